@@ -1,0 +1,31 @@
+/**
+ * The twelve codes of the ModelRoute error envelope: the one table that classes, retry rules, simulator and
+ * documentation are held against.
+ *
+ * @internal
+ */
+export const codes = {
+  INPUT_VALIDATION_ERROR: { tag: "InputValidationError", status: 400, retryable: false },
+  CONTENT_MODERATION_REJECTED: { tag: "ContentModerationRejected", status: 400, retryable: false },
+  FILE_NOT_FOUND: { tag: "FileNotFound", status: 400, retryable: false },
+  FILE_FORMAT_UNSUPPORTED: { tag: "FileFormatUnsupported", status: 400, retryable: false },
+  INSUFFICIENT_BALANCE: { tag: "InsufficientBalance", status: 402, retryable: false },
+  RATE_LIMITED: { tag: "RateLimited", status: 429, retryable: true },
+  MODEL_OVERLOADED: { tag: "ModelOverloaded", status: 503, retryable: true },
+  MODEL_UNAVAILABLE: { tag: "ModelUnavailable", status: 503, retryable: true },
+  GENERATION_TIMEOUT: { tag: "GenerationTimeout", status: 504, retryable: true },
+  GENERATION_FAILED: { tag: "GenerationFailed", status: 500, retryable: true },
+  SERVICE_UNAVAILABLE: { tag: "ServiceUnavailable", status: 503, retryable: true },
+  INTERNAL_ERROR: { tag: "InternalError", status: 500, retryable: false }
+} as const
+
+/** @internal */
+export type Code = keyof typeof codes
+
+/** @internal */
+export const isCode = (text: string): text is Code => Object.hasOwn(codes, text)
+
+const statusesWorthRepeating = new Set([408, 429, 502, 503, 504])
+
+/** @internal The last resort: neither the envelope nor the table says whether sending again can help. */
+export const isRetryableStatus = (status: number): boolean => statusesWorthRepeating.has(status)

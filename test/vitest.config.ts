@@ -1,0 +1,18 @@
+import { fileURLToPath } from "node:url"
+import { defineConfig } from "vitest/config"
+
+const root = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url))
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^effect-modelroute$/, replacement: root("src/index.ts") },
+      { find: /^effect-modelroute\/(.*)$/, replacement: root("src/$1.ts") }
+    ]
+  },
+  test: {
+    root: root(""),
+    include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
+    testTimeout: 60_000
+  }
+})
