@@ -1,0 +1,240 @@
+/**
+ * The client: ModelRoute as an Effect service.
+ *
+ * @since 0.1.0
+ */
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import type { HttpMethod } from "@effect/platform/HttpMethod"
+import * as Config from "effect/Config"
+import * as ConfigError from "effect/ConfigError"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Function from "effect/Function"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
+import type * as Schedule from "effect/Schedule"
+import type * as Stream from "effect/Stream"
+import type * as Execution from "./Execution.js"
+import type * as File from "./File.js"
+import * as IdempotencyKey from "./IdempotencyKey.js"
+import type { Sender } from "./internal/call.js"
+import * as executions from "./internal/executions.js"
+import * as files from "./internal/files.js"
+import { request } from "./internal/request.js"
+import * as settings from "./internal/settings.js"
+import { propagated } from "./internal/telemetry.js"
+import type { AwaitFailure, AwaitTimeout, InvalidRequest, RequestFailure } from "./ModelRouteError.js"
+import * as RetryPolicy from "./RetryPolicy.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** Sent as a bearer token, and to no host but the API's. Refused when empty or with white space in it. */
+  readonly apiKey: Redacted.Redacted
+  /** Default `https://api.modelroute.ai`. */
+  readonly baseUrl?: string | undefined
+  /** When a failed request is sent again. Default `RetryPolicy.standard`. */
+  readonly retry?: RetryPolicy.RetryPolicy | undefined
+  /** The time limit of each attempt, its answer's body included. Default 30 seconds. */
+  readonly attemptTimeout?: Duration.DurationInput | undefined
+  /** Applied last to the client that talks to the API: logging, a further header, a proxy. It can see the API key. */
+  readonly transformClient?: ((client: HttpClient.HttpClient) => HttpClient.HttpClient) | undefined
+  /** Whether the trace goes on at the API (`traceparent` and `b3` headers). Default false: it is a third party. */
+  readonly propagateTraceContext?: boolean | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface CreateOptions {
+  /** In place of a key from the service: to take up a create whose outcome is not known. */
+  readonly idempotencyKey?: string | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface WatchOptions {
+  /**
+   * How long to wait at most. Default: until 30 seconds after the execution's `expiresAt` (at most 24 hours), without one 10
+   * minutes.
+   */
+  readonly timeout?: Duration.DurationInput | undefined
+  /** When to look; fed with the execution as last seen. Default `Execution.pollSchedule`. */
+  readonly pollSchedule?: Schedule.Schedule<unknown, Execution.Execution> | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface AwaitOptions extends WatchOptions {
+  /** Whether to cancel the execution when the waiting fiber is interrupted (takes at most 10 seconds). Default false. */
+  readonly cancelOnInterrupt?: boolean | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunOptions extends CreateOptions, AwaitOptions {}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Executions {
+  /**
+   * Submits an execution, under one idempotency key and with the same bytes on every attempt. API page "Creating
+   * executions".
+   */
+  readonly create: (
+    request: Execution.CreateRequest,
+    options?: CreateOptions
+  ) => Effect.Effect<Execution.Execution, RequestFailure>
+  /** The execution as it is now. API page "Polling". */
+  readonly get: (id: Execution.ExecutionId) => Effect.Effect<Execution.Execution, RequestFailure>
+  /**
+   * The result of an execution that has ended: does not wait, and fails with `AwaitTimeout` while it has not. A FAILED one
+   * fails with the tagged error of its code.
+   */
+  readonly result: (id: Execution.ExecutionId) => Effect.Effect<Execution.Completed, AwaitFailure>
+  /** Cancels an execution and gives it as it then is; one that has ended already is no failure. */
+  readonly cancel: (id: Execution.ExecutionId) => Effect.Effect<Execution.Execution, RequestFailure>
+  /** One element per change of status, the terminal one last: a FAILED execution is an element, not a failure. */
+  readonly watch: (
+    id: Execution.ExecutionId,
+    options?: WatchOptions
+  ) => Stream.Stream<Execution.Execution, RequestFailure | AwaitTimeout>
+  /**
+   * Waits until the execution has ended. Looks first after 2 seconds, then at growing intervals of up to 15 seconds. A look
+   * that fails with what may pass is not the end of the wait. A FAILED execution fails with the tagged error of its code.
+   */
+  readonly await: (
+    id: Execution.ExecutionId,
+    options?: AwaitOptions
+  ) => Effect.Effect<Execution.Completed, AwaitFailure>
+  /** Submits and waits: `create` and `await` in one. */
+  readonly run: (
+    request: Execution.CreateRequest,
+    options?: RunOptions
+  ) => Effect.Effect<Execution.Completed, AwaitFailure>
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Files {
+  /**
+   * The bytes of a file, whichever way the API hands them out. The API key is never sent to the storage host. Each chunk has
+   * the time limit of an attempt; once bytes have come, a failure is not retried. API page "Downloading files".
+   */
+  readonly download: (id: File.FileId) => Stream.Stream<Uint8Array, RequestFailure>
+  /** A link to a file for a limited time, for someone without an API key. */
+  readonly url: (id: File.FileId) => Effect.Effect<File.DownloadLink, RequestFailure>
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  readonly executions: Executions
+  readonly files: Files
+  /**
+   * The way to an endpoint that has no method here: the answer's JSON as it is (`undefined` when empty). `path` begins with
+   * `/` and may hold a query. A POST or PATCH is repeated only where nothing can have happened, unless `withKey` gives it a
+   * key.
+   */
+  readonly request: (method: HttpMethod, path: string, body?: unknown) => Effect.Effect<unknown, RequestFailure>
+}
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class ModelRouteClient extends Context.Tag("effect-modelroute/ModelRouteClient")<ModelRouteClient, Service>() {}
+
+const defaultBaseUrl = "https://api.modelroute.ai"
+
+/**
+ * A client over whatever `HttpClient` is there. Fails with `InvalidRequest` for an API key or base URL that cannot work.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  options: Options
+): Effect.Effect<Service, InvalidRequest, HttpClient.HttpClient | IdempotencyKey.IdempotencyKey> =>
+  Effect.gen(function* () {
+    const http = yield* HttpClient.HttpClient
+    const keys = yield* IdempotencyKey.IdempotencyKey
+    const apiKey = yield* settings.apiKey(options.apiKey)
+    const baseUrl = yield* settings.baseUrl(options.baseUrl ?? defaultBaseUrl)
+    const sender: Sender = {
+      client: http.pipe(
+        HttpClient.mapRequest(HttpClientRequest.prependUrl(baseUrl)),
+        HttpClient.mapRequest(HttpClientRequest.bearerToken(apiKey)),
+        options.propagateTraceContext === true ? HttpClient.mapRequestEffect(propagated) : Function.identity,
+        options.transformClient ?? Function.identity,
+        // The span of the operation says it all; outermost, so that `transformClient` can switch it on again.
+        HttpClient.withTracerDisabledWhen(() => true)
+      ),
+      policy: options.retry ?? RetryPolicy.standard,
+      timeLimit: Duration.decode(options.attemptTimeout ?? "30 seconds")
+    }
+    return ModelRouteClient.of({
+      executions: executions.make(sender, keys),
+      files: files.make(sender, http.pipe(HttpClient.withTracerDisabledWhen(() => true))),
+      request: request(sender)
+    })
+  })
+
+/**
+ * The client as a layer. It is built anew at each call of `layer`, so keep it in a constant. Fails with `InvalidRequest` for
+ * an API key or base URL that cannot work.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  options: Options
+): Layer.Layer<ModelRouteClient, InvalidRequest, HttpClient.HttpClient | IdempotencyKey.IdempotencyKey> =>
+  Layer.effect(ModelRouteClient, make(options))
+
+const config: Config.Config<Pick<Options, "apiKey" | "baseUrl">> = Config.all({
+  apiKey: Config.redacted("MODELROUTE_API_KEY"),
+  baseUrl: Config.option(Config.nonEmptyString("MODELROUTE_BASE_URL"))
+}).pipe(Config.map(({ apiKey, baseUrl }) => ({ apiKey, baseUrl: Option.getOrUndefined(baseUrl) })))
+
+const variables: { readonly [field: string]: string } = {
+  apiKey: "MODELROUTE_API_KEY",
+  baseUrl: "MODELROUTE_BASE_URL"
+}
+
+/**
+ * The client with `MODELROUTE_API_KEY` and, where it is set, `MODELROUTE_BASE_URL` from the configuration (by default the
+ * environment). Fails with a `ConfigError` that names the variable where one is missing or cannot work.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (
+  options: Omit<Options, "apiKey"> = {}
+): Layer.Layer<ModelRouteClient, ConfigError.ConfigError, HttpClient.HttpClient | IdempotencyKey.IdempotencyKey> =>
+  Layer.effect(
+    ModelRouteClient,
+    Effect.flatMap(config, ({ apiKey, baseUrl }) =>
+      Effect.mapError(make({ ...options, apiKey, baseUrl: baseUrl ?? options.baseUrl }), (error) =>
+        ConfigError.InvalidData([variables[error.field] ?? error.field], error.message)
+      )
+    )
+  )

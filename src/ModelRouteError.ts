@@ -1,0 +1,566 @@
+/**
+ * Everything that a call can fail with: one tagged class per error code of the API, plus those that are born in the
+ * client. The code on the wire chooses the class, never the HTTP status.
+ *
+ * @since 0.1.0
+ */
+import { NodeInspectSymbol } from "effect/Inspectable"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import * as Execution from "./Execution.js"
+import * as table from "./internal/codes.js"
+import { summary } from "./internal/executionSummary.js"
+import { advice } from "./internal/messages.js"
+
+/**
+ * Marks every error of this library.
+ *
+ * @since 0.1.0
+ * @category type ids
+ */
+export const TypeId: unique symbol = Symbol.for("effect-modelroute/ModelRouteError")
+
+/**
+ * @since 0.1.0
+ * @category type ids
+ */
+export type TypeId = typeof TypeId
+
+/**
+ * One of the twelve codes that the API documents ("Error codes").
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Code = table.Code
+
+/**
+ * The API's table of codes ("Error codes"): for each the tag of its class, the usual HTTP status, and whether the same
+ * request can succeed later. An error's own `retryable` comes from the answer where the answer says so.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const codes: typeof table.codes = table.codes
+
+/**
+ * One reason why a request was refused: `field` is a path from the root of the request body, such as `input.width`.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Detail = Schema.Struct({
+  field: Schema.String,
+  code: Schema.String,
+  message: Schema.String
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Detail = typeof Detail.Type
+
+const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
+
+const withDefault = <A, I>(schema: Schema.Schema<A, I>, value: NoInfer<A>) =>
+  Schema.propertySignature(schema).pipe(Schema.withConstructorDefault(() => value))
+
+/** What every error says about the call that failed. */
+const call = {
+  /** The method that failed, such as `executions.create`. */
+  operation: withDefault(Schema.String, "request"),
+  /** How many requests were sent for it. */
+  attempts: withDefault(Schema.Number, 1),
+  /** Of a create: sent again with the same key, the call goes on where it stopped and costs nothing twice. */
+  idempotencyKey: optional(Schema.String),
+  /** The execution that the error is about, as far as it is known. */
+  executionId: optional(Schema.String)
+}
+
+/** What every answer with a code carries. Only the constructor has defaults, so that a test can write `new ModelOverloaded({})`. */
+const answered = (code: string, known: { readonly status: number; readonly retryable: boolean }) => ({
+  /** A sentence for the log: what failed, what the API said, the request id, what to do. */
+  message: withDefault(Schema.String, advice(code)),
+  /** The code as it was on the wire. */
+  code: withDefault(Schema.String, code),
+  /** The API's own words, without anything that the request kept private. */
+  apiMessage: optional(Schema.String),
+  /** Whether the same request can succeed later. */
+  retryable: withDefault(Schema.Boolean, known.retryable),
+  /** The HTTP status; of an error out of a FAILED execution the one that the API's table gives its code. */
+  status: withDefault(Schema.Number, known.status),
+  /** What the API's support asks for. */
+  requestId: optional(Schema.String),
+  ...call
+})
+
+const api = (code: Code) => answered(code, table.codes[code])
+
+const waits = {
+  /** How long the answer asked to wait, counted from its arrival. */
+  retryAfter: optional(Schema.Duration),
+  /** The moment from which a request is welcome again, on the local clock. */
+  resetAt: optional(Schema.DateTimeUtc),
+  /** Requests per window. */
+  limit: optional(Schema.Number),
+  /** Requests left in this window. */
+  remaining: optional(Schema.Number)
+}
+
+/** What the errors born in this client have in common. */
+const own = (retryable: boolean) => ({
+  message: Schema.String,
+  retryable: withDefault(Schema.Boolean, retryable),
+  ...call
+})
+
+/**
+ * `INPUT_VALIDATION_ERROR`, HTTP 400, not retryable: a parameter is wrong; `details` names it.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InputValidationError extends Schema.TaggedError<InputValidationError>(
+  "effect-modelroute/InputValidationError"
+)("InputValidationError", { ...api("INPUT_VALIDATION_ERROR"), details: withDefault(Schema.Array(Detail), []) }) {
+  get [TypeId](): TypeId {
+    return TypeId
+  }
+}
+
+/**
+ * `CONTENT_MODERATION_REJECTED`, HTTP 400, not retryable: the safety filter refused the content, and always will.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ContentModerationRejected extends Schema.TaggedError<ContentModerationRejected>(
+  "effect-modelroute/ContentModerationRejected"
+)("ContentModerationRejected", api("CONTENT_MODERATION_REJECTED")) {
+  get [TypeId](): TypeId {
+    return TypeId
+  }
+}
+
+/**
+ * `FILE_NOT_FOUND`, HTTP 400, not retryable: a file is unknown or has expired; upload it again and use the new id.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class FileNotFound extends Schema.TaggedError<FileNotFound>("effect-modelroute/FileNotFound")(
+  "FileNotFound",
+  api("FILE_NOT_FOUND")
+) {
+  get [TypeId](): TypeId {
+    return TypeId
+  }
+}
+
+/**
+ * `FILE_FORMAT_UNSUPPORTED`, HTTP 400, not retryable: this model does not take files of that format.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class FileFormatUnsupported extends Schema.TaggedError<FileFormatUnsupported>(
+  "effect-modelroute/FileFormatUnsupported"
+)("FileFormatUnsupported", api("FILE_FORMAT_UNSUPPORTED")) {
+  get [TypeId](): TypeId {
+    return TypeId
+  }
+}
+
+/**
+ * `INSUFFICIENT_BALANCE`, HTTP 402, not retryable: the balance does not cover the hold; top it up, then submit again.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InsufficientBalance extends Schema.TaggedError<InsufficientBalance>(
+  "effect-modelroute/InsufficientBalance"
+)("InsufficientBalance", api("INSUFFICIENT_BALANCE")) {
+  get [TypeId](): TypeId {
+    return TypeId
+  }
+}
+
+/**
+ * `RATE_LIMITED`, HTTP 429, retryable: over the request limit. `resetAt` says when to go on, if the headers did. Also
+ * the class of a 429 that carries no code at all, as a gateway sends it.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class RateLimited extends Schema.TaggedError<RateLimited>("effect-modelroute/RateLimited")("RateLimited", {
+  ...api("RATE_LIMITED"),
+  ...waits
+}) {
+  get [TypeId](): TypeId {
+    return TypeId
+  }
+}
+
+/**
+ * `MODEL_OVERLOADED`, HTTP 503, retryable: the model is at capacity.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ModelOverloaded extends Schema.TaggedError<ModelOverloaded>("effect-modelroute/ModelOverloaded")(
+  "ModelOverloaded",
+  api("MODEL_OVERLOADED")
+) {
+  get [TypeId](): TypeId {
+    return TypeId
+  }
+}
+
+/**
+ * `MODEL_UNAVAILABLE`, HTTP 503, retryable: the model is out of service for the moment.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ModelUnavailable extends Schema.TaggedError<ModelUnavailable>("effect-modelroute/ModelUnavailable")(
+  "ModelUnavailable",
+  api("MODEL_UNAVAILABLE")
+) {
+  get [TypeId](): TypeId {
+    return TypeId
+  }
+}
+
+/**
+ * `GENERATION_TIMEOUT`, HTTP 504, retryable: the generation took too long. Out of a FAILED execution, "again" means a
+ * new execution under a new key.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class GenerationTimeout extends Schema.TaggedError<GenerationTimeout>("effect-modelroute/GenerationTimeout")(
+  "GenerationTimeout",
+  api("GENERATION_TIMEOUT")
+) {
+  get [TypeId](): TypeId {
+    return TypeId
+  }
+}
+
+/**
+ * `GENERATION_FAILED`, HTTP 500, retryable: the provider failed. Out of a FAILED execution, "again" means a new
+ * execution under a new key.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class GenerationFailed extends Schema.TaggedError<GenerationFailed>("effect-modelroute/GenerationFailed")(
+  "GenerationFailed",
+  api("GENERATION_FAILED")
+) {
+  get [TypeId](): TypeId {
+    return TypeId
+  }
+}
+
+/**
+ * `SERVICE_UNAVAILABLE`, HTTP 503, retryable: the platform is down for the moment.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ServiceUnavailable extends Schema.TaggedError<ServiceUnavailable>("effect-modelroute/ServiceUnavailable")(
+  "ServiceUnavailable",
+  api("SERVICE_UNAVAILABLE")
+) {
+  get [TypeId](): TypeId {
+    return TypeId
+  }
+}
+
+/**
+ * `INTERNAL_ERROR`, HTTP 500, not retryable: a fault of the platform; its support wants the `requestId`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InternalError extends Schema.TaggedError<InternalError>("effect-modelroute/InternalError")(
+  "InternalError",
+  api("INTERNAL_ERROR")
+) {
+  get [TypeId](): TypeId {
+    return TypeId
+  }
+}
+
+/**
+ * `UNAUTHORIZED`, HTTP 401, not retryable: the API key is missing, wrong or revoked. Documented for files
+ * ("Downloading"), outside the table of twelve. Also the class of a 401 that carries no code at all.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class Unauthorized extends Schema.TaggedError<Unauthorized>("effect-modelroute/Unauthorized")(
+  "Unauthorized",
+  answered("UNAUTHORIZED", { status: 401, retryable: false })
+) {
+  get [TypeId](): TypeId {
+    return TypeId
+  }
+}
+
+/**
+ * An envelope whose code this version does not know: `code`, the API's words and its `retryable` are kept. Of a 429 the
+ * wait is kept too.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UnrecognizedError extends Schema.TaggedError<UnrecognizedError>("effect-modelroute/UnrecognizedError")(
+  "UnrecognizedError",
+  { ...answered("", { status: 0, retryable: false }), ...waits }
+) {
+  get [TypeId](): TypeId {
+    return TypeId
+  }
+}
+
+/**
+ * A complete answer that is not what the API documents: a proxy's page, an empty body, storage's XML, a success without
+ * the fields that make it one. Retryable for 408, 429, 502, 503 and 504.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UnexpectedResponse extends Schema.TaggedError<UnexpectedResponse>("effect-modelroute/UnexpectedResponse")(
+  "UnexpectedResponse",
+  {
+    ...own(false),
+    status: Schema.Number,
+    requestId: optional(Schema.String),
+    contentType: optional(Schema.String),
+    /** The start of the body, at most 2 KiB, without anything that the request kept private. */
+    body: withDefault(Schema.String, "")
+  }
+) {
+  get [TypeId](): TypeId {
+    return TypeId
+  }
+}
+
+/**
+ * Why no usable answer arrived: `connect` (nothing was sent), `reset` (the connection broke), `timeout` (the time limit of
+ * one attempt passed), `truncated` (the answer's body ended early), `unknown`.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const TransportReason = Schema.Literal("connect", "reset", "timeout", "truncated", "unknown")
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type TransportReason = typeof TransportReason.Type
+
+/**
+ * No usable answer arrived. Retryable where sending again is safe: reads, and creates (they carry a key).
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class TransportError extends Schema.TaggedError<TransportError>("effect-modelroute/TransportError")(
+  "TransportError",
+  {
+    ...own(true),
+    reason: TransportReason,
+    /** The transport's own words, such as `connect ECONNREFUSED 127.0.0.1:8787`. */
+    detail: optional(Schema.String)
+  }
+) {
+  get [TypeId](): TypeId {
+    return TypeId
+  }
+}
+
+/**
+ * The execution ended CANCELLED; its hold is released.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ExecutionCancelled extends Schema.TaggedError<ExecutionCancelled>("effect-modelroute/ExecutionCancelled")(
+  "ExecutionCancelled",
+  { ...own(false), executionId: Schema.String }
+) {
+  get [TypeId](): TypeId {
+    return TypeId
+  }
+}
+
+/**
+ * The execution ended EXPIRED: no result arrived in its time; its hold is released. "Again" means a new execution.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ExecutionExpired extends Schema.TaggedError<ExecutionExpired>("effect-modelroute/ExecutionExpired")(
+  "ExecutionExpired",
+  { ...own(false), executionId: Schema.String }
+) {
+  get [TypeId](): TypeId {
+    return TypeId
+  }
+}
+
+/**
+ * The wait ended before the execution did: by its time limit, or at once when `executions.result` was asked too early.
+ * The execution goes on; `executions.await(executionId)` takes the wait up again.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class AwaitTimeout extends Schema.TaggedError<AwaitTimeout>("effect-modelroute/AwaitTimeout")("AwaitTimeout", {
+  ...own(false),
+  executionId: Schema.String,
+  /** The execution as it was last seen. */
+  execution: optional(Execution.Execution)
+}) {
+  get [TypeId](): TypeId {
+    return TypeId
+  }
+
+  /** Output and metadata can quote the prompt: renderings show only which execution it is and how far it got. */
+  override toJSON(): unknown {
+    const { execution, ...rest } = this
+    return { ...rest, message: this.message, ...(execution === undefined ? {} : { execution: summary(execution) }) }
+  }
+
+  override [NodeInspectSymbol](): unknown {
+    return this.stack ?? this.toString()
+  }
+}
+
+/**
+ * A file is larger than the limit; nothing was sent. `size` and `limit` are bytes.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class FileTooLarge extends Schema.TaggedError<FileTooLarge>("effect-modelroute/FileTooLarge")("FileTooLarge", {
+  ...own(false),
+  size: Schema.Number,
+  limit: Schema.Number
+}) {
+  get [TypeId](): TypeId {
+    return TypeId
+  }
+}
+
+/**
+ * Refused before anything was sent: `field` names the option or argument, `message` the cure.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("effect-modelroute/InvalidRequest")(
+  "InvalidRequest",
+  { ...own(false), field: Schema.String }
+) {
+  get [TypeId](): TypeId {
+    return TypeId
+  }
+}
+
+/**
+ * The twelve codes that the API documents, as a schema: use it to send errors between your own services.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ApiError = Schema.Union(
+  InputValidationError,
+  ContentModerationRejected,
+  FileNotFound,
+  FileFormatUnsupported,
+  InsufficientBalance,
+  RateLimited,
+  ModelOverloaded,
+  ModelUnavailable,
+  GenerationTimeout,
+  GenerationFailed,
+  ServiceUnavailable,
+  InternalError
+)
+
+/**
+ * @since 0.1.0
+ * @category errors
+ */
+export type ApiError = typeof ApiError.Type
+
+/**
+ * What any single call can fail with.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const RequestFailure = Schema.Union(
+  ...ApiError.members,
+  Unauthorized,
+  UnrecognizedError,
+  UnexpectedResponse,
+  TransportError,
+  InvalidRequest
+)
+
+/**
+ * @since 0.1.0
+ * @category errors
+ */
+export type RequestFailure = typeof RequestFailure.Type
+
+/**
+ * What waiting for an execution can fail with.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const AwaitFailure = Schema.Union(...RequestFailure.members, ExecutionCancelled, ExecutionExpired, AwaitTimeout)
+
+/**
+ * @since 0.1.0
+ * @category errors
+ */
+export type AwaitFailure = typeof AwaitFailure.Type
+
+/**
+ * Every error of this library.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ModelRouteError = Schema.Union(...AwaitFailure.members, FileTooLarge)
+
+/**
+ * @since 0.1.0
+ * @category errors
+ */
+export type ModelRouteError = typeof ModelRouteError.Type
+
+/**
+ * Whether a value is an error of this library.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isModelRouteError = (u: unknown): u is ModelRouteError => Predicate.hasProperty(u, TypeId)
+
+/**
+ * Whether a value is an error of this library after which the same request can succeed later.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isRetryable = (u: unknown): u is ModelRouteError => isModelRouteError(u) && u.retryable

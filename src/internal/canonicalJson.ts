@@ -1,0 +1,15 @@
+/**
+ * One text for equal JSON values, whatever the order of their keys (RFC 8785).
+ *
+ * @internal
+ */
+
+/** @internal Takes what `JSON.stringify` takes, and throws where it throws. */
+export const canonicalJson = (value: unknown): string => write(JSON.parse(JSON.stringify(value) ?? "null"))
+
+const write = (value: unknown): string => {
+  if (Array.isArray(value)) return `[${value.map(write).join(",")}]`
+  if (typeof value !== "object" || value === null) return JSON.stringify(value)
+  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+  return `{${members.map(([key, inner]) => `${JSON.stringify(key)}:${write(inner)}`).join(",")}}`
+}

@@ -1,0 +1,51 @@
+/**
+ * The way out: any endpoint, with the same key handling, retries and errors as the methods.
+ *
+ * @internal
+ */
+import type { HttpMethod } from "@effect/platform/HttpMethod"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { Service } from "../ModelRouteClient.js"
+import { call, type Sender } from "./call.js"
+import * as exchange from "./exchange.js"
+import { invalid } from "./invalid.js"
+import * as requests from "./requests.js"
+
+// RFC 9110, 9.2.2
+const idempotent: ReadonlySet<HttpMethod> = new Set<HttpMethod>(["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
+
+const operation = "request"
+
+/** Whatever stands there: nothing and plain text are answers, too; JSON that breaks off is none. */
+const accept = exchange.json("JSON", (json, _, text) => {
+  if (json !== undefined || text === "") return { json }
+  return exchange.isCut(text) ? undefined : { json: text }
+})
+
+const apiPath = (path: string) =>
+  /^\/(?!\/)[\x21-\x7e]*$/.test(path) && !/(^|\/)\.\.?(\/|\?|$)/.test(path)
+    ? Effect.succeed(/^\/v1(\/|\?|$)/.test(path) ? path : `/v1${path}`)
+    : Effect.fail(
+        invalid(operation, "path", "is not a path of the API", "Begin it with /, encode its parts, leave out the host.")
+      )
+
+/** @internal */
+export const request =
+  (sender: Sender): Service["request"] =>
+  (method, path, body) =>
+    Effect.gen(function* () {
+      const url = yield* apiPath(path)
+      const text = body === undefined ? undefined : yield* requests.bodyText(operation, body)
+      const key = Option.getOrUndefined(yield* requests.givenKey(operation, text ?? ""))
+      const { json } = yield* call(sender, {
+        operation: `${operation} ${method}`,
+        request: requests.make(method, url, { body: text, key }),
+        accept,
+        repeatable: key !== undefined || idempotent.has(method),
+        keyed: key !== undefined,
+        body,
+        ...(key === undefined ? {} : { idempotencyKey: key })
+      })
+      return json
+    })

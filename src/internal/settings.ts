@@ -1,0 +1,45 @@
+/**
+ * The client's options, checked once, so that a wrong one is found at the start and not by the first request.
+ *
+ * @internal
+ */
+import * as Either from "effect/Either"
+import * as Redacted from "effect/Redacted"
+import type { InvalidRequest } from "../ModelRouteError.js"
+import { invalid } from "./invalid.js"
+
+const operation = "ModelRouteClient.make"
+
+/**
+ * Only what could not travel in a header is refused: the documentation's own example key does not have the documented form.
+ *
+ * @internal
+ */
+export const apiKey = (key: Redacted.Redacted): Either.Either<Redacted.Redacted, InvalidRequest> => {
+  const text = Redacted.value(key)
+  const problem =
+    text.trim() === ""
+      ? "is empty"
+      : /\s/.test(text)
+        ? "contains white space"
+        : /^[\x21-\x7e]+$/.test(text)
+          ? undefined
+          : "contains characters that cannot be sent"
+  return problem === undefined
+    ? Either.right(key)
+    : Either.left(
+        invalid(operation, "apiKey", problem, "Copy the key from the dashboard again, without quotes or line breaks.")
+      )
+}
+
+/** @internal An absolute http(s) URL; `/v1` and slashes at its end are taken off, since every path begins with them. */
+export const baseUrl = (text: string): Either.Either<string, InvalidRequest> => {
+  const refuse = (problem: string) =>
+    Either.left(invalid(operation, "baseUrl", problem, "Give an address such as https://api.modelroute.ai."))
+  if (!URL.canParse(text)) return refuse("is not an absolute URL")
+  const url = new URL(text)
+  if (url.protocol !== "https:" && url.protocol !== "http:") return refuse("is neither http nor https")
+  if (url.username !== "" || url.password !== "") return refuse("contains a user name or password")
+  if (url.search !== "" || url.hash !== "") return refuse("contains a query or fragment")
+  return Either.right(`${url.origin}${url.pathname.replace(/\/+$/, "").replace(/\/v1$/, "")}`)
+}

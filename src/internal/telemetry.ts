@@ -1,0 +1,127 @@
+/**
+ * What can be seen of a call from outside: one span, one count per request, and no wait without a word about it.
+ *
+ * @internal
+ */
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
+import * as Duration from "effect/Duration"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Cause from "effect/Cause"
+import * as Metric from "effect/Metric"
+import * as MetricLabel from "effect/MetricLabel"
+import * as Option from "effect/Option"
+import * as Metrics from "../Metrics.js"
+import type { ModelRouteError } from "../ModelRouteError.js"
+import { seconds } from "./messages.js"
+
+/** @internal What a span tells of its call when it ends. */
+export interface Account {
+  attempts: number
+  executionId?: string | undefined
+}
+
+const outcomeOf = <A>(exit: Exit.Exit<A, ModelRouteError>): string =>
+  Exit.isSuccess(exit)
+    ? "ok"
+    : Option.match(Cause.failureOption(exit.cause), {
+        onSome: (error) => error._tag,
+        onNone: () => (Cause.isInterrupted(exit.cause) ? "interrupted" : "defect")
+      })
+
+/** @internal */
+export const spanOptions = { kind: "client", captureStackTrace: false } as const
+
+/** @internal The trace goes on at the API: only where the caller asked for it. */
+export const propagated = (
+  request: HttpClientRequest.HttpClientRequest
+): Effect.Effect<HttpClientRequest.HttpClientRequest> =>
+  Effect.map(
+    Effect.option(Effect.currentSpan),
+    Option.match({
+      onNone: () => request,
+      onSome: (span) => HttpClientRequest.setHeaders(request, HttpTraceContext.toHeaders(span))
+    })
+  )
+
+/** @internal One span for one operation, however many requests and waits it takes. */
+export const spanned = <A, E extends ModelRouteError>(
+  operation: string,
+  account: Account,
+  effect: Effect.Effect<A, E>
+): Effect.Effect<A, E> =>
+  Effect.useSpan(`modelroute.${operation}`, spanOptions, (span) =>
+    Effect.onExit(Effect.withParentSpan(effect, span), (exit) =>
+      Effect.sync(() => {
+        span.attribute("modelroute.operation", operation)
+        span.attribute("modelroute.attempts", account.attempts)
+        span.attribute("modelroute.outcome", outcomeOf(exit))
+        if (account.executionId !== undefined) span.attribute("modelroute.execution_id", account.executionId)
+      })
+    )
+  )
+
+const tagged = <Type, Out>(
+  metric: Metric.Metric<Type, number, Out>,
+  labels: { readonly [name: string]: string }
+): Metric.Metric<Type, number, Out> =>
+  Metric.taggedWithLabels(
+    metric,
+    Object.entries(labels).map(([name, value]) => MetricLabel.make(name, value))
+  )
+
+/** @internal */
+export const countRequest = (operation: string, outcome: string): Effect.Effect<void> =>
+  Metric.update(tagged(Metrics.requests, { operation, outcome }), 1)
+
+/** @internal */
+export const countRetry = (operation: string, reason: string): Effect.Effect<void> =>
+  Metric.update(tagged(Metrics.retries, { operation, reason }), 1)
+
+const worthTelling = Duration.seconds(5)
+
+/** @internal */
+export interface Wait {
+  readonly operation: string
+  /** The tag of the error that makes it necessary, or `poll`. */
+  readonly reason: string
+  readonly millis: number
+  readonly requestId?: string | undefined
+  readonly executionId?: string | undefined
+}
+
+const annotations = (wait: Wait): Record<string, unknown> => ({
+  operation: wait.operation,
+  reason: wait.reason,
+  waitMillis: wait.millis,
+  ...(wait.requestId === undefined ? {} : { requestId: wait.requestId }),
+  ...(wait.executionId === undefined ? {} : { executionId: wait.executionId })
+})
+
+/**
+ * Said before the wait begins: a log line (Debug; Info for retries from 5 s on), a span event, a metric.
+ *
+ * @internal
+ */
+export const announce = (wait: Wait): Effect.Effect<void> => {
+  const polling = wait.reason === "poll"
+  const text = polling
+    ? `Next look at ${wait.executionId} in ${seconds(wait.millis)}`
+    : `Waiting ${seconds(wait.millis)} before ${wait.operation} is sent again (${wait.reason})`
+  const log = polling || wait.millis < Duration.toMillis(worthTelling) ? Effect.logDebug(text) : Effect.logInfo(text)
+  const event = Effect.flatMap(Clock.currentTimeNanos, (now) =>
+    Effect.map(Effect.option(Effect.currentSpan), (span) => {
+      if (Option.isSome(span)) span.value.event("modelroute.wait", now, annotations(wait))
+    })
+  )
+  return Effect.all(
+    [
+      Effect.annotateLogs(log, annotations(wait)),
+      event,
+      Metric.update(tagged(Metrics.waits, { operation: wait.operation, reason: wait.reason }), wait.millis / 1000)
+    ],
+    { discard: true }
+  )
+}

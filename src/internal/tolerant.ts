@@ -1,0 +1,41 @@
+/**
+ * Schemas that read what the API sends and do not insist: a field that is missing, null or unreadable is absent, because
+ * one odd field must not cost the caller a result that was paid for.
+ *
+ * @internal
+ */
+import * as BigDecimal from "effect/BigDecimal"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+
+/** @internal A field that is absent where it cannot be read; `key` is its name on the wire. */
+export const tolerant = <A, I>(schema: Schema.Schema<A, I>, key: string) => {
+  const decode = Schema.decodeUnknownOption(schema)
+  const encode = Schema.encodeSync(schema)
+  return Schema.optionalToOptional(Schema.Unknown, Schema.typeSchema(schema), {
+    decode: Option.flatMap((wire) => (wire === null ? Option.none() : decode(wire))),
+    encode: Option.map((value): unknown => encode(value))
+  }).pipe(Schema.fromKey(key))
+}
+
+/** @internal Money is a decimal string; a number on the wire becomes one, without an exponent. */
+export const Money = Schema.transform(Schema.Union(Schema.String, Schema.JsonNumber), Schema.String, {
+  strict: true,
+  decode: (wire) => (typeof wire === "string" ? wire : BigDecimal.format(BigDecimal.unsafeFromNumber(wire))),
+  encode: (money) => money
+})
+
+/** @internal */
+export const Attributes = Schema.Record({ key: Schema.String, value: Schema.Unknown })
+
+/** @internal */
+export const isRecord = (u: unknown): u is { readonly [key: string]: unknown } =>
+  typeof u === "object" && u !== null && !Array.isArray(u)
+
+type Present<T> = { readonly [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
+  readonly [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>
+}
+
+/** @internal Optional fields are absent, never `undefined`; TypeScript cannot follow the filter, hence the assertion. */
+export const present = <T extends object>(fields: T): Present<T> =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Present<T>

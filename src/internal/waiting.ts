@@ -1,0 +1,118 @@
+/**
+ * Waits for an execution to end: look, and while it is not ready, wait as the schedule says and look again, within a bound.
+ *
+ * @internal
+ */
+import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { AwaitTimeout, type RequestFailure } from "../ModelRouteError.js"
+import * as Execution from "../Execution.js"
+import type * as Schedule from "effect/Schedule"
+import { serverTime } from "./delays.js"
+import type { Arrival } from "./exchange.js"
+import { seconds } from "./messages.js"
+import * as Pace from "./pace.js"
+import { announce, type Account } from "./telemetry.js"
+
+/** @internal An execution as an answer showed it, and until when a wait for it makes sense (epoch milliseconds, local clock). */
+export interface Sighting {
+  readonly execution: Execution.Execution
+  readonly until: number | undefined
+}
+
+const margin = Duration.toMillis("30 seconds")
+const longest = Duration.toMillis("24 hours")
+const withoutExpiry = Duration.toMillis("10 minutes")
+
+/** @internal `expires_at` is on the server's clock; its `Date` header cancels the difference to ours. */
+export const sight = (execution: Execution.Execution, { receivedAt, response }: Arrival): Sighting => {
+  if (execution.expiresAt === undefined) return { execution, until: undefined }
+  const left = DateTime.toEpochMillis(execution.expiresAt) - (serverTime(response.headers) ?? receivedAt)
+  return { execution, until: receivedAt + left + margin }
+}
+
+const sameExpiry = (a: Execution.Execution, b: Execution.Execution | undefined): boolean =>
+  a.expiresAt?.epochMillis === b?.expiresAt?.epochMillis
+
+/** @internal */
+export interface Options {
+  readonly timeout?: Duration.DurationInput | undefined
+  readonly pollSchedule?: Schedule.Schedule<unknown, Execution.Execution> | undefined
+}
+
+/** @internal What the error of a wait tells of it. */
+export interface About {
+  readonly operation: string
+  readonly id: Execution.ExecutionId
+  readonly account: Account
+  readonly idempotencyKey?: string
+}
+
+/**
+ * Each run of the effect waits and looks once, and gives the execution as it then is. A look that fails with what may pass
+ * is not the end of the wait; a rate limit is, when the policy has given up on it: it asked for no more requests.
+ *
+ * @internal
+ */
+export const watcher = (
+  about: About,
+  look: Effect.Effect<Sighting, RequestFailure>,
+  options: Options,
+  known?: Sighting
+): Effect.Effect<Effect.Effect<Execution.Execution, RequestFailure | AwaitTimeout>> =>
+  Effect.map(Clock.currentTimeMillis, (startedAt) => {
+    const { account, id, operation, ...rest } = about
+    const pace = Pace.start(options.pollSchedule ?? Execution.pollSchedule)
+    const limit = options.timeout === undefined ? undefined : startedAt + Duration.toMillis(options.timeout)
+    let seen: Sighting | undefined
+    let trouble: RequestFailure | undefined
+
+    // A `Date` that stands still, or an expiry that is put off again and again, must not make the wait endless.
+    let latest = startedAt + longest
+    const note = (sighting: Sighting): void => {
+      if (sighting.until !== undefined && !sameExpiry(sighting.execution, seen?.execution)) {
+        latest = Math.min(startedAt + longest, sighting.until + margin)
+      }
+      seen = sighting
+    }
+    if (known !== undefined) note(known)
+
+    const bound = (): number => limit ?? Math.min(seen?.until ?? startedAt + withoutExpiry, latest)
+
+    const timeout = (now: number): AwaitTimeout => {
+      const status = seen === undefined ? "has not been seen" : `is ${seen.execution.status}`
+      const last = trouble === undefined ? "" : ` The last look failed: ${trouble.message}`
+      return new AwaitTimeout({
+        ...rest,
+        operation,
+        attempts: account.attempts,
+        executionId: id,
+        ...(seen === undefined ? {} : { execution: seen.execution }),
+        message: `${operation} ended after ${seconds(now - startedAt)}: execution ${id} ${status}.${last} It goes on: wait for it again with executions.await.`
+      })
+    }
+
+    const next: Effect.Effect<Execution.Execution, RequestFailure | AwaitTimeout> = Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      const delay = yield* pace(seen?.execution ?? new Execution.Execution({ id, status: "UNKNOWN" }))
+      if (delay === undefined || now >= bound()) return yield* timeout(now)
+      const millis = Math.min(delay, bound() - now)
+      yield* announce({ operation, reason: "poll", millis, executionId: id })
+      yield* Effect.sleep(millis)
+      return yield* look.pipe(
+        Effect.tap((sighting) => {
+          note(sighting)
+          trouble = undefined
+        }),
+        Effect.map((sighting) => sighting.execution),
+        Effect.catchAll((error) => {
+          if (!error.retryable || error._tag === "RateLimited") return Effect.fail(error)
+          trouble = error
+          return next
+        })
+      )
+    })
+    return next
+  })
