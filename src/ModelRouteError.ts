@@ -75,7 +75,7 @@ const call = {
   /** Of a create: sent again with the same key, the call goes on where it stopped and costs nothing twice. */
   idempotencyKey: optional(Schema.String),
   /** The execution that the error is about, as far as it is known. */
-  executionId: optional(Schema.String)
+  executionId: optional(Execution.ExecutionId)
 }
 
 /** What every answer with a code carries. Only the constructor has defaults, so that a test can write `new ModelOverloaded({})`. */
@@ -392,7 +392,7 @@ export class TransportError extends Schema.TaggedError<TransportError>("effect-m
  */
 export class ExecutionCancelled extends Schema.TaggedError<ExecutionCancelled>("effect-modelroute/ExecutionCancelled")(
   "ExecutionCancelled",
-  { ...own(false), executionId: Schema.String }
+  { ...own(false), executionId: Execution.ExecutionId }
 ) {
   get [TypeId](): TypeId {
     return TypeId
@@ -407,7 +407,7 @@ export class ExecutionCancelled extends Schema.TaggedError<ExecutionCancelled>("
  */
 export class ExecutionExpired extends Schema.TaggedError<ExecutionExpired>("effect-modelroute/ExecutionExpired")(
   "ExecutionExpired",
-  { ...own(false), executionId: Schema.String }
+  { ...own(false), executionId: Execution.ExecutionId }
 ) {
   get [TypeId](): TypeId {
     return TypeId
@@ -423,7 +423,7 @@ export class ExecutionExpired extends Schema.TaggedError<ExecutionExpired>("effe
  */
 export class AwaitTimeout extends Schema.TaggedError<AwaitTimeout>("effect-modelroute/AwaitTimeout")("AwaitTimeout", {
   ...own(false),
-  executionId: Schema.String,
+  executionId: Execution.ExecutionId,
   /** The execution as it was last seen. */
   execution: optional(Execution.Execution)
 }) {
@@ -556,6 +556,16 @@ export type ModelRouteError = typeof ModelRouteError.Type
  * @category guards
  */
 export const isModelRouteError = (u: unknown): u is ModelRouteError => Predicate.hasProperty(u, TypeId)
+
+const apiTags: ReadonlySet<string> = new Set(Object.values(table.codes).map(({ tag }) => tag))
+
+/**
+ * Whether a value is the error of one of the API's twelve codes.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isApiError = (u: unknown): u is ApiError => isModelRouteError(u) && apiTags.has(u._tag)
 
 /**
  * Whether a value is an error of this library after which the same request can succeed later.

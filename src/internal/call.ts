@@ -43,7 +43,7 @@ export const send = <A>(
       Effect.flatMap(pace(error), (millis) =>
         millis === undefined
           ? Effect.fail(error)
-          : waited(call, error, millis).pipe(Effect.zipRight(attempted), Effect.catchAll(decide))
+          : waited(call.operation, error, millis).pipe(Effect.zipRight(attempted), Effect.catchAll(decide))
       )
     return decide
   }
@@ -55,15 +55,15 @@ export const send = <A>(
   )
 }
 
-const waited = (
-  { executionId, operation }: exchange.Call<unknown>,
-  error: RequestFailure,
-  millis: number
-): Effect.Effect<void> => {
+const detailOf = (error: RequestFailure): string | undefined =>
+  error._tag === "TransportError" ? error.reason : "status" in error ? `HTTP ${error.status}` : undefined
+
+const waited = (operation: string, error: RequestFailure, millis: number): Effect.Effect<void> => {
+  const { _tag: reason, attempts: attempt, executionId, idempotencyKey } = error
   const requestId = "requestId" in error ? error.requestId : undefined
   return telemetry
-    .announce({ operation, reason: error._tag, millis, executionId, requestId })
-    .pipe(Effect.zipRight(Effect.sleep(millis)), Effect.zipRight(telemetry.countRetry(operation, error._tag)))
+    .announce({ operation, reason, detail: detailOf(error), attempt, millis, executionId, idempotencyKey, requestId })
+    .pipe(Effect.zipRight(Effect.sleep(millis)), Effect.zipRight(telemetry.countRetry(operation, reason)))
 }
 
 /** @internal A whole operation that is one call. */

@@ -6,7 +6,7 @@
  */
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
-import type { Execution } from "../Execution.js"
+import type { Execution, ExecutionId } from "../Execution.js"
 import * as E from "../ModelRouteError.js"
 import * as codes from "./codes.js"
 import * as delays from "./delays.js"
@@ -19,7 +19,7 @@ export interface Context {
   readonly operation: string
   readonly attempts: number
   readonly idempotencyKey?: string
-  readonly executionId?: string
+  readonly executionId?: ExecutionId
   /** Whether sending the same request again cannot do the same thing twice. */
   readonly repeatable: boolean
   /** Whether the request carries the key, so that the API answers a repetition with what the first one did. */

@@ -16,6 +16,7 @@ import * as Option from "effect/Option"
 import * as Metrics from "../Metrics.js"
 import type { ModelRouteError } from "../ModelRouteError.js"
 import { seconds } from "./messages.js"
+import { present } from "./tolerant.js"
 
 /** @internal What a span tells of its call when it ends. */
 export interface Account {
@@ -88,17 +89,16 @@ export interface Wait {
   /** The tag of the error that makes it necessary, or `poll`. */
   readonly reason: string
   readonly millis: number
+  /** More about the reason: how the transport failed, or the HTTP status. */
+  readonly detail?: string | undefined
+  /** The number of the attempt that failed, from 1. */
+  readonly attempt?: number | undefined
+  readonly idempotencyKey?: string | undefined
   readonly requestId?: string | undefined
   readonly executionId?: string | undefined
 }
 
-const annotations = (wait: Wait): Record<string, unknown> => ({
-  operation: wait.operation,
-  reason: wait.reason,
-  waitMillis: wait.millis,
-  ...(wait.requestId === undefined ? {} : { requestId: wait.requestId }),
-  ...(wait.executionId === undefined ? {} : { executionId: wait.executionId })
-})
+const annotations = ({ millis, ...rest }: Wait): Record<string, unknown> => present({ ...rest, waitMillis: millis })
 
 /**
  * Said before the wait begins: a log line (Debug; Info for retries from 5 s on), a span event, a metric.
@@ -109,7 +109,7 @@ export const announce = (wait: Wait): Effect.Effect<void> => {
   const polling = wait.reason === "poll"
   const text = polling
     ? `Next look at ${wait.executionId} in ${seconds(wait.millis)}`
-    : `Waiting ${seconds(wait.millis)} before ${wait.operation} is sent again (${wait.reason})`
+    : `Waiting ${seconds(wait.millis)} before ${wait.operation} is sent again (${wait.reason}${wait.detail === undefined ? "" : `: ${wait.detail}`})`
   const log = polling || wait.millis < Duration.toMillis(worthTelling) ? Effect.logDebug(text) : Effect.logInfo(text)
   const event = Effect.flatMap(Clock.currentTimeNanos, (now) =>
     Effect.map(Effect.option(Effect.currentSpan), (span) => {

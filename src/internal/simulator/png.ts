@@ -1,0 +1,122 @@
+/**
+ * A PNG of at most sixteen colours, written by hand. The pixels go into stored blocks, which deflate allows: that needs
+ * no compressor, answers at once, and lets the length be known before anything is drawn.
+ *
+ * @internal
+ */
+
+/** @internal A colour as red, green and blue, each 0 to 255. */
+export type Colour = readonly [red: number, green: number, blue: number]
+
+/** @internal */
+export interface Image {
+  readonly width: number
+  readonly height: number
+  readonly palette: ReadonlyArray<Colour>
+  /** The index of a pixel's colour in the palette. */
+  readonly at: (x: number, y: number) => number
+}
+
+const maxBlock = 65_535
+const chunkOverhead = 12
+const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
+
+const rowLength = (width: number): number => 1 + Math.ceil(width / 2)
+const deflatedLength = (length: number): number => 2 + length + 5 * Math.ceil(length / maxBlock) + 4
+
+/** @internal How long `encode` makes the file. */
+export const byteLength = (width: number, height: number, colours: number): number =>
+  signature.length + 4 * chunkOverhead + 13 + 3 * colours + deflatedLength(rowLength(width) * height)
+
+const scanlines = (image: Image): Uint8Array => {
+  const length = rowLength(image.width)
+  const rows = new Uint8Array(length * image.height)
+  for (let y = 0; y < image.height; y++) {
+    for (let x = 0; x < image.width; x++) {
+      const at = y * length + 1 + (x >> 1)
+      rows[at] = (rows[at] ?? 0) | (image.at(x, y) << (x % 2 === 0 ? 4 : 0))
+    }
+  }
+  return rows
+}
+
+const adler32 = (data: Uint8Array): number => {
+  let a = 1
+  let b = 0
+  // the remainder is due before b could exceed 32 bits
+  for (let from = 0; from < data.length; from += 3800) {
+    for (const byte of data.subarray(from, from + 3800)) {
+      a += byte
+      b += a
+    }
+    a %= 65_521
+    b %= 65_521
+  }
+  return ((b << 16) | a) >>> 0
+}
+
+const deflateStored = (data: Uint8Array): Uint8Array => {
+  const target = new Uint8Array(deflatedLength(data.length))
+  const view = new DataView(target.buffer)
+  view.setUint16(0, 0x7801)
+  let to = 2
+  for (let from = 0; from < data.length; from += maxBlock) {
+    const block = data.subarray(from, from + maxBlock)
+    view.setUint8(to, from + maxBlock >= data.length ? 1 : 0)
+    view.setUint16(to + 1, block.length, true)
+    view.setUint16(to + 3, block.length ^ 0xffff, true)
+    target.set(block, to + 5)
+    to += 5 + block.length
+  }
+  view.setUint32(to, adler32(data))
+  return target
+}
+
+const crcTable = (): Uint32Array =>
+  Uint32Array.from({ length: 256 }, (_, index) => {
+    let c = index
+    for (let bit = 0; bit < 8; bit++) {
+      c = c & 1 ? 0xedb8_8320 ^ (c >>> 1) : c >>> 1
+    }
+    return c
+  })
+
+const crc32 = (table: Uint32Array, data: Uint8Array): number => {
+  let c = 0xffff_ffff
+  for (const byte of data) {
+    c = (table[(c ^ byte) & 0xff] ?? 0) ^ (c >>> 8)
+  }
+  return (c ^ 0xffff_ffff) >>> 0
+}
+
+const header = (image: Image): Uint8Array => {
+  const data = new Uint8Array(13)
+  const view = new DataView(data.buffer)
+  view.setUint32(0, image.width)
+  view.setUint32(4, image.height)
+  data.set([4, 3], 8) // four bits a pixel, by palette
+  return data
+}
+
+/** @internal */
+export const encode = (image: Image): Uint8Array => {
+  const file = new Uint8Array(byteLength(image.width, image.height, image.palette.length))
+  const view = new DataView(file.buffer)
+  const table = crcTable()
+  file.set(signature)
+  let to = signature.length
+  const chunk = (type: string, data: Uint8Array) => {
+    view.setUint32(to, data.length)
+    for (let i = 0; i < 4; i++) {
+      view.setUint8(to + 4 + i, type.charCodeAt(i))
+    }
+    file.set(data, to + 8)
+    view.setUint32(to + 8 + data.length, crc32(table, file.subarray(to + 4, to + 8 + data.length)))
+    to += chunkOverhead + data.length
+  }
+  chunk("IHDR", header(image))
+  chunk("PLTE", Uint8Array.from(image.palette.flat()))
+  chunk("IDAT", deflateStored(scanlines(image)))
+  chunk("IEND", new Uint8Array(0))
+  return file
+}

@@ -1,0 +1,80 @@
+/**
+ * The record of what came in and how it was answered.
+ */
+import type { Answer } from "./answer.js"
+import type { Target } from "./fault.js"
+
+/**
+ * One request. The value of Authorization is never kept.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RequestRecord extends Target {
+  /** When it came in, in milliseconds on the Clock. */
+  readonly at: number
+  /** The status of the answer; `cut` when its body broke off, `dropped` when there was none, `pending` as long as there is none. */
+  readonly outcome: number | "cut" | "dropped" | "pending"
+  /** The `_tag` of the fault that struck it; `Ends` only if no other did. */
+  readonly fault?: string | undefined
+  /** The execution that it created or asked about. */
+  readonly executionId?: string | undefined
+}
+
+/** @internal */
+export interface RequestLog {
+  readonly open: (
+    target: Target,
+    at: number,
+    fault: string | undefined
+  ) => (answer: Answer, ending: string | undefined) => RequestRecord
+  readonly all: () => ReadonlyArray<RequestRecord>
+}
+
+const outcome = ({ delivery, status }: Answer): RequestRecord["outcome"] => {
+  switch (delivery._tag) {
+    case "Dropped":
+      return "dropped"
+    case "Cut":
+      return "cut"
+    case "Chunked":
+    case "Whole":
+      return status
+  }
+}
+
+const redacted = (headers: Target["headers"]): Target["headers"] =>
+  headers["authorization"] === undefined ? { ...headers } : { ...headers, authorization: "Bearer <redacted>" }
+
+/** @internal Keeps the last `capacity` requests. */
+export const make = (capacity: number): RequestLog => {
+  const records = new Map<number, RequestRecord>()
+  let next = 0
+  return {
+    open: (target, at, fault) => {
+      const id = next++
+      const opened: RequestRecord = {
+        ...target,
+        headers: redacted(target.headers),
+        at,
+        outcome: "pending",
+        ...(fault === undefined ? {} : { fault })
+      }
+      records.set(id, opened)
+      records.delete(id - capacity)
+      return (answer, ending) => {
+        const closed: RequestRecord = {
+          ...opened,
+          outcome: outcome(answer),
+          ...(ending === undefined || fault !== undefined ? {} : { fault: ending }),
+          ...(answer.executionId === undefined ? {} : { executionId: answer.executionId })
+        }
+        if (records.has(id)) {
+          records.set(id, closed)
+        }
+        return closed
+      }
+    },
+    all: () => [...records.values()]
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * The whole server: who may come in, how often, what goes wrong, and what is remembered of it.
+ *
+ * @internal
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { Answer, Refusal, Request } from "./answer.js"
+import * as AnswerOf from "./answer.js"
+import type { Api } from "./api.js"
+import { applyFault } from "./applyFault.js"
+import type { Executions } from "./executions.js"
+import type { Ending, Ends, Target } from "./fault.js"
+import type { Faults } from "./faults.js"
+import type { Ids } from "./ids.js"
+import * as Operation from "./operation.js"
+import * as Output from "./output.js"
+import type { RateWindow } from "./rateWindow.js"
+import type { RequestLog, RequestRecord } from "./requestLog.js"
+import * as Storage from "./storage.js"
+import { httpDate } from "./time.js"
+
+/** @internal */
+export interface Parts {
+  readonly api: Api
+  readonly executions: Executions
+  readonly faults: Faults
+  readonly ids: Ids
+  readonly log: RequestLog
+  readonly rate: RateWindow
+  readonly authorized: (key: string) => boolean
+  readonly date: boolean
+  readonly retryAfter: boolean
+  readonly seed: number
+  /** The server's clock less the Clock, in milliseconds. */
+  readonly skew: number
+  readonly storageBase: (request: Request) => string
+  readonly onRequest: (record: RequestRecord) => Effect.Effect<void>
+}
+
+const bearer = (request: Request): string => /^Bearer +(\S+)$/i.exec(request.headers["authorization"] ?? "")?.[1] ?? ""
+
+const target = (request: Request, route: Operation.Route): Target => {
+  const idempotencyKey = request.headers["idempotency-key"]
+  return {
+    operation: Operation.operation(route, request.method),
+    method: request.method,
+    path: request.url,
+    headers: request.headers,
+    body: request.body,
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey })
+  }
+}
+
+/** Every length is announced, unless the answer comes in chunks or may not have one. */
+const measured = (answer: Answer): Answer =>
+  answer.delivery._tag === "Chunked" || answer.status === 204 || answer.status === 304
+    ? answer
+    : AnswerOf.withHeaders(answer, { "content-length": String(answer.body.length) })
+
+/** @internal */
+export const make = (parts: Parts): ((request: Request) => Effect.Effect<Answer>) => {
+  const { api, executions, faults, ids, log, rate, skew } = parts
+
+  const refuse = (error: Omit<Refusal, "requestId">): Answer => AnswerOf.refusal({ ...error, requestId: ids.request() })
+
+  const fromGateway = (answer: Answer, now: number): Answer =>
+    parts.date ? AnswerOf.withHeaders(answer, { date: httpDate(now + skew) }) : answer
+
+  const fromApi = (answer: Answer, now: number): Answer =>
+    AnswerOf.withHeaders(fromGateway(answer, now), rate.headers(now + skew))
+
+  const tooMany = (now: number): Answer => {
+    const answer = refuse({ code: "RATE_LIMITED", message: "Too many requests" })
+    const seconds = Math.ceil(rate.untilReset(now + skew) / 1000)
+    return parts.retryAfter ? AnswerOf.withHeaders(answer, { "retry-after": String(seconds) }) : answer
+  }
+
+  const fromRoute = (
+    request: Request,
+    route: Exclude<Operation.Route, { readonly _tag: "Storage" }>,
+    now: number,
+    ending: () => Ending | undefined
+  ): Answer => {
+    switch (route._tag) {
+      case "Api":
+        return api[route.operation]({ request, id: route.id, now, ending })
+      case "WrongMethod":
+        return AnswerOf.withHeaders(
+          refuse({ code: "METHOD_NOT_ALLOWED", status: 405, message: `${request.method} does not fit this path` }),
+          { allow: route.allow }
+        )
+      case "NotFound":
+        return refuse({ code: "NOT_FOUND", status: 404, message: "There is nothing at this path" })
+    }
+  }
+
+  const admitted = (request: Request, now: number, answer: () => Answer): Answer => {
+    if (!parts.authorized(bearer(request))) {
+      return refuse({ code: "UNAUTHORIZED", status: 401, message: "The API key is missing or invalid" })
+    }
+    return rate.admit(now + skew) ? answer() : tooMany(now)
+  }
+
+  const fromStorage = (request: Request, fileId: string, now: number): Answer => {
+    const execution = executions.byFile(fileId)
+    const picture = execution && Output.picture(execution, fileId)
+    return Storage.serve(request, { seed: parts.seed, fileId, now: now + skew, picture })
+  }
+
+  const serve = (request: Request, route: Operation.Route, ending: () => Ending | undefined) =>
+    Effect.map(Clock.currentTimeMillis, (now) => {
+      executions.settle(now)
+      return route._tag === "Storage"
+        ? fromGateway(fromStorage(request, route.fileId, now), now)
+        : fromApi(
+            admitted(request, now, () => fromRoute(request, route, now, ending)),
+            now
+          )
+    })
+
+  const atNow =
+    (stamp: (answer: Answer, now: number) => Answer) =>
+    (answer: Answer): Effect.Effect<Answer> =>
+      Effect.map(Clock.currentTimeMillis, (now) => stamp(answer, now))
+
+  const exchange = {
+    fromApi: atNow(fromApi),
+    fromGateway: atNow(fromGateway),
+    requestId: ids.request,
+    now: Effect.map(Clock.currentTimeMillis, (now) => now + skew)
+  }
+
+  return Effect.fnUntraced(function* (request) {
+    const route = Operation.route(request, parts.storageBase(request))
+    const asked = target(request, route)
+    const fault = faults.strike(asked)
+    let ending: Ends | undefined
+    const served = serve(request, route, () => (ending = faults.ending(asked)))
+    const close = log.open(asked, yield* Clock.currentTimeMillis, fault?._tag)
+    const answer = measured(yield* fault === undefined ? served : applyFault(fault, { ...exchange, serve: served }))
+    yield* parts.onRequest(close(answer, ending?._tag))
+    return answer
+  })
+}
