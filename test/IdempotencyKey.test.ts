@@ -1,0 +1,173 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, type Layer } from "effect"
+import { IdempotencyKey } from "effect-modelroute"
+import { Fault, Simulator } from "effect-modelroute/Simulator"
+import { canonicalJson } from "../src/internal/canonicalJson.js"
+import { failureOf, valueOf } from "./utils/exit.js"
+import { image, layer, prompt, runToEnd, withClient } from "./utils/harness.js"
+
+const operation = "executions.create"
+
+const keysFor = (layer: Layer.Layer<IdempotencyKey.IdempotencyKey>, bodies: ReadonlyArray<unknown>) =>
+  Effect.flatMap(IdempotencyKey.IdempotencyKey, ({ next }) =>
+    Effect.forEach(bodies, (body) => next({ operation, body }))
+  ).pipe(Effect.provide(layer))
+
+const sentKeys = Effect.flatMap(Simulator, ({ requests }) =>
+  Effect.map(requests, (all) => all.map(({ idempotencyKey }) => idempotencyKey))
+)
+
+describe("layer", () => {
+  it.effect("gives a random UUID to every call, also with the same body", () =>
+    Effect.gen(function* () {
+      const keys = yield* keysFor(IdempotencyKey.layer, [image, image, image])
+      for (const key of keys) assert.match(key, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+      assert.lengthOf(new Set(keys), 3)
+    })
+  )
+})
+
+describe("layerSequence", () => {
+  it.effect("counts, anew for each build", () =>
+    Effect.gen(function* () {
+      const layer = IdempotencyKey.layerSequence("test")
+      assert.deepStrictEqual(yield* keysFor(layer, [1, 2, 3]), ["test-1", "test-2", "test-3"])
+      assert.deepStrictEqual(yield* keysFor(layer, [1]), ["test-1"])
+    })
+  )
+})
+
+describe("layerDeterministic", () => {
+  const job = IdempotencyKey.layerDeterministic({ scope: "job-7" })
+  const a = { model: "m", input: { prompt, size: { w: 1, h: 2 } } }
+  const aInOtherOrder = { input: { size: { h: 2, w: 1 }, prompt }, model: "m" }
+  const b = { model: "m", input: { prompt: "another" } }
+
+  it.effect("gives the same keys after a restart, whatever the order of the fields", () =>
+    Effect.gen(function* () {
+      const before = yield* keysFor(job, [a, b, a])
+      const after = yield* keysFor(job, [b, aInOtherOrder, a])
+      assert.deepStrictEqual([after[1], after[0], after[2]], before)
+    })
+  )
+
+  it.effect("keeps two wanted runs of the same body two", () =>
+    Effect.gen(function* () {
+      const [first, second, other] = yield* keysFor(job, [a, aInOtherOrder, b])
+      assert.match(String(first), /^[0-9a-f]{32}-1$/)
+      assert.strictEqual(second, first?.replace(/1$/, "2"))
+      assert.match(String(other), /-1$/)
+      assert.notStrictEqual(other, first)
+    })
+  )
+
+  it.effect("gives other keys in another scope and for another operation", () =>
+    Effect.gen(function* () {
+      const [here] = yield* keysFor(job, [a])
+      const [there] = yield* keysFor(IdempotencyKey.layerDeterministic({ scope: "job-8" }), [a])
+      const elsewhere = yield* Effect.flatMap(IdempotencyKey.IdempotencyKey, ({ next }) =>
+        next({ operation: "webhooks.create", body: a })
+      ).pipe(Effect.provide(job))
+      assert.lengthOf(new Set([here, there, elsewhere]), 3)
+    })
+  )
+
+  it.effect("counts calls that run at the same time", () =>
+    Effect.gen(function* () {
+      const keys = yield* Effect.flatMap(IdempotencyKey.IdempotencyKey, ({ next }) =>
+        Effect.all(
+          Array.from({ length: 50 }, () => next({ operation, body: a })),
+          { concurrency: "unbounded" }
+        )
+      ).pipe(Effect.provide(job))
+      assert.lengthOf(new Set(keys), 50)
+    })
+  )
+
+  it.effect("takes a batch that was cut off to the same executions", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const bodies = Array.from({ length: 5 }, (_, i) => ({ model: "m", input: { prompt: `${prompt} ${i % 2}` } }))
+        const submit = (count: number) =>
+          Effect.forEach(bodies.slice(0, count), (body) =>
+            Effect.flatMap(IdempotencyKey.IdempotencyKey, ({ next }) =>
+              Effect.flatMap(next({ operation, body }), (idempotencyKey) =>
+                client.executions.create(body, { idempotencyKey })
+              )
+            )
+          ).pipe(Effect.provide(job))
+        yield* submit(3)
+        yield* submit(5)
+        const { ledger } = yield* Simulator
+        assert.lengthOf((yield* ledger).executions, 5)
+      })
+    ).pipe(Effect.provide(layer()))
+  )
+
+  it("writes JSON as RFC 8785 does", () => {
+    assert.strictEqual(
+      canonicalJson({
+        numbers: [333333333.3333333, 1e30, 4.5, 2e-3, 1e-27],
+        "\u20ac": "\u20ac$\u000f\nA'B\"\\",
+        a: [null, true]
+      }),
+      '{"a":[null,true],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],"\u20ac":"\u20ac$\\u000f\\nA\'B\\"\\\\"}'
+    )
+    assert.strictEqual(canonicalJson({ 10: "b", 9: "a", a: undefined }), '{"10":"b","9":"a"}')
+  })
+})
+
+describe("the key of a call", () => {
+  it.effect("is taken once and the same on every attempt, with the same bytes", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        valueOf(yield* runToEnd(client.executions.create(image)))
+        valueOf(yield* runToEnd(client.executions.create(image)))
+        assert.deepStrictEqual(yield* sentKeys, ["key-1", "key-1", "key-1", "key-1", "key-2"])
+        const { requests } = yield* Simulator
+        const bodies = new Set((yield* requests).map(({ body }) => new TextDecoder().decode(body)))
+        assert.deepStrictEqual(Array.from(bodies), [JSON.stringify(image)])
+      })
+    ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.dropAfter, Fault.cutBody(), Fault.badGateway] } })))
+  )
+
+  it.effect("is the option's before withKey's, and withKey's before the service's", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const { create } = client.executions
+        yield* create(image, { idempotencyKey: "option" }).pipe(IdempotencyKey.withKey("effect"))
+        yield* create(image).pipe(IdempotencyKey.withKey("effect"))
+        yield* create(image)
+        assert.deepStrictEqual(yield* sentKeys, ["option", "effect", "key-1"])
+      })
+    ).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("given to one effect, serves one body only", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const { create } = client.executions
+        const again = { ...image, input: { prompt: "another" } }
+        const two = Effect.all([create(image), create(image), create(again)]).pipe(IdempotencyKey.withKey("effect"))
+        const error = failureOf(yield* Effect.exit(two))
+        assert.strictEqual(error._tag === "InvalidRequest" && error.field, "idempotencyKey")
+        assert.deepStrictEqual(yield* sentKeys, ["effect", "effect"])
+        // The same effect, run again, begins anew.
+        const one = create(again).pipe(IdempotencyKey.withKey("other"))
+        assert.strictEqual((yield* one).id, (yield* one).id)
+      })
+    ).pipe(Effect.provide(layer()))
+  )
+
+  for (const key of ["", " padded", "line\nbreak", "schl\u00fcssel", "x".repeat(256)]) {
+    it.effect(`is refused when it cannot be sent: ${JSON.stringify(key.slice(0, 12))}`, () =>
+      withClient((client) =>
+        Effect.gen(function* () {
+          const error = failureOf(yield* Effect.exit(client.executions.create(image, { idempotencyKey: key })))
+          assert.strictEqual(error._tag === "InvalidRequest" && error.field, "idempotencyKey")
+          assert.deepStrictEqual(yield* sentKeys, [])
+        })
+      ).pipe(Effect.provide(layer()))
+    )
+  }
+})

@@ -1,0 +1,417 @@
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import { assert, describe, it } from "@effect/vitest"
+import {
+  ConfigProvider,
+  Effect,
+  Exit,
+  Fiber,
+  HashMap,
+  Layer,
+  Logger,
+  LogLevel,
+  Metric,
+  Redacted,
+  TestClock,
+  Tracer
+} from "effect"
+import { Execution, IdempotencyKey, Metrics, ModelRouteClient, RetryPolicy } from "effect-modelroute"
+import { Fault, Simulator } from "effect-modelroute/Simulator"
+import { failureOf, valueOf } from "./utils/exit.js"
+import { answering } from "./utils/fake.js"
+import { apiKey, arrivals, image, layer, runToEnd, start, withClient } from "./utils/harness.js"
+
+describe("options", () => {
+  for (const [key, problem] of [
+    ["", "is empty"],
+    [" \t", "is empty"],
+    ["sk_abc\n", "contains white space"],
+    ["sk abc", "contains white space"],
+    ["sk_\u00e9", "contains characters that cannot be sent"]
+  ] as const) {
+    it.effect(`refuses the key ${JSON.stringify(key)}`, () =>
+      Effect.gen(function* () {
+        const { client } = answering(() => ({ status: 200 }), { apiKey: Redacted.make(key) })
+        const error = failureOf(yield* Effect.exit(client))
+        assert.strictEqual(error.field, "apiKey")
+        assert.include(error.message, problem)
+      })
+    )
+  }
+
+  it.effect("judges no key by its form or checksum", () =>
+    Effect.gen(function* () {
+      for (const key of ["sk_your_api_key_here", "mr_key", "x"]) {
+        const { client, headers } = answering(() => ({ status: 200, json: {} }), { apiKey: Redacted.make(key) })
+        yield* (yield* client).request("GET", "/executions")
+        assert.strictEqual(headers[0]?.["authorization"], `Bearer ${key}`)
+      }
+    })
+  )
+
+  for (const baseUrl of [
+    "https://proxy.example/modelroute",
+    "https://proxy.example/modelroute/",
+    "https://proxy.example/modelroute/v1",
+    "https://proxy.example/modelroute/v1/"
+  ]) {
+    it.effect(`takes the base URL ${baseUrl}`, () =>
+      Effect.gen(function* () {
+        const { client, urls } = answering(() => ({ status: 200, json: {} }), { baseUrl })
+        yield* (yield* client).request("GET", "/executions")
+        assert.deepStrictEqual(urls, ["https://proxy.example/modelroute/v1/executions"])
+      })
+    )
+  }
+
+  for (const baseUrl of ["api.modelroute.ai", "ftp://x", "https://a:b@x", "https://x?y=1", "https://x#y", ""]) {
+    it.effect(`refuses the base URL ${JSON.stringify(baseUrl)}`, () =>
+      Effect.gen(function* () {
+        const error = failureOf(yield* Effect.exit(answering(() => ({ status: 200 }), { baseUrl }).client))
+        assert.strictEqual(error.field, "baseUrl")
+      })
+    )
+  }
+
+  it.effect("gives transformClient the last word", () => {
+    const { client, headers, urls } = answering(() => ({ status: 200, json: {} }), {
+      transformClient: HttpClient.mapRequest((request) =>
+        request.pipe(
+          HttpClientRequest.setHeader("x-team", "images"),
+          HttpClientRequest.setUrl(request.url.replace("https://api.modelroute.ai", "https://proxy.example"))
+        )
+      )
+    })
+    return Effect.gen(function* () {
+      yield* (yield* client).request("GET", "/executions")
+      assert.deepStrictEqual(urls, ["https://proxy.example/v1/executions"])
+      assert.strictEqual(headers[0]?.["x-team"], "images")
+    })
+  })
+})
+
+describe("layerConfig", () => {
+  const withVariables = (variables: ReadonlyArray<readonly [string, string]>) => {
+    const requests: Array<string> = []
+    const http = HttpClient.make((request, url) => {
+      requests.push(`${url.href} ${request.headers["authorization"]}`)
+      return Effect.never
+    })
+    return Layer.build(ModelRouteClient.layerConfig()).pipe(
+      Effect.flatMap((context) =>
+        Effect.forkScoped(
+          Effect.flatMap(ModelRouteClient.ModelRouteClient, (client) => client.request("GET", "/x")).pipe(
+            Effect.provide(context)
+          )
+        )
+      ),
+      Effect.zipRight(Effect.yieldNow()),
+      Effect.zipRight(TestClock.adjust(0)),
+      Effect.map(() => requests),
+      Effect.scoped,
+      Effect.provide(Layer.merge(Layer.succeed(HttpClient.HttpClient, http), IdempotencyKey.layer)),
+      Effect.withConfigProvider(ConfigProvider.fromMap(new Map(variables))),
+      Effect.exit
+    )
+  }
+
+  it.effect("reads the key and, where it is set, the base URL", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(valueOf(yield* withVariables([["MODELROUTE_API_KEY", "sk_1"]])), [
+        "https://api.modelroute.ai/v1/x Bearer sk_1"
+      ])
+      const variables = [
+        ["MODELROUTE_API_KEY", "sk_1"],
+        ["MODELROUTE_BASE_URL", "http://127.0.0.1:8787"]
+      ] as const
+      assert.deepStrictEqual(valueOf(yield* withVariables(variables)), ["http://127.0.0.1:8787/v1/x Bearer sk_1"])
+    })
+  )
+
+  it.effect("names the variable that is missing or cannot work, and shows no key", () =>
+    Effect.gen(function* () {
+      const cases = [
+        [[], "MODELROUTE_API_KEY"],
+        [[["MODELROUTE_API_KEY", ""]], "MODELROUTE_API_KEY"],
+        [[["MODELROUTE_API_KEY", "sk_secret\n"]], "MODELROUTE_API_KEY"],
+        [
+          [
+            ["MODELROUTE_API_KEY", "sk_secret"],
+            ["MODELROUTE_BASE_URL", "nowhere"]
+          ],
+          "MODELROUTE_BASE_URL"
+        ]
+      ] as const
+      for (const [variables, named] of cases) {
+        const text = String(failureOf(yield* withVariables(variables)))
+        assert.include(text, named)
+        assert.notInclude(text, "sk_secret")
+      }
+    })
+  )
+})
+
+describe("an attempt", () => {
+  it.effect("has a time limit of 30 s, the body included", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const error = failureOf(yield* runToEnd(client.executions.create(image)))
+        assert.strictEqual(error._tag === "TransportError" && error.reason, "timeout")
+        assert.include(error.message, "the limit of one attempt is 30 s")
+        assert.deepStrictEqual(yield* arrivals(), [0, 31_000, 63_000, 97_000])
+      })
+    ).pipe(Effect.provide(layer({ simulator: { faults: Fault.times(4, Fault.hang()) } })))
+  )
+
+  it.effect("has the limit of the options", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        valueOf(yield* runToEnd(client.executions.create(image)))
+        assert.deepStrictEqual(yield* arrivals(), [0, 3000])
+      })
+    ).pipe(
+      Effect.provide(
+        layer({ client: { attemptTimeout: "2 seconds" }, simulator: { faults: [Fault.delay("3 seconds")] } })
+      )
+    )
+  )
+
+  it.effect("whose body does not end is over at its limit, too", () => {
+    const http = HttpClient.make((request) =>
+      Effect.sync(() => {
+        const body = new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode("{")) })
+        return HttpClientResponse.fromWeb(request, new Response(body))
+      })
+    )
+    return Effect.gen(function* () {
+      const client = yield* ModelRouteClient.make({ apiKey: Redacted.make(apiKey), retry: RetryPolicy.none })
+      const error = failureOf(yield* runToEnd(client.executions.create(image)))
+      assert.strictEqual(error._tag === "TransportError" && error.reason, "timeout")
+    }).pipe(Effect.provide(Layer.merge(Layer.succeed(HttpClient.HttpClient, http), IdempotencyKey.layer)))
+  })
+})
+
+describe("interruption", () => {
+  const interruptAfter = (millis: number, faults: ReadonlyArray<Fault.Fault>) =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const fiber = yield* Effect.fork(client.executions.create(image))
+        yield* TestClock.adjust(millis)
+        const exit = yield* Fiber.interrupt(fiber)
+        const sent = yield* arrivals()
+        yield* TestClock.adjust("1 hour")
+        assert.isTrue(Exit.isInterrupted(exit))
+        assert.deepStrictEqual(yield* arrivals(), sent)
+        assert.lengthOf(yield* TestClock.sleeps(), 0)
+        return sent
+      })
+    ).pipe(Effect.provide(layer({ simulator: { faults } })))
+
+  it.effect("ends a wait and a send at once, and leaves no timer", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* interruptAfter(500, [Fault.dropBefore]), [0])
+      assert.deepStrictEqual(yield* interruptAfter(5000, [Fault.hang("before")]), [0])
+      assert.deepStrictEqual(yield* interruptAfter(5000, [Fault.rateLimited({ resetIn: "1 minute" })]), [0])
+    })
+  )
+})
+
+describe("request", () => {
+  it.effect("gives the answer of any endpoint as it is", () => {
+    const replies = [{ data: [1] }, undefined, "plain text"]
+    const { bodies, client, headers, urls } = answering((_, n) => {
+      const reply = replies[n - 1]
+      return typeof reply === "string" ? { status: 200, text: reply } : { status: reply ? 200 : 204, json: reply }
+    })
+    return Effect.gen(function* () {
+      const { request } = yield* client
+      assert.deepStrictEqual(yield* request("GET", "/executions?limit=5"), { data: [1] })
+      assert.isUndefined(yield* request("DELETE", "/v1/webhooks/endpoints/wh_1"))
+      assert.strictEqual(yield* request("POST", "/files/confirm", { file_id: "file_1" }), "plain text")
+      assert.deepStrictEqual(urls, [
+        "https://api.modelroute.ai/v1/executions?limit=5",
+        "https://api.modelroute.ai/v1/webhooks/endpoints/wh_1",
+        "https://api.modelroute.ai/v1/files/confirm"
+      ])
+      assert.deepStrictEqual(bodies, ["", "", '{"file_id":"file_1"}'])
+      assert.strictEqual(headers[2]?.["content-type"], "application/json")
+      assert.isUndefined(headers[2]?.["idempotency-key"])
+    })
+  })
+
+  for (const path of ["executions", "https://evil.example/", "//evil.example", "/a/../../b", "/a\nb", "/.."]) {
+    it.effect(`refuses the path ${JSON.stringify(path)}`, () => {
+      const { client, urls } = answering(() => ({ status: 200 }))
+      return Effect.gen(function* () {
+        const error = failureOf(yield* Effect.exit((yield* client).request("GET", path)))
+        assert.strictEqual(error._tag === "InvalidRequest" && error.field, "path")
+        assert.deepStrictEqual(urls, [])
+      })
+    })
+  }
+
+  it.effect("repeats a POST only where nothing can have happened, or under a key", () => {
+    const attempts = (method: "GET" | "POST", fault: Fault.Fault, key?: string) =>
+      withClient((client) =>
+        Effect.gen(function* () {
+          const call = client.request(method, "/executions", method === "GET" ? undefined : image)
+          yield* runToEnd(key === undefined ? call : IdempotencyKey.withKey(call, key))
+          const { ledger } = yield* Simulator
+          return [(yield* arrivals()).length, (yield* ledger).executions.length]
+        })
+      ).pipe(Effect.provide(layer({ simulator: { faults: [fault] } })))
+    return Effect.gen(function* () {
+      assert.deepStrictEqual(yield* attempts("GET", Fault.dropAfter), [2, 0])
+      assert.deepStrictEqual(yield* attempts("POST", Fault.dropAfter), [1, 1])
+      assert.deepStrictEqual(yield* attempts("POST", Fault.badGateway), [1, 0])
+      assert.deepStrictEqual(yield* attempts("POST", Fault.envelope("MODEL_OVERLOADED")), [2, 1])
+      assert.deepStrictEqual(yield* attempts("POST", Fault.rateLimited({ resetIn: "2 seconds" })), [2, 1])
+      assert.deepStrictEqual(yield* attempts("POST", Fault.dropAfter, "mine"), [2, 1])
+    })
+  })
+})
+
+describe("observability", () => {
+  const spansOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.gen(function* () {
+      const spans: Array<Tracer.Span> = []
+      const native = yield* Effect.tracer
+      const tracer = Tracer.make({
+        span: (name, parent, context, links, startTime, kind, options) => {
+          const span = native.span(name, parent, context, links, startTime, kind, options)
+          spans.push(span)
+          return span
+        },
+        context: (f, fiber) => native.context(f, fiber)
+      })
+      yield* Effect.withTracer(effect, tracer)
+      return spans
+    })
+
+  it.effect("has one span per operation, with attempts, outcome and an event per wait", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const spans = yield* spansOf(runToEnd(client.executions.run(image)))
+        assert.deepStrictEqual(
+          spans.map(({ kind, name }) => [name, kind]),
+          [["modelroute.executions.run", "client"]]
+        )
+        const [span] = spans
+        const { ledger } = yield* Simulator
+        assert.deepStrictEqual(Object.fromEntries(span?.attributes ?? []), {
+          "modelroute.operation": "executions.run",
+          "modelroute.attempts": 5,
+          "modelroute.outcome": "ok",
+          "modelroute.execution_id": (yield* ledger).executions[0]?.executionId
+        })
+        const events = span !== undefined && "events" in span && Array.isArray(span.events) ? span.events : []
+        assert.deepStrictEqual(
+          events.map(([name, at, attributes]) => [
+            name,
+            Number(at / 1_000_000n) - start,
+            attributes.reason,
+            attributes.waitMillis
+          ]),
+          [
+            ["modelroute.wait", 0, "ModelOverloaded", 1000],
+            ["modelroute.wait", 1000, "poll", 2000],
+            ["modelroute.wait", 3000, "poll", 3000],
+            ["modelroute.wait", 6000, "poll", 4500]
+          ]
+        )
+        const [failed] = yield* spansOf(runToEnd(client.executions.get(Execution.ExecutionId.make("exec_0"))))
+        assert.strictEqual(failed?.attributes.get("modelroute.outcome"), "UnrecognizedError")
+      })
+    ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.envelope("MODEL_OVERLOADED")] } })))
+  )
+
+  it.effect("says each wait before it begins: Debug, from 5 s on Info", () => {
+    const lines: Array<readonly [LogLevel.LogLevel["label"], unknown, unknown]> = []
+    const logger = Logger.make<unknown, void>(({ annotations, logLevel, message }) => {
+      lines.push([
+        logLevel.label,
+        Array.isArray(message) ? message[0] : message,
+        Object.fromEntries(HashMap.toEntries(annotations))
+      ])
+    })
+    return Effect.gen(function* () {
+      yield* TestClock.setTime(start)
+      const { executions } = yield* ModelRouteClient.ModelRouteClient
+      yield* runToEnd(executions.create(image))
+      const retry = { operation: "executions.create", idempotencyKey: "key-1", requestId: "req_7" }
+      assert.deepStrictEqual(lines, [
+        [
+          "DEBUG",
+          "Waiting 1 s before executions.create is sent again (ModelOverloaded: HTTP 503)",
+          { ...retry, attempt: 1, reason: "ModelOverloaded", detail: "HTTP 503", waitMillis: 1000 }
+        ],
+        [
+          "INFO",
+          "Waiting 5 s before executions.create is sent again (RateLimited: HTTP 429)",
+          { ...retry, attempt: 2, reason: "RateLimited", detail: "HTTP 429", waitMillis: 5000 }
+        ]
+      ])
+    }).pipe(
+      Effect.provide([
+        layer({
+          simulator: {
+            faults: [
+              Fault.envelope("MODEL_OVERLOADED", { requestId: "req_7" }),
+              Fault.envelope("RATE_LIMITED", { requestId: "req_7", headers: { "retry-after": "5" } })
+            ]
+          }
+        }),
+        Logger.replace(Logger.defaultLogger, logger)
+      ]),
+      Logger.withMinimumLogLevel(LogLevel.All)
+    )
+  })
+
+  it.effect("counts requests, retries and waits", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const count = (metric: Metric.Metric.Counter<number>, labels: Record<string, string>) =>
+          Effect.map(
+            Metric.value(
+              Object.entries(labels).reduce((tagged, [key, value]) => Metric.tagged(tagged, key, value), metric)
+            ),
+            ({ count }) => count
+          )
+        const counts = Effect.all({
+          ok: count(Metrics.requests, { operation: "executions.create", outcome: "ok" }),
+          lost: count(Metrics.requests, { operation: "executions.create", outcome: "TransportError" }),
+          retries: count(Metrics.retries, { operation: "executions.create", reason: "TransportError" })
+        })
+        const waits = Metric.value(
+          Metrics.waits.pipe((metric) =>
+            Metric.tagged(Metric.tagged(metric, "operation", "executions.create"), "reason", "TransportError")
+          )
+        )
+        const [before, waited] = [yield* counts, yield* waits]
+        yield* runToEnd(client.executions.create(image))
+        const [after, waitedAfter] = [yield* counts, yield* waits]
+        assert.deepStrictEqual(
+          [after.ok - before.ok, after.lost - before.lost, after.retries - before.retries],
+          [1, 2, 2]
+        )
+        assert.strictEqual(waitedAfter.count - waited.count, 2)
+        assert.strictEqual(waitedAfter.sum - waited.sum, 3)
+      })
+    ).pipe(Effect.provide(layer({ simulator: { faults: Fault.times(2, Fault.dropBefore) } })))
+  )
+
+  it.effect("sends no tracing headers unless asked to", () =>
+    Effect.gen(function* () {
+      const sent = (options: Partial<ModelRouteClient.Options>) => {
+        const { client, headers } = answering(() => ({ status: 200, json: {} }), options)
+        return Effect.flatMap(client, ({ request }) => request("GET", "/executions")).pipe(
+          Effect.withSpan("caller"),
+          Effect.map(() => Object.keys(headers[0] ?? {}).toSorted())
+        )
+      }
+      assert.deepStrictEqual(yield* sent({}), ["authorization"])
+      assert.deepStrictEqual(yield* sent({ propagateTraceContext: true }), ["authorization", "b3", "traceparent"])
+    })
+  )
+})

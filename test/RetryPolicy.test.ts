@@ -1,0 +1,287 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, DateTime, Duration, Effect, Fiber, Option, Random, Schedule, ScheduleDecision, TestClock } from "effect"
+import { ModelRouteError, RetryPolicy } from "effect-modelroute"
+import { Fault, Simulator } from "effect-modelroute/Simulator"
+import { failureOf } from "./utils/exit.js"
+import { arrivals, httpDate, image, layer, runToEnd, start, withClient } from "./utils/harness.js"
+
+const overloaded = Fault.envelope("MODEL_OVERLOADED")
+
+/** The instants at which a create was sent, and how it ended. */
+const attempts = (
+  faults: ReadonlyArray<Fault.Fault>,
+  options: { readonly retry?: RetryPolicy.RetryPolicy; readonly date?: boolean; readonly clockSkew?: number } = {}
+) => {
+  const { retry, ...simulator } = options
+  return withClient((client) =>
+    Effect.gen(function* () {
+      const exit = yield* runToEnd(client.executions.create(image))
+      return { exit, instants: yield* arrivals() }
+    })
+  ).pipe(Effect.provide(layer({ simulator: { faults, ...simulator }, client: retry === undefined ? {} : { retry } })))
+}
+
+const gaps = (instants: ReadonlyArray<number>): ReadonlyArray<number> =>
+  instants.slice(1).map((instant, i) => (instant - (instants[i] ?? 0)) / 1000)
+
+describe("backoff", () => {
+  it.effect("sends an endlessly overloaded call at 0, 1, 3 and 7 s, then fails", () =>
+    Effect.gen(function* () {
+      const { exit, instants } = yield* attempts(Fault.times(9, overloaded))
+      assert.deepStrictEqual(instants, [0, 1000, 3000, 7000])
+      const error = failureOf(exit)
+      assert.strictEqual(error._tag, "ModelOverloaded")
+      assert.strictEqual(error.attempts, 4)
+      assert.strictEqual(error.idempotencyKey, "key-1")
+    })
+  )
+
+  it.effect("doubles up to its cap: 1 2 4 8 16 30 30 30", () =>
+    Effect.gen(function* () {
+      const retry = RetryPolicy.make({ backoff: { times: 8 } })
+      const { instants } = yield* attempts(Fault.times(20, overloaded), { retry })
+      assert.deepStrictEqual(gaps(instants), [1, 2, 4, 8, 16, 30, 30, 30])
+    })
+  )
+
+  it.effect("is not a millisecond early", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const fiber = yield* Effect.fork(client.executions.create(image))
+        yield* TestClock.adjust("999 millis")
+        assert.lengthOf(yield* arrivals(), 1)
+        yield* TestClock.adjust("1 millis")
+        assert.lengthOf(yield* arrivals(), 2)
+        const execution = yield* Fiber.join(fiber)
+        assert.strictEqual(execution.status, "PENDING")
+      })
+    ).pipe(Effect.provide(layer({ simulator: { faults: [overloaded] } })))
+  )
+
+  const once: ReadonlyArray<readonly [string, ModelRouteError.ModelRouteError["_tag"]]> = [
+    ["INTERNAL_ERROR", "InternalError"],
+    ["INSUFFICIENT_BALANCE", "InsufficientBalance"],
+    ["INPUT_VALIDATION_ERROR", "InputValidationError"],
+    ["CONTENT_MODERATION_REJECTED", "ContentModerationRejected"],
+    ["FILE_NOT_FOUND", "FileNotFound"],
+    ["FILE_FORMAT_UNSUPPORTED", "FileFormatUnsupported"],
+    ["UNAUTHORIZED", "Unauthorized"],
+    ["A_CODE_OF_TOMORROW", "UnrecognizedError"]
+  ]
+  for (const [code, tag] of once) {
+    it.effect(`sends once: ${code}`, () =>
+      Effect.gen(function* () {
+        const { exit, instants } = yield* attempts(Fault.times(3, Fault.envelope(code)))
+        assert.deepStrictEqual(instants, [0])
+        assert.strictEqual(failureOf(exit)._tag, tag)
+      })
+    )
+  }
+
+  it.effect("believes the answer's own word on retrying before the table's", () =>
+    Effect.gen(function* () {
+      const yes = yield* attempts([Fault.envelope("INTERNAL_ERROR", { retryable: true })])
+      assert.deepStrictEqual(yes.instants, [0, 1000])
+      const no = yield* attempts([Fault.envelope("MODEL_OVERLOADED", { retryable: false })])
+      assert.deepStrictEqual(no.instants, [0])
+    })
+  )
+
+  it.effect("jitter only ever shortens, by Effect's Random", () =>
+    Effect.gen(function* () {
+      const instants = (jitter: "equal" | "full", random: number) =>
+        attempts(Fault.times(9, overloaded), { retry: RetryPolicy.make({ backoff: { jitter } }) }).pipe(
+          Effect.withRandom(Random.fixed([random])),
+          Effect.map((result) => gaps(result.instants))
+        )
+      assert.deepStrictEqual(yield* instants("equal", 0.5), [0.75, 1.5, 3])
+      assert.deepStrictEqual(yield* instants("full", 0.5), [0.5, 1, 2])
+      assert.deepStrictEqual(yield* instants("full", 0.25), [0.25, 0.5, 1])
+    })
+  )
+
+  it("has its rule as a plain function", () => {
+    const delays = [0, 1, 2, 3, 4, 5, 6, 5000].map((n) => Duration.toSeconds(RetryPolicy.backoffDelay(n)))
+    assert.deepStrictEqual(delays, [1, 2, 4, 8, 16, 30, 30, 30])
+    assert.strictEqual(Duration.toMillis(RetryPolicy.backoffDelay(3, { base: "100 millis", cap: "500 millis" })), 500)
+  })
+})
+
+describe("rateLimit", () => {
+  // With the clock at x.7 s, a reset in whole seconds is 7.3 s ahead.
+  const limitedAt = (simulator: { readonly date: boolean; readonly clockSkew?: number }) =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        yield* TestClock.setTime(start + 700)
+        yield* runToEnd(client.executions.create(image))
+        return (yield* arrivals()).map((at) => at - 700)
+      })
+    ).pipe(
+      Effect.provide(layer({ simulator: { ...simulator, faults: [Fault.rateLimited({ resetIn: "7300 millis" })] } }))
+    )
+
+  it.effect("sends again at the reset, not a millisecond before, by the local clock where there is no other", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* limitedAt({ date: false }), [0, 7300])
+    })
+  )
+
+  for (const [name, clockSkew] of [
+    ["right", 0],
+    ["10 minutes slow", 600_000],
+    ["10 minutes fast", -600_000],
+    ["5.4 s fast", -5400]
+  ] as const) {
+    it.effect(`with the server's Date, is at most 1 s after the reset with a clock that is ${name}`, () =>
+      Effect.gen(function* () {
+        const [first, second] = yield* limitedAt({ date: true, clockSkew })
+        // The simulator's reset is the first whole second of its clock at or after 7.3 s from now.
+        const reset = Math.ceil((start + 700 + clockSkew + 7300) / 1000) * 1000 - (start + 700 + clockSkew)
+        assert.strictEqual(first, 0)
+        assert.isAtLeast(second ?? 0, reset)
+        assert.isAtMost(second ?? 0, reset + 1000)
+      })
+    )
+  }
+
+  it.effect("does not move the ladder of faults, nor use up its retries, nor the other way round", () =>
+    Effect.gen(function* () {
+      const limited = Fault.rateLimited({ resetIn: "5 seconds" })
+      const { instants } = yield* attempts(
+        [overloaded, limited, overloaded, limited, limited, overloaded, limited, limited, overloaded],
+        { date: false }
+      )
+      assert.deepStrictEqual(gaps(instants), [1, 5, 2, 5, 5, 4, 5, 5])
+    })
+  )
+
+  it.effect("gives up after 5 waits", () =>
+    Effect.gen(function* () {
+      const { exit, instants } = yield* attempts(Fault.times(9, Fault.rateLimited({ resetIn: "2 seconds" })))
+      assert.deepStrictEqual(gaps(instants), [2, 2, 2, 2, 2])
+      assert.strictEqual(failureOf(exit).attempts, 6)
+    })
+  )
+
+  const headerless = (headers: Record<string, string>) =>
+    Fault.raw({
+      status: 429,
+      headers,
+      body: '{"error":{"code":"RATE_LIMITED","message":"slow down","retryable":true}}'
+    })
+
+  for (const [name, headers] of [
+    ["missing", {}],
+    ["zero", { "x-ratelimit-reset": "0", "retry-after": "0" }],
+    ["in the past", { "x-ratelimit-reset": "1710924600" }],
+    ["garbage", { "x-ratelimit-reset": "soon", "retry-after": "-3" }],
+    ["NaN", { "x-ratelimit-reset": "NaN" }]
+  ] as const) {
+    it.effect(`climbs from 1 s to 30 s where the headers are ${name}`, () =>
+      Effect.gen(function* () {
+        const retry = RetryPolicy.rateLimit({ times: 7 })
+        const { instants } = yield* attempts(Fault.times(9, headerless(headers)), { retry })
+        assert.deepStrictEqual(gaps(instants), [1, 2, 4, 8, 16, 30, 30])
+      })
+    )
+  }
+
+  it.effect("fails at once on an absurd reset, and says how long the wait would have been", () =>
+    Effect.gen(function* () {
+      const resetIn = 3 * 3600
+      const headers = { "x-ratelimit-reset": String(start / 1000 + resetIn) }
+      const { exit, instants } = yield* attempts([headerless(headers)])
+      assert.deepStrictEqual(instants, [0])
+      const error = failureOf(exit)
+      assert.strictEqual(error._tag, "RateLimited")
+      if (error._tag !== "RateLimited") return
+      assert.strictEqual(error.retryAfter && Duration.toSeconds(error.retryAfter), resetIn)
+      assert.strictEqual(error.resetAt && DateTime.toEpochMillis(error.resetAt), start + resetIn * 1000)
+      assert.include(error.message, "The limit resets in 3 h")
+      for (const absurd of ["9".repeat(15), "9".repeat(400), "253402300799"]) {
+        const later = yield* attempts([headerless({ "retry-after": absurd })])
+        assert.deepStrictEqual(later.instants, [0])
+        assert.include(failureOf(later.exit).message, "The limit resets in 876000 h")
+      }
+    })
+  )
+
+  it.effect("obeys a 429 without an envelope as well, and one with an unknown code", () =>
+    Effect.gen(function* () {
+      const bare = Fault.raw({
+        status: 429,
+        headers: { "retry-after": "4", "content-type": "text/html" },
+        body: "<p>slow"
+      })
+      assert.deepStrictEqual((yield* attempts([bare])).instants, [0, 4000])
+      const unknown = Fault.envelope("SLOW_DOWN", { status: 429, retryable: true, headers: { "retry-after": "6" } })
+      assert.deepStrictEqual((yield* attempts([unknown])).instants, [0, 6000])
+    })
+  )
+
+  it("has its rule as a plain function of headers and clock", () => {
+    const seconds = (headers: Record<string, string>, now = start) =>
+      Option.match(RetryPolicy.rateLimitDelay(headers, now), { onNone: () => undefined, onSome: Duration.toSeconds })
+    const reset = String(start / 1000 + 9)
+    const date = httpDate(start)
+    assert.strictEqual(seconds({ "x-ratelimit-reset": reset }), 9)
+    assert.strictEqual(seconds({ "x-ratelimit-reset": reset }, start + 700), 8.3)
+    assert.strictEqual(seconds({ "x-ratelimit-reset": reset, date }, start + 3_600_000), 9)
+    assert.strictEqual(seconds({ "x-ratelimit-reset": `${reset}000` }), 9)
+    assert.strictEqual(seconds({ "x-ratelimit-reset": `${reset}, ${reset}` }), 9)
+    assert.strictEqual(seconds({ "x-ratelimit-reset": "30" }), 30)
+    assert.strictEqual(seconds({ "x-ratelimit-reset": reset, "retry-after": "2" }), 2)
+    assert.strictEqual(seconds({ "x-ratelimit-reset": reset, "retry-after": "1.5" }), 1.5)
+    assert.strictEqual(seconds({ "x-ratelimit-reset": reset, "retry-after": "later" }), 9)
+    assert.strictEqual(seconds({ "retry-after": httpDate(start + 12_000), date }, 0), 12)
+    assert.strictEqual(seconds({ "retry-after": httpDate(start - 12_000), date }), undefined)
+    assert.strictEqual(seconds({}), undefined)
+  })
+})
+
+describe("policies", () => {
+  const failed = new ModelRouteError.ModelOverloaded({})
+  const limited = new ModelRouteError.RateLimited({ retryAfter: Duration.seconds(3) })
+
+  it.effect("are schedules: they compose with Schedule's combinators", () =>
+    Effect.gen(function* () {
+      const retry = RetryPolicy.make({ backoff: { times: 8 } }).pipe(Schedule.intersect(Schedule.recurs(2)))
+      const { instants } = yield* attempts(Fault.times(9, overloaded), { retry })
+      assert.deepStrictEqual(instants, [0, 1000, 3000])
+      const own = yield* attempts(Fault.times(9, overloaded), {
+        retry: Schedule.spaced("5 seconds").pipe(Schedule.intersect(Schedule.recurs(2)))
+      })
+      assert.deepStrictEqual(own.instants, [0, 5000, 10_000])
+    })
+  )
+
+  it.effect("can be left out by half, or altogether", () =>
+    Effect.gen(function* () {
+      const decide = (policy: RetryPolicy.RetryPolicy, error: ModelRouteError.ModelRouteError) =>
+        Effect.map(policy.step(0, error, policy.initial), ([, , decision]) => ScheduleDecision.isContinue(decision))
+      assert.isTrue(yield* decide(RetryPolicy.standard, failed))
+      assert.isTrue(yield* decide(RetryPolicy.standard, limited))
+      assert.isFalse(yield* decide(RetryPolicy.make({ backoff: false }), failed))
+      assert.isTrue(yield* decide(RetryPolicy.make({ backoff: false }), limited))
+      assert.isTrue(yield* decide(RetryPolicy.make({ rateLimit: false }), failed))
+      assert.isFalse(yield* decide(RetryPolicy.make({ rateLimit: false }), limited))
+      assert.isFalse(yield* decide(RetryPolicy.backoff(), limited))
+      assert.isFalse(yield* decide(RetryPolicy.rateLimit(), failed))
+      assert.isFalse(yield* decide(RetryPolicy.none, failed))
+    })
+  )
+
+  it.effect("can be others for one effect", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const { inject } = yield* Simulator
+        yield* inject(...Fault.times(2, overloaded))
+        const exit = yield* Effect.exit(client.executions.create(image).pipe(RetryPolicy.withPolicy(RetryPolicy.none)))
+        assert.strictEqual(failureOf(exit)._tag, "ModelOverloaded")
+        yield* runToEnd(client.executions.create(image))
+        assert.deepStrictEqual(yield* arrivals(), [0, 0, 1000])
+        assert.strictEqual(yield* Clock.currentTimeMillis, start + 1000)
+      })
+    ).pipe(Effect.provide(layer()))
+  )
+})

@@ -1,0 +1,170 @@
+/** What the compiler must accept and what it must refuse. `tsc` checks this file; at run time it only has to load. */
+import type { HttpClient } from "@effect/platform/HttpClient"
+import { describe, expectTypeOf, it } from "@effect/vitest"
+import { type ConfigError, Effect, type Layer, Match, Schedule, type Stream } from "effect"
+import {
+  type Execution,
+  type File,
+  type IdempotencyKey,
+  ModelRouteClient,
+  type ModelRouteError,
+  RetryPolicy
+} from "effect-modelroute"
+
+type Failure<A> = A extends Effect.Effect<unknown, infer E, unknown> ? E : never
+type Needs<A> =
+  A extends Effect.Effect<unknown, unknown, infer R>
+    ? R
+    : A extends Stream.Stream<unknown, unknown, infer R>
+      ? R
+      : never
+
+const create = Effect.flatMap(ModelRouteClient.ModelRouteClient, ({ executions }) =>
+  executions.create({ model: "m", input: {} })
+)
+const run = Effect.flatMap(ModelRouteClient.ModelRouteClient, ({ executions }) =>
+  executions.run({ model: "m", input: {} })
+)
+
+describe("catchTag", () => {
+  it("narrows to the class of the tag and takes it out of the error channel", () => {
+    const none = Effect.catchTags(run, {
+      InputValidationError: (error) =>
+        Effect.succeed(expectTypeOf(error).toEqualTypeOf<ModelRouteError.InputValidationError>()),
+      ContentModerationRejected: (error) =>
+        Effect.succeed(expectTypeOf(error).toEqualTypeOf<ModelRouteError.ContentModerationRejected>()),
+      FileNotFound: (error) => Effect.succeed(expectTypeOf(error).toEqualTypeOf<ModelRouteError.FileNotFound>()),
+      FileFormatUnsupported: (error) =>
+        Effect.succeed(expectTypeOf(error).toEqualTypeOf<ModelRouteError.FileFormatUnsupported>()),
+      InsufficientBalance: (error) =>
+        Effect.succeed(expectTypeOf(error).toEqualTypeOf<ModelRouteError.InsufficientBalance>()),
+      RateLimited: (error) => Effect.succeed(expectTypeOf(error).toEqualTypeOf<ModelRouteError.RateLimited>()),
+      ModelOverloaded: (error) => Effect.succeed(expectTypeOf(error).toEqualTypeOf<ModelRouteError.ModelOverloaded>()),
+      ModelUnavailable: (error) =>
+        Effect.succeed(expectTypeOf(error).toEqualTypeOf<ModelRouteError.ModelUnavailable>()),
+      GenerationTimeout: (error) =>
+        Effect.succeed(expectTypeOf(error).toEqualTypeOf<ModelRouteError.GenerationTimeout>()),
+      GenerationFailed: (error) =>
+        Effect.succeed(expectTypeOf(error).toEqualTypeOf<ModelRouteError.GenerationFailed>()),
+      ServiceUnavailable: (error) =>
+        Effect.succeed(expectTypeOf(error).toEqualTypeOf<ModelRouteError.ServiceUnavailable>()),
+      InternalError: (error) => Effect.succeed(expectTypeOf(error).toEqualTypeOf<ModelRouteError.InternalError>()),
+      Unauthorized: (error) => Effect.succeed(expectTypeOf(error).toEqualTypeOf<ModelRouteError.Unauthorized>()),
+      UnrecognizedError: (error) =>
+        Effect.succeed(expectTypeOf(error).toEqualTypeOf<ModelRouteError.UnrecognizedError>()),
+      UnexpectedResponse: (error) =>
+        Effect.succeed(expectTypeOf(error).toEqualTypeOf<ModelRouteError.UnexpectedResponse>()),
+      TransportError: (error) => Effect.succeed(expectTypeOf(error).toEqualTypeOf<ModelRouteError.TransportError>()),
+      InvalidRequest: (error) => Effect.succeed(expectTypeOf(error).toEqualTypeOf<ModelRouteError.InvalidRequest>()),
+      ExecutionCancelled: (error) =>
+        Effect.succeed(expectTypeOf(error).toEqualTypeOf<ModelRouteError.ExecutionCancelled>()),
+      ExecutionExpired: (error) =>
+        Effect.succeed(expectTypeOf(error).toEqualTypeOf<ModelRouteError.ExecutionExpired>()),
+      AwaitTimeout: (error) => Effect.succeed(expectTypeOf(error).toEqualTypeOf<ModelRouteError.AwaitTimeout>())
+    })
+    expectTypeOf<Failure<typeof none>>().toBeNever()
+
+    const limited = Effect.catchTag(create, "RateLimited", (error) => {
+      expectTypeOf(error).toEqualTypeOf<ModelRouteError.RateLimited>()
+      return Effect.succeed(error.retryAfter)
+    })
+    expectTypeOf<Extract<Failure<typeof limited>, { readonly _tag: "RateLimited" }>>().toBeNever()
+    expectTypeOf<Failure<typeof limited>["_tag"]>().toEqualTypeOf<
+      Exclude<ModelRouteError.RequestFailure["_tag"], "RateLimited">
+    >()
+
+    // @ts-expect-error a create does not wait, so it cannot end like this
+    void Effect.catchTag(create, "AwaitTimeout", () => Effect.void)
+    // @ts-expect-error no such tag
+    void Effect.catchTag(run, "ModelOverload", () => Effect.void)
+  })
+
+  const one = {
+    InputValidationError: (error: ModelRouteError.InputValidationError) => error.details.length,
+    ContentModerationRejected: (error: ModelRouteError.ContentModerationRejected) => error.status,
+    FileNotFound: (error: ModelRouteError.FileNotFound) => error.status,
+    FileFormatUnsupported: (error: ModelRouteError.FileFormatUnsupported) => error.status,
+    InsufficientBalance: (error: ModelRouteError.InsufficientBalance) => error.status,
+    RateLimited: (error: ModelRouteError.RateLimited) => error.remaining ?? 0,
+    ModelOverloaded: (error: ModelRouteError.ModelOverloaded) => error.status,
+    ModelUnavailable: (error: ModelRouteError.ModelUnavailable) => error.status,
+    GenerationTimeout: (error: ModelRouteError.GenerationTimeout) => error.status,
+    GenerationFailed: (error: ModelRouteError.GenerationFailed) => error.status,
+    ServiceUnavailable: (error: ModelRouteError.ServiceUnavailable) => error.status
+  }
+
+  it("has a Match that is exhaustive over the twelve codes, and only over all of them", () => {
+    const all = Match.type<ModelRouteError.ApiError>().pipe(
+      Match.tagsExhaustive({ ...one, InternalError: (error) => error.status })
+    )
+    expectTypeOf(all).returns.toEqualTypeOf<number>()
+
+    // @ts-expect-error InternalError is missing
+    void Match.type<ModelRouteError.ApiError>().pipe(Match.tagsExhaustive(one))
+
+    void Match.type<ModelRouteError.RequestFailure>().pipe(
+      // @ts-expect-error the errors that are ours are missing
+      Match.tagsExhaustive({ ...one, InternalError: (error) => error.status })
+    )
+  })
+
+  it("has a table with a class for every code", () => {
+    expectTypeOf<(typeof ModelRouteError.codes)[ModelRouteError.Code]["tag"]>().toEqualTypeOf<
+      ModelRouteError.ApiError["_tag"]
+    >()
+  })
+})
+
+describe("the service", () => {
+  it("needs nothing: its methods have no requirement", () => {
+    type Methods<A> = { [K in keyof A]: A[K] extends (...args: never) => infer Out ? Needs<Out> : Methods<A[K]> }
+    type All<A> = A extends object ? { [K in keyof A]: All<A[K]> }[keyof A] : A
+    expectTypeOf<All<Methods<ModelRouteClient.Service>>>().toBeNever()
+  })
+
+  it("says what each method can fail with", () => {
+    expectTypeOf<Failure<typeof create>>().toEqualTypeOf<ModelRouteError.RequestFailure>()
+    expectTypeOf<Failure<typeof run>>().toEqualTypeOf<ModelRouteError.AwaitFailure>()
+    expectTypeOf<ModelRouteClient.Files["download"]>().returns.toEqualTypeOf<
+      Stream.Stream<Uint8Array, ModelRouteError.RequestFailure>
+    >()
+  })
+
+  it("tells ids apart", () => {
+    expectTypeOf<Execution.ExecutionId>().toExtend<string>()
+    expectTypeOf<string>().not.toExtend<Execution.ExecutionId>()
+    expectTypeOf<File.FileId>().not.toExtend<Execution.ExecutionId>()
+  })
+
+  it("comes in layers that need an HttpClient, a source of keys and nothing else", () => {
+    expectTypeOf(ModelRouteClient.layer).returns.toEqualTypeOf<
+      Layer.Layer<
+        ModelRouteClient.ModelRouteClient,
+        ModelRouteError.InvalidRequest,
+        HttpClient | IdempotencyKey.IdempotencyKey
+      >
+    >()
+    expectTypeOf(ModelRouteClient.layerConfig).returns.toEqualTypeOf<
+      Layer.Layer<
+        ModelRouteClient.ModelRouteClient,
+        ConfigError.ConfigError,
+        HttpClient | IdempotencyKey.IdempotencyKey
+      >
+    >()
+  })
+})
+
+describe("policies", () => {
+  it("are schedules, and any schedule over the errors is one", () => {
+    expectTypeOf(RetryPolicy.standard).toExtend<Schedule.Schedule<unknown, ModelRouteError.ModelRouteError>>()
+    expectTypeOf(Schedule.recurs(3)).toExtend<RetryPolicy.RetryPolicy>()
+    expectTypeOf(
+      Schedule.recurWhile((error: ModelRouteError.ModelRouteError) => error.retryable)
+    ).toExtend<RetryPolicy.RetryPolicy>()
+    expectTypeOf(Schedule.recurWhile((text: string) => text === "")).not.toExtend<RetryPolicy.RetryPolicy>()
+  })
+
+  it("leave the types of the effect alone", () => {
+    expectTypeOf(create.pipe(RetryPolicy.withPolicy(RetryPolicy.none))).toEqualTypeOf<typeof create>()
+  })
+})

@@ -1,0 +1,41 @@
+/** A real server on a free port of this machine that answers as the test says, and keeps what it was sent. */
+import * as Http from "node:http"
+import type { AddressInfo } from "node:net"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+
+export interface Received {
+  readonly url: string
+  readonly headers: Http.IncomingHttpHeaders
+}
+
+export interface Server {
+  readonly url: string
+  readonly received: ReadonlyArray<Received>
+}
+
+export const serve = (
+  answer: (response: Http.ServerResponse, request: Http.IncomingMessage) => void
+): Effect.Effect<Server, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.async<{ readonly server: Http.Server; readonly received: Array<Received> }>((resume) => {
+      const received: Array<Received> = []
+      const server = Http.createServer((request, response) => {
+        received.push({ url: request.url ?? "", headers: request.headers })
+        request.resume()
+        answer(response, request)
+      })
+      server.listen(0, "127.0.0.1", () => resume(Effect.succeed({ server, received })))
+    }),
+    ({ server }) =>
+      Effect.async<void>((resume) => {
+        server.close(() => resume(Effect.void))
+        server.closeAllConnections()
+      })
+  ).pipe(
+    Effect.map(({ received, server }) => {
+      const address: AddressInfo | string | null = server.address()
+      const port = typeof address === "object" && address !== null ? address.port : 0
+      return { url: `http://127.0.0.1:${port}`, received }
+    })
+  )
