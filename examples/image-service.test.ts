@@ -1,0 +1,152 @@
+/**
+ * How to test a service that is built on the client: the simulator answers in memory, and `TestClock` is its time and the
+ * client's, so that five minutes pass at once and every moment is exact.
+ *
+ *     npx vitest run --config test/vitest.config.ts examples/image-service.test.ts
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Array, Effect, Exit, Fiber, Layer, Redacted, TestClock } from "effect"
+import { IdempotencyKey, ModelRouteClient } from "effect-modelroute"
+import * as Simulator from "effect-modelroute/Simulator"
+import { Images, layer as imagesLayer, OutOfCredit, TryLater } from "./image-service.js"
+
+const { Fault } = Simulator
+
+/** The service over a simulator of its own, with the simulator at hand. */
+const backend = (options: Simulator.Options = {}) =>
+  imagesLayer.pipe(
+    Layer.provide(ModelRouteClient.layer({ apiKey: Redacted.make("sk_test") })),
+    Layer.provideMerge(Simulator.layer(options)),
+    Layer.provide(IdempotencyKey.layerSequence("key"))
+  )
+
+const render = (prompt: string) => Effect.flatMap(Images, (images) => images.render(prompt))
+
+/** The operations that were asked for, and when, in milliseconds since the test began. */
+const asked = Effect.flatMap(Simulator.Simulator, ({ requests }) =>
+  Effect.map(
+    requests,
+    Array.map(({ at, operation }) => [operation, at] as const)
+  )
+)
+
+const slow = { duration: "5 minutes", cost: "0.040", output: "image" } as const
+
+describe("Images.render", () => {
+  it.effect("waits five minutes for a picture, which takes no time", () =>
+    Effect.gen(function* () {
+      const simulator = yield* Simulator.Simulator
+      const fiber = yield* Effect.fork(render("a red fox in snow"))
+
+      // The first look after 5 minutes: they come 2, 3, 4.5, 6.75, 10.125 and then every 15 seconds.
+      yield* TestClock.adjust("311374 millis")
+      assert.isNull(fiber.unsafePoll())
+      yield* TestClock.adjust("1 millis")
+      const png = yield* Fiber.join(fiber)
+
+      assert.deepStrictEqual([...png.subarray(0, 8)], [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
+      const header = new DataView(png.buffer, png.byteOffset + 16)
+      assert.deepStrictEqual([header.getUint32(0), header.getUint32(4)], [1024, 768])
+
+      const requests = yield* asked
+      assert.lengthOf(requests, 1 + 24 + 2)
+      assert.deepStrictEqual(requests.slice(0, 4), [
+        ["executions.create", 0],
+        ["executions.get", 2000],
+        ["executions.get", 5000],
+        ["executions.get", 9500]
+      ])
+      assert.deepStrictEqual(requests.slice(-3), [
+        ["executions.get", 311_375],
+        ["files.download", 311_375],
+        ["storage.get", 311_375]
+      ])
+      assert.strictEqual((yield* simulator.balance).charged, "0.040")
+    }).pipe(Effect.provide(backend({ models: { "flux-1.1-pro": slow }, expiresAfter: "10 minutes" })))
+  )
+
+  it.effect("pays once when the answer is lost", () =>
+    Effect.gen(function* () {
+      const simulator = yield* Simulator.Simulator
+      const fiber = yield* Effect.fork(render("a red fox in snow"))
+
+      yield* TestClock.adjust("999 millis")
+      assert.deepStrictEqual(yield* asked, [["executions.create", 0]])
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual(yield* asked, [
+        ["executions.create", 0],
+        ["executions.create", 1000]
+      ])
+      yield* TestClock.adjust("1 minute")
+      assert.isAbove((yield* Fiber.join(fiber)).length, 0)
+
+      const { charged, executions } = yield* simulator.ledger
+      assert.strictEqual(charged, "0.040")
+      assert.deepStrictEqual(
+        executions.map(({ idempotencyKey, status }) => [idempotencyKey, status]),
+        [["key-1", "COMPLETED"]]
+      )
+      const [lost, repeated] = yield* simulator.requests
+      assert.strictEqual(repeated?.idempotencyKey, "key-1")
+      assert.deepStrictEqual(repeated?.body, lost?.body)
+    }).pipe(Effect.provide(backend({ faults: [Fault.dropAfter] })))
+  )
+
+  it.effect(
+    "says at once that the balance is too low",
+    () =>
+      Effect.gen(function* () {
+        const simulator = yield* Simulator.Simulator
+        assert.instanceOf(yield* Effect.flip(render("a red fox in snow")), OutOfCredit)
+        assert.deepStrictEqual(
+          (yield* simulator.requests).map(({ outcome }) => outcome),
+          [402]
+        )
+        assert.lengthOf((yield* simulator.ledger).executions, 0)
+      }).pipe(Effect.provide(backend({ balance: "0.047" }))) // the hold is 0.048
+  )
+
+  it.effect("says why a prompt is refused", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(render(""))
+      assert.deepInclude(error, { _tag: "PromptRefused", reason: "prompt is required" })
+      assert.deepStrictEqual(yield* asked, [["executions.create", 0]])
+    }).pipe(Effect.provide(backend()))
+  )
+
+  it.effect("gives up an overloaded model after 1, 2 and 4 seconds", () =>
+    Effect.gen(function* () {
+      const fiber = yield* Effect.fork(Effect.flip(render("a red fox in snow")))
+      yield* TestClock.adjust("7 seconds")
+      assert.instanceOf(yield* Fiber.join(fiber), TryLater)
+      assert.deepStrictEqual(
+        Array.map(yield* asked, ([, at]) => at),
+        [0, 1000, 3000, 7000]
+      )
+    }).pipe(Effect.provide(backend({ faults: Fault.times(4, Fault.envelope("MODEL_OVERLOADED")) })))
+  )
+
+  it.effect("dies of what no caller can help", () =>
+    Effect.gen(function* () {
+      const exit = yield* Effect.exit(render("a red fox in snow"))
+      assert.isTrue(Exit.isFailure(exit) && exit.cause._tag === "Die")
+    }).pipe(Effect.provide(backend({ apiKeys: ["sk_other"] })))
+  )
+
+  it.effect("cancels the execution of a caller who has left", () =>
+    Effect.gen(function* () {
+      const simulator = yield* Simulator.Simulator
+      const fiber = yield* Effect.fork(render("a red fox in snow"))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.interrupt(fiber)
+
+      const { charged, executions } = yield* simulator.ledger
+      assert.deepStrictEqual(
+        executions.map(({ held, status }) => [status, held]),
+        [["CANCELLED", "0.000"]]
+      )
+      assert.strictEqual(charged, "0.000")
+      assert.strictEqual((yield* simulator.balance).available, "100.000")
+    }).pipe(Effect.provide(backend()))
+  )
+})

@@ -1,0 +1,53 @@
+/**
+ * One picture, from the prompt to the file, whatever goes wrong on the way.
+ *
+ *     npm start -- "a red fox in snow" --model flux-1.1-pro
+ *
+ * Without `MODELROUTE_API_KEY` in the environment it talks to a simulator, over real HTTP, and costs nothing. With it (and
+ * `MODELROUTE_BASE_URL`, if you like) the same program runs on the real API.
+ */
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Path from "@effect/platform/Path"
+import { Console, Effect, Stream } from "effect"
+import { ModelRouteClient } from "effect-modelroute"
+import * as Backend from "./support/Backend.js"
+import * as Command from "./support/Command.js"
+import * as Narrator from "./support/Narrator.js"
+
+/** What a backend would do. Retries, waits and keys are the client's affair. */
+const generate = (model: string, prompt: string) =>
+  Effect.gen(function* () {
+    const { executions, files } = yield* ModelRouteClient.ModelRouteClient
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+
+    yield* Effect.log(`Asking ${model} for "${prompt}".`)
+    const { id } = yield* executions.create({ model, input: { prompt } })
+    yield* Effect.log(`Accepted as ${id}.`)
+
+    yield* Stream.runForEach(executions.watch(id), ({ status }) => Effect.log(`It is ${status}.`))
+    const completed = yield* executions.result(id)
+
+    yield* fs.makeDirectory("out", { recursive: true })
+    yield* Effect.forEach(completed.fileIds, (fileId) => {
+      const file = path.join("out", `${fileId}.png`)
+      return Stream.run(files.download(fileId), fs.sink(file)).pipe(Effect.zipRight(Effect.log(`Saved ${file}.`)))
+    })
+    return completed
+  })
+
+const main = Effect.gen(function* () {
+  const { model, prompt } = yield* Command.request
+  const backend = yield* Backend.Backend
+  yield* Console.log(`${backend.greeting}\n`)
+  const completed = yield* Effect.provide(generate(model, prompt), Narrator.layer)
+  yield* Console.log(`\n${yield* backend.bill(completed)}`)
+})
+
+main.pipe(
+  Effect.provide([Backend.layer, NodeContext.layer]),
+  Command.explained,
+  NodeRuntime.runMain({ disableErrorReporting: true, disablePrettyLogger: true })
+)
