@@ -14,6 +14,7 @@ import { InvalidRequest, type RequestFailure } from "../ModelRouteError.js"
 import * as body from "./body.js"
 import * as classify from "./classify.js"
 import { seconds } from "./messages.js"
+import { timeLimit } from "./timeLimit.js"
 import { diagnose } from "./transport.js"
 
 /** @internal An answer whose headers are here and whose body is still to be read. */
@@ -136,16 +137,11 @@ export const once = <A>(
 ): Effect.Effect<A, RequestFailure> => {
   const { accept, request, ...rest } = call
   const context: classify.Context = { ...rest, attempts: options.attempt }
-  return answerTo(client, request, context).pipe(
-    Effect.flatMap((response) =>
-      Effect.flatMap(Clock.currentTimeMillis, (receivedAt) => accept({ response, receivedAt, context }))
-    ),
-    Effect.timeoutFail({
-      duration: options.timeLimit,
-      onTimeout: () => {
-        const limit = seconds(Duration.toMillis(options.timeLimit))
-        return classify.unanswered("timeout", context, `the limit of one attempt is ${limit}`)
-      }
-    })
+  const attempt = Effect.flatMap(answerTo(client, request, context), (response) =>
+    Effect.flatMap(Clock.currentTimeMillis, (receivedAt) => accept({ response, receivedAt, context }))
   )
+  return timeLimit(attempt, options.timeLimit, () => {
+    const limit = seconds(Duration.toMillis(options.timeLimit))
+    return classify.unanswered("timeout", context, `the limit of one attempt is ${limit}`)
+  })
 }

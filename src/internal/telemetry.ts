@@ -73,13 +73,24 @@ const tagged = <Type, Out>(
     Object.entries(labels).map(([name, value]) => MetricLabel.make(name, value))
   )
 
-/** @internal */
-export const countRequest = (operation: string, outcome: string): Effect.Effect<void> =>
-  Metric.update(tagged(Metrics.requests, { operation, outcome }), 1)
+/** Making a tagged metric costs more than counting with it, and there are few: operations times outcomes. */
+const counter = (metric: Metric.Metric.Counter<number>, label: string) => {
+  const made = new Map<string, Effect.Effect<void>>()
+  return (operation: string, value: string): Effect.Effect<void> => {
+    const key = `${operation} ${value}`
+    const known = made.get(key)
+    if (known !== undefined) return known
+    const count = Metric.update(tagged(metric, { operation, [label]: value }), 1)
+    made.set(key, count)
+    return count
+  }
+}
 
 /** @internal */
-export const countRetry = (operation: string, reason: string): Effect.Effect<void> =>
-  Metric.update(tagged(Metrics.retries, { operation, reason }), 1)
+export const countRequest = counter(Metrics.requests, "outcome")
+
+/** @internal */
+export const countRetry = counter(Metrics.retries, "reason")
 
 const worthTelling = Duration.seconds(5)
 

@@ -1,0 +1,36 @@
+/** What the README says in tables and numbers, held against the code. */
+import { readFileSync } from "node:fs"
+import { assert, describe, it } from "@effect/vitest"
+import { ModelRouteError } from "effect-modelroute"
+
+const readme = readFileSync("README.md", "utf8")
+
+const rows = readme
+  .split("\n")
+  .filter((line) => line.startsWith("| `"))
+  .map((line) =>
+    line
+      .split("|")
+      .slice(1, -1)
+      .map((cell) => cell.trim())
+  )
+
+describe("the README", () => {
+  it("has the table of codes as it is", () => {
+    const table = rows.filter((row) => row.length === 5).map((row) => row.slice(0, 4))
+    const codes = Object.entries(ModelRouteError.codes).map(([code, { retryable, status, tag }]) => [
+      `\`${tag}\``,
+      `\`${code}\``,
+      String(status),
+      retryable ? "yes" : "no"
+    ])
+    assert.deepStrictEqual(table, codes)
+  })
+
+  it("names every error", () => {
+    const named = new Set(rows.flatMap(([first = ""]) => Array.from(first.matchAll(/`(\w+)`/g), ([, name]) => name)))
+    for (const { identifier } of ModelRouteError.ModelRouteError.members) {
+      assert.isTrue(named.has(identifier.replace("effect-modelroute/", "")), identifier)
+    }
+  })
+})
