@@ -18,6 +18,8 @@ import { Attributes, isRecord, Money, tolerant } from "./internal/tolerant.js"
 export const ExecutionId = Schema.NonEmptyString.pipe(Schema.brand("effect-modelroute/ExecutionId"))
 
 /**
+ * The id of an execution.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -33,6 +35,8 @@ export type Status =
   "PENDING" | "PROCESSING" | "AWAITING_WEBHOOK" | "COMPLETED" | "FAILED" | "CANCELLED" | "EXPIRED" | (string & {})
 
 /**
+ * Any status, known or not.
+ *
  * @since 0.1.0
  * @category schemas
  */
@@ -48,11 +52,11 @@ export interface CreateRequest {
   /** The model's slug, such as `flux-1.1-pro`. */
   readonly model: string
   /** The model's own parameters; files are given by their id. */
-  readonly input: { readonly [parameter: string]: unknown }
+  readonly input: object
   /** Where the API posts the end of this execution. */
   readonly webhookUrl?: string | undefined
   /** Labels of your own. */
-  readonly metadata?: { readonly [label: string]: unknown } | undefined
+  readonly metadata?: object | undefined
   /** Further fields of the request body, sent as they are. */
   readonly extra?: { readonly [field: string]: unknown } | undefined
 }

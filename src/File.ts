@@ -15,6 +15,8 @@ import { tolerant } from "./internal/tolerant.js"
 export const FileId = Schema.NonEmptyString.pipe(Schema.brand("effect-modelroute/FileId"))
 
 /**
+ * The id of a file.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -11,6 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import { canonicalJson } from "./internal/canonicalJson.js"
+import { CurrentKey } from "./internal/current.js"
 
 /**
  * What a key is wanted for.
@@ -26,7 +27,8 @@ export interface Call {
 }
 
 /**
- * `next` gives the key of one logical call; the client asks once per call and repeats the key on every attempt.
+ * `next` gives the key of one logical call; the client asks once per call and repeats the key on every attempt. A client
+ * takes the service that it was built with, unless the calling effect is provided with another one.
  *
  * @since 0.1.0
  * @category tags
@@ -84,16 +86,6 @@ export const layerDeterministic = (options: { readonly scope: string }): Layer.L
         })
     }
   })
-
-/**
- * The key given for the running effect, and the body that has used it.
- *
- * @internal
- */
-export class CurrentKey extends Context.Reference<CurrentKey>()("effect-modelroute/IdempotencyKey/CurrentKey", {
-  defaultValue: (): Option.Option<{ readonly key: string; readonly body: Ref.Ref<Option.Option<string>> }> =>
-    Option.none()
-}) {}
 
 /**
  * Gives the create inside one effect this key, in place of one from the service: to take up a call whose outcome is not

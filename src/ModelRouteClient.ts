@@ -9,7 +9,7 @@ import type { HttpMethod } from "@effect/platform/HttpMethod"
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Function from "effect/Function"
 import * as Layer from "effect/Layer"
@@ -30,6 +30,8 @@ import type { AwaitFailure, AwaitTimeout, InvalidRequest, RequestFailure } from 
 import * as RetryPolicy from "./RetryPolicy.js"
 
 /**
+ * What a client is made of: only the API key has no default.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -49,6 +51,8 @@ export interface Options {
 }
 
 /**
+ * Options of a create.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -58,6 +62,8 @@ export interface CreateOptions {
 }
 
 /**
+ * How long and how often to look at an execution.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -72,21 +78,30 @@ export interface WatchOptions {
 }
 
 /**
+ * Options of a wait.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface AwaitOptions extends WatchOptions {
-  /** Whether to cancel the execution when the waiting fiber is interrupted (takes at most 10 seconds). Default false. */
+  /**
+   * Whether to cancel the execution when the waiting fiber is interrupted, which takes at most 10 seconds; `timeout` cancels
+   * nothing. Default false.
+   */
   readonly cancelOnInterrupt?: boolean | undefined
 }
 
 /**
+ * Options of a create and of the wait for it.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface RunOptions extends CreateOptions, AwaitOptions {}
 
 /**
+ * The methods on executions. None has a requirement; each lists its failures.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -129,6 +144,8 @@ export interface Executions {
 }
 
 /**
+ * The methods on files. None has a requirement; each lists its failures.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -143,6 +160,8 @@ export interface Files {
 }
 
 /**
+ * All of the client: executions, files, and a way to every other endpoint.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -151,13 +170,15 @@ export interface Service {
   readonly files: Files
   /**
    * The way to an endpoint that has no method here: the answer's JSON as it is (`undefined` when empty). `path` begins with
-   * `/` and may hold a query. A POST or PATCH is repeated only where nothing can have happened, unless `withKey` gives it a
-   * key.
+   * `/` and may hold a query. Whatever the policy, a POST or PATCH is sent again only after a 429 or when no connection was
+   * made, unless `withKey` gives it a key.
    */
   readonly request: (method: HttpMethod, path: string, body?: unknown) => Effect.Effect<unknown, RequestFailure>
 }
 
 /**
+ * The client in the context: `yield* ModelRouteClient.ModelRouteClient`.
+ *
  * @since 0.1.0
  * @category tags
  */
@@ -179,6 +200,7 @@ export const make = (
     const keys = yield* IdempotencyKey.IdempotencyKey
     const apiKey = yield* settings.apiKey(options.apiKey)
     const baseUrl = yield* settings.baseUrl(options.baseUrl ?? defaultBaseUrl)
+    const timeLimit = yield* settings.attemptTimeout(options.attemptTimeout ?? "30 seconds")
     const sender: Sender = {
       client: http.pipe(
         HttpClient.mapRequest(HttpClientRequest.prependUrl(baseUrl)),
@@ -189,7 +211,7 @@ export const make = (
         HttpClient.withTracerDisabledWhen(() => true)
       ),
       policy: options.retry ?? RetryPolicy.standard,
-      timeLimit: Duration.decode(options.attemptTimeout ?? "30 seconds")
+      timeLimit
     }
     return ModelRouteClient.of({
       executions: executions.make(sender, keys),
@@ -220,6 +242,12 @@ const variables: { readonly [field: string]: string } = {
   baseUrl: "MODELROUTE_BASE_URL"
 }
 
+const variablesSet = Effect.mapError(config, (error) =>
+  ConfigError.isMissingData(error) && error.path.includes("MODELROUTE_API_KEY")
+    ? ConfigError.MissingData(error.path, "Set it to your API key, as the dashboard shows it.")
+    : error
+)
+
 /**
  * The client with `MODELROUTE_API_KEY` and, where it is set, `MODELROUTE_BASE_URL` from the configuration (by default the
  * environment). Fails with a `ConfigError` that names the variable where one is missing or cannot work.
@@ -232,7 +260,7 @@ export const layerConfig = (
 ): Layer.Layer<ModelRouteClient, ConfigError.ConfigError, HttpClient.HttpClient | IdempotencyKey.IdempotencyKey> =>
   Layer.effect(
     ModelRouteClient,
-    Effect.flatMap(config, ({ apiKey, baseUrl }) =>
+    Effect.flatMap(variablesSet, ({ apiKey, baseUrl }) =>
       Effect.mapError(make({ ...options, apiKey, baseUrl: baseUrl ?? options.baseUrl }), (error) =>
         ConfigError.InvalidData([variables[error.field] ?? error.field], error.message)
       )

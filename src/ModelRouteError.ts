@@ -21,6 +21,8 @@ import { advice } from "./internal/messages.js"
 export const TypeId: unique symbol = Symbol.for("effect-modelroute/ModelRouteError")
 
 /**
+ * The type of `TypeId`.
+ *
  * @since 0.1.0
  * @category type ids
  */
@@ -56,6 +58,8 @@ export const Detail = Schema.Struct({
 })
 
 /**
+ * One reason why a request was refused.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -359,6 +363,8 @@ export class UnexpectedResponse extends Schema.TaggedError<UnexpectedResponse>("
 export const TransportReason = Schema.Literal("connect", "reset", "timeout", "truncated", "unknown")
 
 /**
+ * Why no usable answer arrived.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -495,6 +501,8 @@ export const ApiError = Schema.Union(
 )
 
 /**
+ * The errors of the twelve codes that the API documents.
+ *
  * @since 0.1.0
  * @category errors
  */
@@ -516,6 +524,8 @@ export const RequestFailure = Schema.Union(
 )
 
 /**
+ * What any single call can fail with.
+ *
  * @since 0.1.0
  * @category errors
  */
@@ -530,6 +540,8 @@ export type RequestFailure = typeof RequestFailure.Type
 export const AwaitFailure = Schema.Union(...RequestFailure.members, ExecutionCancelled, ExecutionExpired, AwaitTimeout)
 
 /**
+ * What waiting for an execution can fail with.
+ *
  * @since 0.1.0
  * @category errors
  */
@@ -544,6 +556,8 @@ export type AwaitFailure = typeof AwaitFailure.Type
 export const ModelRouteError = Schema.Union(...AwaitFailure.members, FileTooLarge)
 
 /**
+ * Every error of this library.
+ *
  * @since 0.1.0
  * @category errors
  */
@@ -555,7 +569,7 @@ export type ModelRouteError = typeof ModelRouteError.Type
  * @since 0.1.0
  * @category guards
  */
-export const isModelRouteError = (u: unknown): u is ModelRouteError => Predicate.hasProperty(u, TypeId)
+export const isModelRouteError = <A>(u: A): u is A & ModelRouteError => Predicate.hasProperty(u, TypeId)
 
 const apiTags: ReadonlySet<string> = new Set(Object.values(table.codes).map(({ tag }) => tag))
 
@@ -565,7 +579,7 @@ const apiTags: ReadonlySet<string> = new Set(Object.values(table.codes).map(({ t
  * @since 0.1.0
  * @category guards
  */
-export const isApiError = (u: unknown): u is ApiError => isModelRouteError(u) && apiTags.has(u._tag)
+export const isApiError = <A>(u: A): u is A & ApiError => isModelRouteError(u) && apiTags.has(u._tag)
 
 /**
  * Whether a value is an error of this library after which the same request can succeed later.
@@ -573,4 +587,4 @@ export const isApiError = (u: unknown): u is ApiError => isModelRouteError(u) &&
  * @since 0.1.0
  * @category guards
  */
-export const isRetryable = (u: unknown): u is ModelRouteError => isModelRouteError(u) && u.retryable
+export const isRetryable = <A>(u: A): u is A & ModelRouteError => isModelRouteError(u) && u.retryable

@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -13,6 +12,7 @@ import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as ScheduleDecision from "effect/ScheduleDecision"
 import * as ScheduleInterval from "effect/ScheduleInterval"
+import { CurrentPolicy } from "./internal/current.js"
 import * as delays from "./internal/delays.js"
 import type { ModelRouteError } from "./ModelRouteError.js"
 
@@ -26,6 +26,8 @@ import type { ModelRouteError } from "./ModelRouteError.js"
 export interface RetryPolicy extends Schedule.Schedule<unknown, ModelRouteError> {}
 
 /**
+ * How `backoff` waits.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -44,6 +46,8 @@ export interface BackoffOptions {
 }
 
 /**
+ * How `rateLimit` waits.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -181,15 +185,6 @@ export const make = (
  * @category constructors
  */
 export const standard: RetryPolicy = make()
-
-/**
- * The policy of the running effect, in place of the client's own.
- *
- * @internal
- */
-export class CurrentPolicy extends Context.Reference<CurrentPolicy>()("effect-modelroute/RetryPolicy/CurrentPolicy", {
-  defaultValue: (): Option.Option<RetryPolicy> => Option.none()
-}) {}
 
 /**
  * Gives every call inside one effect this policy, in place of the one from the client's options.

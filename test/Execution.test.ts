@@ -269,6 +269,27 @@ describe("await", () => {
     )
   }
 
+  it.effect("of a create that was answered with an execution which has FAILED tells why", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const again = client.executions.run(image, { idempotencyKey: "job" })
+        const first = failureOf(yield* runToEnd(again))
+        const second = failureOf(yield* runToEnd(again))
+        assert.strictEqual(first._tag, "GenerationTimeout")
+        assert.strictEqual(second._tag, "GenerationTimeout")
+        assert.include(
+          second.message,
+          "Submit it again as a new execution. A new execution takes a new idempotency key."
+        )
+        assert.notInclude(second.message, "To go on later")
+        const { ledger } = yield* Simulator
+        assert.lengthOf((yield* ledger).executions, 1)
+      })
+    ).pipe(
+      Effect.provide(layer({ simulator: { faults: [Fault.ends({ status: "FAILED", code: "GENERATION_TIMEOUT" })] } }))
+    )
+  )
+
   it.effect("keeps waiting through an unknown status", () => {
     let looked = 0
     const { client } = answering(() => ({
@@ -404,6 +425,37 @@ describe("cancelOnInterrupt", () => {
       assert.deepStrictEqual(yield* interrupted(true), { status: "CANCELLED", cancels: [3000] })
       assert.deepStrictEqual(yield* interrupted(false), { status: "PROCESSING", cancels: [] })
     })
+  )
+
+  it.effect("waits for the answer to the create when there is none yet, to know what to cancel", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const fiber = yield* Effect.fork(client.executions.run(image, { cancelOnInterrupt: true }))
+        yield* TestClock.adjust("1 second")
+        const interruption = yield* Effect.fork(Fiber.interrupt(fiber))
+        assert.isTrue(Exit.isInterrupted(valueOf(yield* runToEnd(Fiber.join(interruption)))))
+        const { ledger } = yield* Simulator
+        assert.deepStrictEqual(
+          (yield* ledger).executions.map(({ status }) => status),
+          ["CANCELLED"]
+        )
+        assert.deepStrictEqual(yield* arrivals("executions.cancel"), [4000])
+      })
+    ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.delay("4 seconds")] } })))
+  )
+
+  it.effect("waits no more than 10 s for that", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const fiber = yield* Effect.fork(client.executions.run(image, { cancelOnInterrupt: true }))
+        yield* TestClock.adjust("1 second")
+        const interruption = yield* Effect.fork(Fiber.interrupt(fiber))
+        yield* TestClock.adjust("9999 millis")
+        assert.isTrue(Option.isNone(yield* Fiber.poll(interruption)))
+        yield* TestClock.adjust("1 millis")
+        assert.isTrue(Exit.isInterrupted(yield* Fiber.join(interruption)))
+      })
+    ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.hang()] } })))
   )
 
   it.effect("tries for 10 s, with retries", () =>

@@ -143,6 +143,16 @@ describe("the key of a call", () => {
     ).pipe(Effect.provide(layer()))
   )
 
+  it.effect("comes from the service provided to the effect before the client's own", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        yield* client.executions.create(image).pipe(Effect.provide(IdempotencyKey.layerSequence("job")))
+        yield* client.executions.create(image)
+        assert.deepStrictEqual(yield* sentKeys, ["job-1", "key-1"])
+      })
+    ).pipe(Effect.provide(layer()))
+  )
+
   it.effect("given to one effect, serves one body only", () =>
     withClient((client) =>
       Effect.gen(function* () {

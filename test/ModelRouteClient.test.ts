@@ -13,6 +13,8 @@ import {
   LogLevel,
   Metric,
   Redacted,
+  Schedule,
+  Stream,
   TestClock,
   Tracer
 } from "effect"
@@ -20,7 +22,8 @@ import { Execution, IdempotencyKey, Metrics, ModelRouteClient, RetryPolicy } fro
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "./utils/exit.js"
 import { answering } from "./utils/fake.js"
-import { apiKey, arrivals, image, layer, runToEnd, start, withClient } from "./utils/harness.js"
+import { apiKey, arrivals, image, layer, runToEnd, silent, start, withClient } from "./utils/harness.js"
+import { run } from "./utils/virtualTime.js"
 
 describe("options", () => {
   for (const [key, problem] of [
@@ -28,7 +31,8 @@ describe("options", () => {
     [" \t", "is empty"],
     ["sk_abc\n", "contains white space"],
     ["sk abc", "contains white space"],
-    ["sk_\u00e9", "contains characters that cannot be sent"]
+    ["sk_\u00e9", "contains quotes or characters that cannot be sent"],
+    ['"sk_quoted"', "contains quotes"]
   ] as const) {
     it.effect(`refuses the key ${JSON.stringify(key)}`, () =>
       Effect.gen(function* () {
@@ -70,6 +74,15 @@ describe("options", () => {
       Effect.gen(function* () {
         const error = failureOf(yield* Effect.exit(answering(() => ({ status: 200 }), { baseUrl }).client))
         assert.strictEqual(error.field, "baseUrl")
+      })
+    )
+  }
+
+  for (const attemptTimeout of [0, -1, "0 seconds"] as const) {
+    it.effect(`refuses the time limit ${JSON.stringify(attemptTimeout)}`, () =>
+      Effect.gen(function* () {
+        const error = failureOf(yield* Effect.exit(answering(() => ({ status: 200 }), { attemptTimeout }).client))
+        assert.strictEqual(error.field, "attemptTimeout")
       })
     )
   }
@@ -147,6 +160,7 @@ describe("layerConfig", () => {
         const text = String(failureOf(yield* withVariables(variables)))
         assert.include(text, named)
         assert.notInclude(text, "sk_secret")
+        if (variables.length === 0) assert.include(text, "Set it to your API key")
       }
     })
   )
@@ -193,28 +207,44 @@ describe("an attempt", () => {
 })
 
 describe("interruption", () => {
-  const interruptAfter = (millis: number, faults: ReadonlyArray<Fault.Fault>) =>
-    withClient((client) =>
-      Effect.gen(function* () {
-        const fiber = yield* Effect.fork(client.executions.create(image))
-        yield* TestClock.adjust(millis)
-        const exit = yield* Fiber.interrupt(fiber)
-        const sent = yield* arrivals()
-        yield* TestClock.adjust("1 hour")
-        assert.isTrue(Exit.isInterrupted(exit))
-        assert.deepStrictEqual(yield* arrivals(), sent)
-        assert.lengthOf(yield* TestClock.sleeps(), 0)
-        return sent
-      })
-    ).pipe(Effect.provide(layer({ simulator: { faults } })))
-
-  it.effect("ends a wait and a send at once, and leaves no timer", () =>
+  /** In virtual time, whose end fails when a sleeper is left behind. */
+  const interruptedAfter = (
+    millis: number,
+    faults: ReadonlyArray<Fault.Fault>,
+    use: (client: ModelRouteClient.Service) => Effect.Effect<unknown, unknown>
+  ) =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* interruptAfter(500, [Fault.dropBefore]), [0])
-      assert.deepStrictEqual(yield* interruptAfter(5000, [Fault.hang("before")]), [0])
-      assert.deepStrictEqual(yield* interruptAfter(5000, [Fault.rateLimited({ resetIn: "1 minute" })]), [0])
-    })
-  )
+      const fiber = yield* Effect.fork(use(yield* ModelRouteClient.ModelRouteClient))
+      yield* Effect.sleep(millis)
+      const exit = yield* Fiber.interrupt(fiber)
+      assert.isTrue(Exit.isInterrupted(exit))
+      const { requests } = yield* Simulator
+      const ended = yield* Effect.clock
+      return { at: (yield* requests).map(({ at }) => at - start), ended: ended.unsafeCurrentTimeMillis() - start }
+    }).pipe(
+      Effect.provide(layer({ simulator: { faults } })),
+      silent,
+      (effect) => run(effect, start),
+      Effect.map(valueOf)
+    )
+
+  const create = (client: ModelRouteClient.Service) => client.executions.create(image)
+
+  for (const [what, millis, faults, use, at] of [
+    ["a wait between attempts", 500, [Fault.dropBefore], create, [0]],
+    ["a wait for the rate limit", 5000, [Fault.rateLimited({ resetIn: "1 minute" })], create, [0]],
+    ["a send", 5000, [Fault.hang("before")], create, [0]],
+    ["a wait between looks", 3000, [], (client) => client.executions.run(image), [0, 2000]],
+    ["a watch", 1000, [], (client) => Stream.runDrain(client.executions.watch(Execution.ExecutionId.make("x"))), []]
+  ] as const satisfies ReadonlyArray<
+    readonly [string, number, ReadonlyArray<Fault.Fault>, Parameters<typeof interruptedAfter>[2], ReadonlyArray<number>]
+  >) {
+    it.effect(`ends ${what} at once, and leaves no timer`, () =>
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* interruptedAfter(millis, faults, use), { at: [...at], ended: millis })
+      })
+    )
+  }
 })
 
 describe("request", () => {
@@ -251,8 +281,8 @@ describe("request", () => {
     })
   }
 
-  it.effect("repeats a POST only where nothing can have happened, or under a key", () => {
-    const attempts = (method: "GET" | "POST", fault: Fault.Fault, key?: string) =>
+  it.effect("repeats a POST only where nothing can have happened, or under a key, whatever the policy", () => {
+    const attempts = (method: "GET" | "POST", fault: Fault.Fault, key?: string, retry?: RetryPolicy.RetryPolicy) =>
       withClient((client) =>
         Effect.gen(function* () {
           const call = client.request(method, "/executions", method === "GET" ? undefined : image)
@@ -260,14 +290,16 @@ describe("request", () => {
           const { ledger } = yield* Simulator
           return [(yield* arrivals()).length, (yield* ledger).executions.length]
         })
-      ).pipe(Effect.provide(layer({ simulator: { faults: [fault] } })))
+      ).pipe(Effect.provide(layer({ simulator: { faults: [fault] }, client: retry === undefined ? {} : { retry } })))
     return Effect.gen(function* () {
       assert.deepStrictEqual(yield* attempts("GET", Fault.dropAfter), [2, 0])
       assert.deepStrictEqual(yield* attempts("POST", Fault.dropAfter), [1, 1])
       assert.deepStrictEqual(yield* attempts("POST", Fault.badGateway), [1, 0])
-      assert.deepStrictEqual(yield* attempts("POST", Fault.envelope("MODEL_OVERLOADED")), [2, 1])
+      assert.deepStrictEqual(yield* attempts("POST", Fault.envelope("MODEL_OVERLOADED")), [1, 0])
+      assert.deepStrictEqual(yield* attempts("POST", Fault.envelope("SERVICE_UNAVAILABLE", { phase: "after" })), [1, 1])
       assert.deepStrictEqual(yield* attempts("POST", Fault.rateLimited({ resetIn: "2 seconds" })), [2, 1])
       assert.deepStrictEqual(yield* attempts("POST", Fault.dropAfter, "mine"), [2, 1])
+      assert.deepStrictEqual(yield* attempts("POST", Fault.dropAfter, undefined, Schedule.recurs(5)), [1, 1])
     })
   })
 })

@@ -119,6 +119,19 @@ describe("answers without a known code", () => {
     })
   }
 
+  for (const [status, code, words] of [
+    [404, "NOT_FOUND", "there is nothing at this address for this API key"],
+    [403, "FORBIDDEN", "the API key may not do this"],
+    [409, "IDEMPOTENCY_CONFLICT", "another request holds this idempotency key"],
+    [400, "NEW", "for a reason that this version does not know"]
+  ] as const) {
+    it(`say what ${status} ${code} means`, () => {
+      const { message } = classify.classify(answer(status, envelope({ code, message: "no" })), context)
+      assert.include(message, words)
+      assert.notInclude(message, "To go on later")
+    })
+  }
+
   it("are not repeated where that could do a thing twice", () => {
     const unrepeatable = { ...context, repeatable: false, keyed: false }
     assert.isFalse(classify.classify(answer(502, "<html>"), unrepeatable).retryable)

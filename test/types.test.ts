@@ -7,7 +7,7 @@ import {
   type File,
   type IdempotencyKey,
   ModelRouteClient,
-  type ModelRouteError,
+  ModelRouteError,
   RetryPolicy
 } from "effect-modelroute"
 
@@ -72,6 +72,13 @@ describe("catchTag", () => {
     expectTypeOf<Failure<typeof limited>["_tag"]>().toEqualTypeOf<
       Exclude<ModelRouteError.RequestFailure["_tag"], "RateLimited">
     >()
+
+    const others = Effect.catchIf(
+      Effect.zipRight(create, Effect.fail("mine" as const)),
+      ModelRouteError.isModelRouteError,
+      (error) => Effect.succeed(error._tag)
+    )
+    expectTypeOf<Failure<typeof others>>().toEqualTypeOf<"mine">()
 
     // @ts-expect-error a create does not wait, so it cannot end like this
     void Effect.catchTag(create, "AwaitTimeout", () => Effect.void)

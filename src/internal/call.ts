@@ -8,7 +8,8 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { RequestFailure } from "../ModelRouteError.js"
-import * as RetryPolicy from "../RetryPolicy.js"
+import type * as RetryPolicy from "../RetryPolicy.js"
+import { CurrentPolicy } from "./current.js"
 import * as exchange from "./exchange.js"
 import * as Pace from "./pace.js"
 import * as telemetry from "./telemetry.js"
@@ -26,11 +27,30 @@ export const send = <A>(
   call: exchange.Call<A>,
   account: telemetry.Account
 ): Effect.Effect<A, RequestFailure> => {
-  let attempt = 0
-  const attempted = Effect.suspend(() => {
-    attempt += 1
+  const attempt = attempted(sender, call, account)
+  // The policy is looked at only when there is a failure to decide about: most calls never need one.
+  return Effect.catchAll(attempt, (error) =>
+    Effect.flatMap(CurrentPolicy, (current) => {
+      const pace = Pace.start<RequestFailure>(Option.getOrElse(current, () => sender.policy))
+      return retried(call, attempt, pace, error)
+    })
+  )
+}
+
+/** Whatever the policy: without a key a write is sent again only when it was certainly not carried out. */
+const mayRepeat = (call: exchange.Call<unknown>, error: RequestFailure): boolean =>
+  call.repeatable ||
+  (error._tag === "TransportError" && error.reason === "connect") ||
+  ("status" in error && error.status === 429)
+
+const attempted = <A>(
+  sender: Sender,
+  call: exchange.Call<A>,
+  account: telemetry.Account
+): Effect.Effect<A, RequestFailure> =>
+  Effect.suspend(() => {
     account.attempts += 1
-    return exchange.once(sender.client, call, { attempt, timeLimit: sender.timeLimit })
+    return exchange.once(sender.client, call, { attempts: account.attempts, timeLimit: sender.timeLimit })
   }).pipe(
     Effect.tapBoth({
       onSuccess: () => telemetry.countRequest(call.operation, "ok"),
@@ -38,22 +58,18 @@ export const send = <A>(
     })
   )
 
-  const again = (pace: Pace.Pace<RequestFailure>) => {
-    const decide = (error: RequestFailure): Effect.Effect<A, RequestFailure> =>
-      Effect.flatMap(pace(error), (millis) =>
-        millis === undefined
-          ? Effect.fail(error)
-          : waited(call.operation, error, millis).pipe(Effect.zipRight(attempted), Effect.catchAll(decide))
-      )
-    return decide
-  }
-
-  return Effect.catchAll(attempted, (error) =>
-    Effect.flatMap(RetryPolicy.CurrentPolicy, (current) =>
-      again(Pace.start<RequestFailure>(Option.getOrElse(current, () => sender.policy)))(error)
-    )
-  )
-}
+const retried = <A>(
+  call: exchange.Call<A>,
+  attempt: Effect.Effect<A, RequestFailure>,
+  pace: Pace.Pace<RequestFailure>,
+  error: RequestFailure
+): Effect.Effect<A, RequestFailure> =>
+  Effect.gen(function* () {
+    const millis = mayRepeat(call, error) ? yield* pace(error) : undefined
+    if (millis === undefined) return yield* error
+    yield* waited(call.operation, error, millis)
+    return yield* Effect.catchAll(attempt, (next) => retried(call, attempt, pace, next))
+  })
 
 const detailOf = (error: RequestFailure): string | undefined =>
   error._tag === "TransportError" ? error.reason : "status" in error ? `HTTP ${error.status}` : undefined

@@ -133,10 +133,10 @@ export const answerTo = (
 export const once = <A>(
   client: HttpClient.HttpClient,
   call: Call<A>,
-  options: { readonly attempt: number; readonly timeLimit: Duration.Duration }
+  options: { readonly attempts: number; readonly timeLimit: Duration.Duration }
 ): Effect.Effect<A, RequestFailure> => {
   const { accept, request, ...rest } = call
-  const context: classify.Context = { ...rest, attempts: options.attempt }
+  const context: classify.Context = { ...rest, attempts: options.attempts }
   const attempt = Effect.flatMap(answerTo(client, request, context), (response) =>
     Effect.flatMap(Clock.currentTimeMillis, (receivedAt) => accept({ response, receivedAt, context }))
   )

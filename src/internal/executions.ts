@@ -5,6 +5,7 @@
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Execution from "../Execution.js"
@@ -32,6 +33,12 @@ interface Origin {
   readonly idempotencyKey?: string
   readonly body?: unknown
 }
+
+interface CreateCall extends exchange.Call<waiting.Sighting> {
+  readonly idempotencyKey: string
+}
+
+type Created = readonly [call: CreateCall, answer: waiting.Sighting]
 
 const keyOf = ({ idempotencyKey }: Origin) => present({ idempotencyKey })
 
@@ -68,7 +75,7 @@ export const make = (sender: Sender, keys: Context.Tag.Service<IdempotencyKey.Id
       const body = yield* createBody(operation, request)
       const text = yield* requests.bodyText(operation, body)
       const idempotencyKey = yield* requests.keyFor(keys, { operation, body }, text, options.idempotencyKey)
-      const fixed: exchange.Call<waiting.Sighting> & { readonly idempotencyKey: string } = {
+      const fixed: CreateCall = {
         operation,
         request: requests.make("POST", "/v1/executions", { body: text, key: idempotencyKey }),
         accept: accepted,
@@ -174,8 +181,11 @@ export const make = (sender: Sender, keys: Context.Tag.Service<IdempotencyKey.Id
   ): Effect.Effect<Execution.Completed, AwaitFailure> => {
     const operation = "executions.await"
     const ended = Effect.gen(function* () {
-      if (known !== undefined && Execution.isTerminal(known.execution)) return known.execution
+      // The answer to a repeated create can tell that the execution has FAILED, but not why.
+      const why = known?.execution.status !== "FAILED" || known.execution.error !== undefined
+      if (known !== undefined && Execution.isTerminal(known.execution) && why) return known.execution
       const look = yield* looks(operation, id, origin, account)
+      if (!why) return (yield* look).execution
       const next = yield* waiting.watcher({ ...keyOf(origin), operation, id, account }, look, options, known)
       return yield* Effect.repeat(next, { until: Execution.isTerminal })
     })
@@ -208,11 +218,11 @@ export const make = (sender: Sender, keys: Context.Tag.Service<IdempotencyKey.Id
     })
   }
 
-  const cancelQuietly = (id: Execution.ExecutionId): Effect.Effect<void> =>
-    cancel(id).pipe(
+  const cancelQuietly = (id: Effect.Effect<Execution.ExecutionId, RequestFailure>): Effect.Effect<void> =>
+    Effect.flatMap(id, cancel).pipe(
       Effect.interruptible,
       Effect.timeout("10 seconds"),
-      Effect.catchAllCause((cause) => Effect.logWarning(`Execution ${id} could not be cancelled`, cause)),
+      Effect.catchAllCause((cause) => Effect.logWarning("The execution could not be cancelled", cause)),
       Effect.asVoid
     )
 
@@ -220,7 +230,25 @@ export const make = (sender: Sender, keys: Context.Tag.Service<IdempotencyKey.Id
     id: Execution.ExecutionId,
     options: AwaitOptions,
     wait: Effect.Effect<A, E>
-  ): Effect.Effect<A, E> => (options.cancelOnInterrupt ? Effect.onInterrupt(wait, () => cancelQuietly(id)) : wait)
+  ): Effect.Effect<A, E> =>
+    options.cancelOnInterrupt ? Effect.onInterrupt(wait, () => cancelQuietly(Effect.succeed(id))) : wait
+
+  /** Interrupted before its answer is here, a create goes on just long enough to tell which execution to cancel. */
+  const creating = (
+    create: Effect.Effect<Created, RequestFailure>,
+    options: AwaitOptions
+  ): Effect.Effect<Created, RequestFailure> =>
+    options.cancelOnInterrupt
+      ? Effect.uninterruptibleMask((restore) =>
+          Effect.flatMap(Effect.forkDaemon(Effect.interruptible(create)), (running) =>
+            Effect.onInterrupt(restore(Fiber.join(running)), () =>
+              cancelQuietly(Effect.map(Fiber.join(running), ([, { execution }]) => execution.id)).pipe(
+                Effect.zipRight(Fiber.interrupt(running))
+              )
+            )
+          )
+        )
+      : create
 
   const spanned = <A, E extends AwaitFailure>(
     operation: string,
@@ -288,11 +316,10 @@ export const make = (sender: Sender, keys: Context.Tag.Service<IdempotencyKey.Id
         // Between the answer to the create and the wait there must be no gap in which an interruption forgets the cancel.
         Effect.uninterruptibleMask((restore) =>
           Effect.gen(function* () {
-            const [fixed, created] = yield* restore(
-              Effect.flatMap(createCall(request, options), (fixed) =>
-                Effect.map(send(sender, fixed, account), (created) => [fixed, created] as const)
-              )
+            const create = Effect.flatMap(createCall(request, options), (fixed) =>
+              Effect.map(send(sender, fixed, account), (created): Created => [fixed, created])
             )
+            const [fixed, created] = yield* restore(creating(create, options))
             const { id } = created.execution
             account.executionId = id
             const origin = { idempotencyKey: fixed.idempotencyKey, body: fixed.body }

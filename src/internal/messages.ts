@@ -51,8 +51,23 @@ const unrecognized: Phrase = {
   todo: "Look the code up in ModelRoute's documentation."
 }
 
-const phrase = (code: string): Phrase =>
-  isCode(code) ? phrases[code] : code === "UNAUTHORIZED" ? unauthorized : unrecognized
+/** Refusals outside the documented codes, as far as their status speaks for itself. */
+const byStatus: { readonly [status: number]: Phrase } = {
+  403: { what: "the API key may not do this", todo: "Use a key with full access." },
+  404: { what: "there is nothing at this address for this API key", todo: "Check the id, and whose key it is." }
+}
+
+const conflict: Phrase = {
+  what: "another request holds this idempotency key",
+  todo: "If it is this same call, it is still being worked on: try again later. If it had another body, use a new key."
+}
+
+const phrase = (code: string, status?: number, keyed?: boolean): Phrase => {
+  if (isCode(code)) return phrases[code]
+  if (code === "UNAUTHORIZED") return unauthorized
+  if (status === 409 && keyed === true) return conflict
+  return (status === undefined ? undefined : byStatus[status]) ?? unrecognized
+}
 
 const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
 
@@ -73,6 +88,8 @@ export interface Call {
   readonly attempts: number
   readonly idempotencyKey?: string
   readonly executionId?: string
+  /** Whether the request carries the key. */
+  readonly keyed?: boolean
 }
 
 const after = (attempts: number): string => (attempts > 1 ? ` after ${attempts} attempts` : "")
@@ -81,9 +98,12 @@ const listed = (parts: ReadonlyArray<string | undefined>): string =>
   parts.filter((part) => part !== undefined && part !== "").join(", ")
 
 const goOn = (call: Call, retryable: boolean): string =>
-  retryable && call.idempotencyKey !== undefined
+  retryable && call.keyed === true
     ? ` To go on later without paying twice, use the idempotency key ${call.idempotencyKey}.`
     : ""
+
+/** Under the old key the API may answer with the failure again. */
+const newKey = (retryable: boolean): string => (retryable ? " A new execution takes a new idempotency key." : "")
 
 /** @internal An answer with a code. */
 export const answered = (
@@ -101,7 +121,7 @@ export const answered = (
     readonly failedExecution?: boolean
   }
 ): string => {
-  const { what, todo } = phrase(answer.code)
+  const { what, todo } = phrase(answer.code.toUpperCase(), answer.status, call.keyed)
   const subject = answer.failedExecution
     ? `Execution ${call.executionId} failed`
     : `${call.operation} failed${after(call.attempts)}`
@@ -115,7 +135,12 @@ export const answered = (
   const named = details.slice(0, 3).map(({ code, field, message }) => ` ${field}: ${message} (${code}).`)
   const more = details.length > 3 ? ` And ${details.length - 3} more in details.` : ""
   const reset = answer.wait === undefined ? "" : ` The limit resets in ${seconds(answer.wait)}.`
-  return `${subject}: ${what}.${said} (${facts}).${named.join("")}${more}${reset} ${todo}${goOn(call, answer.retryable)}`
+  const next = answer.failedExecution
+    ? newKey(answer.retryable)
+    : answer.status === 409
+      ? ""
+      : goOn(call, answer.retryable)
+  return `${subject}: ${what}.${said} (${facts}).${named.join("")}${more}${reset} ${todo}${next}`
 }
 
 /** @internal A complete answer without an envelope. */

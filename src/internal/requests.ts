@@ -12,6 +12,7 @@ import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import * as IdempotencyKey from "../IdempotencyKey.js"
 import type { InvalidRequest } from "../ModelRouteError.js"
+import { CurrentKey } from "./current.js"
 import { invalid } from "./invalid.js"
 
 /** @internal `id` becomes one segment of a path, whatever is in it. */
@@ -24,7 +25,13 @@ export const segment = (operation: string, field: string, id: string): Effect.Ef
 export const bodyText = (operation: string, body: unknown): Effect.Effect<string, InvalidRequest> =>
   Effect.try({
     try: () => JSON.stringify(body),
-    catch: () => invalid(operation, "body", "cannot be written as JSON", "Take out cycles and bigints.")
+    catch: (cause) =>
+      invalid(
+        operation,
+        "body",
+        `cannot be written as JSON (${cause instanceof Error ? cause.message : String(cause)})`,
+        "Take out cycles and bigints."
+      )
   }).pipe(
     Effect.filterOrFail(
       (text) => typeof text === "string",
@@ -58,7 +65,7 @@ const checkKey = (operation: string, key: string): Effect.Effect<string, Invalid
 
 /** @internal The key that the caller gave for this effect, if any; it serves one body only. */
 export const givenKey = (operation: string, body: string): Effect.Effect<Option.Option<string>, InvalidRequest> =>
-  Effect.flatMap(IdempotencyKey.CurrentKey, (current) => {
+  Effect.flatMap(CurrentKey, (current) => {
     if (Option.isNone(current)) return Effect.succeedNone
     const given = current.value
     return Ref.modify(given.body, (used) => [Option.getOrElse(used, () => body) === body, Option.some(body)]).pipe(
@@ -76,7 +83,7 @@ export const givenKey = (operation: string, body: string): Effect.Effect<Option.
     )
   })
 
-/** @internal In this order: the option of the call, `withKey`, the service. */
+/** @internal In this order: the option of the call, `withKey`, a service provided to the effect, the client's own. */
 export const keyFor = (
   keys: Context.Tag.Service<IdempotencyKey.IdempotencyKey>,
   call: IdempotencyKey.Call,
@@ -88,7 +95,11 @@ export const keyFor = (
     givenKey(call.operation, body),
     Option.match({
       onSome: Effect.succeed,
-      onNone: () => Effect.flatMap(keys.next(call), (key) => checkKey(call.operation, key))
+      onNone: () =>
+        Effect.serviceOption(IdempotencyKey.IdempotencyKey).pipe(
+          Effect.flatMap((nearest) => Option.getOrElse(nearest, () => keys).next(call)),
+          Effect.flatMap((key) => checkKey(call.operation, key))
+        )
     })
   )
 }

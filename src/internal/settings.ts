@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import type { InvalidRequest } from "../ModelRouteError.js"
@@ -22,14 +23,22 @@ export const apiKey = (key: Redacted.Redacted): Either.Either<Redacted.Redacted,
       ? "is empty"
       : /\s/.test(text)
         ? "contains white space"
-        : /^[\x21-\x7e]+$/.test(text)
+        : /^[\x21\x23-\x26\x28-\x7e]+$/.test(text)
           ? undefined
-          : "contains characters that cannot be sent"
+          : "contains quotes or characters that cannot be sent"
   return problem === undefined
     ? Either.right(key)
     : Either.left(
         invalid(operation, "apiKey", problem, "Copy the key from the dashboard again, without quotes or line breaks.")
       )
+}
+
+/** @internal More than nothing: at zero every request would be sent and none of the answers awaited. */
+export const attemptTimeout = (input: Duration.DurationInput): Either.Either<Duration.Duration, InvalidRequest> => {
+  const duration = Duration.decode(input)
+  return Duration.toMillis(duration) > 0
+    ? Either.right(duration)
+    : Either.left(invalid(operation, "attemptTimeout", "is not above zero", "Give a time such as 30 seconds."))
 }
 
 /** @internal An absolute http(s) URL; `/v1` and slashes at its end are taken off, since every path begins with them. */

@@ -3,7 +3,7 @@
  */
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
-import type { Detail } from "./answer.js"
+import type { Detail } from "../../ModelRouteError.js"
 import type { Operation } from "./operation.js"
 import { signedMillis } from "./time.js"
 
