@@ -25,6 +25,7 @@ import * as executions from "./internal/executions.js"
 import * as files from "./internal/files.js"
 import { request } from "./internal/request.js"
 import * as settings from "./internal/settings.js"
+import * as TimeLimit from "./internal/timeLimit.js"
 import { propagated } from "./internal/telemetry.js"
 import type { AwaitFailure, AwaitTimeout, InvalidRequest, RequestFailure } from "./ModelRouteError.js"
 import * as RetryPolicy from "./RetryPolicy.js"
@@ -200,7 +201,7 @@ export const make = (
     const keys = yield* IdempotencyKey.IdempotencyKey
     const apiKey = yield* settings.apiKey(options.apiKey)
     const baseUrl = yield* settings.baseUrl(options.baseUrl ?? defaultBaseUrl)
-    const timeLimit = yield* settings.attemptTimeout(options.attemptTimeout ?? "30 seconds")
+    const duration = yield* settings.attemptTimeout(options.attemptTimeout ?? "30 seconds")
     const sender: Sender = {
       client: http.pipe(
         HttpClient.mapRequest(HttpClientRequest.prependUrl(baseUrl)),
@@ -211,7 +212,7 @@ export const make = (
         HttpClient.withTracerDisabledWhen(() => true)
       ),
       policy: options.retry ?? RetryPolicy.standard,
-      timeLimit
+      limits: { duration, within: TimeLimit.make(duration) }
     }
     return ModelRouteClient.of({
       executions: executions.make(sender, keys),

@@ -4,7 +4,6 @@
  * @internal
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { RequestFailure } from "../ModelRouteError.js"
@@ -18,7 +17,7 @@ import * as telemetry from "./telemetry.js"
 export interface Sender {
   readonly client: HttpClient.HttpClient
   readonly policy: RetryPolicy.RetryPolicy
-  readonly timeLimit: Duration.Duration
+  readonly limits: exchange.Limits
 }
 
 /** @internal Attempts, retries and their waits, without a span of its own. */
@@ -50,7 +49,7 @@ const attempted = <A>(
 ): Effect.Effect<A, RequestFailure> =>
   Effect.suspend(() => {
     account.attempts += 1
-    return exchange.once(sender.client, call, { attempts: account.attempts, timeLimit: sender.timeLimit })
+    return exchange.once(sender.client, call, { attempts: account.attempts, limits: sender.limits })
   }).pipe(
     Effect.tapBoth({
       onSuccess: () => telemetry.countRequest(call.operation, "ok"),

@@ -14,7 +14,7 @@ import { InvalidRequest, type RequestFailure } from "../ModelRouteError.js"
 import * as body from "./body.js"
 import * as classify from "./classify.js"
 import { seconds } from "./messages.js"
-import { timeLimit } from "./timeLimit.js"
+import type { TimeLimit } from "./timeLimit.js"
 import { diagnose } from "./transport.js"
 
 /** @internal An answer whose headers are here and whose body is still to be read. */
@@ -28,6 +28,12 @@ export interface Arrival {
 export interface Call<A> extends Omit<classify.Context, "attempts"> {
   readonly request: HttpClientRequest.HttpClientRequest
   readonly accept: (arrival: Arrival) => Effect.Effect<A, RequestFailure>
+}
+
+/** @internal How long one attempt may take, and what sees to it. */
+export interface Limits {
+  readonly duration: Duration.Duration
+  readonly within: TimeLimit
 }
 
 const MiB = 1024 * 1024
@@ -133,15 +139,15 @@ export const answerTo = (
 export const once = <A>(
   client: HttpClient.HttpClient,
   call: Call<A>,
-  options: { readonly attempts: number; readonly timeLimit: Duration.Duration }
+  options: { readonly attempts: number; readonly limits: Limits }
 ): Effect.Effect<A, RequestFailure> => {
   const { accept, request, ...rest } = call
   const context: classify.Context = { ...rest, attempts: options.attempts }
   const attempt = Effect.flatMap(answerTo(client, request, context), (response) =>
     Effect.flatMap(Clock.currentTimeMillis, (receivedAt) => accept({ response, receivedAt, context }))
   )
-  return timeLimit(attempt, options.timeLimit, () => {
-    const limit = seconds(Duration.toMillis(options.timeLimit))
-    return classify.unanswered("timeout", context, `the limit of one attempt is ${limit}`)
-  })
+  const { duration, within } = options.limits
+  return within(attempt, () =>
+    classify.unanswered("timeout", context, `the limit of one attempt is ${seconds(Duration.toMillis(duration))}`)
+  )
 }

@@ -16,7 +16,7 @@ import * as requests from "./requests.js"
 /** @internal `storage` is the client without the API key: for whatever host a link points to. */
 export const make = (sender: Sender, storage: HttpClient.HttpClient): Files => {
   const api: Sender = { ...sender, client: download.withoutRedirects(sender.client) }
-  const accept = download.accept(download.withoutRedirects(storage), sender.timeLimit)
+  const accept = download.accept(download.withoutRedirects(storage), sender.limits.duration)
   return {
     url: (id) => {
       const operation = "files.url"
