@@ -15,14 +15,14 @@ import {
   Redacted,
   Schedule,
   Stream,
-  TestClock,
-  Tracer
+  TestClock
 } from "effect"
 import { Execution, IdempotencyKey, Metrics, ModelRouteClient, RetryPolicy } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "./utils/exit.js"
 import { answering } from "./utils/fake.js"
 import { apiKey, arrivals, image, layer, runToEnd, silent, start, withClient } from "./utils/harness.js"
+import { recorder } from "./utils/tracing.js"
 import { run } from "./utils/virtualTime.js"
 
 describe("options", () => {
@@ -307,16 +307,7 @@ describe("request", () => {
 describe("observability", () => {
   const spansOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.gen(function* () {
-      const spans: Array<Tracer.Span> = []
-      const native = yield* Effect.tracer
-      const tracer = Tracer.make({
-        span: (name, parent, context, links, startTime, kind, options) => {
-          const span = native.span(name, parent, context, links, startTime, kind, options)
-          spans.push(span)
-          return span
-        },
-        context: (f, fiber) => native.context(f, fiber)
-      })
+      const { spans, tracer } = yield* recorder
       yield* Effect.withTracer(effect, tracer)
       return spans
     })

@@ -1,25 +1,13 @@
 /** No key, prompt, signature or webhook secret in anything that an error, a log line, a span or a metric shows. */
 import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
-import {
-  Cause,
-  type Console,
-  Effect,
-  Exit,
-  HashMap,
-  Layer,
-  Logger,
-  LogLevel,
-  Metric,
-  Option,
-  Stream,
-  Tracer
-} from "effect"
+import { Cause, type Console, Effect, Exit, HashMap, Layer, Logger, LogLevel, Metric, Option, Stream } from "effect"
 import { Execution, File, ModelRouteClient, ModelRouteError } from "effect-modelroute"
 import { Fault } from "effect-modelroute/Simulator"
 import * as classify from "../src/internal/classify.js"
 import { answering } from "./utils/fake.js"
 import { apiKey, layer, prompt, runToEnd, start } from "./utils/harness.js"
+import { recorder } from "./utils/tracing.js"
 
 const signature = "5f3cf00dcafe0123456789abcdef5f3cf00dcafe0123456789abcdef5f3cf00d"
 const whsec = "whsec_k8m2n4p6r8t0v2x4z6a8c0e2g4i6k8m2n4p6r8t0"
@@ -162,16 +150,7 @@ describe("observability", () => {
       const printing = { log: print, error: print, warn: print, info: print, debug: print, group: print }
       const console: Console.Console = { ...shown, unsafe: { ...shown.unsafe, ...printing } }
 
-      const spans: Array<Tracer.Span> = []
-      const native = yield* Effect.tracer
-      const tracer = Tracer.make({
-        span: (name, parent, context, links, startTime, kind, options) => {
-          const span = native.span(name, parent, context, links, startTime, kind, options)
-          spans.push(span)
-          return span
-        },
-        context: (f, fiber) => native.context(f, fiber)
-      })
+      const { spans, tracer } = yield* recorder
 
       const said = Fault.envelope("MODEL_OVERLOADED", { message: leak, requestId: null })
       const faults = [

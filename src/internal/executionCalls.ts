@@ -1,0 +1,104 @@
+/**
+ * The requests that the methods on executions are made of, fixed and ready to send.
+ *
+ * @internal
+ */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Execution from "../Execution.js"
+import type * as IdempotencyKey from "../IdempotencyKey.js"
+import type { InvalidRequest } from "../ModelRouteError.js"
+import * as decode from "./decode.js"
+import * as exchange from "./exchange.js"
+import { invalid } from "./invalid.js"
+import * as requests from "./requests.js"
+import { isRecord } from "./tolerant.js"
+import * as waiting from "./waiting.js"
+
+/** @internal What a call on an execution still knows of the create that it follows. */
+export interface Origin {
+  readonly idempotencyKey?: string
+  readonly body?: unknown
+}
+
+/** @internal */
+export interface CreateCall extends exchange.Call<waiting.Sighting> {
+  readonly idempotencyKey: string
+}
+
+const sighted = exchange.json("the id of an execution", (json, arrival) => {
+  const execution = decode.execution(json)
+  return execution === undefined ? undefined : waiting.sight(execution, arrival)
+})
+
+const createBody = (operation: string, request: Execution.CreateRequest) => {
+  if (typeof request.model !== "string" || request.model.trim() === "") {
+    return Effect.fail(invalid(operation, "model", "is empty", "Name a model, such as flux-1.1-pro."))
+  }
+  if (!isRecord(request.input)) {
+    return Effect.fail(
+      invalid(operation, "input", "is not an object", "Pass the model's parameters, such as { prompt }.")
+    )
+  }
+  return Effect.succeed({
+    ...request.extra,
+    model: request.model,
+    input: request.input,
+    ...(request.webhookUrl === undefined ? {} : { webhook_url: request.webhookUrl }),
+    ...(request.metadata === undefined ? {} : { metadata: request.metadata })
+  })
+}
+
+/** @internal Takes the key: whoever sends this call twice sends it under the same key. */
+export const create = (
+  keys: Context.Tag.Service<IdempotencyKey.IdempotencyKey>,
+  request: Execution.CreateRequest,
+  option: string | undefined
+): Effect.Effect<CreateCall, InvalidRequest> =>
+  Effect.gen(function* () {
+    const operation = "executions.create"
+    const body = yield* createBody(operation, request)
+    const text = yield* requests.bodyText(operation, body)
+    const idempotencyKey = yield* requests.keyFor(keys, { operation, body }, text, option)
+    return {
+      operation,
+      request: requests.make("POST", "/v1/executions", { body: text, key: idempotencyKey }),
+      accept: sighted,
+      repeatable: true,
+      keyed: true,
+      idempotencyKey,
+      // The model's name is no secret: errors may quote it.
+      body: { ...body, model: undefined }
+    }
+  })
+
+const onOne =
+  <A>(method: "GET" | "POST", suffix: string, accept: exchange.Call<A>["accept"]) =>
+  (
+    operation: string,
+    id: Execution.ExecutionId,
+    origin: Origin = {}
+  ): Effect.Effect<exchange.Call<A>, InvalidRequest> =>
+    Effect.map(requests.segment(operation, "id", id), (segment) => ({
+      ...origin,
+      operation,
+      request: requests.make(method, `/v1/executions/${segment}${suffix}`),
+      accept,
+      // Reading changes nothing, and what is cancelled stays cancelled.
+      repeatable: true,
+      executionId: id
+    }))
+
+/** @internal */
+export const get = onOne("GET", "", sighted)
+
+/** @internal */
+export const result = onOne("GET", "/result", sighted)
+
+/** @internal An empty answer is one, too: what matters is how the execution then stands. */
+export const cancel = onOne(
+  "POST",
+  "/cancel",
+  exchange.json("a readable body", (json) => Option.fromNullable(decode.execution(json)))
+)

@@ -1,0 +1,18 @@
+/** Keeps the spans of an effect, for tests that look at them. */
+import * as Effect from "effect/Effect"
+import * as Tracer from "effect/Tracer"
+
+/** A tracer that makes what the current one makes, and a list that grows with each span. */
+export const recorder: Effect.Effect<{ readonly spans: ReadonlyArray<Tracer.Span>; readonly tracer: Tracer.Tracer }> =
+  Effect.map(Effect.tracer, (native) => {
+    const spans: Array<Tracer.Span> = []
+    const tracer = Tracer.make({
+      span: (name, parent, context, links, startTime, kind, options) => {
+        const span = native.span(name, parent, context, links, startTime, kind, options)
+        spans.push(span)
+        return span
+      },
+      context: (f, fiber) => native.context(f, fiber)
+    })
+    return { spans, tracer }
+  })
