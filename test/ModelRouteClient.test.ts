@@ -17,7 +17,7 @@ import {
   Stream,
   TestClock
 } from "effect"
-import { Execution, IdempotencyKey, Metrics, ModelRouteClient, RetryPolicy } from "effect-modelroute"
+import { Execution, File, IdempotencyKey, Metrics, ModelRouteClient, RetryPolicy } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "./utils/exit.js"
 import { answering } from "./utils/fake.js"
@@ -345,6 +345,33 @@ describe("observability", () => {
         )
         const [failed] = yield* spansOf(runToEnd(client.executions.get(Execution.ExecutionId.make("exec_0"))))
         assert.strictEqual(failed?.attributes.get("modelroute.outcome"), "UnrecognizedError")
+
+        const streamed = yield* spansOf(
+          runToEnd(
+            Effect.gen(function* () {
+              const { fileIds, id } = yield* client.executions.run(image)
+              yield* Stream.runDrain(client.executions.watch(id))
+              yield* Stream.runDrain(client.files.download(fileIds[0] ?? File.FileId.make("file_0")))
+              yield* Effect.ignore(Stream.runDrain(client.files.download(File.FileId.make("file_0"))))
+            })
+          )
+        )
+        assert.deepStrictEqual(
+          streamed
+            .slice(1)
+            .map(({ attributes, name }) => [
+              name.replace("modelroute.", ""),
+              attributes.get("modelroute.attempts"),
+              attributes.get("modelroute.outcome"),
+              attributes.has("modelroute.execution_id"),
+              attributes.has("modelroute.file_id")
+            ]),
+          [
+            ["executions.watch", 1, "ok", true, false],
+            ["files.download", 1, "ok", false, true],
+            ["files.download", 1, "FileNotFound", false, true]
+          ]
+        )
       })
     ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.envelope("MODEL_OVERLOADED")] } })))
   )

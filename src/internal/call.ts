@@ -84,6 +84,6 @@ const waited = (operation: string, error: RequestFailure, millis: number): Effec
 /** @internal A whole operation that is one call. */
 export const call = <A>(sender: Sender, fixed: exchange.Call<A>): Effect.Effect<A, RequestFailure> =>
   Effect.suspend(() => {
-    const account: telemetry.Account = { attempts: 0, executionId: fixed.executionId }
+    const account: telemetry.Account = { attempts: 0, executionId: fixed.executionId, fileId: fixed.fileId }
     return telemetry.spanned(fixed.operation, account, send(sender, fixed, account))
   })

@@ -28,6 +28,8 @@ export interface Arrival {
 export interface Call<A> extends Omit<classify.Context, "attempts"> {
   readonly request: HttpClientRequest.HttpClientRequest
   readonly accept: (arrival: Arrival) => Effect.Effect<A, RequestFailure>
+  /** For the span. */
+  readonly fileId?: string
 }
 
 /** @internal How long one attempt may take, and what sees to it. */

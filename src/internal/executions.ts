@@ -158,14 +158,15 @@ export const make = (sender: Sender, keys: Context.Tag.Service<IdempotencyKey.Id
     cancel: (id) => spanned("executions.cancel", id, (account) => cancelled(id, account)),
 
     watch: (id, options = {}) =>
-      Stream.unwrap(
-        Effect.gen(function* () {
-          const operation = "executions.watch"
-          const account: telemetry.Account = { attempts: 0, executionId: id }
-          const next = yield* waiting.watcher({ operation, id, account }, look(operation, id, account), options)
-          return Stream.repeatEffect(next).pipe(Stream.takeUntil(Execution.isTerminal), Stream.changesWith(sameStatus))
-        })
-      ).pipe(Stream.withSpan("modelroute.executions.watch", telemetry.spanOptions)),
+      Stream.suspend(() => {
+        const operation = "executions.watch"
+        const account: telemetry.Account = { attempts: 0, executionId: id }
+        const statuses = Effect.map(
+          waiting.watcher({ operation, id, account }, look(operation, id, account), options),
+          (next) => Stream.takeUntil(Stream.repeatEffect(next), Execution.isTerminal)
+        )
+        return telemetry.spannedStream(operation, account, Stream.changesWith(Stream.unwrap(statuses), sameStatus))
+      }),
 
     await: (id, options = {}) =>
       spanned("executions.await", id, (account) => cancelling(id, options, awaited(id, options, account))),

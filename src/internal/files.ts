@@ -7,11 +7,12 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Files } from "../ModelRouteClient.js"
-import { call, type Sender } from "./call.js"
+import { call, send, type Sender } from "./call.js"
 import * as decode from "./decode.js"
 import * as download from "./download.js"
 import * as exchange from "./exchange.js"
 import * as requests from "./requests.js"
+import { type Account, spannedStream } from "./telemetry.js"
 
 /** @internal `storage` is the client without the API key: for whatever host a link points to. */
 export const make = (sender: Sender, storage: HttpClient.HttpClient): Files => {
@@ -25,22 +26,23 @@ export const make = (sender: Sender, storage: HttpClient.HttpClient): Files => {
           operation,
           request: requests.make("GET", `/v1/files/${segment}/url`),
           accept: exchange.json("a download URL", decode.downloadLink),
-          repeatable: true
+          repeatable: true,
+          fileId: id
         })
       )
     },
-    download: (id) => {
-      const operation = "files.download"
-      return Stream.unwrap(
-        Effect.flatMap(requests.segment(operation, "id", id), (segment) =>
-          call(api, {
-            operation,
-            request: requests.make("GET", `/v1/files/${segment}/download`),
-            accept,
-            repeatable: true
-          })
+    download: (id) =>
+      Stream.suspend(() => {
+        const operation = "files.download"
+        const account: Account = { attempts: 0, fileId: id }
+        const bytes = Effect.flatMap(requests.segment(operation, "id", id), (segment) =>
+          send(
+            api,
+            { operation, request: requests.make("GET", `/v1/files/${segment}/download`), accept, repeatable: true },
+            account
+          )
         )
-      )
-    }
+        return spannedStream(operation, account, Stream.unwrap(bytes))
+      })
   }
 }

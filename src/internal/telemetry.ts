@@ -13,8 +13,10 @@ import * as Cause from "effect/Cause"
 import * as Metric from "effect/Metric"
 import * as MetricLabel from "effect/MetricLabel"
 import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
 import * as Metrics from "../Metrics.js"
-import type { ModelRouteError } from "../ModelRouteError.js"
+import { isModelRouteError, type ModelRouteError } from "../ModelRouteError.js"
 import { seconds } from "./messages.js"
 import { present } from "./tolerant.js"
 
@@ -22,18 +24,31 @@ import { present } from "./tolerant.js"
 export interface Account {
   attempts: number
   executionId?: string | undefined
+  fileId?: string | undefined
 }
 
-const outcomeOf = <A>(exit: Exit.Exit<A, ModelRouteError>): string =>
-  Exit.isSuccess(exit)
-    ? "ok"
-    : Option.match(Cause.failureOption(exit.cause), {
-        onSome: (error) => error._tag,
-        onNone: () => (Cause.isInterrupted(exit.cause) ? "interrupted" : "defect")
-      })
+const outcomeOf = (exit: Exit.Exit<unknown, unknown>): string => {
+  if (Exit.isSuccess(exit)) return "ok"
+  const failure = Option.filter(Cause.failureOption(exit.cause), isModelRouteError)
+  if (Option.isSome(failure)) return failure.value._tag
+  return Cause.isInterrupted(exit.cause) ? "interrupted" : "defect"
+}
 
-/** @internal */
-export const spanOptions = { kind: "client", captureStackTrace: false } as const
+const spanOptions = { kind: "client", captureStackTrace: false } as const
+
+const conclude = (
+  span: Tracer.Span,
+  operation: string,
+  account: Account,
+  exit: Exit.Exit<unknown, unknown>
+): Effect.Effect<void> =>
+  Effect.sync(() => {
+    span.attribute("modelroute.operation", operation)
+    span.attribute("modelroute.attempts", account.attempts)
+    span.attribute("modelroute.outcome", outcomeOf(exit))
+    if (account.executionId !== undefined) span.attribute("modelroute.execution_id", account.executionId)
+    if (account.fileId !== undefined) span.attribute("modelroute.file_id", account.fileId)
+  })
 
 /** @internal The trace goes on at the API: only where the caller asked for it. */
 export const propagated = (
@@ -54,13 +69,19 @@ export const spanned = <A, E extends ModelRouteError>(
   effect: Effect.Effect<A, E>
 ): Effect.Effect<A, E> =>
   Effect.useSpan(`modelroute.${operation}`, spanOptions, (span) =>
-    Effect.onExit(Effect.withParentSpan(effect, span), (exit) =>
-      Effect.sync(() => {
-        span.attribute("modelroute.operation", operation)
-        span.attribute("modelroute.attempts", account.attempts)
-        span.attribute("modelroute.outcome", outcomeOf(exit))
-        if (account.executionId !== undefined) span.attribute("modelroute.execution_id", account.executionId)
-      })
+    Effect.onExit(Effect.withParentSpan(effect, span), (exit) => conclude(span, operation, account, exit))
+  )
+
+/** @internal The same for a stream: the span lasts as long as the stream. */
+export const spannedStream = <A, E extends ModelRouteError>(
+  operation: string,
+  account: Account,
+  stream: Stream.Stream<A, E>
+): Stream.Stream<A, E> =>
+  Stream.unwrapScoped(
+    Effect.makeSpanScoped(`modelroute.${operation}`, spanOptions).pipe(
+      Effect.tap((span) => Effect.addFinalizer((exit) => conclude(span, operation, account, exit))),
+      Effect.map((span) => Stream.provideService(stream, Tracer.ParentSpan, span))
     )
   )
 
