@@ -61,7 +61,7 @@ export interface RateLimitOptions {
 }
 
 const isRateLimit = (error: ModelRouteError): error is Extract<ModelRouteError, { readonly retryAfter?: unknown }> =>
-  error._tag === "RateLimited" || (error._tag === "UnrecognizedError" && error.status === 429 && error.retryable)
+  error._tag === "RateLimited" || (error._tag === "UnrecognizedError" && error.status === 429)
 
 /** A schedule of at most `times` recurrences, in which `delay` answers `undefined` to an error that ends it. */
 const counted = (
@@ -134,7 +134,7 @@ export const rateLimit = (options: RateLimitOptions = {}): RetryPolicy => {
   const minimum = Duration.toMillis(options.minimum ?? "1 second")
   const maxWait = Duration.toMillis(options.maxWait ?? "2 minutes")
   return counted(options.times ?? 5, (n, error, now) => {
-    if (!isRateLimit(error)) return Effect.succeed(undefined)
+    if (!isRateLimit(error) || !error.retryable) return Effect.succeed(undefined)
     const asked =
       error.resetAt !== undefined
         ? DateTime.toEpochMillis(error.resetAt) - now

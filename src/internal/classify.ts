@@ -87,10 +87,10 @@ const details = (u: unknown, tidy: (text: string) => string): ReadonlyArray<E.De
       }))
     : []
 
-const requestId = (body: unknown, headers: Answer["headers"]): string | undefined =>
+const requestId = (body: unknown, headers: Answer["headers"], tidy: (text: string) => string): string | undefined =>
   [body, headers["x-request-id"], headers["request-id"], headers["x-amz-request-id"]]
     .filter((id) => typeof id === "string")
-    .find((id) => /^[\w.:+/=-]{1,128}$/.test(id))
+    .find((id) => /^[\w.:+/=-]{1,128}$/.test(id) && tidy(id) === id)
 
 /** The latest moment that still is a calendar date. */
 const moment = (epochMillis: number): DateTime.Utc => DateTime.unsafeMake(Math.min(epochMillis, 8.64e15))
@@ -181,7 +181,7 @@ const fromEnvelope = (
     apiMessage: text(error["message"]) && tidy(String(error["message"])),
     retryable,
     status,
-    requestId: requestId(error["request_id"], headers)
+    requestId: requestId(error["request_id"], headers, tidy)
   })
   const more = { details: details(error["details"], tidy), waits: waits(answer) }
   const message = messages.answered(context, {
@@ -211,7 +211,7 @@ export const unexpected = (answer: Answer, context: Context, problem?: string): 
     status,
     retryable: worthRepeating(status, context),
     contentType: headers["content-type"] && tidy(headers["content-type"]),
-    requestId: requestId(undefined, headers)
+    requestId: requestId(undefined, headers, tidy)
   })
   const message = messages.unexpected(context, { ...said, problem: problem ?? problemOf(status, content) })
   return new E.UnexpectedResponse(
@@ -245,7 +245,7 @@ export const fromExecution = (execution: Execution, context: Context): CodedErro
     apiMessage: failure?.message && tidy(failure.message),
     retryable: failure?.retryable ?? known.retryable,
     status: known.status,
-    requestId: failure?.requestId
+    requestId: requestId(failure?.requestId, {}, tidy)
   })
   const more = { details: details(failure?.details, tidy), waits: {} }
   const message = messages.answered(whole, { ...said, details: more.details, failedExecution: true })

@@ -57,8 +57,10 @@ export const completed = (seen: Execution.Execution, result: Execution.Execution
   )
 }
 
+const isWebAddress = (u: unknown): boolean => typeof u === "string" && /^https?:/i.test(u) && URL.canParse(u)
+
 const decodeLink = Schema.decodeUnknownOption(File.DownloadLink)
 
 /** @internal An answer counts as a link only with an http(s) URL: a stored file can be JSON, too. */
 export const downloadLink = (json: unknown): File.DownloadLink | undefined =>
-  isRecord(json) && /^https?:\/\//i.test(text(json["url"]) ?? "") ? Option.getOrUndefined(decodeLink(json)) : undefined
+  isRecord(json) && isWebAddress(json["url"]) ? Option.getOrUndefined(decodeLink(json)) : undefined

@@ -23,8 +23,16 @@ const accept = exchange.json("JSON", (json, _, text) => {
   return exchange.isCut(text) ? undefined : { json: text }
 })
 
+/** Whatever a URL parser would make something else of is refused: another host, dot segments in any spelling, a fragment. */
+const isPlain = (path: string): boolean => {
+  const host = "http://api.invalid"
+  if (!path.startsWith("/") || !URL.canParse(path, host)) return false
+  const url = new URL(path, host)
+  return url.origin === host && url.pathname + url.search === path
+}
+
 const apiPath = (path: string) =>
-  /^\/(?!\/)[\x21-\x7e]*$/.test(path) && !/(^|\/)\.\.?(\/|\?|$)/.test(path)
+  isPlain(path)
     ? Effect.succeed(/^\/v1(\/|\?|$)/.test(path) ? path : `/v1${path}`)
     : Effect.fail(
         invalid(operation, "path", "is not a path of the API", "Begin it with /, encode its parts, leave out the host.")
@@ -37,12 +45,13 @@ export const request =
     Effect.gen(function* () {
       const url = yield* apiPath(path)
       const text = body === undefined ? undefined : yield* requests.bodyText(operation, body)
-      const key = Option.getOrUndefined(yield* requests.givenKey(operation, text ?? ""))
+      const safe = idempotent.has(method)
+      const key = safe ? undefined : Option.getOrUndefined(yield* requests.givenKey(operation, text ?? ""))
       const { json } = yield* call(sender, {
         operation: `${operation} ${method}`,
         request: requests.make(method, url, { body: text, key }),
         accept,
-        repeatable: key !== undefined || idempotent.has(method),
+        repeatable: safe || key !== undefined,
         keyed: key !== undefined,
         body,
         ...(key === undefined ? {} : { idempotencyKey: key })

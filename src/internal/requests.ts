@@ -68,7 +68,10 @@ export const givenKey = (operation: string, body: string): Effect.Effect<Option.
   Effect.flatMap(CurrentKey, (current) => {
     if (Option.isNone(current)) return Effect.succeedNone
     const given = current.value
-    return Ref.modify(given.body, (used) => [Option.getOrElse(used, () => body) === body, Option.some(body)]).pipe(
+    return Ref.modify(given.body, (used) => [
+      Option.getOrElse(used, () => body) === body,
+      Option.orElseSome(used, () => body)
+    ]).pipe(
       Effect.filterOrFail(
         (same) => same,
         () =>

@@ -89,5 +89,5 @@ export const scrubber = (secrets: ReadonlyArray<string>): ((text: string) => str
       .replace(/\b(sk|whsec)_[\w.-]+/g, `$1_${removed}`)
       .replace(/\bBearer\s+[^\s"',;<>]+/gi, `Bearer ${removed}`)
       .replace(/(\bhttps?:(?:\\?\/){2}[^\s"'<>?#]*)[?#][^\s"'<>]*/gi, `$1?${removed}`)
-      .replace(/(X-Amz-[\w-]+)(=|%3D|&quot;:|":)\s*[^\s&"'<>]+/gi, `$1$2${removed}`)
+      .replace(/(X-Amz-[\w-]+)((?:\\?"|&quot;)?\s*(?:=|%3D|:)\s*(?:\\?"|&quot;)?)[^\s&"'<>\\]+/gi, `$1$2${removed}`)
 }
