@@ -631,6 +631,8 @@ describe("classify", () => {
     const long = { input: { prompt } }
     assert.strictEqual(said(long, `no: ${prompt.slice(0, 14)}!`), "no: [redacted]!")
     assert.strictEqual(said(long, `no: ${prompt.slice(0, 31)}!`), "no: [redacted]!")
+    // What only looks like an id is text.
+    assert.strictEqual(said({ input: { prompt: "pass_hunter2" } }, "no: pass_hunter2"), "no: [redacted]")
     // Half a character is text as well.
     assert.strictEqual(said({ input: { prompt: "\ud800 and more" } }, "no"), "no")
   })

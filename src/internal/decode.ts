@@ -50,7 +50,7 @@ export const completed = (seen: Execution.Execution, result: Execution.Execution
     ...result,
     extra: { ...seen.extra, ...result.extra }
   }
-  const found = output(result) ?? output(seen)
+  const found = output(result)
   return new Execution.Completed(
     { ...rest, status: "COMPLETED", ...(found === undefined ? {} : { output: found }) },
     { disableValidation: true }

@@ -15,7 +15,7 @@ export const privateTexts = (body: unknown): ReadonlyArray<string> => {
   while (unread.length > 0) {
     const next = unread.pop()
     if (typeof next === "string") {
-      if (next.length >= shortest && !/^[a-z]{2,8}_[\w-]+$/.test(next)) texts.push(next)
+      if (next.length >= shortest && !/^(exec|file|wh|evt|org|key|req)_[\w-]+$/.test(next)) texts.push(next)
     } else if (Array.isArray(next)) {
       for (const item of next) unread.push(item)
     } else if (isRecord(next)) {
