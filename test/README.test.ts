@@ -1,5 +1,5 @@
 /** What the README says in tables and numbers, held against the code. */
-import { readFileSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { ModelRouteError } from "effect-modelroute"
 
@@ -32,5 +32,14 @@ describe("the README", () => {
     for (const { identifier } of ModelRouteError.ModelRouteError.members) {
       assert.isTrue(named.has(identifier.replace("effect-modelroute/", "")), identifier)
     }
+  })
+
+  it("says rightly that nothing but the server of the simulator imports anything of Node", () => {
+    const files = readdirSync("src", { encoding: "utf8", recursive: true }).filter((file) => file.endsWith(".ts"))
+    assert.isAbove(files.length, 30)
+    const tied = files.filter((file) =>
+      /from "(node:|@effect\/platform-node)/.test(readFileSync(`src/${file}`, "utf8"))
+    )
+    assert.deepStrictEqual(tied, ["SimulatorServer.ts"])
   })
 })
