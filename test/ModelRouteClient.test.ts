@@ -22,7 +22,7 @@ import { Fault, Simulator } from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "./utils/exit.js"
 import { answering } from "./utils/fake.js"
 import { apiKey, arrivals, image, layer, runToEnd, silent, start, withClient } from "./utils/harness.js"
-import { recorder } from "./utils/tracing.js"
+import { spansOf } from "./utils/tracing.js"
 import { run } from "./utils/virtualTime.js"
 
 describe("options", () => {
@@ -270,7 +270,22 @@ describe("request", () => {
     })
   })
 
-  for (const path of ["executions", "https://evil.example/", "//evil.example", "/a/../../b", "/a\nb", "/.."]) {
+  for (const path of [
+    "executions",
+    "https://evil.example/",
+    "//evil.example",
+    "/a/../../b",
+    "/a\nb",
+    "/..",
+    "/a/..",
+    "/./b",
+    "/a/.",
+    "/a/..?b",
+    "/%2e%2e/admin",
+    "/%2E./x",
+    "/a\\..\\..\\..\\b",
+    "/..#"
+  ]) {
     it.effect(`refuses the path ${JSON.stringify(path)}`, () => {
       const { client, urls } = answering(() => ({ status: 200 }))
       return Effect.gen(function* () {
@@ -305,13 +320,6 @@ describe("request", () => {
 })
 
 describe("observability", () => {
-  const spansOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-    Effect.gen(function* () {
-      const { spans, tracer } = yield* recorder
-      yield* Effect.withTracer(effect, tracer)
-      return spans
-    })
-
   it.effect("has one span per operation, with attempts, outcome and an event per wait", () =>
     withClient((client) =>
       Effect.gen(function* () {

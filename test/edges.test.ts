@@ -42,7 +42,7 @@ import {
   start,
   withClient
 } from "./utils/harness.js"
-import { recorder } from "./utils/tracing.js"
+import { spansOf } from "./utils/tracing.js"
 import { run } from "./utils/virtualTime.js"
 
 const id = Execution.ExecutionId.make("exec_1")
@@ -146,16 +146,6 @@ describe("request", () => {
       )
     })
   })
-  for (const path of ["/a/..", "/./b", "/a/.", "/a/..?b"]) {
-    it.effect(`refuses the path ${path}`, () => {
-      const { client, urls } = answering(() => ({ status: 200, json: {} }))
-      return Effect.gen(function* () {
-        const error = failureOf(yield* Effect.exit((yield* client).request("GET", path)))
-        assert.strictEqual(error._tag === "InvalidRequest" && error.field, "path")
-        assert.deepStrictEqual(urls, [])
-      })
-    })
-  }
   it.effect("retries a conflict only under a key, and its error tells method and key, and no prompt", () =>
     Effect.gen(function* () {
       const failing = (key?: string) => {
@@ -323,12 +313,6 @@ describe("answers", () => {
 })
 
 describe("observability", () => {
-  const spansOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-    Effect.gen(function* () {
-      const { spans, tracer } = yield* recorder
-      yield* Effect.withTracer(effect, tracer)
-      return spans
-    })
   it.effect("every span of a call on an execution has its id, and an interrupted one says so", () =>
     withClient((client) =>
       Effect.gen(function* () {
@@ -559,6 +543,7 @@ describe("classify", () => {
     assert.strictEqual(classify.classify(answer(400, { code: "FILE_NOT_FOUND" }), context)._tag, "UnexpectedResponse")
     const error = classify.classify(answer(400, { error: { code: " file_not_found " } }), context)
     assert.strictEqual(error._tag, "FileNotFound")
+    assert.include(error.message, "a file is unknown or has expired")
   })
   it("advises by what sending again would do", () => {
     const unkeyed = classify.unanswered("reset", { ...context, repeatable: false })
@@ -1028,16 +1013,6 @@ describe("odd answers and arguments", () => {
       })
     ).pipe(Effect.provide(layer()))
   )
-  for (const path of ["/%2e%2e/admin", "/a\\..\\..\\..\\b", "/..#", "/%2E./x"]) {
-    it.effect(`refuses the path ${path}`, () => {
-      const { client, urls } = answering(() => ({ status: 200, json: {} }))
-      return Effect.gen(function* () {
-        const error = failureOf(yield* Effect.exit((yield* client).request("GET", path)))
-        assert.strictEqual(error._tag === "InvalidRequest" && error.field, "path")
-        assert.deepStrictEqual(urls, [])
-      })
-    })
-  }
   for (const said of [
     '"X-Amz-Signature":"canary"',
     '"X-Amz-Signature": "canary"',

@@ -12,7 +12,7 @@ import * as codes from "./codes.js"
 import * as delays from "./delays.js"
 import * as messages from "./messages.js"
 import { privateTexts, scrubber } from "./scrub.js"
-import { isRecord, present } from "./tolerant.js"
+import { isRecord, present, text } from "./tolerant.js"
 
 /** @internal What the error should tell of the call that failed. */
 export interface Context {
@@ -59,8 +59,6 @@ export const parseJson = (text: string): unknown => {
     return undefined
   }
 }
-
-const text = (u: unknown): string | undefined => (typeof u === "string" && u !== "" ? u : undefined)
 
 /** The documented envelope, or one that lies flat in the body. */
 const envelope = (json: unknown): { readonly [key: string]: unknown } | undefined => {
@@ -144,7 +142,7 @@ const byCode: { readonly [C in codes.Code]: (coded: Coded, more: More) => E.ApiE
   INTERNAL_ERROR: (coded) => new E.InternalError(coded, checked)
 }
 
-/** An error with a code, out of an answer's envelope or out of a FAILED execution. */
+/** @internal An error with a code, out of an answer's envelope or out of a FAILED execution. */
 export type CodedError = E.ApiError | E.Unauthorized | E.UnrecognizedError
 
 const withCode = (name: string, coded: Coded, more: More): CodedError =>
@@ -154,7 +152,7 @@ const withCode = (name: string, coded: Coded, more: More): CodedError =>
       ? new E.Unauthorized(coded, checked)
       : new E.UnrecognizedError({ ...coded, ...(coded.status === 429 ? more.waits : {}) }, checked)
 
-/** Letters' case is forgiven, nothing else: `code` keeps what came. */
+/** Case and blanks around it are forgiven, nothing else: the error's `code` keeps what came. */
 const nameOf = (code: string): string => code.trim().toUpperCase()
 
 // Under our own key a conflict means that the first attempt is still being worked on.
@@ -186,6 +184,7 @@ const fromEnvelope = (
   const more = { details: details(error["details"], tidy), waits: waits(answer) }
   const message = messages.answered(context, {
     ...said,
+    name,
     details: more.details,
     ...(name === "RATE_LIMITED" && more.waits.retryAfter ? { wait: Duration.toMillis(more.waits.retryAfter) } : {})
   })
@@ -248,7 +247,7 @@ export const fromExecution = (execution: Execution, context: Context): CodedErro
     requestId: requestId(failure?.requestId, {}, tidy)
   })
   const more = { details: details(failure?.details, tidy), waits: {} }
-  const message = messages.answered(whole, { ...said, details: more.details, failedExecution: true })
+  const message = messages.answered(whole, { ...said, name, details: more.details, failedExecution: true })
   return withCode(name, { ...about(whole), ...said, message }, more)
 }
 

@@ -7,9 +7,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Execution from "../Execution.js"
 import * as File from "../File.js"
-import { isRecord } from "./tolerant.js"
-
-const text = (u: unknown): string | undefined => (typeof u === "string" && u !== "" ? u : undefined)
+import { isRecord, text } from "./tolerant.js"
 
 const known = new Set(
   "id execution_id status model cost latency_ms created_at completed_at metadata hold_amount estimated_cost expires_at result output error".split(

@@ -109,6 +109,9 @@ const newKey = (retryable: boolean): string => (retryable ? " A new execution ta
 export const answered = (
   call: Call,
   answer: {
+    /** The code as the table writes it. */
+    readonly name: string
+    /** The code as it came. */
     readonly code: string
     readonly status: number
     readonly retryable: boolean
@@ -121,7 +124,7 @@ export const answered = (
     readonly failedExecution?: boolean
   }
 ): string => {
-  const { what, todo } = phrase(answer.code.toUpperCase(), answer.status, call.keyed)
+  const { what, todo } = phrase(answer.name, answer.status, call.keyed)
   const subject = answer.failedExecution
     ? `Execution ${call.executionId} failed`
     : `${call.operation} failed${after(call.attempts)}`

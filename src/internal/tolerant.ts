@@ -32,6 +32,9 @@ export const Attributes = Schema.Record({ key: Schema.String, value: Schema.Unkn
 export const isRecord = (u: unknown): u is { readonly [key: string]: unknown } =>
   typeof u === "object" && u !== null && !Array.isArray(u)
 
+/** @internal A text that says something. */
+export const text = (u: unknown): string | undefined => (typeof u === "string" && u !== "" ? u : undefined)
+
 type Present<T> = { readonly [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
   readonly [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>
 }

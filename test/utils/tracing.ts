@@ -2,6 +2,10 @@
 import * as Effect from "effect/Effect"
 import * as Tracer from "effect/Tracer"
 
+/** The spans of an effect, in the order in which they began. */
+export const spansOf = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<ReadonlyArray<Tracer.Span>, E, R> =>
+  Effect.flatMap(recorder, ({ spans, tracer }) => Effect.as(Effect.withTracer(effect, tracer), spans))
+
 /** A tracer that makes what the current one makes, and a list that grows with each span. */
 export const recorder: Effect.Effect<{ readonly spans: ReadonlyArray<Tracer.Span>; readonly tracer: Tracer.Tracer }> =
   Effect.map(Effect.tracer, (native) => {
