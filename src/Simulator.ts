@@ -25,7 +25,7 @@ import type { Model } from "./internal/simulator/model.js"
 import { defaultModel, models } from "./internal/simulator/model.js"
 import * as Money from "./internal/simulator/money.js"
 import type { Operation } from "./internal/simulator/operation.js"
-import * as RateWindow from "./internal/simulator/rateWindow.js"
+import * as RateLimiter from "./internal/simulator/rateLimiter.js"
 import type { RequestRecord } from "./internal/simulator/requestLog.js"
 import * as RequestLog from "./internal/simulator/requestLog.js"
 import * as Server from "./internal/simulator/server.js"
@@ -79,6 +79,26 @@ export interface Ledger {
 }
 
 /**
+ * How many requests the server takes. Refused ones do not count.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RateLimit {
+  readonly limit: number
+  readonly window: Duration.DurationInput
+  /**
+   * `fixed` (default): windows that begin at whole multiples of their length on the server's clock; `sliding`: so many in
+   * any stretch of that length; `bucket`: one more every `window / limit`, at most `limit` at once.
+   */
+  readonly kind?: "fixed" | "sliding" | "bucket" | undefined
+  /** How much later than the whole multiples fixed windows begin. Default 0. */
+  readonly offset?: Duration.DurationInput | undefined
+  /** Whether `X-RateLimit-Reset` is rounded up or down to whole seconds. Default `up`. */
+  readonly rounding?: "up" | "down" | undefined
+}
+
+/**
  * How the server behaves. Amounts that are not decimal strings are defects.
  *
  * @since 0.1.0
@@ -91,11 +111,8 @@ export interface Options {
   readonly models?: Readonly<Record<string, Model>> | undefined
   /** What any other slug runs as. Default: 10 seconds, 0.040 dollars, one image. */
   readonly defaultModel?: Model | undefined
-  /**
-   * Requests in each window; windows begin at whole multiples of their length on the server's clock. Default 60 in 60
-   * seconds. `false`: no limit and no such headers. Refused requests do not count.
-   */
-  readonly rateLimit?: { readonly limit: number; readonly window: Duration.DurationInput } | false | undefined
+  /** Default 60 requests in 60 seconds. `false`: no limit and no such headers. */
+  readonly rateLimit?: RateLimit | false | undefined
   /** Whether a 429 has a Retry-After, in seconds. Default `false`. */
   readonly retryAfter?: boolean | undefined
   /** In dollars, as a decimal string. Default `100.00`. */
@@ -158,6 +175,18 @@ export interface Service {
  */
 export class Simulator extends Context.Tag("effect-modelroute/Simulator")<Simulator, Service>() {}
 
+const limiterOf = ({ kind = "fixed", limit, offset = 0, window }: RateLimit): RateLimiter.RateLimiter => {
+  const length = Duration.toMillis(window)
+  switch (kind) {
+    case "fixed":
+      return RateLimiter.fixedWindow(limit, length, Duration.toMillis(offset))
+    case "sliding":
+      return RateLimiter.slidingWindow(limit, length)
+    case "bucket":
+      return RateLimiter.tokenBucket(limit, length)
+  }
+}
+
 const unsafeMake = (options: Options): Service => {
   const seed = options.seed ?? 1
   const skew = signedMillis(options.clockSkew ?? 0)
@@ -196,10 +225,8 @@ const unsafeMake = (options: Options): Service => {
     faults,
     ids,
     log,
-    rate:
-      rateLimit === false
-        ? RateWindow.unlimited
-        : RateWindow.make(rateLimit.limit, Duration.toMillis(rateLimit.window)),
+    limiter: rateLimit === false ? RateLimiter.unlimited : limiterOf(rateLimit),
+    roundReset: rateLimit !== false && rateLimit.rounding === "down" ? Math.floor : Math.ceil,
     authorized: (key) => key !== "" && (options.apiKeys?.includes(key) ?? true),
     date: options.date ?? true,
     retryAfter: options.retryAfter ?? false,

@@ -15,7 +15,7 @@ import type { Faults } from "./faults.js"
 import type { Ids } from "./ids.js"
 import * as Operation from "./operation.js"
 import * as Output from "./output.js"
-import type { RateWindow } from "./rateWindow.js"
+import * as RateLimiter from "./rateLimiter.js"
 import type { RequestLog, RequestRecord } from "./requestLog.js"
 import * as Storage from "./storage.js"
 import { httpDate } from "./time.js"
@@ -27,7 +27,8 @@ export interface Parts {
   readonly faults: Faults
   readonly ids: Ids
   readonly log: RequestLog
-  readonly rate: RateWindow
+  readonly limiter: RateLimiter.RateLimiter
+  readonly roundReset: (seconds: number) => number
   readonly authorized: (key: string) => boolean
   readonly date: boolean
   readonly retryAfter: boolean
@@ -60,7 +61,7 @@ const measured = (answer: Answer): Answer =>
 
 /** @internal */
 export const make = (parts: Parts): ((request: Request) => Effect.Effect<Answer>) => {
-  const { api, executions, faults, ids, log, rate, skew } = parts
+  const { api, executions, faults, ids, limiter, log, roundReset, skew } = parts
 
   const refuse = (error: Omit<Refusal, "requestId">): Answer => AnswerOf.refusal({ ...error, requestId: ids.request() })
 
@@ -68,12 +69,14 @@ export const make = (parts: Parts): ((request: Request) => Effect.Effect<Answer>
     parts.date ? AnswerOf.withHeaders(answer, { date: httpDate(now + skew) }) : answer
 
   const fromApi = (answer: Answer, now: number): Answer =>
-    AnswerOf.withHeaders(fromGateway(answer, now), rate.headers(now + skew))
+    AnswerOf.withHeaders(fromGateway(answer, now), RateLimiter.headers(limiter.standing(now + skew), roundReset))
 
   const tooMany = (now: number): Answer => {
     const answer = refuse({ code: "RATE_LIMITED", message: "Too many requests" })
-    const seconds = Math.ceil(rate.untilReset(now + skew) / 1000)
-    return parts.retryAfter ? AnswerOf.withHeaders(answer, { "retry-after": String(seconds) }) : answer
+    const standing = limiter.standing(now + skew)
+    if (!parts.retryAfter || standing === undefined) return answer
+    const seconds = Math.ceil((standing.reset - now - skew) / 1000)
+    return AnswerOf.withHeaders(answer, { "retry-after": String(seconds) })
   }
 
   const fromRoute = (
@@ -99,7 +102,7 @@ export const make = (parts: Parts): ((request: Request) => Effect.Effect<Answer>
     if (!parts.authorized(bearer(request))) {
       return refuse({ code: "UNAUTHORIZED", status: 401, message: "The API key is missing or invalid" })
     }
-    return rate.admit(now + skew) ? answer() : tooMany(now)
+    return limiter.admit(now + skew) ? answer() : tooMany(now)
   }
 
   const fromStorage = (request: Request, fileId: string, now: number): Answer => {

@@ -1,0 +1,128 @@
+/**
+ * A server of which only the rate limit matters: for clients that send thousands of requests through hundreds of windows. It
+ * has no clock of its own: the caller says when a request was sent, and gets what happened to it and when.
+ */
+import * as RateLimiter from "../../src/internal/simulator/rateLimiter.js"
+
+export interface LimitedServerOptions {
+  readonly limiter: RateLimiter.RateLimiter
+  /** Round trips in milliseconds, drawn evenly; how much of one is the way there is drawn, too. Default 20 to 420. */
+  readonly latency?: { readonly min: number; readonly max: number }
+  /** The server's clock less the client's. Default 0. */
+  readonly skew?: number
+  readonly seed?: number
+  /** What answers say of the limit. Default: all of it, the reset rounded up. */
+  readonly tells?: (standing: RateLimiter.Standing, refused: boolean, now: number) => Readonly<Record<string, string>>
+  /** Whether answers have a Date, in whole seconds. Default true. */
+  readonly date?: boolean
+}
+
+export interface Exchange {
+  readonly sentAt: number
+  /** When the server decides: ask `answer` then, not earlier. */
+  readonly handledAt: number
+  readonly receivedAt: number
+  readonly answer: () => Answer
+}
+
+export interface Answer {
+  readonly refused: boolean
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** One request as the server saw it, by the client's clock. */
+export interface Handled {
+  readonly sentAt: number
+  readonly handledAt: number
+  readonly refused: boolean
+  readonly name: string
+}
+
+/** Even pseudo-random numbers from 0 to 1 (mulberry32): the same for every contestant and on every machine. */
+export const random = (seed: number): (() => number) => {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
+
+const tellAll = (standing: RateLimiter.Standing) => RateLimiter.headers(standing)
+
+export class LimitedServer {
+  /** In the order in which they were handled. */
+  readonly handled: Array<Handled> = []
+  private readonly draw: () => number
+
+  constructor(private readonly options: LimitedServerOptions) {
+    this.draw = random(options.seed ?? 1)
+  }
+
+  /** A request sent at this moment of the client's clock. */
+  request(sentAt: number, name = "request"): Exchange {
+    const { date = true, latency = { min: 20, max: 420 }, limiter, skew = 0, tells = tellAll } = this.options
+    const trip = Math.round(latency.min + this.draw() * (latency.max - latency.min))
+    const handledAt = sentAt + Math.round(this.draw() * trip)
+    return {
+      sentAt,
+      handledAt,
+      receivedAt: sentAt + trip,
+      answer: () => {
+        const now = handledAt + skew
+        const refused = !limiter.admit(now)
+        const standing = limiter.standing(now)
+        this.handled.push({ sentAt, handledAt, refused, name })
+        return {
+          refused,
+          headers: {
+            ...(date ? { date: new Date(Math.floor(now / 1000) * 1000).toUTCString() } : {}),
+            ...(standing === undefined ? {} : tells(standing, refused, now))
+          }
+        }
+      }
+    }
+  }
+
+  get refused(): number {
+    return this.handled.filter(({ refused }) => refused).length
+  }
+}
+
+/**
+ * When a batch that begins at `start` ends at best: every client waits for a free hand and for the moment at which the limit
+ * allows one more (`openings(n)`: the earliest moment for request n, from 0), and then the request takes its round trip.
+ */
+export const bestEnd = (batch: {
+  readonly requests: number
+  readonly concurrency: number
+  readonly start: number
+  readonly openings: (n: number) => number
+  readonly latency?: { readonly min: number; readonly max: number }
+  readonly seed?: number
+}): number => {
+  const { concurrency, latency = { min: 20, max: 420 }, openings, requests, start } = batch
+  const draw = random(batch.seed ?? 1)
+  const free = Array.from({ length: Math.min(concurrency, requests) }, () => start)
+  let end = start
+  for (let n = 0; n < requests; n++) {
+    const hand = free.indexOf(Math.min(...free))
+    const done =
+      Math.max(free[hand] ?? start, openings(n)) + Math.round(latency.min + draw() * (latency.max - latency.min))
+    draw()
+    free[hand] = done
+    end = Math.max(end, done)
+  }
+  return end
+}
+
+/** The earliest moments that windows of fixed length allow, to a batch that finds the first one unused. */
+export const fixedOpenings =
+  (options: { readonly limit: number; readonly length: number; readonly start: number; readonly offset?: number }) =>
+  (n: number): number => {
+    const { length, limit, offset = 0, start } = options
+    const windows = Math.floor(n / limit)
+    if (windows === 0) return start
+    return (Math.floor((start - offset) / length) + windows) * length + offset
+  }
