@@ -28,6 +28,7 @@ import * as settings from "./internal/settings.js"
 import * as TimeLimit from "./internal/timeLimit.js"
 import { propagated } from "./internal/telemetry.js"
 import type { AwaitFailure, AwaitTimeout, InvalidRequest, RequestFailure } from "./ModelRouteError.js"
+import * as RateLimitGate from "./RateLimitGate.js"
 import * as RetryPolicy from "./RetryPolicy.js"
 
 /**
@@ -188,7 +189,7 @@ export class ModelRouteClient extends Context.Tag("effect-modelroute/ModelRouteC
 const defaultBaseUrl = "https://api.modelroute.ai"
 
 /**
- * A client over whatever `HttpClient` is there. Fails with `InvalidRequest` for an API key or base URL that cannot work.
+ * A client over whatever `HttpClient` is there, with a `RateLimitGate` of its own unless one is provided. Fails with `InvalidRequest` for an API key or base URL that cannot work.
  *
  * @since 0.1.0
  * @category constructors
@@ -199,6 +200,8 @@ export const make = (
   Effect.gen(function* () {
     const http = yield* HttpClient.HttpClient
     const keys = yield* IdempotencyKey.IdempotencyKey
+    const given = yield* Effect.serviceOption(RateLimitGate.RateLimitGate)
+    const gate = Option.isSome(given) ? given.value : yield* RateLimitGate.make
     const apiKey = yield* settings.apiKey(options.apiKey)
     const baseUrl = yield* settings.baseUrl(options.baseUrl ?? defaultBaseUrl)
     const duration = yield* settings.attemptTimeout(options.attemptTimeout ?? "30 seconds")
@@ -211,6 +214,7 @@ export const make = (
         // The span of the operation says it all; outermost, so that `transformClient` can switch it on again.
         HttpClient.withTracerDisabledWhen(() => true)
       ),
+      passage: gate.passage,
       policy: options.retry ?? RetryPolicy.standard,
       limits: { duration, within: TimeLimit.make(duration) }
     }

@@ -14,6 +14,7 @@ import * as ScheduleDecision from "effect/ScheduleDecision"
 import * as ScheduleInterval from "effect/ScheduleInterval"
 import { CurrentPolicy } from "./internal/current.js"
 import * as delays from "./internal/delays.js"
+import { askedWait } from "./internal/limitHeaders.js"
 import type { ModelRouteError } from "./ModelRouteError.js"
 
 /**
@@ -54,7 +55,10 @@ export interface BackoffOptions {
 export interface RateLimitOptions {
   /** No wait is shorter, and the ladder for answers without a usable reset begins here. Default 1 second. */
   readonly minimum?: Duration.DurationInput | undefined
-  /** A longer wait is not begun: the call fails at once with `RateLimited`, which says how long. Default 2 minutes. */
+  /**
+   * A longer wait is not begun: the call fails at once with `RateLimited`, which says how long. Default 2 minutes for each
+   * reset, and no bound on how many of them a request waits for in the gate's queue; given here, it bounds that whole wait.
+   */
   readonly maxWait?: Duration.DurationInput | undefined
   /** Retries, not attempts. Default 5. */
   readonly times?: number | undefined
@@ -103,7 +107,7 @@ export const backoffDelay = (n: number, options: Pick<BackoffOptions, "base" | "
 export const rateLimitDelay = (
   headers: { readonly [name: string]: string | undefined },
   now: number
-): Option.Option<Duration.Duration> => Option.map(Option.fromNullable(delays.askedWait(headers, now)), Duration.millis)
+): Option.Option<Duration.Duration> => Option.map(Option.fromNullable(askedWait(headers, now)), Duration.millis)
 
 /**
  * Exponential backoff for faults: retries every error with `retryable` but a rate limit, by default after 1, 2 and 4
@@ -140,7 +144,10 @@ export const rateLimit = (options: RateLimitOptions = {}): RetryPolicy => {
         ? DateTime.toEpochMillis(error.resetAt) - now
         : error.retryAfter && Duration.toMillis(error.retryAfter)
     const millis = delays.rateLimitMillis(n, asked, minimum)
-    return Effect.succeed(millis > maxWait ? undefined : millis)
+    // Of a request in the gate's queue `retryAfter` is the whole wait, which can go on beyond the next reset.
+    const whole =
+      options.maxWait === undefined || error.retryAfter === undefined ? 0 : Duration.toMillis(error.retryAfter)
+    return Effect.succeed(Math.max(millis, whole) > maxWait ? undefined : millis)
   })
 }
 

@@ -47,6 +47,13 @@ export * as ModelRouteClient from "./ModelRouteClient.js"
 export * as ModelRouteError from "./ModelRouteError.js"
 
 /**
+ * The gate before the rate limit.
+ *
+ * @since 0.1.0
+ */
+export * as RateLimitGate from "./RateLimitGate.js"
+
+/**
  * When a failed request is sent again.
  *
  * @since 0.1.0

@@ -82,7 +82,10 @@ const story = (faults: ReadonlyArray<Fault.Fault>, name: string) =>
       assert.strictEqual(error.idempotencyKey, "key-1", name)
       assert.isAtMost((yield* simulator.ledger).executions.length, 1, name)
       // P2: with what the error says, the call is taken up again: same key, same body.
-      yield* Effect.retry(executions.create(request, { idempotencyKey: error.idempotencyKey }), { times: longest })
+      const again = executions.create(request, { idempotencyKey: error.idempotencyKey })
+      const told = (e: ModelRouteError.RequestFailure) =>
+        e._tag === "RateLimited" && e.retryAfter !== undefined ? Effect.sleep(e.retryAfter) : Effect.void
+      yield* Effect.retry(Effect.tapError(again, told), { times: longest })
     }
 
     const ledger = yield* simulator.ledger

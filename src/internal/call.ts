@@ -1,21 +1,27 @@
 /**
- * One call from the inside: attempt, and while it fails and the policy allows it, wait and attempt again.
+ * One call from the inside: pass the gate, attempt, and while it fails and the policy allows it, wait and do so again.
  *
  * @internal
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { RequestFailure } from "../ModelRouteError.js"
 import type * as RetryPolicy from "../RetryPolicy.js"
+import * as classify from "./classify.js"
 import { CurrentPolicy } from "./current.js"
 import * as exchange from "./exchange.js"
+import type { Closed, Entry, Place } from "./gate/gate.js"
+import type { Lane } from "./gate/lanes.js"
+import type { Passage } from "./gate/passage.js"
 import * as Pace from "./pace.js"
 import * as telemetry from "./telemetry.js"
 
 /** @internal What all calls of one client share. */
 export interface Sender {
   readonly client: HttpClient.HttpClient
+  readonly passage: Passage
   readonly policy: RetryPolicy.RetryPolicy
   readonly limits: exchange.Limits
 }
@@ -26,14 +32,21 @@ export const send = <A>(
   call: exchange.Call<A>,
   account: telemetry.Account
 ): Effect.Effect<A, RequestFailure> => {
-  const attempt = attempted(sender, call, account)
-  // The policy is looked at only when there is a failure to decide about: most calls never need one.
-  return Effect.catchAll(attempt, (error) =>
-    Effect.flatMap(CurrentPolicy, (current) => {
-      const pace = Pace.start<RequestFailure>(Option.getOrElse(current, () => sender.policy))
-      return retried(call, attempt, pace, error)
-    })
+  // The policy is looked at only when there is something to decide about: most calls never need one.
+  let pace: Pace.Pace<RequestFailure> | undefined
+  const patience = Effect.map(
+    CurrentPolicy,
+    (current) => (pace ??= Pace.start<RequestFailure>(Option.getOrElse(current, () => sender.policy)))
   )
+  const attempt = (returning: boolean) => attempted(sender, call, account, entryOf(call, account, patience, returning))
+  const retried = (error: RequestFailure): Effect.Effect<A, RequestFailure> =>
+    Effect.gen(function* () {
+      const millis = mayRepeat(call, error) ? yield* (yield* patience).next(error) : undefined
+      if (millis === undefined) return yield* error
+      yield* waited(call.operation, error, millis)
+      return yield* Effect.catchAll(attempt(true), retried)
+    })
+  return Effect.catchAll(attempt(false), retried)
 }
 
 /** Whatever the policy: without a key a write is sent again only when it was certainly not carried out. */
@@ -42,33 +55,59 @@ const mayRepeat = (call: exchange.Call<unknown>, error: RequestFailure): boolean
   (error._tag === "TransportError" && error.reason === "connect") ||
   ("status" in error && error.status === 429)
 
-const attempted = <A>(
-  sender: Sender,
-  call: exchange.Call<A>,
-  account: telemetry.Account
-): Effect.Effect<A, RequestFailure> =>
-  Effect.suspend(() => {
-    account.attempts += 1
-    return exchange.once(sender.client, call, { attempts: account.attempts, limits: sender.limits })
-  }).pipe(
-    Effect.tapBoth({
-      onSuccess: () => telemetry.countRequest(call.operation, "ok"),
-      onFailure: (error) => telemetry.countRequest(call.operation, error._tag)
+const laneOf = (operation: string): Lane => {
+  switch (operation) {
+    case "executions.create":
+      return "submissions"
+    case "executions.await":
+    case "executions.watch":
+      return "polls"
+    default:
+      return "calls"
+  }
+}
+
+/** The policy decides on every wait for the rate limit, also on one before the first request. */
+const entryOf = (
+  call: exchange.Call<unknown>,
+  account: telemetry.Account,
+  patience: Effect.Effect<Pace.Pace<RequestFailure>>,
+  returning: boolean
+): Entry<RequestFailure> => ({
+  operation: call.operation,
+  lane: laneOf(call.operation),
+  returning,
+  unwilling: (closed: Closed) =>
+    Effect.flatMap(patience, (pace) => {
+      const failure = classify.unsent(closed, { ...call, attempts: account.attempts })
+      return Effect.map(pace.peek(failure), (millis) => (millis === undefined ? Option.some(failure) : Option.none()))
     })
+})
+
+const attempted = <A>(
+  { client, limits, passage }: Sender,
+  call: exchange.Call<A>,
+  account: telemetry.Account,
+  entry: Entry<RequestFailure>
+): Effect.Effect<A, RequestFailure> =>
+  passage.pass(entry, (place) =>
+    Effect.suspend(() => {
+      account.attempts += 1
+      return exchange.once(client, call, { attempts: account.attempts, limits, place })
+    }).pipe(
+      Effect.tapBoth({
+        onSuccess: () => telemetry.countRequest(call.operation, "ok"),
+        onFailure: (error) => Effect.zipRight(told(place, error), telemetry.countRequest(call.operation, error._tag))
+      })
+    )
   )
 
-const retried = <A>(
-  call: exchange.Call<A>,
-  attempt: Effect.Effect<A, RequestFailure>,
-  pace: Pace.Pace<RequestFailure>,
-  error: RequestFailure
-): Effect.Effect<A, RequestFailure> =>
-  Effect.gen(function* () {
-    const millis = mayRepeat(call, error) ? yield* pace(error) : undefined
-    if (millis === undefined) return yield* error
-    yield* waited(call.operation, error, millis)
-    return yield* Effect.catchAll(attempt, (next) => retried(call, attempt, pace, next))
-  })
+/** What the gate cannot see in an answer's status and headers. */
+const told = (place: Place, error: RequestFailure): Effect.Effect<void> => {
+  if (error._tag === "TransportError" && error.reason === "connect") return place.unsent
+  if (error._tag !== "RateLimited" || error.status === 429) return Effect.void
+  return place.refused(error.resetAt && DateTime.toEpochMillis(error.resetAt))
+}
 
 const detailOf = (error: RequestFailure): string | undefined =>
   error._tag === "TransportError" ? error.reason : "status" in error ? `HTTP ${error.status}` : undefined

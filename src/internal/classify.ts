@@ -9,7 +9,7 @@ import * as Duration from "effect/Duration"
 import type { Execution, ExecutionId } from "../Execution.js"
 import * as E from "../ModelRouteError.js"
 import * as codes from "./codes.js"
-import * as delays from "./delays.js"
+import * as limitHeaders from "./limitHeaders.js"
 import * as messages from "./messages.js"
 import { privateTexts, scrubber } from "./scrub.js"
 import { isRecord, present, text } from "./tolerant.js"
@@ -37,6 +37,8 @@ export interface Answer {
   readonly body: Uint8Array
   /** Epoch milliseconds on the local clock at which the headers arrived. */
   readonly receivedAt: number
+  /** Of a refusal for the rate limit: when the gate opens again, which knows more than one answer can tell. */
+  readonly opensAt?: number | undefined
 }
 
 const bodyLimit = 2048
@@ -93,12 +95,14 @@ const requestId = (body: unknown, headers: Answer["headers"], tidy: (text: strin
 /** The latest moment that still is a calendar date. */
 const moment = (epochMillis: number): DateTime.Utc => DateTime.unsafeMake(Math.min(epochMillis, 8.64e15))
 
-const waits = ({ headers, receivedAt }: Answer) => {
-  const wait = delays.askedWait(headers, receivedAt)
+const waits = ({ headers, opensAt, receivedAt }: Answer) => {
+  const wait = opensAt === undefined ? limitHeaders.askedWait(headers, receivedAt) : opensAt - receivedAt
+  const { limit, remaining } = limitHeaders.read(headers, receivedAt)
   return present({
     retryAfter: wait === undefined ? undefined : Duration.millis(wait),
     resetAt: wait === undefined ? undefined : moment(receivedAt + wait),
-    ...delays.allowance(headers)
+    limit,
+    remaining
   })
 }
 
@@ -249,6 +253,21 @@ export const fromExecution = (execution: Execution, context: Context): CodedErro
   const more = { details: details(failure?.details, tidy), waits: {} }
   const message = messages.answered(whole, { ...said, name, details: more.details, failedExecution: true })
   return withCode(name, { ...about(whole), ...said, message }, more)
+}
+
+/** @internal A request that the gate has held back, from a caller who does not wait as long as it would have taken. */
+export const unsent = (
+  closed: {
+    readonly opensAt: number
+    readonly wait: number
+    readonly limit: number | undefined
+    readonly remaining: number | undefined
+  },
+  context: Context
+): E.RateLimited => {
+  const { limit, opensAt, remaining, wait } = closed
+  const said = present({ limit, remaining, retryAfter: Duration.millis(wait), resetAt: moment(opensAt) })
+  return new E.RateLimited({ ...about(context), ...said, message: messages.unsent(context, wait) }, checked)
 }
 
 const transportProblems: { readonly [R in E.TransportReason]: string } = {

@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import { InvalidRequest, type RequestFailure } from "../ModelRouteError.js"
 import * as body from "./body.js"
 import * as classify from "./classify.js"
+import type { Place } from "./gate/gate.js"
 import { seconds } from "./messages.js"
 import type { TimeLimit } from "./timeLimit.js"
 import { diagnose } from "./transport.js"
@@ -22,6 +23,8 @@ export interface Arrival {
   readonly response: HttpClientResponse.HttpClientResponse
   readonly receivedAt: number
   readonly context: classify.Context
+  /** Of a refusal for the rate limit: when the gate opens again. */
+  readonly opensAt?: number | undefined
 }
 
 /** @internal One call, fixed before its first attempt: every attempt sends the same request. */
@@ -45,11 +48,12 @@ const successLimit = 64 * MiB
 /** @internal */
 export const isSuccess = (status: number): boolean => status >= 200 && status < 300
 
-const answerOf = ({ receivedAt, response }: Arrival, bytes: Uint8Array): classify.Answer => ({
+const answerOf = ({ opensAt, receivedAt, response }: Arrival, bytes: Uint8Array): classify.Answer => ({
   status: response.status,
   headers: response.headers,
   body: bytes,
-  receivedAt
+  receivedAt,
+  opensAt
 })
 
 /** @internal Reads the body of an unsuccessful answer and fails with what it means. */
@@ -141,12 +145,16 @@ export const answerTo = (
 export const once = <A>(
   client: HttpClient.HttpClient,
   call: Call<A>,
-  options: { readonly attempts: number; readonly limits: Limits }
+  options: { readonly attempts: number; readonly limits: Limits; readonly place: Place }
 ): Effect.Effect<A, RequestFailure> => {
   const { accept, request, ...rest } = call
   const context: classify.Context = { ...rest, attempts: options.attempts }
   const attempt = Effect.flatMap(answerTo(client, request, context), (response) =>
-    Effect.flatMap(Clock.currentTimeMillis, (receivedAt) => accept({ response, receivedAt, context }))
+    Effect.flatMap(Clock.currentTimeMillis, (receivedAt) =>
+      Effect.flatMap(options.place.answered(response.status, response.headers, receivedAt), (opensAt) =>
+        accept({ response, receivedAt, context, opensAt })
+      )
+    )
   )
   const { duration, within } = options.limits
   return within(attempt, () =>

@@ -168,6 +168,12 @@ export const unexpected = (
   return `${call.operation} failed${after(call.attempts)}: ${answer.problem} (${facts}). ${todo}${goOn(call, answer.retryable)}`
 }
 
+/** @internal Held back by the gate. */
+export const unsent = (call: Call, wait: number): string => {
+  const again = call.attempts > 0 ? " again" : ""
+  return `${call.operation} was not sent${again}: the rate limit is used up, and its turn would have come after ${seconds(wait)}, longer than the retry policy waits. Send fewer requests, or allow a longer maxWait in RetryPolicy.rateLimit.${goOn(call, true)}`
+}
+
 /** @internal No usable answer. */
 export const transport = (
   call: Call,

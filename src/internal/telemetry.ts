@@ -113,7 +113,12 @@ export const countRequest = counter(Metrics.requests, "outcome")
 /** @internal */
 export const countRetry = counter(Metrics.retries, "reason")
 
-const worthTelling = Duration.seconds(5)
+/** From here on a wait is worth a line that is seen without being looked for. */
+const worthTelling = Duration.toMillis("5 seconds")
+
+/** @internal */
+export const logWait = (millis: number, text: string): Effect.Effect<void> =>
+  millis < worthTelling ? Effect.logDebug(text) : Effect.logInfo(text)
 
 /** @internal */
 export interface Wait {
@@ -132,6 +137,16 @@ export interface Wait {
 
 const annotations = ({ millis, ...rest }: Wait): Record<string, unknown> => present({ ...rest, waitMillis: millis })
 
+const spanEvent = (attributes: Record<string, unknown>): Effect.Effect<void> =>
+  Effect.flatMap(Clock.currentTimeNanos, (now) =>
+    Effect.map(Effect.option(Effect.currentSpan), (span) => {
+      if (Option.isSome(span)) span.value.event("modelroute.wait", now, attributes)
+    })
+  )
+
+const countWait = (operation: string, reason: string, millis: number): Effect.Effect<void> =>
+  Metric.update(tagged(Metrics.waits, { operation, reason }), millis / 1000)
+
 /**
  * Said before the wait begins: a log line (Debug; Info for retries from 5 s on), a span event, a metric.
  *
@@ -142,18 +157,26 @@ export const announce = (wait: Wait): Effect.Effect<void> => {
   const text = polling
     ? `Next look at ${wait.executionId} in ${seconds(wait.millis)}`
     : `Waiting ${seconds(wait.millis)} before ${wait.operation} is sent again (${wait.reason}${wait.detail === undefined ? "" : `: ${wait.detail}`})`
-  const log = polling || wait.millis < Duration.toMillis(worthTelling) ? Effect.logDebug(text) : Effect.logInfo(text)
-  const event = Effect.flatMap(Clock.currentTimeNanos, (now) =>
-    Effect.map(Effect.option(Effect.currentSpan), (span) => {
-      if (Option.isSome(span)) span.value.event("modelroute.wait", now, annotations(wait))
-    })
-  )
+  const log = logWait(polling ? 0 : wait.millis, text)
   return Effect.all(
     [
       Effect.annotateLogs(log, annotations(wait)),
-      event,
-      Metric.update(tagged(Metrics.waits, { operation: wait.operation, reason: wait.reason }), wait.millis / 1000)
+      spanEvent(annotations(wait)),
+      countWait(wait.operation, wait.reason, wait.millis)
     ],
     { discard: true }
   )
 }
+
+/**
+ * A wait for a place under the rate limit: an event on the span when it begins, a metric when it has ended. The log line is
+ * the gate's, one for all who wait.
+ *
+ * @internal
+ */
+export const queued = <A, E, R>(operation: string, wait: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.flatMap(Clock.currentTimeMillis, (from) =>
+    Effect.zipRight(spanEvent({ operation, reason: "gate" }), wait).pipe(
+      Effect.ensuring(Effect.flatMap(Clock.currentTimeMillis, (to) => countWait(operation, "gate", to - from)))
+    )
+  )

@@ -10,8 +10,8 @@ import * as Effect from "effect/Effect"
 import { AwaitTimeout, type RequestFailure } from "../ModelRouteError.js"
 import * as Execution from "../Execution.js"
 import type * as Schedule from "effect/Schedule"
-import { serverTime } from "./delays.js"
 import type { Arrival } from "./exchange.js"
+import { serverTime } from "./limitHeaders.js"
 import { seconds } from "./messages.js"
 import * as Pace from "./pace.js"
 import { announce, type Account } from "./telemetry.js"
@@ -96,7 +96,7 @@ export const watcher = (
 
     const next: Effect.Effect<Execution.Execution, RequestFailure | AwaitTimeout> = Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
-      const delay = yield* pace(seen?.execution ?? new Execution.Execution({ id, status: "UNKNOWN" }))
+      const delay = yield* pace.next(seen?.execution ?? new Execution.Execution({ id, status: "UNKNOWN" }))
       if (delay === undefined || now >= bound()) return yield* timeout(now)
       const millis = Math.min(delay, bound() - now)
       yield* announce({ operation, reason: "poll", millis, executionId: id })

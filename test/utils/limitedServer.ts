@@ -91,38 +91,52 @@ export class LimitedServer {
 }
 
 /**
- * When a batch that begins at `start` ends at best: every client waits for a free hand and for the moment at which the limit
- * allows one more (`openings(n)`: the earliest moment for request n, from 0), and then the request takes its round trip.
+ * When a batch that begins at `start` ends at best: every request waits for a free hand and for the moment at which the limit
+ * allows one more, and then takes its round trip. `openings(n, free)` is that moment for request n, from 0, with a hand that is
+ * free at `free`.
  */
 export const bestEnd = (batch: {
   readonly requests: number
   readonly concurrency: number
   readonly start: number
-  readonly openings: (n: number) => number
+  readonly openings: (n: number, free: number) => number
   readonly latency?: { readonly min: number; readonly max: number }
   readonly seed?: number
 }): number => {
   const { concurrency, latency = { min: 20, max: 420 }, openings, requests, start } = batch
   const draw = random(batch.seed ?? 1)
-  const free = Array.from({ length: Math.min(concurrency, requests) }, () => start)
+  const hands = Array.from({ length: Math.min(concurrency, requests) }, () => start)
   let end = start
   for (let n = 0; n < requests; n++) {
-    const hand = free.indexOf(Math.min(...free))
-    const done =
-      Math.max(free[hand] ?? start, openings(n)) + Math.round(latency.min + draw() * (latency.max - latency.min))
+    const free = Math.min(...hands)
+    const done = Math.max(free, openings(n, free)) + Math.round(latency.min + draw() * (latency.max - latency.min))
     draw()
-    free[hand] = done
+    hands[hands.indexOf(free)] = done
     end = Math.max(end, done)
   }
   return end
 }
 
-/** The earliest moments that windows of fixed length allow, to a batch that finds the first one unused. */
-export const fixedOpenings =
-  (options: { readonly limit: number; readonly length: number; readonly start: number; readonly offset?: number }) =>
-  (n: number): number => {
-    const { length, limit, offset = 0, start } = options
-    const windows = Math.floor(n / limit)
-    if (windows === 0) return start
-    return (Math.floor((start - offset) / length) + windows) * length + offset
+/** The earliest moments that windows of fixed length allow, to a batch that finds them unused; for one batch in its order. */
+export const fixedOpenings = (options: {
+  readonly limit: number
+  readonly length: number
+  readonly start: number
+  readonly offset?: number
+}): ((n: number, free?: number) => number) => {
+  const { length, limit, offset = 0, start } = options
+  let window = Number.NEGATIVE_INFINITY
+  let used = 0
+  return (_, free = start) => {
+    const now = Math.floor((free - offset) / length)
+    if (now > window) {
+      window = now
+      used = 0
+    } else if (used >= limit) {
+      window += 1
+      used = 0
+    }
+    used += 1
+    return Math.max(free, window * length + offset)
   }
+}

@@ -1,0 +1,95 @@
+/**
+ * The gate before the rate limit: all requests of a client pass through it, and it lets no more pass than the limit has room
+ * for. A client has one of its own unless it is given one; clients with the same API key should share one.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as gate from "./internal/gate/gate.js"
+import * as passage from "./internal/gate/passage.js"
+
+/**
+ * What the gate knows and does at one moment. What no answer has told yet is absent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Snapshot {
+  /** Requests per window. */
+  readonly limit?: number
+  /** The smallest number of requests left that an answer of the current window has told. */
+  readonly remaining?: number
+  /** When the current window is over: the latest moment on the local clock that the answers allow. */
+  readonly resetAt?: DateTime.Utc
+  /** Until when a refusal keeps the gate closed. */
+  readonly blockedUntil?: DateTime.Utc
+  /** Requests that wait for a place. */
+  readonly waiting: number
+  /** Requests sent whose answer has not arrived. */
+  readonly inFlight: number
+  /** Requests that the API has refused for the rate limit. */
+  readonly refused: number
+  /** The server's clock less the local one, in milliseconds: between these two, by the `Date` of its answers. */
+  readonly skew?: { readonly min: number; readonly max: number }
+  /** Whether others seem to use the same API key: then the gate leaves room to them. */
+  readonly shared: boolean
+}
+
+/**
+ * The gate, seen from outside.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  /** What it knows and does now. */
+  readonly snapshot: Effect.Effect<Snapshot>
+  /** @internal */
+  readonly passage: passage.Passage
+}
+
+/**
+ * The gate in the context. A client built where one is provided passes through that one.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class RateLimitGate extends Context.Tag("effect-modelroute/RateLimitGate")<RateLimitGate, Service>() {}
+
+/**
+ * A new gate, which knows nothing yet.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<Service> = Effect.sync(() => passage.limited(new gate.Gate()))
+
+/**
+ * One gate for all clients that it is provided to: for clients with the same API key, or to ask it for its `snapshot`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<RateLimitGate> = Layer.effect(RateLimitGate, make)
+
+/**
+ * No gate: every request is sent at once, and the rate limit is met by the retry policy alone.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerUnlimited: Layer.Layer<RateLimitGate> = Layer.sync(RateLimitGate, passage.unlimited)
+
+/**
+ * What the gate in the context knows and does now.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const snapshot: Effect.Effect<Snapshot, never, RateLimitGate> = Effect.flatMap(
+  RateLimitGate,
+  (service) => service.snapshot
+)

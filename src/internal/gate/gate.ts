@@ -1,0 +1,293 @@
+/**
+ * Where a request waits: all fibers of a client pass through here, and as many go on as the limit has room for. The rules are
+ * the limiter's; this is the queue, the timer and the words about it.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Metrics from "../../Metrics.js"
+import * as limitHeaders from "../limitHeaders.js"
+import { seconds } from "../messages.js"
+import { logWait, queued } from "../telemetry.js"
+import { type Lane, Lanes } from "./lanes.js"
+import { Limiter, type Sent, type Verdict } from "./limiter.js"
+
+/** @internal Why and for how long a request would have to wait. Moments are epoch milliseconds, the rest milliseconds. */
+export interface Closed {
+  /** When the gate opens again. */
+  readonly opensAt: number
+  /** The whole wait of this request so far and still to come, those before it in the queue included. */
+  readonly wait: number
+  readonly limit: number | undefined
+  readonly remaining: number | undefined
+}
+
+/** @internal One request that wants to pass. */
+export interface Entry<E> {
+  readonly operation: string
+  readonly lane: Lane
+  /** Whether it was sent before and is sent again. */
+  readonly returning: boolean
+  /**
+   * Asked before a wait for the limit begins, and again when it turns out longer than what was accepted: what a caller fails
+   * with who does not wait so long.
+   */
+  readonly unwilling: (closed: Closed) => Effect.Effect<Option.Option<E>>
+}
+
+/** @internal The place of a request that has passed. */
+export interface Place {
+  /** Its answer is here: tells when the gate opens again, if that is a refusal that says so. */
+  readonly answered: (
+    status: number,
+    headers: limitHeaders.Headers,
+    receivedAt: number
+  ) => Effect.Effect<number | undefined>
+  /** It was never sent. */
+  readonly unsent: Effect.Effect<void>
+  /** Its answer was a refusal for the limit, though not by its status. */
+  readonly refused: (opensAt: number | undefined) => Effect.Effect<void>
+}
+
+/** Somebody in the queue. */
+interface Waiter {
+  readonly lane: Lane
+  readonly returning: boolean
+  readonly since: number
+  /** The longest wait for the limit that it is known to accept. */
+  accepted: number
+  /** Set when it may pass. */
+  sent?: Sent
+  /** Goes on: with its place, or to be asked again. */
+  wake?: () => void
+}
+
+/** What has accepted a wait is not asked again for this much more. */
+const leeway = 1000
+
+const plural = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`
+
+/** @internal */
+export class Gate {
+  readonly limiter = new Limiter()
+  private readonly queue = new Lanes<Waiter>()
+  private timer: { readonly fiber: Fiber.RuntimeFiber<void>; readonly at: number } | undefined
+  /** Since when the gate is closed with somebody before it, and how long that was to last. */
+  private closure: { readonly since: number; readonly millis: number } | undefined
+  /** No waiter accepts less. */
+  private leastAccepted = Number.POSITIVE_INFINITY
+
+  get waiting(): number {
+    return this.queue.size
+  }
+
+  /** Waits for a place, then makes the attempt; its place is free again when the answer is here or the attempt has ended. */
+  pass<A, E>(entry: Entry<E>, attempt: (place: Place) => Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.clockWith((clock) => {
+        const waiter = this.enter(entry, clock.unsafeCurrentTimeMillis())
+        const { sent } = waiter
+        if (sent !== undefined) {
+          const use = this.use(sent, restore, attempt)
+          return this.closure === undefined ? use : Effect.zipRight(this.proceed, use)
+        }
+        return queued(entry.operation, restore(Effect.zipRight(this.proceed, this.wait(waiter, entry)))).pipe(
+          Effect.onExit((exit) => (Exit.isFailure(exit) ? this.leave(waiter) : Effect.void)),
+          Effect.flatMap((granted) => this.use(granted, restore, attempt))
+        )
+      })
+    )
+  }
+
+  private use<A, E>(
+    sent: Sent,
+    restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
+    attempt: (place: Place) => Effect.Effect<A, E>
+  ): Effect.Effect<A, E> {
+    let open = true
+    /** Whatever comes first tells what became of the request. */
+    const settle = <B>(tell: (now: number) => B): Effect.Effect<B | undefined> =>
+      Effect.clockWith((clock) => {
+        if (!open) return Effect.succeed(undefined)
+        open = false
+        Metrics.inFlight.unsafeModify(-1, [])
+        const result = tell(clock.unsafeCurrentTimeMillis())
+        return Effect.as(this.proceed, result)
+      })
+    const place: Place = {
+      answered: (status, headers, receivedAt) =>
+        settle(() => this.answered(sent, status, limitHeaders.read(headers, receivedAt), receivedAt)),
+      unsent: settle((now) => this.limiter.unsent(sent, now)),
+      refused: (opensAt) =>
+        Effect.clockWith((clock) => {
+          Metrics.refused.unsafeUpdate(1, [])
+          this.limiter.shut(opensAt, clock.unsafeCurrentTimeMillis())
+          return this.proceed
+        })
+    }
+    return Effect.onExit(restore(attempt(place)), () => settle((now) => this.limiter.lost(sent, now)))
+  }
+
+  private answered(sent: Sent, status: number, told: limitHeaders.Told, now: number): number | undefined {
+    let opensAt: number | undefined
+    if (status === 429) {
+      Metrics.refused.unsafeUpdate(1, [])
+      opensAt = this.limiter.refused(sent, told, now)
+    } else {
+      this.limiter.answered(sent, told, now)
+    }
+    const remaining = this.limiter.window?.remaining
+    if (remaining !== undefined && Number.isFinite(remaining)) Metrics.remaining.unsafeUpdate(remaining, [])
+    return opensAt
+  }
+
+  /** Admitted at once where nobody waits and there is room. */
+  private enter(entry: Entry<unknown>, now: number): Waiter {
+    const waiter: Waiter = { lane: entry.lane, returning: entry.returning, since: now, accepted: 0 }
+    if (this.queue.size === 0) {
+      this.limiter.rested(now)
+      if (this.limiter.verdict(now).places > 0) {
+        this.admit(waiter, now)
+        return waiter
+      }
+    }
+    this.queue.add(waiter)
+    Metrics.waiting.unsafeModify(1, [])
+    return waiter
+  }
+
+  private admit(waiter: Waiter, now: number): void {
+    waiter.sent = this.limiter.send(now)
+    Metrics.inFlight.unsafeModify(1, [])
+  }
+
+  /** Interrupted, or not willing to wait: its place in the queue, or the one that it has just been given, is free at once. */
+  private leave(waiter: Waiter): Effect.Effect<void> {
+    return Effect.clockWith((clock) => {
+      if (this.queue.remove(waiter)) Metrics.waiting.unsafeModify(-1, [])
+      if (waiter.sent !== undefined) {
+        Metrics.inFlight.unsafeModify(-1, [])
+        this.limiter.withdrawn(waiter.sent, clock.unsafeCurrentTimeMillis())
+      }
+      return this.proceed
+    })
+  }
+
+  private wait<E>(waiter: Waiter, entry: Entry<E>): Effect.Effect<Sent, E> {
+    return Effect.clockWith((clock) => {
+      const now = clock.unsafeCurrentTimeMillis()
+      const { closed, until } = this.limiter.verdict(now)
+      if (waiter.sent !== undefined || !closed || until === undefined || until - now <= waiter.accepted) {
+        return this.parked(waiter, entry)
+      }
+      return Effect.flatMap(entry.unwilling(this.closed(waiter, until, now)), (failure) => {
+        if (Option.isSome(failure)) return Effect.fail(failure.value)
+        waiter.accepted = until - now + leeway
+        return this.parked(waiter, entry)
+      })
+    })
+  }
+
+  private parked<E>(waiter: Waiter, entry: Entry<E>): Effect.Effect<Sent, E> {
+    return Effect.async<Sent, E>((resume) => {
+      this.leastAccepted = Math.min(this.leastAccepted, waiter.accepted)
+      waiter.wake = () => {
+        delete waiter.wake
+        resume(waiter.sent === undefined ? this.wait(waiter, entry) : Effect.succeed(waiter.sent))
+      }
+      if (waiter.sent !== undefined) waiter.wake()
+    })
+  }
+
+  private closed(waiter: Waiter, opensAt: number, now: number): Closed {
+    const { length, window } = this.limiter
+    const perWindow =
+      window?.limit === undefined
+        ? Number.POSITIVE_INFINITY
+        : Math.max(1, Math.floor(window.limit / this.limiter.clients(now)))
+    const windows = waiter.returning ? 0 : Math.floor(this.queue.ahead(waiter.lane) / perWindow)
+    return {
+      opensAt,
+      wait: opensAt - waiter.since + windows * length,
+      limit: window?.limit,
+      remaining: window === undefined || !Number.isFinite(window.remaining) ? undefined : window.remaining
+    }
+  }
+
+  /** Lets as many pass as may, sees to it that the next are woken in time, and says when the gate closes and opens. */
+  private readonly proceed: Effect.Effect<void> = Effect.clockWith((clock) => {
+    const now = clock.unsafeCurrentTimeMillis()
+    const verdict = this.advance(now)
+    this.reconsider(verdict, now)
+    return Effect.zipRight(this.tell(verdict, now), this.arm(verdict, now))
+  })
+
+  private advance(now: number): Verdict {
+    let verdict = this.limiter.verdict(now)
+    while (verdict.places > 0) {
+      const next = this.queue.take()
+      if (next === undefined) break
+      Metrics.waiting.unsafeModify(-1, [])
+      this.admit(next, now)
+      next.wake?.()
+      verdict = this.limiter.verdict(now)
+    }
+    return verdict
+  }
+
+  /** Those who have accepted a shorter wait are asked again. */
+  private reconsider(verdict: Verdict, now: number): void {
+    if (!verdict.closed || verdict.until === undefined || verdict.until - now <= this.leastAccepted) return
+    const millis = verdict.until - now
+    for (const waiter of this.queue) if (waiter.accepted < millis) waiter.wake?.()
+    this.leastAccepted = millis
+  }
+
+  private tell(verdict: Verdict, now: number): Effect.Effect<void> {
+    const { closure, queue } = this
+    if (closure === undefined) {
+      if (!verdict.closed || verdict.until === undefined || queue.size === 0) return Effect.void
+      const millis = verdict.until - now
+      this.closure = { since: now, millis }
+      const { window } = this.limiter
+      const left = window?.limit === undefined ? "" : ` (${window.limit} per window)`
+      const waiting = plural(queue.size, "request")
+      return logWait(
+        millis,
+        `The rate limit is used up${left}: ${waiting} and all that follow wait ${seconds(millis)} for its reset`
+      )
+    }
+    if (verdict.closed) return Effect.void
+    this.closure = undefined
+    return logWait(
+      closure.millis,
+      `The rate limit has room again after ${seconds(now - closure.since)}: ${plural(queue.size, "request")} still waiting`
+    )
+  }
+
+  private arm(verdict: Verdict, now: number): Effect.Effect<void> {
+    const { queue, timer } = this
+    const at = queue.size === 0 ? undefined : verdict.until
+    if (at !== undefined && timer !== undefined && timer.at <= at) return Effect.void
+    if (timer !== undefined) {
+      this.timer = undefined
+      timer.fiber.unsafeInterruptAsFork(timer.fiber.id())
+    }
+    if (at === undefined) return Effect.void
+    const ring = Effect.sleep(Math.max(1, at - now)).pipe(
+      Effect.zipRight(
+        Effect.suspend(() => {
+          this.timer = undefined
+          return this.proceed
+        })
+      ),
+      Effect.interruptible
+    )
+    return Effect.map(Effect.forkDaemon(ring), (fiber) => {
+      this.timer = { fiber, at }
+    })
+  }
+}

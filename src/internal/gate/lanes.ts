@@ -1,0 +1,114 @@
+/**
+ * The queue before the gate: three lanes that take turns, so that none starves another. Every operation takes the same time
+ * however many wait.
+ *
+ * @internal
+ */
+
+/** @internal `submissions` create executions, `polls` look at those that are waited for, `calls` are all others. */
+export type Lane = "submissions" | "polls" | "calls"
+
+const order: ReadonlyArray<Lane> = ["submissions", "polls", "calls"]
+
+/** @internal What can stand in a lane; whose turn it is among those before it is the lane's affair. */
+export interface Standing {
+  readonly lane: Lane
+  /** Was in here before: goes before those that were not. */
+  readonly returning: boolean
+}
+
+class Link<T> {
+  before: Link<T> = this
+  after: Link<T> = this
+  constructor(readonly value: T | undefined) {}
+}
+
+/** A ring around an anchor: first in, first out, and anyone can leave. */
+class Line<T> {
+  private readonly anchor = new Link<T>(undefined)
+  size = 0
+
+  get first(): T | undefined {
+    return this.anchor.after.value
+  }
+
+  add(value: T): Link<T> {
+    const link = new Link(value)
+    const last = this.anchor.before
+    link.before = last
+    link.after = this.anchor
+    last.after = link
+    this.anchor.before = link
+    this.size += 1
+    return link
+  }
+
+  remove(link: Link<T>): void {
+    link.before.after = link.after
+    link.after.before = link.before
+    this.size -= 1
+  }
+
+  *[Symbol.iterator](): Iterator<T> {
+    for (let link = this.anchor.after; link.value !== undefined; link = link.after) yield link.value
+  }
+}
+
+/** @internal */
+export class Lanes<T extends Standing> {
+  private readonly lanes = new Map(
+    order.map((name) => [name, { returning: new Line<T>(), fresh: new Line<T>() }] as const)
+  )
+  private readonly places = new Map<T, { readonly line: Line<T>; readonly link: Link<T> }>()
+  private turn = 0
+
+  get size(): number {
+    return this.places.size
+  }
+
+  add(value: T): void {
+    const lane = this.lanes.get(value.lane)
+    if (lane === undefined) return
+    const line = value.returning ? lane.returning : lane.fresh
+    this.places.set(value, { line, link: line.add(value) })
+  }
+
+  /** False when it was not in here. */
+  remove(value: T): boolean {
+    const place = this.places.get(value)
+    if (place === undefined) return false
+    place.line.remove(place.link)
+    return this.places.delete(value)
+  }
+
+  /** Takes the next out of the lane whose turn it is. */
+  take(): T | undefined {
+    for (let i = 0; i < order.length; i++) {
+      const at = (this.turn + i) % order.length
+      const lane = this.lanes.get(order[at] ?? "calls")
+      const next = lane?.returning.first ?? lane?.fresh.first
+      if (next === undefined) continue
+      this.turn = at + 1
+      this.remove(next)
+      return next
+    }
+    return undefined
+  }
+
+  /** How many go before one that joins this lane now, if the lanes take turns. */
+  ahead(lane: Lane): number {
+    const sizes = order.map((name) => {
+      const { fresh, returning } = this.lanes.get(name) ?? { fresh: { size: 0 }, returning: { size: 0 } }
+      return fresh.size + returning.size
+    })
+    const own = sizes[order.indexOf(lane)] ?? 0
+    return sizes.reduce((sum, size) => sum + Math.min(size, own), 0)
+  }
+
+  *[Symbol.iterator](): Iterator<T> {
+    for (const { fresh, returning } of this.lanes.values()) {
+      yield* returning
+      yield* fresh
+    }
+  }
+}

@@ -1,0 +1,360 @@
+/**
+ * What one client knows of the rate limit, and what follows from it: how many requests may be sent now, and when to look
+ * again. Six rules, each in a file of its own or a method here; this is where they meet. All moments are epoch milliseconds
+ * on the local clock.
+ *
+ * Why nothing is refused: let r be the answer that told the smallest Remaining, q. Any request of ours that was handled after
+ * r would have told less, so it is still in flight: at least q - inFlight places are free.
+ *
+ * @internal
+ */
+import type { Moment, Told } from "../limitHeaders.js"
+import * as Refusal from "./refusal.js"
+import * as Sharing from "./sharing.js"
+import * as Skew from "./skew.js"
+import * as Window from "./window.js"
+
+/** @internal A request on its way. */
+export interface Sent {
+  readonly at: number
+  /** Sent to find out, when nothing was known that allowed it. */
+  readonly probe: boolean
+}
+
+/** @internal How many requests may be sent now. */
+export interface Verdict {
+  readonly places: number
+  /** From when on the passing of time alone can change it. */
+  readonly until: number | undefined
+  /** Whether the limit is the reason, not an answer that is still to come. */
+  readonly closed: boolean
+}
+
+const second = 1000
+
+/** A request whose sender is gone can still arrive, but not much later. */
+const stray = second
+/** Before that, no answer can show whether others are on the same key: they are assumed. */
+const acquaintance = second
+/** Windows for which others are taken to be there still. */
+const memory = 3
+/** A probe without an answer must not hold back everybody else for ever: then twice as many may go. */
+const patience = 5 * second
+/** Of silence about the limit and rest from it, after which a refusal without a word is forgotten. */
+const forgiveness = 600 * second
+
+/** No answer has said how many requests are left. */
+const isUnmetered = (window: Window.Window | undefined): boolean =>
+  window === undefined || window.remaining === Number.POSITIVE_INFINITY
+
+const tellsPlaces = (heard: Window.Heard): boolean =>
+  heard.remaining !== undefined || (heard.limit !== undefined && heard.reset !== undefined)
+
+const open = (places: number): Verdict => ({ places, until: undefined, closed: false })
+const closed = (until: number | undefined): Verdict => ({ places: 0, until, closed: true })
+const busy = (until: number | undefined): Verdict => ({ places: 0, until, closed: false })
+
+/** @internal */
+export class Limiter {
+  window: Window.Window | undefined
+  skew: Skew.Skew | undefined
+  inFlight = 0
+  blockedUntil = Number.NEGATIVE_INFINITY
+  /** Refused since the client was made. */
+  refusals = 0
+
+  /** Requests that can still be counted, though nobody waits for their answer: when each is taken as counted. */
+  private readonly strays: Array<number> = []
+  private lastSentAt = Number.NEGATIVE_INFINITY
+
+  private probes = 0
+  /** How many probes at once: one more for each that told nothing, so that a server without headers is soon used in full. */
+  private ramp = 1
+  private silentSince = 0
+
+  private windows = 0
+  private others: { readonly clients: number; readonly until: number } = { clients: Sharing.several, until: 0 }
+  /** In the current window. */
+  private refusalsHere = 0
+  private metAt: number | undefined
+
+  private lag = Refusal.noLag
+  private lagSteps = 0
+  /** Refused without a word on how long, one after the other. */
+  private untold = 0
+  private blind = false
+  private refusedAt = Number.NEGATIVE_INFINITY
+
+  /** Where no answer tells Remaining: requests taken since the last refusal, and how many were taken before it. */
+  private taken = 0
+  private learned: number | undefined
+
+  private scarceUntil = Number.NEGATIVE_INFINITY
+
+  /** What can be counted by the server before its next answer. */
+  private get out(): number {
+    return this.inFlight + this.strays.length
+  }
+
+  /** When the known window is over, as late as the evidence allows. */
+  get opensAt(): number | undefined {
+    const reset = this.window?.reset
+    return reset === undefined ? undefined : this.local(reset) + this.lag.next
+  }
+
+  private local({ at, clock }: Moment): number {
+    return clock === "local" ? at : Skew.latest(this.skew, at)
+  }
+
+  /** Whether one of the last windows has shown others on the same key. */
+  get isShared(): boolean {
+    return this.windows < this.others.until
+  }
+
+  /** How many share the key, this client included, as far as can be told. */
+  clients(now: number): number {
+    if (this.isShared) return this.others.clients
+    return this.isAcquainting(now) ? Sharing.several : 1
+  }
+
+  /** Whether what is left will hardly do, so that whatever can wait should. */
+  isScarce(now: number): boolean {
+    return now < this.scarceUntil
+  }
+
+  /** How long a window is, as far as can be told: the longest time to a reset that an answer has shown. */
+  length = 0
+
+  verdict(now: number): Verdict {
+    this.expire(now)
+    if (now < this.blockedUntil) return closed(this.blockedUntil)
+    if (this.blind) return this.paced(now)
+    const { opensAt, window } = this
+    if (window === undefined || isUnmetered(window)) return this.unmetered(now)
+    if (opensAt !== undefined && now >= opensAt) return this.probing(now)
+    const free = window.remaining - this.out
+    if (free <= 0) return opensAt === undefined ? this.paced(now) : closed(opensAt)
+    const places = Math.min(free, Sharing.share(window.remaining, this.clients(now)) - this.out)
+    return places > 0 ? open(places) : busy(this.isAcquainting(now) ? this.acquaintedAt : opensAt)
+  }
+
+  private get acquaintedAt(): number {
+    return (this.metAt ?? Number.NEGATIVE_INFINITY) + acquaintance
+  }
+
+  private isAcquainting(now: number): boolean {
+    return now < this.acquaintedAt && this.window?.limit !== undefined
+  }
+
+  /** Where the headers are useless, one request a second is never too impolite. */
+  private paced(now: number): Verdict {
+    const next = this.lastSentAt + second
+    return now < next ? closed(next) : open(1)
+  }
+
+  private probing(now: number): Verdict {
+    const silent = this.probes === 0 ? 0 : Math.floor((now - this.silentSince) / patience)
+    const places = this.ramp * 2 ** silent - this.probes
+    return places > 0 ? open(places) : busy(this.silentSince + (silent + 1) * patience)
+  }
+
+  private unmetered(now: number): Verdict {
+    if (this.learned === undefined || this.taken === 0) return this.probing(now)
+    const places = this.learned - this.taken - this.out
+    // Beyond what was learned one at a time goes on: the first window that was seen may have been half used.
+    return places > 0 ? open(places) : this.out === 0 ? open(1) : busy(this.strays[0])
+  }
+
+  private isProbing(now: number): boolean {
+    const { opensAt, window } = this
+    return isUnmetered(window) || (opensAt !== undefined && now >= opensAt)
+  }
+
+  /** A request is sent. */
+  send(now: number): Sent {
+    const sent = { at: now, probe: this.isProbing(now) }
+    this.inFlight += 1
+    this.lastSentAt = now
+    if (sent.probe) {
+      if (this.probes === 0) this.silentSince = now
+      this.probes += 1
+    }
+    if (this.window !== undefined) this.window = Window.counting(this.window, 1)
+    return sent
+  }
+
+  private arrived(sent: Sent, now: number): void {
+    this.inFlight -= 1
+    if (!sent.probe) return
+    this.probes -= 1
+    this.silentSince = now
+  }
+
+  /** It never left: no connection was made. */
+  unsent(sent: Sent, now: number): void {
+    this.withdrawn(sent, now)
+    if (sent.probe) this.ramp += 1
+  }
+
+  /** It was not even tried. */
+  withdrawn(sent: Sent, now: number): void {
+    this.arrived(sent, now)
+    if (this.window !== undefined) this.window = Window.counting(this.window, -1)
+  }
+
+  /** Nobody will see its answer: the sender was interrupted, or the connection broke. */
+  lost(sent: Sent, now: number): void {
+    this.arrived(sent, now)
+    if (sent.probe) this.ramp += 1
+    this.strays.push(now + stray)
+  }
+
+  private expire(now: number): void {
+    while (this.strays[0] !== undefined && this.strays[0] <= now) {
+      this.strays.shift()
+      this.taken += 1
+      if (this.window !== undefined) this.window = Window.spent(this.window)
+    }
+  }
+
+  /** An answer that is no refusal. */
+  answered(sent: Sent, told: Told, now: number): void {
+    this.arrived(sent, now)
+    const heard = this.hear(sent, told, now)
+    this.untold = 0
+    this.lagSteps = 0
+    this.count(sent)
+    if (sent.probe && !tellsPlaces(heard)) this.ramp += 1
+    if (heard.reset === undefined && heard.remaining === undefined) {
+      this.heardNothing(sent)
+    } else {
+      if (heard.reset !== undefined && tellsPlaces(heard)) this.blind = false
+      this.place(sent, heard)
+    }
+    const { opensAt, window } = this
+    if (window?.limit !== undefined && window.remaining < window.limit / 2) this.isGettingScarce(opensAt ?? now)
+  }
+
+  /** Where nothing is told, what was taken is all that can be known. */
+  private count(sent: Sent): void {
+    if (sent.at <= this.refusedAt) {
+      // Taken before the refusal: the window had room for one more than was thought.
+      if (this.learned !== undefined) this.learned += 1
+      return
+    }
+    this.taken += 1
+    if (this.learned !== undefined) this.learned = Math.max(this.learned, this.taken)
+  }
+
+  private heardNothing(sent: Sent): void {
+    if (this.window === undefined) return
+    const { opensAt } = this
+    if (opensAt !== undefined && sent.at >= opensAt) {
+      this.window = undefined
+      this.taken = 1
+    } else {
+      this.window = Window.spent(this.window)
+    }
+  }
+
+  /** A refusal; gives the moment at which the gate opens again, where it follows from what the server has told. */
+  refused(sent: Sent, told: Told, now: number): number | undefined {
+    this.arrived(sent, now)
+    const { window: before } = this
+    const opensAt = this.toldUntil(sent, this.hear(sent, told, now), now)
+    if (sent.at > this.refusedAt && isUnmetered(before)) this.learned = Math.max(1, this.taken)
+    // It was lawful, so somebody else has taken its place.
+    if (!sent.probe && before !== undefined && before.remaining > 0) this.share()
+    this.shut(opensAt, now)
+    return opensAt === undefined ? undefined : this.blockedUntil
+  }
+
+  /** Closes the gate until a moment, or for a while that grows where nobody knows how long. */
+  shut(until: number | undefined, now: number): void {
+    this.refusals += 1
+    this.refusalsHere += 1
+    this.taken = 0
+    this.ramp = 1
+    this.refusedAt = now
+    this.blind = until === undefined
+    this.blockedUntil = Math.max(this.blockedUntil, until ?? Refusal.untold(now, this.untold++))
+    this.isGettingScarce(this.blockedUntil)
+  }
+
+  private toldUntil(sent: Sent, heard: Window.Heard, now: number): number | undefined {
+    const asked = [heard.retryAfter, heard.reset]
+      .filter((moment) => moment !== undefined)
+      .map((moment) => this.local(moment))
+      .find((at) => Refusal.isUsable(at, now))
+    if (asked !== undefined) {
+      this.place(sent, { ...heard, reset: heard.reset ?? { clock: "local", at: asked } })
+      if (this.window !== undefined) this.window = Window.exhausted(this.window)
+      return Refusal.told(now, asked)
+    }
+    if (heard.reset !== undefined && this.window?.reset !== undefined) {
+      const base = this.local(this.window.reset)
+      const relation = Window.relation(this.window, heard, this.opensAt)
+      if (relation === "older" || sent.at < base) return now // of a window that is over by now
+      if (relation === "same" && Refusal.isLag(sent.at - base)) {
+        this.lag = Refusal.refused(this.lag, sent.at - base, now - base, this.lagSteps)
+        this.lagSteps += 1
+        return base + this.lag.next
+      }
+    }
+    return undefined
+  }
+
+  private hear(sent: Sent, told: Told, now: number): Window.Heard {
+    if (told.date !== undefined) {
+      this.skew = Skew.narrowed(this.skew, { date: told.date, sentAt: sent.at, receivedAt: now })
+    }
+    if (this.metAt === undefined) this.metAt = now
+    const reset = told.reset !== undefined && this.isCredible(told.reset, now) ? told.reset : undefined
+    return { ...told, reset, sentAt: sent.at, receivedAt: now }
+  }
+
+  /** A reset that has just passed belongs to a server that rounds down; one long ago or far ahead to none. */
+  private isCredible(reset: Moment, now: number): boolean {
+    return Refusal.isUsable(this.local(reset), now - 2 * second)
+  }
+
+  private place(sent: Sent, heard: Window.Heard): void {
+    const { opensAt, window } = this
+    const relation = window === undefined ? "newer" : Window.relation(window, heard, opensAt)
+    if (window === undefined || relation === "newer") {
+      if (window?.reset !== undefined) this.lag = this.settledLag(sent, this.local(window.reset))
+      if (window !== undefined && this.isShared && this.refusalsHere < 2) {
+        this.others = { ...this.others, clients: Sharing.estimated(window) }
+      }
+      this.window = Window.opened(heard, this.out, window?.limit)
+      this.length = Math.max(this.length, this.window.horizon)
+      this.windows += 1
+      this.refusalsHere = 0
+      this.ramp = 1
+      if (isUnmetered(this.window)) this.taken = 1
+    } else {
+      this.window = relation === "same" ? Window.lowered(window, heard) : Window.counting(window, -1)
+    }
+    if (Sharing.isUsedByOthers(this.window)) this.share()
+  }
+
+  private settledLag(sent: Sent, base: number): Refusal.Lag {
+    const after = sent.at - base
+    return sent.probe && Refusal.isLag(after) ? Refusal.taken(this.lag, after) : this.lag
+  }
+
+  /** There are others, and for the next windows they are taken to be there still. */
+  private share(): void {
+    const clients = Sharing.afterRefusals(this.isShared ? this.others.clients : Sharing.several, this.refusalsHere)
+    this.others = { clients, until: this.windows + memory }
+  }
+
+  private isGettingScarce(until: number): void {
+    this.scarceUntil = Math.max(this.scarceUntil, until + 2 * this.length)
+  }
+
+  /** Nobody has had to wait for a long time: the refusal without a word is forgotten. */
+  rested(now: number): void {
+    if (this.blind && now >= this.lastSentAt + second && now - this.refusedAt > forgiveness) this.blind = false
+  }
+}
