@@ -15,13 +15,21 @@ import type { AwaitFailure, RequestFailure } from "../ModelRouteError.js"
 import { send, type Sender } from "./call.js"
 import { conclude, type Waiter } from "./conclusion.js"
 import * as decode from "./decode.js"
+import { Durations } from "./durations.js"
 import * as calls from "./executionCalls.js"
+import { Looks } from "./looks.js"
 import * as telemetry from "./telemetry.js"
 import { present } from "./tolerant.js"
 import * as waiting from "./waiting.js"
 
 /** @internal */
 export const make = (sender: Sender, keys: Context.Tag.Service<IdempotencyKey.IdempotencyKey>): Executions => {
+  const common: waiting.Common = {
+    looks: new Looks(),
+    durations: new Durations(),
+    isScarce: sender.passage.isScarce
+  }
+
   const spanned = <A, E extends AwaitFailure>(
     operation: string,
     executionId: string | undefined,
@@ -69,9 +77,9 @@ export const make = (sender: Sender, keys: Context.Tag.Service<IdempotencyKey.Id
         // The answer to a repeated create can tell that the execution has FAILED, but not why.
         return seen.status === "FAILED" && seen.error === undefined ? (yield* once).execution : seen
       }
-      const next = yield* waiting.watcher(about, once, options, known?.sighting)
+      const next = yield* waiting.watcher(common, about, once, options, known?.sighting)
       return yield* Effect.repeat(next, { until: Execution.isTerminal })
-    })
+    }).pipe(Effect.scoped)
     return Effect.flatMap(ended, (execution) => conclude(waiter, execution))
   }
 
@@ -162,10 +170,14 @@ export const make = (sender: Sender, keys: Context.Tag.Service<IdempotencyKey.Id
         const operation = "executions.watch"
         const account: telemetry.Account = { attempts: 0, executionId: id }
         const statuses = Effect.map(
-          waiting.watcher({ operation, id, account }, look(operation, id, account), options),
+          waiting.watcher(common, { operation, id, account }, look(operation, id, account), options),
           (next) => Stream.takeUntil(Stream.repeatEffect(next), Execution.isTerminal)
         )
-        return telemetry.spannedStream(operation, account, Stream.changesWith(Stream.unwrap(statuses), sameStatus))
+        return telemetry.spannedStream(
+          operation,
+          account,
+          Stream.changesWith(Stream.unwrapScoped(statuses), sameStatus)
+        )
       }),
 
     await: (id, options = {}) =>

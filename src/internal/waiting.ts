@@ -10,8 +10,11 @@ import * as Effect from "effect/Effect"
 import { AwaitTimeout, type RequestFailure } from "../ModelRouteError.js"
 import * as Execution from "../Execution.js"
 import type * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import type { Durations } from "./durations.js"
 import type { Arrival } from "./exchange.js"
 import { serverTime } from "./limitHeaders.js"
+import type { Looks } from "./looks.js"
 import { seconds } from "./messages.js"
 import * as Pace from "./pace.js"
 import { announce, type Account } from "./telemetry.js"
@@ -19,7 +22,16 @@ import { announce, type Account } from "./telemetry.js"
 /** @internal An execution as an answer showed it, and until when a wait for it makes sense (epoch milliseconds, local clock). */
 export interface Sighting {
   readonly execution: Execution.Execution
+  readonly seenAt: number
   readonly until: number | undefined
+}
+
+/** @internal What all waits of one client share. */
+export interface Common {
+  readonly looks: Looks
+  readonly durations: Durations
+  /** Whether requests are so scarce that looks should leave them to others. */
+  readonly isScarce: Effect.Effect<boolean>
 }
 
 const margin = Duration.toMillis("30 seconds")
@@ -28,13 +40,19 @@ const withoutExpiry = Duration.toMillis("10 minutes")
 
 /** @internal `expires_at` is on the server's clock; its `Date` header cancels the difference to ours. */
 export const sight = (execution: Execution.Execution, { receivedAt, response }: Arrival): Sighting => {
-  if (execution.expiresAt === undefined) return { execution, until: undefined }
+  if (execution.expiresAt === undefined) return { execution, seenAt: receivedAt, until: undefined }
   const left = DateTime.toEpochMillis(execution.expiresAt) - (serverTime(response.headers) ?? receivedAt)
-  return { execution, until: receivedAt + left + margin }
+  return { execution, seenAt: receivedAt, until: receivedAt + left + margin }
 }
 
 const sameExpiry = (a: Execution.Execution, b: Execution.Execution | undefined): boolean =>
   a.expiresAt?.epochMillis === b?.expiresAt?.epochMillis
+
+/** Some executions take a little longer than the last ones did. */
+const allowance = 1.1
+
+/** Where requests are scarce: at half the pace, and not before the end can be expected, `remaining` milliseconds from now. */
+const stretched = (delay: number, remaining: number | undefined): number => Math.max(2 * delay, remaining ?? 0)
 
 /** @internal */
 export interface Options {
@@ -51,18 +69,19 @@ export interface About {
 }
 
 /**
- * Each run of the effect waits and looks once, and gives the execution as it then is. A look that fails with what may pass
+ * Each run of the effect waits and looks once (or takes what another fiber has seen meanwhile), and gives the execution as it then is. A look that fails with what may pass
  * is not the end of the wait; a rate limit is, when the policy has given up on it: it asked for no more requests.
  *
  * @internal
  */
 export const watcher = (
+  common: Common,
   about: About,
   look: Effect.Effect<Sighting, RequestFailure>,
   options: Options,
   known?: Sighting
-): Effect.Effect<Effect.Effect<Execution.Execution, RequestFailure | AwaitTimeout>> =>
-  Effect.map(Clock.currentTimeMillis, (startedAt) => {
+): Effect.Effect<Effect.Effect<Execution.Execution, RequestFailure | AwaitTimeout>, never, Scope.Scope> =>
+  Effect.zipWith(Clock.currentTimeMillis, common.looks.share(about.id), (startedAt, shared) => {
     const { account, id, operation, ...rest } = about
     const pace = Pace.start(options.pollSchedule ?? Execution.pollSchedule)
     const limit = options.timeout === undefined ? undefined : startedAt + Duration.toMillis(options.timeout)
@@ -76,10 +95,17 @@ export const watcher = (
         latest = Math.min(startedAt + longest, sighting.until + margin)
       }
       seen = sighting
+      common.durations.learn(sighting.execution)
     }
     if (known !== undefined) note(known)
 
     const bound = (): number => limit ?? Math.min(seen?.until ?? startedAt + withoutExpiry, latest)
+
+    /** Of an execution whose beginning was seen. */
+    const remaining = (now: number): number | undefined => {
+      const expected = known && common.durations.expected(seen?.execution.model)
+      return expected === undefined ? undefined : startedAt + expected * allowance - now
+    }
 
     const timeout = (now: number): AwaitTimeout => {
       const status = seen === undefined ? "has not been seen" : `is ${seen.execution.status}`
@@ -98,10 +124,11 @@ export const watcher = (
       const now = yield* Clock.currentTimeMillis
       const delay = yield* pace.next(seen?.execution ?? new Execution.Execution({ id, status: "UNKNOWN" }))
       if (delay === undefined || now >= bound()) return yield* timeout(now)
-      const millis = Math.min(delay, bound() - now)
+      const wanted = (yield* common.isScarce) ? stretched(delay, remaining(now)) : delay
+      const millis = Math.min(wanted, bound() - now)
       yield* announce({ operation, reason: "poll", millis, executionId: id })
       yield* Effect.sleep(millis)
-      return yield* look.pipe(
+      return yield* shared(look, now).pipe(
         Effect.tap((sighting) => {
           note(sighting)
           trouble = undefined
