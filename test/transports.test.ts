@@ -52,6 +52,23 @@ for (const [name, transport] of Object.entries(transports)) {
       })
 
     test(
+      "never meets the rate limit, though more than it allows are wanted at once",
+      Effect.gen(function* () {
+        const limit = 40
+        const { client, simulator } = yield* onPort({ rateLimit: { limit, window: "1 second" } })
+        yield* Effect.forEach(Array.from({ length: 3 * limit }), () => client.executions.create(small), {
+          concurrency: "unbounded",
+          discard: true
+        })
+        const requests = yield* simulator.requests
+        assert.deepStrictEqual(new Set(requests.map(({ outcome }) => outcome)), new Set([202]))
+        const windows = requests.map(({ at }) => Math.floor(at / 1000))
+        assert.isAtLeast(new Set(windows).size, 3)
+        assert.lengthOf((yield* simulator.ledger).executions, 3 * limit)
+      })
+    )
+
+    test(
       "brings one execution home through lost, refused and cut answers",
       Effect.gen(function* () {
         const faults = [Fault.dropAfter, Fault.envelope("MODEL_OVERLOADED"), Fault.cutBody()]

@@ -3,6 +3,7 @@
  * has no clock of its own: the caller says when a request was sent, and gets what happened to it and when.
  */
 import * as RateLimiter from "../../src/internal/simulator/rateLimiter.js"
+import { httpDate } from "../../src/internal/simulator/time.js"
 
 export interface LimitedServerOptions {
   readonly limiter: RateLimiter.RateLimiter
@@ -77,7 +78,7 @@ export class LimitedServer {
         return {
           refused,
           headers: {
-            ...(date ? { date: new Date(Math.floor(now / 1000) * 1000).toUTCString() } : {}),
+            ...(date ? { date: httpDate(now) } : {}),
             ...(standing === undefined ? {} : tells(standing, refused, now))
           }
         }

@@ -57,6 +57,8 @@ interface Waiter {
   readonly lane: Lane
   readonly returning: boolean
   readonly since: number
+  /** How many went before it when it was last asked whether it will wait. */
+  ahead: number
   /** The longest wait for the limit that it is known to accept. */
   accepted: number
   /** Set when it may pass. */
@@ -94,7 +96,7 @@ export class Gate {
           const use = this.use(sent, restore, attempt)
           return this.closure === undefined ? use : Effect.zipRight(this.proceed, use)
         }
-        return queued(entry.operation, restore(Effect.zipRight(this.proceed, this.wait(waiter, entry)))).pipe(
+        return Effect.zipRight(this.proceed, queued(entry.operation, restore(this.wait(waiter, entry)))).pipe(
           Effect.onExit((exit) => (Exit.isFailure(exit) ? this.leave(waiter) : Effect.void)),
           Effect.flatMap((granted) => this.use(granted, restore, attempt))
         )
@@ -108,27 +110,33 @@ export class Gate {
     attempt: (place: Place) => Effect.Effect<A, E>
   ): Effect.Effect<A, E> {
     let open = true
-    /** Whatever comes first tells what became of the request. */
+    /** Whatever comes first tells what became of the request; then those who wait must hear of it, come what may. */
     const settle = <B>(tell: (now: number) => B): Effect.Effect<B | undefined> =>
-      Effect.clockWith((clock) => {
-        if (!open) return Effect.succeed(undefined)
-        open = false
-        Metrics.inFlight.unsafeModify(-1, [])
-        const result = tell(clock.unsafeCurrentTimeMillis())
-        return Effect.as(this.proceed, result)
-      })
+      Effect.uninterruptible(
+        Effect.clockWith((clock) => {
+          if (!open) return Effect.succeed(undefined)
+          open = false
+          Metrics.inFlight.unsafeModify(-1, [])
+          const result = tell(clock.unsafeCurrentTimeMillis())
+          return Effect.as(this.proceed, result)
+        })
+      )
     const place: Place = {
       answered: (status, headers, receivedAt) =>
         settle(() => this.answered(sent, status, limitHeaders.read(headers, receivedAt), receivedAt)),
       unsent: settle((now) => this.limiter.unsent(sent, now)),
       refused: (opensAt) =>
-        Effect.clockWith((clock) => {
-          Metrics.refused.unsafeUpdate(1, [])
-          this.limiter.shut(opensAt, clock.unsafeCurrentTimeMillis())
-          return this.proceed
-        })
+        Effect.uninterruptible(
+          Effect.clockWith((clock) => {
+            Metrics.refused.unsafeUpdate(1, [])
+            this.limiter.shut(opensAt, clock.unsafeCurrentTimeMillis())
+            return this.proceed
+          })
+        )
     }
-    return Effect.onExit(restore(attempt(place)), () => settle((now) => this.limiter.lost(sent, now)))
+    return Effect.onExit(restore(attempt(place)), (exit) =>
+      settle((now) => (Exit.isInterrupted(exit) ? this.limiter.abandoned(sent, now) : this.limiter.lost(sent, now)))
+    )
   }
 
   private answered(sent: Sent, status: number, told: limitHeaders.Told, now: number): number | undefined {
@@ -146,7 +154,9 @@ export class Gate {
 
   /** Admitted at once where nobody waits and there is room. */
   private enter(entry: Entry<unknown>, now: number): Waiter {
-    const waiter: Waiter = { lane: entry.lane, returning: entry.returning, since: now, accepted: 0 }
+    const { lane, returning } = entry
+    const ahead = returning ? 0 : this.queue.ahead(lane)
+    const waiter: Waiter = { lane, returning, since: now, ahead, accepted: 0 }
     if (this.queue.size === 0) {
       this.limiter.rested(now)
       if (this.limiter.verdict(now).places > 0) {
@@ -183,7 +193,7 @@ export class Gate {
       if (waiter.sent !== undefined || !closed || until === undefined || until - now <= waiter.accepted) {
         return this.parked(waiter, entry)
       }
-      return Effect.flatMap(entry.unwilling(this.closed(waiter, until, now)), (failure) => {
+      return Effect.flatMap(entry.unwilling(this.closed(waiter, until)), (failure) => {
         if (Option.isSome(failure)) return Effect.fail(failure.value)
         waiter.accepted = until - now + leeway
         return this.parked(waiter, entry)
@@ -202,13 +212,10 @@ export class Gate {
     })
   }
 
-  private closed(waiter: Waiter, opensAt: number, now: number): Closed {
+  private closed(waiter: Waiter, opensAt: number): Closed {
     const { length, window } = this.limiter
-    const perWindow =
-      window?.limit === undefined
-        ? Number.POSITIVE_INFINITY
-        : Math.max(1, Math.floor(window.limit / this.limiter.clients(now)))
-    const windows = waiter.returning ? 0 : Math.floor(this.queue.ahead(waiter.lane) / perWindow)
+    const perWindow = (this.limiter.isShared ? window?.own : window?.limit) ?? Number.POSITIVE_INFINITY
+    const windows = Math.floor(waiter.ahead / Math.max(1, perWindow))
     return {
       opensAt,
       wait: opensAt - waiter.since + windows * length,
@@ -242,7 +249,11 @@ export class Gate {
   private reconsider(verdict: Verdict, now: number): void {
     if (!verdict.closed || verdict.until === undefined || verdict.until - now <= this.leastAccepted) return
     const millis = verdict.until - now
-    for (const waiter of this.queue) if (waiter.accepted < millis) waiter.wake?.()
+    for (const [waiter, ahead] of this.queue) {
+      if (waiter.accepted >= millis) continue
+      waiter.ahead = ahead
+      waiter.wake?.()
+    }
     this.leastAccepted = millis
   }
 

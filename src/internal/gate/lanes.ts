@@ -97,18 +97,26 @@ export class Lanes<T extends Standing> {
 
   /** How many go before one that joins this lane now, if the lanes take turns. */
   ahead(lane: Lane): number {
-    const sizes = order.map((name) => {
-      const { fresh, returning } = this.lanes.get(name) ?? { fresh: { size: 0 }, returning: { size: 0 } }
-      return fresh.size + returning.size
-    })
-    const own = sizes[order.indexOf(lane)] ?? 0
-    return sizes.reduce((sum, size) => sum + Math.min(size, own), 0)
+    return this.before(this.length(lane))
   }
 
-  *[Symbol.iterator](): Iterator<T> {
+  /** All of them, each with how many go before it. */
+  *[Symbol.iterator](): Iterator<readonly [value: T, ahead: number]> {
     for (const { fresh, returning } of this.lanes.values()) {
-      yield* returning
-      yield* fresh
+      let at = 0
+      for (const line of [returning, fresh]) {
+        for (const value of line) yield [value, this.before(at++)]
+      }
     }
+  }
+
+  /** How many of all lanes go before the one at this place of its own. */
+  private before(at: number): number {
+    return order.reduce((sum, lane) => sum + Math.min(this.length(lane), at), 0)
+  }
+
+  private length(lane: Lane): number {
+    const lines = this.lanes.get(lane)
+    return lines === undefined ? 0 : lines.returning.size + lines.fresh.size
   }
 }

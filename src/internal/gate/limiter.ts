@@ -1,7 +1,16 @@
 /**
  * What one client knows of the rate limit, and what follows from it: how many requests may be sent now, and when to look
- * again. Six rules, each in a file of its own or a method here; this is where they meet. All moments are epoch milliseconds
- * on the local clock.
+ * again. All moments are epoch milliseconds on the local clock.
+ *
+ * Six rules meet here:
+ * 1. While fewer are in flight than are left in the window, more may go (`verdict`); of an unknown window one finds out
+ *    (`probing`).
+ * 2. An answer lowers what is left, or opens a later window, or is of an earlier one (`window.ts`).
+ * 3. A refusal closes the gate until the moment that it names (`refusal.ts`).
+ * 4. That moment is on the server's clock, and is taken for the latest that all answers allow (`skew.ts`).
+ * 5. Where others use the same key, only a share of what is left is ours (`sharing.ts`).
+ * 6. Where headers are missing: learn how many go (`unmetered`), go slowly (`paced`), and find out how late a window opens
+ *    that was promised earlier (`Lag` in `refusal.ts`).
  *
  * Why nothing is refused: let r be the answer that told the smallest Remaining, q. Any request of ours that was handled after
  * r would have told less, so it is still in flight: at least q - inFlight places are free.
@@ -19,6 +28,8 @@ export interface Sent {
   readonly at: number
   /** Sent to find out, when nothing was known that allowed it. */
   readonly probe: boolean
+  /** How many windows had been seen. */
+  readonly windows: number
 }
 
 /** @internal How many requests may be sent now. */
@@ -60,6 +71,8 @@ export class Limiter {
   skew: Skew.Skew | undefined
   inFlight = 0
   blockedUntil = Number.NEGATIVE_INFINITY
+  /** How long a window is, as far as can be told: the longest time to a reset that the last two have shown. */
+  length = 0
   /** Refused since the client was made. */
   refusals = 0
 
@@ -85,8 +98,10 @@ export class Limiter {
   private blind = false
   private refusedAt = Number.NEGATIVE_INFINITY
 
-  /** Where no answer tells Remaining: requests taken since the last refusal, and how many were taken before it. */
+  /** Where no answer tells Remaining: requests taken since the last refusal, and how many of them may go at once. */
   private taken = 0
+  private allowed = 0
+  /** How many were taken before it. */
   private learned: number | undefined
 
   private scarceUntil = Number.NEGATIVE_INFINITY
@@ -122,9 +137,6 @@ export class Limiter {
     return now < this.scarceUntil
   }
 
-  /** How long a window is, as far as can be told: the longest time to a reset that an answer has shown. */
-  length = 0
-
   verdict(now: number): Verdict {
     this.expire(now)
     if (now < this.blockedUntil) return closed(this.blockedUntil)
@@ -154,13 +166,14 @@ export class Limiter {
 
   private probing(now: number): Verdict {
     const silent = this.probes === 0 ? 0 : Math.floor((now - this.silentSince) / patience)
-    const places = this.ramp * 2 ** silent - this.probes
-    return places > 0 ? open(places) : busy(this.silentSince + (silent + 1) * patience)
+    const most = (this.window?.limit ?? Number.POSITIVE_INFINITY) - this.out
+    const places = Math.min(most, this.ramp * 2 ** silent - this.probes)
+    return places > 0 ? open(places) : busy(most > 0 ? this.silentSince + (silent + 1) * patience : this.strays[0])
   }
 
   private unmetered(now: number): Verdict {
     if (this.learned === undefined || this.taken === 0) return this.probing(now)
-    const places = this.learned - this.taken - this.out
+    const places = this.allowed - this.taken - this.out
     // Beyond what was learned one at a time goes on: the first window that was seen may have been half used.
     return places > 0 ? open(places) : this.out === 0 ? open(1) : busy(this.strays[0])
   }
@@ -172,7 +185,7 @@ export class Limiter {
 
   /** A request is sent. */
   send(now: number): Sent {
-    const sent = { at: now, probe: this.isProbing(now) }
+    const sent = { at: now, probe: this.isProbing(now), windows: this.windows }
     this.inFlight += 1
     this.lastSentAt = now
     if (sent.probe) {
@@ -202,10 +215,15 @@ export class Limiter {
     if (this.window !== undefined) this.window = Window.counting(this.window, -1)
   }
 
-  /** Nobody will see its answer: the sender was interrupted, or the connection broke. */
+  /** No answer came: the connection broke, or it took too long. */
   lost(sent: Sent, now: number): void {
-    this.arrived(sent, now)
+    this.abandoned(sent, now)
     if (sent.probe) this.ramp += 1
+  }
+
+  /** Nobody waits for its answer any more. */
+  abandoned(sent: Sent, now: number): void {
+    this.arrived(sent, now)
     this.strays.push(now + stray)
   }
 
@@ -242,16 +260,25 @@ export class Limiter {
       if (this.learned !== undefined) this.learned += 1
       return
     }
+    if (this.taken === 0) return this.begin()
     this.taken += 1
-    if (this.learned !== undefined) this.learned = Math.max(this.learned, this.taken)
+    if (this.learned !== undefined && this.taken >= this.allowed + this.learned) {
+      // As many again went one at a time, and none was refused: the window is larger, or another one.
+      this.allowed = this.taken + this.learned
+      this.learned *= 2
+    }
+  }
+
+  /** The first request of a window is taken. */
+  private begin(): void {
+    this.taken = 1
+    this.allowed = this.learned ?? 0
   }
 
   private heardNothing(sent: Sent): void {
     if (this.window === undefined) return
-    const { opensAt } = this
-    if (opensAt !== undefined && sent.at >= opensAt) {
+    if (this.isAfterEnd(sent) && this.window.limit === undefined) {
       this.window = undefined
-      this.taken = 1
     } else {
       this.window = Window.spent(this.window)
     }
@@ -261,8 +288,8 @@ export class Limiter {
   refused(sent: Sent, told: Told, now: number): number | undefined {
     this.arrived(sent, now)
     const { window: before } = this
-    const opensAt = this.toldUntil(sent, this.hear(sent, told, now), now)
     if (sent.at > this.refusedAt && isUnmetered(before)) this.learned = Math.max(1, this.taken)
+    const opensAt = this.toldUntil(sent, this.hear(sent, told, now), now)
     // It was lawful, so somebody else has taken its place.
     if (!sent.probe && before !== undefined && before.remaining > 0) this.share()
     this.shut(opensAt, now)
@@ -293,10 +320,11 @@ export class Limiter {
     }
     if (heard.reset !== undefined && this.window?.reset !== undefined) {
       const base = this.local(this.window.reset)
-      const relation = Window.relation(this.window, heard, this.opensAt)
-      if (relation === "older" || sent.at < base) return now // of a window that is over by now
-      if (relation === "same" && Refusal.isLag(sent.at - base)) {
-        this.lag = Refusal.refused(this.lag, sent.at - base, now - base, this.lagSteps)
+      const after = sent.at - base
+      const relation = Window.relation(this.window, heard, this.isAfterEnd(sent))
+      if (relation === "older" || !this.isAfterEnd(sent)) return now // of a window that is over by now
+      if (relation === "same" && Refusal.isLag(after)) {
+        this.lag = Refusal.refused(this.lag, after, now - base, this.lagSteps)
         this.lagSteps += 1
         return base + this.lag.next
       }
@@ -319,28 +347,33 @@ export class Limiter {
   }
 
   private place(sent: Sent, heard: Window.Heard): void {
-    const { opensAt, window } = this
-    const relation = window === undefined ? "newer" : Window.relation(window, heard, opensAt)
+    const { window } = this
+    const relation = window === undefined ? "newer" : Window.relation(window, heard, this.isAfterEnd(sent))
     if (window === undefined || relation === "newer") {
       if (window?.reset !== undefined) this.lag = this.settledLag(sent, this.local(window.reset))
       if (window !== undefined && this.isShared && this.refusalsHere < 2) {
         this.others = { ...this.others, clients: Sharing.estimated(window) }
       }
-      this.window = Window.opened(heard, this.out, window?.limit)
-      this.length = Math.max(this.length, this.window.horizon)
+      this.window = Window.opened(heard, window === undefined ? Math.max(1, this.taken) : 1, this.out, window?.limit)
+      this.length = Math.max(window?.horizon ?? 0, this.window.horizon)
       this.windows += 1
       this.refusalsHere = 0
       this.ramp = 1
-      if (isUnmetered(this.window)) this.taken = 1
+      if (isUnmetered(this.window)) this.begin()
     } else {
       this.window = relation === "same" ? Window.lowered(window, heard) : Window.counting(window, -1)
     }
     if (Sharing.isUsedByOthers(this.window)) this.share()
   }
 
+  /** Sent when the window that is still the last known was over, and its end may only look later since. */
+  private isAfterEnd(sent: Sent): boolean {
+    return sent.probe && sent.windows === this.windows
+  }
+
   private settledLag(sent: Sent, base: number): Refusal.Lag {
     const after = sent.at - base
-    return sent.probe && Refusal.isLag(after) ? Refusal.taken(this.lag, after) : this.lag
+    return this.isAfterEnd(sent) && Refusal.isLag(after) ? Refusal.taken(this.lag, after) : this.lag
   }
 
   /** There are others, and for the next windows they are taken to be there still. */

@@ -37,7 +37,7 @@ const narrow = 60
 const roundedAway = second
 
 /** @internal Whether a refusal so long after the reset can come from a reset that was rounded down. */
-export const isLag = (after: number): boolean => after >= 0 && after <= 2 * roundedAway
+export const isLag = (after: number): boolean => after <= 2 * roundedAway
 
 /**
  * A request sent `after` the reset was refused as if there had been none; the answer arrived `answered` after it. Where that

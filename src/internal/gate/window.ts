@@ -35,26 +35,32 @@ const jitter = (window: Window, reset: Moment): number =>
 
 /**
  * A later reset is a later window. An earlier one is an earlier window only if it was asked for before the known one was
- * seen; else the known one was an error. `opensAt` is the local moment from which on the known one is over.
+ * seen; else the known one was an error. `afterEnd`: it was asked for when the known one was over.
  *
  * @internal
  */
-export const relation = (window: Window, heard: Heard, opensAt: number | undefined): Relation => {
+export const relation = (window: Window, heard: Heard, afterEnd: boolean): Relation => {
   const more = heard.remaining !== undefined && heard.remaining > window.remaining
   if (heard.reset === undefined || window.reset === undefined || heard.reset.clock !== window.reset.clock) {
     return more && heard.sentAt >= window.since ? "newer" : "same"
   }
   const later = heard.reset.at - window.reset.at
-  if (opensAt !== undefined && heard.sentAt >= opensAt && (later > 0 || more)) return "newer"
+  if (afterEnd && (later > 0 || more)) return "newer"
   if (Math.abs(later) <= jitter(window, heard.reset)) return "same"
   if (later > 0) return "newer"
   return heard.sentAt >= window.since ? "newer" : "older"
 }
 
-/** @internal A window that an answer is the first of; `inFlight` more requests of ours can still be counted in it. */
-export const opened = (heard: Heard, inFlight: number, knownLimit: number | undefined): Window => {
+/**
+ * A window that an answer is the first of: `taken` requests of ours have been counted in it, where it does not say how many
+ * are left, and `inFlight` more can still be.
+ *
+ * @internal
+ */
+export const opened = (heard: Heard, taken: number, inFlight: number, knownLimit: number | undefined): Window => {
   const limit = heard.limit ?? knownLimit
-  const inferred = limit === undefined || heard.reset === undefined ? Number.POSITIVE_INFINITY : limit - 1
+  const inferred =
+    limit === undefined || heard.reset === undefined ? Number.POSITIVE_INFINITY : Math.max(0, limit - taken)
   const now = heard.reset?.clock === "server" ? (heard.date ?? heard.receivedAt) : heard.receivedAt
   return {
     reset: heard.reset,

@@ -1,0 +1,426 @@
+/** The gate as the users of a client meet it. Its rules and figures have tests of their own in gate/. */
+import { assert, describe, it } from "@effect/vitest"
+import {
+  Chunk,
+  Clock,
+  DateTime,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Logger,
+  LogLevel,
+  Metric,
+  Redacted,
+  Stream,
+  TestClock
+} from "effect"
+import { Execution, IdempotencyKey, Metrics, ModelRouteClient, RateLimitGate, RetryPolicy } from "effect-modelroute"
+import { Fault, Simulator, layer as simulatorLayer } from "effect-modelroute/Simulator"
+import { batch, clientOf, endOf } from "./utils/contest.js"
+import { failureOf, valueOf } from "./utils/exit.js"
+import { apiKey, arrivals, image, layer, runToEnd, silent, start, withClient } from "./utils/harness.js"
+import { LimitedServer } from "./utils/limitedServer.js"
+import { fixedWindow } from "../src/internal/simulator/rateLimiter.js"
+import { spansOf } from "./utils/tracing.js"
+import { run } from "./utils/virtualTime.js"
+
+const times = <A>(n: number, value: A): ReadonlyArray<A> => Array.from({ length: n }, () => value)
+
+const create = ({ executions }: ModelRouteClient.Service) => executions.create(image)
+
+const refused = Effect.flatMap(Simulator, ({ requests }) =>
+  Effect.map(requests, (all) => all.filter(({ outcome }) => outcome === 429).length)
+)
+
+const inVirtualTime = <A, E>(effect: Effect.Effect<A, E>) => Effect.map(run(silent(effect), start), valueOf)
+
+describe("a client", () => {
+  it.effect("passes a gate of its own: nothing is refused", () =>
+    Effect.gen(function* () {
+      const server = new LimitedServer({ limiter: fixedWindow(60, 60_000), skew: -5400 })
+      const ended = yield* endOf(
+        Effect.flatMap(clientOf(server), (client) => batch(client, 300, 300)),
+        start
+      )
+      assert.strictEqual(server.refused, 0)
+      assert.lengthOf(server.handled, 300)
+      // The fifth window of the server begins after 3 minutes and 5.4 s.
+      assert.isAtLeast(ended - start, 185_400)
+      assert.isAtMost(ended - start, 186_900)
+    })
+  )
+
+  it.effect("shares the gate that it is given with others of the same key", () =>
+    Effect.gen(function* () {
+      const clients = yield* Effect.all(
+        times(3, ModelRouteClient.make({ apiKey: Redacted.make(apiKey) }).pipe(Effect.provide(IdempotencyKey.layer)))
+      )
+      const gate = yield* RateLimitGate.snapshot
+      assert.deepStrictEqual(gate, { waiting: 0, inFlight: 0, refused: 0, shared: false })
+      yield* Effect.forEach(clients, (client) => Effect.forEach(times(50, client), create, { concurrency: 50 }), {
+        concurrency: "unbounded"
+      })
+      assert.strictEqual(yield* refused, 0)
+      // 150 in windows of 60: the third has begun.
+      assert.strictEqual(Math.floor(((yield* Clock.currentTimeMillis) - start) / 60_000), 2)
+      const { limit, remaining, resetAt, skew, ...rest } = yield* RateLimitGate.snapshot
+      assert.deepStrictEqual(
+        { limit, remaining, ...rest },
+        {
+          limit: 60,
+          remaining: 30,
+          waiting: 0,
+          inFlight: 0,
+          refused: 0,
+          shared: false
+        }
+      )
+      // The simulator's clock is the local one, to the second that its Date is rounded to.
+      const { max = Number.NaN, min = Number.NaN } = skew ?? {}
+      assert.isTrue(min <= 0 && max > 0 && max - min <= 1010, JSON.stringify(skew))
+      assert.strictEqual(resetAt && DateTime.toEpochMillis(resetAt), start + 180_000 - Math.floor(min))
+    }).pipe(Effect.provide(Layer.merge(simulatorLayer(), RateLimitGate.layer)), inVirtualTime)
+  )
+
+  it.effect("without a gate meets the limit with every request", () =>
+    Effect.gen(function* () {
+      const client = yield* ModelRouteClient.ModelRouteClient
+      yield* Effect.forEach(times(150, client), create, { concurrency: 150 })
+      assert.strictEqual(yield* refused, 90 + 30)
+    }).pipe(
+      Effect.provide(
+        Layer.provide(
+          layer({ simulator: { rateLimit: { limit: 60, window: "60 seconds" } } }),
+          RateLimitGate.layerUnlimited
+        )
+      ),
+      inVirtualTime
+    )
+  )
+
+  it.effect("closes it also for a refusal that is one by its code alone", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const first = yield* Effect.fork(create(client))
+        yield* TestClock.adjust(0)
+        const second = yield* Effect.fork(create(client))
+        yield* TestClock.adjust("4999 millis")
+        assert.deepStrictEqual(yield* arrivals(), [0])
+        yield* TestClock.adjust("1 millis")
+        yield* Fiber.join(first)
+        yield* Fiber.join(second)
+        assert.deepStrictEqual(yield* arrivals(), [0, 5000, 5000])
+      })
+    ).pipe(
+      Effect.provide(
+        layer({
+          simulator: { faults: [Fault.envelope("RATE_LIMITED", { status: 503, headers: { "retry-after": "5" } })] }
+        })
+      )
+    )
+  )
+
+  it.effect("waits once for a reset, whoever was refused", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        // The reset is 7 s ahead; Date has whole seconds and is right, so that it is known to the millisecond and one more.
+        const first = yield* Effect.fork(create(client))
+        yield* TestClock.adjust("3 seconds")
+        const others = yield* Effect.fork(Effect.forEach(times(3, client), create, { concurrency: 3 }))
+        yield* TestClock.adjust("4 seconds")
+        assert.deepStrictEqual(yield* arrivals(), [0])
+        yield* TestClock.adjust("1 millis")
+        yield* Fiber.join(first)
+        yield* Fiber.join(others)
+        assert.deepStrictEqual(yield* arrivals(), [0, 7001, 7001, 7001, 7001])
+      })
+    ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.rateLimited({ resetIn: "7 seconds" })] } })))
+  )
+})
+
+describe("a wait in the gate", () => {
+  const limited = (limit: number, retry?: RetryPolicy.RetryPolicy) =>
+    layer({
+      simulator: { rateLimit: { limit, window: "10 seconds" }, date: false },
+      client: retry === undefined ? {} : { retry }
+    })
+
+  const outcomes = (n: number) =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const one = Effect.exit(Effect.zipRight(create(client), Clock.currentTimeMillis))
+        const fibers = yield* Effect.forEach(times(n, one), Effect.fork)
+        const exits = yield* runToEnd(Effect.forEach(fibers, Fiber.join))
+        return valueOf(exits).map((exit) =>
+          Exit.isSuccess(exit) ? (exit.value - start) / 1000 : failureOf<number, unknown>(exit)
+        )
+      })
+    )
+
+  it.effect("is as long as the queue, by default", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* outcomes(10), [0, 0, 0, 10, 10, 10, 20, 20, 20, 30])
+    }).pipe(Effect.provide(limited(3)))
+  )
+
+  it.effect("is not begun where it would be longer than maxWait, which says how long it would have been", () =>
+    Effect.gen(function* () {
+      const ended = yield* outcomes(10)
+      assert.deepStrictEqual(ended.slice(0, 6), [0, 0, 0, 10, 10, 10])
+      const failures = ended.slice(6).map((error) => {
+        assert.instanceOf(error, Object)
+        const { _tag, attempts, idempotencyKey, message, resetAt, retryAfter } = Object(error)
+        return {
+          _tag,
+          attempts,
+          idempotencyKey,
+          message,
+          retryAfter: Duration.toSeconds(retryAfter),
+          resetAt: Number(DateTime.toEpochMillis(resetAt)) - start
+        }
+      })
+      assert.deepStrictEqual(
+        failures.map(({ _tag, attempts, idempotencyKey, resetAt, retryAfter }) => [
+          _tag,
+          attempts,
+          idempotencyKey,
+          resetAt,
+          retryAfter
+        ]),
+        [
+          ["RateLimited", 0, "key-7", 10_000, 20],
+          ["RateLimited", 0, "key-8", 10_000, 20],
+          ["RateLimited", 0, "key-9", 10_000, 20],
+          ["RateLimited", 0, "key-10", 10_000, 30]
+        ]
+      )
+      assert.strictEqual(
+        failures[0]?.message,
+        "executions.create was not sent: the rate limit is used up, and its turn would have come after 20 s, longer than the retry policy waits. Send fewer requests, or allow a longer maxWait in RetryPolicy.rateLimit. To go on later without paying twice, use the idempotency key key-7."
+      )
+      assert.lengthOf(yield* arrivals(), 6)
+    }).pipe(Effect.provide(limited(3, RetryPolicy.make({ rateLimit: { maxWait: "15 seconds" } }))))
+  )
+
+  it.effect("is never begun under a policy that does not wait for the limit", () =>
+    Effect.gen(function* () {
+      const ended = yield* outcomes(5)
+      assert.deepStrictEqual(
+        ended.map((end) => (typeof end === "number" ? end : Object(end)._tag)),
+        [0, 0, 0, "RateLimited", "RateLimited"]
+      )
+      assert.lengthOf(yield* arrivals(), 3)
+    }).pipe(Effect.provide(limited(3, RetryPolicy.none)))
+  )
+
+  it.effect("ends when the reset turns out to be later than is waited for", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const { inject } = yield* Simulator
+        yield* Effect.forEach(times(3, client), create)
+        const waiting = yield* Effect.forEach(times(2, Effect.exit(create(client))), Effect.fork)
+        yield* TestClock.adjust("9 seconds")
+        yield* inject(Fault.rateLimited({ resetIn: "5 minutes" }))
+        yield* TestClock.adjust("1 seconds")
+        const exits = yield* Effect.forEach(waiting, Fiber.join)
+        assert.deepStrictEqual(
+          exits.map((exit) => {
+            const error = failureOf(exit)
+            return [
+              error._tag,
+              error.attempts,
+              error._tag === "RateLimited" && error.retryAfter && Duration.toSeconds(error.retryAfter)
+            ]
+          }),
+          // The one that was refused, and the one who had waited for 10 s by then.
+          [
+            ["RateLimited", 1, 300],
+            ["RateLimited", 0, 310]
+          ]
+        )
+        assert.strictEqual((yield* Clock.currentTimeMillis) - start, 10_000)
+      })
+    ).pipe(Effect.provide(limited(3)))
+  )
+
+  it.effect("ends at once when interrupted, and leaves its place to the next and no timer", () =>
+    Effect.gen(function* () {
+      const client = yield* ModelRouteClient.ModelRouteClient
+      yield* Effect.forEach(times(3, client), create)
+      const [first, second] = yield* Effect.all([Effect.fork(create(client)), Effect.fork(create(client))])
+      const third = yield* Effect.fork(create(client))
+      yield* Effect.sleep(1000)
+      assert.strictEqual((yield* RateLimitGate.snapshot).waiting, 3)
+      yield* Fiber.interrupt(first)
+      assert.strictEqual((yield* Clock.currentTimeMillis) - start, 1000)
+      assert.strictEqual((yield* RateLimitGate.snapshot).waiting, 2)
+      yield* Fiber.join(second)
+      assert.strictEqual((yield* Clock.currentTimeMillis) - start, 10_000)
+      yield* Fiber.join(third)
+      const last = yield* Effect.forEach(times(9, client), (one) => Effect.fork(create(one)))
+      yield* Effect.sleep(1)
+      assert.isAbove((yield* RateLimitGate.snapshot).waiting, 5)
+      // The end of virtual time is a defect if a sleeper is left behind.
+      yield* Fiber.interruptAll(last)
+      const { inFlight, waiting } = yield* RateLimitGate.snapshot
+      assert.deepStrictEqual({ inFlight, waiting }, { inFlight: 0, waiting: 0 })
+    }).pipe(Effect.provide(Layer.provideMerge(limited(3), RateLimitGate.layer)), inVirtualTime)
+  )
+
+  it.effect("is an event on the span of each, and one log line for all when it begins and ends", () => {
+    const lines: Array<readonly [LogLevel.LogLevel["label"], unknown]> = []
+    const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
+      lines.push([logLevel.label, Array.isArray(message) ? message[0] : message])
+    })
+    return Effect.gen(function* () {
+      yield* TestClock.setTime(start)
+      const client = yield* ModelRouteClient.ModelRouteClient
+      const waits = Metrics.waits.pipe(Metric.tagged("operation", "executions.create"), Metric.tagged("reason", "gate"))
+      const before = yield* Metric.value(waits)
+      const spans = yield* spansOf(
+        runToEnd(Effect.forEach(times(8, client), create, { concurrency: 8, discard: true }))
+      )
+      assert.deepStrictEqual(lines, [
+        ["INFO", "The rate limit is used up (3 per window): 5 requests and all that follow wait 10 s for its reset"],
+        ["INFO", "The rate limit has room again after 10 s: 4 requests still waiting"],
+        ["INFO", "The rate limit is used up (3 per window): 2 requests and all that follow wait 10 s for its reset"],
+        ["INFO", "The rate limit has room again after 10 s: 1 request still waiting"]
+      ])
+      const events = spans.map((span) =>
+        "events" in span && Array.isArray(span.events)
+          ? span.events
+              .map(([name, at, { reason }]) => [name, Number(at / 1_000_000n) - start, reason])
+              // Effect makes log lines events of the span that they are written in.
+              .filter(([name]) => name === "modelroute.wait")
+          : []
+      )
+      assert.deepStrictEqual(events, [[], ...times(7, [["modelroute.wait", 0, "gate"]])])
+      const after = yield* Metric.value(waits)
+      assert.strictEqual(after.count - before.count, 7)
+      // Two wait only for the first answer, which takes no time here.
+      assert.strictEqual(after.sum - before.sum, 3 * 10 + 2 * 20)
+    }).pipe(
+      Effect.provide([limited(3), Logger.replace(Logger.defaultLogger, logger)]),
+      Logger.withMinimumLogLevel(LogLevel.Debug)
+    )
+  })
+
+  it.effect("shows in gauges while it lasts, and refusals in a counter", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const counts = Effect.all({
+          waiting: Effect.map(Metric.value(Metrics.waiting), ({ value }) => value),
+          inFlight: Effect.map(Metric.value(Metrics.inFlight), ({ value }) => value),
+          remaining: Effect.map(Metric.value(Metrics.remaining), ({ value }) => value),
+          refused: Effect.map(Metric.value(Metrics.refused), ({ count }) => count)
+        })
+        const before = yield* counts
+        const { inject } = yield* Simulator
+        yield* inject(Fault.delay("1 second", "before"), Fault.rateLimited({ resetIn: "10 seconds" }))
+        const fibers = yield* Effect.forEach(times(3, client), (one) => Effect.fork(create(one)))
+        yield* TestClock.adjust(0)
+        const during = yield* counts
+        assert.deepStrictEqual(
+          [during.waiting - before.waiting, during.inFlight - before.inFlight, during.refused - before.refused],
+          [2, 1, 0]
+        )
+        valueOf(yield* runToEnd(Effect.forEach(fibers, Fiber.join)))
+        const after = yield* counts
+        assert.deepStrictEqual(
+          [after.waiting - before.waiting, after.inFlight - before.inFlight, after.refused - before.refused],
+          [0, 0, 1]
+        )
+        assert.strictEqual(after.remaining, 1)
+      })
+    ).pipe(Effect.provide(limited(3)))
+  )
+})
+
+describe("looks at executions", () => {
+  const looks = Effect.map(arrivals("executions.get"), (at) => at.map((millis) => millis / 1000))
+
+  it.effect("are shared by all who wait for the same one", () =>
+    withClient(({ executions }) =>
+      Effect.gen(function* () {
+        const { id } = yield* executions.create(image)
+        const wait = (seconds: number) => Effect.fork(Effect.delay(executions.await(id), seconds * 1000))
+        const fibers = yield* Effect.all([wait(0), wait(0), wait(1), wait(4)])
+        const statuses = yield* Effect.fork(Stream.runCollect(executions.watch(id)))
+        const results = valueOf(yield* runToEnd(Effect.forEach(fibers, Fiber.join)))
+        assert.deepStrictEqual(
+          results.map((one) => one.id),
+          times(4, id)
+        )
+        const seen = Chunk.toReadonlyArray(yield* Fiber.join(statuses)).map(({ status }) => status)
+        assert.deepStrictEqual(seen, ["PROCESSING", "COMPLETED"])
+        // It takes 8.42 s: the last look is the third of the one who came after 4 s, ahead of the others' at 9.5 and 10.5 s.
+        assert.deepStrictEqual(yield* looks, [2, 5, 9])
+      })
+    ).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("go on when the one who looks is interrupted or fails for good", () =>
+    withClient(({ executions }) =>
+      Effect.gen(function* () {
+        const { inject } = yield* Simulator
+        const { id } = yield* executions.create(image)
+        yield* inject(Fault.hang("before"))
+        const first = yield* Effect.fork(executions.await(id))
+        const second = yield* Effect.fork(Effect.delay(executions.await(id), 100))
+        const third = yield* Effect.fork(Effect.delay(executions.await(id), 200))
+        yield* TestClock.adjust("3 seconds")
+        assert.deepStrictEqual(yield* looks, [2])
+        yield* Fiber.interrupt(first)
+        yield* TestClock.adjust(0)
+        // The next one looks in its place, the third takes what that has seen.
+        assert.deepStrictEqual(yield* looks, [2, 3])
+        yield* inject(Fault.envelope("UNAUTHORIZED"))
+        yield* TestClock.adjust("3 seconds")
+        yield* TestClock.adjust(0)
+        // One of them is told off; the other does not take its word for it.
+        assert.deepStrictEqual(yield* looks, [2, 3, 6, 6])
+        const ends = valueOf(yield* runToEnd(Effect.forEach([second, third], Fiber.await)))
+        const tags = ends.map((exit) => (Exit.isSuccess(exit) ? exit.value.status : failureOf(exit)._tag))
+        assert.deepStrictEqual(tags.toSorted(), ["COMPLETED", "Unauthorized"])
+      })
+    ).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("come when the end can be expected, where requests are scarce", () =>
+    Effect.gen(function* () {
+      const { executions } = yield* ModelRouteClient.ModelRouteClient
+      yield* Effect.forEach(times(300, image), (one) => executions.run(one), { concurrency: 60, discard: true })
+      const requests = yield* (yield* Simulator).requests
+      const count = (operation: string) => requests.filter((one) => one.operation === operation).length
+      assert.strictEqual(yield* refused, 0)
+      assert.strictEqual(count("executions.create"), 300)
+      // Alone each would be looked at three times: after 2, 5 and 9.5 s.
+      assert.isAtMost(count("executions.get"), 330)
+    }).pipe(
+      Effect.provide(layer({ simulator: { rateLimit: { limit: 60, window: "60 seconds" }, expiresAfter: "1 hour" } })),
+      inVirtualTime
+    )
+  )
+
+  it.effect("do not change where there is enough", () =>
+    withClient(({ executions }) =>
+      Effect.gen(function* () {
+        valueOf(yield* runToEnd(executions.run(image)))
+        valueOf(yield* runToEnd(executions.run(image)))
+        assert.deepStrictEqual(yield* looks, [2, 5, 9.5, 11.5, 14.5, 19])
+      })
+    ).pipe(Effect.provide(layer({ simulator: { rateLimit: { limit: 60, window: "60 seconds" } } })))
+  )
+})
+
+describe("types", () => {
+  it("leave the layer's requirements as they were", () => {
+    const client: Layer.Layer<ModelRouteClient.ModelRouteClient, unknown, never> = ModelRouteClient.layer({
+      apiKey: Redacted.make(apiKey)
+    }).pipe(Layer.provide(RateLimitGate.layer), Layer.provide(Layer.merge(simulatorLayer(), IdempotencyKey.layer)))
+    assert.isTrue(Layer.isLayer(client))
+    assert.isString(Execution.ExecutionId.make("exec_1"))
+  })
+})

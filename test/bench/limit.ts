@@ -1,0 +1,78 @@
+/**
+ * Clients in a contest for a server with a rate limit, in virtual time: how long each takes for the same batch, and how
+ * often it is refused. The same seed gives the same numbers on every machine, except in the last table, which is measured.
+ *
+ *     npm run bench:limit [-- --seed 1 --waiters 20000]
+ */
+import { writeFile } from "node:fs/promises"
+import { parseArgs } from "node:util"
+import { compete, type Result } from "./limit/contest.js"
+import { contestants } from "./limit/contestants.js"
+import { picture } from "./limit/picture.js"
+import { best, pictured, rounds, type Round } from "./limit/rounds.js"
+import * as Waiters from "./limit/waiters.js"
+
+const print = (...columns: ReadonlyArray<string>): boolean => process.stdout.write(`${columns.join("")}\n`)
+const seconds = (millis: number): string => `${(millis / 1000).toFixed(1)} s`.padStart(10)
+
+const totalOf = ({ clients, requests }: Round): number => clients * requests
+
+const firstLine = (error: unknown): string => String(error).split("\n", 1).join("")
+
+const shortfall = (round: Round, { done, failures }: Result): string =>
+  done === totalOf(round)
+    ? ""
+    : `  only ${done} of ${totalOf(round)} done${failures.length === 0 ? "" : `; ${failures.length} failed: ${firstLine(failures[0])}`}`
+
+const announce = (round: Round, seed: number): void => {
+  const { clients, concurrency, length, limit, name, requests } = round
+  const batch = `${clients > 1 ? `${clients} times ` : ""}${requests} creates, ${concurrency} at once`
+  print(name, `: ${batch}, ${limit} per ${length / 1000} s`)
+  print("  ", "".padEnd(22), "makespan".padStart(10), "of best".padStart(10), "refused".padStart(10))
+  print("  ", "at best".padEnd(22), seconds(best(round, seed)))
+}
+
+const report = (round: Round, result: Result): void => {
+  const { makespan, name, ratio, refused } = result
+  const numbers = [seconds(makespan), ratio.toFixed(3).padStart(10), String(refused).padStart(10)]
+  print("  ", name.padEnd(22), ...numbers, shortfall(round, result))
+}
+
+/** One after the other: each has the global clock to itself. */
+const inTurn = <A>(items: ReadonlyArray<A>, f: (item: A) => Promise<void>): Promise<void> =>
+  items.reduce((before, item) => before.then(() => f(item)), Promise.resolve())
+
+const contest = async (seed: number): Promise<ReadonlyArray<string>> => {
+  const unfinished: Array<string> = []
+  await inTurn(rounds, async (round) => {
+    announce(round, seed)
+    const results: Array<Result> = []
+    await inTurn(contestants, async (contestant) => {
+      const result = await compete(contestant, round, seed)
+      results.push(result)
+      report(round, result)
+      if (result.done < totalOf(round)) unfinished.push(`${contestant.name} (${round.name})`)
+    })
+    if (round === pictured) {
+      await writeFile(new URL("limit.svg", import.meta.url), picture(round, best(round, seed), results))
+    }
+    print()
+  })
+  return unfinished
+}
+
+const costs = async (fibers: number, seed: number): Promise<void> => {
+  print(`${fibers} fibers wait: ${Waiters.limit} per ${Waiters.length / 1000} s, CPU and memory of this machine`)
+  print("  ", "".padEnd(32), "KB per waiting fiber".padStart(22), "us CPU per fiber let through".padStart(30))
+  for (const { bytes, micros, name } of await Waiters.costs(fibers, seed)) {
+    const memory = bytes === undefined ? "" : (bytes / 1024).toFixed(1)
+    print("  ", name.padEnd(32), memory.padStart(22), micros.toFixed(0).padStart(30))
+  }
+}
+
+const { values } = parseArgs({
+  options: { seed: { type: "string", default: "1" }, waiters: { type: "string", default: "20000" } }
+})
+const unfinished = await contest(Number(values.seed))
+await costs(Number(values.waiters), Number(values.seed))
+if (unfinished.length > 0) throw new Error(`not finished: ${unfinished.join(", ")}`)

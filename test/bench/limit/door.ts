@@ -1,0 +1,46 @@
+/** The ways to the limited server: a `fetch`, and an `HttpClient`. Both let pass the time that a round trip takes. */
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import { Clock, Effect } from "effect"
+import type { Answer, LimitedServer } from "../../utils/limitedServer.js"
+import * as VirtualTime from "./virtualTime.js"
+
+const created = JSON.stringify({
+  id: "exec_a1b2c3d4-e5f6-7890-abcd-ef1234567890",
+  status: "PENDING",
+  model: "flux-1.1-pro",
+  hold_amount: "0.048",
+  estimated_cost: "0.040",
+  expires_at: "2026-03-21T10:35:00Z",
+  created_at: "2026-03-20T10:30:00Z"
+})
+
+const tooMany = JSON.stringify({
+  error: { code: "RATE_LIMITED", message: "Too many requests", request_id: "req_1", retryable: true }
+})
+
+const responseTo = ({ headers, refused }: Answer): Response =>
+  new Response(refused ? tooMany : created, {
+    status: refused ? 429 : 202,
+    headers: { "content-type": "application/json", ...headers }
+  })
+
+export const fetchFrom = (server: LimitedServer, name: string) => async (): Promise<Response> => {
+  const exchange = server.request(VirtualTime.now(), name)
+  await VirtualTime.until(exchange.handledAt)
+  const answer = exchange.answer()
+  await VirtualTime.until(exchange.receivedAt)
+  return responseTo(answer)
+}
+
+export const clientOf = (server: LimitedServer, name: string): HttpClient.HttpClient =>
+  HttpClient.make((request) =>
+    Effect.gen(function* () {
+      const sentAt = yield* Clock.currentTimeMillis
+      const exchange = server.request(sentAt, name)
+      yield* Effect.sleep(exchange.handledAt - sentAt)
+      const answer = exchange.answer()
+      yield* Effect.sleep(exchange.receivedAt - exchange.handledAt)
+      return HttpClientResponse.fromWeb(request, responseTo(answer))
+    })
+  )

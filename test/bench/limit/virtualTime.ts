@@ -1,0 +1,56 @@
+/**
+ * Virtual time for whatever uses the global clock and timers, of Effect or not: it stands still while anything can go on
+ * without it, and then goes to the next timer.
+ */
+import * as FakeTimers from "@sinonjs/fake-timers"
+
+/** Turns of the event loop without any timer; what is still to come, such as the body of an answer, takes fewer. */
+const patience = 10
+
+type Clock = ReturnType<typeof FakeTimers.install>
+
+let current: Clock | undefined
+
+const installed = (): Clock => {
+  if (current === undefined) throw new Error("there is no virtual time outside of a run")
+  return current
+}
+
+/** Epoch milliseconds. */
+export const now = (): number => installed().now
+
+export const until = (moment: number): Promise<void> =>
+  new Promise((resolve) => {
+    installed().setTimeout(() => resolve(), Math.max(0, moment - now()))
+  })
+
+/**
+ * What `body` comes to, in a time that begins at `start` (epoch milliseconds); `undefined` when it has not come to it by
+ * `cap`. Nothing in it may need real time. One run at a time.
+ */
+export const run = <A>(
+  times: { readonly start: number; readonly cap: number },
+  body: () => Promise<A>
+): Promise<A | undefined> => {
+  const clock = FakeTimers.install({ now: times.start, toFake: ["Date", "setTimeout", "clearTimeout"] })
+  current = clock
+  return new Promise<A | undefined>((resolve, reject) => {
+    let over = false
+    let idle = 0
+    const turn = (): void => {
+      if (over) return
+      if (clock.now >= times.cap) return resolve(undefined)
+      idle = clock.countTimers() === 0 ? idle + 1 : 0
+      if (idle > patience) return reject(new Error("everything waits, and for no point in time"))
+      clock.next()
+      setImmediate(turn)
+    }
+    body()
+      .finally(() => (over = true))
+      .then(resolve, reject)
+    setImmediate(turn)
+  }).finally(() => {
+    clock.uninstall()
+    current = undefined
+  })
+}

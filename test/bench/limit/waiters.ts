@@ -1,0 +1,108 @@
+/**
+ * What it costs to wait for the limit: memory per create that waits, and CPU per create that is let through; beside a
+ * semaphore on which as many fibers wait, and beside creates that need not wait. Machines differ and are shared, so read the
+ * ratios.
+ */
+import { Effect } from "effect"
+import * as RateLimiter from "../../../src/internal/simulator/rateLimiter.js"
+import { LimitedServer } from "../../utils/limitedServer.js"
+import { creates } from "./contestants.js"
+import { clientOf } from "./door.js"
+import { start } from "./rounds.js"
+import * as VirtualTime from "./virtualTime.js"
+
+export const limit = 600
+export const length = 60_000
+
+export interface Cost {
+  readonly name: string
+  /** Of heap, per fiber that waits. */
+  readonly bytes?: number
+  /** Of CPU, per fiber that is let through. */
+  readonly micros: number
+}
+
+const times = (n: number): ReadonlyArray<number> => Array.from({ length: n }, (_, i) => i)
+
+/** No number without `--expose-gc`: it would say more about the last collection. */
+const heap = (): number => {
+  if (globalThis.gc === undefined) return Number.NaN
+  globalThis.gc()
+  return process.memoryUsage().heapUsed
+}
+
+const cpu = (): number => {
+  const { system, user } = process.cpuUsage()
+  return system + user
+}
+
+/** Lets all go on that can, without any time. */
+const turn = Effect.async<void>((resume) => {
+  setImmediate(() => resume(Effect.void))
+})
+
+/** Each release wakes all who wait: with many of them, a few releases take long enough to tell. */
+const semaphore = (fibers: number): Effect.Effect<ReadonlyArray<Cost>> =>
+  Effect.gen(function* () {
+    const few = Math.min(5, fibers)
+    const permits = yield* Effect.makeSemaphore(0)
+    const empty = heap()
+    yield* Effect.forEach(times(fibers), () => Effect.forkDaemon(permits.take(1)), { discard: true })
+    yield* turn
+    const bytes = (heap() - empty) / fibers
+    const begun = cpu()
+    yield* Effect.forEach(times(few), () => Effect.zipRight(permits.release(1), turn), { discard: true })
+    const one = (cpu() - begun) / few
+    const rest = fibers - few
+    const resumed = cpu()
+    yield* Effect.zipRight(permits.release(rest), turn)
+    return [
+      { name: "semaphore, permits one by one", bytes, micros: one },
+      { name: "semaphore, all permits at once", bytes, micros: (cpu() - resumed) / Math.max(1, rest) }
+    ]
+  })
+
+/** As many at once as the limit allows in a window, but without a limit. */
+const unlimited = (fibers: number, seed: number): Effect.Effect<Cost, unknown> =>
+  Effect.gen(function* () {
+    const server = new LimitedServer({ limiter: RateLimiter.unlimited, seed })
+    const create = yield* creates({ http: clientOf(server, "client"), seed })
+    const begun = cpu()
+    yield* Effect.forEach(times(fibers), () => create, { concurrency: limit, discard: true })
+    return { name: "create, without a limit", micros: (cpu() - begun) / fibers }
+  })
+
+const limited = (fibers: number, seed: number): Effect.Effect<Cost, unknown> =>
+  Effect.gen(function* () {
+    const server = new LimitedServer({ limiter: RateLimiter.fixedWindow(limit, length), seed })
+    const create = yield* creates({ http: clientOf(server, "client"), seed })
+    const empty = heap()
+    let done = 0
+    const counted = Effect.tap(create, () => (done += 1))
+    const rest = yield* Effect.forkDaemon(
+      Effect.forEach(times(fibers), () => counted, { concurrency: "unbounded", discard: true })
+    )
+    // What the first window lets through has then been answered.
+    yield* Effect.sleep("10 seconds")
+    const waiting = fibers - done
+    const bytes = (heap() - empty) / waiting
+    const begun = cpu()
+    yield* rest.await.pipe(Effect.flatten)
+    return { name: "create, waiting for the limit", bytes, micros: (cpu() - begun) / waiting }
+  })
+
+/** A few windows more than it takes. */
+const cap = (fibers: number): number => start + (Math.ceil(fibers / limit) * 1.5 + 5) * length
+
+const inVirtualTime = async (fibers: number, effect: Effect.Effect<Cost, unknown>): Promise<Cost> => {
+  const cost = await VirtualTime.run({ start, cap: cap(fibers) }, () => Effect.runPromise(effect))
+  if (cost === undefined) throw new Error(`${fibers} creates have not ended within their time`)
+  return cost
+}
+
+export const costs = async (fibers: number, seed: number): Promise<ReadonlyArray<Cost>> => {
+  const semaphores = await Effect.runPromise(semaphore(fibers))
+  const some = Math.min(fibers, 10_000)
+  const free = await inVirtualTime(some, unlimited(some, seed))
+  return [...semaphores, free, await inVirtualTime(fibers, limited(fibers, seed))]
+}
