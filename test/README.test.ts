@@ -27,6 +27,32 @@ describe("the README", () => {
     assert.deepStrictEqual(table, codes)
   })
 
+  it("says of the contest for the rate limit what its picture says, which CI draws anew", () => {
+    const told = rows
+      .concat(
+        readme
+          .split("\n")
+          .filter((line) => /^\| [a-z]/.test(line))
+          .map((line) =>
+            line
+              .split("|")
+              .slice(1, -1)
+              .map((cell) => cell.trim())
+          )
+      )
+      .filter((row) => row.length === 3 && / min /.test(row[2] ?? ""))
+      .map(([name = "", refused, after]) => [name.replaceAll("`", ""), after, refused])
+    const texts = Array.from(
+      readFileSync("test/bench/limit.svg", "utf8").matchAll(/<text[^>]*>([^<]*)/g),
+      ([, text]) => text
+    )
+    assert.lengthOf(told, 7)
+    for (const row of told) {
+      const at = texts.indexOf(row[0])
+      assert.deepStrictEqual(texts.slice(at, at + 3), row)
+    }
+  })
+
   it("names every error", () => {
     const named = new Set(rows.flatMap(([first = ""]) => Array.from(first.matchAll(/`(\w+)`/g), ([, name]) => name)))
     for (const { identifier } of ModelRouteError.ModelRouteError.members) {

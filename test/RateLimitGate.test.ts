@@ -391,15 +391,14 @@ describe("looks at executions", () => {
   it.effect("come when the end can be expected, where requests are scarce", () =>
     Effect.gen(function* () {
       const { executions } = yield* ModelRouteClient.ModelRouteClient
-      yield* Effect.forEach(times(300, image), (one) => executions.run(one), { concurrency: 60, discard: true })
+      yield* Effect.forEach(times(1000, image), (one) => executions.run(one), { concurrency: 100, discard: true })
       const requests = yield* (yield* Simulator).requests
-      const count = (operation: string) => requests.filter((one) => one.operation === operation).length
       assert.strictEqual(yield* refused, 0)
-      assert.strictEqual(count("executions.create"), 300)
-      // Alone each would be looked at three times: after 2, 5 and 9.5 s.
-      assert.isAtMost(count("executions.get"), 330)
+      assert.strictEqual(requests.filter(({ operation }) => operation === "executions.create").length, 1000)
+      // Alone each would take 4: it is looked at after 2, 5 and 9.5 s.
+      assert.isAtMost(requests.length, 2250)
     }).pipe(
-      Effect.provide(layer({ simulator: { rateLimit: { limit: 60, window: "60 seconds" }, expiresAfter: "1 hour" } })),
+      Effect.provide(layer({ simulator: { rateLimit: { limit: 600, window: "60 seconds" }, expiresAfter: "1 hour" } })),
       inVirtualTime
     )
   )

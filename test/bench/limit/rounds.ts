@@ -3,7 +3,7 @@ import * as RateLimiter from "../../../src/internal/simulator/rateLimiter.js"
 import { bestEnd, fixedOpenings, type LimitedServerOptions } from "../../utils/limitedServer.js"
 
 /** In the middle of a window of a minute, and where the one begins whose reset is rounded down. */
-export const start = Date.UTC(2026, 2, 20, 10, 30, 20, 600)
+export const start = Date.UTC(2026, 2, 20, 10, 30, 18, 600)
 
 export interface Round extends Pick<LimitedServerOptions, "latency" | "skew" | "tells"> {
   readonly name: string
