@@ -75,7 +75,10 @@ export interface WatchOptions {
    * minutes.
    */
   readonly timeout?: Duration.DurationInput | undefined
-  /** When to look; fed with the execution as last seen. Default `Execution.pollSchedule`. */
+  /**
+   * When to look; fed with the execution as last seen. Default `Execution.pollSchedule`. Where the rate limit is nearly used
+   * up the intervals are at least twice as long; what another fiber has seen of the same execution meanwhile counts as a look.
+   */
   readonly pollSchedule?: Schedule.Schedule<unknown, Execution.Execution> | undefined
 }
 
