@@ -2,7 +2,7 @@
  * Clients in a contest for a server with a rate limit, in virtual time: how long each takes for the same batch, and how
  * often it is refused. The same seed gives the same numbers on every machine, except in the last table, which is measured.
  *
- *     npm run bench:limit [-- --seed 1 --waiters 20000]     (no last table with 0 waiters)
+ *     npm run bench:limit [-- --seed 1 --waiters 100000]     (no last table with 0 waiters)
  */
 import { writeFile } from "node:fs/promises"
 import { parseArgs } from "node:util"
@@ -62,16 +62,16 @@ const contest = async (seed: number): Promise<ReadonlyArray<string>> => {
 }
 
 const costs = async (fibers: number, seed: number): Promise<void> => {
-  print(`${fibers} fibers wait: ${Waiters.limit} per ${Waiters.length / 1000} s, CPU and memory of this machine`)
-  print("  ", "".padEnd(32), "KB per waiting fiber".padStart(22), "us CPU per fiber let through".padStart(30))
-  for (const { bytes, micros, name } of await Waiters.costs(fibers, seed)) {
+  print(`what waiting costs on this machine, at ${Waiters.limit} per ${Waiters.length / 1000} s`)
+  print("  ", "".padEnd(32), "fibers".padStart(8), "KB per fiber".padStart(16), "us CPU per admission".padStart(24))
+  for (const { bytes, fibers: n, micros, name } of await Waiters.costs(fibers, seed)) {
     const memory = bytes === undefined ? "" : (bytes / 1024).toFixed(1)
-    print("  ", name.padEnd(32), memory.padStart(22), micros.toFixed(0).padStart(30))
+    print("  ", name.padEnd(32), String(n).padStart(8), memory.padStart(16), micros.toFixed(0).padStart(24))
   }
 }
 
 const { values } = parseArgs({
-  options: { seed: { type: "string", default: "1" }, waiters: { type: "string", default: "20000" } }
+  options: { seed: { type: "string", default: "1" }, waiters: { type: "string", default: "100000" } }
 })
 const unfinished = await contest(Number(values.seed))
 const waiters = Number(values.waiters)

@@ -1,11 +1,13 @@
 /**
- * What it costs to wait for the limit: memory per create that waits, and CPU per create that is let through; beside a
- * semaphore on which as many fibers wait, and beside creates that need not wait. Machines differ and are shared, so read the
- * ratios.
+ * What it costs to wait for the limit: memory per fiber that waits, and CPU per fiber that is let through: of the gate alone,
+ * with ten times as many as well, and of whole creates; beside a semaphore on which as many fibers wait, and beside creates
+ * that need not wait. Machines differ and are shared, so read the ratios.
  */
-import { Effect } from "effect"
+import { Effect, Logger, LogLevel } from "effect"
+import { Gate } from "../../../src/internal/gate/gate.js"
 import * as RateLimiter from "../../../src/internal/simulator/rateLimiter.js"
 import { LimitedServer } from "../../utils/limitedServer.js"
+import { insist } from "../../utils/throughGate.js"
 import { creates } from "./contestants.js"
 import { clientOf } from "./door.js"
 import { start } from "./rounds.js"
@@ -16,6 +18,7 @@ export const length = 60_000
 
 export interface Cost {
   readonly name: string
+  readonly fibers: number
   /** Of heap, per fiber that waits. */
   readonly bytes?: number
   /** Of CPU, per fiber that is let through. */
@@ -57,8 +60,8 @@ const semaphore = (fibers: number): Effect.Effect<ReadonlyArray<Cost>> =>
     const resumed = cpu()
     yield* Effect.zipRight(permits.release(rest), turn)
     return [
-      { name: "semaphore, permits one by one", bytes, micros: one },
-      { name: "semaphore, all permits at once", bytes, micros: (cpu() - resumed) / Math.max(1, rest) }
+      { name: "semaphore, permits one by one", fibers, bytes, micros: one },
+      { name: "semaphore, all permits at once", fibers, bytes, micros: (cpu() - resumed) / Math.max(1, rest) }
     ]
   })
 
@@ -69,40 +72,53 @@ const unlimited = (fibers: number, seed: number): Effect.Effect<Cost, unknown> =
     const create = yield* creates({ http: clientOf(server, "client"), seed })
     const begun = cpu()
     yield* Effect.forEach(times(fibers), () => create, { concurrency: limit, discard: true })
-    return { name: "create, without a limit", micros: (cpu() - begun) / fibers }
+    return { name: "create, without a limit", fibers, micros: (cpu() - begun) / fibers }
   })
 
-const limited = (fibers: number, seed: number): Effect.Effect<Cost, unknown> =>
+/** All of them at once, at a limit that lets a few of them through at first. */
+const waiting = (name: string, fibers: number, one: Effect.Effect<unknown, unknown>): Effect.Effect<Cost, unknown> =>
   Effect.gen(function* () {
-    const server = new LimitedServer({ limiter: RateLimiter.fixedWindow(limit, length), seed })
-    const create = yield* creates({ http: clientOf(server, "client"), seed })
     const empty = heap()
     let done = 0
-    const counted = Effect.tap(create, () => (done += 1))
+    const counted = Effect.tap(one, () => (done += 1))
     const rest = yield* Effect.forkDaemon(
       Effect.forEach(times(fibers), () => counted, { concurrency: "unbounded", discard: true })
     )
     // What the first window lets through has then been answered.
     yield* Effect.sleep("10 seconds")
-    const waiting = fibers - done
-    const bytes = (heap() - empty) / waiting
+    const waiters = fibers - done
+    const bytes = (heap() - empty) / waiters
     const begun = cpu()
     yield* rest.await.pipe(Effect.flatten)
-    return { name: "create, waiting for the limit", bytes, micros: (cpu() - begun) / waiting }
+    return { name, fibers, bytes, micros: (cpu() - begun) / waiters }
   })
+
+const limitedServer = (seed: number): LimitedServer =>
+  new LimitedServer({ limiter: RateLimiter.fixedWindow(limit, length), seed })
+
+const gate = (fibers: number, seed: number): Effect.Effect<Cost, unknown> =>
+  waiting("gate alone", fibers, insist(new Gate(), limitedServer(seed)))
+
+const limited = (fibers: number, seed: number): Effect.Effect<Cost, unknown> =>
+  Effect.flatMap(creates({ http: clientOf(limitedServer(seed), "client"), seed }), (create) =>
+    waiting("create, waiting for the limit", fibers, create)
+  )
 
 /** A few windows more than it takes. */
 const cap = (fibers: number): number => start + (Math.ceil(fibers / limit) * 1.5 + 5) * length
 
 const inVirtualTime = async (fibers: number, effect: Effect.Effect<Cost, unknown>): Promise<Cost> => {
-  const cost = await VirtualTime.run({ start, cap: cap(fibers) }, () => Effect.runPromise(effect))
+  const cost = await VirtualTime.run({ start, cap: cap(fibers) }, () =>
+    Effect.runPromise(Logger.withMinimumLogLevel(effect, LogLevel.None))
+  )
   if (cost === undefined) throw new Error(`${fibers} creates have not ended within their time`)
   return cost
 }
 
 export const costs = async (fibers: number, seed: number): Promise<ReadonlyArray<Cost>> => {
   const semaphores = await Effect.runPromise(semaphore(fibers))
-  const some = Math.min(fibers, 10_000)
-  const free = await inVirtualTime(some, unlimited(some, seed))
-  return [...semaphores, free, await inVirtualTime(fibers, limited(fibers, seed))]
+  const fewer = Math.ceil(fibers / 10)
+  const gates = [await inVirtualTime(fewer, gate(fewer, seed)), await inVirtualTime(fibers, gate(fibers, seed))]
+  const free = await inVirtualTime(fewer, unlimited(fewer, seed))
+  return [...semaphores, ...gates, free, await inVirtualTime(fewer, limited(fewer, seed))]
 }
