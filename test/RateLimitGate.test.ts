@@ -403,6 +403,18 @@ describe("looks at executions", () => {
     )
   )
 
+  it.effect("do not outlast the wait by more than 30 s, also where the limit holds them up", () =>
+    withClient(({ executions }) =>
+      Effect.gen(function* () {
+        const { id } = yield* executions.create(image)
+        const error = failureOf(yield* runToEnd(executions.await(id, { timeout: "10 seconds" })))
+        assert.strictEqual(error._tag, "AwaitTimeout")
+        assert.strictEqual((yield* Clock.currentTimeMillis) - start, 40_000)
+        assert.deepStrictEqual(yield* looks, [])
+      })
+    ).pipe(Effect.provide(layer({ simulator: { rateLimit: { limit: 1, window: "100 seconds" } } })))
+  )
+
   it.effect("do not change where there is enough", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {

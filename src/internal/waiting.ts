@@ -9,6 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { AwaitTimeout, type RequestFailure } from "../ModelRouteError.js"
 import * as Execution from "../Execution.js"
+import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { Durations } from "./durations.js"
@@ -34,6 +35,7 @@ export interface Common {
   readonly isScarce: Effect.Effect<boolean>
 }
 
+/** What an execution, and a look at it, may take longer than its time. */
 const margin = Duration.toMillis("30 seconds")
 const longest = Duration.toMillis("24 hours")
 const withoutExpiry = Duration.toMillis("10 minutes")
@@ -128,18 +130,25 @@ export const watcher = (
       const millis = Math.min(wanted, bound() - now)
       yield* announce({ operation, reason: "poll", millis, executionId: id })
       yield* Effect.sleep(millis)
+      const left = Math.max(0, bound() - now - millis)
       return yield* shared(look, now).pipe(
-        Effect.tap((sighting) => {
-          note(sighting)
-          trouble = undefined
-        }),
-        Effect.map((sighting) => sighting.execution),
-        Effect.catchAll((error) => {
-          if (!error.retryable || error._tag === "RateLimited") return Effect.fail(error)
-          trouble = error
-          return next
-        })
+        // It can be held up by retries and by the rate limit for longer than the wait itself is to last.
+        Effect.timeoutOption(left + margin),
+        Effect.matchEffect({ onFailure: goneWrong, onSuccess: seenThere })
       )
     })
+
+    const goneWrong = (error: RequestFailure) => {
+      if (!error.retryable || error._tag === "RateLimited") return Effect.fail(error)
+      trouble = error
+      return next
+    }
+
+    const seenThere = (sighting: Option.Option<Sighting>) => {
+      if (Option.isNone(sighting)) return Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.fail(timeout(now)))
+      note(sighting.value)
+      trouble = undefined
+      return Effect.succeed(sighting.value.execution)
+    }
     return next
   })
