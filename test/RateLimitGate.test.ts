@@ -403,7 +403,7 @@ describe("looks at executions", () => {
     )
   )
 
-  it.effect("do not outlast the wait by more than 30 s, also where the limit holds them up", () =>
+  it.effect("do not outlast a timeout by more than 30 s, also where the limit holds them up", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const { id } = yield* executions.create(image)
@@ -413,6 +413,21 @@ describe("looks at executions", () => {
         assert.deepStrictEqual(yield* looks, [])
       })
     ).pipe(Effect.provide(layer({ simulator: { rateLimit: { limit: 1, window: "100 seconds" } } })))
+  )
+
+  it.effect("find the end of an execution however late they come", () =>
+    withClient(({ executions }) =>
+      Effect.gen(function* () {
+        const exit = yield* runToEnd(executions.run(image))
+        assert.strictEqual(valueOf(exit).status, "COMPLETED")
+        // It would have expired after 10 s, and the wait for it ended after 40.
+        assert.deepStrictEqual(yield* looks, [100.001])
+      })
+    ).pipe(
+      Effect.provide(
+        layer({ simulator: { rateLimit: { limit: 1, window: "100 seconds" }, expiresAfter: "10 seconds", date: true } })
+      )
+    )
   )
 
   it.effect("do not change where there is enough", () =>

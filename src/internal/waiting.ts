@@ -122,6 +122,17 @@ export const watcher = (
       })
     }
 
+    /**
+     * Retries and the rate limit can hold a look up for longer than the caller wants to wait. Where it is the execution's own
+     * time that is up, a late look still finds how it has ended.
+     */
+    const within = <A, E>(looking: Effect.Effect<A, E>): Effect.Effect<Option.Option<A>, E> =>
+      limit === undefined
+        ? Effect.asSome(looking)
+        : Effect.flatMap(Clock.currentTimeMillis, (now) =>
+            Effect.timeoutOption(looking, Math.max(0, limit - now) + margin)
+          )
+
     const next: Effect.Effect<Execution.Execution, RequestFailure | AwaitTimeout> = Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
       const delay = yield* pace.next(seen?.execution ?? new Execution.Execution({ id, status: "UNKNOWN" }))
@@ -130,12 +141,7 @@ export const watcher = (
       const millis = Math.min(wanted, bound() - now)
       yield* announce({ operation, reason: "poll", millis, executionId: id })
       yield* Effect.sleep(millis)
-      const left = Math.max(0, bound() - now - millis)
-      return yield* shared(look, now).pipe(
-        // It can be held up by retries and by the rate limit for longer than the wait itself is to last.
-        Effect.timeoutOption(left + margin),
-        Effect.matchEffect({ onFailure: goneWrong, onSuccess: seenThere })
-      )
+      return yield* within(shared(look, now)).pipe(Effect.matchEffect({ onFailure: goneWrong, onSuccess: seenThere }))
     })
 
     const goneWrong = (error: RequestFailure) => {
