@@ -90,8 +90,8 @@ export interface WatchOptions {
  */
 export interface AwaitOptions extends WatchOptions {
   /**
-   * Whether to cancel the execution when the waiting fiber is interrupted, which takes at most 10 seconds; `timeout` cancels
-   * nothing. Default false.
+   * Whether to cancel the execution when the waiting fiber is interrupted, which takes at most 10 seconds; a cancel that the
+   * rate limit holds up goes on for at most 5 minutes. `timeout` cancels nothing. Default false.
    */
   readonly cancelOnInterrupt?: boolean | undefined
 }
@@ -173,6 +173,8 @@ export interface Files {
 export interface Service {
   readonly executions: Executions
   readonly files: Files
+  /** What the client's `RateLimitGate` knows and does now. */
+  readonly rateLimit: Effect.Effect<RateLimitGate.Snapshot>
   /**
    * The way to an endpoint that has no method here: the answer's JSON as it is (`undefined` when empty). `path` begins with
    * `/` and may hold a query. Whatever the policy, a POST or PATCH is sent again only after a 429 or when no connection was
@@ -224,6 +226,7 @@ export const make = (
     return ModelRouteClient.of({
       executions: executions.make(sender, keys),
       files: files.make(sender, http.pipe(HttpClient.withTracerDisabledWhen(() => true))),
+      rateLimit: gate.snapshot,
       request: request(sender)
     })
   })

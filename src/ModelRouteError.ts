@@ -102,9 +102,12 @@ const answered = (code: string, known: { readonly status: number; readonly retry
 const api = (code: Code) => answered(code, table.codes[code])
 
 const waits = {
-  /** How long the answer asked to wait, counted from its arrival. */
+  /**
+   * How long the answer asked to wait, counted from its arrival; of a request that was not sent (`attempts` is 0) the whole wait
+   * in the queue.
+   */
   retryAfter: optional(Schema.Duration),
-  /** The moment from which a request is welcome again, on the local clock. */
+  /** When the limit resets, on the local clock. */
   resetAt: optional(Schema.DateTimeUtc),
   /** Requests per window. */
   limit: optional(Schema.Number),
@@ -191,8 +194,9 @@ export class InsufficientBalance extends Schema.TaggedError<InsufficientBalance>
 }
 
 /**
- * `RATE_LIMITED`, HTTP 429, retryable: over the request limit. `resetAt` says when to go on, if the headers did. Also
- * the class of a 429 that carries no code at all, as a gateway sends it.
+ * `RATE_LIMITED`, HTTP 429, retryable: over the request limit. `retryAfter` says how long to wait, if the headers did. Also
+ * the class of a 429 that carries no code at all, as a gateway sends it, and of a request that the client's own gate has held
+ * back because its turn would come later than the retry policy waits.
  *
  * @since 0.1.0
  * @category errors

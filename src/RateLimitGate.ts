@@ -68,7 +68,8 @@ export class RateLimitGate extends Context.Tag("effect-modelroute/RateLimitGate"
 export const make: Effect.Effect<Service> = Effect.sync(() => passage.limited(new gate.Gate()))
 
 /**
- * One gate for all clients that it is provided to: for clients with the same API key, or to ask it for its `snapshot`.
+ * One gate for all clients that it is provided to, for clients with the same API key: `Layer.provide(clients,
+ * RateLimitGate.layer)`. Merged beside them, or provided to effects that use them, it does nothing.
  *
  * @since 0.1.0
  * @category layers

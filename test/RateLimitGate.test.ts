@@ -13,6 +13,7 @@ import {
   LogLevel,
   Metric,
   Redacted,
+  Schedule,
   Stream,
   TestClock
 } from "effect"
@@ -89,6 +90,7 @@ describe("a client", () => {
       const client = yield* ModelRouteClient.ModelRouteClient
       yield* Effect.forEach(times(150, client), create, { concurrency: 150 })
       assert.strictEqual(yield* refused, 90 + 30)
+      assert.deepStrictEqual(yield* client.rateLimit, { waiting: 0, inFlight: 0, refused: 120, shared: false })
     }).pipe(
       Effect.provide(
         Layer.provide(
@@ -198,7 +200,7 @@ describe("a wait in the gate", () => {
       )
       assert.strictEqual(
         failures[0]?.message,
-        "executions.create was not sent: the rate limit is used up, and its turn would have come after 20 s, longer than the retry policy waits. Send fewer requests, or allow a longer maxWait in RetryPolicy.rateLimit. To go on later without paying twice, use the idempotency key key-7."
+        "executions.create was not sent: the rate limit is used up, its turn would have come after 20 s, and the retry policy does not wait so long. Try again then, send fewer requests, or allow a longer maxWait in RetryPolicy.rateLimit."
       )
       assert.lengthOf(yield* arrivals(), 6)
     }).pipe(Effect.provide(limited(3, RetryPolicy.make({ rateLimit: { maxWait: "15 seconds" } }))))
@@ -283,23 +285,24 @@ describe("a wait in the gate", () => {
         runToEnd(Effect.forEach(times(8, client), create, { concurrency: 8, discard: true }))
       )
       assert.deepStrictEqual(lines, [
-        ["INFO", "The rate limit is used up (3 per window): 5 requests and all that follow wait 10 s for its reset"],
-        ["INFO", "The rate limit has room again after 10 s: 4 requests still waiting"],
-        ["INFO", "The rate limit is used up (3 per window): 2 requests and all that follow wait 10 s for its reset"],
-        ["INFO", "The rate limit has room again after 10 s: 1 request still waiting"]
+        ["INFO", "The rate limit is used up (3 per window) and resets in 10 s: 5 requests waiting"],
+        ["INFO", "The rate limit has reset after 10 s: 4 requests still waiting"],
+        ["INFO", "The rate limit is used up (3 per window) and resets in 10 s: 2 requests waiting"],
+        ["INFO", "The rate limit has reset after 10 s: 1 request still waiting"]
       ])
       const events = spans.map((span) =>
         "events" in span && Array.isArray(span.events)
           ? span.events
-              .map(([name, at, { reason }]) => [name, Number(at / 1_000_000n) - start, reason])
+              .map(([name, at, { reason, waitMillis }]) => [name, Number(at / 1_000_000n) - start, reason, waitMillis])
               // Effect makes log lines events of the span that they are written in.
               .filter(([name]) => name === "modelroute.wait")
           : []
       )
-      assert.deepStrictEqual(events, [[], ...times(7, [["modelroute.wait", 0, "gate"]])])
+      const waited = (millis: number) => [["modelroute.wait", millis, "gate", millis]]
+      // Two wait only for the first answer, which takes no time here.
+      assert.deepStrictEqual(events, [[], ...[0, 0, 10_000, 10_000, 10_000, 20_000, 20_000].map(waited)])
       const after = yield* Metric.value(waits)
       assert.strictEqual(after.count - before.count, 7)
-      // Two wait only for the first answer, which takes no time here.
       assert.strictEqual(after.sum - before.sum, 3 * 10 + 2 * 20)
     }).pipe(
       Effect.provide([limited(3), Logger.replace(Logger.defaultLogger, logger)]),
@@ -335,6 +338,85 @@ describe("a wait in the gate", () => {
         assert.strictEqual(after.remaining, 1)
       })
     ).pipe(Effect.provide(limited(3)))
+  )
+})
+
+describe("a retry", () => {
+  const sent = (retry: RetryPolicy.RetryPolicy, faults: ReadonlyArray<Fault.Fault>) =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const exit = yield* runToEnd(create(client))
+        return { ended: Exit.isSuccess(exit) ? "ok" : failureOf(exit)._tag, at: yield* arrivals() }
+      })
+    ).pipe(Effect.provide(layer({ client: { retry }, simulator: { faults, date: false } })))
+
+  it.effect("that is granted waits for the gate without another step of the schedule", () =>
+    Effect.gen(function* () {
+      const limited = Fault.rateLimited({ resetIn: "4 seconds" })
+      assert.deepStrictEqual(yield* sent(Schedule.recurs(1), [limited]), { ended: "ok", at: [0, 4000] })
+      assert.deepStrictEqual(yield* sent(Schedule.recurs(2), [limited, limited]), { ended: "ok", at: [0, 4000, 8000] })
+      assert.deepStrictEqual(yield* sent(Schedule.recurs(1), [limited, limited]), {
+        ended: "RateLimited",
+        at: [0, 4000]
+      })
+    })
+  )
+
+  it.effect("after a fault queues as well, whatever the fault has left of the schedule", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const fiber = yield* Effect.fork(create(client))
+        yield* TestClock.adjust("100 millis")
+        yield* Effect.forEach(times(3, client), create)
+        assert.strictEqual(valueOf(yield* runToEnd(Fiber.join(fiber))).status, "PENDING")
+        assert.deepStrictEqual(yield* arrivals(), [0, 100, 100, 100, 10_000])
+      })
+    ).pipe(
+      Effect.provide(
+        layer({
+          client: { retry: RetryPolicy.standard.pipe(Schedule.intersect(Schedule.recurs(1))) },
+          simulator: {
+            rateLimit: { limit: 3, window: "10 seconds" },
+            date: false,
+            faults: [Fault.envelope("MODEL_OVERLOADED")]
+          }
+        })
+      )
+    )
+  )
+})
+
+describe("an interruption with cancelOnInterrupt", () => {
+  it.effect("goes first where there is room, and goes on alone where there is none for 10 s", () =>
+    Effect.gen(function* () {
+      const { executions } = yield* ModelRouteClient.ModelRouteClient
+      const running = yield* Effect.fork(executions.run(image, { cancelOnInterrupt: true }))
+      const rest = yield* Effect.fork(
+        Effect.forEach(times(9, image), (one) => executions.create(one), { concurrency: 9 })
+      )
+      yield* Effect.sleep(5000)
+      yield* Fiber.interrupt(running)
+      assert.strictEqual((yield* Clock.currentTimeMillis) - start, 15_000)
+      yield* Fiber.join(rest)
+      const requests = yield* (yield* Simulator).requests
+      const cancel = requests.findIndex(({ operation }) => operation === "executions.cancel")
+      // Fourth of all: three creates of the first minute, then this one before the six that have waited for longer.
+      assert.strictEqual(cancel, 3)
+      assert.strictEqual(requests[cancel]?.outcome, 200)
+      assert.strictEqual((yield* (yield* Simulator).ledger).executions[0]?.status, "CANCELLED")
+    }).pipe(
+      Effect.provide(
+        layer({
+          simulator: {
+            rateLimit: { limit: 3, window: "60 seconds" },
+            date: false,
+            defaultModel: { duration: "4 minutes", cost: "0.040", output: "image" },
+            models: { "flux-1.1-pro": { duration: "4 minutes", cost: "0.040", output: "image" } }
+          }
+        })
+      ),
+      inVirtualTime
+    )
   )
 })
 
@@ -413,6 +495,32 @@ describe("looks at executions", () => {
         assert.deepStrictEqual(yield* looks, [])
       })
     ).pipe(Effect.provide(layer({ simulator: { rateLimit: { limit: 1, window: "100 seconds" } } })))
+  )
+
+  it.effect("queue whatever the policy: what was paid for is waited for", () =>
+    withClient(({ executions }) =>
+      Effect.gen(function* () {
+        const { inject } = yield* Simulator
+        const one = yield* Effect.fork(executions.run(image))
+        yield* TestClock.adjust("1 second")
+        yield* Effect.forEach(times(2, image), (one) => executions.create(one))
+        assert.strictEqual(valueOf(yield* runToEnd(Fiber.join(one))).status, "COMPLETED")
+        assert.deepStrictEqual(yield* looks, [20])
+        // Refused all the same, it comes back when it may.
+        const { id } = yield* executions.create(image)
+        yield* inject(Fault.on("executions.get", Fault.rateLimited({ resetIn: "25 seconds" })))
+        assert.strictEqual(valueOf(yield* runToEnd(executions.await(id))).status, "COMPLETED")
+        // Requests are scarce, so that the look comes after 4 s in place of 2.
+        assert.deepStrictEqual(yield* looks, [20, 24, 49])
+      })
+    ).pipe(
+      Effect.provide(
+        layer({
+          client: { retry: RetryPolicy.none },
+          simulator: { rateLimit: { limit: 3, window: "20 seconds" }, date: false }
+        })
+      )
+    )
   )
 
   it.effect("find the end of an execution however late they come", () =>

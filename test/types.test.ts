@@ -124,7 +124,13 @@ describe("catchTag", () => {
 
 describe("the service", () => {
   it("needs nothing: its methods have no requirement", () => {
-    type Methods<A> = { [K in keyof A]: A[K] extends (...args: never) => infer Out ? Needs<Out> : Methods<A[K]> }
+    type Methods<A> = {
+      [K in keyof A]: A[K] extends (...args: never) => infer Out
+        ? Needs<Out>
+        : A[K] extends Effect.Effect<unknown, unknown, infer R>
+          ? R
+          : Methods<A[K]>
+    }
     type All<A> = A extends object ? { [K in keyof A]: All<A[K]> }[keyof A] : A
     expectTypeOf<All<Methods<ModelRouteClient.Service>>>().toBeNever()
   })

@@ -59,6 +59,8 @@ const laneOf = (operation: string): Lane => {
   switch (operation) {
     case "executions.create":
       return "submissions"
+    case "executions.cancel":
+      return "cancels"
     case "executions.await":
     case "executions.watch":
       return "polls"
@@ -67,7 +69,10 @@ const laneOf = (operation: string): Lane => {
   }
 }
 
-/** The policy decides on every wait for the rate limit, also on one before the first request. */
+/**
+ * The policy decides on every wait for the rate limit: also on one before the first request, and instead of the last step on
+ * one before a retry that it has granted. What belongs to a longer wait goes by that.
+ */
 const entryOf = (
   call: exchange.Call<unknown>,
   account: telemetry.Account,
@@ -78,10 +83,14 @@ const entryOf = (
   lane: laneOf(call.operation),
   returning,
   unwilling: (closed: Closed) =>
-    Effect.flatMap(patience, (pace) => {
-      const failure = classify.unsent(closed, { ...call, attempts: account.attempts })
-      return Effect.map(pace.peek(failure), (millis) => (millis === undefined ? Option.some(failure) : Option.none()))
-    })
+    call.deadline !== undefined && closed.opensAt <= call.deadline
+      ? Effect.succeedNone
+      : Effect.flatMap(patience, (pace) => {
+          const failure = classify.unsent(closed, { ...call, attempts: account.attempts })
+          return Effect.map(pace.instead(failure), (millis) =>
+            millis === undefined ? Option.some(failure) : Option.none()
+          )
+        })
 })
 
 const attempted = <A>(

@@ -33,6 +33,8 @@ export interface Call<A> extends Omit<classify.Context, "attempts"> {
   readonly accept: (arrival: Arrival) => Effect.Effect<A, RequestFailure>
   /** For the span. */
   readonly fileId?: string
+  /** Of a call that is part of a longer wait: until when (epoch milliseconds) the rate limit may hold it up, whatever the policy. */
+  readonly deadline?: number
 }
 
 /** @internal How long one attempt may take, and what sees to it. */

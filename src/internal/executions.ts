@@ -4,6 +4,7 @@
  * @internal
  */
 import type * as Context from "effect/Context"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
@@ -45,9 +46,12 @@ export const make = (sender: Sender, keys: Context.Tag.Service<IdempotencyKey.Id
     operation: string,
     id: Execution.ExecutionId,
     account: telemetry.Account,
-    origin: calls.Origin = {}
+    origin: calls.Origin = {},
+    deadline?: number
   ): Effect.Effect<waiting.Sighting, RequestFailure> =>
-    Effect.flatMap(calls.get(operation, id, origin), (call) => send(sender, call, account))
+    Effect.flatMap(calls.get(operation, id, origin), (call) =>
+      send(sender, { ...call, ...present({ deadline }) }, account)
+    )
 
   const submitted = (
     request: Execution.CreateRequest,
@@ -69,13 +73,13 @@ export const make = (sender: Sender, keys: Context.Tag.Service<IdempotencyKey.Id
   ): Effect.Effect<Execution.Completed, AwaitFailure> => {
     const origin = known?.origin ?? {}
     const waiter: Waiter = { sender, operation: "executions.await", account, origin }
-    const once = look(waiter.operation, id, account, origin)
+    const once = (deadline?: number) => look(waiter.operation, id, account, origin, deadline)
     const about = { operation: waiter.operation, id, account, ...present({ idempotencyKey: origin.idempotencyKey }) }
     const ended = Effect.gen(function* () {
       const seen = known?.sighting.execution
       if (seen !== undefined && Execution.isTerminal(seen)) {
         // The answer to a repeated create can tell that the execution has FAILED, but not why.
-        return seen.status === "FAILED" && seen.error === undefined ? (yield* once).execution : seen
+        return seen.status === "FAILED" && seen.error === undefined ? (yield* once()).execution : seen
       }
       const next = yield* waiting.watcher(common, about, once, options, known?.sighting)
       return yield* Effect.repeat(next, { until: Execution.isTerminal })
@@ -85,12 +89,13 @@ export const make = (sender: Sender, keys: Context.Tag.Service<IdempotencyKey.Id
 
   const cancelled = (
     id: Execution.ExecutionId,
-    account: telemetry.Account
+    account: telemetry.Account,
+    deadline?: number
   ): Effect.Effect<Execution.Execution, RequestFailure> => {
     const operation = "executions.cancel"
-    const now = Effect.map(look(operation, id, account), ({ execution }) => execution)
+    const now = Effect.map(look(operation, id, account, {}, deadline), ({ execution }) => execution)
     return calls.cancel(operation, id).pipe(
-      Effect.flatMap((call) => send(sender, call, account)),
+      Effect.flatMap((call) => send(sender, { ...call, ...present({ deadline }) }, account)),
       Effect.flatMap(Option.filter(({ status }) => status !== "UNKNOWN")),
       Effect.catchTag("NoSuchElementException", () => now),
       // The usual reason for a refusal is that it has ended already, which is what the caller wants to know.
@@ -103,12 +108,21 @@ export const make = (sender: Sender, keys: Context.Tag.Service<IdempotencyKey.Id
     )
   }
 
+  const cancelInTime = (id: Execution.ExecutionId): Effect.Effect<unknown> =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      spanned("executions.cancel", id, (account) => cancelled(id, account, now + longestCancel))
+    ).pipe(
+      Effect.timeoutFail({ duration: longestCancel, onTimeout: () => ({ message: "there was no answer in time" }) }),
+      Effect.catchAll(({ message }) =>
+        Effect.logWarning(`Execution ${id} goes on and may be charged: it could not be cancelled (${message})`)
+      ),
+      Effect.annotateLogs("executionId", id)
+    )
+
+  /** The interruption is held up for 10 seconds; where the rate limit holds up the cancel for longer, that goes on alone. */
   const cancelQuietly = (id: Effect.Effect<Execution.ExecutionId, RequestFailure>): Effect.Effect<void> =>
-    Effect.flatMap(id, executions.cancel).pipe(
-      Effect.interruptible,
-      Effect.timeout("10 seconds"),
-      Effect.catchAllCause((cause) => Effect.logWarning("The execution could not be cancelled", cause)),
-      Effect.asVoid
+    Effect.flatMap(Effect.forkDaemon(Effect.interruptible(Effect.ignore(Effect.flatMap(id, cancelInTime)))), (cancel) =>
+      Fiber.await(cancel).pipe(Effect.interruptible, Effect.timeoutOption("10 seconds"), Effect.asVoid)
     )
 
   const cancelling = <A, E>(
@@ -170,7 +184,12 @@ export const make = (sender: Sender, keys: Context.Tag.Service<IdempotencyKey.Id
         const operation = "executions.watch"
         const account: telemetry.Account = { attempts: 0, executionId: id }
         const statuses = Effect.map(
-          waiting.watcher(common, { operation, id, account }, look(operation, id, account), options),
+          waiting.watcher(
+            common,
+            { operation, id, account },
+            (deadline) => look(operation, id, account, {}, deadline),
+            options
+          ),
           (next) => Stream.takeUntil(Stream.repeatEffect(next), Execution.isTerminal)
         )
         return telemetry.spannedStream(
@@ -197,6 +216,9 @@ export const make = (sender: Sender, keys: Context.Tag.Service<IdempotencyKey.Id
   }
   return executions
 }
+
+/** Milliseconds. */
+const longestCancel = 300_000
 
 /** What an accepted create leaves behind for the wait that follows it. */
 interface Submitted {

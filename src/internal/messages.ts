@@ -171,7 +171,7 @@ export const unexpected = (
 /** @internal Held back by the gate. */
 export const unsent = (call: Call, wait: number): string => {
   const again = call.attempts > 0 ? " again" : ""
-  return `${call.operation} was not sent${again}: the rate limit is used up, and its turn would have come after ${seconds(wait)}, longer than the retry policy waits. Send fewer requests, or allow a longer maxWait in RetryPolicy.rateLimit.${goOn(call, true)}`
+  return `${call.operation} was not sent${again}: the rate limit is used up, its turn would have come after ${seconds(wait)}, and the retry policy does not wait so long. Try again then, send fewer requests, or allow a longer maxWait in RetryPolicy.rateLimit.${goOn(call, call.attempts > 0)}`
 }
 
 /** @internal No usable answer. */

@@ -14,21 +14,31 @@ import * as ScheduleIntervals from "effect/ScheduleIntervals"
 export interface Pace<In> {
   /** The milliseconds to wait after this input, or `undefined` when the schedule has ended. */
   readonly next: (input: In) => Effect.Effect<number | undefined>
-  /** What `next` would say, without going on. */
-  readonly peek: (input: In) => Effect.Effect<number | undefined>
+  /** What the step taken last would have said to this input in its place: no step is taken for it. */
+  readonly instead: (input: In) => Effect.Effect<number | undefined>
 }
 
 /** @internal From the schedule's initial state on. */
 export const start = <In>(schedule: Schedule.Schedule<unknown, In>): Pace<In> => {
+  let before = schedule.initial
   let state = schedule.initial
-  const step = (input: In, keep: boolean) =>
+  const step = (from: typeof state, input: In, keep: (next: typeof state) => void) =>
     Effect.flatMap(Clock.currentTimeMillis, (now) =>
-      Effect.map(schedule.step(now, input, state), ([next, , decision]) => {
-        if (keep) state = next
+      Effect.map(schedule.step(now, input, from), ([next, , decision]) => {
+        keep(next)
         return ScheduleDecision.isDone(decision)
           ? undefined
           : Math.max(0, ScheduleIntervals.start(decision.intervals) - now)
       })
     )
-  return { next: (input) => step(input, true), peek: (input) => step(input, false) }
+  return {
+    next: (input) =>
+      Effect.suspend(() =>
+        step(state, input, (next) => {
+          before = state
+          state = next
+        })
+      ),
+    instead: (input) => Effect.suspend(() => step(before, input, () => {}))
+  }
 }

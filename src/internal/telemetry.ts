@@ -169,14 +169,20 @@ export const announce = (wait: Wait): Effect.Effect<void> => {
 }
 
 /**
- * A wait for a place under the rate limit: an event on the span when it begins, a metric when it has ended. The log line is
- * the gate's, one for all who wait.
+ * A wait for a place under the rate limit: when it has ended, an event on the span and a metric. The log line is the gate's,
+ * one for all who wait.
  *
  * @internal
  */
 export const queued = <A, E, R>(operation: string, wait: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.flatMap(Clock.currentTimeMillis, (from) =>
-    Effect.zipRight(spanEvent({ operation, reason: "gate" }), wait).pipe(
-      Effect.ensuring(Effect.flatMap(Clock.currentTimeMillis, (to) => countWait(operation, "gate", to - from)))
+    Effect.ensuring(
+      wait,
+      Effect.flatMap(Clock.currentTimeMillis, (to) =>
+        Effect.zipRight(
+          spanEvent({ operation, reason: "gate", waitMillis: to - from }),
+          countWait(operation, "gate", to - from)
+        )
+      )
     )
   )

@@ -72,14 +72,14 @@ export interface About {
 
 /**
  * Each run of the effect waits and looks once (or takes what another fiber has seen meanwhile), and gives the execution as it then is. A look that fails with what may pass
- * is not the end of the wait; a rate limit is, when the policy has given up on it: it asked for no more requests.
+ * is not the end of the wait, nor is a rate limit that resets before that.
  *
  * @internal
  */
 export const watcher = (
   common: Common,
   about: About,
-  look: Effect.Effect<Sighting, RequestFailure>,
+  look: (deadline: number) => Effect.Effect<Sighting, RequestFailure>,
   options: Options,
   known?: Sighting
 ): Effect.Effect<Effect.Effect<Execution.Execution, RequestFailure | AwaitTimeout>, never, Scope.Scope> =>
@@ -89,6 +89,8 @@ export const watcher = (
     const limit = options.timeout === undefined ? undefined : startedAt + Duration.toMillis(options.timeout)
     let seen: Sighting | undefined
     let trouble: RequestFailure | undefined
+    /** Before that, the API wants no more requests. */
+    let resumesAt = 0
 
     // A `Date` that stands still, or an expiry that is put off again and again, must not make the wait endless.
     let latest = startedAt + longest
@@ -138,14 +140,20 @@ export const watcher = (
       const delay = yield* pace.next(seen?.execution ?? new Execution.Execution({ id, status: "UNKNOWN" }))
       if (delay === undefined || now >= bound()) return yield* timeout(now)
       const wanted = (yield* common.isScarce) ? stretched(delay, remaining(now)) : delay
-      const millis = Math.min(wanted, bound() - now)
+      const millis = Math.min(Math.max(wanted, resumesAt - now), bound() - now)
       yield* announce({ operation, reason: "poll", millis, executionId: id })
       yield* Effect.sleep(millis)
-      return yield* within(shared(look, now)).pipe(Effect.matchEffect({ onFailure: goneWrong, onSuccess: seenThere }))
+      return yield* within(shared(look(bound()), now)).pipe(
+        Effect.matchEffect({ onFailure: goneWrong, onSuccess: seenThere })
+      )
     })
 
     const goneWrong = (error: RequestFailure) => {
-      if (!error.retryable || error._tag === "RateLimited") return Effect.fail(error)
+      if (!error.retryable) return Effect.fail(error)
+      if (error._tag === "RateLimited") {
+        resumesAt = error.resetAt?.epochMillis ?? 0
+        if (resumesAt > bound()) return Effect.fail(error)
+      }
       trouble = error
       return next
     }

@@ -1,6 +1,6 @@
 /** What the gate promises, in figures: refused requests and makespan, against servers of every kind, in virtual time. */
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Fiber } from "effect"
+import { Clock, Effect, Fiber, Option } from "effect"
 import { Gate } from "../../src/internal/gate/gate.js"
 import * as RateLimiter from "../../src/internal/simulator/rateLimiter.js"
 import { endOf } from "../utils/contest.js"
@@ -167,6 +167,8 @@ describe("one client, where the headers fall short", () => {
         // The answer takes at most 420 ms.
         const after = sent.filter((at) => at > refusedAt - start + 420)
         assert.isAbove(after.length, 200)
+        // Whoever was refused together has been refused once: the ladder is at its beginning.
+        assert.isAtMost((after[0] ?? 0) - (refusedAt - start), 1420)
         assert.isAtLeast(Math.min(...after.slice(1).map((at, i) => at - (after[i] ?? 0))), 1000)
       })
     )
@@ -187,6 +189,66 @@ describe("one client, where the headers fall short", () => {
       }
     })
   )
+})
+
+describe("one client, where an answer does not come", () => {
+  const hang = (gate: Gate) =>
+    gate.pass(
+      {
+        operation: "hang",
+        lane: "calls",
+        returning: false,
+        unwilling: () => Effect.succeed(Option.none<never>())
+      },
+      () => Effect.sleep(30_000)
+    )
+
+  for (const [name, before] of [
+    ["before anything is known", 0],
+    ["in the middle of a batch", 40]
+  ] as const) {
+    it.effect(`lets the others go on: ${name}`, () =>
+      Effect.gen(function* () {
+        const gate = new Gate()
+        const server = new LimitedServer({
+          limiter: RateLimiter.fixedWindow(30, 2000),
+          latency: { min: 20, max: 100 }
+        })
+        let done = 0
+        const program = Effect.gen(function* () {
+          yield* insistOnAll(gate, server, before, 30)
+          const hanging = yield* Effect.fork(hang(gate))
+          yield* insistOnAll(gate, server, 150, 50)
+          done = yield* Clock.currentTimeMillis
+          yield* Fiber.join(hanging)
+        })
+        yield* endOf(program, start)
+        assert.strictEqual(server.refused, 0)
+        // 150 or 190 at 30 in 2 s; 2 s more to lose patience with a probe, and two windows that it has cost.
+        assert.isAtMost(done - start, (before === 0 ? 8000 : 12_000) + 6000)
+      })
+    )
+  }
+})
+
+describe("one client, where the window slides", () => {
+  for (const [name, limiter] of [
+    ["a sliding window", () => RateLimiter.slidingWindow(60, minute)],
+    ["a token bucket", () => RateLimiter.tokenBucket(60, minute)]
+  ] as const) {
+    it.effect(`is not refused by ${name}, nor much slower than it must be`, () =>
+      Effect.gen(function* () {
+        for (const seed of seeds) {
+          const gate = new Gate()
+          const server = new LimitedServer({ limiter: limiter(), seed })
+          const ended = yield* endOf(insistOnAll(gate, server, 420, 100), start)
+          assert.strictEqual(server.refused, 0, `seed ${seed}`)
+          // 60 at once and 60 a minute.
+          assert.isAtMost(ended - start, 1.1 * 6 * minute, `seed ${seed}`)
+        }
+      })
+    )
+  }
 })
 
 describe("several clients on one key", () => {

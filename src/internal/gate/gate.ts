@@ -129,7 +129,7 @@ export class Gate {
         Effect.uninterruptible(
           Effect.clockWith((clock) => {
             Metrics.refused.unsafeUpdate(1, [])
-            this.limiter.shut(opensAt, clock.unsafeCurrentTimeMillis())
+            this.limiter.shut(opensAt, sent, clock.unsafeCurrentTimeMillis())
             return this.proceed
           })
         )
@@ -264,18 +264,17 @@ export class Gate {
       const millis = verdict.until - now
       this.closure = { since: now, millis }
       const { window } = this.limiter
-      const left = window?.limit === undefined ? "" : ` (${window.limit} per window)`
-      const waiting = plural(queue.size, "request")
+      const size = window?.limit === undefined ? "" : ` (${window.limit} per window)`
       return logWait(
         millis,
-        `The rate limit is used up${left}: ${waiting} and all that follow wait ${seconds(millis)} for its reset`
+        `The rate limit is used up${size} and resets in ${seconds(millis)}: ${plural(queue.size, "request")} waiting`
       )
     }
     if (verdict.closed) return Effect.void
     this.closure = undefined
     return logWait(
       closure.millis,
-      `The rate limit has room again after ${seconds(now - closure.since)}: ${plural(queue.size, "request")} still waiting`
+      `The rate limit has reset after ${seconds(now - closure.since)}: ${plural(queue.size, "request")} still waiting`
     )
   }
 

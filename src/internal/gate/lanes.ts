@@ -1,14 +1,21 @@
 /**
- * The queue before the gate: three lanes that take turns, so that none starves another. Every operation takes the same time
- * however many wait.
+ * The queue before the gate: one lane that goes first, and three that take turns, so that none starves another. Every
+ * operation takes the same time however many wait.
  *
  * @internal
  */
 
-/** @internal `submissions` create executions, `polls` look at those that are waited for, `calls` are all others. */
-export type Lane = "submissions" | "polls" | "calls"
+/**
+ * `cancels` go first: what they come too late for is paid. `submissions` create executions, `polls` look at those that are
+ * waited for, `calls` are all others.
+ *
+ * @internal
+ */
+export type Lane = "cancels" | "submissions" | "polls" | "calls"
 
-const order: ReadonlyArray<Lane> = ["submissions", "polls", "calls"]
+const first: Lane = "cancels"
+const turns: ReadonlyArray<Lane> = ["submissions", "polls", "calls"]
+const order: ReadonlyArray<Lane> = [first, ...turns]
 
 /** @internal What can stand in a lane; whose turn it is among those before it is the lane's affair. */
 export interface Standing {
@@ -83,36 +90,40 @@ export class Lanes<T extends Standing> {
 
   /** Takes the next out of the lane whose turn it is. */
   take(): T | undefined {
-    for (let i = 0; i < order.length; i++) {
-      const at = (this.turn + i) % order.length
-      const lane = this.lanes.get(order[at] ?? "calls")
-      const next = lane?.returning.first ?? lane?.fresh.first
-      if (next === undefined) continue
-      this.turn = at + 1
-      this.remove(next)
-      return next
+    let next = this.head(first)
+    for (let i = 0; next === undefined && i < turns.length; i++) {
+      const at = (this.turn + i) % turns.length
+      next = this.head(turns[at] ?? first)
+      if (next !== undefined) this.turn = at + 1
     }
-    return undefined
+    if (next !== undefined) this.remove(next)
+    return next
+  }
+
+  private head(lane: Lane): T | undefined {
+    const lines = this.lanes.get(lane)
+    return lines?.returning.first ?? lines?.fresh.first
   }
 
   /** How many go before one that joins this lane now, if the lanes take turns. */
   ahead(lane: Lane): number {
-    return this.before(this.length(lane))
+    return this.before(lane, this.length(lane))
   }
 
   /** All of them, each with how many go before it. */
   *[Symbol.iterator](): Iterator<readonly [value: T, ahead: number]> {
-    for (const { fresh, returning } of this.lanes.values()) {
+    for (const [lane, { fresh, returning }] of this.lanes) {
       let at = 0
       for (const line of [returning, fresh]) {
-        for (const value of line) yield [value, this.before(at++)]
+        for (const value of line) yield [value, this.before(lane, at++)]
       }
     }
   }
 
   /** How many of all lanes go before the one at this place of its own. */
-  private before(at: number): number {
-    return order.reduce((sum, lane) => sum + Math.min(this.length(lane), at), 0)
+  private before(lane: Lane, at: number): number {
+    if (lane === first) return at
+    return turns.reduce((sum, other) => sum + Math.min(this.length(other), at), this.length(first))
   }
 
   private length(lane: Lane): number {

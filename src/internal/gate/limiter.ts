@@ -50,7 +50,7 @@ const acquaintance = second
 /** Windows for which others are taken to be there still. */
 const memory = 3
 /** A probe without an answer must not hold back everybody else for ever: then twice as many may go. */
-const patience = 5 * second
+const patience = 2 * second
 /** Of silence about the limit and rest from it, after which a refusal without a word is forgotten. */
 const forgiveness = 600 * second
 
@@ -80,6 +80,7 @@ export class Limiter {
   private readonly strays: Array<number> = []
   private lastSentAt = Number.NEGATIVE_INFINITY
 
+  /** Probes for the current window that have no answer yet. */
   private probes = 0
   /** How many probes at once: one more for each that told nothing, so that a server without headers is soon used in full. */
   private ramp = 1
@@ -198,7 +199,7 @@ export class Limiter {
 
   private arrived(sent: Sent, now: number): void {
     this.inFlight -= 1
-    if (!sent.probe) return
+    if (!sent.probe || sent.windows !== this.windows) return
     this.probes -= 1
     this.silentSince = now
   }
@@ -292,19 +293,22 @@ export class Limiter {
     const opensAt = this.toldUntil(sent, this.hear(sent, told, now), now)
     // It was lawful, so somebody else has taken its place.
     if (!sent.probe && before !== undefined && before.remaining > 0) this.share()
-    this.shut(opensAt, now)
+    this.shut(opensAt, sent, now)
     return opensAt === undefined ? undefined : this.blockedUntil
   }
 
   /** Closes the gate until a moment, or for a while that grows where nobody knows how long. */
-  shut(until: number | undefined, now: number): void {
+  shut(until: number | undefined, sent: Sent, now: number): void {
+    // Those that were sent together are refused together: that is one refusal to climb the ladder for.
+    const isFirst = sent.at > this.refusedAt
     this.refusals += 1
     this.refusalsHere += 1
     this.taken = 0
     this.ramp = 1
     this.refusedAt = now
     this.blind = until === undefined
-    this.blockedUntil = Math.max(this.blockedUntil, until ?? Refusal.untold(now, this.untold++))
+    if (until !== undefined) this.blockedUntil = Math.max(this.blockedUntil, until)
+    else if (isFirst) this.blockedUntil = Math.max(this.blockedUntil, Refusal.untold(now, this.untold++))
     this.isGettingScarce(this.blockedUntil)
   }
 
@@ -357,6 +361,7 @@ export class Limiter {
       this.window = Window.opened(heard, window === undefined ? Math.max(1, this.taken) : 1, this.out, window?.limit)
       this.length = Math.max(window?.horizon ?? 0, this.window.horizon)
       this.windows += 1
+      this.probes = 0
       this.refusalsHere = 0
       this.ramp = 1
       if (isUnmetered(this.window)) this.begin()

@@ -7,6 +7,7 @@ import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import type { Service, Snapshot } from "../../RateLimitGate.js"
+import * as Metrics from "../../Metrics.js"
 import { present } from "../tolerant.js"
 import type { Entry, Gate, Place } from "./gate.js"
 
@@ -24,11 +25,12 @@ const finite = (n: number | undefined): number | undefined => (n !== undefined &
 
 const snapshotOf = ({ limiter, waiting }: Gate, now: number): Snapshot => {
   const { blockedUntil, inFlight, opensAt, refusals, skew, window } = limiter
+  const isOver = opensAt !== undefined && opensAt <= now
   return {
     ...present({
       limit: window?.limit,
-      remaining: finite(window?.remaining),
-      resetAt: moment(opensAt),
+      remaining: isOver ? undefined : finite(window?.remaining),
+      resetAt: isOver ? undefined : moment(opensAt),
       blockedUntil: moment(blockedUntil > now ? blockedUntil : undefined),
       skew: skew && { min: skew.min, max: skew.max }
     }),
@@ -48,14 +50,34 @@ export const limited = (gate: Gate): Service => ({
   }
 })
 
-const nowhere: Place = {
-  answered: () => Effect.succeed(undefined),
-  unsent: Effect.void,
-  refused: () => Effect.void
+/** @internal Lets everything pass, and counts. */
+export const unlimited = (): Service => {
+  let inFlight = 0
+  let refused = 0
+  const refusal = Effect.sync(() => {
+    refused += 1
+    Metrics.refused.unsafeUpdate(1, [])
+  })
+  const place: Place = {
+    answered: (status) => Effect.as(status === 429 ? refusal : Effect.void, undefined),
+    unsent: Effect.void,
+    refused: () => refusal
+  }
+  const count = (n: number) =>
+    Effect.sync(() => {
+      inFlight += n
+      Metrics.inFlight.unsafeModify(n, [])
+    })
+  return {
+    snapshot: Effect.sync(() => ({ waiting: 0, inFlight, refused, shared: false })),
+    passage: {
+      pass: (_, attempt) =>
+        Effect.acquireUseRelease(
+          count(1),
+          () => attempt(place),
+          () => count(-1)
+        ),
+      isScarce: Effect.succeed(false)
+    }
+  }
 }
-
-/** @internal */
-export const unlimited = (): Service => ({
-  snapshot: Effect.succeed({ waiting: 0, inFlight: 0, refused: 0, shared: false }),
-  passage: { pass: (_, attempt) => attempt(nowhere), isScarce: Effect.succeed(false) }
-})
