@@ -113,7 +113,9 @@ const attempted = <A>(
 
 /** What the gate cannot see in an answer's status and headers. */
 const told = (place: Place, error: RequestFailure): Effect.Effect<void> => {
-  if (error._tag === "TransportError" && error.reason === "connect") return place.unsent
+  if (error._tag === "InvalidRequest" || (error._tag === "TransportError" && error.reason === "connect")) {
+    return place.unsent
+  }
   if (error._tag !== "RateLimited" || error.status === 429) return Effect.void
   return place.refused(error.resetAt && DateTime.toEpochMillis(error.resetAt))
 }

@@ -79,7 +79,8 @@ export const read = (headers: Headers, receivedAt: number): Told => {
   const date = serverTime(headers)
   return {
     date,
-    limit: smallest(numbers(headers["x-ratelimit-limit"])),
+    // A limit of nothing would be a refusal for ever.
+    limit: smallest(numbers(headers["x-ratelimit-limit"])) || undefined,
     remaining: smallest(numbers(headers["x-ratelimit-remaining"])),
     reset: resetMoment(largest(numbers(headers["x-ratelimit-reset"])), date ?? receivedAt, receivedAt),
     retryAfter: retryMoment(headers["retry-after"], receivedAt)

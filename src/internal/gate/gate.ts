@@ -59,16 +59,21 @@ interface Waiter {
   readonly since: number
   /** How many went before it when it was last asked whether it will wait. */
   ahead: number
-  /** The longest wait for the limit that it is known to accept. */
-  accepted: number
+  /** The longest time to a reset, and the longest wait in all, that it is known to accept. */
+  accepted: { readonly closure: number; readonly wait: number }
   /** Set when it may pass. */
   sent?: Sent
   /** Goes on: with its place, or to be asked again. */
   wake?: () => void
 }
 
-/** What has accepted a wait is not asked again for this much more. */
-const leeway = 1000
+const nothing = { closure: 0, wait: 0 }
+
+/** What has accepted a wait is not asked again for a little more. */
+const generous = (millis: number): number => millis * 1.05 + 1000
+
+/** Milliseconds that make no difference: to those who wait, and between a timer and the clock. */
+const patience = 1000
 
 const plural = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`
 
@@ -79,8 +84,8 @@ export class Gate {
   private timer: { readonly fiber: Fiber.RuntimeFiber<void>; readonly at: number } | undefined
   /** Since when the gate is closed with somebody before it, and how long that was to last. */
   private closure: { readonly since: number; readonly millis: number } | undefined
-  /** No waiter accepts less. */
-  private leastAccepted = Number.POSITIVE_INFINITY
+  /** When the gate was to open when all who wait were last asked. */
+  private askedFor = Number.NEGATIVE_INFINITY
 
   get waiting(): number {
     return this.queue.size
@@ -156,7 +161,7 @@ export class Gate {
   private enter(entry: Entry<unknown>, now: number): Waiter {
     const { lane, returning } = entry
     const ahead = returning ? 0 : this.queue.ahead(lane)
-    const waiter: Waiter = { lane, returning, since: now, ahead, accepted: 0 }
+    const waiter: Waiter = { lane, returning, since: now, ahead, accepted: nothing }
     if (this.queue.size === 0) {
       this.limiter.rested(now)
       if (this.limiter.verdict(now).places > 0) {
@@ -190,12 +195,13 @@ export class Gate {
     return Effect.clockWith((clock) => {
       const now = clock.unsafeCurrentTimeMillis()
       const { closed, until } = this.limiter.verdict(now)
-      if (waiter.sent !== undefined || !closed || until === undefined || until - now <= waiter.accepted) {
+      if (waiter.sent !== undefined || !closed || until === undefined || this.accepts(waiter, until, now)) {
         return this.parked(waiter, entry)
       }
-      return Effect.flatMap(entry.unwilling(this.closed(waiter, until)), (failure) => {
+      const asked = this.closed(waiter, until)
+      return Effect.flatMap(entry.unwilling(asked), (failure) => {
         if (Option.isSome(failure)) return Effect.fail(failure.value)
-        waiter.accepted = until - now + leeway
+        waiter.accepted = { closure: generous(until - now), wait: generous(asked.wait) }
         return this.parked(waiter, entry)
       })
     })
@@ -203,7 +209,6 @@ export class Gate {
 
   private parked<E>(waiter: Waiter, entry: Entry<E>): Effect.Effect<Sent, E> {
     return Effect.async<Sent, E>((resume) => {
-      this.leastAccepted = Math.min(this.leastAccepted, waiter.accepted)
       waiter.wake = () => {
         delete waiter.wake
         resume(waiter.sent === undefined ? this.wait(waiter, entry) : Effect.succeed(waiter.sent))
@@ -212,13 +217,23 @@ export class Gate {
     })
   }
 
-  private closed(waiter: Waiter, opensAt: number): Closed {
+  private accepts(waiter: Waiter, opensAt: number, now: number): boolean {
+    const { closure, wait } = waiter.accepted
+    return opensAt - now <= closure && this.waitOf(waiter, opensAt) <= wait
+  }
+
+  private waitOf({ ahead, since }: Waiter, opensAt: number): number {
     const { length, window } = this.limiter
     const perWindow = (this.limiter.isShared ? window?.own : window?.limit) ?? Number.POSITIVE_INFINITY
-    const windows = Math.floor(waiter.ahead / Math.max(1, perWindow))
+    const windows = Math.floor(ahead / Math.max(1, perWindow))
+    return opensAt - since + windows * length + this.limiter.paceOf(ahead)
+  }
+
+  private closed(waiter: Waiter, opensAt: number): Closed {
+    const { window } = this.limiter
     return {
       opensAt,
-      wait: opensAt - waiter.since + windows * length,
+      wait: this.waitOf(waiter, opensAt),
       limit: window?.limit,
       remaining: window === undefined || !Number.isFinite(window.remaining) ? undefined : window.remaining
     }
@@ -245,16 +260,14 @@ export class Gate {
     return verdict
   }
 
-  /** Those who have accepted a shorter wait are asked again. */
-  private reconsider(verdict: Verdict, now: number): void {
-    if (!verdict.closed || verdict.until === undefined || verdict.until - now <= this.leastAccepted) return
-    const millis = verdict.until - now
+  /** Each time that the gate is to open later than before, those who have accepted a shorter wait are asked again. */
+  private reconsider({ closed, until }: Verdict, now: number): void {
+    if (!closed || until === undefined || until <= this.askedFor + patience) return
+    this.askedFor = until
     for (const [waiter, ahead] of this.queue) {
-      if (waiter.accepted >= millis) continue
       waiter.ahead = ahead
-      waiter.wake?.()
+      if (!this.accepts(waiter, until, now)) waiter.wake?.()
     }
-    this.leastAccepted = millis
   }
 
   private tell(verdict: Verdict, now: number): Effect.Effect<void> {
@@ -289,8 +302,11 @@ export class Gate {
     if (at === undefined) return Effect.void
     const ring = Effect.sleep(Math.max(1, at - now)).pipe(
       Effect.zipRight(
-        Effect.suspend(() => {
+        Effect.clockWith((clock) => {
           this.timer = undefined
+          const early = at - clock.unsafeCurrentTimeMillis()
+          // A timer that seems to ring long before its time has not: the clock was set back meanwhile.
+          if (early > patience) this.limiter.setBack(early)
           return this.proceed
         })
       ),

@@ -127,6 +127,11 @@ export class Limiter {
     return this.windows < this.others.until
   }
 
+  /** How long the next so many requests take, one after the other, where nothing is known of windows. */
+  paceOf(requests: number): number {
+    return this.blind ? requests * second : 0
+  }
+
   /** How many share the key, this client included, as far as can be told. */
   clients(now: number): number {
     if (this.isShared) return this.others.clients
@@ -313,27 +318,35 @@ export class Limiter {
   }
 
   private toldUntil(sent: Sent, heard: Window.Heard, now: number): number | undefined {
-    const asked = [heard.retryAfter, heard.reset]
-      .filter((moment) => moment !== undefined)
-      .map((moment) => this.local(moment))
-      .find((at) => Refusal.isUsable(at, now))
+    const usable = (moment: Moment | undefined) =>
+      moment !== undefined && Refusal.isUsable(this.local(moment), now) ? this.local(moment) : undefined
+    const retryAt = usable(heard.retryAfter)
+    const asked = retryAt ?? usable(heard.reset)
     if (asked !== undefined) {
-      this.place(sent, { ...heard, reset: heard.reset ?? { clock: "local", at: asked } })
-      if (this.window !== undefined) this.window = Window.exhausted(this.window)
+      const isUnknown = isUnmetered(this.window)
+      this.place(sent, isUnknown ? { ...heard, reset: heard.reset ?? { clock: "local", at: asked } } : heard)
+      // A Retry-After can come from another limit than the one whose window is known.
+      if (this.window !== undefined && (isUnknown || retryAt === undefined)) {
+        this.window = Window.exhausted(this.window)
+      }
       return Refusal.told(now, asked)
     }
-    if (heard.reset !== undefined && this.window?.reset !== undefined) {
-      const base = this.local(this.window.reset)
-      const after = sent.at - base
-      const relation = Window.relation(this.window, heard, this.isAfterEnd(sent))
-      if (relation === "older" || !this.isAfterEnd(sent)) return now // of a window that is over by now
-      if (relation === "same" && Refusal.isLag(after)) {
-        this.lag = Refusal.refused(this.lag, after, now - base, this.lagSteps)
-        this.lagSteps += 1
-        return base + this.lag.next
-      }
+    return heard.reset === undefined ? undefined : this.passedUntil(sent, heard, now)
+  }
+
+  /** Of a refusal whose reset has just passed. */
+  private passedUntil(sent: Sent, heard: Window.Heard, now: number): number | undefined {
+    if (this.window?.reset === undefined) return undefined
+    const relation = Window.relation(this.window, heard, this.isAfterEnd(sent))
+    const base = this.local(this.window.reset)
+    const after = sent.at - base
+    if (relation === "same" && this.isAfterEnd(sent) && Refusal.isLag(after)) {
+      this.lag = Refusal.refused(this.lag, after, now - base, this.lagSteps)
+      this.lagSteps += 1
+      return base + this.lag.next
     }
-    return undefined
+    // It was sent in a window that is over by now.
+    return relation === "older" || (relation === "same" && !this.isAfterEnd(sent) && base <= now) ? now : undefined
   }
 
   private hear(sent: Sent, told: Told, now: number): Window.Heard {
@@ -389,6 +402,25 @@ export class Limiter {
 
   private isGettingScarce(until: number): void {
     this.scarceUntil = Math.max(this.scarceUntil, until + 2 * this.length)
+  }
+
+  /** The local clock was set back: what was to come is still as far away as it was. */
+  setBack(millis: number): void {
+    const { reset } = this.window ?? {}
+    if (this.window !== undefined && reset?.clock === "local") {
+      this.window = { ...this.window, reset: { clock: "local", at: reset.at - millis } }
+    }
+    if (this.skew !== undefined) {
+      const { at, max, min } = this.skew
+      this.skew = { at: at - millis, max: max + millis, min: min + millis }
+    }
+    this.blockedUntil -= millis
+    this.scarceUntil -= millis
+    this.lastSentAt -= millis
+    this.refusedAt -= millis
+    this.silentSince -= millis
+    this.strays.forEach((at, i) => (this.strays[i] = at - millis))
+    if (this.metAt !== undefined) this.metAt -= millis
   }
 
   /** Nobody has had to wait for a long time: the refusal without a word is forgotten. */

@@ -78,7 +78,7 @@ export const lowered = (window: Window, heard: Heard): Window => ({
   limit: heard.limit ?? window.limit,
   remaining: Math.max(0, Math.min(window.remaining, heard.remaining ?? window.remaining - 1)),
   reset:
-    heard.reset !== undefined && window.reset !== undefined && heard.reset.at > window.reset.at
+    heard.reset?.clock === window.reset?.clock && (heard.reset?.at ?? 0) > (window.reset?.at ?? 0)
       ? heard.reset
       : window.reset
 })
