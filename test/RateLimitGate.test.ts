@@ -8,6 +8,7 @@ import {
   Effect,
   Exit,
   Fiber,
+  HashMap,
   Layer,
   Logger,
   LogLevel,
@@ -273,8 +274,9 @@ describe("a wait in the gate", () => {
 
   it.effect("is an event on the span of each, and one log line for all when it begins and ends", () => {
     const lines: Array<readonly [LogLevel.LogLevel["label"], unknown]> = []
-    const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
+    const logger = Logger.make<unknown, void>(({ annotations, logLevel, message }) => {
       lines.push([logLevel.label, Array.isArray(message) ? message[0] : message])
+      assert.isTrue(HashMap.isEmpty(annotations))
     })
     return Effect.gen(function* () {
       yield* TestClock.setTime(start)
@@ -282,7 +284,9 @@ describe("a wait in the gate", () => {
       const waits = Metrics.waits.pipe(Metric.tagged("operation", "executions.create"), Metric.tagged("reason", "gate"))
       const before = yield* Metric.value(waits)
       const spans = yield* spansOf(
-        runToEnd(Effect.forEach(times(8, client), create, { concurrency: 8, discard: true }))
+        runToEnd(Effect.forEach(times(8, client), create, { concurrency: 8, discard: true })).pipe(
+          Effect.annotateLogs("who", "happens to say it")
+        )
       )
       assert.deepStrictEqual(lines, [
         ["INFO", "The rate limit is used up (3 per window) and resets in 10 s: 5 requests waiting"],

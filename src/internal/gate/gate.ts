@@ -7,6 +7,8 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
+import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
 import * as Metrics from "../../Metrics.js"
 import * as limitHeaders from "../limitHeaders.js"
@@ -74,6 +76,10 @@ const generous = (millis: number): number => millis * 1.05 + 1000
 
 /** Milliseconds that make no difference: to those who wait, and between a timer and the clock. */
 const patience = 1000
+
+/** It concerns all who wait: what only the fiber that happens to say it has to say does not belong there. */
+const say = (millis: number, text: string): Effect.Effect<void> =>
+  Effect.locally(logWait(millis, text), FiberRef.currentLogAnnotations, HashMap.empty())
 
 const plural = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`
 
@@ -278,14 +284,14 @@ export class Gate {
       this.closure = { since: now, millis }
       const { window } = this.limiter
       const size = window?.limit === undefined ? "" : ` (${window.limit} per window)`
-      return logWait(
+      return say(
         millis,
         `The rate limit is used up${size} and resets in ${seconds(millis)}: ${plural(queue.size, "request")} waiting`
       )
     }
     if (verdict.closed) return Effect.void
     this.closure = undefined
-    return logWait(
+    return say(
       closure.millis,
       `The rate limit has reset after ${seconds(now - closure.since)}: ${plural(queue.size, "request")} still waiting`
     )
