@@ -97,6 +97,11 @@ export class Gate {
     return this.queue.size
   }
 
+  /** Nobody waits, and nobody has been told otherwise: there is nothing to proceed with. */
+  private get isIdle(): boolean {
+    return this.queue.size === 0 && this.closure === undefined
+  }
+
   /** Waits for a place, then makes the attempt; its place is free again when the answer is here or the attempt has ended. */
   pass<A, E>(entry: Entry<E>, attempt: (place: Place) => Effect.Effect<A, E>): Effect.Effect<A, E> {
     return Effect.uninterruptibleMask((restore) =>
@@ -105,7 +110,7 @@ export class Gate {
         const { sent } = waiter
         if (sent !== undefined) {
           const use = this.use(sent, restore, attempt)
-          return this.closure === undefined ? use : Effect.zipRight(this.proceed, use)
+          return this.isIdle ? use : Effect.zipRight(this.proceed, use)
         }
         return Effect.zipRight(this.proceed, queued(entry.operation, restore(this.wait(waiter, entry)))).pipe(
           Effect.onExit((exit) => (Exit.isFailure(exit) ? this.leave(waiter) : Effect.void)),
@@ -123,15 +128,15 @@ export class Gate {
     let open = true
     /** Whatever comes first tells what became of the request; then those who wait must hear of it, come what may. */
     const settle = <B>(tell: (now: number) => B): Effect.Effect<B | undefined> =>
-      Effect.uninterruptible(
-        Effect.clockWith((clock) => {
-          if (!open) return Effect.succeed(undefined)
+      Effect.clockWith((clock) => {
+        if (!open) return Effect.succeed(undefined)
+        const told = Effect.sync(() => {
           open = false
           Metrics.inFlight.unsafeModify(-1, [])
-          const result = tell(clock.unsafeCurrentTimeMillis())
-          return Effect.as(this.proceed, result)
+          return tell(clock.unsafeCurrentTimeMillis())
         })
-      )
+        return this.isIdle ? told : Effect.uninterruptible(Effect.zipLeft(told, this.proceed))
+      })
     const place: Place = {
       answered: (status, headers, receivedAt) =>
         settle(() => this.answered(sent, status, limitHeaders.read(headers, receivedAt), receivedAt)),
