@@ -4,6 +4,7 @@
  *
  * @internal
  */
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -58,7 +59,7 @@ export interface Place {
 interface Waiter {
   readonly lane: Lane
   readonly returning: boolean
-  readonly since: number
+  since: number
   /** How many went before it when it was last asked whether it will wait. */
   ahead: number
   /** The longest time to a reset, and the longest wait in all, that it is known to accept. */
@@ -93,6 +94,26 @@ export class Gate {
   /** When the gate was to open when all who wait were last asked. */
   private askedFor = Number.NEGATIVE_INFINITY
 
+  private latest = Number.NEGATIVE_INFINITY
+  private setBackBy = 0
+
+  /** The time; a clock that shows less than it has shown was set back. */
+  private now(clock: Clock.Clock): number {
+    const now = clock.unsafeCurrentTimeMillis()
+    if (now < this.latest - patience) this.setBack(this.latest - now)
+    this.latest = now
+    return now
+  }
+
+  /** What was to come is still as far away as it was, and what has begun as long ago. */
+  private setBack(millis: number): void {
+    this.setBackBy += millis
+    this.askedFor -= millis
+    this.limiter.setBack(millis)
+    if (this.closure !== undefined) this.closure = { ...this.closure, since: this.closure.since - millis }
+    for (const [waiter] of this.queue) waiter.since -= millis
+  }
+
   get waiting(): number {
     return this.queue.size
   }
@@ -106,7 +127,7 @@ export class Gate {
   pass<A, E>(entry: Entry<E>, attempt: (place: Place) => Effect.Effect<A, E>): Effect.Effect<A, E> {
     return Effect.uninterruptibleMask((restore) =>
       Effect.clockWith((clock) => {
-        const waiter = this.enter(entry, clock.unsafeCurrentTimeMillis())
+        const waiter = this.enter(entry, this.now(clock))
         const { sent } = waiter
         if (sent !== undefined) {
           const use = this.use(sent, restore, attempt)
@@ -133,7 +154,7 @@ export class Gate {
         const told = Effect.sync(() => {
           open = false
           Metrics.inFlight.unsafeModify(-1, [])
-          return tell(clock.unsafeCurrentTimeMillis())
+          return tell(this.now(clock))
         })
         return this.isIdle ? told : Effect.uninterruptible(Effect.zipLeft(told, this.proceed))
       })
@@ -145,7 +166,7 @@ export class Gate {
         Effect.uninterruptible(
           Effect.clockWith((clock) => {
             Metrics.refused.unsafeUpdate(1, [])
-            this.limiter.shut(opensAt, sent, clock.unsafeCurrentTimeMillis())
+            this.limiter.shut(opensAt, sent, this.now(clock))
             return this.proceed
           })
         )
@@ -196,7 +217,7 @@ export class Gate {
       if (this.queue.remove(waiter)) Metrics.waiting.unsafeModify(-1, [])
       if (waiter.sent !== undefined) {
         Metrics.inFlight.unsafeModify(-1, [])
-        this.limiter.withdrawn(waiter.sent, clock.unsafeCurrentTimeMillis())
+        this.limiter.withdrawn(waiter.sent, this.now(clock))
       }
       return this.proceed
     })
@@ -204,7 +225,7 @@ export class Gate {
 
   private wait<E>(waiter: Waiter, entry: Entry<E>): Effect.Effect<Sent, E> {
     return Effect.clockWith((clock) => {
-      const now = clock.unsafeCurrentTimeMillis()
+      const now = this.now(clock)
       const { closed, until } = this.limiter.verdict(now)
       if (waiter.sent !== undefined || !closed || until === undefined || this.accepts(waiter, until, now)) {
         return this.parked(waiter, entry)
@@ -252,7 +273,7 @@ export class Gate {
 
   /** Lets as many pass as may, sees to it that the next are woken in time, and says when the gate closes and opens. */
   private readonly proceed: Effect.Effect<void> = Effect.clockWith((clock) => {
-    const now = clock.unsafeCurrentTimeMillis()
+    const now = this.now(clock)
     const verdict = this.advance(now)
     this.reconsider(verdict, now)
     return Effect.zipRight(this.tell(verdict, now), this.arm(verdict, now))
@@ -311,13 +332,14 @@ export class Gate {
       timer.fiber.unsafeInterruptAsFork(timer.fiber.id())
     }
     if (at === undefined) return Effect.void
+    const before = this.setBackBy
     const ring = Effect.sleep(Math.max(1, at - now)).pipe(
       Effect.zipRight(
         Effect.clockWith((clock) => {
           this.timer = undefined
-          const early = at - clock.unsafeCurrentTimeMillis()
           // A timer that seems to ring long before its time has not: the clock was set back meanwhile.
-          if (early > patience) this.limiter.setBack(early)
+          const early = at - this.now(clock) - (this.setBackBy - before)
+          if (early > patience) this.setBack(early)
           return this.proceed
         })
       ),
