@@ -59,6 +59,7 @@ export interface Place {
 interface Waiter {
   readonly lane: Lane
   readonly returning: boolean
+  /** Epoch milliseconds. */
   since: number
   /** How many went before it when it was last asked whether it will wait. */
   ahead: number
@@ -94,6 +95,7 @@ export class Gate {
   /** When the gate was to open when all who wait were last asked. */
   private askedFor = Number.NEGATIVE_INFINITY
 
+  /** What the clock has shown last, and how far it has been set back in all. */
   private latest = Number.NEGATIVE_INFINITY
   private setBackBy = 0
 
