@@ -194,7 +194,8 @@ export class ModelRouteClient extends Context.Tag("effect-modelroute/ModelRouteC
 const defaultBaseUrl = "https://api.modelroute.ai"
 
 /**
- * A client over whatever `HttpClient` is there, with a `RateLimitGate` of its own unless one is provided. Fails with `InvalidRequest` for an API key or base URL that cannot work.
+ * A client over whatever `HttpClient` is there, with a `RateLimitGate` of its own unless one is provided. Fails with
+ * `InvalidRequest` for an API key or base URL that cannot work.
  *
  * @since 0.1.0
  * @category constructors

@@ -71,8 +71,8 @@ export interface About {
 }
 
 /**
- * Each run of the effect waits and looks once (or takes what another fiber has seen meanwhile), and gives the execution as it then is. A look that fails with what may pass
- * is not the end of the wait, nor is a rate limit that resets before that.
+ * Each run of the effect waits and looks once (or takes what another fiber has seen meanwhile), and gives the execution as it
+ * then is. A look that fails with what may pass is not the end of the wait, nor is a rate limit that resets before that.
  *
  * @internal
  */

@@ -151,15 +151,15 @@ export class Gate {
     let open = true
     /** Whatever comes first tells what became of the request; then those who wait must hear of it, come what may. */
     const settle = <B>(tell: (now: number) => B): Effect.Effect<B | undefined> =>
-      Effect.clockWith((clock) => {
-        if (!open) return Effect.succeed(undefined)
-        const told = Effect.sync(() => {
+      Effect.uninterruptible(
+        Effect.clockWith((clock) => {
+          if (!open) return Effect.succeed(undefined)
           open = false
           Metrics.inFlight.unsafeModify(-1, [])
-          return tell(this.now(clock))
+          const result = tell(this.now(clock))
+          return this.isIdle ? Effect.succeed(result) : Effect.as(this.proceed, result)
         })
-        return this.isIdle ? told : Effect.uninterruptible(Effect.zipLeft(told, this.proceed))
-      })
+      )
     const place: Place = {
       answered: (status, headers, receivedAt) =>
         settle(() => this.answered(sent, status, limitHeaders.read(headers, receivedAt), receivedAt)),
