@@ -278,7 +278,7 @@ describe("executions", () => {
     })
   })
 
-  it.live("ten thousand executions are no burden", () =>
+  it.scopedLive("ten thousand executions are no burden", () =>
     Effect.gen(function* () {
       const simulator = yield* Simulator.make({
         rateLimit: false,
@@ -972,7 +972,7 @@ describe("the record", () => {
     })
   )
 
-  it.effect("refuses options that are no amounts", () =>
+  it.scoped("refuses options that are no amounts", () =>
     Effect.gen(function* () {
       const wrong: ReadonlyArray<Simulator.Options> = [
         { balance: "1,5" },
@@ -988,7 +988,7 @@ describe("the record", () => {
 })
 
 describe("the app", () => {
-  it.effect("answers on any server of the platform; a broken connection is a body that fails", () =>
+  it.scoped("answers on any server of the platform; a broken connection is a body that fails", () =>
     Effect.gen(function* () {
       const simulator = yield* Simulator.make({ rateLimit: false })
       const handler = HttpApp.toWebHandler(Effect.provideService(Simulator.httpApp, Simulator.Simulator, simulator))

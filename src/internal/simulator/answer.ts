@@ -6,18 +6,22 @@
 import * as Data from "effect/Data"
 import { codes, isCode } from "../codes.js"
 
-/** @internal */
-export interface Request {
+/** @internal All of a request that is there before its body. */
+export interface Head {
   readonly method: string
   /** Path and query. */
   readonly url: string
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
-  readonly body: Uint8Array
   /** Scheme and host under which the request came in. */
   readonly origin: string
   /** What presigned URLs begin with, unless the options say otherwise. */
   readonly storage: string
+}
+
+/** @internal */
+export interface Request extends Head {
+  readonly body: Uint8Array
 }
 
 /** @internal How the connection treats an answer. `Chunked` ends well, but has announced no length. */
@@ -108,4 +112,12 @@ export const storageError = (status: number, code: string, message: string): Ans
     status,
     { "content-type": "application/xml" },
     `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>${message}</Message></Error>`
+  )
+
+/** @internal The storage's answer to a URL that was signed for something else, or by somebody else. */
+export const wrongSignature = (): Answer =>
+  storageError(
+    403,
+    "SignatureDoesNotMatch",
+    "The request signature we calculated does not match the signature you provided"
   )

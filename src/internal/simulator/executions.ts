@@ -4,9 +4,6 @@
  *
  * @internal
  */
-import * as Option from "effect/Option"
-import * as Order from "effect/Order"
-import * as SortedMap from "effect/SortedMap"
 import type { Account } from "./account.js"
 import type { Ending } from "./fault.js"
 import type { Ids } from "./ids.js"
@@ -15,6 +12,8 @@ import * as Money from "./money.js"
 import type { FinalStatus, InnerError, Plan, RunningStatus } from "./plan.js"
 import * as PlanOf from "./plan.js"
 import type { Submission } from "./submission.js"
+import * as Timeline from "./timeline.js"
+import type { Upcoming } from "./upcoming.js"
 
 /** @internal */
 export interface Execution {
@@ -70,13 +69,15 @@ export const make = (options: {
   readonly ids: Ids
   readonly expiresAfter: number
   readonly keyLife: number
+  /** Told of all that will happen. */
+  readonly upcoming: Upcoming<Execution>
 }): Executions => {
-  const { account, ids } = options
+  const { account, ids, upcoming } = options
   const executions = new Map<string, Execution>()
   const finals = new Map<string, Final>()
   const keys = new Map<string, Execution>()
   const files = new Map<string, Execution>()
-  let due = SortedMap.empty<number, Array<Execution>>(Order.number)
+  const due = Timeline.make<Execution>()
 
   const end = (execution: Execution, final: Final) => {
     finals.set(execution.id, final)
@@ -86,33 +87,14 @@ export const make = (options: {
     }
   }
 
-  const schedule = (execution: Execution) => {
-    const at = execution.plan.endsAt
-    Option.match(SortedMap.get(due, at), {
-      onNone: () => {
-        due = SortedMap.set(due, at, [execution])
-      },
-      onSome: (others) => {
-        others.push(execution)
-      }
-    })
-  }
-
   const status = (execution: Execution, now: number) =>
     finals.get(execution.id)?.status ?? PlanOf.statusAt(execution.plan, now)
 
   return {
     settle: (now) => {
-      for (;;) {
-        const [at, ended] = Option.getOrElse(SortedMap.headOption(due), () => [Infinity, []] as const)
-        if (at > now) {
-          return
-        }
-        due = SortedMap.remove(due, at)
-        for (const execution of ended) {
-          if (!finals.has(execution.id)) {
-            end(execution, { at, ...execution.plan })
-          }
+      for (const execution of due.take(now)) {
+        if (!finals.has(execution.id)) {
+          end(execution, { at: execution.plan.endsAt, ...execution.plan })
         }
       }
     },
@@ -139,7 +121,8 @@ export const make = (options: {
       if (idempotencyKey !== undefined) {
         keys.set(idempotencyKey, execution)
       }
-      schedule(execution)
+      due.add(execution.plan.endsAt, execution)
+      upcoming.add(execution)
       return execution
     },
     get: (id) => executions.get(id),
@@ -150,7 +133,10 @@ export const make = (options: {
     byFile: (fileId) => files.get(fileId),
     final: (execution) => finals.get(execution.id),
     status,
-    cancel: (execution, now) => end(execution, { status: "CANCELLED", at: now }),
+    cancel: (execution, now) => {
+      end(execution, { status: "CANCELLED", at: now })
+      upcoming.cancel(execution, now)
+    },
     all: () => executions.values()
   }
 }

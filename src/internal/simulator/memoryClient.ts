@@ -7,53 +7,15 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
-import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
-import * as Stream from "effect/Stream"
-import type { Answer, Request } from "./answer.js"
+import type { Answer, Head } from "./answer.js"
+import * as RequestBody from "./requestBody.js"
+import type { Handler } from "./server.js"
+import * as Whole from "./whole.js"
 
 const storage = "https://storage.modelroute.example"
 
 const connectionReset = (): Error => Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" })
-
-const joined = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const whole = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
-  let to = 0
-  for (const chunk of chunks) {
-    whole.set(chunk, to)
-    to += chunk.length
-  }
-  return whole
-}
-
-const requestBody = (
-  request: HttpClientRequest.HttpClientRequest
-): Effect.Effect<Uint8Array, HttpClientError.RequestError> => {
-  const { body } = request
-  const unreadable = (cause: unknown) => new HttpClientError.RequestError({ request, reason: "Encode", cause })
-  const fromWeb = (init: BodyInit) =>
-    Effect.tryPromise({ try: async () => new Uint8Array(await new Response(init).arrayBuffer()), catch: unreadable })
-  switch (body._tag) {
-    case "Empty":
-      return Effect.succeed(new Uint8Array(0))
-    case "Uint8Array":
-      return Effect.succeed(body.body)
-    case "Raw":
-      if (body.body instanceof Uint8Array) {
-        return Effect.succeed(body.body)
-      }
-      return typeof body.body === "string" || body.body instanceof ArrayBuffer || body.body instanceof Blob
-        ? fromWeb(body.body)
-        : Effect.fail(unreadable(new TypeError("The simulator reads bytes, text and blobs")))
-    case "FormData":
-      return fromWeb(body.formData)
-    case "Stream":
-      return Stream.runCollect(body.stream).pipe(
-        Effect.map((chunks) => joined(Chunk.toReadonlyArray(chunks))),
-        Effect.mapError(unreadable)
-      )
-  }
-}
 
 const brokenOff = (bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<ArrayBuffer>> => {
   let rest = bytes
@@ -83,19 +45,34 @@ const response = (answer: Answer, body: BodyInit | null): Response => {
     : plain
 }
 
+const nothing = new Uint8Array(0)
+
+/** What the storage refuses by its length is not read, and what it keeps is not the caller's. */
+const upload = (request: HttpClientRequest.HttpClientRequest, limit: number) => {
+  const isStream = request.body._tag === "Stream"
+  if (isStream && (Whole.announcedLength(request.headers) ?? Infinity) > limit) {
+    return Effect.succeed({ bytes: nothing, headers: request.headers })
+  }
+  return Effect.map(RequestBody.read(request), ({ bytes, headers }) => {
+    const taken = bytes.length > limit ? nothing : bytes
+    return { bytes: isStream ? taken : taken.slice(), headers }
+  })
+}
+
 /** @internal */
-export const make = (handle: (request: Request) => Effect.Effect<Answer>): HttpClient.HttpClient =>
+export const make = ({ handle, uploadLimit }: Handler): HttpClient.HttpClient =>
   HttpClient.make((request, url) =>
     Effect.gen(function* () {
-      const body = yield* requestBody(request)
-      const answer = yield* handle({
+      const head: Head = {
         method: request.method,
         url: `${url.pathname}${url.search}`,
         headers: request.headers,
-        body,
         origin: url.origin,
         storage
-      })
+      }
+      const limit = uploadLimit(head)
+      const { bytes, headers } = yield* limit === undefined ? RequestBody.read(request) : upload(request, limit)
+      const answer = yield* handle({ ...head, headers, body: bytes })
       switch (answer.delivery._tag) {
         case "Dropped":
           return yield* new HttpClientError.RequestError({ request, reason: "Transport", cause: connectionReset() })
@@ -106,7 +83,7 @@ export const make = (handle: (request: Request) => Effect.Effect<Answer>): HttpC
           )
         case "Chunked":
         case "Whole":
-          return HttpClientResponse.fromWeb(request, response(answer, answer.body.slice()))
+          return HttpClientResponse.fromWeb(request, response(answer, Whole.plain(answer.body)))
       }
     })
   )

@@ -4,6 +4,7 @@
  *
  * @internal
  */
+import { crc32 } from "./checksums.js"
 
 /** @internal A colour as red, green and blue, each 0 to 255. */
 export type Colour = readonly [red: number, green: number, blue: number]
@@ -72,23 +73,6 @@ const deflateStored = (data: Uint8Array): Uint8Array => {
   return target
 }
 
-const crcTable = (): Uint32Array =>
-  Uint32Array.from({ length: 256 }, (_, index) => {
-    let c = index
-    for (let bit = 0; bit < 8; bit++) {
-      c = c & 1 ? 0xedb8_8320 ^ (c >>> 1) : c >>> 1
-    }
-    return c
-  })
-
-const crc32 = (table: Uint32Array, data: Uint8Array): number => {
-  let c = 0xffff_ffff
-  for (const byte of data) {
-    c = (table[(c ^ byte) & 0xff] ?? 0) ^ (c >>> 8)
-  }
-  return (c ^ 0xffff_ffff) >>> 0
-}
-
 const header = (image: Image): Uint8Array => {
   const data = new Uint8Array(13)
   const view = new DataView(data.buffer)
@@ -102,7 +86,6 @@ const header = (image: Image): Uint8Array => {
 export const encode = (image: Image): Uint8Array => {
   const file = new Uint8Array(byteLength(image.width, image.height, image.palette.length))
   const view = new DataView(file.buffer)
-  const table = crcTable()
   file.set(signature)
   let to = signature.length
   const chunk = (type: string, data: Uint8Array) => {
@@ -111,7 +94,7 @@ export const encode = (image: Image): Uint8Array => {
       view.setUint8(to + 4 + i, type.charCodeAt(i))
     }
     file.set(data, to + 8)
-    view.setUint32(to + 8 + data.length, crc32(table, file.subarray(to + 4, to + 8 + data.length)))
+    view.setUint32(to + 8 + data.length, crc32(file.subarray(to + 4, to + 8 + data.length)))
     to += chunkOverhead + data.length
   }
   chunk("IHDR", header(image))

@@ -2,10 +2,11 @@
  * The record of what came in and how it was answered.
  */
 import type { Answer } from "./answer.js"
+import * as Bounded from "./bounded.js"
 import type { Target } from "./fault.js"
 
 /**
- * One request. The value of Authorization is never kept.
+ * One request. The value of Authorization is never kept, nor is the body of a `storage.put`: it is empty here.
  *
  * @since 0.1.0
  * @category models
@@ -15,6 +16,8 @@ export interface RequestRecord extends Target {
   readonly at: number
   /** The status of the answer; `cut` when its body broke off, `dropped` when there was none, `pending` as long as there is none. */
   readonly outcome: number | "cut" | "dropped" | "pending"
+  /** Of a `storage.put`: how many bytes of its body were read. What is refused by its length is not read at all. */
+  readonly bodySize?: number | undefined
   /** The `_tag` of the fault that struck it; `Ends` only if no other did. */
   readonly fault?: string | undefined
   /** The execution that it created or asked about. */
@@ -46,22 +49,24 @@ const outcome = ({ delivery, status }: Answer): RequestRecord["outcome"] => {
 const redacted = (headers: Target["headers"]): Target["headers"] =>
   headers["authorization"] === undefined ? { ...headers } : { ...headers, authorization: "Bearer <redacted>" }
 
+const none = new Uint8Array(0)
+
+const withoutUpload = (target: Target): Target & Pick<RequestRecord, "bodySize"> =>
+  target.operation === "storage.put" ? { ...target, body: none, bodySize: target.body.length } : target
+
 /** @internal Keeps the last `capacity` requests. */
 export const make = (capacity: number): RequestLog => {
-  const records = new Map<number, RequestRecord>()
-  let next = 0
+  const records = Bounded.make<RequestRecord>(capacity)
   return {
     open: (target, at, fault) => {
-      const id = next++
       const opened: RequestRecord = {
-        ...target,
+        ...withoutUpload(target),
         headers: redacted(target.headers),
         at,
         outcome: "pending",
         ...(fault === undefined ? {} : { fault })
       }
-      records.set(id, opened)
-      records.delete(id - capacity)
+      const replace = records.append(opened)
       return (answer, ending) => {
         const closed: RequestRecord = {
           ...opened,
@@ -69,12 +74,10 @@ export const make = (capacity: number): RequestLog => {
           ...(ending === undefined || fault !== undefined ? {} : { fault: ending }),
           ...(answer.executionId === undefined ? {} : { executionId: answer.executionId })
         }
-        if (records.has(id)) {
-          records.set(id, closed)
-        }
+        replace(closed)
         return closed
       }
     },
-    all: () => [...records.values()]
+    all: records.all
   }
 }

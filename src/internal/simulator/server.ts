@@ -5,38 +5,51 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type { Answer, Refusal, Request } from "./answer.js"
+import type { Answer, Head, Request } from "./answer.js"
 import * as AnswerOf from "./answer.js"
-import type { Api } from "./api.js"
 import { applyFault } from "./applyFault.js"
-import type { Executions } from "./executions.js"
+import type { Api } from "./call.js"
 import type { Ending, Ends, Target } from "./fault.js"
 import type { Faults } from "./faults.js"
 import type { Ids } from "./ids.js"
 import * as Operation from "./operation.js"
-import * as Output from "./output.js"
 import * as RateLimiter from "./rateLimiter.js"
+import type { Refusals } from "./refusals.js"
 import type { RequestLog, RequestRecord } from "./requestLog.js"
-import * as Storage from "./storage.js"
+import type { Storage } from "./storage.js"
 import { httpDate } from "./time.js"
+import type { Webhooks } from "./webhooks.js"
 
 /** @internal */
 export interface Parts {
   readonly api: Api
-  readonly executions: Executions
   readonly faults: Faults
   readonly ids: Ids
+  readonly refusals: Refusals
+  readonly storage: Storage
+  readonly webhooks: Webhooks
   readonly log: RequestLog
   readonly limiter: RateLimiter.RateLimiter
   readonly roundReset: (seconds: number) => number
-  readonly authorized: (key: string) => boolean
+  readonly authorized: (key: string, now: number) => boolean
   readonly date: boolean
   readonly retryAfter: boolean
-  readonly seed: number
   /** The server's clock less the Clock, in milliseconds. */
   readonly skew: number
-  readonly storageBase: (request: Request) => string
+  readonly storageBase: (request: Head) => string
+  /** The most bytes that an upload may have. */
+  readonly maxUpload: number
   readonly onRequest: (record: RequestRecord) => Effect.Effect<void>
+}
+
+/** @internal The server, for any of its faces. */
+export interface Handler {
+  readonly handle: (request: Request) => Effect.Effect<Answer>
+  /**
+   * How long the body of an upload to the storage may be, undefined for any other request. A body that is longer, or whose
+   * length is not announced, does not have to be read: it is refused whatever it is.
+   */
+  readonly uploadLimit: (request: Head) => number | undefined
 }
 
 const bearer = (request: Request): string => /^Bearer +(\S+)$/i.exec(request.headers["authorization"] ?? "")?.[1] ?? ""
@@ -60,10 +73,9 @@ const measured = (answer: Answer): Answer =>
     : AnswerOf.withHeaders(answer, { "content-length": String(answer.body.length) })
 
 /** @internal */
-export const make = (parts: Parts): ((request: Request) => Effect.Effect<Answer>) => {
-  const { api, executions, faults, ids, limiter, log, roundReset, skew } = parts
-
-  const refuse = (error: Omit<Refusal, "requestId">): Answer => AnswerOf.refusal({ ...error, requestId: ids.request() })
+export const make = (parts: Parts): Handler => {
+  const { api, faults, ids, limiter, log, roundReset, skew, webhooks } = parts
+  const { nowhere, refuse } = parts.refusals
 
   const fromGateway = (answer: Answer, now: number): Answer =>
     parts.date ? AnswerOf.withHeaders(answer, { date: httpDate(now + skew) }) : answer
@@ -94,33 +106,32 @@ export const make = (parts: Parts): ((request: Request) => Effect.Effect<Answer>
           { allow: route.allow }
         )
       case "NotFound":
-        return refuse({ code: "NOT_FOUND", status: 404, message: "There is nothing at this path" })
+        return nowhere()
     }
   }
 
   const admitted = (request: Request, now: number, answer: () => Answer): Answer => {
-    if (!parts.authorized(bearer(request))) {
+    if (!parts.authorized(bearer(request), now)) {
       return refuse({ code: "UNAUTHORIZED", status: 401, message: "The API key is missing or invalid" })
     }
     return limiter.admit(now + skew) ? answer() : tooMany(now)
   }
 
-  const fromStorage = (request: Request, fileId: string, now: number): Answer => {
-    const execution = executions.byFile(fileId)
-    const picture = execution && Output.picture(execution, fileId)
-    return Storage.serve(request, { seed: parts.seed, fileId, now: now + skew, picture })
-  }
+  const answer = (request: Request, route: Operation.Route, now: number, ending: () => Ending | undefined): Answer =>
+    route._tag === "Storage"
+      ? fromGateway(parts.storage.serve(request, route, now), now)
+      : fromApi(
+          admitted(request, now, () => fromRoute(request, route, now, ending)),
+          now
+        )
 
-  const serve = (request: Request, route: Operation.Route, ending: () => Ending | undefined) =>
-    Effect.map(Clock.currentTimeMillis, (now) => {
-      executions.settle(now)
-      return route._tag === "Storage"
-        ? fromGateway(fromStorage(request, route.fileId, now), now)
-        : fromApi(
-            admitted(request, now, () => fromRoute(request, route, now, ending)),
-            now
-          )
-    })
+  /** What has happened before is told to those who were there before. */
+  const serve = (request: Request, route: Operation.Route, ending: () => Ending | undefined): Effect.Effect<Answer> =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      webhooks.advance(now)
+      const answered = answer(request, route, now, ending)
+      return Effect.as(webhooks.flush(now), answered)
+    }).pipe(Effect.uninterruptible)
 
   const atNow =
     (stamp: (answer: Answer, now: number) => Answer) =>
@@ -134,7 +145,7 @@ export const make = (parts: Parts): ((request: Request) => Effect.Effect<Answer>
     now: Effect.map(Clock.currentTimeMillis, (now) => now + skew)
   }
 
-  return Effect.fnUntraced(function* (request) {
+  const handle = Effect.fnUntraced(function* (request: Request) {
     const route = Operation.route(request, parts.storageBase(request))
     const asked = target(request, route)
     const fault = faults.strike(asked)
@@ -145,4 +156,12 @@ export const make = (parts: Parts): ((request: Request) => Effect.Effect<Answer>
     yield* parts.onRequest(close(answer, ending?._tag))
     return answer
   })
+
+  return {
+    handle,
+    uploadLimit: (head) => {
+      const route = Operation.route(head, parts.storageBase(head))
+      return route._tag === "Storage" && route.verb === "PUT" && head.method === "PUT" ? parts.maxUpload : undefined
+    }
+  }
 }

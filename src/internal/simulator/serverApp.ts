@@ -10,8 +10,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { Answer, Request } from "./answer.js"
+import type { Answer, Head } from "./answer.js"
 import * as AnswerOf from "./answer.js"
+import type { Handler } from "./server.js"
+import * as Whole from "./whole.js"
 
 /**
  * How the connection of a request is broken, `flush` after what has been written. The platform has no way to ask for
@@ -53,28 +55,42 @@ const sent = (answer: Answer, disconnect: (options: { readonly flush: boolean })
   }
 }
 
+const nothing = new Uint8Array(0)
+
+/** What the storage would refuse by its length is not read. The platform's `arrayBuffer` copies with every chunk. */
+const upload = (request: HttpServerRequest.HttpServerRequest, limit: number) => {
+  const length = Whole.announcedLength(request.headers)
+  return length === undefined || length === 0 || length > limit
+    ? Effect.succeed(nothing)
+    : Effect.map(
+        Whole.ofLength(request.stream, length),
+        Option.getOrElse(() => nothing)
+      )
+}
+
 /** @internal */
-export const make = (handle: (request: Request) => Effect.Effect<Answer>): HttpApp.Default =>
+export const make = ({ handle, uploadLimit }: Handler): HttpApp.Default =>
   Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest
     const disconnect = yield* Disconnect
     const send = (answer: Answer) => sent(answer, (options) => disconnect.run(request, options))
-    if (Number(request.headers["content-length"] ?? 0) > maxBody) {
-      return send(tooLarge)
-    }
     const origin = Option.match(HttpServerRequest.toURL(request), {
       onNone: () => "http://localhost",
       onSome: (url) => url.origin
     })
-    const answer = yield* handle({
+    const head: Head = {
       method: request.method,
       url: request.url,
       headers: request.headers,
-      body: new Uint8Array(yield* request.arrayBuffer),
       origin,
       storage: `${origin}/storage`
-    })
-    return send(answer)
+    }
+    const limit = uploadLimit(head)
+    if (limit === undefined && Number(request.headers["content-length"] ?? 0) > maxBody) {
+      return send(tooLarge)
+    }
+    const body = limit === undefined ? new Uint8Array(yield* request.arrayBuffer) : yield* upload(request, limit)
+    return send(yield* handle({ ...head, body }))
   }).pipe(
     Effect.catchTag("RequestError", () => HttpServerResponse.empty({ status: 400 })),
     Effect.interruptible // the platform serves without, and a client that leaves would be waited for

@@ -1,67 +1,106 @@
 /**
- * The object storage behind presigned URLs: it knows no API key, only signatures.
+ * The object storage behind presigned URLs.
  *
  * @internal
  */
 import type { Answer, Request } from "./answer.js"
 import * as AnswerOf from "./answer.js"
-import * as Ids from "./ids.js"
-import type { Picture } from "./picture.js"
-import * as PictureOf from "./picture.js"
-import { amzDate, parseAmzDate } from "./time.js"
-
-/** @internal Seconds that a presigned URL lives. */
-export const linkLife = 3600
-
-const signature = (seed: number, fileId: string, date: string, expires: string): string =>
-  Ids.signature(seed, `GET ${fileId} ${date} ${expires}`)
-
-/** @internal The URL under which anybody may read the file for an hour. `now` is on the server's clock. */
-export const link = (base: string, seed: number, fileId: string, now: number): string => {
-  const date = amzDate(now)
-  const query = new URLSearchParams({
-    "X-Amz-Date": date,
-    "X-Amz-Expires": String(linkLife),
-    "X-Amz-Signature": signature(seed, fileId, date, String(linkLife))
-  })
-  return `${base}/files/${fileId}?${query}`
-}
+import type { Files } from "./files.js"
+import type { Place } from "./presigned.js"
+import * as Presigned from "./presigned.js"
+import * as Ranges from "./ranges.js"
+import type { Upload, Uploads } from "./uploads.js"
+import * as Whole from "./whole.js"
 
 /** @internal */
-export const serve = (
-  request: Request,
-  options: {
-    readonly seed: number
-    readonly fileId: string
-    readonly now: number
-    readonly picture: Picture | undefined
+export interface Storage {
+  /** `now` is on the Clock. */
+  readonly serve: (request: Request, place: Place, now: number) => Answer
+}
+
+const wrongLength = (request: Request, largest: number): Answer | undefined => {
+  const length = Whole.announcedLength(request.headers)
+  if (length === undefined) {
+    return AnswerOf.storageError(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
   }
-): Answer => {
-  const { seed, fileId, now, picture } = options
-  const query = new URL(request.url, request.origin).searchParams
-  const date = query.get("X-Amz-Date") ?? ""
-  const expires = query.get("X-Amz-Expires") ?? ""
-  if (request.method !== "GET") {
-    return AnswerOf.storageError(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
+  if (length > largest) {
+    return AnswerOf.storageError(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
   }
-  if (request.headers["authorization"] !== undefined) {
-    return AnswerOf.storageError(
-      400,
-      "InvalidArgument",
-      "Only one auth mechanism allowed; only the Signature query string parameter or the Authorization header should be specified"
+  return length === request.body.length
+    ? undefined
+    : AnswerOf.storageError(
+        400,
+        "IncompleteBody",
+        "You did not provide the number of bytes specified by the Content-Length HTTP header"
+      )
+}
+
+/** What the older edition has declared is part of what was signed. */
+const notAsDeclared = ({ asked }: Upload, { body, headers }: Request): Answer | undefined => {
+  if (asked.edition === "newer") {
+    return undefined
+  }
+  if (headers["content-type"] !== asked.contentType) {
+    return AnswerOf.wrongSignature()
+  }
+  return body.length === asked.size
+    ? undefined
+    : AnswerOf.storageError(
+        400,
+        body.length > asked.size ? "EntityTooLarge" : "EntityTooSmall",
+        `The body has ${body.length} bytes and not the ${asked.size} that were declared`
+      )
+}
+
+/** @internal `skew` is the server's clock less the Clock, in milliseconds; `maxUpload` is in bytes. */
+export const make = (options: {
+  readonly files: Files
+  readonly uploads: Uploads
+  readonly seed: number
+  readonly skew: number
+  readonly ranges: boolean
+  readonly maxUpload: number
+}): Storage => {
+  const { files, maxUpload, ranges, seed, skew, uploads } = options
+
+  const noSuchKey = () => AnswerOf.storageError(404, "NoSuchKey", "The specified key does not exist.")
+
+  const get = (request: Request, fileId: string, now: number): Answer => {
+    const content = files(fileId, now)?.content
+    if (content === undefined) {
+      return noSuchKey()
+    }
+    return ranges ? Ranges.answer(request, content) : Ranges.whole(content)
+  }
+
+  const put = (request: Request, fileId: string): Answer => {
+    const upload = uploads.get(fileId)
+    if (upload === undefined) {
+      return noSuchKey()
+    }
+    return (
+      wrongLength(request, maxUpload) ??
+      notAsDeclared(upload, request) ??
+      AnswerOf.bytes(200, { etag: uploads.store(upload, request.body).etag() })
     )
   }
-  if (query.get("X-Amz-Signature") !== signature(seed, fileId, date, expires)) {
-    return AnswerOf.storageError(
-      403,
-      "SignatureDoesNotMatch",
-      "The request signature we calculated does not match the signature you provided"
-    )
+
+  return {
+    serve: (request, { verb, fileId }, now) => {
+      if (verb === undefined) {
+        return noSuchKey()
+      }
+      if (request.method !== verb) {
+        return AnswerOf.storageError(
+          405,
+          "MethodNotAllowed",
+          "The specified method is not allowed against this resource."
+        )
+      }
+      return (
+        Presigned.refuse(request, seed, verb, fileId, now + skew) ??
+        (verb === "GET" ? get(request, fileId, now) : put(request, fileId))
+      )
+    }
   }
-  if (now >= parseAmzDate(date) + Number(expires) * 1000) {
-    return AnswerOf.storageError(403, "AccessDenied", "Request has expired")
-  }
-  return picture === undefined
-    ? AnswerOf.storageError(404, "NoSuchKey", "The specified key does not exist.")
-    : AnswerOf.bytes(200, { "content-type": "image/png" }, PictureOf.draw(picture))
 }

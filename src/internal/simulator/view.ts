@@ -62,3 +62,20 @@ export const result = (snapshot: Snapshot) => ({
   output: Output.output(snapshot.execution),
   ...settled(snapshot)
 })
+
+/** @internal What an event says of it. */
+export const event = (snapshot: Snapshot) => {
+  const { execution, final, skew, status } = snapshot
+  const { metadata, model } = execution.submission
+  return {
+    id: execution.id,
+    status,
+    model,
+    ...(metadata === undefined ? {} : { metadata }),
+    ...settled(snapshot),
+    ...made(snapshot),
+    ...(final?.error === undefined ? {} : { error: final.error }),
+    created_at: iso(execution.createdAt + skew),
+    ...(final === undefined ? {} : { completed_at: iso(final.at + skew) })
+  }
+}

@@ -1,58 +1,33 @@
 /**
- * What the API does for each of its operations, once the caller has been let in.
+ * What the API does with executions.
  *
  * @internal
  */
 import * as Either from "effect/Either"
-import type { Answer, Detail, Refusal, Request } from "./answer.js"
+import type { Answer } from "./answer.js"
 import * as AnswerOf from "./answer.js"
+import type { Call, Section } from "./call.js"
+import * as CallOf from "./call.js"
 import type { Execution, Executions } from "./executions.js"
-import type { Ending } from "./fault.js"
-import type { Ids } from "./ids.js"
+import type { Files } from "./files.js"
 import type { Model } from "./model.js"
-import type { ApiOperation } from "./operation.js"
 import * as Output from "./output.js"
-import * as Picture from "./picture.js"
-import * as Storage from "./storage.js"
+import type { Refusals } from "./refusals.js"
 import * as Submission from "./submission.js"
-import { iso } from "./time.js"
 import * as View from "./view.js"
 
-/** @internal One call, at a moment on the Clock. */
-export interface Call {
-  readonly request: Request
-  /** The segment of the path that names a resource. */
-  readonly id: string
-  readonly now: number
-  /** Says how the execution ends that this call creates. */
-  readonly ending: () => Ending | undefined
-}
-
-/** @internal */
-export type Api = Readonly<Record<ApiOperation, (call: Call) => Answer>>
-
-const decoder = new TextDecoder()
 const listLength = 100
 
 /** @internal */
 export const make = (options: {
   readonly executions: Executions
-  readonly ids: Ids
+  readonly files: Files
+  readonly refusals: Refusals
   readonly model: (slug: string) => Model
-  readonly seed: number
   readonly skew: number
-  readonly download: "json" | "bytes" | "redirect"
-  readonly storageBase: (request: Request) => string
-}): Api => {
-  const { executions, ids, skew } = options
-
-  const refuse = (error: Omit<Refusal, "requestId">): Answer => AnswerOf.refusal({ ...error, requestId: ids.request() })
-
-  const invalid = (details: ReadonlyArray<Detail>): Answer =>
-    refuse({ code: "INPUT_VALIDATION_ERROR", message: "Invalid input parameters", details })
-
-  const noFile = (fileId: string): Answer =>
-    refuse({ code: "FILE_NOT_FOUND", message: `File ${fileId} does not exist or has expired` })
+}): Section<"executions"> => {
+  const { executions, files, skew } = options
+  const { invalid, noFile, notFound, refuse } = options.refusals
 
   const snapshot = (execution: Execution, now: number): View.Snapshot => ({
     execution,
@@ -85,12 +60,12 @@ export const make = (options: {
     if (details.length > 0) {
       return invalid(details)
     }
-    const missing = Submission.fileIds(submission.input).find((fileId) => executions.byFile(fileId) === undefined)
+    const missing = Submission.fileIds(submission.input).find((fileId) => files(fileId, now) === undefined)
     if (missing !== undefined) {
       return noFile(missing)
     }
-    const files = Output.fileCount(model, submission.input)
-    const execution = executions.create({ submission, model, idempotencyKey, ending, files }, now)
+    const count = Output.fileCount(model, submission.input)
+    const execution = executions.create({ submission, model, idempotencyKey, ending, files: count }, now)
     return execution === undefined
       ? refuse({ code: "INSUFFICIENT_BALANCE", message: "The balance does not cover the hold for this execution" })
       : accepted({ execution, status: "PENDING", final: undefined, skew })
@@ -98,7 +73,7 @@ export const make = (options: {
 
   const create = (call: Call): Answer => {
     const key = call.request.headers["idempotency-key"] || undefined
-    const body = decoder.decode(call.request.body)
+    const body = CallOf.bodyText(call)
     const earlier = key === undefined ? undefined : executions.byKey(key, call.now)
     return earlier === undefined
       ? Either.match(Submission.decode(body), {
@@ -111,7 +86,7 @@ export const make = (options: {
   const withExecution = (call: Call, answer: (execution: Execution) => Answer): Answer => {
     const execution = executions.get(call.id)
     return execution === undefined
-      ? refuse({ code: "NOT_FOUND", status: 404, message: `Execution ${call.id} does not exist` })
+      ? notFound(`Execution ${call.id}`)
       : { ...answer(execution), executionId: execution.id }
   }
 
@@ -146,47 +121,11 @@ export const make = (options: {
     return AnswerOf.json(200, { executions: latest.map((execution) => View.current(snapshot(execution, now))) })
   }
 
-  const withFile = (call: Call, answer: (picture: Picture.Picture, link: string) => Answer): Answer => {
-    const execution = executions.byFile(call.id)
-    return execution === undefined
-      ? noFile(call.id)
-      : {
-          ...answer(
-            Output.picture(execution, call.id),
-            Storage.link(options.storageBase(call.request), options.seed, call.id, call.now + skew)
-          ),
-          executionId: execution.id
-        }
-  }
-
-  const url = (call: Call): Answer =>
-    withFile(call, (picture, link) =>
-      AnswerOf.json(200, {
-        url: link,
-        expires_at: iso(call.now + skew + Storage.linkLife * 1000),
-        content_type: "image/png",
-        size_bytes: Picture.byteLength(picture)
-      })
-    )
-
-  const download = (call: Call): Answer => {
-    switch (options.download) {
-      case "json":
-        return url(call)
-      case "bytes":
-        return withFile(call, (picture) => AnswerOf.bytes(200, { "content-type": "image/png" }, Picture.draw(picture)))
-      case "redirect":
-        return withFile(call, (_, link) => AnswerOf.bytes(302, { location: link }))
-    }
-  }
-
   return {
     "executions.create": create,
     "executions.get": (call) => withExecution(call, (execution) => show(execution, call.now)),
     "executions.result": (call) => withExecution(call, (execution) => result(execution, call.now)),
     "executions.cancel": (call) => withExecution(call, (execution) => cancel(execution, call.now)),
-    "executions.list": list,
-    "files.download": download,
-    "files.url": url
+    "executions.list": list
   }
 }

@@ -1,0 +1,213 @@
+/**
+ * The simulator, put together from its parts.
+ */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import type { Balance } from "./account.js"
+import * as Account from "./account.js"
+import type { Head } from "./answer.js"
+import type { ApiKeyRecord } from "./apiKeyRecord.js"
+import * as ApiKeyRecordOf from "./apiKeyRecord.js"
+import * as ApiKeys from "./apiKeys.js"
+import * as Bounded from "./bounded.js"
+import type { DeliveryRecord } from "./deliveryRecord.js"
+import * as Endpoints from "./endpoints.js"
+import * as ExecutionApi from "./executionApi.js"
+import type { Execution } from "./executions.js"
+import * as Executions from "./executions.js"
+import * as Fault from "./fault.js"
+import * as Faults from "./faults.js"
+import * as FileApi from "./fileApi.js"
+import type { FileRecord } from "./fileRecord.js"
+import * as FileRecordOf from "./fileRecord.js"
+import * as Files from "./files.js"
+import * as Ids from "./ids.js"
+import * as KeyApi from "./keyApi.js"
+import type { Ledger } from "./ledger.js"
+import * as LedgerOf from "./ledger.js"
+import { defaultModel, models } from "./model.js"
+import * as Money from "./money.js"
+import type { Options, RateLimit } from "./options.js"
+import * as RateLimiter from "./rateLimiter.js"
+import * as Refusals from "./refusals.js"
+import type { RequestRecord } from "./requestLog.js"
+import * as RequestLog from "./requestLog.js"
+import type { Handler } from "./server.js"
+import * as Server from "./server.js"
+import * as Storage from "./storage.js"
+import { signedMillis } from "./time.js"
+import * as Upcoming from "./upcoming.js"
+import * as Uploads from "./uploads.js"
+import * as WebhookApi from "./webhookApi.js"
+import * as Webhooks from "./webhooks.js"
+
+/**
+ * The server, seen from the other side than its clients.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  readonly ledger: Effect.Effect<Ledger>
+  /** In the order in which they came in. */
+  readonly requests: Effect.Effect<ReadonlyArray<RequestRecord>>
+  readonly balance: Effect.Effect<Balance>
+  /** The files that clients have begun to upload, in that order. */
+  readonly files: Effect.Effect<ReadonlyArray<FileRecord>>
+  /** The bytes of an uploaded file, as they are kept; none before they have arrived. */
+  readonly fileBytes: (id: string) => Effect.Effect<Option.Option<Uint8Array>>
+  /** In the order in which they were made. */
+  readonly apiKeys: Effect.Effect<ReadonlyArray<ApiKeyRecord>>
+  /** The attempts to deliver events, in the order in which they went out. */
+  readonly deliveries: Effect.Effect<ReadonlyArray<DeliveryRecord>>
+  /** Signs what goes to an execution's own `webhook_url`. */
+  readonly webhookSecret: Redacted.Redacted
+  /** Appends to the script of faults. */
+  readonly inject: (...faults: ReadonlyArray<Fault.Fault>) => Effect.Effect<void>
+  /** How many faults of the script have not struck yet. */
+  readonly pendingFaults: Effect.Effect<number>
+  /** Adds dollars, as a decimal string; anything else is a defect. */
+  readonly topUp: (amount: string) => Effect.Effect<void>
+  /** @internal One exchange as plain data. */
+  readonly handle: Handler["handle"]
+  /** @internal */
+  readonly uploadLimit: Handler["uploadLimit"]
+}
+
+const limiterOf = ({ kind = "fixed", limit, offset = 0, window }: RateLimit): RateLimiter.RateLimiter => {
+  const length = Duration.toMillis(window)
+  switch (kind) {
+    case "fixed":
+      return RateLimiter.fixedWindow(limit, length, Duration.toMillis(offset))
+    case "sliding":
+      return RateLimiter.slidingWindow(limit, length)
+    case "bucket":
+      return RateLimiter.tokenBucket(limit, length)
+  }
+}
+
+/** A redirect is no success, and whatever the client of the API has set for its own requests does not travel along. */
+const deliveryClient = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
+  client.pipe(
+    HttpClient.transformResponse(Effect.provideService(FetchHttpClient.RequestInit, { redirect: "manual" })),
+    HttpClient.withTracerDisabledWhen(() => true)
+  )
+
+/** @internal `fetch` carries the deliveries of events unless the options say otherwise; they end with the scope. */
+export const unsafeMake = (options: Options, fetch: HttpClient.HttpClient, scope: Scope.Scope): Service => {
+  const seed = options.seed ?? 1
+  const skew = signedMillis(options.clockSkew ?? 0)
+  const ids = Ids.make(seed)
+  const account = Account.make(Money.parse(options.balance ?? "100.00"))
+  const upcoming = Upcoming.make<Execution>()
+  const executions = Executions.make({
+    upcoming,
+    account,
+    ids,
+    expiresAfter: Duration.toMillis(options.expiresAfter ?? "5 minutes"),
+    keyLife: Duration.toMillis(options.keyLife ?? "24 hours")
+  })
+  const known = new Map(Object.entries({ ...models, ...options.models }))
+  const otherwise = options.defaultModel ?? defaultModel
+  for (const { cost } of [otherwise, ...known.values()]) {
+    Money.parse(cost)
+  }
+  const storageBase = (request: Head) => options.storageOrigin ?? request.storage
+  const { randomFaults } = options
+  const chance = randomFaults && { ...randomFaults, faults: randomFaults.faults ?? Fault.transient }
+  const faults = Faults.make(chance)
+  faults.append(options.faults ?? [])
+  const capacity = options.recordRequests ?? 10_000
+  const log = RequestLog.make(capacity)
+  const rateLimit = options.rateLimit ?? { limit: 60, window: "60 seconds" }
+  const refusals = Refusals.make(ids)
+  const apiKeys = ApiKeys.make(ids, options.apiKeys)
+  const uploads = Uploads.make(ids, options.confirm !== "absent")
+  const files = Files.make(executions, uploads)
+  const endpoints = Endpoints.make(ids)
+  const { client = fetch, disturb = () => "deliver", endpointShape = "long", payload = "full" } = options.webhooks ?? {}
+  const webhookSecret = options.webhooks?.secret ?? ids.webhookSecret()
+  const deliveries = Bounded.make<DeliveryRecord>(capacity)
+  const webhooks = Webhooks.make({
+    executions,
+    upcoming,
+    endpoints,
+    ids,
+    courier: { client: deliveryClient(client), log: deliveries, disturb, skew },
+    style: { shape: payload, skew, organization: ids.organization },
+    secret: webhookSecret,
+    scope
+  })
+  const maxUpload = options.maxUpload ?? 157_286_400
+  const { handle, uploadLimit } = Server.make({
+    api: {
+      ...ExecutionApi.make({
+        executions,
+        files,
+        refusals,
+        model: (slug) => known.get(slug) ?? otherwise,
+        skew
+      }),
+      ...FileApi.make({
+        files,
+        uploads,
+        refusals,
+        seed,
+        skew,
+        download: options.download ?? "json",
+        confirm: options.confirm ?? "needed",
+        storageBase
+      }),
+      ...WebhookApi.make({
+        endpoints,
+        refusals,
+        style: { shape: endpointShape, skew },
+        test: webhooks.test
+      }),
+      ...KeyApi.make(apiKeys, refusals, skew)
+    },
+    faults,
+    ids,
+    refusals,
+    webhooks,
+    storage: Storage.make({ files, uploads, seed, skew, ranges: options.ranges ?? true, maxUpload }),
+    log,
+    limiter: rateLimit === false ? RateLimiter.unlimited : limiterOf(rateLimit),
+    roundReset: rateLimit !== false && rateLimit.rounding === "down" ? Math.floor : Math.ceil,
+    authorized: apiKeys.lets,
+    date: options.date ?? true,
+    retryAfter: options.retryAfter ?? false,
+    skew,
+    storageBase,
+    maxUpload,
+    onRequest: options.onRequest ?? (() => Effect.void)
+  })
+
+  const settled = <A>(f: (now: number) => A): Effect.Effect<A> =>
+    Effect.map(Clock.currentTimeMillis, (now) => {
+      executions.settle(now)
+      return f(now)
+    })
+
+  return {
+    ledger: settled((now) => LedgerOf.make(executions, account, now)),
+    requests: Effect.sync(log.all),
+    balance: settled(account.balance),
+    files: Effect.sync(() => Array.from(uploads.all(), FileRecordOf.make)),
+    fileBytes: (id) => Effect.sync(() => Option.fromNullable(uploads.get(id)?.content?.read())),
+    apiKeys: Effect.sync(() => apiKeys.all().map(ApiKeyRecordOf.make)),
+    deliveries: Effect.sync(deliveries.all),
+    webhookSecret: Redacted.make(webhookSecret),
+    inject: (...more) => Effect.sync(() => faults.append(more)),
+    pendingFaults: Effect.sync(faults.pending),
+    topUp: (amount) => Effect.sync(() => account.topUp(Money.parse(amount))),
+    handle,
+    uploadLimit
+  }
+}
