@@ -3,8 +3,15 @@
  *
  * @since 0.1.0
  */
+import * as PlatformError from "@effect/platform/Error"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
-import { tolerant } from "./internal/tolerant.js"
+import * as Stream from "effect/Stream"
+import { present, tolerant } from "./internal/tolerant.js"
 
 /**
  * The id of a file, `file_…`: opaque. `FileId.make(text)` makes one of an id that was stored as text.
@@ -36,3 +43,148 @@ export class DownloadLink extends Schema.Class<DownloadLink>("effect-modelroute/
   /** Bytes. */
   size: tolerant(Schema.NonNegativeInt, "size_bytes")
 }) {}
+
+/**
+ * What to upload. `E` is what reading it can fail with, which fails the upload as it is.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Source<out E = never> {
+  /** Bytes; the upload fails with `InvalidRequest` when the stream holds more or fewer. */
+  readonly size: number
+  /** Run once for each attempt, from the start. */
+  readonly stream: Stream.Stream<Uint8Array, E>
+  /** The file's name, which only the older edition of the API wants to know. */
+  readonly name?: string | undefined
+}
+
+/** Small enough for progress to be seen, large enough to cost little. */
+const chunkSize = 64 * 1024
+
+/**
+ * Bytes that are in memory.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromBytes = (bytes: Uint8Array, options: { readonly name?: string | undefined } = {}): Source => ({
+  size: bytes.length,
+  stream: Stream.unfold(0, (at) =>
+    at < bytes.length ? Option.some([bytes.subarray(at, at + chunkSize), at + chunkSize] as const) : Option.none()
+  ),
+  ...present(options)
+})
+
+/**
+ * Bytes as they come, never held all at once. `size` is how many there will be. A retry runs the stream again, so it must be
+ * one that can be: not one over a `ReadableStream` that was opened before.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromStream = <E>(
+  stream: Stream.Stream<Uint8Array, E>,
+  options: { readonly size: number; readonly name?: string | undefined }
+): Source<E> => ({ size: options.size, stream, ...present({ name: options.name }) })
+
+/**
+ * A file on disk, read in chunks of 64 KiB, never held all at once. Fails with a `PlatformError` where there is none; what goes
+ * wrong while it is read fails the upload.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromPath = (
+  path: string
+): Effect.Effect<Source<PlatformError.PlatformError>, PlatformError.PlatformError, FileSystem.FileSystem> =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const { size, type } = yield* fs.stat(path)
+    if (type !== "File") {
+      return yield* new PlatformError.BadArgument({
+        module: "FileSystem",
+        method: "fromPath",
+        description: `${path} is not a file`
+      })
+    }
+    return {
+      size: Number(size),
+      stream: fs.stream(path, { chunkSize }),
+      ...present({ name: path.split(/[\\/]/).at(-1) })
+    }
+  })
+
+/**
+ * How much of a file has been handed to the transport, in bytes. Never goes back: what a retry sends again does not count.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Progress {
+  readonly sent: number
+  readonly size: number
+}
+
+/**
+ * An upload as `files.uploadProgress` tells of it: how far it is, and last of all the id of the file.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Upload = Data.TaggedEnum<{
+  Sending: Progress
+  Uploaded: { readonly fileId: FileId; readonly size: number }
+}>
+
+/**
+ * Constructors and matchers of `Upload`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const Upload: Data.TaggedEnum.Constructor<Upload> = Data.taggedEnum<Upload>()
+
+/**
+ * A file that has been downloaded.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Download {
+  readonly path: string
+  /** Bytes. */
+  readonly size: number
+}
+
+/**
+ * Writes bytes to a file: `files.download(id).pipe(File.toPath("fox.png"))`. They go to a temporary file in the same folder,
+ * which takes the name only when all of it is on the disk, so that nobody ever sees half a file; a failure or an interruption
+ * removes it. An older file of the name is replaced. Fails as the stream does, or with a `PlatformError`.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const toPath =
+  (path: string) =>
+  <E>(
+    bytes: Stream.Stream<Uint8Array, E>
+  ): Effect.Effect<Download, E | PlatformError.PlatformError, FileSystem.FileSystem> =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const temporary = `${path}.${(yield* Random.nextIntBetween(0, 2 ** 48)).toString(36)}.part`
+      const write = Effect.gen(function* () {
+        const file = yield* fs.open(temporary, { flag: "wx" })
+        const size = yield* Stream.runFoldEffect(bytes, 0, (total, chunk) =>
+          Effect.as(file.writeAll(chunk), total + chunk.length)
+        )
+        yield* file.sync
+        return size
+      }).pipe(Effect.scoped)
+      const renamed = Effect.zipLeft(
+        write,
+        Effect.suspend(() => fs.rename(temporary, path))
+      )
+      const size = yield* Effect.onError(renamed, () => Effect.ignore(fs.remove(temporary, { force: true })))
+      return { path, size }
+    })

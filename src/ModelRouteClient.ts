@@ -17,19 +17,24 @@ import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type * as Schedule from "effect/Schedule"
 import type * as Stream from "effect/Stream"
-import type * as Execution from "./Execution.js"
+import type * as ApiKey from "./ApiKey.js"
+import * as Execution from "./Execution.js"
 import type * as File from "./File.js"
 import * as IdempotencyKey from "./IdempotencyKey.js"
 import type { Sender } from "./internal/call.js"
+import { Alarm } from "./internal/alarm.js"
+import * as apiKeys from "./internal/apiKeys.js"
 import * as executions from "./internal/executions.js"
 import * as files from "./internal/files.js"
 import { request } from "./internal/request.js"
 import * as settings from "./internal/settings.js"
 import * as TimeLimit from "./internal/timeLimit.js"
 import { propagated } from "./internal/telemetry.js"
-import type { AwaitFailure, AwaitTimeout, InvalidRequest, RequestFailure } from "./ModelRouteError.js"
+import * as webhookEndpoints from "./internal/webhookEndpoints.js"
+import type { AwaitFailure, AwaitTimeout, InvalidRequest, RequestFailure, UploadFailure } from "./ModelRouteError.js"
 import * as RateLimitGate from "./RateLimitGate.js"
 import * as RetryPolicy from "./RetryPolicy.js"
+import type * as WebhookEndpoint from "./WebhookEndpoint.js"
 
 /**
  * What a client is made of: only the API key has no default.
@@ -44,6 +49,8 @@ export interface Options {
   readonly baseUrl?: string | undefined
   /** When a failed request is sent again. Default `RetryPolicy.standard`. */
   readonly retry?: RetryPolicy.RetryPolicy | undefined
+  /** When to look at executions that are waited for. Default `Execution.pollSchedule`; with webhooks `Webhook.pollSchedule`. */
+  readonly pollSchedule?: Schedule.Schedule<unknown, Execution.Execution> | undefined
   /** The time limit of each attempt, its answer's body included. Default 30 seconds. */
   readonly attemptTimeout?: Duration.DurationInput | undefined
   /** Applied last to the client that talks to the API: logging, a further header, a proxy. It can see the API key. */
@@ -76,7 +83,7 @@ export interface WatchOptions {
    */
   readonly timeout?: Duration.DurationInput | undefined
   /**
-   * When to look; fed with the execution as last seen. Default `Execution.pollSchedule`. Where the rate limit is nearly used
+   * When to look; fed with the execution as last seen. Default: the client's own. Where the rate limit is nearly used
    * up the intervals are at least twice as long; what another fiber has seen of the same execution meanwhile counts as a look.
    */
   readonly pollSchedule?: Schedule.Schedule<unknown, Execution.Execution> | undefined
@@ -128,6 +135,11 @@ export interface Executions {
   readonly result: (id: Execution.ExecutionId) => Effect.Effect<Execution.Completed, AwaitFailure>
   /** Cancels an execution and gives it as it then is; one that has ended already is no failure. */
   readonly cancel: (id: Execution.ExecutionId) => Effect.Effect<Execution.Execution, RequestFailure>
+  /**
+   * Takes note of an execution as something other than a request has shown it, and wakes whoever waits for it in this client.
+   * `Webhook.awaiter` calls it with what webhooks bring.
+   */
+  readonly observe: (execution: Execution.Execution) => Effect.Effect<void>
   /** One element per change of status, the terminal one last: a FAILED execution is an element, not a failure. */
   readonly watch: (
     id: Execution.ExecutionId,
@@ -149,6 +161,35 @@ export interface Executions {
 }
 
 /**
+ * Options of an upload (API page "Uploading files").
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface UploadOptions {
+  /** `INPUT` (default): for executions; `UPLOAD`: for storage. */
+  readonly purpose?: "INPUT" | "UPLOAD" | (string & {}) | undefined
+  /** Where it is stored. Default: the API's own, `US`. */
+  readonly region?: "US" | "EU" | "APAC" | (string & {}) | undefined
+  /** How many days it is kept, 1 to 365. Default: what the organization has set. */
+  readonly ttlDays?: number | undefined
+  /**
+   * Uploads as the older edition of the API wants it: `contentType` is declared and has to be the file's own; `filename` is by
+   * default the source's name. `purpose`, `region` and `ttlDays` are not sent then.
+   */
+  readonly older?: { readonly contentType: string; readonly filename?: string | undefined } | undefined
+  /**
+   * Whether the upload is confirmed in the end. Default `true`, with `older` `false`. `"ifThere"`: an API without that endpoint
+   * (404, 405) is no failure.
+   */
+  readonly confirm?: boolean | "ifThere" | undefined
+  /** Bytes; a larger source is refused before anything is sent. Default 150 MiB (157,286,400), the API's own limit. */
+  readonly maxSize?: number | undefined
+  /** Run with each chunk that the transport has taken, last with all of them; the transport waits for it. */
+  readonly onProgress?: ((progress: File.Progress) => Effect.Effect<void>) | undefined
+}
+
+/**
  * The methods on files. None has a requirement; each lists its failures.
  *
  * @since 0.1.0
@@ -156,8 +197,28 @@ export interface Executions {
  */
 export interface Files {
   /**
+   * Uploads a file: asks for a URL, puts the bytes there, confirms. The bytes are streamed with their length announced; storage
+   * gets no header of ours. A URL that has expired is asked for once more; other refusals of the storage are an
+   * `UnexpectedResponse`. The bytes as a whole have no time limit, but whenever the storage takes none of them for the time of
+   * an attempt, that attempt fails. `FileTooLarge` comes before anything is sent, a failure of the source as it is. API page
+   * "Uploading files".
+   */
+  readonly upload: <E = never>(
+    source: File.Source<E>,
+    options?: UploadOptions
+  ) => Effect.Effect<File.FileId, UploadFailure | E>
+  /**
+   * The same as a stream: how far the upload is, and last of all the file's id. A consumer that is slow misses steps and does not
+   * hold the upload up; one that stops ends it.
+   */
+  readonly uploadProgress: <E = never>(
+    source: File.Source<E>,
+    options?: UploadOptions
+  ) => Stream.Stream<File.Upload, UploadFailure | E>
+  /**
    * The bytes of a file, whichever way the API hands them out. The API key is never sent to the storage host. Each chunk has
-   * the time limit of an attempt; once bytes have come, a failure is not retried. API page "Downloading files".
+   * the time limit of an attempt. What breaks off goes on where it stopped, as the retry policy says, by a `Range` request where
+   * the storage allows it. API page "Downloading files"; `File.toPath` writes them to a file.
    */
   readonly download: (id: File.FileId) => Stream.Stream<Uint8Array, RequestFailure>
   /** A link to a file for a limited time, for someone without an API key. */
@@ -165,7 +226,48 @@ export interface Files {
 }
 
 /**
- * All of the client: executions, files, and a way to every other endpoint.
+ * The methods on the endpoints that the API delivers webhooks to. They need an API key with full access. None has a
+ * requirement; each lists its failures. To receive what they deliver: module `Webhook`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Webhooks {
+  /**
+   * Registers an endpoint. The answer alone has the secret that signs its deliveries. Never sent again after a failure that
+   * leaves open whether it was carried out: `list` tells. API page "Webhook setup".
+   */
+  readonly create: (request: WebhookEndpoint.CreateRequest) => Effect.Effect<WebhookEndpoint.Registered, RequestFailure>
+  /** All endpoints, without their secrets. */
+  readonly list: Effect.Effect<ReadonlyArray<WebhookEndpoint.Endpoint>, RequestFailure>
+  /** Changes what is given, and gives the endpoint as it then is. */
+  readonly update: (
+    id: WebhookEndpoint.EndpointId,
+    changes: WebhookEndpoint.Changes
+  ) => Effect.Effect<WebhookEndpoint.Endpoint, RequestFailure>
+  /** Removes an endpoint; one that a repeated request finds gone is no failure. */
+  readonly remove: (id: WebhookEndpoint.EndpointId) => Effect.Effect<void, RequestFailure>
+  /** Has a test event delivered to an endpoint. Gives the answer's JSON as it is, since no page tells its shape. */
+  readonly test: (id: WebhookEndpoint.EndpointId) => Effect.Effect<unknown, RequestFailure>
+}
+
+/**
+ * The methods on API keys. They need an API key with full access. None has a requirement; each lists its failures.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ApiKeys {
+  /**
+   * Makes a new key in place of one, which keeps working for 1 hour; also of the client's own, which goes on with the old one.
+   * Never sent again after a failure that leaves open whether it was carried out: a second rotation would make a second key.
+   * API page "Authentication".
+   */
+  readonly rotate: (id: ApiKey.KeyId) => Effect.Effect<ApiKey.Rotated, RequestFailure>
+}
+
+/**
+ * All of the client: executions, files, webhook endpoints, API keys, and a way to every other endpoint.
  *
  * @since 0.1.0
  * @category models
@@ -173,6 +275,8 @@ export interface Files {
 export interface Service {
   readonly executions: Executions
   readonly files: Files
+  readonly webhooks: Webhooks
+  readonly apiKeys: ApiKeys
   /** What the client's `RateLimitGate` knows and does now. */
   readonly rateLimit: Effect.Effect<RateLimitGate.Snapshot>
   /**
@@ -211,6 +315,7 @@ export const make = (
     const apiKey = yield* settings.apiKey(options.apiKey)
     const baseUrl = yield* settings.baseUrl(options.baseUrl ?? defaultBaseUrl)
     const duration = yield* settings.attemptTimeout(options.attemptTimeout ?? "30 seconds")
+    const alarm = new Alarm()
     const sender: Sender = {
       client: http.pipe(
         HttpClient.mapRequest(HttpClientRequest.prependUrl(baseUrl)),
@@ -222,11 +327,14 @@ export const make = (
       ),
       passage: gate.passage,
       policy: options.retry ?? RetryPolicy.standard,
-      limits: { duration, within: TimeLimit.make(duration) }
+      limits: { duration, within: TimeLimit.make(alarm, duration) },
+      alarm
     }
     return ModelRouteClient.of({
-      executions: executions.make(sender, keys),
+      executions: executions.make(sender, keys, options.pollSchedule ?? Execution.pollSchedule),
       files: files.make(sender, http.pipe(HttpClient.withTracerDisabledWhen(() => true))),
+      webhooks: webhookEndpoints.make(sender),
+      apiKeys: apiKeys.make(sender),
       rateLimit: gate.snapshot,
       request: request(sender)
     })

@@ -552,6 +552,22 @@ export const AwaitFailure = Schema.Union(...RequestFailure.members, ExecutionCan
 export type AwaitFailure = typeof AwaitFailure.Type
 
 /**
+ * What an upload can fail with, besides the failures of its source.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const UploadFailure = Schema.Union(...RequestFailure.members, FileTooLarge)
+
+/**
+ * What an upload can fail with, besides the failures of its source.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type UploadFailure = typeof UploadFailure.Type
+
+/**
  * Every error of this library.
  *
  * @since 0.1.0

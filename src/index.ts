@@ -5,6 +5,13 @@
  */
 
 /**
+ * API keys, as far as the API lets them be managed.
+ *
+ * @since 0.1.0
+ */
+export * as ApiKey from "./ApiKey.js"
+
+/**
  * Executions: one paid run of one model, from the request to its result.
  *
  * @since 0.1.0
@@ -59,3 +66,17 @@ export * as RateLimitGate from "./RateLimitGate.js"
  * @since 0.1.0
  */
 export * as RetryPolicy from "./RetryPolicy.js"
+
+/**
+ * Webhooks, on the receiving side: is it genuine, what does it tell, was it handled before.
+ *
+ * @since 0.1.0
+ */
+export * as Webhook from "./Webhook.js"
+
+/**
+ * Where the API delivers webhooks to.
+ *
+ * @since 0.1.0
+ */
+export * as WebhookEndpoint from "./WebhookEndpoint.js"

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, DateTime, Effect, Redacted, Stream, TestClock } from "effect"
-import { File, type ModelRouteClient } from "effect-modelroute"
+import { File, type ModelRouteClient, RetryPolicy } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "./utils/exit.js"
-import { answering } from "./utils/fake.js"
+import { answering, type Reply } from "./utils/fake.js"
 import { apiKey, arrivals, image, isoDate, layer, runToEnd, start, withClient } from "./utils/harness.js"
 
 const id = File.FileId.make("file_1")
@@ -129,13 +129,13 @@ describe("download", () => {
   it.effect("notices a body that is shorter than it should be", () => {
     const { client } = answering((_, n) => (n === 1 ? { status: 200, json: document } : { status: 200, text: "abc" }))
     return Effect.gen(function* () {
-      const error = failureOf(yield* Effect.exit(collect((yield* client).files.download(id))))
+      const error = failureOf(yield* runToEnd(collect((yield* client).files.download(id))))
       assert.strictEqual(error._tag === "TransportError" && error.reason, "truncated")
       assert.include(error.message, "3 of 5 bytes")
     })
   })
 
-  it.effect("retries until bytes come; what breaks after that is a retryable failure of the stream", () =>
+  it.effect("retries until bytes come", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const file = yield* finished(client)
@@ -147,13 +147,104 @@ describe("download", () => {
         assert.include(valueOf(yield* runToEnd(collect(client.files.download(file)))).slice(0, 8), "PNG")
         const at = (yield* arrivals("files.download")).map((instant) => instant - 9500)
         assert.deepStrictEqual(at, [0, 1000, 3000])
-        yield* inject(Fault.on("storage.get", Fault.cutBody()))
-        const error = failureOf(yield* runToEnd(collect(client.files.download(file))))
-        assert.strictEqual(error._tag === "TransportError" && error.reason, "truncated")
-        assert.isTrue(error.retryable)
       })
     ).pipe(Effect.provide(layer()))
   )
+
+  const parts = "0123456789"
+  const etag = '"v1"'
+  /** Storage that breaks off after `step` bytes of each answer. */
+  const breaking = (
+    step: number,
+    answer: (from: number, n: number) => Partial<Reply> & { readonly text: string },
+    first: Reply = { status: 200, json: { ...document, size_bytes: parts.length } }
+  ) => {
+    let n = 0
+    return answering((url, _, { range }) => {
+      if (url.includes("/v1/")) return first
+      n += 1
+      const { text, ...rest } = answer(Number(/^bytes=(\d+)-$/.exec(range ?? "")?.[1] ?? 0), n)
+      const cut = Stream.concat(Stream.make(new TextEncoder().encode(text.slice(0, step))), Stream.die("cut"))
+      return { status: 200, ...(text.length > step ? { body: cut } : { text }), ...rest }
+    })
+  }
+  const partial = (from: number) => ({
+    status: 206,
+    text: parts.slice(from),
+    headers: { etag, "content-range": `bytes ${from}-9/10` }
+  })
+  const whole = { text: parts, headers: { etag } }
+
+  it.effect("goes on where it broke off, by a range of the same version, as often as the policy allows", () =>
+    Effect.gen(function* () {
+      const { at, client, headers } = breaking(4, (from) => (from === 0 ? whole : partial(from)))
+      yield* TestClock.setTime(start)
+      const bytes = valueOf(yield* runToEnd(collect((yield* client).files.download(id))))
+      assert.strictEqual(bytes, parts)
+      // Each time a new link, then what is missing.
+      assert.deepStrictEqual(
+        headers.map(({ range, ...others }) => [range, others["if-range"]]),
+        [
+          [undefined, undefined],
+          [undefined, undefined],
+          [undefined, undefined],
+          ["bytes=4-", etag],
+          [undefined, undefined],
+          ["bytes=8-", etag]
+        ]
+      )
+      assert.deepStrictEqual(
+        at.map((instant) => instant - start),
+        [0, 0, 1000, 1000, 3000, 3000]
+      )
+      const slow = breaking(1, (from) => (from === 0 ? whole : partial(from)))
+      const error = failureOf(yield* runToEnd(collect((yield* slow.client).files.download(id))))
+      assert.strictEqual(error._tag === "TransportError" && error.reason, "truncated")
+      assert.isTrue(error.retryable)
+      assert.strictEqual(slow.urls.length, 8)
+      const none = breaking(4, (from) => (from === 0 ? whole : partial(from)))
+      const once = collect((yield* none.client).files.download(id)).pipe(RetryPolicy.withPolicy(RetryPolicy.none))
+      assert.strictEqual(failureOf(yield* runToEnd(once))._tag, "TransportError")
+      assert.strictEqual(none.urls.length, 2)
+    })
+  )
+
+  it.effect("leaves out what it has where the storage knows no ranges, and gives no two versions in one", () =>
+    Effect.gen(function* () {
+      const again = breaking(4, (_, n) => ({
+        ...whole,
+        ...(n < 3 ? {} : { body: Stream.make(new TextEncoder().encode(parts)) })
+      }))
+      assert.strictEqual(valueOf(yield* runToEnd(collect((yield* again.client).files.download(id)))), parts)
+      for (const other of [
+        { text: "abcdefghij", headers: { etag: '"v2"' } },
+        { text: "abcdefghijk", headers: { "content-length": "11" } },
+        { ...partial(4), headers: { "content-range": "bytes 5-9/10" } },
+        { ...partial(4), headers: { "content-range": "bytes 4-9/11" } },
+        { ...partial(4), headers: {} }
+      ]) {
+        const { client } = breaking(4, (_, n) => (n === 1 ? whole : other))
+        const error = failureOf(yield* runToEnd(collect((yield* client).files.download(id))))
+        assert.strictEqual(error._tag, "UnexpectedResponse")
+        assert.include(error.message, "does not continue")
+      }
+      // Only a strong tag names the same bytes.
+      const weak = breaking(4, (from) => (from === 0 ? { text: parts, headers: { etag: 'W/"v1"' } } : partial(from)))
+      assert.strictEqual(valueOf(yield* runToEnd(collect((yield* weak.client).files.download(id)))), parts)
+      assert.isTrue(weak.headers.every((headers) => headers["if-range"] === undefined || headers["if-range"] === etag))
+    })
+  )
+
+  it.effect("is content when the connection breaks after the last byte", () => {
+    const { client, urls } = breaking(9, () => ({
+      ...whole,
+      body: Stream.concat(Stream.make(new TextEncoder().encode(parts)), Stream.die("cut"))
+    }))
+    return Effect.gen(function* () {
+      assert.strictEqual(valueOf(yield* runToEnd(collect((yield* client).files.download(id)))), parts)
+      assert.strictEqual(urls.length, 2)
+    })
+  })
 
   it.effect("gives each chunk the time limit of an attempt", () => {
     const chunks = Stream.range(1, 5).pipe(

@@ -452,7 +452,7 @@ describe("files", () => {
         const short = { status: 200, text: "abc", headers: { ...png, "content-length": "5" } }
         for (const first of [short, { status: 302, headers: { location: link } }]) {
           const { client } = answering((_, n) => (n === 1 ? first : short))
-          const error = failureOf(yield* Effect.exit(collect((yield* client).files.download(file))))
+          const error = failureOf(yield* runToEnd(collect((yield* client).files.download(file))))
           assert.strictEqual(error._tag === "TransportError" && error.reason, "truncated")
           assert.include(error.message, "3 of 5 bytes")
         }
@@ -878,7 +878,7 @@ describe("calls", () => {
     }))
     return Effect.gen(function* () {
       const error = failureOf(
-        yield* Effect.exit(Stream.runDrain((yield* client).files.download(File.FileId.make("file_1"))))
+        yield* runToEnd(Stream.runDrain((yield* client).files.download(File.FileId.make("file_1"))))
       )
       assert.include(error.message, "4 of 5 bytes")
     })

@@ -1,9 +1,22 @@
 /** No key, prompt, signature or webhook secret in anything that an error, a log line, a span or a metric shows. */
 import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, type Console, Effect, Exit, HashMap, Layer, Logger, LogLevel, Metric, Option, Stream } from "effect"
-import { Execution, File, ModelRouteClient, ModelRouteError } from "effect-modelroute"
-import { Fault } from "effect-modelroute/Simulator"
+import {
+  Cause,
+  type Console,
+  Effect,
+  Exit,
+  HashMap,
+  Layer,
+  Logger,
+  LogLevel,
+  Metric,
+  Option,
+  Redacted,
+  Stream
+} from "effect"
+import { ApiKey, Execution, File, ModelRouteClient, ModelRouteError } from "effect-modelroute"
+import { Fault, Simulator } from "effect-modelroute/Simulator"
 import * as classify from "../src/internal/classify.js"
 import { answering } from "./utils/fake.js"
 import { apiKey, layer, prompt, runToEnd, start } from "./utils/harness.js"
@@ -12,7 +25,20 @@ import { recorder } from "./utils/tracing.js"
 const signature = "5f3cf00dcafe0123456789abcdef5f3cf00dcafe0123456789abcdef5f3cf00d"
 const whsec = "whsec_k8m2n4p6r8t0v2x4z6a8c0e2g4i6k8m2n4p6r8t0"
 const link = `https://storage.modelroute.example/files/file_1?X-Amz-Expires=3600&X-Amz-Signature=${signature}`
-const canaries = [apiKey, prompt, prompt.slice(3, 30), signature, whsec, "canary-metadata-label"]
+const [fileName, fileText, headerToken] = ["canary-name.txt", "canary-text", "canary-header"]
+/** Secrets that the API has given during a test. */
+const given: Array<string> = []
+const canaries = [
+  fileName,
+  fileText,
+  headerToken,
+  apiKey,
+  prompt,
+  prompt.slice(3, 30),
+  signature,
+  whsec,
+  "canary-metadata-label"
+]
 
 const body = { model: "m", input: { prompt }, metadata: { label: "canary-metadata-label" } }
 
@@ -37,7 +63,7 @@ const renderings = (error: unknown): ReadonlyArray<string> => {
 }
 
 const assertClean = (texts: ReadonlyArray<string>, name: string): void => {
-  for (const text of texts) for (const canary of canaries) assert.notInclude(text, canary, name)
+  for (const text of texts) for (const canary of [...canaries, ...given]) assert.notInclude(text, canary, name)
 }
 
 const context: classify.Context = {
@@ -167,6 +193,22 @@ describe("observability", () => {
           yield* client.files.url(file)
           yield* Stream.runDrain(client.files.download(file))
         }
+        // What is secret from here on, the simulator has made up.
+        const url = "https://backend.test/hook"
+        const registered = yield* client.webhooks.create({ url, headers: { "x-token": headerToken } })
+        const rotated = yield* client.apiKeys.rotate(
+          ApiKey.KeyId.make((yield* (yield* Simulator).apiKeys)[0]?.id ?? "")
+        )
+        given.push(Redacted.value(registered.secret), Redacted.value(rotated.newKey))
+        yield* Effect.logInfo("registered", registered.secret, registered.headers, rotated)
+        yield* client.webhooks.list
+        yield* client.files.upload(File.fromBytes(new TextEncoder().encode(fileText), { name: fileName }), {
+          older: { contentType: "text/plain" }
+        })
+        yield* client.files.upload(File.fromStream(Stream.make(new Uint8Array(2)), { size: 1, name: fileName })).pipe(
+          Effect.tapError((error) => Effect.logError("failed", error)),
+          Effect.ignore
+        )
         yield* client.files.url(File.FileId.make("file_unknown")).pipe(
           Effect.tapError((error) => Effect.logError("failed", error)),
           Effect.ignore
@@ -187,6 +229,7 @@ describe("observability", () => {
 
       assert.isAbove(lines.length, 20)
       assertClean(lines, "log")
+      assert.lengthOf(given, 2)
 
       assert.includeMembers(
         spans.map(({ name }) => name),
@@ -194,6 +237,10 @@ describe("observability", () => {
           "modelroute.executions.run",
           "modelroute.files.url",
           "modelroute.files.download",
+          "modelroute.webhooks.create",
+          "modelroute.webhooks.list",
+          "modelroute.apiKeys.rotate",
+          "modelroute.files.upload",
           "modelroute.executions.create"
         ]
       )

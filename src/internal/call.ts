@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { RequestFailure } from "../ModelRouteError.js"
 import type * as RetryPolicy from "../RetryPolicy.js"
+import type { Alarm } from "./alarm.js"
 import * as classify from "./classify.js"
 import { CurrentPolicy } from "./current.js"
 import * as exchange from "./exchange.js"
@@ -24,28 +25,43 @@ export interface Sender {
   readonly passage: Passage
   readonly policy: RetryPolicy.RetryPolicy
   readonly limits: exchange.Limits
+  readonly alarm: Alarm
 }
+
+/** @internal One run of the policy in force, begun when there is something to decide about: most calls never need one. */
+export type Patience = Effect.Effect<Pace.Pace<RequestFailure>>
+
+/** @internal */
+export const patient = (sender: Sender): Patience => {
+  let pace: Pace.Pace<RequestFailure> | undefined
+  return Effect.map(
+    CurrentPolicy,
+    (current) => (pace ??= Pace.start<RequestFailure>(Option.getOrElse(current, () => sender.policy)))
+  )
+}
+
+/** @internal Waits as long as the policy wants before the call is sent again, or fails as it has failed. */
+export const granted = (
+  call: exchange.Call<unknown>,
+  error: RequestFailure,
+  patience: Patience
+): Effect.Effect<void, RequestFailure> =>
+  Effect.gen(function* () {
+    const millis = mayRepeat(call, error) ? yield* (yield* patience).next(error) : undefined
+    if (millis === undefined) return yield* error
+    yield* waited(call.operation, error, millis)
+  })
 
 /** @internal Attempts, retries and their waits, without a span of its own. */
 export const send = <A>(
   sender: Sender,
   call: exchange.Call<A>,
-  account: telemetry.Account
+  account: telemetry.Account,
+  patience: Patience = patient(sender)
 ): Effect.Effect<A, RequestFailure> => {
-  // The policy is looked at only when there is something to decide about: most calls never need one.
-  let pace: Pace.Pace<RequestFailure> | undefined
-  const patience = Effect.map(
-    CurrentPolicy,
-    (current) => (pace ??= Pace.start<RequestFailure>(Option.getOrElse(current, () => sender.policy)))
-  )
   const attempt = (returning: boolean) => attempted(sender, call, account, entryOf(call, account, patience, returning))
   const retried = (error: RequestFailure): Effect.Effect<A, RequestFailure> =>
-    Effect.gen(function* () {
-      const millis = mayRepeat(call, error) ? yield* (yield* patience).next(error) : undefined
-      if (millis === undefined) return yield* error
-      yield* waited(call.operation, error, millis)
-      return yield* Effect.catchAll(attempt(true), retried)
-    })
+    Effect.zipRight(granted(call, error, patience), Effect.catchAll(attempt(true), retried))
   return Effect.catchAll(attempt(false), retried)
 }
 
@@ -76,7 +92,7 @@ const laneOf = (operation: string): Lane => {
 const entryOf = (
   call: exchange.Call<unknown>,
   account: telemetry.Account,
-  patience: Effect.Effect<Pace.Pace<RequestFailure>>,
+  patience: Patience,
   returning: boolean
 ): Entry<RequestFailure> => ({
   operation: call.operation,

@@ -115,6 +115,16 @@ export const json =
     })
   }
 
+/**
+ * Accepts any success: nothing and plain text are answers, too; JSON that breaks off is none.
+ *
+ * @internal
+ */
+export const anything: Call<{ readonly json: unknown }>["accept"] = json("JSON", (parsed, _, text) => {
+  if (parsed !== undefined || text === "") return { json: parsed }
+  return isCut(text) ? undefined : { json: text }
+})
+
 /** A client of the caller's making can turn a status into a failure; it is an answer all the same. */
 const answerIn = (error: HttpClientError.HttpClientError): HttpClientResponse.HttpClientResponse | undefined =>
   error._tag === "ResponseError" && error.reason === "StatusCode" ? error.response : undefined

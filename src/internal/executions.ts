@@ -24,10 +24,16 @@ import { present } from "./tolerant.js"
 import * as waiting from "./waiting.js"
 
 /** @internal */
-export const make = (sender: Sender, keys: Context.Tag.Service<IdempotencyKey.IdempotencyKey>): Executions => {
+export const make = (
+  sender: Sender,
+  keys: Context.Tag.Service<IdempotencyKey.IdempotencyKey>,
+  pollSchedule: waiting.Common["pollSchedule"]
+): Executions => {
   const common: waiting.Common = {
     looks: new Looks(),
+    pollSchedule,
     durations: new Durations(),
+    alarm: sender.alarm,
     isScarce: sender.passage.isScarce
   }
 
@@ -79,7 +85,7 @@ export const make = (sender: Sender, keys: Context.Tag.Service<IdempotencyKey.Id
       const seen = known?.sighting.execution
       if (seen !== undefined && Execution.isTerminal(seen)) {
         // The answer to a repeated create can tell that the execution has FAILED, but not why.
-        return seen.status === "FAILED" && seen.error === undefined ? (yield* once()).execution : seen
+        return waiting.lacksReason(seen) ? (yield* once()).execution : seen
       }
       const next = yield* waiting.watcher(common, about, once, options, known?.sighting)
       return yield* Effect.repeat(next, { until: Execution.isTerminal })
@@ -178,6 +184,9 @@ export const make = (sender: Sender, keys: Context.Tag.Service<IdempotencyKey.Id
     },
 
     cancel: (id) => spanned("executions.cancel", id, (account) => cancelled(id, account)),
+
+    observe: (execution) =>
+      Effect.map(Clock.currentTimeMillis, (seenAt) => common.looks.tell({ execution, seenAt, until: undefined })),
 
     watch: (id, options = {}) =>
       Stream.suspend(() => {

@@ -1,6 +1,6 @@
 /**
- * The looks at executions that are waited for: of all fibers of a client that wait for the same one, only one looks at a time,
- * and what it sees is for all.
+ * What the fibers of a client that wait for executions know together: of all that wait for the same one, only one looks at a time,
+ * and what it sees, or a webhook tells, is for all.
  *
  * @internal
  */
@@ -8,26 +8,30 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
-import type { ExecutionId } from "../Execution.js"
+import { type ExecutionId, isTerminal } from "../Execution.js"
 import type { RequestFailure } from "../ModelRouteError.js"
+import { Unclaimed } from "./unclaimed.js"
 import type { Sighting } from "./waiting.js"
 
 interface Watched {
   watchers: number
   last: Sighting | undefined
   looking: Deferred.Deferred<Sighting, RequestFailure> | undefined
+  /** What was told without a look. */
+  told: Sighting | undefined
+  readonly listeners: Set<(sighting: Sighting) => void>
 }
 
 /** @internal One per client. */
 export class Looks {
   private readonly watched = new Map<ExecutionId, Watched>()
+  private readonly unclaimed = new Unclaimed()
 
-  /** As long as the scope is open, looks at this execution are shared with whoever else waits for it. */
-  share(id: ExecutionId): Effect.Effect<SharedLook, never, Scope.Scope> {
+  /** As long as the scope is open, what is learnt of this execution is shared with whoever else waits for it. */
+  share(id: ExecutionId): Effect.Effect<Shared, never, Scope.Scope> {
     return Effect.acquireRelease(
       Effect.sync(() => {
-        const watched = this.watched.get(id) ?? { watchers: 0, last: undefined, looking: undefined }
-        this.watched.set(id, watched)
+        const watched = this.watched.get(id) ?? this.begin(id)
         watched.watchers += 1
         return watched
       }),
@@ -36,19 +40,53 @@ export class Looks {
           watched.watchers -= 1
           if (watched.watchers === 0) this.watched.delete(id)
         })
-    ).pipe(Effect.map((watched) => (look, since) => sharedLook(watched, look, since)))
+    ).pipe(
+      Effect.map((watched) => ({
+        look: (look, since) => sharedLook(watched, look, since),
+        toldBefore: (isNews) => (watched.told !== undefined && isNews(watched.told) ? watched.told : undefined),
+        listen: (isNews, wake) => listen(watched, isNews, wake)
+      }))
+    )
+  }
+
+  /** An execution as a webhook has told of it; whoever waits for it, or begins to, hears of it. */
+  tell(sighting: Sighting): void {
+    const watched = this.watched.get(sighting.execution.id)
+    if (watched === undefined) return this.unclaimed.keep(sighting)
+    // Events come in any order, and what has ended stays so.
+    if (watched.told !== undefined && isTerminal(watched.told.execution)) return
+    watched.told = sighting
+    for (const listener of watched.listeners) listener(sighting)
+  }
+
+  private begin(id: ExecutionId): Watched {
+    const told = this.unclaimed.take(id)
+    const watched: Watched = { watchers: 0, last: undefined, looking: undefined, told, listeners: new Set() }
+    this.watched.set(id, watched)
+    return watched
   }
 }
 
-/**
- * What another has seen after `since` (epoch milliseconds), what another is about to see, or else a look of one's own.
- *
- * @internal
- */
-export type SharedLook = (
-  look: Effect.Effect<Sighting, RequestFailure>,
-  since: number
-) => Effect.Effect<Sighting, RequestFailure>
+/** @internal What one waiter has of the others. */
+export interface Shared {
+  /** What another has seen after `since` (epoch milliseconds), what another is about to see, or else a look of one's own. */
+  readonly look: (
+    look: Effect.Effect<Sighting, RequestFailure>,
+    since: number
+  ) => Effect.Effect<Sighting, RequestFailure>
+  /** What a webhook has told and is news to this waiter. */
+  readonly toldBefore: (isNews: (sighting: Sighting) => boolean) => Sighting | undefined
+  /** Hears of what a webhook tells next and is news to this waiter, until it stops listening. */
+  readonly listen: (isNews: (sighting: Sighting) => boolean, wake: (news: Sighting) => void) => () => void
+}
+
+const listen = (watched: Watched, isNews: (sighting: Sighting) => boolean, wake: (news: Sighting) => void) => {
+  const listener = (sighting: Sighting) => {
+    if (isNews(sighting)) wake(sighting)
+  }
+  watched.listeners.add(listener)
+  return () => void watched.listeners.delete(listener)
+}
 
 const sharedLook = (
   watched: Watched,

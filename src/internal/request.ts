@@ -17,12 +17,6 @@ const idempotent: ReadonlySet<HttpMethod> = new Set<HttpMethod>(["GET", "HEAD", 
 
 const operation = "request"
 
-/** Whatever stands there: nothing and plain text are answers, too; JSON that breaks off is none. */
-const accept = exchange.json("JSON", (json, _, text) => {
-  if (json !== undefined || text === "") return { json }
-  return exchange.isCut(text) ? undefined : { json: text }
-})
-
 /** Whatever a URL parser would make something else of is refused: another host, dot segments in any spelling, a fragment. */
 const isPlain = (path: string): boolean => {
   const host = "http://api.invalid"
@@ -50,7 +44,7 @@ export const request =
       const { json } = yield* call(sender, {
         operation: `${operation} ${method}`,
         request: requests.make(method, url, { body: text, key }),
-        accept,
+        accept: exchange.anything,
         repeatable: safe || key !== undefined,
         keyed: key !== undefined,
         body,

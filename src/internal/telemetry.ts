@@ -16,7 +16,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as Metrics from "../Metrics.js"
-import { isModelRouteError, type ModelRouteError } from "../ModelRouteError.js"
+import { isModelRouteError } from "../ModelRouteError.js"
 import { seconds } from "./messages.js"
 import { present } from "./tolerant.js"
 
@@ -29,8 +29,9 @@ export interface Account {
 
 const outcomeOf = (exit: Exit.Exit<unknown, unknown>): string => {
   if (Exit.isSuccess(exit)) return "ok"
-  const failure = Option.filter(Cause.failureOption(exit.cause), isModelRouteError)
-  if (Option.isSome(failure)) return failure.value._tag
+  const failure = Cause.failureOption(exit.cause)
+  // The source of an upload has failures of its own.
+  if (Option.isSome(failure)) return isModelRouteError(failure.value) ? failure.value._tag : "SourceFailure"
   return Cause.isInterrupted(exit.cause) ? "interrupted" : "defect"
 }
 
@@ -63,17 +64,13 @@ export const propagated = (
   )
 
 /** @internal One span for one operation, however many requests and waits it takes. */
-export const spanned = <A, E extends ModelRouteError>(
-  operation: string,
-  account: Account,
-  effect: Effect.Effect<A, E>
-): Effect.Effect<A, E> =>
+export const spanned = <A, E>(operation: string, account: Account, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.useSpan(`modelroute.${operation}`, spanOptions, (span) =>
     Effect.onExit(Effect.withParentSpan(effect, span), (exit) => conclude(span, operation, account, exit))
   )
 
 /** @internal The same for a stream: the span lasts as long as the stream. */
-export const spannedStream = <A, E extends ModelRouteError>(
+export const spannedStream = <A, E>(
   operation: string,
   account: Account,
   stream: Stream.Stream<A, E>

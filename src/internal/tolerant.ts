@@ -35,6 +35,9 @@ export const isRecord = (u: unknown): u is { readonly [key: string]: unknown } =
 /** @internal A text that says something. */
 export const text = (u: unknown): string | undefined => (typeof u === "string" && u !== "" ? u : undefined)
 
+/** @internal An absolute http(s) URL. */
+export const isWebAddress = (u: unknown): u is string => typeof u === "string" && /^https?:/i.test(u) && URL.canParse(u)
+
 type Present<T> = { readonly [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
   readonly [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>
 }

@@ -12,6 +12,7 @@ import * as Execution from "../Execution.js"
 import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import type { Alarm } from "./alarm.js"
 import type { Durations } from "./durations.js"
 import type { Arrival } from "./exchange.js"
 import { serverTime } from "./limitHeaders.js"
@@ -30,7 +31,9 @@ export interface Sighting {
 /** @internal What all waits of one client share. */
 export interface Common {
   readonly looks: Looks
+  readonly pollSchedule: Schedule.Schedule<unknown, Execution.Execution>
   readonly durations: Durations
+  readonly alarm: Alarm
   /** Whether requests are so scarce that looks should leave them to others. */
   readonly isScarce: Effect.Effect<boolean>
 }
@@ -62,6 +65,20 @@ export interface Options {
   readonly pollSchedule?: Schedule.Schedule<unknown, Execution.Execution> | undefined
 }
 
+const running = ["PENDING", "PROCESSING", "AWAITING_WEBHOOK"]
+
+/** Events come late, twice and in any order: only one that leads on is news. */
+const leadsOn = (told: Execution.Execution, seen: Execution.Execution | undefined): boolean =>
+  Execution.isTerminal(told) || running.indexOf(told.status) > running.indexOf(seen?.status ?? "")
+
+/** @internal That it has FAILED, and not why. */
+export const lacksReason = ({ error, status }: Execution.Execution): boolean =>
+  status === "FAILED" && error === undefined
+
+/** An event need not repeat everything. */
+const joined = (seen: Execution.Execution, told: Execution.Execution): Execution.Execution =>
+  new Execution.Execution({ ...seen, ...told, extra: { ...seen.extra, ...told.extra } }, { disableValidation: true })
+
 /** @internal What the error of a wait tells of it. */
 export interface About {
   readonly operation: string
@@ -71,8 +88,8 @@ export interface About {
 }
 
 /**
- * Each run of the effect waits and looks once (or takes what another fiber has seen meanwhile), and gives the execution as it
- * then is. A look that fails with what may pass is not the end of the wait, nor is a rate limit that resets before that.
+ * Each run of the effect waits and looks once (or takes what another fiber has seen, or a webhook told, meanwhile), and gives the
+ * execution as it then is. A look that fails with what may pass is not the end of the wait, nor is a rate limit that resets before that.
  *
  * @internal
  */
@@ -85,12 +102,14 @@ export const watcher = (
 ): Effect.Effect<Effect.Effect<Execution.Execution, RequestFailure | AwaitTimeout>, never, Scope.Scope> =>
   Effect.zipWith(Clock.currentTimeMillis, common.looks.share(about.id), (startedAt, shared) => {
     const { account, id, operation, ...rest } = about
-    const pace = Pace.start(options.pollSchedule ?? Execution.pollSchedule)
+    const pace = Pace.start(options.pollSchedule ?? common.pollSchedule)
     const limit = options.timeout === undefined ? undefined : startedAt + Duration.toMillis(options.timeout)
     let seen: Sighting | undefined
     let trouble: RequestFailure | undefined
     /** Before that, the API wants no more requests. */
     let resumesAt = 0
+    /** When the next look is due, as long as it has not begun, and since when it has been waited for. */
+    let due: { readonly at: number; readonly since: number } | undefined
 
     // A `Date` that stands still, or an expiry that is put off again and again, must not make the wait endless.
     let latest = startedAt + longest
@@ -135,21 +154,45 @@ export const watcher = (
             Effect.timeoutOption(looking, Math.max(0, limit - now) + margin)
           )
 
-    const next: Effect.Effect<Execution.Execution, RequestFailure | AwaitTimeout> = Effect.gen(function* () {
+    const scheduled = Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
       const delay = yield* pace.next(seen?.execution ?? new Execution.Execution({ id, status: "UNKNOWN" }))
       if (delay === undefined || now >= bound()) return yield* timeout(now)
       const wanted = (yield* common.isScarce) ? stretched(delay, remaining(now)) : delay
       const millis = Math.min(Math.max(wanted, resumesAt - now), bound() - now)
       yield* announce({ operation, reason: "poll", millis, executionId: id })
-      yield* Effect.sleep(millis)
-      return yield* within(shared(look(bound()), now)).pipe(
-        Effect.matchEffect({ onFailure: goneWrong, onSuccess: seenThere })
-      )
+      return { at: now + millis, since: now }
     })
 
-    const goneWrong = (error: RequestFailure) => {
-      if (!error.retryable) return Effect.fail(error)
+    const isNews = ({ execution }: Sighting): boolean => leadsOn(execution, seen?.execution)
+
+    const looked = (since: number) =>
+      Effect.match(within(shared.look(look(bound()), since)), { onFailure: goneWrong, onSuccess: seenThere })
+
+    const lookedUnlessTold = (since: number) =>
+      Effect.async<Sighting>((resume) => {
+        const stop = shared.listen(isNews, (news) => resume(Effect.succeed(news)))
+        return Effect.sync(stop)
+      }).pipe(Effect.map(heard), Effect.raceFirst(looked(since)), Effect.flatten)
+
+    const next: Effect.Effect<Execution.Execution, RequestFailure | AwaitTimeout> = Effect.gen(function* () {
+      const known = shared.toldBefore(isNews)
+      if (known !== undefined) return yield* heard(known)
+      const { at, since } = (due ??= yield* scheduled)
+      const news = yield* common.alarm.wait<Option.Option<Sighting>, never>(
+        at,
+        () => Effect.succeedNone,
+        (resume) => shared.listen(isNews, (news) => resume(Effect.succeedSome(news)))
+      )
+      if (Option.isSome(news)) return yield* heard(news.value)
+      due = undefined
+      return yield* lookedUnlessTold(since)
+    })
+
+    const goneWrong = (
+      error: RequestFailure | AwaitTimeout
+    ): Effect.Effect<Execution.Execution, RequestFailure | AwaitTimeout> => {
+      if (error._tag === "AwaitTimeout" || !error.retryable) return Effect.fail(error)
       if (error._tag === "RateLimited") {
         resumesAt = error.resetAt?.epochMillis ?? 0
         if (resumesAt > bound()) return Effect.fail(error)
@@ -158,11 +201,33 @@ export const watcher = (
       return next
     }
 
-    const seenThere = (sighting: Option.Option<Sighting>) => {
+    const seenThere = (
+      sighting: Option.Option<Sighting>
+    ): Effect.Effect<Execution.Execution, RequestFailure | AwaitTimeout> => {
       if (Option.isNone(sighting)) return Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.fail(timeout(now)))
       note(sighting.value)
       trouble = undefined
       return Effect.succeed(sighting.value.execution)
     }
+
+    const heard = (sighting: Sighting): Effect.Effect<Execution.Execution> =>
+      Effect.gen(function* () {
+        const before = seen
+        const told = before === undefined ? sighting.execution : joined(before.execution, sighting.execution)
+        const execution = lacksReason(told) ? yield* withReason(told, sighting.seenAt) : told
+        note({ execution, seenAt: sighting.seenAt, until: sighting.until ?? before?.until })
+        trouble = undefined
+        return execution
+      })
+
+    /** No page says that the event of a failure tells why; the execution itself does. */
+    const withReason = (told: Execution.Execution, toldAt: number): Effect.Effect<Execution.Execution> =>
+      within(shared.look(look(bound()), toldAt)).pipe(
+        Effect.option,
+        Effect.map(Option.flatten),
+        Effect.map(Option.map(({ execution }) => execution)),
+        Effect.map(Option.filter(Execution.isTerminal)),
+        Effect.map(Option.getOrElse(() => told))
+      )
     return next
   })

@@ -1,5 +1,6 @@
 /** A client whose transport answers by a function: for what the simulator would never say. */
 import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -34,7 +35,7 @@ const responseOf = (
 
 /** What was asked, in order, and the client that asks. */
 export const answering = (
-  reply: (url: string, n: number) => Reply,
+  reply: (url: string, n: number, headers: Readonly<Record<string, string>>) => Reply,
   options: Partial<ModelRouteClient.Options> = {}
 ) => {
   const urls: Array<string> = []
@@ -42,12 +43,20 @@ export const answering = (
   const headers: Array<Readonly<Record<string, string>>> = []
   const at: Array<number> = []
   const http = HttpClient.make((request, url) =>
-    Effect.map(Effect.all([Clock.currentTimeMillis, Effect.runtime<never>()]), ([now, runtime]) => {
-      at.push(now)
+    Effect.gen(function* () {
+      const runtime = yield* Effect.runtime<never>()
+      at.push(yield* Clock.currentTimeMillis)
       urls.push(url.href)
       headers.push(request.headers)
-      bodies.push(request.body._tag === "Uint8Array" ? new TextDecoder().decode(request.body.body) : "")
-      return HttpClientResponse.fromWeb(request, responseOf(reply(url.href, urls.length), runtime))
+      const n = bodies.push(request.body._tag === "Uint8Array" ? new TextDecoder().decode(request.body.body) : "")
+      if (request.body._tag === "Stream") {
+        yield* Stream.runForEach(request.body.stream, (bytes) =>
+          Effect.sync(() => {
+            bodies[n - 1] += new TextDecoder("latin1").decode(bytes)
+          })
+        ).pipe(Effect.mapError((cause) => new HttpClientError.RequestError({ request, reason: "Transport", cause })))
+      }
+      return HttpClientResponse.fromWeb(request, responseOf(reply(url.href, n, request.headers), runtime))
     })
   )
   const client = ModelRouteClient.make({ apiKey: Redacted.make(apiKey), ...options }).pipe(

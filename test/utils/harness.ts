@@ -42,10 +42,14 @@ export const prompt = "a lighthouse in a storm, oil on canvas"
 
 export const image = { model: "flux-1.1-pro", input: { prompt } }
 
-/** Runs an effect to its end, moving the clock from one moment at which something is due to the next. */
+/**
+ * Runs an effect to its end, moving the clock from one moment at which something is due to the next. What takes real time, as
+ * WebCrypto does, `settled` waits for.
+ */
 export const runToEnd = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
-  limit: Duration.DurationInput = "1 day"
+  limit: Duration.DurationInput = "1 day",
+  settled: Effect.Effect<void> = Effect.void
 ): Effect.Effect<Exit.Exit<A, E>, never, R> =>
   Effect.gen(function* () {
     const fiber = yield* Effect.fork(effect)
@@ -54,6 +58,7 @@ export const runToEnd = <A, E, R>(
     for (;;) {
       // Adjusting by nothing lets every fiber come to its next sleep.
       yield* TestClock.adjust(0)
+      yield* settled
       const done = yield* Fiber.poll(fiber)
       if (done._tag === "Some") return done.value
       const sleeps = yield* TestClock.sleeps()

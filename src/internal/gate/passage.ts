@@ -81,3 +81,10 @@ export const unlimited = (): Service => {
     }
   }
 }
+
+/** @internal For what does not go to the API, such as bytes to storage: no limit, and nothing to count. */
+export const free: Passage = {
+  pass: (_, attempt) =>
+    attempt({ answered: () => Effect.succeed(undefined), unsent: Effect.void, refused: () => Effect.void }),
+  isScarce: Effect.succeed(false)
+}

@@ -1,0 +1,119 @@
+/**
+ * One timer for very many waits: a fiber that does nothing but sleep takes kilobytes, and a client may have a hundred thousand
+ * attempts and executions to wait for.
+ *
+ * @internal
+ */
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Order from "effect/Order"
+import * as SortedMap from "effect/SortedMap"
+
+type Ring = () => void
+
+/** Sleeps until the next moment that somebody waits for; gone when there is none, so that it keeps nothing alive. */
+class Timer {
+  private due = SortedMap.empty<number, Set<Ring>>(Order.number)
+  private fiber: Fiber.RuntimeFiber<void> | undefined
+  private sleepsUntil = Infinity
+
+  constructor(private readonly clock: Clock.Clock) {}
+
+  private readonly watch: Effect.Effect<void> = Effect.gen(this, function* () {
+    for (let next = this.next(); next !== Infinity; next = this.next()) {
+      const wait = next - this.clock.unsafeCurrentTimeMillis()
+      this.sleepsUntil = next
+      if (wait > 0) yield* Effect.sleep(wait)
+      else this.ring(next)
+    }
+    this.fiber = undefined
+  })
+
+  add(at: number, ring: Ring): Effect.Effect<void> {
+    const rings = SortedMap.get(this.due, at)
+    if (Option.isSome(rings)) {
+      rings.value.add(ring)
+    } else {
+      this.due = SortedMap.set(this.due, at, new Set([ring]))
+    }
+    if (this.fiber !== undefined && this.sleepsUntil <= at) return Effect.void
+    this.stop()
+    this.sleepsUntil = at
+    return Effect.map(Effect.forkDaemon(Effect.interruptible(this.watch)), (fiber) => {
+      this.fiber = fiber
+    })
+  }
+
+  remove(at: number, ring: Ring): void {
+    const rings = SortedMap.get(this.due, at)
+    if (Option.isNone(rings) || !rings.value.delete(ring) || rings.value.size > 0) return
+    this.due = SortedMap.remove(this.due, at)
+    if (SortedMap.size(this.due) === 0) this.stop()
+  }
+
+  private next(): number {
+    return Option.match(SortedMap.headOption(this.due), { onNone: () => Infinity, onSome: ([at]) => at })
+  }
+
+  private ring(at: number): void {
+    const rings = Option.getOrElse(SortedMap.get(this.due, at), () => new Set<Ring>())
+    this.due = SortedMap.remove(this.due, at)
+    for (const ring of rings) ring()
+  }
+
+  private stop(): void {
+    this.fiber?.unsafeInterruptAsFork(this.fiber.id())
+    this.fiber = undefined
+  }
+}
+
+/** @internal One per client. */
+export class Alarm {
+  // Fibers can differ in their clock, as those of a test do from those of another.
+  private readonly timers = new WeakMap<Clock.Clock, Timer>()
+
+  /**
+   * Waits until `at` (epoch milliseconds) and gives what `onRing` gives then, unless `listen` resumes it before. `listen` gives
+   * the way to stop listening.
+   */
+  wait<A, E>(
+    at: number,
+    onRing: () => Effect.Effect<A, E>,
+    listen: (resume: (end: Effect.Effect<A, E>) => void) => () => void
+  ): Effect.Effect<A, E> {
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.clockWith((clock) => {
+        const timer = this.timerOf(clock)
+        let rung = false
+        let onRung = (): void => {}
+        const ring = (): void => {
+          rung = true
+          onRung()
+        }
+        let stop = (): void => {}
+        const first = Effect.async<A, E>((resume) => {
+          onRung = () => resume(Effect.suspend(onRing))
+          stop = listen(resume)
+          if (rung) onRung()
+        })
+        return Effect.zipRight(
+          timer.add(at, ring),
+          Effect.onExit(restore(first), () =>
+            Effect.sync(() => {
+              timer.remove(at, ring)
+              stop()
+            })
+          )
+        )
+      })
+    )
+  }
+
+  private timerOf(clock: Clock.Clock): Timer {
+    const timer = this.timers.get(clock) ?? new Timer(clock)
+    this.timers.set(clock, timer)
+    return timer
+  }
+}

@@ -1,0 +1,116 @@
+/** Files on a real disk. */
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { NodeContext } from "@effect/platform-node"
+import * as FileSystem from "@effect/platform/FileSystem"
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, Stream } from "effect"
+import { File } from "effect-modelroute"
+import { failureOf } from "./utils/exit.js"
+import { answering } from "./utils/fake.js"
+
+const linkOf = "https://storage.example/uploads/file_1?X-Amz-Signature=canary0123456789"
+const service = () =>
+  answering((url) =>
+    url.endsWith("/upload")
+      ? { status: 200, json: { file_id: "file_1", upload_url: linkOf } }
+      : { status: 200, json: {} }
+  )
+
+const folder = Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped())
+
+const test = <A, E>(title: string, use: (folder: string) => Effect.Effect<A, E, FileSystem.FileSystem>) =>
+  it.scoped(title, () => Effect.provide(Effect.flatMap(folder, use), NodeContext.layer))
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+
+describe("fromPath", () => {
+  test("reads a file in chunks, and knows its size and name", (folder) =>
+    Effect.gen(function* () {
+      const path = `${folder}/fox.bin`
+      writeFileSync(path, Buffer.alloc(200_000, "fox"))
+      const source = yield* File.fromPath(path)
+      assert.strictEqual(source.size, 200_000)
+      assert.strictEqual(source.name, "fox.bin")
+      const lengths = yield* Stream.runCollect(Stream.map(source.stream, ({ length }) => length))
+      assert.deepStrictEqual([...lengths], [65_536, 65_536, 65_536, 3392])
+      const api = service()
+      yield* (yield* api.client).files.upload(source)
+      assert.strictEqual(api.bodies[1], readFileSync(path, "latin1"))
+    }))
+
+  test("fails where there is no file, and when it changes on the way", (folder) =>
+    Effect.gen(function* () {
+      const missing = failureOf(yield* Effect.exit(File.fromPath(`${folder}/none`)))
+      assert.strictEqual(missing._tag === "SystemError" && missing.reason, "NotFound")
+      const directory = failureOf(yield* Effect.exit(File.fromPath(folder)))
+      assert.strictEqual(directory._tag, "BadArgument")
+      assert.include(directory.message, "is not a file")
+
+      const path = `${folder}/changing`
+      writeFileSync(path, "0123456789")
+      const source = yield* File.fromPath(path)
+      writeFileSync(path, "012345678901")
+      const { files } = yield* service().client
+      const longer = failureOf(yield* Effect.exit(files.upload(source)))
+      assert.strictEqual(longer._tag === "InvalidRequest" && longer.field, "source")
+      const fs = yield* FileSystem.FileSystem
+      yield* fs.remove(path)
+      const gone = failureOf(yield* Effect.exit(files.upload(source)))
+      assert.strictEqual(gone._tag === "SystemError" && gone.reason, "NotFound")
+    }))
+})
+
+describe("toPath", () => {
+  test("writes a file, in place of an older one", (folder) =>
+    Effect.gen(function* () {
+      const path = `${folder}/fox.txt`
+      writeFileSync(path, "an older and longer one")
+      const written = yield* Stream.make(bytes("a red "), bytes("fox")).pipe(File.toPath(path))
+      assert.deepStrictEqual(written, { path, size: 9 })
+      assert.strictEqual(readFileSync(path, "utf8"), "a red fox")
+      assert.deepStrictEqual(readdirSync(folder), ["fox.txt"])
+    }))
+
+  test("shows nothing under the name before all of it is there, and leaves nothing behind otherwise", (folder) =>
+    Effect.gen(function* () {
+      const path = `${folder}/fox.txt`
+      const half = yield* Deferred.make<void>()
+      const slow = Stream.concat(
+        Stream.make(bytes("a red ")),
+        Stream.execute(Effect.zipRight(Deferred.succeed(half, undefined), Effect.never))
+      )
+      const fiber = yield* Effect.fork(File.toPath(path)(slow))
+      yield* Deferred.await(half)
+      const [temporary = "", ...others] = readdirSync(folder)
+      assert.match(temporary, /^fox\.txt\.[0-9a-z]+\.part$/)
+      assert.deepStrictEqual(others, [])
+      assert.strictEqual(readFileSync(`${folder}/${temporary}`, "utf8"), "a red ")
+      yield* Fiber.interrupt(fiber)
+      assert.deepStrictEqual(readdirSync(folder), [])
+
+      const cut = Stream.concat(Stream.make(bytes("a red ")), Stream.fail("cut" as const))
+      const error = failureOf(yield* Effect.exit(File.toPath(path)(cut)))
+      assert.strictEqual(error, "cut")
+      assert.deepStrictEqual(readdirSync(folder), [])
+    }))
+
+  test("does not let two downloads to the same path mix", (folder) =>
+    Effect.gen(function* () {
+      const path = `${folder}/fox.bin`
+      const of = (byte: number) =>
+        Stream.rechunk(Stream.repeatValue(new Uint8Array(1000).fill(byte)).pipe(Stream.take(50)), 1)
+      yield* Effect.all([File.toPath(path)(of(1)), File.toPath(path)(of(2))], { concurrency: 2 })
+      const written = readFileSync(path)
+      assert.strictEqual(written.length, 50_000)
+      assert.strictEqual(new Set(written).size, 1)
+      assert.deepStrictEqual(readdirSync(folder), ["fox.bin"])
+    }))
+
+  test("says where it cannot write", (folder) =>
+    Effect.gen(function* () {
+      const exit = yield* Effect.exit(File.toPath(`${folder}/none/fox.txt`)(Stream.make(bytes("fox"))))
+      const error = failureOf(exit)
+      assert.strictEqual(error._tag === "SystemError" && error.reason, "NotFound")
+      assert.isTrue(Exit.isFailure(exit))
+    }))
+})

@@ -1,0 +1,605 @@
+/** What is believed of a delivery, and which event it is. */
+import { inspect } from "node:util"
+import * as Headers from "@effect/platform/Headers"
+import { assert, describe, expectTypeOf, it } from "@effect/vitest"
+import { Cause, DateTime, Duration, Effect, Exit, Option, Redacted, Schema, TestClock } from "effect"
+import { Execution, type ModelRouteError } from "effect-modelroute"
+import * as Webhook from "effect-modelroute/Webhook"
+import { random } from "./utils/limitedServer.js"
+import { payload, secret, secretText, signed } from "./utils/webhooks.js"
+
+const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
+
+/** Of the documented vector. */
+const documented = {
+  secret: Redacted.make("whsec_your_secret_here"),
+  timestamp: 1774002735,
+  body: '{"id":"evt_abc123","event_type":"execution.completed"}',
+  signature: "2f8d3911d21e493d862de5dcb33fad01d4ec73c2ae8a7a3064afa981ed5f3d66"
+}
+
+const at = (seconds: number) => TestClock.setTime(seconds * 1000)
+
+const verify = (delivery: Webhook.Delivery, options: Partial<Webhook.VerifyOptions> = {}) =>
+  Webhook.verify(delivery, { secrets: secret, ...options })
+
+/** The reason for which a delivery is refused, or `undefined`. */
+const refusal = (delivery: Webhook.Delivery, options: Partial<Webhook.VerifyOptions> = {}) =>
+  Effect.match(verify(delivery, options), {
+    onSuccess: () => undefined,
+    onFailure: (error) => (error._tag === "WebhookRejected" ? error.reason : error._tag)
+  })
+
+/** The event of a genuine delivery of this JSON. */
+const eventOf = (json: unknown) => Effect.flatMap(signed(JSON.stringify(json)), (delivery) => verify(delivery))
+
+describe("the documented vector", () => {
+  const { body, secret, signature, timestamp } = documented
+  const headers = { "x-signature": signature, "x-signature-timestamp": "1774002735" }
+
+  it.effect("is what sign makes, of a given time and of the clock's", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* Webhook.sign({ body, secret, timestamp }), headers)
+      assert.deepStrictEqual(yield* Webhook.sign({ body: encode(body), secret, timestamp }), headers)
+      yield* TestClock.setTime(timestamp * 1000 + 999)
+      assert.deepStrictEqual(yield* Webhook.sign({ body, secret }), headers)
+    })
+  )
+
+  it.effect("is what verify accepts", () =>
+    Effect.gen(function* () {
+      yield* at(timestamp)
+      for (const delivered of [body, encode(body)]) {
+        const event = yield* Webhook.verify({ body: delivered, headers }, { secrets: secret })
+        assert.deepStrictEqual([event.id, event.type], ["evt_abc123", "execution.completed"])
+      }
+    })
+  )
+})
+
+describe("a signature", () => {
+  const alphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+  const now = 1_774_002_735
+
+  /** A case out of one seed: what is delivered, whether it reads as an event, and the text that signs it. */
+  const generate = (seed: number) => {
+    const next = random(seed)
+    const below = (n: number) => Math.floor(next() * n)
+    const text = (length: number) => Array.from({ length }, () => alphabet[below(alphabet.length)]).join("")
+    const noise = (length: number) => Uint8Array.from({ length }, () => below(256))
+    const kind = below(10)
+    // Brackets around noise are no JSON, and noise inside a JSON text is no UTF-8.
+    const body =
+      kind === 0
+        ? new Uint8Array(0)
+        : kind < 3
+          ? Uint8Array.from([0x7b, ...noise(1 + below(60)), 0x00])
+          : kind < 5
+            ? Uint8Array.from([...encode('{"id":"evt_'), 0x80 + below(0x80), ...encode('"}')])
+            : encode(JSON.stringify({ id: `evt_${text(8)}`, data: text(seed % 100 === 0 ? 300_000 : below(200)) }))
+    return {
+      body,
+      isEvent: kind >= 3,
+      secret: `whsec_${text(1 + below(60))}`,
+      timestamp: String(now - 300 + below(601)),
+      below
+    }
+  }
+
+  const flipText = (text: string, bit: number): string => {
+    const at = bit >> 3
+    return `${text.slice(0, at)}${String.fromCharCode(text.charCodeAt(at) ^ (1 << (bit & 7)))}${text.slice(at + 1)}`
+  }
+
+  const flipByte = (body: Uint8Array, bit: number): Uint8Array => {
+    const flipped = Uint8Array.from(body)
+    const byte = flipped[bit >> 3] ?? 0
+    flipped[bit >> 3] = byte ^ (1 << (bit & 7))
+    return flipped
+  }
+
+  it.effect("is refused with any bit of anything changed, in 5,000 cases", () =>
+    Effect.gen(function* () {
+      yield* at(now)
+      const cases = 5_000
+      const counted = { accepted: 0, "signature-mismatch": 0, "timestamp-missing": 0 }
+      for (let seed = 1; seed <= cases; seed++) {
+        const { below, body, isEvent, secret: secretText, timestamp } = generate(seed)
+        const secret = Redacted.make(secretText)
+        const headers = yield* Webhook.sign({ body, secret, timestamp: Number(timestamp) })
+        // Only what has a good signature is read at all.
+        const accepted = yield* refusal({ body, headers }, { secrets: secret })
+        assert.strictEqual(accepted, isEvent ? undefined : "malformed", `valid ${seed}`)
+        counted.accepted += 1
+
+        const otherTime = flipText(timestamp, below(timestamp.length * 8))
+        const otherSignature = flipText(headers["x-signature"], below(64 * 8))
+        const refused = [
+          { headers: { ...headers, "x-signature-timestamp": otherTime }, digits: /^\d+$/.test(otherTime) },
+          { headers: { ...headers, "x-signature": otherSignature } },
+          { body: body.length === 0 ? Uint8Array.of(0) : flipByte(body, below(body.length * 8)) },
+          { secrets: Redacted.make(secretText.slice("whsec_".length)) }
+        ]
+        const { digits = true, secrets = secret, ...changed } = refused[seed % 4] ?? {}
+        const reason = yield* refusal({ body, headers, ...changed }, { secrets, tolerance: Duration.infinity })
+        assert.strictEqual(reason, digits ? "signature-mismatch" : "timestamp-missing", `changed ${seed}`)
+        counted[digits ? "signature-mismatch" : "timestamp-missing"] += 1
+      }
+      assert.strictEqual(counted.accepted, cases)
+      assert.strictEqual(counted["signature-mismatch"] + counted["timestamp-missing"], cases)
+      assert.isAbove(counted["timestamp-missing"], cases / 10)
+    })
+  )
+
+  it.effect("is refused with every single bit of a small delivery changed", () =>
+    Effect.gen(function* () {
+      const { secret: secrets, signature, timestamp } = documented
+      const body = encode(documented.body)
+      yield* at(timestamp)
+      const headers = { "x-signature": signature, "x-signature-timestamp": String(timestamp) }
+      let cases = 0
+      const refuses = (delivery: Webhook.Delivery, reasons: ReadonlyArray<Webhook.RejectionReason>) =>
+        Effect.map(refusal(delivery, { secrets }), (reason) => {
+          assert.include(reasons, reason)
+          cases += 1
+        })
+      for (let bit = 0; bit < body.length * 8; bit++) {
+        yield* refuses({ body: flipByte(body, bit), headers }, ["signature-mismatch"])
+      }
+      for (let bit = 0; bit < 64 * 8; bit++) {
+        const changed = { ...headers, "x-signature": flipText(signature, bit) }
+        yield* refuses({ body, headers: changed }, ["signature-mismatch"])
+      }
+      for (let bit = 0; bit < 10 * 8; bit++) {
+        const text = flipText(String(timestamp), bit)
+        const reason = /^\d+$/.test(text) ? "signature-mismatch" : "timestamp-missing"
+        yield* refuses({ body, headers: { ...headers, "x-signature-timestamp": text } }, [reason])
+      }
+      assert.strictEqual(cases, (body.length + 64 + 10) * 8)
+    })
+  )
+
+  it.effect("is 64 lower-case hex characters and nothing else", () =>
+    Effect.gen(function* () {
+      const { body, secret: secrets, signature, timestamp } = documented
+      yield* at(timestamp)
+      for (const text of [
+        signature.toUpperCase(),
+        `sha256=${signature}`,
+        `v1=${signature}`,
+        `${signature}00`,
+        signature.slice(0, 62),
+        `${signature} `,
+        `${signature}\n`,
+        Buffer.from(signature, "hex").toString("base64")
+      ]) {
+        const headers = { "x-signature": text, "x-signature-timestamp": String(timestamp) }
+        assert.strictEqual(yield* refusal({ body, headers }, { secrets }), "signature-mismatch", text)
+      }
+    })
+  )
+
+  it.effect("covers the timestamp's text, not its number", () =>
+    Effect.gen(function* () {
+      yield* at(7)
+      const headers = yield* Webhook.sign({ body: "{}", secret, timestamp: 7 })
+      assert.isUndefined(yield* refusal({ body: "{}", headers }))
+      const padded = { ...headers, "x-signature-timestamp": "07" }
+      assert.strictEqual(yield* refusal({ body: "{}", headers: padded }), "signature-mismatch")
+    })
+  )
+})
+
+describe("the tolerance", () => {
+  const seen = (offset: number, options: Partial<Webhook.VerifyOptions> = {}) =>
+    Effect.gen(function* () {
+      const { body, secret: secrets, signature, timestamp } = documented
+      yield* TestClock.setTime(timestamp * 1000 + offset)
+      const headers = { "x-signature": signature, "x-signature-timestamp": String(timestamp) }
+      return yield* refusal({ body, headers }, { secrets, ...options })
+    })
+
+  for (const direction of [1, -1]) {
+    it.effect(`ends after 300 s ${direction > 0 ? "of delay" : "in the future"}`, () =>
+      Effect.gen(function* () {
+        assert.isUndefined(yield* seen(direction * 299_000))
+        assert.isUndefined(yield* seen(direction * 300_000))
+        assert.strictEqual(yield* seen(direction * 300_001), "stale")
+        assert.strictEqual(yield* seen(direction * 301_000), "stale")
+      })
+    )
+
+    it.effect(`is the caller's ${direction > 0 ? "behind" : "ahead"}`, () =>
+      Effect.gen(function* () {
+        assert.isUndefined(yield* seen(direction * 10_000, { tolerance: "10 seconds" }))
+        assert.strictEqual(yield* seen(direction * 11_000, { tolerance: "10 seconds" }), "stale")
+        assert.isUndefined(yield* seen(direction * 1_800_000, { tolerance: "1 day" }))
+        assert.isUndefined(yield* seen(direction * 1e9, { tolerance: Duration.infinity }))
+        assert.isUndefined(yield* seen(0, { tolerance: 0 }))
+        assert.strictEqual(yield* seen(direction, { tolerance: 0 }), "stale")
+      })
+    )
+  }
+
+  it.effect("is named in the message, with the distance", () =>
+    Effect.gen(function* () {
+      const { body, secret: secrets, timestamp } = documented
+      const headers = yield* Webhook.sign({ body, secret: secrets, timestamp })
+      yield* at(timestamp + 1800)
+      const late = yield* Effect.flip(Webhook.verify({ body, headers }, { secrets }))
+      assert.include(late.message, "30 min 0 s before this machine's time; the tolerance is 5 min 0 s")
+      assert.include(late.message, "widen tolerance")
+      yield* at(timestamp - 1800)
+      const early = yield* Effect.flip(Webhook.verify({ body, headers }, { secrets }))
+      assert.include(early.message, "30 min 0 s after this machine's time")
+    })
+  )
+})
+
+describe("secrets", () => {
+  const old = Redacted.make("whsec_old")
+  const other = Redacted.make("whsec_other")
+
+  it.effect("are all tried, in any place", () =>
+    Effect.gen(function* () {
+      const delivery = yield* signed("{}", other)
+      for (const secrets of [[other], [other, old], [old, other], [old, secret, other], [other, other]] as const) {
+        assert.isUndefined(yield* refusal(delivery, { secrets }))
+      }
+      assert.strictEqual(yield* refusal(delivery, { secrets: [old, secret] }), "signature-mismatch")
+      const error = yield* Effect.flip(verify(delivery, { secrets: [old, secret] }))
+      assert.include(error.message, "any of the 2 secrets")
+    })
+  )
+
+  it.effect("take each other's place: both, then only the new one", () =>
+    Effect.gen(function* () {
+      const before = yield* signed("{}", old)
+      const after = yield* signed("{}", other)
+      for (const [secrets, reasons] of [
+        [old, [undefined, "signature-mismatch"]],
+        [
+          [old, other],
+          [undefined, undefined]
+        ],
+        [other, ["signature-mismatch", undefined]]
+      ] as const) {
+        assert.deepStrictEqual([yield* refusal(before, { secrets }), yield* refusal(after, { secrets })], [...reasons])
+      }
+    })
+  )
+
+  it.effect("are never empty: nothing is verified with none", () =>
+    Effect.gen(function* () {
+      // What an empty key would sign is easily signed.
+      const headers = { "x-signature": "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad" }
+      const delivery = { body: "{}", headers: { ...headers, "x-signature-timestamp": "0" } }
+      const none: ReadonlyArray<Redacted.Redacted> = []
+      for (const secrets of [Redacted.make(""), Redacted.make(" \t\n"), [secret, Redacted.make("")] as const]) {
+        const error = yield* Effect.flip(verify(delivery, { secrets }))
+        assert.strictEqual(error._tag === "InvalidRequest" && error.field, "secrets")
+        assert.match(error.message, /^Webhook\.verify: secrets is empty\. /)
+      }
+      // @ts-expect-error a list may not be empty; JavaScript does not know
+      const error = yield* Effect.flip(verify(delivery, { secrets: none }))
+      assert.strictEqual(error._tag === "InvalidRequest" && error.field, "secrets")
+      for (const text of ["", "  "]) {
+        const error = yield* Effect.flip(Webhook.sign({ body: "", secret: Redacted.make(text) }))
+        assert.strictEqual(error.field, "secret")
+      }
+    })
+  )
+
+  it.effect("sign only whole seconds", () =>
+    Effect.gen(function* () {
+      for (const timestamp of [1.5, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
+        const error = yield* Effect.flip(Webhook.sign({ body: "", secret, timestamp }))
+        assert.strictEqual(error.field, "timestamp")
+      }
+    })
+  )
+})
+
+describe("headers", () => {
+  it.effect("are found by their names in any case, in what any server gives", () =>
+    Effect.gen(function* () {
+      const { body, headers } = yield* signed("{}")
+      const { "x-signature": signature, "x-signature-timestamp": timestamp } = headers
+      for (const given of [
+        { "X-Signature": signature, "X-Signature-Timestamp": timestamp },
+        { "X-SIGNATURE": signature, "x-Signature-timeStamp": timestamp, other: undefined, more: ["a", "b"] },
+        { "x-signature": [signature], "x-signature-timestamp": [timestamp] },
+        Headers.fromInput({ ...headers, "content-type": "application/json" }),
+        Object.fromEntries(new globalThis.Headers(headers))
+      ]) {
+        assert.isUndefined(yield* refusal({ body, headers: given }))
+      }
+    })
+  )
+
+  it.effect("are missed", () =>
+    Effect.gen(function* () {
+      const { body, headers } = yield* signed("{}")
+      const { "x-signature": signature, "x-signature-timestamp": timestamp } = headers
+      const reason = (headers: Webhook.Delivery["headers"]) => refusal({ body, headers })
+      for (const missing of [undefined, "", []]) {
+        assert.strictEqual(yield* reason({ ...headers, "x-signature": missing }), "signature-missing")
+        assert.strictEqual(yield* reason({ ...headers, "x-signature-timestamp": missing }), "timestamp-missing")
+      }
+      assert.strictEqual(yield* reason({}), "signature-missing")
+      assert.strictEqual(yield* reason({ "x-signature": signature }), "timestamp-missing")
+      assert.strictEqual(yield* reason({ "x-signature-timestamp": timestamp }), "signature-missing")
+    })
+  )
+
+  it.effect("are not believed when they came twice", () =>
+    Effect.gen(function* () {
+      const { body, headers } = yield* signed("{}")
+      const { "x-signature": signature, "x-signature-timestamp": timestamp } = headers
+      for (const twice of [[signature, signature], `${signature}, ${signature}`, `${signature},`]) {
+        assert.strictEqual(
+          yield* refusal({ body, headers: { ...headers, "x-signature": twice } }),
+          "signature-mismatch"
+        )
+      }
+      const inTwoCases = { ...headers, "X-Signature": signature }
+      assert.strictEqual(yield* refusal({ body, headers: inTwoCases }), "signature-mismatch")
+      for (const twice of [[timestamp, timestamp], `${timestamp}, ${timestamp}`]) {
+        assert.strictEqual(
+          yield* refusal({ body, headers: { ...headers, "x-signature-timestamp": twice } }),
+          "timestamp-missing"
+        )
+      }
+    })
+  )
+
+  it.effect("have a timestamp in whole seconds", () =>
+    Effect.gen(function* () {
+      const { body, headers } = yield* signed("{}")
+      for (const text of ["1e3", "1.5", "-1", "+1", " 1", "2026-03-20T10:30:00Z", "0x10", "١", "9".repeat(16)]) {
+        const given = { ...headers, "x-signature-timestamp": text }
+        assert.strictEqual(yield* refusal({ body, headers: given }), "timestamp-missing", text)
+      }
+    })
+  )
+})
+
+describe("an event", () => {
+  it.effect("has all that the full payload says", () =>
+    Effect.gen(function* () {
+      const event = yield* Effect.flatMap(signed(payload("1")), (delivery) => verify(delivery))
+      assert.instanceOf(event, Webhook.Event)
+      assert.deepStrictEqual(
+        { ...event, execution: undefined, data: undefined, timestamp: undefined },
+        {
+          id: Webhook.EventId.make("1"),
+          type: "execution.completed",
+          version: "1.0",
+          organizationId: "org_a1b2c3d4",
+          executionId: Execution.ExecutionId.make("exec_1"),
+          extra: {},
+          execution: undefined,
+          data: undefined,
+          timestamp: undefined
+        }
+      )
+      assert.strictEqual(event.timestamp && DateTime.formatIso(event.timestamp), "2026-03-20T10:32:15.000Z")
+      const { execution } = event
+      assert.instanceOf(execution, Execution.Execution)
+      assert.strictEqual(execution.status, "COMPLETED")
+      assert.strictEqual(execution.cost, "0.040")
+      assert.deepStrictEqual(Execution.fileIds(execution.result).map(String), [
+        "file_d4e5f678-9012-3456-abcd-ef1234567890"
+      ])
+      assert.deepStrictEqual(event.data, JSON.parse(payload("1")).data)
+    })
+  )
+
+  it.effect("has what the short payload says", () =>
+    Effect.gen(function* () {
+      const event = yield* eventOf({
+        id: "evt_abc123",
+        type: "execution.failed",
+        timestamp: "2026-03-20T10:30:08Z",
+        data: { id: "exec_9", status: "FAILED", error: { code: "GENERATION_FAILED", message: "no" } }
+      })
+      assert.strictEqual(event.type, "execution.failed")
+      assert.strictEqual(event.executionId, "exec_9")
+      assert.strictEqual(event.execution?.id, "exec_9")
+      assert.strictEqual(event.execution?.status, "FAILED")
+      assert.strictEqual(event.execution?.error?.code, "GENERATION_FAILED")
+      assert.notProperty(event, "version")
+      assert.notProperty(event, "organizationId")
+    })
+  )
+
+  it.effect("finds its execution's id wherever it is", () =>
+    Effect.gen(function* () {
+      const found = (json: unknown) =>
+        Effect.map(eventOf(json), ({ execution, executionId }): ReadonlyArray<string | undefined> => [
+          executionId,
+          execution?.id
+        ])
+      const data = { id: "exec_b", execution_id: "exec_c", status: "PROCESSING" }
+      assert.deepStrictEqual(yield* found({ execution_id: "exec_a", data }), ["exec_a", "exec_a"])
+      assert.deepStrictEqual(yield* found({ data }), ["exec_b", "exec_b"])
+      assert.deepStrictEqual(yield* found({ data: { ...data, id: null } }), ["exec_c", "exec_c"])
+      assert.deepStrictEqual(yield* found({ execution_id: "exec_a", data: {} }), ["exec_a", "exec_a"])
+      assert.deepStrictEqual(yield* found({ execution_id: "exec_a" }), ["exec_a", undefined])
+      assert.deepStrictEqual(yield* found({ data: { status: "COMPLETED" } }), [undefined, undefined])
+    })
+  )
+
+  it.effect("prefers event_type, and is unknown with neither name", () =>
+    Effect.gen(function* () {
+      const type = (json: object) => Effect.map(eventOf({ id: "evt_1", ...json }), (event) => event.type)
+      assert.strictEqual(yield* type({ event_type: "a", type: "b" }), "a")
+      assert.strictEqual(yield* type({ event_type: null, type: "b" }), "b")
+      assert.strictEqual(yield* type({ type: "webhook.test" }), "webhook.test")
+      assert.strictEqual(yield* type({}), "unknown")
+      assert.strictEqual(yield* type({ type: 7 }), "unknown")
+    })
+  )
+
+  it.effect("keeps what this version does not know, and loses nothing to odd fields", () =>
+    Effect.gen(function* () {
+      const event = yield* eventOf({
+        id: "evt_1",
+        type: "execution.expired",
+        timestamp: "soon",
+        version: 2,
+        organization_id: null,
+        execution_id: ["x"],
+        attempt: 3,
+        data: { id: "exec_1", status: "expired", cost: {}, latency_ms: "long", phase: "new" }
+      })
+      assert.deepStrictEqual(event.extra, { attempt: 3 })
+      for (const absent of ["timestamp", "version", "organizationId"]) assert.notProperty(event, absent)
+      assert.strictEqual(event.execution?.status, "EXPIRED")
+      assert.isTrue(event.execution !== undefined && Execution.isTerminal(event.execution))
+      assert.deepStrictEqual(event.execution?.extra, { phase: "new" })
+      assert.strictEqual((yield* eventOf({ data: { id: "e", status: "PAUSED" } })).execution?.status, "PAUSED")
+    })
+  )
+
+  it.effect("may carry any data", () =>
+    Effect.gen(function* () {
+      for (const data of ["text", 7, true, ["a"], [], {}]) {
+        const event = yield* eventOf({ id: "evt_1", data })
+        assert.deepStrictEqual(event.data, data)
+        assert.isUndefined(event.execution)
+      }
+      assert.notProperty(yield* eventOf({ id: "evt_1", data: null }), "data")
+      assert.notProperty(yield* eventOf({ id: "evt_1" }), "data")
+    })
+  )
+
+  it.effect("without an id has one made of its body, the same in every delivery", () =>
+    Effect.gen(function* () {
+      for (const id of [undefined, null, "", 7]) {
+        const event = yield* eventOf({ id, type: "execution.started" })
+        assert.match(event.id, /^sha256_[0-9a-f]{64}$/)
+        yield* TestClock.adjust("10 minutes")
+        assert.strictEqual((yield* eventOf({ id, type: "execution.started" })).id, event.id)
+        assert.notStrictEqual((yield* eventOf({ id, type: "execution.failed" })).id, event.id)
+      }
+    })
+  )
+
+  it.effect("is an object: anything else that is signed is malformed", () =>
+    Effect.gen(function* () {
+      for (const body of ["", " ", "[]", "null", '"evt_1"', "1", "{", '{"id":"evt_1"}x', "[{}]", "\u0000"]) {
+        assert.strictEqual(yield* refusal(yield* signed(body)), "malformed", JSON.stringify(body))
+      }
+      assert.isUndefined(yield* refusal(yield* signed("{}")))
+      assert.isUndefined(yield* refusal(yield* signed('\ufeff {"id":"evt_1"}\n')))
+      const deep = `{"data":${"[".repeat(100_000)}${"]".repeat(100_000)}}`
+      assert.isUndefined(yield* refusal(yield* signed(deep)))
+      // Nothing is believed, not even that it is malformed, before the signature is good.
+      const unsigned = { body: "[]", headers: (yield* signed("{}")).headers }
+      assert.strictEqual(yield* refusal(unsigned), "signature-mismatch")
+    })
+  )
+
+  it.effect("does not reach outside itself", () =>
+    Effect.gen(function* () {
+      const body = '{"id":"evt_1","__proto__":{"type":"x"},"constructor":1,"data":{"__proto__":{"status":"FAILED"}}}'
+      const event = yield* verify(yield* signed(body))
+      assert.strictEqual(event.type, "unknown")
+      assert.notProperty({}, "type")
+      assert.deepStrictEqual(Object.entries(event.extra), [["constructor", 1]])
+      assert.strictEqual(Object.getPrototypeOf(event.extra), Object.prototype)
+    })
+  )
+
+  it.effect("survives a queue as JSON", () =>
+    Effect.gen(function* () {
+      const event = yield* verify(yield* signed(payload("1", { metadata: { a: 1 }, phase: "new" })))
+      const text = JSON.stringify(yield* Schema.encode(Webhook.Event)(event))
+      const again = yield* Schema.decode(Schema.parseJson(Webhook.Event))(text)
+      assert.deepStrictEqual(again, event)
+    })
+  )
+})
+
+describe("what is shown", () => {
+  const renderings = (error: unknown): ReadonlyArray<string> => {
+    const cause = Cause.fail(error)
+    return [
+      String(error),
+      JSON.stringify(error),
+      inspect(error, { depth: 10 }),
+      inspect(error, { depth: 10, showHidden: true, getters: true }),
+      Cause.pretty(cause),
+      Cause.pretty(cause, { renderErrorCause: true }),
+      String(cause),
+      JSON.stringify(cause),
+      JSON.stringify(Exit.fail(error)),
+      inspect(Exit.fail(error), { depth: 10 }),
+      error instanceof Error ? (error.stack ?? "") : ""
+    ]
+  }
+
+  it.effect("of a refusal: neither secret, signature nor body, for every reason", () =>
+    Effect.gen(function* () {
+      const canary = "canary-body-text"
+      yield* at(1000)
+      const good = yield* signed(JSON.stringify({ id: canary }))
+      const { "x-signature": signature } = good.headers
+      const array = yield* signed(JSON.stringify([canary]))
+      const otherSignature = array.headers["x-signature"]
+      const deliveries: ReadonlyArray<readonly [Webhook.Delivery, Partial<Webhook.VerifyOptions>]> = [
+        [{ ...good, headers: {} }, {}],
+        [{ ...good, headers: { "x-signature": signature, "x-signature-timestamp": canary } }, {}],
+        [{ ...good, headers: { ...good.headers, "x-signature": canary } }, {}],
+        [{ ...good, body: canary }, {}],
+        [array, {}],
+        [good, { secrets: Redacted.make("   ") }]
+      ]
+      const errors = [yield* Effect.flip(Effect.zipRight(at(2000), verify(good)))]
+      yield* at(1000)
+      for (const [delivery, options] of deliveries) errors.push(yield* Effect.flip(verify(delivery, options)))
+      const seen = new Set(errors.map((error) => (error._tag === "WebhookRejected" ? error.reason : error._tag)))
+      assert.deepStrictEqual([...seen].sort(), [
+        "InvalidRequest",
+        "malformed",
+        "signature-mismatch",
+        "signature-missing",
+        "stale",
+        "timestamp-missing"
+      ])
+      for (const error of errors) {
+        for (const text of renderings(error)) {
+          for (const private_ of [secretText, secretText.slice(6), signature, otherSignature, canary]) {
+            assert.notInclude(text, private_, error._tag)
+          }
+        }
+        assert.isTrue(renderings(error).some((text) => text.includes(error.message)))
+      }
+    })
+  )
+
+  it.effect("survives a wire as the same class", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(verify({ body: "", headers: {} }))
+      if (error._tag !== "WebhookRejected") return assert.fail(error._tag)
+      const again = yield* Schema.decode(Webhook.WebhookRejected)(yield* Schema.encode(Webhook.WebhookRejected)(error))
+      assert.instanceOf(again, Webhook.WebhookRejected)
+      assert.strictEqual(again.reason, "signature-missing")
+      assert.strictEqual(again.message, error.message)
+    })
+  )
+})
+
+it("types say what can happen", () => {
+  expectTypeOf(Webhook.verify).returns.toEqualTypeOf<
+    Effect.Effect<Webhook.Event, Webhook.WebhookRejected | ModelRouteError.InvalidRequest>
+  >()
+  expectTypeOf<"execution.started">().toMatchTypeOf<Webhook.EventType>()
+  expectTypeOf<Webhook.Event["execution"]>().toEqualTypeOf<Execution.Execution | undefined>()
+  expectTypeOf<string>().not.toMatchTypeOf<Webhook.EventId>()
+  // @ts-expect-error a secret is never a bare text
+  void Webhook.verify({ body: "", headers: {} }, { secrets: "whsec_bare" })
+  assert.isTrue(Option.isNone(Schema.decodeUnknownOption(Webhook.EventId)("")))
+})

@@ -1,0 +1,42 @@
+/**
+ * A process that receives webhooks until it is killed, for tests that kill it. Its arguments are a directory for what it
+ * remembers and a file to which it appends the id of each event that it handles. It begins when it is told anything, and
+ * prints the port on which it listens; it ends with the one who started it.
+ */
+import * as Http from "node:http"
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as KeyValueStore from "@effect/platform/KeyValueStore"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Webhook from "../../src/Webhook.js"
+import { secret } from "./webhooks.js"
+
+const [, , directory = "", log = ""] = process.argv
+
+const receive = Webhook.handler({
+  secrets: secret,
+  onEvent: ({ id }) =>
+    Effect.flatMap(FileSystem.FileSystem, (files) => files.writeFileString(log, `${id}\n`, { flag: "a" }))
+})
+
+const port = Effect.flatMap(HttpServer.HttpServer, ({ address }) =>
+  Effect.sync(() => process.stdout.write(`${address._tag === "TcpAddress" ? address.port : 0}\n`))
+)
+
+const told = Effect.async<void>((resume) => {
+  process.stdin.once("data", () => resume(Effect.void))
+  process.stdin.once("end", () => process.exit())
+})
+
+const server = HttpServer.serve(receive).pipe(
+  Layer.merge(Layer.effectDiscard(port)),
+  Layer.provide(NodeHttpServer.layer(Http.createServer, { port: 0, host: "127.0.0.1" })),
+  Layer.provide(Layer.provide(Webhook.layerDedup(), KeyValueStore.layerFileSystem(directory))),
+  Layer.provide(NodeContext.layer)
+)
+
+NodeRuntime.runMain(Effect.zipRight(told, Layer.launch(server)))
