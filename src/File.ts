@@ -7,9 +7,11 @@ import * as PlatformError from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { present, tolerant } from "./internal/tolerant.js"
 
@@ -173,18 +175,24 @@ export const toPath =
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const temporary = `${path}.${(yield* Random.nextIntBetween(0, 2 ** 48)).toString(36)}.part`
-      const write = Effect.gen(function* () {
-        const file = yield* fs.open(temporary, { flag: "wx" })
-        const size = yield* Stream.runFoldEffect(bytes, 0, (total, chunk) =>
-          Effect.as(file.writeAll(chunk), total + chunk.length)
-        )
-        yield* file.sync
-        return size
-      }).pipe(Effect.scoped)
-      const renamed = Effect.zipLeft(
-        write,
-        Effect.suspend(() => fs.rename(temporary, path))
+      yield* Effect.acquireRelease(fs.writeFile(temporary, new Uint8Array(0), { flag: "wx" }), (_, exit) =>
+        Exit.isSuccess(exit) ? Effect.void : Effect.ignore(fs.remove(temporary))
       )
-      const size = yield* Effect.onError(renamed, () => Effect.ignore(fs.remove(temporary, { force: true })))
+      const size = yield* Effect.scoped(written(fs, temporary, bytes))
+      yield* fs.rename(temporary, path)
       return { path, size }
-    })
+    }).pipe(Effect.scoped)
+
+const written = <E>(
+  fs: FileSystem.FileSystem,
+  path: string,
+  bytes: Stream.Stream<Uint8Array, E>
+): Effect.Effect<number, E | PlatformError.PlatformError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const file = yield* fs.open(path, { flag: "w" })
+    const size = yield* Stream.runFoldEffect(bytes, 0, (total, chunk) =>
+      Effect.as(file.writeAll(chunk), total + chunk.length)
+    )
+    yield* file.sync
+    return size
+  })

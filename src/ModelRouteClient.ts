@@ -87,6 +87,11 @@ export interface WatchOptions {
    * up the intervals are at least twice as long; what another fiber has seen of the same execution meanwhile counts as a look.
    */
   readonly pollSchedule?: Schedule.Schedule<unknown, Execution.Execution> | undefined
+  /**
+   * Whether the first look comes at once, not after the schedule's first delay: for an execution that may have ended meanwhile, as
+   * after a restart. Default false.
+   */
+  readonly lookFirst?: boolean | undefined
 }
 
 /**

@@ -96,6 +96,8 @@ const answered = (code: string, known: { readonly status: number; readonly retry
   status: withDefault(Schema.Number, known.status),
   /** What the API's support asks for. */
   requestId: optional(Schema.String),
+  /** Of an error out of a FAILED execution, `FAILED`; absent where a request was refused. See `hasEnded`. */
+  executionStatus: optional(Schema.Literal("FAILED")),
   ...call
 })
 
@@ -608,3 +610,18 @@ export const isApiError = <A>(u: A): u is A & ApiError => isModelRouteError(u) &
  * @category guards
  */
 export const isRetryable = <A>(u: A): u is A & ModelRouteError => isModelRouteError(u) && u.retryable
+
+/**
+ * Whether a value is an error of this library that tells how an execution has ended: FAILED, CANCELLED or EXPIRED. After any other
+ * error of a wait the execution may go on, and `executions.await` can take the wait up again.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const hasEnded = <A>(
+  u: A
+): u is A & (ApiError | Unauthorized | UnrecognizedError | ExecutionCancelled | ExecutionExpired) =>
+  isModelRouteError(u) &&
+  (u._tag === "ExecutionCancelled" ||
+    u._tag === "ExecutionExpired" ||
+    ("executionStatus" in u && u.executionStatus === "FAILED"))

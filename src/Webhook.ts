@@ -14,7 +14,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
@@ -278,8 +277,8 @@ export interface DedupService {
 }
 
 /**
- * The memory of handled events. `handler` takes the one in its context; a service of your own can remember an event in the same
- * transaction that handles it.
+ * The memory of handled events, for the `dedup` of `handler`. A service of your own can remember an event in the same transaction
+ * that handles it.
  *
  * @since 0.1.0
  * @category tags
@@ -347,13 +346,18 @@ export const layerDedup = (options: StoredDedupOptions = {}): Layer.Layer<Dedup,
  * @since 0.1.0
  * @category models
  */
-export interface HandlerOptions<E, R> extends VerifyOptions {
+export interface HandlerOptions<E, R, RD = never> extends VerifyOptions {
   /**
    * What to do about an event, in a scope of its own. Once it has succeeded, no other delivery of this event comes here. After a
    * failure or defect the API delivers the event again, up to five times. The API waits 30 seconds for the answer and then
    * delivers again, too; that delivery waits for this same handling.
    */
   readonly onEvent: (event: Event) => Effect.Effect<void, E, R>
+  /**
+   * The memory of handled events: `Webhook.Dedup`, which the app then requires. Default: one of this handler's own, which lasts as
+   * long as the handler.
+   */
+  readonly dedup?: Effect.Effect<DedupService, never, RD> | undefined
   /** The largest body that is read, in bytes. Default 1 MiB. */
   readonly maxBodySize?: number | undefined
 }
@@ -368,9 +372,8 @@ export interface HandlerOptions<E, R> extends VerifyOptions {
  * - 413: larger than `maxBodySize`
  * - 500: `onEvent` or the memory of handled events failed, or a secret is empty; the log says which
  *
- * An event is handled in a fiber of its own: a sender that hangs up stops neither the handling nor its being remembered. The
- * memory is the `Dedup` in the context of the request, or else one of this handler's own, which lasts as long as the process;
- * so keep the handler in a constant, since the next one would remember nothing.
+ * An event is handled in a fiber of its own: a sender that hangs up stops neither the handling nor its being remembered. Make the
+ * handler once: without `dedup`, another one would know nothing of what this one has handled.
  *
  * A refused delivery is logged as a warning, by its reason alone; an event that was not handled as a warning or, after a defect,
  * as an error, without anything that the event is about. Each verified delivery has a span `modelroute.webhook.receive`.
@@ -378,17 +381,15 @@ export interface HandlerOptions<E, R> extends VerifyOptions {
  * @since 0.1.0
  * @category constructors
  */
-export const handler = <E, R>(options: HandlerOptions<E, R>): HttpApp.Default<never, Exclude<R, Scope.Scope>> => {
+export const handler = <E, R, RD = never>(
+  options: HandlerOptions<E, R, RD>
+): HttpApp.Default<never, Exclude<R, Scope.Scope> | RD> => {
   const maxBodySize = options.maxBodySize ?? 1024 * 1024
-  const own = inMemory({})
   return receiver.make({
     maxBodySize,
     tooLarge: new WebhookRejected(check.tooLarge(maxBodySize)),
     verify: (delivery) => verify(delivery, options),
-    dedup: Effect.map(
-      Effect.serviceOption(Dedup),
-      Option.getOrElse(() => own)
-    ),
+    dedup: options.dedup ?? Effect.succeed(inMemory({})),
     onEvent: options.onEvent,
     secrets: Either.getOrElse(secretsOf("Webhook.handler", "secrets", options.secrets), () => [])
   })

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { NodeContext } from "@effect/platform-node"
 import * as FileSystem from "@effect/platform/FileSystem"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Random, Stream } from "effect"
 import { File } from "effect-modelroute"
 import { failureOf } from "./utils/exit.js"
 import { answering } from "./utils/fake.js"
@@ -104,6 +104,36 @@ describe("toPath", () => {
       assert.strictEqual(written.length, 50_000)
       assert.strictEqual(new Set(written).size, 1)
       assert.deepStrictEqual(readdirSync(folder), ["fox.bin"])
+    }))
+
+  test("never touches a temporary file of somebody else's", (folder) =>
+    Effect.gen(function* () {
+      const path = `${folder}/fox.bin`
+      const half = yield* Deferred.make<void>()
+      const end = yield* Deferred.make<void>()
+      const slow = Stream.concat(
+        Stream.make(bytes("a red ")),
+        Stream.fromEffect(
+          Effect.zipRight(Deferred.succeed(half, undefined), Effect.as(Deferred.await(end), bytes("fox")))
+        )
+      )
+      // The same name for both.
+      const first = yield* Effect.fork(Effect.withRandom(File.toPath(path)(slow), Random.fixed([7])))
+      yield* Deferred.await(half)
+      const exit = yield* Effect.exit(Effect.withRandom(File.toPath(path)(Stream.empty), Random.fixed([7])))
+      const error = failureOf(exit)
+      assert.strictEqual(error._tag === "SystemError" && error.reason, "AlreadyExists")
+      yield* Deferred.succeed(end, undefined)
+      assert.deepStrictEqual(yield* Fiber.join(first), { path, size: 9 })
+      assert.strictEqual(readFileSync(path, "utf8"), "a red fox")
+    }))
+
+  test("writes a file of nothing", (folder) =>
+    Effect.gen(function* () {
+      const path = `${folder}/empty`
+      assert.deepStrictEqual(yield* File.toPath(path)(Stream.empty), { path, size: 0 })
+      assert.deepStrictEqual(readdirSync(folder), ["empty"])
+      assert.strictEqual(readFileSync(path, "utf8"), "")
     }))
 
   test("says where it cannot write", (folder) =>

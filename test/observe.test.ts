@@ -1,7 +1,7 @@
 /** What ends a wait besides a look: an execution that something else has seen, such as a webhook. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Option, Schedule, Stream, TestClock } from "effect"
-import { Execution, type ModelRouteClient } from "effect-modelroute"
+import { Execution, type ModelRouteClient, ModelRouteError } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "./utils/exit.js"
 import { answering } from "./utils/fake.js"
@@ -253,5 +253,46 @@ describe("the client's pollSchedule", () => {
         assert.deepStrictEqual(yield* arrivals("executions.get"), [20_000, 29_000])
       })
     ).pipe(Effect.provide(layer({ client: { pollSchedule: Schedule.spaced("20 seconds") } })))
+  )
+})
+
+describe("lookFirst", () => {
+  it.effect("looks at once, then as the schedule says", () =>
+    withClient(({ executions }) =>
+      Effect.gen(function* () {
+        const { id } = yield* executions.create(image)
+        yield* runToEnd(executions.await(id, { lookFirst: true }))
+        assert.deepStrictEqual(yield* arrivals("executions.get"), [0, 2000, 5000, 9500])
+        // It has ended: no wait at all.
+        yield* executions.await(id, { lookFirst: true })
+        assert.deepStrictEqual(yield* arrivals("executions.get"), [0, 2000, 5000, 9500, 9500])
+      })
+    ).pipe(Effect.provide(layer()))
+  )
+})
+
+describe("hasEnded", () => {
+  it.effect("tells the end of an execution from a request that was refused", () =>
+    at(
+      Effect.gen(function* () {
+        const code = { code: "INTERNAL_ERROR", message: "oh" }
+        const ends = [running("FAILED", { error: code }), running("FAILED"), running("CANCELLED"), running("EXPIRED")]
+        for (const { client } of ends) {
+          const error = failureOf(yield* runToEnd((yield* client).executions.await(id)))
+          assert.isTrue(ModelRouteError.hasEnded(error), error._tag)
+        }
+        const refused = [
+          answering(() => ({ status: 500, json: { error: code } })),
+          answering(() => ({ status: 404, text: "" })),
+          running()
+        ]
+        for (const { client } of refused) {
+          const error = failureOf(yield* runToEnd((yield* client).executions.await(id, { timeout: "9 seconds" })))
+          assert.isFalse(ModelRouteError.hasEnded(error), error._tag)
+          assert.strictEqual(error.executionId, id)
+        }
+        assert.isFalse(ModelRouteError.hasEnded(new Error("FAILED")))
+      })
+    )
   )
 })

@@ -40,9 +40,9 @@ const keeper = () => {
   return { ids, onEvent: (event: Webhook.Event) => Effect.sync(() => void ids.push(event.id)) }
 }
 
-const serving = <E, R>(
-  options: Partial<Webhook.HandlerOptions<E, R>> & Pick<Webhook.HandlerOptions<E, R>, "onEvent">
-) => serveApp(Webhook.handler<E, R>({ secrets: secret, ...options }))
+const serving = <E, R, RD = never>(
+  options: Partial<Webhook.HandlerOptions<E, R, RD>> & Pick<Webhook.HandlerOptions<E, R, RD>, "onEvent">
+) => serveApp(Webhook.handler<E, R, RD>({ secrets: secret, ...options }))
 
 const test = <A, E>(title: string, effect: Effect.Effect<A, E, Scope.Scope>) =>
   it.scoped(title, () => silent(Effect.zipRight(TestClock.setTime(start), effect)))
@@ -198,7 +198,7 @@ describe("answers", () => {
       const dedup = yield* Layer.build(
         Layer.provide(Webhook.layerDedup(), Layer.succeed(KeyValueStore.KeyValueStore, store))
       )
-      const { url } = yield* serving({ onEvent }).pipe(Effect.provide(dedup))
+      const { url } = yield* serving({ onEvent, dedup: Webhook.Dedup }).pipe(Effect.provide(dedup))
       const delivery = yield* signed(payload("evt_1"))
       assert.strictEqual((yield* post(url, delivery)).status, 500)
       assert.deepStrictEqual(ids, [])
@@ -206,7 +206,7 @@ describe("answers", () => {
       assert.strictEqual((yield* post(url, delivery)).status, 200)
       assert.strictEqual((yield* post(url, delivery)).status, 200)
       assert.deepStrictEqual(ids, ["evt_1"])
-      // An entry, its slot, and how far the cleaning has come: it was the context's memory.
+      // An entry, its slot, and how far the cleaning has come: it was the memory that was given.
       assert.isAtLeast(values.size, 2)
     })
   )
@@ -430,14 +430,15 @@ describe("each event once", () => {
   )
 
   test(
-    "within one handler: two of them know nothing of each other, unless a Dedup is provided to both",
+    "within one handler: two of them know nothing of each other, unless they are given the same Dedup",
     Effect.gen(function* () {
       const { ids, onEvent } = keeper()
       const delivery = yield* signed(payload("evt_1"))
       for (const _ of [1, 2]) yield* post((yield* serving({ onEvent })).url, delivery)
       assert.lengthOf(ids, 2)
       const dedup = yield* Layer.build(Webhook.layerDedupMemory())
-      for (const _ of [1, 2]) yield* post((yield* Effect.provide(serving({ onEvent }), dedup)).url, delivery)
+      for (const _ of [1, 2])
+        yield* post((yield* Effect.provide(serving({ onEvent, dedup: Webhook.Dedup }), dedup)).url, delivery)
       assert.lengthOf(ids, 3)
     })
   )
@@ -447,7 +448,7 @@ describe("is served", () => {
   class Database extends Context.Tag("Database")<Database, { readonly saved: Array<string> }>() {}
   const save = ({ id }: Webhook.Event) => Effect.map(Database, ({ saved }) => void saved.push(id))
 
-  it("asking for what onEvent asks for, but no scope", () => {
+  it("asking for what onEvent and dedup ask for, but no scope", () => {
     const app = Webhook.handler({
       secrets: secret,
       onEvent: (event) =>
@@ -459,6 +460,9 @@ describe("is served", () => {
     expectTypeOf(app).toEqualTypeOf<HttpApp.Default<never, Database>>()
     expectTypeOf(Webhook.handler({ secrets: [secret], onEvent: () => Effect.fail("no") })).toEqualTypeOf<
       HttpApp.Default<never, never>
+    >()
+    expectTypeOf(Webhook.handler({ secrets: secret, dedup: Webhook.Dedup, onEvent: save })).toEqualTypeOf<
+      HttpApp.Default<never, Database | Webhook.Dedup>
     >()
   })
 
@@ -506,7 +510,7 @@ describe("is served", () => {
     "by the raw handler of an HttpApi's endpoint, with the memory that the group is provided with",
     Effect.gen(function* () {
       const saved: Array<string> = []
-      const receive = Webhook.handler({ secrets: secret, onEvent: save })
+      const receive = Webhook.handler({ secrets: secret, dedup: Webhook.Dedup, onEvent: save })
       const webhooks = HttpApiBuilder.group(Api, "webhooks", (handlers) =>
         handlers.handleRaw("modelroute", () => receive)
       )

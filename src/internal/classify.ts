@@ -121,6 +121,7 @@ type Coded = ReturnType<typeof about> & {
   readonly retryable: boolean
   readonly status: number
   readonly requestId?: string
+  readonly executionStatus?: "FAILED"
 }
 
 interface More {
@@ -248,7 +249,8 @@ export const fromExecution = (execution: Execution, context: Context): CodedErro
     apiMessage: failure?.message && tidy(failure.message),
     retryable: failure?.retryable ?? known.retryable,
     status: known.status,
-    requestId: requestId(failure?.requestId, {}, tidy)
+    requestId: requestId(failure?.requestId, {}, tidy),
+    executionStatus: "FAILED" as const
   })
   const more = { details: details(failure?.details, tidy), waits: {} }
   const message = messages.answered(whole, { ...said, name, details: more.details, failedExecution: true })

@@ -63,6 +63,7 @@ const stretched = (delay: number, remaining: number | undefined): number => Math
 export interface Options {
   readonly timeout?: Duration.DurationInput | undefined
   readonly pollSchedule?: Schedule.Schedule<unknown, Execution.Execution> | undefined
+  readonly lookFirst?: boolean | undefined
 }
 
 const running = ["PENDING", "PROCESSING", "AWAITING_WEBHOOK"]
@@ -109,7 +110,7 @@ export const watcher = (
     /** Before that, the API wants no more requests. */
     let resumesAt = 0
     /** When the next look is due, as long as it has not begun, and since when it has been waited for. */
-    let due: { readonly at: number; readonly since: number } | undefined
+    let due = options.lookFirst === true ? { at: startedAt, since: startedAt } : undefined
 
     // A `Date` that stands still, or an expiry that is put off again and again, must not make the wait endless.
     let latest = startedAt + longest

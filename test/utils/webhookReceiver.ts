@@ -19,6 +19,7 @@ const [, , directory = "", log = ""] = process.argv
 
 const receive = Webhook.handler({
   secrets: secret,
+  dedup: Webhook.Dedup,
   onEvent: ({ id }) =>
     Effect.flatMap(FileSystem.FileSystem, (files) => files.writeFileString(log, `${id}\n`, { flag: "a" }))
 })

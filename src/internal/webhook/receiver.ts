@@ -22,12 +22,12 @@ import { textOf } from "./failure.js"
 import type { Once } from "./once.js"
 
 /** @internal */
-export interface Steps<E, R> {
+export interface Steps<E, R, RD> {
   /** In bytes. */
   readonly maxBodySize: number
   readonly tooLarge: WebhookRejected
   readonly verify: (delivery: Delivery) => Effect.Effect<Event, WebhookRejected | InvalidRequest>
-  readonly dedup: Effect.Effect<Once<EventId>>
+  readonly dedup: Effect.Effect<Once<EventId>, never, RD>
   readonly onEvent: (event: Event) => Effect.Effect<void, E, R>
   /** What no log line may show. */
   readonly secrets: ReadonlyArray<string>
@@ -87,10 +87,10 @@ const logFailure = <E>(event: Event, cause: Cause.Cause<E | NotHandled>): Effect
 }
 
 /** In a fiber of its own: a sender that hangs up must not stop it. */
-const handle = <E, R>(
+const handle = <E, R, RD>(
   event: Event,
-  { dedup, onEvent, secrets }: Steps<E, R>
-): Effect.Effect<HttpServerResponse.HttpServerResponse, never, Exclude<R, Scope.Scope>> => {
+  { dedup, onEvent, secrets }: Steps<E, R, RD>
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, Exclude<R, Scope.Scope> | RD> => {
   const handling = Effect.catchAllCause(Effect.scoped(Effect.suspend(() => onEvent(event))), notHandled(event, secrets))
   return Effect.useSpan("modelroute.webhook.receive", spanOptions, (span) =>
     Effect.flatMap(dedup, ({ once }) => once(event.id, handling)).pipe(
@@ -109,7 +109,7 @@ const handle = <E, R>(
 }
 
 /** @internal */
-export const make = <E, R>(steps: Steps<E, R>): HttpApp.Default<never, Exclude<R, Scope.Scope>> =>
+export const make = <E, R, RD>(steps: Steps<E, R, RD>): HttpApp.Default<never, Exclude<R, Scope.Scope> | RD> =>
   Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest
     if (request.method !== "POST") return HttpServerResponse.empty({ status: 405, headers: { allow: "POST" } })
