@@ -1,0 +1,59 @@
+/**
+ * The HTTP API of this backend, as a value: the server is held to it, and `HttpApiClient.make(Api)` is its client.
+ */
+import * as HttpApi from "@effect/platform/HttpApi"
+import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
+import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
+import { Schema } from "effect"
+import {
+  GenerationFailed,
+  Gone,
+  KeyReused,
+  NotFound,
+  OutOfCredit,
+  OutOfService,
+  PromptRefused,
+  TooBusy
+} from "./Errors.js"
+import { ImageId } from "./Image.js"
+
+/** An image that is accepted, or under way. */
+export class Status extends Schema.Class<Status>("backend/Status")({
+  id: ImageId,
+  status: Schema.Literal("SUBMITTING", "RUNNING", "COMPLETED"),
+  links: Schema.Struct({ image: Schema.String })
+}) {}
+
+const create = HttpApiEndpoint.post("create", "/images")
+  .setHeaders(
+    Schema.Struct({
+      "idempotency-key": Schema.optionalWith(Schema.NonEmptyString.pipe(Schema.maxLength(255)), { exact: true })
+    })
+  )
+  .setPayload(Schema.Struct({ prompt: Schema.String.pipe(Schema.maxLength(4000)) }))
+  .addSuccess(Status, { status: 202 })
+  .addError(KeyReused)
+
+/** The PNG, or 202 as long as there is none. */
+const get = HttpApiEndpoint.get("get", "/images/:id")
+  .setPath(Schema.Struct({ id: ImageId }))
+  .addSuccess(HttpApiSchema.Uint8Array({ contentType: "image/png" }))
+  .addSuccess(Status, { status: 202 })
+  .addError(NotFound)
+
+const images = HttpApiGroup.make("images")
+  .add(create)
+  .add(get)
+  .addError(PromptRefused)
+  .addError(GenerationFailed)
+  .addError(Gone)
+  .addError(TooBusy)
+  .addError(OutOfCredit)
+  .addError(OutOfService)
+
+const health = HttpApiGroup.make("health", { topLevel: true }).add(
+  HttpApiEndpoint.get("health", "/health").addSuccess(Schema.Struct({ status: Schema.Literal("ok") }))
+)
+
+export class Api extends HttpApi.make("backend").add(images).add(health) {}

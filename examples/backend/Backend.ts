@@ -1,0 +1,31 @@
+/**
+ * The whole backend over a client of ModelRoute: from the port down to the store, which is also the order in which it ends.
+ */
+import type { PlatformError } from "@effect/platform/Error"
+import type * as HttpServer from "@effect/platform/HttpServer"
+import type * as HttpServerError from "@effect/platform/HttpServerError"
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import { type ConfigError, Layer } from "effect"
+import { type ModelRouteClient, Webhook } from "effect-modelroute"
+import type { OutOfService } from "./Errors.js"
+import * as Images from "./Images.js"
+import * as Records from "./Records.js"
+import * as Server from "./Server.js"
+import * as Store from "./Store.js"
+import type { Secret } from "./Webhooks.js"
+
+export const layer = <E>(
+  secret: Layer.Layer<Secret, E, ModelRouteClient.ModelRouteClient | HttpServer.HttpServer>
+): Layer.Layer<
+  HttpServer.HttpServer,
+  E | ConfigError.ConfigError | HttpServerError.ServeError | OutOfService | PlatformError,
+  ModelRouteClient.ModelRouteClient
+> =>
+  Server.layer.pipe(
+    Layer.provide(secret),
+    Layer.provideMerge(Server.listening),
+    Layer.provide([Images.layer, Webhook.layerDedup()]),
+    Layer.provide(Records.layer),
+    Layer.provide(Store.layer),
+    Layer.provide(NodeContext.layer)
+  )

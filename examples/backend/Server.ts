@@ -1,0 +1,132 @@
+/**
+ * The API on a port: what answers each request, and how the server comes to its end.
+ */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpApp from "@effect/platform/HttpApp"
+import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
+import type * as HttpServer from "@effect/platform/HttpServer"
+import type * as HttpServerError from "@effect/platform/HttpServerError"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Chunk, Config, type ConfigError, Context, Effect, Layer, Option, Stream } from "effect"
+import type { Webhook } from "effect-modelroute"
+import * as Http from "node:http"
+import { Api, Status } from "./Api.js"
+import type { Trouble } from "./Errors.js"
+import type { Hopeful } from "./Image.js"
+import { Images } from "./Images.js"
+import * as Webhooks from "./Webhooks.js"
+
+const statuses = { Submitting: "SUBMITTING", Running: "RUNNING", Completed: "COMPLETED" } as const
+
+const statusOf = ({ _tag, id }: Hopeful): Status =>
+  new Status({ id, status: statuses[_tag], links: { image: `/images/${id}` } })
+
+const retryAfter = (seconds: number) =>
+  HttpApp.appendPreResponseHandler((_, response) =>
+    Effect.succeed(HttpServerResponse.setHeader(response, "retry-after", String(seconds)))
+  )
+
+/** The first bytes come first: once a response has begun, its status can no longer say that there is no file. */
+const file = (png: Stream.Stream<Uint8Array, Trouble>) =>
+  Effect.gen(function* () {
+    const pull = yield* Stream.toPull(png)
+    const first = yield* Effect.catchAll(
+      pull,
+      Option.match({ onNone: () => Effect.succeed(Chunk.empty()), onSome: Effect.fail })
+    )
+    return HttpServerResponse.stream(Stream.concat(Stream.fromChunk(first), Stream.repeatEffectChunkOption(pull)), {
+      contentType: "image/png"
+    })
+  })
+
+const images = HttpApiBuilder.group(Api, "images", (handlers) =>
+  Effect.map(Images, (images) =>
+    handlers
+      .handle("create", ({ headers, payload }) =>
+        images.submit(payload.prompt, headers["idempotency-key"]).pipe(
+          Effect.map(statusOf),
+          Effect.tapErrorTag("TooBusy", (error) => retryAfter(error.retryAfter))
+        )
+      )
+      .handle("get", ({ path }) =>
+        Effect.gen(function* () {
+          const image = yield* images.get(path.id)
+          switch (image._tag) {
+            case "Completed":
+              return yield* file(images.png(image))
+            case "Failed":
+              return yield* image.failure
+            default:
+              yield* retryAfter(1)
+              return statusOf(image)
+          }
+        }).pipe(Effect.tapErrorTag("TooBusy", (error) => retryAfter(error.retryAfter)))
+      )
+  )
+)
+
+const health = HttpApiBuilder.group(Api, "health", (handlers) =>
+  handlers.handle("health", () => Effect.succeed({ status: "ok" as const }))
+)
+
+/** How a server comes to its end. */
+export class Connections extends Context.Tag("backend/Connections")<
+  Connections,
+  { readonly drain: Effect.Effect<void> }
+>() {}
+
+/** `HOST` (default 127.0.0.1) and `PORT` (default 3000; 0 is any free one). */
+export const listening: Layer.Layer<
+  HttpServer.HttpServer | Connections | Layer.Layer.Success<typeof NodeHttpServer.layerContext>,
+  HttpServerError.ServeError | ConfigError.ConfigError
+> = Layer.unwrapEffect(
+  Effect.gen(function* () {
+    const host = yield* Config.withDefault(Config.nonEmptyString("HOST"), "127.0.0.1")
+    const port = yield* Config.withDefault(Config.integer("PORT"), 3000)
+    const open = new Set<Http.ServerResponse>()
+    let draining = false
+    const server = Http.createServer((_, response) => {
+      if (draining) response.shouldKeepAlive = false
+      open.add(response)
+      response.once("close", () => open.delete(response))
+    })
+
+    /** No new connections; requests in flight are answered, and their connections closed after that. */
+    const drain = Effect.async<void>((resume) => {
+      draining = true
+      for (const response of open) response.shouldKeepAlive = false
+      server.close(() => resume(Effect.void))
+    }).pipe(
+      Effect.interruptible,
+      Effect.timeoutOption("10 seconds"),
+      Effect.zipRight(Effect.sync(() => server.closeAllConnections()))
+    )
+
+    return Layer.merge(
+      NodeHttpServer.layer(() => server, { host, port }),
+      Layer.succeed(Connections, { drain })
+    )
+  })
+)
+
+/** Built last and so ended first: before the routes and what they need. */
+const drained = Layer.scopedDiscard(Effect.flatMap(Connections, ({ drain }) => Effect.addFinalizer(() => drain)))
+
+const served = HttpApiBuilder.serve(HttpMiddleware.logger).pipe(
+  Layer.provide(HttpApiBuilder.api(Api)),
+  Layer.provide([images, health, Webhooks.route]),
+  HttpMiddleware.withTracerDisabledForUrls(["/health"])
+)
+
+/** The whole backend, but for what it stands on. */
+export const layer: Layer.Layer<
+  never,
+  never,
+  | HttpServer.HttpServer
+  | Connections
+  | Layer.Layer.Success<typeof NodeHttpServer.layerContext>
+  | Images
+  | Webhooks.Secret
+  | Webhook.Dedup
+> = Layer.provide(drained, served)

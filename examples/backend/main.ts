@@ -1,0 +1,53 @@
+/**
+ * A backend that makes images: `POST /images`, `GET /images/:id`, and webhooks from ModelRoute.
+ *
+ *     npm run example:backend
+ *     PORT=8080 IMAGES_FOLDER=images TRACE=console npm run example:backend
+ *
+ * It runs against a simulator. For the real API register `PUBLIC_URL/webhooks/modelroute` once (`webhooks.create`, or the
+ * dashboard), and set `MODELROUTE_API_KEY`, `MODELROUTE_WEBHOOK_SECRET` and `PUBLIC_URL`.
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as HttpServer from "@effect/platform/HttpServer"
+import { Config, Console, Effect, Layer, Logger, LogLevel } from "effect"
+import { fileURLToPath } from "node:url"
+import * as Backend from "./Backend.js"
+import * as ModelRoute from "./ModelRoute.js"
+import * as Telemetry from "./Telemetry.js"
+import * as Webhooks from "./Webhooks.js"
+
+const usage = (url: string) => `Listening on ${url}. To try it:
+
+ID=$(curl -s ${url}/images -H "Content-Type: application/json" -H "Idempotency-Key: fox-1" \\
+  -d '{"prompt": "a red fox in snow"}' | tee /dev/stderr | grep -o 'img_[0-9a-f]*' | head -n 1)
+curl -i ${url}/images/$ID
+until [ "$(curl -s -o fox.png -w '%{http_code}' ${url}/images/$ID)" != 202 ]; do sleep 1; done; file fox.png
+curl -i ${url}${Webhooks.path} -d '{"id": "evt_forged"}'
+`
+
+const announced = Layer.effectDiscard(
+  HttpServer.addressFormattedWith((address) =>
+    Effect.flatMap(Config.withDefault(Config.nonEmptyString("PUBLIC_URL"), address), (url) => Console.log(usage(url)))
+  )
+)
+
+const logLevel = Config.logLevel("LOG_LEVEL").pipe(
+  Config.withDefault(LogLevel.Info),
+  Effect.map(Logger.minimumLogLevel),
+  Layer.unwrapEffect
+)
+
+export const program = (options: ModelRoute.Options = {}) =>
+  ModelRoute.chosen(options).pipe(
+    Effect.map(({ client, secret }) =>
+      announced.pipe(
+        Layer.provide(Backend.layer(secret)),
+        Layer.provide([Telemetry.layer, logLevel]),
+        // Built before the tracer: what the simulator does is no affair of this backend's traces.
+        Layer.provide(client)
+      )
+    ),
+    Layer.unwrapEffect
+  )
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) NodeRuntime.runMain(Layer.launch(program()))

@@ -1,0 +1,21 @@
+/**
+ * The backend as the load test starts it: it does not wait for long before it asks again, and says how much memory is in use.
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { Layer } from "effect"
+import { RetryPolicy } from "effect-modelroute"
+import { program } from "../main.js"
+
+process.on("message", () => {
+  globalThis.gc?.()
+  process.send?.(process.memoryUsage().heapUsed)
+})
+
+NodeRuntime.runMain(
+  Layer.launch(
+    program({
+      attemptTimeout: "5 seconds",
+      retry: RetryPolicy.make({ backoff: { base: "20 millis", times: 1, jitter: "equal" } })
+    })
+  )
+)
