@@ -53,7 +53,7 @@ export interface CreateRequest {
   readonly model: string
   /** The model's own parameters; files are given by their id. */
   readonly input: object
-  /** Where the API posts the end of this execution. */
+  /** An http(s) URL to which the API posts the events of this execution, see `Webhook`. */
   readonly webhookUrl?: string | undefined
   /** Labels of your own. */
   readonly metadata?: object | undefined

@@ -190,7 +190,7 @@ const verifyOperation = "Webhook.verify"
 
 /**
  * The event of a delivery that ModelRoute has signed within the tolerance, on Effect's `Clock`. Fails with `WebhookRejected`
- * for every other delivery, and with `InvalidRequest` when a secret is empty. Says nothing about whether the event has been
+ * for every other delivery, and with `InvalidRequest` when a secret is empty or the body was parsed before. Says nothing about whether the event has been
  * handled before: see `Dedup`.
  *
  * @since 0.1.0
@@ -202,6 +202,14 @@ export const verify = (
 ): Effect.Effect<Event, WebhookRejected | InvalidRequest> =>
   Effect.gen(function* () {
     const secrets = yield* secretsOf(verifyOperation, "secrets", options.secrets)
+    if (typeof delivery.body !== "string" && !(delivery.body instanceof Uint8Array)) {
+      return yield* invalid(
+        verifyOperation,
+        "body",
+        "is neither bytes nor text",
+        "Give the body as it arrived, unparsed."
+      )
+    }
     const body = check.bytesOf(delivery.body)
     const tolerance = Duration.toMillis(options.tolerance ?? "5 minutes")
     const refusal = yield* check.refusal(delivery, body, secrets, tolerance)

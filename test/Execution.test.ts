@@ -84,6 +84,7 @@ describe("create", () => {
   cyclic["self"] = cyclic
   for (const [field, request] of [
     ["model", { model: " ", input: {} }],
+    ["webhookUrl", { model: "m", input: {}, webhookUrl: "example.com/hook" }],
     ["body", { model: "m", input: { seed: 1n } }],
     ["body", { model: "m", input: cyclic }]
   ] as const) {

@@ -226,12 +226,32 @@ describe("download", () => {
         const { client } = breaking(4, (_, n) => (n === 1 ? whole : other))
         const error = failureOf(yield* runToEnd(collect((yield* client).files.download(id))))
         assert.strictEqual(error._tag, "UnexpectedResponse")
-        assert.include(error.message, "does not continue")
+        assert.include(error.message, "the answer is not the file")
       }
       // Only a strong tag names the same bytes.
       const weak = breaking(4, (from) => (from === 0 ? { text: parts, headers: { etag: 'W/"v1"' } } : partial(from)))
       assert.strictEqual(valueOf(yield* runToEnd(collect((yield* weak.client).files.download(id)))), parts)
       assert.isTrue(weak.headers.every((headers) => headers["if-range"] === undefined || headers["if-range"] === etag))
+    })
+  )
+
+  it.effect("takes nothing for the file that has another size than the API has told", () =>
+    Effect.gen(function* () {
+      const declared = (length: number) => ({ "content-length": String(length) })
+      for (const stored of [
+        { status: 200, text: "<html>login</html>", headers: declared(18) },
+        { status: 200, text: "", headers: declared(0) },
+        // Found out at the end where storage announces no length.
+        { status: 200, text: "0123456789x" }
+      ]) {
+        const api = answering((url) =>
+          url.includes("/v1/") ? { status: 200, json: { ...document, size_bytes: 10 } } : stored
+        )
+        const error = failureOf(yield* runToEnd(collect((yield* api.client).files.download(id))))
+        assert.strictEqual(error._tag, "UnexpectedResponse")
+        assert.include(error.message, "the answer is not the file")
+        assert.lengthOf(api.urls, 2)
+      }
     })
   )
 

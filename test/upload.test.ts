@@ -177,12 +177,28 @@ describe("upload", () => {
         const error = failureOf(yield* uploading(api, File.fromStream(stream, { size })))
         assert.strictEqual(error._tag === "InvalidRequest" && error.field, "source")
         assert.include(error.message, found)
+        assert.strictEqual(error.attempts, 2)
         assert.deepStrictEqual(pathsOf(api.urls), whole.slice(0, 2))
         assert.strictEqual(api.bodies[1], given)
         assert.isBelow(given.length, size)
       })
     )
   }
+
+  it.effect("says so when a retry finds the source used up", () =>
+    Effect.gen(function* () {
+      let runs = 0
+      const once = Stream.suspend(() => (++runs === 1 ? source.stream : Stream.empty))
+      const error = failureOf(
+        yield* uploading(
+          service(() => ({ status: 503 })),
+          File.fromStream(once, { size: 10 })
+        )
+      )
+      assert.strictEqual(error._tag === "InvalidRequest" && error.field, "source")
+      assert.include(error.message, "only 0 of its 10 bytes when it is run again")
+    })
+  )
 
   it.effect("takes chunks of nothing for nothing", () =>
     Effect.gen(function* () {
@@ -281,6 +297,8 @@ describe("upload", () => {
       const plain = service(() => denied)
       const refused = failureOf(yield* uploading(plain))
       assert.strictEqual(refused._tag === "UnexpectedResponse" && refused.status, 403)
+      assert.include(refused.message, "storage refused it (HTTP 403")
+      assert.notInclude(refused.message, "base URL")
       assert.lengthOf(plain.urls, 2)
 
       // In other words, but after its time.

@@ -13,6 +13,7 @@ import * as Stream from "effect/Stream"
 import type { Progress, Source } from "../File.js"
 import type { InvalidRequest } from "../ModelRouteError.js"
 import { invalid } from "./invalid.js"
+import type { Account } from "./telemetry.js"
 import type { TimeLimit } from "./timeLimit.js"
 
 const operation = "files.upload"
@@ -29,11 +30,13 @@ const inParts = (bytes: Uint8Array): ReadonlyArray<Uint8Array> => {
 export class BytesSent<E> {
   /** Over all attempts: what is sent again is not told of again. */
   private furthest = -1
+  private runs = 0
   /** Since when the transport has taken nothing, in epoch milliseconds; `undefined` while the source is at work. */
   private idleSince: number | undefined
 
   constructor(
     private readonly source: Source<E>,
+    private readonly account: Account,
     private readonly onProgress: (progress: Progress) => Effect.Effect<void>,
     /** The source's own end, which no attempt can change. */
     private readonly broken: Deferred.Deferred<never, E | InvalidRequest>
@@ -46,6 +49,7 @@ export class BytesSent<E> {
   readonly stream: Stream.Stream<Uint8Array, E | InvalidRequest> = Stream.unwrapScoped(
     Effect.suspend(() =>
       Effect.map(Stream.toPull(this.source.stream), (pull) => {
+        this.runs += 1
         let sent = 0
         let last: Uint8Array | undefined
         let ended = false
@@ -121,6 +125,10 @@ export class BytesSent<E> {
   }
 
   private miscounted(found: string): InvalidRequest {
-    return invalid(operation, "source", `has ${found}`, "Give the size of what its stream holds.")
+    const [problem, cure] =
+      this.runs > 1
+        ? [`has ${found} when it is run again`, "Give a stream that can be run anew."]
+        : [`has ${found}`, "Give the size of what its stream holds."]
+    return invalid(operation, "source", problem, cure, this.account.attempts)
   }
 }

@@ -28,6 +28,8 @@ export interface Context {
   readonly body?: unknown
   /** Further texts that may not come back in an error, such as a signature. */
   readonly secrets?: ReadonlyArray<string>
+  /** Whether it is storage that answers, which has no envelope. */
+  readonly storage?: boolean
 }
 
 /** @internal An answer as it arrived. */
@@ -199,12 +201,14 @@ const fromEnvelope = (
 /** An envelope that was not there, for the two statuses that say as much by themselves. */
 const impliedCode: { readonly [status: number]: string } = { 401: "UNAUTHORIZED", 429: "RATE_LIMITED" }
 
-const problemOf = (status: number, content: string): string =>
-  content === ""
-    ? "the answer is empty"
-    : status >= 300 && status < 400
-      ? "the answer points elsewhere, which this call does not follow"
-      : "the answer is not ModelRoute's error envelope"
+const problemOf = (status: number, content: string, { storage }: Context): string =>
+  storage === true
+    ? "storage refused it"
+    : content === ""
+      ? "the answer is empty"
+      : status >= 300 && status < 400
+        ? "the answer points elsewhere, which this call does not follow"
+        : "the answer is not ModelRoute's error envelope"
 
 /** @internal A complete answer without an envelope, or a success without its essence. */
 export const unexpected = (answer: Answer, context: Context, problem?: string): E.UnexpectedResponse => {
@@ -217,7 +221,7 @@ export const unexpected = (answer: Answer, context: Context, problem?: string): 
     contentType: headers["content-type"] && tidy(headers["content-type"]),
     requestId: requestId(undefined, headers, tidy)
   })
-  const message = messages.unexpected(context, { ...said, problem: problem ?? problemOf(status, content) })
+  const message = messages.unexpected(context, { ...said, problem: problem ?? problemOf(status, content, context) })
   return new E.UnexpectedResponse(
     { ...about(context), ...said, message, body: tidy(content.slice(0, bodyLimit)) },
     checked

@@ -96,24 +96,25 @@ const without =
 
 /** The bytes as they come, from where the last answer broke off; each chunk has the time limit of an attempt. */
 const bytesOf = (
-  { context, receivedAt, response }: exchange.Arrival,
+  arrival: exchange.Arrival,
   timeLimit: Duration.Duration,
   part: Part,
   promised?: number
 ): Effect.Effect<Bytes, RequestFailure> => {
-  const { from, size = promised } = placeOf(response)
-  if (from === undefined || from > part.received || differ(size, part.size) || differ(etagOf(response), part.etag)) {
-    const answer = { status: response.status, headers: response.headers, body: new Uint8Array(0), receivedAt }
-    const problem = "the answer does not continue what has come of the file"
-    return Effect.zipRight(discarded(response), Effect.fail(classify.unexpected(answer, context, problem)))
+  const { context, response } = arrival
+  const { from, size } = placeOf(response)
+  const isOther = differ(size, part.size) || differ(size, promised) || differ(promised, part.size)
+  if (from === undefined || from > part.received || isOther || differ(etagOf(response), part.etag)) {
+    return Effect.zipRight(discarded(response), otherFile(arrival))
   }
-  part.size ??= size
+  part.size ??= size ?? promised
   part.etag ??= etagOf(response)
-  const complete = Effect.suspend(() =>
-    part.size !== undefined && part.received < part.size
-      ? Effect.fail(classify.unanswered("truncated", context, `${part.received} of ${part.size} bytes arrived`))
-      : Effect.void
-  )
+  const complete = Effect.suspend(() => {
+    if (part.size === undefined || part.received === part.size) return Effect.void
+    return part.received > part.size
+      ? otherFile(arrival)
+      : Effect.fail(classify.unanswered("truncated", context, `${part.received} of ${part.size} bytes arrived`))
+  })
   return Effect.succeed(
     response.stream.pipe(
       Stream.catchAll((error) =>
@@ -134,6 +135,13 @@ const bytesOf = (
   )
 }
 
+const otherFile = ({ context, receivedAt, response }: exchange.Arrival): Effect.Effect<never, RequestFailure> => {
+  const answer = { status: response.status, headers: response.headers, body: new Uint8Array(0), receivedAt }
+  return Effect.fail(
+    classify.unexpected(answer, context, "the answer is not the file, or not what has come of it so far")
+  )
+}
+
 /** A body that nobody reads would keep its connection. */
 const discarded = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<void> =>
   Effect.ignore(Stream.runForEachWhile(response.stream, () => Effect.succeed(false)))
@@ -151,7 +159,7 @@ const accept = (
   ): Effect.Effect<Bytes, RequestFailure> => {
     // Whoever has the signature has the file: storage likes to quote it in its errors.
     const secrets = Array.from(new URL(url).searchParams.values())
-    const elsewhere: classify.Context = { ...context, secrets: [...(context.secrets ?? []), ...secrets] }
+    const elsewhere: classify.Context = { ...context, storage: true, secrets: [...(context.secrets ?? []), ...secrets] }
     return Effect.gen(function* () {
       const request = HttpClientRequest.get(url, { headers: rangeFrom(part) })
       const response = yield* exchange.answerTo(storage, request, elsewhere)

@@ -13,7 +13,7 @@ import * as decode from "./decode.js"
 import * as exchange from "./exchange.js"
 import { invalid } from "./invalid.js"
 import * as requests from "./requests.js"
-import { isRecord } from "./tolerant.js"
+import { isRecord, isWebAddress } from "./tolerant.js"
 import * as waiting from "./waiting.js"
 
 /** @internal What a call on an execution still knows of the create that it follows. */
@@ -39,6 +39,16 @@ const createBody = (operation: string, request: Execution.CreateRequest) => {
   if (!isRecord(request.input)) {
     return Effect.fail(
       invalid(operation, "input", "is not an object", "Pass the model's parameters, such as { prompt }.")
+    )
+  }
+  if (request.webhookUrl !== undefined && !isWebAddress(request.webhookUrl)) {
+    return Effect.fail(
+      invalid(
+        operation,
+        "webhookUrl",
+        "is not an absolute http(s) URL",
+        "Give one such as https://example.com/webhooks."
+      )
     )
   }
   return Effect.succeed({

@@ -186,7 +186,13 @@ export const make = (
     cancel: (id) => spanned("executions.cancel", id, (account) => cancelled(id, account)),
 
     observe: (execution) =>
-      Effect.map(Clock.currentTimeMillis, (seenAt) => common.looks.tell({ execution, seenAt, until: undefined })),
+      Effect.flatMap(Clock.currentTimeMillis, (seenAt) =>
+        common.looks.tell({ execution, seenAt, until: undefined })
+          ? Effect.void
+          : Effect.logDebug(
+              `Execution ${execution.id} is ${execution.status}, and nobody waits for it in this client now`
+            )
+      ),
 
     watch: (id, options = {}) =>
       Stream.suspend(() => {

@@ -5,6 +5,12 @@
  */
 import { InvalidRequest } from "../ModelRouteError.js"
 
-/** @internal `problem` continues a sentence that begins with the field: "is empty". */
-export const invalid = (operation: string, field: string, problem: string, cure: string): InvalidRequest =>
-  new InvalidRequest({ operation, attempts: 0, field, message: `${operation}: ${field} ${problem}. ${cure}` })
+/** @internal `attempts` requests were sent before it was found. `problem` continues a sentence that begins with the field: "is empty". */
+export const invalid = (
+  operation: string,
+  field: string,
+  problem: string,
+  cure: string,
+  attempts = 0
+): InvalidRequest =>
+  new InvalidRequest({ operation, attempts, field, message: `${operation}: ${field} ${problem}. ${cure}` })

@@ -49,14 +49,19 @@ export class Looks {
     )
   }
 
-  /** An execution as a webhook has told of it; whoever waits for it, or begins to, hears of it. */
-  tell(sighting: Sighting): void {
+  /** An execution as a webhook has told of it; whoever waits for it, or begins to, hears of it. False: nobody does now. */
+  tell(sighting: Sighting): boolean {
     const watched = this.watched.get(sighting.execution.id)
-    if (watched === undefined) return this.unclaimed.keep(sighting)
+    if (watched === undefined) {
+      this.unclaimed.keep(sighting)
+      return false
+    }
     // Events come in any order, and what has ended stays so.
-    if (watched.told !== undefined && isTerminal(watched.told.execution)) return
-    watched.told = sighting
-    for (const listener of watched.listeners) listener(sighting)
+    if (watched.told === undefined || !isTerminal(watched.told.execution)) {
+      watched.told = sighting
+      for (const listener of watched.listeners) listener(sighting)
+    }
+    return true
   }
 
   private begin(id: ExecutionId): Watched {

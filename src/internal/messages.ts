@@ -90,6 +90,8 @@ export interface Call {
   readonly executionId?: string
   /** Whether the request carries the key. */
   readonly keyed?: boolean
+  /** Whether it is storage that answers. */
+  readonly storage?: boolean
 }
 
 const after = (attempts: number): string => (attempts > 1 ? ` after ${attempts} attempts` : "")
@@ -164,7 +166,9 @@ export const unexpected = (
   ])
   const todo = answer.retryable
     ? "Something between you and ModelRoute may be out of service for the moment: try again later."
-    : "Check the base URL and what stands between you and ModelRoute; body holds the start of the answer."
+    : call.storage === true
+      ? "See body for what storage says about it, if anything."
+      : "Check the base URL and what stands between you and ModelRoute; body holds the start of the answer."
   return `${call.operation} failed${after(call.attempts)}: ${answer.problem} (${facts}). ${todo}${goOn(call, answer.retryable)}`
 }
 

@@ -108,6 +108,7 @@ const put = <E>(link: Link, bytes: BytesSent<E>, size: number, contentType: stri
   accept: (arrival) =>
     exchange.isSuccess(arrival.response.status) ? Effect.asVoid(exchange.readWhole(arrival)) : exchange.reject(arrival),
   repeatable: true,
+  storage: true,
   fileId: link.fileId,
   // Storage likes to quote the signature in its errors.
   secrets: Array.from(new URL(link.url).searchParams.values())
@@ -149,7 +150,7 @@ export const make =
     Effect.gen(function* () {
       yield* checked(source, options)
       const broken = yield* Deferred.make<never, E | InvalidRequest>()
-      const bytes = new BytesSent(source, options.onProgress ?? (() => Effect.void), broken)
+      const bytes = new BytesSent(source, account, options.onProgress ?? (() => Effect.void), broken)
       const { duration } = sender.limits
       const toStorage: Sender = {
         ...sender,

@@ -24,7 +24,7 @@ const path = "/v1/webhooks/endpoints"
 const bodyOf = (operation: string, { headers, isActive, ...rest }: Changes) => {
   if (rest.url !== undefined && !isWebAddress(rest.url)) {
     return Effect.fail(
-      invalid(operation, "url", "is not an absolute URL", "Give one such as https://example.com/webhooks.")
+      invalid(operation, "url", "is not an absolute http(s) URL", "Give one such as https://example.com/webhooks.")
     )
   }
   const values = headers && Record.map(headers, (value) => (Redacted.isRedacted(value) ? Redacted.value(value) : value))

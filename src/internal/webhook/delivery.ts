@@ -44,7 +44,7 @@ const undated: Refusal = {
 
 const forged = (secrets: number): Refusal => ({
   reason: "signature-mismatch",
-  message: `The delivery's X-Signature does not fit its body under ${secrets === 1 ? "the secret" : `any of the ${secrets} secrets`}. If ModelRoute did send it, check that the secret is this endpoint's, whole with its whsec_ and without quotes or line breaks, and that body is the bytes as they arrived, not JSON that was parsed and written again.`
+  message: `The delivery's X-Signature does not fit its body under ${secrets === 1 ? "the secret" : `any of the ${secrets} secrets`}. If ModelRoute did send it, check that the secret is this endpoint's, whole with its whsec_ and without quotes or line breaks, that nothing has read the body before, and that body is the bytes as they arrived, not JSON that was parsed and written again.`
 })
 
 const stale = (age: number, tolerance: number): Refusal => ({

@@ -100,7 +100,8 @@ const handle = <E, R, RD>(
   ).pipe(
     Effect.matchCauseEffect({
       onFailure: (cause) => Effect.as(logFailure(event, cause), answer(500)),
-      onSuccess: () => Effect.succeed(answer(200))
+      onSuccess: (now) =>
+        Effect.as(now ? Effect.void : Effect.logDebug(`Webhook event ${event.id} was handled before`), answer(200))
     }),
     Effect.interruptible,
     Effect.forkDaemon,
