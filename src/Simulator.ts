@@ -24,7 +24,6 @@ import type { Model } from "./internal/simulator/model.js"
 import { models } from "./internal/simulator/model.js"
 import type { Operation } from "./internal/simulator/operation.js"
 import type { Options, RateLimit, WebhookOptions } from "./internal/simulator/options.js"
-import * as Receiver from "./internal/simulator/receiver.js"
 import type { RequestRecord } from "./internal/simulator/requestLog.js"
 import * as ServerApp from "./internal/simulator/serverApp.js"
 import type { Service } from "./internal/simulator/service.js"
@@ -109,12 +108,3 @@ export const layer = (options?: Options): Layer.Layer<Simulator | HttpClient.Htt
  * @category constructors
  */
 export const httpApp: HttpApp.Default<never, Simulator> = Effect.flatMap(Simulator, ServerApp.make)
-
-/**
- * The way to an app that receives webhooks, in memory, for `webhooks.client`: each request is handled in the fiber that sends
- * it, and so on its Clock. Whatever the host, it is this app's.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const receiver: <E>(app: HttpApp.Default<E>) => HttpClient.HttpClient = Receiver.make

@@ -1,8 +1,7 @@
 /** A wait that a webhook ends: the client, the API and the receiver of its webhooks together. */
-import type * as HttpApp from "@effect/platform/HttpApp"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted, Schedule, Stream, TestClock } from "effect"
-import { Execution, ModelRouteClient, Webhook } from "effect-modelroute"
+import { Execution, type ModelRouteClient, Webhook } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "./utils/exit.js"
 import { arrivals, image, layer, runToEnd, start, withClient } from "./utils/harness.js"
@@ -33,8 +32,7 @@ const backend = (
   pollSchedule: Schedule.Schedule<unknown, Execution.Execution> = Webhook.pollSchedule
 ) => {
   const told: Array<string> = []
-  const clients: Array<ModelRouteClient.Service> = []
-  const handler = Webhook.handler({
+  const receive = Webhook.handler({
     secrets: Redacted.make(secret),
     onEvent: (event) =>
       Effect.zipRight(
@@ -42,22 +40,20 @@ const backend = (
         Webhook.awaiter(event)
       )
   })
-  const app: HttpApp.Default = Effect.suspend(() => {
-    const [client] = clients
-    return client === undefined
-      ? Effect.dieMessage("no client yet")
-      : Effect.acquireUseRelease(
-          Effect.sync(() => (verifying += 1)),
-          () => Effect.provideService(handler, ModelRouteClient.ModelRouteClient, client),
-          () => Effect.sync(() => (verifying -= 1))
-        )
-  })
-  const webhooks = { secret, client: Simulator.receiver(app), ...options.webhooks }
+  const app = Effect.acquireUseRelease(
+    Effect.sync(() => (verifying += 1)),
+    () => receive,
+    () => Effect.sync(() => (verifying -= 1))
+  )
+  const simulator = { ...options, webhooks: { secret, ...options.webhooks } }
   const test = <A, E>(use: (client: ModelRouteClient.Service) => Effect.Effect<A, E, Simulator.Simulator>) =>
-    withClient((client) => {
-      clients.push(client)
-      return use(client)
-    }).pipe(Effect.provide(layer({ client: { pollSchedule }, simulator: { ...options, webhooks } })))
+    withClient((client) =>
+      Effect.gen(function* () {
+        const { deliverTo } = yield* Simulator.Simulator
+        yield* deliverTo(app)
+        return yield* use(client)
+      })
+    ).pipe(Effect.provide(layer({ client: { pollSchedule }, simulator })))
   return { test, told }
 }
 

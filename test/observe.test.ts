@@ -1,6 +1,6 @@
 /** What ends a wait besides a look: an execution that something else has seen, such as a webhook. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Option, Schedule, Stream, TestClock } from "effect"
+import { DateTime, Effect, Fiber, Option, Schedule, Schema, Stream, TestClock } from "effect"
 import { Execution, type ModelRouteClient, ModelRouteError } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "./utils/exit.js"
@@ -41,6 +41,19 @@ describe("an execution that is told of", () => {
         assert.deepStrictEqual(completed.metadata, { order: 7 })
         assert.deepStrictEqual(seconds(at), [2])
         assert.lengthOf(urls, 1)
+      })
+    )
+  )
+
+  it.effect("can be told by another process", () =>
+    at(
+      Effect.gen(function* () {
+        const { executions } = yield* running().client
+        const expiresAt = DateTime.unsafeMake(start + 60_000)
+        const sent = JSON.stringify(yield* Schema.encode(Execution.Execution)(told({ expiresAt })))
+        yield* executions.observe(yield* Schema.decode(Schema.parseJson(Execution.Execution))(sent))
+        const completed = yield* executions.await(id)
+        assert.deepStrictEqual([completed.output, completed.cost], [output, "0.040"])
       })
     )
   )

@@ -4,8 +4,8 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import * as Simulator from "effect-modelroute/Simulator"
 import { createHmac } from "node:crypto"
+import * as Receiver from "../../src/internal/simulator/receiver.js"
 import { start } from "./harness.js"
 import { Json } from "./rawApi.js"
 
@@ -27,7 +27,7 @@ export const receiver = (
   answer: (received: Received, n: number) => number | Effect.Effect<number> | Response = () => 204
 ) => {
   const received: Array<Received> = []
-  const client = Simulator.receiver(
+  const client = Receiver.client(
     Effect.gen(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest
       const text = yield* request.text

@@ -38,7 +38,8 @@ export interface Recipient {
 
 /** @internal */
 export interface Courier {
-  readonly client: HttpClient.HttpClient
+  /** As it is at the moment of an attempt. */
+  readonly client: () => HttpClient.HttpClient
   readonly log: Bounded<DeliveryRecord>
   readonly disturb: (attempt: DeliveryAttempt) => Disturbance
   /** The server's clock less the Clock, in milliseconds. */
@@ -90,7 +91,7 @@ const send = (
     const record: DeliveryRecord = { ...attempt, at, outcome: "pending" }
     const close = log.append(record)
     const timestamp = String(Math.floor((at + skew) / 1000))
-    const answer = yield* answerTo(client, requestOf(target, body, timestamp))
+    const answer = yield* answerTo(client(), requestOf(target, body, timestamp))
     const outcome = answerIsLost ? "no answer" : answer
     close({ ...record, outcome })
     return isSuccess(outcome)

@@ -44,7 +44,7 @@ export interface WebhookOptions {
   readonly payload?: PayloadShape | undefined
   /** Signs what goes to an execution's own `webhook_url`. Default: one that the seed decides, `Simulator.webhookSecret`. */
   readonly secret?: string | undefined
-  /** Carries the deliveries, for example `receiver(app)`. Default: the platform's `fetch`. */
+  /** Carries the deliveries. Default: the platform's `fetch`. For an app in memory see `Simulator.deliverTo`. */
   readonly client?: HttpClient.HttpClient | undefined
   /** Asked before each attempt of a delivery. Default: `deliver`, always. */
   readonly disturb?: ((attempt: DeliveryAttempt) => Disturbance) | undefined

@@ -9,12 +9,21 @@ import * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as RequestBody from "./requestBody.js"
 import * as Whole from "./whole.js"
 
+/** @internal In the context of now. */
+export const make = <E, R>(app: HttpApp.Default<E, R>): Effect.Effect<HttpClient.HttpClient, never, R> =>
+  Effect.map(Effect.context<R>(), (context) =>
+    client(Effect.mapInputContext(app, (request: Incoming) => Context.merge(context, request)))
+  )
+
+type Incoming = Context.Context<HttpServerRequest.HttpServerRequest>
+
 /** @internal */
-export const make = <E>(app: HttpApp.Default<E>): HttpClient.HttpClient =>
+export const client = <E>(app: HttpApp.Default<E>): HttpClient.HttpClient =>
   HttpClient.make((request, url) =>
     Effect.gen(function* () {
       const { bytes, headers } = yield* RequestBody.read(request)

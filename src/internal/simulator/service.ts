@@ -2,6 +2,7 @@
  * The simulator, put together from its parts.
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -35,6 +36,7 @@ import { defaultModel, models } from "./model.js"
 import * as Money from "./money.js"
 import type { Options, RateLimit } from "./options.js"
 import * as RateLimiter from "./rateLimiter.js"
+import * as Receiver from "./receiver.js"
 import * as Refusals from "./refusals.js"
 import type { RequestRecord } from "./requestLog.js"
 import * as RequestLog from "./requestLog.js"
@@ -68,6 +70,11 @@ export interface Service {
   readonly deliveries: Effect.Effect<ReadonlyArray<DeliveryRecord>>
   /** Signs what goes to an execution's own `webhook_url`. */
   readonly webhookSecret: Redacted.Redacted
+  /**
+   * From now on hands every delivery to this app, in memory and whatever its URL: in the fiber that delivers, and so on its
+   * Clock. For the test of a backend, such as `deliverTo(Webhook.handler({ secrets: simulator.webhookSecret, … }))`.
+   */
+  readonly deliverTo: <E, R>(app: HttpApp.Default<E, R>) => Effect.Effect<void, never, R>
   /** Appends to the script of faults. */
   readonly inject: (...faults: ReadonlyArray<Fault.Fault>) => Effect.Effect<void>
   /** How many faults of the script have not struck yet. */
@@ -134,12 +141,13 @@ export const unsafeMake = (options: Options, fetch: HttpClient.HttpClient, scope
   const { client = fetch, disturb = () => "deliver", endpointShape = "long", payload = "full" } = options.webhooks ?? {}
   const webhookSecret = options.webhooks?.secret ?? ids.webhookSecret()
   const deliveries = Bounded.make<DeliveryRecord>(capacity)
+  let carrier = deliveryClient(client)
   const webhooks = Webhooks.make({
     executions,
     upcoming,
     endpoints,
     ids,
-    courier: { client: deliveryClient(client), log: deliveries, disturb, skew },
+    courier: { client: () => carrier, log: deliveries, disturb, skew },
     style: { shape: payload, skew, organization: ids.organization },
     secret: webhookSecret,
     scope
@@ -204,6 +212,10 @@ export const unsafeMake = (options: Options, fetch: HttpClient.HttpClient, scope
     apiKeys: Effect.sync(() => apiKeys.all().map(ApiKeyRecordOf.make)),
     deliveries: Effect.sync(deliveries.all),
     webhookSecret: Redacted.make(webhookSecret),
+    deliverTo: (app) =>
+      Effect.map(Receiver.make(app), (receiver) => {
+        carrier = deliveryClient(receiver)
+      }),
     inject: (...more) => Effect.sync(() => faults.append(more)),
     pendingFaults: Effect.sync(faults.pending),
     topUp: (amount) => Effect.sync(() => account.topUp(Money.parse(amount))),
