@@ -81,7 +81,7 @@ export interface Shared {
   ) => Effect.Effect<Sighting, RequestFailure>
   /** What a webhook has told and is news to this waiter. */
   readonly toldBefore: (isNews: (sighting: Sighting) => boolean) => Sighting | undefined
-  /** Hears of what a webhook tells next and is news to this waiter, until it stops listening. */
+  /** Hears of what a webhook tells, or has told, and is news to this waiter, until it stops listening. */
   readonly listen: (isNews: (sighting: Sighting) => boolean, wake: (news: Sighting) => void) => () => void
 }
 
@@ -90,6 +90,8 @@ const listen = (watched: Watched, isNews: (sighting: Sighting) => boolean, wake:
     if (isNews(sighting)) wake(sighting)
   }
   watched.listeners.add(listener)
+  // It may have been told since the waiter last asked.
+  if (watched.told !== undefined) listener(watched.told)
   return () => void watched.listeners.delete(listener)
 }
 
