@@ -16,7 +16,7 @@ import * as Option from "effect/Option"
 const fetchOf = (client: HttpClient.HttpClient): Effect.Effect<typeof globalThis.fetch> =>
   Effect.suspend(() => {
     let found = Option.none<typeof globalThis.fetch>()
-    const look = HttpClient.mapRequestEffect(client, (request) =>
+    const look = HttpClient.mapRequestInputEffect(client, (request) =>
       Effect.flatMap(Effect.serviceOption(FetchHttpClient.Fetch), (fetch) => {
         found = fetch
         return Effect.fail(new HttpClientError.RequestError({ request, reason: "Encode" }))
