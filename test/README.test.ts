@@ -1,7 +1,9 @@
 /** What the README says in tables and numbers, held against the code. */
 import { readdirSync, readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
 import { ModelRouteError } from "effect-modelroute"
+import { answering } from "./utils/fake.js"
 
 const readme = readFileSync("README.md", "utf8")
 
@@ -52,6 +54,22 @@ describe("the README", () => {
       assert.deepStrictEqual(texts.slice(at, at + 3), row)
     }
   })
+
+  it.effect("names every method", () =>
+    Effect.gen(function* () {
+      const { apiKeys, executions, files, webhooks, ...rest } = yield* answering(() => ({ status: 200 })).client
+      const groups = Object.entries({ apiKeys, executions, files, webhooks })
+      const methods = groups.flatMap(([group, one]) => Object.keys(one).map((method) => `${group}.${method}`))
+      const named = new Set(
+        rows.flatMap(([first = ""]) => Array.from(first.matchAll(/^`([\w.]+)[`(]/g), ([, name]) => name))
+      )
+      assert.deepStrictEqual(
+        [...methods, ...Object.keys(rest)].filter((method) => !named.has(method)),
+        []
+      )
+      assert.isAbove(methods.length, 15)
+    })
+  )
 
   it("names every error", () => {
     const named = new Set(rows.flatMap(([first = ""]) => Array.from(first.matchAll(/`(\w+)`/g), ([, name]) => name)))

@@ -64,6 +64,13 @@ export class Looks {
     return true
   }
 
+  /** How many waiters listen now. */
+  get listening(): number {
+    let count = 0
+    for (const { listeners } of this.watched.values()) count += listeners.size
+    return count
+  }
+
   private begin(id: ExecutionId): Watched {
     const told = this.unclaimed.take(id)
     const watched: Watched = { watchers: 0, last: undefined, looking: undefined, told, listeners: new Set() }
@@ -81,13 +88,15 @@ export interface Shared {
   ) => Effect.Effect<Sighting, RequestFailure>
   /** What a webhook has told and is news to this waiter. */
   readonly toldBefore: (isNews: (sighting: Sighting) => boolean) => Sighting | undefined
-  /** Hears of what a webhook tells, or has told, and is news to this waiter, until it stops listening. */
+  /** Hears, once, of what a webhook tells or has told and is news to this waiter, unless it stops listening before. */
   readonly listen: (isNews: (sighting: Sighting) => boolean, wake: (news: Sighting) => void) => () => void
 }
 
 const listen = (watched: Watched, isNews: (sighting: Sighting) => boolean, wake: (news: Sighting) => void) => {
   const listener = (sighting: Sighting) => {
-    if (isNews(sighting)) wake(sighting)
+    if (!isNews(sighting)) return
+    watched.listeners.delete(listener)
+    wake(sighting)
   }
   watched.listeners.add(listener)
   // It may have been told since the waiter last asked.

@@ -34,7 +34,7 @@ export const withLength = (client: HttpClient.HttpClient, length: number): Effec
       const headers = new Headers(init?.headers)
       headers.set("content-length", String(length))
       // Anything else has Node keep a second copy of the body, for a redirect that would need it once more.
-      return fetch(input, { ...init, headers, redirect: "error", window: null })
+      return fetch(input, { ...init, headers, redirect: "error" })
     }
     return HttpClient.transformResponse(
       client,

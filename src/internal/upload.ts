@@ -109,7 +109,6 @@ const put = <E>(link: Link, bytes: BytesSent<E>, size: number, contentType: stri
     exchange.isSuccess(arrival.response.status) ? Effect.asVoid(exchange.readWhole(arrival)) : exchange.reject(arrival),
   repeatable: true,
   storage: true,
-  fileId: link.fileId,
   // Storage likes to quote the signature in its errors.
   secrets: Array.from(new URL(link.url).searchParams.values())
 })
@@ -126,8 +125,7 @@ const confirmed = (fileId: File.FileId): exchange.Call<unknown> => ({
   operation,
   request: requests.make("POST", "/v1/files/confirm", { body: JSON.stringify({ file_id: fileId }) }),
   accept: exchange.anything,
-  repeatable: true,
-  fileId
+  repeatable: true
 })
 
 const confirming = (sender: Sender, fileId: File.FileId, { confirm, older }: UploadOptions, account: Account) => {
