@@ -1,10 +1,10 @@
 /** What is believed of a delivery, and which event it is. */
-import { inspect } from "node:util"
 import * as Headers from "@effect/platform/Headers"
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
-import { Cause, DateTime, Duration, Effect, Exit, Option, Redacted, Schema, TestClock } from "effect"
+import { DateTime, Duration, Effect, Option, Redacted, Schema, TestClock } from "effect"
 import { Execution, type ModelRouteError } from "effect-modelroute"
 import * as Webhook from "effect-modelroute/Webhook"
+import { renderings } from "./utils/renderings.js"
 import { random } from "./utils/limitedServer.js"
 import { payload, secret, secretText, signed } from "./utils/webhooks.js"
 
@@ -524,23 +524,6 @@ describe("an event", () => {
 })
 
 describe("what is shown", () => {
-  const renderings = (error: unknown): ReadonlyArray<string> => {
-    const cause = Cause.fail(error)
-    return [
-      String(error),
-      JSON.stringify(error),
-      inspect(error, { depth: 10 }),
-      inspect(error, { depth: 10, showHidden: true, getters: true }),
-      Cause.pretty(cause),
-      Cause.pretty(cause, { renderErrorCause: true }),
-      String(cause),
-      JSON.stringify(cause),
-      JSON.stringify(Exit.fail(error)),
-      inspect(Exit.fail(error), { depth: 10 }),
-      error instanceof Error ? (error.stack ?? "") : ""
-    ]
-  }
-
   it.effect("of a refusal: neither secret, signature nor body, for every reason", () =>
     Effect.gen(function* () {
       const canary = "canary-body-text"

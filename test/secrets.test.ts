@@ -20,6 +20,7 @@ import { Fault, Simulator } from "effect-modelroute/Simulator"
 import * as classify from "../src/internal/classify.js"
 import { answering } from "./utils/fake.js"
 import { apiKey, layer, prompt, runToEnd, start } from "./utils/harness.js"
+import { renderings } from "./utils/renderings.js"
 import { recorder } from "./utils/tracing.js"
 
 const signature = "5f3cf00dcafe0123456789abcdef5f3cf00dcafe0123456789abcdef5f3cf00d"
@@ -44,23 +45,6 @@ const body = { model: "m", input: { prompt }, metadata: { label: "canary-metadat
 
 /** A server that repeats whatever it was sent, and more. */
 const leak = `You sent "${prompt}" (${JSON.stringify(body)}) with Bearer ${apiKey}; see ${link} or ${encodeURIComponent(link)}, secret ${whsec}`
-
-const renderings = (error: unknown): ReadonlyArray<string> => {
-  const cause = Cause.fail(error)
-  return [
-    String(error),
-    JSON.stringify(error),
-    inspect(error, { depth: 10 }),
-    inspect(error, { depth: 10, showHidden: true, getters: true }),
-    Cause.pretty(cause),
-    Cause.pretty(cause, { renderErrorCause: true }),
-    String(cause),
-    JSON.stringify(cause),
-    JSON.stringify(Exit.fail(error)),
-    inspect(Exit.fail(error), { depth: 10 }),
-    error instanceof Error ? (error.stack ?? "") : ""
-  ]
-}
 
 const assertClean = (texts: ReadonlyArray<string>, name: string): void => {
   for (const text of texts) for (const canary of [...canaries, ...given]) assert.notInclude(text, canary, name)

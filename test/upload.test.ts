@@ -1,20 +1,16 @@
-import * as HttpClient from "@effect/platform/HttpClient"
-import * as HttpClientError from "@effect/platform/HttpClientError"
-import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
-import { Chunk, Data, Deferred, Effect, Exit, Fiber, Layer, Option, Redacted, Stream, TestClock } from "effect"
-import { File, IdempotencyKey, ModelRouteClient, type ModelRouteError, RetryPolicy } from "effect-modelroute"
+import { Chunk, Data, Deferred, Effect, Exit, Fiber, Option, Stream, TestClock } from "effect"
+import { File, type ModelRouteClient, type ModelRouteError, RetryPolicy } from "effect-modelroute"
 import { failureOf, valueOf } from "./utils/exit.js"
 import { answering, type Reply } from "./utils/fake.js"
 import { apiKey, isoDate, runToEnd, silent, start } from "./utils/harness.js"
 import { spansOf } from "./utils/tracing.js"
+import { linkOf, over, pathsOf } from "./utils/uploads.js"
 import { run } from "./utils/virtualTime.js"
 
 const MiB = 1024 * 1024
 const text = "0123456789"
 const source = File.fromBytes(new TextEncoder().encode(text), { name: "digits.txt" })
-
-const linkOf = (n: number) => `https://storage.example/uploads/file_${n}?X-Amz-Signature=canary0123456789`
 
 /** An API and its storage; `put` answers what goes to storage, the n-th time. */
 const service = (
@@ -49,8 +45,6 @@ const uploading = <E = never>(
     const { files } = yield* client
     return yield* runToEnd(silent(files.upload(what ?? source, options)))
   })
-
-const pathsOf = (urls: ReadonlyArray<string>) => urls.map((url) => new URL(url).pathname)
 
 const whole = ["/v1/files/upload", "/uploads/file_1", "/v1/files/confirm"]
 
@@ -385,29 +379,6 @@ describe("upload", () => {
     })
   )
 })
-
-/** A client whose storage does with the bytes what the test says; what else is asked is answered as `service` does. */
-const over = (put: (bytes: Stream.Stream<Uint8Array, unknown>, n: number) => Effect.Effect<void, unknown>) => {
-  const puts: Array<number> = []
-  const http = HttpClient.make((request, url) =>
-    Effect.gen(function* () {
-      const json = (value: unknown) => HttpClientResponse.fromWeb(request, Response.json(value))
-      if (request.body._tag !== "Stream") {
-        return json(url.pathname.endsWith("upload") ? { file_id: "file_1", upload_url: linkOf(1) } : {})
-      }
-      const n = puts.push((yield* Effect.clock).unsafeCurrentTimeMillis() - start)
-      yield* Effect.mapError(
-        put(request.body.stream, n),
-        (cause) => new HttpClientError.RequestError({ request, reason: "Transport", cause })
-      )
-      return json({})
-    })
-  )
-  const client = ModelRouteClient.make({ apiKey: Redacted.make(apiKey), attemptTimeout: "10 seconds" }).pipe(
-    Effect.provide(Layer.merge(Layer.succeed(HttpClient.HttpClient, http), IdempotencyKey.layerSequence("key")))
-  )
-  return { client, puts }
-}
 
 const take = (count: number) => (bytes: Stream.Stream<Uint8Array, unknown>) =>
   Stream.runDrain(Stream.zipRight(Stream.take(bytes, count), Stream.never))

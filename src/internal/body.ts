@@ -6,6 +6,7 @@
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { join } from "./bytes.js"
 
 /** @internal */
 export interface Body {
@@ -14,21 +15,11 @@ export interface Body {
   readonly end: "whole" | "cut" | "overlong"
 }
 
-const join = (chunks: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
-  const bytes = new Uint8Array(size)
-  let at = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk.subarray(0, size - at), at)
-    at = Math.min(size, at + chunk.length)
-  }
-  return bytes
-}
-
 const streamed = (response: HttpClientResponse.HttpClientResponse, limit: number): Effect.Effect<Body> =>
   Effect.suspend(() => {
     const chunks: Array<Uint8Array> = []
     let size = 0
-    const body = (end: Body["end"]): Body => ({ bytes: join(chunks, Math.min(size, limit)), end })
+    const body = (end: Body["end"]): Body => ({ bytes: join(chunks).subarray(0, limit), end })
     return response.stream.pipe(
       Stream.runForEachWhile((chunk) =>
         Effect.sync(() => {

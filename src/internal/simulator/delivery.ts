@@ -16,7 +16,7 @@ import type { Bounded } from "./bounded.js"
 import type { DeliveryAttempt, DeliveryRecord, Disturbance } from "./deliveryRecord.js"
 import type { Event } from "./event.js"
 import { hmacSha256 } from "./hmac.js"
-import * as Whole from "./whole.js"
+import { join } from "../bytes.js"
 
 /** @internal Where a delivery goes to, as it is at the moment of an attempt. */
 export interface Target {
@@ -60,7 +60,7 @@ const requestOf = ({ headers, secret, url }: Target, body: Uint8Array, timestamp
     HttpClientRequest.setHeaders({
       "user-agent": "ModelRoute-Webhooks/1.0",
       "x-signature-timestamp": timestamp,
-      "x-signature": hmacSha256(encoder.encode(secret), Whole.join([encoder.encode(`${timestamp}.`), body]))
+      "x-signature": hmacSha256(encoder.encode(secret), join([encoder.encode(`${timestamp}.`), body]))
     })
   )
 

@@ -4,7 +4,7 @@
  *
  * @internal
  */
-import * as Whole from "./whole.js"
+import { join } from "../bytes.js"
 
 /** The fractional parts of the cube roots of the first 64 primes. */
 const constants = [
@@ -85,7 +85,7 @@ const sha256 = (message: Uint8Array): Uint8Array => {
 export const hmacSha256 = (key: Uint8Array, message: Uint8Array): string => {
   const block = new Uint8Array(blockLength)
   block.set(key.length > blockLength ? sha256(key) : key)
-  const keyed = (pad: number, text: Uint8Array) => sha256(Whole.join([block.map((byte) => byte ^ pad), text]))
+  const keyed = (pad: number, text: Uint8Array) => sha256(join([block.map((byte) => byte ^ pad), text]))
   const digest = keyed(0x5c, keyed(0x36, message))
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("")
 }

@@ -9,6 +9,7 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { join } from "../bytes.js"
 import type { Head } from "./answer.js"
 import * as Whole from "./whole.js"
 
@@ -53,7 +54,7 @@ const fromStream = (
   const broken = (cause: unknown) => new HttpClientError.RequestError({ request, reason: "Transport", cause })
   const whole =
     length === undefined
-      ? Effect.map(Stream.runCollect(stream), (chunks) => Option.some(Whole.join(Chunk.toReadonlyArray(chunks))))
+      ? Effect.map(Stream.runCollect(stream), (chunks) => Option.some(join(Chunk.toReadonlyArray(chunks))))
       : Whole.ofLength(stream, length)
   return whole.pipe(
     Effect.mapError(broken),

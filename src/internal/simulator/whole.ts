@@ -1,5 +1,5 @@
 /**
- * Bodies that come in parts, put together.
+ * Bodies whose length is known before they come.
  *
  * @internal
  */
@@ -19,17 +19,6 @@ export const plain = ({ buffer, byteLength, byteOffset }: Uint8Array): Uint8Arra
   buffer instanceof ArrayBuffer
     ? new Uint8Array(buffer, byteOffset, byteLength)
     : new Uint8Array(buffer, byteOffset, byteLength).slice()
-
-/** @internal */
-export const join = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const whole = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
-  let to = 0
-  for (const chunk of chunks) {
-    whole.set(chunk, to)
-    to += chunk.length
-  }
-  return whole
-}
 
 /** @internal All of a stream, copied once; none when it is shorter or longer, and a longer one is not read to its end. */
 export const ofLength = <E>(

@@ -8,20 +8,11 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
+import { join } from "../bytes.js"
 
 /** @internal `cut`: the connection ended before the body did. */
 export type Body =
   { readonly _tag: "Whole"; readonly bytes: Uint8Array } | { readonly _tag: "Overlong" } | { readonly _tag: "Cut" }
-
-const join = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const bytes = new Uint8Array(chunks.reduce((size, chunk) => size + chunk.length, 0))
-  let at = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, at)
-    at += chunk.length
-  }
-  return bytes
-}
 
 /**
  * Goes by the bytes that arrive, whatever the headers say. What is over the limit is not kept, but read on as far as the limit

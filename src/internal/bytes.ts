@@ -1,0 +1,16 @@
+/**
+ * Bytes that come in parts, put together.
+ *
+ * @internal
+ */
+
+/** @internal */
+export const join = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const whole = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
+  let at = 0
+  for (const chunk of chunks) {
+    whole.set(chunk, at)
+    at += chunk.length
+  }
+  return whole
+}

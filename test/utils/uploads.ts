@@ -1,0 +1,38 @@
+/** The storage that uploads go to. */
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientError from "@effect/platform/HttpClientError"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import type * as Stream from "effect/Stream"
+import { IdempotencyKey, ModelRouteClient } from "effect-modelroute"
+import { apiKey, start } from "./harness.js"
+
+/** Where the n-th file is to be put. */
+export const linkOf = (n: number) => `https://storage.example/uploads/file_${n}?X-Amz-Signature=canary0123456789`
+
+export const pathsOf = (urls: ReadonlyArray<string>) => urls.map((url) => new URL(url).pathname)
+
+/** A client whose storage does with the bytes what the test says; `puts` are milliseconds after `start`. */
+export const over = (put: (bytes: Stream.Stream<Uint8Array, unknown>, n: number) => Effect.Effect<void, unknown>) => {
+  const puts: Array<number> = []
+  const http = HttpClient.make((request, url) =>
+    Effect.gen(function* () {
+      const json = (value: unknown) => HttpClientResponse.fromWeb(request, Response.json(value))
+      if (request.body._tag !== "Stream") {
+        return json(url.pathname.endsWith("upload") ? { file_id: "file_1", upload_url: linkOf(1) } : {})
+      }
+      const n = puts.push((yield* Effect.clock).unsafeCurrentTimeMillis() - start)
+      yield* Effect.mapError(
+        put(request.body.stream, n),
+        (cause) => new HttpClientError.RequestError({ request, reason: "Transport", cause })
+      )
+      return json({})
+    })
+  )
+  const client = ModelRouteClient.make({ apiKey: Redacted.make(apiKey), attemptTimeout: "10 seconds" }).pipe(
+    Effect.provide(Layer.merge(Layer.succeed(HttpClient.HttpClient, http), IdempotencyKey.layerSequence("key")))
+  )
+  return { client, puts }
+}
