@@ -79,4 +79,23 @@ describe("one timer for all attempts", () => {
       assert.deepStrictEqual(yield* Effect.exit(within(Effect.die("oh"), () => "late")), Exit.die("oh"))
     })
   )
+
+  it.effect("forgets nobody, wherever fibers take turns: also with what is due at once", () =>
+    Effect.gen(function* () {
+      // With fewer than ten steps between two turns Effect itself gets nowhere.
+      for (let steps = 10; steps <= 80; steps++) {
+        const alarm = new Alarm()
+        const wait = (millis: number) =>
+          Effect.flatMap(Clock.currentTimeMillis, (now) =>
+            alarm.wait<number, never>(
+              now + millis,
+              () => Clock.currentTimeMillis,
+              () => () => {}
+            )
+          )
+        const program = Effect.all([wait(0), wait(5), wait(0), wait(7)]).pipe(Effect.withMaxOpsBeforeYield(steps))
+        assert.deepStrictEqual(valueOf(yield* run(program, 0)), [0, 5, 5, 12])
+      }
+    })
+  )
 })

@@ -17,6 +17,7 @@ type Ring = () => void
 class Timer {
   private due = SortedMap.empty<number, Set<Ring>>(Order.number)
   private fiber: Fiber.RuntimeFiber<void> | undefined
+  /** Infinity when no fiber is at it: known before the fiber is, since between its fork and its name other fibers can run. */
   private sleepsUntil = Infinity
 
   constructor(private readonly clock: Clock.Clock) {}
@@ -28,7 +29,7 @@ class Timer {
       if (wait > 0) yield* Effect.sleep(wait)
       else this.ring(next)
     }
-    this.fiber = undefined
+    this.sleepsUntil = Infinity
   })
 
   add(at: number, ring: Ring): Effect.Effect<void> {
@@ -38,7 +39,7 @@ class Timer {
     } else {
       this.due = SortedMap.set(this.due, at, new Set([ring]))
     }
-    if (this.fiber !== undefined && this.sleepsUntil <= at) return Effect.void
+    if (this.sleepsUntil <= at) return Effect.void
     this.stop()
     this.sleepsUntil = at
     return Effect.map(Effect.forkDaemon(Effect.interruptible(this.watch)), (fiber) => {
@@ -66,6 +67,7 @@ class Timer {
   private stop(): void {
     this.fiber?.unsafeInterruptAsFork(this.fiber.id())
     this.fiber = undefined
+    this.sleepsUntil = Infinity
   }
 }
 
