@@ -12,6 +12,7 @@ import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import { canonicalJson } from "./internal/canonicalJson.js"
 import { CurrentKey } from "./internal/current.js"
+import { sha256 } from "./internal/hash.js"
 
 /**
  * What a key is wanted for.
@@ -60,11 +61,9 @@ export const layerSequence = (prefix: string): Layer.Layer<IdempotencyKey> =>
     return { next: () => Effect.sync(() => `${prefix}-${++calls}`) }
   })
 
+/** 128 bits. */
 const digest = (text: string): Effect.Effect<string> =>
-  Effect.map(
-    Effect.promise(() => globalThis.crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))),
-    (hash) => Array.from(new Uint8Array(hash, 0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("")
-  )
+  Effect.map(sha256(new TextEncoder().encode(text)), (hash) => hash.slice(0, 32))
 
 /**
  * Keys that come out the same after a restart: 128 bits of the SHA-256 of scope, operation and canonical body (RFC 8785),

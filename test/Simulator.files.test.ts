@@ -1,3 +1,4 @@
+/** The simulator's files: uploads in both editions, and what its storage takes and gives. */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"

@@ -1,3 +1,4 @@
+/** The simulator's API keys: who comes in, before and after a rotation. */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import { assert, describe, it } from "@effect/vitest"

@@ -1,3 +1,4 @@
+/** The simulator's webhooks: endpoints, events, and every attempt to deliver them. */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import { assert, describe, it } from "@effect/vitest"

@@ -1,3 +1,4 @@
+/** What an upload sends, refuses, repeats and tells of. */
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import { Chunk, Data, Deferred, Effect, Exit, Fiber, Option, Stream, TestClock } from "effect"
 import { File, type ModelRouteClient, type ModelRouteError, RetryPolicy } from "effect-modelroute"

@@ -36,7 +36,8 @@ const streamed = (response: HttpClientResponse.HttpClientResponse, limit: number
     )
   })
 
-const declaredLength = (headers: { readonly [name: string]: string | undefined }): number | undefined => {
+/** @internal How many bytes are to come, unless they come packed. */
+export const declaredLength = (headers: { readonly [name: string]: string | undefined }): number | undefined => {
   const length = headers["content-length"]
   return length !== undefined && /^\d{1,15}$/.test(length) && headers["content-encoding"] === undefined
     ? Number(length)

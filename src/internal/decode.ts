@@ -13,8 +13,8 @@ import { isRecord, isWebAddress, text, tolerant } from "./tolerant.js"
 
 type Json = { readonly [key: string]: unknown }
 
-/** The fields that a model has no name for. */
-const beyond = (names: string): ((json: Json) => Json) => {
+/** @internal The fields that a model has no name for; the names of those it has are separated by blanks. */
+export const beyond = (names: string): ((json: Json) => Json) => {
   // Copied by assignment, as schemas do, `__proto__` would be no field.
   const known = new Set(["__proto__", ...names.split(" ")])
   return (json) => Object.fromEntries(Object.entries(json).filter(([key]) => !known.has(key)))

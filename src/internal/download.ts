@@ -18,6 +18,7 @@ import * as Stream from "effect/Stream"
 import type { FileId } from "../File.js"
 import type { RequestFailure } from "../ModelRouteError.js"
 import { granted, patient, send, type Sender } from "./call.js"
+import { declaredLength } from "./body.js"
 import * as classify from "./classify.js"
 import * as decode from "./decode.js"
 import * as exchange from "./exchange.js"
@@ -60,10 +61,6 @@ interface Part {
 const wholeNumber = (text: string | undefined): number | undefined =>
   text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
 
-/** The length of what comes, where what comes is what is stored. */
-const lengthOf = ({ headers }: HttpClientResponse.HttpClientResponse): number | undefined =>
-  headers["content-encoding"] === undefined ? wholeNumber(headers["content-length"]) : undefined
-
 const etagOf = ({ headers }: HttpClientResponse.HttpClientResponse): string | undefined =>
   headers["etag"]?.startsWith('"') === true && headers["content-encoding"] === undefined ? headers["etag"] : undefined
 
@@ -75,7 +72,7 @@ const rangeFrom = ({ etag, received }: Part): { readonly [name: string]: string 
 const placeOf = (
   response: HttpClientResponse.HttpClientResponse
 ): { readonly from: number | undefined; readonly size: number | undefined } => {
-  if (response.status !== 206) return { from: 0, size: lengthOf(response) }
+  if (response.status !== 206) return { from: 0, size: declaredLength(response.headers) }
   const [, from, size] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers["content-range"] ?? "") ?? []
   return { from: wholeNumber(from), size: wholeNumber(size) }
 }
@@ -178,7 +175,7 @@ const accept = (
     if (target !== undefined) return follow(target, context, undefined, mostHops)
     if (!exchange.isSuccess(response.status)) return exchange.reject(arrival)
     const isJson = /^application\/json\b/i.test(response.headers["content-type"] ?? "")
-    if (!isJson || (lengthOf(response) ?? 0) > largestLink) return bytesOf(arrival, timeLimit, part)
+    if (!isJson || (declaredLength(response.headers) ?? 0) > largestLink) return bytesOf(arrival, timeLimit, part)
     return Effect.flatMap(exchange.readWhole(arrival), (bytes) => {
       const link = decode.downloadLink(classify.parseJson(classify.decodeText(bytes, undefined)))
       // A stored file can be JSON itself, even with a `url`; only a link expires.

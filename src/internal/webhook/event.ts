@@ -11,17 +11,7 @@ import { isRecord, present, text } from "../tolerant.js"
 
 type Json = { readonly [key: string]: unknown }
 
-const known = new Set([
-  "id",
-  "event_type",
-  "type",
-  "timestamp",
-  "version",
-  "organization_id",
-  "execution_id",
-  "data",
-  "__proto__" // copied by assignment, as schemas do, it would be no field
-])
+const others = decode.beyond("id event_type type timestamp version organization_id execution_id data")
 
 const decodeTime = Schema.decodeUnknownOption(Schema.DateTimeUtc)
 
@@ -45,7 +35,7 @@ export const fieldsOf = (json: Json) => {
   const id = text(json["execution_id"]) ?? text(inner["id"]) ?? text(inner["execution_id"])
   return {
     type: text(json["event_type"]) ?? text(json["type"]) ?? "unknown",
-    extra: Object.fromEntries(Object.entries(json).filter(([key]) => !known.has(key))),
+    extra: others(json),
     ...present({
       timestamp: Option.getOrUndefined(decodeTime(json["timestamp"])),
       version: text(json["version"]),

@@ -15,7 +15,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import { sha256 } from "./hash.js"
+import { sha256 } from "../hash.js"
 import type { Handled } from "./once.js"
 
 /** The unit in which expired entries are cleaned up, in milliseconds. */

@@ -4,7 +4,7 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import { toHex } from "../signature.js"
+import { toHex } from "./signature.js"
 
 /** @internal 64 lower-case hex characters. */
 export const sha256 = (bytes: Uint8Array): Effect.Effect<string> =>
