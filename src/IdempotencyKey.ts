@@ -12,7 +12,7 @@ import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import { canonicalJson } from "./internal/canonicalJson.js"
 import { CurrentKey } from "./internal/current.js"
-import { sha256 } from "./internal/hash.js"
+import { sha256Hex } from "./internal/hash.js"
 
 /**
  * What a key is wanted for.
@@ -62,8 +62,7 @@ export const layerSequence = (prefix: string): Layer.Layer<IdempotencyKey> =>
   })
 
 /** 128 bits. */
-const digest = (text: string): Effect.Effect<string> =>
-  Effect.map(sha256(new TextEncoder().encode(text)), (hash) => hash.slice(0, 32))
+const digest = (text: string): string => sha256Hex(text).slice(0, 32)
 
 /**
  * Keys that come out the same after a restart: 128 bits of the SHA-256 of scope, operation and canonical body (RFC 8785),
@@ -78,7 +77,8 @@ export const layerDeterministic = (options: { readonly scope: string }): Layer.L
     const ordinals = new Map<string, number>()
     return {
       next: ({ body, operation }) =>
-        Effect.map(digest(canonicalJson([options.scope, operation, body])), (hash) => {
+        Effect.sync(() => {
+          const hash = digest(canonicalJson([options.scope, operation, body]))
           const ordinal = (ordinals.get(hash) ?? 0) + 1
           ordinals.set(hash, ordinal)
           return `${hash}-${ordinal}`

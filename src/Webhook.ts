@@ -24,7 +24,7 @@ import * as signature from "./internal/signature.js"
 import { Attributes, tolerant } from "./internal/tolerant.js"
 import * as check from "./internal/webhook/delivery.js"
 import * as json from "./internal/webhook/event.js"
-import { sha256 } from "./internal/hash.js"
+import { sha256Hex } from "./internal/hash.js"
 import { Memory } from "./internal/webhook/memory.js"
 import * as once from "./internal/webhook/once.js"
 import * as receiver from "./internal/webhook/receiver.js"
@@ -216,7 +216,7 @@ export const verify = (
     if (refusal !== undefined) return yield* new WebhookRejected(refusal)
     const event = json.parse(body)
     if (event === undefined) return yield* new WebhookRejected(check.malformed)
-    const id = json.idOf(event) ?? `sha256_${yield* sha256(body)}`
+    const id = json.idOf(event) ?? `sha256_${sha256Hex(body)}`
     return new Event({ id: EventId.make(id), ...json.fieldsOf(event) })
   })
 

@@ -15,7 +15,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import { sha256 } from "../hash.js"
+import { sha256Hex } from "../hash.js"
 import type { Handled } from "./once.js"
 
 /** The unit in which expired entries are cleaned up, in milliseconds. */
@@ -149,7 +149,7 @@ export const make = (
     return {
       open: (id) =>
         Effect.gen(function* () {
-          const hash = yield* sha256(new TextEncoder().encode(id))
+          const hash = sha256Hex(id)
           if (unsaved.has(hash)) {
             yield* remember(hash)
             return undefined
