@@ -114,7 +114,13 @@ export interface AwaitOptions extends WatchOptions {
  * @since 0.1.0
  * @category models
  */
-export interface RunOptions extends CreateOptions, AwaitOptions {}
+export interface RunOptions<E = never> extends CreateOptions, AwaitOptions {
+  /**
+   * Run once the create is accepted, with the execution as its answer shows it, before the wait for it begins: to write its id
+   * down. If it fails, `run` fails with that; the execution goes on. Default: nothing.
+   */
+  readonly onAccepted?: ((execution: Execution.Execution) => Effect.Effect<void, E>) | undefined
+}
 
 /**
  * The methods on executions. None has a requirement; each lists its failures.
@@ -159,10 +165,10 @@ export interface Executions {
     options?: AwaitOptions
   ) => Effect.Effect<Execution.Completed, AwaitFailure>
   /** Submits and waits: `create` and `await` in one. */
-  readonly run: (
+  readonly run: <E = never>(
     request: Execution.CreateRequest,
-    options?: RunOptions
-  ) => Effect.Effect<Execution.Completed, AwaitFailure>
+    options?: RunOptions<E>
+  ) => Effect.Effect<Execution.Completed, AwaitFailure | E>
 }
 
 /**

@@ -486,6 +486,44 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("effect-m
 }
 
 /**
+ * An item of a batch was submitted by an earlier run, nothing tells whether it was accepted, and its idempotency key is too old to
+ * ask the API: sent again, it might be paid for twice. `Batch` neither sends it again nor forgets it. See the dashboard, then
+ * have it run again under a new key (the option `resubmit`) or leave it.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ExecutionUndecided extends Schema.TaggedError<ExecutionUndecided>("effect-modelroute/ExecutionUndecided")(
+  "ExecutionUndecided",
+  {
+    ...own(false),
+    /** When it was submitted first. */
+    submittedAt: Schema.DateTimeUtc
+  }
+) {
+  get [TypeId](): TypeId {
+    return TypeId
+  }
+}
+
+/**
+ * The journal of a batch could not be read or written. Nothing is submitted that is not written down: run the batch again when
+ * the journal works, and it goes on.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class JournalError extends Schema.TaggedError<JournalError>("effect-modelroute/JournalError")("JournalError", {
+  ...own(false),
+  /** The store's own words. */
+  detail: optional(Schema.String)
+}) {
+  get [TypeId](): TypeId {
+    return TypeId
+  }
+}
+
+/**
  * The twelve codes that the API documents, as a schema: use it to send errors between your own services.
  *
  * @since 0.1.0
@@ -575,7 +613,7 @@ export type UploadFailure = typeof UploadFailure.Type
  * @since 0.1.0
  * @category schemas
  */
-export const ModelRouteError = Schema.Union(...AwaitFailure.members, FileTooLarge)
+export const ModelRouteError = Schema.Union(...AwaitFailure.members, FileTooLarge, ExecutionUndecided, JournalError)
 
 /**
  * Every error of this library.

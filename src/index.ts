@@ -12,6 +12,13 @@
 export * as ApiKey from "./ApiKey.js"
 
 /**
+ * Batches of executions that can be killed.
+ *
+ * @since 0.1.0
+ */
+export * as Batch from "./Batch.js"
+
+/**
  * Executions: one paid run of one model, from the request to its result.
  *
  * @since 0.1.0

@@ -376,7 +376,7 @@ describe("upload", () => {
       )
       const broken = files.upload(File.fromStream(Stream.fail("no"), { size: 1 }))
       const [span] = yield* spansOf(Effect.ignore(broken))
-      assert.strictEqual(span?.attributes.get("modelroute.outcome"), "SourceFailure")
+      assert.strictEqual(span?.attributes.get("modelroute.outcome"), "CallerFailure")
     })
   )
 })

@@ -11,7 +11,7 @@ import type { RequestFailure } from "../ModelRouteError.js"
 import type * as RetryPolicy from "../RetryPolicy.js"
 import type { Alarm } from "./alarm.js"
 import * as classify from "./classify.js"
-import { CurrentPolicy } from "./current.js"
+import { CurrentEffort, CurrentPolicy } from "./current.js"
 import * as exchange from "./exchange.js"
 import type { Closed, Entry, Place } from "./gate/gate.js"
 import type { Lane } from "./gate/lanes.js"
@@ -50,6 +50,9 @@ export const granted = (
     const millis = mayRepeat(call, error) ? yield* (yield* patience).next(error) : undefined
     if (millis === undefined) return yield* error
     yield* waited(call.operation, error, millis)
+    // What the rate limit costs is no sign of an outage.
+    const effort = yield* CurrentEffort
+    if (Option.isSome(effort) && error._tag !== "RateLimited") yield* effort.value.retry
   })
 
 /** @internal Attempts, retries and their waits, without a span of its own. */
@@ -116,15 +119,17 @@ const attempted = <A>(
   entry: Entry<RequestFailure>
 ): Effect.Effect<A, RequestFailure> =>
   passage.pass(entry, (place) =>
-    Effect.suspend(() => {
+    Effect.flatMap(CurrentEffort, (effort) => {
       account.attempts += 1
-      return exchange.once(client, call, { attempts: account.attempts, limits, place })
-    }).pipe(
-      Effect.tapBoth({
-        onSuccess: () => telemetry.countRequest(call.operation, "ok"),
+      if (Option.isSome(effort)) effort.value.requests += 1
+      return Effect.tapBoth(exchange.once(client, call, { attempts: account.attempts, limits, place }), {
+        onSuccess: () => {
+          if (Option.isSome(effort)) effort.value.succeeded += 1
+          return telemetry.countRequest(call.operation, "ok")
+        },
         onFailure: (error) => Effect.zipRight(told(place, error), telemetry.countRequest(call.operation, error._tag))
       })
-    )
+    })
   )
 
 /** What the gate cannot see in an answer's status and headers. */

@@ -4,6 +4,7 @@
  * @internal
  */
 import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Ref from "effect/Ref"
 import type { RetryPolicy } from "../RetryPolicy.js"
@@ -17,4 +18,19 @@ export class CurrentKey extends Context.Reference<CurrentKey>()("effect-modelrou
 /** @internal The policy that `withPolicy` gave. */
 export class CurrentPolicy extends Context.Reference<CurrentPolicy>()("effect-modelroute/CurrentPolicy", {
   defaultValue: (): Option.Option<RetryPolicy> => Option.none()
+}) {}
+
+/** @internal What the calls of a batch share. */
+export interface Effort {
+  /** How many requests were sent for it. */
+  requests: number
+  /** How many of them were answered with success. */
+  succeeded: number
+  /** Waits until one more retry of a fault is within the budget. */
+  readonly retry: Effect.Effect<void>
+}
+
+/** @internal The batch that the running effect belongs to. */
+export class CurrentEffort extends Context.Reference<CurrentEffort>()("effect-modelroute/CurrentEffort", {
+  defaultValue: (): Option.Option<Effort> => Option.none()
 }) {}

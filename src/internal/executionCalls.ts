@@ -13,7 +13,7 @@ import * as decode from "./decode.js"
 import * as exchange from "./exchange.js"
 import { invalid } from "./invalid.js"
 import * as requests from "./requests.js"
-import { isRecord, isWebAddress } from "./tolerant.js"
+import { isRecord, isWebAddress, text } from "./tolerant.js"
 import * as waiting from "./waiting.js"
 
 /** @internal What a call on an execution still knows of the create that it follows. */
@@ -32,7 +32,11 @@ const sighted = exchange.json("the id of an execution", (json, arrival) => {
   return execution === undefined ? undefined : waiting.sight(execution, arrival)
 })
 
-const createBody = (operation: string, request: Execution.CreateRequest) => {
+/** @internal The body of a create, or what is wrong with the request. */
+export const createBody = (
+  operation: string,
+  request: Execution.CreateRequest
+): Effect.Effect<{ readonly [field: string]: unknown }, InvalidRequest> => {
   if (typeof request.model !== "string" || request.model.trim() === "") {
     return Effect.fail(invalid(operation, "model", "is empty", "Name a model, such as flux-1.1-pro."))
   }
@@ -59,6 +63,23 @@ const createBody = (operation: string, request: Execution.CreateRequest) => {
     ...(request.metadata === undefined ? {} : { metadata: request.metadata })
   })
 }
+
+/** @internal The request whose body this is. */
+export const requestOf = ({
+  input,
+  metadata,
+  model,
+  webhook_url,
+  ...extra
+}: {
+  readonly [field: string]: unknown
+}): Execution.CreateRequest => ({
+  model: text(model) ?? "",
+  input: isRecord(input) ? input : {},
+  webhookUrl: text(webhook_url),
+  ...(isRecord(metadata) ? { metadata } : {}),
+  extra
+})
 
 /** @internal Takes the key: whoever sends this call twice sends it under the same key. */
 export const create = (

@@ -37,7 +37,7 @@ export const make = (
     isScarce: sender.passage.isScarce
   }
 
-  const spanned = <A, E extends AwaitFailure>(
+  const spanned = <A, E>(
     operation: string,
     executionId: string | undefined,
     use: (account: telemetry.Account) => Effect.Effect<A, E>
@@ -217,14 +217,16 @@ export const make = (
     await: (id, options = {}) =>
       spanned("executions.await", id, (account) => cancelling(id, options, awaited(id, options, account))),
 
-    run: (request, options: RunOptions = {}) =>
+    run: <E = never>(request: Execution.CreateRequest, options: RunOptions<E> = {}) =>
       spanned("executions.run", undefined, (account) =>
         // Between the answer to the create and the wait there must be no gap in which an interruption forgets the cancel.
         Effect.uninterruptibleMask((restore) =>
           Effect.gen(function* () {
             const known = yield* restore(submitting(submitted(request, options, account), options))
-            const { id } = known.sighting.execution
-            return yield* cancelling(id, options, restore(awaited(id, options, account, known)))
+            const { execution } = known.sighting
+            const accepted = options.onAccepted?.(execution) ?? Effect.void
+            const waited = Effect.zipRight(accepted, awaited(execution.id, options, account, known))
+            return yield* cancelling(execution.id, options, restore(waited))
           })
         )
       )

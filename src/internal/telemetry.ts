@@ -30,8 +30,8 @@ export interface Account {
 const outcomeOf = (exit: Exit.Exit<unknown, unknown>): string => {
   if (Exit.isSuccess(exit)) return "ok"
   const failure = Cause.failureOption(exit.cause)
-  // The source of an upload has failures of its own.
-  if (Option.isSome(failure)) return isModelRouteError(failure.value) ? failure.value._tag : "SourceFailure"
+  // The source of an upload and what is run within a call have failures of their own.
+  if (Option.isSome(failure)) return isModelRouteError(failure.value) ? failure.value._tag : "CallerFailure"
   return Cause.isInterrupted(exit.cause) ? "interrupted" : "defect"
 }
 

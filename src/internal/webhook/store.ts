@@ -15,6 +15,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import { freeSlot } from "../freeSlot.js"
 import { sha256Hex } from "../hash.js"
 import type { Handled } from "./once.js"
 
@@ -49,25 +50,7 @@ export const make = (
         () => Effect.void // by another process
       )
 
-    /** The first free slot of an hour, all those before it being taken. */
-    const freeSlot = (hour: number, from: number): Effect.Effect<number, PlatformError> =>
-      Effect.gen(function* () {
-        const isTaken = (n: number) => store.has(slotKey(hour, n))
-        if (!(yield* isTaken(from))) return from
-        let taken = from
-        let step = 1
-        while (yield* isTaken(taken + step)) {
-          taken += step
-          step *= 2
-        }
-        let free = taken + step
-        while (free - taken > 1) {
-          const middle = Math.floor((taken + free) / 2)
-          if (yield* isTaken(middle)) taken = middle
-          else free = middle
-        }
-        return free
-      })
+    const freeSlotOf = (hour: number, from = 0) => freeSlot((n) => store.has(slotKey(hour, n)), from)
 
     const lock = yield* Effect.makeSemaphore(1)
     let next = { hour: Number.NaN, n: 0 }
@@ -76,7 +59,7 @@ export const make = (
     const takeSlot = (hour: number, hash: string) =>
       lock.withPermits(1)(
         Effect.gen(function* () {
-          const n = yield* freeSlot(hour, next.hour === hour ? next.n : 0)
+          const n = yield* freeSlotOf(hour, next.hour === hour ? next.n : 0)
           yield* store.set(slotKey(hour, n), hash)
           next = { hour, n: n + 1 }
         })
@@ -85,7 +68,7 @@ export const make = (
     /** Downwards, so that a process that is killed leaves the slots without a gap. */
     const cleanHour = (hour: number) =>
       Effect.gen(function* () {
-        for (let n = (yield* freeSlot(hour, 0)) - 1; n >= 0; n--) {
+        for (let n = (yield* freeSlotOf(hour)) - 1; n >= 0; n--) {
           const hash = Option.getOrElse(yield* store.get(slotKey(hour, n)), () => "")
           if (isHash(hash)) {
             const entry = yield* store.get(entryKey(hash))

@@ -1,0 +1,316 @@
+/**
+ * Batches: thousands of executions that are safe to start, watch, stop, kill and start again. A journal holds every step of every
+ * item, so that a later run goes on where an earlier one has stopped, submits nothing twice and loses nothing.
+ *
+ * @since 0.1.0
+ */
+import * as KeyValueStore from "@effect/platform/KeyValueStore"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
+import * as PubSub from "effect/PubSub"
+import * as Stream from "effect/Stream"
+import type * as Subscribable from "effect/Subscribable"
+import type * as Execution from "./Execution.js"
+import * as engine from "./internal/batch/batch.js"
+import { committed, Entry, revision, Step } from "./internal/batch/entry.js"
+import { Journal, type JournalService } from "./internal/batch/journal.js"
+import * as journalMemory from "./internal/batch/journalMemory.js"
+import * as journalStore from "./internal/batch/journalStore.js"
+import type { Failed, NotAttempted, Outcome, Succeeded } from "./internal/batch/outcome.js"
+import { type Progress, Tally } from "./internal/batch/progress.js"
+import { RetryBudget, type RetryBudgetOptions } from "./internal/batch/retryBudget.js"
+import * as money from "./internal/batch/spending.js"
+import { type Reason, Stop } from "./internal/batch/stop.js"
+import * as writer from "./internal/batch/writer.js"
+import { invalid } from "./internal/invalid.js"
+import { ModelRouteClient, type Service, type WatchOptions } from "./ModelRouteClient.js"
+import type { AwaitFailure, ExecutionUndecided, InvalidRequest, JournalError } from "./ModelRouteError.js"
+
+export {
+  Entry,
+  type Failed,
+  Journal,
+  type JournalService,
+  type NotAttempted,
+  type Outcome,
+  type Progress,
+  type Reason,
+  type RetryBudgetOptions,
+  revision,
+  Step,
+  type Succeeded
+}
+
+/**
+ * What a batch is. `E` are the failures of single items, from an effect that makes their request; `E2` and `R` belong to the effects
+ * that are run along the way.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options<A, E = never, E2 = never, R = never> {
+  /**
+   * Names the batch: a later run with the same id goes on with it. The idempotency keys are made of it, so that a new piece of work
+   * takes a new id.
+   */
+  readonly id: string
+  /**
+   * Names an item within the batch, the same in every run: a number in a catalogue, a line of a file. Items with the same key are
+   * the same item: it runs once, and each has its outcome.
+   */
+  readonly key: (item: A, index: number) => string
+  /**
+   * What to run for an item. An effect, such as one that uploads its input, is run only for an item that has to be submitted; if it
+   * fails, so does the item. For a request that takes no effect a later run finds out when it has changed.
+   */
+  readonly request: (item: A, index: number) => Execution.CreateRequest | Effect.Effect<Execution.CreateRequest, E, R>
+  /** How many items are worked on at once, from the submission to the end of `deliver`. Default 20. */
+  readonly concurrency?: number | undefined
+  /** Outcomes come out as items end, or in the order of the input. Default `completion`. */
+  readonly order?: "completion" | "input" | undefined
+  /** How many items there are, where the input cannot tell: for `Progress.expectedEnd`. */
+  readonly total?: number | undefined
+  /**
+   * How long the API remembers an idempotency key; its pages do not say. A submission whose answer was lost is repeated under its
+   * key within this time; later, the item fails with `ExecutionUndecided`. Default 24 hours.
+   */
+  readonly keyLife?: Duration.DurationInput | undefined
+  /**
+   * Dollars, as a decimal string: nothing is submitted that could take what the batch has cost, plus what is held for executions
+   * that run, over it; earlier runs count. Until the hold of one execution of a model is known, only one of that model is submitted.
+   */
+  readonly maxCost?: string | undefined
+  /**
+   * What the API will hold for an item, in dollars as a decimal string, where you can tell: for `maxCost`. Default: the most that it
+   * has held for the model.
+   */
+  readonly hold?: ((item: A, index: number) => string) | undefined
+  /**
+   * Asked before each group of submissions, with how many (at most 64) there are in it: for a look at the balance, since no page of
+   * the API tells how to ask for it. It may take its time; on `false` nothing more is submitted. Default: nothing is asked.
+   */
+  readonly beforeSubmit?: ((count: number) => Effect.Effect<boolean, E2, R>) | undefined
+  /**
+   * What is to be done with each outcome, such as saving the result: run for many items at once, before the outcome comes out of the
+   * stream, and not again in a later run for one that counts as delivered. With `false` the batch goes on and the outcome does not
+   * count as delivered: a later run tries again. A failure ends the batch. Default: nothing.
+   */
+  readonly deliver?: ((outcome: Outcome<A, E>) => Effect.Effect<unknown, E2, R>) | undefined
+  /**
+   * Whether an item that has failed for good in an earlier run, or is undecided, is submitted again as a new execution; such as
+   * `({ retryable }) => retryable`. Default: never, unless its request has changed.
+   */
+  readonly resubmit?: ((error: AwaitFailure | ExecutionUndecided, item: A) => boolean) | undefined
+  /** How long and how often to look at each execution. Default: as the client does. */
+  readonly wait?: Pick<WatchOptions, "pollSchedule" | "timeout"> | undefined
+  /** How many retries of faults the items may make together. `false`: no bound but that of the client's policy. */
+  readonly retryBudget?: RetryBudgetOptions | false | undefined
+}
+
+/**
+ * A batch that is ready to run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Batch<A, E = never, E2 = never, R = never> {
+  /**
+   * One outcome per item. Works as far as it is consumed: who does not ask for the next outcome holds the items back. An outcome
+   * counts as delivered when the next one is asked for. Can be run once; a second time fails with `InvalidRequest`.
+   */
+  readonly outcomes: Stream.Stream<Outcome<A, E>, E2 | InvalidRequest | JournalError, R>
+  /** How far it is. `changes` gives the newest state each time that an item has taken a step. */
+  readonly progress: Subscribable.Subscribable<Progress>
+  /** Submits nothing more: what runs is waited for, the rest is not attempted. */
+  readonly stop: Effect.Effect<void>
+}
+
+const operation = "Batch.run"
+
+const amountOf = (text: string): Effect.Effect<money.Amount, InvalidRequest> =>
+  Effect.mapError(Effect.fromNullable(money.parse(text)), () =>
+    invalid(operation, "maxCost", "is not an amount of dollars", 'Give a decimal string such as "25.00".')
+  )
+
+const checked = (
+  options: Pick<Options<never>, "concurrency" | "id" | "keyLife" | "maxCost" | "retryBudget">
+): Effect.Effect<money.Amount | undefined, InvalidRequest> =>
+  Effect.gen(function* () {
+    const { concurrency = 20, id, keyLife = "24 hours", maxCost } = options
+    if (typeof id !== "string" || id.trim() === "") {
+      return yield* invalid(operation, "id", "is empty", "Give the batch a name that each of its runs has.")
+    }
+    if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
+      return yield* invalid(operation, "concurrency", "is not a whole number above zero", "Give one such as 20.")
+    }
+    if (!(Duration.toMillis(keyLife) > 0)) {
+      return yield* invalid(operation, "keyLife", "is not above zero", "Give a time such as 24 hours.")
+    }
+    const { burst = 1, minimum = 1, ratio = 0 } = options.retryBudget || {}
+    if (!(burst >= 1 && ratio >= 0 && minimum > 0)) {
+      return yield* invalid(
+        operation,
+        "retryBudget",
+        "would let no retry through",
+        "Give a burst of at least 1, a ratio of at least 0 and a minimum above 0, or false for no budget."
+      )
+    }
+    return maxCost === undefined ? undefined : yield* amountOf(maxCost)
+  })
+
+const isStream = <A, E, R>(items: Iterable<A> | Stream.Stream<A, E, R>): items is Stream.Stream<A, E, R> =>
+  Predicate.hasProperty(items, Stream.StreamTypeId)
+
+const sizeOf = (items: Iterable<unknown>): number | undefined => {
+  const size = Predicate.hasProperty(items, "size")
+    ? items.size
+    : Predicate.hasProperty(items, "length") && items.length
+  return typeof size === "number" ? size : undefined
+}
+
+function* iterate<A>(items: Iterable<A>): Generator<A> {
+  yield* items
+}
+
+/** Items are taken from an iterable a few at a time. */
+const inputOf = <A, E, R>(items: Iterable<A> | Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
+  isStream(items) ? items : Stream.suspend(() => Stream.fromIteratorSucceed(iterate(items), 64))
+
+/** With what the executions of earlier runs have cost and hold. */
+const spendingOf = (
+  limit: money.Amount | undefined,
+  journal: JournalService,
+  id: string
+): Effect.Effect<money.Spending | undefined, JournalError> => {
+  if (limit === undefined) return Effect.succeed(undefined)
+  const spending = new money.Spending(limit)
+  const recall = (entry: Entry) =>
+    Effect.sync(() =>
+      spending.recall({
+        model: entry.model ?? "",
+        amount: money.amount(committed(entry)),
+        hold: money.amount(entry.hold)
+      })
+    )
+  return Effect.as(Stream.runForEach(journal.entries(id), recall), spending)
+}
+
+const makeWith = <A, E, E2, R, EI, RI>(
+  client: Service,
+  journal: JournalService,
+  changed: PubSub.PubSub<void>,
+  items: Iterable<A> | Stream.Stream<A, EI, RI>,
+  options: Options<A, E, E2, R>
+): Batch<A, E, E2 | EI, R | RI> => {
+  const { id, keyLife = "24 hours", resubmit = () => false } = options
+  const stop = new Stop(id)
+  const budget = new RetryBudget(options.retryBudget ?? {})
+  const total = options.total ?? (isStream(items) ? undefined : sizeOf(items))
+  const tally = new Tally(total, stop, budget, client.rateLimit, changed)
+  let hasRun = false
+
+  const outcomes = Effect.gen(function* () {
+    const limit = yield* checked(options)
+    if (hasRun) return yield* invalid(operation, "outcomes", "has been run", "Make the batch anew: it goes on.")
+    hasRun = true
+    const spending = yield* spendingOf(limit, journal, id)
+    const write = yield* writer.make(journal, id)
+    tally.begin(yield* Clock.currentTimeMillis)
+    return engine.outcomes(
+      {
+        batch: id,
+        executions: client.executions,
+        journal,
+        write,
+        stop,
+        budget,
+        tally,
+        spending,
+        wait: options.wait ?? {}
+      },
+      {
+        key: options.key,
+        request: options.request,
+        hold: options.hold,
+        rules: (item) => ({ keyLife: Duration.toMillis(keyLife), resubmits: (error) => resubmit(error, item) }),
+        beforeSubmit: options.beforeSubmit
+      },
+      { concurrency: options.concurrency ?? 20, inOrder: options.order === "input", deliver: options.deliver },
+      inputOf(items)
+    )
+  })
+
+  return { outcomes: Stream.unwrapScoped(outcomes), progress: tally.progress, stop: stop.say({ reason: "Stopped" }) }
+}
+
+/**
+ * A batch with its progress and a way to stop it. Nothing happens before its `outcomes` are run.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <A, EI = never, RI = never, E = never, E2 = never, R = never>(
+  items: Iterable<A> | Stream.Stream<A, EI, RI>,
+  options: Options<A, E, E2, R>
+): Effect.Effect<Batch<A, E, E2 | EI, R | RI>, never, ModelRouteClient | Journal> =>
+  Effect.map(Effect.all([ModelRouteClient, Journal, PubSub.sliding<void>(1)]), ([client, journal, changed]) =>
+    makeWith(client, journal, changed, items, options)
+  )
+
+/**
+ * Runs a batch, or goes on with it where an earlier run has stopped: submits each item once, waits for it, and gives one outcome per
+ * item. Items are read as they are needed. One that fails does not end the batch; the first `InsufficientBalance` or `Unauthorized`
+ * stops submissions: what runs is waited for, and the rest is `NotAttempted`, until the batch is run again. Interrupted or killed, it
+ * leaves the executions running; the next run waits for them. Fails with `InvalidRequest` for an option that cannot work, with
+ * `JournalError` when a step cannot be written down, and as the input and the effects in its options fail. Two runs of one batch at
+ * the same time pay nothing twice, and gain nothing.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const run = <A, EI = never, RI = never, E = never, E2 = never, R = never>(
+  items: Iterable<A> | Stream.Stream<A, EI, RI>,
+  options: Options<A, E, E2, R>
+): Stream.Stream<Outcome<A, E>, E2 | EI | InvalidRequest | JournalError, R | RI | ModelRouteClient | Journal> =>
+  Stream.unwrap(Effect.map(make(items, options), ({ outcomes }) => outcomes))
+
+/**
+ * Keeps the journal in the memory of this process: a batch goes on after a failure or an interruption, not after a restart. It grows
+ * with each item, by its output and about 1 KB.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerJournalMemory: Layer.Layer<Journal> = Layer.effect(Journal, journalMemory.make)
+
+/**
+ * Where in the store.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StoredJournalOptions {
+  /** What every key in the store begins with. Default `modelroute-batch-`. */
+  readonly prefix?: string | undefined
+}
+
+/**
+ * Keeps the journal in a `KeyValueStore`, such as a directory (`KeyValueStore.layerFileSystem`): two values per item, written in
+ * turn, so that a process that is killed while it writes leaves the one before. Against a power cut it is as safe as the store;
+ * `SqlJournal` waits for the disk.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerJournal = (
+  options: StoredJournalOptions = {}
+): Layer.Layer<Journal, never, KeyValueStore.KeyValueStore> =>
+  Layer.effect(
+    Journal,
+    Effect.flatMap(KeyValueStore.KeyValueStore, (store) =>
+      journalStore.make(store, { prefix: options.prefix ?? "modelroute-batch-" })
+    )
+  )

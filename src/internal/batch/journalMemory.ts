@@ -1,0 +1,35 @@
+/**
+ * A journal in memory: it ends with the process.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { type Entry, revision } from "./entry.js"
+import type { JournalService } from "./journal.js"
+
+/** @internal An empty one. */
+export const make: Effect.Effect<JournalService> = Effect.sync(() => {
+  const batches = new Map<string, Map<string, Entry>>()
+  const itemsOf = (batch: string): ReadonlyMap<string, Entry> => batches.get(batch) ?? new Map<string, Entry>()
+  return {
+    read: (batch, keys) =>
+      Effect.sync(() => {
+        const items = itemsOf(batch)
+        return keys.map((key) => Option.fromNullable(items.get(key)))
+      }),
+    write: (batch, entries) =>
+      Effect.sync(() => {
+        const items = batches.get(batch) ?? new Map<string, Entry>()
+        batches.set(batch, items)
+        for (const entry of entries) {
+          const before = items.get(entry.key)
+          if (before === undefined || revision(entry) >= revision(before)) items.set(entry.key, entry)
+        }
+      }),
+    // What is written while they are read does not change them.
+    entries: (batch) => Stream.suspend(() => Stream.fromIterable(Array.from(itemsOf(batch).values()))),
+    remove: (batch) => Effect.sync(() => void batches.delete(batch))
+  }
+})

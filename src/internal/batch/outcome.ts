@@ -1,0 +1,63 @@
+/**
+ * What becomes of one item of a batch.
+ */
+import type * as Execution from "../../Execution.js"
+import type { AwaitFailure, ExecutionUndecided, InsufficientBalance, Unauthorized } from "../../ModelRouteError.js"
+import type { Reason } from "./stop.js"
+
+interface Common<A> {
+  readonly item: A
+  /** Its place in the input, from 0. */
+  readonly index: number
+  readonly key: string
+  /** Whether an earlier run has handed this outcome out, and whoever took it has asked for the next. */
+  readonly delivered: boolean
+}
+
+/**
+ * The execution is COMPLETED.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Succeeded<A> extends Common<A> {
+  readonly _tag: "Succeeded"
+  readonly completed: Execution.Completed
+}
+
+/**
+ * The item has failed with what `executions.run` fails with, or with a failure of its `request`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Failed<A, E = never> extends Common<A> {
+  readonly _tag: "Failed"
+  readonly error: AwaitFailure | ExecutionUndecided | E
+  /**
+   * Whether that is how it ended: then a later run hands the same failure out again, unless `resubmit` says otherwise. If not, a
+   * later run looks at it anew, and goes on with what can go on.
+   */
+  readonly final: boolean
+}
+
+/**
+ * This run has submitted nothing for the item, because the batch had been stopped; a later run does.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface NotAttempted<A> extends Common<A> {
+  readonly _tag: "NotAttempted"
+  readonly reason: Reason
+  /** What the API has answered, where that was the reason. */
+  readonly error?: InsufficientBalance | Unauthorized
+}
+
+/**
+ * What became of one item: there is exactly one for each.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Outcome<A, E = never> = Succeeded<A> | Failed<A, E> | NotAttempted<A>

@@ -1,0 +1,93 @@
+/**
+ * What is to be done with an item, by what the journal knows of it.
+ *
+ * @internal
+ */
+import * as DateTime from "effect/DateTime"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import type { Completed, ExecutionId } from "../../Execution.js"
+import { type AwaitFailure, ExecutionUndecided, type InvalidRequest } from "../../ModelRouteError.js"
+import { invalid } from "../invalid.js"
+import { present } from "../tolerant.js"
+import type { Entry } from "./entry.js"
+
+/** @internal The body of a create, as JSON. */
+export type Body = { readonly [field: string]: unknown }
+
+/** @internal */
+export type Plan =
+  /** Under an idempotency key of its own; one that `sent` may have gone out with before goes out with the same body. */
+  | { readonly _tag: "Submit"; readonly attempt: number; readonly sent?: Entry }
+  /** Its execution runs, or has ended meanwhile. */
+  | { readonly _tag: "Await"; readonly entry: Entry; readonly executionId: ExecutionId }
+  /** It has ended. */
+  | { readonly _tag: "HandOut"; readonly entry: Entry; readonly result: Either.Either<Completed, AwaitFailure> }
+  /** Nothing may be sent for it. */
+  | { readonly _tag: "Refuse"; readonly error: InvalidRequest | ExecutionUndecided }
+
+/** @internal */
+export interface Rules {
+  /** Milliseconds. */
+  readonly keyLife: number
+  /** Whether an item that has failed for good is submitted again, as a new execution. */
+  readonly resubmits: (error: AwaitFailure | ExecutionUndecided) => boolean
+}
+
+const operation = "Batch.run"
+
+const changedRequest = (entry: Entry): InvalidRequest =>
+  invalid(
+    operation,
+    "request",
+    `is not the one that this batch has submitted under the same key before (idempotency key ${entry.idempotencyKey}${entry.executionId === undefined ? "" : `, execution ${entry.executionId}`})`,
+    "Give the item that has changed another key, or the batch another id; with the request as it was the batch goes on."
+  )
+
+const undecided = (entry: Entry): ExecutionUndecided =>
+  new ExecutionUndecided({
+    operation,
+    attempts: 0,
+    idempotencyKey: entry.idempotencyKey,
+    submittedAt: entry.submittedAt,
+    message: `An earlier run submitted this item at ${DateTime.formatIso(entry.submittedAt)} under the idempotency key ${entry.idempotencyKey} and did not learn whether it was accepted. The key is too old to be sent again without the risk of a second execution. Look for the execution in the dashboard; if there is none, let resubmit say so.`
+  })
+
+/** @internal `digest` is empty where it takes an effect to make the request. */
+export const planOf = (found: Option.Option<Entry>, digest: string, now: number, rules: Rules): Plan => {
+  if (Option.isNone(found)) return { _tag: "Submit", attempt: 1 }
+  const entry = found.value
+  const again: Plan = { _tag: "Submit", attempt: entry.attempt + 1 }
+  const isChanged = digest !== "" && entry.digest !== "" && digest !== entry.digest
+  switch (entry.step) {
+    case "Refused":
+      return again
+    case "Submitted": {
+      if (isChanged) return { _tag: "Refuse", error: changedRequest(entry) }
+      if (now - entry.submittedAt.epochMillis < rules.keyLife) {
+        return { _tag: "Submit", attempt: entry.attempt, sent: entry }
+      }
+      const error = undecided(entry)
+      return rules.resubmits(error) ? again : { _tag: "Refuse", error }
+    }
+    case "Accepted":
+    case "Ended":
+    case "Delivered": {
+      // What has failed may run again when it has changed: nothing of it is running or was paid for.
+      if (entry.error !== undefined) {
+        return isChanged || rules.resubmits(entry.error)
+          ? again
+          : { _tag: "HandOut", entry, result: Either.left(entry.error) }
+      }
+      if (isChanged) return { _tag: "Refuse", error: changedRequest(entry) }
+      if (entry.completed !== undefined) return { _tag: "HandOut", entry, result: Either.right(entry.completed) }
+      return entry.executionId === undefined
+        ? { _tag: "Refuse", error: undecided(entry) }
+        : { _tag: "Await", entry, executionId: entry.executionId }
+    }
+  }
+}
+
+/** @internal What holds of an item whatever its next step. */
+export const known = ({ attempt, digest, executionId, hold, idempotencyKey, key, model, submittedAt }: Entry) =>
+  present({ key, attempt, digest, idempotencyKey, submittedAt, executionId, model, hold })

@@ -1,0 +1,188 @@
+/**
+ * How far a batch is, counted along the way.
+ */
+import * as BigDecimal from "effect/BigDecimal"
+import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import type * as PubSub from "effect/PubSub"
+import * as Stream from "effect/Stream"
+import * as Subscribable from "effect/Subscribable"
+import type { Snapshot } from "../../RateLimitGate.js"
+import { present } from "../tolerant.js"
+import type { Outcome } from "./outcome.js"
+import type { RetryBudget } from "./retryBudget.js"
+import * as money from "./spending.js"
+import type { Reason, Stop } from "./stop.js"
+
+/**
+ * How far a batch is at one moment.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Progress {
+  /** How many items there are: from the option `total` or the input's own length; of a stream when it has ended. */
+  readonly total?: number
+  /** Items that have succeeded, in earlier runs or in this one. */
+  readonly done: number
+  /** Items that have failed. */
+  readonly failed: number
+  /** Items that this run reports as not attempted. */
+  readonly notAttempted: number
+  /** Items that were read and that the API has not accepted yet. */
+  readonly waiting: number
+  /** Executions that run and are waited for; none after an interruption, which leaves them running. */
+  readonly inFlight: number
+  /** Outcomes that came from the journal, without a request. */
+  readonly fromJournal: number
+  /** Until when requests wait for the rate limit, or retries for their budget, at the latest; absent while none does. */
+  readonly pausedUntil?: DateTime.Utc
+  /** How many requests this run has sent. */
+  readonly requests: number
+  /** How many retries the budget holds. */
+  readonly retriesLeft: number
+  /** Dollars, a decimal string: what the items that are done have cost, in earlier runs or in this one. */
+  readonly cost: string
+  /** Dollars, a decimal string: what is held for the executions that run. */
+  readonly held: string
+  /** How many items have ended per minute in this run; those from the journal do not count. */
+  readonly rate: number
+  /** When the last item ends at this rate; absent where that cannot be told. */
+  readonly expectedEnd?: DateTime.Utc
+  /** Why nothing more is submitted, if so. */
+  readonly stopped?: Reason
+}
+
+const minute = 60_000
+
+/** @internal */
+export class Tally {
+  private startedAt: number | undefined
+  private read = 0
+  private done = 0
+  private failed = 0
+  private notAttempted = 0
+  private inFlight = 0
+  private fromJournal = 0
+  private cost = money.amount("0")
+  private held = money.amount("0")
+
+  constructor(
+    private total: number | undefined,
+    private readonly stop: Stop,
+    private readonly budget: RetryBudget,
+    private readonly rateLimit: Effect.Effect<Snapshot>,
+    private readonly changed: PubSub.PubSub<void>
+  ) {}
+
+  begin(now: number): void {
+    this.startedAt = now
+    this.tell()
+  }
+
+  taken(items: number): void {
+    this.read += items
+    this.tell()
+  }
+
+  /** The input has ended: now it is known how many items there are. */
+  inputEnded(): void {
+    this.total = this.read
+    this.tell()
+  }
+
+  accepted(hold: money.Amount): void {
+    this.inFlight += 1
+    this.held = BigDecimal.sum(this.held, hold)
+    this.tell()
+  }
+
+  /** An execution is no longer waited for. */
+  left(hold: money.Amount): void {
+    this.inFlight -= 1
+    this.held = BigDecimal.subtract(this.held, hold)
+    this.tell()
+  }
+
+  ended(outcome: Outcome<unknown, unknown>, cost: money.Amount, isFromJournal: boolean): void {
+    switch (outcome._tag) {
+      case "Succeeded":
+        this.done += 1
+        this.cost = BigDecimal.sum(this.cost, cost)
+        break
+      case "Failed":
+        this.failed += 1
+        break
+      case "NotAttempted":
+        this.notAttempted += 1
+        break
+    }
+    if (isFromJournal) this.fromJournal += 1
+    this.tell()
+  }
+
+  /** Whoever follows the progress sees the newest state, and misses what came between. */
+  readonly progress: Subscribable.Subscribable<Progress> = Subscribable.make({
+    get: Effect.suspend(() => this.snapshot),
+    changes: Stream.unwrapScoped(
+      Effect.suspend(() => Stream.fromPubSub(this.changed, { scoped: true })).pipe(
+        Effect.map((changes) =>
+          Stream.concat(
+            Stream.fromEffect(Effect.suspend(() => this.snapshot)),
+            Stream.mapEffect(changes, () => this.snapshot)
+          )
+        )
+      )
+    )
+  })
+
+  private tell(): void {
+    this.changed.unsafeOffer(undefined)
+  }
+
+  private readonly snapshot: Effect.Effect<Progress> = Effect.gen(this, function* () {
+    const now = yield* Clock.currentTimeMillis
+    const gate = yield* this.rateLimit
+    const { done, failed, fromJournal, inFlight, notAttempted, read, total } = this
+    const out = done + failed + notAttempted
+    const elapsed = now - (this.startedAt ?? now)
+    const rate = elapsed <= 0 ? 0 : ((done + failed - fromJournal) * minute) / elapsed
+    const stopped = this.stop.current?.reason
+    const pausedUntil = latest(gateOpensAt(gate, now), this.budget.opensAt(now))
+    const expected =
+      total === undefined || rate === 0 || stopped !== undefined || out >= total
+        ? undefined
+        : latest(now + ((total - out) * minute) / rate, pausedUntil)
+    return present({
+      total,
+      done,
+      failed,
+      notAttempted,
+      waiting: read - out - inFlight,
+      inFlight,
+      fromJournal,
+      pausedUntil: instant(pausedUntil),
+      requests: this.budget.requests,
+      retriesLeft: this.budget.left(now),
+      cost: money.format(this.cost),
+      held: money.format(this.held),
+      rate,
+      expectedEnd: instant(expected),
+      stopped
+    })
+  })
+}
+
+const instant = (at: number | undefined): DateTime.Utc | undefined =>
+  at === undefined ? undefined : DateTime.unsafeMake(Math.ceil(at))
+
+const latest = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined || b === undefined ? (a ?? b) : Math.max(a, b)
+
+/** When those who wait before the gate may go on. */
+const gateOpensAt = ({ blockedUntil, resetAt, waiting }: Snapshot, now: number): number | undefined => {
+  if (waiting === 0) return undefined
+  const at = Math.max(blockedUntil?.epochMillis ?? 0, resetAt?.epochMillis ?? 0)
+  return at > now ? at : undefined
+}

@@ -1,0 +1,61 @@
+/**
+ * Why a batch submits nothing more: said once, heard by all its items.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
+import type { InsufficientBalance, Unauthorized } from "../../ModelRouteError.js"
+
+/**
+ * Why an item was not attempted: the balance does not cover another hold (402); the API key is not accepted (401); `maxCost` has no
+ * room for another hold; `beforeSubmit` has said no; `stop` was run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Reason = "InsufficientBalance" | "Unauthorized" | "MaxCost" | "BeforeSubmit" | "Stopped"
+
+/** @internal */
+export interface Stopped {
+  readonly reason: Reason
+  /** Where the API has said so. */
+  readonly error?: InsufficientBalance | Unauthorized
+}
+
+const words: { readonly [R in Reason]: string } = {
+  InsufficientBalance: "the balance does not cover another execution: top it up, then run the batch again",
+  Unauthorized: "the API key is not accepted: set one that is, then run the batch again",
+  MaxCost: "maxCost has no room for another execution",
+  BeforeSubmit: "beforeSubmit has said no",
+  Stopped: "it was told to stop"
+}
+
+/** @internal */
+export class Stop {
+  private readonly said = Deferred.unsafeMake<Stopped>(FiberId.none)
+  /** What has stopped it. */
+  current: Stopped | undefined
+
+  constructor(private readonly batch: string) {}
+
+  /** The first reason counts. */
+  say(stopped: Stopped): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.current !== undefined) return Effect.void
+      this.current = stopped
+      Deferred.unsafeDone(this.said, Effect.succeed(stopped))
+      const text = `Batch ${this.batch} submits nothing more: ${words[stopped.reason]}. What runs is waited for`
+      const log = stopped.reason === "Stopped" ? Effect.logInfo(text) : Effect.logWarning(text)
+      return Effect.annotateLogs(log, { batch: this.batch, reason: stopped.reason })
+    })
+  }
+
+  /** Ends a wait that has become pointless, with `undefined`. */
+  unlessStopped<A, E, R>(wait: Effect.Effect<A, E, R>): Effect.Effect<A | undefined, E, R> {
+    return Effect.suspend(() =>
+      this.current === undefined
+        ? Effect.raceFirst(wait, Effect.as(Deferred.await(this.said), undefined))
+        : Effect.succeed(undefined)
+    )
+  }
+}

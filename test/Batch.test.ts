@@ -1,0 +1,585 @@
+/** What comes out of a batch: an outcome for each item, the state on the way, a word about what cannot work. */
+import { assert, describe, it } from "@effect/vitest"
+import { Array, Clock, DateTime, Deferred, Effect, Fiber, Option, Schedule, Stream } from "effect"
+import { Batch, type ModelRouteError } from "effect-modelroute"
+import * as Simulator from "effect-modelroute/Simulator"
+import { collect, numbers, options, play, requestOf, tags, tally } from "./utils/batches.js"
+import { arrivals, start } from "./utils/harness.js"
+
+const { Fault } = Simulator
+
+const ledger = Effect.flatMap(Simulator.Simulator, (simulator) => simulator.ledger)
+
+/** Each takes one second longer than the one before. */
+const slower = {
+  models: Object.fromEntries(
+    numbers(10).map((n) => [
+      `model-${n}`,
+      { duration: `${10 + n} seconds`, queued: "1 second", cost: "0.040", output: "image" } as const
+    ])
+  )
+}
+
+const oneSecond = Schedule.spaced("1 second")
+
+const ofModel = (n: number) => ({ model: `model-${n}`, input: {} })
+
+describe("outcomes", () => {
+  it.effect("are one for each item, with the item, its place, its key and its execution", () =>
+    Effect.gen(function* () {
+      const { executions, outcomes } = yield* play(
+        Effect.gen(function* () {
+          const outcomes = yield* collect(Batch.run(numbers(50), options))
+          return { outcomes, executions: (yield* ledger).executions }
+        })
+      )
+      assert.strictEqual(executions.length, 50)
+      assert.strictEqual(outcomes.length, 50)
+      for (const n of numbers(50)) {
+        const outcome = outcomes.find(({ index }) => index === n)
+        if (outcome?._tag !== "Succeeded") return assert.fail(`item ${n} is ${outcome?._tag}`)
+        assert.strictEqual(outcome.item, n)
+        assert.strictEqual(outcome.key, String(n))
+        assert.isFalse(outcome.delivered)
+        const executed = executions.find(({ executionId }) => executionId === outcome.completed.id)
+        assert.strictEqual(executed?.body, JSON.stringify(requestOf(n)))
+        assert.strictEqual(outcome.completed.cost, "0.040")
+      }
+    })
+  )
+
+  it.effect("come as the items end, or in the order of the input", () =>
+    Effect.gen(function* () {
+      const wanted = [9, 0, 5, 3]
+      const order = (order?: "completion" | "input") =>
+        play(
+          Effect.map(
+            collect(Batch.run(wanted, { ...options, request: ofModel, ...(order === undefined ? {} : { order }) })),
+            Array.map(({ item }) => item)
+          ),
+          { simulator: slower, client: { pollSchedule: oneSecond } }
+        )
+      assert.deepStrictEqual(yield* order(), [0, 3, 5, 9])
+      assert.deepStrictEqual(yield* order("completion"), [0, 3, 5, 9])
+      assert.deepStrictEqual(yield* order("input"), wanted)
+    })
+  )
+
+  it.effect("go on when an item fails, and say with what", () =>
+    Effect.gen(function* () {
+      const faults = [
+        Fault.on("executions.create", Fault.envelope("CONTENT_MODERATION_REJECTED")),
+        Fault.ends({ status: "FAILED", code: "GENERATION_FAILED" }),
+        Fault.ends({ status: "CANCELLED" })
+      ]
+      const outcomes = yield* play(collect(Batch.run(numbers(6), { ...options, concurrency: 1 })), {
+        simulator: { faults }
+      })
+      assert.deepStrictEqual(
+        outcomes.map((outcome) => (outcome._tag === "Failed" ? [outcome.error._tag, outcome.final] : outcome._tag)),
+        [
+          ["ContentModerationRejected", true],
+          ["GenerationFailed", true],
+          ["ExecutionCancelled", true],
+          "Succeeded",
+          "Succeeded",
+          "Succeeded"
+        ]
+      )
+    })
+  )
+
+  it.effect("are not final where a later run can go on", () =>
+    Effect.gen(function* () {
+      const faults = [
+        ...Array.replicate(Fault.on("executions.create", Fault.envelope("MODEL_OVERLOADED")), 4),
+        Fault.on("executions.create", Fault.envelope("INTERNAL_ERROR"))
+      ]
+      const failures = yield* play(
+        Effect.gen(function* () {
+          const first = yield* collect(Batch.run(numbers(3), { ...options, concurrency: 1 }))
+          const second = yield* collect(Batch.run(numbers(3), options))
+          return { first, second, executions: (yield* ledger).executions }
+        }),
+        { simulator: { faults } }
+      )
+      assert.deepStrictEqual(
+        failures.first.map((outcome) =>
+          outcome._tag === "Failed" ? [outcome.error._tag, outcome.final] : outcome._tag
+        ),
+        [["ModelOverloaded", false], ["InternalError", false], "Succeeded"]
+      )
+      assert.deepStrictEqual(tags(failures.second), { Succeeded: 3 })
+      assert.strictEqual(failures.executions.length, 3)
+    })
+  )
+
+  it.effect("of no items are none", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* play(collect(Batch.run([], options))), [])
+      assert.deepStrictEqual(yield* play(collect(Batch.run(Stream.empty, options))), [])
+    })
+  )
+
+  it.effect("end with the failure of the input, and a later run takes up what ran", () =>
+    Effect.gen(function* () {
+      const input = Stream.concat(Stream.fromIterable(numbers(3)), Stream.fail("no more" as const))
+      const { executions, failure, outcomes } = yield* play(
+        Effect.gen(function* () {
+          const failure = yield* Effect.flip(Stream.runDrain(Batch.run(input, options)))
+          const outcomes = yield* collect(Batch.run(numbers(3), options))
+          return { failure, outcomes, executions: (yield* ledger).executions }
+        })
+      )
+      assert.strictEqual(failure, "no more")
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 3 })
+      assert.strictEqual(executions.length, 3)
+    })
+  )
+})
+
+describe("items", () => {
+  it.effect("are read as they are needed, and worked on so many at once", () =>
+    Effect.gen(function* () {
+      let read = 0
+      function* endless() {
+        for (;;) yield read++
+      }
+      const most = yield* play(
+        Effect.gen(function* () {
+          const simulator = yield* Simulator.Simulator
+          let most = 0
+          const outcomes = Batch.run(endless(), {
+            ...options,
+            concurrency: 7,
+            deliver: () =>
+              Effect.map(simulator.ledger, ({ executions }) => {
+                most = Math.max(most, executions.filter(({ status }) => status !== "COMPLETED").length)
+              })
+          })
+          yield* Stream.runDrain(Stream.take(outcomes, 20))
+          return most
+        })
+      )
+      assert.isAtMost(most, 7)
+      assert.isAtMost(read, 20 + 7 + 64 + 64)
+    })
+  )
+
+  it.effect("are held back by one who takes no outcomes", () =>
+    Effect.gen(function* () {
+      const created = yield* play(
+        Effect.gen(function* () {
+          const taken = yield* Deferred.make<void>()
+          const outcomes = Batch.run(numbers(1000), { ...options, concurrency: 5 })
+          const consumer = yield* Effect.fork(
+            Stream.runForEach(outcomes, () => Effect.zipRight(Deferred.succeed(taken, undefined), Effect.never))
+          )
+          yield* Deferred.await(taken)
+          yield* Effect.sleep("1 hour")
+          const { executions } = yield* ledger
+          yield* Fiber.interrupt(consumer)
+          return executions.length
+        })
+      )
+      // One is being dealt with, and up to a buffer of 16 and the 5 in work are finished behind it.
+      assert.isAtLeast(created, 6)
+      assert.isAtMost(created, 1 + 16 + 2 * 5)
+    })
+  )
+
+  it.effect("come from a stream one by one, without waiting for a group to be full", () =>
+    Effect.gen(function* () {
+      const trickle = Stream.fromIterable(numbers(3)).pipe(
+        Stream.rechunk(1),
+        Stream.tap((n) => Effect.sleep(n === 0 ? 0 : "1 minute"))
+      )
+      const at = yield* play(
+        Effect.zipRight(Stream.runDrain(Batch.run(trickle, options)), arrivals("executions.create"))
+      )
+      assert.deepStrictEqual(at, [0, 60_000, 120_000])
+    })
+  )
+
+  it.effect("with the same key are one: it runs once, and each has its outcome", () =>
+    Effect.gen(function* () {
+      const { executions, outcomes } = yield* play(
+        Effect.gen(function* () {
+          const keys = [1, 2, 1, 1, 3, 2]
+          const outcomes = yield* collect(Batch.run(keys, options))
+          return { outcomes, executions: (yield* ledger).executions }
+        })
+      )
+      assert.strictEqual(executions.length, 3)
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 6 })
+      const ids = (n: number) =>
+        new Set(outcomes.flatMap((o) => (o._tag === "Succeeded" && o.item === n ? [o.completed.id] : [])))
+      for (const n of [1, 2, 3]) assert.strictEqual(ids(n).size, 1)
+    })
+  )
+
+  it.effect("with the same key are one, also where what has failed is submitted again", () =>
+    Effect.gen(function* () {
+      const { executions, outcomes } = yield* play(
+        Effect.gen(function* () {
+          const outcomes = yield* collect(Batch.run([1, 1, 1], { ...options, resubmit: () => true }))
+          return { outcomes, executions: (yield* ledger).executions }
+        }),
+        { simulator: { faults: [Fault.ends({ status: "FAILED" })] } }
+      )
+      assert.strictEqual(executions.length, 1)
+      assert.deepStrictEqual(tags(outcomes), { "Failed for good": 3 })
+    })
+  )
+
+  it.effect("with the same key and other requests fail but for the first", () =>
+    Effect.gen(function* () {
+      const { executions, outcomes } = yield* play(
+        Effect.gen(function* () {
+          const outcomes = yield* collect(
+            Batch.run([1, 2, 3], { ...options, key: () => "the same", order: "input", concurrency: 3 })
+          )
+          return { outcomes, executions: (yield* ledger).executions }
+        })
+      )
+      assert.strictEqual(executions.length, 1)
+      assert.deepStrictEqual(outcomes.map(nameOf), ["Succeeded", "InvalidRequest request", "InvalidRequest request"])
+    })
+  )
+
+  it.effect("that cannot be submitted fail by themselves, and say which field is wrong", () =>
+    Effect.gen(function* () {
+      const cycle: Record<string, unknown> = {}
+      cycle["itself"] = cycle
+      const requests = [
+        { model: "", input: {} },
+        { model: "flux-1.1-pro", input: cycle },
+        { model: "flux-1.1-pro", input: {}, webhookUrl: "nowhere" },
+        requestOf(4)
+      ]
+      const outcomes = yield* play(
+        collect(
+          Batch.run(requests, {
+            id: "b",
+            key: (_, index) => (index === 3 ? "" : String(index)),
+            request: (request) => request,
+            order: "input"
+          })
+        )
+      )
+      assert.deepStrictEqual(outcomes.map(nameOf), [
+        "InvalidRequest model",
+        "InvalidRequest body",
+        "InvalidRequest webhookUrl",
+        "InvalidRequest key"
+      ])
+    })
+  )
+})
+
+const nameOf = (outcome: Batch.Outcome<unknown>): string => {
+  if (outcome._tag !== "Failed") return outcome._tag
+  return outcome.error._tag === "InvalidRequest" ? `InvalidRequest ${outcome.error.field}` : outcome.error._tag
+}
+
+describe("a request that takes an effect", () => {
+  it.effect("is made once for each item that is submitted, and not for one that has ended", () =>
+    Effect.gen(function* () {
+      const made: Array<number> = []
+      const prepared = { ...options, request: (n: number) => Effect.sync(() => (made.push(n), requestOf(n))) }
+      const executions = yield* play(
+        Effect.gen(function* () {
+          yield* Stream.runDrain(Batch.run(numbers(5), prepared))
+          yield* Stream.runDrain(Batch.run(numbers(7), prepared))
+          return (yield* ledger).executions
+        })
+      )
+      assert.deepStrictEqual(made.toSorted(), numbers(7))
+      assert.strictEqual(executions.length, 7)
+    })
+  )
+
+  it.effect("fails its item, with its own failure", () =>
+    Effect.gen(function* () {
+      const outcomes = yield* play(
+        collect(
+          Batch.run(numbers(4), {
+            ...options,
+            order: "input",
+            request: (n) => (n === 2 ? Effect.fail({ _tag: "NoPicture" as const, n }) : Effect.succeed(requestOf(n)))
+          })
+        )
+      )
+      const error: Option.Option<ModelRouteError.AwaitFailure | ModelRouteError.ExecutionUndecided | NoPicture> =
+        Array.findFirst(outcomes, (o) => (o._tag === "Failed" ? Option.some(o.error) : Option.none()))
+      assert.deepStrictEqual(error, Option.some({ _tag: "NoPicture", n: 2 }))
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 3, Failed: 1 })
+    })
+  )
+})
+
+interface NoPicture {
+  readonly _tag: "NoPicture"
+  readonly n: number
+}
+
+describe("deliver", () => {
+  it.effect("is run with each outcome before that comes out, for many at once", () =>
+    Effect.gen(function* () {
+      const seen: Array<string> = []
+      let running = 0
+      let most = 0
+      yield* play(
+        Stream.runForEach(
+          Batch.run(numbers(12), {
+            ...options,
+            concurrency: 4,
+            deliver: ({ key }) =>
+              Effect.gen(function* () {
+                most = Math.max(most, ++running)
+                yield* Effect.sleep("10 seconds")
+                running -= 1
+                seen.push(`saved ${key}`)
+              })
+          }),
+          ({ key }) => Effect.sync(() => seen.push(`out ${key}`))
+        )
+      )
+      assert.strictEqual(most, 4)
+      assert.strictEqual(seen.length, 24)
+      for (const n of numbers(12)) assert.isBelow(seen.indexOf(`saved ${n}`), seen.indexOf(`out ${n}`))
+    })
+  )
+
+  it.effect("that says false leaves its outcome to a later run, and the batch goes on", () =>
+    Effect.gen(function* () {
+      const delivered = yield* play(
+        Effect.gen(function* () {
+          const once = (key: string) =>
+            Effect.map(
+              collect(
+                Batch.run(numbers(4), {
+                  ...options,
+                  order: "input",
+                  deliver: (outcome) => Effect.sync(() => outcome.key !== key)
+                })
+              ),
+              Array.map(({ delivered }) => delivered)
+            )
+          return [yield* once("2"), yield* once("none"), yield* once("2")]
+        })
+      )
+      assert.deepStrictEqual(delivered, [
+        [false, false, false, false],
+        [true, true, false, true],
+        [true, true, true, true]
+      ])
+    })
+  )
+
+  it.effect("that fails ends the batch, and is run again by a later run", () =>
+    Effect.gen(function* () {
+      const saved: Array<string> = []
+      let full = true
+      const saving = {
+        ...options,
+        concurrency: 1,
+        deliver: ({ key }: Batch.Outcome<number>) =>
+          Effect.suspend(() => (full && key === "2" ? Effect.fail("disk full") : Effect.sync(() => saved.push(key))))
+      }
+      const executions = yield* play(
+        Effect.gen(function* () {
+          const failure = yield* Effect.flip(Stream.runDrain(Batch.run(numbers(4), saving)))
+          assert.strictEqual(failure, "disk full")
+          full = false
+          const outcomes = yield* collect(Batch.run(numbers(4), saving))
+          assert.deepStrictEqual(
+            outcomes.map(({ delivered }) => delivered),
+            [true, true, false, false]
+          )
+          return (yield* ledger).executions
+        })
+      )
+      assert.deepStrictEqual(saved, ["0", "1", "2", "3"])
+      assert.strictEqual(executions.length, 4)
+    })
+  )
+})
+
+describe("progress", () => {
+  it.effect("counts every item once, whatever its step", () =>
+    Effect.gen(function* () {
+      const states = yield* play(
+        Effect.gen(function* () {
+          const batch = yield* Batch.make(numbers(30), { ...options, concurrency: 10 })
+          const states: Array<Batch.Progress> = []
+          const watcher = yield* Effect.fork(
+            Stream.runForEach(batch.progress.changes, (state) => Effect.sync(() => states.push(state)))
+          )
+          yield* Stream.runDrain(batch.outcomes)
+          yield* Effect.sleep("1 second")
+          yield* Fiber.interrupt(watcher)
+          states.push(yield* batch.progress.get)
+          return states
+        }),
+        {
+          simulator: {
+            faults: [Fault.ends({ status: "FAILED" }), Fault.on("executions.create", Fault.envelope("FILE_NOT_FOUND"))]
+          }
+        }
+      )
+      for (const state of states) {
+        assert.strictEqual(state.total, 30)
+        assert.isAtLeast(state.waiting, 0)
+        assert.isAtLeast(state.inFlight, 0)
+        assert.isAtMost(state.inFlight, 10)
+        const { done, failed, inFlight, notAttempted, waiting } = state
+        assert.include([0, 30], done + failed + notAttempted + inFlight + waiting)
+        if (inFlight === 10) assert.strictEqual(state.held, "0.48")
+      }
+      assert.isTrue(states.some(({ inFlight }) => inFlight === 10))
+      const { expectedEnd: _, rate, ...last } = states.at(-1) ?? assert.fail()
+      assert.deepStrictEqual(last, {
+        total: 30,
+        done: 28,
+        failed: 2,
+        notAttempted: 0,
+        waiting: 0,
+        inFlight: 0,
+        fromJournal: 0,
+        requests: last.requests,
+        retriesLeft: 50,
+        cost: "1.12",
+        held: "0.00"
+      })
+      assert.isAbove(rate, 0)
+    })
+  )
+
+  it.effect("tells the rate, and from it the end", () =>
+    Effect.gen(function* () {
+      yield* play(
+        Effect.gen(function* () {
+          const stream = Stream.fromIterable(numbers(40))
+          const batch = yield* Batch.make(stream, { ...options, total: 40, concurrency: 10, request: () => ofModel(0) })
+          const before = yield* batch.progress.get
+          assert.strictEqual(before.rate, 0)
+          assert.isUndefined(before.expectedEnd)
+          const running = yield* Effect.fork(Stream.runDrain(batch.outcomes))
+          yield* Effect.sleep("25 seconds")
+          const middle = yield* batch.progress.get
+          const now = yield* Clock.currentTimeMillis
+          // Two rounds of ten in 25 seconds: the other twenty take as long again.
+          assert.strictEqual(middle.done, 20)
+          assert.strictEqual(middle.rate, 48)
+          assert.strictEqual(middle.expectedEnd?.epochMillis, now + 25_000)
+          yield* Fiber.join(running)
+          const after = yield* batch.progress.get
+          assert.strictEqual(after.done, 40)
+          assert.isUndefined(after.expectedEnd)
+        }),
+        { simulator: slower, client: { pollSchedule: oneSecond } }
+      )
+    })
+  )
+
+  it.effect("knows how many items an input has, or learns it at its end", () =>
+    Effect.gen(function* () {
+      const totalOf = (items: Iterable<number> | Stream.Stream<number>) =>
+        play(
+          Effect.gen(function* () {
+            const batch = yield* Batch.make(items, options)
+            const before = (yield* batch.progress.get).total
+            yield* Stream.runDrain(batch.outcomes)
+            return [before, (yield* batch.progress.get).total]
+          })
+        )
+      assert.deepStrictEqual(yield* totalOf(numbers(3)), [3, 3])
+      assert.deepStrictEqual(yield* totalOf(new Set([1, 2])), [2, 2])
+      assert.deepStrictEqual(yield* totalOf(Stream.make(1, 2, 3, 4)), [undefined, 4])
+      assert.deepStrictEqual(yield* totalOf(new Set([1, 2]).values()), [undefined, 2])
+    })
+  )
+
+  it.effect("tells until when the rate limit lets nothing through", () =>
+    Effect.gen(function* () {
+      const paused = yield* play(
+        Effect.gen(function* () {
+          const batch = yield* Batch.make(numbers(30), { ...options, concurrency: 30 })
+          const running = yield* Effect.fork(Stream.runDrain(batch.outcomes))
+          yield* Effect.sleep("1 second")
+          const { pausedUntil, requests } = yield* batch.progress.get
+          yield* Fiber.interrupt(running)
+          return { requests, at: pausedUntil && DateTime.toEpochMillis(pausedUntil) - start }
+        }),
+        { simulator: { rateLimit: { limit: 10, window: "1 minute" } } }
+      )
+      assert.strictEqual(paused.requests, 10)
+      assert.isAtLeast(paused.at ?? 0, 60_000)
+      assert.isAtMost(paused.at ?? 0, 61_000)
+    })
+  )
+})
+
+describe("options that cannot work", () => {
+  const cases: ReadonlyArray<readonly [field: string, Partial<Batch.Options<number>>]> = [
+    ["id", { id: " " }],
+    ["concurrency", { concurrency: 0 }],
+    ["concurrency", { concurrency: 1.5 }],
+    ["keyLife", { keyLife: 0 }],
+    ["maxCost", { maxCost: "$5" }],
+    ["maxCost", { maxCost: "-5" }],
+    ["retryBudget", { retryBudget: { burst: 0 } }],
+    ["retryBudget", { retryBudget: { minimum: 0 } }],
+    ["retryBudget", { retryBudget: { ratio: -1 } }]
+  ]
+  for (const [field, wrong] of cases) {
+    it.effect(`are refused before anything is sent: ${field} ${JSON.stringify(Object.values(wrong))}`, () =>
+      Effect.gen(function* () {
+        const { error, sent } = yield* play(
+          Effect.gen(function* () {
+            const error = yield* Effect.flip(Stream.runDrain(Batch.run(numbers(3), { ...options, ...wrong })))
+            return { error, sent: yield* arrivals() }
+          })
+        )
+        assert.strictEqual(error._tag, "InvalidRequest")
+        if (error._tag === "InvalidRequest") assert.strictEqual(error.field, field)
+        assert.match(error.message, new RegExp(`^Batch.run: ${field} .+\\. .+\\.$`))
+        assert.deepStrictEqual(sent, [])
+      })
+    )
+  }
+
+  it.effect("and a batch is run once", () =>
+    Effect.gen(function* () {
+      const error = yield* play(
+        Effect.gen(function* () {
+          const { outcomes } = yield* Batch.make(numbers(3), options)
+          yield* Stream.runDrain(outcomes)
+          return yield* Effect.flip(Stream.runDrain(outcomes))
+        })
+      )
+      assert.strictEqual(error._tag, "InvalidRequest")
+    })
+  )
+})
+
+describe("interruption", () => {
+  it.effect("is immediate, leaves the executions running, and the next run takes them up", () =>
+    Effect.gen(function* () {
+      const { at, executions, outcomes } = yield* play(
+        Effect.gen(function* () {
+          const running = yield* Effect.fork(Stream.runDrain(Batch.run(numbers(9), { ...options, concurrency: 3 })))
+          yield* Effect.sleep("3 seconds")
+          yield* Fiber.interrupt(running)
+          const at = (yield* Clock.currentTimeMillis) - start
+          const outcomes = yield* collect(Batch.run(numbers(9), { ...options, concurrency: 3 }))
+          return { at, outcomes, executions: (yield* ledger).executions }
+        })
+      )
+      assert.strictEqual(at, 3000)
+      assert.deepStrictEqual(tally(executions.map(({ status }) => status)), { COMPLETED: 9 })
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 9 })
+    })
+  )
+})

@@ -1,0 +1,465 @@
+/** What a batch stops at, or slows down for: the account, the caller, the cost, an outage, the rate limit. */
+import { assert, describe, it } from "@effect/vitest"
+import { Array, Clock, Effect, Fiber, Ref, Stream } from "effect"
+import { Batch } from "effect-modelroute"
+import * as Simulator from "effect-modelroute/Simulator"
+import { collect, numbers, options, play, requestOf, tags, tally } from "./utils/batches.js"
+import { start } from "./utils/harness.js"
+
+const { Fault } = Simulator
+
+const ledger = Effect.flatMap(Simulator.Simulator, (simulator) => simulator.ledger)
+
+const creates = Effect.flatMap(Simulator.Simulator, (simulator) =>
+  Effect.map(simulator.requests, (requests) => requests.filter(({ operation }) => operation === "executions.create"))
+)
+
+const reasons = (outcomes: ReadonlyArray<Batch.Outcome<unknown>>) =>
+  tally(outcomes.flatMap((outcome) => (outcome._tag === "NotAttempted" ? [outcome.reason] : [])))
+
+describe("a balance for 300 of 1,000 items", () => {
+  it.effect("runs exactly those; after a top-up the same call runs the rest", () =>
+    Effect.gen(function* () {
+      // Sixteen at once, each of which holds 0.048 and then costs 0.040. When 18 rounds have cost 11.52, the balance has room for
+      // the holds of 12 more.
+      const balance = "12.10"
+      const result = yield* play(
+        Effect.gen(function* () {
+          const simulator = yield* Simulator.Simulator
+          const batch = Batch.run(numbers(1000), { ...options, concurrency: 16 })
+          const first = yield* collect(batch)
+          const { executions } = yield* simulator.ledger
+          const refused = (yield* simulator.requests).filter(({ outcome }) => outcome === 402).length
+          yield* simulator.topUp("40.00")
+          const second = yield* collect(batch)
+          return { first, second, executions, refused, ledger: yield* simulator.ledger }
+        }),
+        { simulator: { balance, recordRequests: 100_000 } }
+      )
+      const { executions, first, ledger, refused, second } = result
+      assert.strictEqual(executions.length, 300)
+      for (const { status } of executions) assert.strictEqual(status, "COMPLETED")
+      assert.isAtLeast(refused, 1)
+      assert.isAtMost(refused, 16)
+      assert.deepStrictEqual(tags(first), { Succeeded: 300, NotAttempted: 700 })
+      assert.deepStrictEqual(reasons(first), { InsufficientBalance: 700 })
+      assert.deepStrictEqual(tags(second), { Succeeded: 1000 })
+      assert.strictEqual(ledger.executions.length, 1000)
+      assert.strictEqual(new Set(ledger.executions.map(({ body }) => body)).size, 1000)
+      assert.strictEqual(ledger.charged, "40.000")
+    })
+  )
+})
+
+describe("a stop", () => {
+  it.effect("carries the API's answer, and lets what runs end", () =>
+    Effect.gen(function* () {
+      const { at, outcomes, progress, sent } = yield* play(
+        Effect.gen(function* () {
+          const batch = yield* Batch.make(numbers(40), { ...options, concurrency: 4, order: "input" })
+          const outcomes = yield* collect(batch.outcomes)
+          const sent = (yield* creates).length
+          return { outcomes, sent, at: yield* Clock.currentTimeMillis, progress: yield* batch.progress.get }
+        }),
+        {
+          simulator: {
+            faults: [
+              ...Array.replicate(delayed, 3),
+              Fault.on("executions.create", Fault.envelope("INSUFFICIENT_BALANCE"))
+            ]
+          }
+        }
+      )
+      assert.strictEqual(sent, 4)
+      assert.isAbove(at, start + 9000)
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 3, NotAttempted: 37 })
+      for (const outcome of outcomes) {
+        if (outcome._tag === "NotAttempted") {
+          assert.strictEqual(outcome.error?._tag, "InsufficientBalance")
+          assert.isFalse(outcome.delivered)
+        }
+      }
+      assert.strictEqual(progress.stopped, "InsufficientBalance")
+      assert.isUndefined(progress.expectedEnd)
+      assert.strictEqual(progress.notAttempted, 37)
+    })
+  )
+
+  it.effect("comes of an API key that is not accepted, after at most as many requests as there are items at once", () =>
+    Effect.gen(function* () {
+      const { outcomes, sent } = yield* play(
+        Effect.gen(function* () {
+          const outcomes = yield* collect(Batch.run(numbers(100), { ...options, concurrency: 6 }))
+          return { outcomes, sent: (yield* creates).length }
+        }),
+        { simulator: { apiKeys: ["sk_another"] } }
+      )
+      assert.deepStrictEqual(reasons(outcomes), { Unauthorized: 100 })
+      assert.isAtMost(sent, 6)
+    })
+  )
+
+  it.effect("comes of an API key that is refused while executions run, which a later run takes up", () =>
+    Effect.gen(function* () {
+      const refusedLook = Fault.on("executions.get", Fault.envelope("UNAUTHORIZED", { status: 401 }))
+      const { executions, first, second } = yield* play(
+        Effect.gen(function* () {
+          const first = yield* collect(Batch.run(numbers(10), { ...options, concurrency: 2, order: "input" }))
+          const second = yield* collect(Batch.run(numbers(10), options))
+          return { first, second, executions: (yield* ledger).executions.length }
+        }),
+        { simulator: { faults: [refusedLook] } }
+      )
+      assert.deepStrictEqual(tags(first), { Failed: 1, Succeeded: 1, NotAttempted: 8 })
+      assert.deepStrictEqual(tags(second), { Succeeded: 10 })
+      assert.strictEqual(executions, 10)
+    })
+  )
+
+  it.effect("spends a key that was refused for certain: an API that remembers the refusal gets another", () =>
+    Effect.gen(function* () {
+      const keys = yield* play(
+        Effect.gen(function* () {
+          const simulator = yield* Simulator.Simulator
+          yield* Stream.runDrain(Batch.run([1], options))
+          yield* simulator.topUp("1.00")
+          yield* Stream.runDrain(Batch.run([1], options))
+          return (yield* creates).map(({ headers }) => headers["idempotency-key"])
+        }),
+        { simulator: { balance: "0.00" } }
+      )
+      assert.strictEqual(keys.length, 2)
+      assert.strictEqual(new Set(keys).size, 2)
+    })
+  )
+
+  it.effect("keeps a key under which something may have been accepted before the refusal", () =>
+    Effect.gen(function* () {
+      const { executions, first, keys, second } = yield* play(
+        Effect.gen(function* () {
+          const first = yield* collect(Batch.run([1], options))
+          const second = yield* collect(Batch.run([1], options))
+          const keys = (yield* creates).map(({ headers }) => headers["idempotency-key"])
+          return { first, second, keys, executions: (yield* ledger).executions.length }
+        }),
+        {
+          simulator: {
+            faults: [
+              Fault.on("executions.create", Fault.dropAfter),
+              Fault.on("executions.create", Fault.envelope("INSUFFICIENT_BALANCE"))
+            ]
+          }
+        }
+      )
+      assert.deepStrictEqual(tags(first), { Failed: 1 })
+      assert.deepStrictEqual(tags(second), { Succeeded: 1 })
+      assert.strictEqual(new Set(keys).size, 1)
+      assert.strictEqual(executions, 1)
+    })
+  )
+
+  it.effect("can be told: what runs ends, the rest is not attempted", () =>
+    Effect.gen(function* () {
+      const { outcomes, executions, progress } = yield* play(
+        Effect.gen(function* () {
+          const batch = yield* Batch.make(numbers(100), { ...options, concurrency: 10 })
+          const running = yield* Effect.fork(collect(batch.outcomes))
+          yield* Effect.sleep("12 seconds")
+          yield* batch.stop
+          const outcomes = yield* Fiber.join(running)
+          return { outcomes, executions: (yield* ledger).executions, progress: yield* batch.progress.get }
+        })
+      )
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: executions.length, NotAttempted: 100 - executions.length })
+      assert.strictEqual(executions.length, 20)
+      for (const { status } of executions) assert.strictEqual(status, "COMPLETED")
+      assert.deepStrictEqual(reasons(outcomes), { Stopped: 80 })
+      assert.strictEqual(progress.stopped, "Stopped")
+    })
+  )
+})
+
+const delayed = Fault.on("executions.create", Fault.delay("1 second"))
+
+describe("beforeSubmit", () => {
+  it.effect("is asked with how many are to be submitted, and only for those", () =>
+    Effect.gen(function* () {
+      const asked: Array<number> = []
+      yield* play(
+        Effect.gen(function* () {
+          yield* Stream.runDrain(Batch.run(numbers(30), options))
+          const beforeSubmit = (count: number) => Effect.sync(() => asked.push(count) > 0)
+          yield* Stream.runDrain(Batch.run(numbers(30), { ...options, beforeSubmit }))
+          assert.deepStrictEqual(asked, [])
+          yield* Stream.runDrain(Batch.run(numbers(150), { ...options, beforeSubmit }))
+        })
+      )
+      assert.strictEqual(
+        Array.reduce(asked, 0, (sum, count) => sum + count),
+        120
+      )
+      for (const count of asked) assert.isAtMost(count, 64)
+    })
+  )
+
+  it.effect("that says no ends the submissions; one that takes its time holds them up", () =>
+    Effect.gen(function* () {
+      const { outcomes, sentAt } = yield* play(
+        Effect.gen(function* () {
+          const left = yield* Ref.make(70)
+          const outcomes = yield* collect(
+            Batch.run(numbers(200), {
+              ...options,
+              beforeSubmit: (count) =>
+                Effect.delay(
+                  Ref.modify(left, (n) => [n >= count, n - count]),
+                  "1 minute"
+                )
+            })
+          )
+          return { outcomes, sentAt: (yield* creates).map(({ at }) => at - start) }
+        })
+      )
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 64, NotAttempted: 136 })
+      assert.deepStrictEqual(reasons(outcomes), { BeforeSubmit: 136 })
+      assert.strictEqual(sentAt[0], 60_000)
+    })
+  )
+
+  it.effect("that fails ends the batch", () =>
+    Effect.gen(function* () {
+      const error = yield* play(
+        Effect.flip(
+          Stream.runDrain(Batch.run([1], { ...options, beforeSubmit: () => Effect.fail("no bank" as const) }))
+        )
+      )
+      assert.strictEqual(error, "no bank")
+    })
+  )
+})
+
+describe("maxCost", () => {
+  /** What was committed after each create, in thousandths of a dollar. */
+  const committedOf = (simulator: Simulator.Service) =>
+    Effect.map(simulator.ledger, ({ charged, executions }) =>
+      Math.round(1000 * (Number(charged) + executions.reduce((sum, { held }) => sum + Number(held), 0)))
+    )
+
+  const spent = (extra: Partial<Batch.Options<number>>, setup: Simulator.Options = {}) => {
+    let most = 0
+    let look: Effect.Effect<number> = Effect.succeed(0)
+    return play(
+      Effect.gen(function* () {
+        look = committedOf(yield* Simulator.Simulator)
+        const outcomes = yield* collect(Batch.run(numbers(60), { ...options, concurrency: 10, ...extra }))
+        const { charged, executions } = yield* ledger
+        return { outcomes, charged, executions: executions.length, most }
+      }),
+      {
+        simulator: {
+          ...setup,
+          onRequest: ({ operation }) =>
+            operation === "executions.create"
+              ? Effect.map(
+                  Effect.suspend(() => look),
+                  (committed) => void (most = Math.max(most, committed))
+                )
+              : Effect.void
+        }
+      }
+    )
+  }
+
+  it.effect("is never passed by what was charged and what is held, and is used up", () =>
+    Effect.gen(function* () {
+      const { charged, executions, most, outcomes } = yield* spent({ maxCost: "1.00" })
+      // 24 cost 0.96; a 25th would hold 0.048 beside them.
+      assert.strictEqual(executions, 24)
+      assert.strictEqual(charged, "0.960")
+      assert.isAtMost(most, 1000)
+      assert.isAtLeast(most, 960)
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 24, NotAttempted: 36 })
+      assert.deepStrictEqual(reasons(outcomes), { MaxCost: 36 })
+    })
+  )
+
+  it.effect("counts nothing for what has failed", () =>
+    Effect.gen(function* () {
+      const faults = [
+        ...Array.replicate(Fault.ends({ status: "FAILED" }), 10),
+        ...Array.replicate(Fault.on("executions.create", Fault.envelope("CONTENT_MODERATION_REJECTED")), 5)
+      ]
+      const { charged, executions, most, outcomes } = yield* spent({ maxCost: "1.00" }, { faults })
+      assert.strictEqual(executions, 34)
+      assert.strictEqual(charged, "0.960")
+      assert.isAtMost(most, 1000)
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 24, "Failed for good": 15, NotAttempted: 21 })
+    })
+  )
+
+  it.effect("lets one execution tell what its model holds, before others of it are submitted", () =>
+    Effect.gen(function* () {
+      const sentAt = yield* play(
+        Effect.gen(function* () {
+          // The gate sends one request ahead until it knows the limit.
+          yield* Stream.runDrain(Batch.run([0], { ...options, id: "before" }))
+          const simulator = yield* Simulator.Simulator
+          yield* simulator.inject(delayed, delayed)
+          const from = yield* Clock.currentTimeMillis
+          yield* Stream.runDrain(
+            Batch.run(numbers(6), {
+              ...options,
+              maxCost: "50",
+              request: (n) => ({ ...requestOf(n), model: n % 2 === 0 ? "flux-1.1-pro" : "seedance-video" })
+            })
+          )
+          return (yield* creates).slice(1).map(({ at, body }) => {
+            const { model } = JSON.parse(new TextDecoder().decode(body))
+            return `${at - from} ${model}`
+          })
+        })
+      )
+      assert.deepStrictEqual(tally(sentAt), {
+        "0 flux-1.1-pro": 1,
+        "0 seedance-video": 1,
+        "1000 flux-1.1-pro": 2,
+        "1000 seedance-video": 2
+      })
+    })
+  )
+
+  it.effect("takes the caller's word for what an item holds", () =>
+    Effect.gen(function* () {
+      const none = yield* spent({ maxCost: "0.04", hold: () => "0.048" })
+      assert.strictEqual(none.executions, 0)
+      const all = yield* spent({ maxCost: "0.48", hold: () => "0.048", concurrency: 60 })
+      assert.isAtMost(all.most, 480)
+      assert.strictEqual(all.executions, 11)
+      const wrong = yield* spent({ maxCost: "1", hold: () => "much" })
+      assert.deepStrictEqual(tags(wrong.outcomes), { Failed: 60 })
+      assert.strictEqual(wrong.executions, 0)
+    })
+  )
+
+  it.effect("holds for all runs of a batch, whatever the order of its items", () =>
+    Effect.gen(function* () {
+      const result = yield* play(
+        Effect.gen(function* () {
+          const limited = (count: number) => ({ ...options, concurrency: 3, maxCost: count === 1 ? "0.50" : "0.70" })
+          const first = yield* collect(Batch.run(numbers(30), limited(1)))
+          const afterFirst = (yield* ledger).charged
+          const backwards = yield* collect(Batch.run(numbers(30).toReversed(), limited(1)))
+          const afterSecond = (yield* ledger).charged
+          const third = yield* collect(Batch.run(numbers(30), limited(2)))
+          return { first, backwards, third, afterFirst, afterSecond, charged: (yield* ledger).charged }
+        })
+      )
+      assert.deepStrictEqual(tags(result.first), { Succeeded: 12, NotAttempted: 18 })
+      assert.strictEqual(result.afterFirst, "0.480")
+      assert.deepStrictEqual(tags(result.backwards), { Succeeded: 12, NotAttempted: 18 })
+      assert.strictEqual(result.afterSecond, "0.480")
+      assert.deepStrictEqual(tags(result.third), { Succeeded: 17, NotAttempted: 13 })
+      assert.strictEqual(result.charged, "0.680")
+    })
+  )
+})
+
+describe("an outage", () => {
+  const isOut = (at: number) => at >= 0 && at < 300_000
+
+  /** For five minutes every request is answered 503. */
+  const endured = (retryBudget: Batch.RetryBudgetOptions | false | undefined) => {
+    let clock: Clock.Clock | undefined
+    const out = () => clock !== undefined && isOut(clock.unsafeCurrentTimeMillis() - start)
+    return play(
+      Effect.gen(function* () {
+        clock = yield* Effect.clock
+        const simulator = yield* Simulator.Simulator
+        const batch = yield* Batch.make(numbers(500), { ...options, concurrency: 25, retryBudget })
+        const running = yield* Effect.fork(collect(batch.outcomes))
+        yield* Effect.sleep("3 minutes")
+        const middle = yield* batch.progress.get
+        const outcomes = yield* Fiber.join(running)
+        const after = yield* batch.progress.get
+        const sent = (yield* simulator.requests).filter(({ at }) => isOut(at - start)).length
+        yield* Effect.sleep("5 minutes")
+        const second = yield* collect(Batch.run(numbers(500), options))
+        return { middle, after, sent, outcomes, second, executions: (yield* simulator.ledger).executions.length }
+      }),
+      {
+        simulator: {
+          recordRequests: 1_000_000,
+          randomFaults: { seed: 1, probability: 1, faults: [{ ...Fault.envelope("SERVICE_UNAVAILABLE"), on: out }] }
+        }
+      }
+    )
+  }
+
+  it.effect("is met with few requests: retries wait for their budget, and that is seen", () =>
+    Effect.gen(function* () {
+      const { after, executions, middle, outcomes, second, sent } = yield* endured(undefined)
+      // The 25 in work, the 50 retries of the full bucket, and 10 a minute; each fourth failure ends a look or an item, whose
+      // next request takes nothing from the bucket.
+      assert.isAtMost(sent, Math.ceil(((25 + 50 + 5 * 10) * 4) / 3))
+      assert.strictEqual(middle.retriesLeft, 0)
+      assert.isAbove(middle.pausedUntil?.epochMillis ?? 0, start + 180_000)
+      assert.isAtMost(middle.pausedUntil?.epochMillis ?? 0, start + 186_000)
+      // Each that fails has taken three retries.
+      assert.isAtMost(outcomes.filter(({ _tag }) => _tag === "Failed").length, (50 + 5 * 10) / 3)
+      assert.isAbove(after.retriesLeft, 0)
+      assert.isUndefined(after.pausedUntil)
+      assert.deepStrictEqual(tags(second), { Succeeded: 500 })
+      assert.strictEqual(executions, 500)
+    })
+  )
+
+  it.effect("costs thousands without a budget", () =>
+    Effect.gen(function* () {
+      const { executions, middle, outcomes, second, sent } = yield* endured(false)
+      assert.strictEqual(sent, 4 * 500)
+      assert.strictEqual(middle.retriesLeft, Number.POSITIVE_INFINITY)
+      assert.deepStrictEqual(tags(outcomes), { Failed: 500 })
+      assert.deepStrictEqual(tags(second), { Succeeded: 500 })
+      assert.strictEqual(executions, 500)
+    })
+  )
+
+  it.effect("is met as the options of the budget say", () =>
+    Effect.gen(function* () {
+      const strict = yield* endured({ burst: 1, minimum: 2, ratio: 0 })
+      assert.isAtMost(strict.sent, Math.ceil(((25 + 1 + 5 * 2) * 4) / 3))
+      const generous = yield* endured({ burst: 500, minimum: 60 })
+      assert.isAbove(generous.sent, 500)
+    })
+  )
+})
+
+describe("a limit of 600 per minute", () => {
+  it.effect("is used up to the last request by submissions and looks together, and never passed", () =>
+    Effect.gen(function* () {
+      const items = 2400
+      const { end, refused, requests } = yield* play(
+        Effect.gen(function* () {
+          const outcomes = yield* collect(Batch.run(numbers(items), { ...options, concurrency: 400 }))
+          assert.deepStrictEqual(tags(outcomes), { Succeeded: items })
+          const end = (yield* Clock.currentTimeMillis) - start
+          const simulator = yield* Simulator.Simulator
+          const requests = yield* simulator.requests
+          assert.strictEqual((yield* simulator.ledger).executions.length, items)
+          return {
+            end,
+            requests: requests.length,
+            refused: requests.filter(({ outcome }) => outcome === 429).length
+          }
+        }),
+        { simulator: { rateLimit: { limit: 600, window: "1 minute" }, balance: "1000.00", recordRequests: 1_000_000 } }
+      )
+      assert.strictEqual(refused, 0)
+      // So many windows are needed for so many requests, and the last of them cannot go out before its window opens.
+      const best = (Math.ceil(requests / 600) - 1) * 60_000
+      assert.isAtMost(end / best, 1.02)
+      // One to submit, one to see the end, and a few until it is known how long a picture takes.
+      assert.isAtMost(requests / items, 2.1)
+    })
+  )
+})

@@ -1,0 +1,515 @@
+/** A batch that ends at any point, however badly, goes on from there: nothing is submitted twice, and nothing is lost (P10). */
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Exit, Option, Stream } from "effect"
+import { Batch, ModelRouteError } from "effect-modelroute"
+import * as Simulator from "effect-modelroute/Simulator"
+import { collect, journal, numbers, options, play, requestOf, tags, withJournal } from "./utils/batches.js"
+import { type Setup, start } from "./utils/harness.js"
+
+const { Fault } = Simulator
+
+const ledger = Effect.flatMap(Simulator.Simulator, (simulator) => simulator.ledger)
+
+const lostCreate = Fault.on("executions.create", Fault.dropAfter)
+const unseenCreate = Fault.on("executions.create", Fault.dropBefore)
+
+const power = new ModelRouteError.JournalError({ message: "the power is gone" })
+
+/** A journal that is cut off at its n-th write, before or after that is kept; then nothing more can be read or written. */
+const cutOff = (kept: Batch.JournalService, at: number, isKept: boolean, only: Batch.Step | undefined = undefined) => {
+  let left = at
+  let isGone = false
+  const unlessGone = <A>(effect: Effect.Effect<A, ModelRouteError.JournalError>) =>
+    Effect.suspend(() => (isGone ? Effect.fail(power) : effect))
+  const service: Batch.JournalService = {
+    read: (batch, keys) => unlessGone(kept.read(batch, keys)),
+    entries: (batch) => kept.entries(batch),
+    remove: (batch) => kept.remove(batch),
+    write: (batch, entries) =>
+      unlessGone(
+        Effect.suspend(() => {
+          const counted = entries.filter(({ step }) => only === undefined || step === only).length
+          left -= counted
+          if (counted === 0 || left > 0) return kept.write(batch, entries)
+          isGone = true
+          return Effect.zipRight(isKept ? kept.write(batch, entries) : Effect.void, Effect.fail(power))
+        })
+      )
+  }
+  return service
+}
+
+const executionOf = (outcome: Batch.Outcome<number>): string | undefined =>
+  outcome._tag === "Succeeded"
+    ? outcome.completed.id
+    : outcome._tag === "Failed"
+      ? outcome.error.executionId
+      : undefined
+
+describe("a step", () => {
+  it.effect("is written before it counts", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const memory = yield* journal
+      const noting: Batch.JournalService = {
+        ...memory,
+        write: (batch, entries) =>
+          Effect.sync(() => {
+            assert.strictEqual(batch, "catalogue")
+            for (const { step } of entries) log.push(step)
+          }).pipe(Effect.zipRight(memory.write(batch, entries)))
+      }
+      const batch = Batch.run([1], { ...options, deliver: () => Effect.sync(() => void log.push("deliver")) })
+      yield* play(
+        Stream.runForEach(batch, ({ key }) => Effect.sync(() => log.push(`taken ${key}`))).pipe(
+          Effect.provide(withJournal(noting))
+        ),
+        { simulator: { onRequest: ({ operation }) => Effect.sync(() => void log.push(operation)) } }
+      )
+      assert.deepStrictEqual(
+        log.filter((line, i) => line !== log[i - 1]),
+        ["Submitted", "executions.create", "Accepted", "executions.get", "Ended", "deliver", "taken 1", "Delivered"]
+      )
+    })
+  )
+
+  it.effect("tells all that the next one needs", () =>
+    Effect.gen(function* () {
+      const memory = yield* journal
+      const history: Array<Batch.Entry> = []
+      const noting: Batch.JournalService = {
+        ...memory,
+        write: (batch, entries) =>
+          Effect.zipRight(
+            Effect.sync(() => history.push(...entries)),
+            memory.write(batch, entries)
+          )
+      }
+      const executions = yield* play(
+        Effect.zipRight(
+          Stream.runDrain(Batch.run([1], options)).pipe(Effect.provide(withJournal(noting))),
+          Effect.map(ledger, ({ executions }) => executions)
+        )
+      )
+      const [submitted, accepted, ended, delivered] = history
+      const id = executions[0]?.executionId
+      assert.strictEqual(history.length, 4)
+      assert.deepStrictEqual(submitted?.body, requestOf(1))
+      assert.strictEqual(submitted?.submittedAt.epochMillis, start)
+      assert.strictEqual(submitted?.idempotencyKey, executions[0]?.idempotencyKey)
+      for (const { attempt, digest, idempotencyKey, key, submittedAt } of history) {
+        assert.deepStrictEqual(
+          { attempt, digest, idempotencyKey, key, submittedAt },
+          {
+            attempt: 1,
+            digest: submitted?.digest,
+            idempotencyKey: submitted?.idempotencyKey,
+            key: "1",
+            submittedAt: submitted?.submittedAt
+          }
+        )
+      }
+      assert.deepStrictEqual([accepted?.executionId, accepted?.hold, accepted?.body], [id, "0.048", undefined])
+      assert.deepStrictEqual([ended?.executionId, ended?.completed?.cost, ended?.completed?.id], [id, "0.040", id])
+      assert.deepStrictEqual([delivered?.step, delivered?.completed?.id], ["Delivered", id])
+    })
+  )
+})
+
+describe("a batch that ends at", () => {
+  const count = 5
+  const faults = [
+    lostCreate,
+    Fault.on("executions.create", Fault.cutBody()),
+    Fault.ends({ status: "FAILED", code: "GENERATION_FAILED" })
+  ]
+
+  /** Ends at the given write, goes on with the same journal, and is run a third time. */
+  const interrupted = (at: number, isKept: boolean, setup: Setup) =>
+    play(
+      Effect.gen(function* () {
+        const kept = yield* journal
+        const runWith = (service: Batch.JournalService) =>
+          collect(Batch.run(numbers(count), { ...options, concurrency: 2 })).pipe(Effect.provide(withJournal(service)))
+        const first = yield* Effect.exit(runWith(cutOff(kept, at, isKept)))
+        const second = yield* runWith(kept)
+        const third = yield* runWith(kept)
+        const simulator = yield* Simulator.Simulator
+        const creates = (yield* simulator.requests).filter(({ operation }) => operation === "executions.create")
+        return { first, second, third, creates, executions: (yield* simulator.ledger).executions }
+      }),
+      setup
+    )
+
+  for (const isKept of [false, true]) {
+    it.effect(
+      `any write, ${isKept ? "just after" : "just before"} it is kept, has one execution and one outcome per item`,
+      () =>
+        Effect.gen(function* () {
+          for (let at = 1; at <= 4 * count; at++) {
+            const name = `write ${at}`
+            const { creates, executions, first, second, third } = yield* interrupted(at, isKept, {
+              simulator: { faults }
+            })
+            assert.isTrue(Exit.isFailure(first), name)
+            assert.strictEqual(executions.length, count, name)
+            assert.strictEqual(new Set(executions.map(({ idempotencyKey }) => idempotencyKey)).size, count, name)
+            // The same bytes under the same key, in every run.
+            const bodies = new Set(
+              creates.map(({ body, headers }) => `${headers["idempotency-key"]} ${new TextDecoder().decode(body)}`)
+            )
+            assert.strictEqual(bodies.size, count, name)
+            for (const outcomes of [second, third]) {
+              assert.deepStrictEqual(outcomes.map(({ index }) => index).toSorted(), numbers(count), name)
+              assert.deepStrictEqual(tags(outcomes), { Succeeded: count - 1, "Failed for good": 1 }, name)
+              for (const outcome of outcomes) {
+                const mine = executions.find(({ body }) => body === JSON.stringify(requestOf(outcome.item)))
+                assert.strictEqual(executionOf(outcome), mine?.executionId, name)
+              }
+            }
+            assert.isTrue(
+              third.every(({ delivered }) => delivered),
+              name
+            )
+          }
+        })
+    )
+  }
+
+  it.effect("a step that cannot be written sends nothing, and hands nothing out", () =>
+    Effect.gen(function* () {
+      const sentAt = (step: Batch.Step) =>
+        play(
+          Effect.gen(function* () {
+            const service = cutOff(yield* journal, 1, false, step)
+            let taken = 0
+            const error = yield* Stream.runForEach(Batch.run([1], options), () => Effect.sync(() => taken++)).pipe(
+              Effect.provide(withJournal(service)),
+              Effect.flip
+            )
+            assert.strictEqual(error._tag, "JournalError")
+            const { executions } = yield* ledger
+            return [executions.length, taken]
+          })
+        )
+      assert.deepStrictEqual(yield* sentAt("Submitted"), [0, 0])
+      assert.deepStrictEqual(yield* sentAt("Accepted"), [1, 0])
+      assert.deepStrictEqual(yield* sentAt("Ended"), [1, 0])
+      assert.deepStrictEqual(yield* sentAt("Delivered"), [1, 1])
+    })
+  )
+})
+
+describe("a later run", () => {
+  it.effect("hands out what has ended without a request, and says what was delivered", () =>
+    Effect.gen(function* () {
+      const { again, sent } = yield* play(
+        Effect.gen(function* () {
+          yield* Stream.runDrain(Stream.take(Batch.run(numbers(10), { ...options, concurrency: 1 }), 4))
+          const simulator = yield* Simulator.Simulator
+          const before = (yield* simulator.requests).length
+          const again = yield* collect(Stream.take(Batch.run(numbers(10), { ...options, order: "input" }), 3))
+          return { again, sent: (yield* simulator.requests).length - before }
+        })
+      )
+      assert.deepStrictEqual(
+        again.map(({ delivered }) => delivered),
+        [true, true, true]
+      )
+      assert.isAtMost(sent, 7 * 4)
+    })
+  )
+
+  it.effect("submits under the same key what may have been accepted, and the API gives the same execution", () =>
+    Effect.gen(function* () {
+      const { executions, first, keys, second } = yield* play(
+        Effect.gen(function* () {
+          const first = yield* collect(Batch.run([1], options))
+          yield* Effect.sleep("23 hours")
+          const second = yield* collect(Batch.run([1], options))
+          const simulator = yield* Simulator.Simulator
+          const keys = (yield* simulator.requests).flatMap(({ headers }) => headers["idempotency-key"] ?? [])
+          return { first, second, keys, executions: (yield* simulator.ledger).executions }
+        }),
+        { simulator: { faults: [lostCreate, lostCreate, lostCreate, lostCreate] } }
+      )
+      assert.deepStrictEqual(tags(first), { Failed: 1 })
+      assert.deepStrictEqual(tags(second), { Succeeded: 1 })
+      assert.strictEqual(keys.length, 5)
+      assert.strictEqual(new Set(keys).size, 1)
+      assert.strictEqual(executions.length, 1)
+    })
+  )
+
+  const undecided = (extra: Partial<Batch.Options<number>>, wait: Duration.DurationInput, fault = lostCreate) =>
+    play(
+      Effect.gen(function* () {
+        const first = yield* collect(Batch.run([1], options))
+        assert.deepStrictEqual(tags(first), { Failed: 1 })
+        yield* Effect.sleep(wait)
+        const simulator = yield* Simulator.Simulator
+        const before = (yield* simulator.requests).length
+        const outcomes = yield* collect(Batch.run([1], { ...options, ...extra }))
+        const sent = (yield* simulator.requests).slice(before)
+        return { first, outcomes, sent, executions: (yield* simulator.ledger).executions }
+      }),
+      { simulator: { faults: [fault, fault, fault, fault] } }
+    )
+
+  it.effect("does not send a key again that is too old, and says which item is undecided", () =>
+    Effect.gen(function* () {
+      const { executions, first, outcomes, sent } = yield* undecided({}, "24 hours")
+      assert.deepStrictEqual(sent, [])
+      const [outcome] = outcomes
+      if (outcome?._tag !== "Failed") return assert.fail()
+      assert.isFalse(outcome.final)
+      const { error } = outcome
+      if (error._tag !== "ExecutionUndecided") return assert.fail(error._tag)
+      assert.strictEqual(error.submittedAt.epochMillis, start)
+      assert.strictEqual(error.idempotencyKey, executions[0]?.idempotencyKey)
+      assert.isFalse(error.retryable)
+      assert.include(error.message, "2026-03-20T10:30:00.000Z")
+      assert.include(error.message, error.idempotencyKey ?? assert.fail())
+      const [before] = first
+      assert.strictEqual(before?._tag === "Failed" && before.error.idempotencyKey, error.idempotencyKey)
+    })
+  )
+
+  it.effect("goes by the key's life that it is told", () =>
+    Effect.gen(function* () {
+      const younger = yield* undecided({ keyLife: "2 hours" }, "1 hour")
+      assert.deepStrictEqual(tags(younger.outcomes), { Succeeded: 1 })
+      const older = yield* undecided({ keyLife: "1 hour" }, "2 hours")
+      assert.deepStrictEqual(older.sent, [])
+    })
+  )
+
+  it.effect("submits an undecided item under a new key where the caller has decided", () =>
+    Effect.gen(function* () {
+      const asked: Array<string> = []
+      const resubmit = (error: ModelRouteError.ModelRouteError, item: number) => {
+        asked.push(`${item} ${error._tag}`)
+        return error._tag === "ExecutionUndecided"
+      }
+      const { executions, outcomes, sent } = yield* undecided({ resubmit }, "2 days", unseenCreate)
+      assert.deepStrictEqual(new Set(asked), new Set(["1 ExecutionUndecided"]))
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 1 })
+      assert.strictEqual(executions.length, 1)
+      const old = sent.map(({ headers }) => headers["idempotency-key"])
+      assert.strictEqual(executions[0]?.idempotencyKey, old[0])
+    })
+  )
+
+  it.effect("looks an execution up by its id, however old its key is", () =>
+    Effect.gen(function* () {
+      const { creates, outcomes } = yield* play(
+        Effect.gen(function* () {
+          const first = yield* collect(Batch.run([1], { ...options, wait: { timeout: "1 second" } }))
+          assert.deepStrictEqual(first.map(nameOf), ["AwaitTimeout"])
+          yield* Effect.sleep("3 days")
+          const outcomes = yield* collect(Batch.run([1], options))
+          const simulator = yield* Simulator.Simulator
+          const requests = yield* simulator.requests
+          return { outcomes, creates: requests.filter(({ operation }) => operation === "executions.create").length }
+        })
+      )
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 1 })
+      assert.strictEqual(creates, 1)
+    })
+  )
+
+  it.effect("waits again for all that runs, so many at once, and looks at each without delay", () =>
+    Effect.gen(function* () {
+      const { looks, outcomes, took } = yield* play(
+        Effect.gen(function* () {
+          const kept = yield* journal
+          const half = cutOff(kept, 8, false, "Ended")
+          const batch = Batch.run(numbers(8), { ...options, concurrency: 8 })
+          yield* Effect.exit(Stream.runDrain(batch).pipe(Effect.provide(withJournal(half))))
+          yield* Effect.sleep("1 hour")
+          const simulator = yield* Simulator.Simulator
+          const before = (yield* simulator.requests).length
+          const [took, outcomes] = yield* Effect.timed(collect(batch).pipe(Effect.provide(withJournal(kept))))
+          return { outcomes, took, looks: (yield* simulator.requests).slice(before) }
+        })
+      )
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 8 })
+      assert.strictEqual(Duration.toMillis(took), 0)
+      for (const { operation } of looks) assert.strictEqual(operation, "executions.get")
+    })
+  )
+
+  it.effect("hands a failure out again, unless resubmit says otherwise: then under a new key", () =>
+    Effect.gen(function* () {
+      const { executions, runs } = yield* play(
+        Effect.gen(function* () {
+          const once = (extra: Partial<Batch.Options<number>> = {}) =>
+            collect(Batch.run(numbers(3), { ...options, order: "input", ...extra }))
+          const first = yield* once()
+          const second = yield* once()
+          const third = yield* once({ resubmit: (error) => error._tag === "GenerationFailed" })
+          const fourth = yield* once()
+          return { runs: [first, second, third, fourth], executions: (yield* ledger).executions }
+        }),
+        {
+          simulator: {
+            faults: [
+              Fault.ends({ status: "FAILED", code: "GENERATION_FAILED" }),
+              Fault.on("executions.create", Fault.envelope("CONTENT_MODERATION_REJECTED"))
+            ]
+          }
+        }
+      )
+      const names = runs.map((outcomes) => outcomes.map(nameOf).toSorted())
+      assert.deepStrictEqual(names, [
+        ["ContentModerationRejected", "GenerationFailed", "Succeeded"],
+        ["ContentModerationRejected", "GenerationFailed", "Succeeded"],
+        ["ContentModerationRejected", "Succeeded", "Succeeded"],
+        ["ContentModerationRejected", "Succeeded", "Succeeded"]
+      ])
+      assert.strictEqual(executions.length, 3)
+      assert.strictEqual(new Set(executions.map(({ idempotencyKey }) => idempotencyKey)).size, 3)
+    })
+  )
+
+  it.effect("submits what has failed and changed, and refuses what has changed and not failed", () =>
+    Effect.gen(function* () {
+      const changed = (n: number) => ({ model: "flux-1.1-pro", input: { prompt: `another picture ${n}` } })
+      const { executions, second, third } = yield* play(
+        Effect.gen(function* () {
+          yield* Stream.runDrain(Batch.run(numbers(2), { ...options, concurrency: 1 }))
+          const second = yield* collect(Batch.run(numbers(2), { ...options, request: changed, order: "input" }))
+          const third = yield* collect(Batch.run([1], options))
+          return { second, third, executions: (yield* ledger).executions }
+        }),
+        { simulator: { faults: [Fault.on("executions.create", Fault.envelope("CONTENT_MODERATION_REJECTED"))] } }
+      )
+      assert.deepStrictEqual(second.map(nameOf), ["Succeeded", "InvalidRequest"])
+      assert.deepStrictEqual(third.map(nameOf), ["Succeeded"])
+      assert.deepStrictEqual(
+        executions.map(({ body }) => body),
+        [requestOf(1), changed(0)].map((body) => JSON.stringify(body))
+      )
+      const [, refused] = second
+      if (refused?._tag !== "Failed") return assert.fail()
+      assert.include(refused.error.message, executions[0]?.executionId ?? assert.fail())
+      assert.isFalse(refused.final)
+    })
+  )
+
+  it.effect("takes no notice of the order of the fields of a request", () =>
+    Effect.gen(function* () {
+      const outcomes = yield* play(
+        Effect.gen(function* () {
+          const request = () => ({ model: "flux-1.1-pro", input: { width: 512, prompt: "a" } })
+          yield* Stream.runDrain(Batch.run([1], { ...options, request }))
+          const turned = () => ({ model: "flux-1.1-pro", input: { prompt: "a", width: 512 } })
+          return yield* collect(Batch.run([1], { ...options, request: turned }))
+        })
+      )
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 1 })
+    })
+  )
+
+  it.effect("of another batch has keys of its own", () =>
+    Effect.gen(function* () {
+      const executions = yield* play(
+        Effect.gen(function* () {
+          yield* Stream.runDrain(Batch.run([1], options))
+          yield* Stream.runDrain(Batch.run([1], { ...options, id: "another" }))
+          return (yield* ledger).executions
+        })
+      )
+      assert.strictEqual(executions.length, 2)
+      assert.strictEqual(new Set(executions.map(({ idempotencyKey }) => idempotencyKey)).size, 2)
+    })
+  )
+
+  it.effect("pays nothing twice without its journal, as long as the API knows the keys", () =>
+    Effect.gen(function* () {
+      const executions = yield* play(
+        Effect.gen(function* () {
+          const once = Effect.flatMap(journal, (empty) =>
+            Stream.runDrain(Batch.run(numbers(4), options)).pipe(Effect.provide(withJournal(empty)))
+          )
+          yield* once
+          yield* once
+          return (yield* ledger).executions
+        })
+      )
+      assert.strictEqual(executions.length, 4)
+    })
+  )
+
+  it.effect("sends the body that it has sent before, where that takes an effect to make", () =>
+    Effect.gen(function* () {
+      let made = 0
+      const uploading = {
+        ...options,
+        request: (n: number) =>
+          Effect.sync(() => ({
+            model: "flux-1.1-pro",
+            input: { prompt: `made ${++made}` },
+            metadata: { n },
+            extra: { priority: 3, "1": "a" },
+            webhookUrl: "https://example.com/hooks"
+          }))
+      }
+      const { bodies, executions, outcomes } = yield* play(
+        Effect.gen(function* () {
+          yield* Stream.runDrain(Batch.run([1], uploading))
+          const outcomes = yield* collect(Batch.run([1], uploading))
+          const simulator = yield* Simulator.Simulator
+          const creates = (yield* simulator.requests).filter(({ operation }) => operation === "executions.create")
+          const bodies = new Set(creates.map(({ body }) => new TextDecoder().decode(body)))
+          return { bodies, outcomes, executions: (yield* simulator.ledger).executions }
+        }),
+        { simulator: { faults: [lostCreate, lostCreate, lostCreate, lostCreate] } }
+      )
+      assert.strictEqual(made, 1)
+      assert.strictEqual(bodies.size, 1)
+      assert.strictEqual(executions.length, 1)
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 1 })
+    })
+  )
+})
+
+const nameOf = (outcome: Batch.Outcome<unknown>): string =>
+  outcome._tag === "Failed" ? outcome.error._tag : outcome._tag
+
+describe("two runs of one batch at the same time", () => {
+  it.effect("pay nothing twice", () =>
+    Effect.gen(function* () {
+      const { both, executions } = yield* play(
+        Effect.gen(function* () {
+          const one = collect(Batch.run(numbers(20), { ...options, concurrency: 5 }))
+          const both = yield* Effect.all([one, one], { concurrency: 2 })
+          return { both, executions: (yield* ledger).executions }
+        })
+      )
+      assert.strictEqual(executions.length, 20)
+      for (const outcomes of both) assert.deepStrictEqual(tags(outcomes), { Succeeded: 20 })
+    })
+  )
+})
+
+describe("the journal", () => {
+  it.effect("tells what became of a batch, and forgets it", () =>
+    Effect.gen(function* () {
+      const { after, steps } = yield* play(
+        Effect.gen(function* () {
+          const service = yield* Batch.Journal
+          yield* Stream.runDrain(Batch.run(numbers(5), options))
+          const steps = (yield* collect(service.entries("catalogue"))).map(({ key, step }) => `${key} ${step}`)
+          yield* service.remove("catalogue")
+          return { steps, after: yield* service.read("catalogue", ["1"]) }
+        })
+      )
+      assert.deepStrictEqual(
+        steps.toSorted(),
+        numbers(5).map((n) => `${n} Delivered`)
+      )
+      assert.deepStrictEqual(after, [Option.none()])
+    })
+  )
+})
