@@ -13,6 +13,8 @@ export class Backend extends Context.Tag("examples/Backend")<
   Backend,
   {
     readonly greeting: string
+    /** Whether it ends with this program, and all that it knows. */
+    readonly isEphemeral: boolean
     /** What it took and what was paid. */
     readonly bill: (completed: Execution.Completed) => Effect.Effect<string>
   }
@@ -39,6 +41,7 @@ const real = Layer.merge(
       const url = yield* Config.withDefault(Config.nonEmptyString("MODELROUTE_BASE_URL"), "https://api.modelroute.ai")
       return {
         greeting: `MODELROUTE_API_KEY is set, so this runs on ${url} and is paid for.`,
+        isEphemeral: false,
         bill: ({ cost }) =>
           Effect.gen(function* () {
             const sent = yield* submissions
@@ -52,39 +55,64 @@ const real = Layer.merge(
 
 const { Fault } = Simulator
 
-/** What goes wrong while the execution is submitted, in this order. */
-const faults = [Fault.dropAfter, Fault.envelope("MODEL_OVERLOADED"), Fault.rateLimited({ resetIn: "3 seconds" })].map(
-  (fault) => Fault.on("executions.create", fault)
-)
+/** What the simulator does, and what of it is worth saying. */
+export interface Simulation {
+  readonly server: SimulatorServer.Options
+  readonly trouble: string
+}
 
-/** Every model takes 11 seconds, the first 8 of them in the queue: long enough to see it work. */
+/** The first 8 of 11 seconds are spent in the queue: long enough to see it work. */
 const brisk = { duration: "11 seconds", queued: "8 seconds" } as const
 
-const server = SimulatorServer.layer({
-  faults,
-  models: Record.map(Simulator.models, (model) => ({ ...model, ...brisk })),
-  defaultModel: { ...brisk, cost: "0.040", output: "image" }
-})
+/** One execution: what goes wrong goes wrong while it is submitted, in this order. */
+const one: Simulation = {
+  server: {
+    faults: [Fault.dropAfter, Fault.envelope("MODEL_OVERLOADED"), Fault.rateLimited({ resetIn: "3 seconds" })].map(
+      (fault) => Fault.on("executions.create", fault)
+    ),
+    models: Record.map(Simulator.models, (model) => ({ ...model, ...brisk })),
+    defaultModel: { ...brisk, cost: "0.040", output: "image" }
+  },
+  trouble: "It will lose an answer, be overloaded and limit the rate."
+}
 
-const simulated = Layer.unwrapEffect(
-  Effect.gen(function* () {
-    const { url } = yield* SimulatorServer.SimulatorServer
-    const simulator = yield* Simulator.Simulator
-    return Layer.merge(
-      ModelRouteClient.layer({ apiKey: Redacted.make("sk_simulated"), baseUrl: url }),
-      Layer.succeed(Backend, {
-        greeting: `MODELROUTE_API_KEY is not set, so a simulator plays ModelRoute on ${url}.
-It will lose an answer, be overloaded and limit the rate. It costs nothing.`,
-        bill: () =>
-          Effect.gen(function* () {
-            const { charged, executions } = yield* simulator.ledger
-            const sent = (yield* simulator.requests).filter(({ operation }) => operation === "executions.create").length
-            return `${plural(sent, "request")} to submit it, ${plural(executions.length, "execution")}, $${charged} paid: so says the simulator's ledger.`
-          })
-      })
-    )
-  })
-).pipe(Layer.provide(server))
+/** Many executions, which take 4 seconds: all that can pass goes wrong now and then, and the rate limit is met. */
+export const many: Simulation = {
+  server: {
+    faults: [
+      Fault.on("executions.create", Fault.dropAfter),
+      Fault.on("executions.create", Fault.envelope("MODEL_OVERLOADED")),
+      Fault.on("storage.get", Fault.cutBody())
+    ],
+    rateLimit: { limit: 40, window: "10 seconds" },
+    models: Record.map(Simulator.models, (model) => ({ ...model, duration: "4 seconds", queued: "1 second" }))
+  },
+  trouble: "It will lose an answer, be overloaded, break off a file and limit the rate."
+}
+
+const simulated = ({ server, trouble }: Simulation) =>
+  Layer.unwrapEffect(
+    Effect.gen(function* () {
+      const { url } = yield* SimulatorServer.SimulatorServer
+      const simulator = yield* Simulator.Simulator
+      return Layer.merge(
+        ModelRouteClient.layer({ apiKey: Redacted.make("sk_simulated"), baseUrl: url }),
+        Layer.succeed(Backend, {
+          greeting: `MODELROUTE_API_KEY is not set, so a simulator plays ModelRoute on ${url}.
+${trouble} It costs nothing.`,
+          isEphemeral: true,
+          bill: () =>
+            Effect.gen(function* () {
+              const { charged, executions } = yield* simulator.ledger
+              const sent = (yield* simulator.requests).filter(
+                ({ operation }) => operation === "executions.create"
+              ).length
+              return `${plural(sent, "request")} to submit it, ${plural(executions.length, "execution")}, $${charged} paid: so says the simulator's ledger.`
+            })
+        })
+      )
+    })
+  ).pipe(Layer.provide(SimulatorServer.layer(server)))
 
 type Chosen = Layer.Layer<
   Backend | ModelRouteClient.ModelRouteClient,
@@ -93,9 +121,12 @@ type Chosen = Layer.Layer<
 >
 
 /** The client, and the one who answers it. */
-export const layer = Config.nonEmptyString("MODELROUTE_API_KEY").pipe(
-  Config.option,
-  Effect.map((key): Chosen => (Option.isSome(key) ? real : simulated)),
-  Layer.unwrapEffect,
-  Layer.provide([FetchHttpClient.layer, IdempotencyKey.layer])
-)
+export const layerFor = (simulation: Simulation) =>
+  Config.nonEmptyString("MODELROUTE_API_KEY").pipe(
+    Config.option,
+    Effect.map((key): Chosen => (Option.isSome(key) ? real : simulated(simulation))),
+    Layer.unwrapEffect,
+    Layer.provide([FetchHttpClient.layer, IdempotencyKey.layer])
+  )
+
+export const layer = layerFor(one)

@@ -2,9 +2,10 @@
  * Tells what happens, from log entries alone: the program's own, and those by which the client announces each wait. On a
  * terminal the last line is alive: the time that has passed, what is being waited for, and how long still.
  */
-import * as Terminal from "@effect/platform/Terminal"
-import { Array, Clock, Effect, Layer, Logger, LogLevel, Option, Schedule, Schema } from "effect"
+import type * as Terminal from "@effect/platform/Terminal"
+import { Array, Clock, Effect, Layer, Logger, LogLevel, Option, Schema } from "effect"
 import type { ModelRouteError } from "effect-modelroute"
+import * as LiveLine from "./LiveLine.js"
 
 /** What the client annotates its announcements of waits with. */
 const Wait = Schema.Struct({
@@ -66,18 +67,25 @@ const statusOf = ({ reason, waitMillis }: typeof Wait.Type, now: number): Status
 
 const clock = (millis: number) => `${(millis / 1000).toFixed(1)} s`
 
-const eraseLine = "\r\u001b[2K"
-
 /** Takes the place of the default logger. */
 export const layer: Layer.Layer<never, never, Terminal.Terminal> = Layer.unwrapScoped(
   Effect.gen(function* () {
-    const terminal = yield* Terminal.Terminal
-    const console = yield* Effect.console
-    const live = yield* terminal.isTTY
     const startedAt = yield* Clock.currentTimeMillis
     let status: Status | undefined
 
     const elapsed = (now: number) => clock(now - startedAt).padStart(8)
+
+    const line = yield* LiveLine.make(
+      () =>
+        Effect.map(Clock.currentTimeMillis, (now) => {
+          const what =
+            status !== undefined && status.until > now
+              ? `${status.what} in ${clock(status.until - now)}`
+              : "waiting for an answer"
+          return `${elapsed(now)}  ... ${what}`
+        }),
+      "100 millis"
+    )
 
     const logger = Logger.make<unknown, void>(({ annotations, date, logLevel, message }) => {
       const wait = decodeWait(Object.fromEntries(annotations))
@@ -85,26 +93,10 @@ export const layer: Layer.Layer<never, never, Terminal.Terminal> = Layer.unwrapS
       const now = date.getTime()
       status = Option.getOrUndefined(Option.map(wait, (wait) => statusOf(wait, now)))
       // On a terminal the live line says when the next look is.
-      if (live && Option.exists(wait, ({ reason }) => reason === "poll")) return
+      if (line.isDrawn && Option.exists(wait, ({ reason }) => reason === "poll")) return
       const lines = Option.match(wait, { onNone: () => Array.ensure(message).map(String), onSome: sentences })
-      console.unsafe.log(`${live ? eraseLine : ""}${elapsed(now)}  ${lines.join(`\n${" ".repeat(10)}`)}`)
+      line.unsafePrint(`${elapsed(now)}  ${lines.join(`\n${" ".repeat(10)}`)}`)
     })
-
-    const draw = Effect.gen(function* () {
-      const now = yield* Clock.currentTimeMillis
-      const what =
-        status !== undefined && status.until > now
-          ? `${status.what} in ${clock(status.until - now)}`
-          : "waiting for an answer"
-      // A line that is longer than the terminal is wide could not be erased.
-      const width = (yield* terminal.columns) || 80
-      yield* terminal.display(eraseLine + `${elapsed(now)}  ... ${what}`.slice(0, width - 1))
-    })
-
-    if (live) {
-      yield* Effect.addFinalizer(() => Effect.ignore(terminal.display(eraseLine)))
-      yield* Effect.forkScoped(Effect.repeat(draw, Schedule.spaced("100 millis")))
-    }
 
     return Layer.merge(Logger.replace(Logger.defaultLogger, logger), Logger.minimumLogLevel(LogLevel.Debug))
   })

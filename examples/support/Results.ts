@@ -1,0 +1,92 @@
+/**
+ * A folder of results: the files of each prompt under its key, and beside them a JSON file that says what became of it. That one
+ * is written last, so that where it is all is.
+ */
+import type { PlatformError } from "@effect/platform/Error"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Path from "@effect/platform/Path"
+import { Effect, Option, Schema, Stream } from "effect"
+import { type Batch, type Execution, File, ModelRouteClient, ModelRouteError } from "effect-modelroute"
+import type { Prompt } from "./Prompts.js"
+
+export interface Results {
+  /** Returns when all is on the disk. What cannot be downloaded is left for another time, and said. */
+  readonly save: (outcome: Batch.Outcome<Prompt>) => Effect.Effect<void, PlatformError>
+  readonly has: (key: string) => Effect.Effect<boolean, PlatformError>
+}
+
+/** What outputs say of a file: `format` (`png`) in one edition of the API, `content_type` (`image/png`) in another. */
+const Described = Schema.Struct({
+  file_id: Schema.String,
+  format: Schema.optional(Schema.String),
+  content_type: Schema.optional(Schema.String)
+})
+
+function* objectsIn(value: unknown): Generator<object> {
+  if (typeof value !== "object" || value === null) return
+  yield value
+  for (const inner of Object.values(value)) yield* objectsIn(inner)
+}
+
+const extensionOf = (output: unknown, id: File.FileId): string => {
+  for (const object of objectsIn(output)) {
+    const { content_type: type, file_id: of, format = type } = Option.getOrElse(decodeDescribed(object), () => nothing)
+    if (of === id) return /\w+$/.exec(format ?? "")?.[0] ?? "bin"
+  }
+  return "bin"
+}
+
+const decodeDescribed = Schema.decodeUnknownOption(Described)
+const nothing: Partial<typeof Described.Type> = {}
+
+const namesOf = (key: string, { fileIds, output }: Execution.Completed) =>
+  fileIds.map((id, i) => {
+    const extension = extensionOf(output, id)
+    // No key has a dot in it, so that no two files have the same name.
+    return { id, name: `${key}${fileIds.length > 1 || extension === "json" ? `.${i + 1}` : ""}.${extension}` }
+  })
+
+const reportOf = (outcome: Exclude<Batch.Outcome<Prompt>, { readonly _tag: "NotAttempted" }>) => {
+  const { item, key } = outcome
+  const asked = { key, line: item.line, ...item.request }
+  if (outcome._tag === "Failed") {
+    const { _tag, executionId, message } = outcome.error
+    return { ...asked, status: "failed", executionId, error: { tag: _tag, message } }
+  }
+  const { cost, id, output } = outcome.completed
+  const files = namesOf(key, outcome.completed).map(({ name }) => name)
+  return { ...asked, status: "succeeded", executionId: id, cost, files, output }
+}
+
+export const make = (
+  folder: string
+): Effect.Effect<Results, PlatformError, FileSystem.FileSystem | Path.Path | ModelRouteClient.ModelRouteClient> =>
+  Effect.gen(function* () {
+    const { files } = yield* ModelRouteClient.ModelRouteClient
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const toPath =
+      (name: string) =>
+      <E>(bytes: Stream.Stream<Uint8Array, E>) =>
+        Effect.provideService(File.toPath(path.join(folder, name))(bytes), FileSystem.FileSystem, fs)
+
+    const has = (key: string) => fs.exists(path.join(folder, `${key}.json`))
+
+    const save: Results["save"] = (outcome) =>
+      Effect.gen(function* () {
+        if (outcome._tag === "NotAttempted") return
+        const { key } = outcome
+        // It may be about an earlier execution, one that has failed.
+        yield* fs.remove(path.join(folder, `${key}.json`), { force: true })
+        const made = outcome._tag === "Succeeded" ? namesOf(key, outcome.completed) : []
+        yield* Effect.forEach(made, ({ id, name }) => files.download(id).pipe(toPath(name)), { discard: true })
+        const report = JSON.stringify(reportOf(outcome), null, 2)
+        yield* Stream.make(`${report}\n`).pipe(Stream.encodeText, toPath(`${key}.json`))
+      }).pipe(
+        Effect.catchIf(ModelRouteError.isModelRouteError, ({ message }) =>
+          Effect.logWarning(`${outcome.key} is made and paid for, but could not be downloaded: ${message}`)
+        )
+      )
+
+    return { has, save }
+  })
