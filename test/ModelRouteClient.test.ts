@@ -247,6 +247,50 @@ describe("interruption", () => {
   }
 })
 
+describe("onAccepted", () => {
+  it.effect("of a run hears of the execution before the wait for it begins", () =>
+    withClient(({ executions }) =>
+      Effect.gen(function* () {
+        const heard: Array<string> = []
+        const onAccepted = ({ holdAmount, id, status }: Execution.Execution) =>
+          Effect.flatMap(arrivals(), (sent) =>
+            Effect.sync(() => heard.push(`${id} ${status} ${holdAmount} ${sent.length}`))
+          )
+        const context = yield* Effect.context<Simulator>()
+        const completed = valueOf(
+          yield* runToEnd(
+            executions.run(image, { onAccepted: (execution) => Effect.provide(onAccepted(execution), context) })
+          )
+        )
+        assert.deepStrictEqual(heard, [`${completed.id} PENDING 0.048 1`])
+      })
+    ).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("that fails ends the run with its own failure, and the execution goes on", () =>
+    withClient(({ executions }) =>
+      Effect.gen(function* () {
+        const ids: Array<Execution.ExecutionId> = []
+        const exit = yield* runToEnd(
+          executions.run(image, {
+            onAccepted: ({ id }) =>
+              Effect.zipRight(
+                Effect.sync(() => ids.push(id)),
+                Effect.fail("disk full" as const)
+              )
+          })
+        )
+        assert.strictEqual(failureOf(exit), "disk full")
+        assert.strictEqual((yield* arrivals()).length, 1)
+        const [id] = ids
+        if (id === undefined) return assert.fail()
+        const completed = valueOf(yield* runToEnd(executions.await(id)))
+        assert.strictEqual(completed.id, id)
+      })
+    ).pipe(Effect.provide(layer()))
+  )
+})
+
 describe("request", () => {
   it.effect("gives the answer of any endpoint as it is", () => {
     const replies = [{ data: [1] }, undefined, "plain text"]
