@@ -93,12 +93,13 @@ describe("outcomes", () => {
     Effect.gen(function* () {
       const faults = [
         ...Array.replicate(Fault.on("executions.create", Fault.envelope("MODEL_OVERLOADED")), 4),
-        Fault.on("executions.create", Fault.envelope("INTERNAL_ERROR"))
+        Fault.on("executions.create", Fault.envelope("INTERNAL_ERROR")),
+        ...Array.replicate(Fault.on("executions.create", Fault.envelope("FILE_NOT_FOUND", { retryable: true })), 4)
       ]
       const failures = yield* play(
         Effect.gen(function* () {
-          const first = yield* collect(Batch.run(numbers(3), { ...options, concurrency: 1 }))
-          const second = yield* collect(Batch.run(numbers(3), options))
+          const first = yield* collect(Batch.run(numbers(4), { ...options, concurrency: 1 }))
+          const second = yield* collect(Batch.run(numbers(4), options))
           return { first, second, executions: (yield* ledger).executions }
         }),
         { simulator: { faults } }
@@ -107,10 +108,10 @@ describe("outcomes", () => {
         failures.first.map((outcome) =>
           outcome._tag === "Failed" ? [outcome.error._tag, outcome.final] : outcome._tag
         ),
-        [["ModelOverloaded", false], ["InternalError", false], "Succeeded"]
+        [["ModelOverloaded", false], ["InternalError", false], ["FileNotFound", false], "Succeeded"]
       )
-      assert.deepStrictEqual(tags(failures.second), { Succeeded: 3 })
-      assert.strictEqual(failures.executions.length, 3)
+      assert.deepStrictEqual(tags(failures.second), { Succeeded: 4 })
+      assert.strictEqual(failures.executions.length, 4)
     })
   )
 

@@ -158,6 +158,58 @@ describe("a stop", () => {
     })
   )
 
+  it.effect("keeps a key under which an earlier run may have had something accepted", () =>
+    Effect.gen(function* () {
+      const { executions, keys, runs } = yield* play(
+        Effect.gen(function* () {
+          const runs = yield* Effect.replicateEffect(collect(Batch.run([1], options)), 3)
+          const keys = (yield* creates).map(({ headers }) => headers["idempotency-key"])
+          return { runs, keys, executions: (yield* ledger).executions.length }
+        }),
+        {
+          simulator: {
+            faults: [
+              ...Array.replicate(Fault.on("executions.create", Fault.dropAfter), 4),
+              Fault.on("executions.create", Fault.envelope("INSUFFICIENT_BALANCE"))
+            ]
+          }
+        }
+      )
+      assert.deepStrictEqual(runs.map(tags), [{ Failed: 1 }, { Failed: 1 }, { Succeeded: 1 }])
+      assert.strictEqual(keys.length, 6)
+      assert.strictEqual(new Set(keys).size, 1)
+      assert.strictEqual(executions, 1)
+    })
+  )
+
+  it.effect(
+    "spends a key of which it is certain that nothing was accepted under it, so that no item is undecided",
+    () =>
+      Effect.gen(function* () {
+        // The limit resets too late to be waited for: one request is refused, the next is not even sent.
+        const { first, second, sent } = yield* play(
+          Effect.gen(function* () {
+            const first = yield* collect(Batch.run([1, 2], { ...options, concurrency: 1 }))
+            const sent = (yield* creates).length
+            yield* Effect.sleep("25 hours")
+            return { first, sent, second: yield* collect(Batch.run([1, 2], options)) }
+          }),
+          { simulator: { faults: [Fault.on("executions.create", Fault.rateLimited({ resetIn: "3 hours" }))] } }
+        )
+        assert.deepStrictEqual(
+          first.map((outcome) =>
+            outcome._tag === "Failed" ? [outcome.error._tag, outcome.error.attempts] : outcome._tag
+          ),
+          [
+            ["RateLimited", 1],
+            ["RateLimited", 0]
+          ]
+        )
+        assert.strictEqual(sent, 1)
+        assert.deepStrictEqual(tags(second), { Succeeded: 2 })
+      })
+  )
+
   it.effect("can be told: what runs ends, the rest is not attempted", () =>
     Effect.gen(function* () {
       const { outcomes, executions, progress } = yield* play(
@@ -285,9 +337,12 @@ describe("maxCost", () => {
 
   it.effect("counts nothing for what has failed", () =>
     Effect.gen(function* () {
+      // When it is known what one holds: what is refused has had room kept for it.
+      const late: Simulator.Fault.Matcher = ({ body, operation }) =>
+        operation === "executions.create" && /picture 2[0-4]"/.test(new TextDecoder().decode(body))
       const faults = [
         ...Array.replicate(Fault.ends({ status: "FAILED" }), 10),
-        ...Array.replicate(Fault.on("executions.create", Fault.envelope("CONTENT_MODERATION_REJECTED")), 5)
+        ...Array.replicate(Fault.on(late, Fault.envelope("CONTENT_MODERATION_REJECTED")), 5)
       ]
       const { charged, executions, most, outcomes } = yield* spent({ maxCost: "1.00" }, { faults })
       assert.strictEqual(executions, 34)
@@ -338,6 +393,19 @@ describe("maxCost", () => {
       const wrong = yield* spent({ maxCost: "1", hold: () => "much" })
       assert.deepStrictEqual(tags(wrong.outcomes), { Failed: 60 })
       assert.strictEqual(wrong.executions, 0)
+    })
+  )
+
+  it.effect("keeps room for what may have been accepted", () =>
+    Effect.gen(function* () {
+      const lost = Array.replicate(Fault.on("executions.create", Fault.dropAfter), 4)
+      const { charged, executions, outcomes } = yield* spent(
+        { maxCost: "0.10", hold: () => "0.048", concurrency: 1 },
+        { faults: lost }
+      )
+      assert.deepStrictEqual(tags(outcomes), { Failed: 1, Succeeded: 1, NotAttempted: 58 })
+      assert.strictEqual(executions, 2)
+      assert.strictEqual(charged, "0.080")
     })
   )
 
