@@ -288,6 +288,7 @@ describe("the line", () => {
     notAttempted: 0,
     waiting: 30,
     inFlight: 20,
+    delivering: 0,
     fromJournal: 100,
     requests: 2000,
     retriesLeft: 50,

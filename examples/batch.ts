@@ -47,7 +47,7 @@ const run = ({ again, concurrency, file, folder, maxCost }: Command.Batch, total
       // Nothing counts as delivered before it is on the disk.
       deliver: results.save,
       // What has failed, but need not fail again, such as GENERATION_TIMEOUT, is for the next run to try.
-      resubmit: ({ retryable }) => retryable
+      resubmit: ({ _tag, retryable }) => retryable || _tag === "ExecutionExpired"
     })
 
     const counts = Stream.runFoldEffect(batch.outcomes, Summary.none, (counts, outcome) =>

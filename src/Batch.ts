@@ -10,7 +10,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
-import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
 import type * as Subscribable from "effect/Subscribable"
 import type * as Execution from "./Execution.js"
@@ -59,14 +58,20 @@ export interface Options<A, E = never, E2 = never, R = never> {
   readonly id: string
   /**
    * Names an item within the batch, the same in every run: a number in a catalogue, a line of a file. Items with the same key are
-   * the same item: it runs once, and each has its outcome.
+   * the same item: it runs once, and each has its outcome, one after the other; `deliver` may be run for each, or once.
    */
   readonly key: (item: A, index: number) => string
   /**
    * What to run for an item. An effect, such as one that uploads its input, is run only for an item that has to be submitted; if it
-   * fails, so does the item. For a request that takes no effect a later run finds out when it has changed.
+   * fails, so does the item. For a request that takes no effect, or with `version`, a later run finds out when it has changed. What
+   * throws makes its item fail with `InvalidRequest`; a defect of the effect ends the batch.
    */
   readonly request: (item: A, index: number) => Execution.CreateRequest | Effect.Effect<Execution.CreateRequest, E, R>
+  /**
+   * A text that changes when an item's request does, such as a hash of its input, where it takes an effect to make the request: for a
+   * later run to find out. Default: the request itself; nothing where it takes an effect.
+   */
+  readonly version?: ((item: A, index: number) => string) | undefined
   /** How many items are worked on at once, from the submission to the end of `deliver`. Default 20. */
   readonly concurrency?: number | undefined
   /** Outcomes come out as items end, or in the order of the input. Default `completion`. */
@@ -80,7 +85,7 @@ export interface Options<A, E = never, E2 = never, R = never> {
   readonly keyLife?: Duration.DurationInput | undefined
   /**
    * Dollars, as a decimal string: nothing is submitted that could take what the batch has cost, plus what is held for executions
-   * that run, over it; earlier runs count. Until the hold of one execution of a model is known, only one of that model is submitted.
+   * that run, over it; earlier runs count. The API holds more than an execution costs, so that a little may be left. Until the hold of one execution of a model is known, only one of that model is submitted.
    */
   readonly maxCost?: string | undefined
   /**
@@ -89,7 +94,7 @@ export interface Options<A, E = never, E2 = never, R = never> {
    */
   readonly hold?: ((item: A, index: number) => string) | undefined
   /**
-   * Asked before each group of submissions, with how many (at most 64) there are in it: for a look at the balance, since no page of
+   * Asked before each group of submissions, with how many there are in it (at most `concurrency`, and 64): for a look at the balance, since no page of
    * the API tells how to ask for it. It may take its time; on `false` nothing more is submitted. Default: nothing is asked.
    */
   readonly beforeSubmit?: ((count: number) => Effect.Effect<boolean, E2, R>) | undefined
@@ -101,7 +106,7 @@ export interface Options<A, E = never, E2 = never, R = never> {
   readonly deliver?: ((outcome: Outcome<A, E>) => Effect.Effect<unknown, E2, R>) | undefined
   /**
    * Whether an item that has failed for good in an earlier run, or is undecided, is submitted again as a new execution; such as
-   * `({ retryable }) => retryable`. Default: never, unless its request has changed.
+   * `({ _tag, retryable }) => retryable || _tag === "ExecutionExpired"`. Default: never, unless its request has changed.
    */
   readonly resubmit?: ((error: AwaitFailure | ExecutionUndecided, item: A) => boolean) | undefined
   /** How long and how often to look at each execution. Default: as the client does. */
@@ -119,12 +124,13 @@ export interface Options<A, E = never, E2 = never, R = never> {
 export interface Batch<A, E = never, E2 = never, R = never> {
   /**
    * One outcome per item. Works as far as it is consumed: who does not ask for the next outcome holds the items back. An outcome
-   * counts as delivered when the next one is asked for. Can be run once; a second time fails with `InvalidRequest`.
+   * counts as delivered when the next one is asked for. An interruption waits for the journal's write that has begun. Can be run once;
+   * a second time fails with `InvalidRequest`.
    */
   readonly outcomes: Stream.Stream<Outcome<A, E>, E2 | InvalidRequest | JournalError, R>
-  /** How far it is. `changes` gives the newest state each time that an item has taken a step. */
+  /** How far it is. `changes` gives the newest state each time that an item has taken a step; it has no end. */
   readonly progress: Subscribable.Subscribable<Progress>
-  /** Submits nothing more: what runs is waited for, the rest is not attempted. */
+  /** Submits nothing more: what runs is waited for, the rest of the input is read and not attempted. */
   readonly stop: Effect.Effect<void>
 }
 
@@ -150,7 +156,7 @@ const checked = (
       return yield* invalid(operation, "keyLife", "is not above zero", "Give a time such as 24 hours.")
     }
     const { burst = 1, minimum = 1, ratio = 0 } = options.retryBudget || {}
-    if (!(burst >= 1 && ratio >= 0 && minimum > 0)) {
+    if (!(burst >= 1 && ratio >= 0 && Number.isFinite(ratio) && minimum > 0 && Number.isFinite(minimum))) {
       return yield* invalid(
         operation,
         "retryBudget",
@@ -192,16 +198,19 @@ const spendingOf = (
       spending.recall({
         model: entry.model ?? "",
         amount: money.amount(committed(entry)),
-        hold: money.amount(entry.hold)
+        hold: money.amount(entry.hold),
+        isUnknown: entry.step === "Submitted" && entry.hold === undefined
       })
     )
-  return Effect.as(Stream.runForEach(journal.entries(id), recall), spending)
+  return Effect.map(Stream.runForEach(journal.entries(id), recall), () => {
+    spending.recalled()
+    return spending
+  })
 }
 
 const makeWith = <A, E, E2, R, EI, RI>(
   client: Service,
   journal: JournalService,
-  changed: PubSub.PubSub<void>,
   items: Iterable<A> | Stream.Stream<A, EI, RI>,
   options: Options<A, E, E2, R>
 ): Batch<A, E, E2 | EI, R | RI> => {
@@ -209,7 +218,7 @@ const makeWith = <A, E, E2, R, EI, RI>(
   const stop = new Stop(id)
   const budget = new RetryBudget(options.retryBudget ?? {})
   const total = options.total ?? (isStream(items) ? undefined : sizeOf(items))
-  const tally = new Tally(total, stop, budget, client.rateLimit, changed)
+  const tally = new Tally(total, stop, budget, client.rateLimit)
   let hasRun = false
 
   const outcomes = Effect.gen(function* () {
@@ -234,8 +243,13 @@ const makeWith = <A, E, E2, R, EI, RI>(
       {
         key: options.key,
         request: options.request,
+        version: options.version,
         hold: options.hold,
-        rules: (item) => ({ keyLife: Duration.toMillis(keyLife), resubmits: (error) => resubmit(error, item) }),
+        rules: (item) => ({
+          keyLife: Duration.toMillis(keyLife),
+          again: true,
+          resubmits: (error) => resubmit(error, item)
+        }),
         beforeSubmit: options.beforeSubmit
       },
       { concurrency: options.concurrency ?? 20, inOrder: options.order === "input", deliver: options.deliver },
@@ -256,9 +270,7 @@ export const make = <A, EI = never, RI = never, E = never, E2 = never, R = never
   items: Iterable<A> | Stream.Stream<A, EI, RI>,
   options: Options<A, E, E2, R>
 ): Effect.Effect<Batch<A, E, E2 | EI, R | RI>, never, ModelRouteClient | Journal> =>
-  Effect.map(Effect.all([ModelRouteClient, Journal, PubSub.sliding<void>(1)]), ([client, journal, changed]) =>
-    makeWith(client, journal, changed, items, options)
-  )
+  Effect.zipWith(ModelRouteClient, Journal, (client, journal) => makeWith(client, journal, items, options))
 
 /**
  * Runs a batch, or goes on with it where an earlier run has stopped: submits each item once, waits for it, and gives one outcome per

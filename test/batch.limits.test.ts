@@ -210,6 +210,68 @@ describe("a stop", () => {
       })
   )
 
+  it.effect("keeps back what waits for the rate limit, and what an effect is still making", () =>
+    Effect.gen(function* () {
+      const { after, outcomes, second, stopped } = yield* play(
+        Effect.gen(function* () {
+          const batch = yield* Batch.make(numbers(31), {
+            ...options,
+            concurrency: 31,
+            request: (n) => (n === 30 ? Effect.as(Effect.sleep("1 minute"), requestOf(n)) : requestOf(n))
+          })
+          const running = yield* Effect.fork(collect(batch.outcomes))
+          yield* Effect.sleep("1 second")
+          const stopped = (yield* ledger).executions.length
+          yield* batch.stop
+          const outcomes = yield* Fiber.join(running)
+          const after = (yield* ledger).executions.length
+          yield* Effect.sleep("25 hours")
+          return { outcomes, stopped, after, second: yield* collect(Batch.run(numbers(31), options)) }
+        }),
+        { simulator: { rateLimit: { limit: 10, window: "1 minute" } } }
+      )
+      assert.deepStrictEqual([stopped, after], [10, 10])
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 10, NotAttempted: 21 })
+      assert.deepStrictEqual(tags(second), { Succeeded: 31 })
+    })
+  )
+
+  it.effect("does not come of what an execution has FAILED with", () =>
+    Effect.gen(function* () {
+      const outcomes = yield* play(collect(Batch.run(numbers(20), { ...options, concurrency: 2 })), {
+        simulator: {
+          faults: [
+            Fault.ends({ status: "FAILED", code: "UNAUTHORIZED" }),
+            Fault.ends({ status: "FAILED", code: "INSUFFICIENT_BALANCE" })
+          ]
+        }
+      })
+      assert.deepStrictEqual(tags(outcomes), { "Failed for good": 2, Succeeded: 18 })
+    })
+  )
+
+  it.effect("keeps what an effect has made for the next run", () =>
+    Effect.gen(function* () {
+      let made = 0
+      const outcomes = yield* play(
+        Effect.gen(function* () {
+          const uploading = {
+            ...options,
+            concurrency: 1,
+            request: (n: number) => Effect.sync(() => (made++, requestOf(n)))
+          }
+          yield* Stream.runDrain(Batch.run([1, 2, 3], uploading))
+          const simulator = yield* Simulator.Simulator
+          yield* simulator.topUp("1.00")
+          return yield* collect(Batch.run([1, 2, 3], uploading))
+        }),
+        { simulator: { balance: "0.00" } }
+      )
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 3 })
+      assert.strictEqual(made, 3)
+    })
+  )
+
   it.effect("can be told: what runs ends, the rest is not attempted", () =>
     Effect.gen(function* () {
       const { outcomes, executions, progress } = yield* play(
@@ -250,7 +312,7 @@ describe("beforeSubmit", () => {
         Array.reduce(asked, 0, (sum, count) => sum + count),
         120
       )
-      for (const count of asked) assert.isAtMost(count, 64)
+      for (const count of asked) assert.isAtMost(count, 20)
     })
   )
 
@@ -272,9 +334,45 @@ describe("beforeSubmit", () => {
           return { outcomes, sentAt: (yield* creates).map(({ at }) => at - start) }
         })
       )
+      // Three groups of 20, and one of 4, since an array is read 64 at a time.
       assert.deepStrictEqual(tags(outcomes), { Succeeded: 64, NotAttempted: 136 })
       assert.deepStrictEqual(reasons(outcomes), { BeforeSubmit: 136 })
       assert.strictEqual(sentAt[0], 60_000)
+    })
+  )
+
+  it.effect("is not waited for when the batch is told to stop", () =>
+    Effect.gen(function* () {
+      const { at, outcomes } = yield* play(
+        Effect.gen(function* () {
+          const batch = yield* Batch.make(numbers(5), {
+            ...options,
+            beforeSubmit: () => Effect.as(Effect.sleep("10 hours"), true)
+          })
+          const running = yield* Effect.fork(collect(batch.outcomes))
+          yield* Effect.sleep("1 second")
+          yield* batch.stop
+          return { outcomes: yield* Fiber.join(running), at: (yield* Clock.currentTimeMillis) - start }
+        })
+      )
+      assert.strictEqual(at, 1000)
+      assert.deepStrictEqual(reasons(outcomes), { Stopped: 5 })
+    })
+  )
+
+  it.effect("is asked for at most as many as there are items at once", () =>
+    Effect.gen(function* () {
+      const asked: Array<number> = []
+      yield* play(
+        Stream.runDrain(
+          Batch.run(numbers(10), {
+            ...options,
+            concurrency: 3,
+            beforeSubmit: (count) => Effect.sync(() => asked.push(count) > 0)
+          })
+        )
+      )
+      assert.deepStrictEqual(asked, [3, 3, 3, 1])
     })
   )
 
@@ -406,6 +504,76 @@ describe("maxCost", () => {
       assert.deepStrictEqual(tags(outcomes), { Failed: 1, Succeeded: 1, NotAttempted: 58 })
       assert.strictEqual(executions, 2)
       assert.strictEqual(charged, "0.080")
+    })
+  )
+
+  it.effect(
+    "sends no other of a model as long as the first may have been accepted, and nobody knows what it holds",
+    () =>
+      Effect.gen(function* () {
+        const { executions, outcomes } = yield* spent(
+          { maxCost: "0.10", concurrency: 3 },
+          { faults: Array.replicate(Fault.on("executions.create", Fault.dropAfter), 100) }
+        )
+        assert.strictEqual(executions, 1)
+        assert.deepStrictEqual(tags(outcomes), { Failed: 1, NotAttempted: 59 })
+      })
+  )
+
+  it.effect("counts what an earlier run without a limit has submitted, and may have had accepted", () =>
+    Effect.gen(function* () {
+      const lost = Fault.on("executions.create", Fault.dropAfter)
+      const charged = yield* play(
+        Effect.gen(function* () {
+          const simulator = yield* Simulator.Simulator
+          yield* Stream.runDrain(Batch.run([0], options))
+          yield* simulator.inject(...Array.replicate(lost, 12))
+          yield* Stream.runDrain(Batch.run([1, 2, 3], { ...options, concurrency: 1 }))
+          yield* Effect.sleep("1 hour")
+          // 4 times 0.040 are spent: there is room for two of the three others.
+          yield* Stream.runDrain(Batch.run([9, 8, 7, 3, 2, 1, 0], { ...options, maxCost: "0.25" }))
+          return (yield* ledger).charged
+        })
+      )
+      assert.strictEqual(charged, "0.240")
+    })
+  )
+
+  it.effect("waits for room that running executions of an earlier run can make, until it is told to stop", () =>
+    Effect.gen(function* () {
+      const { at, outcomes } = yield* play(
+        Effect.gen(function* () {
+          const first = yield* Effect.fork(Stream.runDrain(Batch.run([0, 1], options)))
+          yield* Effect.sleep("1 second")
+          yield* Fiber.interrupt(first)
+          const batch = yield* Batch.make([0, 1, 2, 3], { ...options, order: "input", maxCost: "0.10" })
+          const running = yield* Effect.fork(collect(batch.outcomes))
+          yield* Effect.sleep("2 seconds")
+          yield* batch.stop
+          const outcomes = yield* Fiber.join(running)
+          return { outcomes, at: (yield* Clock.currentTimeMillis) - start }
+        })
+      )
+      assert.deepStrictEqual(reasons(outcomes), { Stopped: 2 })
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 2, NotAttempted: 2 })
+      assert.isAbove(at, 8000)
+    })
+  )
+
+  it.effect("asks no effect for a request that has no room", () =>
+    Effect.gen(function* () {
+      let made = 0
+      const outcomes = yield* play(
+        collect(
+          Batch.run(numbers(10), {
+            ...options,
+            maxCost: "0",
+            request: (n) => Effect.sync(() => (made++, requestOf(n)))
+          })
+        )
+      )
+      assert.deepStrictEqual(reasons(outcomes), { MaxCost: 10 })
+      assert.strictEqual(made, 0)
     })
   )
 

@@ -4,7 +4,7 @@ import { Duration, Effect, Exit, Option, Stream } from "effect"
 import { Batch, ModelRouteError } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
 import { collect, journal, numbers, options, play, requestOf, tags, withJournal } from "./utils/batches.js"
-import { type Setup, start } from "./utils/harness.js"
+import { arrivals, type Setup, start } from "./utils/harness.js"
 
 const { Fault } = Simulator
 
@@ -284,6 +284,22 @@ describe("a later run", () => {
     })
   )
 
+  it.effect("nor while it waits to send it again: the age counts at the moment of sending", () =>
+    Effect.gen(function* () {
+      const { at, executions, outcomes } = yield* play(
+        Effect.gen(function* () {
+          const outcomes = yield* collect(Batch.run([1], { ...options, keyLife: "5 seconds" }))
+          return { outcomes, at: yield* arrivals("executions.create"), executions: (yield* ledger).executions }
+        }),
+        { simulator: { faults: [lostCreate, lostCreate, lostCreate, lostCreate] } }
+      )
+      // The next would have been due at 7 s.
+      assert.deepStrictEqual(at, [0, 1000, 3000])
+      assert.deepStrictEqual(outcomes.map(nameOf), ["ExecutionUndecided"])
+      assert.strictEqual(executions.length, 1)
+    })
+  )
+
   it.effect("submits an undecided item under a new key where the caller has decided", () =>
     Effect.gen(function* () {
       const asked: Array<string> = []
@@ -394,6 +410,39 @@ describe("a later run", () => {
       if (refused?._tag !== "Failed") return assert.fail()
       assert.include(refused.error.message, executions[0]?.executionId ?? assert.fail())
       assert.isFalse(refused.final)
+    })
+  )
+
+  it.effect("finds out by version what has changed, where it takes an effect to make the request", () =>
+    Effect.gen(function* () {
+      const { executions, runs } = yield* play(
+        Effect.gen(function* () {
+          const once = (version: string) =>
+            Effect.map(
+              collect(
+                Batch.run([1, 2], {
+                  ...options,
+                  order: "input",
+                  concurrency: 1,
+                  version: (n) => `${n} ${version}`,
+                  request: (n) => Effect.succeed(requestOf(n))
+                })
+              ),
+              (outcomes) => outcomes.map(nameOf)
+            )
+          return {
+            runs: [yield* once("a"), yield* once("a"), yield* once("b")],
+            executions: (yield* ledger).executions
+          }
+        }),
+        { simulator: { faults: [Fault.on("executions.create", Fault.envelope("CONTENT_MODERATION_REJECTED"))] } }
+      )
+      assert.deepStrictEqual(runs, [
+        ["ContentModerationRejected", "Succeeded"],
+        ["ContentModerationRejected", "Succeeded"],
+        ["Succeeded", "InvalidRequest"]
+      ])
+      assert.strictEqual(executions.length, 2)
     })
   )
 

@@ -7,11 +7,11 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { RequestFailure } from "../ModelRouteError.js"
+import type { InvalidRequest, RequestFailure } from "../ModelRouteError.js"
 import type * as RetryPolicy from "../RetryPolicy.js"
 import type { Alarm } from "./alarm.js"
 import * as classify from "./classify.js"
-import { CurrentEffort, CurrentPolicy } from "./current.js"
+import { CurrentEffort, CurrentLeave, CurrentPolicy } from "./current.js"
 import * as exchange from "./exchange.js"
 import type { Closed, Entry, Place } from "./gate/gate.js"
 import type { Lane } from "./gate/lanes.js"
@@ -119,7 +119,8 @@ const attempted = <A>(
   entry: Entry<RequestFailure>
 ): Effect.Effect<A, RequestFailure> =>
   passage.pass(entry, (place) =>
-    Effect.flatMap(CurrentEffort, (effort) => {
+    Effect.flatMap(Effect.zip(CurrentEffort, withheld(call, account)), ([effort, refusal]) => {
+      if (refusal !== undefined) return Effect.zipRight(place.unsent, Effect.fail(refusal))
       account.attempts += 1
       if (Option.isSome(effort)) effort.value.requests += 1
       return Effect.tapBoth(exchange.once(client, call, { attempts: account.attempts, limits, place }), {
@@ -131,6 +132,18 @@ const attempted = <A>(
       })
     })
   )
+
+/** What keeps a create from going out at this moment. */
+const withheld = (
+  call: exchange.Call<unknown>,
+  { attempts }: telemetry.Account
+): Effect.Effect<InvalidRequest | undefined> =>
+  call.keyed === true
+    ? Effect.flatMap(
+        CurrentLeave,
+        Option.match({ onNone: () => Effect.succeed(undefined), onSome: (leave) => leave(attempts) })
+      )
+    : Effect.succeed(undefined)
 
 /** What the gate cannot see in an answer's status and headers. */
 const told = (place: Place, error: RequestFailure): Effect.Effect<void> => {

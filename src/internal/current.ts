@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Ref from "effect/Ref"
+import type { InvalidRequest } from "../ModelRouteError.js"
 import type { RetryPolicy } from "../RetryPolicy.js"
 
 /** @internal The key that `withKey` gave, and the body that has used it. */
@@ -29,6 +30,19 @@ export interface Effort {
   /** Waits until one more retry of a fault is within the budget. */
   readonly retry: Effect.Effect<void>
 }
+
+/**
+ * Asked at the moment of sending whether a create may go out, when so many attempts were made: whatever it has waited for may have
+ * taken hours.
+ *
+ * @internal
+ */
+export type Leave = (attempts: number) => Effect.Effect<InvalidRequest | undefined>
+
+/** @internal The leave for the create inside the running effect. */
+export class CurrentLeave extends Context.Reference<CurrentLeave>()("effect-modelroute/CurrentLeave", {
+  defaultValue: (): Option.Option<Leave> => Option.none()
+}) {}
 
 /** @internal The batch that the running effect belongs to. */
 export class CurrentEffort extends Context.Reference<CurrentEffort>()("effect-modelroute/CurrentEffort", {

@@ -18,6 +18,9 @@ import * as reader from "./reader.js"
 import type { RetryBudget } from "./retryBudget.js"
 import * as money from "./spending.js"
 
+/** The most items that are read ahead, and looked up in one call. */
+const mostAhead = 64
+
 /** @internal What one run is made of. */
 export interface Parts extends items.Run, reader.Desk {
   readonly budget: RetryBudget
@@ -39,19 +42,20 @@ export const outcomes = <A, E, E2, R, EI, RI>(
 ): Stream.Stream<Outcome<A, E>, E2 | EI | JournalError, R | RI> => {
   const { budget, tally, write } = parts
 
-  const settled = (item: items.Item<A, E, R>) =>
-    Effect.map(items.settle(parts, item), (ended) => {
-      const isFromJournal = ended.entry !== undefined && ended.entry === Option.getOrUndefined(item.found)
-      tally.ended(ended.outcome, money.amount(ended.entry && committed(ended.entry)), isFromJournal)
-      return ended
-    })
-
-  const handed = (ended: items.Ended<A, E>) =>
+  const delivered = (ended: items.Ended<A, E>) =>
     deliver === undefined || ended.outcome.delivered
       ? Effect.succeed(ended)
-      : Effect.map(deliver(ended.outcome), (isDone): items.Ended<A, E> =>
+      : Effect.map(tally.delivering(deliver(ended.outcome)), (isDone): items.Ended<A, E> =>
           isDone === false ? { outcome: ended.outcome } : ended
         )
+
+  const settled = (item: items.Item<A, E, R>) =>
+    Effect.flatMap(items.settle(parts, item), (ended) =>
+      Effect.map(delivered(ended), (handed) => {
+        tally.ended(ended.outcome, money.amount(ended.entry && committed(ended.entry)), ended.isFromJournal === true)
+        return handed
+      })
+    )
 
   const worked = ({ before, item, leave }: reader.InLine<A, E, R>) =>
     (before === undefined
@@ -60,11 +64,11 @@ export const outcomes = <A, E, E2, R, EI, RI>(
           ...item,
           found: entryOf(item.key),
           // What has become of it in this run stands.
-          rules: { ...item.rules, resubmits: () => false }
+          rules: { ...item.rules, again: false }
         }))
-    ).pipe(Effect.flatMap(settled), Effect.flatMap(handed), Effect.ensuring(leave))
+    ).pipe(Effect.flatMap(settled), Effect.ensuring(leave))
 
-  return reader.read(parts, wishes, input).pipe(
+  return reader.read(parts, wishes, Math.min(concurrency, mostAhead), input).pipe(
     Stream.mapEffect((inLine) => Effect.provideService(worked(inLine), CurrentEffort, Option.some(budget)), {
       concurrency,
       unordered: !inOrder

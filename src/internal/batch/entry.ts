@@ -43,7 +43,7 @@ export class Entry extends Schema.Class<Entry>("effect-modelroute/Batch/Entry")(
   /** The body of the request, as long as it may have to be sent again. */
   body: optional(Attributes),
   idempotencyKey: Schema.String,
-  /** When the idempotency key was first sent, if it was. */
+  /** Before the idempotency key was first sent, if it was. */
   submittedAt: Schema.DateTimeUtc,
   executionId: optional(Execution.ExecutionId),
   model: optional(Schema.String),

@@ -11,12 +11,14 @@ import * as Option from "effect/Option"
 import type * as Execution from "../../Execution.js"
 import type { Executions, WatchOptions } from "../../ModelRouteClient.js"
 import { type AwaitFailure, type ExecutionUndecided, hasEnded, type JournalError } from "../../ModelRouteError.js"
+import { CurrentLeave, type Leave } from "../current.js"
 import { requestOf } from "../executionCalls.js"
 import { sha256Hex } from "../hash.js"
+import { invalid } from "../invalid.js"
 import { present, text } from "../tolerant.js"
 import { committed, Entry } from "./entry.js"
 import type { Outcome } from "./outcome.js"
-import { type Body, known, type Plan, planOf, type Rules } from "./plan.js"
+import { type Body, known, type Plan, planOf, type Rules, undecided } from "./plan.js"
 import type { Tally } from "./progress.js"
 import * as money from "./spending.js"
 import type { Stop, Stopped } from "./stop.js"
@@ -52,6 +54,8 @@ export interface Item<A, E, R> {
 export interface Ended<A, E> {
   readonly outcome: Outcome<A, E>
   readonly entry?: Entry
+  /** Whether the journal has told it all. */
+  readonly isFromJournal?: boolean
 }
 
 /** @internal An outcome that was handed out has been delivered, if it is final. */
@@ -73,18 +77,19 @@ export const settle = <A, E, R>(run: Run, item: Item<A, E, R>): Effect.Effect<En
   Effect.flatMap(plan(item), (planned) => {
     switch (planned._tag) {
       case "HandOut":
-        return Effect.succeed(
-          Either.match(planned.result, {
+        return Effect.succeed({
+          ...Either.match(planned.result, {
             onLeft: (error) => failed(item, error, planned.entry),
             onRight: (completed) => succeeded(item, completed, planned.entry)
-          })
-        )
+          }),
+          isFromJournal: true
+        })
       case "Refuse":
         return Effect.succeed(failed(item, planned.error))
       case "Await":
         return resumed(run, item, planned.entry, planned.executionId)
       case "Submit":
-        return submitted(run, item, planned.attempt, planned.sent)
+        return submitted(run, item, planned)
     }
   })
 
@@ -113,15 +118,18 @@ const resumed = <A, E, R>(
 const submitted = <A, E, R>(
   run: Run,
   item: Item<A, E, R>,
-  attempt: number,
-  sent: Entry | undefined
+  { attempt, made: kept, sent }: Extract<Plan, { readonly _tag: "Submit" }>
 ): Effect.Effect<Ended<A, E>, JournalError, R> =>
   Effect.gen(function* () {
     const { executions, spending, stop, tally, wait, write } = run
+    // Before an effect makes what could not be submitted anyway.
+    if (sent === undefined && spending?.isUsedUp === true) yield* stop.say({ reason: "MaxCost" })
     if (stop.current !== undefined) return notAttempted(item, stop.current)
     // What may have been sent is sent again as it was.
-    const made = sent?.body === undefined ? yield* Effect.either(item.body) : Either.right(sent.body)
+    const before = sent?.body ?? kept
+    const made = before === undefined ? yield* Effect.either(item.body) : Either.right(before)
     if (Either.isLeft(made)) return failed(item, made.left)
+    if (stop.current !== undefined) return notAttempted(item, stop.current)
     const body = made.right
     const room = yield* reserved(run, item, text(body["model"]) ?? "", sent)
     if (room === undefined) return notAttempted(item, stop.current ?? { reason: "MaxCost" })
@@ -140,10 +148,25 @@ const submitted = <A, E, R>(
         tally.accepted(held)
         return write(last)
       })
+    let withheld: "stopped" | "too old" | undefined
+    const leave: Leave = (attempts) =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        const mayBeSent = sent !== undefined || attempts > 0
+        const isTooOld = mayBeSent && now - fixed.submittedAt.epochMillis >= item.rules.keyLife
+        if (!mayBeSent && stop.current !== undefined) withheld = "stopped"
+        else if (isTooOld) withheld = "too old"
+        return withheld === undefined ? undefined : notSent(withheld, attempts)
+      })
     return yield* executions.run(requestOf(body), { ...wait, idempotencyKey: fixed.idempotencyKey, onAccepted }).pipe(
+      Effect.provideService(CurrentLeave, Option.some(leave)),
       Effect.matchEffect({
-        onFailure: (error) =>
-          error._tag === "JournalError" ? Effect.fail(error) : broken(run, item, last, error, sent === undefined),
+        onFailure: (error) => {
+          if (error._tag === "JournalError") return Effect.fail(error)
+          if (withheld === "too old") return Effect.succeed(failed<A, E, R>(item, undecided(fixed), last))
+          return withheld === "stopped"
+            ? released<A, E>(run, last, (entry) => notAttempted(item, stop.current ?? { reason: "Stopped" }, entry))
+            : broken(run, item, last, error, sent === undefined)
+        },
         onSuccess: (completed) => finished(run, item, last, completed)
       }),
       Effect.tap(({ entry = last }) => {
@@ -165,12 +188,9 @@ const reserved = <A, E, R>(
   model: string,
   sent: Entry | undefined
 ): Effect.Effect<money.Reservation | undefined> => {
-  const amount = money.amount(sent?.hold)
-  if (spending === undefined) return Effect.succeed({ model, amount })
+  if (spending === undefined) return Effect.succeed({ model, amount: money.amount(sent?.hold), isProbe: false })
   if (sent !== undefined) {
-    // It was counted when the journal was summed up.
-    spending.resumed()
-    return Effect.succeed({ model, amount })
+    return Effect.succeed(spending.again(model, sent.hold === undefined ? undefined : money.amount(sent.hold)))
   }
   return Effect.flatMap(stop.unlessStopped(spending.reserve(model, hold)), (room) =>
     room !== undefined && Option.isNone(room)
@@ -184,7 +204,7 @@ const firstEntry = <A, E, R>(
   { digest, key }: Item<A, E, R>,
   attempt: number,
   body: Body,
-  { amount, model }: money.Reservation
+  { amount, isProbe, model }: money.Reservation
 ): Effect.Effect<Entry> =>
   Effect.map(
     DateTime.now,
@@ -200,7 +220,7 @@ const firstEntry = <A, E, R>(
           // The same after a restart, also where the journal has lost what it was told last.
           idempotencyKey: digestOf(JSON.stringify([batch, key, attempt, digest])),
           submittedAt,
-          ...(spending === undefined ? {} : { hold: money.format(amount) })
+          ...(spending === undefined || isProbe ? {} : { hold: money.format(amount) })
         },
         { disableValidation: true }
       )
@@ -218,15 +238,17 @@ const finished = <A, E, R>(
 
 /** `isFirst`: nothing was sent under its key before this call. */
 const broken = <A, E, R>(
-  { stop, write }: Run,
+  run: Run,
   item: Item<A, E, R>,
   last: Entry,
   error: AwaitFailure,
   isFirst = false
 ): Effect.Effect<Ended<A, E>, JournalError> =>
   Effect.gen(function* () {
+    const { stop, write } = run
     const isAccepted = last.step === "Accepted"
-    const stopped = stoppedBy(error)
+    // What an execution has FAILED with says nothing of the account.
+    const stopped = hasEnded(error) ? undefined : stoppedBy(error)
     if (stopped !== undefined) yield* stop.say(stopped)
     if (hasEnded(error) || (!isAccepted && isRefusedForGood(error))) {
       const entry = new Entry({ ...known(last), step: "Ended", error }, { disableValidation: true })
@@ -234,10 +256,32 @@ const broken = <A, E, R>(
       return failed(item, error, entry)
     }
     if (isAccepted || !isFirst || !isUnspent(error)) return failed(item, error, last)
-    const entry = new Entry({ ...known(last), step: "Refused" }, { disableValidation: true })
-    yield* write(entry)
-    return stopped === undefined ? failed(item, error, entry) : notAttempted(item, stopped, entry)
+    return yield* released<A, E>(run, last, (entry) =>
+      stopped === undefined ? failed(item, error, entry) : notAttempted(item, stopped, entry)
+    )
   })
+
+/** Nothing was executed under the key: a later run takes another. */
+const released = <A, E>(
+  { write }: Run,
+  last: Entry,
+  ended: (entry: Entry) => Ended<A, E>
+): Effect.Effect<Ended<A, E>, JournalError> => {
+  const entry = new Entry(
+    { ...known(last), ...present({ body: last.body }), step: "Refused" },
+    { disableValidation: true }
+  )
+  return Effect.as(write(entry), ended(entry))
+}
+
+const notSent = (why: "stopped" | "too old", attempts: number) =>
+  invalid(
+    "executions.create",
+    "idempotencyKey",
+    why === "stopped" ? "is of an item that was not sent before its batch stopped" : "is too old to be sent again",
+    "Run the batch again.",
+    attempts
+  )
 
 const stoppedBy = (error: AwaitFailure): Stopped | undefined =>
   error._tag === "InsufficientBalance" || error._tag === "Unauthorized" ? { reason: error._tag, error } : undefined

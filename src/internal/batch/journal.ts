@@ -21,13 +21,16 @@ export interface JournalService {
     keys: ReadonlyArray<string>
   ) => Effect.Effect<ReadonlyArray<Option.Option<Entry>>, JournalError>
   /**
-   * Puts each entry in the place of the one before, and returns when all are kept. A process that is killed meanwhile leaves for
+   * Puts each entry in the place of the one before, unless that has a higher `revision`, and returns when all are kept. A process that is killed meanwhile leaves for
    * each item one or the other. One run of a batch calls it again when it has returned, with each item at most once per call.
    */
   readonly write: (batch: string, entries: ReadonlyArray<Entry>) => Effect.Effect<void, JournalError>
   /** All entries of a batch, in any order, each once. */
   readonly entries: (batch: string) => Stream.Stream<Entry, JournalError>
-  /** Forgets a batch. One that is unknown is no failure. */
+  /**
+   * Forgets a batch. One that is unknown is no failure. Run again, its items have the same idempotency keys as before: as long as the
+   * API knows them, it gives the same executions.
+   */
   readonly remove: (batch: string) => Effect.Effect<void, JournalError>
 }
 

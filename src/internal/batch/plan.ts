@@ -17,8 +17,11 @@ export type Body = { readonly [field: string]: unknown }
 
 /** @internal */
 export type Plan =
-  /** Under an idempotency key of its own; one that `sent` may have gone out with before goes out with the same body. */
-  | { readonly _tag: "Submit"; readonly attempt: number; readonly sent?: Entry }
+  /**
+   * Under an idempotency key of its own; one that `sent` may have gone out with before goes out with the same body. `made` is one that
+   * took an effect to make, and was not accepted.
+   */
+  | { readonly _tag: "Submit"; readonly attempt: number; readonly sent?: Entry; readonly made?: Body }
   /** Its execution runs, or has ended meanwhile. */
   | { readonly _tag: "Await"; readonly entry: Entry; readonly executionId: ExecutionId }
   /** It has ended. */
@@ -30,6 +33,8 @@ export type Plan =
 export interface Rules {
   /** Milliseconds. */
   readonly keyLife: number
+  /** Whether what has failed for good may run again at all. */
+  readonly again: boolean
   /** Whether an item that has failed for good is submitted again, as a new execution. */
   readonly resubmits: (error: AwaitFailure | ExecutionUndecided) => boolean
 }
@@ -41,10 +46,11 @@ const changedRequest = (entry: Entry): InvalidRequest =>
     operation,
     "request",
     `is not the one that this batch has submitted under the same key before (idempotency key ${entry.idempotencyKey}${entry.executionId === undefined ? "" : `, execution ${entry.executionId}`})`,
-    "Give the item that has changed another key, or the batch another id; with the request as it was the batch goes on."
+    "Give the item that has changed, or the one of two with the same key, another key, or the batch another id; with the request as it was the batch goes on."
   )
 
-const undecided = (entry: Entry): ExecutionUndecided =>
+/** @internal */
+export const undecided = (entry: Entry): ExecutionUndecided =>
   new ExecutionUndecided({
     operation,
     attempts: 0,
@@ -61,7 +67,7 @@ export const planOf = (found: Option.Option<Entry>, digest: string, now: number,
   const isChanged = digest !== "" && entry.digest !== "" && digest !== entry.digest
   switch (entry.step) {
     case "Refused":
-      return again
+      return isChanged || entry.body === undefined ? again : { ...again, made: entry.body }
     case "Submitted": {
       if (isChanged) return { _tag: "Refuse", error: changedRequest(entry) }
       if (now - entry.submittedAt.epochMillis < rules.keyLife) {
@@ -75,9 +81,8 @@ export const planOf = (found: Option.Option<Entry>, digest: string, now: number,
     case "Delivered": {
       // What has failed may run again when it has changed: nothing of it is running or was paid for.
       if (entry.error !== undefined) {
-        return isChanged || rules.resubmits(entry.error)
-          ? again
-          : { _tag: "HandOut", entry, result: Either.left(entry.error) }
+        if (rules.again && (isChanged || rules.resubmits(entry.error))) return again
+        if (!isChanged) return { _tag: "HandOut", entry, result: Either.left(entry.error) }
       }
       if (isChanged) return { _tag: "Refuse", error: changedRequest(entry) }
       if (entry.completed !== undefined) return { _tag: "HandOut", entry, result: Either.right(entry.completed) }

@@ -5,7 +5,7 @@ import * as BigDecimal from "effect/BigDecimal"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import type * as PubSub from "effect/PubSub"
+import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import * as Subscribable from "effect/Subscribable"
 import type { Snapshot } from "../../RateLimitGate.js"
@@ -34,6 +34,8 @@ export interface Progress {
   readonly waiting: number
   /** Executions that run and are waited for; none after an interruption, which leaves them running. */
   readonly inFlight: number
+  /** Items that have ended and that `deliver` is at work on. */
+  readonly delivering: number
   /** Outcomes that came from the journal, without a request. */
   readonly fromJournal: number
   /** Until when requests wait for the rate limit, or retries for their budget, at the latest; absent while none does. */
@@ -42,7 +44,10 @@ export interface Progress {
   readonly requests: number
   /** How many retries the budget holds. */
   readonly retriesLeft: number
-  /** Dollars, a decimal string: what the items that are done have cost, in earlier runs or in this one. */
+  /**
+   * Dollars, a decimal string: what the items that are done have cost, in earlier runs or in this one. Of items with the same key
+   * each counts.
+   */
   readonly cost: string
   /** Dollars, a decimal string: what is held for the executions that run. */
   readonly held: string
@@ -58,12 +63,15 @@ const minute = 60_000
 
 /** @internal */
 export class Tally {
+  /** Each holds at most one signal: who is slow sees the newest state, and holds up nobody. */
+  private readonly followers = new Set<Queue.Queue<void>>()
   private startedAt: number | undefined
   private read = 0
   private done = 0
   private failed = 0
   private notAttempted = 0
   private inFlight = 0
+  private beingDelivered = 0
   private fromJournal = 0
   private cost = money.amount("0")
   private held = money.amount("0")
@@ -72,8 +80,7 @@ export class Tally {
     private total: number | undefined,
     private readonly stop: Stop,
     private readonly budget: RetryBudget,
-    private readonly rateLimit: Effect.Effect<Snapshot>,
-    private readonly changed: PubSub.PubSub<void>
+    private readonly rateLimit: Effect.Effect<Snapshot>
   ) {}
 
   begin(now: number): void {
@@ -105,6 +112,20 @@ export class Tally {
     this.tell()
   }
 
+  /** As long as an outcome is being delivered. */
+  delivering<A, E, R>(deliver: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    const count = (by: number) =>
+      Effect.sync(() => {
+        this.beingDelivered += by
+        this.tell()
+      })
+    return Effect.acquireUseRelease(
+      count(1),
+      () => deliver,
+      () => count(-1)
+    )
+  }
+
   ended(outcome: Outcome<unknown, unknown>, cost: money.Amount, isFromJournal: boolean): void {
     switch (outcome._tag) {
       case "Succeeded":
@@ -126,25 +147,24 @@ export class Tally {
   readonly progress: Subscribable.Subscribable<Progress> = Subscribable.make({
     get: Effect.suspend(() => this.snapshot),
     changes: Stream.unwrapScoped(
-      Effect.suspend(() => Stream.fromPubSub(this.changed, { scoped: true })).pipe(
-        Effect.map((changes) =>
-          Stream.concat(
-            Stream.fromEffect(Effect.suspend(() => this.snapshot)),
-            Stream.mapEffect(changes, () => this.snapshot)
-          )
-        )
-      )
+      Effect.acquireRelease(
+        Effect.tap(Queue.sliding<void>(1), (signal) => {
+          this.followers.add(signal)
+          signal.unsafeOffer(undefined)
+        }),
+        (signal) => Effect.sync(() => this.followers.delete(signal))
+      ).pipe(Effect.map((signal) => Stream.repeatEffect(Effect.zipRight(Queue.take(signal), this.snapshot))))
     )
   })
 
   private tell(): void {
-    this.changed.unsafeOffer(undefined)
+    for (const signal of this.followers) signal.unsafeOffer(undefined)
   }
 
   private readonly snapshot: Effect.Effect<Progress> = Effect.gen(this, function* () {
     const now = yield* Clock.currentTimeMillis
     const gate = yield* this.rateLimit
-    const { done, failed, fromJournal, inFlight, notAttempted, read, total } = this
+    const { beingDelivered: delivering, done, failed, fromJournal, inFlight, notAttempted, read, total } = this
     const out = done + failed + notAttempted
     const elapsed = now - (this.startedAt ?? now)
     const rate = elapsed <= 0 ? 0 : ((done + failed - fromJournal) * minute) / elapsed
@@ -159,8 +179,9 @@ export class Tally {
       done,
       failed,
       notAttempted,
-      waiting: read - out - inFlight,
+      waiting: read - out - inFlight - delivering,
       inFlight,
+      delivering,
       fromJournal,
       pausedUntil: instant(pausedUntil),
       requests: this.budget.requests,

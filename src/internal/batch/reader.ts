@@ -7,11 +7,10 @@ import * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
-import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type * as Execution from "../../Execution.js"
-import type { AwaitFailure, InvalidRequest, JournalError } from "../../ModelRouteError.js"
+import { type AwaitFailure, type InvalidRequest, JournalError } from "../../ModelRouteError.js"
 import { canonicalJson } from "../canonicalJson.js"
 import { createBody } from "../executionCalls.js"
 import { invalid } from "../invalid.js"
@@ -28,6 +27,7 @@ import type { Stop } from "./stop.js"
 export interface Wishes<A, E, E2, R> {
   readonly key: (item: A, index: number) => string
   readonly request: (item: A, index: number) => Execution.CreateRequest | Effect.Effect<Execution.CreateRequest, E, R>
+  readonly version: ((item: A, index: number) => string) | undefined
   readonly hold: ((item: A, index: number) => string) | undefined
   readonly rules: (item: A) => Rules
   readonly beforeSubmit: ((count: number) => Effect.Effect<boolean, E2, R>) | undefined
@@ -49,9 +49,6 @@ export interface InLine<A, E, R> {
   readonly leave: Effect.Effect<void>
 }
 
-/** How many items are read ahead at most. */
-const ahead = 64
-
 const operation = "Batch.run"
 
 /** An item before it is looked up. */
@@ -64,37 +61,63 @@ const amountOf = (text: string): Effect.Effect<money.Amount, InvalidRequest> =>
     )
   )
 
+/** What the caller's function gives; one that throws makes its item fail, not the batch. */
+const asked = <A>(field: string, f: () => A): Effect.Effect<A, InvalidRequest> =>
+  Effect.try({
+    try: f,
+    catch: (cause) =>
+      invalid(
+        operation,
+        field,
+        `has thrown (${cause instanceof Error ? cause.message : String(cause)})`,
+        "Correct the item, or the function."
+      )
+  })
+
 /** What does not take an effect is made at once: a later run can then tell whether it is still the same. */
 const wantedOf =
   <A, E, E2, R>(wishes: Wishes<A, E, E2, R>) =>
   (item: A, index: number): Effect.Effect<Wanted<A, E, R>> => {
     const rules = wishes.rules(item)
-    const key = wishes.key(item, index)
-    const unmade = (body: Effect.Effect<Body, AwaitFailure | E, R>, hold?: money.Amount): Wanted<A, E, R> => ({
+    const wanted = (key: string, body: Effect.Effect<Body, AwaitFailure | E, R>): Wanted<A, E, R> => ({
       item,
       index,
       key,
       digest: "",
       body,
-      hold,
+      hold: undefined,
       rules
     })
-    const request = wishes.request(item, index)
-    return Effect.gen(function* () {
-      if (typeof key !== "string" || key === "") {
-        return yield* invalid(operation, "key", "is empty", "Give each item a text of its own, the same in every run.")
-      }
-      const hold = wishes.hold && (yield* amountOf(wishes.hold(item, index)))
-      if (Effect.isEffect(request)) {
-        return unmade(
-          Effect.flatMap(request, (made) => createBody(operation, made)),
-          hold
-        )
-      }
-      const body = yield* createBody(operation, request)
-      yield* bodyText(operation, body)
-      return { ...unmade(Effect.succeed(body), hold), digest: items.digestOf(canonicalJson(body)) }
-    }).pipe(Effect.catchAll((error) => Effect.succeed(unmade(Effect.fail(error)))))
+    const keyed = Effect.filterOrFail(
+      asked("key", () => wishes.key(item, index)),
+      (key) => typeof key === "string" && key !== "",
+      () => invalid(operation, "key", "is empty or no text", "Give each item a text of its own, the same in every run.")
+    )
+    const made = (key: string) =>
+      Effect.gen(function* () {
+        const { hold: holdOf, version: versionOf } = wishes
+        const hold =
+          holdOf &&
+          (yield* Effect.flatMap(
+            asked("hold", () => holdOf(item, index)),
+            amountOf
+          ))
+        const version = versionOf && (yield* asked("version", () => versionOf(item, index)))
+        const request = yield* asked("request", () => wishes.request(item, index))
+        if (Effect.isEffect(request)) {
+          const body = Effect.flatMap(request, (made) =>
+            Effect.tap(createBody(operation, made), (body) => bodyText(operation, body))
+          )
+          return { ...wanted(key, body), hold, digest: version === undefined ? "" : items.digestOf(version) }
+        }
+        const body = yield* createBody(operation, request)
+        yield* bodyText(operation, body)
+        return { ...wanted(key, Effect.succeed(body)), hold, digest: items.digestOf(version ?? canonicalJson(body)) }
+      }).pipe(Effect.catchAll((error) => Effect.succeed(wanted(key, Effect.fail(error)))))
+    return Effect.matchEffect(keyed, {
+      onFailure: (error) => Effect.succeed(wanted("", Effect.fail(error))),
+      onSuccess: made
+    })
   }
 
 /** @internal What the journal knows of items with these keys. */
@@ -104,9 +127,13 @@ export const lookUp = (
 ): Effect.Effect<(key: string) => Option.Option<Entry>, JournalError> => {
   const asked = Array.from(new Set(keys)).filter((key) => key !== "")
   if (asked.length === 0) return Effect.succeed(Option.none)
-  return Effect.map(journal.read(batch, asked), (entries) => {
-    const found = HashMap.fromIterable(asked.map((key, i) => [key, entries[i] ?? Option.none()] as const))
-    return (key) => Option.flatten(HashMap.get(found, key))
+  return Effect.flatMap(journal.read(batch, asked), (entries) => {
+    if (entries.length !== asked.length) {
+      const message = `${operation}: the journal was asked for ${asked.length} items and has told of ${entries.length}.`
+      return Effect.fail(new JournalError({ operation, attempts: 0, message }))
+    }
+    const found = new Map(asked.map((key, i) => [key, entries[i]]))
+    return Effect.succeed((key: string) => found.get(key) ?? Option.none())
   })
 }
 
@@ -114,42 +141,52 @@ export const lookUp = (
 export const read = <A, E, E2, R, EI, RI>(
   desk: Desk,
   wishes: Wishes<A, E, E2, R>,
+  /** How many items are read ahead at most. */
+  ahead: number,
   input: Stream.Stream<A, EI, RI>
 ): Stream.Stream<InLine<A, E, R>, E2 | EI | JournalError, R | RI> => {
   const { stop, tally } = desk
   const wanted = wantedOf(wishes)
   const last = new Map<string, Deferred.Deferred<void>>()
 
-  const enter = (item: items.Item<A, E, R>): InLine<A, E, R> => {
+  const enter = (key: string): Omit<InLine<A, E, R>, "item"> => {
     const end = Deferred.unsafeMake<void>(FiberId.none)
-    const before = last.get(item.key)
-    last.set(item.key, end)
+    const before = last.get(key)
+    last.set(key, end)
     const leave = Effect.sync(() => {
-      if (last.get(item.key) === end) last.delete(item.key)
+      if (last.get(key) === end) last.delete(key)
       Deferred.unsafeDone(end, Effect.void)
     })
-    return { item, before, leave }
+    return { before, leave }
   }
 
-  const asked = (found: ReadonlyArray<items.Item<A, E, R>>) =>
+  const permitted = (found: ReadonlyArray<items.Item<A, E, R>>) =>
     Effect.gen(function* () {
       if (wishes.beforeSubmit === undefined || stop.current !== undefined) return
       const plans = yield* Effect.forEach(found, items.plan)
       const count = plans.filter(({ _tag }) => _tag === "Submit").length
-      if (count > 0 && !(yield* wishes.beforeSubmit(count))) yield* stop.say({ reason: "BeforeSubmit" })
+      if (count === 0) return
+      const answer = yield* stop.unlessStopped(wishes.beforeSubmit(count))
+      if (answer === false) yield* stop.say({ reason: "BeforeSubmit" })
     })
 
   const group = (from: number, chunk: Chunk.Chunk<A>) =>
     Effect.gen(function* () {
       const each = yield* Effect.forEach(chunk, (item, i) => wanted(item, from + i))
+      // In line before they are looked up: what another of the same key does meanwhile is then waited for.
+      const line = each.map((one) => ({ one, place: enter(one.key) }))
       const entryOf = yield* lookUp(
         desk,
         each.map(({ key }) => key)
       )
-      const found = each.map((one): items.Item<A, E, R> => Object.assign(one, { found: entryOf(one.key) }))
+      const found = line.map(({ one, place: { before, leave } }) => ({
+        item: Object.assign(one, { found: entryOf(one.key) }),
+        before,
+        leave
+      }))
       tally.taken(found.length)
-      yield* asked(found)
-      return [from + found.length, found.map(enter)] as const
+      yield* permitted(found.map(({ item }) => item))
+      return [from + found.length, found] as const
     })
 
   return input.pipe(

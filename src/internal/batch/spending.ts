@@ -32,32 +32,70 @@ export const format = (sum: Amount): string => {
 /** @internal What is kept free for one execution before it is submitted. */
 export interface Reservation {
   readonly model: string
+  /** Nothing where it is not known. */
   readonly amount: Amount
+  /** Whether others of its model wait until it has told what it holds. */
+  readonly isProbe: boolean
 }
 
 /** @internal */
 export class Spending {
   /** The most that an execution of a model is known to have held. */
   private readonly holds = new Map<string, Amount>()
-  /** The models of which nothing is known, and one execution is on its way to tell. */
+  /** The models of which nothing is known, and one execution is on its way to tell, or may be. */
   private readonly probed = new Set<string>()
   /** What executions have cost and hold. */
   private committed = nothing
   /** Executions whose end can make room. */
   private running = 0
   private readonly waiting = new Set<() => void>()
+  /** Of an earlier run, and nobody knows whether they hold anything: how many, by model, and what is counted for each. */
+  private readonly unknown = new Map<string, number>()
+  private readonly assumed = new Map<string, Amount>()
 
   constructor(private readonly limit: Amount) {}
 
   /** What is known of an execution of an earlier run. */
-  recall({ amount, hold, model }: { readonly model: string; readonly amount: Amount; readonly hold: Amount }): void {
-    this.committed = BigDecimal.sum(this.committed, amount)
-    this.learn(model, hold)
+  recall(about: {
+    readonly model: string
+    readonly amount: Amount
+    readonly hold: Amount
+    /** Whether it may hold what nobody knows. */
+    readonly isUnknown: boolean
+  }): void {
+    this.committed = BigDecimal.sum(this.committed, about.amount)
+    this.learn(about.model, about.hold)
+    if (about.isUnknown) this.unknown.set(about.model, (this.unknown.get(about.model) ?? 0) + 1)
+  }
+
+  /** All of them are. */
+  recalled(): void {
+    for (const [model, count] of this.unknown) {
+      const hold = this.holds.get(model)
+      if (hold === undefined) {
+        this.probed.add(model)
+      } else {
+        this.assumed.set(model, hold)
+        this.committed = BigDecimal.sum(this.committed, BigDecimal.multiply(hold, BigDecimal.fromBigInt(BigInt(count))))
+      }
+    }
+  }
+
+  /** What an earlier run has submitted is submitted again: it was counted. */
+  again(model: string, hold: Amount | undefined): Reservation {
+    this.running += 1
+    const known = hold ?? this.assumed.get(model)
+    return { model, amount: known ?? nothing, isProbe: known === undefined }
   }
 
   /** Waits until there is room for one more execution; none when there is none, and nothing that runs could make any. */
   reserve(model: string, expected: Amount | undefined): Effect.Effect<Option.Option<Reservation>> {
     return Effect.suspend(() => this.attempt(model, expected))
+  }
+
+  /** There is no room for anything, and nothing runs that could make any. */
+  get isUsedUp(): boolean {
+    return this.running === 0 && BigDecimal.greaterThanOrEqualTo(this.committed, this.limit)
   }
 
   /** An execution of an earlier run is waited for again. */
@@ -66,15 +104,15 @@ export class Spending {
   }
 
   /** An execution was accepted: what it holds is known. */
-  accepted({ amount, model }: Reservation, hold: Amount): void {
+  accepted({ amount, isProbe, model }: Reservation, hold: Amount): void {
     this.learn(model, hold)
-    this.probed.delete(model)
+    if (isProbe) this.probed.delete(model)
     this.change(amount, hold)
   }
 
   /** A create was not accepted, and whether it holds anything is for a later run to find out, or it holds nothing. */
-  refused({ amount, model }: Reservation, isCertain: boolean): void {
-    this.probed.delete(model)
+  refused({ amount, isProbe, model }: Reservation, isCertain: boolean): void {
+    if (isProbe && isCertain) this.probed.delete(model)
     this.ended(amount, isCertain ? nothing : amount)
   }
 
@@ -104,10 +142,10 @@ export class Spending {
         if (isProbe) this.probed.add(model)
         this.running += 1
         this.committed = sum
-        return Effect.succeedSome({ model, amount: reserved })
+        return Effect.succeedSome({ model, amount: reserved, isProbe })
       }
-      if (this.running === 0) return Effect.succeedNone
     }
+    if (this.running === 0) return Effect.succeedNone
     return Effect.zipRight(
       this.changed,
       Effect.suspend(() => this.attempt(model, given))
