@@ -1,8 +1,9 @@
 /** What the compiler must accept and what it must refuse. `tsc` checks this file; at run time it only has to load. */
 import type { HttpClient } from "@effect/platform/HttpClient"
 import { describe, expectTypeOf, it } from "@effect/vitest"
-import { type ConfigError, Effect, type Layer, Match, Schedule, type Stream } from "effect"
+import { type ConfigError, Effect, type Layer, Match, Schedule, Stream } from "effect"
 import {
+  Batch,
   type Execution,
   type File,
   type IdempotencyKey,
@@ -179,5 +180,44 @@ describe("policies", () => {
 
   it("leave the types of the effect alone", () => {
     expectTypeOf(create.pipe(RetryPolicy.withPolicy(RetryPolicy.none))).toEqualTypeOf<typeof create>()
+  })
+})
+
+describe("a batch", () => {
+  interface Disk {
+    readonly _: unique symbol
+  }
+
+  it("has the failures of items in its outcomes, and those of its other effects in its error channel", () => {
+    const outcomes = Batch.run([1, 2], {
+      id: "b",
+      key: String,
+      request: (n: number) => (n > 1 ? Effect.fail("no picture" as const) : Effect.succeed({ model: "m", input: {} })),
+      deliver: (): Effect.Effect<void, "disk full", Disk> => Effect.fail("disk full"),
+      beforeSubmit: () => Effect.fail("no bank" as const)
+    })
+    expectTypeOf<Stream.Stream.Success<typeof outcomes>>().toEqualTypeOf<Batch.Outcome<number, "no picture">>()
+    expectTypeOf<Stream.Stream.Error<typeof outcomes>>().toEqualTypeOf<
+      "disk full" | "no bank" | ModelRouteError.InvalidRequest | ModelRouteError.JournalError
+    >()
+    expectTypeOf<Stream.Stream.Context<typeof outcomes>>().toEqualTypeOf<
+      Disk | ModelRouteClient.ModelRouteClient | Batch.Journal
+    >()
+  })
+
+  it("adds the failures and the needs of its input, and nothing where there are none", () => {
+    const request = () => ({ model: "m", input: {} })
+    const plain = Batch.run(["a"], { id: "b", key: (name) => name, request })
+    expectTypeOf<Stream.Stream.Error<typeof plain>>().toEqualTypeOf<
+      ModelRouteError.InvalidRequest | ModelRouteError.JournalError
+    >()
+    const input: Stream.Stream<string, "no database", Disk> = Stream.fail("no database")
+    const read = Batch.run(input, { id: "b", key: (name) => name, request })
+    expectTypeOf<Stream.Stream.Error<typeof read>>().toEqualTypeOf<
+      "no database" | ModelRouteError.InvalidRequest | ModelRouteError.JournalError
+    >()
+    expectTypeOf<Stream.Stream.Context<typeof read>>().toEqualTypeOf<
+      Disk | ModelRouteClient.ModelRouteClient | Batch.Journal
+    >()
   })
 })
