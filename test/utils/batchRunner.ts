@@ -26,7 +26,7 @@ import * as IdempotencyKey from "../../src/IdempotencyKey.js"
 import * as ModelRouteClient from "../../src/ModelRouteClient.js"
 import * as RetryPolicy from "../../src/RetryPolicy.js"
 import * as SqlJournal from "../../src/SqlJournal.js"
-import { concurrency, order } from "./killOrders.js"
+import { concurrency, heldLine, order } from "./killOrders.js"
 import { keyOf, type Line, modelOf, type Summary } from "./killWitness.js"
 
 const [, , kind = "", directory = "", url = "", count = "", log = "", run = ""] = process.argv
@@ -119,7 +119,10 @@ const journal = Layer.effect(
     ...journal,
     write: (batch: string, entries: ReadonlyArray<Batch.Entry>) =>
       Effect.suspend(() => {
-        if (hold !== undefined && --hold.left <= 0) return Effect.never
+        if (hold !== undefined && --hold.left <= 0) {
+          process.stdout.write(`${heldLine}\n`)
+          return Effect.never
+        }
         return Effect.tap(journal.write(batch, entries), () => {
           if (keep !== undefined && entries.some(({ step }) => step === "Delivered") && --keep.left <= 0) die()
         })

@@ -11,7 +11,7 @@ import { Clock, Deferred, Effect, FiberId, Layer, Option, Schema, type Scope } f
 import * as Simulator from "../../src/Simulator.js"
 import * as SimulatorServer from "../../src/SimulatorServer.js"
 import { loseFiles, loseTransactions } from "./damage.js"
-import { concurrency, type Order, orderLine } from "./killOrders.js"
+import { concurrency, heldLine, type Order, orderLine } from "./killOrders.js"
 import { handedOutAgain, type Line, LineText, type Summary, SummaryText, verdict, Witness } from "./killWitness.js"
 import { random } from "./limitedServer.js"
 
@@ -144,6 +144,8 @@ const deaths = ({ items, journal, kills, seed }: Options): ReadonlyArray<Death> 
 interface Child {
   readonly tell: (order: Order) => Effect.Effect<void>
   readonly kill: Effect.Effect<void>
+  /** When its journal stands still. */
+  readonly held: Effect.Effect<void>
   /** The exit code or the signal that has ended it, and what it has said. */
   readonly ended: Effect.Effect<{ readonly by: number | string; readonly said: string; readonly complained: string }>
 }
@@ -156,7 +158,11 @@ const started = (args: ReadonlyArray<string>): Effect.Effect<Child, never, Scope
     Effect.sync(() => {
       const child = spawn(process.execPath, ["--import", "tsx", script, ...args], { stdio: ["pipe", "pipe", "pipe"] })
       let [said, complained] = ["", ""]
-      child.stdout.on("data", (chunk) => (said += String(chunk)))
+      const held = Deferred.unsafeMake<void>(FiberId.none)
+      child.stdout.on("data", (chunk) => {
+        said += String(chunk)
+        if (said.includes(heldLine)) Deferred.unsafeDone(held, Effect.void)
+      })
       child.stderr.on("data", (chunk) => (complained += String(chunk)))
       // What it is told when it is dead.
       child.stdin.on("error", () => {})
@@ -166,6 +172,7 @@ const started = (args: ReadonlyArray<string>): Effect.Effect<Child, never, Scope
       return {
         tell: (order: Order) => Effect.sync(() => void child.stdin.write(orderLine(order))),
         kill: Effect.sync(() => void child.kill("SIGKILL")),
+        held: Deferred.await(held),
         ended: Effect.map(
           Effect.promise(() => end),
           (by) => ({ by, said, complained })
@@ -262,7 +269,11 @@ export const killed = (options: Options): Effect.Effect<Report, never, Scope.Sco
           // Time enough to go on without the journal, for who would.
           return target
             .tell({ _tag: "Hold", writes })
-            .pipe(Effect.zipRight(Effect.sleep(10 * millis)), Effect.zipRight(target.kill))
+            .pipe(
+              Effect.zipRight(target.held),
+              Effect.zipRight(Effect.sleep(100 + 10 * millis)),
+              Effect.zipRight(target.kill)
+            )
       }
     }
 

@@ -3,6 +3,9 @@
 /** How many items the batch works on at once. */
 export const concurrency = 50
 
+/** What the process says to one of them. */
+export const heldLine = "held"
+
 export type Order =
   /** The process has loaded all that it needs, and waits for this. */
   | { readonly _tag: "Begin" }
@@ -10,7 +13,7 @@ export type Order =
   | { readonly _tag: "Tear"; readonly writes: number; readonly share: number }
   /** It dies when the journal has kept that the n-th outcome from now on is delivered, and before that is heard. */
   | { readonly _tag: "Keep"; readonly writes: number }
-  /** Its n-th call to the journal from now on never ends, as with a disk that hangs, and nothing is written any more. */
+  /** Its n-th call to the journal from now on never ends, as with a disk that hangs, and nothing is written any more. It tells when. */
   | { readonly _tag: "Hold"; readonly writes: number }
 
 export const orderLine = (order: Order): string => {
