@@ -279,7 +279,9 @@ describe("a stop", () => {
           const batch = yield* Batch.make(numbers(100), { ...options, concurrency: 10 })
           const running = yield* Effect.fork(collect(batch.outcomes))
           yield* Effect.sleep("12 seconds")
+          assert.isDefined((yield* batch.progress.get).expectedEnd)
           yield* batch.stop
+          assert.isUndefined((yield* batch.progress.get).expectedEnd)
           const outcomes = yield* Fiber.join(running)
           return { outcomes, executions: (yield* ledger).executions, progress: yield* batch.progress.get }
         })
@@ -321,16 +323,21 @@ describe("beforeSubmit", () => {
       const { outcomes, sentAt } = yield* play(
         Effect.gen(function* () {
           const left = yield* Ref.make(70)
+          const asked: Array<number> = []
           const outcomes = yield* collect(
             Batch.run(numbers(200), {
               ...options,
-              beforeSubmit: (count) =>
-                Effect.delay(
+              beforeSubmit: (count) => {
+                asked.push(count)
+                return Effect.delay(
                   Ref.modify(left, (n) => [n >= count, n - count]),
                   "1 minute"
                 )
+              }
             })
           )
+          // Nobody is asked again after the no.
+          assert.deepStrictEqual(asked, [20, 20, 20, 4, 20])
           return { outcomes, sentAt: (yield* creates).map(({ at }) => at - start) }
         })
       )
@@ -485,6 +492,8 @@ describe("maxCost", () => {
     Effect.gen(function* () {
       const none = yield* spent({ maxCost: "0.04", hold: () => "0.048" })
       assert.strictEqual(none.executions, 0)
+      const one = yield* spent({ maxCost: "0.048", hold: () => "0.048" })
+      assert.strictEqual(one.executions, 1)
       const all = yield* spent({ maxCost: "0.48", hold: () => "0.048", concurrency: 60 })
       assert.isAtMost(all.most, 480)
       assert.strictEqual(all.executions, 11)

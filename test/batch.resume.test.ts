@@ -241,6 +241,28 @@ describe("a later run", () => {
     })
   )
 
+  it.effect("sends nothing under the key of another request, and goes on with the one that was sent", () =>
+    Effect.gen(function* () {
+      const { runs, sent } = yield* play(
+        Effect.gen(function* () {
+          const once = (request: (n: number) => ReturnType<typeof requestOf>) =>
+            Effect.map(collect(Batch.run([1], { ...options, request })), (outcomes) => outcomes.map(nameOf))
+          const simulator = yield* Simulator.Simulator
+          const first = yield* once(requestOf)
+          const before = (yield* simulator.requests).length
+          const changed = yield* once((n) => requestOf(n + 1))
+          const sent = (yield* simulator.requests).length - before
+          const third = yield* once(requestOf)
+          assert.strictEqual((yield* simulator.ledger).executions.length, 1)
+          return { sent, runs: [first, changed, third] }
+        }),
+        { simulator: { faults: [lostCreate, lostCreate, lostCreate, lostCreate] } }
+      )
+      assert.deepStrictEqual(runs, [["TransportError"], ["InvalidRequest"], ["Succeeded"]])
+      assert.strictEqual(sent, 0)
+    })
+  )
+
   const undecided = (extra: Partial<Batch.Options<number>>, wait: Duration.DurationInput, fault = lostCreate) =>
     play(
       Effect.gen(function* () {
