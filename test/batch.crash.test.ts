@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { killed } from "./utils/kill.js"
 
-const items = 800
+const items = 400
 const kills = 8
 
 const sum = (counts: ReadonlyMap<string, number>): number => [...counts.values()].reduce((a, b) => a + b, 0)
@@ -11,7 +11,7 @@ const sum = (counts: ReadonlyMap<string, number>): number => [...counts.values()
 describe("a batch that is killed at eight moments, while one request in five meets a fault", () => {
   for (const journal of ["sqlite", "files"] as const) {
     it.scopedLive(
-      `pays each of 800 items once, and hands each out: ${journal}`,
+      `pays each of 400 items once, and hands each out: ${journal}`,
       () =>
         Effect.gen(function* () {
           const report = yield* killed({ journal, items, kills, seed: 1 })

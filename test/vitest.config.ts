@@ -13,6 +13,9 @@ export default defineConfig({
   test: {
     root: root(""),
     include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
-    testTimeout: 60_000
+    testTimeout: 60_000,
+    // Two files at a time also where there are only two cores: many of them wait for processes of their own.
+    minWorkers: 2,
+    maxWorkers: 2
   }
 })
