@@ -136,11 +136,6 @@ export interface Batch<A, E = never, E2 = never, R = never> {
 
 const operation = "Batch.run"
 
-const amountOf = (text: string): Effect.Effect<money.Amount, InvalidRequest> =>
-  Effect.mapError(Effect.fromNullable(money.parse(text)), () =>
-    invalid(operation, "maxCost", "is not an amount of dollars", 'Give a decimal string such as "25.00".')
-  )
-
 const checked = (
   options: Pick<Options<never>, "concurrency" | "id" | "keyLife" | "maxCost" | "retryBudget">
 ): Effect.Effect<money.Amount | undefined, InvalidRequest> =>
@@ -164,7 +159,7 @@ const checked = (
         "Give a burst of at least 1, a ratio of at least 0 and a minimum above 0, or false for no budget."
       )
     }
-    return maxCost === undefined ? undefined : yield* amountOf(maxCost)
+    return maxCost === undefined ? undefined : yield* money.given("maxCost", maxCost)
   })
 
 const isStream = <A, E, R>(items: Iterable<A> | Stream.Stream<A, E, R>): items is Stream.Stream<A, E, R> =>

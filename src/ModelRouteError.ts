@@ -486,8 +486,8 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("effect-m
 }
 
 /**
- * An item of a batch was submitted by an earlier run, nothing tells whether it was accepted, and its idempotency key is too old to
- * ask the API: sent again, it might be paid for twice. `Batch` neither sends it again nor forgets it. See the dashboard, then
+ * An item of a batch was submitted, nothing tells whether it was accepted, and its idempotency key has become too old to ask the
+ * API: sent again, it might be paid for twice. `Batch` neither sends it again nor forgets it. See the dashboard, then
  * have it run again under a new key (the option `resubmit`) or leave it.
  *
  * @since 0.1.0

@@ -49,14 +49,14 @@ const changedRequest = (entry: Entry): InvalidRequest =>
     "Give the item that has changed, or the one of two with the same key, another key, or the batch another id; with the request as it was the batch goes on."
   )
 
-/** @internal */
+/** @internal The key of what may have been accepted has come to the end of its life. */
 export const undecided = (entry: Entry): ExecutionUndecided =>
   new ExecutionUndecided({
     operation,
     attempts: 0,
     idempotencyKey: entry.idempotencyKey,
     submittedAt: entry.submittedAt,
-    message: `An earlier run submitted this item at ${DateTime.formatIso(entry.submittedAt)} under the idempotency key ${entry.idempotencyKey} and did not learn whether it was accepted. The key is too old to be sent again without the risk of a second execution. Look for the execution in the dashboard; if there is none, let resubmit say so.`
+    message: `This item was submitted at ${DateTime.formatIso(entry.submittedAt)} under the idempotency key ${entry.idempotencyKey}, and nothing tells whether it was accepted. The key is too old to be sent again without the risk of a second execution. Look for the execution in the dashboard; if there is none, let resubmit say so.`
   })
 
 /** @internal `digest` is empty where it takes an effect to make the request. */
@@ -74,7 +74,7 @@ export const planOf = (found: Option.Option<Entry>, digest: string, now: number,
         return { _tag: "Submit", attempt: entry.attempt, sent: entry }
       }
       const error = undecided(entry)
-      return rules.resubmits(error) ? again : { _tag: "Refuse", error }
+      return rules.again && rules.resubmits(error) ? again : { _tag: "Refuse", error }
     }
     case "Accepted":
     case "Ended":

@@ -54,13 +54,6 @@ const operation = "Batch.run"
 /** An item before it is looked up. */
 interface Wanted<A, E, R> extends Omit<items.Item<A, E, R>, "found"> {}
 
-const amountOf = (text: string): Effect.Effect<money.Amount, InvalidRequest> =>
-  Effect.fromNullable(money.parse(text)).pipe(
-    Effect.mapError(() =>
-      invalid(operation, "hold", "is not an amount of dollars", 'Give a decimal string such as "0.048".')
-    )
-  )
-
 /** What the caller's function gives; one that throws makes its item fail, not the batch. */
 const asked = <A>(field: string, f: () => A): Effect.Effect<A, InvalidRequest> =>
   Effect.try({
@@ -100,7 +93,7 @@ const wantedOf =
           holdOf &&
           (yield* Effect.flatMap(
             asked("hold", () => holdOf(item, index)),
-            amountOf
+            (text) => money.given("hold", text)
           ))
         const version = versionOf && (yield* asked("version", () => versionOf(item, index)))
         const request = yield* asked("request", () => wishes.request(item, index))

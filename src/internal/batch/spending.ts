@@ -7,6 +7,8 @@
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import type { InvalidRequest } from "../../ModelRouteError.js"
+import { invalid } from "../invalid.js"
 
 /** @internal Dollars. */
 export type Amount = BigDecimal.BigDecimal
@@ -17,11 +19,13 @@ const nothing = BigDecimal.unsafeFromString("0")
 export const amount = (text: string | undefined): Amount =>
   text === undefined ? nothing : Option.getOrElse(BigDecimal.fromString(text), () => nothing)
 
-/** @internal `undefined` for what is no amount of money: not a decimal number, or below zero. */
-export const parse = (text: string): Amount | undefined => {
-  if (!/^\d+(\.\d+)?$/.test(text)) return undefined
-  return BigDecimal.unsafeFromString(text)
-}
+/** @internal What the caller gives as an amount, in the option `field`: a decimal number that is not below zero. */
+export const given = (field: string, text: string): Effect.Effect<Amount, InvalidRequest> =>
+  /^\d+(\.\d+)?$/.test(text)
+    ? Effect.succeed(BigDecimal.unsafeFromString(text))
+    : Effect.fail(
+        invalid("Batch.run", field, "is not an amount of dollars", 'Give a decimal string such as "0.048" or "25.00".')
+      )
 
 /** @internal With cents, and more digits where there are more. */
 export const format = (sum: Amount): string => {
