@@ -105,8 +105,9 @@ export interface Options<A, E = never, E2 = never, R = never> {
    */
   readonly deliver?: ((outcome: Outcome<A, E>) => Effect.Effect<unknown, E2, R>) | undefined
   /**
-   * Whether an item that has failed for good in an earlier run, or is undecided, is submitted again as a new execution; such as
-   * `({ _tag, retryable }) => retryable || _tag === "ExecutionExpired"`. Default: never, unless its request has changed.
+   * Whether an item is submitted again as a new execution: one that is undecided, or that has failed for good in an earlier run, or
+   * whose execution the API did not know then (HTTP 404 or 410); such as `({ _tag, retryable }) => retryable || _tag ===
+   * "ExecutionExpired"`. Default: never, unless it has failed for good and its request has changed.
    */
   readonly resubmit?: ((error: AwaitFailure | ExecutionUndecided, item: A) => boolean) | undefined
   /** How long and how often to look at each execution. Default: as the client does. */

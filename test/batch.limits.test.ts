@@ -210,6 +210,78 @@ describe("a stop", () => {
       })
   )
 
+  it.effect("spends a key that was refused twice for certain: for the rate limit, and then for the balance", () =>
+    Effect.gen(function* () {
+      const { executions, first, keys, second } = yield* play(
+        Effect.gen(function* () {
+          const first = yield* collect(Batch.run([1], options))
+          yield* Effect.sleep("25 hours")
+          const second = yield* collect(Batch.run([1], options))
+          const keys = (yield* creates).map(({ headers }) => headers["idempotency-key"])
+          return { first, second, keys, executions: (yield* ledger).executions }
+        }),
+        {
+          simulator: {
+            faults: [
+              Fault.on("executions.create", Fault.rateLimited({ resetIn: "5 seconds" })),
+              Fault.on("executions.create", Fault.envelope("INSUFFICIENT_BALANCE"))
+            ]
+          }
+        }
+      )
+      assert.deepStrictEqual(reasons(first), { InsufficientBalance: 1 })
+      assert.deepStrictEqual(tags(second), { Succeeded: 1 })
+      assert.strictEqual(keys.length, 3)
+      assert.strictEqual(keys[0], keys[1])
+      assert.notStrictEqual(keys[1], keys[2])
+      assert.strictEqual(executions.length, 1)
+    })
+  )
+
+  it.effect("keeps back what was refused for the rate limit and waits to be sent again", () =>
+    Effect.gen(function* () {
+      const { outcomes, sent } = yield* play(
+        Effect.gen(function* () {
+          const batch = yield* Batch.make(numbers(5), { ...options, concurrency: 5 })
+          const running = yield* Effect.fork(collect(batch.outcomes))
+          yield* Effect.sleep("1 second")
+          yield* batch.stop
+          const outcomes = yield* Fiber.join(running)
+          return { outcomes, sent: (yield* creates).length }
+        }),
+        { simulator: { faults: [Fault.on("executions.create", Fault.rateLimited({ resetIn: "30 seconds" }))] } }
+      )
+      // The gate sends one ahead, whose refusal holds the others.
+      assert.strictEqual(sent, 1)
+      assert.deepStrictEqual(reasons(outcomes), { Stopped: 5 })
+    })
+  )
+
+  it.effect("asks once more for what may have been accepted and was then refused for the rate limit", () =>
+    Effect.gen(function* () {
+      const { executions, outcomes } = yield* play(
+        Effect.gen(function* () {
+          const batch = yield* Batch.make([1], options)
+          const running = yield* Effect.fork(collect(batch.outcomes))
+          yield* Effect.sleep("10 seconds")
+          yield* batch.stop
+          const outcomes = yield* Fiber.join(running)
+          return { outcomes, executions: (yield* ledger).executions.length }
+        }),
+        {
+          simulator: {
+            faults: [
+              Fault.on("executions.create", Fault.dropAfter),
+              Fault.on("executions.create", Fault.rateLimited({ resetIn: "30 seconds" }))
+            ]
+          }
+        }
+      )
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 1 })
+      assert.strictEqual(executions, 1)
+    })
+  )
+
   it.effect("keeps back what waits for the rate limit, and what an effect is still making", () =>
     Effect.gen(function* () {
       const { after, outcomes, second, stopped } = yield* play(

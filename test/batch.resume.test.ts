@@ -310,16 +310,33 @@ describe("a later run", () => {
     Effect.gen(function* () {
       const { at, executions, outcomes } = yield* play(
         Effect.gen(function* () {
-          const outcomes = yield* collect(Batch.run([1], { ...options, keyLife: "5 seconds" }))
+          const outcomes = yield* collect(Batch.run([1], { ...options, keyLife: "7 seconds" }))
           return { outcomes, at: yield* arrivals("executions.create"), executions: (yield* ledger).executions }
         }),
         { simulator: { faults: [lostCreate, lostCreate, lostCreate, lostCreate] } }
       )
-      // The next would have been due at 7 s.
+      // The next would have been due at 7 s, when the key's life has just ended.
       assert.deepStrictEqual(at, [0, 1000, 3000])
       assert.deepStrictEqual(outcomes.map(nameOf), ["ExecutionUndecided"])
       assert.strictEqual(executions.length, 1)
     })
+  )
+
+  it.effect(
+    "is no matter of age where nothing was accepted for certain: what was refused for the rate limit goes out",
+    () =>
+      Effect.gen(function* () {
+        const { at, outcomes } = yield* play(
+          Effect.gen(function* () {
+            const outcomes = yield* collect(Batch.run([1], { ...options, keyLife: "5 seconds" }))
+            return { outcomes, at: yield* arrivals("executions.create") }
+          }),
+          { simulator: { faults: [Fault.on("executions.create", Fault.rateLimited({ resetIn: "30 seconds" }))] } }
+        )
+        assert.deepStrictEqual(tags(outcomes), { Succeeded: 1 })
+        assert.strictEqual(at.length, 2)
+        assert.isAtLeast(at[1] ?? 0, 30_000)
+      })
   )
 
   it.effect("submits an undecided item under a new key where the caller has decided", () =>
@@ -335,6 +352,27 @@ describe("a later run", () => {
       assert.strictEqual(executions.length, 1)
       const old = sent.map(({ headers }) => headers["idempotency-key"])
       assert.strictEqual(executions[0]?.idempotencyKey, old[0])
+    })
+  )
+
+  it.effect("asks once about an undecided item, not again for the one behind it with the same key", () =>
+    Effect.gen(function* () {
+      const faults = Array.from({ length: 8 }, () => unseenCreate)
+      const { outcomes, sent } = yield* play(
+        Effect.gen(function* () {
+          yield* Stream.runDrain(Batch.run([1], options))
+          yield* Effect.sleep("2 days")
+          const simulator = yield* Simulator.Simulator
+          const before = (yield* simulator.requests).length
+          // Under the new key, too, its answer is lost, and is soon too old.
+          const outcomes = yield* collect(Batch.run([1, 1], { ...options, keyLife: "5 seconds", resubmit: () => true }))
+          return { outcomes, sent: (yield* simulator.requests).slice(before) }
+        }),
+        { simulator: { faults } }
+      )
+      assert.deepStrictEqual(outcomes.map(nameOf), ["ExecutionUndecided", "ExecutionUndecided"])
+      assert.strictEqual(sent.length, 3)
+      assert.strictEqual(new Set(sent.map(({ headers }) => headers["idempotency-key"])).size, 1)
     })
   )
 
@@ -355,6 +393,72 @@ describe("a later run", () => {
       assert.strictEqual(creates, 1)
     })
   )
+
+  describe("that finds an execution unknown to the API", () => {
+    const forgotten = Fault.on(
+      "executions.get",
+      Fault.raw({
+        status: 404,
+        headers: { "content-type": "application/json" },
+        body: '{"error":{"code":"NOT_FOUND","message":"No such execution.","retryable":false,"request_id":"req_1"}}'
+      })
+    )
+    /** One item, accepted and left alone; each of `runs` comes an hour after the one before, and the first finds nothing. */
+    const looking = (...runs: ReadonlyArray<Partial<Batch.Options<number>>>) =>
+      play(
+        Effect.gen(function* () {
+          yield* Effect.timeoutOption(Stream.runDrain(Batch.run([1], options)), "1 second")
+          const outcomes = yield* Effect.forEach(runs, (extra) =>
+            Effect.zipRight(Effect.sleep("1 hour"), collect(Batch.run([1], { ...options, ...extra })))
+          )
+          return { outcomes: outcomes.flat(), executions: (yield* ledger).executions }
+        }),
+        { simulator: { faults: [forgotten] } }
+      )
+
+    it.effect("fails, and looks again in the next run", () =>
+      Effect.gen(function* () {
+        const { executions, outcomes } = yield* looking({}, {})
+        const [unknown, found] = outcomes
+        if (unknown?._tag !== "Failed") return assert.fail()
+        assert.strictEqual(unknown.error._tag, "UnrecognizedError")
+        assert.strictEqual(unknown.error.executionId, executions[0]?.executionId)
+        assert.isFalse(unknown.final)
+        assert.deepStrictEqual([found && nameOf(found), found?.delivered], ["Succeeded", false])
+        assert.strictEqual(executions.length, 1)
+      })
+    )
+
+    it.effect("submits it anew in the next run where the caller says so, and beforeSubmit lets it", () =>
+      Effect.gen(function* () {
+        const counts: Array<number> = []
+        const { executions, outcomes } = yield* looking(
+          { resubmit: () => true },
+          {
+            resubmit: (error) => error._tag === "UnrecognizedError" && error.status === 404,
+            beforeSubmit: (count) => Effect.sync(() => counts.push(count) > 0)
+          },
+          {}
+        )
+        assert.deepStrictEqual(outcomes.map(nameOf), ["UnrecognizedError", "Succeeded", "Succeeded"])
+        assert.deepStrictEqual(counts, [1])
+        assert.strictEqual(executions.length, 2)
+        assert.deepStrictEqual(outcomes.map(executionOf), [
+          executions[0]?.executionId,
+          executions[1]?.executionId,
+          executions[1]?.executionId
+        ])
+      })
+    )
+
+    it.effect("submits nothing else in its place: a changed request may be of another account", () =>
+      Effect.gen(function* () {
+        const { executions, outcomes } = yield* looking({}, { request: (n) => requestOf(n + 1) })
+        assert.deepStrictEqual(outcomes.map(nameOf), ["UnrecognizedError", "InvalidRequest"])
+        assert.strictEqual(executions.length, 1)
+      })
+    )
+  })
 
   it.effect("waits again for all that runs, so many at once, and looks at each without delay", () =>
     Effect.gen(function* () {

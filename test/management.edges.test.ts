@@ -103,6 +103,25 @@ describe("what must not happen twice", () => {
   }
 })
 
+describe("what must not happen twice, answered with", () => {
+  const refusal = (code: string) => ({ error: { code, message: "no", retryable: true } })
+  for (const [name, status, json, requests] of [
+    ["429", 429, {}, 2],
+    ["429 and a code of its own", 429, refusal("TOO_FAST"), 2],
+    ["RATE_LIMITED under another status", 503, refusal("RATE_LIMITED"), 2],
+    ["a refusal for the balance that may be repeated", 402, refusal("INSUFFICIENT_BALANCE"), 2],
+    ["an overload that may be repeated", 503, refusal("MODEL_OVERLOADED"), 1]
+  ] as const) {
+    it.effect(`${name} is sent ${requests === 2 ? "again" : "once"}`, () =>
+      Effect.gen(function* () {
+        const { asked, using } = inTurn({ status, json }, answer)
+        yield* using(({ webhooks }) => webhooks.create({ url }))
+        assert.lengthOf(asked, requests)
+      })
+    )
+  }
+})
+
 describe("webhooks.update", () => {
   it.effect("shows no value of a header in an error", () =>
     Effect.gen(function* () {

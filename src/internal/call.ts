@@ -7,7 +7,7 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { InvalidRequest, RequestFailure } from "../ModelRouteError.js"
+import type { RequestFailure } from "../ModelRouteError.js"
 import type * as RetryPolicy from "../RetryPolicy.js"
 import type { Alarm } from "./alarm.js"
 import * as classify from "./classify.js"
@@ -70,9 +70,22 @@ export const send = <A>(
 
 /** Whatever the policy: without a key a write is sent again only when it was certainly not carried out. */
 const mayRepeat = (call: exchange.Call<unknown>, error: RequestFailure): boolean =>
-  call.repeatable ||
-  (error._tag === "TransportError" && error.reason === "connect") ||
-  ("status" in error && error.status === 429)
+  call.repeatable || hadNoEffect(error)
+
+/** @internal Certain not to have been carried out: it was not sent at all, or turned away before anybody looked at it. */
+export const hadNoEffect = (error: RequestFailure): boolean => {
+  switch (error._tag) {
+    case "InvalidRequest":
+    case "RateLimited":
+    case "InsufficientBalance":
+    case "Unauthorized":
+      return true
+    case "TransportError":
+      return error.reason === "connect"
+    default:
+      return "status" in error && error.status === 429
+  }
+}
 
 const laneOf = (operation: string): Lane => {
   switch (operation) {
@@ -119,31 +132,25 @@ const attempted = <A>(
   entry: Entry<RequestFailure>
 ): Effect.Effect<A, RequestFailure> =>
   passage.pass(entry, (place) =>
-    Effect.flatMap(Effect.zip(CurrentEffort, withheld(call, account)), ([effort, refusal]) => {
-      if (refusal !== undefined) return Effect.zipRight(place.unsent, Effect.fail(refusal))
+    Effect.gen(function* () {
+      const effort = Option.getOrUndefined(yield* CurrentEffort)
+      const leave = call.keyed === true ? Option.getOrUndefined(yield* CurrentLeave) : undefined
+      const withheld = leave && (yield* leave.ask(account.attempts))
+      if (withheld !== undefined) return yield* Effect.zipRight(place.unsent, withheld)
       account.attempts += 1
-      if (Option.isSome(effort)) effort.value.requests += 1
-      return Effect.tapBoth(exchange.once(client, call, { attempts: account.attempts, limits, place }), {
+      if (effort !== undefined) effort.requests += 1
+      return yield* Effect.tapBoth(exchange.once(client, call, { attempts: account.attempts, limits, place }), {
         onSuccess: () => {
-          if (Option.isSome(effort)) effort.value.succeeded += 1
+          if (effort !== undefined) effort.succeeded += 1
           return telemetry.countRequest(call.operation, "ok")
         },
-        onFailure: (error) => Effect.zipRight(told(place, error), telemetry.countRequest(call.operation, error._tag))
+        onFailure: (error) => {
+          leave?.failed(error)
+          return Effect.zipRight(told(place, error), telemetry.countRequest(call.operation, error._tag))
+        }
       })
     })
   )
-
-/** What keeps a create from going out at this moment. */
-const withheld = (
-  call: exchange.Call<unknown>,
-  { attempts }: telemetry.Account
-): Effect.Effect<InvalidRequest | undefined> =>
-  call.keyed === true
-    ? Effect.flatMap(
-        CurrentLeave,
-        Option.match({ onNone: () => Effect.succeed(undefined), onSome: (leave) => leave(attempts) })
-      )
-    : Effect.succeed(undefined)
 
 /** What the gate cannot see in an answer's status and headers. */
 const told = (place: Place, error: RequestFailure): Effect.Effect<void> => {

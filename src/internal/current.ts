@@ -7,7 +7,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Ref from "effect/Ref"
-import type { InvalidRequest } from "../ModelRouteError.js"
+import type { InvalidRequest, RequestFailure } from "../ModelRouteError.js"
 import type { RetryPolicy } from "../RetryPolicy.js"
 
 /** @internal The key that `withKey` gave, and the body that has used it. */
@@ -31,13 +31,16 @@ export interface Effort {
   readonly retry: Effect.Effect<void>
 }
 
-/**
- * Asked at the moment of sending whether a create may go out, when so many attempts were made: whatever it has waited for may have
- * taken hours.
- *
- * @internal
- */
-export type Leave = (attempts: number) => Effect.Effect<InvalidRequest | undefined>
+/** @internal Who has a say in whether a create goes out, and hears how each attempt has failed. */
+export interface Leave {
+  /**
+   * At the moment of sending, when so many attempts were made: why it may not go out. Whatever it has waited for may have taken
+   * hours.
+   */
+  readonly ask: (attempts: number) => Effect.Effect<InvalidRequest | undefined>
+  /** What `ask` has let go out has failed. */
+  readonly failed: (error: RequestFailure) => void
+}
 
 /** @internal The leave for the create inside the running effect. */
 export class CurrentLeave extends Context.Reference<CurrentLeave>()("effect-modelroute/CurrentLeave", {

@@ -60,9 +60,9 @@ export const outcomes = <A, E, E2, R, EI, RI>(
   const worked = ({ before, item, leave }: reader.InLine<A, E, R>) =>
     (before === undefined
       ? Effect.succeed(item)
-      : Effect.map(Effect.zipRight(Deferred.await(before), reader.lookUp(parts, [item.key])), (entryOf) => ({
+      : Effect.map(Effect.zipRight(Deferred.await(before), reader.lookUp(parts, [item.key])), (entryFor) => ({
           ...item,
-          found: entryOf(item.key),
+          found: entryFor(item.key),
           // What has become of it in this run stands.
           rules: { ...item.rules, again: false }
         }))

@@ -51,8 +51,13 @@ export class Entry extends Schema.Class<Entry>("effect-modelroute/Batch/Entry")(
   hold: optional(Schema.String),
   /** How it ended. */
   completed: optional(Execution.Completed),
+  /** How it ended; of an accepted one, that the API did not know its execution when it was looked for. */
   error: optional(ModelRouteError.AwaitFailure)
 }) {}
+
+/** @internal Of fields that are right: to check them once more at each step would cost time. */
+export const entryOf = (fields: ConstructorParameters<typeof Entry>[0]): Entry =>
+  new Entry(fields, { disableValidation: true })
 
 const steps: ReadonlyArray<Step> = Step.literals
 

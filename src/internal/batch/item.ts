@@ -11,12 +11,12 @@ import * as Option from "effect/Option"
 import type * as Execution from "../../Execution.js"
 import type { Executions, WatchOptions } from "../../ModelRouteClient.js"
 import { type AwaitFailure, type ExecutionUndecided, hasEnded, type JournalError } from "../../ModelRouteError.js"
-import { CurrentLeave, type Leave } from "../current.js"
+import { CurrentLeave } from "../current.js"
 import { requestOf } from "../executionCalls.js"
 import { sha256Hex } from "../hash.js"
-import { invalid } from "../invalid.js"
 import { present, text } from "../tolerant.js"
-import { committed, Entry } from "./entry.js"
+import { committed, type Entry, entryOf } from "./entry.js"
+import { ItemLeave } from "./leave.js"
 import type { Outcome } from "./outcome.js"
 import { type Body, known, type Plan, planOf, type Rules, undecided } from "./plan.js"
 import type { Tally } from "./progress.js"
@@ -62,8 +62,7 @@ export interface Ended<A, E> {
 export const isDeliverable = (entry: Entry | undefined): entry is Entry => entry?.step === "Ended"
 
 /** @internal */
-export const delivered = (entry: Entry): Entry =>
-  new Entry({ ...entry, step: "Delivered" }, { disableValidation: true })
+export const delivered = (entry: Entry): Entry => entryOf({ ...entry, step: "Delivered" })
 
 /** @internal 128 bits. */
 export const digestOf = (content: string): string => sha256Hex(content).slice(0, 32)
@@ -115,57 +114,83 @@ const resumed = <A, E, R>(
     )
   })
 
+/** What goes out for an item, and what is kept free for it. */
+interface Ready {
+  readonly body: Body
+  readonly room: money.Reservation
+  readonly fixed: Entry
+}
+
 const submitted = <A, E, R>(
   run: Run,
   item: Item<A, E, R>,
-  { attempt, made: kept, sent }: Extract<Plan, { readonly _tag: "Submit" }>
+  planned: Extract<Plan, { readonly _tag: "Submit" }>
 ): Effect.Effect<Ended<A, E>, JournalError, R> =>
+  Effect.flatMap(
+    prepared(run, item, planned),
+    Either.match({
+      onLeft: (ended) => Effect.succeed(ended),
+      onRight: (ready) =>
+        Effect.zipRight(
+          planned.sent === undefined ? run.write(ready.fixed) : Effect.void,
+          created(run, item, ready, planned.sent !== undefined)
+        )
+    })
+  )
+
+/** All that comes before the first entry; an item that is not submitted has ended here. */
+const prepared = <A, E, R>(
+  run: Run,
+  item: Item<A, E, R>,
+  { attempt, made: kept, sent }: Extract<Plan, { readonly _tag: "Submit" }>
+): Effect.Effect<Either.Either<Ready, Ended<A, E>>, never, R> =>
   Effect.gen(function* () {
-    const { executions, spending, stop, tally, wait, write } = run
+    const { spending, stop } = run
     // Before an effect makes what could not be submitted anyway.
     if (sent === undefined && spending?.isUsedUp === true) yield* stop.say({ reason: "MaxCost" })
-    if (stop.current !== undefined) return notAttempted(item, stop.current)
+    if (stop.current !== undefined) return Either.left(notAttempted(item, stop.current))
     // What may have been sent is sent again as it was.
     const before = sent?.body ?? kept
     const made = before === undefined ? yield* Effect.either(item.body) : Either.right(before)
-    if (Either.isLeft(made)) return failed(item, made.left)
-    if (stop.current !== undefined) return notAttempted(item, stop.current)
+    if (Either.isLeft(made)) return Either.left(failed(item, made.left))
     const body = made.right
+    if (stop.current !== undefined) return Either.left(notAttempted(item, stop.current))
     const room = yield* reserved(run, item, text(body["model"]) ?? "", sent)
-    if (room === undefined) return notAttempted(item, stop.current ?? { reason: "MaxCost" })
-
+    if (room === undefined) return Either.left(notAttempted(item, stop.current ?? { reason: "MaxCost" }))
     const fixed = sent ?? (yield* firstEntry(run, item, attempt, body, room))
-    if (sent === undefined) yield* write(fixed)
+    return Either.right({ body, room, fixed })
+  })
+
+/** From the create to the outcome. `isAgain`: an earlier run may have sent it. */
+const created = <A, E, R>(
+  run: Run,
+  item: Item<A, E, R>,
+  { body, fixed, room }: Ready,
+  isAgain: boolean
+): Effect.Effect<Ended<A, E>, JournalError> =>
+  Effect.suspend(() => {
+    const { executions, spending, stop, tally, wait, write } = run
+    const leave = new ItemLeave(stop, fixed.submittedAt.epochMillis + item.rules.keyLife, isAgain)
     let last = fixed
     const onAccepted = (execution: Execution.Execution) =>
       Effect.suspend(() => {
-        last = new Entry(
-          { ...known(fixed), ...present({ hold: execution.holdAmount }), step: "Accepted", executionId: execution.id },
-          { disableValidation: true }
-        )
+        last = entryOf({
+          ...known(fixed),
+          ...present({ hold: execution.holdAmount }),
+          step: "Accepted",
+          executionId: execution.id
+        })
         const held = money.amount(last.hold)
         spending?.accepted(room, held)
         tally.accepted(held)
         return write(last)
       })
-    let withheld: "stopped" | "too old" | undefined
-    const leave: Leave = (attempts) =>
-      Effect.map(Clock.currentTimeMillis, (now) => {
-        const mayBeSent = sent !== undefined || attempts > 0
-        const isTooOld = mayBeSent && now - fixed.submittedAt.epochMillis >= item.rules.keyLife
-        if (!mayBeSent && stop.current !== undefined) withheld = "stopped"
-        else if (isTooOld) withheld = "too old"
-        return withheld === undefined ? undefined : notSent(withheld, attempts)
-      })
-    return yield* executions.run(requestOf(body), { ...wait, idempotencyKey: fixed.idempotencyKey, onAccepted }).pipe(
+    return executions.run(requestOf(body), { ...wait, idempotencyKey: fixed.idempotencyKey, onAccepted }).pipe(
       Effect.provideService(CurrentLeave, Option.some(leave)),
       Effect.matchEffect({
         onFailure: (error) => {
           if (error._tag === "JournalError") return Effect.fail(error)
-          if (withheld === "too old") return Effect.succeed(failed<A, E, R>(item, undecided(fixed), last))
-          return withheld === "stopped"
-            ? released<A, E>(run, last, (entry) => notAttempted(item, stop.current ?? { reason: "Stopped" }, entry))
-            : broken(run, item, last, error, sent === undefined)
+          return last.step === "Accepted" ? broken(run, item, last, error) : unaccepted(run, item, last, error, leave)
         },
         onSuccess: (completed) => finished(run, item, last, completed)
       }),
@@ -206,24 +231,19 @@ const firstEntry = <A, E, R>(
   body: Body,
   { amount, isProbe, model }: money.Reservation
 ): Effect.Effect<Entry> =>
-  Effect.map(
-    DateTime.now,
-    (submittedAt) =>
-      new Entry(
-        {
-          key,
-          step: "Submitted",
-          attempt,
-          digest,
-          model,
-          body,
-          // The same after a restart, also where the journal has lost what it was told last.
-          idempotencyKey: digestOf(JSON.stringify([batch, key, attempt, digest])),
-          submittedAt,
-          ...(spending === undefined || isProbe ? {} : { hold: money.format(amount) })
-        },
-        { disableValidation: true }
-      )
+  Effect.map(DateTime.now, (submittedAt) =>
+    entryOf({
+      key,
+      step: "Submitted",
+      attempt,
+      digest,
+      model,
+      body,
+      // The same after a restart, also where the journal has lost what it was told last.
+      idempotencyKey: digestOf(JSON.stringify([batch, key, attempt, digest])),
+      submittedAt,
+      ...(spending === undefined || isProbe ? {} : { hold: money.format(amount) })
+    })
   )
 
 const finished = <A, E, R>(
@@ -232,56 +252,52 @@ const finished = <A, E, R>(
   last: Entry,
   completed: Execution.Completed
 ): Effect.Effect<Ended<A, E>, JournalError> => {
-  const entry = new Entry({ ...known(last), step: "Ended", completed }, { disableValidation: true })
+  const entry = entryOf({ ...known(last), step: "Ended", completed })
   return Effect.as(write(entry), succeeded(item, completed, entry))
 }
 
-/** `isFirst`: nothing was sent under its key before this call. */
+/** The wait for its execution has failed. */
 const broken = <A, E, R>(
-  run: Run,
+  { stop, write }: Run,
   item: Item<A, E, R>,
-  last: Entry,
-  error: AwaitFailure,
-  isFirst = false
+  accepted: Entry,
+  error: AwaitFailure
 ): Effect.Effect<Ended<A, E>, JournalError> =>
   Effect.gen(function* () {
-    const { stop, write } = run
-    const isAccepted = last.step === "Accepted"
     // What an execution has FAILED with says nothing of the account.
     const stopped = hasEnded(error) ? undefined : stoppedBy(error)
     if (stopped !== undefined) yield* stop.say(stopped)
-    if (hasEnded(error) || (!isAccepted && isRefusedForGood(error))) {
-      const entry = new Entry({ ...known(last), step: "Ended", error }, { disableValidation: true })
+    if (!hasEnded(error) && !isUnknown(error)) return failed(item, error, accepted)
+    const entry = hasEnded(error) ? endedWith(accepted, error) : entryOf({ ...accepted, error })
+    yield* write(entry)
+    return failed(item, error, entry)
+  })
+
+/** Its create has failed, or was held back. */
+const unaccepted = <A, E, R>(
+  { stop, write }: Run,
+  item: Item<A, E, R>,
+  last: Entry,
+  error: AwaitFailure,
+  { isInDoubt, withheld }: ItemLeave
+): Effect.Effect<Ended<A, E>, JournalError> =>
+  Effect.gen(function* () {
+    if (withheld === "too old") return failed(item, undecided(last), last)
+    const stopped = withheld === "stopped" ? stop.current : stoppedBy(error)
+    if (stopped !== undefined) yield* stop.say(stopped)
+    if (isRefusedForGood(error)) {
+      const entry = endedWith(last, error)
       yield* write(entry)
       return failed(item, error, entry)
     }
-    if (isAccepted || !isFirst || !isUnspent(error)) return failed(item, error, last)
-    return yield* released<A, E>(run, last, (entry) =>
-      stopped === undefined ? failed(item, error, entry) : notAttempted(item, stopped, entry)
-    )
+    if (isInDoubt) return failed(item, error, last)
+    // Nothing was executed under the key: a later run takes another.
+    const released = entryOf({ ...known(last), ...present({ body: last.body }), step: "Refused" })
+    yield* write(released)
+    return stopped === undefined ? failed(item, error, released) : notAttempted(item, stopped, released)
   })
 
-/** Nothing was executed under the key: a later run takes another. */
-const released = <A, E>(
-  { write }: Run,
-  last: Entry,
-  ended: (entry: Entry) => Ended<A, E>
-): Effect.Effect<Ended<A, E>, JournalError> => {
-  const entry = new Entry(
-    { ...known(last), ...present({ body: last.body }), step: "Refused" },
-    { disableValidation: true }
-  )
-  return Effect.as(write(entry), ended(entry))
-}
-
-const notSent = (why: "stopped" | "too old", attempts: number) =>
-  invalid(
-    "executions.create",
-    "idempotencyKey",
-    why === "stopped" ? "is of an item that was not sent before its batch stopped" : "is too old to be sent again",
-    "Run the batch again.",
-    attempts
-  )
+const endedWith = (last: Entry, error: AwaitFailure): Entry => entryOf({ ...known(last), step: "Ended", error })
 
 const stoppedBy = (error: AwaitFailure): Stopped | undefined =>
   error._tag === "InsufficientBalance" || error._tag === "Unauthorized" ? { reason: error._tag, error } : undefined
@@ -299,9 +315,8 @@ const isRefusedForGood = (error: AwaitFailure): boolean => {
   }
 }
 
-/** Certain to have had no effect: it was not sent at all, or once, and refused before anybody looked at it. */
-const isUnspent = (error: AwaitFailure): boolean =>
-  error.attempts === 0 || (error.attempts === 1 && (stoppedBy(error) !== undefined || error._tag === "RateLimited"))
+/** The API does not know an execution that it has accepted: it is forgotten, or this is another account. */
+const isUnknown = (error: AwaitFailure): boolean => "status" in error && (error.status === 404 || error.status === 410)
 
 const isFinal = ({ step }: Entry): boolean => step === "Ended" || step === "Delivered"
 

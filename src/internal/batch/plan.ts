@@ -79,10 +79,11 @@ export const planOf = (found: Option.Option<Entry>, digest: string, now: number,
     case "Accepted":
     case "Ended":
     case "Delivered": {
-      // What has failed may run again when it has changed: nothing of it is running or was paid for.
       if (entry.error !== undefined) {
-        if (rules.again && (isChanged || rules.resubmits(entry.error))) return again
-        if (!isChanged) return { _tag: "HandOut", entry, result: Either.left(entry.error) }
+        const hasFailed = entry.step !== "Accepted"
+        // What has failed may run again when it has changed: nothing of it is running or was paid for.
+        if (rules.again && ((isChanged && hasFailed) || rules.resubmits(entry.error))) return again
+        if (!isChanged && hasFailed) return { _tag: "HandOut", entry, result: Either.left(entry.error) }
       }
       if (isChanged) return { _tag: "Refuse", error: changedRequest(entry) }
       if (entry.completed !== undefined) return { _tag: "HandOut", entry, result: Either.right(entry.completed) }

@@ -168,12 +168,12 @@ export const read = <A, E, E2, R, EI, RI>(
       const each = yield* Effect.forEach(chunk, (item, i) => wanted(item, from + i))
       // In line before they are looked up: what another of the same key does meanwhile is then waited for.
       const line = each.map((one) => ({ one, place: enter(one.key) }))
-      const entryOf = yield* lookUp(
+      const entryFor = yield* lookUp(
         desk,
         each.map(({ key }) => key)
       )
       const found = line.map(({ one, place: { before, leave } }) => ({
-        item: Object.assign(one, { found: entryOf(one.key) }),
+        item: Object.assign(one, { found: entryFor(one.key) }),
         before,
         leave
       }))
