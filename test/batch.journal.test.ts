@@ -2,7 +2,7 @@
 import { readdirSync } from "node:fs"
 import { join } from "node:path"
 import { NodeContext } from "@effect/platform-node"
-import { type PlatformError, SystemError } from "@effect/platform/Error"
+import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import { LibsqlClient } from "@effect/sql-libsql"
@@ -36,6 +36,7 @@ import * as journalMemory from "../src/internal/batch/journalMemory.js"
 import * as journalStore from "../src/internal/batch/journalStore.js"
 import { sha256Hex } from "../src/internal/hash.js"
 import * as Postgres from "./utils/postgres.js"
+import { type Hooks, storeFailure, storeOver, type Values } from "./utils/store.js"
 
 const at = (text: string) => DateTime.unsafeMake(text)
 const executionId = Execution.ExecutionId.make("exec_a1b2c3d4-e5f6-7890-abcd-ef1234567890")
@@ -550,43 +551,10 @@ it("there is an entry of every error that a wait can end with", () => {
   )
 })
 
-type Values = Map<string, string>
-
-/** What goes wrong in a store, or comes first. */
-interface Hooks {
-  readonly get?: (key: string) => Effect.Effect<void, PlatformError>
-  readonly set?: (key: string, value: string) => Effect.Effect<void, PlatformError>
-  readonly remove?: (key: string) => Effect.Effect<void, PlatformError>
-}
-
-const storeFailure = (reason: SystemError["reason"] = "Unknown") =>
-  new SystemError({ reason, module: "KeyValueStore", method: "test", description: "as the test wants" })
-
-/** A store over a map that outlives it. Like files, what is not there cannot be removed. */
-const stored = (values: Values, hooks: Hooks = {}): JournalLayer =>
+const stored = (values: Values, hooks?: Hooks): JournalLayer =>
   Layer.provide(
     inStore(),
-    Layer.sync(KeyValueStore.KeyValueStore, () =>
-      KeyValueStore.makeStringOnly({
-        get: (key) =>
-          Effect.zipRight(
-            hooks.get?.(key) ?? Effect.void,
-            Effect.sync(() => Option.fromNullable(values.get(key)))
-          ),
-        set: (key, value) =>
-          Effect.zipRight(
-            hooks.set?.(key, value) ?? Effect.void,
-            Effect.sync(() => void values.set(key, value))
-          ),
-        remove: (key) =>
-          Effect.zipRight(
-            hooks.remove?.(key) ?? Effect.void,
-            Effect.suspend(() => (values.delete(key) ? Effect.void : storeFailure("NotFound")))
-          ),
-        clear: Effect.sync(() => values.clear()),
-        size: Effect.sync(() => values.size)
-      })
-    )
+    Layer.sync(KeyValueStore.KeyValueStore, () => storeOver(values, hooks))
   )
 
 const isList = (key: string): boolean => /-n\d+$/.test(key)

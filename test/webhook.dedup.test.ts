@@ -1,6 +1,6 @@
 /** Each event once: while it is handled, after it was handled, over restarts and torn writes, and not for ever. */
 import { NodeContext } from "@effect/platform-node"
-import { type PlatformError, SystemError } from "@effect/platform/Error"
+import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
@@ -9,43 +9,10 @@ import * as Webhook from "effect-modelroute/Webhook"
 import { Memory } from "../src/internal/webhook/memory.js"
 import { make } from "../src/internal/webhook/once.js"
 import { silent, start } from "./utils/harness.js"
+import { type Hooks, storeFailure, storeOver, type Values } from "./utils/store.js"
 
 const id = (text: string) => Webhook.EventId.make(text)
 const day = 86_400_000
-
-type Values = Map<string, string>
-
-/** What goes wrong in a store, or comes first. */
-interface Hooks {
-  readonly get?: (key: string) => Effect.Effect<void, PlatformError>
-  readonly set?: (key: string, value: string) => Effect.Effect<void, PlatformError>
-  readonly remove?: (key: string) => Effect.Effect<void, PlatformError>
-}
-
-const failure = (reason: SystemError["reason"] = "Unknown") =>
-  new SystemError({ reason, module: "KeyValueStore", method: "test", description: "as the test wants" })
-
-/** A store over a map that outlives it. Like files, what is not there cannot be removed. */
-const storeOver = (values: Values, hooks: Hooks = {}) =>
-  KeyValueStore.makeStringOnly({
-    get: (key) =>
-      Effect.zipRight(
-        hooks.get?.(key) ?? Effect.void,
-        Effect.sync(() => Option.fromNullable(values.get(key)))
-      ),
-    set: (key, value) =>
-      Effect.zipRight(
-        hooks.set?.(key, value) ?? Effect.void,
-        Effect.sync(() => void values.set(key, value))
-      ),
-    remove: (key) =>
-      Effect.zipRight(
-        hooks.remove?.(key) ?? Effect.void,
-        Effect.suspend(() => (values.delete(key) ? Effect.void : failure("NotFound")))
-      ),
-    clear: Effect.sync(() => values.clear()),
-    size: Effect.sync(() => values.size)
-  })
 
 const stored = (values: Values, options?: Webhook.StoredDedupOptions, hooks?: Hooks) =>
   Layer.provide(Webhook.layerDedup(options), Layer.succeed(KeyValueStore.KeyValueStore, storeOver(values, hooks)))
@@ -517,11 +484,11 @@ describe("a process that is killed", () => {
 describe("a store that fails", () => {
   it.effect("fails the delivery before the event is handled", () =>
     Effect.gen(function* () {
-      const layer = stored(new Map(), {}, { get: () => failure() })
+      const layer = stored(new Map(), {}, { get: () => storeFailure() })
       yield* process_(layer, (dedup) =>
         Effect.gen(function* () {
           const error = yield* Effect.flip(dedup.once(id("a"), Effect.dieMessage("handled")))
-          assert.strictEqual(error.message, failure().message)
+          assert.strictEqual(error.message, storeFailure().message)
         })
       )
     })
@@ -532,7 +499,7 @@ describe("a store that fails", () => {
       yield* TestClock.setTime(start)
       const values: Values = new Map()
       let isDown = true
-      const set = (key: string) => Effect.suspend(() => (isDown && isEntry(key) ? failure() : Effect.void))
+      const set = (key: string) => Effect.suspend(() => (isDown && isEntry(key) ? storeFailure() : Effect.void))
       yield* process_(stored(values, {}, { set }), (dedup) =>
         Effect.gen(function* () {
           let handled = 0
@@ -588,7 +555,7 @@ describe("a store that fails", () => {
       const remove = () =>
         Effect.suspend(() => {
           tries += 1
-          return isDown ? failure() : Effect.void
+          return isDown ? storeFailure() : Effect.void
         })
       yield* process_(stored(values, {}, { remove }), (dedup) =>
         Effect.gen(function* () {

@@ -10,7 +10,6 @@ import * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
-import { SystemError } from "@effect/platform/Error"
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import {
   Context,
@@ -22,13 +21,13 @@ import {
   Layer,
   Logger,
   LogLevel,
-  Option,
   Redacted,
   type Scope,
   TestClock
 } from "effect"
 import * as Webhook from "effect-modelroute/Webhook"
 import { silent, start } from "./utils/harness.js"
+import { storeFailure, storeOver, type Values } from "./utils/store.js"
 import { recorder } from "./utils/tracing.js"
 import { connect, head, payload, post, secret, secretText, serveApp, signed } from "./utils/webhooks.js"
 
@@ -186,14 +185,9 @@ describe("answers", () => {
     Effect.gen(function* () {
       const { ids, onEvent } = keeper()
       let isDown = true
-      const down = new SystemError({ reason: "Busy", module: "KeyValueStore", method: "get" })
-      const values = new Map<string, string>()
-      const store = KeyValueStore.makeStringOnly({
-        get: (key) => Effect.suspend(() => (isDown ? down : Effect.succeed(Option.fromNullable(values.get(key))))),
-        set: (key, value) => Effect.sync(() => void values.set(key, value)),
-        remove: () => Effect.void,
-        clear: Effect.void,
-        size: Effect.succeed(0)
+      const values: Values = new Map()
+      const store = storeOver(values, {
+        get: () => Effect.suspend(() => (isDown ? storeFailure("Busy") : Effect.void))
       })
       const dedup = yield* Layer.build(
         Layer.provide(Webhook.layerDedup(), Layer.succeed(KeyValueStore.KeyValueStore, store))

@@ -1,0 +1,39 @@
+/** A `KeyValueStore` over a map that outlives it, which fails where a test wants it to. */
+import { type PlatformError, SystemError } from "@effect/platform/Error"
+import * as KeyValueStore from "@effect/platform/KeyValueStore"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+
+export type Values = Map<string, string>
+
+/** What goes wrong in a store, or comes first. */
+export interface Hooks {
+  readonly get?: (key: string) => Effect.Effect<void, PlatformError>
+  readonly set?: (key: string, value: string) => Effect.Effect<void, PlatformError>
+  readonly remove?: (key: string) => Effect.Effect<void, PlatformError>
+}
+
+export const storeFailure = (reason: SystemError["reason"] = "Unknown"): SystemError =>
+  new SystemError({ reason, module: "KeyValueStore", method: "test", description: "as the test wants" })
+
+/** Like files, what is not there cannot be removed. */
+export const storeOver = (values: Values, hooks: Hooks = {}): KeyValueStore.KeyValueStore =>
+  KeyValueStore.makeStringOnly({
+    get: (key) =>
+      Effect.zipRight(
+        hooks.get?.(key) ?? Effect.void,
+        Effect.sync(() => Option.fromNullable(values.get(key)))
+      ),
+    set: (key, value) =>
+      Effect.zipRight(
+        hooks.set?.(key, value) ?? Effect.void,
+        Effect.sync(() => void values.set(key, value))
+      ),
+    remove: (key) =>
+      Effect.zipRight(
+        hooks.remove?.(key) ?? Effect.void,
+        Effect.suspend(() => (values.delete(key) ? Effect.void : storeFailure("NotFound")))
+      ),
+    clear: Effect.sync(() => values.clear()),
+    size: Effect.sync(() => values.size)
+  })
