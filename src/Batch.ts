@@ -14,7 +14,7 @@ import * as Stream from "effect/Stream"
 import type * as Subscribable from "effect/Subscribable"
 import type * as Execution from "./Execution.js"
 import * as engine from "./internal/batch/batch.js"
-import { committed, Entry, revision, Step } from "./internal/batch/entry.js"
+import { earlier, Entry, revision, Step } from "./internal/batch/entry.js"
 import { Journal, type JournalService } from "./internal/batch/journal.js"
 import * as journalMemory from "./internal/batch/journalMemory.js"
 import * as journalStore from "./internal/batch/journalStore.js"
@@ -189,15 +189,7 @@ const spendingOf = (
 ): Effect.Effect<money.Spending | undefined, JournalError> => {
   if (limit === undefined) return Effect.succeed(undefined)
   const spending = new money.Spending(limit)
-  const recall = (entry: Entry) =>
-    Effect.sync(() =>
-      spending.recall({
-        model: entry.model ?? "",
-        amount: money.amount(committed(entry)),
-        hold: money.amount(entry.hold),
-        isUnknown: entry.step === "Submitted" && entry.hold === undefined
-      })
-    )
+  const recall = (entry: Entry) => Effect.sync(() => spending.recall(earlier(entry)))
   return Effect.map(Stream.runForEach(journal.entries(id), recall), () => {
     spending.recalled()
     return spending

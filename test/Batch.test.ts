@@ -307,6 +307,34 @@ describe("items", () => {
     })
   )
 
+  it.effect("for which resubmit throws fail by themselves, and stay as they are", () =>
+    Effect.gen(function* () {
+      const { executions, runs } = yield* play(
+        Effect.gen(function* () {
+          const once = (extra: Partial<Batch.Options<number>> = {}) =>
+            Effect.map(
+              collect(Batch.run(numbers(2), { ...options, order: "input", concurrency: 1, ...extra })),
+              (outcomes) => outcomes.map(nameOf)
+            )
+          const first = yield* once()
+          const second = yield* once({
+            resubmit: () => {
+              throw new Error("no decision")
+            }
+          })
+          return { runs: [first, second, yield* once()], executions: (yield* ledger).executions.length }
+        }),
+        { simulator: { faults: [Fault.ends({ status: "FAILED", code: "GENERATION_FAILED" })] } }
+      )
+      assert.deepStrictEqual(runs, [
+        ["GenerationFailed", "Succeeded"],
+        ["InvalidRequest resubmit", "Succeeded"],
+        ["GenerationFailed", "Succeeded"]
+      ])
+      assert.strictEqual(executions, 2)
+    })
+  )
+
   it.effect("whose effect makes what is no JSON fail by themselves, whatever the journal", () =>
     Effect.gen(function* () {
       const outcomes = yield* play(
@@ -696,6 +724,32 @@ describe("options that cannot work", () => {
 })
 
 describe("interruption", () => {
+  const uninterruptible = {
+    plain: {},
+    "with maxCost": { maxCost: "5.00" },
+    "with a full maxCost": { maxCost: "0.10", hold: () => "0.048" },
+    "with a slow beforeSubmit": { beforeSubmit: () => Effect.as(Effect.sleep("1 second"), true) }
+  } satisfies Record<string, Partial<Batch.Options<number>>>
+  for (const [name, extra] of Object.entries(uninterruptible)) {
+    it.effect(`is not needed for a batch to end: it does where there is none, ${name}`, () =>
+      Effect.gen(function* () {
+        const outcomes = yield* play(
+          Effect.uninterruptible(
+            Effect.all([
+              collect(Batch.run(numbers(0), { ...options, ...extra })),
+              collect(Batch.run(numbers(3), { ...options, ...extra }))
+            ])
+          )
+        )
+        assert.deepStrictEqual(
+          outcomes.map((each) => each.length),
+          [0, 3]
+        )
+        assert.isAtLeast(tags(outcomes.flat())["Succeeded"] ?? 0, 2)
+      })
+    )
+  }
+
   it.effect("is immediate, leaves the executions running, and the next run takes them up", () =>
     Effect.gen(function* () {
       const { at, executions, outcomes } = yield* play(

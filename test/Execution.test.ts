@@ -241,19 +241,21 @@ describe("await", () => {
     })
   }
 
-  it.effect("does not let a missing /result hide that the execution is finished", () => {
-    const { client } = answering((url) =>
-      url.endsWith("/result")
-        ? { status: 404, json: { error: { code: "NOT_FOUND", message: "no such page" } } }
-        : { status: 200, json: { id: "exec_1", status: "COMPLETED", cost: "0.040" } }
-    )
-    return Effect.gen(function* () {
-      const completed = valueOf(yield* runToEnd((yield* client).executions.await(id)))
-      assert.strictEqual(completed.cost, "0.040")
-      assert.isUndefined(completed.output)
-      assert.deepStrictEqual(completed.fileIds, [])
+  for (const status of [404, 410]) {
+    it.effect(`does not let a missing /result (${status}) hide that the execution is finished`, () => {
+      const { client } = answering((url) =>
+        url.endsWith("/result")
+          ? { status, json: { error: { code: "NOT_FOUND", message: "no such page" } } }
+          : { status: 200, json: { id: "exec_1", status: "COMPLETED", cost: "0.040" } }
+      )
+      return Effect.gen(function* () {
+        const completed = valueOf(yield* runToEnd((yield* client).executions.await(id)))
+        assert.strictEqual(completed.cost, "0.040")
+        assert.isUndefined(completed.output)
+        assert.deepStrictEqual(completed.fileIds, [])
+      })
     })
-  })
+  }
 
   const endings: ReadonlyArray<readonly [Parameters<typeof Fault.ends>[0], string]> = [
     [{ status: "FAILED", code: "GENERATION_FAILED" }, "GenerationFailed"],

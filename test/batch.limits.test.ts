@@ -1,6 +1,6 @@
 /** What a batch stops at, or slows down for: the account, the caller, the cost, an outage, the rate limit. */
 import { assert, describe, it } from "@effect/vitest"
-import { Array, Clock, Effect, Fiber, Ref, Stream } from "effect"
+import { Array, Clock, Effect, Fiber, Ref, Schedule, Stream } from "effect"
 import { Batch } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
 import { collect, numbers, options, play, requestOf, tags, tally } from "./utils/batches.js"
@@ -254,6 +254,52 @@ describe("a stop", () => {
       // The gate sends one ahead, whose refusal holds the others.
       assert.strictEqual(sent, 1)
       assert.deepStrictEqual(reasons(outcomes), { Stopped: 5 })
+    })
+  )
+
+  it.effect("is not repeated against by a policy of the caller's that repeats whatever fails", () =>
+    Effect.gen(function* () {
+      const { at, outcomes } = yield* play(
+        Effect.gen(function* () {
+          const batch = yield* Batch.make(numbers(3), { ...options, concurrency: 3 })
+          const running = yield* Effect.fork(collect(batch.outcomes))
+          yield* Effect.sleep("1 second")
+          yield* batch.stop
+          const outcomes = yield* Fiber.join(running)
+          return { outcomes, at: (yield* Clock.currentTimeMillis) - start }
+        }),
+        {
+          client: { retry: Schedule.spaced("10 seconds") },
+          simulator: { faults: [Fault.on("executions.create", Fault.rateLimited({ resetIn: "30 seconds" }))] }
+        }
+      )
+      assert.deepStrictEqual(reasons(outcomes), { Stopped: 3 })
+      assert.isAtMost(at, 41_000)
+    })
+  )
+
+  it.effect("keeps back what an earlier run has sent, and leaves it as it was", () =>
+    Effect.gen(function* () {
+      const unseen = Array.replicate(Fault.on("executions.create", Fault.dropBefore), 4)
+      const { keys, outcomes, stopped } = yield* play(
+        Effect.gen(function* () {
+          const outcomes = [yield* collect(Batch.run([1], options))]
+          const simulator = yield* Simulator.Simulator
+          yield* simulator.inject(Fault.on("executions.create", Fault.rateLimited({ resetIn: "30 seconds" })))
+          const batch = yield* Batch.make([1], options)
+          const running = yield* Effect.fork(collect(batch.outcomes))
+          yield* Effect.sleep("1 second")
+          yield* batch.stop
+          outcomes.push(yield* Fiber.join(running))
+          const stopped = (yield* ledger).executions.length
+          outcomes.push(yield* collect(Batch.run([1], options)))
+          return { outcomes, stopped, keys: (yield* creates).map(({ headers }) => headers["idempotency-key"]) }
+        }),
+        { simulator: { faults: unseen } }
+      )
+      assert.deepStrictEqual(outcomes.map(tags), [{ Failed: 1 }, { NotAttempted: 1 }, { Succeeded: 1 }])
+      assert.strictEqual(stopped, 0)
+      assert.strictEqual(new Set(keys).size, 1)
     })
   )
 
@@ -747,6 +793,43 @@ describe("an outage", () => {
       assert.isAtMost(strict.sent, Math.ceil(((25 + 1 + 5 * 2) * 4) / 3))
       const generous = yield* endured({ burst: 500, minimum: 60 })
       assert.isAbove(generous.sent, 500)
+    })
+  )
+})
+
+describe("faults now and then", () => {
+  /** One item after the other; the first create of each is answered 503. */
+  const taken = (retryBudget: Batch.RetryBudgetOptions | false) =>
+    play(
+      Effect.gen(function* () {
+        const batch = yield* Batch.make(numbers(10), { ...options, concurrency: 1, retryBudget })
+        yield* Stream.runDrain(batch.outcomes)
+        return { millis: (yield* Clock.currentTimeMillis) - start, ...(yield* batch.progress.get) }
+      }),
+      {
+        simulator: {
+          faults: Array.replicate(
+            [
+              Fault.on("executions.create", Fault.envelope("SERVICE_UNAVAILABLE")),
+              Fault.on("executions.create", Fault.delay("1 millis"))
+            ],
+            10
+          ).flat()
+        }
+      }
+    )
+
+  it.effect("wait for no budget, since each request that succeeds puts into it", () =>
+    Effect.gen(function* () {
+      const free = yield* taken(false)
+      // Beside one retry, each item has a create and at least one look that succeed.
+      const rich = yield* taken({ burst: 1, ratio: 0.5, minimum: 0.01 })
+      assert.strictEqual(rich.millis, free.millis)
+      assert.deepStrictEqual([rich.done, rich.requests, rich.retriesLeft], [10, free.requests, 1])
+      // Nine of ten retries wait for what time alone puts in, the first finds one in the bucket.
+      const poor = yield* taken({ burst: 1, ratio: 0, minimum: 0.01 })
+      assert.isAtLeast(poor.millis, 9 * 100 * 60_000)
+      assert.strictEqual(poor.done, 10)
     })
   )
 })

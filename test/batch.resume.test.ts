@@ -403,13 +403,13 @@ describe("a later run", () => {
         body: '{"error":{"code":"NOT_FOUND","message":"No such execution.","retryable":false,"request_id":"req_1"}}'
       })
     )
-    /** One item, accepted and left alone; each of `runs` comes an hour after the one before, and the first finds nothing. */
+    /** One item, accepted and left alone; each of `runs` comes a second after the one before, and the first finds nothing. */
     const looking = (...runs: ReadonlyArray<Partial<Batch.Options<number>>>) =>
       play(
         Effect.gen(function* () {
           yield* Effect.timeoutOption(Stream.runDrain(Batch.run([1], options)), "1 second")
           const outcomes = yield* Effect.forEach(runs, (extra) =>
-            Effect.zipRight(Effect.sleep("1 hour"), collect(Batch.run([1], { ...options, ...extra })))
+            Effect.zipRight(Effect.sleep("1 second"), collect(Batch.run([1], { ...options, ...extra })))
           )
           return { outcomes: outcomes.flat(), executions: (yield* ledger).executions }
         }),
@@ -448,6 +448,18 @@ describe("a later run", () => {
           executions[1]?.executionId,
           executions[1]?.executionId
         ])
+      })
+    )
+
+    it.effect("forgets that when it is seen again", () =>
+      Effect.gen(function* () {
+        const { executions, outcomes } = yield* looking(
+          {},
+          { wait: { timeout: "1 millis" } },
+          { resubmit: (error) => "status" in error && error.status === 404 }
+        )
+        assert.deepStrictEqual(outcomes.map(nameOf), ["UnrecognizedError", "AwaitTimeout", "Succeeded"])
+        assert.strictEqual(executions.length, 1)
       })
     )
 

@@ -295,6 +295,11 @@ describe("answers", () => {
       ["UND_ERR_CONNECT_TIMEOUT", "connect"],
       ["CERT_HAS_EXPIRED", "connect"],
       ["DEPTH_ZERO_SELF_SIGNED_CERT", "connect"],
+      ["ERR_TLS_CERT_ALTNAME_INVALID", "connect"],
+      ["ERR_SSL_WRONG_VERSION_NUMBER", "connect"],
+      ["ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION", "connect"],
+      ["ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "reset"],
+      ["ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED", "reset"],
       ["EPIPE", "reset"],
       ["UND_ERR_SOCKET", "reset"],
       ["ETIMEDOUT", "timeout"],
@@ -305,6 +310,14 @@ describe("answers", () => {
       assert.strictEqual(reasonOf(error), reason, code)
       assert.strictEqual(reasonOf(new Error("fetch failed", { cause: error })), reason, code)
       assert.strictEqual(reasonOf(new AggregateError([error])), reason, code)
+    }
+    for (const [syscall, reason] of [
+      ["connect", "connect"],
+      ["read", "reset"],
+      ["write", "reset"]
+    ] as const) {
+      const error = Object.assign(new Error("x"), { code: "EHOSTUNREACH", syscall })
+      assert.strictEqual(reasonOf(new Error("fetch failed", { cause: error })), reason, syscall)
     }
     const cyclic = new Error("x")
     cyclic.cause = cyclic

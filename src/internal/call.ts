@@ -68,24 +68,22 @@ export const send = <A>(
   return Effect.catchAll(attempt(false), retried)
 }
 
-/** Whatever the policy: without a key a write is sent again only when it was certainly not carried out. */
+/**
+ * Whatever the policy: a request that is invalid stays so, and without a key a write is sent again only when it was certainly
+ * not carried out.
+ */
 const mayRepeat = (call: exchange.Call<unknown>, error: RequestFailure): boolean =>
-  call.repeatable || hadNoEffect(error)
+  error._tag !== "InvalidRequest" && (call.repeatable || hadNoEffect(error))
 
-/** @internal Certain not to have been carried out: it was not sent at all, or turned away before anybody looked at it. */
-export const hadNoEffect = (error: RequestFailure): boolean => {
-  switch (error._tag) {
-    case "InvalidRequest":
-    case "RateLimited":
-    case "InsufficientBalance":
-    case "Unauthorized":
-      return true
-    case "TransportError":
-      return error.reason === "connect"
-    default:
-      return "status" in error && error.status === 429
-  }
-}
+const hadNoEffect = (error: RequestFailure): boolean =>
+  wasTurnedAway(error) || (error._tag === "TransportError" && error.reason === "connect")
+
+/** @internal Answered before anybody looked at it. */
+export const wasTurnedAway = (error: RequestFailure): boolean =>
+  error._tag === "RateLimited" ||
+  error._tag === "InsufficientBalance" ||
+  error._tag === "Unauthorized" ||
+  ("status" in error && error.status === 429)
 
 const laneOf = (operation: string): Lane => {
   switch (operation) {

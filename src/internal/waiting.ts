@@ -174,7 +174,7 @@ export const watcher = (
       Effect.async<Sighting>((resume) => {
         const stop = shared.listen(isNews, (news) => resume(Effect.succeed(news)))
         return Effect.sync(stop)
-      }).pipe(Effect.map(heard), Effect.raceFirst(looked(since)), Effect.flatten)
+      }).pipe(Effect.interruptible, Effect.map(heard), Effect.raceFirst(looked(since)), Effect.flatten)
 
     const next: Effect.Effect<Execution.Execution, RequestFailure | AwaitTimeout> = Effect.gen(function* () {
       const known = shared.toldBefore(isNews)

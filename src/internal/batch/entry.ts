@@ -5,11 +5,13 @@ import * as Schema from "effect/Schema"
 import * as Execution from "../../Execution.js"
 import * as ModelRouteError from "../../ModelRouteError.js"
 import { Attributes } from "../tolerant.js"
+import { amount, type Earlier } from "./spending.js"
 
 /**
  * How far an item has come, each step written before it counts: `Submitted`: its key is fixed, and a create may be sent under it;
  * `Accepted`: the id of its execution is known; `Ended`: its outcome is final; `Delivered`: that outcome was handed out, and
- * whoever took it has asked for the next. `Refused`: nothing was executed, and it is submitted again under another key.
+ * whoever took it has asked for the next. `Refused`: nothing was executed, and a later run submits it again: where the account was
+ * refused (402, 401), under another key.
  *
  * @since 0.1.0
  * @category schemas
@@ -36,7 +38,7 @@ export class Entry extends Schema.Class<Entry>("effect-modelroute/Batch/Entry")(
   /** The item's own key within its batch. */
   key: Schema.String,
   step: Step,
-  /** Counts the idempotency keys that the item has had, from 1: a new execution takes a new one. */
+  /** Counts how often it was to be submitted anew, from 1. */
   attempt: Schema.Number,
   /** 128 bits of the SHA-256 of the request, in hex: whether a later run still means the same. Empty where it takes an effect to make. */
   digest: Schema.String,
@@ -51,7 +53,10 @@ export class Entry extends Schema.Class<Entry>("effect-modelroute/Batch/Entry")(
   hold: optional(Schema.String),
   /** How it ended. */
   completed: optional(Execution.Completed),
-  /** How it ended; of an accepted one, that the API did not know its execution when it was looked for. */
+  /**
+   * How it ended; of a refused one, what the API has answered where it has refused the account; of an accepted one, that the API
+   * did not know its execution when it was looked for.
+   */
   error: optional(ModelRouteError.AwaitFailure)
 }) {}
 
@@ -75,6 +80,14 @@ export const committed = ({ completed, hold, step }: Entry): string | undefined 
       return completed === undefined ? undefined : (completed.cost ?? hold)
   }
 }
+
+/** @internal A submission that an entry tells of, as far as it is about money. */
+export const earlier = (entry: Entry): Earlier => ({
+  model: entry.model ?? "",
+  amount: amount(committed(entry)),
+  hold: amount(entry.hold),
+  isUnknown: entry.step === "Submitted" && entry.hold === undefined
+})
 
 /**
  * Grows with each entry that is written for an item: one with a lower number is older, and may not take the place of a younger one.

@@ -15,9 +15,10 @@ import { CurrentLeave } from "../current.js"
 import { requestOf } from "../executionCalls.js"
 import { sha256Hex } from "../hash.js"
 import { present, text } from "../tolerant.js"
-import { committed, type Entry, entryOf } from "./entry.js"
-import { ItemLeave } from "./leave.js"
-import type { Outcome } from "./outcome.js"
+import { calling } from "./calling.js"
+import { committed, earlier, type Entry, entryOf } from "./entry.js"
+import { isRefusedForGood, ItemLeave } from "./leave.js"
+import type { NotAttempted, Outcome } from "./outcome.js"
 import { type Body, known, type Plan, planOf, type Rules, undecided } from "./plan.js"
 import type { Tally } from "./progress.js"
 import * as money from "./spending.js"
@@ -69,7 +70,12 @@ export const digestOf = (content: string): string => sha256Hex(content).slice(0,
 
 /** @internal */
 export const plan = <A, E, R>({ digest, found, rules }: Item<A, E, R>): Effect.Effect<Plan> =>
-  Effect.map(Clock.currentTimeMillis, (now) => planOf(found, digest, now, rules))
+  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    Effect.catchAll(
+      calling("resubmit", () => planOf(found, digest, now, rules)),
+      (error): Effect.Effect<Plan> => Effect.succeed({ _tag: "Refuse", error })
+    )
+  )
 
 /** @internal */
 export const settle = <A, E, R>(run: Run, item: Item<A, E, R>): Effect.Effect<Ended<A, E>, JournalError, R> =>
@@ -114,6 +120,11 @@ const resumed = <A, E, R>(
     )
   })
 
+type Submit = Extract<Plan, { readonly _tag: "Submit" }>
+
+/** Why nothing is submitted for an item. */
+type Held = Pick<NotAttempted<never>, "error" | "reason">
+
 /** What goes out for an item, and what is kept free for it. */
 interface Ready {
   readonly body: Body
@@ -124,7 +135,7 @@ interface Ready {
 const submitted = <A, E, R>(
   run: Run,
   item: Item<A, E, R>,
-  planned: Extract<Plan, { readonly _tag: "Submit" }>
+  planned: Submit
 ): Effect.Effect<Ended<A, E>, JournalError, R> =>
   Effect.flatMap(
     prepared(run, item, planned),
@@ -142,23 +153,27 @@ const submitted = <A, E, R>(
 const prepared = <A, E, R>(
   run: Run,
   item: Item<A, E, R>,
-  { attempt, made: kept, sent }: Extract<Plan, { readonly _tag: "Submit" }>
+  { abandoned, attempt, key, made: kept, sent }: Submit
 ): Effect.Effect<Either.Either<Ready, Ended<A, E>>, never, R> =>
   Effect.gen(function* () {
     const { spending, stop } = run
+    if (abandoned !== undefined) spending?.abandon(earlier(abandoned))
     // Before an effect makes what could not be submitted anyway.
     if (sent === undefined && spending?.isUsedUp === true) yield* stop.say({ reason: "MaxCost" })
-    if (stop.current !== undefined) return Either.left(notAttempted(item, stop.current))
+    const held = () => stop.holdsBack(sent !== undefined)
+    const before = held()
+    if (before !== undefined) return Either.left(notAttempted(item, before))
     // What may have been sent is sent again as it was.
-    const before = sent?.body ?? kept
-    const made = before === undefined ? yield* Effect.either(item.body) : Either.right(before)
+    const asked = sent?.body ?? kept
+    const made = asked === undefined ? yield* Effect.either(item.body) : Either.right(asked)
     if (Either.isLeft(made)) return Either.left(failed(item, made.left))
+    const after = held()
+    if (after !== undefined) return Either.left(notAttempted(item, after))
     const body = made.right
-    if (stop.current !== undefined) return Either.left(notAttempted(item, stop.current))
     const room = yield* reserved(run, item, text(body["model"]) ?? "", sent)
-    if (room === undefined) return Either.left(notAttempted(item, stop.current ?? { reason: "MaxCost" }))
-    const fixed = sent ?? (yield* firstEntry(run, item, attempt, body, room))
-    return Either.right({ body, room, fixed })
+    if (Either.isLeft(room)) return Either.left(notAttempted(item, room.left))
+    const fixed = sent ?? (yield* firstEntry(run, item, { attempt, key }, body, room.right))
+    return Either.right({ body, room: room.right, fixed })
   })
 
 /** From the create to the outcome. `isAgain`: an earlier run may have sent it. */
@@ -206,28 +221,36 @@ const created = <A, E, R>(
     )
   })
 
-/** Room for what it may cost, or nothing when the batch has stopped. */
+/** Room for what it may cost. */
 const reserved = <A, E, R>(
   { spending, stop }: Run,
   { hold }: Item<A, E, R>,
   model: string,
   sent: Entry | undefined
-): Effect.Effect<money.Reservation | undefined> => {
-  if (spending === undefined) return Effect.succeed({ model, amount: money.amount(sent?.hold), isProbe: false })
-  if (sent !== undefined) {
-    return Effect.succeed(spending.again(model, sent.hold === undefined ? undefined : money.amount(sent.hold)))
+): Effect.Effect<Either.Either<money.Reservation, Held>> => {
+  if (spending === undefined) {
+    return Effect.succeed(Either.right({ model, amount: money.amount(sent?.hold), isProbe: false }))
   }
-  return Effect.flatMap(stop.unlessStopped(spending.reserve(model, hold)), (room) =>
-    room !== undefined && Option.isNone(room)
-      ? Effect.as(stop.say({ reason: "MaxCost" }), undefined)
-      : Effect.succeed(room?.value)
+  if (sent !== undefined) {
+    const known = sent.hold === undefined ? undefined : money.amount(sent.hold)
+    return Effect.sync(() => Either.right(spending.again(model, known)))
+  }
+  const taken = Effect.flatMap(spending.reserve(model, hold), (room) =>
+    Either.isLeft(room) && room.left === "MaxCost"
+      ? Effect.as(stop.say({ reason: room.left }), room)
+      : Effect.succeed(room)
+  )
+  return Effect.map(stop.unlessStopped(taken), (room) =>
+    room === undefined
+      ? Either.left(stop.current ?? { reason: "Stopped" })
+      : Either.mapLeft(room, (reason): Held => ({ reason }))
   )
 }
 
 const firstEntry = <A, E, R>(
   { batch, spending }: Run,
   { digest, key }: Item<A, E, R>,
-  attempt: number,
+  { attempt, key: kept }: Pick<Submit, "attempt" | "key">,
   body: Body,
   { amount, isProbe, model }: money.Reservation
 ): Effect.Effect<Entry> =>
@@ -239,8 +262,8 @@ const firstEntry = <A, E, R>(
       digest,
       model,
       body,
-      // The same after a restart, also where the journal has lost what it was told last.
-      idempotencyKey: digestOf(JSON.stringify([batch, key, attempt, digest])),
+      // The first is the same after a restart, also where the journal has lost what it was told.
+      idempotencyKey: kept ?? digestOf(JSON.stringify([batch, key, attempt, digest])),
       submittedAt,
       ...(spending === undefined || isProbe ? {} : { hold: money.format(amount) })
     })
@@ -267,9 +290,14 @@ const broken = <A, E, R>(
     // What an execution has FAILED with says nothing of the account.
     const stopped = hasEnded(error) ? undefined : stoppedBy(error)
     if (stopped !== undefined) yield* stop.say(stopped)
-    if (!hasEnded(error) && !isUnknown(error)) return failed(item, error, accepted)
-    const entry = hasEnded(error) ? endedWith(accepted, error) : entryOf({ ...accepted, error })
-    yield* write(entry)
+    const entry = hasEnded(error)
+      ? endedWith(accepted, error)
+      : isUnknown(error)
+        ? entryOf({ ...accepted, error })
+        : accepted.error !== undefined && isSeen(error)
+          ? entryOf({ ...known(accepted), step: "Accepted" })
+          : accepted
+    if (entry !== accepted) yield* write(entry)
     return failed(item, error, entry)
   })
 
@@ -283,18 +311,23 @@ const unaccepted = <A, E, R>(
 ): Effect.Effect<Ended<A, E>, JournalError> =>
   Effect.gen(function* () {
     if (withheld === "too old") return failed(item, undecided(last), last)
-    const stopped = withheld === "stopped" ? stop.current : stoppedBy(error)
-    if (stopped !== undefined) yield* stop.say(stopped)
+    const refused = stoppedBy(error)
+    if (refused !== undefined) yield* stop.say(refused)
+    const held = withheld ?? refused
+    if (isInDoubt) return withheld === undefined ? failed(item, error, last) : notAttempted(item, withheld, last)
     if (isRefusedForGood(error)) {
       const entry = endedWith(last, error)
       yield* write(entry)
       return failed(item, error, entry)
     }
-    if (isInDoubt) return failed(item, error, last)
-    // Nothing was executed under the key: a later run takes another.
-    const released = entryOf({ ...known(last), ...present({ body: last.body }), step: "Refused" })
+    // Nothing was executed under the key.
+    const released = entryOf({
+      ...known(last),
+      ...present({ body: last.body, error: refused?.error }),
+      step: "Refused"
+    })
     yield* write(released)
-    return stopped === undefined ? failed(item, error, released) : notAttempted(item, stopped, released)
+    return held === undefined ? failed(item, error, released) : notAttempted(item, held, released)
   })
 
 const endedWith = (last: Entry, error: AwaitFailure): Entry => entryOf({ ...known(last), step: "Ended", error })
@@ -302,21 +335,11 @@ const endedWith = (last: Entry, error: AwaitFailure): Entry => entryOf({ ...know
 const stoppedBy = (error: AwaitFailure): Stopped | undefined =>
   error._tag === "InsufficientBalance" || error._tag === "Unauthorized" ? { reason: error._tag, error } : undefined
 
-/** The API has looked at the request and will never take it: nothing was executed for it. */
-const isRefusedForGood = (error: AwaitFailure): boolean => {
-  switch (error._tag) {
-    case "InputValidationError":
-    case "ContentModerationRejected":
-    case "FileNotFound":
-    case "FileFormatUnsupported":
-      return !error.retryable
-    default:
-      return false
-  }
-}
-
 /** The API does not know an execution that it has accepted: it is forgotten, or this is another account. */
 const isUnknown = (error: AwaitFailure): boolean => "status" in error && (error.status === 404 || error.status === 410)
+
+/** It was seen before the time was up. */
+const isSeen = (error: AwaitFailure): boolean => error._tag === "AwaitTimeout" && error.execution !== undefined
 
 const isFinal = ({ step }: Entry): boolean => step === "Ended" || step === "Delivered"
 
@@ -341,7 +364,7 @@ const failed = <A, E, R>(
   ...present({ entry })
 })
 
-const notAttempted = <A, E, R>(item: Item<A, E, R>, { error, reason }: Stopped, entry?: Entry): Ended<A, E> => ({
+const notAttempted = <A, E, R>(item: Item<A, E, R>, { error, reason }: Held, entry?: Entry): Ended<A, E> => ({
   outcome: { ...about(item), _tag: "NotAttempted", reason, ...present({ error }) },
   ...present({ entry })
 })

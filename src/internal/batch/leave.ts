@@ -5,49 +5,70 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type { InvalidRequest, RequestFailure } from "../../ModelRouteError.js"
-import { hadNoEffect } from "../call.js"
+import type { AwaitFailure, InvalidRequest, RequestFailure } from "../../ModelRouteError.js"
+import { wasTurnedAway } from "../call.js"
 import type { Leave } from "../current.js"
 import { invalid } from "../invalid.js"
-import type { Stop } from "./stop.js"
+import type { Stop, Stopped } from "./stop.js"
+
+/** @internal The API has looked at the request and will never take it. */
+export const isRefusedForGood = (error: AwaitFailure): boolean => {
+  switch (error._tag) {
+    case "InputValidationError":
+    case "ContentModerationRejected":
+    case "FileNotFound":
+    case "FileFormatUnsupported":
+      return !error.retryable
+    default:
+      return false
+  }
+}
 
 /** @internal */
 export class ItemLeave implements Leave {
   /** Why it was not sent, or not again. */
-  withheld: "stopped" | "too old" | undefined
-  private wasInDoubt: boolean
+  withheld: Stopped | "too old" | undefined
+  /** Whether what this run has sent may have been carried out; and so before the newest attempt. */
+  private isSent = false
+  private wasSent = false
 
   constructor(
     private readonly stop: Stop,
     /** Epoch milliseconds: from then on the API may have forgotten the key. */
     private readonly endOfKey: number,
-    /** Whether what was sent under its key may have been carried out. */
-    public isInDoubt: boolean
-  ) {
-    this.wasInDoubt = isInDoubt
+    /** Whether what an earlier run has sent under its key may have been carried out. */
+    private readonly wasSentEarlier: boolean
+  ) {}
+
+  /** Whether it may have been carried out. */
+  get isInDoubt(): boolean {
+    return this.isSent || this.wasSentEarlier
   }
 
   readonly ask = (attempts: number): Effect.Effect<InvalidRequest | undefined> =>
     Effect.map(Clock.currentTimeMillis, (now) => {
-      // Only sending it again tells what has become of it.
-      if (!this.isInDoubt && this.stop.current !== undefined) this.withheld = "stopped"
-      else if (this.isInDoubt && now >= this.endOfKey) this.withheld = "too old"
+      // Whatever has stopped the batch meanwhile, what this run may have had accepted is asked for again.
+      if (!this.isSent) this.withheld = this.stop.holdsBack(this.wasSentEarlier)
+      if (this.isInDoubt && now >= this.endOfKey) this.withheld = "too old"
       if (this.withheld !== undefined) return notSent(this.withheld, attempts)
-      this.wasInDoubt = this.isInDoubt
-      this.isInDoubt = true
+      this.wasSent = this.isSent
+      this.isSent = true
       return undefined
     })
 
+  /** That no connection could be made says nothing: the caller's own transport may have tried more than once. */
   readonly failed = (error: RequestFailure): void => {
-    if (hadNoEffect(error)) this.isInDoubt = this.wasInDoubt
+    if (error._tag === "InvalidRequest" || wasTurnedAway(error) || isRefusedForGood(error)) this.isSent = this.wasSent
   }
 }
 
-const notSent = (why: "stopped" | "too old", attempts: number): InvalidRequest =>
+const notSent = (withheld: Stopped | "too old", attempts: number): InvalidRequest =>
   invalid(
     "executions.create",
     "idempotencyKey",
-    why === "stopped" ? "is of an item that its batch has not sent before it stopped" : "is too old to be sent again",
+    withheld === "too old"
+      ? "is too old to be sent again"
+      : "is of an item that its batch has not sent before it stopped",
     "Run the batch again.",
     attempts
   )

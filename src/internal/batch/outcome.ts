@@ -42,14 +42,18 @@ export interface Failed<A, E = never> extends Common<A> {
 }
 
 /**
- * This run has submitted nothing for the item, because the batch had been stopped; a later run does.
+ * This run has submitted nothing for the item; a later run does.
  *
  * @since 0.1.0
  * @category models
  */
 export interface NotAttempted<A> extends Common<A> {
   readonly _tag: "NotAttempted"
-  readonly reason: Reason
+  /**
+   * What had stopped the batch. `UnknownHold` concerns this item alone: `maxCost` is set, another item of its model may have been
+   * accepted, and nobody knows what that holds; when a run has found out, or with the option `hold`, it is submitted.
+   */
+  readonly reason: Reason | "UnknownHold"
   /** What the API has answered, where that was the reason. */
   readonly error?: InsufficientBalance | Unauthorized
 }

@@ -18,10 +18,17 @@ export type Body = { readonly [field: string]: unknown }
 /** @internal */
 export type Plan =
   /**
-   * Under an idempotency key of its own; one that `sent` may have gone out with before goes out with the same body. `made` is one that
-   * took an effect to make, and was not accepted.
+   * `sent` may have gone out before, and goes out as it was. Otherwise under an idempotency key of its own, or under `key`; `made` is
+   * a body that may have taken an effect to make, and was refused. `abandoned` is what it takes the place of.
    */
-  | { readonly _tag: "Submit"; readonly attempt: number; readonly sent?: Entry; readonly made?: Body }
+  | {
+      readonly _tag: "Submit"
+      readonly attempt: number
+      readonly sent?: Entry
+      readonly key?: string | undefined
+      readonly made?: Body
+      readonly abandoned?: Entry
+    }
   /** Its execution runs, or has ended meanwhile. */
   | { readonly _tag: "Await"; readonly entry: Entry; readonly executionId: ExecutionId }
   /** It has ended. */
@@ -63,11 +70,13 @@ export const undecided = (entry: Entry): ExecutionUndecided =>
 export const planOf = (found: Option.Option<Entry>, digest: string, now: number, rules: Rules): Plan => {
   if (Option.isNone(found)) return { _tag: "Submit", attempt: 1 }
   const entry = found.value
-  const again: Plan = { _tag: "Submit", attempt: entry.attempt + 1 }
+  const again: Plan = { _tag: "Submit", attempt: entry.attempt + 1, abandoned: entry }
   const isChanged = digest !== "" && entry.digest !== "" && digest !== entry.digest
   switch (entry.step) {
     case "Refused":
-      return isChanged || entry.body === undefined ? again : { ...again, made: entry.body }
+      if (isChanged || entry.body === undefined) return again
+      // The API may answer the same refusal of the account for as long as it knows the key.
+      return { ...again, made: entry.body, key: entry.error === undefined ? entry.idempotencyKey : undefined }
     case "Submitted": {
       if (isChanged) return { _tag: "Refuse", error: changedRequest(entry) }
       if (now - entry.submittedAt.epochMillis < rules.keyLife) {

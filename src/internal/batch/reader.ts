@@ -10,11 +10,12 @@ import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type * as Execution from "../../Execution.js"
-import { type AwaitFailure, type InvalidRequest, JournalError } from "../../ModelRouteError.js"
+import { type AwaitFailure, JournalError } from "../../ModelRouteError.js"
 import { canonicalJson } from "../canonicalJson.js"
 import { createBody } from "../executionCalls.js"
 import { invalid } from "../invalid.js"
 import { bodyText } from "../requests.js"
+import { calling } from "./calling.js"
 import type { Entry } from "./entry.js"
 import * as items from "./item.js"
 import type { JournalService } from "./journal.js"
@@ -54,19 +55,6 @@ const operation = "Batch.run"
 /** An item before it is looked up. */
 interface Wanted<A, E, R> extends Omit<items.Item<A, E, R>, "found"> {}
 
-/** What the caller's function gives; one that throws makes its item fail, not the batch. */
-const asked = <A>(field: string, f: () => A): Effect.Effect<A, InvalidRequest> =>
-  Effect.try({
-    try: f,
-    catch: (cause) =>
-      invalid(
-        operation,
-        field,
-        `has thrown (${cause instanceof Error ? cause.message : String(cause)})`,
-        "Correct the item, or the function."
-      )
-  })
-
 /** What does not take an effect is made at once: a later run can then tell whether it is still the same. */
 const wantedOf =
   <A, E, E2, R>(wishes: Wishes<A, E, E2, R>) =>
@@ -82,7 +70,7 @@ const wantedOf =
       rules
     })
     const keyed = Effect.filterOrFail(
-      asked("key", () => wishes.key(item, index)),
+      calling("key", () => wishes.key(item, index)),
       (key) => typeof key === "string" && key !== "",
       () => invalid(operation, "key", "is empty or no text", "Give each item a text of its own, the same in every run.")
     )
@@ -92,11 +80,11 @@ const wantedOf =
         const hold =
           holdOf &&
           (yield* Effect.flatMap(
-            asked("hold", () => holdOf(item, index)),
+            calling("hold", () => holdOf(item, index)),
             (text) => money.given("hold", text)
           ))
-        const version = versionOf && (yield* asked("version", () => versionOf(item, index)))
-        const request = yield* asked("request", () => wishes.request(item, index))
+        const version = versionOf && (yield* calling("version", () => versionOf(item, index)))
+        const request = yield* calling("request", () => wishes.request(item, index))
         if (Effect.isEffect(request)) {
           const body = Effect.flatMap(request, (made) =>
             Effect.tap(createBody(operation, made), (body) => bodyText(operation, body))

@@ -6,6 +6,7 @@
  */
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type { InvalidRequest } from "../../ModelRouteError.js"
 import { invalid } from "../invalid.js"
@@ -38,51 +39,55 @@ export interface Reservation {
   readonly model: string
   /** Nothing where it is not known. */
   readonly amount: Amount
-  /** Whether others of its model wait until it has told what it holds. */
+  /** Whether nobody knows what an execution of its model holds: others of it wait until this one has told. */
   readonly isProbe: boolean
 }
+
+/** @internal A submission of an earlier run. */
+export interface Earlier {
+  readonly model: string
+  /** What it has cost, or may hold. */
+  readonly amount: Amount
+  /** What it held, or was expected to. */
+  readonly hold: Amount
+  /** Whether it may hold what nobody knows. */
+  readonly isUnknown: boolean
+}
+
+/** @internal Why there is no room: what there is has been used, or nobody knows how much an execution of the model takes. */
+export type Shortage = "MaxCost" | "UnknownHold"
 
 /** @internal */
 export class Spending {
   /** The most that an execution of a model is known to have held. */
   private readonly holds = new Map<string, Amount>()
-  /** The models of which nothing is known, and one execution is on its way to tell, or may be. */
-  private readonly probed = new Set<string>()
+  /** By model, how many submissions hold what nobody knows, or may do so. */
+  private readonly unknown = new Map<string, number>()
+  /** By model, what is counted for each of those since another has told what it holds. */
+  private readonly assumed = new Map<string, Amount>()
   /** What executions have cost and hold. */
   private committed = nothing
   /** Executions whose end can make room. */
   private running = 0
   private readonly waiting = new Set<() => void>()
-  /** Of an earlier run, and nobody knows whether they hold anything: how many, by model, and what is counted for each. */
-  private readonly unknown = new Map<string, number>()
-  private readonly assumed = new Map<string, Amount>()
 
   constructor(private readonly limit: Amount) {}
 
-  /** What is known of an execution of an earlier run. */
-  recall(about: {
-    readonly model: string
-    readonly amount: Amount
-    readonly hold: Amount
-    /** Whether it may hold what nobody knows. */
-    readonly isUnknown: boolean
-  }): void {
-    this.committed = BigDecimal.sum(this.committed, about.amount)
-    this.learn(about.model, about.hold)
-    if (about.isUnknown) this.unknown.set(about.model, (this.unknown.get(about.model) ?? 0) + 1)
+  /** Counts it; all of them before the first reservation. */
+  recall({ amount, hold, isUnknown, model }: Earlier): void {
+    this.committed = BigDecimal.sum(this.committed, amount)
+    this.learn(model, hold)
+    if (isUnknown) this.countUnknown(model, 1)
   }
 
   /** All of them are. */
   recalled(): void {
-    for (const [model, count] of this.unknown) {
-      const hold = this.holds.get(model)
-      if (hold === undefined) {
-        this.probed.add(model)
-      } else {
-        this.assumed.set(model, hold)
-        this.committed = BigDecimal.sum(this.committed, BigDecimal.multiply(hold, BigDecimal.fromBigInt(BigInt(count))))
-      }
-    }
+    for (const model of Array.from(this.unknown.keys())) this.assume(model)
+  }
+
+  /** The caller says that nothing has come of it. */
+  abandon({ amount, isUnknown, model }: Earlier): void {
+    this.change(isUnknown ? this.taken({ model, amount, isProbe: true }) : amount, nothing)
   }
 
   /** What an earlier run has submitted is submitted again: it was counted. */
@@ -92,8 +97,8 @@ export class Spending {
     return { model, amount: known ?? nothing, isProbe: known === undefined }
   }
 
-  /** Waits until there is room for one more execution; none when there is none, and nothing that runs could make any. */
-  reserve(model: string, expected: Amount | undefined): Effect.Effect<Option.Option<Reservation>> {
+  /** Waits until there is room for one more execution; there is none when nothing that runs could make any. */
+  reserve(model: string, expected: Amount | undefined): Effect.Effect<Either.Either<Reservation, Shortage>> {
     return Effect.suspend(() => this.attempt(model, expected))
   }
 
@@ -108,16 +113,17 @@ export class Spending {
   }
 
   /** An execution was accepted: what it holds is known. */
-  accepted({ amount, isProbe, model }: Reservation, hold: Amount): void {
-    this.learn(model, hold)
-    if (isProbe) this.probed.delete(model)
-    this.change(amount, hold)
+  accepted(reservation: Reservation, hold: Amount): void {
+    const before = this.taken(reservation)
+    this.learn(reservation.model, hold)
+    this.assume(reservation.model)
+    this.change(before, hold)
   }
 
   /** A create was not accepted, and whether it holds anything is for a later run to find out, or it holds nothing. */
-  refused({ amount, isProbe, model }: Reservation, isCertain: boolean): void {
-    if (isProbe && isCertain) this.probed.delete(model)
-    this.ended(amount, isCertain ? nothing : amount)
+  refused(reservation: Reservation, isCertain: boolean): void {
+    this.running -= 1
+    this.change(isCertain ? this.taken(reservation) : nothing, nothing)
   }
 
   /** What was held is settled. */
@@ -135,21 +141,46 @@ export class Spending {
     if (BigDecimal.greaterThan(hold, this.holds.get(model) ?? nothing)) this.holds.set(model, hold)
   }
 
-  private attempt(model: string, given: Amount | undefined): Effect.Effect<Option.Option<Reservation>> {
+  private countUnknown(model: string, by: 1 | -1): void {
+    const count = (this.unknown.get(model) ?? 0) + by
+    if (count > 0) this.unknown.set(model, count)
+    else this.unknown.delete(model)
+  }
+
+  /** Counts as much for each submission of unknown hold as another of its model has held. */
+  private assume(model: string): void {
+    const hold = this.holds.get(model)
+    const count = this.unknown.get(model)
+    if (hold === undefined || count === undefined) return
+    this.unknown.delete(model)
+    this.assumed.set(model, hold)
+    this.committed = BigDecimal.sum(this.committed, BigDecimal.multiply(hold, BigDecimal.fromBigInt(BigInt(count))))
+  }
+
+  /** What is counted for it, which from now on is known or nothing. */
+  private taken({ amount, isProbe, model }: Reservation): Amount {
+    if (!isProbe) return amount
+    const assumed = this.assumed.get(model)
+    if (assumed === undefined) this.countUnknown(model, -1)
+    return assumed ?? nothing
+  }
+
+  private attempt(model: string, given: Amount | undefined): Effect.Effect<Either.Either<Reservation, Shortage>> {
     const expected = given ?? this.holds.get(model)
-    // Until one execution has told what its model holds, others of it might take more than there is.
     const isProbe = expected === undefined
-    if (!(isProbe && this.probed.has(model))) {
+    // Until one execution has told what its model holds, others of it might take more than there is.
+    const isUnknown = isProbe && this.unknown.has(model)
+    if (!isUnknown) {
       const reserved = expected ?? nothing
       const sum = BigDecimal.sum(this.committed, reserved)
       if (isProbe ? BigDecimal.lessThan(sum, this.limit) : BigDecimal.lessThanOrEqualTo(sum, this.limit)) {
-        if (isProbe) this.probed.add(model)
+        if (isProbe) this.countUnknown(model, 1)
         this.running += 1
         this.committed = sum
-        return Effect.succeedSome({ model, amount: reserved, isProbe })
+        return Effect.succeed(Either.right({ model, amount: reserved, isProbe }))
       }
     }
-    if (this.running === 0) return Effect.succeedNone
+    if (this.running === 0) return Effect.succeed(Either.left(isUnknown ? "UnknownHold" : "MaxCost"))
     return Effect.zipRight(
       this.changed,
       Effect.suspend(() => this.attempt(model, given))

@@ -50,11 +50,16 @@ export class Stop {
     })
   }
 
+  /** What keeps an item back. Asked for once more, what may have been accepted costs nothing that `maxCost` has not counted. */
+  holdsBack(mayBeAccepted: boolean): Stopped | undefined {
+    return mayBeAccepted && this.current?.reason === "MaxCost" ? undefined : this.current
+  }
+
   /** Ends a wait that has become pointless, with `undefined`. */
   unlessStopped<A, E, R>(wait: Effect.Effect<A, E, R>): Effect.Effect<A | undefined, E, R> {
     return Effect.suspend(() =>
       this.current === undefined
-        ? Effect.raceFirst(wait, Effect.as(Deferred.await(this.said), undefined))
+        ? Effect.raceFirst(wait, Effect.as(Effect.interruptible(Deferred.await(this.said)), undefined))
         : Effect.succeed(undefined)
     )
   }

@@ -37,14 +37,13 @@ const latest = (waiting: Chunk.Chunk<Waiting>): ReadonlyArray<Entry> => {
 export const make = (journal: JournalService, batch: string): Effect.Effect<Write, never, Scope.Scope> =>
   Effect.gen(function* () {
     const queue = yield* Queue.unbounded<Waiting>()
-    // What has begun to be written is written, and whoever waits for it hears of it.
-    yield* Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(restore(Queue.takeBetween(queue, 1, most)), (waiting) =>
-        Effect.flatMap(Effect.exit(journal.write(batch, latest(waiting))), (exit) =>
-          Effect.forEach(waiting, ({ kept }) => Deferred.done(kept, exit), { discard: true })
-        )
+    // What has begun to be written is written, and whoever waits for it hears of it. Its own wait ends with the scope, also where
+    // the batch itself cannot be interrupted.
+    yield* Effect.flatMap(Effect.interruptible(Queue.takeBetween(queue, 1, most)), (waiting) =>
+      Effect.flatMap(Effect.exit(journal.write(batch, latest(waiting))), (exit) =>
+        Effect.forEach(waiting, ({ kept }) => Deferred.done(kept, exit), { discard: true })
       )
-    ).pipe(Effect.forever, Effect.forkScoped)
+    ).pipe(Effect.uninterruptible, Effect.forever, Effect.forkScoped)
     return (entry) =>
       Effect.flatMap(Deferred.make<void, JournalError>(), (kept) =>
         Effect.zipRight(Queue.offer(queue, { entry, kept }), Deferred.await(kept))
