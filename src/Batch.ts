@@ -84,8 +84,10 @@ export interface Options<A, E = never, E2 = never, R = never> {
    */
   readonly keyLife?: Duration.DurationInput | undefined
   /**
-   * Dollars, as a decimal string: nothing is submitted that could take what the batch has cost, plus what is held for executions
-   * that run, over it; earlier runs count. The API holds more than an execution costs, so that a little may be left. Until the hold of one execution of a model is known, only one of that model is submitted.
+   * Dollars, as a decimal string: nothing is submitted that would take what the batch has cost, plus what is held for executions
+   * that run or may run, over it; earlier runs count. The API holds more than an execution costs, so that a little may be left.
+   * Until it is known what one execution of a model holds, only one of that model is submitted, which itself may take more than
+   * there is, unless `hold` tells.
    */
   readonly maxCost?: string | undefined
   /**
@@ -94,8 +96,9 @@ export interface Options<A, E = never, E2 = never, R = never> {
    */
   readonly hold?: ((item: A, index: number) => string) | undefined
   /**
-   * Asked before each group of submissions, with how many there are in it (at most `concurrency`, and 64): for a look at the balance, since no page of
-   * the API tells how to ask for it. It may take its time; on `false` nothing more is submitted. Default: nothing is asked.
+   * Asked before each group of submissions, with how many there are in it (at most `concurrency`, and 64): for a look at the
+   * balance, since no page of the API tells how to ask for it. It may take its time; on `false` nothing more is submitted. Default:
+   * nothing is asked.
    */
   readonly beforeSubmit?: ((count: number) => Effect.Effect<boolean, E2, R>) | undefined
   /**
@@ -131,7 +134,10 @@ export interface Batch<A, E = never, E2 = never, R = never> {
   readonly outcomes: Stream.Stream<Outcome<A, E>, E2 | InvalidRequest | JournalError, R>
   /** How far it is. `changes` gives the newest state each time that an item has taken a step; it has no end. */
   readonly progress: Subscribable.Subscribable<Progress>
-  /** Submits nothing more: what runs is waited for, the rest of the input is read and not attempted. */
+  /**
+   * Submits nothing more: what runs is waited for, what this run has sent without learning its fate is asked for again under its
+   * key, the rest of the input is read and not attempted.
+   */
   readonly stop: Effect.Effect<void>
 }
 
@@ -265,8 +271,8 @@ export const make = <A, EI = never, RI = never, E = never, E2 = never, R = never
  * item. Items are read as they are needed. One that fails does not end the batch; the first `InsufficientBalance` or `Unauthorized`
  * stops submissions: what runs is waited for, and the rest is `NotAttempted`, until the batch is run again. Interrupted or killed, it
  * leaves the executions running; the next run waits for them. Fails with `InvalidRequest` for an option that cannot work, with
- * `JournalError` when a step cannot be written down, and as the input and the effects in its options fail. Two runs of one batch at
- * the same time pay nothing twice, and gain nothing.
+ * `JournalError` when a step cannot be written down, and as the input and the effects in its options fail. One run of a batch at a
+ * time: two gain nothing, and where the account is refused to one of them (402, 401), the other may pay for an item once more.
  *
  * @since 0.1.0
  * @category constructors

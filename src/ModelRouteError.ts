@@ -360,7 +360,7 @@ export class UnexpectedResponse extends Schema.TaggedError<UnexpectedResponse>("
 }
 
 /**
- * Why no usable answer arrived: `connect` (nothing was sent), `reset` (the connection broke), `timeout` (the time limit of
+ * Why no usable answer arrived: `connect` (no connection was made), `reset` (the connection broke), `timeout` (the time limit of
  * one attempt passed), `truncated` (the answer's body ended early), `unknown`.
  *
  * @since 0.1.0

@@ -278,8 +278,8 @@ const make = (options: Options): Effect.Effect<JournalService, JournalError, Sql
  *
  * A process that is killed loses nothing in any mode. When the machine loses its power, SQLite loses nothing with `synchronous
  * = FULL` (the default of most drivers; each write waits for the disk), the last writes with `NORMAL` in WAL mode (such an item
- * is submitted again under the same idempotency key), and with `OFF` perhaps the whole file. PostgreSQL loses nothing unless
- * `synchronous_commit` is off.
+ * goes on from the entry before them, under the idempotency key of that), and with `OFF` perhaps the whole file. PostgreSQL loses
+ * nothing unless `synchronous_commit` is off.
  *
  * A SQLite database that another one is writing to is waited for, at most 5 seconds. One process at a time may run a batch, and
  * not within `sql.withTransaction`: what the journal has written would be undone with it.

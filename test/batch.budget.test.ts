@@ -133,7 +133,8 @@ describe("the bucket", () => {
 
   it.effect("says in the log that it is used up, and that it was refilled, once each time", () =>
     Effect.gen(function* () {
-      const { lines } = yield* granted({ burst: 2 }, [...at(0, "a", "b", "c", "d"), ...at(60_000, "e")], (budget) =>
+      const retries = [...at(0, "a", "b", "c", "d"), ...at(60_000, "e"), ...at(61_000, "f", "g", "h")]
+      const { lines } = yield* granted({ burst: 2 }, retries, (budget) =>
         Effect.delay(
           Effect.sync(() => {
             budget.succeeded += 100
@@ -145,7 +146,8 @@ describe("the bucket", () => {
         lines.map(([at, line]) => [at, line.includes("used up"), line.includes("refilled")]),
         [
           [0, true, false],
-          [60_000, false, true]
+          [60_000, false, true],
+          [61_000, true, false]
         ]
       )
       assert.include(lines[0]?.[1], "10 retries go out per minute")

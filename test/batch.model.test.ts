@@ -12,7 +12,7 @@ import { collect, numbers, options, play } from "./utils/batches.js"
 const { Fault } = Simulator
 
 const seed = 20_260_320
-const histories = 150
+const histories = 100
 
 const distinct = 6
 /** Two come again. */

@@ -21,15 +21,17 @@ export interface JournalService {
     keys: ReadonlyArray<string>
   ) => Effect.Effect<ReadonlyArray<Option.Option<Entry>>, JournalError>
   /**
-   * Puts each entry in the place of the one before, unless that has a higher `revision`, and returns when all are kept. A process that is killed meanwhile leaves for
-   * each item one or the other. One run of a batch calls it again when it has returned, with each item at most once per call.
+   * Puts each entry in the place of the one before, unless that has a higher `revision`, and returns when all are kept. A process
+   * that is killed meanwhile leaves for each item one or the other. One run of a batch calls it again when it has returned, with
+   * each item at most once per call.
    */
   readonly write: (batch: string, entries: ReadonlyArray<Entry>) => Effect.Effect<void, JournalError>
   /** All entries of a batch, in any order, each once. */
   readonly entries: (batch: string) => Stream.Stream<Entry, JournalError>
   /**
-   * Forgets a batch. One that is unknown is no failure. Run again, its items have the same idempotency keys as before: as long as the
-   * API knows them, it gives the same executions.
+   * Forgets a batch. One that is unknown is no failure. Run again, its items have their first idempotency keys: as long as the API
+   * knows them, it gives the executions that were submitted under them. An item that was submitted under a later key, after a
+   * refusal of the account (402, 401) or by `resubmit`, would be paid for again.
    */
   readonly remove: (batch: string) => Effect.Effect<void, JournalError>
 }

@@ -7,8 +7,8 @@ import * as FiberId from "effect/FiberId"
 import type { InsufficientBalance, Unauthorized } from "../../ModelRouteError.js"
 
 /**
- * Why an item was not attempted: the balance does not cover another hold (402); the API key is not accepted (401); `maxCost` has no
- * room for another hold; `beforeSubmit` has said no; `stop` was run.
+ * Why a batch submits nothing more: the balance does not cover another hold (402); the API key is not accepted (401); `maxCost` has
+ * no room for another hold; `beforeSubmit` has said no; `stop` was run.
  *
  * @since 0.1.0
  * @category models
