@@ -1,6 +1,7 @@
 /** What may have been accepted, and nobody knows: it is not paid for twice, not forgotten, and not in the way of the rest. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe, it } from "@effect/vitest"
 import { Array, Effect, Fiber } from "effect"
 import { Batch } from "effect-modelroute"
@@ -97,6 +98,30 @@ describe("an item whose answer was lost", () => {
         })
     )
   }
+})
+
+describe("an item whose request could not be sent as it is", () => {
+  it.effect("is in no doubt, and is submitted however much later", () =>
+    Effect.gen(function* () {
+      let isBroken = true
+      const runs = yield* play(
+        Effect.gen(function* () {
+          const first = yield* once([1])
+          isBroken = false
+          yield* Effect.sleep("25 hours")
+          return [first, yield* once([1])]
+        }),
+        {
+          client: {
+            transformClient: HttpClient.mapRequest((request) =>
+              isBroken ? HttpClientRequest.setUrl(request, "http://[") : request
+            )
+          }
+        }
+      )
+      assert.deepStrictEqual(runs, [["1 InvalidRequest"], ["1 Succeeded"]])
+    })
+  )
 })
 
 describe("an item that was refused for the rate limit", () => {

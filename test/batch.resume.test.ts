@@ -403,8 +403,13 @@ describe("a later run", () => {
         body: '{"error":{"code":"NOT_FOUND","message":"No such execution.","retryable":false,"request_id":"req_1"}}'
       })
     )
+    const isUnknown = (error: ModelRouteError.ModelRouteError) => "status" in error && error.status === 404
+
     /** One item, accepted and left alone; each of `runs` comes a second after the one before, and the first finds nothing. */
-    const looking = (...runs: ReadonlyArray<Partial<Batch.Options<number>>>) =>
+    const looking = (
+      runs: ReadonlyArray<Partial<Batch.Options<number>>>,
+      then: ReadonlyArray<Simulator.Fault.Fault> = []
+    ) =>
       play(
         Effect.gen(function* () {
           yield* Effect.timeoutOption(Stream.runDrain(Batch.run([1], options)), "1 second")
@@ -413,12 +418,12 @@ describe("a later run", () => {
           )
           return { outcomes: outcomes.flat(), executions: (yield* ledger).executions }
         }),
-        { simulator: { faults: [forgotten] } }
+        { simulator: { faults: [forgotten, ...then] } }
       )
 
     it.effect("fails, and looks again in the next run", () =>
       Effect.gen(function* () {
-        const { executions, outcomes } = yield* looking({}, {})
+        const { executions, outcomes } = yield* looking([{}, {}])
         const [unknown, found] = outcomes
         if (unknown?._tag !== "Failed") return assert.fail()
         assert.strictEqual(unknown.error._tag, "UnrecognizedError")
@@ -432,14 +437,11 @@ describe("a later run", () => {
     it.effect("submits it anew in the next run where the caller says so, and beforeSubmit lets it", () =>
       Effect.gen(function* () {
         const counts: Array<number> = []
-        const { executions, outcomes } = yield* looking(
+        const { executions, outcomes } = yield* looking([
           { resubmit: () => true },
-          {
-            resubmit: (error) => error._tag === "UnrecognizedError" && error.status === 404,
-            beforeSubmit: (count) => Effect.sync(() => counts.push(count) > 0)
-          },
+          { resubmit: isUnknown, beforeSubmit: (count) => Effect.sync(() => counts.push(count) > 0) },
           {}
-        )
+        ])
         assert.deepStrictEqual(outcomes.map(nameOf), ["UnrecognizedError", "Succeeded", "Succeeded"])
         assert.deepStrictEqual(counts, [1])
         assert.strictEqual(executions.length, 2)
@@ -453,19 +455,28 @@ describe("a later run", () => {
 
     it.effect("forgets that when it is seen again", () =>
       Effect.gen(function* () {
-        const { executions, outcomes } = yield* looking(
+        const { executions, outcomes } = yield* looking([
           {},
           { wait: { timeout: "1 millis" } },
-          { resubmit: (error) => "status" in error && error.status === 404 }
-        )
+          { resubmit: isUnknown }
+        ])
         assert.deepStrictEqual(outcomes.map(nameOf), ["UnrecognizedError", "AwaitTimeout", "Succeeded"])
         assert.strictEqual(executions.length, 1)
       })
     )
 
+    it.effect("remembers it over a run that could not look", () =>
+      Effect.gen(function* () {
+        const refused = Fault.on("executions.get", Fault.envelope("UNAUTHORIZED", { status: 401 }))
+        const { executions, outcomes } = yield* looking([{}, {}, { resubmit: isUnknown }], [refused])
+        assert.deepStrictEqual(outcomes.map(nameOf), ["UnrecognizedError", "Unauthorized", "Succeeded"])
+        assert.strictEqual(executions.length, 2)
+      })
+    )
+
     it.effect("submits nothing else in its place: a changed request may be of another account", () =>
       Effect.gen(function* () {
-        const { executions, outcomes } = yield* looking({}, { request: (n) => requestOf(n + 1) })
+        const { executions, outcomes } = yield* looking([{}, { request: (n) => requestOf(n + 1) }])
         assert.deepStrictEqual(outcomes.map(nameOf), ["UnrecognizedError", "InvalidRequest"])
         assert.strictEqual(executions.length, 1)
       })
