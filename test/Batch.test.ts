@@ -636,6 +636,13 @@ describe("progress", () => {
           const after = yield* batch.progress.get
           assert.strictEqual(after.done, 40)
           assert.isUndefined(after.expectedEnd)
+          // What the journal tells is no sign of how fast the rest will be.
+          const more = yield* Batch.make(numbers(80), { ...options, concurrency: 10, request: () => ofModel(0) })
+          const goingOn = yield* Effect.fork(Stream.runDrain(more.outcomes))
+          yield* Effect.sleep("25 seconds")
+          const again = yield* more.progress.get
+          assert.deepStrictEqual([again.done, again.fromJournal, again.rate], [60, 40, 48])
+          yield* Fiber.join(goingOn)
         }),
         { simulator: slower, client: { pollSchedule: oneSecond } }
       )

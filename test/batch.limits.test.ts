@@ -606,6 +606,24 @@ describe("maxCost", () => {
     })
   )
 
+  it.effect("keeps back the first of a model as long as there is no room at all", () =>
+    Effect.gen(function* () {
+      const { sentAt, outcomes } = yield* play(
+        Effect.gen(function* () {
+          const request = (n: number) => ({ ...requestOf(n), model: n < 2 ? "flux-1.1-pro" : "seedance-video" })
+          yield* Stream.runDrain(Batch.run([0], { ...options, request }))
+          const from = yield* Clock.currentTimeMillis
+          const outcomes = yield* collect(Batch.run([1, 2], { ...options, request, maxCost: "0.088" }))
+          return { outcomes, sentAt: (yield* creates).slice(1).map(({ at }) => at - from) }
+        })
+      )
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 2 })
+      // The hold of 0.048 takes all that the first 0.040 have left; when that is settled, there is room again.
+      assert.strictEqual(sentAt[0], 0)
+      assert.isAbove(sentAt[1] ?? 0, 8000)
+    })
+  )
+
   it.effect("takes the caller's word for what an item holds", () =>
     Effect.gen(function* () {
       const none = yield* spent({ maxCost: "0.04", hold: () => "0.048" })
