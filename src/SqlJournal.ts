@@ -8,7 +8,9 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import * as Arr from "effect/Array"
 import * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
@@ -75,6 +77,9 @@ const wordsOf = (u: unknown): string | undefined => {
 }
 const words = (error: SqlError): string => wordsOf(error.cause) ?? error.message
 
+/** Not the one of the context, which tests replace. */
+const clock = Clock.make()
+
 /** SQLite lets one write at a time, and some drivers do not wait for it. */
 const isBusy = (error: SqlError): boolean => /SQLITE_BUSY|database (table )?is locked/.test(words(error))
 const untilFree = Schedule.spaced("50 millis").pipe(Schedule.upTo("5 seconds"))
@@ -128,6 +133,9 @@ const make = (options: Options): Effect.Effect<JournalService, JournalError, Sql
       )
     )
 
+    // Some drivers of SQLite answer within one turn of the event loop, and free what a statement has taken only between two.
+    const turn = sql.onDialectOrElse({ sqlite: () => clock.sleep(Duration.zero), orElse: () => Effect.void })
+
     const run = <A>(verb: string, effect: Effect.Effect<A, SqlError>) =>
       effect.pipe(
         Effect.retry({ schedule: untilFree, while: isBusy }),
@@ -174,7 +182,7 @@ const make = (options: Options): Effect.Effect<JournalService, JournalError, Sql
               sql`select item, entry from ${rows} where batch = ${column(batch)} and item in ${sql.in(some.map(column))}`
                 .withoutTransform
             ),
-            (rows) => entriesOf(batch, rows)
+            (rows) => Effect.zipRight(turn, entriesOf(batch, rows))
           )
         )
         const byItem = new Map(found.flat().map(({ entry, item }) => [item, entry]))
@@ -232,7 +240,7 @@ const make = (options: Options): Effect.Effect<JournalService, JournalError, Sql
           sql`select item, entry from ${rows} where batch = ${column(batch)} and item > ${after}
             order by item limit ${rowsPerPage}`.withoutTransform
         ).pipe(
-          Effect.flatMap((page) => entriesOf(batch, page)),
+          Effect.flatMap((page) => Effect.zipRight(turn, entriesOf(batch, page))),
           Effect.map((page) => {
             const last = page.length < rowsPerPage ? undefined : page.at(-1)?.item
             return [Chunk.unsafeFromArray(page.map(({ entry }) => entry)), Option.fromNullable(last)] as const

@@ -1196,6 +1196,22 @@ for (const { name, place, skip = false } of databases) {
       )
     )
 
+    it.live("lets the event loop turn whenever it reads: what the driver has taken for it is freed only then", () =>
+      using((_, table, client) =>
+        process_(Layer.provide(SqlJournal.layer({ table }), client), (journal) =>
+          Effect.gen(function* () {
+            yield* journal.write("b", [entryOf("x", "Submitted")])
+            for (const read of [journal.read("b", ["x"]), all(journal, "b")]) {
+              let hasTurned = false
+              setImmediate(() => (hasTurned = true))
+              yield* read
+              assert.isTrue(hasTurned)
+            }
+          })
+        )
+      )
+    )
+
     it.live("creates its table once, though many processes begin at the same time", () =>
       using((sql, _, client) =>
         Effect.gen(function* () {
