@@ -10,6 +10,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
+import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import type * as Subscribable from "effect/Subscribable"
 import type * as Execution from "./Execution.js"
@@ -221,10 +222,13 @@ const makeWith = <A, E, E2, R, EI, RI>(
     hasRun = true
     const spending = yield* spendingOf(limit, journal, id)
     const write = yield* writer.make(journal, id)
-    tally.begin(yield* Clock.currentTimeMillis)
+    const now = yield* Clock.currentTimeMillis
+    const run = `${now.toString(36)}-${(yield* Random.nextIntBetween(0, 2 ** 52)).toString(36)}`
+    tally.begin(now)
     return engine.outcomes(
       {
         batch: id,
+        id: run,
         executions: client.executions,
         journal,
         write,
@@ -241,7 +245,7 @@ const makeWith = <A, E, E2, R, EI, RI>(
         hold: options.hold,
         rules: (item) => ({
           keyLife: Duration.toMillis(keyLife),
-          again: true,
+          run,
           resubmits: (error) => resubmit(error, item)
         }),
         beforeSubmit: options.beforeSubmit

@@ -24,6 +24,7 @@ import * as IdempotencyKey from "./IdempotencyKey.js"
 import type { Sender } from "./internal/call.js"
 import { Alarm } from "./internal/alarm.js"
 import * as apiKeys from "./internal/apiKeys.js"
+import { countSend } from "./internal/current.js"
 import * as executions from "./internal/executions.js"
 import * as files from "./internal/files.js"
 import { request } from "./internal/request.js"
@@ -53,7 +54,10 @@ export interface Options {
   readonly pollSchedule?: Schedule.Schedule<unknown, Execution.Execution> | undefined
   /** The time limit of each attempt, its answer's body included. Default 30 seconds. */
   readonly attemptTimeout?: Duration.DurationInput | undefined
-  /** Applied last to the client that talks to the API: logging, a further header, a proxy. It can see the API key. */
+  /**
+   * Applied last to the client that talks to the API: logging, a further header, a proxy. It can see the API key. Repeating what
+   * fails is for `retry`, which knows what may be sent twice.
+   */
   readonly transformClient?: ((client: HttpClient.HttpClient) => HttpClient.HttpClient) | undefined
   /** Whether the trace goes on at the API (`traceparent` and `b3` headers). Default false: it is a third party. */
   readonly propagateTraceContext?: boolean | undefined
@@ -329,6 +333,7 @@ export const make = (
     const alarm = new Alarm()
     const sender: Sender = {
       client: http.pipe(
+        HttpClient.transform((effect) => Effect.zipRight(countSend, effect)),
         HttpClient.mapRequest(HttpClientRequest.prependUrl(baseUrl)),
         HttpClient.mapRequest(HttpClientRequest.bearerToken(apiKey)),
         options.propagateTraceContext === true ? HttpClient.mapRequestEffect(propagated) : Function.identity,

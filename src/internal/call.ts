@@ -11,7 +11,7 @@ import type { RequestFailure } from "../ModelRouteError.js"
 import type * as RetryPolicy from "../RetryPolicy.js"
 import type { Alarm } from "./alarm.js"
 import * as classify from "./classify.js"
-import { CurrentEffort, CurrentLeave, CurrentPolicy } from "./current.js"
+import { CurrentEffort, CurrentLeave, CurrentPolicy, CurrentSends } from "./current.js"
 import * as exchange from "./exchange.js"
 import type { Closed, Entry, Place } from "./gate/gate.js"
 import type { Lane } from "./gate/lanes.js"
@@ -137,13 +137,15 @@ const attempted = <A>(
       if (withheld !== undefined) return yield* Effect.zipRight(place.unsent, withheld)
       account.attempts += 1
       if (effort !== undefined) effort.requests += 1
-      return yield* Effect.tapBoth(exchange.once(client, call, { attempts: account.attempts, limits, place }), {
+      const sends = { count: 0 }
+      const once = exchange.once(client, call, { attempts: account.attempts, limits, place })
+      return yield* Effect.tapBoth(leave === undefined ? once : Effect.provideService(once, CurrentSends, sends), {
         onSuccess: () => {
           if (effort !== undefined) effort.succeeded += 1
           return telemetry.countRequest(call.operation, "ok")
         },
         onFailure: (error) => {
-          leave?.failed(error)
+          leave?.failed(error, sends.count)
           return Effect.zipRight(told(place, error), telemetry.countRequest(call.operation, error._tag))
         }
       })

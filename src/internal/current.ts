@@ -4,7 +4,7 @@
  * @internal
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Ref from "effect/Ref"
 import type { InvalidRequest, RequestFailure } from "../ModelRouteError.js"
@@ -38,9 +38,23 @@ export interface Leave {
    * hours.
    */
   readonly ask: (attempts: number) => Effect.Effect<InvalidRequest | undefined>
-  /** What `ask` has let go out has failed. */
-  readonly failed: (error: RequestFailure) => void
+  /** What `ask` has let go out has failed, and was handed to the transport so many times. */
+  readonly failed: (error: RequestFailure, sends: number) => void
 }
+
+/**
+ * How often the running attempt was handed to the transport: a client that the caller has transformed may repeat it by itself.
+ *
+ * @internal
+ */
+export class CurrentSends extends Context.Reference<CurrentSends>()("effect-modelroute/CurrentSends", {
+  defaultValue: (): { count: number } => ({ count: 0 })
+}) {}
+
+/** @internal */
+export const countSend: Effect.Effect<void> = Effect.map(CurrentSends, (sends) => {
+  sends.count += 1
+})
 
 /** @internal The leave for the create inside the running effect. */
 export class CurrentLeave extends Context.Reference<CurrentLeave>()("effect-modelroute/CurrentLeave", {

@@ -62,9 +62,7 @@ export const outcomes = <A, E, E2, R, EI, RI>(
       ? Effect.succeed(item)
       : Effect.map(Effect.zipRight(Deferred.await(before), reader.lookUp(parts, [item.key])), (entryFor) => ({
           ...item,
-          found: entryFor(item.key),
-          // What has become of it in this run stands.
-          rules: { ...item.rules, again: false }
+          found: entryFor(item.key)
         }))
     ).pipe(Effect.flatMap(settled), Effect.ensuring(leave))
 

@@ -47,6 +47,8 @@ export class Entry extends Schema.Class<Entry>("effect-modelroute/Batch/Entry")(
   idempotencyKey: Schema.String,
   /** Before the idempotency key was first sent, if it was. */
   submittedAt: Schema.DateTimeUtc,
+  /** The run that has submitted it, or has found that it had failed. */
+  run: optional(Schema.String),
   executionId: optional(Execution.ExecutionId),
   model: optional(Schema.String),
   /** Dollars, a decimal string: what was held for it, or was expected to be. */
@@ -85,8 +87,9 @@ export const committed = ({ completed, hold, step }: Entry): string | undefined 
 export const earlier = (entry: Entry): Earlier => ({
   model: entry.model ?? "",
   amount: amount(committed(entry)),
-  hold: amount(entry.hold),
-  isUnknown: entry.step === "Submitted" && entry.hold === undefined
+  // What an execution was expected to hold says nothing of another.
+  hold: entry.executionId === undefined || entry.hold === undefined ? undefined : amount(entry.hold),
+  isUnknown: (entry.step === "Submitted" || entry.step === "Accepted") && entry.hold === undefined
 })
 
 /**

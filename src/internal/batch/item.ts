@@ -28,6 +28,8 @@ import type { Write } from "./writer.js"
 /** @internal What the items of one run share. */
 export interface Run {
   readonly batch: string
+  /** This run. */
+  readonly id: string
   readonly executions: Executions
   readonly write: Write
   readonly stop: Stop
@@ -105,18 +107,28 @@ const resumed = <A, E, R>(
   executionId: Execution.ExecutionId
 ): Effect.Effect<Ended<A, E>, JournalError> =>
   Effect.suspend(() => {
+    const { executions, spending, tally, wait, write } = run
     const held = money.amount(entry.hold)
-    run.spending?.resumed()
-    run.tally.accepted(held)
-    return run.executions.await(executionId, { ...run.wait, lookFirst: true }).pipe(
+    const room = spending?.again(earlier(entry))
+    tally.accepted(held)
+    let last = entry
+    const isThere = Effect.flatMap(executions.get(executionId), () => {
+      last = entryOf({ ...known(entry), step: "Accepted" })
+      return write(last)
+    })
+    // One that the API did not know is no longer unknown as soon as it was seen, whatever comes then.
+    return Effect.zipRight(
+      entry.error === undefined ? Effect.void : isThere,
+      executions.await(executionId, { ...wait, lookFirst: true })
+    ).pipe(
       Effect.matchEffect({
-        onFailure: (error) => broken(run, item, entry, error),
-        onSuccess: (completed) => finished(run, item, entry, completed)
+        onFailure: (error) => (error._tag === "JournalError" ? Effect.fail(error) : broken(run, item, last, error)),
+        onSuccess: (completed) => finished(run, item, last, completed)
       }),
-      Effect.tap(({ entry: last = entry }) => {
-        run.spending?.ended(held, money.amount(committed(last)))
+      Effect.tap(({ entry: end = last }) => {
+        if (room !== undefined) spending?.settled(room, costOf(end))
       }),
-      Effect.ensuring(Effect.sync(() => run.tally.left(held)))
+      Effect.ensuring(Effect.sync(() => tally.left(held)))
     )
   })
 
@@ -144,7 +156,7 @@ const submitted = <A, E, R>(
       onRight: (ready) =>
         Effect.zipRight(
           planned.sent === undefined ? run.write(ready.fixed) : Effect.void,
-          created(run, item, ready, planned.sent !== undefined)
+          created(run, item, ready, planned)
         )
     })
   )
@@ -153,14 +165,15 @@ const submitted = <A, E, R>(
 const prepared = <A, E, R>(
   run: Run,
   item: Item<A, E, R>,
-  { abandoned, attempt, key, made: kept, sent }: Submit
+  planned: Submit
 ): Effect.Effect<Either.Either<Ready, Ended<A, E>>, never, R> =>
   Effect.gen(function* () {
+    const { made: kept, sent } = planned
+    const isCounted = isCountedIn(planned)
     const { spending, stop } = run
-    if (abandoned !== undefined) spending?.abandon(earlier(abandoned))
     // Before an effect makes what could not be submitted anyway.
-    if (sent === undefined && spending?.isUsedUp === true) yield* stop.say({ reason: "MaxCost" })
-    const held = () => stop.holdsBack(sent !== undefined)
+    if (!isCounted && spending?.isUsedUp === true) yield* stop.say({ reason: "MaxCost" })
+    const held = () => stop.holdsBack(isCounted)
     const before = held()
     if (before !== undefined) return Either.left(notAttempted(item, before))
     // What may have been sent is sent again as it was.
@@ -170,23 +183,29 @@ const prepared = <A, E, R>(
     const after = held()
     if (after !== undefined) return Either.left(notAttempted(item, after))
     const body = made.right
-    const room = yield* reserved(run, item, text(body["model"]) ?? "", sent)
+    const room = yield* reserved(run, item, planned, text(body["model"]) ?? "")
     if (Either.isLeft(room)) return Either.left(notAttempted(item, room.left))
-    const fixed = sent ?? (yield* firstEntry(run, item, { attempt, key }, body, room.right))
+    const fixed = sent ?? (yield* firstEntry(run, item, planned, body, room.right))
     return Either.right({ body, room: room.right, fixed })
   })
 
-/** From the create to the outcome. `isAgain`: an earlier run may have sent it. */
+/** `maxCost` has counted it: it may have been accepted, or takes the place of one that may have been. */
+const isCountedIn = ({ abandoned, sent }: Submit): boolean =>
+  sent !== undefined || (abandoned !== undefined && costOf(abandoned) === undefined)
+
+/** From the create to the outcome. */
 const created = <A, E, R>(
   run: Run,
   item: Item<A, E, R>,
-  { body, fixed, room }: Ready,
-  isAgain: boolean
+  { body, fixed, room: reserved }: Ready,
+  planned: Submit
 ): Effect.Effect<Ended<A, E>, JournalError> =>
   Effect.suspend(() => {
     const { executions, spending, stop, tally, wait, write } = run
-    const leave = new ItemLeave(stop, fixed.submittedAt.epochMillis + item.rules.keyLife, isAgain)
+    const endOfKey = fixed.submittedAt.epochMillis + item.rules.keyLife
+    const leave = new ItemLeave(stop, endOfKey, planned.sent !== undefined, isCountedIn(planned))
     let last = fixed
+    let room = reserved
     const onAccepted = (execution: Execution.Execution) =>
       Effect.suspend(() => {
         last = entryOf({
@@ -196,7 +215,8 @@ const created = <A, E, R>(
           executionId: execution.id
         })
         const held = money.amount(last.hold)
-        spending?.accepted(room, held)
+        if (spending !== undefined)
+          room = spending.accepted(room, execution.holdAmount === undefined ? undefined : held)
         tally.accepted(held)
         return write(last)
       })
@@ -209,10 +229,7 @@ const created = <A, E, R>(
         },
         onSuccess: (completed) => finished(run, item, last, completed)
       }),
-      Effect.tap(({ entry = last }) => {
-        if (last.step === "Accepted") spending?.ended(money.amount(last.hold), money.amount(committed(entry)))
-        else spending?.refused(room, entry.step !== "Submitted")
-      }),
+      Effect.tap(({ entry = last }) => spending?.settled(room, costOf(entry))),
       Effect.ensuring(
         Effect.sync(() => {
           if (last.step === "Accepted") tally.left(money.amount(last.hold))
@@ -225,22 +242,19 @@ const created = <A, E, R>(
 const reserved = <A, E, R>(
   { spending, stop }: Run,
   { hold }: Item<A, E, R>,
-  model: string,
-  sent: Entry | undefined
+  planned: Submit,
+  model: string
 ): Effect.Effect<Either.Either<money.Reservation, Held>> => {
-  if (spending === undefined) {
-    return Effect.succeed(Either.right({ model, amount: money.amount(sent?.hold), isProbe: false }))
-  }
-  if (sent !== undefined) {
-    const known = sent.hold === undefined ? undefined : money.amount(sent.hold)
-    return Effect.sync(() => Either.right(spending.again(model, known)))
-  }
-  const taken = Effect.flatMap(spending.reserve(model, hold), (room) =>
+  const { abandoned, sent } = planned
+  if (spending === undefined)
+    return Effect.succeed(Either.right({ model, amount: money.amount("0"), isUnknown: false }))
+  if (sent !== undefined) return Effect.sync(() => Either.right(spending.again(earlier(sent))))
+  const taken = Effect.flatMap(spending.reserve(model, hold, abandoned && earlier(abandoned)), (room) =>
     Either.isLeft(room) && room.left === "MaxCost"
       ? Effect.as(stop.say({ reason: room.left }), room)
       : Effect.succeed(room)
   )
-  return Effect.map(stop.unlessStopped(taken), (room) =>
+  return Effect.map(stop.unlessStopped(taken, isCountedIn(planned)), (room) =>
     room === undefined
       ? Either.left(stop.current ?? { reason: "Stopped" })
       : Either.mapLeft(room, (reason): Held => ({ reason }))
@@ -248,11 +262,11 @@ const reserved = <A, E, R>(
 }
 
 const firstEntry = <A, E, R>(
-  { batch, spending }: Run,
+  { batch, id, spending }: Run,
   { digest, key }: Item<A, E, R>,
-  { attempt, key: kept }: Pick<Submit, "attempt" | "key">,
+  { attempt, key: kept }: Submit,
   body: Body,
-  { amount, isProbe, model }: money.Reservation
+  { amount, isUnknown, model }: money.Reservation
 ): Effect.Effect<Entry> =>
   Effect.map(DateTime.now, (submittedAt) =>
     entryOf({
@@ -265,7 +279,8 @@ const firstEntry = <A, E, R>(
       // The first is the same after a restart, also where the journal has lost what it was told.
       idempotencyKey: kept ?? digestOf(JSON.stringify([batch, key, attempt, digest])),
       submittedAt,
-      ...(spending === undefined || isProbe ? {} : { hold: money.format(amount) })
+      run: id,
+      ...(spending === undefined || isUnknown ? {} : { hold: money.format(amount) })
     })
   )
 
@@ -281,7 +296,7 @@ const finished = <A, E, R>(
 
 /** The wait for its execution has failed. */
 const broken = <A, E, R>(
-  { stop, write }: Run,
+  { id, stop, write }: Run,
   item: Item<A, E, R>,
   accepted: Entry,
   error: AwaitFailure
@@ -290,20 +305,15 @@ const broken = <A, E, R>(
     // What an execution has FAILED with says nothing of the account.
     const stopped = hasEnded(error) ? undefined : stoppedBy(error)
     if (stopped !== undefined) yield* stop.say(stopped)
-    const entry = hasEnded(error)
-      ? endedWith(accepted, error)
-      : isUnknown(error)
-        ? entryOf({ ...accepted, error })
-        : accepted.error !== undefined && isSeen(error)
-          ? entryOf({ ...known(accepted), step: "Accepted" })
-          : accepted
-    if (entry !== accepted) yield* write(entry)
+    if (!hasEnded(error) && !isUnknown(error)) return failed(item, error, accepted)
+    const entry = hasEnded(error) ? endedWith(accepted, error, id) : entryOf({ ...accepted, error, run: id })
+    yield* write(entry)
     return failed(item, error, entry)
   })
 
 /** Its create has failed, or was held back. */
 const unaccepted = <A, E, R>(
-  { stop, write }: Run,
+  { id, stop, write }: Run,
   item: Item<A, E, R>,
   last: Entry,
   error: AwaitFailure,
@@ -316,7 +326,7 @@ const unaccepted = <A, E, R>(
     const held = withheld ?? refused
     if (isInDoubt) return withheld === undefined ? failed(item, error, last) : notAttempted(item, withheld, last)
     if (isRefusedForGood(error)) {
-      const entry = endedWith(last, error)
+      const entry = endedWith(last, error, id)
       yield* write(entry)
       return failed(item, error, entry)
     }
@@ -330,16 +340,18 @@ const unaccepted = <A, E, R>(
     return held === undefined ? failed(item, error, released) : notAttempted(item, held, released)
   })
 
-const endedWith = (last: Entry, error: AwaitFailure): Entry => entryOf({ ...known(last), step: "Ended", error })
+const endedWith = (last: Entry, error: AwaitFailure, run: string): Entry =>
+  entryOf({ ...known(last), step: "Ended", error, run })
+
+/** What it has cost; nothing where it may still hold something. */
+const costOf = (entry: Entry): money.Amount | undefined =>
+  entry.step === "Submitted" || entry.step === "Accepted" ? undefined : money.amount(committed(entry))
 
 const stoppedBy = (error: AwaitFailure): Stopped | undefined =>
   error._tag === "InsufficientBalance" || error._tag === "Unauthorized" ? { reason: error._tag, error } : undefined
 
 /** The API does not know an execution that it has accepted: it is forgotten, or this is another account. */
 const isUnknown = (error: AwaitFailure): boolean => "status" in error && (error.status === 404 || error.status === 410)
-
-/** It was seen before the time was up. */
-const isSeen = (error: AwaitFailure): boolean => error._tag === "AwaitTimeout" && error.execution !== undefined
 
 const isFinal = ({ step }: Entry): boolean => step === "Ended" || step === "Delivered"
 

@@ -37,7 +37,9 @@ export class ItemLeave implements Leave {
     /** Epoch milliseconds: from then on the API may have forgotten the key. */
     private readonly endOfKey: number,
     /** Whether what an earlier run has sent under its key may have been carried out. */
-    private readonly wasSentEarlier: boolean
+    private readonly wasSentEarlier: boolean,
+    /** Whether `maxCost` has counted it before. */
+    private readonly isCounted: boolean
   ) {}
 
   /** Whether it may have been carried out. */
@@ -48,7 +50,7 @@ export class ItemLeave implements Leave {
   readonly ask = (attempts: number): Effect.Effect<InvalidRequest | undefined> =>
     Effect.map(Clock.currentTimeMillis, (now) => {
       // Whatever has stopped the batch meanwhile, what this run may have had accepted is asked for again.
-      if (!this.isSent) this.withheld = this.stop.holdsBack(this.wasSentEarlier)
+      if (!this.isSent) this.withheld = this.stop.holdsBack(this.isCounted)
       if (this.isInDoubt && now >= this.endOfKey) this.withheld = "too old"
       if (this.withheld !== undefined) return notSent(this.withheld, attempts)
       this.wasSent = this.isSent
@@ -56,9 +58,10 @@ export class ItemLeave implements Leave {
       return undefined
     })
 
-  /** That no connection could be made says nothing: the caller's own transport may have tried more than once. */
-  readonly failed = (error: RequestFailure): void => {
-    if (error._tag === "InvalidRequest" || wasTurnedAway(error) || isRefusedForGood(error)) this.isSent = this.wasSent
+  /** A refusal says nothing of what was sent before it, nor does a connection that could not be made. */
+  readonly failed = (error: RequestFailure, sends: number): void => {
+    const isRefused = error._tag === "InvalidRequest" || wasTurnedAway(error) || isRefusedForGood(error)
+    if (isRefused && sends <= 1) this.isSent = this.wasSent
   }
 }
 

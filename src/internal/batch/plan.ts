@@ -40,8 +40,8 @@ export type Plan =
 export interface Rules {
   /** Milliseconds. */
   readonly keyLife: number
-  /** Whether what has failed for good may run again at all. */
-  readonly again: boolean
+  /** The run: what it has left itself is not submitted anew. */
+  readonly run: string
   /** Whether an item that has failed for good is submitted again, as a new execution. */
   readonly resubmits: (error: AwaitFailure | ExecutionUndecided) => boolean
 }
@@ -71,6 +71,7 @@ export const planOf = (found: Option.Option<Entry>, digest: string, now: number,
   if (Option.isNone(found)) return { _tag: "Submit", attempt: 1 }
   const entry = found.value
   const again: Plan = { _tag: "Submit", attempt: entry.attempt + 1, abandoned: entry }
+  const isOfThisRun = entry.run === rules.run
   const isChanged = digest !== "" && entry.digest !== "" && digest !== entry.digest
   switch (entry.step) {
     case "Refused":
@@ -83,7 +84,7 @@ export const planOf = (found: Option.Option<Entry>, digest: string, now: number,
         return { _tag: "Submit", attempt: entry.attempt, sent: entry }
       }
       const error = undecided(entry)
-      return rules.again && rules.resubmits(error) ? again : { _tag: "Refuse", error }
+      return !isOfThisRun && rules.resubmits(error) ? again : { _tag: "Refuse", error }
     }
     case "Accepted":
     case "Ended":
@@ -91,7 +92,7 @@ export const planOf = (found: Option.Option<Entry>, digest: string, now: number,
       if (entry.error !== undefined) {
         const hasFailed = entry.step !== "Accepted"
         // What has failed may run again when it has changed: nothing of it is running or was paid for.
-        if (rules.again && ((isChanged && hasFailed) || rules.resubmits(entry.error))) return again
+        if (!isOfThisRun && ((isChanged && hasFailed) || rules.resubmits(entry.error))) return again
         if (!isChanged && hasFailed) return { _tag: "HandOut", entry, result: Either.left(entry.error) }
       }
       if (isChanged) return { _tag: "Refuse", error: changedRequest(entry) }

@@ -34,24 +34,19 @@ export const format = (sum: Amount): string => {
   return `${whole}.${fraction.padEnd(2, "0")}`
 }
 
-/** @internal What is kept free for one execution before it is submitted. */
+/** @internal What is kept free for one execution. */
 export interface Reservation {
   readonly model: string
   /** Nothing where it is not known. */
   readonly amount: Amount
-  /** Whether nobody knows what an execution of its model holds: others of it wait until this one has told. */
-  readonly isProbe: boolean
+  /** Whether nobody knows what it holds: others of its model wait until that is known. */
+  readonly isUnknown: boolean
 }
 
 /** @internal A submission of an earlier run. */
-export interface Earlier {
-  readonly model: string
-  /** What it has cost, or may hold. */
-  readonly amount: Amount
-  /** What it held, or was expected to. */
-  readonly hold: Amount
-  /** Whether it may hold what nobody knows. */
-  readonly isUnknown: boolean
+export interface Earlier extends Reservation {
+  /** What the API has held for it, where it has told. */
+  readonly hold: Amount | undefined
 }
 
 /** @internal Why there is no room: what there is has been used, or nobody knows how much an execution of the model takes. */
@@ -76,7 +71,7 @@ export class Spending {
   /** Counts it; all of them before the first reservation. */
   recall({ amount, hold, isUnknown, model }: Earlier): void {
     this.committed = BigDecimal.sum(this.committed, amount)
-    this.learn(model, hold)
+    if (hold !== undefined) this.learn(model, hold)
     if (isUnknown) this.countUnknown(model, 1)
   }
 
@@ -85,21 +80,34 @@ export class Spending {
     for (const model of Array.from(this.unknown.keys())) this.assume(model)
   }
 
-  /** The caller says that nothing has come of it. */
-  abandon({ amount, isUnknown, model }: Earlier): void {
-    this.change(isUnknown ? this.taken({ model, amount, isProbe: true }) : amount, nothing)
-  }
-
-  /** What an earlier run has submitted is submitted again: it was counted. */
-  again(model: string, hold: Amount | undefined): Reservation {
+  /** One of an earlier run is waited for, or submitted, again: it was counted. */
+  again(earlier: Earlier): Reservation {
+    const { isUnknown, model } = earlier
     this.running += 1
-    const known = hold ?? this.assumed.get(model)
-    return { model, amount: known ?? nothing, isProbe: known === undefined }
+    return { model, amount: this.counted(earlier), isUnknown: isUnknown && !this.assumed.has(model) }
   }
 
-  /** Waits until there is room for one more execution; there is none when nothing that runs could make any. */
-  reserve(model: string, expected: Amount | undefined): Effect.Effect<Either.Either<Reservation, Shortage>> {
-    return Effect.suspend(() => this.attempt(model, expected))
+  /**
+   * Waits until there is room for one more execution, which takes the place of `abandoned`; there is none when nothing that runs
+   * could make any.
+   */
+  reserve(
+    model: string,
+    expected: Amount | undefined,
+    abandoned: Earlier | undefined
+  ): Effect.Effect<Either.Either<Reservation, Shortage>> {
+    return Effect.async((resume) => {
+      // Tried and waited for in one go: what runs may end at any moment between.
+      const attempt = () => {
+        const room = this.attempt(model, expected, abandoned)
+        if (room === undefined) return
+        this.waiting.delete(attempt)
+        resume(Effect.succeed(room))
+      }
+      this.waiting.add(attempt)
+      attempt()
+      return Effect.sync(() => this.waiting.delete(attempt))
+    })
   }
 
   /** There is no room for anything, and nothing runs that could make any. */
@@ -107,38 +115,38 @@ export class Spending {
     return this.running === 0 && BigDecimal.greaterThanOrEqualTo(this.committed, this.limit)
   }
 
-  /** An execution of an earlier run is waited for again. */
-  resumed(): void {
-    this.running += 1
-  }
-
-  /** An execution was accepted: what it holds is known. */
-  accepted(reservation: Reservation, hold: Amount): void {
+  /** An execution was accepted, and what it holds is known, if the API tells it. */
+  accepted(reservation: Reservation, hold: Amount | undefined): Reservation {
+    if (hold === undefined) return reservation
     const before = this.taken(reservation)
-    this.learn(reservation.model, hold)
-    this.assume(reservation.model)
+    const { model } = reservation
+    this.learn(model, hold)
+    this.assume(model)
     this.change(before, hold)
+    return { model, amount: hold, isUnknown: false }
   }
 
-  /** A create was not accepted, and whether it holds anything is for a later run to find out, or it holds nothing. */
-  refused(reservation: Reservation, isCertain: boolean): void {
+  /** This run has done with it: what it has cost, or nothing where it may still hold something. */
+  settled(reservation: Reservation, cost: Amount | undefined): void {
     this.running -= 1
-    this.change(isCertain ? this.taken(reservation) : nothing, nothing)
-  }
-
-  /** What was held is settled. */
-  ended(held: Amount, cost: Amount): void {
-    this.running -= 1
-    this.change(held, cost)
+    if (cost === undefined) return this.change(nothing, nothing)
+    const before = this.taken(reservation)
+    // Where the API tells no holds.
+    if (reservation.isUnknown && BigDecimal.greaterThan(cost, nothing)) {
+      this.learn(reservation.model, cost)
+      this.assume(reservation.model)
+    }
+    this.change(before, cost)
   }
 
   private change(before: Amount, after: Amount): void {
     this.committed = BigDecimal.sum(this.committed, BigDecimal.subtract(after, before))
-    for (const wake of this.waiting) wake()
+    for (const attempt of Array.from(this.waiting)) attempt()
   }
 
   private learn(model: string, hold: Amount): void {
-    if (BigDecimal.greaterThan(hold, this.holds.get(model) ?? nothing)) this.holds.set(model, hold)
+    const most = this.holds.get(model)
+    if (most === undefined || BigDecimal.greaterThan(hold, most)) this.holds.set(model, hold)
   }
 
   private countUnknown(model: string, by: 1 | -1): void {
@@ -157,42 +165,41 @@ export class Spending {
     this.committed = BigDecimal.sum(this.committed, BigDecimal.multiply(hold, BigDecimal.fromBigInt(BigInt(count))))
   }
 
-  /** What is counted for it, which from now on is known or nothing. */
-  private taken({ amount, isProbe, model }: Reservation): Amount {
-    if (!isProbe) return amount
-    const assumed = this.assumed.get(model)
-    if (assumed === undefined) this.countUnknown(model, -1)
-    return assumed ?? nothing
+  /** What is counted for it. */
+  private counted({ amount, isUnknown, model }: Reservation): Amount {
+    return isUnknown ? (this.assumed.get(model) ?? nothing) : amount
   }
 
-  private attempt(model: string, given: Amount | undefined): Effect.Effect<Either.Either<Reservation, Shortage>> {
+  /** The same, and from now on it is known, or nothing. */
+  private taken(reservation: Reservation): Amount {
+    const { isUnknown, model } = reservation
+    if (isUnknown && !this.assumed.has(model)) this.countUnknown(model, -1)
+    return this.counted(reservation)
+  }
+
+  private attempt(
+    model: string,
+    given: Amount | undefined,
+    abandoned: Earlier | undefined
+  ): Either.Either<Reservation, Shortage> | undefined {
     const expected = given ?? this.holds.get(model)
-    const isProbe = expected === undefined
+    const isUnknown = expected === undefined
+    const amount = expected ?? nothing
+    const before = abandoned === undefined ? nothing : this.counted(abandoned)
+    const sum = BigDecimal.sum(BigDecimal.subtract(this.committed, before), amount)
     // Until one execution has told what its model holds, others of it might take more than there is.
-    const isUnknown = isProbe && this.unknown.has(model)
-    if (!isUnknown) {
-      const reserved = expected ?? nothing
-      const sum = BigDecimal.sum(this.committed, reserved)
-      if (isProbe ? BigDecimal.lessThan(sum, this.limit) : BigDecimal.lessThanOrEqualTo(sum, this.limit)) {
-        if (isProbe) this.countUnknown(model, 1)
-        this.running += 1
-        this.committed = sum
-        return Effect.succeed(Either.right({ model, amount: reserved, isProbe }))
-      }
-    }
-    if (this.running === 0) return Effect.succeed(Either.left(isUnknown ? "UnknownHold" : "MaxCost"))
-    return Effect.zipRight(
-      this.changed,
-      Effect.suspend(() => this.attempt(model, given))
-    )
+    const others = (this.unknown.get(model) ?? 0) - (abandoned?.isUnknown === true && abandoned.model === model ? 1 : 0)
+    const shortage =
+      isUnknown && others > 0
+        ? "UnknownHold"
+        : (isUnknown ? BigDecimal.lessThan(sum, this.limit) : BigDecimal.lessThanOrEqualTo(sum, this.limit))
+          ? undefined
+          : "MaxCost"
+    if (shortage !== undefined) return this.running === 0 ? Either.left(shortage) : undefined
+    if (abandoned !== undefined) this.taken(abandoned)
+    if (isUnknown) this.countUnknown(model, 1)
+    this.running += 1
+    this.committed = sum
+    return Either.right({ model, amount, isUnknown })
   }
-
-  private readonly changed: Effect.Effect<void> = Effect.async((resume) => {
-    const wake = () => {
-      this.waiting.delete(wake)
-      resume(Effect.void)
-    }
-    this.waiting.add(wake)
-    return Effect.sync(() => this.waiting.delete(wake))
-  })
 }

@@ -50,17 +50,19 @@ export class Stop {
     })
   }
 
-  /** What keeps an item back. Asked for once more, what may have been accepted costs nothing that `maxCost` has not counted. */
-  holdsBack(mayBeAccepted: boolean): Stopped | undefined {
-    return mayBeAccepted && this.current?.reason === "MaxCost" ? undefined : this.current
+  /** What keeps an item back. What `maxCost` has counted before takes no more room. */
+  holdsBack(isCounted: boolean): Stopped | undefined {
+    return isCounted && this.current?.reason === "MaxCost" ? undefined : this.current
   }
 
   /** Ends a wait that has become pointless, with `undefined`. */
-  unlessStopped<A, E, R>(wait: Effect.Effect<A, E, R>): Effect.Effect<A | undefined, E, R> {
+  unlessStopped<A, E, R>(wait: Effect.Effect<A, E, R>, isCounted = false): Effect.Effect<A | undefined, E, R> {
+    const held = Effect.suspend(() =>
+      this.holdsBack(isCounted) === undefined ? Effect.never : Effect.succeed(undefined)
+    )
+    const stopped = Effect.interruptible(Effect.zipRight(Deferred.await(this.said), held))
     return Effect.suspend(() =>
-      this.current === undefined
-        ? Effect.raceFirst(wait, Effect.as(Effect.interruptible(Deferred.await(this.said)), undefined))
-        : Effect.succeed(undefined)
+      this.holdsBack(isCounted) === undefined ? Effect.raceFirst(wait, stopped) : Effect.succeed(undefined)
     )
   }
 }
