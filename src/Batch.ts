@@ -65,7 +65,8 @@ export interface Options<A, E = never, E2 = never, R = never> {
   /**
    * What to run for an item. An effect, such as one that uploads its input, is run only for an item that has to be submitted; if it
    * fails, so does the item. For a request that takes no effect, or with `version`, a later run finds out when it has changed. What
-   * throws makes its item fail with `InvalidRequest`; a defect of the effect ends the batch.
+   * throws makes its item fail with `InvalidRequest`; a defect of the effect ends the batch. What an effect has made is kept as long
+   * as nothing was accepted, and goes out again as it was, until `version` changes.
    */
   readonly request: (item: A, index: number) => Execution.CreateRequest | Effect.Effect<Execution.CreateRequest, E, R>
   /**
@@ -88,7 +89,7 @@ export interface Options<A, E = never, E2 = never, R = never> {
    * Dollars, as a decimal string: nothing is submitted that would take what the batch has cost, plus what is held for executions
    * that run or may run, over it; earlier runs count. The API holds more than an execution costs, so that a little may be left.
    * Until it is known what one execution of a model holds, only one of that model is submitted, which itself may take more than
-   * there is, unless `hold` tells.
+   * there is, unless `hold` tells. What an earlier run has submitted without learning its fate is submitted again whatever the limit.
    */
   readonly maxCost?: string | undefined
   /**
@@ -111,7 +112,8 @@ export interface Options<A, E = never, E2 = never, R = never> {
   /**
    * Whether an item is submitted again as a new execution: one that is undecided, or that has failed for good in an earlier run, or
    * whose execution the API did not know then (HTTP 404 or 410); such as `({ _tag, retryable }) => retryable || _tag ===
-   * "ExecutionExpired"`. Default: never, unless it has failed for good and its request has changed.
+   * "ExecutionExpired"`. At most once per run. `maxCost` does not count any more what has been given up for it. Default: never,
+   * unless it has failed for good and its request has changed.
    */
   readonly resubmit?: ((error: AwaitFailure | ExecutionUndecided, item: A) => boolean) | undefined
   /** How long and how often to look at each execution. Default: as the client does. */

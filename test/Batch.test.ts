@@ -220,19 +220,37 @@ describe("items", () => {
     })
   )
 
-  it.effect("with the same key are one, also where what has failed is submitted again", () =>
-    Effect.gen(function* () {
-      const { executions, outcomes } = yield* play(
-        Effect.gen(function* () {
-          const outcomes = yield* collect(Batch.run([1, 1, 1], { ...options, resubmit: () => true }))
-          return { outcomes, executions: (yield* ledger).executions }
-        }),
-        { simulator: { faults: [Fault.ends({ status: "FAILED" })] } }
-      )
-      assert.strictEqual(executions.length, 1)
-      assert.deepStrictEqual(tags(outcomes), { "Failed for good": 3 })
-    })
-  )
+  for (const concurrency of [1, 4]) {
+    it.effect(`with the same key are one, also where what has failed is submitted again, ${concurrency} at once`, () =>
+      Effect.gen(function* () {
+        const { executions, first, second } = yield* play(
+          Effect.gen(function* () {
+            const once = collect(Batch.run([1, 2, 1, 1], { ...options, concurrency, resubmit: () => true }))
+            return { first: yield* once, second: yield* once, executions: (yield* ledger).executions }
+          }),
+          { simulator: { faults: [Fault.ends({ status: "FAILED" }), Fault.ends({ status: "FAILED" })] } }
+        )
+        assert.deepStrictEqual(tags(first), { "Failed for good": 4 })
+        assert.deepStrictEqual(tags(second), { Succeeded: 4 })
+        assert.strictEqual(executions.length, 4)
+      })
+    )
+
+    it.effect(`with the same key are one, also where the API does not know the first, ${concurrency} at once`, () =>
+      Effect.gen(function* () {
+        const unknown = Fault.on("executions.get", Fault.envelope("NOT_FOUND", { status: 404 }))
+        const { executions, outcomes } = yield* play(
+          Effect.gen(function* () {
+            const outcomes = yield* collect(Batch.run([1, 2, 3, 1], { ...options, concurrency, resubmit: () => true }))
+            return { outcomes, executions: (yield* ledger).executions }
+          }),
+          { simulator: { faults: [unknown] } }
+        )
+        assert.deepStrictEqual(tags(outcomes), { Failed: 1, Succeeded: 3 })
+        assert.strictEqual(executions.length, 3)
+      })
+    )
+  }
 
   it.effect("with the same key and other requests fail but for the first", () =>
     Effect.gen(function* () {

@@ -16,7 +16,7 @@ interface Retry {
 
 /** Retries that come when they are due: when each of them goes out, in their order. `along` runs beside them. */
 const granted = (
-  options: RetryBudgetOptions,
+  options: RetryBudgetOptions | false,
   retries: ReadonlyArray<Retry>,
   along: (budget: RetryBudget) => Effect.Effect<void> = () => Effect.void
 ) =>
@@ -127,9 +127,13 @@ describe("the bucket", () => {
     assert.strictEqual(budget.left(start + 3_600_000), 4)
   })
 
-  it("without end gives whatever is asked of it", () => {
-    assert.strictEqual(new RetryBudget(false).left(start), Number.POSITIVE_INFINITY)
-  })
+  it.effect("without end gives whatever is asked of it, at once", () =>
+    Effect.gen(function* () {
+      const { budget, out } = yield* granted(false, at(0, ...Array.from({ length: 500 }, (_, n) => `retry ${n}`)))
+      assert.isTrue(out.length === 500 && out.every(([, at]) => at === 0))
+      assert.strictEqual(budget.left(start), Number.POSITIVE_INFINITY)
+    })
+  )
 
   it.effect("says in the log that it is used up, and that it was refilled, once each time", () =>
     Effect.gen(function* () {

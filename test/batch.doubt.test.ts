@@ -100,6 +100,50 @@ describe("an item whose answer was lost", () => {
   }
 })
 
+describe("a refusal that a transport gets when it repeats by itself", () => {
+  const transformClient = (client: HttpClient.HttpClient) =>
+    HttpClient.retry(client, { times: 2, while: ({ _tag }) => _tag === "RequestError" })
+  for (const [name, refusal] of [
+    ["402", onCreate(Fault.envelope("INSUFFICIENT_BALANCE"))],
+    ["401", onCreate(Fault.envelope("UNAUTHORIZED", { status: 401 }))],
+    ["429", onCreate(Fault.rateLimited({ resetIn: "3 hours" }))],
+    ["FILE_NOT_FOUND", onCreate(Fault.envelope("FILE_NOT_FOUND"))]
+  ] as const) {
+    it.effect(`says nothing of what it has sent before: ${name}`, () =>
+      Effect.gen(function* () {
+        const { executions, second } = yield* play(
+          Effect.gen(function* () {
+            yield* once([1])
+            yield* Effect.sleep("4 hours")
+            return { second: yield* once([1]), executions: (yield* ledger).executions }
+          }),
+          { client: { transformClient }, simulator: { faults: [onCreate(Fault.dropAfter), refusal] } }
+        )
+        assert.deepStrictEqual(second, ["1 Succeeded"])
+        assert.strictEqual(executions.length, 1)
+      })
+    )
+  }
+
+  it.effect("is not the end of its key's life", () =>
+    Effect.gen(function* () {
+      const { executions, second } = yield* play(
+        Effect.gen(function* () {
+          yield* once([1])
+          yield* Effect.sleep("25 hours")
+          return { second: yield* once([1]), executions: (yield* ledger).executions }
+        }),
+        {
+          client: { transformClient },
+          simulator: { faults: [onCreate(Fault.dropAfter), onCreate(Fault.rateLimited({ resetIn: "3 hours" }))] }
+        }
+      )
+      assert.deepStrictEqual(second, ["1 ExecutionUndecided"])
+      assert.strictEqual(executions.length, 1)
+    })
+  )
+})
+
 describe("an item whose request could not be sent as it is", () => {
   it.effect("is in no doubt, and is submitted however much later", () =>
     Effect.gen(function* () {
@@ -197,7 +241,7 @@ describe("with maxCost, an item of which nobody knows what it holds", () => {
           const first = yield* once(numbers(3), { maxCost: "5.00" })
           yield* Effect.sleep("2 days")
           const second = yield* once(numbers(3), { maxCost: "5.00" })
-          const third = yield* once(numbers(3), { maxCost: "5.00", resubmit: () => true })
+          const third = yield* once(numbers(3), { maxCost: "0.13", resubmit: () => true })
           return { runs: [first, second, third], charged: (yield* ledger).charged }
         }),
         { simulator: { faults: unseen } }
@@ -256,17 +300,50 @@ describe("with maxCost, an item that may have been accepted", () => {
     })
   )
 
-  it.effect("counts nothing any more when the caller has given it up", () =>
+  for (const [name, items] of [
+    ["alone", [9]],
+    ["behind one that finds no room", [0, 9]]
+  ] as const) {
+    it.effect(`makes room for what takes its place when the caller has given it up: ${name}`, () =>
+      Effect.gen(function* () {
+        const { executions, second } = yield* play(
+          Effect.gen(function* () {
+            yield* once([9], { ...tight, maxCost: "0.05" })
+            yield* Effect.sleep("2 days")
+            const second = yield* once(items, { ...tight, maxCost: "0.05", resubmit: () => true })
+            return { second, executions: (yield* ledger).executions }
+          }),
+          { simulator: { faults: unseen } }
+        )
+        assert.strictEqual(second.at(-1), "9 Succeeded")
+        assert.deepStrictEqual(second.slice(0, -1), name === "alone" ? [] : ["0 NotAttempted MaxCost"])
+        assert.strictEqual(executions.length, 1)
+      })
+    )
+  }
+
+  it.effect("counts as long as nothing has taken its place", () =>
     Effect.gen(function* () {
-      const { runs } = yield* play(
+      const outcomes = yield* play(
         Effect.gen(function* () {
-          const first = yield* once([9], { ...tight, maxCost: "0.05" })
+          yield* once([9], tight)
           yield* Effect.sleep("2 days")
-          return { runs: [first, yield* once([9], { ...tight, maxCost: "0.05", resubmit: () => true })] }
+          return yield* collect(
+            Batch.run([9, 1, 2], {
+              ...options,
+              ...tight,
+              concurrency: 1,
+              resubmit: () => true,
+              request: (n) => (n === 9 ? Effect.fail("no file") : requestOf(n))
+            })
+          )
         }),
         { simulator: { faults: unseen } }
       )
-      assert.deepStrictEqual(runs, [["9 TransportError"], ["9 Succeeded"]])
+      assert.deepStrictEqual(
+        outcomes.map((outcome) => (outcome._tag === "NotAttempted" ? outcome.reason : outcome._tag)),
+        ["Failed", "MaxCost", "MaxCost"]
+      )
     })
   )
 })

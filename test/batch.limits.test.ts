@@ -183,16 +183,17 @@ describe("a stop", () => {
   )
 
   it.effect(
-    "spends a key of which it is certain that nothing was accepted under it, so that no item is undecided",
+    "keeps a key of which it is certain that nothing was accepted under it, and no age makes its item undecided",
     () =>
       Effect.gen(function* () {
         // The limit resets too late to be waited for: one request is refused, the next is not even sent.
-        const { first, second, sent } = yield* play(
+        const { first, keys, second, sent } = yield* play(
           Effect.gen(function* () {
             const first = yield* collect(Batch.run([1, 2], { ...options, concurrency: 1 }))
             const sent = (yield* creates).length
             yield* Effect.sleep("25 hours")
-            return { first, sent, second: yield* collect(Batch.run([1, 2], options)) }
+            const second = yield* collect(Batch.run([1, 2], options))
+            return { first, second, sent, keys: (yield* creates).map(({ headers }) => headers["idempotency-key"]) }
           }),
           { simulator: { faults: [Fault.on("executions.create", Fault.rateLimited({ resetIn: "3 hours" }))] } }
         )
@@ -207,6 +208,7 @@ describe("a stop", () => {
         )
         assert.strictEqual(sent, 1)
         assert.deepStrictEqual(tags(second), { Succeeded: 2 })
+        assert.deepStrictEqual([keys.length, new Set(keys).size], [3, 2])
       })
   )
 

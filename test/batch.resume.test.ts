@@ -209,14 +209,21 @@ describe("a later run", () => {
           const simulator = yield* Simulator.Simulator
           const before = (yield* simulator.requests).length
           const again = yield* collect(Stream.take(Batch.run(numbers(10), { ...options, order: "input" }), 3))
-          return { again, sent: (yield* simulator.requests).length - before }
+          return { again, sent: (yield* simulator.requests).slice(before) }
         })
       )
       assert.deepStrictEqual(
         again.map(({ delivered }) => delivered),
         [true, true, true]
       )
-      assert.isAtMost(sent, 7 * 4)
+      for (const outcome of again) {
+        const id = executionOf(outcome) ?? assert.fail()
+        assert.isFalse(
+          sent.some(
+            ({ body, path }) => path.includes(id) || new TextDecoder().decode(body).includes(`picture ${outcome.item}"`)
+          )
+        )
+      }
     })
   )
 
@@ -461,6 +468,22 @@ describe("a later run", () => {
           { resubmit: isUnknown }
         ])
         assert.deepStrictEqual(outcomes.map(nameOf), ["UnrecognizedError", "AwaitTimeout", "Succeeded"])
+        assert.strictEqual(executions.length, 1)
+      })
+    )
+
+    it.effect("forgets that at once: though the run that has seen it is cut off", () =>
+      Effect.gen(function* () {
+        const executions = yield* play(
+          Effect.gen(function* () {
+            yield* Stream.runDrain(Batch.run([1], options))
+            // It looks at once, and has not ended when it is seen.
+            yield* Effect.timeoutOption(Stream.runDrain(Batch.run([1], options)), "1 second")
+            yield* Stream.runDrain(Batch.run([1], { ...options, resubmit: isUnknown }))
+            return (yield* ledger).executions
+          }),
+          { simulator: { faults: [forgotten] } }
+        )
         assert.strictEqual(executions.length, 1)
       })
     )

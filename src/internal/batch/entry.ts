@@ -10,8 +10,8 @@ import { amount, type Earlier } from "./spending.js"
 /**
  * How far an item has come, each step written before it counts: `Submitted`: its key is fixed, and a create may be sent under it;
  * `Accepted`: the id of its execution is known; `Ended`: its outcome is final; `Delivered`: that outcome was handed out, and
- * whoever took it has asked for the next. `Refused`: nothing was executed, and a later run submits it again: where the account was
- * refused (402, 401), under another key.
+ * whoever took it has asked for the next. `Refused`: nothing was executed, and a later run submits it again: under another key where the
+ * account was refused (402, 401) or the request has changed.
  *
  * @since 0.1.0
  * @category schemas

@@ -31,7 +31,7 @@ export interface JournalService {
   /**
    * Forgets a batch. One that is unknown is no failure. Run again, its items have their first idempotency keys: as long as the API
    * knows them, it gives the executions that were submitted under them. An item that was submitted under a later key, after a
-   * refusal of the account (402, 401) or by `resubmit`, would be paid for again.
+   * refusal of the account (402, 401), by `resubmit`, or changed after it had failed, would be paid for again.
    */
   readonly remove: (batch: string) => Effect.Effect<void, JournalError>
 }
