@@ -246,8 +246,9 @@ const reserved = <A, E, R>(
   model: string
 ): Effect.Effect<Either.Either<money.Reservation, Held>> => {
   const { abandoned, sent } = planned
-  if (spending === undefined)
+  if (spending === undefined) {
     return Effect.succeed(Either.right({ model, amount: money.amount("0"), isUnknown: false }))
+  }
   if (sent !== undefined) return Effect.sync(() => Either.right(spending.again(earlier(sent))))
   const taken = Effect.flatMap(spending.reserve(model, hold, abandoned && earlier(abandoned)), (room) =>
     Either.isLeft(room) && room.left === "MaxCost"
