@@ -56,7 +56,7 @@ export interface Options {
   readonly attemptTimeout?: Duration.DurationInput | undefined
   /**
    * Applied last to the client that talks to the API: logging, a further header, a proxy. It can see the API key. Repeating what
-   * fails is for `retry`, which knows what may be sent twice.
+   * fails is for `retry`, which knows what may be sent twice; neither this nor the `HttpClient` in the context should do so.
    */
   readonly transformClient?: ((client: HttpClient.HttpClient) => HttpClient.HttpClient) | undefined
   /** Whether the trace goes on at the API (`traceparent` and `b3` headers). Default false: it is a third party. */
@@ -333,11 +333,16 @@ export const make = (
     const alarm = new Alarm()
     const sender: Sender = {
       client: http.pipe(
-        HttpClient.transform((effect) => Effect.zipRight(countSend, effect)),
         HttpClient.mapRequest(HttpClientRequest.prependUrl(baseUrl)),
         HttpClient.mapRequest(HttpClientRequest.bearerToken(apiKey)),
         options.propagateTraceContext === true ? HttpClient.mapRequestEffect(propagated) : Function.identity,
-        options.transformClient ?? Function.identity,
+        // Below it, each time that it sends a request is counted.
+        options.transformClient === undefined
+          ? Function.identity
+          : Function.flow(
+              HttpClient.transform((effect) => Effect.zipRight(countSend, effect)),
+              options.transformClient
+            ),
         // The span of the operation says it all; outermost, so that `transformClient` can switch it on again.
         HttpClient.withTracerDisabledWhen(() => true)
       ),
