@@ -27,7 +27,8 @@ export interface Waiter {
   readonly origin: calls.Origin
 }
 
-const isMissing = (error: RequestFailure): boolean =>
+/** @internal The API knows no such execution or result, or not any more. */
+export const isMissing = (error: AwaitFailure): boolean =>
   "status" in error && (error.status === 404 || error.status === 410)
 
 /** The output, embedded or fetched; that there is none to fetch must not hide that the execution is finished. */

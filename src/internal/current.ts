@@ -51,7 +51,7 @@ export class CurrentSends extends Context.Reference<CurrentSends>()("effect-mode
   defaultValue: (): { count: number } => ({ count: 0 })
 }) {}
 
-/** @internal */
+/** @internal Run each time that a request is handed to the transport. */
 export const countSend: Effect.Effect<void> = Effect.map(CurrentSends, (sends) => {
   sends.count += 1
 })

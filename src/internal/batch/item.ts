@@ -11,6 +11,7 @@ import * as Option from "effect/Option"
 import type * as Execution from "../../Execution.js"
 import type { Executions, WatchOptions } from "../../ModelRouteClient.js"
 import { type AwaitFailure, type ExecutionUndecided, hasEnded, type JournalError } from "../../ModelRouteError.js"
+import { isMissing } from "../conclusion.js"
 import { CurrentLeave } from "../current.js"
 import { requestOf } from "../executionCalls.js"
 import { sha256Hex } from "../hash.js"
@@ -215,8 +216,9 @@ const created = <A, E, R>(
           executionId: execution.id
         })
         const held = money.amount(last.hold)
-        if (spending !== undefined)
+        if (spending !== undefined) {
           room = spending.accepted(room, execution.holdAmount === undefined ? undefined : held)
+        }
         tally.accepted(held)
         return write(last)
       })
@@ -306,7 +308,8 @@ const broken = <A, E, R>(
     // What an execution has FAILED with says nothing of the account.
     const stopped = hasEnded(error) ? undefined : stoppedBy(error)
     if (stopped !== undefined) yield* stop.say(stopped)
-    if (!hasEnded(error) && !isUnknown(error)) return failed(item, error, accepted)
+    // Where the API does not know what it has accepted, that is forgotten, or this is another account.
+    if (!hasEnded(error) && !isMissing(error)) return failed(item, error, accepted)
     const entry = hasEnded(error) ? endedWith(accepted, error, id) : entryOf({ ...accepted, error, run: id })
     yield* write(entry)
     return failed(item, error, entry)
@@ -350,9 +353,6 @@ const costOf = (entry: Entry): money.Amount | undefined =>
 
 const stoppedBy = (error: AwaitFailure): Stopped | undefined =>
   error._tag === "InsufficientBalance" || error._tag === "Unauthorized" ? { reason: error._tag, error } : undefined
-
-/** The API does not know an execution that it has accepted: it is forgotten, or this is another account. */
-const isUnknown = (error: AwaitFailure): boolean => "status" in error && (error.status === 404 || error.status === 410)
 
 const isFinal = ({ step }: Entry): boolean => step === "Ended" || step === "Delivered"
 

@@ -189,12 +189,8 @@ export class Spending {
     const sum = BigDecimal.sum(BigDecimal.subtract(this.committed, before), amount)
     // Until one execution has told what its model holds, others of it might take more than there is.
     const others = (this.unknown.get(model) ?? 0) - (abandoned?.isUnknown === true && abandoned.model === model ? 1 : 0)
-    const shortage =
-      isUnknown && others > 0
-        ? "UnknownHold"
-        : (isUnknown ? BigDecimal.lessThan(sum, this.limit) : BigDecimal.lessThanOrEqualTo(sum, this.limit))
-          ? undefined
-          : "MaxCost"
+    const isWithin = isUnknown ? BigDecimal.lessThan(sum, this.limit) : BigDecimal.lessThanOrEqualTo(sum, this.limit)
+    const shortage = isUnknown && others > 0 ? "UnknownHold" : isWithin ? undefined : "MaxCost"
     if (shortage !== undefined) return this.running === 0 ? Either.left(shortage) : undefined
     if (abandoned !== undefined) this.taken(abandoned)
     if (isUnknown) this.countUnknown(model, 1)
