@@ -4,12 +4,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Array, Clock, DateTime, Deferred, Effect, Fiber, Layer, Option, Schedule, Stream } from "effect"
 import { Batch, type ModelRouteError } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
-import { collect, journal, numbers, options, play, requestOf, tags, tally } from "./utils/batches.js"
+import { collect, journal, ledger, numbers, options, play, requestOf, tags, tally } from "./utils/batches.js"
 import { arrivals, start } from "./utils/harness.js"
 
 const { Fault } = Simulator
-
-const ledger = Effect.flatMap(Simulator.Simulator, (simulator) => simulator.ledger)
 
 /** Each takes one second longer than the one before. */
 const slower = {

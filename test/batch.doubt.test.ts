@@ -6,11 +6,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Array, Effect, Fiber } from "effect"
 import { Batch } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
-import { collect, journal, numbers, options, play, requestOf, withJournal } from "./utils/batches.js"
+import { collect, journal, ledger, numbers, options, play, requestOf, withJournal } from "./utils/batches.js"
 
 const { Fault } = Simulator
-
-const ledger = Effect.flatMap(Simulator.Simulator, (simulator) => simulator.ledger)
 
 const onCreate = (fault: Simulator.Fault.Fault) => Fault.on("executions.create", fault)
 

@@ -3,12 +3,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Array, Clock, Effect, Fiber, Ref, Schedule, Stream } from "effect"
 import { Batch } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
-import { collect, numbers, options, play, requestOf, tags, tally } from "./utils/batches.js"
+import { collect, committed, ledger, numbers, options, play, requestOf, tags, tally } from "./utils/batches.js"
 import { start } from "./utils/harness.js"
 
 const { Fault } = Simulator
-
-const ledger = Effect.flatMap(Simulator.Simulator, (simulator) => simulator.ledger)
 
 const creates = Effect.flatMap(Simulator.Simulator, (simulator) =>
   Effect.map(simulator.requests, (requests) => requests.filter(({ operation }) => operation === "executions.create"))
@@ -516,18 +514,12 @@ describe("beforeSubmit", () => {
 })
 
 describe("maxCost", () => {
-  /** What was committed after each create, in thousandths of a dollar. */
-  const committedOf = (simulator: Simulator.Service) =>
-    Effect.map(simulator.ledger, ({ charged, executions }) =>
-      Math.round(1000 * (Number(charged) + executions.reduce((sum, { held }) => sum + Number(held), 0)))
-    )
-
   const spent = (extra: Partial<Batch.Options<number>>, setup: Simulator.Options = {}) => {
     let most = 0
     let look: Effect.Effect<number> = Effect.succeed(0)
     return play(
       Effect.gen(function* () {
-        look = committedOf(yield* Simulator.Simulator)
+        look = Effect.map((yield* Simulator.Simulator).ledger, committed)
         const outcomes = yield* collect(Batch.run(numbers(60), { ...options, concurrency: 10, ...extra }))
         const { charged, executions } = yield* ledger
         return { outcomes, charged, executions: executions.length, most }
@@ -539,7 +531,7 @@ describe("maxCost", () => {
             operation === "executions.create"
               ? Effect.map(
                   Effect.suspend(() => look),
-                  (committed) => void (most = Math.max(most, committed))
+                  (now) => void (most = Math.max(most, now))
                 )
               : Effect.void
         }

@@ -7,7 +7,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Exit, FastCheck as fc, Fiber, Stream } from "effect"
 import { Batch } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
-import { collect, numbers, options, play } from "./utils/batches.js"
+import { collect, committed, numbers, options, play } from "./utils/batches.js"
 
 const { Fault } = Simulator
 
@@ -76,10 +76,6 @@ const optionsOf = (
   deliver: () => Effect.as(Effect.sleep(deliveryTime), delivers)
 })
 
-/** What executions hold and have cost, in thousandths of a dollar. */
-const committed = ({ charged, executions }: Simulator.Ledger): number =>
-  Math.round(1000 * (Number(charged) + executions.reduce((sum, { held }) => sum + Number(held), 0)))
-
 const thousandths = (dollars: string): number => Math.round(1000 * Number(dollars))
 
 const played = (history: History) => {
@@ -119,8 +115,9 @@ const played = (history: History) => {
         const ledger = yield* simulator.ledger
         assert.strictEqual(new Set(ledger.executions.map(({ body }) => body)).size, ledger.executions.length)
         // Where nobody tells what an execution holds, the first one can take more than there is.
-        if (maxCost !== undefined)
+        if (maxCost !== undefined) {
           assert.isAtMost(Math.max(most, committed(ledger)), thousandths(maxCost) + (tellsHold ? 0 : 48))
+        }
         yield* Effect.sleep(scene.pause)
       }
       // What is left of the faults strikes here; then there is peace.

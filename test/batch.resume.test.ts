@@ -3,12 +3,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Option, Stream } from "effect"
 import { Batch, ModelRouteError } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
-import { collect, journal, numbers, options, play, requestOf, tags, withJournal } from "./utils/batches.js"
+import { collect, journal, ledger, numbers, options, play, requestOf, tags, withJournal } from "./utils/batches.js"
 import { arrivals, type Setup, start } from "./utils/harness.js"
 
 const { Fault } = Simulator
-
-const ledger = Effect.flatMap(Simulator.Simulator, (simulator) => simulator.ledger)
 
 const lostCreate = Fault.on("executions.create", Fault.dropAfter)
 const unseenCreate = Fault.on("executions.create", Fault.dropBefore)

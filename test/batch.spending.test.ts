@@ -2,15 +2,13 @@
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Either, Fiber } from "effect"
+import { Effect, Either, Fiber, Option } from "effect"
 import { Batch } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
 import { amount, Spending } from "../src/internal/batch/spending.js"
-import { collect, numbers, options, play, tags } from "./utils/batches.js"
+import { collect, ledger, numbers, options, play, tags } from "./utils/batches.js"
 
 const { Fault } = Simulator
-
-const ledger = Effect.flatMap(Simulator.Simulator, (simulator) => simulator.ledger)
 
 /** An API that does not tell what it holds. */
 const tellingNoHold = (client: HttpClient.HttpClient) =>
@@ -96,7 +94,7 @@ describe("who waits for room", () => {
         yield* Effect.yieldNow()
         spending.settled(spending.accepted(first.right, all), amount("0"))
         yield* Effect.repeatN(Effect.yieldNow(), 10)
-        if ((yield* Fiber.poll(waiting))._tag === "None") forgotten.push(count)
+        if (Option.isNone(yield* Fiber.poll(waiting))) forgotten.push(count)
         yield* Fiber.interrupt(waiting)
       }
       assert.deepStrictEqual(forgotten, [])

@@ -1,6 +1,6 @@
 /** What many items have to write goes to the journal in few calls, in the right order, and each hears of its own. */
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Deferred, Effect, Exit, Fiber, Scope } from "effect"
+import { DateTime, Deferred, Effect, Exit, Fiber, Option, Scope } from "effect"
 import { Batch, ModelRouteError } from "effect-modelroute"
 import * as writer from "../src/internal/batch/writer.js"
 import { journal } from "./utils/batches.js"
@@ -52,7 +52,7 @@ describe("entries", () => {
       yield* Fiber.join(first)
       yield* settled
       assert.deepStrictEqual(calls[1], ["b Submitted 1", "c Submitted 1", "d Submitted 1"])
-      assert.isNull(yield* others.poll.pipe(Effect.map((exit) => (exit._tag === "None" ? null : exit.value))))
+      assert.isTrue(Option.isNone(yield* Fiber.poll(others)))
       yield* next
       yield* Fiber.join(others)
       assert.lengthOf(calls, 2)
@@ -136,7 +136,7 @@ describe("a call", () => {
       yield* Deferred.await(closed)
       yield* Fiber.join(written)
       const kept = yield* service.read("b", ["a"])
-      assert.isTrue(kept.every((entry) => entry._tag === "Some"))
+      assert.isTrue(kept.every(Option.isSome))
     })
   )
 })

@@ -5,6 +5,7 @@ import type * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { Batch } from "effect-modelroute"
+import * as Simulator from "effect-modelroute/Simulator"
 import { valueOf } from "./exit.js"
 import { layer, type Requirements, type Setup, silent, start } from "./harness.js"
 import { run } from "./virtualTime.js"
@@ -33,6 +34,13 @@ export const play = <A, E>(
   program: Effect.Effect<A, E, Requirements | Batch.Journal>,
   setup: Setup = {}
 ): Effect.Effect<A> => Effect.map(exitOf(program, setup), valueOf)
+
+/** What the simulator has executed and charged. */
+export const ledger = Effect.flatMap(Simulator.Simulator, (simulator) => simulator.ledger)
+
+/** What executions hold and have cost, in thousandths of a dollar. */
+export const committed = ({ charged, executions }: Simulator.Ledger): number =>
+  Math.round(1000 * (Number(charged) + executions.reduce((sum, { held }) => sum + Number(held), 0)))
 
 export const collect = <A, E, R>(stream: Stream.Stream<A, E, R>): Effect.Effect<ReadonlyArray<A>, E, R> =>
   Effect.map(Stream.runCollect(stream), Chunk.toReadonlyArray)
