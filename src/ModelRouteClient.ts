@@ -14,7 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Function from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
 import type * as Schedule from "effect/Schedule"
 import type * as Stream from "effect/Stream"
 import type * as ApiKey from "./ApiKey.js"
@@ -31,6 +31,7 @@ import { request } from "./internal/request.js"
 import * as settings from "./internal/settings.js"
 import * as TimeLimit from "./internal/timeLimit.js"
 import { propagated } from "./internal/telemetry.js"
+import { storageClient, withoutRedirects } from "./internal/transports.js"
 import * as webhookEndpoints from "./internal/webhookEndpoints.js"
 import type { AwaitFailure, AwaitTimeout, InvalidRequest, RequestFailure, UploadFailure } from "./ModelRouteError.js"
 import * as RateLimitGate from "./RateLimitGate.js"
@@ -332,7 +333,7 @@ export const make = (
     const duration = yield* settings.attemptTimeout(options.attemptTimeout ?? "30 seconds")
     const alarm = new Alarm()
     const sender: Sender = {
-      client: http.pipe(
+      client: withoutRedirects(http).pipe(
         HttpClient.mapRequest(HttpClientRequest.prependUrl(baseUrl)),
         HttpClient.mapRequest(HttpClientRequest.bearerToken(apiKey)),
         options.propagateTraceContext === true ? HttpClient.mapRequestEffect(propagated) : Function.identity,
@@ -348,12 +349,13 @@ export const make = (
       ),
       passage: gate.passage,
       policy: options.retry ?? RetryPolicy.standard,
+      secrets: [Redacted.value(apiKey)],
       limits: { duration, within: TimeLimit.make(alarm, duration) },
       alarm
     }
     return ModelRouteClient.of({
       executions: executions.make(sender, keys, options.pollSchedule ?? Execution.pollSchedule),
-      files: files.make(sender, http.pipe(HttpClient.withTracerDisabledWhen(() => true))),
+      files: files.make(sender, storageClient(http)),
       webhooks: webhookEndpoints.make(sender),
       apiKeys: apiKeys.make(sender),
       rateLimit: gate.snapshot,

@@ -8,6 +8,7 @@ import { NodeInspectSymbol } from "effect/Inspectable"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Execution from "./Execution.js"
+import * as File from "./File.js"
 import * as table from "./internal/codes.js"
 import { summary } from "./internal/executionSummary.js"
 import { advice } from "./internal/messages.js"
@@ -79,7 +80,15 @@ const call = {
   /** Of a create: sent again with the same key, the call goes on where it stopped and costs nothing twice. */
   idempotencyKey: optional(Schema.String),
   /** The execution that the error is about, as far as it is known. */
-  executionId: optional(Execution.ExecutionId)
+  executionId: optional(Execution.ExecutionId),
+  /** The file that the error is about: on every failure of an upload after its URL was issued, and of a download. */
+  fileId: optional(File.FileId)
+}
+
+/** The wait that a response asks for. */
+const retryAfter = {
+  /** How long `Retry-After` asks to wait, counted from the arrival of the response. On retryable errors only. */
+  retryAfter: optional(Schema.Duration)
 }
 
 /** What every answer with a code carries. Only the constructor has defaults, so that a test can write `new ModelOverloaded({})`. */
@@ -98,6 +107,7 @@ const answered = (code: string, known: { readonly status: number; readonly retry
   requestId: optional(Schema.String),
   /** Of an error out of a FAILED execution, `FAILED`; absent where a request was refused. See `hasEnded`. */
   executionStatus: optional(Schema.Literal("FAILED")),
+  ...retryAfter,
   ...call
 })
 
@@ -350,6 +360,7 @@ export class UnexpectedResponse extends Schema.TaggedError<UnexpectedResponse>("
     status: Schema.Number,
     requestId: optional(Schema.String),
     contentType: optional(Schema.String),
+    ...retryAfter,
     /** The start of the body, at most 2 KiB, without anything that the request kept private. */
     body: withDefault(Schema.String, "")
   }

@@ -15,6 +15,7 @@ import * as ScheduleInterval from "effect/ScheduleInterval"
 import { CurrentPolicy } from "./internal/current.js"
 import * as delays from "./internal/delays.js"
 import { askedWait } from "./internal/limitHeaders.js"
+import { isRateLimit } from "./internal/semantics.js"
 import type { ModelRouteError } from "./ModelRouteError.js"
 
 /**
@@ -64,9 +65,6 @@ export interface RateLimitOptions {
   readonly times?: number | undefined
 }
 
-const isRateLimit = (error: ModelRouteError): error is Extract<ModelRouteError, { readonly retryAfter?: unknown }> =>
-  error._tag === "RateLimited" || (error._tag === "UnrecognizedError" && error.status === 429)
-
 /** A schedule of at most `times` recurrences, in which `delay` answers `undefined` to an error that ends it. */
 const counted = (
   times: number,
@@ -80,6 +78,8 @@ const counted = (
     )
   )
 
+const defaultCap = "30 seconds"
+
 /**
  * The delay before retry `n`, counted from 0: `min(base · 2^n, cap)`, by default 1, 2, 4, 8, 16, 30, 30 … seconds. The rule
  * of the API page "Errors overview", without a schedule around it.
@@ -89,11 +89,7 @@ const counted = (
  */
 export const backoffDelay = (n: number, options: Pick<BackoffOptions, "base" | "cap"> = {}): Duration.Duration =>
   Duration.millis(
-    delays.backoffMillis(
-      n,
-      Duration.toMillis(options.base ?? "1 second"),
-      Duration.toMillis(options.cap ?? "30 seconds")
-    )
+    delays.backoffMillis(n, Duration.toMillis(options.base ?? "1 second"), Duration.toMillis(options.cap ?? defaultCap))
   )
 
 /**
@@ -109,21 +105,28 @@ export const rateLimitDelay = (
   now: number
 ): Option.Option<Duration.Duration> => Option.map(Option.fromNullable(askedWait(headers, now)), Duration.millis)
 
+/** How long `Retry-After` asks to wait, in milliseconds, on an error that is not a rate limit. */
+const retryAfterOf = (error: ModelRouteError): number =>
+  "retryAfter" in error && error.retryAfter !== undefined ? Duration.toMillis(error.retryAfter) : 0
+
 /**
- * Exponential backoff for faults: retries every error with `retryable` but a rate limit, by default after 1, 2 and 4
- * seconds. The waits are exact unless `jitter` shortens them.
+ * Exponential backoff for faults: retries every retryable error except rate limits, by default after 1, 2 and 4 seconds.
+ * The delays are exact unless `jitter` shortens them. A `Retry-After` in the response is a lower bound of the delay, up to
+ * `cap`.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const backoff = (options: BackoffOptions = {}): RetryPolicy => {
   const { jitter = "none", times = 3 } = options
+  const cap = Duration.toMillis(options.cap ?? defaultCap)
   return counted(times, (n, error) => {
     if (!error.retryable || isRateLimit(error)) return Effect.succeed(undefined)
     const delay = Duration.toMillis(backoffDelay(n, options))
+    const least = Math.min(retryAfterOf(error), cap)
     return jitter === "none"
-      ? Effect.succeed(delay)
-      : Effect.map(Random.next, (random) => delays.jittered(delay, jitter, random))
+      ? Effect.succeed(Math.max(delay, least))
+      : Effect.map(Random.next, (random) => Math.max(delays.jittered(delay, jitter, random), least))
   })
 }
 

@@ -8,12 +8,13 @@ import {
   Exit,
   Fiber,
   Option,
+  Redacted,
   Schedule,
   Schema,
   Stream,
   TestClock
 } from "effect"
-import { Execution, ModelRouteClient } from "effect-modelroute"
+import { Execution, IdempotencyKey, ModelRouteClient } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "./utils/exit.js"
 import { answering } from "./utils/fake.js"
@@ -85,8 +86,8 @@ describe("create", () => {
   for (const [field, request] of [
     ["model", { model: " ", input: {} }],
     ["webhookUrl", { model: "m", input: {}, webhookUrl: "example.com/hook" }],
-    ["body", { model: "m", input: { seed: 1n } }],
-    ["body", { model: "m", input: cyclic }]
+    ["input.seed", { model: "m", input: { seed: 1n } }],
+    ["input.self", { model: "m", input: cyclic }]
   ] as const) {
     it.effect(`refuses what cannot be sent and names it: ${field}`, () =>
       withClient((client) =>
@@ -101,6 +102,79 @@ describe("create", () => {
       ).pipe(Effect.provide(layer()))
     )
   }
+
+  const unsendable: ReadonlyArray<readonly [path: string, words: string, request: object]> = [
+    ["input.seed", "is NaN", { input: { seed: Number.NaN } }],
+    ["input.strength", "is Infinity", { input: { strength: Number.POSITIVE_INFINITY } }],
+    ["input.count", "is a bigint", { input: { count: 1n } }],
+    ["input.images[1].mask", "is a Uint8Array", { input: { images: [{}, { mask: new Uint8Array(3) }] } }],
+    ["input.audio", "is a Uint8Array", { input: { audio: Buffer.from("abc") } }],
+    ["input.audio", "is a DataView", { input: { audio: new DataView(new ArrayBuffer(3)) } }],
+    ["input.audio", "is a ArrayBuffer", { input: { audio: new ArrayBuffer(3) } }],
+    ["input.image", "is a Blob", { input: { image: new Blob(["abc"]) } }],
+    ["input.form", "is a FormData", { input: { form: new FormData() } }],
+    ["input.options", "is a Map", { input: { options: new Map([["a", 1]]) } }],
+    ["input.tags", "is a Set", { input: { tags: new Set(["a"]) } }],
+    ["input.image", "is a Promise", { input: { image: Promise.resolve("file_1") } }],
+    ["input.token", "is Redacted", { input: { token: Redacted.make("secret-token") } }],
+    ["input.width", "is an Effect Option", { input: { width: Option.some(9) } }],
+    ["input.images", "is an Effect Chunk", { input: { images: Chunk.make("file_1") } }],
+    ["input.after", "is a function", { input: { after: () => 1 } }],
+    ["input.list[0].self", "contains itself", { input: { list: [cyclic] } }],
+    ["input", "is a Map", { input: new Map([["prompt", "x"]]) }],
+    ["metadata.order", "is NaN", { input: {}, metadata: { order: Number.NaN } }],
+    ["extra.priority", "is a Set", { input: {}, extra: { priority: new Set() } }]
+  ]
+  for (const [path, words, request] of unsendable) {
+    it.effect(`refuses a value that JSON would change before it is sent: ${path} ${words}`, () =>
+      withClient((client) =>
+        Effect.gen(function* () {
+          const error = yield* Effect.flip(client.executions.create({ model: "flux-1.1-pro", input: {}, ...request }))
+          assert.strictEqual(error._tag, "InvalidRequest")
+          if (error._tag !== "InvalidRequest") return
+          assert.strictEqual(error.field, path)
+          assert.include(error.message, `executions.create: ${path} ${words}`)
+          assert.notInclude(error.message, "secret-token")
+          assert.deepStrictEqual(yield* arrivals(), [])
+        })
+      ).pipe(Effect.provide(layer()))
+    )
+  }
+
+  it.effect("sends dates, null, nested lists and what has a JSON form as JSON does", () => {
+    const { bodies, client } = answering(() => ({ status: 202, json: { id: "exec_1", status: "PENDING" } }))
+    class Size {
+      constructor(
+        readonly width: number,
+        readonly height: number
+      ) {}
+    }
+    const input = {
+      at: DateTime.toDateUtc(DateTime.unsafeMake(start)),
+      url: new URL("https://example.com/a"),
+      none: null,
+      missing: undefined,
+      nested: [[1.5, -0], [{ a: true }]],
+      size: new Size(1, 2),
+      instant: DateTime.unsafeMake(start)
+    }
+    return Effect.gen(function* () {
+      yield* Effect.flatMap(client, ({ executions }) => executions.create({ model: "m", input }))
+      assert.deepStrictEqual(JSON.parse(bodies[0] ?? "").input, JSON.parse(JSON.stringify(input)))
+    })
+  })
+
+  it.effect("refuses an input that is nested too deep", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        let deep: object = {}
+        for (let i = 0; i < 501; i++) deep = { a: deep }
+        const error = yield* Effect.flip(client.executions.create({ model: "m", input: deep }))
+        assert.match(error.message, /^executions\.create: input(\.a)+ is nested more than 500 levels deep/)
+        assert.deepStrictEqual(yield* arrivals(), [])
+      })
+    ).pipe(Effect.provide(layer({ keys: IdempotencyKey.layerDeterministic({ scope: "test" }) })))
+  )
 
   it.effect("lost after it was executed, costs one execution", () =>
     withClient((client) =>

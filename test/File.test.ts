@@ -48,7 +48,7 @@ describe("url", () => {
         const { client } = answering(() => ({ status: 200, json: { ...document, url } }))
         const error = failureOf(yield* Effect.exit((yield* client).files.url(id)))
         assert.strictEqual(error._tag, "UnexpectedResponse")
-        assert.include(error.message, "the answer lacks a download URL")
+        assert.include(error.message, "the response lacks a download URL")
       }
     })
   )

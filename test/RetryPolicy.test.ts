@@ -100,6 +100,56 @@ describe("backoff", () => {
     })
   )
 
+  const withRetryAfter = (retryAfter: string, status = 503, code = "SERVICE_UNAVAILABLE") =>
+    Fault.envelope(code, { status, retryable: null, headers: { "retry-after": retryAfter } })
+
+  it.effect("waits for Retry-After if that is later than its own delay, up to the cap, and says so on the error", () =>
+    Effect.gen(function* () {
+      const faults = ["5", "1", "999", "3"].map((retryAfter) => withRetryAfter(retryAfter))
+      const { exit, instants } = yield* attempts(faults)
+      assert.deepStrictEqual(gaps(instants), [5, 2, 30])
+      const error = failureOf(exit)
+      assert.strictEqual(error._tag, "ServiceUnavailable")
+      assert.deepStrictEqual("retryAfter" in error && error.retryAfter, Duration.seconds(3))
+    })
+  )
+
+  it.effect("jitter does not shorten a Retry-After", () =>
+    Effect.gen(function* () {
+      const retry = RetryPolicy.make({ backoff: { jitter: "full" } })
+      const { instants } = yield* Effect.withRandom(
+        attempts([withRetryAfter("5"), overloaded], { retry }),
+        Random.fixed([0.5])
+      )
+      assert.deepStrictEqual(gaps(instants), [5, 1])
+    })
+  )
+
+  it.effect("keeps Retry-After on every retryable error, and on no other", () =>
+    Effect.gen(function* () {
+      const headers = { "retry-after": "7" }
+      const page = { headers, body: "<html>" }
+      for (const [fault, seconds] of [
+        [withRetryAfter("7", 503, "MODEL_OVERLOADED"), 7],
+        [withRetryAfter("7", 503, "A_CODE_OF_TOMORROW"), 7],
+        [withRetryAfter("Fri, 20 Mar 2026 10:30:09 GMT", 504, "GENERATION_TIMEOUT"), 9],
+        [Fault.raw({ status: 500, ...page }), 7],
+        [Fault.raw({ status: 525, ...page }), 7],
+        [withRetryAfter("7", 500, "INTERNAL_ERROR"), undefined],
+        [Fault.raw({ status: 400, ...page }), undefined],
+        [Fault.raw({ status: 503, headers: { "x-ratelimit-reset": "9" }, body: "" }), undefined]
+      ] as const) {
+        const { exit } = yield* attempts([fault], { retry: RetryPolicy.none })
+        const error = failureOf(exit)
+        assert.deepStrictEqual(
+          "retryAfter" in error && error.retryAfter ? Duration.toSeconds(error.retryAfter) : undefined,
+          seconds,
+          error.message
+        )
+      }
+    })
+  )
+
   it("has its rule as a plain function", () => {
     const delays = [0, 1, 2, 3, 4, 5, 6, 5000].map((n) => Duration.toSeconds(RetryPolicy.backoffDelay(n)))
     assert.deepStrictEqual(delays, [1, 2, 4, 8, 16, 30, 30, 30])
@@ -171,6 +221,36 @@ describe("rateLimit", () => {
       headers,
       body: '{"error":{"code":"RATE_LIMITED","message":"slow down","retryable":true}}'
     })
+
+  it("reads the three date forms of RFC 9110 in GMT, and no other text", () => {
+    const now = Date.UTC(1994, 10, 6, 8, 49, 0)
+    const seconds = (text: string) =>
+      Option.getOrUndefined(Option.map(RetryPolicy.rateLimitDelay({ "retry-after": text }, now), Duration.toSeconds))
+    for (const [text, expected] of [
+      ["Sun, 06 Nov 1994 08:49:37 GMT", 37],
+      ["Sunday, 06-Nov-94 08:49:37 GMT", 37],
+      ["Sun Nov  6 08:49:37 1994", 37],
+      ["Sun, 06 Nov 1994 08:49:60 GMT", 60],
+      ["Sunday, 06-Nov-44 08:49:00 GMT", 18263 * 86400],
+      ["Sunday, 06-Nov-45 08:49:37 GMT", undefined],
+      ["after 2099", undefined],
+      ["Sun, 06 Nov 1994 08:49:37", undefined],
+      ["Sun, 06 Nov 1994 08:49:37 PST", undefined],
+      ["Sun, 06 Nov 1994 08:49:37 +0100", undefined],
+      ["Sun, 31 Nov 1994 08:49:37 GMT", undefined],
+      ["Sun, 06 Nov 1994 24:49:37 GMT", undefined],
+      ["1994-11-06T08:49:37Z", undefined],
+      ["Nov 6, 2099", undefined]
+    ] as const) {
+      assert.strictEqual(seconds(text), expected, text)
+    }
+  })
+
+  it("takes a Date header in asctime form for GMT", () => {
+    const now = Date.UTC(2026, 2, 20, 10, 30)
+    const headers = { date: "Fri Mar 20 10:25:00 2026", "x-ratelimit-reset": String(now / 1000) }
+    assert.deepStrictEqual(Option.getOrUndefined(RetryPolicy.rateLimitDelay(headers, now)), Duration.minutes(5))
+  })
 
   for (const [name, headers] of [
     ["missing", {}],

@@ -260,7 +260,7 @@ for (const { forgets = false, name, place, skip = false } of kinds) {
         (journal) =>
           Effect.gen(function* () {
             assert.deepStrictEqual(yield* journal.read("b", []), [])
-            assert.deepStrictEqual(yield* journal.read("b", ["x", "y"]), [Option.none(), Option.none()])
+            assert.deepStrictEqual((yield* journal.read("b", ["x", "y"])).map(Option.isNone), [true, true])
             yield* journal.write("b", [])
             yield* journal.write("b", [entryOf("x", "Submitted"), entryOf("y", "Submitted")])
             yield* journal.write("b", [entryOf("y", "Accepted", { executionId })])
@@ -271,7 +271,7 @@ for (const { forgets = false, name, place, skip = false } of kinds) {
             const [y, none, x, again] = yield* journal.read("b", ["y", "z", "x", "y"])
             same(Option.getOrUndefined(y ?? Option.none()), entryOf("y", "Accepted", { executionId }))
             same(Option.getOrUndefined(x ?? Option.none()), entryOf("x", "Submitted"))
-            assert.deepStrictEqual(none, Option.none())
+            assert.isTrue(none !== undefined && Option.isNone(none))
             assert.isTrue(again !== undefined && Option.isSome(again))
           })
       )
@@ -503,7 +503,7 @@ for (const { forgets = false, name, place, skip = false } of kinds) {
             yield* journal.write("b", [entryOf("x", "Submitted"), entryOf("y", "Ended", { attempt: 3 })])
             yield* journal.write("b", [entryOf("x", "Accepted"), entryOf("z", "Submitted")])
             yield* journal.remove("b")
-            assert.deepStrictEqual(yield* journal.read("b", ["x", "y"]), [Option.none(), Option.none()])
+            assert.deepStrictEqual((yield* journal.read("b", ["x", "y"])).map(Option.isNone), [true, true])
             assert.deepStrictEqual(yield* all(journal, "b"), [])
             yield* journal.write("b", [entryOf("x", "Submitted")])
             yield* journal.write("b", [entryOf("y", "Submitted")])

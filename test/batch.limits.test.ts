@@ -846,6 +846,33 @@ describe("faults now and then", () => {
   )
 })
 
+describe("rate limits", () => {
+  for (const [code, status] of [
+    ["RATE_LIMITED", 429],
+    ["A_LIMIT_OF_TOMORROW", 429]
+  ] as const) {
+    it.effect(`take no retry from the budget: ${code}`, () =>
+      Effect.gen(function* () {
+        const limited = Fault.envelope(code, { status, retryable: null, headers: { "retry-after": "1" } })
+        const { retriesLeft, succeeded } = yield* play(
+          Effect.gen(function* () {
+            const batch = yield* Batch.make(numbers(3), {
+              ...options,
+              concurrency: 1,
+              retryBudget: { burst: 5, ratio: 0, minimum: 0.000001 }
+            })
+            const outcomes = yield* collect(batch.outcomes)
+            const { retriesLeft } = yield* batch.progress.get
+            return { retriesLeft, succeeded: outcomes.filter(({ _tag }) => _tag === "Succeeded").length }
+          }),
+          { simulator: { faults: Fault.times(3, Fault.on("executions.create", limited)) } }
+        )
+        assert.deepStrictEqual([succeeded, retriesLeft], [3, 5])
+      })
+    )
+  }
+})
+
 describe("a limit of 600 per minute", () => {
   it.effect("is used up to the last request by submissions and looks together, and never passed", () =>
     Effect.gen(function* () {

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck as fc } from "effect"
 import { ModelRouteError } from "effect-modelroute"
 import * as classify from "../src/internal/classify.js"
+import { privateTextsOf } from "../src/internal/redact.js"
 import { failureOf } from "./utils/exit.js"
 import { answering } from "./utils/fake.js"
 import { image, prompt, silent, start } from "./utils/harness.js"
@@ -16,7 +17,7 @@ const context: classify.Context = {
   idempotencyKey: "key-1",
   repeatable: true,
   keyed: true,
-  body: { input: { prompt } }
+  confidential: { privateTexts: privateTextsOf({ input: { prompt } }) }
 }
 
 const bytes = (text: string) => new TextEncoder().encode(text)
@@ -99,7 +100,9 @@ describe("answers without a known code", () => {
       "UnexpectedResponse",
       true
     ],
-    ["an empty 500", answer(500, ""), "UnexpectedResponse", false],
+    ["an empty 500", answer(500, ""), "UnexpectedResponse", true],
+    ["Cloudflare's 525", answer(525, ""), "UnexpectedResponse", true],
+    ["an empty 501", answer(501, ""), "UnexpectedResponse", false],
     [
       "a problem document",
       answer(404, { type: "about:blank", title: "Not Found", status: 404 }),
@@ -135,6 +138,7 @@ describe("answers without a known code", () => {
   it("are not repeated where that could do a thing twice", () => {
     const unrepeatable = { ...context, repeatable: false, keyed: false }
     assert.isFalse(classify.classify(answer(502, "<html>"), unrepeatable).retryable)
+    assert.isFalse(classify.classify(answer(500, ""), unrepeatable).retryable)
     assert.isFalse(classify.classify(answer(409, ""), unrepeatable).retryable)
     assert.isFalse(classify.unanswered("reset", unrepeatable).retryable)
     assert.isTrue(classify.unanswered("connect", unrepeatable).retryable)
@@ -243,7 +247,7 @@ describe("what the API quotes of the request", () => {
     for (const message of said) {
       const error = classify.classify(answer(400, envelope({ code: "CONTENT_MODERATION_REJECTED", message })), {
         ...context,
-        body: { input: { prompt: long, size: "16:9" } }
+        confidential: { privateTexts: privateTextsOf({ input: { prompt: long, size: "16:9" } }) }
       })
       const shown = JSON.stringify(error)
       for (let at = 0; at + 12 <= prompt.length; at++) assert.notInclude(shown, prompt.slice(at, at + 12), message)

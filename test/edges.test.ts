@@ -27,6 +27,7 @@ import {
 import { Execution, File, IdempotencyKey, ModelRouteClient, ModelRouteError, RetryPolicy } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import * as classify from "../src/internal/classify.js"
+import { privateTextsOf } from "../src/internal/redact.js"
 import { diagnose } from "../src/internal/transport.js"
 import { failureOf, valueOf } from "./utils/exit.js"
 import { answering } from "./utils/fake.js"
@@ -229,7 +230,12 @@ describe("answers", () => {
       ] as const) {
         for (const headers of [{}, { "content-length": String(whole) }]) {
           const { body, pulled } = endless(MiB / 4, whole)
-          const { client } = answering(() => ({ status, headers: { "content-type": "text/plain", ...headers }, body }))
+          const { client } = answering(
+            () => ({ status, headers: { "content-type": "text/plain", ...headers }, body }),
+            {
+              retry: RetryPolicy.none
+            }
+          )
           const exit = yield* Effect.exit((yield* client).request("GET", "/x"))
           assert.isTrue(Exit.isFailure(exit))
           const error = failureOf(exit)
@@ -526,12 +532,16 @@ describe("classify", () => {
     body: bytes(typeof json === "string" ? json : JSON.stringify(json)),
     receivedAt: start
   })
-  it("takes 408, 429, 502, 503 and 504 for worth repeating, and nothing else", () => {
+  it("retries 408, 429, 500, 502, 503, 504 and 520 to 530 of an idempotent call, and nothing else", () => {
     for (const [status, retryable] of [
       [408, true],
       [429, true],
-      [500, false],
+      [500, true],
       [501, false],
+      [519, false],
+      [520, true],
+      [530, true],
+      [531, false],
       [502, true],
       [503, true],
       [504, true],
@@ -607,7 +617,10 @@ describe("classify", () => {
   })
   it("quotes of the request in every spelling, in lists, short ones as words", () => {
     const said = (body: unknown, message: string) => {
-      const error = classify.classify(answer(400, { error: { code: "NEW", message } }), { ...context, body })
+      const error = classify.classify(answer(400, { error: { code: "NEW", message } }), {
+        ...context,
+        confidential: { privateTexts: privateTextsOf(body) }
+      })
       return "apiMessage" in error ? error.apiMessage : undefined
     }
     const quoted = '"wolf" "fox" <in> "snow"'
@@ -635,10 +648,10 @@ describe("classify", () => {
     assert.strictEqual(said({ input: { prompt: "\ud800 and more" } }, "no"), "no")
   })
   it("content type and transport words are scrubbed", () => {
-    const body = { input: { prompt } }
-    const page = classify.classify(answer(500, "x", { "content-type": `text/${prompt}` }), { ...context, body })
+    const quoting = { ...context, confidential: { privateTexts: privateTextsOf({ input: { prompt } }) } }
+    const page = classify.classify(answer(500, "x", { "content-type": `text/${prompt}` }), quoting)
     assert.notInclude(JSON.stringify(page), prompt)
-    assert.notInclude(JSON.stringify(classify.unanswered("reset", { ...context, body }, prompt)), prompt)
+    assert.notInclude(JSON.stringify(classify.unanswered("reset", quoting, prompt)), prompt)
   })
 })
 

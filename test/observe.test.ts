@@ -201,7 +201,7 @@ describe("an execution that is told of", () => {
         // The execution does not know yet, or cannot be asked.
         for (const [behind, requests] of [
           [running("PROCESSING"), 1],
-          [answering(() => ({ status: 500, text: "" })), 1]
+          [answering(() => ({ status: 500, text: "" })), 4]
         ] as const) {
           const unknown = yield* failing(undefined, yield* behind.client)
           assert.strictEqual(unknown._tag, "UnrecognizedError")

@@ -18,6 +18,7 @@ import {
 import { ApiKey, Execution, File, ModelRouteClient, ModelRouteError } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import * as classify from "../src/internal/classify.js"
+import { privateTextsOf } from "../src/internal/redact.js"
 import { answering } from "./utils/fake.js"
 import { apiKey, layer, prompt, runToEnd, start } from "./utils/harness.js"
 import { renderings } from "./utils/renderings.js"
@@ -56,8 +57,7 @@ const context: classify.Context = {
   idempotencyKey: "key-1",
   executionId: Execution.ExecutionId.make("exec_1"),
   repeatable: true,
-  body,
-  secrets: [signature]
+  confidential: { privateTexts: privateTextsOf(body), secrets: [signature] }
 }
 
 const answer = (status: number, text: string, headers: Record<string, string> = {}): classify.Answer => ({

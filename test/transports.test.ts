@@ -193,7 +193,7 @@ for (const [name, transport] of Object.entries(transports)) {
           }
           more()
         })
-        const client = yield* clientOf(large.url)
+        const client = yield* clientOf(large.url, { retry: RetryPolicy.none })
         globalThis.gc?.()
         const before = process.memoryUsage()
         const error = yield* Effect.flip(client.executions.get(id))

@@ -1,6 +1,10 @@
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
+// Code that reads a date as local time fails in this zone, and passes in UTC.
+// @effect-diagnostics-next-line processEnv:off
+process.env["TZ"] = "America/St_Johns"
+
 const root = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
 export default defineConfig({

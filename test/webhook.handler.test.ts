@@ -702,10 +702,10 @@ describe("tells", () => {
 
   it.scoped("only the name of a failure when the event is too large to be kept out of its text", () =>
     Effect.gen(function* () {
-      const words = Array.from({ length: 70_000 }, (_, n) => String.fromCodePoint(97 + (n % 26))).join("")
+      const words = Array.from({ length: 90_000 }, (_, n) => `lighthouse ${n}`).join(" ")
       const delivery = yield* Effect.zipRight(TestClock.setTime(start), signed(payload("evt_1", { prompt: words })))
       const onEvent = () => Effect.die(new RangeError(`rejected ${words.slice(5, 16)}`))
-      const { lines, statuses } = yield* observed({ onEvent }, [delivery])
+      const { lines, statuses } = yield* observed({ onEvent, maxBodySize: 2 ** 21 }, [delivery])
       assert.deepStrictEqual(statuses, [500])
       assert.include(lines[0]?.text, "RangeError (its text is withheld")
       assert.notInclude(lines[0]?.text, "rejected")

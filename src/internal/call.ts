@@ -17,6 +17,7 @@ import type { Closed, Entry, Place } from "./gate/gate.js"
 import type { Lane } from "./gate/lanes.js"
 import type { Passage } from "./gate/passage.js"
 import * as Pace from "./pace.js"
+import { isRateLimit } from "./semantics.js"
 import * as telemetry from "./telemetry.js"
 
 /** @internal What all calls of one client share. */
@@ -24,6 +25,8 @@ export interface Sender {
   readonly client: HttpClient.HttpClient
   readonly passage: Passage
   readonly policy: RetryPolicy.RetryPolicy
+  /** What no error may show, whatever the call: the API key. */
+  readonly secrets: ReadonlyArray<string>
   readonly limits: exchange.Limits
   readonly alarm: Alarm
 }
@@ -52,7 +55,7 @@ export const granted = (
     yield* waited(call.operation, error, millis)
     // What the rate limit costs is no sign of an outage.
     const effort = yield* CurrentEffort
-    if (Option.isSome(effort) && error._tag !== "RateLimited") yield* effort.value.retry
+    if (Option.isSome(effort) && !isRateLimit(error)) yield* effort.value.retry
   })
 
 /** @internal Attempts, retries and their waits, without a span of its own. */
@@ -124,7 +127,7 @@ const entryOf = (
 })
 
 const attempted = <A>(
-  { client, limits, passage }: Sender,
+  { client, limits, passage, secrets }: Sender,
   call: exchange.Call<A>,
   account: telemetry.Account,
   entry: Entry<RequestFailure>
@@ -138,7 +141,7 @@ const attempted = <A>(
       account.attempts += 1
       if (effort !== undefined) effort.requests += 1
       const sends = { count: 0 }
-      const once = exchange.once(client, call, { attempts: account.attempts, limits, place })
+      const once = exchange.once(client, call, { attempts: account.attempts, limits, place, secrets })
       return yield* Effect.tapBoth(leave === undefined ? once : Effect.provideService(once, CurrentSends, sends), {
         onSuccess: () => {
           if (effort !== undefined) effort.succeeded += 1

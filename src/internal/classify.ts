@@ -1,49 +1,47 @@
 /**
- * Where an error is born: from what came back (status, headers, bytes) to the one error that it means. Total: whatever a
- * server sends has a place here.
+ * Creates errors: from what a response holds (status, headers, bytes) to the one error that it means. Total: every response has an
+ * error here.
  *
  * @internal
  */
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import type { Execution, ExecutionId } from "../Execution.js"
+import type { FileId } from "../File.js"
 import * as E from "../ModelRouteError.js"
 import * as codes from "./codes.js"
 import * as limitHeaders from "./limitHeaders.js"
 import * as messages from "./messages.js"
-import { privateTexts, scrubber } from "./scrub.js"
+import { type Confidential, type Redactor, redactor, shownLimit } from "./redact.js"
 import { isRecord, present, text } from "./tolerant.js"
 
-/** @internal What the error should tell of the call that failed. */
+/** @internal What an error says about the call that failed. */
 export interface Context {
   readonly operation: string
   readonly attempts: number
   readonly idempotencyKey?: string
   readonly executionId?: ExecutionId
-  /** Whether sending the same request again cannot do the same thing twice. */
+  readonly fileId?: FileId
+  /** Whether the same request can be sent again without doing the same thing twice. */
   readonly repeatable: boolean
-  /** Whether the request carries the key, so that the API answers a repetition with what the first one did. */
+  /** Whether the request carries the idempotency key, so that the API replays its first response. */
   readonly keyed?: boolean
-  /** The request body: none of its texts may come back in an error. */
-  readonly body?: unknown
-  /** Further texts that may not come back in an error, such as a signature. */
-  readonly secrets?: ReadonlyArray<string>
-  /** Whether it is storage that answers, which has no envelope. */
+  /** What no error may show. */
+  readonly confidential?: Confidential
+  /** Whether the response comes from object storage, which has no envelope. */
   readonly storage?: boolean
 }
 
-/** @internal An answer as it arrived. */
+/** @internal A response that was received whole. */
 export interface Answer {
   readonly status: number
   readonly headers: { readonly [name: string]: string | undefined }
   readonly body: Uint8Array
   /** Epoch milliseconds on the local clock at which the headers arrived. */
   readonly receivedAt: number
-  /** Of a refusal for the rate limit: when the gate opens again, which knows more than one answer can tell. */
+  /** Of a rate-limited response: when the gate opens again, which accounts for more than this response. */
   readonly opensAt?: number | undefined
 }
-
-const bodyLimit = 2048
 
 /** @internal */
 export const decodeText = (body: Uint8Array, contentType: string | undefined): string => {
@@ -64,14 +62,14 @@ export const parseJson = (text: string): unknown => {
   }
 }
 
-/** The documented envelope, or one that lies flat in the body. */
+/** The documented envelope, or one whose fields lie flat in the body. */
 const envelope = (json: unknown): { readonly [key: string]: unknown } | undefined => {
   if (!isRecord(json)) return undefined
   if (isRecord(json["error"]) && text(json["error"]["code"]) !== undefined) return json["error"]
   return text(json["code"]) !== undefined && text(json["message"]) !== undefined ? json : undefined
 }
 
-/** @internal Whether a success holds an error. An execution has an `error` of its own, which is news of it, not a failure of the call. */
+/** @internal Whether a success holds an error. The `error` of an execution is not an error of the call. */
 export const isEnvelope = (json: unknown): boolean =>
   isRecord(json) &&
   envelope(json) !== undefined &&
@@ -80,19 +78,40 @@ export const isEnvelope = (json: unknown): boolean =>
   json["execution_id"] === undefined &&
   json["status"] === undefined
 
-const details = (u: unknown, tidy: (text: string) => string): ReadonlyArray<E.Detail> =>
-  Array.isArray(u)
-    ? u.filter(isRecord).map((detail) => ({
-        field: tidy(text(detail["field"]) ?? ""),
-        code: tidy(text(detail["code"]) ?? ""),
-        message: tidy(text(detail["message"]) ?? "")
-      }))
-    : []
+/** An error as the API reports it, in an envelope or in a FAILED execution. */
+interface Reported {
+  readonly code: string
+  readonly message: string | undefined
+  readonly details: unknown
+}
 
-const requestId = (body: unknown, headers: Answer["headers"], tidy: (text: string) => string): string | undefined =>
-  [body, headers["x-request-id"], headers["request-id"], headers["x-amz-request-id"]]
+/** The same, without what no error may show. */
+interface Shown {
+  readonly code: string
+  readonly apiMessage: string | undefined
+  readonly details: ReadonlyArray<E.Detail>
+}
+
+const redactReported = ({ code, details, message }: Reported, { freeText, identifiers }: Redactor): Shown => {
+  const list = Array.isArray(details) ? details.filter(isRecord) : []
+  const textsOf = (name: string) => list.map((detail) => text(detail[name]) ?? "")
+  const [apiMessage, ...detailMessages] = freeText([message ?? "", ...textsOf("message")])
+  const [shownCode = "", ...rest] = identifiers([code, ...textsOf("field"), ...textsOf("code")])
+  return {
+    code: shownCode,
+    apiMessage: apiMessage || undefined,
+    details: list.map((_, i) => ({
+      field: rest[i] ?? "",
+      code: rest[list.length + i] ?? "",
+      message: detailMessages[i] ?? ""
+    }))
+  }
+}
+
+const requestId = (inBody: unknown, headers: Answer["headers"], { identifiers }: Redactor): string | undefined =>
+  [inBody, headers["x-request-id"], headers["request-id"], headers["x-amz-request-id"]]
     .filter((id) => typeof id === "string")
-    .find((id) => /^[\w.:+/=-]{1,128}$/.test(id) && tidy(id) === id)
+    .find((id) => /^[\w.:+/=-]{1,128}$/.test(id) && identifiers([id])[0] === id)
 
 /** The latest moment that still is a calendar date. */
 const moment = (epochMillis: number): DateTime.Utc => DateTime.unsafeMake(Math.min(epochMillis, 8.64e15))
@@ -108,12 +127,18 @@ const waits = ({ headers, opensAt, receivedAt }: Answer) => {
   })
 }
 
+const retryAfterOf = ({ headers, receivedAt }: Answer, retryable: boolean): Duration.Duration | undefined => {
+  const millis = retryable ? limitHeaders.retryAfterMillis(headers, receivedAt) : undefined
+  return millis === undefined ? undefined : Duration.millis(millis)
+}
+
 const about = (context: Context) =>
   present({
     operation: context.operation,
     attempts: context.attempts,
     idempotencyKey: context.idempotencyKey,
-    executionId: context.executionId
+    executionId: context.executionId,
+    fileId: context.fileId
   })
 
 type Coded = ReturnType<typeof about> & {
@@ -121,6 +146,7 @@ type Coded = ReturnType<typeof about> & {
   readonly message: string
   readonly apiMessage?: string
   readonly retryable: boolean
+  readonly retryAfter?: Duration.Duration
   readonly status: number
   readonly requestId?: string
   readonly executionStatus?: "FAILED"
@@ -131,7 +157,7 @@ interface More {
   readonly waits: ReturnType<typeof waits>
 }
 
-// The fields are made here, of the right types: checking ten thousand details once more would cost milliseconds.
+// The fields are created here, of the right types: validating ten thousand details would cost milliseconds.
 const checked = { disableValidation: true } as const
 
 const byCode: { readonly [C in codes.Code]: (coded: Coded, more: More) => E.ApiError } = {
@@ -149,7 +175,7 @@ const byCode: { readonly [C in codes.Code]: (coded: Coded, more: More) => E.ApiE
   INTERNAL_ERROR: (coded) => new E.InternalError(coded, checked)
 }
 
-/** @internal An error with a code, out of an answer's envelope or out of a FAILED execution. */
+/** @internal An error with a code, from an envelope or from a FAILED execution. */
 export type CodedError = E.ApiError | E.Unauthorized | E.UnrecognizedError
 
 const withCode = (name: string, coded: Coded, more: More): CodedError =>
@@ -159,109 +185,118 @@ const withCode = (name: string, coded: Coded, more: More): CodedError =>
       ? new E.Unauthorized(coded, checked)
       : new E.UnrecognizedError({ ...coded, ...(coded.status === 429 ? more.waits : {}) }, checked)
 
-/** Case and blanks around it are forgiven, nothing else: the error's `code` keeps what came. */
+/** Case and surrounding blanks are ignored, nothing else: the error's `code` keeps the text of the response. */
 const nameOf = (code: string): string => code.trim().toUpperCase()
 
-// Under our own key a conflict means that the first attempt is still being worked on.
+// A conflict under our own key means that the first attempt is still in progress.
 const isInProgress = (status: number, context: Context): boolean => status === 409 && context.keyed === true
 
-const worthRepeating = (status: number, context: Context): boolean =>
+const isWorthRetrying = (status: number, context: Context): boolean =>
   status === 429 || isInProgress(status, context) || (codes.isRetryableStatus(status) && context.repeatable)
 
 const fromEnvelope = (
   error: { readonly [key: string]: unknown },
   answer: Answer,
   context: Context,
-  tidy: (text: string) => string
+  redact: Redactor
 ): CodedError => {
   const { headers, status } = answer
-  const code = text(error["code"]) ?? ""
-  const name = nameOf(code)
-  const told = typeof error["retryable"] === "boolean" ? error["retryable"] : undefined
+  const wireCode = text(error["code"]) ?? ""
+  const name = nameOf(wireCode)
+  const flag = typeof error["retryable"] === "boolean" ? error["retryable"] : undefined
   const retryable = codes.isCode(name)
-    ? (told ?? codes.codes[name].retryable)
-    : isInProgress(status, context) || (told ?? worthRepeating(status, context))
-  const said = present({
-    code: tidy(code),
-    apiMessage: text(error["message"]) && tidy(String(error["message"])),
+    ? (flag ?? codes.codes[name].retryable)
+    : isInProgress(status, context) || (flag ?? isWorthRetrying(status, context))
+  const { details, ...shown } = redactReported(
+    { code: wireCode, message: text(error["message"]), details: error["details"] },
+    redact
+  )
+  const fields = present({
+    ...shown,
     retryable,
+    retryAfter: retryAfterOf(answer, retryable),
     status,
-    requestId: requestId(error["request_id"], headers, tidy)
+    requestId: requestId(error["request_id"], headers, redact)
   })
-  const more = { details: details(error["details"], tidy), waits: waits(answer) }
+  const more = { details, waits: waits(answer) }
   const message = messages.answered(context, {
-    ...said,
+    ...fields,
     name,
-    details: more.details,
+    details,
     ...(name === "RATE_LIMITED" && more.waits.retryAfter ? { wait: Duration.toMillis(more.waits.retryAfter) } : {})
   })
-  return withCode(name, { ...about(context), ...said, message }, more)
+  return withCode(name, { ...about(context), ...fields, message }, more)
 }
 
-/** An envelope that was not there, for the two statuses that say as much by themselves. */
+/** The two statuses that mean the same without an envelope. */
 const impliedCode: { readonly [status: number]: string } = { 401: "UNAUTHORIZED", 429: "RATE_LIMITED" }
 
-const problemOf = (status: number, content: string, { storage }: Context): string =>
-  storage === true
-    ? "storage refused it"
-    : content === ""
-      ? "the answer is empty"
-      : status >= 300 && status < 400
-        ? "the answer points elsewhere, which this call does not follow"
-        : "the answer is not ModelRoute's error envelope"
+const redirectProblem = "the response is a redirect, which this call does not follow"
 
-/** @internal A complete answer without an envelope, or a success without its essence. */
+const problemOf = (status: number, content: string, { storage }: Context): string => {
+  if (status >= 300 && status < 400) return redirectProblem
+  if (storage === true) return "storage rejected the request"
+  return content === "" ? "the response is empty" : "the response is not ModelRoute's error envelope"
+}
+
+const contentTypePattern = /^[\w.+-]+\/[\w.+-]+(?:; *charset=[\w-]+)?$/
+
+/** @internal A complete response without an envelope, or a success without the fields that make it one. */
 export const unexpected = (answer: Answer, context: Context, problem?: string): E.UnexpectedResponse => {
   const { headers, status } = answer
-  const tidy = tidier(context)
-  const content = decodeText(answer.body.subarray(0, 2 * bodyLimit), headers["content-type"])
-  const said = present({
+  const redact = redactor(context.confidential ?? {})
+  const content = decodeText(answer.body.subarray(0, 2 * shownLimit), headers["content-type"])
+  const [body = "", type = ""] = redact.freeText([content, headers["content-type"] ?? ""])
+  const retryable = isWorthRetrying(status, context)
+  const fields = present({
     status,
-    retryable: worthRepeating(status, context),
-    contentType: headers["content-type"] && tidy(headers["content-type"]),
-    requestId: requestId(undefined, headers, tidy)
+    retryable,
+    retryAfter: retryAfterOf(answer, retryable),
+    contentType: contentTypePattern.test(headers["content-type"] ?? "") ? headers["content-type"] : type || undefined,
+    requestId: requestId(undefined, headers, redact)
   })
-  const message = messages.unexpected(context, { ...said, problem: problem ?? problemOf(status, content, context) })
-  return new E.UnexpectedResponse(
-    { ...about(context), ...said, message, body: tidy(content.slice(0, bodyLimit)) },
-    checked
-  )
+  const message = messages.unexpected(context, { ...fields, problem: problem ?? problemOf(status, content, context) })
+  return new E.UnexpectedResponse({ ...about(context), ...fields, message, body }, checked)
 }
 
-const tidier = (context: Context): ((text: string) => string) => {
-  const scrub = scrubber([...privateTexts(context.body), ...(context.secrets ?? [])])
-  return (text) => scrub(text.slice(0, bodyLimit)).slice(0, bodyLimit)
-}
+/** @internal A redirect that the transport reports as an error, without its status. */
+export const redirected = (context: Context): E.UnexpectedResponse =>
+  unexpected({ status: 0, headers: {}, body: new Uint8Array(0), receivedAt: 0 }, context, redirectProblem)
 
-/** @internal The error that an unsuccessful answer means, or a success that holds an envelope. */
+/** @internal The error that an unsuccessful response means, or a success that holds an envelope. */
 export const classify = (answer: Answer, context: Context): E.RequestFailure => {
+  if (context.storage === true) return unexpected(answer, context)
   const json = parseJson(decodeText(answer.body, answer.headers["content-type"]))
   const error = envelope(json) ?? (impliedCode[answer.status] && { code: impliedCode[answer.status] })
-  return error ? fromEnvelope(error, answer, context, tidier(context)) : unexpected(answer, context)
+  return error
+    ? fromEnvelope(error, answer, context, redactor(context.confidential ?? {}))
+    : unexpected(answer, context)
 }
 
 /** @internal The error that a FAILED execution means: the same classes, with the status that the table gives the code. */
 export const fromExecution = (execution: Execution, context: Context): CodedError => {
   const failure = execution.error
-  const code = failure?.code ?? "FAILED"
-  const name = nameOf(code)
+  const wireCode = failure?.code ?? "FAILED"
+  const name = nameOf(wireCode)
   const known = codes.isCode(name) ? codes.codes[name] : { status: 200, retryable: false }
-  const tidy = tidier(context)
+  const redact = redactor(context.confidential ?? {})
   const whole = { ...context, executionId: execution.id }
-  const said = present({
-    code: tidy(code),
-    apiMessage: failure?.message && tidy(failure.message),
+  const { details, ...shown } = redactReported(
+    { code: wireCode, message: failure?.message, details: failure?.details },
+    redact
+  )
+  const fields = present({
+    ...shown,
     retryable: failure?.retryable ?? known.retryable,
     status: known.status,
-    requestId: requestId(failure?.requestId, {}, tidy),
+    requestId: requestId(failure?.requestId, {}, redact),
     executionStatus: "FAILED" as const
   })
-  const more = { details: details(failure?.details, tidy), waits: {} }
-  const message = messages.answered(whole, { ...said, name, details: more.details, failedExecution: true })
-  return withCode(name, { ...about(whole), ...said, message }, more)
+  const message = messages.answered(whole, { ...fields, name, details, failedExecution: true })
+  return withCode(name, { ...about(whole), ...fields, message }, { details, waits: {} })
 }
 
-/** @internal A request that the gate has held back, from a caller who does not wait as long as it would have taken. */
+/** @internal A request that the gate holds back for longer than the retry policy waits. */
 export const unsent = (
   closed: {
     readonly opensAt: number
@@ -272,25 +307,22 @@ export const unsent = (
   context: Context
 ): E.RateLimited => {
   const { limit, opensAt, remaining, wait } = closed
-  const said = present({ limit, remaining, retryAfter: Duration.millis(wait), resetAt: moment(opensAt) })
-  return new E.RateLimited({ ...about(context), ...said, message: messages.unsent(context, wait) }, checked)
+  const fields = present({ limit, remaining, retryAfter: Duration.millis(wait), resetAt: moment(opensAt) })
+  return new E.RateLimited({ ...about(context), ...fields, message: messages.unsent(context, wait) }, checked)
 }
 
 const transportProblems: { readonly [R in E.TransportReason]: string } = {
   connect: "no connection could be made",
-  reset: "the connection broke before an answer arrived",
-  timeout: "no complete answer arrived in time",
-  truncated: "the answer ended early",
-  unknown: "the transport failed before an answer arrived"
+  reset: "the connection broke before a response arrived",
+  timeout: "no complete response arrived in time",
+  truncated: "the response ended early",
+  unknown: "the transport failed before a response arrived"
 }
 
-/** @internal No usable answer. Without a connection nothing was sent, so sending again is safe for every call. */
+/** @internal No usable response. Without a connection nothing was sent, so every call can be sent again. */
 export const unanswered = (reason: E.TransportReason, context: Context, words?: string): E.TransportError => {
-  const said = present({
-    reason,
-    retryable: context.repeatable || reason === "connect",
-    detail: words && tidier(context)(words)
-  })
-  const message = messages.transport(context, { ...said, problem: transportProblems[reason] })
-  return new E.TransportError({ ...about(context), ...said, message }, checked)
+  const [detail] = words ? redactor(context.confidential ?? {}).freeText([words]) : []
+  const fields = present({ reason, retryable: context.repeatable || reason === "connect", detail })
+  const message = messages.transport(context, { ...fields, problem: transportProblems[reason] })
+  return new E.TransportError({ ...about(context), ...fields, message }, checked)
 }

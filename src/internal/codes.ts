@@ -25,7 +25,9 @@ export type Code = keyof typeof codes
 /** @internal */
 export const isCode = (text: string): text is Code => Object.hasOwn(codes, text)
 
-const statusesWorthRepeating = new Set([408, 429, 502, 503, 504])
+/** 520 to 530 are what Cloudflare sends when it cannot reach the server behind it. */
+const retryableStatuses: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504])
 
-/** @internal The last resort: neither the envelope nor the table says whether sending again can help. */
-export const isRetryableStatus = (status: number): boolean => statusesWorthRepeating.has(status)
+/** @internal The last resort: neither the envelope nor the table says whether the same request can succeed later. */
+export const isRetryableStatus = (status: number): boolean =>
+  retryableStatuses.has(status) || (status >= 520 && status <= 530)

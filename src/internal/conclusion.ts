@@ -16,6 +16,7 @@ import { send, type Sender } from "./call.js"
 import * as classify from "./classify.js"
 import * as decode from "./decode.js"
 import * as calls from "./executionCalls.js"
+import { withSecrets } from "./redact.js"
 import type { Account } from "./telemetry.js"
 import { present } from "./tolerant.js"
 
@@ -61,7 +62,13 @@ export const conclude = (
     case "COMPLETED":
       return completed(waiter, ended)
     case "FAILED":
-      return Effect.fail(classify.fromExecution(ended, { ...about, body: origin.body, repeatable: true }))
+      return Effect.fail(
+        classify.fromExecution(ended, {
+          ...about,
+          confidential: withSecrets(origin.confidential, waiter.sender.secrets),
+          repeatable: true
+        })
+      )
     case "CANCELLED":
       return Effect.fail(
         new ExecutionCancelled({ ...about, message: `Execution ${id} was cancelled; its hold is released.` })

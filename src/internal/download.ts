@@ -4,15 +4,12 @@
  *
  * @internal
  */
-import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
-import * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import type { FileId } from "../File.js"
@@ -22,23 +19,12 @@ import { declaredLength } from "./body.js"
 import * as classify from "./classify.js"
 import * as decode from "./decode.js"
 import * as exchange from "./exchange.js"
+import { secretsOfUrl, withSecrets } from "./redact.js"
 import * as requests from "./requests.js"
 import type { Account } from "./telemetry.js"
 import { diagnose } from "./transport.js"
 
 type Bytes = Stream.Stream<Uint8Array, RequestFailure>
-
-/** @internal `fetch` would follow a redirect by itself; the other transports do not. Here all of them leave it to us. */
-export const withoutRedirects = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
-  HttpClient.transformResponse(
-    client,
-    Effect.mapInputContext((context: Context.Context<never>) =>
-      Context.add(context, FetchHttpClient.RequestInit, {
-        ...Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit)),
-        redirect: "manual"
-      })
-    )
-  )
 
 const largestLink = 64 * 1024
 const mostHops = 5
@@ -154,9 +140,11 @@ const accept = (
     promised: number | undefined,
     hops: number
   ): Effect.Effect<Bytes, RequestFailure> => {
-    // Whoever has the signature has the file: storage likes to quote it in its errors.
-    const secrets = Array.from(new URL(url).searchParams.values())
-    const elsewhere: classify.Context = { ...context, storage: true, secrets: [...(context.secrets ?? []), ...secrets] }
+    const elsewhere: classify.Context = {
+      ...context,
+      storage: true,
+      confidential: withSecrets(context.confidential, secretsOfUrl(url))
+    }
     return Effect.gen(function* () {
       const request = HttpClientRequest.get(url, { headers: rangeFrom(part) })
       const response = yield* exchange.answerTo(storage, request, elsewhere)
@@ -191,7 +179,6 @@ export const operation = "files.download"
 
 /** @internal `storage` is the client without the API key, which follows no redirect. */
 export const make = (sender: Sender, storage: HttpClient.HttpClient) => {
-  const api: Sender = { ...sender, client: withoutRedirects(sender.client) }
   return (id: FileId, account: Account): Bytes =>
     Stream.unwrap(
       Effect.map(requests.segment(operation, "id", id), (segment) => {
@@ -209,7 +196,7 @@ export const make = (sender: Sender, storage: HttpClient.HttpClient) => {
             ? Stream.empty
             : Stream.concat(Stream.execute(granted(call, error, patience)), rest)
         const rest: Bytes = Stream.unwrap(
-          Effect.map(send(api, call, account, patience), (bytes) => Stream.catchAll(bytes, goingOn))
+          Effect.map(send(sender, call, account, patience), (bytes) => Stream.catchAll(bytes, goingOn))
         )
         return rest
       })

@@ -15,8 +15,9 @@ import * as body from "./body.js"
 import * as classify from "./classify.js"
 import type { Place } from "./gate/gate.js"
 import { seconds } from "./messages.js"
+import { withSecrets } from "./redact.js"
 import type { TimeLimit } from "./timeLimit.js"
-import { diagnose } from "./transport.js"
+import { diagnose, isRedirect } from "./transport.js"
 
 /** @internal An answer whose headers are here and whose body is still to be read. */
 export interface Arrival {
@@ -31,8 +32,6 @@ export interface Arrival {
 export interface Call<A> extends Omit<classify.Context, "attempts"> {
   readonly request: HttpClientRequest.HttpClientRequest
   readonly accept: (arrival: Arrival) => Effect.Effect<A, RequestFailure>
-  /** For the span. */
-  readonly fileId?: string
   /** Of a call that is part of a longer wait: until when (epoch milliseconds) the rate limit may hold it up, whatever the policy. */
   readonly deadline?: number
 }
@@ -82,7 +81,7 @@ export const readWhole = (arrival: Arrival): Effect.Effect<Uint8Array, RequestFa
         case "cut":
           return Effect.fail(classify.unanswered("truncated", arrival.context))
         case "overlong": {
-          const problem = `the answer is larger than ${successLimit / MiB} MiB`
+          const problem = `the response is larger than ${successLimit / MiB} MiB`
           return Effect.fail(classify.unexpected(answerOf(arrival, bytes), arrival.context, problem))
         }
       }
@@ -110,7 +109,7 @@ export const json =
       return Effect.fail(
         parsed === undefined && isCut(text)
           ? classify.unanswered("truncated", context)
-          : classify.unexpected(answer, context, `the answer lacks ${essence}`)
+          : classify.unexpected(answer, context, `the response lacks ${essence}`)
       )
     })
   }
@@ -139,7 +138,7 @@ const unsent = (error: HttpClientError.HttpClientError, context: classify.Contex
     })
   }
   const { reason, words } = diagnose(error)
-  return classify.unanswered(reason, context, words)
+  return isRedirect(error) ? classify.redirected(context) : classify.unanswered(reason, context, words)
 }
 
 /** @internal The headers of an answer, or why there are none. */
@@ -157,10 +156,19 @@ export const answerTo = (
 export const once = <A>(
   client: HttpClient.HttpClient,
   call: Call<A>,
-  options: { readonly attempts: number; readonly limits: Limits; readonly place: Place }
+  options: {
+    readonly attempts: number
+    readonly limits: Limits
+    readonly place: Place
+    readonly secrets: ReadonlyArray<string>
+  }
 ): Effect.Effect<A, RequestFailure> => {
-  const { accept, request, ...rest } = call
-  const context: classify.Context = { ...rest, attempts: options.attempts }
+  const { accept, confidential, request, ...rest } = call
+  const context: classify.Context = {
+    ...rest,
+    attempts: options.attempts,
+    confidential: withSecrets(confidential, options.secrets)
+  }
   const attempt = Effect.flatMap(answerTo(client, request, context), (response) =>
     Effect.flatMap(Clock.currentTimeMillis, (receivedAt) =>
       Effect.flatMap(options.place.answered(response.status, response.headers, receivedAt), (opensAt) =>

@@ -12,14 +12,15 @@ import type { InvalidRequest } from "../ModelRouteError.js"
 import * as decode from "./decode.js"
 import * as exchange from "./exchange.js"
 import { invalid } from "./invalid.js"
+import type { Confidential } from "./redact.js"
 import * as requests from "./requests.js"
-import { isRecord, isWebAddress, text } from "./tolerant.js"
+import { isRecord, isWebAddress, present, text } from "./tolerant.js"
 import * as waiting from "./waiting.js"
 
 /** @internal What a call on an execution still knows of the create that it follows. */
 export interface Origin {
   readonly idempotencyKey?: string
-  readonly body?: unknown
+  readonly confidential?: Confidential
 }
 
 /** @internal */
@@ -32,11 +33,16 @@ const sighted = exchange.json("the id of an execution", (json, arrival) => {
   return execution === undefined ? undefined : waiting.sight(execution, arrival)
 })
 
-/** @internal The body of a create, or what is wrong with the request. */
+/** @internal The body of a create. */
+export interface CreateBody extends requests.JsonBody {
+  readonly body: { readonly [field: string]: unknown }
+}
+
+/** @internal Fails with `InvalidRequest` if the API could not run the request as it is meant. */
 export const createBody = (
   operation: string,
   request: Execution.CreateRequest
-): Effect.Effect<{ readonly [field: string]: unknown }, InvalidRequest> => {
+): Effect.Effect<CreateBody, InvalidRequest> => {
   if (typeof request.model !== "string" || request.model.trim() === "") {
     return Effect.fail(invalid(operation, "model", "is empty", "Name a model, such as flux-1.1-pro."))
   }
@@ -55,13 +61,13 @@ export const createBody = (
       )
     )
   }
-  return Effect.succeed({
-    ...request.extra,
-    model: request.model,
-    input: request.input,
-    ...(request.webhookUrl === undefined ? {} : { webhook_url: request.webhookUrl }),
-    ...(request.metadata === undefined ? {} : { metadata: request.metadata })
-  })
+  const { extra, input, metadata, model, webhookUrl } = request
+  const body = { ...extra, model, input, ...present({ webhook_url: webhookUrl, metadata }) }
+  // The model's name is no secret: errors may quote it.
+  return Effect.map(requests.jsonBody(operation, { input, webhookUrl, metadata, extra }, body), (json) => ({
+    ...json,
+    body
+  }))
 }
 
 /** @internal The request whose body this is. */
@@ -89,8 +95,7 @@ export const create = (
 ): Effect.Effect<CreateCall, InvalidRequest> =>
   Effect.gen(function* () {
     const operation = "executions.create"
-    const body = yield* createBody(operation, request)
-    const text = yield* requests.bodyText(operation, body)
+    const { body, privateTexts, text } = yield* createBody(operation, request)
     const idempotencyKey = yield* requests.keyFor(keys, { operation, body }, text, option)
     return {
       operation,
@@ -99,8 +104,7 @@ export const create = (
       repeatable: true,
       keyed: true,
       idempotencyKey,
-      // The model's name is no secret: errors may quote it.
-      body: { ...body, model: undefined }
+      confidential: { privateTexts }
     }
   })
 

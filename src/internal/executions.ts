@@ -68,7 +68,10 @@ export const make = (
       const call = yield* calls.create(keys, request, options.idempotencyKey)
       const sighting = yield* send(sender, call, account)
       account.executionId = sighting.execution.id
-      return { sighting, origin: { idempotencyKey: call.idempotencyKey, body: call.body } }
+      return {
+        sighting,
+        origin: { idempotencyKey: call.idempotencyKey, ...present({ confidential: call.confidential }) }
+      }
     })
 
   const awaited = (

@@ -22,9 +22,8 @@ const stepsKept = 16
 
 /** @internal `storage` is the client without the API key: for whatever host a link points to. */
 export const make = (sender: Sender, storage: HttpClient.HttpClient): Files => {
-  const elsewhere = download.withoutRedirects(storage)
-  const bytesOf = download.make(sender, elsewhere)
-  const uploadTo = upload.make(sender, elsewhere)
+  const bytesOf = download.make(sender, storage)
+  const uploadTo = upload.make(sender, storage)
 
   const uploaded = <E>(
     source: File.Source<E>,

@@ -4,6 +4,8 @@
  * @internal
  */
 
+import { parseHttpDate } from "./httpDate.js"
+
 /** @internal Names in lower case. */
 export interface Headers {
   readonly [name: string]: string | undefined
@@ -27,7 +29,10 @@ export interface Told {
   readonly retryAfter: Moment | undefined
 }
 
-// Proxies join repeated headers with commas.
+/** Any number can have any number of digits: 400 of them would be read as infinity. */
+const largestNumber = 1e15
+
+/** Proxies join repeated headers with commas. */
 const numbers = (text: string | undefined): ReadonlyArray<number> =>
   text === undefined
     ? []
@@ -35,21 +40,20 @@ const numbers = (text: string | undefined): ReadonlyArray<number> =>
         .split(",")
         .map((part) => part.trim())
         .filter((part) => /^\d+(\.\d+)?$/.test(part))
-        .map(Number)
+        .map((part) => Math.min(Number(part), largestNumber))
 
 const largest = (values: ReadonlyArray<number>): number | undefined =>
   values.length === 0 ? undefined : Math.max(...values)
 
+const wholeNumber = (value: number | undefined): number | undefined =>
+  value === undefined ? undefined : Math.floor(value)
+
 const smallest = (values: ReadonlyArray<number>): number | undefined =>
   values.length === 0 ? undefined : Math.min(...values)
 
-const httpDate = (text: string | undefined): number | undefined => {
-  const millis = text === undefined || !/[a-z]{3}/i.test(text) ? Number.NaN : Date.parse(text)
-  return Number.isNaN(millis) ? undefined : millis
-}
-
-/** @internal The server's clock in epoch milliseconds, as its `Date` header has it: rounded down to the second. */
-export const serverTime = (headers: Headers): number | undefined => httpDate(headers["date"])
+/** @internal The server's clock in epoch milliseconds, from the `Date` header: rounded down to the second. */
+export const serverTime = (headers: Headers, receivedAt: number): number | undefined =>
+  headers["date"] === undefined ? undefined : parseHttpDate(headers["date"], receivedAt)
 
 const day = 86_400_000
 const longAgo = 365 * day
@@ -68,28 +72,40 @@ const resetMoment = (value: number | undefined, serverNow: number, receivedAt: n
 }
 
 const retryMoment = (text: string | undefined, receivedAt: number): Moment | undefined => {
-  const date = httpDate(text)
+  const date = text === undefined ? undefined : parseHttpDate(text, receivedAt)
   if (date !== undefined) return { clock: "server", at: date }
-  const seconds = largest(numbers(text)) ?? 0
+  const seconds = text !== undefined && /^[\d., ]+$/.test(text) ? (largest(numbers(text)) ?? 0) : 0
   return seconds > 0 ? { clock: "local", at: receivedAt + Math.min(seconds * 1000, longestWait) } : undefined
 }
 
 /** @internal `receivedAt` is in epoch milliseconds on the local clock. */
 export const read = (headers: Headers, receivedAt: number): Told => {
-  const date = serverTime(headers)
+  const date = serverTime(headers, receivedAt)
   return {
     date,
-    // A limit of nothing would be a refusal for ever.
-    limit: smallest(numbers(headers["x-ratelimit-limit"])) || undefined,
-    remaining: smallest(numbers(headers["x-ratelimit-remaining"])),
+    // A limit of 0 would block the gate for good.
+    limit: wholeNumber(smallest(numbers(headers["x-ratelimit-limit"]))) || undefined,
+    remaining: wholeNumber(smallest(numbers(headers["x-ratelimit-remaining"]))),
     reset: resetMoment(largest(numbers(headers["x-ratelimit-reset"])), date ?? receivedAt, receivedAt),
     retryAfter: retryMoment(headers["retry-after"], receivedAt)
   }
 }
 
+const waitUntil = (moment: Moment | undefined, date: number | undefined, receivedAt: number): number =>
+  moment === undefined ? 0 : moment.at - (moment.clock === "local" ? receivedAt : (date ?? receivedAt))
+
+const usableWait = (wait: number): number | undefined => (wait > 0 ? Math.min(wait, longestWait) : undefined)
+
+/** @internal The wait in milliseconds that `Retry-After` alone asks for, counted from the arrival of the headers. */
+export const retryAfterMillis = (headers: Headers, receivedAt: number): number | undefined => {
+  if (headers["retry-after"] === undefined) return undefined
+  const { date, retryAfter } = read(headers, receivedAt)
+  return usableWait(waitUntil(retryAfter, date, receivedAt))
+}
+
 /**
- * The wait in milliseconds that the headers ask for, counted from their arrival at `receivedAt`: a `Retry-After` above zero,
- * else the reset. `undefined` where they ask for nothing or nothing sensible.
+ * The wait in milliseconds that the headers of a rate-limited response ask for, counted from their arrival at `receivedAt`: a
+ * `Retry-After` above zero, else the reset. `undefined` if they hold neither, or nothing usable.
  *
  * The `Date` header rounds the server's clock down, so a wait counted from it ends up to 1 s after the reset and never
  * before it.
@@ -98,8 +114,5 @@ export const read = (headers: Headers, receivedAt: number): Told => {
  */
 export const askedWait = (headers: Headers, receivedAt: number): number | undefined => {
   const { date, reset, retryAfter } = read(headers, receivedAt)
-  const until = (moment: Moment | undefined): number =>
-    moment === undefined ? 0 : moment.at - (moment.clock === "local" ? receivedAt : (date ?? receivedAt))
-  const wait = until(retryAfter) > 0 ? until(retryAfter) : until(reset)
-  return wait > 0 ? Math.min(wait, longestWait) : undefined
+  return usableWait(waitUntil(retryAfter, date, receivedAt)) ?? usableWait(waitUntil(reset, date, receivedAt))
 }

@@ -11,6 +11,7 @@ import { call, type Sender } from "./call.js"
 import * as exchange from "./exchange.js"
 import { invalid } from "./invalid.js"
 import * as requests from "./requests.js"
+import { present } from "./tolerant.js"
 
 // RFC 9110, 9.2.2
 const idempotent: ReadonlySet<HttpMethod> = new Set<HttpMethod>(["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
@@ -38,17 +39,17 @@ export const request =
   (method, path, body) =>
     Effect.gen(function* () {
       const url = yield* apiPath(path)
-      const text = body === undefined ? undefined : yield* requests.bodyText(operation, body)
+      const json = body === undefined ? undefined : yield* requests.jsonBody(operation, { body }, body)
       const safe = idempotent.has(method)
-      const key = safe ? undefined : Option.getOrUndefined(yield* requests.givenKey(operation, text ?? ""))
-      const { json } = yield* call(sender, {
+      const key = safe ? undefined : Option.getOrUndefined(yield* requests.givenKey(operation, json?.text ?? ""))
+      const response = yield* call(sender, {
         operation: `${operation} ${method}`,
-        request: requests.make(method, url, { body: text, key }),
+        request: requests.make(method, url, { body: json?.text, key }),
         accept: exchange.anything,
         repeatable: safe || key !== undefined,
         keyed: key !== undefined,
-        body,
+        confidential: present({ privateTexts: json?.privateTexts }),
         ...(key === undefined ? {} : { idempotencyKey: key })
       })
-      return json
+      return response.json
     })

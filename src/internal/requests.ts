@@ -14,6 +14,8 @@ import * as IdempotencyKey from "../IdempotencyKey.js"
 import type { InvalidRequest } from "../ModelRouteError.js"
 import { CurrentKey } from "./current.js"
 import { invalid } from "./invalid.js"
+import { check as checkJson } from "./jsonBody.js"
+import type { PrivateTexts } from "./redact.js"
 
 /** @internal `id` becomes one segment of a path, whatever is in it. */
 export const segment = (operation: string, field: string, id: string): Effect.Effect<string, InvalidRequest> =>
@@ -21,8 +23,24 @@ export const segment = (operation: string, field: string, id: string): Effect.Ef
     ? Effect.fail(invalid(operation, field, "is not an id", "Pass the id as the API gave it."))
     : Effect.succeed(encodeURIComponent(id))
 
-/** @internal The text of a JSON body: made once, so that every attempt sends the same bytes. */
-export const bodyText = (operation: string, body: unknown): Effect.Effect<string, InvalidRequest> =>
+/** @internal A JSON body: its text is made once, so that every attempt sends the same bytes. */
+export interface JsonBody {
+  readonly text: string
+  readonly privateTexts: PrivateTexts
+}
+
+/** @internal `fields` has the caller's arguments by name, for the `field` of an `InvalidRequest`; `body` is made of them. */
+export const jsonBody = (
+  operation: string,
+  fields: { readonly [name: string]: unknown },
+  body: unknown
+): Effect.Effect<JsonBody, InvalidRequest> =>
+  Effect.zipWith(checkJson(operation, fields), bodyText(operation, body), (privateTexts, text) => ({
+    text,
+    privateTexts
+  }))
+
+const bodyText = (operation: string, body: unknown): Effect.Effect<string, InvalidRequest> =>
   Effect.try({
     try: () => JSON.stringify(body),
     catch: (cause) =>

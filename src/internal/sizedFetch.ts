@@ -12,6 +12,12 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 
+/**
+ * Unless a redirect is an error, Node keeps a second copy of the body for it. A larger upload is not copied, and the status of a
+ * redirect is then unknown.
+ */
+const copyLimit = 1024 * 1024
+
 /** The `fetch` that the client was built with is seen by what runs inside it alone; nothing is sent. */
 const fetchOf = (client: HttpClient.HttpClient): Effect.Effect<typeof globalThis.fetch> =>
   Effect.suspend(() => {
@@ -33,8 +39,7 @@ export const withLength = (client: HttpClient.HttpClient, length: number): Effec
     const sized: typeof globalThis.fetch = (input, init) => {
       const headers = new Headers(init?.headers)
       headers.set("content-length", String(length))
-      // Anything else has Node keep a second copy of the body, for a redirect that would need it once more.
-      return fetch(input, { ...init, headers, redirect: "error" })
+      return fetch(input, { ...init, headers, redirect: length > copyLimit ? "error" : "manual" })
     }
     return HttpClient.transformResponse(
       client,

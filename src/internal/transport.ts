@@ -40,6 +40,10 @@ const reasons: ReadonlyArray<readonly [RegExp, TransportReason]> = [
   [/^(ETIMEDOUT|ESOCKETTIMEDOUT|UND_ERR_HEADERS_TIMEOUT|UND_ERR_BODY_TIMEOUT)$/, "timeout"]
 ]
 
+/** @internal Whether `fetch` has refused to follow a redirect. */
+export const isRedirect = (error: HttpClientError.HttpClientError): boolean =>
+  chain(error.cause).some(({ message }) => message === "unexpected redirect")
+
 /** @internal Why no answer came, and the transport's own words for it: of the causes only text goes on, never an object. */
 export const diagnose = (
   error: HttpClientError.HttpClientError

@@ -25,6 +25,7 @@ import * as decode from "./decode.js"
 import * as exchange from "./exchange.js"
 import { free } from "./gate/passage.js"
 import { invalid } from "./invalid.js"
+import { privateTextsOf, secretsOfUrl } from "./redact.js"
 import { serverTime } from "./limitHeaders.js"
 import * as requests from "./requests.js"
 import { withLength } from "./sizedFetch.js"
@@ -89,12 +90,13 @@ const asked = (source: File.Source<unknown>, options: UploadOptions): exchange.C
       const link = decode.uploadLink(json)
       if (link === undefined) return undefined
       const { expiresAt, fileId, url } = link
-      const until = expiresAt && expiresAt.epochMillis - (serverTime(response.headers) ?? receivedAt) + receivedAt
+      const until =
+        expiresAt && expiresAt.epochMillis - (serverTime(response.headers, receivedAt) ?? receivedAt) + receivedAt
       return { fileId, url, until }
     }),
     // One more link costs nothing: it is the bytes that make a file of it.
     repeatable: true,
-    body: { filename }
+    confidential: { privateTexts: privateTextsOf(filename) }
   }
 }
 
@@ -109,8 +111,7 @@ const put = <E>(link: Link, bytes: BytesSent<E>, size: number, contentType: stri
     exchange.isSuccess(arrival.response.status) ? Effect.asVoid(exchange.readWhole(arrival)) : exchange.reject(arrival),
   repeatable: true,
   storage: true,
-  // Storage likes to quote the signature in its errors.
-  secrets: Array.from(new URL(link.url).searchParams.values())
+  confidential: { secrets: secretsOfUrl(link.url) }
 })
 
 /** Storage answers an expired URL as it answers a wrong one; only its words, or the time, tell them apart. */

@@ -46,7 +46,7 @@ const withoutExpiry = Duration.toMillis("10 minutes")
 /** @internal `expires_at` is on the server's clock; its `Date` header cancels the difference to ours. */
 export const sight = (execution: Execution.Execution, { receivedAt, response }: Arrival): Sighting => {
   if (execution.expiresAt === undefined) return { execution, seenAt: receivedAt, until: undefined }
-  const left = DateTime.toEpochMillis(execution.expiresAt) - (serverTime(response.headers) ?? receivedAt)
+  const left = DateTime.toEpochMillis(execution.expiresAt) - (serverTime(response.headers, receivedAt) ?? receivedAt)
   return { execution, seenAt: receivedAt, until: receivedAt + left + margin }
 }
 

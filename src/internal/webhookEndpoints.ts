@@ -29,8 +29,12 @@ const bodyOf = (operation: string, { headers, isActive, ...rest }: Changes) => {
   }
   const values = headers && Record.map(headers, (value) => (Redacted.isRedacted(value) ? Redacted.value(value) : value))
   return Effect.map(
-    requests.bodyText(operation, present({ ...rest, headers: values, is_active: isActive })),
-    (text) => ({ text, body: { headers: values } })
+    requests.jsonBody(
+      operation,
+      { ...rest, headers: values },
+      present({ ...rest, headers: values, is_active: isActive })
+    ),
+    ({ text }) => ({ text, confidential: { secrets: Object.values(values ?? {}) } })
   )
 }
 
@@ -63,14 +67,14 @@ export const make = (sender: Sender): Webhooks => {
   return {
     create: (request) => {
       const operation = "webhooks.create"
-      return Effect.flatMap(bodyOf(operation, request), ({ body, text }) =>
+      return Effect.flatMap(bodyOf(operation, request), ({ confidential, text }) =>
         call(sender, {
           operation,
           request: requests.make("POST", path, { body: text }),
           accept: exchange.json("the endpoint's id and secret", decode.registered),
           // The second one would register a second endpoint, and every event be delivered twice.
           repeatable: false,
-          body
+          confidential
         })
       )
     },
@@ -81,7 +85,7 @@ export const make = (sender: Sender): Webhooks => {
       const operation = "webhooks.update"
       return onOne(operation, id, (one, account) =>
         Effect.gen(function* () {
-          const { body, text } = yield* bodyOf(operation, changes)
+          const { confidential, text } = yield* bodyOf(operation, changes)
           const changed = yield* send(
             sender,
             {
@@ -90,7 +94,7 @@ export const make = (sender: Sender): Webhooks => {
               accept: exchange.json("a readable body", (json) => Option.fromNullable(decode.endpoint(json))),
               // The same values once more change nothing.
               repeatable: true,
-              body
+              confidential
             },
             account
           )

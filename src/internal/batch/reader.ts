@@ -14,7 +14,6 @@ import { type AwaitFailure, JournalError } from "../../ModelRouteError.js"
 import { canonicalJson } from "../canonicalJson.js"
 import { createBody } from "../executionCalls.js"
 import { invalid } from "../invalid.js"
-import { bodyText } from "../requests.js"
 import { calling } from "./calling.js"
 import type { Entry } from "./entry.js"
 import * as items from "./item.js"
@@ -86,13 +85,10 @@ const wantedOf =
         const version = versionOf && (yield* calling("version", () => versionOf(item, index)))
         const request = yield* calling("request", () => wishes.request(item, index))
         if (Effect.isEffect(request)) {
-          const body = Effect.flatMap(request, (made) =>
-            Effect.tap(createBody(operation, made), (body) => bodyText(operation, body))
-          )
+          const body = Effect.flatMap(request, (made) => Effect.map(createBody(operation, made), ({ body }) => body))
           return { ...wanted(key, body), hold, digest: version === undefined ? "" : items.digestOf(version) }
         }
-        const body = yield* createBody(operation, request)
-        yield* bodyText(operation, body)
+        const { body } = yield* createBody(operation, request)
         return { ...wanted(key, Effect.succeed(body)), hold, digest: items.digestOf(version ?? canonicalJson(body)) }
       }).pipe(Effect.catchAll((error) => Effect.succeed(wanted(key, Effect.fail(error)))))
     return Effect.matchEffect(keyed, {

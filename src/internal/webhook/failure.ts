@@ -7,11 +7,8 @@ import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Predicate from "effect/Predicate"
 import type { Event } from "../../Webhook.js"
-import { privateTexts, scrubber } from "../scrub.js"
+import { privateTextsOf, redactor } from "../redact.js"
 import { isRecord } from "../tolerant.js"
-
-/** To look for more than this many characters of private text would take longer than a log line is worth. */
-const most = 65_536
 
 /** Without the fields that say nothing of the content: their values are words that appear everywhere. */
 const contentOf = (data: unknown): unknown => {
@@ -34,8 +31,11 @@ const names = <E>(cause: Cause.Cause<E>): string =>
 
 /** @internal */
 export const textOf = <E>(cause: Cause.Cause<E>, event: Event, secrets: ReadonlyArray<string>): string => {
-  const texts = privateTexts([contentOf(event.data), event.extra])
-  return texts.reduce((size, text) => size + text.length, 0) > most
-    ? `${names(cause)} (its text is withheld, since the event is too large to be looked for in it)`
-    : scrubber([...secrets, ...texts])(Cause.pretty(cause))
+  const { canSearch, freeText } = redactor({
+    privateTexts: privateTextsOf([contentOf(event.data), event.extra]),
+    secrets
+  })
+  return canSearch
+    ? freeText([Cause.pretty(cause)]).join("")
+    : `${names(cause)} (its text is withheld, because the event is too large to be searched for quotes)`
 }
