@@ -26,6 +26,7 @@ import * as money from "./internal/batch/spending.js"
 import { type Reason, Stop } from "./internal/batch/stop.js"
 import * as writer from "./internal/batch/writer.js"
 import { invalid } from "./internal/invalid.js"
+import * as monotonic from "./internal/monotonic.js"
 import { ModelRouteClient, type Service, type WatchOptions } from "./ModelRouteClient.js"
 import type { AwaitFailure, ExecutionUndecided, InvalidRequest, JournalError } from "./ModelRouteError.js"
 
@@ -226,7 +227,7 @@ const makeWith = <A, E, E2, R, EI, RI>(
     const write = yield* writer.make(journal, id)
     const now = yield* Clock.currentTimeMillis
     const run = `${now.toString(36)}-${(yield* Random.nextIntBetween(0, 2 ** 52)).toString(36)}`
-    tally.begin(now)
+    tally.begin(yield* monotonic.now)
     return engine.outcomes(
       {
         batch: id,

@@ -9,7 +9,7 @@ import type { HttpMethod } from "@effect/platform/HttpMethod"
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Function from "effect/Function"
 import * as Layer from "effect/Layer"
@@ -33,7 +33,14 @@ import * as TimeLimit from "./internal/timeLimit.js"
 import { propagated } from "./internal/telemetry.js"
 import { storageClient, withoutRedirects } from "./internal/transports.js"
 import * as webhookEndpoints from "./internal/webhookEndpoints.js"
-import type { AwaitFailure, AwaitTimeout, InvalidRequest, RequestFailure, UploadFailure } from "./ModelRouteError.js"
+import type {
+  AwaitFailure,
+  AwaitTimeout,
+  InvalidRequest,
+  RequestFailure,
+  ResultFailure,
+  UploadFailure
+} from "./ModelRouteError.js"
 import * as RateLimitGate from "./RateLimitGate.js"
 import * as RetryPolicy from "./RetryPolicy.js"
 import type * as WebhookEndpoint from "./WebhookEndpoint.js"
@@ -145,10 +152,10 @@ export interface Executions {
   /** The execution as it is now. API page "Polling". */
   readonly get: (id: Execution.ExecutionId) => Effect.Effect<Execution.Execution, RequestFailure>
   /**
-   * The result of an execution that has ended: does not wait, and fails with `AwaitTimeout` while it has not. A FAILED one
-   * fails with the tagged error of its code.
+   * Returns the result of an execution that has ended, without waiting. Fails with `ExecutionNotReady` if it has not ended or the
+   * API has no output yet, and with the tagged error of its code if it is FAILED.
    */
-  readonly result: (id: Execution.ExecutionId) => Effect.Effect<Execution.Completed, AwaitFailure>
+  readonly result: (id: Execution.ExecutionId) => Effect.Effect<Execution.Completed, ResultFailure>
   /** Cancels an execution and gives it as it then is; one that has ended already is no failure. */
   readonly cancel: (id: Execution.ExecutionId) => Effect.Effect<Execution.Execution, RequestFailure>
   /**
@@ -327,7 +334,11 @@ export const make = (
     const http = yield* HttpClient.HttpClient
     const keys = yield* IdempotencyKey.IdempotencyKey
     const given = yield* Effect.serviceOption(RateLimitGate.RateLimitGate)
-    const gate = Option.isSome(given) ? given.value : yield* RateLimitGate.make
+    const own = Option.isSome(given) ? given.value : yield* RateLimitGate.make
+    const gate = Effect.map(
+      Effect.serviceOption(RateLimitGate.RateLimitGate),
+      Option.getOrElse(() => own)
+    )
     const apiKey = yield* settings.apiKey(options.apiKey)
     const baseUrl = yield* settings.baseUrl(options.baseUrl ?? defaultBaseUrl)
     const duration = yield* settings.attemptTimeout(options.attemptTimeout ?? "30 seconds")
@@ -347,10 +358,11 @@ export const make = (
         // The span of the operation says it all; outermost, so that `transformClient` can switch it on again.
         HttpClient.withTracerDisabledWhen(() => true)
       ),
-      passage: gate.passage,
+      baseUrl,
+      passage: Effect.map(gate, ({ passage }) => passage),
       policy: options.retry ?? RetryPolicy.standard,
       secrets: [Redacted.value(apiKey)],
-      limits: { duration, within: TimeLimit.make(alarm, duration) },
+      limits: { duration, within: TimeLimit.make(alarm, Duration.toMillis(duration)) },
       alarm
     }
     return ModelRouteClient.of({
@@ -358,7 +370,7 @@ export const make = (
       files: files.make(sender, storageClient(http)),
       webhooks: webhookEndpoints.make(sender),
       apiKeys: apiKeys.make(sender),
-      rateLimit: gate.snapshot,
+      rateLimit: Effect.flatMap(gate, ({ snapshot }) => snapshot),
       request: request(sender)
     })
   })

@@ -438,8 +438,8 @@ export class ExecutionExpired extends Schema.TaggedError<ExecutionExpired>("effe
 }
 
 /**
- * The wait ended before the execution did: by its time limit, or at once when `executions.result` was asked too early.
- * The execution goes on; `executions.await(executionId)` takes the wait up again.
+ * The wait ended before the execution did, or before the API had its output. The execution continues;
+ * `executions.await(executionId)` waits for it again.
  *
  * @since 0.1.0
  * @category errors
@@ -458,6 +458,37 @@ export class AwaitTimeout extends Schema.TaggedError<AwaitTimeout>("effect-model
   override toJSON(): unknown {
     const { execution, ...rest } = this
     return { ...rest, message: this.message, ...(execution === undefined ? {} : { execution: summary(execution) }) }
+  }
+
+  override [NodeInspectSymbol](): unknown {
+    return this.stack ?? this.toString()
+  }
+}
+
+/**
+ * `executions.result` was called before the execution had ended, or before the API had its output. The execution continues;
+ * `executions.await(executionId)` waits for it.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ExecutionNotReady extends Schema.TaggedError<ExecutionNotReady>("effect-modelroute/ExecutionNotReady")(
+  "ExecutionNotReady",
+  {
+    ...own(false),
+    executionId: Execution.ExecutionId,
+    /** The execution as the API has it now. */
+    execution: Execution.Execution
+  }
+) {
+  get [TypeId](): TypeId {
+    return TypeId
+  }
+
+  /** Output and metadata can quote the prompt: renderings show only the execution's id and status. */
+  override toJSON(): unknown {
+    const { execution, ...rest } = this
+    return { ...rest, message: this.message, execution: summary(execution) }
   }
 
   override [NodeInspectSymbol](): unknown {
@@ -603,6 +634,27 @@ export const AwaitFailure = Schema.Union(...RequestFailure.members, ExecutionCan
 export type AwaitFailure = typeof AwaitFailure.Type
 
 /**
+ * What `executions.result` can fail with.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ResultFailure = Schema.Union(
+  ...RequestFailure.members,
+  ExecutionCancelled,
+  ExecutionExpired,
+  ExecutionNotReady
+)
+
+/**
+ * What `executions.result` can fail with.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type ResultFailure = typeof ResultFailure.Type
+
+/**
  * What an upload can fail with, besides the failures of its source.
  *
  * @since 0.1.0
@@ -624,7 +676,13 @@ export type UploadFailure = typeof UploadFailure.Type
  * @since 0.1.0
  * @category schemas
  */
-export const ModelRouteError = Schema.Union(...AwaitFailure.members, FileTooLarge, ExecutionUndecided, JournalError)
+export const ModelRouteError = Schema.Union(
+  ...AwaitFailure.members,
+  ExecutionNotReady,
+  FileTooLarge,
+  ExecutionUndecided,
+  JournalError
+)
 
 /**
  * Every error of this library.

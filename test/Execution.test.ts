@@ -7,6 +7,7 @@ import {
   Effect,
   Exit,
   Fiber,
+  Logger,
   Option,
   Redacted,
   Schedule,
@@ -15,7 +16,7 @@ import {
   TestClock
 } from "effect"
 import { Execution, IdempotencyKey, ModelRouteClient } from "effect-modelroute"
-import { Fault, Simulator } from "effect-modelroute/Simulator"
+import { Fault, type Options as SimulatorOptions, Simulator } from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "./utils/exit.js"
 import { answering } from "./utils/fake.js"
 import {
@@ -517,34 +518,129 @@ describe("cancelOnInterrupt", () => {
     })
   )
 
-  it.effect("waits for the answer to the create when there is none yet, to know what to cancel", () =>
-    withClient((client) =>
-      Effect.gen(function* () {
-        const fiber = yield* Effect.fork(client.executions.run(image, { cancelOnInterrupt: true }))
-        yield* TestClock.adjust("1 second")
-        const interruption = yield* Effect.fork(Fiber.interrupt(fiber))
-        assert.isTrue(Exit.isInterrupted(valueOf(yield* runToEnd(Fiber.join(interruption)))))
-        const { ledger } = yield* Simulator
-        assert.deepStrictEqual(
-          (yield* ledger).executions.map(({ status }) => status),
-          ["CANCELLED"]
-        )
-        assert.deepStrictEqual(yield* arrivals("executions.cancel"), [4000])
+  /**
+   * Interrupts `run` after a while. Says when the interruption returned, what was sent, what has become of the execution an hour
+   * later, and what was logged as a warning.
+   */
+  const interruptedCreate = (simulator: SimulatorOptions, afterMillis: number, first: ReadonlyArray<object> = []) =>
+    Effect.gen(function* () {
+      const warnings: Array<string> = []
+      const logger = Logger.make(({ logLevel, message }) => {
+        if (logLevel._tag === "Warning") warnings.push(String(message))
       })
-    ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.delay("4 seconds")] } })))
+      const program = Effect.gen(function* () {
+        const { executions } = yield* ModelRouteClient.ModelRouteClient
+        yield* Effect.forEach(first, () => executions.create(image), { discard: true })
+        const video = { model: "seedance-video", input: { prompt } }
+        const fiber = yield* Effect.fork(executions.run(video, { cancelOnInterrupt: true }))
+        yield* Effect.sleep(afterMillis)
+        const exit = yield* Fiber.interrupt(fiber)
+        assert.isTrue(Exit.isInterrupted(exit))
+        const returnedAt = (yield* Clock.currentTimeMillis) - start
+        yield* Effect.sleep("1 hour")
+        const { ledger } = yield* Simulator
+        const { executions: executed } = yield* ledger
+        return {
+          returnedAt,
+          creates: yield* arrivals("executions.create"),
+          cancels: yield* arrivals("executions.cancel"),
+          statuses: executed.slice(first.length).map(({ status }) => status),
+          keys: new Set(executed.map(({ idempotencyKey }) => idempotencyKey)).size
+        }
+      })
+      const result = yield* run(
+        program.pipe(Effect.provide([layer({ simulator }), Logger.replace(Logger.defaultLogger, logger)])),
+        start
+      )
+      return { ...valueOf(result), warnings }
+    })
+
+  it.effect("waits for the response to the create, to know what to cancel", () =>
+    Effect.gen(function* () {
+      const { cancels, creates, returnedAt, statuses, warnings } = yield* interruptedCreate(
+        { faults: [Fault.delay("4 seconds")] },
+        1000
+      )
+      assert.deepStrictEqual([returnedAt, creates, cancels, statuses, warnings], [4000, [0], [4000], ["CANCELLED"], []])
+    })
   )
 
-  it.effect("waits no more than 10 s for that, and then nothing of it runs on", () =>
+  it.effect("sends no create that still waits for the rate limit, and returns at once", () =>
     Effect.gen(function* () {
-      const interrupted = Effect.flatMap(ModelRouteClient.ModelRouteClient, (client) =>
-        Effect.gen(function* () {
-          const fiber = yield* Effect.fork(client.executions.run(image, { cancelOnInterrupt: true }))
-          yield* Effect.sleep("1 second")
-          const exit = yield* Fiber.interrupt(fiber)
-          return [Exit.isInterrupted(exit), (yield* Clock.currentTimeMillis) - start] as const
-        })
-      ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.hang()] } })))
-      assert.deepStrictEqual(valueOf(yield* run(silent(interrupted), start)), [true, 11_000])
+      const { cancels, creates, returnedAt, statuses, warnings } = yield* interruptedCreate(
+        { rateLimit: { limit: 1, window: "1 minute" } },
+        5000,
+        [{}]
+      )
+      assert.deepStrictEqual([returnedAt, creates, cancels, statuses, warnings], [5000, [0], [], [], []])
+    })
+  )
+
+  for (const [name, fault] of [
+    ["a 429", Fault.rateLimited({ resetIn: "20 seconds" })],
+    [
+      "a connection that was refused",
+      Fault.raw({ status: 402, body: '{"error":{"code":"INSUFFICIENT_BALANCE","message":"no","retryable":true}}' })
+    ]
+  ] as const) {
+    it.effect(`sends no second create after ${name}`, () =>
+      Effect.gen(function* () {
+        const { creates, returnedAt, statuses } = yield* interruptedCreate({ faults: [fault] }, 500)
+        assert.deepStrictEqual([returnedAt, creates, statuses], [500, [0], []])
+      })
+    )
+  }
+
+  it.effect("returns after 10 s, and cancels in the background what a slow create has started", () =>
+    Effect.gen(function* () {
+      const { cancels, creates, returnedAt, statuses, warnings } = yield* interruptedCreate(
+        { faults: [Fault.delay("15 seconds")] },
+        1000
+      )
+      assert.deepStrictEqual(
+        [returnedAt, creates, cancels, statuses, warnings],
+        [11_000, [0], [15_000], ["CANCELLED"], []]
+      )
+    })
+  )
+
+  it.effect("asks for the execution again under the same key if the response is lost", () =>
+    Effect.gen(function* () {
+      const { cancels, creates, keys, returnedAt, statuses, warnings } = yield* interruptedCreate(
+        { faults: [Fault.hang()] },
+        1000
+      )
+      assert.deepStrictEqual(
+        [returnedAt, creates, cancels, statuses, keys, warnings],
+        [11_000, [0, 31_000], [31_000], ["CANCELLED"], 1, []]
+      )
+    })
+  )
+
+  it.effect("names the key if nothing is known of a create that may have been accepted", () =>
+    Effect.gen(function* () {
+      const { returnedAt, statuses, warnings } = yield* interruptedCreate(
+        { faults: Fault.times(9, Fault.on("executions.create", Fault.dropAfter)) },
+        500
+      )
+      assert.deepStrictEqual([returnedAt, statuses], [7000, ["COMPLETED"]])
+      assert.lengthOf(warnings, 1)
+      assert.match(warnings[0] ?? "", /^An interrupted create may have been accepted .* idempotency key key-1$/)
+    })
+  )
+
+  it.effect("names key and id if the cancel fails", () =>
+    Effect.gen(function* () {
+      const { statuses, warnings } = yield* interruptedCreate(
+        { faults: Fault.times(9, Fault.on("executions.cancel", Fault.envelope("INTERNAL_ERROR"))) },
+        3000
+      )
+      assert.deepStrictEqual(statuses, ["COMPLETED"])
+      assert.lengthOf(warnings, 1)
+      assert.match(
+        warnings[0] ?? "",
+        /^Execution exec_\S+ \(idempotency key key-1\) keeps running and may be charged: it could not be cancelled/
+      )
     })
   )
 
@@ -564,7 +660,7 @@ describe("result", () => {
       Effect.gen(function* () {
         const { id } = yield* client.executions.create(image)
         const early = failureOf(yield* Effect.exit(client.executions.result(id)))
-        assert.strictEqual(early._tag === "AwaitTimeout" && early.execution?.status, "PENDING")
+        assert.strictEqual(early._tag === "ExecutionNotReady" && early.execution.status, "PENDING")
         yield* TestClock.adjust("9 seconds")
         const completed = yield* client.executions.result(id)
         assert.lengthOf(completed.fileIds, 1)
@@ -597,7 +693,7 @@ describe("result", () => {
     const { client } = answering(() => ({ status: 200, json: { execution_id: "exec_1", status: "PROCESSING" } }))
     return Effect.gen(function* () {
       const error = failureOf(yield* Effect.exit((yield* client).executions.result(id)))
-      assert.strictEqual(error._tag, "AwaitTimeout")
+      assert.strictEqual(error._tag, "ExecutionNotReady")
       assert.include(error.message, "still PROCESSING")
     })
   })

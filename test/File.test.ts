@@ -71,13 +71,157 @@ describe("download", () => {
     )
   }
 
-  it.effect("gives a stored file that is JSON itself, even one with a url in it", () =>
+  it.effect("takes JSON of the API's host for a link or an error, and for content only if the API says so", () =>
     Effect.gen(function* () {
-      for (const stored of [{ a: 1 }, { url: "https://example.com" }, { ...document, expires_at: undefined }, [link]]) {
-        const { client, urls } = answering(() => ({ status: 200, json: stored }))
-        assert.strictEqual(yield* collect((yield* client).files.download(id)), JSON.stringify(stored))
+      const stored = [{ a: 1 }, [link], { url: "ftp://storage.example/file" }, { file: document }]
+      for (const json of stored) {
+        const { client, urls } = answering(() => ({ status: 200, json }))
+        const error = failureOf(yield* Effect.exit(collect((yield* client).files.download(id))))
+        assert.strictEqual(error._tag, "UnexpectedResponse")
+        assert.include(error.message, "the response lacks a download URL")
+        assert.strictEqual(error.fileId, id)
         assert.lengthOf(urls, 1)
       }
+      for (const json of [...stored, document]) {
+        const headers = { "content-disposition": 'attachment; filename="a.json"' }
+        const { client, urls } = answering(() => ({ status: 200, json, headers }))
+        assert.strictEqual(yield* collect((yield* client).files.download(id)), JSON.stringify(json))
+        assert.lengthOf(urls, 1)
+      }
+    })
+  )
+
+  it.effect("does not take a link of the storage for a link: stored JSON is content", () =>
+    Effect.gen(function* () {
+      const stored = { url: "http://169.254.169.254/latest/meta-data", expires_at: "2026-03-20T11:30:00Z" }
+      const { client, urls } = answering((url) =>
+        url.startsWith("https://storage") ? { status: 200, json: stored } : { status: 200, json: { url: link } }
+      )
+      assert.strictEqual(yield* collect((yield* client).files.download(id)), JSON.stringify(stored))
+      assert.lengthOf(urls, 2)
+    })
+  )
+
+  it.effect("fails with the error of an envelope in a success, and asks again for a link that is cut", () =>
+    Effect.gen(function* () {
+      const gone = { error: { code: "FILE_NOT_FOUND", message: "expired" } }
+      const refused = answering(() => ({ status: 200, json: gone }))
+      const error = failureOf(yield* Effect.exit(collect((yield* refused.client).files.download(id))))
+      assert.strictEqual(error._tag, "FileNotFound")
+      const cut = answering((url, n) =>
+        url.startsWith("https://storage")
+          ? { status: 200, text: "01234" }
+          : n === 1
+            ? {
+                status: 200,
+                text: JSON.stringify(document).slice(0, -9),
+                headers: { "content-type": "application/json" }
+              }
+            : { status: 200, json: document }
+      )
+      assert.strictEqual(valueOf(yield* runToEnd(collect((yield* cut.client).files.download(id)))), "01234")
+      assert.lengthOf(cut.urls, 3)
+    })
+  )
+
+  it.effect("follows a redirect to another path of the API with the key, and takes its JSON for a link", () =>
+    Effect.gen(function* () {
+      const canonical = "https://api.modelroute.ai/v1/files/file_1/content"
+      const { client, headers, urls } = answering((url) =>
+        url.startsWith("https://storage")
+          ? { status: 200, text: "01234" }
+          : url === canonical
+            ? { status: 200, json: document }
+            : { status: 302, headers: { location: "/v1/files/file_1/content" } }
+      )
+      assert.strictEqual(yield* collect((yield* client).files.download(id)), "01234")
+      assert.deepStrictEqual(urls.slice(1), [canonical, link])
+      assert.deepStrictEqual(
+        headers.map(({ authorization }) => authorization),
+        [`Bearer ${apiKey}`, `Bearer ${apiKey}`, undefined]
+      )
+    })
+  )
+
+  it.effect("does not take a page for the file", () =>
+    Effect.gen(function* () {
+      const page = { status: 200, text: "<html>login</html>", headers: { "content-type": "text/html; charset=utf-8" } }
+      const ofApi = answering(() => page)
+      const error = failureOf(yield* Effect.exit(collect((yield* ofApi.client).files.download(id))))
+      assert.strictEqual(error._tag, "UnexpectedResponse")
+      const ofStorage = answering((url) =>
+        url.startsWith("https://storage") ? page : { status: 200, json: { url: link, content_type: "image/png" } }
+      )
+      const other = failureOf(yield* Effect.exit(collect((yield* ofStorage.client).files.download(id))))
+      assert.strictEqual(other._tag, "UnexpectedResponse")
+      assert.include(other.message, "the response is a page, not the file of type image/png")
+    })
+  )
+
+  for (const location of [
+    "ftp://storage.example/x",
+    "data:text/plain,abc",
+    "file:///etc/passwd",
+    "http://10.0.0.1/x"
+  ]) {
+    it.effect(`does not follow a redirect to ${location}`, () =>
+      Effect.gen(function* () {
+        const direct = answering(() => ({ status: 302, headers: { location } }))
+        const viaStorage = answering((url) =>
+          url.startsWith("https://storage")
+            ? { status: 302, headers: { location } }
+            : { status: 200, json: { url: link, expires_at: "2026-03-20T11:30:00Z" } }
+        )
+        for (const { client, urls } of [direct, viaStorage]) {
+          const error = failureOf(yield* Effect.exit(collect((yield* client).files.download(id))))
+          assert.strictEqual(error._tag === "UnexpectedResponse" && error.status, 302)
+          assert.isTrue(urls.every((url) => url.startsWith("https://")))
+        }
+      })
+    )
+  }
+
+  it.effect("stops at the first byte too many", () =>
+    Effect.gen(function* () {
+      let pulled = 0
+      const endless = Stream.repeatEffect(
+        Effect.sync(() => {
+          pulled += 1
+          return new Uint8Array(1000)
+        })
+      )
+      const { client } = answering((url) =>
+        url.startsWith("https://storage")
+          ? { status: 200, body: endless }
+          : { status: 200, json: { url: link, size_bytes: 2500 } }
+      )
+      let received = 0
+      const counted = Stream.runForEach((yield* client).files.download(id), (bytes) =>
+        Effect.sync(() => {
+          received += bytes.length
+        })
+      )
+      const error = failureOf(yield* Effect.exit(counted))
+      assert.strictEqual(error._tag, "UnexpectedResponse")
+      assert.isAtMost(received, 2500)
+      assert.isBelow(pulled, 20)
+    })
+  )
+
+  it.effect("is complete when storage has no bytes after those that have arrived", () =>
+    Effect.gen(function* () {
+      const cut = Stream.concat(Stream.make(new TextEncoder().encode("01234")), Stream.die("cut"))
+      const { client, headers } = answering((url, n) => {
+        if (!url.startsWith("https://storage")) return { status: 200, json: { url: link } }
+        return n === 2
+          ? { status: 200, body: cut }
+          : { status: 416, text: "<Error/>", headers: { "content-range": "bytes */5" } }
+      })
+      assert.strictEqual(valueOf(yield* runToEnd(collect((yield* client).files.download(id)))), "01234")
+      assert.deepStrictEqual(
+        headers.map(({ range }) => range),
+        [undefined, undefined, undefined, "bytes=5-"]
+      )
     })
   )
 
@@ -226,7 +370,7 @@ describe("download", () => {
         const { client } = breaking(4, (_, n) => (n === 1 ? whole : other))
         const error = failureOf(yield* runToEnd(collect((yield* client).files.download(id))))
         assert.strictEqual(error._tag, "UnexpectedResponse")
-        assert.include(error.message, "the answer is not the file")
+        assert.include(error.message, "the response is not the file")
       }
       // Only a strong tag names the same bytes.
       const weak = breaking(4, (from) => (from === 0 ? { text: parts, headers: { etag: 'W/"v1"' } } : partial(from)))
@@ -249,7 +393,7 @@ describe("download", () => {
         )
         const error = failureOf(yield* runToEnd(collect((yield* api.client).files.download(id))))
         assert.strictEqual(error._tag, "UnexpectedResponse")
-        assert.include(error.message, "the answer is not the file")
+        assert.include(error.message, "the response is not the file")
         assert.lengthOf(api.urls, 2)
       }
     })

@@ -408,18 +408,27 @@ describe("a later run", () => {
         body: '{"error":{"code":"NOT_FOUND","message":"No such execution.","retryable":false,"request_id":"req_1"}}'
       })
     )
+    const image = options
+    const video = {
+      ...options,
+      request: (n: number) => ({ model: "seedance-video", input: { prompt: `picture ${n}` } })
+    }
     const isUnknown = (error: ModelRouteError.ModelRouteError) => "status" in error && error.status === 404
 
-    /** One item, accepted and left alone; each of `runs` comes a second after the one before, and the first finds nothing. */
+    /**
+     * One item, accepted and left alone; each of `runs` comes 70 s after the one before, and the first finds nothing: not because a
+     * replica is behind.
+     */
     const looking = (
       runs: ReadonlyArray<Partial<Batch.Options<number>>>,
-      then: ReadonlyArray<Simulator.Fault.Fault> = []
+      then: ReadonlyArray<Simulator.Fault.Fault> = [],
+      options = image
     ) =>
       play(
         Effect.gen(function* () {
           yield* Effect.timeoutOption(Stream.runDrain(Batch.run([1], options)), "1 second")
           const outcomes = yield* Effect.forEach(runs, (extra) =>
-            Effect.zipRight(Effect.sleep("1 second"), collect(Batch.run([1], { ...options, ...extra })))
+            Effect.zipRight(Effect.sleep("70 seconds"), collect(Batch.run([1], { ...options, ...extra })))
           )
           return { outcomes: outcomes.flat(), executions: (yield* ledger).executions }
         }),
@@ -460,11 +469,11 @@ describe("a later run", () => {
 
     it.effect("forgets that when it is seen again", () =>
       Effect.gen(function* () {
-        const { executions, outcomes } = yield* looking([
-          {},
-          { wait: { timeout: "1 millis" } },
-          { resubmit: isUnknown }
-        ])
+        const { executions, outcomes } = yield* looking(
+          [{}, { wait: { timeout: "1 millis" } }, { resubmit: isUnknown }],
+          [],
+          video
+        )
         assert.deepStrictEqual(outcomes.map(nameOf), ["UnrecognizedError", "AwaitTimeout", "Succeeded"])
         assert.strictEqual(executions.length, 1)
       })
@@ -474,10 +483,13 @@ describe("a later run", () => {
       Effect.gen(function* () {
         const executions = yield* play(
           Effect.gen(function* () {
-            yield* Stream.runDrain(Batch.run([1], options))
-            // It looks at once, and has not ended when it is seen.
-            yield* Effect.timeoutOption(Stream.runDrain(Batch.run([1], options)), "1 second")
-            yield* Stream.runDrain(Batch.run([1], { ...options, resubmit: isUnknown }))
+            yield* Effect.timeoutOption(Stream.runDrain(Batch.run([1], video)), "1 second")
+            yield* Effect.sleep("70 seconds")
+            const [unknown] = yield* collect(Batch.run([1], video))
+            assert.strictEqual(unknown && nameOf(unknown), "UnrecognizedError")
+            // It polls at once, and the execution has not ended yet.
+            yield* Effect.timeoutOption(Stream.runDrain(Batch.run([1], video)), "1 second")
+            yield* Stream.runDrain(Batch.run([1], { ...video, resubmit: isUnknown }))
             return (yield* ledger).executions
           }),
           { simulator: { faults: [forgotten] } }

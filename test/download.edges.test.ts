@@ -85,13 +85,14 @@ describe("a download that breaks off", () => {
   it.effect("does not go by the version of an answer that was packed: it is that of other bytes", () =>
     Effect.gen(function* () {
       const api = service([
-        { status: 200, headers: { etag, "content-encoding": "br" }, body: cut("0123") },
-        { ...rest(4, { etag: '"v2"' }), body: inChunks("456789") }
+        { status: 200, headers: { etag, "content-encoding": "gzip" }, body: cut("0123") },
+        { status: 200, headers: { etag: '"v2"' }, body: inChunks(parts) }
       ])
       assert.strictEqual(valueOf(yield* downloading(api)), parts)
+      // Offsets in the encoded bytes are others, so all of it is asked for again.
       assert.deepStrictEqual(asRange(api.headers), [
         [undefined, undefined],
-        ["bytes=4-", undefined]
+        [undefined, undefined]
       ])
     })
   )

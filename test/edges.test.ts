@@ -491,18 +491,19 @@ describe("files", () => {
       assert.notInclude(JSON.stringify(error), "other0123")
     })
   })
-  it.effect("only short application/json is looked into for a link", () =>
+  it.effect("JSON of another type than the API's own is a stored file; a link can be long", () =>
     Effect.gen(function* () {
-      const large = { ...document, pad: "x".repeat(70_000) }
-      for (const [json, headers] of [
-        [document, { "content-type": "application/geo+json" }],
-        [document, { "content-type": "application/jsonl" }],
-        [large, { "content-length": String(JSON.stringify(large).length) }]
-      ] as const) {
-        const { client, urls } = answering(() => ({ status: 200, json, headers }))
-        assert.strictEqual(yield* collect((yield* client).files.download(file)), JSON.stringify(json))
+      for (const type of ["application/geo+json", "application/jsonl"]) {
+        const { client, urls } = answering(() => ({ status: 200, json: document, headers: { "content-type": type } }))
+        assert.strictEqual(yield* collect((yield* client).files.download(file)), JSON.stringify(document))
         assert.lengthOf(urls, 1)
       }
+      const large = { ...document, size_bytes: 3, pad: "x".repeat(70_000) }
+      const { client, urls } = answering((_, n) =>
+        n === 1 ? { status: 200, json: large } : { status: 200, text: "abc" }
+      )
+      assert.strictEqual(yield* collect((yield* client).files.download(file)), "abc")
+      assert.lengthOf(urls, 2)
     })
   )
   it.effect("only a redirect is followed; an empty file is a file", () =>
@@ -787,7 +788,7 @@ describe("executions", () => {
       assert.lengthOf(lines, 1)
       assert.include(
         JSON.stringify(lines[0]),
-        `["WARN",["Execution ${id} goes on and may be charged: it could not be cancelled (executions.cancel failed: `
+        `["WARN",["Execution ${id} keeps running and may be charged: it could not be cancelled (executions.cancel failed: `
       )
     }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
   })
@@ -829,7 +830,7 @@ describe("executions", () => {
         assert.strictEqual(error._tag === "AwaitTimeout" && error.execution?.status, "PROCESSING")
         assert.strictEqual(error.idempotencyKey, "key-1")
         assert.strictEqual(error.attempts, once.at.length)
-        assert.include(error.message, "The last look failed: ")
+        assert.include(error.message, "The last poll failed: ")
         // A time limit of the caller's own may be longer.
         yield* TestClock.setTime(start)
         const patient = answering(() => ({ status: 200, json: { ...processing, expires_at: isoDate(start + 60_000) } }))
@@ -842,7 +843,7 @@ describe("executions", () => {
           { retry: RetryPolicy.none }
         )
         const late = failureOf(yield* runToEnd((yield* recovered.client).executions.await(id, { timeout: "1 minute" })))
-        assert.notInclude(late.message, "The last look failed")
+        assert.notInclude(late.message, "The last poll failed")
         // The schedule sees what the look saw.
         const statuses: Array<string> = []
         const fed = answering((_, n) => ({

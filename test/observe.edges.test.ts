@@ -136,7 +136,7 @@ describe("what is told of an execution", () => {
           if (tell) yield* executions.observe(told({ status: "PROCESSING", result: undefined }))
           const error = failureOf(valueOf(yield* runToEnd(Fiber.join(fiber))))
           assert.strictEqual(error._tag, "AwaitTimeout")
-          assert.strictEqual(error.message.includes("The last look failed"), !tell)
+          assert.strictEqual(error.message.includes("The last poll failed"), !tell)
           assert.deepStrictEqual(seconds(at), [2, 4])
         }
       })
@@ -278,7 +278,8 @@ describe("a look that the rate limit holds up", () => {
 })
 
 describe("what a wait leaves behind", () => {
-  const about = { operation: "executions.await", id, account: { attempts: 0 } }
+  const about = { operation: "executions.await", id, account: { attempts: 0 }, createdAt: undefined, wantsOutput: true }
+  const options = { timeoutMillis: undefined, pollSchedule: undefined, pollsImmediately: false }
   const sighting = (status: string, seenAt: number) => ({
     execution: new Execution.Execution({ id, status }),
     seenAt,
@@ -302,7 +303,7 @@ describe("what a wait leaves behind", () => {
             Effect.flatMap(Effect.clock, (clock) =>
               Effect.delay(Effect.succeed(sighting("PENDING", clock.unsafeCurrentTimeMillis())), "1 second")
             )
-          const next = yield* waiting.watcher(common, about, look, {})
+          const { next } = yield* waiting.watcher(common, about, { execution: look, result: look }, options)
           const listening: Array<number> = []
           const step = (tellAfter: number | undefined, status: string) =>
             Effect.gen(function* () {

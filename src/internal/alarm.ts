@@ -10,8 +10,12 @@ import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Order from "effect/Order"
 import * as SortedMap from "effect/SortedMap"
+import * as monotonic from "./monotonic.js"
 
 type Ring = () => void
+
+/** @internal JavaScript's timers hold 31 bits of milliseconds, and Effect never ends a longer sleep. */
+export const longestSleepMillis = 3_600_000
 
 /** Sleeps until the next moment that somebody waits for; gone when there is none, so that it keeps nothing alive. */
 class Timer {
@@ -24,9 +28,9 @@ class Timer {
 
   private readonly watch: Effect.Effect<void> = Effect.gen(this, function* () {
     for (let next = this.next(); next !== Infinity; next = this.next()) {
-      const wait = next - this.clock.unsafeCurrentTimeMillis()
+      const wait = next - monotonic.read(this.clock)
       this.sleepsUntil = next
-      if (wait > 0) yield* Effect.sleep(wait)
+      if (wait > 0) yield* Effect.sleep(Math.min(wait, longestSleepMillis))
       else this.ring(next)
     }
     this.sleepsUntil = Infinity
@@ -76,9 +80,20 @@ export class Alarm {
   // Fibers can differ in their clock, as those of a test do from those of another.
   private readonly timers = new WeakMap<Clock.Clock, Timer>()
 
+  /** Waits for so many milliseconds. */
+  sleep(millis: number): Effect.Effect<void> {
+    return Effect.flatMap(monotonic.now, (now) =>
+      this.wait<void, never>(
+        now + millis,
+        () => Effect.void,
+        () => () => {}
+      )
+    )
+  }
+
   /**
-   * Waits until `at` (epoch milliseconds) and gives what `onRing` gives then, unless `listen` resumes it before. `listen` gives
-   * the way to stop listening.
+   * Waits until `at` (monotonic milliseconds, at most infinity) and continues with `onRing`, unless `listen` resumes it before.
+   * `listen` returns a function that stops listening.
    */
   wait<A, E>(
     at: number,
@@ -87,6 +102,8 @@ export class Alarm {
   ): Effect.Effect<A, E> {
     return Effect.uninterruptibleMask((restore) =>
       Effect.clockWith((clock) => {
+        // A NaN would be sorted nowhere, and the timer would spin.
+        if (Number.isNaN(at)) return Effect.dieMessage("A timer was set to NaN")
         const timer = this.timerOf(clock)
         let rung = false
         let onRung = (): void => {}

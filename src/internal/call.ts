@@ -4,7 +4,7 @@
  * @internal
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
-import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { RequestFailure } from "../ModelRouteError.js"
@@ -16,14 +16,18 @@ import * as exchange from "./exchange.js"
 import type { Closed, Entry, Place } from "./gate/gate.js"
 import type { Lane } from "./gate/lanes.js"
 import type { Passage } from "./gate/passage.js"
+import * as monotonic from "./monotonic.js"
 import * as Pace from "./pace.js"
-import { isRateLimit } from "./semantics.js"
+import { isRateLimit, wasTurnedAway } from "./semantics.js"
 import * as telemetry from "./telemetry.js"
 
 /** @internal What all calls of one client share. */
 export interface Sender {
   readonly client: HttpClient.HttpClient
-  readonly passage: Passage
+  /** Without a slash at its end, and without `/v1`. */
+  readonly baseUrl: string
+  /** The gate that the requests pass: the nearest one in the context, or the client's own. */
+  readonly passage: Effect.Effect<Passage>
   readonly policy: RetryPolicy.RetryPolicy
   /** What no error may show, whatever the call: the API key. */
   readonly secrets: ReadonlyArray<string>
@@ -45,6 +49,7 @@ export const patient = (sender: Sender): Patience => {
 
 /** @internal Waits as long as the policy wants before the call is sent again, or fails as it has failed. */
 export const granted = (
+  sender: Sender,
   call: exchange.Call<unknown>,
   error: RequestFailure,
   patience: Patience
@@ -52,7 +57,7 @@ export const granted = (
   Effect.gen(function* () {
     const millis = mayRepeat(call, error) ? yield* (yield* patience).next(error) : undefined
     if (millis === undefined) return yield* error
-    yield* waited(call.operation, error, millis)
+    yield* waited(sender, call.operation, error, millis)
     // What the rate limit costs is no sign of an outage.
     const effort = yield* CurrentEffort
     if (Option.isSome(effort) && !isRateLimit(error)) yield* effort.value.retry
@@ -67,7 +72,7 @@ export const send = <A>(
 ): Effect.Effect<A, RequestFailure> => {
   const attempt = (returning: boolean) => attempted(sender, call, account, entryOf(call, account, patience, returning))
   const retried = (error: RequestFailure): Effect.Effect<A, RequestFailure> =>
-    Effect.zipRight(granted(call, error, patience), Effect.catchAll(attempt(true), retried))
+    Effect.zipRight(granted(sender, call, error, patience), Effect.catchAll(attempt(true), retried))
   return Effect.catchAll(attempt(false), retried)
 }
 
@@ -80,13 +85,6 @@ const mayRepeat = (call: exchange.Call<unknown>, error: RequestFailure): boolean
 
 const hadNoEffect = (error: RequestFailure): boolean =>
   wasTurnedAway(error) || (error._tag === "TransportError" && error.reason === "connect")
-
-/** @internal Answered before anybody looked at it. */
-export const wasTurnedAway = (error: RequestFailure): boolean =>
-  error._tag === "RateLimited" ||
-  error._tag === "InsufficientBalance" ||
-  error._tag === "Unauthorized" ||
-  ("status" in error && error.status === 429)
 
 const laneOf = (operation: string): Lane => {
   switch (operation) {
@@ -116,14 +114,15 @@ const entryOf = (
   lane: laneOf(call.operation),
   returning,
   unwilling: (closed: Closed) =>
-    call.deadline !== undefined && closed.opensAt <= call.deadline
-      ? Effect.succeedNone
-      : Effect.flatMap(patience, (pace) => {
-          const failure = classify.unsent(closed, { ...call, attempts: account.attempts })
-          return Effect.map(pace.instead(failure), (millis) =>
-            millis === undefined ? Option.some(failure) : Option.none()
-          )
-        })
+    Effect.clockWith((clock) => {
+      if (call.deadline !== undefined && monotonic.read(clock) + closed.opensIn <= call.deadline) {
+        return Effect.succeedNone
+      }
+      const failure = classify.unsent(closed, clock.unsafeCurrentTimeMillis(), { ...call, attempts: account.attempts })
+      return Effect.flatMap(patience, (pace) =>
+        Effect.map(pace.instead(failure), (millis) => (millis === undefined ? Option.some(failure) : Option.none()))
+      )
+    })
 })
 
 const attempted = <A>(
@@ -132,27 +131,29 @@ const attempted = <A>(
   account: telemetry.Account,
   entry: Entry<RequestFailure>
 ): Effect.Effect<A, RequestFailure> =>
-  passage.pass(entry, (place) =>
-    Effect.gen(function* () {
-      const effort = Option.getOrUndefined(yield* CurrentEffort)
-      const leave = call.keyed === true ? Option.getOrUndefined(yield* CurrentLeave) : undefined
-      const withheld = leave && (yield* leave.ask(account.attempts))
-      if (withheld !== undefined) return yield* Effect.zipRight(place.unsent, withheld)
-      account.attempts += 1
-      if (effort !== undefined) effort.requests += 1
-      const sends = { count: 0 }
-      const once = exchange.once(client, call, { attempts: account.attempts, limits, place, secrets })
-      return yield* Effect.tapBoth(leave === undefined ? once : Effect.provideService(once, CurrentSends, sends), {
-        onSuccess: () => {
-          if (effort !== undefined) effort.succeeded += 1
-          return telemetry.countRequest(call.operation, "ok")
-        },
-        onFailure: (error) => {
-          leave?.failed(error, sends.count)
-          return Effect.zipRight(told(place, error), telemetry.countRequest(call.operation, error._tag))
-        }
+  Effect.flatMap(passage, ({ pass }) =>
+    pass(entry, (place) =>
+      Effect.gen(function* () {
+        const effort = Option.getOrUndefined(yield* CurrentEffort)
+        const leave = call.keyed === true ? Option.getOrUndefined(yield* CurrentLeave) : undefined
+        const withheld = leave && (yield* leave.ask(account.attempts))
+        if (withheld !== undefined) return yield* Effect.zipRight(place.unsent, withheld)
+        account.attempts += 1
+        if (effort !== undefined) effort.requests += 1
+        const sends = { count: 0 }
+        const once = exchange.once(client, call, { attempts: account.attempts, limits, place, secrets })
+        return yield* Effect.tapBoth(leave === undefined ? once : Effect.provideService(once, CurrentSends, sends), {
+          onSuccess: () => {
+            if (effort !== undefined) effort.succeeded += 1
+            return telemetry.countRequest(call.operation, "ok")
+          },
+          onFailure: (error) => {
+            leave?.failed(error, sends.count)
+            return Effect.zipRight(told(place, error), telemetry.countRequest(call.operation, error._tag))
+          }
+        })
       })
-    })
+    )
   )
 
 /** What the gate cannot see in an answer's status and headers. */
@@ -161,18 +162,18 @@ const told = (place: Place, error: RequestFailure): Effect.Effect<void> => {
     return place.unsent
   }
   if (error._tag !== "RateLimited" || error.status === 429) return Effect.void
-  return place.refused(error.resetAt && DateTime.toEpochMillis(error.resetAt))
+  return place.refused(error.retryAfter && Duration.toMillis(error.retryAfter))
 }
 
 const detailOf = (error: RequestFailure): string | undefined =>
   error._tag === "TransportError" ? error.reason : "status" in error ? `HTTP ${error.status}` : undefined
 
-const waited = (operation: string, error: RequestFailure, millis: number): Effect.Effect<void> => {
+const waited = ({ alarm }: Sender, operation: string, error: RequestFailure, millis: number): Effect.Effect<void> => {
   const { _tag: reason, attempts: attempt, executionId, idempotencyKey } = error
   const requestId = "requestId" in error ? error.requestId : undefined
   return telemetry
     .announce({ operation, reason, detail: detailOf(error), attempt, millis, executionId, idempotencyKey, requestId })
-    .pipe(Effect.zipRight(Effect.sleep(millis)), Effect.zipRight(telemetry.countRetry(operation, reason)))
+    .pipe(Effect.zipRight(alarm.sleep(millis)), Effect.zipRight(telemetry.countRetry(operation, reason)))
 }
 
 /** @internal A whole operation that is one call. */

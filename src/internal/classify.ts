@@ -39,8 +39,8 @@ export interface Answer {
   readonly body: Uint8Array
   /** Epoch milliseconds on the local clock at which the headers arrived. */
   readonly receivedAt: number
-  /** Of a rate-limited response: when the gate opens again, which accounts for more than this response. */
-  readonly opensAt?: number | undefined
+  /** Of a rate-limited response: milliseconds until the gate opens again, which accounts for more than this response. */
+  readonly opensIn?: number | undefined
 }
 
 /** @internal */
@@ -116,8 +116,8 @@ const requestId = (inBody: unknown, headers: Answer["headers"], { identifiers }:
 /** The latest moment that still is a calendar date. */
 const moment = (epochMillis: number): DateTime.Utc => DateTime.unsafeMake(Math.min(epochMillis, 8.64e15))
 
-const waits = ({ headers, opensAt, receivedAt }: Answer) => {
-  const wait = opensAt === undefined ? limitHeaders.askedWait(headers, receivedAt) : opensAt - receivedAt
+const waits = ({ headers, opensIn, receivedAt }: Answer) => {
+  const wait = opensIn ?? limitHeaders.askedWait(headers, receivedAt)
   const { limit, remaining } = limitHeaders.read(headers, receivedAt)
   return present({
     retryAfter: wait === undefined ? undefined : Duration.millis(wait),
@@ -299,15 +299,17 @@ export const fromExecution = (execution: Execution, context: Context): CodedErro
 /** @internal A request that the gate holds back for longer than the retry policy waits. */
 export const unsent = (
   closed: {
-    readonly opensAt: number
+    readonly opensIn: number
     readonly wait: number
     readonly limit: number | undefined
     readonly remaining: number | undefined
   },
+  /** Epoch milliseconds. */
+  now: number,
   context: Context
 ): E.RateLimited => {
-  const { limit, opensAt, remaining, wait } = closed
-  const fields = present({ limit, remaining, retryAfter: Duration.millis(wait), resetAt: moment(opensAt) })
+  const { limit, opensIn, remaining, wait } = closed
+  const fields = present({ limit, remaining, retryAfter: Duration.millis(wait), resetAt: moment(now + opensIn) })
   return new E.RateLimited({ ...about(context), ...fields, message: messages.unsent(context, wait) }, checked)
 }
 
@@ -317,6 +319,13 @@ const transportProblems: { readonly [R in E.TransportReason]: string } = {
   timeout: "no complete response arrived in time",
   truncated: "the response ended early",
   unknown: "the transport failed before a response arrived"
+}
+
+/** @internal Storage has answered a success before it had taken the whole file. */
+export const incomplete = (context: Context, detail: string): E.TransportError => {
+  const fields = { reason: "truncated" as const, retryable: context.repeatable, detail }
+  const message = messages.transport(context, { ...fields, problem: "storage responded before it had the whole file" })
+  return new E.TransportError({ ...about(context), ...fields, message }, checked)
 }
 
 /** @internal No usable response. Without a connection nothing was sent, so every call can be sent again. */

@@ -1,26 +1,20 @@
 /**
- * What the end of an execution means to the one who waited for it: its output, or the error of its code.
+ * What the end of an execution means to the caller: its output, or the error of its code.
  *
  * @internal
  */
 import * as Effect from "effect/Effect"
 import type * as Execution from "../Execution.js"
-import {
-  AwaitTimeout,
-  ExecutionCancelled,
-  ExecutionExpired,
-  type AwaitFailure,
-  type RequestFailure
-} from "../ModelRouteError.js"
-import { send, type Sender } from "./call.js"
+import { ExecutionCancelled, ExecutionExpired } from "../ModelRouteError.js"
+import type { Sender } from "./call.js"
 import * as classify from "./classify.js"
 import * as decode from "./decode.js"
-import * as calls from "./executionCalls.js"
+import type * as calls from "./executionCalls.js"
 import { withSecrets } from "./redact.js"
 import type { Account } from "./telemetry.js"
 import { present } from "./tolerant.js"
 
-/** @internal Who waited, and what is known of the create before. */
+/** @internal The call that asks, and what it still knows of the create. */
 export interface Waiter {
   readonly sender: Sender
   readonly operation: string
@@ -28,47 +22,32 @@ export interface Waiter {
   readonly origin: calls.Origin
 }
 
-/** @internal The API knows no such execution or result, or not any more. */
-export const isMissing = (error: AwaitFailure): boolean =>
-  "status" in error && (error.status === 404 || error.status === 410)
+/** @internal What every error about an execution says. */
+export const aboutExecution = ({ account, operation, origin }: Waiter, id: Execution.ExecutionId) => ({
+  operation,
+  attempts: account.attempts,
+  executionId: id,
+  ...present({ idempotencyKey: origin.idempotencyKey })
+})
 
-/** The output, embedded or fetched; that there is none to fetch must not hide that the execution is finished. */
-const completed = (
-  { account, operation, origin, sender }: Waiter,
-  ended: Execution.Execution
-): Effect.Effect<Execution.Completed, RequestFailure> => {
-  if (decode.output(ended) !== undefined) return Effect.succeed(decode.completed(ended))
-  return calls.result(operation, ended.id, origin).pipe(
-    Effect.flatMap((call) => send(sender, call, account)),
-    Effect.map(({ execution }) => decode.completed(ended, execution)),
-    Effect.catchIf(isMissing, () => Effect.succeed(decode.completed(ended)))
-  )
-}
+/** @internal The error of an execution that has ended without a result. */
+export type EndFailure = classify.CodedError | ExecutionCancelled | ExecutionExpired
 
-/** @internal */
-export const conclude = (
+/** @internal `notEnded` is the failure if the execution has not ended. */
+export const conclude = <E>(
   waiter: Waiter,
-  ended: Execution.Execution
-): Effect.Effect<Execution.Completed, AwaitFailure> => {
-  const { account, operation, origin } = waiter
-  const { id, status } = ended
-  const about = {
-    operation,
-    attempts: account.attempts,
-    executionId: id,
-    ...present({ idempotencyKey: origin.idempotencyKey })
-  }
+  execution: Execution.Execution,
+  notEnded: () => E
+): Effect.Effect<Execution.Completed, EndFailure | E> => {
+  const { id, status } = execution
+  const about = aboutExecution(waiter, id)
   switch (status) {
     case "COMPLETED":
-      return completed(waiter, ended)
-    case "FAILED":
-      return Effect.fail(
-        classify.fromExecution(ended, {
-          ...about,
-          confidential: withSecrets(origin.confidential, waiter.sender.secrets),
-          repeatable: true
-        })
-      )
+      return Effect.succeed(decode.completed(execution))
+    case "FAILED": {
+      const confidential = withSecrets(waiter.origin.confidential, waiter.sender.secrets)
+      return Effect.fail(classify.fromExecution(execution, { ...about, confidential, repeatable: true }))
+    }
     case "CANCELLED":
       return Effect.fail(
         new ExecutionCancelled({ ...about, message: `Execution ${id} was cancelled; its hold is released.` })
@@ -81,12 +60,6 @@ export const conclude = (
         })
       )
     default:
-      return Effect.fail(
-        new AwaitTimeout({
-          ...about,
-          execution: ended,
-          message: `Execution ${id} is still ${status}. Wait for it with executions.await.`
-        })
-      )
+      return Effect.fail(notEnded())
   }
 }

@@ -45,9 +45,16 @@ const decode = (encoded: Bytes, format: CompressionFormat, response: HttpClientR
     )
   )
 
+const encodingOf = ({ headers }: HttpClientResponse.HttpClientResponse): string =>
+  headers["content-encoding"]?.trim().toLowerCase() ?? ""
+
+/** @internal Whether every transport hands out the decoded bytes. */
+export const isDecodable = (response: HttpClientResponse.HttpClientResponse): boolean =>
+  ["", "identity", ...Object.keys(formats)].includes(encodingOf(response))
+
 /** @internal The bytes of a response without the encoding that its headers name. */
 export const decoded = (response: HttpClientResponse.HttpClientResponse): Bytes => {
-  const format = formats[response.headers["content-encoding"]?.trim().toLowerCase() ?? ""]
+  const format = formats[encodingOf(response)]
   if (format === undefined) return response.stream
   return Stream.unwrapScoped(
     Effect.gen(function* () {

@@ -7,7 +7,6 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { InvalidRequest, type RequestFailure } from "../ModelRouteError.js"
@@ -15,6 +14,7 @@ import * as body from "./body.js"
 import * as classify from "./classify.js"
 import type { Place } from "./gate/gate.js"
 import { seconds } from "./messages.js"
+import * as monotonic from "./monotonic.js"
 import { withSecrets } from "./redact.js"
 import type { TimeLimit } from "./timeLimit.js"
 import { diagnose, isRedirect } from "./transport.js"
@@ -22,17 +22,28 @@ import { diagnose, isRedirect } from "./transport.js"
 /** @internal An answer whose headers are here and whose body is still to be read. */
 export interface Arrival {
   readonly response: HttpClientResponse.HttpClientResponse
-  readonly receivedAt: number
+  /** When the headers arrived. */
+  readonly received: Received
   readonly context: classify.Context
-  /** Of a refusal for the rate limit: when the gate opens again. */
-  readonly opensAt?: number | undefined
+  /** Of a rate-limited response: milliseconds until the gate opens again. */
+  readonly opensIn?: number | undefined
 }
+
+/** @internal One moment on both clocks, in milliseconds: `wall` to compare with dates, `monotonic` to measure durations. */
+export interface Received {
+  readonly wall: number
+  readonly monotonic: number
+}
+
+const receivedNow: Effect.Effect<Received> = Effect.clockWith((clock) =>
+  Effect.sync(() => ({ wall: clock.unsafeCurrentTimeMillis(), monotonic: monotonic.read(clock) }))
+)
 
 /** @internal One call, fixed before its first attempt: every attempt sends the same request. */
 export interface Call<A> extends Omit<classify.Context, "attempts"> {
   readonly request: HttpClientRequest.HttpClientRequest
   readonly accept: (arrival: Arrival) => Effect.Effect<A, RequestFailure>
-  /** Of a call that is part of a longer wait: until when (epoch milliseconds) the rate limit may hold it up, whatever the policy. */
+  /** Of a call within a longer wait: until when (monotonic milliseconds) the rate limit may delay it, whatever the policy. */
   readonly deadline?: number
 }
 
@@ -49,12 +60,12 @@ const successLimit = 64 * MiB
 /** @internal */
 export const isSuccess = (status: number): boolean => status >= 200 && status < 300
 
-const answerOf = ({ opensAt, receivedAt, response }: Arrival, bytes: Uint8Array): classify.Answer => ({
+const answerOf = ({ opensIn, received, response }: Arrival, bytes: Uint8Array): classify.Answer => ({
   status: response.status,
   headers: response.headers,
   body: bytes,
-  receivedAt,
-  opensAt
+  receivedAt: received.wall,
+  opensIn
 })
 
 /** @internal Reads the body of an unsuccessful answer and fails with what it means. */
@@ -66,6 +77,10 @@ export const reject = (arrival: Arrival): Effect.Effect<never, RequestFailure> =
       end === "cut" && error._tag === "UnexpectedResponse" ? classify.unanswered("truncated", arrival.context) : error
     )
   })
+
+/** @internal A success whose content is not usable. */
+export const failsWith = (arrival: Arrival, problem: string): Effect.Effect<never, RequestFailure> =>
+  Effect.suspend(() => Effect.fail(classify.unexpected(answerOf(arrival, new Uint8Array(0)), arrival.context, problem)))
 
 /** @internal Some servers end a broken body as if it were whole. */
 export const isCut = (text: string): boolean => text === "" || (/^\s*[[{]/.test(text) && !/[\]}]\s*$/.test(text))
@@ -141,16 +156,19 @@ const unsent = (error: HttpClientError.HttpClientError, context: classify.Contex
   return isRedirect(error) ? classify.redirected(context) : classify.unanswered(reason, context, words)
 }
 
-/** @internal The headers of an answer, or why there are none. */
-export const answerTo = (
+/** @internal Sends a request and waits for the headers of the response. */
+export const arrivalOf = (
   client: HttpClient.HttpClient,
   request: HttpClientRequest.HttpClientRequest,
   context: classify.Context
-): Effect.Effect<HttpClientResponse.HttpClientResponse, RequestFailure> =>
-  Effect.catchAll(client.execute(request), (error) => {
-    const response = answerIn(error)
-    return response === undefined ? Effect.fail(unsent(error, context)) : Effect.succeed(response)
-  })
+): Effect.Effect<Arrival, RequestFailure> =>
+  client.execute(request).pipe(
+    Effect.catchAll((error) => {
+      const response = answerIn(error)
+      return response === undefined ? Effect.fail(unsent(error, context)) : Effect.succeed(response)
+    }),
+    Effect.flatMap((response) => Effect.map(receivedNow, (received) => ({ response, received, context })))
+  )
 
 /** @internal */
 export const once = <A>(
@@ -169,11 +187,9 @@ export const once = <A>(
     attempts: options.attempts,
     confidential: withSecrets(confidential, options.secrets)
   }
-  const attempt = Effect.flatMap(answerTo(client, request, context), (response) =>
-    Effect.flatMap(Clock.currentTimeMillis, (receivedAt) =>
-      Effect.flatMap(options.place.answered(response.status, response.headers, receivedAt), (opensAt) =>
-        accept({ response, receivedAt, context, opensAt })
-      )
+  const attempt = Effect.flatMap(arrivalOf(client, request, context), (arrival) =>
+    Effect.flatMap(options.place.answered(arrival.response.status, arrival.response.headers), (opensIn) =>
+      accept({ ...arrival, opensIn })
     )
   )
   const { duration, within } = options.limits

@@ -13,6 +13,7 @@ import * as decode from "./decode.js"
 import * as exchange from "./exchange.js"
 import { invalid } from "./invalid.js"
 import type { Confidential } from "./redact.js"
+import type { Sighting } from "./pollState.js"
 import * as requests from "./requests.js"
 import { isRecord, isWebAddress, present, text } from "./tolerant.js"
 import * as waiting from "./waiting.js"
@@ -24,7 +25,7 @@ export interface Origin {
 }
 
 /** @internal */
-export interface CreateCall extends exchange.Call<waiting.Sighting> {
+export interface CreateCall extends exchange.Call<Sighting> {
   readonly idempotencyKey: string
 }
 
@@ -128,8 +129,17 @@ const onOne =
 /** @internal */
 export const get = onOne("GET", "", sighted)
 
+/** Says whether a COMPLETED execution has no output: a field that is missing says nothing. */
+const sightedResult = exchange.json("the id of an execution", (json, arrival) => {
+  const execution = decode.execution(json)
+  if (execution === undefined) return undefined
+  const isNull = isRecord(json) && (json["output"] === null || json["result"] === null)
+  const hasNoOutput = isNull && execution.status === "COMPLETED" && decode.output(execution) === undefined
+  return { ...waiting.sight(execution, arrival), hasNoOutput }
+})
+
 /** @internal */
-export const result = onOne("GET", "/result", sighted)
+export const result = onOne("GET", "/result", sightedResult)
 
 /** @internal An empty answer is one, too: what matters is how the execution then stands. */
 export const cancel = onOne(

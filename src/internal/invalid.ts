@@ -3,14 +3,15 @@
  *
  * @internal
  */
+import type { FileId } from "../File.js"
 import { InvalidRequest } from "../ModelRouteError.js"
 
-/** @internal `attempts` requests were sent before it was found. `problem` continues a sentence that begins with the field: "is empty". */
+/** @internal `problem` continues a sentence that begins with the field: "is empty". `attempts` requests were sent before it was found. */
 export const invalid = (
   operation: string,
   field: string,
   problem: string,
   cure: string,
-  attempts = 0
+  sent: { readonly attempts?: number; readonly fileId?: FileId } = {}
 ): InvalidRequest =>
-  new InvalidRequest({ operation, attempts, field, message: `${operation}: ${field} ${problem}. ${cure}` })
+  new InvalidRequest({ operation, attempts: 0, ...sent, field, message: `${operation}: ${field} ${problem}. ${cure}` })

@@ -71,23 +71,28 @@ const resetMoment = (value: number | undefined, serverNow: number, receivedAt: n
     : { clock: "server", at: absolute }
 }
 
-const retryMoment = (text: string | undefined, receivedAt: number): Moment | undefined => {
-  const date = text === undefined ? undefined : parseHttpDate(text, receivedAt)
+const retryMoment = (text: string | undefined, receivedAt: number, wall: number): Moment | undefined => {
+  const date = text === undefined ? undefined : parseHttpDate(text, wall)
   if (date !== undefined) return { clock: "server", at: date }
   const seconds = text !== undefined && /^[\d., ]+$/.test(text) ? (largest(numbers(text)) ?? 0) : 0
   return seconds > 0 ? { clock: "local", at: receivedAt + Math.min(seconds * 1000, longestWait) } : undefined
 }
 
-/** @internal `receivedAt` is in epoch milliseconds on the local clock. */
-export const read = (headers: Headers, receivedAt: number): Told => {
-  const date = serverTime(headers, receivedAt)
+/**
+ * The response arrived at `wall` (epoch milliseconds). Local moments are relative to `receivedAt`, the same moment on the clock that
+ * the caller measures durations with.
+ *
+ * @internal
+ */
+export const read = (headers: Headers, receivedAt: number, wall: number = receivedAt): Told => {
+  const date = serverTime(headers, wall)
   return {
     date,
     // A limit of 0 would block the gate for good.
     limit: wholeNumber(smallest(numbers(headers["x-ratelimit-limit"]))) || undefined,
     remaining: wholeNumber(smallest(numbers(headers["x-ratelimit-remaining"]))),
-    reset: resetMoment(largest(numbers(headers["x-ratelimit-reset"])), date ?? receivedAt, receivedAt),
-    retryAfter: retryMoment(headers["retry-after"], receivedAt)
+    reset: resetMoment(largest(numbers(headers["x-ratelimit-reset"])), date ?? wall, receivedAt),
+    retryAfter: retryMoment(headers["retry-after"], receivedAt, wall)
   }
 }
 

@@ -11,7 +11,7 @@ import type * as Scope from "effect/Scope"
 import { type ExecutionId, isTerminal } from "../Execution.js"
 import type { RequestFailure } from "../ModelRouteError.js"
 import { Unclaimed } from "./unclaimed.js"
-import type { Sighting } from "./waiting.js"
+import type { Sighting } from "./pollState.js"
 
 interface Watched {
   watchers: number

@@ -19,7 +19,7 @@ import type { PrivateTexts } from "./redact.js"
 
 /** @internal `id` becomes one segment of a path, whatever is in it. */
 export const segment = (operation: string, field: string, id: string): Effect.Effect<string, InvalidRequest> =>
-  id === "" || id === "." || id === ".."
+  typeof id !== "string" || id === "" || id === "." || id === ".."
     ? Effect.fail(invalid(operation, field, "is not an id", "Pass the id as the API gave it."))
     : Effect.succeed(encodeURIComponent(id))
 
@@ -75,7 +75,7 @@ export const make = (
 }
 
 const checkKey = (operation: string, key: string): Effect.Effect<string, InvalidRequest> =>
-  /^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/.test(key)
+  typeof key === "string" && /^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/.test(key)
     ? Effect.succeed(key)
     : Effect.fail(
         invalid(operation, "idempotencyKey", "cannot be sent in a header", "Use 1 to 255 printable ASCII characters.")

@@ -15,16 +15,19 @@ import * as MetricLabel from "effect/MetricLabel"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
+import type { ExecutionId } from "../Execution.js"
+import type { FileId } from "../File.js"
 import * as Metrics from "../Metrics.js"
 import { isModelRouteError } from "../ModelRouteError.js"
 import { seconds } from "./messages.js"
+import * as monotonic from "./monotonic.js"
 import { present } from "./tolerant.js"
 
 /** @internal What a span tells of its call when it ends. */
 export interface Account {
   attempts: number
-  executionId?: string | undefined
-  fileId?: string | undefined
+  executionId?: ExecutionId | undefined
+  fileId?: FileId | undefined
 }
 
 const outcomeOf = (exit: Exit.Exit<unknown, unknown>): string => {
@@ -172,10 +175,10 @@ export const announce = (wait: Wait): Effect.Effect<void> => {
  * @internal
  */
 export const queued = <A, E, R>(operation: string, wait: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.flatMap(Clock.currentTimeMillis, (from) =>
+  Effect.flatMap(monotonic.now, (from) =>
     Effect.ensuring(
       wait,
-      Effect.flatMap(Clock.currentTimeMillis, (to) =>
+      Effect.flatMap(monotonic.now, (to) =>
         Effect.zipRight(
           spanEvent({ operation, reason: "gate", waitMillis: to - from }),
           countWait(operation, "gate", to - from)

@@ -4,7 +4,7 @@
  * @internal
  */
 import { Execution, type ExecutionId, isTerminal } from "../Execution.js"
-import type { Sighting } from "./waiting.js"
+import type { Sighting } from "./pollState.js"
 
 const most = 1000
 /** Characters. A larger output is left out here, and fetched by whoever wants it. */

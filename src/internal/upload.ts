@@ -6,10 +6,11 @@
 import * as HttpBody from "@effect/platform/HttpBody"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
-import * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
+import * as Stream from "effect/Stream"
 import type * as File from "../File.js"
 import type { UploadOptions } from "../ModelRouteClient.js"
 import {
@@ -19,64 +20,86 @@ import {
   type RequestFailure,
   type UploadFailure
 } from "../ModelRouteError.js"
-import { BytesSent } from "./bytesSent.js"
+import { BytesSent, callerLogLevel } from "./bytesSent.js"
 import { send, type Sender } from "./call.js"
+import * as classify from "./classify.js"
 import * as decode from "./decode.js"
+import { isAllowedLink } from "./download.js"
 import * as exchange from "./exchange.js"
 import { free } from "./gate/passage.js"
 import { invalid } from "./invalid.js"
+import * as monotonic from "./monotonic.js"
+import { all, checksOf } from "./optionChecks.js"
 import { privateTextsOf, secretsOfUrl } from "./redact.js"
 import { serverTime } from "./limitHeaders.js"
 import * as requests from "./requests.js"
 import { withLength } from "./sizedFetch.js"
 import type { Account } from "./telemetry.js"
-import { present } from "./tolerant.js"
+import { unlessFirst } from "./timeLimit.js"
+import { isRecord, present } from "./tolerant.js"
 
 const operation = "files.upload"
 
 const MiB = 1024 * 1024
 const defaultMaxSize = 150 * MiB
 
-/** Where to put the bytes, until when (epoch milliseconds, local clock). */
+/** Where to put the bytes, until when (monotonic milliseconds). */
 interface Link {
   readonly fileId: File.FileId
   readonly url: string
   readonly until: number | undefined
 }
 
-const checked = (
+// RFC 9110, 8.3.1: a value that no header can hold would fail every attempt.
+const token = "[\\w!#$&^.+-]+"
+const mediaType = new RegExp(
+  `^${token}/${token}(?:[ \\t]*;[ \\t]*${token}=(?:${token}|"[ !\\x23-\\x5b\\x5d-\\x7e]*"))*$`
+)
+
+const check = (
   source: File.Source<unknown>,
-  { maxSize = defaultMaxSize, older, ttlDays }: UploadOptions
-): Effect.Effect<void, FileTooLarge | InvalidRequest> => {
-  const { size } = source
-  if (!Number.isSafeInteger(size) || size < 0) {
-    return Effect.fail(
-      invalid(operation, "size", "is not a number of bytes", "Give the length of the source in bytes.")
+  options: UploadOptions
+): Either.Either<void, FileTooLarge | InvalidRequest> => {
+  const { confirm, maxSize = defaultMaxSize, older, onProgress, purpose, region, ttlDays } = options
+  const { size, stream } = source
+  const checks = checksOf(operation)
+  const wrong = (field: string, problem: string, cure: string) => Either.left(invalid(operation, field, problem, cure))
+  return Either.gen(function* () {
+    if (!Number.isSafeInteger(size) || size < 0) {
+      return yield* wrong("size", "is not a number of bytes", "Give the length of the source in bytes.")
+    }
+    if (!Predicate.hasProperty(stream, Stream.StreamTypeId)) {
+      return yield* wrong("source", "has no Stream", "Make it with File.fromBytes, File.fromStream or File.fromPath.")
+    }
+    yield* all([
+      checks.wholeNumber("ttlDays", ttlDays, 1, 365),
+      checks.number("maxSize", maxSize, (bytes) => bytes >= 0, "a number of bytes"),
+      checks.oneOf("confirm", confirm, [true, false, "ifThere"]),
+      checks.function("onProgress", onProgress),
+      checks.text("purpose", purpose),
+      checks.text("region", region)
+    ])
+    if (older !== undefined && !(typeof older.contentType === "string" && mediaType.test(older.contentType))) {
+      return yield* wrong("older.contentType", "is not a MIME type", "Give one such as image/png.")
+    }
+    const filename = older === undefined ? "file" : (older.filename ?? source.name ?? "")
+    if (typeof filename !== "string" || filename === "") {
+      return yield* wrong("older.filename", "is missing", "Name the file, such as fox.png.")
+    }
+    if (size <= maxSize) return
+    return yield* Either.left(
+      new FileTooLarge({
+        operation,
+        attempts: 0,
+        size,
+        limit: maxSize,
+        message: `${operation}: the file has ${size} bytes, and the limit is ${maxSize}. Nothing was sent. Make it smaller, or raise maxSize if your account allows more.`
+      })
     )
-  }
-  if (ttlDays !== undefined && !(Number.isInteger(ttlDays) && ttlDays >= 1 && ttlDays <= 365)) {
-    return Effect.fail(invalid(operation, "ttlDays", "is not a number of days", "Give a whole number from 1 to 365."))
-  }
-  if (older !== undefined && !/^[\w.+-]+\/[\w.+-]+(\s*;.*)?$/.test(older.contentType)) {
-    return Effect.fail(invalid(operation, "older.contentType", "is not a MIME type", "Give one such as image/png."))
-  }
-  if (older !== undefined && (older.filename ?? source.name ?? "") === "") {
-    return Effect.fail(invalid(operation, "older.filename", "is missing", "Name the file, such as fox.png."))
-  }
-  return size > maxSize
-    ? Effect.fail(
-        new FileTooLarge({
-          operation,
-          attempts: 0,
-          size,
-          limit: maxSize,
-          message: `${operation}: the file has ${size} bytes, and the limit is ${maxSize}. Nothing was sent. Make it smaller, or raise maxSize if your account allows more.`
-        })
-      )
-    : Effect.void
+  })
 }
 
-const asked = (source: File.Source<unknown>, options: UploadOptions): exchange.Call<Link> => {
+const linkCall = (sender: Sender, source: File.Source<unknown>, options: UploadOptions): exchange.Call<Link> => {
   const { older, purpose = "INPUT", region, ttlDays } = options
   const filename = older && (older.filename ?? source.name)
   const body =
@@ -86,57 +109,100 @@ const asked = (source: File.Source<unknown>, options: UploadOptions): exchange.C
   return {
     operation,
     request: requests.make("POST", "/v1/files/upload", { body: JSON.stringify(body) }),
-    accept: exchange.json("an upload URL", (json, { receivedAt, response }) => {
+    accept: exchange.json("an upload URL", (json, { received, response }) => {
       const link = decode.uploadLink(json)
-      if (link === undefined) return undefined
+      if (link === undefined || !isAllowedLink(sender, link.url)) return undefined
       const { expiresAt, fileId, url } = link
       const until =
-        expiresAt && expiresAt.epochMillis - (serverTime(response.headers, receivedAt) ?? receivedAt) + receivedAt
+        expiresAt &&
+        expiresAt.epochMillis - (serverTime(response.headers, received.wall) ?? received.wall) + received.monotonic
       return { fileId, url, until }
     }),
-    // One more link costs nothing: it is the bytes that make a file of it.
+    // Another link costs nothing: only the bytes make it a file.
     repeatable: true,
     confidential: { privateTexts: privateTextsOf(filename) }
   }
 }
 
-const put = <E>(link: Link, bytes: BytesSent<E>, size: number, contentType: string): exchange.Call<void> => ({
+const putCall = <E>(link: Link, bytes: BytesSent<E>, size: number, contentType: string): exchange.Call<void> => ({
   operation,
   request: HttpClientRequest.put(link.url).pipe(
     HttpClientRequest.setBody(HttpBody.stream(bytes.stream, contentType, size)),
-    // The platform leaves a length of nothing out.
+    // The platform omits a length of zero.
     HttpClientRequest.setHeader("content-length", String(size))
   ),
-  accept: (arrival) =>
-    exchange.isSuccess(arrival.response.status) ? Effect.asVoid(exchange.readWhole(arrival)) : exchange.reject(arrival),
+  accept: (arrival) => {
+    if (!exchange.isSuccess(arrival.response.status)) return exchange.reject(arrival)
+    return Effect.flatMap(exchange.readWhole(arrival), () =>
+      bytes.isComplete
+        ? Effect.void
+        : Effect.fail(classify.incomplete(arrival.context, `it took ${bytes.sent} of ${size} bytes`))
+    )
+  },
   repeatable: true,
   storage: true,
+  fileId: link.fileId,
   confidential: { secrets: secretsOfUrl(link.url) }
 })
 
-/** Storage answers an expired URL as it answers a wrong one; only its words, or the time, tell them apart. */
+/** Storage answers an expired URL like a wrong one; only its words, or the time, tell them apart. */
 const isExpired = (link: Link, error: unknown): Effect.Effect<boolean> =>
-  Effect.map(Clock.currentTimeMillis, (now) => {
+  Effect.map(monotonic.now, (now) => {
     if (!isModelRouteError(error) || error._tag !== "UnexpectedResponse") return false
     if (error.status < 400 || error.status >= 500) return false
     return /expired/i.test(error.body) || (link.until !== undefined && now >= link.until)
   })
 
-const confirmed = (fileId: File.FileId): exchange.Call<unknown> => ({
+const confirmCall = (fileId: File.FileId, size: number): exchange.Call<unknown> => ({
   operation,
   request: requests.make("POST", "/v1/files/confirm", { body: JSON.stringify({ file_id: fileId }) }),
-  accept: exchange.anything,
-  repeatable: true
+  accept: (arrival) =>
+    Effect.flatMap(exchange.anything(arrival), ({ json }) => {
+      const stored = isRecord(json) ? json["size_bytes"] : undefined
+      return typeof stored !== "number" || stored === size
+        ? Effect.void
+        : exchange.failsWith(arrival, `storage holds ${stored} of the ${size} bytes`)
+    }),
+  repeatable: true,
+  fileId
 })
 
-const confirming = (sender: Sender, fileId: File.FileId, { confirm, older }: UploadOptions, account: Account) => {
+const confirmUpload = (
+  sender: Sender,
+  fileId: File.FileId,
+  size: number,
+  { confirm, older }: UploadOptions,
+  account: Account
+): Effect.Effect<void, RequestFailure> => {
   const wanted = confirm ?? older === undefined
   if (wanted === false) return Effect.void
-  const confirmation = send(sender, confirmed(fileId), account)
-  return wanted === "ifThere" ? Effect.catchIf(confirmation, isAbsent, () => Effect.void) : confirmation
+  return Effect.suspend(() => {
+    const before = account.attempts
+    return send(sender, confirmCall(fileId, size), account).pipe(
+      Effect.asVoid,
+      Effect.catchIf(
+        // An earlier attempt, whose response was lost, has confirmed it; or there is nothing to confirm.
+        (error) =>
+          (statusOf(error) === 409 && account.attempts - before > 1) || (wanted === "ifThere" && isAbsent(error)),
+        () => Effect.void
+      )
+    )
+  })
 }
 
-const isAbsent = (error: RequestFailure): boolean => "status" in error && (error.status === 404 || error.status === 405)
+const statusOf = (error: RequestFailure): number | undefined => ("status" in error ? error.status : undefined)
+
+const isAbsent = (error: RequestFailure): boolean => [404, 405].includes(statusOf(error) ?? 0)
+
+const miscounted =
+  (account: Account) =>
+  (found: string, runs: number): InvalidRequest => {
+    const [problem, cure] =
+      runs > 1
+        ? [`has ${found} when it is run again`, "Give a stream that can be run anew."]
+        : [`has ${found}`, "Give the size of what its stream holds."]
+    return invalid(operation, "source", problem, cure, present({ attempts: account.attempts, fileId: account.fileId }))
+  }
 
 /** @internal `storage` is the client without the API key. */
 export const make =
@@ -147,35 +213,36 @@ export const make =
     account: Account
   ): Effect.Effect<File.FileId, UploadFailure | E> =>
     Effect.gen(function* () {
-      yield* checked(source, options)
-      const broken = yield* Deferred.make<never, E | InvalidRequest>()
-      const bytes = new BytesSent(source, account, options.onProgress ?? (() => Effect.void), broken)
+      yield* check(source, options)
+      const { size } = source
+      const bytes = new BytesSent({
+        source,
+        onProgress: options.onProgress ?? (() => Effect.void),
+        miscounted: miscounted(account),
+        logLevel: yield* callerLogLevel
+      })
       const { duration } = sender.limits
       const toStorage: Sender = {
         ...sender,
-        client: yield* withLength(storage, source.size),
-        passage: free,
-        limits: { duration, within: bytes.limit(Duration.toMillis(duration)) }
+        client: yield* withLength(storage, size),
+        passage: Effect.succeed(free),
+        limits: { duration, within: bytes.limit(sender.alarm, Duration.toMillis(duration)) }
       }
 
-      const link = Effect.tap(send(sender, asked(source, options), account), ({ fileId }) => {
+      const link = Effect.tap(send(sender, linkCall(sender, source, options), account), ({ fileId }) => {
         account.fileId = fileId
       })
-      // What is wrong with the source is no affair of the policy's.
-      const transferred = (to: Link) =>
-        Effect.raceFirst(
-          send(toStorage, put(to, bytes, source.size, options.older?.contentType ?? ""), account),
-          Deferred.await(broken)
-        )
+      const transfer = (to: Link) =>
+        unlessFirst(send(toStorage, putCall(to, bytes, size, options.older?.contentType ?? ""), account), bytes.listen)
 
       const first = yield* link
-      const { fileId } = yield* Effect.as(transferred(first), first).pipe(
+      const { fileId } = yield* Effect.as(transfer(first), first).pipe(
         Effect.catchAll((error) =>
           Effect.flatMap(isExpired(first, error), (expired) =>
-            expired ? Effect.tap(link, transferred) : Effect.fail(error)
+            expired ? Effect.tap(link, transfer) : Effect.fail(error)
           )
         )
       )
-      yield* confirming(sender, fileId, options, account)
+      yield* confirmUpload(sender, fileId, size, options, account)
       return fileId
     })

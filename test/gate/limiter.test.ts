@@ -350,7 +350,8 @@ describe("a window", () => {
   const heard = (at: number, says: Says): Window.Heard => ({
     ...toldBy(says),
     sentAt: start + at,
-    receivedAt: start + at
+    receivedAt: start + at,
+    serverNow: toldBy(says).date ?? start + at
   })
   const opened = (says: Says) => Window.opened(heard(0, { limit: 9, remaining: 8, ...says }), 1, 0, undefined)
 
@@ -424,40 +425,5 @@ describe("others", () => {
     assert.strictEqual(limiter.clients(start + 3000), 16)
     answer(send(10_000), 10_050, { limit: 60, remaining: 30, reset: 20_000 })
     assert.strictEqual(limiter.clients(start + 12_000), 16)
-  })
-})
-
-describe("a clock that is set back by an hour", () => {
-  const hour = 3_600_000
-
-  it("leaves a refusal's end as far away as it was", () => {
-    const { blockedUntil, limiter, places, refuse, send, verdict } = trial()
-    refuse(send(0), 50, { retryAfter: 60_000 })
-    limiter.setBack(hour)
-    assert.strictEqual(blockedUntil(), 60_000 - hour)
-    assert.strictEqual(verdict(59_999 - hour).until, 60_000 - hour)
-    assert.strictEqual(places(60_000 - hour), 1)
-  })
-
-  it("leaves the reset as far away as it was, on whichever clock it was told", () => {
-    for (const known of [
-      { reset: 60_000, clock: "local" },
-      { reset: 60_000, date: 0 }
-    ] as const) {
-      const { limiter } = trial({ limit: 60, remaining: 0, ...known })
-      const before = limiter.opensAt
-      limiter.setBack(hour)
-      assert.strictEqual((limiter.opensAt ?? Number.NaN) + hour, before, JSON.stringify(known))
-    }
-  })
-
-  it("leaves the second that a request without an answer may take", () => {
-    const { abandon, limiter, send, verdict } = trial({ limit: 60, remaining: 5, reset: 60_000, date: 0 })
-    abandon(send(2000), 2010)
-    limiter.setBack(hour)
-    verdict(3009 - hour)
-    assert.strictEqual(limiter.window?.remaining, 5)
-    verdict(3010 - hour)
-    assert.strictEqual(limiter.window?.remaining, 4)
   })
 })

@@ -107,7 +107,7 @@ const once = (gate: Gate, server: Reference, skew: number, { answer, back, lane,
       yield* Effect.sleep(back)
       if (answer === "lost") return
       if (answer === "whole") server.obscure -= 1
-      yield* place.answered(status, answer === "silent" ? {} : headers, yield* Clock.currentTimeMillis)
+      yield* place.answered(status, answer === "silent" ? {} : headers)
     })
   )
 

@@ -29,7 +29,7 @@ export const ask = (gate: Gate, server: LimitedServer, asked: Asked = {}): Effec
       yield* Effect.sleep(exchange.handledAt - exchange.sentAt)
       const answer = exchange.answer()
       yield* Effect.sleep(exchange.receivedAt - exchange.handledAt)
-      yield* place.answered(answer.refused ? 429 : 200, answer.headers, exchange.receivedAt)
+      yield* place.answered(answer.refused ? 429 : 200, answer.headers)
       return !answer.refused
     })
   )

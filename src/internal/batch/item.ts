@@ -11,14 +11,14 @@ import * as Option from "effect/Option"
 import type * as Execution from "../../Execution.js"
 import type { Executions, WatchOptions } from "../../ModelRouteClient.js"
 import { type AwaitFailure, type ExecutionUndecided, hasEnded, type JournalError } from "../../ModelRouteError.js"
-import { isMissing } from "../conclusion.js"
 import { CurrentLeave } from "../current.js"
 import { requestOf } from "../executionCalls.js"
 import { sha256Hex } from "../hash.js"
+import { isMissing, isRefusedForGood } from "../semantics.js"
 import { present, text } from "../tolerant.js"
 import { calling } from "./calling.js"
 import { committed, earlier, type Entry, entryOf } from "./entry.js"
-import { isRefusedForGood, ItemLeave } from "./leave.js"
+import { ItemLeave, keyEndOf } from "./leave.js"
 import type { NotAttempted, Outcome } from "./outcome.js"
 import { type Body, known, type Plan, planOf, type Rules, undecided } from "./plan.js"
 import type { Tally } from "./progress.js"
@@ -201,9 +201,8 @@ const created = <A, E, R>(
   { body, fixed, room: reserved }: Ready,
   planned: Submit
 ): Effect.Effect<Ended<A, E>, JournalError> =>
-  Effect.suspend(() => {
+  Effect.flatMap(keyEndOf(fixed.submittedAt.epochMillis + item.rules.keyLife), (endOfKey) => {
     const { executions, spending, stop, tally, wait, write } = run
-    const endOfKey = fixed.submittedAt.epochMillis + item.rules.keyLife
     const leave = new ItemLeave(stop, endOfKey, planned.sent !== undefined, isCountedIn(planned))
     let last = fixed
     let room = reserved

@@ -3,26 +3,32 @@
  *
  * @internal
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type { AwaitFailure, InvalidRequest, RequestFailure } from "../../ModelRouteError.js"
-import { wasTurnedAway } from "../call.js"
+import type { InvalidRequest, RequestFailure } from "../../ModelRouteError.js"
 import type { Leave } from "../current.js"
 import { invalid } from "../invalid.js"
+import * as monotonic from "../monotonic.js"
+import { isRefusedForGood, wasTurnedAway } from "../semantics.js"
 import type { Stop, Stopped } from "./stop.js"
 
-/** @internal The API has looked at the request and will never take it. */
-export const isRefusedForGood = (error: AwaitFailure): boolean => {
-  switch (error._tag) {
-    case "InputValidationError":
-    case "ContentModerationRejected":
-    case "FileNotFound":
-    case "FileFormatUnsupported":
-      return !error.retryable
-    default:
-      return false
-  }
+/**
+ * The end of a key's life on both clocks: the journal knows only the wall clock, which can be set while this run waits.
+ *
+ * @internal
+ */
+export interface KeyEnd {
+  readonly wall: number
+  readonly monotonic: number
 }
+
+/** @internal `at` is in epoch milliseconds. */
+export const keyEndOf = (at: number): Effect.Effect<KeyEnd> =>
+  Effect.clockWith((clock) => Effect.sync(() => ({ wall: at, monotonic: at - monotonic.wallOffset(clock) })))
+
+const isOver = (end: KeyEnd): Effect.Effect<boolean> =>
+  Effect.clockWith((clock) =>
+    Effect.sync(() => clock.unsafeCurrentTimeMillis() >= end.wall || monotonic.read(clock) >= end.monotonic)
+  )
 
 /** @internal */
 export class ItemLeave implements Leave {
@@ -34,8 +40,8 @@ export class ItemLeave implements Leave {
 
   constructor(
     private readonly stop: Stop,
-    /** Epoch milliseconds: from then on the API may have forgotten the key. */
-    private readonly endOfKey: number,
+    /** When the API may have forgotten the key. */
+    private readonly endOfKey: KeyEnd,
     /** Whether what an earlier run has sent under its key may have been carried out. */
     private readonly wasSentEarlier: boolean,
     /** Whether `maxCost` has counted it before. */
@@ -48,10 +54,10 @@ export class ItemLeave implements Leave {
   }
 
   readonly ask = (attempts: number): Effect.Effect<InvalidRequest | undefined> =>
-    Effect.map(Clock.currentTimeMillis, (now) => {
+    Effect.map(isOver(this.endOfKey), (isTooOld) => {
       // Whatever has stopped the batch meanwhile, what this run may have had accepted is asked for again.
       if (!this.isSent) this.withheld = this.stop.holdsBack(this.isCounted)
-      if (this.isInDoubt && now >= this.endOfKey) this.withheld = "too old"
+      if (this.isInDoubt && isTooOld) this.withheld = "too old"
       if (this.withheld !== undefined) return notSent(this.withheld, attempts)
       this.wasSent = this.isSent
       this.isSent = true
@@ -73,5 +79,5 @@ const notSent = (withheld: Stopped | "too old", attempts: number): InvalidReques
       ? "is too old to be sent again"
       : "is of an item that its batch has not sent before it stopped",
     "Run the batch again.",
-    attempts
+    { attempts }
   )

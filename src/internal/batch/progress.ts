@@ -9,6 +9,7 @@ import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import * as Subscribable from "effect/Subscribable"
 import type { Snapshot } from "../../RateLimitGate.js"
+import * as monotonic from "../monotonic.js"
 import { present } from "../tolerant.js"
 import type { Outcome } from "./outcome.js"
 import type { RetryBudget } from "./retryBudget.js"
@@ -65,6 +66,7 @@ const minute = 60_000
 export class Tally {
   /** Each holds at most one signal: who is slow sees the newest state, and holds up nobody. */
   private readonly followers = new Set<Queue.Queue<void>>()
+  /** Monotonic milliseconds. */
   private startedAt: number | undefined
   private read = 0
   private done = 0
@@ -163,13 +165,18 @@ export class Tally {
 
   private readonly snapshot: Effect.Effect<Progress> = Effect.gen(this, function* () {
     const now = yield* Clock.currentTimeMillis
+    const monotonicNow = yield* monotonic.now
     const gate = yield* this.rateLimit
     const { beingDelivered: delivering, done, failed, fromJournal, inFlight, notAttempted, read, total } = this
     const out = done + failed + notAttempted
-    const elapsed = now - (this.startedAt ?? now)
+    const elapsed = monotonicNow - (this.startedAt ?? monotonicNow)
     const rate = elapsed <= 0 ? 0 : ((done + failed - fromJournal) * minute) / elapsed
     const stopped = this.stop.current?.reason
-    const pausedUntil = latest(gateOpensAt(gate, now), this.budget.opensAt(now))
+    const retriesAt = this.budget.opensAt(monotonicNow)
+    const pausedUntil = latest(
+      gateOpensAt(gate, now),
+      retriesAt === undefined ? undefined : retriesAt - monotonicNow + now
+    )
     const expected =
       total === undefined || rate === 0 || stopped !== undefined || out >= total
         ? undefined
@@ -185,7 +192,7 @@ export class Tally {
       fromJournal,
       pausedUntil: instant(pausedUntil),
       requests: this.budget.requests,
-      retriesLeft: this.budget.left(now),
+      retriesLeft: this.budget.left(monotonicNow),
       cost: money.format(this.cost),
       held: money.format(this.held),
       rate,

@@ -2,9 +2,9 @@
  * How many retries of faults a batch may make: what an outage would cost is then not the retries of each item, but a few per
  * minute of them all.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Effort } from "../current.js"
+import * as monotonic from "../monotonic.js"
 
 /**
  * A bucket of retries that all items of a batch take from. Where it is empty, retries wait in line and go out at the minimum rate,
@@ -76,7 +76,7 @@ export class RetryBudget implements Effort {
   )
 
   /** One after the other, so that at any time only the first in line has a timer. */
-  private readonly take: Effect.Effect<void> = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+  private readonly take: Effect.Effect<void> = Effect.flatMap(monotonic.now, (now) => {
     this.fill(now)
     if (this.tokens < 1) {
       const wait = Effect.zipRight(Effect.sleep(Math.min(this.lacking, patience)), this.take)

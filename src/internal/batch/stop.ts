@@ -1,9 +1,8 @@
 /**
  * Why a batch submits nothing more: said once, heard by all its items.
  */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as FiberId from "effect/FiberId"
+import { unlessFirst } from "../timeLimit.js"
 import type { InsufficientBalance, Unauthorized } from "../../ModelRouteError.js"
 
 /**
@@ -32,7 +31,7 @@ const words: { readonly [R in Reason]: string } = {
 
 /** @internal */
 export class Stop {
-  private readonly said = Deferred.unsafeMake<Stopped>(FiberId.none)
+  private readonly listeners = new Set<() => void>()
   /** What has stopped it. */
   current: Stopped | undefined
 
@@ -43,7 +42,7 @@ export class Stop {
     return Effect.suspend(() => {
       if (this.current !== undefined) return Effect.void
       this.current = stopped
-      Deferred.unsafeDone(this.said, Effect.succeed(stopped))
+      for (const listener of Array.from(this.listeners)) listener()
       const text = `Batch ${this.batch} submits nothing more: ${words[stopped.reason]}. What runs is waited for`
       const log = stopped.reason === "Stopped" ? Effect.logInfo(text) : Effect.logWarning(text)
       return Effect.annotateLogs(log, { batch: this.batch, reason: stopped.reason })
@@ -57,12 +56,16 @@ export class Stop {
 
   /** Ends a wait that has become pointless, with `undefined`. */
   unlessStopped<A, E, R>(wait: Effect.Effect<A, E, R>, isCounted = false): Effect.Effect<A | undefined, E, R> {
-    const held = Effect.suspend(() =>
-      this.holdsBack(isCounted) === undefined ? Effect.never : Effect.succeed(undefined)
+    const untilStopped = Effect.flatMap(Effect.context<R>(), (context) =>
+      unlessFirst(Effect.provide(wait, context), (resume: (end: Effect.Effect<undefined>) => void) => {
+        const listener = () => {
+          if (this.holdsBack(isCounted) !== undefined) resume(Effect.succeed(undefined))
+        }
+        this.listeners.add(listener)
+        listener()
+        return () => void this.listeners.delete(listener)
+      })
     )
-    const stopped = Effect.interruptible(Effect.zipRight(Deferred.await(this.said), held))
-    return Effect.suspend(() =>
-      this.holdsBack(isCounted) === undefined ? Effect.raceFirst(wait, stopped) : Effect.succeed(undefined)
-    )
+    return Effect.suspend(() => (this.holdsBack(isCounted) === undefined ? untilStopped : Effect.succeed(undefined)))
   }
 }

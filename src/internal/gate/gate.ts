@@ -14,15 +14,17 @@ import * as Option from "effect/Option"
 import * as Metrics from "../../Metrics.js"
 import * as limitHeaders from "../limitHeaders.js"
 import { seconds } from "../messages.js"
+import * as monotonic from "../monotonic.js"
+import { longestSleepMillis } from "../alarm.js"
 import { logWait, queued } from "../telemetry.js"
 import { type Lane, Lanes } from "./lanes.js"
 import { Limiter, type Sent, type Verdict } from "./limiter.js"
 
-/** @internal Why and for how long a request would have to wait. Moments are epoch milliseconds, the rest milliseconds. */
+/** @internal Why and for how long a request would have to wait. */
 export interface Closed {
-  /** When the gate opens again. */
-  readonly opensAt: number
-  /** The whole wait of this request so far and still to come, those before it in the queue included. */
+  /** Milliseconds until the gate opens again. */
+  readonly opensIn: number
+  /** Milliseconds that this request waits in all, those before it in the queue included. */
   readonly wait: number
   readonly limit: number | undefined
   readonly remaining: number | undefined
@@ -43,23 +45,19 @@ export interface Entry<E> {
 
 /** @internal The place of a request that has passed. */
 export interface Place {
-  /** Its answer is here: tells when the gate opens again, if that is a refusal that says so. */
-  readonly answered: (
-    status: number,
-    headers: limitHeaders.Headers,
-    receivedAt: number
-  ) => Effect.Effect<number | undefined>
+  /** Its answer is here: returns the milliseconds until the gate opens again, if that is a refusal that says so. */
+  readonly answered: (status: number, headers: limitHeaders.Headers) => Effect.Effect<number | undefined>
   /** It was never sent. */
   readonly unsent: Effect.Effect<void>
-  /** Its answer was a refusal for the limit, though not by its status. */
-  readonly refused: (opensAt: number | undefined) => Effect.Effect<void>
+  /** Its answer was a refusal for the limit, though not by its status; it may say for how many milliseconds. */
+  readonly refused: (opensIn: number | undefined) => Effect.Effect<void>
 }
 
 /** Somebody in the queue. */
 interface Waiter {
   readonly lane: Lane
   readonly returning: boolean
-  /** Epoch milliseconds. */
+  /** Monotonic milliseconds. */
   since: number
   /** How many went before it when it was last asked whether it will wait. */
   ahead: number
@@ -76,7 +74,7 @@ const nothing = { closure: 0, wait: 0 }
 /** What has accepted a wait is not asked again for a little more. */
 const generous = (millis: number): number => millis * 1.05 + 1000
 
-/** Milliseconds that make no difference: to those who wait, and between a timer and the clock. */
+/** Milliseconds that make no difference to those who wait. */
 const patience = 1000
 
 /** It concerns all who wait: what only the fiber that happens to say it has to say does not belong there. */
@@ -95,25 +93,10 @@ export class Gate {
   /** When the gate was to open when all who wait were last asked. */
   private askedFor = Number.NEGATIVE_INFINITY
 
-  /** What the clock has shown last, and how far it has been set back in all. */
-  private latest = Number.NEGATIVE_INFINITY
-  private setBackBy = 0
-
-  /** The time; a clock that shows less than it has shown was set back. */
+  /** All moments are monotonic: nothing moves when the wall clock is set. */
   private now(clock: Clock.Clock): number {
-    const now = clock.unsafeCurrentTimeMillis()
-    if (now < this.latest - patience) this.setBack(this.latest - now)
-    this.latest = now
-    return now
-  }
-
-  /** What was to come is still as far away as it was, and what has begun as long ago. */
-  private setBack(millis: number): void {
-    this.setBackBy += millis
-    this.askedFor -= millis
-    this.limiter.setBack(millis)
-    if (this.closure !== undefined) this.closure = { ...this.closure, since: this.closure.since - millis }
-    for (const [waiter] of this.queue) waiter.since -= millis
+    this.limiter.wallOffset = monotonic.wallOffset(clock)
+    return monotonic.read(clock)
   }
 
   get waiting(): number {
@@ -161,14 +144,14 @@ export class Gate {
         })
       )
     const place: Place = {
-      answered: (status, headers, receivedAt) =>
-        settle(() => this.answered(sent, status, limitHeaders.read(headers, receivedAt), receivedAt)),
+      answered: (status, headers) => settle((now) => this.answered(sent, status, headers, now)),
       unsent: settle((now) => this.limiter.unsent(sent, now)),
-      refused: (opensAt) =>
+      refused: (opensIn) =>
         Effect.uninterruptible(
           Effect.clockWith((clock) => {
+            const now = this.now(clock)
             Metrics.refused.unsafeUpdate(1, [])
-            this.limiter.shut(opensAt, sent, this.now(clock))
+            this.limiter.shut(opensIn === undefined ? undefined : now + opensIn, sent, now)
             return this.proceed
           })
         )
@@ -178,7 +161,8 @@ export class Gate {
     )
   }
 
-  private answered(sent: Sent, status: number, told: limitHeaders.Told, now: number): number | undefined {
+  private answered(sent: Sent, status: number, headers: limitHeaders.Headers, now: number): number | undefined {
+    const told = limitHeaders.read(headers, now, now + this.limiter.wallOffset)
     let opensAt: number | undefined
     if (status === 429) {
       Metrics.refused.unsafeUpdate(1, [])
@@ -188,7 +172,7 @@ export class Gate {
     }
     const remaining = this.limiter.window?.remaining
     if (remaining !== undefined && Number.isFinite(remaining)) Metrics.remaining.unsafeUpdate(remaining, [])
-    return opensAt
+    return opensAt === undefined ? undefined : opensAt - now
   }
 
   /** Admitted at once where nobody waits and there is room. */
@@ -232,7 +216,7 @@ export class Gate {
       if (waiter.sent !== undefined || !closed || until === undefined || this.accepts(waiter, until, now)) {
         return this.parked(waiter, entry)
       }
-      const asked = this.closed(waiter, until)
+      const asked = this.closed(waiter, until, now)
       return Effect.flatMap(entry.unwilling(asked), (failure) => {
         if (Option.isSome(failure)) return Effect.fail(failure.value)
         waiter.accepted = { closure: generous(until - now), wait: generous(asked.wait) }
@@ -263,10 +247,10 @@ export class Gate {
     return opensAt - since + windows * length + this.limiter.paceOf(ahead)
   }
 
-  private closed(waiter: Waiter, opensAt: number): Closed {
+  private closed(waiter: Waiter, opensAt: number, now: number): Closed {
     const { window } = this.limiter
     return {
-      opensAt,
+      opensIn: opensAt - now,
       wait: this.waitOf(waiter, opensAt),
       limit: window?.limit,
       remaining: window === undefined || !Number.isFinite(window.remaining) ? undefined : window.remaining
@@ -334,14 +318,10 @@ export class Gate {
       timer.fiber.unsafeInterruptAsFork(timer.fiber.id())
     }
     if (at === undefined) return Effect.void
-    const before = this.setBackBy
-    const ring = Effect.sleep(Math.max(1, at - now)).pipe(
+    const ring = Effect.sleep(Math.min(Math.max(1, at - now), longestSleepMillis)).pipe(
       Effect.zipRight(
-        Effect.clockWith((clock) => {
+        Effect.suspend(() => {
           this.timer = undefined
-          // A timer that seems to ring long before its time has not: the clock was set back meanwhile.
-          const early = at - this.now(clock) - (this.setBackBy - before)
-          if (early > patience) this.setBack(early)
           return this.proceed
         })
       ),

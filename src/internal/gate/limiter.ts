@@ -1,6 +1,6 @@
 /**
  * What one client knows of the rate limit, and what follows from it: how many requests may be sent now, and when to look
- * again. All moments are epoch milliseconds on the local clock.
+ * again. All moments are milliseconds on the local monotonic clock.
  *
  * Six rules meet here:
  * 1. While fewer are in flight than are left in the window, more may go (`verdict`); of an unknown window one finds out
@@ -70,6 +70,8 @@ export class Limiter {
   window: Window.Window | undefined
   skew: Skew.Skew | undefined
   inFlight = 0
+  /** The local wall clock less the monotonic one, in milliseconds. */
+  wallOffset = 0
   blockedUntil = Number.NEGATIVE_INFINITY
   /** How long a window is, as far as can be told: the longest time to a reset that the last two have shown. */
   length = 0
@@ -118,8 +120,10 @@ export class Limiter {
     return reset === undefined ? undefined : this.local(reset) + this.lag.next
   }
 
+  /** Without a `Date` of the server, its clock is taken for the local wall clock. */
   private local({ at, clock }: Moment): number {
-    return clock === "local" ? at : Skew.latest(this.skew, at)
+    if (clock === "local") return at
+    return this.skew === undefined ? at - this.wallOffset : Skew.latest(this.skew, at)
   }
 
   /** Whether one of the last windows has shown others on the same key. */
@@ -355,7 +359,7 @@ export class Limiter {
     }
     if (this.metAt === undefined) this.metAt = now
     const reset = told.reset !== undefined && this.isCredible(told.reset, now) ? told.reset : undefined
-    return { ...told, reset, sentAt: sent.at, receivedAt: now }
+    return { ...told, reset, sentAt: sent.at, receivedAt: now, serverNow: told.date ?? now + this.wallOffset }
   }
 
   /** A reset that has just passed belongs to a server that rounds down; one long ago or far ahead to none. */
@@ -402,25 +406,6 @@ export class Limiter {
 
   private isGettingScarce(until: number): void {
     this.scarceUntil = Math.max(this.scarceUntil, until + 2 * this.length)
-  }
-
-  /** The local clock was set back: what was to come is still as far away as it was. */
-  setBack(millis: number): void {
-    const { reset } = this.window ?? {}
-    if (this.window !== undefined && reset?.clock === "local") {
-      this.window = { ...this.window, reset: { clock: "local", at: reset.at - millis } }
-    }
-    if (this.skew !== undefined) {
-      const { at, max, min } = this.skew
-      this.skew = { at: at - millis, max: max + millis, min: min + millis }
-    }
-    this.blockedUntil -= millis
-    this.scarceUntil -= millis
-    this.lastSentAt -= millis
-    this.refusedAt -= millis
-    this.silentSince -= millis
-    this.strays.forEach((at, i) => (this.strays[i] = at - millis))
-    if (this.metAt !== undefined) this.metAt -= millis
   }
 
   /** Nobody has had to wait for a long time: the refusal without a word is forgotten. */

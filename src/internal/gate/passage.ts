@@ -3,11 +3,12 @@
  *
  * @internal
  */
-import * as Clock from "effect/Clock"
+import type * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import type { Service, Snapshot } from "../../RateLimitGate.js"
 import * as Metrics from "../../Metrics.js"
+import * as monotonic from "../monotonic.js"
 import { present } from "../tolerant.js"
 import type { Entry, Gate, Place } from "./gate.js"
 
@@ -18,12 +19,15 @@ export interface Passage {
   readonly isScarce: Effect.Effect<boolean>
 }
 
-const moment = (millis: number | undefined): DateTime.Utc | undefined =>
+const momentOf = (millis: number | undefined): DateTime.Utc | undefined =>
   millis === undefined || !Number.isFinite(millis) ? undefined : DateTime.unsafeMake(millis)
 
 const finite = (n: number | undefined): number | undefined => (n !== undefined && Number.isFinite(n) ? n : undefined)
 
-const snapshotOf = ({ limiter, waiting }: Gate, now: number): Snapshot => {
+const snapshotOf = ({ limiter, waiting }: Gate, clock: Clock.Clock): Snapshot => {
+  const now = monotonic.read(clock)
+  const offset = monotonic.wallOffset(clock)
+  const moment = (at: number | undefined) => momentOf(at === undefined ? undefined : at + offset)
   const { blockedUntil, inFlight, opensAt, refusals, skew, window } = limiter
   const isOver = opensAt !== undefined && opensAt <= now
   return {
@@ -32,7 +36,7 @@ const snapshotOf = ({ limiter, waiting }: Gate, now: number): Snapshot => {
       remaining: isOver ? undefined : finite(window?.remaining),
       resetAt: isOver ? undefined : moment(opensAt),
       blockedUntil: moment(blockedUntil > now ? blockedUntil : undefined),
-      skew: skew && { min: skew.min, max: skew.max }
+      skew: skew && { min: skew.min - offset, max: skew.max - offset }
     }),
     waiting,
     inFlight,
@@ -43,10 +47,10 @@ const snapshotOf = ({ limiter, waiting }: Gate, now: number): Snapshot => {
 
 /** @internal */
 export const limited = (gate: Gate): Service => ({
-  snapshot: Effect.map(Clock.currentTimeMillis, (now) => snapshotOf(gate, now)),
+  snapshot: Effect.clockWith((clock) => Effect.sync(() => snapshotOf(gate, clock))),
   passage: {
     pass: (entry, attempt) => gate.pass(entry, attempt),
-    isScarce: Effect.map(Clock.currentTimeMillis, (now) => gate.limiter.isScarce(now))
+    isScarce: Effect.map(monotonic.now, (now) => gate.limiter.isScarce(now))
   }
 })
 

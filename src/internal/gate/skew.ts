@@ -37,6 +37,5 @@ export const narrowed = (
   return min > max ? fresh : { min, max, at }
 }
 
-/** @internal The latest moment on the local clock that a moment on the server's can be; they are one where nothing is known. */
-export const latest = (skew: Skew | undefined, serverMillis: number): number =>
-  skew === undefined ? serverMillis : Math.ceil(serverMillis - skew.min)
+/** @internal The latest moment on the local clock that a moment on the server's can be. */
+export const latest = (skew: Skew, serverMillis: number): number => Math.ceil(serverMillis - skew.min)

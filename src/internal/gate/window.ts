@@ -24,6 +24,8 @@ export interface Window {
 export interface Heard extends Told {
   readonly sentAt: number
   readonly receivedAt: number
+  /** The server's clock at its arrival. */
+  readonly serverNow: number
 }
 
 /** @internal Whether an answer is of the window that is known, of one that came after it, or of one before. */
@@ -61,7 +63,7 @@ export const opened = (heard: Heard, taken: number, inFlight: number, knownLimit
   const limit = heard.limit ?? knownLimit
   const inferred =
     limit === undefined || heard.reset === undefined ? Number.POSITIVE_INFINITY : Math.max(0, limit - taken)
-  const now = heard.reset?.clock === "server" ? (heard.date ?? heard.receivedAt) : heard.receivedAt
+  const now = heard.reset?.clock === "server" ? heard.serverNow : heard.receivedAt
   return {
     reset: heard.reset,
     limit,

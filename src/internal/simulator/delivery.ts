@@ -6,11 +6,11 @@
 import * as HttpBody from "@effect/platform/HttpBody"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
-import * as Clock from "effect/Clock"
 import type * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import * as monotonic from "../monotonic.js"
 import { until } from "./alarm.js"
 import type { Bounded } from "./bounded.js"
 import type { DeliveryAttempt, DeliveryRecord, Disturbance } from "./deliveryRecord.js"
@@ -87,7 +87,7 @@ const send = (
   answerIsLost: boolean
 ): Effect.Effect<boolean> =>
   Effect.gen(function* () {
-    const at = yield* Clock.currentTimeMillis
+    const at = yield* monotonic.now
     const record: DeliveryRecord = { ...attempt, at, outcome: "pending" }
     const close = log.append(record)
     const timestamp = String(Math.floor((at + skew) / 1000))
@@ -98,7 +98,7 @@ const send = (
   })
 
 const drop = ({ log }: Courier, attempt: DeliveryAttempt): Effect.Effect<boolean> =>
-  Effect.map(Clock.currentTimeMillis, (at) => {
+  Effect.map(monotonic.now, (at) => {
     log.append({ ...attempt, at, outcome: "dropped" })
     return false
   })
@@ -138,12 +138,12 @@ export const deliver = (courier: Courier, event: Event, recipient: Recipient): E
       const attempt = attemptOf(n, target)
       const disturbance = courier.disturb(attempt)
       if (typeof disturbance === "object") {
-        const delayed = (yield* Clock.currentTimeMillis) + Duration.toMillis(disturbance.delay)
+        const delayed = (yield* monotonic.now) + Duration.toMillis(disturbance.delay)
         if (!(yield* waitUntil(delayed))) return
       }
-      const sentAt = yield* Clock.currentTimeMillis
+      const sentAt = yield* monotonic.now
       if (yield* tryOnce(attempt, target, disturbance)) {
-        return recipient.succeeded(yield* Clock.currentTimeMillis)
+        return recipient.succeeded(yield* monotonic.now)
       }
       recipient.failed()
       const pause = pauses[n - 1]

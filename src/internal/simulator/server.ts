@@ -3,8 +3,8 @@
  *
  * @internal
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as monotonic from "../monotonic.js"
 import type { Answer, Head, Request } from "./answer.js"
 import * as AnswerOf from "./answer.js"
 import { applyFault } from "./applyFault.js"
@@ -127,7 +127,7 @@ export const make = (parts: Parts): Handler => {
 
   /** What has happened before is told to those who were there before. */
   const serve = (request: Request, route: Operation.Route, ending: () => Ending | undefined): Effect.Effect<Answer> =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    Effect.flatMap(monotonic.now, (now) => {
       webhooks.advance(now)
       const answered = answer(request, route, now, ending)
       return Effect.as(webhooks.flush(now), answered)
@@ -136,13 +136,13 @@ export const make = (parts: Parts): Handler => {
   const atNow =
     (stamp: (answer: Answer, now: number) => Answer) =>
     (answer: Answer): Effect.Effect<Answer> =>
-      Effect.map(Clock.currentTimeMillis, (now) => stamp(answer, now))
+      Effect.map(monotonic.now, (now) => stamp(answer, now))
 
   const exchange = {
     fromApi: atNow(fromApi),
     fromGateway: atNow(fromGateway),
     requestId: ids.request,
-    now: Effect.map(Clock.currentTimeMillis, (now) => now + skew)
+    now: Effect.map(monotonic.now, (now) => now + skew)
   }
 
   const handle = Effect.fnUntraced(function* (request: Request) {
@@ -151,7 +151,7 @@ export const make = (parts: Parts): Handler => {
     const fault = faults.strike(asked)
     let ending: Ends | undefined
     const served = serve(request, route, () => (ending = faults.ending(asked)))
-    const close = log.open(asked, yield* Clock.currentTimeMillis, fault?._tag)
+    const close = log.open(asked, yield* monotonic.now, fault?._tag)
     const answer = measured(yield* fault === undefined ? served : applyFault(fault, { ...exchange, serve: served }))
     yield* parts.onRequest(close(answer, ending?._tag))
     return answer

@@ -4,12 +4,12 @@
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpClient from "@effect/platform/HttpClient"
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import * as monotonic from "../monotonic.js"
 import type { Balance } from "./account.js"
 import * as Account from "./account.js"
 import type { Head } from "./answer.js"
@@ -198,7 +198,7 @@ export const unsafeMake = (options: Options, fetch: HttpClient.HttpClient, scope
   })
 
   const settled = <A>(f: (now: number) => A): Effect.Effect<A> =>
-    Effect.map(Clock.currentTimeMillis, (now) => {
+    Effect.map(monotonic.now, (now) => {
       executions.settle(now)
       return f(now)
     })

@@ -1,5 +1,6 @@
 /**
- * Moments as the API writes them. Inside, a moment is a number of milliseconds since 1970.
+ * Moments as the API writes them. Inside, a moment is a number of milliseconds since 1970. The server has a clock of its own: it does
+ * not move when the local wall clock is set.
  *
  * @internal
  */

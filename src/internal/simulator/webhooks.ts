@@ -4,12 +4,12 @@
  *
  * @internal
  */
-import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
+import * as monotonic from "../monotonic.js"
 import { until } from "./alarm.js"
 import * as Delivery from "./delivery.js"
 import type { Endpoint, Endpoints } from "./endpoints.js"
@@ -93,7 +93,7 @@ export const make = (options: {
 
   /** Of the moment in which it rings another may have been set already. */
   const ring = (mine: Alarm) =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    Effect.flatMap(monotonic.now, (now) => {
       if (alarm !== mine) return Effect.void
       alarm = undefined
       return flush(now)

@@ -3,9 +3,9 @@
  *
  * @internal
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as MutableList from "effect/MutableList"
+import * as monotonic from "../monotonic.js"
 import type { Handled } from "./once.js"
 
 /** @internal Forgets what is older than `ttl` milliseconds with the next event that it is told of. */
@@ -17,12 +17,12 @@ export class Memory implements Handled {
   constructor(private readonly ttl: number) {}
 
   readonly open = (id: string): Effect.Effect<Effect.Effect<void> | undefined> =>
-    Effect.map(Clock.currentTimeMillis, (now) =>
+    Effect.map(monotonic.now, (now) =>
       (this.times.get(id) ?? Number.NEGATIVE_INFINITY) + this.ttl > now ? undefined : this.add(id)
     )
 
   private add(id: string): Effect.Effect<void> {
-    return Effect.map(Clock.currentTimeMillis, (now) => {
+    return Effect.map(monotonic.now, (now) => {
       this.forget(now)
       this.times.set(id, now)
       MutableList.append(this.order, { id, at: now })
