@@ -22,10 +22,11 @@ import * as journalStore from "./internal/batch/journalStore.js"
 import type { Failed, NotAttempted, Outcome, Succeeded } from "./internal/batch/outcome.js"
 import { type Progress, Tally } from "./internal/batch/progress.js"
 import { RetryBudget, type RetryBudgetOptions } from "./internal/batch/retryBudget.js"
-import * as money from "./internal/batch/spending.js"
+import * as spendings from "./internal/batch/spending.js"
 import { type Reason, Stop } from "./internal/batch/stop.js"
 import * as writer from "./internal/batch/writer.js"
 import { invalid } from "./internal/invalid.js"
+import type * as money from "./internal/money.js"
 import * as monotonic from "./internal/monotonic.js"
 import { ModelRouteClient, type Service, type WatchOptions } from "./ModelRouteClient.js"
 import type { AwaitFailure, ExecutionUndecided, InvalidRequest, JournalError } from "./ModelRouteError.js"
@@ -170,7 +171,7 @@ const checked = (
         "Give a burst of at least 1, a ratio of at least 0 and a minimum above 0, or false for no budget."
       )
     }
-    return maxCost === undefined ? undefined : yield* money.given("maxCost", maxCost)
+    return maxCost === undefined ? undefined : yield* spendings.given("maxCost", maxCost)
   })
 
 const isStream = <A, E, R>(items: Iterable<A> | Stream.Stream<A, E, R>): items is Stream.Stream<A, E, R> =>
@@ -196,9 +197,9 @@ const spendingOf = (
   limit: money.Amount | undefined,
   journal: JournalService,
   id: string
-): Effect.Effect<money.Spending | undefined, JournalError> => {
+): Effect.Effect<spendings.Spending | undefined, JournalError> => {
   if (limit === undefined) return Effect.succeed(undefined)
-  const spending = new money.Spending(limit)
+  const spending = new spendings.Spending(limit)
   const recall = (entry: Entry) => Effect.sync(() => spending.recall(earlier(entry)))
   return Effect.map(Stream.runForEach(journal.entries(id), recall), () => {
     spending.recalled()

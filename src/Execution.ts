@@ -7,7 +7,8 @@ import * as Duration from "effect/Duration"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as File from "./File.js"
-import { Attributes, isRecord, Money, tolerant } from "./internal/tolerant.js"
+import { Money } from "./internal/money.js"
+import { Attributes, isRecord, Millis, tolerant } from "./internal/tolerant.js"
 
 /**
  * The id of an execution, `exec_…`: opaque. `ExecutionId.make(text)` makes one of an id that was stored as text.
@@ -67,11 +68,11 @@ const common = {
   /** What was charged, a decimal string. */
   cost: tolerant(Money, "cost"),
   /** How long the generation took. */
-  latency: tolerant(Schema.DurationFromMillis, "latency_ms"),
+  latency: tolerant(Millis, "latency_ms"),
   createdAt: tolerant(Schema.DateTimeUtc, "created_at"),
   completedAt: tolerant(Schema.DateTimeUtc, "completed_at"),
   metadata: tolerant(Attributes, "metadata"),
-  /** Fields of the answer that this version does not know. */
+  /** Fields of the response that this version does not know, and amounts that it could not read. */
   extra: Schema.optionalWith(Attributes, { default: () => ({}) })
 }
 

@@ -21,6 +21,7 @@ import * as Stream from "effect/Stream"
 import { Entry, revision } from "./internal/batch/entry.js"
 import { Journal, type JournalService } from "./internal/batch/journal.js"
 import { sha256Hex } from "./internal/hash.js"
+import { stringify } from "./internal/jsonText.js"
 import { JournalError } from "./ModelRouteError.js"
 
 /**
@@ -58,9 +59,9 @@ const quoted = (text: string): string => JSON.stringify(text.length > 100 ? `${t
 
 const Row = Schema.Struct({ item: Schema.String, entry: Schema.String })
 const decodeRows = Schema.decodeUnknown(Schema.Array(Row))
-const EntryText = Schema.parseJson(Entry)
-const encodeEntry = Schema.encode(EntryText)
-const decodeEntry = Schema.decode(EntryText)
+const encodeEntry = (entry: Entry) =>
+  Effect.flatMap(Schema.encode(Entry)(entry), (json) => Effect.try(() => stringify(json)))
+const decodeEntry = Schema.decode(Schema.parseJson(Entry))
 
 const failure = (operation: string, message: string, detail?: string): JournalError =>
   new JournalError({

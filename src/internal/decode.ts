@@ -9,6 +9,7 @@ import * as ApiKey from "../ApiKey.js"
 import * as Execution from "../Execution.js"
 import * as File from "../File.js"
 import * as WebhookEndpoint from "../WebhookEndpoint.js"
+import { isAmount } from "./money.js"
 import { isRecord, isWebAddress, text, tolerant } from "./tolerant.js"
 
 type Json = { readonly [key: string]: unknown }
@@ -24,6 +25,15 @@ const others = beyond(
   "id execution_id status model cost latency_ms created_at completed_at metadata hold_amount estimated_cost expires_at result output error"
 )
 
+/** Amounts that cannot be read are kept as they came. */
+const unreadableAmounts = (json: Json): Json =>
+  Object.fromEntries(
+    ["cost", "hold_amount", "estimated_cost"].flatMap((name) => {
+      const amount = json[name]
+      return amount === undefined || amount === null || isAmount(amount) ? [] : [[name, amount]]
+    })
+  )
+
 const decodeExecution = Schema.decodeUnknownOption(Execution.Execution)
 
 /** @internal A status that is missing is unknown, which means: keep waiting. */
@@ -33,7 +43,9 @@ export const execution = (json: unknown): Execution.Execution | undefined => {
   const status = text(json["status"])?.toUpperCase() ?? "UNKNOWN"
   return id === undefined
     ? undefined
-    : Option.getOrUndefined(decodeExecution({ ...json, id, status, extra: others(json) }))
+    : Option.getOrUndefined(
+        decodeExecution({ ...json, id, status, extra: { ...others(json), ...unreadableAmounts(json) } })
+      )
 }
 
 /** @internal The output of an execution, by whichever name it came. */

@@ -21,7 +21,7 @@ const right: Check = Either.right(undefined)
 export const checksOf = (operation: string) => {
   const wrong = (field: string, problem: string, cure: string) => Either.left(invalid(operation, field, problem, cure))
 
-  const require = (isRight: boolean, field: string, problem: string, cure: string): Check =>
+  const ensure = (isRight: boolean, field: string, problem: string, cure: string): Check =>
     isRight ? right : wrong(field, problem, cure)
 
   const durationCure = 'Give a duration such as "30 seconds", or a number of milliseconds.'
@@ -41,43 +41,60 @@ export const checksOf = (operation: string) => {
     duration,
 
     wholeNumber: (field: string, input: unknown, least: number, most: number = Number.MAX_SAFE_INTEGER): Check =>
-      require(input === undefined ||
-        (Number.isSafeInteger(input) && Number(input) >= least && Number(input) <= most), field, most ===
-        Number.MAX_SAFE_INTEGER
-        ? `is not a whole number of at least ${least}`
-        : `is not a whole number from ${least} to ${most}`, `Give a number such as ${Math.max(least, 1)}.`),
+      ensure(
+        input === undefined || (Number.isSafeInteger(input) && Number(input) >= least && Number(input) <= most),
+        field,
+        most === Number.MAX_SAFE_INTEGER
+          ? `is not a whole number of at least ${least}`
+          : `is not a whole number from ${least} to ${most}`,
+        `Give a number such as ${Math.max(least, 1)}.`
+      ),
 
     number: (field: string, input: unknown, isRight: (input: number) => boolean, wanted: string): Check =>
-      require(input === undefined ||
-        (typeof input === "number" &&
-          isRight(input)), field, `is not ${wanted}`, "Give a number, or leave the option out."),
+      ensure(
+        input === undefined || (typeof input === "number" && isRight(input)),
+        field,
+        `is not ${wanted}`,
+        "Give a number, or leave the option out."
+      ),
 
     oneOf: (field: string, input: unknown, values: ReadonlyArray<unknown>): Check =>
-      require(input === undefined ||
-        values.includes(
-          input
-        ), field, "is unknown", `Give ${values.map((value) => JSON.stringify(value)).join(" or ")}.`),
+      ensure(
+        input === undefined || values.includes(input),
+        field,
+        "is unknown",
+        `Give ${values.map((value) => JSON.stringify(value)).join(" or ")}.`
+      ),
 
     boolean: (field: string, input: unknown): Check =>
-      require(input === undefined || typeof input === "boolean", field, "is not a boolean", "Give true or false."),
+      ensure(input === undefined || typeof input === "boolean", field, "is not a boolean", "Give true or false."),
 
     text: (field: string, input: unknown): Check =>
-      require(input === undefined ||
-        (typeof input === "string" && input !== ""), field, "is not a text", "Give a string that is not empty."),
+      ensure(
+        input === undefined || (typeof input === "string" && input !== ""),
+        field,
+        "is not a text",
+        "Give a string that is not empty."
+      ),
 
     function: (field: string, input: unknown): Check =>
-      require(input === undefined || typeof input === "function", field, "is not a function", "Give a function."),
+      ensure(input === undefined || typeof input === "function", field, "is not a function", "Give a function."),
 
     schedule: (field: string, input: unknown): Check =>
-      require(input === undefined ||
-        Schedule.isSchedule(
-          input
-        ), field, "is not a Schedule", 'Give a Schedule of Effect, such as Schedule.spaced("5 seconds").'),
+      ensure(
+        input === undefined || Schedule.isSchedule(input),
+        field,
+        "is not a Schedule",
+        'Give a Schedule of Effect, such as Schedule.spaced("5 seconds").'
+      ),
 
     redacted: (field: string, input: unknown): Check =>
-      require(Redacted.isRedacted(input) &&
-        typeof Redacted.value(input) ===
-          "string", field, "is not a Redacted text", "Wrap it with Redacted.make, so that no log shows it.")
+      ensure(
+        Redacted.isRedacted(input) && typeof Redacted.value(input) === "string",
+        field,
+        "is not a Redacted text",
+        "Wrap it with Redacted.make, so that no log shows it."
+      )
   }
 }
 

@@ -4,7 +4,6 @@
  *
  * @internal
  */
-import * as BigDecimal from "effect/BigDecimal"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
@@ -18,12 +17,14 @@ export const tolerant = <A, I>(schema: Schema.Schema<A, I>, key: string) => {
   }).pipe(Schema.fromKey(key))
 }
 
-/** @internal Money is a decimal string; a number on the wire becomes one, without an exponent. */
-export const Money = Schema.transform(Schema.Union(Schema.String, Schema.JsonNumber), Schema.String, {
-  strict: true,
-  decode: (wire) => (typeof wire === "string" ? wire : BigDecimal.format(BigDecimal.unsafeFromNumber(wire))),
-  encode: (money) => money
-})
+/** Milliseconds. Nothing takes longer than ten years. */
+const longestDurationMillis = 315_576_000_000
+
+/** @internal A duration in milliseconds, such as a latency. Infinity and negative numbers do not decode. */
+export const Millis = Schema.compose(
+  Schema.Number.pipe(Schema.between(0, longestDurationMillis)),
+  Schema.DurationFromMillis
+)
 
 /** @internal */
 export const Attributes = Schema.Record({ key: Schema.String, value: Schema.Unknown })

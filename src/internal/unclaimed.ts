@@ -4,17 +4,18 @@
  * @internal
  */
 import { Execution, type ExecutionId, isTerminal } from "../Execution.js"
+import { isLargerThan } from "./jsonText.js"
 import type { Sighting } from "./pollState.js"
 
 const most = 1000
 /** Characters. A larger output is left out here, and fetched by whoever wants it. */
 const largestOutput = 16 * 1024
 
-const sizeOf = ({ execution }: Sighting): number =>
-  JSON.stringify([execution.output, execution.result, execution.metadata, execution.extra]).length
+const isLarge = ({ execution: { extra, metadata, output, result } }: Sighting): boolean =>
+  isLargerThan([output, result, metadata, extra], largestOutput)
 
 const slim = (sighting: Sighting): Sighting => {
-  if (sizeOf(sighting) <= largestOutput) return sighting
+  if (!isLarge(sighting)) return sighting
   const { extra: _e, metadata: _m, output: _o, result: _r, ...rest } = sighting.execution
   return { ...sighting, execution: new Execution(rest, { disableValidation: true }) }
 }

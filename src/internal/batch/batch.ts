@@ -16,7 +16,7 @@ import * as items from "./item.js"
 import type { Outcome } from "./outcome.js"
 import * as reader from "./reader.js"
 import type { RetryBudget } from "./retryBudget.js"
-import * as money from "./spending.js"
+import * as money from "../money.js"
 
 /** The most items that are read ahead, and looked up in one call. */
 const mostAhead = 64
@@ -52,7 +52,11 @@ export const outcomes = <A, E, E2, R, EI, RI>(
   const settled = (item: items.Item<A, E, R>) =>
     Effect.flatMap(items.settle(parts, item), (ended) =>
       Effect.map(delivered(ended), (handed) => {
-        tally.ended(ended.outcome, money.amount(ended.entry && committed(ended.entry)), ended.isFromJournal === true)
+        tally.ended(
+          ended.outcome,
+          money.parse(ended.entry && committed(ended.entry)) ?? money.zero,
+          ended.isFromJournal === true
+        )
         return handed
       })
     )

@@ -5,7 +5,8 @@ import * as Schema from "effect/Schema"
 import * as Execution from "../../Execution.js"
 import * as ModelRouteError from "../../ModelRouteError.js"
 import { Attributes } from "../tolerant.js"
-import { amount, type Earlier } from "./spending.js"
+import * as money from "../money.js"
+import type { Earlier } from "./spending.js"
 
 /**
  * How far an item has come, each step written before it counts: `Submitted`: its key is fixed, and a create may be sent under it;
@@ -83,13 +84,19 @@ export const committed = ({ completed, hold, step }: Entry): string | undefined 
   }
 }
 
+/** @internal Whether an item may have cost, or hold, an amount that the API has not told. */
+export const isCostUnknown = (entry: Entry): boolean => {
+  const mayHaveCost = entry.step === "Submitted" || entry.step === "Accepted" || entry.completed !== undefined
+  return mayHaveCost && money.parse(committed(entry)) === undefined
+}
+
 /** @internal A submission that an entry tells of, as far as it is about money. */
 export const earlier = (entry: Entry): Earlier => ({
   model: entry.model ?? "",
-  amount: amount(committed(entry)),
+  amount: money.parse(committed(entry)) ?? money.zero,
   // What an execution was expected to hold says nothing of another.
-  hold: entry.executionId === undefined || entry.hold === undefined ? undefined : amount(entry.hold),
-  isUnknown: (entry.step === "Submitted" || entry.step === "Accepted") && entry.hold === undefined
+  hold: entry.executionId === undefined ? undefined : money.parse(entry.hold),
+  isUnknown: isCostUnknown(entry)
 })
 
 /**

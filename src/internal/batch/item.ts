@@ -17,12 +17,13 @@ import { sha256Hex } from "../hash.js"
 import { isMissing, isRefusedForGood } from "../semantics.js"
 import { present, text } from "../tolerant.js"
 import { calling } from "./calling.js"
-import { committed, earlier, type Entry, entryOf } from "./entry.js"
+import { committed, earlier, type Entry, entryOf, isCostUnknown } from "./entry.js"
 import { ItemLeave, keyEndOf } from "./leave.js"
 import type { NotAttempted, Outcome } from "./outcome.js"
 import { type Body, known, type Plan, planOf, type Rules, undecided } from "./plan.js"
 import type { Tally } from "./progress.js"
-import * as money from "./spending.js"
+import * as money from "../money.js"
+import type { Reservation, Spending } from "./spending.js"
 import type { Stop, Stopped } from "./stop.js"
 import type { Write } from "./writer.js"
 
@@ -36,7 +37,7 @@ export interface Run {
   readonly stop: Stop
   readonly tally: Tally
   /** Where there is a limit. */
-  readonly spending: money.Spending | undefined
+  readonly spending: Spending | undefined
   readonly wait: WatchOptions
 }
 
@@ -109,7 +110,7 @@ const resumed = <A, E, R>(
 ): Effect.Effect<Ended<A, E>, JournalError> =>
   Effect.suspend(() => {
     const { executions, spending, tally, wait, write } = run
-    const held = money.amount(entry.hold)
+    const held = money.parse(entry.hold) ?? money.zero
     const room = spending?.again(earlier(entry))
     tally.accepted(held)
     let last = entry
@@ -141,7 +142,7 @@ type Held = Pick<NotAttempted<never>, "error" | "reason">
 /** What goes out for an item, and what is kept free for it. */
 interface Ready {
   readonly body: Body
-  readonly room: money.Reservation
+  readonly room: Reservation
   readonly fixed: Entry
 }
 
@@ -214,12 +215,11 @@ const created = <A, E, R>(
           step: "Accepted",
           executionId: execution.id
         })
-        const held = money.amount(last.hold)
-        if (spending !== undefined) {
-          room = spending.accepted(room, execution.holdAmount === undefined ? undefined : held)
-        }
-        tally.accepted(held)
-        return write(last)
+        tally.accepted(money.parse(last.hold) ?? money.zero)
+        if (spending === undefined) return write(last)
+        const hold = money.parse(execution.holdAmount)
+        room = spending.accepted(room, hold)
+        return Effect.zipRight(hold === undefined ? spending.warnOfUnknownHold(execution) : Effect.void, write(last))
       })
     return executions.run(requestOf(body), { ...wait, idempotencyKey: fixed.idempotencyKey, onAccepted }).pipe(
       Effect.provideService(CurrentLeave, Option.some(leave)),
@@ -233,7 +233,7 @@ const created = <A, E, R>(
       Effect.tap(({ entry = last }) => spending?.settled(room, costOf(entry))),
       Effect.ensuring(
         Effect.sync(() => {
-          if (last.step === "Accepted") tally.left(money.amount(last.hold))
+          if (last.step === "Accepted") tally.left(money.parse(last.hold) ?? money.zero)
         })
       )
     )
@@ -245,10 +245,10 @@ const reserved = <A, E, R>(
   { hold }: Item<A, E, R>,
   planned: Submit,
   model: string
-): Effect.Effect<Either.Either<money.Reservation, Held>> => {
+): Effect.Effect<Either.Either<Reservation, Held>> => {
   const { abandoned, sent } = planned
   if (spending === undefined) {
-    return Effect.succeed(Either.right({ model, amount: money.amount("0"), isUnknown: false }))
+    return Effect.succeed(Either.right({ model, amount: money.zero, isUnknown: false }))
   }
   if (sent !== undefined) return Effect.sync(() => Either.right(spending.again(earlier(sent))))
   const taken = Effect.flatMap(spending.reserve(model, hold, abandoned && earlier(abandoned)), (room) =>
@@ -268,7 +268,7 @@ const firstEntry = <A, E, R>(
   { digest, key }: Item<A, E, R>,
   { attempt, key: kept }: Submit,
   body: Body,
-  { amount, isUnknown, model }: money.Reservation
+  { amount, isUnknown, model }: Reservation
 ): Effect.Effect<Entry> =>
   Effect.map(DateTime.now, (submittedAt) =>
     entryOf({
@@ -282,7 +282,7 @@ const firstEntry = <A, E, R>(
       idempotencyKey: kept ?? digestOf(JSON.stringify([batch, key, attempt, digest])),
       submittedAt,
       run: id,
-      ...(spending === undefined || isUnknown ? {} : { hold: money.format(amount) })
+      ...(spending === undefined || isUnknown ? {} : { hold: money.formatDollars(amount) })
     })
   )
 
@@ -346,9 +346,11 @@ const unaccepted = <A, E, R>(
 const endedWith = (last: Entry, error: AwaitFailure, run: string): Entry =>
   entryOf({ ...known(last), step: "Ended", error, run })
 
-/** What it has cost; nothing where it may still hold something. */
-const costOf = (entry: Entry): money.Amount | undefined =>
-  entry.step === "Submitted" || entry.step === "Accepted" ? undefined : money.amount(committed(entry))
+/** What it has cost; `undefined` if that is unknown, or if it may still hold something. */
+const costOf = (entry: Entry): money.Amount | undefined => {
+  if (entry.step === "Submitted" || entry.step === "Accepted" || isCostUnknown(entry)) return undefined
+  return money.parse(committed(entry)) ?? money.zero
+}
 
 const stoppedBy = (error: AwaitFailure): Stopped | undefined =>
   error._tag === "InsufficientBalance" || error._tag === "Unauthorized" ? { reason: error._tag, error } : undefined

@@ -19,6 +19,7 @@ import * as Stream from "effect/Stream"
 import { JournalError } from "../../ModelRouteError.js"
 import { freeSlot } from "../freeSlot.js"
 import { sha256Hex } from "../hash.js"
+import { stringify } from "../jsonText.js"
 import { Entry, revision } from "./entry.js"
 import type { JournalService } from "./journal.js"
 
@@ -42,7 +43,7 @@ const Kept = Schema.Struct({
 type Kept = typeof Kept.Type
 
 const KeptText = Schema.parseJson(Kept)
-const encode = Schema.encode(KeptText)
+const encode = (kept: Kept) => Effect.flatMap(Schema.encode(Kept)(kept), (json) => Effect.try(() => stringify(json)))
 const decode = Schema.decodeOption(KeptText)
 
 type Slot = 0 | 1

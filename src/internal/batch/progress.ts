@@ -13,7 +13,7 @@ import * as monotonic from "../monotonic.js"
 import { present } from "../tolerant.js"
 import type { Outcome } from "./outcome.js"
 import type { RetryBudget } from "./retryBudget.js"
-import * as money from "./spending.js"
+import * as money from "../money.js"
 import type { Reason, Stop } from "./stop.js"
 
 /**
@@ -75,8 +75,8 @@ export class Tally {
   private inFlight = 0
   private beingDelivered = 0
   private fromJournal = 0
-  private cost = money.amount("0")
-  private held = money.amount("0")
+  private cost = money.zero
+  private held = money.zero
 
   constructor(
     private total: number | undefined,
@@ -193,8 +193,8 @@ export class Tally {
       pausedUntil: instant(pausedUntil),
       requests: this.budget.requests,
       retriesLeft: this.budget.left(monotonicNow),
-      cost: money.format(this.cost),
-      held: money.format(this.held),
+      cost: money.formatDollars(this.cost),
+      held: money.formatDollars(this.held),
       rate,
       expectedEnd: instant(expected),
       stopped

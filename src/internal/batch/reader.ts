@@ -20,7 +20,7 @@ import * as items from "./item.js"
 import type { JournalService } from "./journal.js"
 import type { Body, Rules } from "./plan.js"
 import type { Tally } from "./progress.js"
-import * as money from "./spending.js"
+import { given } from "./spending.js"
 import type { Stop } from "./stop.js"
 
 /** @internal What the caller wants of each item. */
@@ -80,7 +80,7 @@ const wantedOf =
           holdOf &&
           (yield* Effect.flatMap(
             calling("hold", () => holdOf(item, index)),
-            (text) => money.given("hold", text)
+            (text) => given("hold", text)
           ))
         const version = versionOf && (yield* calling("version", () => versionOf(item, index)))
         const request = yield* calling("request", () => wishes.request(item, index))

@@ -7,38 +7,26 @@
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Option from "effect/Option"
+import type { Execution } from "../../Execution.js"
 import type { InvalidRequest } from "../../ModelRouteError.js"
 import { invalid } from "../invalid.js"
-
-/** @internal Dollars. */
-export type Amount = BigDecimal.BigDecimal
-
-const nothing = BigDecimal.unsafeFromString("0")
-
-/** @internal What cannot be read counts for nothing. */
-export const amount = (text: string | undefined): Amount =>
-  text === undefined ? nothing : Option.getOrElse(BigDecimal.fromString(text), () => nothing)
+import * as money from "../money.js"
 
 /** @internal What the caller gives as an amount, in the option `field`: a decimal number that is not below zero. */
-export const given = (field: string, text: string): Effect.Effect<Amount, InvalidRequest> =>
-  /^\d+(\.\d+)?$/.test(text)
-    ? Effect.succeed(BigDecimal.unsafeFromString(text))
-    : Effect.fail(
+export const given = (field: string, text: unknown): Effect.Effect<money.Amount, InvalidRequest> => {
+  const amount = typeof text === "string" && /^\d+(\.\d+)?$/.test(text) ? money.parse(text) : undefined
+  return amount === undefined
+    ? Effect.fail(
         invalid("Batch.run", field, "is not an amount of dollars", 'Give a decimal string such as "0.048" or "25.00".')
       )
-
-/** @internal With cents, and more digits where there are more. */
-export const format = (sum: Amount): string => {
-  const [whole = "", fraction = ""] = BigDecimal.format(sum).split(".")
-  return `${whole}.${fraction.padEnd(2, "0")}`
+    : Effect.succeed(amount)
 }
 
 /** @internal What is kept free for one execution. */
 export interface Reservation {
   readonly model: string
   /** Nothing where it is not known. */
-  readonly amount: Amount
+  readonly amount: money.Amount
   /** Whether nobody knows what it holds: others of its model wait until that is known. */
   readonly isUnknown: boolean
 }
@@ -46,7 +34,7 @@ export interface Reservation {
 /** @internal A submission of an earlier run. */
 export interface Earlier extends Reservation {
   /** What the API has held for it, where it has told. */
-  readonly hold: Amount | undefined
+  readonly hold: money.Amount | undefined
 }
 
 /** @internal Why there is no room: what there is has been used, or nobody knows how much an execution of the model takes. */
@@ -55,18 +43,20 @@ export type Shortage = "MaxCost" | "UnknownHold"
 /** @internal */
 export class Spending {
   /** The most that an execution of a model is known to have held. */
-  private readonly holds = new Map<string, Amount>()
+  private readonly holds = new Map<string, money.Amount>()
   /** By model, how many submissions hold what nobody knows, or may do so. */
   private readonly unknown = new Map<string, number>()
   /** By model, what is counted for each of those since another has told what it holds. */
-  private readonly assumed = new Map<string, Amount>()
+  private readonly assumed = new Map<string, money.Amount>()
   /** What executions have cost and hold. */
-  private committed = nothing
+  private committed = money.zero
   /** Executions whose end can make room. */
   private running = 0
   private readonly waiting = new Set<() => void>()
+  /** The models whose unknown hold was logged. */
+  private readonly warned = new Set<string>()
 
-  constructor(private readonly limit: Amount) {}
+  constructor(private readonly limit: money.Amount) {}
 
   /** Counts it; all of them before the first reservation. */
   recall({ amount, hold, isUnknown, model }: Earlier): void {
@@ -93,7 +83,7 @@ export class Spending {
    */
   reserve(
     model: string,
-    expected: Amount | undefined,
+    expected: money.Amount | undefined,
     abandoned: Earlier | undefined
   ): Effect.Effect<Either.Either<Reservation, Shortage>> {
     return Effect.async((resume) => {
@@ -110,13 +100,26 @@ export class Spending {
     })
   }
 
+  /** Says once per model that `maxCost` has to do without what the API holds. */
+  warnOfUnknownHold({ extra, model = "" }: Execution): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.warned.has(model)) return Effect.void
+      this.warned.add(model)
+      const given = extra["hold_amount"]
+      const reason = given === undefined ? "not said" : `said ${JSON.stringify(given)}, which is no amount, for`
+      return Effect.logWarning(
+        `The API has ${reason} what an execution of ${model} holds. Under maxCost, one execution of the model runs at a time until one has told what it costs; the option hold tells it beforehand`
+      )
+    })
+  }
+
   /** There is no room for anything, and nothing runs that could make any. */
   get isUsedUp(): boolean {
     return this.running === 0 && BigDecimal.greaterThanOrEqualTo(this.committed, this.limit)
   }
 
   /** An execution was accepted, and what it holds is known, if the API tells it. */
-  accepted(reservation: Reservation, hold: Amount | undefined): Reservation {
+  accepted(reservation: Reservation, hold: money.Amount | undefined): Reservation {
     if (hold === undefined) return reservation
     const before = this.taken(reservation)
     const { model } = reservation
@@ -126,25 +129,25 @@ export class Spending {
     return { model, amount: hold, isUnknown: false }
   }
 
-  /** This run has done with it: what it has cost, or nothing where it may still hold something. */
-  settled(reservation: Reservation, cost: Amount | undefined): void {
+  /** This run has done with it: what it has cost, or `undefined` if that is unknown or it may still hold something. */
+  settled(reservation: Reservation, cost: money.Amount | undefined): void {
     this.running -= 1
-    if (cost === undefined) return this.change(nothing, nothing)
+    if (cost === undefined) return this.change(money.zero, money.zero)
     const before = this.taken(reservation)
     // Where the API tells no holds.
-    if (reservation.isUnknown && BigDecimal.greaterThan(cost, nothing)) {
+    if (reservation.isUnknown && BigDecimal.greaterThan(cost, money.zero)) {
       this.learn(reservation.model, cost)
       this.assume(reservation.model)
     }
     this.change(before, cost)
   }
 
-  private change(before: Amount, after: Amount): void {
+  private change(before: money.Amount, after: money.Amount): void {
     this.committed = BigDecimal.sum(this.committed, BigDecimal.subtract(after, before))
     for (const attempt of Array.from(this.waiting)) attempt()
   }
 
-  private learn(model: string, hold: Amount): void {
+  private learn(model: string, hold: money.Amount): void {
     const most = this.holds.get(model)
     if (most === undefined || BigDecimal.greaterThan(hold, most)) this.holds.set(model, hold)
   }
@@ -166,12 +169,12 @@ export class Spending {
   }
 
   /** What is counted for it. */
-  private counted({ amount, isUnknown, model }: Reservation): Amount {
-    return isUnknown ? (this.assumed.get(model) ?? nothing) : amount
+  private counted({ amount, isUnknown, model }: Reservation): money.Amount {
+    return isUnknown ? (this.assumed.get(model) ?? money.zero) : amount
   }
 
   /** The same, and from now on it is known, or nothing. */
-  private taken(reservation: Reservation): Amount {
+  private taken(reservation: Reservation): money.Amount {
     const { isUnknown, model } = reservation
     if (isUnknown && !this.assumed.has(model)) this.countUnknown(model, -1)
     return this.counted(reservation)
@@ -179,13 +182,13 @@ export class Spending {
 
   private attempt(
     model: string,
-    given: Amount | undefined,
+    given: money.Amount | undefined,
     abandoned: Earlier | undefined
   ): Either.Either<Reservation, Shortage> | undefined {
     const expected = given ?? this.holds.get(model)
     const isUnknown = expected === undefined
-    const amount = expected ?? nothing
-    const before = abandoned === undefined ? nothing : this.counted(abandoned)
+    const amount = expected ?? money.zero
+    const before = abandoned === undefined ? money.zero : this.counted(abandoned)
     const sum = BigDecimal.sum(BigDecimal.subtract(this.committed, before), amount)
     // Until one execution has told what its model holds, others of it might take more than there is.
     const others = (this.unknown.get(model) ?? 0) - (abandoned?.isUnknown === true && abandoned.model === model ? 1 : 0)
