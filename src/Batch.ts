@@ -6,8 +6,9 @@
  */
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Random from "effect/Random"
@@ -28,6 +29,7 @@ import * as writer from "./internal/batch/writer.js"
 import { invalid } from "./internal/invalid.js"
 import type * as money from "./internal/money.js"
 import * as monotonic from "./internal/monotonic.js"
+import { all, checksOf } from "./internal/optionChecks.js"
 import { ModelRouteClient, type Service, type WatchOptions } from "./ModelRouteClient.js"
 import type { AwaitFailure, ExecutionUndecided, InvalidRequest, JournalError } from "./ModelRouteError.js"
 
@@ -148,31 +150,51 @@ export interface Batch<A, E = never, E2 = never, R = never> {
 
 const operation = "Batch.run"
 
-const checked = (
-  options: Pick<Options<never>, "concurrency" | "id" | "keyLife" | "maxCost" | "retryBudget">
-): Effect.Effect<money.Amount | undefined, InvalidRequest> =>
-  Effect.gen(function* () {
-    const { concurrency = 20, id, keyLife = "24 hours", maxCost } = options
+/** The options, checked before anything is read or submitted. */
+const checked = <A, E, E2, R>(options: Options<A, E, E2, R>): Either.Either<Checked, InvalidRequest> => {
+  const check = checksOf(operation)
+  const { beforeSubmit, concurrency = 20, deliver, hold, id, key, keyLife = "24 hours", maxCost, order } = options
+  const { request, resubmit, retryBudget, total, version, wait } = options
+  return Either.gen(function* () {
     if (typeof id !== "string" || id.trim() === "") {
-      return yield* invalid(operation, "id", "is empty", "Give the batch a name that each of its runs has.")
-    }
-    if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
-      return yield* invalid(operation, "concurrency", "is not a whole number above zero", "Give one such as 20.")
-    }
-    if (!(Duration.toMillis(keyLife) > 0)) {
-      return yield* invalid(operation, "keyLife", "is not above zero", "Give a time such as 24 hours.")
-    }
-    const { burst = 1, minimum = 1, ratio = 0 } = options.retryBudget || {}
-    if (!(burst >= 1 && ratio >= 0 && Number.isFinite(ratio) && minimum > 0 && Number.isFinite(minimum))) {
-      return yield* invalid(
-        operation,
-        "retryBudget",
-        "would let no retry through",
-        "Give a burst of at least 1, a ratio of at least 0 and a minimum above 0, or false for no budget."
+      return yield* Either.left(
+        invalid(operation, "id", "is empty", "Give the batch a name that each of its runs has.")
       )
     }
-    return maxCost === undefined ? undefined : yield* spendings.given("maxCost", maxCost)
+    yield* all([
+      check.function("key", key ?? "missing"),
+      check.function("request", request ?? "missing"),
+      check.function("version", version),
+      check.function("hold", hold),
+      check.function("beforeSubmit", beforeSubmit),
+      check.function("deliver", deliver),
+      check.function("resubmit", resubmit),
+      check.wholeNumber("concurrency", concurrency, 1),
+      check.wholeNumber("total", total, 0),
+      check.oneOf("order", order, ["completion", "input"]),
+      check.schedule("wait.pollSchedule", wait?.pollSchedule),
+      wait?.timeout === undefined ? Either.void : check.duration("wait.timeout", wait.timeout, "zero")
+    ])
+    const { burst = 1, minimum = 1, ratio = 0 } = retryBudget || {}
+    if (!(burst >= 1 && ratio >= 0 && Number.isFinite(ratio) && minimum > 0 && Number.isFinite(minimum))) {
+      return yield* Either.left(
+        invalid(
+          operation,
+          "retryBudget",
+          "would let no retry through",
+          "Give a burst of at least 1, a ratio of at least 0 and a minimum above 0, or false for no budget."
+        )
+      )
+    }
+    const keyLifeMillis = yield* check.duration("keyLife", keyLife, "above zero")
+    return { keyLifeMillis, limit: maxCost === undefined ? undefined : yield* spendings.given("maxCost", maxCost) }
   })
+}
+
+interface Checked {
+  readonly keyLifeMillis: number
+  readonly limit: money.Amount | undefined
+}
 
 const isStream = <A, E, R>(items: Iterable<A> | Stream.Stream<A, E, R>): items is Stream.Stream<A, E, R> =>
   Predicate.hasProperty(items, Stream.StreamTypeId)
@@ -213,7 +235,7 @@ const makeWith = <A, E, E2, R, EI, RI>(
   items: Iterable<A> | Stream.Stream<A, EI, RI>,
   options: Options<A, E, E2, R>
 ): Batch<A, E, E2 | EI, R | RI> => {
-  const { id, keyLife = "24 hours", resubmit = () => false } = options
+  const { id, resubmit = () => false } = options
   const stop = new Stop(id)
   const budget = new RetryBudget(options.retryBudget ?? {})
   const total = options.total ?? (isStream(items) ? undefined : sizeOf(items))
@@ -221,7 +243,7 @@ const makeWith = <A, E, E2, R, EI, RI>(
   let hasRun = false
 
   const outcomes = Effect.gen(function* () {
-    const limit = yield* checked(options)
+    const { keyLifeMillis, limit } = yield* checked(options)
     if (hasRun) return yield* invalid(operation, "outcomes", "has been run", "Make the batch anew: it goes on.")
     hasRun = true
     const spending = yield* spendingOf(limit, journal, id)
@@ -248,7 +270,7 @@ const makeWith = <A, E, E2, R, EI, RI>(
         version: options.version,
         hold: options.hold,
         rules: (item) => ({
-          keyLife: Duration.toMillis(keyLife),
+          keyLife: keyLifeMillis,
           run,
           resubmits: (error) => resubmit(error, item)
         }),

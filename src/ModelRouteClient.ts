@@ -30,9 +30,10 @@ import * as files from "./internal/files.js"
 import { request } from "./internal/request.js"
 import * as settings from "./internal/settings.js"
 import * as TimeLimit from "./internal/timeLimit.js"
-import { propagated } from "./internal/telemetry.js"
+import { propagated, safely } from "./internal/telemetry.js"
 import { storageClient, withoutRedirects } from "./internal/transports.js"
 import * as webhookEndpoints from "./internal/webhookEndpoints.js"
+import * as ModelRouteError from "./ModelRouteError.js"
 import type {
   AwaitFailure,
   AwaitTimeout,
@@ -58,6 +59,11 @@ export interface Options {
   readonly baseUrl?: string | undefined
   /** When a failed request is sent again. Default `RetryPolicy.standard`. */
   readonly retry?: RetryPolicy.RetryPolicy | undefined
+  /**
+   * Which errors are retried, whatever the schedule in `retry` or `RetryPolicy.withPolicy`: the schedule decides when and how often.
+   * Without an idempotency key a write is retried only if it was certainly not executed. Default `ModelRouteError.isRetryable`.
+   */
+  readonly retryWhile?: ((error: ModelRouteError.ModelRouteError) => boolean) | undefined
   /** When to look at executions that are waited for. Default `Execution.pollSchedule`; with webhooks `Webhook.pollSchedule`. */
   readonly pollSchedule?: Schedule.Schedule<unknown, Execution.Execution> | undefined
   /** The time limit of each attempt, its answer's body included. Default 30 seconds. */
@@ -339,9 +345,13 @@ export const make = (
       Effect.serviceOption(RateLimitGate.RateLimitGate),
       Option.getOrElse(() => own)
     )
+    yield* settings.check(options)
     const apiKey = yield* settings.apiKey(options.apiKey)
     const baseUrl = yield* settings.baseUrl(options.baseUrl ?? defaultBaseUrl)
     const duration = yield* settings.attemptTimeout(options.attemptTimeout ?? "30 seconds")
+    if (settings.isUnencrypted(baseUrl)) {
+      yield* safely(Effect.logWarning(`The API key is sent in clear text to ${baseUrl}: use an https URL`))
+    }
     const alarm = new Alarm()
     const sender: Sender = {
       client: withoutRedirects(http).pipe(
@@ -361,6 +371,7 @@ export const make = (
       baseUrl,
       passage: Effect.map(gate, ({ passage }) => passage),
       policy: options.retry ?? RetryPolicy.standard,
+      retryWhile: options.retryWhile ?? ModelRouteError.isRetryable,
       secrets: [Redacted.value(apiKey)],
       limits: { duration, within: TimeLimit.make(alarm, Duration.toMillis(duration)) },
       alarm

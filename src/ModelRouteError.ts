@@ -719,6 +719,28 @@ export const isApiError = <A>(u: A): u is A & ApiError => isModelRouteError(u) &
 export const isRetryable = <A>(u: A): u is A & ModelRouteError => isModelRouteError(u) && u.retryable
 
 /**
+ * Whether a value is an error of this library because the API knows no such execution, endpoint or path (HTTP 404). After a create, it
+ * means that the base URL is wrong. A file that is unknown is a `FileNotFound`.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isNotFound = <A>(u: A): u is A & (ApiError | Unauthorized | UnrecognizedError | UnexpectedResponse) =>
+  isModelRouteError(u) && "status" in u && u.status === 404
+
+/**
+ * Whether a value is the error of a create whose idempotency key the API holds already (HTTP 409): the first request under the key is
+ * still in progress, or it had another body.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isIdempotencyConflict = <A>(
+  u: A
+): u is A & (ApiError | Unauthorized | UnrecognizedError | UnexpectedResponse) =>
+  isModelRouteError(u) && "status" in u && u.status === 409 && u.idempotencyKey !== undefined
+
+/**
  * Whether a value is an error of this library that tells how an execution has ended: FAILED, CANCELLED or EXPIRED. After any other
  * error of a wait the execution may go on, and `executions.await` can take the wait up again.
  *

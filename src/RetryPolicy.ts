@@ -15,6 +15,8 @@ import * as ScheduleInterval from "effect/ScheduleInterval"
 import { CurrentPolicy } from "./internal/current.js"
 import * as delays from "./internal/delays.js"
 import { askedWait } from "./internal/limitHeaders.js"
+import { all, checksOf, orThrow } from "./internal/optionChecks.js"
+import { CurrentRetryFilter } from "./internal/retryFilter.js"
 import { isRateLimit } from "./internal/semantics.js"
 import type { ModelRouteError } from "./ModelRouteError.js"
 
@@ -65,16 +67,32 @@ export interface RateLimitOptions {
   readonly times?: number | undefined
 }
 
-/** A schedule of at most `times` recurrences, in which `delay` answers `undefined` to an error that ends it. */
+const check = checksOf("RetryPolicy.backoff")
+const checkLimit = checksOf("RetryPolicy.rateLimit")
+
+const backoffOptions = (options: BackoffOptions) => {
+  const { base = "1 second", cap = defaultCap, jitter = "none", times = 3 } = options
+  orThrow(all([check.wholeNumber("times", times, 0), check.oneOf("jitter", jitter, ["none", "equal", "full"])]))
+  return {
+    baseMillis: orThrow(check.duration("base", base, "above zero")),
+    capMillis: orThrow(check.duration("cap", cap, "above zero")),
+    jitter,
+    times
+  }
+}
+
+/** A schedule of at most `times` recurrences for the errors that the call retries. `delay` returns `undefined` to end it. */
 const counted = (
   times: number,
   delay: (n: number, error: ModelRouteError, now: number) => Effect.Effect<number | undefined>
 ): RetryPolicy =>
   Schedule.makeWithState(0, (now, error: ModelRouteError, n) =>
-    Effect.map(n < times ? delay(n, error, now) : Effect.succeed(undefined), (millis) =>
-      millis === undefined
-        ? [n, n, ScheduleDecision.done]
-        : [n + 1, n, ScheduleDecision.continueWith(ScheduleInterval.after(now + millis))]
+    Effect.flatMap(CurrentRetryFilter, (isRetried) =>
+      Effect.map(n < times && isRetried(error) ? delay(n, error, now) : Effect.succeed(undefined), (millis) =>
+        millis === undefined
+          ? [n, n, ScheduleDecision.done]
+          : [n + 1, n, ScheduleDecision.continueWith(ScheduleInterval.after(now + millis))]
+      )
     )
   )
 
@@ -87,10 +105,10 @@ const defaultCap = "30 seconds"
  * @since 0.1.0
  * @category combinators
  */
-export const backoffDelay = (n: number, options: Pick<BackoffOptions, "base" | "cap"> = {}): Duration.Duration =>
-  Duration.millis(
-    delays.backoffMillis(n, Duration.toMillis(options.base ?? "1 second"), Duration.toMillis(options.cap ?? defaultCap))
-  )
+export const backoffDelay = (n: number, options: Pick<BackoffOptions, "base" | "cap"> = {}): Duration.Duration => {
+  const { baseMillis, capMillis } = backoffOptions(options)
+  return Duration.millis(delays.backoffMillis(n, baseMillis, capMillis))
+}
 
 /**
  * The delay that the headers of an answer ask for: `Retry-After` where it is above zero, else `X-RateLimit-Reset` minus the
@@ -112,18 +130,17 @@ const retryAfterOf = (error: ModelRouteError): number =>
 /**
  * Exponential backoff for faults: retries every retryable error except rate limits, by default after 1, 2 and 4 seconds.
  * The delays are exact unless `jitter` shortens them. A `Retry-After` in the response is a lower bound of the delay, up to
- * `cap`.
+ * `cap`. Throws an `InvalidRequest` that names the option if one cannot work.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const backoff = (options: BackoffOptions = {}): RetryPolicy => {
-  const { jitter = "none", times = 3 } = options
-  const cap = Duration.toMillis(options.cap ?? defaultCap)
+  const { baseMillis, capMillis, jitter, times } = backoffOptions(options)
   return counted(times, (n, error) => {
-    if (!error.retryable || isRateLimit(error)) return Effect.succeed(undefined)
-    const delay = Duration.toMillis(backoffDelay(n, options))
-    const least = Math.min(retryAfterOf(error), cap)
+    if (isRateLimit(error)) return Effect.succeed(undefined)
+    const delay = delays.backoffMillis(n, baseMillis, capMillis)
+    const least = Math.min(retryAfterOf(error), capMillis)
     return jitter === "none"
       ? Effect.succeed(Math.max(delay, least))
       : Effect.map(Random.next, (random) => Math.max(delays.jittered(delay, jitter, random), least))
@@ -133,15 +150,18 @@ export const backoff = (options: BackoffOptions = {}): RetryPolicy => {
 /**
  * Waits for the reset of the rate limit, and retries nothing else: until the moment that the headers named, at least 1
  * second; where they named none, 1, 2, 4 … 30 seconds. A wait of more than 2 minutes is not begun: the call fails at once.
+ * Throws an `InvalidRequest` that names the option if one cannot work.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const rateLimit = (options: RateLimitOptions = {}): RetryPolicy => {
-  const minimum = Duration.toMillis(options.minimum ?? "1 second")
-  const maxWait = Duration.toMillis(options.maxWait ?? "2 minutes")
-  return counted(options.times ?? 5, (n, error, now) => {
-    if (!isRateLimit(error) || !error.retryable) return Effect.succeed(undefined)
+  const { times = 5 } = options
+  orThrow(checkLimit.wholeNumber("times", times, 0))
+  const minimum = orThrow(checkLimit.duration("minimum", options.minimum ?? "1 second", "above zero"))
+  const maxWait = orThrow(checkLimit.duration("maxWait", options.maxWait ?? "2 minutes", "zero"))
+  return counted(times, (n, error, now) => {
+    if (!isRateLimit(error)) return Effect.succeed(undefined)
     const asked =
       error.resetAt !== undefined
         ? DateTime.toEpochMillis(error.resetAt) - now

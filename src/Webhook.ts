@@ -20,6 +20,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Execution from "./Execution.js"
 import { invalid } from "./internal/invalid.js"
+import { all, checksOf, orThrow } from "./internal/optionChecks.js"
 import * as signature from "./internal/signature.js"
 import { Attributes, tolerant } from "./internal/tolerant.js"
 import * as check from "./internal/webhook/delivery.js"
@@ -166,24 +167,22 @@ export interface VerifyOptions {
   readonly tolerance?: Duration.DurationInput | undefined
 }
 
+const isList = <A>(u: A | ReadonlyArray<A>): u is ReadonlyArray<A> => Array.isArray(u)
+
 const secretsOf = (
   operation: string,
   field: string,
   secrets: Redacted.Redacted | ReadonlyArray<Redacted.Redacted>
 ): Either.Either<ReadonlyArray<string>, InvalidRequest> => {
-  const texts = (Redacted.isRedacted(secrets) ? [secrets] : secrets).map((secret) => Redacted.value(secret))
-  const problem =
-    texts.length === 0 ? "is an empty list" : texts.some((text) => text.trim() === "") ? "is empty" : undefined
-  return problem === undefined
-    ? Either.right(texts)
-    : Either.left(
-        invalid(
-          operation,
-          field,
-          problem,
-          "Give the endpoint's secret, whsec_…, as it was shown when it was registered."
-        )
-      )
+  const list = isList(secrets) ? secrets : [secrets]
+  const cure = "Give the endpoint's secret, whsec_…, as it was shown when it was registered."
+  const wrong = (problem: string) => Either.left(invalid(operation, field, problem, cure))
+  return Either.gen(function* () {
+    if (list.length === 0) return yield* wrong("is an empty list")
+    for (const secret of list) yield* checksOf(operation).redacted(field, secret)
+    const texts = list.map((secret) => Redacted.value(secret))
+    return texts.some((text) => text.trim() === "") ? yield* wrong("is empty") : texts
+  })
 }
 
 const verifyOperation = "Webhook.verify"
@@ -211,7 +210,7 @@ export const verify = (
       )
     }
     const body = check.bytesOf(delivery.body)
-    const tolerance = Duration.toMillis(options.tolerance ?? "5 minutes")
+    const tolerance = yield* checksOf(verifyOperation).duration("tolerance", options.tolerance ?? "5 minutes", "zero")
     const refusal = yield* check.refusal(delivery, body, secrets, tolerance)
     if (refusal !== undefined) return yield* new WebhookRejected(refusal)
     const event = json.parse(body)
@@ -315,9 +314,10 @@ export interface StoredDedupOptions extends DedupOptions {
   readonly prefix?: string | undefined
 }
 
-const ttlOf = (options: DedupOptions): number => Math.max(86_400_000, Duration.toMillis(options.ttl ?? "24 hours"))
+const ttlOf = (options: DedupOptions): number =>
+  Math.max(86_400_000, orThrow(checksOf("Webhook.Dedup").duration("ttl", options.ttl ?? "24 hours", "zero")))
 
-const inMemory = (options: DedupOptions): DedupService => once.make(new Memory(ttlOf(options)))
+const inMemory = (ttl: number): DedupService => once.make(new Memory(ttl))
 
 /**
  * Remembers in the memory of this process: after a restart, an event that comes again is handled again. About 250 bytes per
@@ -326,8 +326,10 @@ const inMemory = (options: DedupOptions): DedupService => once.make(new Memory(t
  * @since 0.1.0
  * @category layers
  */
-export const layerDedupMemory = (options: DedupOptions = {}): Layer.Layer<Dedup> =>
-  Layer.sync(Dedup, () => inMemory(options))
+export const layerDedupMemory = (options: DedupOptions = {}): Layer.Layer<Dedup> => {
+  const ttl = ttlOf(options)
+  return Layer.sync(Dedup, () => inMemory(ttl))
+}
 
 /**
  * Remembers in a `KeyValueStore`, also over restarts and crashes. Two small values per event, and nothing that grows: what has
@@ -337,16 +339,18 @@ export const layerDedupMemory = (options: DedupOptions = {}): Layer.Layer<Dedup>
  * @since 0.1.0
  * @category layers
  */
-export const layerDedup = (options: StoredDedupOptions = {}): Layer.Layer<Dedup, never, KeyValueStore.KeyValueStore> =>
-  Layer.scoped(
+export const layerDedup = (
+  options: StoredDedupOptions = {}
+): Layer.Layer<Dedup, never, KeyValueStore.KeyValueStore> => {
+  const ttl = ttlOf(options)
+  return Layer.scoped(
     Dedup,
     KeyValueStore.KeyValueStore.pipe(
-      Effect.flatMap((values) =>
-        store.make(values, { ttl: ttlOf(options), prefix: options.prefix ?? "modelroute-webhook-" })
-      ),
+      Effect.flatMap((values) => store.make(values, { ttl, prefix: options.prefix ?? "modelroute-webhook-" })),
       Effect.map(once.make)
     )
   )
+}
 
 /**
  * How deliveries are received.
@@ -393,11 +397,13 @@ export const handler = <E, R, RD = never>(
   options: HandlerOptions<E, R, RD>
 ): HttpApp.Default<never, Exclude<R, Scope.Scope> | RD> => {
   const maxBodySize = options.maxBodySize ?? 1024 * 1024
+  const checks = checksOf("Webhook.handler")
+  orThrow(all([checks.function("onEvent", options.onEvent), checks.wholeNumber("maxBodySize", maxBodySize, 1)]))
   return receiver.make({
     maxBodySize,
     tooLarge: new WebhookRejected(check.tooLarge(maxBodySize)),
     verify: (delivery) => verify(delivery, options),
-    dedup: options.dedup ?? Effect.succeed(inMemory({})),
+    dedup: options.dedup ?? Effect.succeed(inMemory(ttlOf({}))),
     onEvent: options.onEvent,
     secrets: Either.getOrElse(secretsOf("Webhook.handler", "secrets", options.secrets), () => [])
   })

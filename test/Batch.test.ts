@@ -721,7 +721,17 @@ describe("options that cannot work", () => {
     ["maxCost", { maxCost: "-5" }],
     ["retryBudget", { retryBudget: { burst: 0 } }],
     ["retryBudget", { retryBudget: { minimum: 0 } }],
-    ["retryBudget", { retryBudget: { ratio: -1 } }]
+    ["retryBudget", { retryBudget: { ratio: -1 } }],
+    ["keyLife", { keyLife: -5 }],
+    ["total", { total: -1 }],
+    ["wait.timeout", { wait: { timeout: -5 } }],
+    // What a JavaScript caller can give.
+    ["maxCost", JSON.parse('{"maxCost":5}')],
+    ["keyLife", JSON.parse('{"keyLife":"10h"}')],
+    ["order", JSON.parse('{"order":"random"}')],
+    ["deliver", JSON.parse('{"deliver":true}')],
+    ["wait.timeout", JSON.parse('{"wait":{"timeout":"10s"}}')],
+    ["wait.pollSchedule", JSON.parse('{"wait":{"pollSchedule":"2 seconds"}}')]
   ]
   for (const [field, wrong] of cases) {
     it.effect(`are refused before anything is sent: ${field} ${JSON.stringify(Object.values(wrong))}`, () =>

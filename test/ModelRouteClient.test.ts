@@ -44,6 +44,79 @@ describe("options", () => {
     )
   }
 
+  const given: ReadonlyArray<readonly [field: string, options: string]> = [
+    ["apiKey", '{"apiKey":"sk_abc"}'],
+    ["attemptTimeout", '{"attemptTimeout":"10s"}'],
+    ["attemptTimeout", '{"attemptTimeout":-5}'],
+    ["attemptTimeout", '{"attemptTimeout":0}'],
+    ["baseUrl", '{"baseUrl":5}'],
+    ["retry", '{"retry":3}'],
+    ["retryWhile", '{"retryWhile":true}'],
+    ["pollSchedule", '{"pollSchedule":"5 seconds"}'],
+    ["transformClient", '{"transformClient":{}}'],
+    ["propagateTraceContext", '{"propagateTraceContext":"yes"}']
+  ]
+  for (const [field, options] of given) {
+    it.effect(`that cannot work are refused with their name, also from JavaScript: ${options}`, () =>
+      Effect.gen(function* () {
+        const { client } = answering(() => ({ status: 200 }), JSON.parse(options))
+        const error = failureOf(yield* Effect.exit(client))
+        assert.strictEqual(error._tag, "InvalidRequest")
+        assert.strictEqual(error.field, field)
+        assert.match(error.message, /^ModelRouteClient\.make: \w+ is .+\. .+\.$/)
+        assert.notInclude(error.message, "sk_abc")
+      })
+    )
+  }
+
+  const waitOptions: ReadonlyArray<readonly [field: string, options: string]> = [
+    ["timeout", '{"timeout":-5}'],
+    ["timeout", '{"timeout":"10s"}'],
+    ["pollSchedule", '{"pollSchedule":2000}'],
+    ["lookFirst", '{"lookFirst":1}'],
+    ["cancelOnInterrupt", '{"cancelOnInterrupt":"yes"}'],
+    ["onAccepted", '{"onAccepted":true}'],
+    ["idempotencyKey", '{"idempotencyKey":5}']
+  ]
+  for (const [field, options] of waitOptions) {
+    it.effect(`of run that cannot work are found before anything is submitted: ${options}`, () =>
+      withClient((client) =>
+        Effect.gen(function* () {
+          const error = yield* Effect.flip(client.executions.run(image, JSON.parse(options)))
+          assert.strictEqual(error._tag === "InvalidRequest" && error.field, field)
+          assert.deepStrictEqual(yield* arrivals(), [])
+        })
+      ).pipe(Effect.provide(layer()))
+    )
+  }
+
+  for (const [baseUrl, warns] of [
+    ["http://proxy.internal", true],
+    ["http://10.0.0.1:8080/modelroute", true],
+    ["http://127.0.0.1.example.com", true],
+    ["https://proxy.internal", false],
+    ["http://localhost:8787", false],
+    ["http://127.0.0.1:8787", false],
+    ["http://[::1]:8787", false],
+    ["http://api.localhost", false]
+  ] as const) {
+    it.effect(`warn ${warns ? "once" : "not"} of a key in clear text: ${baseUrl}`, () => {
+      const lines: Array<string> = []
+      const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
+        lines.push(`${logLevel.label} ${String(message)}`)
+      })
+      return Effect.gen(function* () {
+        const made = yield* answering(() => ({ status: 200, json: {} }), { baseUrl }).client
+        yield* made.request("GET", "/executions")
+        yield* made.request("GET", "/executions")
+        assert.deepStrictEqual(
+          lines,
+          warns ? [`WARN The API key is sent in clear text to ${baseUrl}: use an https URL`] : []
+        )
+      }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
+    })
+  }
+
   it.effect("judges no key by its form or checksum", () =>
     Effect.gen(function* () {
       for (const key of ["sk_your_api_key_here", "mr_key", "x"]) {

@@ -16,11 +16,13 @@ import {
   Redacted,
   Schedule,
   Stream,
-  TestClock
+  TestClock,
+  Tracer
 } from "effect"
 import { Execution, IdempotencyKey, Metrics, ModelRouteClient, RateLimitGate, RetryPolicy } from "effect-modelroute"
 import { Fault, Simulator, layer as simulatorLayer } from "effect-modelroute/Simulator"
 import { batch, clientOf, endOf } from "./utils/contest.js"
+import { answering } from "./utils/fake.js"
 import { failureOf, valueOf } from "./utils/exit.js"
 import { apiKey, arrivals, image, layer, runToEnd, silent, start, withClient } from "./utils/harness.js"
 import { LimitedServer } from "./utils/limitedServer.js"
@@ -53,6 +55,121 @@ describe("a client", () => {
       assert.isAtMost(ended - start, 186_900)
     })
   )
+
+  it.effect("passes the gate that is provided to the program, like a client that was built with it", () =>
+    Effect.gen(function* () {
+      const clients = yield* Effect.all(
+        times(3, ModelRouteClient.make({ apiKey: Redacted.make(apiKey) }).pipe(Effect.provide(IdempotencyKey.layer)))
+      )
+      const program = Effect.gen(function* () {
+        yield* Effect.forEach(clients, (client) => Effect.forEach(times(50, client), create, { concurrency: 50 }), {
+          concurrency: "unbounded"
+        })
+        return yield* Effect.all([RateLimitGate.snapshot, clients[0]?.rateLimit ?? RateLimitGate.snapshot])
+      })
+      const [provided, ofClient] = yield* Effect.provide(program, RateLimitGate.layer)
+      assert.strictEqual(yield* refused, 0)
+      assert.deepStrictEqual([provided.limit, provided.remaining], [60, 30])
+      assert.deepStrictEqual(ofClient, provided)
+      // Outside of the program, each client has its own gate again.
+      assert.isUndefined((yield* clients[1]?.rateLimit ?? Effect.succeed(provided)).limit)
+    }).pipe(Effect.provide(simulatorLayer({ rateLimit: { limit: 60, window: "1 minute" } })), inVirtualTime)
+  )
+
+  it.effect("is not slowed down for good by one response that tells Remaining and no reset", () =>
+    Effect.gen(function* () {
+      const { at, client } = answering((_, n) => ({
+        status: 202,
+        json: { id: `exec_${n}`, status: "PENDING" },
+        ...(n === 1 ? { headers: { "x-ratelimit-remaining": "5" } } : {})
+      }))
+      const created = Effect.flatMap(client, (made) =>
+        Effect.forEach(times(200, made), create, { concurrency: 20, discard: true })
+      )
+      yield* inVirtualTime(created)
+      const seconds = at.map((instant) => (instant - start) / 1000)
+      // As far as is known nothing is left: one per second, for the minute that a window may last.
+      assert.isAtMost(seconds.filter((second) => second < 60).length, 66)
+      assert.isAtMost(Math.max(...seconds), 62)
+    })
+  )
+
+  const broken: ReadonlyArray<readonly [name: string, <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>]> = [
+    [
+      "logger",
+      Effect.provide(
+        Logger.replace(
+          Logger.defaultLogger,
+          Logger.make<unknown, void>(() => {
+            throw new Error("the logger is broken")
+          })
+        )
+      )
+    ],
+    [
+      "tracer",
+      Effect.withTracer(
+        Tracer.make({
+          span: () => {
+            throw new Error("the tracer is broken")
+          },
+          context: (f) => f()
+        })
+      )
+    ],
+    [
+      "span",
+      Effect.withTracer(
+        Tracer.make({
+          span: (spanName, parent, context, links, startTime, kind) => ({
+            _tag: "Span",
+            name: spanName,
+            spanId: "1",
+            traceId: "2",
+            parent,
+            context,
+            status: { _tag: "Started", startTime },
+            attributes: new Map(),
+            links,
+            sampled: true,
+            kind,
+            end: () => {
+              throw new Error("the span is broken")
+            },
+            attribute: () => {
+              throw new Error("the span is broken")
+            },
+            event: () => {
+              throw new Error("the span is broken")
+            },
+            addLinks: () => {}
+          }),
+          context: (f) => f()
+        })
+      )
+    ]
+  ]
+  for (const [name, withBroken] of broken) {
+    it.effect(`keeps its permits and its results although a ${name} throws`, () =>
+      Effect.gen(function* () {
+        const program = Effect.gen(function* () {
+          const client = yield* ModelRouteClient.ModelRouteClient
+          const { inject } = yield* Simulator
+          yield* Effect.forEach(times(9, client), create, { concurrency: 9, discard: true })
+          yield* inject(Fault.envelope("MODEL_OVERLOADED"), Fault.rateLimited({ resetIn: "9 seconds" }))
+          const completed = yield* client.executions.run(image)
+          const { inFlight, waiting } = yield* client.rateLimit
+          return { inFlight, waiting, files: completed.fileIds.length }
+        }).pipe(
+          Effect.provide(layer({ simulator: { rateLimit: { limit: 3, window: "10 seconds" } } })),
+          withBroken,
+          Logger.withMinimumLogLevel(LogLevel.All)
+        )
+        const result = valueOf(yield* run(program, start))
+        assert.deepStrictEqual(result, { inFlight: 0, waiting: 0, files: 1 })
+      })
+    )
+  }
 
   it.effect("shares the gate that it is given with others of the same key", () =>
     Effect.gen(function* () {

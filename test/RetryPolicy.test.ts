@@ -157,6 +157,93 @@ describe("backoff", () => {
   })
 })
 
+describe("any Schedule", () => {
+  const refused = (code: string, status = 400) => Fault.times(9, Fault.envelope(code, { status }))
+  const schedules: ReadonlyArray<readonly [name: string, RetryPolicy.RetryPolicy]> = [
+    ["exponential, 4 times", Schedule.exponential("1 second").pipe(Schedule.intersect(Schedule.recurs(4)))],
+    ["standard or 2 times", Schedule.union(RetryPolicy.standard, Schedule.recurs(2))],
+    ["spaced for ever", Schedule.spaced("1 second")]
+  ]
+  for (const [name, retry] of schedules) {
+    it.effect(`retries only what is retryable: ${name}`, () =>
+      Effect.gen(function* () {
+        for (const [code, status] of [
+          ["CONTENT_MODERATION_REJECTED", 400],
+          ["INPUT_VALIDATION_ERROR", 400],
+          ["UNAUTHORIZED", 401],
+          ["INSUFFICIENT_BALANCE", 402],
+          ["INTERNAL_ERROR", 500]
+        ] as const) {
+          assert.deepStrictEqual((yield* attempts(refused(code, status), { retry })).instants, [0], code)
+        }
+        const busy = yield* attempts([overloaded], { retry })
+        assert.lengthOf(busy.instants, 2)
+      })
+    )
+  }
+
+  it.effect("of withPolicy retries only what is retryable", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const always = RetryPolicy.withPolicy(client.executions.create(image), Schedule.spaced("1 second"))
+        assert.strictEqual(failureOf(yield* runToEnd(always))._tag, "ContentModerationRejected")
+        assert.deepStrictEqual(yield* arrivals(), [0])
+      })
+    ).pipe(Effect.provide(layer({ simulator: { faults: refused("CONTENT_MODERATION_REJECTED") } })))
+  )
+
+  it.effect("retries what retryWhile allows, under the standard policy as well", () =>
+    Effect.gen(function* () {
+      const instants = (code: string, retryWhile: (error: ModelRouteError.ModelRouteError) => boolean) =>
+        withClient((client) => Effect.zipRight(runToEnd(client.executions.create(image)), arrivals())).pipe(
+          Effect.provide(layer({ simulator: { faults: Fault.times(9, Fault.envelope(code)) }, client: { retryWhile } }))
+        )
+      const more = (error: ModelRouteError.ModelRouteError) => error.retryable || error._tag === "InternalError"
+      assert.deepStrictEqual(yield* instants("INTERNAL_ERROR", more), [0, 1000, 3000, 7000])
+      assert.deepStrictEqual(yield* instants("MODEL_OVERLOADED", more), [0, 1000, 3000, 7000])
+      assert.deepStrictEqual(yield* instants("INPUT_VALIDATION_ERROR", more), [0])
+      assert.deepStrictEqual(yield* instants("MODEL_OVERLOADED", () => false), [0])
+    })
+  )
+
+  it.effect("does not repeat a write without a key that may have been executed, whatever retryWhile says", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        yield* runToEnd(client.webhooks.create({ url: "https://example.com" }))
+        assert.deepStrictEqual(yield* arrivals(), [0])
+      })
+    ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.dropAfter] }, client: { retryWhile: () => true } })))
+  )
+})
+
+describe("an option that cannot work", () => {
+  const wrong: ReadonlyArray<readonly [field: string, make: () => unknown]> = [
+    ["RetryPolicy.backoff: times", () => RetryPolicy.backoff({ times: -1 })],
+    ["RetryPolicy.backoff: times", () => RetryPolicy.make({ backoff: { times: Number.NaN } })],
+    ["RetryPolicy.backoff: times", () => RetryPolicy.backoff({ times: 1.5 })],
+    ["RetryPolicy.backoff: base", () => RetryPolicy.backoff({ base: 0 })],
+    ["RetryPolicy.backoff: base", () => RetryPolicy.backoffDelay(1, { base: -5 })],
+    ["RetryPolicy.backoff: base", () => RetryPolicy.backoff(JSON.parse('{"base":"10s"}'))],
+    ["RetryPolicy.backoff: cap", () => RetryPolicy.backoff({ cap: Number.NaN })],
+    ["RetryPolicy.backoff: jitter", () => RetryPolicy.backoff(JSON.parse('{"jitter":true}'))],
+    ["RetryPolicy.rateLimit: times", () => RetryPolicy.rateLimit({ times: -1 })],
+    ["RetryPolicy.rateLimit: minimum", () => RetryPolicy.make({ rateLimit: { minimum: -1 } })],
+    ["RetryPolicy.rateLimit: maxWait", () => RetryPolicy.rateLimit(JSON.parse('{"maxWait":"soon"}'))]
+  ]
+  for (const [field, make] of wrong) {
+    it(`is found where it is given: ${field}`, () => {
+      try {
+        make()
+      } catch (error) {
+        assert.isTrue(ModelRouteError.isModelRouteError(error))
+        assert.include(String(error), `${field} is `)
+        return
+      }
+      assert.fail("was accepted")
+    })
+  }
+})
+
 describe("rateLimit", () => {
   // With the clock at x.7 s, a reset in whole seconds is 7.3 s ahead.
   const limitedAt = (simulator: { readonly date: boolean; readonly clockSkew?: number }) =>

@@ -1,9 +1,11 @@
 /** What is believed of a delivery, and which event it is. */
+import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import * as Headers from "@effect/platform/Headers"
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
-import { DateTime, Duration, Effect, Option, Redacted, Schema, TestClock } from "effect"
-import { Execution, type ModelRouteError } from "effect-modelroute"
+import { DateTime, Duration, Effect, Fiber, Layer, Option, Redacted, Schema, Stream, TestClock } from "effect"
+import { Batch, Execution, File, ModelRouteClient, type ModelRouteError } from "effect-modelroute"
 import * as Webhook from "effect-modelroute/Webhook"
+import { answering } from "./utils/fake.js"
 import { renderings } from "./utils/renderings.js"
 import { random } from "./utils/limitedServer.js"
 import { payload, secret, secretText, signed } from "./utils/webhooks.js"
@@ -458,7 +460,7 @@ describe("an event", () => {
       for (const absent of ["timestamp", "version", "organizationId"]) assert.notProperty(event, absent)
       assert.strictEqual(event.execution?.status, "EXPIRED")
       assert.isTrue(event.execution !== undefined && Execution.isTerminal(event.execution))
-      assert.deepStrictEqual(event.execution?.extra, { phase: "new" })
+      assert.deepStrictEqual(event.execution?.extra, { phase: "new", cost: {} })
       assert.strictEqual((yield* eventOf({ data: { id: "e", status: "PAUSED" } })).execution?.status, "PAUSED")
     })
   )
@@ -519,6 +521,86 @@ describe("an event", () => {
       const text = JSON.stringify(yield* Schema.encode(Webhook.Event)(event))
       const again = yield* Schema.decode(Schema.parseJson(Webhook.Event))(text)
       assert.deepStrictEqual(again, event)
+    })
+  )
+})
+
+describe("options that cannot work", () => {
+  for (const [field, options] of [
+    ["tolerance", '{"tolerance":"5min"}'],
+    ["tolerance", '{"tolerance":-1}'],
+    ["secrets", '{"secrets":"whsec_abc"}'],
+    ["secrets", '{"secrets":["whsec_abc"]}']
+  ] as const) {
+    it.effect(`are refused with their name: ${options}`, () =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(verify(yield* signed("{}"), JSON.parse(options)))
+        assert.strictEqual(error._tag === "InvalidRequest" && error.field, field)
+        assert.notInclude(error.message, "whsec_abc")
+      })
+    )
+  }
+
+  for (const [name, make] of [
+    ["Webhook.Dedup: ttl", () => Webhook.layerDedup({ ttl: -1 })],
+    ["Webhook.Dedup: ttl", () => Webhook.layerDedupMemory(JSON.parse('{"ttl":"1day"}'))],
+    [
+      "Webhook.handler: maxBodySize",
+      () => Webhook.handler({ secrets: secret, onEvent: () => Effect.void, maxBodySize: 0 })
+    ]
+  ] as const) {
+    it(`are refused where they are given: ${name}`, () => {
+      assert.throws(make, `${name} is `)
+    })
+  }
+})
+
+describe("an output that is nested deeper than the stack", () => {
+  const depth = 6000
+  const json = `{"id":"evt_1","event_type":"execution.completed","data":{"id":"exec_1","status":"COMPLETED","output":${"[".repeat(depth)}"file_1"${"]".repeat(depth)}}}`
+
+  it.effect("arrives with a webhook and ends the wait for it", () => {
+    const { client } = answering(() => ({ status: 200, json: { id: "exec_1", status: "PROCESSING" } }))
+    return Effect.gen(function* () {
+      const event = yield* Effect.flatMap(signed(json), (delivery) => verify(delivery))
+      const made = yield* client
+      const notify = Effect.provideService(Webhook.awaiter(event), ModelRouteClient.ModelRouteClient, made)
+      // Before anybody waits, and while somebody does.
+      yield* notify
+      const id = Execution.ExecutionId.make("exec_1")
+      assert.deepStrictEqual((yield* made.executions.await(id)).fileIds, [File.FileId.make("file_1")])
+      const waiting = yield* Effect.fork(made.executions.await(id))
+      yield* TestClock.adjust("1 second")
+      yield* notify
+      assert.deepStrictEqual((yield* Fiber.join(waiting)).fileIds, [File.FileId.make("file_1")])
+    })
+  })
+
+  it.effect("is journaled by a batch, and comes out of the journal", () =>
+    Effect.gen(function* () {
+      const output = `"output":${"[".repeat(depth)}"file_1"${"]".repeat(depth)}`
+      const { client } = answering(() => ({
+        status: 200,
+        text: `{"id":"exec_1","status":"COMPLETED","cost":"0.04",${output}}`
+      }))
+      const batch = Batch.run([1], {
+        id: "deep",
+        key: String,
+        request: () => ({ model: "m", input: {} })
+      })
+      const outcomes = Effect.map(Stream.runCollect(batch), (found) =>
+        Array.from(found, (outcome) =>
+          outcome._tag === "Succeeded" ? outcome.completed.fileIds : assert.fail(outcome._tag)
+        )
+      )
+      const program = Effect.all([outcomes, outcomes]).pipe(
+        Effect.provide([
+          Layer.effect(ModelRouteClient.ModelRouteClient, client),
+          Layer.provide(Batch.layerJournal(), KeyValueStore.layerMemory)
+        ])
+      )
+      const ids = [[File.FileId.make("file_1")]]
+      assert.deepStrictEqual(yield* program, [ids, ids])
     })
   )
 })

@@ -123,7 +123,7 @@ describe("answers without a known code", () => {
   }
 
   for (const [status, code, words] of [
-    [404, "NOT_FOUND", "there is nothing at this address for this API key"],
+    [404, "NOT_FOUND", "there is no such endpoint at this base URL"],
     [403, "FORBIDDEN", "the API key may not do this"],
     [409, "IDEMPOTENCY_CONFLICT", "another request holds this idempotency key"],
     [400, "NEW", "for a reason that this version does not know"]

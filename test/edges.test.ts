@@ -384,7 +384,7 @@ describe("observability", () => {
       assert.deepStrictEqual(lines, [
         [
           "DEBUG",
-          `Next look at ${id} in 9 s`,
+          `Next poll of ${id} in 9 s`,
           { operation: "executions.await", reason: "poll", executionId: id, waitMillis: 9000 }
         ],
         [

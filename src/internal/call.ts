@@ -18,6 +18,7 @@ import type { Lane } from "./gate/lanes.js"
 import type { Passage } from "./gate/passage.js"
 import * as monotonic from "./monotonic.js"
 import * as Pace from "./pace.js"
+import { CurrentRetryFilter, type RetryFilter } from "./retryFilter.js"
 import { isRateLimit, wasTurnedAway } from "./semantics.js"
 import * as telemetry from "./telemetry.js"
 
@@ -29,6 +30,8 @@ export interface Sender {
   /** The gate that the requests pass: the nearest one in the context, or the client's own. */
   readonly passage: Effect.Effect<Passage>
   readonly policy: RetryPolicy.RetryPolicy
+  /** Which errors are retried, whatever the policy. */
+  readonly retryWhile: RetryFilter
   /** What no error may show, whatever the call: the API key. */
   readonly secrets: ReadonlyArray<string>
   readonly limits: exchange.Limits
@@ -43,8 +46,15 @@ export const patient = (sender: Sender): Patience => {
   let pace: Pace.Pace<RequestFailure> | undefined
   return Effect.map(
     CurrentPolicy,
-    (current) => (pace ??= Pace.start<RequestFailure>(Option.getOrElse(current, () => sender.policy)))
+    (current) => (pace ??= filtered(sender, Pace.start<RequestFailure>(Option.getOrElse(current, () => sender.policy))))
   )
+}
+
+/** Steps the policy only for errors that the client retries, whatever schedule it is. */
+const filtered = ({ retryWhile }: Sender, pace: Pace.Pace<RequestFailure>): Pace.Pace<RequestFailure> => {
+  const step = (take: (error: RequestFailure) => Effect.Effect<number | undefined>) => (error: RequestFailure) =>
+    retryWhile(error) ? Effect.provideService(take(error), CurrentRetryFilter, retryWhile) : Effect.succeed(undefined)
+  return { next: step(pace.next), instead: step(pace.instead) }
 }
 
 /** @internal Waits as long as the policy wants before the call is sent again, or fails as it has failed. */

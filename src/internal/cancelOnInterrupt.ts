@@ -15,6 +15,7 @@ import { CurrentLeave, type Leave } from "./current.js"
 import { invalid } from "./invalid.js"
 import * as monotonic from "./monotonic.js"
 import { wasNotProcessed } from "./semantics.js"
+import { safely } from "./telemetry.js"
 import { within } from "./timeLimit.js"
 
 /** How long an interruption waits for the cancel. */
@@ -39,7 +40,7 @@ const limited = <A, E>(alarm: Alarm, effect: Effect.Effect<A, E>): Effect.Effect
   Effect.flatMap(monotonic.now, (now) => within(alarm, effect, () => now + backgroundMillis, tooSlow))
 
 const warn = (text: string, annotations: Record<string, string>): Effect.Effect<void> =>
-  Effect.annotateLogs(Effect.logWarning(text), annotations)
+  safely(Effect.annotateLogs(Effect.logWarning(text), annotations))
 
 const cancelOrWarn = (
   { alarm, cancel }: Canceller,

@@ -287,7 +287,9 @@ const observeMethod =
     Effect.flatMap(monotonic.now, (seenAt) =>
       waits.looks.tell({ execution, seenAt, until: undefined })
         ? Effect.void
-        : Effect.logDebug(`Execution ${execution.id} is ${execution.status}, and no wait for it runs in this client`)
+        : telemetry.safely(
+            Effect.logDebug(`Execution ${execution.id} is ${execution.status}, and no wait for it runs in this client`)
+          )
     )
 
 /** @internal */

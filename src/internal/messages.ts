@@ -62,10 +62,24 @@ const conflict: Phrase = {
   todo: "If it is this same call, it is still being worked on: try again later. If it had another body, use a new key."
 }
 
-const phrase = (code: string, status?: number, keyed?: boolean): Phrase => {
+const wrongBaseUrl: Phrase = {
+  what: "there is no such endpoint at this base URL",
+  todo: "Check the base URL: it is not ModelRoute's, or has a path too many."
+}
+
+/** The operations whose path contains no id. */
+const operationsWithoutId: ReadonlySet<string> = new Set([
+  "executions.create",
+  "files.upload",
+  "webhooks.create",
+  "webhooks.list"
+])
+
+const phrase = (code: string, status?: number, call?: Pick<Call, "keyed" | "operation">): Phrase => {
   if (isCode(code)) return phrases[code]
   if (code === "UNAUTHORIZED") return unauthorized
-  if (status === 409 && keyed === true) return conflict
+  if (status === 409 && call?.keyed === true) return conflict
+  if (status === 404 && call !== undefined && operationsWithoutId.has(call.operation)) return wrongBaseUrl
   return (status === undefined ? undefined : byStatus[status]) ?? unrecognized
 }
 
@@ -126,7 +140,7 @@ export const answered = (
     readonly failedExecution?: boolean
   }
 ): string => {
-  const { what, todo } = phrase(answer.name, answer.status, call.keyed)
+  const { what, todo } = phrase(answer.name, answer.status, call)
   const subject = answer.failedExecution
     ? `Execution ${call.executionId} failed`
     : `${call.operation} failed${after(call.attempts)}`

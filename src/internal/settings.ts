@@ -8,15 +8,20 @@ import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import type { InvalidRequest } from "../ModelRouteError.js"
 import { invalid } from "./invalid.js"
+import { all, checksOf } from "./optionChecks.js"
 
 const operation = "ModelRouteClient.make"
+const checks = checksOf(operation)
 
 /**
  * Only what could not travel in a header is refused: the documentation's own example key does not have the documented form.
  *
  * @internal
  */
-export const apiKey = (key: Redacted.Redacted): Either.Either<Redacted.Redacted, InvalidRequest> => {
+export const apiKey = (key: Redacted.Redacted): Either.Either<Redacted.Redacted, InvalidRequest> =>
+  Either.flatMap(checks.redacted("apiKey", key), () => checkKey(key))
+
+const checkKey = (key: Redacted.Redacted): Either.Either<Redacted.Redacted, InvalidRequest> => {
   const text = Redacted.value(key)
   const problem =
     text.trim() === ""
@@ -33,19 +38,33 @@ export const apiKey = (key: Redacted.Redacted): Either.Either<Redacted.Redacted,
       )
 }
 
-/** @internal More than nothing: at zero every request would be sent and none of the answers awaited. */
-export const attemptTimeout = (input: Duration.DurationInput): Either.Either<Duration.Duration, InvalidRequest> => {
-  const duration = Duration.decode(input)
-  return Duration.toMillis(duration) > 0
-    ? Either.right(duration)
-    : Either.left(invalid(operation, "attemptTimeout", "is not above zero", "Give a time such as 30 seconds."))
+/** @internal Above zero: at zero every request would be sent and no response awaited. */
+export const attemptTimeout = (input: Duration.DurationInput): Either.Either<Duration.Duration, InvalidRequest> =>
+  Either.map(checks.duration("attemptTimeout", input, "above zero"), Duration.millis)
+
+/** @internal The options that need no conversion. */
+export const check = (options: {
+  readonly [name in "pollSchedule" | "propagateTraceContext" | "retry" | "retryWhile" | "transformClient"]?: unknown
+}): Either.Either<void, InvalidRequest> =>
+  all([
+    checks.schedule("retry", options.retry),
+    checks.function("retryWhile", options.retryWhile),
+    checks.schedule("pollSchedule", options.pollSchedule),
+    checks.function("transformClient", options.transformClient),
+    checks.boolean("propagateTraceContext", options.propagateTraceContext)
+  ])
+
+/** @internal Whether the API key would travel in clear text over a network. */
+export const isUnencrypted = (baseUrl: string): boolean => {
+  const { hostname, protocol } = new URL(baseUrl)
+  return protocol === "http:" && !/^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
 }
 
 /** @internal An absolute http(s) URL; `/v1` and slashes at its end are taken off, since every path begins with them. */
 export const baseUrl = (text: string): Either.Either<string, InvalidRequest> => {
   const refuse = (problem: string) =>
     Either.left(invalid(operation, "baseUrl", problem, "Give an address such as https://api.modelroute.ai."))
-  if (!URL.canParse(text)) return refuse("is not an absolute URL")
+  if (typeof text !== "string" || !URL.canParse(text)) return refuse("is not an absolute URL")
   const url = new URL(text)
   if (url.protocol !== "https:" && url.protocol !== "http:") return refuse("is neither http nor https")
   if (url.username !== "" || url.password !== "") return refuse("contains a user name or password")

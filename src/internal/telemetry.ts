@@ -38,20 +38,54 @@ const outcomeOf = (exit: Exit.Exit<unknown, unknown>): string => {
   return Cause.isInterrupted(exit.cause) ? "interrupted" : "defect"
 }
 
-const spanOptions = { kind: "client", captureStackTrace: false } as const
+/**
+ * Runs loggers and tracers, which are the user's code: what they throw changes neither the result of a call nor the count of permits.
+ *
+ * @internal
+ */
+export const safely = (effect: Effect.Effect<void>): Effect.Effect<void> =>
+  Effect.catchAllCause(effect, () => Effect.void)
 
-const conclude = (
-  span: Tracer.Span,
-  operation: string,
-  account: Account,
-  exit: Exit.Exit<unknown, unknown>
-): Effect.Effect<void> =>
-  Effect.sync(() => {
-    span.attribute("modelroute.operation", operation)
-    span.attribute("modelroute.attempts", account.attempts)
-    span.attribute("modelroute.outcome", outcomeOf(exit))
-    if (account.executionId !== undefined) span.attribute("modelroute.execution_id", account.executionId)
-    if (account.fileId !== undefined) span.attribute("modelroute.file_id", account.fileId)
+type Attributes = { readonly [name: string]: string | number | undefined }
+
+const openSpan = (name: string, kind: Tracer.SpanKind): Effect.Effect<Tracer.Span | undefined> =>
+  Effect.catchAllCause(Effect.makeSpan(name, { kind, captureStackTrace: false }), () => Effect.succeed(undefined))
+
+const closeSpan = (span: Tracer.Span, exit: Exit.Exit<unknown, unknown>, attributes: Attributes): Effect.Effect<void> =>
+  Effect.zipRight(
+    safely(
+      Effect.sync(() => {
+        for (const [name, value] of Object.entries(attributes)) if (value !== undefined) span.attribute(name, value)
+      })
+    ),
+    safely(Effect.clockWith((clock) => Effect.sync(() => span.end(clock.unsafeCurrentTimeNanos(), exit))))
+  )
+
+/** @internal Runs an effect in a span. `attributesOf` is evaluated when the effect ends. */
+export const withSpan = <A, E, R>(
+  name: string,
+  kind: Tracer.SpanKind,
+  attributesOf: (exit: Exit.Exit<A, E>) => Attributes,
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(openSpan(name, kind), (span) =>
+      span === undefined
+        ? restore(effect)
+        : Effect.onExit(restore(Effect.provideService(effect, Tracer.ParentSpan, span)), (exit) =>
+            closeSpan(span, exit, attributesOf(exit))
+          )
+    )
+  )
+
+const attributesOf =
+  (operation: string, account: Account) =>
+  (exit: Exit.Exit<unknown, unknown>): Attributes => ({
+    "modelroute.operation": operation,
+    "modelroute.attempts": account.attempts,
+    "modelroute.outcome": outcomeOf(exit),
+    "modelroute.execution_id": account.executionId,
+    "modelroute.file_id": account.fileId
   })
 
 /** @internal The trace goes on at the API: only where the caller asked for it. */
@@ -68,9 +102,7 @@ export const propagated = (
 
 /** @internal One span for one operation, however many requests and waits it takes. */
 export const spanned = <A, E>(operation: string, account: Account, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-  Effect.useSpan(`modelroute.${operation}`, spanOptions, (span) =>
-    Effect.onExit(Effect.withParentSpan(effect, span), (exit) => conclude(span, operation, account, exit))
-  )
+  withSpan(`modelroute.${operation}`, "client", attributesOf(operation, account), effect)
 
 /** @internal The same for a stream: the span lasts as long as the stream. */
 export const spannedStream = <A, E>(
@@ -79,9 +111,11 @@ export const spannedStream = <A, E>(
   stream: Stream.Stream<A, E>
 ): Stream.Stream<A, E> =>
   Stream.unwrapScoped(
-    Effect.makeSpanScoped(`modelroute.${operation}`, spanOptions).pipe(
-      Effect.tap((span) => Effect.addFinalizer((exit) => conclude(span, operation, account, exit))),
-      Effect.map((span) => Stream.provideService(stream, Tracer.ParentSpan, span))
+    Effect.map(
+      Effect.acquireRelease(openSpan(`modelroute.${operation}`, "client"), (span, exit) =>
+        span === undefined ? Effect.void : closeSpan(span, exit, attributesOf(operation, account)(exit))
+      ),
+      (span) => (span === undefined ? stream : Stream.provideService(stream, Tracer.ParentSpan, span))
     )
   )
 
@@ -142,7 +176,7 @@ const spanEvent = (attributes: Record<string, unknown>): Effect.Effect<void> =>
     Effect.map(Effect.option(Effect.currentSpan), (span) => {
       if (Option.isSome(span)) span.value.event("modelroute.wait", now, attributes)
     })
-  )
+  ).pipe(safely)
 
 const countWait = (operation: string, reason: string, millis: number): Effect.Effect<void> =>
   Metric.update(tagged(Metrics.waits, { operation, reason }), millis / 1000)
@@ -155,12 +189,12 @@ const countWait = (operation: string, reason: string, millis: number): Effect.Ef
 export const announce = (wait: Wait): Effect.Effect<void> => {
   const polling = wait.reason === "poll"
   const text = polling
-    ? `Next look at ${wait.executionId} in ${seconds(wait.millis)}`
+    ? `Next poll of ${wait.executionId} in ${seconds(wait.millis)}`
     : `Waiting ${seconds(wait.millis)} before ${wait.operation} is sent again (${wait.reason}${wait.detail === undefined ? "" : `: ${wait.detail}`})`
   const log = logWait(polling ? 0 : wait.millis, text)
   return Effect.all(
     [
-      Effect.annotateLogs(log, annotations(wait)),
+      safely(Effect.annotateLogs(log, annotations(wait))),
       spanEvent(annotations(wait)),
       countWait(wait.operation, wait.reason, wait.millis)
     ],

@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import type { Effort } from "../current.js"
 import * as monotonic from "../monotonic.js"
+import { safely } from "../telemetry.js"
 
 /**
  * A bucket of retries that all items of a batch take from. Where it is empty, retries wait in line and go out at the minimum rate,
@@ -83,8 +84,10 @@ export class RetryBudget implements Effort {
       if (this.isUsedUp) return wait
       this.isUsedUp = true
       return Effect.zipRight(
-        Effect.logInfo(
-          `The retry budget of this batch is used up: until requests succeed again, ${this.minimum} retries go out per minute, and the others wait`
+        safely(
+          Effect.logInfo(
+            `The retry budget of this batch is used up: until requests succeed again, ${this.minimum} retries go out per minute, and the others wait`
+          )
         ),
         wait
       )
@@ -92,7 +95,7 @@ export class RetryBudget implements Effort {
     this.tokens -= 1
     if (!this.isUsedUp || this.tokens < 1) return Effect.void
     this.isUsedUp = false
-    return Effect.logInfo("The retry budget of this batch has been refilled: retries go out when they are due")
+    return safely(Effect.logInfo("The retry budget of this batch has been refilled: retries go out when they are due"))
   })
 
   private fill(now: number): void {

@@ -11,15 +11,16 @@ import type { Execution } from "../../Execution.js"
 import type { InvalidRequest } from "../../ModelRouteError.js"
 import { invalid } from "../invalid.js"
 import * as money from "../money.js"
+import { safely } from "../telemetry.js"
 
 /** @internal What the caller gives as an amount, in the option `field`: a decimal number that is not below zero. */
-export const given = (field: string, text: unknown): Effect.Effect<money.Amount, InvalidRequest> => {
+export const given = (field: string, text: unknown): Either.Either<money.Amount, InvalidRequest> => {
   const amount = typeof text === "string" && /^\d+(\.\d+)?$/.test(text) ? money.parse(text) : undefined
   return amount === undefined
-    ? Effect.fail(
+    ? Either.left(
         invalid("Batch.run", field, "is not an amount of dollars", 'Give a decimal string such as "0.048" or "25.00".')
       )
-    : Effect.succeed(amount)
+    : Either.right(amount)
 }
 
 /** @internal What is kept free for one execution. */
@@ -107,8 +108,10 @@ export class Spending {
       this.warned.add(model)
       const given = extra["hold_amount"]
       const reason = given === undefined ? "not said" : `said ${JSON.stringify(given)}, which is no amount, for`
-      return Effect.logWarning(
-        `The API has ${reason} what an execution of ${model} holds. Under maxCost, one execution of the model runs at a time until one has told what it costs; the option hold tells it beforehand`
+      return safely(
+        Effect.logWarning(
+          `The API has ${reason} what an execution of ${model} holds. Under maxCost, one execution of the model runs at a time until one has told what it costs; the option hold tells it beforehand`
+        )
       )
     })
   }

@@ -2,6 +2,7 @@
  * Why a batch submits nothing more: said once, heard by all its items.
  */
 import * as Effect from "effect/Effect"
+import { safely } from "../telemetry.js"
 import { unlessFirst } from "../timeLimit.js"
 import type { InsufficientBalance, Unauthorized } from "../../ModelRouteError.js"
 
@@ -45,7 +46,7 @@ export class Stop {
       for (const listener of Array.from(this.listeners)) listener()
       const text = `Batch ${this.batch} submits nothing more: ${words[stopped.reason]}. What runs is waited for`
       const log = stopped.reason === "Stopped" ? Effect.logInfo(text) : Effect.logWarning(text)
-      return Effect.annotateLogs(log, { batch: this.batch, reason: stopped.reason })
+      return safely(Effect.annotateLogs(log, { batch: this.batch, reason: stopped.reason }))
     })
   }
 

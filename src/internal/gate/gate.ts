@@ -16,7 +16,7 @@ import * as limitHeaders from "../limitHeaders.js"
 import { seconds } from "../messages.js"
 import * as monotonic from "../monotonic.js"
 import { longestSleepMillis } from "../alarm.js"
-import { logWait, queued } from "../telemetry.js"
+import { logWait, queued, safely } from "../telemetry.js"
 import { type Lane, Lanes } from "./lanes.js"
 import { Limiter, type Sent, type Verdict } from "./limiter.js"
 
@@ -79,7 +79,7 @@ const patience = 1000
 
 /** It concerns all who wait: what only the fiber that happens to say it has to say does not belong there. */
 const say = (millis: number, text: string): Effect.Effect<void> =>
-  Effect.locally(logWait(millis, text), FiberRef.currentLogAnnotations, HashMap.empty())
+  safely(Effect.locally(logWait(millis, text), FiberRef.currentLogAnnotations, HashMap.empty()))
 
 const plural = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`
 

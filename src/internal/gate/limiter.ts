@@ -51,6 +51,8 @@ const acquaintance = second
 const memory = 3
 /** A probe without an answer must not hold back everybody else for ever: then twice as many may go. */
 const patience = 2 * second
+/** Without a reset, a window is taken for over so long after a response has told of it. */
+const untoldWindow = 60 * second
 /** Of silence about the limit and rest from it, after which a refusal without a word is forgotten. */
 const forgiveness = 600 * second
 
@@ -81,6 +83,8 @@ export class Limiter {
   /** Requests that can still be counted, though nobody waits for their answer: when each is taken as counted. */
   private readonly strays: Array<number> = []
   private lastSentAt = Number.NEGATIVE_INFINITY
+  /** When a response has last told how many requests are left. */
+  private toldAt = Number.NEGATIVE_INFINITY
 
   /** Probes for the current window that have no answer yet. */
   private probes = 0
@@ -149,6 +153,7 @@ export class Limiter {
 
   verdict(now: number): Verdict {
     this.expire(now)
+    this.forgetUntold(now)
     if (now < this.blockedUntil) return closed(this.blockedUntil)
     if (this.blind) return this.paced(now)
     const { opensAt, window } = this
@@ -158,6 +163,16 @@ export class Limiter {
     if (free <= 0) return opensAt === undefined ? this.paced(now) : closed(opensAt)
     const places = Math.min(free, Sharing.share(window.remaining, this.clients(now)) - this.out)
     return places > 0 ? open(places) : busy(this.isAcquainting(now) ? this.acquaintedAt : opensAt)
+  }
+
+  /** A window that names no end, and of which no response tells any more, must not slow requests down for good. */
+  private forgetUntold(now: number): void {
+    if (this.window === undefined || this.window.reset !== undefined || isUnmetered(this.window)) return
+    if (now - this.toldAt < untoldWindow) return
+    this.window = undefined
+    this.probes = 0
+    this.ramp = 1
+    this.silentSince = now
   }
 
   private get acquaintedAt(): number {
@@ -358,6 +373,7 @@ export class Limiter {
       this.skew = Skew.narrowed(this.skew, { date: told.date, sentAt: sent.at, receivedAt: now })
     }
     if (this.metAt === undefined) this.metAt = now
+    if (told.remaining !== undefined) this.toldAt = now
     const reset = told.reset !== undefined && this.isCredible(told.reset, now) ? told.reset : undefined
     return { ...told, reset, sentAt: sent.at, receivedAt: now, serverNow: told.date ?? now + this.wallOffset }
   }

@@ -13,9 +13,9 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import type * as Tracer from "effect/Tracer"
 import type { InvalidRequest } from "../../ModelRouteError.js"
 import type { Delivery, Event, EventId, RejectionReason, WebhookRejected } from "../../Webhook.js"
+import { safely, withSpan } from "../telemetry.js"
 import { present } from "../tolerant.js"
 import * as Body from "./body.js"
 import { textOf } from "./failure.js"
@@ -45,26 +45,23 @@ const statuses: { readonly [R in RejectionReason]: number } = {
 const answer = (status: number): HttpServerResponse.HttpServerResponse => HttpServerResponse.empty({ status })
 
 const refuse = (rejected: WebhookRejected): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
-  Effect.logWarning(`Webhook delivery refused (${rejected.reason}): ${rejected.message}`).pipe(
+  safely(Effect.logWarning(`Webhook delivery refused (${rejected.reason}): ${rejected.message}`)).pipe(
     Effect.as(answer(statuses[rejected.reason]))
   )
 
 /** `onEvent` has failed. The message is fit for logs and traces. */
 class NotHandled extends Data.TaggedError("NotHandled")<{ readonly message: string; readonly expected: boolean }> {}
 
-const spanOptions = { kind: "consumer", captureStackTrace: false } as const
-
 const outcomeOf = (exit: Exit.Exit<boolean, unknown>): string =>
   Exit.match(exit, { onFailure: () => "failed", onSuccess: (now) => (now ? "handled" : "duplicate") })
 
-const conclude = (span: Tracer.Span, event: Event, exit: Exit.Exit<boolean, unknown>): Effect.Effect<void> =>
-  Effect.sync(() => {
-    span.attribute("modelroute.operation", "webhook.receive")
-    span.attribute("modelroute.event_id", event.id)
-    span.attribute("modelroute.event_type", event.type)
-    if (event.executionId !== undefined) span.attribute("modelroute.execution_id", event.executionId)
-    span.attribute("modelroute.outcome", outcomeOf(exit))
-  })
+const attributesOf = (event: Event) => (exit: Exit.Exit<boolean, unknown>) => ({
+  "modelroute.operation": "webhook.receive",
+  "modelroute.event_id": event.id,
+  "modelroute.event_type": event.type,
+  "modelroute.execution_id": event.executionId,
+  "modelroute.outcome": outcomeOf(exit)
+})
 
 const notHandled =
   (event: Event, secrets: ReadonlyArray<string>) =>
@@ -83,7 +80,9 @@ const logFailure = <E>(event: Event, cause: Cause.Cause<E | NotHandled>): Effect
     failure instanceof NotHandled ? failure.message : `the memory of handled events failed: ${Cause.pretty(cause)}`
   const text = `Webhook event ${event.id} was not dealt with, so ModelRoute will deliver it again: ${why}`
   const log = failure instanceof NotHandled && failure.expected ? Effect.logWarning(text) : Effect.logError(text)
-  return Effect.annotateLogs(log, present({ eventId: event.id, eventType: event.type, executionId: event.executionId }))
+  return safely(
+    Effect.annotateLogs(log, present({ eventId: event.id, eventType: event.type, executionId: event.executionId }))
+  )
 }
 
 /** In a fiber of its own: a sender that hangs up must not stop it. */
@@ -92,16 +91,15 @@ const handle = <E, R, RD>(
   { dedup, onEvent, secrets }: Steps<E, R, RD>
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, Exclude<R, Scope.Scope> | RD> => {
   const handling = Effect.catchAllCause(Effect.scoped(Effect.suspend(() => onEvent(event))), notHandled(event, secrets))
-  return Effect.useSpan("modelroute.webhook.receive", spanOptions, (span) =>
-    Effect.flatMap(dedup, ({ once }) => once(event.id, handling)).pipe(
-      Effect.withParentSpan(span),
-      Effect.onExit((exit) => conclude(span, event, exit))
-    )
-  ).pipe(
+  const handled = Effect.flatMap(dedup, ({ once }) => once(event.id, handling))
+  return withSpan("modelroute.webhook.receive", "consumer", attributesOf(event), handled).pipe(
     Effect.matchCauseEffect({
       onFailure: (cause) => Effect.as(logFailure(event, cause), answer(500)),
       onSuccess: (now) =>
-        Effect.as(now ? Effect.void : Effect.logDebug(`Webhook event ${event.id} was handled before`), answer(200))
+        Effect.as(
+          now ? Effect.void : safely(Effect.logDebug(`Webhook event ${event.id} was handled before`)),
+          answer(200)
+        )
     }),
     Effect.interruptible,
     Effect.forkDaemon,
@@ -129,7 +127,7 @@ export const make = <E, R, RD>(steps: Steps<E, R, RD>): HttpApp.Default<never, E
     Effect.catchTags({
       WebhookRejected: refuse,
       InvalidRequest: ({ message }) =>
-        Effect.as(Effect.logError(`No webhook delivery can be received: ${message}`), answer(500))
+        Effect.as(safely(Effect.logError(`No webhook delivery can be received: ${message}`)), answer(500))
     }),
     Effect.interruptible // the platform serves without, and a client that leaves would be waited for
   )

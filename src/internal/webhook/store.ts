@@ -17,6 +17,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { freeSlot } from "../freeSlot.js"
 import { sha256Hex } from "../hash.js"
+import { safely } from "../telemetry.js"
 import type { Handled } from "./once.js"
 
 /** The unit in which expired entries are cleaned up, in milliseconds. */
@@ -98,7 +99,9 @@ export const make = (
       Effect.zipRight(due.close),
       Effect.zipRight(clean),
       Effect.catchAllCause((cause) =>
-        Effect.logWarning("Webhook.layerDedup could not clean up its store and tries again within the hour", cause)
+        safely(
+          Effect.logWarning("Webhook.layerDedup could not clean up its store and tries again within the hour", cause)
+        )
       ),
       Effect.forever,
       Effect.forkScoped
