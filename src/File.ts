@@ -11,7 +11,6 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { present, tolerant } from "./internal/tolerant.js"
 
@@ -113,7 +112,7 @@ export const fromPath = (
     return {
       size: Number(size),
       stream: fs.stream(path, { chunkSize }),
-      ...present({ name: path.split(/[\\/]/).at(-1) })
+      ...present({ name: nameOf(path) || undefined })
     }
   })
 
@@ -160,9 +159,10 @@ export interface Download {
 }
 
 /**
- * Writes bytes to a file: `files.download(id).pipe(File.toPath("fox.png"))`. They go to a temporary file in the same folder,
- * which takes the name only when all of it is on the disk, so that nobody ever sees half a file; a failure or an interruption
- * removes it. An older file of the name is replaced. Fails as the stream does, or with a `PlatformError`.
+ * Writes bytes to a file: `files.download(id).pipe(File.toPath("fox.png"))`. They go to a temporary file in the same folder, which is
+ * renamed when all of it is on the disk, so that nobody sees half a file; a failure or an interruption removes it. A file of that name
+ * is replaced and keeps its mode; a symbolic link is kept, and the file that it leads to replaced. Fails as the stream does, or with a
+ * `PlatformError`.
  *
  * @since 0.1.0
  * @category combinators
@@ -174,25 +174,59 @@ export const toPath =
   ): Effect.Effect<Download, E | PlatformError.PlatformError, FileSystem.FileSystem> =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
-      const temporary = `${path}.${(yield* Random.nextIntBetween(0, 2 ** 48)).toString(36)}.part`
-      yield* Effect.acquireRelease(fs.writeFile(temporary, new Uint8Array(0), { flag: "wx" }), (_, exit) =>
+      const target = yield* targetOf(fs, path)
+      const existing = Option.getOrUndefined(yield* Effect.option(fs.stat(target)))
+      if (existing !== undefined && existing.type !== "File") {
+        // A device or a pipe is written to, not replaced, and cannot be synced.
+        return { path, size: yield* writeTo(yield* fs.open(target, { flag: "w" }), bytes) }
+      }
+      const random = (yield* Random.nextIntBetween(0, 2 ** 48)).toString(36)
+      // The path's own name may be as long as names can be.
+      const temporary = `${folderOf(target)}${nameOf(target).slice(0, prefixLength)}.${random}.part`
+      const created = fs.writeFile(temporary, new Uint8Array(0), {
+        flag: "wx",
+        ...(existing === undefined ? {} : { mode: 0o600 })
+      })
+      yield* Effect.acquireRelease(created, (_, exit) =>
         Exit.isSuccess(exit) ? Effect.void : Effect.ignore(fs.remove(temporary))
       )
-      const size = yield* Effect.scoped(written(fs, temporary, bytes))
-      yield* fs.rename(temporary, path)
+      const size = yield* Effect.scoped(
+        Effect.gen(function* () {
+          const file = yield* fs.open(temporary, { flag: "w" })
+          const size = yield* writeTo(file, bytes)
+          yield* file.sync
+          return size
+        })
+      )
+      if (existing !== undefined) yield* fs.chmod(temporary, existing.mode & 0o7777)
+      yield* fs.rename(temporary, target)
       return { path, size }
     }).pipe(Effect.scoped)
 
-const written = <E>(
-  fs: FileSystem.FileSystem,
-  path: string,
-  bytes: Stream.Stream<Uint8Array, E>
-): Effect.Effect<number, E | PlatformError.PlatformError, Scope.Scope> =>
+/** How much of its name a temporary file takes over, so that it is known whose it is. */
+const prefixLength = 32
+
+/** With its separator; empty for the current folder. */
+const folderOf = (path: string): string => path.slice(0, Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1)
+
+const nameOf = (path: string): string => path.slice(folderOf(path).length)
+
+const longestLinkChain = 40
+
+/** The file that a path leads to, also through links to a file that does not exist yet. */
+const targetOf = (fs: FileSystem.FileSystem, path: string): Effect.Effect<string> =>
   Effect.gen(function* () {
-    const file = yield* fs.open(path, { flag: "w" })
-    const size = yield* Stream.runFoldEffect(bytes, 0, (total, chunk) =>
-      Effect.as(file.writeAll(chunk), total + chunk.length)
-    )
-    yield* file.sync
-    return size
+    let target = path
+    for (let i = 0; i < longestLinkChain; i++) {
+      const link = yield* Effect.option(fs.readLink(target))
+      if (Option.isNone(link)) return target
+      target = /^([/\\]|[a-z]:)/i.test(link.value) ? link.value : folderOf(target) + link.value
+    }
+    return path
   })
+
+const writeTo = <E>(
+  file: FileSystem.File,
+  bytes: Stream.Stream<Uint8Array, E>
+): Effect.Effect<number, E | PlatformError.PlatformError> =>
+  Stream.runFoldEffect(bytes, 0, (total, chunk) => Effect.as(file.writeAll(chunk), total + chunk.length))

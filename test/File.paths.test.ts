@@ -1,5 +1,15 @@
 /** Files on a real disk. */
-import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
 import { NodeContext } from "@effect/platform-node"
 import * as FileSystem from "@effect/platform/FileSystem"
 import { assert, describe, it } from "@effect/vitest"
@@ -134,6 +144,70 @@ describe("toPath", () => {
       assert.deepStrictEqual(yield* File.toPath(path)(Stream.empty), { path, size: 0 })
       assert.deepStrictEqual(readdirSync(folder), ["empty"])
       assert.strictEqual(readFileSync(path, "utf8"), "")
+    }))
+
+  test("takes a name as long as names can be", (folder) =>
+    Effect.gen(function* () {
+      for (const name of ["x".repeat(255), "ä".repeat(127), `${"x".repeat(236)}.png`]) {
+        const path = `${folder}/${name}`
+        yield* File.toPath(path)(Stream.make(bytes("fox")))
+        assert.strictEqual(readFileSync(path, "utf8"), "fox")
+      }
+      assert.lengthOf(readdirSync(folder), 3)
+    }))
+
+  test("keeps a symbolic link, and replaces the file that it leads to", (folder) =>
+    Effect.gen(function* () {
+      mkdirSync(`${folder}/data`)
+      for (const [link, leadsTo] of [
+        ["absolute", `${folder}/data/absolute.txt`],
+        ["relative", "data/relative.txt"],
+        ["missing", "data/missing.txt"],
+        ["chain", "relative"]
+      ] as const) {
+        symlinkSync(leadsTo, `${folder}/${link}`)
+      }
+      writeFileSync(`${folder}/data/absolute.txt`, "older")
+      writeFileSync(`${folder}/data/relative.txt`, "older")
+      for (const link of ["absolute", "relative", "missing", "chain"]) {
+        yield* File.toPath(`${folder}/${link}`)(Stream.make(bytes(link)))
+        assert.isTrue(lstatSync(`${folder}/${link}`).isSymbolicLink())
+      }
+      assert.deepStrictEqual(
+        ["absolute", "relative", "missing"].map((name) => readFileSync(`${folder}/data/${name}.txt`, "utf8")),
+        ["absolute", "chain", "missing"]
+      )
+      assert.deepStrictEqual(readdirSync(`${folder}/data`), ["absolute.txt", "missing.txt", "relative.txt"])
+    }))
+
+  test("keeps the mode of the file that it replaces", (folder) =>
+    Effect.gen(function* () {
+      const path = `${folder}/fox.txt`
+      for (const mode of [0o600, 0o644, 0o444, 0o755]) {
+        writeFileSync(path, "older")
+        chmodSync(path, mode)
+        yield* File.toPath(path)(Stream.make(bytes("fox")))
+        assert.strictEqual(statSync(path).mode & 0o7777, mode)
+        rmSync(path)
+      }
+      yield* File.toPath(path)(Stream.make(bytes("fox")))
+      writeFileSync(`${folder}/plain`, "")
+      assert.strictEqual(statSync(path).mode, statSync(`${folder}/plain`).mode)
+    }))
+
+  test("writes to a device or a pipe, and does not replace it", (folder) =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const path = `${folder}/device`
+      writeFileSync(path, "")
+      const { ino } = statSync(path)
+      const device: FileSystem.FileSystem = {
+        ...fs,
+        stat: (of) => Effect.map(fs.stat(of), (info) => ({ ...info, type: "CharacterDevice" }))
+      }
+      const written = File.toPath(path)(Stream.make(bytes("fox")))
+      assert.deepStrictEqual(yield* Effect.provideService(written, FileSystem.FileSystem, device), { path, size: 3 })
+      assert.deepStrictEqual([statSync(path).ino, readFileSync(path, "utf8")], [ino, "fox"])
     }))
 
   test("says where it cannot write", (folder) =>
