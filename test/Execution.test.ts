@@ -360,6 +360,29 @@ describe("await", () => {
     )
   }
 
+  const errors: ReadonlyArray<readonly [unknown, string, string]> = [
+    ["The GPU ran out of memory.", "UnrecognizedError", "The GPU ran out of memory."],
+    [
+      ["The GPU ran out of memory.", "It was restarted."],
+      "UnrecognizedError",
+      "The GPU ran out of memory.; It was restarted."
+    ],
+    [[{ code: "MODEL_OVERLOADED", message: "No GPU is free." }], "ModelOverloaded", "No GPU is free."],
+    [{ code: "GENERATION_FAILED", detail: "The picture is empty." }, "GenerationFailed", "The picture is empty."],
+    [["", null, 5], "UnrecognizedError", ""]
+  ]
+  for (const [error, tag, apiMessage] of errors) {
+    it.effect(`fails with ${tag} and its text when the error of a FAILED execution is ${JSON.stringify(error)}`, () => {
+      const { client } = answering(() => ({ status: 200, json: { id: "exec_1", status: "FAILED", error } }))
+      return Effect.gen(function* () {
+        const failure = failureOf(yield* runToEnd((yield* client).executions.await(id)))
+        assert.strictEqual(failure._tag, tag)
+        assert.include(failure.message, apiMessage)
+        assert.strictEqual("apiMessage" in failure ? (failure.apiMessage ?? "") : "", apiMessage)
+      })
+    })
+  }
+
   it.effect("of a create that was answered with an execution which has FAILED tells why", () =>
     withClient((client) =>
       Effect.gen(function* () {

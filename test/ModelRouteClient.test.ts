@@ -413,6 +413,26 @@ describe("request", () => {
     })
   }
 
+  const bad: ReadonlyArray<readonly [string, string, unknown, string]> = [
+    ["CONNECT", "/executions", undefined, "method"],
+    ["get", "/executions", undefined, "method"],
+    ["GET\r\nX: y", "/executions", undefined, "method"],
+    ["GET", "/executions", { limit: 5 }, "body"],
+    ["HEAD", "/executions", null, "body"]
+  ]
+  for (const [method, path, body, field] of bad) {
+    it.effect(`rejects the ${field} of ${JSON.stringify(method)} with ${JSON.stringify(body)}`, () => {
+      const { client, urls } = answering(() => ({ status: 200 }))
+      return Effect.gen(function* () {
+        const { request } = yield* client
+        // @ts-expect-error JavaScript passes any text.
+        const error = failureOf(yield* Effect.exit(request(method, path, body)))
+        assert.strictEqual(error._tag === "InvalidRequest" && error.field, field)
+        assert.deepStrictEqual(urls, [])
+      })
+    })
+  }
+
   it.effect("repeats a POST only where nothing can have happened, or under a key, whatever the policy", () => {
     const attempts = (method: "GET" | "POST", fault: Fault.Fault, key?: string, retry?: RetryPolicy.RetryPolicy) =>
       withClient((client) =>

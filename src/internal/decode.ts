@@ -34,6 +34,19 @@ const unreadableAmounts = (json: Json): Json =>
     })
   )
 
+/** The message of an error, by whichever name it came. */
+const errorMessage = (error: unknown): string | undefined =>
+  text(error) ??
+  (isRecord(error) ? (text(error["message"]) ?? text(error["detail"]) ?? text(error["error"])) : undefined)
+
+/** The error of an execution, also where it is a text or a list. */
+const failure = (error: unknown): unknown => {
+  if (!Array.isArray(error))
+    return isRecord(error) ? { ...error, message: errorMessage(error) } : { message: text(error) }
+  const messages = error.map(errorMessage).filter((message) => message !== undefined)
+  return { details: error.filter(isRecord), ...error.find(isRecord), message: messages.join("; ") }
+}
+
 const decodeExecution = Schema.decodeUnknownOption(Execution.Execution)
 
 /** @internal A status that is missing is unknown, which means: keep waiting. */
@@ -44,7 +57,13 @@ export const execution = (json: unknown): Execution.Execution | undefined => {
   return id === undefined
     ? undefined
     : Option.getOrUndefined(
-        decodeExecution({ ...json, id, status, extra: { ...others(json), ...unreadableAmounts(json) } })
+        decodeExecution({
+          ...json,
+          id,
+          status,
+          ...(json["error"] === undefined || json["error"] === null ? {} : { error: failure(json["error"]) }),
+          extra: { ...others(json), ...unreadableAmounts(json) }
+        })
       )
 }
 

@@ -13,6 +13,8 @@ import { invalid } from "./invalid.js"
 import * as requests from "./requests.js"
 import { present } from "./tolerant.js"
 
+const methods: ReadonlySet<string> = new Set<HttpMethod>(["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"])
+
 // RFC 9110, 9.2.2
 const idempotent: ReadonlySet<HttpMethod> = new Set<HttpMethod>(["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
 
@@ -26,8 +28,21 @@ const isPlain = (path: string): boolean => {
   return url.origin === host && url.pathname + url.search === path
 }
 
+const checkMethod = (method: HttpMethod) =>
+  methods.has(method)
+    ? Effect.void
+    : Effect.fail(invalid(operation, "method", "is not an HTTP method", `Pass one of ${[...methods].join(", ")}.`))
+
+// `fetch` sends none of these.
+const checkBody = (method: HttpMethod, body: unknown) =>
+  body === undefined || (method !== "GET" && method !== "HEAD")
+    ? Effect.void
+    : Effect.fail(
+        invalid(operation, "body", `is given to a ${method} request`, "Put the parameters in the query of the path.")
+      )
+
 const apiPath = (path: string) =>
-  isPlain(path)
+  typeof path === "string" && isPlain(path)
     ? Effect.succeed(/^\/v1(\/|\?|$)/.test(path) ? path : `/v1${path}`)
     : Effect.fail(
         invalid(operation, "path", "is not a path of the API", "Begin it with /, encode its parts, leave out the host.")
@@ -38,6 +53,8 @@ export const request =
   (sender: Sender): Service["request"] =>
   (method, path, body) =>
     Effect.gen(function* () {
+      yield* checkMethod(method)
+      yield* checkBody(method, body)
       const url = yield* apiPath(path)
       const json = body === undefined ? undefined : yield* requests.jsonBody(operation, { body }, body)
       const safe = idempotent.has(method)
