@@ -15,6 +15,7 @@ import * as decode from "./decode.js"
 import * as exchange from "./exchange.js"
 import { invalid } from "./invalid.js"
 import * as requests from "./requests.js"
+import { isMissing } from "./semantics.js"
 import { type Account, spanned } from "./telemetry.js"
 import { isWebAddress, present } from "./tolerant.js"
 
@@ -44,8 +45,6 @@ const list = {
   accept: exchange.json("a list of endpoints", decode.endpoints),
   repeatable: true
 }
-
-const isMissing = (error: RequestFailure): boolean => "status" in error && error.status === 404
 
 /** @internal */
 export const make = (sender: Sender): Webhooks => {
