@@ -47,6 +47,38 @@ describe("outcomes", () => {
     })
   )
 
+  it.effect("have the output, also if the result is behind the execution", () =>
+    Effect.gen(function* () {
+      const behind = (status: string) =>
+        Fault.on(
+          "executions.result",
+          Fault.raw({ status: 200, body: JSON.stringify({ execution_id: "exec_1", status }) })
+        )
+      const separate = { duration: "5 seconds", cost: "0.040", output: "image", result: "separate" } as const
+      const { outcomes, recorded } = yield* play(
+        Effect.gen(function* () {
+          const outcomes = yield* collect(Batch.run([1, 2], { ...options, concurrency: 2 }))
+          const entries = yield* collect((yield* Batch.Journal).entries("catalogue"))
+          return {
+            outcomes,
+            recorded: entries.flatMap(({ completed }) => (completed === undefined ? [] : [completed]))
+          }
+        }),
+        {
+          simulator: {
+            models: { "flux-1.1-pro": separate },
+            faults: [behind("PROCESSING"), behind("FAILED"), behind("COMPLETED"), behind("PROCESSING")]
+          }
+        }
+      )
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 2 })
+      assert.deepStrictEqual(
+        recorded.map(({ fileIds }) => fileIds.length),
+        [1, 1]
+      )
+    })
+  )
+
   it.effect("come as the items end, or in the order of the input", () =>
     Effect.gen(function* () {
       const wanted = [9, 0, 5, 3]
