@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -84,11 +85,11 @@ const backoffOptions = (options: BackoffOptions) => {
 /** A schedule of at most `times` recurrences for the errors that the call retries. `delay` returns `undefined` to end it. */
 const counted = (
   times: number,
-  delay: (n: number, error: ModelRouteError, now: number) => Effect.Effect<number | undefined>
+  delay: (n: number, error: ModelRouteError) => Effect.Effect<number | undefined>
 ): RetryPolicy =>
   Schedule.makeWithState(0, (now, error: ModelRouteError, n) =>
     Effect.flatMap(CurrentRetryFilter, (isRetried) =>
-      Effect.map(n < times && isRetried(error) ? delay(n, error, now) : Effect.succeed(undefined), (millis) =>
+      Effect.map(n < times && isRetried(error) ? delay(n, error) : Effect.succeed(undefined), (millis) =>
         millis === undefined
           ? [n, n, ScheduleDecision.done]
           : [n + 1, n, ScheduleDecision.continueWith(ScheduleInterval.after(now + millis))]
@@ -160,17 +161,19 @@ export const rateLimit = (options: RateLimitOptions = {}): RetryPolicy => {
   orThrow(checkLimit.wholeNumber("times", times, 0))
   const minimum = orThrow(checkLimit.duration("minimum", options.minimum ?? "1 second", "above zero"))
   const maxWait = orThrow(checkLimit.duration("maxWait", options.maxWait ?? "2 minutes", "zero"))
-  return counted(times, (n, error, now) => {
+  return counted(times, (n, error) => {
     if (!isRateLimit(error)) return Effect.succeed(undefined)
-    const asked =
-      error.resetAt !== undefined
-        ? DateTime.toEpochMillis(error.resetAt) - now
-        : error.retryAfter && Duration.toMillis(error.retryAfter)
-    const millis = delays.rateLimitMillis(n, asked, minimum)
-    // Of a request in the gate's queue `retryAfter` is the whole wait, which can go on beyond the next reset.
-    const whole =
-      options.maxWait === undefined || error.retryAfter === undefined ? 0 : Duration.toMillis(error.retryAfter)
-    return Effect.succeed(Math.max(millis, whole) > maxWait ? undefined : millis)
+    return Effect.map(Clock.currentTimeMillis, (now) => {
+      const asked =
+        error.resetAt !== undefined
+          ? DateTime.toEpochMillis(error.resetAt) - now
+          : error.retryAfter && Duration.toMillis(error.retryAfter)
+      const millis = delays.rateLimitMillis(n, asked, minimum)
+      // Of a request in the gate's queue `retryAfter` is the whole wait, which can go on beyond the next reset.
+      const whole =
+        options.maxWait === undefined || error.retryAfter === undefined ? 0 : Duration.toMillis(error.retryAfter)
+      return Math.max(millis, whole) > maxWait ? undefined : millis
+    })
   })
 }
 

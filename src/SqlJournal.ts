@@ -83,7 +83,7 @@ const clock = Clock.make()
 
 /** SQLite lets one write at a time, and some drivers do not wait for it. */
 const isBusy = (error: SqlError): boolean => /SQLITE_BUSY|database (table )?is locked/.test(words(error))
-const untilFree = Schedule.spaced("50 millis").pipe(Schedule.upTo("5 seconds"))
+const untilFree = Schedule.spaced("50 millis").pipe(Schedule.intersect(Schedule.recurs(100)))
 
 /** Drivers keep a transaction's connection in the context. */
 const transactions: ReadonlyArray<Context.Tag<never, unknown>> = [

@@ -4,11 +4,11 @@
  *
  * @internal
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 import * as ScheduleDecision from "effect/ScheduleDecision"
 import * as ScheduleIntervals from "effect/ScheduleIntervals"
+import * as monotonic from "./monotonic.js"
 
 /** @internal One run of a schedule. */
 export interface Pace<In> {
@@ -18,12 +18,24 @@ export interface Pace<In> {
   readonly instead: (input: In) => Effect.Effect<number | undefined>
 }
 
+/**
+ * The wall clock at the first step, plus the time that has passed since. Schedules compute in epoch milliseconds, and setting the wall
+ * clock must not change how much time has passed.
+ */
+const steadyClock = (): Effect.Effect<number> => {
+  let offset: number | undefined
+  return Effect.clockWith((clock) =>
+    Effect.sync(() => monotonic.read(clock) + (offset ??= monotonic.wallOffset(clock)))
+  )
+}
+
 /** @internal From the schedule's initial state on. */
 export const start = <In>(schedule: Schedule.Schedule<unknown, In>): Pace<In> => {
+  const epochMillis = steadyClock()
   let before = schedule.initial
   let state = schedule.initial
   const step = (from: typeof state, input: In, keep: (next: typeof state) => void) =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    Effect.flatMap(epochMillis, (now) =>
       Effect.map(schedule.step(now, input, from), ([next, , decision]) => {
         keep(next)
         return ScheduleDecision.isDone(decision)

@@ -2,7 +2,6 @@
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
@@ -10,6 +9,7 @@ import type * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
 import { IdempotencyKey, ModelRouteClient } from "effect-modelroute"
 import { apiKey } from "./harness.js"
+import { elapsed } from "./settableClock.js"
 
 export interface Reply {
   readonly status: number
@@ -33,7 +33,7 @@ const responseOf = (
   return new Response([204, 205, 304].includes(status) ? null : body, { status, headers: { ...type, ...headers } })
 }
 
-/** What was asked, in order, and the client that asks. */
+/** What was asked, in order, with the milliseconds of the monotonic clock, and the client that asks. */
 export const answering = (
   reply: (url: string, n: number, headers: Readonly<Record<string, string>>) => Reply,
   options: Partial<ModelRouteClient.Options> = {}
@@ -45,7 +45,7 @@ export const answering = (
   const http = HttpClient.make((request, url) =>
     Effect.gen(function* () {
       const runtime = yield* Effect.runtime<never>()
-      at.push(yield* Clock.currentTimeMillis)
+      at.push(yield* elapsed)
       urls.push(url.href)
       headers.push(request.headers)
       const n = bodies.push(request.body._tag === "Uint8Array" ? new TextDecoder().decode(request.body.body) : "")

@@ -26,6 +26,11 @@ export class SettableClock implements Clock.Clock {
   }
 }
 
+/** Milliseconds of the monotonic clock: in tests, those of the wall clock unless it is set. */
+export const elapsed: Effect.Effect<number> = Effect.clockWith((clock) =>
+  Effect.sync(() => Math.round(Number(clock.unsafeCurrentTimeNanos()) / 1_000_000))
+)
+
 /** Runs an effect while the wall clock is set by `millis` after `after` milliseconds. */
 export const withWallClockSet = <A, E, R>(
   effect: Effect.Effect<A, E, R>,

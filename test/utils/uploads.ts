@@ -8,6 +8,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Stream from "effect/Stream"
 import { IdempotencyKey, ModelRouteClient } from "effect-modelroute"
 import { apiKey, start } from "./harness.js"
+import { elapsed } from "./settableClock.js"
 
 /** Where the n-th file is to be put. */
 export const linkOf = (n: number) => `https://storage.example/uploads/file_${n}?X-Amz-Signature=canary0123456789`
@@ -15,7 +16,10 @@ export const linkOf = (n: number) => `https://storage.example/uploads/file_${n}?
 export const pathsOf = (urls: ReadonlyArray<string>) => urls.map((url) => new URL(url).pathname)
 
 /** A client whose storage does with the bytes what the test says; `puts` are milliseconds after `start`. */
-export const over = (put: (bytes: Stream.Stream<Uint8Array, unknown>, n: number) => Effect.Effect<void, unknown>) => {
+export const over = (
+  put: (bytes: Stream.Stream<Uint8Array, unknown>, n: number) => Effect.Effect<void, unknown>,
+  options: Partial<ModelRouteClient.Options> = {}
+) => {
   const puts: Array<number> = []
   const http = HttpClient.make((request, url) =>
     Effect.gen(function* () {
@@ -23,7 +27,7 @@ export const over = (put: (bytes: Stream.Stream<Uint8Array, unknown>, n: number)
       if (request.body._tag !== "Stream") {
         return json(url.pathname.endsWith("upload") ? { file_id: "file_1", upload_url: linkOf(1) } : {})
       }
-      const n = puts.push((yield* Effect.clock).unsafeCurrentTimeMillis() - start)
+      const n = puts.push((yield* elapsed) - start)
       yield* Effect.mapError(
         put(request.body.stream, n),
         (cause) => new HttpClientError.RequestError({ request, reason: "Transport", cause })
@@ -31,8 +35,10 @@ export const over = (put: (bytes: Stream.Stream<Uint8Array, unknown>, n: number)
       return json({})
     })
   )
-  const client = ModelRouteClient.make({ apiKey: Redacted.make(apiKey), attemptTimeout: "10 seconds" }).pipe(
-    Effect.provide(Layer.merge(Layer.succeed(HttpClient.HttpClient, http), IdempotencyKey.layerSequence("key")))
-  )
+  const client = ModelRouteClient.make({
+    apiKey: Redacted.make(apiKey),
+    attemptTimeout: "10 seconds",
+    ...options
+  }).pipe(Effect.provide(Layer.merge(Layer.succeed(HttpClient.HttpClient, http), IdempotencyKey.layerSequence("key"))))
   return { client, puts }
 }

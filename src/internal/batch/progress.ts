@@ -202,8 +202,11 @@ export class Tally {
   })
 }
 
+/** The latest moment that is a calendar date. */
+const latestDate = 8.64e15
+
 const instant = (at: number | undefined): DateTime.Utc | undefined =>
-  at === undefined ? undefined : DateTime.unsafeMake(Math.ceil(at))
+  at === undefined ? undefined : DateTime.unsafeMake(Math.min(Math.ceil(at), latestDate))
 
 const latest = (a: number | undefined, b: number | undefined): number | undefined =>
   a === undefined || b === undefined ? (a ?? b) : Math.max(a, b)
