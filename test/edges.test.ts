@@ -51,7 +51,7 @@ const bytes = (text: string) => new TextEncoder().encode(text)
 
 describe("RetryPolicy", () => {
   const waitOf = (policy: RetryPolicy.RetryPolicy, error: ModelRouteError.ModelRouteError, now = 0) =>
-    Effect.map(policy.step(now, error, policy.initial), ([, , decision]) =>
+    Effect.map(Effect.zipRight(TestClock.setTime(now), policy.step(now, error, policy.initial)), ([, , decision]) =>
       ScheduleDecision.isDone(decision) ? undefined : ScheduleIntervals.start(decision.intervals) - now
     )
   const limited = (retryAfter: Duration.DurationInput) =>
