@@ -6,6 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
 
 interface Sleeper {
@@ -31,10 +32,17 @@ class VirtualClock implements Clock.Clock {
   readonly currentTimeNanos = Effect.sync(() => this.unsafeCurrentTimeNanos())
 
   sleep(duration: Duration.Duration): Effect.Effect<void> {
-    return Effect.async((resume) => {
-      const sleeper = { at: this.now + Duration.toMillis(duration), wake: () => resume(Effect.void) }
-      this.sleepers.add(sleeper)
-      return Effect.sync(() => this.sleepers.delete(sleeper))
+    return Effect.suspend(() => {
+      const at = this.now + Duration.toMillis(duration)
+      const sleeper = { at, wake: () => {} }
+      // `Effect.async` forgets its finalizer if it is interrupted before it has installed it.
+      return Effect.ensuring(
+        Effect.async<void>((resume) => {
+          sleeper.wake = () => resume(Effect.void)
+          this.sleepers.add(sleeper)
+        }),
+        Effect.sync(() => this.sleepers.delete(sleeper))
+      )
     })
   }
 
@@ -62,21 +70,43 @@ const turn = Effect.async<void>((resume) => {
   setImmediate(() => resume(Effect.void))
 })
 
+/** How many operations of Effect a run has taken while it was `counting`, and at which of them its fiber is interrupted. */
+export interface Operations {
+  counting: boolean
+  count: number
+  readonly interruptAt?: number
+}
+
 /**
  * Runs an effect to its end in virtual time that begins at `start` (epoch milliseconds). Nothing in it may need real time. A
  * sleeper that is left behind when it has ended is a defect, and so is a wait for nothing.
  */
-export const run = <A, E>(effect: Effect.Effect<A, E>, start: number): Effect.Effect<Exit.Exit<A, E>> =>
+export const run = <A, E>(
+  effect: Effect.Effect<A, E>,
+  start: number,
+  operations: Operations = { counting: false, count: 0 }
+): Effect.Effect<Exit.Exit<A, E>> =>
   Effect.gen(function* () {
     const clock = new VirtualClock(start)
     let tasks = 0
-    const scheduler = Scheduler.make((task) => {
-      tasks += 1
-      queueMicrotask(() => {
-        tasks -= 1
-        task()
-      })
-    })
+    let main: Fiber.RuntimeFiber<unknown, unknown> | undefined
+    const scheduler = Scheduler.make(
+      (task) => {
+        tasks += 1
+        queueMicrotask(() => {
+          tasks -= 1
+          task()
+        })
+      },
+      (fiber) => {
+        main ??= fiber
+        if (!operations.counting) return Scheduler.defaultShouldYield(fiber)
+        operations.count += 1
+        if (operations.count !== operations.interruptAt) return Scheduler.defaultShouldYield(fiber)
+        main.unsafeInterruptAsFork(main.id())
+        return 0
+      }
+    )
     const ended: Array<Exit.Exit<A, E>> = []
     const fiber = Effect.runFork(Effect.withClock(effect, clock), { scheduler })
     fiber.addObserver((exit) => ended.push(exit))
