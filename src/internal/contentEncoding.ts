@@ -8,6 +8,7 @@ import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { join } from "./bytes.js"
 
@@ -52,25 +53,36 @@ const encodingOf = ({ headers }: HttpClientResponse.HttpClientResponse): string 
 export const isDecodable = (response: HttpClientResponse.HttpClientResponse): boolean =>
   ["", "identity", ...Object.keys(formats)].includes(encodingOf(response))
 
-/** @internal The bytes of a response without the encoding that its headers name. */
-export const decoded = (response: HttpClientResponse.HttpClientResponse): Bytes => {
-  const format = formats[encodingOf(response)]
-  if (format === undefined) return response.stream
-  return Stream.unwrapScoped(
-    Effect.gen(function* () {
-      const pull = yield* Stream.toPull(response.stream)
-      const start: Array<Uint8Array> = []
-      const isShort = () => start.reduce((sum, { length }) => sum + length, 0) < signatureLength
-      const readStart = Effect.map(pull, (chunk) => void start.push(...chunk)).pipe(Effect.repeat({ while: isShort }))
-      const end = yield* Effect.option(Effect.flip(readStart))
-      const whole = Stream.concat(
-        Stream.fromIterable(start),
-        Option.match(end, {
-          onNone: () => Stream.repeatEffectChunkOption(pull),
-          onSome: Option.match({ onNone: () => Stream.empty, onSome: Stream.fail })
-        })
-      )
-      return isEncoded(format, join(start)) ? decode(whole, format, response) : whole
-    })
-  )
+/** @internal A body without its encoding. */
+export interface Decoded {
+  readonly bytes: Bytes
+  /** `fetch` has decoded the body. It ends without an error where the encoded body is incomplete. */
+  readonly isByTransport: boolean
 }
+
+/** @internal Reads the beginning of the body, to see whether it is still encoded. */
+export const open = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<Decoded, never, Scope.Scope> => {
+  const format = formats[encodingOf(response)]
+  if (format === undefined) return Effect.succeed({ bytes: response.stream, isByTransport: false })
+  return Effect.gen(function* () {
+    const pull = yield* Stream.toPull(response.stream)
+    const start: Array<Uint8Array> = []
+    const isShort = () => start.reduce((sum, { length }) => sum + length, 0) < signatureLength
+    const readStart = Effect.map(pull, (chunk) => void start.push(...chunk)).pipe(Effect.repeat({ while: isShort }))
+    const end = yield* Effect.option(Effect.flip(readStart))
+    const whole = Stream.concat(
+      Stream.fromIterable(start),
+      Option.match(end, {
+        onNone: () => Stream.repeatEffectChunkOption(pull),
+        onSome: Option.match({ onNone: () => Stream.empty, onSome: Stream.fail })
+      })
+    )
+    return isEncoded(format, join(start))
+      ? { bytes: decode(whole, format, response), isByTransport: false }
+      : { bytes: whole, isByTransport: true }
+  })
+}
+
+/** @internal The bytes of a response without the encoding that its headers name. */
+export const decoded = (response: HttpClientResponse.HttpClientResponse): Bytes =>
+  Stream.unwrapScoped(Effect.map(open(response), ({ bytes }) => bytes))

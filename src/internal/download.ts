@@ -19,7 +19,7 @@ import type { RequestFailure } from "../ModelRouteError.js"
 import { granted, patient, send, type Sender } from "./call.js"
 import { declaredLength } from "./body.js"
 import * as classify from "./classify.js"
-import { decoded, isDecodable } from "./contentEncoding.js"
+import * as contentEncoding from "./contentEncoding.js"
 import * as decode from "./decode.js"
 import * as exchange from "./exchange.js"
 import * as monotonic from "./monotonic.js"
@@ -97,6 +97,9 @@ const isJson = (contentType: string | undefined): boolean =>
 /** The API says that the body is a stored file, whatever its type. */
 const isAttachment = ({ headers }: HttpClientResponse.HttpClientResponse): boolean =>
   /^\s*attachment\b/i.test(headers["content-disposition"] ?? "")
+
+const isUnverifiable =
+  "the file is encoded without a Content-Length, so fetch cannot tell whether it is complete; undici and node:http can"
 
 const isOtherFile = "the response is not the file, or not the version that has arrived so far"
 
@@ -178,7 +181,7 @@ const contentOf = (
   if (isHtml(response.headers["content-type"]) && promised.contentType !== undefined && !isHtml(promised.contentType)) {
     return failsUnread(arrival, `the response is a page, not the file of type ${promised.contentType}`)
   }
-  if (!isDecodable(response)) {
+  if (!contentEncoding.isDecodable(response)) {
     return failsUnread(arrival, "the response has a content encoding that was not asked for and that is not supported")
   }
   if (isEncoded(response)) {
@@ -191,7 +194,13 @@ const contentOf = (
   const skipped = part.received - from
   return Effect.succeed(
     Stream.unwrapScoped(
-      Effect.map(Stream.toPull(decoded(response)), (pull) => bytesFrom(download, arrival, pull, skipped))
+      Effect.gen(function* () {
+        const { bytes, isByTransport } = yield* contentEncoding.open(response)
+        if (isByTransport && wholeNumber(response.headers["content-length"]) === undefined) {
+          return yield* exchange.failsWith(arrival, isUnverifiable)
+        }
+        return bytesFrom(download, arrival, yield* Stream.toPull(bytes), skipped)
+      })
     )
   )
 }
