@@ -160,22 +160,30 @@ overEachTransport((test, name) => {
     })
   )
 
-  test(
-    "the source of an upload that storage refuses early is finalized",
-    Effect.gen(function* () {
-      const finalized = yield* Deferred.make<void>()
-      const server = yield* uploading((response, request) => {
-        request.pause()
-        response.writeHead(403, { "content-type": "application/xml" }).end("<Error/>")
+  const piece = new Uint8Array(65_536)
+  const sources = [
+    ["that always has more", Stream.repeatValue(piece)],
+    ["that waits for more", Stream.concat(Stream.make(piece), Stream.never)]
+  ] as const
+  // The platform's client for node:http reads no response before the source has ended or the connection is closed.
+  for (const [what, content] of name === "node:http" ? sources.slice(0, 1) : sources) {
+    test(
+      `the source of an upload that storage refuses early is finalized: one ${what}`,
+      Effect.gen(function* () {
+        const finalized = yield* Deferred.make<void>()
+        const server = yield* uploading((response, request) => {
+          request.once("data", () => {
+            request.pause()
+            response.writeHead(403, { "content-type": "application/xml" }).end("<Error/>")
+          })
+        })
+        const { files } = yield* clientAt(server.url, noRetry)
+        const source = Stream.ensuring(content, Deferred.succeed(finalized, undefined))
+        yield* Effect.flip(files.upload(File.fromStream(source, { size: 50 * MiB })))
+        yield* Deferred.await(finalized)
       })
-      const { files } = yield* clientAt(server.url, noRetry)
-      const endless = Stream.repeatValue(new Uint8Array(65_536)).pipe(
-        Stream.ensuring(Deferred.succeed(finalized, undefined))
-      )
-      yield* Effect.flip(files.upload(File.fromStream(endless, { size: 50 * MiB })))
-      yield* Deferred.await(finalized)
-    })
-  )
+    )
+  }
 
   const canary = "canarysignature0123456789"
   for (const [what, put] of [
