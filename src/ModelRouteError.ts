@@ -719,8 +719,8 @@ export const isApiError = <A>(u: A): u is A & ApiError => isModelRouteError(u) &
 export const isRetryable = <A>(u: A): u is A & ModelRouteError => isModelRouteError(u) && u.retryable
 
 /**
- * Whether a value is an error of this library because the API knows no such execution, endpoint or path (HTTP 404). After a create, it
- * means that the base URL is wrong. A file that is unknown is a `FileNotFound`.
+ * Whether a value is an error of this library because the API knows no such execution, endpoint or path, or storage no such file (HTTP
+ * 404). After a create, it means that the base URL is wrong.
  *
  * @since 0.1.0
  * @category guards

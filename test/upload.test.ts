@@ -122,6 +122,8 @@ describe("upload", () => {
     ["ttlDays", source, { ttlDays: 0 }],
     ["ttlDays", source, { ttlDays: 366 }],
     ["ttlDays", source, { ttlDays: 1.5 }],
+    ["maxSize", source, { maxSize: Number.NaN }],
+    ["maxSize", source, { maxSize: -1 }],
     ["older.contentType", source, { older: { contentType: "png" } }],
     ["older.filename", { ...source, name: undefined }, { older: { contentType: "image/png" } }]
   ] as const) {
@@ -132,6 +134,97 @@ describe("upload", () => {
         assert.strictEqual(error._tag === "InvalidRequest" && error.field, field)
         assert.strictEqual(error.attempts, 0)
         assert.deepStrictEqual(api.urls, [])
+      })
+    )
+  }
+
+  const mediaTypes: ReadonlyArray<readonly [string, boolean]> = [
+    ["image/png", true],
+    ["IMAGE/PNG", true],
+    ["image/svg+xml", true],
+    ["application/vnd.openxmlformats-officedocument.wordprocessingml.document", true],
+    ["text/plain; charset=utf-8", true],
+    ["text/plain;charset=utf-8", true],
+    ['text/plain; charset="utf-8"', true],
+    ['multipart/x; boundary="a b"; y=z', true],
+    ["image/png; name=日本.png", false],
+    ['image/png; name="日本.png"', false],
+    ["image/png\r\nX-Injected: 1", false],
+    ["image/png\n", false],
+    ["image/png\u0000", false],
+    ["image/pñg", false],
+    ["image", false],
+    ["image/", false],
+    ["/png", false],
+    ["", false],
+    ["image/png,image/gif", false],
+    ["image /png", false],
+    ["text/plain; charset", false],
+    ['text/plain; charset="utf-8', false]
+  ]
+  for (const [contentType, isValid] of mediaTypes) {
+    it.effect(
+      `${isValid ? "sends" : "rejects, before anything is sent,"} the type ${JSON.stringify(contentType)}`,
+      () =>
+        Effect.gen(function* () {
+          const api = service()
+          const exit = yield* uploading(api, source, { older: { contentType } })
+          if (isValid) {
+            assert.strictEqual(valueOf(exit), "file_1")
+            return assert.strictEqual(api.headers[1]?.["content-type"], contentType)
+          }
+          const error = failureOf(exit)
+          assert.deepStrictEqual([error._tag === "InvalidRequest" && error.field, api.urls], ["older.contentType", []])
+        })
+    )
+  }
+
+  it.effect("is complete if an earlier confirmation, whose response was lost, has been carried out", () => {
+    let confirms = 0
+    const api = answering((url) => {
+      if (url.endsWith("/upload")) return { status: 200, json: { file_id: "file_1", upload_url: linkOf(1) } }
+      if (!url.endsWith("/confirm")) return { status: 200 }
+      confirms += 1
+      return confirms === 1 ? { status: 502 } : { status: 409, json: { error: { code: "CONFLICT", message: "done" } } }
+    })
+    return Effect.gen(function* () {
+      assert.strictEqual(valueOf(yield* uploading(api)), "file_1")
+      assert.strictEqual(confirms, 2)
+    })
+  })
+
+  it.effect("fails if the first confirmation conflicts", () =>
+    Effect.gen(function* () {
+      const conflict = { status: 409, json: { error: { code: "CONFLICT", message: "not uploaded" } } }
+      const error = failureOf(yield* uploading(service(undefined, conflict)))
+      assert.deepStrictEqual(
+        [error._tag, "fileId" in error && error.fileId, error.attempts],
+        ["UnrecognizedError", File.FileId.make("file_1"), 3]
+      )
+    })
+  )
+
+  const failures: ReadonlyArray<readonly [string, () => ReturnType<typeof service>, string]> = [
+    ["storage that rejects the bytes", () => service(() => ({ status: 403 })), "UnexpectedResponse"],
+    ["storage that is out of service", () => service(() => ({ status: 503 })), "UnexpectedResponse"],
+    ["a confirmation that is out of service", () => service(undefined, { status: 503 }), "UnexpectedResponse"],
+    ["a confirmation for which the key is wrong", () => service(undefined, { status: 401 }), "Unauthorized"],
+    [
+      "a confirmation that the API rejects",
+      () => service(undefined, { status: 400, json: { error: { code: "FILE_FORMAT_UNSUPPORTED", message: "no" } } }),
+      "FileFormatUnsupported"
+    ],
+    [
+      "a confirmation that is rate limited for an hour",
+      () => service(undefined, { status: 429, headers: { "retry-after": "3600" } }),
+      "RateLimited"
+    ]
+  ]
+  for (const [name, api, tag] of failures) {
+    it.effect(`names the file in the failure after ${name}`, () =>
+      Effect.gen(function* () {
+        const error = failureOf(yield* uploading(api()))
+        assert.deepStrictEqual([error._tag, "fileId" in error && error.fileId], [tag, File.FileId.make("file_1")])
       })
     )
   }
