@@ -738,7 +738,12 @@ export const isNotFound = <A>(u: A): u is A & (ApiError | Unauthorized | Unrecog
 export const isIdempotencyConflict = <A>(
   u: A
 ): u is A & (ApiError | Unauthorized | UnrecognizedError | UnexpectedResponse) =>
-  isModelRouteError(u) && "status" in u && u.status === 409 && u.idempotencyKey !== undefined
+  isModelRouteError(u) &&
+  "status" in u &&
+  u.status === 409 &&
+  u.idempotencyKey !== undefined &&
+  // The errors of a wait have the key of the create, too.
+  u.executionId === undefined
 
 /**
  * Whether a value is an error of this library that tells how an execution has ended: FAILED, CANCELLED or EXPIRED. After any other

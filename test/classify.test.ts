@@ -1,7 +1,7 @@
 /** Whatever a server sends is one declared error; never a defect, never more memory than it is worth. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck as fc } from "effect"
-import { ModelRouteError } from "effect-modelroute"
+import { Execution, ModelRouteError } from "effect-modelroute"
 import * as classify from "../src/internal/classify.js"
 import { privateTextsOf } from "../src/internal/redact.js"
 import { failureOf } from "./utils/exit.js"
@@ -134,6 +134,23 @@ describe("answers without a known code", () => {
       assert.notInclude(message, "To go on later")
     })
   }
+
+  it("have guards for a 404, and for a 409 of a create under its key", () => {
+    const { isIdempotencyConflict, isNotFound } = ModelRouteError
+    const withCode = (status: number, code: string) => classify.classify(answer(status, envelope({ code })), context)
+    const guarded = (error: unknown) => [isNotFound(error), isIdempotencyConflict(error)]
+    assert.deepStrictEqual(guarded(withCode(404, "NOT_FOUND")), [true, false])
+    assert.deepStrictEqual(guarded(withCode(404, "FILE_NOT_FOUND")), [true, false])
+    assert.deepStrictEqual(guarded(classify.classify(answer(404, "<html>"), context)), [true, false])
+    assert.deepStrictEqual(guarded(withCode(409, "IDEMPOTENCY_CONFLICT")), [false, true])
+    assert.deepStrictEqual(guarded(classify.classify(answer(409, ""), context)), [false, true])
+    assert.deepStrictEqual(guarded(withCode(400, "NEW")), [false, false])
+    // The conflict of a poll has nothing to do with the key of the create.
+    const poll = { ...context, executionId: Execution.ExecutionId.make("exec_1"), keyed: false }
+    assert.deepStrictEqual(guarded(classify.classify(answer(409, ""), poll)), [false, false])
+    assert.deepStrictEqual(guarded(new Error("404")), [false, false])
+    assert.deepStrictEqual(guarded(undefined), [false, false])
+  })
 
   it("are not repeated where that could do a thing twice", () => {
     const unrepeatable = { ...context, repeatable: false, keyed: false }
