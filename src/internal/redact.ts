@@ -321,7 +321,7 @@ class RunIndex {
 
 /** Masks every run that a reading shares with a source. The smaller side is indexed, the larger one is scanned. */
 const maskRuns = (readings: ReadonlyArray<Reading>, sources: ReadonlyArray<string>, mask: Uint8Array): void => {
-  if (sources.length === 0) return
+  if (sources.length === 0 || readings.every(({ text }) => text.length < runLength)) return
   const shown = readings.map(({ text }) => text)
   const isSourceSmaller = sumLengths(sources) < sumLengths(shown)
   const index = new RunIndex(isSourceSmaller ? sources : shown)
