@@ -376,8 +376,12 @@ const ordinaryWord = /^[^\w]*[A-Z]?[a-z]+(?:[_.-][a-z]+)*[^\w]*$/
 
 /** Masks every text without spaces that may be a quote of a blob, which is too large to be searched. */
 const maskTokens = (text: string, mask: Uint8Array): void => {
-  for (const { 0: token, index } of text.matchAll(/[^ \0]{12,}/g)) {
-    if (!ordinaryWord.test(token)) mask.fill(1, index, index + token.length)
+  let from = 0
+  for (let at = 0; at <= text.length; at++) {
+    const code = at < text.length ? text.charCodeAt(at) : 0
+    if (code !== 0 && code !== 0x20) continue
+    if (at - from >= runLength && !ordinaryWord.test(text.slice(from, at))) mask.fill(1, from, at)
+    from = at + 1
   }
 }
 
