@@ -13,10 +13,11 @@ import * as ProgressLine from "./support/ProgressLine.js"
 import * as Prompts from "./support/Prompts.js"
 import * as Summary from "./support/Summary.js"
 import { prompts, setup } from "./support/testing.js"
+import { isFull } from "../test/utils/suite.js"
 
 const { Fault } = Simulator
 
-describe("a batch as a process", { concurrent: true, timeout: 120_000 }, () => {
+describe.runIf(isFull)("a batch as a process", { concurrent: true, timeout: 120_000 }, () => {
   it.scopedLive("saves every picture and says so; the same command finds nothing to do", () =>
     Effect.gen(function* () {
       const { isComplete, out, simulator, start } = yield* setup(prompts(40))

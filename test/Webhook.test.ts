@@ -9,6 +9,7 @@ import { answering } from "./utils/fake.js"
 import { renderings } from "./utils/renderings.js"
 import { random } from "./utils/limitedServer.js"
 import { payload, secret, secretText, signed } from "./utils/webhooks.js"
+import { runs } from "./utils/suite.js"
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
 
@@ -101,10 +102,10 @@ describe("a signature", () => {
     return flipped
   }
 
-  it.effect("is refused with any bit of anything changed, in 5,000 cases", () =>
+  it.effect("is refused with any bit of anything changed", () =>
     Effect.gen(function* () {
       yield* at(now)
-      const cases = 5_000
+      const cases = runs(200, 5000)
       const counted = { accepted: 0, "signature-mismatch": 0, "timestamp-missing": 0 }
       for (let seed = 1; seed <= cases; seed++) {
         const { below, body, isEvent, secret: secretText, timestamp } = generate(seed)

@@ -2,13 +2,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { killed } from "./utils/kill.js"
+import { isFull } from "./utils/suite.js"
 
 const items = 400
 const kills = 8
 
 const sum = (counts: ReadonlyMap<string, number>): number => [...counts.values()].reduce((a, b) => a + b, 0)
 
-describe("a batch that is killed at eight moments, while one request in five meets a fault", () => {
+describe.runIf(isFull)("a batch that is killed at eight moments, while one request in five meets a fault", () => {
   for (const journal of ["sqlite", "files"] as const) {
     it.scopedLive(
       `pays each of 400 items once, and hands each out: ${journal}`,

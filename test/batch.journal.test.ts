@@ -37,6 +37,7 @@ import * as journalStore from "../src/internal/batch/journalStore.js"
 import { sha256Hex } from "../src/internal/hash.js"
 import * as Postgres from "./utils/postgres.js"
 import { type Hooks, storeFailure, storeOver, type Values } from "./utils/store.js"
+import { isFull } from "./utils/suite.js"
 
 const at = (text: string) => DateTime.unsafeMake(text)
 const executionId = Execution.ExecutionId.make("exec_a1b2c3d4-e5f6-7890-abcd-ef1234567890")
@@ -577,7 +578,7 @@ const killing = (values: Values, n: number, part: (value: string) => string | un
   }
 }
 
-describe("a process that is killed", () => {
+describe.runIf(isFull)("a process that is killed", () => {
   const steps = [
     entryOf("x", "Submitted"),
     entryOf("x", "Refused", { error: errors[4] ?? assert.fail() }),

@@ -5,6 +5,7 @@ import { Batch } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
 import { collect, committed, ledger, numbers, options, play, requestOf, tags, tally } from "./utils/batches.js"
 import { start } from "./utils/harness.js"
+import { isFull } from "./utils/suite.js"
 
 const { Fault } = Simulator
 
@@ -15,7 +16,7 @@ const creates = Effect.flatMap(Simulator.Simulator, (simulator) =>
 const reasons = (outcomes: ReadonlyArray<Batch.Outcome<unknown>>) =>
   tally(outcomes.flatMap((outcome) => (outcome._tag === "NotAttempted" ? [outcome.reason] : [])))
 
-describe("a balance for 300 of 1,000 items", () => {
+describe.runIf(isFull)("a balance for 300 of 1,000 items", () => {
   it.effect("runs exactly those; after a top-up the same call runs the rest", () =>
     Effect.gen(function* () {
       // Sixteen at once, each of which holds 0.048 and then costs 0.040. When 18 rounds have cost 11.52, the balance has room for
@@ -739,7 +740,7 @@ describe("maxCost", () => {
   )
 })
 
-describe("an outage", () => {
+describe.runIf(isFull)("an outage", () => {
   const isOut = (at: number) => at >= 0 && at < 300_000
 
   /** For five minutes every request is answered 503. */
@@ -873,7 +874,7 @@ describe("rate limits", () => {
   }
 })
 
-describe("a limit of 600 per minute", () => {
+describe.runIf(isFull)("a limit of 600 per minute", () => {
   it.effect("is used up to the last request by submissions and looks together, and never passed", () =>
     Effect.gen(function* () {
       const items = 2400

@@ -8,6 +8,7 @@ import { failureOf } from "./utils/exit.js"
 import { answering } from "./utils/fake.js"
 import { image, prompt, silent, start } from "./utils/harness.js"
 import { run } from "./utils/virtualTime.js"
+import { runs } from "./utils/suite.js"
 
 const seed = 20_260_320
 
@@ -231,13 +232,13 @@ describe("any answer at all", () => {
         assert.isBoolean(error.retryable)
         JSON.stringify(error)
       }),
-      { seed, numRuns: 20_000 }
+      { seed, numRuns: runs(1000, 20_000) }
     )
   })
 
   it.effect("ends a call in a value or a declared error", () =>
     Effect.forEach(
-      fc.sample(fc.tuple(fc.integer({ min: 200, max: 599 }), body), { numRuns: 300, seed }),
+      fc.sample(fc.tuple(fc.integer({ min: 200, max: 599 }), body), { numRuns: runs(30, 300), seed }),
       ([status, bytes]) =>
         Effect.gen(function* () {
           const empty = [204, 205, 304].includes(status)

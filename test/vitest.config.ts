@@ -17,8 +17,10 @@ export default defineConfig({
   test: {
     root: root(""),
     include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
-    testTimeout: 60_000,
+    provide: { isFull: false },
+    testTimeout: 120_000,
     // Two files at a time also where there are only two cores: many of them wait for processes of their own.
+    isolate: false,
     minWorkers: 2,
     maxWorkers: 2
   }

@@ -10,6 +10,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { random } from "./utils/limitedServer.js"
 import { payload, post, signed } from "./utils/webhooks.js"
+import { isFull } from "./utils/suite.js"
 
 const script = fileURLToPath(new URL("utils/webhookReceiver.ts", import.meta.url))
 
@@ -61,7 +62,7 @@ const deliver = (url: string, id: string) =>
 const entryOf = (directory: string, id: string): string =>
   join(directory, `modelroute-webhook-${createHash("sha256").update(id).digest("hex")}`)
 
-it.scopedLive(
+it.scopedLive.runIf(isFull)(
   "killed at five points, with 200 deliveries of 140 events on their way each time",
   () =>
     Effect.gen(function* () {

@@ -11,6 +11,7 @@ import * as Simulator from "effect-modelroute/Simulator"
 import * as SimulatorServer from "effect-modelroute/SimulatorServer"
 import { spawned } from "./support/child.js"
 import { type Answer, get, json, modelRoute, post, prompt, quiet } from "./support/testing.js"
+import { isFull } from "../../test/utils/suite.js"
 
 const { Fault } = Simulator
 
@@ -58,7 +59,7 @@ const backend = Effect.gen(function* () {
   return child
 })
 
-it.scopedLive(
+it.scopedLive.runIf(isFull)(
   "2,000 images come to an end, each paid for once, while one in five requests fails",
   () =>
     Effect.gen(function* () {

@@ -11,6 +11,7 @@ import * as Simulator from "effect-modelroute/Simulator"
 import * as SimulatorServer from "effect-modelroute/SimulatorServer"
 import { spawned } from "./support/child.js"
 import { accepted, eventually, final, modelRoute, post, prompt, quiet } from "./support/testing.js"
+import { isFull } from "../../test/utils/suite.js"
 
 const { Fault } = Simulator
 
@@ -36,7 +37,7 @@ const asked = Effect.flatMap(Simulator.Simulator, ({ requests }) =>
 
 const slowAnswer = modelRoute({ faults: [Fault.on("executions.create", Fault.delay("1 second", "after"))] })
 
-describe("SIGTERM", () => {
+describe.runIf(isFull)("SIGTERM", () => {
   it.scopedLive("lets the requests in flight end and takes no others", () =>
     Effect.gen(function* () {
       const { moved, variables } = yield* endpoint
@@ -57,7 +58,7 @@ describe("SIGTERM", () => {
   )
 })
 
-describe("SIGKILL", () => {
+describe.runIf(isFull)("SIGKILL", () => {
   it.scopedLive("between the request of an execution and its answer costs nothing twice, and loses nothing", () =>
     Effect.gen(function* () {
       const files = yield* FileSystem.FileSystem

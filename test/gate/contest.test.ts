@@ -7,6 +7,7 @@ import { endOf } from "../utils/contest.js"
 import { start } from "../utils/harness.js"
 import { bestEnd, fixedOpenings, LimitedServer, type LimitedServerOptions, random } from "../utils/limitedServer.js"
 import { insist, insistOnAll } from "../utils/throughGate.js"
+import { isFull } from "../utils/suite.js"
 
 const minute = 60_000
 const seeds = [1, 2, 3, 4, 5]
@@ -60,7 +61,7 @@ const play = (scenario: Scenario) =>
 const most = (counts: ReadonlyMap<number, number>, from = 0): number =>
   Math.max(0, ...Array.from(counts, ([window, n]) => (window >= from ? n : 0)))
 
-describe("one client, by the headers", () => {
+describe.runIf(isFull)("one client, by the headers", () => {
   for (const limit of [60, 600]) {
     for (const concurrency of [1, 10, 100, 1000]) {
       it.effect(`wastes none of ${limit} a minute, ${concurrency} at once, whatever its clock says`, () =>
@@ -132,7 +133,7 @@ describe("one client, by the headers", () => {
   )
 })
 
-describe("one client, where the headers fall short", () => {
+describe.runIf(isFull)("one client, where the headers fall short", () => {
   const shortcomings: ReadonlyArray<readonly [string, Required<LimitedServerOptions>["tells"]]> = [
     ["only the reset is told", (s) => ({ "x-ratelimit-reset": String(s.reset / 1000) })],
     [
@@ -251,7 +252,7 @@ describe("one client, where the window slides", () => {
   }
 })
 
-describe("several clients on one key", () => {
+describe.runIf(isFull)("several clients on one key", () => {
   for (const clients of [2, 4, 8]) {
     for (const limit of [60, 600]) {
       it.effect(`${clients} of them waste ${clients - 1} of ${limit} in a window, more or less`, () =>

@@ -10,9 +10,10 @@ import type { Lane } from "../../src/internal/gate/lanes.js"
 import { valueOf } from "../utils/exit.js"
 import { httpDate, silent, start } from "../utils/harness.js"
 import { run } from "../utils/virtualTime.js"
+import { runs } from "../utils/suite.js"
 
 const seed = 20_260_320
-const histories = 1500
+const histories = runs(100, 1500)
 
 interface Ask {
   /** Milliseconds after the one before. */

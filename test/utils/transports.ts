@@ -1,14 +1,16 @@
 /** The HTTP clients that users have: fetch, undici and node:http. */
-import { NodeHttpClient } from "@effect/platform-node"
+import { NodeContext, NodeHttpClient } from "@effect/platform-node"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import type * as FileSystem from "@effect/platform/FileSystem"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import type * as Layer from "effect/Layer"
+import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { IdempotencyKey, ModelRouteClient, RetryPolicy } from "effect-modelroute"
 import { apiKey, silent } from "./harness.js"
+import { isFull } from "./suite.js"
 
 export const transports: Readonly<Record<string, Layer.Layer<HttpClient.HttpClient>>> = {
   fetch: FetchHttpClient.layer,
@@ -25,13 +27,24 @@ export const clientAt = (baseUrl: string, options: Partial<ModelRouteClient.Opti
     Effect.provide(IdempotencyKey.layerSequence("key"))
   )
 
-type Test = <A, E>(title: string, effect: Effect.Effect<A, E, HttpClient.HttpClient | Scope.Scope>) => void
+type Run = <A, E>(
+  title: string,
+  effect: Effect.Effect<A, E, HttpClient.HttpClient | FileSystem.FileSystem | Scope.Scope>
+) => void
+
+interface Test extends Run {
+  /** Runs in the full suite only. */
+  readonly full: Run
+}
 
 /** The same tests over each transport, on the real clock. */
 export const overEachTransport = (tests: (test: Test, name: string) => void): void => {
   for (const [name, transport] of Object.entries(transports)) {
-    describe(name, () => {
-      tests((title, effect) => it.scopedLive(title, () => silent(effect).pipe(Effect.provide(transport))), name)
-    })
+    const layer = Layer.merge(transport, NodeContext.layer)
+    const runIf =
+      (condition: boolean): Run =>
+      (title, effect) =>
+        it.scopedLive.runIf(condition)(title, () => silent(effect).pipe(Effect.provide(layer)))
+    describe(name, () => tests(Object.assign(runIf(true), { full: runIf(isFull) }), name))
   }
 }
