@@ -52,7 +52,8 @@ export interface Service {
 }
 
 /**
- * The gate in the context. A client built where one is provided passes through that one.
+ * The gate in the context. The requests of a client pass the nearest one: the one provided to the effect that calls it, else the one that
+ * the client was built with, else a gate of its own.
  *
  * @since 0.1.0
  * @category tags
@@ -68,8 +69,8 @@ export class RateLimitGate extends Context.Tag("effect-modelroute/RateLimitGate"
 export const make: Effect.Effect<Service> = Effect.sync(() => passage.limited(new gate.Gate()))
 
 /**
- * One gate for all clients that it is provided to, for clients with the same API key: `Layer.provide(clients,
- * RateLimitGate.layer)`. Merged beside them, or provided to effects that use them, it does nothing.
+ * One gate for clients with the same API key: for all clients that it is provided to, as in `Layer.provide(clients,
+ * RateLimitGate.layer)`, or for all calls of an effect that it is provided to.
  *
  * @since 0.1.0
  * @category layers
