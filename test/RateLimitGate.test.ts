@@ -163,6 +163,7 @@ describe("a client", () => {
         }).pipe(
           Effect.provide(layer({ simulator: { rateLimit: { limit: 3, window: "10 seconds" } } })),
           withBroken,
+          Effect.provide(Logger.remove(Logger.defaultLogger)),
           Logger.withMinimumLogLevel(LogLevel.All)
         )
         const result = valueOf(yield* run(program, start))

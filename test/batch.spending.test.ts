@@ -46,7 +46,7 @@ describe("maxCost, where the API tells amounts that cannot be read", () => {
             again: tags(again),
             reasons: reasonsOf(again)
           }
-        }).pipe(Effect.provide(Logger.add(logger)), Logger.withMinimumLogLevel(LogLevel.All)),
+        }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)), Logger.withMinimumLogLevel(LogLevel.All)),
         { client: { transformClient } }
       )
       return { ...result, warnings }
