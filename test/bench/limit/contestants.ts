@@ -44,7 +44,10 @@ export const creates = ({ http, seed }: Pick<Door, "http" | "seed">) =>
 
 const ours: Contestant = {
   name: "effect-modelroute",
-  connect: (door) => Effect.runPromise(Effect.map(creates(door), (create) => () => Effect.runPromise(create)))
+  connect: (door) =>
+    Effect.runPromise(
+      Effect.map(creates(door), (create) => () => Effect.runPromise(Effect.withClock(create, VirtualTime.clock)))
+    )
 }
 
 const secondsToReset = (headers: Headers): number =>

@@ -3,15 +3,16 @@
  * without it, and then goes to the next timer.
  */
 import * as FakeTimers from "@sinonjs/fake-timers"
+import { Clock, Effect } from "effect"
 
 /** Turns of the event loop without any timer; what is still to come, such as the body of an answer, takes fewer. */
 const patience = 10
 
-type Clock = ReturnType<typeof FakeTimers.install>
+type FakeClock = ReturnType<typeof FakeTimers.install>
 
-let current: Clock | undefined
+let current: FakeClock | undefined
 
-const installed = (): Clock => {
+const installed = (): FakeClock => {
   if (current === undefined) throw new Error("there is no virtual time outside of a run")
   return current
 }
@@ -23,6 +24,18 @@ export const until = (moment: number): Promise<void> =>
   new Promise((resolve) => {
     installed().setTimeout(() => resolve(), Math.max(0, moment - now()))
   })
+
+const real = Clock.make()
+
+/** Effect's clock in virtual time. Effect keeps the process's own monotonic timer, which fake timers cannot replace. */
+export const clock: Clock.Clock = {
+  [Clock.ClockTypeId]: Clock.ClockTypeId,
+  unsafeCurrentTimeMillis: now,
+  unsafeCurrentTimeNanos: () => BigInt(now()) * 1_000_000n,
+  currentTimeMillis: Effect.sync(now),
+  currentTimeNanos: Effect.sync(() => clock.unsafeCurrentTimeNanos()),
+  sleep: (duration) => real.sleep(duration)
+}
 
 /**
  * What `body` comes to, in a time that begins at `start` (epoch milliseconds); `undefined` when it has not come to it by

@@ -109,7 +109,7 @@ const cap = (fibers: number): number => start + (Math.ceil(fibers / limit) * 1.5
 
 const inVirtualTime = async (fibers: number, effect: Effect.Effect<Cost, unknown>): Promise<Cost> => {
   const cost = await VirtualTime.run({ start, cap: cap(fibers) }, () =>
-    Effect.runPromise(Logger.withMinimumLogLevel(effect, LogLevel.None))
+    Effect.runPromise(effect.pipe(Logger.withMinimumLogLevel(LogLevel.None), Effect.withClock(VirtualTime.clock)))
   )
   if (cost === undefined) throw new Error(`${fibers} creates have not ended within their time`)
   return cost
