@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import { tolerant } from "./internal/tolerant.js"
+import { tolerant } from "./internal/data/lenient.js"
 
 /**
  * The id of an API key, `key_…`: opaque, and no secret. `KeyId.make(text)` makes one of an id that was stored as text.

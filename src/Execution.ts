@@ -7,8 +7,8 @@ import * as Duration from "effect/Duration"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as File from "./File.js"
-import { Money } from "./internal/money.js"
-import { Attributes, isRecord, Millis, tolerant } from "./internal/tolerant.js"
+import { Money } from "./internal/data/money.js"
+import { Attributes, isRecord, Millis, tolerant } from "./internal/data/lenient.js"
 
 /**
  * The id of an execution, `exec_…`: opaque. `ExecutionId.make(text)` makes one of an id that was stored as text.

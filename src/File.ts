@@ -12,7 +12,7 @@ import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { present, tolerant } from "./internal/tolerant.js"
+import { present, tolerant } from "./internal/data/lenient.js"
 
 /**
  * The id of a file, `file_…`: opaque. `FileId.make(text)` makes one of an id that was stored as text.

@@ -10,9 +10,9 @@ import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
-import { canonicalJson } from "./internal/canonicalJson.js"
-import { CurrentKey } from "./internal/current.js"
-import { sha256Hex } from "./internal/hash.js"
+import { canonicalJson } from "./internal/data/canonicalJson.js"
+import { CurrentKey } from "./internal/http/attemptInterceptor.js"
+import { sha256Hex } from "./internal/data/sha256.js"
 
 /**
  * What a key is wanted for.

@@ -9,9 +9,9 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Execution from "./Execution.js"
 import * as File from "./File.js"
-import * as table from "./internal/codes.js"
-import { summary } from "./internal/executionSummary.js"
-import { advice } from "./internal/messages.js"
+import * as table from "./internal/errors/codes.js"
+import { summary } from "./internal/errors/executionSummary.js"
+import { advice } from "./internal/errors/messages.js"
 
 /**
  * Marks every error of this library.

@@ -8,8 +8,8 @@ import * as Context from "effect/Context"
 import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as gate from "./internal/gate/gate.js"
-import * as passage from "./internal/gate/passage.js"
+import * as gate from "./internal/rateLimit/gate.js"
+import * as passage from "./internal/rateLimit/admission.js"
 
 /**
  * What the gate knows and does at one moment. What no answer has told yet is absent.

@@ -11,7 +11,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Http from "node:http"
-import { Disconnect } from "./internal/simulator/serverApp.js"
+import { Disconnect } from "./internal/simulator/http/serverApp.js"
 import * as Simulator from "./Simulator.js"
 
 /**

@@ -18,10 +18,10 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { Entry, revision } from "./internal/batch/entry.js"
+import { Entry, revision } from "./internal/batch/journalEntry.js"
 import { Journal, type JournalService } from "./internal/batch/journal.js"
-import { sha256Hex } from "./internal/hash.js"
-import { stringify } from "./internal/jsonText.js"
+import { sha256Hex } from "./internal/data/sha256.js"
+import { stringify } from "./internal/data/jsonText.js"
 import { JournalError } from "./ModelRouteError.js"
 
 /**

@@ -5,7 +5,7 @@
  */
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { Attributes, tolerant } from "./internal/tolerant.js"
+import { Attributes, tolerant } from "./internal/data/lenient.js"
 import type { EventType } from "./Webhook.js"
 
 /**

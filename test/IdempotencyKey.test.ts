@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Layer } from "effect"
 import { IdempotencyKey } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
-import { canonicalJson } from "../src/internal/canonicalJson.js"
+import { canonicalJson } from "../src/internal/data/canonicalJson.js"
 import { failureOf, valueOf } from "./utils/exit.js"
 import { image, layer, prompt, runToEnd, withClient } from "./utils/harness.js"
 

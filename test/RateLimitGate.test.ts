@@ -26,7 +26,7 @@ import { answering } from "./utils/fake.js"
 import { failureOf, valueOf } from "./utils/exit.js"
 import { apiKey, arrivals, image, layer, runToEnd, silent, start, withClient } from "./utils/harness.js"
 import { LimitedServer } from "./utils/limitedServer.js"
-import { fixedWindow } from "../src/internal/simulator/rateLimiter.js"
+import { fixedWindow } from "../src/internal/simulator/http/rateLimiter.js"
 import { spansOf } from "./utils/tracing.js"
 import { run } from "./utils/virtualTime.js"
 

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Deferred, Effect, Exit, Fiber, Option, Scope } from "effect"
 import { Batch, ModelRouteError } from "effect-modelroute"
-import * as writer from "../src/internal/batch/writer.js"
+import * as writer from "../src/internal/batch/journalWriter.js"
 import { journal } from "./utils/batches.js"
 
 const entryOf = (key: string, step: Batch.Step, attempt = 1): Batch.Entry =>

@@ -3,7 +3,7 @@ import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import { read } from "../src/internal/body.js"
+import { read } from "../src/internal/http/responseBody.js"
 
 const request = HttpClientRequest.get("https://api.modelroute.ai/v1/executions/exec_1")
 

@@ -26,9 +26,9 @@ import {
 } from "effect"
 import { Execution, File, IdempotencyKey, ModelRouteClient, ModelRouteError, RetryPolicy } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
-import * as classify from "../src/internal/classify.js"
-import { privateTextsOf } from "../src/internal/redact.js"
-import { diagnose } from "../src/internal/transport.js"
+import * as classify from "../src/internal/errors/classify.js"
+import { privateTextsOf } from "../src/internal/errors/redact.js"
+import { diagnose } from "../src/internal/http/transportError.js"
 import { failureOf, valueOf } from "./utils/exit.js"
 import { answering } from "./utils/fake.js"
 import {

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Duration, Effect, Schedule, Stream, TestClock } from "effect"
 import { ApiKey, Execution, File, RetryPolicy } from "effect-modelroute"
-import * as limitHeaders from "../src/internal/limitHeaders.js"
+import * as limitHeaders from "../src/internal/retry/rateLimitHeaders.js"
 import { failureOf, valueOf } from "./utils/exit.js"
 import { answering } from "./utils/fake.js"
 import { httpDate, image, runToEnd, silent, start } from "./utils/harness.js"

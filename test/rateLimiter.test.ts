@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/TestClock"
 import * as Simulator from "effect-modelroute/Simulator"
-import * as RateLimiter from "../src/internal/simulator/rateLimiter.js"
+import * as RateLimiter from "../src/internal/simulator/http/rateLimiter.js"
 import { start } from "./utils/harness.js"
 
 /** Whether a request at each of these moments is let in, in this order. */

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber } from "effect"
-import { Alarm } from "../src/internal/alarm.js"
-import * as TimeLimit from "../src/internal/timeLimit.js"
+import { Alarm } from "../src/internal/http/sharedTimer.js"
+import * as TimeLimit from "../src/internal/http/attemptTimeout.js"
 import { valueOf } from "./utils/exit.js"
 import { run } from "./utils/virtualTime.js"
 

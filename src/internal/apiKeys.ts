@@ -5,10 +5,10 @@
  */
 import * as Effect from "effect/Effect"
 import type { ApiKeys } from "../ModelRouteClient.js"
-import { call, type Sender } from "./call.js"
-import * as decode from "./decode.js"
-import * as exchange from "./exchange.js"
-import * as requests from "./requests.js"
+import { call, type Sender } from "./http/retryLoop.js"
+import * as decode from "./executions/decode.js"
+import * as exchange from "./http/attempt.js"
+import * as requests from "./http/requests.js"
 
 const operation = "apiKeys.rotate"
 

@@ -19,9 +19,9 @@ import type { ExecutionId } from "../Execution.js"
 import type { FileId } from "../File.js"
 import * as Metrics from "../Metrics.js"
 import { isModelRouteError } from "../ModelRouteError.js"
-import { seconds } from "./messages.js"
-import * as monotonic from "./monotonic.js"
-import { present } from "./tolerant.js"
+import { seconds } from "./errors/messages.js"
+import * as monotonic from "./data/monotonic.js"
+import { present } from "./data/lenient.js"
 
 /** @internal What a span tells of its call when it ends. */
 export interface Account {

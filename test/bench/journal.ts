@@ -15,10 +15,10 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import { Array, Console, Context, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { Execution } from "effect-modelroute"
 import * as SqlJournal from "effect-modelroute/SqlJournal"
-import { Entry, type Step } from "../../src/internal/batch/entry.js"
+import { Entry, type Step } from "../../src/internal/batch/journalEntry.js"
 import { Journal, type JournalService } from "../../src/internal/batch/journal.js"
 import * as journalMemory from "../../src/internal/batch/journalMemory.js"
-import * as journalStore from "../../src/internal/batch/journalStore.js"
+import * as journalStore from "../../src/internal/batch/journalKeyValueStore.js"
 
 /** How long each contestant writes with each size of a group. */
 const millis = 1_000

@@ -6,8 +6,8 @@
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Array, Console, Effect } from "effect"
-import * as classify from "../../src/internal/classify.js"
-import { privateTextsOf } from "../../src/internal/redact.js"
+import * as classify from "../../src/internal/errors/classify.js"
+import { privateTextsOf } from "../../src/internal/errors/redact.js"
 
 const vocabulary = "lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor incididunt ut".split(
   " "

@@ -1,8 +1,8 @@
 /** What the gate promises, in figures: refused requests and makespan, against servers of every kind, in virtual time. */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, Option } from "effect"
-import { Gate } from "../../src/internal/gate/gate.js"
-import * as RateLimiter from "../../src/internal/simulator/rateLimiter.js"
+import { Gate } from "../../src/internal/rateLimit/gate.js"
+import * as RateLimiter from "../../src/internal/simulator/http/rateLimiter.js"
 import { endOf } from "../utils/contest.js"
 import { start } from "../utils/harness.js"
 import { bestEnd, fixedOpenings, LimitedServer, type LimitedServerOptions, random } from "../utils/limitedServer.js"

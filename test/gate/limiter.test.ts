@@ -1,8 +1,8 @@
 /** The limiter alone: what it allows at which moment, after what it has sent and heard. */
 import { assert, describe, it } from "@effect/vitest"
-import { Limiter, type Sent } from "../../src/internal/gate/limiter.js"
-import * as Window from "../../src/internal/gate/window.js"
-import { read, type Moment, type Told } from "../../src/internal/limitHeaders.js"
+import { Limiter, type Sent } from "../../src/internal/rateLimit/limiter.js"
+import * as Window from "../../src/internal/rateLimit/window.js"
+import { read, type Moment, type Told } from "../../src/internal/retry/rateLimitHeaders.js"
 import { start } from "../utils/harness.js"
 
 /** What an answer says. Moments here and below are milliseconds after `start`. */

@@ -5,8 +5,8 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Exit, FastCheck as fc, Fiber, Option } from "effect"
-import { type Entry, Gate } from "../../src/internal/gate/gate.js"
-import type { Lane } from "../../src/internal/gate/lanes.js"
+import { type Entry, Gate } from "../../src/internal/rateLimit/gate.js"
+import type { Lane } from "../../src/internal/rateLimit/fairQueue.js"
 import { valueOf } from "../utils/exit.js"
 import { httpDate, silent, start } from "../utils/harness.js"
 import { run } from "../utils/virtualTime.js"

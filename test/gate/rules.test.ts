@@ -1,11 +1,11 @@
 /** The rules of the gate, each alone: plain functions of what was told and when. */
 import { assert, describe, it } from "@effect/vitest"
-import { Lanes, type Standing } from "../../src/internal/gate/lanes.js"
-import * as Refusal from "../../src/internal/gate/refusal.js"
-import * as Sharing from "../../src/internal/gate/sharing.js"
-import * as Skew from "../../src/internal/gate/skew.js"
-import * as Window from "../../src/internal/gate/window.js"
-import { read, type Told } from "../../src/internal/limitHeaders.js"
+import { Lanes, type Standing } from "../../src/internal/rateLimit/fairQueue.js"
+import * as Refusal from "../../src/internal/rateLimit/rejection.js"
+import * as Sharing from "../../src/internal/rateLimit/otherClients.js"
+import * as Skew from "../../src/internal/rateLimit/clockSkew.js"
+import * as Window from "../../src/internal/rateLimit/window.js"
+import { read, type Told } from "../../src/internal/retry/rateLimitHeaders.js"
 import { httpDate, start } from "../utils/harness.js"
 
 const heard = (

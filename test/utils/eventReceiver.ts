@@ -5,7 +5,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { createHmac } from "node:crypto"
-import * as Receiver from "../../src/internal/simulator/receiver.js"
+import * as Receiver from "../../src/internal/simulator/webhooks/receiver.js"
 import { start } from "./harness.js"
 import { Json } from "./rawApi.js"
 

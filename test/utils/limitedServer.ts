@@ -2,7 +2,7 @@
  * A server of which only the rate limit matters: for clients that send thousands of requests through hundreds of windows. It
  * has no clock of its own: the caller says when a request was sent, and gets what happened to it and when.
  */
-import * as RateLimiter from "../../src/internal/simulator/rateLimiter.js"
+import * as RateLimiter from "../../src/internal/simulator/http/rateLimiter.js"
 import { httpDate } from "../../src/internal/simulator/time.js"
 
 export interface LimitedServerOptions {

@@ -2,8 +2,8 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { type Closed, type Entry, type Gate } from "../../src/internal/gate/gate.js"
-import type { Lane } from "../../src/internal/gate/lanes.js"
+import { type Closed, type Entry, type Gate } from "../../src/internal/rateLimit/gate.js"
+import type { Lane } from "../../src/internal/rateLimit/fairQueue.js"
 import type { LimitedServer } from "./limitedServer.js"
 
 export interface Asked {

@@ -6,7 +6,7 @@ import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
 import type { JournalError } from "../../ModelRouteError.js"
-import type { Entry } from "./entry.js"
+import type { Entry } from "./journalEntry.js"
 
 /**
  * A store of entries, by batch and by the key of their item. Both are any text that is not empty.

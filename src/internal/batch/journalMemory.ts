@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { type Entry, revision } from "./entry.js"
+import { type Entry, revision } from "./journalEntry.js"
 import type { JournalService } from "./journal.js"
 
 /** @internal An empty one. */

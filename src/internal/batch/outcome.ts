@@ -3,7 +3,7 @@
  */
 import type * as Execution from "../../Execution.js"
 import type { AwaitFailure, ExecutionUndecided, InsufficientBalance, Unauthorized } from "../../ModelRouteError.js"
-import type { Reason } from "./stop.js"
+import type { Reason } from "./stopSignal.js"
 
 interface Common<A> {
   readonly item: A

@@ -8,9 +8,9 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type { Completed, ExecutionId } from "../../Execution.js"
 import { type AwaitFailure, ExecutionUndecided, type InvalidRequest } from "../../ModelRouteError.js"
-import { invalid } from "../invalid.js"
-import { present } from "../tolerant.js"
-import type { Entry } from "./entry.js"
+import { invalid } from "../errors/invalidRequest.js"
+import { present } from "../data/lenient.js"
+import type { Entry } from "./journalEntry.js"
 
 /** @internal The body of a create, as JSON. */
 export type Body = { readonly [field: string]: unknown }

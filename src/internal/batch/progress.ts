@@ -9,12 +9,12 @@ import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import * as Subscribable from "effect/Subscribable"
 import type { Snapshot } from "../../RateLimitGate.js"
-import * as monotonic from "../monotonic.js"
-import { present } from "../tolerant.js"
+import * as monotonic from "../data/monotonic.js"
+import { present } from "../data/lenient.js"
 import type { Outcome } from "./outcome.js"
 import type { RetryBudget } from "./retryBudget.js"
-import * as money from "../money.js"
-import type { Reason, Stop } from "./stop.js"
+import * as money from "../data/money.js"
+import type { Reason, Stop } from "./stopSignal.js"
 
 /**
  * How far a batch is at one moment.

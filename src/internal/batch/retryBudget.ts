@@ -3,8 +3,8 @@
  * minute of them all.
  */
 import * as Effect from "effect/Effect"
-import type { Effort } from "../current.js"
-import * as monotonic from "../monotonic.js"
+import type { Effort } from "../http/attemptInterceptor.js"
+import * as monotonic from "../data/monotonic.js"
 import { safely } from "../telemetry.js"
 
 /**

@@ -6,7 +6,7 @@
  */
 import * as Hash from "effect/Hash"
 import { PCGRandom } from "effect/Utils"
-import { checksum, crc32 } from "./checksums.js"
+import { checksum, crc32 } from "./files/checksums.js"
 
 /** @internal */
 export interface Ids {

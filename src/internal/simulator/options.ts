@@ -4,12 +4,12 @@
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
-import type { DeliveryAttempt, Disturbance } from "./deliveryRecord.js"
-import type { EndpointShape } from "./endpointView.js"
-import type { PayloadShape } from "./event.js"
-import type { Fault } from "./fault.js"
-import type { Model } from "./model.js"
-import type { RequestRecord } from "./requestLog.js"
+import type { DeliveryAttempt, Disturbance } from "./webhooks/deliveryRecord.js"
+import type { EndpointShape } from "./webhooks/endpointView.js"
+import type { PayloadShape } from "./webhooks/event.js"
+import type { Fault } from "./faults/fault.js"
+import type { Model } from "./executions/model.js"
+import type { RequestRecord } from "./http/requestLog.js"
 
 /**
  * How many requests the server takes. Refused ones do not count.

@@ -1,5 +1,5 @@
 /** What they compete in: the limits, how many creates at once, and how soon the batch could be done at best. */
-import * as RateLimiter from "../../../src/internal/simulator/rateLimiter.js"
+import * as RateLimiter from "../../../src/internal/simulator/http/rateLimiter.js"
 import { bestEnd, fixedOpenings, type LimitedServerOptions } from "../../utils/limitedServer.js"
 
 /** In the middle of a window of a minute, and where the one begins whose reset is rounded down. */

@@ -4,8 +4,8 @@
  * that need not wait. Machines differ and are shared, so read the ratios.
  */
 import { Effect, Logger, LogLevel } from "effect"
-import { Gate } from "../../../src/internal/gate/gate.js"
-import * as RateLimiter from "../../../src/internal/simulator/rateLimiter.js"
+import { Gate } from "../../../src/internal/rateLimit/gate.js"
+import * as RateLimiter from "../../../src/internal/simulator/http/rateLimiter.js"
 import { LimitedServer } from "../../utils/limitedServer.js"
 import { insist } from "../../utils/throughGate.js"
 import { creates } from "./contestants.js"

@@ -1,0 +1,65 @@
+/**
+ * Writes JSON of any depth. `JSON.stringify` is recursive and overflows the stack at some thousand levels, which a response can have:
+ * `JSON.parse` reads any depth.
+ *
+ * @internal
+ */
+import { isRecord } from "./lenient.js"
+
+/** @internal Writes a value that consists of JSON's own types, such as one that `JSON.parse` has returned. */
+export const stringify = (value: unknown): string => {
+  try {
+    return JSON.stringify(value)
+  } catch (error) {
+    if (error instanceof RangeError) return stringifyDeep(value)
+    throw error
+  }
+}
+
+/** Text that is written as it is, between values. */
+class Raw {
+  constructor(readonly text: string) {}
+}
+
+const stringifyDeep = (value: unknown): string => {
+  const parts: Array<string> = []
+  /** What is still to be written, last first. */
+  const unwritten: Array<unknown> = [value]
+  while (unwritten.length > 0) {
+    const next = unwritten.pop()
+    if (next instanceof Raw) {
+      parts.push(next.text)
+    } else if (Array.isArray(next)) {
+      unwritten.push(new Raw("]"))
+      for (let i = next.length - 1; i >= 0; i--) unwritten.push(next[i] ?? null, new Raw(i === 0 ? "[" : ","))
+      if (next.length === 0) parts.push("[")
+    } else if (isRecord(next)) {
+      const members = Object.entries(next).filter(([, member]) => member !== undefined)
+      unwritten.push(new Raw("}"))
+      for (let i = members.length - 1; i >= 0; i--) {
+        const [key, member] = members[i] ?? []
+        unwritten.push(member, new Raw(`${i === 0 ? "{" : ","}${JSON.stringify(key)}:`))
+      }
+      if (members.length === 0) parts.push("{")
+    } else {
+      parts.push(JSON.stringify(next) ?? "null")
+    }
+  }
+  return parts.join("")
+}
+
+/** @internal Whether a value has more characters in its texts and keys than this, at any depth. */
+export const isLargerThan = (value: unknown, limit: number): boolean => {
+  const unread: Array<unknown> = [value]
+  let size = 0
+  while (unread.length > 0 && size <= limit) {
+    const next = unread.pop()
+    size += typeof next === "string" ? next.length : 1
+    if (typeof next !== "object" || next === null) continue
+    for (const [key, member] of Object.entries(next)) {
+      size += key.length
+      unread.push(member)
+    }
+  }
+  return size > limit
+}

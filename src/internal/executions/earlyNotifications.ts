@@ -1,0 +1,45 @@
+/**
+ * What webhooks have told of executions that nobody waits for yet: an event can be faster than the answer to the create.
+ *
+ * @internal
+ */
+import { Execution, type ExecutionId, isTerminal } from "../../Execution.js"
+import { isLargerThan } from "../data/jsonText.js"
+import type { Sighting } from "./pollState.js"
+
+const most = 1000
+/** Characters. A larger output is left out here, and fetched by whoever wants it. */
+const largestOutput = 16 * 1024
+
+const isLarge = ({ execution: { extra, metadata, output, result } }: Sighting): boolean =>
+  isLargerThan([output, result, metadata, extra], largestOutput)
+
+const slim = (sighting: Sighting): Sighting => {
+  if (!isLarge(sighting)) return sighting
+  const { extra: _e, metadata: _m, output: _o, result: _r, ...rest } = sighting.execution
+  return { ...sighting, execution: new Execution(rest, { disableValidation: true }) }
+}
+
+/** @internal The newest 1000. */
+export class Unclaimed {
+  private readonly sightings = new Map<ExecutionId, Sighting>()
+
+  keep(sighting: Sighting): void {
+    const { id } = sighting.execution
+    const known = this.sightings.get(id)
+    if (known !== undefined && isTerminal(known.execution)) return
+    this.sightings.delete(id)
+    this.sightings.set(id, slim(sighting))
+    if (this.sightings.size <= most) return
+    for (const oldest of this.sightings.keys()) {
+      this.sightings.delete(oldest)
+      return
+    }
+  }
+
+  take(id: ExecutionId): Sighting | undefined {
+    const sighting = this.sightings.get(id)
+    this.sightings.delete(id)
+    return sighting
+  }
+}

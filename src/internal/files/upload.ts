@@ -1,0 +1,248 @@
+/**
+ * Uploads: ask for a URL, put the bytes there, confirm. Storage is not the API: it gets the bytes and nothing else of ours.
+ *
+ * @internal
+ */
+import * as HttpBody from "@effect/platform/HttpBody"
+import type * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
+import * as Stream from "effect/Stream"
+import type * as File from "../../File.js"
+import type { UploadOptions } from "../../ModelRouteClient.js"
+import {
+  FileTooLarge,
+  type InvalidRequest,
+  isModelRouteError,
+  type RequestFailure,
+  type UploadFailure
+} from "../../ModelRouteError.js"
+import { BytesSent, callerLogLevel } from "./uploadBody.js"
+import { send, type Sender } from "../http/retryLoop.js"
+import * as classify from "../errors/classify.js"
+import * as decode from "../executions/decode.js"
+import { isAllowedLink } from "./download.js"
+import * as exchange from "../http/attempt.js"
+import { free } from "../rateLimit/admission.js"
+import { invalid } from "../errors/invalidRequest.js"
+import * as monotonic from "../data/monotonic.js"
+import { all, checksOf } from "../errors/optionChecks.js"
+import { privateTextsOf, secretsOfUrl } from "../errors/redact.js"
+import { serverTime } from "../retry/rateLimitHeaders.js"
+import * as requests from "../http/requests.js"
+import { withLength } from "../http/contentLength.js"
+import type { Account } from "../telemetry.js"
+import { unlessFirst } from "../http/attemptTimeout.js"
+import { isRecord, present } from "../data/lenient.js"
+
+const operation = "files.upload"
+
+const MiB = 1024 * 1024
+const defaultMaxSize = 150 * MiB
+
+/** Where to put the bytes, until when (monotonic milliseconds). */
+interface Link {
+  readonly fileId: File.FileId
+  readonly url: string
+  readonly until: number | undefined
+}
+
+// RFC 9110, 8.3.1: a value that no header can hold would fail every attempt.
+const token = "[\\w!#$&^.+-]+"
+const mediaType = new RegExp(
+  `^${token}/${token}(?:[ \\t]*;[ \\t]*${token}=(?:${token}|"[ !\\x23-\\x5b\\x5d-\\x7e]*"))*$`
+)
+
+const check = (
+  source: File.Source<unknown>,
+  options: UploadOptions
+): Either.Either<void, FileTooLarge | InvalidRequest> => {
+  const { confirm, maxSize = defaultMaxSize, older, onProgress, purpose, region, ttlDays } = options
+  const { size, stream } = source
+  const checks = checksOf(operation)
+  const wrong = (field: string, problem: string, cure: string) => Either.left(invalid(operation, field, problem, cure))
+  return Either.gen(function* () {
+    if (!Number.isSafeInteger(size) || size < 0) {
+      return yield* wrong("size", "is not a number of bytes", "Give the length of the source in bytes.")
+    }
+    if (!Predicate.hasProperty(stream, Stream.StreamTypeId)) {
+      return yield* wrong("source", "has no Stream", "Make it with File.fromBytes, File.fromStream or File.fromPath.")
+    }
+    yield* all([
+      checks.wholeNumber("ttlDays", ttlDays, 1, 365),
+      checks.number("maxSize", maxSize, (bytes) => bytes >= 0, "a number of bytes"),
+      checks.oneOf("confirm", confirm, [true, false, "ifThere"]),
+      checks.function("onProgress", onProgress),
+      checks.text("purpose", purpose),
+      checks.text("region", region)
+    ])
+    if (older !== undefined && !(typeof older.contentType === "string" && mediaType.test(older.contentType))) {
+      return yield* wrong("older.contentType", "is not a MIME type", "Give one such as image/png.")
+    }
+    const filename = older === undefined ? "file" : (older.filename ?? source.name ?? "")
+    if (typeof filename !== "string" || filename === "") {
+      return yield* wrong("older.filename", "is missing", "Name the file, such as fox.png.")
+    }
+    if (size <= maxSize) return
+    return yield* Either.left(
+      new FileTooLarge({
+        operation,
+        attempts: 0,
+        size,
+        limit: maxSize,
+        message: `${operation}: the file has ${size} bytes, and the limit is ${maxSize}. Nothing was sent. Make it smaller, or raise maxSize if your account allows more.`
+      })
+    )
+  })
+}
+
+const linkCall = (sender: Sender, source: File.Source<unknown>, options: UploadOptions): exchange.Call<Link> => {
+  const { older, purpose = "INPUT", region, ttlDays } = options
+  const filename = older && (older.filename ?? source.name)
+  const body =
+    older === undefined
+      ? present({ purpose, region, ttl_days: ttlDays })
+      : { filename, content_type: older.contentType, size_bytes: source.size }
+  return {
+    operation,
+    request: requests.make("POST", "/v1/files/upload", { body: JSON.stringify(body) }),
+    accept: exchange.json("an upload URL", (json, { received, response }) => {
+      const link = decode.uploadLink(json)
+      if (link === undefined || !isAllowedLink(sender, link.url)) return undefined
+      const { expiresAt, fileId, url } = link
+      const until =
+        expiresAt &&
+        expiresAt.epochMillis - (serverTime(response.headers, received.wall) ?? received.wall) + received.monotonic
+      return { fileId, url, until }
+    }),
+    // Another link costs nothing: only the bytes make it a file.
+    repeatable: true,
+    confidential: { privateTexts: privateTextsOf(filename) }
+  }
+}
+
+const putCall = <E>(link: Link, bytes: BytesSent<E>, size: number, contentType: string): exchange.Call<void> => ({
+  operation,
+  request: HttpClientRequest.put(link.url).pipe(
+    HttpClientRequest.setBody(HttpBody.stream(bytes.stream, contentType, size)),
+    // The platform omits a length of zero.
+    HttpClientRequest.setHeader("content-length", String(size))
+  ),
+  accept: (arrival) => {
+    if (!exchange.isSuccess(arrival.response.status)) return exchange.reject(arrival)
+    return Effect.flatMap(exchange.readWhole(arrival), () =>
+      bytes.isComplete
+        ? Effect.void
+        : Effect.fail(classify.incomplete(arrival.context, `it took ${bytes.sent} of ${size} bytes`))
+    )
+  },
+  repeatable: true,
+  storage: true,
+  fileId: link.fileId,
+  confidential: { secrets: secretsOfUrl(link.url) }
+})
+
+/** Storage answers an expired URL like a wrong one; only its words, or the time, tell them apart. */
+const isExpired = (link: Link, error: unknown): Effect.Effect<boolean> =>
+  Effect.map(monotonic.now, (now) => {
+    if (!isModelRouteError(error) || error._tag !== "UnexpectedResponse") return false
+    if (error.status < 400 || error.status >= 500) return false
+    return /expired/i.test(error.body) || (link.until !== undefined && now >= link.until)
+  })
+
+const confirmCall = (fileId: File.FileId, size: number): exchange.Call<unknown> => ({
+  operation,
+  request: requests.make("POST", "/v1/files/confirm", { body: JSON.stringify({ file_id: fileId }) }),
+  accept: (arrival) =>
+    Effect.flatMap(exchange.anything(arrival), ({ json }) => {
+      const stored = isRecord(json) ? json["size_bytes"] : undefined
+      return typeof stored !== "number" || stored === size
+        ? Effect.void
+        : exchange.failsWith(arrival, `storage holds ${stored} of the ${size} bytes`)
+    }),
+  repeatable: true,
+  fileId
+})
+
+const confirmUpload = (
+  sender: Sender,
+  fileId: File.FileId,
+  size: number,
+  { confirm, older }: UploadOptions,
+  account: Account
+): Effect.Effect<void, RequestFailure> => {
+  const wanted = confirm ?? older === undefined
+  if (wanted === false) return Effect.void
+  return Effect.suspend(() => {
+    const before = account.attempts
+    return send(sender, confirmCall(fileId, size), account).pipe(
+      Effect.asVoid,
+      Effect.catchIf(
+        // An earlier attempt, whose response was lost, has confirmed it; or there is nothing to confirm.
+        (error) =>
+          (statusOf(error) === 409 && account.attempts - before > 1) || (wanted === "ifThere" && isAbsent(error)),
+        () => Effect.void
+      )
+    )
+  })
+}
+
+const statusOf = (error: RequestFailure): number | undefined => ("status" in error ? error.status : undefined)
+
+const isAbsent = (error: RequestFailure): boolean => [404, 405].includes(statusOf(error) ?? 0)
+
+const miscounted =
+  (account: Account) =>
+  (found: string, runs: number): InvalidRequest => {
+    const [problem, cure] =
+      runs > 1
+        ? [`has ${found} when it is run again`, "Give a stream that can be run anew."]
+        : [`has ${found}`, "Give the size of what its stream holds."]
+    return invalid(operation, "source", problem, cure, present({ attempts: account.attempts, fileId: account.fileId }))
+  }
+
+/** @internal `storage` is the client without the API key. */
+export const make =
+  (sender: Sender, storage: HttpClient.HttpClient) =>
+  <E>(
+    source: File.Source<E>,
+    options: UploadOptions,
+    account: Account
+  ): Effect.Effect<File.FileId, UploadFailure | E> =>
+    Effect.gen(function* () {
+      yield* check(source, options)
+      const { size } = source
+      const bytes = new BytesSent({
+        source,
+        onProgress: options.onProgress ?? (() => Effect.void),
+        miscounted: miscounted(account),
+        logLevel: yield* callerLogLevel
+      })
+      const { duration } = sender.limits
+      const toStorage: Sender = {
+        ...sender,
+        client: yield* withLength(storage, size),
+        passage: Effect.succeed(free),
+        limits: { duration, within: bytes.limit(sender.alarm, Duration.toMillis(duration)) }
+      }
+
+      const link = Effect.tap(send(sender, linkCall(sender, source, options), account), ({ fileId }) => {
+        account.fileId = fileId
+      })
+      const transfer = (to: Link) =>
+        unlessFirst(send(toStorage, putCall(to, bytes, size, options.older?.contentType ?? ""), account), bytes.listen)
+
+      const first = yield* link
+      const { fileId } = yield* Effect.as(transfer(first), first).pipe(
+        Effect.catchAll((error) =>
+          Effect.flatMap(isExpired(first, error), (expired) =>
+            expired ? Effect.tap(link, transfer) : Effect.fail(error)
+          )
+        )
+      )
+      yield* confirmUpload(sender, fileId, size, options, account)
+      return fileId
+    })

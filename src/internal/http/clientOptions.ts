@@ -1,0 +1,73 @@
+/**
+ * The client's options, checked once, so that a wrong one is found at the start and not by the first request.
+ *
+ * @internal
+ */
+import * as Duration from "effect/Duration"
+import * as Either from "effect/Either"
+import * as Redacted from "effect/Redacted"
+import type { InvalidRequest } from "../../ModelRouteError.js"
+import { invalid } from "../errors/invalidRequest.js"
+import { all, checksOf } from "../errors/optionChecks.js"
+
+const operation = "ModelRouteClient.make"
+const checks = checksOf(operation)
+
+/**
+ * Only what could not travel in a header is refused: the documentation's own example key does not have the documented form.
+ *
+ * @internal
+ */
+export const apiKey = (key: Redacted.Redacted): Either.Either<Redacted.Redacted, InvalidRequest> =>
+  Either.flatMap(checks.redacted("apiKey", key), () => checkKey(key))
+
+const checkKey = (key: Redacted.Redacted): Either.Either<Redacted.Redacted, InvalidRequest> => {
+  const text = Redacted.value(key)
+  const problem =
+    text.trim() === ""
+      ? "is empty"
+      : /\s/.test(text)
+        ? "contains white space"
+        : /^[\x21\x23-\x26\x28-\x7e]+$/.test(text)
+          ? undefined
+          : "contains quotes or characters that cannot be sent"
+  return problem === undefined
+    ? Either.right(key)
+    : Either.left(
+        invalid(operation, "apiKey", problem, "Copy the key from the dashboard again, without quotes or line breaks.")
+      )
+}
+
+/** @internal Above zero: at zero every request would be sent and no response awaited. */
+export const attemptTimeout = (input: Duration.DurationInput): Either.Either<Duration.Duration, InvalidRequest> =>
+  Either.map(checks.duration("attemptTimeout", input, "above zero"), Duration.millis)
+
+/** @internal The options that need no conversion. */
+export const check = (options: {
+  readonly [name in "pollSchedule" | "propagateTraceContext" | "retry" | "retryWhile" | "transformClient"]?: unknown
+}): Either.Either<void, InvalidRequest> =>
+  all([
+    checks.schedule("retry", options.retry),
+    checks.function("retryWhile", options.retryWhile),
+    checks.schedule("pollSchedule", options.pollSchedule),
+    checks.function("transformClient", options.transformClient),
+    checks.boolean("propagateTraceContext", options.propagateTraceContext)
+  ])
+
+/** @internal Whether the API key would travel in clear text over a network. */
+export const isUnencrypted = (baseUrl: string): boolean => {
+  const { hostname, protocol } = new URL(baseUrl)
+  return protocol === "http:" && !/^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
+}
+
+/** @internal An absolute http(s) URL; `/v1` and slashes at its end are taken off, since every path begins with them. */
+export const baseUrl = (text: string): Either.Either<string, InvalidRequest> => {
+  const refuse = (problem: string) =>
+    Either.left(invalid(operation, "baseUrl", problem, "Give an address such as https://api.modelroute.ai."))
+  if (typeof text !== "string" || !URL.canParse(text)) return refuse("is not an absolute URL")
+  const url = new URL(text)
+  if (url.protocol !== "https:" && url.protocol !== "http:") return refuse("is neither http nor https")
+  if (url.username !== "" || url.password !== "") return refuse("contains a user name or password")
+  if (url.search !== "" || url.hash !== "") return refuse("contains a query or fragment")
+  return Either.right(`${url.origin}${url.pathname.replace(/\/+$/, "").replace(/\/v1$/, "")}`)
+}

@@ -1,0 +1,88 @@
+/**
+ * Decodes `Content-Encoding` (RFC 9110, 8.4). `fetch` decodes by itself and keeps the header; undici and node:http hand out the
+ * encoded bytes.
+ *
+ * @internal
+ */
+import * as HttpClientError from "@effect/platform/HttpClientError"
+import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { join } from "../data/bytes.js"
+
+type Bytes = Stream.Stream<Uint8Array, HttpClientError.ResponseError>
+
+const formats: { readonly [encoding: string]: CompressionFormat } = {
+  gzip: "gzip",
+  "x-gzip": "gzip",
+  deflate: "deflate"
+}
+
+/** The first bytes of each format (RFC 1952, RFC 1950). Neither JSON nor text begins with them. */
+const isEncoded = (format: CompressionFormat, [first = 0, second = 0]: Uint8Array): boolean =>
+  format === "gzip" ? first === 0x1f && second === 0x8b : (first & 0x0f) === 8 && (first * 256 + second) % 31 === 0
+
+const signatureLength = 2
+
+/** A body that ends early or is damaged fails with a `ResponseError`. */
+const decode = (encoded: Bytes, format: CompressionFormat, response: HttpClientResponse.HttpClientResponse): Bytes =>
+  Stream.unwrap(
+    // The fiber that feeds the decoder hands its failure on, so it does not log it.
+    Effect.withUnhandledErrorLogLevel(
+      Effect.map(Effect.runtime<never>(), (runtime) =>
+        Stream.fromReadableStream({
+          evaluate: () =>
+            Stream.toReadableStreamRuntime(
+              Stream.map(encoded, (bytes) => Uint8Array.from(bytes)),
+              runtime
+            ).pipeThrough(new DecompressionStream(format)),
+          onError: (cause) =>
+            new HttpClientError.ResponseError({ request: response.request, response, reason: "Decode", cause })
+        })
+      ),
+      Option.none()
+    )
+  )
+
+const encodingOf = ({ headers }: HttpClientResponse.HttpClientResponse): string =>
+  headers["content-encoding"]?.trim().toLowerCase() ?? ""
+
+/** @internal Whether every transport hands out the decoded bytes. */
+export const isDecodable = (response: HttpClientResponse.HttpClientResponse): boolean =>
+  ["", "identity", ...Object.keys(formats)].includes(encodingOf(response))
+
+/** @internal A body without its encoding. */
+export interface Decoded {
+  readonly bytes: Bytes
+  /** `fetch` has decoded the body. It ends without an error where the encoded body is incomplete. */
+  readonly isByTransport: boolean
+}
+
+/** @internal Reads the beginning of the body, to see whether it is still encoded. */
+export const open = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<Decoded, never, Scope.Scope> => {
+  const format = formats[encodingOf(response)]
+  if (format === undefined) return Effect.succeed({ bytes: response.stream, isByTransport: false })
+  return Effect.gen(function* () {
+    const pull = yield* Stream.toPull(response.stream)
+    const start: Array<Uint8Array> = []
+    const isShort = () => start.reduce((sum, { length }) => sum + length, 0) < signatureLength
+    const readStart = Effect.map(pull, (chunk) => void start.push(...chunk)).pipe(Effect.repeat({ while: isShort }))
+    const end = yield* Effect.option(Effect.flip(readStart))
+    const whole = Stream.concat(
+      Stream.fromIterable(start),
+      Option.match(end, {
+        onNone: () => Stream.repeatEffectChunkOption(pull),
+        onSome: Option.match({ onNone: () => Stream.empty, onSome: Stream.fail })
+      })
+    )
+    return isEncoded(format, join(start))
+      ? { bytes: decode(whole, format, response), isByTransport: false }
+      : { bytes: whole, isByTransport: true }
+  })
+}
+
+/** @internal The bytes of a response without the encoding that its headers name. */
+export const decoded = (response: HttpClientResponse.HttpClientResponse): Bytes =>
+  Stream.unwrapScoped(Effect.map(open(response), ({ bytes }) => bytes))

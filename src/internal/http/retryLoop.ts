@@ -1,0 +1,194 @@
+/**
+ * One call from the inside: pass the gate, attempt, and while it fails and the policy allows it, wait and do so again.
+ *
+ * @internal
+ */
+import type * as HttpClient from "@effect/platform/HttpClient"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { RequestFailure } from "../../ModelRouteError.js"
+import type * as RetryPolicy from "../../RetryPolicy.js"
+import type { Alarm } from "./sharedTimer.js"
+import * as classify from "../errors/classify.js"
+import { CurrentEffort, CurrentLeave, CurrentPolicy, CurrentSends } from "./attemptInterceptor.js"
+import * as exchange from "./attempt.js"
+import type { Closed, Entry, Place } from "../rateLimit/gate.js"
+import type { Lane } from "../rateLimit/fairQueue.js"
+import type { Passage } from "../rateLimit/admission.js"
+import * as monotonic from "../data/monotonic.js"
+import * as Pace from "../retry/scheduleDriver.js"
+import { CurrentRetryFilter, type RetryFilter } from "../retry/retryFilter.js"
+import { isRateLimit, wasTurnedAway } from "../errors/semantics.js"
+import * as telemetry from "../telemetry.js"
+
+/** @internal What all calls of one client share. */
+export interface Sender {
+  readonly client: HttpClient.HttpClient
+  /** Without a slash at its end, and without `/v1`. */
+  readonly baseUrl: string
+  /** The gate that the requests pass: the nearest one in the context, or the client's own. */
+  readonly passage: Effect.Effect<Passage>
+  readonly policy: RetryPolicy.RetryPolicy
+  /** Which errors are retried, whatever the policy. */
+  readonly retryWhile: RetryFilter
+  /** What no error may show, whatever the call: the API key. */
+  readonly secrets: ReadonlyArray<string>
+  readonly limits: exchange.Limits
+  readonly alarm: Alarm
+}
+
+/** @internal One run of the policy in force, begun when there is something to decide about: most calls never need one. */
+export type Patience = Effect.Effect<Pace.Pace<RequestFailure>>
+
+/** @internal */
+export const patient = (sender: Sender): Patience => {
+  let pace: Pace.Pace<RequestFailure> | undefined
+  return Effect.map(
+    CurrentPolicy,
+    (current) => (pace ??= filtered(sender, Pace.start<RequestFailure>(Option.getOrElse(current, () => sender.policy))))
+  )
+}
+
+/** Steps the policy only for errors that the client retries, whatever schedule it is. */
+const filtered = ({ retryWhile }: Sender, pace: Pace.Pace<RequestFailure>): Pace.Pace<RequestFailure> => {
+  const step = (take: (error: RequestFailure) => Effect.Effect<number | undefined>) => (error: RequestFailure) =>
+    retryWhile(error) ? Effect.provideService(take(error), CurrentRetryFilter, retryWhile) : Effect.succeed(undefined)
+  return { next: step(pace.next), instead: step(pace.instead) }
+}
+
+/** @internal Waits as long as the policy wants before the call is sent again, or fails as it has failed. */
+export const granted = (
+  sender: Sender,
+  call: exchange.Call<unknown>,
+  error: RequestFailure,
+  patience: Patience
+): Effect.Effect<void, RequestFailure> =>
+  Effect.gen(function* () {
+    const millis = mayRepeat(call, error) ? yield* (yield* patience).next(error) : undefined
+    if (millis === undefined) return yield* error
+    yield* waited(sender, call.operation, error, millis)
+    // What the rate limit costs is no sign of an outage.
+    const effort = yield* CurrentEffort
+    if (Option.isSome(effort) && !isRateLimit(error)) yield* effort.value.retry
+  })
+
+/** @internal Attempts, retries and their waits, without a span of its own. */
+export const send = <A>(
+  sender: Sender,
+  call: exchange.Call<A>,
+  account: telemetry.Account,
+  patience: Patience = patient(sender)
+): Effect.Effect<A, RequestFailure> => {
+  const attempt = (returning: boolean) => attempted(sender, call, account, entryOf(call, account, patience, returning))
+  const retried = (error: RequestFailure): Effect.Effect<A, RequestFailure> =>
+    Effect.zipRight(granted(sender, call, error, patience), Effect.catchAll(attempt(true), retried))
+  return Effect.catchAll(attempt(false), retried)
+}
+
+/**
+ * Whatever the policy: a request that is invalid stays so, and without a key a write is sent again only when it was certainly
+ * not carried out.
+ */
+const mayRepeat = (call: exchange.Call<unknown>, error: RequestFailure): boolean =>
+  error._tag !== "InvalidRequest" && (call.repeatable || hadNoEffect(error))
+
+const hadNoEffect = (error: RequestFailure): boolean =>
+  wasTurnedAway(error) || (error._tag === "TransportError" && error.reason === "connect")
+
+const laneOf = (operation: string): Lane => {
+  switch (operation) {
+    case "executions.create":
+      return "submissions"
+    case "executions.cancel":
+      return "cancels"
+    case "executions.await":
+    case "executions.watch":
+      return "polls"
+    default:
+      return "calls"
+  }
+}
+
+/**
+ * The policy decides on every wait for the rate limit: also on one before the first request, and instead of the last step on
+ * one before a retry that it has granted. What belongs to a longer wait goes by that.
+ */
+const entryOf = (
+  call: exchange.Call<unknown>,
+  account: telemetry.Account,
+  patience: Patience,
+  returning: boolean
+): Entry<RequestFailure> => ({
+  operation: call.operation,
+  lane: laneOf(call.operation),
+  returning,
+  unwilling: (closed: Closed) =>
+    Effect.clockWith((clock) => {
+      if (call.deadline !== undefined && monotonic.read(clock) + closed.opensIn <= call.deadline) {
+        return Effect.succeedNone
+      }
+      const failure = classify.unsent(closed, clock.unsafeCurrentTimeMillis(), { ...call, attempts: account.attempts })
+      return Effect.flatMap(patience, (pace) =>
+        Effect.map(pace.instead(failure), (millis) => (millis === undefined ? Option.some(failure) : Option.none()))
+      )
+    })
+})
+
+const attempted = <A>(
+  { client, limits, passage, secrets }: Sender,
+  call: exchange.Call<A>,
+  account: telemetry.Account,
+  entry: Entry<RequestFailure>
+): Effect.Effect<A, RequestFailure> =>
+  Effect.flatMap(passage, ({ pass }) =>
+    pass(entry, (place) =>
+      Effect.gen(function* () {
+        const effort = Option.getOrUndefined(yield* CurrentEffort)
+        const leave = call.keyed === true ? Option.getOrUndefined(yield* CurrentLeave) : undefined
+        const withheld = leave && (yield* leave.ask(account.attempts))
+        if (withheld !== undefined) return yield* Effect.zipRight(place.unsent, withheld)
+        account.attempts += 1
+        if (effort !== undefined) effort.requests += 1
+        const sends = { count: 0 }
+        const once = exchange.once(client, call, { attempts: account.attempts, limits, place, secrets })
+        return yield* Effect.tapBoth(leave === undefined ? once : Effect.provideService(once, CurrentSends, sends), {
+          onSuccess: () => {
+            if (effort !== undefined) effort.succeeded += 1
+            return telemetry.countRequest(call.operation, "ok")
+          },
+          onFailure: (error) => {
+            leave?.failed(error, sends.count)
+            return Effect.zipRight(told(place, error), telemetry.countRequest(call.operation, error._tag))
+          }
+        })
+      })
+    )
+  )
+
+/** What the gate cannot see in an answer's status and headers. */
+const told = (place: Place, error: RequestFailure): Effect.Effect<void> => {
+  if (error._tag === "InvalidRequest" || (error._tag === "TransportError" && error.reason === "connect")) {
+    return place.unsent
+  }
+  if (error._tag !== "RateLimited" || error.status === 429) return Effect.void
+  return place.refused(error.retryAfter && Duration.toMillis(error.retryAfter))
+}
+
+const detailOf = (error: RequestFailure): string | undefined =>
+  error._tag === "TransportError" ? error.reason : "status" in error ? `HTTP ${error.status}` : undefined
+
+const waited = ({ alarm }: Sender, operation: string, error: RequestFailure, millis: number): Effect.Effect<void> => {
+  const { _tag: reason, attempts: attempt, executionId, idempotencyKey } = error
+  const requestId = "requestId" in error ? error.requestId : undefined
+  return telemetry
+    .announce({ operation, reason, detail: detailOf(error), attempt, millis, executionId, idempotencyKey, requestId })
+    .pipe(Effect.zipRight(alarm.sleep(millis)), Effect.zipRight(telemetry.countRetry(operation, reason)))
+}
+
+/** @internal A whole operation that is one call. */
+export const call = <A>(sender: Sender, fixed: exchange.Call<A>): Effect.Effect<A, RequestFailure> =>
+  Effect.suspend(() => {
+    const account: telemetry.Account = { attempts: 0, executionId: fixed.executionId, fileId: fixed.fileId }
+    return telemetry.spanned(fixed.operation, account, send(sender, fixed, account))
+  })
