@@ -1,0 +1,231 @@
+/** What a batch may cost, where it is not the usual: holds that are not told, or were only expected; a wake-up at any moment. */
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import { assert, describe, it } from "@effect/vitest"
+import { BigDecimal, Effect, Either, Fiber, Logger, LogLevel, Option } from "effect"
+import { Batch, Execution } from "effect-modelroute"
+import * as Simulator from "effect-modelroute/Simulator"
+import { Spending } from "../../src/internal/batch/costBudget.js"
+import * as money from "../../src/internal/data/money.js"
+import { answering } from "../utils/fake.js"
+import { collect, ledger, numbers, options, play, tags } from "../utils/batches.js"
+
+const { Fault } = Simulator
+
+/** An API that tells amounts in another way. */
+const replacing = (pattern: RegExp, replacement: string) => (client: HttpClient.HttpClient) =>
+  HttpClient.transform(client, (effect, request) =>
+    Effect.flatMap(effect, (response) =>
+      Effect.map(response.text, (text) => {
+        const told = text.replaceAll(pattern, replacement)
+        const { "content-length": _, ...headers } = response.headers
+        return HttpClientResponse.fromWeb(request, new Response(told, { status: response.status, headers }))
+      })
+    )
+  )
+
+const tellingNoHold = replacing(/"hold_amount":"[^"]*",?/g, "")
+
+describe("maxCost, where the API tells amounts that cannot be read", () => {
+  const holds = /"hold_amount":"[^"]*"/g
+  const amounts = /"(hold_amount|cost)":"[^"]*"/g
+  const submitted = (transformClient: (client: HttpClient.HttpClient) => HttpClient.HttpClient, maxCost = "0.20") =>
+    Effect.gen(function* () {
+      const warnings: Array<string> = []
+      const logger = Logger.make(({ logLevel, message }) => {
+        if (logLevel._tag === "Warning") warnings.push(String(message))
+      })
+      const result = yield* play(
+        Effect.gen(function* () {
+          const outcomes = yield* collect(Batch.run(numbers(20), { ...options, concurrency: 20, maxCost }))
+          const again = yield* collect(Batch.run(numbers(20), { ...options, concurrency: 20, maxCost }))
+          const { executions } = yield* ledger
+          return {
+            executions: executions.length,
+            outcomes: tags(outcomes),
+            again: tags(again),
+            reasons: reasonsOf(again)
+          }
+        }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)), Logger.withMinimumLogLevel(LogLevel.All)),
+        { client: { transformClient } }
+      )
+      return { ...result, warnings }
+    })
+  const reasonsOf = (outcomes: ReadonlyArray<Batch.Outcome<unknown, unknown>>) =>
+    Array.from(new Set(outcomes.flatMap((outcome) => (outcome._tag === "NotAttempted" ? [outcome.reason] : []))))
+
+  for (const hold of ["$0.048", "0,048", "0.048 USD", "", "-1", "NaN"]) {
+    it.effect(`runs one at a time until a cost is told: a hold of "${hold}"`, () =>
+      Effect.gen(function* () {
+        const { executions, outcomes, warnings } = yield* submitted(replacing(holds, `"hold_amount":"${hold}"`))
+        // The first tells that an execution costs 0.040.
+        assert.deepStrictEqual(outcomes, { Succeeded: 5, NotAttempted: 15 })
+        assert.strictEqual(executions, 5)
+        assert.lengthOf(
+          warnings.filter((line) => line.includes(`said ${JSON.stringify(hold)}, which is no amount`)),
+          1
+        )
+      })
+    )
+  }
+
+  for (const [name, transform] of [
+    ["neither hold nor cost", replacing(amounts, '"unit":"credits"')],
+    ["hold and cost with a currency", replacing(amounts, '"$1":"0.048 USD"')]
+  ] as const) {
+    it.effect(`submits one, and no other in this run or a later one: ${name}`, () =>
+      Effect.gen(function* () {
+        const { again, executions, outcomes, reasons } = yield* submitted(transform)
+        assert.deepStrictEqual(outcomes, { Succeeded: 1, NotAttempted: 19 })
+        assert.deepStrictEqual(again, { Succeeded: 1, NotAttempted: 19 })
+        assert.deepStrictEqual(reasons, ["UnknownHold"])
+        assert.strictEqual(executions, 1)
+      })
+    )
+  }
+
+  it.effect("submits by the option hold where the API tells nothing", () =>
+    Effect.gen(function* () {
+      const outcomes = yield* play(
+        collect(Batch.run(numbers(20), { ...options, concurrency: 20, maxCost: "0.20", hold: () => "0.05" })),
+        { client: { transformClient: replacing(amounts, '"unit":"credits"') } }
+      )
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 4, NotAttempted: 16 })
+    })
+  )
+
+  it.effect("counts amounts in exponent form as they are", () =>
+    Effect.gen(function* () {
+      const batch = yield* play(
+        Effect.gen(function* () {
+          const batch = yield* Batch.make(numbers(3), options)
+          const outcomes = yield* collect(batch.outcomes)
+          const costs = outcomes.map((outcome) => (outcome._tag === "Succeeded" ? outcome.completed.cost : undefined))
+          return { costs, cost: (yield* batch.progress.get).cost }
+        }),
+        { client: { transformClient: replacing(/"cost":"[^"]*"/g, '"cost":0.30000000000000004') } }
+      )
+      assert.deepStrictEqual(
+        batch.costs,
+        Array.from({ length: 3 }, () => "0.30000000000000004")
+      )
+      assert.strictEqual(batch.cost, "0.90000000000000012")
+    })
+  )
+})
+
+describe("amounts in responses", () => {
+  const read = (cost: unknown) => {
+    const { client } = answering(() => ({
+      status: 200,
+      text: `{"id":"exec_1","status":"PENDING","cost":${String(cost)}}`
+    }))
+    return Effect.map(
+      Effect.flatMap(client, ({ executions }) => executions.get(Execution.ExecutionId.make("exec_1"))),
+      ({ cost, extra }) => cost ?? extra
+    )
+  }
+
+  for (const [wire, expected] of [
+    ['"0.040"', "0.040"],
+    ['" 12 "', "12"],
+    ["0.04", "0.04"],
+    ["0", "0"],
+    ["0.30000000000000004", "0.30000000000000004"],
+    ["3e-7", "0.0000003"],
+    ['"3e-1"', "0.3"],
+    ["1.5e3", "1500"],
+    ["1e400", { cost: Number.POSITIVE_INFINITY }],
+    ["-0.5", { cost: -0.5 }],
+    ['"1e-999999999"', { cost: "1e-999999999" }],
+    ['"$0.048"', { cost: "$0.048" }],
+    ['"0,048"', { cost: "0,048" }],
+    ['""', { cost: "" }],
+    ["true", { cost: true }],
+    ["null", {}]
+  ] as const) {
+    it.effect(`are decimal strings, or unknown and kept as they came: ${wire}`, () =>
+      Effect.map(read(wire), (found) => assert.deepStrictEqual(found, expected))
+    )
+  }
+})
+
+describe("maxCost, where the API tells no holds", () => {
+  it.effect("lets one go, and goes by what that has cost", () =>
+    Effect.gen(function* () {
+      const { charged, most, outcomes } = yield* play(
+        Effect.gen(function* () {
+          const outcomes = yield* collect(Batch.run(numbers(20), { ...options, concurrency: 20, maxCost: "0.21" }))
+          const { charged, executions } = yield* ledger
+          return { outcomes, charged, most: executions.length }
+        }),
+        { client: { transformClient: tellingNoHold } }
+      )
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 5, NotAttempted: 15 })
+      assert.deepStrictEqual([most, charged], [5, "0.200"])
+    })
+  )
+
+  it.effect("counts in a later run what still runs", () =>
+    Effect.gen(function* () {
+      const { charged, outcomes } = yield* play(
+        Effect.gen(function* () {
+          yield* Effect.timeoutOption(collect(Batch.run([1], options)), "1 second")
+          const outcomes = yield* collect(
+            Batch.run([5, 6, 7, 1], { ...options, concurrency: 4, order: "input", maxCost: "0.05" })
+          )
+          return { outcomes, charged: (yield* ledger).charged }
+        }),
+        { client: { transformClient: tellingNoHold } }
+      )
+      // Whichever is read first: as long as it runs, no other of its model is submitted.
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 1, NotAttempted: 3 })
+      assert.strictEqual(charged, "0.040")
+    })
+  )
+})
+
+describe("a hold that was only expected", () => {
+  for (const hold of ["5.00", "0.001"]) {
+    it.effect(`says nothing of others: ${hold}`, () =>
+      Effect.gen(function* () {
+        const { charged, outcomes } = yield* play(
+          Effect.gen(function* () {
+            yield* collect(Batch.run([0], { ...options, maxCost: "10.00", hold: () => hold }))
+            const items = numbers(9).slice(1)
+            const outcomes = yield* collect(Batch.run(items, { ...options, concurrency: 8, maxCost: "0.25" }))
+            return { outcomes, charged: (yield* ledger).charged }
+          }),
+          { simulator: { faults: [Fault.on("executions.create", Fault.envelope("CONTENT_MODERATION_REJECTED"))] } }
+        )
+        // 0.048 are held beside what the others have cost: the sixth finds 0.050 left.
+        assert.deepStrictEqual(tags(outcomes), { Succeeded: 6, NotAttempted: 2 })
+        assert.strictEqual(charged, "0.240")
+      })
+    )
+  }
+})
+
+describe("who waits for room", () => {
+  it.live("is told of it, wherever its fiber has let others go first", () =>
+    Effect.gen(function* () {
+      const all = BigDecimal.unsafeFromString("1")
+      const steps = (count: number): Effect.Effect<void> =>
+        count === 0 ? Effect.void : Effect.flatMap(Effect.void, () => steps(count - 1))
+      const forgotten: Array<number> = []
+      // A fiber lets others go first after 2048 operations at the latest.
+      for (let count = 900; count < 1100; count++) {
+        const spending = new Spending(all)
+        const first = yield* spending.reserve("m", all, undefined)
+        if (Either.isLeft(first)) return assert.fail()
+        const waiting = yield* Effect.fork(Effect.zipRight(steps(count), spending.reserve("m", all, undefined)))
+        yield* Effect.yieldNow()
+        spending.settled(spending.accepted(first.right, all), money.zero)
+        yield* Effect.repeatN(Effect.yieldNow(), 10)
+        if (Option.isNone(yield* Fiber.poll(waiting))) forgotten.push(count)
+        yield* Fiber.interrupt(waiting)
+      }
+      assert.deepStrictEqual(forgotten, [])
+    })
+  )
+})

@@ -1,0 +1,142 @@
+/** What many items have to write goes to the journal in few calls, in the right order, and each hears of its own. */
+import { assert, describe, it } from "@effect/vitest"
+import { DateTime, Deferred, Effect, Exit, Fiber, Option, Scope } from "effect"
+import { Batch, ModelRouteError } from "effect-modelroute"
+import * as writer from "../../src/internal/batch/journalWriter.js"
+import { journal } from "../utils/batches.js"
+
+const entryOf = (key: string, step: Batch.Step, attempt = 1): Batch.Entry =>
+  new Batch.Entry({
+    key,
+    step,
+    attempt,
+    digest: "",
+    idempotencyKey: `${key}-${attempt}`,
+    submittedAt: DateTime.unsafeMake("2026-03-20T10:30:00Z")
+  })
+
+const nameOf = ({ attempt, key, step }: Batch.Entry): string => `${key} ${step} ${attempt}`
+
+/** A journal whose calls wait until they are let through, one at a time. */
+const gated = Effect.gen(function* () {
+  const memory = yield* journal
+  const calls: Array<ReadonlyArray<string>> = []
+  const gate = yield* Effect.makeSemaphore(1)
+  yield* gate.take(1)
+  const service: Batch.JournalService = {
+    ...memory,
+    write: (batch, entries) =>
+      Effect.suspend(() => {
+        calls.push(entries.map(nameOf))
+        return Effect.zipRight(gate.take(1), memory.write(batch, entries))
+      })
+  }
+  return { calls, service, next: gate.release(1) }
+})
+
+const settled = Effect.repeatN(Effect.yieldNow(), 20)
+
+describe("entries", () => {
+  it.effect("that come while a call is under way go together in the next", () =>
+    Effect.gen(function* () {
+      const { calls, next, service } = yield* gated
+      const write = yield* writer.make(service, "b")
+      const first = yield* Effect.fork(write(entryOf("a", "Submitted")))
+      yield* settled
+      const others = yield* Effect.fork(
+        Effect.forEach(["b", "c", "d"], (key) => write(entryOf(key, "Submitted")), { concurrency: "unbounded" })
+      )
+      yield* settled
+      assert.deepStrictEqual(calls, [["a Submitted 1"]])
+      yield* next
+      yield* Fiber.join(first)
+      yield* settled
+      assert.deepStrictEqual(calls[1], ["b Submitted 1", "c Submitted 1", "d Submitted 1"])
+      assert.isTrue(Option.isNone(yield* Fiber.poll(others)))
+      yield* next
+      yield* Fiber.join(others)
+      assert.lengthOf(calls, 2)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("are at most 256 in one call", () =>
+    Effect.gen(function* () {
+      const { calls, next, service } = yield* gated
+      const write = yield* writer.make(service, "b")
+      const keys = Array.from({ length: 301 }, (_, n) => `item ${n}`)
+      const all = yield* Effect.fork(
+        Effect.forEach(keys, (key) => write(entryOf(key, "Submitted")), { concurrency: "unbounded" })
+      )
+      yield* settled
+      yield* Effect.repeatN(Effect.zipRight(next, settled), 2)
+      yield* Fiber.join(all)
+      const sizes = calls.map(({ length }) => length)
+      assert.deepStrictEqual(
+        calls.flat(),
+        keys.map((key) => `${key} Submitted 1`)
+      )
+      assert.isAtMost(Math.max(...sizes), 256)
+      assert.isAtMost(sizes.length, 3)
+    }).pipe(Effect.scoped)
+  )
+
+  for (const order of ["the delivery first", "the next step first"]) {
+    it.effect(`of one item are one in a call, the younger: ${order}`, () =>
+      Effect.gen(function* () {
+        const { calls, next, service } = yield* gated
+        const write = yield* writer.make(service, "b")
+        const first = yield* Effect.fork(write(entryOf("other", "Submitted")))
+        yield* settled
+        const both = [entryOf("a", "Delivered", 1), entryOf("a", "Submitted", 2)]
+        const written = yield* Effect.fork(
+          Effect.forEach(order === "the delivery first" ? both : both.toReversed(), write, { concurrency: "unbounded" })
+        )
+        yield* settled
+        yield* Effect.zipRight(next, next)
+        yield* Effect.zipRight(Fiber.join(first), settled)
+        yield* next
+        yield* Fiber.join(written)
+        assert.deepStrictEqual(calls, [["other Submitted 1"], ["a Submitted 2"]])
+      }).pipe(Effect.scoped)
+    )
+  }
+})
+
+describe("a call", () => {
+  it.effect("that fails is heard of by all whose entries it had, and by no other", () =>
+    Effect.gen(function* () {
+      const memory = yield* journal
+      const full = new ModelRouteError.JournalError({ message: "the disk is full" })
+      let isFull = true
+      const write = yield* writer.make(
+        { ...memory, write: (batch, entries) => (isFull ? Effect.fail(full) : memory.write(batch, entries)) },
+        "b"
+      )
+      const failed = yield* Effect.forEach(["a", "b"], (key) => Effect.exit(write(entryOf(key, "Submitted"))), {
+        concurrency: "unbounded"
+      })
+      assert.deepStrictEqual(failed, [Exit.fail(full), Exit.fail(full)])
+      isFull = false
+      yield* write(entryOf("c", "Submitted"))
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("that has begun is ended before the batch ends", () =>
+    Effect.gen(function* () {
+      const { next, service } = yield* gated
+      const scope = yield* Scope.make()
+      const write = yield* Scope.extend(writer.make(service, "b"), scope)
+      const written = yield* Effect.fork(write(entryOf("a", "Submitted")))
+      yield* settled
+      const closed = yield* Deferred.make<void>()
+      yield* Effect.fork(Effect.zipRight(Scope.close(scope, Exit.void), Deferred.succeed(closed, undefined)))
+      yield* settled
+      assert.isFalse(yield* Deferred.isDone(closed))
+      yield* next
+      yield* Deferred.await(closed)
+      yield* Fiber.join(written)
+      const kept = yield* service.read("b", ["a"])
+      assert.isTrue(kept.every(Option.isSome))
+    })
+  )
+})

@@ -1,0 +1,905 @@
+/** What a batch stops at, or slows down for: the account, the caller, the cost, an outage, the rate limit. */
+import { assert, describe, it } from "@effect/vitest"
+import { Array, Clock, Effect, Fiber, Ref, Schedule, Stream } from "effect"
+import { Batch } from "effect-modelroute"
+import * as Simulator from "effect-modelroute/Simulator"
+import { collect, committed, ledger, numbers, options, play, requestOf, tags, tally } from "../utils/batches.js"
+import { start } from "../utils/harness.js"
+import { isFull } from "../utils/suite.js"
+
+const { Fault } = Simulator
+
+const creates = Effect.flatMap(Simulator.Simulator, (simulator) =>
+  Effect.map(simulator.requests, (requests) => requests.filter(({ operation }) => operation === "executions.create"))
+)
+
+const reasons = (outcomes: ReadonlyArray<Batch.Outcome<unknown>>) =>
+  tally(outcomes.flatMap((outcome) => (outcome._tag === "NotAttempted" ? [outcome.reason] : [])))
+
+describe.runIf(isFull)("a balance for 300 of 1,000 items", () => {
+  it.effect("runs exactly those; after a top-up the same call runs the rest", () =>
+    Effect.gen(function* () {
+      // Sixteen at once, each of which holds 0.048 and then costs 0.040. When 18 rounds have cost 11.52, the balance has room for
+      // the holds of 12 more.
+      const balance = "12.10"
+      const result = yield* play(
+        Effect.gen(function* () {
+          const simulator = yield* Simulator.Simulator
+          const batch = Batch.run(numbers(1000), { ...options, concurrency: 16 })
+          const first = yield* collect(batch)
+          const { executions } = yield* simulator.ledger
+          const refused = (yield* simulator.requests).filter(({ outcome }) => outcome === 402).length
+          yield* simulator.topUp("40.00")
+          const second = yield* collect(batch)
+          return { first, second, executions, refused, ledger: yield* simulator.ledger }
+        }),
+        { simulator: { balance, recordRequests: 100_000 } }
+      )
+      const { executions, first, ledger, refused, second } = result
+      assert.strictEqual(executions.length, 300)
+      for (const { status } of executions) assert.strictEqual(status, "COMPLETED")
+      assert.isAtLeast(refused, 1)
+      assert.isAtMost(refused, 16)
+      assert.deepStrictEqual(tags(first), { Succeeded: 300, NotAttempted: 700 })
+      assert.deepStrictEqual(reasons(first), { InsufficientBalance: 700 })
+      assert.deepStrictEqual(tags(second), { Succeeded: 1000 })
+      assert.strictEqual(ledger.executions.length, 1000)
+      assert.strictEqual(new Set(ledger.executions.map(({ body }) => body)).size, 1000)
+      assert.strictEqual(ledger.charged, "40.000")
+    })
+  )
+})
+
+describe("a stop", () => {
+  it.effect("carries the API's answer, and lets what runs end", () =>
+    Effect.gen(function* () {
+      const { at, outcomes, progress, sent } = yield* play(
+        Effect.gen(function* () {
+          const batch = yield* Batch.make(numbers(40), { ...options, concurrency: 4, order: "input" })
+          const outcomes = yield* collect(batch.outcomes)
+          const sent = (yield* creates).length
+          return { outcomes, sent, at: yield* Clock.currentTimeMillis, progress: yield* batch.progress.get }
+        }),
+        {
+          simulator: {
+            faults: [
+              ...Array.replicate(delayed, 3),
+              Fault.on("executions.create", Fault.envelope("INSUFFICIENT_BALANCE"))
+            ]
+          }
+        }
+      )
+      assert.strictEqual(sent, 4)
+      assert.isAbove(at, start + 9000)
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 3, NotAttempted: 37 })
+      for (const outcome of outcomes) {
+        if (outcome._tag === "NotAttempted") {
+          assert.strictEqual(outcome.error?._tag, "InsufficientBalance")
+          assert.isFalse(outcome.delivered)
+        }
+      }
+      assert.strictEqual(progress.stopped, "InsufficientBalance")
+      assert.isUndefined(progress.expectedEnd)
+      assert.strictEqual(progress.notAttempted, 37)
+    })
+  )
+
+  it.effect("comes of an API key that is not accepted, after at most as many requests as there are items at once", () =>
+    Effect.gen(function* () {
+      const { outcomes, sent } = yield* play(
+        Effect.gen(function* () {
+          const outcomes = yield* collect(Batch.run(numbers(100), { ...options, concurrency: 6 }))
+          return { outcomes, sent: (yield* creates).length }
+        }),
+        { simulator: { apiKeys: ["sk_another"] } }
+      )
+      assert.deepStrictEqual(reasons(outcomes), { Unauthorized: 100 })
+      assert.isAtMost(sent, 6)
+    })
+  )
+
+  it.effect("comes of an API key that is refused while executions run, which a later run takes up", () =>
+    Effect.gen(function* () {
+      const refusedLook = Fault.on("executions.get", Fault.envelope("UNAUTHORIZED", { status: 401 }))
+      const { executions, first, second } = yield* play(
+        Effect.gen(function* () {
+          const first = yield* collect(Batch.run(numbers(10), { ...options, concurrency: 2, order: "input" }))
+          const second = yield* collect(Batch.run(numbers(10), options))
+          return { first, second, executions: (yield* ledger).executions.length }
+        }),
+        { simulator: { faults: [refusedLook] } }
+      )
+      assert.deepStrictEqual(tags(first), { Failed: 1, Succeeded: 1, NotAttempted: 8 })
+      assert.deepStrictEqual(tags(second), { Succeeded: 10 })
+      assert.strictEqual(executions, 10)
+    })
+  )
+
+  it.effect("spends a key that was refused for certain: an API that remembers the refusal gets another", () =>
+    Effect.gen(function* () {
+      const keys = yield* play(
+        Effect.gen(function* () {
+          const simulator = yield* Simulator.Simulator
+          yield* Stream.runDrain(Batch.run([1], options))
+          yield* simulator.topUp("1.00")
+          yield* Stream.runDrain(Batch.run([1], options))
+          return (yield* creates).map(({ headers }) => headers["idempotency-key"])
+        }),
+        { simulator: { balance: "0.00" } }
+      )
+      assert.strictEqual(keys.length, 2)
+      assert.strictEqual(new Set(keys).size, 2)
+    })
+  )
+
+  it.effect("keeps a key under which something may have been accepted before the refusal", () =>
+    Effect.gen(function* () {
+      const { executions, first, keys, second } = yield* play(
+        Effect.gen(function* () {
+          const first = yield* collect(Batch.run([1], options))
+          const second = yield* collect(Batch.run([1], options))
+          const keys = (yield* creates).map(({ headers }) => headers["idempotency-key"])
+          return { first, second, keys, executions: (yield* ledger).executions.length }
+        }),
+        {
+          simulator: {
+            faults: [
+              Fault.on("executions.create", Fault.dropAfter),
+              Fault.on("executions.create", Fault.envelope("INSUFFICIENT_BALANCE"))
+            ]
+          }
+        }
+      )
+      assert.deepStrictEqual(tags(first), { Failed: 1 })
+      assert.deepStrictEqual(tags(second), { Succeeded: 1 })
+      assert.strictEqual(new Set(keys).size, 1)
+      assert.strictEqual(executions, 1)
+    })
+  )
+
+  it.effect("keeps a key under which an earlier run may have had something accepted", () =>
+    Effect.gen(function* () {
+      const { executions, keys, runs } = yield* play(
+        Effect.gen(function* () {
+          const runs = yield* Effect.replicateEffect(collect(Batch.run([1], options)), 3)
+          const keys = (yield* creates).map(({ headers }) => headers["idempotency-key"])
+          return { runs, keys, executions: (yield* ledger).executions.length }
+        }),
+        {
+          simulator: {
+            faults: [
+              ...Array.replicate(Fault.on("executions.create", Fault.dropAfter), 4),
+              Fault.on("executions.create", Fault.envelope("INSUFFICIENT_BALANCE"))
+            ]
+          }
+        }
+      )
+      assert.deepStrictEqual(runs.map(tags), [{ Failed: 1 }, { Failed: 1 }, { Succeeded: 1 }])
+      assert.strictEqual(keys.length, 6)
+      assert.strictEqual(new Set(keys).size, 1)
+      assert.strictEqual(executions, 1)
+    })
+  )
+
+  it.effect(
+    "keeps a key of which it is certain that nothing was accepted under it, and no age makes its item undecided",
+    () =>
+      Effect.gen(function* () {
+        // The limit resets too late to be waited for: one request is refused, the next is not even sent.
+        const { first, keys, second, sent } = yield* play(
+          Effect.gen(function* () {
+            const first = yield* collect(Batch.run([1, 2], { ...options, concurrency: 1 }))
+            const sent = (yield* creates).length
+            yield* Effect.sleep("25 hours")
+            const second = yield* collect(Batch.run([1, 2], options))
+            return { first, second, sent, keys: (yield* creates).map(({ headers }) => headers["idempotency-key"]) }
+          }),
+          { simulator: { faults: [Fault.on("executions.create", Fault.rateLimited({ resetIn: "3 hours" }))] } }
+        )
+        assert.deepStrictEqual(
+          first.map((outcome) =>
+            outcome._tag === "Failed" ? [outcome.error._tag, outcome.error.attempts] : outcome._tag
+          ),
+          [
+            ["RateLimited", 1],
+            ["RateLimited", 0]
+          ]
+        )
+        assert.strictEqual(sent, 1)
+        assert.deepStrictEqual(tags(second), { Succeeded: 2 })
+        assert.deepStrictEqual([keys.length, new Set(keys).size], [3, 2])
+      })
+  )
+
+  it.effect("spends a key that was refused twice for certain: for the rate limit, and then for the balance", () =>
+    Effect.gen(function* () {
+      const { executions, first, keys, second } = yield* play(
+        Effect.gen(function* () {
+          const first = yield* collect(Batch.run([1], options))
+          yield* Effect.sleep("25 hours")
+          const second = yield* collect(Batch.run([1], options))
+          const keys = (yield* creates).map(({ headers }) => headers["idempotency-key"])
+          return { first, second, keys, executions: (yield* ledger).executions }
+        }),
+        {
+          simulator: {
+            faults: [
+              Fault.on("executions.create", Fault.rateLimited({ resetIn: "5 seconds" })),
+              Fault.on("executions.create", Fault.envelope("INSUFFICIENT_BALANCE"))
+            ]
+          }
+        }
+      )
+      assert.deepStrictEqual(reasons(first), { InsufficientBalance: 1 })
+      assert.deepStrictEqual(tags(second), { Succeeded: 1 })
+      assert.strictEqual(keys.length, 3)
+      assert.strictEqual(keys[0], keys[1])
+      assert.notStrictEqual(keys[1], keys[2])
+      assert.strictEqual(executions.length, 1)
+    })
+  )
+
+  it.effect("keeps back what was refused for the rate limit and waits to be sent again", () =>
+    Effect.gen(function* () {
+      const { outcomes, sent } = yield* play(
+        Effect.gen(function* () {
+          const batch = yield* Batch.make(numbers(5), { ...options, concurrency: 5 })
+          const running = yield* Effect.fork(collect(batch.outcomes))
+          yield* Effect.sleep("1 second")
+          yield* batch.stop
+          const outcomes = yield* Fiber.join(running)
+          return { outcomes, sent: (yield* creates).length }
+        }),
+        { simulator: { faults: [Fault.on("executions.create", Fault.rateLimited({ resetIn: "30 seconds" }))] } }
+      )
+      // The gate sends one ahead, whose refusal holds the others.
+      assert.strictEqual(sent, 1)
+      assert.deepStrictEqual(reasons(outcomes), { Stopped: 5 })
+    })
+  )
+
+  it.effect("is not repeated against by a policy of the caller's that repeats whatever fails", () =>
+    Effect.gen(function* () {
+      const { at, outcomes } = yield* play(
+        Effect.gen(function* () {
+          const batch = yield* Batch.make(numbers(3), { ...options, concurrency: 3 })
+          const running = yield* Effect.fork(collect(batch.outcomes))
+          yield* Effect.sleep("1 second")
+          yield* batch.stop
+          const outcomes = yield* Fiber.join(running)
+          return { outcomes, at: (yield* Clock.currentTimeMillis) - start }
+        }),
+        {
+          client: { retry: Schedule.spaced("10 seconds") },
+          simulator: { faults: [Fault.on("executions.create", Fault.rateLimited({ resetIn: "30 seconds" }))] }
+        }
+      )
+      assert.deepStrictEqual(reasons(outcomes), { Stopped: 3 })
+      assert.isAtMost(at, 41_000)
+    })
+  )
+
+  it.effect("keeps back what an earlier run has sent, and leaves it as it was", () =>
+    Effect.gen(function* () {
+      const unseen = Array.replicate(Fault.on("executions.create", Fault.dropBefore), 4)
+      const { keys, outcomes, stopped } = yield* play(
+        Effect.gen(function* () {
+          const outcomes = [yield* collect(Batch.run([1], options))]
+          const simulator = yield* Simulator.Simulator
+          yield* simulator.inject(Fault.on("executions.create", Fault.rateLimited({ resetIn: "30 seconds" })))
+          const batch = yield* Batch.make([1], options)
+          const running = yield* Effect.fork(collect(batch.outcomes))
+          yield* Effect.sleep("1 second")
+          yield* batch.stop
+          outcomes.push(yield* Fiber.join(running))
+          const stopped = (yield* ledger).executions.length
+          outcomes.push(yield* collect(Batch.run([1], options)))
+          return { outcomes, stopped, keys: (yield* creates).map(({ headers }) => headers["idempotency-key"]) }
+        }),
+        { simulator: { faults: unseen } }
+      )
+      assert.deepStrictEqual(outcomes.map(tags), [{ Failed: 1 }, { NotAttempted: 1 }, { Succeeded: 1 }])
+      assert.strictEqual(stopped, 0)
+      assert.strictEqual(new Set(keys).size, 1)
+    })
+  )
+
+  it.effect("asks once more for what may have been accepted and was then refused for the rate limit", () =>
+    Effect.gen(function* () {
+      const { executions, outcomes } = yield* play(
+        Effect.gen(function* () {
+          const batch = yield* Batch.make([1], options)
+          const running = yield* Effect.fork(collect(batch.outcomes))
+          yield* Effect.sleep("10 seconds")
+          yield* batch.stop
+          const outcomes = yield* Fiber.join(running)
+          return { outcomes, executions: (yield* ledger).executions.length }
+        }),
+        {
+          simulator: {
+            faults: [
+              Fault.on("executions.create", Fault.dropAfter),
+              Fault.on("executions.create", Fault.rateLimited({ resetIn: "30 seconds" }))
+            ]
+          }
+        }
+      )
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 1 })
+      assert.strictEqual(executions, 1)
+    })
+  )
+
+  it.effect("keeps back what waits for the rate limit, and what an effect is still making", () =>
+    Effect.gen(function* () {
+      const { after, outcomes, second, stopped } = yield* play(
+        Effect.gen(function* () {
+          const batch = yield* Batch.make(numbers(31), {
+            ...options,
+            concurrency: 31,
+            request: (n) => (n === 30 ? Effect.as(Effect.sleep("1 minute"), requestOf(n)) : requestOf(n))
+          })
+          const running = yield* Effect.fork(collect(batch.outcomes))
+          yield* Effect.sleep("1 second")
+          const stopped = (yield* ledger).executions.length
+          yield* batch.stop
+          const outcomes = yield* Fiber.join(running)
+          const after = (yield* ledger).executions.length
+          yield* Effect.sleep("25 hours")
+          return { outcomes, stopped, after, second: yield* collect(Batch.run(numbers(31), options)) }
+        }),
+        { simulator: { rateLimit: { limit: 10, window: "1 minute" } } }
+      )
+      assert.deepStrictEqual([stopped, after], [10, 10])
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 10, NotAttempted: 21 })
+      assert.deepStrictEqual(tags(second), { Succeeded: 31 })
+    })
+  )
+
+  it.effect("does not come of what an execution has FAILED with", () =>
+    Effect.gen(function* () {
+      const outcomes = yield* play(collect(Batch.run(numbers(20), { ...options, concurrency: 2 })), {
+        simulator: {
+          faults: [
+            Fault.ends({ status: "FAILED", code: "UNAUTHORIZED" }),
+            Fault.ends({ status: "FAILED", code: "INSUFFICIENT_BALANCE" })
+          ]
+        }
+      })
+      assert.deepStrictEqual(tags(outcomes), { "Failed for good": 2, Succeeded: 18 })
+    })
+  )
+
+  it.effect("keeps what an effect has made for the next run", () =>
+    Effect.gen(function* () {
+      let made = 0
+      const outcomes = yield* play(
+        Effect.gen(function* () {
+          const uploading = {
+            ...options,
+            concurrency: 1,
+            request: (n: number) => Effect.sync(() => (made++, requestOf(n)))
+          }
+          yield* Stream.runDrain(Batch.run([1, 2, 3], uploading))
+          const simulator = yield* Simulator.Simulator
+          yield* simulator.topUp("1.00")
+          return yield* collect(Batch.run([1, 2, 3], uploading))
+        }),
+        { simulator: { balance: "0.00" } }
+      )
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 3 })
+      assert.strictEqual(made, 3)
+    })
+  )
+
+  it.effect("can be told: what runs ends, the rest is not attempted", () =>
+    Effect.gen(function* () {
+      const { outcomes, executions, progress } = yield* play(
+        Effect.gen(function* () {
+          const batch = yield* Batch.make(numbers(100), { ...options, concurrency: 10 })
+          const running = yield* Effect.fork(collect(batch.outcomes))
+          yield* Effect.sleep("12 seconds")
+          assert.isDefined((yield* batch.progress.get).expectedEnd)
+          yield* batch.stop
+          assert.isUndefined((yield* batch.progress.get).expectedEnd)
+          const outcomes = yield* Fiber.join(running)
+          return { outcomes, executions: (yield* ledger).executions, progress: yield* batch.progress.get }
+        })
+      )
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: executions.length, NotAttempted: 100 - executions.length })
+      assert.strictEqual(executions.length, 20)
+      for (const { status } of executions) assert.strictEqual(status, "COMPLETED")
+      assert.deepStrictEqual(reasons(outcomes), { Stopped: 80 })
+      assert.strictEqual(progress.stopped, "Stopped")
+    })
+  )
+})
+
+const delayed = Fault.on("executions.create", Fault.delay("1 second"))
+
+describe("beforeSubmit", () => {
+  it.effect("is asked with how many are to be submitted, and only for those", () =>
+    Effect.gen(function* () {
+      const asked: Array<number> = []
+      yield* play(
+        Effect.gen(function* () {
+          yield* Stream.runDrain(Batch.run(numbers(30), options))
+          const beforeSubmit = (count: number) => Effect.sync(() => asked.push(count) > 0)
+          yield* Stream.runDrain(Batch.run(numbers(30), { ...options, beforeSubmit }))
+          assert.deepStrictEqual(asked, [])
+          yield* Stream.runDrain(Batch.run(numbers(150), { ...options, beforeSubmit }))
+        })
+      )
+      assert.strictEqual(
+        Array.reduce(asked, 0, (sum, count) => sum + count),
+        120
+      )
+      for (const count of asked) assert.isAtMost(count, 20)
+    })
+  )
+
+  it.effect("that says no ends the submissions; one that takes its time holds them up", () =>
+    Effect.gen(function* () {
+      const { outcomes, sentAt } = yield* play(
+        Effect.gen(function* () {
+          const left = yield* Ref.make(70)
+          const asked: Array<number> = []
+          const outcomes = yield* collect(
+            Batch.run(numbers(200), {
+              ...options,
+              beforeSubmit: (count) => {
+                asked.push(count)
+                return Effect.delay(
+                  Ref.modify(left, (n) => [n >= count, n - count]),
+                  "1 minute"
+                )
+              }
+            })
+          )
+          // Nobody is asked again after the no.
+          assert.deepStrictEqual(asked, [20, 20, 20, 4, 20])
+          return { outcomes, sentAt: (yield* creates).map(({ at }) => at - start) }
+        })
+      )
+      // Three groups of 20, and one of 4, since an array is read 64 at a time.
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 64, NotAttempted: 136 })
+      assert.deepStrictEqual(reasons(outcomes), { BeforeSubmit: 136 })
+      assert.strictEqual(sentAt[0], 60_000)
+    })
+  )
+
+  it.effect("is not waited for when the batch is told to stop", () =>
+    Effect.gen(function* () {
+      const { at, outcomes } = yield* play(
+        Effect.gen(function* () {
+          const batch = yield* Batch.make(numbers(5), {
+            ...options,
+            beforeSubmit: () => Effect.as(Effect.sleep("10 hours"), true)
+          })
+          const running = yield* Effect.fork(collect(batch.outcomes))
+          yield* Effect.sleep("1 second")
+          yield* batch.stop
+          return { outcomes: yield* Fiber.join(running), at: (yield* Clock.currentTimeMillis) - start }
+        })
+      )
+      assert.strictEqual(at, 1000)
+      assert.deepStrictEqual(reasons(outcomes), { Stopped: 5 })
+    })
+  )
+
+  it.effect("is asked for at most as many as there are items at once", () =>
+    Effect.gen(function* () {
+      const asked: Array<number> = []
+      yield* play(
+        Stream.runDrain(
+          Batch.run(numbers(10), {
+            ...options,
+            concurrency: 3,
+            beforeSubmit: (count) => Effect.sync(() => asked.push(count) > 0)
+          })
+        )
+      )
+      assert.deepStrictEqual(asked, [3, 3, 3, 1])
+    })
+  )
+
+  it.effect("that fails ends the batch", () =>
+    Effect.gen(function* () {
+      const error = yield* play(
+        Effect.flip(
+          Stream.runDrain(Batch.run([1], { ...options, beforeSubmit: () => Effect.fail("no bank" as const) }))
+        )
+      )
+      assert.strictEqual(error, "no bank")
+    })
+  )
+})
+
+describe("maxCost", () => {
+  const spent = (extra: Partial<Batch.Options<number>>, setup: Simulator.Options = {}) => {
+    let most = 0
+    let look: Effect.Effect<number> = Effect.succeed(0)
+    return play(
+      Effect.gen(function* () {
+        look = Effect.map((yield* Simulator.Simulator).ledger, committed)
+        const outcomes = yield* collect(Batch.run(numbers(60), { ...options, concurrency: 10, ...extra }))
+        const { charged, executions } = yield* ledger
+        return { outcomes, charged, executions: executions.length, most }
+      }),
+      {
+        simulator: {
+          ...setup,
+          onRequest: ({ operation }) =>
+            operation === "executions.create"
+              ? Effect.map(
+                  Effect.suspend(() => look),
+                  (now) => void (most = Math.max(most, now))
+                )
+              : Effect.void
+        }
+      }
+    )
+  }
+
+  it.effect("is never passed by what was charged and what is held, and is used up", () =>
+    Effect.gen(function* () {
+      const { charged, executions, most, outcomes } = yield* spent({ maxCost: "1.00" })
+      // 24 cost 0.96; a 25th would hold 0.048 beside them.
+      assert.strictEqual(executions, 24)
+      assert.strictEqual(charged, "0.960")
+      assert.isAtMost(most, 1000)
+      assert.isAtLeast(most, 960)
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 24, NotAttempted: 36 })
+      assert.deepStrictEqual(reasons(outcomes), { MaxCost: 36 })
+    })
+  )
+
+  it.effect("counts nothing for what has failed", () =>
+    Effect.gen(function* () {
+      // When it is known what one holds: what is refused has had room kept for it.
+      const late: Simulator.Fault.Matcher = ({ body, operation }) =>
+        operation === "executions.create" && /picture 2[0-4]"/.test(new TextDecoder().decode(body))
+      const faults = [
+        ...Array.replicate(Fault.ends({ status: "FAILED" }), 10),
+        ...Array.replicate(Fault.on(late, Fault.envelope("CONTENT_MODERATION_REJECTED")), 5)
+      ]
+      const { charged, executions, most, outcomes } = yield* spent({ maxCost: "1.00" }, { faults })
+      assert.strictEqual(executions, 34)
+      assert.strictEqual(charged, "0.960")
+      assert.isAtMost(most, 1000)
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 24, "Failed for good": 15, NotAttempted: 21 })
+    })
+  )
+
+  it.effect("lets one execution tell what its model holds, before others of it are submitted", () =>
+    Effect.gen(function* () {
+      const sentAt = yield* play(
+        Effect.gen(function* () {
+          // The gate sends one request ahead until it knows the limit.
+          yield* Stream.runDrain(Batch.run([0], { ...options, id: "before" }))
+          const simulator = yield* Simulator.Simulator
+          yield* simulator.inject(delayed, delayed)
+          const from = yield* Clock.currentTimeMillis
+          yield* Stream.runDrain(
+            Batch.run(numbers(6), {
+              ...options,
+              maxCost: "50",
+              request: (n) => ({ ...requestOf(n), model: n % 2 === 0 ? "flux-1.1-pro" : "seedance-video" })
+            })
+          )
+          return (yield* creates).slice(1).map(({ at, body }) => {
+            const { model } = JSON.parse(new TextDecoder().decode(body))
+            return `${at - from} ${model}`
+          })
+        })
+      )
+      assert.deepStrictEqual(tally(sentAt), {
+        "0 flux-1.1-pro": 1,
+        "0 seedance-video": 1,
+        "1000 flux-1.1-pro": 2,
+        "1000 seedance-video": 2
+      })
+    })
+  )
+
+  it.effect("keeps back the first of a model as long as there is no room at all", () =>
+    Effect.gen(function* () {
+      const { sentAt, outcomes } = yield* play(
+        Effect.gen(function* () {
+          const request = (n: number) => ({ ...requestOf(n), model: n < 2 ? "flux-1.1-pro" : "seedance-video" })
+          yield* Stream.runDrain(Batch.run([0], { ...options, request }))
+          const from = yield* Clock.currentTimeMillis
+          const outcomes = yield* collect(Batch.run([1, 2], { ...options, request, maxCost: "0.088" }))
+          return { outcomes, sentAt: (yield* creates).slice(1).map(({ at }) => at - from) }
+        })
+      )
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 2 })
+      // The hold of 0.048 takes all that the first 0.040 have left; when that is settled, there is room again.
+      assert.strictEqual(sentAt[0], 0)
+      assert.isAbove(sentAt[1] ?? 0, 8000)
+    })
+  )
+
+  it.effect("takes the caller's word for what an item holds", () =>
+    Effect.gen(function* () {
+      const none = yield* spent({ maxCost: "0.04", hold: () => "0.048" })
+      assert.strictEqual(none.executions, 0)
+      const one = yield* spent({ maxCost: "0.048", hold: () => "0.048" })
+      assert.strictEqual(one.executions, 1)
+      const all = yield* spent({ maxCost: "0.48", hold: () => "0.048", concurrency: 60 })
+      assert.isAtMost(all.most, 480)
+      assert.strictEqual(all.executions, 11)
+      const wrong = yield* spent({ maxCost: "1", hold: () => "much" })
+      assert.deepStrictEqual(tags(wrong.outcomes), { Failed: 60 })
+      assert.strictEqual(wrong.executions, 0)
+    })
+  )
+
+  it.effect("keeps room for what may have been accepted", () =>
+    Effect.gen(function* () {
+      const lost = Array.replicate(Fault.on("executions.create", Fault.dropAfter), 4)
+      const { charged, executions, outcomes } = yield* spent(
+        { maxCost: "0.10", hold: () => "0.048", concurrency: 1 },
+        { faults: lost }
+      )
+      assert.deepStrictEqual(tags(outcomes), { Failed: 1, Succeeded: 1, NotAttempted: 58 })
+      assert.strictEqual(executions, 2)
+      assert.strictEqual(charged, "0.080")
+    })
+  )
+
+  it.effect(
+    "sends no other of a model as long as the first may have been accepted, and nobody knows what it holds",
+    () =>
+      Effect.gen(function* () {
+        const { executions, outcomes } = yield* spent(
+          { maxCost: "0.10", concurrency: 3 },
+          { faults: Array.replicate(Fault.on("executions.create", Fault.dropAfter), 100) }
+        )
+        assert.strictEqual(executions, 1)
+        assert.deepStrictEqual(tags(outcomes), { Failed: 1, NotAttempted: 59 })
+      })
+  )
+
+  it.effect("counts what an earlier run without a limit has submitted, and may have had accepted", () =>
+    Effect.gen(function* () {
+      const lost = Fault.on("executions.create", Fault.dropAfter)
+      const charged = yield* play(
+        Effect.gen(function* () {
+          const simulator = yield* Simulator.Simulator
+          yield* Stream.runDrain(Batch.run([0], options))
+          yield* simulator.inject(...Array.replicate(lost, 12))
+          yield* Stream.runDrain(Batch.run([1, 2, 3], { ...options, concurrency: 1 }))
+          yield* Effect.sleep("1 hour")
+          // 4 times 0.040 are spent: there is room for two of the three others.
+          yield* Stream.runDrain(Batch.run([9, 8, 7, 3, 2, 1, 0], { ...options, maxCost: "0.25" }))
+          return (yield* ledger).charged
+        })
+      )
+      assert.strictEqual(charged, "0.240")
+    })
+  )
+
+  it.effect("waits for room that running executions of an earlier run can make, until it is told to stop", () =>
+    Effect.gen(function* () {
+      const { at, outcomes } = yield* play(
+        Effect.gen(function* () {
+          const first = yield* Effect.fork(Stream.runDrain(Batch.run([0, 1], options)))
+          yield* Effect.sleep("1 second")
+          yield* Fiber.interrupt(first)
+          const batch = yield* Batch.make([0, 1, 2, 3], { ...options, order: "input", maxCost: "0.10" })
+          const running = yield* Effect.fork(collect(batch.outcomes))
+          yield* Effect.sleep("2 seconds")
+          yield* batch.stop
+          const outcomes = yield* Fiber.join(running)
+          return { outcomes, at: (yield* Clock.currentTimeMillis) - start }
+        })
+      )
+      assert.deepStrictEqual(reasons(outcomes), { Stopped: 2 })
+      assert.deepStrictEqual(tags(outcomes), { Succeeded: 2, NotAttempted: 2 })
+      assert.isAbove(at, 8000)
+    })
+  )
+
+  it.effect("asks no effect for a request that has no room", () =>
+    Effect.gen(function* () {
+      let made = 0
+      const outcomes = yield* play(
+        collect(
+          Batch.run(numbers(10), {
+            ...options,
+            maxCost: "0",
+            request: (n) => Effect.sync(() => (made++, requestOf(n)))
+          })
+        )
+      )
+      assert.deepStrictEqual(reasons(outcomes), { MaxCost: 10 })
+      assert.strictEqual(made, 0)
+    })
+  )
+
+  it.effect("holds for all runs of a batch, whatever the order of its items", () =>
+    Effect.gen(function* () {
+      const result = yield* play(
+        Effect.gen(function* () {
+          const limited = (count: number) => ({ ...options, concurrency: 3, maxCost: count === 1 ? "0.50" : "0.70" })
+          const first = yield* collect(Batch.run(numbers(30), limited(1)))
+          const afterFirst = (yield* ledger).charged
+          const backwards = yield* collect(Batch.run(numbers(30).toReversed(), limited(1)))
+          const afterSecond = (yield* ledger).charged
+          const third = yield* collect(Batch.run(numbers(30), limited(2)))
+          return { first, backwards, third, afterFirst, afterSecond, charged: (yield* ledger).charged }
+        })
+      )
+      assert.deepStrictEqual(tags(result.first), { Succeeded: 12, NotAttempted: 18 })
+      assert.strictEqual(result.afterFirst, "0.480")
+      assert.deepStrictEqual(tags(result.backwards), { Succeeded: 12, NotAttempted: 18 })
+      assert.strictEqual(result.afterSecond, "0.480")
+      assert.deepStrictEqual(tags(result.third), { Succeeded: 17, NotAttempted: 13 })
+      assert.strictEqual(result.charged, "0.680")
+    })
+  )
+})
+
+describe.runIf(isFull)("an outage", () => {
+  const isOut = (at: number) => at >= 0 && at < 300_000
+
+  /** For five minutes every request is answered 503. */
+  const endured = (retryBudget: Batch.RetryBudgetOptions | false | undefined) => {
+    let clock: Clock.Clock | undefined
+    const out = () => clock !== undefined && isOut(clock.unsafeCurrentTimeMillis() - start)
+    return play(
+      Effect.gen(function* () {
+        clock = yield* Effect.clock
+        const simulator = yield* Simulator.Simulator
+        const batch = yield* Batch.make(numbers(500), { ...options, concurrency: 25, retryBudget })
+        const running = yield* Effect.fork(collect(batch.outcomes))
+        yield* Effect.sleep("3 minutes")
+        const middle = yield* batch.progress.get
+        const outcomes = yield* Fiber.join(running)
+        const after = yield* batch.progress.get
+        const sent = (yield* simulator.requests).filter(({ at }) => isOut(at - start)).length
+        yield* Effect.sleep("5 minutes")
+        const second = yield* collect(Batch.run(numbers(500), options))
+        return { middle, after, sent, outcomes, second, executions: (yield* simulator.ledger).executions.length }
+      }),
+      {
+        simulator: {
+          recordRequests: 1_000_000,
+          randomFaults: { seed: 1, probability: 1, faults: [{ ...Fault.envelope("SERVICE_UNAVAILABLE"), on: out }] }
+        }
+      }
+    )
+  }
+
+  it.effect("is met with few requests: retries wait for their budget, and that is seen", () =>
+    Effect.gen(function* () {
+      const { after, executions, middle, outcomes, second, sent } = yield* endured(undefined)
+      // The 25 in work, the 50 retries of the full bucket, and 10 a minute; each fourth failure ends a look or an item, whose
+      // next request takes nothing from the bucket.
+      assert.isAtMost(sent, Math.ceil(((25 + 50 + 5 * 10) * 4) / 3))
+      assert.strictEqual(middle.retriesLeft, 0)
+      assert.isAbove(middle.pausedUntil?.epochMillis ?? 0, start + 180_000)
+      assert.isAtMost(middle.pausedUntil?.epochMillis ?? 0, start + 186_000)
+      // Each that fails has taken three retries.
+      assert.isAtMost(outcomes.filter(({ _tag }) => _tag === "Failed").length, (50 + 5 * 10) / 3)
+      assert.isAbove(after.retriesLeft, 0)
+      assert.isUndefined(after.pausedUntil)
+      assert.deepStrictEqual(tags(second), { Succeeded: 500 })
+      assert.strictEqual(executions, 500)
+    })
+  )
+
+  it.effect("costs thousands without a budget", () =>
+    Effect.gen(function* () {
+      const { executions, middle, outcomes, second, sent } = yield* endured(false)
+      assert.strictEqual(sent, 4 * 500)
+      assert.strictEqual(middle.retriesLeft, Number.POSITIVE_INFINITY)
+      assert.deepStrictEqual(tags(outcomes), { Failed: 500 })
+      assert.deepStrictEqual(tags(second), { Succeeded: 500 })
+      assert.strictEqual(executions, 500)
+    })
+  )
+
+  it.effect("is met as the options of the budget say", () =>
+    Effect.gen(function* () {
+      const strict = yield* endured({ burst: 1, minimum: 2, ratio: 0 })
+      assert.isAtMost(strict.sent, Math.ceil(((25 + 1 + 5 * 2) * 4) / 3))
+      const generous = yield* endured({ burst: 500, minimum: 60 })
+      assert.isAbove(generous.sent, 500)
+    })
+  )
+})
+
+describe("faults now and then", () => {
+  /** One item after the other; the first create of each is answered 503. */
+  const taken = (retryBudget: Batch.RetryBudgetOptions | false) =>
+    play(
+      Effect.gen(function* () {
+        const batch = yield* Batch.make(numbers(10), { ...options, concurrency: 1, retryBudget })
+        yield* Stream.runDrain(batch.outcomes)
+        return { millis: (yield* Clock.currentTimeMillis) - start, ...(yield* batch.progress.get) }
+      }),
+      {
+        simulator: {
+          faults: Array.replicate(
+            [
+              Fault.on("executions.create", Fault.envelope("SERVICE_UNAVAILABLE")),
+              Fault.on("executions.create", Fault.delay("1 millis"))
+            ],
+            10
+          ).flat()
+        }
+      }
+    )
+
+  it.effect("wait for no budget, since each request that succeeds puts into it", () =>
+    Effect.gen(function* () {
+      const free = yield* taken(false)
+      // Beside one retry, each item has a create and at least one look that succeed.
+      const rich = yield* taken({ burst: 1, ratio: 0.5, minimum: 0.01 })
+      assert.strictEqual(rich.millis, free.millis)
+      assert.deepStrictEqual([rich.done, rich.requests, rich.retriesLeft], [10, free.requests, 1])
+      // Nine of ten retries wait for what time alone puts in, the first finds one in the bucket.
+      const poor = yield* taken({ burst: 1, ratio: 0, minimum: 0.01 })
+      assert.isAtLeast(poor.millis, 9 * 100 * 60_000)
+      assert.strictEqual(poor.done, 10)
+    })
+  )
+})
+
+describe("rate limits", () => {
+  for (const [code, status] of [
+    ["RATE_LIMITED", 429],
+    ["A_LIMIT_OF_TOMORROW", 429]
+  ] as const) {
+    it.effect(`take no retry from the budget: ${code}`, () =>
+      Effect.gen(function* () {
+        const limited = Fault.envelope(code, { status, retryable: null, headers: { "retry-after": "1" } })
+        const { retriesLeft, succeeded } = yield* play(
+          Effect.gen(function* () {
+            const batch = yield* Batch.make(numbers(3), {
+              ...options,
+              concurrency: 1,
+              retryBudget: { burst: 5, ratio: 0, minimum: 0.000001 }
+            })
+            const outcomes = yield* collect(batch.outcomes)
+            const { retriesLeft } = yield* batch.progress.get
+            return { retriesLeft, succeeded: outcomes.filter(({ _tag }) => _tag === "Succeeded").length }
+          }),
+          { simulator: { faults: Fault.times(3, Fault.on("executions.create", limited)) } }
+        )
+        assert.deepStrictEqual([succeeded, retriesLeft], [3, 5])
+      })
+    )
+  }
+})
+
+describe.runIf(isFull)("a limit of 600 per minute", () => {
+  it.effect("is used up to the last request by submissions and looks together, and never passed", () =>
+    Effect.gen(function* () {
+      const items = 2400
+      const { end, refused, requests } = yield* play(
+        Effect.gen(function* () {
+          const outcomes = yield* collect(Batch.run(numbers(items), { ...options, concurrency: 400 }))
+          assert.deepStrictEqual(tags(outcomes), { Succeeded: items })
+          const end = (yield* Clock.currentTimeMillis) - start
+          const simulator = yield* Simulator.Simulator
+          const requests = yield* simulator.requests
+          assert.strictEqual((yield* simulator.ledger).executions.length, items)
+          return {
+            end,
+            requests: requests.length,
+            refused: requests.filter(({ outcome }) => outcome === 429).length
+          }
+        }),
+        { simulator: { rateLimit: { limit: 600, window: "1 minute" }, balance: "1000.00", recordRequests: 1_000_000 } }
+      )
+      assert.strictEqual(refused, 0)
+      // So many windows are needed for so many requests, and the last of them cannot go out before its window opens.
+      const best = (Math.ceil(requests / 600) - 1) * 60_000
+      assert.isAtMost(end / best, 1.02)
+      // One to submit, one to see the end, and a few until it is known how long a picture takes.
+      assert.isAtMost(requests / items, 2.1)
+    })
+  )
+})

@@ -1,0 +1,160 @@
+/** When a retry of a batch may go out, by the budget that all its items share. */
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, Logger } from "effect"
+import { RetryBudget, type RetryBudgetOptions } from "../../src/internal/batch/retryBudget.js"
+import { valueOf } from "../utils/exit.js"
+import { start } from "../utils/harness.js"
+import { run } from "../utils/virtualTime.js"
+
+const elapsed = Effect.map(Clock.currentTimeMillis, (now) => now - start)
+
+interface Retry {
+  readonly name: string
+  /** Milliseconds after the start. */
+  readonly due: number
+}
+
+/** Retries that come when they are due: when each of them goes out, in their order. `along` runs beside them. */
+const granted = (
+  options: RetryBudgetOptions | false,
+  retries: ReadonlyArray<Retry>,
+  along: (budget: RetryBudget) => Effect.Effect<void> = () => Effect.void
+) =>
+  Effect.gen(function* () {
+    const budget = new RetryBudget(options)
+    const out: Array<readonly [string, number]> = []
+    const lines: Array<readonly [number, string]> = []
+    const logger = Logger.make<unknown, void>(({ date, message }) => {
+      lines.push([date.getTime() - start, String(message)])
+    })
+    const each = Effect.forEach(
+      retries,
+      ({ due, name }) =>
+        Effect.gen(function* () {
+          yield* Effect.sleep(due)
+          yield* budget.retry
+          out.push([name, yield* elapsed])
+        }),
+      { concurrency: "unbounded", discard: true }
+    )
+    yield* Effect.map(
+      run(
+        Effect.all([each, along(budget)], { concurrency: 2, discard: true }).pipe(
+          Effect.provide(Logger.replace(Logger.defaultLogger, logger))
+        ),
+        start
+      ),
+      valueOf
+    )
+    return { out, lines, budget }
+  })
+
+const at = (due: number, ...names: ReadonlyArray<string>): ReadonlyArray<Retry> => names.map((name) => ({ name, due }))
+
+describe("a retry", () => {
+  it.effect("goes out at once while there are some in the bucket", () =>
+    Effect.gen(function* () {
+      const { budget, lines, out } = yield* granted({ burst: 3 }, at(0, "a", "b", "c"))
+      assert.deepStrictEqual(out, [
+        ["a", 0],
+        ["b", 0],
+        ["c", 0]
+      ])
+      assert.strictEqual(budget.left(start), 0)
+      assert.deepStrictEqual(lines, [])
+    })
+  )
+
+  it.effect("waits until time has put in what is missing of it", () =>
+    Effect.gen(function* () {
+      // Ten per minute are one in 6 s, of which half have gone by.
+      const { out } = yield* granted({ burst: 1 }, [...at(0, "a"), ...at(3000, "b")])
+      assert.deepStrictEqual(out, [
+        ["a", 0],
+        ["b", 6000]
+      ])
+    })
+  )
+
+  it.effect("waits in line: one that comes later does not overtake", () =>
+    Effect.gen(function* () {
+      const { out } = yield* granted({ burst: 1 }, [...at(0, "a", "b", "c"), ...at(10_900, "d")])
+      assert.deepStrictEqual(out, [
+        ["a", 0],
+        ["b", 6000],
+        ["c", 12_000],
+        ["d", 18_000]
+      ])
+    })
+  )
+
+  it.effect("is let out within 5 s where requests succeed again, and two of them make room for one", () =>
+    Effect.gen(function* () {
+      const { out } = yield* granted({ burst: 1, minimum: 1 }, at(0, "a", "b", "c"), (budget) =>
+        Effect.delay(
+          Effect.sync(() => {
+            budget.succeeded += 2
+          }),
+          1000
+        )
+      )
+      // The bucket holds one: what 5 s have put in beside the two is lost.
+      assert.deepStrictEqual(out, [
+        ["a", 0],
+        ["b", 5000],
+        ["c", 65_000]
+      ])
+    })
+  )
+
+  it.effect("that is interrupted in line leaves its place to the next", () =>
+    Effect.gen(function* () {
+      const { budget, out } = yield* granted({ burst: 1 }, at(0, "a"), (budget) =>
+        Effect.asVoid(Effect.timeoutOption(Effect.delay(budget.retry, 1), 1000))
+      )
+      assert.deepStrictEqual(out, [["a", 0]])
+      assert.strictEqual(budget.waiting, 0)
+      assert.isUndefined(budget.opensAt(start + 1001))
+    })
+  )
+})
+
+describe("the bucket", () => {
+  it("holds no more than its burst, however many requests succeed and however long", () => {
+    const budget = new RetryBudget({ burst: 4 })
+    assert.strictEqual(budget.left(start), 4)
+    budget.succeeded += 1000
+    assert.strictEqual(budget.left(start + 3_600_000), 4)
+  })
+
+  it.effect("without end gives whatever is asked of it, at once", () =>
+    Effect.gen(function* () {
+      const { budget, out } = yield* granted(false, at(0, ...Array.from({ length: 500 }, (_, n) => `retry ${n}`)))
+      assert.isTrue(out.length === 500 && out.every(([, at]) => at === 0))
+      assert.strictEqual(budget.left(start), Number.POSITIVE_INFINITY)
+    })
+  )
+
+  it.effect("says in the log that it is used up, and that it was refilled, once each time", () =>
+    Effect.gen(function* () {
+      const retries = [...at(0, "a", "b", "c", "d"), ...at(60_000, "e"), ...at(61_000, "f", "g", "h")]
+      const { lines } = yield* granted({ burst: 2 }, retries, (budget) =>
+        Effect.delay(
+          Effect.sync(() => {
+            budget.succeeded += 100
+          }),
+          30_000
+        )
+      )
+      assert.deepStrictEqual(
+        lines.map(([at, line]) => [at, line.includes("used up"), line.includes("refilled")]),
+        [
+          [0, true, false],
+          [60_000, false, true],
+          [61_000, true, false]
+        ]
+      )
+      assert.include(lines[0]?.[1], "10 retries go out per minute")
+    })
+  )
+})

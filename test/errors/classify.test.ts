@@ -1,0 +1,275 @@
+/** Whatever a server sends is one declared error; never a defect, never more memory than it is worth. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, FastCheck as fc } from "effect"
+import { Execution, ModelRouteError } from "effect-modelroute"
+import * as classify from "../../src/internal/errors/classify.js"
+import { privateTextsOf } from "../../src/internal/errors/redact.js"
+import { failureOf } from "../utils/exit.js"
+import { answering } from "../utils/fake.js"
+import { image, prompt, silent, start } from "../utils/harness.js"
+import { run } from "../utils/virtualTime.js"
+import { runs } from "../utils/suite.js"
+
+const seed = 20_260_320
+
+const context: classify.Context = {
+  operation: "executions.create",
+  attempts: 1,
+  idempotencyKey: "key-1",
+  repeatable: true,
+  keyed: true,
+  confidential: { privateTexts: privateTextsOf({ input: { prompt } }) }
+}
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+
+const answer = (status: number, json: unknown, headers: Record<string, string> = {}): classify.Answer => ({
+  status,
+  headers: { "content-type": "application/json", ...headers },
+  body: bytes(typeof json === "string" ? json : JSON.stringify(json)),
+  receivedAt: start
+})
+
+const envelope = (error: Record<string, unknown>) => ({ error })
+
+describe("the twelve codes", () => {
+  for (const [code, { retryable, status, tag }] of Object.entries(ModelRouteError.codes)) {
+    it(`${code} is ${tag}`, () => {
+      const said = { code, message: "no", request_id: "req_1" }
+      // The code decides, whatever the status.
+      for (const wire of [status, 400, 418, 500, 503]) {
+        const error = classify.classify(answer(wire, envelope(said)), context)
+        assert.strictEqual(error._tag, tag)
+        assert.strictEqual(error.retryable, retryable)
+        assert.isTrue(ModelRouteError.isModelRouteError(error))
+        assert.strictEqual(ModelRouteError.isRetryable(error), retryable)
+        if (!("code" in error)) return assert.fail("has no code")
+        assert.strictEqual(error.code, code)
+        assert.strictEqual(error.status, wire)
+        assert.strictEqual(error.requestId, "req_1")
+        assert.strictEqual(error.apiMessage, "no")
+        assert.strictEqual(error.operation, "executions.create")
+        assert.strictEqual(error.idempotencyKey, "key-1")
+        for (const part of ["executions.create failed", `"no"`, code, `HTTP ${wire}`, "req_1"]) {
+          assert.include(error.message, part)
+        }
+      }
+      for (const flag of [true, false]) {
+        const error = classify.classify(answer(status, envelope({ ...said, retryable: flag })), context)
+        assert.strictEqual(error.retryable, flag)
+      }
+    })
+  }
+
+  it("keeps the wire's text of a code in other letters", () => {
+    const error = classify.classify(answer(503, envelope({ code: "model_overloaded", message: "busy" })), context)
+    assert.strictEqual(error._tag === "ModelOverloaded" && error.code, "model_overloaded")
+  })
+
+  it("names the first details and counts the rest", () => {
+    const details = Array.from({ length: 5 }, (_, i) => ({
+      field: `input.f${i}`,
+      code: "REQUIRED",
+      message: `f${i} is required`
+    }))
+    const error = classify.classify(
+      answer(400, envelope({ code: "INPUT_VALIDATION_ERROR", message: "Invalid", details })),
+      context
+    )
+    assert.deepStrictEqual(error._tag === "InputValidationError" && error.details, details)
+    assert.include(error.message, "input.f0: f0 is required (REQUIRED). input.f1: f1 is required (REQUIRED).")
+    assert.include(error.message, "And 2 more in details.")
+  })
+})
+
+describe("answers without a known code", () => {
+  const cases: ReadonlyArray<readonly [string, classify.Answer, string, boolean]> = [
+    ["an unknown code", answer(400, envelope({ code: "NEW", message: "?" })), "UnrecognizedError", false],
+    [
+      "an unknown code, retryable by itself",
+      answer(400, envelope({ code: "NEW", retryable: true })),
+      "UnrecognizedError",
+      true
+    ],
+    ["an unknown code, retryable by its status", answer(503, envelope({ code: "NEW" })), "UnrecognizedError", true],
+    ["a flat envelope", answer(400, { code: "FILE_NOT_FOUND", message: "gone" }), "FileNotFound", false],
+    ["401 without a code", answer(401, "<html>"), "Unauthorized", false],
+    ["429 without a code", answer(429, "", { "retry-after": "7" }), "RateLimited", true],
+    [
+      "a proxy's page",
+      answer(502, "<html>Bad gateway</html>", { "content-type": "text/html" }),
+      "UnexpectedResponse",
+      true
+    ],
+    ["an empty 500", answer(500, ""), "UnexpectedResponse", true],
+    ["Cloudflare's 525", answer(525, ""), "UnexpectedResponse", true],
+    ["an empty 501", answer(501, ""), "UnexpectedResponse", false],
+    [
+      "a problem document",
+      answer(404, { type: "about:blank", title: "Not Found", status: 404 }),
+      "UnexpectedResponse",
+      false
+    ],
+    ["a code that is a number", answer(503, { error: { code: 503, message: "x" } }), "UnexpectedResponse", true],
+    ["408", answer(408, ""), "UnexpectedResponse", true],
+    ["a redirect", answer(302, ""), "UnexpectedResponse", false],
+    ["a conflict under our own key", answer(409, ""), "UnexpectedResponse", true]
+  ]
+  for (const [name, given, tag, retryable] of cases) {
+    it(name, () => {
+      const error = classify.classify(given, context)
+      assert.strictEqual(error._tag, tag)
+      assert.strictEqual(error.retryable, retryable)
+    })
+  }
+
+  for (const [status, code, words] of [
+    [404, "NOT_FOUND", "there is no such endpoint at this base URL"],
+    [403, "FORBIDDEN", "the API key may not do this"],
+    [409, "IDEMPOTENCY_CONFLICT", "another request holds this idempotency key"],
+    [400, "NEW", "for a reason that this version does not know"]
+  ] as const) {
+    it(`say what ${status} ${code} means`, () => {
+      const { message } = classify.classify(answer(status, envelope({ code, message: "no" })), context)
+      assert.include(message, words)
+      assert.notInclude(message, "To go on later")
+    })
+  }
+
+  it("have guards for a 404, and for a 409 of a create under its key", () => {
+    const { isIdempotencyConflict, isNotFound } = ModelRouteError
+    const withCode = (status: number, code: string) => classify.classify(answer(status, envelope({ code })), context)
+    const guarded = (error: unknown) => [isNotFound(error), isIdempotencyConflict(error)]
+    assert.deepStrictEqual(guarded(withCode(404, "NOT_FOUND")), [true, false])
+    assert.deepStrictEqual(guarded(withCode(404, "FILE_NOT_FOUND")), [true, false])
+    assert.deepStrictEqual(guarded(classify.classify(answer(404, "<html>"), context)), [true, false])
+    assert.deepStrictEqual(guarded(withCode(409, "IDEMPOTENCY_CONFLICT")), [false, true])
+    assert.deepStrictEqual(guarded(classify.classify(answer(409, ""), context)), [false, true])
+    assert.deepStrictEqual(guarded(withCode(400, "NEW")), [false, false])
+    // The conflict of a poll has nothing to do with the key of the create.
+    const poll = { ...context, executionId: Execution.ExecutionId.make("exec_1"), keyed: false }
+    assert.deepStrictEqual(guarded(classify.classify(answer(409, ""), poll)), [false, false])
+    assert.deepStrictEqual(guarded(new Error("404")), [false, false])
+    assert.deepStrictEqual(guarded(undefined), [false, false])
+  })
+
+  it("are not repeated where that could do a thing twice", () => {
+    const unrepeatable = { ...context, repeatable: false, keyed: false }
+    assert.isFalse(classify.classify(answer(502, "<html>"), unrepeatable).retryable)
+    assert.isFalse(classify.classify(answer(500, ""), unrepeatable).retryable)
+    assert.isFalse(classify.classify(answer(409, ""), unrepeatable).retryable)
+    assert.isFalse(classify.unanswered("reset", unrepeatable).retryable)
+    assert.isTrue(classify.unanswered("connect", unrepeatable).retryable)
+    assert.isTrue(classify.classify(answer(429, ""), unrepeatable).retryable)
+  })
+
+  it("keep at most 2 KiB of the body, in whatever charset", () => {
+    const error = classify.classify(answer(500, "x".repeat(100_000), { "content-type": "text/plain" }), context)
+    assert.strictEqual(error._tag === "UnexpectedResponse" && error.body.length, 2048)
+    const utf16 = new Uint8Array(Array.from("b\u00e4h", (c) => [c.charCodeAt(0), 0]).flat())
+    const headers = { "content-type": 'text/plain; charset="utf-16le"' }
+    const wide = classify.classify({ status: 500, headers, body: utf16, receivedAt: 0 }, context)
+    assert.strictEqual(wide._tag === "UnexpectedResponse" && wide.body, "b\u00e4h")
+    const odd = { ...answer(500, "oops"), headers: { "content-type": "text/plain; charset=klingon" } }
+    const error2 = classify.classify(odd, context)
+    assert.strictEqual(error2._tag === "UnexpectedResponse" && error2.body, "oops")
+  })
+})
+
+describe("any answer at all", () => {
+  const text = fc.oneof(fc.string(), fc.fullUnicodeString(), fc.constantFrom("sk_abc", "__proto__", "RATE_LIMITED"))
+  const member = fc.oneof(
+    text,
+    fc.boolean(),
+    fc.integer(),
+    fc.constant(null),
+    fc.array(fc.anything(), { maxLength: 3 })
+  )
+  const loose = fc.record(
+    {
+      code: fc.oneof(fc.constantFrom(...Object.keys(ModelRouteError.codes)), member),
+      message: member,
+      retryable: member,
+      request_id: member,
+      details: fc.oneof(
+        member,
+        fc.array(fc.record({ field: member, code: member, message: member }, { requiredKeys: [] }))
+      )
+    },
+    { requiredKeys: [] }
+  )
+  const body = fc.oneof(
+    fc.uint8Array({ maxLength: 300 }),
+    fc.json().map(bytes),
+    loose.map((error) => bytes(JSON.stringify({ error }))),
+    loose.map((error) => bytes(JSON.stringify(error))),
+    loose.map((error) => bytes(JSON.stringify({ error }).slice(0, -7)))
+  )
+  const number = fc.oneof(fc.integer().map(String), fc.double().map(String), fc.bigInt().map(String), fc.string())
+  const headers = fc.record(
+    {
+      date: fc.oneof(
+        fc.string(),
+        fc.date({ noInvalidDate: true }).map((date) => date.toUTCString())
+      ),
+      "retry-after": number,
+      "x-ratelimit-reset": number,
+      "x-ratelimit-limit": number,
+      "x-ratelimit-remaining": number,
+      "content-type": fc.oneof(fc.string(), fc.constantFrom("application/json", "text/html; charset=\u0000")),
+      "x-request-id": fc.string()
+    },
+    { requiredKeys: [] }
+  )
+  const status = fc.oneof(fc.integer({ min: 100, max: 599 }), fc.constantFrom(0, 999, 429, 401, 409))
+
+  it(`is an error of ours, from seed ${seed}`, () => {
+    fc.assert(
+      fc.property(status, headers, body, fc.integer({ min: 0, max: 8.64e15 }), (status, headers, body, receivedAt) => {
+        const error = classify.classify({ status, headers, body, receivedAt }, context)
+        assert.isTrue(ModelRouteError.isModelRouteError(error))
+        assert.isString(error.message)
+        assert.isBoolean(error.retryable)
+        JSON.stringify(error)
+      }),
+      { seed, numRuns: runs(1000, 20_000) }
+    )
+  })
+
+  it.effect("ends a call in a value or a declared error", () =>
+    Effect.forEach(
+      fc.sample(fc.tuple(fc.integer({ min: 200, max: 599 }), body), { numRuns: runs(30, 300), seed }),
+      ([status, bytes]) =>
+        Effect.gen(function* () {
+          const empty = [204, 205, 304].includes(status)
+          const { client } = answering(() => (empty ? { status } : { status, bytes: Uint8Array.from(bytes) }))
+          const call = Effect.flatMap(client, ({ executions }) => executions.create(image))
+          const exit = yield* run(silent(call), start)
+          if (exit._tag === "Failure") assert.isTrue(ModelRouteError.isModelRouteError(failureOf(exit)))
+        }),
+      { discard: true }
+    )
+  )
+})
+
+describe("what the API quotes of the request", () => {
+  it("is taken out: the prompt whole, in part or in another dress", () => {
+    const long = `${prompt} with "quotes" & <tags>`
+    const said = [
+      `refused: ${long}`,
+      `refused: ${long.slice(0, 20)}...`,
+      `refused: ${JSON.stringify(long)}`,
+      `refused: ${long.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;")}`,
+      `refused: ${encodeURIComponent(long)}`
+    ]
+    for (const message of said) {
+      const error = classify.classify(answer(400, envelope({ code: "CONTENT_MODERATION_REJECTED", message })), {
+        ...context,
+        confidential: { privateTexts: privateTextsOf({ input: { prompt: long, size: "16:9" } }) }
+      })
+      const shown = JSON.stringify(error)
+      for (let at = 0; at + 12 <= prompt.length; at++) assert.notInclude(shown, prompt.slice(at, at + 12), message)
+      assert.match(String("apiMessage" in error && error.apiMessage), /^refused: "?\[redacted\]/)
+    }
+  })
+})

@@ -1,0 +1,268 @@
+/** Free text is redacted at a bounded cost; codes, field names and everything that is not confidential stay readable. */
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientError from "@effect/platform/HttpClientError"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, type Exit, Layer, Redacted, Stream } from "effect"
+import { ApiKey, File, IdempotencyKey, ModelRouteClient, type ModelRouteError, RetryPolicy } from "effect-modelroute"
+import { failureOf } from "../utils/exit.js"
+import { answering, type Reply } from "../utils/fake.js"
+import { renderings } from "../utils/renderings.js"
+
+type Client = ModelRouteClient.Service
+
+const noRetry = { retry: RetryPolicy.none }
+
+/** What a call fails with when the API answers it with this reply. */
+const failing = <A>(
+  reply: Reply,
+  use: (client: Client) => Effect.Effect<A, ModelRouteError.ModelRouteError>,
+  options: Partial<ModelRouteClient.Options> = {}
+): Effect.Effect<ModelRouteError.ModelRouteError> => {
+  const { client } = answering(() => reply, { ...noRetry, ...options })
+  return Effect.map(Effect.exit(Effect.flatMap(client, use)), (exit: Exit.Exit<A, ModelRouteError.ModelRouteError>) =>
+    failureOf(exit)
+  )
+}
+
+const rejection = (error: Record<string, unknown>): Reply => ({ status: 400, json: { error } })
+
+const create = (input: object) => (client: Client) => client.executions.create({ model: "flux-1.1-pro", input })
+
+const apiMessageOf = (error: ModelRouteError.ModelRouteError): string | undefined =>
+  "apiMessage" in error ? error.apiMessage : undefined
+
+const assertHidden = (error: ModelRouteError.ModelRouteError, ...secrets: ReadonlyArray<string>): void => {
+  for (const text of renderings(error)) for (const secret of secrets) assert.notInclude(text, secret)
+}
+
+describe("presigned URLs", () => {
+  const json = (value: unknown): Reply => ({ status: 200, json: value })
+  const xml = (status: number): Reply => ({ status, text: "<Error><Code>AccessDenied</Code></Error>" })
+
+  it.effect("with an empty query value end an upload that storage rejects", () => {
+    const url = "https://storage.example/put?X-Amz-Signature=a&x-id="
+    const { client } = answering(
+      (asked) => (asked.startsWith("https://storage") ? xml(403) : json({ file_id: "file_1", upload_url: url })),
+      noRetry
+    )
+    return Effect.gen(function* () {
+      const { files } = yield* client
+      const error = yield* Effect.flip(files.upload(File.fromBytes(new Uint8Array(3))))
+      assert.strictEqual(error._tag === "UnexpectedResponse" && error.status, 403)
+      assert.strictEqual(error._tag === "UnexpectedResponse" && error.body, "<Error><Code>AccessDenied</Code></Error>")
+    })
+  })
+
+  it.effect("with a query without a value end a download that storage rejects", () => {
+    const { client } = answering(
+      (asked) =>
+        asked.startsWith("https://storage")
+          ? xml(404)
+          : { status: 302, headers: { location: "https://storage.example/get?acl" } },
+      noRetry
+    )
+    return Effect.gen(function* () {
+      const { files } = yield* client
+      const error = failureOf(yield* Effect.exit(Stream.runDrain(files.download(File.FileId.make("file_1")))))
+      assert.strictEqual(error._tag === "UnexpectedResponse" && error.status, 404)
+    })
+  })
+
+  it.effect("are hidden in the words of a transport, with user name, password and query", () => {
+    const url = "https://canaryuser:canarypass@storage.example/put?X-Amz-Signature=canarysignature"
+    const http = HttpClient.make((request, asked) =>
+      asked.hostname === "storage.example"
+        ? Effect.fail(
+            new HttpClientError.RequestError({ request, reason: "Transport", cause: new TypeError(`no: ${url}`) })
+          )
+        : Effect.succeed(HttpClientResponse.fromWeb(request, Response.json({ file_id: "file_1", upload_url: url })))
+    )
+    return Effect.gen(function* () {
+      const { files } = yield* ModelRouteClient.make({ apiKey: Redacted.make("sk_1"), ...noRetry })
+      const error = yield* Effect.flip(files.upload(File.fromBytes(new Uint8Array(3))))
+      assert.strictEqual(
+        error._tag === "TransportError" && error.detail,
+        "no: https://[redacted]@storage.example/put?[redacted]"
+      )
+      assertHidden(error, "canary")
+    }).pipe(Effect.provide(Layer.merge(Layer.succeed(HttpClient.HttpClient, http), IdempotencyKey.layer)))
+  })
+})
+
+describe("codes and field names", () => {
+  it.effect("are kept although the request contains the same words", () =>
+    Effect.gen(function* () {
+      const details = [{ field: "input.width", code: "OUT_OF_RANGE", message: "width must be at least 256" }]
+      const error = yield* failing(
+        rejection({ code: "INPUT_VALIDATION_ERROR", message: "no width", details }),
+        create({ prompt: "width", style: "OUT_OF_RANGE", path: "input.width", width: 9 })
+      )
+      if (error._tag !== "InputValidationError") return assert.fail(error._tag)
+      assert.deepStrictEqual(error.details, [
+        { field: "input.width", code: "OUT_OF_RANGE", message: "[redacted] must be at least 256" }
+      ])
+      assert.strictEqual(error.apiMessage, "no [redacted]")
+      assert.include(error.message, "input.width: [redacted] must be at least 256 (OUT_OF_RANGE).")
+    })
+  )
+
+  it.effect("of an unknown error are kept", () =>
+    Effect.gen(function* () {
+      const error = yield* failing(
+        rejection({ code: "NEW_FAILURE", message: "NEW_FAILURE", request_id: "req_from_prompt" }),
+        create({ prompt: "NEW_FAILURE req_from_prompt" })
+      )
+      assert.strictEqual("code" in error && error.code, "NEW_FAILURE")
+      assert.strictEqual("requestId" in error && error.requestId, "req_from_prompt")
+    })
+  )
+
+  it.effect("that hold the API key or a sentence are redacted", () =>
+    Effect.gen(function* () {
+      const key = "mr_key_canary0123"
+      const prompt = "a lighthouse in a storm"
+      const error = yield* failing(
+        rejection({ code: key, message: "no", details: [{ field: `input.${prompt}`, code: key, message: "" }] }),
+        create({ prompt }),
+        { apiKey: Redacted.make(key) }
+      )
+      assertHidden(error, key, prompt)
+    })
+  )
+})
+
+describe("secrets of the call", () => {
+  for (const key of ["mr_key_0123456789abcdef", "sk-proj-0123456789abcdef", "0123456789abcdefghij", "mr_key"]) {
+    it.effect(`an API key such as ${key.slice(0, 8)} is hidden, in an envelope and in a page`, () =>
+      Effect.gen(function* () {
+        const options = { apiKey: Redacted.make(key) }
+        const said = rejection({ code: "UNAUTHORIZED", message: `Incorrect API key provided: ${key}.` })
+        const envelope = yield* failing(said, create({ prompt: "x" }), options)
+        assert.strictEqual(apiMessageOf(envelope), "Incorrect API key provided: [redacted].")
+        assertHidden(envelope, key)
+        const page = yield* failing({ status: 403, text: `<p>${key}</p>` }, create({ prompt: "x" }), options)
+        assert.strictEqual(page._tag === "UnexpectedResponse" && page.body, "<p>[redacted]</p>")
+      })
+    )
+  }
+
+  it.effect("a webhook secret and a new API key of any form are hidden in a response that lacks a field", () =>
+    Effect.gen(function* () {
+      const secret = "plain-canary-secret"
+      const endpoint = yield* failing({ status: 200, json: { url: "https://example.com", secret } }, ({ webhooks }) =>
+        webhooks.create({ url: "https://example.com" })
+      )
+      assert.strictEqual(endpoint._tag, "UnexpectedResponse")
+      assertHidden(endpoint, secret)
+      const rotated = yield* failing(
+        { status: 200, text: JSON.stringify({ new_key: secret, previous_key_valid_until: 1 }).slice(0, -1) + ",}" },
+        ({ apiKeys }) => apiKeys.rotate(ApiKey.KeyId.make("key_1"))
+      )
+      assert.strictEqual(rotated._tag, "UnexpectedResponse")
+      assertHidden(rotated, secret)
+    })
+  )
+})
+
+describe("large requests", () => {
+  const base64 = (bytes: number): string =>
+    Buffer.from(Uint8Array.from({ length: bytes }, (_, i) => (i * 7919 + (i >> 8) * 31) & 255)).toString("base64")
+  const document = (characters: number): string => {
+    const sentences = Array.from({ length: Math.ceil(characters / 30) }, (_, n) => `the ${n}th line of the document `)
+    return sentences.join("").slice(0, characters)
+  }
+  const prompt = "a lighthouse in a storm"
+
+  it.effect("a file of 20 MB in base64 hides its own quotes and the prompt's, and no other words", () =>
+    Effect.gen(function* () {
+      const image = base64(15_000_000)
+      const message = `input.source_image of "${prompt}" is unprocessable near ${image.slice(9_000_000, 9_000_030)}`
+      const error = yield* failing(
+        rejection({ code: "INPUT_VALIDATION_ERROR", message }),
+        create({ prompt, source_image: image })
+      )
+      assert.strictEqual(apiMessageOf(error), 'input.source_image of "[redacted]" is unprocessable near [redacted]')
+    })
+  )
+
+  it.effect("a text of 1 MB hides a quote from its middle", () =>
+    Effect.gen(function* () {
+      const text = document(1_000_000)
+      const message = `refused because of "${text.slice(700_000, 700_060)}"`
+      const error = yield* failing(rejection({ code: "CONTENT_MODERATION_REJECTED", message }), create({ text }))
+      assert.strictEqual(apiMessageOf(error), 'refused because of "[redacted]"')
+    })
+  )
+
+  it.effect("a text of 5 MB withholds the API's message, and keeps code and fields", () =>
+    Effect.gen(function* () {
+      const text = document(5_000_000)
+      const details = [{ field: "input.text", code: "TOO_LONG", message: text.slice(0, 40) }]
+      const error = yield* failing(
+        rejection({ code: "INPUT_VALIDATION_ERROR", message: text.slice(0, 40), details }),
+        create({ text })
+      )
+      if (error._tag !== "InputValidationError") return assert.fail(error._tag)
+      assert.match(error.apiMessage ?? "", /^\[withheld, because the request is too large/)
+      assert.deepStrictEqual(
+        error.details.map(({ code, field }) => [field, code]),
+        [["input.text", "TOO_LONG"]]
+      )
+      assertHidden(error, text.slice(0, 40))
+    })
+  )
+
+  it.effect("5,000 short texts hide their words in 5,000 details", () =>
+    Effect.gen(function* () {
+      const labels = Array.from({ length: 5000 }, (_, n) => `label${n}`)
+      const details = labels.map((label, n) => ({
+        field: `input.labels.${n}`,
+        code: "INVALID",
+        message: `no ${label}!`
+      }))
+      const error = yield* failing(
+        rejection({ code: "INPUT_VALIDATION_ERROR", message: "no", details }),
+        create({ labels })
+      )
+      if (error._tag !== "InputValidationError") return assert.fail(error._tag)
+      assert.deepStrictEqual(new Set(error.details.map(({ message }) => message)), new Set(["no [redacted]!"]))
+      assert.strictEqual(error.details[4999]?.field, "input.labels.4999")
+    })
+  )
+})
+
+describe("quotes", () => {
+  const prompt = `a "red" fox <in> snow & ice, 50% ä`
+  const quote = (message: string) =>
+    Effect.map(failing(rejection({ code: "CONTENT_MODERATION_REJECTED", message }), create({ prompt })), apiMessageOf)
+  const asHtml = prompt
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&#62;")
+    .replaceAll('"', "&#x22;")
+  const asAscii = JSON.stringify(prompt).slice(1, -1).replaceAll("ä", "\\u00e4")
+  for (const [name, quoted] of [
+    ["as it is", prompt],
+    ["as JSON", JSON.stringify(prompt).slice(1, -1)],
+    ["as ASCII JSON", asAscii],
+    ["as JSON inside JSON", JSON.stringify(JSON.stringify(prompt)).slice(3, -3)],
+    ["as HTML", asHtml],
+    ["as a URL", encodeURIComponent(prompt)],
+    ["as HTML inside JSON", JSON.stringify(asHtml).slice(1, -1)]
+  ] as const) {
+    it.effect(`are hidden ${name}`, () =>
+      Effect.gen(function* () {
+        assert.strictEqual(yield* quote(`refused: ${quoted}; try again`), "refused: [redacted]; try again")
+      })
+    )
+  }
+
+  it.effect("that end in the middle of an escape do no harm", () =>
+    Effect.gen(function* () {
+      for (const odd of ["%", "%e", "%e4", "%zz", "&#", "&#x110000;", "&bogus;", "\\", "\\u12", "\\ud800", "\0"]) {
+        assert.strictEqual(yield* quote(`refused: ${odd}`), `refused: ${odd}`)
+      }
+    })
+  )
+})

@@ -1,0 +1,246 @@
+/** No key, prompt, signature or webhook secret in anything that an error, a log line, a span or a metric shows. */
+import { inspect } from "node:util"
+import { assert, describe, it } from "@effect/vitest"
+import {
+  Cause,
+  type Console,
+  Effect,
+  Exit,
+  HashMap,
+  Layer,
+  Logger,
+  LogLevel,
+  Metric,
+  Option,
+  Redacted,
+  Stream
+} from "effect"
+import { ApiKey, Execution, File, ModelRouteClient, ModelRouteError } from "effect-modelroute"
+import { Fault, Simulator } from "effect-modelroute/Simulator"
+import * as classify from "../../src/internal/errors/classify.js"
+import { privateTextsOf } from "../../src/internal/errors/redact.js"
+import { answering } from "../utils/fake.js"
+import { apiKey, layer, prompt, runToEnd, start } from "../utils/harness.js"
+import { renderings } from "../utils/renderings.js"
+import { recorder } from "../utils/tracing.js"
+
+const signature = "5f3cf00dcafe0123456789abcdef5f3cf00dcafe0123456789abcdef5f3cf00d"
+const whsec = "whsec_k8m2n4p6r8t0v2x4z6a8c0e2g4i6k8m2n4p6r8t0"
+const link = `https://storage.modelroute.example/files/file_1?X-Amz-Expires=3600&X-Amz-Signature=${signature}`
+const [fileName, fileText, headerToken] = ["canary-name.txt", "canary-text", "canary-header"]
+/** Secrets that the API has given during a test. */
+const given: Array<string> = []
+const canaries = [
+  fileName,
+  fileText,
+  headerToken,
+  apiKey,
+  prompt,
+  prompt.slice(3, 30),
+  signature,
+  whsec,
+  "canary-metadata-label"
+]
+
+const body = { model: "m", input: { prompt }, metadata: { label: "canary-metadata-label" } }
+
+/** A server that repeats whatever it was sent, and more. */
+const leak = `You sent "${prompt}" (${JSON.stringify(body)}) with Bearer ${apiKey}; see ${link} or ${encodeURIComponent(link)}, secret ${whsec}`
+
+const assertClean = (texts: ReadonlyArray<string>, name: string): void => {
+  for (const text of texts) for (const canary of [...canaries, ...given]) assert.notInclude(text, canary, name)
+}
+
+const context: classify.Context = {
+  operation: "executions.create",
+  attempts: 2,
+  idempotencyKey: "key-1",
+  executionId: Execution.ExecutionId.make("exec_1"),
+  repeatable: true,
+  confidential: { privateTexts: privateTextsOf(body), secrets: [signature] }
+}
+
+const answer = (status: number, text: string, headers: Record<string, string> = {}): classify.Answer => ({
+  status,
+  headers,
+  body: new TextEncoder().encode(text),
+  receivedAt: start
+})
+
+const envelope = (code: string) =>
+  JSON.stringify({
+    error: { code, message: leak, request_id: leak, details: [{ field: leak, code: leak, message: leak }] }
+  })
+
+describe("every error class", () => {
+  const codes = [...Object.keys(ModelRouteError.codes), "UNAUTHORIZED", `NEW ${leak}`]
+  for (const code of codes) {
+    it(`shows none: ${code.slice(0, 30)}`, () => {
+      assertClean(renderings(classify.classify(answer(400, envelope(code)), context)), code)
+    })
+  }
+
+  for (const [name, given] of [
+    ["text", answer(500, leak)],
+    ["a page", answer(502, `<html>${leak.replaceAll('"', "&quot;")}</html>`, { "content-type": leak })],
+    ["storage's XML", answer(403, `<Error><SignatureProvided>${signature}</SignatureProvided></Error>`)]
+  ] as const) {
+    it(`shows none: UnexpectedResponse out of ${name}`, () => {
+      const error = classify.classify(given, context)
+      assert.strictEqual(error._tag, "UnexpectedResponse")
+      assertClean(renderings(error), name)
+    })
+  }
+
+  it("shows none: TransportError", () => {
+    assertClean(renderings(classify.unanswered("unknown", context, leak)), "transport")
+  })
+
+  const id = "exec_1"
+  const waited = (execution: Record<string, unknown>) => {
+    const { client } = answering(() => ({
+      status: 200,
+      json: { id, input: { prompt }, result: leak, metadata: body, ...execution }
+    }))
+    return Effect.gen(function* () {
+      const { executions } = yield* client
+      const exit = yield* runToEnd(executions.run(body, { timeout: "5 seconds" }))
+      return Exit.isFailure(exit) ? Option.getOrThrow(Cause.failureOption(exit.cause)) : undefined
+    })
+  }
+  for (const [status, tag] of [
+    ["PROCESSING", "AwaitTimeout"],
+    ["CANCELLED", "ExecutionCancelled"],
+    ["EXPIRED", "ExecutionExpired"],
+    ["FAILED", "GenerationFailed"]
+  ] as const) {
+    it.effect(`shows none: ${tag}`, () =>
+      Effect.gen(function* () {
+        const error = yield* waited({ status, error: { code: "GENERATION_FAILED", message: leak } })
+        assert.strictEqual(error?._tag, tag)
+        assertClean(renderings(error), tag)
+        if (error?._tag === "AwaitTimeout") {
+          // It is all there for the program, only not for the log.
+          assert.strictEqual(error.execution?.result, leak)
+          assert.include(JSON.stringify(error), '"status":"PROCESSING"')
+        }
+      })
+    )
+  }
+
+  it("shows none: InvalidRequest and FileTooLarge", () => {
+    const invalid = new ModelRouteError.InvalidRequest({
+      field: "apiKey",
+      message: "ModelRouteClient.make: apiKey is empty."
+    })
+    const large = new ModelRouteError.FileTooLarge({ size: 2, limit: 1, message: "2 bytes are more than 1." })
+    assertClean([...renderings(invalid), ...renderings(large)], "own")
+  })
+})
+
+describe("observability", () => {
+  it.effect("shows none in log lines of any logger, span attributes, events and metrics", () =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const keep = (out: unknown) => void lines.push(inspect(out, { depth: 10 }))
+      const loggers = [
+        Logger.map(Logger.stringLogger, keep),
+        Logger.map(Logger.logfmtLogger, keep),
+        Logger.map(Logger.jsonLogger, keep),
+        Logger.map(Logger.structuredLogger, keep)
+      ]
+      const plain = Logger.make(({ annotations, message }) => {
+        lines.push(inspect([message, HashMap.toEntries(annotations)], { depth: 10 }))
+      })
+
+      // These print by themselves.
+      const printers = [Logger.prettyLoggerDefault, Logger.withLeveledConsole(Logger.stringLogger)]
+      const shown = yield* Effect.console
+      const print = (...args: ReadonlyArray<unknown>) => void lines.push(inspect(args, { depth: 10 }))
+      const printing = { log: print, error: print, warn: print, info: print, debug: print, group: print }
+      const console: Console.Console = { ...shown, unsafe: { ...shown.unsafe, ...printing } }
+
+      const { spans, tracer } = yield* recorder
+
+      const said = Fault.envelope("MODEL_OVERLOADED", { message: leak, requestId: null })
+      const faults = [
+        said,
+        Fault.dropAfter,
+        Fault.raw({ status: 502, body: leak }),
+        Fault.rateLimited({ resetIn: "9 seconds" })
+      ]
+      const program = Effect.gen(function* () {
+        const client = yield* ModelRouteClient.ModelRouteClient
+        const completed = yield* client.executions.run(body)
+        const [file] = completed.fileIds
+        if (file !== undefined) {
+          yield* client.files.url(file)
+          yield* Stream.runDrain(client.files.download(file))
+        }
+        // What is secret from here on, the simulator has made up.
+        const url = "https://backend.test/hook"
+        const registered = yield* client.webhooks.create({ url, headers: { "x-token": headerToken } })
+        const rotated = yield* client.apiKeys.rotate(
+          ApiKey.KeyId.make((yield* (yield* Simulator).apiKeys)[0]?.id ?? "")
+        )
+        given.push(Redacted.value(registered.secret), Redacted.value(rotated.newKey))
+        yield* Effect.logInfo("registered", registered.secret, registered.headers, rotated)
+        yield* client.webhooks.list
+        yield* client.files.upload(File.fromBytes(new TextEncoder().encode(fileText), { name: fileName }), {
+          older: { contentType: "text/plain" }
+        })
+        yield* client.files.upload(File.fromStream(Stream.make(new Uint8Array(2)), { size: 1, name: fileName })).pipe(
+          Effect.tapError((error) => Effect.logError("failed", error)),
+          Effect.ignore
+        )
+        yield* client.files.url(File.FileId.make("file_unknown")).pipe(
+          Effect.tapError((error) => Effect.logError("failed", error)),
+          Effect.ignore
+        )
+        yield* client.executions.create({ ...body, model: "flux-1.1-pro", input: { prompt, width: 1 } }).pipe(
+          Effect.tapErrorCause((cause) => Effect.logError("failed", cause)),
+          Effect.ignore
+        )
+      }).pipe(Effect.provide(layer({ simulator: { faults } })))
+
+      const exit = yield* runToEnd(program).pipe(
+        Effect.withTracer(tracer),
+        Effect.provide([plain, ...loggers, ...printers].map(Logger.add).reduce((all, one) => Layer.merge(all, one))),
+        Effect.withConsole(console),
+        Logger.withMinimumLogLevel(LogLevel.All)
+      )
+      assert.isTrue(Exit.isSuccess(exit), inspect(exit, { depth: 5 }))
+
+      assert.isAbove(lines.length, 20)
+      assertClean(lines, "log")
+      assert.lengthOf(given, 2)
+
+      assert.includeMembers(
+        spans.map(({ name }) => name),
+        [
+          "modelroute.executions.run",
+          "modelroute.files.url",
+          "modelroute.files.download",
+          "modelroute.webhooks.create",
+          "modelroute.webhooks.list",
+          "modelroute.apiKeys.rotate",
+          "modelroute.files.upload",
+          "modelroute.executions.create"
+        ]
+      )
+      assertClean(
+        spans.map((span) =>
+          inspect([span.name, [...span.attributes], "events" in span ? span.events : [], span.status], { depth: 10 })
+        ),
+        "span"
+      )
+
+      const metrics = yield* Metric.snapshot
+      assert.isTrue(metrics.some(({ metricKey }) => metricKey.name === "modelroute_requests_total"))
+      assertClean(
+        metrics.map((pair) => inspect(pair, { depth: 10 })),
+        "metric"
+      )
+    })
+  )
+})

@@ -1,0 +1,259 @@
+/** What the response to a poll means to the wait: whether it goes on, when it asks again, and what it ends with. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, type Exit, Schedule, TestClock } from "effect"
+import { Execution, type ModelRouteError } from "effect-modelroute"
+import { failureOf, valueOf } from "../utils/exit.js"
+import { answering, type Reply } from "../utils/fake.js"
+import { image, isoDate, runToEnd, silent, start } from "../utils/harness.js"
+
+const id = Execution.ExecutionId.make("exec_1")
+const output = { images: [{ file_id: "file_a" }] }
+
+const json = (body: unknown, status = 200): Reply => ({ status, json: body })
+const page = (status: number): Reply => ({
+  status,
+  text: "<html>a page</html>",
+  headers: { "content-type": "text/html" }
+})
+const envelope = (status: number, code: string, flags: { readonly retryable?: boolean } = {}): Reply =>
+  json({ error: { code, message: "no", ...flags } }, status)
+
+const created = json({ id: "exec_1", status: "PENDING" }, 202)
+const completed = json({ id: "exec_1", status: "COMPLETED", output })
+
+/** Which request it was, with the milliseconds since the start. */
+const nameOf = (url: string): "create" | "get" | "result" =>
+  url.endsWith("/result") ? "result" : url.endsWith("exec_1") ? "get" : "create"
+
+/** Polls every 10 s without retries. Each script is used up in order, and its last response repeats. */
+const scripted = (scripts: { readonly get: ReadonlyArray<Reply>; readonly result?: ReadonlyArray<Reply> }) => {
+  const next = { create: [created], get: [...scripts.get], result: [...(scripts.result ?? [])] }
+  const fake = answering(
+    (url) => {
+      const replies = next[nameOf(url)]
+      const [reply = json({}, 599)] = replies
+      if (replies.length > 1) replies.shift()
+      return reply
+    },
+    { retry: Schedule.recurs(0), pollSchedule: Schedule.spaced("10 seconds") }
+  )
+  const requests = () => fake.urls.map((url, i) => `${((fake.at[i] ?? 0) - start) / 1000} ${nameOf(url)}`)
+  return { client: fake.client, requests }
+}
+
+type Outcome = Exit.Exit<Execution.Completed, ModelRouteError.ModelRouteError>
+
+const awaited = (script: ReturnType<typeof scripted>): Effect.Effect<Outcome, ModelRouteError.InvalidRequest> =>
+  Effect.gen(function* () {
+    yield* TestClock.setTime(start)
+    const { executions } = yield* script.client
+    return yield* runToEnd(silent(executions.await(id)))
+  })
+
+const ran = (script: ReturnType<typeof scripted>): Effect.Effect<Outcome, ModelRouteError.InvalidRequest> =>
+  Effect.gen(function* () {
+    yield* TestClock.setTime(start)
+    const { executions } = yield* script.client
+    return yield* runToEnd(silent(executions.run(image)))
+  })
+
+describe("a failed poll", () => {
+  const transient: ReadonlyArray<readonly [string, Reply]> = [
+    ["a bare 500", { status: 500 }],
+    ["a bare 502", page(502)],
+    ["a bare 520", page(520)],
+    ["a bare 525", page(525)],
+    ["a bare 530", page(530)],
+    ["a bare 501", page(501)],
+    ["a page with status 403", page(403)],
+    ["a page with status 200", page(200)],
+    ["an empty body with status 200", { status: 200 }],
+    ["JSON of another service", json({ hello: "world" })],
+    ["a redirect to a login page", { status: 302, headers: { location: "https://login.example" } }],
+    ["a retryable envelope", envelope(500, "INTERNAL_ERROR", { retryable: true })],
+    ["an envelope whose code is retryable", envelope(503, "MODEL_OVERLOADED")]
+  ]
+  for (const [name, reply] of transient) {
+    it.effect(`does not end the wait: ${name}`, () => {
+      const script = scripted({ get: [reply, reply, completed] })
+      return Effect.gen(function* () {
+        assert.deepStrictEqual(valueOf(yield* awaited(script)).output, output)
+        assert.deepStrictEqual(script.requests(), ["10 get", "20 get", "30 get"])
+      })
+    })
+  }
+
+  const final: ReadonlyArray<readonly [string, Reply, string, number]> = [
+    ["a bare 401", page(401), "Unauthorized", 401],
+    ["a bare 400", page(400), "UnexpectedResponse", 400],
+    ["an unknown execution", envelope(404, "NOT_FOUND"), "UnrecognizedError", 404],
+    ["a 404 without an envelope", page(404), "UnexpectedResponse", 404],
+    ["an envelope with status 403", envelope(403, "FORBIDDEN", { retryable: false }), "UnrecognizedError", 403],
+    [
+      "an envelope with status 500 that is final",
+      envelope(500, "INTERNAL_ERROR", { retryable: false }),
+      "InternalError",
+      500
+    ]
+  ]
+  for (const [name, reply, tag, status] of final) {
+    it.effect(`ends the wait: ${name}`, () => {
+      const script = scripted({ get: [reply, completed] })
+      return Effect.gen(function* () {
+        const error = failureOf(yield* awaited(script))
+        assert.deepStrictEqual([error._tag, "status" in error && error.status], [tag, status])
+        assert.deepStrictEqual(script.requests(), ["10 get"])
+      })
+    })
+  }
+
+  for (const [name, reply] of [
+    ["an envelope", envelope(404, "NOT_FOUND")],
+    ["a page", page(404)]
+  ] as const) {
+    it.effect(`does not end the wait within 60 s of the create with a 404 and ${name}`, () => {
+      const script = scripted({ get: [reply, reply, reply, reply, reply, completed] })
+      return Effect.gen(function* () {
+        assert.deepStrictEqual(valueOf(yield* ran(script)).output, output)
+        assert.deepStrictEqual(script.requests(), [
+          "0 create",
+          "10 get",
+          "20 get",
+          "30 get",
+          "40 get",
+          "50 get",
+          "60 get"
+        ])
+      })
+    })
+
+    it.effect(`ends the wait 60 s after the create with a 404 and ${name}`, () => {
+      const script = scripted({ get: [reply] })
+      return Effect.gen(function* () {
+        const error = failureOf(yield* ran(script))
+        assert.strictEqual("status" in error && error.status, 404)
+        assert.strictEqual(script.requests().at(-1), "60 get")
+        assert.strictEqual(error.executionId, id)
+      })
+    })
+  }
+})
+
+describe("the output of a COMPLETED execution", () => {
+  const ended = json({ id: "exec_1", status: "COMPLETED", cost: "0.040", metadata: { order: 7 } })
+  const result = json({ execution_id: "exec_1", status: "COMPLETED", output })
+
+  const behind: ReadonlyArray<readonly [string, Reply]> = [
+    ["PROCESSING", json({ execution_id: "exec_1", status: "PROCESSING" })],
+    ["FAILED", json({ execution_id: "exec_1", status: "FAILED", error: { code: "GENERATION_FAILED", message: "no" } })],
+    ["no status", json({ execution_id: "exec_1" })],
+    ["COMPLETED without output", json({ execution_id: "exec_1", status: "COMPLETED" })],
+    ["404", envelope(404, "NOT_FOUND")],
+    ["409", envelope(409, "NOT_READY")],
+    ["425", page(425)],
+    ["500", page(500)]
+  ]
+  for (const [name, reply] of behind) {
+    it.effect(`is asked for again while /result answers ${name}`, () => {
+      const script = scripted({ get: [ended], result: [reply, reply, result] })
+      return Effect.gen(function* () {
+        const completed = valueOf(yield* awaited(script))
+        assert.deepStrictEqual(completed.output, output)
+        assert.deepStrictEqual(
+          [completed.status, completed.cost, completed.metadata],
+          ["COMPLETED", "0.040", { order: 7 }]
+        )
+        assert.deepStrictEqual(script.requests(), ["10 get", "10 result", "20 result", "30 result"])
+      })
+    })
+  }
+
+  for (const [name, reply] of behind.slice(0, 4)) {
+    it.effect(`is never empty if /result answers ${name} until the wait ends`, () => {
+      const script = scripted({ get: [ended], result: [reply] })
+      return Effect.gen(function* () {
+        const error = failureOf(yield* awaited(script))
+        assert.strictEqual(error._tag, "AwaitTimeout")
+        assert.include(error.message, "is COMPLETED, but the API has not returned its output")
+        assert.strictEqual(error._tag === "AwaitTimeout" && error.execution?.cost, "0.040")
+        assert.strictEqual(script.requests().at(-1), "600 result")
+      })
+    })
+  }
+
+  const none: ReadonlyArray<readonly [string, Reply, ReadonlyArray<string>]> = [
+    ["null", json({ execution_id: "exec_1", status: "COMPLETED", output: null }), ["10 get", "10 result"]],
+    ["410", envelope(410, "GONE"), ["10 get", "10 result"]],
+    [
+      "404 for 60 s",
+      envelope(404, "NOT_FOUND"),
+      ["10 get", "10 result", ...[20, 30, 40, 50, 60, 70].map((second) => `${second} result`)]
+    ]
+  ]
+  for (const [name, reply, requests] of none) {
+    it.effect(`is absent if /result answers ${name}`, () => {
+      const script = scripted({ get: [ended], result: [reply] })
+      return Effect.gen(function* () {
+        const completed = valueOf(yield* awaited(script))
+        assert.isUndefined(completed.output)
+        assert.strictEqual(completed.cost, "0.040")
+        assert.deepStrictEqual(script.requests(), requests)
+      })
+    })
+  }
+
+  it.effect("is what run returns, however far the replica is behind", () => {
+    const replies = [behind[0]?.[1], behind[2]?.[1], result].filter((reply) => reply !== undefined)
+    const script = scripted({ get: [ended], result: replies })
+    return Effect.gen(function* () {
+      assert.deepStrictEqual(valueOf(yield* ran(script)).output, output)
+      assert.deepStrictEqual(script.requests(), ["0 create", "10 get", "10 result", "20 result", "30 result"])
+    })
+  })
+
+  it.effect("is not taken away by a replica that shows the execution as still running", () => {
+    const running = json({ id: "exec_1", status: "PROCESSING" })
+    const script = scripted({ get: [ended, running], result: [running, result] })
+    return Effect.gen(function* () {
+      assert.deepStrictEqual(valueOf(yield* awaited(script)).output, output)
+      assert.deepStrictEqual(script.requests(), ["10 get", "10 result", "20 result"])
+    })
+  })
+})
+
+describe("an expiry that is not in the future", () => {
+  const past = ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", isoDate(start - 1), isoDate(start)]
+  for (const expires_at of past) {
+    it.effect(`does not end a wait: ${expires_at}`, () => {
+      const running = json({ id: "exec_1", status: "PROCESSING", expires_at })
+      const script = scripted({ get: [running, running, completed] })
+      return Effect.gen(function* () {
+        assert.deepStrictEqual(valueOf(yield* awaited(script)).output, output)
+        assert.deepStrictEqual(script.requests(), ["10 get", "20 get", "30 get"])
+      })
+    })
+
+    it.effect(`does not end run: ${expires_at}`, () => {
+      const fake = answering((url) =>
+        nameOf(url) === "create" ? json({ id: "exec_1", status: "PENDING", expires_at }, 202) : completed
+      )
+      return Effect.gen(function* () {
+        yield* TestClock.setTime(start)
+        const exit = yield* runToEnd(silent((yield* fake.client).executions.run(image)))
+        assert.deepStrictEqual(valueOf(exit).output, output)
+        assert.lengthOf(fake.urls, 2)
+      })
+    })
+  }
+
+  it.effect("does not end a wait that has a time limit of zero before one poll", () => {
+    const script = scripted({ get: [completed] })
+    return Effect.gen(function* () {
+      yield* TestClock.setTime(start)
+      const { executions } = yield* script.client
+      const exit = yield* runToEnd(silent(executions.await(id, { timeout: 0 })))
+      assert.deepStrictEqual(valueOf(exit).output, output)
+      assert.deepStrictEqual(script.requests(), ["0 get"])
+    })
+  })
+})

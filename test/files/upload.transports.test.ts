@@ -1,0 +1,291 @@
+/** Uploads over real sockets: fetch, undici and node:http, to the simulator on a port. */
+import { spawn } from "node:child_process"
+import { createHash } from "node:crypto"
+import { createWriteStream } from "node:fs"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as FileSystem from "@effect/platform/FileSystem"
+import { assert, describe, it } from "@effect/vitest"
+import {
+  Chunk,
+  Deferred,
+  Effect,
+  Fiber,
+  Layer,
+  Option,
+  Redacted,
+  Schema,
+  type Scope,
+  Stream,
+  TestClock,
+  TestContext
+} from "effect"
+import { File, IdempotencyKey, ModelRouteClient, RetryPolicy } from "effect-modelroute"
+import { Fault, Simulator } from "effect-modelroute/Simulator"
+import * as SimulatorServer from "effect-modelroute/SimulatorServer"
+import { apiKey } from "../utils/harness.js"
+import { serve } from "../utils/server.js"
+import { clientAt, overEachTransport } from "../utils/transports.js"
+
+const MiB = 1024 * 1024
+const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex")
+
+/** Bytes that do not repeat themselves. */
+const noise = (size: number): Uint8Array => {
+  const bytes = new Uint32Array(Math.ceil(size / 4))
+  let state = 1
+  for (let at = 0; at < bytes.length; at++) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    bytes[at] = state
+  }
+  return new Uint8Array(bytes.buffer, 0, size)
+}
+
+const Report = Schema.parseJson(
+  Schema.Struct({
+    fileId: Schema.String,
+    idle: Schema.Number,
+    peak: Schema.Number,
+    steps: Schema.Number,
+    last: Schema.Number,
+    monotonic: Schema.Boolean
+  })
+)
+
+/** What a process of its own prints, which is ended with the scope. */
+const printed = (args: ReadonlyArray<string>): Effect.Effect<string, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() =>
+      spawn(process.execPath, ["--expose-gc", "--import", "tsx", ...args], { stdio: ["ignore", "pipe", "inherit"] })
+    ),
+    (child) => Effect.sync(() => child.kill("SIGKILL"))
+  ).pipe(
+    Effect.flatMap((child) =>
+      Effect.async<string>((resume) => {
+        let text = ""
+        child.stdout.on("data", (chunk) => (text += chunk))
+        child.on("close", () => resume(Effect.succeed(text)))
+      })
+    )
+  )
+
+/** An answer of the API that leads back to this server. */
+const linked = (response: ServerResponse, { headers }: IncomingMessage) => {
+  response.setHeader("content-type", "application/json")
+  response.end(JSON.stringify({ file_id: "file_1", upload_url: `http://${headers.host}/put` }))
+}
+
+overEachTransport((test, name) => {
+  const onPort = (options: SimulatorServer.Options = {}) =>
+    Effect.gen(function* () {
+      const context = yield* Layer.build(SimulatorServer.layer({ rateLimit: false, ...options }))
+      const { url } = yield* Effect.provide(SimulatorServer.SimulatorServer, context)
+      const simulator = yield* Effect.provide(Simulator, context)
+      const client = yield* clientAt(url, { propagateTraceContext: true })
+      return { client, simulator, url }
+    })
+
+  for (const size of [0, 1, 5 * MiB]) {
+    test(
+      `uploads ${size} bytes: what arrives is what was sent, and storage sees no key and no trace`,
+      Effect.gen(function* () {
+        const { client, simulator } = yield* onPort()
+        const bytes = noise(size)
+        const steps = yield* Stream.runCollect(client.files.uploadProgress(File.fromBytes(bytes))).pipe(
+          Effect.withSpan("caller")
+        )
+        const last = Option.getOrThrow(Chunk.last(steps))
+        assert.strictEqual(last._tag, "Uploaded")
+        if (last._tag !== "Uploaded") return
+        const stored = Option.getOrThrow(yield* simulator.fileBytes(last.fileId))
+        assert.strictEqual(sha256(stored), sha256(bytes))
+        const requests = yield* simulator.requests
+        assert.deepStrictEqual(
+          requests.map(({ operation, outcome }) => [operation, outcome]),
+          [
+            ["files.upload", 200],
+            ["storage.put", 200],
+            ["files.confirm", 200]
+          ]
+        )
+        // The API's part of the trace shows that there was one to keep from storage.
+        assert.isDefined(requests[0]?.headers["traceparent"])
+        const headers = requests[1]?.headers ?? {}
+        assert.strictEqual(headers["content-length"], String(size))
+        const transportsOwn = ["host", "connection", "content-length", "accept", "accept-language", "accept-encoding"]
+        assert.deepStrictEqual(
+          Object.keys(headers).filter((header) => ![...transportsOwn, "sec-fetch-mode", "user-agent"].includes(header)),
+          []
+        )
+        const downloaded = yield* Stream.runCollect(client.files.download(last.fileId))
+        assert.strictEqual(sha256(Buffer.concat(Chunk.toReadonlyArray(downloaded))), sha256(bytes))
+      })
+    )
+  }
+
+  test.full(
+    "uploads 150 MiB from a path with less than 100 MiB of memory",
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const folder = yield* fs.makeTempDirectoryScoped()
+      const path = `${folder}/large.bin`
+      const piece = noise(MiB)
+      const hash = createHash("sha256")
+      yield* Effect.async<void>((resume) => {
+        const file = createWriteStream(path)
+        for (let n = 0; n < 150; n++) {
+          piece[0] = n
+          hash.update(piece)
+          file.write(piece.slice())
+        }
+        file.end(() => resume(Effect.void))
+      })
+      const { simulator, url } = yield* onPort()
+      const text = yield* printed(["test/utils/uploader.ts", name, url, path])
+      const report = yield* Schema.decode(Report)(text)
+      const stored = Option.getOrThrow(yield* simulator.fileBytes(report.fileId))
+      assert.strictEqual(sha256(stored), hash.digest("hex"))
+      assert.strictEqual(report.last, 150 * MiB)
+      assert.isTrue(report.monotonic)
+      assert.isAtLeast(report.steps, 1000)
+      const grown = (report.peak - report.idle) / MiB
+      yield* Effect.sync(() =>
+        process.stdout.write(`${name}: ${grown.toFixed(1)} MiB above ${(report.idle / MiB).toFixed(0)} MiB\n`)
+      )
+      assert.isBelow(grown, 100)
+    })
+  )
+
+  test(
+    "sends all of it again when the connection breaks on the way",
+    Effect.gen(function* () {
+      const { client, simulator } = yield* onPort()
+      yield* simulator.inject(Fault.on("storage.put", Fault.dropBefore), Fault.on("storage.put", Fault.dropAfter))
+      const bytes = noise(3 * MiB)
+      const fileId = yield* client.files.upload(File.fromBytes(bytes))
+      assert.strictEqual(sha256(Option.getOrThrow(yield* simulator.fileBytes(fileId))), sha256(bytes))
+      const puts = (yield* simulator.requests).filter(({ operation }) => operation === "storage.put")
+      assert.deepStrictEqual(
+        puts.map(({ outcome }) => outcome),
+        ["dropped", "dropped", 200]
+      )
+    })
+  )
+
+  test(
+    "leaves no file behind when the source holds more or fewer bytes than it said",
+    Effect.gen(function* () {
+      const { client, simulator } = yield* onPort()
+      const bytes = noise(MiB)
+      for (const size of [MiB - 1, MiB + 1]) {
+        const source = File.fromStream(File.fromBytes(bytes).stream, { size })
+        const error = yield* Effect.flip(client.files.upload(source))
+        assert.strictEqual(error._tag === "InvalidRequest" && error.field, "source")
+      }
+      const files = yield* simulator.files
+      assert.deepStrictEqual(
+        files.map(({ size }) => size),
+        [undefined, undefined]
+      )
+      assert.isTrue((yield* simulator.requests).every(({ operation }) => operation !== "files.confirm"))
+    })
+  )
+
+  test(
+    "does not insist when storage refuses before it has read the bytes",
+    Effect.gen(function* () {
+      let links = 0
+      const server = yield* serve((response, request) => {
+        if (request.url === "/v1/files/upload") {
+          links += 1
+          return linked(response, request)
+        }
+        request.pause()
+        return response.writeHead(403, { connection: "close" }).end("<Error><Code>AccessDenied</Code></Error>")
+      })
+      const client = yield* clientAt(server.url)
+      const error = yield* Effect.flip(client.files.upload(File.fromBytes(new Uint8Array(20 * MiB))))
+      assert.include(["UnexpectedResponse", "TransportError"], error._tag)
+      assert.strictEqual(links, 1)
+      assert.isAtMost(server.received.length, 5)
+    })
+  )
+
+  test(
+    "reads no more of its source than the storage takes, and does not wait for one that takes nothing",
+    Effect.gen(function* () {
+      const arrived = yield* Deferred.make<void>()
+      const server = yield* serve((response, request) => {
+        if (request.url === "/v1/files/upload") return linked(response, request)
+        request.pause()
+        return Deferred.unsafeDone(arrived, Effect.void)
+      })
+      const client = yield* clientAt(server.url, { retry: RetryPolicy.none })
+      let read = 0
+      const source = Stream.repeatEffect(
+        Effect.sync(() => {
+          read += 65_536
+          return new Uint8Array(65_536)
+        })
+      )
+      const upload = client.files.upload(File.fromStream(source, { size: 100 * MiB }))
+      const error = yield* Effect.gen(function* () {
+        const fiber = yield* Effect.fork(Effect.flip(upload))
+        yield* Deferred.await(arrived)
+        // Whatever time the machine takes, the time limit is 30 s after the last bytes were taken.
+        const passing = Effect.zipRight(TestClock.adjust("1 second"), Effect.yieldNow())
+        yield* Effect.repeat(passing, { while: () => fiber.unsafePoll() === null })
+        return yield* Fiber.join(fiber)
+      }).pipe(Effect.provide(TestContext.TestContext))
+      assert.strictEqual(error._tag === "TransportError" && error.reason, "timeout")
+      // What the sockets on both sides hold.
+      assert.isBelow(read, 16 * MiB)
+      assert.lengthOf(server.received, 2)
+    })
+  )
+
+  test(
+    "closes the socket at once when it is interrupted",
+    Effect.gen(function* () {
+      const arrived = yield* Deferred.make<void>()
+      const closed = yield* Deferred.make<void>()
+      const server = yield* serve((response, request) => {
+        if (request.url === "/v1/files/upload") return linked(response, request)
+        request.on("close", () => Deferred.unsafeDone(closed, Effect.void))
+        return Deferred.unsafeDone(arrived, Effect.void)
+      })
+      const client = yield* clientAt(server.url)
+      const endless = File.fromStream(Stream.repeatValue(new Uint8Array(65_536)), { size: 100 * MiB })
+      const fiber = yield* Effect.fork(client.files.upload(endless))
+      yield* Deferred.await(arrived)
+      yield* Fiber.interrupt(fiber)
+      yield* Deferred.await(closed)
+      assert.lengthOf(server.received, 2)
+    })
+  )
+})
+
+describe("fetch", () => {
+  it.scopedLive("is the one that the client was built with, bytes and all", () =>
+    Effect.gen(function* () {
+      const context = yield* Layer.build(SimulatorServer.layer({ rateLimit: false }))
+      const { url } = yield* Effect.provide(SimulatorServer.SimulatorServer, context)
+      const seen: Array<string> = []
+      const fetch: typeof globalThis.fetch = (input, init) => {
+        const length = new Headers(init?.headers).get("content-length")
+        seen.push(`${init?.method} ${new URL(String(input)).pathname.replace(/file_.*/, "file")} ${length}`)
+        return globalThis.fetch(input, init)
+      }
+      const http = Layer.provide(FetchHttpClient.layer, Layer.succeed(FetchHttpClient.Fetch, fetch))
+      const { files } = yield* ModelRouteClient.make({ apiKey: Redacted.make(apiKey), baseUrl: url }).pipe(
+        Effect.provide([http, IdempotencyKey.layer])
+      )
+      yield* files.upload(File.fromBytes(new Uint8Array(7)))
+      assert.deepStrictEqual(seen, [
+        "POST /v1/files/upload null",
+        "PUT /storage/uploads/file 7",
+        "POST /v1/files/confirm null"
+      ])
+    })
+  )
+})

@@ -1,0 +1,101 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, Exit, Fiber } from "effect"
+import { Alarm } from "../../src/internal/http/sharedTimer.js"
+import * as TimeLimit from "../../src/internal/http/attemptTimeout.js"
+import { valueOf } from "../utils/exit.js"
+import { run } from "../utils/virtualTime.js"
+
+const seconds = Effect.map(Clock.currentTimeMillis, (now) => now / 1000)
+
+describe("one timer for all attempts", () => {
+  it.effect("ends each at its own limit, whatever becomes of the others, and is gone when none is left", () =>
+    Effect.gen(function* () {
+      const within = TimeLimit.make(new Alarm(), 5000)
+      const ended: Array<readonly [name: string, how: string, at: number]> = []
+      const attempt = (name: string, from: number, takes: number) =>
+        within(Effect.as(Effect.sleep(takes * 1000), "done"), () => "late").pipe(
+          Effect.merge,
+          Effect.tap((how) => Effect.map(seconds, (at) => ended.push([name, how, at]))),
+          Effect.delay(from * 1000)
+        )
+      const program = Effect.gen(function* () {
+        // The one whose fiber started the timer is interrupted while others depend on it.
+        const first = yield* Effect.fork(attempt("interrupted", 0, 60))
+        const others = yield* Effect.fork(
+          Effect.all(
+            [
+              attempt("a", 1, 60),
+              attempt("b", 1, 3),
+              attempt("c", 2.5, 60),
+              attempt("d", 2.5, 4.999),
+              // After a time in which there was none.
+              attempt("e", 20, 60),
+              attempt("f", 40, 1)
+            ],
+            { concurrency: "unbounded" }
+          )
+        )
+        yield* Effect.sleep(2000)
+        assert.isTrue(Exit.isInterrupted(yield* Fiber.interrupt(first)))
+        yield* Fiber.join(others)
+      })
+      // The end of virtual time is a defect if a sleeper is left behind.
+      valueOf(yield* run(program, 0))
+      assert.deepStrictEqual(ended, [
+        ["b", "done", 4],
+        ["a", "late", 6],
+        ["d", "done", 7.499],
+        ["c", "late", 7.5],
+        ["e", "late", 25],
+        ["f", "done", 41]
+      ])
+    })
+  )
+
+  it.effect("interrupts the attempt and waits for its end", () =>
+    Effect.gen(function* () {
+      const within = TimeLimit.make(new Alarm(), 5000)
+      const order: Array<string> = []
+      const attempt = Effect.never.pipe(
+        Effect.onInterrupt(() =>
+          Effect.zipRight(
+            Effect.sleep(1000),
+            Effect.sync(() => order.push("cleaned up"))
+          )
+        )
+      )
+      const program = within(attempt, () => "late").pipe(
+        Effect.catchAll((how) => Effect.map(seconds, (at) => order.push(`${how} at ${at}`)))
+      )
+      valueOf(yield* run(program, 0))
+      assert.deepStrictEqual(order, ["cleaned up", "late at 6"])
+    })
+  )
+
+  it.effect("passes failures and defects on", () =>
+    Effect.gen(function* () {
+      const within = TimeLimit.make(new Alarm(), 5000)
+      assert.deepStrictEqual(yield* Effect.exit(within(Effect.fail("no"), () => "late")), Exit.fail("no"))
+      assert.deepStrictEqual(yield* Effect.exit(within(Effect.die("oh"), () => "late")), Exit.die("oh"))
+    })
+  )
+
+  it.effect("forgets nobody, wherever fibers take turns: also with what is due at once", () =>
+    Effect.gen(function* () {
+      // With fewer than ten steps between two turns Effect itself gets nowhere.
+      for (let steps = 10; steps <= 80; steps++) {
+        const alarm = new Alarm()
+        const wait = (millis: number) =>
+          Effect.flatMap(Clock.currentTimeMillis, (now) =>
+            alarm.wait<number, never>(
+              now + millis,
+              () => Clock.currentTimeMillis,
+              () => () => {}
+            )
+          )
+        const program = Effect.all([wait(0), wait(5), wait(0), wait(7)]).pipe(Effect.withMaxOpsBeforeYield(steps))
+        assert.deepStrictEqual(valueOf(yield* run(program, 0)), [0, 5, 5, 12])
+      }
+    })
+  )
+})

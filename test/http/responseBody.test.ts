@@ -1,0 +1,70 @@
+/** How much of a response body is read, and how. */
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Stream } from "effect"
+import { read } from "../../src/internal/http/responseBody.js"
+
+const request = HttpClientRequest.get("https://api.modelroute.ai/v1/executions/exec_1")
+
+/** A response that can be read as a stream only: clients copy what they have with each chunk to make a text or a buffer. */
+const streamed = (size: number, headers: Record<string, string>) => {
+  const response = HttpClientResponse.fromWeb(request, new Response(new Uint8Array(size), { headers }))
+  const whole = Effect.dieMessage("the body was read in one piece")
+  return new Proxy(response, {
+    get: (target, name) =>
+      name === "arrayBuffer" || name === "text" || name === "json" ? whole : Reflect.get(target, name, target)
+  })
+}
+
+describe("a response body", () => {
+  for (const [size, headers] of [
+    [65_537, { "content-length": "65537" }],
+    [1_000_000, { "content-length": "1000000" }],
+    [100, {}],
+    [1_000_000, {}],
+    [100, { "content-length": "1e2" }]
+  ] as const) {
+    it.effect(`of ${size} bytes with ${JSON.stringify(headers)} is read in pieces`, () =>
+      Effect.gen(function* () {
+        const { bytes, end } = yield* read(streamed(size, headers), 2_000_000)
+        assert.deepStrictEqual([bytes.length, end], [size, "whole"])
+      })
+    )
+  }
+
+  it.effect("of up to 64 KiB is read in one piece, which costs less", () =>
+    Effect.gen(function* () {
+      const response = HttpClientResponse.fromWeb(
+        request,
+        new Response(new Uint8Array(65_536), { headers: { "content-length": "65536" } })
+      )
+      const whole = new Proxy(response, {
+        get: (target, name) =>
+          name === "stream" ? Stream.dieMessage("the body was read in pieces") : Reflect.get(target, name, target)
+      })
+      const { bytes, end } = yield* read(whole, 2_000_000)
+      assert.deepStrictEqual([bytes.length, end], [65_536, "whole"])
+    })
+  )
+
+  it.effect("is not read beyond the limit", () =>
+    Effect.gen(function* () {
+      let pulled = 0
+      const endless = Stream.repeatEffect(
+        Effect.sync(() => {
+          pulled += 1
+          return new Uint8Array(1000)
+        })
+      )
+      const response = HttpClientResponse.fromWeb(request, new Response())
+      const { bytes, end } = yield* read(
+        new Proxy(response, {
+          get: (target, name) => (name === "stream" ? endless : Reflect.get(target, name, target))
+        }),
+        10_000
+      )
+      assert.deepStrictEqual([bytes.length, end, pulled], [10_000, "overlong", 11])
+    })
+  )
+})

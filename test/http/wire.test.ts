@@ -1,0 +1,273 @@
+/** What servers do on real sockets, over each transport: all three behave the same. */
+import { gzipSync } from "node:zlib"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { assert } from "@effect/vitest"
+import { Chunk, Deferred, Effect, Logger, LogLevel, Stream } from "effect"
+import { Execution, File, RetryPolicy } from "effect-modelroute"
+import { serve } from "../utils/server.js"
+import { clientAt, overEachTransport } from "../utils/transports.js"
+
+const id = Execution.ExecutionId.make("exec_1")
+const fileId = File.FileId.make("file_1")
+const MiB = 1024 * 1024
+
+const json = (response: ServerResponse, body: unknown) =>
+  void response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body))
+
+/** An API that issues an upload URL of this server and confirms whatever was uploaded. */
+const uploading = (put: (response: ServerResponse, request: IncomingMessage) => void, query = "") =>
+  serve((response, request) => {
+    if (request.url?.startsWith("/put")) return put(response, request)
+    return json(response, { file_id: "file_1", upload_url: `http://${request.headers.host}/put${query}` })
+  })
+
+const bytesOf = (download: Stream.Stream<Uint8Array, unknown>) =>
+  Effect.map(Stream.runCollect(download), (chunks) => Buffer.concat(Chunk.toReadonlyArray(chunks)))
+
+const noRetry = { retry: RetryPolicy.none }
+
+/** Sends a body with a declared length and cuts it after some of its bytes. */
+const cut = (response: ServerResponse, headers: Record<string, string>, body: Uint8Array, kept: number) => {
+  response.writeHead(200, { ...headers, "content-length": String(body.length) })
+  response.write(body.subarray(0, kept))
+  response.socket?.destroySoon()
+}
+
+const execution = { id: "exec_1", status: "COMPLETED", output: { text: "é".repeat(50_000) } }
+const packed = gzipSync(JSON.stringify(execution))
+
+overEachTransport((test, name) => {
+  test(
+    "an API response with Content-Encoding gzip is decoded",
+    Effect.gen(function* () {
+      const server = yield* serve((response) => {
+        response.writeHead(200, { "content-type": "application/json", "content-encoding": "gzip" }).end(packed)
+      })
+      const { output } = yield* (yield* clientAt(server.url)).executions.get(id)
+      assert.deepStrictEqual(output, execution.output)
+    })
+  )
+
+  for (const [how, body] of [
+    ["of declared length", undefined],
+    ["in chunks", "chunked"]
+  ] as const) {
+    test(
+      `an API response with Content-Encoding gzip that is cut is a truncated response, ${how}`,
+      Effect.gen(function* () {
+        const server = yield* serve((response) => {
+          const headers = { "content-type": "application/json", "content-encoding": "gzip" }
+          if (body === undefined) return cut(response, headers, packed, packed.length - 20)
+          // The transfer ends as it should, only the gzip stream does not.
+          return void response.writeHead(200, headers).end(packed.subarray(0, packed.length - 20))
+        })
+        const error = yield* Effect.flip((yield* clientAt(server.url, noRetry)).executions.get(id))
+        assert.strictEqual(error._tag === "TransportError" && error.reason, "truncated")
+        assert.isTrue(error.retryable)
+      })
+    )
+  }
+
+  test(
+    "an error with Content-Encoding gzip is decoded",
+    Effect.gen(function* () {
+      const error = gzipSync(JSON.stringify({ error: { code: "INSUFFICIENT_BALANCE", message: "Top up." } }))
+      const server = yield* serve((response) => {
+        response.writeHead(402, { "content-type": "application/json", "content-encoding": "gzip" }).end(error)
+      })
+      const failure = yield* Effect.flip((yield* clientAt(server.url)).executions.get(id))
+      assert.strictEqual(failure._tag === "InsufficientBalance" && failure.apiMessage, "Top up.")
+    })
+  )
+
+  test(
+    "a download asks for the stored bytes, and decodes them if they come encoded all the same",
+    Effect.gen(function* () {
+      const server = yield* serve((response) => {
+        const stored = gzipSync("<svg/>")
+        const headers = { "content-type": "image/svg+xml", "content-encoding": "gzip" }
+        response.writeHead(200, { ...headers, "content-length": String(stored.length) }).end(stored)
+      })
+      const { files } = yield* clientAt(server.url)
+      assert.strictEqual(String(yield* bytesOf(files.download(fileId))), "<svg/>")
+      assert.strictEqual(server.received[0]?.headers["accept-encoding"], "identity")
+    })
+  )
+
+  test(
+    "a download that comes encoded and is cut fails, and hands out no end",
+    Effect.gen(function* () {
+      const stored = gzipSync(Buffer.from(Array.from({ length: 200_000 }, (_, n) => (n * n) % 251)))
+      const server = yield* serve((response) => {
+        const headers = { "content-type": "application/octet-stream", "content-encoding": "gzip" }
+        response.writeHead(200, headers).end(stored.subarray(0, stored.length - 100))
+      })
+      const { files } = yield* clientAt(server.url, noRetry)
+      const error = yield* Effect.flip(bytesOf(files.download(fileId)))
+      if (name !== "fetch") return assert.propertyVal(error, "reason", "truncated")
+      assert.include(String(error), "fetch cannot tell whether it is complete; undici and node:http can")
+    })
+  )
+
+  for (const location of ["ftp://127.0.0.1/x", "data:text/plain,secret", "file:///etc/hostname", "javascript:0"]) {
+    test(
+      `a download does not follow a redirect to ${location}`,
+      Effect.gen(function* () {
+        const server = yield* serve((response) => {
+          response.writeHead(302, { location }).end()
+        })
+        const { files } = yield* clientAt(server.url, noRetry)
+        const error = yield* Effect.flip(bytesOf(files.download(fileId)))
+        assert.propertyVal(error, "_tag", "UnexpectedResponse")
+        assert.lengthOf(server.received, 1)
+      })
+    )
+  }
+
+  test(
+    "an upload that storage answers before it has read the bytes is no success",
+    Effect.gen(function* () {
+      const server = yield* uploading((response, request) => {
+        request.pause()
+        response.writeHead(200, { "content-length": "0" }).end()
+      })
+      const { files } = yield* clientAt(server.url, noRetry)
+      const error = yield* Effect.flip(files.upload(File.fromBytes(new Uint8Array(50 * MiB))))
+      assert.propertyVal(error, "_tag", "TransportError")
+      assert.propertyVal(error, "fileId", "file_1")
+      assert.notInclude(
+        server.received.map(({ url }) => url),
+        "/v1/files/confirm"
+      )
+    })
+  )
+
+  test(
+    "an upload whose confirmation says that fewer bytes are stored is no success",
+    Effect.gen(function* () {
+      const server = yield* serve((response, request) => {
+        if (request.url === "/put") return void request.on("end", () => response.writeHead(200).end())
+        return json(response, {
+          file_id: "file_1",
+          upload_url: `http://${request.headers.host}/put`,
+          size_bytes: 9
+        })
+      })
+      const { files } = yield* clientAt(server.url, noRetry)
+      const error = yield* Effect.flip(files.upload(File.fromBytes(new Uint8Array(10))))
+      assert.propertyVal(error, "fileId", "file_1")
+      assert.include(String(error), "storage holds 9 of the 10 bytes")
+    })
+  )
+
+  const piece = new Uint8Array(65_536)
+  const sources = [
+    ["that always has more", Stream.repeatValue(piece)],
+    ["that waits for more", Stream.concat(Stream.make(piece), Stream.never)]
+  ] as const
+  // The platform's client for node:http reads no response before the source has ended or the connection is closed.
+  for (const [what, content] of name === "node:http" ? sources.slice(0, 1) : sources) {
+    test(
+      `the source of an upload that storage refuses early is finalized: one ${what}`,
+      Effect.gen(function* () {
+        const finalized = yield* Deferred.make<void>()
+        const server = yield* uploading((response, request) => {
+          request.once("data", () => {
+            request.pause()
+            response.writeHead(403, { "content-type": "application/xml" }).end("<Error/>")
+          })
+        })
+        const { files } = yield* clientAt(server.url, noRetry)
+        const source = Stream.ensuring(content, Deferred.succeed(finalized, undefined))
+        yield* Effect.flip(files.upload(File.fromStream(source, { size: 50 * MiB })))
+        yield* Deferred.await(finalized)
+      })
+    )
+  }
+
+  const canary = "canarysignature0123456789"
+  for (const [what, put] of [
+    ["a PUT answered 204", (response, request) => request.on("end", () => response.writeHead(204).end())],
+    ["a PUT whose connection breaks", (_, request) => request.once("data", () => request.socket.resetAndDestroy())],
+    ["a PUT that is refused", (response) => response.writeHead(403).end(`<Error>${canary}</Error>`)]
+  ] satisfies ReadonlyArray<readonly [string, (response: ServerResponse, request: IncomingMessage) => void]>) {
+    test(
+      `no log line, not even a debug line, and no error holds the signature of ${what}`,
+      Effect.gen(function* () {
+        const server = yield* uploading(put, `?X-Amz-Signature=${canary}&X-Amz-Expires=60`)
+        const lines: Array<string> = []
+        const log = Logger.replace(
+          Logger.defaultLogger,
+          Logger.map(Logger.structuredLogger, (line) => void lines.push(JSON.stringify(line)))
+        )
+        const { files } = yield* clientAt(server.url, noRetry)
+        const source = File.fromStream(Stream.repeatValue(new Uint8Array(65_536)).pipe(Stream.take(160)), {
+          size: 160 * 65_536
+        })
+        const exit = yield* Effect.exit(files.upload(source)).pipe(
+          Logger.withMinimumLogLevel(LogLevel.All),
+          Effect.provide(log)
+        )
+        // What nobody waits for any more may log when it ends.
+        yield* Effect.sleep("20 millis")
+        assert.notInclude(JSON.stringify([exit, lines]), canary)
+        assert.strictEqual(exit._tag, what.includes("204") ? "Success" : "Failure")
+      })
+    )
+  }
+
+  test(
+    "user name and password of an upload URL are in no error",
+    Effect.gen(function* () {
+      const server = yield* serve((response, request) =>
+        json(response, { file_id: "file_1", upload_url: `http://canaryuser:canarypass@${request.headers.host}/put` })
+      )
+      const { files } = yield* clientAt(server.url, noRetry)
+      const exit = yield* Effect.exit(files.upload(File.fromBytes(new Uint8Array(10))))
+      assert.notMatch(JSON.stringify(exit), /canary(user|pass)/)
+    })
+  )
+
+  test(
+    "a download of known size stops at the first byte too many",
+    Effect.gen(function* () {
+      let written = 0
+      const chunk = Buffer.alloc(10_000)
+      const server = yield* serve((response, request) => {
+        if (request.url !== "/file")
+          return json(response, { url: `http://${request.headers.host}/file`, size_bytes: 40_000 })
+        response.writeHead(200, { "content-type": "image/png" })
+        const more = (): void => {
+          while (written < 200 * MiB && !response.destroyed) {
+            written += chunk.length
+            if (!response.write(chunk)) return void response.once("drain", more)
+          }
+          response.end()
+        }
+        return more()
+      })
+      const { files } = yield* clientAt(server.url, noRetry)
+      let received = 0
+      const error = yield* Effect.flip(
+        Stream.runForEach(files.download(fileId), (bytes) => Effect.sync(() => void (received += bytes.length)))
+      )
+      assert.propertyVal(error, "_tag", "UnexpectedResponse")
+      assert.isAtMost(received, 40_000)
+      // What the sockets on both sides hold.
+      assert.isBelow(written, 20 * MiB)
+    })
+  )
+
+  test(
+    "a large JSON body of declared length arrives whole",
+    Effect.gen(function* () {
+      const large = { id: "exec_1", status: "COMPLETED", output: { data: "x".repeat(25 * MiB) } }
+      const server = yield* serve((response) => {
+        const body = Buffer.from(JSON.stringify(large))
+        response.writeHead(200, { "content-type": "application/json", "content-length": String(body.length) }).end(body)
+      })
+      const { output } = yield* (yield* clientAt(server.url, { attemptTimeout: "10 minutes" })).executions.get(id)
+      assert.isTrue(JSON.stringify(output) === JSON.stringify(large.output), name)
+    })
+  )
+})

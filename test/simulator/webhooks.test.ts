@@ -1,0 +1,834 @@
+/** The simulator's webhooks: endpoints, events, and every attempt to deliver them. */
+import type * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClientError from "@effect/platform/HttpClientError"
+import { assert, describe, it } from "@effect/vitest"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
+import * as TestClock from "effect/TestClock"
+import * as Simulator from "effect-modelroute/Simulator"
+import { createHmac } from "node:crypto"
+import { hmacSha256 } from "../../src/internal/simulator/webhooks/hmac.js"
+import { valueOf } from "../utils/exit.js"
+import { start } from "../utils/harness.js"
+import { call, type Json, listAt, objectAt, refusalOf, test } from "../utils/rawApi.js"
+import { isSigned, type Received, receiver } from "../utils/eventReceiver.js"
+import { run } from "../utils/virtualTime.js"
+
+const { Fault } = Simulator
+const flux = { model: "flux-1.1-pro", input: { prompt: "a lighthouse" } }
+const hook = "https://backend.test/hook"
+const minutes = (n: number) => n * 60_000
+
+type Calling<A> = Effect.Effect<A, HttpClientError.HttpClientError, HttpClient.HttpClient>
+
+const register = (body: unknown = { url: hook }): Calling<Json> =>
+  Effect.map(call("POST", "/webhooks/endpoints", body), ({ json }) => json)
+
+const listed: Calling<ReadonlyArray<Json>> = Effect.map(call("GET", "/webhooks/endpoints"), ({ json }) =>
+  listAt(json, "endpoints")
+)
+
+const create = (body: unknown = flux): Calling<string> =>
+  Effect.map(call("POST", "/executions", body), ({ json }) => String(json["id"]))
+
+/** Which events came, and when. */
+const told = (received: ReadonlyArray<Received>) =>
+  received.map(({ at, json }) => [String(json["event_type"]).replace("execution.", ""), at])
+
+describe("endpoints", () => {
+  test(
+    "the long shape: the secret is in the create's answer alone",
+    {},
+    Effect.gen(function* () {
+      const events = ["execution.completed", "execution.failed"]
+      const created = yield* call("POST", "/webhooks/endpoints", { url: hook, description: "Production", events })
+      assert.strictEqual(created.status, 201)
+      const { id, secret, ...rest } = created.json
+      assert.match(String(id), /^wh_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
+      assert.match(String(secret), /^whsec_[a-z0-9]{40}$/)
+      const shown = {
+        url: hook,
+        description: "Production",
+        events,
+        is_active: true,
+        created_at: "2026-03-20T10:30:00Z"
+      }
+      assert.deepStrictEqual(rest, shown)
+      assert.deepStrictEqual(yield* listed, [
+        { id, url: hook, events, is_active: true, failure_count: 0, last_success: null }
+      ])
+      const change = { events: ["execution.started"], description: "Staging", is_active: false }
+      const patched = yield* call("PATCH", `/webhooks/endpoints/${String(id)}`, change)
+      assert.strictEqual(patched.status, 200)
+      assert.deepStrictEqual(patched.json, { id, ...shown, ...change })
+      assert.deepInclude((yield* listed)[0], { events: ["execution.started"], is_active: false })
+    })
+  )
+
+  test(
+    "the short shape has a status",
+    { webhooks: { endpointShape: "short" } },
+    Effect.gen(function* () {
+      const { id, secret, ...rest } = yield* register({ url: hook, description: "Production" })
+      assert.match(String(secret), /^whsec_/)
+      assert.deepStrictEqual(rest, { url: hook, events: [], status: "active" })
+      const path = `/webhooks/endpoints/${String(id)}`
+      const moved = "http://127.0.0.1:1/"
+      assert.deepStrictEqual((yield* call("PATCH", path, { is_active: false, url: moved })).json, {
+        id,
+        url: moved,
+        events: [],
+        status: "inactive"
+      })
+      assert.deepStrictEqual(yield* listed, [
+        { id, url: moved, events: [], status: "inactive", failure_count: 0, last_success: null }
+      ])
+    })
+  )
+
+  test(
+    "a removed endpoint is gone, and what is not there is 404",
+    {},
+    Effect.gen(function* () {
+      const { id } = yield* register()
+      const other = yield* register()
+      const path = `/webhooks/endpoints/${String(id)}`
+      const removed = yield* call("DELETE", path)
+      assert.deepStrictEqual([removed.status, removed.text], [204, ""])
+      assert.deepStrictEqual(
+        (yield* listed).map((endpoint) => endpoint["id"]),
+        [other["id"]]
+      )
+      const replies = [yield* call("DELETE", path), yield* call("PATCH", path, {}), yield* call("POST", `${path}/test`)]
+      assert.deepStrictEqual(
+        replies.map(refusalOf),
+        replies.map(() => [404, "NOT_FOUND"])
+      )
+      assert.deepStrictEqual(
+        (yield* (yield* Simulator.Simulator).requests).map(({ operation }) => operation.replace("webhooks.", "")),
+        ["create", "create", "remove", "list", "remove", "update", "test"]
+      )
+    })
+  )
+
+  const wrong: ReadonlyArray<readonly [body: unknown, details: ReadonlyArray<string>]> = [
+    [{}, ["url REQUIRED"]],
+    [{ url: "ftp://backend.test" }, ["url INVALID_URL"]],
+    [{ url: "backend.test/hook" }, ["url INVALID_URL"]],
+    [{ url: 7, events: "all", description: 1 }, ["url INVALID_URL", "description INVALID_TYPE", "events INVALID_TYPE"]],
+    [{ url: hook, events: [1], headers: { "a b": "c" } }, ["events INVALID_TYPE", "headers INVALID_TYPE"]],
+    [{ url: hook, headers: { a: "b\r\nc" }, is_active: "yes" }, ["headers INVALID_TYPE", "is_active INVALID_TYPE"]]
+  ]
+  for (const [body, details] of wrong) {
+    test(
+      `refuses ${JSON.stringify(body)}`,
+      {},
+      Effect.gen(function* () {
+        const { id } = yield* register()
+        assert.deepStrictEqual(refusalOf(yield* call("POST", "/webhooks/endpoints", body)), [
+          400,
+          "INPUT_VALIDATION_ERROR",
+          ...details
+        ])
+        const patched = yield* call("PATCH", `/webhooks/endpoints/${String(id)}`, body)
+        const patchDetails = details.filter((detail) => detail !== "url REQUIRED")
+        assert.deepStrictEqual(
+          refusalOf(patchDetails.length > 0 ? patched : yield* call("PATCH", "/webhooks/endpoints/no", body)),
+          patchDetails.length > 0 ? [400, "INPUT_VALIDATION_ERROR", ...patchDetails] : [404, "NOT_FOUND"]
+        )
+        assert.lengthOf(yield* listed, 1)
+      })
+    )
+  }
+})
+
+describe("events", () => {
+  it("are signed as Node would sign them", () => {
+    const bytes = (length: number) => Uint8Array.from({ length }, (_, at) => (at * 31 + length) % 256)
+    for (let length = 0; length < 200; length++) {
+      const key = bytes(length % 150)
+      const expected = createHmac("sha256", key).update(bytes(length)).digest("hex")
+      assert.strictEqual(hmacSha256(key, bytes(length)), expected)
+    }
+    assert.strictEqual(
+      hmacSha256(bytes(46), bytes(100_000)),
+      createHmac("sha256", bytes(46)).update(bytes(100_000)).digest("hex")
+    )
+  })
+
+  const full = receiver()
+  test(
+    "tell of the start and of the end, at the millisecond, as the documentation shows it",
+    { clockSkew: 60_500, webhooks: { client: full.client } },
+    Effect.gen(function* () {
+      const { secret } = yield* register({ url: `${hook}?a=b`, headers: { "X-Tenant": "7", "User-Agent": "mine" } })
+      const id = yield* create({ ...flux, metadata: { order: 7 } })
+      yield* TestClock.adjust("999 millis")
+      assert.lengthOf(full.received, 0)
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual(told(full.received), [["started", 1000]])
+      yield* TestClock.adjust("7419 millis")
+      assert.lengthOf(full.received, 1)
+      yield* TestClock.adjust("1 millis")
+      const [started, completed] = full.received
+      assert(started !== undefined && completed !== undefined)
+      const { id: eventId, organization_id: organization, ...rest } = completed.json
+      const file = (yield* call("GET", `/executions/${id}`)).json["result"]
+      assert.match(String(eventId), /^evt_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
+      assert.match(String(organization), /^org_[0-9a-f]{8}$/)
+      assert.deepStrictEqual(rest, {
+        event_type: "execution.completed",
+        timestamp: "2026-03-20T10:31:08Z",
+        version: "1.0",
+        execution_id: id,
+        data: {
+          id,
+          status: "COMPLETED",
+          model: "flux-1.1-pro",
+          metadata: { order: 7 },
+          cost: "0.040",
+          latency_ms: 8420,
+          result: file,
+          created_at: "2026-03-20T10:31:00Z",
+          completed_at: "2026-03-20T10:31:08Z"
+        }
+      })
+      assert.deepStrictEqual(started.json["data"], {
+        id,
+        status: "PROCESSING",
+        model: "flux-1.1-pro",
+        metadata: { order: 7 },
+        created_at: "2026-03-20T10:31:00Z"
+      })
+      assert.notStrictEqual(started.json["id"], eventId)
+      assert.strictEqual(completed.path, "/hook?a=b")
+      assert.deepInclude(completed.headers, {
+        "content-type": "application/json",
+        "user-agent": "ModelRoute-Webhooks/1.0",
+        "x-tenant": "7",
+        "x-signature-timestamp": String(Math.floor((start + 8420 + 60_500) / 1000))
+      })
+      assert.isTrue(isSigned(completed, String(secret)))
+      assert.isFalse(isSigned(completed, "whsec_other"))
+      assert.deepInclude((yield* listed)[0], { failure_count: 0, last_success: "2026-03-20T10:31:08Z" })
+    })
+  )
+
+  const short = receiver()
+  test(
+    "have a short form, and FAILED, CANCELLED and EXPIRED executions",
+    {
+      faults: [
+        Fault.ends({ status: "FAILED", code: "CONTENT_MODERATION_REJECTED", message: "no", retryable: false }),
+        Fault.ends({ status: "CANCELLED" }),
+        Fault.ends({ status: "EXPIRED" })
+      ],
+      webhooks: { client: short.client, payload: "short" }
+    },
+    Effect.gen(function* () {
+      yield* register()
+      const failed = yield* create()
+      const cancelled = yield* create()
+      const expired = yield* create()
+      yield* TestClock.adjust("1 day")
+      const ended = short.received.slice(3)
+      assert.deepStrictEqual(
+        short.received.slice(0, 3).map(({ json }) => json["type"]),
+        ["execution.started", "execution.started", "execution.started"]
+      )
+      assert.deepStrictEqual(
+        ended.map(({ at, json: { type, timestamp, data, ...rest } }) => {
+          assert.deepStrictEqual(Object.keys(rest), ["id"])
+          return [at, { type, timestamp, data }]
+        }),
+        [
+          [
+            8420,
+            {
+              type: "execution.failed",
+              timestamp: "2026-03-20T10:30:08Z",
+              data: {
+                id: failed,
+                status: "FAILED",
+                model: "flux-1.1-pro",
+                error: { code: "CONTENT_MODERATION_REJECTED", message: "no", retryable: false },
+                created_at: "2026-03-20T10:30:00Z",
+                completed_at: "2026-03-20T10:30:08Z"
+              }
+            }
+          ],
+          [
+            8420,
+            {
+              type: "execution.cancelled",
+              timestamp: "2026-03-20T10:30:08Z",
+              data: {
+                id: cancelled,
+                status: "CANCELLED",
+                model: "flux-1.1-pro",
+                created_at: "2026-03-20T10:30:00Z",
+                completed_at: "2026-03-20T10:30:08Z"
+              }
+            }
+          ]
+        ]
+      )
+      assert.strictEqual((yield* call("GET", `/executions/${expired}`)).json["status"], "EXPIRED")
+    })
+  )
+
+  const cancelling = receiver()
+  test(
+    "a cancel is told at once, and nothing else afterwards",
+    { webhooks: { client: cancelling.client } },
+    Effect.gen(function* () {
+      yield* register()
+      const early = yield* create()
+      yield* call("POST", `/executions/${early}/cancel`)
+      const late = yield* create()
+      yield* TestClock.adjust("5 seconds")
+      yield* call("POST", `/executions/${late}/cancel`)
+      yield* TestClock.adjust(0)
+      yield* TestClock.adjust("1 hour")
+      assert.deepStrictEqual(
+        cancelling.received.map(({ at, json }) => [at, json["event_type"], json["execution_id"]]),
+        [
+          [0, "execution.cancelled", early],
+          [1000, "execution.started", late],
+          [5000, "execution.cancelled", late]
+        ]
+      )
+    })
+  )
+
+  const instant = receiver()
+  test(
+    "an execution that takes no time has started before it has ended",
+    {
+      models: { instant: { duration: 0, cost: "0.010", output: "none" } },
+      webhooks: { client: instant.client }
+    },
+    Effect.gen(function* () {
+      yield* create({ model: "instant", input: {}, webhook_url: hook })
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual(told(instant.received), [
+        ["started", 0],
+        ["completed", 0]
+      ])
+      assert.deepStrictEqual(
+        instant.received.map(({ json }) => {
+          const { status, completed_at: completedAt } = objectAt(json, "data")
+          return [status, completedAt]
+        }),
+        [
+          ["PROCESSING", undefined],
+          ["COMPLETED", "2026-03-20T10:30:00Z"]
+        ]
+      )
+    })
+  )
+
+  const filtered = receiver()
+  test(
+    "go to those who want them and are there at that moment, and to the execution's own URL",
+    { webhooks: { client: filtered.client } },
+    Effect.gen(function* () {
+      const simulator = yield* Simulator.Simulator
+      yield* create() // of whose start nobody hears
+      yield* TestClock.adjust("1 second")
+      const ends = yield* register({ url: `${hook}/ends`, events: ["execution.completed", "execution.failed"] })
+      const all = yield* register({ url: `${hook}/all` })
+      yield* register({ url: `${hook}/off`, is_active: false })
+      const own = yield* create({ ...flux, webhook_url: `${hook}/own` })
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(
+        filtered.received.map(({ at, json, path }) => [path, at, json["event_type"]]),
+        [
+          ["/hook/all", 2000, "execution.started"],
+          ["/hook/own", 2000, "execution.started"],
+          ["/hook/ends", 8420, "execution.completed"],
+          ["/hook/all", 8420, "execution.completed"],
+          ["/hook/ends", 9420, "execution.completed"],
+          ["/hook/all", 9420, "execution.completed"],
+          ["/hook/own", 9420, "execution.completed"]
+        ]
+      )
+      const [, , , , ...last] = filtered.received
+      assert.strictEqual(new Set(last.map(({ text }) => text)).size, 1)
+      const secrets = [ends["secret"], all["secret"], Redacted.value(simulator.webhookSecret)]
+      last.forEach((received, n) => assert.isTrue(isSigned(received, String(secrets[n]))))
+      assert.match(Redacted.value(simulator.webhookSecret), /^whsec_[a-z0-9]{40}$/)
+      const records = (yield* simulator.deliveries).slice(-3)
+      assert.deepStrictEqual(
+        records.map(({ endpointId, executionId }) => [endpointId, executionId]),
+        [
+          [ends["id"], own],
+          [all["id"], own],
+          [undefined, own]
+        ]
+      )
+    })
+  )
+
+  const tested = receiver()
+  test(
+    "a test event goes out at once, also to an endpoint that is not active",
+    { webhooks: { client: tested.client, secret: "whsec_own" } },
+    Effect.gen(function* () {
+      const { id, secret } = yield* register({ url: hook, events: ["execution.failed"], is_active: false })
+      const reply = yield* call("POST", `/webhooks/endpoints/${String(id)}/test`)
+      yield* TestClock.adjust(0)
+      const [received] = tested.received
+      assert(received !== undefined)
+      assert.strictEqual(reply.status, 200)
+      assert.deepStrictEqual(reply.json, { event_id: received.json["id"] })
+      assert.deepInclude(received.json, { event_type: "webhook.test", data: { message: "This is a test event" } })
+      assert.notProperty(received.json, "execution_id")
+      assert.isTrue(isSigned(received, String(secret)))
+      const simulator = yield* Simulator.Simulator
+      assert.strictEqual(Redacted.value(simulator.webhookSecret), "whsec_own")
+      assert.deepStrictEqual(yield* simulator.deliveries, [
+        {
+          eventId: String(received.json["id"]),
+          type: "webhook.test",
+          endpointId: String(id),
+          url: hook,
+          attempt: 1,
+          at: start,
+          outcome: 204
+        }
+      ])
+    })
+  )
+})
+
+describe("deliveries", () => {
+  const failing = receiver(() => 500)
+  test(
+    "are tried again after 2, 4, 8, 16 and 30 minutes, signed afresh, and then no more",
+    { webhooks: { client: failing.client } },
+    Effect.gen(function* () {
+      const { id, secret } = yield* register({ url: hook, events: ["execution.completed"] })
+      yield* create()
+      yield* TestClock.adjust("8420 millis")
+      const due = [0, 2, 6, 14, 30, 60].map((n) => 8420 + minutes(n))
+      for (const [n, at] of due.entries()) {
+        yield* TestClock.setTime(start + at - 1)
+        assert.lengthOf(failing.received, Math.max(1, n))
+        yield* TestClock.setTime(start + at)
+        assert.lengthOf(failing.received, n + 1)
+      }
+      yield* TestClock.adjust("2 days")
+      assert.deepStrictEqual(
+        failing.received.map(({ at }) => at),
+        due
+      )
+      assert.strictEqual(new Set(failing.received.map(({ text }) => text)).size, 1)
+      for (const received of failing.received) {
+        assert.strictEqual(received.headers["x-signature-timestamp"], String(Math.floor((start + received.at) / 1000)))
+        assert.isTrue(isSigned(received, String(secret)))
+      }
+      const records = yield* (yield* Simulator.Simulator).deliveries
+      assert.deepStrictEqual(
+        records.map(({ at, attempt, outcome }) => [attempt, at - start, outcome]),
+        due.map((at, n) => [n + 1, at, 500])
+      )
+      assert.deepInclude((yield* listed)[0], { id, is_active: true, failure_count: 6, last_success: null })
+    })
+  )
+
+  const recovering = receiver(({ path }, n) => (path === "/hook/own" || n < 4 ? 503 : 200))
+  test(
+    "a success ends them, and the failures before it are forgotten",
+    { webhooks: { client: recovering.client } },
+    Effect.gen(function* () {
+      yield* register({ url: hook, events: ["execution.completed"] })
+      yield* create()
+      yield* TestClock.setTime(start + 8420 + minutes(6))
+      assert.deepInclude((yield* listed)[0], { failure_count: 3 })
+      yield* TestClock.adjust("8 minutes")
+      assert.lengthOf(recovering.received, 4)
+      assert.deepInclude((yield* listed)[0], { failure_count: 0, last_success: "2026-03-20T10:44:08Z" })
+    })
+  )
+
+  const slow = receiver((_, n) => (n === 1 ? Effect.never : Effect.as(Effect.sleep("29999 millis"), 200)))
+  test(
+    "an answer after 30 seconds is none",
+    { webhooks: { client: slow.client } },
+    Effect.gen(function* () {
+      const simulator = yield* Simulator.Simulator
+      yield* register({ url: hook, events: ["execution.completed"] })
+      yield* create()
+      const outcomes = Effect.map(simulator.deliveries, (all) => all.map(({ at, outcome }) => [at - start, outcome]))
+      yield* TestClock.setTime(start + 8420 + 29_999)
+      assert.deepStrictEqual(yield* outcomes, [[8420, "pending"]])
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual(yield* outcomes, [[8420, "no answer"]])
+      yield* TestClock.setTime(start + 8420 + minutes(2))
+      yield* TestClock.adjust("30 seconds")
+      assert.deepStrictEqual(yield* outcomes, [
+        [8420, "no answer"],
+        [8420 + minutes(2), 200]
+      ])
+    })
+  )
+
+  const broken = receiver(() => Effect.dieMessage("a bug in the handler"))
+  test(
+    "a handler that breaks answers 500, as on any server",
+    { webhooks: { client: broken.client } },
+    Effect.gen(function* () {
+      const { id } = yield* register()
+      yield* call("POST", `/webhooks/endpoints/${String(id)}/test`)
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual(
+        (yield* (yield* Simulator.Simulator).deliveries).map(({ outcome }) => outcome),
+        [500]
+      )
+    })
+  )
+
+  const ten = receiver(({ path }) => (path === "/hook/fine" ? 200 : 500))
+  test(
+    "the tenth failure in a row switches an endpoint off and ends what waits for it, but nobody else's",
+    { webhooks: { client: ten.client } },
+    Effect.gen(function* () {
+      const { id } = yield* register({ url: `${hook}/bad`, events: ["execution.completed"] })
+      yield* register({ url: `${hook}/fine`, events: ["execution.completed"] })
+      yield* Effect.forEach([1, 2, 3], () => create({ ...flux, webhook_url: `${hook}/own` }))
+      const sent = (path: string) => ten.received.filter(({ path: to }) => to === path)
+      // three deliveries fail three times each: nine failures
+      yield* TestClock.setTime(start + 8420 + minutes(6))
+      const state = Effect.map(listed, ([endpoint]) => [endpoint?.["is_active"], endpoint?.["failure_count"]])
+      assert.deepStrictEqual(yield* state, [true, 9])
+      assert.lengthOf(sent("/hook/bad"), 9)
+      yield* TestClock.setTime(start + 8420 + minutes(14))
+      const [active, failures] = yield* state
+      assert.isFalse(active)
+      assert.isAtLeast(Number(failures), 10)
+      const before = sent("/hook/bad").length
+      yield* TestClock.adjust("3 hours")
+      assert.lengthOf(sent("/hook/bad"), before)
+      assert.lengthOf(sent("/hook/fine"), 3)
+      assert.lengthOf(sent("/hook/own"), 36)
+      yield* create()
+      yield* TestClock.adjust("1 minute")
+      assert.lengthOf(sent("/hook/bad"), before)
+      const again = yield* call("PATCH", `/webhooks/endpoints/${String(id)}`, { is_active: true })
+      assert.deepInclude(again.json, { is_active: true })
+      assert.deepStrictEqual(yield* state, [true, 0])
+      yield* create()
+      yield* TestClock.adjust("1 minute")
+      assert.lengthOf(sent("/hook/bad"), before + 1)
+      yield* TestClock.adjust("2 minutes")
+      assert.lengthOf(sent("/hook/bad"), before + 2)
+    })
+  )
+
+  const lone = receiver(() => 500)
+  test(
+    "exactly ten, when they come one by one",
+    { webhooks: { client: lone.client } },
+    Effect.gen(function* () {
+      const { id } = yield* register()
+      for (let n = 1; n <= 11; n++) {
+        yield* call("POST", `/webhooks/endpoints/${String(id)}/test`)
+        yield* TestClock.adjust("1 second")
+        assert.deepInclude((yield* listed)[0], { failure_count: n, is_active: n < 10 })
+      }
+      yield* TestClock.adjust("1 hour")
+      assert.lengthOf(lone.received, 11)
+    })
+  )
+
+  for (const [name, leave] of [
+    ["removed", (path: string) => call("DELETE", path)],
+    ["switched off", (path: string) => call("PATCH", path, { is_active: false })]
+  ] as const) {
+    const left = receiver(() => 500)
+    test(
+      `an endpoint that is ${name} is tried no more, and nobody waits for its sake`,
+      { webhooks: { client: left.client } },
+      Effect.gen(function* () {
+        const { id } = yield* register()
+        yield* create()
+        yield* TestClock.adjust("1 second")
+        yield* create()
+        assert.lengthOf(left.received, 1)
+        yield* leave(`/webhooks/endpoints/${String(id)}`)
+        yield* TestClock.adjust(0)
+        yield* TestClock.adjust("3 hours")
+        assert.lengthOf(left.received, 1)
+      })
+    )
+  }
+
+  const moved = receiver((_, n) => (n === 1 ? 500 : 200))
+  test(
+    "a retry goes where the endpoint then is",
+    { webhooks: { client: moved.client } },
+    Effect.gen(function* () {
+      const { id } = yield* register()
+      const path = `/webhooks/endpoints/${String(id)}`
+      yield* call("POST", `${path}/test`)
+      yield* TestClock.adjust("1 minute")
+      yield* call("PATCH", path, { url: "https://other.test/new", headers: { "x-new": "1" } })
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(
+        moved.received.map((received) => [received.path, received.headers["x-new"]]),
+        [
+          ["/hook", undefined],
+          ["/new", "1"]
+        ]
+      )
+    })
+  )
+
+  const unhurried = receiver(({ path }) => (path === "/hook/slow" ? Effect.as(Effect.sleep("20 seconds"), 200) : 200))
+  test(
+    "receivers do not wait for each other",
+    { webhooks: { client: unhurried.client } },
+    Effect.gen(function* () {
+      yield* register({ url: `${hook}/slow` })
+      yield* register({ url: `${hook}/fast` })
+      yield* create()
+      yield* TestClock.adjust("8420 millis")
+      assert.deepStrictEqual(
+        unhurried.received.map(({ at, path }) => [path, at]),
+        [
+          ["/hook/slow", 1000],
+          ["/hook/fast", 1000],
+          ["/hook/slow", 8420],
+          ["/hook/fast", 8420]
+        ]
+      )
+      yield* TestClock.adjust("20 seconds")
+    })
+  )
+
+  const redirecting = receiver(({ path }) =>
+    path === "/hook" ? new Response(null, { status: 302, headers: { location: "/x" } }) : 200
+  )
+  test(
+    "a redirect is no success, and is not followed",
+    { webhooks: { client: redirecting.client } },
+    Effect.gen(function* () {
+      const { id } = yield* register()
+      yield* call("POST", `/webhooks/endpoints/${String(id)}/test`)
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(
+        redirecting.received.map(({ path }) => path),
+        ["/hook"]
+      )
+      assert.deepInclude((yield* (yield* Simulator.Simulator).deliveries)[0], { outcome: 302 })
+      assert.deepInclude((yield* listed)[0], { failure_count: 1 })
+    })
+  )
+
+  const disturbed = receiver()
+  const disturbances: ReadonlyArray<Simulator.Disturbance> = [
+    "dropBefore",
+    "dropAfter",
+    { delay: "90 seconds" },
+    "twice",
+    "deliver",
+    { delay: "25 hours" }
+  ]
+  const asked: Array<Simulator.DeliveryAttempt> = []
+  test(
+    "can be dropped, lost, doubled and delayed",
+    {
+      webhooks: { client: disturbed.client, disturb: (attempt) => disturbances[asked.push(attempt) - 1] ?? "deliver" }
+    },
+    Effect.gen(function* () {
+      const simulator = yield* Simulator.Simulator
+      const { id } = yield* register()
+      const send = call("POST", `/webhooks/endpoints/${String(id)}/test`)
+      const { event_id: first } = (yield* send).json
+      yield* TestClock.adjust("30 minutes")
+      yield* send
+      yield* TestClock.adjust("1 minute")
+      yield* send
+      yield* send
+      yield* TestClock.adjust("2 days")
+      const records = yield* simulator.deliveries
+      assert.deepStrictEqual(
+        records.map(({ at, attempt, eventId, outcome }) => [eventId === first, attempt, at - start, outcome]),
+        [
+          [true, 1, 0, "dropped"],
+          [true, 2, minutes(2), "no answer"],
+          [true, 3, minutes(7.5), 204],
+          [false, 1, minutes(30), 204],
+          [false, 1, minutes(30), 204],
+          [false, 1, minutes(31), 204]
+        ]
+      )
+      assert.deepStrictEqual(
+        disturbed.received.map(({ at }) => at),
+        [2, 7.5, 30, 30, 31].map(minutes)
+      )
+      assert.deepStrictEqual(asked[1], {
+        eventId: String(first),
+        type: "webhook.test",
+        endpointId: String(id),
+        url: hook,
+        attempt: 2
+      })
+      assert.lengthOf(asked, 6)
+    })
+  )
+
+  const many = receiver()
+  test(
+    "of which the last are recorded",
+    { recordRequests: 2, webhooks: { client: many.client } },
+    Effect.gen(function* () {
+      const { id } = yield* register()
+      const send = call("POST", `/webhooks/endpoints/${String(id)}/test`)
+      const events = yield* Effect.forEach([1, 2, 3], () => send)
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual(
+        (yield* (yield* Simulator.Simulator).deliveries).map(({ eventId }) => eventId),
+        events.slice(1).map(({ json }) => String(json["event_id"]))
+      )
+    })
+  )
+})
+
+describe("nothing is left", () => {
+  /** The server goes on after the program has ended: a sleeper of either is a defect then. */
+  const endsClean = <E>(
+    name: string,
+    options: Simulator.Options,
+    program: Effect.Effect<void, E, HttpClient.HttpClient | Simulator.Simulator>
+  ) =>
+    it.live(name, () =>
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const served = Effect.flatMap(Layer.buildWithScope(Simulator.layer(options), scope), (context) =>
+          Effect.provide(program, context)
+        )
+        assert.isUndefined(valueOf(yield* run(served, start)))
+      })
+    )
+
+  const leave = (change: (path: string) => Calling<unknown>, wait: Duration.DurationInput) =>
+    Effect.gen(function* () {
+      const { id } = yield* register()
+      yield* create()
+      yield* Effect.sleep(wait)
+      yield* create()
+      yield* change(`/webhooks/endpoints/${String(id)}`)
+    })
+
+  endsClean("where nobody listens", {}, Effect.asVoid(Effect.zipRight(create(), create())))
+
+  endsClean(
+    "where nobody listens to what will happen",
+    {},
+    Effect.gen(function* () {
+      yield* create()
+      yield* register({ url: hook, events: ["execution.failed"] })
+      yield* register({ url: hook, is_active: false })
+      yield* create()
+    })
+  )
+
+  const quiet = receiver()
+  endsClean(
+    "when all has been told",
+    { webhooks: { client: quiet.client } },
+    Effect.gen(function* () {
+      yield* register()
+      yield* create()
+      yield* Effect.sleep("8421 millis")
+      assert.lengthOf(quiet.received, 2)
+    })
+  )
+
+  const fails = { webhooks: { client: receiver(() => 500).client } }
+  endsClean(
+    "after the last retry",
+    fails,
+    Effect.gen(function* () {
+      yield* register({ url: hook, events: ["execution.completed"] })
+      yield* create()
+      yield* Effect.sleep(8420 + minutes(60))
+    })
+  )
+
+  endsClean(
+    "of an endpoint that is removed, be it before the event or between the attempts",
+    fails,
+    leave((path) => call("DELETE", path), "1 second")
+  )
+
+  endsClean(
+    "of an endpoint that is switched off",
+    fails,
+    leave((path) => call("PATCH", path, { is_active: false }), "3 minutes")
+  )
+
+  endsClean(
+    "of an endpoint that wants something else from now on",
+    fails,
+    Effect.gen(function* () {
+      const { id } = yield* register()
+      yield* create()
+      yield* call("PATCH", `/webhooks/endpoints/${String(id)}`, { events: ["execution.failed"] })
+    })
+  )
+
+  endsClean(
+    "of an endpoint that has failed ten times, whatever it still waited for",
+    fails,
+    Effect.gen(function* () {
+      const { id } = yield* register()
+      yield* Effect.forEach(Array.from({ length: 10 }), () => call("POST", `/webhooks/endpoints/${String(id)}/test`))
+      yield* Effect.sleep("1 second")
+    })
+  )
+
+  endsClean(
+    "of an execution that is cancelled",
+    { webhooks: { client: receiver().client } },
+    Effect.gen(function* () {
+      const id = yield* create({ ...flux, webhook_url: hook })
+      yield* call("POST", `/executions/${id}/cancel`)
+      yield* Effect.sleep(0)
+    })
+  )
+
+  const slow = receiver(() => Effect.as(Effect.sleep("1 minute"), 200))
+  it.live("of a server that has ended", () =>
+    Effect.gen(function* () {
+      const program = Effect.gen(function* () {
+        yield* register()
+        yield* create()
+        yield* Effect.sleep("2 seconds")
+      })
+      valueOf(yield* run(Effect.provide(program, Simulator.layer({ webhooks: { client: slow.client } })), start))
+      assert.lengthOf(slow.received, 1)
+    })
+  )
+})
+
+describe("the seed", () => {
+  it.effect("decides ids and secrets", () => {
+    const secretsOf = (seed: number) =>
+      Effect.gen(function* () {
+        const simulator = yield* Simulator.Simulator
+        const { id, secret } = yield* register()
+        return [id, secret, Redacted.value(simulator.webhookSecret)]
+      }).pipe(Effect.provide(Simulator.layer({ seed })))
+    return Effect.gen(function* () {
+      const first = yield* secretsOf(7)
+      assert.deepStrictEqual(yield* secretsOf(7), first)
+      assert.notDeepEqual(yield* secretsOf(8), first)
+    })
+  })
+})
