@@ -30,7 +30,8 @@ import { invalid } from "./internal/errors/invalidRequest.js"
 import type * as money from "./internal/data/money.js"
 import * as monotonic from "./internal/data/monotonic.js"
 import { all, checksOf } from "./internal/errors/optionChecks.js"
-import { ModelRouteClient, type Service, type WatchOptions } from "./ModelRouteClient.js"
+import { ModelRouteClient, type Service } from "./ModelRouteClient.js"
+import { type WatchOptions } from "./internal/executions/types.js"
 import type { AwaitFailure, ExecutionUndecided, InvalidRequest, JournalError } from "./ModelRouteError.js"
 
 export {

@@ -11,7 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import { canonicalJson } from "./internal/data/canonicalJson.js"
-import { CurrentKey } from "./internal/http/attemptInterceptor.js"
+import { CurrentKey } from "./internal/http/currentKey.js"
 import { sha256Hex } from "./internal/data/sha256.js"
 
 /**

@@ -16,35 +16,28 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Schedule from "effect/Schedule"
-import type * as Stream from "effect/Stream"
-import type * as ApiKey from "./ApiKey.js"
 import * as Execution from "./Execution.js"
-import type * as File from "./File.js"
 import * as IdempotencyKey from "./IdempotencyKey.js"
-import type { Sender } from "./internal/http/retryLoop.js"
-import { Alarm } from "./internal/http/sharedTimer.js"
-import * as apiKeys from "./internal/apiKeys.js"
-import { countSend } from "./internal/http/attemptInterceptor.js"
-import * as executions from "./internal/executions/methods.js"
-import * as files from "./internal/files/methods.js"
-import { request } from "./internal/http/rawRequest.js"
-import * as settings from "./internal/http/clientOptions.js"
-import * as TimeLimit from "./internal/http/attemptTimeout.js"
-import { propagated, safely } from "./internal/telemetry.js"
-import { storageClient, withoutRedirects } from "./internal/http/transports.js"
-import * as webhookEndpoints from "./internal/webhooks/endpoints.js"
 import * as ModelRouteError from "./ModelRouteError.js"
-import type {
-  AwaitFailure,
-  AwaitTimeout,
-  InvalidRequest,
-  RequestFailure,
-  ResultFailure,
-  UploadFailure
-} from "./ModelRouteError.js"
+import type { InvalidRequest, RequestFailure } from "./ModelRouteError.js"
 import * as RateLimitGate from "./RateLimitGate.js"
 import * as RetryPolicy from "./RetryPolicy.js"
-import type * as WebhookEndpoint from "./WebhookEndpoint.js"
+import * as apiKeys from "./internal/apiKeys.js"
+import type { ApiKeys } from "./internal/apiKeys.js"
+import * as executions from "./internal/executions/methods.js"
+import type { Executions } from "./internal/executions/types.js"
+import * as files from "./internal/files/methods.js"
+import type { Files } from "./internal/files/types.js"
+import { countSend } from "./internal/http/attemptInterceptor.js"
+import * as TimeLimit from "./internal/http/attemptTimeout.js"
+import * as settings from "./internal/http/clientOptions.js"
+import { request } from "./internal/http/rawRequest.js"
+import type { Sender } from "./internal/http/retryLoop.js"
+import { Alarm } from "./internal/http/sharedTimer.js"
+import { storageClient, withoutRedirects } from "./internal/http/transports.js"
+import { propagated, safely } from "./internal/telemetry.js"
+import type { Webhooks } from "./internal/webhooks/endpointTypes.js"
+import * as webhookEndpoints from "./internal/webhooks/endpoints.js"
 
 /**
  * What a client is made of: only the API key has no default.
@@ -77,223 +70,10 @@ export interface Options {
   readonly propagateTraceContext?: boolean | undefined
 }
 
-/**
- * Options of a create.
- *
- * @since 0.1.0
- * @category models
- */
-export interface CreateOptions {
-  /** In place of a key from the service: to take up a create whose outcome is not known. */
-  readonly idempotencyKey?: string | undefined
-}
-
-/**
- * How long and how often to look at an execution.
- *
- * @since 0.1.0
- * @category models
- */
-export interface WatchOptions {
-  /**
-   * How long to wait at most. Default: until 30 seconds after the execution's `expiresAt` (at most 24 hours), without one 10
-   * minutes.
-   */
-  readonly timeout?: Duration.DurationInput | undefined
-  /**
-   * When to look; fed with the execution as last seen. Default: the client's own. Where the rate limit is nearly used
-   * up the intervals are at least twice as long; what another fiber has seen of the same execution meanwhile counts as a look.
-   */
-  readonly pollSchedule?: Schedule.Schedule<unknown, Execution.Execution> | undefined
-  /**
-   * Whether the first look comes at once, not after the schedule's first delay: for an execution that may have ended meanwhile, as
-   * after a restart. Default false.
-   */
-  readonly lookFirst?: boolean | undefined
-}
-
-/**
- * Options of a wait.
- *
- * @since 0.1.0
- * @category models
- */
-export interface AwaitOptions extends WatchOptions {
-  /**
-   * Whether to cancel the execution when the waiting fiber is interrupted, which takes at most 10 seconds; a cancel that the
-   * rate limit holds up goes on for at most 5 minutes. `timeout` cancels nothing. Default false.
-   */
-  readonly cancelOnInterrupt?: boolean | undefined
-}
-
-/**
- * Options of a create and of the wait for it.
- *
- * @since 0.1.0
- * @category models
- */
-export interface RunOptions<E = never> extends CreateOptions, AwaitOptions {
-  /**
-   * Run once the create is accepted, with the execution as its answer shows it, before the wait for it begins: to write its id
-   * down. If it fails, `run` fails with that; the execution goes on. Default: nothing.
-   */
-  readonly onAccepted?: ((execution: Execution.Execution) => Effect.Effect<void, E>) | undefined
-}
-
-/**
- * The methods on executions. None has a requirement; each lists its failures.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Executions {
-  /**
-   * Submits an execution, under one idempotency key and with the same bytes on every attempt. API page "Creating
-   * executions".
-   */
-  readonly create: (
-    request: Execution.CreateRequest,
-    options?: CreateOptions
-  ) => Effect.Effect<Execution.Execution, RequestFailure>
-  /** The execution as it is now. API page "Polling". */
-  readonly get: (id: Execution.ExecutionId) => Effect.Effect<Execution.Execution, RequestFailure>
-  /**
-   * Returns the result of an execution that has ended, without waiting. Fails with `ExecutionNotReady` if it has not ended or the
-   * API has no output yet, and with the tagged error of its code if it is FAILED.
-   */
-  readonly result: (id: Execution.ExecutionId) => Effect.Effect<Execution.Completed, ResultFailure>
-  /** Cancels an execution and gives it as it then is; one that has ended already is no failure. */
-  readonly cancel: (id: Execution.ExecutionId) => Effect.Effect<Execution.Execution, RequestFailure>
-  /**
-   * Takes note of an execution as something other than a request has shown it, and wakes whoever waits for it in this client.
-   * `Webhook.awaiter` calls it with what webhooks bring.
-   */
-  readonly observe: (execution: Execution.Execution) => Effect.Effect<void>
-  /** One element per change of status, the terminal one last: a FAILED execution is an element, not a failure. */
-  readonly watch: (
-    id: Execution.ExecutionId,
-    options?: WatchOptions
-  ) => Stream.Stream<Execution.Execution, RequestFailure | AwaitTimeout>
-  /**
-   * Waits until the execution has ended. Looks first after 2 seconds, then at growing intervals of up to 15 seconds. A look
-   * that fails with what may pass is not the end of the wait. A FAILED execution fails with the tagged error of its code.
-   */
-  readonly await: (
-    id: Execution.ExecutionId,
-    options?: AwaitOptions
-  ) => Effect.Effect<Execution.Completed, AwaitFailure>
-  /** Submits and waits: `create` and `await` in one. */
-  readonly run: <E = never>(
-    request: Execution.CreateRequest,
-    options?: RunOptions<E>
-  ) => Effect.Effect<Execution.Completed, AwaitFailure | E>
-}
-
-/**
- * Options of an upload (API page "Uploading files").
- *
- * @since 0.1.0
- * @category models
- */
-export interface UploadOptions {
-  /** `INPUT` (default): for executions; `UPLOAD`: for storage. */
-  readonly purpose?: "INPUT" | "UPLOAD" | (string & {}) | undefined
-  /** Where it is stored. Default: the API's own, `US`. */
-  readonly region?: "US" | "EU" | "APAC" | (string & {}) | undefined
-  /** How many days it is kept, 1 to 365. Default: what the organization has set. */
-  readonly ttlDays?: number | undefined
-  /**
-   * Uploads as the older edition of the API wants it: `contentType` is declared and has to be the file's own; `filename` is by
-   * default the source's name. `purpose`, `region` and `ttlDays` are not sent then.
-   */
-  readonly older?: { readonly contentType: string; readonly filename?: string | undefined } | undefined
-  /**
-   * Whether the upload is confirmed in the end. Default `true`, with `older` `false`. `"ifThere"`: an API without that endpoint
-   * (404, 405) is no failure.
-   */
-  readonly confirm?: boolean | "ifThere" | undefined
-  /** Bytes; a larger source is refused before anything is sent. Default 150 MiB (157,286,400), the API's own limit. */
-  readonly maxSize?: number | undefined
-  /** Run with each chunk that the transport has taken, last with all of them; the transport waits for it. */
-  readonly onProgress?: ((progress: File.Progress) => Effect.Effect<void>) | undefined
-}
-
-/**
- * The methods on files. None has a requirement; each lists its failures.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Files {
-  /**
-   * Uploads a file: asks for a URL, puts the bytes there, confirms. The bytes are streamed with their length announced; storage
-   * gets no header of ours. A URL that has expired is asked for once more; other refusals of the storage are an
-   * `UnexpectedResponse`. The bytes as a whole have no time limit, but whenever the storage takes none of them for the time of
-   * an attempt, that attempt fails. `FileTooLarge` comes before anything is sent, a failure of the source as it is. API page
-   * "Uploading files".
-   */
-  readonly upload: <E = never>(
-    source: File.Source<E>,
-    options?: UploadOptions
-  ) => Effect.Effect<File.FileId, UploadFailure | E>
-  /**
-   * The same as a stream: how far the upload is, and last of all the file's id. A consumer that is slow misses steps and does not
-   * hold the upload up; one that stops ends it.
-   */
-  readonly uploadProgress: <E = never>(
-    source: File.Source<E>,
-    options?: UploadOptions
-  ) => Stream.Stream<File.Upload, UploadFailure | E>
-  /**
-   * The bytes of a file, whichever way the API hands them out. The API key is never sent to the storage host. Each chunk has
-   * the time limit of an attempt. What breaks off goes on where it stopped, as the retry policy says, by a `Range` request where
-   * the storage allows it. API page "Downloading files"; `File.toPath` writes them to a file.
-   */
-  readonly download: (id: File.FileId) => Stream.Stream<Uint8Array, RequestFailure>
-  /** A link to a file for a limited time, for someone without an API key. */
-  readonly url: (id: File.FileId) => Effect.Effect<File.DownloadLink, RequestFailure>
-}
-
-/**
- * The methods on the endpoints that the API delivers webhooks to. They need an API key with full access. None has a
- * requirement; each lists its failures. To receive what they deliver: module `Webhook`.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Webhooks {
-  /**
-   * Registers an endpoint. The answer alone has the secret that signs its deliveries. Never sent again after a failure that
-   * leaves open whether it was carried out: `list` tells. API page "Webhook setup".
-   */
-  readonly create: (request: WebhookEndpoint.CreateRequest) => Effect.Effect<WebhookEndpoint.Registered, RequestFailure>
-  /** All endpoints, without their secrets. */
-  readonly list: Effect.Effect<ReadonlyArray<WebhookEndpoint.Endpoint>, RequestFailure>
-  /** Changes what is given, and gives the endpoint as it then is. */
-  readonly update: (
-    id: WebhookEndpoint.EndpointId,
-    changes: WebhookEndpoint.Changes
-  ) => Effect.Effect<WebhookEndpoint.Endpoint, RequestFailure>
-  /** Removes an endpoint; one that a repeated request finds gone is no failure. */
-  readonly remove: (id: WebhookEndpoint.EndpointId) => Effect.Effect<void, RequestFailure>
-  /** Has a test event delivered to an endpoint. Gives the answer's JSON as it is, since no page tells its shape. */
-  readonly test: (id: WebhookEndpoint.EndpointId) => Effect.Effect<unknown, RequestFailure>
-}
-
-/**
- * The methods on API keys. They need an API key with full access. None has a requirement; each lists its failures.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ApiKeys {
-  /**
-   * Makes a new key in place of one, which keeps working for 1 hour; also of the client's own, which goes on with the old one.
-   * Never sent again after a failure that leaves open whether it was carried out: a second rotation would make a second key.
-   * API page "Authentication".
-   */
-  readonly rotate: (id: ApiKey.KeyId) => Effect.Effect<ApiKey.Rotated, RequestFailure>
-}
+export type { ApiKeys } from "./internal/apiKeys.js"
+export type { AwaitOptions, CreateOptions, Executions, RunOptions, WatchOptions } from "./internal/executions/types.js"
+export type { Files, UploadOptions } from "./internal/files/types.js"
+export type { Webhooks } from "./internal/webhooks/endpointTypes.js"
 
 /**
  * All of the client: executions, files, webhook endpoints, API keys, and a way to every other endpoint.

@@ -5,51 +5,15 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as gate from "./internal/rateLimit/gate.js"
 import * as passage from "./internal/rateLimit/admission.js"
+import type { Service } from "./internal/rateLimit/admission.js"
+import * as gate from "./internal/rateLimit/gate.js"
+import type { Snapshot } from "./internal/rateLimit/snapshot.js"
 
-/**
- * What the gate knows and does at one moment. What no answer has told yet is absent.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Snapshot {
-  /** Requests per window. */
-  readonly limit?: number
-  /** The smallest number of requests left that an answer of the current window has told. */
-  readonly remaining?: number
-  /** When the current window is over: the latest moment on the local clock that the answers allow. */
-  readonly resetAt?: DateTime.Utc
-  /** Until when a refusal keeps the gate closed. */
-  readonly blockedUntil?: DateTime.Utc
-  /** Requests that wait for a place. */
-  readonly waiting: number
-  /** Requests sent whose answer has not arrived. */
-  readonly inFlight: number
-  /** Requests that the API has refused for the rate limit. */
-  readonly refused: number
-  /** The server's clock less the local one, in milliseconds: between these two, by the `Date` of its answers. */
-  readonly skew?: { readonly min: number; readonly max: number }
-  /** Whether others seem to use the same API key: then the gate leaves room to them. */
-  readonly shared: boolean
-}
-
-/**
- * The gate, seen from outside.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Service {
-  /** What it knows and does now. */
-  readonly snapshot: Effect.Effect<Snapshot>
-  /** @internal */
-  readonly passage: passage.Passage
-}
+export type { Service } from "./internal/rateLimit/admission.js"
+export type { Snapshot } from "./internal/rateLimit/snapshot.js"
 
 /**
  * The gate in the context. The requests of a client pass the nearest one: the one provided to the effect that calls it, else the one that

@@ -6,7 +6,7 @@
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { Attributes, tolerant } from "./internal/data/lenient.js"
-import type { EventType } from "./Webhook.js"
+import type { EventType } from "./internal/webhooks/eventType.js"
 
 /**
  * The id of an endpoint, `wh_…`: opaque. `EndpointId.make(text)` makes one of an id that was stored as text.

@@ -4,11 +4,14 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import type { ApiKeys } from "../ModelRouteClient.js"
-import { call, type Sender } from "./http/retryLoop.js"
-import * as decode from "./executions/decode.js"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as ApiKey from "../ApiKey.js"
+import type { RequestFailure } from "../ModelRouteError.js"
+import { isRecord, text } from "./data/lenient.js"
 import * as exchange from "./http/attempt.js"
 import * as requests from "./http/requests.js"
+import { call, type Sender } from "./http/retryLoop.js"
 
 const operation = "apiKeys.rotate"
 
@@ -19,9 +22,35 @@ export const make = (sender: Sender): ApiKeys => ({
       call(sender, {
         operation,
         request: requests.make("POST", `/v1/api-keys/${segment}/rotate`),
-        accept: exchange.json("the new key", (json) => decode.rotated(json, id)),
+        accept: exchange.json("the new key", (json) => rotated(json, id)),
         // The second one would make a second key, and the first be lost.
         repeatable: false
       })
     )
 })
+
+/**
+ * The methods on API keys. They need an API key with full access. None has a requirement; each lists its failures.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ApiKeys {
+  /**
+   * Makes a new key in place of one, which keeps working for 1 hour; also of the client's own, which goes on with the old one.
+   * Never sent again after a failure that leaves open whether it was carried out: a second rotation would make a second key.
+   * API page "Authentication".
+   */
+  readonly rotate: (id: ApiKey.KeyId) => Effect.Effect<ApiKey.Rotated, RequestFailure>
+}
+
+/** @internal */
+export const decodeRotated = Schema.decodeUnknownOption(ApiKey.Rotated)
+
+/** @internal The id is the one that was asked for, where the answer leaves it out. */
+export const rotated = (json: unknown, id: ApiKey.KeyId): ApiKey.Rotated | undefined =>
+  isRecord(json)
+    ? Option.getOrUndefined(
+        decodeRotated({ ...json, id: text(json["id"]) ?? id, newKey: json["new_key"] ?? json["key"] })
+      )
+    : undefined

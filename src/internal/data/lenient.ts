@@ -6,6 +6,7 @@
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import type { Json } from "./json.js"
 
 /** @internal A field that is absent where it cannot be read; `key` is its name on the wire. */
 export const tolerant = <A, I>(schema: Schema.Schema<A, I>, key: string) => {
@@ -46,3 +47,10 @@ type Present<T> = { readonly [K in keyof T as undefined extends T[K] ? never : K
 /** @internal Optional fields are absent, never `undefined`; TypeScript cannot follow the filter, hence the assertion. */
 export const present = <T extends object>(fields: T): Present<T> =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Present<T>
+
+/** @internal The fields that a model has no name for; the names of those it has are separated by blanks. */
+export const beyond = (names: string): ((json: Json) => Json) => {
+  // Copied by assignment, as schemas do, `__proto__` would be no field.
+  const known = new Set(["__proto__", ...names.split(" ")])
+  return (json) => Object.fromEntries(Object.entries(json).filter(([key]) => !known.has(key)))
+}

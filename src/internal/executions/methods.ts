@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Execution from "../../Execution.js"
 import type * as IdempotencyKey from "../../IdempotencyKey.js"
-import type { AwaitOptions, CreateOptions, Executions, RunOptions, WatchOptions } from "../../ModelRouteClient.js"
+import type { AwaitOptions, CreateOptions, Executions, RunOptions, WatchOptions } from "./types.js"
 import {
   AwaitTimeout,
   type AwaitFailure,

@@ -12,7 +12,7 @@ import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import type * as File from "../../File.js"
-import type { UploadOptions } from "../../ModelRouteClient.js"
+import type { UploadOptions } from "./types.js"
 import {
   FileTooLarge,
   type InvalidRequest,
@@ -23,7 +23,7 @@ import {
 import { BytesSent, callerLogLevel } from "./uploadBody.js"
 import { send, type Sender } from "../http/retryLoop.js"
 import * as classify from "../errors/classify.js"
-import * as decode from "../executions/decode.js"
+import * as decode from "./decode.js"
 import { isAllowedLink } from "./download.js"
 import * as exchange from "../http/attempt.js"
 import { free } from "../rateLimit/admission.js"

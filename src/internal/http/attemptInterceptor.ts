@@ -6,20 +6,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type * as Ref from "effect/Ref"
 import type { InvalidRequest, RequestFailure } from "../../ModelRouteError.js"
-import type { RetryPolicy } from "../../RetryPolicy.js"
-
-/** @internal The key that `withKey` gave, and the body that has used it. */
-export class CurrentKey extends Context.Reference<CurrentKey>()("effect-modelroute/CurrentKey", {
-  defaultValue: (): Option.Option<{ readonly key: string; readonly body: Ref.Ref<Option.Option<string>> }> =>
-    Option.none()
-}) {}
-
-/** @internal The policy that `withPolicy` gave. */
-export class CurrentPolicy extends Context.Reference<CurrentPolicy>()("effect-modelroute/CurrentPolicy", {
-  defaultValue: (): Option.Option<RetryPolicy> => Option.none()
-}) {}
 
 /** @internal What the calls of a batch share. */
 export interface Effort {

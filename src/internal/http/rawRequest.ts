@@ -6,7 +6,7 @@
 import type { HttpMethod } from "@effect/platform/HttpMethod"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { Service } from "../../ModelRouteClient.js"
+import type { RequestFailure } from "../../ModelRouteError.js"
 import { call, type Sender } from "./retryLoop.js"
 import * as exchange from "./attempt.js"
 import { invalid } from "../errors/invalidRequest.js"
@@ -50,8 +50,8 @@ const apiPath = (path: string) =>
 
 /** @internal */
 export const request =
-  (sender: Sender): Service["request"] =>
-  (method, path, body) =>
+  (sender: Sender) =>
+  (method: HttpMethod, path: string, body?: unknown): Effect.Effect<unknown, RequestFailure> =>
     Effect.gen(function* () {
       yield* checkMethod(method)
       yield* checkBody(method, body)

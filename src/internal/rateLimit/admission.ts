@@ -3,46 +3,17 @@
  *
  * @internal
  */
-import type * as Clock from "effect/Clock"
-import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import type { Service, Snapshot } from "../../RateLimitGate.js"
 import * as Metrics from "../../Metrics.js"
 import * as monotonic from "../data/monotonic.js"
-import { present } from "../data/lenient.js"
 import type { Entry, Gate, Place } from "./gate.js"
+import { snapshotOf, type Snapshot } from "./snapshot.js"
 
 /** @internal */
 export interface Passage {
   readonly pass: <A, E>(entry: Entry<E>, attempt: (place: Place) => Effect.Effect<A, E>) => Effect.Effect<A, E>
   /** Whether the limit is so nearly used up that whatever can wait should. */
   readonly isScarce: Effect.Effect<boolean>
-}
-
-const momentOf = (millis: number | undefined): DateTime.Utc | undefined =>
-  millis === undefined || !Number.isFinite(millis) ? undefined : DateTime.unsafeMake(millis)
-
-const finite = (n: number | undefined): number | undefined => (n !== undefined && Number.isFinite(n) ? n : undefined)
-
-const snapshotOf = ({ limiter, waiting }: Gate, clock: Clock.Clock): Snapshot => {
-  const now = monotonic.read(clock)
-  const offset = monotonic.wallOffset(clock)
-  const moment = (at: number | undefined) => momentOf(at === undefined ? undefined : at + offset)
-  const { blockedUntil, inFlight, opensAt, refusals, skew, window } = limiter
-  const isOver = opensAt !== undefined && opensAt <= now
-  return {
-    ...present({
-      limit: window?.limit,
-      remaining: isOver ? undefined : finite(window?.remaining),
-      resetAt: isOver ? undefined : moment(opensAt),
-      blockedUntil: moment(blockedUntil > now ? blockedUntil : undefined),
-      skew: skew && { min: skew.min - offset, max: skew.max - offset }
-    }),
-    waiting,
-    inFlight,
-    refused: refusals,
-    shared: limiter.isShared
-  }
 }
 
 /** @internal */
@@ -91,4 +62,17 @@ export const free: Passage = {
   pass: (_, attempt) =>
     attempt({ answered: () => Effect.succeed(undefined), unsent: Effect.void, refused: () => Effect.void }),
   isScarce: Effect.succeed(false)
+}
+
+/**
+ * The gate, seen from outside.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  /** What it knows and does now. */
+  readonly snapshot: Effect.Effect<Snapshot>
+  /** @internal */
+  readonly passage: Passage
 }

@@ -6,12 +6,12 @@
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Execution from "../../Execution.js"
+import type { Json } from "../data/json.js"
+import { beyond, isRecord, present, text, tolerant, Attributes } from "../data/lenient.js"
 import * as decode from "../executions/decode.js"
-import { isRecord, present, text } from "../data/lenient.js"
+import { EventType } from "./eventType.js"
 
-type Json = { readonly [key: string]: unknown }
-
-const others = decode.beyond("id event_type type timestamp version organization_id execution_id data")
+const others = beyond("id event_type type timestamp version organization_id execution_id data")
 
 const decodeTime = Schema.decodeUnknownOption(Schema.DateTimeUtc)
 
@@ -46,3 +46,42 @@ export const fieldsOf = (json: Json) => {
     })
   }
 }
+
+/**
+ * The id of an event, `evt_…`: opaque, and the same in every delivery of the event. An event that came without one has the
+ * SHA-256 of its body in its place, `sha256_…`.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const EventId = Schema.NonEmptyString.pipe(Schema.brand("effect-modelroute/EventId"))
+
+/**
+ * The id of an event.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type EventId = typeof EventId.Type
+
+/**
+ * An event out of a verified delivery. Only `id` and `type` are certain. Events may arrive in any order: an execution with a
+ * terminal status never changes again, whatever arrives after it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class Event extends Schema.Class<Event>("effect-modelroute/WebhookEvent")({
+  id: EventId,
+  type: EventType,
+  timestamp: tolerant(Schema.DateTimeUtc, "timestamp"),
+  version: tolerant(Schema.String, "version"),
+  organizationId: tolerant(Schema.String, "organization_id"),
+  executionId: tolerant(Execution.ExecutionId, "execution_id"),
+  /** The execution as `data` tells of it, without what the API left out of the event. */
+  execution: tolerant(Execution.Execution, "execution"),
+  /** As it came. */
+  data: tolerant(Schema.Unknown, "data"),
+  /** Fields of the event that this version does not know. */
+  extra: Schema.optionalWith(Attributes, { default: () => ({}) })
+}) {}

@@ -6,7 +6,7 @@
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Predicate from "effect/Predicate"
-import type { Event } from "../../Webhook.js"
+import type { Event } from "./event.js"
 import { privateTextsOf, redactor } from "../errors/redact.js"
 import { isRecord } from "../data/lenient.js"
 

@@ -6,7 +6,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type { Delivery, RejectionReason } from "../../Webhook.js"
+import type { Delivery, RejectionReason } from "./delivery.js"
 import { seconds } from "../errors/messages.js"
 import { isSignedBy } from "./signature.js"
 import { text } from "../data/lenient.js"

@@ -1,0 +1,66 @@
+import { readdirSync, readFileSync } from "node:fs"
+import { dirname, join, relative, resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+import { describe, expect, it } from "@effect/vitest"
+
+const src = fileURLToPath(new URL("../src", import.meta.url))
+
+/** The modules of `src`, each with the modules that it imports, types included. */
+const importsOf = (): ReadonlyMap<string, ReadonlyArray<string>> => {
+  const modules = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".ts"))
+  return new Map(
+    modules.map((path) => {
+      const text = readFileSync(join(src, path), "utf8")
+      const specifiers = text.matchAll(/(?:\bfrom |\bimport |\bimport\()"(\.[^"]+)"/g)
+      const target = (specifier: string) =>
+        relative(src, resolve(src, dirname(path), specifier.replace(/\.js$/, ".ts")))
+      return [path, [...specifiers].flatMap(([, specifier]) => (specifier === undefined ? [] : [target(specifier)]))]
+    })
+  )
+}
+
+/** A path of imports that returns to its first module. */
+const findCircle = (imports: ReadonlyMap<string, ReadonlyArray<string>>): ReadonlyArray<string> | undefined => {
+  const done = new Set<string>()
+  const visit = (path: ReadonlyArray<string>, module: string): ReadonlyArray<string> | undefined => {
+    if (path.includes(module)) return [...path.slice(path.indexOf(module)), module]
+    if (done.has(module)) return undefined
+    for (const imported of imports.get(module) ?? []) {
+      const circle = visit([...path, module], imported)
+      if (circle !== undefined) return circle
+    }
+    done.add(module)
+    return undefined
+  }
+  for (const module of imports.keys()) {
+    const circle = visit([], module)
+    if (circle !== undefined) return circle
+  }
+  return undefined
+}
+
+describe("the modules of src", () => {
+  const imports = importsOf()
+
+  it("are all found, and so are their imports", () => {
+    expect(imports.size).toBeGreaterThan(100)
+    for (const [module, imported] of imports) {
+      for (const path of imported) expect(imports.has(path), `${module} imports ${path}`).toBe(true)
+    }
+  })
+
+  it("import each other without a circle, types included", () => {
+    expect(findCircle(imports)?.join(" → ")).toBeUndefined()
+  })
+
+  it("in http/ and errors/ import nothing from batch/, webhooks/ or simulator/", () => {
+    const wrong = [...imports].flatMap(([module, imported]) =>
+      /^internal\/(http|errors)\//.test(module)
+        ? imported
+            .filter((path) => /^internal\/(batch|webhooks|simulator)\//.test(path))
+            .map((path) => `${module} → ${path}`)
+        : []
+    )
+    expect(wrong).toEqual([])
+  })
+})
