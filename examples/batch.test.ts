@@ -284,7 +284,7 @@ describe("the line", () => {
   const after = (seconds: number) => DateTime.unsafeMake(now + seconds * 1000)
   const half: Batch.Progress = {
     total: 1000,
-    done: 480,
+    succeeded: 480,
     failed: 20,
     notAttempted: 0,
     waiting: 30,
@@ -295,8 +295,8 @@ describe("the line", () => {
     retriesLeft: 50,
     cost: "19.2",
     held: "0.8",
-    rate: 61.4,
-    expectedEnd: after(500)
+    itemsPerMinute: 61.4,
+    estimatedEnd: after(500)
   }
 
   it("tells the most important first, and what there is room for", () => {
@@ -317,7 +317,7 @@ describe("the line", () => {
       [
         { ...half, pausedUntil: after(8.2) },
         { ...half, pausedUntil: after(119), stopped: "Stopped" as const },
-        { ...half, done: 979, inFlight: 1, waiting: 0, expectedEnd: after(0) }
+        { ...half, succeeded: 979, inFlight: 1, waiting: 0, estimatedEnd: after(0) }
       ].map((progress) => ProgressLine.plain(progress, now)),
       [
         "500/1000, 20 failed, paused for 9 s, 20 in flight, $19.20, 30 waiting, 61 a minute",
@@ -328,7 +328,7 @@ describe("the line", () => {
   })
 
   it("fits every width", () => {
-    const states = [half, { ...half, total: 1_000_000, done: 999_000, pausedUntil: after(8), cost: "39960.125" }]
+    const states = [half, { ...half, total: 1_000_000, succeeded: 999_000, pausedUntil: after(8), cost: "39960.125" }]
     for (const state of states) {
       for (let width = 1; width <= 200; width++) {
         const line = ProgressLine.bar(state, now, width)

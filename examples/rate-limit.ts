@@ -34,7 +34,7 @@ const main = Effect.gen(function* () {
   yield* Fiber.interrupt(watching)
 
   const { executions } = yield* Effect.flatMap(Simulator.Simulator, ({ ledger }) => ledger)
-  const { refused } = yield* RateLimitGate.snapshot
+  const { rateLimited: refused } = yield* RateLimitGate.snapshot
   yield* Console.log(`${executions.length} executions submitted at ${limit} a second, ${refused} requests refused`)
 })
 

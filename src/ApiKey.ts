@@ -29,7 +29,7 @@ export type KeyId = typeof KeyId.Type
  * @since 0.1.0
  * @category models
  */
-export class Rotated extends Schema.Class<Rotated>("effect-modelroute/Rotated")({
+export class RotatedKey extends Schema.Class<RotatedKey>("effect-modelroute/RotatedKey")({
   id: KeyId,
   newKey: Schema.Redacted(Schema.NonEmptyString),
   /** Until when the old key works, too. */

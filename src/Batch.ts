@@ -16,7 +16,7 @@ import * as Stream from "effect/Stream"
 import type * as Subscribable from "effect/Subscribable"
 import type * as Execution from "./Execution.js"
 import * as engine from "./internal/batch/run.js"
-import { earlier, Entry, revision, Step } from "./internal/batch/journalEntry.js"
+import { earlier, JournalEntry, revision, JournalStep } from "./internal/batch/journalEntry.js"
 import { Journal, type JournalService } from "./internal/batch/journal.js"
 import * as journalMemory from "./internal/batch/journalMemory.js"
 import * as journalStore from "./internal/batch/journalKeyValueStore.js"
@@ -32,10 +32,10 @@ import * as monotonic from "./internal/data/monotonic.js"
 import { all, checksOf } from "./internal/errors/optionChecks.js"
 import { ModelRouteClient, type Service } from "./ModelRouteClient.js"
 import { type WatchOptions } from "./internal/executions/types.js"
-import type { AwaitFailure, ExecutionUndecided, InvalidRequest, JournalError } from "./ModelRouteError.js"
+import type { AwaitFailure, SubmissionOutcomeUnknown, InvalidRequest, JournalError } from "./ModelRouteError.js"
 
 export {
-  Entry,
+  JournalEntry as Entry,
   type Failed,
   Journal,
   type JournalService,
@@ -45,7 +45,7 @@ export {
   type Reason,
   type RetryBudgetOptions,
   revision,
-  Step,
+  JournalStep as Step,
   type Succeeded
 }
 
@@ -83,13 +83,13 @@ export interface Options<A, E = never, E2 = never, R = never> {
   readonly concurrency?: number | undefined
   /** Outcomes come out as items end, or in the order of the input. Default `completion`. */
   readonly order?: "completion" | "input" | undefined
-  /** How many items there are, where the input cannot tell: for `Progress.expectedEnd`. */
+  /** How many items there are, where the input cannot tell: for `Progress.estimatedEnd`. */
   readonly total?: number | undefined
   /**
    * How long the API remembers an idempotency key; its pages do not say. A submission whose answer was lost is repeated under its
-   * key within this time; later, the item fails with `ExecutionUndecided`. Default 24 hours.
+   * key within this time; later, the item fails with `SubmissionOutcomeUnknown`. Default 24 hours.
    */
-  readonly keyLife?: Duration.DurationInput | undefined
+  readonly keyTtl?: Duration.DurationInput | undefined
   /**
    * Dollars, as a decimal string: nothing is submitted that would take what the batch has cost, plus what is held for executions
    * that run or may run, over it; earlier runs count. The API holds more than an execution costs, so that a little may be left.
@@ -120,7 +120,7 @@ export interface Options<A, E = never, E2 = never, R = never> {
    * "ExecutionExpired"`. At most once per run. `maxCost` does not count any more what has been given up for it. Default: never,
    * unless it has failed for good and its request has changed.
    */
-  readonly resubmit?: ((error: AwaitFailure | ExecutionUndecided, item: A) => boolean) | undefined
+  readonly resubmit?: ((error: AwaitFailure | SubmissionOutcomeUnknown, item: A) => boolean) | undefined
   /** How long and how often to look at each execution. Default: as the client does. */
   readonly wait?: Pick<WatchOptions, "pollSchedule" | "timeout"> | undefined
   /** How many retries of faults the items may make together. `false`: no bound but that of the client's policy. */
@@ -154,7 +154,7 @@ const operation = "Batch.run"
 /** The options, checked before anything is read or submitted. */
 const checked = <A, E, E2, R>(options: Options<A, E, E2, R>): Either.Either<Checked, InvalidRequest> => {
   const check = checksOf(operation)
-  const { beforeSubmit, concurrency = 20, deliver, hold, id, key, keyLife = "24 hours", maxCost, order } = options
+  const { beforeSubmit, concurrency = 20, deliver, hold, id, key, keyTtl = "24 hours", maxCost, order } = options
   const { request, resubmit, retryBudget, total, version, wait } = options
   return Either.gen(function* () {
     if (typeof id !== "string" || id.trim() === "") {
@@ -176,24 +176,30 @@ const checked = <A, E, E2, R>(options: Options<A, E, E2, R>): Either.Either<Chec
       check.schedule("wait.pollSchedule", wait?.pollSchedule),
       wait?.timeout === undefined ? Either.void : check.duration("wait.timeout", wait.timeout, "zero")
     ])
-    const { burst = 1, minimum = 1, ratio = 0 } = retryBudget || {}
-    if (!(burst >= 1 && ratio >= 0 && Number.isFinite(ratio) && minimum > 0 && Number.isFinite(minimum))) {
+    const { maxTokens = 1, minPerMinute = 1, tokenRatio = 0 } = retryBudget || {}
+    if (!(
+      maxTokens >= 1 &&
+      tokenRatio >= 0 &&
+      Number.isFinite(tokenRatio) &&
+      minPerMinute > 0 &&
+      Number.isFinite(minPerMinute)
+    )) {
       return yield* Either.left(
         invalid(
           operation,
           "retryBudget",
           "would let no retry through",
-          "Give a burst of at least 1, a ratio of at least 0 and a minimum above 0, or false for no budget."
+          "Pass maxTokens of at least 1, tokenRatio of at least 0 and minPerMinute above 0, or false for no budget."
         )
       )
     }
-    const keyLifeMillis = yield* check.duration("keyLife", keyLife, "above zero")
-    return { keyLifeMillis, limit: maxCost === undefined ? undefined : yield* spendings.given("maxCost", maxCost) }
+    const keyTtlMillis = yield* check.duration("keyTtl", keyTtl, "above zero")
+    return { keyTtlMillis, limit: maxCost === undefined ? undefined : yield* spendings.given("maxCost", maxCost) }
   })
 }
 
 interface Checked {
-  readonly keyLifeMillis: number
+  readonly keyTtlMillis: number
   readonly limit: money.Amount | undefined
 }
 
@@ -223,7 +229,7 @@ const spendingOf = (
 ): Effect.Effect<spendings.Spending | undefined, JournalError> => {
   if (limit === undefined) return Effect.succeed(undefined)
   const spending = new spendings.Spending(limit)
-  const recall = (entry: Entry) => Effect.sync(() => spending.recall(earlier(entry)))
+  const recall = (entry: JournalEntry) => Effect.sync(() => spending.recall(earlier(entry)))
   return Effect.map(Stream.runForEach(journal.entries(id), recall), () => {
     spending.recalled()
     return spending
@@ -244,7 +250,7 @@ const makeWith = <A, E, E2, R, EI, RI>(
   let hasRun = false
 
   const outcomes = Effect.gen(function* () {
-    const { keyLifeMillis, limit } = yield* checked(options)
+    const { keyTtlMillis, limit } = yield* checked(options)
     if (hasRun) return yield* invalid(operation, "outcomes", "has been run", "Make the batch anew: it goes on.")
     hasRun = true
     const spending = yield* spendingOf(limit, journal, id)
@@ -271,7 +277,7 @@ const makeWith = <A, E, E2, R, EI, RI>(
         version: options.version,
         hold: options.hold,
         rules: (item) => ({
-          keyLife: keyLifeMillis,
+          keyTtl: keyTtlMillis,
           run,
           resubmits: (error) => resubmit(error, item)
         }),

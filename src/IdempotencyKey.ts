@@ -20,7 +20,7 @@ import { sha256Hex } from "./internal/data/sha256.js"
  * @since 0.1.0
  * @category models
  */
-export interface Call {
+export interface KeyRequest {
   /** The method, such as `executions.create`. */
   readonly operation: string
   /** The request body, before it becomes bytes. */
@@ -36,7 +36,7 @@ export interface Call {
  */
 export class IdempotencyKey extends Context.Tag("effect-modelroute/IdempotencyKey")<
   IdempotencyKey,
-  { readonly next: (call: Call) => Effect.Effect<string> }
+  { readonly next: (call: KeyRequest) => Effect.Effect<string> }
 >() {}
 
 /**

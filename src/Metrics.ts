@@ -76,7 +76,7 @@ export const remaining: Metric.Metric.Gauge<number> = Metric.gauge("modelroute_g
  * @since 0.1.0
  * @category models
  */
-export const refused: Metric.Metric.Counter<number> = Metric.counter("modelroute_gate_refused_total", {
+export const rateLimited: Metric.Metric.Counter<number> = Metric.counter("modelroute_gate_rate_limited_total", {
   description: "Requests that ModelRoute refused for the rate limit",
   incremental: true
 })

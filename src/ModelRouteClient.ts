@@ -36,7 +36,7 @@ import type { Sender } from "./internal/http/retryLoop.js"
 import { Alarm } from "./internal/http/sharedTimer.js"
 import { storageClient, withoutRedirects } from "./internal/http/transports.js"
 import { propagated, safely } from "./internal/telemetry.js"
-import type { Webhooks } from "./internal/webhooks/endpointTypes.js"
+import type { WebhookEndpoints } from "./internal/webhooks/endpointTypes.js"
 import * as webhookEndpoints from "./internal/webhooks/endpoints.js"
 
 /**
@@ -73,7 +73,7 @@ export interface Options {
 export type { ApiKeys } from "./internal/apiKeys.js"
 export type { AwaitOptions, CreateOptions, Executions, RunOptions, WatchOptions } from "./internal/executions/types.js"
 export type { Files, UploadOptions } from "./internal/files/types.js"
-export type { Webhooks } from "./internal/webhooks/endpointTypes.js"
+export type { WebhookEndpoints as Webhooks } from "./internal/webhooks/endpointTypes.js"
 
 /**
  * All of the client: executions, files, webhook endpoints, API keys, and a way to every other endpoint.
@@ -84,7 +84,7 @@ export type { Webhooks } from "./internal/webhooks/endpointTypes.js"
 export interface Service {
   readonly executions: Executions
   readonly files: Files
-  readonly webhooks: Webhooks
+  readonly webhookEndpoints: WebhookEndpoints
   readonly apiKeys: ApiKeys
   /** What the client's `RateLimitGate` knows and does now. */
   readonly rateLimit: Effect.Effect<RateLimitGate.Snapshot>
@@ -159,7 +159,7 @@ export const make = (
     return ModelRouteClient.of({
       executions: executions.make(sender, keys, options.pollSchedule ?? Execution.pollSchedule),
       files: files.make(sender, storageClient(http)),
-      webhooks: webhookEndpoints.make(sender),
+      webhookEndpoints: webhookEndpoints.make(sender),
       apiKeys: apiKeys.make(sender),
       rateLimit: Effect.flatMap(gate, ({ snapshot }) => snapshot),
       request: request(sender)

@@ -105,7 +105,7 @@ const answered = (code: string, known: { readonly status: number; readonly retry
   status: withDefault(Schema.Number, known.status),
   /** What the API's support asks for. */
   requestId: optional(Schema.String),
-  /** Of an error out of a FAILED execution, `FAILED`; absent where a request was refused. See `hasEnded`. */
+  /** Of an error out of a FAILED execution, `FAILED`; absent where a request was refused. See `isExecutionEnded`. */
   executionStatus: optional(Schema.Literal("FAILED")),
   ...retryAfter,
   ...call
@@ -535,14 +535,13 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("effect-m
  * @since 0.1.0
  * @category errors
  */
-export class ExecutionUndecided extends Schema.TaggedError<ExecutionUndecided>("effect-modelroute/ExecutionUndecided")(
-  "ExecutionUndecided",
-  {
-    ...own(false),
-    /** When it was submitted first. */
-    submittedAt: Schema.DateTimeUtc
-  }
-) {
+export class SubmissionOutcomeUnknown extends Schema.TaggedError<SubmissionOutcomeUnknown>(
+  "effect-modelroute/SubmissionOutcomeUnknown"
+)("SubmissionOutcomeUnknown", {
+  ...own(false),
+  /** When it was submitted first. */
+  submittedAt: Schema.DateTimeUtc
+}) {
   get [TypeId](): TypeId {
     return TypeId
   }
@@ -680,7 +679,7 @@ export const ModelRouteError = Schema.Union(
   ...AwaitFailure.members,
   ExecutionNotReady,
   FileTooLarge,
-  ExecutionUndecided,
+  SubmissionOutcomeUnknown,
   JournalError
 )
 
@@ -752,7 +751,7 @@ export const isIdempotencyConflict = <A>(
  * @since 0.1.0
  * @category guards
  */
-export const hasEnded = <A>(
+export const isExecutionEnded = <A>(
   u: A
 ): u is A & (ApiError | Unauthorized | UnrecognizedError | ExecutionCancelled | ExecutionExpired) =>
   isModelRouteError(u) &&

@@ -58,7 +58,7 @@ export interface BackoffOptions {
  */
 export interface RateLimitOptions {
   /** No wait is shorter, and the ladder for answers without a usable reset begins here. Default 1 second. */
-  readonly minimum?: Duration.DurationInput | undefined
+  readonly minDelay?: Duration.DurationInput | undefined
   /**
    * A longer wait is not begun: the call fails at once with `RateLimited`, which says how long. Default 2 minutes for each
    * reset, and no bound on how many of them a request waits for in the gate's queue; given here, it bounds that whole wait.
@@ -159,7 +159,7 @@ export const backoff = (options: BackoffOptions = {}): RetryPolicy => {
 export const rateLimit = (options: RateLimitOptions = {}): RetryPolicy => {
   const { times = 5 } = options
   orThrow(checkLimit.wholeNumber("times", times, 0))
-  const minimum = orThrow(checkLimit.duration("minimum", options.minimum ?? "1 second", "above zero"))
+  const minimum = orThrow(checkLimit.duration("minDelay", options.minDelay ?? "1 second", "above zero"))
   const maxWait = orThrow(checkLimit.duration("maxWait", options.maxWait ?? "2 minutes", "zero"))
   return counted(times, (n, error) => {
     if (!isRateLimit(error)) return Effect.succeed(undefined)

@@ -13,7 +13,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { Balance } from "./internal/simulator/executions/account.js"
 import type { ApiKeyRecord } from "./internal/simulator/apiKeys/apiKeyRecord.js"
-import type { DeliveryAttempt, DeliveryRecord, Disturbance } from "./internal/simulator/webhooks/deliveryRecord.js"
+import type { DeliveryAttempt, DeliveryRecord, DeliveryFault } from "./internal/simulator/webhooks/deliveryRecord.js"
 import type { EndpointShape } from "./internal/simulator/webhooks/endpointView.js"
 import type { PayloadShape } from "./internal/simulator/webhooks/event.js"
 import * as Fault from "./internal/simulator/faults/fault.js"
@@ -44,7 +44,7 @@ export type {
   Balance,
   DeliveryAttempt,
   DeliveryRecord,
-  Disturbance,
+  DeliveryFault,
   EndpointShape,
   FileRecord,
   Ledger,

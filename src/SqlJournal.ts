@@ -18,7 +18,7 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { Entry, revision } from "./internal/batch/journalEntry.js"
+import { JournalEntry, revision } from "./internal/batch/journalEntry.js"
 import { Journal, type JournalService } from "./internal/batch/journal.js"
 import { sha256Hex } from "./internal/data/sha256.js"
 import { stringify } from "./internal/data/jsonText.js"
@@ -59,9 +59,9 @@ const quoted = (text: string): string => JSON.stringify(text.length > 100 ? `${t
 
 const Row = Schema.Struct({ item: Schema.String, entry: Schema.String })
 const decodeRows = Schema.decodeUnknown(Schema.Array(Row))
-const encodeEntry = (entry: Entry) =>
-  Effect.flatMap(Schema.encode(Entry)(entry), (json) => Effect.try(() => stringify(json)))
-const decodeEntry = Schema.decode(Schema.parseJson(Entry))
+const encodeEntry = (entry: JournalEntry) =>
+  Effect.flatMap(Schema.encode(JournalEntry)(entry), (json) => Effect.try(() => stringify(json)))
+const decodeEntry = Schema.decode(Schema.parseJson(JournalEntry))
 
 const failure = (operation: string, message: string, detail?: string): JournalError =>
   new JournalError({
@@ -190,7 +190,7 @@ const make = (options: Options): Effect.Effect<JournalService, JournalError, Sql
         return keys.map((key) => Option.fromNullable(byItem.get(column(key))))
       })
 
-    const rowOf = (batch: string, entry: Entry) =>
+    const rowOf = (batch: string, entry: JournalEntry) =>
       encodeEntry(entry).pipe(
         Effect.mapError(() =>
           failure(

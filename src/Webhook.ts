@@ -99,16 +99,16 @@ export const handler = <E, R, RD = never>(
 
 /**
  * Tells the client in the context how the execution of an event stands, which ends its `await`, `run` and `watch` at once:
- * `Webhook.handler({ secrets, onEvent: Webhook.awaiter })`. An event that arrives before somebody waits is kept for the next one
+ * `Webhook.handler({ secrets, onEvent: Webhook.notifyClient })`. An event that arrives before somebody waits is kept for the next one
  * who does (the newest 1000, and no large output); one that arrives twice or too late changes nothing. There is no event for
  * EXPIRED, and events can be lost, so the client still looks, as its `pollSchedule` says.
  *
  * @since 0.1.0
  * @category combinators
  */
-export const awaiter = (event: Event): Effect.Effect<void, never, ModelRouteClient> =>
+export const notifyClient = (event: Event): Effect.Effect<void, never, ModelRouteClient> =>
   Effect.flatMap(ModelRouteClient, ({ executions }) =>
-    event.execution === undefined ? Effect.void : executions.observe(event.execution)
+    event.execution === undefined ? Effect.void : executions.notify(event.execution)
   )
 
 /**

@@ -46,7 +46,7 @@ export interface CreateRequest {
  * @since 0.1.0
  * @category models
  */
-export interface Changes extends Partial<CreateRequest> {
+export interface UpdateRequest extends Partial<CreateRequest> {
   readonly isActive?: boolean | undefined
 }
 
@@ -83,7 +83,7 @@ export class Endpoint extends Schema.Class<Endpoint>("effect-modelroute/Endpoint
  * @since 0.1.0
  * @category models
  */
-export class Registered extends Schema.Class<Registered>("effect-modelroute/Registered")({
+export class CreatedEndpoint extends Schema.Class<CreatedEndpoint>("effect-modelroute/CreatedEndpoint")({
   ...fields,
   secret: Schema.Redacted(Schema.NonEmptyString)
 }) {}

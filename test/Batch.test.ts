@@ -469,7 +469,7 @@ describe("a request that takes an effect", () => {
           })
         )
       )
-      const error: Option.Option<ModelRouteError.AwaitFailure | ModelRouteError.ExecutionUndecided | NoPicture> =
+      const error: Option.Option<ModelRouteError.AwaitFailure | ModelRouteError.SubmissionOutcomeUnknown | NoPicture> =
         Array.findFirst(outcomes, (o) => (o._tag === "Failed" ? Option.some(o.error) : Option.none()))
       assert.deepStrictEqual(Option.getOrUndefined(error), { _tag: "NoPicture", n: 2 })
       assert.deepStrictEqual(tags(outcomes), { Succeeded: 3, Failed: 1 })
@@ -592,15 +592,15 @@ describe("progress", () => {
         assert.isAtLeast(state.waiting, 0)
         assert.isAtLeast(state.inFlight, 0)
         assert.isAtMost(state.inFlight, 10)
-        const { done, failed, inFlight, notAttempted, waiting } = state
-        assert.isAtMost(done + failed + notAttempted + inFlight + waiting, 30)
+        const { succeeded, failed, inFlight, notAttempted, waiting } = state
+        assert.isAtMost(succeeded + failed + notAttempted + inFlight + waiting, 30)
         if (inFlight === 10) assert.strictEqual(state.held, "0.48")
       }
       assert.isTrue(states.some(({ inFlight }) => inFlight === 10))
-      const { expectedEnd: _, rate, ...last } = states.at(-1) ?? assert.fail()
+      const { estimatedEnd: _, itemsPerMinute, ...last } = states.at(-1) ?? assert.fail()
       assert.deepStrictEqual(last, {
         total: 30,
-        done: 28,
+        succeeded: 28,
         failed: 2,
         notAttempted: 0,
         waiting: 0,
@@ -612,7 +612,7 @@ describe("progress", () => {
         cost: "1.12",
         held: "0.00"
       })
-      assert.isAbove(rate, 0)
+      assert.isAbove(itemsPerMinute, 0)
     })
   )
 
@@ -625,9 +625,9 @@ describe("progress", () => {
           const slow: Array<number> = []
           const follow = (seen: Array<number>, millis: number) =>
             Effect.fork(
-              Stream.runForEach(batch.progress.changes, ({ done }) =>
+              Stream.runForEach(batch.progress.changes, ({ succeeded }) =>
                 Effect.zipRight(
-                  Effect.sync(() => seen.push(done)),
+                  Effect.sync(() => seen.push(succeeded)),
                   Effect.sleep(millis)
                 )
               )
@@ -662,10 +662,10 @@ describe("progress", () => {
         }),
         { simulator: { models: { "flux-1.1-pro": { duration: "12 seconds", cost: "0.040", output: "image" } } } }
       )
-      const { delivering, done, inFlight, waiting } = during
+      const { delivering, succeeded, inFlight, waiting } = during
       assert.deepStrictEqual(
-        { delivering, done, inFlight, waiting },
-        { delivering: 5, done: 0, inFlight: 0, waiting: 0 }
+        { delivering, inFlight, succeeded, waiting },
+        { delivering: 5, succeeded: 0, inFlight: 0, waiting: 0 }
       )
       assert.strictEqual(again.fromJournal, 0)
     })
@@ -678,26 +678,26 @@ describe("progress", () => {
           const stream = Stream.fromIterable(numbers(40))
           const batch = yield* Batch.make(stream, { ...options, total: 40, concurrency: 10, request: () => ofModel(0) })
           const before = yield* batch.progress.get
-          assert.strictEqual(before.rate, 0)
-          assert.isUndefined(before.expectedEnd)
+          assert.strictEqual(before.itemsPerMinute, 0)
+          assert.isUndefined(before.estimatedEnd)
           const running = yield* Effect.fork(Stream.runDrain(batch.outcomes))
           yield* Effect.sleep("25 seconds")
           const middle = yield* batch.progress.get
           const now = yield* Clock.currentTimeMillis
           // Two rounds of ten in 25 seconds: the other twenty take as long again.
-          assert.strictEqual(middle.done, 20)
-          assert.strictEqual(middle.rate, 48)
-          assert.strictEqual(middle.expectedEnd?.epochMillis, now + 25_000)
+          assert.strictEqual(middle.succeeded, 20)
+          assert.strictEqual(middle.itemsPerMinute, 48)
+          assert.strictEqual(middle.estimatedEnd?.epochMillis, now + 25_000)
           yield* Fiber.join(running)
           const after = yield* batch.progress.get
-          assert.strictEqual(after.done, 40)
-          assert.isUndefined(after.expectedEnd)
+          assert.strictEqual(after.succeeded, 40)
+          assert.isUndefined(after.estimatedEnd)
           // What the journal tells is no sign of how fast the rest will be.
           const more = yield* Batch.make(numbers(80), { ...options, concurrency: 10, request: () => ofModel(0) })
           const goingOn = yield* Effect.fork(Stream.runDrain(more.outcomes))
           yield* Effect.sleep("25 seconds")
           const again = yield* more.progress.get
-          assert.deepStrictEqual([again.done, again.fromJournal, again.rate], [60, 40, 48])
+          assert.deepStrictEqual([again.succeeded, again.fromJournal, again.itemsPerMinute], [60, 40, 48])
           yield* Fiber.join(goingOn)
         }),
         { simulator: slower, client: { pollSchedule: oneSecond } }
@@ -748,18 +748,18 @@ describe("options that cannot work", () => {
     ["id", { id: " " }],
     ["concurrency", { concurrency: 0 }],
     ["concurrency", { concurrency: 1.5 }],
-    ["keyLife", { keyLife: 0 }],
+    ["keyTtl", { keyTtl: 0 }],
     ["maxCost", { maxCost: "$5" }],
     ["maxCost", { maxCost: "-5" }],
-    ["retryBudget", { retryBudget: { burst: 0 } }],
-    ["retryBudget", { retryBudget: { minimum: 0 } }],
-    ["retryBudget", { retryBudget: { ratio: -1 } }],
-    ["keyLife", { keyLife: -5 }],
+    ["retryBudget", { retryBudget: { maxTokens: 0 } }],
+    ["retryBudget", { retryBudget: { minPerMinute: 0 } }],
+    ["retryBudget", { retryBudget: { tokenRatio: -1 } }],
+    ["keyTtl", { keyTtl: -5 }],
     ["total", { total: -1 }],
     ["wait.timeout", { wait: { timeout: -5 } }],
     // What a JavaScript caller can give.
     ["maxCost", JSON.parse('{"maxCost":5}')],
-    ["keyLife", JSON.parse('{"keyLife":"10h"}')],
+    ["keyTtl", JSON.parse('{"keyTtl":"10h"}')],
     ["order", JSON.parse('{"order":"random"}')],
     ["deliver", JSON.parse('{"deliver":true}')],
     ["wait.timeout", JSON.parse('{"wait":{"timeout":"10s"}}')],

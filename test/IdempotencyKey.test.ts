@@ -66,7 +66,7 @@ describe("layerDeterministic", () => {
       const [here] = yield* keysFor(job, [a])
       const [there] = yield* keysFor(IdempotencyKey.layerDeterministic({ scope: "job-8" }), [a])
       const elsewhere = yield* Effect.flatMap(IdempotencyKey.IdempotencyKey, ({ next }) =>
-        next({ operation: "webhooks.create", body: a })
+        next({ operation: "webhookEndpoints.create", body: a })
       ).pipe(Effect.provide(job))
       assert.lengthOf(new Set([here, there, elsewhere]), 3)
     })

@@ -73,7 +73,7 @@ describe("options", () => {
     ["timeout", '{"timeout":-5}'],
     ["timeout", '{"timeout":"10s"}'],
     ["pollSchedule", '{"pollSchedule":2000}'],
-    ["lookFirst", '{"lookFirst":1}'],
+    ["pollImmediately", '{"pollImmediately":1}'],
     ["cancelOnInterrupt", '{"cancelOnInterrupt":"yes"}'],
     ["onAccepted", '{"onAccepted":true}'],
     ["idempotencyKey", '{"idempotencyKey":5}']

@@ -57,8 +57,8 @@ describe("the README", () => {
 
   it.effect("names every method", () =>
     Effect.gen(function* () {
-      const { apiKeys, executions, files, webhooks, ...rest } = yield* answering(() => ({ status: 200 })).client
-      const groups = Object.entries({ apiKeys, executions, files, webhooks })
+      const { apiKeys, executions, files, webhookEndpoints, ...rest } = yield* answering(() => ({ status: 200 })).client
+      const groups = Object.entries({ apiKeys, executions, files, webhookEndpoints })
       const methods = groups.flatMap(([group, one]) => Object.keys(one).map((method) => `${group}.${method}`))
       const named = new Set(
         rows.flatMap(([first = ""]) => Array.from(first.matchAll(/^`([\w.]+)[`(]/g), ([, name]) => name))

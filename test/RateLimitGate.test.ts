@@ -178,7 +178,7 @@ describe("a client", () => {
         times(3, ModelRouteClient.make({ apiKey: Redacted.make(apiKey) }).pipe(Effect.provide(IdempotencyKey.layer)))
       )
       const gate = yield* RateLimitGate.snapshot
-      assert.deepStrictEqual(gate, { waiting: 0, inFlight: 0, refused: 0, shared: false })
+      assert.deepStrictEqual(gate, { waiting: 0, inFlight: 0, rateLimited: 0, hasOtherClients: false })
       yield* Effect.forEach(clients, (client) => Effect.forEach(times(50, client), create, { concurrency: 50 }), {
         concurrency: "unbounded"
       })
@@ -193,8 +193,8 @@ describe("a client", () => {
           remaining: 30,
           waiting: 0,
           inFlight: 0,
-          refused: 0,
-          shared: false
+          rateLimited: 0,
+          hasOtherClients: false
         }
       )
       // The simulator's clock is the local one, to the second that its Date is rounded to.
@@ -209,7 +209,12 @@ describe("a client", () => {
       const client = yield* ModelRouteClient.ModelRouteClient
       yield* Effect.forEach(times(150, client), create, { concurrency: 150 })
       assert.strictEqual(yield* refused, 90 + 30)
-      assert.deepStrictEqual(yield* client.rateLimit, { waiting: 0, inFlight: 0, refused: 120, shared: false })
+      assert.deepStrictEqual(yield* client.rateLimit, {
+        waiting: 0,
+        inFlight: 0,
+        rateLimited: 120,
+        hasOtherClients: false
+      })
     }).pipe(
       Effect.provide(
         Layer.provide(
@@ -439,7 +444,7 @@ describe("a wait in the gate", () => {
           waiting: Effect.map(Metric.value(Metrics.waiting), ({ value }) => value),
           inFlight: Effect.map(Metric.value(Metrics.inFlight), ({ value }) => value),
           remaining: Effect.map(Metric.value(Metrics.remaining), ({ value }) => value),
-          refused: Effect.map(Metric.value(Metrics.refused), ({ count }) => count)
+          refused: Effect.map(Metric.value(Metrics.rateLimited), ({ count }) => count)
         })
         const before = yield* counts
         const { inject } = yield* Simulator

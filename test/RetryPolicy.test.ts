@@ -209,7 +209,7 @@ describe("any Schedule", () => {
   it.effect("does not repeat a write without a key that may have been executed, whatever retryWhile says", () =>
     withClient((client) =>
       Effect.gen(function* () {
-        yield* runToEnd(client.webhooks.create({ url: "https://example.com" }))
+        yield* runToEnd(client.webhookEndpoints.create({ url: "https://example.com" }))
         assert.deepStrictEqual(yield* arrivals(), [0])
       })
     ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.dropAfter] }, client: { retryWhile: () => true } })))
@@ -227,7 +227,7 @@ describe("an option that cannot work", () => {
     ["RetryPolicy.backoff: cap", () => RetryPolicy.backoff({ cap: Number.NaN })],
     ["RetryPolicy.backoff: jitter", () => RetryPolicy.backoff(JSON.parse('{"jitter":true}'))],
     ["RetryPolicy.rateLimit: times", () => RetryPolicy.rateLimit({ times: -1 })],
-    ["RetryPolicy.rateLimit: minimum", () => RetryPolicy.make({ rateLimit: { minimum: -1 } })],
+    ["RetryPolicy.rateLimit: minDelay", () => RetryPolicy.make({ rateLimit: { minDelay: -1 } })],
     ["RetryPolicy.rateLimit: maxWait", () => RetryPolicy.rateLimit(JSON.parse('{"maxWait":"soon"}'))]
   ]
   for (const [field, make] of wrong) {

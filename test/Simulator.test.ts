@@ -450,7 +450,7 @@ describe("idempotency", () => {
 
   test(
     "a key is forgotten after its life, and errors are never kept under it",
-    { keyLife: "1 hour", balance: "0.01" },
+    { keyTtl: "1 hour", balance: "0.01" },
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
       const refused = yield* create(flux, "key")

@@ -565,7 +565,7 @@ describe("an output that is nested deeper than the stack", () => {
     return Effect.gen(function* () {
       const event = yield* Effect.flatMap(signed(json), (delivery) => verify(delivery))
       const made = yield* client
-      const notify = Effect.provideService(Webhook.awaiter(event), ModelRouteClient.ModelRouteClient, made)
+      const notify = Effect.provideService(Webhook.notifyClient(event), ModelRouteClient.ModelRouteClient, made)
       // Before anybody waits, and while somebody does.
       yield* notify
       const id = Execution.ExecutionId.make("exec_1")

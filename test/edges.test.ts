@@ -62,8 +62,11 @@ describe("RetryPolicy", () => {
       const { rateLimit } = RetryPolicy
       assert.strictEqual(yield* waitOf(rateLimit(), limited("3 seconds")), 3000)
       assert.strictEqual(yield* waitOf(rateLimit(), limited("200 millis")), 1000)
-      assert.strictEqual(yield* waitOf(rateLimit({ minimum: "5 seconds" }), limited("200 millis")), 5000)
-      assert.strictEqual(yield* waitOf(rateLimit({ minimum: "1 minute" }), new ModelRouteError.RateLimited({})), 60_000)
+      assert.strictEqual(yield* waitOf(rateLimit({ minDelay: "5 seconds" }), limited("200 millis")), 5000)
+      assert.strictEqual(
+        yield* waitOf(rateLimit({ minDelay: "1 minute" }), new ModelRouteError.RateLimited({})),
+        60_000
+      )
       assert.strictEqual(yield* waitOf(rateLimit(), limited("2 minutes")), 120_000)
       assert.isUndefined(yield* waitOf(rateLimit(), limited(120_001)))
       assert.strictEqual(yield* waitOf(rateLimit({ maxWait: "10 minutes" }), limited("10 minutes")), 600_000)

@@ -77,7 +77,7 @@ export const layer: Layer.Layer<Images, OutOfService, ModelRouteClient.ModelRout
           Effect.catchAll((error) =>
             Effect.gen(function* () {
               yield* told(error)
-              if (!ModelRouteError.hasEnded(error) && !isMissing(error)) return yield* error
+              if (!ModelRouteError.isExecutionEnded(error) && !isMissing(error)) return yield* error
               return new Failed({ executionId, id, prompt, failure: endOf(error) })
             })
           )
@@ -105,7 +105,7 @@ export const layer: Layer.Layer<Images, OutOfService, ModelRouteClient.ModelRout
           const image = new Running({ id, prompt, executionId })
           yield* records.set(image)
           // Submitted before, it may have ended meanwhile.
-          yield* wait(image, { lookFirst: Option.isSome(stored) })
+          yield* wait(image, { pollImmediately: Option.isSome(stored) })
           return image
         })
 
@@ -129,7 +129,7 @@ export const layer: Layer.Layer<Images, OutOfService, ModelRouteClient.ModelRout
       })
 
       const hear = Effect.fn("Images.hear")(function* (event: Webhook.Event) {
-        yield* Webhook.awaiter(event)
+        yield* Webhook.notifyClient(event)
         const { execution } = event
         if (execution === undefined || !Execution.isTerminal(execution)) return
         yield* Effect.transposeMapOption(FiberMap.unsafeGet(waits, execution.id), Fiber.join).pipe(
@@ -141,7 +141,7 @@ export const layer: Layer.Layer<Images, OutOfService, ModelRouteClient.ModelRout
       /** Events may have come in vain while this backend was away. */
       const resume = (image: Image) =>
         image._tag === "Running"
-          ? wait(image, { lookFirst: true })
+          ? wait(image, { pollImmediately: true })
           : submitted(image.id, image.prompt, Predicate.not(passes)).pipe(
               Effect.retry({ schedule: patiently, while: passes }),
               Effect.ignore,

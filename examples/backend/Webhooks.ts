@@ -26,9 +26,9 @@ export const registered: Layer.Layer<
 > = Layer.effect(
   Secret,
   Effect.gen(function* () {
-    const { webhooks } = yield* ModelRouteClient.ModelRouteClient
+    const { webhookEndpoints } = yield* ModelRouteClient.ModelRouteClient
     const url = yield* HttpServer.addressFormattedWith(Effect.succeed)
-    const { secret } = yield* webhooks.create({
+    const { secret } = yield* webhookEndpoints.create({
       url: `${url}${path}`,
       events: ["execution.completed", "execution.failed", "execution.cancelled"]
     })

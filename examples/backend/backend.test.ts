@@ -45,7 +45,7 @@ describe("an image", () => {
 
       // Nobody has looked at the execution.
       assert.deepStrictEqual(yield* operations, [
-        "webhooks.create",
+        "webhookEndpoints.create",
         "executions.create",
         "files.download",
         "storage.get"

@@ -43,9 +43,9 @@ class NotYet extends Data.TaggedError("NotYet") {}
 /** A backend with an endpoint of its own at the simulator. */
 const backend = Effect.gen(function* () {
   const files = yield* FileSystem.FileSystem
-  const { webhooks } = yield* ModelRouteClient.ModelRouteClient
+  const { webhookEndpoints } = yield* ModelRouteClient.ModelRouteClient
   const { url: baseUrl } = yield* SimulatorServer.SimulatorServer
-  const { id, secret } = yield* webhooks.create({
+  const { id, secret } = yield* webhookEndpoints.create({
     url: "http://127.0.0.1:9/",
     events: ["execution.completed", "execution.failed"]
   })
@@ -55,7 +55,7 @@ const backend = Effect.gen(function* () {
     MODELROUTE_WEBHOOK_SECRET: Redacted.value(secret),
     IMAGES_FOLDER: yield* files.makeTempDirectoryScoped()
   })
-  yield* webhooks.update(id, { url: `${child.url}/webhooks/modelroute` })
+  yield* webhookEndpoints.update(id, { url: `${child.url}/webhooks/modelroute` })
   return child
 })
 

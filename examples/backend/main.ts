@@ -4,7 +4,7 @@
  *     npm run example:backend
  *     PORT=8080 IMAGES_FOLDER=images TRACE=console npm run example:backend
  *
- * It runs against a simulator. For the real API register `PUBLIC_URL/webhooks/modelroute` once (`webhooks.create`, or the
+ * It runs against a simulator. For the real API register `PUBLIC_URL/webhooks/modelroute` once (`webhookEndpoints.create`, or the
  * dashboard), and set `MODELROUTE_API_KEY`, `MODELROUTE_WEBHOOK_SECRET` and `PUBLIC_URL`.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"

@@ -17,16 +17,16 @@ const { Fault } = Simulator
 
 /** An endpoint, registered once; `moved` tells it where the backend is now. */
 const endpoint = Effect.gen(function* () {
-  const { webhooks } = yield* ModelRouteClient.ModelRouteClient
+  const { webhookEndpoints } = yield* ModelRouteClient.ModelRouteClient
   const { url: baseUrl } = yield* SimulatorServer.SimulatorServer
-  const { id, secret } = yield* webhooks.create({ url: "http://127.0.0.1:9/" })
+  const { id, secret } = yield* webhookEndpoints.create({ url: "http://127.0.0.1:9/" })
   return {
     variables: {
       MODELROUTE_API_KEY: "sk_test",
       MODELROUTE_BASE_URL: baseUrl,
       MODELROUTE_WEBHOOK_SECRET: Redacted.value(secret)
     },
-    moved: (url: string) => webhooks.update(id, { url: `${url}/webhooks/modelroute` })
+    moved: (url: string) => webhookEndpoints.update(id, { url: `${url}/webhooks/modelroute` })
   }
 })
 

@@ -21,19 +21,20 @@ export const dollars = (amount: string): string => {
 
 /** What there is to tell, the most important first. */
 const facts = (progress: Batch.Progress, now: number): Array.NonEmptyArray<string> => {
-  const { cost, done, expectedEnd, failed, inFlight, pausedUntil, rate, stopped, total, waiting } = progress
+  const { cost, succeeded, estimatedEnd, failed, inFlight, pausedUntil, itemsPerMinute, stopped, total, waiting } =
+    progress
   const until = ({ epochMillis }: DateTime.Utc) => span(epochMillis - now)
   const some = (count: number, what: string) => (count > 0 ? [`${Math.round(count)} ${what}`] : [])
   return [
-    total === undefined ? String(done + failed) : `${done + failed}/${total}`,
+    total === undefined ? String(succeeded + failed) : `${succeeded + failed}/${total}`,
     ...some(failed, "failed"),
     ...(stopped === undefined ? [] : ["stopping"]),
     ...(pausedUntil === undefined ? [] : [`paused for ${until(pausedUntil)}`]),
     ...some(inFlight, "in flight"),
-    ...(expectedEnd === undefined || pausedUntil !== undefined ? [] : [`${until(expectedEnd)} left`]),
+    ...(estimatedEnd === undefined || pausedUntil !== undefined ? [] : [`${until(estimatedEnd)} left`]),
     dollars(cost),
     ...(stopped === undefined ? some(waiting, "waiting") : []),
-    ...(rate >= 0.5 ? some(rate, "a minute") : [])
+    ...(itemsPerMinute >= 0.5 ? some(itemsPerMinute, "a minute") : [])
   ]
 }
 
@@ -51,8 +52,8 @@ export const bar = (progress: Batch.Progress, now: number, width: number): strin
   }
   const cells = Math.min(30, width - text.length - 3)
   if (cells < 1) return text.slice(0, width)
-  const { done, failed, total = 0 } = progress
-  const full = total === 0 ? 0 : Math.floor((cells * (done + failed)) / total)
+  const { succeeded, failed, total = 0 } = progress
+  const full = total === 0 ? 0 : Math.floor((cells * (succeeded + failed)) / total)
   return `[${"#".repeat(full).padEnd(cells, ".")}] ${text}`
 }
 

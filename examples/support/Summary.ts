@@ -18,7 +18,7 @@ export interface Counts {
 export const none: Counts = { succeeded: 0, unsaved: 0, notAttempted: 0, failed: {}, lasting: 0 }
 
 const isLasting = ({ error, final }: Batch.Failed<unknown>): boolean =>
-  final ? !error.retryable : error._tag === "InvalidRequest" || error._tag === "ExecutionUndecided"
+  final ? !error.retryable : error._tag === "InvalidRequest" || error._tag === "SubmissionOutcomeUnknown"
 
 export const counted = (counts: Counts, outcome: Batch.Outcome<unknown>, isSaved: boolean): Counts => {
   switch (outcome._tag) {

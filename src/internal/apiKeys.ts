@@ -41,14 +41,14 @@ export interface ApiKeys {
    * Never sent again after a failure that leaves open whether it was carried out: a second rotation would make a second key.
    * API page "Authentication".
    */
-  readonly rotate: (id: ApiKey.KeyId) => Effect.Effect<ApiKey.Rotated, RequestFailure>
+  readonly rotate: (id: ApiKey.KeyId) => Effect.Effect<ApiKey.RotatedKey, RequestFailure>
 }
 
 /** @internal */
-export const decodeRotated = Schema.decodeUnknownOption(ApiKey.Rotated)
+export const decodeRotated = Schema.decodeUnknownOption(ApiKey.RotatedKey)
 
 /** @internal The id is the one that was asked for, where the answer leaves it out. */
-export const rotated = (json: unknown, id: ApiKey.KeyId): ApiKey.Rotated | undefined =>
+export const rotated = (json: unknown, id: ApiKey.KeyId): ApiKey.RotatedKey | undefined =>
   isRecord(json)
     ? Option.getOrUndefined(
         decodeRotated({ ...json, id: text(json["id"]) ?? id, newKey: json["new_key"] ?? json["key"] })

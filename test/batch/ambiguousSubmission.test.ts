@@ -136,7 +136,7 @@ describe("a refusal that a transport gets when it repeats by itself", () => {
           simulator: { faults: [onCreate(Fault.dropAfter), onCreate(Fault.rateLimited({ resetIn: "3 hours" }))] }
         }
       )
-      assert.deepStrictEqual(second, ["1 ExecutionUndecided"])
+      assert.deepStrictEqual(second, ["1 SubmissionOutcomeUnknown"])
       assert.strictEqual(executions.length, 1)
     })
   )
@@ -246,7 +246,7 @@ describe("with maxCost, an item of which nobody knows what it holds", () => {
       )
       assert.deepStrictEqual(runs, [
         ["0 TransportError", "1 NotAttempted UnknownHold", "2 NotAttempted UnknownHold"],
-        ["0 ExecutionUndecided", "1 NotAttempted UnknownHold", "2 NotAttempted UnknownHold"],
+        ["0 SubmissionOutcomeUnknown", "1 NotAttempted UnknownHold", "2 NotAttempted UnknownHold"],
         ["0 Succeeded", "1 Succeeded", "2 Succeeded"]
       ])
       assert.strictEqual(charged, "0.120")

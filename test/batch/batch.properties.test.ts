@@ -90,9 +90,9 @@ const played = (history: History) => {
       for (const scene of scenes) {
         const batch = yield* Batch.make(items, optionsOf(history, scene))
         const consistent = Effect.map(batch.progress.get, (progress) => {
-          const { delivering, done, failed, held, inFlight, notAttempted, waiting } = progress
+          const { delivering, succeeded, failed, held, inFlight, notAttempted, waiting } = progress
           assert.isAtLeast(Math.min(waiting, inFlight, delivering, Number(held)), 0)
-          assert.isAtMost(done + failed + notAttempted + waiting + inFlight + delivering, items.length)
+          assert.isAtMost(succeeded + failed + notAttempted + waiting + inFlight + delivering, items.length)
         })
         const follower = yield* Effect.fork(Stream.runForEach(batch.progress.changes, () => consistent))
         const running = yield* Effect.fork(collect(batch.outcomes))

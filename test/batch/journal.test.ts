@@ -30,7 +30,7 @@ import {
 } from "effect"
 import { Execution, ModelRouteError } from "effect-modelroute"
 import * as SqlJournal from "effect-modelroute/SqlJournal"
-import { Entry, revision, type Step } from "../../src/internal/batch/journalEntry.js"
+import { JournalEntry, revision, type JournalStep } from "../../src/internal/batch/journalEntry.js"
 import { Journal, type JournalService } from "../../src/internal/batch/journal.js"
 import * as journalMemory from "../../src/internal/batch/journalMemory.js"
 import * as journalStore from "../../src/internal/batch/journalKeyValueStore.js"
@@ -42,10 +42,10 @@ import { isFull } from "../utils/suite.js"
 const at = (text: string) => DateTime.unsafeMake(text)
 const executionId = Execution.ExecutionId.make("exec_a1b2c3d4-e5f6-7890-abcd-ef1234567890")
 
-type Fields = Partial<ConstructorParameters<typeof Entry>[0]>
+type Fields = Partial<ConstructorParameters<typeof JournalEntry>[0]>
 
-const entryOf = (key: string, step: Step, fields: Fields = {}) =>
-  new Entry({
+const entryOf = (key: string, step: JournalStep, fields: Fields = {}) =>
+  new JournalEntry({
     key,
     step,
     attempt: 1,
@@ -126,7 +126,7 @@ const errors: ReadonlyArray<ModelRouteError.AwaitFailure> = [
 ]
 
 /** One of each step, as an item has them. */
-const life = (key: string, fields: Fields = {}): ReadonlyArray<Entry> => [
+const life = (key: string, fields: Fields = {}): ReadonlyArray<JournalEntry> => [
   entryOf(key, "Submitted", {
     body: { model: "flux-1.1-pro", input: { prompt: "un château, à l'huile ☃" } },
     ...fields
@@ -136,9 +136,9 @@ const life = (key: string, fields: Fields = {}): ReadonlyArray<Entry> => [
   entryOf(key, "Delivered", { executionId, model: "flux-1.1-pro", hold: "0.048", completed, ...fields })
 ]
 
-const encodeEntry = Schema.encodeSync(Entry)
-const encode = (entry: Entry): object => encodeEntry(entry)
-const same = (actual: Entry | undefined, expected: Entry | undefined) =>
+const encodeEntry = Schema.encodeSync(JournalEntry)
+const encode = (entry: JournalEntry): object => encodeEntry(entry)
+const same = (actual: JournalEntry | undefined, expected: JournalEntry | undefined) =>
   assert.deepStrictEqual(
     actual === undefined ? undefined : encode(actual),
     expected === undefined ? undefined : encode(expected)
@@ -280,7 +280,7 @@ for (const { forgets = false, name, place, skip = false } of kinds) {
 
     it.live("gives back every kind of entry as it was", () => {
       const entries = [
-        ...life("a").map((entry, n) => new Entry({ ...entry, key: `step ${n}` })),
+        ...life("a").map((entry, n) => new JournalEntry({ ...entry, key: `step ${n}` })),
         entryOf("refused", "Refused", { attempt: 12, error: errors[4] ?? assert.fail() }),
         ...errors.map((error) => entryOf(error._tag, "Ended", { executionId, error }))
       ]
@@ -297,7 +297,7 @@ for (const { forgets = false, name, place, skip = false } of kinds) {
               assert.isTrue(Option.isSome(entry))
               if (Option.isNone(entry)) return
               same(entry.value, entries[n])
-              assert.instanceOf(entry.value, Entry)
+              assert.instanceOf(entry.value, JournalEntry)
               const { error } = entry.value
               if (error === undefined) continue
               assert.isTrue(ModelRouteError.isModelRouteError(error))
@@ -762,7 +762,7 @@ describe.runIf(isFull)("a process that is killed", () => {
 })
 
 describe("the values of a store", () => {
-  const written = (values: Values, entries: ReadonlyArray<Entry>) =>
+  const written = (values: Values, entries: ReadonlyArray<JournalEntry>) =>
     process_(stored(values), (journal) => Effect.forEach(entries, (entry) => journal.write("b", [entry])))
   const slots = (values: Values) => [...values.keys()].filter((key) => !isList(key)).toSorted()
 

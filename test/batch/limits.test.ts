@@ -79,7 +79,7 @@ describe("a stop", () => {
         }
       }
       assert.strictEqual(progress.stopped, "InsufficientBalance")
-      assert.isUndefined(progress.expectedEnd)
+      assert.isUndefined(progress.estimatedEnd)
       assert.strictEqual(progress.notAttempted, 37)
     })
   )
@@ -398,9 +398,9 @@ describe("a stop", () => {
           const batch = yield* Batch.make(numbers(100), { ...options, concurrency: 10 })
           const running = yield* Effect.fork(collect(batch.outcomes))
           yield* Effect.sleep("12 seconds")
-          assert.isDefined((yield* batch.progress.get).expectedEnd)
+          assert.isDefined((yield* batch.progress.get).estimatedEnd)
           yield* batch.stop
-          assert.isUndefined((yield* batch.progress.get).expectedEnd)
+          assert.isUndefined((yield* batch.progress.get).estimatedEnd)
           const outcomes = yield* Fiber.join(running)
           return { outcomes, executions: (yield* ledger).executions, progress: yield* batch.progress.get }
         })
@@ -802,9 +802,9 @@ describe.runIf(isFull)("an outage", () => {
 
   it.effect("is met as the options of the budget say", () =>
     Effect.gen(function* () {
-      const strict = yield* endured({ burst: 1, minimum: 2, ratio: 0 })
+      const strict = yield* endured({ maxTokens: 1, minPerMinute: 2, tokenRatio: 0 })
       assert.isAtMost(strict.sent, Math.ceil(((25 + 1 + 5 * 2) * 4) / 3))
-      const generous = yield* endured({ burst: 500, minimum: 60 })
+      const generous = yield* endured({ maxTokens: 500, minPerMinute: 60 })
       assert.isAbove(generous.sent, 500)
     })
   )
@@ -836,13 +836,13 @@ describe("faults now and then", () => {
     Effect.gen(function* () {
       const free = yield* taken(false)
       // Beside one retry, each item has a create and at least one look that succeed.
-      const rich = yield* taken({ burst: 1, ratio: 0.5, minimum: 0.01 })
+      const rich = yield* taken({ maxTokens: 1, tokenRatio: 0.5, minPerMinute: 0.01 })
       assert.strictEqual(rich.millis, free.millis)
-      assert.deepStrictEqual([rich.done, rich.requests, rich.retriesLeft], [10, free.requests, 1])
+      assert.deepStrictEqual([rich.succeeded, rich.requests, rich.retriesLeft], [10, free.requests, 1])
       // Nine of ten retries wait for what time alone puts in, the first finds one in the bucket.
-      const poor = yield* taken({ burst: 1, ratio: 0, minimum: 0.01 })
+      const poor = yield* taken({ maxTokens: 1, tokenRatio: 0, minPerMinute: 0.01 })
       assert.isAtLeast(poor.millis, 9 * 100 * 60_000)
-      assert.strictEqual(poor.done, 10)
+      assert.strictEqual(poor.succeeded, 10)
     })
   )
 })
@@ -860,7 +860,7 @@ describe("rate limits", () => {
             const batch = yield* Batch.make(numbers(3), {
               ...options,
               concurrency: 1,
-              retryBudget: { burst: 5, ratio: 0, minimum: 0.000001 }
+              retryBudget: { maxTokens: 5, tokenRatio: 0, minPerMinute: 0.000001 }
             })
             const outcomes = yield* collect(batch.outcomes)
             const { retriesLeft } = yield* batch.progress.get

@@ -291,7 +291,7 @@ describe("a later run", () => {
       if (outcome?._tag !== "Failed") return assert.fail()
       assert.isFalse(outcome.final)
       const { error } = outcome
-      if (error._tag !== "ExecutionUndecided") return assert.fail(error._tag)
+      if (error._tag !== "SubmissionOutcomeUnknown") return assert.fail(error._tag)
       assert.strictEqual(error.submittedAt.epochMillis, start)
       assert.strictEqual(error.idempotencyKey, executions[0]?.idempotencyKey)
       assert.isFalse(error.retryable)
@@ -304,9 +304,9 @@ describe("a later run", () => {
 
   it.effect("goes by the key's life that it is told", () =>
     Effect.gen(function* () {
-      const younger = yield* undecided({ keyLife: "2 hours" }, "1 hour")
+      const younger = yield* undecided({ keyTtl: "2 hours" }, "1 hour")
       assert.deepStrictEqual(tags(younger.outcomes), { Succeeded: 1 })
-      const older = yield* undecided({ keyLife: "1 hour" }, "2 hours")
+      const older = yield* undecided({ keyTtl: "1 hour" }, "2 hours")
       assert.deepStrictEqual(older.sent, [])
     })
   )
@@ -315,14 +315,14 @@ describe("a later run", () => {
     Effect.gen(function* () {
       const { at, executions, outcomes } = yield* play(
         Effect.gen(function* () {
-          const outcomes = yield* collect(Batch.run([1], { ...options, keyLife: "7 seconds" }))
+          const outcomes = yield* collect(Batch.run([1], { ...options, keyTtl: "7 seconds" }))
           return { outcomes, at: yield* arrivals("executions.create"), executions: (yield* ledger).executions }
         }),
         { simulator: { faults: [lostCreate, lostCreate, lostCreate, lostCreate] } }
       )
       // The next would have been due at 7 s, when the key's life has just ended.
       assert.deepStrictEqual(at, [0, 1000, 3000])
-      assert.deepStrictEqual(outcomes.map(nameOf), ["ExecutionUndecided"])
+      assert.deepStrictEqual(outcomes.map(nameOf), ["SubmissionOutcomeUnknown"])
       assert.strictEqual(executions.length, 1)
     })
   )
@@ -333,7 +333,7 @@ describe("a later run", () => {
       Effect.gen(function* () {
         const { at, outcomes } = yield* play(
           Effect.gen(function* () {
-            const outcomes = yield* collect(Batch.run([1], { ...options, keyLife: "5 seconds" }))
+            const outcomes = yield* collect(Batch.run([1], { ...options, keyTtl: "5 seconds" }))
             return { outcomes, at: yield* arrivals("executions.create") }
           }),
           { simulator: { faults: [Fault.on("executions.create", Fault.rateLimited({ resetIn: "30 seconds" }))] } }
@@ -349,10 +349,10 @@ describe("a later run", () => {
       const asked: Array<string> = []
       const resubmit = (error: ModelRouteError.ModelRouteError, item: number) => {
         asked.push(`${item} ${error._tag}`)
-        return error._tag === "ExecutionUndecided"
+        return error._tag === "SubmissionOutcomeUnknown"
       }
       const { executions, outcomes, sent } = yield* undecided({ resubmit }, "2 days", unseenCreate)
-      assert.deepStrictEqual(new Set(asked), new Set(["1 ExecutionUndecided"]))
+      assert.deepStrictEqual(new Set(asked), new Set(["1 SubmissionOutcomeUnknown"]))
       assert.deepStrictEqual(tags(outcomes), { Succeeded: 1 })
       assert.strictEqual(executions.length, 1)
       const old = sent.map(({ headers }) => headers["idempotency-key"])
@@ -370,12 +370,12 @@ describe("a later run", () => {
           const simulator = yield* Simulator.Simulator
           const before = (yield* simulator.requests).length
           // Under the new key, too, its answer is lost, and is soon too old.
-          const outcomes = yield* collect(Batch.run([1, 1], { ...options, keyLife: "5 seconds", resubmit: () => true }))
+          const outcomes = yield* collect(Batch.run([1, 1], { ...options, keyTtl: "5 seconds", resubmit: () => true }))
           return { outcomes, sent: (yield* simulator.requests).slice(before) }
         }),
         { simulator: { faults } }
       )
-      assert.deepStrictEqual(outcomes.map(nameOf), ["ExecutionUndecided", "ExecutionUndecided"])
+      assert.deepStrictEqual(outcomes.map(nameOf), ["SubmissionOutcomeUnknown", "SubmissionOutcomeUnknown"])
       assert.strictEqual(sent.length, 3)
       assert.strictEqual(new Set(sent.map(({ headers }) => headers["idempotency-key"])).size, 1)
     })

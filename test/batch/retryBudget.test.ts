@@ -54,7 +54,7 @@ const at = (due: number, ...names: ReadonlyArray<string>): ReadonlyArray<Retry> 
 describe("a retry", () => {
   it.effect("goes out at once while there are some in the bucket", () =>
     Effect.gen(function* () {
-      const { budget, lines, out } = yield* granted({ burst: 3 }, at(0, "a", "b", "c"))
+      const { budget, lines, out } = yield* granted({ maxTokens: 3 }, at(0, "a", "b", "c"))
       assert.deepStrictEqual(out, [
         ["a", 0],
         ["b", 0],
@@ -68,7 +68,7 @@ describe("a retry", () => {
   it.effect("waits until time has put in what is missing of it", () =>
     Effect.gen(function* () {
       // Ten per minute are one in 6 s, of which half have gone by.
-      const { out } = yield* granted({ burst: 1 }, [...at(0, "a"), ...at(3000, "b")])
+      const { out } = yield* granted({ maxTokens: 1 }, [...at(0, "a"), ...at(3000, "b")])
       assert.deepStrictEqual(out, [
         ["a", 0],
         ["b", 6000]
@@ -78,7 +78,7 @@ describe("a retry", () => {
 
   it.effect("waits in line: one that comes later does not overtake", () =>
     Effect.gen(function* () {
-      const { out } = yield* granted({ burst: 1 }, [...at(0, "a", "b", "c"), ...at(10_900, "d")])
+      const { out } = yield* granted({ maxTokens: 1 }, [...at(0, "a", "b", "c"), ...at(10_900, "d")])
       assert.deepStrictEqual(out, [
         ["a", 0],
         ["b", 6000],
@@ -90,7 +90,7 @@ describe("a retry", () => {
 
   it.effect("is let out within 5 s where requests succeed again, and two of them make room for one", () =>
     Effect.gen(function* () {
-      const { out } = yield* granted({ burst: 1, minimum: 1 }, at(0, "a", "b", "c"), (budget) =>
+      const { out } = yield* granted({ maxTokens: 1, minPerMinute: 1 }, at(0, "a", "b", "c"), (budget) =>
         Effect.delay(
           Effect.sync(() => {
             budget.succeeded += 2
@@ -109,7 +109,7 @@ describe("a retry", () => {
 
   it.effect("that is interrupted in line leaves its place to the next", () =>
     Effect.gen(function* () {
-      const { budget, out } = yield* granted({ burst: 1 }, at(0, "a"), (budget) =>
+      const { budget, out } = yield* granted({ maxTokens: 1 }, at(0, "a"), (budget) =>
         Effect.asVoid(Effect.timeoutOption(Effect.delay(budget.retry, 1), 1000))
       )
       assert.deepStrictEqual(out, [["a", 0]])
@@ -120,8 +120,8 @@ describe("a retry", () => {
 })
 
 describe("the bucket", () => {
-  it("holds no more than its burst, however many requests succeed and however long", () => {
-    const budget = new RetryBudget({ burst: 4 })
+  it("holds no more than maxTokens, however many requests succeed and however long", () => {
+    const budget = new RetryBudget({ maxTokens: 4 })
     assert.strictEqual(budget.left(start), 4)
     budget.succeeded += 1000
     assert.strictEqual(budget.left(start + 3_600_000), 4)
@@ -138,7 +138,7 @@ describe("the bucket", () => {
   it.effect("says in the log that it is used up, and that it was refilled, once each time", () =>
     Effect.gen(function* () {
       const retries = [...at(0, "a", "b", "c", "d"), ...at(60_000, "e"), ...at(61_000, "f", "g", "h")]
-      const { lines } = yield* granted({ burst: 2 }, retries, (budget) =>
+      const { lines } = yield* granted({ maxTokens: 2 }, retries, (budget) =>
         Effect.delay(
           Effect.sync(() => {
             budget.succeeded += 100

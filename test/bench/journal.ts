@@ -15,7 +15,7 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import { Array, Console, Context, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { Execution } from "effect-modelroute"
 import * as SqlJournal from "effect-modelroute/SqlJournal"
-import { Entry, type Step } from "../../src/internal/batch/journalEntry.js"
+import { JournalEntry, type JournalStep } from "../../src/internal/batch/journalEntry.js"
 import { Journal, type JournalService } from "../../src/internal/batch/journal.js"
 import * as journalMemory from "../../src/internal/batch/journalMemory.js"
 import * as journalStore from "../../src/internal/batch/journalKeyValueStore.js"
@@ -36,10 +36,10 @@ const completed = new Execution.Completed({
   output: { file_id: "file_d4e5f678-9012-3456-abcd-ef1234567890" },
   extra: {}
 })
-const steps: ReadonlyArray<Step> = ["Submitted", "Accepted", "Ended", "Delivered"]
+const steps: ReadonlyArray<JournalStep> = ["Submitted", "Accepted", "Ended", "Delivered"]
 
-const entryOf = (key: string, step: Step): Entry =>
-  new Entry({
+const entryOf = (key: string, step: JournalStep): JournalEntry =>
+  new JournalEntry({
     key,
     step,
     attempt: 1,
@@ -110,7 +110,7 @@ const sqlite = (directory: string, synchronous: "NORMAL" | "FULL") => {
   )
 }
 
-const toText = Schema.encodeSync(Schema.parseJson(Entry))
+const toText = Schema.encodeSync(Schema.parseJson(JournalEntry))
 
 const peer = "a log of lines (appendFile)"
 const contestants: ReadonlyArray<Contestant> = [

@@ -172,7 +172,7 @@ const timers: ReadonlyArray<Timer> = [
           retry: Schedule.spaced("1 second")
         }
       )
-      const batch = Batch.run([1], { ...batchOptions, retryBudget: { burst: 1, minimum: 6, ratio: 0 } })
+      const batch = Batch.run([1], { ...batchOptions, retryBudget: { maxTokens: 1, minPerMinute: 6, tokenRatio: 0 } })
       yield* Effect.provideServiceEffect(
         Stream.runDrain(batch),
         ModelRouteClient.ModelRouteClient,

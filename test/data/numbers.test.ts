@@ -74,7 +74,7 @@ const numbers: ReadonlyArray<Field> = [
     name: "failure_count of a webhook endpoint",
     read: fieldOf(
       (value) => `[{"id":"wh_1","failure_count":${value}}]`,
-      ({ webhooks }) => Effect.map(webhooks.list, ([endpoint]) => endpoint?.failureCount)
+      ({ webhookEndpoints }) => Effect.map(webhookEndpoints.list, ([endpoint]) => endpoint?.failureCount)
     ),
     readable: {}
   }
@@ -114,7 +114,7 @@ const dates: ReadonlyArray<Field> = [
     name: "last_success of a webhook endpoint",
     read: fieldOf(
       (value) => `[{"id":"wh_1","last_success":${value}}]`,
-      ({ webhooks }) => Effect.map(webhooks.list, ([endpoint]) => millisOf(endpoint?.lastSuccess))
+      ({ webhookEndpoints }) => Effect.map(webhookEndpoints.list, ([endpoint]) => millisOf(endpoint?.lastSuccess))
     ),
     readable: { '"0001-01-01T00:00:00Z"': -62_135_596_800_000 }
   }

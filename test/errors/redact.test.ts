@@ -150,8 +150,9 @@ describe("secrets of the call", () => {
   it.effect("a webhook secret and a new API key of any form are hidden in a response that lacks a field", () =>
     Effect.gen(function* () {
       const secret = "plain-canary-secret"
-      const endpoint = yield* failing({ status: 200, json: { url: "https://example.com", secret } }, ({ webhooks }) =>
-        webhooks.create({ url: "https://example.com" })
+      const endpoint = yield* failing(
+        { status: 200, json: { url: "https://example.com", secret } },
+        ({ webhookEndpoints }) => webhookEndpoints.create({ url: "https://example.com" })
       )
       assert.strictEqual(endpoint._tag, "UnexpectedResponse")
       assertHidden(endpoint, secret)

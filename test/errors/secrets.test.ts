@@ -179,15 +179,15 @@ describe("observability", () => {
         }
         // What is secret from here on, the simulator has made up.
         const url = "https://backend.test/hook"
-        const registered = yield* client.webhooks.create({ url, headers: { "x-token": headerToken } })
+        const registered = yield* client.webhookEndpoints.create({ url, headers: { "x-token": headerToken } })
         const rotated = yield* client.apiKeys.rotate(
           ApiKey.KeyId.make((yield* (yield* Simulator).apiKeys)[0]?.id ?? "")
         )
         given.push(Redacted.value(registered.secret), Redacted.value(rotated.newKey))
         yield* Effect.logInfo("registered", registered.secret, registered.headers, rotated)
-        yield* client.webhooks.list
+        yield* client.webhookEndpoints.list
         yield* client.files.upload(File.fromBytes(new TextEncoder().encode(fileText), { name: fileName }), {
-          older: { contentType: "text/plain" }
+          legacy: { contentType: "text/plain" }
         })
         yield* client.files.upload(File.fromStream(Stream.make(new Uint8Array(2)), { size: 1, name: fileName })).pipe(
           Effect.tapError((error) => Effect.logError("failed", error)),
@@ -221,8 +221,8 @@ describe("observability", () => {
           "modelroute.executions.run",
           "modelroute.files.url",
           "modelroute.files.download",
-          "modelroute.webhooks.create",
-          "modelroute.webhooks.list",
+          "modelroute.webhookEndpoints.create",
+          "modelroute.webhookEndpoints.list",
           "modelroute.apiKeys.rotate",
           "modelroute.files.upload",
           "modelroute.executions.create"

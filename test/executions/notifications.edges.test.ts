@@ -36,7 +36,7 @@ describe("what is told of an execution", () => {
         const { executions } = yield* client
         const fiber = yield* Effect.fork(executions.await(id))
         yield* TestClock.adjust("3 seconds")
-        yield* executions.observe(told({ extra: { page: 2 }, cost: "0.040" }))
+        yield* executions.notify(told({ extra: { page: 2 }, cost: "0.040" }))
         const completed = yield* Fiber.join(fiber)
         assert.deepStrictEqual(completed.extra, { region: "EU", page: 2 })
         assert.deepStrictEqual([completed.model, completed.cost], ["m", "0.040"])
@@ -52,7 +52,7 @@ describe("what is told of an execution", () => {
         const { executions } = yield* client
         const fiber = yield* Effect.fork(Effect.exit(executions.await(id)))
         yield* TestClock.adjust("3 seconds")
-        yield* executions.observe(told({ status: "FAILED", result: undefined }))
+        yield* executions.notify(told({ status: "FAILED", result: undefined }))
         assert.strictEqual(failureOf(yield* Fiber.join(fiber))._tag, "ContentModerationRejected")
         assert.deepStrictEqual(seconds(at), [2, 3])
       })
@@ -66,7 +66,7 @@ describe("what is told of an execution", () => {
         const { executions } = yield* client
         const fiber = yield* Effect.fork(Effect.exit(executions.await(id, { timeout: "5 seconds" })))
         yield* TestClock.adjust("1 second")
-        yield* executions.observe(told({ status: "FAILED", result: undefined }))
+        yield* executions.notify(told({ status: "FAILED", result: undefined }))
         const error = failureOf(valueOf(yield* runToEnd(Fiber.join(fiber))))
         assert.strictEqual(error._tag, "UnrecognizedError")
         // Like a look, 30 s after it.
@@ -89,11 +89,11 @@ describe("what is told of an execution", () => {
             )
           )
         )
-        yield* executions.observe(told({ status: "PENDING", result: undefined }))
+        yield* executions.notify(told({ status: "PENDING", result: undefined }))
         yield* TestClock.adjust("1 second")
-        yield* executions.observe(told())
-        yield* executions.observe(told({ status: "PROCESSING", result: undefined }))
-        yield* executions.observe(told({ status: "FAILED", result: undefined }))
+        yield* executions.notify(told())
+        yield* executions.notify(told({ status: "PROCESSING", result: undefined }))
+        yield* executions.notify(told({ status: "FAILED", result: undefined }))
         yield* runToEnd(Fiber.join(fiber))
         assert.deepStrictEqual(seen, ["PENDING", "COMPLETED"])
         assert.deepStrictEqual(seconds(at), [])
@@ -112,7 +112,7 @@ describe("what is told of an execution", () => {
         const { executions } = yield* client
         const fiber = yield* Effect.fork(Effect.exit(executions.run(image)))
         yield* TestClock.adjust("1 second")
-        yield* executions.observe(told({ status: "PROCESSING", result: undefined }))
+        yield* executions.notify(told({ status: "PROCESSING", result: undefined }))
         assert.strictEqual(failureOf(valueOf(yield* runToEnd(Fiber.join(fiber))))._tag, "AwaitTimeout")
         // 30 s after it has expired.
         assert.strictEqual(seconds(at).at(-1), 90)
@@ -133,7 +133,7 @@ describe("what is told of an execution", () => {
           const { executions } = yield* client
           const fiber = yield* Effect.fork(Effect.exit(executions.await(id, { timeout: "4 seconds" })))
           yield* TestClock.adjust("3 seconds")
-          if (tell) yield* executions.observe(told({ status: "PROCESSING", result: undefined }))
+          if (tell) yield* executions.notify(told({ status: "PROCESSING", result: undefined }))
           const error = failureOf(valueOf(yield* runToEnd(Fiber.join(fiber))))
           assert.strictEqual(error._tag, "AwaitTimeout")
           assert.strictEqual(error.message.includes("The last poll failed"), !tell)
@@ -150,9 +150,9 @@ describe("what is told of an execution", () => {
         const { executions } = yield* client
         const nth = (n: number) => Execution.ExecutionId.make(`exec_${n}`)
         const begun = { status: "PROCESSING", result: undefined }
-        for (let n = 0; n < 1000; n++) yield* executions.observe(told({ id: nth(n), ...begun }))
-        yield* executions.observe(told({ id: nth(0) }))
-        yield* executions.observe(told({ id: nth(1000) }))
+        for (let n = 0; n < 1000; n++) yield* executions.notify(told({ id: nth(n), ...begun }))
+        yield* executions.notify(told({ id: nth(0) }))
+        yield* executions.notify(told({ id: nth(1000) }))
         yield* executions.await(nth(0))
         yield* executions.await(nth(1000))
         assert.lengthOf(urls, 0)
@@ -175,7 +175,7 @@ describe("what is told of an execution", () => {
         Effect.gen(function* () {
           const { client, urls } = inTurn(shown("COMPLETED", { output: "fetched" }))
           const { executions } = yield* client
-          yield* executions.observe(told({ cost: "0.070", ...fields }))
+          yield* executions.notify(told({ cost: "0.070", ...fields }))
           const completed = yield* executions.await(id)
           assert.deepStrictEqual([completed.output, completed.cost], ["fetched", "0.070"])
           assert.lengthOf(urls, 1)

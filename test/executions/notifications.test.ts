@@ -33,7 +33,7 @@ describe("an execution that is told of", () => {
         const fiber = yield* Effect.fork(executions.await(id))
         yield* TestClock.adjust("3100 millis")
         assert.isTrue(Option.isNone(yield* Fiber.poll(fiber)))
-        yield* executions.observe(told({ metadata: { order: 7 } }))
+        yield* executions.notify(told({ metadata: { order: 7 } }))
         yield* TestClock.adjust(0)
         const completed = valueOf(Option.getOrThrow(yield* Fiber.poll(fiber)))
         assert.deepStrictEqual(completed.output, output)
@@ -51,7 +51,7 @@ describe("an execution that is told of", () => {
         const { executions } = yield* running().client
         const expiresAt = DateTime.unsafeMake(start + 60_000)
         const sent = JSON.stringify(yield* Schema.encode(Execution.Execution)(told({ expiresAt })))
-        yield* executions.observe(yield* Schema.decode(Schema.parseJson(Execution.Execution))(sent))
+        yield* executions.notify(yield* Schema.decode(Schema.parseJson(Execution.Execution))(sent))
         const completed = yield* executions.await(id)
         assert.deepStrictEqual([completed.output, completed.cost], [output, "0.040"])
       })
@@ -63,7 +63,7 @@ describe("an execution that is told of", () => {
       const { client } = running()
       const { executions } = yield* client
       const telling = Effect.delay(
-        Effect.suspend(() => executions.observe(told())),
+        Effect.suspend(() => executions.notify(told())),
         "3 seconds"
       )
       // The virtual clock fails where a sleeper is left.
@@ -83,7 +83,7 @@ describe("an execution that is told of", () => {
         const fibers = yield* Effect.forEach([one.id, one.id, other.id], (each) => Effect.fork(executions.await(each)))
         yield* TestClock.adjust("2 seconds")
         assert.deepStrictEqual(yield* arrivals("executions.get"), [2000, 2000])
-        yield* executions.observe(told({ id: one.id }))
+        yield* executions.notify(told({ id: one.id }))
         yield* TestClock.adjust(0)
         const ended = yield* Effect.forEach(fibers, Fiber.poll)
         assert.deepStrictEqual(ended.map(Option.isSome), [true, true, false])
@@ -97,9 +97,9 @@ describe("an execution that is told of", () => {
       Effect.gen(function* () {
         const { client, urls } = running()
         const { executions } = yield* client
-        yield* executions.observe(told())
+        yield* executions.notify(told())
         // Late, and no news.
-        yield* executions.observe(told({ status: "PROCESSING", result: undefined }))
+        yield* executions.notify(told({ status: "PROCESSING", result: undefined }))
         const exit = yield* runToEnd(executions.run(image))
         assert.deepStrictEqual(valueOf(exit).output, output)
         assert.lengthOf(urls, 1)
@@ -118,7 +118,7 @@ describe("an execution that is told of", () => {
         const { client, urls } = running()
         const { executions } = yield* client
         const nth = (n: number) => Execution.ExecutionId.make(`exec_${n}`)
-        for (let n = 0; n <= 1000; n++) yield* executions.observe(told({ id: nth(n) }))
+        for (let n = 0; n <= 1000; n++) yield* executions.notify(told({ id: nth(n) }))
         yield* executions.await(nth(1))
         yield* executions.await(nth(1000))
         assert.lengthOf(urls, 0)
@@ -127,7 +127,7 @@ describe("an execution that is told of", () => {
         assert.lengthOf(urls, 1)
         yield* Fiber.interrupt(forgotten)
         const large = "x".repeat(20_000)
-        yield* executions.observe(told({ result: large, cost: "0.070" }))
+        yield* executions.notify(told({ result: large, cost: "0.070" }))
         const completed = yield* executions.await(id)
         assert.deepStrictEqual(completed.output, output)
         assert.strictEqual(completed.cost, "0.070")
@@ -151,7 +151,7 @@ describe("an execution that is told of", () => {
           )
         )
         const tell = (status: string, millis: number) =>
-          Effect.zipRight(TestClock.adjust(millis), executions.observe(new Execution.Execution({ id, status })))
+          Effect.zipRight(TestClock.adjust(millis), executions.notify(new Execution.Execution({ id, status })))
         yield* tell("PENDING", 500)
         yield* tell("PROCESSING", 500)
         yield* tell("PROCESSING", 500)
@@ -179,7 +179,7 @@ describe("an execution that is told of", () => {
     Effect.gen(function* () {
       const fiber = yield* Effect.fork(client.executions.await(id))
       yield* TestClock.adjust("1 second")
-      yield* client.executions.observe(
+      yield* client.executions.notify(
         told({ status: "FAILED", result: undefined, ...(error && { error: new Execution.Failure(error) }) })
       )
       return failureOf(yield* runToEnd(Fiber.join(fiber)))
@@ -215,7 +215,7 @@ describe("an execution that is told of", () => {
     at(
       Effect.gen(function* () {
         const { executions } = yield* running().client
-        yield* executions.observe(told({ status: "CANCELLED" }))
+        yield* executions.notify(told({ status: "CANCELLED" }))
         assert.strictEqual(failureOf(yield* Effect.exit(executions.await(id)))._tag, "ExecutionCancelled")
       })
     )
@@ -226,7 +226,7 @@ describe("an execution that is told of", () => {
       Effect.gen(function* () {
         const { client, urls } = running()
         const { executions } = yield* client
-        yield* executions.observe(new Execution.Execution({ id, status: "COMPLETED" }))
+        yield* executions.notify(new Execution.Execution({ id, status: "COMPLETED" }))
         assert.deepStrictEqual((yield* executions.await(id)).output, output)
         assert.match(urls.join(), /^[^,]*\/exec_1\/result$/)
       })
@@ -241,7 +241,7 @@ describe("an execution that is told of", () => {
         const { executions } = yield* client
         const fiber = yield* Effect.fork(Effect.either(executions.run(image)))
         yield* TestClock.adjust("1 second")
-        yield* executions.observe(new Execution.Execution({ id, status: "PROCESSING" }))
+        yield* executions.notify(new Execution.Execution({ id, status: "PROCESSING" }))
         const either = valueOf(yield* runToEnd(Fiber.join(fiber)))
         const error = Option.getOrThrow(Option.fromNullable(either._tag === "Left" ? either.left : undefined))
         assert.strictEqual(error._tag, "AwaitTimeout")
@@ -269,22 +269,22 @@ describe("the client's pollSchedule", () => {
   )
 })
 
-describe("lookFirst", () => {
+describe("pollImmediately", () => {
   it.effect("looks at once, then as the schedule says", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const { id } = yield* executions.create(image)
-        yield* runToEnd(executions.await(id, { lookFirst: true }))
+        yield* runToEnd(executions.await(id, { pollImmediately: true }))
         assert.deepStrictEqual(yield* arrivals("executions.get"), [0, 2000, 5000, 9500])
         // It has ended: no wait at all.
-        yield* executions.await(id, { lookFirst: true })
+        yield* executions.await(id, { pollImmediately: true })
         assert.deepStrictEqual(yield* arrivals("executions.get"), [0, 2000, 5000, 9500, 9500])
       })
     ).pipe(Effect.provide(layer()))
   )
 })
 
-describe("hasEnded", () => {
+describe("isExecutionEnded", () => {
   it.effect("tells the end of an execution from a request that was refused", () =>
     at(
       Effect.gen(function* () {
@@ -292,7 +292,7 @@ describe("hasEnded", () => {
         const ends = [running("FAILED", { error: code }), running("FAILED"), running("CANCELLED"), running("EXPIRED")]
         for (const { client } of ends) {
           const error = failureOf(yield* runToEnd((yield* client).executions.await(id)))
-          assert.isTrue(ModelRouteError.hasEnded(error), error._tag)
+          assert.isTrue(ModelRouteError.isExecutionEnded(error), error._tag)
         }
         const refused = [
           answering(() => ({ status: 500, json: { error: code } })),
@@ -301,10 +301,10 @@ describe("hasEnded", () => {
         ]
         for (const { client } of refused) {
           const error = failureOf(yield* runToEnd((yield* client).executions.await(id, { timeout: "9 seconds" })))
-          assert.isFalse(ModelRouteError.hasEnded(error), error._tag)
+          assert.isFalse(ModelRouteError.isExecutionEnded(error), error._tag)
           assert.strictEqual(error.executionId, id)
         }
-        assert.isFalse(ModelRouteError.hasEnded(new Error("FAILED")))
+        assert.isFalse(ModelRouteError.isExecutionEnded(new Error("FAILED")))
       })
     )
   )

@@ -116,13 +116,13 @@ describe("the bytes of an upload", () => {
     Effect.gen(function* () {
       for (const contentType of ["text/plain; charset=utf-8", "image/svg+xml", "application/vnd.ms-excel"]) {
         const api = service()
-        valueOf(yield* uploading(api, source, { older: { contentType } }))
+        valueOf(yield* uploading(api, source, { legacy: { contentType } }))
         assert.strictEqual(JSON.parse(api.bodies[0] ?? "").content_type, contentType)
         assert.strictEqual(api.headers[1]?.["content-type"], contentType)
       }
       for (const contentType of ["text/", "text/plain charset=utf-8", "text/plain\r\nx: y"]) {
-        const error = failureOf(yield* uploading(service(), source, { older: { contentType } }))
-        assert.strictEqual(error._tag === "InvalidRequest" && error.field, "older.contentType")
+        const error = failureOf(yield* uploading(service(), source, { legacy: { contentType } }))
+        assert.strictEqual(error._tag === "InvalidRequest" && error.field, "legacy.contentType")
       }
     })
   )
@@ -240,11 +240,11 @@ describe("a source", () => {
       ]) {
         assert.strictEqual(named.name, "fox.png")
         const api = service()
-        valueOf(yield* uploading(api, named, { older }))
+        valueOf(yield* uploading(api, named, { legacy: older }))
         assert.strictEqual(JSON.parse(api.bodies[0] ?? "").filename, "fox.png")
       }
       assert.notProperty(File.fromBytes(bytes), "name")
-      assert.isTrue(Exit.isFailure(yield* uploading(service(), File.fromBytes(bytes), { older })))
+      assert.isTrue(Exit.isFailure(yield* uploading(service(), File.fromBytes(bytes), { legacy: older })))
     })
   )
 })

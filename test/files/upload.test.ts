@@ -77,7 +77,7 @@ describe("upload", () => {
     Effect.gen(function* () {
       const api = service()
       const older = { contentType: "text/plain" }
-      assert.strictEqual(valueOf(yield* uploading(api, source, { older, region: "EU" })), "file_1")
+      assert.strictEqual(valueOf(yield* uploading(api, source, { legacy: older, region: "EU" })), "file_1")
       assert.deepStrictEqual(pathsOf(api.urls), whole.slice(0, 2))
       assert.deepStrictEqual(JSON.parse(api.bodies[0] ?? ""), {
         filename: "digits.txt",
@@ -86,7 +86,7 @@ describe("upload", () => {
       })
       assert.deepStrictEqual(api.headers[1], { "content-length": "10", "content-type": "text/plain" })
       const renamed = service()
-      yield* uploading(renamed, source, { older: { ...older, filename: "n.txt" }, confirm: true })
+      yield* uploading(renamed, source, { legacy: { ...older, filename: "n.txt" }, confirm: true })
       assert.strictEqual(JSON.parse(renamed.bodies[0] ?? "").filename, "n.txt")
       assert.deepStrictEqual(pathsOf(renamed.urls), whole)
     })
@@ -100,14 +100,14 @@ describe("upload", () => {
       for (const status of [404, 405]) {
         const absent = { status, text: "no such page" }
         assert.strictEqual(
-          valueOf(yield* uploading(service(undefined, absent), source, { confirm: "ifThere" })),
+          valueOf(yield* uploading(service(undefined, absent), source, { confirm: "optional" })),
           "file_1"
         )
         const error = failureOf(yield* uploading(service(undefined, absent), source))
         assert.strictEqual(error._tag === "UnexpectedResponse" && error.status, status)
       }
       const refused = { status: 400, json: { error: { code: "FILE_NOT_FOUND", message: "nothing there" } } }
-      const error = failureOf(yield* uploading(service(undefined, refused), source, { confirm: "ifThere" }))
+      const error = failureOf(yield* uploading(service(undefined, refused), source, { confirm: "optional" }))
       assert.strictEqual(error._tag, "FileNotFound")
       assert.strictEqual(error.attempts, 3)
       // Any 2xx will do, with or without a body.
@@ -124,8 +124,8 @@ describe("upload", () => {
     ["ttlDays", source, { ttlDays: 1.5 }],
     ["maxSize", source, { maxSize: Number.NaN }],
     ["maxSize", source, { maxSize: -1 }],
-    ["older.contentType", source, { older: { contentType: "png" } }],
-    ["older.filename", { ...source, name: undefined }, { older: { contentType: "image/png" } }]
+    ["legacy.contentType", source, { legacy: { contentType: "png" } }],
+    ["legacy.filename", { ...source, name: undefined }, { legacy: { contentType: "image/png" } }]
   ] as const) {
     it.effect(`refuses a wrong ${field} before anything is sent: ${JSON.stringify([what.size, options])}`, () =>
       Effect.gen(function* () {
@@ -168,13 +168,13 @@ describe("upload", () => {
       () =>
         Effect.gen(function* () {
           const api = service()
-          const exit = yield* uploading(api, source, { older: { contentType } })
+          const exit = yield* uploading(api, source, { legacy: { contentType } })
           if (isValid) {
             assert.strictEqual(valueOf(exit), "file_1")
             return assert.strictEqual(api.headers[1]?.["content-type"], contentType)
           }
           const error = failureOf(exit)
-          assert.deepStrictEqual([error._tag === "InvalidRequest" && error.field, api.urls], ["older.contentType", []])
+          assert.deepStrictEqual([error._tag === "InvalidRequest" && error.field, api.urls], ["legacy.contentType", []])
         })
     )
   }
@@ -411,7 +411,7 @@ describe("upload", () => {
         json: { error: { code: "INPUT_VALIDATION_ERROR", message: "my-secret-plan.pdf is bad" } }
       }))
       const older = { contentType: "application/pdf", filename: "my-secret-plan.pdf" }
-      const invalid = failureOf(yield* uploading(named, source, { older }))
+      const invalid = failureOf(yield* uploading(named, source, { legacy: older }))
       assert.strictEqual(invalid._tag, "InputValidationError")
       assert.notInclude(JSON.stringify(invalid), "secret-plan")
     })

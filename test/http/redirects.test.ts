@@ -58,14 +58,26 @@ const operations: ReadonlyArray<Operation> = [
   ["the PUT of files.upload", "/put", upload],
   ["the confirmation of files.upload", "/v1/files/confirm", upload],
   [
-    "webhooks.create",
+    "webhookEndpoints.create",
     "/v1/webhooks/endpoints",
-    ({ webhooks }) => webhooks.create({ url: "https://example.com/hook", events: [] })
+    ({ webhookEndpoints }) => webhookEndpoints.create({ url: "https://example.com/hook", events: [] })
   ],
-  ["webhooks.list", "/v1/webhooks/endpoints", ({ webhooks }) => webhooks.list],
-  ["webhooks.update", "/v1/webhooks/endpoints/wh_1", ({ webhooks }) => webhooks.update(endpointId, { isActive: true })],
-  ["webhooks.remove", "/v1/webhooks/endpoints/wh_1", ({ webhooks }) => webhooks.remove(endpointId)],
-  ["webhooks.test", "/v1/webhooks/endpoints/wh_1/test", ({ webhooks }) => webhooks.test(endpointId)],
+  ["webhookEndpoints.list", "/v1/webhooks/endpoints", ({ webhookEndpoints }) => webhookEndpoints.list],
+  [
+    "webhookEndpoints.update",
+    "/v1/webhooks/endpoints/wh_1",
+    ({ webhookEndpoints }) => webhookEndpoints.update(endpointId, { isActive: true })
+  ],
+  [
+    "webhookEndpoints.remove",
+    "/v1/webhooks/endpoints/wh_1",
+    ({ webhookEndpoints }) => webhookEndpoints.remove(endpointId)
+  ],
+  [
+    "webhookEndpoints.test",
+    "/v1/webhooks/endpoints/wh_1/test",
+    ({ webhookEndpoints }) => webhookEndpoints.test(endpointId)
+  ],
   ["apiKeys.rotate", "/v1/api-keys/key_1/rotate", ({ apiKeys }) => apiKeys.rotate(ApiKey.KeyId.make("key_1"))],
   ["request with GET", "/v1/models", ({ request }) => request("GET", "/models")],
   ["request with POST", "/v1/models", ({ request }) => request("POST", "/models", {})],

@@ -381,11 +381,11 @@ describe("the snapshot", () => {
       Effect.gen(function* () {
         const fiber = yield* Effect.fork(create(client))
         yield* TestClock.adjust("4999 millis")
-        const { blockedUntil, inFlight, refused } = yield* client.rateLimit
+        const { blockedUntil, inFlight, rateLimited: refused } = yield* client.rateLimit
         assert.deepStrictEqual([millis(blockedUntil), inFlight, refused], [5000, 0, 1])
         yield* joined([fiber])
         const after = yield* client.rateLimit
-        assert.deepStrictEqual([millis(after.blockedUntil), after.refused], [undefined, 1])
+        assert.deepStrictEqual([millis(after.blockedUntil), after.rateLimited], [undefined, 1])
       })
     ).pipe(Effect.provide(limited({ faults: [Fault.rateLimited({ resetIn: "5 seconds" })] })))
   )

@@ -108,7 +108,9 @@ describe("endpoints", () => {
         replies.map(() => [404, "NOT_FOUND"])
       )
       assert.deepStrictEqual(
-        (yield* (yield* Simulator.Simulator).requests).map(({ operation }) => operation.replace("webhooks.", "")),
+        (yield* (yield* Simulator.Simulator).requests).map(({ operation }) =>
+          operation.replace("webhookEndpoints.", "")
+        ),
         ["create", "create", "remove", "list", "remove", "update", "test"]
       )
     })
@@ -630,7 +632,7 @@ describe("deliveries", () => {
   )
 
   const disturbed = receiver()
-  const disturbances: ReadonlyArray<Simulator.Disturbance> = [
+  const disturbances: ReadonlyArray<Simulator.DeliveryFault> = [
     "dropBefore",
     "dropAfter",
     { delay: "90 seconds" },
@@ -642,7 +644,10 @@ describe("deliveries", () => {
   test(
     "can be dropped, lost, doubled and delayed",
     {
-      webhooks: { client: disturbed.client, disturb: (attempt) => disturbances[asked.push(attempt) - 1] ?? "deliver" }
+      webhooks: {
+        client: disturbed.client,
+        deliveryFault: (attempt) => disturbances[asked.push(attempt) - 1] ?? "deliver"
+      }
     },
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator

@@ -49,7 +49,7 @@ export interface Report {
 
 const { Fault } = Simulator
 
-const endsOf = (...endings: ReadonlyArray<Simulator.Fault.Ending>): ReadonlyArray<Simulator.Fault.Fault> =>
+const endsOf = (...endings: ReadonlyArray<Simulator.Fault.TerminalOutcome>): ReadonlyArray<Simulator.Fault.Fault> =>
   endings.map((ending) =>
     Fault.on(
       ({ body, operation }) =>

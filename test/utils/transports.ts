@@ -19,7 +19,7 @@ export const transports: Readonly<Record<string, Layer.Layer<HttpClient.HttpClie
 }
 
 /** The usual retries, without their delays. */
-const retry = RetryPolicy.make({ backoff: { base: "1 millis" }, rateLimit: { minimum: "1 millis" } })
+const retry = RetryPolicy.make({ backoff: { base: "1 millis" }, rateLimit: { minDelay: "1 millis" } })
 
 /** A client of a server on this machine. */
 export const clientAt = (baseUrl: string, options: Partial<ModelRouteClient.Options> = {}) =>

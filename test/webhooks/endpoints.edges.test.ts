@@ -31,10 +31,12 @@ const operations: Readonly<
     (client: ModelRouteClient.Service, id: string) => Effect.Effect<unknown, ModelRouteError.RequestFailure>
   >
 > = {
-  "PATCH /v1/webhooks/endpoints/": ({ webhooks }, id) =>
-    webhooks.update(WebhookEndpoint.EndpointId.make(id), { description: "d" }),
-  "DELETE /v1/webhooks/endpoints/": ({ webhooks }, id) => webhooks.remove(WebhookEndpoint.EndpointId.make(id)),
-  "POST /v1/webhooks/endpoints/{}/test": ({ webhooks }, id) => webhooks.test(WebhookEndpoint.EndpointId.make(id)),
+  "PATCH /v1/webhooks/endpoints/": ({ webhookEndpoints }, id) =>
+    webhookEndpoints.update(WebhookEndpoint.EndpointId.make(id), { description: "d" }),
+  "DELETE /v1/webhooks/endpoints/": ({ webhookEndpoints }, id) =>
+    webhookEndpoints.remove(WebhookEndpoint.EndpointId.make(id)),
+  "POST /v1/webhooks/endpoints/{}/test": ({ webhookEndpoints }, id) =>
+    webhookEndpoints.test(WebhookEndpoint.EndpointId.make(id)),
   "POST /v1/api-keys/{}/rotate": ({ apiKeys }, id) => apiKeys.rotate(ApiKey.KeyId.make(id))
 }
 
@@ -44,7 +46,9 @@ describe("over the wire", () => {
   it.effect("create is a POST, list a GET", () =>
     Effect.gen(function* () {
       const { asked, using } = inTurn(answer)
-      valueOf(yield* using(({ webhooks }) => Effect.zipRight(webhooks.create({ url }), webhooks.list)))
+      valueOf(
+        yield* using(({ webhookEndpoints }) => Effect.zipRight(webhookEndpoints.create({ url }), webhookEndpoints.list))
+      )
       assert.deepStrictEqual(asked, ["POST /v1/webhooks/endpoints", "GET /v1/webhooks/endpoints"])
     })
   )
@@ -80,7 +84,7 @@ describe("what must not happen twice", () => {
     it.effect(`is sent again only where there was no connection: ${code}`, () =>
       Effect.gen(function* () {
         for (const use of [
-          ({ webhooks }: ModelRouteClient.Service) => Effect.asVoid(webhooks.create({ url })),
+          ({ webhookEndpoints }: ModelRouteClient.Service) => Effect.asVoid(webhookEndpoints.create({ url })),
           ({ apiKeys }: ModelRouteClient.Service) => Effect.asVoid(apiKeys.rotate(ApiKey.KeyId.make("key_1")))
         ]) {
           let sent = 0
@@ -115,14 +119,14 @@ describe("what must not happen twice, answered with", () => {
     it.effect(`${name} is sent ${requests === 2 ? "again" : "once"}`, () =>
       Effect.gen(function* () {
         const { asked, using } = inTurn({ status, json }, answer)
-        yield* using(({ webhooks }) => webhooks.create({ url }))
+        yield* using(({ webhookEndpoints }) => webhookEndpoints.create({ url }))
         assert.lengthOf(asked, requests)
       })
     )
   }
 })
 
-describe("webhooks.update", () => {
+describe("webhookEndpoints.update", () => {
   it.effect("shows no value of a header in an error", () =>
     Effect.gen(function* () {
       const headers = { "x-token": Redacted.make("canary-token-123"), "x-plain": "plain-canary-456" }
@@ -131,7 +135,7 @@ describe("webhooks.update", () => {
         json: { error: { code: "INPUT_VALIDATION_ERROR", message: "not canary-token-123 nor plain-canary-456" } }
       })
       const id = WebhookEndpoint.EndpointId.make("wh_1")
-      const error = failureOf(yield* using(({ webhooks }) => webhooks.update(id, { headers })))
+      const error = failureOf(yield* using(({ webhookEndpoints }) => webhookEndpoints.update(id, { headers })))
       assert.strictEqual(error._tag, "InputValidationError")
       for (const text of [String(error), JSON.stringify(error), inspect(error, { depth: 10 })]) {
         assert.notInclude(text, "canary")
@@ -140,12 +144,14 @@ describe("webhooks.update", () => {
   )
 })
 
-describe("webhooks.test", () => {
+describe("webhookEndpoints.test", () => {
   it.effect("is sent again when it was lost: an event that comes twice does no harm", () =>
     Effect.gen(function* () {
       const { asked, using } = inTurn({ status: 502 }, { status: 200, json: { event_id: "evt_1" } })
       const id = WebhookEndpoint.EndpointId.make("wh_1")
-      assert.deepStrictEqual(valueOf(yield* using(({ webhooks }) => webhooks.test(id))), { event_id: "evt_1" })
+      assert.deepStrictEqual(valueOf(yield* using(({ webhookEndpoints }) => webhookEndpoints.test(id))), {
+        event_id: "evt_1"
+      })
       assert.lengthOf(asked, 2)
     })
   )
@@ -171,7 +177,7 @@ describe("an endpoint", () => {
           ]
         ] as const) {
           const { using } = inTurn({ status: 201, json })
-          const registered = valueOf(yield* using(({ webhooks }) => webhooks.create({ url })))
+          const registered = valueOf(yield* using(({ webhookEndpoints }) => webhookEndpoints.create({ url })))
           assert.strictEqual(registered.id, "wh_1")
           assert.strictEqual(Redacted.value(registered.secret), secret)
           assert.deepStrictEqual(registered.extra, extra)

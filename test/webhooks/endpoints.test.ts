@@ -42,7 +42,7 @@ const renderings = (value: unknown) => [
   inspect(value, { depth: 10, showHidden: true })
 ]
 
-describe("webhooks.create", () => {
+describe("webhookEndpoints.create", () => {
   for (const [name, json] of [
     ["long", long],
     ["short", short],
@@ -51,7 +51,9 @@ describe("webhooks.create", () => {
     it.effect(`registers an endpoint and gives its secret once, hidden: the ${name} shape`, () =>
       Effect.gen(function* () {
         const api = inTurn({ status: 201, json })
-        const registered = valueOf(yield* using(api, ({ webhooks }) => webhooks.create({ url, events })))
+        const registered = valueOf(
+          yield* using(api, ({ webhookEndpoints }) => webhookEndpoints.create({ url, events }))
+        )
         assert.strictEqual(registered.id, id)
         assert.strictEqual(registered.url, url)
         assert.deepStrictEqual(registered.events, events)
@@ -73,7 +75,9 @@ describe("webhooks.create", () => {
         status: 400,
         json: { error: { code: "INPUT_VALIDATION_ERROR", message: "not canary-token-123 nor plain-canary-456" } }
       })
-      const exit = yield* using(api, ({ webhooks }) => webhooks.create({ url, description: "d", events: [], headers }))
+      const exit = yield* using(api, ({ webhookEndpoints }) =>
+        webhookEndpoints.create({ url, description: "d", events: [], headers })
+      )
       assert.deepStrictEqual(JSON.parse(api.bodies[0] ?? ""), {
         url,
         description: "d",
@@ -88,7 +92,7 @@ describe("webhooks.create", () => {
     Effect.gen(function* () {
       for (const wrong of ["", "your-app.com", "ftp://your-app.com"]) {
         const api = inTurn({ status: 201, json: long })
-        const error = failureOf(yield* using(api, ({ webhooks }) => webhooks.create({ url: wrong })))
+        const error = failureOf(yield* using(api, ({ webhookEndpoints }) => webhookEndpoints.create({ url: wrong })))
         assert.strictEqual(error._tag === "InvalidRequest" && error.field, "url")
         assert.deepStrictEqual(api.urls, [])
       }
@@ -99,7 +103,7 @@ describe("webhooks.create", () => {
     Effect.gen(function* () {
       const { secret: _, ...rest } = long
       const error = failureOf(
-        yield* using(inTurn({ status: 201, json: rest }), ({ webhooks }) => webhooks.create({ url }))
+        yield* using(inTurn({ status: 201, json: rest }), ({ webhookEndpoints }) => webhookEndpoints.create({ url }))
       )
       assert.strictEqual(error._tag === "UnexpectedResponse" && /"id":"wh_1"/.test(error.body), true)
     })
@@ -110,7 +114,7 @@ describe("what must not happen twice", () => {
   const calls: Readonly<
     Record<string, (client: ModelRouteClient.Service) => Effect.Effect<unknown, ModelRouteError.RequestFailure>>
   > = {
-    "webhooks.create": ({ webhooks }) => webhooks.create({ url }),
+    "webhookEndpoints.create": ({ webhookEndpoints }) => webhookEndpoints.create({ url }),
     "apiKeys.rotate": ({ apiKeys }) => apiKeys.rotate(ApiKey.KeyId.make("key_1"))
   }
   for (const [operation, use] of Object.entries(calls)) {
@@ -140,7 +144,7 @@ describe("what must not happen twice", () => {
   }
 })
 
-describe("webhooks.list", () => {
+describe("webhookEndpoints.list", () => {
   const listed = {
     id: "wh_1",
     url,
@@ -158,7 +162,7 @@ describe("webhooks.list", () => {
     it.effect(`gives all endpoints, without secrets: ${name}`, () =>
       Effect.gen(function* () {
         const api = inTurn({ status: 502 }, { status: 200, json })
-        const endpoints = valueOf(yield* using(api, ({ webhooks }) => webhooks.list))
+        const endpoints = valueOf(yield* using(api, ({ webhookEndpoints }) => webhookEndpoints.list))
         assert.lengthOf(endpoints, 2)
         const [one, two] = endpoints
         assert.deepStrictEqual(
@@ -175,10 +179,17 @@ describe("webhooks.list", () => {
   it.effect("knows an empty list from none", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(
-        valueOf(yield* using(inTurn({ status: 200, json: { endpoints: [] } }), ({ webhooks }) => webhooks.list)),
+        valueOf(
+          yield* using(
+            inTurn({ status: 200, json: { endpoints: [] } }),
+            ({ webhookEndpoints }) => webhookEndpoints.list
+          )
+        ),
         []
       )
-      const error = failureOf(yield* using(inTurn({ status: 200, json: {} }), ({ webhooks }) => webhooks.list))
+      const error = failureOf(
+        yield* using(inTurn({ status: 200, json: {} }), ({ webhookEndpoints }) => webhookEndpoints.list)
+      )
       assert.strictEqual(error._tag, "UnexpectedResponse")
     })
   )
@@ -192,7 +203,9 @@ describe("webhooks.list", () => {
         { is_active: null, status: "ACTIVE" }
       ]
       const json = states.map((state, n) => Object.assign({ id: `wh_${n}` }, state))
-      const endpoints = valueOf(yield* using(inTurn({ status: 200, json }), ({ webhooks }) => webhooks.list))
+      const endpoints = valueOf(
+        yield* using(inTurn({ status: 200, json }), ({ webhookEndpoints }) => webhookEndpoints.list)
+      )
       assert.deepStrictEqual(
         endpoints.map(({ isActive }) => isActive),
         [true, false, undefined, true]
@@ -201,12 +214,12 @@ describe("webhooks.list", () => {
   )
 })
 
-describe("webhooks.update", () => {
+describe("webhookEndpoints.update", () => {
   it.effect("sends what changes, again if need be, and gives the endpoint", () =>
     Effect.gen(function* () {
       const api = inTurn({ status: 503 }, { status: 200, json: { ...short, status: "inactive" } })
       const changes = { description: "new", isActive: true, headers: { "x-a": "b" } }
-      const endpoint = valueOf(yield* using(api, ({ webhooks }) => webhooks.update(id, changes)))
+      const endpoint = valueOf(yield* using(api, ({ webhookEndpoints }) => webhookEndpoints.update(id, changes)))
       assert.strictEqual(endpoint.isActive, false)
       assert.deepStrictEqual(
         api.bodies.map((body) => JSON.parse(body)),
@@ -219,30 +232,30 @@ describe("webhooks.update", () => {
   it.effect("finds the endpoint in the list where the answer is empty", () =>
     Effect.gen(function* () {
       const api = inTurn({ status: 204 }, { status: 200, json: { endpoints: [{ id: "wh_0" }, long] } })
-      const endpoint = valueOf(yield* using(api, ({ webhooks }) => webhooks.update(id, { events })))
+      const endpoint = valueOf(yield* using(api, ({ webhookEndpoints }) => webhookEndpoints.update(id, { events })))
       assert.strictEqual(endpoint.description, "Production webhook endpoint")
       const gone = inTurn({ status: 204 }, { status: 200, json: { endpoints: [] } })
-      const error = failureOf(yield* using(gone, ({ webhooks }) => webhooks.update(id, { events })))
+      const error = failureOf(yield* using(gone, ({ webhookEndpoints }) => webhookEndpoints.update(id, { events })))
       assert.strictEqual(error._tag, "UnexpectedResponse")
-      assert.strictEqual(error.operation, "webhooks.update")
+      assert.strictEqual(error.operation, "webhookEndpoints.update")
     })
   )
 
   it.effect("refuses a wrong url and an empty id", () =>
     Effect.gen(function* () {
       const api = inTurn({ status: 200, json: long })
-      const wrong = failureOf(yield* using(api, ({ webhooks }) => webhooks.update(id, { url: "x" })))
+      const wrong = failureOf(yield* using(api, ({ webhookEndpoints }) => webhookEndpoints.update(id, { url: "x" })))
       assert.strictEqual(wrong._tag === "InvalidRequest" && wrong.field, "url")
       assert.deepStrictEqual(api.urls, [])
     })
   )
 })
 
-describe("webhooks.remove", () => {
+describe("webhookEndpoints.remove", () => {
   const removing = (...replies: ReadonlyArray<Reply>) => {
     const api = inTurn(...replies)
     return Effect.map(
-      using(api, ({ webhooks }) => webhooks.remove(id)),
+      using(api, ({ webhookEndpoints }) => webhookEndpoints.remove(id)),
       (exit) => ({ exit, urls: api.urls })
     )
   }
@@ -261,13 +274,18 @@ describe("webhooks.remove", () => {
   )
 })
 
-describe("webhooks.test", () => {
+describe("webhookEndpoints.test", () => {
   it.effect("gives the answer as it is", () =>
     Effect.gen(function* () {
       const api = inTurn({ status: 200, json: { event_id: "evt_1" } })
-      assert.deepStrictEqual(valueOf(yield* using(api, ({ webhooks }) => webhooks.test(id))), { event_id: "evt_1" })
+      assert.deepStrictEqual(valueOf(yield* using(api, ({ webhookEndpoints }) => webhookEndpoints.test(id))), {
+        event_id: "evt_1"
+      })
       assert.match(api.urls[0] ?? "", /\/v1\/webhooks\/endpoints\/wh_1\/test$/)
-      assert.strictEqual(valueOf(yield* using(inTurn({ status: 202 }), ({ webhooks }) => webhooks.test(id))), undefined)
+      assert.strictEqual(
+        valueOf(yield* using(inTurn({ status: 202 }), ({ webhookEndpoints }) => webhookEndpoints.test(id))),
+        undefined
+      )
     })
   )
 })
@@ -322,14 +340,14 @@ describe("each of them", () => {
   it.effect("is one span", () =>
     Effect.gen(function* () {
       const api = inTurn({ status: 200, json: { ...long, endpoints: [long], new_key: "sk_new" } })
-      const { apiKeys, webhooks } = yield* api.client
+      const { apiKeys, webhookEndpoints } = yield* api.client
       const all = Effect.all(
         [
-          webhooks.create({ url }),
-          webhooks.list,
-          webhooks.update(id, { events }),
-          webhooks.remove(id),
-          webhooks.test(id),
+          webhookEndpoints.create({ url }),
+          webhookEndpoints.list,
+          webhookEndpoints.update(id, { events }),
+          webhookEndpoints.remove(id),
+          webhookEndpoints.test(id),
           apiKeys.rotate(ApiKey.KeyId.make("key_1"))
         ],
         { discard: true }
@@ -338,11 +356,11 @@ describe("each of them", () => {
       assert.deepStrictEqual(
         names,
         [
-          "webhooks.create",
-          "webhooks.list",
-          "webhooks.update",
-          "webhooks.remove",
-          "webhooks.test",
+          "webhookEndpoints.create",
+          "webhookEndpoints.list",
+          "webhookEndpoints.update",
+          "webhookEndpoints.remove",
+          "webhookEndpoints.test",
           "apiKeys.rotate"
         ].map((name) => [`modelroute.${name}`, "ok"])
       )

@@ -37,7 +37,7 @@ const backend = (
     onEvent: (event) =>
       Effect.zipRight(
         Effect.sync(() => told.push(event.type)),
-        Webhook.awaiter(event)
+        Webhook.notifyClient(event)
       )
   })
   const app = Effect.acquireUseRelease(
@@ -63,7 +63,7 @@ const asked = Effect.map(Effect.all([arrivals("executions.get"), arrivals("execu
 
 const completed = "execution.completed"
 
-describe("awaiter", () => {
+describe("notifyClient", () => {
   for (const payload of ["full", "short"] as const) {
     it.effect(`ends a wait the moment the event arrives, with nothing asked in between: the ${payload} payload`, () => {
       const { test, told } = backend({ webhooks: { payload } })
@@ -95,7 +95,7 @@ describe("awaiter", () => {
     ["2, 5 and 9.5 s", Execution.pollSchedule, [2000, 5000, 9500]]
   ] as const) {
     it.effect(`leaves the end to the looks when no delivery arrives: after ${name}`, () => {
-      const { test, told } = backend({ webhooks: { disturb: () => "dropBefore" } }, pollSchedule)
+      const { test, told } = backend({ webhooks: { deliveryFault: () => "dropBefore" } }, pollSchedule)
       return test(({ executions }) =>
         Effect.gen(function* () {
           const result = valueOf(yield* toEnd(executions.run(request)))
@@ -120,7 +120,7 @@ describe("awaiter", () => {
 
   it.effect("takes events twice and in any order", () => {
     const { test, told } = backend({
-      webhooks: { disturb: ({ type }) => (type === completed ? "twice" : { delay: "20 seconds" }) }
+      webhooks: { deliveryFault: ({ type }) => (type === completed ? "twice" : { delay: "20 seconds" }) }
     })
     return test(({ executions }) =>
       Effect.gen(function* () {
@@ -137,7 +137,7 @@ describe("awaiter", () => {
 
   it.effect("hears of it with the next attempt of a delivery that was lost, 2 minutes later", () => {
     const disturb = ({ attempt }: Simulator.DeliveryAttempt) => (attempt === 1 ? "dropBefore" : "deliver")
-    return backend({ webhooks: { disturb } }, Schedule.spaced("1 hour")).test(({ executions }) =>
+    return backend({ webhooks: { deliveryFault: disturb } }, Schedule.spaced("1 hour")).test(({ executions }) =>
       Effect.gen(function* () {
         valueOf(yield* toEnd(executions.run(request, { timeout: "1 day" })))
         assert.strictEqual(yield* now, done + 120_000)

@@ -10,14 +10,19 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type * as Execution from "../../Execution.js"
 import type { Executions, WatchOptions } from "../executions/types.js"
-import { type AwaitFailure, type ExecutionUndecided, hasEnded, type JournalError } from "../../ModelRouteError.js"
+import {
+  type AwaitFailure,
+  type SubmissionOutcomeUnknown,
+  isExecutionEnded,
+  type JournalError
+} from "../../ModelRouteError.js"
 import { CurrentLeave } from "../http/attemptInterceptor.js"
 import { requestOf } from "../executions/requests.js"
 import { sha256Hex } from "../data/sha256.js"
 import { isMissing, isRefusedForGood } from "../errors/semantics.js"
 import { present, text } from "../data/lenient.js"
 import { calling } from "./callback.js"
-import { committed, earlier, type Entry, entryOf, isCostUnknown } from "./journalEntry.js"
+import { committed, earlier, type JournalEntry, entryOf, isCostUnknown } from "./journalEntry.js"
 import { ItemLeave, keyEndOf } from "./submitGuard.js"
 import type { NotAttempted, Outcome } from "./outcome.js"
 import { type Body, known, type Plan, planOf, type Rules, undecided } from "./plan.js"
@@ -46,7 +51,7 @@ export interface Item<A, E, R> {
   readonly item: A
   readonly index: number
   readonly key: string
-  readonly found: Option.Option<Entry>
+  readonly found: Option.Option<JournalEntry>
   /** Of the request; empty where it takes an effect to make one. */
   readonly digest: string
   readonly body: Effect.Effect<Body, AwaitFailure | E, R>
@@ -58,16 +63,16 @@ export interface Item<A, E, R> {
 /** @internal What became of an item, and what the journal holds of it now. */
 export interface Ended<A, E> {
   readonly outcome: Outcome<A, E>
-  readonly entry?: Entry
+  readonly entry?: JournalEntry
   /** Whether the journal has told it all. */
   readonly isFromJournal?: boolean
 }
 
 /** @internal An outcome that was handed out has been delivered, if it is final. */
-export const isDeliverable = (entry: Entry | undefined): entry is Entry => entry?.step === "Ended"
+export const isDeliverable = (entry: JournalEntry | undefined): entry is JournalEntry => entry?.step === "Ended"
 
 /** @internal */
-export const delivered = (entry: Entry): Entry => entryOf({ ...entry, step: "Delivered" })
+export const delivered = (entry: JournalEntry): JournalEntry => entryOf({ ...entry, step: "Delivered" })
 
 /** @internal 128 bits. */
 export const digestOf = (content: string): string => sha256Hex(content).slice(0, 32)
@@ -105,7 +110,7 @@ export const settle = <A, E, R>(run: Run, item: Item<A, E, R>): Effect.Effect<En
 const resumed = <A, E, R>(
   run: Run,
   item: Item<A, E, R>,
-  entry: Entry,
+  entry: JournalEntry,
   executionId: Execution.ExecutionId
 ): Effect.Effect<Ended<A, E>, JournalError> =>
   Effect.suspend(() => {
@@ -121,7 +126,7 @@ const resumed = <A, E, R>(
     // One that the API did not know is no longer unknown as soon as it was seen, whatever comes then.
     return Effect.zipRight(
       entry.error === undefined ? Effect.void : isThere,
-      executions.await(executionId, { ...wait, lookFirst: true })
+      executions.await(executionId, { ...wait, pollImmediately: true })
     ).pipe(
       Effect.matchEffect({
         onFailure: (error) => (error._tag === "JournalError" ? Effect.fail(error) : broken(run, item, last, error)),
@@ -143,7 +148,7 @@ type Held = Pick<NotAttempted<never>, "error" | "reason">
 interface Ready {
   readonly body: Body
   readonly room: Reservation
-  readonly fixed: Entry
+  readonly fixed: JournalEntry
 }
 
 const submitted = <A, E, R>(
@@ -202,7 +207,7 @@ const created = <A, E, R>(
   { body, fixed, room: reserved }: Ready,
   planned: Submit
 ): Effect.Effect<Ended<A, E>, JournalError> =>
-  Effect.flatMap(keyEndOf(fixed.submittedAt.epochMillis + item.rules.keyLife), (endOfKey) => {
+  Effect.flatMap(keyEndOf(fixed.submittedAt.epochMillis + item.rules.keyTtl), (endOfKey) => {
     const { executions, spending, stop, tally, wait, write } = run
     const leave = new ItemLeave(stop, endOfKey, planned.sent !== undefined, isCountedIn(planned))
     let last = fixed
@@ -269,7 +274,7 @@ const firstEntry = <A, E, R>(
   { attempt, key: kept }: Submit,
   body: Body,
   { amount, isUnknown, model }: Reservation
-): Effect.Effect<Entry> =>
+): Effect.Effect<JournalEntry> =>
   Effect.map(DateTime.now, (submittedAt) =>
     entryOf({
       key,
@@ -289,7 +294,7 @@ const firstEntry = <A, E, R>(
 const finished = <A, E, R>(
   { write }: Run,
   item: Item<A, E, R>,
-  last: Entry,
+  last: JournalEntry,
   completed: Execution.Completed
 ): Effect.Effect<Ended<A, E>, JournalError> => {
   const entry = entryOf({ ...known(last), step: "Ended", completed })
@@ -300,16 +305,16 @@ const finished = <A, E, R>(
 const broken = <A, E, R>(
   { id, stop, write }: Run,
   item: Item<A, E, R>,
-  accepted: Entry,
+  accepted: JournalEntry,
   error: AwaitFailure
 ): Effect.Effect<Ended<A, E>, JournalError> =>
   Effect.gen(function* () {
     // What an execution has FAILED with says nothing of the account.
-    const stopped = hasEnded(error) ? undefined : stoppedBy(error)
+    const stopped = isExecutionEnded(error) ? undefined : stoppedBy(error)
     if (stopped !== undefined) yield* stop.say(stopped)
     // Where the API does not know what it has accepted, that is forgotten, or this is another account.
-    if (!hasEnded(error) && !isMissing(error)) return failed(item, error, accepted)
-    const entry = hasEnded(error) ? endedWith(accepted, error, id) : entryOf({ ...accepted, error, run: id })
+    if (!isExecutionEnded(error) && !isMissing(error)) return failed(item, error, accepted)
+    const entry = isExecutionEnded(error) ? endedWith(accepted, error, id) : entryOf({ ...accepted, error, run: id })
     yield* write(entry)
     return failed(item, error, entry)
   })
@@ -318,7 +323,7 @@ const broken = <A, E, R>(
 const unaccepted = <A, E, R>(
   { id, stop, write }: Run,
   item: Item<A, E, R>,
-  last: Entry,
+  last: JournalEntry,
   error: AwaitFailure,
   { isInDoubt, withheld }: ItemLeave
 ): Effect.Effect<Ended<A, E>, JournalError> =>
@@ -343,11 +348,11 @@ const unaccepted = <A, E, R>(
     return held === undefined ? failed(item, error, released) : notAttempted(item, held, released)
   })
 
-const endedWith = (last: Entry, error: AwaitFailure, run: string): Entry =>
+const endedWith = (last: JournalEntry, error: AwaitFailure, run: string): JournalEntry =>
   entryOf({ ...known(last), step: "Ended", error, run })
 
 /** What it has cost; `undefined` if that is unknown, or if it may still hold something. */
-const costOf = (entry: Entry): money.Amount | undefined => {
+const costOf = (entry: JournalEntry): money.Amount | undefined => {
   if (entry.step === "Submitted" || entry.step === "Accepted" || isCostUnknown(entry)) return undefined
   return money.parse(committed(entry)) ?? money.zero
 }
@@ -355,30 +360,30 @@ const costOf = (entry: Entry): money.Amount | undefined => {
 const stoppedBy = (error: AwaitFailure): Stopped | undefined =>
   error._tag === "InsufficientBalance" || error._tag === "Unauthorized" ? { reason: error._tag, error } : undefined
 
-const isFinal = ({ step }: Entry): boolean => step === "Ended" || step === "Delivered"
+const isFinal = ({ step }: JournalEntry): boolean => step === "Ended" || step === "Delivered"
 
-const about = <A, E, R>({ index, item, key }: Item<A, E, R>, entry?: Entry) => ({
+const about = <A, E, R>({ index, item, key }: Item<A, E, R>, entry?: JournalEntry) => ({
   item,
   index,
   key,
   delivered: entry?.step === "Delivered"
 })
 
-const succeeded = <A, E, R>(item: Item<A, E, R>, completed: Execution.Completed, entry: Entry): Ended<A, E> => ({
+const succeeded = <A, E, R>(item: Item<A, E, R>, completed: Execution.Completed, entry: JournalEntry): Ended<A, E> => ({
   outcome: { ...about(item, entry), _tag: "Succeeded", completed },
   entry
 })
 
 const failed = <A, E, R>(
   item: Item<A, E, R>,
-  error: AwaitFailure | ExecutionUndecided | E,
-  entry?: Entry
+  error: AwaitFailure | SubmissionOutcomeUnknown | E,
+  entry?: JournalEntry
 ): Ended<A, E> => ({
   outcome: { ...about(item, entry), _tag: "Failed", error, final: entry !== undefined && isFinal(entry) },
   ...present({ entry })
 })
 
-const notAttempted = <A, E, R>(item: Item<A, E, R>, { error, reason }: Held, entry?: Entry): Ended<A, E> => ({
+const notAttempted = <A, E, R>(item: Item<A, E, R>, { error, reason }: Held, entry?: JournalEntry): Ended<A, E> => ({
   outcome: { ...about(item), _tag: "NotAttempted", reason, ...present({ error }) },
   ...present({ entry })
 })

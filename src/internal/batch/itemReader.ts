@@ -15,7 +15,7 @@ import { canonicalJson } from "../data/canonicalJson.js"
 import { createBody } from "../executions/requests.js"
 import { invalid } from "../errors/invalidRequest.js"
 import { calling } from "./callback.js"
-import type { Entry } from "./journalEntry.js"
+import type { JournalEntry } from "./journalEntry.js"
 import * as items from "./item.js"
 import type { JournalService } from "./journal.js"
 import type { Body, Rules } from "./plan.js"
@@ -101,7 +101,7 @@ const wantedOf =
 export const lookUp = (
   { batch, journal }: Pick<Desk, "batch" | "journal">,
   keys: ReadonlyArray<string>
-): Effect.Effect<(key: string) => Option.Option<Entry>, JournalError> => {
+): Effect.Effect<(key: string) => Option.Option<JournalEntry>, JournalError> => {
   const asked = Array.from(new Set(keys)).filter((key) => key !== "")
   if (asked.length === 0) return Effect.succeed(Option.none)
   return Effect.flatMap(journal.read(batch, asked), (entries) => {

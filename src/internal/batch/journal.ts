@@ -6,7 +6,7 @@ import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
 import type { JournalError } from "../../ModelRouteError.js"
-import type { Entry } from "./journalEntry.js"
+import type { JournalEntry } from "./journalEntry.js"
 
 /**
  * A store of entries, by batch and by the key of their item. Both are any text that is not empty.
@@ -19,15 +19,15 @@ export interface JournalService {
   readonly read: (
     batch: string,
     keys: ReadonlyArray<string>
-  ) => Effect.Effect<ReadonlyArray<Option.Option<Entry>>, JournalError>
+  ) => Effect.Effect<ReadonlyArray<Option.Option<JournalEntry>>, JournalError>
   /**
    * Puts each entry in the place of the one before, unless that has a higher `revision`, and returns when all are kept. A process
    * that is killed meanwhile leaves for each item one or the other. One run of a batch calls it again when it has returned, with
    * each item at most once per call.
    */
-  readonly write: (batch: string, entries: ReadonlyArray<Entry>) => Effect.Effect<void, JournalError>
+  readonly write: (batch: string, entries: ReadonlyArray<JournalEntry>) => Effect.Effect<void, JournalError>
   /** All entries of a batch, in any order, each once. */
-  readonly entries: (batch: string) => Stream.Stream<Entry, JournalError>
+  readonly entries: (batch: string) => Stream.Stream<JournalEntry, JournalError>
   /**
    * Forgets a batch. One that is unknown is no failure. Run again, its items have their first idempotency keys: as long as the API
    * knows them, it gives the executions that were submitted under them. An item that was submitted under a later key, after a

@@ -17,7 +17,7 @@ import type { Earlier } from "./costBudget.js"
  * @since 0.1.0
  * @category schemas
  */
-export const Step = Schema.Literal("Submitted", "Refused", "Accepted", "Ended", "Delivered")
+export const JournalStep = Schema.Literal("Submitted", "Refused", "Accepted", "Ended", "Delivered")
 
 /**
  * How far an item has come.
@@ -25,7 +25,7 @@ export const Step = Schema.Literal("Submitted", "Refused", "Accepted", "Ended", 
  * @since 0.1.0
  * @category models
  */
-export type Step = typeof Step.Type
+export type JournalStep = typeof JournalStep.Type
 
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
 
@@ -35,10 +35,10 @@ const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(sche
  * @since 0.1.0
  * @category schemas
  */
-export class Entry extends Schema.Class<Entry>("effect-modelroute/Batch/Entry")({
+export class JournalEntry extends Schema.Class<JournalEntry>("effect-modelroute/Batch/JournalEntry")({
   /** The item's own key within its batch. */
   key: Schema.String,
-  step: Step,
+  step: JournalStep,
   /** Counts how often it was to be submitted anew, from 1. */
   attempt: Schema.Number,
   /** 128 bits of the SHA-256 of the request, in hex: whether a later run still means the same. Empty where it takes an effect to make. */
@@ -64,13 +64,13 @@ export class Entry extends Schema.Class<Entry>("effect-modelroute/Batch/Entry")(
 }) {}
 
 /** @internal Of fields that are right: to check them once more at each step would cost time. */
-export const entryOf = (fields: ConstructorParameters<typeof Entry>[0]): Entry =>
-  new Entry(fields, { disableValidation: true })
+export const entryOf = (fields: ConstructorParameters<typeof JournalEntry>[0]): JournalEntry =>
+  new JournalEntry(fields, { disableValidation: true })
 
-const steps: ReadonlyArray<Step> = Step.literals
+const steps: ReadonlyArray<JournalStep> = JournalStep.literals
 
 /** @internal Dollars, a decimal string: what an item costs, or holds as long as its execution may run. */
-export const committed = ({ completed, hold, step }: Entry): string | undefined => {
+export const committed = ({ completed, hold, step }: JournalEntry): string | undefined => {
   switch (step) {
     case "Submitted":
     case "Accepted":
@@ -85,13 +85,13 @@ export const committed = ({ completed, hold, step }: Entry): string | undefined 
 }
 
 /** @internal Whether an item may have cost, or hold, an amount that the API has not told. */
-export const isCostUnknown = (entry: Entry): boolean => {
+export const isCostUnknown = (entry: JournalEntry): boolean => {
   const mayHaveCost = entry.step === "Submitted" || entry.step === "Accepted" || entry.completed !== undefined
   return mayHaveCost && money.parse(committed(entry)) === undefined
 }
 
 /** @internal A submission that an entry tells of, as far as it is about money. */
-export const earlier = (entry: Entry): Earlier => ({
+export const earlier = (entry: JournalEntry): Earlier => ({
   model: entry.model ?? "",
   amount: money.parse(committed(entry)) ?? money.zero,
   // What an execution was expected to hold says nothing of another.
@@ -105,4 +105,4 @@ export const earlier = (entry: Entry): Earlier => ({
  * @since 0.1.0
  * @category combinators
  */
-export const revision = ({ attempt, step }: Entry): number => attempt * 10 + steps.indexOf(step)
+export const revision = ({ attempt, step }: JournalEntry): number => attempt * 10 + steps.indexOf(step)

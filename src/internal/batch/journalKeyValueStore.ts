@@ -20,7 +20,7 @@ import { JournalError } from "../../ModelRouteError.js"
 import { freeSlot } from "../data/freeSlot.js"
 import { sha256Hex } from "../data/sha256.js"
 import { stringify } from "../data/jsonText.js"
-import { Entry, revision } from "./journalEntry.js"
+import { JournalEntry, revision } from "./journalEntry.js"
 import type { JournalService } from "./journal.js"
 
 /** How many items are read or written at once. */
@@ -38,7 +38,7 @@ const Kept = Schema.Struct({
   sequence: Schema.NonNegativeInt,
   /** The list that has the item. */
   list: Schema.NonNegativeInt,
-  entry: Entry
+  entry: JournalEntry
 })
 type Kept = typeof Kept.Type
 
@@ -124,7 +124,7 @@ export const make = (
       }
     }
     /** What is delivered is not written again. */
-    const keepPlace = (item: string, step: Entry["step"], place: Place): void => {
+    const keepPlace = (item: string, step: JournalEntry["step"], place: Place): void => {
       if (step === "Delivered") known.delete(item)
       else know(known, item, { place })
     }
@@ -177,7 +177,7 @@ export const make = (
         return Effect.succeed(place === "none" ? undefined : place)
       })
 
-    const put = (item: string, entry: Entry, before: Place | undefined, listed: number) =>
+    const put = (item: string, entry: JournalEntry, before: Place | undefined, listed: number) =>
       Effect.gen(function* () {
         const slot = before?.slot === 0 ? 1 : 0
         const kept: Kept = { sequence: (before?.sequence ?? 0) + 1, list: before?.list ?? listed, entry }
@@ -241,7 +241,7 @@ export const make = (
         Stream.paginateChunkEffect(0, (n) =>
           Effect.gen(function* () {
             const list = yield* get(listKey(nameOf(batch), n))
-            if (Option.isNone(list)) return [Chunk.empty<Entry>(), Option.none<number>()] as const
+            if (Option.isNone(list)) return [Chunk.empty<JournalEntry>(), Option.none<number>()] as const
             const found = yield* Effect.forEach(namesIn(list.value), (item) => look(batch, item), { concurrency })
             const kept = found.flatMap((each) => (each?.kept.list === n ? [each.kept.entry] : []))
             return [Chunk.unsafeFromArray(kept), Option.some(n + 1)] as const

@@ -6,13 +6,14 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { type Entry, revision } from "./journalEntry.js"
+import { type JournalEntry, revision } from "./journalEntry.js"
 import type { JournalService } from "./journal.js"
 
 /** @internal An empty one. */
 export const make: Effect.Effect<JournalService> = Effect.sync(() => {
-  const batches = new Map<string, Map<string, Entry>>()
-  const itemsOf = (batch: string): ReadonlyMap<string, Entry> => batches.get(batch) ?? new Map<string, Entry>()
+  const batches = new Map<string, Map<string, JournalEntry>>()
+  const itemsOf = (batch: string): ReadonlyMap<string, JournalEntry> =>
+    batches.get(batch) ?? new Map<string, JournalEntry>()
   return {
     read: (batch, keys) =>
       Effect.sync(() => {
@@ -21,7 +22,7 @@ export const make: Effect.Effect<JournalService> = Effect.sync(() => {
       }),
     write: (batch, entries) =>
       Effect.sync(() => {
-        const items = batches.get(batch) ?? new Map<string, Entry>()
+        const items = batches.get(batch) ?? new Map<string, JournalEntry>()
         batches.set(batch, items)
         for (const entry of entries) {
           const before = items.get(entry.key)

@@ -9,23 +9,23 @@ import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import type { JournalError } from "../../ModelRouteError.js"
-import { type Entry, revision } from "./journalEntry.js"
+import { type JournalEntry, revision } from "./journalEntry.js"
 import type { JournalService } from "./journal.js"
 
 /** @internal Returns when the entry is kept. */
-export type Write = (entry: Entry) => Effect.Effect<void, JournalError>
+export type Write = (entry: JournalEntry) => Effect.Effect<void, JournalError>
 
 /** The most entries that go in one call. */
 const most = 256
 
 interface Waiting {
-  readonly entry: Entry
+  readonly entry: JournalEntry
   readonly kept: Deferred.Deferred<void, JournalError>
 }
 
 /** One for each item: the delivery of one and the next step of another with the same key can meet. */
-const latest = (waiting: Chunk.Chunk<Waiting>): ReadonlyArray<Entry> => {
-  const entries = new Map<string, Entry>()
+const latest = (waiting: Chunk.Chunk<Waiting>): ReadonlyArray<JournalEntry> => {
+  const entries = new Map<string, JournalEntry>()
   for (const { entry } of waiting) {
     const other = entries.get(entry.key)
     if (other === undefined || revision(other) < revision(entry)) entries.set(entry.key, entry)

@@ -2,8 +2,13 @@
  * What becomes of one item of a batch.
  */
 import type * as Execution from "../../Execution.js"
-import type { AwaitFailure, ExecutionUndecided, InsufficientBalance, Unauthorized } from "../../ModelRouteError.js"
-import type { Reason } from "./stopSignal.js"
+import type {
+  AwaitFailure,
+  SubmissionOutcomeUnknown,
+  InsufficientBalance,
+  Unauthorized
+} from "../../ModelRouteError.js"
+import type { Reason as StopReason } from "./stopSignal.js"
 
 interface Common<A> {
   readonly item: A
@@ -33,7 +38,7 @@ export interface Succeeded<A> extends Common<A> {
  */
 export interface Failed<A, E = never> extends Common<A> {
   readonly _tag: "Failed"
-  readonly error: AwaitFailure | ExecutionUndecided | E
+  readonly error: AwaitFailure | SubmissionOutcomeUnknown | E
   /**
    * Whether that is how it ended: then a later run hands the same failure out again, unless `resubmit` says otherwise. If not, a
    * later run looks at it anew, and goes on with what can go on.
@@ -53,7 +58,7 @@ export interface NotAttempted<A> extends Common<A> {
    * What had stopped the batch. `UnknownHold` concerns this item alone: `maxCost` is set, another item of its model may have been
    * accepted, and nobody knows what that holds; when a run has found out, or with the option `hold`, it is submitted.
    */
-  readonly reason: Reason | "UnknownHold"
+  readonly reason: StopReason | "UnknownHold"
   /** What the API has answered, where that was the reason. */
   readonly error?: InsufficientBalance | Unauthorized
 }

@@ -7,10 +7,10 @@ import * as DateTime from "effect/DateTime"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type { Completed, ExecutionId } from "../../Execution.js"
-import { type AwaitFailure, ExecutionUndecided, type InvalidRequest } from "../../ModelRouteError.js"
+import { type AwaitFailure, SubmissionOutcomeUnknown, type InvalidRequest } from "../../ModelRouteError.js"
 import { invalid } from "../errors/invalidRequest.js"
 import { present } from "../data/lenient.js"
-import type { Entry } from "./journalEntry.js"
+import type { JournalEntry } from "./journalEntry.js"
 
 /** @internal The body of a create, as JSON. */
 export type Body = { readonly [field: string]: unknown }
@@ -24,31 +24,31 @@ export type Plan =
   | {
       readonly _tag: "Submit"
       readonly attempt: number
-      readonly sent?: Entry
+      readonly sent?: JournalEntry
       readonly key?: string | undefined
       readonly made?: Body
-      readonly abandoned?: Entry
+      readonly abandoned?: JournalEntry
     }
   /** Its execution runs, or has ended meanwhile. */
-  | { readonly _tag: "Await"; readonly entry: Entry; readonly executionId: ExecutionId }
+  | { readonly _tag: "Await"; readonly entry: JournalEntry; readonly executionId: ExecutionId }
   /** It has ended. */
-  | { readonly _tag: "HandOut"; readonly entry: Entry; readonly result: Either.Either<Completed, AwaitFailure> }
+  | { readonly _tag: "HandOut"; readonly entry: JournalEntry; readonly result: Either.Either<Completed, AwaitFailure> }
   /** Nothing may be sent for it. */
-  | { readonly _tag: "Refuse"; readonly error: InvalidRequest | ExecutionUndecided }
+  | { readonly _tag: "Refuse"; readonly error: InvalidRequest | SubmissionOutcomeUnknown }
 
 /** @internal */
 export interface Rules {
   /** Milliseconds. */
-  readonly keyLife: number
+  readonly keyTtl: number
   /** The run: what it has left itself is not submitted anew. */
   readonly run: string
   /** Whether an item that has failed for good is submitted again, as a new execution. */
-  readonly resubmits: (error: AwaitFailure | ExecutionUndecided) => boolean
+  readonly resubmits: (error: AwaitFailure | SubmissionOutcomeUnknown) => boolean
 }
 
 const operation = "Batch.run"
 
-const changedRequest = (entry: Entry): InvalidRequest =>
+const changedRequest = (entry: JournalEntry): InvalidRequest =>
   invalid(
     operation,
     "request",
@@ -57,8 +57,8 @@ const changedRequest = (entry: Entry): InvalidRequest =>
   )
 
 /** @internal The key of what may have been accepted has come to the end of its life. */
-export const undecided = (entry: Entry): ExecutionUndecided =>
-  new ExecutionUndecided({
+export const undecided = (entry: JournalEntry): SubmissionOutcomeUnknown =>
+  new SubmissionOutcomeUnknown({
     operation,
     attempts: 0,
     idempotencyKey: entry.idempotencyKey,
@@ -67,7 +67,7 @@ export const undecided = (entry: Entry): ExecutionUndecided =>
   })
 
 /** @internal `digest` is empty where it takes an effect to make the request. */
-export const planOf = (found: Option.Option<Entry>, digest: string, now: number, rules: Rules): Plan => {
+export const planOf = (found: Option.Option<JournalEntry>, digest: string, now: number, rules: Rules): Plan => {
   if (Option.isNone(found)) return { _tag: "Submit", attempt: 1 }
   const entry = found.value
   const again: Plan = { _tag: "Submit", attempt: entry.attempt + 1, abandoned: entry }
@@ -80,7 +80,7 @@ export const planOf = (found: Option.Option<Entry>, digest: string, now: number,
       return { ...again, made: entry.body, key: entry.error === undefined ? entry.idempotencyKey : undefined }
     case "Submitted": {
       if (isChanged) return { _tag: "Refuse", error: changedRequest(entry) }
-      if (now - entry.submittedAt.epochMillis < rules.keyLife) {
+      if (now - entry.submittedAt.epochMillis < rules.keyTtl) {
         return { _tag: "Submit", attempt: entry.attempt, sent: entry }
       }
       const error = undecided(entry)
@@ -105,5 +105,5 @@ export const planOf = (found: Option.Option<Entry>, digest: string, now: number,
 }
 
 /** @internal What holds of an item whatever its next step. */
-export const known = ({ attempt, digest, executionId, hold, idempotencyKey, key, model, submittedAt }: Entry) =>
+export const known = ({ attempt, digest, executionId, hold, idempotencyKey, key, model, submittedAt }: JournalEntry) =>
   present({ key, attempt, digest, idempotencyKey, submittedAt, executionId, model, hold })

@@ -26,7 +26,7 @@ export interface Progress {
   /** How many items there are: from the option `total` or the input's own length; of a stream when it has ended. */
   readonly total?: number
   /** Items that have succeeded, in earlier runs or in this one. */
-  readonly done: number
+  readonly succeeded: number
   /** Items that have failed. */
   readonly failed: number
   /** Items that this run reports as not attempted. */
@@ -53,9 +53,9 @@ export interface Progress {
   /** Dollars, a decimal string: what is held for the executions that run. */
   readonly held: string
   /** How many items have ended per minute in this run; those from the journal do not count. */
-  readonly rate: number
+  readonly itemsPerMinute: number
   /** When the last item ends at this rate; absent where that cannot be told. */
-  readonly expectedEnd?: DateTime.Utc
+  readonly estimatedEnd?: DateTime.Utc
   /** Why nothing more is submitted, if so. */
   readonly stopped?: Reason
 }
@@ -69,7 +69,7 @@ export class Tally {
   /** Monotonic milliseconds. */
   private startedAt: number | undefined
   private read = 0
-  private done = 0
+  private succeeded = 0
   private failed = 0
   private notAttempted = 0
   private inFlight = 0
@@ -131,7 +131,7 @@ export class Tally {
   ended(outcome: Outcome<unknown, unknown>, cost: money.Amount, isFromJournal: boolean): void {
     switch (outcome._tag) {
       case "Succeeded":
-        this.done += 1
+        this.succeeded += 1
         this.cost = BigDecimal.sum(this.cost, cost)
         break
       case "Failed":
@@ -167,23 +167,23 @@ export class Tally {
     const now = yield* Clock.currentTimeMillis
     const monotonicNow = yield* monotonic.now
     const gate = yield* this.rateLimit
-    const { beingDelivered: delivering, done, failed, fromJournal, inFlight, notAttempted, read, total } = this
-    const out = done + failed + notAttempted
+    const { beingDelivered: delivering, failed, fromJournal, inFlight, notAttempted, read, succeeded, total } = this
+    const out = succeeded + failed + notAttempted
     const elapsed = monotonicNow - (this.startedAt ?? monotonicNow)
-    const rate = elapsed <= 0 ? 0 : ((done + failed - fromJournal) * minute) / elapsed
+    const itemsPerMinute = elapsed <= 0 ? 0 : ((succeeded + failed - fromJournal) * minute) / elapsed
     const stopped = this.stop.current?.reason
     const retriesAt = this.budget.opensAt(monotonicNow)
     const pausedUntil = latest(
       gateOpensAt(gate, now),
       retriesAt === undefined ? undefined : retriesAt - monotonicNow + now
     )
-    const expected =
-      total === undefined || rate === 0 || stopped !== undefined || out >= total
+    const estimatedEnd =
+      total === undefined || itemsPerMinute === 0 || stopped !== undefined || out >= total
         ? undefined
-        : latest(now + ((total - out) * minute) / rate, pausedUntil)
+        : latest(now + ((total - out) * minute) / itemsPerMinute, pausedUntil)
     return present({
       total,
-      done,
+      succeeded,
       failed,
       notAttempted,
       waiting: read - out - inFlight - delivering,
@@ -195,8 +195,8 @@ export class Tally {
       retriesLeft: this.budget.left(monotonicNow),
       cost: money.formatDollars(this.cost),
       held: money.formatDollars(this.held),
-      rate,
-      expectedEnd: instant(expected),
+      itemsPerMinute,
+      estimatedEnd: instant(estimatedEnd),
       stopped
     })
   })

@@ -16,11 +16,11 @@ import { safely } from "../telemetry.js"
  */
 export interface RetryBudgetOptions {
   /** The most retries that the bucket holds; it begins full. Default 50. */
-  readonly burst?: number | undefined
+  readonly maxTokens?: number | undefined
   /** How many retries each request that succeeds puts in. Default 0.5. */
-  readonly ratio?: number | undefined
+  readonly tokenRatio?: number | undefined
   /** How many retries per minute time alone puts in. Default 10. */
-  readonly minimum?: number | undefined
+  readonly minPerMinute?: number | undefined
 }
 
 /** Milliseconds after which one who waits looks again whether requests succeed. */
@@ -35,9 +35,9 @@ export class RetryBudget implements Effort {
   /** How many retries wait. */
   waiting = 0
 
-  private readonly burst: number
-  private readonly ratio: number
-  private readonly minimum: number
+  private readonly maxTokens: number
+  private readonly tokenRatio: number
+  private readonly minPerMinute: number
   private readonly turn = Effect.unsafeMakeSemaphore(1)
   private tokens: number
   /** As the log has told last. */
@@ -46,11 +46,15 @@ export class RetryBudget implements Effort {
   private filled: { readonly at: number; readonly succeeded: number } | undefined
 
   constructor(options: RetryBudgetOptions | false) {
-    const { burst = 50, minimum = 10, ratio = 0.5 } = options === false ? { burst: Number.POSITIVE_INFINITY } : options
-    this.burst = burst
-    this.minimum = minimum
-    this.ratio = ratio
-    this.tokens = burst
+    const {
+      maxTokens = 50,
+      minPerMinute = 10,
+      tokenRatio = 0.5
+    } = options === false ? { maxTokens: Number.POSITIVE_INFINITY } : options
+    this.maxTokens = maxTokens
+    this.minPerMinute = minPerMinute
+    this.tokenRatio = tokenRatio
+    this.tokens = maxTokens
   }
 
   /** How many retries are in the bucket. */
@@ -86,7 +90,7 @@ export class RetryBudget implements Effort {
       return Effect.zipRight(
         safely(
           Effect.logInfo(
-            `The retry budget of this batch is used up: until requests succeed again, ${this.minimum} retries go out per minute, and the others wait`
+            `The retry budget of this batch is used up: until requests succeed again, ${this.minPerMinute} retries go out per minute, and the others wait`
           )
         ),
         wait
@@ -100,13 +104,13 @@ export class RetryBudget implements Effort {
 
   private fill(now: number): void {
     const { at, succeeded } = this.filled ?? { at: now, succeeded: 0 }
-    const earned = (this.succeeded - succeeded) * this.ratio + (Math.max(0, now - at) * this.minimum) / minute
-    this.tokens = Math.min(this.burst, this.tokens + earned)
+    const earned = (this.succeeded - succeeded) * this.tokenRatio + (Math.max(0, now - at) * this.minPerMinute) / minute
+    this.tokens = Math.min(this.maxTokens, this.tokens + earned)
     this.filled = { at: now, succeeded: this.succeeded }
   }
 
   /** Milliseconds until time alone has put in what is missing of one retry. */
   private get lacking(): number {
-    return Math.max(0, Math.ceil(((1 - this.tokens) * minute) / this.minimum))
+    return Math.max(0, Math.ceil(((1 - this.tokens) * minute) / this.minPerMinute))
   }
 }

@@ -71,8 +71,8 @@ const wrongBaseUrl: Phrase = {
 const operationsWithoutId: ReadonlySet<string> = new Set([
   "executions.create",
   "files.upload",
-  "webhooks.create",
-  "webhooks.list"
+  "webhookEndpoints.create",
+  "webhookEndpoints.list"
 ])
 
 const phrase = (code: string, status?: number, call?: Pick<Call, "keyed" | "operation">): Phrase => {

@@ -62,13 +62,13 @@ const spanned = <A, E>(
 
 const checkWatch = (
   operation: string,
-  { lookFirst, pollSchedule, timeout }: WatchOptions
+  { pollImmediately, pollSchedule, timeout }: WatchOptions
 ): Either.Either<waiting.Options, InvalidRequest> => {
   const check = checksOf(operation)
   return Either.gen(function* () {
-    yield* all([check.schedule("pollSchedule", pollSchedule), check.boolean("lookFirst", lookFirst)])
+    yield* all([check.schedule("pollSchedule", pollSchedule), check.boolean("pollImmediately", pollImmediately)])
     const timeoutMillis = timeout === undefined ? undefined : yield* check.duration("timeout", timeout, "zero")
-    return { timeoutMillis, pollSchedule, pollsImmediately: lookFirst === true }
+    return { timeoutMillis, pollSchedule, pollsImmediately: pollImmediately === true }
   })
 }
 
@@ -282,7 +282,7 @@ const resultMethod =
   }
 
 const observeMethod =
-  ({ waits }: Shared): Executions["observe"] =>
+  ({ waits }: Shared): Executions["notify"] =>
   (execution) =>
     Effect.flatMap(monotonic.now, (seenAt) =>
       waits.looks.tell({ execution, seenAt, until: undefined })
@@ -317,7 +317,7 @@ export const make = (
       ),
     result: resultMethod(shared),
     cancel: (id) => spanned("executions.cancel", id, (account) => cancel(shared, id, account)),
-    observe: observeMethod(shared),
+    notify: observeMethod(shared),
     watch: watchMethod(shared),
     await: awaitMethod(shared),
     run: runMethod(shared)

@@ -42,7 +42,7 @@ export interface WatchOptions {
    * Whether the first look comes at once, not after the schedule's first delay: for an execution that may have ended meanwhile, as
    * after a restart. Default false.
    */
-  readonly lookFirst?: boolean | undefined
+  readonly pollImmediately?: boolean | undefined
 }
 
 /**
@@ -99,9 +99,9 @@ export interface Executions {
   readonly cancel: (id: Execution.ExecutionId) => Effect.Effect<Execution.Execution, RequestFailure>
   /**
    * Takes note of an execution as something other than a request has shown it, and wakes whoever waits for it in this client.
-   * `Webhook.awaiter` calls it with what webhooks bring.
+   * `Webhook.notifyClient` calls it with what webhooks bring.
    */
-  readonly observe: (execution: Execution.Execution) => Effect.Effect<void>
+  readonly notify: (execution: Execution.Execution) => Effect.Effect<void>
   /** One element per change of status, the terminal one last: a FAILED execution is an element, not a failure. */
   readonly watch: (
     id: Execution.ExecutionId,

@@ -25,12 +25,12 @@ export interface UploadOptions {
    * Uploads as the older edition of the API wants it: `contentType` is declared and has to be the file's own; `filename` is by
    * default the source's name. `purpose`, `region` and `ttlDays` are not sent then.
    */
-  readonly older?: { readonly contentType: string; readonly filename?: string | undefined } | undefined
+  readonly legacy?: { readonly contentType: string; readonly filename?: string | undefined } | undefined
   /**
-   * Whether the upload is confirmed in the end. Default `true`, with `older` `false`. `"ifThere"`: an API without that endpoint
+   * Whether the upload is confirmed in the end. Default `true`, with `legacy` `false`. `"optional"`: an API without that endpoint
    * (404, 405) is no failure.
    */
-  readonly confirm?: boolean | "ifThere" | undefined
+  readonly confirm?: boolean | "optional" | undefined
   /** Bytes; a larger source is refused before anything is sent. Default 150 MiB (157,286,400), the API's own limit. */
   readonly maxSize?: number | undefined
   /** Run with each chunk that the transport has taken, last with all of them; the transport waits for it. */

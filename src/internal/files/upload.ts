@@ -60,7 +60,7 @@ const check = (
   source: File.Source<unknown>,
   options: UploadOptions
 ): Either.Either<void, FileTooLarge | InvalidRequest> => {
-  const { confirm, maxSize = defaultMaxSize, older, onProgress, purpose, region, ttlDays } = options
+  const { confirm, maxSize = defaultMaxSize, legacy, onProgress, purpose, region, ttlDays } = options
   const { size, stream } = source
   const checks = checksOf(operation)
   const wrong = (field: string, problem: string, cure: string) => Either.left(invalid(operation, field, problem, cure))
@@ -74,17 +74,17 @@ const check = (
     yield* all([
       checks.wholeNumber("ttlDays", ttlDays, 1, 365),
       checks.number("maxSize", maxSize, (bytes) => bytes >= 0, "a number of bytes"),
-      checks.oneOf("confirm", confirm, [true, false, "ifThere"]),
+      checks.oneOf("confirm", confirm, [true, false, "optional"]),
       checks.function("onProgress", onProgress),
       checks.text("purpose", purpose),
       checks.text("region", region)
     ])
-    if (older !== undefined && !(typeof older.contentType === "string" && mediaType.test(older.contentType))) {
-      return yield* wrong("older.contentType", "is not a MIME type", "Give one such as image/png.")
+    if (legacy !== undefined && !(typeof legacy.contentType === "string" && mediaType.test(legacy.contentType))) {
+      return yield* wrong("legacy.contentType", "is not a MIME type", "Give one such as image/png.")
     }
-    const filename = older === undefined ? "file" : (older.filename ?? source.name ?? "")
+    const filename = legacy === undefined ? "file" : (legacy.filename ?? source.name ?? "")
     if (typeof filename !== "string" || filename === "") {
-      return yield* wrong("older.filename", "is missing", "Name the file, such as fox.png.")
+      return yield* wrong("legacy.filename", "is missing", "Name the file, such as fox.png.")
     }
     if (size <= maxSize) return
     return yield* Either.left(
@@ -100,12 +100,12 @@ const check = (
 }
 
 const linkCall = (sender: Sender, source: File.Source<unknown>, options: UploadOptions): exchange.Call<Link> => {
-  const { older, purpose = "INPUT", region, ttlDays } = options
-  const filename = older && (older.filename ?? source.name)
+  const { legacy, purpose = "INPUT", region, ttlDays } = options
+  const filename = legacy && (legacy.filename ?? source.name)
   const body =
-    older === undefined
+    legacy === undefined
       ? present({ purpose, region, ttl_days: ttlDays })
-      : { filename, content_type: older.contentType, size_bytes: source.size }
+      : { filename, content_type: legacy.contentType, size_bytes: source.size }
   return {
     operation,
     request: requests.make("POST", "/v1/files/upload", { body: JSON.stringify(body) }),
@@ -171,10 +171,10 @@ const confirmUpload = (
   sender: Sender,
   fileId: File.FileId,
   size: number,
-  { confirm, older }: UploadOptions,
+  { confirm, legacy }: UploadOptions,
   account: Account
 ): Effect.Effect<void, RequestFailure> => {
-  const wanted = confirm ?? older === undefined
+  const wanted = confirm ?? legacy === undefined
   if (wanted === false) return Effect.void
   return Effect.suspend(() => {
     const before = account.attempts
@@ -183,7 +183,7 @@ const confirmUpload = (
       Effect.catchIf(
         // An earlier attempt, whose response was lost, has confirmed it; or there is nothing to confirm.
         (error) =>
-          (statusOf(error) === 409 && account.attempts - before > 1) || (wanted === "ifThere" && isAbsent(error)),
+          (statusOf(error) === 409 && account.attempts - before > 1) || (wanted === "optional" && isAbsent(error)),
         () => Effect.void
       )
     )
@@ -233,7 +233,7 @@ export const make =
         account.fileId = fileId
       })
       const transfer = (to: Link) =>
-        unlessFirst(send(toStorage, putCall(to, bytes, size, options.older?.contentType ?? ""), account), bytes.listen)
+        unlessFirst(send(toStorage, putCall(to, bytes, size, options.legacy?.contentType ?? ""), account), bytes.listen)
 
       const first = yield* link
       const { fileId } = yield* Effect.as(transfer(first), first).pipe(

@@ -107,7 +107,7 @@ export const givenKey = (operation: string, body: string): Effect.Effect<Option.
 /** @internal In this order: the option of the call, `withKey`, a service provided to the effect, the client's own. */
 export const keyFor = (
   keys: Context.Tag.Service<IdempotencyKey.IdempotencyKey>,
-  call: IdempotencyKey.Call,
+  call: IdempotencyKey.KeyRequest,
   body: string,
   option: string | undefined
 ): Effect.Effect<string, InvalidRequest> => {

@@ -28,10 +28,10 @@ export const limited = (gate: Gate): Service => ({
 /** @internal Lets everything pass, and counts. */
 export const unlimited = (): Service => {
   let inFlight = 0
-  let refused = 0
+  let rateLimited = 0
   const refusal = Effect.sync(() => {
-    refused += 1
-    Metrics.refused.unsafeUpdate(1, [])
+    rateLimited += 1
+    Metrics.rateLimited.unsafeUpdate(1, [])
   })
   const place: Place = {
     answered: (status) => Effect.as(status === 429 ? refusal : Effect.void, undefined),
@@ -44,7 +44,7 @@ export const unlimited = (): Service => {
       Metrics.inFlight.unsafeModify(n, [])
     })
   return {
-    snapshot: Effect.sync(() => ({ waiting: 0, inFlight, refused, shared: false })),
+    snapshot: Effect.sync(() => ({ waiting: 0, inFlight, rateLimited, hasOtherClients: false })),
     passage: {
       pass: (_, attempt) =>
         Effect.acquireUseRelease(

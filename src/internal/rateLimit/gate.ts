@@ -150,7 +150,7 @@ export class Gate {
         Effect.uninterruptible(
           Effect.clockWith((clock) => {
             const now = this.now(clock)
-            Metrics.refused.unsafeUpdate(1, [])
+            Metrics.rateLimited.unsafeUpdate(1, [])
             this.limiter.shut(opensIn === undefined ? undefined : now + opensIn, sent, now)
             return this.proceed
           })
@@ -165,7 +165,7 @@ export class Gate {
     const told = limitHeaders.read(headers, now, now + this.limiter.wallOffset)
     let opensAt: number | undefined
     if (status === 429) {
-      Metrics.refused.unsafeUpdate(1, [])
+      Metrics.rateLimited.unsafeUpdate(1, [])
       opensAt = this.limiter.refused(sent, told, now)
     } else {
       this.limiter.answered(sent, told, now)

@@ -34,8 +34,8 @@ export const snapshotOf = ({ limiter, waiting }: Gate, clock: Clock.Clock): Snap
     }),
     waiting,
     inFlight,
-    refused: refusals,
-    shared: limiter.isShared
+    rateLimited: refusals,
+    hasOtherClients: limiter.isShared
   }
 }
 
@@ -59,9 +59,9 @@ export interface Snapshot {
   /** Requests sent whose answer has not arrived. */
   readonly inFlight: number
   /** Requests that the API has refused for the rate limit. */
-  readonly refused: number
+  readonly rateLimited: number
   /** The server's clock less the local one, in milliseconds: between these two, by the `Date` of its answers. */
   readonly skew?: { readonly min: number; readonly max: number }
   /** Whether others seem to use the same API key: then the gate leaves room to them. */
-  readonly shared: boolean
+  readonly hasOtherClients: boolean
 }

@@ -4,7 +4,7 @@
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
-import type { DeliveryAttempt, Disturbance } from "./webhooks/deliveryRecord.js"
+import type { DeliveryAttempt, DeliveryFault } from "./webhooks/deliveryRecord.js"
 import type { EndpointShape } from "./webhooks/endpointView.js"
 import type { PayloadShape } from "./webhooks/event.js"
 import type { Fault } from "./faults/fault.js"
@@ -47,7 +47,7 @@ export interface WebhookOptions {
   /** Carries the deliveries. Default: the platform's `fetch`. For an app in memory see `Simulator.deliverTo`. */
   readonly client?: HttpClient.HttpClient | undefined
   /** Asked before each attempt of a delivery. Default: `deliver`, always. */
-  readonly disturb?: ((attempt: DeliveryAttempt) => Disturbance) | undefined
+  readonly deliveryFault?: ((attempt: DeliveryAttempt) => DeliveryFault) | undefined
 }
 
 /**
@@ -75,7 +75,7 @@ export interface Options {
   /** How long an execution may take; one that is not finished then becomes `EXPIRED`. Default 5 minutes. */
   readonly expiresAfter?: Duration.DurationInput | undefined
   /** How long an idempotency key is remembered. Default 24 hours. */
-  readonly keyLife?: Duration.DurationInput | undefined
+  readonly keyTtl?: Duration.DurationInput | undefined
   /** Whether answers have a Date header, in whole seconds, rounded down. Default `true`. */
   readonly date?: boolean | undefined
   /** How far the server's clock is ahead of the Clock; a negative number of milliseconds: behind. Default 0. */

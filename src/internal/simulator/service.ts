@@ -118,7 +118,7 @@ export const unsafeMake = (options: Options, fetch: HttpClient.HttpClient, scope
     account,
     ids,
     expiresAfter: Duration.toMillis(options.expiresAfter ?? "5 minutes"),
-    keyLife: Duration.toMillis(options.keyLife ?? "24 hours")
+    keyTtl: Duration.toMillis(options.keyTtl ?? "24 hours")
   })
   const known = new Map(Object.entries({ ...models, ...options.models }))
   const otherwise = options.defaultModel ?? defaultModel
@@ -138,7 +138,12 @@ export const unsafeMake = (options: Options, fetch: HttpClient.HttpClient, scope
   const uploads = Uploads.make(ids, options.confirm !== "absent")
   const files = Files.make(executions, uploads)
   const endpoints = Endpoints.make(ids)
-  const { client = fetch, disturb = () => "deliver", endpointShape = "long", payload = "full" } = options.webhooks ?? {}
+  const {
+    client = fetch,
+    deliveryFault: disturb = () => "deliver",
+    endpointShape = "long",
+    payload = "full"
+  } = options.webhooks ?? {}
   const webhookSecret = options.webhooks?.secret ?? ids.webhookSecret()
   const deliveries = Bounded.make<DeliveryRecord>(capacity)
   let carrier = deliveryClient(client)

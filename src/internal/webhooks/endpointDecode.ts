@@ -36,10 +36,10 @@ export const endpoint = (json: unknown): WebhookEndpoint.Endpoint | undefined =>
   Option.getOrUndefined(decodeEndpoint(endpointFields(json)))
 
 /** @internal */
-export const decodeRegistered = Schema.decodeUnknownOption(WebhookEndpoint.Registered)
+export const decodeRegistered = Schema.decodeUnknownOption(WebhookEndpoint.CreatedEndpoint)
 
 /** @internal */
-export const registered = (json: unknown): WebhookEndpoint.Registered | undefined =>
+export const registered = (json: unknown): WebhookEndpoint.CreatedEndpoint | undefined =>
   Option.getOrUndefined(decodeRegistered(endpointFields(json)))
 
 /** @internal A list in any of its wrappers; what in it is no endpoint is left out. */

@@ -14,18 +14,20 @@ import type * as WebhookEndpoint from "../../WebhookEndpoint.js"
  * @since 0.1.0
  * @category models
  */
-export interface Webhooks {
+export interface WebhookEndpoints {
   /**
    * Registers an endpoint. The answer alone has the secret that signs its deliveries. Never sent again after a failure that
    * leaves open whether it was carried out: `list` tells. API page "Webhook setup".
    */
-  readonly create: (request: WebhookEndpoint.CreateRequest) => Effect.Effect<WebhookEndpoint.Registered, RequestFailure>
+  readonly create: (
+    request: WebhookEndpoint.CreateRequest
+  ) => Effect.Effect<WebhookEndpoint.CreatedEndpoint, RequestFailure>
   /** All endpoints, without their secrets. */
   readonly list: Effect.Effect<ReadonlyArray<WebhookEndpoint.Endpoint>, RequestFailure>
   /** Changes what is given, and gives the endpoint as it then is. */
   readonly update: (
     id: WebhookEndpoint.EndpointId,
-    changes: WebhookEndpoint.Changes
+    changes: WebhookEndpoint.UpdateRequest
   ) => Effect.Effect<WebhookEndpoint.Endpoint, RequestFailure>
   /** Removes an endpoint; one that a repeated request finds gone is no failure. */
   readonly remove: (id: WebhookEndpoint.EndpointId) => Effect.Effect<void, RequestFailure>

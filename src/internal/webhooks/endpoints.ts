@@ -7,9 +7,9 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Record from "effect/Record"
 import * as Redacted from "effect/Redacted"
-import type { Webhooks } from "./endpointTypes.js"
+import type { WebhookEndpoints } from "./endpointTypes.js"
 import type { InvalidRequest, RequestFailure } from "../../ModelRouteError.js"
-import type { Changes } from "../../WebhookEndpoint.js"
+import type { UpdateRequest } from "../../WebhookEndpoint.js"
 import { call, send, type Sender } from "../http/retryLoop.js"
 import * as decode from "./endpointDecode.js"
 import * as exchange from "../http/attempt.js"
@@ -22,7 +22,7 @@ import { isWebAddress, present } from "../data/lenient.js"
 const path = "/v1/webhooks/endpoints"
 
 /** A body as the API wants it, and what of it no error may quote. */
-const bodyOf = (operation: string, { headers, isActive, ...rest }: Changes) => {
+const bodyOf = (operation: string, { headers, isActive, ...rest }: UpdateRequest) => {
   if (rest.url !== undefined && !isWebAddress(rest.url)) {
     return Effect.fail(
       invalid(operation, "url", "is not an absolute http(s) URL", "Give one such as https://example.com/webhooks.")
@@ -40,14 +40,14 @@ const bodyOf = (operation: string, { headers, isActive, ...rest }: Changes) => {
 }
 
 const list = {
-  operation: "webhooks.list",
+  operation: "webhookEndpoints.list",
   request: requests.make("GET", path),
   accept: exchange.json("a list of endpoints", decode.endpoints),
   repeatable: true
 }
 
 /** @internal */
-export const make = (sender: Sender): Webhooks => {
+export const make = (sender: Sender): WebhookEndpoints => {
   const onOne = <A>(
     operation: string,
     id: string,
@@ -65,7 +65,7 @@ export const make = (sender: Sender): Webhooks => {
 
   return {
     create: (request) => {
-      const operation = "webhooks.create"
+      const operation = "webhookEndpoints.create"
       return Effect.flatMap(bodyOf(operation, request), ({ confidential, text }) =>
         call(sender, {
           operation,
@@ -81,7 +81,7 @@ export const make = (sender: Sender): Webhooks => {
     list: call(sender, list),
 
     update: (id, changes) => {
-      const operation = "webhooks.update"
+      const operation = "webhookEndpoints.update"
       return onOne(operation, id, (one, account) =>
         Effect.gen(function* () {
           const { confidential, text } = yield* bodyOf(operation, changes)
@@ -112,7 +112,7 @@ export const make = (sender: Sender): Webhooks => {
     },
 
     remove: (id) => {
-      const operation = "webhooks.remove"
+      const operation = "webhookEndpoints.remove"
       return onOne(operation, id, (one, account) =>
         send(
           sender,
@@ -130,7 +130,7 @@ export const make = (sender: Sender): Webhooks => {
     },
 
     test: (id) => {
-      const operation = "webhooks.test"
+      const operation = "webhookEndpoints.test"
       return onOne(operation, id, (one, account) =>
         Effect.map(
           send(

@@ -5,7 +5,7 @@
  * @internal
  */
 import type { Account } from "./account.js"
-import type { Ending } from "../faults/fault.js"
+import type { TerminalOutcome } from "../faults/fault.js"
 import type { Ids } from "../ids.js"
 import type { Model } from "./model.js"
 import * as Money from "./money.js"
@@ -42,7 +42,7 @@ export interface Create {
   readonly model: Model
   readonly idempotencyKey: string | undefined
   /** Asked once it is sure that there will be an execution. */
-  readonly ending: () => Ending | undefined
+  readonly ending: () => TerminalOutcome | undefined
   readonly files: number
 }
 
@@ -68,7 +68,7 @@ export const make = (options: {
   readonly account: Account
   readonly ids: Ids
   readonly expiresAfter: number
-  readonly keyLife: number
+  readonly keyTtl: number
   /** Told of all that will happen. */
   readonly upcoming: Upcoming<Execution>
 }): Executions => {
@@ -128,7 +128,7 @@ export const make = (options: {
     get: (id) => executions.get(id),
     byKey: (key, now) => {
       const execution = keys.get(key)
-      return execution !== undefined && now - execution.createdAt < options.keyLife ? execution : undefined
+      return execution !== undefined && now - execution.createdAt < options.keyTtl ? execution : undefined
     },
     byFile: (fileId) => files.get(fileId),
     final: (execution) => finals.get(execution.id),

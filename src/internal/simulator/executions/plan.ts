@@ -4,7 +4,7 @@
  * @internal
  */
 import * as Duration from "effect/Duration"
-import type { Ending } from "../faults/fault.js"
+import type { TerminalOutcome } from "../faults/fault.js"
 import type { Model } from "./model.js"
 
 /** @internal */
@@ -29,7 +29,7 @@ export interface Plan {
   readonly error?: InnerError
 }
 
-const innerError = (ending: Ending): InnerError => {
+const innerError = (ending: TerminalOutcome): InnerError => {
   const code = ending.code ?? "GENERATION_FAILED"
   return {
     code,
@@ -39,7 +39,7 @@ const innerError = (ending: Ending): InnerError => {
 }
 
 /** @internal */
-export const make = (model: Model, createdAt: number, expiresAt: number, ending: Ending | undefined): Plan => {
+export const make = (model: Model, createdAt: number, expiresAt: number, ending: TerminalOutcome | undefined): Plan => {
   const duration = Duration.toMillis(model.duration)
   const queued = model.queued === undefined ? duration / 10 : Duration.toMillis(model.queued)
   const running = {

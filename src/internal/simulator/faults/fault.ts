@@ -82,7 +82,7 @@ export interface EnvelopeOptions {
  * @since 0.1.0
  * @category models
  */
-export interface Ending {
+export interface TerminalOutcome {
   readonly status: "FAILED" | "CANCELLED" | "EXPIRED"
   /** Of a failed execution. Default `GENERATION_FAILED`. */
   readonly code?: string | undefined
@@ -128,7 +128,7 @@ export type Fault = Data.TaggedEnum<{
   SkewDate: Aimed & { readonly millis: number }
   WithoutHeaders: Aimed & { readonly names: ReadonlyArray<string> }
   ResetUnit: Aimed & { readonly unit: ResetUnit }
-  Ends: Aimed & Ending
+  Ends: Aimed & TerminalOutcome
 }>
 
 const Fault = Data.taggedEnum<Fault>()
@@ -287,7 +287,7 @@ export const resetUnit = (unit: ResetUnit): Fault => Fault.ResetUnit({ unit })
  * @since 0.1.0
  * @category constructors
  */
-export const ends = (ending: Ending): Fault => Fault.Ends({ on: "executions.create", ...ending })
+export const ends = (ending: TerminalOutcome): Fault => Fault.Ends({ on: "executions.create", ...ending })
 
 /**
  * The same fault for other requests: those of one operation, or those that pass the test. The only way to strike a

@@ -12,7 +12,7 @@ import type { Upload } from "./uploads.js"
  */
 export interface FileRecord {
   readonly id: string
-  /** `older`: announced with its name, type and size. */
+  /** `legacy`: announced with its name, type and size. */
   readonly edition: "newer" | "older"
   /** Of the newer edition: `INPUT` or `UPLOAD`. */
   readonly purpose?: string | undefined

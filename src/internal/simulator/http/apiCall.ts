@@ -4,7 +4,7 @@
  * @internal
  */
 import type { Answer, Request } from "./response.js"
-import type { Ending } from "../faults/fault.js"
+import type { TerminalOutcome } from "../faults/fault.js"
 import type { ApiOperation } from "./routes.js"
 
 /** @internal One call, at a moment on the Clock. */
@@ -14,7 +14,7 @@ export interface Call {
   readonly id: string
   readonly now: number
   /** Says how the execution ends that this call creates. */
-  readonly ending: () => Ending | undefined
+  readonly ending: () => TerminalOutcome | undefined
 }
 
 /** @internal */

@@ -17,11 +17,11 @@ export type ApiOperation =
   | "files.confirm"
   | "files.download"
   | "files.url"
-  | "webhooks.create"
-  | "webhooks.list"
-  | "webhooks.update"
-  | "webhooks.remove"
-  | "webhooks.test"
+  | "webhookEndpoints.create"
+  | "webhookEndpoints.list"
+  | "webhookEndpoints.update"
+  | "webhookEndpoints.remove"
+  | "webhookEndpoints.test"
   | "apiKeys.rotate"
 
 /**
@@ -55,11 +55,11 @@ const api: ReadonlyArray<readonly [operation: ApiOperation, method: string, path
   ["files.confirm", "POST", /^\/v1\/files\/confirm$/],
   ["files.download", "GET", /^\/v1\/files\/([^/]+)\/download$/],
   ["files.url", "GET", /^\/v1\/files\/([^/]+)\/url$/],
-  ["webhooks.create", "POST", /^\/v1\/webhooks\/endpoints$/],
-  ["webhooks.list", "GET", /^\/v1\/webhooks\/endpoints$/],
-  ["webhooks.update", "PATCH", /^\/v1\/webhooks\/endpoints\/([^/]+)$/],
-  ["webhooks.remove", "DELETE", /^\/v1\/webhooks\/endpoints\/([^/]+)$/],
-  ["webhooks.test", "POST", /^\/v1\/webhooks\/endpoints\/([^/]+)\/test$/],
+  ["webhookEndpoints.create", "POST", /^\/v1\/webhooks\/endpoints$/],
+  ["webhookEndpoints.list", "GET", /^\/v1\/webhooks\/endpoints$/],
+  ["webhookEndpoints.update", "PATCH", /^\/v1\/webhooks\/endpoints\/([^/]+)$/],
+  ["webhookEndpoints.remove", "DELETE", /^\/v1\/webhooks\/endpoints\/([^/]+)$/],
+  ["webhookEndpoints.test", "POST", /^\/v1\/webhooks\/endpoints\/([^/]+)\/test$/],
   ["apiKeys.rotate", "POST", /^\/v1\/api-keys\/([^/]+)\/rotate$/]
 ]
 

@@ -9,7 +9,7 @@ import type { Answer, Head, Request } from "./response.js"
 import * as AnswerOf from "./response.js"
 import { applyFault } from "../faults/apply.js"
 import type { Api } from "./apiCall.js"
-import type { Ending, Ends, Target } from "../faults/fault.js"
+import type { TerminalOutcome, Ends, Target } from "../faults/fault.js"
 import type { Faults } from "../faults/faults.js"
 import type { Ids } from "../ids.js"
 import * as Operation from "./routes.js"
@@ -95,7 +95,7 @@ export const make = (parts: Parts): Handler => {
     request: Request,
     route: Exclude<Operation.Route, { readonly _tag: "Storage" }>,
     now: number,
-    ending: () => Ending | undefined
+    ending: () => TerminalOutcome | undefined
   ): Answer => {
     switch (route._tag) {
       case "Api":
@@ -117,7 +117,12 @@ export const make = (parts: Parts): Handler => {
     return limiter.admit(now + skew) ? answer() : tooMany(now)
   }
 
-  const answer = (request: Request, route: Operation.Route, now: number, ending: () => Ending | undefined): Answer =>
+  const answer = (
+    request: Request,
+    route: Operation.Route,
+    now: number,
+    ending: () => TerminalOutcome | undefined
+  ): Answer =>
     route._tag === "Storage"
       ? fromGateway(parts.storage.serve(request, route, now), now)
       : fromApi(
@@ -126,7 +131,11 @@ export const make = (parts: Parts): Handler => {
         )
 
   /** What has happened before is told to those who were there before. */
-  const serve = (request: Request, route: Operation.Route, ending: () => Ending | undefined): Effect.Effect<Answer> =>
+  const serve = (
+    request: Request,
+    route: Operation.Route,
+    ending: () => TerminalOutcome | undefined
+  ): Effect.Effect<Answer> =>
     Effect.flatMap(monotonic.now, (now) => {
       webhooks.advance(now)
       const answered = answer(request, route, now, ending)

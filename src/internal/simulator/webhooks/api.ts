@@ -21,7 +21,7 @@ export const make = (options: {
   readonly style: Style
   /** Sends a test event on its way, and gives its id. */
   readonly test: (endpoint: Endpoint, now: number) => string
-}): Section<"webhooks"> => {
+}): Section<"webhookEndpoints"> => {
   const { endpoints, style } = options
   const { invalid, notFound } = options.refusals
 
@@ -45,16 +45,16 @@ export const make = (options: {
     )
 
   return {
-    "webhooks.create": create,
-    "webhooks.list": () =>
+    "webhookEndpoints.create": create,
+    "webhookEndpoints.list": () =>
       AnswerOf.json(200, { endpoints: endpoints.all().map((endpoint) => EndpointView.listed(endpoint, style)) }),
-    "webhooks.update": update,
-    "webhooks.remove": (call) =>
+    "webhookEndpoints.update": update,
+    "webhookEndpoints.remove": (call) =>
       withEndpoint(call, (endpoint) => {
         endpoints.remove(endpoint)
         return AnswerOf.bytes(204, {})
       }),
-    "webhooks.test": (call) =>
+    "webhookEndpoints.test": (call) =>
       withEndpoint(call, (endpoint) => AnswerOf.json(200, { event_id: options.test(endpoint, call.now) }))
   }
 }

@@ -13,7 +13,7 @@ import * as Stream from "effect/Stream"
 import * as monotonic from "../../data/monotonic.js"
 import { until } from "./cancellableSleep.js"
 import type { Bounded } from "../ringBuffer.js"
-import type { DeliveryAttempt, DeliveryRecord, Disturbance } from "./deliveryRecord.js"
+import type { DeliveryAttempt, DeliveryRecord, DeliveryFault } from "./deliveryRecord.js"
 import type { Event } from "./event.js"
 import { hmacSha256 } from "./hmac.js"
 import { join } from "../../data/bytes.js"
@@ -41,7 +41,7 @@ export interface Courier {
   /** As it is at the moment of an attempt. */
   readonly client: () => HttpClient.HttpClient
   readonly log: Bounded<DeliveryRecord>
-  readonly disturb: (attempt: DeliveryAttempt) => Disturbance
+  readonly disturb: (attempt: DeliveryAttempt) => DeliveryFault
   /** The server's clock less the Clock, in milliseconds. */
   readonly skew: number
 }
@@ -114,7 +114,7 @@ export const deliver = (courier: Courier, event: Event, recipient: Recipient): E
     attempt
   })
 
-  const tryOnce = (attempt: DeliveryAttempt, target: Target, disturbance: Disturbance): Effect.Effect<boolean> => {
+  const tryOnce = (attempt: DeliveryAttempt, target: Target, disturbance: DeliveryFault): Effect.Effect<boolean> => {
     switch (disturbance) {
       case "dropBefore":
         return drop(courier, attempt)

@@ -46,4 +46,5 @@ export interface DeliveryRecord extends DeliveryAttempt {
  * @since 0.1.0
  * @category models
  */
-export type Disturbance = "deliver" | "dropBefore" | "dropAfter" | "twice" | { readonly delay: Duration.DurationInput }
+export type DeliveryFault =
+  "deliver" | "dropBefore" | "dropAfter" | "twice" | { readonly delay: Duration.DurationInput }
