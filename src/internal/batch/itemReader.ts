@@ -20,6 +20,7 @@ import * as items from "./item.js"
 import type { JournalService } from "./journal.js"
 import type { Body, Rules } from "./plan.js"
 import type { Tally } from "./progress.js"
+import { plan } from "./settle.js"
 import { given } from "./costBudget.js"
 import type { Stop } from "./stopSignal.js"
 
@@ -140,7 +141,7 @@ export const read = <A, E, E2, R, EI, RI>(
   const permitted = (found: ReadonlyArray<items.Item<A, E, R>>) =>
     Effect.gen(function* () {
       if (wishes.beforeSubmit === undefined || stop.current !== undefined) return
-      const plans = yield* Effect.forEach(found, items.plan)
+      const plans = yield* Effect.forEach(found, plan)
       const count = plans.filter(({ _tag }) => _tag === "Submit").length
       if (count === 0) return
       const answer = yield* stop.unlessStopped(wishes.beforeSubmit(count))

@@ -17,6 +17,7 @@ import type { Outcome } from "./outcome.js"
 import * as reader from "./itemReader.js"
 import type { RetryBudget } from "./retryBudget.js"
 import * as money from "../data/money.js"
+import { settle } from "./settle.js"
 
 /** The most items that are read ahead, and looked up in one call. */
 const mostAhead = 64
@@ -50,7 +51,7 @@ export const outcomes = <A, E, E2, R, EI, RI>(
         )
 
   const settled = (item: items.Item<A, E, R>) =>
-    Effect.flatMap(items.settle(parts, item), (ended) =>
+    Effect.flatMap(settle(parts, item), (ended) =>
       Effect.map(delivered(ended), (handed) => {
         tally.ended(
           ended.outcome,
