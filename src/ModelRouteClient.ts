@@ -149,7 +149,7 @@ export const make = (
         HttpClient.withTracerDisabledWhen(() => true)
       ),
       baseUrl,
-      passage: Effect.map(gate, ({ passage }) => passage),
+      admission: Effect.map(gate, ({ admission }) => admission),
       policy: options.retry ?? RetryPolicy.standard,
       retryWhile: options.retryWhile ?? ModelRouteError.isRetryable,
       secrets: [Redacted.value(apiKey)],

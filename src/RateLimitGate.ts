@@ -7,7 +7,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as passage from "./internal/rateLimit/admission.js"
+import * as admission from "./internal/rateLimit/admission.js"
 import type { Service } from "./internal/rateLimit/admission.js"
 import * as gate from "./internal/rateLimit/gate.js"
 import type { Snapshot } from "./internal/rateLimit/snapshot.js"
@@ -30,7 +30,7 @@ export class RateLimitGate extends Context.Tag("effect-modelroute/RateLimitGate"
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<Service> = Effect.sync(() => passage.limited(new gate.Gate()))
+export const make: Effect.Effect<Service> = Effect.sync(() => admission.fromGate(new gate.Gate()))
 
 /**
  * One gate for clients with the same API key: for all clients that it is provided to, as in `Layer.provide(clients,
@@ -47,7 +47,7 @@ export const layer: Layer.Layer<RateLimitGate> = Layer.effect(RateLimitGate, mak
  * @since 0.1.0
  * @category layers
  */
-export const layerUnlimited: Layer.Layer<RateLimitGate> = Layer.sync(RateLimitGate, passage.unlimited)
+export const layerUnlimited: Layer.Layer<RateLimitGate> = Layer.sync(RateLimitGate, admission.makeUnlimited)
 
 /**
  * What the gate in the context knows and does now.

@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, DateTime, Deferred, Effect, Exit, Fiber, FiberId, Layer, Metric, Option, TestClock } from "effect"
 import { Execution, Metrics, type ModelRouteClient, RateLimitGate, RetryPolicy } from "effect-modelroute"
 import { Fault, type Options as SimulatorOptions, Simulator } from "effect-modelroute/Simulator"
-import { type Closed, type Entry, Gate } from "../../src/internal/rateLimit/gate.js"
+import { type QueueDelay, type PermitRequest, Gate } from "../../src/internal/rateLimit/gate.js"
 import { SettableClock } from "../utils/settableClock.js"
 import { failureOf, valueOf } from "../utils/exit.js"
 import { arrivals, httpDate, image, layer, runToEnd, silent, start, withClient } from "../utils/harness.js"
@@ -36,11 +36,11 @@ const joined = <A, E>(fibers: ReadonlyArray<Fiber.Fiber<A, E>>) =>
   Effect.map(runToEnd(Effect.forEach(fibers, Fiber.join)), valueOf)
 
 /** What waits however long, or as `unwilling` says. */
-const entry = (unwilling: (closed: Closed) => string | undefined = () => undefined): Entry<string> => ({
+const entry = (unwilling: (closed: QueueDelay) => string | undefined = () => undefined): PermitRequest<string> => ({
   operation: "executions.create",
-  lane: "submissions",
-  returning: false,
-  unwilling: (closed) => Effect.sync(() => Option.fromNullable(unwilling(closed)))
+  requestClass: "submissions",
+  isRetry: false,
+  confirmWait: (closed) => Effect.sync(() => Option.fromNullable(unwilling(closed)))
 })
 
 const inVirtualTime = <A, E>(effect: Effect.Effect<A, E>) => Effect.map(run(silent(effect), start), valueOf)
@@ -156,12 +156,12 @@ describe("a request that waits", () => {
         const gate = new Gate()
         let answers = 0
         const impatient = entry(({ wait }) => (wait > 15_000 ? "declined" : undefined))
-        const one = gate.pass(impatient, (place) =>
+        const one = gate.withPermit(impatient, (place) =>
           Effect.gen(function* () {
             const sentAt = yield* Clock.currentTimeMillis
             yield* Effect.sleep(latency)
             answers += 1
-            yield* place.answered(answers === 1 ? 429 : 200, {})
+            yield* place.reportResponse(answers === 1 ? 429 : 200, {})
             return sentAt - start
           })
         )
@@ -191,11 +191,11 @@ describe("a clock that is set back by an hour", () => {
       const clock = new SettableClock(steady)
       const gate = new Gate()
       const at: Array<number> = []
-      const one = gate.pass(entry(), (place) =>
+      const one = gate.withPermit(entry(), (place) =>
         Effect.gen(function* () {
           const now = steady.unsafeCurrentTimeMillis()
           at.push(now - start)
-          yield* place.answered(200, says(now))
+          yield* place.reportResponse(200, says(now))
         })
       )
       const program = Effect.gen(function* () {
@@ -228,9 +228,9 @@ describe("a clock that is set back by an hour", () => {
               waits.push(closed.wait)
               return Option.none<never>()
             })
-          const one = gate.pass({ ...entry(), unwilling: willing }, (place) =>
+          const one = gate.withPermit({ ...entry(), confirmWait: willing }, (place) =>
             Effect.gen(function* () {
-              yield* place.answered(429, { "retry-after": "60" })
+              yield* place.reportResponse(429, { "retry-after": "60" })
               return steady.unsafeCurrentTimeMillis() - start
             })
           )
@@ -306,7 +306,7 @@ describe("what a request has come to", () => {
     Effect.gen(function* () {
       const gate = new Gate()
       const at: Array<number> = []
-      const one = gate.pass(entry(), () =>
+      const one = gate.withPermit(entry(), () =>
         Effect.flatMap(Clock.currentTimeMillis, (now) => {
           at.push(now - start)
           return Effect.sleep(100)
@@ -324,7 +324,7 @@ describe("what a request has come to", () => {
 
   it.effect("is a loss where it failed: two may try in its place", () =>
     Effect.gen(function* () {
-      const lost = (gate: Gate) => gate.pass(entry(), () => Effect.delay(Effect.fail("lost"), 1000))
+      const lost = (gate: Gate) => gate.withPermit(entry(), () => Effect.delay(Effect.fail("lost"), 1000))
       assert.deepStrictEqual(yield* sentAfter(lost), [1000, 1000])
     })
   )
@@ -334,7 +334,7 @@ describe("what a request has come to", () => {
       const interrupted = (gate: Gate) =>
         Effect.asVoid(
           Effect.timeoutOption(
-            gate.pass(entry(), () => Effect.sleep(60_000)),
+            gate.withPermit(entry(), () => Effect.sleep(60_000)),
             1000
           )
         )
@@ -352,16 +352,16 @@ describe("what a request has come to", () => {
         "x-ratelimit-reset": String((start + 60_000) / 1000)
       }
       const first = yield* Effect.fork(
-        gate.pass(entry(), (place) =>
+        gate.withPermit(entry(), (place) =>
           Effect.gen(function* () {
             yield* Effect.sleep(100)
             yield* Fiber.interruptAsFork(yield* Deferred.await(other), FiberId.none)
-            yield* place.answered(200, headers)
+            yield* place.reportResponse(200, headers)
           })
         )
       )
       yield* Effect.sleep(1)
-      const second = yield* Effect.fork(gate.pass(entry(), () => Effect.sleep(60_000)))
+      const second = yield* Effect.fork(gate.withPermit(entry(), () => Effect.sleep(60_000)))
       yield* Deferred.succeed(other, second)
       yield* Fiber.join(first)
       assert.isTrue(Exit.isInterrupted(yield* Fiber.await(second)))

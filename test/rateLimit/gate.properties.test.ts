@@ -5,8 +5,8 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Exit, FastCheck as fc, Fiber, Option } from "effect"
-import { type Entry, Gate } from "../../src/internal/rateLimit/gate.js"
-import type { Lane } from "../../src/internal/rateLimit/fairQueue.js"
+import { type PermitRequest, Gate } from "../../src/internal/rateLimit/gate.js"
+import type { RequestClass } from "../../src/internal/rateLimit/fairQueue.js"
 import { valueOf } from "../utils/exit.js"
 import { httpDate, silent, start } from "../utils/harness.js"
 import { run } from "../utils/virtualTime.js"
@@ -18,7 +18,7 @@ const histories = runs(100, 1500)
 interface Ask {
   /** Milliseconds after the one before. */
   readonly after: number
-  readonly lane: Lane
+  readonly lane: RequestClass
   readonly there: number
   readonly back: number
   /** When its sender is interrupted, in milliseconds after it has asked. */
@@ -30,7 +30,7 @@ interface Ask {
 const askWith = (answers: ReadonlyArray<Ask["answer"]>): fc.Arbitrary<Ask> =>
   fc.record({
     after: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 300 }), fc.integer({ min: 0, max: 20_000 })),
-    lane: fc.constantFrom<Lane>("submissions", "polls", "calls"),
+    lane: fc.constantFrom<RequestClass>("submissions", "polls", "calls"),
     there: fc.integer({ min: 0, max: 400 }),
     back: fc.integer({ min: 0, max: 400 }),
     interruptAfter: fc.option(fc.integer({ min: 0, max: 30_000 }), { nil: undefined, freq: 4 }),
@@ -85,18 +85,18 @@ class Reference {
   }
 }
 
-const entry = (lane: Lane): Entry<never> => ({
+const entry = (lane: RequestClass): PermitRequest<never> => ({
   operation: lane,
-  lane,
-  returning: false,
-  unwilling: () => Effect.succeed(Option.none())
+  requestClass: lane,
+  isRetry: false,
+  confirmWait: () => Effect.succeed(Option.none())
 })
 
 const once = (gate: Gate, server: Reference, skew: number, { answer, back, lane, there }: Ask) =>
-  gate.pass(entry(lane), (place) =>
+  gate.withPermit(entry(lane), (place) =>
     Effect.gen(function* () {
       server.obscure += 1
-      if (answer === "unsent") return yield* place.unsent
+      if (answer === "unsent") return yield* place.reportUnsent
       // The request is on its way, whatever becomes of its sender.
       const handling = yield* Effect.forkDaemon(
         Effect.delay(
@@ -108,7 +108,7 @@ const once = (gate: Gate, server: Reference, skew: number, { answer, back, lane,
       yield* Effect.sleep(back)
       if (answer === "lost") return
       if (answer === "whole") server.obscure -= 1
-      yield* place.answered(status, answer === "silent" ? {} : headers)
+      yield* place.reportResponse(status, answer === "silent" ? {} : headers)
     })
   )
 

@@ -1,6 +1,6 @@
 /** The rules of the gate, each alone: plain functions of what was told and when. */
 import { assert, describe, it } from "@effect/vitest"
-import { Lanes, type Standing } from "../../src/internal/rateLimit/fairQueue.js"
+import { FairQueue, type Standing } from "../../src/internal/rateLimit/fairQueue.js"
 import * as Refusal from "../../src/internal/rateLimit/rejection.js"
 import * as Sharing from "../../src/internal/rateLimit/otherClients.js"
 import * as Skew from "../../src/internal/rateLimit/clockSkew.js"
@@ -241,14 +241,14 @@ describe("the lanes", () => {
     readonly name: string
   }
   const someone = (name: string, lane: Standing["lane"], returning = false): Someone => ({ name, lane, returning })
-  const taken = (lanes: Lanes<Someone>) => {
+  const taken = (lanes: FairQueue<Someone>) => {
     const names: Array<string> = []
     for (let next = lanes.take(); next !== undefined; next = lanes.take()) names.push(next.name)
     return names
   }
 
   it("take turns, each first in, first out, those that return before those that are new", () => {
-    const lanes = new Lanes<Someone>()
+    const lanes = new FairQueue<Someone>()
     for (const name of ["s1", "s2", "s3", "s4"]) lanes.add(someone(name, "submissions"))
     for (const name of ["p1", "p2"]) lanes.add(someone(name, "polls"))
     lanes.add(someone("c1", "calls"))
@@ -257,7 +257,7 @@ describe("the lanes", () => {
   })
 
   it("let anyone leave, once", () => {
-    const lanes = new Lanes<Someone>()
+    const lanes = new FairQueue<Someone>()
     const [a, b, c] = [someone("a", "polls"), someone("b", "polls"), someone("c", "polls")]
     for (const one of [a, b, c]) lanes.add(one)
     assert.deepStrictEqual([lanes.remove(b), lanes.remove(b), lanes.size], [true, false, 2])
@@ -266,7 +266,7 @@ describe("the lanes", () => {
   })
 
   it("tell how many go before", () => {
-    const lanes = new Lanes<Someone>()
+    const lanes = new FairQueue<Someone>()
     for (const name of ["s1", "s2", "s3"]) lanes.add(someone(name, "submissions"))
     lanes.add(someone("p1", "polls"))
     assert.deepStrictEqual([lanes.ahead("submissions"), lanes.ahead("polls"), lanes.ahead("calls")], [4, 2, 0])

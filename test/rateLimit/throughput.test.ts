@@ -194,12 +194,12 @@ describe.runIf(isFull)("one client, where the headers fall short", () => {
 
 describe("one client, where an answer does not come", () => {
   const hang = (gate: Gate) =>
-    gate.pass(
+    gate.withPermit(
       {
         operation: "hang",
-        lane: "calls",
-        returning: false,
-        unwilling: () => Effect.succeed(Option.none<never>())
+        requestClass: "calls",
+        isRetry: false,
+        confirmWait: () => Effect.succeed(Option.none<never>())
       },
       () => Effect.sleep(30_000)
     )

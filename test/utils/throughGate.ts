@@ -2,34 +2,39 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { type Closed, type Entry, type Gate } from "../../src/internal/rateLimit/gate.js"
-import type { Lane } from "../../src/internal/rateLimit/fairQueue.js"
+import { type QueueDelay, type PermitRequest, type Gate } from "../../src/internal/rateLimit/gate.js"
+import type { RequestClass } from "../../src/internal/rateLimit/fairQueue.js"
 import type { LimitedServer } from "./limitedServer.js"
 
 export interface Asked {
-  readonly lane?: Lane
+  readonly lane?: RequestClass
   readonly returning?: boolean
   readonly name?: string
   /** What to fail with, when the gate asks. Default: waits however long. */
-  readonly unwilling?: (closed: Closed) => string | undefined
+  readonly unwilling?: (closed: QueueDelay) => string | undefined
 }
 
-const entryOf = ({ lane = "submissions", name = "request", returning = false, unwilling }: Asked): Entry<string> => ({
+const entryOf = ({
+  lane = "submissions",
+  name = "request",
+  returning = false,
+  unwilling
+}: Asked): PermitRequest<string> => ({
   operation: name,
-  lane,
-  returning,
-  unwilling: (closed) => Effect.sync(() => Option.fromNullable(unwilling?.(closed)))
+  requestClass: lane,
+  isRetry: returning,
+  confirmWait: (closed) => Effect.sync(() => Option.fromNullable(unwilling?.(closed)))
 })
 
 /** One request, sent once: whether the server took it. */
 export const ask = (gate: Gate, server: LimitedServer, asked: Asked = {}): Effect.Effect<boolean, string> =>
-  gate.pass(entryOf(asked), (place) =>
+  gate.withPermit(entryOf(asked), (place) =>
     Effect.gen(function* () {
       const exchange = server.request(yield* Clock.currentTimeMillis, asked.name)
       yield* Effect.sleep(exchange.handledAt - exchange.sentAt)
       const answer = exchange.answer()
       yield* Effect.sleep(exchange.receivedAt - exchange.handledAt)
-      yield* place.answered(answer.refused ? 429 : 200, answer.headers)
+      yield* place.reportResponse(answer.refused ? 429 : 200, answer.headers)
       return !answer.refused
     })
   )

@@ -303,7 +303,7 @@ export const make = (
     pollSchedule,
     durations: new Durations(),
     alarm: sender.alarm,
-    isScarce: Effect.flatMap(sender.passage, ({ isScarce }) => isScarce)
+    isScarce: Effect.flatMap(sender.admission, ({ isScarce }) => isScarce)
   }
   const shared: Shared = { sender, keys, waits, creates: new RecentCreates() }
   return {

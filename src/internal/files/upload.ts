@@ -26,7 +26,7 @@ import * as classify from "../errors/classify.js"
 import * as decode from "./decode.js"
 import { isAllowedLink } from "./download.js"
 import * as exchange from "../http/attempt.js"
-import { free } from "../rateLimit/admission.js"
+import { bypass } from "../rateLimit/admission.js"
 import { invalid } from "../errors/invalidRequest.js"
 import * as monotonic from "../data/monotonic.js"
 import { all, checksOf } from "../errors/optionChecks.js"
@@ -225,7 +225,7 @@ export const make =
       const toStorage: Sender = {
         ...sender,
         client: yield* withLength(storage, size),
-        passage: Effect.succeed(free),
+        admission: Effect.succeed(bypass),
         limits: { duration, within: bytes.limit(sender.alarm, Duration.toMillis(duration)) }
       }
 

@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import { InvalidRequest, type RequestFailure } from "../../ModelRouteError.js"
 import * as body from "./responseBody.js"
 import * as classify from "../errors/classify.js"
-import type { Place } from "../rateLimit/gate.js"
+import type { Permit } from "../rateLimit/gate.js"
 import { seconds } from "../errors/messages.js"
 import * as monotonic from "../data/monotonic.js"
 import { withSecrets } from "../errors/redact.js"
@@ -177,7 +177,7 @@ export const once = <A>(
   options: {
     readonly attempts: number
     readonly limits: Limits
-    readonly place: Place
+    readonly permit: Permit
     readonly secrets: ReadonlyArray<string>
   }
 ): Effect.Effect<A, RequestFailure> => {
@@ -188,7 +188,7 @@ export const once = <A>(
     confidential: withSecrets(confidential, options.secrets)
   }
   const attempt = Effect.flatMap(arrivalOf(client, request, context), (arrival) =>
-    Effect.flatMap(options.place.answered(arrival.response.status, arrival.response.headers), (opensIn) =>
+    Effect.flatMap(options.permit.reportResponse(arrival.response.status, arrival.response.headers), (opensIn) =>
       accept({ ...arrival, opensIn })
     )
   )

@@ -14,9 +14,9 @@ import * as classify from "../errors/classify.js"
 import { CurrentEffort, CurrentLeave, CurrentSends } from "./attemptInterceptor.js"
 import { CurrentPolicy } from "../retry/currentPolicy.js"
 import * as exchange from "./attempt.js"
-import type { Closed, Entry, Place } from "../rateLimit/gate.js"
-import type { Lane } from "../rateLimit/fairQueue.js"
-import type { Passage } from "../rateLimit/admission.js"
+import type { Permit, PermitRequest, QueueDelay } from "../rateLimit/gate.js"
+import type { RequestClass } from "../rateLimit/fairQueue.js"
+import type { Admission } from "../rateLimit/admission.js"
 import * as monotonic from "../data/monotonic.js"
 import * as Pace from "../retry/scheduleDriver.js"
 import { CurrentRetryFilter, type RetryFilter } from "../retry/retryFilter.js"
@@ -29,7 +29,7 @@ export interface Sender {
   /** Without a slash at its end, and without `/v1`. */
   readonly baseUrl: string
   /** The gate that the requests pass: the nearest one in the context, or the client's own. */
-  readonly passage: Effect.Effect<Passage>
+  readonly admission: Effect.Effect<Admission>
   readonly policy: RetryPolicy.RetryPolicy
   /** Which errors are retried, whatever the policy. */
   readonly retryWhile: RetryFilter
@@ -81,7 +81,8 @@ export const send = <A>(
   account: telemetry.Account,
   patience: Patience = patient(sender)
 ): Effect.Effect<A, RequestFailure> => {
-  const attempt = (returning: boolean) => attempted(sender, call, account, entryOf(call, account, patience, returning))
+  const attempt = (returning: boolean) =>
+    attempted(sender, call, account, permitRequestOf(call, account, patience, returning))
   const retried = (error: RequestFailure): Effect.Effect<A, RequestFailure> =>
     Effect.zipRight(granted(sender, call, error, patience), Effect.catchAll(attempt(true), retried))
   return Effect.catchAll(attempt(false), retried)
@@ -97,7 +98,7 @@ const mayRepeat = (call: exchange.Call<unknown>, error: RequestFailure): boolean
 const hadNoEffect = (error: RequestFailure): boolean =>
   wasTurnedAway(error) || (error._tag === "TransportError" && error.reason === "connect")
 
-const laneOf = (operation: string): Lane => {
+const requestClassOf = (operation: string): RequestClass => {
   switch (operation) {
     case "executions.create":
       return "submissions"
@@ -115,21 +116,21 @@ const laneOf = (operation: string): Lane => {
  * The policy decides on every wait for the rate limit: also on one before the first request, and instead of the last step on
  * one before a retry that it has granted. What belongs to a longer wait goes by that.
  */
-const entryOf = (
+const permitRequestOf = (
   call: exchange.Call<unknown>,
   account: telemetry.Account,
   patience: Patience,
   returning: boolean
-): Entry<RequestFailure> => ({
+): PermitRequest<RequestFailure> => ({
   operation: call.operation,
-  lane: laneOf(call.operation),
-  returning,
-  unwilling: (closed: Closed) =>
+  requestClass: requestClassOf(call.operation),
+  isRetry: returning,
+  confirmWait: (delay: QueueDelay) =>
     Effect.clockWith((clock) => {
-      if (call.deadline !== undefined && monotonic.read(clock) + closed.opensIn <= call.deadline) {
+      if (call.deadline !== undefined && monotonic.read(clock) + delay.opensIn <= call.deadline) {
         return Effect.succeedNone
       }
-      const failure = classify.unsent(closed, clock.unsafeCurrentTimeMillis(), { ...call, attempts: account.attempts })
+      const failure = classify.unsent(delay, clock.unsafeCurrentTimeMillis(), { ...call, attempts: account.attempts })
       return Effect.flatMap(patience, (pace) =>
         Effect.map(pace.instead(failure), (millis) => (millis === undefined ? Option.some(failure) : Option.none()))
       )
@@ -137,22 +138,22 @@ const entryOf = (
 })
 
 const attempted = <A>(
-  { client, limits, passage, secrets }: Sender,
+  { admission, client, limits, secrets }: Sender,
   call: exchange.Call<A>,
   account: telemetry.Account,
-  entry: Entry<RequestFailure>
+  request: PermitRequest<RequestFailure>
 ): Effect.Effect<A, RequestFailure> =>
-  Effect.flatMap(passage, ({ pass }) =>
-    pass(entry, (place) =>
+  Effect.flatMap(admission, ({ withPermit }) =>
+    withPermit(request, (permit) =>
       Effect.gen(function* () {
         const effort = Option.getOrUndefined(yield* CurrentEffort)
         const leave = call.keyed === true ? Option.getOrUndefined(yield* CurrentLeave) : undefined
         const withheld = leave && (yield* leave.ask(account.attempts))
-        if (withheld !== undefined) return yield* Effect.zipRight(place.unsent, withheld)
+        if (withheld !== undefined) return yield* Effect.zipRight(permit.reportUnsent, withheld)
         account.attempts += 1
         if (effort !== undefined) effort.requests += 1
         const sends = { count: 0 }
-        const once = exchange.once(client, call, { attempts: account.attempts, limits, place, secrets })
+        const once = exchange.once(client, call, { attempts: account.attempts, limits, permit, secrets })
         return yield* Effect.tapBoth(leave === undefined ? once : Effect.provideService(once, CurrentSends, sends), {
           onSuccess: () => {
             if (effort !== undefined) effort.succeeded += 1
@@ -160,7 +161,7 @@ const attempted = <A>(
           },
           onFailure: (error) => {
             leave?.failed(error, sends.count)
-            return Effect.zipRight(told(place, error), telemetry.countRequest(call.operation, error._tag))
+            return Effect.zipRight(told(permit, error), telemetry.countRequest(call.operation, error._tag))
           }
         })
       })
@@ -168,12 +169,12 @@ const attempted = <A>(
   )
 
 /** What the gate cannot see in an answer's status and headers. */
-const told = (place: Place, error: RequestFailure): Effect.Effect<void> => {
+const told = (permit: Permit, error: RequestFailure): Effect.Effect<void> => {
   if (error._tag === "InvalidRequest" || (error._tag === "TransportError" && error.reason === "connect")) {
-    return place.unsent
+    return permit.reportUnsent
   }
   if (error._tag !== "RateLimited" || error.status === 429) return Effect.void
-  return place.refused(error.retryAfter && Duration.toMillis(error.retryAfter))
+  return permit.reportRateLimited(error.retryAfter && Duration.toMillis(error.retryAfter))
 }
 
 const detailOf = (error: RequestFailure): string | undefined =>

@@ -6,37 +6,40 @@
 import * as Effect from "effect/Effect"
 import * as Metrics from "../../Metrics.js"
 import * as monotonic from "../data/monotonic.js"
-import type { Entry, Gate, Place } from "./gate.js"
+import type { PermitRequest, Gate, Permit } from "./gate.js"
 import { snapshotOf, type Snapshot } from "./snapshot.js"
 
 /** @internal */
-export interface Passage {
-  readonly pass: <A, E>(entry: Entry<E>, attempt: (place: Place) => Effect.Effect<A, E>) => Effect.Effect<A, E>
+export interface Admission {
+  readonly withPermit: <A, E>(
+    entry: PermitRequest<E>,
+    attempt: (place: Permit) => Effect.Effect<A, E>
+  ) => Effect.Effect<A, E>
   /** Whether the limit is so nearly used up that whatever can wait should. */
   readonly isScarce: Effect.Effect<boolean>
 }
 
 /** @internal */
-export const limited = (gate: Gate): Service => ({
+export const fromGate = (gate: Gate): Service => ({
   snapshot: Effect.clockWith((clock) => Effect.sync(() => snapshotOf(gate, clock))),
-  passage: {
-    pass: (entry, attempt) => gate.pass(entry, attempt),
+  admission: {
+    withPermit: (entry, attempt) => gate.withPermit(entry, attempt),
     isScarce: Effect.map(monotonic.now, (now) => gate.limiter.isScarce(now))
   }
 })
 
 /** @internal Lets everything pass, and counts. */
-export const unlimited = (): Service => {
+export const makeUnlimited = (): Service => {
   let inFlight = 0
   let rateLimited = 0
   const refusal = Effect.sync(() => {
     rateLimited += 1
     Metrics.rateLimited.unsafeUpdate(1, [])
   })
-  const place: Place = {
-    answered: (status) => Effect.as(status === 429 ? refusal : Effect.void, undefined),
-    unsent: Effect.void,
-    refused: () => refusal
+  const place: Permit = {
+    reportResponse: (status) => Effect.as(status === 429 ? refusal : Effect.void, undefined),
+    reportUnsent: Effect.void,
+    reportRateLimited: () => refusal
   }
   const count = (n: number) =>
     Effect.sync(() => {
@@ -45,8 +48,8 @@ export const unlimited = (): Service => {
     })
   return {
     snapshot: Effect.sync(() => ({ waiting: 0, inFlight, rateLimited, hasOtherClients: false })),
-    passage: {
-      pass: (_, attempt) =>
+    admission: {
+      withPermit: (_, attempt) =>
         Effect.acquireUseRelease(
           count(1),
           () => attempt(place),
@@ -58,9 +61,13 @@ export const unlimited = (): Service => {
 }
 
 /** @internal For what does not go to the API, such as bytes to storage: no limit, and nothing to count. */
-export const free: Passage = {
-  pass: (_, attempt) =>
-    attempt({ answered: () => Effect.succeed(undefined), unsent: Effect.void, refused: () => Effect.void }),
+export const bypass: Admission = {
+  withPermit: (_, attempt) =>
+    attempt({
+      reportResponse: () => Effect.succeed(undefined),
+      reportUnsent: Effect.void,
+      reportRateLimited: () => Effect.void
+    }),
   isScarce: Effect.succeed(false)
 }
 
@@ -74,5 +81,5 @@ export interface Service {
   /** What it knows and does now. */
   readonly snapshot: Effect.Effect<Snapshot>
   /** @internal */
-  readonly passage: Passage
+  readonly admission: Admission
 }

@@ -11,15 +11,15 @@
  *
  * @internal
  */
-export type Lane = "cancels" | "submissions" | "polls" | "calls"
+export type RequestClass = "cancels" | "submissions" | "polls" | "calls"
 
-const first: Lane = "cancels"
-const turns: ReadonlyArray<Lane> = ["submissions", "polls", "calls"]
-const order: ReadonlyArray<Lane> = [first, ...turns]
+const first: RequestClass = "cancels"
+const turns: ReadonlyArray<RequestClass> = ["submissions", "polls", "calls"]
+const order: ReadonlyArray<RequestClass> = [first, ...turns]
 
 /** @internal What can stand in a lane; whose turn it is among those before it is the lane's affair. */
 export interface Standing {
-  readonly lane: Lane
+  readonly lane: RequestClass
   /** Was in here before: goes before those that were not. */
   readonly returning: boolean
 }
@@ -62,7 +62,7 @@ class Line<T> {
 }
 
 /** @internal */
-export class Lanes<T extends Standing> {
+export class FairQueue<T extends Standing> {
   private readonly lanes = new Map(
     order.map((name) => [name, { returning: new Line<T>(), fresh: new Line<T>() }] as const)
   )
@@ -100,13 +100,13 @@ export class Lanes<T extends Standing> {
     return next
   }
 
-  private head(lane: Lane): T | undefined {
+  private head(lane: RequestClass): T | undefined {
     const lines = this.lanes.get(lane)
     return lines?.returning.first ?? lines?.fresh.first
   }
 
   /** How many go before one that joins this lane now, if the lanes take turns. */
-  ahead(lane: Lane): number {
+  ahead(lane: RequestClass): number {
     return this.before(lane, this.length(lane))
   }
 
@@ -121,12 +121,12 @@ export class Lanes<T extends Standing> {
   }
 
   /** How many of all lanes go before the one at this place of its own. */
-  private before(lane: Lane, at: number): number {
+  private before(lane: RequestClass, at: number): number {
     if (lane === first) return at
     return turns.reduce((sum, other) => sum + Math.min(this.length(other), at), this.length(first))
   }
 
-  private length(lane: Lane): number {
+  private length(lane: RequestClass): number {
     const lines = this.lanes.get(lane)
     return lines === undefined ? 0 : lines.returning.size + lines.fresh.size
   }

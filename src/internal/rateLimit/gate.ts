@@ -17,11 +17,11 @@ import { seconds } from "../errors/messages.js"
 import * as monotonic from "../data/monotonic.js"
 import { longestSleepMillis } from "../http/sharedTimer.js"
 import { logWait, queued, safely } from "../telemetry.js"
-import { type Lane, Lanes } from "./fairQueue.js"
+import { type RequestClass, FairQueue } from "./fairQueue.js"
 import { Limiter, type Sent, type Verdict } from "./limiter.js"
 
 /** @internal Why and for how long a request would have to wait. */
-export interface Closed {
+export interface QueueDelay {
   /** Milliseconds until the gate opens again. */
   readonly opensIn: number
   /** Milliseconds that this request waits in all, those before it in the queue included. */
@@ -31,31 +31,31 @@ export interface Closed {
 }
 
 /** @internal One request that wants to pass. */
-export interface Entry<E> {
+export interface PermitRequest<E> {
   readonly operation: string
-  readonly lane: Lane
+  readonly requestClass: RequestClass
   /** Whether it was sent before and is sent again. */
-  readonly returning: boolean
+  readonly isRetry: boolean
   /**
    * Asked before a wait for the limit begins, and again when it turns out longer than what was accepted: what a caller fails
    * with who does not wait so long.
    */
-  readonly unwilling: (closed: Closed) => Effect.Effect<Option.Option<E>>
+  readonly confirmWait: (closed: QueueDelay) => Effect.Effect<Option.Option<E>>
 }
 
 /** @internal The place of a request that has passed. */
-export interface Place {
+export interface Permit {
   /** Its answer is here: returns the milliseconds until the gate opens again, if that is a refusal that says so. */
-  readonly answered: (status: number, headers: limitHeaders.Headers) => Effect.Effect<number | undefined>
+  readonly reportResponse: (status: number, headers: limitHeaders.Headers) => Effect.Effect<number | undefined>
   /** It was never sent. */
-  readonly unsent: Effect.Effect<void>
+  readonly reportUnsent: Effect.Effect<void>
   /** Its answer was a refusal for the limit, though not by its status; it may say for how many milliseconds. */
-  readonly refused: (opensIn: number | undefined) => Effect.Effect<void>
+  readonly reportRateLimited: (opensIn: number | undefined) => Effect.Effect<void>
 }
 
 /** Somebody in the queue. */
 interface Waiter {
-  readonly lane: Lane
+  readonly lane: RequestClass
   readonly returning: boolean
   /** Monotonic milliseconds. */
   since: number
@@ -86,7 +86,7 @@ const plural = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" 
 /** @internal */
 export class Gate {
   readonly limiter = new Limiter()
-  private readonly queue = new Lanes<Waiter>()
+  private readonly queue = new FairQueue<Waiter>()
   private timer: { readonly fiber: Fiber.RuntimeFiber<void>; readonly at: number } | undefined
   /** Since when the gate is closed with somebody before it, and how long that was to last. */
   private closure: { readonly since: number; readonly millis: number } | undefined
@@ -109,7 +109,7 @@ export class Gate {
   }
 
   /** Waits for a place, then makes the attempt; its place is free again when the answer is here or the attempt has ended. */
-  pass<A, E>(entry: Entry<E>, attempt: (place: Place) => Effect.Effect<A, E>): Effect.Effect<A, E> {
+  withPermit<A, E>(entry: PermitRequest<E>, attempt: (place: Permit) => Effect.Effect<A, E>): Effect.Effect<A, E> {
     return Effect.uninterruptibleMask((restore) =>
       Effect.clockWith((clock) => {
         const waiter = this.enter(entry, this.now(clock))
@@ -129,7 +129,7 @@ export class Gate {
   private use<A, E>(
     sent: Sent,
     restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
-    attempt: (place: Place) => Effect.Effect<A, E>
+    attempt: (place: Permit) => Effect.Effect<A, E>
   ): Effect.Effect<A, E> {
     let open = true
     /** Whatever comes first tells what became of the request; then those who wait must hear of it, come what may. */
@@ -143,10 +143,10 @@ export class Gate {
           return this.isIdle ? Effect.succeed(result) : Effect.as(this.proceed, result)
         })
       )
-    const place: Place = {
-      answered: (status, headers) => settle((now) => this.answered(sent, status, headers, now)),
-      unsent: settle((now) => this.limiter.unsent(sent, now)),
-      refused: (opensIn) =>
+    const place: Permit = {
+      reportResponse: (status, headers) => settle((now) => this.answered(sent, status, headers, now)),
+      reportUnsent: settle((now) => this.limiter.unsent(sent, now)),
+      reportRateLimited: (opensIn) =>
         Effect.uninterruptible(
           Effect.clockWith((clock) => {
             const now = this.now(clock)
@@ -176,8 +176,8 @@ export class Gate {
   }
 
   /** Admitted at once where nobody waits and there is room. */
-  private enter(entry: Entry<unknown>, now: number): Waiter {
-    const { lane, returning } = entry
+  private enter(entry: PermitRequest<unknown>, now: number): Waiter {
+    const { requestClass: lane, isRetry: returning } = entry
     const ahead = returning ? 0 : this.queue.ahead(lane)
     const waiter: Waiter = { lane, returning, since: now, ahead, accepted: nothing }
     if (this.queue.size === 0) {
@@ -209,7 +209,7 @@ export class Gate {
     })
   }
 
-  private wait<E>(waiter: Waiter, entry: Entry<E>): Effect.Effect<Sent, E> {
+  private wait<E>(waiter: Waiter, entry: PermitRequest<E>): Effect.Effect<Sent, E> {
     return Effect.clockWith((clock) => {
       const now = this.now(clock)
       const { closed, until } = this.limiter.verdict(now)
@@ -217,7 +217,7 @@ export class Gate {
         return this.parked(waiter, entry)
       }
       const asked = this.closed(waiter, until, now)
-      return Effect.flatMap(entry.unwilling(asked), (failure) => {
+      return Effect.flatMap(entry.confirmWait(asked), (failure) => {
         if (Option.isSome(failure)) return Effect.fail(failure.value)
         waiter.accepted = { closure: generous(until - now), wait: generous(asked.wait) }
         return this.parked(waiter, entry)
@@ -225,7 +225,7 @@ export class Gate {
     })
   }
 
-  private parked<E>(waiter: Waiter, entry: Entry<E>): Effect.Effect<Sent, E> {
+  private parked<E>(waiter: Waiter, entry: PermitRequest<E>): Effect.Effect<Sent, E> {
     return Effect.async<Sent, E>((resume) => {
       waiter.wake = () => {
         delete waiter.wake
@@ -247,7 +247,7 @@ export class Gate {
     return opensAt - since + windows * length + this.limiter.paceOf(ahead)
   }
 
-  private closed(waiter: Waiter, opensAt: number, now: number): Closed {
+  private closed(waiter: Waiter, opensAt: number, now: number): QueueDelay {
     const { window } = this.limiter
     return {
       opensIn: opensAt - now,
