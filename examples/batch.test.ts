@@ -251,7 +251,7 @@ describe("the summary", () => {
   })
 
   it("knows what to do about the rest", () => {
-    const cure = (reason?: Batch.Reason) => Summary.cure(counts, "npm run it", reason)
+    const cure = (reason?: Batch.StopReason) => Summary.cure(counts, "npm run it", reason)
     assert.deepStrictEqual(cure("Stopped"), [
       "The same command goes on from here, and pays for nothing twice:",
       "  npm run it"

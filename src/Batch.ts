@@ -24,7 +24,7 @@ import type { Failed, NotAttempted, Outcome, Succeeded } from "./internal/batch/
 import { type Progress, Tally } from "./internal/batch/progress.js"
 import { RetryBudget, type RetryBudgetOptions } from "./internal/batch/retryBudget.js"
 import * as spendings from "./internal/batch/costBudget.js"
-import { type Reason, Stop } from "./internal/batch/stopSignal.js"
+import { type StopReason, Stop } from "./internal/batch/stopSignal.js"
 import * as writer from "./internal/batch/journalWriter.js"
 import { invalid } from "./internal/errors/invalidRequest.js"
 import type * as money from "./internal/data/money.js"
@@ -35,17 +35,17 @@ import { type WatchOptions } from "./internal/executions/types.js"
 import type { AwaitFailure, SubmissionOutcomeUnknown, InvalidRequest, JournalError } from "./ModelRouteError.js"
 
 export {
-  JournalEntry as Entry,
+  JournalEntry,
   type Failed,
   Journal,
   type JournalService,
   type NotAttempted,
   type Outcome,
   type Progress,
-  type Reason,
+  type StopReason,
   type RetryBudgetOptions,
   revision,
-  JournalStep as Step,
+  JournalStep,
   type Succeeded
 }
 

@@ -55,14 +55,14 @@ export const text = (counts: Counts, cost: string): string => {
   return `${all} prompts: ${parts.join(", ")}. ${dollars(cost)} paid in all.`
 }
 
-const cures: { readonly [R in Batch.Reason]?: string } = {
+const cures: { readonly [R in Batch.StopReason]?: string } = {
   InsufficientBalance: "The balance is used up. When it is topped up, the same command goes on from here:",
   Unauthorized: "The API key is not accepted. With another MODELROUTE_API_KEY the same command goes on from here:",
   MaxCost: "--max-cost leaves no room for another. With a higher one the same command goes on from here:"
 }
 
 /** What to do about the rest, `again` being the command. */
-export const cure = (counts: Counts, again: string, stopped?: Batch.Reason): ReadonlyArray<string> => {
+export const cure = (counts: Counts, again: string, stopped?: Batch.StopReason): ReadonlyArray<string> => {
   const { lasting, notAttempted, unsaved } = counts
   const open = notAttempted + unsaved + failures(counts) - lasting
   const goOn = (stopped && cures[stopped]) ?? "The same command goes on from here, and pays for nothing twice:"
@@ -72,7 +72,7 @@ export const cure = (counts: Counts, again: string, stopped?: Batch.Reason): Rea
   ]
 }
 
-export const exitCode = (counts: Counts, stopped?: Batch.Reason): number => {
+export const exitCode = (counts: Counts, stopped?: Batch.StopReason): number => {
   if (counts.notAttempted + counts.unsaved + failures(counts) === 0) return 0
   return stopped === "Stopped" ? 130 : 1
 }

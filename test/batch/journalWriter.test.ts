@@ -5,8 +5,8 @@ import { Batch, ModelRouteError } from "effect-modelroute"
 import * as writer from "../../src/internal/batch/journalWriter.js"
 import { journal } from "../utils/batches.js"
 
-const entryOf = (key: string, step: Batch.Step, attempt = 1): Batch.Entry =>
-  new Batch.Entry({
+const entryOf = (key: string, step: Batch.JournalStep, attempt = 1): Batch.JournalEntry =>
+  new Batch.JournalEntry({
     key,
     step,
     attempt,
@@ -15,7 +15,7 @@ const entryOf = (key: string, step: Batch.Step, attempt = 1): Batch.Entry =>
     submittedAt: DateTime.unsafeMake("2026-03-20T10:30:00Z")
   })
 
-const nameOf = ({ attempt, key, step }: Batch.Entry): string => `${key} ${step} ${attempt}`
+const nameOf = ({ attempt, key, step }: Batch.JournalEntry): string => `${key} ${step} ${attempt}`
 
 /** A journal whose calls wait until they are let through, one at a time. */
 const gated = Effect.gen(function* () {

@@ -14,7 +14,12 @@ const unseenCreate = Fault.on("executions.create", Fault.dropBefore)
 const power = new ModelRouteError.JournalError({ message: "the power is gone" })
 
 /** A journal that is cut off at its n-th write, before or after that is kept; then nothing more can be read or written. */
-const cutOff = (kept: Batch.JournalService, at: number, isKept: boolean, only: Batch.Step | undefined = undefined) => {
+const cutOff = (
+  kept: Batch.JournalService,
+  at: number,
+  isKept: boolean,
+  only: Batch.JournalStep | undefined = undefined
+) => {
   let left = at
   let isGone = false
   const unlessGone = <A>(effect: Effect.Effect<A, ModelRouteError.JournalError>) =>
@@ -74,7 +79,7 @@ describe("a step", () => {
   it.effect("tells all that the next one needs", () =>
     Effect.gen(function* () {
       const memory = yield* journal
-      const history: Array<Batch.Entry> = []
+      const history: Array<Batch.JournalEntry> = []
       const noting: Batch.JournalService = {
         ...memory,
         write: (batch, entries) =>
@@ -176,7 +181,7 @@ describe("a batch that ends at", () => {
 
   it.effect("a step that cannot be written sends nothing, and hands nothing out", () =>
     Effect.gen(function* () {
-      const sentAt = (step: Batch.Step) =>
+      const sentAt = (step: Batch.JournalStep) =>
         play(
           Effect.gen(function* () {
             const service = cutOff(yield* journal, 1, false, step)

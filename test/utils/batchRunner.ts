@@ -117,7 +117,7 @@ const journal = Layer.effect(
   Batch.Journal,
   Effect.map(Batch.Journal, (journal) => ({
     ...journal,
-    write: (batch: string, entries: ReadonlyArray<Batch.Entry>) =>
+    write: (batch: string, entries: ReadonlyArray<Batch.JournalEntry>) =>
       Effect.suspend(() => {
         if (hold !== undefined && --hold.left <= 0) {
           process.stdout.write(`${heldLine}\n`)

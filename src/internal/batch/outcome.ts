@@ -8,7 +8,7 @@ import type {
   InsufficientBalance,
   Unauthorized
 } from "../../ModelRouteError.js"
-import type { Reason as StopReason } from "./stopSignal.js"
+import type { StopReason } from "./stopSignal.js"
 
 interface Common<A> {
   readonly item: A

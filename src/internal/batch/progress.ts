@@ -14,7 +14,7 @@ import { present } from "../data/lenient.js"
 import type { Outcome } from "./outcome.js"
 import type { RetryBudget } from "./retryBudget.js"
 import * as money from "../data/money.js"
-import type { Reason, Stop } from "./stopSignal.js"
+import type { StopReason, Stop } from "./stopSignal.js"
 
 /**
  * How far a batch is at one moment.
@@ -57,7 +57,7 @@ export interface Progress {
   /** When the last item ends at this rate; absent where that cannot be told. */
   readonly estimatedEnd?: DateTime.Utc
   /** Why nothing more is submitted, if so. */
-  readonly stopped?: Reason
+  readonly stopped?: StopReason
 }
 
 const minute = 60_000

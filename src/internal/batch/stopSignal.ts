@@ -13,16 +13,16 @@ import type { InsufficientBalance, Unauthorized } from "../../ModelRouteError.js
  * @since 0.1.0
  * @category models
  */
-export type Reason = "InsufficientBalance" | "Unauthorized" | "MaxCost" | "BeforeSubmit" | "Stopped"
+export type StopReason = "InsufficientBalance" | "Unauthorized" | "MaxCost" | "BeforeSubmit" | "Stopped"
 
 /** @internal */
 export interface Stopped {
-  readonly reason: Reason
+  readonly reason: StopReason
   /** Where the API has said so. */
   readonly error?: InsufficientBalance | Unauthorized
 }
 
-const words: { readonly [R in Reason]: string } = {
+const words: { readonly [R in StopReason]: string } = {
   InsufficientBalance: "the balance does not cover another execution: top it up, then run the batch again",
   Unauthorized: "the API key is not accepted: set one that is, then run the batch again",
   MaxCost: "maxCost has no room for another execution",
