@@ -1,0 +1,20 @@
+/**
+ * Writes the snippets of the documentation into a folder, each as a module: `tsx test/snippets.ts FOLDER`. The code blocks of
+ * README.md keep the name after their language. The examples in the docstrings of `src` are called `example-<module>-<number>.ts`.
+ */
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+
+const folder = process.argv[2] ?? "."
+
+for (const [, name, code] of readFileSync("README.md", "utf8").matchAll(/^```ts (\S+)\n(.*?)^```$/gms)) {
+  if (name !== undefined && code !== undefined) writeFileSync(join(folder, name), code)
+}
+
+for (const path of readdirSync("src", { encoding: "utf8", recursive: true }).filter((file) => file.endsWith(".ts"))) {
+  const examples = readFileSync(join("src", path), "utf8").matchAll(/^ *\* ```ts\n(.*?)^ *\* ```$/gms)
+  for (const [index, [, lines = ""]] of [...examples].entries()) {
+    const name = `example-${path.replace(/\.ts$/, "").replaceAll(/[/\\]/g, "-")}-${index + 1}.ts`
+    writeFileSync(join(folder, name), lines.replaceAll(/^ *\* ?/gm, ""))
+  }
+}
