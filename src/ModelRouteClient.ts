@@ -28,7 +28,7 @@ import * as executions from "./internal/executions/methods.js"
 import type { Executions } from "./internal/executions/types.js"
 import * as files from "./internal/files/methods.js"
 import type { Files } from "./internal/files/types.js"
-import { countSend } from "./internal/http/attemptInterceptor.js"
+import { reportTransportSend } from "./internal/http/attemptInterceptor.js"
 import * as TimeLimit from "./internal/http/attemptTimeout.js"
 import * as settings from "./internal/http/clientOptions.js"
 import { request } from "./internal/http/rawRequest.js"
@@ -142,7 +142,7 @@ export const make = (
         options.transformClient === undefined
           ? Function.identity
           : Function.flow(
-              HttpClient.transform((effect) => Effect.zipRight(countSend, effect)),
+              HttpClient.transform((effect) => Effect.zipRight(reportTransportSend, effect)),
               options.transformClient
             ),
         // The span of the operation says it all; outermost, so that `transformClient` can switch it on again.

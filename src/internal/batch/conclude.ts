@@ -19,7 +19,7 @@ import { type JournalEntry, entryOf, isCostUnknown, committed } from "./journalE
 import type { NotAttempted } from "./outcome.js"
 import { known, undecided } from "./plan.js"
 import type { Stopped } from "./stopSignal.js"
-import type { ItemLeave } from "./submitGuard.js"
+import type { ItemSubmitGuard } from "./submitGuard.js"
 
 /** Why nothing is submitted for an item. */
 export type Held = Pick<NotAttempted<never>, "error" | "reason">
@@ -59,14 +59,14 @@ export const unaccepted = <A, E, R>(
   item: Item<A, E, R>,
   last: JournalEntry,
   error: AwaitFailure,
-  { isInDoubt, withheld }: ItemLeave
+  { blockedBy, isInDoubt }: ItemSubmitGuard
 ): Effect.Effect<Ended<A, E>, JournalError> =>
   Effect.gen(function* () {
-    if (withheld === "too old") return failed(item, undecided(last), last)
+    if (blockedBy === "too old") return failed(item, undecided(last), last)
     const refused = stoppedBy(error)
     if (refused !== undefined) yield* stop.say(refused)
-    const held = withheld ?? refused
-    if (isInDoubt) return withheld === undefined ? failed(item, error, last) : notAttempted(item, withheld, last)
+    const held = blockedBy ?? refused
+    if (isInDoubt) return blockedBy === undefined ? failed(item, error, last) : notAttempted(item, blockedBy, last)
     if (isRefusedForGood(error)) {
       const entry = endedWith(last, error, id)
       yield* write(entry)

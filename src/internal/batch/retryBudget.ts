@@ -3,7 +3,9 @@
  * minute of them all.
  */
 import * as Effect from "effect/Effect"
-import type { Effort } from "../http/attemptInterceptor.js"
+import type { AttemptInterceptor } from "../http/attemptInterceptor.js"
+import type { RequestFailure } from "../../ModelRouteError.js"
+import { isRateLimit } from "../errors/semantics.js"
 import * as monotonic from "../data/monotonic.js"
 import { safely } from "../telemetry.js"
 
@@ -29,7 +31,7 @@ const patience = 5000
 const minute = 60_000
 
 /** @internal The requests of a batch, and the retries that it may still make. */
-export class RetryBudget implements Effort {
+export class RetryBudget implements AttemptInterceptor {
   requests = 0
   succeeded = 0
   /** How many retries wait. */
@@ -68,6 +70,23 @@ export class RetryBudget implements Effort {
     this.fill(now)
     return this.waiting === 0 ? undefined : now + this.lacking
   }
+
+  readonly beforeSend = (): Effect.Effect<void> =>
+    Effect.sync(() => {
+      this.requests += 1
+    })
+
+  readonly onTransportSend = Effect.void
+
+  readonly onSuccess = (): Effect.Effect<void> =>
+    Effect.sync(() => {
+      this.succeeded += 1
+    })
+
+  readonly onFailure = (): Effect.Effect<void> => Effect.void
+
+  /** A retry after a rate limit takes no token: it is no sign of an outage. */
+  readonly beforeRetry = (error: RequestFailure): Effect.Effect<void> => (isRateLimit(error) ? Effect.void : this.retry)
 
   readonly retry: Effect.Effect<void> = Effect.acquireUseRelease(
     Effect.sync(() => {

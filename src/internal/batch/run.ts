@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { JournalError } from "../../ModelRouteError.js"
-import { CurrentEffort } from "../http/attemptInterceptor.js"
+import { CurrentAttemptInterceptor } from "../http/attemptInterceptor.js"
 import { committed } from "./journalEntry.js"
 import * as items from "./item.js"
 import type { Outcome } from "./outcome.js"
@@ -72,7 +72,7 @@ export const outcomes = <A, E, E2, R, EI, RI>(
     ).pipe(Effect.flatMap(settled), Effect.ensuring(leave))
 
   return reader.read(parts, wishes, Math.min(concurrency, mostAhead), input).pipe(
-    Stream.mapEffect((inLine) => Effect.provideService(worked(inLine), CurrentEffort, Option.some(budget)), {
+    Stream.mapEffect((inLine) => Effect.provideService(worked(inLine), CurrentAttemptInterceptor, budget), {
       concurrency,
       unordered: !inOrder
     }),

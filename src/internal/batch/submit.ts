@@ -6,19 +6,18 @@
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Option from "effect/Option"
 import type * as Execution from "../../Execution.js"
 import type { JournalError } from "../../ModelRouteError.js"
 import { text, present } from "../data/lenient.js"
 import * as money from "../data/money.js"
 import { requestOf } from "../executions/requests.js"
-import { CurrentLeave } from "../http/attemptInterceptor.js"
+import { withInterceptor } from "../http/attemptInterceptor.js"
 import { notAttempted, failed, costOf, broken, unaccepted, finished, type Held } from "./conclude.js"
 import type { Reservation } from "./costBudget.js"
 import { type Run, type Item, type Ended, digestOf } from "./item.js"
 import { type JournalEntry, entryOf, earlier } from "./journalEntry.js"
 import { type Plan, type Body, known } from "./plan.js"
-import { keyEndOf, ItemLeave } from "./submitGuard.js"
+import { ItemSubmitGuard, keyEndOf } from "./submitGuard.js"
 
 /** @internal */
 export type Submit = Extract<Plan, { readonly _tag: "Submit" }>
@@ -89,7 +88,7 @@ export const created = <A, E, R>(
 ): Effect.Effect<Ended<A, E>, JournalError> =>
   Effect.flatMap(keyEndOf(fixed.submittedAt.epochMillis + item.rules.keyTtl), (endOfKey) => {
     const { executions, spending, stop, tally, wait, write } = run
-    const leave = new ItemLeave(stop, endOfKey, planned.sent !== undefined, isCountedIn(planned))
+    const guard = new ItemSubmitGuard(stop, endOfKey, planned.sent !== undefined, isCountedIn(planned))
     let last = fixed
     let room = reserved
     const onAccepted = (execution: Execution.Execution) =>
@@ -106,12 +105,14 @@ export const created = <A, E, R>(
         room = spending.accepted(room, hold)
         return Effect.zipRight(hold === undefined ? spending.warnOfUnknownHold(execution) : Effect.void, write(last))
       })
-    return executions.run(requestOf(body), { ...wait, idempotencyKey: fixed.idempotencyKey, onAccepted }).pipe(
-      Effect.provideService(CurrentLeave, Option.some(leave)),
+    return withInterceptor(
+      executions.run(requestOf(body), { ...wait, idempotencyKey: fixed.idempotencyKey, onAccepted }),
+      guard
+    ).pipe(
       Effect.matchEffect({
         onFailure: (error) => {
           if (error._tag === "JournalError") return Effect.fail(error)
-          return last.step === "Accepted" ? broken(run, item, last, error) : unaccepted(run, item, last, error, leave)
+          return last.step === "Accepted" ? broken(run, item, last, error) : unaccepted(run, item, last, error, guard)
         },
         onSuccess: (completed) => finished(run, item, last, completed)
       }),

@@ -5,7 +5,8 @@
  */
 import * as Effect from "effect/Effect"
 import type { InvalidRequest, RequestFailure } from "../../ModelRouteError.js"
-import type { Leave } from "../http/attemptInterceptor.js"
+import type { AttemptInfo, AttemptInterceptor } from "../http/attemptInterceptor.js"
+import { SubmissionTracker } from "../executions/submissionTracker.js"
 import { invalid } from "../errors/invalidRequest.js"
 import * as monotonic from "../data/monotonic.js"
 import { isRefusedForGood, wasTurnedAway } from "../errors/semantics.js"
@@ -30,13 +31,11 @@ const isOver = (end: KeyEnd): Effect.Effect<boolean> =>
     Effect.sync(() => clock.unsafeCurrentTimeMillis() >= end.wall || monotonic.read(clock) >= end.monotonic)
   )
 
-/** @internal */
-export class ItemLeave implements Leave {
+/** @internal Prevents that an item is submitted after its batch has stopped, and that a key is used after its end. */
+export class ItemSubmitGuard implements AttemptInterceptor {
   /** Why it was not sent, or not again. */
-  withheld: Stopped | "too old" | undefined
-  /** Whether what this run has sent may have been carried out; and so before the newest attempt. */
-  private isSent = false
-  private wasSent = false
+  blockedBy: Stopped | "too old" | undefined
+  private readonly tracker = new SubmissionTracker()
 
   constructor(
     private readonly stop: Stop,
@@ -50,32 +49,40 @@ export class ItemLeave implements Leave {
 
   /** Whether it may have been carried out. */
   get isInDoubt(): boolean {
-    return this.isSent || this.wasSentEarlier
+    return this.tracker.isAmbiguous || this.wasSentEarlier
   }
 
-  readonly ask = (attempts: number): Effect.Effect<InvalidRequest | undefined> =>
-    Effect.map(isOver(this.endOfKey), (isTooOld) => {
+  readonly beforeSend = (attempt: AttemptInfo): Effect.Effect<void, InvalidRequest> =>
+    attempt.isKeyed ? this.check(attempt.previousAttempts) : Effect.void
+
+  private readonly check = (attempts: number): Effect.Effect<void, InvalidRequest> =>
+    Effect.flatMap(isOver(this.endOfKey), (isTooOld) => {
       // Whatever has stopped the batch meanwhile, what this run may have had accepted is asked for again.
-      if (!this.isSent) this.withheld = this.stop.holdsBack(this.isCounted)
-      if (this.isInDoubt && isTooOld) this.withheld = "too old"
-      if (this.withheld !== undefined) return notSent(this.withheld, attempts)
-      this.wasSent = this.isSent
-      this.isSent = true
-      return undefined
+      if (!this.tracker.isAmbiguous) this.blockedBy = this.stop.holdsBack(this.isCounted)
+      if (this.isInDoubt && isTooOld) this.blockedBy = "too old"
+      if (this.blockedBy !== undefined) return notSent(this.blockedBy, attempts)
+      this.tracker.onAttempt()
+      return Effect.void
     })
 
-  /** A refusal says nothing of what was sent before it, nor does a connection that could not be made. */
-  readonly failed = (error: RequestFailure, sends: number): void => {
-    const isRefused = error._tag === "InvalidRequest" || wasTurnedAway(error) || isRefusedForGood(error)
-    if (isRefused && sends <= 1) this.isSent = this.wasSent
-  }
+  readonly onTransportSend = Effect.sync(() => this.tracker.onTransportSend())
+
+  readonly onSuccess = (): Effect.Effect<void> => Effect.void
+
+  readonly onFailure = ({ isKeyed }: AttemptInfo, error: RequestFailure): Effect.Effect<void> =>
+    Effect.sync(() => {
+      const isRefused = error._tag === "InvalidRequest" || wasTurnedAway(error) || isRefusedForGood(error)
+      if (isKeyed && isRefused) this.tracker.onNotProcessed()
+    })
+
+  readonly beforeRetry = (): Effect.Effect<void> => Effect.void
 }
 
-const notSent = (withheld: Stopped | "too old", attempts: number): InvalidRequest =>
+const notSent = (blockedBy: Stopped | "too old", attempts: number): InvalidRequest =>
   invalid(
     "executions.create",
     "idempotencyKey",
-    withheld === "too old"
+    blockedBy === "too old"
       ? "is too old to be sent again"
       : "is of an item that its batch has not sent before it stopped",
     "Run the batch again.",

@@ -7,16 +7,16 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
 import type { ExecutionId } from "../../Execution.js"
 import type { InvalidRequest, RequestFailure } from "../../ModelRouteError.js"
 import type { Alarm } from "../http/sharedTimer.js"
-import { CurrentLeave, type Leave } from "../http/attemptInterceptor.js"
+import { type AttemptInfo, type AttemptInterceptor, CurrentAttemptInterceptor } from "../http/attemptInterceptor.js"
 import { invalid } from "../errors/invalidRequest.js"
 import * as monotonic from "../data/monotonic.js"
 import { wasNotProcessed } from "../errors/semantics.js"
 import { safely } from "../telemetry.js"
 import { within } from "../http/attemptTimeout.js"
+import { SubmissionTracker } from "./submissionTracker.js"
 
 /** How long an interruption waits for the cancel. */
 const interruptionMillis = 10_000
@@ -77,39 +77,48 @@ export const cancelOnInterrupt = <A, E>(
   Effect.onInterrupt(wait, () => inBackground(canceller.alarm, cancelOrWarn(canceller, id, idempotencyKey)))
 
 /** Stops a create that has not been sent when it is interrupted. */
-class InterruptibleCreate implements Leave {
+class InterruptibleCreate implements AttemptInterceptor {
   private isInterrupted = false
-  /** Whether the API may have executed what was sent; and whether that was so before the latest attempt. */
-  private isSent = false
-  private wasSent = false
+  private readonly tracker = new SubmissionTracker()
 
-  constructor(private readonly outer: Leave | undefined) {}
+  readonly onTransportSend: Effect.Effect<void>
+  readonly onSuccess: AttemptInterceptor["onSuccess"]
+  readonly beforeRetry: AttemptInterceptor["beforeRetry"]
+
+  constructor(private readonly outer: AttemptInterceptor) {
+    this.onTransportSend = Effect.zipRight(
+      Effect.sync(() => this.tracker.onTransportSend()),
+      outer.onTransportSend
+    )
+    this.onSuccess = outer.onSuccess
+    this.beforeRetry = outer.beforeRetry
+  }
 
   get mayHaveBeenSent(): boolean {
-    return this.isSent
+    return this.tracker.isAmbiguous
   }
 
   interrupt(): void {
     this.isInterrupted = true
   }
 
-  readonly ask = (attempts: number): Effect.Effect<InvalidRequest | undefined> =>
-    Effect.map(this.outer?.ask(attempts) ?? Effect.succeed(undefined), (withheld) => {
-      if (withheld !== undefined) return withheld
-      if (this.isInterrupted && !this.isSent) {
+  readonly beforeSend = (attempt: AttemptInfo): Effect.Effect<void, InvalidRequest> =>
+    Effect.suspend(() => {
+      if (this.isInterrupted && !this.mayHaveBeenSent) {
         return invalid("executions.create", "request", "was interrupted before it was sent", "Submit it again.", {
-          attempts
+          attempts: attempt.previousAttempts
         })
       }
-      this.wasSent = this.isSent
-      this.isSent = true
-      return undefined
+      return Effect.map(this.outer.beforeSend(attempt), () => this.tracker.onAttempt())
     })
 
-  readonly failed = (error: RequestFailure, sends: number): void => {
-    this.outer?.failed(error, sends)
-    if (wasNotProcessed(error) && sends <= 1) this.isSent = this.wasSent
-  }
+  readonly onFailure = (attempt: AttemptInfo, error: RequestFailure): Effect.Effect<void> =>
+    Effect.zipRight(
+      Effect.sync(() => {
+        if (wasNotProcessed(error)) this.tracker.onNotProcessed()
+      }),
+      this.outer.onFailure(attempt, error)
+    )
 }
 
 /** @internal The create of an execution, which is cancelled if the create is interrupted after it may have been sent. */
@@ -119,15 +128,15 @@ export const cancelOnInterruptedCreate = <A extends { readonly id: ExecutionId }
   create: Effect.Effect<A, RequestFailure>
 ): Effect.Effect<A, RequestFailure> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(CurrentLeave, (outer) => {
-      const leave = new InterruptibleCreate(Option.getOrUndefined(outer))
-      const tracked = Effect.provideService(create, CurrentLeave, Option.some(leave))
+    Effect.flatMap(CurrentAttemptInterceptor, (outer) => {
+      const interceptor = new InterruptibleCreate(outer)
+      const tracked = Effect.provideService(create, CurrentAttemptInterceptor, interceptor)
       // As an `Exit`, because a fiber that fails and that nobody joins logs its failure.
       return Effect.flatMap(Effect.forkDaemon(Effect.exit(Effect.interruptible(tracked))), (running) =>
         Effect.onInterrupt(Effect.flatten(restore(Fiber.join(running))), () => {
-          leave.interrupt()
-          return leave.mayHaveBeenSent
-            ? inBackground(canceller.alarm, abandon(canceller, idempotencyKey, leave, running))
+          interceptor.interrupt()
+          return interceptor.mayHaveBeenSent
+            ? inBackground(canceller.alarm, abandon(canceller, idempotencyKey, interceptor, running))
             : Effect.asVoid(Fiber.interrupt(running))
         })
       )
@@ -137,7 +146,7 @@ export const cancelOnInterruptedCreate = <A extends { readonly id: ExecutionId }
 const abandon = <A extends { readonly id: ExecutionId }>(
   canceller: Canceller,
   idempotencyKey: string,
-  leave: InterruptibleCreate,
+  interceptor: InterruptibleCreate,
   running: Fiber.RuntimeFiber<Exit.Exit<A, RequestFailure>>
 ): Effect.Effect<void> =>
   limited(canceller.alarm, Effect.flatten(Fiber.join(running))).pipe(
@@ -145,7 +154,7 @@ const abandon = <A extends { readonly id: ExecutionId }>(
     Effect.matchEffect({
       onSuccess: ({ id }) => cancelOrWarn(canceller, id, idempotencyKey),
       onFailure: ({ message }) =>
-        leave.mayHaveBeenSent
+        interceptor.mayHaveBeenSent
           ? warn(
               `An interrupted create may have been accepted and may be charged: its execution could not be cancelled (${message}). Find it with the idempotency key ${idempotencyKey}`,
               { idempotencyKey }

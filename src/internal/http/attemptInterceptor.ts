@@ -1,54 +1,73 @@
 /**
- * What the caller has set for the running effect, in place of what the client was built with.
+ * Hooks into the attempts of the running effect: they count attempts, prevent one from being sent, or delay a retry.
  *
  * @internal
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import type { InvalidRequest, RequestFailure } from "../../ModelRouteError.js"
 
-/** @internal What the calls of a batch share. */
-export interface Effort {
-  /** How many requests were sent for it. */
-  requests: number
-  /** How many of them were answered with success. */
-  succeeded: number
-  /** Waits until one more retry of a fault is within the budget. */
-  readonly retry: Effect.Effect<void>
+/** @internal The attempt that a hook runs for. */
+export interface AttemptInfo {
+  readonly operation: string
+  /** Whether the request carries an idempotency key. */
+  readonly isKeyed: boolean
+  /** Attempts of the same call that were sent before this one. */
+  readonly previousAttempts: number
 }
 
-/** @internal Who has a say in whether a create goes out, and hears how each attempt has failed. */
-export interface Leave {
-  /**
-   * At the moment of sending, when so many attempts were made: why it may not go out. Whatever it has waited for may have taken
-   * hours.
-   */
-  readonly ask: (attempts: number) => Effect.Effect<InvalidRequest | undefined>
-  /** What `ask` has let go out has failed, and was handed to the transport so many times. */
-  readonly failed: (error: RequestFailure, sends: number) => void
+/** @internal */
+export interface AttemptInterceptor {
+  /** Runs after the rate limit has admitted the attempt. A failure prevents the attempt from being sent and fails the call. */
+  readonly beforeSend: (attempt: AttemptInfo) => Effect.Effect<void, InvalidRequest>
+  /** Runs when a transformed client hands the request to the transport. Such a client can do so several times per attempt. */
+  readonly onTransportSend: Effect.Effect<void>
+  /** Runs when the attempt has succeeded. */
+  readonly onSuccess: (attempt: AttemptInfo) => Effect.Effect<void>
+  /** Runs when the attempt has failed. It does not run after a failure of `beforeSend`. */
+  readonly onFailure: (attempt: AttemptInfo, error: RequestFailure) => Effect.Effect<void>
+  /** Runs after the delay of the retry policy and before the request queues for the rate limit again. */
+  readonly beforeRetry: (error: RequestFailure) => Effect.Effect<void>
 }
 
-/**
- * How often the running attempt was handed to the transport: a client that the caller has transformed may repeat it by itself.
- *
- * @internal
- */
-export class CurrentSends extends Context.Reference<CurrentSends>()("effect-modelroute/CurrentSends", {
-  defaultValue: (): { count: number } => ({ count: 0 })
-}) {}
+/** @internal Does nothing. */
+export const noInterceptor: AttemptInterceptor = {
+  beforeSend: () => Effect.void,
+  onTransportSend: Effect.void,
+  onSuccess: () => Effect.void,
+  onFailure: () => Effect.void,
+  beforeRetry: () => Effect.void
+}
 
-/** @internal Run each time that a request is handed to the transport. */
-export const countSend: Effect.Effect<void> = Effect.map(CurrentSends, (sends) => {
-  sends.count += 1
+/** @internal The interceptor of the running effect. */
+export class CurrentAttemptInterceptor extends Context.Reference<CurrentAttemptInterceptor>()(
+  "effect-modelroute/CurrentAttemptInterceptor",
+  { defaultValue: (): AttemptInterceptor => noInterceptor }
+) {}
+
+const compose = (inner: AttemptInterceptor, outer: AttemptInterceptor): AttemptInterceptor => ({
+  beforeSend: (attempt) => Effect.zipRight(inner.beforeSend(attempt), outer.beforeSend(attempt)),
+  onTransportSend: Effect.zipRight(inner.onTransportSend, outer.onTransportSend),
+  onSuccess: (attempt) => Effect.zipRight(inner.onSuccess(attempt), outer.onSuccess(attempt)),
+  onFailure: (attempt, error) => Effect.zipRight(inner.onFailure(attempt, error), outer.onFailure(attempt, error)),
+  beforeRetry: (error) => Effect.zipRight(inner.beforeRetry(error), outer.beforeRetry(error))
 })
 
-/** @internal The leave for the create inside the running effect. */
-export class CurrentLeave extends Context.Reference<CurrentLeave>()("effect-modelroute/CurrentLeave", {
-  defaultValue: (): Option.Option<Leave> => Option.none()
-}) {}
+/** @internal Adds an interceptor to the effect. Its hooks run before those of the interceptors that the effect already has. */
+export const withInterceptor = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  interceptor: AttemptInterceptor
+): Effect.Effect<A, E, R> =>
+  Effect.flatMap(CurrentAttemptInterceptor, (outer) =>
+    Effect.provideService(
+      effect,
+      CurrentAttemptInterceptor,
+      outer === noInterceptor ? interceptor : compose(interceptor, outer)
+    )
+  )
 
-/** @internal The batch that the running effect belongs to. */
-export class CurrentEffort extends Context.Reference<CurrentEffort>()("effect-modelroute/CurrentEffort", {
-  defaultValue: (): Option.Option<Effort> => Option.none()
-}) {}
+/** @internal Reports that the running attempt hands its request to the transport. */
+export const reportTransportSend: Effect.Effect<void> = Effect.flatMap(
+  CurrentAttemptInterceptor,
+  (interceptor) => interceptor.onTransportSend
+)

@@ -11,7 +11,7 @@ import type { RequestFailure } from "../../ModelRouteError.js"
 import type * as RetryPolicy from "../../RetryPolicy.js"
 import type { Alarm } from "./sharedTimer.js"
 import * as classify from "../errors/classify.js"
-import { CurrentEffort, CurrentLeave, CurrentSends } from "./attemptInterceptor.js"
+import { CurrentAttemptInterceptor } from "./attemptInterceptor.js"
 import { CurrentPolicy } from "../retry/currentPolicy.js"
 import * as exchange from "./attempt.js"
 import type { Permit, PermitRequest, QueueDelay } from "../rateLimit/gate.js"
@@ -20,7 +20,7 @@ import type { Admission } from "../rateLimit/admission.js"
 import * as monotonic from "../data/monotonic.js"
 import * as Pace from "../retry/scheduleDriver.js"
 import { CurrentRetryFilter, type RetryFilter } from "../retry/retryFilter.js"
-import { isRateLimit, wasTurnedAway } from "../errors/semantics.js"
+import { wasTurnedAway } from "../errors/semantics.js"
 import * as telemetry from "../telemetry.js"
 
 /** @internal What all calls of one client share. */
@@ -69,9 +69,7 @@ export const granted = (
     const millis = mayRepeat(call, error) ? yield* (yield* patience).next(error) : undefined
     if (millis === undefined) return yield* error
     yield* waited(sender, call.operation, error, millis)
-    // What the rate limit costs is no sign of an outage.
-    const effort = yield* CurrentEffort
-    if (Option.isSome(effort) && !isRateLimit(error)) yield* effort.value.retry
+    yield* (yield* CurrentAttemptInterceptor).beforeRetry(error)
   })
 
 /** @internal Attempts, retries and their waits, without a span of its own. */
@@ -146,24 +144,24 @@ const attempted = <A>(
   Effect.flatMap(admission, ({ withPermit }) =>
     withPermit(request, (permit) =>
       Effect.gen(function* () {
-        const effort = Option.getOrUndefined(yield* CurrentEffort)
-        const leave = call.keyed === true ? Option.getOrUndefined(yield* CurrentLeave) : undefined
-        const withheld = leave && (yield* leave.ask(account.attempts))
-        if (withheld !== undefined) return yield* Effect.zipRight(permit.reportUnsent, withheld)
+        const interceptor = yield* CurrentAttemptInterceptor
+        const info = {
+          operation: call.operation,
+          isKeyed: call.keyed === true,
+          previousAttempts: account.attempts
+        }
+        yield* Effect.tapError(interceptor.beforeSend(info), () => permit.reportUnsent)
         account.attempts += 1
-        if (effort !== undefined) effort.requests += 1
-        const sends = { count: 0 }
-        const once = exchange.once(client, call, { attempts: account.attempts, limits, permit, secrets })
-        return yield* Effect.tapBoth(leave === undefined ? once : Effect.provideService(once, CurrentSends, sends), {
-          onSuccess: () => {
-            if (effort !== undefined) effort.succeeded += 1
-            return telemetry.countRequest(call.operation, "ok")
-          },
-          onFailure: (error) => {
-            leave?.failed(error, sends.count)
-            return Effect.zipRight(told(permit, error), telemetry.countRequest(call.operation, error._tag))
-          }
-        })
+        return yield* exchange.once(client, call, { attempts: account.attempts, limits, permit, secrets }).pipe(
+          Effect.tapBoth({
+            onSuccess: () => Effect.zipRight(interceptor.onSuccess(info), telemetry.countRequest(call.operation, "ok")),
+            onFailure: (error) =>
+              Effect.zipRight(
+                interceptor.onFailure(info, error),
+                Effect.zipRight(told(permit, error), telemetry.countRequest(call.operation, error._tag))
+              )
+          })
+        )
       })
     )
   )
