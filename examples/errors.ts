@@ -1,10 +1,10 @@
 /**
- * Errors are values, told apart by `_tag`: one tag, several tags, every code of the API. And what an error still knows of
- * its call (`idempotencyKey`, `executionId`), so that nothing is lost and nothing is paid twice.
+ * Handles errors by tag: one tag, several tags, and every code of the API. Then continues after an error with its `idempotencyKey` or
+ * `executionId`, so that nothing is lost or paid for twice.
  *
  *     npx tsx examples/errors.ts
  *
- * It runs against the simulator in memory, which is told what goes wrong.
+ * Each case runs against the simulator in memory with its own faults.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Duration, Effect, Layer, Match, Record, Redacted, Schedule } from "effect"
@@ -17,43 +17,43 @@ const request: Execution.CreateRequest = { model: "flux-1.1-pro", input: { promp
 
 const pollSchedule = Schedule.spaced("100 millis")
 
-/** One tag. All other errors stay in the error channel, with their types. */
+/** Handles one tag. All other errors stay in the error channel, with their types. */
 const oneTag = Effect.gen(function* () {
   const { executions } = yield* ModelRouteClient.ModelRouteClient
   const { id } = yield* executions.create(request)
   return `accepted as ${id}`
 }).pipe(Effect.catchTag("InsufficientBalance", () => Effect.succeed("tell the owner to top up the balance")))
 
-/** Several tags, each with the fields of its class. A FAILED execution fails with the same classes as a request. */
+/** Handles several tags, each with the fields of its class. A FAILED execution fails with the same classes as a request. */
 const severalTags = Effect.gen(function* () {
   const { executions } = yield* ModelRouteClient.ModelRouteClient
   const { fileIds } = yield* executions.run(request, { pollSchedule })
-  return `made ${fileIds.length} file`
+  return `created ${fileIds.length} file`
 }).pipe(
   Effect.catchTags({
     InputValidationError: ({ details }) =>
       Effect.succeed(`mark the field: ${details.map(({ field, message }) => `${field}, ${message}`).join("; ")}`),
     ContentModerationRejected: () => Effect.succeed("ask the user for another prompt"),
     RateLimited: ({ retryAfter = Duration.minutes(1) }) =>
-      Effect.succeed(`ask the user to come back in ${Duration.format(retryAfter)}`),
-    TransportError: ({ attempts, reason }) => Effect.succeed(`no answer to any of ${attempts} requests (${reason})`)
+      Effect.succeed(`ask the user to retry in ${Duration.format(retryAfter)}`),
+    TransportError: ({ attempts, reason }) => Effect.succeed(`no response to any of ${attempts} requests (${reason})`)
   })
 )
 
-/** Every code of the API. One that is forgotten here, or that a later version adds, does not compile. */
-const whatToDo = Match.typeTags<ModelRouteError.ApiError>()({
+/** Handles every code of the API. A missing code is a type error. */
+const adviceFor = Match.typeTags<ModelRouteError.ApiError>()({
   InputValidationError: () => "correct the request",
   ContentModerationRejected: () => "change the prompt",
   FileNotFound: () => "upload the file again",
   FileFormatUnsupported: () => "convert the file",
   InsufficientBalance: () => "top up the balance",
   RateLimited: () => "wait for the reset",
-  ModelOverloaded: () => "take another model, or come back later",
-  ModelUnavailable: () => "take another model, or come back later",
-  GenerationTimeout: () => "submit it as a new execution",
-  GenerationFailed: () => "submit it as a new execution",
-  ServiceUnavailable: () => "come back in a few minutes",
-  InternalError: ({ requestId }) => `write to the support about ${requestId}`
+  ModelOverloaded: () => "use another model, or retry later",
+  ModelUnavailable: () => "use another model, or retry later",
+  GenerationTimeout: () => "submit a new execution",
+  GenerationFailed: () => "submit a new execution",
+  ServiceUnavailable: () => "retry in a few minutes",
+  InternalError: ({ requestId }) => `contact the support and quote ${requestId}`
 })
 
 const everyCode = Effect.gen(function* () {
@@ -61,32 +61,32 @@ const everyCode = Effect.gen(function* () {
   const { id } = yield* executions.create(request)
   return `accepted as ${id}`
 }).pipe(
-  Effect.catchIf(ModelRouteError.isApiError, (error) => Effect.succeed(whatToDo(error))),
+  Effect.catchIf(ModelRouteError.isApiError, (error) => Effect.succeed(adviceFor(error))),
   RetryPolicy.withPolicy(RetryPolicy.none)
 )
 
-/** A create without an answer may have been carried out. Its key, kept for later, leads to that very execution. */
-const goOnByKey = Effect.gen(function* () {
+/** Repeats a create whose response was lost. The same key returns the same execution. */
+const continueByKey = Effect.gen(function* () {
   const { executions } = yield* ModelRouteClient.ModelRouteClient
   const simulator = yield* Simulator.Simulator
   const created = yield* executions
     .create(request)
     .pipe(Effect.catchTag("TransportError", ({ idempotencyKey }) => executions.create(request, { idempotencyKey })))
-  const { executions: ran } = yield* simulator.ledger
-  return `${created.id} under the same key; executions on the server: ${ran.length}`
+  const { executions: executed } = yield* simulator.ledger
+  return `${created.id} under the same key; executions on the server: ${executed.length}`
 })
 
-/** A wait that was given up can be taken up again, here or in another process: the execution goes on. */
-const goOnById = Effect.gen(function* () {
+/** Waits again after a timeout. The execution continues, so another process could wait for it, too. */
+const continueById = Effect.gen(function* () {
   const { executions } = yield* ModelRouteClient.ModelRouteClient
   const completed = yield* executions
     .run(request, { pollSchedule, timeout: "200 millis" })
     .pipe(Effect.catchTag("AwaitTimeout", ({ executionId }) => executions.await(executionId, { pollSchedule })))
-  return `${completed.id} is ${completed.status} after all`
+  return `${completed.id} is ${completed.status}`
 })
 
-/** An execution that has FAILED stays so, and costs nothing: once more means a new one, under a new key. */
-const onceMore = Effect.gen(function* () {
+/** Submits a new execution, under a new key, after one has FAILED. A FAILED execution costs nothing. */
+const submitAgain = Effect.gen(function* () {
   const { executions } = yield* ModelRouteClient.ModelRouteClient
   const simulator = yield* Simulator.Simulator
   yield* executions.run(request, { pollSchedule }).pipe(
@@ -99,7 +99,7 @@ const onceMore = Effect.gen(function* () {
   return `${ledger.executions.map(({ status }) => status).join(", then ")}; $${ledger.charged} paid`
 })
 
-/** A client over a simulator of its own. */
+/** A client with its own simulator. */
 const layer = (options: Simulator.Options) =>
   ModelRouteClient.layer({
     apiKey: Redacted.make("sk_simulated"),
@@ -119,7 +119,7 @@ const show = <E>(
   options: Simulator.Options,
   program: Effect.Effect<string, E, ModelRouteClient.ModelRouteClient | Simulator.Simulator>
 ) =>
-  Effect.flatMap(Effect.provide(program, layer(options)), (outcome) => Console.log(`  ${title.padEnd(28)} ${outcome}`))
+  Effect.flatMap(Effect.provide(program, layer(options)), (outcome) => Console.log(`  ${title.padEnd(30)} ${outcome}`))
 
 const noPrompt = { field: "input.prompt", code: "REQUIRED", message: "prompt is required" }
 
@@ -135,23 +135,23 @@ const main = Effect.gen(function* () {
     severalTags
   )
   yield* show(
-    "the filter refuses",
+    "the filter rejects the prompt",
     { faults: [Fault.ends({ status: "FAILED", code: "CONTENT_MODERATION_REJECTED" })] },
     severalTags
   )
   yield* show("a reset in 10 minutes", { faults: [Fault.rateLimited({ resetIn: "10 minutes" })] }, severalTags)
   yield* show("the network is down", { faults: Fault.times(3, Fault.dropBefore) }, severalTags)
-  yield* show("nothing goes wrong", {}, severalTags)
+  yield* show("success", {}, severalTags)
 
   yield* Console.log("Every code")
   yield* Effect.forEach(Record.keys(ModelRouteError.codes), (code) =>
     show(code, { faults: [Fault.envelope(code)] }, everyCode)
   )
 
-  yield* Console.log("What the error still knows")
-  yield* show("all three answers are lost", { faults: Fault.times(3, Fault.dropAfter) }, goOnByKey)
-  yield* show("a wait that is too short", {}, goOnById)
-  yield* show("the generation fails", { faults: [Fault.ends({ status: "FAILED" })] }, onceMore)
+  yield* Console.log("Continue after an error")
+  yield* show("all three responses are lost", { faults: Fault.times(3, Fault.dropAfter) }, continueByKey)
+  yield* show("the wait is too short", {}, continueById)
+  yield* show("the generation fails", { faults: [Fault.ends({ status: "FAILED" })] }, submitAgain)
 })
 
 NodeRuntime.runMain(main)

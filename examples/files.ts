@@ -1,6 +1,6 @@
 /**
- * A file into an execution and another one out of it: uploaded with its progress shown, downloaded to a path, and all the same
- * when connections break on the way.
+ * Uploads a file with its progress, uses it in an execution, and downloads the result to a path. The first upload and the first
+ * download break off and are repeated.
  *
  *     npx tsx examples/files.ts
  */
@@ -14,7 +14,7 @@ import * as SimulatorServer from "effect-modelroute/SimulatorServer"
 
 const { Fault } = Simulator
 
-/** Storage breaks the first connection that takes a file, and the first one that gives one. */
+/** The storage breaks the first upload and the first download. */
 const server = SimulatorServer.layer({
   models: { "flux-1.1-pro": { duration: "1 second", cost: "0.040", output: "image" } },
   faults: [Fault.on("storage.put", Fault.dropBefore), Fault.on("storage.get", Fault.cutBody())]
@@ -26,8 +26,8 @@ const client = Layer.unwrapEffect(
   )
 ).pipe(Layer.provide([FetchHttpClient.layer, IdempotencyKey.layer]))
 
-/** Uploads a file and gives its id, which is the last thing that the stream tells. */
-const uploaded = (path: string) =>
+/** Uploads a file, prints its progress, and returns its id, which is the last element of the stream. */
+const upload = (path: string) =>
   Effect.gen(function* () {
     const { files } = yield* ModelRouteClient.ModelRouteClient
     const steps = files.uploadProgress(yield* File.fromPath(path)).pipe(
@@ -47,7 +47,7 @@ const main = Effect.gen(function* () {
   const folder = yield* fs.makeTempDirectoryScoped()
   yield* fs.writeFile(`${folder}/fox.png`, new Uint8Array(200_000))
 
-  const source_image = yield* uploaded(`${folder}/fox.png`)
+  const source_image = yield* upload(`${folder}/fox.png`)
   const { fileIds } = yield* executions.run({ model: "flux-1.1-pro", input: { prompt: "at night", source_image } })
   for (const id of fileIds) {
     const { size } = yield* files.download(id).pipe(File.toPath(`${folder}/night.png`))
@@ -58,7 +58,7 @@ const main = Effect.gen(function* () {
   const simulator = yield* Simulator.Simulator
   const parts = (yield* simulator.requests).filter(({ operation }) => operation.startsWith("storage."))
   for (const { headers, method, outcome } of parts) {
-    yield* Console.log(`storage: ${method} ${headers["range"] ?? "all of it"}: ${outcome}`)
+    yield* Console.log(`storage: ${method} ${headers["range"] ?? "whole file"}: ${outcome}`)
   }
 }).pipe(Effect.scoped, Effect.provide([Layer.provideMerge(client, server), NodeContext.layer]))
 

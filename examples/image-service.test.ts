@@ -1,6 +1,6 @@
 /**
- * How to test a service that is built on the client: the simulator answers in memory, and `TestClock` is its time and the
- * client's, so that five minutes pass at once and every moment is exact.
+ * Tests a service that uses the client. The simulator runs in memory, and `TestClock` drives both the simulator and the client. Five
+ * minutes pass at once, and every instant is exact.
  *
  *     npx vitest run --config test/vitest.config.ts examples/image-service.test.ts
  */
@@ -12,7 +12,7 @@ import { Images, layer as imagesLayer, OutOfCredit, TryLater } from "./image-ser
 
 const { Fault } = Simulator
 
-/** The service over a simulator of its own, with the simulator at hand. */
+/** The service with its own simulator, which the tests can inspect. */
 const backend = (options: Simulator.Options = {}) =>
   imagesLayer.pipe(
     Layer.provide(ModelRouteClient.layer({ apiKey: Redacted.make("sk_test") })),
@@ -22,8 +22,8 @@ const backend = (options: Simulator.Options = {}) =>
 
 const render = (prompt: string) => Effect.flatMap(Images, (images) => images.render(prompt))
 
-/** The operations that were asked for, and when, in milliseconds since the test began. */
-const asked = Effect.flatMap(Simulator.Simulator, ({ requests }) =>
+/** The operations that were requested, each with its time in milliseconds since the start of the test. */
+const requestTimes = Effect.flatMap(Simulator.Simulator, ({ requests }) =>
   Effect.map(
     requests,
     Array.map(({ at, operation }) => [operation, at] as const)
@@ -33,12 +33,12 @@ const asked = Effect.flatMap(Simulator.Simulator, ({ requests }) =>
 const slow = { duration: "5 minutes", cost: "0.040", output: "image" } as const
 
 describe("Images.render", () => {
-  it.effect("waits five minutes for a picture, which takes no time", () =>
+  it.effect("waits five minutes for an image under TestClock", () =>
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
       const fiber = yield* Effect.fork(render("a red fox in snow"))
 
-      // The first look after 5 minutes: they come 2, 3, 4.5, 6.75, 10.125 and then every 15 seconds.
+      // The intervals between polls are 2, 3, 4.5, 6.75 and 10.125 seconds, then 15 seconds.
       yield* TestClock.adjust("311374 millis")
       assert.isNull(fiber.unsafePoll())
       yield* TestClock.adjust("1 millis")
@@ -48,7 +48,7 @@ describe("Images.render", () => {
       const header = new DataView(png.buffer, png.byteOffset + 16)
       assert.deepStrictEqual([header.getUint32(0), header.getUint32(4)], [1024, 768])
 
-      const requests = yield* asked
+      const requests = yield* requestTimes
       assert.lengthOf(requests, 1 + 24 + 2)
       assert.deepStrictEqual(requests.slice(0, 4), [
         ["executions.create", 0],
@@ -65,15 +65,15 @@ describe("Images.render", () => {
     }).pipe(Effect.provide(backend({ models: { "flux-1.1-pro": slow }, expiresAfter: "10 minutes" })))
   )
 
-  it.effect("pays once when the answer is lost", () =>
+  it.effect("pays once if the response to the create is lost", () =>
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
       const fiber = yield* Effect.fork(render("a red fox in snow"))
 
       yield* TestClock.adjust("999 millis")
-      assert.deepStrictEqual(yield* asked, [["executions.create", 0]])
+      assert.deepStrictEqual(yield* requestTimes, [["executions.create", 0]])
       yield* TestClock.adjust("1 millis")
-      assert.deepStrictEqual(yield* asked, [
+      assert.deepStrictEqual(yield* requestTimes, [
         ["executions.create", 0],
         ["executions.create", 1000]
       ])
@@ -93,7 +93,7 @@ describe("Images.render", () => {
   )
 
   it.effect(
-    "says at once that the balance is too low",
+    "fails at once if the balance is too low",
     () =>
       Effect.gen(function* () {
         const simulator = yield* Simulator.Simulator
@@ -103,37 +103,37 @@ describe("Images.render", () => {
           [402]
         )
         assert.lengthOf((yield* simulator.ledger).executions, 0)
-      }).pipe(Effect.provide(backend({ balance: "0.047" }))) // the hold is 0.048
+      }).pipe(Effect.provide(backend({ balance: "0.047" }))) // The hold is 0.048.
   )
 
-  it.effect("says why a prompt is refused", () =>
+  it.effect("returns the reason if the API rejects the prompt", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(render(""))
-      assert.deepInclude(error, { _tag: "PromptRefused", reason: "prompt is required" })
-      assert.deepStrictEqual(yield* asked, [["executions.create", 0]])
+      assert.deepInclude(error, { _tag: "PromptRejected", reason: "prompt is required" })
+      assert.deepStrictEqual(yield* requestTimes, [["executions.create", 0]])
     }).pipe(Effect.provide(backend()))
   )
 
-  it.effect("gives up an overloaded model after 1, 2 and 4 seconds", () =>
+  it.effect("fails after retries at 1, 2 and 4 seconds if the model is overloaded", () =>
     Effect.gen(function* () {
       const fiber = yield* Effect.fork(Effect.flip(render("a red fox in snow")))
       yield* TestClock.adjust("7 seconds")
       assert.instanceOf(yield* Fiber.join(fiber), TryLater)
       assert.deepStrictEqual(
-        Array.map(yield* asked, ([, at]) => at),
+        Array.map(yield* requestTimes, ([, at]) => at),
         [0, 1000, 3000, 7000]
       )
     }).pipe(Effect.provide(backend({ faults: Fault.times(4, Fault.envelope("MODEL_OVERLOADED")) })))
   )
 
-  it.effect("dies of what no caller can help", () =>
+  it.effect("dies if the API key is wrong", () =>
     Effect.gen(function* () {
       const exit = yield* Effect.exit(render("a red fox in snow"))
       assert.isTrue(Exit.isFailure(exit) && exit.cause._tag === "Die")
     }).pipe(Effect.provide(backend({ apiKeys: ["sk_other"] })))
   )
 
-  it.effect("cancels the execution of a caller who has left", () =>
+  it.effect("cancels the execution if the caller is interrupted", () =>
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
       const fiber = yield* Effect.fork(render("a red fox in snow"))

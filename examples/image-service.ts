@@ -1,9 +1,9 @@
 /**
- * The client inside a service of your own: the rest of the backend sees `Images`, bytes, and three errors in its own words.
+ * Wraps the client in a service of the backend. The rest of the backend sees only `Images`, bytes and three errors of its own.
  *
  *     npx tsx examples/image-service.ts
  *
- * `image-service.test.ts` tests it, without a network and without waiting.
+ * `image-service.test.ts` tests the service without a network and without waiting.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Chunk, Console, Context, Data, Effect, Layer, Match, Redacted, Stream } from "effect"
@@ -11,32 +11,32 @@ import { IdempotencyKey, ModelRouteClient, type ModelRouteError } from "effect-m
 import * as Simulator from "effect-modelroute/Simulator"
 import { fileURLToPath } from "node:url"
 
-/** The user has to write something else. */
-export class PromptRefused extends Data.TaggedError("PromptRefused")<{ readonly reason: string }> {}
+/** The user must change the prompt. */
+export class PromptRejected extends Data.TaggedError("PromptRejected")<{ readonly reason: string }> {}
 
-/** The owner has to top up the balance. */
+/** The owner must top up the balance. */
 export class OutOfCredit extends Data.TaggedError("OutOfCredit") {}
 
-/** It passes by itself. */
+/** The failure is temporary. */
 export class TryLater extends Data.TaggedError("TryLater") {}
 
-export type Failure = PromptRefused | OutOfCredit | TryLater
+export type Failure = PromptRejected | OutOfCredit | TryLater
 
 export class Images extends Context.Tag("examples/Images")<
   Images,
   {
-    /** A PNG. To interrupt it is to cancel the execution, which then costs nothing. */
+    /** Returns a PNG. An interruption cancels the execution, which then costs nothing. */
     readonly render: (prompt: string) => Effect.Effect<Uint8Array, Failure>
   }
 >() {}
 
-/** What no caller of `render` can do anything about, such as a wrong API key, is a defect of this backend. */
-const inOurWords: (error: ModelRouteError.AwaitFailure) => Effect.Effect<never, Failure> =
+/** Maps the client's errors to those of the service. Errors that no caller can handle, such as a wrong API key, are defects. */
+const toFailure: (error: ModelRouteError.AwaitFailure) => Effect.Effect<never, Failure> =
   Match.type<ModelRouteError.AwaitFailure>().pipe(
-    Match.tag("ContentModerationRejected", () => new PromptRefused({ reason: "The prompt breaks the rules." })),
+    Match.tag("ContentModerationRejected", () => new PromptRejected({ reason: "The prompt breaks the rules." })),
     Match.tag("InputValidationError", ({ details }) => {
       const reason = details.map(({ message }) => message).join(" ")
-      return new PromptRefused({ reason })
+      return new PromptRejected({ reason })
     }),
     Match.tag("InsufficientBalance", () => new OutOfCredit()),
     Match.tag("AwaitTimeout", "ExecutionExpired", () => new TryLater()),
@@ -56,31 +56,31 @@ export const layer: Layer.Layer<Images, never, ModelRouteClient.ModelRouteClient
         return new Uint8Array(Buffer.concat(Chunk.toReadonlyArray(chunks)))
       },
       Effect.tapError(({ message }) => Effect.logWarning(message)),
-      Effect.catchAll(inOurWords)
+      Effect.catchAll(toFailure)
     )
 
     return { render }
   })
 )
 
-/** Some other part of the backend: it knows nothing of ModelRoute. */
-const answer = (prompt: string) =>
+/** Another part of the backend, which does not depend on ModelRoute. */
+const respond = (prompt: string) =>
   Effect.gen(function* () {
     const images = yield* Images
     const png = yield* images.render(prompt)
     return `200, ${png.length} bytes`
   }).pipe(
     Effect.catchTags({
-      PromptRefused: ({ reason }) => Effect.succeed(`422, ${reason}`),
-      OutOfCredit: () => Effect.succeed("503, and a mail to the owner"),
+      PromptRejected: ({ reason }) => Effect.succeed(`422, ${reason}`),
+      OutOfCredit: () => Effect.succeed("503, and an email to the owner"),
       TryLater: () => Effect.succeed("503, Retry-After: 60")
     })
   )
 
 const main = Effect.gen(function* () {
-  yield* Console.log(yield* answer("a red fox in snow"))
-  yield* Console.log(yield* answer(""))
-  yield* Console.log(yield* answer("a red fox in the rain"))
+  yield* Console.log(yield* respond("a red fox in snow"))
+  yield* Console.log(yield* respond(""))
+  yield* Console.log(yield* respond("a red fox in the rain"))
 }).pipe(
   Effect.provide(
     layer.pipe(

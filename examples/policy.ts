@@ -1,6 +1,6 @@
 /**
- * A retry policy is a `Schedule` over the library's errors: set in the client's options, composed with `Schedule`'s own
- * combinators, or given to one effect. For each, the moments at which requests arrive at a simulator that refuses them all.
+ * Composes retry policies. A policy is a `Schedule` over the library's errors, so `Schedule`'s own combinators apply. For each policy,
+ * the program prints when the requests arrive at a simulator that rejects them all.
  *
  *     npx tsx examples/policy.ts
  */
@@ -11,27 +11,27 @@ import * as Simulator from "effect-modelroute/Simulator"
 
 const { Fault } = Simulator
 
-/** The usual two sides, each with options of its own. Waits for the rate limit use up no retry of the backoff. */
-const patient = RetryPolicy.make({
+/** Sets options of both schedules. Waits for the rate limit use no retry of the backoff. */
+const persistent = RetryPolicy.make({
   backoff: { base: "50 millis", cap: "400 millis", times: 8, jitter: "full" },
   rateLimit: { maxWait: "10 minutes" }
 })
 
-/** Exact waits: 50, 100, 200 … milliseconds. */
+/** Waits exactly 50, 100, 200, 200 … milliseconds. */
 const exact = RetryPolicy.backoff({ base: "50 millis", cap: "200 millis", times: 20 })
 
-/** At most two retries, whatever the policy itself allows. */
+/** Retries at most twice. */
 const atMostTwo = exact.pipe(Schedule.intersect(Schedule.recurs(2)))
 
-/** Once half a second has passed since the first failure, no further retry is decided on. */
+/** Stops half a second after the first failure. */
 const halfASecond = exact.pipe(Schedule.upTo("500 millis"))
 
-/** Gives up at once where waiting is not worth it, for example because another model will do. */
+/** Fails at once if the model is overloaded, for example to use another model. */
 const notWhenOverloaded = exact.pipe(
   Schedule.whileInput((error: ModelRouteError.ModelRouteError) => error._tag !== "ModelOverloaded")
 )
 
-/** Two quick retries, then three slow ones. */
+/** Retries twice quickly, then three times slowly. */
 const quickThenSlow = RetryPolicy.backoff({ base: "20 millis", cap: "20 millis", times: 2 }).pipe(
   Schedule.andThen(RetryPolicy.backoff({ base: "300 millis", cap: "300 millis", times: 3 }))
 )
@@ -40,7 +40,7 @@ const create = Effect.flatMap(ModelRouteClient.ModelRouteClient, ({ executions }
   executions.create({ model: "flux-1.1-pro", input: { prompt: "a red fox in snow" } })
 )
 
-/** Runs an effect with a client and a simulator of its own, and prints when requests arrived and how it ended. */
+/** Runs an effect with its own client and simulator, and prints when the requests arrived and how the effect ended. */
 const show = (
   title: string,
   retry: RetryPolicy.RetryPolicy,
@@ -63,14 +63,14 @@ const show = (
   )
 
 const main = Effect.gen(function* () {
-  yield* show("make: exact waits, 4 retries", RetryPolicy.make({ backoff: { base: "50 millis", times: 4 } }))
-  yield* show("make: full jitter, 8 retries", patient)
+  yield* show("make: exact delays, 4 retries", RetryPolicy.make({ backoff: { base: "50 millis", times: 4 } }))
+  yield* show("make: full jitter, 8 retries", persistent)
   yield* show("intersect(recurs(2))", atMostTwo)
   yield* show("upTo(500 millis)", halfASecond)
   yield* show("whileInput: not when overloaded", notWhenOverloaded)
   yield* show("andThen: quick, then slow", quickThenSlow)
-  yield* show("withPolicy(none) for one effect", patient, create.pipe(RetryPolicy.withPolicy(RetryPolicy.none)))
-  yield* show("make: a reset, then a fault", patient, create, [
+  yield* show("withPolicy(none) for one effect", persistent, create.pipe(RetryPolicy.withPolicy(RetryPolicy.none)))
+  yield* show("make: a reset, then a fault", persistent, create, [
     Fault.rateLimited({ resetIn: "1 second" }),
     Fault.envelope("MODEL_OVERLOADED")
   ])

@@ -1,10 +1,10 @@
 /**
- * One picture, from the prompt to the file, whatever goes wrong on the way.
+ * Creates one image and saves it as a file. The simulator adds a lost response, an overloaded model and a rate limit.
  *
  *     npm start -- "a red fox in snow" --model flux-1.1-pro
  *
- * Without `MODELROUTE_API_KEY` in the environment it talks to a simulator, over real HTTP, and costs nothing. With it (and
- * `MODELROUTE_BASE_URL`, if you like) the same program runs on the real API.
+ * The program uses a simulator over real HTTP, which costs nothing. If `MODELROUTE_API_KEY` is set, it uses the real API, or the one at
+ * `MODELROUTE_BASE_URL`.
  */
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -16,7 +16,7 @@ import * as Backend from "./support/Backend.js"
 import * as Command from "./support/Command.js"
 import * as Narrator from "./support/Narrator.js"
 
-/** What a backend would do. Retries, waits and keys are the client's affair. */
+/** Submits an execution, waits for it and saves its files. The client handles retries, waits and keys. */
 const generate = (model: string, prompt: string) =>
   Effect.gen(function* () {
     const { executions, files } = yield* ModelRouteClient.ModelRouteClient

@@ -1,6 +1,6 @@
 /**
- * More creates at once than the rate limit allows, from two clients of one key: they share a gate, so that none of them is
- * refused, and the gate says what it does.
+ * Submits more executions at once than the rate limit allows, from two clients with the same API key. The clients share a gate, so no
+ * request is rejected. The program prints the state of the gate.
  *
  *     npx tsx examples/rate-limit.ts
  */
@@ -21,21 +21,23 @@ const batch = ({ executions }: ModelRouteClient.Service) =>
     { concurrency: "unbounded", discard: true }
   )
 
-const watch = RateLimitGate.snapshot.pipe(
+const printSnapshots = RateLimitGate.snapshot.pipe(
   Effect.tap(({ inFlight, remaining = "?", waiting }) =>
-    Console.log(`${waiting} wait, ${inFlight} in flight, ${remaining} left in this window`)
+    Console.log(`${waiting} waiting, ${inFlight} in flight, ${remaining} left in this window`)
   ),
   Effect.repeat(Schedule.spaced("500 millis"))
 )
 
 const main = Effect.gen(function* () {
-  const watching = yield* Effect.fork(watch)
+  const printer = yield* Effect.fork(printSnapshots)
   yield* Effect.all([Effect.flatMap(client, batch), Effect.flatMap(client, batch)], { concurrency: "unbounded" })
-  yield* Fiber.interrupt(watching)
+  yield* Fiber.interrupt(printer)
 
   const { executions } = yield* Effect.flatMap(Simulator.Simulator, ({ ledger }) => ledger)
-  const { rateLimited: refused } = yield* RateLimitGate.snapshot
-  yield* Console.log(`${executions.length} executions submitted at ${limit} a second, ${refused} requests refused`)
+  const { rateLimited } = yield* RateLimitGate.snapshot
+  yield* Console.log(
+    `${executions.length} executions submitted at ${limit} per second, ${rateLimited} requests rejected`
+  )
 })
 
 const simulator = Simulator.layer({ rateLimit: { limit, window: "1 second" } })

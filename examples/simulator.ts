@@ -1,5 +1,5 @@
 /**
- * ModelRoute on this machine: `npm run simulator -- --port 8787 --balance 5 --rate-limit 60`.
+ * Serves the simulator on a port: `npm run simulator -- --port 8787 --balance 5 --rate-limit 60`.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Console from "effect/Console"
@@ -11,13 +11,13 @@ import * as SimulatorServer from "effect-modelroute/SimulatorServer"
 import { parseArgs } from "node:util"
 
 const help = `Options:
-  --port 8787         0 takes any free port
+  --port 8787         0 selects a free port
   --host 127.0.0.1
   --balance 100.00    dollars
-  --rate-limit 60     requests a minute, 0 for no limit
-  --download json     how /download answers: json, bytes or redirect
-  --faults 0.1        how often something goes wrong, 0 to 1
-  --seed 1            decides the ids, and what goes wrong`
+  --rate-limit 60     requests per minute, 0 for no limit
+  --download json     the response to /download: json, bytes or redirect
+  --faults 0.1        the probability of a fault per request, 0 to 1
+  --seed 1            determines the ids and the faults`
 
 const { values } = parseArgs({
   options: {
@@ -53,7 +53,7 @@ const server = SimulatorServer.layer({
 
 const usage = (
   url: string
-) => `ModelRoute is simulated at ${url}. Any key will do; models: ${Object.keys(Simulator.models).join(", ")}.
+) => `The simulator runs at ${url} and accepts any API key. Models: ${Object.keys(Simulator.models).join(", ")}.
 
 curl -X POST ${url}/v1/executions \\
   -H "Authorization: Bearer sk_anything" \\
@@ -64,7 +64,7 @@ curl -X POST ${url}/v1/executions \\
 curl ${url}/v1/executions/EXECUTION_ID -H "Authorization: Bearer sk_anything"
 curl ${url}/v1/executions/EXECUTION_ID/result -H "Authorization: Bearer sk_anything"
 curl ${url}/v1/files/FILE_ID/download -H "Authorization: Bearer sk_anything"
-curl "THE_URL_IN_THAT_ANSWER" -o result.png
+curl "THE_URL_IN_THAT_RESPONSE" -o result.png
 `
 
 const main = Layer.launch(
