@@ -13,7 +13,7 @@ import {
 } from "../../ModelRouteError.js"
 import { present } from "../data/lenient.js"
 import * as money from "../data/money.js"
-import { isMissing, isRefusedForGood } from "../errors/semantics.js"
+import { isMissing, isPermanentRejection, stopsAccount } from "../errors/semantics.js"
 import type { Run, Item, Ended } from "./item.js"
 import { type JournalEntry, entryOf, isCostUnknown, committed } from "./journalEntry.js"
 import type { NotAttempted } from "./outcome.js"
@@ -43,8 +43,7 @@ export const broken = <A, E, R>(
   error: AwaitFailure
 ): Effect.Effect<Ended<A, E>, JournalError> =>
   Effect.gen(function* () {
-    // What an execution has FAILED with says nothing of the account.
-    const stopped = isExecutionEnded(error) ? undefined : stoppedBy(error)
+    const stopped = stoppedBy(error)
     if (stopped !== undefined) yield* stop.say(stopped)
     // Where the API does not know what it has accepted, that is forgotten, or this is another account.
     if (!isExecutionEnded(error) && !isMissing(error)) return failed(item, error, accepted)
@@ -67,7 +66,7 @@ export const unaccepted = <A, E, R>(
     if (refused !== undefined) yield* stop.say(refused)
     const held = blockedBy ?? refused
     if (isInDoubt) return blockedBy === undefined ? failed(item, error, last) : notAttempted(item, blockedBy, last)
-    if (isRefusedForGood(error)) {
+    if (isPermanentRejection(error)) {
       const entry = endedWith(last, error, id)
       yield* write(entry)
       return failed(item, error, entry)
@@ -94,7 +93,7 @@ export const costOf = (entry: JournalEntry): money.Amount | undefined => {
 
 /** @internal */
 export const stoppedBy = (error: AwaitFailure): Stopped | undefined =>
-  error._tag === "InsufficientBalance" || error._tag === "Unauthorized" ? { reason: error._tag, error } : undefined
+  stopsAccount(error) ? { reason: error._tag, error } : undefined
 
 /** @internal */
 export const isFinal = ({ step }: JournalEntry): boolean => step === "Ended" || step === "Delivered"

@@ -9,7 +9,7 @@ import type { AttemptInfo, AttemptInterceptor } from "../http/attemptInterceptor
 import { SubmissionTracker } from "../executions/submissionTracker.js"
 import { invalid } from "../errors/invalidRequest.js"
 import * as monotonic from "../data/monotonic.js"
-import { isRefusedForGood, wasTurnedAway } from "../errors/semantics.js"
+import { isDefiniteRejection } from "../errors/semantics.js"
 import type { Stop, Stopped } from "./stopSignal.js"
 
 /**
@@ -71,8 +71,7 @@ export class ItemSubmitGuard implements AttemptInterceptor {
 
   readonly onFailure = ({ isKeyed }: AttemptInfo, error: RequestFailure): Effect.Effect<void> =>
     Effect.sync(() => {
-      const isRefused = error._tag === "InvalidRequest" || wasTurnedAway(error) || isRefusedForGood(error)
-      if (isKeyed && isRefused) this.tracker.onNotProcessed()
+      if (isKeyed && isDefiniteRejection(error)) this.tracker.onNotProcessed()
     })
 
   readonly beforeRetry = (): Effect.Effect<void> => Effect.void

@@ -30,7 +30,7 @@ import * as monotonic from "../data/monotonic.js"
 import { all, checksOf } from "../errors/optionChecks.js"
 import type { Sighting } from "./pollState.js"
 import { RecentCreates } from "./recentCreates.js"
-import { isRefusal } from "../errors/semantics.js"
+import { isClientError } from "../errors/semantics.js"
 import * as telemetry from "../telemetry.js"
 import { present } from "../data/lenient.js"
 import * as waiting from "./poller.js"
@@ -132,7 +132,7 @@ const cancel = (
     Effect.flatMap(Option.filter(({ status }) => status !== "UNKNOWN")),
     Effect.catchTag("NoSuchElementException", () => latest),
     // The usual reason for a rejection is that the execution has already ended, and that is no failure.
-    Effect.catchIf(isRefusal, (rejection) =>
+    Effect.catchIf(isClientError, (rejection) =>
       Effect.mapError(
         Effect.filterOrFail(latest, Execution.isTerminal, () => rejection),
         () => rejection
@@ -269,7 +269,7 @@ const resultMethod =
             : latest
         }),
         // Too early, ended without a result, or an API without this endpoint: the execution itself says which.
-        Effect.catchIf(isRefusal, (rejection) =>
+        Effect.catchIf(isClientError, (rejection) =>
           Effect.filterOrFail(
             latest,
             ({ execution }) => execution.status !== "COMPLETED" || decode.output(execution) !== undefined,

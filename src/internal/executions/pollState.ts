@@ -6,7 +6,8 @@
  */
 import * as Duration from "effect/Duration"
 import * as Execution from "../../Execution.js"
-import type { RequestFailure } from "../../ModelRouteError.js"
+import { isNotFound, type RequestFailure } from "../../ModelRouteError.js"
+import { isForeignResponse, isGone, isNotReady, isRateLimit } from "../errors/semantics.js"
 import * as decode from "./decode.js"
 
 /** @internal An execution as a response or a notification has shown it. */
@@ -193,33 +194,19 @@ export const onNotified = (state: PollState, update: Sighting): PollState =>
         until: update.until ?? state.seen.until
       })
 
-const statusOf = (error: RequestFailure): number | undefined => ("status" in error ? error.status : undefined)
-
-/** A response that is not the API's: of a proxy, a login page, a gateway. */
-const isForeign = (error: RequestFailure): boolean => {
-  if (error._tag !== "UnexpectedResponse") return false
-  const { status } = error
-  return status < 400 || status === 403 || status >= 500
-}
-
 const isTransient = (state: PollState, error: RequestFailure, now: number): boolean => {
-  if (error.retryable || isForeign(error)) return true
+  if (error.retryable || isForeignResponse(error)) return true
   const isNew = state.createdAt !== undefined && now - state.createdAt < replicaLagMillis
-  return statusOf(error) === 404 && isNew
+  return isNotFound(error) && isNew
 }
-
-/** What an API can answer that has no result yet. */
-const isNotReady = (error: RequestFailure): boolean => [404, 409, 425].includes(statusOf(error) ?? 0)
 
 /** Whether the API has no result for a COMPLETED execution, and not only not yet. */
-const isResultMissing = (state: PollState, error: RequestFailure, now: number): boolean => {
-  const status = statusOf(error)
-  return status === 410 || (status === 404 && now - (state.outputMissingSince ?? now) >= replicaLagMillis)
-}
+const isResultMissing = (state: PollState, error: RequestFailure, now: number): boolean =>
+  isGone(error) || (isNotFound(error) && now - (state.outputMissingSince ?? now) >= replicaLagMillis)
 
 /** @internal Milliseconds until the API accepts another request, as far as the failed poll says. `wall` is the wall clock. */
 export const resumesIn = (error: RequestFailure, wall: number): number => {
-  if (error._tag === "RateLimited" && error.resetAt !== undefined) return error.resetAt.epochMillis - wall
+  if (isRateLimit(error) && error.resetAt !== undefined) return error.resetAt.epochMillis - wall
   if (!("retryAfter" in error) || error.retryAfter === undefined) return 0
   return Math.min(Duration.toMillis(error.retryAfter), longestRetryAfterMillis)
 }
@@ -239,7 +226,7 @@ export const onPollFailed = (
     if (isNotReady(error)) return { ...next, outputPolls: state.outputPolls + 1 }
   }
   if (!isTransient(state, error, now)) return undefined
-  if (error._tag === "RateLimited" && next.resumesAt > boundOf(state)) return undefined
+  if (isRateLimit(error) && next.resumesAt > boundOf(state)) return undefined
   return { ...next, outputPolls: state.outputPolls + (phase === "needsOutput" ? 1 : 0) }
 }
 

@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { type ExecutionId, isTerminal } from "../../Execution.js"
 import type { RequestFailure } from "../../ModelRouteError.js"
+import { isTransientFault } from "../errors/semantics.js"
 import { Unclaimed } from "./earlyNotifications.js"
 import type { Sighting } from "./pollState.js"
 
@@ -120,10 +121,7 @@ const sharedLook = (
   })
 
 const isPassing = (exit: Exit.Exit<Sighting, RequestFailure>): boolean =>
-  Exit.isFailure(exit) &&
-  exit.cause._tag === "Fail" &&
-  exit.cause.error.retryable &&
-  exit.cause.error._tag !== "RateLimited"
+  Exit.isFailure(exit) && exit.cause._tag === "Fail" && isTransientFault(exit.cause.error)
 
 const ownLook = (
   watched: Watched,

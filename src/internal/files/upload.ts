@@ -31,6 +31,7 @@ import { invalid } from "../errors/invalidRequest.js"
 import * as monotonic from "../data/monotonic.js"
 import { all, checksOf } from "../errors/optionChecks.js"
 import { privateTextsOf, secretsOfUrl } from "../errors/redact.js"
+import { isAbsent, isConflict, isStorageRejection } from "../errors/semantics.js"
 import { serverTime } from "../retry/rateLimitHeaders.js"
 import * as requests from "../http/requests.js"
 import { withLength } from "../http/contentLength.js"
@@ -148,8 +149,7 @@ const putCall = <E>(link: Link, bytes: BytesSent<E>, size: number, contentType: 
 /** Storage answers an expired URL like a wrong one; only its words, or the time, tell them apart. */
 const isExpired = (link: Link, error: unknown): Effect.Effect<boolean> =>
   Effect.map(monotonic.now, (now) => {
-    if (!isModelRouteError(error) || error._tag !== "UnexpectedResponse") return false
-    if (error.status < 400 || error.status >= 500) return false
+    if (!isModelRouteError(error) || !isStorageRejection(error)) return false
     return /expired/i.test(error.body) || (link.until !== undefined && now >= link.until)
   })
 
@@ -182,17 +182,12 @@ const confirmUpload = (
       Effect.asVoid,
       Effect.catchIf(
         // An earlier attempt, whose response was lost, has confirmed it; or there is nothing to confirm.
-        (error) =>
-          (statusOf(error) === 409 && account.attempts - before > 1) || (wanted === "optional" && isAbsent(error)),
+        (error) => (isConflict(error) && account.attempts - before > 1) || (wanted === "optional" && isAbsent(error)),
         () => Effect.void
       )
     )
   })
 }
-
-const statusOf = (error: RequestFailure): number | undefined => ("status" in error ? error.status : undefined)
-
-const isAbsent = (error: RequestFailure): boolean => [404, 405].includes(statusOf(error) ?? 0)
 
 const miscounted =
   (account: Account) =>

@@ -14,6 +14,7 @@ import * as body from "./responseBody.js"
 import * as classify from "../errors/classify.js"
 import type { Permit } from "../rateLimit/gate.js"
 import { seconds } from "../errors/messages.js"
+import { hasNoEnvelope } from "../errors/semantics.js"
 import * as monotonic from "../data/monotonic.js"
 import { withSecrets } from "../errors/redact.js"
 import type { TimeLimit } from "./attemptTimeout.js"
@@ -74,7 +75,7 @@ export const reject = (arrival: Arrival): Effect.Effect<never, RequestFailure> =
     const error = classify.classify(answerOf(arrival, bytes), arrival.context)
     // Half an envelope says less than sending again will.
     return Effect.fail(
-      end === "cut" && error._tag === "UnexpectedResponse" ? classify.unanswered("truncated", arrival.context) : error
+      end === "cut" && hasNoEnvelope(error) ? classify.unanswered("truncated", arrival.context) : error
     )
   })
 

@@ -20,7 +20,7 @@ import type { Admission } from "../rateLimit/admission.js"
 import * as monotonic from "../data/monotonic.js"
 import * as Pace from "../retry/scheduleDriver.js"
 import { CurrentRetryFilter, type RetryFilter } from "../retry/retryFilter.js"
-import { wasTurnedAway } from "../errors/semantics.js"
+import { canRepeat, isHiddenRateLimit, wasNotSent } from "../errors/semantics.js"
 import * as telemetry from "../telemetry.js"
 
 /** @internal What all calls of one client share. */
@@ -66,7 +66,7 @@ export const granted = (
   patience: Patience
 ): Effect.Effect<void, RequestFailure> =>
   Effect.gen(function* () {
-    const millis = mayRepeat(call, error) ? yield* (yield* patience).next(error) : undefined
+    const millis = canRepeat(error, call.repeatable) ? yield* (yield* patience).next(error) : undefined
     if (millis === undefined) return yield* error
     yield* waited(sender, call.operation, error, millis)
     yield* (yield* CurrentAttemptInterceptor).beforeRetry(error)
@@ -85,16 +85,6 @@ export const send = <A>(
     Effect.zipRight(granted(sender, call, error, patience), Effect.catchAll(attempt(true), retried))
   return Effect.catchAll(attempt(false), retried)
 }
-
-/**
- * Whatever the policy: a request that is invalid stays so, and without a key a write is sent again only when it was certainly
- * not carried out.
- */
-const mayRepeat = (call: exchange.Call<unknown>, error: RequestFailure): boolean =>
-  error._tag !== "InvalidRequest" && (call.repeatable || hadNoEffect(error))
-
-const hadNoEffect = (error: RequestFailure): boolean =>
-  wasTurnedAway(error) || (error._tag === "TransportError" && error.reason === "connect")
 
 const requestClassOf = (operation: string): RequestClass => {
   switch (operation) {
@@ -168,10 +158,8 @@ const attempted = <A>(
 
 /** What the gate cannot see in an answer's status and headers. */
 const told = (permit: Permit, error: RequestFailure): Effect.Effect<void> => {
-  if (error._tag === "InvalidRequest" || (error._tag === "TransportError" && error.reason === "connect")) {
-    return permit.reportUnsent
-  }
-  if (error._tag !== "RateLimited" || error.status === 429) return Effect.void
+  if (wasNotSent(error)) return permit.reportUnsent
+  if (!isHiddenRateLimit(error)) return Effect.void
   return permit.reportRateLimited(error.retryAfter && Duration.toMillis(error.retryAfter))
 }
 
