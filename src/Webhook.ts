@@ -1,6 +1,6 @@
 /**
- * Receiving webhooks: deliveries are verified before anything in them is believed, and each event is handled once, however
- * often it is delivered.
+ * Receives webhooks: verifies the signature of each delivery and handles each event once. API pages "Webhooks overview" and
+ * "Verifying webhooks".
  *
  * @since 0.1.0
  */
@@ -13,17 +13,17 @@ import type * as Scope from "effect/Scope"
 import type * as Execution from "./Execution.js"
 import { ModelRouteClient } from "./ModelRouteClient.js"
 import { all, checksOf, orThrow } from "./internal/errors/optionChecks.js"
-import { type DedupService, ttlOf, inMemory } from "./internal/webhooks/dedupService.js"
+import { makeInMemory } from "./internal/webhooks/dedupLayer.js"
+import type { DedupService } from "./internal/webhooks/dedupService.js"
 import { WebhookRejected } from "./internal/webhooks/delivery.js"
 import type { Event } from "./internal/webhooks/event.js"
-import * as receiver from "./internal/webhooks/handler.js"
-import * as check from "./internal/webhooks/signatureCheck.js"
-import { type VerifyOptions, secretsOf, verify } from "./internal/webhooks/verify.js"
+import * as internal from "./internal/webhooks/handler.js"
+import { tooLarge } from "./internal/webhooks/signatureCheck.js"
+import { readSecrets, verify, type VerifyOptions } from "./internal/webhooks/verify.js"
 
+export { layerDedup, layerDedupMemory } from "./internal/webhooks/dedupLayer.js"
 export {
   Dedup,
-  layerDedup,
-  layerDedupMemory,
   type DedupOptions,
   type DedupService,
   type StoredDedupOptions
@@ -32,51 +32,72 @@ export { type Delivery, RejectionReason, WebhookRejected } from "./internal/webh
 export { Event, EventId } from "./internal/webhooks/event.js"
 export { EventType } from "./internal/webhooks/eventType.js"
 export {
+  type Secrets,
   sign,
   type SignatureHeaders,
   type SignOptions,
-  type Secrets,
   verify,
   type VerifyOptions
 } from "./internal/webhooks/verify.js"
 
 /**
- * How deliveries are received.
+ * Options of `handler`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface HandlerOptions<E, R, RD = never> extends VerifyOptions {
   /**
-   * What to do about an event, in a scope of its own. Once it has succeeded, no other delivery of this event comes here. After a
-   * failure or defect the API delivers the event again, up to five times. The API waits 30 seconds for the answer and then
-   * delivers again, too; that delivery waits for this same handling.
+   * Handles an event, in a scope of its own. After it has succeeded, it does not run again for the same event. After a failure
+   * or a defect, the API delivers the event again, up to five times.
+   *
+   * The API also delivers an event again if it gets no response within 30 seconds. That delivery waits for the running handler.
    */
   readonly onEvent: (event: Event) => Effect.Effect<void, E, R>
   /**
-   * The memory of handled events: `Webhook.Dedup`, which the app then requires. Default: one of this handler's own, which lasts as
-   * long as the handler.
+   * The record of handled events, such as `Webhook.Dedup`, which the app then requires. Default: a record in memory that belongs
+   * to this handler.
    */
   readonly dedup?: Effect.Effect<DedupService, never, RD> | undefined
-  /** The largest body that is read, in bytes. Default 1 MiB. */
+  /** Maximum size of a body in bytes. Default: 1 MiB (1,048,576). */
   readonly maxBodySize?: number | undefined
 }
 
 /**
- * Receives deliveries: an app for any server of `@effect/platform`. Answers, always with an empty body:
+ * Makes an HTTP app that receives deliveries, for any server of `@effect/platform`. Its responses have an empty body and one of
+ * these statuses:
  *
  * - 200: the event has been handled, now or before
- * - 400: genuine, but no event
- * - 401: not genuine, or too old
- * - 405: not a POST
- * - 413: larger than `maxBodySize`
- * - 500: `onEvent` or the memory of handled events failed, or a secret is empty; the log says which
+ * - 400: the delivery is genuine but is not an event, or its body is incomplete
+ * - 401: the delivery is not genuine, or too old
+ * - 405: the method is not POST
+ * - 413: the body is larger than `maxBodySize`
+ * - 500: `onEvent` or the record of handled events failed, or `secrets` or `tolerance` is invalid; the log contains the reason
  *
- * An event is handled in a fiber of its own: a sender that hangs up stops neither the handling nor its being remembered. Make the
- * handler once: without `dedup`, another one would know nothing of what this one has handled.
+ * An event is handled in a fiber of its own, so a sender that disconnects does not interrupt it. Make the handler only once:
+ * without `dedup`, each handler has its own record of handled events.
  *
- * A refused delivery is logged as a warning, by its reason alone; an event that was not handled as a warning or, after a defect,
- * as an error, without anything that the event is about. Each verified delivery has a span `modelroute.webhook.receive`.
+ * Logs a rejected delivery as a warning, with its reason only. Logs a failure of `onEvent` as a warning and a defect as an error,
+ * without the content of the event. Each verified delivery has a span `modelroute.webhook.receive`.
+ *
+ * Throws if `onEvent` or `maxBodySize` is invalid.
+ *
+ * @example
+ * ```ts
+ * import { HttpRouter } from "@effect/platform"
+ * import { Effect, Redacted } from "effect"
+ * import { Webhook } from "effect-modelroute"
+ *
+ * export const router = HttpRouter.empty.pipe(
+ *   HttpRouter.post(
+ *     "/webhooks/modelroute",
+ *     Webhook.handler({
+ *       secrets: Redacted.make("whsec_…"),
+ *       onEvent: (event) => Effect.log(event.type, event.execution?.status)
+ *     })
+ *   )
+ * )
+ * ```
  *
  * @since 0.1.0
  * @category constructors
@@ -84,24 +105,37 @@ export interface HandlerOptions<E, R, RD = never> extends VerifyOptions {
 export const handler = <E, R, RD = never>(
   options: HandlerOptions<E, R, RD>
 ): HttpApp.Default<never, Exclude<R, Scope.Scope> | RD> => {
-  const maxBodySize = options.maxBodySize ?? 1024 * 1024
+  const maxBodyBytes = options.maxBodySize ?? 1024 * 1024
   const checks = checksOf("Webhook.handler")
-  orThrow(all([checks.function("onEvent", options.onEvent), checks.wholeNumber("maxBodySize", maxBodySize, 1)]))
-  return receiver.make({
-    maxBodySize,
-    tooLarge: new WebhookRejected(check.tooLarge(maxBodySize)),
+  orThrow(all([checks.function("onEvent", options.onEvent), checks.wholeNumber("maxBodySize", maxBodyBytes, 1)]))
+  return internal.make({
+    maxBodyBytes,
+    tooLarge: new WebhookRejected(tooLarge(maxBodyBytes)),
     verify: (delivery) => verify(delivery, options),
-    dedup: options.dedup ?? Effect.succeed(inMemory(ttlOf({}))),
+    dedup: options.dedup ?? Effect.succeed(makeInMemory()),
     onEvent: options.onEvent,
-    secrets: Either.getOrElse(secretsOf("Webhook.handler", "secrets", options.secrets), () => [])
+    secrets: Either.getOrElse(readSecrets("Webhook.handler", "secrets", options.secrets), () => [])
   })
 }
 
 /**
- * Tells the client in the context how the execution of an event stands, which ends its `await`, `run` and `watch` at once:
- * `Webhook.handler({ secrets, onEvent: Webhook.notifyClient })`. An event that arrives before somebody waits is kept for the next one
- * who does (the newest 1000, and no large output); one that arrives twice or too late changes nothing. There is no event for
- * EXPIRED, and events can be lost, so the client still looks, as its `pollSchedule` says.
+ * Notifies the client in the context about the execution of an event. A terminal status ends the `await`, `run` and `watch` of
+ * that execution immediately.
+ *
+ * If nobody waits for the execution, the client keeps the event for the next wait. It keeps the latest 1000 events, without large
+ * outputs. A repeated or late event has no effect. The API sends no event for EXPIRED, and events can be lost, so the client still
+ * polls, as its `pollSchedule` says.
+ *
+ * @example
+ * ```ts
+ * import { Redacted } from "effect"
+ * import { Webhook } from "effect-modelroute"
+ *
+ * export const app = Webhook.handler({
+ *   secrets: Redacted.make("whsec_…"),
+ *   onEvent: Webhook.notifyClient
+ * })
+ * ```
  *
  * @since 0.1.0
  * @category combinators
@@ -112,8 +146,15 @@ export const notifyClient = (event: Event): Effect.Effect<void, never, ModelRout
   )
 
 /**
- * When to look at an execution whose end a webhook is expected to tell: first after 30 seconds, then each time 1.5 times later, at
- * most 2 minutes apart, without an end of its own. For the client's `pollSchedule`, or that of one wait.
+ * Polls rarely, for executions whose end is reported by a webhook. The first delay is 30 seconds, each later delay is 1.5 times
+ * the one before, and the maximum delay is 2 minutes. It never ends. Use it as the `pollSchedule` of the client or of one wait.
+ *
+ * @example
+ * ```ts
+ * import { ModelRouteClient, Webhook } from "effect-modelroute"
+ *
+ * export const ClientLive = ModelRouteClient.layerConfig({ pollSchedule: Webhook.pollSchedule })
+ * ```
  *
  * @since 0.1.0
  * @category models

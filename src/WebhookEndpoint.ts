@@ -1,5 +1,5 @@
 /**
- * Where the API delivers webhooks to.
+ * Models of webhook endpoints, the URLs to which the API delivers events.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,14 @@ import { Attributes, tolerant } from "./internal/data/lenient.js"
 import type { EventType } from "./internal/webhooks/eventType.js"
 
 /**
- * The id of an endpoint, `wh_…`: opaque. `EndpointId.make(text)` makes one of an id that was stored as text.
+ * Schema of an endpoint id, such as `wh_…`. The id is opaque. `EndpointId.make(text)` turns a stored text into an id.
+ *
+ * @example
+ * ```ts
+ * import { WebhookEndpoint } from "effect-modelroute"
+ *
+ * export const id = WebhookEndpoint.EndpointId.make("wh_abc123")
+ * ```
  *
  * @since 0.1.0
  * @category schemas
@@ -17,7 +24,7 @@ import type { EventType } from "./internal/webhooks/eventType.js"
 export const EndpointId = Schema.NonEmptyString.pipe(Schema.brand("effect-modelroute/EndpointId"))
 
 /**
- * The id of an endpoint.
+ * Id of an endpoint.
  *
  * @since 0.1.0
  * @category models
@@ -25,28 +32,29 @@ export const EndpointId = Schema.NonEmptyString.pipe(Schema.brand("effect-modelr
 export type EndpointId = typeof EndpointId.Type
 
 /**
- * The endpoint to register (API page "Webhook setup").
+ * Request that creates an endpoint. API page "Webhook setup".
  *
  * @since 0.1.0
  * @category models
  */
 export interface CreateRequest {
-  /** An absolute http(s) URL; the API wants https. */
+  /** Absolute http(s) URL. The API requires https. */
   readonly url: string
   readonly description?: string | undefined
-  /** Which events it gets; none named, or none given: all. */
+  /** Types of events to deliver. Default, also for an empty list: all types. */
   readonly events?: ReadonlyArray<EventType> | undefined
-  /** Headers that each delivery carries in addition. Their values are shown in no error or log. */
+  /** Additional headers of each delivery. Their values never appear in errors or logs. */
   readonly headers?: { readonly [name: string]: string | Redacted.Redacted } | undefined
 }
 
 /**
- * What to change of an endpoint. `isActive: true` takes one up again that the API has deactivated after 10 failures.
+ * Fields of an endpoint to change. Absent fields keep their values.
  *
  * @since 0.1.0
  * @category models
  */
 export interface UpdateRequest extends Partial<CreateRequest> {
+  /** `true` reactivates an endpoint that the API has deactivated after 10 failed deliveries. */
   readonly isActive?: boolean | undefined
 }
 
@@ -54,22 +62,22 @@ const fields = {
   id: EndpointId,
   url: tolerant(Schema.String, "url"),
   description: tolerant(Schema.String, "description"),
-  /** Empty: all. */
+  /** Types of events to deliver. Empty: all types. */
   events: tolerant(Schema.Array(Schema.String), "events"),
-  /** Headers that each delivery carries in addition. */
+  /** Additional headers of each delivery. */
   headers: tolerant(Schema.Record({ key: Schema.String, value: Schema.Redacted(Schema.String) }), "headers"),
-  /** Absent where the answer does not tell. */
+  /** Absent if the response does not contain it. */
   isActive: tolerant(Schema.Boolean, "is_active"),
-  /** Deliveries that have failed one after the other; after 10 the API deactivates the endpoint. */
+  /** Number of consecutive failed deliveries. The API deactivates the endpoint after 10. */
   failureCount: tolerant(Schema.NonNegativeInt, "failure_count"),
   lastSuccess: tolerant(Schema.DateTimeUtc, "last_success"),
   createdAt: tolerant(Schema.DateTimeUtc, "created_at"),
-  /** Fields of the answer that this version does not know. */
+  /** Fields of the response that this version of the library does not know. */
   extra: Schema.optionalWith(Attributes, { default: () => ({}) })
 }
 
 /**
- * An endpoint as the API tells of it, in either of the documented shapes. Only `id` is certain.
+ * An endpoint, in either documented shape. Only `id` and `extra` are always present.
  *
  * @since 0.1.0
  * @category models
@@ -77,8 +85,8 @@ const fields = {
 export class Endpoint extends Schema.Class<Endpoint>("effect-modelroute/Endpoint")(fields) {}
 
 /**
- * A new endpoint, with the secret that signs its deliveries. The API shows it this once: store it.
- * `Redacted.value(registered.secret)` is its text, and the whole of it, `whsec_` included, is what `Webhook.verify` wants.
+ * A new endpoint with the secret that signs its deliveries. The API shows the secret only once, so store it.
+ * `Redacted.value(created.secret)` returns its text. `Webhook.verify` needs the complete text, with its `whsec_`.
  *
  * @since 0.1.0
  * @category models

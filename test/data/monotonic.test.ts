@@ -186,9 +186,9 @@ const timers: ReadonlyArray<Timer> = [
     name: "the time for which events are known to be handled",
     after: 5000,
     effect: Effect.gen(function* () {
-      const { once } = yield* Webhook.Dedup
+      const { handleOnce } = yield* Webhook.Dedup
       const handled: Array<number> = []
-      const handle = once(
+      const handle = handleOnce(
         Webhook.EventId.make("evt_1"),
         Effect.map(now, (at) => void handled.push(at))
       )

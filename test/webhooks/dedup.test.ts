@@ -6,7 +6,7 @@ import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import { type Context, Deferred, Effect, Exit, Fiber, Layer, Option, TestClock } from "effect"
 import * as Webhook from "effect-modelroute/Webhook"
-import { Memory } from "../../src/internal/webhooks/dedupMemory.js"
+import { InMemoryEvents } from "../../src/internal/webhooks/dedupMemory.js"
 import { make } from "../../src/internal/webhooks/dedup.js"
 import { silent, start } from "../utils/harness.js"
 import { type Hooks, storeFailure, storeOver, type Values } from "../utils/store.js"
@@ -36,7 +36,7 @@ const eventually = (isTrue: () => boolean) =>
   })
 
 /** Handles an event and says whether it did. */
-const handles = (dedup: Webhook.DedupService, text: string) => dedup.once(id(text), Effect.void)
+const handles = (dedup: Webhook.DedupService, text: string) => dedup.handleOnce(id(text), Effect.void)
 
 const layers = {
   layerDedupMemory: (options?: Webhook.DedupOptions) => Webhook.layerDedupMemory(options),
@@ -50,7 +50,7 @@ for (const [name, layer] of Object.entries(layers)) {
         Effect.gen(function* () {
           const handled: Array<string> = []
           const once = (text: string) =>
-            dedup.once(
+            dedup.handleOnce(
               id(text),
               Effect.sync(() => void handled.push(text))
             )
@@ -69,11 +69,11 @@ for (const [name, layer] of Object.entries(layers)) {
           const begun = yield* Deferred.make<void>()
           const end = yield* Deferred.make<void>()
           const first = yield* Effect.fork(
-            dedup.once(id("a"), Effect.zipRight(Deferred.succeed(begun, undefined), Deferred.await(end)))
+            dedup.handleOnce(id("a"), Effect.zipRight(Deferred.succeed(begun, undefined), Deferred.await(end)))
           )
           yield* Deferred.await(begun)
-          const second = yield* Effect.fork(dedup.once(id("a"), Effect.dieMessage("handled twice")))
-          const third = yield* Effect.fork(dedup.once(id("a"), Effect.dieMessage("handled twice")))
+          const second = yield* Effect.fork(dedup.handleOnce(id("a"), Effect.dieMessage("handled twice")))
+          const third = yield* Effect.fork(dedup.handleOnce(id("a"), Effect.dieMessage("handled twice")))
           assert.isTrue(yield* handles(dedup, "b"))
           yield* TestClock.adjust("1 day")
           assert.isTrue(Option.isNone(yield* Fiber.poll(second)))
@@ -107,7 +107,7 @@ for (const [name, layer] of Object.entries(layers)) {
               if (tries <= 2) yield* fails
             })
             const fibers = yield* Effect.forEach(Array.from({ length: 5 }), () =>
-              Effect.fork(dedup.once(id("a"), handle))
+              Effect.fork(dedup.handleOnce(id("a"), handle))
             )
             yield* eventually(() => tries === 1)
             yield* Deferred.succeed(gate, undefined)
@@ -131,7 +131,7 @@ for (const [name, layer] of Object.entries(layers)) {
         Effect.gen(function* () {
           const begun = yield* Deferred.make<void>()
           const first = yield* Effect.fork(
-            dedup.once(id("a"), Effect.zipRight(Deferred.succeed(begun, undefined), Effect.never))
+            dedup.handleOnce(id("a"), Effect.zipRight(Deferred.succeed(begun, undefined), Effect.never))
           )
           yield* Deferred.await(begun)
           const second = yield* Effect.fork(handles(dedup, "a"))
@@ -188,18 +188,18 @@ for (const [name, layer] of Object.entries(layers)) {
 describe("memory", () => {
   it.effect("holds no more than the events of its time", () =>
     Effect.gen(function* () {
-      const memory = new Memory(day)
-      const { once } = make(memory)
+      const memory = new InMemoryEvents(day)
+      const { handleOnce } = make(memory)
       let largest = 0
       for (let hour = 0; hour < 24 * 4; hour++) {
         yield* TestClock.setTime(start + (hour * day) / 24)
-        for (let n = 0; n < 20; n++) yield* once(`${hour}-${n}`, Effect.void)
+        for (let n = 0; n < 20; n++) yield* handleOnce(id(`${hour}-${n}`), Effect.void)
         largest = Math.max(largest, memory.size)
       }
       // An event of the very moment at which the oldest expire is told after they have been forgotten.
       assert.strictEqual(largest, 24 * 20)
       yield* TestClock.adjust("2 days")
-      yield* once("last", Effect.void)
+      yield* handleOnce(id("last"), Effect.void)
       assert.strictEqual(memory.size, 1)
     })
   )
@@ -312,7 +312,7 @@ describe("a store", () => {
       yield* process_(stored(values), (dedup) =>
         Effect.gen(function* () {
           assert.isTrue(yield* handles(dedup, "again"))
-          assert.isTrue(yield* dedup.once(id("long"), TestClock.adjust("3 hours")))
+          assert.isTrue(yield* dedup.handleOnce(id("long"), TestClock.adjust("3 hours")))
           yield* TestClock.setTime(start + day)
           assert.isTrue(yield* handles(dedup, "again"))
           yield* TestClock.adjust("2 hours")
@@ -390,7 +390,7 @@ describe("a process that is killed", () => {
     return process_(stored(values, {}, hooks), (dedup) =>
       Effect.forEach(["a", "b", "c"], (text) =>
         Effect.exit(
-          dedup.once(
+          dedup.handleOnce(
             id(text),
             Effect.sync(() => void handled.push(text))
           )
@@ -412,7 +412,7 @@ describe("a process that is killed", () => {
           const again: Array<string> = []
           yield* process_(stored(values), (dedup) =>
             Effect.forEach(["a", "b", "c"], (text) =>
-              dedup.once(
+              dedup.handleOnce(
                 id(text),
                 Effect.sync(() => void again.push(text))
               )
@@ -487,7 +487,7 @@ describe("a store that fails", () => {
       const layer = stored(new Map(), {}, { get: () => storeFailure() })
       yield* process_(layer, (dedup) =>
         Effect.gen(function* () {
-          const error = yield* Effect.flip(dedup.once(id("a"), Effect.dieMessage("handled")))
+          const error = yield* Effect.flip(dedup.handleOnce(id("a"), Effect.dieMessage("handled")))
           assert.strictEqual(error.message, storeFailure().message)
         })
       )
@@ -503,7 +503,7 @@ describe("a store that fails", () => {
       yield* process_(stored(values, {}, { set }), (dedup) =>
         Effect.gen(function* () {
           let handled = 0
-          const once = dedup.once(
+          const once = dedup.handleOnce(
             id("a"),
             Effect.sync(() => void (handled += 1))
           )
@@ -574,7 +574,7 @@ it("the types of a handling come through", () => {
     readonly _tag = "Failed"
   }
   const through = (dedup: Webhook.DedupService, handle: Effect.Effect<void, Failed, FileSystem.FileSystem>) =>
-    dedup.once(id("a"), handle)
+    dedup.handleOnce(id("a"), handle)
   expectTypeOf(through).returns.toEqualTypeOf<Effect.Effect<boolean, Failed | PlatformError, FileSystem.FileSystem>>()
   expectTypeOf(Webhook.layerDedupMemory).returns.toEqualTypeOf<Layer.Layer<Webhook.Dedup>>()
   expectTypeOf(Webhook.layerDedup).returns.toEqualTypeOf<

@@ -176,7 +176,7 @@ describe("answers", () => {
         })
       )
       assert.strictEqual(value.status, 500)
-      assert.include(lines[0]?.text, "Webhook event evt_1 was not dealt with")
+      assert.include(lines[0]?.text, "Webhook event evt_1 was not handled")
     })
   )
 
@@ -727,7 +727,7 @@ describe("tells", () => {
         yield* signed("x".repeat(2000))
       ])
       assert.deepStrictEqual(
-        lines.map(({ level, text }) => `${level} ${/refused \(([\w-]+)\)/.exec(text)?.[1]}`),
+        lines.map(({ level, text }) => `${level} ${/rejected \(([\w-]+)\)/.exec(text)?.[1]}`),
         ["signature-missing", "timestamp-missing", "signature-mismatch", "stale", "malformed", "too-large"].map(
           (reason) => `WARN ${reason}`
         )

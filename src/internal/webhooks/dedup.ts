@@ -1,5 +1,5 @@
 /**
- * Each event once: what is being handled now, over a memory of what has been handled.
+ * Handles each event once. Holds the events that are being handled; `HandledEvents` holds those that have been handled.
  *
  * @internal
  */
@@ -8,47 +8,48 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
+import type { DedupService } from "./dedupService.js"
 
-/** @internal What has been handled with success. */
-export interface Handled {
-  /** Before an event is handled: how to remember it afterwards, or `undefined` when it has been handled. */
-  readonly open: (id: string) => Effect.Effect<Effect.Effect<void, PlatformError> | undefined, PlatformError>
+/** @internal The events that have been handled successfully. */
+export interface HandledEvents {
+  /**
+   * Prepares the handling of an event. Returns the effect that records the event afterwards, or `undefined` if the event has
+   * been handled before.
+   */
+  readonly start: (id: string) => Effect.Effect<Effect.Effect<void, PlatformError> | undefined, PlatformError>
 }
 
 /** @internal */
-export interface Once<Id extends string> {
-  /** `true`: handled now. `false`: it had been handled. */
-  readonly once: <E, R>(id: Id, handle: Effect.Effect<void, E, R>) => Effect.Effect<boolean, E | PlatformError, R>
-}
-
-/** @internal */
-export const make = (handled: Handled): Once<string> => {
-  /** Each says, when it has ended, whether the event is dealt with. */
+export const make = (handledEvents: HandledEvents): DedupService => {
+  /** Each value completes with `true` when the event has been handled, and with `false` when its handler has failed. */
   const running = new Map<string, Deferred.Deferred<boolean>>()
 
-  const once = <E, R>(id: string, handle: Effect.Effect<void, E, R>): Effect.Effect<boolean, E | PlatformError, R> =>
+  const handleOnce = <E, R>(
+    id: string,
+    handle: Effect.Effect<void, E, R>
+  ): Effect.Effect<boolean, E | PlatformError, R> =>
     Effect.uninterruptibleMask((restore) => {
       const other = running.get(id)
       if (other !== undefined) {
-        return Effect.flatMap(restore(Deferred.await(other)), (dealtWith) =>
-          dealtWith ? Effect.succeed(false) : restore(once(id, handle))
+        return Effect.flatMap(restore(Deferred.await(other)), (isHandled) =>
+          isHandled ? Effect.succeed(false) : restore(handleOnce(id, handle))
         )
       }
-      const end = Deferred.unsafeMake<boolean>(FiberId.none)
-      running.set(id, end)
-      return restore(handled.open(id)).pipe(
-        // What has been handled is remembered whatever happens meanwhile.
-        Effect.flatMap((remember) =>
-          remember === undefined ? Effect.succeed(false) : Effect.as(Effect.zipRight(restore(handle), remember), true)
+      const done = Deferred.unsafeMake<boolean>(FiberId.none)
+      running.set(id, done)
+      return restore(handledEvents.start(id)).pipe(
+        Effect.flatMap((record) =>
+          // `record` is uninterruptible: an event that was handled must be recorded.
+          record === undefined ? Effect.succeed(false) : Effect.as(Effect.zipRight(restore(handle), record), true)
         ),
         Effect.onExit((exit) =>
           Effect.sync(() => {
             running.delete(id)
-            Deferred.unsafeDone(end, Effect.succeed(Exit.isSuccess(exit)))
+            Deferred.unsafeDone(done, Effect.succeed(Exit.isSuccess(exit)))
           })
         )
       )
     })
 
-  return { once }
+  return { handleOnce }
 }

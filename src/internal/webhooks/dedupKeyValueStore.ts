@@ -1,11 +1,13 @@
 /**
- * Which events have been handled, in a `KeyValueStore`.
+ * Records handled events in a `KeyValueStore`.
  *
- * A store cannot list its keys, so each event has two: a slot, numbered within the hour, that names the entry for the day on
- * which it has expired; and the entry, the time of its handling under the hash of its id. The slot is written before the event
- * is handled, so that between its being handled and its being remembered there is but one write. No value is ever changed in
- * a way that another one depends on: a process that is killed while it writes leaves at worst one torn value, and that is
- * enough to know what it would have been.
+ * A store cannot list its keys, so each event has two values:
+ *
+ * - The entry holds the time at which the event was handled. Its key is the hash of the event's id.
+ * - The slot holds that hash. Its key is the hour and a number within the hour, so that cleanup finds the entries of an hour.
+ *
+ * The slot is written before the event is handled, so that only the entry has to be written afterwards. If the process is killed
+ * during a write, one value is torn. A torn entry still shows that its event was handled.
  *
  * @internal
  */
@@ -18,86 +20,78 @@ import type * as Scope from "effect/Scope"
 import { freeSlot } from "../data/freeSlot.js"
 import { sha256Hex } from "../data/sha256.js"
 import { safely } from "../telemetry.js"
-import type { Handled } from "./dedup.js"
+import type { HandledEvents } from "./dedup.js"
 
-/** The unit in which expired entries are cleaned up, in milliseconds. */
-const unit = 3_600_000
-const hourOf = (at: number): number => Math.floor(at / unit)
+const hourMillis = 3_600_000
+const hourOf = (millis: number): number => Math.floor(millis / hourMillis)
 
-/** How many hours are looked through where nothing tells how far the cleaning has come. */
-const lookBack = 24 * 7
+/** How many hours before the first expired one cleanup checks if no earlier cleanup is recorded. */
+const firstCleanupHours = 24 * 7
 
-/** The dot tells a number from the first digits of one. */
-const write = (n: number): string => `${n}.`
-const read = (value: Option.Option<string>): number | undefined =>
+/** Writes a number with a dot at its end, which distinguishes it from a torn number. */
+const encodeNumber = (n: number): string => `${n}.`
+const decodeNumber = (value: Option.Option<string>): number | undefined =>
   Option.isSome(value) && /^\d{1,16}\.$/.test(value.value) ? Number(value.value.slice(0, -1)) : undefined
 
 const isHash = (value: string): boolean => /^[0-9a-f]{64}$/.test(value)
 
-/** @internal `ttl` in milliseconds; cleans up in the background, as long as the scope is open. */
-export const make = (
-  store: KeyValueStore.KeyValueStore,
-  { prefix, ttl }: { readonly prefix: string; readonly ttl: number }
-): Effect.Effect<Handled, never, Scope.Scope> =>
+interface EventStore {
+  readonly store: KeyValueStore.KeyValueStore
+  readonly ttlMillis: number
+  readonly entryKey: (hash: string) => string
+  readonly slotKey: (hour: number, n: number) => string
+  /** Key of the hour before which all hours have been cleaned up. */
+  readonly cleanedKey: string
+}
+
+const removeKey = ({ store }: EventStore, key: string): Effect.Effect<void, PlatformError> =>
+  Effect.catchIf(
+    store.remove(key),
+    // Another process has removed it.
+    (error) => error._tag === "SystemError" && error.reason === "NotFound",
+    () => Effect.void
+  )
+
+const findFreeSlot = ({ slotKey, store }: EventStore, hour: number, from = 0): Effect.Effect<number, PlatformError> =>
+  freeSlot((n) => store.has(slotKey(hour, n)), from)
+
+/** Removes the slots of an hour and their entries, last slot first. If the process is killed, no gap is left in the slots. */
+const cleanHour = (events: EventStore, hour: number): Effect.Effect<void, PlatformError> =>
   Effect.gen(function* () {
-    const entryKey = (hash: string) => `${prefix}${hash}`
-    const slotKey = (hour: number, n: number) => `${prefix}${hour}-${n}`
-    const cleanedKey = `${prefix}cleaned`
+    const { entryKey, slotKey, store } = events
+    for (let n = (yield* findFreeSlot(events, hour)) - 1; n >= 0; n--) {
+      const hash = Option.getOrElse(yield* store.get(slotKey(hour, n)), () => "")
+      if (isHash(hash)) {
+        const entry = yield* store.get(entryKey(hash))
+        // The entry is newer than this slot if the event was handled again after it had expired.
+        const isExpired = hourOf(decodeNumber(entry) ?? 0) <= hour
+        if (Option.isSome(entry) && isExpired) yield* removeKey(events, entryKey(hash))
+      }
+      yield* removeKey(events, slotKey(hour, n))
+    }
+  })
 
-    const remove = (key: string): Effect.Effect<void, PlatformError> =>
-      Effect.catchIf(
-        store.remove(key),
-        (error) => error._tag === "SystemError" && error.reason === "NotFound",
-        () => Effect.void // by another process
-      )
+const cleanUp = (events: EventStore): Effect.Effect<void, PlatformError> =>
+  Effect.gen(function* () {
+    const { cleanedKey, store, ttlMillis } = events
+    const now = yield* Clock.currentTimeMillis
+    const end = hourOf(now - ttlMillis)
+    const cleaned = decodeNumber(yield* store.get(cleanedKey))
+    // An hour in the future was written while the clock was wrong.
+    const isKnown = cleaned !== undefined && cleaned <= hourOf(now)
+    const start = isKnown ? cleaned : Math.max(0, end - firstCleanupHours)
+    if (!(start < end)) return
+    for (let hour = start; hour < end; hour++) yield* cleanHour(events, hour)
+    yield* store.set(cleanedKey, encodeNumber(end))
+  })
 
-    const freeSlotOf = (hour: number, from = 0) => freeSlot((n) => store.has(slotKey(hour, n)), from)
-
-    const lock = yield* Effect.makeSemaphore(1)
-    let next = { hour: Number.NaN, n: 0 }
-
-    /** One after the other, so that no slot is left out, even by a process that is killed. */
-    const takeSlot = (hour: number, hash: string) =>
-      lock.withPermits(1)(
-        Effect.gen(function* () {
-          const n = yield* freeSlotOf(hour, next.hour === hour ? next.n : 0)
-          yield* store.set(slotKey(hour, n), hash)
-          next = { hour, n: n + 1 }
-        })
-      )
-
-    /** Downwards, so that a process that is killed leaves the slots without a gap. */
-    const cleanHour = (hour: number) =>
-      Effect.gen(function* () {
-        for (let n = (yield* freeSlotOf(hour)) - 1; n >= 0; n--) {
-          const hash = Option.getOrElse(yield* store.get(slotKey(hour, n)), () => "")
-          if (isHash(hash)) {
-            const entry = yield* store.get(entryKey(hash))
-            // An event that came again after its time has an entry that is younger than this slot.
-            const isOf = hourOf(read(entry) ?? 0) <= hour
-            if (Option.isSome(entry) && isOf) yield* remove(entryKey(hash))
-          }
-          yield* remove(slotKey(hour, n))
-        }
-      })
-
-    const clean = Effect.gen(function* () {
-      const now = yield* Clock.currentTimeMillis
-      const end = hourOf(now - ttl)
-      const cleaned = read(yield* store.get(cleanedKey))
-      // One that lies in the future was written under a clock that was wrong.
-      const known = cleaned !== undefined && cleaned <= hourOf(now)
-      const from = known ? cleaned : Math.max(0, end - lookBack)
-      if (!(from < end)) return
-      for (let hour = from; hour < end; hour++) yield* cleanHour(hour)
-      yield* store.set(cleanedKey, write(end))
-    })
-
-    let looked = Number.NEGATIVE_INFINITY
-    const due = yield* Effect.makeLatch(true)
-    yield* due.await.pipe(
-      Effect.zipRight(due.close),
-      Effect.zipRight(clean),
+/** Cleans up in the background until the scope closes: immediately, and then each time the returned effect is run. */
+const forkCleanup = (events: EventStore): Effect.Effect<Effect.Effect<void>, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const requested = yield* Effect.makeLatch(true)
+    yield* requested.await.pipe(
+      Effect.zipRight(requested.close),
+      Effect.zipRight(cleanUp(events)),
       Effect.catchAllCause((cause) =>
         safely(
           Effect.logWarning("Webhook.layerDedup could not clean up its store and tries again within the hour", cause)
@@ -106,48 +100,107 @@ export const make = (
       Effect.forever,
       Effect.forkScoped
     )
+    return Effect.asVoid(requested.open)
+  })
 
-    /** Handled, while the store could not be written to. */
-    const unsaved = new Map<string, number>()
-    const keep = (hash: string, now: number) => {
-      for (const [oldest, at] of unsaved) {
-        if (at + ttl > now) break
-        unsaved.delete(oldest)
-      }
-      unsaved.set(hash, now)
-    }
-
-    /** `slot` is the hour in which a slot was taken: an entry of a later hour would outlive it. */
-    const remember = (hash: string, slot?: number) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+/** Returns a function that writes the hash of an event into the next free slot of an hour. */
+const makeSlotWriter = (
+  events: EventStore
+): Effect.Effect<(hour: number, hash: string) => Effect.Effect<void, PlatformError>> =>
+  Effect.map(Effect.makeSemaphore(1), (lock) => {
+    let next = { hour: Number.NaN, n: 0 }
+    return (hour, hash) =>
+      // One write at a time leaves no gap in the slots, even if the process is killed.
+      lock.withPermits(1)(
         Effect.gen(function* () {
-          const hour = hourOf(now)
-          if (slot !== hour) yield* takeSlot(hour, hash)
-          yield* store.set(entryKey(hash), write(now))
-          unsaved.delete(hash)
-          const expired = hourOf(now - ttl)
-          if (expired <= looked) return
-          looked = expired
-          yield* due.open
-        }).pipe(Effect.tapErrorCause(() => Effect.sync(() => keep(hash, now))))
+          const n = yield* findFreeSlot(events, hour, next.hour === hour ? next.n : 0)
+          yield* events.store.set(events.slotKey(hour, n), hash)
+          next = { hour, n: n + 1 }
+        })
       )
+  })
+
+/** The events that were handled while the store could not be written to. */
+class UnsavedEvents {
+  private readonly handledAt = new Map<string, number>()
+
+  constructor(private readonly ttlMillis: number) {}
+
+  has(hash: string): boolean {
+    return this.handledAt.has(hash)
+  }
+
+  delete(hash: string): void {
+    this.handledAt.delete(hash)
+  }
+
+  /** Removes the expired events, too. */
+  add(hash: string, now: number): void {
+    for (const [oldest, at] of this.handledAt) {
+      if (at + this.ttlMillis > now) break
+      this.handledAt.delete(oldest)
+    }
+    this.handledAt.set(hash, now)
+  }
+}
+
+/** Returns a function that writes the entry of a handled event. `slotHour` is the hour in which its slot was written, if any. */
+const makeRecorder = (
+  events: EventStore,
+  unsaved: UnsavedEvents,
+  writeSlot: (hour: number, hash: string) => Effect.Effect<void, PlatformError>,
+  requestCleanup: Effect.Effect<void>
+) => {
+  let cleanedUpTo = Number.NEGATIVE_INFINITY
+  return (hash: string, slotHour?: number): Effect.Effect<void, PlatformError> =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      Effect.gen(function* () {
+        const hour = hourOf(now)
+        // Cleanup of the earlier hour would miss an entry of a later one.
+        if (slotHour !== hour) yield* writeSlot(hour, hash)
+        yield* events.store.set(events.entryKey(hash), encodeNumber(now))
+        unsaved.delete(hash)
+        const expired = hourOf(now - events.ttlMillis)
+        if (expired <= cleanedUpTo) return
+        cleanedUpTo = expired
+        yield* requestCleanup
+      }).pipe(Effect.tapErrorCause(() => Effect.sync(() => unsaved.add(hash, now))))
+    )
+}
+
+/** @internal Cleans up in the background until the scope closes. */
+export const make = (
+  store: KeyValueStore.KeyValueStore,
+  { prefix, ttlMillis }: { readonly prefix: string; readonly ttlMillis: number }
+): Effect.Effect<HandledEvents, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const events: EventStore = {
+      store,
+      ttlMillis,
+      entryKey: (hash) => `${prefix}${hash}`,
+      slotKey: (hour, n) => `${prefix}${hour}-${n}`,
+      cleanedKey: `${prefix}cleaned`
+    }
+    const unsaved = new UnsavedEvents(ttlMillis)
+    const writeSlot = yield* makeSlotWriter(events)
+    const record = makeRecorder(events, unsaved, writeSlot, yield* forkCleanup(events))
 
     return {
-      open: (id) =>
+      start: (id) =>
         Effect.gen(function* () {
           const hash = sha256Hex(id)
           if (unsaved.has(hash)) {
-            yield* remember(hash)
+            yield* record(hash)
             return undefined
           }
           const now = yield* Clock.currentTimeMillis
-          const entry = yield* store.get(entryKey(hash))
-          const at = read(entry)
-          // A torn entry was written, too, after the event had been handled.
-          if (Option.isSome(entry) && (at === undefined || at + ttl > now)) return undefined
-          const slot = hourOf(now)
-          yield* takeSlot(slot, hash)
-          return remember(hash, slot)
+          const entry = yield* store.get(events.entryKey(hash))
+          const handledAt = decodeNumber(entry)
+          // A torn entry counts as handled: it was written after the handling.
+          if (Option.isSome(entry) && (handledAt === undefined || handledAt + ttlMillis > now)) return undefined
+          const hour = hourOf(now)
+          yield* writeSlot(hour, hash)
+          return record(hash, hour)
         })
     }
   })

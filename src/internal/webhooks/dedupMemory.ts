@@ -1,44 +1,45 @@
 /**
- * Which events have been handled, as long as the process lives.
+ * Records handled events in the memory of the process.
  *
  * @internal
  */
 import * as Effect from "effect/Effect"
 import * as MutableList from "effect/MutableList"
 import * as monotonic from "../data/monotonic.js"
-import type { Handled } from "./dedup.js"
+import type { HandledEvents } from "./dedup.js"
 
-/** @internal Forgets what is older than `ttl` milliseconds with the next event that it is told of. */
-export class Memory implements Handled {
-  private readonly times = new Map<string, number>()
-  /** By age, beside the map: to take the oldest out of a large map again and again costs more each time. */
-  private readonly order = MutableList.empty<{ readonly id: string; readonly at: number }>()
+/** @internal Removes the events that are older than `ttlMillis` whenever it records an event. */
+export class InMemoryEvents implements HandledEvents {
+  private readonly handledAt = new Map<string, number>()
+  /** The same events, oldest first. Removing the first entries of a large `Map` again and again gets slower each time. */
+  private readonly byAge = MutableList.empty<{ readonly id: string; readonly at: number }>()
 
-  constructor(private readonly ttl: number) {}
+  constructor(private readonly ttlMillis: number) {}
 
-  readonly open = (id: string): Effect.Effect<Effect.Effect<void> | undefined> =>
+  readonly start = (id: string): Effect.Effect<Effect.Effect<void> | undefined> =>
     Effect.map(monotonic.now, (now) =>
-      (this.times.get(id) ?? Number.NEGATIVE_INFINITY) + this.ttl > now ? undefined : this.add(id)
+      (this.handledAt.get(id) ?? Number.NEGATIVE_INFINITY) + this.ttlMillis > now ? undefined : this.record(id)
     )
 
-  private add(id: string): Effect.Effect<void> {
+  private record(id: string): Effect.Effect<void> {
     return Effect.map(monotonic.now, (now) => {
-      this.forget(now)
-      this.times.set(id, now)
-      MutableList.append(this.order, { id, at: now })
+      this.removeExpired(now)
+      this.handledAt.set(id, now)
+      MutableList.append(this.byAge, { id, at: now })
     })
   }
 
-  private forget(now: number): void {
+  private removeExpired(now: number): void {
     for (;;) {
-      const oldest = MutableList.head(this.order)
-      if (oldest === undefined || oldest.at + this.ttl > now) return
-      MutableList.shift(this.order)
-      if (this.times.get(oldest.id) === oldest.at) this.times.delete(oldest.id)
+      const oldest = MutableList.head(this.byAge)
+      if (oldest === undefined || oldest.at + this.ttlMillis > now) return
+      MutableList.shift(this.byAge)
+      // The event may have been handled again since.
+      if (this.handledAt.get(oldest.id) === oldest.at) this.handledAt.delete(oldest.id)
     }
   }
 
   get size(): number {
-    return Math.max(this.times.size, MutableList.length(this.order))
+    return Math.max(this.handledAt.size, MutableList.length(this.byAge))
   }
 }

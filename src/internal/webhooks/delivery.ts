@@ -1,13 +1,19 @@
 /**
- * A delivery, and why one is rejected.
+ * Declares deliveries and their rejections.
  *
  * @internal
  */
 import * as Schema from "effect/Schema"
 
 /**
- * Why a delivery was refused: no signature, no timestamp in whole seconds, signed longer ago (or later) than the tolerance,
- * signed by somebody else or changed on the way, signed but no JSON object, larger than the limit.
+ * Schema of the reasons for which a delivery is rejected:
+ *
+ * - `signature-missing`: it has no `X-Signature` header
+ * - `timestamp-missing`: it has no `X-Signature-Timestamp` header in whole seconds
+ * - `stale`: it was signed earlier or later than the tolerance allows
+ * - `signature-mismatch`: none of the secrets has signed this body and timestamp
+ * - `malformed`: it is signed, but it is not a JSON object
+ * - `too-large`: its body is larger than the limit
  *
  * @since 0.1.0
  * @category schemas
@@ -22,7 +28,7 @@ export const RejectionReason = Schema.Literal(
 )
 
 /**
- * Why a delivery was refused.
+ * Reason for which a delivery is rejected.
  *
  * @since 0.1.0
  * @category models
@@ -30,7 +36,7 @@ export const RejectionReason = Schema.Literal(
 export type RejectionReason = typeof RejectionReason.Type
 
 /**
- * A delivery that is not to be believed, or not to be read. It shows nothing of what was delivered.
+ * A delivery that is not genuine, or not readable. The error contains nothing from the delivery.
  *
  * @since 0.1.0
  * @category errors
@@ -38,21 +44,21 @@ export type RejectionReason = typeof RejectionReason.Type
 export class WebhookRejected extends Schema.TaggedError<WebhookRejected>("effect-modelroute/WebhookRejected")(
   "WebhookRejected",
   {
-    /** A sentence for the log: what is wrong, and what to do if the delivery was ModelRoute's after all. */
+    /** A text for the log: what is wrong, and what to check if ModelRoute did send the delivery. */
     message: Schema.String,
     reason: RejectionReason
   }
 ) {}
 
 /**
- * A delivery as a server got it.
+ * A delivery as a server received it.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Delivery {
-  /** The body as it arrived, byte for byte: JSON that was parsed and written again has another signature. */
+  /** The body, byte for byte. JSON that was parsed and encoded again does not match the signature. */
   readonly body: Uint8Array | string
-  /** By their names in any case. A header that arrived more than once is not believed. */
+  /** The headers, with names in any case. A signature or timestamp header that occurs twice is rejected. */
   readonly headers: { readonly [name: string]: string | ReadonlyArray<string> | undefined }
 }

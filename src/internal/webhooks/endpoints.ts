@@ -1,5 +1,5 @@
 /**
- * The methods on the endpoints that webhooks are delivered to.
+ * Implements the methods on webhook endpoints.
  *
  * @internal
  */
@@ -7,22 +7,22 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Record from "effect/Record"
 import * as Redacted from "effect/Redacted"
-import type { WebhookEndpoints } from "./endpointTypes.js"
-import type { InvalidRequest, RequestFailure } from "../../ModelRouteError.js"
-import type { UpdateRequest } from "../../WebhookEndpoint.js"
-import { call, send, type Sender } from "../http/retryLoop.js"
-import * as decode from "./endpointDecode.js"
-import * as exchange from "../http/attempt.js"
-import { invalid } from "../errors/invalidRequest.js"
-import * as requests from "../http/requests.js"
-import { isMissing } from "../errors/semantics.js"
-import { type Account, spanned } from "../telemetry.js"
+import type { RequestFailure } from "../../ModelRouteError.js"
+import type { EndpointId, UpdateRequest } from "../../WebhookEndpoint.js"
 import { isWebAddress, present } from "../data/lenient.js"
+import { invalid } from "../errors/invalidRequest.js"
+import { isMissing } from "../errors/semantics.js"
+import * as exchange from "../http/attempt.js"
+import * as requests from "../http/requests.js"
+import { call, send, type Sender } from "../http/retryLoop.js"
+import { type Account, spanned } from "../telemetry.js"
+import * as decode from "./endpointDecode.js"
+import type { WebhookEndpoints } from "./endpointTypes.js"
 
 const path = "/v1/webhooks/endpoints"
 
-/** A body as the API wants it, and what of it no error may quote. */
-const bodyOf = (operation: string, { headers, isActive, ...rest }: UpdateRequest) => {
+/** Returns the JSON body of a request, and the header values that no error may show. */
+const encodeBody = (operation: string, { headers, isActive, ...rest }: UpdateRequest) => {
   if (rest.url !== undefined && !isWebAddress(rest.url)) {
     return Effect.fail(
       invalid(operation, "url", "is not an absolute http(s) URL", "Give one such as https://example.com/webhooks.")
@@ -39,114 +39,126 @@ const bodyOf = (operation: string, { headers, isActive, ...rest }: UpdateRequest
   )
 }
 
-const list = {
+/** Runs an operation on one endpoint in its span. `use` gets the path of the endpoint. */
+const withEndpoint = <A>(
+  operation: string,
+  id: EndpointId,
+  use: (path: string, account: Account) => Effect.Effect<A, RequestFailure>
+): Effect.Effect<A, RequestFailure> =>
+  Effect.suspend(() => {
+    const account: Account = { attempts: 0 }
+    const segment: Effect.Effect<string, RequestFailure> = requests.segment(operation, "id", id)
+    return spanned(
+      operation,
+      account,
+      Effect.flatMap(segment, (encodedId) => use(`${path}/${encodedId}`, account))
+    )
+  })
+
+const create = (sender: Sender): WebhookEndpoints["create"] => {
+  const operation = "webhookEndpoints.create"
+  return (request) =>
+    Effect.flatMap(encodeBody(operation, request), ({ confidential, text }) =>
+      call(sender, {
+        operation,
+        request: requests.make("POST", path, { body: text }),
+        accept: exchange.json("the endpoint's id and secret", decode.createdEndpoint),
+        // A second request would create a second endpoint, and every event would be delivered twice.
+        repeatable: false,
+        confidential
+      })
+    )
+}
+
+const listCall = {
   operation: "webhookEndpoints.list",
   request: requests.make("GET", path),
   accept: exchange.json("a list of endpoints", decode.endpoints),
   repeatable: true
 }
 
-/** @internal */
-export const make = (sender: Sender): WebhookEndpoints => {
-  const onOne = <A>(
-    operation: string,
-    id: string,
-    use: (path: string, account: Account) => Effect.Effect<A, RequestFailure>
-  ): Effect.Effect<A, RequestFailure> =>
-    Effect.suspend(() => {
-      const account: Account = { attempts: 0 }
-      const found: Effect.Effect<string, InvalidRequest> = requests.segment(operation, "id", id)
-      return spanned(
-        operation,
-        account,
-        Effect.flatMap(found, (segment) => use(`${path}/${segment}`, account))
-      )
-    })
+const update = (sender: Sender): WebhookEndpoints["update"] => {
+  const operation = "webhookEndpoints.update"
+  return (id, changes) =>
+    withEndpoint(operation, id, (endpointPath, account) =>
+      Effect.gen(function* () {
+        const { confidential, text } = yield* encodeBody(operation, changes)
+        const updated = yield* send(
+          sender,
+          {
+            operation,
+            request: requests.make("PATCH", endpointPath, { body: text }),
+            accept: exchange.json("a readable body", (json) => Option.fromNullable(decode.endpoint(json))),
+            // The same values have no further effect.
+            repeatable: true,
+            confidential
+          },
+          account
+        )
+        if (Option.isSome(updated)) return updated.value
+        return yield* send(
+          sender,
+          {
+            ...listCall,
+            operation,
+            accept: exchange.json("the endpoint", (json) => decode.endpoints(json)?.find((each) => each.id === id))
+          },
+          account
+        )
+      })
+    )
+}
 
-  return {
-    create: (request) => {
-      const operation = "webhookEndpoints.create"
-      return Effect.flatMap(bodyOf(operation, request), ({ confidential, text }) =>
-        call(sender, {
+const remove = (sender: Sender): WebhookEndpoints["remove"] => {
+  const operation = "webhookEndpoints.remove"
+  return (id) =>
+    withEndpoint(operation, id, (endpointPath, account) =>
+      send(
+        sender,
+        {
           operation,
-          request: requests.make("POST", path, { body: text }),
-          accept: exchange.json("the endpoint's id and secret", decode.registered),
-          // The second one would register a second endpoint, and every event be delivered twice.
-          repeatable: false,
-          confidential
-        })
+          request: requests.make("DELETE", endpointPath),
+          accept: exchange.anything,
+          repeatable: true
+        },
+        account
+      ).pipe(
+        Effect.asVoid,
+        // An earlier attempt removed it, and its response was lost.
+        Effect.catchIf(
+          (error) => isMissing(error) && account.attempts > 1,
+          () => Effect.void
+        )
       )
-    },
+    )
+}
 
-    list: call(sender, list),
-
-    update: (id, changes) => {
-      const operation = "webhookEndpoints.update"
-      return onOne(operation, id, (one, account) =>
-        Effect.gen(function* () {
-          const { confidential, text } = yield* bodyOf(operation, changes)
-          const changed = yield* send(
-            sender,
-            {
-              operation,
-              request: requests.make("PATCH", one, { body: text }),
-              accept: exchange.json("a readable body", (json) => Option.fromNullable(decode.endpoint(json))),
-              // The same values once more change nothing.
-              repeatable: true,
-              confidential
-            },
-            account
-          )
-          if (Option.isSome(changed)) return changed.value
-          return yield* send(
-            sender,
-            {
-              ...list,
-              operation,
-              accept: exchange.json("the endpoint", (json) => decode.endpoints(json)?.find((each) => each.id === id))
-            },
-            account
-          )
-        })
-      )
-    },
-
-    remove: (id) => {
-      const operation = "webhookEndpoints.remove"
-      return onOne(operation, id, (one, account) =>
+const test = (sender: Sender): WebhookEndpoints["test"] => {
+  const operation = "webhookEndpoints.test"
+  return (id) =>
+    withEndpoint(operation, id, (endpointPath, account) =>
+      Effect.map(
         send(
           sender,
-          { operation, request: requests.make("DELETE", one), accept: exchange.anything, repeatable: true },
+          {
+            operation,
+            request: requests.make("POST", `${endpointPath}/test`),
+            accept: exchange.anything,
+            // The API may deliver any event twice.
+            repeatable: true
+          },
           account
-        ).pipe(
-          Effect.asVoid,
-          // An earlier request, whose answer was lost, has removed it.
-          Effect.catchIf(
-            (error) => isMissing(error) && account.attempts > 1,
-            () => Effect.void
-          )
-        )
+        ),
+        ({ json }) => json
       )
-    },
-
-    test: (id) => {
-      const operation = "webhookEndpoints.test"
-      return onOne(operation, id, (one, account) =>
-        Effect.map(
-          send(
-            sender,
-            {
-              operation,
-              request: requests.make("POST", `${one}/test`),
-              accept: exchange.anything,
-              // Events can come twice anyway.
-              repeatable: true
-            },
-            account
-          ),
-          ({ json }) => json
-        )
-      )
-    }
-  }
+    )
 }
+
+/** @internal */
+export const make = (sender: Sender): WebhookEndpoints => ({
+  create: create(sender),
+  list: call(sender, listCall),
+  update: update(sender),
+  remove: remove(sender),
+  test: test(sender)
+})

@@ -1,55 +1,23 @@
 /**
- * From a delivery's JSON to the fields of an event: both documented shapes, and whatever else is an object.
+ * Declares webhook events.
  *
  * @internal
  */
-import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Execution from "../../Execution.js"
-import type { Json } from "../data/json.js"
-import { beyond, isRecord, present, text, tolerant, Attributes } from "../data/lenient.js"
-import * as decode from "../executions/decode.js"
+import { Attributes, tolerant } from "../data/lenient.js"
 import { EventType } from "./eventType.js"
 
-const others = beyond("id event_type type timestamp version organization_id execution_id data")
-
-const decodeTime = Schema.decodeUnknownOption(Schema.DateTimeUtc)
-
-/** @internal `undefined` for what is no JSON object. */
-export const parse = (body: Uint8Array): Json | undefined => {
-  try {
-    const json: unknown = JSON.parse(new TextDecoder().decode(body))
-    return isRecord(json) ? json : undefined
-  } catch {
-    return undefined
-  }
-}
-
-/** @internal */
-export const idOf = (json: Json): string | undefined => text(json["id"])
-
-/** @internal All but the id. */
-export const fieldsOf = (json: Json) => {
-  const data = json["data"]
-  const inner = isRecord(data) ? data : {}
-  const id = text(json["execution_id"]) ?? text(inner["id"]) ?? text(inner["execution_id"])
-  return {
-    type: text(json["event_type"]) ?? text(json["type"]) ?? "unknown",
-    extra: others(json),
-    ...present({
-      timestamp: Option.getOrUndefined(decodeTime(json["timestamp"])),
-      version: text(json["version"]),
-      organizationId: text(json["organization_id"]),
-      executionId: id === undefined ? undefined : Execution.ExecutionId.make(id),
-      execution: isRecord(data) ? decode.execution({ ...data, id }) : undefined,
-      data: data ?? undefined
-    })
-  }
-}
-
 /**
- * The id of an event, `evt_…`: opaque, and the same in every delivery of the event. An event that came without one has the
- * SHA-256 of its body in its place, `sha256_…`.
+ * Schema of an event id, such as `evt_…`. The id is opaque, and it is the same in every delivery of the event. An event without
+ * an id gets `sha256_…`, the SHA-256 of its body.
+ *
+ * @example
+ * ```ts
+ * import { Webhook } from "effect-modelroute"
+ *
+ * export const id = Webhook.EventId.make("evt_abc123")
+ * ```
  *
  * @since 0.1.0
  * @category schemas
@@ -57,7 +25,7 @@ export const fieldsOf = (json: Json) => {
 export const EventId = Schema.NonEmptyString.pipe(Schema.brand("effect-modelroute/EventId"))
 
 /**
- * The id of an event.
+ * Id of an event.
  *
  * @since 0.1.0
  * @category models
@@ -65,8 +33,8 @@ export const EventId = Schema.NonEmptyString.pipe(Schema.brand("effect-modelrout
 export type EventId = typeof EventId.Type
 
 /**
- * An event out of a verified delivery. Only `id` and `type` are certain. Events may arrive in any order: an execution with a
- * terminal status never changes again, whatever arrives after it.
+ * An event from a verified delivery. Only `id`, `type` and `extra` are always present. Events can arrive in any order. An
+ * execution with a terminal status never changes again, whichever event arrives later.
  *
  * @since 0.1.0
  * @category models
@@ -78,10 +46,10 @@ export class Event extends Schema.Class<Event>("effect-modelroute/WebhookEvent")
   version: tolerant(Schema.String, "version"),
   organizationId: tolerant(Schema.String, "organization_id"),
   executionId: tolerant(Execution.ExecutionId, "execution_id"),
-  /** The execution as `data` tells of it, without what the API left out of the event. */
+  /** The execution in `data`. The API omits some of its fields, such as a large output. */
   execution: tolerant(Execution.Execution, "execution"),
-  /** As it came. */
+  /** The `data` of the event, not decoded. */
   data: tolerant(Schema.Unknown, "data"),
-  /** Fields of the event that this version does not know. */
+  /** Fields that this version of the library does not know. */
   extra: Schema.optionalWith(Attributes, { default: () => ({}) })
 }) {}

@@ -1,13 +1,13 @@
 /**
- * The types of events.
+ * Declares the types of webhook events.
  *
  * @internal
  */
 import * as Schema from "effect/Schema"
 
 /**
- * What an event is about (API page "Webhooks overview"). The set is open, and there is no event for EXPIRED: decide by
- * `execution.status`. An event that came without a type is `unknown`.
+ * Type of an event. The API can add types, and there is none for EXPIRED, so decide by `execution.status`. An event without a type
+ * has `"unknown"`. API page "Webhooks overview".
  *
  * @since 0.1.0
  * @category models
@@ -16,7 +16,7 @@ export type EventType =
   "execution.started" | "execution.completed" | "execution.failed" | "execution.cancelled" | (string & {})
 
 /**
- * Any event type, known or not.
+ * Schema of any event type, known or not.
  *
  * @since 0.1.0
  * @category schemas

@@ -1,5 +1,5 @@
 /**
- * The way of a delivery through a server: read, verified, handled once, answered.
+ * Handles a delivery as an HTTP request: reads and verifies it, handles its event once, and responds.
  *
  * @internal
  */
@@ -14,23 +14,23 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { InvalidRequest } from "../../ModelRouteError.js"
-import type { Event, EventId } from "./event.js"
-import type { Delivery, RejectionReason, WebhookRejected } from "./delivery.js"
-import { safely, withSpan } from "../telemetry.js"
 import { present } from "../data/lenient.js"
-import * as Body from "./requestBody.js"
-import { textOf } from "./failureText.js"
-import type { Once } from "./dedup.js"
+import { safely, withSpan } from "../telemetry.js"
+import type { DedupService } from "./dedupService.js"
+import type { Delivery, RejectionReason, WebhookRejected } from "./delivery.js"
+import type { Event } from "./event.js"
+import { failureText } from "./failureText.js"
+import * as requestBody from "./requestBody.js"
 
 /** @internal */
-export interface Steps<E, R, RD> {
-  /** In bytes. */
-  readonly maxBodySize: number
+export interface HandlerContext<E, R, RD> {
+  readonly maxBodyBytes: number
+  /** The error for a body that is larger than `maxBodyBytes`. */
   readonly tooLarge: WebhookRejected
   readonly verify: (delivery: Delivery) => Effect.Effect<Event, WebhookRejected | InvalidRequest>
-  readonly dedup: Effect.Effect<Once<EventId>, never, RD>
+  readonly dedup: Effect.Effect<DedupService, never, RD>
   readonly onEvent: (event: Event) => Effect.Effect<void, E, R>
-  /** What no log line may show. */
+  /** The secrets to redact in log lines. */
   readonly secrets: ReadonlyArray<string>
 }
 
@@ -43,18 +43,32 @@ const statuses: { readonly [R in RejectionReason]: number } = {
   "too-large": 413
 }
 
-const answer = (status: number): HttpServerResponse.HttpServerResponse => HttpServerResponse.empty({ status })
+const emptyResponse = (status: number): HttpServerResponse.HttpServerResponse => HttpServerResponse.empty({ status })
 
-const refuse = (rejected: WebhookRejected): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
-  safely(Effect.logWarning(`Webhook delivery refused (${rejected.reason}): ${rejected.message}`)).pipe(
-    Effect.as(answer(statuses[rejected.reason]))
+const reject = (rejected: WebhookRejected): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
+  safely(Effect.logWarning(`Webhook delivery rejected (${rejected.reason}): ${rejected.message}`)).pipe(
+    Effect.as(emptyResponse(statuses[rejected.reason]))
   )
 
-/** `onEvent` has failed. The message is fit for logs and traces. */
-class NotHandled extends Data.TaggedError("NotHandled")<{ readonly message: string; readonly expected: boolean }> {}
+/** Failure of `onEvent`. Its message is safe for logs and traces. */
+class HandlerFailed extends Data.TaggedError("HandlerFailed")<{
+  readonly message: string
+  readonly isDefect: boolean
+}> {}
+
+const toHandlerFailed =
+  (event: Event, secrets: ReadonlyArray<string>) =>
+  <E>(cause: Cause.Cause<E>): Effect.Effect<never, HandlerFailed> =>
+    Effect.suspend(
+      () =>
+        new HandlerFailed({
+          message: `onEvent failed: ${failureText(cause, event, secrets)}`,
+          isDefect: Option.isSome(Cause.dieOption(cause))
+        })
+    )
 
 const outcomeOf = (exit: Exit.Exit<boolean, unknown>): string =>
-  Exit.match(exit, { onFailure: () => "failed", onSuccess: (now) => (now ? "handled" : "duplicate") })
+  Exit.match(exit, { onFailure: () => "failed", onSuccess: (isFirst) => (isFirst ? "handled" : "duplicate") })
 
 const attributesOf = (event: Event) => (exit: Exit.Exit<boolean, unknown>) => ({
   "modelroute.operation": "webhook.receive",
@@ -64,71 +78,68 @@ const attributesOf = (event: Event) => (exit: Exit.Exit<boolean, unknown>) => ({
   "modelroute.outcome": outcomeOf(exit)
 })
 
-const notHandled =
-  (event: Event, secrets: ReadonlyArray<string>) =>
-  <E>(cause: Cause.Cause<E>): Effect.Effect<never, NotHandled> =>
-    Effect.suspend(
-      () =>
-        new NotHandled({
-          message: `onEvent failed: ${textOf(cause, event, secrets)}`,
-          expected: Option.isNone(Cause.dieOption(cause))
-        })
-    )
-
-const logFailure = <E>(event: Event, cause: Cause.Cause<E | NotHandled>): Effect.Effect<void> => {
+const logFailure = <E>(event: Event, cause: Cause.Cause<E | HandlerFailed>): Effect.Effect<void> => {
   const failure = Option.getOrUndefined(Cause.failureOption(cause))
-  const why =
-    failure instanceof NotHandled ? failure.message : `the memory of handled events failed: ${Cause.pretty(cause)}`
-  const text = `Webhook event ${event.id} was not dealt with, so ModelRoute will deliver it again: ${why}`
-  const log = failure instanceof NotHandled && failure.expected ? Effect.logWarning(text) : Effect.logError(text)
+  const isHandlerFailure = failure instanceof HandlerFailed
+  const reason = isHandlerFailure
+    ? failure.message
+    : `the record of handled events could not be read or written: ${Cause.pretty(cause)}`
+  const text = `Webhook event ${event.id} was not handled, so ModelRoute will deliver it again: ${reason}`
+  const log = isHandlerFailure && !failure.isDefect ? Effect.logWarning(text) : Effect.logError(text)
   return safely(
     Effect.annotateLogs(log, present({ eventId: event.id, eventType: event.type, executionId: event.executionId }))
   )
 }
 
-/** In a fiber of its own: a sender that hangs up must not stop it. */
-const handle = <E, R, RD>(
+const handleEvent = <E, R, RD>(
   event: Event,
-  { dedup, onEvent, secrets }: Steps<E, R, RD>
+  { dedup, onEvent, secrets }: HandlerContext<E, R, RD>
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, Exclude<R, Scope.Scope> | RD> => {
-  const handling = Effect.catchAllCause(Effect.scoped(Effect.suspend(() => onEvent(event))), notHandled(event, secrets))
-  const handled = Effect.flatMap(dedup, ({ once }) => once(event.id, handling))
-  return withSpan("modelroute.webhook.receive", "consumer", attributesOf(event), handled).pipe(
+  const runHandler = Effect.catchAllCause(
+    Effect.scoped(Effect.suspend(() => onEvent(event))),
+    toHandlerFailed(event, secrets)
+  )
+  const runOnce = Effect.flatMap(dedup, ({ handleOnce }) => handleOnce(event.id, runHandler))
+  return withSpan("modelroute.webhook.receive", "consumer", attributesOf(event), runOnce).pipe(
     Effect.matchCauseEffect({
-      onFailure: (cause) => Effect.as(logFailure(event, cause), answer(500)),
-      onSuccess: (now) =>
+      onFailure: (cause) => Effect.as(logFailure(event, cause), emptyResponse(500)),
+      onSuccess: (isFirst) =>
         Effect.as(
-          now ? Effect.void : safely(Effect.logDebug(`Webhook event ${event.id} was handled before`)),
-          answer(200)
+          isFirst ? Effect.void : safely(Effect.logDebug(`Webhook event ${event.id} was handled before`)),
+          emptyResponse(200)
         )
     }),
     Effect.interruptible,
+    // A sender that disconnects must not interrupt the handler.
     Effect.forkDaemon,
     Effect.flatMap(Fiber.join)
   )
 }
 
 /** @internal */
-export const make = <E, R, RD>(steps: Steps<E, R, RD>): HttpApp.Default<never, Exclude<R, Scope.Scope> | RD> =>
+export const make = <E, R, RD>(
+  context: HandlerContext<E, R, RD>
+): HttpApp.Default<never, Exclude<R, Scope.Scope> | RD> =>
   Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest
     if (request.method !== "POST") return HttpServerResponse.empty({ status: 405, headers: { allow: "POST" } })
-    const body = yield* Body.read(request, steps.maxBodySize)
+    const body = yield* requestBody.read(request, context.maxBodyBytes)
     switch (body._tag) {
-      case "Cut":
-        return answer(400)
-      case "Overlong":
-        return yield* refuse(steps.tooLarge)
-      case "Whole":
-        return yield* Effect.flatMap(steps.verify({ body: body.bytes, headers: request.headers }), (event) =>
-          handle(event, steps)
+      case "Truncated":
+        return emptyResponse(400)
+      case "TooLarge":
+        return yield* reject(context.tooLarge)
+      case "Complete":
+        return yield* Effect.flatMap(context.verify({ body: body.bytes, headers: request.headers }), (event) =>
+          handleEvent(event, context)
         )
     }
   }).pipe(
     Effect.catchTags({
-      WebhookRejected: refuse,
+      WebhookRejected: reject,
       InvalidRequest: ({ message }) =>
-        Effect.as(safely(Effect.logError(`No webhook delivery can be received: ${message}`)), answer(500))
+        Effect.as(safely(Effect.logError(`No webhook delivery can be verified: ${message}`)), emptyResponse(500))
     }),
-    Effect.interruptible // the platform serves without, and a client that leaves would be waited for
+    // The platform runs apps uninterruptibly, and would wait for a client that has disconnected.
+    Effect.interruptible
   )

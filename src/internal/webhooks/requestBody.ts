@@ -1,5 +1,5 @@
 /**
- * Reads a request's body into memory, never more of it than a limit.
+ * Reads the body of a request into memory, up to a limit.
  *
  * @internal
  */
@@ -10,40 +10,44 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { join } from "../data/bytes.js"
 
-/** @internal `cut`: the connection ended before the body did. */
-export type Body =
-  { readonly _tag: "Whole"; readonly bytes: Uint8Array } | { readonly _tag: "Overlong" } | { readonly _tag: "Cut" }
+/** @internal `Truncated`: the connection closed before the body was complete. */
+export type RequestBody =
+  | { readonly _tag: "Complete"; readonly bytes: Uint8Array }
+  | { readonly _tag: "TooLarge" }
+  | { readonly _tag: "Truncated" }
 
 /**
- * Goes by the bytes that arrive, whatever the headers say. What is over the limit is not kept, but read on as far as the limit
- * again: to stop at once closes the connection on Node, and the sender would never see the answer.
+ * Counts the bytes that arrive and ignores the declared length. Returns `TooLarge` when more than `limitBytes` have arrived. It then
+ * discards up to as many bytes again in the background: Node closes the connection of an unread body, and the sender would not
+ * see the response.
  *
  * @internal
  */
-export const read = (request: HttpServerRequest.HttpServerRequest, limit: number): Effect.Effect<Body> =>
+export const read = (request: HttpServerRequest.HttpServerRequest, limitBytes: number): Effect.Effect<RequestBody> =>
   Effect.gen(function* () {
-    const body = yield* Deferred.make<Body>()
+    const body = yield* Deferred.make<RequestBody>()
     const chunks: Array<Uint8Array> = []
     let size = 0
-    const take = (chunk: Uint8Array) =>
+    /** Returns whether to read on. */
+    const onChunk = (chunk: Uint8Array) =>
       Effect.suspend(() => {
         size += chunk.length
-        if (size <= limit) {
+        if (size <= limitBytes) {
           chunks.push(chunk)
           return Effect.succeed(true)
         }
         chunks.length = 0
-        return Effect.as(Deferred.succeed(body, { _tag: "Overlong" }), size <= 2 * limit)
+        return Effect.as(Deferred.succeed(body, { _tag: "TooLarge" }), size <= 2 * limitBytes)
       })
-    const reading = yield* request.stream.pipe(
-      Stream.runForEachWhile(take),
+    const reader = yield* request.stream.pipe(
+      Stream.runForEachWhile(onChunk),
       Effect.matchCause({
-        onSuccess: (): Body => ({ _tag: "Whole", bytes: join(chunks) }),
-        // The platform has an error for a body that is not there at all.
-        onFailure: (): Body => (size === 0 ? { _tag: "Whole", bytes: join([]) } : { _tag: "Cut" })
+        onSuccess: (): RequestBody => ({ _tag: "Complete", bytes: join(chunks) }),
+        // The platform fails if a request has no body.
+        onFailure: (): RequestBody => (size === 0 ? { _tag: "Complete", bytes: join([]) } : { _tag: "Truncated" })
       }),
       Effect.flatMap((end) => Deferred.succeed(body, end)),
       Effect.forkDaemon
     )
-    return yield* Effect.onInterrupt(Deferred.await(body), () => Fiber.interrupt(reading))
+    return yield* Effect.onInterrupt(Deferred.await(body), () => Fiber.interrupt(reader))
   })

@@ -1,24 +1,23 @@
 /**
- * What can be told of a delivery before its body is read as JSON: which headers it has, and whether its signature is genuine
- * and recent.
+ * Checks the headers and the signature of a delivery before its body is decoded.
  *
  * @internal
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type { Delivery, RejectionReason } from "./delivery.js"
-import { seconds } from "../errors/messages.js"
-import { isSignedBy } from "./signature.js"
 import { text } from "../data/lenient.js"
+import { seconds } from "../errors/messages.js"
+import type { Delivery, RejectionReason } from "./delivery.js"
+import { isSignedBy } from "./signature.js"
 
 /** @internal */
-export interface Refusal {
+export interface Rejection {
   readonly reason: RejectionReason
   readonly message: string
 }
 
-/** A header that came twice reads as HTTP joins it, which neither a signature nor a timestamp survives. */
-const header = (headers: Delivery["headers"], name: string): string | undefined =>
+/** Joins repeated headers with commas, as HTTP does. Neither a signature nor a timestamp is valid then. */
+const findHeader = (headers: Delivery["headers"], name: string): string | undefined =>
   text(
     Object.entries(headers)
       .filter(([key]) => key.toLowerCase() === name)
@@ -27,61 +26,62 @@ const header = (headers: Delivery["headers"], name: string): string | undefined 
   )
 
 /** @internal */
-export const bytesOf = (body: Uint8Array | string): Uint8Array =>
+export const toBytes = (body: Uint8Array | string): Uint8Array =>
   typeof body === "string" ? new TextEncoder().encode(body) : body
 
-const unsigned: Refusal = {
+const signatureMissing: Rejection = {
   reason: "signature-missing",
   message:
-    "The delivery has no X-Signature, so it could be anybody's. If ModelRoute did send it, check that whatever stands before this server passes the header on."
+    "The delivery has no X-Signature, so anyone could have sent it. If ModelRoute did send it, check that every proxy in front of this server forwards the header."
 }
 
-const undated: Refusal = {
+const timestampMissing: Rejection = {
   reason: "timestamp-missing",
   message:
-    "The delivery has no X-Signature-Timestamp in whole Unix seconds. If ModelRoute did send it, check that whatever stands before this server passes the header on unchanged."
+    "The delivery has no X-Signature-Timestamp in whole Unix seconds. If ModelRoute did send it, check that every proxy in front of this server forwards the header unchanged."
 }
 
-const forged = (secrets: number): Refusal => ({
+const signatureMismatch = (secretCount: number): Rejection => ({
   reason: "signature-mismatch",
-  message: `The delivery's X-Signature does not fit its body under ${secrets === 1 ? "the secret" : `any of the ${secrets} secrets`}. If ModelRoute did send it, check that the secret is this endpoint's, whole with its whsec_ and without quotes or line breaks, that nothing has read the body before, and that body is the bytes as they arrived, not JSON that was parsed and written again.`
+  message: `The delivery's X-Signature does not match its body with ${secretCount === 1 ? "the secret" : `any of the ${secretCount} secrets`}. If ModelRoute did send it, check the secret and the body. The secret must be this endpoint's, complete with its whsec_ and without quotes or line breaks. The body must be the bytes as they arrived, not read before, and not parsed and encoded again.`
 })
 
-const stale = (age: number, tolerance: number): Refusal => ({
+const stale = (ageMillis: number, toleranceMillis: number): Rejection => ({
   reason: "stale",
-  message: `The delivery is genuine, but was signed ${seconds(Math.abs(age))} ${age > 0 ? "before" : "after"} this machine's time; the tolerance is ${seconds(tolerance)}. It was held up or replayed, or a clock is wrong: correct the clock, or widen tolerance.`
+  message: `The delivery is genuine, but was signed ${seconds(Math.abs(ageMillis))} ${ageMillis > 0 ? "before" : "after"} this machine's time; the tolerance is ${seconds(toleranceMillis)}. It was delayed or replayed, or a clock is wrong. Correct the clock, or widen tolerance.`
 })
 
-/** @internal Signed, but not something that the API would send. */
-export const malformed: Refusal = {
+/** @internal */
+export const malformed: Rejection = {
   reason: "malformed",
-  message: "The delivery is genuine, but its body is no JSON object. Check that body is complete."
+  message: "The delivery is genuine, but its body is not a JSON object. Check that the body is complete."
 }
 
-/** @internal `limit` is in bytes. */
-export const tooLarge = (limit: number): Refusal => ({
+/** @internal */
+export const tooLarge = (limitBytes: number): Rejection => ({
   reason: "too-large",
-  message: `The delivery's body is larger than ${limit} bytes. If ModelRoute did send it, raise maxBodySize.`
+  message: `The delivery's body is larger than ${limitBytes} bytes. If ModelRoute did send it, raise maxBodySize.`
 })
 
 /**
- * `undefined` for a delivery that is genuine and recent. The signature is looked at before the time, so that "stale" is said
- * only of what the API has signed. `tolerance` is in milliseconds.
+ * Returns why a delivery is rejected, or `undefined` if it is genuine and recent. Checks the signature before the age, so that only
+ * genuine deliveries are rejected as stale.
  *
  * @internal
  */
-export const refusal = (
+export const findRejection = (
   { headers }: Delivery,
   body: Uint8Array,
   secrets: ReadonlyArray<string>,
-  tolerance: number
-): Effect.Effect<Refusal | undefined> =>
+  toleranceMillis: number
+): Effect.Effect<Rejection | undefined> =>
   Effect.gen(function* () {
-    const signature = header(headers, "x-signature")
-    if (signature === undefined) return unsigned
-    const timestamp = header(headers, "x-signature-timestamp")
-    if (timestamp === undefined || !/^\d{1,15}$/.test(timestamp)) return undated
-    if (!(yield* Effect.promise(() => isSignedBy(secrets, timestamp, body, signature)))) return forged(secrets.length)
-    const age = (yield* Clock.currentTimeMillis) - Number(timestamp) * 1000
-    return Math.abs(age) > tolerance ? stale(age, tolerance) : undefined
+    const signature = findHeader(headers, "x-signature")
+    if (signature === undefined) return signatureMissing
+    const timestamp = findHeader(headers, "x-signature-timestamp")
+    if (timestamp === undefined || !/^\d{1,15}$/.test(timestamp)) return timestampMissing
+    const isGenuine = yield* Effect.promise(() => isSignedBy(secrets, timestamp, body, signature))
+    if (!isGenuine) return signatureMismatch(secrets.length)
+    const ageMillis = (yield* Clock.currentTimeMillis) - Number(timestamp) * 1000
+    return Math.abs(ageMillis) > toleranceMillis ? stale(ageMillis, toleranceMillis) : undefined
   })

@@ -10,18 +10,17 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import type { InvalidRequest } from "../../ModelRouteError.js"
-import { sha256Hex } from "../data/sha256.js"
 import { invalid } from "../errors/invalidRequest.js"
 import { checksOf } from "../errors/optionChecks.js"
 import { type Delivery, WebhookRejected } from "./delivery.js"
-import { Event, EventId } from "./event.js"
-import * as json from "./event.js"
+import type { Event } from "./event.js"
+import * as decode from "./eventDecode.js"
 import * as signature from "./signature.js"
 import * as check from "./signatureCheck.js"
 
 /**
- * The secret of a webhook endpoint, whole with its `whsec_`; or several, for several endpoints or while one takes the place of
- * another.
+ * The secret of a webhook endpoint, complete with its `whsec_`. Several secrets are for several endpoints, or for the time in
+ * which one secret replaces another.
  *
  * @since 0.1.0
  * @category models
@@ -29,48 +28,58 @@ import * as check from "./signatureCheck.js"
 export type Secrets = Redacted.Redacted | NonEmptyReadonlyArray<Redacted.Redacted>
 
 /**
- * What a delivery has to satisfy.
+ * Options of `verify`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface VerifyOptions {
-  /** A delivery that any one of them has signed is genuine. */
+  /** A delivery is genuine if any of these secrets has signed it. */
   readonly secrets: Secrets
   /**
-   * How far the time of signing may lie from the present, before or after it. Default 5 minutes, the API's advice. Whether the
-   * API signs anew what it delivers again is not documented: should its later attempts come out as "stale", allow 1 day.
+   * Maximum difference between the time of signing and the present, in either direction. Default: 5 minutes, as the API recommends.
+   * The API does not document whether it signs a repeated delivery again. If repeated deliveries are rejected as `stale`, allow 1
+   * day.
    */
   readonly tolerance?: Duration.DurationInput | undefined
 }
 
-/** @internal */
-export const isList = <A>(u: A | ReadonlyArray<A>): u is ReadonlyArray<A> => Array.isArray(u)
+const isList = <A>(u: A | ReadonlyArray<A>): u is ReadonlyArray<A> => Array.isArray(u)
 
 /** @internal */
-export const secretsOf = (
+export const readSecrets = (
   operation: string,
   field: string,
   secrets: Redacted.Redacted | ReadonlyArray<Redacted.Redacted>
 ): Either.Either<ReadonlyArray<string>, InvalidRequest> => {
   const list = isList(secrets) ? secrets : [secrets]
-  const cure = "Give the endpoint's secret, whsec_…, as it was shown when it was registered."
-  const wrong = (problem: string) => Either.left(invalid(operation, field, problem, cure))
+  const cure = "Give the endpoint's secret, whsec_…, as it was shown when the endpoint was created."
+  const fail = (problem: string) => Either.left(invalid(operation, field, problem, cure))
   return Either.gen(function* () {
-    if (list.length === 0) return yield* wrong("is an empty list")
+    if (list.length === 0) return yield* fail("is an empty list")
     for (const secret of list) yield* checksOf(operation).redacted(field, secret)
     const texts = list.map((secret) => Redacted.value(secret))
-    return texts.some((text) => text.trim() === "") ? yield* wrong("is empty") : texts
+    return texts.some((text) => text.trim() === "") ? yield* fail("is empty") : texts
   })
 }
 
-/** @internal */
-export const verifyOperation = "Webhook.verify"
+const verifyOperation = "Webhook.verify"
 
 /**
- * The event of a delivery that ModelRoute has signed within the tolerance, on Effect's `Clock`. Fails with `WebhookRejected`
- * for every other delivery, and with `InvalidRequest` when a secret is empty or the body was parsed before. Says nothing about whether the event has been
- * handled before: see `Dedup`.
+ * Verifies the signature and the age of a delivery and returns its event. The age is measured on Effect's `Clock`.
+ *
+ * Fails with `WebhookRejected` if the delivery is not genuine, not recent or not a JSON object. Fails with `InvalidRequest` if a
+ * secret is empty, or if the body is neither bytes nor text. Does not check whether the event has been handled before: see
+ * `Dedup`. API page "Verifying webhooks".
+ *
+ * @example
+ * ```ts
+ * import { type Redacted } from "effect"
+ * import { Webhook } from "effect-modelroute"
+ *
+ * export const receive = (request: { body: Uint8Array; headers: Record<string, string> }, secret: Redacted.Redacted) =>
+ *   Webhook.verify(request, { secrets: secret })
+ * ```
  *
  * @since 0.1.0
  * @category constructors
@@ -80,40 +89,42 @@ export const verify = (
   options: VerifyOptions
 ): Effect.Effect<Event, WebhookRejected | InvalidRequest> =>
   Effect.gen(function* () {
-    const secrets = yield* secretsOf(verifyOperation, "secrets", options.secrets)
+    const secrets = yield* readSecrets(verifyOperation, "secrets", options.secrets)
     if (typeof delivery.body !== "string" && !(delivery.body instanceof Uint8Array)) {
       return yield* invalid(
         verifyOperation,
         "body",
         "is neither bytes nor text",
-        "Give the body as it arrived, unparsed."
+        "Give the body as it arrived, before it is parsed."
       )
     }
-    const body = check.bytesOf(delivery.body)
-    const tolerance = yield* checksOf(verifyOperation).duration("tolerance", options.tolerance ?? "5 minutes", "zero")
-    const refusal = yield* check.refusal(delivery, body, secrets, tolerance)
-    if (refusal !== undefined) return yield* new WebhookRejected(refusal)
-    const event = json.parse(body)
-    if (event === undefined) return yield* new WebhookRejected(check.malformed)
-    const id = json.idOf(event) ?? `sha256_${sha256Hex(body)}`
-    return new Event({ id: EventId.make(id), ...json.fieldsOf(event) })
+    const body = check.toBytes(delivery.body)
+    const toleranceMillis = yield* checksOf(verifyOperation).duration(
+      "tolerance",
+      options.tolerance ?? "5 minutes",
+      "zero"
+    )
+    const rejection = yield* check.findRejection(delivery, body, secrets, toleranceMillis)
+    if (rejection !== undefined) return yield* new WebhookRejected(rejection)
+    return decode.event(body) ?? (yield* new WebhookRejected(check.malformed))
   })
 
 /**
- * What to sign.
+ * Options of `sign`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface SignOptions {
   readonly body: Uint8Array | string
+  /** The secret of the endpoint, complete with its `whsec_`. */
   readonly secret: Redacted.Redacted
-  /** Whole seconds since 1970. Default: now, on Effect's `Clock`. */
+  /** Time of signing, in whole seconds since 1970. Default: now, on Effect's `Clock`. */
   readonly timestamp?: number | undefined
 }
 
 /**
- * The two headers that make a delivery genuine, for any HTTP client.
+ * The headers of a signed delivery, for any HTTP client.
  *
  * @since 0.1.0
  * @category models
@@ -123,26 +134,38 @@ export type SignatureHeaders = {
   readonly "x-signature-timestamp": string
 }
 
-/** @internal */
-export const signOperation = "Webhook.sign"
+const signOperation = "Webhook.sign"
 
 /**
- * Signs as ModelRoute does: to test what receives webhooks. Fails with `InvalidRequest` when the secret is empty or the
- * timestamp is not in whole seconds.
+ * Signs a body as ModelRoute does, and returns the headers of the delivery. Use it to test code that receives webhooks. Fails with
+ * `InvalidRequest` if the secret is empty, or if the timestamp is not a number of whole seconds. API page "Verifying webhooks".
+ *
+ * @example
+ * ```ts
+ * import { Effect, Redacted } from "effect"
+ * import { Webhook } from "effect-modelroute"
+ *
+ * const secret = Redacted.make("whsec_test")
+ * const body = JSON.stringify({ id: "evt_1", event_type: "execution.completed" })
+ *
+ * export const event = Effect.flatMap(Webhook.sign({ body, secret }), (headers) =>
+ *   Webhook.verify({ body, headers }, { secrets: secret })
+ * )
+ * ```
  *
  * @since 0.1.0
  * @category constructors
  */
 export const sign = (options: SignOptions): Effect.Effect<SignatureHeaders, InvalidRequest> =>
   Effect.gen(function* () {
-    const [secret = ""] = yield* secretsOf(signOperation, "secret", [options.secret])
+    const [secret = ""] = yield* readSecrets(signOperation, "secret", [options.secret])
     const timestamp = options.timestamp ?? Math.floor((yield* Clock.currentTimeMillis) / 1000)
     if (!Number.isSafeInteger(timestamp) || timestamp < 0) {
       return yield* invalid(signOperation, "timestamp", "is not in whole seconds", "Give seconds since 1970.")
     }
     const text = String(timestamp)
     return {
-      "x-signature": yield* Effect.promise(() => signature.sign(secret, text, check.bytesOf(options.body))),
+      "x-signature": yield* Effect.promise(() => signature.sign(secret, text, check.toBytes(options.body))),
       "x-signature-timestamp": text
     }
   })

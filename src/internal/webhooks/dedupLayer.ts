@@ -1,0 +1,86 @@
+/**
+ * Layers of `Dedup`.
+ *
+ * @internal
+ */
+import * as KeyValueStore from "@effect/platform/KeyValueStore"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { checksOf, orThrow } from "../errors/optionChecks.js"
+import * as dedup from "./dedup.js"
+import * as dedupKeyValueStore from "./dedupKeyValueStore.js"
+import { InMemoryEvents } from "./dedupMemory.js"
+import { Dedup, type DedupOptions, type DedupService, type StoredDedupOptions } from "./dedupService.js"
+
+/** The API repeats a delivery for up to 24 hours. */
+const minTtlMillis = Duration.toMillis("24 hours")
+
+const ttlMillisOf = (options: DedupOptions): number =>
+  Math.max(minTtlMillis, orThrow(checksOf("Webhook.Dedup").duration("ttl", options.ttl ?? "24 hours", "zero")))
+
+/** @internal */
+export const makeInMemory = (options: DedupOptions = {}): DedupService =>
+  dedup.make(new InMemoryEvents(ttlMillisOf(options)))
+
+/**
+ * Records handled events in the memory of this process. Uses about 250 bytes for each event of the last `ttl`, by default 24
+ * hours. After a restart, a repeated delivery is handled again. Throws if `ttl` is not a duration.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Redacted } from "effect"
+ * import { Webhook } from "effect-modelroute"
+ *
+ * export const app = Webhook.handler({
+ *   secrets: Redacted.make("whsec_…"),
+ *   dedup: Webhook.Dedup,
+ *   onEvent: (event) => Effect.log(event.type)
+ * }).pipe(Effect.provide(Webhook.layerDedupMemory({ ttl: "2 days" })))
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerDedupMemory = (options: DedupOptions = {}): Layer.Layer<Dedup> => {
+  const ttlMillis = ttlMillisOf(options)
+  return Layer.sync(Dedup, () => dedup.make(new InMemoryEvents(ttlMillis)))
+}
+
+/**
+ * Records handled events in a `KeyValueStore`, so that they survive restarts and crashes. Writes two small values for each
+ * event. Expired values are removed in the background: at the start, and with the first event of each hour.
+ *
+ * Several processes can share a store. A `KeyValueStore` has no locks, so two processes that receive the same event at the same
+ * moment both handle it. Throws if `ttl` is not a duration.
+ *
+ * @example
+ * ```ts
+ * import { NodeContext } from "@effect/platform-node"
+ * import { KeyValueStore } from "@effect/platform"
+ * import { Layer } from "effect"
+ * import { Webhook } from "effect-modelroute"
+ *
+ * export const DedupLive = Webhook.layerDedup({ ttl: "3 days" }).pipe(
+ *   Layer.provide(KeyValueStore.layerFileSystem("./webhooks")),
+ *   Layer.provide(NodeContext.layer)
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerDedup = (
+  options: StoredDedupOptions = {}
+): Layer.Layer<Dedup, never, KeyValueStore.KeyValueStore> => {
+  const ttlMillis = ttlMillisOf(options)
+  return Layer.scoped(
+    Dedup,
+    KeyValueStore.KeyValueStore.pipe(
+      Effect.flatMap((store) =>
+        dedupKeyValueStore.make(store, { ttlMillis, prefix: options.prefix ?? "modelroute-webhook-" })
+      ),
+      Effect.map(dedup.make)
+    )
+  )
+}
