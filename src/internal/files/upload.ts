@@ -8,96 +8,38 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
-import * as Predicate from "effect/Predicate"
-import * as Stream from "effect/Stream"
 import type * as File from "../../File.js"
-import type { UploadOptions } from "./types.js"
 import {
-  FileTooLarge,
   type InvalidRequest,
   isModelRouteError,
   type RequestFailure,
   type UploadFailure
 } from "../../ModelRouteError.js"
-import { BytesSent, callerLogLevel } from "./uploadBody.js"
-import { send, type Sender } from "../http/retryLoop.js"
-import * as classify from "../errors/classify.js"
-import * as decode from "./decode.js"
-import { isAllowedLink } from "./download.js"
-import * as exchange from "../http/attempt.js"
-import { bypass } from "../rateLimit/admission.js"
-import { invalid } from "../errors/invalidRequest.js"
+import { isRecord, present } from "../data/lenient.js"
 import * as monotonic from "../data/monotonic.js"
-import { all, checksOf } from "../errors/optionChecks.js"
+import * as classify from "../errors/classify.js"
+import { invalid } from "../errors/invalidRequest.js"
 import { privateTextsOf, secretsOfUrl } from "../errors/redact.js"
 import { isAbsent, isConflict, isStorageRejection } from "../errors/semantics.js"
-import { serverTime } from "../retry/rateLimitHeaders.js"
-import * as requests from "../http/requests.js"
-import { withLength } from "../http/contentLength.js"
-import type { Account } from "../telemetry.js"
+import * as exchange from "../http/attempt.js"
 import { unlessFirst } from "../http/attemptTimeout.js"
-import { isRecord, present } from "../data/lenient.js"
-
-const operation = "files.upload"
-
-const MiB = 1024 * 1024
-const defaultMaxSize = 150 * MiB
+import { withLength } from "../http/contentLength.js"
+import * as requests from "../http/requests.js"
+import { send, type Sender } from "../http/retryLoop.js"
+import { bypass } from "../rateLimit/admission.js"
+import { serverTime } from "../retry/rateLimitHeaders.js"
+import type { Account } from "../telemetry.js"
+import * as decode from "./decode.js"
+import { isAllowedLink } from "./redirect.js"
+import type { UploadOptions } from "./types.js"
+import { BytesSent, callerLogLevel } from "./uploadBody.js"
+import { operation, check } from "./uploadChecks.js"
 
 /** Where to put the bytes, until when (monotonic milliseconds). */
 interface Link {
   readonly fileId: File.FileId
   readonly url: string
   readonly until: number | undefined
-}
-
-// RFC 9110, 8.3.1: a value that no header can hold would fail every attempt.
-const token = "[\\w!#$&^.+-]+"
-const mediaType = new RegExp(
-  `^${token}/${token}(?:[ \\t]*;[ \\t]*${token}=(?:${token}|"[ !\\x23-\\x5b\\x5d-\\x7e]*"))*$`
-)
-
-const check = (
-  source: File.Source<unknown>,
-  options: UploadOptions
-): Either.Either<void, FileTooLarge | InvalidRequest> => {
-  const { confirm, maxSize = defaultMaxSize, legacy, onProgress, purpose, region, ttlDays } = options
-  const { size, stream } = source
-  const checks = checksOf(operation)
-  const wrong = (field: string, problem: string, cure: string) => Either.left(invalid(operation, field, problem, cure))
-  return Either.gen(function* () {
-    if (!Number.isSafeInteger(size) || size < 0) {
-      return yield* wrong("size", "is not a number of bytes", "Give the length of the source in bytes.")
-    }
-    if (!Predicate.hasProperty(stream, Stream.StreamTypeId)) {
-      return yield* wrong("source", "has no Stream", "Make it with File.fromBytes, File.fromStream or File.fromPath.")
-    }
-    yield* all([
-      checks.wholeNumber("ttlDays", ttlDays, 1, 365),
-      checks.number("maxSize", maxSize, (bytes) => bytes >= 0, "a number of bytes"),
-      checks.oneOf("confirm", confirm, [true, false, "optional"]),
-      checks.function("onProgress", onProgress),
-      checks.text("purpose", purpose),
-      checks.text("region", region)
-    ])
-    if (legacy !== undefined && !(typeof legacy.contentType === "string" && mediaType.test(legacy.contentType))) {
-      return yield* wrong("legacy.contentType", "is not a MIME type", "Give one such as image/png.")
-    }
-    const filename = legacy === undefined ? "file" : (legacy.filename ?? source.name ?? "")
-    if (typeof filename !== "string" || filename === "") {
-      return yield* wrong("legacy.filename", "is missing", "Name the file, such as fox.png.")
-    }
-    if (size <= maxSize) return
-    return yield* Either.left(
-      new FileTooLarge({
-        operation,
-        attempts: 0,
-        size,
-        limit: maxSize,
-        message: `${operation}: the file has ${size} bytes, and the limit is ${maxSize}. Nothing was sent. Make it smaller, or raise maxSize if your account allows more.`
-      })
-    )
-  })
 }
 
 const linkCall = (sender: Sender, source: File.Source<unknown>, options: UploadOptions): exchange.Call<Link> => {
