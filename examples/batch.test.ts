@@ -1,6 +1,5 @@
 /**
- * The batch as a process: stopped, killed and started again, it loses nothing and pays for nothing twice. And the line that shows
- * how far it is.
+ * Tests the batch as a process that is stopped, killed and started again, and its progress line.
  */
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -17,16 +16,16 @@ import { isFull } from "../test/utils/suite.js"
 
 const { Fault } = Simulator
 
-describe.runIf(isFull)("a batch as a process", { concurrent: true, timeout: 120_000 }, () => {
-  it.scopedLive("saves every picture and says so; the same command finds nothing to do", () =>
+describe.runIf(isFull)("the batch example", { concurrent: true, timeout: 120_000 }, () => {
+  it.scopedLive("saves every image, and the second run sends no request", () =>
     Effect.gen(function* () {
-      const { isComplete, out, simulator, start } = yield* setup(prompts(40))
+      const { assertComplete, out, simulator, start } = yield* setup(prompts(40))
       const first = yield* (yield* start("--concurrency", "40")).ended
       assert.strictEqual(first.code, 0, first.output)
       assert.notInclude(first.output, "\u001b")
       assert.deepStrictEqual(first.output.trimEnd().split("\n").slice(-2), [
         "40 prompts: 40 succeeded. $1.60 paid in all.",
-        `${out}/<key>.json says what has become of each.`
+        `${out}/<key>.json describes each outcome.`
       ])
       const sent = (yield* simulator.requests).length
 
@@ -34,56 +33,58 @@ describe.runIf(isFull)("a batch as a process", { concurrent: true, timeout: 120_
       assert.deepStrictEqual(second.output.trimEnd().split("\n").slice(-3), [
         "40/40, $1.60",
         "40 prompts: 40 succeeded. $1.60 paid in all.",
-        `${out}/<key>.json says what has become of each.`
+        `${out}/<key>.json describes each outcome.`
       ])
       assert.strictEqual(second.code, 0)
       assert.lengthOf(yield* simulator.requests, sent)
-      yield* isComplete
+      yield* assertComplete
     }).pipe(Effect.provide(NodeContext.layer))
   )
 
-  it.scopedLive("told to stop once, saves what runs and submits nothing more", () =>
+  it.scopedLive("submits nothing after the first Ctrl-C, and saves what is in flight", () =>
     Effect.gen(function* () {
-      const { again, isComplete, pictures, simulator, start, submitted } = yield* setup(prompts(24))
+      const { again, assertComplete, imageCount, simulator, start, submitted } = yield* setup(prompts(24))
       const child = yield* start("--concurrency", "12")
       yield* submitted(12)
       yield* child.signal("SIGINT")
       const { code, output } = yield* child.ended
       assert.strictEqual(code, 130, output)
-      assert.match(output, /^Nothing more is submitted. \d+ in flight are waited for and saved.$/m)
+      assert.match(output, /^Stopping: no more executions are submitted, and \d+ in flight are still saved.$/m)
       assert.include(output, "24 prompts: 12 succeeded, 12 not attempted. $0.48 paid in all.")
-      assert.include(output, `goes on from here, and pays for nothing twice:\n  ${again} --concurrency 12\n`)
+      assert.include(
+        output,
+        `To continue without paying for anything twice, run the same command:\n  ${again} --concurrency 12\n`
+      )
       const { executions } = yield* simulator.ledger
       assert.deepStrictEqual(
         executions.map(({ status }) => status),
         Array.from({ length: 12 }, () => "COMPLETED")
       )
-      assert.strictEqual(yield* pictures, 12)
+      assert.strictEqual(yield* imageCount, 12)
 
       assert.strictEqual((yield* (yield* start("--concurrency", "12")).ended).code, 0)
-      yield* isComplete
+      yield* assertComplete
     }).pipe(Effect.provide(NodeContext.layer))
   )
 
-  // By a second Ctrl-C, by SIGTERM, and without being asked.
   for (const signal of ["SIGINT", "SIGTERM", "SIGKILL"] as const) {
-    it.scopedLive(`ended at once by ${signal}, goes on as if nothing had happened`, () =>
+    it.scopedLive(`continues after ${signal === "SIGINT" ? "two SIGINT" : signal}`, () =>
       Effect.gen(function* () {
-        const { again, isComplete, start, submitted } = yield* setup(prompts(24), {
+        const { again, assertComplete, start, submitted } = yield* setup(prompts(24), {
           models: { "flux-1.1-pro": { duration: "3 seconds", cost: "0.040", output: "image" } }
         })
         const child = yield* start("--concurrency", "24")
         yield* submitted(signal === "SIGKILL" ? 6 : 24)
         yield* child.signal(signal)
         if (signal === "SIGINT") {
-          yield* child.said("Ctrl-C again")
+          yield* child.printed("Press Ctrl-C again")
           yield* child.signal(signal)
         }
         const { code, output } = yield* child.ended
         if (signal !== "SIGKILL") {
           assert.match(
             output,
-            /^Ended at once. \d+ in flight go on at ModelRoute, and the same command takes them up:$/m
+            /^Ended at once. \d+ executions continue at ModelRoute. To resume, run the same command:$/m
           )
           assert.include(output, `\n  ${again} --concurrency 24\n`)
         }
@@ -92,14 +93,14 @@ describe.runIf(isFull)("a batch as a process", { concurrent: true, timeout: 120_
         if (signal === "SIGTERM") return
         const second = yield* (yield* start("--concurrency", "24")).ended
         assert.strictEqual(second.code, 0, second.output)
-        yield* isComplete
+        yield* assertComplete
       }).pipe(Effect.provide(NodeContext.layer))
     )
   }
 
-  it.scopedLive("tries again what has failed but need not, and what could not be downloaded", () =>
+  it.scopedLive("repeats temporary failures and failed downloads in the next run", () =>
     Effect.gen(function* () {
-      const { isComplete, report, simulator, start } = yield* setup(prompts(3), {
+      const { assertComplete, report, simulator, start } = yield* setup(prompts(3), {
         faults: [
           Fault.ends({ status: "FAILED", code: "GENERATION_TIMEOUT" }),
           Fault.on("files.download", Fault.envelope("FILE_NOT_FOUND"))
@@ -107,8 +108,8 @@ describe.runIf(isFull)("a batch as a process", { concurrent: true, timeout: 120_
       })
       const { code, output } = yield* (yield* start()).ended
       assert.strictEqual(code, 1, output)
-      assert.include(output, "3 prompts: 1 succeeded, 1 made but not saved, 1 failed (1 GenerationTimeout). $0.08 paid")
-      assert.match(output, /^[123] is made and paid for, but could not be downloaded: /m)
+      assert.include(output, "3 prompts: 1 succeeded, 1 not saved, 1 failed (1 GenerationTimeout). $0.08 paid")
+      assert.match(output, /^The result of [123] is paid for but could not be downloaded: /m)
       const reports = yield* Effect.forEach(["1", "2", "3"], (key) => Effect.option(report(key)))
       assert.deepStrictEqual(
         reports
@@ -117,12 +118,12 @@ describe.runIf(isFull)("a batch as a process", { concurrent: true, timeout: 120_
         ["GenerationTimeout", "none", "succeeded"]
       )
       assert.strictEqual((yield* (yield* start()).ended).code, 0)
-      yield* isComplete
+      yield* assertComplete
       assert.lengthOf((yield* simulator.ledger).executions, 4)
     }).pipe(Effect.provide(NodeContext.layer))
   )
 
-  it.scopedLive("names the lines that cannot be used, and submits none", () =>
+  it.scopedLive("lists the invalid lines and submits nothing", () =>
     Effect.gen(function* () {
       const { simulator, start } = yield* setup([
         { prompt: "fine" },
@@ -138,25 +139,25 @@ describe.runIf(isFull)("a batch as a process", { concurrent: true, timeout: 120_
       const { code, output } = yield* (yield* start()).ended
       assert.strictEqual(code, 1)
       assert.deepStrictEqual(output.split("\n").slice(1), [
-        '  line 3: is no JSON object such as {"prompt": "a red fox in snow"}',
+        '  line 3: is not a JSON object such as {"prompt": "a red fox in snow"}',
         '  line 4: "id" is not 1 to 100 letters, digits, "-" and "_"',
         '  line 5: "prompt" is missing',
-        '  line 6: "prompt" is no text, or an empty one',
-        '  line 7: is called "1", as line 1 is: give it another "id"',
+        '  line 6: "prompt" is not a text, or is empty',
+        '  line 7: has the same name "1" as line 1: set another "id"',
         '  line 8: "model" is not the name of a model',
-        '  line 9: is no JSON object such as {"prompt": "a red fox in snow"}',
-        '  line 10: is no JSON object such as {"prompt": "a red fox in snow"}',
-        '  line 11: is no JSON object such as {"prompt": "a red fox in snow"}',
-        '  line 12: is no JSON object such as {"prompt": "a red fox in snow"}',
+        '  line 9: is not a JSON object such as {"prompt": "a red fox in snow"}',
+        '  line 10: is not a JSON object such as {"prompt": "a red fox in snow"}',
+        '  line 11: is not a JSON object such as {"prompt": "a red fox in snow"}',
+        '  line 12: is not a JSON object such as {"prompt": "a red fox in snow"}',
         "  and 2 more",
         ""
       ])
-      assert.match(output, /cannot be used as it is. Nothing was submitted; correct it and run the command again.\n/)
+      assert.match(output, /has invalid lines. Nothing was submitted. Correct the lines and run the command again.\n/)
       assert.deepStrictEqual(yield* simulator.requests, [])
     }).pipe(Effect.provide(NodeContext.layer))
   )
 
-  it.scopedLive("says how it is used", () =>
+  it.scopedLive("prints its usage for an unknown option", () =>
     Effect.gen(function* () {
       const { simulator, start } = yield* setup(prompts(1))
       const { code, output } = yield* (yield* start("--fast")).ended
@@ -170,29 +171,29 @@ describe.runIf(isFull)("a batch as a process", { concurrent: true, timeout: 120_
   )
 
   it.scopedLive.skipIf(process.platform !== "linux" || !existsSync("/usr/bin/script"))(
-    "draws a line in a terminal, and erases it",
+    "draws a status line in a terminal and erases it",
     () =>
       Effect.gen(function* () {
-        const { isComplete, out, startInTerminal } = yield* setup(prompts(3))
+        const { assertComplete, out, startInTerminal } = yield* setup(prompts(3))
         const { code, output } = yield* (yield* startInTerminal).ended
         assert.strictEqual(code, 0, output)
         const [before, ...drawn] = output.split("\r\u001b[2K")
-        assert.match(before ?? "", /3 prompts from \S+ into \S+ Ctrl-C stops.\s+$/)
+        assert.match(before ?? "", /Saving the images of 3 prompts from \S+ to \S+ Press Ctrl-C to stop.\s+$/)
         assert.strictEqual(
           drawn.at(-1),
-          `3 prompts: 3 succeeded. $0.12 paid in all.\r\n${out}/<key>.json says what has become of each.\r\n`
+          `3 prompts: 3 succeeded. $0.12 paid in all.\r\n${out}/<key>.json describes each outcome.\r\n`
         )
         const lines = drawn.slice(0, -1)
         assert.isAbove(lines.length, 5)
         assert.isTrue(lines.some((line) => line.startsWith("[..............................] 0/3")))
         for (const line of lines) assert.match(line, /^\[[#.]{30}\] [0-3]\/3, .*$/)
-        yield* isComplete
+        yield* assertComplete
       }).pipe(Effect.provide(NodeContext.layer))
   )
 })
 
-describe("the file of prompts", () => {
-  const told = (text: string) =>
+describe("the prompts file", () => {
+  const read = (text: string) =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const file = `${yield* fs.makeTempDirectoryScoped()}/prompts.jsonl`
@@ -206,11 +207,11 @@ describe("the file of prompts", () => {
       })
     }).pipe(Effect.provide(NodeContext.layer))
 
-  it.scoped("is read as it comes: empty lines, line ends of Windows, a byte order mark", () =>
+  it.scoped("may contain empty lines, Windows line ends and a byte order mark", () =>
     Effect.gen(function* () {
       const text = '\ufeff{"prompt": "a fox", "width": 768}\r\n\r\n  {"id": "owl", "model": "m", "prompt": " é"}'
       assert.deepStrictEqual(
-        yield* told(text),
+        yield* read(text),
         Either.right([
           { key: "1", line: 1, request: { model: "flux-1.1-pro", input: { prompt: "a fox", width: 768 } } },
           { key: "owl", line: 3, request: { model: "m", input: { prompt: " é" } } }
@@ -219,20 +220,20 @@ describe("the file of prompts", () => {
     })
   )
 
-  it.scoped("needs prompts, and names that differ", () =>
+  it.scoped("must contain prompts with different names", () =>
     Effect.gen(function* () {
-      const none = Either.left("IT holds no prompts: write one JSON object per line.")
-      assert.deepStrictEqual(yield* told(""), none)
-      assert.deepStrictEqual(yield* told("\n \n"), none)
-      const twice = yield* told('{"id": "Fox", "prompt": "a"}\n{"id": "fox", "prompt": "a"}')
-      assert.include(Either.merge(twice), '  line 2: is called "fox", as line 1 is: give it another "id"')
+      const none = Either.left("IT contains no prompts. Write one JSON object per line.")
+      assert.deepStrictEqual(yield* read(""), none)
+      assert.deepStrictEqual(yield* read("\n \n"), none)
+      const twice = yield* read('{"id": "Fox", "prompt": "a"}\n{"id": "fox", "prompt": "a"}')
+      assert.include(Either.merge(twice), '  line 2: has the same name "fox" as line 1: set another "id"')
     })
   )
 
-  it.scoped("has to be there", () =>
+  it.scoped("must exist", () =>
     Effect.gen(function* () {
       const { message } = yield* Effect.flip(Prompts.count("/nowhere/prompts.jsonl"))
-      assert.strictEqual(message, "There is no file /nowhere/prompts.jsonl.")
+      assert.strictEqual(message, "The file /nowhere/prompts.jsonl does not exist.")
       assert.match((yield* Effect.flip(Prompts.count("/"))).message, /^\/ cannot be read: EISDIR: /)
     }).pipe(Effect.provide(NodeContext.layer))
   )
@@ -240,35 +241,35 @@ describe("the file of prompts", () => {
 
 describe("the summary", () => {
   const failed = { GenerationFailed: 2, RateLimited: 1 }
-  const counts = { succeeded: 5, unsaved: 1, notAttempted: 3, failed, lasting: 0 }
+  const counts = { succeeded: 5, unsaved: 1, notAttempted: 3, failed, permanent: 0 }
 
-  it("counts, and says what has been paid", () => {
+  it("contains the counts and the cost", () => {
     assert.strictEqual(
       Summary.text(counts, "0.24"),
-      "12 prompts: 5 succeeded, 1 made but not saved, 3 failed (2 GenerationFailed, 1 RateLimited), 3 not attempted. " +
+      "12 prompts: 5 succeeded, 1 not saved, 3 failed (2 GenerationFailed, 1 RateLimited), 3 not attempted. " +
         "$0.24 paid in all."
     )
   })
 
-  it("knows what to do about the rest", () => {
-    const cure = (reason?: Batch.StopReason) => Summary.cure(counts, "npm run it", reason)
-    assert.deepStrictEqual(cure("Stopped"), [
-      "The same command goes on from here, and pays for nothing twice:",
+  it("advises how to continue", () => {
+    const advice = (reason?: Batch.StopReason) => Summary.adviceFor(counts, "npm run it", reason)
+    assert.deepStrictEqual(advice("Stopped"), [
+      "To continue without paying for anything twice, run the same command:",
       "  npm run it"
     ])
-    assert.deepStrictEqual(cure("InsufficientBalance"), [
-      "The balance is used up. When it is topped up, the same command goes on from here:",
+    assert.deepStrictEqual(advice("InsufficientBalance"), [
+      "The balance is used up. Top it up and run the same command:",
       "  npm run it"
     ])
-    assert.match(cure("Unauthorized").join(), /^The API key is not accepted. /)
-    assert.match(cure("MaxCost").join(), /^--max-cost leaves no room for another. /)
-    assert.deepStrictEqual(Summary.cure({ ...Summary.none, failed, lasting: 3 }, "npm run it"), [
-      "3 failed for good; the same command tries a line again when it has been corrected."
+    assert.match(advice("Unauthorized").join(), /^The API key was rejected. /)
+    assert.match(advice("MaxCost").join(), /^--max-cost is reached. /)
+    assert.deepStrictEqual(Summary.adviceFor({ ...Summary.none, failed, permanent: 3 }, "npm run it"), [
+      "3 failed permanently. Correct these lines and run the same command."
     ])
-    assert.deepStrictEqual(Summary.cure({ ...Summary.none, succeeded: 2 }, "npm run it"), [])
+    assert.deepStrictEqual(Summary.adviceFor({ ...Summary.none, succeeded: 2 }, "npm run it"), [])
   })
 
-  it("knows the exit code", () => {
+  it("determines the exit code", () => {
     const { exitCode, none } = Summary
     assert.strictEqual(exitCode({ ...none, succeeded: 2 }), 0)
     assert.strictEqual(exitCode({ ...none, succeeded: 2 }, "Stopped"), 0)
@@ -279,7 +280,7 @@ describe("the summary", () => {
   })
 })
 
-describe("the line", () => {
+describe("the progress line", () => {
   const now = Date.UTC(2026, 0, 1)
   const after = (seconds: number) => DateTime.unsafeMake(now + seconds * 1000)
   const half: Batch.Progress = {
@@ -299,11 +300,11 @@ describe("the line", () => {
     estimatedEnd: after(500)
   }
 
-  it("tells the most important first, and what there is room for", () => {
+  it("shows the most important parts that fit", () => {
     assert.deepStrictEqual(
       [200, 79, 60, 40, 20].map((width) => ProgressLine.bar(half, now, width)),
       [
-        "[###############...............] 500/1000, 20 failed, 20 in flight, 8 min left, $19.20, 30 waiting, 61 a minute",
+        "[###############...............] 500/1000, 20 failed, 20 in flight, 8 min left, $19.20, 30 waiting, 61/min",
         "[#####......] 500/1000, 20 failed, 20 in flight, 8 min left, $19.20, 30 waiting",
         "[######......] 500/1000, 20 failed, 20 in flight, 8 min left",
         "[#########.........] 500/1000, 20 failed",
@@ -312,7 +313,7 @@ describe("the line", () => {
     )
   })
 
-  it("says that it waits or stops", () => {
+  it("shows pauses and stops", () => {
     assert.deepStrictEqual(
       [
         { ...half, pausedUntil: after(8.2) },
@@ -320,9 +321,9 @@ describe("the line", () => {
         { ...half, succeeded: 979, inFlight: 1, waiting: 0, estimatedEnd: after(0) }
       ].map((progress) => ProgressLine.plain(progress, now)),
       [
-        "500/1000, 20 failed, paused for 9 s, 20 in flight, $19.20, 30 waiting, 61 a minute",
-        "500/1000, 20 failed, stopping, paused for 2 min, 20 in flight, $19.20, 61 a minute",
-        "999/1000, 20 failed, 1 in flight, 1 s left, $19.20, 61 a minute"
+        "500/1000, 20 failed, paused for 9 s, 20 in flight, $19.20, 30 waiting, 61/min",
+        "500/1000, 20 failed, stopping, paused for 2 min, 20 in flight, $19.20, 61/min",
+        "999/1000, 20 failed, 1 in flight, 1 s left, $19.20, 61/min"
       ]
     )
   })

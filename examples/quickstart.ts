@@ -43,11 +43,11 @@ const main = Effect.gen(function* () {
   const backend = yield* Backend.Backend
   yield* Console.log(`${backend.greeting}\n`)
   const completed = yield* Effect.provide(generate(model, prompt), Narrator.layer)
-  yield* Console.log(`\n${yield* backend.bill(completed)}`)
+  yield* Console.log(`\n${yield* backend.receipt(completed)}`)
 })
 
 main.pipe(
   Effect.provide([Backend.layer, NodeContext.layer]),
-  Command.explained,
+  Command.printFailure,
   NodeRuntime.runMain({ disableErrorReporting: true, disablePrettyLogger: true })
 )

@@ -1,5 +1,5 @@
 /**
- * Who answers: ModelRoute itself when `MODELROUTE_API_KEY` is set, otherwise a simulator on a free port of this machine.
+ * The API that an example uses: ModelRoute if `MODELROUTE_API_KEY` is set, otherwise a simulator on a free local port.
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import type * as HttpClient from "@effect/platform/HttpClient"
@@ -13,17 +13,17 @@ export class Backend extends Context.Tag("examples/Backend")<
   Backend,
   {
     readonly greeting: string
-    /** Whether it ends with this program, and all that it knows. */
+    /** Whether the API is a simulator that ends with this program. */
     readonly isEphemeral: boolean
-    /** What it took and what was paid. */
-    readonly bill: (completed: Execution.Completed) => Effect.Effect<string>
+    /** Describes the requests and the cost of an execution. */
+    readonly receipt: (completed: Execution.Completed) => Effect.Effect<string>
   }
 >() {}
 
-const plural = (count: number, noun: string) => `${count} ${noun}${count === 1 ? "" : "s"}`
+const pluralize = (count: number, noun: string) => `${count} ${noun}${count === 1 ? "" : "s"}`
 
-/** How often this process has sent a create, from the library's own metrics. */
-const submissions = Effect.map(Metric.snapshot, (pairs) =>
+/** The number of creates that this process has sent, from the library's metrics. */
+const createCount = Effect.map(Metric.snapshot, (pairs) =>
   pairs
     .filter(({ metricKey }) => metricKey.name === "modelroute_requests_total")
     .filter(({ metricKey }) => metricKey.tags.some(({ value }) => value === "executions.create"))
@@ -40,13 +40,13 @@ const real = Layer.merge(
     Effect.gen(function* () {
       const url = yield* Config.withDefault(Config.nonEmptyString("MODELROUTE_BASE_URL"), "https://api.modelroute.ai")
       return {
-        greeting: `MODELROUTE_API_KEY is set, so this runs on ${url} and is paid for.`,
+        greeting: `MODELROUTE_API_KEY is set, so this program uses ${url} and costs money.`,
         isEphemeral: false,
-        bill: ({ cost }) =>
+        receipt: ({ cost }) =>
           Effect.gen(function* () {
-            const sent = yield* submissions
-            const paid = cost === undefined ? "the price is not known" : `$${cost} paid`
-            return `${plural(sent, "request")} to submit it, 1 execution, ${paid}.`
+            const sent = yield* createCount
+            const paid = cost === undefined ? "unknown cost" : `$${cost} paid`
+            return `${pluralize(sent, "request")} to submit it, 1 execution, ${paid}.`
           })
       }
     })
@@ -55,28 +55,28 @@ const real = Layer.merge(
 
 const { Fault } = Simulator
 
-/** What the simulator does, and what of it is worth saying. */
+/** The options of the simulator, and a description of its faults. */
 export interface Simulation {
   readonly server: SimulatorServer.Options
-  readonly trouble: string
+  readonly faultText: string
 }
 
-/** The first 8 of 11 seconds are spent in the queue: long enough to see it work. */
-const brisk = { duration: "11 seconds", queued: "8 seconds" } as const
+/** Eight of eleven seconds are spent in the queue, long enough to watch. */
+const timing = { duration: "11 seconds", queued: "8 seconds" } as const
 
-/** One execution: what goes wrong goes wrong while it is submitted, in this order. */
+/** For a single execution, which meets three faults in this order. */
 const one: Simulation = {
   server: {
     faults: [Fault.dropAfter, Fault.envelope("MODEL_OVERLOADED"), Fault.rateLimited({ resetIn: "3 seconds" })].map(
       (fault) => Fault.on("executions.create", fault)
     ),
-    models: Record.map(Simulator.models, (model) => ({ ...model, ...brisk })),
-    defaultModel: { ...brisk, cost: "0.040", output: "image" }
+    models: Record.map(Simulator.models, (model) => ({ ...model, ...timing })),
+    defaultModel: { ...timing, cost: "0.040", output: "image" }
   },
-  trouble: "It will lose an answer, be overloaded and limit the rate."
+  faultText: "It loses a response, is overloaded once and limits the rate."
 }
 
-/** Many executions, which take 4 seconds: all that can pass goes wrong now and then, and the rate limit is met. */
+/** For many executions of four seconds each, with temporary faults and a rate limit. */
 export const many: Simulation = {
   server: {
     faults: [
@@ -87,10 +87,10 @@ export const many: Simulation = {
     rateLimit: { limit: 40, window: "10 seconds" },
     models: Record.map(Simulator.models, (model) => ({ ...model, duration: "4 seconds", queued: "1 second" }))
   },
-  trouble: "It will lose an answer, be overloaded, break off a file and limit the rate."
+  faultText: "It loses a response, is overloaded once, cuts a file and limits the rate."
 }
 
-const simulated = ({ server, trouble }: Simulation) =>
+const simulate = ({ server, faultText }: Simulation) =>
   Layer.unwrapEffect(
     Effect.gen(function* () {
       const { url } = yield* SimulatorServer.SimulatorServer
@@ -98,16 +98,16 @@ const simulated = ({ server, trouble }: Simulation) =>
       return Layer.merge(
         ModelRouteClient.layer({ apiKey: Redacted.make("sk_simulated"), baseUrl: url }),
         Layer.succeed(Backend, {
-          greeting: `MODELROUTE_API_KEY is not set, so a simulator plays ModelRoute on ${url}.
-${trouble} It costs nothing.`,
+          greeting: `MODELROUTE_API_KEY is not set, so this program uses a simulator on ${url}.
+${faultText} It costs nothing.`,
           isEphemeral: true,
-          bill: () =>
+          receipt: () =>
             Effect.gen(function* () {
               const { charged, executions } = yield* simulator.ledger
               const sent = (yield* simulator.requests).filter(
                 ({ operation }) => operation === "executions.create"
               ).length
-              return `${plural(sent, "request")} to submit it, ${plural(executions.length, "execution")}, $${charged} paid: so says the simulator's ledger.`
+              return `${pluralize(sent, "request")} to submit it, ${pluralize(executions.length, "execution")}, $${charged} paid, according to the simulator's ledger.`
             })
         })
       )
@@ -120,11 +120,11 @@ type Chosen = Layer.Layer<
   HttpClient.HttpClient | IdempotencyKey.IdempotencyKey
 >
 
-/** The client, and the one who answers it. */
+/** The client and the API. */
 export const layerFor = (simulation: Simulation) =>
   Config.nonEmptyString("MODELROUTE_API_KEY").pipe(
     Config.option,
-    Effect.map((key): Chosen => (Option.isSome(key) ? real : simulated(simulation))),
+    Effect.map((key): Chosen => (Option.isSome(key) ? real : simulate(simulation))),
     Layer.unwrapEffect,
     Layer.provide([FetchHttpClient.layer, IdempotencyKey.layer])
   )

@@ -1,19 +1,19 @@
 /**
- * The two ends of a command: its arguments, and what it says when it does not succeed.
+ * Parses the arguments of a command and prints its failures.
  */
 import { Cause, Chunk, ConfigError, Console, Data, Effect } from "effect"
 import { parseArgs } from "node:util"
 
 export class UsageError extends Data.TaggedError("UsageError")<{ readonly message: string }> {}
 
-const parsed = <A>(usage: string, parse: () => A): Effect.Effect<A, UsageError> =>
+const parse = <A>(usage: string, read: () => A): Effect.Effect<A, UsageError> =>
   Effect.try({
-    try: parse,
+    try: read,
     catch: (error) => new UsageError({ message: `${error instanceof Error ? error.message : error}\n${usage}` })
   })
 
-/** A prompt and a model, each with a default. */
-export const request = parsed(`Usage: npm start -- "a red fox in snow" --model flux-1.1-pro`, () =>
+/** Parses a prompt and a model, each with a default. */
+export const request = parse(`Usage: npm start -- "a red fox in snow" --model flux-1.1-pro`, () =>
   parseArgs({ allowPositionals: true, options: { model: { type: "string", default: "flux-1.1-pro" } } })
 ).pipe(
   Effect.map(({ positionals, values }) => ({
@@ -24,15 +24,15 @@ export const request = parsed(`Usage: npm start -- "a red fox in snow" --model f
 
 const batchUsage = `Usage: npm run example:batch -- prompts.jsonl out --concurrency 20 --max-cost 5.00 --id NAME`
 
-const wrong = (what: string) => new UsageError({ message: `${what}\n${batchUsage}` })
+const usageError = (problem: string) => new UsageError({ message: `${problem}\n${batchUsage}` })
 
-/** As a shell takes it. */
-const quoted = (word: string) => (/^[\w./=:-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)
+/** Quotes a word for a POSIX shell. */
+const quote = (word: string) => (/^[\w./=:-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)
 
 export type Batch = Effect.Effect.Success<typeof batch>
 
-/** A file of prompts, a folder for the results, and options. */
-export const batch = parsed(batchUsage, () =>
+/** Parses a file of prompts, a folder for the results, and options. */
+export const batch = parse(batchUsage, () =>
   parseArgs({
     allowPositionals: true,
     options: { concurrency: { type: "string", default: "20" }, "max-cost": { type: "string" }, id: { type: "string" } }
@@ -42,13 +42,15 @@ export const batch = parsed(batchUsage, () =>
     Effect.gen(function* () {
       const { concurrency, id, "max-cost": maxCost } = values
       const [file = "examples/prompts.jsonl", folder = "out", ...more] = positionals
-      if (more.length > 0) return yield* wrong(`What is "${more.join(" ")}" for? A file and a folder are all it takes.`)
-      if (!/^[1-9]\d{0,3}$/.test(concurrency)) return yield* wrong("--concurrency is a whole number from 1 to 9999.")
+      if (more.length > 0)
+        return yield* usageError(`Unexpected argument "${more.join(" ")}": pass a file and a folder.`)
+      if (!/^[1-9]\d{0,3}$/.test(concurrency))
+        return yield* usageError("--concurrency must be a whole number from 1 to 9999.")
       if (maxCost !== undefined && !/^\d+(\.\d+)?$/.test(maxCost)) {
-        return yield* wrong("--max-cost is an amount of dollars, such as 5.00.")
+        return yield* usageError("--max-cost must be an amount in dollars, such as 5.00.")
       }
       if (id !== undefined && !/^[\w-]{1,100}$/.test(id)) {
-        return yield* wrong('--id is 1 to 100 letters, digits, "-" and "_".')
+        return yield* usageError('--id must be 1 to 100 letters, digits, "-" or "_".')
       }
       const words = process.argv.slice(2)
       return {
@@ -57,8 +59,8 @@ export const batch = parsed(batchUsage, () =>
         concurrency: Number(concurrency),
         maxCost,
         id,
-        /** The command as it was given. */
-        again: ["npm run example:batch", ...(words.length === 0 ? [] : ["--", ...words.map(quoted)])].join(" ")
+        /** The command that continues this batch. */
+        again: ["npm run example:batch", ...(words.length === 0 ? [] : ["--", ...words.map(quote)])].join(" ")
       }
     })
   )
@@ -68,15 +70,15 @@ interface Failure {
   readonly message: string
 }
 
-const inWords = (error: Failure): string => (ConfigError.isConfigError(error) ? String(error) : error.message)
+const messageOf = (error: Failure): string => (ConfigError.isConfigError(error) ? String(error) : error.message)
 
-/** A failure in its own words, an interruption in one, a defect with all that is known about it. */
-const lastWords = (cause: Cause.Cause<Failure>): string => {
+/** Describes a failure by its message, and a defect by its whole cause. */
+const describe = (cause: Cause.Cause<Failure>): string => {
   if (Cause.isInterruptedOnly(cause)) return "Stopped."
   const failures = Cause.failures(cause)
-  return Chunk.isEmpty(failures) ? Cause.pretty(cause) : Chunk.join(Chunk.map(failures, inWords), "\n")
+  return Chunk.isEmpty(failures) ? Cause.pretty(cause) : Chunk.join(Chunk.map(failures, messageOf), "\n")
 }
 
-/** For `NodeRuntime.runMain` with `disableErrorReporting`: the exit code is its affair, the words are ours. */
-export const explained = <A, E extends Failure, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.onError(self, (cause) => Console.error(lastWords(cause)))
+/** Prints why an effect has failed. Use it with `NodeRuntime.runMain` and `disableErrorReporting`, which sets the exit code. */
+export const printFailure = <A, E extends Failure, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.onError(self, (cause) => Console.error(describe(cause)))

@@ -1,5 +1,5 @@
 /**
- * Where a batch is written down, and under which name.
+ * The journal of the batch, and the id of the batch.
  */
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -19,7 +19,7 @@ export class WrongFolder extends Data.TaggedError("WrongFolder")<{ readonly mess
 
 const database = "batch.db"
 
-/** Whoever reads does not stop the batch, and the batch need not wait for the disk at every step. */
+/** With WAL, readers do not block the batch. A killed process loses nothing with `synchronous = NORMAL`. */
 const wal = Layer.effectDiscard(
   Effect.flatMap(SqlClient.SqlClient, (sql) =>
     Effect.zipRight(sql`PRAGMA journal_mode = WAL`, sql`PRAGMA synchronous = NORMAL`)
@@ -34,26 +34,26 @@ const databaseIn = (folder: string) =>
   )
 
 /**
- * The name in the journal, or a new one: the folder is the batch. Moved or renamed it goes on, and so does its input; removed, it
- * begins anew. A batch whose name was given finds its executions even then, as long as the API remembers their idempotency keys.
+ * Returns the batch id in the journal, or a new one. A folder holds one batch, so a renamed folder continues the same batch. If the folder
+ * is deleted, only a batch with an explicit `--id` finds its executions again, while the API remembers their idempotency keys.
  */
-const nameIn = (folder: string, wanted: string | undefined) =>
+const batchIdIn = (folder: string, wanted: string | undefined) =>
   Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
     const [row] = yield* sql<{ readonly batch: string }>`select batch from modelroute_batch limit 1`
     if (row === undefined) return wanted ?? randomUUID()
     if (wanted === undefined || wanted === row.batch) return row.batch
     return yield* new WrongFolder({
-      message: `${folder} holds the batch ${row.batch}: take another folder for ${wanted}, or leave --id away to go on.`
+      message: `${folder} holds the batch ${row.batch}. Use another folder for ${wanted}, or omit --id to continue.`
     })
   })
 
 /**
- * SQLite in the folder of the results: one file, in which each item is one row, safe when the process is killed, and open to be
- * asked meanwhile: `select step, count(*) from modelroute_batch group by step`.
+ * A journal in SQLite, in the folder of the results. Each item is one row, so you can query the batch while it runs:
+ * `select step, count(*) from modelroute_batch group by step`.
  */
 const inFolder = (folder: string, wanted: string | undefined) =>
-  Layer.effect(BatchId, nameIn(folder, wanted)).pipe(
+  Layer.effect(BatchId, batchIdIn(folder, wanted)).pipe(
     Layer.provideMerge(SqlJournal.layer()),
     Layer.provide(databaseIn(folder)),
     Layer.mapError((error) => {
@@ -63,7 +63,7 @@ const inFolder = (folder: string, wanted: string | undefined) =>
     })
   )
 
-/** For a simulator that ends with this program: what is written down about it is worth nothing to the next. */
+/** A journal in memory, for a simulator that ends with this program. */
 const inMemory = (folder: string) =>
   Layer.effect(
     BatchId,
@@ -72,7 +72,7 @@ const inMemory = (folder: string) =>
       const path = yield* Path.Path
       if (!(yield* fs.exists(path.join(folder, database)))) return "simulated"
       return yield* new WrongFolder({
-        message: `${folder} holds a batch that has been paid for, and a simulator would write over its results: set MODELROUTE_API_KEY to go on with it, or take another folder.`
+        message: `${folder} holds the results of a paid batch, which a simulator would overwrite. Set MODELROUTE_API_KEY to continue the batch, or use another folder.`
       })
     })
   ).pipe(Layer.provideMerge(Batch.layerJournalMemory))

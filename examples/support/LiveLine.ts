@@ -1,18 +1,18 @@
 /**
- * The last line of a terminal, drawn anew as time passes. What is printed meanwhile goes above it.
+ * A status line at the bottom of a terminal, which is redrawn periodically. Printed text appears above it.
  */
 import * as Terminal from "@effect/platform/Terminal"
 import { type Duration, Effect, Schedule, type Scope } from "effect"
 
 export interface LiveLine {
-  /** False where the output is no terminal: then nothing is drawn, and lines are printed as they are. */
+  /** False if the output is not a terminal. Then no status line is drawn. */
   readonly isDrawn: boolean
   readonly unsafePrint: (text: string) => void
 }
 
 const eraseLine = "\r\u001b[2K"
 
-/** Draws what `content` gives for a width, so often, until the scope closes; then erases it. */
+/** Draws `content` for the width of the terminal at the interval `every`. Erases the line when the scope closes. */
 export const make = (
   content: (width: number) => Effect.Effect<string>,
   every: Duration.DurationInput
@@ -23,7 +23,7 @@ export const make = (
     const isDrawn = yield* terminal.isTTY
 
     const draw = Effect.gen(function* () {
-      // A line that is longer than the terminal is wide could not be erased.
+      // The escape sequence erases only one line of the terminal.
       const width = ((yield* terminal.columns) || 80) - 1
       yield* terminal.display(eraseLine + (yield* content(width)).slice(0, width))
     })

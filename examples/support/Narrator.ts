@@ -1,73 +1,73 @@
 /**
- * Tells what happens, from log entries alone: the program's own, and those by which the client announces each wait. On a
- * terminal the last line is alive: the time that has passed, what is being waited for, and how long still.
+ * Prints the log as a story: the program's own entries, and the client's entries about each wait. On a terminal, a status line shows the
+ * elapsed time and the current wait.
  */
 import type * as Terminal from "@effect/platform/Terminal"
 import { Array, Clock, Effect, Layer, Logger, LogLevel, Option, Schema } from "effect"
 import type { ModelRouteError } from "effect-modelroute"
 import * as LiveLine from "./LiveLine.js"
 
-/** What the client annotates its announcements of waits with. */
+/** The annotations of the client's log entries about waits. */
 const Wait = Schema.Struct({
   operation: Schema.String,
-  /** The tag of the error that makes the wait necessary, or `poll`. */
+  /** The tag of the error that causes the wait, or `poll`. */
   reason: Schema.String,
-  /** How the transport failed, or the HTTP status. */
+  /** The reason of a transport error, or the HTTP status. */
   detail: Schema.optional(Schema.String),
   waitMillis: Schema.Number
 })
 
 const decodeWait = Schema.decodeUnknownOption(Wait)
 
-const because: { readonly [reason: string]: string } = {
+const reasonTexts: { readonly [reason: string]: string } = {
   RateLimited: "The rate limit is used up.",
   ModelOverloaded: "The model is overloaded.",
-  ModelUnavailable: "The model is out of service for the moment.",
-  ServiceUnavailable: "ModelRoute is out of service for the moment.",
-  UnexpectedResponse: "Something other than ModelRoute answered."
+  ModelUnavailable: "The model is unavailable.",
+  ServiceUnavailable: "ModelRoute is unavailable.",
+  UnexpectedResponse: "The response did not come from ModelRoute."
 } satisfies { readonly [Tag in ModelRouteError.RequestFailure["_tag"]]?: string }
 
-const broken: { readonly [detail: string]: string } = {
-  connect: "No connection could be made.",
-  reset: "The connection broke before an answer arrived.",
-  timeout: "No answer arrived in time.",
-  truncated: "The answer ended early."
+const transportTexts: { readonly [detail: string]: string } = {
+  connect: "The connection failed.",
+  reset: "The connection broke before a response arrived.",
+  timeout: "No response arrived in time.",
+  truncated: "The response was cut off."
 } satisfies { readonly [Reason in ModelRouteError.TransportReason]?: string }
 
-const trouble = ({ detail = "", reason }: typeof Wait.Type): string =>
+const describeFailure = ({ detail = "", reason }: typeof Wait.Type): string =>
   reason === "TransportError"
-    ? (broken[detail] ?? "No answer arrived.")
-    : (because[reason] ?? `The request failed (${reason}).`)
+    ? (transportTexts[detail] ?? "No response arrived.")
+    : (reasonTexts[reason] ?? `The request failed (${reason}).`)
 
 const seconds = (millis: number) => `${Math.round(millis / 100) / 10} s`
 
-const sentences = (announced: typeof Wait.Type): ReadonlyArray<string> => {
-  const { operation, reason, waitMillis } = announced
-  const wait = seconds(waitMillis)
-  if (reason === "poll") return [`Looking at it in ${wait}.`]
+const describeWait = (wait: typeof Wait.Type): ReadonlyArray<string> => {
+  const { operation, reason, waitMillis } = wait
+  const delay = seconds(waitMillis)
+  if (reason === "poll") return [`Polling again in ${delay}.`]
   const how =
     reason === "RateLimited"
-      ? ", when it has reset"
+      ? ", when the limit resets"
       : reason === "TransportError" && operation === "executions.create"
-        ? ", under the same key, so that it cannot be paid for twice"
+        ? " with the same key, so that nothing is paid for twice"
         : ""
-  return [trouble(announced), `Sending it again in ${wait}${how}.`]
+  return [describeFailure(wait), `Retrying in ${delay}${how}.`]
 }
 
-/** The live line: what is being waited for, and until when (epoch milliseconds). */
+/** The current wait, and its end in epoch milliseconds. */
 interface Status {
   readonly what: string
   readonly until: number
 }
 
 const statusOf = ({ reason, waitMillis }: typeof Wait.Type, now: number): Status => ({
-  what: reason === "poll" ? "generating, next look" : reason === "RateLimited" ? "rate limit resets" : "next attempt",
+  what: reason === "poll" ? "generating, next poll" : reason === "RateLimited" ? "rate limit resets" : "next attempt",
   until: now + waitMillis
 })
 
 const clock = (millis: number) => `${(millis / 1000).toFixed(1)} s`
 
-/** Takes the place of the default logger. */
+/** Replaces the default logger. */
 export const layer: Layer.Layer<never, never, Terminal.Terminal> = Layer.unwrapScoped(
   Effect.gen(function* () {
     const startedAt = yield* Clock.currentTimeMillis
@@ -81,7 +81,7 @@ export const layer: Layer.Layer<never, never, Terminal.Terminal> = Layer.unwrapS
           const what =
             status !== undefined && status.until > now
               ? `${status.what} in ${clock(status.until - now)}`
-              : "waiting for an answer"
+              : "waiting for a response"
           return `${elapsed(now)}  ... ${what}`
         }),
       "100 millis"
@@ -92,9 +92,9 @@ export const layer: Layer.Layer<never, never, Terminal.Terminal> = Layer.unwrapS
       if (Option.isNone(wait) && LogLevel.lessThan(logLevel, LogLevel.Info)) return
       const now = date.getTime()
       status = Option.getOrUndefined(Option.map(wait, (wait) => statusOf(wait, now)))
-      // On a terminal the live line says when the next look is.
+      // On a terminal, the status line shows the time of the next poll.
       if (line.isDrawn && Option.exists(wait, ({ reason }) => reason === "poll")) return
-      const lines = Option.match(wait, { onNone: () => Array.ensure(message).map(String), onSome: sentences })
+      const lines = Option.match(wait, { onNone: () => Array.ensure(message).map(String), onSome: describeWait })
       line.unsafePrint(`${elapsed(now)}  ${lines.join(`\n${" ".repeat(10)}`)}`)
     })
 

@@ -1,29 +1,29 @@
 /**
- * How far a batch is: on a terminal a line that is always there, elsewhere a line now and then.
+ * Shows the progress of a batch: as a status line on a terminal, otherwise as a line every 10 seconds.
  */
 import type * as Terminal from "@effect/platform/Terminal"
 import { Array, Clock, Console, type DateTime, Effect, Logger, LogLevel, Schedule, type Subscribable } from "effect"
 import type { Batch } from "effect-modelroute"
 import * as LiveLine from "./LiveLine.js"
 
-const span = (millis: number): string => {
+const formatSpan = (millis: number): string => {
   const seconds = Math.max(1, Math.ceil(millis / 1000))
   if (seconds < 100) return `${seconds} s`
   const minutes = Math.round(seconds / 60)
   return minutes < 100 ? `${minutes} min` : `${Math.round(minutes / 60)} h`
 }
 
-/** In cents at least. */
+/** Formats an amount with at least two decimals. */
 export const dollars = (amount: string): string => {
   const [whole, decimals = ""] = amount.split(".")
   return `$${whole}.${decimals.padEnd(2, "0")}`
 }
 
-/** What there is to tell, the most important first. */
-const facts = (progress: Batch.Progress, now: number): Array.NonEmptyArray<string> => {
+/** Returns the parts of the line, the most important one first. */
+const partsOf = (progress: Batch.Progress, now: number): Array.NonEmptyArray<string> => {
   const { cost, succeeded, estimatedEnd, failed, inFlight, pausedUntil, itemsPerMinute, stopped, total, waiting } =
     progress
-  const until = ({ epochMillis }: DateTime.Utc) => span(epochMillis - now)
+  const until = ({ epochMillis }: DateTime.Utc) => formatSpan(epochMillis - now)
   const some = (count: number, what: string) => (count > 0 ? [`${Math.round(count)} ${what}`] : [])
   return [
     total === undefined ? String(succeeded + failed) : `${succeeded + failed}/${total}`,
@@ -34,19 +34,19 @@ const facts = (progress: Batch.Progress, now: number): Array.NonEmptyArray<strin
     ...(estimatedEnd === undefined || pausedUntil !== undefined ? [] : [`${until(estimatedEnd)} left`]),
     dollars(cost),
     ...(stopped === undefined ? some(waiting, "waiting") : []),
-    ...(itemsPerMinute >= 0.5 ? some(itemsPerMinute, "a minute") : [])
+    ...(itemsPerMinute >= 0.5 ? [`${Math.round(itemsPerMinute)}/min`] : [])
   ]
 }
 
-export const plain = (progress: Batch.Progress, now: number): string => facts(progress, now).join(", ")
+export const plain = (progress: Batch.Progress, now: number): string => partsOf(progress, now).join(", ")
 
-/** A bar and as many facts as there is room for, in at most `width` columns. */
+/** Returns a bar and as many parts as fit into `width` columns. */
 export const bar = (progress: Batch.Progress, now: number, width: number): string => {
-  const [first, ...more] = facts(progress, now)
+  const [first, ...more] = partsOf(progress, now)
   const shortest = 10
   let text = first
-  for (const fact of more) {
-    const longer = `${text}, ${fact}`
+  for (const part of more) {
+    const longer = `${text}, ${part}`
     if (longer.length + shortest + 3 > width) break
     text = longer
   }
@@ -57,14 +57,13 @@ export const bar = (progress: Batch.Progress, now: number, width: number): strin
   return `[${"#".repeat(full).padEnd(cells, ".")}] ${text}`
 }
 
-/** Elsewhere than on a terminal. */
-const often = "10 seconds"
+/** The interval of the lines if the output is not a terminal. */
+const plainInterval = "10 seconds"
 
 /**
- * Runs an effect and shows meanwhile how far the batch is. Of the log only warnings are printed: that the client waits, and for
- * what, the line tells.
+ * Runs an effect and shows the progress of the batch. Prints only warnings of the log, because the line shows the waits.
  */
-export const shown =
+export const withProgress =
   (progress: Subscribable.Subscribable<Batch.Progress>) =>
   <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Terminal.Terminal> =>
     Effect.scoped(
@@ -75,9 +74,9 @@ export const shown =
           "200 millis"
         )
         if (!line.isDrawn) {
-          const tell = Effect.flatMap(now, ([progress, time]) => Console.log(plain(progress, time)))
-          yield* Effect.addFinalizer(() => tell)
-          yield* Effect.forkScoped(Effect.delay(Effect.repeat(tell, Schedule.spaced(often)), often))
+          const print = Effect.flatMap(now, ([progress, time]) => Console.log(plain(progress, time)))
+          yield* Effect.addFinalizer(() => print)
+          yield* Effect.forkScoped(Effect.delay(Effect.repeat(print, Schedule.spaced(plainInterval)), plainInterval))
         }
         const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
           if (LogLevel.greaterThanEqual(logLevel, LogLevel.Warning)) line.unsafePrint(Array.ensure(message).join(" "))

@@ -1,35 +1,37 @@
 /**
- * A file of prompts in JSON Lines: each line an object with a `prompt`, perhaps a `model` and an `id`, and whatever else the model
- * takes. The file is read as a stream, never held whole.
+ * Reads a file of prompts in JSON Lines as a stream. Each line is an object with a `prompt`, an optional `model`, an optional `id`, and
+ * other parameters of the model.
  */
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import { Data, Effect, Either, ParseResult, Schema, Stream } from "effect"
 
 export interface Prompt {
-  /** Names its results: the line's `id`, or its number. */
+  /** The name of the results: the `id` of the line, or its number. */
   readonly key: string
-  /** From 1. */
+  /** Starts at 1. */
   readonly line: number
   readonly request: { readonly model: string; readonly input: { readonly prompt: string } }
 }
 
-export class WrongPrompts extends Data.TaggedError("WrongPrompts")<{ readonly message: string }> {}
+export class InvalidPrompts extends Data.TaggedError("InvalidPrompts")<{ readonly message: string }> {}
 
-const said = (message: string) => ({ message: () => ({ message, override: true }) })
+const withMessage = (message: string) => ({ message: () => ({ message, override: true }) })
 
 const Line = Schema.parseJson(
   Schema.Struct(
     {
-      // It becomes the name of a file.
+      // The id becomes a file name.
       id: Schema.optional(
-        Schema.String.pipe(Schema.pattern(/^[\w-]{1,100}$/, said('is not 1 to 100 letters, digits, "-" and "_"')))
+        Schema.String.pipe(
+          Schema.pattern(/^[\w-]{1,100}$/, withMessage('is not 1 to 100 letters, digits, "-" and "_"'))
+        )
       ),
-      model: Schema.optionalWith(Schema.NonEmptyString.annotations(said("is not the name of a model")), {
+      model: Schema.optionalWith(Schema.NonEmptyString.annotations(withMessage("is not the name of a model")), {
         default: () => "flux-1.1-pro"
       }),
       prompt: Schema.propertySignature(
-        Schema.String.pipe(Schema.pattern(/\S/, said("is no text, or an empty one")))
+        Schema.String.pipe(Schema.pattern(/\S/, withMessage("is not a text, or is empty")))
       ).annotations({
         missingMessage: () => "is missing"
       })
@@ -40,22 +42,22 @@ const Line = Schema.parseJson(
 
 const decode = Schema.decodeEither(Line)
 
-const complaint = (error: ParseResult.ParseError): string => {
+const problemOf = (error: ParseResult.ParseError): string => {
   const [{ message, path } = { message: "", path: [] }] = ParseResult.ArrayFormatter.formatErrorSync(error)
   return path.length === 0
-    ? 'is no JSON object such as {"prompt": "a red fox in snow"}'
+    ? 'is not a JSON object such as {"prompt": "a red fox in snow"}'
     : `"${path.join(".")}" ${message}`
 }
 
-type Read = Either.Either<Prompt, { readonly line: number; readonly complaint: string }>
+type Read = Either.Either<Prompt, { readonly line: number; readonly problem: string }>
 
 const read = (text: string, line: number): Read =>
   Either.mapBoth(decode(text), {
-    onLeft: (error) => ({ line, complaint: complaint(error) }),
+    onLeft: (error) => ({ line, problem: problemOf(error) }),
     onRight: ({ id = String(line), model, ...input }) => ({ key: id, line, request: { model, input } })
   })
 
-const lines = (file: string): Stream.Stream<Read, WrongPrompts, FileSystem.FileSystem> =>
+const lines = (file: string): Stream.Stream<Read, InvalidPrompts, FileSystem.FileSystem> =>
   Stream.unwrap(Effect.map(FileSystem.FileSystem, (fs) => fs.stream(file))).pipe(
     Stream.mapError(unreadable(file)),
     Stream.decodeText(),
@@ -66,62 +68,60 @@ const lines = (file: string): Stream.Stream<Read, WrongPrompts, FileSystem.FileS
   )
 
 const unreadable = (file: string) => (error: PlatformError) =>
-  new WrongPrompts({
+  new InvalidPrompts({
     message:
       error._tag === "SystemError" && error.reason === "NotFound"
-        ? `There is no file ${file}.`
+        ? `The file ${file} does not exist.`
         : `${file} cannot be read: ${error.description ?? error.message}`
   })
 
-/** How many complaints are told one by one. */
-const told = 10
+/** The number of problems that the message lists. */
+const maxListedProblems = 10
 
 /**
- * How many prompts there are. Fails when a line cannot be used, and names it: better before the first prompt is paid for than
- * after the last. Of each line only the key is kept.
+ * Counts the prompts. Fails if a line is invalid, and lists the invalid lines, before anything is paid for. Keeps only the keys in memory.
  */
-export const count = (file: string): Effect.Effect<number, WrongPrompts, FileSystem.FileSystem> =>
+export const count = (file: string): Effect.Effect<number, InvalidPrompts, FileSystem.FileSystem> =>
   Effect.gen(function* () {
     const seen = new Map<string, number>()
-    const complaints: Array<string> = []
-    let wrong = 0
-    const complain = (line: number, complaint: string) => {
-      if ((wrong += 1) <= told) complaints.push(`  line ${line}: ${complaint}`)
+    const problems: Array<string> = []
+    let invalid = 0
+    const report = (line: number, problem: string) => {
+      if ((invalid += 1) <= maxListedProblems) problems.push(`  line ${line}: ${problem}`)
     }
     yield* Stream.runForEach(lines(file), (read) =>
       Effect.sync(() => {
-        if (Either.isLeft(read)) return complain(read.left.line, read.left.complaint)
+        if (Either.isLeft(read)) return report(read.left.line, read.left.problem)
         const { key, line } = read.right
-        // On some disks FOX.png and fox.png are the same file.
+        // Some file systems ignore case in file names.
         const name = key.toLowerCase()
         const before = seen.get(name)
-        if (before !== undefined)
-          return complain(line, `is called "${key}", as line ${before} is: give it another "id"`)
+        if (before !== undefined) return report(line, `has the same name "${key}" as line ${before}: set another "id"`)
         seen.set(name, line)
       })
     )
-    if (wrong > 0) {
-      const more = wrong > told ? [`  and ${wrong - told} more`] : []
-      return yield* new WrongPrompts({
+    if (invalid > 0) {
+      const more = invalid > maxListedProblems ? [`  and ${invalid - maxListedProblems} more`] : []
+      return yield* new InvalidPrompts({
         message: [
-          `${file} cannot be used as it is. Nothing was submitted; correct it and run the command again.`,
-          ...complaints,
+          `${file} has invalid lines. Nothing was submitted. Correct the lines and run the command again.`,
+          ...problems,
           ...more
         ].join("\n")
       })
     }
     if (seen.size === 0) {
-      return yield* new WrongPrompts({ message: `${file} holds no prompts: write one JSON object per line.` })
+      return yield* new InvalidPrompts({ message: `${file} contains no prompts. Write one JSON object per line.` })
     }
     return seen.size
   })
 
-/** The prompts, as they are asked for. */
-export const stream = (file: string): Stream.Stream<Prompt, WrongPrompts, FileSystem.FileSystem> =>
+/** Streams the prompts. */
+export const stream = (file: string): Stream.Stream<Prompt, InvalidPrompts, FileSystem.FileSystem> =>
   Stream.mapEffect(
     lines(file),
     Either.mapLeft(
-      ({ complaint, line }) =>
-        new WrongPrompts({ message: `${file} has changed meanwhile: line ${line}: ${complaint}` })
+      ({ line, problem }) =>
+        new InvalidPrompts({ message: `${file} has changed since the start. Line ${line}: ${problem}` })
     )
   )

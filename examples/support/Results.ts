@@ -1,6 +1,5 @@
 /**
- * A folder of results: the files of each prompt under its key, and beside them a JSON file that says what became of it. That one
- * is written last, so that where it is all is.
+ * Saves results in a folder: the files of each prompt, and a JSON report. The report is written last, so if it exists, all files do.
  */
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -10,13 +9,13 @@ import { type Batch, type Execution, File, ModelRouteClient, ModelRouteError } f
 import type { Prompt } from "./Prompts.js"
 
 export interface Results {
-  /** Returns when all is on the disk. What cannot be downloaded is left for another time, and said. */
+  /** Saves an outcome. A failed download is logged and left to the next run. */
   readonly save: (outcome: Batch.Outcome<Prompt>) => Effect.Effect<void, PlatformError>
   readonly has: (key: string) => Effect.Effect<boolean, PlatformError>
 }
 
-/** What outputs say of a file: `format` (`png`) in one edition of the API, `content_type` (`image/png`) in another. */
-const Described = Schema.Struct({
+/** The type of a file in an output: `format` (`png`) in one edition of the API, `content_type` (`image/png`) in another. */
+const FileDescription = Schema.Struct({
   file_id: Schema.String,
   format: Schema.optional(Schema.String),
   content_type: Schema.optional(Schema.String)
@@ -30,32 +29,36 @@ function* objectsIn(value: unknown): Generator<object> {
 
 const extensionOf = (output: unknown, id: File.FileId): string => {
   for (const object of objectsIn(output)) {
-    const { content_type: type, file_id: of, format = type } = Option.getOrElse(decodeDescribed(object), () => nothing)
+    const {
+      content_type: type,
+      file_id: of,
+      format = type
+    } = Option.getOrElse(decodeDescription(object), () => nothing)
     if (of === id) return /\w+$/.exec(format ?? "")?.[0] ?? "bin"
   }
   return "bin"
 }
 
-const decodeDescribed = Schema.decodeUnknownOption(Described)
-const nothing: Partial<typeof Described.Type> = {}
+const decodeDescription = Schema.decodeUnknownOption(FileDescription)
+const nothing: Partial<typeof FileDescription.Type> = {}
 
 const namesOf = (key: string, { fileIds, output }: Execution.Completed) =>
   fileIds.map((id, i) => {
     const extension = extensionOf(output, id)
-    // No key has a dot in it, so that no two files have the same name.
+    // Keys contain no dot, so file names are unique.
     return { id, name: `${key}${fileIds.length > 1 || extension === "json" ? `.${i + 1}` : ""}.${extension}` }
   })
 
 const reportOf = (outcome: Exclude<Batch.Outcome<Prompt>, { readonly _tag: "NotAttempted" }>) => {
   const { item, key } = outcome
-  const asked = { key, line: item.line, ...item.request }
+  const prompt = { key, line: item.line, ...item.request }
   if (outcome._tag === "Failed") {
     const { _tag, executionId, message } = outcome.error
-    return { ...asked, status: "failed", executionId, error: { tag: _tag, message } }
+    return { ...prompt, status: "failed", executionId, error: { tag: _tag, message } }
   }
   const { cost, id, output } = outcome.completed
   const files = namesOf(key, outcome.completed).map(({ name }) => name)
-  return { ...asked, status: "succeeded", executionId: id, cost, files, output }
+  return { ...prompt, status: "succeeded", executionId: id, cost, files, output }
 }
 
 export const make = (
@@ -76,15 +79,15 @@ export const make = (
       Effect.gen(function* () {
         if (outcome._tag === "NotAttempted") return
         const { key } = outcome
-        // It may be about an earlier execution, one that has failed.
+        // The old report may describe an earlier execution that failed.
         yield* fs.remove(path.join(folder, `${key}.json`), { force: true })
-        const made = outcome._tag === "Succeeded" ? namesOf(key, outcome.completed) : []
-        yield* Effect.forEach(made, ({ id, name }) => files.download(id).pipe(toPath(name)), { discard: true })
+        const produced = outcome._tag === "Succeeded" ? namesOf(key, outcome.completed) : []
+        yield* Effect.forEach(produced, ({ id, name }) => files.download(id).pipe(toPath(name)), { discard: true })
         const report = JSON.stringify(reportOf(outcome), null, 2)
         yield* Stream.make(`${report}\n`).pipe(Stream.encodeText, toPath(`${key}.json`))
       }).pipe(
         Effect.catchIf(ModelRouteError.isModelRouteError, ({ message }) =>
-          Effect.logWarning(`${outcome.key} is made and paid for, but could not be downloaded: ${message}`)
+          Effect.logWarning(`The result of ${outcome.key} is paid for but could not be downloaded: ${message}`)
         )
       )
 

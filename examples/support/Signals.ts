@@ -1,13 +1,13 @@
 /**
- * How a program ends that has something to finish: at the first Ctrl-C gently, at the second, or at SIGTERM, at once.
+ * Ends a program gracefully at the first Ctrl-C, and at once at the second Ctrl-C or at SIGTERM.
  */
 import { Effect, Exit, Queue, type Scope } from "effect"
 
-export interface Ending {
+export interface ProgramExit {
   readonly exitCode: number
 }
 
-const heard = (signal: NodeJS.Signals): Effect.Effect<Queue.Dequeue<void>, never, Scope.Scope> =>
+const subscribe = (signal: NodeJS.Signals): Effect.Effect<Queue.Dequeue<void>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const queue = yield* Queue.sliding<void>(1)
     const listen = () => void queue.unsafeOffer(undefined)
@@ -19,24 +19,24 @@ const heard = (signal: NodeJS.Signals): Effect.Effect<Queue.Dequeue<void>, never
   })
 
 /**
- * Told once, does the first thing, and the second when it listens for the next Ctrl-C. Ends when it was told to end at once: whoever
- * races with it is interrupted then.
+ * Waits for a signal that ends the program at once, and returns its exit code. Runs `onFirst` at the first Ctrl-C, and `onReady` when a
+ * second Ctrl-C takes effect.
  */
-export const ending = <R>(
-  first: Effect.Effect<void, never, R>,
-  then: Effect.Effect<void, never, R>
-): Effect.Effect<Ending, never, R> =>
+export const awaitExit = <R>(
+  onFirst: Effect.Effect<void, never, R>,
+  onReady: Effect.Effect<void, never, R>
+): Effect.Effect<ProgramExit, never, R> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const interrupts = yield* heard("SIGINT")
-      const terminations = yield* heard("SIGTERM")
+      const interrupts = yield* subscribe("SIGINT")
+      const terminations = yield* subscribe("SIGTERM")
       const twice = Effect.gen(function* () {
         yield* Queue.take(interrupts)
-        yield* first
-        // The terminal tells every process of the command, and tsx passes it on once more: all that is one Ctrl-C.
+        yield* onFirst
+        // The terminal signals every process of the command, and tsx forwards the signal: one Ctrl-C arrives twice.
         yield* Effect.sleep("500 millis")
         yield* Queue.takeAll(interrupts)
-        yield* then
+        yield* onReady
         yield* Queue.take(interrupts)
         return { exitCode: 130 }
       })
@@ -44,7 +44,7 @@ export const ending = <R>(
     })
   )
 
-/** In place of `NodeRuntime.runMain`, which interrupts at the first Ctrl-C. The program gives its exit code. */
+/** Replaces `NodeRuntime.runMain`, which interrupts at the first Ctrl-C. The program returns its exit code. */
 export const runMain = <E>(program: Effect.Effect<number, E>): void => {
   Effect.runFork(program).addObserver((exit) => process.exit(Exit.getOrElse(exit, () => 1)))
 }

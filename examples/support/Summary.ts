@@ -1,26 +1,27 @@
 /**
- * What a run of a batch has come to, in words.
+ * Summarizes a run of a batch.
  */
 import type { Batch } from "effect-modelroute"
 import { dollars } from "./ProgressLine.js"
 
-/** How many there are of each: of errors by their tag. */
+/** The number of outcomes of each kind. Failures are counted by tag. */
 export interface Counts {
   readonly succeeded: number
-  /** Made, but not on the disk. */
+  /** Succeeded, but not saved. */
   readonly unsaved: number
   readonly notAttempted: number
   readonly failed: { readonly [tag: string]: number }
-  /** Those of the failed that fail again as long as their line is the same. */
-  readonly lasting: number
+  /** Failures that repeat until the line is corrected. */
+  readonly permanent: number
 }
 
-export const none: Counts = { succeeded: 0, unsaved: 0, notAttempted: 0, failed: {}, lasting: 0 }
+export const none: Counts = { succeeded: 0, unsaved: 0, notAttempted: 0, failed: {}, permanent: 0 }
 
-const isLasting = ({ error, final }: Batch.Failed<unknown>): boolean =>
+const isPermanent = ({ error, final }: Batch.Failed<unknown>): boolean =>
   final ? !error.retryable : error._tag === "InvalidRequest" || error._tag === "SubmissionOutcomeUnknown"
 
-export const counted = (counts: Counts, outcome: Batch.Outcome<unknown>, isSaved: boolean): Counts => {
+/** Adds an outcome to the counts. */
+export const add = (counts: Counts, outcome: Batch.Outcome<unknown>, isSaved: boolean): Counts => {
   switch (outcome._tag) {
     case "Succeeded":
       return isSaved ? { ...counts, succeeded: counts.succeeded + 1 } : { ...counts, unsaved: counts.unsaved + 1 }
@@ -31,7 +32,7 @@ export const counted = (counts: Counts, outcome: Batch.Outcome<unknown>, isSaved
       return {
         ...counts,
         failed: { ...counts.failed, [tag]: (counts.failed[tag] ?? 0) + 1 },
-        lasting: counts.lasting + (isLasting(outcome) ? 1 : 0)
+        permanent: counts.permanent + (isPermanent(outcome) ? 1 : 0)
       }
     }
   }
@@ -41,13 +42,13 @@ const some = (count: number, what: string) => (count > 0 ? [`${count} ${what}`] 
 
 const failures = ({ failed }: Counts) => Object.values(failed).reduce((a, b) => a + b, 0)
 
-/** What has come of it, and what has been paid, in earlier runs or in this one. */
+/** Returns the summary. The cost includes earlier runs. */
 export const text = (counts: Counts, cost: string): string => {
   const { failed, notAttempted, succeeded, unsaved } = counts
   const why = Object.entries(failed).map(([tag, count]) => `${count} ${tag}`)
   const parts = [
     `${succeeded} succeeded`,
-    ...some(unsaved, "made but not saved"),
+    ...some(unsaved, "not saved"),
     ...some(failures(counts), `failed (${why.join(", ")})`),
     ...some(notAttempted, "not attempted")
   ]
@@ -55,20 +56,21 @@ export const text = (counts: Counts, cost: string): string => {
   return `${all} prompts: ${parts.join(", ")}. ${dollars(cost)} paid in all.`
 }
 
-const cures: { readonly [R in Batch.StopReason]?: string } = {
-  InsufficientBalance: "The balance is used up. When it is topped up, the same command goes on from here:",
-  Unauthorized: "The API key is not accepted. With another MODELROUTE_API_KEY the same command goes on from here:",
-  MaxCost: "--max-cost leaves no room for another. With a higher one the same command goes on from here:"
+const adviceByReason: { readonly [R in Batch.StopReason]?: string } = {
+  InsufficientBalance: "The balance is used up. Top it up and run the same command:",
+  Unauthorized: "The API key was rejected. Set another MODELROUTE_API_KEY and run the same command:",
+  MaxCost: "--max-cost is reached. Raise it in the same command:"
 }
 
-/** What to do about the rest, `again` being the command. */
-export const cure = (counts: Counts, again: string, stopped?: Batch.StopReason): ReadonlyArray<string> => {
-  const { lasting, notAttempted, unsaved } = counts
-  const open = notAttempted + unsaved + failures(counts) - lasting
-  const goOn = (stopped && cures[stopped]) ?? "The same command goes on from here, and pays for nothing twice:"
+/** Returns what to do about the remaining prompts. `again` is the command. */
+export const adviceFor = (counts: Counts, again: string, stopped?: Batch.StopReason): ReadonlyArray<string> => {
+  const { permanent, notAttempted, unsaved } = counts
+  const open = notAttempted + unsaved + failures(counts) - permanent
+  const advice =
+    (stopped && adviceByReason[stopped]) ?? "To continue without paying for anything twice, run the same command:"
   return [
-    ...some(lasting, "failed for good; the same command tries a line again when it has been corrected."),
-    ...(open > 0 ? [goOn, `  ${again}`] : [])
+    ...some(permanent, "failed permanently. Correct these lines and run the same command."),
+    ...(open > 0 ? [advice, `  ${again}`] : [])
   ]
 }
 

@@ -1,4 +1,4 @@
-/** The batch as a child process, on a pipe or in a terminal, over a simulator on a port. */
+/** Runs the batch example as a child process, with a pipe or a terminal, against a simulator on a port. */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as FileSystem from "@effect/platform/FileSystem"
 import { assert } from "@effect/vitest"
@@ -11,13 +11,13 @@ import { fileURLToPath } from "node:url"
 
 export interface Child {
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
-  /** When it has said so. */
-  readonly said: (text: string) => Effect.Effect<void>
-  /** The exit code, or the signal that has ended it, and all that it has printed. */
+  /** Waits until the output contains a text. */
+  readonly printed: (text: string) => Effect.Effect<void>
+  /** Waits for the end. Returns the exit code or the signal, and the output. */
   readonly ended: Effect.Effect<{ readonly code: number | string; readonly output: string }>
 }
 
-const spawned = (
+const spawnChild = (
   command: string,
   args: ReadonlyArray<string>,
   env: NodeJS.ProcessEnv
@@ -28,16 +28,16 @@ const spawned = (
         const child = spawn(command, args, { env, stdio: ["ignore", "pipe", "pipe"] })
         let output = ""
         const listeners = new Set<() => void>()
-        const hear = (chunk: unknown) => {
+        const append = (chunk: unknown) => {
           output += String(chunk)
           for (const listener of listeners) listener()
         }
-        child.stdout.on("data", hear)
-        child.stderr.on("data", hear)
+        child.stdout.on("data", append)
+        child.stderr.on("data", append)
         const ended = new Promise<{ code: number | string; output: string }>((resolve) => {
           child.once("close", (code, signal) => resolve({ code: code ?? signal ?? "", output }))
         })
-        return { child, ended: Effect.promise(() => ended), heard: () => output, listeners }
+        return { child, ended: Effect.promise(() => ended), currentOutput: () => output, listeners }
       }),
       ({ child, ended }) =>
         Effect.zipRight(
@@ -45,13 +45,13 @@ const spawned = (
           ended
         )
     ),
-    ({ child, ended, heard, listeners }) => ({
+    ({ child, ended, currentOutput, listeners }) => ({
       ended,
       signal: (signal) => Effect.sync(() => void child.kill(signal)),
-      said: (text) =>
+      printed: (text) =>
         Effect.async((resume) => {
           const listener = () => {
-            if (heard().includes(text)) resume(Effect.void)
+            if (currentOutput().includes(text)) resume(Effect.void)
           }
           listeners.add(listener)
           listener()
@@ -76,11 +76,11 @@ const Body = Schema.parseJson(Schema.Struct({ input: Schema.Struct({ prompt: Sch
 
 const batch = fileURLToPath(new URL("../batch.ts", import.meta.url))
 
-/** So many lines, and the keys of their results. */
+/** Returns `count` lines of prompts. */
 export const prompts = (count: number) =>
-  Array.from({ length: count }, (_, n) => ({ prompt: `picture ${n + 1}`, width: 256, height: 256 }))
+  Array.from({ length: count }, (_, n) => ({ prompt: `image ${n + 1}`, width: 256, height: 256 }))
 
-/** A simulator, a file of prompts, a folder for their results, and the command that leads from one to the other. */
+/** Sets up a simulator, a file of prompts, a folder for the results, and the command that runs the batch. */
 export const setup = (lines: ReadonlyArray<unknown>, options: Simulator.Options = {}) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
@@ -90,13 +90,13 @@ export const setup = (lines: ReadonlyArray<unknown>, options: Simulator.Options 
     const text = lines.map((line) => (typeof line === "string" ? line : JSON.stringify(line))).join("\n")
     yield* fs.writeFileString(input, text)
 
-    const answered = yield* SubscriptionRef.make(0)
+    const createCount = yield* SubscriptionRef.make(0)
     const server = yield* Layer.build(
       SimulatorServer.layer({
         rateLimit: false,
         models: { "flux-1.1-pro": { duration: "200 millis", cost: "0.040", output: "image", requires: ["prompt"] } },
         onRequest: ({ operation }) =>
-          operation === "executions.create" ? SubscriptionRef.update(answered, (n) => n + 1) : Effect.void,
+          operation === "executions.create" ? SubscriptionRef.update(createCount, (n) => n + 1) : Effect.void,
         ...options
       })
     )
@@ -110,20 +110,20 @@ export const setup = (lines: ReadonlyArray<unknown>, options: Simulator.Options 
 
     const report = (key: string) => Effect.flatMap(fs.readFileString(`${out}/${key}.json`), Schema.decode(Report))
 
-    /** Each line has succeeded once, and what it has made is in the folder, byte for byte; nothing else is. */
-    const isComplete = Effect.gen(function* () {
+    /** Asserts that each line has succeeded once, and that the folder contains exactly its files, byte for byte. */
+    const assertComplete = Effect.gen(function* () {
       const ledger = (yield* simulator.ledger).executions.filter(({ status }) => status !== "FAILED")
       const names = yield* Effect.forEach(
         ledger,
         ({ body, executionId, status }) =>
           Effect.gen(function* () {
             assert.strictEqual(status, "COMPLETED")
-            const key = (yield* Schema.decode(Body)(body)).input.prompt.replace("picture ", "")
+            const key = (yield* Schema.decode(Body)(body)).input.prompt.replace("image ", "")
             const { fileIds } = yield* executions.result(Execution.ExecutionId.make(executionId))
             const [id] = fileIds
             assert(id !== undefined && fileIds.length === 1)
-            const made = Buffer.concat(Chunk.toReadonlyArray(yield* Stream.runCollect(files.download(id))))
-            assert.isTrue(made.equals(yield* fs.readFile(`${out}/${key}.png`)), key)
+            const content = Buffer.concat(Chunk.toReadonlyArray(yield* Stream.runCollect(files.download(id))))
+            assert.isTrue(content.equals(yield* fs.readFile(`${out}/${key}.png`)), key)
             assert.deepStrictEqual(yield* report(key), {
               key,
               line: Number(key),
@@ -145,16 +145,16 @@ export const setup = (lines: ReadonlyArray<unknown>, options: Simulator.Options 
       simulator,
       out,
       report,
-      isComplete,
+      assertComplete,
       again: `npm run example:batch -- ${input} ${out}`,
-      start: (...more: ReadonlyArray<string>) => spawned(process.execPath, [...args, ...more], env),
-      startInTerminal: spawned("/usr/bin/script", ["-qec", [process.execPath, ...args].join(" "), "/dev/null"], env),
-      /** When so many submissions have been answered. */
+      start: (...more: ReadonlyArray<string>) => spawnChild(process.execPath, [...args, ...more], env),
+      startInTerminal: spawnChild("/usr/bin/script", ["-qec", [process.execPath, ...args].join(" "), "/dev/null"], env),
+      /** Waits until `count` creates have a response. */
       submitted: (count: number) =>
-        answered.changes.pipe(
+        createCount.changes.pipe(
           Stream.filter((n) => n >= count),
           Stream.runHead
         ),
-      pictures: Effect.map(fs.readDirectory(out), (names) => names.filter((name) => name.endsWith(".png")).length)
+      imageCount: Effect.map(fs.readDirectory(out), (names) => names.filter((name) => name.endsWith(".png")).length)
     }
   })
