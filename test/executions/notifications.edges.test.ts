@@ -3,8 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Option, Schedule, Stream, TestClock } from "effect"
 import { Execution, RateLimitGate, RetryPolicy } from "effect-modelroute"
 import { Alarm } from "../../src/internal/http/sharedTimer.js"
-import { Durations } from "../../src/internal/executions/latencyEstimate.js"
-import { Looks } from "../../src/internal/executions/sharedPolls.js"
+import { LatencyEstimator } from "../../src/internal/executions/latencyEstimate.js"
+import { SharedPolls } from "../../src/internal/executions/sharedPolls.js"
 import * as waiting from "../../src/internal/executions/poller.js"
 import { failureOf, valueOf } from "../utils/exit.js"
 import { answering, type Reply } from "../utils/fake.js"
@@ -278,12 +278,18 @@ describe("a look that the rate limit holds up", () => {
 })
 
 describe("what a wait leaves behind", () => {
-  const about = { operation: "executions.await", id, account: { attempts: 0 }, createdAt: undefined, wantsOutput: true }
-  const options = { timeoutMillis: undefined, pollSchedule: undefined, pollsImmediately: false }
+  const about = {
+    operation: "executions.await",
+    id,
+    account: { attempts: 0 },
+    createdAt: undefined,
+    isOutputRequired: true
+  }
+  const options = { timeoutMillis: undefined, pollSchedule: undefined, pollImmediately: false }
   const sighting = (status: string, seenAt: number) => ({
     execution: new Execution.Execution({ id, status }),
-    seenAt,
-    until: undefined
+    observedAt: seenAt,
+    deadline: undefined
   })
 
   it.scoped(
@@ -291,30 +297,30 @@ describe("what a wait leaves behind", () => {
     () =>
       at(
         Effect.gen(function* () {
-          const looks = new Looks()
+          const looks = new SharedPolls()
           const common = {
-            looks,
+            polls: looks,
             pollSchedule: Schedule.spaced("2 seconds"),
-            durations: new Durations(),
-            alarm: new Alarm(),
+            latency: new LatencyEstimator(),
+            timer: new Alarm(),
             isScarce: Effect.succeed(false)
           }
           const look = () =>
             Effect.flatMap(Effect.clock, (clock) =>
               Effect.delay(Effect.succeed(sighting("PENDING", clock.unsafeCurrentTimeMillis())), "1 second")
             )
-          const { next } = yield* waiting.watcher(common, about, { execution: look, result: look }, options)
+          const { next } = yield* waiting.makePoller(common, about, { execution: look, result: look }, options)
           const listening: Array<number> = []
           const step = (tellAfter: number | undefined, status: string) =>
             Effect.gen(function* () {
               const fiber = yield* Effect.fork(next)
               if (tellAfter !== undefined) {
                 yield* TestClock.adjust(tellAfter)
-                listening.push(looks.listening)
-                looks.tell(sighting(status, start))
+                listening.push(looks.listenerCount)
+                looks.notify(sighting(status, start))
               }
               assert.strictEqual((yield* runToEnd(Fiber.join(fiber)))._tag, "Success")
-              assert.strictEqual(looks.listening, 0)
+              assert.strictEqual(looks.listenerCount, 0)
             })
           yield* step(undefined, "")
           yield* step(1000, "PROCESSING")
@@ -322,9 +328,9 @@ describe("what a wait leaves behind", () => {
           yield* step(1500, "AWAITING_WEBHOOK")
           const interrupted = yield* Effect.fork(next)
           yield* TestClock.adjust(1500)
-          listening.push(looks.listening)
+          listening.push(looks.listenerCount)
           yield* Fiber.interrupt(interrupted)
-          assert.strictEqual(looks.listening, 0)
+          assert.strictEqual(looks.listenerCount, 0)
           assert.deepStrictEqual(listening, [1, 1, 1])
         })
       )
@@ -332,16 +338,16 @@ describe("what a wait leaves behind", () => {
 
   it.scoped("is nothing that is told to one who has stopped listening", () =>
     Effect.gen(function* () {
-      const looks = new Looks()
-      const shared = yield* looks.share(id)
+      const looks = new SharedPolls()
+      const shared = yield* looks.subscribe(id)
       const heard: Array<string> = []
       const stop = shared.listen(
         () => true,
         ({ execution }) => heard.push(execution.status)
       )
-      looks.tell(sighting("PENDING", start))
+      looks.notify(sighting("PENDING", start))
       stop()
-      looks.tell(sighting("PROCESSING", start))
+      looks.notify(sighting("PROCESSING", start))
       assert.deepStrictEqual(heard, ["PENDING"])
     })
   )

@@ -1,5 +1,5 @@
 /**
- * What the end of an execution means to the caller: its output, or the error of its code.
+ * Converts an execution that has ended to its result, or to the error of its status.
  *
  * @internal
  */
@@ -9,57 +9,57 @@ import { ExecutionCancelled, ExecutionExpired } from "../../ModelRouteError.js"
 import type { Sender } from "../http/retryLoop.js"
 import * as classify from "../errors/classify.js"
 import * as decode from "./decode.js"
-import type * as calls from "./requests.js"
+import type { CreateContext } from "./requests.js"
 import { withSecrets } from "../errors/redact.js"
 import type { Account } from "../telemetry.js"
 import { present } from "../data/lenient.js"
 
-/** @internal The call that asks, and what it still knows of the create. */
-export interface Waiter {
+/** @internal The operation that needs the result, and what it knows of the create. */
+export interface WaitContext {
   readonly sender: Sender
   readonly operation: string
   readonly account: Account
-  readonly origin: calls.Origin
+  readonly create: CreateContext
 }
 
-/** @internal What every error about an execution says. */
-export const aboutExecution = ({ account, operation, origin }: Waiter, id: Execution.ExecutionId) => ({
+/** @internal Returns the fields of every error about an execution. */
+export const errorFields = ({ account, create, operation }: WaitContext, id: Execution.ExecutionId) => ({
   operation,
   attempts: account.attempts,
   executionId: id,
-  ...present({ idempotencyKey: origin.idempotencyKey })
+  ...present({ idempotencyKey: create.idempotencyKey })
 })
 
 /** @internal The error of an execution that has ended without a result. */
 export type EndFailure = classify.CodedError | ExecutionCancelled | ExecutionExpired
 
-/** @internal `notEnded` is the failure if the execution has not ended. */
-export const conclude = <E>(
-  waiter: Waiter,
+/** @internal Returns the result of an execution. Fails with `onNotEnded` if the execution has not ended. */
+export const toResult = <E>(
+  context: WaitContext,
   execution: Execution.Execution,
-  notEnded: () => E
+  onNotEnded: (execution: Execution.Execution) => E
 ): Effect.Effect<Execution.Completed, EndFailure | E> => {
   const { id, status } = execution
-  const about = aboutExecution(waiter, id)
+  const fields = errorFields(context, id)
   switch (status) {
     case "COMPLETED":
       return Effect.succeed(decode.completed(execution))
     case "FAILED": {
-      const confidential = withSecrets(waiter.origin.confidential, waiter.sender.secrets)
-      return Effect.fail(classify.fromExecution(execution, { ...about, confidential, repeatable: true }))
+      const confidential = withSecrets(context.create.confidential, context.sender.secrets)
+      return Effect.fail(classify.fromExecution(execution, { ...fields, confidential, repeatable: true }))
     }
     case "CANCELLED":
       return Effect.fail(
-        new ExecutionCancelled({ ...about, message: `Execution ${id} was cancelled; its hold is released.` })
+        new ExecutionCancelled({ ...fields, message: `Execution ${id} was cancelled; its hold is released.` })
       )
     case "EXPIRED":
       return Effect.fail(
         new ExecutionExpired({
-          ...about,
+          ...fields,
           message: `Execution ${id} expired before a result arrived; its hold is released. Submit it again as a new execution.`
         })
       )
     default:
-      return Effect.fail(notEnded())
+      return Effect.fail(onNotEnded(execution))
   }
 }

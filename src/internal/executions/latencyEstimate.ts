@@ -11,11 +11,11 @@ const weight = 1 / 2
 const mostModels = 1000
 
 /** @internal One per client. */
-export class Durations {
+export class LatencyEstimator {
   private readonly millis = new Map<string, number>()
 
   /** An execution that has been seen COMPLETED. */
-  learn({ completedAt, createdAt, latency, model, status }: Execution): void {
+  record({ completedAt, createdAt, latency, model, status }: Execution): void {
     if (status !== "COMPLETED" || model === undefined) return
     const seen =
       latency !== undefined
@@ -30,7 +30,7 @@ export class Durations {
   }
 
   /** Milliseconds from submission to end. */
-  expected(model: string | undefined): number | undefined {
+  expectedMillis(model: string | undefined): number | undefined {
     return model === undefined ? undefined : this.millis.get(model)
   }
 }

@@ -1,6 +1,5 @@
 /**
- * What a wait knows of its execution, and when it polls next: pure transitions, without a clock of their own. All moments are
- * monotonic milliseconds.
+ * The state of a wait, and its next step, as pure transitions. The module has no clock: all moments are monotonic milliseconds.
  *
  * @internal
  */
@@ -9,189 +8,235 @@ import * as Execution from "../../Execution.js"
 import { isNotFound, type RequestFailure } from "../../ModelRouteError.js"
 import { isForeignResponse, isGone, isNotReady, isRateLimit } from "../errors/semantics.js"
 import * as decode from "./decode.js"
+import {
+  expiryGraceMillis,
+  hasSameExpiry,
+  isProgress,
+  lacksError,
+  lacksOutput,
+  mergeExecution,
+  type Observation
+} from "./observation.js"
 
-/** @internal An execution as a response or a notification has shown it. */
-export interface Sighting {
-  readonly execution: Execution.Execution
-  readonly seenAt: number
-  /** Until when a wait for the execution makes sense; `undefined` if it names no expiry in the future. */
-  readonly until: number | undefined
-  /** Whether the API has said that a COMPLETED execution has no output. */
-  readonly hasNoOutput?: boolean
+/** @internal The poll that the schedule has set. */
+export interface ScheduledPoll {
+  readonly at: number
+  /** When the wait for this poll began. A newer poll of another wait is used in its place. */
+  readonly since: number
+}
+
+/** @internal Everything that a wait knows of its execution and of its own polls. */
+export interface PollState {
+  readonly startedAt: number
+  /** Whether the wait follows the create, so that `startedAt` is also the start of the execution. */
+  readonly followsCreate: boolean
+  /** The end of the caller's `timeout`, if there is one. */
+  readonly callerDeadline: number | undefined
+  /** When this client created the execution, if it did so recently. */
+  readonly createdAt: number | undefined
+  /** Whether the wait ends only with the output. */
+  readonly isOutputRequired: boolean
+  /** The latest known state of the execution. */
+  readonly latest: Observation | undefined
+  /** The deadline of a wait without `timeout`. It follows the expiry of the execution. */
+  readonly deadline: number
+  /** No expiry moves `deadline` beyond this moment. */
+  readonly maxDeadline: number
+  readonly pollCount: number
+  readonly resultPollCount: number
+  /** Whether the execution was polled for the error that a notification left out. */
+  readonly hasPolledForError: boolean
+  /** When the execution was first seen COMPLETED without output. */
+  readonly outputMissingSince: number | undefined
+  /** The failure of the last poll. */
+  readonly pollFailure: RequestFailure | undefined
+  /** The API has asked for no request before this moment. */
+  readonly notBefore: number
+  /** The poll that has not started yet. */
+  readonly scheduledPoll: ScheduledPoll | undefined
+  /** Why the wait fails. */
+  readonly stoppedBy: RequestFailure | "timeout" | undefined
 }
 
 /**
- * What is still missing: the end, the error of a FAILED execution that a notification left out, or the output of a COMPLETED one.
+ * The information that is still missing: the end, the error of a FAILED execution that a notification left out, or the output
+ * of a COMPLETED one.
  *
  * @internal
  */
 export type Phase = "running" | "needsError" | "needsOutput" | "ended"
 
-/** @internal */
-export interface PollState {
-  readonly startedAt: number
-  /** When the time of the caller is up, if the caller has set one. */
-  readonly limit: number | undefined
-  /** When this client created the execution, if it did so lately. */
-  readonly createdAt: number | undefined
-  /** Whether the wait ends only with the output. */
-  readonly wantsOutput: boolean
-  readonly seen: Sighting | undefined
-  /** The wait's own bound: it follows the expiry of the execution. */
-  readonly bound: number
-  /** No expiry moves the bound beyond this. */
-  readonly latestBound: number
-  readonly polls: number
-  /** Whether the execution itself was asked for its error. */
-  readonly hasAskedForError: boolean
-  /** When the execution was first seen COMPLETED without output. */
-  readonly outputMissingSince: number | undefined
-  readonly outputPolls: number
-  /** The failure of the last poll. */
-  readonly failure: RequestFailure | undefined
-  /** The API has asked for no request before this. */
-  readonly resumesAt: number
+/** @internal The step that polls. */
+export interface PollStep {
+  readonly _tag: "Poll"
+  readonly target: "execution" | "result"
+  /** An observation of another wait after this moment is used in place of a poll. */
+  readonly since: number
+  /** Until when the rate limit may delay the poll. */
+  readonly deadline: number
 }
 
-/** An execution, and a poll for it, may take this much longer than its time. */
-const graceMillis = Duration.toMillis("30 seconds")
-const longestWaitMillis = Duration.toMillis("24 hours")
+/** @internal The next step of a wait. */
+export type Step =
+  | { readonly _tag: "Wait"; readonly until: number }
+  | PollStep
+  | { readonly _tag: "Done"; readonly execution: Execution.Execution }
+  | { readonly _tag: "Fail"; readonly error: RequestFailure | "timeout" }
+
+const maxWaitMillis = Duration.toMillis("24 hours")
 const waitWithoutExpiryMillis = Duration.toMillis("10 minutes")
-/** A replica can be this far behind: it does not know the execution, or its result, yet. */
+/** How far a replica can be behind: until then it may not know the execution, or its result. */
 const replicaLagMillis = Duration.toMillis("60 seconds")
-/** The longest `Retry-After` that delays a poll. */
-const longestRetryAfterMillis = Duration.toMillis("30 seconds")
 
-/** @internal */
-export const pollGraceMillis = graceMillis
-
-/** @internal When a wait for an execution that expires in so many milliseconds ends. An expiry in the past says nothing. */
-export const untilOf = (seenAt: number, expiresInMillis: number): number | undefined =>
-  expiresInMillis > 0 ? seenAt + expiresInMillis + graceMillis : undefined
-
-/** @internal */
-export const start = (options: {
-  readonly now: number
-  readonly timeoutMillis: number | undefined
-  readonly createdAt: number | undefined
-  readonly wantsOutput: boolean
-}): PollState => ({
-  startedAt: options.now,
-  limit: options.timeoutMillis === undefined ? undefined : options.now + options.timeoutMillis,
-  createdAt: options.createdAt,
-  wantsOutput: options.wantsOutput,
-  seen: undefined,
-  bound: options.now + waitWithoutExpiryMillis,
-  latestBound: options.now + longestWaitMillis,
-  polls: 0,
-  hasAskedForError: false,
-  outputMissingSince: undefined,
-  outputPolls: 0,
-  failure: undefined,
-  resumesAt: Number.NEGATIVE_INFINITY
-})
-
-const isWithoutError = ({ error, status }: Execution.Execution): boolean => status === "FAILED" && error === undefined
-
-const isWithoutOutput = ({ execution, hasNoOutput }: Sighting): boolean =>
-  execution.status === "COMPLETED" && hasNoOutput !== true && decode.output(execution) === undefined
-
-/** @internal */
-export const phaseOf = ({ hasAskedForError, seen, wantsOutput }: PollState): Phase => {
-  if (seen === undefined || !Execution.isTerminal(seen.execution)) return "running"
-  if (isWithoutError(seen.execution) && !hasAskedForError) return "needsError"
-  return wantsOutput && isWithoutOutput(seen) ? "needsOutput" : "ended"
+/** @internal Returns the phase of a wait. */
+export const phaseOf = ({ hasPolledForError, isOutputRequired, latest }: PollState): Phase => {
+  if (latest === undefined || !Execution.isTerminal(latest.execution)) return "running"
+  if (lacksError(latest.execution) && !hasPolledForError) return "needsError"
+  return isOutputRequired && lacksOutput(latest) ? "needsOutput" : "ended"
 }
 
-const runningStatuses = ["PENDING", "PROCESSING", "AWAITING_WEBHOOK"]
-
-/** Notifications arrive late, twice and in any order: only a later status counts as an update. */
-const isProgress = (update: Execution.Execution, seen: Execution.Execution | undefined): boolean =>
-  Execution.isTerminal(update) || runningStatuses.indexOf(update.status) > runningStatuses.indexOf(seen?.status ?? "")
-
-/** @internal Whether a notification tells more than is known. */
-export const isUpdate = (state: PollState, update: Sighting): boolean => {
+/** @internal Whether a notification adds information to the state. */
+export const isUpdate = (state: PollState, update: Observation): boolean => {
   switch (phaseOf(state)) {
     case "running":
-      return isProgress(update.execution, state.seen?.execution)
+      return isProgress(update.execution, state.latest?.execution)
     case "needsError":
-      return update.execution.status === "FAILED" && update.execution.error !== undefined
+      return update.execution.status === "FAILED" && !lacksError(update.execution)
     case "needsOutput":
-      return update.execution.status === "COMPLETED" && !isWithoutOutput(update)
+      return update.execution.status === "COMPLETED" && !lacksOutput(update)
     case "ended":
       return false
   }
 }
 
-/** A notification, or the result, need not repeat every field. */
-const mergeExecution = (seen: Execution.Execution, update: Execution.Execution): Execution.Execution =>
-  new Execution.Execution(
-    { ...seen, ...update, extra: { ...seen.extra, ...update.extra } },
-    { disableValidation: true }
-  )
+/** @internal When the wait ends. */
+export const deadlineOf = ({ callerDeadline, deadline, outputMissingSince }: PollState): number =>
+  callerDeadline ?? Math.max(deadline, (outputMissingSince ?? Number.NEGATIVE_INFINITY) + replicaLagMillis)
 
-const isSameExpiry = (a: Execution.Execution, b: Execution.Execution | undefined): boolean =>
-  a.expiresAt?.epochMillis === b?.expiresAt?.epochMillis
-
-/** A `Date` that stands still, or an expiry that moves again and again, must not make the wait endless. */
-const withSighting = (state: PollState, seen: Sighting): PollState => {
-  const { latestBound, startedAt } = state
-  const isFirst = isWithoutOutput(seen) && state.outputMissingSince === undefined
-  const next = { ...state, seen, failure: undefined, ...(isFirst ? { outputMissingSince: seen.seenAt } : {}) }
-  if (seen.until === undefined) return next
-  const latest = isSameExpiry(seen.execution, state.seen?.execution)
-    ? latestBound
-    : Math.min(startedAt + longestWaitMillis, seen.until + graceMillis)
-  return { ...next, latestBound: latest, bound: Math.min(seen.until, latest) }
+/**
+ * Returns the state with a new observation. `maxDeadline` bounds the wait even if the `Date` header never changes, or if the
+ * expiry moves with every response.
+ */
+const withObservation = (state: PollState, latest: Observation): PollState => {
+  const outputMissingSince = state.outputMissingSince ?? (lacksOutput(latest) ? latest.observedAt : undefined)
+  const next = { ...state, latest, pollFailure: undefined, outputMissingSince }
+  if (latest.deadline === undefined) return next
+  const maxDeadline = hasSameExpiry(latest.execution, state.latest?.execution)
+    ? state.maxDeadline
+    : Math.min(state.startedAt + maxWaitMillis, latest.deadline + expiryGraceMillis)
+  return { ...next, maxDeadline, deadline: Math.min(latest.deadline, maxDeadline) }
 }
 
-/** The execution itself, from a poll, in place of what was known before. */
-const polledExecution = (state: PollState, polled: Sighting): PollState => {
-  const isBehind = state.seen !== undefined && Execution.isTerminal(state.seen.execution)
+/** Returns the state after a poll of the execution itself. */
+const onExecutionPolled = (state: PollState, polled: Observation): PollState => {
+  const hasEnded = state.latest !== undefined && Execution.isTerminal(state.latest.execution)
   // A terminal status never changes again: a replica that shows another one is behind.
-  const seen = isBehind && !Execution.isTerminal(polled.execution) ? undefined : polled
+  const isOutdated = hasEnded && !Execution.isTerminal(polled.execution)
   return {
-    ...(seen === undefined ? state : withSighting(state, seen)),
-    polls: state.polls + 1,
-    hasAskedForError: state.hasAskedForError || phaseOf(state) === "needsError" || polled.execution.status === "FAILED"
+    ...(isOutdated ? state : withObservation(state, polled)),
+    pollCount: state.pollCount + 1,
+    hasPolledForError:
+      state.hasPolledForError || phaseOf(state) === "needsError" || polled.execution.status === "FAILED"
   }
 }
 
-/** The result, which has the output and little else. What it says of the status may be behind. */
-const polledResult = (state: PollState, known: Sighting, result: Sighting): PollState => {
-  const { status } = result.execution
-  const isCurrent = status === "COMPLETED" || status === "UNKNOWN"
-  const isUsable = isCurrent && (result.hasNoOutput === true || decode.output(result.execution) !== undefined)
-  const execution = isUsable
-    ? mergeExecution(known.execution, new Execution.Execution({ ...result.execution, status: "COMPLETED" }, unchecked))
+/** Returns the state after a poll of the result, which has the output and little else. Its status may be outdated. */
+const onResultPolled = (state: PollState, known: Observation, { execution, hasNoOutput }: Observation): PollState => {
+  const isCurrent = execution.status === "COMPLETED" || execution.status === "UNKNOWN"
+  const isUsable = isCurrent && (hasNoOutput === true || decode.output(execution) !== undefined)
+  const completed = isUsable
+    ? mergeExecution(
+        known.execution,
+        new Execution.Execution({ ...execution, status: "COMPLETED" }, { disableValidation: true })
+      )
     : known.execution
-  const sighting = { ...known, execution, hasNoOutput: isCurrent && result.hasNoOutput === true }
+  const latest = { ...known, execution: completed, hasNoOutput: isCurrent && hasNoOutput === true }
   return {
-    ...withSighting(state, sighting),
-    polls: state.polls + 1,
-    outputPolls: state.outputPolls + 1
+    ...withObservation(state, latest),
+    pollCount: state.pollCount + 1,
+    resultPollCount: state.resultPollCount + 1
   }
 }
 
-const unchecked = { disableValidation: true } as const
+/** @internal Returns the state of a wait that has just begun. */
+export const start = (options: {
+  readonly now: number
+  readonly timeoutMillis: number | undefined
+  readonly pollImmediately: boolean
+  readonly isOutputRequired: boolean
+  readonly createdAt: number | undefined
+  /** The execution in the response to its create, if the wait follows the create. */
+  readonly created: Observation | undefined
+}): PollState => {
+  const { created, createdAt, isOutputRequired, now, pollImmediately, timeoutMillis } = options
+  const state: PollState = {
+    startedAt: now,
+    followsCreate: created !== undefined,
+    callerDeadline: timeoutMillis === undefined ? undefined : now + timeoutMillis,
+    createdAt,
+    isOutputRequired,
+    latest: undefined,
+    deadline: now + waitWithoutExpiryMillis,
+    maxDeadline: now + maxWaitMillis,
+    pollCount: 0,
+    resultPollCount: 0,
+    hasPolledForError: false,
+    outputMissingSince: undefined,
+    pollFailure: undefined,
+    notBefore: Number.NEGATIVE_INFINITY,
+    scheduledPoll: pollImmediately ? { at: now, since: now } : undefined,
+    stoppedBy: undefined
+  }
+  return created === undefined ? state : withObservation(state, created)
+}
 
-/** @internal A create or an earlier wait has shown the execution before the first poll. */
-export const onKnown = (state: PollState, known: Sighting): PollState => withSighting(state, known)
+/** Some executions take a little longer than the last ones did. */
+const expectedLatencyFactor = 1.1
 
-/** @internal */
-export const onPolled = (state: PollState, polled: Sighting): PollState =>
-  state.seen !== undefined && phaseOf(state) === "needsOutput"
-    ? polledResult(state, state.seen, polled)
-    : polledExecution(state, polled)
+/** @internal Returns the state after the schedule has set the next poll. No wait ends before its first poll. */
+export const onScheduled = (
+  state: PollState,
+  now: number,
+  options: {
+    /** The delay of the schedule, or `undefined` if the schedule has ended. */
+    readonly scheduledMillis: number | undefined
+    /** Whether few requests are left under the rate limit. Polls then come half as often. */
+    readonly isScarce: boolean
+    /** The expected latency of the model, if it is known. */
+    readonly expectedMillis: number | undefined
+  }
+): PollState => {
+  const { expectedMillis, isScarce, scheduledMillis } = options
+  const remaining = deadlineOf(state) - now
+  if (remaining <= 0 || scheduledMillis === undefined) {
+    return state.pollCount === 0
+      ? { ...state, scheduledPoll: { at: now, since: now } }
+      : { ...state, stoppedBy: "timeout" }
+  }
+  const isEndKnown = state.followsCreate && expectedMillis !== undefined
+  const expectedIn = isEndKnown ? state.startedAt + expectedMillis * expectedLatencyFactor - now : 0
+  const wanted = isScarce ? Math.max(2 * scheduledMillis, expectedIn) : scheduledMillis
+  const delay = Math.min(Math.max(wanted, state.notBefore - now), remaining)
+  return { ...state, scheduledPoll: { at: now + delay, since: now } }
+}
 
-/** @internal */
-export const onNotified = (state: PollState, update: Sighting): PollState =>
-  state.seen === undefined
-    ? withSighting(state, update)
-    : withSighting(state, {
+/** @internal Returns the state after the next poll has started. */
+export const onPollStarted = (state: PollState): PollState => ({ ...state, scheduledPoll: undefined })
+
+/** @internal Returns the state after a poll has shown the execution or its result. */
+export const onPolled = (state: PollState, polled: Observation): PollState =>
+  state.latest !== undefined && phaseOf(state) === "needsOutput"
+    ? onResultPolled(state, state.latest, polled)
+    : onExecutionPolled(state, polled)
+
+/** @internal Returns the state after a notification. */
+export const onNotified = (state: PollState, update: Observation): PollState =>
+  state.latest === undefined
+    ? withObservation(state, update)
+    : withObservation(state, {
         ...update,
-        execution: mergeExecution(state.seen.execution, update.execution),
-        until: update.until ?? state.seen.until
+        execution: mergeExecution(state.latest.execution, update.execution),
+        deadline: update.deadline ?? state.latest.deadline
       })
 
 const isTransient = (state: PollState, error: RequestFailure, now: number): boolean => {
@@ -200,74 +245,51 @@ const isTransient = (state: PollState, error: RequestFailure, now: number): bool
   return isNotFound(error) && isNew
 }
 
-/** Whether the API has no result for a COMPLETED execution, and not only not yet. */
+/** Whether the API has no result for a COMPLETED execution and will not have one later. */
 const isResultMissing = (state: PollState, error: RequestFailure, now: number): boolean =>
   isGone(error) || (isNotFound(error) && now - (state.outputMissingSince ?? now) >= replicaLagMillis)
 
-/** @internal Milliseconds until the API accepts another request, as far as the failed poll says. `wall` is the wall clock. */
-export const resumesIn = (error: RequestFailure, wall: number): number => {
-  if (isRateLimit(error) && error.resetAt !== undefined) return error.resetAt.epochMillis - wall
-  if (!("retryAfter" in error) || error.retryAfter === undefined) return 0
-  return Math.min(Duration.toMillis(error.retryAfter), longestRetryAfterMillis)
-}
-
-/** @internal The state after a failed poll, or `undefined` if the wait fails with this error. */
+/** @internal Returns the state after a failed poll. A failure that is not transient stops the wait. */
 export const onPollFailed = (
   state: PollState,
   error: RequestFailure,
   now: number,
-  resumesInMillis: number
-): PollState | undefined => {
-  const next = { ...state, polls: state.polls + 1, failure: error, resumesAt: now + resumesInMillis }
+  retryAfterMillis: number
+): PollState => {
+  const next = { ...state, pollCount: state.pollCount + 1, pollFailure: error, notBefore: now + retryAfterMillis }
   const phase = phaseOf(state)
-  if (phase === "needsError") return { ...next, hasAskedForError: true }
-  if (phase === "needsOutput" && state.seen !== undefined) {
-    if (isResultMissing(state, error, now)) return { ...next, seen: { ...state.seen, hasNoOutput: true } }
-    if (isNotReady(error)) return { ...next, outputPolls: state.outputPolls + 1 }
+  if (phase === "needsError") return { ...next, hasPolledForError: true }
+  if (phase === "needsOutput" && state.latest !== undefined) {
+    if (isResultMissing(state, error, now)) return { ...next, latest: { ...state.latest, hasNoOutput: true } }
+    if (isNotReady(error)) return { ...next, resultPollCount: state.resultPollCount + 1 }
   }
-  if (!isTransient(state, error, now)) return undefined
-  if (isRateLimit(error) && next.resumesAt > boundOf(state)) return undefined
-  return { ...next, outputPolls: state.outputPolls + (phase === "needsOutput" ? 1 : 0) }
+  const isResetTooLate = isRateLimit(error) && next.notBefore > deadlineOf(state)
+  if (isResetTooLate || !isTransient(state, error, now)) return { ...state, stoppedBy: error }
+  return { ...next, resultPollCount: state.resultPollCount + (phase === "needsOutput" ? 1 : 0) }
 }
 
-/** @internal A poll has taken longer than the caller's time limit allows. */
-export const onPollLate = (state: PollState): PollState =>
-  phaseOf(state) === "needsError" ? { ...state, hasAskedForError: true } : state
+/** @internal Returns the state after a poll that has not ended within the caller's `timeout`. */
+export const onPollTimedOut = (state: PollState): PollState =>
+  phaseOf(state) === "needsError" ? { ...state, hasPolledForError: true } : { ...state, stoppedBy: "timeout" }
 
-/** @internal Until when the wait goes on. */
-export const boundOf = ({ bound, limit, outputMissingSince }: PollState): number =>
-  limit ?? Math.max(bound, (outputMissingSince ?? Number.NEGATIVE_INFINITY) + replicaLagMillis)
-
-/** @internal Whether to poll without a delay: something is known to be there. */
-export const isPollDue = (state: PollState): boolean => {
+/** Whether to poll without a delay, because the missing error or output should be available already. */
+const isPollDue = (state: PollState): boolean => {
   const phase = phaseOf(state)
-  return phase === "needsError" || (phase === "needsOutput" && state.outputPolls === 0)
+  return phase === "needsError" || (phase === "needsOutput" && state.resultPollCount === 0)
 }
 
-/** Some executions take a little longer than the last ones did. */
-const expectedEndFactor = 1.1
+/** @internal Whether the schedule has to set the next poll. */
+export const needsSchedule = (state: PollState): boolean =>
+  state.scheduledPoll === undefined && state.stoppedBy === undefined && phaseOf(state) !== "ended" && !isPollDue(state)
 
-/**
- * The milliseconds until the next poll, or `undefined` if the wait is over. No wait ends before one poll.
- *
- * @internal
- */
-export const delayOf = (
-  state: PollState,
-  now: number,
-  options: {
-    /** The delay of the poll schedule, or `undefined` if it has ended. */
-    readonly scheduled: number | undefined
-    /** Whether requests are so scarce that polls should leave them to others: then they come half as often. */
-    readonly isScarce: boolean
-    /** How long executions of this model take, if the beginning of this one was seen. */
-    readonly expectedMillis: number | undefined
-  }
-): number | undefined => {
-  const { expectedMillis, isScarce, scheduled } = options
-  const left = boundOf(state) - now
-  if (left <= 0 || scheduled === undefined) return state.polls === 0 ? 0 : undefined
-  const expectedIn = expectedMillis === undefined ? 0 : state.startedAt + expectedMillis * expectedEndFactor - now
-  const wanted = isScarce ? Math.max(2 * scheduled, expectedIn) : scheduled
-  return Math.min(Math.max(wanted, state.resumesAt - now), left)
+/** @internal Returns the next step of a wait that does not need the schedule. */
+export const next = (state: PollState, now: number): Step => {
+  const { latest, scheduledPoll, stoppedBy } = state
+  if (stoppedBy !== undefined) return { _tag: "Fail", error: stoppedBy }
+  const phase = phaseOf(state)
+  if (phase === "ended" && latest !== undefined) return { _tag: "Done", execution: latest.execution }
+  const { at, since } = isPollDue(state) || scheduledPoll === undefined ? { at: now, since: now } : scheduledPoll
+  return at > now
+    ? { _tag: "Wait", until: at }
+    : { _tag: "Poll", target: phase === "needsOutput" ? "result" : "execution", since, deadline: deadlineOf(state) }
 }

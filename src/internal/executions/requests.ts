@@ -13,25 +13,24 @@ import * as decode from "./decode.js"
 import * as exchange from "../http/attempt.js"
 import { invalid } from "../errors/invalidRequest.js"
 import type { Confidential } from "../errors/redact.js"
-import type { Sighting } from "./pollState.js"
+import { type Observation, toObservation } from "./observation.js"
 import * as requests from "../http/requests.js"
 import { isRecord, isWebAddress, present, text } from "../data/lenient.js"
-import * as waiting from "./poller.js"
 
 /** @internal What a call on an execution still knows of the create that it follows. */
-export interface Origin {
+export interface CreateContext {
   readonly idempotencyKey?: string
   readonly confidential?: Confidential
 }
 
 /** @internal */
-export interface CreateCall extends exchange.Call<Sighting> {
+export interface CreateCall extends exchange.Call<Observation> {
   readonly idempotencyKey: string
 }
 
 const sighted = exchange.json("the id of an execution", (json, arrival) => {
   const execution = decode.execution(json)
-  return execution === undefined ? undefined : waiting.sight(execution, arrival)
+  return execution === undefined ? undefined : toObservation(execution, arrival)
 })
 
 /** @internal The body of a create. */
@@ -114,7 +113,7 @@ const onOne =
   (
     operation: string,
     id: Execution.ExecutionId,
-    origin: Origin = {}
+    origin: CreateContext = {}
   ): Effect.Effect<exchange.Call<A>, InvalidRequest> =>
     Effect.map(requests.segment(operation, "id", id), (segment) => ({
       ...origin,
@@ -135,7 +134,7 @@ const sightedResult = exchange.json("the id of an execution", (json, arrival) =>
   if (execution === undefined) return undefined
   const isNull = isRecord(json) && (json["output"] === null || json["result"] === null)
   const hasNoOutput = isNull && execution.status === "COMPLETED" && decode.output(execution) === undefined
-  return { ...waiting.sight(execution, arrival), hasNoOutput }
+  return { ...toObservation(execution, arrival), hasNoOutput }
 })
 
 /** @internal */

@@ -1,6 +1,6 @@
 /**
- * What the fibers of a client that wait for executions know together: of all that wait for the same one, only one looks at a time,
- * and what it sees, or a webhook tells, is for all.
+ * Shares polls between the fibers of a client that wait for the same execution. Only one of them polls at a time, and all of
+ * them receive its response. Notifications reach all of them, too.
  *
  * @internal
  */
@@ -11,129 +11,153 @@ import type * as Scope from "effect/Scope"
 import { type ExecutionId, isTerminal } from "../../Execution.js"
 import type { RequestFailure } from "../../ModelRouteError.js"
 import { isTransientFault } from "../errors/semantics.js"
-import { Unclaimed } from "./earlyNotifications.js"
-import type { Sighting } from "./pollState.js"
+import { EarlyNotifications } from "./earlyNotifications.js"
+import type { Observation } from "./observation.js"
 
-interface Watched {
-  watchers: number
-  last: Sighting | undefined
-  looking: Deferred.Deferred<Sighting, RequestFailure> | undefined
-  /** What was told without a look. */
-  told: Sighting | undefined
-  readonly listeners: Set<(sighting: Sighting) => void>
+/** The waits for one execution. */
+interface WaitGroup {
+  waitCount: number
+  lastPoll: Observation | undefined
+  runningPoll: Deferred.Deferred<Observation, RequestFailure> | undefined
+  lastNotification: Observation | undefined
+  readonly listeners: Set<(update: Observation) => void>
 }
 
 /** @internal One per client. */
-export class Looks {
-  private readonly watched = new Map<ExecutionId, Watched>()
-  private readonly unclaimed = new Unclaimed()
+export class SharedPolls {
+  private readonly groups = new Map<ExecutionId, WaitGroup>()
+  private readonly earlyNotifications = new EarlyNotifications()
 
-  /** As long as the scope is open, what is learnt of this execution is shared with whoever else waits for it. */
-  share(id: ExecutionId): Effect.Effect<Shared, never, Scope.Scope> {
+  /** Joins the waits for an execution until the scope is closed. */
+  subscribe(id: ExecutionId): Effect.Effect<Subscription, never, Scope.Scope> {
     return Effect.acquireRelease(
       Effect.sync(() => {
-        const watched = this.watched.get(id) ?? this.begin(id)
-        watched.watchers += 1
-        return watched
+        const group = this.groups.get(id) ?? this.addGroup(id)
+        group.waitCount += 1
+        return group
       }),
-      (watched) =>
+      (group) =>
         Effect.sync(() => {
-          watched.watchers -= 1
-          if (watched.watchers === 0) this.watched.delete(id)
+          group.waitCount -= 1
+          if (group.waitCount === 0) this.groups.delete(id)
         })
     ).pipe(
-      Effect.map((watched) => ({
-        look: (look, since) => sharedLook(watched, look, since),
-        toldBefore: (isNews) => (watched.told !== undefined && isNews(watched.told) ? watched.told : undefined),
-        listen: (isNews, wake) => listen(watched, isNews, wake)
+      Effect.map((group) => ({
+        poll: (request, since) => pollOnce(group, request, since),
+        latestUpdate: (isUpdate) => {
+          const { lastNotification } = group
+          return lastNotification !== undefined && isUpdate(lastNotification) ? lastNotification : undefined
+        },
+        listen: (isUpdate, onUpdate) => listen(group, isUpdate, onUpdate)
       }))
     )
   }
 
-  /** An execution as a webhook has told of it; whoever waits for it, or begins to, hears of it. False: nobody does now. */
-  tell(sighting: Sighting): boolean {
-    const watched = this.watched.get(sighting.execution.id)
-    if (watched === undefined) {
-      this.unclaimed.keep(sighting)
+  /**
+   * Passes a notification to all waits for its execution, and returns whether there is one. A notification without a wait is
+   * kept for the next wait.
+   */
+  notify(notification: Observation): boolean {
+    const group = this.groups.get(notification.execution.id)
+    if (group === undefined) {
+      this.earlyNotifications.add(notification)
       return false
     }
-    // Events come in any order, and what has ended stays so.
-    if (watched.told === undefined || !isTerminal(watched.told.execution)) {
-      watched.told = sighting
-      for (const listener of watched.listeners) listener(sighting)
+    // Events arrive in any order, and a terminal status never changes again.
+    if (group.lastNotification === undefined || !isTerminal(group.lastNotification.execution)) {
+      group.lastNotification = notification
+      for (const listener of group.listeners) listener(notification)
     }
     return true
   }
 
-  /** How many waiters listen now. */
-  get listening(): number {
+  /** The number of waits that listen for notifications now. */
+  get listenerCount(): number {
     let count = 0
-    for (const { listeners } of this.watched.values()) count += listeners.size
+    for (const { listeners } of this.groups.values()) count += listeners.size
     return count
   }
 
-  private begin(id: ExecutionId): Watched {
-    const told = this.unclaimed.take(id)
-    const watched: Watched = { watchers: 0, last: undefined, looking: undefined, told, listeners: new Set() }
-    this.watched.set(id, watched)
-    return watched
+  private addGroup(id: ExecutionId): WaitGroup {
+    const group: WaitGroup = {
+      waitCount: 0,
+      lastPoll: undefined,
+      runningPoll: undefined,
+      lastNotification: this.earlyNotifications.take(id),
+      listeners: new Set()
+    }
+    this.groups.set(id, group)
+    return group
   }
 }
 
-/** @internal What one waiter has of the others. */
-export interface Shared {
-  /** What another has seen after `since` (epoch milliseconds), what another is about to see, or else a look of one's own. */
-  readonly look: (
-    look: Effect.Effect<Sighting, RequestFailure>,
+/** @internal The access of one wait to the other waits for its execution. */
+export interface Subscription {
+  /**
+   * Returns the last poll if it is newer than `since` (monotonic milliseconds). Otherwise joins the running poll, or runs
+   * `request`.
+   */
+  readonly poll: (
+    request: Effect.Effect<Observation, RequestFailure>,
     since: number
-  ) => Effect.Effect<Sighting, RequestFailure>
-  /** What a webhook has told and is news to this waiter. */
-  readonly toldBefore: (isNews: (sighting: Sighting) => boolean) => Sighting | undefined
-  /** Hears, once, of what a webhook tells or has told and is news to this waiter, unless it stops listening before. */
-  readonly listen: (isNews: (sighting: Sighting) => boolean, wake: (news: Sighting) => void) => () => void
+  ) => Effect.Effect<Observation, RequestFailure>
+  /** Returns the last notification if it is an update for this wait. */
+  readonly latestUpdate: (isUpdate: (notification: Observation) => boolean) => Observation | undefined
+  /**
+   * Calls `onUpdate` once: with the last notification or with a later one, whichever is an update for this wait first. Returns
+   * a function that stops listening.
+   */
+  readonly listen: (
+    isUpdate: (notification: Observation) => boolean,
+    onUpdate: (update: Observation) => void
+  ) => () => void
 }
 
-const listen = (watched: Watched, isNews: (sighting: Sighting) => boolean, wake: (news: Sighting) => void) => {
-  const listener = (sighting: Sighting) => {
-    if (!isNews(sighting)) return
-    watched.listeners.delete(listener)
-    wake(sighting)
+const listen = (
+  group: WaitGroup,
+  isUpdate: (notification: Observation) => boolean,
+  onUpdate: (update: Observation) => void
+): (() => void) => {
+  const listener = (notification: Observation) => {
+    if (!isUpdate(notification)) return
+    group.listeners.delete(listener)
+    onUpdate(notification)
   }
-  watched.listeners.add(listener)
-  // It may have been told since the waiter last asked.
-  if (watched.told !== undefined) listener(watched.told)
-  return () => void watched.listeners.delete(listener)
+  group.listeners.add(listener)
+  // A notification may have arrived since the wait last read it.
+  if (group.lastNotification !== undefined) listener(group.lastNotification)
+  return () => void group.listeners.delete(listener)
 }
 
-const sharedLook = (
-  watched: Watched,
-  look: Effect.Effect<Sighting, RequestFailure>,
+const pollOnce = (
+  group: WaitGroup,
+  request: Effect.Effect<Observation, RequestFailure>,
   since: number
-): Effect.Effect<Sighting, RequestFailure> =>
+): Effect.Effect<Observation, RequestFailure> =>
   Effect.suspend(() => {
-    if (watched.last !== undefined && watched.last.seenAt > since) return Effect.succeed(watched.last)
-    const { looking } = watched
-    if (looking === undefined) return ownLook(watched, look)
-    // What will not pass, and an interruption, are the other's own affair.
-    return Effect.flatMap(Effect.exit(Deferred.await(looking)), (exit) =>
-      Exit.isSuccess(exit) || isPassing(exit) ? exit : Effect.suspend(() => sharedLook(watched, look, since))
+    const { lastPoll, runningPoll } = group
+    if (lastPoll !== undefined && lastPoll.observedAt > since) return Effect.succeed(lastPoll)
+    if (runningPoll === undefined) return startPoll(group, request)
+    // A permanent failure, such as an exhausted rate limit, and an interruption concern only the wait that has started the poll.
+    return Effect.flatMap(Effect.exit(Deferred.await(runningPoll)), (exit) =>
+      Exit.isSuccess(exit) || isTransientFailure(exit) ? exit : pollOnce(group, request, since)
     )
   })
 
-const isPassing = (exit: Exit.Exit<Sighting, RequestFailure>): boolean =>
+const isTransientFailure = (exit: Exit.Exit<Observation, RequestFailure>): boolean =>
   Exit.isFailure(exit) && exit.cause._tag === "Fail" && isTransientFault(exit.cause.error)
 
-const ownLook = (
-  watched: Watched,
-  look: Effect.Effect<Sighting, RequestFailure>
-): Effect.Effect<Sighting, RequestFailure> =>
+const startPoll = (
+  group: WaitGroup,
+  request: Effect.Effect<Observation, RequestFailure>
+): Effect.Effect<Observation, RequestFailure> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(Deferred.make<Sighting, RequestFailure>(), (looking) => {
-      watched.looking = looking
-      return Effect.onExit(restore(look), (exit) => {
-        watched.looking = undefined
-        if (Exit.isSuccess(exit)) watched.last = exit.value
-        return Deferred.done(looking, exit)
+    Effect.flatMap(Deferred.make<Observation, RequestFailure>(), (runningPoll) => {
+      group.runningPoll = runningPoll
+      return Effect.onExit(restore(request), (exit) => {
+        group.runningPoll = undefined
+        if (Exit.isSuccess(exit)) group.lastPoll = exit.value
+        return Deferred.done(runningPoll, exit)
       })
     })
   )

@@ -1,0 +1,131 @@
+/**
+ * Sends the requests for executions. The methods of the client are made of these operations.
+ *
+ * @internal
+ */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
+import * as Option from "effect/Option"
+import * as Execution from "../../Execution.js"
+import type * as IdempotencyKey from "../../IdempotencyKey.js"
+import type { RequestFailure } from "../../ModelRouteError.js"
+import { present } from "../data/lenient.js"
+import { isClientError } from "../errors/semantics.js"
+import { send, type Sender } from "../http/retryLoop.js"
+import * as telemetry from "../telemetry.js"
+import type { Observation } from "./observation.js"
+import type { PollerContext, PollRequests } from "./poller.js"
+import type { RecentCreates } from "./recentCreates.js"
+import * as requests from "./requests.js"
+
+/** @internal The services that the methods of one client share. */
+export interface ExecutionsContext {
+  readonly sender: Sender
+  readonly keys: Context.Tag.Service<IdempotencyKey.IdempotencyKey>
+  readonly poller: PollerContext
+  readonly recentCreates: RecentCreates
+}
+
+/** @internal An execution that a create has submitted. */
+export interface SubmittedExecution {
+  readonly id: Execution.ExecutionId
+  readonly observation: Observation
+  readonly create: requests.CreateContext
+}
+
+/** @internal Runs an operation in a span of its own. */
+export const inSpan = <A, E>(
+  operation: string,
+  executionId: Execution.ExecutionId | undefined,
+  run: (account: telemetry.Account) => Effect.Effect<A, E>
+): Effect.Effect<A, E> =>
+  Effect.suspend(() => {
+    const account: telemetry.Account = { attempts: 0, executionId }
+    return telemetry.spanned(operation, account, run(account))
+  })
+
+interface FetchOptions {
+  readonly create?: requests.CreateContext
+  /** How long the rate limit may delay the request, in monotonic milliseconds. */
+  readonly deadline?: number
+}
+
+const sendGet =
+  (makeCall: typeof requests.get) =>
+  (
+    { sender }: ExecutionsContext,
+    operation: string,
+    id: Execution.ExecutionId,
+    account: telemetry.Account,
+    { create, deadline }: FetchOptions = {}
+  ): Effect.Effect<Observation, RequestFailure> =>
+    Effect.flatMap(makeCall(operation, id, create), (call) =>
+      send(sender, { ...call, ...present({ deadline }) }, account)
+    )
+
+/** @internal Fetches an execution, as part of the operation that needs it. */
+export const fetchExecution = sendGet(requests.get)
+
+/** @internal Fetches the result of an execution, as part of the operation that needs it. */
+export const fetchResult = sendGet(requests.result)
+
+/** @internal Returns the requests of a wait. */
+export const pollRequests = (
+  context: ExecutionsContext,
+  operation: string,
+  id: Execution.ExecutionId,
+  account: telemetry.Account,
+  create: requests.CreateContext = {}
+): PollRequests => ({
+  execution: (deadline) => fetchExecution(context, operation, id, account, { create, deadline }),
+  result: (deadline) => fetchResult(context, operation, id, account, { create, deadline })
+})
+
+/** @internal Submits an execution. `wrap` is applied to the request after its idempotency key is known. */
+export const submit = (
+  context: ExecutionsContext,
+  request: Execution.CreateRequest,
+  options: { readonly idempotencyKey?: string | undefined },
+  account: telemetry.Account,
+  wrap: (
+    create: Effect.Effect<SubmittedExecution, RequestFailure>,
+    idempotencyKey: string
+  ) => Effect.Effect<SubmittedExecution, RequestFailure> = identity
+): Effect.Effect<SubmittedExecution, RequestFailure> =>
+  Effect.flatMap(requests.create(context.keys, request, options.idempotencyKey), (call) => {
+    const { confidential, idempotencyKey } = call
+    const create = Effect.map(send(context.sender, call, account), (observation): SubmittedExecution => {
+      const { id } = observation.execution
+      account.executionId = id
+      context.recentCreates.add(id, observation.observedAt)
+      return { id, observation, create: { idempotencyKey, ...present({ confidential }) } }
+    })
+    return wrap(create, idempotencyKey)
+  })
+
+/** @internal Cancels an execution and returns its latest state. Succeeds if the execution had already ended. */
+export const cancel = (
+  context: ExecutionsContext,
+  id: Execution.ExecutionId,
+  account: telemetry.Account,
+  deadline?: number
+): Effect.Effect<Execution.Execution, RequestFailure> => {
+  const operation = "executions.cancel"
+  const latest = Effect.map(
+    fetchExecution(context, operation, id, account, present({ deadline })),
+    ({ execution }) => execution
+  )
+  return requests.cancel(operation, id).pipe(
+    Effect.flatMap((call) => send(context.sender, { ...call, ...present({ deadline }) }, account)),
+    Effect.flatMap(Option.filter(({ status }) => status !== "UNKNOWN")),
+    Effect.catchTag("NoSuchElementException", () => latest),
+    // The usual reason for a rejection is that the execution has already ended.
+    Effect.catchIf(isClientError, (rejection) =>
+      Effect.mapError(
+        Effect.filterOrFail(latest, Execution.isTerminal, () => rejection),
+        () => rejection
+      )
+    )
+  )
+}

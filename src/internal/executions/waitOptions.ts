@@ -1,0 +1,37 @@
+/**
+ * Checks the options of the methods that wait, before they send a request.
+ *
+ * @internal
+ */
+import * as Either from "effect/Either"
+import type { InvalidRequest } from "../../ModelRouteError.js"
+import { all, checksOf } from "../errors/optionChecks.js"
+import type { PollerOptions } from "./poller.js"
+import type { AwaitOptions, RunOptions, WatchOptions } from "./types.js"
+
+type Checked = Either.Either<PollerOptions, InvalidRequest>
+
+/** @internal Checks the options of `watch`. */
+export const checkWatchOptions = (
+  operation: string,
+  { pollImmediately, pollSchedule, timeout }: WatchOptions
+): Checked => {
+  const check = checksOf(operation)
+  return Either.gen(function* () {
+    yield* all([check.schedule("pollSchedule", pollSchedule), check.boolean("pollImmediately", pollImmediately)])
+    const timeoutMillis = timeout === undefined ? undefined : yield* check.duration("timeout", timeout, "zero")
+    return { timeoutMillis, pollSchedule, pollImmediately: pollImmediately === true }
+  })
+}
+
+/** @internal Checks the options of `await`. */
+export const checkAwaitOptions = (operation: string, options: AwaitOptions): Checked =>
+  Either.flatMap(checksOf(operation).boolean("cancelOnInterrupt", options.cancelOnInterrupt), () =>
+    checkWatchOptions(operation, options)
+  )
+
+/** @internal Checks the options of `run`. */
+export const checkRunOptions = (operation: string, options: RunOptions<unknown>): Checked =>
+  Either.flatMap(checksOf(operation).function("onAccepted", options.onAccepted), () =>
+    checkAwaitOptions(operation, options)
+  )
