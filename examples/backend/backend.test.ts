@@ -272,8 +272,10 @@ describe("a webhook", () => {
         assert.strictEqual((yield* client.execute(forged)).status, 401)
       }
       assert.strictEqual((yield* get(url, id)).status, 202)
-      assert.strictEqual((yield* final(url, id)).status, 200)
-    }).pipe(Effect.provide([modelRoute(), quiet]))
+    }).pipe(
+      // The execution must still run after the forged webhook, however slow the machine is.
+      Effect.provide([modelRoute({ models: { "flux-1.1-pro": { duration: "1 hour", output: "image" } } }), quiet])
+    )
   )
 })
 
