@@ -274,7 +274,10 @@ describe("a webhook", () => {
       assert.strictEqual((yield* get(url, id)).status, 202)
     }).pipe(
       // The execution must still run after the forged webhook, however slow the machine is.
-      Effect.provide([modelRoute({ models: { "flux-1.1-pro": { duration: "1 hour", output: "image" } } }), quiet])
+      Effect.provide([
+        modelRoute({ models: { "flux-1.1-pro": { cost: "0.040", duration: "1 hour", output: "image" } } }),
+        quiet
+      ])
     )
   )
 })
