@@ -5,7 +5,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, DateTime, Deferred, Effect, Exit, Fiber, FiberId, Layer, Metric, Option, TestClock } from "effect"
 import { Execution, Metrics, type ModelRouteClient, RateLimitGate, RetryPolicy } from "effect-modelroute"
 import { Fault, type Options as SimulatorOptions, Simulator } from "effect-modelroute/Simulator"
-import { type QueueDelay, type PermitRequest, Gate } from "../../src/internal/rateLimit/gate.js"
+import { Gate } from "../../src/internal/rateLimit/gate.js"
+import { type QueueDelay, type PermitRequest } from "../../src/internal/rateLimit/permit.js"
 import { SettableClock } from "../utils/settableClock.js"
 import { failureOf, valueOf } from "../utils/exit.js"
 import { arrivals, httpDate, image, layer, runToEnd, silent, start, withClient } from "../utils/harness.js"
@@ -366,7 +367,7 @@ describe("what a request has come to", () => {
       yield* Fiber.join(first)
       assert.isTrue(Exit.isInterrupted(yield* Fiber.await(second)))
       assert.deepStrictEqual(
-        { waiting: gate.waiting, inFlight: gate.limiter.inFlight, own: gate.limiter.window?.own },
+        { waiting: gate.waiting, inFlight: gate.limiter.inFlight, own: gate.limiter.window?.ownRequests },
         { waiting: 0, inFlight: 0, own: 1 }
       )
     }).pipe(inVirtualTime)

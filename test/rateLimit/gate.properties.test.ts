@@ -5,7 +5,8 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Exit, FastCheck as fc, Fiber, Option } from "effect"
-import { type PermitRequest, Gate } from "../../src/internal/rateLimit/gate.js"
+import { Gate } from "../../src/internal/rateLimit/gate.js"
+import { type PermitRequest } from "../../src/internal/rateLimit/permit.js"
 import type { RequestClass } from "../../src/internal/rateLimit/fairQueue.js"
 import { valueOf } from "../utils/exit.js"
 import { httpDate, silent, start } from "../utils/harness.js"

@@ -1,7 +1,8 @@
 /** The rules of the gate, each alone: plain functions of what was told and when. */
 import { assert, describe, it } from "@effect/vitest"
-import { FairQueue, type Standing } from "../../src/internal/rateLimit/fairQueue.js"
+import { FairQueue, type Queued } from "../../src/internal/rateLimit/fairQueue.js"
 import * as Refusal from "../../src/internal/rateLimit/rejection.js"
+import * as ResetLag from "../../src/internal/rateLimit/resetLag.js"
 import * as Sharing from "../../src/internal/rateLimit/otherClients.js"
 import * as Skew from "../../src/internal/rateLimit/clockSkew.js"
 import * as Window from "../../src/internal/rateLimit/window.js"
@@ -11,7 +12,7 @@ import { httpDate, start } from "../utils/harness.js"
 const heard = (
   at: { readonly sentAt?: number; readonly receivedAt?: number },
   headers: { readonly [name: string]: string }
-): Window.Heard => {
+): Window.WindowObservation => {
   const { sentAt = 0, receivedAt = sentAt } = at
   const told = read(headers, start + receivedAt)
   const serverNow = told.date ?? start + receivedAt
@@ -63,16 +64,16 @@ describe("the headers", () => {
 })
 
 describe("rule 2: the window", () => {
-  const known = Window.opened(heard({ sentAt: 100, receivedAt: 200 }, told(50, 60_000)), 1, 3, undefined)
+  const known = Window.open(heard({ sentAt: 100, receivedAt: 200 }, told(50, 60_000)), 1, 3, undefined)
 
   it("begins with what its first answer tells, and may hold what is still in flight", () => {
     assert.deepStrictEqual(known, {
       reset: { clock: "server", at: start + 60_000 },
       limit: 60,
       remaining: 50,
-      own: 4,
-      since: start + 200,
-      horizon: 60_000
+      ownRequests: 4,
+      firstSeenAt: start + 200,
+      millisToReset: 60_000
     })
   })
 
@@ -88,19 +89,19 @@ describe("rule 2: the window", () => {
   ] as const) {
     it(name, () => {
       const afterEnd = answer.sentAt >= start + 60_000
-      assert.strictEqual(Window.relation(known, answer, afterEnd), relation)
+      assert.strictEqual(Window.compare(known, answer, afterEnd), relation)
     })
   }
 
   it("without a reset only more places tell of a later one, and only to those who asked since", () => {
     const { "x-ratelimit-reset": _, ...rest } = told(59, 0)
-    assert.strictEqual(Window.relation(known, heard({ sentAt: 300 }, rest), false), "newer")
-    assert.strictEqual(Window.relation(known, heard({ sentAt: 100 }, rest), false), "same")
+    assert.strictEqual(Window.compare(known, heard({ sentAt: 300 }, rest), false), "newer")
+    assert.strictEqual(Window.compare(known, heard({ sentAt: 100 }, rest), false), "same")
   })
 
   it("can only have less left, and one less where an answer does not say", () => {
     const remaining = (headers: { readonly [name: string]: string }) =>
-      Window.lowered(known, heard({ sentAt: 300 }, headers)).remaining
+      Window.update(known, heard({ sentAt: 300 }, headers)).remaining
     assert.strictEqual(remaining(told(47, 60_000)), 47)
     assert.strictEqual(remaining(told(55, 60_000)), 50)
     assert.strictEqual(remaining({}), 49)
@@ -108,19 +109,19 @@ describe("rule 2: the window", () => {
 
   it("is as large as the limit where only that is told, and unknown where nothing is", () => {
     const { "x-ratelimit-remaining": _, ...rest } = told(0, 60_000)
-    assert.strictEqual(Window.opened(heard({}, rest), 3, 0, undefined).remaining, 57)
-    assert.strictEqual(Window.opened(heard({}, {}), 1, 0, undefined).remaining, Number.POSITIVE_INFINITY)
+    assert.strictEqual(Window.open(heard({}, rest), 3, 0, undefined).remaining, 57)
+    assert.strictEqual(Window.open(heard({}, {}), 1, 0, undefined).remaining, Number.POSITIVE_INFINITY)
   })
 })
 
 describe("rule 3: a refusal", () => {
   it("is obeyed to the moment, but for a second at least", () => {
-    assert.strictEqual(Refusal.told(start, start + 42_000), start + 42_000)
-    assert.strictEqual(Refusal.told(start, start + 200), start + 1000)
+    assert.strictEqual(Refusal.blockUntil(start, start + 42_000), start + 42_000)
+    assert.strictEqual(Refusal.blockUntil(start, start + 200), start + 1000)
   })
 
   it("that does not say for how long is obeyed for 1, 2, 4 … 30 s", () => {
-    const waits = [0, 1, 2, 3, 4, 5, 6].map((n) => (Refusal.untold(start, n) - start) / 1000)
+    const waits = [0, 1, 2, 3, 4, 5, 6].map((n) => (Refusal.blockWithoutReset(start, n) - start) / 1000)
     assert.deepStrictEqual(waits, [1, 2, 4, 8, 16, 30, 30])
   })
 
@@ -138,30 +139,33 @@ describe("rule 4: the skew", () => {
   })
 
   it("is between Date less arrival and Date and a second less departure", () => {
-    assert.deepStrictEqual(Skew.narrowed(undefined, at(5000, 100, 300)), { min: 4699, max: 5900, at: start + 300 })
+    assert.deepStrictEqual(Skew.narrow(undefined, at(5000, 100, 300)), { min: 4699, max: 5900, updatedAt: start + 300 })
   })
 
   it("is narrowed by each answer", () => {
-    const first = Skew.narrowed(undefined, at(5000, 100, 300))
-    const second = Skew.narrowed(first, at(5000, 700, 900))
+    const first = Skew.narrow(undefined, at(5000, 100, 300))
+    const second = Skew.narrow(first, at(5000, 700, 900))
     assert.deepStrictEqual([second.min, Math.round(second.max)], [4699 - 0.06, 5300])
-    const third = Skew.narrowed(second, at(6000, 950, 1000))
+    const third = Skew.narrow(second, at(6000, 950, 1000))
     assert.deepStrictEqual([third.min, Math.round(third.max)], [4999, 5300])
   })
 
   it("grows vague with time", () => {
-    const skew = Skew.narrowed(Skew.narrowed(undefined, at(5000, 100, 300)), at(1_005_000, 1_000_100, 1_000_500))
+    const skew = Skew.narrow(Skew.narrow(undefined, at(5000, 100, 300)), at(1_005_000, 1_000_100, 1_000_500))
     // 100 ppm of 1000.2 s
     assert.closeTo(skew.min, 4699 - 100.02, 0.001)
   })
 
   it("starts anew when a clock was set", () => {
-    const skew = Skew.narrowed(Skew.narrowed(undefined, at(5000, 100, 300)), at(65_000, 400, 600))
-    assert.deepStrictEqual(skew, { min: 64_399, max: 65_600, at: start + 600 })
+    const skew = Skew.narrow(Skew.narrow(undefined, at(5000, 100, 300)), at(65_000, 400, 600))
+    assert.deepStrictEqual(skew, { min: 64_399, max: 65_600, updatedAt: start + 600 })
   })
 
   it("makes the latest moment of a reset that the evidence allows", () => {
-    assert.strictEqual(Skew.latest({ min: 4699, max: 5900, at: start }, start + 60_000), start + 60_000 - 4699)
+    assert.strictEqual(
+      Skew.toLatestLocal({ min: 4699, max: 5900, updatedAt: start }, start + 60_000),
+      start + 60_000 - 4699
+    )
   })
 })
 
@@ -170,9 +174,9 @@ describe("rule 5: others on the same key", () => {
     reset: { clock: "server", at: start + 60_000 },
     limit: 60,
     remaining,
-    own,
-    since: start,
-    horizon: 60_000
+    ownRequests: own,
+    firstSeenAt: start,
+    millisToReset: 60_000
   })
 
   it("show when more is used than we can have used", () => {
@@ -182,7 +186,7 @@ describe("rule 5: others on the same key", () => {
   })
 
   it("leave us the eighth of what is left, or less if they are many, and one at the end", () => {
-    const shares = (clients: number) => [600, 60, 16, 8, 1].map((remaining) => Sharing.share(remaining, clients))
+    const shares = (clients: number) => [600, 60, 16, 8, 1].map((remaining) => Sharing.fairShare(remaining, clients))
     assert.deepStrictEqual(shares(4), [75, 7, 2, 1, 1])
     assert.deepStrictEqual(shares(8), [37, 3, 1, 1, 1])
     assert.deepStrictEqual(
@@ -193,14 +197,14 @@ describe("rule 5: others on the same key", () => {
 
   it("are estimated by our share of a window, from 4 to 8, and doubled where we are refused more than once", () => {
     assert.deepStrictEqual(
-      [30, 10, 2].map((own) => Sharing.estimated(window(0, own))),
+      [30, 10, 2].map((own) => Sharing.estimateClients(window(0, own))),
       [4, 6, 8]
     )
     assert.deepStrictEqual(
-      [0, 1, 2].map((refusals) => Sharing.afterRefusals(8, refusals)),
+      [0, 1, 2].map((refusals) => Sharing.increaseClients(8, refusals)),
       [8, 8, 16]
     )
-    assert.strictEqual(Sharing.afterRefusals(64, 9), 64)
+    assert.strictEqual(Sharing.increaseClients(64, 9), 64)
   })
 })
 
@@ -208,16 +212,16 @@ describe("rule 6: a reset that was rounded down", () => {
   it("is looked for with steps that double, then halved where the lag must be", () => {
     // The server opens 600 ms late; each answer takes 20 ms.
     const knocks: Array<number> = []
-    let lag = Refusal.noLag
+    let lag = ResetLag.none
     let step = 0
     for (let windows = 0; windows < 8 && knocks.length < 99;) {
       const after = lag.next
       knocks.push(after)
       if (after < 600) {
-        lag = Refusal.refused(lag, after, after + 20, step)
+        lag = ResetLag.onRejected(lag, after, after + 20, step)
         step += 1
       } else {
-        lag = Refusal.taken(lag, after)
+        lag = ResetLag.onAccepted(lag, after)
         step = 0
         windows += 1
       }
@@ -226,21 +230,25 @@ describe("rule 6: a reset that was rounded down", () => {
   })
 
   it("is no lag where nothing was refused, and none that lasts longer than the rounding can", () => {
-    assert.deepStrictEqual(Refusal.taken(Refusal.noLag, 300), Refusal.noLag)
+    assert.deepStrictEqual(ResetLag.onAccepted(ResetLag.none, 300), ResetLag.none)
     assert.deepStrictEqual(
-      [0, 2000, 2001].map((after) => Refusal.isLag(after)),
+      [0, 2000, 2001].map((after) => ResetLag.canBeLag(after)),
       [true, true, false]
     )
-    const late = Refusal.taken(Refusal.refused(Refusal.noLag, 0, 1300, 3), 1700)
+    const late = ResetLag.onAccepted(ResetLag.onRejected(ResetLag.none, 0, 1300, 3), 1700)
     assert.deepStrictEqual(late, { low: 0, high: 1000, next: 500 })
   })
 })
 
 describe("the lanes", () => {
-  interface Someone extends Standing {
+  interface Someone extends Queued {
     readonly name: string
   }
-  const someone = (name: string, lane: Standing["lane"], returning = false): Someone => ({ name, lane, returning })
+  const someone = (name: string, lane: Queued["requestClass"], returning = false): Someone => ({
+    name,
+    requestClass: lane,
+    isRetry: returning
+  })
   const taken = (lanes: FairQueue<Someone>) => {
     const names: Array<string> = []
     for (let next = lanes.take(); next !== undefined; next = lanes.take()) names.push(next.name)
@@ -269,7 +277,10 @@ describe("the lanes", () => {
     const lanes = new FairQueue<Someone>()
     for (const name of ["s1", "s2", "s3"]) lanes.add(someone(name, "submissions"))
     lanes.add(someone("p1", "polls"))
-    assert.deepStrictEqual([lanes.ahead("submissions"), lanes.ahead("polls"), lanes.ahead("calls")], [4, 2, 0])
+    assert.deepStrictEqual(
+      [lanes.countAhead("submissions"), lanes.countAhead("polls"), lanes.countAhead("calls")],
+      [4, 2, 0]
+    )
     assert.deepStrictEqual(
       Array.from(lanes, ([{ name }, ahead]) => [name, ahead]),
       [

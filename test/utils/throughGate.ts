@@ -2,7 +2,8 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { type QueueDelay, type PermitRequest, type Gate } from "../../src/internal/rateLimit/gate.js"
+import { type Gate } from "../../src/internal/rateLimit/gate.js"
+import { type QueueDelay, type PermitRequest } from "../../src/internal/rateLimit/permit.js"
 import type { RequestClass } from "../../src/internal/rateLimit/fairQueue.js"
 import type { LimitedServer } from "./limitedServer.js"
 

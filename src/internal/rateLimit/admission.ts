@@ -6,8 +6,9 @@
 import * as Effect from "effect/Effect"
 import * as Metrics from "../../Metrics.js"
 import * as monotonic from "../data/monotonic.js"
-import type { PermitRequest, Gate, Permit } from "./gate.js"
-import { snapshotOf, type Snapshot } from "./snapshot.js"
+import type { Gate } from "./gate.js"
+import type { PermitRequest, Permit } from "./permit.js"
+import { makeSnapshot, type Snapshot } from "./snapshot.js"
 
 /** @internal */
 export interface Admission {
@@ -21,7 +22,7 @@ export interface Admission {
 
 /** @internal */
 export const fromGate = (gate: Gate): Service => ({
-  snapshot: Effect.clockWith((clock) => Effect.sync(() => snapshotOf(gate, clock))),
+  snapshot: Effect.clockWith((clock) => Effect.sync(() => makeSnapshot(gate, clock))),
   admission: {
     withPermit: (entry, attempt) => gate.withPermit(entry, attempt),
     isScarce: Effect.map(monotonic.now, (now) => gate.limiter.isScarce(now))

@@ -1,133 +1,133 @@
 /**
- * The queue before the gate: one lane that goes first, and three that take turns, so that none starves another. Every
- * operation takes the same time however many wait.
+ * The queue of the gate. One class of requests goes first, the other three take turns, so that none starves another. The cost
+ * of each operation does not depend on the number of queued requests.
  *
  * @internal
  */
 
 /**
- * `cancels` go first: what they come too late for is paid. `submissions` create executions, `polls` look at those that are
- * waited for, `calls` are all others.
+ * `cancels` go first, because a late cancel does not save its cost. `submissions` create executions. `polls` read executions
+ * that are awaited. `calls` are all other requests.
  *
  * @internal
  */
 export type RequestClass = "cancels" | "submissions" | "polls" | "calls"
 
-const first: RequestClass = "cancels"
-const turns: ReadonlyArray<RequestClass> = ["submissions", "polls", "calls"]
-const order: ReadonlyArray<RequestClass> = [first, ...turns]
+const priorityClass: RequestClass = "cancels"
+const rotatingClasses: ReadonlyArray<RequestClass> = ["submissions", "polls", "calls"]
+const allClasses: ReadonlyArray<RequestClass> = [priorityClass, ...rotatingClasses]
 
-/** @internal What can stand in a lane; whose turn it is among those before it is the lane's affair. */
-export interface Standing {
-  readonly lane: RequestClass
-  /** Was in here before: goes before those that were not. */
-  readonly returning: boolean
+/** @internal */
+export interface Queued {
+  readonly requestClass: RequestClass
+  /** A retry goes before the first attempts of its class. */
+  readonly isRetry: boolean
 }
 
 class Link<T> {
-  before: Link<T> = this
-  after: Link<T> = this
+  previous: Link<T> = this
+  next: Link<T> = this
   constructor(readonly value: T | undefined) {}
 }
 
-/** A ring around an anchor: first in, first out, and anyone can leave. */
-class Line<T> {
+/** A first-in, first-out list, doubly linked in a ring around an anchor, so that any element can be removed in constant time. */
+class LinkedList<T> {
   private readonly anchor = new Link<T>(undefined)
   size = 0
 
   get first(): T | undefined {
-    return this.anchor.after.value
+    return this.anchor.next.value
   }
 
   add(value: T): Link<T> {
     const link = new Link(value)
-    const last = this.anchor.before
-    link.before = last
-    link.after = this.anchor
-    last.after = link
-    this.anchor.before = link
+    const last = this.anchor.previous
+    link.previous = last
+    link.next = this.anchor
+    last.next = link
+    this.anchor.previous = link
     this.size += 1
     return link
   }
 
   remove(link: Link<T>): void {
-    link.before.after = link.after
-    link.after.before = link.before
+    link.previous.next = link.next
+    link.next.previous = link.previous
     this.size -= 1
   }
 
   *[Symbol.iterator](): Iterator<T> {
-    for (let link = this.anchor.after; link.value !== undefined; link = link.after) yield link.value
+    for (let link = this.anchor.next; link.value !== undefined; link = link.next) yield link.value
   }
 }
 
 /** @internal */
-export class FairQueue<T extends Standing> {
-  private readonly lanes = new Map(
-    order.map((name) => [name, { returning: new Line<T>(), fresh: new Line<T>() }] as const)
+export class FairQueue<T extends Queued> {
+  private readonly classes = new Map(
+    allClasses.map((name) => [name, { retries: new LinkedList<T>(), firstAttempts: new LinkedList<T>() }] as const)
   )
-  private readonly places = new Map<T, { readonly line: Line<T>; readonly link: Link<T> }>()
+  private readonly positions = new Map<T, { readonly list: LinkedList<T>; readonly link: Link<T> }>()
   private turn = 0
 
   get size(): number {
-    return this.places.size
+    return this.positions.size
   }
 
   add(value: T): void {
-    const lane = this.lanes.get(value.lane)
-    if (lane === undefined) return
-    const line = value.returning ? lane.returning : lane.fresh
-    this.places.set(value, { line, link: line.add(value) })
+    const lists = this.classes.get(value.requestClass)
+    if (lists === undefined) return
+    const list = value.isRetry ? lists.retries : lists.firstAttempts
+    this.positions.set(value, { list, link: list.add(value) })
   }
 
-  /** False when it was not in here. */
+  /** Returns `false` if the value is not in the queue. */
   remove(value: T): boolean {
-    const place = this.places.get(value)
-    if (place === undefined) return false
-    place.line.remove(place.link)
-    return this.places.delete(value)
+    const position = this.positions.get(value)
+    if (position === undefined) return false
+    position.list.remove(position.link)
+    return this.positions.delete(value)
   }
 
-  /** Takes the next out of the lane whose turn it is. */
+  /** Removes and returns the next value: from the priority class, else from the class whose turn it is. */
   take(): T | undefined {
-    let next = this.head(first)
-    for (let i = 0; next === undefined && i < turns.length; i++) {
-      const at = (this.turn + i) % turns.length
-      next = this.head(turns[at] ?? first)
-      if (next !== undefined) this.turn = at + 1
+    let next = this.first(priorityClass)
+    for (let i = 0; next === undefined && i < rotatingClasses.length; i++) {
+      const index = (this.turn + i) % rotatingClasses.length
+      next = this.first(rotatingClasses[index] ?? priorityClass)
+      if (next !== undefined) this.turn = index + 1
     }
     if (next !== undefined) this.remove(next)
     return next
   }
 
-  private head(lane: RequestClass): T | undefined {
-    const lines = this.lanes.get(lane)
-    return lines?.returning.first ?? lines?.fresh.first
+  private first(requestClass: RequestClass): T | undefined {
+    const lists = this.classes.get(requestClass)
+    return lists?.retries.first ?? lists?.firstAttempts.first
   }
 
-  /** How many go before one that joins this lane now, if the lanes take turns. */
-  ahead(lane: RequestClass): number {
-    return this.before(lane, this.length(lane))
+  /** Counts the values that go before a new value of this class. */
+  countAhead(requestClass: RequestClass): number {
+    return this.countBefore(requestClass, this.sizeOf(requestClass))
   }
 
-  /** All of them, each with how many go before it. */
+  /** Iterates over all values, each with the number of values that go before it. */
   *[Symbol.iterator](): Iterator<readonly [value: T, ahead: number]> {
-    for (const [lane, { fresh, returning }] of this.lanes) {
-      let at = 0
-      for (const line of [returning, fresh]) {
-        for (const value of line) yield [value, this.before(lane, at++)]
+    for (const [requestClass, { firstAttempts, retries }] of this.classes) {
+      let index = 0
+      for (const list of [retries, firstAttempts]) {
+        for (const value of list) yield [value, this.countBefore(requestClass, index++)]
       }
     }
   }
 
-  /** How many of all lanes go before the one at this place of its own. */
-  private before(lane: RequestClass, at: number): number {
-    if (lane === first) return at
-    return turns.reduce((sum, other) => sum + Math.min(this.length(other), at), this.length(first))
+  /** Counts the values of all classes that go before the value at this index of its class. */
+  private countBefore(requestClass: RequestClass, index: number): number {
+    if (requestClass === priorityClass) return index
+    return rotatingClasses.reduce((sum, other) => sum + Math.min(this.sizeOf(other), index), this.sizeOf(priorityClass))
   }
 
-  private length(lane: RequestClass): number {
-    const lines = this.lanes.get(lane)
-    return lines === undefined ? 0 : lines.returning.size + lines.fresh.size
+  private sizeOf(requestClass: RequestClass): number {
+    const lists = this.classes.get(requestClass)
+    return lists === undefined ? 0 : lists.retries.size + lists.firstAttempts.size
   }
 }

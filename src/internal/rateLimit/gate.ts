@@ -1,101 +1,39 @@
 /**
- * Where a request waits: all fibers of a client pass through here, and as many go on as the limit has room for. The rules are
- * the limiter's; this is the queue, the timer and the words about it.
+ * The gate that all requests of a client pass. It queues requests and admits as many as the limiter allows.
  *
  * @internal
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
-import * as FiberRef from "effect/FiberRef"
-import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
 import * as Metrics from "../../Metrics.js"
-import * as limitHeaders from "../retry/rateLimitHeaders.js"
-import { seconds } from "../errors/messages.js"
 import * as monotonic from "../data/monotonic.js"
-import { longestSleepMillis } from "../http/sharedTimer.js"
-import { logWait, queued, safely } from "../telemetry.js"
-import { type RequestClass, FairQueue } from "./fairQueue.js"
-import { Limiter, type Sent, type Verdict } from "./limiter.js"
+import * as rateLimitHeaders from "../retry/rateLimitHeaders.js"
+import { queued } from "../telemetry.js"
+import type { Capacity } from "./capacity.js"
+import { FairQueue } from "./fairQueue.js"
+import { Limiter, type SentRequest } from "./limiter.js"
+import { LimitLog } from "./limitLog.js"
+import type { Permit, PermitRequest } from "./permit.js"
+import { QueueTimer } from "./queueTimer.js"
+import { acceptDelay, hasAccepted, makeWaiter, toQueueDelay, type Waiter } from "./waiter.js"
 
-/** @internal Why and for how long a request would have to wait. */
-export interface QueueDelay {
-  /** Milliseconds until the gate opens again. */
-  readonly opensIn: number
-  /** Milliseconds that this request waits in all, those before it in the queue included. */
-  readonly wait: number
-  readonly limit: number | undefined
-  readonly remaining: number | undefined
-}
-
-/** @internal One request that wants to pass. */
-export interface PermitRequest<E> {
-  readonly operation: string
-  readonly requestClass: RequestClass
-  /** Whether it was sent before and is sent again. */
-  readonly isRetry: boolean
-  /**
-   * Asked before a wait for the limit begins, and again when it turns out longer than what was accepted: what a caller fails
-   * with who does not wait so long.
-   */
-  readonly confirmWait: (closed: QueueDelay) => Effect.Effect<Option.Option<E>>
-}
-
-/** @internal The place of a request that has passed. */
-export interface Permit {
-  /** Its answer is here: returns the milliseconds until the gate opens again, if that is a refusal that says so. */
-  readonly reportResponse: (status: number, headers: limitHeaders.Headers) => Effect.Effect<number | undefined>
-  /** It was never sent. */
-  readonly reportUnsent: Effect.Effect<void>
-  /** Its answer was a refusal for the limit, though not by its status; it may say for how many milliseconds. */
-  readonly reportRateLimited: (opensIn: number | undefined) => Effect.Effect<void>
-}
-
-/** Somebody in the queue. */
-interface Waiter {
-  readonly lane: RequestClass
-  readonly returning: boolean
-  /** Monotonic milliseconds. */
-  since: number
-  /** How many went before it when it was last asked whether it will wait. */
-  ahead: number
-  /** The longest time to a reset, and the longest wait in all, that it is known to accept. */
-  accepted: { readonly closure: number; readonly wait: number }
-  /** Set when it may pass. */
-  sent?: Sent
-  /** Goes on: with its place, or to be asked again. */
-  wake?: () => void
-}
-
-const nothing = { closure: 0, wait: 0 }
-
-/** What has accepted a wait is not asked again for a little more. */
-const generous = (millis: number): number => millis * 1.05 + 1000
-
-/** Milliseconds that make no difference to those who wait. */
-const patience = 1000
-
-/** It concerns all who wait: what only the fiber that happens to say it has to say does not belong there. */
-const say = (millis: number, text: string): Effect.Effect<void> =>
-  safely(Effect.locally(logWait(millis, text), FiberRef.currentLogAnnotations, HashMap.empty()))
-
-const plural = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`
+/** Callers are asked to confirm their waits again only if the gate opens later than before by more than this. */
+const reconfirmToleranceMillis = 1000
 
 /** @internal */
 export class Gate {
   readonly limiter = new Limiter()
   private readonly queue = new FairQueue<Waiter>()
-  private timer: { readonly fiber: Fiber.RuntimeFiber<void>; readonly at: number } | undefined
-  /** Since when the gate is closed with somebody before it, and how long that was to last. */
-  private closure: { readonly since: number; readonly millis: number } | undefined
-  /** When the gate was to open when all who wait were last asked. */
-  private askedFor = Number.NEGATIVE_INFINITY
+  private readonly timer = new QueueTimer()
+  private readonly log = new LimitLog()
+  /** The opening time for which all queued callers were last asked to confirm their waits. */
+  private confirmedUntil = Number.NEGATIVE_INFINITY
 
-  /** All moments are monotonic: nothing moves when the wall clock is set. */
+  /** Returns monotonic milliseconds, so that no wait changes when the wall clock is set. */
   private now(clock: Clock.Clock): number {
-    this.limiter.wallOffset = monotonic.wallOffset(clock)
+    this.limiter.serverClock.wallOffset = monotonic.wallOffset(clock)
     return monotonic.read(clock)
   }
 
@@ -103,86 +41,95 @@ export class Gate {
     return this.queue.size
   }
 
-  /** Nobody waits, and nobody has been told otherwise: there is nothing to proceed with. */
   private get isIdle(): boolean {
-    return this.queue.size === 0 && this.closure === undefined
+    return this.queue.size === 0 && !this.log.isResetPending
   }
 
-  /** Waits for a place, then makes the attempt; its place is free again when the answer is here or the attempt has ended. */
-  withPermit<A, E>(entry: PermitRequest<E>, attempt: (place: Permit) => Effect.Effect<A, E>): Effect.Effect<A, E> {
+  /**
+   * Waits for a permit, then runs the attempt. The permit is released at the first report or when the attempt ends. Fails with
+   * the failure of `confirmWait` if the caller does not accept the wait.
+   */
+  withPermit<A, E>(request: PermitRequest<E>, attempt: (permit: Permit) => Effect.Effect<A, E>): Effect.Effect<A, E> {
     return Effect.uninterruptibleMask((restore) =>
       Effect.clockWith((clock) => {
-        const waiter = this.enter(entry, this.now(clock))
+        const waiter = this.admitOrQueue(request, this.now(clock))
         const { sent } = waiter
         if (sent !== undefined) {
-          const use = this.use(sent, restore, attempt)
-          return this.isIdle ? use : Effect.zipRight(this.proceed, use)
+          const result = this.runAttempt(sent, restore, attempt)
+          return this.isIdle ? result : Effect.zipRight(this.processQueue, result)
         }
-        return Effect.zipRight(this.proceed, queued(entry.operation, restore(this.wait(waiter, entry)))).pipe(
+        const wait = queued(request.operation, restore(this.waitForPermit(waiter, request)))
+        return Effect.zipRight(this.processQueue, wait).pipe(
           Effect.onExit((exit) => (Exit.isFailure(exit) ? this.leave(waiter) : Effect.void)),
-          Effect.flatMap((granted) => this.use(granted, restore, attempt))
+          Effect.flatMap((admitted) => this.runAttempt(admitted, restore, attempt))
         )
       })
     )
   }
 
-  private use<A, E>(
-    sent: Sent,
+  private runAttempt<A, E>(
+    sent: SentRequest,
     restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
-    attempt: (place: Permit) => Effect.Effect<A, E>
+    attempt: (permit: Permit) => Effect.Effect<A, E>
   ): Effect.Effect<A, E> {
-    let open = true
-    /** Whatever comes first tells what became of the request; then those who wait must hear of it, come what may. */
-    const settle = <B>(tell: (now: number) => B): Effect.Effect<B | undefined> =>
+    let isReleased = false
+    /** Only the first report counts. Uninterruptible, because the queued requests depend on it. */
+    const release = <B>(report: (now: number) => B): Effect.Effect<B | undefined> =>
       Effect.uninterruptible(
         Effect.clockWith((clock) => {
-          if (!open) return Effect.succeed(undefined)
-          open = false
+          if (isReleased) return Effect.succeed(undefined)
+          isReleased = true
           Metrics.inFlight.unsafeModify(-1, [])
-          const result = tell(this.now(clock))
-          return this.isIdle ? Effect.succeed(result) : Effect.as(this.proceed, result)
+          const result = report(this.now(clock))
+          return this.isIdle ? Effect.succeed(result) : Effect.as(this.processQueue, result)
         })
       )
-    const place: Permit = {
-      reportResponse: (status, headers) => settle((now) => this.answered(sent, status, headers, now)),
-      reportUnsent: settle((now) => this.limiter.unsent(sent, now)),
+    const permit: Permit = {
+      reportResponse: (status, headers) => release((now) => this.onResponse(sent, status, headers, now)),
+      reportUnsent: release((now) => this.limiter.onUnsent(sent, now)),
       reportRateLimited: (opensIn) =>
         Effect.uninterruptible(
           Effect.clockWith((clock) => {
             const now = this.now(clock)
             Metrics.rateLimited.unsafeUpdate(1, [])
-            this.limiter.shut(opensIn === undefined ? undefined : now + opensIn, sent, now)
-            return this.proceed
+            this.limiter.block(opensIn === undefined ? undefined : now + opensIn, sent, now)
+            return this.processQueue
           })
         )
     }
-    return Effect.onExit(restore(attempt(place)), (exit) =>
-      settle((now) => (Exit.isInterrupted(exit) ? this.limiter.abandoned(sent, now) : this.limiter.lost(sent, now)))
+    return Effect.onExit(restore(attempt(permit)), (exit) =>
+      release((now) =>
+        Exit.isInterrupted(exit) ? this.limiter.onAbandoned(sent, now) : this.limiter.onLost(sent, now)
+      )
     )
   }
 
-  private answered(sent: Sent, status: number, headers: limitHeaders.Headers, now: number): number | undefined {
-    const told = limitHeaders.read(headers, now, now + this.limiter.wallOffset)
+  private onResponse(
+    sent: SentRequest,
+    status: number,
+    headers: rateLimitHeaders.Headers,
+    now: number
+  ): number | undefined {
+    const limits = rateLimitHeaders.read(headers, now, now + this.limiter.serverClock.wallOffset)
     let opensAt: number | undefined
     if (status === 429) {
       Metrics.rateLimited.unsafeUpdate(1, [])
-      opensAt = this.limiter.refused(sent, told, now)
+      opensAt = this.limiter.onRejected(sent, limits, now)
     } else {
-      this.limiter.answered(sent, told, now)
+      this.limiter.onResponse(sent, limits, now)
     }
     const remaining = this.limiter.window?.remaining
     if (remaining !== undefined && Number.isFinite(remaining)) Metrics.remaining.unsafeUpdate(remaining, [])
     return opensAt === undefined ? undefined : opensAt - now
   }
 
-  /** Admitted at once where nobody waits and there is room. */
-  private enter(entry: PermitRequest<unknown>, now: number): Waiter {
-    const { requestClass: lane, isRetry: returning } = entry
-    const ahead = returning ? 0 : this.queue.ahead(lane)
-    const waiter: Waiter = { lane, returning, since: now, ahead, accepted: nothing }
+  /** Admits a request at once if no other request waits and the limit has room. */
+  private admitOrQueue(request: PermitRequest<unknown>, now: number): Waiter {
+    const ahead = request.isRetry ? 0 : this.queue.countAhead(request.requestClass)
+    const waiter = makeWaiter(request, ahead, now)
     if (this.queue.size === 0) {
-      this.limiter.rested(now)
-      if (this.limiter.verdict(now).places > 0) {
+      this.limiter.fallback.onIdle(now)
+      if (this.limiter.capacity(now).permits > 0) {
         this.admit(waiter, now)
         return waiter
       }
@@ -193,142 +140,80 @@ export class Gate {
   }
 
   private admit(waiter: Waiter, now: number): void {
-    waiter.sent = this.limiter.send(now)
+    waiter.sent = this.limiter.register(now)
     Metrics.inFlight.unsafeModify(1, [])
   }
 
-  /** Interrupted, or not willing to wait: its place in the queue, or the one that it has just been given, is free at once. */
+  /** Removes a request that was interrupted or does not wait. Gives back the permit if it was admitted in the same moment. */
   private leave(waiter: Waiter): Effect.Effect<void> {
     return Effect.clockWith((clock) => {
       if (this.queue.remove(waiter)) Metrics.waiting.unsafeModify(-1, [])
       if (waiter.sent !== undefined) {
         Metrics.inFlight.unsafeModify(-1, [])
-        this.limiter.withdrawn(waiter.sent, this.now(clock))
+        this.limiter.onWithdrawn(waiter.sent, this.now(clock))
       }
-      return this.proceed
+      return this.processQueue
     })
   }
 
-  private wait<E>(waiter: Waiter, entry: PermitRequest<E>): Effect.Effect<Sent, E> {
+  private waitForPermit<E>(waiter: Waiter, request: PermitRequest<E>): Effect.Effect<SentRequest, E> {
     return Effect.clockWith((clock) => {
       const now = this.now(clock)
-      const { closed, until } = this.limiter.verdict(now)
-      if (waiter.sent !== undefined || !closed || until === undefined || this.accepts(waiter, until, now)) {
-        return this.parked(waiter, entry)
-      }
-      const asked = this.closed(waiter, until, now)
-      return Effect.flatMap(entry.confirmWait(asked), (failure) => {
+      const { limited, recheckAt } = this.limiter.capacity(now)
+      const isWaitForLimit = waiter.sent === undefined && limited && recheckAt !== undefined
+      if (!isWaitForLimit || hasAccepted(waiter, this.limiter, recheckAt, now)) return this.park(waiter, request)
+      const delay = toQueueDelay(waiter, this.limiter, recheckAt, now)
+      return Effect.flatMap(request.confirmWait(delay), (failure) => {
         if (Option.isSome(failure)) return Effect.fail(failure.value)
-        waiter.accepted = { closure: generous(until - now), wait: generous(asked.wait) }
-        return this.parked(waiter, entry)
+        acceptDelay(waiter, delay)
+        return this.park(waiter, request)
       })
     })
   }
 
-  private parked<E>(waiter: Waiter, entry: PermitRequest<E>): Effect.Effect<Sent, E> {
-    return Effect.async<Sent, E>((resume) => {
+  /** Suspends the caller until its request is admitted or it has to confirm a longer wait. */
+  private park<E>(waiter: Waiter, request: PermitRequest<E>): Effect.Effect<SentRequest, E> {
+    return Effect.async<SentRequest, E>((resume) => {
       waiter.wake = () => {
         delete waiter.wake
-        resume(waiter.sent === undefined ? this.wait(waiter, entry) : Effect.succeed(waiter.sent))
+        resume(waiter.sent === undefined ? this.waitForPermit(waiter, request) : Effect.succeed(waiter.sent))
       }
       if (waiter.sent !== undefined) waiter.wake()
     })
   }
 
-  private accepts(waiter: Waiter, opensAt: number, now: number): boolean {
-    const { closure, wait } = waiter.accepted
-    return opensAt - now <= closure && this.waitOf(waiter, opensAt) <= wait
-  }
-
-  private waitOf({ ahead, since }: Waiter, opensAt: number): number {
-    const { length, window } = this.limiter
-    const perWindow = (this.limiter.isShared ? window?.own : window?.limit) ?? Number.POSITIVE_INFINITY
-    const windows = Math.floor(ahead / Math.max(1, perWindow))
-    return opensAt - since + windows * length + this.limiter.paceOf(ahead)
-  }
-
-  private closed(waiter: Waiter, opensAt: number, now: number): QueueDelay {
-    const { window } = this.limiter
-    return {
-      opensIn: opensAt - now,
-      wait: this.waitOf(waiter, opensAt),
-      limit: window?.limit,
-      remaining: window === undefined || !Number.isFinite(window.remaining) ? undefined : window.remaining
-    }
-  }
-
-  /** Lets as many pass as may, sees to it that the next are woken in time, and says when the gate closes and opens. */
-  private readonly proceed: Effect.Effect<void> = Effect.clockWith((clock) => {
+  /** Admits queued requests, asks callers to confirm longer waits, logs, and sets the timer for the next change. */
+  private readonly processQueue: Effect.Effect<void> = Effect.clockWith((clock) => {
     const now = this.now(clock)
-    const verdict = this.advance(now)
-    this.reconsider(verdict, now)
-    return Effect.zipRight(this.tell(verdict, now), this.arm(verdict, now))
+    const capacity = this.admitQueued(now)
+    this.reconfirmWaits(capacity, now)
+    const wakeAt = this.queue.size === 0 ? undefined : capacity.recheckAt
+    return Effect.zipRight(
+      this.log.update(capacity, this.queue.size, this.limiter.window?.limit, now),
+      this.timer.schedule(wakeAt, now, this.processQueue)
+    )
   })
 
-  private advance(now: number): Verdict {
-    let verdict = this.limiter.verdict(now)
-    while (verdict.places > 0) {
+  private admitQueued(now: number): Capacity {
+    let capacity = this.limiter.capacity(now)
+    while (capacity.permits > 0) {
       const next = this.queue.take()
       if (next === undefined) break
       Metrics.waiting.unsafeModify(-1, [])
       this.admit(next, now)
       next.wake?.()
-      verdict = this.limiter.verdict(now)
+      capacity = this.limiter.capacity(now)
     }
-    return verdict
+    return capacity
   }
 
-  /** Each time that the gate is to open later than before, those who have accepted a shorter wait are asked again. */
-  private reconsider({ closed, until }: Verdict, now: number): void {
-    if (!closed || until === undefined || until <= this.askedFor + patience) return
-    this.askedFor = until
+  /** If the gate opens later than before, wakes the callers that have accepted a shorter wait. */
+  private reconfirmWaits({ limited, recheckAt }: Capacity, now: number): void {
+    if (!limited || recheckAt === undefined || recheckAt <= this.confirmedUntil + reconfirmToleranceMillis) return
+    this.confirmedUntil = recheckAt
     for (const [waiter, ahead] of this.queue) {
       waiter.ahead = ahead
-      if (!this.accepts(waiter, until, now)) waiter.wake?.()
+      if (!hasAccepted(waiter, this.limiter, recheckAt, now)) waiter.wake?.()
     }
-  }
-
-  private tell(verdict: Verdict, now: number): Effect.Effect<void> {
-    const { closure, queue } = this
-    if (closure === undefined) {
-      if (!verdict.closed || verdict.until === undefined || queue.size === 0) return Effect.void
-      const millis = verdict.until - now
-      this.closure = { since: now, millis }
-      const { window } = this.limiter
-      const size = window?.limit === undefined ? "" : ` (${window.limit} per window)`
-      return say(
-        millis,
-        `The rate limit is used up${size} and resets in ${seconds(millis)}: ${plural(queue.size, "request")} waiting`
-      )
-    }
-    if (verdict.closed) return Effect.void
-    this.closure = undefined
-    return say(
-      closure.millis,
-      `The rate limit has reset after ${seconds(now - closure.since)}: ${plural(queue.size, "request")} still waiting`
-    )
-  }
-
-  private arm(verdict: Verdict, now: number): Effect.Effect<void> {
-    const { queue, timer } = this
-    const at = queue.size === 0 ? undefined : verdict.until
-    if (at !== undefined && timer !== undefined && timer.at <= at) return Effect.void
-    if (timer !== undefined) {
-      this.timer = undefined
-      timer.fiber.unsafeInterruptAsFork(timer.fiber.id())
-    }
-    if (at === undefined) return Effect.void
-    const ring = Effect.sleep(Math.min(Math.max(1, at - now), longestSleepMillis)).pipe(
-      Effect.zipRight(
-        Effect.suspend(() => {
-          this.timer = undefined
-          return this.proceed
-        })
-      ),
-      Effect.interruptible
-    )
-    return Effect.map(Effect.forkDaemon(ring), (fiber) => {
-      this.timer = { fiber, at }
-    })
   }
 }

@@ -1,431 +1,299 @@
 /**
- * What one client knows of the rate limit, and what follows from it: how many requests may be sent now, and when to look
- * again. All moments are milliseconds on the local monotonic clock.
+ * The rules that decide how many requests may be sent at one moment. All moments are milliseconds on the local monotonic
+ * clock.
  *
- * Six rules meet here:
- * 1. While fewer are in flight than are left in the window, more may go (`verdict`); of an unknown window one finds out
- *    (`probing`).
- * 2. An answer lowers what is left, or opens a later window, or is of an earlier one (`window.ts`).
- * 3. A refusal closes the gate until the moment that it names (`refusal.ts`).
- * 4. That moment is on the server's clock, and is taken for the latest that all answers allow (`skew.ts`).
- * 5. Where others use the same key, only a share of what is left is ours (`sharing.ts`).
- * 6. Where headers are missing: learn how many go (`unmetered`), go slowly (`paced`), and find out how late a window opens
- *    that was promised earlier (`Lag` in `refusal.ts`).
+ * 1. Admit requests while fewer are in flight than remain in the window (`capacity`). Probe an unknown window (`probes.ts`).
+ * 2. Each response lowers the remaining requests, opens a later window, or belongs to an earlier window (`window.ts`).
+ * 3. A rejection (429) blocks all requests until the moment that it names (`rejection.ts`).
+ * 4. That moment is on the server's clock. Convert it to the latest local moment that the responses allow (`clockSkew.ts`).
+ * 5. Use a share of the remaining requests while other clients use the same API key (`otherClients.ts`).
+ * 6. Without headers, learn an allowance or send one request a second (`fallbackRules.ts`). If the server rounds its reset
+ *    down, find the lag (`resetLag.ts`).
  *
- * Why nothing is refused: let r be the answer that told the smallest Remaining, q. Any request of ours that was handled after
- * r would have told less, so it is still in flight: at least q - inFlight places are free.
+ * A client without other clients is never rejected. Proof: let `remaining` be the smallest number that a response has
+ * reported. A request that the server handled after that response would report less, so its response is still pending.
+ * Therefore at least `remaining - inFlight` requests remain.
  *
  * @internal
  */
 import type { Moment, Told } from "../retry/rateLimitHeaders.js"
-import * as Refusal from "./rejection.js"
-import * as Sharing from "./otherClients.js"
-import * as Skew from "./clockSkew.js"
+import { available, awaitResponse, type Capacity, limitedUntil } from "./capacity.js"
+import { ServerClock } from "./clockSkew.js"
+import { FallbackRules } from "./fallbackRules.js"
+import { fairShare, isUsedByOthers, OtherClients } from "./otherClients.js"
+import { Probes } from "./probes.js"
+import * as rejection from "./rejection.js"
+import { canBeLag, LagSearch } from "./resetLag.js"
 import * as Window from "./window.js"
 
-/** @internal A request on its way. */
-export interface Sent {
-  readonly at: number
-  /** Sent to find out, when nothing was known that allowed it. */
-  readonly probe: boolean
-  /** How many windows had been seen. */
-  readonly windows: number
+/** @internal A request that was sent. */
+export interface SentRequest {
+  readonly sentAt: number
+  /** Whether it probes a window of which nothing is known yet. */
+  readonly isProbe: boolean
+  /** The number of windows that were known when it was sent. */
+  readonly windowCount: number
 }
 
-/** @internal How many requests may be sent now. */
-export interface Verdict {
-  readonly places: number
-  /** From when on the passing of time alone can change it. */
-  readonly until: number | undefined
-  /** Whether the limit is the reason, not an answer that is still to come. */
-  readonly closed: boolean
-}
+/** A request whose caller is gone can still reach the server, but not later than this. */
+const orphanLifetimeMillis = 1000
 
-const second = 1000
+/** A window without a reset is forgotten so long after the last response that reported the remaining requests. */
+const maxSilenceMillis = 60_000
 
-/** A request whose sender is gone can still arrive, but not much later. */
-const stray = second
-/** Before that, no answer can show whether others are on the same key: they are assumed. */
-const acquaintance = second
-/** Windows for which others are taken to be there still. */
-const memory = 3
-/** A probe without an answer must not hold back everybody else for ever: then twice as many may go. */
-const patience = 2 * second
-/** Without a reset, a window is taken for over so long after a response has told of it. */
-const untoldWindow = 60 * second
-/** Of silence about the limit and rest from it, after which a refusal without a word is forgotten. */
-const forgiveness = 600 * second
-
-/** No answer has said how many requests are left. */
-const isUnmetered = (window: Window.Window | undefined): boolean =>
-  window === undefined || window.remaining === Number.POSITIVE_INFINITY
-
-const tellsPlaces = (heard: Window.Heard): boolean =>
-  heard.remaining !== undefined || (heard.limit !== undefined && heard.reset !== undefined)
-
-const open = (places: number): Verdict => ({ places, until: undefined, closed: false })
-const closed = (until: number | undefined): Verdict => ({ places: 0, until, closed: true })
-const busy = (until: number | undefined): Verdict => ({ places: 0, until, closed: false })
+const maxResetAgeMillis = 2000
 
 /** @internal */
 export class Limiter {
   window: Window.Window | undefined
-  skew: Skew.Skew | undefined
+  readonly serverClock = new ServerClock()
+  readonly fallback = new FallbackRules()
   inFlight = 0
-  /** The local wall clock less the monotonic one, in milliseconds. */
-  wallOffset = 0
   blockedUntil = Number.NEGATIVE_INFINITY
-  /** How long a window is, as far as can be told: the longest time to a reset that the last two have shown. */
-  length = 0
-  /** Refused since the client was made. */
-  refusals = 0
+  /** Length of a window in milliseconds: the longest time to a reset in the last two windows. */
+  windowLength = 0
+  /** Rejections since the client was created. */
+  rejections = 0
 
-  /** Requests that can still be counted, though nobody waits for their answer: when each is taken as counted. */
-  private readonly strays: Array<number> = []
-  private lastSentAt = Number.NEGATIVE_INFINITY
-  /** When a response has last told how many requests are left. */
-  private toldAt = Number.NEGATIVE_INFINITY
-
-  /** Probes for the current window that have no answer yet. */
-  private probes = 0
-  /** How many probes at once: one more for each that told nothing, so that a server without headers is soon used in full. */
-  private ramp = 1
-  private silentSince = 0
-
-  private windows = 0
-  private others: { readonly clients: number; readonly until: number } = { clients: Sharing.several, until: 0 }
-  /** In the current window. */
-  private refusalsHere = 0
-  private metAt: number | undefined
-
-  private lag = Refusal.noLag
-  private lagSteps = 0
-  /** Refused without a word on how long, one after the other. */
-  private untold = 0
-  private blind = false
-  private refusedAt = Number.NEGATIVE_INFINITY
-
-  /** Where no answer tells Remaining: requests taken since the last refusal, and how many of them may go at once. */
-  private taken = 0
-  private allowed = 0
-  /** How many were taken before it. */
-  private learned: number | undefined
-
+  private readonly others = new OtherClients()
+  private readonly probes = new Probes()
+  private readonly lag = new LagSearch()
+  /** Requests without a caller that the server can still count. Each expires at its moment and is then taken as counted. */
+  private readonly orphans: Array<number> = []
+  private windowCount = 0
+  private remainingReportedAt = Number.NEGATIVE_INFINITY
   private scarceUntil = Number.NEGATIVE_INFINITY
 
-  /** What can be counted by the server before its next answer. */
-  private get out(): number {
-    return this.inFlight + this.strays.length
+  /** Requests that the server can count before its next response. */
+  private get pending(): number {
+    return this.inFlight + this.orphans.length
   }
 
-  /** When the known window is over, as late as the evidence allows. */
+  /** The latest moment at which the known window ends. */
   get opensAt(): number | undefined {
     const reset = this.window?.reset
-    return reset === undefined ? undefined : this.local(reset) + this.lag.next
+    return reset === undefined ? undefined : this.serverClock.toLocal(reset) + this.lag.next
   }
 
-  /** Without a `Date` of the server, its clock is taken for the local wall clock. */
-  private local({ at, clock }: Moment): number {
-    if (clock === "local") return at
-    return this.skew === undefined ? at - this.wallOffset : Skew.latest(this.skew, at)
+  /** Whether one of the last windows has shown other clients with the same API key. */
+  get hasOtherClients(): boolean {
+    return this.others.isDetected
   }
 
-  /** Whether one of the last windows has shown others on the same key. */
-  get isShared(): boolean {
-    return this.windows < this.others.until
+  /** Counts the clients that share the API key, this client included. */
+  countClients(now: number): number {
+    return this.others.count(this.window, now)
   }
 
-  /** How long the next so many requests take, one after the other, where nothing is known of windows. */
-  paceOf(requests: number): number {
-    return this.blind ? requests * second : 0
-  }
-
-  /** How many share the key, this client included, as far as can be told. */
-  clients(now: number): number {
-    if (this.isShared) return this.others.clients
-    return this.isAcquainting(now) ? Sharing.several : 1
-  }
-
-  /** Whether what is left will hardly do, so that whatever can wait should. */
+  /** Returns `true` if the limit is nearly used up, so that requests that can wait should wait. */
   isScarce(now: number): boolean {
     return now < this.scarceUntil
   }
 
-  verdict(now: number): Verdict {
-    this.expire(now)
-    this.forgetUntold(now)
-    if (now < this.blockedUntil) return closed(this.blockedUntil)
-    if (this.blind) return this.paced(now)
+  /** Returns how many requests may be sent now. */
+  capacity(now: number): Capacity {
+    this.expireOrphans(now)
+    this.forgetSilentWindow(now)
+    if (now < this.blockedUntil) return limitedUntil(this.blockedUntil)
+    if (this.fallback.hasNoReset) return this.fallback.pacedCapacity(now)
     const { opensAt, window } = this
-    if (window === undefined || isUnmetered(window)) return this.unmetered(now)
-    if (opensAt !== undefined && now >= opensAt) return this.probing(now)
-    const free = window.remaining - this.out
-    if (free <= 0) return opensAt === undefined ? this.paced(now) : closed(opensAt)
-    const places = Math.min(free, Sharing.share(window.remaining, this.clients(now)) - this.out)
-    return places > 0 ? open(places) : busy(this.isAcquainting(now) ? this.acquaintedAt : opensAt)
+    if (window === undefined || Window.isUnmetered(window)) {
+      return this.fallback.capacity(this.pending, this.orphans[0]) ?? this.probeCapacity(now)
+    }
+    if (opensAt !== undefined && now >= opensAt) return this.probeCapacity(now)
+    const free = window.remaining - this.pending
+    if (free <= 0) return opensAt === undefined ? this.fallback.pacedCapacity(now) : limitedUntil(opensAt)
+    const permits = Math.min(free, fairShare(window.remaining, this.countClients(now)) - this.pending)
+    if (permits > 0) return available(permits)
+    return awaitResponse(this.others.isDiscovering(window, now) ? this.others.discoveryEndsAt : opensAt)
   }
 
-  /** A window that names no end, and of which no response tells any more, must not slow requests down for good. */
-  private forgetUntold(now: number): void {
-    if (this.window === undefined || this.window.reset !== undefined || isUnmetered(this.window)) return
-    if (now - this.toldAt < untoldWindow) return
+  private probeCapacity(now: number): Capacity {
+    const maximum = (this.window?.limit ?? Number.POSITIVE_INFINITY) - this.pending
+    return this.probes.capacity(now, maximum, this.orphans[0])
+  }
+
+  /** A window without a reset of which no response reports any more must not slow requests down for good. */
+  private forgetSilentWindow(now: number): void {
+    if (this.window === undefined || this.window.reset !== undefined || Window.isUnmetered(this.window)) return
+    if (now - this.remainingReportedAt < maxSilenceMillis) return
     this.window = undefined
-    this.probes = 0
-    this.ramp = 1
-    this.silentSince = now
+    this.probes.restart()
   }
 
-  private get acquaintedAt(): number {
-    return (this.metAt ?? Number.NEGATIVE_INFINITY) + acquaintance
+  private expireOrphans(now: number): void {
+    while (this.orphans[0] !== undefined && this.orphans[0] <= now) {
+      this.orphans.shift()
+      this.fallback.onOrphanExpired()
+      if (this.window !== undefined) this.window = Window.takeOne(this.window)
+    }
   }
 
-  private isAcquainting(now: number): boolean {
-    return now < this.acquaintedAt && this.window?.limit !== undefined
-  }
-
-  /** Where the headers are useless, one request a second is never too impolite. */
-  private paced(now: number): Verdict {
-    const next = this.lastSentAt + second
-    return now < next ? closed(next) : open(1)
-  }
-
-  private probing(now: number): Verdict {
-    const silent = this.probes === 0 ? 0 : Math.floor((now - this.silentSince) / patience)
-    const most = (this.window?.limit ?? Number.POSITIVE_INFINITY) - this.out
-    const places = Math.min(most, this.ramp * 2 ** silent - this.probes)
-    return places > 0 ? open(places) : busy(most > 0 ? this.silentSince + (silent + 1) * patience : this.strays[0])
-  }
-
-  private unmetered(now: number): Verdict {
-    if (this.learned === undefined || this.taken === 0) return this.probing(now)
-    const places = this.allowed - this.taken - this.out
-    // Beyond what was learned one at a time goes on: the first window that was seen may have been half used.
-    return places > 0 ? open(places) : this.out === 0 ? open(1) : busy(this.strays[0])
-  }
-
-  private isProbing(now: number): boolean {
+  /** Records that a request is sent now. */
+  register(now: number): SentRequest {
     const { opensAt, window } = this
-    return isUnmetered(window) || (opensAt !== undefined && now >= opensAt)
-  }
-
-  /** A request is sent. */
-  send(now: number): Sent {
-    const sent = { at: now, probe: this.isProbing(now), windows: this.windows }
+    const isProbe = Window.isUnmetered(window) || (opensAt !== undefined && now >= opensAt)
     this.inFlight += 1
-    this.lastSentAt = now
-    if (sent.probe) {
-      if (this.probes === 0) this.silentSince = now
-      this.probes += 1
-    }
-    if (this.window !== undefined) this.window = Window.counting(this.window, 1)
-    return sent
+    this.fallback.onSent(now)
+    if (isProbe) this.probes.onSent(now)
+    if (window !== undefined) this.window = Window.addOwnRequests(window, 1)
+    return { sentAt: now, isProbe, windowCount: this.windowCount }
   }
 
-  private arrived(sent: Sent, now: number): void {
+  private settle(sent: SentRequest, now: number): void {
     this.inFlight -= 1
-    if (!sent.probe || sent.windows !== this.windows) return
-    this.probes -= 1
-    this.silentSince = now
+    if (this.isCurrentProbe(sent)) this.probes.onSettled(now)
   }
 
-  /** It never left: no connection was made. */
-  unsent(sent: Sent, now: number): void {
-    this.withdrawn(sent, now)
-    if (sent.probe) this.ramp += 1
+  /** Returns `true` if the request was sent after the end of the known window, or without one, and no window has opened since. */
+  private isCurrentProbe({ isProbe, windowCount }: SentRequest): boolean {
+    return isProbe && windowCount === this.windowCount
   }
 
-  /** It was not even tried. */
-  withdrawn(sent: Sent, now: number): void {
-    this.arrived(sent, now)
-    if (this.window !== undefined) this.window = Window.counting(this.window, -1)
+  /** Records that a request was never attempted. */
+  onWithdrawn(sent: SentRequest, now: number): void {
+    this.settle(sent, now)
+    if (this.window !== undefined) this.window = Window.addOwnRequests(this.window, -1)
   }
 
-  /** No answer came: the connection broke, or it took too long. */
-  lost(sent: Sent, now: number): void {
-    this.abandoned(sent, now)
-    if (sent.probe) this.ramp += 1
+  /** Records that a request never reached the server, because the connection failed. */
+  onUnsent(sent: SentRequest, now: number): void {
+    this.onWithdrawn(sent, now)
+    if (sent.isProbe) this.probes.raiseLimit()
   }
 
-  /** Nobody waits for its answer any more. */
-  abandoned(sent: Sent, now: number): void {
-    this.arrived(sent, now)
-    this.strays.push(now + stray)
+  /** Records that a request was interrupted. */
+  onAbandoned(sent: SentRequest, now: number): void {
+    this.settle(sent, now)
+    this.orphans.push(now + orphanLifetimeMillis)
   }
 
-  private expire(now: number): void {
-    while (this.strays[0] !== undefined && this.strays[0] <= now) {
-      this.strays.shift()
-      this.taken += 1
-      if (this.window !== undefined) this.window = Window.spent(this.window)
-    }
+  /** Records that a request failed without a response, for example by a reset connection or a timeout. */
+  onLost(sent: SentRequest, now: number): void {
+    this.onAbandoned(sent, now)
+    if (sent.isProbe) this.probes.raiseLimit()
   }
 
-  /** An answer that is no refusal. */
-  answered(sent: Sent, told: Told, now: number): void {
-    this.arrived(sent, now)
-    const heard = this.hear(sent, told, now)
-    this.untold = 0
-    this.lagSteps = 0
-    this.count(sent)
-    if (sent.probe && !tellsPlaces(heard)) this.ramp += 1
-    if (heard.reset === undefined && heard.remaining === undefined) {
-      this.heardNothing(sent)
+  /** Records a response that is not a rejection. */
+  onResponse(sent: SentRequest, headers: Told, now: number): void {
+    this.settle(sent, now)
+    const observation = this.observe(sent, headers, now)
+    const hasRemaining = Window.hasRemaining(observation)
+    this.lag.resetSteps()
+    this.fallback.onAccepted(sent.sentAt)
+    if (sent.isProbe && !hasRemaining) this.probes.raiseLimit()
+    if (observation.reset !== undefined && hasRemaining) this.fallback.onResetReported()
+    if (observation.reset === undefined && observation.remaining === undefined) {
+      this.countResponseWithoutHeaders(sent)
     } else {
-      if (heard.reset !== undefined && tellsPlaces(heard)) this.blind = false
-      this.place(sent, heard)
+      this.applyToWindow(sent, observation)
     }
     const { opensAt, window } = this
-    if (window?.limit !== undefined && window.remaining < window.limit / 2) this.isGettingScarce(opensAt ?? now)
+    if (window?.limit !== undefined && window.remaining < window.limit / 2) this.markScarce(opensAt ?? now)
   }
 
-  /** Where nothing is told, what was taken is all that can be known. */
-  private count(sent: Sent): void {
-    if (sent.at <= this.refusedAt) {
-      // Taken before the refusal: the window had room for one more than was thought.
-      if (this.learned !== undefined) this.learned += 1
-      return
-    }
-    if (this.taken === 0) return this.begin()
-    this.taken += 1
-    if (this.learned !== undefined && this.taken >= this.allowed + this.learned) {
-      // As many again went one at a time, and none was refused: the window is larger, or another one.
-      this.allowed = this.taken + this.learned
-      this.learned *= 2
-    }
-  }
-
-  /** The first request of a window is taken. */
-  private begin(): void {
-    this.taken = 1
-    this.allowed = this.learned ?? 0
-  }
-
-  private heardNothing(sent: Sent): void {
+  private countResponseWithoutHeaders(sent: SentRequest): void {
     if (this.window === undefined) return
-    if (this.isAfterEnd(sent) && this.window.limit === undefined) {
-      this.window = undefined
-    } else {
-      this.window = Window.spent(this.window)
-    }
+    const isOver = this.isCurrentProbe(sent) && this.window.limit === undefined
+    this.window = isOver ? undefined : Window.takeOne(this.window)
   }
 
-  /** A refusal; gives the moment at which the gate opens again, where it follows from what the server has told. */
-  refused(sent: Sent, told: Told, now: number): number | undefined {
-    this.arrived(sent, now)
-    const { window: before } = this
-    if (sent.at > this.refusedAt && isUnmetered(before)) this.learned = Math.max(1, this.taken)
-    const opensAt = this.toldUntil(sent, this.hear(sent, told, now), now)
-    // It was lawful, so somebody else has taken its place.
-    if (!sent.probe && before !== undefined && before.remaining > 0) this.share()
-    this.shut(opensAt, sent, now)
-    return opensAt === undefined ? undefined : this.blockedUntil
-  }
-
-  /** Closes the gate until a moment, or for a while that grows where nobody knows how long. */
-  shut(until: number | undefined, sent: Sent, now: number): void {
-    // Those that were sent together are refused together: that is one refusal to climb the ladder for.
-    const isFirst = sent.at > this.refusedAt
-    this.refusals += 1
-    this.refusalsHere += 1
-    this.taken = 0
-    this.ramp = 1
-    this.refusedAt = now
-    this.blind = until === undefined
-    if (until !== undefined) this.blockedUntil = Math.max(this.blockedUntil, until)
-    else if (isFirst) this.blockedUntil = Math.max(this.blockedUntil, Refusal.untold(now, this.untold++))
-    this.isGettingScarce(this.blockedUntil)
-  }
-
-  private toldUntil(sent: Sent, heard: Window.Heard, now: number): number | undefined {
-    const usable = (moment: Moment | undefined) =>
-      moment !== undefined && Refusal.isUsable(this.local(moment), now) ? this.local(moment) : undefined
-    const retryAt = usable(heard.retryAfter)
-    const asked = retryAt ?? usable(heard.reset)
-    if (asked !== undefined) {
-      const isUnknown = isUnmetered(this.window)
-      this.place(sent, isUnknown ? { ...heard, reset: heard.reset ?? { clock: "local", at: asked } } : heard)
-      // A Retry-After can come from another limit than the one whose window is known.
-      if (this.window !== undefined && (isUnknown || retryAt === undefined)) {
-        this.window = Window.exhausted(this.window)
-      }
-      return Refusal.told(now, asked)
-    }
-    return heard.reset === undefined ? undefined : this.passedUntil(sent, heard, now)
-  }
-
-  /** Of a refusal whose reset has just passed. */
-  private passedUntil(sent: Sent, heard: Window.Heard, now: number): number | undefined {
-    if (this.window?.reset === undefined) return undefined
-    const relation = Window.relation(this.window, heard, this.isAfterEnd(sent))
-    const base = this.local(this.window.reset)
-    const after = sent.at - base
-    if (relation === "same" && this.isAfterEnd(sent) && Refusal.isLag(after)) {
-      this.lag = Refusal.refused(this.lag, after, now - base, this.lagSteps)
-      this.lagSteps += 1
-      return base + this.lag.next
-    }
-    // It was sent in a window that is over by now.
-    return relation === "older" || (relation === "same" && !this.isAfterEnd(sent) && base <= now) ? now : undefined
-  }
-
-  private hear(sent: Sent, told: Told, now: number): Window.Heard {
-    if (told.date !== undefined) {
-      this.skew = Skew.narrowed(this.skew, { date: told.date, sentAt: sent.at, receivedAt: now })
-    }
-    if (this.metAt === undefined) this.metAt = now
-    if (told.remaining !== undefined) this.toldAt = now
-    const reset = told.reset !== undefined && this.isCredible(told.reset, now) ? told.reset : undefined
-    return { ...told, reset, sentAt: sent.at, receivedAt: now, serverNow: told.date ?? now + this.wallOffset }
-  }
-
-  /** A reset that has just passed belongs to a server that rounds down; one long ago or far ahead to none. */
-  private isCredible(reset: Moment, now: number): boolean {
-    return Refusal.isUsable(this.local(reset), now - 2 * second)
-  }
-
-  private place(sent: Sent, heard: Window.Heard): void {
+  /** Records a rejection. Returns the moment until which the gate is blocked if the response names one. */
+  onRejected(sent: SentRequest, headers: Told, now: number): number | undefined {
+    this.settle(sent, now)
     const { window } = this
-    const relation = window === undefined ? "newer" : Window.relation(window, heard, this.isAfterEnd(sent))
-    if (window === undefined || relation === "newer") {
-      if (window?.reset !== undefined) this.lag = this.settledLag(sent, this.local(window.reset))
-      if (window !== undefined && this.isShared && this.refusalsHere < 2) {
-        this.others = { ...this.others, clients: Sharing.estimated(window) }
-      }
-      this.window = Window.opened(heard, window === undefined ? Math.max(1, this.taken) : 1, this.out, window?.limit)
-      this.length = Math.max(window?.horizon ?? 0, this.window.horizon)
-      this.windows += 1
-      this.probes = 0
-      this.refusalsHere = 0
-      this.ramp = 1
-      if (isUnmetered(this.window)) this.begin()
-    } else {
-      this.window = relation === "same" ? Window.lowered(window, heard) : Window.counting(window, -1)
+    if (Window.isUnmetered(window)) this.fallback.learnAllowance(sent.sentAt)
+    const resetAt = this.applyRejection(sent, this.observe(sent, headers, now), now)
+    // The window had requests left, so another client has used them.
+    if (!sent.isProbe && window !== undefined && window.remaining > 0) this.others.detect()
+    this.block(resetAt, sent, now)
+    return resetAt === undefined ? undefined : this.blockedUntil
+  }
+
+  /** Blocks all requests until a moment, or without one for a time that doubles. */
+  block(until: number | undefined, sent: SentRequest, now: number): void {
+    this.rejections += 1
+    this.others.onRejected()
+    this.probes.resetLimit()
+    const blockedUntil = this.fallback.onRejected(until, sent.sentAt, now)
+    if (blockedUntil !== undefined) this.blockedUntil = Math.max(this.blockedUntil, blockedUntil)
+    this.markScarce(this.blockedUntil)
+  }
+
+  /** Returns the moment until which a rejection blocks requests. `undefined` if its headers name no usable moment. */
+  private applyRejection(sent: SentRequest, observation: Window.WindowObservation, now: number): number | undefined {
+    const toUsable = (moment: Moment | undefined): number | undefined => {
+      const at = moment && this.serverClock.toLocal(moment)
+      return at !== undefined && rejection.isUsable(at, now) ? at : undefined
     }
-    if (Sharing.isUsedByOthers(this.window)) this.share()
+    const retryAt = toUsable(observation.retryAfter)
+    const resetAt = retryAt ?? toUsable(observation.reset)
+    if (resetAt === undefined) {
+      return observation.reset === undefined ? undefined : this.applyPastReset(sent, observation, now)
+    }
+    const isUnknown = Window.isUnmetered(this.window)
+    const reset: Moment = observation.reset ?? { clock: "local", at: resetAt }
+    this.applyToWindow(sent, isUnknown ? { ...observation, reset } : observation)
+    // Retry-After can come from a limit other than that of the known window.
+    if (this.window !== undefined && (isUnknown || retryAt === undefined)) this.window = Window.exhaust(this.window)
+    return rejection.blockUntil(now, resetAt)
   }
 
-  /** Sent when the window that is still the last known was over, and its end may only look later since. */
-  private isAfterEnd(sent: Sent): boolean {
-    return sent.probe && sent.windows === this.windows
+  /** Returns the moment until which a rejection whose reset has just passed blocks requests. */
+  private applyPastReset(sent: SentRequest, observation: Window.WindowObservation, now: number): number | undefined {
+    if (this.window?.reset === undefined) return undefined
+    const isAfterEnd = this.isCurrentProbe(sent)
+    const relation = Window.compare(this.window, observation, isAfterEnd)
+    const resetAt = this.serverClock.toLocal(this.window.reset)
+    const after = sent.sentAt - resetAt
+    if (relation === "same" && isAfterEnd && canBeLag(after)) {
+      this.lag.onRejected(after, now - resetAt)
+      return resetAt + this.lag.next
+    }
+    const isOfEndedWindow = relation === "older" || (relation === "same" && !isAfterEnd && resetAt <= now)
+    return isOfEndedWindow ? now : undefined
   }
 
-  private settledLag(sent: Sent, base: number): Refusal.Lag {
-    const after = sent.at - base
-    return this.isAfterEnd(sent) && Refusal.isLag(after) ? Refusal.taken(this.lag, after) : this.lag
+  private observe(sent: SentRequest, headers: Told, now: number): Window.WindowObservation {
+    const serverNow = this.serverClock.update(headers.date, sent.sentAt, now)
+    this.others.onResponse(now)
+    if (headers.remaining !== undefined) this.remainingReportedAt = now
+    const reset = headers.reset && this.isCredible(headers.reset, now) ? headers.reset : undefined
+    return { ...headers, reset, sentAt: sent.sentAt, receivedAt: now, serverNow }
   }
 
-  /** There are others, and for the next windows they are taken to be there still. */
-  private share(): void {
-    const clients = Sharing.afterRefusals(this.isShared ? this.others.clients : Sharing.several, this.refusalsHere)
-    this.others = { clients, until: this.windows + memory }
+  /** A server that rounds its reset down can name a reset that has just passed. Older resets are wrong. */
+  private isCredible(reset: Moment, now: number): boolean {
+    return rejection.isUsable(this.serverClock.toLocal(reset), now - maxResetAgeMillis)
   }
 
-  private isGettingScarce(until: number): void {
-    this.scarceUntil = Math.max(this.scarceUntil, until + 2 * this.length)
+  private applyToWindow(sent: SentRequest, observation: Window.WindowObservation): void {
+    const { window } = this
+    const relation = window && Window.compare(window, observation, this.isCurrentProbe(sent))
+    if (window === undefined || relation === "newer") {
+      this.window = this.openWindow(sent, observation)
+    } else {
+      this.window = relation === "same" ? Window.update(window, observation) : Window.addOwnRequests(window, -1)
+    }
+    if (isUsedByOthers(this.window)) this.others.detect()
   }
 
-  /** Nobody has had to wait for a long time: the refusal without a word is forgotten. */
-  rested(now: number): void {
-    if (this.blind && now >= this.lastSentAt + second && now - this.refusedAt > forgiveness) this.blind = false
+  private openWindow(sent: SentRequest, observation: Window.WindowObservation): Window.Window {
+    const { window: previous } = this
+    if (previous?.reset !== undefined && this.isCurrentProbe(sent)) {
+      this.lag.onAccepted(sent.sentAt - this.serverClock.toLocal(previous.reset))
+    }
+    this.others.onWindowOpened(previous)
+    const accepted = previous === undefined ? Math.max(1, this.fallback.accepted) : 1
+    const window = Window.open(observation, accepted, this.pending, previous?.limit)
+    this.windowLength = Math.max(previous?.millisToReset ?? 0, window.millisToReset)
+    this.windowCount += 1
+    this.probes.restart()
+    if (Window.isUnmetered(window)) this.fallback.startWindow()
+    return window
+  }
+
+  private markScarce(until: number): void {
+    this.scarceUntil = Math.max(this.scarceUntil, until + 2 * this.windowLength)
   }
 }

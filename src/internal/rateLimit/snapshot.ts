@@ -1,5 +1,5 @@
 /**
- * What a gate shows of itself.
+ * The state of a gate at one moment.
  *
  * @internal
  */
@@ -10,37 +10,35 @@ import * as monotonic from "../data/monotonic.js"
 import type { Gate } from "./gate.js"
 
 /** @internal */
-export const momentOf = (millis: number | undefined): DateTime.Utc | undefined =>
-  millis === undefined || !Number.isFinite(millis) ? undefined : DateTime.unsafeMake(millis)
-
-/** @internal */
-export const finite = (n: number | undefined): number | undefined =>
+export const finiteOrUndefined = (n: number | undefined): number | undefined =>
   n !== undefined && Number.isFinite(n) ? n : undefined
 
 /** @internal */
-export const snapshotOf = ({ limiter, waiting }: Gate, clock: Clock.Clock): Snapshot => {
+export const makeSnapshot = ({ limiter, waiting }: Gate, clock: Clock.Clock): Snapshot => {
   const now = monotonic.read(clock)
   const offset = monotonic.wallOffset(clock)
-  const moment = (at: number | undefined) => momentOf(at === undefined ? undefined : at + offset)
-  const { blockedUntil, inFlight, opensAt, refusals, skew, window } = limiter
+  const toDateTime = (at: number | undefined): DateTime.Utc | undefined =>
+    at === undefined || !Number.isFinite(at) ? undefined : DateTime.unsafeMake(at + offset)
+  const { blockedUntil, hasOtherClients, inFlight, opensAt, rejections, window } = limiter
+  const { skew } = limiter.serverClock
   const isOver = opensAt !== undefined && opensAt <= now
   return {
     ...present({
       limit: window?.limit,
-      remaining: isOver ? undefined : finite(window?.remaining),
-      resetAt: isOver ? undefined : moment(opensAt),
-      blockedUntil: moment(blockedUntil > now ? blockedUntil : undefined),
+      remaining: isOver ? undefined : finiteOrUndefined(window?.remaining),
+      resetAt: isOver ? undefined : toDateTime(opensAt),
+      blockedUntil: toDateTime(blockedUntil > now ? blockedUntil : undefined),
       skew: skew && { min: skew.min - offset, max: skew.max - offset }
     }),
     waiting,
     inFlight,
-    rateLimited: refusals,
-    hasOtherClients: limiter.isShared
+    rateLimited: rejections,
+    hasOtherClients
   }
 }
 
 /**
- * What the gate knows and does at one moment. What no answer has told yet is absent.
+ * The state of a gate at one moment. Values that no response has reported yet are absent.
  *
  * @since 0.1.0
  * @category models
@@ -48,20 +46,20 @@ export const snapshotOf = ({ limiter, waiting }: Gate, clock: Clock.Clock): Snap
 export interface Snapshot {
   /** Requests per window. */
   readonly limit?: number
-  /** The smallest number of requests left that an answer of the current window has told. */
+  /** The smallest number of remaining requests that a response of the current window has reported. */
   readonly remaining?: number
-  /** When the current window is over: the latest moment on the local clock that the answers allow. */
+  /** The end of the current window: the latest moment on the local clock that the responses allow. */
   readonly resetAt?: DateTime.Utc
-  /** Until when a refusal keeps the gate closed. */
+  /** The moment until which a 429 response keeps the gate closed. */
   readonly blockedUntil?: DateTime.Utc
-  /** Requests that wait for a place. */
+  /** Requests in the queue. */
   readonly waiting: number
-  /** Requests sent whose answer has not arrived. */
+  /** Requests that were sent and have no response yet. */
   readonly inFlight: number
-  /** Requests that the API has refused for the rate limit. */
+  /** Requests that the API has rejected for the rate limit. */
   readonly rateLimited: number
-  /** The server's clock less the local one, in milliseconds: between these two, by the `Date` of its answers. */
+  /** Bounds of the server's clock minus the local clock, in milliseconds, from the `Date` headers of responses. */
   readonly skew?: { readonly min: number; readonly max: number }
-  /** Whether others seem to use the same API key: then the gate leaves room to them. */
+  /** Whether other clients seem to use the same API key. The gate then leaves requests for them. */
   readonly hasOtherClients: boolean
 }

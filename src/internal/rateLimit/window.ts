@@ -1,5 +1,5 @@
 /**
- * The window of the limit that is known best: what the server has said of it, and how many of our own requests it can hold.
+ * The best known window of the limit: what the server has reported, and how many requests of this client it can contain.
  *
  * @internal
  */
@@ -7,89 +7,104 @@ import type { Moment, Told } from "../retry/rateLimitHeaders.js"
 
 /** @internal */
 export interface Window {
-  /** When it ends; absent where no answer says so. */
+  /** The end of the window. Absent if no response names it. */
   readonly reset: Moment | undefined
   readonly limit: number | undefined
-  /** The smallest that an answer has told, less one for each answer that told nothing. */
+  /** The smallest reported number of remaining requests, minus one for each response that reported none. */
   readonly remaining: number
-  /** Our own requests that it can have counted. */
-  readonly own: number
-  /** The local moment at which the first answer of it arrived. */
-  readonly since: number
-  /** Milliseconds from then to its end. */
-  readonly horizon: number
+  /** Requests of this client that the server can have counted. */
+  readonly ownRequests: number
+  /** Local moment of the first response. */
+  readonly firstSeenAt: number
+  /** Milliseconds from the first response to the reset. */
+  readonly millisToReset: number
 }
 
-/** @internal What an answer tells, and when it was asked for. */
-export interface Heard extends Told {
+/** @internal The rate limit headers of a response, and when it was requested and received. */
+export interface WindowObservation extends Told {
   readonly sentAt: number
   readonly receivedAt: number
-  /** The server's clock at its arrival. */
+  /** The server's clock at the arrival of the response. */
   readonly serverNow: number
 }
 
-/** @internal Whether an answer is of the window that is known, of one that came after it, or of one before. */
+/** @internal Whether a response belongs to the known window, to a later one, or to an earlier one. */
 export type Relation = "same" | "newer" | "older"
 
-/** Servers that count the seconds left add them to a clock that they have rounded. */
-const jitter = (window: Window, reset: Moment): number =>
-  reset.clock === "local" ? 2000 : window.horizon > 3000 ? 1000 : 0
+/** Servers that report the seconds until the reset add them to a rounded clock, so that the reset varies. */
+const resetToleranceMillis = (window: Window, reset: Moment): number =>
+  reset.clock === "local" ? 2000 : window.millisToReset > 3000 ? 1000 : 0
 
 /**
- * A later reset is a later window. An earlier one is an earlier window only if it was asked for before the known one was
- * seen; else the known one was an error. `afterEnd`: it was asked for when the known one was over.
+ * Compares a response with the known window. A later reset is a later window. An earlier reset is an earlier window only if
+ * the request was sent before the known window was seen. Otherwise the known reset was wrong. `isAfterEnd` says whether the
+ * request was sent after the end of the known window.
  *
  * @internal
  */
-export const relation = (window: Window, heard: Heard, afterEnd: boolean): Relation => {
-  const more = heard.remaining !== undefined && heard.remaining > window.remaining
-  if (heard.reset === undefined || window.reset === undefined || heard.reset.clock !== window.reset.clock) {
-    return more && heard.sentAt >= window.since ? "newer" : "same"
+export const compare = (window: Window, observation: WindowObservation, isAfterEnd: boolean): Relation => {
+  const { reset, remaining, sentAt } = observation
+  const hasMore = remaining !== undefined && remaining > window.remaining
+  if (reset === undefined || window.reset === undefined || reset.clock !== window.reset.clock) {
+    return hasMore && sentAt >= window.firstSeenAt ? "newer" : "same"
   }
-  const later = heard.reset.at - window.reset.at
-  if (afterEnd && (later > 0 || more)) return "newer"
-  if (Math.abs(later) <= jitter(window, heard.reset)) return "same"
+  const later = reset.at - window.reset.at
+  if (isAfterEnd && (later > 0 || hasMore)) return "newer"
+  if (Math.abs(later) <= resetToleranceMillis(window, reset)) return "same"
   if (later > 0) return "newer"
-  return heard.sentAt >= window.since ? "newer" : "older"
+  return sentAt >= window.firstSeenAt ? "newer" : "older"
 }
 
 /**
- * A window that an answer is the first of: `taken` requests of ours have been counted in it, where it does not say how many
- * are left, and `inFlight` more can still be.
+ * Opens a window from its first response. Without `X-RateLimit-Remaining`, `accepted` requests are taken off the limit.
+ * `inFlight` requests can still be counted in the window.
  *
  * @internal
  */
-export const opened = (heard: Heard, taken: number, inFlight: number, knownLimit: number | undefined): Window => {
-  const limit = heard.limit ?? knownLimit
-  const inferred =
-    limit === undefined || heard.reset === undefined ? Number.POSITIVE_INFINITY : Math.max(0, limit - taken)
-  const now = heard.reset?.clock === "server" ? heard.serverNow : heard.receivedAt
+export const open = (
+  observation: WindowObservation,
+  accepted: number,
+  inFlight: number,
+  knownLimit: number | undefined
+): Window => {
+  const { receivedAt, remaining, reset, serverNow } = observation
+  const limit = observation.limit ?? knownLimit
+  const inferred = limit === undefined || reset === undefined ? Number.POSITIVE_INFINITY : Math.max(0, limit - accepted)
+  const now = reset?.clock === "server" ? serverNow : receivedAt
   return {
-    reset: heard.reset,
+    reset,
     limit,
-    remaining: heard.remaining ?? inferred,
-    own: inFlight + 1,
-    since: heard.receivedAt,
-    horizon: heard.reset === undefined ? 0 : Math.max(0, heard.reset.at - now)
+    remaining: remaining ?? inferred,
+    ownRequests: inFlight + 1,
+    firstSeenAt: receivedAt,
+    millisToReset: reset === undefined ? 0 : Math.max(0, reset.at - now)
   }
 }
 
-/** @internal Any further answer of the same window: what is left can only have become less. */
-export const lowered = (window: Window, heard: Heard): Window => ({
+/** @internal Updates a window by a further response. The remaining requests can only decrease. */
+export const update = (window: Window, { limit, remaining, reset }: WindowObservation): Window => ({
   ...window,
-  limit: heard.limit ?? window.limit,
-  remaining: Math.max(0, Math.min(window.remaining, heard.remaining ?? window.remaining - 1)),
-  reset:
-    heard.reset?.clock === window.reset?.clock && (heard.reset?.at ?? 0) > (window.reset?.at ?? 0)
-      ? heard.reset
-      : window.reset
+  limit: limit ?? window.limit,
+  remaining: Math.max(0, Math.min(window.remaining, remaining ?? window.remaining - 1)),
+  reset: reset?.clock === window.reset?.clock && (reset?.at ?? 0) > (window.reset?.at ?? 0) ? reset : window.reset
 })
 
-/** @internal One more request of ours (or, with -1, one that was never counted). */
-export const counting = (window: Window, requests: number): Window => ({ ...window, own: window.own + requests })
+/** @internal Adds requests of this client, or removes one that the server has not counted. */
+export const addOwnRequests = (window: Window, requests: number): Window => ({
+  ...window,
+  ownRequests: window.ownRequests + requests
+})
 
-/** @internal A request of which nobody knows whether it was counted: it has to be taken as counted. */
-export const spent = (window: Window): Window => ({ ...window, remaining: Math.max(0, window.remaining - 1) })
+/** @internal Takes one request off the remaining ones, because the server may have counted it. */
+export const takeOne = (window: Window): Window => ({ ...window, remaining: Math.max(0, window.remaining - 1) })
 
-/** @internal Nothing is left, whatever was told before. */
-export const exhausted = (window: Window): Window => ({ ...window, remaining: 0 })
+/** @internal Removes all remaining requests, whatever was reported before. */
+export const exhaust = (window: Window): Window => ({ ...window, remaining: 0 })
+
+/** @internal Returns `true` if no response has reported how many requests remain. */
+export const isUnmetered = (window: Window | undefined): boolean =>
+  window === undefined || window.remaining === Number.POSITIVE_INFINITY
+
+/** @internal Returns `true` if the number of remaining requests follows from the headers. */
+export const hasRemaining = ({ limit, remaining, reset }: WindowObservation): boolean =>
+  remaining !== undefined || (limit !== undefined && reset !== undefined)

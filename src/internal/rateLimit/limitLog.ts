@@ -1,0 +1,48 @@
+/**
+ * The log lines of the gate: one when the limit is reached while requests wait, one when it has reset.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
+import * as HashMap from "effect/HashMap"
+import { seconds } from "../errors/messages.js"
+import { logWait, safely } from "../telemetry.js"
+import type { Capacity } from "./capacity.js"
+
+/** Logs without annotations. The line concerns all queued requests, not only that of the fiber that logs it. */
+const log = (millis: number, text: string): Effect.Effect<void> =>
+  safely(Effect.locally(logWait(millis, text), FiberRef.currentLogAnnotations, HashMap.empty()))
+
+const plural = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`
+
+/** @internal */
+export class LimitLog {
+  /** The time at which the limit was logged as reached, and the milliseconds until its reset. */
+  private reached: { readonly at: number; readonly millis: number } | undefined
+
+  /** Whether the limit was logged as reached and its reset was not. */
+  get isResetPending(): boolean {
+    return this.reached !== undefined
+  }
+
+  update(capacity: Capacity, waiting: number, limit: number | undefined, now: number): Effect.Effect<void> {
+    const { reached } = this
+    if (reached === undefined) {
+      if (!capacity.limited || capacity.recheckAt === undefined || waiting === 0) return Effect.void
+      const millis = capacity.recheckAt - now
+      this.reached = { at: now, millis }
+      const size = limit === undefined ? "" : ` (${limit} per window)`
+      return log(
+        millis,
+        `The rate limit is used up${size} and resets in ${seconds(millis)}: ${plural(waiting, "request")} waiting`
+      )
+    }
+    if (capacity.limited) return Effect.void
+    this.reached = undefined
+    return log(
+      reached.millis,
+      `The rate limit has reset after ${seconds(now - reached.at)}: ${plural(waiting, "request")} still waiting`
+    )
+  }
+}

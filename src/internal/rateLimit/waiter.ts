@@ -1,0 +1,59 @@
+/**
+ * A request in the queue of the gate: how long it has to wait, and which wait its caller has accepted.
+ *
+ * @internal
+ */
+import type { Queued } from "./fairQueue.js"
+import type { Limiter, SentRequest } from "./limiter.js"
+import type { PermitRequest, QueueDelay } from "./permit.js"
+
+/** @internal */
+export interface Waiter extends Queued {
+  /** Monotonic milliseconds. */
+  readonly queuedAt: number
+  /** Number of requests ahead of it when its caller was last asked to confirm the wait. */
+  ahead: number
+  /** The longest delay that the caller has accepted, in milliseconds. */
+  accepted: Pick<QueueDelay, "opensIn" | "wait">
+  /** Set when the request is admitted. */
+  sent?: SentRequest
+  /** Resumes the caller, either with its permit or to confirm a longer wait. */
+  wake?: () => void
+}
+
+/** @internal */
+export const makeWaiter = (
+  { isRetry, requestClass }: PermitRequest<unknown>,
+  ahead: number,
+  queuedAt: number
+): Waiter => ({ requestClass, isRetry, queuedAt, ahead, accepted: { opensIn: 0, wait: 0 } })
+
+const estimateWait = ({ ahead, queuedAt }: Waiter, limiter: Limiter, opensAt: number): number => {
+  const { hasOtherClients, window, windowLength } = limiter
+  const perWindow = (hasOtherClients ? window?.ownRequests : window?.limit) ?? Number.POSITIVE_INFINITY
+  const windows = Math.floor(ahead / Math.max(1, perWindow))
+  return opensAt - queuedAt + windows * windowLength + limiter.fallback.estimatePacedWait(ahead)
+}
+
+/** @internal */
+export const toQueueDelay = (waiter: Waiter, limiter: Limiter, opensAt: number, now: number): QueueDelay => {
+  const { window } = limiter
+  return {
+    opensIn: opensAt - now,
+    wait: estimateWait(waiter, limiter, opensAt),
+    limit: window?.limit,
+    remaining: window === undefined || !Number.isFinite(window.remaining) ? undefined : window.remaining
+  }
+}
+
+/** Tolerates a slightly longer delay, so that a caller that has accepted a wait is not asked again for each small change. */
+const addTolerance = (millis: number): number => millis * 1.05 + 1000
+
+/** @internal Records that the caller has accepted a delay. */
+export const acceptDelay = (waiter: Waiter, { opensIn, wait }: QueueDelay): void => {
+  waiter.accepted = { opensIn: addTolerance(opensIn), wait: addTolerance(wait) }
+}
+
+/** @internal Returns `true` if the caller has accepted the delay until `opensAt`. */
+export const hasAccepted = (waiter: Waiter, limiter: Limiter, opensAt: number, now: number): boolean =>
+  opensAt - now <= waiter.accepted.opensIn && estimateWait(waiter, limiter, opensAt) <= waiter.accepted.wait
