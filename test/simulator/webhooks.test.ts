@@ -9,8 +9,6 @@ import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import * as Simulator from "effect-modelroute/Simulator"
-import { createHmac } from "node:crypto"
-import { hmacSha256 } from "../../src/internal/simulator/webhooks/hmac.js"
 import { valueOf } from "../utils/exit.js"
 import { start } from "../utils/harness.js"
 import { call, type Json, listAt, objectAt, refusalOf, test } from "../utils/rawApi.js"
@@ -148,19 +146,6 @@ describe("endpoints", () => {
 })
 
 describe("events", () => {
-  it("are signed as Node would sign them", () => {
-    const bytes = (length: number) => Uint8Array.from({ length }, (_, at) => (at * 31 + length) % 256)
-    for (let length = 0; length < 200; length++) {
-      const key = bytes(length % 150)
-      const expected = createHmac("sha256", key).update(bytes(length)).digest("hex")
-      assert.strictEqual(hmacSha256(key, bytes(length)), expected)
-    }
-    assert.strictEqual(
-      hmacSha256(bytes(46), bytes(100_000)),
-      createHmac("sha256", bytes(46)).update(bytes(100_000)).digest("hex")
-    )
-  })
-
   const full = receiver()
   test(
     "tell of the start and of the end, at the millisecond, as the documentation shows it",

@@ -5,6 +5,8 @@
  * @internal
  */
 
+import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js"
+
 const algorithm = { name: "HMAC", hash: "SHA-256" }
 const encoder = new TextEncoder()
 
@@ -19,17 +21,10 @@ const messageOf = (timestamp: string, body: Uint8Array): Uint8Array<ArrayBuffer>
   return message
 }
 
-/** @internal */
-export const toHex = (bytes: Uint8Array): string =>
-  Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
-
-const fromHex = (hex: string): Uint8Array<ArrayBuffer> =>
-  Uint8Array.from({ length: hex.length / 2 }, (_, i) => Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16))
-
 /** @internal `timestamp` is the text of the header. The secret may not be empty. */
 export const sign = async (secret: string, timestamp: string, body: Uint8Array): Promise<string> => {
   const key = await keyOf(secret, "sign")
-  return toHex(new Uint8Array(await globalThis.crypto.subtle.sign(algorithm, key, messageOf(timestamp, body))))
+  return bytesToHex(new Uint8Array(await globalThis.crypto.subtle.sign(algorithm, key, messageOf(timestamp, body))))
 }
 
 /** @internal Whether one of the secrets has made this signature; all of them are tried, whichever fits. */
@@ -40,7 +35,7 @@ export const isSignedBy = async (
   signature: string
 ): Promise<boolean> => {
   if (!/^[0-9a-f]{64}$/.test(signature)) return false
-  const claimed = fromHex(signature)
+  const claimed = hexToBytes(signature)
   const message = messageOf(timestamp, body)
   const fits = await Promise.all(
     secrets.map(async (secret) =>

@@ -15,8 +15,8 @@ import { until } from "./cancellableSleep.js"
 import type { Bounded } from "../ringBuffer.js"
 import type { DeliveryAttempt, DeliveryRecord, DeliveryFault } from "./deliveryRecord.js"
 import type { Event } from "./event.js"
-import { hmacSha256 } from "./hmac.js"
 import { join } from "../../data/bytes.js"
+import { hmacSha256Hex } from "../../data/sha256.js"
 
 /** @internal Where a delivery goes to, as it is at the moment of an attempt. */
 export interface Target {
@@ -60,7 +60,7 @@ const requestOf = ({ headers, secret, url }: Target, body: Uint8Array, timestamp
     HttpClientRequest.setHeaders({
       "user-agent": "ModelRoute-Webhooks/1.0",
       "x-signature-timestamp": timestamp,
-      "x-signature": hmacSha256(encoder.encode(secret), join([encoder.encode(`${timestamp}.`), body]))
+      "x-signature": hmacSha256Hex(secret, join([encoder.encode(`${timestamp}.`), body]))
     })
   )
 
