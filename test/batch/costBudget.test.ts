@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, Effect, Either, Fiber, Logger, LogLevel, Option } from "effect"
 import { Batch, Execution } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
-import { Spending } from "../../src/internal/batch/costBudget.js"
+import { CostBudget } from "../../src/internal/batch/costBudget.js"
 import * as money from "../../src/internal/data/money.js"
 import { answering } from "../utils/fake.js"
 import { collect, ledger, numbers, options, play, tags } from "../utils/batches.js"
@@ -215,12 +215,12 @@ describe("who waits for room", () => {
       const forgotten: Array<number> = []
       // A fiber lets others go first after 2048 operations at the latest.
       for (let count = 900; count < 1100; count++) {
-        const spending = new Spending(all)
+        const spending = new CostBudget(all)
         const first = yield* spending.reserve("m", all, undefined)
         if (Either.isLeft(first)) return assert.fail()
         const waiting = yield* Effect.fork(Effect.zipRight(steps(count), spending.reserve("m", all, undefined)))
         yield* Effect.yieldNow()
-        spending.settled(spending.accepted(first.right, all), money.zero)
+        spending.settle(spending.accept(first.right, all), money.zero)
         yield* Effect.repeatN(Effect.yieldNow(), 10)
         if (Option.isNone(yield* Fiber.poll(waiting))) forgotten.push(count)
         yield* Fiber.interrupt(waiting)

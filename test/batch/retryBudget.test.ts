@@ -32,7 +32,7 @@ const granted = (
       ({ due, name }) =>
         Effect.gen(function* () {
           yield* Effect.sleep(due)
-          yield* budget.retry
+          yield* budget.waitForToken
           out.push([name, yield* elapsed])
         }),
       { concurrency: "unbounded", discard: true }
@@ -60,7 +60,7 @@ describe("a retry", () => {
         ["b", 0],
         ["c", 0]
       ])
-      assert.strictEqual(budget.left(start), 0)
+      assert.strictEqual(budget.tokensLeft(start), 0)
       assert.deepStrictEqual(lines, [])
     })
   )
@@ -110,11 +110,11 @@ describe("a retry", () => {
   it.effect("that is interrupted in line leaves its place to the next", () =>
     Effect.gen(function* () {
       const { budget, out } = yield* granted({ maxTokens: 1 }, at(0, "a"), (budget) =>
-        Effect.asVoid(Effect.timeoutOption(Effect.delay(budget.retry, 1), 1000))
+        Effect.asVoid(Effect.timeoutOption(Effect.delay(budget.waitForToken, 1), 1000))
       )
       assert.deepStrictEqual(out, [["a", 0]])
       assert.strictEqual(budget.waiting, 0)
-      assert.isUndefined(budget.opensAt(start + 1001))
+      assert.isUndefined(budget.nextRetryAt(start + 1001))
     })
   )
 })
@@ -122,16 +122,16 @@ describe("a retry", () => {
 describe("the bucket", () => {
   it("holds no more than maxTokens, however many requests succeed and however long", () => {
     const budget = new RetryBudget({ maxTokens: 4 })
-    assert.strictEqual(budget.left(start), 4)
+    assert.strictEqual(budget.tokensLeft(start), 4)
     budget.succeeded += 1000
-    assert.strictEqual(budget.left(start + 3_600_000), 4)
+    assert.strictEqual(budget.tokensLeft(start + 3_600_000), 4)
   })
 
   it.effect("without end gives whatever is asked of it, at once", () =>
     Effect.gen(function* () {
       const { budget, out } = yield* granted(false, at(0, ...Array.from({ length: 500 }, (_, n) => `retry ${n}`)))
       assert.isTrue(out.length === 500 && out.every(([, at]) => at === 0))
-      assert.strictEqual(budget.left(start), Number.POSITIVE_INFINITY)
+      assert.strictEqual(budget.tokensLeft(start), Number.POSITIVE_INFINITY)
     })
   )
 
@@ -147,14 +147,14 @@ describe("the bucket", () => {
         )
       )
       assert.deepStrictEqual(
-        lines.map(([at, line]) => [at, line.includes("used up"), line.includes("refilled")]),
+        lines.map(([at, line]) => [at, line.includes("exhausted"), line.includes("refilled")]),
         [
           [0, true, false],
           [60_000, false, true],
           [61_000, true, false]
         ]
       )
-      assert.include(lines[0]?.[1], "10 retries go out per minute")
+      assert.include(lines[0]?.[1], "10 retries per minute")
     })
   )
 })

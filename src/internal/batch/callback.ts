@@ -1,5 +1,5 @@
 /**
- * The caller's functions, which may throw: then their item fails, not the batch.
+ * Runs the functions that the caller passes as options. A function that throws fails its item, not the batch.
  *
  * @internal
  */
@@ -7,15 +7,15 @@ import * as Effect from "effect/Effect"
 import type { InvalidRequest } from "../../ModelRouteError.js"
 import { invalid } from "../errors/invalidRequest.js"
 
-/** @internal What the function in the option `field` gives. */
-export const calling = <A>(field: string, f: () => A): Effect.Effect<A, InvalidRequest> =>
+/** @internal Runs a function that the option `field` holds. Fails with `InvalidRequest` if the function throws. */
+export const tryCallback = <A>(field: string, callback: () => A): Effect.Effect<A, InvalidRequest> =>
   Effect.try({
-    try: f,
+    try: callback,
     catch: (cause) =>
       invalid(
         "Batch.run",
         field,
-        `has thrown (${cause instanceof Error ? cause.message : String(cause)})`,
-        "Correct the item, or the function."
+        `threw an exception (${cause instanceof Error ? cause.message : String(cause)})`,
+        "Correct the item or the function."
       )
   })

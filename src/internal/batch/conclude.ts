@@ -1,105 +1,105 @@
 /**
- * Writes the end of an item to the journal and builds its outcome.
+ * Concludes an item: writes its end to the journal and builds its outcome.
  *
  * @internal
  */
 import * as Effect from "effect/Effect"
 import type * as Execution from "../../Execution.js"
 import {
-  type JournalError,
   type AwaitFailure,
   isExecutionEnded,
+  type JournalError,
   type SubmissionOutcomeUnknown
 } from "../../ModelRouteError.js"
 import { present } from "../data/lenient.js"
 import * as money from "../data/money.js"
 import { isMissing, isPermanentRejection, stopsAccount } from "../errors/semantics.js"
-import type { Run, Item, Ended } from "./item.js"
-import { type JournalEntry, entryOf, isCostUnknown, committed } from "./journalEntry.js"
+import type { Item, ItemContext, ItemResult } from "./item.js"
+import { committedAmount, isCostUnknown, type JournalEntry, makeEntry } from "./journalEntry.js"
 import type { NotAttempted } from "./outcome.js"
-import { known, undecided } from "./plan.js"
-import type { Stopped } from "./stopSignal.js"
+import { carryOver, submissionOutcomeUnknown } from "./plan.js"
+import type { StopCause } from "./stopSignal.js"
 import type { ItemSubmitGuard } from "./submitGuard.js"
 
-/** Why nothing is submitted for an item. */
-export type Held = Pick<NotAttempted<never>, "error" | "reason">
+/** @internal Why an item is not submitted. */
+export type NotAttemptedCause = Pick<NotAttempted<never>, "error" | "reason">
 
-/** @internal */
-export const finished = <A, E, R>(
-  { write }: Run,
+/** @internal Concludes an item whose execution is COMPLETED. */
+export const concludeCompleted = <A, E, R>(
+  { write }: ItemContext,
   item: Item<A, E, R>,
-  last: JournalEntry,
+  latest: JournalEntry,
   completed: Execution.Completed
-): Effect.Effect<Ended<A, E>, JournalError> => {
-  const entry = entryOf({ ...known(last), step: "Ended", completed })
-  return Effect.as(write(entry), succeeded(item, completed, entry))
+): Effect.Effect<ItemResult<A, E>, JournalError> => {
+  const entry = makeEntry({ ...carryOver(latest), step: "Ended", completed })
+  return Effect.as(write(entry), toSucceeded(item, completed, entry))
 }
 
-/** The wait for its execution has failed. */
-export const broken = <A, E, R>(
-  { id, stop, write }: Run,
+/** @internal Concludes an item whose wait for the execution failed. */
+export const concludeWaitFailure = <A, E, R>(
+  { runId, stop, write }: ItemContext,
   item: Item<A, E, R>,
   accepted: JournalEntry,
   error: AwaitFailure
-): Effect.Effect<Ended<A, E>, JournalError> =>
+): Effect.Effect<ItemResult<A, E>, JournalError> =>
   Effect.gen(function* () {
-    const stopped = stoppedBy(error)
-    if (stopped !== undefined) yield* stop.say(stopped)
-    // Where the API does not know what it has accepted, that is forgotten, or this is another account.
-    if (!isExecutionEnded(error) && !isMissing(error)) return failed(item, error, accepted)
-    const entry = isExecutionEnded(error) ? endedWith(accepted, error, id) : entryOf({ ...accepted, error, run: id })
+    const hasEnded = isExecutionEnded(error)
+    const stopCause = toStopCause(error)
+    if (stopCause !== undefined) yield* stop.trigger(stopCause)
+    // A 404 for an accepted execution is recorded: the API has deleted the execution, or the key belongs to another account.
+    if (!hasEnded && !isMissing(error)) return toFailed(item, error, accepted)
+    const entry = hasEnded ? toFailedEntry(accepted, error, runId) : makeEntry({ ...accepted, error, run: runId })
     yield* write(entry)
-    return failed(item, error, entry)
+    return toFailed(item, error, entry)
   })
 
-/** Its create has failed, or was held back. */
-export const unaccepted = <A, E, R>(
-  { id, stop, write }: Run,
+/** @internal Concludes an item whose create failed or was blocked. */
+export const concludeSubmitFailure = <A, E, R>(
+  { runId, stop, write }: ItemContext,
   item: Item<A, E, R>,
-  last: JournalEntry,
+  latest: JournalEntry,
   error: AwaitFailure,
-  { blockedBy, isInDoubt }: ItemSubmitGuard
-): Effect.Effect<Ended<A, E>, JournalError> =>
+  { blockedBy, mayHaveBeenProcessed }: ItemSubmitGuard
+): Effect.Effect<ItemResult<A, E>, JournalError> =>
   Effect.gen(function* () {
-    if (blockedBy === "too old") return failed(item, undecided(last), last)
-    const refused = stoppedBy(error)
-    if (refused !== undefined) yield* stop.say(refused)
-    const held = blockedBy ?? refused
-    if (isInDoubt) return blockedBy === undefined ? failed(item, error, last) : notAttempted(item, blockedBy, last)
-    if (isPermanentRejection(error)) {
-      const entry = endedWith(last, error, id)
-      yield* write(entry)
-      return failed(item, error, entry)
+    if (blockedBy === "key expired") return toFailed(item, submissionOutcomeUnknown(latest), latest)
+    const stopCause = toStopCause(error)
+    if (stopCause !== undefined) yield* stop.trigger(stopCause)
+    if (mayHaveBeenProcessed) {
+      return blockedBy === undefined ? toFailed(item, error, latest) : toNotAttempted(item, blockedBy, latest)
     }
-    // Nothing was executed under the key.
-    const released = entryOf({
-      ...known(last),
-      ...present({ body: last.body, error: refused?.error }),
+    if (isPermanentRejection(error)) {
+      const entry = toFailedEntry(latest, error, runId)
+      yield* write(entry)
+      return toFailed(item, error, entry)
+    }
+    // The API executed nothing under the key, so a later run may submit the item again.
+    const released = makeEntry({
+      ...carryOver(latest),
+      ...present({ body: latest.body, error: stopCause?.error }),
       step: "Refused"
     })
     yield* write(released)
-    return held === undefined ? failed(item, error, released) : notAttempted(item, held, released)
+    const cause = blockedBy ?? stopCause
+    return cause === undefined ? toFailed(item, error, released) : toNotAttempted(item, cause, released)
   })
 
-/** @internal */
-export const endedWith = (last: JournalEntry, error: AwaitFailure, run: string): JournalEntry =>
-  entryOf({ ...known(last), step: "Ended", error, run })
+const toFailedEntry = (latest: JournalEntry, error: AwaitFailure, runId: string): JournalEntry =>
+  makeEntry({ ...carryOver(latest), step: "Ended", error, run: runId })
 
-/** What it has cost; `undefined` if that is unknown, or if it may still hold something. */
-export const costOf = (entry: JournalEntry): money.Amount | undefined => {
+/** @internal Returns the cost of an item, or `undefined` if the cost is unknown or the execution may still have a hold. */
+export const settledCost = (entry: JournalEntry): money.Amount | undefined => {
   if (entry.step === "Submitted" || entry.step === "Accepted" || isCostUnknown(entry)) return undefined
-  return money.parse(committed(entry)) ?? money.zero
+  return money.parse(committedAmount(entry)) ?? money.zero
 }
 
-/** @internal */
-export const stoppedBy = (error: AwaitFailure): Stopped | undefined =>
+/** Returns why an error stops all submissions of the account, if it does. */
+const toStopCause = (error: AwaitFailure): StopCause | undefined =>
   stopsAccount(error) ? { reason: error._tag, error } : undefined
 
-/** @internal */
-export const isFinal = ({ step }: JournalEntry): boolean => step === "Ended" || step === "Delivered"
+const isFinal = ({ step }: JournalEntry): boolean => step === "Ended" || step === "Delivered"
 
-/** @internal */
-export const about = <A, E, R>({ index, item, key }: Item<A, E, R>, entry?: JournalEntry) => ({
+const outcomeFields = <A, E, R>({ index, item, key }: Item<A, E, R>, entry?: JournalEntry) => ({
   item,
   index,
   key,
@@ -107,31 +107,31 @@ export const about = <A, E, R>({ index, item, key }: Item<A, E, R>, entry?: Jour
 })
 
 /** @internal */
-export const succeeded = <A, E, R>(
+export const toSucceeded = <A, E, R>(
   item: Item<A, E, R>,
   completed: Execution.Completed,
   entry: JournalEntry
-): Ended<A, E> => ({
-  outcome: { ...about(item, entry), _tag: "Succeeded", completed },
+): ItemResult<A, E> => ({
+  outcome: { ...outcomeFields(item, entry), _tag: "Succeeded", completed },
   entry
 })
 
 /** @internal */
-export const failed = <A, E, R>(
+export const toFailed = <A, E, R>(
   item: Item<A, E, R>,
   error: AwaitFailure | SubmissionOutcomeUnknown | E,
   entry?: JournalEntry
-): Ended<A, E> => ({
-  outcome: { ...about(item, entry), _tag: "Failed", error, final: entry !== undefined && isFinal(entry) },
+): ItemResult<A, E> => ({
+  outcome: { ...outcomeFields(item, entry), _tag: "Failed", error, final: entry !== undefined && isFinal(entry) },
   ...present({ entry })
 })
 
 /** @internal */
-export const notAttempted = <A, E, R>(
+export const toNotAttempted = <A, E, R>(
   item: Item<A, E, R>,
-  { error, reason }: Held,
+  { error, reason }: NotAttemptedCause,
   entry?: JournalEntry
-): Ended<A, E> => ({
-  outcome: { ...about(item), _tag: "NotAttempted", reason, ...present({ error }) },
+): ItemResult<A, E> => ({
+  outcome: { ...outcomeFields(item), _tag: "NotAttempted", reason, ...present({ error }) },
   ...present({ entry })
 })

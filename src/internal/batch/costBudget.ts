@@ -1,6 +1,6 @@
 /**
- * What a batch may cost, and what it costs: settled costs and standing holds together never pass the limit, as far as the hold of an
- * execution can be known before it is submitted.
+ * The cost limit of a batch. Settled costs and current holds together stay within the limit, as far as the hold of an execution is
+ * known before it is submitted.
  *
  * @internal
  */
@@ -13,195 +13,205 @@ import { invalid } from "../errors/invalidRequest.js"
 import * as money from "../data/money.js"
 import { safely } from "../telemetry.js"
 
-/** @internal What the caller gives as an amount, in the option `field`: a decimal number that is not below zero. */
-export const given = (field: string, text: unknown): Either.Either<money.Amount, InvalidRequest> => {
+/** @internal Parses the amount in the option `field`: a decimal string of at least zero. */
+export const parseAmount = (field: string, text: unknown): Either.Either<money.Amount, InvalidRequest> => {
   const amount = typeof text === "string" && /^\d+(\.\d+)?$/.test(text) ? money.parse(text) : undefined
   return amount === undefined
     ? Either.left(
-        invalid("Batch.run", field, "is not an amount of dollars", 'Give a decimal string such as "0.048" or "25.00".')
+        invalid("Batch.run", field, "is not an amount of dollars", 'Pass a decimal string such as "0.048" or "25.00".')
       )
     : Either.right(amount)
 }
 
-/** @internal What is kept free for one execution. */
+/** @internal The amount that is reserved for one execution. */
 export interface Reservation {
   readonly model: string
-  /** Nothing where it is not known. */
+  /** Zero if the hold is unknown. */
   readonly amount: money.Amount
-  /** Whether nobody knows what it holds: others of its model wait until that is known. */
-  readonly isUnknown: boolean
+  /** Whether the hold is unknown. Then other items of the model wait until it is known. */
+  readonly isHoldUnknown: boolean
 }
 
 /** @internal A submission of an earlier run. */
-export interface Earlier extends Reservation {
-  /** What the API has held for it, where it has told. */
+export interface EarlierSubmission extends Reservation {
+  /** The hold that the API reported, if it did. */
   readonly hold: money.Amount | undefined
 }
 
-/** @internal Why there is no room: what there is has been used, or nobody knows how much an execution of the model takes. */
-export type Shortage = "MaxCost" | "UnknownHold"
+/** @internal Why nothing can be reserved: the limit is reached, or the hold of the model is unknown. */
+export type BudgetShortage = "MaxCost" | "UnknownHold"
 
 /** @internal */
-export class Spending {
-  /** The most that an execution of a model is known to have held. */
-  private readonly holds = new Map<string, money.Amount>()
-  /** By model, how many submissions hold what nobody knows, or may do so. */
-  private readonly unknown = new Map<string, number>()
-  /** By model, what is counted for each of those since another has told what it holds. */
-  private readonly assumed = new Map<string, money.Amount>()
-  /** What executions have cost and hold. */
+export class CostBudget {
+  /** By model: the highest known hold of an execution. */
+  private readonly maxHolds = new Map<string, money.Amount>()
+  /** By model: how many submissions have an unknown hold, or may have one. */
+  private readonly unknownCounts = new Map<string, number>()
+  /** By model: the amount that is counted for each of these submissions, once another execution of the model has reported its hold. */
+  private readonly assumedHolds = new Map<string, money.Amount>()
+  /** Sum of settled costs and current holds. */
   private committed = money.zero
-  /** Executions whose end can make room. */
-  private running = 0
-  private readonly waiting = new Set<() => void>()
-  /** The models whose unknown hold was logged. */
-  private readonly warned = new Set<string>()
+  /** How many executions run whose end can free an amount. */
+  private runningCount = 0
+  private readonly waiters = new Set<() => void>()
+  /** The models whose unknown hold has been logged. */
+  private readonly warnedModels = new Set<string>()
 
   constructor(private readonly limit: money.Amount) {}
 
-  /** Counts it; all of them before the first reservation. */
-  recall({ amount, hold, isUnknown, model }: Earlier): void {
+  /** Counts a submission of an earlier run. Must not be called after the first reservation. */
+  addEarlier({ amount, hold, isHoldUnknown, model }: EarlierSubmission): void {
     this.committed = BigDecimal.sum(this.committed, amount)
-    if (hold !== undefined) this.learn(model, hold)
-    if (isUnknown) this.countUnknown(model, 1)
+    if (hold !== undefined) this.recordHold(model, hold)
+    if (isHoldUnknown) this.adjustUnknownCount(model, 1)
   }
 
-  /** All of them are. */
-  recalled(): void {
-    for (const model of Array.from(this.unknown.keys())) this.assume(model)
+  /** Counts the known hold of a model for its submissions of unknown hold. Call it after the last `addEarlier`. */
+  assumeUnknownHolds(): void {
+    for (const model of Array.from(this.unknownCounts.keys())) this.assumeHold(model)
   }
 
-  /** One of an earlier run is waited for, or submitted, again: it was counted. */
-  again(earlier: Earlier): Reservation {
-    const { isUnknown, model } = earlier
-    this.running += 1
-    return { model, amount: this.counted(earlier), isUnknown: isUnknown && !this.assumed.has(model) }
+  /** Reserves for an earlier submission that this run awaits or submits again. Its amount is already counted. */
+  reserveAgain(earlier: EarlierSubmission): Reservation {
+    const { isHoldUnknown, model } = earlier
+    this.runningCount += 1
+    return {
+      model,
+      amount: this.countedAmount(earlier),
+      isHoldUnknown: isHoldUnknown && !this.assumedHolds.has(model)
+    }
   }
 
   /**
-   * Waits until there is room for one more execution, which takes the place of `abandoned`; there is none when nothing that runs
-   * could make any.
+   * Waits until the limit has room for one more execution, and reserves it. Frees the amount of `replaced`, which the execution
+   * replaces. Returns a `BudgetShortage` if no running execution can make room.
    */
   reserve(
     model: string,
-    expected: money.Amount | undefined,
-    abandoned: Earlier | undefined
-  ): Effect.Effect<Either.Either<Reservation, Shortage>> {
+    expectedHold: money.Amount | undefined,
+    replaced: EarlierSubmission | undefined
+  ): Effect.Effect<Either.Either<Reservation, BudgetShortage>> {
     return Effect.async((resume) => {
-      // Tried and waited for in one go: what runs may end at any moment between.
+      // The first try and the registration run in one synchronous step. Otherwise an execution could end between them unnoticed.
       const attempt = () => {
-        const room = this.attempt(model, expected, abandoned)
-        if (room === undefined) return
-        this.waiting.delete(attempt)
-        resume(Effect.succeed(room))
+        const result = this.tryReserve(model, expectedHold, replaced)
+        if (result === undefined) return
+        this.waiters.delete(attempt)
+        resume(Effect.succeed(result))
       }
-      this.waiting.add(attempt)
+      this.waiters.add(attempt)
       attempt()
-      return Effect.sync(() => this.waiting.delete(attempt))
+      return Effect.sync(() => this.waiters.delete(attempt))
     })
   }
 
-  /** Says once per model that `maxCost` has to do without what the API holds. */
+  /** Logs once per model that the API did not report a hold. */
   warnOfUnknownHold({ extra, model = "" }: Execution): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (this.warned.has(model)) return Effect.void
-      this.warned.add(model)
-      const given = extra["hold_amount"]
-      const reason = given === undefined ? "not said" : `said ${JSON.stringify(given)}, which is no amount, for`
+      if (this.warnedModels.has(model)) return Effect.void
+      this.warnedModels.add(model)
+      const reported = extra["hold_amount"]
+      const problem =
+        reported === undefined
+          ? "did not report a hold"
+          : `reported the hold ${JSON.stringify(reported)}, not an amount,`
       return safely(
         Effect.logWarning(
-          `The API has ${reason} what an execution of ${model} holds. Under maxCost, one execution of the model runs at a time until one has told what it costs; the option hold tells it beforehand`
+          `The API ${problem} for an execution of ${model}. With maxCost, executions of this model run one at a time until one has reported its cost. The option hold sets the hold beforehand`
         )
       )
     })
   }
 
-  /** There is no room for anything, and nothing runs that could make any. */
-  get isUsedUp(): boolean {
-    return this.running === 0 && BigDecimal.greaterThanOrEqualTo(this.committed, this.limit)
+  /** Whether the limit is reached and no running execution can free an amount. */
+  get isExhausted(): boolean {
+    return this.runningCount === 0 && BigDecimal.greaterThanOrEqualTo(this.committed, this.limit)
   }
 
-  /** An execution was accepted, and what it holds is known, if the API tells it. */
-  accepted(reservation: Reservation, hold: money.Amount | undefined): Reservation {
+  /** Records that the API accepted an execution. Replaces the reserved amount by its hold, if the API reported one. */
+  accept(reservation: Reservation, hold: money.Amount | undefined): Reservation {
     if (hold === undefined) return reservation
-    const before = this.taken(reservation)
+    const before = this.resolveUnknown(reservation)
     const { model } = reservation
-    this.learn(model, hold)
-    this.assume(model)
-    this.change(before, hold)
-    return { model, amount: hold, isUnknown: false }
+    this.recordHold(model, hold)
+    this.assumeHold(model)
+    this.replaceAmount(before, hold)
+    return { model, amount: hold, isHoldUnknown: false }
   }
 
-  /** This run has done with it: what it has cost, or `undefined` if that is unknown or it may still hold something. */
-  settled(reservation: Reservation, cost: money.Amount | undefined): void {
-    this.running -= 1
-    if (cost === undefined) return this.change(money.zero, money.zero)
-    const before = this.taken(reservation)
-    // Where the API tells no holds.
-    if (reservation.isUnknown && BigDecimal.greaterThan(cost, money.zero)) {
-      this.learn(reservation.model, cost)
-      this.assume(reservation.model)
+  /** Ends a reservation of this run. `cost` is `undefined` if the cost is unknown or the execution may still have a hold. */
+  settle(reservation: Reservation, cost: money.Amount | undefined): void {
+    this.runningCount -= 1
+    if (cost === undefined) return this.replaceAmount(money.zero, money.zero)
+    const before = this.resolveUnknown(reservation)
+    // Without reported holds, the cost of one execution is the best estimate for the next.
+    if (reservation.isHoldUnknown && BigDecimal.greaterThan(cost, money.zero)) {
+      this.recordHold(reservation.model, cost)
+      this.assumeHold(reservation.model)
     }
-    this.change(before, cost)
+    this.replaceAmount(before, cost)
   }
 
-  private change(before: money.Amount, after: money.Amount): void {
+  private replaceAmount(before: money.Amount, after: money.Amount): void {
     this.committed = BigDecimal.sum(this.committed, BigDecimal.subtract(after, before))
-    for (const attempt of Array.from(this.waiting)) attempt()
+    for (const attempt of Array.from(this.waiters)) attempt()
   }
 
-  private learn(model: string, hold: money.Amount): void {
-    const most = this.holds.get(model)
-    if (most === undefined || BigDecimal.greaterThan(hold, most)) this.holds.set(model, hold)
+  private recordHold(model: string, hold: money.Amount): void {
+    const highest = this.maxHolds.get(model)
+    if (highest === undefined || BigDecimal.greaterThan(hold, highest)) this.maxHolds.set(model, hold)
   }
 
-  private countUnknown(model: string, by: 1 | -1): void {
-    const count = (this.unknown.get(model) ?? 0) + by
-    if (count > 0) this.unknown.set(model, count)
-    else this.unknown.delete(model)
+  private adjustUnknownCount(model: string, by: 1 | -1): void {
+    const count = (this.unknownCounts.get(model) ?? 0) + by
+    if (count > 0) this.unknownCounts.set(model, count)
+    else this.unknownCounts.delete(model)
   }
 
-  /** Counts as much for each submission of unknown hold as another of its model has held. */
-  private assume(model: string): void {
-    const hold = this.holds.get(model)
-    const count = this.unknown.get(model)
+  /** Counts the highest known hold of the model for each of its submissions of unknown hold. */
+  private assumeHold(model: string): void {
+    const hold = this.maxHolds.get(model)
+    const count = this.unknownCounts.get(model)
     if (hold === undefined || count === undefined) return
-    this.unknown.delete(model)
-    this.assumed.set(model, hold)
+    this.unknownCounts.delete(model)
+    this.assumedHolds.set(model, hold)
     this.committed = BigDecimal.sum(this.committed, BigDecimal.multiply(hold, BigDecimal.fromBigInt(BigInt(count))))
   }
 
-  /** What is counted for it. */
-  private counted({ amount, isUnknown, model }: Reservation): money.Amount {
-    return isUnknown ? (this.assumed.get(model) ?? money.zero) : amount
+  private countedAmount({ amount, isHoldUnknown, model }: Reservation): money.Amount {
+    return isHoldUnknown ? (this.assumedHolds.get(model) ?? money.zero) : amount
   }
 
-  /** The same, and from now on it is known, or nothing. */
-  private taken(reservation: Reservation): money.Amount {
-    const { isUnknown, model } = reservation
-    if (isUnknown && !this.assumed.has(model)) this.countUnknown(model, -1)
-    return this.counted(reservation)
+  /** Returns the counted amount, and stops counting the reservation as one of unknown hold. */
+  private resolveUnknown(reservation: Reservation): money.Amount {
+    const { isHoldUnknown, model } = reservation
+    if (isHoldUnknown && !this.assumedHolds.has(model)) this.adjustUnknownCount(model, -1)
+    return this.countedAmount(reservation)
   }
 
-  private attempt(
+  /** Returns a reservation, a shortage, or `undefined` if a running execution may make room. */
+  private tryReserve(
     model: string,
-    given: money.Amount | undefined,
-    abandoned: Earlier | undefined
-  ): Either.Either<Reservation, Shortage> | undefined {
-    const expected = given ?? this.holds.get(model)
-    const isUnknown = expected === undefined
-    const amount = expected ?? money.zero
-    const before = abandoned === undefined ? money.zero : this.counted(abandoned)
-    const sum = BigDecimal.sum(BigDecimal.subtract(this.committed, before), amount)
-    // Until one execution has told what its model holds, others of it might take more than there is.
-    const others = (this.unknown.get(model) ?? 0) - (abandoned?.isUnknown === true && abandoned.model === model ? 1 : 0)
-    const isWithin = isUnknown ? BigDecimal.lessThan(sum, this.limit) : BigDecimal.lessThanOrEqualTo(sum, this.limit)
-    const shortage = isUnknown && others > 0 ? "UnknownHold" : isWithin ? undefined : "MaxCost"
-    if (shortage !== undefined) return this.running === 0 ? Either.left(shortage) : undefined
-    if (abandoned !== undefined) this.taken(abandoned)
-    if (isUnknown) this.countUnknown(model, 1)
-    this.running += 1
+    expectedHold: money.Amount | undefined,
+    replaced: EarlierSubmission | undefined
+  ): Either.Either<Reservation, BudgetShortage> | undefined {
+    const knownHold = expectedHold ?? this.maxHolds.get(model)
+    const isHoldUnknown = knownHold === undefined
+    const amount = knownHold ?? money.zero
+    const freed = replaced === undefined ? money.zero : this.countedAmount(replaced)
+    const sum = BigDecimal.sum(BigDecimal.subtract(this.committed, freed), amount)
+    // While the hold of a model is unknown, its other executions could exceed the limit.
+    const isReplacedUnknown = replaced?.isHoldUnknown === true && replaced.model === model
+    const otherUnknowns = (this.unknownCounts.get(model) ?? 0) - (isReplacedUnknown ? 1 : 0)
+    const isWithinLimit = isHoldUnknown
+      ? BigDecimal.lessThan(sum, this.limit)
+      : BigDecimal.lessThanOrEqualTo(sum, this.limit)
+    const shortage = isHoldUnknown && otherUnknowns > 0 ? "UnknownHold" : isWithinLimit ? undefined : "MaxCost"
+    if (shortage !== undefined) return this.runningCount === 0 ? Either.left(shortage) : undefined
+    if (replaced !== undefined) this.resolveUnknown(replaced)
+    if (isHoldUnknown) this.adjustUnknownCount(model, 1)
+    this.runningCount += 1
     this.committed = sum
-    return Either.right({ model, amount, isUnknown })
+    return Either.right({ model, amount, isHoldUnknown })
   }
 }

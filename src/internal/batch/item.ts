@@ -9,55 +9,55 @@ import type { AwaitFailure } from "../../ModelRouteError.js"
 import type * as money from "../data/money.js"
 import { sha256Hex } from "../data/sha256.js"
 import type { Executions, WatchOptions } from "../executions/types.js"
-import type { Spending } from "./costBudget.js"
-import { type JournalEntry, entryOf } from "./journalEntry.js"
-import type { Write } from "./journalWriter.js"
+import type { CostBudget } from "./costBudget.js"
+import { type JournalEntry, makeEntry } from "./journalEntry.js"
+import type { WriteEntry } from "./journalWriter.js"
 import type { Outcome } from "./outcome.js"
-import type { Body, Rules } from "./plan.js"
-import type { Tally } from "./progress.js"
-import type { Stop } from "./stopSignal.js"
+import type { PlanOptions, RequestBody } from "./plan.js"
+import type { ProgressCounter } from "./progress.js"
+import type { StopSignal } from "./stopSignal.js"
 
 /** @internal What the items of one run share. */
-export interface Run {
-  readonly batch: string
-  /** This run. */
-  readonly id: string
+export interface ItemContext {
+  readonly batchId: string
+  readonly runId: string
   readonly executions: Executions
-  readonly write: Write
-  readonly stop: Stop
-  readonly tally: Tally
-  /** Where there is a limit. */
-  readonly spending: Spending | undefined
-  readonly wait: WatchOptions
+  readonly write: WriteEntry
+  readonly stop: StopSignal
+  readonly progress: ProgressCounter
+  /** Present if the batch has a cost limit. */
+  readonly costBudget: CostBudget | undefined
+  readonly waitOptions: WatchOptions
 }
 
-/** @internal One item, as it was read. */
+/** @internal One item and its journal entry. */
 export interface Item<A, E, R> {
   readonly item: A
   readonly index: number
   readonly key: string
-  readonly found: Option.Option<JournalEntry>
-  /** Of the request; empty where it takes an effect to make one. */
+  /** The journal entry of an earlier run, or of an earlier item with the same key. */
+  readonly previous: Option.Option<JournalEntry>
+  /** Digest of the request. Empty if an effect makes the request and there is no `version`. */
   readonly digest: string
-  readonly body: Effect.Effect<Body, AwaitFailure | E, R>
-  /** What the API will hold for it, where the caller knows. */
+  readonly body: Effect.Effect<RequestBody, AwaitFailure | E, R>
+  /** The expected hold, if the caller provides one. */
   readonly hold: money.Amount | undefined
-  readonly rules: Rules
+  readonly planOptions: PlanOptions
 }
 
-/** @internal What became of an item, and what the journal holds of it now. */
-export interface Ended<A, E> {
+/** @internal The outcome of an item and its newest journal entry. */
+export interface ItemResult<A, E> {
   readonly outcome: Outcome<A, E>
   readonly entry?: JournalEntry
-  /** Whether the journal has told it all. */
+  /** Whether the outcome came from the journal, without a request. */
   readonly isFromJournal?: boolean
 }
 
-/** @internal An outcome that was handed out has been delivered, if it is final. */
-export const isDeliverable = (entry: JournalEntry | undefined): entry is JournalEntry => entry?.step === "Ended"
+/** @internal Returns whether the outcome of an entry counts as delivered once its consumer asks for the next one. */
+export const canMarkDelivered = (entry: JournalEntry | undefined): entry is JournalEntry => entry?.step === "Ended"
 
 /** @internal */
-export const delivered = (entry: JournalEntry): JournalEntry => entryOf({ ...entry, step: "Delivered" })
+export const markDelivered = (entry: JournalEntry): JournalEntry => makeEntry({ ...entry, step: "Delivered" })
 
-/** @internal 128 bits. */
-export const digestOf = (content: string): string => sha256Hex(content).slice(0, 32)
+/** @internal Returns the first 128 bits of the SHA-256 of a text, in hex. */
+export const computeDigest = (content: string): string => sha256Hex(content).slice(0, 32)

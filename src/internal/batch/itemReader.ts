@@ -1,5 +1,5 @@
 /**
- * From the input of a batch to its items in line: what each wants, and what the journal knows of it.
+ * Reads the items of a batch: makes their requests, looks up their journal entries and queues items with the same key.
  *
  * @internal
  */
@@ -14,165 +14,185 @@ import { type AwaitFailure, JournalError } from "../../ModelRouteError.js"
 import { canonicalJson } from "../data/canonicalJson.js"
 import { createBody } from "../executions/requests.js"
 import { invalid } from "../errors/invalidRequest.js"
-import { calling } from "./callback.js"
+import { tryCallback } from "./callback.js"
+import { parseAmount } from "./costBudget.js"
+import { computeDigest, type Item } from "./item.js"
 import type { JournalEntry } from "./journalEntry.js"
-import * as items from "./item.js"
 import type { JournalService } from "./journal.js"
-import type { Body, Rules } from "./plan.js"
-import type { Tally } from "./progress.js"
-import { plan } from "./settle.js"
-import { given } from "./costBudget.js"
-import type { Stop } from "./stopSignal.js"
+import type { PlanOptions, RequestBody } from "./plan.js"
+import type { ProgressCounter } from "./progress.js"
+import { planItem } from "./settle.js"
+import type { StopSignal } from "./stopSignal.js"
 
-/** @internal What the caller wants of each item. */
-export interface Wishes<A, E, E2, R> {
+/** @internal The caller's options for each item. */
+export interface ItemOptions<A, E, E2, R> {
   readonly key: (item: A, index: number) => string
   readonly request: (item: A, index: number) => Execution.CreateRequest | Effect.Effect<Execution.CreateRequest, E, R>
   readonly version: ((item: A, index: number) => string) | undefined
   readonly hold: ((item: A, index: number) => string) | undefined
-  readonly rules: (item: A) => Rules
+  readonly planOptions: (item: A) => PlanOptions
   readonly beforeSubmit: ((count: number) => Effect.Effect<boolean, E2, R>) | undefined
 }
 
-/** @internal Where the reader looks, and whom it tells. */
-export interface Desk {
-  readonly batch: string
+/** @internal The services that the reader uses. */
+export interface ReaderContext {
+  readonly batchId: string
   readonly journal: JournalService
-  readonly stop: Stop
-  readonly tally: Tally
+  readonly stop: StopSignal
+  readonly progress: ProgressCounter
 }
 
-/** @internal An item in line. Of two with the same key the second waits until the first is done, and finds what that has left. */
-export interface InLine<A, E, R> {
-  readonly item: items.Item<A, E, R>
-  readonly before: Deferred.Deferred<void> | undefined
-  /** To be run when the item is done, or is not worked on any more. */
-  readonly leave: Effect.Effect<void>
+/** @internal An item with its position among the items of the same key. */
+export interface QueuedItem<A, E, R> {
+  readonly item: Item<A, E, R>
+  /** Completes when the item before it with the same key is done. This item then continues from the entry of that item. */
+  readonly previousDone: Deferred.Deferred<void> | undefined
+  /** Lets the next item with the same key run. To be run when this item is done or abandoned. */
+  readonly release: Effect.Effect<void>
 }
 
 const operation = "Batch.run"
 
-/** An item before it is looked up. */
-interface Wanted<A, E, R> extends Omit<items.Item<A, E, R>, "found"> {}
+/** An item before its journal entry is read. */
+interface ItemDraft<A, E, R> extends Omit<Item<A, E, R>, "previous"> {}
 
-/** What does not take an effect is made at once: a later run can then tell whether it is still the same. */
-const wantedOf =
-  <A, E, E2, R>(wishes: Wishes<A, E, E2, R>) =>
-  (item: A, index: number): Effect.Effect<Wanted<A, E, R>> => {
-    const rules = wishes.rules(item)
-    const wanted = (key: string, body: Effect.Effect<Body, AwaitFailure | E, R>): Wanted<A, E, R> => ({
-      item,
-      index,
-      key,
-      digest: "",
-      body,
-      hold: undefined,
-      rules
-    })
-    const keyed = Effect.filterOrFail(
-      calling("key", () => wishes.key(item, index)),
-      (key) => typeof key === "string" && key !== "",
-      () => invalid(operation, "key", "is empty or no text", "Give each item a text of its own, the same in every run.")
-    )
-    const made = (key: string) =>
-      Effect.gen(function* () {
-        const { hold: holdOf, version: versionOf } = wishes
-        const hold =
-          holdOf &&
-          (yield* Effect.flatMap(
-            calling("hold", () => holdOf(item, index)),
-            (text) => given("hold", text)
-          ))
-        const version = versionOf && (yield* calling("version", () => versionOf(item, index)))
-        const request = yield* calling("request", () => wishes.request(item, index))
-        if (Effect.isEffect(request)) {
-          const body = Effect.flatMap(request, (made) => Effect.map(createBody(operation, made), ({ body }) => body))
-          return { ...wanted(key, body), hold, digest: version === undefined ? "" : items.digestOf(version) }
-        }
-        const { body } = yield* createBody(operation, request)
-        return { ...wanted(key, Effect.succeed(body)), hold, digest: items.digestOf(version ?? canonicalJson(body)) }
-      }).pipe(Effect.catchAll((error) => Effect.succeed(wanted(key, Effect.fail(error)))))
-    return Effect.matchEffect(keyed, {
-      onFailure: (error) => Effect.succeed(wanted("", Effect.fail(error))),
-      onSuccess: made
-    })
-  }
-
-/** @internal What the journal knows of items with these keys. */
-export const lookUp = (
-  { batch, journal }: Pick<Desk, "batch" | "journal">,
-  keys: ReadonlyArray<string>
-): Effect.Effect<(key: string) => Option.Option<JournalEntry>, JournalError> => {
-  const asked = Array.from(new Set(keys)).filter((key) => key !== "")
-  if (asked.length === 0) return Effect.succeed(Option.none)
-  return Effect.flatMap(journal.read(batch, asked), (entries) => {
-    if (entries.length !== asked.length) {
-      const message = `${operation}: the journal was asked for ${asked.length} items and has told of ${entries.length}.`
-      return Effect.fail(new JournalError({ operation, attempts: 0, message }))
-    }
-    const found = new Map(asked.map((key, i) => [key, entries[i]]))
-    return Effect.succeed((key: string) => found.get(key) ?? Option.none())
+/** Makes the draft of an item. A request that takes no effect is made here, so that its digest can be compared with the journal. */
+const makeDraft = <A, E, E2, R>(
+  options: ItemOptions<A, E, E2, R>,
+  item: A,
+  index: number
+): Effect.Effect<ItemDraft<A, E, R>> => {
+  const planOptions = options.planOptions(item)
+  const toDraft = (key: string, body: Effect.Effect<RequestBody, AwaitFailure | E, R>): ItemDraft<A, E, R> => ({
+    item,
+    index,
+    key,
+    digest: "",
+    body,
+    hold: undefined,
+    planOptions
+  })
+  const readKey = Effect.filterOrFail(
+    tryCallback("key", () => options.key(item, index)),
+    (key) => typeof key === "string" && key !== "",
+    () =>
+      invalid(
+        operation,
+        "key",
+        "is empty or not a string",
+        "Return a string that is unique to the item and the same in every run."
+      )
+  )
+  const makeRequest = (key: string) =>
+    Effect.gen(function* () {
+      const { hold: holdOf, version: versionOf } = options
+      const hold =
+        holdOf &&
+        (yield* Effect.flatMap(
+          tryCallback("hold", () => holdOf(item, index)),
+          (text) => parseAmount("hold", text)
+        ))
+      const version = versionOf && (yield* tryCallback("version", () => versionOf(item, index)))
+      const request = yield* tryCallback("request", () => options.request(item, index))
+      if (Effect.isEffect(request)) {
+        const body = Effect.flatMap(request, (made) => Effect.map(createBody(operation, made), ({ body }) => body))
+        return { ...toDraft(key, body), hold, digest: version === undefined ? "" : computeDigest(version) }
+      }
+      const { body } = yield* createBody(operation, request)
+      return { ...toDraft(key, Effect.succeed(body)), hold, digest: computeDigest(version ?? canonicalJson(body)) }
+    }).pipe(Effect.catchAll((error) => Effect.succeed(toDraft(key, Effect.fail(error)))))
+  return Effect.matchEffect(readKey, {
+    onFailure: (error) => Effect.succeed(toDraft("", Effect.fail(error))),
+    onSuccess: makeRequest
   })
 }
 
-/** @internal */
-export const read = <A, E, E2, R, EI, RI>(
-  desk: Desk,
-  wishes: Wishes<A, E, E2, R>,
-  /** How many items are read ahead at most. */
-  ahead: number,
-  input: Stream.Stream<A, EI, RI>
-): Stream.Stream<InLine<A, E, R>, E2 | EI | JournalError, R | RI> => {
-  const { stop, tally } = desk
-  const wanted = wantedOf(wishes)
-  const last = new Map<string, Deferred.Deferred<void>>()
+/** @internal Reads the journal entries of items. Returns a function from the key of an item to its entry. */
+export const readEntries = (
+  { batchId, journal }: Pick<ReaderContext, "batchId" | "journal">,
+  itemKeys: ReadonlyArray<string>
+): Effect.Effect<(key: string) => Option.Option<JournalEntry>, JournalError> => {
+  const keys = Array.from(new Set(itemKeys)).filter((key) => key !== "")
+  if (keys.length === 0) return Effect.succeed(Option.none)
+  return Effect.flatMap(journal.read(batchId, keys), (entries) => {
+    if (entries.length !== keys.length) {
+      const message = `${operation}: the journal returned ${entries.length} entries for ${keys.length} items.`
+      return Effect.fail(new JournalError({ operation, attempts: 0, message }))
+    }
+    const byKey = new Map(keys.map((key, i) => [key, entries[i]]))
+    return Effect.succeed((key: string) => byKey.get(key) ?? Option.none())
+  })
+}
 
-  const enter = (key: string): Omit<InLine<A, E, R>, "item"> => {
-    const end = Deferred.unsafeMake<void>(FiberId.none)
-    const before = last.get(key)
-    last.set(key, end)
-    const leave = Effect.sync(() => {
-      if (last.get(key) === end) last.delete(key)
-      Deferred.unsafeDone(end, Effect.void)
+/** Queues items by key. Each item waits for the one before it with the same key. */
+const makeKeyQueue = () => {
+  const lastOfKey = new Map<string, Deferred.Deferred<void>>()
+  return (key: string) => {
+    const done = Deferred.unsafeMake<void>(FiberId.none)
+    const previousDone = lastOfKey.get(key)
+    lastOfKey.set(key, done)
+    const release = Effect.sync(() => {
+      if (lastOfKey.get(key) === done) lastOfKey.delete(key)
+      Deferred.unsafeDone(done, Effect.void)
     })
-    return { before, leave }
+    return { previousDone, release }
   }
+}
 
-  const permitted = (found: ReadonlyArray<items.Item<A, E, R>>) =>
-    Effect.gen(function* () {
-      if (wishes.beforeSubmit === undefined || stop.current !== undefined) return
-      const plans = yield* Effect.forEach(found, plan)
-      const count = plans.filter(({ _tag }) => _tag === "Submit").length
-      if (count === 0) return
-      const answer = yield* stop.unlessStopped(wishes.beforeSubmit(count))
-      if (answer === false) yield* stop.say({ reason: "BeforeSubmit" })
-    })
+/** Runs `beforeSubmit` for the items of a group that will be submitted. Stops the batch if it returns `false`. */
+const confirmSubmit = <A, E, E2, R>(
+  { stop }: ReaderContext,
+  { beforeSubmit }: ItemOptions<A, E, E2, R>,
+  group: ReadonlyArray<Item<A, E, R>>
+): Effect.Effect<void, E2, R> =>
+  Effect.gen(function* () {
+    if (beforeSubmit === undefined || stop.cause !== undefined) return
+    const plans = yield* Effect.forEach(group, planItem)
+    const count = plans.filter(({ _tag }) => _tag === "Submit").length
+    if (count === 0) return
+    const isConfirmed = yield* stop.runUnlessStopped(beforeSubmit(count))
+    if (isConfirmed === false) yield* stop.trigger({ reason: "BeforeSubmit" })
+  })
 
-  const group = (from: number, chunk: Chunk.Chunk<A>) =>
+/** @internal Reads the items of the input in groups of at most `maxReadAhead`. */
+export const readItems = <A, E, E2, R, EI, RI>(
+  context: ReaderContext,
+  options: ItemOptions<A, E, E2, R>,
+  maxReadAhead: number,
+  input: Stream.Stream<A, EI, RI>
+): Stream.Stream<QueuedItem<A, E, R>, E2 | EI | JournalError, R | RI> => {
+  const { progress } = context
+  const enqueue = makeKeyQueue()
+
+  const readGroup = (from: number, chunk: Chunk.Chunk<A>) =>
     Effect.gen(function* () {
-      const each = yield* Effect.forEach(chunk, (item, i) => wanted(item, from + i))
-      // In line before they are looked up: what another of the same key does meanwhile is then waited for.
-      const line = each.map((one) => ({ one, place: enter(one.key) }))
-      const entryFor = yield* lookUp(
-        desk,
-        each.map(({ key }) => key)
+      const drafts = yield* Effect.forEach(chunk, (item, i) => makeDraft(options, item, from + i))
+      // Enqueued before the journal is read: an earlier item with the same key may write its entry in the meantime.
+      const places = drafts.map((draft) => ({ draft, place: enqueue(draft.key) }))
+      const entryOf = yield* readEntries(
+        context,
+        drafts.map(({ key }) => key)
       )
-      const found = line.map(({ one, place: { before, leave } }) => ({
-        item: Object.assign(one, { found: entryFor(one.key) }),
-        before,
-        leave
+      const group = places.map(({ draft, place: { previousDone, release } }) => ({
+        item: Object.assign(draft, { previous: entryOf(draft.key) }),
+        previousDone,
+        release
       }))
-      tally.taken(found.length)
-      yield* permitted(found.map(({ item }) => item))
-      return [from + found.length, found] as const
+      progress.addRead(group.length)
+      yield* confirmSubmit(
+        context,
+        options,
+        group.map(({ item }) => item)
+      )
+      return [from + group.length, group] as const
     })
 
   return input.pipe(
     Stream.chunks,
-    Stream.mapConcat((chunk) => Chunk.chunksOf(chunk, ahead)),
+    Stream.mapConcat((chunk) => Chunk.chunksOf(chunk, maxReadAhead)),
     Stream.rechunk(1),
-    Stream.mapAccumEffect(0, group),
+    Stream.mapAccumEffect(0, readGroup),
     Stream.flattenIterables,
-    Stream.onEnd(Effect.sync(() => tally.inputEnded()))
+    Stream.onEnd(Effect.sync(() => progress.endInput()))
   )
 }

@@ -1,18 +1,24 @@
 /**
- * What is written down of each item of a batch, so that a later run can go on from there.
+ * The journal's record of one item. A later run continues from it.
+ *
+ * @internal
  */
 import * as Schema from "effect/Schema"
 import * as Execution from "../../Execution.js"
 import * as ModelRouteError from "../../ModelRouteError.js"
 import { Attributes } from "../data/lenient.js"
 import * as money from "../data/money.js"
-import type { Earlier } from "./costBudget.js"
+import type { EarlierSubmission } from "./costBudget.js"
 
 /**
- * How far an item has come, each step written before it counts: `Submitted`: its key is fixed, and a create may be sent under it;
- * `Accepted`: the id of its execution is known; `Ended`: its outcome is final; `Delivered`: that outcome was handed out, and
- * whoever took it has asked for the next. `Refused`: nothing was executed, and a later run submits it again: under another key where the
- * account was refused (402, 401) or the request has changed.
+ * The steps of an item. Each step is written to the journal before it takes effect.
+ *
+ * - `Submitted`: the idempotency key is fixed, and a create may be sent under it.
+ * - `Refused`: the API executed nothing, and a later run submits the item again. It uses a new idempotency key after a 401 or 402, or
+ *   if the request has changed.
+ * - `Accepted`: the id of the execution is known.
+ * - `Ended`: the outcome is final.
+ * - `Delivered`: the outcome was delivered, and its consumer has asked for the next one.
  *
  * @since 0.1.0
  * @category schemas
@@ -20,7 +26,7 @@ import type { Earlier } from "./costBudget.js"
 export const JournalStep = Schema.Literal("Submitted", "Refused", "Accepted", "Ended", "Delivered")
 
 /**
- * How far an item has come.
+ * The latest step of an item.
  *
  * @since 0.1.0
  * @category models
@@ -30,47 +36,47 @@ export type JournalStep = typeof JournalStep.Type
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
 
 /**
- * What a journal holds of one item: all that is known of it, so that each entry takes the place of the one before.
+ * The journal's record of one item. An entry is complete, so that it replaces the one before.
  *
  * @since 0.1.0
  * @category schemas
  */
 export class JournalEntry extends Schema.Class<JournalEntry>("effect-modelroute/Batch/JournalEntry")({
-  /** The item's own key within its batch. */
+  /** The item's key within its batch. */
   key: Schema.String,
   step: JournalStep,
-  /** Counts how often it was to be submitted anew, from 1. */
+  /** Counts the submissions of the item as a new execution, from 1. */
   attempt: Schema.Number,
-  /** 128 bits of the SHA-256 of the request, in hex: whether a later run still means the same. Empty where it takes an effect to make. */
+  /** First 128 bits of the SHA-256 of the request, in hex. Detects a changed request. Empty if an effect makes the request. */
   digest: Schema.String,
-  /** The body of the request, as long as it may have to be sent again. */
+  /** The body of the request. Kept until it cannot be needed again. */
   body: optional(Attributes),
   idempotencyKey: Schema.String,
-  /** Before the idempotency key was first sent, if it was. */
+  /** The time just before the first request under the idempotency key. */
   submittedAt: Schema.DateTimeUtc,
-  /** The run that has submitted it, or has found that it had failed. */
+  /** Id of the run that submitted the item or found that it had failed. */
   run: optional(Schema.String),
   executionId: optional(Execution.ExecutionId),
   model: optional(Schema.String),
-  /** Dollars, a decimal string: what was held for it, or was expected to be. */
+  /** The hold of the execution, or the expected hold. Dollars, as a decimal string. */
   hold: optional(Schema.String),
-  /** How it ended. */
+  /** The completed execution of a step `Ended` or `Delivered`. */
   completed: optional(Execution.Completed),
   /**
-   * How it ended; of a refused one, what the API has answered where it has refused the account; of an accepted one, that the API
-   * did not know its execution when it was looked for.
+   * The failure of a step `Ended` or `Delivered`. With `Refused`, the 401 or 402 of the API. With `Accepted`, the 404 or 410 of the
+   * last attempt to find the execution.
    */
   error: optional(ModelRouteError.AwaitFailure)
 }) {}
 
-/** @internal Of fields that are right: to check them once more at each step would cost time. */
-export const entryOf = (fields: ConstructorParameters<typeof JournalEntry>[0]): JournalEntry =>
+/** @internal Builds an entry from valid fields. Skips the validation, which would cost time at each step. */
+export const makeEntry = (fields: ConstructorParameters<typeof JournalEntry>[0]): JournalEntry =>
   new JournalEntry(fields, { disableValidation: true })
 
 const steps: ReadonlyArray<JournalStep> = JournalStep.literals
 
-/** @internal Dollars, a decimal string: what an item costs, or holds as long as its execution may run. */
-export const committed = ({ completed, hold, step }: JournalEntry): string | undefined => {
+/** @internal Returns the cost of an item, or its hold while its execution may run. Dollars, as a decimal string. */
+export const committedAmount = ({ completed, hold, step }: JournalEntry): string | undefined => {
   switch (step) {
     case "Submitted":
     case "Accepted":
@@ -79,30 +85,38 @@ export const committed = ({ completed, hold, step }: JournalEntry): string | und
       return undefined
     case "Ended":
     case "Delivered":
-      // Where the API does not tell the cost, it is at most the hold.
+      // An unknown cost is at most the hold.
       return completed === undefined ? undefined : (completed.cost ?? hold)
   }
 }
 
-/** @internal Whether an item may have cost, or hold, an amount that the API has not told. */
+/** @internal Returns whether an item may have cost or hold an amount that the API did not report. */
 export const isCostUnknown = (entry: JournalEntry): boolean => {
   const mayHaveCost = entry.step === "Submitted" || entry.step === "Accepted" || entry.completed !== undefined
-  return mayHaveCost && money.parse(committed(entry)) === undefined
+  return mayHaveCost && money.parse(committedAmount(entry)) === undefined
 }
 
-/** @internal A submission that an entry tells of, as far as it is about money. */
-export const earlier = (entry: JournalEntry): Earlier => ({
+/** @internal Returns the amounts of the submission that an entry records. */
+export const toEarlierSubmission = (entry: JournalEntry): EarlierSubmission => ({
   model: entry.model ?? "",
-  amount: money.parse(committed(entry)) ?? money.zero,
-  // What an execution was expected to hold says nothing of another.
+  amount: money.parse(committedAmount(entry)) ?? money.zero,
+  // Without an execution the hold is only expected. It must not count as the known hold of the model.
   hold: entry.executionId === undefined ? undefined : money.parse(entry.hold),
-  isUnknown: isCostUnknown(entry)
+  isHoldUnknown: isCostUnknown(entry)
 })
 
 /**
- * Grows with each entry that is written for an item: one with a lower number is older, and may not take the place of a younger one.
+ * Returns the revision of an entry. It grows with each entry that is written for an item. An entry must not replace one with a higher
+ * revision.
  *
  * @since 0.1.0
  * @category combinators
+ * @example
+ * ```ts
+ * import { Batch } from "effect-modelroute"
+ *
+ * export const newer = (a: Batch.JournalEntry, b: Batch.JournalEntry) =>
+ *   Batch.revision(a) >= Batch.revision(b) ? a : b
+ * ```
  */
 export const revision = ({ attempt, step }: JournalEntry): number => attempt * 10 + steps.indexOf(step)

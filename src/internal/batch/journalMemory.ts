@@ -1,5 +1,5 @@
 /**
- * A journal in memory: it ends with the process.
+ * Keeps the journal in the memory of the process.
  *
  * @internal
  */
@@ -9,7 +9,7 @@ import * as Stream from "effect/Stream"
 import { type JournalEntry, revision } from "./journalEntry.js"
 import type { JournalService } from "./journal.js"
 
-/** @internal An empty one. */
+/** @internal Makes an empty journal. */
 export const make: Effect.Effect<JournalService> = Effect.sync(() => {
   const batches = new Map<string, Map<string, JournalEntry>>()
   const itemsOf = (batch: string): ReadonlyMap<string, JournalEntry> =>
@@ -29,7 +29,7 @@ export const make: Effect.Effect<JournalService> = Effect.sync(() => {
           if (before === undefined || revision(entry) >= revision(before)) items.set(entry.key, entry)
         }
       }),
-    // What is written while they are read does not change them.
+    // The array is a snapshot, so that a concurrent write does not change the stream.
     entries: (batch) => Stream.suspend(() => Stream.fromIterable(Array.from(itemsOf(batch).values()))),
     remove: (batch) => Effect.sync(() => void batches.delete(batch))
   }

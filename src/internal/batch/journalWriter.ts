@@ -1,5 +1,5 @@
 /**
- * The one who writes to the journal: what many items have to write at the same time goes in one call.
+ * Writes the entries of a run to the journal. Combines the entries of many items into one write.
  *
  * @internal
  */
@@ -12,40 +12,39 @@ import type { JournalError } from "../../ModelRouteError.js"
 import { type JournalEntry, revision } from "./journalEntry.js"
 import type { JournalService } from "./journal.js"
 
-/** @internal Returns when the entry is kept. */
-export type Write = (entry: JournalEntry) => Effect.Effect<void, JournalError>
+/** @internal Writes an entry. Returns when the journal has stored it. */
+export type WriteEntry = (entry: JournalEntry) => Effect.Effect<void, JournalError>
 
-/** The most entries that go in one call. */
-const most = 256
+const maxEntriesPerWrite = 256
 
-interface Waiting {
+interface PendingWrite {
   readonly entry: JournalEntry
-  readonly kept: Deferred.Deferred<void, JournalError>
+  readonly done: Deferred.Deferred<void, JournalError>
 }
 
-/** One for each item: the delivery of one and the next step of another with the same key can meet. */
-const latest = (waiting: Chunk.Chunk<Waiting>): ReadonlyArray<JournalEntry> => {
+/** Keeps the newest entry of each item. Two entries of an item meet if one item has two positions in the input. */
+const latestPerItem = (pending: Chunk.Chunk<PendingWrite>): ReadonlyArray<JournalEntry> => {
   const entries = new Map<string, JournalEntry>()
-  for (const { entry } of waiting) {
+  for (const { entry } of pending) {
     const other = entries.get(entry.key)
     if (other === undefined || revision(other) < revision(entry)) entries.set(entry.key, entry)
   }
   return Array.from(entries.values())
 }
 
-/** @internal Writes as long as the scope is open. */
-export const make = (journal: JournalService, batch: string): Effect.Effect<Write, never, Scope.Scope> =>
+/** @internal Starts a writer that runs until the scope closes. */
+export const make = (journal: JournalService, batchId: string): Effect.Effect<WriteEntry, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const queue = yield* Queue.unbounded<Waiting>()
-    // What has begun to be written is written, and whoever waits for it hears of it. Its own wait ends with the scope, also where
-    // the batch itself cannot be interrupted.
-    yield* Effect.flatMap(Effect.interruptible(Queue.takeBetween(queue, 1, most)), (waiting) =>
-      Effect.flatMap(Effect.exit(journal.write(batch, latest(waiting))), (exit) =>
-        Effect.forEach(waiting, ({ kept }) => Deferred.done(kept, exit), { discard: true })
+    const queue = yield* Queue.unbounded<PendingWrite>()
+    // A write that has begun is completed, and the fibers that wait for it get its result. Only the wait for the next entry can be
+    // interrupted, so that the scope can close even if the batch itself is uninterruptible.
+    yield* Effect.flatMap(Effect.interruptible(Queue.takeBetween(queue, 1, maxEntriesPerWrite)), (pending) =>
+      Effect.flatMap(Effect.exit(journal.write(batchId, latestPerItem(pending))), (exit) =>
+        Effect.forEach(pending, ({ done }) => Deferred.done(done, exit), { discard: true })
       )
     ).pipe(Effect.uninterruptible, Effect.forever, Effect.forkScoped)
     return (entry) =>
-      Effect.flatMap(Deferred.make<void, JournalError>(), (kept) =>
-        Effect.zipRight(Queue.offer(queue, { entry, kept }), Deferred.await(kept))
+      Effect.flatMap(Deferred.make<void, JournalError>(), (done) =>
+        Effect.zipRight(Queue.offer(queue, { entry, done }), Deferred.await(done))
       )
   })

@@ -1,5 +1,7 @@
 /**
- * What becomes of one item of a batch.
+ * The outcome of one item of a batch.
+ *
+ * @internal
  */
 import type * as Execution from "../../Execution.js"
 import type {
@@ -10,61 +12,62 @@ import type {
 } from "../../ModelRouteError.js"
 import type { StopReason } from "./stopSignal.js"
 
-interface Common<A> {
+interface OutcomeFields<A> {
   readonly item: A
-  /** Its place in the input, from 0. */
+  /** Position of the item in the input, from 0. */
   readonly index: number
   readonly key: string
-  /** Whether an earlier run has handed this outcome out, and whoever took it has asked for the next. */
+  /** Whether an earlier run has already delivered this outcome. */
   readonly delivered: boolean
 }
 
 /**
- * The execution is COMPLETED.
+ * The outcome of an item whose execution is COMPLETED.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Succeeded<A> extends Common<A> {
+export interface Succeeded<A> extends OutcomeFields<A> {
   readonly _tag: "Succeeded"
   readonly completed: Execution.Completed
 }
 
 /**
- * The item has failed with what `executions.run` fails with, or with a failure of its `request`.
+ * The outcome of an item that failed with an error of `executions.run`, or with the error `E` of its `request`.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Failed<A, E = never> extends Common<A> {
+export interface Failed<A, E = never> extends OutcomeFields<A> {
   readonly _tag: "Failed"
   readonly error: AwaitFailure | SubmissionOutcomeUnknown | E
   /**
-   * Whether that is how it ended: then a later run hands the same failure out again, unless `resubmit` says otherwise. If not, a
-   * later run looks at it anew, and goes on with what can go on.
+   * Whether the failure is final. A later run returns a final failure again without a request, unless `resubmit` returns `true`. A
+   * later run continues an item whose failure is not final.
    */
   readonly final: boolean
 }
 
 /**
- * This run has submitted nothing for the item; a later run does.
+ * The outcome of an item that this run did not submit. A later run submits it.
  *
  * @since 0.1.0
  * @category models
  */
-export interface NotAttempted<A> extends Common<A> {
+export interface NotAttempted<A> extends OutcomeFields<A> {
   readonly _tag: "NotAttempted"
   /**
-   * What had stopped the batch. `UnknownHold` concerns this item alone: `maxCost` is set, another item of its model may have been
-   * accepted, and nobody knows what that holds; when a run has found out, or with the option `hold`, it is submitted.
+   * Why the batch had stopped. `UnknownHold` concerns this item alone: `maxCost` is set, another item of its model may have been
+   * accepted, and the hold of that model is unknown. A later run submits the item when the hold is known. The option `hold` makes it
+   * known beforehand.
    */
   readonly reason: StopReason | "UnknownHold"
-  /** What the API has answered, where that was the reason. */
+  /** The response of the API, if it is the reason. */
   readonly error?: InsufficientBalance | Unauthorized
 }
 
 /**
- * What became of one item: there is exactly one for each.
+ * The outcome of one item. A run returns exactly one for each item.
  *
  * @since 0.1.0
  * @category models

@@ -1,5 +1,7 @@
 /**
- * How far a batch is, counted along the way.
+ * Counts the progress of a batch.
+ *
+ * @internal
  */
 import * as BigDecimal from "effect/BigDecimal"
 import * as Clock from "effect/Clock"
@@ -14,58 +16,57 @@ import { present } from "../data/lenient.js"
 import type { Outcome } from "./outcome.js"
 import type { RetryBudget } from "./retryBudget.js"
 import * as money from "../data/money.js"
-import type { StopReason, Stop } from "./stopSignal.js"
+import type { StopReason, StopSignal } from "./stopSignal.js"
 
 /**
- * How far a batch is at one moment.
+ * The progress of a batch at one moment.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Progress {
-  /** How many items there are: from the option `total` or the input's own length; of a stream when it has ended. */
+  /** Number of items: the option `total`, or the size of the input. For a stream, known when it has ended. */
   readonly total?: number
-  /** Items that have succeeded, in earlier runs or in this one. */
+  /** Items that have succeeded in this run or an earlier one. */
   readonly succeeded: number
   /** Items that have failed. */
   readonly failed: number
-  /** Items that this run reports as not attempted. */
+  /** Items that this run did not attempt. */
   readonly notAttempted: number
   /** Items that were read and that the API has not accepted yet. */
   readonly waiting: number
-  /** Executions that run and are waited for; none after an interruption, which leaves them running. */
+  /** Executions that run and are awaited. Zero after an interruption, which leaves them running. */
   readonly inFlight: number
-  /** Items that have ended and that `deliver` is at work on. */
+  /** Items that have ended and whose `deliver` runs. */
   readonly delivering: number
   /** Outcomes that came from the journal, without a request. */
   readonly fromJournal: number
-  /** Until when requests wait for the rate limit, or retries for their budget, at the latest; absent while none does. */
+  /** Latest time until which requests wait for the rate limit, or retries wait for the retry budget. Absent if none waits. */
   readonly pausedUntil?: DateTime.Utc
-  /** How many requests this run has sent. */
+  /** Number of requests that this run has sent. */
   readonly requests: number
-  /** How many retries the budget holds. */
+  /** Number of retries that the retry budget has left. */
   readonly retriesLeft: number
   /**
-   * Dollars, a decimal string: what the items that are done have cost, in earlier runs or in this one. Of items with the same key
-   * each counts.
+   * Cost of the finished items, in this run and earlier ones. Dollars, as a decimal string. Items with the same key count once each.
    */
   readonly cost: string
-  /** Dollars, a decimal string: what is held for the executions that run. */
+  /** Sum of the holds of the running executions. Dollars, as a decimal string. */
   readonly held: string
-  /** How many items have ended per minute in this run; those from the journal do not count. */
+  /** Number of items per minute that have ended in this run. Items from the journal do not count. */
   readonly itemsPerMinute: number
-  /** When the last item ends at this rate; absent where that cannot be told. */
+  /** When the last item ends at the current rate. Absent if that is unknown. */
   readonly estimatedEnd?: DateTime.Utc
-  /** Why nothing more is submitted, if so. */
+  /** Why the batch submits nothing more. Absent if it has not stopped. */
   readonly stopped?: StopReason
 }
 
-const minute = 60_000
+const minuteMillis = 60_000
 
 /** @internal */
-export class Tally {
-  /** Each holds at most one signal: who is slow sees the newest state, and holds up nobody. */
-  private readonly followers = new Set<Queue.Queue<void>>()
+export class ProgressCounter {
+  /** Each queue holds at most one signal. A slow subscriber gets the newest state and does not delay the batch. */
+  private readonly subscribers = new Set<Queue.Queue<void>>()
   /** Monotonic milliseconds. */
   private startedAt: number | undefined
   private read = 0
@@ -73,53 +74,53 @@ export class Tally {
   private failed = 0
   private notAttempted = 0
   private inFlight = 0
-  private beingDelivered = 0
+  private delivering = 0
   private fromJournal = 0
   private cost = money.zero
   private held = money.zero
 
   constructor(
     private total: number | undefined,
-    private readonly stop: Stop,
-    private readonly budget: RetryBudget,
+    private readonly stop: StopSignal,
+    private readonly retryBudget: RetryBudget,
     private readonly rateLimit: Effect.Effect<Snapshot>
   ) {}
 
-  begin(now: number): void {
+  /** `now` is in monotonic milliseconds. */
+  start(now: number): void {
     this.startedAt = now
-    this.tell()
+    this.notifySubscribers()
   }
 
-  taken(items: number): void {
+  addRead(items: number): void {
     this.read += items
-    this.tell()
+    this.notifySubscribers()
   }
 
-  /** The input has ended: now it is known how many items there are. */
-  inputEnded(): void {
+  /** Sets the total to the number of items that were read. */
+  endInput(): void {
     this.total = this.read
-    this.tell()
+    this.notifySubscribers()
   }
 
-  accepted(hold: money.Amount): void {
+  addExecution(hold: money.Amount): void {
     this.inFlight += 1
     this.held = BigDecimal.sum(this.held, hold)
-    this.tell()
+    this.notifySubscribers()
   }
 
-  /** An execution is no longer waited for. */
-  left(hold: money.Amount): void {
+  removeExecution(hold: money.Amount): void {
     this.inFlight -= 1
     this.held = BigDecimal.subtract(this.held, hold)
-    this.tell()
+    this.notifySubscribers()
   }
 
-  /** As long as an outcome is being delivered. */
-  delivering<A, E, R>(deliver: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+  /** Counts an outcome as being delivered while `deliver` runs. */
+  countDelivery<A, E, R>(deliver: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     const count = (by: number) =>
       Effect.sync(() => {
-        this.beingDelivered += by
-        this.tell()
+        this.delivering += by
+        this.notifySubscribers()
       })
     return Effect.acquireUseRelease(
       count(1),
@@ -128,7 +129,7 @@ export class Tally {
     )
   }
 
-  ended(outcome: Outcome<unknown, unknown>, cost: money.Amount, isFromJournal: boolean): void {
+  addOutcome(outcome: Outcome<unknown, unknown>, cost: money.Amount, isFromJournal: boolean): void {
     switch (outcome._tag) {
       case "Succeeded":
         this.succeeded += 1
@@ -142,77 +143,76 @@ export class Tally {
         break
     }
     if (isFromJournal) this.fromJournal += 1
-    this.tell()
+    this.notifySubscribers()
   }
 
-  /** Whoever follows the progress sees the newest state, and misses what came between. */
   readonly progress: Subscribable.Subscribable<Progress> = Subscribable.make({
     get: Effect.suspend(() => this.snapshot),
     changes: Stream.unwrapScoped(
       Effect.acquireRelease(
         Effect.tap(Queue.sliding<void>(1), (signal) => {
-          this.followers.add(signal)
+          this.subscribers.add(signal)
           signal.unsafeOffer(undefined)
         }),
-        (signal) => Effect.sync(() => this.followers.delete(signal))
+        (signal) => Effect.sync(() => this.subscribers.delete(signal))
       ).pipe(Effect.map((signal) => Stream.repeatEffect(Effect.zipRight(Queue.take(signal), this.snapshot))))
     )
   })
 
-  private tell(): void {
-    for (const signal of this.followers) signal.unsafeOffer(undefined)
+  private notifySubscribers(): void {
+    for (const signal of this.subscribers) signal.unsafeOffer(undefined)
   }
 
   private readonly snapshot: Effect.Effect<Progress> = Effect.gen(this, function* () {
     const now = yield* Clock.currentTimeMillis
     const monotonicNow = yield* monotonic.now
     const gate = yield* this.rateLimit
-    const { beingDelivered: delivering, failed, fromJournal, inFlight, notAttempted, read, succeeded, total } = this
-    const out = succeeded + failed + notAttempted
-    const elapsed = monotonicNow - (this.startedAt ?? monotonicNow)
-    const itemsPerMinute = elapsed <= 0 ? 0 : ((succeeded + failed - fromJournal) * minute) / elapsed
-    const stopped = this.stop.current?.reason
-    const retriesAt = this.budget.opensAt(monotonicNow)
+    const { delivering, failed, fromJournal, inFlight, notAttempted, read, succeeded, total } = this
+    const ended = succeeded + failed + notAttempted
+    const elapsedMillis = monotonicNow - (this.startedAt ?? monotonicNow)
+    const itemsPerMinute = elapsedMillis <= 0 ? 0 : ((succeeded + failed - fromJournal) * minuteMillis) / elapsedMillis
+    const stopped = this.stop.cause?.reason
+    const nextRetryAt = this.retryBudget.nextRetryAt(monotonicNow)
     const pausedUntil = latest(
-      gateOpensAt(gate, now),
-      retriesAt === undefined ? undefined : retriesAt - monotonicNow + now
+      gateResumesAt(gate, now),
+      nextRetryAt === undefined ? undefined : nextRetryAt - monotonicNow + now
     )
     const estimatedEnd =
-      total === undefined || itemsPerMinute === 0 || stopped !== undefined || out >= total
+      total === undefined || itemsPerMinute === 0 || stopped !== undefined || ended >= total
         ? undefined
-        : latest(now + ((total - out) * minute) / itemsPerMinute, pausedUntil)
+        : latest(now + ((total - ended) * minuteMillis) / itemsPerMinute, pausedUntil)
     return present({
       total,
       succeeded,
       failed,
       notAttempted,
-      waiting: read - out - inFlight - delivering,
+      waiting: read - ended - inFlight - delivering,
       inFlight,
       delivering,
       fromJournal,
-      pausedUntil: instant(pausedUntil),
-      requests: this.budget.requests,
-      retriesLeft: this.budget.left(monotonicNow),
+      pausedUntil: toUtc(pausedUntil),
+      requests: this.retryBudget.requests,
+      retriesLeft: this.retryBudget.tokensLeft(monotonicNow),
       cost: money.formatDollars(this.cost),
       held: money.formatDollars(this.held),
       itemsPerMinute,
-      estimatedEnd: instant(estimatedEnd),
+      estimatedEnd: toUtc(estimatedEnd),
       stopped
     })
   })
 }
 
-/** The latest moment that is a calendar date. */
-const latestDate = 8.64e15
+/** The latest time that `Date` can represent. */
+const maxDateMillis = 8.64e15
 
-const instant = (at: number | undefined): DateTime.Utc | undefined =>
-  at === undefined ? undefined : DateTime.unsafeMake(Math.min(Math.ceil(at), latestDate))
+const toUtc = (epochMillis: number | undefined): DateTime.Utc | undefined =>
+  epochMillis === undefined ? undefined : DateTime.unsafeMake(Math.min(Math.ceil(epochMillis), maxDateMillis))
 
 const latest = (a: number | undefined, b: number | undefined): number | undefined =>
   a === undefined || b === undefined ? (a ?? b) : Math.max(a, b)
 
-/** When those who wait before the gate may go on. */
-const gateOpensAt = ({ blockedUntil, resetAt, waiting }: Snapshot, now: number): number | undefined => {
+/** Returns when the gate admits the requests that wait, if any wait. */
+const gateResumesAt = ({ blockedUntil, resetAt, waiting }: Snapshot, now: number): number | undefined => {
   if (waiting === 0) return undefined
   const at = Math.max(blockedUntil?.epochMillis ?? 0, resetAt?.epochMillis ?? 0)
   return at > now ? at : undefined

@@ -1,5 +1,5 @@
 /**
- * Resumes the wait for an execution that an earlier run has submitted.
+ * Resumes the wait for an execution that an earlier run submitted.
  *
  * @internal
  */
@@ -7,40 +7,41 @@ import * as Effect from "effect/Effect"
 import type * as Execution from "../../Execution.js"
 import type { JournalError } from "../../ModelRouteError.js"
 import * as money from "../data/money.js"
-import { broken, finished, costOf } from "./conclude.js"
-import type { Run, Item, Ended } from "./item.js"
-import { type JournalEntry, earlier, entryOf } from "./journalEntry.js"
-import { known } from "./plan.js"
+import { concludeCompleted, concludeWaitFailure, settledCost } from "./conclude.js"
+import type { Item, ItemContext, ItemResult } from "./item.js"
+import { type JournalEntry, makeEntry, toEarlierSubmission } from "./journalEntry.js"
+import { carryOver } from "./plan.js"
 
-/** @internal */
-export const resumed = <A, E, R>(
-  run: Run,
+/** @internal Awaits the execution of an accepted item, and concludes the item with its result. */
+export const resume = <A, E, R>(
+  context: ItemContext,
   item: Item<A, E, R>,
   entry: JournalEntry,
   executionId: Execution.ExecutionId
-): Effect.Effect<Ended<A, E>, JournalError> =>
+): Effect.Effect<ItemResult<A, E>, JournalError> =>
   Effect.suspend(() => {
-    const { executions, spending, tally, wait, write } = run
-    const held = money.parse(entry.hold) ?? money.zero
-    const room = spending?.again(earlier(entry))
-    tally.accepted(held)
-    let last = entry
-    const isThere = Effect.flatMap(executions.get(executionId), () => {
-      last = entryOf({ ...known(entry), step: "Accepted" })
-      return write(last)
+    const { costBudget, executions, progress, waitOptions, write } = context
+    const hold = money.parse(entry.hold) ?? money.zero
+    const reservation = costBudget?.reserveAgain(toEarlierSubmission(entry))
+    progress.addExecution(hold)
+    let latest = entry
+    const clearMissing = Effect.flatMap(executions.get(executionId), () => {
+      latest = makeEntry({ ...carryOver(entry), step: "Accepted" })
+      return write(latest)
     })
-    // One that the API did not know is no longer unknown as soon as it was seen, whatever comes then.
+    // If an earlier run got a 404 for the execution, remove that error from the journal as soon as the API returns the execution.
     return Effect.zipRight(
-      entry.error === undefined ? Effect.void : isThere,
-      executions.await(executionId, { ...wait, pollImmediately: true })
+      entry.error === undefined ? Effect.void : clearMissing,
+      executions.await(executionId, { ...waitOptions, pollImmediately: true })
     ).pipe(
       Effect.matchEffect({
-        onFailure: (error) => (error._tag === "JournalError" ? Effect.fail(error) : broken(run, item, last, error)),
-        onSuccess: (completed) => finished(run, item, last, completed)
+        onFailure: (error) =>
+          error._tag === "JournalError" ? Effect.fail(error) : concludeWaitFailure(context, item, latest, error),
+        onSuccess: (completed) => concludeCompleted(context, item, latest, completed)
       }),
-      Effect.tap(({ entry: end = last }) => {
-        if (room !== undefined) spending?.settled(room, costOf(end))
+      Effect.tap(({ entry: last = latest }) => {
+        if (reservation !== undefined) costBudget?.settle(reservation, settledCost(last))
       }),
-      Effect.ensuring(Effect.sync(() => tally.left(held)))
+      Effect.ensuring(Effect.sync(() => progress.removeExecution(hold)))
     )
   })

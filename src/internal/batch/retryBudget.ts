@@ -1,6 +1,7 @@
 /**
- * How many retries of faults a batch may make: what an outage would cost is then not the retries of each item, but a few per
- * minute of them all.
+ * Limits the retries of a batch. During an outage the whole batch makes a few retries per minute, instead of several per item.
+ *
+ * @internal
  */
 import * as Effect from "effect/Effect"
 import type { AttemptInterceptor } from "../http/attemptInterceptor.js"
@@ -10,42 +11,43 @@ import * as monotonic from "../data/monotonic.js"
 import { safely } from "../telemetry.js"
 
 /**
- * A bucket of retries that all items of a batch take from. Where it is empty, retries wait in line and go out at the minimum rate,
- * until requests succeed again. Waits for the rate limit take nothing from it.
+ * Options of the token bucket that limits the retries of a batch. Each retry takes one token. Without a token, retries queue and are
+ * sent at the minimum rate until requests succeed again. Retries after a rate limit take no token.
  *
  * @since 0.1.0
  * @category models
  */
 export interface RetryBudgetOptions {
-  /** The most retries that the bucket holds; it begins full. Default 50. */
+  /** Capacity of the bucket, which starts full. Default: 50 tokens. */
   readonly maxTokens?: number | undefined
-  /** How many retries each request that succeeds puts in. Default 0.5. */
+  /** Tokens that each successful request adds. Default: 0.5. */
   readonly tokenRatio?: number | undefined
-  /** How many retries per minute time alone puts in. Default 10. */
+  /** Tokens that the bucket gains per minute without any success. Default: 10. */
   readonly minPerMinute?: number | undefined
 }
 
-/** Milliseconds after which one who waits looks again whether requests succeed. */
-const patience = 5000
+/** How often a queued retry checks whether successful requests have added tokens. */
+const recheckMillis = 5000
 
-const minute = 60_000
+const minuteMillis = 60_000
 
-/** @internal The requests of a batch, and the retries that it may still make. */
+/** @internal Counts the requests of a batch and delays its retries. */
 export class RetryBudget implements AttemptInterceptor {
   requests = 0
   succeeded = 0
-  /** How many retries wait. */
+  /** Number of retries that wait for a token. */
   waiting = 0
 
   private readonly maxTokens: number
   private readonly tokenRatio: number
   private readonly minPerMinute: number
-  private readonly turn = Effect.unsafeMakeSemaphore(1)
+  /** Lets one retry at a time wait for a token, so that there is only one timer. */
+  private readonly queue = Effect.unsafeMakeSemaphore(1)
   private tokens: number
-  /** As the log has told last. */
-  private isUsedUp = false
-  /** When, and at how many successes, the bucket was filled last. */
-  private filled: { readonly at: number; readonly succeeded: number } | undefined
+  /** Whether the latest log line was that the budget is exhausted. */
+  private isExhausted = false
+  /** Time and number of successes at the latest refill. */
+  private lastRefill: { readonly at: number; readonly succeeded: number } | undefined
 
   constructor(options: RetryBudgetOptions | false) {
     const {
@@ -59,16 +61,16 @@ export class RetryBudget implements AttemptInterceptor {
     this.tokens = maxTokens
   }
 
-  /** How many retries are in the bucket. */
-  left(now: number): number {
-    this.fill(now)
+  /** Returns the number of tokens. `now` is in monotonic milliseconds. */
+  tokensLeft(now: number): number {
+    this.refill(now)
     return Math.floor(this.tokens)
   }
 
-  /** Where retries wait, when the next of them goes out at the latest (epoch milliseconds). */
-  opensAt(now: number): number | undefined {
-    this.fill(now)
-    return this.waiting === 0 ? undefined : now + this.lacking
+  /** Returns the latest time at which the next queued retry is sent, if one is queued. Both times are in monotonic milliseconds. */
+  nextRetryAt(now: number): number | undefined {
+    this.refill(now)
+    return this.waiting === 0 ? undefined : now + this.millisToNextToken
   }
 
   readonly beforeSend = (): Effect.Effect<void> =>
@@ -85,51 +87,53 @@ export class RetryBudget implements AttemptInterceptor {
 
   readonly onFailure = (): Effect.Effect<void> => Effect.void
 
-  /** A retry after a rate limit takes no token: it is no sign of an outage. */
-  readonly beforeRetry = (error: RequestFailure): Effect.Effect<void> => (isRateLimit(error) ? Effect.void : this.retry)
+  /** Takes a token. A retry after a rate limit takes none, because a rate limit does not indicate an outage. */
+  readonly beforeRetry = (error: RequestFailure): Effect.Effect<void> =>
+    isRateLimit(error) ? Effect.void : this.waitForToken
 
-  readonly retry: Effect.Effect<void> = Effect.acquireUseRelease(
+  /** Takes a token, or waits in the queue until there is one. */
+  readonly waitForToken: Effect.Effect<void> = Effect.acquireUseRelease(
     Effect.sync(() => {
       this.waiting += 1
     }),
-    () => this.turn.withPermits(1)(Effect.suspend(() => this.take)),
+    () => this.queue.withPermits(1)(Effect.suspend(() => this.takeToken)),
     () =>
       Effect.sync(() => {
         this.waiting -= 1
       })
   )
 
-  /** One after the other, so that at any time only the first in line has a timer. */
-  private readonly take: Effect.Effect<void> = Effect.flatMap(monotonic.now, (now) => {
-    this.fill(now)
+  private readonly takeToken: Effect.Effect<void> = Effect.flatMap(monotonic.now, (now) => {
+    this.refill(now)
     if (this.tokens < 1) {
-      const wait = Effect.zipRight(Effect.sleep(Math.min(this.lacking, patience)), this.take)
-      if (this.isUsedUp) return wait
-      this.isUsedUp = true
+      const wait = Effect.zipRight(Effect.sleep(Math.min(this.millisToNextToken, recheckMillis)), this.takeToken)
+      if (this.isExhausted) return wait
+      this.isExhausted = true
       return Effect.zipRight(
         safely(
           Effect.logInfo(
-            `The retry budget of this batch is used up: until requests succeed again, ${this.minPerMinute} retries go out per minute, and the others wait`
+            `The retry budget of this batch is exhausted. Until requests succeed again, the batch sends ${this.minPerMinute} retries per minute and the others wait`
           )
         ),
         wait
       )
     }
     this.tokens -= 1
-    if (!this.isUsedUp || this.tokens < 1) return Effect.void
-    this.isUsedUp = false
-    return safely(Effect.logInfo("The retry budget of this batch has been refilled: retries go out when they are due"))
+    if (!this.isExhausted || this.tokens < 1) return Effect.void
+    this.isExhausted = false
+    return safely(Effect.logInfo("The retry budget of this batch is refilled. Retries no longer wait for it"))
   })
 
-  private fill(now: number): void {
-    const { at, succeeded } = this.filled ?? { at: now, succeeded: 0 }
-    const earned = (this.succeeded - succeeded) * this.tokenRatio + (Math.max(0, now - at) * this.minPerMinute) / minute
+  private refill(now: number): void {
+    const { at, succeeded } = this.lastRefill ?? { at: now, succeeded: 0 }
+    const earned =
+      (this.succeeded - succeeded) * this.tokenRatio + (Math.max(0, now - at) * this.minPerMinute) / minuteMillis
     this.tokens = Math.min(this.maxTokens, this.tokens + earned)
-    this.filled = { at: now, succeeded: this.succeeded }
+    this.lastRefill = { at: now, succeeded: this.succeeded }
   }
 
-  /** Milliseconds until time alone has put in what is missing of one retry. */
-  private get lacking(): number {
-    return Math.max(0, Math.ceil(((1 - this.tokens) * minute) / this.minPerMinute))
+  /** Time until the minimum rate alone completes the next token. */
+  private get millisToNextToken(): number {
+    return Math.max(0, Math.ceil(((1 - this.tokens) * minuteMillis) / this.minPerMinute))
   }
 }

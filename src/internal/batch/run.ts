@@ -1,104 +1,215 @@
 /**
- * A batch from the inside: items are read and looked up, as many as allowed are worked on at once, each outcome is handed out, and
- * once that was taken, the journal hears of it.
+ * Runs a batch: reads its items, settles several at once, delivers each outcome and records the delivery in the journal.
  *
  * @internal
  */
 import * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
+import type { Service } from "../../ModelRouteClient.js"
 import type { JournalError } from "../../ModelRouteError.js"
-import { CurrentAttemptInterceptor } from "../http/attemptInterceptor.js"
-import { committed } from "./journalEntry.js"
-import * as items from "./item.js"
-import type { Outcome } from "./outcome.js"
-import * as reader from "./itemReader.js"
-import type { RetryBudget } from "./retryBudget.js"
 import * as money from "../data/money.js"
+import * as monotonic from "../data/monotonic.js"
+import { invalid } from "../errors/invalidRequest.js"
+import { CurrentAttemptInterceptor } from "../http/attemptInterceptor.js"
+import { CostBudget } from "./costBudget.js"
+import { sizeOf, toStream } from "./input.js"
+import { canMarkDelivered, type Item, type ItemContext, type ItemResult, markDelivered } from "./item.js"
+import { type ItemOptions, type QueuedItem, readEntries, type ReaderContext, readItems } from "./itemReader.js"
+import type { JournalService } from "./journal.js"
+import { committedAmount, type JournalEntry, toEarlierSubmission } from "./journalEntry.js"
+import * as journalWriter from "./journalWriter.js"
+import { checkOptions } from "./options.js"
+import type { Outcome } from "./outcome.js"
+import { ProgressCounter } from "./progress.js"
+import { RetryBudget } from "./retryBudget.js"
 import { settle } from "./settle.js"
+import { StopSignal } from "./stopSignal.js"
+import type { Batch, Options } from "./types.js"
 
-/** The most items that are read ahead, and looked up in one call. */
-const mostAhead = 64
+const operation = "Batch.run"
 
-/** @internal What one run is made of. */
-export interface Parts extends items.Run, reader.Desk {
-  readonly budget: RetryBudget
+/** Items that are read ahead at most, and looked up in the journal at once. */
+const maxReadAhead = 64
+
+const defaultConcurrency = 20
+
+/** The services of one run. */
+interface RunContext extends ItemContext, ReaderContext {
+  readonly retryBudget: RetryBudget
 }
 
-/** @internal */
-export interface Manner<A, E, E2, R> {
+interface DeliveryOptions<A, E, E2, R> {
   readonly concurrency: number
-  readonly inOrder: boolean
+  readonly isInOrder: boolean
   readonly deliver: ((outcome: Outcome<A, E>) => Effect.Effect<unknown, E2, R>) | undefined
 }
 
-/** @internal */
-export const outcomes = <A, E, E2, R, EI, RI>(
-  parts: Parts,
-  wishes: reader.Wishes<A, E, E2, R>,
-  { concurrency, deliver, inOrder }: Manner<A, E, E2, R>,
-  input: Stream.Stream<A, EI, RI>
-): Stream.Stream<Outcome<A, E>, E2 | EI | JournalError, R | RI> => {
-  const { budget, tally, write } = parts
+/** Delivers an outcome. Drops the journal entry from the result if `deliver` returns `false`, so that it is not marked as delivered. */
+const deliverResult = <A, E, E2, R>(
+  { progress }: RunContext,
+  { deliver }: DeliveryOptions<A, E, E2, R>,
+  result: ItemResult<A, E>
+): Effect.Effect<ItemResult<A, E>, E2, R> =>
+  deliver === undefined || result.outcome.delivered
+    ? Effect.succeed(result)
+    : Effect.map(progress.countDelivery(deliver(result.outcome)), (isDelivered) =>
+        isDelivered === false ? { outcome: result.outcome } : result
+      )
 
-  const delivered = (ended: items.Ended<A, E>) =>
-    deliver === undefined || ended.outcome.delivered
-      ? Effect.succeed(ended)
-      : Effect.map(tally.delivering(deliver(ended.outcome)), (isDone): items.Ended<A, E> =>
-          isDone === false ? { outcome: ended.outcome } : ended
-        )
+const settleAndDeliver = <A, E, E2, R>(
+  context: RunContext,
+  options: DeliveryOptions<A, E, E2, R>,
+  item: Item<A, E, R>
+): Effect.Effect<ItemResult<A, E>, E2 | JournalError, R> =>
+  Effect.flatMap(settle(context, item), (result) =>
+    Effect.map(deliverResult(context, options, result), (delivered) => {
+      const cost = money.parse(result.entry && committedAmount(result.entry)) ?? money.zero
+      context.progress.addOutcome(result.outcome, cost, result.isFromJournal === true)
+      return delivered
+    })
+  )
 
-  const settled = (item: items.Item<A, E, R>) =>
-    Effect.flatMap(settle(parts, item), (ended) =>
-      Effect.map(delivered(ended), (handed) => {
-        tally.ended(
-          ended.outcome,
-          money.parse(ended.entry && committed(ended.entry)) ?? money.zero,
-          ended.isFromJournal === true
-        )
-        return handed
-      })
-    )
-
-  const worked = ({ before, item, leave }: reader.InLine<A, E, R>) =>
-    (before === undefined
+/** Processes an item after the item before it with the same key. */
+const processItem = <A, E, E2, R>(
+  context: RunContext,
+  options: DeliveryOptions<A, E, E2, R>,
+  { item, previousDone, release }: QueuedItem<A, E, R>
+): Effect.Effect<ItemResult<A, E>, E2 | JournalError, R> => {
+  const current =
+    previousDone === undefined
       ? Effect.succeed(item)
-      : Effect.map(Effect.zipRight(Deferred.await(before), reader.lookUp(parts, [item.key])), (entryFor) => ({
+      : Effect.map(Effect.zipRight(Deferred.await(previousDone), readEntries(context, [item.key])), (entryOf) => ({
           ...item,
-          found: entryFor(item.key)
+          previous: entryOf(item.key)
         }))
-    ).pipe(Effect.flatMap(settled), Effect.ensuring(leave))
-
-  return reader.read(parts, wishes, Math.min(concurrency, mostAhead), input).pipe(
-    Stream.mapEffect((inLine) => Effect.provideService(worked(inLine), CurrentAttemptInterceptor, budget), {
-      concurrency,
-      unordered: !inOrder
-    }),
-    acknowledged((entry) => write(items.delivered(entry)))
+  return Effect.ensuring(
+    Effect.flatMap(current, (next) => settleAndDeliver(context, options, next)),
+    release
   )
 }
 
-/** Who asks for the next outcome has dealt with the one before. */
-const acknowledged =
-  <E2>(write: (entry: NonNullable<items.Ended<never, never>["entry"]>) => Effect.Effect<void, E2>) =>
-  <A, E, E3, R>(self: Stream.Stream<items.Ended<A, E>, E3, R>): Stream.Stream<Outcome<A, E>, E2 | E3, R> =>
-    Stream.fromPull(
-      Effect.map(Stream.toPull(Stream.rechunk(self, 1)), (pull) => {
-        let last: items.Ended<A, E>["entry"]
-        const next = Effect.map(pull, (chunk) =>
-          Chunk.map(chunk, ({ entry, outcome }) => {
-            last = entry
-            return outcome
-          })
-        )
-        return Effect.suspend(() => {
-          const entry = last
-          last = undefined
-          return items.isDeliverable(entry)
-            ? Effect.zipRight(Effect.mapError(write(entry), Option.some<E2 | E3>), next)
-            : next
+/** Marks an outcome as delivered in the journal when its consumer asks for the next one. */
+const recordDeliveries = <A, E, E2, E3, R>(
+  results: Stream.Stream<ItemResult<A, E>, E2, R>,
+  write: (entry: JournalEntry) => Effect.Effect<void, E3>
+): Stream.Stream<Outcome<A, E>, E2 | E3, R> =>
+  Stream.fromPull(
+    Effect.map(Stream.toPull(Stream.rechunk(results, 1)), (pull) => {
+      let latest: JournalEntry | undefined
+      const next = Effect.map(pull, (chunk) =>
+        Chunk.map(chunk, ({ entry, outcome }) => {
+          latest = entry
+          return outcome
         })
+      )
+      return Effect.suspend(() => {
+        const entry = latest
+        latest = undefined
+        return canMarkDelivered(entry)
+          ? Effect.zipRight(Effect.mapError(write(markDelivered(entry)), Option.some<E2 | E3>), next)
+          : next
       })
+    })
+  )
+
+const makeOutcomes = <A, E, E2, R, EI, RI>(
+  context: RunContext,
+  itemOptions: ItemOptions<A, E, E2, R>,
+  deliveryOptions: DeliveryOptions<A, E, E2, R>,
+  input: Stream.Stream<A, EI, RI>
+): Stream.Stream<Outcome<A, E>, E2 | EI | JournalError, R | RI> => {
+  const { concurrency, isInOrder } = deliveryOptions
+  const results = Stream.mapEffect(
+    readItems(context, itemOptions, Math.min(concurrency, maxReadAhead), input),
+    (queued) =>
+      Effect.provideService(
+        processItem(context, deliveryOptions, queued),
+        CurrentAttemptInterceptor,
+        context.retryBudget
+      ),
+    { concurrency, unordered: !isInOrder }
+  )
+  return recordDeliveries(results, context.write)
+}
+
+/** Makes the cost budget, if there is a limit. Counts the costs and holds of earlier runs. */
+const makeCostBudget = (
+  limit: money.Amount | undefined,
+  journal: JournalService,
+  batchId: string
+): Effect.Effect<CostBudget | undefined, JournalError> => {
+  if (limit === undefined) return Effect.succeed(undefined)
+  const budget = new CostBudget(limit)
+  const count = (entry: JournalEntry) => Effect.sync(() => budget.addEarlier(toEarlierSubmission(entry)))
+  return Effect.map(Stream.runForEach(journal.entries(batchId), count), () => {
+    budget.assumeUnknownHolds()
+    return budget
+  })
+}
+
+const makeRunId: Effect.Effect<string> = Effect.zipWith(
+  Clock.currentTimeMillis,
+  Random.nextIntBetween(0, 2 ** 52),
+  (now, random) => `${now.toString(36)}-${random.toString(36)}`
+)
+
+/** @internal Makes a batch. Nothing happens before its `outcomes` run. */
+export const make = <A, E, E2, R, EI, RI>(
+  client: Pick<Service, "executions" | "rateLimit">,
+  journal: JournalService,
+  input: Iterable<A> | Stream.Stream<A, EI, RI>,
+  options: Options<A, E, E2, R>
+): Batch<A, E, E2 | EI, R | RI> => {
+  const { concurrency = defaultConcurrency, id: batchId, resubmit = () => false } = options
+  const stop = new StopSignal(batchId)
+  const retryBudget = new RetryBudget(options.retryBudget ?? {})
+  const progress = new ProgressCounter(options.total ?? sizeOf(input), stop, retryBudget, client.rateLimit)
+  let hasRun = false
+
+  const outcomes = Effect.gen(function* () {
+    const { keyTtlMillis, maxCost } = yield* checkOptions(options)
+    if (hasRun) {
+      return yield* invalid(operation, "outcomes", "has already run", "Make a new batch with the same id to continue.")
+    }
+    hasRun = true
+    const costBudget = yield* makeCostBudget(maxCost, journal, batchId)
+    const write = yield* journalWriter.make(journal, batchId)
+    const runId = yield* makeRunId
+    progress.start(yield* monotonic.now)
+    return makeOutcomes(
+      {
+        batchId,
+        runId,
+        executions: client.executions,
+        journal,
+        write,
+        stop,
+        retryBudget,
+        progress,
+        costBudget,
+        waitOptions: options.wait ?? {}
+      },
+      {
+        key: options.key,
+        request: options.request,
+        version: options.version,
+        hold: options.hold,
+        planOptions: (item) => ({ keyTtlMillis, runId, shouldResubmit: (error) => resubmit(error, item) }),
+        beforeSubmit: options.beforeSubmit
+      },
+      { concurrency, isInOrder: options.order === "input", deliver: options.deliver },
+      toStream(input)
     )
+  })
+
+  return {
+    outcomes: Stream.unwrapScoped(outcomes),
+    progress: progress.progress,
+    stop: stop.trigger({ reason: "Stopped" })
+  }
+}

@@ -1,5 +1,5 @@
 /**
- * Takes one item from its journal entry to its outcome.
+ * Takes one item from its journal entry to its outcome. Each step is written to the journal before it takes effect.
  *
  * @internal
  */
@@ -7,39 +7,42 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { JournalError } from "../../ModelRouteError.js"
-import { calling } from "./callback.js"
-import { failed, succeeded } from "./conclude.js"
-import type { Item, Run, Ended } from "./item.js"
-import { type Plan, planOf } from "./plan.js"
-import { resumed } from "./resume.js"
-import { submitted } from "./submit.js"
+import { tryCallback } from "./callback.js"
+import { toFailed, toSucceeded } from "./conclude.js"
+import type { Item, ItemContext, ItemResult } from "./item.js"
+import { makePlan, type Plan } from "./plan.js"
+import { resume } from "./resume.js"
+import { submit } from "./submit.js"
 
-/** @internal */
-export const plan = <A, E, R>({ digest, found, rules }: Item<A, E, R>): Effect.Effect<Plan> =>
+/** @internal Decides the next step of an item. */
+export const planItem = <A, E, R>({ digest, planOptions, previous }: Item<A, E, R>): Effect.Effect<Plan> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) =>
     Effect.catchAll(
-      calling("resubmit", () => planOf(found, digest, now, rules)),
-      (error): Effect.Effect<Plan> => Effect.succeed({ _tag: "Refuse", error })
+      tryCallback("resubmit", () => makePlan(previous, digest, now, planOptions)),
+      (error): Effect.Effect<Plan> => Effect.succeed({ _tag: "Reject", error })
     )
   )
 
-/** @internal */
-export const settle = <A, E, R>(run: Run, item: Item<A, E, R>): Effect.Effect<Ended<A, E>, JournalError, R> =>
-  Effect.flatMap(plan(item), (planned) => {
-    switch (planned._tag) {
-      case "HandOut":
+/** @internal Runs an item to its outcome. */
+export const settle = <A, E, R>(
+  context: ItemContext,
+  item: Item<A, E, R>
+): Effect.Effect<ItemResult<A, E>, JournalError, R> =>
+  Effect.flatMap(planItem(item), (plan) => {
+    switch (plan._tag) {
+      case "Replay":
         return Effect.succeed({
-          ...Either.match(planned.result, {
-            onLeft: (error) => failed(item, error, planned.entry),
-            onRight: (completed) => succeeded(item, completed, planned.entry)
+          ...Either.match(plan.result, {
+            onLeft: (error) => toFailed(item, error, plan.entry),
+            onRight: (completed) => toSucceeded(item, completed, plan.entry)
           }),
           isFromJournal: true
         })
-      case "Refuse":
-        return Effect.succeed(failed(item, planned.error))
+      case "Reject":
+        return Effect.succeed(toFailed(item, plan.error))
       case "Await":
-        return resumed(run, item, planned.entry, planned.executionId)
+        return resume(context, item, plan.entry, plan.executionId)
       case "Submit":
-        return submitted(run, item, planned)
+        return submit(context, item, plan)
     }
   })

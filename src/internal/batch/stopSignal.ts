@@ -1,5 +1,7 @@
 /**
- * Why a batch submits nothing more: said once, heard by all its items.
+ * Stops the submissions of a batch. All its items share one signal.
+ *
+ * @internal
  */
 import * as Effect from "effect/Effect"
 import { safely } from "../telemetry.js"
@@ -7,8 +9,13 @@ import { unlessFirst } from "../http/attemptTimeout.js"
 import type { InsufficientBalance, Unauthorized } from "../../ModelRouteError.js"
 
 /**
- * Why a batch submits nothing more: the balance does not cover another hold (402); the API key is not accepted (401); `maxCost` has
- * no room for another hold; `beforeSubmit` has said no; `stop` was run.
+ * Why a batch submits nothing more:
+ *
+ * - `InsufficientBalance`: the balance does not cover another hold (402).
+ * - `Unauthorized`: the API rejects the API key (401).
+ * - `MaxCost`: `maxCost` has no room for another hold.
+ * - `BeforeSubmit`: `beforeSubmit` returned `false`.
+ * - `Stopped`: the effect `stop` was run.
  *
  * @since 0.1.0
  * @category models
@@ -16,57 +23,60 @@ import type { InsufficientBalance, Unauthorized } from "../../ModelRouteError.js
 export type StopReason = "InsufficientBalance" | "Unauthorized" | "MaxCost" | "BeforeSubmit" | "Stopped"
 
 /** @internal */
-export interface Stopped {
+export interface StopCause {
   readonly reason: StopReason
-  /** Where the API has said so. */
+  /** The response of the API, if it is the reason. */
   readonly error?: InsufficientBalance | Unauthorized
 }
 
-const words: { readonly [R in StopReason]: string } = {
-  InsufficientBalance: "the balance does not cover another execution: top it up, then run the batch again",
-  Unauthorized: "the API key is not accepted: set one that is, then run the batch again",
+const reasonTexts: { readonly [R in StopReason]: string } = {
+  InsufficientBalance: "the balance does not cover another execution. Top up the balance, then run the batch again",
+  Unauthorized: "the API rejects the API key. Set a valid key, then run the batch again",
   MaxCost: "maxCost has no room for another execution",
-  BeforeSubmit: "beforeSubmit has said no",
-  Stopped: "it was told to stop"
+  BeforeSubmit: "beforeSubmit returned false",
+  Stopped: "its stop effect was run"
 }
 
 /** @internal */
-export class Stop {
+export class StopSignal {
   private readonly listeners = new Set<() => void>()
-  /** What has stopped it. */
-  current: Stopped | undefined
+  /** The first cause, once the batch has stopped. */
+  cause: StopCause | undefined
 
-  constructor(private readonly batch: string) {}
+  constructor(private readonly batchId: string) {}
 
-  /** The first reason counts. */
-  say(stopped: Stopped): Effect.Effect<void> {
+  /** Stops the submissions and logs the reason. Only the first call has an effect. */
+  trigger(cause: StopCause): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (this.current !== undefined) return Effect.void
-      this.current = stopped
+      if (this.cause !== undefined) return Effect.void
+      this.cause = cause
       for (const listener of Array.from(this.listeners)) listener()
-      const text = `Batch ${this.batch} submits nothing more: ${words[stopped.reason]}. What runs is waited for`
-      const log = stopped.reason === "Stopped" ? Effect.logInfo(text) : Effect.logWarning(text)
-      return safely(Effect.annotateLogs(log, { batch: this.batch, reason: stopped.reason }))
+      const text = `Batch ${this.batchId} waits for its running executions and submits nothing more: ${reasonTexts[cause.reason]}`
+      const log = cause.reason === "Stopped" ? Effect.logInfo(text) : Effect.logWarning(text)
+      return safely(Effect.annotateLogs(log, { batch: this.batchId, reason: cause.reason }))
     })
   }
 
-  /** What keeps an item back. What `maxCost` has counted before takes no more room. */
-  holdsBack(isCounted: boolean): Stopped | undefined {
-    return isCounted && this.current?.reason === "MaxCost" ? undefined : this.current
+  /**
+   * Returns the cause that blocks an item, if any. `MaxCost` does not block an item whose cost `maxCost` has counted before, because
+   * it needs no more room.
+   */
+  blocks(isCounted: boolean): StopCause | undefined {
+    return isCounted && this.cause?.reason === "MaxCost" ? undefined : this.cause
   }
 
-  /** Ends a wait that has become pointless, with `undefined`. */
-  unlessStopped<A, E, R>(wait: Effect.Effect<A, E, R>, isCounted = false): Effect.Effect<A | undefined, E, R> {
+  /** Runs an effect until the signal blocks the item. Returns `undefined` if the signal came first. */
+  runUnlessStopped<A, E, R>(effect: Effect.Effect<A, E, R>, isCounted = false): Effect.Effect<A | undefined, E, R> {
     const untilStopped = Effect.flatMap(Effect.context<R>(), (context) =>
-      unlessFirst(Effect.provide(wait, context), (resume: (end: Effect.Effect<undefined>) => void) => {
+      unlessFirst(Effect.provide(effect, context), (resume: (end: Effect.Effect<undefined>) => void) => {
         const listener = () => {
-          if (this.holdsBack(isCounted) !== undefined) resume(Effect.succeed(undefined))
+          if (this.blocks(isCounted) !== undefined) resume(Effect.succeed(undefined))
         }
         this.listeners.add(listener)
         listener()
         return () => void this.listeners.delete(listener)
       })
     )
-    return Effect.suspend(() => (this.holdsBack(isCounted) === undefined ? untilStopped : Effect.succeed(undefined)))
+    return Effect.suspend(() => (this.blocks(isCounted) === undefined ? untilStopped : Effect.succeed(undefined)))
   }
 }

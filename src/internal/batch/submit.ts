@@ -1,5 +1,5 @@
 /**
- * Submits an item: reserves its cost, writes its first journal entry and creates its execution.
+ * Submits an item: reserves its cost, writes its first journal entry, creates its execution and awaits the result.
  *
  * @internal
  */
@@ -8,167 +8,180 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Execution from "../../Execution.js"
 import type { JournalError } from "../../ModelRouteError.js"
-import { text, present } from "../data/lenient.js"
+import { present, text } from "../data/lenient.js"
 import * as money from "../data/money.js"
 import { requestOf } from "../executions/requests.js"
 import { withInterceptor } from "../http/attemptInterceptor.js"
-import { notAttempted, failed, costOf, broken, unaccepted, finished, type Held } from "./conclude.js"
+import {
+  concludeCompleted,
+  concludeSubmitFailure,
+  concludeWaitFailure,
+  type NotAttemptedCause,
+  settledCost,
+  toFailed,
+  toNotAttempted
+} from "./conclude.js"
 import type { Reservation } from "./costBudget.js"
-import { type Run, type Item, type Ended, digestOf } from "./item.js"
-import { type JournalEntry, entryOf, earlier } from "./journalEntry.js"
-import { type Plan, type Body, known } from "./plan.js"
-import { ItemSubmitGuard, keyEndOf } from "./submitGuard.js"
+import { computeDigest, type Item, type ItemContext, type ItemResult } from "./item.js"
+import { type JournalEntry, makeEntry, toEarlierSubmission } from "./journalEntry.js"
+import { carryOver, type RequestBody, type SubmitPlan } from "./plan.js"
+import { ItemSubmitGuard, makeKeyExpiry } from "./submitGuard.js"
 
-/** @internal */
-export type Submit = Extract<Plan, { readonly _tag: "Submit" }>
-
-/** What goes out for an item, and what is kept free for it. */
-export interface Ready {
-  readonly body: Body
-  readonly room: Reservation
-  readonly fixed: JournalEntry
+/** The request of an item and the amount that is reserved for it. */
+interface PreparedSubmission {
+  readonly body: RequestBody
+  readonly reservation: Reservation
+  readonly entry: JournalEntry
 }
 
-/** @internal */
-export const submitted = <A, E, R>(
-  run: Run,
+/** @internal Submits an item and returns its outcome. */
+export const submit = <A, E, R>(
+  context: ItemContext,
   item: Item<A, E, R>,
-  planned: Submit
-): Effect.Effect<Ended<A, E>, JournalError, R> =>
+  plan: SubmitPlan
+): Effect.Effect<ItemResult<A, E>, JournalError, R> =>
   Effect.flatMap(
-    prepared(run, item, planned),
+    prepare(context, item, plan),
     Either.match({
-      onLeft: (ended) => Effect.succeed(ended),
-      onRight: (ready) =>
+      onLeft: (result) => Effect.succeed(result),
+      onRight: (prepared) =>
         Effect.zipRight(
-          planned.sent === undefined ? run.write(ready.fixed) : Effect.void,
-          created(run, item, ready, planned)
+          plan.resent === undefined ? context.write(prepared.entry) : Effect.void,
+          createAndAwait(context, item, prepared, plan)
         )
     })
   )
 
-/** All that comes before the first entry; an item that is not submitted has ended here. */
-export const prepared = <A, E, R>(
-  run: Run,
+/** Makes the request and reserves its cost. Returns the outcome on the left if the item is not submitted. */
+const prepare = <A, E, R>(
+  context: ItemContext,
   item: Item<A, E, R>,
-  planned: Submit
-): Effect.Effect<Either.Either<Ready, Ended<A, E>>, never, R> =>
+  plan: SubmitPlan
+): Effect.Effect<Either.Either<PreparedSubmission, ItemResult<A, E>>, never, R> =>
   Effect.gen(function* () {
-    const { made: kept, sent } = planned
-    const isCounted = isCountedIn(planned)
-    const { spending, stop } = run
-    // Before an effect makes what could not be submitted anyway.
-    if (!isCounted && spending?.isUsedUp === true) yield* stop.say({ reason: "MaxCost" })
-    const held = () => stop.holdsBack(isCounted)
-    const before = held()
-    if (before !== undefined) return Either.left(notAttempted(item, before))
-    // What may have been sent is sent again as it was.
-    const asked = sent?.body ?? kept
-    const made = asked === undefined ? yield* Effect.either(item.body) : Either.right(asked)
-    if (Either.isLeft(made)) return Either.left(failed(item, made.left))
-    const after = held()
-    if (after !== undefined) return Either.left(notAttempted(item, after))
+    const { resent, savedBody } = plan
+    const isCounted = isCostCounted(plan)
+    const { costBudget, stop } = context
+    // Checked before an effect makes the request, because the effect may upload a file for nothing.
+    if (!isCounted && costBudget?.isExhausted === true) yield* stop.trigger({ reason: "MaxCost" })
+    const blockedBefore = stop.blocks(isCounted)
+    if (blockedBefore !== undefined) return Either.left(toNotAttempted(item, blockedBefore))
+    // A request that may have been sent must be sent again unchanged.
+    const recordedBody = resent?.body ?? savedBody
+    const made = recordedBody === undefined ? yield* Effect.either(item.body) : Either.right(recordedBody)
+    if (Either.isLeft(made)) return Either.left(toFailed(item, made.left))
+    const blockedAfter = stop.blocks(isCounted)
+    if (blockedAfter !== undefined) return Either.left(toNotAttempted(item, blockedAfter))
     const body = made.right
-    const room = yield* reserved(run, item, planned, text(body["model"]) ?? "")
-    if (Either.isLeft(room)) return Either.left(notAttempted(item, room.left))
-    const fixed = sent ?? (yield* firstEntry(run, item, planned, body, room.right))
-    return Either.right({ body, room: room.right, fixed })
+    const reservation = yield* reserveCost(context, item, plan, text(body["model"]) ?? "")
+    if (Either.isLeft(reservation)) return Either.left(toNotAttempted(item, reservation.left))
+    const entry = resent ?? (yield* makeFirstEntry(context, item, plan, body, reservation.right))
+    return Either.right({ body, reservation: reservation.right, entry })
   })
 
-/** `maxCost` has counted it: it may have been accepted, or takes the place of one that may have been. */
-export const isCountedIn = ({ abandoned, sent }: Submit): boolean =>
-  sent !== undefined || (abandoned !== undefined && costOf(abandoned) === undefined)
+/** Returns whether `maxCost` has counted the item: it may have been accepted, or it replaces an item that may have been. */
+const isCostCounted = ({ replaced, resent }: SubmitPlan): boolean =>
+  resent !== undefined || (replaced !== undefined && settledCost(replaced) === undefined)
 
-/** From the create to the outcome. */
-export const created = <A, E, R>(
-  run: Run,
+/** Creates the execution, writes its id to the journal and awaits its result. */
+const createAndAwait = <A, E, R>(
+  context: ItemContext,
   item: Item<A, E, R>,
-  { body, fixed, room: reserved }: Ready,
-  planned: Submit
-): Effect.Effect<Ended<A, E>, JournalError> =>
-  Effect.flatMap(keyEndOf(fixed.submittedAt.epochMillis + item.rules.keyTtl), (endOfKey) => {
-    const { executions, spending, stop, tally, wait, write } = run
-    const guard = new ItemSubmitGuard(stop, endOfKey, planned.sent !== undefined, isCountedIn(planned))
-    let last = fixed
-    let room = reserved
+  prepared: PreparedSubmission,
+  plan: SubmitPlan
+): Effect.Effect<ItemResult<A, E>, JournalError> =>
+  Effect.flatMap(makeKeyExpiry(prepared.entry.submittedAt.epochMillis + item.planOptions.keyTtlMillis), (keyExpiry) => {
+    const { costBudget, executions, progress, stop, waitOptions, write } = context
+    const { body, entry } = prepared
+    const guard = new ItemSubmitGuard(stop, keyExpiry, plan.resent !== undefined, isCostCounted(plan))
+    let latest = entry
+    let reservation = prepared.reservation
     const onAccepted = (execution: Execution.Execution) =>
       Effect.suspend(() => {
-        last = entryOf({
-          ...known(fixed),
+        latest = makeEntry({
+          ...carryOver(entry),
           ...present({ hold: execution.holdAmount }),
           step: "Accepted",
           executionId: execution.id
         })
-        tally.accepted(money.parse(last.hold) ?? money.zero)
-        if (spending === undefined) return write(last)
+        progress.addExecution(money.parse(latest.hold) ?? money.zero)
+        if (costBudget === undefined) return write(latest)
         const hold = money.parse(execution.holdAmount)
-        room = spending.accepted(room, hold)
-        return Effect.zipRight(hold === undefined ? spending.warnOfUnknownHold(execution) : Effect.void, write(last))
+        reservation = costBudget.accept(reservation, hold)
+        return Effect.zipRight(
+          hold === undefined ? costBudget.warnOfUnknownHold(execution) : Effect.void,
+          write(latest)
+        )
       })
     return withInterceptor(
-      executions.run(requestOf(body), { ...wait, idempotencyKey: fixed.idempotencyKey, onAccepted }),
+      executions.run(requestOf(body), { ...waitOptions, idempotencyKey: entry.idempotencyKey, onAccepted }),
       guard
     ).pipe(
       Effect.matchEffect({
         onFailure: (error) => {
           if (error._tag === "JournalError") return Effect.fail(error)
-          return last.step === "Accepted" ? broken(run, item, last, error) : unaccepted(run, item, last, error, guard)
+          return latest.step === "Accepted"
+            ? concludeWaitFailure(context, item, latest, error)
+            : concludeSubmitFailure(context, item, latest, error, guard)
         },
-        onSuccess: (completed) => finished(run, item, last, completed)
+        onSuccess: (completed) => concludeCompleted(context, item, latest, completed)
       }),
-      Effect.tap(({ entry = last }) => spending?.settled(room, costOf(entry))),
+      Effect.tap(({ entry: last = latest }) => costBudget?.settle(reservation, settledCost(last))),
       Effect.ensuring(
         Effect.sync(() => {
-          if (last.step === "Accepted") tally.left(money.parse(last.hold) ?? money.zero)
+          if (latest.step === "Accepted") progress.removeExecution(money.parse(latest.hold) ?? money.zero)
         })
       )
     )
   })
 
-/** Room for what it may cost. */
-export const reserved = <A, E, R>(
-  { spending, stop }: Run,
+/** Reserves the expected cost of an item. Returns the cause on the left if the item must not be submitted. */
+const reserveCost = <A, E, R>(
+  { costBudget, stop }: ItemContext,
   { hold }: Item<A, E, R>,
-  planned: Submit,
+  plan: SubmitPlan,
   model: string
-): Effect.Effect<Either.Either<Reservation, Held>> => {
-  const { abandoned, sent } = planned
-  if (spending === undefined) {
-    return Effect.succeed(Either.right({ model, amount: money.zero, isUnknown: false }))
+): Effect.Effect<Either.Either<Reservation, NotAttemptedCause>> => {
+  const { replaced, resent } = plan
+  if (costBudget === undefined) {
+    return Effect.succeed(Either.right({ model, amount: money.zero, isHoldUnknown: false }))
   }
-  if (sent !== undefined) return Effect.sync(() => Either.right(spending.again(earlier(sent))))
-  const taken = Effect.flatMap(spending.reserve(model, hold, abandoned && earlier(abandoned)), (room) =>
-    Either.isLeft(room) && room.left === "MaxCost"
-      ? Effect.as(stop.say({ reason: room.left }), room)
-      : Effect.succeed(room)
+  if (resent !== undefined) {
+    return Effect.sync(() => Either.right(costBudget.reserveAgain(toEarlierSubmission(resent))))
+  }
+  const reserve = Effect.flatMap(
+    costBudget.reserve(model, hold, replaced && toEarlierSubmission(replaced)),
+    (reservation) =>
+      Either.isLeft(reservation) && reservation.left === "MaxCost"
+        ? Effect.as(stop.trigger({ reason: reservation.left }), reservation)
+        : Effect.succeed(reservation)
   )
-  return Effect.map(stop.unlessStopped(taken, isCountedIn(planned)), (room) =>
-    room === undefined
-      ? Either.left(stop.current ?? { reason: "Stopped" })
-      : Either.mapLeft(room, (reason): Held => ({ reason }))
+  return Effect.map(stop.runUnlessStopped(reserve, isCostCounted(plan)), (reservation) =>
+    reservation === undefined
+      ? Either.left(stop.cause ?? { reason: "Stopped" })
+      : Either.mapLeft(reservation, (reason): NotAttemptedCause => ({ reason }))
   )
 }
 
-/** @internal */
-export const firstEntry = <A, E, R>(
-  { batch, id, spending }: Run,
+const makeFirstEntry = <A, E, R>(
+  { batchId, costBudget, runId }: ItemContext,
   { digest, key }: Item<A, E, R>,
-  { attempt, key: kept }: Submit,
-  body: Body,
-  { amount, isUnknown, model }: Reservation
+  { attempt, idempotencyKey }: SubmitPlan,
+  body: RequestBody,
+  { amount, isHoldUnknown, model }: Reservation
 ): Effect.Effect<JournalEntry> =>
   Effect.map(DateTime.now, (submittedAt) =>
-    entryOf({
+    makeEntry({
       key,
       step: "Submitted",
       attempt,
       digest,
       model,
       body,
-      // The first is the same after a restart, also where the journal has lost what it was told.
-      idempotencyKey: kept ?? digestOf(JSON.stringify([batch, key, attempt, digest])),
+      // A new key is derived, not random: after a restart the item gets the same key, even if the journal lost the entry.
+      idempotencyKey: idempotencyKey ?? computeDigest(JSON.stringify([batchId, key, attempt, digest])),
       submittedAt,
-      run: id,
-      ...(spending === undefined || isUnknown ? {} : { hold: money.formatDollars(amount) })
+      run: runId,
+      ...(costBudget === undefined || isHoldUnknown ? {} : { hold: money.formatDollars(amount) })
     })
   )

@@ -1,5 +1,5 @@
 /**
- * When the create of an item may go out, and whether it may have been carried out.
+ * Decides before each attempt whether the create of an item may be sent. Tracks whether the API may have processed the create.
  *
  * @internal
  */
@@ -10,57 +10,62 @@ import { SubmissionTracker } from "../executions/submissionTracker.js"
 import { invalid } from "../errors/invalidRequest.js"
 import * as monotonic from "../data/monotonic.js"
 import { isDefiniteRejection } from "../errors/semantics.js"
-import type { Stop, Stopped } from "./stopSignal.js"
+import type { StopCause, StopSignal } from "./stopSignal.js"
 
 /**
- * The end of a key's life on both clocks: the journal knows only the wall clock, which can be set while this run waits.
+ * When an idempotency key expires, on both clocks. The journal records the wall clock only, and a user can set the wall clock while the
+ * batch runs.
  *
  * @internal
  */
-export interface KeyEnd {
-  readonly wall: number
-  readonly monotonic: number
+export interface KeyExpiry {
+  readonly epochMillis: number
+  readonly monotonicMillis: number
 }
 
-/** @internal `at` is in epoch milliseconds. */
-export const keyEndOf = (at: number): Effect.Effect<KeyEnd> =>
-  Effect.clockWith((clock) => Effect.sync(() => ({ wall: at, monotonic: at - monotonic.wallOffset(clock) })))
-
-const isOver = (end: KeyEnd): Effect.Effect<boolean> =>
+/** @internal */
+export const makeKeyExpiry = (epochMillis: number): Effect.Effect<KeyExpiry> =>
   Effect.clockWith((clock) =>
-    Effect.sync(() => clock.unsafeCurrentTimeMillis() >= end.wall || monotonic.read(clock) >= end.monotonic)
+    Effect.sync(() => ({ epochMillis, monotonicMillis: epochMillis - monotonic.wallOffset(clock) }))
   )
 
-/** @internal Prevents that an item is submitted after its batch has stopped, and that a key is used after its end. */
+/** Returns whether the key has expired on either clock. */
+const isExpired = (expiry: KeyExpiry): Effect.Effect<boolean> =>
+  Effect.clockWith((clock) =>
+    Effect.sync(
+      () => clock.unsafeCurrentTimeMillis() >= expiry.epochMillis || monotonic.read(clock) >= expiry.monotonicMillis
+    )
+  )
+
+/** @internal Blocks a create after the batch has stopped, or after its idempotency key has expired. */
 export class ItemSubmitGuard implements AttemptInterceptor {
-  /** Why it was not sent, or not again. */
-  blockedBy: Stopped | "too old" | undefined
+  /** Why the latest attempt was not sent. */
+  blockedBy: StopCause | "key expired" | undefined
   private readonly tracker = new SubmissionTracker()
 
   constructor(
-    private readonly stop: Stop,
-    /** When the API may have forgotten the key. */
-    private readonly endOfKey: KeyEnd,
-    /** Whether what an earlier run has sent under its key may have been carried out. */
-    private readonly wasSentEarlier: boolean,
-    /** Whether `maxCost` has counted it before. */
+    private readonly stop: StopSignal,
+    private readonly keyExpiry: KeyExpiry,
+    /** Whether the API may have processed a create of an earlier run under the same key. */
+    private readonly mayBeProcessedEarlier: boolean,
+    /** Whether `maxCost` has already counted the item. */
     private readonly isCounted: boolean
   ) {}
 
-  /** Whether it may have been carried out. */
-  get isInDoubt(): boolean {
-    return this.tracker.isAmbiguous || this.wasSentEarlier
+  /** Whether the API may have processed the create, in this run or an earlier one. */
+  get mayHaveBeenProcessed(): boolean {
+    return this.tracker.isAmbiguous || this.mayBeProcessedEarlier
   }
 
   readonly beforeSend = (attempt: AttemptInfo): Effect.Effect<void, InvalidRequest> =>
     attempt.isKeyed ? this.check(attempt.previousAttempts) : Effect.void
 
-  private readonly check = (attempts: number): Effect.Effect<void, InvalidRequest> =>
-    Effect.flatMap(isOver(this.endOfKey), (isTooOld) => {
-      // Whatever has stopped the batch meanwhile, what this run may have had accepted is asked for again.
-      if (!this.tracker.isAmbiguous) this.blockedBy = this.stop.holdsBack(this.isCounted)
-      if (this.isInDoubt && isTooOld) this.blockedBy = "too old"
-      if (this.blockedBy !== undefined) return notSent(this.blockedBy, attempts)
+  private readonly check = (previousAttempts: number): Effect.Effect<void, InvalidRequest> =>
+    Effect.flatMap(isExpired(this.keyExpiry), (hasExpired) => {
+      // A stopped batch still retries a create that the API may have accepted, to learn its outcome.
+      if (!this.tracker.isAmbiguous) this.blockedBy = this.stop.blocks(this.isCounted)
+      if (this.mayHaveBeenProcessed && hasExpired) this.blockedBy = "key expired"
+      if (this.blockedBy !== undefined) return blockedRequest(this.blockedBy, previousAttempts)
       this.tracker.onAttempt()
       return Effect.void
     })
@@ -77,13 +82,13 @@ export class ItemSubmitGuard implements AttemptInterceptor {
   readonly beforeRetry = (): Effect.Effect<void> => Effect.void
 }
 
-const notSent = (blockedBy: Stopped | "too old", attempts: number): InvalidRequest =>
+const blockedRequest = (blockedBy: StopCause | "key expired", attempts: number): InvalidRequest =>
   invalid(
     "executions.create",
     "idempotencyKey",
-    blockedBy === "too old"
-      ? "is too old to be sent again"
-      : "is of an item that its batch has not sent before it stopped",
+    blockedBy === "key expired"
+      ? "has expired and must not be sent again"
+      : "belongs to an item that its batch had not submitted when it stopped",
     "Run the batch again.",
     { attempts }
   )

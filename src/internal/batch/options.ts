@@ -1,0 +1,74 @@
+/**
+ * Checks the options of a batch before anything is read or submitted.
+ *
+ * @internal
+ */
+import * as Either from "effect/Either"
+import type { InvalidRequest } from "../../ModelRouteError.js"
+import type * as money from "../data/money.js"
+import { invalid } from "../errors/invalidRequest.js"
+import { all, checksOf } from "../errors/optionChecks.js"
+import { parseAmount } from "./costBudget.js"
+import type { RetryBudgetOptions } from "./retryBudget.js"
+import type { Options } from "./types.js"
+
+const operation = "Batch.run"
+
+/** @internal The options that are decoded for the run. */
+export interface CheckedOptions {
+  readonly keyTtlMillis: number
+  readonly maxCost: money.Amount | undefined
+}
+
+const checkRetryBudget = (options: RetryBudgetOptions | false | undefined): Either.Either<void, InvalidRequest> => {
+  const { maxTokens = 1, minPerMinute = 1, tokenRatio = 0 } = options || {}
+  const isValid =
+    maxTokens >= 1 &&
+    tokenRatio >= 0 &&
+    Number.isFinite(tokenRatio) &&
+    minPerMinute > 0 &&
+    Number.isFinite(minPerMinute)
+  return isValid
+    ? Either.right(undefined)
+    : Either.left(
+        invalid(
+          operation,
+          "retryBudget",
+          "allows no retry",
+          "Pass maxTokens of at least 1, tokenRatio of at least 0 and minPerMinute above 0, or false for no budget."
+        )
+      )
+}
+
+/** @internal Checks the options. Returns `InvalidRequest` for the first option that is invalid. */
+export const checkOptions = <A, E, E2, R>(
+  options: Options<A, E, E2, R>
+): Either.Either<CheckedOptions, InvalidRequest> => {
+  const check = checksOf(operation)
+  const { beforeSubmit, concurrency = 20, deliver, hold, id, key, keyTtl = "24 hours", maxCost, order } = options
+  const { request, resubmit, retryBudget, total, version, wait } = options
+  return Either.gen(function* () {
+    if (typeof id !== "string" || id.trim() === "") {
+      return yield* Either.left(
+        invalid(operation, "id", "is empty", "Pass the name of the batch, the same in each of its runs.")
+      )
+    }
+    yield* all([
+      check.function("key", key ?? "missing"),
+      check.function("request", request ?? "missing"),
+      check.function("version", version),
+      check.function("hold", hold),
+      check.function("beforeSubmit", beforeSubmit),
+      check.function("deliver", deliver),
+      check.function("resubmit", resubmit),
+      check.wholeNumber("concurrency", concurrency, 1),
+      check.wholeNumber("total", total, 0),
+      check.oneOf("order", order, ["completion", "input"]),
+      check.schedule("wait.pollSchedule", wait?.pollSchedule),
+      wait?.timeout === undefined ? Either.void : check.duration("wait.timeout", wait.timeout, "zero")
+    ])
+    yield* checkRetryBudget(retryBudget)
+    const keyTtlMillis = yield* check.duration("keyTtl", keyTtl, "above zero")
+    return { keyTtlMillis, maxCost: maxCost === undefined ? undefined : yield* parseAmount("maxCost", maxCost) }
+  })
+}
