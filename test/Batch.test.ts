@@ -359,7 +359,7 @@ describe("items", () => {
         "Succeeded"
       ])
       const [first] = outcomes
-      assert.include(first?._tag === "Failed" ? first.error.message : "", "has thrown (no key)")
+      assert.include(first?._tag === "Failed" ? first.error.message : "", "threw an exception (no key)")
     })
   )
 

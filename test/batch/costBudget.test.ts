@@ -62,7 +62,7 @@ describe("maxCost, where the API tells amounts that cannot be read", () => {
         assert.deepStrictEqual(outcomes, { Succeeded: 5, NotAttempted: 15 })
         assert.strictEqual(executions, 5)
         assert.lengthOf(
-          warnings.filter((line) => line.includes(`said ${JSON.stringify(hold)}, which is no amount`)),
+          warnings.filter((line) => line.includes(`reported the hold ${JSON.stringify(hold)} for`)),
           1
         )
       })

@@ -113,11 +113,11 @@ export class CostBudget {
       const reported = extra["hold_amount"]
       const problem =
         reported === undefined
-          ? "did not report a hold"
-          : `reported the hold ${JSON.stringify(reported)}, not an amount,`
+          ? `reported no hold for an execution of ${model}`
+          : `reported the hold ${JSON.stringify(reported)} for an execution of ${model}, which is not an amount`
       return safely(
         Effect.logWarning(
-          `The API ${problem} for an execution of ${model}. With maxCost, executions of this model run one at a time until one has reported its cost. The option hold sets the hold beforehand`
+          `The API ${problem}. With maxCost, executions of this model run one at a time until one has reported its cost. The option hold sets the hold beforehand`
         )
       )
     })
