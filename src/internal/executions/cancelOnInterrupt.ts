@@ -1,9 +1,10 @@
 /**
- * Cancels an execution when the fiber that waits for it is interrupted. A create that has not been sent is not sent any more; one that
- * may have been sent goes on in the background until its execution is known and cancelled.
+ * Cancels an execution when the fiber that waits for it is interrupted. A create that has not been sent is stopped. A create that
+ * may have been sent continues in the background until its execution is known and cancelled.
  *
  * @internal
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -19,35 +20,37 @@ import { within } from "../http/attemptTimeout.js"
 import { SubmissionTracker } from "./submissionTracker.js"
 
 /** How long an interruption waits for the cancel. */
-const interruptionMillis = 10_000
-/** How long a create, and then the cancel, may go on in the background. */
-const backgroundMillis = 300_000
+const maxInterruptionMillis = Duration.toMillis("10 seconds")
+/** How long a create, and then the cancel, may continue in the background. */
+const maxBackgroundMillis = Duration.toMillis("5 minutes")
 
-/** @internal */
+/** @internal The cancel request of a client, and its timer. */
 export interface Canceller {
   readonly alarm: Alarm
-  /** Cancels an execution. `deadline` is for the rate limit, in monotonic milliseconds. */
+  /** Cancels an execution. The rate limit can delay the request until `deadline`, in monotonic milliseconds. */
   readonly cancel: (id: ExecutionId, deadline: number) => Effect.Effect<unknown, RequestFailure>
 }
 
+/** The part of an error that a warning shows. */
 interface Failure {
   readonly message: string
 }
 
-const tooSlow = (): Failure => ({ message: "there was no response in time" })
+const timeoutFailure = (): Failure => ({ message: "there was no response in time" })
 
-const limited = <A, E>(alarm: Alarm, effect: Effect.Effect<A, E>): Effect.Effect<A, E | Failure> =>
-  Effect.flatMap(monotonic.now, (now) => within(alarm, effect, () => now + backgroundMillis, tooSlow))
+const withBackgroundLimit = <A, E>(alarm: Alarm, effect: Effect.Effect<A, E>): Effect.Effect<A, E | Failure> =>
+  Effect.flatMap(monotonic.now, (now) => within(alarm, effect, () => now + maxBackgroundMillis, timeoutFailure))
 
 const warn = (text: string, annotations: Record<string, string>): Effect.Effect<void> =>
   safely(Effect.annotateLogs(Effect.logWarning(text), annotations))
 
+/** Cancels an execution, and logs a warning if the cancel fails. */
 const cancelOrWarn = (
   { alarm, cancel }: Canceller,
   id: ExecutionId,
   idempotencyKey: string | undefined
 ): Effect.Effect<void> =>
-  Effect.flatMap(monotonic.now, (now) => limited(alarm, cancel(id, now + backgroundMillis))).pipe(
+  Effect.flatMap(monotonic.now, (now) => withBackgroundLimit(alarm, cancel(id, now + maxBackgroundMillis))).pipe(
     Effect.catchAll(({ message }) => {
       const key = idempotencyKey === undefined ? "" : ` (idempotency key ${idempotencyKey})`
       return warn(
@@ -58,25 +61,27 @@ const cancelOrWarn = (
     Effect.asVoid
   )
 
-/** Goes on in the background if it takes longer than an interruption may take. */
-const inBackground = (alarm: Alarm, effect: Effect.Effect<void>): Effect.Effect<void> =>
+/** Runs an effect, which continues in the background if it takes longer than an interruption may take. */
+const runInBackground = (alarm: Alarm, effect: Effect.Effect<void>): Effect.Effect<void> =>
   Effect.flatMap(Effect.forkDaemon(Effect.interruptible(effect)), (fiber) =>
     Effect.flatMap(monotonic.now, (now) =>
-      // A finalizer is not interruptible, but the fiber that awaits the other one has to be.
-      Effect.ignore(within(alarm, Effect.interruptible(Fiber.await(fiber)), () => now + interruptionMillis, tooSlow))
+      // A finalizer is not interruptible. The time limit has to interrupt the fiber that awaits the other one.
+      Effect.ignore(
+        within(alarm, Effect.interruptible(Fiber.await(fiber)), () => now + maxInterruptionMillis, timeoutFailure)
+      )
     )
   )
 
-/** @internal The wait for an execution, which is cancelled if the wait is interrupted. */
+/** @internal Cancels an execution if the wait for it is interrupted. */
 export const cancelOnInterrupt = <A, E>(
   canceller: Canceller,
   id: ExecutionId,
   idempotencyKey: string | undefined,
   wait: Effect.Effect<A, E>
 ): Effect.Effect<A, E> =>
-  Effect.onInterrupt(wait, () => inBackground(canceller.alarm, cancelOrWarn(canceller, id, idempotencyKey)))
+  Effect.onInterrupt(wait, () => runInBackground(canceller.alarm, cancelOrWarn(canceller, id, idempotencyKey)))
 
-/** Stops a create that has not been sent when it is interrupted. */
+/** Stops a create that is interrupted before it was sent. */
 class InterruptibleCreate implements AttemptInterceptor {
   private isInterrupted = false
   private readonly tracker = new SubmissionTracker()
@@ -121,7 +126,7 @@ class InterruptibleCreate implements AttemptInterceptor {
     )
 }
 
-/** @internal The create of an execution, which is cancelled if the create is interrupted after it may have been sent. */
+/** @internal Cancels the execution of a create if the create is interrupted after it may have been sent. */
 export const cancelOnInterruptedCreate = <A extends { readonly id: ExecutionId }>(
   canceller: Canceller,
   idempotencyKey: string,
@@ -131,25 +136,26 @@ export const cancelOnInterruptedCreate = <A extends { readonly id: ExecutionId }
     Effect.flatMap(CurrentAttemptInterceptor, (outer) => {
       const interceptor = new InterruptibleCreate(outer)
       const tracked = Effect.provideService(create, CurrentAttemptInterceptor, interceptor)
-      // As an `Exit`, because a fiber that fails and that nobody joins logs its failure.
+      // `Effect.exit`, because a fiber that fails and is never joined logs its failure.
       return Effect.flatMap(Effect.forkDaemon(Effect.exit(Effect.interruptible(tracked))), (running) =>
         Effect.onInterrupt(Effect.flatten(restore(Fiber.join(running))), () => {
           interceptor.interrupt()
           return interceptor.mayHaveBeenSent
-            ? inBackground(canceller.alarm, abandon(canceller, idempotencyKey, interceptor, running))
+            ? runInBackground(canceller.alarm, cancelCreated(canceller, idempotencyKey, interceptor, running))
             : Effect.asVoid(Fiber.interrupt(running))
         })
       )
     })
   )
 
-const abandon = <A extends { readonly id: ExecutionId }>(
+/** Waits for the response to an interrupted create and cancels its execution. Logs a warning if the execution is not known. */
+const cancelCreated = <A extends { readonly id: ExecutionId }>(
   canceller: Canceller,
   idempotencyKey: string,
   interceptor: InterruptibleCreate,
   running: Fiber.RuntimeFiber<Exit.Exit<A, RequestFailure>>
 ): Effect.Effect<void> =>
-  limited(canceller.alarm, Effect.flatten(Fiber.join(running))).pipe(
+  withBackgroundLimit(canceller.alarm, Effect.flatten(Fiber.join(running))).pipe(
     Effect.onExit((exit) => (Exit.isFailure(exit) ? Fiber.interrupt(running) : Effect.void)),
     Effect.matchEffect({
       onSuccess: ({ id }) => cancelOrWarn(canceller, id, idempotencyKey),

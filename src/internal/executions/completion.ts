@@ -43,7 +43,7 @@ export const toResult = <E>(
   const fields = errorFields(context, id)
   switch (status) {
     case "COMPLETED":
-      return Effect.succeed(decode.completed(execution))
+      return Effect.succeed(decode.toCompleted(execution))
     case "FAILED": {
       const confidential = withSecrets(context.create.confidential, context.sender.secrets)
       return Effect.fail(classify.fromExecution(execution, { ...fields, confidential, repeatable: true }))

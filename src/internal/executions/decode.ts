@@ -1,5 +1,5 @@
 /**
- * From the API's JSON to the models: liberal in names and shapes, `undefined` where the essence is missing.
+ * Decodes executions from the JSON of the API. Field names and shapes may vary. A value without an id decodes to `undefined`.
  *
  * @internal
  */
@@ -10,12 +10,12 @@ import type { Json } from "../data/json.js"
 import { isRecord, text, beyond } from "../data/lenient.js"
 import { isAmount } from "../data/money.js"
 
-const others = beyond(
+const unknownFields = beyond(
   "id execution_id status model cost latency_ms created_at completed_at metadata hold_amount estimated_cost expires_at result output error"
 )
 
-/** Amounts that cannot be read are kept as they came. */
-const unreadableAmounts = (json: Json): Json =>
+/** Returns the amounts that cannot be decoded, unchanged. */
+const undecodableAmounts = (json: Json): Json =>
   Object.fromEntries(
     ["cost", "hold_amount", "estimated_cost"].flatMap((name) => {
       const amount = json[name]
@@ -23,13 +23,12 @@ const unreadableAmounts = (json: Json): Json =>
     })
   )
 
-/** The message of an error, by whichever name it came. */
 const errorMessage = (error: unknown): string | undefined =>
   text(error) ??
   (isRecord(error) ? (text(error["message"]) ?? text(error["detail"]) ?? text(error["error"])) : undefined)
 
-/** The error of an execution, also where it is a text or a list. */
-const failure = (error: unknown): unknown => {
+/** Converts the error of an execution to an object. The API can also send a text or a list. */
+const normalizeError = (error: unknown): unknown => {
   if (!Array.isArray(error))
     return isRecord(error) ? { ...error, message: errorMessage(error) } : { message: text(error) }
   const messages = error.map(errorMessage).filter((message) => message !== undefined)
@@ -38,7 +37,7 @@ const failure = (error: unknown): unknown => {
 
 const decodeExecution = Schema.decodeUnknownOption(Execution.Execution)
 
-/** @internal A status that is missing is unknown, which means: keep waiting. */
+/** @internal Decodes an execution. A missing status becomes `UNKNOWN`, with which a wait continues. */
 export const execution = (json: unknown): Execution.Execution | undefined => {
   if (!isRecord(json)) return undefined
   const id = text(json["id"]) ?? text(json["execution_id"])
@@ -50,31 +49,19 @@ export const execution = (json: unknown): Execution.Execution | undefined => {
           ...json,
           id,
           status,
-          ...(json["error"] === undefined || json["error"] === null ? {} : { error: failure(json["error"]) }),
-          extra: { ...others(json), ...unreadableAmounts(json) }
+          ...(json["error"] === undefined || json["error"] === null ? {} : { error: normalizeError(json["error"]) }),
+          extra: { ...unknownFields(json), ...undecodableAmounts(json) }
         })
       )
 }
 
-/** @internal The output of an execution, by whichever name it came. */
-export const output = (seen: Execution.Execution): unknown => seen.output ?? seen.result
+/** @internal Returns the output of an execution, which the API names `output` or `result`. */
+export const outputOf = (execution: Execution.Execution): unknown => execution.output ?? execution.result
 
-/** @internal What was known of the finished execution before, with what its result adds. */
-export const completed = (seen: Execution.Execution, result: Execution.Execution = seen): Execution.Completed => {
-  const {
-    error: _e,
-    estimatedCost: _c,
-    expiresAt: _x,
-    holdAmount: _h,
-    output: _o,
-    result: _r,
-    ...rest
-  } = {
-    ...seen,
-    ...result,
-    extra: { ...seen.extra, ...result.extra }
-  }
-  const found = output(result)
+/** @internal Converts a COMPLETED execution to its result. */
+export const toCompleted = (execution: Execution.Execution): Execution.Completed => {
+  const { error: _e, estimatedCost: _c, expiresAt: _x, holdAmount: _h, output: _o, result: _r, ...rest } = execution
+  const found = outputOf(execution)
   return new Execution.Completed(
     { ...rest, status: "COMPLETED", ...(found === undefined ? {} : { output: found }) },
     { disableValidation: true }

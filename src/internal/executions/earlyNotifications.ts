@@ -1,5 +1,5 @@
 /**
- * What webhooks have told of executions that nobody waits for yet: an event can be faster than the answer to the create.
+ * Keeps notifications of executions without a wait, because an event can arrive before the response to the create.
  *
  * @internal
  */
@@ -7,39 +7,41 @@ import { Execution, type ExecutionId, isTerminal } from "../../Execution.js"
 import { isLargerThan } from "../data/jsonText.js"
 import type { Observation } from "./observation.js"
 
-const most = 1000
-/** Characters. A larger output is left out here, and fetched by whoever wants it. */
-const largestOutput = 16 * 1024
+const maxNotifications = 1000
+/** A notification with larger fields is kept without them. The wait fetches them from the API. */
+const maxCharacters = 16 * 1024
 
 const isLarge = ({ execution: { extra, metadata, output, result } }: Observation): boolean =>
-  isLargerThan([output, result, metadata, extra], largestOutput)
+  isLargerThan([output, result, metadata, extra], maxCharacters)
 
-const slim = (sighting: Observation): Observation => {
-  if (!isLarge(sighting)) return sighting
-  const { extra: _e, metadata: _m, output: _o, result: _r, ...rest } = sighting.execution
-  return { ...sighting, execution: new Execution(rest, { disableValidation: true }) }
+const withoutLargeFields = (notification: Observation): Observation => {
+  if (!isLarge(notification)) return notification
+  const { extra: _e, metadata: _m, output: _o, result: _r, ...rest } = notification.execution
+  return { ...notification, execution: new Execution(rest, { disableValidation: true }) }
 }
 
-/** @internal The newest 1000. */
+/** @internal The latest notification of each execution, for the last 1000 executions. */
 export class EarlyNotifications {
-  private readonly sightings = new Map<ExecutionId, Observation>()
+  private readonly notifications = new Map<ExecutionId, Observation>()
 
-  add(sighting: Observation): void {
-    const { id } = sighting.execution
-    const known = this.sightings.get(id)
+  /** Keeps a notification, unless an earlier one has shown that the execution has ended. */
+  add(notification: Observation): void {
+    const { id } = notification.execution
+    const known = this.notifications.get(id)
     if (known !== undefined && isTerminal(known.execution)) return
-    this.sightings.delete(id)
-    this.sightings.set(id, slim(sighting))
-    if (this.sightings.size <= most) return
-    for (const oldest of this.sightings.keys()) {
-      this.sightings.delete(oldest)
+    this.notifications.delete(id)
+    this.notifications.set(id, withoutLargeFields(notification))
+    if (this.notifications.size <= maxNotifications) return
+    for (const oldest of this.notifications.keys()) {
+      this.notifications.delete(oldest)
       return
     }
   }
 
+  /** Removes the notification of an execution and returns it. */
   take(id: ExecutionId): Observation | undefined {
-    const sighting = this.sightings.get(id)
-    this.sightings.delete(id)
-    return sighting
+    const notification = this.notifications.get(id)
+    this.notifications.delete(id)
+    return notification
   }
 }

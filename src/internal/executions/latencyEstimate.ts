@@ -1,36 +1,40 @@
 /**
- * How long executions take, by model: what a client that must be sparing with its looks goes by.
+ * Estimates the latency of each model, so that a client with few requests left polls when an execution is likely to have ended.
  *
  * @internal
  */
 import * as Duration from "effect/Duration"
 import type { Execution } from "../../Execution.js"
 
-/** A newer execution counts as much as all before it together. */
-const weight = 1 / 2
-const mostModels = 1000
+/** The weight of the latest execution in the moving average. */
+const latestWeight = 1 / 2
+const maxModels = 1000
 
-/** @internal One per client. */
+/** Returns the latency in milliseconds, or `NaN` if it is not known. */
+const latencyMillis = ({ completedAt, createdAt, latency }: Execution): number => {
+  if (latency !== undefined) return Duration.toMillis(latency)
+  return completedAt !== undefined && createdAt !== undefined
+    ? completedAt.epochMillis - createdAt.epochMillis
+    : Number.NaN
+}
+
+/** @internal The estimates of one client. */
 export class LatencyEstimator {
-  private readonly millis = new Map<string, number>()
+  private readonly millisByModel = new Map<string, number>()
 
-  /** An execution that has been seen COMPLETED. */
-  record({ completedAt, createdAt, latency, model, status }: Execution): void {
+  /** Adds the latency of an execution. Ignores an execution that is not COMPLETED. */
+  record(execution: Execution): void {
+    const { model, status } = execution
     if (status !== "COMPLETED" || model === undefined) return
-    const seen =
-      latency !== undefined
-        ? Duration.toMillis(latency)
-        : completedAt !== undefined && createdAt !== undefined
-          ? completedAt.epochMillis - createdAt.epochMillis
-          : Number.NaN
-    if (!(seen >= 0)) return
-    const known = this.millis.get(model)
-    if (known === undefined && this.millis.size >= mostModels) return
-    this.millis.set(model, known === undefined ? seen : known + (seen - known) * weight)
+    const latest = latencyMillis(execution)
+    if (!(latest >= 0)) return
+    const estimate = this.millisByModel.get(model)
+    if (estimate === undefined && this.millisByModel.size >= maxModels) return
+    this.millisByModel.set(model, estimate === undefined ? latest : estimate + (latest - estimate) * latestWeight)
   }
 
-  /** Milliseconds from submission to end. */
+  /** Returns the expected milliseconds from the create to the end. */
   expectedMillis(model: string | undefined): number | undefined {
-    return model === undefined ? undefined : this.millis.get(model)
+    return model === undefined ? undefined : this.millisByModel.get(model)
   }
 }

@@ -52,7 +52,7 @@ const makeGet =
   }
 
 const hasOutput = ({ execution, hasNoOutput }: Observation): boolean =>
-  hasNoOutput === true || decode.output(execution) !== undefined
+  hasNoOutput === true || decode.outputOf(execution) !== undefined
 
 const makeResult =
   (context: ExecutionsContext): Executions["result"] =>
@@ -81,7 +81,7 @@ const makeResult =
         Effect.catchIf(isClientError, (rejection) =>
           Effect.filterOrFail(
             latest,
-            ({ execution }) => execution.status !== "COMPLETED" || decode.output(execution) !== undefined,
+            ({ execution }) => execution.status !== "COMPLETED" || decode.outputOf(execution) !== undefined,
             () => rejection
           )
         ),

@@ -47,7 +47,7 @@ export const lacksError = ({ error, status }: Execution.Execution): boolean =>
 
 /** @internal Whether an execution is COMPLETED and its output is not known, although it may have one. */
 export const lacksOutput = ({ execution, hasNoOutput }: Observation): boolean =>
-  execution.status === "COMPLETED" && hasNoOutput !== true && decode.output(execution) === undefined
+  execution.status === "COMPLETED" && hasNoOutput !== true && decode.outputOf(execution) === undefined
 
 /** The statuses of an execution that has not ended, in their order. */
 const runningStatuses = ["PENDING", "PROCESSING", "AWAITING_WEBHOOK"]

@@ -143,7 +143,7 @@ const onExecutionPolled = (state: PollState, polled: Observation): PollState => 
 /** Returns the state after a poll of the result, which has the output and little else. Its status may be outdated. */
 const onResultPolled = (state: PollState, known: Observation, { execution, hasNoOutput }: Observation): PollState => {
   const isCurrent = execution.status === "COMPLETED" || execution.status === "UNKNOWN"
-  const isUsable = isCurrent && (hasNoOutput === true || decode.output(execution) !== undefined)
+  const isUsable = isCurrent && (hasNoOutput === true || decode.outputOf(execution) !== undefined)
   const completed = isUsable
     ? mergeExecution(
         known.execution,

@@ -1,13 +1,13 @@
 /**
- * Remembers which executions this client has created lately: for a short while, a replica of the API may not know them yet.
+ * Remembers which executions this client has created recently. For a short time, a replica of the API may not know them.
  *
  * @internal
  */
 import type { ExecutionId } from "../../Execution.js"
 
-const capacity = 1000
+const maxEntries = 1000
 
-/** @internal One per client. */
+/** @internal The last 1000 creates of a client. */
 export class RecentCreates {
   private readonly createdAt = new Map<ExecutionId, number>()
 
@@ -16,11 +16,12 @@ export class RecentCreates {
     this.createdAt.delete(id)
     this.createdAt.set(id, now)
     for (const oldest of this.createdAt.keys()) {
-      if (this.createdAt.size <= capacity) return
+      if (this.createdAt.size <= maxEntries) return
       this.createdAt.delete(oldest)
     }
   }
 
+  /** Returns when the execution was created, in monotonic milliseconds. */
   get(id: ExecutionId): number | undefined {
     return this.createdAt.get(id)
   }

@@ -1,5 +1,5 @@
 /**
- * The requests that the methods on executions are made of, fixed and ready to send.
+ * Builds the requests for executions.
  *
  * @internal
  */
@@ -17,28 +17,29 @@ import { type Observation, toObservation } from "./observation.js"
 import * as requests from "../http/requests.js"
 import { isRecord, isWebAddress, present, text } from "../data/lenient.js"
 
-/** @internal What a call on an execution still knows of the create that it follows. */
+/** @internal The data of a create that later calls need: the key for errors, and the texts to redact. */
 export interface CreateContext {
   readonly idempotencyKey?: string
   readonly confidential?: Confidential
 }
 
-/** @internal */
+/** @internal A create, fixed before its first attempt. */
 export interface CreateCall extends exchange.Call<Observation> {
   readonly idempotencyKey: string
 }
 
-const sighted = exchange.json("the id of an execution", (json, arrival) => {
+/** Accepts a response that shows an execution. */
+const acceptExecution = exchange.json("the id of an execution", (json, arrival) => {
   const execution = decode.execution(json)
   return execution === undefined ? undefined : toObservation(execution, arrival)
 })
 
-/** @internal The body of a create. */
+/** @internal The body of a create, as text and as an object. */
 export interface CreateBody extends requests.JsonBody {
   readonly body: { readonly [field: string]: unknown }
 }
 
-/** @internal Fails with `InvalidRequest` if the API could not run the request as it is meant. */
+/** @internal Returns the body of a create. Fails with `InvalidRequest` if a field is missing or has no exact JSON form. */
 export const createBody = (
   operation: string,
   request: Execution.CreateRequest
@@ -63,14 +64,14 @@ export const createBody = (
   }
   const { extra, input, metadata, model, webhookUrl } = request
   const body = { ...extra, model, input, ...present({ webhook_url: webhookUrl, metadata }) }
-  // The model's name is no secret: errors may quote it.
+  // `model` is not checked for private texts, because errors may quote it.
   return Effect.map(requests.jsonBody(operation, { input, webhookUrl, metadata, extra }, body), (json) => ({
     ...json,
     body
   }))
 }
 
-/** @internal The request whose body this is. */
+/** @internal Returns the request of a body that `createBody` has made. */
 export const requestOf = ({
   input,
   metadata,
@@ -87,20 +88,20 @@ export const requestOf = ({
   extra
 })
 
-/** @internal Takes the key: whoever sends this call twice sends it under the same key. */
+/** @internal Returns a create. Its key and body are fixed: all attempts send the same ones. */
 export const create = (
   keys: Context.Tag.Service<IdempotencyKey.IdempotencyKey>,
   request: Execution.CreateRequest,
-  option: string | undefined
+  keyOption: string | undefined
 ): Effect.Effect<CreateCall, InvalidRequest> =>
   Effect.gen(function* () {
     const operation = "executions.create"
     const { body, privateTexts, text } = yield* createBody(operation, request)
-    const idempotencyKey = yield* requests.keyFor(keys, { operation, body }, text, option)
+    const idempotencyKey = yield* requests.keyFor(keys, { operation, body }, text, keyOption)
     return {
       operation,
       request: requests.make("POST", "/v1/executions", { body: text, key: idempotencyKey }),
-      accept: sighted,
+      accept: acceptExecution,
       repeatable: true,
       keyed: true,
       idempotencyKey,
@@ -108,40 +109,44 @@ export const create = (
     }
   })
 
-const onOne =
+/** Returns a function that makes calls for one execution. */
+const callFor =
   <A>(method: "GET" | "POST", suffix: string, accept: exchange.Call<A>["accept"]) =>
   (
     operation: string,
     id: Execution.ExecutionId,
-    origin: CreateContext = {}
+    create: CreateContext = {}
   ): Effect.Effect<exchange.Call<A>, InvalidRequest> =>
     Effect.map(requests.segment(operation, "id", id), (segment) => ({
-      ...origin,
+      ...create,
       operation,
       request: requests.make(method, `/v1/executions/${segment}${suffix}`),
       accept,
-      // Reading changes nothing, and what is cancelled stays cancelled.
+      // A second GET or cancel has no further effect.
       repeatable: true,
       executionId: id
     }))
 
-/** @internal */
-export const get = onOne("GET", "", sighted)
+/** @internal Makes a call that fetches an execution. */
+export const get = callFor("GET", "", acceptExecution)
 
-/** Says whether a COMPLETED execution has no output: a field that is missing says nothing. */
-const sightedResult = exchange.json("the id of an execution", (json, arrival) => {
+/**
+ * Accepts a response that shows the result of an execution. A `null` output confirms that a COMPLETED execution has none. A
+ * missing output confirms nothing.
+ */
+const acceptResult = exchange.json("the id of an execution", (json, arrival) => {
   const execution = decode.execution(json)
   if (execution === undefined) return undefined
   const isNull = isRecord(json) && (json["output"] === null || json["result"] === null)
-  const hasNoOutput = isNull && execution.status === "COMPLETED" && decode.output(execution) === undefined
+  const hasNoOutput = isNull && execution.status === "COMPLETED" && decode.outputOf(execution) === undefined
   return { ...toObservation(execution, arrival), hasNoOutput }
 })
 
-/** @internal */
-export const result = onOne("GET", "/result", sightedResult)
+/** @internal Makes a call that fetches the result of an execution. */
+export const result = callFor("GET", "/result", acceptResult)
 
-/** @internal An empty answer is one, too: what matters is how the execution then stands. */
-export const cancel = onOne(
+/** @internal Makes a call that cancels an execution. The response may be empty. */
+export const cancel = callFor(
   "POST",
   "/cancel",
   exchange.json("a readable body", (json) => Option.fromNullable(decode.execution(json)))
