@@ -1,5 +1,5 @@
 /**
- * Files: what goes into an execution and what comes out of it.
+ * Models of files, sources of uploads, and the destination of downloads.
  *
  * @since 0.1.0
  */
@@ -15,7 +15,14 @@ import * as Stream from "effect/Stream"
 import { present, tolerant } from "./internal/data/lenient.js"
 
 /**
- * The id of a file, `file_…`: opaque. `FileId.make(text)` makes one of an id that was stored as text.
+ * Schema of a file id, such as `file_…`. The id is opaque. `FileId.make(text)` turns a stored text into an id.
+ *
+ * @example
+ * ```ts
+ * import { File } from "effect-modelroute"
+ *
+ * export const id = File.FileId.make("file_abc123")
+ * ```
  *
  * @since 0.1.0
  * @category schemas
@@ -23,7 +30,7 @@ import { present, tolerant } from "./internal/data/lenient.js"
 export const FileId = Schema.NonEmptyString.pipe(Schema.brand("effect-modelroute/FileId"))
 
 /**
- * The id of a file.
+ * Id of a file.
  *
  * @since 0.1.0
  * @category models
@@ -31,8 +38,8 @@ export const FileId = Schema.NonEmptyString.pipe(Schema.brand("effect-modelroute
 export type FileId = typeof FileId.Type
 
 /**
- * Where to fetch a file for a limited time (the API gives 1 hour), without an API key. Whoever has the URL has the file, so
- * it is `Redacted`: `Redacted.value(link.url)` is the text. API page: "Downloading files".
+ * A link to a file that works without an API key, for 1 hour by default. Anyone who has the URL can read the file, so it is
+ * `Redacted`. `Redacted.value(link.url)` returns its text. API page "Downloading files".
  *
  * @since 0.1.0
  * @category models
@@ -41,45 +48,62 @@ export class DownloadLink extends Schema.Class<DownloadLink>("effect-modelroute/
   url: Schema.Redacted(Schema.String),
   expiresAt: tolerant(Schema.DateTimeUtc, "expires_at"),
   contentType: tolerant(Schema.String, "content_type"),
-  /** Bytes. */
+  /** Size in bytes. */
   size: tolerant(Schema.NonNegativeInt, "size_bytes")
 }) {}
 
 /**
- * What to upload. `E` is what reading it can fail with, which fails the upload as it is.
+ * Source of an upload. The upload fails with an error `E` if reading the source fails with it.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Source<out E = never> {
-  /** Bytes; the upload fails with `InvalidRequest` when the stream holds more or fewer. */
+  /** Number of bytes in the stream. The upload fails with `InvalidRequest` if there are more or fewer. */
   readonly size: number
-  /** Run once for each attempt, from the start. */
+  /** Runs once for each attempt, from the start. */
   readonly stream: Stream.Stream<Uint8Array, E>
-  /** The file's name, which only the older edition of the API wants to know. */
+  /** Name of the file, for the older edition of the API (`UploadOptions.legacy`). */
   readonly name?: string | undefined
 }
 
-/** Small enough for progress to be seen, large enough to cost little. */
-const chunkSize = 64 * 1024
+/** Small enough for visible progress, and large enough for little overhead. */
+const chunkBytes = 64 * 1024
 
 /**
- * Bytes that are in memory.
+ * Makes a source from bytes in memory.
+ *
+ * @example
+ * ```ts
+ * import { File } from "effect-modelroute"
+ *
+ * export const source = File.fromBytes(new TextEncoder().encode("hello"), { name: "hello.txt" })
+ * ```
  *
  * @since 0.1.0
  * @category constructors
  */
 export const fromBytes = (bytes: Uint8Array, options: { readonly name?: string | undefined } = {}): Source => ({
   size: bytes.length,
-  stream: Stream.unfold(0, (at) =>
-    at < bytes.length ? Option.some([bytes.subarray(at, at + chunkSize), at + chunkSize] as const) : Option.none()
+  stream: Stream.unfold(0, (offset) =>
+    offset < bytes.length
+      ? Option.some([bytes.subarray(offset, offset + chunkBytes), offset + chunkBytes] as const)
+      : Option.none()
   ),
   ...present(options)
 })
 
 /**
- * Bytes as they come, never held all at once. `size` is how many there will be. A retry runs the stream again, so it must be
- * one that can be: not one over a `ReadableStream` that was opened before.
+ * Makes a source from a stream, which is never held in memory as a whole. `size` is the number of bytes in the stream. Each retry
+ * runs the stream again, so it must not read from a `ReadableStream` that is already open.
+ *
+ * @example
+ * ```ts
+ * import { Stream } from "effect"
+ * import { File } from "effect-modelroute"
+ *
+ * export const source = File.fromStream(Stream.make(new Uint8Array(1024), new Uint8Array(512)), { size: 1536 })
+ * ```
  *
  * @since 0.1.0
  * @category constructors
@@ -90,8 +114,19 @@ export const fromStream = <E>(
 ): Source<E> => ({ size: options.size, stream, ...present({ name: options.name }) })
 
 /**
- * A file on disk, read in chunks of 64 KiB, never held all at once. Fails with a `PlatformError` where there is none; what goes
- * wrong while it is read fails the upload.
+ * Makes a source from a file on disk. It is read in chunks of 64 KiB and never held in memory as a whole. Fails with
+ * `PlatformError` if the file does not exist or is not a file. An error while it is read fails the upload.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { File, ModelRouteClient } from "effect-modelroute"
+ *
+ * export const program = Effect.gen(function* () {
+ *   const { files } = yield* ModelRouteClient.ModelRouteClient
+ *   return yield* files.upload(yield* File.fromPath("fox.png"))
+ * })
+ * ```
  *
  * @since 0.1.0
  * @category constructors
@@ -111,24 +146,25 @@ export const fromPath = (
     }
     return {
       size: Number(size),
-      stream: fs.stream(path, { chunkSize }),
+      stream: fs.stream(path, { chunkSize: chunkBytes }),
       ...present({ name: nameOf(path) || undefined })
     }
   })
 
 /**
- * How much of a file has been handed to the transport, in bytes. Never goes back: what a retry sends again does not count.
+ * Progress of an upload in bytes. It never decreases: bytes that a retry sends again do not count.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Progress {
+  /** Number of bytes that the transport has taken. */
   readonly sent: number
   readonly size: number
 }
 
 /**
- * An upload as `files.uploadProgress` tells of it: how far it is, and last of all the id of the file.
+ * A step of `files.uploadProgress`. The last step is `Uploaded`, with the id of the file.
  *
  * @since 0.1.0
  * @category models
@@ -141,28 +177,51 @@ export type Upload = Data.TaggedEnum<{
 /**
  * Constructors and matchers of `Upload`.
  *
+ * @example
+ * ```ts
+ * import { File } from "effect-modelroute"
+ *
+ * export const describe = File.Upload.$match({
+ *   Sending: ({ sent, size }) => `${sent} of ${size} bytes`,
+ *   Uploaded: ({ fileId }) => `uploaded ${fileId}`
+ * })
+ * ```
+ *
  * @since 0.1.0
  * @category constructors
  */
 export const Upload: Data.TaggedEnum.Constructor<Upload> = Data.taggedEnum<Upload>()
 
 /**
- * A file that has been downloaded.
+ * A downloaded file.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Download {
   readonly path: string
-  /** Bytes. */
+  /** Size in bytes. */
   readonly size: number
 }
 
 /**
- * Writes bytes to a file: `files.download(id).pipe(File.toPath("fox.png"))`. They go to a temporary file in the same folder, which is
- * renamed when all of it is on the disk, so that nobody sees half a file; a failure or an interruption removes it. A file of that name
- * is replaced and keeps its mode; a symbolic link is kept, and the file that it leads to replaced. Fails as the stream does, or with a
- * `PlatformError`.
+ * Writes bytes to a file. They are written to a temporary file in the same folder, which is renamed after all bytes are on disk.
+ * No reader sees an incomplete file. A failure or an interruption removes the temporary file.
+ *
+ * Replaces an existing file and keeps its mode. Keeps a symbolic link and replaces its target. Writes directly to a device or a
+ * pipe. Fails as the stream does, or with `PlatformError`.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { File, ModelRouteClient } from "effect-modelroute"
+ *
+ * export const save = (id: File.FileId) =>
+ *   Effect.gen(function* () {
+ *     const { files } = yield* ModelRouteClient.ModelRouteClient
+ *     return yield* files.download(id).pipe(File.toPath("fox.png"))
+ *   })
+ * ```
  *
  * @since 0.1.0
  * @category combinators
@@ -174,20 +233,19 @@ export const toPath =
   ): Effect.Effect<Download, E | PlatformError.PlatformError, FileSystem.FileSystem> =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
-      const target = yield* targetOf(fs, path)
+      const target = yield* resolveTarget(fs, path)
       const existing = Option.getOrUndefined(yield* Effect.option(fs.stat(target)))
       if (existing !== undefined && existing.type !== "File") {
-        // A device or a pipe is written to, not replaced, and cannot be synced.
+        // A device or a pipe cannot be replaced or synced.
         return { path, size: yield* writeTo(yield* fs.open(target, { flag: "w" }), bytes) }
       }
-      const random = (yield* Random.nextIntBetween(0, 2 ** 48)).toString(36)
-      // The path's own name may be as long as names can be.
-      const temporary = `${folderOf(target)}${nameOf(target).slice(0, prefixLength)}.${random}.part`
-      const created = fs.writeFile(temporary, new Uint8Array(0), {
+      const suffix = (yield* Random.nextIntBetween(0, 2 ** 48)).toString(36)
+      const temporary = `${folderOf(target)}${nameOf(target).slice(0, maxPrefixLength)}.${suffix}.part`
+      const create = fs.writeFile(temporary, new Uint8Array(0), {
         flag: "wx",
         ...(existing === undefined ? {} : { mode: 0o600 })
       })
-      yield* Effect.acquireRelease(created, (_, exit) =>
+      yield* Effect.acquireRelease(create, (_, exit) =>
         Exit.isSuccess(exit) ? Effect.void : Effect.ignore(fs.remove(temporary))
       )
       const size = yield* Effect.scoped(
@@ -203,21 +261,21 @@ export const toPath =
       return { path, size }
     }).pipe(Effect.scoped)
 
-/** How much of its name a temporary file takes over, so that it is known whose it is. */
-const prefixLength = 32
+/** A temporary file starts with the name of its target, shortened because the suffix could exceed the limit for names. */
+const maxPrefixLength = 32
 
-/** With its separator; empty for the current folder. */
+/** Returns the folder of a path with its separator, or an empty text for the current folder. */
 const folderOf = (path: string): string => path.slice(0, Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1)
 
 const nameOf = (path: string): string => path.slice(folderOf(path).length)
 
-const longestLinkChain = 40
+const maxSymbolicLinks = 40
 
-/** The file that a path leads to, also through links to a file that does not exist yet. */
-const targetOf = (fs: FileSystem.FileSystem, path: string): Effect.Effect<string> =>
+/** Resolves symbolic links. The target may not exist yet. */
+const resolveTarget = (fs: FileSystem.FileSystem, path: string): Effect.Effect<string> =>
   Effect.gen(function* () {
     let target = path
-    for (let i = 0; i < longestLinkChain; i++) {
+    for (let i = 0; i < maxSymbolicLinks; i++) {
       const link = yield* Effect.option(fs.readLink(target))
       if (Option.isNone(link)) return target
       target = /^([/\\]|[a-z]:)/i.test(link.value) ? link.value : folderOf(target) + link.value

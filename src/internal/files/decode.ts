@@ -1,5 +1,5 @@
 /**
- * Decoders of links.
+ * Decodes links for uploads and downloads.
  *
  * @internal
  */
@@ -8,23 +8,21 @@ import * as Schema from "effect/Schema"
 import * as File from "../../File.js"
 import { isRecord, isWebAddress, tolerant } from "../data/lenient.js"
 
-/** @internal */
-export const decodeLink = Schema.decodeUnknownOption(File.DownloadLink)
+const decodeDownloadLink = Schema.decodeUnknownOption(File.DownloadLink)
 
-/** @internal An answer counts as a link only with an http(s) URL: a stored file can be JSON, too. */
+/** @internal Requires an http(s) URL, because a stored file can be JSON, too. */
 export const downloadLink = (json: unknown): File.DownloadLink | undefined =>
-  isRecord(json) && isWebAddress(json["url"]) ? Option.getOrUndefined(decodeLink(json)) : undefined
+  isRecord(json) && isWebAddress(json["url"]) ? Option.getOrUndefined(decodeDownloadLink(json)) : undefined
 
-/** @internal */
-export const decodeUpload = Schema.decodeUnknownOption(
+const decodeUploadLink = Schema.decodeUnknownOption(
   Schema.Struct({ fileId: File.FileId, url: Schema.String, expiresAt: tolerant(Schema.DateTimeUtc, "expires_at") })
 )
 
-/** @internal Where to put the bytes of a new file. */
+/** @internal */
 export const uploadLink = (json: unknown) => {
   if (!isRecord(json)) return undefined
   const url = json["upload_url"] ?? json["url"]
   return isWebAddress(url)
-    ? Option.getOrUndefined(decodeUpload({ ...json, fileId: json["file_id"] ?? json["id"], url }))
+    ? Option.getOrUndefined(decodeUploadLink({ ...json, fileId: json["file_id"] ?? json["id"], url }))
     : undefined
 }

@@ -1,6 +1,6 @@
 /**
- * Downloads a file in each documented way: the bytes themselves, JSON with a link, or a redirect. Only the API's own host is asked with
- * the API key, and only its JSON is a link. A download that breaks off is resumed.
+ * Downloads a file in each documented way: as bytes, through JSON with a link, or through redirects. Only requests to the API
+ * carry the API key, and only JSON from the API counts as a link. An interrupted download is resumed.
  *
  * @internal
  */
@@ -20,137 +20,131 @@ import { granted, patient, send, type Sender } from "../http/retryLoop.js"
 import type { Account } from "../telemetry.js"
 import * as decode from "./decode.js"
 import {
+  acceptContent,
+  acceptUnsatisfiableRange,
   type Bytes,
-  type Promised,
-  nothingPromised,
-  isHtml,
   discard,
-  failsUnread,
-  type Download,
-  contentOf,
-  onUnsatisfiableRange
+  discardAndFail,
+  type DownloadContext,
+  type ExpectedFile,
+  isHtml,
+  unknownFile
 } from "./downloadBody.js"
-import { type Part, downloadHeaders } from "./downloadState.js"
-import { redirectOf, isAllowed, isApiUrl } from "./redirect.js"
+import { downloadHeaders, type DownloadState, initialState } from "./downloadState.js"
+import { isAllowedUrl, isApiUrl, type Redirect, resolveRedirect } from "./redirect.js"
 
-const redirectLimit = 5
+const maxRedirects = 5
 
-/** The type of the API's own JSON: `application/geo+json` is a stored file. */
+/** Recognizes the types of the API's own JSON. `application/geo+json`, for example, is a stored file. */
 const isJson = (contentType: string | undefined): boolean =>
   /^(application|text)\/(problem\+)?json\s*(;|$)/i.test(contentType ?? "")
 
-/** The API says that the body is a stored file, whatever its type. */
+/** Returns whether the API marks the body as a stored file, of whichever type. */
 const isAttachment = ({ headers }: HttpClientResponse.HttpClientResponse): boolean =>
   /^\s*attachment\b/i.test(headers["content-disposition"] ?? "")
 
-const followStorage = (
-  download: Download,
+const requestStorage = (
+  download: DownloadContext,
   context: classify.Context,
   url: string,
-  promised: Promised,
-  hops: number
+  expected: ExpectedFile,
+  redirectsLeft: number
 ): Effect.Effect<Bytes, RequestFailure> => {
-  const { part, sender, storage } = download
-  const elsewhere: classify.Context = {
+  const { sender, state, storage } = download
+  const storageContext: classify.Context = {
     ...context,
     storage: true,
     confidential: withSecrets(context.confidential, secretsOfUrl(url))
   }
-  const request = HttpClientRequest.get(url, { headers: downloadHeaders(part, true) })
-  return Effect.flatMap(exchange.arrivalOf(storage, request, elsewhere), (arrival) => {
+  const request = HttpClientRequest.get(url, { headers: downloadHeaders(state, true) })
+  return Effect.flatMap(exchange.arrivalOf(storage, request, storageContext), (arrival) => {
     const { status } = arrival.response
-    const redirect = redirectOf(sender, arrival, url)
-    if (redirect !== undefined) return followRedirect(download, arrival, redirect, promised, hops)
-    if (status === 416 && part.received > 0 && part.canResume) return onUnsatisfiableRange(download, arrival)
-    return exchange.isSuccess(status) ? contentOf(download, arrival, promised) : exchange.reject(arrival)
+    const redirect = resolveRedirect(sender, arrival, url)
+    if (redirect !== undefined) return followRedirect(download, arrival, redirect, expected, redirectsLeft)
+    if (status === 416 && state.receivedBytes > 0 && state.canResume) return acceptUnsatisfiableRange(download, arrival)
+    return exchange.isSuccess(status) ? acceptContent(download, arrival, expected) : exchange.reject(arrival)
   })
 }
 
 const followRedirect = (
-  download: Download,
+  download: DownloadContext,
   arrival: exchange.Arrival,
-  redirect: { readonly url: string } | { readonly problem: string },
-  promised: Promised,
-  hops: number
+  redirect: Redirect,
+  expected: ExpectedFile,
+  redirectsLeft: number
 ): Effect.Effect<Bytes, RequestFailure> => {
-  if ("problem" in redirect) return failsUnread(arrival, redirect.problem)
-  if (hops === 0) return failsUnread(arrival, "too many redirects")
+  if ("problem" in redirect) return discardAndFail(arrival, redirect.problem)
+  if (redirectsLeft === 0) return discardAndFail(arrival, "too many redirects")
   const { context, response } = arrival
   const { baseUrl, client } = download.sender
-  const followed =
+  const next =
     context.storage !== true && isApiUrl(baseUrl, redirect.url)
       ? Effect.flatMap(
-          exchange.arrivalOf(client, apiRequest(redirect.url.slice(baseUrl.length), download.part), context),
-          (next) => acceptApi(download, next, hops - 1)
+          exchange.arrivalOf(client, apiRequest(redirect.url.slice(baseUrl.length), download.state), context),
+          (redirected) => acceptApiResponse(download, redirected, redirectsLeft - 1)
         )
-      : followStorage(download, context, redirect.url, promised, hops - 1)
-  return Effect.zipRight(discard(response), followed)
+      : requestStorage(download, context, redirect.url, expected, redirectsLeft - 1)
+  return Effect.zipRight(discard(response), next)
 }
 
-const apiRequest = (path: string, part: Part): HttpClientRequest.HttpClientRequest =>
-  HttpClientRequest.setHeaders(requests.make("GET", path), downloadHeaders(part, part.isFromApi))
+const apiRequest = (path: string, state: DownloadState): HttpClientRequest.HttpClientRequest =>
+  HttpClientRequest.setHeaders(requests.make("GET", path), downloadHeaders(state, state.isFromApi))
 
-/** What the API's host answers: the file, a link to it, or an error. Its JSON is the file only if the API says so. */
-const acceptApi = (
-  download: Download,
+/** Accepts the file, a link to it, or an error. JSON is the file only if the API marks it as an attachment. */
+const acceptApiResponse = (
+  download: DownloadContext,
   arrival: exchange.Arrival,
-  hops = redirectLimit
+  redirectsLeft = maxRedirects
 ): Effect.Effect<Bytes, RequestFailure> => {
   const { context, response } = arrival
-  const { sender } = download
-  const redirect = redirectOf(sender, arrival, response.request.url)
-  if (redirect !== undefined) return followRedirect(download, arrival, redirect, nothingPromised, hops)
+  const { sender, state } = download
+  const redirect = resolveRedirect(sender, arrival, response.request.url)
+  if (redirect !== undefined) return followRedirect(download, arrival, redirect, unknownFile, redirectsLeft)
   if (!exchange.isSuccess(response.status)) return exchange.reject(arrival)
   const contentType = response.headers["content-type"]
   if (isAttachment(response) || !(isJson(contentType) || isHtml(contentType))) {
-    download.part.isFromApi = true
-    return contentOf(download, arrival)
+    state.isFromApi = true
+    return acceptContent(download, arrival)
   }
-  if (isHtml(contentType)) return failsUnread(arrival, "the response is a page, not a file")
-  const link = exchange.json("a download URL", (json) => {
-    const found = decode.downloadLink(json)
-    return found !== undefined && isAllowed(sender.baseUrl, Redacted.value(found.url)) ? found : undefined
+  if (isHtml(contentType)) return discardAndFail(arrival, "the response is a page, not a file")
+  const acceptLink = exchange.json("a download URL", (json) => {
+    const link = decode.downloadLink(json)
+    return link !== undefined && isAllowedUrl(sender.baseUrl, Redacted.value(link.url)) ? link : undefined
   })
-  return Effect.flatMap(link(arrival), (found) =>
-    followStorage(
-      download,
-      context,
-      Redacted.value(found.url),
-      { size: found.size, contentType: found.contentType },
-      redirectLimit
-    )
+  return Effect.flatMap(acceptLink(arrival), ({ contentType, size, url }) =>
+    requestStorage(download, context, Redacted.value(url), { size, contentType }, maxRedirects)
   )
 }
 
 /** @internal */
 export const operation = "files.download"
 
-/** @internal `storage` is the client without the API key. */
+/** @internal `storage` is the HTTP client without the API key. */
 export const make =
   (sender: Sender, storage: HttpClient.HttpClient) =>
   (id: FileId, account: Account): Bytes =>
     Stream.unwrap(
       Effect.map(requests.segment(operation, "id", id), (segment) => {
-        const part: Part = { received: 0, size: undefined, etag: undefined, canResume: true, isFromApi: false }
-        const download: Download = { sender, storage, part }
-        const call = (): exchange.Call<Bytes> => ({
+        const state = initialState()
+        const download: DownloadContext = { sender, storage, state }
+        const nextCall = (): exchange.Call<Bytes> => ({
           operation,
-          request: apiRequest(`/v1/files/${segment}/download`, part),
-          accept: (arrival) => acceptApi(download, arrival),
+          request: apiRequest(`/v1/files/${segment}/download`, state),
+          accept: (arrival) => acceptApiResponse(download, arrival),
           repeatable: true,
           fileId: id
         })
         const patience = patient(sender)
-        const resumed = (error: RequestFailure): Bytes =>
-          // Nothing is missing: the connection broke after the last byte.
-          part.received === part.size
+        const resume = (error: RequestFailure): Bytes =>
+          // The download is complete if the connection broke after the last byte.
+          state.receivedBytes === state.size
             ? Stream.empty
-            : Stream.concat(Stream.execute(granted(sender, call(), error, patience)), rest)
-        const rest: Bytes = Stream.unwrap(
+            : Stream.concat(Stream.execute(granted(sender, nextCall(), error, patience)), missingBytes)
+        const missingBytes: Bytes = Stream.unwrap(
           Effect.suspend(() =>
-            Effect.map(send(sender, call(), account, patience), (bytes) => Stream.catchAll(bytes, resumed))
+            Effect.map(send(sender, nextCall(), account, patience), (bytes) => Stream.catchAll(bytes, resume))
           )
         )
-        return rest
+        return missingBytes
       })
     )

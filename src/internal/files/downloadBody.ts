@@ -1,5 +1,5 @@
 /**
- * Reads the bytes of one response of a download.
+ * Checks one response of a download and streams its bytes.
  *
  * @internal
  */
@@ -19,151 +19,178 @@ import { within } from "../http/attemptTimeout.js"
 import * as contentEncoding from "../http/contentEncoding.js"
 import type { Sender } from "../http/retryLoop.js"
 import { diagnose } from "../http/transportError.js"
-import { type Part, placeOf, differ, etagOf, isEncoded, wholeNumber } from "./downloadState.js"
+import {
+  contentRange,
+  type DownloadState,
+  isEncoded,
+  parseWholeNumber,
+  strongEtag,
+  unsatisfiedSize
+} from "./downloadState.js"
 
 /** @internal */
 export type Bytes = Stream.Stream<Uint8Array, RequestFailure>
 
-/** What the API has said of the file that a link leads to. */
-export interface Promised {
+/** @internal What all requests of one download share. */
+export interface DownloadContext {
+  readonly sender: Sender
+  /** The HTTP client without the API key. */
+  readonly storage: HttpClient.HttpClient
+  readonly state: DownloadState
+}
+
+/** @internal Properties of a file that the API declares along with a link to it. */
+export interface ExpectedFile {
   readonly size: number | undefined
   readonly contentType: string | undefined
 }
 
 /** @internal */
-export const nothingPromised: Promised = { size: undefined, contentType: undefined }
+export const unknownFile: ExpectedFile = { size: undefined, contentType: undefined }
 
 /** @internal */
 export const isHtml = (contentType: string | undefined): boolean => /^text\/html\b/i.test(contentType ?? "")
 
-/** @internal */
-export const isUnverifiable =
+const unverifiableProblem =
   "the file is encoded without a Content-Length, so fetch cannot tell whether it is complete; undici and node:http can"
 
-/** @internal */
-export const isOtherFile = "the response is not the file, or not the version that has arrived so far"
+const otherFileProblem = "the response is not the file, or not the version that has arrived so far"
 
-/** Ends the response without reading it: an unread body would keep its connection. */
+/** @internal Closes a response without reading its body, which would keep the connection. */
 export const discard = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<void> =>
   Effect.scoped(Effect.flatMap(Stream.toPull(response.stream), Effect.ignore))
 
 /** @internal */
-export const failsUnread = (arrival: exchange.Arrival, problem: string): Effect.Effect<never, RequestFailure> =>
+export const discardAndFail = (arrival: exchange.Arrival, problem: string): Effect.Effect<never, RequestFailure> =>
   Effect.zipRight(discard(arrival.response), exchange.failsWith(arrival, problem))
 
-/** What all requests of one download share. */
-export interface Download {
-  readonly sender: Sender
-  /** Without the API key. */
-  readonly storage: HttpClient.HttpClient
-  readonly part: Part
+type Pull = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<HttpClientError.ResponseError>>
+
+/** Skips the first bytes of a response, which have arrived before. */
+const skipBytes = (count: number) => {
+  let remaining = count
+  return (chunk: Chunk.Chunk<Uint8Array>): ReadonlyArray<Uint8Array> => {
+    const kept: Array<Uint8Array> = []
+    for (const bytes of chunk) {
+      const fresh = bytes.subarray(Math.min(remaining, bytes.length))
+      remaining -= bytes.length - fresh.length
+      if (fresh.length > 0) kept.push(fresh)
+    }
+    return kept
+  }
 }
 
-/** @internal */
-export type Pull = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<HttpClientError.ResponseError>>
-
-/** The bytes as they arrive; each chunk has the time limit of an attempt. */
-export const bytesFrom = (
-  { part, sender }: Download,
+/** Streams the bytes as they arrive. The time limit of an attempt applies to each chunk. */
+const streamBytes = (
+  { sender, state }: DownloadContext,
   arrival: exchange.Arrival,
   pull: Pull,
-  skipped: number
+  skippedBytes: number
 ): Bytes => {
   const { context } = arrival
   const limitMillis = Duration.toMillis(sender.limits.duration)
-  let toSkip = skipped
-  const failed = (error: HttpClientError.ResponseError): Option.Option<RequestFailure> =>
-    // The platform has an error for a response without a body.
+  const skip = skipBytes(skippedBytes)
+
+  const onError = (error: HttpClientError.ResponseError): Option.Option<RequestFailure> =>
+    // The platform fails with `EmptyBody` if a response has no body.
     error.reason === "EmptyBody"
       ? Option.none()
       : Option.some(classify.unanswered("truncated", context, diagnose(error).words))
-  const timeout = () => Option.some(classify.unanswered("timeout", context, "the file's bytes stopped coming"))
 
-  const take = (chunk: Chunk.Chunk<Uint8Array>): Effect.Effect<Chunk.Chunk<Uint8Array>, RequestFailure> =>
+  const onTimeout = () => Option.some(classify.unanswered("timeout", context, "the file's bytes stopped coming"))
+
+  const onChunk = (chunk: Chunk.Chunk<Uint8Array>): Effect.Effect<Chunk.Chunk<Uint8Array>, RequestFailure> =>
     Effect.suspend(() => {
-      const taken: Array<Uint8Array> = []
-      for (const bytes of chunk) {
-        const fresh = bytes.subarray(Math.min(toSkip, bytes.length))
-        toSkip -= bytes.length - fresh.length
-        if (fresh.length > 0) taken.push(fresh)
+      const parts = skip(chunk)
+      const length = parts.reduce((sum, bytes) => sum + bytes.length, 0)
+      if (state.size !== undefined && state.receivedBytes + length > state.size) {
+        return exchange.failsWith(arrival, otherFileProblem)
       }
-      const length = taken.reduce((sum, bytes) => sum + bytes.length, 0)
-      if (part.size !== undefined && part.received + length > part.size) return exchange.failsWith(arrival, isOtherFile)
-      part.received += length
-      return Effect.succeed(Chunk.unsafeFromArray(taken))
+      state.receivedBytes += length
+      return Effect.succeed(Chunk.unsafeFromArray(parts))
     })
 
-  const end = Effect.suspend(() =>
-    part.size === undefined || part.received === part.size
+  const onEnd = Effect.suspend(() =>
+    state.size === undefined || state.receivedBytes === state.size
       ? Effect.fail(Option.none<RequestFailure>())
       : Effect.fail(
           Option.some<RequestFailure>(
-            classify.unanswered("truncated", context, `${part.received} of ${part.size} bytes arrived`)
+            classify.unanswered("truncated", context, `${state.receivedBytes} of ${state.size} bytes arrived`)
           )
         )
   )
 
   const next = Effect.flatMap(monotonic.now, (now) =>
-    within(sender.alarm, Effect.mapError(pull, Option.flatMap(failed)), () => now + limitMillis, timeout)
+    within(sender.alarm, Effect.mapError(pull, Option.flatMap(onError)), () => now + limitMillis, onTimeout)
   ).pipe(
-    Effect.flatMap((chunk) => Effect.mapError(take(chunk), Option.some)),
-    Effect.catchAll((error) => (Option.isNone(error) ? end : Effect.fail(error)))
+    Effect.flatMap((chunk) => Effect.mapError(onChunk(chunk), Option.some)),
+    Effect.catchAll((error) => (Option.isNone(error) ? onEnd : Effect.fail(error)))
   )
   return Stream.repeatEffectChunkOption(next)
 }
 
-/** The content of the file, from where the last response broke off. */
-export const contentOf = (
-  download: Download,
+const isMismatch = (a: string | number | undefined, b: string | number | undefined): boolean =>
+  a !== undefined && b !== undefined && a !== b
+
+/** @internal Accepts a response with bytes of the file. The stream continues where the last response ended. */
+export const acceptContent = (
+  download: DownloadContext,
   arrival: exchange.Arrival,
-  promised: Promised = nothingPromised
+  expected: ExpectedFile = unknownFile
 ): Effect.Effect<Bytes, RequestFailure> => {
-  const { part } = download
+  const { state } = download
   const { response } = arrival
-  const { from, size } = placeOf(response)
-  const isOther = differ(size, part.size) || differ(size, promised.size) || differ(promised.size, part.size)
-  if (from === undefined || from > part.received || isOther || differ(etagOf(response), part.etag)) {
-    return failsUnread(arrival, isOtherFile)
+  const { offset, size } = contentRange(response)
+  const isOtherFile =
+    isMismatch(size, state.size) ||
+    isMismatch(size, expected.size) ||
+    isMismatch(expected.size, state.size) ||
+    isMismatch(strongEtag(response), state.etag)
+  if (offset === undefined || offset > state.receivedBytes || isOtherFile) {
+    return discardAndFail(arrival, otherFileProblem)
   }
-  if (isHtml(response.headers["content-type"]) && promised.contentType !== undefined && !isHtml(promised.contentType)) {
-    return failsUnread(arrival, `the response is a page, not the file of type ${promised.contentType}`)
+  if (isHtml(response.headers["content-type"]) && expected.contentType !== undefined && !isHtml(expected.contentType)) {
+    return discardAndFail(arrival, `the response is a page, not the file of type ${expected.contentType}`)
   }
   if (!contentEncoding.isDecodable(response)) {
-    return failsUnread(arrival, "the response has a content encoding that was not asked for and that is not supported")
+    return discardAndFail(arrival, "the response has a content encoding that was not requested and is not supported")
   }
   if (isEncoded(response)) {
-    // Sizes and offsets are of the encoded bytes.
-    part.canResume = false
+    // Sizes and offsets in the headers refer to the encoded bytes.
+    state.canResume = false
   } else {
-    part.size ??= size ?? promised.size
-    part.etag ??= etagOf(response)
+    state.size ??= size ?? expected.size
+    state.etag ??= strongEtag(response)
   }
-  const skipped = part.received - from
+  const skippedBytes = state.receivedBytes - offset
   return Effect.succeed(
     Stream.unwrapScoped(
       Effect.gen(function* () {
         const { bytes, isByTransport } = yield* contentEncoding.open(response)
-        if (isByTransport && wholeNumber(response.headers["content-length"]) === undefined) {
-          return yield* exchange.failsWith(arrival, isUnverifiable)
+        if (isByTransport && parseWholeNumber(response.headers["content-length"]) === undefined) {
+          return yield* exchange.failsWith(arrival, unverifiableProblem)
         }
-        return bytesFrom(download, arrival, yield* Stream.toPull(bytes), skipped)
+        return streamBytes(download, arrival, yield* Stream.toPull(bytes), skippedBytes)
       })
     )
   )
 }
 
-/** Storage has no bytes after those that have arrived: either they are all, or it cannot resume (RFC 9110, 15.5.17). */
-export const onUnsatisfiableRange = (
-  { part }: Download,
+/**
+ * Accepts a 416 response. The download is complete if the file has as many bytes as have arrived. Otherwise storage cannot resume
+ * it, and the next attempt starts from the first byte. RFC 9110, 15.5.17.
+ *
+ * @internal
+ */
+export const acceptUnsatisfiableRange = (
+  { state }: DownloadContext,
   arrival: exchange.Arrival
-): Effect.Effect<Bytes, RequestFailure> => {
-  const [, size] = /^bytes \*\/(\d+)$/.exec(arrival.response.headers["content-range"] ?? "") ?? []
-  return Effect.zipRight(
+): Effect.Effect<Bytes, RequestFailure> =>
+  Effect.zipRight(
     discard(arrival.response),
     Effect.suspend(() => {
-      if (wholeNumber(size) === part.received) return Effect.succeed(Stream.empty)
-      part.canResume = false
+      if (unsatisfiedSize(arrival.response) === state.receivedBytes) return Effect.succeed(Stream.empty)
+      state.canResume = false
       return Effect.fail(classify.unanswered("truncated", arrival.context, "storage cannot resume the download"))
     })
   )
-}

@@ -1,57 +1,74 @@
 /**
- * State of a download, and the range requests that resume it.
+ * Tracks how much of a file has arrived, and makes the range requests that resume its download.
  *
  * @internal
  */
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { declaredLength } from "../http/responseBody.js"
 
-/** How much of a file has arrived, and of which version of it. */
-export interface Part {
-  received: number
+/** @internal */
+export interface DownloadState {
+  receivedBytes: number
+  /** Size of the file in bytes. */
   size: number | undefined
-  /** Only a strong one: a weak one does not promise the same bytes. */
+  /** Strong `ETag` of the file. A weak one would not guarantee the same bytes. */
   etag: string | undefined
-  /** Whether a request can ask for the rest alone. */
+  /** Whether a request may ask for a range. */
   canResume: boolean
-  /** Whether the API itself has sent the bytes, not a link to them. */
+  /** Whether the API sends the bytes itself, and not a link to them. */
   isFromApi: boolean
 }
 
 /** @internal */
-export const wholeNumber = (text: string | undefined): number | undefined =>
+export const initialState = (): DownloadState => ({
+  receivedBytes: 0,
+  size: undefined,
+  etag: undefined,
+  canResume: true,
+  isFromApi: false
+})
+
+/** @internal */
+export const parseWholeNumber = (text: string | undefined): number | undefined =>
   text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
 
 /** @internal */
 export const isEncoded = ({ headers }: HttpClientResponse.HttpClientResponse): boolean =>
   headers["content-encoding"] !== undefined
 
-/** Sent back in `If-Range`, so it must be a valid header. */
-export const etagOf = (response: HttpClientResponse.HttpClientResponse): string | undefined => {
+/** @internal Returns the strong `ETag` of a response if it can be sent back in `If-Range`. */
+export const strongEtag = (response: HttpClientResponse.HttpClientResponse): string | undefined => {
   const etag = response.headers["etag"]
   return etag !== undefined && /^"[\x21\x23-\x7e]*"$/.test(etag) && !isEncoded(response) ? etag : undefined
 }
 
-// RFC 9110, 14.2 and 13.1.5. A stored file is never encoded on the way: its size and its parts would be others.
+/**
+ * Returns the headers of a request. It asks for the missing range if `isForBytes` and if the download can be resumed. It refuses
+ * content encodings, because they would change the size and the offsets. RFC 9110, 14.2 and 13.1.5.
+ *
+ * @internal
+ */
 export const downloadHeaders = (
-  { canResume, etag, received }: Part,
+  { canResume, etag, receivedBytes }: DownloadState,
   isForBytes: boolean
 ): { readonly [name: string]: string } => ({
   "accept-encoding": "identity",
-  ...(received === 0 || !canResume || !isForBytes
+  ...(receivedBytes === 0 || !canResume || !isForBytes
     ? {}
-    : { range: `bytes=${received}-`, ...(etag === undefined ? {} : { "if-range": etag }) })
+    : { range: `bytes=${receivedBytes}-`, ...(etag === undefined ? {} : { "if-range": etag }) })
 })
 
-/** Where a response begins in the file, and how large the file is. */
-export const placeOf = (
+/** @internal Returns the offset of a response in the file, and the size of the file, in bytes. */
+export const contentRange = (
   response: HttpClientResponse.HttpClientResponse
-): { readonly from: number | undefined; readonly size: number | undefined } => {
-  if (response.status !== 206) return { from: 0, size: declaredLength(response.headers) }
-  const [, from, size] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers["content-range"] ?? "") ?? []
-  return { from: wholeNumber(from), size: wholeNumber(size) }
+): { readonly offset: number | undefined; readonly size: number | undefined } => {
+  if (response.status !== 206) return { offset: 0, size: declaredLength(response.headers) }
+  const [, offset, size] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers["content-range"] ?? "") ?? []
+  return { offset: parseWholeNumber(offset), size: parseWholeNumber(size) }
 }
 
-/** @internal */
-export const differ = (a: string | number | undefined, b: string | number | undefined): boolean =>
-  a !== undefined && b !== undefined && a !== b
+/** @internal Returns the size of the file that a 416 response declares. */
+export const unsatisfiedSize = ({ headers }: HttpClientResponse.HttpClientResponse): number | undefined => {
+  const [, size] = /^bytes \*\/(\d+)$/.exec(headers["content-range"] ?? "") ?? []
+  return parseWholeNumber(size)
+}

@@ -1,5 +1,6 @@
 /**
- * Uploads: ask for a URL, put the bytes there, confirm. Storage is not the API: it gets the bytes and nothing else of ours.
+ * Uploads a file in three steps: requests a URL, sends the bytes to it, and confirms the upload. Requests to storage carry the bytes and
+ * no header of the API.
  *
  * @internal
  */
@@ -30,19 +31,19 @@ import { bypass } from "../rateLimit/admission.js"
 import { serverTime } from "../retry/rateLimitHeaders.js"
 import type { Account } from "../telemetry.js"
 import * as decode from "./decode.js"
-import { isAllowedLink } from "./redirect.js"
+import { isAllowedUrl } from "./redirect.js"
 import type { UploadOptions } from "./types.js"
-import { BytesSent, callerLogLevel } from "./uploadBody.js"
-import { operation, check } from "./uploadChecks.js"
+import { callerLogLevel, UploadBody } from "./uploadBody.js"
+import { checkUpload, uploadOperation } from "./uploadChecks.js"
 
-/** Where to put the bytes, until when (monotonic milliseconds). */
-interface Link {
+interface UploadLink {
   readonly fileId: File.FileId
   readonly url: string
-  readonly until: number | undefined
+  /** Monotonic milliseconds. */
+  readonly expiresAt: number | undefined
 }
 
-const linkCall = (sender: Sender, source: File.Source<unknown>, options: UploadOptions): exchange.Call<Link> => {
+const linkCall = (sender: Sender, source: File.Source<unknown>, options: UploadOptions): exchange.Call<UploadLink> => {
   const { legacy, purpose = "INPUT", region, ttlDays } = options
   const filename = legacy && (legacy.filename ?? source.name)
   const body =
@@ -50,36 +51,35 @@ const linkCall = (sender: Sender, source: File.Source<unknown>, options: UploadO
       ? present({ purpose, region, ttl_days: ttlDays })
       : { filename, content_type: legacy.contentType, size_bytes: source.size }
   return {
-    operation,
+    operation: uploadOperation,
     request: requests.make("POST", "/v1/files/upload", { body: JSON.stringify(body) }),
     accept: exchange.json("an upload URL", (json, { received, response }) => {
       const link = decode.uploadLink(json)
-      if (link === undefined || !isAllowedLink(sender, link.url)) return undefined
-      const { expiresAt, fileId, url } = link
-      const until =
-        expiresAt &&
-        expiresAt.epochMillis - (serverTime(response.headers, received.wall) ?? received.wall) + received.monotonic
-      return { fileId, url, until }
+      if (link === undefined || !isAllowedUrl(sender.baseUrl, link.url)) return undefined
+      const { fileId, url } = link
+      const sentAt = serverTime(response.headers, received.wall) ?? received.wall
+      const expiresAt = link.expiresAt && link.expiresAt.epochMillis - sentAt + received.monotonic
+      return { fileId, url, expiresAt }
     }),
-    // Another link costs nothing: only the bytes make it a file.
+    // A second link has no effect: the file exists only when its bytes have arrived.
     repeatable: true,
     confidential: { privateTexts: privateTextsOf(filename) }
   }
 }
 
-const putCall = <E>(link: Link, bytes: BytesSent<E>, size: number, contentType: string): exchange.Call<void> => ({
-  operation,
+const putCall = <E>(link: UploadLink, body: UploadBody<E>, size: number, contentType: string): exchange.Call<void> => ({
+  operation: uploadOperation,
   request: HttpClientRequest.put(link.url).pipe(
-    HttpClientRequest.setBody(HttpBody.stream(bytes.stream, contentType, size)),
+    HttpClientRequest.setBody(HttpBody.stream(body.stream, contentType, size)),
     // The platform omits a length of zero.
     HttpClientRequest.setHeader("content-length", String(size))
   ),
   accept: (arrival) => {
     if (!exchange.isSuccess(arrival.response.status)) return exchange.reject(arrival)
     return Effect.flatMap(exchange.readWhole(arrival), () =>
-      bytes.isComplete
+      body.isComplete
         ? Effect.void
-        : Effect.fail(classify.incomplete(arrival.context, `it took ${bytes.sent} of ${size} bytes`))
+        : Effect.fail(classify.incomplete(arrival.context, `it took ${body.sentBytes} of ${size} bytes`))
     )
   },
   repeatable: true,
@@ -88,15 +88,15 @@ const putCall = <E>(link: Link, bytes: BytesSent<E>, size: number, contentType: 
   confidential: { secrets: secretsOfUrl(link.url) }
 })
 
-/** Storage answers an expired URL like a wrong one; only its words, or the time, tell them apart. */
-const isExpired = (link: Link, error: unknown): Effect.Effect<boolean> =>
+/** Recognizes an expired URL by the text of the rejection or by the time. Its status is the same as for an invalid URL. */
+const isExpired = (link: UploadLink, error: unknown): Effect.Effect<boolean> =>
   Effect.map(monotonic.now, (now) => {
     if (!isModelRouteError(error) || !isStorageRejection(error)) return false
-    return /expired/i.test(error.body) || (link.until !== undefined && now >= link.until)
+    return /expired/i.test(error.body) || (link.expiresAt !== undefined && now >= link.expiresAt)
   })
 
 const confirmCall = (fileId: File.FileId, size: number): exchange.Call<unknown> => ({
-  operation,
+  operation: uploadOperation,
   request: requests.make("POST", "/v1/files/confirm", { body: JSON.stringify({ file_id: fileId }) }),
   accept: (arrival) =>
     Effect.flatMap(exchange.anything(arrival), ({ json }) => {
@@ -116,32 +116,39 @@ const confirmUpload = (
   { confirm, legacy }: UploadOptions,
   account: Account
 ): Effect.Effect<void, RequestFailure> => {
-  const wanted = confirm ?? legacy === undefined
-  if (wanted === false) return Effect.void
+  const mode = confirm ?? legacy === undefined
+  if (mode === false) return Effect.void
   return Effect.suspend(() => {
-    const before = account.attempts
+    const attemptsBefore = account.attempts
     return send(sender, confirmCall(fileId, size), account).pipe(
       Effect.asVoid,
       Effect.catchIf(
-        // An earlier attempt, whose response was lost, has confirmed it; or there is nothing to confirm.
-        (error) => (isConflict(error) && account.attempts - before > 1) || (wanted === "optional" && isAbsent(error)),
+        // An earlier attempt confirmed it and its response was lost, or this API has no confirmation.
+        (error) =>
+          (isConflict(error) && account.attempts - attemptsBefore > 1) || (mode === "optional" && isAbsent(error)),
         () => Effect.void
       )
     )
   })
 }
 
-const miscounted =
+const wrongSize =
   (account: Account) =>
   (found: string, runs: number): InvalidRequest => {
     const [problem, cure] =
       runs > 1
-        ? [`has ${found} when it is run again`, "Give a stream that can be run anew."]
-        : [`has ${found}`, "Give the size of what its stream holds."]
-    return invalid(operation, "source", problem, cure, present({ attempts: account.attempts, fileId: account.fileId }))
+        ? [`has ${found} when it is run again`, "Give a stream that can be run again."]
+        : [`has ${found}`, "Give the number of bytes in its stream."]
+    return invalid(
+      uploadOperation,
+      "source",
+      problem,
+      cure,
+      present({ attempts: account.attempts, fileId: account.fileId })
+    )
   }
 
-/** @internal `storage` is the client without the API key. */
+/** @internal `storage` is the HTTP client without the API key. */
 export const make =
   (sender: Sender, storage: HttpClient.HttpClient) =>
   <E>(
@@ -150,33 +157,36 @@ export const make =
     account: Account
   ): Effect.Effect<File.FileId, UploadFailure | E> =>
     Effect.gen(function* () {
-      yield* check(source, options)
+      yield* checkUpload(source, options)
       const { size } = source
-      const bytes = new BytesSent({
+      const body = new UploadBody({
         source,
         onProgress: options.onProgress ?? (() => Effect.void),
-        miscounted: miscounted(account),
+        wrongSize: wrongSize(account),
         logLevel: yield* callerLogLevel
       })
       const { duration } = sender.limits
-      const toStorage: Sender = {
+      const storageSender: Sender = {
         ...sender,
         client: yield* withLength(storage, size),
         admission: Effect.succeed(bypass),
-        limits: { duration, within: bytes.limit(sender.alarm, Duration.toMillis(duration)) }
+        limits: { duration, within: body.timeLimit(sender.alarm, Duration.toMillis(duration)) }
       }
 
-      const link = Effect.tap(send(sender, linkCall(sender, source, options), account), ({ fileId }) => {
+      const requestLink = Effect.tap(send(sender, linkCall(sender, source, options), account), ({ fileId }) => {
         account.fileId = fileId
       })
-      const transfer = (to: Link) =>
-        unlessFirst(send(toStorage, putCall(to, bytes, size, options.legacy?.contentType ?? ""), account), bytes.listen)
+      const sendBytes = (link: UploadLink) =>
+        unlessFirst(
+          send(storageSender, putCall(link, body, size, options.legacy?.contentType ?? ""), account),
+          body.onSourceFailure
+        )
 
-      const first = yield* link
-      const { fileId } = yield* Effect.as(transfer(first), first).pipe(
+      const link = yield* requestLink
+      const { fileId } = yield* Effect.as(sendBytes(link), link).pipe(
         Effect.catchAll((error) =>
-          Effect.flatMap(isExpired(first, error), (expired) =>
-            expired ? Effect.tap(link, transfer) : Effect.fail(error)
+          Effect.flatMap(isExpired(link, error), (expired) =>
+            expired ? Effect.tap(requestLink, sendBytes) : Effect.fail(error)
           )
         )
       )

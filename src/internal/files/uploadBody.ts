@@ -1,6 +1,6 @@
 /**
- * The bytes of an upload on their way to storage: exactly as many as were promised, with progress, and with a limit for the time in
- * which storage takes none of them.
+ * Streams the bytes of an upload to storage: exactly as many as declared, with progress, and with a time limit for storage that
+ * takes none of them.
  *
  * @internal
  */
@@ -16,126 +16,129 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Progress, Source } from "../../File.js"
 import type { InvalidRequest } from "../../ModelRouteError.js"
-import type { Alarm } from "../http/sharedTimer.js"
 import * as monotonic from "../data/monotonic.js"
 import { type TimeLimit, within } from "../http/attemptTimeout.js"
+import type { Alarm } from "../http/sharedTimer.js"
 
-const nothing = new Uint8Array(0)
+const noBytes = new Uint8Array(0)
 
-/** The platform's client for node:http waits for room between the parts of a chunk only, and would buffer all of a large file. */
-const inParts = (bytes: Uint8Array): ReadonlyArray<Uint8Array> => {
+/** Splits a chunk in two. The client for node:http applies backpressure only between chunks, and would buffer a whole file. */
+const halve = (bytes: Uint8Array): ReadonlyArray<Uint8Array> => {
   const half = bytes.length >> 1
   return [bytes.subarray(0, half), bytes.subarray(half)].filter(({ length }) => length > 0)
 }
 
-/** One attempt: the source is run once for it, in a scope that ends with it. A transport does not always end its body. */
+/** One attempt. It runs the source once, in its own scope, because a transport does not always close its body. */
 interface Attempt {
   readonly scope: Scope.CloseableScope
-  sent: number
+  sentBytes: number
   /** Whether the transport has taken all bytes. */
   isComplete: boolean
   isClosed: boolean
-  /** The fiber that reads the source now. */
+  /** The fiber that is reading the source. */
   reader: Fiber.RuntimeFiber<unknown, unknown> | undefined
 }
 
 /** @internal */
-export interface Options<E> {
+export interface UploadBodyOptions<E> {
   readonly source: Source<E>
   readonly onProgress: (progress: Progress) => Effect.Effect<void>
-  /** The error for a source that holds other bytes than it promised. `runs` counts how often it was run. */
-  readonly miscounted: (found: string, runs: number) => InvalidRequest
-  /** How fibers of the caller log a failure. The fibers of the transport do not: their errors contain the URL. */
+  /** Makes the error for a source of another size than declared. `runs` is the number of times that the source has run. */
+  readonly wrongSize: (found: string, runs: number) => InvalidRequest
+  /**
+   * The level at which fibers of the caller log unhandled failures. The fibers of the transport log none, because their errors
+   * contain the URL.
+   */
   readonly logLevel: Option.Option<LogLevel.LogLevel>
 }
 
 /** @internal The bytes of one source, for all attempts of one upload. */
-export class BytesSent<E> {
+export class UploadBody<E> {
   private attempt: Attempt | undefined
   private runs = 0
-  /** The most that an attempt has sent: what is sent again is no progress. */
+  /** The most bytes that an attempt has sent. Bytes that are sent again are not reported. */
   private reportedBytes = -1
-  /** Since when the transport has taken nothing, in monotonic milliseconds; `undefined` while the source is read. */
+  /** Monotonic milliseconds since which the transport has taken nothing, or `undefined` while the source is read. */
   private idleSince: number | undefined
-  /** The failure of the source, which no further attempt can change. */
-  private failure: Effect.Effect<never, E | InvalidRequest> | undefined
-  private onFailure: (() => void) | undefined
+  /** The failure of the source. It ends the upload, because another attempt would fail, too. */
+  private sourceFailure: Effect.Effect<never, E | InvalidRequest> | undefined
+  private listener: (() => void) | undefined
 
-  constructor(private readonly options: Options<E>) {}
+  constructor(private readonly options: UploadBodyOptions<E>) {}
 
-  /** How many bytes the transport has taken in the latest attempt. */
-  get sent(): number {
-    return this.attempt?.sent ?? 0
+  /** Number of bytes that the transport has taken in the latest attempt. */
+  get sentBytes(): number {
+    return this.attempt?.sentBytes ?? 0
   }
 
-  /** Whether those are all. */
+  /** Whether the transport has taken all bytes in the latest attempt. */
   get isComplete(): boolean {
     return this.attempt?.isComplete === true
   }
 
-  /** Reports a failure of the source. */
-  readonly listen = (resume: (failure: Effect.Effect<never, E | InvalidRequest>) => void): (() => void) => {
-    this.onFailure = () => {
-      if (this.failure !== undefined) resume(this.failure)
+  /** Registers a callback for the failure of the source, and returns a function that removes it. */
+  readonly onSourceFailure = (resume: (failure: Effect.Effect<never, E | InvalidRequest>) => void): (() => void) => {
+    this.listener = () => {
+      if (this.sourceFailure !== undefined) resume(this.sourceFailure)
     }
-    this.onFailure()
+    this.listener()
     return () => {
-      this.onFailure = undefined
+      this.listener = undefined
     }
   }
 
-  /** The body of each attempt. It ends early if the attempt has ended. */
+  /** The request body of each attempt. Ends early if the attempt has ended. */
   readonly stream: Stream.Stream<Uint8Array, E | InvalidRequest> = Stream.unwrap(
     Effect.suspend(() => {
       const { attempt } = this
       if (attempt === undefined || attempt.isClosed) return Effect.succeed(Stream.empty)
       this.runs += 1
       return Effect.map(Scope.extend(this.asCaller(Stream.toPull(this.options.source.stream)), attempt.scope), (pull) =>
-        this.bytesOf(attempt, this.asCaller(pull))
+        this.streamBytes(attempt, this.asCaller(pull))
       )
     })
   )
 
-  private bytesOf(
+  private streamBytes(
     attempt: Attempt,
     pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<E>>
   ): Stream.Stream<Uint8Array, E | InvalidRequest> {
-    const { miscounted, source } = this.options
-    // Held back until the source has ended: a source that holds more must not leave a whole file behind.
-    let last: Uint8Array | undefined
-    let total = 0
+    const { source, wrongSize } = this.options
+    // Held back until the source ends. Otherwise storage would have a complete file before a source with more bytes fails.
+    let lastBytes: Uint8Array | undefined
+    let readBytes = 0
     let isEnded = false
 
-    const take = (chunks: Chunk.Chunk<Uint8Array>): Effect.Effect<Chunk.Chunk<Uint8Array>, InvalidRequest> => {
+    const onChunk = (chunk: Chunk.Chunk<Uint8Array>): Effect.Effect<Chunk.Chunk<Uint8Array>, InvalidRequest> => {
       const ready: Array<Uint8Array> = []
-      for (const bytes of chunks) {
+      for (const bytes of chunk) {
         if (bytes.length === 0) continue
-        total += bytes.length
-        if (total > source.size) return Effect.fail(miscounted(`more than its ${source.size} bytes`, this.runs))
-        if (total === source.size) last = bytes
-        else ready.push(...inParts(bytes))
+        readBytes += bytes.length
+        if (readBytes > source.size) return Effect.fail(wrongSize(`more than its ${source.size} bytes`, this.runs))
+        if (readBytes === source.size) lastBytes = bytes
+        else ready.push(...halve(bytes))
       }
-      attempt.sent = total - (last?.length ?? 0)
-      return Effect.as(ready.length === 0 ? Effect.void : this.report(attempt.sent), Chunk.unsafeFromArray(ready))
+      attempt.sentBytes = readBytes - (lastBytes?.length ?? 0)
+      return Effect.as(ready.length === 0 ? Effect.void : this.report(attempt.sentBytes), Chunk.unsafeFromArray(ready))
     }
 
-    const complete = Effect.suspend((): Effect.Effect<Chunk.Chunk<Uint8Array>, InvalidRequest> => {
+    const onEnd = Effect.suspend((): Effect.Effect<Chunk.Chunk<Uint8Array>, InvalidRequest> => {
       isEnded = true
-      if (total < source.size) {
-        return Effect.fail(miscounted(`only ${total} of its ${source.size} bytes`, this.runs))
+      if (readBytes < source.size) {
+        return Effect.fail(wrongSize(`only ${readBytes} of its ${source.size} bytes`, this.runs))
       }
-      attempt.sent = total
+      attempt.sentBytes = readBytes
       attempt.isComplete = true
-      return Effect.as(this.report(total), Chunk.unsafeFromArray(inParts(last ?? nothing)))
+      return Effect.as(this.report(readBytes), Chunk.unsafeFromArray(halve(lastBytes ?? noBytes)))
     })
 
-    const read = Effect.withFiberRuntime<Chunk.Chunk<Uint8Array>, E | InvalidRequest>((fiber) => {
+    const readNext = Effect.withFiberRuntime<Chunk.Chunk<Uint8Array>, E | InvalidRequest>((fiber) => {
       attempt.reader = fiber
       this.idleSince = undefined
       return Effect.matchEffect(pull, {
-        onSuccess: take,
+        onSuccess: onChunk,
         onFailure: Option.match({
-          onNone: () => complete,
+          onNone: () => onEnd,
           onSome: (error): Effect.Effect<Chunk.Chunk<Uint8Array>, E | InvalidRequest> => Effect.fail(error)
         })
       }).pipe(
@@ -145,47 +148,50 @@ export class BytesSent<E> {
             attempt.reader = undefined
           })
         ),
-        Effect.zipLeft(this.handedOver)
+        Effect.zipLeft(this.startIdle)
       )
     })
 
     return Stream.repeatEffectChunkOption(
       Effect.suspend(() =>
-        isEnded || attempt.isClosed ? Effect.fail(Option.none()) : Effect.mapError(read, Option.some)
+        isEnded || attempt.isClosed ? Effect.fail(Option.none()) : Effect.mapError(readNext, Option.some)
       )
     )
   }
 
-  /** Ends an attempt when storage takes nothing, or does not answer, for so many milliseconds; and its source in any case. */
-  limit(alarm: Alarm, millis: number): TimeLimit {
+  /**
+   * Returns the time limit of each attempt. The attempt fails if storage neither takes bytes nor responds for `millis`. The source
+   * stops when the attempt ends.
+   */
+  timeLimit(alarm: Alarm, millis: number): TimeLimit {
     const deadline = (now: number): number => (this.idleSince ?? now) + millis
     return <A, E2>(run: Effect.Effect<A, E2>, onTimeout: () => E2) =>
       Effect.acquireUseRelease(
-        this.begin,
-        () => Effect.zipRight(this.handedOver, within(alarm, run, deadline, onTimeout)),
-        end
+        this.startAttempt,
+        () => Effect.zipRight(this.startIdle, within(alarm, run, deadline, onTimeout)),
+        closeAttempt
       )
   }
 
-  private readonly begin: Effect.Effect<Attempt> = Effect.map(Scope.make(), (scope) => {
-    this.attempt = { scope, sent: 0, isComplete: false, isClosed: false, reader: undefined }
+  private readonly startAttempt: Effect.Effect<Attempt> = Effect.map(Scope.make(), (scope) => {
+    this.attempt = { scope, sentBytes: 0, isComplete: false, isClosed: false, reader: undefined }
     return this.attempt
   })
 
-  private readonly handedOver: Effect.Effect<void> = Effect.map(monotonic.now, (now) => {
+  private readonly startIdle: Effect.Effect<void> = Effect.map(monotonic.now, (now) => {
     this.idleSince = now
   })
 
-  private report(sent: number): Effect.Effect<void> {
-    if (sent <= this.reportedBytes) return Effect.void
-    this.reportedBytes = sent
-    return this.asCaller(this.options.onProgress({ sent, size: this.options.source.size }))
+  private report(sentBytes: number): Effect.Effect<void> {
+    if (sentBytes <= this.reportedBytes) return Effect.void
+    this.reportedBytes = sentBytes
+    return this.asCaller(this.options.onProgress({ sent: sentBytes, size: this.options.source.size }))
   }
 
   private fail(attempt: Attempt, cause: Cause.Cause<E | InvalidRequest>): void {
     if (attempt.isClosed || Cause.isInterruptedOnly(cause)) return
-    this.failure = Effect.failCause(cause)
-    this.onFailure?.()
+    this.sourceFailure = Effect.failCause(cause)
+    this.listener?.()
   }
 
   private asCaller<A, E2, R>(effect: Effect.Effect<A, E2, R>): Effect.Effect<A, E2, R> {
@@ -193,11 +199,11 @@ export class BytesSent<E> {
   }
 }
 
-const end = (attempt: Attempt): Effect.Effect<void> =>
+const closeAttempt = (attempt: Attempt): Effect.Effect<void> =>
   Effect.suspend(() => {
     attempt.isClosed = true
-    const stopped = attempt.reader === undefined ? Effect.void : Fiber.interrupt(attempt.reader)
-    return Effect.zipRight(stopped, Scope.close(attempt.scope, Exit.void))
+    const stopReader = attempt.reader === undefined ? Effect.void : Fiber.interrupt(attempt.reader)
+    return Effect.zipRight(stopReader, Scope.close(attempt.scope, Exit.void))
   })
 
 /** @internal */

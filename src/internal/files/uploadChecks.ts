@@ -1,5 +1,5 @@
 /**
- * Checks an upload before anything is sent.
+ * Checks the source and the options of an upload before anything is sent.
  *
  * @internal
  */
@@ -9,41 +9,37 @@ import * as Stream from "effect/Stream"
 import type * as File from "../../File.js"
 import { FileTooLarge, type InvalidRequest } from "../../ModelRouteError.js"
 import { invalid } from "../errors/invalidRequest.js"
-import { checksOf, all } from "../errors/optionChecks.js"
+import { all, checksOf } from "../errors/optionChecks.js"
 import type { UploadOptions } from "./types.js"
 
 /** @internal */
-export const operation = "files.upload"
+export const uploadOperation = "files.upload"
 
-/** @internal */
-export const MiB = 1024 * 1024
+const MiB = 1024 * 1024
+const defaultMaxSize = 150 * MiB
 
-/** @internal */
-export const defaultMaxSize = 150 * MiB
-
-// RFC 9110, 8.3.1: a value that no header can hold would fail every attempt.
-export const token = "[\\w!#$&^.+-]+"
-
-/** @internal */
-export const mediaType = new RegExp(
+// RFC 9110, 8.3.1. Every attempt would fail with a value that is not valid in a header.
+const token = "[\\w!#$&^.+-]+"
+const mediaType = new RegExp(
   `^${token}/${token}(?:[ \\t]*;[ \\t]*${token}=(?:${token}|"[ !\\x23-\\x5b\\x5d-\\x7e]*"))*$`
 )
 
 /** @internal */
-export const check = (
+export const checkUpload = (
   source: File.Source<unknown>,
   options: UploadOptions
 ): Either.Either<void, FileTooLarge | InvalidRequest> => {
-  const { confirm, maxSize = defaultMaxSize, legacy, onProgress, purpose, region, ttlDays } = options
+  const { confirm, legacy, maxSize = defaultMaxSize, onProgress, purpose, region, ttlDays } = options
   const { size, stream } = source
-  const checks = checksOf(operation)
-  const wrong = (field: string, problem: string, cure: string) => Either.left(invalid(operation, field, problem, cure))
+  const checks = checksOf(uploadOperation)
+  const fail = (field: string, problem: string, cure: string) =>
+    Either.left(invalid(uploadOperation, field, problem, cure))
   return Either.gen(function* () {
     if (!Number.isSafeInteger(size) || size < 0) {
-      return yield* wrong("size", "is not a number of bytes", "Give the length of the source in bytes.")
+      return yield* fail("size", "is not a number of bytes", "Give the length of the source in bytes.")
     }
     if (!Predicate.hasProperty(stream, Stream.StreamTypeId)) {
-      return yield* wrong("source", "has no Stream", "Make it with File.fromBytes, File.fromStream or File.fromPath.")
+      return yield* fail("source", "has no Stream", "Make it with File.fromBytes, File.fromStream or File.fromPath.")
     }
     yield* all([
       checks.wholeNumber("ttlDays", ttlDays, 1, 365),
@@ -54,20 +50,20 @@ export const check = (
       checks.text("region", region)
     ])
     if (legacy !== undefined && !(typeof legacy.contentType === "string" && mediaType.test(legacy.contentType))) {
-      return yield* wrong("legacy.contentType", "is not a MIME type", "Give one such as image/png.")
+      return yield* fail("legacy.contentType", "is not a MIME type", "Give one such as image/png.")
     }
     const filename = legacy === undefined ? "file" : (legacy.filename ?? source.name ?? "")
     if (typeof filename !== "string" || filename === "") {
-      return yield* wrong("legacy.filename", "is missing", "Name the file, such as fox.png.")
+      return yield* fail("legacy.filename", "is missing", "Name the file, such as fox.png.")
     }
     if (size <= maxSize) return
     return yield* Either.left(
       new FileTooLarge({
-        operation,
+        operation: uploadOperation,
         attempts: 0,
         size,
         limit: maxSize,
-        message: `${operation}: the file has ${size} bytes, and the limit is ${maxSize}. Nothing was sent. Make it smaller, or raise maxSize if your account allows more.`
+        message: `${uploadOperation}: the file has ${size} bytes, and the limit is ${maxSize}. Nothing was sent. Make it smaller, or raise maxSize if your account allows more.`
       })
     )
   })

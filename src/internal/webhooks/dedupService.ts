@@ -56,7 +56,12 @@ export interface DedupService {
  *
  * export const DedupTest = Layer.succeed(Webhook.Dedup, {
  *   handleOnce: (id, handle) =>
- *     handled.has(id) ? Effect.succeed(false) : Effect.as(Effect.tap(handle, () => handled.add(id)), true)
+ *     handled.has(id)
+ *       ? Effect.succeed(false)
+ *       : Effect.as(
+ *           Effect.tap(handle, () => handled.add(id)),
+ *           true
+ *         )
  * })
  * ```
  *
