@@ -1,23 +1,35 @@
 /**
- * The gate before the rate limit: all requests of a client pass through it, and it lets no more pass than the limit has room
- * for. A client has one of its own unless it is given one; clients with the same API key should share one.
+ * Admission control for the rate limit of the API. All requests of a client pass a gate, which admits as many as the limit
+ * allows and queues the others. Each client has a gate of its own unless one is provided. Clients with the same API key
+ * should share one.
  *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as admission from "./internal/rateLimit/admission.js"
-import type { Service } from "./internal/rateLimit/admission.js"
-import * as gate from "./internal/rateLimit/gate.js"
+import { fromGate, makeUnlimited, type Service } from "./internal/rateLimit/admission.js"
+import { Gate } from "./internal/rateLimit/gate.js"
 import type { Snapshot } from "./internal/rateLimit/snapshot.js"
 
 export type { Service } from "./internal/rateLimit/admission.js"
 export type { Snapshot } from "./internal/rateLimit/snapshot.js"
 
 /**
- * The gate in the context. The requests of a client pass the nearest one: the one provided to the effect that calls it, else the one that
- * the client was built with, else a gate of its own.
+ * The tag of a gate. A client uses the gate provided to the effect that calls it, else the gate that it was built with, else
+ * its own.
+ *
+ * @example
+ * ```ts
+ * import { Console, Effect } from "effect"
+ * import { RateLimitGate } from "effect-modelroute"
+ *
+ * export const program = Effect.gen(function* () {
+ *   const gate = yield* RateLimitGate.RateLimitGate
+ *   const { remaining, waiting } = yield* gate.snapshot
+ *   yield* Console.log(`${remaining ?? "unknown"} requests remain, ${waiting} wait`)
+ * })
+ * ```
  *
  * @since 0.1.0
  * @category tags
@@ -25,16 +37,43 @@ export type { Snapshot } from "./internal/rateLimit/snapshot.js"
 export class RateLimitGate extends Context.Tag("effect-modelroute/RateLimitGate")<RateLimitGate, Service>() {}
 
 /**
- * A new gate, which knows nothing yet.
+ * Creates a gate. It learns the limit from the headers of the responses.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { RateLimitGate, type ModelRouteClient } from "effect-modelroute"
+ *
+ * // All calls share one gate, because the clients use the same API key.
+ * export const listAll = (clients: ReadonlyArray<ModelRouteClient.Service>) =>
+ *   Effect.gen(function* () {
+ *     const gate = yield* RateLimitGate.make
+ *     return yield* Effect.forEach(clients, (client) => client.request("GET", "/executions"), {
+ *       concurrency: "unbounded"
+ *     }).pipe(Effect.provideService(RateLimitGate.RateLimitGate, gate))
+ *   })
+ * ```
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<Service> = Effect.sync(() => admission.fromGate(new gate.Gate()))
+export const make: Effect.Effect<Service> = Effect.sync(() => fromGate(new Gate()))
 
 /**
- * One gate for clients with the same API key: for all clients that it is provided to, as in `Layer.provide(clients,
- * RateLimitGate.layer)`, or for all calls of an effect that it is provided to.
+ * Provides one gate to clients with the same API key. Provide it to the layers of the clients, or to an effect whose calls
+ * share the gate. Merged beside the clients, the layer has no effect.
+ *
+ * @example
+ * ```ts
+ * import { FetchHttpClient } from "@effect/platform"
+ * import { Layer } from "effect"
+ * import { IdempotencyKey, ModelRouteClient, RateLimitGate } from "effect-modelroute"
+ *
+ * export const client = ModelRouteClient.layerConfig().pipe(
+ *   Layer.provide(RateLimitGate.layer),
+ *   Layer.provide([IdempotencyKey.layer, FetchHttpClient.layer])
+ * )
+ * ```
  *
  * @since 0.1.0
  * @category layers
@@ -42,15 +81,38 @@ export const make: Effect.Effect<Service> = Effect.sync(() => admission.fromGate
 export const layer: Layer.Layer<RateLimitGate> = Layer.effect(RateLimitGate, make)
 
 /**
- * No gate: every request is sent at once, and the rate limit is met by the retry policy alone.
+ * Sends every request at once, without a gate. Only the retry policy then handles the rate limit, after a 429 response.
+ *
+ * @example
+ * ```ts
+ * import { FetchHttpClient } from "@effect/platform"
+ * import { Layer } from "effect"
+ * import { IdempotencyKey, ModelRouteClient, RateLimitGate } from "effect-modelroute"
+ *
+ * export const client = ModelRouteClient.layerConfig().pipe(
+ *   Layer.provide(RateLimitGate.layerUnlimited),
+ *   Layer.provide([IdempotencyKey.layer, FetchHttpClient.layer])
+ * )
+ * ```
  *
  * @since 0.1.0
  * @category layers
  */
-export const layerUnlimited: Layer.Layer<RateLimitGate> = Layer.sync(RateLimitGate, admission.makeUnlimited)
+export const layerUnlimited: Layer.Layer<RateLimitGate> = Layer.sync(RateLimitGate, makeUnlimited)
 
 /**
- * What the gate in the context knows and does now.
+ * Returns the current state of the gate in the context.
+ *
+ * @example
+ * ```ts
+ * import { Console, Effect, Schedule } from "effect"
+ * import { RateLimitGate } from "effect-modelroute"
+ *
+ * export const report = RateLimitGate.snapshot.pipe(
+ *   Effect.flatMap(({ inFlight, waiting }) => Console.log(`${inFlight} in flight, ${waiting} waiting`)),
+ *   Effect.repeat(Schedule.spaced("10 seconds"))
+ * )
+ * ```
  *
  * @since 0.1.0
  * @category combinators

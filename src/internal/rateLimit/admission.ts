@@ -1,5 +1,5 @@
 /**
- * The ways past the rate limit: through a gate, or where there is none.
+ * The ways to a permit: through a gate, without a limit, or past both.
  *
  * @internal
  */
@@ -7,42 +7,56 @@ import * as Effect from "effect/Effect"
 import * as Metrics from "../../Metrics.js"
 import * as monotonic from "../data/monotonic.js"
 import type { Gate } from "./gate.js"
-import type { PermitRequest, Permit } from "./permit.js"
+import type { Permit, PermitRequest } from "./permit.js"
 import { makeSnapshot, type Snapshot } from "./snapshot.js"
 
 /** @internal */
 export interface Admission {
+  /** Waits for a permit, then runs the attempt. Fails with the failure of `confirmWait` if the caller does not wait so long. */
   readonly withPermit: <A, E>(
-    entry: PermitRequest<E>,
-    attempt: (place: Permit) => Effect.Effect<A, E>
+    request: PermitRequest<E>,
+    attempt: (permit: Permit) => Effect.Effect<A, E>
   ) => Effect.Effect<A, E>
-  /** Whether the limit is so nearly used up that whatever can wait should. */
+  /** Whether the limit is nearly used up, so that requests that can wait should wait. */
   readonly isScarce: Effect.Effect<boolean>
+}
+
+/**
+ * The service behind the tag `RateLimitGate`. Create one with `make`, `layer` or `layerUnlimited`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  /** Returns the current state of the gate. */
+  readonly snapshot: Effect.Effect<Snapshot>
+  /** @internal */
+  readonly admission: Admission
 }
 
 /** @internal */
 export const fromGate = (gate: Gate): Service => ({
   snapshot: Effect.clockWith((clock) => Effect.sync(() => makeSnapshot(gate, clock))),
   admission: {
-    withPermit: (entry, attempt) => gate.withPermit(entry, attempt),
+    withPermit: (request, attempt) => gate.withPermit(request, attempt),
     isScarce: Effect.map(monotonic.now, (now) => gate.limiter.isScarce(now))
   }
 })
 
-/** @internal Lets everything pass, and counts. */
+/** @internal Creates a service that admits every request at once and counts requests and rejections. */
 export const makeUnlimited = (): Service => {
   let inFlight = 0
   let rateLimited = 0
-  const refusal = Effect.sync(() => {
+  const countRejection = Effect.sync(() => {
     rateLimited += 1
     Metrics.rateLimited.unsafeUpdate(1, [])
   })
-  const place: Permit = {
-    reportResponse: (status) => Effect.as(status === 429 ? refusal : Effect.void, undefined),
+  const permit: Permit = {
+    reportResponse: (status) => Effect.as(status === 429 ? countRejection : Effect.void, undefined),
     reportUnsent: Effect.void,
-    reportRateLimited: () => refusal
+    reportRateLimited: () => countRejection
   }
-  const count = (n: number) =>
+  const addInFlight = (n: number) =>
     Effect.sync(() => {
       inFlight += n
       Metrics.inFlight.unsafeModify(n, [])
@@ -52,16 +66,16 @@ export const makeUnlimited = (): Service => {
     admission: {
       withPermit: (_, attempt) =>
         Effect.acquireUseRelease(
-          count(1),
-          () => attempt(place),
-          () => count(-1)
+          addInFlight(1),
+          () => attempt(permit),
+          () => addInFlight(-1)
         ),
       isScarce: Effect.succeed(false)
     }
   }
 }
 
-/** @internal For what does not go to the API, such as bytes to storage: no limit, and nothing to count. */
+/** @internal Admits requests to hosts other than the API, such as uploads to storage. Applies no limit and counts nothing. */
 export const bypass: Admission = {
   withPermit: (_, attempt) =>
     attempt({
@@ -70,17 +84,4 @@ export const bypass: Admission = {
       reportRateLimited: () => Effect.void
     }),
   isScarce: Effect.succeed(false)
-}
-
-/**
- * The gate, seen from outside.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Service {
-  /** What it knows and does now. */
-  readonly snapshot: Effect.Effect<Snapshot>
-  /** @internal */
-  readonly admission: Admission
 }
