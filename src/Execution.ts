@@ -1,5 +1,5 @@
 /**
- * Executions: one paid run of one model, from the request to its result.
+ * Executions: one paid run of one model, from the request to the result.
  *
  * @since 0.1.0
  */
@@ -11,7 +11,15 @@ import { Money } from "./internal/data/money.js"
 import { Attributes, isRecord, Millis, tolerant } from "./internal/data/lenient.js"
 
 /**
- * The id of an execution, `exec_…`: opaque. `ExecutionId.make(text)` makes one of an id that was stored as text.
+ * Decodes the id of an execution, such as `exec_abc123`. The id is opaque. `ExecutionId.make(text)` brands a stored id and
+ * throws if it is empty.
+ *
+ * @example
+ * ```ts
+ * import { Execution } from "effect-modelroute"
+ *
+ * export const id: Execution.ExecutionId = Execution.ExecutionId.make("exec_abc123")
+ * ```
  *
  * @since 0.1.0
  * @category schemas
@@ -27,7 +35,8 @@ export const ExecutionId = Schema.NonEmptyString.pipe(Schema.brand("effect-model
 export type ExecutionId = typeof ExecutionId.Type
 
 /**
- * How far an execution has come (API page "Executions overview"). The set is open: an unknown status means "not yet".
+ * The status of an execution. The API can add statuses. A wait continues while the status is unknown. API page "Executions
+ * overview".
  *
  * @since 0.1.0
  * @category models
@@ -36,7 +45,7 @@ export type Status =
   "PENDING" | "PROCESSING" | "AWAITING_WEBHOOK" | "COMPLETED" | "FAILED" | "CANCELLED" | "EXPIRED" | (string & {})
 
 /**
- * Any status, known or not.
+ * Decodes any status, known or unknown.
  *
  * @since 0.1.0
  * @category schemas
@@ -44,40 +53,58 @@ export type Status =
 export const Status: Schema.Schema<Status> = Schema.String
 
 /**
- * What to run (API page "Creating executions").
+ * The request of a create. API page "Creating executions".
+ *
+ * @example
+ * ```ts
+ * import type { Execution } from "effect-modelroute"
+ *
+ * export const request: Execution.CreateRequest = {
+ *   model: "flux-1.1-pro",
+ *   input: { prompt: "a red fox in snow" },
+ *   metadata: { order: 7 }
+ * }
+ * ```
  *
  * @since 0.1.0
  * @category models
  */
 export interface CreateRequest {
-  /** The model's slug, such as `flux-1.1-pro`. */
+  /** The slug of the model, such as `flux-1.1-pro`. */
   readonly model: string
-  /** The model's own parameters; files are given by their id. */
+  /** The parameters of the model. A file is passed by its id. */
   readonly input: object
-  /** An http(s) URL to which the API posts the events of this execution, see `Webhook`. */
+  /** An http(s) URL to which the API posts the events of this execution. See `Webhook`. Default: none. */
   readonly webhookUrl?: string | undefined
-  /** Labels of your own. */
+  /** Labels of your own, which the API returns with the execution. Default: none. */
   readonly metadata?: object | undefined
-  /** Further fields of the request body, sent as they are. */
+  /** Additional fields of the request body, sent unchanged. Default: none. */
   readonly extra?: { readonly [field: string]: unknown } | undefined
 }
 
-const common = {
+const commonFields = {
   id: ExecutionId,
   model: tolerant(Schema.String, "model"),
-  /** What was charged, a decimal string. */
+  /** The amount that was charged, a decimal string. */
   cost: tolerant(Money, "cost"),
   /** How long the generation took. */
   latency: tolerant(Millis, "latency_ms"),
   createdAt: tolerant(Schema.DateTimeUtc, "created_at"),
   completedAt: tolerant(Schema.DateTimeUtc, "completed_at"),
   metadata: tolerant(Attributes, "metadata"),
-  /** Fields of the response that this version does not know, and amounts that it could not read. */
+  /** Fields of the response that this version does not know, and amounts that it cannot decode. */
   extra: Schema.optionalWith(Attributes, { default: () => ({}) })
 }
 
 /**
- * Why an execution is FAILED, as the API put it. `executions.await` turns it into the tagged error of its code.
+ * The error of a FAILED execution, as the API describes it. `executions.await` converts it to the tagged error of its code.
+ *
+ * @example
+ * ```ts
+ * import { Execution } from "effect-modelroute"
+ *
+ * export const failure = new Execution.Failure({ code: "GENERATION_FAILED", message: "The model failed." })
+ * ```
  *
  * @since 0.1.0
  * @category models
@@ -91,64 +118,101 @@ export class Failure extends Schema.Class<Failure>("effect-modelroute/Failure")(
 }) {}
 
 /**
- * An execution as the API last told of it. Only `id` and `status` are certain.
+ * The latest known state of an execution. Only `id` and `status` are always present. A field that is missing or cannot be
+ * decoded is absent. The schema encodes an execution in the API's own JSON, so you can store it and decode it again. API page
+ * "Polling".
+ *
+ * @example
+ * ```ts
+ * import { Schema } from "effect"
+ * import { Execution } from "effect-modelroute"
+ *
+ * const execution = new Execution.Execution({ id: Execution.ExecutionId.make("exec_abc123"), status: "PENDING" })
+ *
+ * export const stored = Schema.encodeSync(Schema.parseJson(Execution.Execution))(execution)
+ * ```
  *
  * @since 0.1.0
  * @category models
  */
 export class Execution extends Schema.Class<Execution>("effect-modelroute/Execution")({
-  ...common,
+  ...commonFields,
   status: Status,
-  /** What the balance holds back for it, a decimal string. */
+  /** The amount of the balance that is held for this execution, a decimal string. */
   holdAmount: tolerant(Money, "hold_amount"),
-  /** A decimal string. */
+  /** The estimated cost, a decimal string. */
   estimatedCost: tolerant(Money, "estimated_cost"),
-  /** When it becomes EXPIRED unless it has ended before. */
+  /** When the execution becomes EXPIRED if it has not ended. */
   expiresAt: tolerant(Schema.DateTimeUtc, "expires_at"),
-  /** The model's output, where the answer has it under this name. */
+  /** The output of the model, if the response names it `result`. */
   result: tolerant(Schema.Unknown, "result"),
-  /** The model's output, where the answer has it under this name. */
+  /** The output of the model, if the response names it `output`. */
   output: tolerant(Schema.Unknown, "output"),
+  /** The error of a FAILED execution. */
   error: tolerant(Failure, "error")
 }) {}
 
 /**
- * A COMPLETED execution with its output, from wherever the API gave it.
+ * A COMPLETED execution with its output. API page "Polling".
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import type { Execution } from "effect-modelroute"
+ *
+ * export const logCost = ({ cost, fileIds, id }: Execution.Completed) =>
+ *   Effect.log(`${id} cost ${cost} and created ${fileIds.length} files`)
+ * ```
  *
  * @since 0.1.0
  * @category models
  */
 export class Completed extends Schema.Class<Completed>("effect-modelroute/Completed")({
-  ...common,
+  ...commonFields,
   status: Schema.Literal("COMPLETED"),
-  /** The model's own shape; decode it with a schema of yours. Absent where the API has none. */
+  /** The output of the model. Decode it with a schema of the model. Absent if the API has no output. */
   output: tolerant(Schema.Unknown, "output")
 }) {
-  /** The files in `output`, in its order. */
+  /** The ids of the files in `output`, in their order. */
   get fileIds(): ReadonlyArray<File.FileId> {
     return fileIds(this.output)
   }
 }
 
-const terminal: ReadonlySet<string> = new Set(["COMPLETED", "FAILED", "CANCELLED", "EXPIRED"])
+const terminalStatuses: ReadonlySet<string> = new Set(["COMPLETED", "FAILED", "CANCELLED", "EXPIRED"])
 
 /**
- * Whether an execution has ended: a terminal status never changes again.
+ * Returns whether an execution has ended. A terminal status never changes again.
+ *
+ * @example
+ * ```ts
+ * import { Execution } from "effect-modelroute"
+ *
+ * export const hasEnded: boolean = Execution.isTerminal({ status: "FAILED" })
+ * ```
  *
  * @since 0.1.0
  * @category guards
  */
-export const isTerminal = (execution: { readonly status: Status }): boolean => terminal.has(execution.status)
+export const isTerminal = (execution: { readonly status: Status }): boolean => terminalStatuses.has(execution.status)
 
 /**
- * Every file id (`file_…`) found in a value at any depth, in order, each once: works for every model's output.
+ * Returns every file id (`file_…`) in a value, at any depth, in order and without duplicates. It finds the files in the output
+ * of every model.
+ *
+ * @example
+ * ```ts
+ * import { Execution } from "effect-modelroute"
+ *
+ * export const ids = Execution.fileIds({ images: [{ file_id: "file_a" }, { file_id: "file_b" }] })
+ * ```
  *
  * @since 0.1.0
  * @category combinators
  */
 export const fileIds = (value: unknown): ReadonlyArray<File.FileId> => {
   const found = new Set<File.FileId>()
-  // A list of what is still to be read, not recursion: the depth of an answer is not ours to trust.
+  // A stack instead of recursion, because the depth of a response is not limited.
   const unread: Array<unknown> = [value]
   while (unread.length > 0) {
     const next = unread.pop()
@@ -165,8 +229,18 @@ export const fileIds = (value: unknown): ReadonlyArray<File.FileId> => {
 }
 
 /**
- * When to look at an execution that is not ready: first after 2 s, then each time 1.5 times later, at most 15 s apart,
- * without an end of its own (the wait has its own bound). API page "Polling".
+ * The default delays between polls: 2 seconds, then 1.5 times the previous delay, up to 15 seconds. The schedule does not end.
+ * The `timeout` of a wait ends the polls. API page "Polling".
+ *
+ * @example
+ * ```ts
+ * import { Schedule } from "effect"
+ * import { Execution, ModelRouteClient } from "effect-modelroute"
+ *
+ * export const ClientLive = ModelRouteClient.layerConfig({
+ *   pollSchedule: Schedule.jittered(Execution.pollSchedule)
+ * })
+ * ```
  *
  * @since 0.1.0
  * @category models

@@ -1,5 +1,5 @@
 /**
- * The methods on executions and their options.
+ * Declares the methods on executions, and their options.
  *
  * @internal
  */
@@ -17,105 +17,233 @@ import type { RequestFailure, ResultFailure, AwaitTimeout, AwaitFailure } from "
  * @category models
  */
 export interface CreateOptions {
-  /** In place of a key from the service: to take up a create whose outcome is not known. */
+  /**
+   * The idempotency key of the create. Use the key of an earlier create to resume it: the API does not execute a key twice.
+   * Default: a new key from the service `IdempotencyKey`.
+   */
   readonly idempotencyKey?: string | undefined
 }
 
 /**
- * How long and how often to look at an execution.
+ * Options of `watch`: how long to wait, and how often to poll.
  *
  * @since 0.1.0
  * @category models
  */
 export interface WatchOptions {
   /**
-   * How long to wait at most. Default: until 30 seconds after the execution's `expiresAt` (at most 24 hours), without one 10
-   * minutes.
+   * How long to wait at most. Default: until 30 seconds after the execution's `expiresAt`, at most 24 hours. Without `expiresAt`
+   * the default is 10 minutes. After that the wait fails with `AwaitTimeout`, but never before the first poll.
    */
   readonly timeout?: Duration.DurationInput | undefined
   /**
-   * When to look; fed with the execution as last seen. Default: the client's own. Where the rate limit is nearly used
-   * up the intervals are at least twice as long; what another fiber has seen of the same execution meanwhile counts as a look.
+   * The delay before each poll. The input of the schedule is the latest known execution. Default: the `pollSchedule` of the
+   * client. When few requests are left under the rate limit, each delay is at least twice as long. A poll by another fiber for
+   * the same execution replaces a poll.
    */
   readonly pollSchedule?: Schedule.Schedule<unknown, Execution.Execution> | undefined
   /**
-   * Whether the first look comes at once, not after the schedule's first delay: for an execution that may have ended meanwhile, as
-   * after a restart. Default false.
+   * Polls immediately instead of after the first delay. Use it for an execution that may have ended, for example after a
+   * restart. Default: `false`.
    */
   readonly pollImmediately?: boolean | undefined
 }
 
 /**
- * Options of a wait.
+ * Options of `await`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface AwaitOptions extends WatchOptions {
   /**
-   * Whether to cancel the execution when the waiting fiber is interrupted, which takes at most 10 seconds; a cancel that the
-   * rate limit holds up goes on for at most 5 minutes. `timeout` cancels nothing. Default false.
+   * Cancels the execution if the waiting fiber is interrupted. The interruption takes at most 10 seconds. After that the cancel
+   * continues in the background for at most 5 minutes. A failed cancel is logged as a warning. `timeout` does not cancel the
+   * execution. Default: `false`.
    */
   readonly cancelOnInterrupt?: boolean | undefined
 }
 
 /**
- * Options of a create and of the wait for it.
+ * Options of `run`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface RunOptions<E = never> extends CreateOptions, AwaitOptions {
   /**
-   * Run once the create is accepted, with the execution as its answer shows it, before the wait for it begins: to write its id
-   * down. If it fails, `run` fails with that; the execution goes on. Default: nothing.
+   * Runs after the API has accepted the create and before the wait begins, for example to store the id. The argument is the
+   * execution in the response. If it fails, `run` fails with the same error and the execution continues. Default: no effect.
    */
   readonly onAccepted?: ((execution: Execution.Execution) => Effect.Effect<void, E>) | undefined
 }
 
 /**
- * The methods on executions. None has a requirement; each lists its failures.
+ * Methods on executions. No method requires a service. All failures are in its type.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Executions {
   /**
-   * Submits an execution, under one idempotency key and with the same bytes on every attempt. API page "Creating
-   * executions".
+   * Submits an execution and returns it as accepted, without waiting for its end. All attempts send the same bytes under one
+   * idempotency key, so a retry never creates a second execution. Fails with `InvalidRequest` before the first attempt if a
+   * field is missing or has no exact JSON form. API page "Creating executions".
+   *
+   * @example
+   * ```ts
+   * import { Effect } from "effect"
+   * import { ModelRouteClient } from "effect-modelroute"
+   *
+   * export const program = Effect.gen(function* () {
+   *   const { executions } = yield* ModelRouteClient.ModelRouteClient
+   *   const { id } = yield* executions.create({
+   *     model: "flux-1.1-pro",
+   *     input: { prompt: "a red fox in snow" },
+   *     metadata: { order: 7 }
+   *   })
+   *   return id
+   * })
+   * ```
    */
   readonly create: (
     request: Execution.CreateRequest,
     options?: CreateOptions
   ) => Effect.Effect<Execution.Execution, RequestFailure>
-  /** The execution as it is now. API page "Polling". */
+  /**
+   * Returns the latest state of an execution. A FAILED execution is a success. API page "Polling".
+   *
+   * @example
+   * ```ts
+   * import { Effect } from "effect"
+   * import { Execution, ModelRouteClient } from "effect-modelroute"
+   *
+   * export const program = Effect.gen(function* () {
+   *   const { executions } = yield* ModelRouteClient.ModelRouteClient
+   *   const execution = yield* executions.get(Execution.ExecutionId.make("exec_abc123"))
+   *   return Execution.isTerminal(execution)
+   * })
+   * ```
+   */
   readonly get: (id: Execution.ExecutionId) => Effect.Effect<Execution.Execution, RequestFailure>
   /**
-   * Returns the result of an execution that has ended, without waiting. Fails with `ExecutionNotReady` if it has not ended or the
-   * API has no output yet, and with the tagged error of its code if it is FAILED.
+   * Returns the result of an execution that has ended, without waiting. Fails with `ExecutionNotReady` if the execution has not
+   * ended or its output is not available yet. Fails with the tagged error of its code if it is FAILED, and with
+   * `ExecutionCancelled` or `ExecutionExpired` if it ended so. API page "Polling".
+   *
+   * @example
+   * ```ts
+   * import { Effect, Option } from "effect"
+   * import { Execution, ModelRouteClient } from "effect-modelroute"
+   *
+   * export const program = Effect.gen(function* () {
+   *   const { executions } = yield* ModelRouteClient.ModelRouteClient
+   *   return yield* executions.result(Execution.ExecutionId.make("exec_abc123")).pipe(
+   *     Effect.map(({ fileIds }) => Option.some(fileIds)),
+   *     Effect.catchTag("ExecutionNotReady", () => Effect.succeedNone)
+   *   )
+   * })
+   * ```
    */
   readonly result: (id: Execution.ExecutionId) => Effect.Effect<Execution.Completed, ResultFailure>
-  /** Cancels an execution and gives it as it then is; one that has ended already is no failure. */
+  /**
+   * Cancels an execution and returns its latest state. Succeeds if it had already ended. Fails with the error of the API if the
+   * execution continues. API page "Executions overview".
+   *
+   * @example
+   * ```ts
+   * import { Effect } from "effect"
+   * import { Execution, ModelRouteClient } from "effect-modelroute"
+   *
+   * export const program = Effect.gen(function* () {
+   *   const { executions } = yield* ModelRouteClient.ModelRouteClient
+   *   const { status } = yield* executions.cancel(Execution.ExecutionId.make("exec_abc123"))
+   *   return status
+   * })
+   * ```
+   */
   readonly cancel: (id: Execution.ExecutionId) => Effect.Effect<Execution.Execution, RequestFailure>
   /**
-   * Takes note of an execution as something other than a request has shown it, and wakes whoever waits for it in this client.
-   * `Webhook.notifyClient` calls it with what webhooks bring.
+   * Records an update from another source, such as a webhook, and resumes the waits for that execution in this client.
+   * `Webhook.notifyClient` calls it with each event. If there is no wait, the update is kept for the next one: the latest update
+   * of each of the last 1000 executions.
+   *
+   * @example
+   * ```ts
+   * import { Effect, Schema } from "effect"
+   * import { Execution, ModelRouteClient } from "effect-modelroute"
+   *
+   * export const onMessage = (message: string) =>
+   *   Effect.gen(function* () {
+   *     const { executions } = yield* ModelRouteClient.ModelRouteClient
+   *     const execution = yield* Schema.decode(Schema.parseJson(Execution.Execution))(message)
+   *     yield* executions.notify(execution)
+   *   })
+   * ```
    */
   readonly notify: (execution: Execution.Execution) => Effect.Effect<void>
-  /** One element per change of status, the terminal one last: a FAILED execution is an element, not a failure. */
+  /**
+   * Returns a stream with one element per change of status. The stream ends after a terminal status. A FAILED execution is an
+   * element. Fails with `AwaitTimeout` after `timeout`, and with the error of a poll that is not transient.
+   *
+   * @example
+   * ```ts
+   * import { Console, Effect, Stream } from "effect"
+   * import { Execution, ModelRouteClient } from "effect-modelroute"
+   *
+   * export const program = Effect.gen(function* () {
+   *   const { executions } = yield* ModelRouteClient.ModelRouteClient
+   *   const changes = executions.watch(Execution.ExecutionId.make("exec_abc123"))
+   *   yield* Stream.runForEach(changes, ({ status }) => Console.log(status))
+   * })
+   * ```
+   */
   readonly watch: (
     id: Execution.ExecutionId,
     options?: WatchOptions
   ) => Stream.Stream<Execution.Execution, RequestFailure | AwaitTimeout>
   /**
-   * Waits until the execution has ended. Looks first after 2 seconds, then at growing intervals of up to 15 seconds. A look
-   * that fails with what may pass is not the end of the wait. A FAILED execution fails with the tagged error of its code.
+   * Waits until an execution has ended and returns its result. The first poll comes after 2 seconds. The delay then grows by 1.5
+   * up to 15 seconds. A transient poll failure does not end the wait. Fails with the tagged error of its code if the execution
+   * is FAILED, with `ExecutionCancelled` or `ExecutionExpired` if it ended so, and with `AwaitTimeout` after `timeout`. API page
+   * "Polling".
+   *
+   * @example
+   * ```ts
+   * import { Effect } from "effect"
+   * import { Execution, ModelRouteClient } from "effect-modelroute"
+   *
+   * export const program = Effect.gen(function* () {
+   *   const { executions } = yield* ModelRouteClient.ModelRouteClient
+   *   const id = Execution.ExecutionId.make("exec_abc123")
+   *   const { output } = yield* executions.await(id, { timeout: "5 minutes", pollImmediately: true })
+   *   return output
+   * })
+   * ```
    */
   readonly await: (
     id: Execution.ExecutionId,
     options?: AwaitOptions
   ) => Effect.Effect<Execution.Completed, AwaitFailure>
-  /** Submits and waits: `create` and `await` in one. */
+  /**
+   * Submits an execution and waits for its result: `create`, then `onAccepted`, then `await`. Fails with the errors of all
+   * three.
+   *
+   * @example
+   * ```ts
+   * import { Console, Effect } from "effect"
+   * import { ModelRouteClient } from "effect-modelroute"
+   *
+   * export const program = Effect.gen(function* () {
+   *   const { executions } = yield* ModelRouteClient.ModelRouteClient
+   *   const { fileIds } = yield* executions.run(
+   *     { model: "flux-1.1-pro", input: { prompt: "a red fox in snow" } },
+   *     { cancelOnInterrupt: true, onAccepted: ({ id }) => Console.log(`Submitted ${id}`) }
+   *   )
+   *   return fileIds
+   * })
+   * ```
+   */
   readonly run: <E = never>(
     request: Execution.CreateRequest,
     options?: RunOptions<E>
