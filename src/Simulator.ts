@@ -1,6 +1,6 @@
 /**
- * A stateful stand-in for the ModelRoute API: executions that take their time and cost money, a rate limit, idempotency
- * keys, files, webhooks, and faults on demand. It lives on the `Clock`, so that under `TestClock` minutes pass at once.
+ * A stateful simulator of the ModelRoute API: executions with a duration and a cost, a rate limit, idempotency keys,
+ * files, webhooks and faults. It uses the `Clock`, so that a test with `TestClock` does not wait.
  *
  * @since 0.1.0
  */
@@ -11,27 +11,26 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import type { Balance } from "./internal/simulator/executions/account.js"
 import type { ApiKeyRecord } from "./internal/simulator/apiKeys/apiKeyRecord.js"
-import type { DeliveryAttempt, DeliveryRecord, DeliveryFault } from "./internal/simulator/webhooks/deliveryRecord.js"
-import type { EndpointShape } from "./internal/simulator/webhooks/endpointView.js"
-import type { PayloadShape } from "./internal/simulator/webhooks/event.js"
+import type { Balance } from "./internal/simulator/executions/account.js"
+import type { Ledger, LedgerEntry } from "./internal/simulator/executions/ledger.js"
+import { type Model, models } from "./internal/simulator/executions/model.js"
 import * as Fault from "./internal/simulator/faults/fault.js"
 import type { FileRecord } from "./internal/simulator/files/fileRecord.js"
-import type { Ledger, LedgerEntry } from "./internal/simulator/executions/ledger.js"
 import * as MemoryClient from "./internal/simulator/http/memoryClient.js"
-import type { Model } from "./internal/simulator/executions/model.js"
-import { models } from "./internal/simulator/executions/model.js"
-import type { Operation } from "./internal/simulator/http/routes.js"
-import type { Options, RateLimit, WebhookOptions } from "./internal/simulator/options.js"
 import type { RequestRecord } from "./internal/simulator/http/requestLog.js"
+import type { Operation } from "./internal/simulator/http/routes.js"
 import * as ServerApp from "./internal/simulator/http/serverApp.js"
+import { unsafeMake } from "./internal/simulator/make.js"
+import type { Options, RateLimit, WebhookOptions } from "./internal/simulator/options.js"
 import type { Service } from "./internal/simulator/service.js"
-import { unsafeMake } from "./internal/simulator/service.js"
+import type { DeliveryAttempt, DeliveryFault, DeliveryRecord } from "./internal/simulator/webhooks/deliveryRecord.js"
+import type { EndpointShape } from "./internal/simulator/webhooks/endpointView.js"
+import type { PayloadShape } from "./internal/simulator/webhooks/event.js"
 
 export {
   /**
-   * What can go wrong with one request, as values.
+   * Faults of single requests, as values.
    *
    * @since 0.1.0
    * @category models
@@ -43,8 +42,8 @@ export type {
   ApiKeyRecord,
   Balance,
   DeliveryAttempt,
-  DeliveryRecord,
   DeliveryFault,
+  DeliveryRecord,
   EndpointShape,
   FileRecord,
   Ledger,
@@ -60,18 +59,39 @@ export type {
 }
 
 /**
- * The running simulator.
+ * The tag of a running simulator.
  *
  * @since 0.1.0
  * @category tags
+ * @example
+ * ```ts
+ * import * as Effect from "effect/Effect"
+ * import * as Simulator from "effect-modelroute/Simulator"
+ *
+ * export const program = Effect.gen(function* () {
+ *   const simulator = yield* Simulator.Simulator
+ *   return yield* simulator.ledger
+ * })
+ * ```
  */
 export class Simulator extends Context.Tag("effect-modelroute/Simulator")<Simulator, Service>() {}
 
 /**
- * A new server with a state of its own. With the scope its deliveries of events end.
+ * Creates a simulator with its own state. Its webhook deliveries end when the scope closes. An amount in the options that
+ * is not a decimal string is a defect.
  *
  * @since 0.1.0
  * @category constructors
+ * @example
+ * ```ts
+ * import * as Effect from "effect/Effect"
+ * import * as Simulator from "effect-modelroute/Simulator"
+ *
+ * export const program = Effect.gen(function* () {
+ *   const simulator = yield* Simulator.make({ balance: "5.00" })
+ *   return yield* simulator.balance
+ * }).pipe(Effect.scoped)
+ * ```
  */
 export const make = (options: Options = {}): Effect.Effect<Service, never, Scope.Scope> =>
   Effect.all([HttpClient.HttpClient, Effect.scope]).pipe(
@@ -80,19 +100,45 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, Scope
   )
 
 /**
- * A new server, and no way in: for `httpApp`.
+ * Provides a new simulator without an `HttpClient`, for use with `httpApp`.
  *
  * @since 0.1.0
  * @category layers
+ * @example
+ * ```ts
+ * import * as HttpServer from "@effect/platform/HttpServer"
+ * import * as Layer from "effect/Layer"
+ * import * as Simulator from "effect-modelroute/Simulator"
+ *
+ * // Needs the `HttpServer` of a platform.
+ * export const server = HttpServer.serve(Simulator.httpApp).pipe(Layer.provide(Simulator.layerService()))
+ * ```
  */
 export const layerService = (options?: Options): Layer.Layer<Simulator> => Layer.scoped(Simulator, make(options))
 
 /**
- * A new server in memory, and the `HttpClient` that leads to it whatever the host: URLs under the storage's origin
- * go to the storage, all others to the API.
+ * Provides a new simulator in memory, and an `HttpClient` that sends all requests to it. URLs under the storage origin go
+ * to the storage, all other URLs to the API.
  *
  * @since 0.1.0
  * @category layers
+ * @example
+ * ```ts
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ * import * as Redacted from "effect/Redacted"
+ * import { IdempotencyKey, ModelRouteClient } from "effect-modelroute"
+ * import * as Simulator from "effect-modelroute/Simulator"
+ *
+ * const layer = ModelRouteClient.layer({ apiKey: Redacted.make("sk_test") }).pipe(
+ *   Layer.provide([Simulator.layer(), IdempotencyKey.layer])
+ * )
+ *
+ * export const program = Effect.gen(function* () {
+ *   const client = yield* ModelRouteClient.ModelRouteClient
+ *   return yield* client.executions.run({ model: "flux-1.1-pro", input: { prompt: "a lighthouse" } })
+ * }).pipe(Effect.provide(layer))
+ * ```
  */
 export const layer = (options?: Options): Layer.Layer<Simulator | HttpClient.HttpClient> =>
   Layer.effect(HttpClient.HttpClient, Effect.map(Simulator, MemoryClient.make)).pipe(
@@ -100,11 +146,23 @@ export const layer = (options?: Options): Layer.Layer<Simulator | HttpClient.Htt
   )
 
 /**
- * The server for a port, for example through `HttpServer.serve`. Bodies over 10 MiB are refused, but for uploads to the
- * storage. To break connections as well, serve it with `effect-modelroute/SimulatorServer`; elsewhere a connection that
- * should break is an answer whose body fails.
+ * The HTTP app of the simulator, for example for `HttpServer.serve`. It rejects bodies over 10 MiB, except uploads to the
+ * storage. Faults that break the connection need `effect-modelroute/SimulatorServer`. On another server the body of the
+ * response fails instead.
  *
  * @since 0.1.0
  * @category constructors
+ * @example
+ * ```ts
+ * import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+ * import * as HttpServer from "@effect/platform/HttpServer"
+ * import * as Layer from "effect/Layer"
+ * import { createServer } from "node:http"
+ * import * as Simulator from "effect-modelroute/Simulator"
+ *
+ * export const server = HttpServer.serve(Simulator.httpApp).pipe(
+ *   Layer.provide([Simulator.layerService(), NodeHttpServer.layer(createServer, { port: 8787 })])
+ * )
+ * ```
  */
 export const httpApp: HttpApp.Default<never, Simulator> = Effect.flatMap(Simulator, ServerApp.make)

@@ -1,5 +1,5 @@
 /**
- * The simulator on a port of this machine, on Node.
+ * Serves the simulator on a local port, with Node.
  *
  * @since 0.1.0
  */
@@ -15,10 +15,20 @@ import { Disconnect } from "./internal/simulator/http/serverApp.js"
 import * as Simulator from "./Simulator.js"
 
 /**
- * Where the server listens.
+ * The address of the running server.
  *
  * @since 0.1.0
  * @category tags
+ * @example
+ * ```ts
+ * import * as Effect from "effect/Effect"
+ * import * as SimulatorServer from "effect-modelroute/SimulatorServer"
+ *
+ * export const program = Effect.gen(function* () {
+ *   const { url } = yield* SimulatorServer.SimulatorServer
+ *   yield* Effect.log(`The simulator listens at ${url}`)
+ * })
+ * ```
  */
 export class SimulatorServer extends Context.Tag("effect-modelroute/SimulatorServer")<
   SimulatorServer,
@@ -30,15 +40,15 @@ export class SimulatorServer extends Context.Tag("effect-modelroute/SimulatorSer
 >() {}
 
 /**
- * Where to listen, and how the server behaves.
+ * The options of the server and of the simulator.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options extends Simulator.Options {
-  /** Default 0: any free port. */
+  /** The port. Default: 0, which selects any free port */
   readonly port?: number | undefined
-  /** Default `127.0.0.1`: this machine only. */
+  /** The host name or address to listen at. Default: `127.0.0.1`, which accepts only local connections */
   readonly host?: string | undefined
 }
 
@@ -54,8 +64,8 @@ const disconnect = Layer.succeed(Disconnect, {
     })
 })
 
-/** Without it the server would wait for connections that clients keep open. */
-const closing = (server: Http.Server) =>
+/** Closes all connections with the scope, because the server would wait for those that clients keep open. */
+const closeConnections = (server: Http.Server) =>
   Layer.scopedDiscard(
     Effect.addFinalizer(() =>
       Effect.async<void>((resume) => {
@@ -65,7 +75,7 @@ const closing = (server: Http.Server) =>
     )
   )
 
-const address = (host: string) =>
+const layerAddress = (host: string) =>
   Layer.effect(
     SimulatorServer,
     Effect.map(HttpServer.HttpServer, ({ address }) => {
@@ -75,24 +85,36 @@ const address = (host: string) =>
   )
 
 /**
- * Serves a new simulator until the scope closes, which ends the connections that are open. Fails with `ServeError` when
- * the port is taken.
+ * Serves a new simulator until the scope closes, and then closes all open connections. Fails with `ServeError` if the
+ * port is in use.
  *
  * @since 0.1.0
  * @category layers
+ * @example
+ * ```ts
+ * import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+ * import * as Layer from "effect/Layer"
+ * import * as SimulatorServer from "effect-modelroute/SimulatorServer"
+ *
+ * const server = SimulatorServer.layer({ port: 8787, rateLimit: { limit: 10, window: "10 seconds" } })
+ *
+ * export const main = () => NodeRuntime.runMain(Layer.launch(server))
+ * ```
  */
 export const layer = (
   options: Options = {}
 ): Layer.Layer<Simulator.Simulator | SimulatorServer, HttpServerError.ServeError> =>
   Layer.unwrapEffect(
     Effect.sync(() => {
-      const { port = 0, host = "127.0.0.1", ...behaviour } = options
+      const { port = 0, host = "127.0.0.1", ...simulatorOptions } = options
       const server = Http.createServer((_, response) => {
-        response.sendDate = false // whether there is one is the simulator's affair
+        response.sendDate = false // The simulator decides whether there is a Date header.
       })
       return HttpServer.serve(Simulator.httpApp).pipe(
         Layer.provide(disconnect),
-        Layer.provideMerge(Layer.mergeAll(address(host), closing(server), Simulator.layerService(behaviour))),
+        Layer.provideMerge(
+          Layer.mergeAll(layerAddress(host), closeConnections(server), Simulator.layerService(simulatorOptions))
+        ),
         Layer.provide(NodeHttpServer.layer(() => server, { port, host }))
       )
     })

@@ -981,7 +981,7 @@ describe("the record", () => {
       for (const options of wrong) {
         const exit = yield* Effect.exit(Simulator.make(options))
         assert(Exit.isFailure(exit) && Cause.isDieType(exit.cause))
-        assert.match(String(exit.cause.defect), /"1,5" is no amount/)
+        assert.match(String(exit.cause.defect), /"1,5" is not an amount/)
       }
     })
   )

@@ -297,7 +297,9 @@ describe("a restart", () => {
         })
       )
       // It ends while there is nobody to be told.
-      yield* eventually(simulator.deliveries, (deliveries) => deliveries.some(({ outcome }) => outcome === "no answer"))
+      yield* eventually(simulator.deliveries, (deliveries) =>
+        deliveries.some(({ outcome }) => outcome === "no response")
+      )
 
       const url = yield* started(folder)
       assert.strictEqual((yield* get(url, finished)).status, 200)

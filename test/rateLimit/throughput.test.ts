@@ -98,7 +98,7 @@ describe.runIf(isFull)("one client, by the headers", () => {
     })
   )
 
-  const plain = (standing: RateLimiter.Standing) => RateLimiter.headers(standing)
+  const plain = (standing: RateLimiter.RateLimitState) => RateLimiter.toHeaders(standing)
   const told: ReadonlyArray<readonly [string, Required<LimitedServerOptions>["tells"]]> = [
     ["a reset in milliseconds", (s) => ({ ...plain(s), "x-ratelimit-reset": String(s.reset) })],
     [
@@ -177,7 +177,7 @@ describe.runIf(isFull)("one client, where the headers fall short", () => {
 
   it.effect("finds the lag of a server that rounds its reset down, once", () =>
     Effect.gen(function* () {
-      const tells = (standing: RateLimiter.Standing) => RateLimiter.headers(standing, Math.floor)
+      const tells = (standing: RateLimiter.RateLimitState) => RateLimiter.toHeaders(standing, Math.floor)
       for (const date of [true, false]) {
         for (const seed of seeds) {
           const latency = { min: 5, max: 50 }

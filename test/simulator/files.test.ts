@@ -67,7 +67,7 @@ describe("an upload", () => {
           `^https://storage\\.modelroute\\.example/uploads/${id}\\?X-Amz-Date=20260320T103001Z&X-Amz-Expires=3600&X-Amz-Signature=[0-9a-f]{64}$`
         )
       )
-      const record = { id, edition: "newer", purpose: "UPLOAD", region: "EU" } as const
+      const record = { id, edition: "current", purpose: "UPLOAD", region: "EU" } as const
       assert.deepStrictEqual(yield* simulator.files, [{ ...record, confirmed: false }])
       assert.isTrue(Option.isNone(yield* simulator.fileBytes(id)))
       assert.deepStrictEqual(refusalOf(yield* confirm(id)), [400, "FILE_NOT_FOUND"])
@@ -152,8 +152,8 @@ describe("an upload", () => {
       assert.deepStrictEqual(
         (yield* (yield* Simulator.Simulator).files).map(({ edition, filename, region }) => [edition, filename, region]),
         [
-          ["older", "a.png", undefined],
-          ["newer", undefined, "US"]
+          ["legacy", "a.png", undefined],
+          ["current", undefined, "US"]
         ]
       )
     })
@@ -179,7 +179,7 @@ describe("an upload", () => {
       assert.strictEqual(yield* withInput(idOf(json)), 202)
       const file = yield* get(yield* downloadLink(idOf(json)))
       assert.deepStrictEqual([file.headers["content-type"], file.bytes], ["image/x-own", png])
-      assert.deepInclude((yield* simulator.files)[0], { edition: "older", filename: "a.png", confirmed: false })
+      assert.deepInclude((yield* simulator.files)[0], { edition: "legacy", filename: "a.png", confirmed: false })
     })
   )
 

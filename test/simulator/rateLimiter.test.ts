@@ -10,11 +10,11 @@ import { start } from "../utils/harness.js"
 
 /** Whether a request at each of these moments is let in, in this order. */
 const admitted = (limiter: RateLimiter.RateLimiter, moments: ReadonlyArray<number>) =>
-  moments.map((moment) => limiter.admit(moment))
+  moments.map((moment) => limiter.tryAcquire(moment))
 
 const counts = (limiter: RateLimiter.RateLimiter, moments: ReadonlyArray<number>) =>
   moments.map((moment) => {
-    const standing = limiter.standing(moment)
+    const standing = limiter.state(moment)
     return [standing?.limit, standing?.remaining, standing?.reset]
   })
 
@@ -129,16 +129,16 @@ describe("the headers", () => {
       "x-ratelimit-remaining": "57",
       "x-ratelimit-reset": reset
     })
-    assert.deepStrictEqual(RateLimiter.headers(standing), told("1774002601"))
-    assert.deepStrictEqual(RateLimiter.headers(standing, Math.ceil), told("1774002601"))
-    assert.deepStrictEqual(RateLimiter.headers(standing, Math.floor), told("1774002600"))
-    assert.deepStrictEqual(RateLimiter.headers({ ...standing, reset: 1_774_002_600_000 }), told("1774002600"))
+    assert.deepStrictEqual(RateLimiter.toHeaders(standing), told("1774002601"))
+    assert.deepStrictEqual(RateLimiter.toHeaders(standing, Math.ceil), told("1774002601"))
+    assert.deepStrictEqual(RateLimiter.toHeaders(standing, Math.floor), told("1774002600"))
+    assert.deepStrictEqual(RateLimiter.toHeaders({ ...standing, reset: 1_774_002_600_000 }), told("1774002600"))
   })
 
   it("are not there without a limit", () => {
     const moments = Array.from({ length: 1000 }, () => 6000)
     assert.notInclude(admitted(RateLimiter.unlimited, moments), false)
-    assert.deepStrictEqual(RateLimiter.headers(RateLimiter.unlimited.standing(6000)), {})
+    assert.deepStrictEqual(RateLimiter.toHeaders(RateLimiter.unlimited.state(6000)), {})
   })
 })
 

@@ -454,11 +454,11 @@ describe("deliveries", () => {
       yield* TestClock.setTime(start + 8420 + 29_999)
       assert.deepStrictEqual(yield* outcomes, [[8420, "pending"]])
       yield* TestClock.adjust("1 millis")
-      assert.deepStrictEqual(yield* outcomes, [[8420, "no answer"]])
+      assert.deepStrictEqual(yield* outcomes, [[8420, "no response"]])
       yield* TestClock.setTime(start + 8420 + minutes(2))
       yield* TestClock.adjust("30 seconds")
       assert.deepStrictEqual(yield* outcomes, [
-        [8420, "no answer"],
+        [8420, "no response"],
         [8420 + minutes(2), 200]
       ])
     })
@@ -650,7 +650,7 @@ describe("deliveries", () => {
         records.map(({ at, attempt, eventId, outcome }) => [eventId === first, attempt, at - start, outcome]),
         [
           [true, 1, 0, "dropped"],
-          [true, 2, minutes(2), "no answer"],
+          [true, 2, minutes(2), "no response"],
           [true, 3, minutes(7.5), 204],
           [false, 1, minutes(30), 204],
           [false, 1, minutes(30), 204],

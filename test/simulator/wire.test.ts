@@ -257,8 +257,8 @@ describe("a delivery", () => {
       assert.deepStrictEqual(
         ended.map(({ outcome, type }) => [type, outcome]),
         [
-          ["execution.started", "no answer"],
-          ["execution.completed", "no answer"]
+          ["execution.started", "no response"],
+          ["execution.completed", "no response"]
         ]
       )
     })

@@ -27,7 +27,7 @@ export const receiver = (
   answer: (received: Received, n: number) => number | Effect.Effect<number> | Response = () => 204
 ) => {
   const received: Array<Received> = []
-  const client = Receiver.client(
+  const client = Receiver.fromApp(
     Effect.gen(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest
       const text = yield* request.text

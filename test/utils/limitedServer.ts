@@ -13,7 +13,11 @@ export interface LimitedServerOptions {
   readonly skew?: number
   readonly seed?: number
   /** What answers say of the limit. Default: all of it, the reset rounded up. */
-  readonly tells?: (standing: RateLimiter.Standing, refused: boolean, now: number) => Readonly<Record<string, string>>
+  readonly tells?: (
+    standing: RateLimiter.RateLimitState,
+    refused: boolean,
+    now: number
+  ) => Readonly<Record<string, string>>
   /** Whether answers have a Date, in whole seconds. Default true. */
   readonly date?: boolean
 }
@@ -50,7 +54,7 @@ export const random = (seed: number): (() => number) => {
   }
 }
 
-const tellAll = (standing: RateLimiter.Standing) => RateLimiter.headers(standing)
+const tellAll = (standing: RateLimiter.RateLimitState) => RateLimiter.toHeaders(standing)
 
 export class LimitedServer {
   /** In the order in which they were handled. */
@@ -72,8 +76,8 @@ export class LimitedServer {
       receivedAt: sentAt + trip,
       answer: () => {
         const now = handledAt + skew
-        const refused = !limiter.admit(now)
-        const standing = limiter.standing(now)
+        const refused = !limiter.tryAcquire(now)
+        const standing = limiter.state(now)
         this.handled.push({ sentAt, handledAt, refused, name })
         return {
           refused,

@@ -1,28 +1,28 @@
 /**
- * A list that keeps its last entries only, and lets them change as long as it does.
+ * A list that keeps only its latest entries.
  *
  * @internal
  */
 
 /** @internal */
-export interface Bounded<A> {
-  /** Gives the means to put something else in its place. */
-  readonly append: (entry: A) => (entry: A) => void
+export interface RingBuffer<A> {
+  /** Appends an entry and returns a function that replaces it. The function has no effect after the entry's removal. */
+  readonly append: (entry: A) => (replacement: A) => void
   readonly all: () => ReadonlyArray<A>
 }
 
-/** @internal */
-export const make = <A>(capacity: number): Bounded<A> => {
+/** @internal Returns a buffer of at most `capacity` entries. */
+export const make = <A>(capacity: number): RingBuffer<A> => {
   const entries = new Map<number, A>()
-  let next = 0
+  let nextId = 0
   return {
     append: (entry) => {
-      const id = next++
+      const id = nextId++
       entries.set(id, entry)
       entries.delete(id - capacity)
-      return (later) => {
+      return (replacement) => {
         if (entries.has(id)) {
-          entries.set(id, later)
+          entries.set(id, replacement)
         }
       }
     },

@@ -71,7 +71,7 @@ export const rounds: ReadonlyArray<Round> = [
     requests: 400,
     concurrency: 32,
     latency: { min: 5, max: 50 },
-    tells: (standing) => RateLimiter.headers(standing, Math.floor)
+    tells: (standing) => RateLimiter.toHeaders(standing, Math.floor)
   }),
   sliding,
   bucket

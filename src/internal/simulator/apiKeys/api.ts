@@ -1,24 +1,24 @@
 /**
- * What the API does with API keys.
+ * The API's operations on API keys.
  *
  * @internal
  */
-import * as AnswerOf from "../http/response.js"
-import type { ApiKeys } from "./apiKeys.js"
-import type { Section } from "../http/apiCall.js"
-import type { Refusals } from "../http/errorResponses.js"
+import type { ResourceHandlers } from "../http/apiCall.js"
+import type { ErrorResponses } from "../http/errorResponses.js"
+import { jsonResponse } from "../http/response.js"
 import { iso } from "../time.js"
+import type { ApiKeys } from "./apiKeys.js"
 
-/** @internal `skew` is the server's clock less the Clock, in milliseconds. */
-export const make = (apiKeys: ApiKeys, refusals: Refusals, skew: number): Section<"apiKeys"> => ({
+/** @internal `skew` is the server's clock minus the Clock, in milliseconds. */
+export const make = (apiKeys: ApiKeys, errorResponses: ErrorResponses, skew: number): ResourceHandlers<"apiKeys"> => ({
   "apiKeys.rotate": ({ id, now }) => {
-    const rotated = apiKeys.rotate(id, now)
-    return rotated === undefined
-      ? refusals.notFound(`API key ${id}`)
-      : AnswerOf.json(200, {
+    const rotation = apiKeys.rotate(id, now)
+    return rotation === undefined
+      ? errorResponses.resourceNotFound(`API key ${id}`)
+      : jsonResponse(200, {
           id,
-          new_key: rotated.newKey,
-          previous_key_valid_until: iso(rotated.previousValidUntil + skew)
+          new_key: rotation.newKey,
+          previous_key_valid_until: iso(rotation.previousValidUntil + skew)
         })
   }
 })

@@ -1,5 +1,5 @@
 /**
- * The API keys: who comes in, and with what after a rotation.
+ * The simulator's API keys and their rotation.
  *
  * @internal
  */
@@ -7,43 +7,46 @@ import type { Ids } from "../ids.js"
 
 /** @internal */
 export interface ApiKey {
-  /** The same before and after a rotation. */
+  /** Unchanged by a rotation. */
   readonly id: string
   readonly key: string
-  /** On the Clock; undefined as long as it has not been rotated. */
+  /** The end of validity after a rotation, on the Clock. Undefined before a rotation. */
   readonly validUntil?: number
 }
 
 /** @internal */
+export interface Rotation {
+  readonly newKey: string
+  readonly previousValidUntil: number
+}
+
+/** @internal */
 export interface ApiKeys {
-  readonly lets: (key: string, now: number) => boolean
-  /** Undefined for an id that does not exist. */
-  readonly rotate: (
-    id: string,
-    now: number
-  ) => { readonly newKey: string; readonly previousValidUntil: number } | undefined
-  /** In the order in which they were made. */
+  readonly isAuthorized: (key: string, now: number) => boolean
+  /** Returns undefined if the id does not exist. */
+  readonly rotate: (id: string, now: number) => Rotation | undefined
+  /** Returns all keys in the order of their creation. */
   readonly all: () => ReadonlyArray<ApiKey>
 }
 
-const hour = 3_600_000
+const rotationGraceMillis = 3_600_000
 
-/** @internal Without `keys`, anything is one that is not empty. */
+/** @internal Without `keys`, every key that is not empty is authorized. */
 export const make = (ids: Ids, keys: ReadonlyArray<string> | undefined): ApiKeys => {
   const records: Array<ApiKey> = (keys ?? [ids.apiKey()]).map((key) => ({ id: ids.apiKeyId(), key }))
   return {
-    lets: (key, now) =>
+    isAuthorized: (key, now) =>
       key !== "" &&
       (keys === undefined || records.some((record) => record.key === key && now < (record.validUntil ?? Infinity))),
     rotate: (id, now) => {
-      const at = records.findIndex((record) => record.id === id && record.validUntil === undefined)
-      const previous = records[at]
+      const index = records.findIndex((record) => record.id === id && record.validUntil === undefined)
+      const previous = records[index]
       if (previous === undefined) {
         return undefined
       }
       const newKey = ids.apiKey()
-      const validUntil = now + hour
-      records[at] = { ...previous, validUntil }
+      const validUntil = now + rotationGraceMillis
+      records[index] = { ...previous, validUntil }
       records.push({ id, key: newKey })
       return { newKey, previousValidUntil: validUntil }
     },

@@ -1,11 +1,10 @@
 /**
- * The organization's money: what it has, what of that is on hold, and what it has been charged.
+ * The balance of the organization: total, holds and charges.
  */
-import type { Micros } from "./money.js"
 import * as Money from "./money.js"
 
 /**
- * The account at one moment, in dollars as decimal strings. `total` is `available` and `held` together.
+ * The account at one moment. Amounts are in dollars, as decimal strings. `total` is the sum of `available` and `held`.
  *
  * @since 0.1.0
  * @category models
@@ -19,16 +18,16 @@ export interface Balance {
 
 /** @internal */
 export interface Account {
-  /** Sets an amount aside, unless there is too little. */
-  readonly hold: (amount: Micros) => boolean
-  /** Gives a hold back and takes what the execution cost, which may be nothing. */
-  readonly settle: (hold: Micros, cost: Micros) => void
-  readonly topUp: (amount: Micros) => void
+  /** Holds an amount and returns true, or returns false if the available balance does not cover it. */
+  readonly hold: (amount: Money.Micros) => boolean
+  /** Releases a hold and charges the cost, which may be 0. */
+  readonly settle: (hold: Money.Micros, cost: Money.Micros) => void
+  readonly topUp: (amount: Money.Micros) => void
   readonly balance: () => Balance
 }
 
 /** @internal */
-export const make = (initial: Micros): Account => {
+export const make = (initial: Money.Micros): Account => {
   let total = initial
   let held = 0
   let charged = 0

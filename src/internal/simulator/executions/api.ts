@@ -1,131 +1,141 @@
 /**
- * What the API does with executions.
+ * The API's operations on executions.
  *
  * @internal
  */
 import * as Either from "effect/Either"
-import type { Answer } from "../http/response.js"
-import * as AnswerOf from "../http/response.js"
-import type { Call, Section } from "../http/apiCall.js"
-import * as CallOf from "../http/apiCall.js"
-import type { Execution, Executions } from "./executions.js"
 import type { Files } from "../files/files.js"
+import { type ApiCall, bodyText, type ResourceHandlers } from "../http/apiCall.js"
+import type { ErrorResponses } from "../http/errorResponses.js"
+import { jsonResponse, type ResponseData } from "../http/response.js"
+import type { Execution, Executions } from "./executions.js"
 import type { Model } from "./model.js"
 import * as Output from "./output.js"
-import type { Refusals } from "../http/errorResponses.js"
 import * as Submission from "./submission.js"
 import * as View from "./view.js"
 
-const listLength = 100
+const maxListLength = 100
 
-/** @internal */
-export const make = (options: {
+interface ApiContext {
   readonly executions: Executions
   readonly files: Files
-  readonly refusals: Refusals
+  readonly errorResponses: ErrorResponses
   readonly model: (slug: string) => Model
+  /** The server's clock minus the Clock, in milliseconds. */
   readonly skew: number
-}): Section<"executions"> => {
-  const { executions, files, skew } = options
-  const { invalid, noFile, notFound, refuse } = options.refusals
-
-  const snapshot = (execution: Execution, now: number): View.Snapshot => ({
-    execution,
-    status: executions.status(execution, now),
-    final: executions.final(execution),
-    skew
-  })
-
-  const accepted = (view: View.Snapshot): Answer => ({
-    ...AnswerOf.json(202, View.created(view)),
-    executionId: view.execution.id
-  })
-
-  const replay = (earlier: Execution, body: string, now: number): Answer =>
-    earlier.submission.body === body
-      ? accepted(snapshot(earlier, now))
-      : refuse({
-          code: "IDEMPOTENCY_CONFLICT",
-          status: 409,
-          message: "This Idempotency-Key was used for another request"
-        })
-
-  const submit = (
-    submission: Submission.Submission,
-    { now, ending }: Call,
-    idempotencyKey: string | undefined
-  ): Answer => {
-    const model = options.model(submission.model)
-    const details = Submission.check(model, submission.input)
-    if (details.length > 0) {
-      return invalid(details)
-    }
-    const missing = Submission.fileIds(submission.input).find((fileId) => files(fileId, now) === undefined)
-    if (missing !== undefined) {
-      return noFile(missing)
-    }
-    const count = Output.fileCount(model, submission.input)
-    const execution = executions.create({ submission, model, idempotencyKey, ending, files: count }, now)
-    return execution === undefined
-      ? refuse({ code: "INSUFFICIENT_BALANCE", message: "The balance does not cover the hold for this execution" })
-      : accepted({ execution, status: "PENDING", final: undefined, skew })
-  }
-
-  const create = (call: Call): Answer => {
-    const key = call.request.headers["idempotency-key"] || undefined
-    const body = CallOf.bodyText(call)
-    const earlier = key === undefined ? undefined : executions.byKey(key, call.now)
-    return earlier === undefined
-      ? Either.match(Submission.decode(body), {
-          onLeft: invalid,
-          onRight: (submission) => submit(submission, call, key)
-        })
-      : replay(earlier, body, call.now)
-  }
-
-  const withExecution = (call: Call, answer: (execution: Execution) => Answer): Answer => {
-    const execution = executions.get(call.id)
-    return execution === undefined
-      ? notFound(`Execution ${call.id}`)
-      : { ...answer(execution), executionId: execution.id }
-  }
-
-  const show = (execution: Execution, now: number): Answer => AnswerOf.json(200, View.current(snapshot(execution, now)))
-
-  const result = (execution: Execution, now: number): Answer => {
-    const view = snapshot(execution, now)
-    return view.status === "COMPLETED"
-      ? AnswerOf.json(200, View.result(view))
-      : refuse({
-          code: "EXECUTION_NOT_COMPLETED",
-          status: 409,
-          message: `Execution ${execution.id} is ${view.status}: it has no result`
-        })
-  }
-
-  const cancel = (execution: Execution, now: number): Answer => {
-    const final = executions.final(execution)
-    if (final !== undefined) {
-      return refuse({
-        code: "EXECUTION_NOT_CANCELLABLE",
-        status: 409,
-        message: `Execution ${execution.id} is ${final.status} already`
-      })
-    }
-    executions.cancel(execution, now)
-    return show(execution, now)
-  }
-
-  const list = ({ now }: Call): Answer => {
-    const latest = [...executions.all()].slice(-listLength).toReversed()
-    return AnswerOf.json(200, { executions: latest.map((execution) => View.current(snapshot(execution, now))) })
-  }
-
-  return {
-    "executions.create": create,
-    "executions.get": (call) => withExecution(call, (execution) => show(execution, call.now)),
-    "executions.result": (call) => withExecution(call, (execution) => result(execution, call.now)),
-    "executions.cancel": (call) => withExecution(call, (execution) => cancel(execution, call.now)),
-    "executions.list": list
-  }
 }
+
+const toSnapshot = ({ executions, skew }: ApiContext, execution: Execution, now: number): View.Snapshot => ({
+  execution,
+  status: executions.status(execution, now),
+  terminalState: executions.terminalState(execution),
+  skew
+})
+
+const createResponse = (snapshot: View.Snapshot): ResponseData => ({
+  ...jsonResponse(202, View.toCreateBody(snapshot)),
+  executionId: snapshot.execution.id
+})
+
+/** Returns the execution that the idempotency key already created, or a 409 if the body differs. */
+const replay = (context: ApiContext, earlier: Execution, body: string, now: number): ResponseData =>
+  earlier.submission.body === body
+    ? createResponse(toSnapshot(context, earlier, now))
+    : context.errorResponses.error({
+        code: "IDEMPOTENCY_CONFLICT",
+        status: 409,
+        message: "This Idempotency-Key was used for another request"
+      })
+
+const submit = (
+  context: ApiContext,
+  submission: Submission.Submission,
+  { nextOutcome, now }: ApiCall,
+  idempotencyKey: string | undefined
+): ResponseData => {
+  const { errorResponses, executions, files, skew } = context
+  const model = context.model(submission.model)
+  const details = Submission.validateInput(model, submission.input)
+  if (details.length > 0) {
+    return errorResponses.invalidInput(details)
+  }
+  const missing = Submission.collectFileIds(submission.input).find((fileId) => files.find(fileId, now) === undefined)
+  if (missing !== undefined) {
+    return errorResponses.fileNotFound(missing)
+  }
+  const fileCount = Output.fileCount(model, submission.input)
+  const execution = executions.create({ submission, model, idempotencyKey, nextOutcome, fileCount }, now)
+  if (execution === undefined) {
+    const message = "The balance does not cover the hold for this execution"
+    return errorResponses.error({ code: "INSUFFICIENT_BALANCE", message })
+  }
+  return createResponse({ execution, status: "PENDING", terminalState: undefined, skew })
+}
+
+const create = (context: ApiContext, call: ApiCall): ResponseData => {
+  const key = call.request.headers["idempotency-key"] || undefined
+  const body = bodyText(call)
+  const earlier = key === undefined ? undefined : context.executions.findByKey(key, call.now)
+  return earlier === undefined
+    ? Either.match(Submission.decode(body), {
+        onLeft: context.errorResponses.invalidInput,
+        onRight: (submission) => submit(context, submission, call, key)
+      })
+    : replay(context, earlier, body, call.now)
+}
+
+const showExecution = (context: ApiContext, execution: Execution, now: number): ResponseData =>
+  jsonResponse(200, View.toExecutionBody(toSnapshot(context, execution, now)))
+
+const getResult = (context: ApiContext, execution: Execution, now: number): ResponseData => {
+  const snapshot = toSnapshot(context, execution, now)
+  return snapshot.status === "COMPLETED"
+    ? jsonResponse(200, View.toResultBody(snapshot))
+    : context.errorResponses.error({
+        code: "EXECUTION_NOT_COMPLETED",
+        status: 409,
+        message: `Execution ${execution.id} is ${snapshot.status}: it has no result`
+      })
+}
+
+const cancel = (context: ApiContext, execution: Execution, now: number): ResponseData => {
+  const terminalState = context.executions.terminalState(execution)
+  if (terminalState !== undefined) {
+    return context.errorResponses.error({
+      code: "EXECUTION_NOT_CANCELLABLE",
+      status: 409,
+      message: `Execution ${execution.id} is ${terminalState.status} already`
+    })
+  }
+  context.executions.cancel(execution, now)
+  return showExecution(context, execution, now)
+}
+
+/** Returns the latest executions, newest first. */
+const list = (context: ApiContext, now: number): ResponseData => {
+  const latest = [...context.executions.all()].slice(-maxListLength).toReversed()
+  return jsonResponse(200, {
+    executions: latest.map((execution) => View.toExecutionBody(toSnapshot(context, execution, now)))
+  })
+}
+
+/** Returns the response of `respond` for the execution that the path names, or a 404. */
+const withExecution = (
+  context: ApiContext,
+  call: ApiCall,
+  respond: (context: ApiContext, execution: Execution, now: number) => ResponseData
+): ResponseData => {
+  const execution = context.executions.get(call.id)
+  return execution === undefined
+    ? context.errorResponses.resourceNotFound(`Execution ${call.id}`)
+    : { ...respond(context, execution, call.now), executionId: execution.id }
+}
+
+/** @internal */
+export const make = (context: ApiContext): ResourceHandlers<"executions"> => ({
+  "executions.create": (call) => create(context, call),
+  "executions.get": (call) => withExecution(context, call, showExecution),
+  "executions.result": (call) => withExecution(context, call, getResult),
+  "executions.cancel": (call) => withExecution(context, call, cancel),
+  "executions.list": ({ now }) => list(context, now)
+})

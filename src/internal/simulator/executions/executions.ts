@@ -1,19 +1,18 @@
 /**
- * The executions that really exist, and the money that moves with them. Nothing runs in the background: before anybody
- * looks, the executions that have ended meanwhile are settled.
+ * The executions that the server runs, and the holds and charges for them. Nothing runs in the background: each request
+ * first settles the executions that have ended since.
  *
  * @internal
  */
-import type { Account } from "./account.js"
-import type { TerminalOutcome } from "../faults/fault.js"
+import type { TerminalOutcome } from "../faults/types.js"
 import type { Ids } from "../ids.js"
+import type { Account } from "./account.js"
 import type { Model } from "./model.js"
 import * as Money from "./money.js"
-import type { FinalStatus, InnerError, Plan, RunningStatus } from "./plan.js"
-import * as PlanOf from "./plan.js"
+import * as Plan from "./plan.js"
+import type { ScheduledEvents } from "./scheduledEvents.js"
 import type { Submission } from "./submission.js"
-import * as Timeline from "./timeQueue.js"
-import type { Upcoming } from "./scheduledEvents.js"
+import * as TimeQueue from "./timeQueue.js"
 
 /** @internal */
 export interface Execution {
@@ -25,118 +24,139 @@ export interface Execution {
   readonly hold: Money.Micros
   readonly createdAt: number
   readonly expiresAt: number
-  readonly plan: Plan
+  readonly plan: Plan.Plan
   readonly fileIds: ReadonlyArray<string>
 }
 
-/** @internal */
-export interface Final {
-  readonly status: FinalStatus
+/** @internal How and when an execution ended. */
+export interface TerminalState {
+  readonly status: Plan.TerminalStatus
   readonly at: number
-  readonly error?: InnerError
+  readonly error?: Plan.ExecutionError
 }
 
 /** @internal */
-export interface Create {
+export interface CreateOptions {
   readonly submission: Submission
   readonly model: Model
   readonly idempotencyKey: string | undefined
-  /** Asked once it is sure that there will be an execution. */
-  readonly ending: () => TerminalOutcome | undefined
-  readonly files: number
+  /** Called only if the execution is created, because each call uses up one fault. */
+  readonly nextOutcome: () => TerminalOutcome | undefined
+  readonly fileCount: number
 }
 
 /** @internal */
 export interface Executions {
-  /** Brings everything up to this moment; the other methods see what it left. */
+  /** Settles all executions that have ended by `now`. Call it before the other methods. */
   readonly settle: (now: number) => void
-  /** Undefined when the balance does not cover the hold. */
-  readonly create: (create: Create, now: number) => Execution | undefined
+  /** Returns undefined if the balance does not cover the hold. */
+  readonly create: (options: CreateOptions, now: number) => Execution | undefined
   readonly get: (id: string) => Execution | undefined
-  readonly byKey: (key: string, now: number) => Execution | undefined
-  readonly byFile: (fileId: string) => Execution | undefined
-  /** How it ended, undefined while it runs. */
-  readonly final: (execution: Execution) => Final | undefined
-  readonly status: (execution: Execution, now: number) => RunningStatus | FinalStatus
+  readonly findByKey: (key: string, now: number) => Execution | undefined
+  readonly findByFile: (fileId: string) => Execution | undefined
+  /** Returns undefined while the execution runs. */
+  readonly terminalState: (execution: Execution) => TerminalState | undefined
+  readonly status: (execution: Execution, now: number) => Plan.RunningStatus | Plan.TerminalStatus
   readonly cancel: (execution: Execution, now: number) => void
-  /** In the order of their creation. */
+  /** Returns all executions in the order of their creation. */
   readonly all: () => Iterable<Execution>
 }
 
-/** @internal */
-export const make = (options: {
+interface Settings {
   readonly account: Account
   readonly ids: Ids
-  readonly expiresAfter: number
-  readonly keyTtl: number
-  /** Told of all that will happen. */
-  readonly upcoming: Upcoming<Execution>
-}): Executions => {
-  const { account, ids, upcoming } = options
-  const executions = new Map<string, Execution>()
-  const finals = new Map<string, Final>()
-  const keys = new Map<string, Execution>()
-  const files = new Map<string, Execution>()
-  const due = Timeline.make<Execution>()
+  readonly expiresAfterMillis: number
+  readonly keyTtlMillis: number
+  readonly scheduledEvents: ScheduledEvents<Execution>
+}
 
-  const end = (execution: Execution, final: Final) => {
-    finals.set(execution.id, final)
-    account.settle(execution.hold, final.status === "COMPLETED" ? execution.cost : 0)
-    if (final.status === "COMPLETED") {
-      execution.fileIds.forEach((fileId) => files.set(fileId, execution))
+interface Store {
+  readonly byId: Map<string, Execution>
+  readonly byKey: Map<string, Execution>
+  readonly byFile: Map<string, Execution>
+  readonly terminalStates: Map<string, TerminalState>
+  readonly endQueue: TimeQueue.TimeQueue<Execution>
+}
+
+/** Holds the cost and returns the new execution, or returns undefined if the balance does not cover the hold. */
+const makeExecution = (
+  { account, expiresAfterMillis, ids }: Settings,
+  { fileCount, idempotencyKey, model, nextOutcome, submission }: CreateOptions,
+  now: number
+): Execution | undefined => {
+  const cost = Money.parse(model.cost)
+  const hold = Money.holdFor(cost)
+  if (!account.hold(hold)) {
+    return undefined
+  }
+  const expiresAt = now + expiresAfterMillis
+  return {
+    id: ids.execution(),
+    idempotencyKey,
+    submission,
+    model,
+    cost,
+    hold,
+    createdAt: now,
+    expiresAt,
+    plan: Plan.make(model, now, expiresAt, nextOutcome()),
+    fileIds: Array.from({ length: fileCount }, ids.file)
+  }
+}
+
+const add = ({ scheduledEvents }: Settings, store: Store, execution: Execution): Execution => {
+  store.byId.set(execution.id, execution)
+  if (execution.idempotencyKey !== undefined) {
+    store.byKey.set(execution.idempotencyKey, execution)
+  }
+  store.endQueue.add(execution.plan.endsAt, execution)
+  scheduledEvents.add(execution)
+  return execution
+}
+
+const endExecution = ({ account }: Settings, store: Store, execution: Execution, state: TerminalState): void => {
+  store.terminalStates.set(execution.id, state)
+  account.settle(execution.hold, state.status === "COMPLETED" ? execution.cost : 0)
+  if (state.status === "COMPLETED") {
+    execution.fileIds.forEach((fileId) => store.byFile.set(fileId, execution))
+  }
+}
+
+const settle = (settings: Settings, store: Store, now: number): void => {
+  for (const execution of store.endQueue.takeDue(now)) {
+    if (!store.terminalStates.has(execution.id)) {
+      endExecution(settings, store, execution, { at: execution.plan.endsAt, ...execution.plan })
     }
   }
+}
 
-  const status = (execution: Execution, now: number) =>
-    finals.get(execution.id)?.status ?? PlanOf.statusAt(execution.plan, now)
-
+/** @internal */
+export const make = (settings: Settings): Executions => {
+  const store: Store = {
+    byId: new Map(),
+    byKey: new Map(),
+    byFile: new Map(),
+    terminalStates: new Map(),
+    endQueue: TimeQueue.make()
+  }
   return {
-    settle: (now) => {
-      for (const execution of due.take(now)) {
-        if (!finals.has(execution.id)) {
-          end(execution, { at: execution.plan.endsAt, ...execution.plan })
-        }
-      }
+    settle: (now) => settle(settings, store, now),
+    create: (options, now) => {
+      const execution = makeExecution(settings, options, now)
+      return execution && add(settings, store, execution)
     },
-    create: ({ submission, model, idempotencyKey, ending, files }, now) => {
-      const cost = Money.parse(model.cost)
-      const hold = Money.holdFor(cost)
-      if (!account.hold(hold)) {
-        return undefined
-      }
-      const expiresAt = now + options.expiresAfter
-      const execution: Execution = {
-        id: ids.execution(),
-        idempotencyKey,
-        submission,
-        model,
-        cost,
-        hold,
-        createdAt: now,
-        expiresAt,
-        plan: PlanOf.make(model, now, expiresAt, ending()),
-        fileIds: Array.from({ length: files }, ids.file)
-      }
-      executions.set(execution.id, execution)
-      if (idempotencyKey !== undefined) {
-        keys.set(idempotencyKey, execution)
-      }
-      due.add(execution.plan.endsAt, execution)
-      upcoming.add(execution)
-      return execution
+    get: (id) => store.byId.get(id),
+    findByKey: (key, now) => {
+      const execution = store.byKey.get(key)
+      return execution !== undefined && now - execution.createdAt < settings.keyTtlMillis ? execution : undefined
     },
-    get: (id) => executions.get(id),
-    byKey: (key, now) => {
-      const execution = keys.get(key)
-      return execution !== undefined && now - execution.createdAt < options.keyTtl ? execution : undefined
-    },
-    byFile: (fileId) => files.get(fileId),
-    final: (execution) => finals.get(execution.id),
-    status,
+    findByFile: (fileId) => store.byFile.get(fileId),
+    terminalState: (execution) => store.terminalStates.get(execution.id),
+    status: (execution, now) => store.terminalStates.get(execution.id)?.status ?? Plan.statusAt(execution.plan, now),
     cancel: (execution, now) => {
-      end(execution, { status: "CANCELLED", at: now })
-      upcoming.cancel(execution, now)
+      endExecution(settings, store, execution, { status: "CANCELLED", at: now })
+      settings.scheduledEvents.cancel(execution, now)
     },
-    all: () => executions.values()
+    all: () => store.byId.values()
   }
 }

@@ -1,5 +1,5 @@
 /**
- * What has really been executed, seen from the server's side.
+ * The ledger: every execution that the server created, and its charge.
  */
 import * as DateTime from "effect/DateTime"
 import type { Account } from "./account.js"
@@ -7,7 +7,7 @@ import type { Execution, Executions } from "./executions.js"
 import * as Money from "./money.js"
 
 /**
- * One execution that the server has really run.
+ * One execution that the server created.
  *
  * @since 0.1.0
  * @category models
@@ -16,20 +16,20 @@ export interface LedgerEntry {
   readonly executionId: string
   readonly idempotencyKey?: string | undefined
   readonly model: string
-  /** As of now. */
+  /** The current status. */
   readonly status: string
-  /** What is on hold for it now, in dollars, as a decimal string. */
+  /** The current hold, in dollars, as a decimal string. */
   readonly held: string
-  /** What it has cost, in dollars, as a decimal string; nothing until it is completed. */
+  /** The charge, in dollars, as a decimal string. Zero until the execution is completed. */
   readonly charged: string
-  /** On the Clock, not on the server's own. */
+  /** On the Clock, not on the server's clock. */
   readonly createdAt: DateTime.Utc
-  /** The body of the request that created it. */
+  /** The body of the create request. */
   readonly body: string
 }
 
 /**
- * What has really been executed, in the order of creation, and what all of it has cost.
+ * All executions in the order of their creation, and their total charge.
  *
  * @since 0.1.0
  * @category models
@@ -40,15 +40,15 @@ export interface Ledger {
   readonly charged: string
 }
 
-const entry = (executions: Executions, execution: Execution, now: number): LedgerEntry => {
-  const final = executions.final(execution)
+const toEntry = (executions: Executions, execution: Execution, now: number): LedgerEntry => {
+  const terminalState = executions.terminalState(execution)
   return {
     executionId: execution.id,
     ...(execution.idempotencyKey === undefined ? {} : { idempotencyKey: execution.idempotencyKey }),
     model: execution.submission.model,
     status: executions.status(execution, now),
-    held: Money.format(final === undefined ? execution.hold : 0),
-    charged: Money.format(final?.status === "COMPLETED" ? execution.cost : 0),
+    held: Money.format(terminalState === undefined ? execution.hold : 0),
+    charged: Money.format(terminalState?.status === "COMPLETED" ? execution.cost : 0),
     createdAt: DateTime.unsafeMake(execution.createdAt),
     body: execution.submission.body
   }
@@ -56,6 +56,6 @@ const entry = (executions: Executions, execution: Execution, now: number): Ledge
 
 /** @internal */
 export const make = (executions: Executions, account: Account, now: number): Ledger => ({
-  executions: Array.from(executions.all(), (execution) => entry(executions, execution, now)),
+  executions: Array.from(executions.all(), (execution) => toEntry(executions, execution, now)),
   charged: account.balance().charged
 })

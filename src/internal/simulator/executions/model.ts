@@ -1,40 +1,49 @@
 /**
- * What a model of the simulator costs, how long it takes and what it makes.
+ * The cost, duration and output of the simulator's models.
  */
 import type * as Duration from "effect/Duration"
 
 /**
- * How the executions of one model go.
+ * The behaviour of one model's executions.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Model {
-  /** From the submission to the result. */
+  /** The time from the create to the result. */
   readonly duration: Duration.DurationInput
-  /** The part of `duration` that is spent in `PENDING`. Default: a tenth of it. */
+  /** The part of `duration` in `PENDING`. Default: a tenth of `duration`. */
   readonly queued?: Duration.DurationInput | undefined
-  /** Passes through `AWAITING_WEBHOOK` in the last half of `duration`. Default `false`. */
+  /** Spends the last half of `duration` in `AWAITING_WEBHOOK`. Default: `false` */
   readonly awaitingWebhook?: boolean | undefined
-  /** In dollars, as a decimal string: both the estimate and what is charged in the end. */
+  /** The estimate and the charge, in dollars, as a decimal string. */
   readonly cost: string
-  /** `images` makes as many as `input.n` or `input.num_images` says, 1 to 10, by default one. */
+  /** The kind of output. `images` returns `input.n` or `input.num_images` images: 1 to 10, default 1. */
   readonly output: "image" | "images" | "text" | "none"
   /**
-   * What `GET /v1/executions/{id}` holds besides the status of a completed execution: `embedded` (default) the `result`
-   * object, `separate` nothing, `both` `result` and `output`. `GET /v1/executions/{id}/result` always works.
+   * The output fields in `GET /v1/executions/{id}` of a completed execution. `embedded` has `result`, `separate` has
+   * none, and `both` has `result` and `output`. `GET /v1/executions/{id}/result` always works. Default: `embedded`
    */
   readonly result?: "embedded" | "separate" | "both" | undefined
-  /** Fields of `input` that must be there, as text that is not empty. Default: none. */
+  /** Fields of `input` that must be non-empty strings. Default: none. */
   readonly requires?: ReadonlyArray<string> | undefined
 }
 
 /**
- * The models a simulator knows from the start. `seedance-video` takes 4 minutes, a minute less than executions live by
- * default, and its file is a still picture.
+ * The built-in models. `seedance-video` takes 4 minutes, one minute less than the default `expiresAfter`. Its file is a
+ * PNG image.
  *
  * @since 0.1.0
  * @category models
+ * @example
+ * ```ts
+ * import * as Simulator from "effect-modelroute/Simulator"
+ *
+ * // Executions of this model expire, because the default `expiresAfter` is 5 minutes.
+ * export const simulator = Simulator.layer({
+ *   models: { "seedance-video": { ...Simulator.models["seedance-video"], duration: "6 minutes" } }
+ * })
+ * ```
  */
 export const models: {
   readonly "flux-1.1-pro": Model
@@ -65,5 +74,5 @@ export const models: {
   }
 }
 
-/** @internal What a slug without an entry runs as. */
+/** @internal The behaviour of a model slug that has no entry. */
 export const defaultModel: Model = { duration: "10 seconds", cost: "0.040", output: "image" }

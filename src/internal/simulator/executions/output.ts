@@ -1,67 +1,72 @@
 /**
- * What a completed execution has made, as the API tells it.
+ * The output of a completed execution, in the API's two forms.
  *
  * @internal
  */
+import type { Picture } from "../files/picture.js"
 import type { Execution } from "./executions.js"
 import type { Model } from "./model.js"
-import type { Picture } from "../files/picture.js"
 import type { Submission } from "./submission.js"
 
-const whole = (value: unknown, otherwise: number): number => (Number.isInteger(value) ? Number(value) : otherwise)
+const integerOr = (value: unknown, fallback: number): number => (Number.isInteger(value) ? Number(value) : fallback)
 
-/** @internal */
+/** @internal Returns the number of files that an execution of the model creates. */
 export const fileCount = (model: Model, input: Submission["input"]): number => {
   switch (model.output) {
     case "image":
       return 1
     case "images":
-      return whole(input["n"], whole(input["num_images"], 1))
+      return integerOr(input["n"], integerOr(input["num_images"], 1))
     case "text":
     case "none":
       return 0
   }
 }
 
-const prompt = (execution: Execution): string => {
+const promptOf = (execution: Execution): string => {
   const { input } = execution.submission
   return typeof input["prompt"] === "string" ? input["prompt"] : JSON.stringify(input)
 }
 
-/** @internal Pictures are 1024 × 768 unless the input says otherwise. */
+/** @internal Returns the picture of an output file. The default size is 1024 × 768. */
 export const picture = (execution: Execution, fileId: string): Picture => ({
-  text: prompt(execution),
+  text: promptOf(execution),
   index: execution.fileIds.indexOf(fileId),
-  width: whole(execution.submission.input["width"], 1024),
-  height: whole(execution.submission.input["height"], 768)
+  width: integerOr(execution.submission.input["width"], 1024),
+  height: integerOr(execution.submission.input["height"], 768)
 })
 
-const sizes = (execution: Execution) =>
+const imagesOf = (execution: Execution) =>
   execution.fileIds.map((fileId) => {
     const { width, height } = picture(execution, fileId)
     return { fileId, width, height }
   })
 
-const text = (execution: Execution): string => `${execution.submission.model} was asked: ${prompt(execution)}`
+const textOf = (execution: Execution): string => `${execution.submission.model} was asked: ${promptOf(execution)}`
 
-/** @internal `output` of `GET /v1/executions/{id}/result`. */
+/** @internal Returns the field `output` of `GET /v1/executions/{id}/result`. */
 export const output = (execution: Execution): unknown => {
   switch (execution.model.output) {
     case "image":
     case "images":
       return {
-        images: sizes(execution).map(({ fileId, width, height }) => ({ file_id: fileId, format: "png", width, height }))
+        images: imagesOf(execution).map(({ fileId, width, height }) => ({
+          file_id: fileId,
+          format: "png",
+          width,
+          height
+        }))
       }
     case "text":
-      return { text: text(execution) }
+      return { text: textOf(execution) }
     case "none":
       return {}
   }
 }
 
-/** @internal `result` of `GET /v1/executions/{id}`; undefined if nothing was made. */
+/** @internal Returns the field `result` of `GET /v1/executions/{id}`, or undefined if the model has no output. */
 export const result = (execution: Execution): unknown => {
-  const images = sizes(execution).map(({ fileId, width, height }) => ({
+  const images = imagesOf(execution).map(({ fileId, width, height }) => ({
     file_id: fileId,
     content_type: "image/png",
     width,
@@ -73,7 +78,7 @@ export const result = (execution: Execution): unknown => {
     case "images":
       return { images }
     case "text":
-      return { text: text(execution) }
+      return { text: textOf(execution) }
     case "none":
       return undefined
   }

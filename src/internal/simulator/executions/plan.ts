@@ -1,65 +1,68 @@
 /**
- * The life of an execution, fixed when it is created: its status is a function of the time alone.
+ * The planned course of an execution. It is fixed at creation, so that the status is a function of the time alone.
  *
  * @internal
  */
 import * as Duration from "effect/Duration"
-import type { TerminalOutcome } from "../faults/fault.js"
+import type { TerminalOutcome } from "../faults/types.js"
 import type { Model } from "./model.js"
 
 /** @internal */
 export type RunningStatus = "PENDING" | "PROCESSING" | "AWAITING_WEBHOOK"
 
 /** @internal */
-export type FinalStatus = "COMPLETED" | "FAILED" | "CANCELLED" | "EXPIRED"
+export type TerminalStatus = "COMPLETED" | "FAILED" | "CANCELLED" | "EXPIRED"
 
-/** @internal */
-export interface InnerError {
+/** @internal The field `error` of a failed execution. */
+export interface ExecutionError {
   readonly code: string
   readonly message: string
   readonly retryable?: boolean
 }
 
-/** @internal All moments in milliseconds on the Clock. */
+/** @internal All times are in milliseconds on the Clock. */
 export interface Plan {
   readonly processingAt: number
-  readonly awaitingAt: number
+  /** Infinity if the execution does not pass through `AWAITING_WEBHOOK`. */
+  readonly awaitingWebhookAt: number
   readonly endsAt: number
-  readonly status: FinalStatus
-  readonly error?: InnerError
+  readonly status: TerminalStatus
+  readonly error?: ExecutionError
 }
 
-const innerError = (ending: TerminalOutcome): InnerError => {
-  const code = ending.code ?? "GENERATION_FAILED"
-  return {
-    code,
-    message: ending.message ?? `The provider failed with ${code}`,
-    ...(ending.retryable === undefined ? {} : { retryable: ending.retryable })
-  }
-}
+const toExecutionError = ({ code = "GENERATION_FAILED", message, retryable }: TerminalOutcome): ExecutionError => ({
+  code,
+  message: message ?? `The provider failed with ${code}`,
+  ...(retryable === undefined ? {} : { retryable })
+})
 
-/** @internal */
-export const make = (model: Model, createdAt: number, expiresAt: number, ending: TerminalOutcome | undefined): Plan => {
+/** @internal Plans an execution. Without an outcome it completes, or expires if the model takes too long. */
+export const make = (
+  model: Model,
+  createdAt: number,
+  expiresAt: number,
+  outcome: TerminalOutcome | undefined
+): Plan => {
   const duration = Duration.toMillis(model.duration)
   const queued = model.queued === undefined ? duration / 10 : Duration.toMillis(model.queued)
   const running = {
     processingAt: createdAt + queued,
-    awaitingAt: model.awaitingWebhook === true ? createdAt + Math.max(queued, duration / 2) : Infinity
+    awaitingWebhookAt: model.awaitingWebhook === true ? createdAt + Math.max(queued, duration / 2) : Infinity
   }
-  if (createdAt + duration > expiresAt || ending?.status === "EXPIRED") {
+  if (createdAt + duration > expiresAt || outcome?.status === "EXPIRED") {
     return { ...running, endsAt: expiresAt, status: "EXPIRED" }
   }
   return {
     ...running,
     endsAt: createdAt + duration,
-    status: ending?.status ?? "COMPLETED",
-    ...(ending?.status === "FAILED" ? { error: innerError(ending) } : {})
+    status: outcome?.status ?? "COMPLETED",
+    ...(outcome?.status === "FAILED" ? { error: toExecutionError(outcome) } : {})
   }
 }
 
-/** @internal Before the plan's end. */
+/** @internal Returns the status at a time before the end of the plan. */
 export const statusAt = (plan: Plan, now: number): RunningStatus => {
-  if (now >= plan.awaitingAt) {
+  if (now >= plan.awaitingWebhookAt) {
     return "AWAITING_WEBHOOK"
   }
   return now >= plan.processingAt ? "PROCESSING" : "PENDING"

@@ -1,93 +1,97 @@
 /**
- * What will happen to executions that somebody may want to hear of. An entry costs nothing: whoever wants to be woken for one
- * asks when the next is due.
+ * The future events of executions. Scheduling needs no fiber: the webhooks set one timer for the next event that has a
+ * receiver.
  *
  * @internal
  */
-import type { FinalStatus, Plan } from "./plan.js"
-import * as Timeline from "./timeQueue.js"
+import type { Plan, TerminalStatus } from "./plan.js"
+import * as TimeQueue from "./timeQueue.js"
 
 /** @internal */
 export type EventType = "execution.started" | "execution.completed" | "execution.failed" | "execution.cancelled"
 
-interface Planned {
+interface Schedulable {
   readonly plan: Plan
   readonly submission: { readonly webhookUrl?: string | undefined }
 }
 
 /** @internal */
-export interface Occurrence<E> {
+export interface ScheduledEvent<E> {
   readonly type: EventType
   readonly at: number
   readonly execution: E
 }
 
 /** @internal */
-export interface Upcoming<E> {
-  /** All that its plan holds. */
+export interface ScheduledEvents<E> {
+  /** Schedules all events of the execution's plan. */
   readonly add: (execution: E) => void
-  /** Instead of what its plan still holds. */
+  /** Replaces the remaining events of the execution by `execution.cancelled`. */
   readonly cancel: (execution: E, now: number) => void
-  /** Takes out what has happened up to this moment, the first first. */
-  readonly take: (now: number) => ReadonlyArray<Occurrence<E>>
-  /** When the next is due that somebody will hear of: `wants` speaks for those who listen to all executions. */
-  readonly next: (wants: (type: EventType) => boolean) => number | undefined
+  /** Removes and returns the events up to `now`, in the order of their time. */
+  readonly takeDue: (now: number) => ReadonlyArray<ScheduledEvent<E>>
+  /**
+   * Returns the time of the next event that has a receiver. That is an event of an execution with its own `webhook_url`,
+   * or of a type for which `hasSubscriber` is true.
+   */
+  readonly nextAt: (hasSubscriber: (type: EventType) => boolean) => number | undefined
 }
 
-/** Of an execution that expires nobody hears. */
-const endings: { readonly [S in FinalStatus]: EventType | undefined } = {
+/** The API sends no event for an execution that expires. */
+const terminalEventTypes: { readonly [S in TerminalStatus]: EventType | undefined } = {
   COMPLETED: "execution.completed",
   FAILED: "execution.failed",
   CANCELLED: "execution.cancelled",
   EXPIRED: undefined
 }
 
-const planned = <E extends Planned>(execution: E): ReadonlyArray<Occurrence<E>> => {
+const toEvents = <E extends Schedulable>(execution: E): ReadonlyArray<ScheduledEvent<E>> => {
   const { endsAt, processingAt, status } = execution.plan
-  const started: Occurrence<E> = { type: "execution.started", at: processingAt, execution }
-  const ending = endings[status]
+  const started: ScheduledEvent<E> = { type: "execution.started", at: processingAt, execution }
+  const terminalType = terminalEventTypes[status]
   return [
     ...(processingAt > endsAt ? [] : [started]),
-    ...(ending === undefined ? [] : [{ type: ending, at: endsAt, execution }])
+    ...(terminalType === undefined ? [] : [{ type: terminalType, at: endsAt, execution }])
   ]
 }
 
-const types = ["execution.started", "execution.completed", "execution.failed", "execution.cancelled"] as const
+const eventTypes = ["execution.started", "execution.completed", "execution.failed", "execution.cancelled"] as const
 
 /** @internal */
-export const make = <E extends Planned>(): Upcoming<E> => {
-  /** By type, of executions that have a receiver of their own and of those that have none. */
-  const queues = types.flatMap((type) =>
-    [true, false].map((own) => ({ type, own, timeline: Timeline.make<Occurrence<E>>() }))
+export const make = <E extends Schedulable>(): ScheduledEvents<E> => {
+  // One queue per type and kind of receiver, so that `nextAt` is fast with any number of events.
+  const queues = eventTypes.flatMap((type) =>
+    [true, false].map((hasOwnUrl) => ({ type, hasOwnUrl, queue: TimeQueue.make<ScheduledEvent<E>>() }))
   )
 
-  const timelineOf = ({ execution, type }: Occurrence<E>) =>
-    queues.find((queue) => queue.type === type && queue.own === (execution.submission.webhookUrl !== undefined))
-      ?.timeline
+  const findQueue = ({ execution, type }: ScheduledEvent<E>) => {
+    const hasOwnUrl = execution.submission.webhookUrl !== undefined
+    return queues.find((entry) => entry.type === type && entry.hasOwnUrl === hasOwnUrl)?.queue
+  }
 
-  const add = (occurrence: Occurrence<E>) => timelineOf(occurrence)?.add(occurrence.at, occurrence)
+  const add = (event: ScheduledEvent<E>) => findQueue(event)?.add(event.at, event)
 
-  const remove = (occurrence: Occurrence<E>) =>
-    timelineOf(occurrence)?.remove(occurrence.at, ({ execution }) => execution === occurrence.execution)
+  const remove = (event: ScheduledEvent<E>) =>
+    findQueue(event)?.remove(event.at, ({ execution }) => execution === event.execution)
 
   return {
-    add: (execution) => planned(execution).forEach(add),
+    add: (execution) => toEvents(execution).forEach(add),
     cancel: (execution, now) => {
-      planned(execution).forEach(remove)
+      toEvents(execution).forEach(remove)
       add({ type: "execution.cancelled", at: now, execution })
     },
-    take: (now) => {
-      const due = queues.filter(({ timeline }) => timeline.next() <= now)
-      return due.flatMap(({ timeline }) => timeline.take(now)).sort((a, b) => a.at - b.at)
+    takeDue: (now) => {
+      const due = queues.filter(({ queue }) => queue.nextAt() <= now)
+      return due.flatMap(({ queue }) => queue.takeDue(now)).sort((a, b) => a.at - b.at)
     },
-    next: (wants) => {
-      let next = Infinity
-      for (const { own, timeline, type } of queues) {
-        if (timeline.next() < next && (own || wants(type))) {
-          next = timeline.next()
+    nextAt: (hasSubscriber) => {
+      let nextAt = Infinity
+      for (const { hasOwnUrl, queue, type } of queues) {
+        if (queue.nextAt() < nextAt && (hasOwnUrl || hasSubscriber(type))) {
+          nextAt = queue.nextAt()
         }
       }
-      return next === Infinity ? undefined : next
+      return nextAt === Infinity ? undefined : nextAt
     }
   }
 }

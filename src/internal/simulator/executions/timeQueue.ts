@@ -1,5 +1,5 @@
 /**
- * Things that are due at moments to come.
+ * A priority queue of items by due time.
  *
  * @internal
  */
@@ -8,45 +8,44 @@ import * as Order from "effect/Order"
 import * as SortedMap from "effect/SortedMap"
 
 /** @internal */
-export interface Timeline<A> {
-  readonly add: (at: number, thing: A) => void
-  readonly remove: (at: number, isIt: (thing: A) => boolean) => void
-  /** When the next is due, Infinity when there is none. */
-  readonly next: () => number
-  /** Takes out all that is due by now, the first first. */
-  readonly take: (now: number) => ReadonlyArray<A>
+export interface TimeQueue<A> {
+  readonly add: (at: number, item: A) => void
+  /** Removes the matching items that are due at exactly `at`. */
+  readonly remove: (at: number, isMatch: (item: A) => boolean) => void
+  /** Returns the due time of the first item, or Infinity if the queue is empty. */
+  readonly nextAt: () => number
+  /** Removes and returns the items that are due at `now` or earlier, in the order of their due time. */
+  readonly takeDue: (now: number) => ReadonlyArray<A>
 }
 
 /** @internal */
-export const make = <A>(): Timeline<A> => {
-  let due = SortedMap.empty<number, Array<A>>(Order.number)
-  let next = Infinity
-  const set = (changed: SortedMap.SortedMap<number, Array<A>>) => {
-    due = changed
-    next = Option.match(SortedMap.headOption(due), { onNone: () => Infinity, onSome: ([at]) => at })
+export const make = <A>(): TimeQueue<A> => {
+  let itemsByTime = SortedMap.empty<number, Array<A>>(Order.number)
+  let nextAt = Infinity
+  const setItems = (changed: SortedMap.SortedMap<number, Array<A>>) => {
+    itemsByTime = changed
+    nextAt = Option.match(SortedMap.headOption(itemsByTime), { onNone: () => Infinity, onSome: ([at]) => at })
   }
-  const at = (moment: number) => Option.getOrElse(SortedMap.get(due, moment), (): Array<A> => [])
+  const itemsAt = (at: number) => Option.getOrElse(SortedMap.get(itemsByTime, at), (): Array<A> => [])
   return {
-    add: (moment, thing) => {
-      const things = at(moment)
-      things.push(thing)
-      if (things.length === 1) {
-        set(SortedMap.set(due, moment, things))
+    add: (at, item) => {
+      const items = itemsAt(at)
+      items.push(item)
+      if (items.length === 1) {
+        setItems(SortedMap.set(itemsByTime, at, items))
       }
     },
-    remove: (moment, isIt) => {
-      const things = at(moment).filter((thing) => !isIt(thing))
-      set(things.length === 0 ? SortedMap.remove(due, moment) : SortedMap.set(due, moment, things))
+    remove: (at, isMatch) => {
+      const items = itemsAt(at).filter((item) => !isMatch(item))
+      setItems(items.length === 0 ? SortedMap.remove(itemsByTime, at) : SortedMap.set(itemsByTime, at, items))
     },
-    next: () => next,
-    take: (now) => {
-      const taken: Array<A> = []
+    nextAt: () => nextAt,
+    takeDue: (now) => {
+      const due: Array<A> = []
       for (;;) {
-        if (next > now) {
-          return taken
-        }
-        at(next).forEach((thing) => taken.push(thing))
-        set(SortedMap.remove(due, next))
+        if (nextAt > now) return due
+        itemsAt(nextAt).forEach((item) => due.push(item))
+        setItems(SortedMap.remove(itemsByTime, nextAt))
       }
     }
   }

@@ -1,24 +1,24 @@
 /**
- * An execution as the API shows it.
+ * The JSON of an execution in the API's responses and events.
  *
  * @internal
  */
-import type { Execution, Final } from "./executions.js"
+import { iso } from "../time.js"
+import type { Execution, TerminalState } from "./executions.js"
 import * as Money from "./money.js"
 import * as Output from "./output.js"
-import type { FinalStatus, RunningStatus } from "./plan.js"
-import { iso } from "../time.js"
+import type { RunningStatus, TerminalStatus } from "./plan.js"
 
-/** @internal An execution at one moment. `skew` is the server's clock less the Clock, in milliseconds. */
+/** @internal An execution at one moment. `skew` is the server's clock minus the Clock, in milliseconds. */
 export interface Snapshot {
   readonly execution: Execution
-  readonly status: RunningStatus | FinalStatus
-  readonly final: Final | undefined
+  readonly status: RunningStatus | TerminalStatus
+  readonly terminalState: TerminalState | undefined
   readonly skew: number
 }
 
-/** @internal The answer to a create. */
-export const created = ({ execution, status, skew }: Snapshot) => ({
+/** @internal Returns the body of the response to a create. */
+export const toCreateBody = ({ execution, status, skew }: Snapshot) => ({
   id: execution.id,
   status,
   model: execution.submission.model,
@@ -28,54 +28,54 @@ export const created = ({ execution, status, skew }: Snapshot) => ({
   created_at: iso(execution.createdAt + skew)
 })
 
-const settled = ({ execution, final }: Snapshot) =>
-  final?.status === "COMPLETED"
-    ? { cost: Money.format(execution.cost), latency_ms: Math.round(final.at - execution.createdAt) }
+const costFields = ({ execution, terminalState }: Snapshot) =>
+  terminalState?.status === "COMPLETED"
+    ? { cost: Money.format(execution.cost), latency_ms: Math.round(terminalState.at - execution.createdAt) }
     : {}
 
-const made = ({ execution, final }: Snapshot) => {
-  if (final?.status !== "COMPLETED" || execution.model.result === "separate") {
+const resultFields = ({ execution, terminalState }: Snapshot) => {
+  if (terminalState?.status !== "COMPLETED" || execution.model.result === "separate") {
     return {}
   }
   const result = { result: Output.result(execution) }
   return execution.model.result === "both" ? { ...result, output: Output.output(execution) } : result
 }
 
-/** @internal The answer to a look at it. */
-export const current = (snapshot: Snapshot) => {
-  const { execution, final, skew } = snapshot
+/** @internal Returns the body of `GET /v1/executions/{id}`. */
+export const toExecutionBody = (snapshot: Snapshot) => {
+  const { execution, skew, terminalState } = snapshot
   const { metadata } = execution.submission
   return {
-    ...created(snapshot),
+    ...toCreateBody(snapshot),
     ...(metadata === undefined ? {} : { metadata }),
-    ...settled(snapshot),
-    ...made(snapshot),
-    ...(final?.error === undefined ? {} : { error: final.error }),
-    ...(final === undefined ? {} : { completed_at: iso(final.at + skew) })
+    ...costFields(snapshot),
+    ...resultFields(snapshot),
+    ...(terminalState?.error === undefined ? {} : { error: terminalState.error }),
+    ...(terminalState === undefined ? {} : { completed_at: iso(terminalState.at + skew) })
   }
 }
 
-/** @internal The answer to a question for its result. */
-export const result = (snapshot: Snapshot) => ({
+/** @internal Returns the body of `GET /v1/executions/{id}/result`. */
+export const toResultBody = (snapshot: Snapshot) => ({
   execution_id: snapshot.execution.id,
   status: snapshot.status,
   output: Output.output(snapshot.execution),
-  ...settled(snapshot)
+  ...costFields(snapshot)
 })
 
-/** @internal What an event says of it. */
-export const event = (snapshot: Snapshot) => {
-  const { execution, final, skew, status } = snapshot
+/** @internal Returns the field `data` of an event. */
+export const toEventData = (snapshot: Snapshot) => {
+  const { execution, skew, status, terminalState } = snapshot
   const { metadata, model } = execution.submission
   return {
     id: execution.id,
     status,
     model,
     ...(metadata === undefined ? {} : { metadata }),
-    ...settled(snapshot),
-    ...made(snapshot),
-    ...(final?.error === undefined ? {} : { error: final.error }),
+    ...costFields(snapshot),
+    ...resultFields(snapshot),
+    ...(terminalState?.error === undefined ? {} : { error: terminalState.error }),
     created_at: iso(execution.createdAt + skew),
-    ...(final === undefined ? {} : { completed_at: iso(final.at + skew) })
+    ...(terminalState === undefined ? {} : { completed_at: iso(terminalState.at + skew) })
   }
 }

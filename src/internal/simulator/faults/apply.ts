@@ -1,53 +1,62 @@
 /**
- * What a fault makes of one exchange.
+ * Applies a fault to one exchange of request and response.
  *
  * @internal
  */
 import * as Effect from "effect/Effect"
-import type { Answer } from "../http/response.js"
-import * as AnswerOf from "../http/response.js"
-import type { Phase, ResetUnit, Strike } from "./fault.js"
+import {
+  bytesResponse,
+  dropResponse,
+  errorResponse,
+  type ResponseData,
+  Transmission,
+  withHeaders
+} from "../http/response.js"
 import { httpDate } from "../time.js"
+import type { Phase, RequestFault, ResetUnit } from "./types.js"
 
-/** @internal The exchange as it would go without a fault, and the means to answer otherwise. */
+/** @internal The exchange without a fault, and what a replacement of its response needs. */
 export interface Exchange {
-  readonly serve: Effect.Effect<Answer>
-  /** Adds what every answer of the API has. */
-  readonly fromApi: (answer: Answer) => Effect.Effect<Answer>
-  /** Adds what any server's answer has. */
-  readonly fromGateway: (answer: Answer) => Effect.Effect<Answer>
+  readonly serve: Effect.Effect<ResponseData>
+  /** Adds the headers that every response of the API has. */
+  readonly withApiHeaders: (response: ResponseData) => Effect.Effect<ResponseData>
+  /** Adds the headers that every server's response has. */
+  readonly withServerHeaders: (response: ResponseData) => Effect.Effect<ResponseData>
   readonly requestId: () => string
-  /** Milliseconds on the server's clock. */
+  /** The server's time in epoch milliseconds. */
   readonly now: Effect.Effect<number>
 }
 
-const nothing = AnswerOf.dropped(AnswerOf.bytes(0, {}))
+const droppedResponse = dropResponse(bytesResponse(0, {}))
 
-const kept = (body: Uint8Array, keep: number): number =>
+const keptLength = (body: Uint8Array, keep: number): number =>
   Math.min(body.length, keep < 1 ? Math.floor(body.length * keep) : Math.floor(keep))
 
-const cut = (answer: Answer, keep: number): Answer => ({
-  ...answer,
-  delivery: AnswerOf.Delivery.Cut({ after: kept(answer.body, keep) })
+const cutBody = (response: ResponseData, keep: number): ResponseData => ({
+  ...response,
+  transmission: Transmission.Cut({ after: keptLength(response.body, keep) })
 })
 
-const truncated = (answer: Answer, keep: number): Answer => ({
-  ...answer,
-  body: answer.body.subarray(0, kept(answer.body, keep)),
-  delivery: AnswerOf.Delivery.Chunked()
+const truncateBody = (response: ResponseData, keep: number): ResponseData => ({
+  ...response,
+  body: response.body.subarray(0, keptLength(response.body, keep)),
+  transmission: Transmission.Chunked()
 })
 
-const mapHeader = (answer: Answer, name: string, f: (value: string) => string): Answer => {
-  const value = answer.headers[name]
-  return value === undefined ? answer : { ...answer, headers: { ...answer.headers, [name]: f(value) } }
+const mapHeader = (response: ResponseData, name: string, f: (value: string) => string): ResponseData => {
+  const value = response.headers[name]
+  return value === undefined ? response : { ...response, headers: { ...response.headers, [name]: f(value) } }
 }
 
-const without = (answer: Answer, names: ReadonlyArray<string>): Answer => ({
-  ...answer,
-  headers: Object.fromEntries(Object.entries(answer.headers).filter(([name]) => !names.includes(name)))
+const omitHeaders = (response: ResponseData, names: ReadonlyArray<string>): ResponseData => ({
+  ...response,
+  headers: Object.fromEntries(Object.entries(response.headers).filter(([name]) => !names.includes(name)))
 })
 
-const reset = (unit: ResetUnit, seconds: string, now: number): string => {
+const lowerCaseNames = (headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+
+const convertReset = (unit: ResetUnit, seconds: string, now: number): string => {
   switch (unit) {
     case "millis":
       return String(Number(seconds) * 1000)
@@ -56,78 +65,91 @@ const reset = (unit: ResetUnit, seconds: string, now: number): string => {
     case "garbage":
       return "soon"
     case "past":
-      return "1710924600" // the sample of the documentation
+      return "1710924600" // 2024-03-20, from a sample in the API's documentation
     case "absurd":
       return "253402300799" // the last second of the year 9999
   }
 }
 
-/** Puts `replacement` in the place of the API's answer, and lets the server do the work before that or not. */
-const instead = (exchange: Exchange, phase: Phase, replacement: Effect.Effect<Answer>): Effect.Effect<Answer> =>
+/** Replaces the API's response. With the phase `after` the server processes the request first. */
+const replaceResponse = (
+  exchange: Exchange,
+  phase: Phase,
+  replacement: Effect.Effect<ResponseData>
+): Effect.Effect<ResponseData> =>
   phase === "before"
     ? replacement
     : Effect.flatMap(exchange.serve, ({ executionId }) =>
-        Effect.map(replacement, (answer) => ({ ...answer, executionId }))
+        Effect.map(replacement, (response) => ({ ...response, executionId }))
       )
 
+const applyEnvelope = (
+  fault: Extract<RequestFault, { readonly _tag: "Envelope" }>,
+  exchange: Exchange
+): Effect.Effect<ResponseData> => {
+  const { code, message = `Simulated ${code}`, requestId } = fault
+  const headers = lowerCaseNames(fault.headers ?? {})
+  const error = Effect.sync(() => {
+    const response = errorResponse({
+      ...fault,
+      message,
+      requestId: requestId === undefined ? exchange.requestId() : requestId
+    })
+    return { ...response, headers: { ...response.headers, ...headers } }
+  })
+  return replaceResponse(exchange, fault.phase, Effect.flatMap(error, exchange.withApiHeaders))
+}
+
+const applyRateLimited = (
+  fault: Extract<RequestFault, { readonly _tag: "RateLimited" }>,
+  exchange: Exchange
+): Effect.Effect<ResponseData> => {
+  const { message = "Too many requests", retryAfter } = fault
+  const error = Effect.map(exchange.now, (now) =>
+    withHeaders(errorResponse({ code: "RATE_LIMITED", message, requestId: exchange.requestId() }), {
+      "x-ratelimit-remaining": "0",
+      "x-ratelimit-reset": String(Math.ceil((now + fault.resetInMillis) / 1000)),
+      ...(retryAfter === undefined ? {} : { "retry-after": retryAfter })
+    })
+  )
+  return replaceResponse(exchange, fault.phase, Effect.flatMap(error, exchange.withApiHeaders))
+}
+
 /** @internal */
-export const applyFault = (fault: Strike, exchange: Exchange): Effect.Effect<Answer> => {
+export const applyFault = (fault: RequestFault, exchange: Exchange): Effect.Effect<ResponseData> => {
   const { serve } = exchange
   switch (fault._tag) {
     case "DropBefore":
-      return Effect.succeed(nothing)
+      return Effect.succeed(droppedResponse)
     case "DropAfter":
-      return Effect.map(serve, AnswerOf.dropped)
+      return Effect.map(serve, dropResponse)
     case "CutBody":
-      return Effect.map(serve, (answer) => cut(answer, fault.keep))
+      return Effect.map(serve, (response) => cutBody(response, fault.keep))
     case "TruncateCleanly":
-      return Effect.map(serve, (answer) => truncated(answer, fault.keep))
+      return Effect.map(serve, (response) => truncateBody(response, fault.keep))
     case "Delay":
       return fault.phase === "before"
         ? Effect.zipRight(Effect.sleep(fault.millis), serve)
         : Effect.zipLeft(serve, Effect.sleep(fault.millis))
     case "Hang":
-      return instead(exchange, fault.phase, Effect.never)
-    case "Envelope": {
-      const { code, message = `Simulated ${code}`, requestId } = fault
-      const headers = lowerCased(fault.headers ?? {})
-      const refused = Effect.sync(() => {
-        const answer = AnswerOf.refusal({
-          ...fault,
-          message,
-          requestId: requestId === undefined ? exchange.requestId() : requestId
-        })
-        return { ...answer, headers: { ...answer.headers, ...headers } }
-      })
-      return instead(exchange, fault.phase, Effect.flatMap(refused, exchange.fromApi))
-    }
+      return replaceResponse(exchange, fault.phase, Effect.never)
+    case "Envelope":
+      return applyEnvelope(fault, exchange)
     case "Raw": {
-      const answer = AnswerOf.bytes(fault.status, lowerCased(fault.headers ?? {}), fault.body)
-      return instead(exchange, fault.phase, exchange.fromGateway(answer))
+      const response = bytesResponse(fault.status, lowerCaseNames(fault.headers ?? {}), fault.body)
+      return replaceResponse(exchange, fault.phase, exchange.withServerHeaders(response))
     }
-    case "RateLimited": {
-      const { message = "Too many requests", retryAfter } = fault
-      const refused = Effect.map(exchange.now, (now) =>
-        AnswerOf.withHeaders(AnswerOf.refusal({ code: "RATE_LIMITED", message, requestId: exchange.requestId() }), {
-          "x-ratelimit-remaining": "0",
-          "x-ratelimit-reset": String(Math.ceil((now + fault.resetInMillis) / 1000)),
-          ...(retryAfter === undefined ? {} : { "retry-after": retryAfter })
-        })
-      )
-      return instead(exchange, fault.phase, Effect.flatMap(refused, exchange.fromApi))
-    }
+    case "RateLimited":
+      return applyRateLimited(fault, exchange)
     case "SkewDate":
-      return Effect.map(serve, (answer) =>
-        mapHeader(answer, "date", (date) => httpDate(Date.parse(date) + fault.millis))
+      return Effect.map(serve, (response) =>
+        mapHeader(response, "date", (date) => httpDate(Date.parse(date) + fault.millis))
       )
     case "WithoutHeaders":
-      return Effect.map(serve, (answer) => without(answer, fault.names))
+      return Effect.map(serve, (response) => omitHeaders(response, fault.names))
     case "ResetUnit":
-      return Effect.zipWith(serve, exchange.now, (answer, now) =>
-        mapHeader(answer, "x-ratelimit-reset", (seconds) => reset(fault.unit, seconds, now))
+      return Effect.zipWith(serve, exchange.now, (response, now) =>
+        mapHeader(response, "x-ratelimit-reset", (seconds) => convertReset(fault.unit, seconds, now))
       )
   }
 }
-
-const lowerCased = (headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
-  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))

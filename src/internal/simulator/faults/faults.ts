@@ -1,37 +1,37 @@
 /**
- * All faults of a simulator. The ends of executions are kept apart: one that is scripted waits for the request that
- * creates an execution, whatever else strikes the requests before it, or that one.
+ * All faults of a simulator. Outcome faults have a script of their own: they wait for a request that creates an execution,
+ * and do not compete with the faults of requests.
  *
  * @internal
  */
 import * as Arr from "effect/Array"
-import type { Ends, Fault, Strike, Target } from "./fault.js"
-import { isEnds } from "./fault.js"
 import * as FaultScript from "./script.js"
+import { type Fault, isOutcomeFault, type OutcomeFault, type RequestFault, type Target } from "./types.js"
 
 /** @internal */
 export interface Faults {
   readonly append: (faults: ReadonlyArray<Fault>) => void
+  /** Returns the number of scripted faults that have not been applied. */
   readonly pending: () => number
-  /** What strikes this request. */
-  readonly strike: (target: Target) => Strike | undefined
-  /** How the execution ends that this request creates. */
-  readonly ending: (target: Target) => Ends | undefined
+  /** Takes the fault of this request. */
+  readonly nextFault: (target: Target) => RequestFault | undefined
+  /** Takes the outcome of the execution that this request creates. */
+  readonly nextOutcome: (target: Target) => OutcomeFault | undefined
 }
 
 /** @internal */
-export const make = (chance: FaultScript.Chance<Fault> | undefined): Faults => {
-  const [drawn, drawnEnds] = Arr.partition(chance?.faults ?? [], isEnds)
-  const strikes = FaultScript.make<Strike>(chance && { ...chance, faults: drawn })
-  const ends = FaultScript.make<Ends>(chance && { ...chance, faults: drawnEnds })
+export const make = (random: FaultScript.RandomFaults<Fault> | undefined): Faults => {
+  const [randomFaults, randomOutcomes] = Arr.partition(random?.faults ?? [], isOutcomeFault)
+  const requestFaults = FaultScript.make<RequestFault>(random && { ...random, faults: randomFaults })
+  const outcomeFaults = FaultScript.make<OutcomeFault>(random && { ...random, faults: randomOutcomes })
   return {
     append: (faults) => {
-      const [others, endings] = Arr.partition(faults, isEnds)
-      strikes.append(others)
-      ends.append(endings)
+      const [others, outcomes] = Arr.partition(faults, isOutcomeFault)
+      requestFaults.append(others)
+      outcomeFaults.append(outcomes)
     },
-    pending: () => strikes.pending() + ends.pending(),
-    strike: strikes.next,
-    ending: ends.next
+    pending: () => requestFaults.pending() + outcomeFaults.pending(),
+    nextFault: requestFaults.next,
+    nextOutcome: outcomeFaults.next
   }
 }

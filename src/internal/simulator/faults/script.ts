@@ -1,13 +1,13 @@
 /**
- * Which fault strikes which request: first the script in its order, then chance.
+ * Chooses the fault of each request: first from the script in its order, then at random.
  *
  * @internal
  */
 import { PCGRandom } from "effect/Utils"
-import type { Fault, Target } from "./fault.js"
+import type { Fault, Target } from "./types.js"
 
 /** @internal */
-export interface Chance<F extends Fault> {
+export interface RandomFaults<F extends Fault> {
   readonly seed: number
   readonly probability: number
   readonly faults: ReadonlyArray<F>
@@ -16,40 +16,41 @@ export interface Chance<F extends Fault> {
 /** @internal */
 export interface FaultScript<F extends Fault> {
   readonly append: (faults: ReadonlyArray<F>) => void
+  /** Returns the number of scripted faults that have not been taken. */
   readonly pending: () => number
-  /** Takes the first fault of the script that is for this request, or draws one. */
+  /** Takes the first scripted fault that matches the request, or draws one at random. */
   readonly next: (target: Target) => F | undefined
 }
 
-const strikes = (fault: Fault, target: Target): boolean => {
+const isMatch = (fault: Fault, target: Target): boolean => {
   if (fault.on === undefined) {
     return target.path.startsWith("/v1/")
   }
   return typeof fault.on === "function" ? fault.on(target) : fault.on === target.operation
 }
 
-const draw = <F extends Fault>(chance: Chance<F>): ((target: Target) => F | undefined) => {
-  const random = new PCGRandom(chance.seed)
+const makeDraw = <F extends Fault>({ faults, probability, seed }: RandomFaults<F>): FaultScript<F>["next"] => {
+  const random = new PCGRandom(seed)
   return (target) => {
-    const candidates = chance.faults.filter((fault) => strikes(fault, target))
-    return candidates.length > 0 && random.number() < chance.probability
+    const candidates = faults.filter((fault) => isMatch(fault, target))
+    return candidates.length > 0 && random.number() < probability
       ? candidates[random.integer(candidates.length)]
       : undefined
   }
 }
 
 /** @internal */
-export const make = <F extends Fault>(chance: Chance<F> | undefined): FaultScript<F> => {
+export const make = <F extends Fault>(random: RandomFaults<F> | undefined): FaultScript<F> => {
   const script: Array<F> = []
-  const drawn = chance === undefined ? () => undefined : draw(chance)
+  const draw = random === undefined ? () => undefined : makeDraw(random)
   return {
     append: (faults) => {
       script.push(...faults)
     },
     pending: () => script.length,
     next: (target) => {
-      const at = script.findIndex((fault) => strikes(fault, target))
-      return at < 0 ? drawn(target) : script.splice(at, 1)[0]
+      const index = script.findIndex((fault) => isMatch(fault, target))
+      return index < 0 ? draw(target) : script.splice(index, 1)[0]
     }
   }
 }

@@ -1,107 +1,120 @@
 /**
- * What the API does with files; the bytes themselves go to the storage and come from there.
+ * The API's operations on files. The storage sends and receives the bytes.
  *
  * @internal
  */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
-import type { Answer, Request } from "../http/response.js"
-import * as AnswerOf from "../http/response.js"
-import type { Call, Section } from "../http/apiCall.js"
-import * as CallOf from "../http/apiCall.js"
+import { type ApiCall, bodyText, type ResourceHandlers } from "../http/apiCall.js"
+import type { ErrorResponses } from "../http/errorResponses.js"
+import type { RequestData } from "../http/request.js"
+import { bytesResponse, jsonResponse, type ResponseData } from "../http/response.js"
+import * as Validation from "../http/validation.js"
+import { iso } from "../time.js"
 import type { Content } from "./content.js"
 import type { Files } from "./files.js"
-import * as Presigned from "./presignedUrl.js"
-import type { Refusals } from "../http/errorResponses.js"
-import { iso } from "../time.js"
+import * as PresignedUrl from "./presignedUrl.js"
 import * as UploadRequest from "./uploadRequest.js"
 import type { Uploads } from "./uploads.js"
-import * as Validation from "../http/validation.js"
 
-/** @internal */
-export const make = (options: {
+interface ApiContext {
   readonly files: Files
   readonly uploads: Uploads
-  readonly refusals: Refusals
+  readonly errorResponses: ErrorResponses
   readonly seed: number
-  /** The server's clock less the Clock, in milliseconds. */
+  /** The server's clock minus the Clock, in milliseconds. */
   readonly skew: number
   readonly download: "json" | "bytes" | "redirect"
   readonly confirm: "needed" | "absent"
-  readonly storageBase: (request: Request) => string
-}): Section<"files"> => {
-  const { files, seed, skew, storageBase, uploads } = options
-  const { invalid, noFile, nowhere } = options.refusals
+  readonly storageBase: (request: RequestData) => string
+}
 
-  const presigned = ({ now, request }: Call, verb: Presigned.Verb, fileId: string): string =>
-    Presigned.url(storageBase(request), seed, verb, fileId, now + skew)
+const presign = (
+  { seed, skew, storageBase }: ApiContext,
+  { now, request }: ApiCall,
+  method: PresignedUrl.StorageMethod,
+  fileId: string
+): string => PresignedUrl.make(storageBase(request), seed, method, fileId, now + skew)
 
-  const presignedUntil = ({ now }: Call): string => iso(now + skew + Presigned.life * 1000)
+const presignedUntil = ({ skew }: ApiContext, { now }: ApiCall): string =>
+  iso(now + skew + PresignedUrl.lifetimeSeconds * 1000)
 
-  const upload = (call: Call): Answer =>
-    Either.match(UploadRequest.decode(CallOf.bodyText(call)), {
-      onLeft: invalid,
-      onRight: (asked) => {
-        const { id } = uploads.begin(asked, call.now)
-        return AnswerOf.json(200, {
-          file_id: id,
-          upload_url: presigned(call, "PUT", id),
-          expires_at: presignedUntil(call)
-        })
-      }
-    })
-
-  const confirmed = (fileId: string, now: number): Answer => {
-    const content = uploads.confirm(fileId, now)
-    return content === undefined
-      ? noFile(fileId)
-      : AnswerOf.json(200, {
-          file_id: fileId,
-          content_type: content.contentType,
-          size_bytes: content.size,
-          status: "READY"
-        })
-  }
-
-  const confirm = (call: Call): Answer =>
-    Either.match(Validation.body(CallOf.bodyText(call)), {
-      onLeft: invalid,
-      onRight: ({ file_id: fileId }) => {
-        const details = Validation.required(fileId, Predicate.isString, "file_id", "a string")
-        return details.length > 0 ? invalid(details) : confirmed(String(fileId), call.now)
-      }
-    })
-
-  const withFile = (call: Call, answer: (content: Content) => Answer): Answer => {
-    const found = files(call.id, call.now)
-    return found === undefined ? noFile(call.id) : { ...answer(found.content), executionId: found.executionId }
-  }
-
-  const url = (call: Call): Answer =>
-    withFile(call, ({ contentType, size }) =>
-      AnswerOf.json(200, {
-        url: presigned(call, "GET", call.id),
-        expires_at: presignedUntil(call),
-        content_type: contentType,
-        size_bytes: size
+const upload = (context: ApiContext, call: ApiCall): ResponseData =>
+  Either.match(UploadRequest.decode(bodyText(call)), {
+    onLeft: context.errorResponses.invalidInput,
+    onRight: (request) => {
+      const { id } = context.uploads.start(request, call.now)
+      return jsonResponse(200, {
+        file_id: id,
+        upload_url: presign(context, call, "PUT", id),
+        expires_at: presignedUntil(context, call)
       })
-    )
-
-  const download = (call: Call): Answer => {
-    switch (options.download) {
-      case "json":
-        return url(call)
-      case "bytes":
-        return withFile(call, ({ contentType, read }) => AnswerOf.bytes(200, { "content-type": contentType }, read()))
-      case "redirect":
-        return withFile(call, () => AnswerOf.bytes(302, { location: presigned(call, "GET", call.id) }))
     }
-  }
+  })
 
-  return {
-    "files.upload": upload,
-    "files.confirm": options.confirm === "absent" ? nowhere : confirm,
-    "files.download": download,
-    "files.url": url
+const confirmFile = ({ errorResponses, uploads }: ApiContext, fileId: string, now: number): ResponseData => {
+  const content = uploads.confirm(fileId, now)
+  return content === undefined
+    ? errorResponses.fileNotFound(fileId)
+    : jsonResponse(200, {
+        file_id: fileId,
+        content_type: content.contentType,
+        size_bytes: content.size,
+        status: "READY"
+      })
+}
+
+const confirm = (context: ApiContext, call: ApiCall): ResponseData => {
+  const { invalidInput } = context.errorResponses
+  return Either.match(Validation.parseObject(bodyText(call)), {
+    onLeft: invalidInput,
+    onRight: ({ file_id: fileId }) => {
+      const details = Validation.checkRequired(fileId, Predicate.isString, "file_id", "a string")
+      return details.length > 0 ? invalidInput(details) : confirmFile(context, String(fileId), call.now)
+    }
+  })
+}
+
+/** Returns the response of `respond` for the file that the path names, or a 404. */
+const withFile = (
+  { errorResponses, files }: ApiContext,
+  call: ApiCall,
+  respond: (content: Content) => ResponseData
+): ResponseData => {
+  const file = files.find(call.id, call.now)
+  return file === undefined
+    ? errorResponses.fileNotFound(call.id)
+    : { ...respond(file.content), executionId: file.executionId }
+}
+
+const url = (context: ApiContext, call: ApiCall): ResponseData =>
+  withFile(context, call, ({ contentType, size }) =>
+    jsonResponse(200, {
+      url: presign(context, call, "GET", call.id),
+      expires_at: presignedUntil(context, call),
+      content_type: contentType,
+      size_bytes: size
+    })
+  )
+
+const download = (context: ApiContext, call: ApiCall): ResponseData => {
+  switch (context.download) {
+    case "json":
+      return url(context, call)
+    case "bytes":
+      return withFile(context, call, ({ contentType, read }) =>
+        bytesResponse(200, { "content-type": contentType }, read())
+      )
+    case "redirect":
+      return withFile(context, call, () => bytesResponse(302, { location: presign(context, call, "GET", call.id) }))
   }
 }
+
+/** @internal */
+export const make = (context: ApiContext): ResourceHandlers<"files"> => ({
+  "files.upload": (call) => upload(context, call),
+  "files.confirm": (call) =>
+    context.confirm === "absent" ? context.errorResponses.pathNotFound() : confirm(context, call),
+  "files.download": (call) => download(context, call),
+  "files.url": (call) => url(context, call)
+})

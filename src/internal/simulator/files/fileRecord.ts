@@ -1,39 +1,41 @@
 /**
- * Uploaded files, seen from the server's side.
+ * Uploaded files as the simulator's user sees them.
  */
 import * as DateTime from "effect/DateTime"
 import type { Upload } from "./uploads.js"
 
 /**
- * One file that a client has begun to upload.
+ * One file that a client started to upload.
  *
  * @since 0.1.0
  * @category models
  */
 export interface FileRecord {
   readonly id: string
-  /** `legacy`: announced with its name, type and size. */
-  readonly edition: "newer" | "older"
-  /** Of the newer edition: `INPUT` or `UPLOAD`. */
+  /** The edition of the upload request. A `legacy` request declares name, type and size. */
+  readonly edition: "current" | "legacy"
+  /** `INPUT` or `UPLOAD`. Current edition only. */
   readonly purpose?: string | undefined
-  /** Of the newer edition. `US` unless another was asked for. */
+  /** Default: `US`. Current edition only. */
   readonly region?: string | undefined
-  /** Of the older edition. */
+  /** Legacy edition only. */
   readonly filename?: string | undefined
-  /** What its first bytes tell; in the older edition as declared. Undefined until the bytes have arrived. */
+  /** Detected from the first bytes, or declared in the legacy edition. Undefined until the bytes have arrived. */
   readonly contentType?: string | undefined
-  /** In bytes; undefined until they have arrived. */
+  /** In bytes. Undefined until the bytes have arrived. */
   readonly size?: number | undefined
   readonly confirmed: boolean
-  /** On the Clock; undefined without a `ttl_days`. */
+  /** On the Clock. Undefined without `ttl_days`. */
   readonly expiresAt?: DateTime.Utc | undefined
 }
 
 /** @internal */
-export const make = ({ asked, confirmed, content, expiresAt, id }: Upload): FileRecord => ({
+export const make = ({ confirmed, content, expiresAt, id, request }: Upload): FileRecord => ({
   id,
-  edition: asked.edition,
-  ...(asked.edition === "newer" ? { purpose: asked.purpose, region: asked.region } : { filename: asked.filename }),
+  edition: request.edition,
+  ...(request.edition === "current"
+    ? { purpose: request.purpose, region: request.region }
+    : { filename: request.filename }),
   ...(content === undefined ? {} : { contentType: content.contentType, size: content.size }),
   confirmed,
   ...(expiresAt === undefined ? {} : { expiresAt: DateTime.unsafeMake(expiresAt) })

@@ -1,32 +1,34 @@
 /**
- * All files that can be had: what executions have made, and what clients have brought.
+ * All available files: the output of executions, and uploads.
  *
  * @internal
  */
-import type { Content } from "./content.js"
-import * as ContentOf from "./content.js"
 import type { Executions } from "../executions/executions.js"
 import * as Output from "../executions/output.js"
+import * as Content from "./content.js"
 import type { Uploads } from "./uploads.js"
 
 /** @internal */
-export interface Found {
-  readonly content: Content
-  /** The execution that has made it. */
+export interface StoredFile {
+  readonly content: Content.Content
+  /** The execution that created the file. Undefined for an upload. */
   readonly executionId?: string
 }
 
-/** @internal Undefined when there is no such file, not yet or not any more. */
-export type Files = (fileId: string, now: number) => Found | undefined
+/** @internal */
+export interface Files {
+  /** Returns undefined if the file does not exist, has not arrived or has expired. */
+  readonly find: (fileId: string, now: number) => StoredFile | undefined
+}
 
 /** @internal */
-export const make =
-  (executions: Executions, uploads: Uploads): Files =>
-  (fileId, now) => {
-    const execution = executions.byFile(fileId)
+export const make = (executions: Executions, uploads: Uploads): Files => ({
+  find: (fileId, now) => {
+    const execution = executions.findByFile(fileId)
     if (execution !== undefined) {
-      return { content: ContentOf.ofPicture(Output.picture(execution, fileId)), executionId: execution.id }
+      return { content: Content.fromPicture(Output.picture(execution, fileId)), executionId: execution.id }
     }
-    const content = uploads.usable(fileId, now)
+    const content = uploads.findUsable(fileId, now)
     return content && { content }
   }
+})

@@ -1,41 +1,40 @@
 /**
- * The picture that a prompt turns into: soft waves, whose colours and lengths come from the words.
+ * The picture of a prompt: soft waves with colours and wavelengths derived from the text.
  *
  * @internal
  */
 import * as Hash from "effect/Hash"
 import { PCGRandom } from "effect/Utils"
-import type { Colour } from "./png.js"
 import * as Png from "./png.js"
 
 /** @internal */
 export interface Picture {
   readonly text: string
-  /** Which of the pictures made from one text. */
+  /** The index among the pictures of one text. */
   readonly index: number
   readonly width: number
   readonly height: number
 }
 
-const colours = 16
+const paletteSize = 16
 
-/** @internal The length of its file. */
-export const byteLength = ({ width, height }: Picture): number => Png.byteLength(width, height, colours)
+/** @internal Returns the length of the PNG file in bytes, without drawing it. */
+export const byteLength = ({ width, height }: Picture): number => Png.byteLength(width, height, paletteSize)
 
-const mix = (from: Colour, to: Colour, share: number): Colour => {
-  const part = (a: number, b: number) => Math.round(a + (b - a) * share)
-  return [part(from[0], to[0]), part(from[1], to[1]), part(from[2], to[2])]
+const mixColours = (from: Png.Colour, to: Png.Colour, share: number): Png.Colour => {
+  const channel = (a: number, b: number) => Math.round(a + (b - a) * share)
+  return [channel(from[0], to[0]), channel(from[1], to[1]), channel(from[2], to[2])]
 }
 
-/** @internal Its file, a PNG; the same for the same picture. */
+/** @internal Returns the PNG file. The same picture always has the same bytes. */
 export const draw = ({ text, index, width, height }: Picture): Uint8Array => {
   const random = new PCGRandom(Hash.string(text), index)
-  const shade = (least: number): Colour => {
-    const part = () => least + random.integer(128)
-    return [part(), part(), part()]
+  const randomColour = (minimum: number): Png.Colour => {
+    const channel = () => minimum + random.integer(128)
+    return [channel(), channel(), channel()]
   }
-  const dark = shade(0)
-  const light = shade(127)
+  const dark = randomColour(0)
+  const light = randomColour(127)
   const wave = (length: number): Float64Array => {
     const turns = 1 + random.number() * 3
     const start = random.number()
@@ -47,10 +46,10 @@ export const draw = ({ text, index, width, height }: Picture): Uint8Array => {
   return Png.encode({
     width,
     height,
-    palette: Array.from({ length: colours }, (_, at) => mix(dark, light, at / (colours - 1))),
+    palette: Array.from({ length: paletteSize }, (_, at) => mixColours(dark, light, at / (paletteSize - 1))),
     at: (x, y) => {
       const level = ((columns[x] ?? 0) + (rows[y] ?? 0) + (diagonal[x + y] ?? 0) + 3) / 6
-      return Math.min(colours - 1, Math.floor(level * colours))
+      return Math.min(paletteSize - 1, Math.floor(level * paletteSize))
     }
   })
 }

@@ -1,6 +1,6 @@
 /**
- * A PNG of at most sixteen colours, written by hand. The pixels go into stored blocks, which deflate allows: that needs
- * no compressor, answers at once, and lets the length be known before anything is drawn.
+ * Encodes a PNG of at most sixteen colours. The pixels go into stored deflate blocks, so that no compressor is needed and
+ * the length is known before the image is drawn.
  *
  * @internal
  */
@@ -14,20 +14,20 @@ export interface Image {
   readonly width: number
   readonly height: number
   readonly palette: ReadonlyArray<Colour>
-  /** The index of a pixel's colour in the palette. */
+  /** Returns the palette index of a pixel. */
   readonly at: (x: number, y: number) => number
 }
 
-const maxBlock = 65_535
-const chunkOverhead = 12
+const maxBlockBytes = 65_535
+const chunkOverheadBytes = 12
 const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
 
 const rowLength = (width: number): number => 1 + Math.ceil(width / 2)
-const deflatedLength = (length: number): number => 2 + length + 5 * Math.ceil(length / maxBlock) + 4
+const deflatedLength = (length: number): number => 2 + length + 5 * Math.ceil(length / maxBlockBytes) + 4
 
-/** @internal How long `encode` makes the file. */
+/** @internal Returns the length of the file that `encode` returns, in bytes. */
 export const byteLength = (width: number, height: number, colours: number): number =>
-  signature.length + 4 * chunkOverhead + 13 + 3 * colours + deflatedLength(rowLength(width) * height)
+  signature.length + 4 * chunkOverheadBytes + 13 + 3 * colours + deflatedLength(rowLength(width) * height)
 
 const scanlines = (image: Image): Uint8Array => {
   const length = rowLength(image.width)
@@ -44,7 +44,7 @@ const scanlines = (image: Image): Uint8Array => {
 const adler32 = (data: Uint8Array): number => {
   let a = 1
   let b = 0
-  // the remainder is due before b could exceed 32 bits
+  // Reduces the sums every 3800 bytes, before `b` can exceed 32 bits.
   for (let from = 0; from < data.length; from += 3800) {
     for (const byte of data.subarray(from, from + 3800)) {
       a += byte
@@ -61,9 +61,9 @@ const deflateStored = (data: Uint8Array): Uint8Array => {
   const view = new DataView(target.buffer)
   view.setUint16(0, 0x7801)
   let to = 2
-  for (let from = 0; from < data.length; from += maxBlock) {
-    const block = data.subarray(from, from + maxBlock)
-    view.setUint8(to, from + maxBlock >= data.length ? 1 : 0)
+  for (let from = 0; from < data.length; from += maxBlockBytes) {
+    const block = data.subarray(from, from + maxBlockBytes)
+    view.setUint8(to, from + maxBlockBytes >= data.length ? 1 : 0)
     view.setUint16(to + 1, block.length, true)
     view.setUint16(to + 3, block.length ^ 0xffff, true)
     target.set(block, to + 5)
@@ -78,28 +78,28 @@ const header = (image: Image): Uint8Array => {
   const view = new DataView(data.buffer)
   view.setUint32(0, image.width)
   view.setUint32(4, image.height)
-  data.set([4, 3], 8) // four bits a pixel, by palette
+  data.set([4, 3], 8) // four bits per pixel, colour type palette
   return data
 }
 
-/** @internal */
+/** @internal Returns the PNG file of an image. */
 export const encode = (image: Image): Uint8Array => {
   const file = new Uint8Array(byteLength(image.width, image.height, image.palette.length))
   const view = new DataView(file.buffer)
   file.set(signature)
   let to = signature.length
-  const chunk = (type: string, data: Uint8Array) => {
+  const writeChunk = (type: string, data: Uint8Array) => {
     view.setUint32(to, data.length)
     for (let i = 0; i < 4; i++) {
       view.setUint8(to + 4 + i, type.charCodeAt(i))
     }
     file.set(data, to + 8)
     view.setUint32(to + 8 + data.length, crc32(file.subarray(to + 4, to + 8 + data.length)))
-    to += chunkOverhead + data.length
+    to += chunkOverheadBytes + data.length
   }
-  chunk("IHDR", header(image))
-  chunk("PLTE", Uint8Array.from(image.palette.flat()))
-  chunk("IDAT", deflateStored(scanlines(image)))
-  chunk("IEND", new Uint8Array(0))
+  writeChunk("IHDR", header(image))
+  writeChunk("PLTE", Uint8Array.from(image.palette.flat()))
+  writeChunk("IDAT", deflateStored(scanlines(image)))
+  writeChunk("IEND", new Uint8Array(0))
   return file
 }

@@ -1,47 +1,58 @@
 /**
- * URLs that open one file to anybody, for one verb and for an hour.
+ * Presigned URLs. Each gives access to one file with one method for one hour.
  *
  * @internal
  */
-import type { Answer, Request } from "../http/response.js"
-import * as AnswerOf from "../http/response.js"
+import type { RequestData } from "../http/request.js"
+import { type ResponseData, signatureMismatch, storageError } from "../http/response.js"
 import * as Ids from "../ids.js"
 import { amzDate, parseAmzDate } from "../time.js"
 
-/** @internal Seconds that a presigned URL lives. */
-export const life = 3600
+/** @internal The validity of a presigned URL. */
+export const lifetimeSeconds = 3600
 
 /** @internal */
-export type Verb = "GET" | "PUT"
+export type StorageMethod = "GET" | "PUT"
 
-/** @internal A file's place in the storage. */
-export interface Place {
-  /** The only verb that this place knows, undefined where nothing is. */
-  readonly verb: Verb | undefined
+/** @internal The path of a file in the storage. */
+export interface StoragePath {
+  /** The only method that the path allows. Undefined if the path does not exist. */
+  readonly method: StorageMethod | undefined
   readonly fileId: string
 }
 
-/** @internal Where the files are read, and where they are put. */
-export const folders: { readonly [V in Verb]: string } = { GET: "files", PUT: "uploads" }
+/** @internal The folders for downloads and uploads. */
+export const folders: { readonly [Method in StorageMethod]: string } = { GET: "files", PUT: "uploads" }
 
-const signature = (seed: number, verb: Verb, fileId: string, date: string, expires: string): string =>
-  Ids.signature(seed, `${verb} ${fileId} ${date} ${expires}`)
+const sign = (seed: number, method: StorageMethod, fileId: string, date: string, expires: string): string =>
+  Ids.fakeSignature(seed, `${method} ${fileId} ${date} ${expires}`)
 
-/** @internal `now` is on the server's clock. */
-export const url = (base: string, seed: number, verb: Verb, fileId: string, now: number): string => {
+/** @internal Returns a presigned URL that starts at `now` on the server's clock. */
+export const make = (base: string, seed: number, method: StorageMethod, fileId: string, now: number): string => {
   const date = amzDate(now)
   const query = new URLSearchParams({
     "X-Amz-Date": date,
-    "X-Amz-Expires": String(life),
-    "X-Amz-Signature": signature(seed, verb, fileId, date, String(life))
+    "X-Amz-Expires": String(lifetimeSeconds),
+    "X-Amz-Signature": sign(seed, method, fileId, date, String(lifetimeSeconds))
   })
-  return `${base}/${folders[verb]}/${fileId}?${query}`
+  return `${base}/${folders[method]}/${fileId}?${query}`
 }
 
-/** @internal The storage knows no API key, only signatures. Undefined lets the request in. */
-export const refuse = (request: Request, seed: number, verb: Verb, fileId: string, now: number): Answer | undefined => {
+/**
+ * Checks the signature and age of a presigned URL. Returns the storage's error, or undefined if the URL is valid. The
+ * storage also rejects a request with an API key.
+ *
+ * @internal
+ */
+export const check = (
+  request: RequestData,
+  seed: number,
+  method: StorageMethod,
+  fileId: string,
+  now: number
+): ResponseData | undefined => {
   if (request.headers["authorization"] !== undefined) {
-    return AnswerOf.storageError(
+    return storageError(
       400,
       "InvalidArgument",
       "Only one auth mechanism allowed; only the Signature query string parameter or the Authorization header should be specified"
@@ -50,10 +61,10 @@ export const refuse = (request: Request, seed: number, verb: Verb, fileId: strin
   const query = new URL(request.url, request.origin).searchParams
   const date = query.get("X-Amz-Date") ?? ""
   const expires = query.get("X-Amz-Expires") ?? ""
-  if (query.get("X-Amz-Signature") !== signature(seed, verb, fileId, date, expires)) {
-    return AnswerOf.wrongSignature()
+  if (query.get("X-Amz-Signature") !== sign(seed, method, fileId, date, expires)) {
+    return signatureMismatch()
   }
   return now >= parseAmzDate(date) + Number(expires) * 1000
-    ? AnswerOf.storageError(403, "AccessDenied", "Request has expired")
+    ? storageError(403, "AccessDenied", "Request has expired")
     : undefined
 }

@@ -1,21 +1,21 @@
 /**
- * A file, or the part of it that a Range header asks for.
+ * Full and partial responses with the content of a file.
  *
  * @internal
  */
-import type { Answer, Request } from "../http/response.js"
-import * as AnswerOf from "../http/response.js"
+import type { RequestData } from "../http/request.js"
+import { bytesResponse, type ResponseData, storageError, withHeaders } from "../http/response.js"
 import type { Content } from "./content.js"
 
 interface Range {
   /** Offset of the first byte. */
   readonly from: number
-  /** Offset of the byte after the last. */
+  /** Offset after the last byte. */
   readonly to: number
 }
 
-/** Undefined for what is no single range: then the whole is sent, as RFC 9110 wants it. */
-const parse = (header: string, size: number): Range | undefined => {
+/** Returns undefined unless the header has one valid range. The full content is sent then (RFC 9110, section 14.2). */
+const parseRange = (header: string, size: number): Range | undefined => {
   const [, first = "", last = ""] = /^bytes=(\d*)-(\d*)$/.exec(header) ?? []
   if (first === "") {
     return last === "" ? undefined : { from: Math.max(0, size - Number(last)), to: size }
@@ -25,29 +25,29 @@ const parse = (header: string, size: number): Range | undefined => {
   return last !== "" && Number(last) < from ? undefined : { from, to }
 }
 
-const asked = ({ headers }: Request, content: Content): Range | undefined => {
+const requestedRange = ({ headers }: RequestData, content: Content): Range | undefined => {
   const { range, "if-range": validator } = headers
   return range === undefined || (validator !== undefined && validator !== content.etag())
     ? undefined
-    : parse(range, content.size)
+    : parseRange(range, content.size)
 }
 
-/** @internal */
-export const whole = (content: Content): Answer =>
-  AnswerOf.bytes(200, { "content-type": content.contentType, etag: content.etag() }, content.read())
+/** @internal Returns the full content. */
+export const fullResponse = (content: Content): ResponseData =>
+  bytesResponse(200, { "content-type": content.contentType, etag: content.etag() }, content.read())
 
-/** @internal */
-export const answer = (request: Request, content: Content): Answer => {
-  const range = asked(request, content)
+/** @internal Returns the requested range, the full content without a valid range, or a 416. */
+export const rangeResponse = (request: RequestData, content: Content): ResponseData => {
+  const range = requestedRange(request, content)
   if (range === undefined) {
-    return AnswerOf.withHeaders(whole(content), { "accept-ranges": "bytes" })
+    return withHeaders(fullResponse(content), { "accept-ranges": "bytes" })
   }
   const { from, to } = range
   if (from >= content.size) {
-    const refused = AnswerOf.storageError(416, "InvalidRange", "The requested range is not satisfiable")
-    return AnswerOf.withHeaders(refused, { "content-range": `bytes */${content.size}` })
+    const error = storageError(416, "InvalidRange", "The requested range is not satisfiable")
+    return withHeaders(error, { "content-range": `bytes */${content.size}` })
   }
-  return AnswerOf.bytes(
+  return bytesResponse(
     206,
     {
       "content-type": content.contentType,

@@ -1,106 +1,102 @@
 /**
- * The object storage behind presigned URLs.
+ * The object storage behind the presigned URLs.
  *
  * @internal
  */
-import type { Answer, Request } from "../http/response.js"
-import * as AnswerOf from "../http/response.js"
+import * as FixedLength from "../http/fixedLength.js"
+import type { RequestData } from "../http/request.js"
+import { bytesResponse, type ResponseData, signatureMismatch, storageError } from "../http/response.js"
 import type { Files } from "./files.js"
-import type { Place } from "./presignedUrl.js"
-import * as Presigned from "./presignedUrl.js"
+import * as PresignedUrl from "./presignedUrl.js"
 import * as Ranges from "./ranges.js"
 import type { Upload, Uploads } from "./uploads.js"
-import * as Whole from "../http/fixedLength.js"
 
 /** @internal */
 export interface Storage {
-  /** `now` is on the Clock. */
-  readonly serve: (request: Request, place: Place, now: number) => Answer
+  /** Serves a request to a path of the storage. `now` is on the Clock. */
+  readonly serve: (request: RequestData, path: PresignedUrl.StoragePath, now: number) => ResponseData
 }
 
-const wrongLength = (request: Request, largest: number): Answer | undefined => {
-  const length = Whole.announcedLength(request.headers)
+interface StorageContext {
+  readonly files: Files
+  readonly uploads: Uploads
+  readonly seed: number
+  /** The server's clock minus the Clock, in milliseconds. */
+  readonly skew: number
+  readonly ranges: boolean
+  /** Maximum size of an upload, in bytes. */
+  readonly maxUpload: number
+}
+
+const noSuchKey = (): ResponseData => storageError(404, "NoSuchKey", "The specified key does not exist.")
+
+/** Returns the storage's error for a wrong Content-Length, or undefined. */
+const checkLength = (request: RequestData, maxUpload: number): ResponseData | undefined => {
+  const length = FixedLength.contentLength(request.headers)
   if (length === undefined) {
-    return AnswerOf.storageError(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
+    return storageError(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
   }
-  if (length > largest) {
-    return AnswerOf.storageError(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
+  if (length > maxUpload) {
+    return storageError(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
   }
   return length === request.body.length
     ? undefined
-    : AnswerOf.storageError(
+    : storageError(
         400,
         "IncompleteBody",
         "You did not provide the number of bytes specified by the Content-Length HTTP header"
       )
 }
 
-/** What the older edition has declared is part of what was signed. */
-const notAsDeclared = ({ asked }: Upload, { body, headers }: Request): Answer | undefined => {
-  if (asked.edition === "newer") {
+/** Returns the storage's error if a legacy upload differs from its declaration, which is part of the signature. */
+const checkDeclaration = ({ request: declared }: Upload, { body, headers }: RequestData): ResponseData | undefined => {
+  if (declared.edition === "current") {
     return undefined
   }
-  if (headers["content-type"] !== asked.contentType) {
-    return AnswerOf.wrongSignature()
+  if (headers["content-type"] !== declared.contentType) {
+    return signatureMismatch()
   }
-  return body.length === asked.size
+  return body.length === declared.size
     ? undefined
-    : AnswerOf.storageError(
+    : storageError(
         400,
-        body.length > asked.size ? "EntityTooLarge" : "EntityTooSmall",
-        `The body has ${body.length} bytes and not the ${asked.size} that were declared`
+        body.length > declared.size ? "EntityTooLarge" : "EntityTooSmall",
+        `The body has ${body.length} bytes and not the ${declared.size} that were declared`
       )
 }
 
-/** @internal `skew` is the server's clock less the Clock, in milliseconds; `maxUpload` is in bytes. */
-export const make = (options: {
-  readonly files: Files
-  readonly uploads: Uploads
-  readonly seed: number
-  readonly skew: number
-  readonly ranges: boolean
-  readonly maxUpload: number
-}): Storage => {
-  const { files, maxUpload, ranges, seed, skew, uploads } = options
+const get = ({ files, ranges }: StorageContext, request: RequestData, fileId: string, now: number): ResponseData => {
+  const content = files.find(fileId, now)?.content
+  if (content === undefined) {
+    return noSuchKey()
+  }
+  return ranges ? Ranges.rangeResponse(request, content) : Ranges.fullResponse(content)
+}
 
-  const noSuchKey = () => AnswerOf.storageError(404, "NoSuchKey", "The specified key does not exist.")
+const put = ({ maxUpload, uploads }: StorageContext, request: RequestData, fileId: string): ResponseData => {
+  const upload = uploads.get(fileId)
+  if (upload === undefined) {
+    return noSuchKey()
+  }
+  return (
+    checkLength(request, maxUpload) ??
+    checkDeclaration(upload, request) ??
+    bytesResponse(200, { etag: uploads.store(upload, request.body).etag() })
+  )
+}
 
-  const get = (request: Request, fileId: string, now: number): Answer => {
-    const content = files(fileId, now)?.content
-    if (content === undefined) {
+/** @internal */
+export const make = (context: StorageContext): Storage => ({
+  serve: (request, { fileId, method }, now) => {
+    if (method === undefined) {
       return noSuchKey()
     }
-    return ranges ? Ranges.answer(request, content) : Ranges.whole(content)
-  }
-
-  const put = (request: Request, fileId: string): Answer => {
-    const upload = uploads.get(fileId)
-    if (upload === undefined) {
-      return noSuchKey()
+    if (request.method !== method) {
+      return storageError(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
     }
     return (
-      wrongLength(request, maxUpload) ??
-      notAsDeclared(upload, request) ??
-      AnswerOf.bytes(200, { etag: uploads.store(upload, request.body).etag() })
+      PresignedUrl.check(request, context.seed, method, fileId, now + context.skew) ??
+      (method === "GET" ? get(context, request, fileId, now) : put(context, request, fileId))
     )
   }
-
-  return {
-    serve: (request, { verb, fileId }, now) => {
-      if (verb === undefined) {
-        return noSuchKey()
-      }
-      if (request.method !== verb) {
-        return AnswerOf.storageError(
-          405,
-          "MethodNotAllowed",
-          "The specified method is not allowed against this resource."
-        )
-      }
-      return (
-        Presigned.refuse(request, seed, verb, fileId, now + skew) ??
-        (verb === "GET" ? get(request, fileId, now) : put(request, fileId))
-      )
-    }
-  }
-}
+})

@@ -1,57 +1,56 @@
 /**
- * The files that clients bring: each begins as a place to put bytes into.
+ * The files that clients upload.
  *
  * @internal
  */
-import type { Content } from "./content.js"
-import * as ContentOf from "./content.js"
 import type { Ids } from "../ids.js"
-import * as Sniff from "./contentType.js"
+import * as Content from "./content.js"
+import { detectContentType } from "./contentType.js"
 import type { UploadRequest } from "./uploadRequest.js"
 
 /** @internal */
 export interface Upload {
   readonly id: string
-  readonly asked: UploadRequest
-  /** On the Clock; never when undefined. */
+  readonly request: UploadRequest
+  /** On the Clock. Undefined if the file does not expire. */
   readonly expiresAt: number | undefined
-  readonly content: Content | undefined
+  /** Undefined until the bytes have arrived. */
+  readonly content: Content.Content | undefined
   readonly confirmed: boolean
 }
 
 /** @internal */
 export interface Uploads {
-  readonly begin: (asked: UploadRequest, now: number) => Upload
-  /** Undefined for an id that nobody was given. */
+  readonly start: (request: UploadRequest, now: number) => Upload
   readonly get: (id: string) => Upload | undefined
-  /** Keeps the bytes as they are, without a copy of their own; those that were there before are gone. */
-  readonly store: (upload: Upload, bytes: Uint8Array) => Content
-  /** What has arrived and is not expired, undefined otherwise. */
-  readonly confirm: (id: string, now: number) => Content | undefined
-  /** What an execution may have as its input. */
-  readonly usable: (id: string, now: number) => Content | undefined
-  /** In the order in which they were begun. */
+  /** Stores the bytes without copying them, and replaces the previous bytes. */
+  readonly store: (upload: Upload, bytes: Uint8Array) => Content.Content
+  /** Confirms a file and returns its content. Returns undefined if it has not arrived or has expired. */
+  readonly confirm: (id: string, now: number) => Content.Content | undefined
+  /** Returns the content of a file that an execution may use as input. */
+  readonly findUsable: (id: string, now: number) => Content.Content | undefined
+  /** Returns all uploads in the order of their start. */
   readonly all: () => Iterable<Upload>
 }
 
-const day = 86_400_000
+const dayMillis = 86_400_000
 
-/** @internal `needsConfirm`: whether the newer edition's files wait to be confirmed. */
+/** @internal With `needsConfirm`, files of the current edition are usable only after a confirm. */
 export const make = (ids: Ids, needsConfirm: boolean): Uploads => {
   const uploads = new Map<string, Upload>()
 
-  const arrived = (id: string, now: number): Upload | undefined => {
+  const findReceived = (id: string, now: number): Upload | undefined => {
     const upload = uploads.get(id)
     return upload?.content !== undefined && now < (upload.expiresAt ?? Infinity) ? upload : undefined
   }
 
   return {
-    begin: (asked, now) => {
-      const ttlDays = asked.edition === "newer" ? asked.ttlDays : undefined
+    start: (request, now) => {
+      const ttlDays = request.edition === "current" ? request.ttlDays : undefined
       const upload: Upload = {
         id: ids.upload(),
-        asked,
-        expiresAt: ttlDays === undefined ? undefined : now + ttlDays * day,
+        request,
+        expiresAt: ttlDays === undefined ? undefined : now + ttlDays * dayMillis,
         content: undefined,
         confirmed: false
       }
@@ -60,23 +59,23 @@ export const make = (ids: Ids, needsConfirm: boolean): Uploads => {
     },
     get: (id) => uploads.get(id),
     store: (upload, bytes) => {
-      const { asked, id } = upload
-      const contentType = asked.edition === "older" ? asked.contentType : Sniff.contentType(bytes)
-      const content = ContentOf.ofBytes(contentType, bytes)
+      const { id, request } = upload
+      const contentType = request.edition === "legacy" ? request.contentType : detectContentType(bytes)
+      const content = Content.fromBytes(contentType, bytes)
       uploads.set(id, { ...upload, content })
       return content
     },
     confirm: (id, now) => {
-      const upload = arrived(id, now)
+      const upload = findReceived(id, now)
       if (upload !== undefined) {
         uploads.set(id, { ...upload, confirmed: true })
       }
       return upload?.content
     },
-    usable: (id, now) => {
-      const upload = arrived(id, now)
-      const counts = upload?.confirmed === true || upload?.asked.edition === "older" || !needsConfirm
-      return counts ? upload?.content : undefined
+    findUsable: (id, now) => {
+      const upload = findReceived(id, now)
+      const isUsable = upload?.confirmed === true || upload?.request.edition === "legacy" || !needsConfirm
+      return isUsable ? upload?.content : undefined
     },
     all: () => uploads.values()
   }

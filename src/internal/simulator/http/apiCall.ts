@@ -1,32 +1,33 @@
 /**
- * One call to the API, and who answers it.
+ * One call to the API, and the handlers of all operations.
  *
  * @internal
  */
-import type { Answer, Request } from "./response.js"
-import type { TerminalOutcome } from "../faults/fault.js"
+import type { TerminalOutcome } from "../faults/types.js"
+import type { RequestData } from "./request.js"
+import type { ResponseData } from "./response.js"
 import type { ApiOperation } from "./routes.js"
 
-/** @internal One call, at a moment on the Clock. */
-export interface Call {
-  readonly request: Request
-  /** The segment of the path that names a resource. */
+/** @internal One call at one moment on the Clock. */
+export interface ApiCall {
+  readonly request: RequestData
+  /** The path segment that names a resource. Empty if there is none. */
   readonly id: string
   readonly now: number
-  /** Says how the execution ends that this call creates. */
-  readonly ending: () => TerminalOutcome | undefined
+  /** Takes the outcome of the execution that this call creates from the faults. */
+  readonly nextOutcome: () => TerminalOutcome | undefined
 }
 
 /** @internal */
-export type Handler = (call: Call) => Answer
+export type ApiHandler = (call: ApiCall) => ResponseData
 
 /** @internal */
-export type Api = Readonly<Record<ApiOperation, Handler>>
+export type ApiHandlers = Readonly<Record<ApiOperation, ApiHandler>>
 
-/** @internal The operations on one kind of resource. */
-export type Section<Name extends string> = Pick<Api, Extract<ApiOperation, `${Name}.${string}`>>
+/** @internal The handlers of one kind of resource, such as `executions`. */
+export type ResourceHandlers<Name extends string> = Pick<ApiHandlers, Extract<ApiOperation, `${Name}.${string}`>>
 
 const decoder = new TextDecoder()
 
-/** @internal */
-export const bodyText = ({ request }: Call): string => decoder.decode(request.body)
+/** @internal Returns the body as text. */
+export const bodyText = ({ request }: ApiCall): string => decoder.decode(request.body)

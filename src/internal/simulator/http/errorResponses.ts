@@ -1,31 +1,31 @@
 /**
- * How the API says no: every envelope with a request id of its own.
+ * The API's error responses. Each has a new request id.
  *
  * @internal
  */
-import type { Answer, Detail, Refusal } from "./response.js"
-import * as AnswerOf from "./response.js"
 import type { Ids } from "../ids.js"
+import { type ErrorFields, errorResponse, type ResponseData } from "./response.js"
+import type { Detail } from "./validation.js"
 
 /** @internal */
-export interface Refusals {
-  readonly refuse: (error: Omit<Refusal, "requestId">) => Answer
-  readonly invalid: (details: ReadonlyArray<Detail>) => Answer
-  readonly noFile: (fileId: string) => Answer
-  /** `what` begins the sentence: `Execution exec_1`. */
-  readonly notFound: (what: string) => Answer
-  /** No operation has this path. */
-  readonly nowhere: () => Answer
+export interface ErrorResponses {
+  readonly error: (error: Omit<ErrorFields, "requestId">) => ResponseData
+  readonly invalidInput: (details: ReadonlyArray<Detail>) => ResponseData
+  readonly fileNotFound: (fileId: string) => ResponseData
+  /** `name` is the subject of the message, for example `Execution exec_1`. */
+  readonly resourceNotFound: (name: string) => ResponseData
+  readonly pathNotFound: () => ResponseData
 }
 
 /** @internal */
-export const make = (ids: Ids): Refusals => {
-  const refuse = (error: Omit<Refusal, "requestId">): Answer => AnswerOf.refusal({ ...error, requestId: ids.request() })
+export const make = (ids: Ids): ErrorResponses => {
+  const error: ErrorResponses["error"] = (fields) => errorResponse({ ...fields, requestId: ids.request() })
   return {
-    refuse,
-    invalid: (details) => refuse({ code: "INPUT_VALIDATION_ERROR", message: "Invalid input parameters", details }),
-    noFile: (fileId) => refuse({ code: "FILE_NOT_FOUND", message: `File ${fileId} does not exist or has expired` }),
-    notFound: (what) => refuse({ code: "NOT_FOUND", status: 404, message: `${what} does not exist` }),
-    nowhere: () => refuse({ code: "NOT_FOUND", status: 404, message: "There is nothing at this path" })
+    error,
+    invalidInput: (details) => error({ code: "INPUT_VALIDATION_ERROR", message: "Invalid input parameters", details }),
+    fileNotFound: (fileId) =>
+      error({ code: "FILE_NOT_FOUND", message: `File ${fileId} does not exist or has expired` }),
+    resourceNotFound: (name) => error({ code: "NOT_FOUND", status: 404, message: `${name} does not exist` }),
+    pathNotFound: () => error({ code: "NOT_FOUND", status: 404, message: "There is nothing at this path" })
   }
 }

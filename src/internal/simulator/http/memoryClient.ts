@@ -1,5 +1,5 @@
 /**
- * The face in memory: an `HttpClient` that asks the server in the calling fiber, and hands on what `fetch` would.
+ * The simulator in memory: an `HttpClient` that runs the server in the calling fiber and returns what `fetch` would.
  *
  * @internal
  */
@@ -8,19 +8,23 @@ import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
-import type { Answer, Head } from "./response.js"
+import * as FixedLength from "./fixedLength.js"
+import type { RequestHead } from "./request.js"
 import * as RequestBody from "./requestBody.js"
-import type { Handler } from "./server.js"
-import * as Whole from "./fixedLength.js"
+import type { ResponseData } from "./response.js"
+import type { Server } from "./server.js"
 
-const storage = "https://storage.modelroute.example"
+const defaultStorageOrigin = "https://storage.modelroute.example"
+
+const emptyBytes = new Uint8Array(0)
 
 const connectionReset = (): Error => Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" })
 
-const brokenOff = (bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<ArrayBuffer>> => {
+/** Returns a body that ends with a connection reset. */
+const toCutStream = (bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<ArrayBuffer>> => {
   let rest = bytes
   return new ReadableStream({
-    // an error at once would throw away the bytes before it
+    // The error waits for a second pull because an immediate error would discard the bytes before it.
     pull: (controller) => {
       if (rest.length === 0) {
         controller.error(connectionReset())
@@ -32,58 +36,63 @@ const brokenOff = (bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<Ar
   })
 }
 
-const withoutBody = new Set([204, 205, 304])
+const statusesWithoutBody = new Set([204, 205, 304])
 
-const response = (answer: Answer, body: BodyInit | null): Response => {
-  const { status, headers } = answer
-  if (withoutBody.has(status)) {
+/** Returns a web response and decodes gzip, as `fetch` does. */
+const toWebResponse = ({ headers, status }: ResponseData, body: BodyInit | null): Response => {
+  if (statusesWithoutBody.has(status)) {
     return new Response(null, { status, headers })
   }
-  const plain = new Response(body, { status, headers })
-  return headers["content-encoding"] === "gzip" && plain.body !== null
-    ? new Response(plain.body.pipeThrough(new DecompressionStream("gzip")), { status, headers })
-    : plain
+  const response = new Response(body, { status, headers })
+  return headers["content-encoding"] === "gzip" && response.body !== null
+    ? new Response(response.body.pipeThrough(new DecompressionStream("gzip")), { status, headers })
+    : response
 }
 
-const nothing = new Uint8Array(0)
+const sendResponse = (request: HttpClientRequest.HttpClientRequest, response: ResponseData) => {
+  switch (response.transmission._tag) {
+    case "Dropped":
+      return Effect.fail(new HttpClientError.RequestError({ request, reason: "Transport", cause: connectionReset() }))
+    case "Cut": {
+      const body = toCutStream(response.body.slice(0, response.transmission.after))
+      return Effect.succeed(HttpClientResponse.fromWeb(request, toWebResponse(response, body)))
+    }
+    case "Chunked":
+    case "Complete": {
+      const body = FixedLength.toArrayBufferBytes(response.body)
+      return Effect.succeed(HttpClientResponse.fromWeb(request, toWebResponse(response, body)))
+    }
+  }
+}
 
-/** What the storage refuses by its length is not read, and what it keeps is not the caller's. */
-const upload = (request: HttpClientRequest.HttpClientRequest, limit: number) => {
+/**
+ * Reads the body of an upload. Discards a body over `limit` bytes, and does not read a stream that announces one. Copies
+ * the bytes that the storage keeps, because the caller may change its own.
+ */
+const readUpload = (request: HttpClientRequest.HttpClientRequest, limit: number) => {
   const isStream = request.body._tag === "Stream"
-  if (isStream && (Whole.announcedLength(request.headers) ?? Infinity) > limit) {
-    return Effect.succeed({ bytes: nothing, headers: request.headers })
+  if (isStream && (FixedLength.contentLength(request.headers) ?? Infinity) > limit) {
+    return Effect.succeed({ bytes: emptyBytes, headers: request.headers })
   }
   return Effect.map(RequestBody.read(request), ({ bytes, headers }) => {
-    const taken = bytes.length > limit ? nothing : bytes
-    return { bytes: isStream ? taken : taken.slice(), headers }
+    const accepted = bytes.length > limit ? emptyBytes : bytes
+    return { bytes: isStream ? accepted : accepted.slice(), headers }
   })
 }
 
-/** @internal */
-export const make = ({ handle, uploadLimit }: Handler): HttpClient.HttpClient =>
+/** @internal Returns the client. It ignores the host of a URL, except to recognise the storage. */
+export const make = ({ handle, uploadLimit }: Server): HttpClient.HttpClient =>
   HttpClient.make((request, url) =>
     Effect.gen(function* () {
-      const head: Head = {
+      const head: RequestHead = {
         method: request.method,
         url: `${url.pathname}${url.search}`,
         headers: request.headers,
         origin: url.origin,
-        storage
+        storage: defaultStorageOrigin
       }
       const limit = uploadLimit(head)
-      const { bytes, headers } = yield* limit === undefined ? RequestBody.read(request) : upload(request, limit)
-      const answer = yield* handle({ ...head, headers, body: bytes })
-      switch (answer.delivery._tag) {
-        case "Dropped":
-          return yield* new HttpClientError.RequestError({ request, reason: "Transport", cause: connectionReset() })
-        case "Cut":
-          return HttpClientResponse.fromWeb(
-            request,
-            response(answer, brokenOff(answer.body.slice(0, answer.delivery.after)))
-          )
-        case "Chunked":
-        case "Whole":
-          return HttpClientResponse.fromWeb(request, response(answer, Whole.plain(answer.body)))
-      }
+      const { bytes, headers } = yield* limit === undefined ? RequestBody.read(request) : readUpload(request, limit)
+      return yield* sendResponse(request, yield* handle({ ...head, headers, body: bytes }))
     })
   )

@@ -1,104 +1,110 @@
 /**
- * The rate limit: how many requests come in, and what every answer says about it. All moments are epoch milliseconds on the
- * server's clock.
+ * The simulator's rate limits. All times are epoch milliseconds on the server's clock.
  *
  * @internal
  */
 
-/** @internal What a limiter tells at one moment. */
-export interface Standing {
+/** @internal The values of the three rate limit headers. */
+export interface RateLimitState {
   readonly limit: number
   readonly remaining: number
-  /** When more is allowed again. */
+  /** When more requests are allowed, in epoch milliseconds. */
   readonly reset: number
 }
 
 /** @internal */
 export interface RateLimiter {
-  /** Counts one request, unless it is one too many: refused requests do not count. */
-  readonly admit: (now: number) => boolean
-  readonly standing: (now: number) => Standing | undefined
+  /** Counts the request and returns true, or returns false if the limit is reached. A rejected request does not count. */
+  readonly tryAcquire: (now: number) => boolean
+  /** Returns the state at `now`, or undefined if there is no limit. */
+  readonly state: (now: number) => RateLimitState | undefined
 }
 
-/** @internal Windows that begin at whole multiples of their length, `offset` later. */
-export const fixedWindow = (limit: number, length: number, offset = 0): RateLimiter => {
+/** @internal Returns a limiter with windows that start at whole multiples of `windowMillis`, plus `offsetMillis`. */
+export const fixedWindow = (limit: number, windowMillis: number, offsetMillis = 0): RateLimiter => {
   let current = Number.NaN
   let used = 0
-  const enter = (now: number) => {
-    const window = Math.floor((now - offset) / length)
+  const openWindow = (now: number) => {
+    const window = Math.floor((now - offsetMillis) / windowMillis)
     if (window !== current) {
       current = window
       used = 0
     }
   }
   return {
-    admit: (now) => {
-      enter(now)
+    tryAcquire: (now) => {
+      openWindow(now)
       if (used >= limit) return false
       used++
       return true
     },
-    standing: (now) => {
-      enter(now)
-      return { limit, remaining: limit - used, reset: (current + 1) * length + offset }
+    state: (now) => {
+      openWindow(now)
+      return { limit, remaining: limit - used, reset: (current + 1) * windowMillis + offsetMillis }
     }
   }
 }
 
-/** @internal At most `limit` requests in any stretch of `length`; the reset is when the oldest of them leaves it. */
-export const slidingWindow = (limit: number, length: number): RateLimiter => {
-  const counted: Array<number> = []
-  const leave = (now: number) => {
-    while (counted[0] !== undefined && counted[0] <= now - length) counted.shift()
+/**
+ * Returns a limiter that accepts at most `limit` requests in any `windowMillis`. The reset is when the oldest request
+ * leaves the window.
+ *
+ * @internal
+ */
+export const slidingWindow = (limit: number, windowMillis: number): RateLimiter => {
+  const acceptedAt: Array<number> = []
+  const removeOld = (now: number) => {
+    while (acceptedAt[0] !== undefined && acceptedAt[0] <= now - windowMillis) acceptedAt.shift()
   }
   return {
-    admit: (now) => {
-      leave(now)
-      if (counted.length >= limit) return false
-      counted.push(now)
+    tryAcquire: (now) => {
+      removeOld(now)
+      if (acceptedAt.length >= limit) return false
+      acceptedAt.push(now)
       return true
     },
-    standing: (now) => {
-      leave(now)
-      return { limit, remaining: limit - counted.length, reset: (counted[0] ?? now - length) + length }
+    state: (now) => {
+      removeOld(now)
+      const oldest = acceptedAt[0] ?? now - windowMillis
+      return { limit, remaining: limit - acceptedAt.length, reset: oldest + windowMillis }
     }
   }
 }
 
-/** @internal A bucket of `limit` tokens that fills in `length`; the reset is when it is full. */
-export const tokenBucket = (limit: number, length: number): RateLimiter => {
+/** @internal Returns a bucket of `limit` tokens that refills in `windowMillis`. The reset is when the bucket is full. */
+export const tokenBucket = (limit: number, windowMillis: number): RateLimiter => {
   let tokens = limit
-  let filledAt = Number.NEGATIVE_INFINITY
-  const fill = (now: number) => {
-    tokens = Math.min(limit, tokens + ((now - filledAt) * limit) / length)
-    filledAt = now
+  let refilledAt = Number.NEGATIVE_INFINITY
+  const refill = (now: number) => {
+    tokens = Math.min(limit, tokens + ((now - refilledAt) * limit) / windowMillis)
+    refilledAt = now
   }
   return {
-    admit: (now) => {
-      fill(now)
+    tryAcquire: (now) => {
+      refill(now)
       if (tokens < 1) return false
       tokens--
       return true
     },
-    standing: (now) => {
-      fill(now)
-      return { limit, remaining: Math.floor(tokens), reset: now + ((limit - tokens) * length) / limit }
+    state: (now) => {
+      refill(now)
+      return { limit, remaining: Math.floor(tokens), reset: now + ((limit - tokens) * windowMillis) / limit }
     }
   }
 }
 
-/** @internal No limit, and no word about one. */
-export const unlimited: RateLimiter = { admit: () => true, standing: () => undefined }
+/** @internal Accepts every request and sends no headers. */
+export const unlimited: RateLimiter = { tryAcquire: () => true, state: () => undefined }
 
-/** @internal The three headers, the reset in whole seconds. */
-export const headers = (
-  standing: Standing | undefined,
+/** @internal Returns the three rate limit headers. The reset is in whole seconds, rounded by `round`. */
+export const toHeaders = (
+  state: RateLimitState | undefined,
   round: (seconds: number) => number = Math.ceil
 ): Readonly<Record<string, string>> =>
-  standing === undefined
+  state === undefined
     ? {}
     : {
-        "x-ratelimit-limit": String(standing.limit),
-        "x-ratelimit-remaining": String(standing.remaining),
-        "x-ratelimit-reset": String(round(standing.reset / 1000))
+        "x-ratelimit-limit": String(state.limit),
+        "x-ratelimit-remaining": String(state.remaining),
+        "x-ratelimit-reset": String(round(state.reset / 1000))
       }

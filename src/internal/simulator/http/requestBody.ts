@@ -1,5 +1,5 @@
 /**
- * The body of a client's request, as a connection would carry it.
+ * Reads the body of a client's request as a connection would send it.
  *
  * @internal
  */
@@ -10,21 +10,25 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { join } from "../../data/bytes.js"
-import type { Head } from "./response.js"
-import * as Whole from "./fixedLength.js"
+import * as FixedLength from "./fixedLength.js"
+import type { RequestHead } from "./request.js"
 
-/** @internal Bytes, and the headers that the connection adds. */
-export interface Sent {
+/** @internal The bytes of a body, and the headers with those that the connection adds. */
+export interface SentBody {
   readonly bytes: Uint8Array
-  readonly headers: Head["headers"]
+  readonly headers: RequestHead["headers"]
 }
 
-type Reading = Effect.Effect<Sent, HttpClientError.RequestError>
+type ReadBody = Effect.Effect<SentBody, HttpClientError.RequestError>
 
-const none = new Uint8Array(0)
+const emptyBytes = new Uint8Array(0)
 
-/** As RFC 9110 has it, an empty body has a length only where a body is usual. */
-const measured = (request: HttpClientRequest.HttpClientRequest, bytes: Uint8Array, contentType?: string | null) => ({
+/** Adds Content-Length. An empty body has one only if the method usually has a body (RFC 9110, section 8.6). */
+const withContentLength = (
+  request: HttpClientRequest.HttpClientRequest,
+  bytes: Uint8Array,
+  contentType?: string | null
+): SentBody => ({
   bytes,
   headers: {
     ...(typeof contentType === "string" ? { "content-type": contentType } : {}),
@@ -35,52 +39,52 @@ const measured = (request: HttpClientRequest.HttpClientRequest, bytes: Uint8Arra
   }
 })
 
-/** Reads what `fetch` would, and says of what type `fetch` would take it to be. */
-const fromWeb = (request: HttpClientRequest.HttpClientRequest, body: BodyInit): Reading =>
+/** Reads the body and adds the content type that `fetch` would send. */
+const readBodyInit = (request: HttpClientRequest.HttpClientRequest, body: BodyInit): ReadBody =>
   Effect.tryPromise({
     try: async () => {
       const response = new Response(body)
       const bytes = new Uint8Array(await response.arrayBuffer())
-      return measured(request, bytes, response.headers.get("content-type"))
+      return withContentLength(request, bytes, response.headers.get("content-type"))
     },
     catch: (cause) => new HttpClientError.RequestError({ request, reason: "Encode", cause })
   })
 
-const fromStream = (
+const readStream = (
   request: HttpClientRequest.HttpClientRequest,
   stream: Stream.Stream<Uint8Array, unknown>,
   length: number | undefined
-): Reading => {
-  const broken = (cause: unknown) => new HttpClientError.RequestError({ request, reason: "Transport", cause })
-  const whole =
+): ReadBody => {
+  const toTransportError = (cause: unknown) => new HttpClientError.RequestError({ request, reason: "Transport", cause })
+  const readAll =
     length === undefined
       ? Effect.map(Stream.runCollect(stream), (chunks) => Option.some(join(Chunk.toReadonlyArray(chunks))))
-      : Whole.ofLength(stream, length)
-  return whole.pipe(
-    Effect.mapError(broken),
+      : FixedLength.readExactly(stream, length)
+  return readAll.pipe(
+    Effect.mapError(toTransportError),
     Effect.flatMap(
       Option.match({
-        onNone: () => Effect.fail(broken(new Error("The body is not as long as its content-length says"))),
+        onNone: () => Effect.fail(toTransportError(new Error("The body is not as long as its content-length says"))),
         onSome: (bytes) => Effect.succeed({ bytes, headers: request.headers })
       })
     )
   )
 }
 
-/** @internal A stream that does not give what its content-length says never arrives. */
-export const read = (request: HttpClientRequest.HttpClientRequest): Reading => {
+/** @internal Reads a body of any kind. Fails if a stream does not match its Content-Length. */
+export const read = (request: HttpClientRequest.HttpClientRequest): ReadBody => {
   const { body } = request
   switch (body._tag) {
     case "Empty":
-      return Effect.succeed(measured(request, none))
+      return Effect.succeed(withContentLength(request, emptyBytes))
     case "Uint8Array":
-      return Effect.succeed(measured(request, body.body))
+      return Effect.succeed(withContentLength(request, body.body))
     case "Raw":
       if (body.body instanceof Uint8Array) {
-        return Effect.succeed(measured(request, body.body))
+        return Effect.succeed(withContentLength(request, body.body))
       }
       return typeof body.body === "string" || body.body instanceof ArrayBuffer || body.body instanceof Blob
-        ? fromWeb(request, body.body)
+        ? readBodyInit(request, body.body)
         : Effect.fail(
             new HttpClientError.RequestError({
               request,
@@ -89,8 +93,8 @@ export const read = (request: HttpClientRequest.HttpClientRequest): Reading => {
             })
           )
     case "FormData":
-      return fromWeb(request, body.formData)
+      return readBodyInit(request, body.formData)
     case "Stream":
-      return fromStream(request, body.stream, Whole.announcedLength(request.headers))
+      return readStream(request, body.stream, FixedLength.contentLength(request.headers))
   }
 }

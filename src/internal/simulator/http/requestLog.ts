@@ -1,81 +1,86 @@
 /**
- * The record of what came in and how it was answered.
+ * The log of requests and their outcomes.
  */
-import type { Answer } from "./response.js"
-import * as Bounded from "../ringBuffer.js"
-import type { Target } from "../faults/fault.js"
+import type { Target } from "../faults/types.js"
+import * as RingBuffer from "../ringBuffer.js"
+import type { ResponseData } from "./response.js"
 
 /**
- * One request. The value of Authorization is never kept, nor is the body of a `storage.put`: it is empty here.
+ * One request. The value of Authorization is redacted. The body of a `storage.put` is not kept, so `body` is empty.
  *
  * @since 0.1.0
  * @category models
  */
 export interface RequestRecord extends Target {
-  /** When it came in, in milliseconds on the Clock. */
+  /** When the request arrived, in milliseconds on the Clock. */
   readonly at: number
-  /** The status of the answer; `cut` when its body broke off, `dropped` when there was none, `pending` as long as there is none. */
+  /**
+   * The status of the response. `cut` if its body was cut, `dropped` if no response was sent, `pending` until the
+   * response is ready.
+   */
   readonly outcome: number | "cut" | "dropped" | "pending"
-  /** Of a `storage.put`: how many bytes of its body were read. What is refused by its length is not read at all. */
+  /** The number of body bytes that a `storage.put` read: 0 if its length was rejected before reading. */
   readonly bodySize?: number | undefined
-  /** The `_tag` of the fault that struck it; `Ends` only if no other did. */
+  /** The `_tag` of the fault that was applied. `Ends` only if no other fault was applied. */
   readonly fault?: string | undefined
-  /** The execution that it created or asked about. */
+  /** The execution that the request created or named. */
   readonly executionId?: string | undefined
 }
 
 /** @internal */
 export interface RequestLog {
-  readonly open: (
+  /** Logs a request as `pending` and returns the function that records its response. */
+  readonly start: (
     target: Target,
     at: number,
     fault: string | undefined
-  ) => (answer: Answer, ending: string | undefined) => RequestRecord
+  ) => (response: ResponseData, outcomeFault: string | undefined) => RequestRecord
+  /** Returns the logged requests in the order of their arrival. */
   readonly all: () => ReadonlyArray<RequestRecord>
 }
 
-const outcome = ({ delivery, status }: Answer): RequestRecord["outcome"] => {
-  switch (delivery._tag) {
+const toOutcome = ({ status, transmission }: ResponseData): RequestRecord["outcome"] => {
+  switch (transmission._tag) {
     case "Dropped":
       return "dropped"
     case "Cut":
       return "cut"
     case "Chunked":
-    case "Whole":
+    case "Complete":
       return status
   }
 }
 
-const redacted = (headers: Target["headers"]): Target["headers"] =>
+const redactAuthorization = (headers: Target["headers"]): Target["headers"] =>
   headers["authorization"] === undefined ? { ...headers } : { ...headers, authorization: "Bearer <redacted>" }
 
-const none = new Uint8Array(0)
+const emptyBytes = new Uint8Array(0)
 
-const withoutUpload = (target: Target): Target & Pick<RequestRecord, "bodySize"> =>
-  target.operation === "storage.put" ? { ...target, body: none, bodySize: target.body.length } : target
+const omitUploadBody = (target: Target): Target & Pick<RequestRecord, "bodySize"> =>
+  target.operation === "storage.put" ? { ...target, body: emptyBytes, bodySize: target.body.length } : target
 
-/** @internal Keeps the last `capacity` requests. */
+/** @internal Returns a log of the last `capacity` requests. */
 export const make = (capacity: number): RequestLog => {
-  const records = Bounded.make<RequestRecord>(capacity)
+  const records = RingBuffer.make<RequestRecord>(capacity)
   return {
-    open: (target, at, fault) => {
-      const opened: RequestRecord = {
-        ...withoutUpload(target),
-        headers: redacted(target.headers),
+    start: (target, at, fault) => {
+      const pending: RequestRecord = {
+        ...omitUploadBody(target),
+        headers: redactAuthorization(target.headers),
         at,
         outcome: "pending",
         ...(fault === undefined ? {} : { fault })
       }
-      const replace = records.append(opened)
-      return (answer, ending) => {
-        const closed: RequestRecord = {
-          ...opened,
-          outcome: outcome(answer),
-          ...(ending === undefined || fault !== undefined ? {} : { fault: ending }),
-          ...(answer.executionId === undefined ? {} : { executionId: answer.executionId })
+      const replace = records.append(pending)
+      return (response, outcomeFault) => {
+        const finished: RequestRecord = {
+          ...pending,
+          outcome: toOutcome(response),
+          ...(outcomeFault === undefined || fault !== undefined ? {} : { fault: outcomeFault }),
+          ...(response.executionId === undefined ? {} : { executionId: response.executionId })
         }
-        replace(closed)
-        return closed
+        replace(finished)
+        return finished
       }
     },
     all: records.all

@@ -1,88 +1,67 @@
 /**
- * One HTTP exchange as plain data, so that the same server answers in memory and on a port.
+ * One HTTP response as plain data, for the simulator in memory and on a port.
  *
  * @internal
  */
 import * as Data from "effect/Data"
 import { codes, isCode } from "../../errors/codes.js"
+import type { Detail } from "./validation.js"
 
-/** @internal All of a request that is there before its body. */
-export interface Head {
-  readonly method: string
-  /** Path and query. */
-  readonly url: string
-  /** Names in lower case. */
-  readonly headers: Readonly<Record<string, string>>
-  /** Scheme and host under which the request came in. */
-  readonly origin: string
-  /** What presigned URLs begin with, unless the options say otherwise. */
-  readonly storage: string
-}
-
-/** @internal */
-export interface Request extends Head {
-  readonly body: Uint8Array
-}
-
-/** @internal How the connection treats an answer. `Chunked` ends well, but has announced no length. */
-export type Delivery = Data.TaggedEnum<{
-  Whole: {}
+/** @internal How the connection transmits a response. A `Chunked` response is complete but has no Content-Length. */
+export type Transmission = Data.TaggedEnum<{
+  Complete: {}
   Chunked: {}
   Cut: { readonly after: number }
   Dropped: {}
 }>
 
 /** @internal */
-export const Delivery = Data.taggedEnum<Delivery>()
+export const Transmission = Data.taggedEnum<Transmission>()
 
 /** @internal */
-export interface Answer {
+export interface ResponseData {
   readonly status: number
-  /** Names in lower case. */
+  /** Header names are in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array
-  readonly delivery: Delivery
-  /** The execution it is about, for the record of requests. */
+  readonly transmission: Transmission
+  /** The execution that the response describes. The request log records it. */
   readonly executionId?: string | undefined
 }
 
-/** @internal A field of the request that is wrong, named by its path from the root of the body. */
-export interface Detail {
-  readonly field: string
-  readonly code: string
-  readonly message: string
-}
-
 const encoder = new TextEncoder()
-const none = new Uint8Array(0)
+const emptyBytes = new Uint8Array(0)
 
-/** @internal */
-export const bytes = (
+/** @internal Returns a response with a text or binary body. */
+export const bytesResponse = (
   status: number,
   headers: Readonly<Record<string, string>>,
-  body: string | Uint8Array = none
-): Answer => ({
+  body: string | Uint8Array = emptyBytes
+): ResponseData => ({
   status,
   headers,
   body: typeof body === "string" ? encoder.encode(body) : body,
-  delivery: Delivery.Whole()
+  transmission: Transmission.Complete()
 })
 
-/** @internal */
-export const json = (status: number, value: unknown): Answer =>
-  bytes(status, { "content-type": "application/json" }, JSON.stringify(value))
+/** @internal Returns a response with a JSON body. */
+export const jsonResponse = (status: number, value: unknown): ResponseData =>
+  bytesResponse(status, { "content-type": "application/json" }, JSON.stringify(value))
 
-/** @internal A connection that ends without an answer; what the answer would have been is kept for the record. */
-export const dropped = (answer: Answer): Answer => ({ ...answer, delivery: Delivery.Dropped() })
-
-/** @internal */
-export const withHeaders = (answer: Answer, headers: Readonly<Record<string, string>>): Answer => ({
-  ...answer,
-  headers: { ...headers, ...answer.headers }
+/** @internal Resets the connection instead of sending the response. The request log still records the response. */
+export const dropResponse = (response: ResponseData): ResponseData => ({
+  ...response,
+  transmission: Transmission.Dropped()
 })
 
-/** @internal What an error says; `null` leaves an optional field out. */
-export interface Refusal {
+/** @internal Adds headers. A header that the response already has keeps its value. */
+export const withHeaders = (response: ResponseData, headers: Readonly<Record<string, string>>): ResponseData => ({
+  ...response,
+  headers: { ...headers, ...response.headers }
+})
+
+/** @internal The fields of an error envelope. `null` omits an optional field. */
+export interface ErrorFields {
   readonly code: string
   readonly message: string
   readonly requestId: string | null
@@ -91,11 +70,11 @@ export interface Refusal {
   readonly details?: ReadonlyArray<Detail> | undefined
 }
 
-/** @internal The envelope of every API error; the table of codes fills in the status and whether to retry. */
-export const refusal = (error: Refusal): Answer => {
-  const known = isCode(error.code) ? codes[error.code] : { status: 400, retryable: false }
-  const { retryable = known.retryable, requestId, details } = error
-  return json(error.status ?? known.status, {
+/** @internal Returns the API's error envelope. Status and `retryable` default to those of the code. */
+export const errorResponse = (error: ErrorFields): ResponseData => {
+  const defaults = isCode(error.code) ? codes[error.code] : { status: 400, retryable: false }
+  const { retryable = defaults.retryable, requestId, details } = error
+  return jsonResponse(error.status ?? defaults.status, {
     error: {
       code: error.code,
       message: error.message,
@@ -106,16 +85,16 @@ export const refusal = (error: Refusal): Answer => {
   })
 }
 
-/** @internal An error of the object storage, which speaks XML. */
-export const storageError = (status: number, code: string, message: string): Answer =>
-  bytes(
+/** @internal Returns an error of the object storage, which uses XML. */
+export const storageError = (status: number, code: string, message: string): ResponseData =>
+  bytesResponse(
     status,
     { "content-type": "application/xml" },
     `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>${message}</Message></Error>`
   )
 
-/** @internal The storage's answer to a URL that was signed for something else, or by somebody else. */
-export const wrongSignature = (): Answer =>
+/** @internal Returns the storage's error for a request that does not match the URL's signature. */
+export const signatureMismatch = (): ResponseData =>
   storageError(
     403,
     "SignatureDoesNotMatch",

@@ -1,10 +1,9 @@
 /**
- * Which operation of the API a method and a path name.
+ * Maps the method and path of a request to an operation.
  */
 import * as Data from "effect/Data"
-import type { Head } from "./response.js"
-import type { Place } from "../files/presignedUrl.js"
-import * as Presigned from "../files/presignedUrl.js"
+import * as PresignedUrl from "../files/presignedUrl.js"
+import type { RequestHead } from "./request.js"
 
 /** @internal */
 export type ApiOperation =
@@ -25,8 +24,8 @@ export type ApiOperation =
   | "apiKeys.rotate"
 
 /**
- * An operation as the simulator records it: the client's name of the method, or of the step of a method; `storage.get` and
- * `storage.put` for a presigned download and upload, and `unknown` for anything that the API does not have.
+ * The operation of a request: the client's name of the method, or of one step of a method. `storage.get` and
+ * `storage.put` are a presigned download and upload. `unknown` is any request that the API does not define.
  *
  * @since 0.1.0
  * @category models
@@ -35,17 +34,17 @@ export type Operation = ApiOperation | "storage.get" | "storage.put" | "unknown"
 
 /** @internal */
 export type Route = Data.TaggedEnum<{
-  /** `id` is the segment of the path that names a resource, empty where there is none. */
+  /** `id` is the path segment that names a resource. It is empty if there is none. */
   Api: { readonly operation: ApiOperation; readonly id: string }
   WrongMethod: { readonly allow: string }
   NotFound: {}
-  Storage: Place
+  Storage: PresignedUrl.StoragePath
 }>
 
 /** @internal */
 export const Route = Data.taggedEnum<Route>()
 
-const api: ReadonlyArray<readonly [operation: ApiOperation, method: string, path: RegExp]> = [
+const apiRoutes: ReadonlyArray<readonly [operation: ApiOperation, method: string, path: RegExp]> = [
   ["executions.create", "POST", /^\/v1\/executions$/],
   ["executions.list", "GET", /^\/v1\/executions$/],
   ["executions.get", "GET", /^\/v1\/executions\/([^/]+)$/],
@@ -63,38 +62,38 @@ const api: ReadonlyArray<readonly [operation: ApiOperation, method: string, path
   ["apiKeys.rotate", "POST", /^\/v1\/api-keys\/([^/]+)\/rotate$/]
 ]
 
-const place = (path: string): Place => {
+const parseStoragePath = (path: string): PresignedUrl.StoragePath => {
   const [, folder, fileId = ""] = /^([^/]+)\/([^/]+)$/.exec(path) ?? []
-  const verbs = ["GET", "PUT"] as const
-  return { verb: verbs.find((verb) => Presigned.folders[verb] === folder), fileId }
+  const methods = ["GET", "PUT"] as const
+  return { method: methods.find((method) => PresignedUrl.folders[method] === folder), fileId }
 }
 
-/** @internal `storageBase` is what the URLs of the storage begin with. */
-export const route = (request: Head, storageBase: string): Route => {
+/** @internal Returns the route of a request. URLs that start with `storageBase` belong to the storage. */
+export const matchRoute = (request: RequestHead, storageBase: string): Route => {
   const path = request.url.replace(/\?.*$/s, "")
   if (`${request.origin}${path}`.startsWith(`${storageBase}/`)) {
-    return Route.Storage(place(`${request.origin}${path}`.slice(storageBase.length + 1)))
+    return Route.Storage(parseStoragePath(`${request.origin}${path}`.slice(storageBase.length + 1)))
   }
-  const allowed = api.filter(([, , pattern]) => pattern.test(path))
-  const found = allowed.find(([, method]) => method === request.method)
-  if (found !== undefined) {
-    const [operation, , pattern] = found
+  const samePath = apiRoutes.filter(([, , pattern]) => pattern.test(path))
+  const match = samePath.find(([, method]) => method === request.method)
+  if (match !== undefined) {
+    const [operation, , pattern] = match
     return Route.Api({ operation, id: pattern.exec(path)?.[1] ?? "" })
   }
-  return allowed.length > 0
-    ? Route.WrongMethod({ allow: allowed.map(([, method]) => method).join(", ") })
+  return samePath.length > 0
+    ? Route.WrongMethod({ allow: samePath.map(([, method]) => method).join(", ") })
     : Route.NotFound()
 }
 
-const stored: Readonly<Record<string, Operation>> = { GET: "storage.get", PUT: "storage.put" }
+const storageOperations: Readonly<Record<string, Operation>> = { GET: "storage.get", PUT: "storage.put" }
 
-/** @internal */
-export const operation = (route: Route, method: string): Operation => {
+/** @internal Returns the operation that the simulator records for a route. */
+export const toOperation = (route: Route, method: string): Operation => {
   switch (route._tag) {
     case "Api":
       return route.operation
     case "Storage":
-      return stored[method] ?? "unknown"
+      return storageOperations[method] ?? "unknown"
     case "WrongMethod":
     case "NotFound":
       return "unknown"

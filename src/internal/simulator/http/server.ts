@@ -1,63 +1,66 @@
 /**
- * The whole server: who may come in, how often, what goes wrong, and what is remembered of it.
+ * The simulator's server: authorization, rate limit, faults, routing and the request log.
  *
  * @internal
  */
 import * as Effect from "effect/Effect"
 import * as monotonic from "../../data/monotonic.js"
-import type { Answer, Head, Request } from "./response.js"
-import * as AnswerOf from "./response.js"
-import { applyFault } from "../faults/apply.js"
-import type { Api } from "./apiCall.js"
-import type { TerminalOutcome, Ends, Target } from "../faults/fault.js"
+import { applyFault, type Exchange } from "../faults/apply.js"
+import type { OutcomeFault, Target, TerminalOutcome } from "../faults/types.js"
 import type { Faults } from "../faults/faults.js"
-import type { Ids } from "../ids.js"
-import * as Operation from "./routes.js"
-import * as RateLimiter from "./rateLimiter.js"
-import type { Refusals } from "./errorResponses.js"
-import type { RequestLog, RequestRecord } from "./requestLog.js"
 import type { Storage } from "../files/storage.js"
+import type { Ids } from "../ids.js"
 import { httpDate } from "../time.js"
 import type { Webhooks } from "../webhooks/webhooks.js"
+import type { ApiHandlers } from "./apiCall.js"
+import type { ErrorResponses } from "./errorResponses.js"
+import * as RateLimiter from "./rateLimiter.js"
+import type { RequestData, RequestHead } from "./request.js"
+import type { RequestLog, RequestRecord } from "./requestLog.js"
+import { type ResponseData, withHeaders } from "./response.js"
+import * as Routes from "./routes.js"
 
 /** @internal */
-export interface Parts {
-  readonly api: Api
+export interface ServerContext {
+  readonly api: ApiHandlers
   readonly faults: Faults
   readonly ids: Ids
-  readonly refusals: Refusals
+  readonly errorResponses: ErrorResponses
   readonly storage: Storage
   readonly webhooks: Webhooks
   readonly log: RequestLog
   readonly limiter: RateLimiter.RateLimiter
   readonly roundReset: (seconds: number) => number
-  readonly authorized: (key: string, now: number) => boolean
+  readonly isAuthorized: (key: string, now: number) => boolean
+  /** Adds a Date header to every response. */
   readonly date: boolean
+  /** Adds a Retry-After header to a 429. */
   readonly retryAfter: boolean
-  /** The server's clock less the Clock, in milliseconds. */
+  /** The server's clock minus the Clock, in milliseconds. */
   readonly skew: number
-  readonly storageBase: (request: Head) => string
-  /** The most bytes that an upload may have. */
+  readonly storageBase: (request: RequestHead) => string
+  /** Maximum size of an upload, in bytes. */
   readonly maxUpload: number
   readonly onRequest: (record: RequestRecord) => Effect.Effect<void>
 }
 
-/** @internal The server, for any of its faces. */
-export interface Handler {
-  readonly handle: (request: Request) => Effect.Effect<Answer>
+/** @internal The server behind the memory client and the HTTP app. */
+export interface Server {
+  readonly handle: (request: RequestData) => Effect.Effect<ResponseData>
   /**
-   * How long the body of an upload to the storage may be, undefined for any other request. A body that is longer, or whose
-   * length is not announced, does not have to be read: it is refused whatever it is.
+   * Returns the maximum body length of a storage upload in bytes, or undefined for other requests. A body that is longer
+   * or has no Content-Length need not be read, because the storage rejects it anyway.
    */
-  readonly uploadLimit: (request: Head) => number | undefined
+  readonly uploadLimit: (request: RequestHead) => number | undefined
 }
 
-const bearer = (request: Request): string => /^Bearer +(\S+)$/i.exec(request.headers["authorization"] ?? "")?.[1] ?? ""
+const bearerToken = (request: RequestData): string =>
+  /^Bearer +(\S+)$/i.exec(request.headers["authorization"] ?? "")?.[1] ?? ""
 
-const target = (request: Request, route: Operation.Route): Target => {
+const toTarget = (request: RequestData, route: Routes.Route): Target => {
   const idempotencyKey = request.headers["idempotency-key"]
   return {
-    operation: Operation.operation(route, request.method),
+    operation: Routes.toOperation(route, request.method),
     method: request.method,
     path: request.url,
     headers: request.headers,
@@ -66,111 +69,113 @@ const target = (request: Request, route: Operation.Route): Target => {
   }
 }
 
-/** Every length is announced, unless the answer comes in chunks or may not have one. */
-const measured = (answer: Answer): Answer =>
-  answer.delivery._tag === "Chunked" || answer.status === 204 || answer.status === 304
-    ? answer
-    : AnswerOf.withHeaders(answer, { "content-length": String(answer.body.length) })
+/** Adds Content-Length, except to a chunked response and to a status that forbids it. */
+const withContentLength = (response: ResponseData): ResponseData =>
+  response.transmission._tag === "Chunked" || response.status === 204 || response.status === 304
+    ? response
+    : withHeaders(response, { "content-length": String(response.body.length) })
+
+/** Adds the headers of any server. */
+const withServerHeaders = ({ date, skew }: ServerContext, response: ResponseData, now: number): ResponseData =>
+  date ? withHeaders(response, { date: httpDate(now + skew) }) : response
+
+/** Adds the headers of the API: those of any server and those of the rate limit. */
+const withApiHeaders = (context: ServerContext, response: ResponseData, now: number): ResponseData =>
+  withHeaders(
+    withServerHeaders(context, response, now),
+    RateLimiter.toHeaders(context.limiter.state(now + context.skew), context.roundReset)
+  )
+
+const rateLimitResponse = ({ errorResponses, limiter, retryAfter, skew }: ServerContext, now: number): ResponseData => {
+  const response = errorResponses.error({ code: "RATE_LIMITED", message: "Too many requests" })
+  const state = limiter.state(now + skew)
+  if (!retryAfter || state === undefined) return response
+  const seconds = Math.ceil((state.reset - now - skew) / 1000)
+  return withHeaders(response, { "retry-after": String(seconds) })
+}
+
+type ApiRoute = Exclude<Routes.Route, { readonly _tag: "Storage" }>
+
+/** One request with its route, and the source of the outcome of an execution that it creates. */
+interface RoutedRequest<Route extends Routes.Route = Routes.Route> {
+  readonly request: RequestData
+  readonly route: Route
+  readonly nextOutcome: () => TerminalOutcome | undefined
+}
+
+const callApi = (
+  { api, errorResponses }: ServerContext,
+  { nextOutcome, request, route }: RoutedRequest<ApiRoute>,
+  now: number
+): ResponseData => {
+  switch (route._tag) {
+    case "Api":
+      return api[route.operation]({ request, id: route.id, now, nextOutcome })
+    case "WrongMethod": {
+      const message = `${request.method} does not fit this path`
+      const response = errorResponses.error({ code: "METHOD_NOT_ALLOWED", status: 405, message })
+      return withHeaders(response, { allow: route.allow })
+    }
+    case "NotFound":
+      return errorResponses.pathNotFound()
+  }
+}
+
+/** Checks the API key, then the rate limit, and then calls the API. */
+const admitAndCall = (context: ServerContext, routed: RoutedRequest<ApiRoute>, now: number): ResponseData => {
+  if (!context.isAuthorized(bearerToken(routed.request), now)) {
+    const message = "The API key is missing or invalid"
+    return context.errorResponses.error({ code: "UNAUTHORIZED", status: 401, message })
+  }
+  return context.limiter.tryAcquire(now + context.skew)
+    ? callApi(context, routed, now)
+    : rateLimitResponse(context, now)
+}
+
+const respond = (context: ServerContext, { nextOutcome, request, route }: RoutedRequest, now: number): ResponseData =>
+  route._tag === "Storage"
+    ? withServerHeaders(context, context.storage.serve(request, route, now), now)
+    : withApiHeaders(context, admitAndCall(context, { nextOutcome, request, route }, now), now)
+
+/**
+ * Serves a request without faults. Events that are already due are assigned to their receivers first, so that the request
+ * cannot change who receives them.
+ */
+const serve = (context: ServerContext, routed: RoutedRequest): Effect.Effect<ResponseData> =>
+  Effect.flatMap(monotonic.now, (now) => {
+    context.webhooks.advance(now)
+    const response = respond(context, routed, now)
+    return Effect.as(context.webhooks.flush(now), response)
+  }).pipe(Effect.uninterruptible)
+
+const makeExchange = (context: ServerContext): Omit<Exchange, "serve"> => ({
+  withApiHeaders: (response) => Effect.map(monotonic.now, (now) => withApiHeaders(context, response, now)),
+  withServerHeaders: (response) => Effect.map(monotonic.now, (now) => withServerHeaders(context, response, now)),
+  requestId: context.ids.request,
+  now: Effect.map(monotonic.now, (now) => now + context.skew)
+})
 
 /** @internal */
-export const make = (parts: Parts): Handler => {
-  const { api, faults, ids, limiter, log, roundReset, skew, webhooks } = parts
-  const { nowhere, refuse } = parts.refusals
-
-  const fromGateway = (answer: Answer, now: number): Answer =>
-    parts.date ? AnswerOf.withHeaders(answer, { date: httpDate(now + skew) }) : answer
-
-  const fromApi = (answer: Answer, now: number): Answer =>
-    AnswerOf.withHeaders(fromGateway(answer, now), RateLimiter.headers(limiter.standing(now + skew), roundReset))
-
-  const tooMany = (now: number): Answer => {
-    const answer = refuse({ code: "RATE_LIMITED", message: "Too many requests" })
-    const standing = limiter.standing(now + skew)
-    if (!parts.retryAfter || standing === undefined) return answer
-    const seconds = Math.ceil((standing.reset - now - skew) / 1000)
-    return AnswerOf.withHeaders(answer, { "retry-after": String(seconds) })
-  }
-
-  const fromRoute = (
-    request: Request,
-    route: Exclude<Operation.Route, { readonly _tag: "Storage" }>,
-    now: number,
-    ending: () => TerminalOutcome | undefined
-  ): Answer => {
-    switch (route._tag) {
-      case "Api":
-        return api[route.operation]({ request, id: route.id, now, ending })
-      case "WrongMethod":
-        return AnswerOf.withHeaders(
-          refuse({ code: "METHOD_NOT_ALLOWED", status: 405, message: `${request.method} does not fit this path` }),
-          { allow: route.allow }
-        )
-      case "NotFound":
-        return nowhere()
-    }
-  }
-
-  const admitted = (request: Request, now: number, answer: () => Answer): Answer => {
-    if (!parts.authorized(bearer(request), now)) {
-      return refuse({ code: "UNAUTHORIZED", status: 401, message: "The API key is missing or invalid" })
-    }
-    return limiter.admit(now + skew) ? answer() : tooMany(now)
-  }
-
-  const answer = (
-    request: Request,
-    route: Operation.Route,
-    now: number,
-    ending: () => TerminalOutcome | undefined
-  ): Answer =>
-    route._tag === "Storage"
-      ? fromGateway(parts.storage.serve(request, route, now), now)
-      : fromApi(
-          admitted(request, now, () => fromRoute(request, route, now, ending)),
-          now
-        )
-
-  /** What has happened before is told to those who were there before. */
-  const serve = (
-    request: Request,
-    route: Operation.Route,
-    ending: () => TerminalOutcome | undefined
-  ): Effect.Effect<Answer> =>
-    Effect.flatMap(monotonic.now, (now) => {
-      webhooks.advance(now)
-      const answered = answer(request, route, now, ending)
-      return Effect.as(webhooks.flush(now), answered)
-    }).pipe(Effect.uninterruptible)
-
-  const atNow =
-    (stamp: (answer: Answer, now: number) => Answer) =>
-    (answer: Answer): Effect.Effect<Answer> =>
-      Effect.map(monotonic.now, (now) => stamp(answer, now))
-
-  const exchange = {
-    fromApi: atNow(fromApi),
-    fromGateway: atNow(fromGateway),
-    requestId: ids.request,
-    now: Effect.map(monotonic.now, (now) => now + skew)
-  }
-
-  const handle = Effect.fnUntraced(function* (request: Request) {
-    const route = Operation.route(request, parts.storageBase(request))
-    const asked = target(request, route)
-    const fault = faults.strike(asked)
-    let ending: Ends | undefined
-    const served = serve(request, route, () => (ending = faults.ending(asked)))
-    const close = log.open(asked, yield* monotonic.now, fault?._tag)
-    const answer = measured(yield* fault === undefined ? served : applyFault(fault, { ...exchange, serve: served }))
-    yield* parts.onRequest(close(answer, ending?._tag))
-    return answer
-  })
-
+export const make = (context: ServerContext): Server => {
+  const { faults, log, maxUpload, onRequest, storageBase } = context
+  const exchange = makeExchange(context)
   return {
-    handle,
+    handle: Effect.fnUntraced(function* (request: RequestData) {
+      const route = Routes.matchRoute(request, storageBase(request))
+      const target = toTarget(request, route)
+      const fault = faults.nextFault(target)
+      let outcomeFault: OutcomeFault | undefined
+      const nextOutcome = () => (outcomeFault = faults.nextOutcome(target))
+      const served = serve(context, { request, route, nextOutcome })
+      const finish = log.start(target, yield* monotonic.now, fault?._tag)
+      const faulted = fault === undefined ? served : applyFault(fault, { ...exchange, serve: served })
+      const response = withContentLength(yield* faulted)
+      yield* onRequest(finish(response, outcomeFault?._tag))
+      return response
+    }),
     uploadLimit: (head) => {
-      const route = Operation.route(head, parts.storageBase(head))
-      return route._tag === "Storage" && route.verb === "PUT" && head.method === "PUT" ? parts.maxUpload : undefined
+      const route = Routes.matchRoute(head, storageBase(head))
+      return route._tag === "Storage" && route.method === "PUT" && head.method === "PUT" ? maxUpload : undefined
     }
   }
 }

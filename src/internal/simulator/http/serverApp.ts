@@ -1,5 +1,5 @@
 /**
- * The face on a port: an `HttpApp` for any server of the platform.
+ * The simulator on a port: an `HttpApp` for any server of the platform.
  *
  * @internal
  */
@@ -10,14 +10,14 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { Answer, Head } from "./response.js"
-import * as AnswerOf from "./response.js"
-import type { Handler } from "./server.js"
-import * as Whole from "./fixedLength.js"
+import * as FixedLength from "./fixedLength.js"
+import type { RequestHead } from "./request.js"
+import { errorResponse, type ResponseData } from "./response.js"
+import type { Server } from "./server.js"
 
 /**
- * How the connection of a request is broken, `flush` after what has been written. The platform has no way to ask for
- * that, so the one who serves brings it; without it the body of the answer fails.
+ * Breaks the connection of a request. `flush` sends the bytes already written before that. The platform has no such
+ * operation, so each server provides its own. By default the body of the response fails instead.
  *
  * @internal
  */
@@ -28,57 +28,62 @@ export class Disconnect extends Context.Reference<Disconnect>()("effect-modelrou
   })
 }) {}
 
-const maxBody = 10 * 1024 * 1024
+const maxBodyBytes = 10 * 1024 * 1024
 
-const tooLarge = AnswerOf.refusal({
+const payloadTooLarge = errorResponse({
   code: "PAYLOAD_TOO_LARGE",
   status: 413,
-  message: `The body is larger than ${maxBody} bytes`,
+  message: `The body is larger than ${maxBodyBytes} bytes`,
   requestId: null
 })
 
-const sent = (answer: Answer, disconnect: (options: { readonly flush: boolean }) => Effect.Effect<void>) => {
-  const { status, headers, body, delivery } = answer
-  switch (delivery._tag) {
-    case "Whole":
+const toServerResponse = (
+  { body, headers, status, transmission }: ResponseData,
+  disconnect: (options: { readonly flush: boolean }) => Effect.Effect<void>
+) => {
+  switch (transmission._tag) {
+    case "Complete":
       return HttpServerResponse.raw(body, { status, headers })
     case "Chunked":
       return HttpServerResponse.stream(Stream.make(body), { status, headers })
     case "Cut":
       return HttpServerResponse.stream(
-        Stream.concat(Stream.make(body.subarray(0, delivery.after)), Stream.execute(disconnect({ flush: true }))),
+        Stream.concat(Stream.make(body.subarray(0, transmission.after)), Stream.execute(disconnect({ flush: true }))),
         { status, headers }
       )
     case "Dropped":
-      // nothing is sent before a body begins
+      // The platform sends nothing before the body starts, so the connection breaks without a response.
       return HttpServerResponse.stream(Stream.execute(disconnect({ flush: false })))
   }
 }
 
-const nothing = new Uint8Array(0)
+const emptyBytes = new Uint8Array(0)
 
-/** What the storage would refuse by its length is not read. The platform's `arrayBuffer` copies with every chunk. */
-const upload = (request: HttpServerRequest.HttpServerRequest, limit: number) => {
-  const length = Whole.announcedLength(request.headers)
+/**
+ * Reads the body of an upload, unless the storage rejects its length. Does not use the platform's `arrayBuffer`, which
+ * copies all previous bytes with every chunk.
+ */
+const readUpload = (request: HttpServerRequest.HttpServerRequest, limit: number) => {
+  const length = FixedLength.contentLength(request.headers)
   return length === undefined || length === 0 || length > limit
-    ? Effect.succeed(nothing)
+    ? Effect.succeed(emptyBytes)
     : Effect.map(
-        Whole.ofLength(request.stream, length),
-        Option.getOrElse(() => nothing)
+        FixedLength.readExactly(request.stream, length),
+        Option.getOrElse(() => emptyBytes)
       )
 }
 
 /** @internal */
-export const make = ({ handle, uploadLimit }: Handler): HttpApp.Default =>
+export const make = ({ handle, uploadLimit }: Server): HttpApp.Default =>
   Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest
     const disconnect = yield* Disconnect
-    const send = (answer: Answer) => sent(answer, (options) => disconnect.run(request, options))
+    const send = (response: ResponseData) => toServerResponse(response, (options) => disconnect.run(request, options))
     const origin = Option.match(HttpServerRequest.toURL(request), {
       onNone: () => "http://localhost",
       onSome: (url) => url.origin
     })
-    const head: Head = {
+    const head: RequestHead = {
       method: request.method,
       url: request.url,
       headers: request.headers,
@@ -86,12 +91,12 @@ export const make = ({ handle, uploadLimit }: Handler): HttpApp.Default =>
       storage: `${origin}/storage`
     }
     const limit = uploadLimit(head)
-    if (limit === undefined && Number(request.headers["content-length"] ?? 0) > maxBody) {
-      return send(tooLarge)
+    if (limit === undefined && Number(request.headers["content-length"] ?? 0) > maxBodyBytes) {
+      return send(payloadTooLarge)
     }
-    const body = limit === undefined ? new Uint8Array(yield* request.arrayBuffer) : yield* upload(request, limit)
+    const body = limit === undefined ? new Uint8Array(yield* request.arrayBuffer) : yield* readUpload(request, limit)
     return send(yield* handle({ ...head, body }))
   }).pipe(
     Effect.catchTag("RequestError", () => HttpServerResponse.empty({ status: 400 })),
-    Effect.interruptible // the platform serves without, and a client that leaves would be waited for
+    Effect.interruptible // The platform runs apps uninterruptibly, which would outlive a client that disconnects.
   )

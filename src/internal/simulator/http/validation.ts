@@ -1,11 +1,17 @@
 /**
- * What the API finds wrong with the fields of a body.
+ * Checks of the fields of a request body.
  *
  * @internal
  */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
-import type { Detail } from "./response.js"
+
+/** @internal One invalid field. `field` is its path from the root of the body. */
+export interface Detail {
+  readonly field: string
+  readonly code: string
+  readonly message: string
+}
 
 /** @internal */
 export type Details = ReadonlyArray<Detail>
@@ -17,13 +23,13 @@ export type Fields = Readonly<Record<string, unknown>>
 export const isObject = (value: unknown): value is Fields => Predicate.isRecord(value) && !Array.isArray(value)
 
 /** @internal */
-export const isWebUrl = (value: unknown): value is string =>
+export const isHttpUrl = (value: unknown): value is string =>
   Predicate.isString(value) && /^https?:\/\/\S+$/i.test(value) && URL.canParse(value)
 
 const isAbsent = (value: unknown): value is null | undefined => value === undefined || value === null
 
-/** @internal */
-export const body = (text: string): Either.Either<Fields, Details> =>
+/** @internal Parses a body that must be a JSON object. */
+export const parseObject = (text: string): Either.Either<Fields, Details> =>
   Either.try({
     try: (): unknown => JSON.parse(text),
     catch: (): Details => [{ field: "", code: "INVALID_JSON", message: "The body is not JSON" }]
@@ -34,32 +40,33 @@ export const body = (text: string): Either.Either<Fields, Details> =>
   )
 
 /** @internal */
-export const missing = (field: string, name = field): Detail => ({
+export const missingField = (field: string, name = field): Detail => ({
   field,
   code: "REQUIRED",
   message: `${name} is required`
 })
 
-/** @internal Nothing is wrong with a field that is not there, or `null`. */
-export const optional = (
+/** @internal Checks a field unless it is absent or `null`. */
+export const checkOptional = (
   value: unknown,
-  test: (value: unknown) => boolean,
+  isValid: (value: unknown) => boolean,
   field: string,
   kind: string,
   code = "INVALID_TYPE"
-): Details => (isAbsent(value) || test(value) ? [] : [{ field, code, message: `${field} must be ${kind}` }])
+): Details => (isAbsent(value) || isValid(value) ? [] : [{ field, code, message: `${field} must be ${kind}` }])
 
-/** @internal */
-export const required = (
+/** @internal Checks a field that must be present and not empty. */
+export const checkRequired = (
   value: unknown,
-  test: (value: unknown) => boolean,
+  isValid: (value: unknown) => boolean,
   field: string,
   kind: string,
   code?: string
-): Details => (isAbsent(value) || value === "" ? [missing(field)] : optional(value, test, field, kind, code))
+): Details =>
+  isAbsent(value) || value === "" ? [missingField(field)] : checkOptional(value, isValid, field, kind, code)
 
-/** @internal A whole number in a range, if it is there at all. */
-export const integer = (value: unknown, min: number, max: number, field: string, name = field): Details => {
+/** @internal Checks that a field, if present, is an integer between `min` and `max`. */
+export const checkInteger = (value: unknown, min: number, max: number, field: string, name = field): Details => {
   if (value === undefined) {
     return []
   }

@@ -1,60 +1,66 @@
 /**
- * What the API does with webhook endpoints.
+ * The API's operations on webhook endpoints.
  *
  * @internal
  */
 import * as Either from "effect/Either"
-import type { Answer } from "../http/response.js"
-import * as AnswerOf from "../http/response.js"
-import type { Call, Section } from "../http/apiCall.js"
-import * as CallOf from "../http/apiCall.js"
+import { type ApiCall, bodyText, type ResourceHandlers } from "../http/apiCall.js"
+import type { ErrorResponses } from "../http/errorResponses.js"
+import { bytesResponse, jsonResponse, type ResponseData } from "../http/response.js"
 import * as EndpointFields from "./endpointFields.js"
 import type { Endpoint, Endpoints } from "./endpoints.js"
-import type { Style } from "./endpointView.js"
 import * as EndpointView from "./endpointView.js"
-import type { Refusals } from "../http/errorResponses.js"
+
+interface ApiContext {
+  readonly endpoints: Endpoints
+  readonly errorResponses: ErrorResponses
+  readonly style: EndpointView.Style
+  /** Sends a test event and returns its id. */
+  readonly sendTest: (endpoint: Endpoint, now: number) => string
+}
+
+/** Returns the response of `respond` for the endpoint that the path names, or a 404. */
+const withEndpoint = (
+  { endpoints, errorResponses }: ApiContext,
+  { id }: ApiCall,
+  respond: (endpoint: Endpoint) => ResponseData
+): ResponseData => {
+  const endpoint = endpoints.get(id)
+  return endpoint === undefined ? errorResponses.resourceNotFound(`Webhook endpoint ${id}`) : respond(endpoint)
+}
+
+const create = ({ endpoints, errorResponses, style }: ApiContext, call: ApiCall): ResponseData =>
+  Either.match(EndpointFields.decodeCreate(bodyText(call)), {
+    onLeft: errorResponses.invalidInput,
+    onRight: (settings) => jsonResponse(201, EndpointView.toCreatedBody(endpoints.create(settings, call.now), style))
+  })
+
+const list = ({ endpoints, style }: ApiContext): ResponseData =>
+  jsonResponse(200, { endpoints: endpoints.all().map((endpoint) => EndpointView.toListEntry(endpoint, style)) })
+
+const update = (context: ApiContext, call: ApiCall): ResponseData =>
+  withEndpoint(context, call, (endpoint) =>
+    Either.match(EndpointFields.decodeUpdate(bodyText(call)), {
+      onLeft: context.errorResponses.invalidInput,
+      onRight: (changes) =>
+        jsonResponse(200, EndpointView.toEndpointBody(context.endpoints.update(endpoint, changes), context.style))
+    })
+  )
+
+const remove = (context: ApiContext, call: ApiCall): ResponseData =>
+  withEndpoint(context, call, (endpoint) => {
+    context.endpoints.remove(endpoint)
+    return bytesResponse(204, {})
+  })
+
+const test = (context: ApiContext, call: ApiCall): ResponseData =>
+  withEndpoint(context, call, (endpoint) => jsonResponse(200, { event_id: context.sendTest(endpoint, call.now) }))
 
 /** @internal */
-export const make = (options: {
-  readonly endpoints: Endpoints
-  readonly refusals: Refusals
-  readonly style: Style
-  /** Sends a test event on its way, and gives its id. */
-  readonly test: (endpoint: Endpoint, now: number) => string
-}): Section<"webhookEndpoints"> => {
-  const { endpoints, style } = options
-  const { invalid, notFound } = options.refusals
-
-  const withEndpoint = ({ id }: Call, answer: (endpoint: Endpoint) => Answer): Answer => {
-    const endpoint = endpoints.get(id)
-    return endpoint === undefined ? notFound(`Webhook endpoint ${id}`) : answer(endpoint)
-  }
-
-  const create = (call: Call): Answer =>
-    Either.match(EndpointFields.forCreate(CallOf.bodyText(call)), {
-      onLeft: invalid,
-      onRight: (settings) => AnswerOf.json(201, EndpointView.created(endpoints.create(settings, call.now), style))
-    })
-
-  const update = (call: Call): Answer =>
-    withEndpoint(call, (endpoint) =>
-      Either.match(EndpointFields.forUpdate(CallOf.bodyText(call)), {
-        onLeft: invalid,
-        onRight: (change) => AnswerOf.json(200, EndpointView.shown(endpoints.update(endpoint, change), style))
-      })
-    )
-
-  return {
-    "webhookEndpoints.create": create,
-    "webhookEndpoints.list": () =>
-      AnswerOf.json(200, { endpoints: endpoints.all().map((endpoint) => EndpointView.listed(endpoint, style)) }),
-    "webhookEndpoints.update": update,
-    "webhookEndpoints.remove": (call) =>
-      withEndpoint(call, (endpoint) => {
-        endpoints.remove(endpoint)
-        return AnswerOf.bytes(204, {})
-      }),
-    "webhookEndpoints.test": (call) =>
-      withEndpoint(call, (endpoint) => AnswerOf.json(200, { event_id: options.test(endpoint, call.now) }))
-  }
-}
+export const make = (context: ApiContext): ResourceHandlers<"webhookEndpoints"> => ({
+  "webhookEndpoints.create": (call) => create(context, call),
+  "webhookEndpoints.list": () => list(context),
+  "webhookEndpoints.update": (call) => update(context, call),
+  "webhookEndpoints.remove": (call) => remove(context, call),
+  "webhookEndpoints.test": (call) => test(context, call)
+})

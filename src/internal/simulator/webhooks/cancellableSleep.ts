@@ -1,5 +1,5 @@
 /**
- * A wait that can be called off.
+ * A sleep that a deferred can cancel.
  *
  * @internal
  */
@@ -7,10 +7,10 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as monotonic from "../../data/monotonic.js"
 
-/** @internal Waits for a moment on the Clock; false, at once, when that is called off. */
-export const until = (at: number, calledOff: Deferred.Deferred<void>): Effect.Effect<boolean> =>
+/** @internal Sleeps until `at` on the Clock and returns true. Returns false as soon as `cancelled` is done. */
+export const sleepUntil = (at: number, cancelled: Deferred.Deferred<void>): Effect.Effect<boolean> =>
   Effect.flatMap(monotonic.now, (now) =>
-    Effect.timeoutTo(Deferred.await(calledOff), {
+    Effect.timeoutTo(Deferred.await(cancelled), {
       duration: Math.max(0, at - now),
       onSuccess: () => false,
       onTimeout: () => true

@@ -1,5 +1,5 @@
 /**
- * The way of one event to one receiver: sent, and sent again while that fails, but not for ever.
+ * Delivers one event to one recipient, with retries.
  *
  * @internal
  */
@@ -10,18 +10,18 @@ import type * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import * as monotonic from "../../data/monotonic.js"
-import { until } from "./cancellableSleep.js"
-import type { Bounded } from "../ringBuffer.js"
-import type { DeliveryAttempt, DeliveryRecord, DeliveryFault } from "./deliveryRecord.js"
-import type { Event } from "./event.js"
 import { join } from "../../data/bytes.js"
+import * as monotonic from "../../data/monotonic.js"
 import { hmacSha256Hex } from "../../data/sha256.js"
+import type { RingBuffer } from "../ringBuffer.js"
+import { sleepUntil } from "./cancellableSleep.js"
+import type { DeliveryAttempt, DeliveryFault, DeliveryRecord } from "./deliveryRecord.js"
+import type { Event } from "./event.js"
 
-/** @internal Where a delivery goes to, as it is at the moment of an attempt. */
-export interface Target {
+/** @internal The destination of one attempt. */
+export interface Destination {
   readonly url: string
-  /** Added to the API's own. */
+  /** Added to the API's own headers. */
   readonly headers: Readonly<Record<string, string>>
   readonly secret: string
 }
@@ -29,32 +29,32 @@ export interface Target {
 /** @internal */
 export interface Recipient {
   readonly endpointId: string | undefined
-  readonly target: () => Target
-  /** Done as soon as nothing more should be tried. */
+  /** Called before each attempt, because an endpoint can change between attempts. */
+  readonly destination: () => Destination
+  /** Done when no further attempt should be made. */
   readonly stopped: Deferred.Deferred<void>
-  readonly succeeded: (now: number) => void
-  readonly failed: () => void
+  readonly onSuccess: (now: number) => void
+  readonly onFailure: () => void
 }
 
 /** @internal */
-export interface Courier {
-  /** As it is at the moment of an attempt. */
+export interface DeliveryContext {
+  /** Called before each attempt, because `deliverTo` can replace the client. */
   readonly client: () => HttpClient.HttpClient
-  readonly log: Bounded<DeliveryRecord>
-  readonly disturb: (attempt: DeliveryAttempt) => DeliveryFault
-  /** The server's clock less the Clock, in milliseconds. */
+  readonly log: RingBuffer<DeliveryRecord>
+  readonly deliveryFault: (attempt: DeliveryAttempt) => DeliveryFault
+  /** The server's clock minus the Clock, in milliseconds. */
   readonly skew: number
 }
 
-const minute = 60_000
-/** How long after its event a delivery may still go out. */
-const life = 24 * 60 * minute
-/** In minutes, from one attempt to the next. */
-const pauses = [2, 4, 8, 16, 30]
-const deadline = "30 seconds"
+const minuteMillis = 60_000
+/** The time after an event when its last retry may start. */
+const maxEventAgeMillis = 24 * 60 * minuteMillis
+const retryDelaysMinutes = [2, 4, 8, 16, 30]
+const responseTimeout = "30 seconds"
 const encoder = new TextEncoder()
 
-const requestOf = ({ headers, secret, url }: Target, body: Uint8Array, timestamp: string) =>
+const toRequest = ({ headers, secret, url }: Destination, body: Uint8Array, timestamp: string) =>
   HttpClientRequest.post(url, { headers }).pipe(
     HttpClientRequest.setBody(HttpBody.uint8Array(body, "application/json")),
     HttpClientRequest.setHeaders({
@@ -67,87 +67,99 @@ const requestOf = ({ headers, secret, url }: Target, body: Uint8Array, timestamp
 const isSuccess = (outcome: DeliveryRecord["outcome"]): boolean =>
   typeof outcome === "number" && outcome >= 200 && outcome < 300
 
-/** The answer has to be complete in time, and whatever else happens is no answer. */
-const answerTo = (
+/** Returns the status after the body has been read, or `no response` after any failure or after 30 seconds. */
+const execute = (
   client: HttpClient.HttpClient,
   request: HttpClientRequest.HttpClientRequest
 ): Effect.Effect<DeliveryRecord["outcome"]> =>
   client.execute(request).pipe(
     Effect.flatMap((response) => Effect.as(Effect.ignore(Stream.runDrain(response.stream)), response.status)),
-    Effect.timeout(deadline),
-    Effect.catchAllCause(() => Effect.succeed("no answer" as const))
+    Effect.timeout(responseTimeout),
+    Effect.catchAllCause(() => Effect.succeed("no response" as const))
   )
 
-/** One request, signed now; whether it has arrived, as far as the server can know. */
+/** Sends one signed request and records its outcome. Returns whether the server counts it as delivered. */
 const send = (
-  { client, log, skew }: Courier,
+  { client, log, skew }: DeliveryContext,
   attempt: DeliveryAttempt,
-  target: Target,
+  destination: Destination,
   body: Uint8Array,
-  answerIsLost: boolean
+  isResponseLost: boolean
 ): Effect.Effect<boolean> =>
   Effect.gen(function* () {
     const at = yield* monotonic.now
-    const record: DeliveryRecord = { ...attempt, at, outcome: "pending" }
-    const close = log.append(record)
+    const pending: DeliveryRecord = { ...attempt, at, outcome: "pending" }
+    const replace = log.append(pending)
     const timestamp = String(Math.floor((at + skew) / 1000))
-    const answer = yield* answerTo(client(), requestOf(target, body, timestamp))
-    const outcome = answerIsLost ? "no answer" : answer
-    close({ ...record, outcome })
+    const response = yield* execute(client(), toRequest(destination, body, timestamp))
+    const outcome = isResponseLost ? "no response" : response
+    replace({ ...pending, outcome })
     return isSuccess(outcome)
   })
 
-const drop = ({ log }: Courier, attempt: DeliveryAttempt): Effect.Effect<boolean> =>
+/** Records a request that was never sent. */
+const recordDropped = ({ log }: DeliveryContext, attempt: DeliveryAttempt): Effect.Effect<boolean> =>
   Effect.map(monotonic.now, (at) => {
     log.append({ ...attempt, at, outcome: "dropped" })
     return false
   })
 
-/** @internal */
-export const deliver = (courier: Courier, event: Event, recipient: Recipient): Effect.Effect<void> => {
-  const attemptOf = (attempt: number, { url }: Target): DeliveryAttempt => ({
-    eventId: event.id,
-    type: event.type,
-    ...(event.executionId === undefined ? {} : { executionId: event.executionId }),
-    ...(recipient.endpointId === undefined ? {} : { endpointId: recipient.endpointId }),
-    url,
-    attempt
-  })
-
-  const tryOnce = (attempt: DeliveryAttempt, target: Target, disturbance: DeliveryFault): Effect.Effect<boolean> => {
-    switch (disturbance) {
-      case "dropBefore":
-        return drop(courier, attempt)
-      case "twice":
-        return Effect.zipRight(
-          send(courier, attempt, target, event.body, false),
-          send(courier, attempt, target, event.body, false)
-        )
-      default:
-        return send(courier, attempt, target, event.body, disturbance === "dropAfter")
-    }
+const runAttempt = (
+  context: DeliveryContext,
+  attempt: DeliveryAttempt,
+  destination: Destination,
+  body: Uint8Array,
+  fault: DeliveryFault
+): Effect.Effect<boolean> => {
+  switch (fault) {
+    case "dropBefore":
+      return recordDropped(context, attempt)
+    case "twice":
+      return Effect.zipRight(
+        send(context, attempt, destination, body, false),
+        send(context, attempt, destination, body, false)
+      )
+    default:
+      return send(context, attempt, destination, body, fault === "dropAfter")
   }
+}
 
-  /** Whether it is still wanted then. */
+const toAttempt = (
+  event: Event,
+  { endpointId }: Recipient,
+  { url }: Destination,
+  attempt: number
+): DeliveryAttempt => ({
+  eventId: event.id,
+  type: event.type,
+  ...(event.executionId === undefined ? {} : { executionId: event.executionId }),
+  ...(endpointId === undefined ? {} : { endpointId }),
+  url,
+  attempt
+})
+
+/** @internal Delivers an event. Retries up to 5 times within 24 hours of the event, until the recipient stops. */
+export const deliver = (context: DeliveryContext, event: Event, recipient: Recipient): Effect.Effect<void> => {
+  /** Returns false without a full wait if the event is too old by then or the recipient stops. */
   const waitUntil = (at: number): Effect.Effect<boolean> =>
-    at < event.at + life ? until(at, recipient.stopped) : Effect.succeed(false)
+    at < event.at + maxEventAgeMillis ? sleepUntil(at, recipient.stopped) : Effect.succeed(false)
 
   return Effect.gen(function* () {
     for (let n = 1; ; n++) {
-      const target = recipient.target()
-      const attempt = attemptOf(n, target)
-      const disturbance = courier.disturb(attempt)
-      if (typeof disturbance === "object") {
-        const delayed = (yield* monotonic.now) + Duration.toMillis(disturbance.delay)
-        if (!(yield* waitUntil(delayed))) return
+      const destination = recipient.destination()
+      const attempt = toAttempt(event, recipient, destination, n)
+      const fault = context.deliveryFault(attempt)
+      if (typeof fault === "object") {
+        const delayedUntil = (yield* monotonic.now) + Duration.toMillis(fault.delay)
+        if (!(yield* waitUntil(delayedUntil))) return
       }
       const sentAt = yield* monotonic.now
-      if (yield* tryOnce(attempt, target, disturbance)) {
-        return recipient.succeeded(yield* monotonic.now)
+      if (yield* runAttempt(context, attempt, destination, event.body, fault)) {
+        return recipient.onSuccess(yield* monotonic.now)
       }
-      recipient.failed()
-      const pause = pauses[n - 1]
-      if (pause === undefined || !(yield* waitUntil(sentAt + pause * minute))) return
+      recipient.onFailure()
+      const delayMinutes = retryDelaysMinutes[n - 1]
+      if (delayMinutes === undefined || !(yield* waitUntil(sentAt + delayMinutes * minuteMillis))) return
     }
   })
 }

@@ -1,5 +1,5 @@
 /**
- * Deliveries of events, seen from the server's side.
+ * Deliveries of events as the simulator's user sees them.
  */
 import type * as Duration from "effect/Duration"
 
@@ -10,7 +10,7 @@ import type * as Duration from "effect/Duration"
  * @category models
  */
 export interface DeliveryAttempt {
-  /** The same for all receivers of the event, and at all attempts. */
+  /** The same for all receivers and attempts of the event. */
   readonly eventId: string
   readonly type: string
   /** Undefined for a test event. */
@@ -18,7 +18,7 @@ export interface DeliveryAttempt {
   /** Undefined for the `webhook_url` of an execution. */
   readonly endpointId?: string | undefined
   readonly url: string
-  /** From 1. */
+  /** Starts at 1. */
   readonly attempt: number
 }
 
@@ -29,19 +29,23 @@ export interface DeliveryAttempt {
  * @category models
  */
 export interface DeliveryRecord extends DeliveryAttempt {
-  /** When it went out, in milliseconds on the Clock. */
+  /** When the request was sent, in milliseconds on the Clock. */
   readonly at: number
   /**
-   * The status of the answer; `no answer` within 30 seconds; `dropped` when it was never sent, `pending` as long as its
-   * answer is awaited.
+   * The status of the response. `no response` if none arrived within 30 seconds, `dropped` if the request was not sent,
+   * `pending` until the attempt ends.
    */
-  readonly outcome: number | "no answer" | "dropped" | "pending"
+  readonly outcome: number | "no response" | "dropped" | "pending"
 }
 
 /**
- * What becomes of an attempt: `deliver`: nothing special; `dropBefore`: the receiver never sees it, and it counts as failed;
- * `dropAfter`: the receiver does, but its answer is lost, which counts as failed, too; `twice`: two requests one after the
- * other, of which the answer to the second counts; `delay`: it goes out that much later.
+ * The fault of one delivery attempt:
+ *
+ * - `deliver`: no fault.
+ * - `dropBefore`: the request is not sent. The attempt fails.
+ * - `dropAfter`: the receiver gets the request, but its response is lost. The attempt fails.
+ * - `twice`: two requests are sent, one after the other. The second response decides.
+ * - `{ delay }`: the request is sent after a delay.
  *
  * @since 0.1.0
  * @category models

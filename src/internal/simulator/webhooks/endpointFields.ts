@@ -1,48 +1,53 @@
 /**
- * The body that registers or changes a webhook endpoint.
+ * Decodes the bodies that create and update a webhook endpoint.
  *
  * @internal
  */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
-import type { Settings } from "./endpoints.js"
-import type { Details, Fields } from "../http/validation.js"
 import * as Validation from "../http/validation.js"
+import type { Settings } from "./endpoints.js"
 
-const isTexts = (value: unknown): value is ReadonlyArray<string> =>
+const isStringArray = (value: unknown): value is ReadonlyArray<string> =>
   Array.isArray(value) && value.every(Predicate.isString)
 
-/** What HTTP allows as a header: else no delivery could be sent. */
-const isHeaders = (value: unknown): value is Readonly<Record<string, string>> =>
+/** Returns true for valid HTTP headers. Invalid ones would fail every delivery. */
+const isHeaderRecord = (value: unknown): value is Readonly<Record<string, string>> =>
   Validation.isObject(value) &&
   Object.entries(value).every(
     ([name, text]) =>
       /^[\w!#$%&'*+.^`|~-]+$/.test(name) && Predicate.isString(text) && /^[\t\x20-\x7e\x80-\xff]*$/.test(text)
   )
 
-const check = ({ description, events, headers, is_active: active }: Fields): Details => [
-  ...Validation.optional(description, Predicate.isString, "description", "a string"),
-  ...Validation.optional(events, isTexts, "events", "an array of strings"),
-  ...Validation.optional(headers, isHeaders, "headers", "an object of HTTP headers"),
-  ...Validation.optional(active, Predicate.isBoolean, "is_active", "a boolean")
+const checkFields = ({ description, events, headers, is_active: active }: Validation.Fields): Validation.Details => [
+  ...Validation.checkOptional(description, Predicate.isString, "description", "a string"),
+  ...Validation.checkOptional(events, isStringArray, "events", "an array of strings"),
+  ...Validation.checkOptional(headers, isHeaderRecord, "headers", "an object of HTTP headers"),
+  ...Validation.checkOptional(active, Predicate.isBoolean, "is_active", "a boolean")
 ]
 
-const settings = ({ url, description, events, headers, is_active: active }: Fields): Partial<Settings> => ({
+const toSettings = ({
+  url,
+  description,
+  events,
+  headers,
+  is_active: active
+}: Validation.Fields): Partial<Settings> => ({
   ...(Predicate.isString(url) ? { url } : {}),
   ...(Predicate.isString(description) ? { description } : {}),
-  ...(isTexts(events) ? { events } : {}),
-  ...(isHeaders(headers) ? { headers } : {}),
+  ...(isStringArray(events) ? { events } : {}),
+  ...(isHeaderRecord(headers) ? { headers } : {}),
   ...(Predicate.isBoolean(active) ? { active } : {})
 })
 
 const urlKind = "an http or https URL"
 
-/** @internal */
-export const forCreate = (text: string): Either.Either<Settings, Details> =>
-  Either.flatMap(Validation.body(text), (fields) => {
+/** @internal Decodes the body of a create. */
+export const decodeCreate = (text: string): Either.Either<Settings, Validation.Details> =>
+  Either.flatMap(Validation.parseObject(text), (fields) => {
     const details = [
-      ...Validation.required(fields["url"], Validation.isWebUrl, "url", urlKind, "INVALID_URL"),
-      ...check(fields)
+      ...Validation.checkRequired(fields["url"], Validation.isHttpUrl, "url", urlKind, "INVALID_URL"),
+      ...checkFields(fields)
     ]
     return details.length > 0
       ? Either.left(details)
@@ -52,16 +57,16 @@ export const forCreate = (text: string): Either.Either<Settings, Details> =>
           events: [],
           headers: {},
           active: true,
-          ...settings(fields)
+          ...toSettings(fields)
         })
   })
 
-/** @internal What is not named stays as it is. */
-export const forUpdate = (text: string): Either.Either<Partial<Settings>, Details> =>
-  Either.flatMap(Validation.body(text), (fields) => {
+/** @internal Decodes the body of an update. Absent fields do not change. */
+export const decodeUpdate = (text: string): Either.Either<Partial<Settings>, Validation.Details> =>
+  Either.flatMap(Validation.parseObject(text), (fields) => {
     const details = [
-      ...Validation.optional(fields["url"], Validation.isWebUrl, "url", urlKind, "INVALID_URL"),
-      ...check(fields)
+      ...Validation.checkOptional(fields["url"], Validation.isHttpUrl, "url", urlKind, "INVALID_URL"),
+      ...checkFields(fields)
     ]
-    return details.length > 0 ? Either.left(details) : Either.right(settings(fields))
+    return details.length > 0 ? Either.left(details) : Either.right(toSettings(fields))
   })

@@ -1,47 +1,50 @@
 /**
- * A webhook endpoint as the API shows it, in either of the two shapes of its documentation.
+ * The JSON of a webhook endpoint, in both shapes of the API's documentation.
  *
  * @internal
  */
-import type { Endpoint } from "./endpoints.js"
 import { iso } from "../time.js"
+import type { Endpoint } from "./endpoints.js"
 
 /**
- * The two shapes in which the documentation shows an endpoint: `long` with `description`, `is_active` and `created_at`;
- * `short` with `status`, `active` or `inactive`.
+ * The shape of an endpoint's JSON. The API's documentation shows both: `long` has `description`, `is_active` and
+ * `created_at`, `short` has `status` with `active` or `inactive`.
  *
  * @since 0.1.0
  * @category models
  */
 export type EndpointShape = "long" | "short"
 
-const state = ({ active }: Endpoint, shape: EndpointShape) =>
-  shape === "long" ? { is_active: active } : { status: active ? "active" : "inactive" }
-
-/** @internal `skew` is the server's clock less the Clock, in milliseconds. */
+/** @internal `skew` is the server's clock minus the Clock, in milliseconds. */
 export interface Style {
   readonly shape: EndpointShape
   readonly skew: number
 }
 
-/** @internal Without its secret. */
-export const shown = (endpoint: Endpoint, { shape, skew }: Style) => {
+const activeField = ({ active }: Endpoint, shape: EndpointShape) =>
+  shape === "long" ? { is_active: active } : { status: active ? "active" : "inactive" }
+
+/** @internal Returns the endpoint without its secret. */
+export const toEndpointBody = (endpoint: Endpoint, { shape, skew }: Style) => {
   const { createdAt, description, events, id, url } = endpoint
-  const more = { ...(description === undefined ? {} : { description }), created_at: iso(createdAt + skew) }
-  return { id, url, events, ...state(endpoint, shape), ...(shape === "long" ? more : {}) }
+  const longFields = { ...(description === undefined ? {} : { description }), created_at: iso(createdAt + skew) }
+  return { id, url, events, ...activeField(endpoint, shape), ...(shape === "long" ? longFields : {}) }
 }
 
-/** @internal The only answer that has the secret. */
-export const created = (endpoint: Endpoint, style: Style) => ({ ...shown(endpoint, style), secret: endpoint.secret })
+/** @internal Returns the endpoint with its secret. Only the response to a create has it. */
+export const toCreatedBody = (endpoint: Endpoint, style: Style) => ({
+  ...toEndpointBody(endpoint, style),
+  secret: endpoint.secret
+})
 
-/** @internal Its entry in the list. */
-export const listed = (endpoint: Endpoint, { shape, skew }: Style) => {
+/** @internal Returns the endpoint's entry in the list. */
+export const toListEntry = (endpoint: Endpoint, { shape, skew }: Style) => {
   const { events, failures, id, lastSuccess, url } = endpoint
   return {
     id,
     url,
     events,
-    ...state(endpoint, shape),
+    ...activeField(endpoint, shape),
     failure_count: failures,
     last_success: lastSuccess === undefined ? null : iso(lastSuccess + skew)
   }

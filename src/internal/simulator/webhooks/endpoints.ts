@@ -1,5 +1,5 @@
 /**
- * The webhook endpoints that are registered, and how deliveries to them have gone.
+ * The webhook endpoints and the results of their deliveries.
  *
  * @internal
  */
@@ -8,11 +8,11 @@ import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import type { Ids } from "../ids.js"
 
-/** @internal What a client may set. */
+/** @internal The settings that a client can change. */
 export interface Settings {
   readonly url: string
   readonly description: string | undefined
-  /** Empty: all. */
+  /** An empty list subscribes to all events. */
   readonly events: ReadonlyArray<string>
   /** Added to each delivery. */
   readonly headers: Readonly<Record<string, string>>
@@ -24,10 +24,10 @@ export interface Endpoint extends Settings {
   readonly id: string
   readonly secret: string
   readonly createdAt: number
-  /** Consecutive failures, of all its deliveries. */
+  /** Consecutive failures of all deliveries. */
   readonly failures: number
   readonly lastSuccess: number | undefined
-  /** Done as soon as it is no longer active, or no longer there: no delivery is tried again. */
+  /** Done when the endpoint is inactive or removed. Deliveries are not retried after that. */
   readonly stopped: Deferred.Deferred<void>
 }
 
@@ -35,23 +35,54 @@ export interface Endpoint extends Settings {
 export interface Endpoints {
   readonly create: (settings: Settings, now: number) => Endpoint
   readonly get: (id: string) => Endpoint | undefined
-  /** In the order of their creation. */
+  /** Returns all endpoints in the order of their creation. */
   readonly all: () => ReadonlyArray<Endpoint>
-  /** One that is active again begins with no failures. */
-  readonly update: (endpoint: Endpoint, change: Partial<Settings>) => Endpoint
+  /** Changes an endpoint. Reactivation resets the number of failures. */
+  readonly update: (endpoint: Endpoint, changes: Partial<Settings>) => Endpoint
   readonly remove: (endpoint: Endpoint) => void
-  readonly succeeded: (id: string, now: number) => void
-  /** After too many in a row it is active no longer. */
-  readonly failed: (id: string) => void
-  /** Whether deliveries of this type go to anybody. */
-  readonly wants: (type: string) => boolean
+  readonly recordSuccess: (id: string, now: number) => void
+  /** Records a failure and deactivates the endpoint after 10 consecutive failures. */
+  readonly recordFailure: (id: string) => void
+  /** Returns true if an active endpoint subscribes to the event type. */
+  readonly hasSubscriber: (type: string) => boolean
 }
 
-const mostFailures = 10
+const maxConsecutiveFailures = 10
 
 /** @internal */
-export const isFor = ({ active, events }: Endpoint, type: string): boolean =>
+export const isSubscribed = ({ active, events }: Endpoint, type: string): boolean =>
   active && (events.length === 0 || events.includes(type))
+
+const makeStopSignal = () => Deferred.unsafeMake<void>(FiberId.none)
+
+const stop = ({ stopped }: Endpoint) => Deferred.unsafeDone(stopped, Exit.void)
+
+const makeEndpoint = (ids: Ids, settings: Settings, now: number): Endpoint => ({
+  ...settings,
+  id: ids.endpoint(),
+  secret: ids.webhookSecret(),
+  createdAt: now,
+  failures: 0,
+  lastSuccess: undefined,
+  stopped: makeStopSignal()
+})
+
+const applyChanges = (endpoint: Endpoint, changes: Partial<Settings>): Endpoint => {
+  if (changes.active === false) {
+    stop(endpoint)
+  }
+  const isReactivated = changes.active === true && !endpoint.active
+  return { ...endpoint, ...changes, ...(isReactivated ? { failures: 0, stopped: makeStopSignal() } : {}) }
+}
+
+const addFailure = (endpoint: Endpoint): Endpoint => {
+  const failures = endpoint.failures + 1
+  const active = endpoint.active && failures < maxConsecutiveFailures
+  if (!active) {
+    stop(endpoint)
+  }
+  return { ...endpoint, failures, active }
+}
 
 /** @internal */
 export const make = (ids: Ids): Endpoints => {
@@ -62,21 +93,16 @@ export const make = (ids: Ids): Endpoints => {
     return endpoint
   }
 
-  const stop = ({ stopped }: Endpoint) => Deferred.unsafeDone(stopped, Exit.void)
-
-  const running = () => Deferred.unsafeMake<void>(FiberId.none)
+  const modify = (id: string, f: (endpoint: Endpoint) => Endpoint) => {
+    const endpoint = endpoints.get(id)
+    if (endpoint !== undefined) {
+      set(f(endpoint))
+    }
+  }
 
   return {
     create: (settings, now) => {
-      const endpoint = set({
-        ...settings,
-        id: ids.endpoint(),
-        secret: ids.webhookSecret(),
-        createdAt: now,
-        failures: 0,
-        lastSuccess: undefined,
-        stopped: running()
-      })
+      const endpoint = set(makeEndpoint(ids, settings, now))
       if (!endpoint.active) {
         stop(endpoint)
       }
@@ -84,35 +110,13 @@ export const make = (ids: Ids): Endpoints => {
     },
     get: (id) => endpoints.get(id),
     all: () => [...endpoints.values()],
-    update: (endpoint, change) => {
-      if (change.active === false) {
-        stop(endpoint)
-      }
-      const again = change.active === true && !endpoint.active
-      return set({ ...endpoint, ...change, ...(again ? { failures: 0, stopped: running() } : {}) })
-    },
+    update: (endpoint, changes) => set(applyChanges(endpoint, changes)),
     remove: (endpoint) => {
       stop(endpoint)
       endpoints.delete(endpoint.id)
     },
-    succeeded: (id, now) => {
-      const endpoint = endpoints.get(id)
-      if (endpoint !== undefined) {
-        set({ ...endpoint, failures: 0, lastSuccess: now })
-      }
-    },
-    failed: (id) => {
-      const endpoint = endpoints.get(id)
-      if (endpoint === undefined) {
-        return
-      }
-      const failures = endpoint.failures + 1
-      const active = endpoint.active && failures < mostFailures
-      if (!active) {
-        stop(endpoint)
-      }
-      set({ ...endpoint, failures, active })
-    },
-    wants: (type) => endpoints.size > 0 && [...endpoints.values()].some((endpoint) => isFor(endpoint, type))
+    recordSuccess: (id, now) => modify(id, (endpoint) => ({ ...endpoint, failures: 0, lastSuccess: now })),
+    recordFailure: (id) => modify(id, addFailure),
+    hasSubscriber: (type) => [...endpoints.values()].some((endpoint) => isSubscribed(endpoint, type))
   }
 }

@@ -1,16 +1,16 @@
 /**
- * An event, and the bytes that tell of it, in either of the two forms of the API's documentation.
+ * An event and its body, in both shapes of the API's documentation.
  *
  * @internal
  */
-import type { Execution, Final } from "../executions/executions.js"
-import { iso } from "../time.js"
-import type { Occurrence } from "../executions/scheduledEvents.js"
+import type { Execution, TerminalState } from "../executions/executions.js"
+import type { ScheduledEvent } from "../executions/scheduledEvents.js"
 import * as View from "../executions/view.js"
+import { iso } from "../time.js"
 
 /**
- * The two forms in which the documentation shows an event: `full` with `event_type`, `version`, `organization_id` and
- * `execution_id`; `short` with `type` and none of the others.
+ * The shape of an event's JSON. The API's documentation shows both: `full` has `event_type`, `version`,
+ * `organization_id` and `execution_id`, `short` has `type` and none of the others.
  *
  * @since 0.1.0
  * @category models
@@ -23,11 +23,11 @@ export interface Event {
   readonly type: string
   readonly executionId: string | undefined
   readonly at: number
-  /** What is signed and sent, the same at each attempt. */
+  /** The signed bytes. They are the same in each attempt. */
   readonly body: Uint8Array
 }
 
-/** @internal `skew` is the server's clock less the Clock, in milliseconds. */
+/** @internal `skew` is the server's clock minus the Clock, in milliseconds. */
 export interface Style {
   readonly shape: PayloadShape
   readonly skew: number
@@ -36,7 +36,7 @@ export interface Style {
 
 const encoder = new TextEncoder()
 
-const make = (event: Omit<Event, "body">, data: unknown, { organization, shape, skew }: Style): Event => {
+const makeEvent = (event: Omit<Event, "body">, data: unknown, { organization, shape, skew }: Style): Event => {
   const { at, executionId, id, type } = event
   const timestamp = iso(at + skew)
   const payload =
@@ -54,19 +54,24 @@ const make = (event: Omit<Event, "body">, data: unknown, { organization, shape, 
   return { ...event, body: encoder.encode(JSON.stringify(payload)) }
 }
 
-/** @internal `final` is how the execution has ended. */
-export const ofExecution = (
+/** @internal Returns the event of an execution. */
+export const fromExecution = (
   id: string,
-  { at, execution, type }: Occurrence<Execution>,
-  final: Final | undefined,
+  { at, execution, type }: ScheduledEvent<Execution>,
+  terminalState: TerminalState | undefined,
   style: Style
 ): Event => {
-  // a start that is told late is still a start
-  const ended = type === "execution.started" ? undefined : final
-  const data = View.event({ execution, status: ended?.status ?? "PROCESSING", final: ended, skew: style.skew })
-  return make({ id, type, executionId: execution.id, at }, data, style)
+  // A start event that is sent after the end must still show PROCESSING.
+  const shownState = type === "execution.started" ? undefined : terminalState
+  const data = View.toEventData({
+    execution,
+    status: shownState?.status ?? "PROCESSING",
+    terminalState: shownState,
+    skew: style.skew
+  })
+  return makeEvent({ id, type, executionId: execution.id, at }, data, style)
 }
 
-/** @internal */
-export const ofTest = (id: string, at: number, style: Style): Event =>
-  make({ id, type: "webhook.test", executionId: undefined, at }, { message: "This is a test event" }, style)
+/** @internal Returns a test event. */
+export const makeTest = (id: string, at: number, style: Style): Event =>
+  makeEvent({ id, type: "webhook.test", executionId: undefined, at }, { message: "This is a test event" }, style)

@@ -1,6 +1,6 @@
 /**
- * Who hears of what, and when. Nothing runs in the background but what is due: the alarm for the next event that somebody will
- * hear of, and the deliveries under way. Both run on the Clock of whoever has made them due.
+ * Assigns events to recipients and starts their deliveries. Only two kinds of fibers run in the background: the timer for
+ * the next event that has a recipient, and the current deliveries. Both use the Clock of the fiber that started them.
  *
  * @internal
  */
@@ -10,120 +10,146 @@ import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
 import * as monotonic from "../../data/monotonic.js"
-import { until } from "./cancellableSleep.js"
-import * as Delivery from "./delivery.js"
-import type { Endpoint, Endpoints } from "./endpoints.js"
-import * as EndpointsOf from "./endpoints.js"
-import type { Event } from "./event.js"
-import * as EventOf from "./event.js"
 import type { Execution, Executions } from "../executions/executions.js"
+import type { ScheduledEvent, ScheduledEvents } from "../executions/scheduledEvents.js"
 import type { Ids } from "../ids.js"
-import type { Occurrence, Upcoming } from "../executions/scheduledEvents.js"
+import { sleepUntil } from "./cancellableSleep.js"
+import * as Delivery from "./delivery.js"
+import * as Endpoints from "./endpoints.js"
+import * as Event from "./event.js"
 
 /** @internal */
 export interface Webhooks {
-  /** Tells what has happened up to this moment to those who are there now; their deliveries wait for `flush`. */
+  /** Assigns the events up to `now` to their current recipients. `flush` starts the deliveries. */
   readonly advance: (now: number) => void
-  /** Sends a test event on its way, as `advance` does, and gives its id. */
-  readonly test: (endpoint: Endpoint, now: number) => string
-  /** After `advance`, begins the deliveries, and sets the alarm for what is due next. Does not wait for either. */
+  /** Assigns a test event to the endpoint and returns its id. `flush` starts the delivery. */
+  readonly sendTest: (endpoint: Endpoints.Endpoint, now: number) => string
+  /** Advances to `now`, starts the deliveries, and sets the timer for the next event. Does not wait for them. */
   readonly flush: (now: number) => Effect.Effect<void>
 }
 
-interface Alarm {
+interface WebhooksContext {
+  readonly executions: Executions
+  readonly scheduledEvents: ScheduledEvents<Execution>
+  readonly endpoints: Endpoints.Endpoints
+  readonly ids: Ids
+  readonly delivery: Delivery.DeliveryContext
+  readonly style: Event.Style
+  /** Signs deliveries to an execution's own `webhook_url`. */
+  readonly secret: string
+  /** Interrupts the background fibers when it closes. */
+  readonly scope: Scope.Scope
+}
+
+interface Timer {
   readonly at: number
-  readonly calledOff: Deferred.Deferred<void>
+  readonly cancelled: Deferred.Deferred<void>
+}
+
+interface PendingDelivery {
+  readonly event: Event.Event
+  readonly recipient: Delivery.Recipient
+}
+
+const neverStopped = Deferred.unsafeMake<void>(FiberId.none)
+
+const toEndpointRecipient = (endpoints: Endpoints.Endpoints, endpoint: Endpoints.Endpoint): Delivery.Recipient => ({
+  endpointId: endpoint.id,
+  destination: () => endpoints.get(endpoint.id) ?? endpoint,
+  stopped: endpoint.stopped,
+  onSuccess: (now) => endpoints.recordSuccess(endpoint.id, now),
+  onFailure: () => endpoints.recordFailure(endpoint.id)
+})
+
+const toUrlRecipient = (url: string, secret: string): Delivery.Recipient => ({
+  endpointId: undefined,
+  destination: () => ({ url, headers: {}, secret }),
+  stopped: neverStopped,
+  onSuccess: () => {},
+  onFailure: () => {}
+})
+
+const findRecipients = (
+  { endpoints, secret }: WebhooksContext,
+  { execution, type }: ScheduledEvent<Execution>
+): ReadonlyArray<Delivery.Recipient> => {
+  const { webhookUrl } = execution.submission
+  const subscribed = endpoints.all().filter((endpoint) => Endpoints.isSubscribed(endpoint, type))
+  return [
+    ...subscribed.map((endpoint) => toEndpointRecipient(endpoints, endpoint)),
+    ...(webhookUrl === undefined ? [] : [toUrlRecipient(webhookUrl, secret)])
+  ]
+}
+
+/** Returns one delivery for each recipient. An event without a recipient uses no id. */
+const toDeliveries = (
+  context: WebhooksContext,
+  scheduled: ScheduledEvent<Execution>
+): ReadonlyArray<PendingDelivery> => {
+  const recipients = findRecipients(context, scheduled)
+  if (recipients.length === 0) return []
+  const terminalState = context.executions.terminalState(scheduled.execution)
+  const event = Event.fromExecution(context.ids.event(), scheduled, terminalState, context.style)
+  return recipients.map((recipient) => ({ event, recipient }))
+}
+
+const startFiber = ({ scope }: WebhooksContext, work: Effect.Effect<void>): Effect.Effect<void> =>
+  Effect.asVoid(Effect.forkIn(Effect.interruptible(work), scope))
+
+/** Returns a function that keeps one timer for the next event that has a recipient. The timer calls `onTimer`. */
+const makeTimer = (context: WebhooksContext, onTimer: (now: number) => Effect.Effect<void>) => {
+  let current: Timer | undefined
+
+  const fire = (timer: Timer) =>
+    Effect.flatMap(monotonic.now, (now) => {
+      // Another timer may have replaced this one at the moment when it fires.
+      if (current !== timer) return Effect.void
+      current = undefined
+      return onTimer(now)
+    }).pipe(Effect.uninterruptible)
+
+  return (): Effect.Effect<void> => {
+    const at = context.scheduledEvents.nextAt(context.endpoints.hasSubscriber)
+    if (at === current?.at) return Effect.void
+    if (current !== undefined) {
+      Deferred.unsafeDone(current.cancelled, Exit.void)
+    }
+    current = at === undefined ? undefined : { at, cancelled: Deferred.unsafeMake<void>(FiberId.none) }
+    return current === undefined
+      ? Effect.void
+      : startFiber(context, Effect.zipRight(sleepUntil(current.at, current.cancelled), fire(current)))
+  }
 }
 
 /** @internal */
-export const make = (options: {
-  readonly executions: Executions
-  readonly upcoming: Upcoming<Execution>
-  readonly endpoints: Endpoints
-  readonly ids: Ids
-  readonly courier: Delivery.Courier
-  readonly style: EventOf.Style
-  /** Signs what goes to an execution's own `webhook_url`. */
-  readonly secret: string
-  /** What is under way ends with it. */
-  readonly scope: Scope.Scope
-}): Webhooks => {
-  const { courier, endpoints, executions, ids, scope, style, upcoming } = options
-  const never = Deferred.unsafeMake<void>(FiberId.none)
-  const outbox: Array<{ readonly event: Event; readonly recipient: Delivery.Recipient }> = []
-  let alarm: Alarm | undefined
-
-  const toEndpoint = (endpoint: Endpoint): Delivery.Recipient => ({
-    endpointId: endpoint.id,
-    target: () => endpoints.get(endpoint.id) ?? endpoint,
-    stopped: endpoint.stopped,
-    succeeded: (now) => endpoints.succeeded(endpoint.id, now),
-    failed: () => endpoints.failed(endpoint.id)
-  })
-
-  const toUrl = (url: string): Delivery.Recipient => ({
-    endpointId: undefined,
-    target: () => ({ url, headers: {}, secret: options.secret }),
-    stopped: never,
-    succeeded: () => {},
-    failed: () => {}
-  })
-
-  const recipients = ({ execution, type }: Occurrence<Execution>): ReadonlyArray<Delivery.Recipient> => {
-    const { webhookUrl } = execution.submission
-    const listening = endpoints.all().filter((endpoint) => EndpointsOf.isFor(endpoint, type))
-    return [...listening.map(toEndpoint), ...(webhookUrl === undefined ? [] : [toUrl(webhookUrl)])]
-  }
-
-  const tell = (occurrence: Occurrence<Execution>) => {
-    const all = recipients(occurrence)
-    if (all.length > 0) {
-      const event = EventOf.ofExecution(ids.event(), occurrence, executions.final(occurrence.execution), style)
-      outbox.push(...all.map((recipient) => ({ event, recipient })))
-    }
-  }
+export const make = (context: WebhooksContext): Webhooks => {
+  const outbox: Array<PendingDelivery> = []
 
   const advance = (now: number) => {
-    executions.settle(now)
-    upcoming.take(now).forEach(tell)
-  }
-
-  const begin = (work: Effect.Effect<void>): Effect.Effect<void> =>
-    Effect.asVoid(Effect.forkIn(Effect.interruptible(work), scope))
-
-  /** Of the moment in which it rings another may have been set already. */
-  const ring = (mine: Alarm) =>
-    Effect.flatMap(monotonic.now, (now) => {
-      if (alarm !== mine) return Effect.void
-      alarm = undefined
-      return flush(now)
-    }).pipe(Effect.uninterruptible)
-
-  const setAlarm = (): Effect.Effect<void> => {
-    const at = upcoming.next(endpoints.wants)
-    if (at === alarm?.at) return Effect.void
-    if (alarm !== undefined) {
-      Deferred.unsafeDone(alarm.calledOff, Exit.void)
+    context.executions.settle(now)
+    for (const scheduled of context.scheduledEvents.takeDue(now)) {
+      outbox.push(...toDeliveries(context, scheduled))
     }
-    alarm = at === undefined ? undefined : { at, calledOff: Deferred.unsafeMake<void>(FiberId.none) }
-    return alarm === undefined ? Effect.void : begin(Effect.zipRight(until(alarm.at, alarm.calledOff), ring(alarm)))
   }
 
   const flush = (now: number): Effect.Effect<void> => {
     advance(now)
     const deliveries = outbox.splice(0)
-    return deliveries.length === 0
-      ? setAlarm()
-      : Effect.forEach(deliveries, ({ event, recipient }) => begin(Delivery.deliver(courier, event, recipient)), {
-          discard: true
-        }).pipe(Effect.zipRight(Effect.suspend(setAlarm)))
+    if (deliveries.length === 0) return updateTimer()
+    return Effect.forEach(
+      deliveries,
+      ({ event, recipient }) => startFiber(context, Delivery.deliver(context.delivery, event, recipient)),
+      { discard: true }
+    ).pipe(Effect.zipRight(Effect.suspend(updateTimer)))
   }
+
+  const updateTimer = makeTimer(context, flush)
 
   return {
     advance,
-    test: (endpoint, now) => {
-      const event = EventOf.ofTest(ids.event(), now, style)
-      outbox.push({ event, recipient: toEndpoint(endpoint) })
+    sendTest: (endpoint, now) => {
+      const event = Event.makeTest(context.ids.event(), now, context.style)
+      outbox.push({ event, recipient: toEndpointRecipient(context.endpoints, endpoint) })
       return event.id
     },
     flush
