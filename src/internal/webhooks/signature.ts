@@ -1,19 +1,18 @@
 /**
- * The signature of a webhook delivery (API page "Verifying webhooks"): HMAC-SHA256 over `{timestamp}.{raw body}`, in lower-case
- * hex, under the whole secret, its `whsec_` included. WebCrypto compares in constant time.
+ * Makes and verifies signatures: HMAC-SHA256 of `{timestamp}.{raw body}` in lower-case hex. The key is the complete secret, with its
+ * `whsec_`. WebCrypto compares in constant time. API page "Verifying webhooks".
  *
  * @internal
  */
-
 import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js"
 
 const algorithm = { name: "HMAC", hash: "SHA-256" }
 const encoder = new TextEncoder()
 
-const keyOf = (secret: string, usage: "sign" | "verify"): Promise<CryptoKey> =>
+const importKey = (secret: string, usage: "sign" | "verify"): Promise<CryptoKey> =>
   globalThis.crypto.subtle.importKey("raw", encoder.encode(secret), algorithm, false, [usage])
 
-const messageOf = (timestamp: string, body: Uint8Array): Uint8Array<ArrayBuffer> => {
+const signedMessage = (timestamp: string, body: Uint8Array): Uint8Array<ArrayBuffer> => {
   const prefix = encoder.encode(`${timestamp}.`)
   const message = new Uint8Array(prefix.length + body.length)
   message.set(prefix)
@@ -21,13 +20,13 @@ const messageOf = (timestamp: string, body: Uint8Array): Uint8Array<ArrayBuffer>
   return message
 }
 
-/** @internal `timestamp` is the text of the header. The secret may not be empty. */
+/** @internal `timestamp` is the text of the header. WebCrypto rejects an empty secret. */
 export const sign = async (secret: string, timestamp: string, body: Uint8Array): Promise<string> => {
-  const key = await keyOf(secret, "sign")
-  return bytesToHex(new Uint8Array(await globalThis.crypto.subtle.sign(algorithm, key, messageOf(timestamp, body))))
+  const key = await importKey(secret, "sign")
+  return bytesToHex(new Uint8Array(await globalThis.crypto.subtle.sign(algorithm, key, signedMessage(timestamp, body))))
 }
 
-/** @internal Whether one of the secrets has made this signature; all of them are tried, whichever fits. */
+/** @internal Returns whether any of the secrets made this signature. Always tries all of them, to take the same time. */
 export const isSignedBy = async (
   secrets: ReadonlyArray<string>,
   timestamp: string,
@@ -35,12 +34,12 @@ export const isSignedBy = async (
   signature: string
 ): Promise<boolean> => {
   if (!/^[0-9a-f]{64}$/.test(signature)) return false
-  const claimed = hexToBytes(signature)
-  const message = messageOf(timestamp, body)
-  const fits = await Promise.all(
+  const signatureBytes = hexToBytes(signature)
+  const message = signedMessage(timestamp, body)
+  const matches = await Promise.all(
     secrets.map(async (secret) =>
-      globalThis.crypto.subtle.verify(algorithm, await keyOf(secret, "verify"), claimed, message)
+      globalThis.crypto.subtle.verify(algorithm, await importKey(secret, "verify"), signatureBytes, message)
     )
   )
-  return fits.includes(true)
+  return matches.includes(true)
 }
