@@ -30,12 +30,12 @@ import * as files from "./internal/files/methods.js"
 import type { Files } from "./internal/files/types.js"
 import { reportTransportSend } from "./internal/http/attemptInterceptor.js"
 import * as TimeLimit from "./internal/http/attemptTimeout.js"
-import * as settings from "./internal/http/clientOptions.js"
+import * as clientOptions from "./internal/http/clientOptions.js"
 import { request } from "./internal/http/rawRequest.js"
-import type { Sender } from "./internal/http/retryLoop.js"
-import { Alarm } from "./internal/http/sharedTimer.js"
+import type { RequestSender } from "./internal/http/retryLoop.js"
+import { SharedTimer } from "./internal/http/sharedTimer.js"
 import { storageClient, withoutRedirects } from "./internal/http/transports.js"
-import { propagated, safely } from "./internal/telemetry.js"
+import { addTraceHeaders, runSafely } from "./internal/telemetry.js"
 import type { WebhookEndpoints } from "./internal/webhooks/endpointTypes.js"
 import * as webhookEndpoints from "./internal/webhooks/endpoints.js"
 
@@ -125,19 +125,19 @@ export const make = (
       Effect.serviceOption(RateLimitGate.RateLimitGate),
       Option.getOrElse(() => own)
     )
-    yield* settings.check(options)
-    const apiKey = yield* settings.apiKey(options.apiKey)
-    const baseUrl = yield* settings.baseUrl(options.baseUrl ?? defaultBaseUrl)
-    const duration = yield* settings.attemptTimeout(options.attemptTimeout ?? "30 seconds")
-    if (settings.isUnencrypted(baseUrl)) {
-      yield* safely(Effect.logWarning(`The API key is sent in clear text to ${baseUrl}: use an https URL`))
+    yield* clientOptions.checkOptions(options)
+    const apiKey = yield* clientOptions.checkApiKey(options.apiKey)
+    const baseUrl = yield* clientOptions.normalizeBaseUrl(options.baseUrl ?? defaultBaseUrl)
+    const duration = yield* clientOptions.checkAttemptTimeout(options.attemptTimeout ?? "30 seconds")
+    if (clientOptions.isUnencrypted(baseUrl)) {
+      yield* runSafely(Effect.logWarning(`The API key is sent in clear text to ${baseUrl}: use an https URL`))
     }
-    const alarm = new Alarm()
-    const sender: Sender = {
+    const timer = new SharedTimer()
+    const sender: RequestSender = {
       client: withoutRedirects(http).pipe(
         HttpClient.mapRequest(HttpClientRequest.prependUrl(baseUrl)),
         HttpClient.mapRequest(HttpClientRequest.bearerToken(apiKey)),
-        options.propagateTraceContext === true ? HttpClient.mapRequestEffect(propagated) : Function.identity,
+        options.propagateTraceContext === true ? HttpClient.mapRequestEffect(addTraceHeaders) : Function.identity,
         // Below it, each time that it sends a request is counted.
         options.transformClient === undefined
           ? Function.identity
@@ -153,8 +153,8 @@ export const make = (
       policy: options.retry ?? RetryPolicy.standard,
       retryWhile: options.retryWhile ?? ModelRouteError.isRetryable,
       secrets: [Redacted.value(apiKey)],
-      limits: { duration, within: TimeLimit.make(alarm, Duration.toMillis(duration)) },
-      alarm
+      attemptLimits: { duration, withTimeout: TimeLimit.makeAttemptTimeout(timer, Duration.toMillis(duration)) },
+      timer
     }
     return ModelRouteClient.of({
       executions: executions.make(sender, keys, options.pollSchedule ?? Execution.pollSchedule),

@@ -15,7 +15,7 @@ import * as ScheduleDecision from "effect/ScheduleDecision"
 import * as ScheduleInterval from "effect/ScheduleInterval"
 import { CurrentPolicy } from "./internal/retry/currentPolicy.js"
 import * as delays from "./internal/retry/backoff.js"
-import { askedWait } from "./internal/retry/rateLimitHeaders.js"
+import { requestedWaitMillis } from "./internal/retry/rateLimitHeaders.js"
 import { all, checksOf, orThrow } from "./internal/errors/optionChecks.js"
 import { CurrentRetryFilter } from "./internal/retry/retryFilter.js"
 import { isRateLimit } from "./internal/errors/semantics.js"
@@ -108,7 +108,7 @@ const defaultCap = "30 seconds"
  */
 export const backoffDelay = (n: number, options: Pick<BackoffOptions, "base" | "cap"> = {}): Duration.Duration => {
   const { baseMillis, capMillis } = backoffOptions(options)
-  return Duration.millis(delays.backoffMillis(n, baseMillis, capMillis))
+  return Duration.millis(delays.backoffDelayMillis(n, baseMillis, capMillis))
 }
 
 /**
@@ -122,7 +122,8 @@ export const backoffDelay = (n: number, options: Pick<BackoffOptions, "base" | "
 export const rateLimitDelay = (
   headers: { readonly [name: string]: string | undefined },
   now: number
-): Option.Option<Duration.Duration> => Option.map(Option.fromNullable(askedWait(headers, now)), Duration.millis)
+): Option.Option<Duration.Duration> =>
+  Option.map(Option.fromNullable(requestedWaitMillis(headers, now)), Duration.millis)
 
 /** How long `Retry-After` asks to wait, in milliseconds, on an error that is not a rate limit. */
 const retryAfterOf = (error: ModelRouteError): number =>
@@ -140,11 +141,11 @@ export const backoff = (options: BackoffOptions = {}): RetryPolicy => {
   const { baseMillis, capMillis, jitter, times } = backoffOptions(options)
   return counted(times, (n, error) => {
     if (isRateLimit(error)) return Effect.succeed(undefined)
-    const delay = delays.backoffMillis(n, baseMillis, capMillis)
+    const delay = delays.backoffDelayMillis(n, baseMillis, capMillis)
     const least = Math.min(retryAfterOf(error), capMillis)
     return jitter === "none"
       ? Effect.succeed(Math.max(delay, least))
-      : Effect.map(Random.next, (random) => Math.max(delays.jittered(delay, jitter, random), least))
+      : Effect.map(Random.next, (random) => Math.max(delays.applyJitter(delay, jitter, random), least))
   })
 }
 
@@ -168,7 +169,7 @@ export const rateLimit = (options: RateLimitOptions = {}): RetryPolicy => {
         error.resetAt !== undefined
           ? DateTime.toEpochMillis(error.resetAt) - now
           : error.retryAfter && Duration.toMillis(error.retryAfter)
-      const millis = delays.rateLimitMillis(n, asked, minimum)
+      const millis = delays.rateLimitDelayMillis(n, asked, minimum)
       // Of a request in the gate's queue `retryAfter` is the whole wait, which can go on beyond the next reset.
       const whole =
         options.maxWait === undefined || error.retryAfter === undefined ? 0 : Duration.toMillis(error.retryAfter)

@@ -28,7 +28,7 @@ import { Execution, File, IdempotencyKey, ModelRouteClient, ModelRouteError, Ret
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import * as classify from "../src/internal/errors/classify.js"
 import { privateTextsOf } from "../src/internal/errors/redact.js"
-import { diagnose } from "../src/internal/http/transportError.js"
+import { describeTransportError } from "../src/internal/http/transportError.js"
 import { failureOf, valueOf } from "./utils/exit.js"
 import { answering } from "./utils/fake.js"
 import {
@@ -298,7 +298,7 @@ describe("answers", () => {
   it("tells why a transport failed, whatever the runtime calls it", () => {
     const request = HttpClientRequest.get("https://x")
     const reasonOf = (cause: unknown) =>
-      diagnose(new HttpClientError.RequestError({ request, reason: "Transport", cause })).reason
+      describeTransportError(new HttpClientError.RequestError({ request, reason: "Transport", cause })).reason
     for (const [code, reason] of [
       ["ENOTFOUND", "connect"],
       ["UND_ERR_CONNECT_TIMEOUT", "connect"],

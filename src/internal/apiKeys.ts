@@ -9,20 +9,20 @@ import * as Schema from "effect/Schema"
 import * as ApiKey from "../ApiKey.js"
 import type { RequestFailure } from "../ModelRouteError.js"
 import { isRecord, text } from "./data/lenient.js"
-import * as exchange from "./http/attempt.js"
+import * as attempt from "./http/attempt.js"
 import * as requests from "./http/requests.js"
-import { call, type Sender } from "./http/retryLoop.js"
+import { runOperation, type RequestSender } from "./http/retryLoop.js"
 
 const operation = "apiKeys.rotate"
 
 /** @internal */
-export const make = (sender: Sender): ApiKeys => ({
+export const make = (sender: RequestSender): ApiKeys => ({
   rotate: (id) =>
-    Effect.flatMap(requests.segment(operation, "id", id), (segment) =>
-      call(sender, {
+    Effect.flatMap(requests.encodeSegment(operation, "id", id), (segment) =>
+      runOperation(sender, {
         operation,
         request: requests.make("POST", `/v1/api-keys/${segment}/rotate`),
-        accept: exchange.json("the new key", (json) => rotated(json, id)),
+        decode: attempt.decodeJson("the new key", (json) => rotated(json, id)),
         // The second one would make a second key, and the first be lost.
         repeatable: false
       })

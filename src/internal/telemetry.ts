@@ -24,7 +24,7 @@ import * as monotonic from "./data/monotonic.js"
 import { present } from "./data/lenient.js"
 
 /** @internal What a span tells of its call when it ends. */
-export interface Account {
+export interface CallStats {
   attempts: number
   executionId?: ExecutionId | undefined
   fileId?: FileId | undefined
@@ -43,7 +43,7 @@ const outcomeOf = (exit: Exit.Exit<unknown, unknown>): string => {
  *
  * @internal
  */
-export const safely = (effect: Effect.Effect<void>): Effect.Effect<void> =>
+export const runSafely = (effect: Effect.Effect<void>): Effect.Effect<void> =>
   Effect.catchAllCause(effect, () => Effect.void)
 
 type Attributes = { readonly [name: string]: string | number | undefined }
@@ -53,12 +53,12 @@ const openSpan = (name: string, kind: Tracer.SpanKind): Effect.Effect<Tracer.Spa
 
 const closeSpan = (span: Tracer.Span, exit: Exit.Exit<unknown, unknown>, attributes: Attributes): Effect.Effect<void> =>
   Effect.zipRight(
-    safely(
+    runSafely(
       Effect.sync(() => {
         for (const [name, value] of Object.entries(attributes)) if (value !== undefined) span.attribute(name, value)
       })
     ),
-    safely(Effect.clockWith((clock) => Effect.sync(() => span.end(clock.unsafeCurrentTimeNanos(), exit))))
+    runSafely(Effect.clockWith((clock) => Effect.sync(() => span.end(clock.unsafeCurrentTimeNanos(), exit))))
   )
 
 /** @internal Runs an effect in a span. `attributesOf` is evaluated when the effect ends. */
@@ -79,17 +79,17 @@ export const withSpan = <A, E, R>(
   )
 
 const attributesOf =
-  (operation: string, account: Account) =>
+  (operation: string, stats: CallStats) =>
   (exit: Exit.Exit<unknown, unknown>): Attributes => ({
     "modelroute.operation": operation,
-    "modelroute.attempts": account.attempts,
+    "modelroute.attempts": stats.attempts,
     "modelroute.outcome": outcomeOf(exit),
-    "modelroute.execution_id": account.executionId,
-    "modelroute.file_id": account.fileId
+    "modelroute.execution_id": stats.executionId,
+    "modelroute.file_id": stats.fileId
   })
 
 /** @internal The trace goes on at the API: only where the caller asked for it. */
-export const propagated = (
+export const addTraceHeaders = (
   request: HttpClientRequest.HttpClientRequest
 ): Effect.Effect<HttpClientRequest.HttpClientRequest> =>
   Effect.map(
@@ -101,25 +101,28 @@ export const propagated = (
   )
 
 /** @internal One span for one operation, however many requests and waits it takes. */
-export const spanned = <A, E>(operation: string, account: Account, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-  withSpan(`modelroute.${operation}`, "client", attributesOf(operation, account), effect)
+export const withOperationSpan = <A, E>(
+  operation: string,
+  stats: CallStats,
+  effect: Effect.Effect<A, E>
+): Effect.Effect<A, E> => withSpan(`modelroute.${operation}`, "client", attributesOf(operation, stats), effect)
 
 /** @internal The same for a stream: the span lasts as long as the stream. */
-export const spannedStream = <A, E>(
+export const withOperationSpanStream = <A, E>(
   operation: string,
-  account: Account,
+  stats: CallStats,
   stream: Stream.Stream<A, E>
 ): Stream.Stream<A, E> =>
   Stream.unwrapScoped(
     Effect.map(
       Effect.acquireRelease(openSpan(`modelroute.${operation}`, "client"), (span, exit) =>
-        span === undefined ? Effect.void : closeSpan(span, exit, attributesOf(operation, account)(exit))
+        span === undefined ? Effect.void : closeSpan(span, exit, attributesOf(operation, stats)(exit))
       ),
       (span) => (span === undefined ? stream : Stream.provideService(stream, Tracer.ParentSpan, span))
     )
   )
 
-const tagged = <Type, Out>(
+const withLabels = <Type, Out>(
   metric: Metric.Metric<Type, number, Out>,
   labels: { readonly [name: string]: string }
 ): Metric.Metric<Type, number, Out> =>
@@ -129,33 +132,33 @@ const tagged = <Type, Out>(
   )
 
 /** Making a tagged metric costs more than counting with it, and there are few: operations times outcomes. */
-const counter = (metric: Metric.Metric.Counter<number>, label: string) => {
+const makeCounter = (metric: Metric.Metric.Counter<number>, label: string) => {
   const made = new Map<string, Effect.Effect<void>>()
   return (operation: string, value: string): Effect.Effect<void> => {
     const key = `${operation} ${value}`
     const known = made.get(key)
     if (known !== undefined) return known
-    const count = Metric.update(tagged(metric, { operation, [label]: value }), 1)
+    const count = Metric.update(withLabels(metric, { operation, [label]: value }), 1)
     made.set(key, count)
     return count
   }
 }
 
 /** @internal */
-export const countRequest = counter(Metrics.requests, "outcome")
+export const countRequest = makeCounter(Metrics.requests, "outcome")
 
 /** @internal */
-export const countRetry = counter(Metrics.retries, "reason")
+export const countRetry = makeCounter(Metrics.retries, "reason")
 
 /** From here on a wait is worth a line that is seen without being looked for. */
-const worthTelling = Duration.toMillis("5 seconds")
+const infoThresholdMillis = Duration.toMillis("5 seconds")
 
 /** @internal */
 export const logWait = (millis: number, text: string): Effect.Effect<void> =>
-  millis < worthTelling ? Effect.logDebug(text) : Effect.logInfo(text)
+  millis < infoThresholdMillis ? Effect.logDebug(text) : Effect.logInfo(text)
 
 /** @internal */
-export interface Wait {
+export interface WaitReport {
   readonly operation: string
   /** The tag of the error that makes it necessary, or `poll`. */
   readonly reason: string
@@ -169,24 +172,25 @@ export interface Wait {
   readonly executionId?: string | undefined
 }
 
-const annotations = ({ millis, ...rest }: Wait): Record<string, unknown> => present({ ...rest, waitMillis: millis })
+const annotations = ({ millis, ...rest }: WaitReport): Record<string, unknown> =>
+  present({ ...rest, waitMillis: millis })
 
 const spanEvent = (attributes: Record<string, unknown>): Effect.Effect<void> =>
   Effect.flatMap(Clock.currentTimeNanos, (now) =>
     Effect.map(Effect.option(Effect.currentSpan), (span) => {
       if (Option.isSome(span)) span.value.event("modelroute.wait", now, attributes)
     })
-  ).pipe(safely)
+  ).pipe(runSafely)
 
 const countWait = (operation: string, reason: string, millis: number): Effect.Effect<void> =>
-  Metric.update(tagged(Metrics.waits, { operation, reason }), millis / 1000)
+  Metric.update(withLabels(Metrics.waits, { operation, reason }), millis / 1000)
 
 /**
  * Said before the wait begins: a log line (Debug; Info for retries from 5 s on), a span event, a metric.
  *
  * @internal
  */
-export const announce = (wait: Wait): Effect.Effect<void> => {
+export const reportWait = (wait: WaitReport): Effect.Effect<void> => {
   const polling = wait.reason === "poll"
   const text = polling
     ? `Next poll of ${wait.executionId} in ${seconds(wait.millis)}`
@@ -194,7 +198,7 @@ export const announce = (wait: Wait): Effect.Effect<void> => {
   const log = logWait(polling ? 0 : wait.millis, text)
   return Effect.all(
     [
-      safely(Effect.annotateLogs(log, annotations(wait))),
+      runSafely(Effect.annotateLogs(log, annotations(wait))),
       spanEvent(annotations(wait)),
       countWait(wait.operation, wait.reason, wait.millis)
     ],
@@ -208,7 +212,7 @@ export const announce = (wait: Wait): Effect.Effect<void> => {
  *
  * @internal
  */
-export const queued = <A, E, R>(operation: string, wait: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+export const measureQueueWait = <A, E, R>(operation: string, wait: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.flatMap(monotonic.now, (from) =>
     Effect.ensuring(
       wait,

@@ -152,7 +152,7 @@ describe("the headers of a response", () => {
   }
   for (const value of oddHeaders) {
     it(`${JSON.stringify(value.slice(0, 10))} is read as ${JSON.stringify(expected[value] ?? "absent")}`, () => {
-      const { limit, remaining, reset, retryAfter } = limitHeaders.read(
+      const { limit, remaining, reset, retryAfter } = limitHeaders.parseRateLimitHeaders(
         {
           "x-ratelimit-limit": value,
           "x-ratelimit-remaining": value,

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Option, Schedule, Stream, TestClock } from "effect"
 import { Execution, RateLimitGate, RetryPolicy } from "effect-modelroute"
-import { Alarm } from "../../src/internal/http/sharedTimer.js"
+import { SharedTimer } from "../../src/internal/http/sharedTimer.js"
 import { LatencyEstimator } from "../../src/internal/executions/latencyEstimate.js"
 import { SharedPolls } from "../../src/internal/executions/sharedPolls.js"
 import * as waiting from "../../src/internal/executions/poller.js"
@@ -281,7 +281,7 @@ describe("what a wait leaves behind", () => {
   const about = {
     operation: "executions.await",
     id,
-    account: { attempts: 0 },
+    stats: { attempts: 0 },
     createdAt: undefined,
     isOutputRequired: true
   }
@@ -302,7 +302,7 @@ describe("what a wait leaves behind", () => {
             polls: looks,
             pollSchedule: Schedule.spaced("2 seconds"),
             latency: new LatencyEstimator(),
-            timer: new Alarm(),
+            timer: new SharedTimer(),
             isScarce: Effect.succeed(false)
           }
           const look = () =>
@@ -357,10 +357,10 @@ describe("one timer", () => {
   it.effect("is all that any number of waits have between them", () =>
     at(
       Effect.gen(function* () {
-        const alarm = new Alarm()
+        const timer = new SharedTimer()
         const rung: Array<number> = []
         const wait = (n: number) =>
-          alarm.wait<void, never>(
+          timer.wait<void, never>(
             start + n * 1000,
             () => Effect.sync(() => void rung.push(n)),
             () => () => {}

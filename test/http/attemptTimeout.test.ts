@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber } from "effect"
-import { Alarm } from "../../src/internal/http/sharedTimer.js"
+import { SharedTimer } from "../../src/internal/http/sharedTimer.js"
 import * as TimeLimit from "../../src/internal/http/attemptTimeout.js"
 import { valueOf } from "../utils/exit.js"
 import { run } from "../utils/virtualTime.js"
@@ -10,7 +10,7 @@ const seconds = Effect.map(Clock.currentTimeMillis, (now) => now / 1000)
 describe("one timer for all attempts", () => {
   it.effect("ends each at its own limit, whatever becomes of the others, and is gone when none is left", () =>
     Effect.gen(function* () {
-      const within = TimeLimit.make(new Alarm(), 5000)
+      const within = TimeLimit.makeAttemptTimeout(new SharedTimer(), 5000)
       const ended: Array<readonly [name: string, how: string, at: number]> = []
       const attempt = (name: string, from: number, takes: number) =>
         within(Effect.as(Effect.sleep(takes * 1000), "done"), () => "late").pipe(
@@ -54,7 +54,7 @@ describe("one timer for all attempts", () => {
 
   it.effect("interrupts the attempt and waits for its end", () =>
     Effect.gen(function* () {
-      const within = TimeLimit.make(new Alarm(), 5000)
+      const within = TimeLimit.makeAttemptTimeout(new SharedTimer(), 5000)
       const order: Array<string> = []
       const attempt = Effect.never.pipe(
         Effect.onInterrupt(() =>
@@ -74,7 +74,7 @@ describe("one timer for all attempts", () => {
 
   it.effect("passes failures and defects on", () =>
     Effect.gen(function* () {
-      const within = TimeLimit.make(new Alarm(), 5000)
+      const within = TimeLimit.makeAttemptTimeout(new SharedTimer(), 5000)
       assert.deepStrictEqual(yield* Effect.exit(within(Effect.fail("no"), () => "late")), Exit.fail("no"))
       assert.deepStrictEqual(yield* Effect.exit(within(Effect.die("oh"), () => "late")), Exit.die("oh"))
     })
@@ -84,10 +84,10 @@ describe("one timer for all attempts", () => {
     Effect.gen(function* () {
       // With fewer than ten steps between two turns Effect itself gets nowhere.
       for (let steps = 10; steps <= 80; steps++) {
-        const alarm = new Alarm()
+        const timer = new SharedTimer()
         const wait = (millis: number) =>
           Effect.flatMap(Clock.currentTimeMillis, (now) =>
-            alarm.wait<number, never>(
+            timer.wait<number, never>(
               now + millis,
               () => Clock.currentTimeMillis,
               () => () => {}

@@ -3,8 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, type Duration, Effect, Exit, Stream } from "effect"
 import { File, ModelRouteClient } from "effect-modelroute"
 import { Fault } from "effect-modelroute/Simulator"
-import { Alarm } from "../../src/internal/http/sharedTimer.js"
-import { unlessFirst, within } from "../../src/internal/http/attemptTimeout.js"
+import { SharedTimer } from "../../src/internal/http/sharedTimer.js"
+import { raceListener, withDeadline } from "../../src/internal/http/attemptTimeout.js"
 import { image, layer, silent, start } from "../utils/harness.js"
 import { runs } from "../utils/suite.js"
 import { type Operations, run } from "../utils/virtualTime.js"
@@ -67,8 +67,8 @@ const calling =
     )
 
 const limited = (duration: Duration.DurationInput) =>
-  within(
-    new Alarm(),
+  withDeadline(
+    new SharedTimer(),
     Effect.sleep(duration),
     () => start + 5000,
     () => "late"
@@ -84,7 +84,7 @@ const subjects: ReadonlyArray<readonly [string, Subject]> = [
     (operations) =>
       counted(
         operations,
-        unlessFirst(Effect.sleep("1 second"), () => () => {})
+        raceListener(Effect.sleep("1 second"), () => () => {})
       )
   ],
   [

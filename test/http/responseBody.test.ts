@@ -3,7 +3,7 @@ import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import { read } from "../../src/internal/http/responseBody.js"
+import { readBody } from "../../src/internal/http/responseBody.js"
 
 const request = HttpClientRequest.get("https://api.modelroute.ai/v1/executions/exec_1")
 
@@ -27,7 +27,7 @@ describe("a response body", () => {
   ] as const) {
     it.effect(`of ${size} bytes with ${JSON.stringify(headers)} is read in pieces`, () =>
       Effect.gen(function* () {
-        const { bytes, end } = yield* read(streamed(size, headers), 2_000_000)
+        const { bytes, end } = yield* readBody(streamed(size, headers), 2_000_000)
         assert.deepStrictEqual([bytes.length, end], [size, "whole"])
       })
     )
@@ -43,7 +43,7 @@ describe("a response body", () => {
         get: (target, name) =>
           name === "stream" ? Stream.dieMessage("the body was read in pieces") : Reflect.get(target, name, target)
       })
-      const { bytes, end } = yield* read(whole, 2_000_000)
+      const { bytes, end } = yield* readBody(whole, 2_000_000)
       assert.deepStrictEqual([bytes.length, end], [65_536, "whole"])
     })
   )
@@ -58,7 +58,7 @@ describe("a response body", () => {
         })
       )
       const response = HttpClientResponse.fromWeb(request, new Response())
-      const { bytes, end } = yield* read(
+      const { bytes, end } = yield* readBody(
         new Proxy(response, {
           get: (target, name) => (name === "stream" ? endless : Reflect.get(target, name, target))
         }),

@@ -6,7 +6,7 @@ import * as ResetLag from "../../src/internal/rateLimit/resetLag.js"
 import * as Sharing from "../../src/internal/rateLimit/otherClients.js"
 import * as Skew from "../../src/internal/rateLimit/clockSkew.js"
 import * as Window from "../../src/internal/rateLimit/window.js"
-import { read, type Told } from "../../src/internal/retry/rateLimitHeaders.js"
+import { parseRateLimitHeaders, type RateLimitInfo } from "../../src/internal/retry/rateLimitHeaders.js"
 import { httpDate, start } from "../utils/harness.js"
 
 const heard = (
@@ -14,7 +14,7 @@ const heard = (
   headers: { readonly [name: string]: string }
 ): Window.WindowObservation => {
   const { sentAt = 0, receivedAt = sentAt } = at
-  const told = read(headers, start + receivedAt)
+  const told = parseRateLimitHeaders(headers, start + receivedAt)
   const serverNow = told.date ?? start + receivedAt
   return { ...told, sentAt: start + sentAt, receivedAt: start + receivedAt, serverNow }
 }
@@ -27,9 +27,10 @@ const told = (remaining: number, resetIn: number) => ({
 })
 
 describe("the headers", () => {
-  const reading = (headers: { readonly [name: string]: string }) => read({ date: httpDate(start), ...headers }, start)
+  const reading = (headers: { readonly [name: string]: string }) =>
+    parseRateLimitHeaders({ date: httpDate(start), ...headers }, start)
   const at = start + 42_000
-  type Limits = Pick<Told, "limit" | "remaining" | "reset">
+  type Limits = Pick<RateLimitInfo, "limit" | "remaining" | "reset">
   const whole: Limits = { limit: 60, remaining: 57, reset: { clock: "server", at } }
   const nothing: Limits = { limit: undefined, remaining: undefined, reset: undefined }
   const spellings: ReadonlyArray<readonly [name: string, string, string, string, Limits]> = [

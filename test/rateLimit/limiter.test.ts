@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Limiter, type SentRequest } from "../../src/internal/rateLimit/limiter.js"
 import * as Window from "../../src/internal/rateLimit/window.js"
-import { read, type Moment, type Told } from "../../src/internal/retry/rateLimitHeaders.js"
+import { parseRateLimitHeaders, type Moment, type RateLimitInfo } from "../../src/internal/retry/rateLimitHeaders.js"
 import { start } from "../utils/harness.js"
 
 /** What an answer says. Moments here and below are milliseconds after `start`. */
@@ -16,7 +16,7 @@ interface ReportedLimit {
   readonly date?: number
 }
 
-const toHeaders = ({ clock = "server", date, limit, remaining, reset, retryAfter }: ReportedLimit): Told => ({
+const toHeaders = ({ clock = "server", date, limit, remaining, reset, retryAfter }: ReportedLimit): RateLimitInfo => ({
   date: date === undefined ? undefined : start + date,
   limit,
   remaining,
@@ -244,8 +244,8 @@ describe("a refusal", () => {
   it("of an unused limit closes until its reset, not for ever", () => {
     for (const how of ["onResponse", "onRejected"] as const) {
       const { limiter, permitsAt, send, capacityAt } = makeLimiter()
-      const nothing = (reset: number, at: number): Told =>
-        read(
+      const nothing = (reset: number, at: number): RateLimitInfo =>
+        parseRateLimitHeaders(
           {
             "x-ratelimit-limit": "0",
             "x-ratelimit-remaining": "0",

@@ -11,7 +11,7 @@ import type { Execution } from "../../Execution.js"
 import type { InvalidRequest } from "../../ModelRouteError.js"
 import { invalid } from "../errors/invalidRequest.js"
 import * as money from "../data/money.js"
-import { safely } from "../telemetry.js"
+import { runSafely } from "../telemetry.js"
 
 /** @internal Parses the amount in the option `field`: a decimal string of at least zero. */
 export const parseAmount = (field: string, text: unknown): Either.Either<money.Amount, InvalidRequest> => {
@@ -115,7 +115,7 @@ export class CostBudget {
         reported === undefined
           ? `reported no hold for an execution of ${model}`
           : `reported the hold ${JSON.stringify(reported)} for an execution of ${model}, which is not an amount`
-      return safely(
+      return runSafely(
         Effect.logWarning(
           `The API ${problem}. With maxCost, executions of this model run one at a time until one has reported its cost. The option hold sets the hold beforehand`
         )

@@ -8,7 +8,7 @@ import type { AttemptInterceptor } from "../http/attemptInterceptor.js"
 import type { RequestFailure } from "../../ModelRouteError.js"
 import { isRateLimit } from "../errors/semantics.js"
 import * as monotonic from "../data/monotonic.js"
-import { safely } from "../telemetry.js"
+import { runSafely } from "../telemetry.js"
 
 /**
  * Options of the token bucket that limits the retries of a batch. Each retry takes one token. Without a token, retries queue and are
@@ -110,7 +110,7 @@ export class RetryBudget implements AttemptInterceptor {
       if (this.isExhausted) return wait
       this.isExhausted = true
       return Effect.zipRight(
-        safely(
+        runSafely(
           Effect.logInfo(
             `The retry budget of this batch is exhausted. Until requests succeed again, the batch sends ${this.minPerMinute} retries per minute and the others wait`
           )
@@ -121,7 +121,7 @@ export class RetryBudget implements AttemptInterceptor {
     this.tokens -= 1
     if (!this.isExhausted || this.tokens < 1) return Effect.void
     this.isExhausted = false
-    return safely(Effect.logInfo("The retry budget of this batch is refilled. Retries no longer wait for it"))
+    return runSafely(Effect.logInfo("The retry budget of this batch is refilled. Retries no longer wait for it"))
   })
 
   private refill(now: number): void {

@@ -4,8 +4,8 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import { safely } from "../telemetry.js"
-import { unlessFirst } from "../http/attemptTimeout.js"
+import { runSafely } from "../telemetry.js"
+import { raceListener } from "../http/attemptTimeout.js"
 import type { InsufficientBalance, Unauthorized } from "../../ModelRouteError.js"
 
 /**
@@ -53,7 +53,7 @@ export class StopSignal {
       for (const listener of Array.from(this.listeners)) listener()
       const text = `Batch ${this.batchId} waits for its running executions and submits nothing more: ${reasonTexts[cause.reason]}`
       const log = cause.reason === "Stopped" ? Effect.logInfo(text) : Effect.logWarning(text)
-      return safely(Effect.annotateLogs(log, { batch: this.batchId, reason: cause.reason }))
+      return runSafely(Effect.annotateLogs(log, { batch: this.batchId, reason: cause.reason }))
     })
   }
 
@@ -68,7 +68,7 @@ export class StopSignal {
   /** Runs an effect until the signal blocks the item. Returns `undefined` if the signal came first. */
   runUnlessStopped<A, E, R>(effect: Effect.Effect<A, E, R>, isCounted = false): Effect.Effect<A | undefined, E, R> {
     const untilStopped = Effect.flatMap(Effect.context<R>(), (context) =>
-      unlessFirst(Effect.provide(effect, context), (resume: (end: Effect.Effect<undefined>) => void) => {
+      raceListener(Effect.provide(effect, context), (resume: (end: Effect.Effect<undefined>) => void) => {
         const listener = () => {
           if (this.blocks(isCounted) !== undefined) resume(Effect.succeed(undefined))
         }

@@ -117,8 +117,8 @@ const requestId = (inBody: unknown, headers: Answer["headers"], { identifiers }:
 const moment = (epochMillis: number): DateTime.Utc => DateTime.unsafeMake(Math.min(epochMillis, 8.64e15))
 
 const waits = ({ headers, opensIn, receivedAt }: Answer) => {
-  const wait = opensIn ?? limitHeaders.askedWait(headers, receivedAt)
-  const { limit, remaining } = limitHeaders.read(headers, receivedAt)
+  const wait = opensIn ?? limitHeaders.requestedWaitMillis(headers, receivedAt)
+  const { limit, remaining } = limitHeaders.parseRateLimitHeaders(headers, receivedAt)
   return present({
     retryAfter: wait === undefined ? undefined : Duration.millis(wait),
     resetAt: wait === undefined ? undefined : moment(receivedAt + wait),

@@ -10,13 +10,13 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { ExecutionId } from "../../Execution.js"
 import type { InvalidRequest, RequestFailure } from "../../ModelRouteError.js"
-import type { Alarm } from "../http/sharedTimer.js"
+import type { SharedTimer } from "../http/sharedTimer.js"
 import { type AttemptInfo, type AttemptInterceptor, CurrentAttemptInterceptor } from "../http/attemptInterceptor.js"
 import { invalid } from "../errors/invalidRequest.js"
 import * as monotonic from "../data/monotonic.js"
 import { wasNotProcessed } from "../errors/semantics.js"
-import { safely } from "../telemetry.js"
-import { within } from "../http/attemptTimeout.js"
+import { runSafely } from "../telemetry.js"
+import { withDeadline } from "../http/attemptTimeout.js"
 import { SubmissionTracker } from "./submissionTracker.js"
 
 /** How long an interruption waits for the cancel. */
@@ -26,7 +26,7 @@ const maxBackgroundMillis = Duration.toMillis("5 minutes")
 
 /** @internal The cancel request of a client, and its timer. */
 export interface Canceller {
-  readonly alarm: Alarm
+  readonly timer: SharedTimer
   /** Cancels an execution. The rate limit can delay the request until `deadline`, in monotonic milliseconds. */
   readonly cancel: (id: ExecutionId, deadline: number) => Effect.Effect<unknown, RequestFailure>
 }
@@ -38,19 +38,19 @@ interface Failure {
 
 const timeoutFailure = (): Failure => ({ message: "there was no response in time" })
 
-const withBackgroundLimit = <A, E>(alarm: Alarm, effect: Effect.Effect<A, E>): Effect.Effect<A, E | Failure> =>
-  Effect.flatMap(monotonic.now, (now) => within(alarm, effect, () => now + maxBackgroundMillis, timeoutFailure))
+const withBackgroundLimit = <A, E>(timer: SharedTimer, effect: Effect.Effect<A, E>): Effect.Effect<A, E | Failure> =>
+  Effect.flatMap(monotonic.now, (now) => withDeadline(timer, effect, () => now + maxBackgroundMillis, timeoutFailure))
 
 const warn = (text: string, annotations: Record<string, string>): Effect.Effect<void> =>
-  safely(Effect.annotateLogs(Effect.logWarning(text), annotations))
+  runSafely(Effect.annotateLogs(Effect.logWarning(text), annotations))
 
 /** Cancels an execution, and logs a warning if the cancel fails. */
 const cancelOrWarn = (
-  { alarm, cancel }: Canceller,
+  { timer, cancel }: Canceller,
   id: ExecutionId,
   idempotencyKey: string | undefined
 ): Effect.Effect<void> =>
-  Effect.flatMap(monotonic.now, (now) => withBackgroundLimit(alarm, cancel(id, now + maxBackgroundMillis))).pipe(
+  Effect.flatMap(monotonic.now, (now) => withBackgroundLimit(timer, cancel(id, now + maxBackgroundMillis))).pipe(
     Effect.catchAll(({ message }) => {
       const key = idempotencyKey === undefined ? "" : ` (idempotency key ${idempotencyKey})`
       return warn(
@@ -62,12 +62,12 @@ const cancelOrWarn = (
   )
 
 /** Runs an effect, which continues in the background if it takes longer than an interruption may take. */
-const runInBackground = (alarm: Alarm, effect: Effect.Effect<void>): Effect.Effect<void> =>
+const runInBackground = (timer: SharedTimer, effect: Effect.Effect<void>): Effect.Effect<void> =>
   Effect.flatMap(Effect.forkDaemon(Effect.interruptible(effect)), (fiber) =>
     Effect.flatMap(monotonic.now, (now) =>
       // A finalizer is not interruptible. The time limit has to interrupt the fiber that awaits the other one.
       Effect.ignore(
-        within(alarm, Effect.interruptible(Fiber.await(fiber)), () => now + maxInterruptionMillis, timeoutFailure)
+        withDeadline(timer, Effect.interruptible(Fiber.await(fiber)), () => now + maxInterruptionMillis, timeoutFailure)
       )
     )
   )
@@ -79,7 +79,7 @@ export const cancelOnInterrupt = <A, E>(
   idempotencyKey: string | undefined,
   wait: Effect.Effect<A, E>
 ): Effect.Effect<A, E> =>
-  Effect.onInterrupt(wait, () => runInBackground(canceller.alarm, cancelOrWarn(canceller, id, idempotencyKey)))
+  Effect.onInterrupt(wait, () => runInBackground(canceller.timer, cancelOrWarn(canceller, id, idempotencyKey)))
 
 /** Stops a create that is interrupted before it was sent. */
 class InterruptibleCreate implements AttemptInterceptor {
@@ -141,7 +141,7 @@ export const cancelOnInterruptedCreate = <A extends { readonly id: ExecutionId }
         Effect.onInterrupt(Effect.flatten(restore(Fiber.join(running))), () => {
           interceptor.interrupt()
           return interceptor.mayHaveBeenSent
-            ? runInBackground(canceller.alarm, cancelCreated(canceller, idempotencyKey, interceptor, running))
+            ? runInBackground(canceller.timer, cancelCreated(canceller, idempotencyKey, interceptor, running))
             : Effect.asVoid(Fiber.interrupt(running))
         })
       )
@@ -155,7 +155,7 @@ const cancelCreated = <A extends { readonly id: ExecutionId }>(
   interceptor: InterruptibleCreate,
   running: Fiber.RuntimeFiber<Exit.Exit<A, RequestFailure>>
 ): Effect.Effect<void> =>
-  withBackgroundLimit(canceller.alarm, Effect.flatten(Fiber.join(running))).pipe(
+  withBackgroundLimit(canceller.timer, Effect.flatten(Fiber.join(running))).pipe(
     Effect.onExit((exit) => (Exit.isFailure(exit) ? Fiber.interrupt(running) : Effect.void)),
     Effect.matchEffect({
       onSuccess: ({ id }) => cancelOrWarn(canceller, id, idempotencyKey),

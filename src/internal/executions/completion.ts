@@ -6,26 +6,26 @@
 import * as Effect from "effect/Effect"
 import type * as Execution from "../../Execution.js"
 import { ExecutionCancelled, ExecutionExpired } from "../../ModelRouteError.js"
-import type { Sender } from "../http/retryLoop.js"
+import type { RequestSender } from "../http/retryLoop.js"
 import * as classify from "../errors/classify.js"
 import * as decode from "./decode.js"
 import type { CreateContext } from "./requests.js"
 import { withSecrets } from "../errors/redact.js"
-import type { Account } from "../telemetry.js"
+import type { CallStats } from "../telemetry.js"
 import { present } from "../data/lenient.js"
 
 /** @internal The operation that needs the result, and what it knows of the create. */
 export interface WaitContext {
-  readonly sender: Sender
+  readonly sender: RequestSender
   readonly operation: string
-  readonly account: Account
+  readonly stats: CallStats
   readonly create: CreateContext
 }
 
 /** @internal Returns the fields of every error about an execution. */
-export const errorFields = ({ account, create, operation }: WaitContext, id: Execution.ExecutionId) => ({
+export const errorFields = ({ stats, create, operation }: WaitContext, id: Execution.ExecutionId) => ({
   operation,
-  attempts: account.attempts,
+  attempts: stats.attempts,
   executionId: id,
   ...present({ idempotencyKey: create.idempotencyKey })
 })

@@ -12,7 +12,7 @@ import { AwaitTimeout, type AwaitFailure, ExecutionNotReady, type ResultFailure 
 import { present } from "../data/lenient.js"
 import * as monotonic from "../data/monotonic.js"
 import { isClientError } from "../errors/semantics.js"
-import type { Sender } from "../http/retryLoop.js"
+import type { RequestSender } from "../http/retryLoop.js"
 import * as telemetry from "../telemetry.js"
 import { cancelOnInterrupt, cancelOnInterruptedCreate, type Canceller } from "./cancelOnInterrupt.js"
 import { errorFields, toResult, type WaitContext } from "./completion.js"
@@ -38,16 +38,16 @@ import { checkAwaitOptions, checkRunOptions, checkWatchOptions } from "./waitOpt
 const makeCreate =
   (context: ExecutionsContext): Executions["create"] =>
   (request, options = {}) =>
-    inSpan("executions.create", undefined, (account) =>
-      Effect.map(submit(context, request, options, account), ({ observation }) => observation.execution)
+    inSpan("executions.create", undefined, (stats) =>
+      Effect.map(submit(context, request, options, stats), ({ observation }) => observation.execution)
     )
 
 const makeGet =
   (context: ExecutionsContext): Executions["get"] =>
   (id) => {
     const operation = "executions.get"
-    return inSpan(operation, id, (account) =>
-      Effect.map(fetchExecution(context, operation, id, account), ({ execution }) => execution)
+    return inSpan(operation, id, (stats) =>
+      Effect.map(fetchExecution(context, operation, id, stats), ({ execution }) => execution)
     )
   }
 
@@ -58,9 +58,9 @@ const makeResult =
   (context: ExecutionsContext): Executions["result"] =>
   (id) => {
     const operation = "executions.result"
-    return inSpan(operation, id, (account) => {
-      const waiter: WaitContext = { sender: context.sender, operation, account, create: {} }
-      const latest = fetchExecution(context, operation, id, account)
+    return inSpan(operation, id, (stats) => {
+      const waiter: WaitContext = { sender: context.sender, operation, stats, create: {} }
+      const latest = fetchExecution(context, operation, id, stats)
       const notReady = (execution: Execution.Execution) => {
         const isWithoutOutput = execution.status === "COMPLETED"
         const state = isWithoutOutput ? "COMPLETED, but its output is not available yet" : `still ${execution.status}`
@@ -71,7 +71,7 @@ const makeResult =
         lacksOutput(observation)
           ? Effect.fail(notReady(observation.execution))
           : toResult(waiter, observation.execution, notReady)
-      return fetchResult(context, operation, id, account).pipe(
+      return fetchResult(context, operation, id, stats).pipe(
         Effect.flatMap((result) => {
           const isOutdated = !hasOutput(result) && ["COMPLETED", "UNKNOWN"].includes(result.execution.status)
           // The replica that has no result yet can be behind: the execution itself may have the output.
@@ -93,7 +93,7 @@ const makeResult =
 const makeCancel =
   (context: ExecutionsContext): Executions["cancel"] =>
   (id) =>
-    inSpan("executions.cancel", id, (account) => cancel(context, id, account))
+    inSpan("executions.cancel", id, (stats) => cancel(context, id, stats))
 
 const makeNotify =
   ({ poller }: ExecutionsContext): Executions["notify"] =>
@@ -101,7 +101,7 @@ const makeNotify =
     Effect.flatMap(monotonic.now, (observedAt) =>
       poller.polls.notify({ execution, observedAt, deadline: undefined })
         ? Effect.void
-        : telemetry.safely(
+        : telemetry.runSafely(
             Effect.logDebug(`Execution ${execution.id} is ${execution.status}, and no wait for it runs in this client`)
           )
     )
@@ -112,15 +112,15 @@ const makeWatch =
     const operation = "executions.watch"
     return Stream.unwrap(
       Effect.map(checkWatchOptions(operation, options), (checked) => {
-        const account: telemetry.Account = { attempts: 0, executionId: id }
+        const stats: telemetry.CallStats = { attempts: 0, executionId: id }
         const createdAt = context.recentCreates.get(id)
-        const info: WaitInfo = { operation, id, account, createdAt, isOutputRequired: false }
+        const info: WaitInfo = { operation, id, stats, createdAt, isOutputRequired: false }
         const executions = Effect.map(
-          makePoller(context.poller, info, pollRequests(context, operation, id, account), checked),
+          makePoller(context.poller, info, pollRequests(context, operation, id, stats), checked),
           ({ isEnded, next }) => Stream.takeUntil(Stream.repeatEffect(next), isEnded)
         )
         const changes = Stream.changesWith(Stream.unwrapScoped(executions), (a, b) => a.status === b.status)
-        return telemetry.spannedStream(operation, account, changes)
+        return telemetry.withOperationSpanStream(operation, stats, changes)
       })
     )
   }
@@ -130,21 +130,21 @@ const awaitEnd = (
   context: ExecutionsContext,
   id: Execution.ExecutionId,
   options: PollerOptions,
-  account: telemetry.Account,
+  stats: telemetry.CallStats,
   submitted?: SubmittedExecution
 ): Effect.Effect<Execution.Completed, AwaitFailure> => {
   const operation = "executions.await"
   const create = submitted?.create ?? {}
-  const waiter: WaitContext = { sender: context.sender, operation, account, create }
+  const waiter: WaitContext = { sender: context.sender, operation, stats, create }
   const info: WaitInfo = {
     operation,
     id,
-    account,
+    stats,
     createdAt: context.recentCreates.get(id),
     isOutputRequired: true,
     ...present({ idempotencyKey: create.idempotencyKey })
   }
-  const requests = pollRequests(context, operation, id, account, create)
+  const requests = pollRequests(context, operation, id, stats, create)
   const ended = Effect.flatMap(
     makePoller(context.poller, info, requests, options, submitted?.observation),
     ({ isEnded, next }) => Effect.repeat(next, { until: isEnded })
@@ -158,8 +158,8 @@ const awaitEnd = (
 }
 
 const cancellerOf = (context: ExecutionsContext): Canceller => ({
-  alarm: context.sender.alarm,
-  cancel: (id, deadline) => inSpan("executions.cancel", id, (account) => cancel(context, id, account, deadline))
+  timer: context.sender.timer,
+  cancel: (id, deadline) => inSpan("executions.cancel", id, (stats) => cancel(context, id, stats, deadline))
 })
 
 const makeAwait =
@@ -167,8 +167,8 @@ const makeAwait =
   (id, options = {}) => {
     const operation = "executions.await"
     return Effect.flatMap(checkAwaitOptions(operation, options), (checked) =>
-      inSpan(operation, id, (account) => {
-        const wait = awaitEnd(context, id, checked, account)
+      inSpan(operation, id, (stats) => {
+        const wait = awaitEnd(context, id, checked, stats)
         return options.cancelOnInterrupt === true ? cancelOnInterrupt(cancellerOf(context), id, undefined, wait) : wait
       })
     )
@@ -180,18 +180,18 @@ const makeRun =
     const operation = "executions.run"
     const canceller = options.cancelOnInterrupt === true ? cancellerOf(context) : undefined
     return Effect.flatMap(checkRunOptions(operation, options), (checked) =>
-      inSpan(operation, undefined, (account) =>
+      inSpan(operation, undefined, (stats) =>
         // An interruption between the response to the create and the wait must not skip the cancel.
         Effect.uninterruptibleMask((restore) =>
           Effect.gen(function* () {
             const submitted = yield* restore(
-              submit(context, request, options, account, (create, key) =>
+              submit(context, request, options, stats, (create, key) =>
                 canceller === undefined ? create : cancelOnInterruptedCreate(canceller, key, create)
               )
             )
             const { create, id, observation } = submitted
             const onAccepted = Effect.suspend(() => options.onAccepted?.(observation.execution) ?? Effect.void)
-            const wait = restore(Effect.zipRight(onAccepted, awaitEnd(context, id, checked, account, submitted)))
+            const wait = restore(Effect.zipRight(onAccepted, awaitEnd(context, id, checked, stats, submitted)))
             return yield* canceller === undefined ? wait : cancelOnInterrupt(canceller, id, create.idempotencyKey, wait)
           })
         )
@@ -201,7 +201,7 @@ const makeRun =
 
 /** @internal Returns the methods of one client. */
 export const make = (
-  sender: Sender,
+  sender: RequestSender,
   keys: Context.Tag.Service<IdempotencyKey.IdempotencyKey>,
   pollSchedule: PollerContext["pollSchedule"]
 ): Executions => {
@@ -209,7 +209,7 @@ export const make = (
     polls: new SharedPolls(),
     pollSchedule,
     latency: new LatencyEstimator(),
-    timer: sender.alarm,
+    timer: sender.timer,
     isScarce: Effect.flatMap(sender.admission, ({ isScarce }) => isScarce)
   }
   const context: ExecutionsContext = { sender, keys, poller, recentCreates: new RecentCreates() }

@@ -6,7 +6,7 @@
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Execution from "../../Execution.js"
-import type { Arrival } from "../http/attempt.js"
+import type { ReceivedResponse } from "../http/attempt.js"
 import { serverTime } from "../retry/rateLimitHeaders.js"
 import * as decode from "./decode.js"
 
@@ -29,8 +29,11 @@ export const expiryGraceMillis = Duration.toMillis("30 seconds")
  *
  * @internal
  */
-export const toObservation = (execution: Execution.Execution, { received, response }: Arrival): Observation => {
-  const { monotonic: observedAt, wall } = received
+export const toObservation = (
+  execution: Execution.Execution,
+  { receivedAt, response }: ReceivedResponse
+): Observation => {
+  const { monotonic: observedAt, wall } = receivedAt
   const { expiresAt } = execution
   if (expiresAt === undefined) return { execution, observedAt, deadline: undefined }
   const expiresInMillis = DateTime.toEpochMillis(expiresAt) - (serverTime(response.headers, wall) ?? wall)

@@ -12,7 +12,7 @@ import type * as IdempotencyKey from "../../IdempotencyKey.js"
 import type { RequestFailure } from "../../ModelRouteError.js"
 import { present } from "../data/lenient.js"
 import { isClientError } from "../errors/semantics.js"
-import { send, type Sender } from "../http/retryLoop.js"
+import { retryLoop, type RequestSender } from "../http/retryLoop.js"
 import * as telemetry from "../telemetry.js"
 import type { Observation } from "./observation.js"
 import type { PollerContext, PollRequests } from "./poller.js"
@@ -21,7 +21,7 @@ import * as requests from "./requests.js"
 
 /** @internal The services that the methods of one client share. */
 export interface ExecutionsContext {
-  readonly sender: Sender
+  readonly sender: RequestSender
   readonly keys: Context.Tag.Service<IdempotencyKey.IdempotencyKey>
   readonly poller: PollerContext
   readonly recentCreates: RecentCreates
@@ -38,11 +38,11 @@ export interface SubmittedExecution {
 export const inSpan = <A, E>(
   operation: string,
   executionId: Execution.ExecutionId | undefined,
-  run: (account: telemetry.Account) => Effect.Effect<A, E>
+  run: (stats: telemetry.CallStats) => Effect.Effect<A, E>
 ): Effect.Effect<A, E> =>
   Effect.suspend(() => {
-    const account: telemetry.Account = { attempts: 0, executionId }
-    return telemetry.spanned(operation, account, run(account))
+    const stats: telemetry.CallStats = { attempts: 0, executionId }
+    return telemetry.withOperationSpan(operation, stats, run(stats))
   })
 
 interface FetchOptions {
@@ -57,11 +57,11 @@ const sendGet =
     { sender }: ExecutionsContext,
     operation: string,
     id: Execution.ExecutionId,
-    account: telemetry.Account,
+    stats: telemetry.CallStats,
     { create, deadline }: FetchOptions = {}
   ): Effect.Effect<Observation, RequestFailure> =>
     Effect.flatMap(makeCall(operation, id, create), (call) =>
-      send(sender, { ...call, ...present({ deadline }) }, account)
+      retryLoop(sender, { ...call, ...present({ deadline }) }, stats)
     )
 
 /** @internal Fetches an execution, as part of the operation that needs it. */
@@ -75,11 +75,11 @@ export const pollRequests = (
   context: ExecutionsContext,
   operation: string,
   id: Execution.ExecutionId,
-  account: telemetry.Account,
+  stats: telemetry.CallStats,
   create: requests.CreateContext = {}
 ): PollRequests => ({
-  execution: (deadline) => fetchExecution(context, operation, id, account, { create, deadline }),
-  result: (deadline) => fetchResult(context, operation, id, account, { create, deadline })
+  execution: (deadline) => fetchExecution(context, operation, id, stats, { create, deadline }),
+  result: (deadline) => fetchResult(context, operation, id, stats, { create, deadline })
 })
 
 /** @internal Submits an execution. `wrap` is applied to the request after its idempotency key is known. */
@@ -87,7 +87,7 @@ export const submit = (
   context: ExecutionsContext,
   request: Execution.CreateRequest,
   options: { readonly idempotencyKey?: string | undefined },
-  account: telemetry.Account,
+  stats: telemetry.CallStats,
   wrap: (
     create: Effect.Effect<SubmittedExecution, RequestFailure>,
     idempotencyKey: string
@@ -95,9 +95,9 @@ export const submit = (
 ): Effect.Effect<SubmittedExecution, RequestFailure> =>
   Effect.flatMap(requests.create(context.keys, request, options.idempotencyKey), (call) => {
     const { confidential, idempotencyKey } = call
-    const create = Effect.map(send(context.sender, call, account), (observation): SubmittedExecution => {
+    const create = Effect.map(retryLoop(context.sender, call, stats), (observation): SubmittedExecution => {
       const { id } = observation.execution
-      account.executionId = id
+      stats.executionId = id
       context.recentCreates.add(id, observation.observedAt)
       return { id, observation, create: { idempotencyKey, ...present({ confidential }) } }
     })
@@ -108,16 +108,16 @@ export const submit = (
 export const cancel = (
   context: ExecutionsContext,
   id: Execution.ExecutionId,
-  account: telemetry.Account,
+  stats: telemetry.CallStats,
   deadline?: number
 ): Effect.Effect<Execution.Execution, RequestFailure> => {
   const operation = "executions.cancel"
   const latest = Effect.map(
-    fetchExecution(context, operation, id, account, present({ deadline })),
+    fetchExecution(context, operation, id, stats, present({ deadline })),
     ({ execution }) => execution
   )
   return requests.cancel(operation, id).pipe(
-    Effect.flatMap((call) => send(context.sender, { ...call, ...present({ deadline }) }, account)),
+    Effect.flatMap((call) => retryLoop(context.sender, { ...call, ...present({ deadline }) }, stats)),
     Effect.flatMap(Option.filter(({ status }) => status !== "UNKNOWN")),
     Effect.catchTag("NoSuchElementException", () => latest),
     // The usual reason for a rejection is that the execution has already ended.

@@ -11,7 +11,7 @@ import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { AwaitTimeout, type RequestFailure } from "../../ModelRouteError.js"
 import * as Execution from "../../Execution.js"
-import type { Alarm } from "../http/sharedTimer.js"
+import type { SharedTimer } from "../http/sharedTimer.js"
 import type { LatencyEstimator } from "./latencyEstimate.js"
 import type { Observation } from "./observation.js"
 import type { SharedPolls } from "./sharedPolls.js"
@@ -21,15 +21,15 @@ import { present } from "../data/lenient.js"
 import * as ScheduleDriver from "../retry/scheduleDriver.js"
 import * as PollState from "./pollState.js"
 import { isRateLimit } from "../errors/semantics.js"
-import { announce, type Account } from "../telemetry.js"
-import { unlessFirst, within } from "../http/attemptTimeout.js"
+import { reportWait, type CallStats } from "../telemetry.js"
+import { raceListener, withDeadline } from "../http/attemptTimeout.js"
 
 /** @internal The services that all waits of one client share. */
 export interface PollerContext {
   readonly polls: SharedPolls
   readonly pollSchedule: Schedule.Schedule<unknown, Execution.Execution>
   readonly latency: LatencyEstimator
-  readonly timer: Alarm
+  readonly timer: SharedTimer
   /** Whether few requests are left under the rate limit. */
   readonly isScarce: Effect.Effect<boolean>
 }
@@ -45,7 +45,7 @@ export interface PollerOptions {
 export interface WaitInfo {
   readonly operation: string
   readonly id: Execution.ExecutionId
-  readonly account: Account
+  readonly stats: CallStats
   readonly idempotencyKey?: string
   /** When this client created the execution (monotonic milliseconds), if it did so recently. */
   readonly createdAt: number | undefined
@@ -68,7 +68,7 @@ export interface Poller {
 
 const timeoutError = (state: PollState.PollState, info: WaitInfo, now: number): AwaitTimeout => {
   const { latest, pollFailure } = state
-  const { account, id, idempotencyKey, operation } = info
+  const { stats, id, idempotencyKey, operation } = info
   const isWithoutOutput = PollState.phaseOf(state) === "needsOutput"
   const status =
     latest === undefined
@@ -78,7 +78,7 @@ const timeoutError = (state: PollState.PollState, info: WaitInfo, now: number): 
   const continues = isWithoutOutput ? "" : " It continues:"
   return new AwaitTimeout({
     operation,
-    attempts: account.attempts,
+    attempts: stats.attempts,
     executionId: id,
     ...present({ idempotencyKey, execution: latest?.execution }),
     message: `${operation} ended after ${seconds(now - state.startedAt)}: execution ${id} ${status}.${reason}${continues} Wait for it again with executions.await.`
@@ -93,7 +93,7 @@ const pollGraceMillis = Duration.toMillis("30 seconds")
  * limit: a poll that ends after the execution has expired still shows how the execution has ended.
  */
 const withinTimeout = (
-  timer: Alarm,
+  timer: SharedTimer,
   { callerDeadline }: PollState.PollState,
   poll: Effect.Effect<Observation, RequestFailure>
 ): Effect.Effect<Observation, RequestFailure | "timeout"> =>
@@ -101,7 +101,7 @@ const withinTimeout = (
     ? poll
     : Effect.flatMap(monotonic.now, (now) => {
         const deadline = Math.max(now, callerDeadline) + pollGraceMillis
-        return within(
+        return withDeadline(
           timer,
           poll,
           () => deadline,
@@ -138,7 +138,7 @@ const toTransition = (poll: Effect.Effect<Observation, RequestFailure | "timeout
 const schedulePoll = (
   context: PollerContext,
   { id, operation }: WaitInfo,
-  driver: ScheduleDriver.Pace<Execution.Execution>,
+  driver: ScheduleDriver.ScheduleDriver<Execution.Execution>,
   state: PollState.PollState
 ): Effect.Effect<PollState.PollState> =>
   Effect.gen(function* () {
@@ -149,7 +149,7 @@ const schedulePoll = (
     const expectedMillis = context.latency.expectedMillis(execution.model)
     const next = PollState.onScheduled(state, now, { scheduledMillis, isScarce, expectedMillis })
     if (next.scheduledPoll !== undefined) {
-      yield* announce({ operation, reason: "poll", millis: next.scheduledPoll.at - now, executionId: id })
+      yield* reportWait({ operation, reason: "poll", millis: next.scheduledPoll.at - now, executionId: id })
     }
     return next
   })
@@ -163,7 +163,7 @@ export const makePoller = (
   created?: Observation
 ): Effect.Effect<Poller, never, Scope.Scope> =>
   Effect.zipWith(monotonic.now, context.polls.subscribe(info.id), (startedAt, subscription) => {
-    const driver = ScheduleDriver.start(options.pollSchedule ?? context.pollSchedule)
+    const driver = ScheduleDriver.makeScheduleDriver(options.pollSchedule ?? context.pollSchedule)
     let state = PollState.start({ ...info, ...options, created, now: startedAt })
 
     const isUpdate = (update: Observation) => PollState.isUpdate(state, update)
@@ -176,7 +176,7 @@ export const makePoller = (
     const poll = ({ deadline, since, target }: PollState.PollStep) => {
       state = PollState.onPollStarted(state)
       const request = subscription.poll(requests[target](deadline), since)
-      return unlessFirst(toTransition(withinTimeout(context.timer, state, request)), listen)
+      return raceListener(toTransition(withinTimeout(context.timer, state, request)), listen)
     }
 
     const next = Effect.gen(function* () {

@@ -10,7 +10,7 @@ import type * as Execution from "../../Execution.js"
 import type * as IdempotencyKey from "../../IdempotencyKey.js"
 import type { InvalidRequest } from "../../ModelRouteError.js"
 import * as decode from "./decode.js"
-import * as exchange from "../http/attempt.js"
+import * as attempt from "../http/attempt.js"
 import { invalid } from "../errors/invalidRequest.js"
 import type { Confidential } from "../errors/redact.js"
 import { type Observation, toObservation } from "./observation.js"
@@ -24,14 +24,14 @@ export interface CreateContext {
 }
 
 /** @internal A create, fixed before its first attempt. */
-export interface CreateCall extends exchange.Call<Observation> {
+export interface CreateCall extends attempt.Call<Observation> {
   readonly idempotencyKey: string
 }
 
 /** Accepts a response that shows an execution. */
-const acceptExecution = exchange.json("the id of an execution", (json, arrival) => {
+const decodeObservation = attempt.decodeJson("the id of an execution", (json, received) => {
   const execution = decode.execution(json)
-  return execution === undefined ? undefined : toObservation(execution, arrival)
+  return execution === undefined ? undefined : toObservation(execution, received)
 })
 
 /** @internal The body of a create, as text and as an object. */
@@ -65,7 +65,7 @@ export const createBody = (
   const { extra, input, metadata, model, webhookUrl } = request
   const body = { ...extra, model, input, ...present({ webhook_url: webhookUrl, metadata }) }
   // `model` is not checked for private texts, because errors may quote it.
-  return Effect.map(requests.jsonBody(operation, { input, webhookUrl, metadata, extra }, body), (json) => ({
+  return Effect.map(requests.encodeJsonBody(operation, { input, webhookUrl, metadata, extra }, body), (json) => ({
     ...json,
     body
   }))
@@ -101,7 +101,7 @@ export const create = (
     return {
       operation,
       request: requests.make("POST", "/v1/executions", { body: text, key: idempotencyKey }),
-      accept: acceptExecution,
+      decode: decodeObservation,
       repeatable: true,
       keyed: true,
       idempotencyKey,
@@ -111,43 +111,43 @@ export const create = (
 
 /** Returns a function that makes calls for one execution. */
 const callFor =
-  <A>(method: "GET" | "POST", suffix: string, accept: exchange.Call<A>["accept"]) =>
+  <A>(method: "GET" | "POST", suffix: string, decode: attempt.Call<A>["decode"]) =>
   (
     operation: string,
     id: Execution.ExecutionId,
     create: CreateContext = {}
-  ): Effect.Effect<exchange.Call<A>, InvalidRequest> =>
-    Effect.map(requests.segment(operation, "id", id), (segment) => ({
+  ): Effect.Effect<attempt.Call<A>, InvalidRequest> =>
+    Effect.map(requests.encodeSegment(operation, "id", id), (segment) => ({
       ...create,
       operation,
       request: requests.make(method, `/v1/executions/${segment}${suffix}`),
-      accept,
+      decode,
       // A second GET or cancel has no further effect.
       repeatable: true,
       executionId: id
     }))
 
 /** @internal Makes a call that fetches an execution. */
-export const get = callFor("GET", "", acceptExecution)
+export const get = callFor("GET", "", decodeObservation)
 
 /**
  * Accepts a response that shows the result of an execution. A `null` output confirms that a COMPLETED execution has none. A
  * missing output confirms nothing.
  */
-const acceptResult = exchange.json("the id of an execution", (json, arrival) => {
+const decodeResultObservation = attempt.decodeJson("the id of an execution", (json, received) => {
   const execution = decode.execution(json)
   if (execution === undefined) return undefined
   const isNull = isRecord(json) && (json["output"] === null || json["result"] === null)
   const hasNoOutput = isNull && execution.status === "COMPLETED" && decode.outputOf(execution) === undefined
-  return { ...toObservation(execution, arrival), hasNoOutput }
+  return { ...toObservation(execution, received), hasNoOutput }
 })
 
 /** @internal Makes a call that fetches the result of an execution. */
-export const result = callFor("GET", "/result", acceptResult)
+export const result = callFor("GET", "/result", decodeResultObservation)
 
 /** @internal Makes a call that cancels an execution. The response may be empty. */
 export const cancel = callFor(
   "POST",
   "/cancel",
-  exchange.json("a readable body", (json) => Option.fromNullable(decode.execution(json)))
+  attempt.decodeJson("a readable body", (json) => Option.fromNullable(decode.execution(json)))
 )

@@ -14,10 +14,10 @@ import type { FileId } from "../../File.js"
 import type { RequestFailure } from "../../ModelRouteError.js"
 import type * as classify from "../errors/classify.js"
 import { secretsOfUrl, withSecrets } from "../errors/redact.js"
-import * as exchange from "../http/attempt.js"
+import * as attempt from "../http/attempt.js"
 import * as requests from "../http/requests.js"
-import { granted, patient, send, type Sender } from "../http/retryLoop.js"
-import type { Account } from "../telemetry.js"
+import { waitForRetry, makeRetryDriver, retryLoop, type RequestSender } from "../http/retryLoop.js"
+import type { CallStats } from "../telemetry.js"
 import * as decode from "./decode.js"
 import {
   acceptContent,
@@ -57,30 +57,31 @@ const requestStorage = (
     confidential: withSecrets(context.confidential, secretsOfUrl(url))
   }
   const request = HttpClientRequest.get(url, { headers: downloadHeaders(state, true) })
-  return Effect.flatMap(exchange.arrivalOf(storage, request, storageContext), (arrival) => {
-    const { status } = arrival.response
-    const redirect = resolveRedirect(sender, arrival, url)
-    if (redirect !== undefined) return followRedirect(download, arrival, redirect, expected, redirectsLeft)
-    if (status === 416 && state.receivedBytes > 0 && state.canResume) return acceptUnsatisfiableRange(download, arrival)
-    return exchange.isSuccess(status) ? acceptContent(download, arrival, expected) : exchange.reject(arrival)
+  return Effect.flatMap(attempt.sendRequest(storage, request, storageContext), (received) => {
+    const { status } = received.response
+    const redirect = resolveRedirect(sender, received, url)
+    if (redirect !== undefined) return followRedirect(download, received, redirect, expected, redirectsLeft)
+    if (status === 416 && state.receivedBytes > 0 && state.canResume)
+      return acceptUnsatisfiableRange(download, received)
+    return attempt.isSuccess(status) ? acceptContent(download, received, expected) : attempt.failWithResponse(received)
   })
 }
 
 const followRedirect = (
   download: DownloadContext,
-  arrival: exchange.Arrival,
+  received: attempt.ReceivedResponse,
   redirect: Redirect,
   expected: ExpectedFile,
   redirectsLeft: number
 ): Effect.Effect<Bytes, RequestFailure> => {
-  if ("problem" in redirect) return discardAndFail(arrival, redirect.problem)
-  if (redirectsLeft === 0) return discardAndFail(arrival, "too many redirects")
-  const { context, response } = arrival
+  if ("problem" in redirect) return discardAndFail(received, redirect.problem)
+  if (redirectsLeft === 0) return discardAndFail(received, "too many redirects")
+  const { context, response } = received
   const { baseUrl, client } = download.sender
   const next =
     context.storage !== true && isApiUrl(baseUrl, redirect.url)
       ? Effect.flatMap(
-          exchange.arrivalOf(client, apiRequest(redirect.url.slice(baseUrl.length), download.state), context),
+          attempt.sendRequest(client, apiRequest(redirect.url.slice(baseUrl.length), download.state), context),
           (redirected) => acceptApiResponse(download, redirected, redirectsLeft - 1)
         )
       : requestStorage(download, context, redirect.url, expected, redirectsLeft - 1)
@@ -93,25 +94,25 @@ const apiRequest = (path: string, state: DownloadState): HttpClientRequest.HttpC
 /** Accepts the file, a link to it, or an error. JSON is the file only if the API marks it as an attachment. */
 const acceptApiResponse = (
   download: DownloadContext,
-  arrival: exchange.Arrival,
+  received: attempt.ReceivedResponse,
   redirectsLeft = maxRedirects
 ): Effect.Effect<Bytes, RequestFailure> => {
-  const { context, response } = arrival
+  const { context, response } = received
   const { sender, state } = download
-  const redirect = resolveRedirect(sender, arrival, response.request.url)
-  if (redirect !== undefined) return followRedirect(download, arrival, redirect, unknownFile, redirectsLeft)
-  if (!exchange.isSuccess(response.status)) return exchange.reject(arrival)
+  const redirect = resolveRedirect(sender, received, response.request.url)
+  if (redirect !== undefined) return followRedirect(download, received, redirect, unknownFile, redirectsLeft)
+  if (!attempt.isSuccess(response.status)) return attempt.failWithResponse(received)
   const contentType = response.headers["content-type"]
   if (isAttachment(response) || !(isJson(contentType) || isHtml(contentType))) {
     state.isFromApi = true
-    return acceptContent(download, arrival)
+    return acceptContent(download, received)
   }
-  if (isHtml(contentType)) return discardAndFail(arrival, "the response is a page, not a file")
-  const acceptLink = exchange.json("a download URL", (json) => {
+  if (isHtml(contentType)) return discardAndFail(received, "the response is a page, not a file")
+  const acceptLink = attempt.decodeJson("a download URL", (json) => {
     const link = decode.downloadLink(json)
     return link !== undefined && isAllowedUrl(sender.baseUrl, Redacted.value(link.url)) ? link : undefined
   })
-  return Effect.flatMap(acceptLink(arrival), ({ contentType, size, url }) =>
+  return Effect.flatMap(acceptLink(received), ({ contentType, size, url }) =>
     requestStorage(download, context, Redacted.value(url), { size, contentType }, maxRedirects)
   )
 }
@@ -121,28 +122,28 @@ export const operation = "files.download"
 
 /** @internal `storage` is the HTTP client without the API key. */
 export const make =
-  (sender: Sender, storage: HttpClient.HttpClient) =>
-  (id: FileId, account: Account): Bytes =>
+  (sender: RequestSender, storage: HttpClient.HttpClient) =>
+  (id: FileId, stats: CallStats): Bytes =>
     Stream.unwrap(
-      Effect.map(requests.segment(operation, "id", id), (segment) => {
+      Effect.map(requests.encodeSegment(operation, "id", id), (segment) => {
         const state = initialState()
         const download: DownloadContext = { sender, storage, state }
-        const nextCall = (): exchange.Call<Bytes> => ({
+        const nextCall = (): attempt.Call<Bytes> => ({
           operation,
           request: apiRequest(`/v1/files/${segment}/download`, state),
-          accept: (arrival) => acceptApiResponse(download, arrival),
+          decode: (received) => acceptApiResponse(download, received),
           repeatable: true,
           fileId: id
         })
-        const patience = patient(sender)
+        const patience = makeRetryDriver(sender)
         const resume = (error: RequestFailure): Bytes =>
           // The download is complete if the connection broke after the last byte.
           state.receivedBytes === state.size
             ? Stream.empty
-            : Stream.concat(Stream.execute(granted(sender, nextCall(), error, patience)), missingBytes)
+            : Stream.concat(Stream.execute(waitForRetry(sender, nextCall(), error, patience)), missingBytes)
         const missingBytes: Bytes = Stream.unwrap(
           Effect.suspend(() =>
-            Effect.map(send(sender, nextCall(), account, patience), (bytes) => Stream.catchAll(bytes, resume))
+            Effect.map(retryLoop(sender, nextCall(), stats, patience), (bytes) => Stream.catchAll(bytes, resume))
           )
         )
         return missingBytes

@@ -14,11 +14,11 @@ import * as Stream from "effect/Stream"
 import type { RequestFailure } from "../../ModelRouteError.js"
 import * as monotonic from "../data/monotonic.js"
 import * as classify from "../errors/classify.js"
-import * as exchange from "../http/attempt.js"
-import { within } from "../http/attemptTimeout.js"
+import * as attempt from "../http/attempt.js"
+import { withDeadline } from "../http/attemptTimeout.js"
 import * as contentEncoding from "../http/contentEncoding.js"
-import type { Sender } from "../http/retryLoop.js"
-import { diagnose } from "../http/transportError.js"
+import type { RequestSender } from "../http/retryLoop.js"
+import { describeTransportError } from "../http/transportError.js"
 import {
   contentRange,
   type DownloadState,
@@ -33,7 +33,7 @@ export type Bytes = Stream.Stream<Uint8Array, RequestFailure>
 
 /** @internal What all requests of one download share. */
 export interface DownloadContext {
-  readonly sender: Sender
+  readonly sender: RequestSender
   /** The HTTP client without the API key. */
   readonly storage: HttpClient.HttpClient
   readonly state: DownloadState
@@ -61,8 +61,11 @@ export const discard = (response: HttpClientResponse.HttpClientResponse): Effect
   Effect.scoped(Effect.flatMap(Stream.toPull(response.stream), Effect.ignore))
 
 /** @internal */
-export const discardAndFail = (arrival: exchange.Arrival, problem: string): Effect.Effect<never, RequestFailure> =>
-  Effect.zipRight(discard(arrival.response), exchange.failsWith(arrival, problem))
+export const discardAndFail = (
+  received: attempt.ReceivedResponse,
+  problem: string
+): Effect.Effect<never, RequestFailure> =>
+  Effect.zipRight(discard(received.response), attempt.failWithProblem(received, problem))
 
 type Pull = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<HttpClientError.ResponseError>>
 
@@ -83,19 +86,19 @@ const skipBytes = (count: number) => {
 /** Streams the bytes as they arrive. The time limit of an attempt applies to each chunk. */
 const streamBytes = (
   { sender, state }: DownloadContext,
-  arrival: exchange.Arrival,
+  received: attempt.ReceivedResponse,
   pull: Pull,
   skippedBytes: number
 ): Bytes => {
-  const { context } = arrival
-  const limitMillis = Duration.toMillis(sender.limits.duration)
+  const { context } = received
+  const limitMillis = Duration.toMillis(sender.attemptLimits.duration)
   const skip = skipBytes(skippedBytes)
 
   const onError = (error: HttpClientError.ResponseError): Option.Option<RequestFailure> =>
     // The platform fails with `EmptyBody` if a response has no body.
     error.reason === "EmptyBody"
       ? Option.none()
-      : Option.some(classify.unanswered("truncated", context, diagnose(error).words))
+      : Option.some(classify.unanswered("truncated", context, describeTransportError(error).words))
 
   const onTimeout = () => Option.some(classify.unanswered("timeout", context, "the file's bytes stopped coming"))
 
@@ -104,7 +107,7 @@ const streamBytes = (
       const parts = skip(chunk)
       const length = parts.reduce((sum, bytes) => sum + bytes.length, 0)
       if (state.size !== undefined && state.receivedBytes + length > state.size) {
-        return exchange.failsWith(arrival, otherFileProblem)
+        return attempt.failWithProblem(received, otherFileProblem)
       }
       state.receivedBytes += length
       return Effect.succeed(Chunk.unsafeFromArray(parts))
@@ -121,7 +124,7 @@ const streamBytes = (
   )
 
   const next = Effect.flatMap(monotonic.now, (now) =>
-    within(sender.alarm, Effect.mapError(pull, Option.flatMap(onError)), () => now + limitMillis, onTimeout)
+    withDeadline(sender.timer, Effect.mapError(pull, Option.flatMap(onError)), () => now + limitMillis, onTimeout)
   ).pipe(
     Effect.flatMap((chunk) => Effect.mapError(onChunk(chunk), Option.some)),
     Effect.catchAll((error) => (Option.isNone(error) ? onEnd : Effect.fail(error)))
@@ -135,11 +138,11 @@ const isMismatch = (a: string | number | undefined, b: string | number | undefin
 /** @internal Accepts a response with bytes of the file. The stream continues where the last response ended. */
 export const acceptContent = (
   download: DownloadContext,
-  arrival: exchange.Arrival,
+  received: attempt.ReceivedResponse,
   expected: ExpectedFile = unknownFile
 ): Effect.Effect<Bytes, RequestFailure> => {
   const { state } = download
-  const { response } = arrival
+  const { response } = received
   const { offset, size } = contentRange(response)
   const isOtherFile =
     isMismatch(size, state.size) ||
@@ -147,13 +150,13 @@ export const acceptContent = (
     isMismatch(expected.size, state.size) ||
     isMismatch(strongEtag(response), state.etag)
   if (offset === undefined || offset > state.receivedBytes || isOtherFile) {
-    return discardAndFail(arrival, otherFileProblem)
+    return discardAndFail(received, otherFileProblem)
   }
   if (isHtml(response.headers["content-type"]) && expected.contentType !== undefined && !isHtml(expected.contentType)) {
-    return discardAndFail(arrival, `the response is a page, not the file of type ${expected.contentType}`)
+    return discardAndFail(received, `the response is a page, not the file of type ${expected.contentType}`)
   }
   if (!contentEncoding.isDecodable(response)) {
-    return discardAndFail(arrival, "the response has a content encoding that was not requested and is not supported")
+    return discardAndFail(received, "the response has a content encoding that was not requested and is not supported")
   }
   if (isEncoded(response)) {
     // Sizes and offsets in the headers refer to the encoded bytes.
@@ -166,11 +169,11 @@ export const acceptContent = (
   return Effect.succeed(
     Stream.unwrapScoped(
       Effect.gen(function* () {
-        const { bytes, isByTransport } = yield* contentEncoding.open(response)
-        if (isByTransport && parseWholeNumber(response.headers["content-length"]) === undefined) {
-          return yield* exchange.failsWith(arrival, unverifiableProblem)
+        const { bytes, isDecodedByTransport } = yield* contentEncoding.openBody(response)
+        if (isDecodedByTransport && parseWholeNumber(response.headers["content-length"]) === undefined) {
+          return yield* attempt.failWithProblem(received, unverifiableProblem)
         }
-        return streamBytes(download, arrival, yield* Stream.toPull(bytes), skippedBytes)
+        return streamBytes(download, received, yield* Stream.toPull(bytes), skippedBytes)
       })
     )
   )
@@ -184,13 +187,13 @@ export const acceptContent = (
  */
 export const acceptUnsatisfiableRange = (
   { state }: DownloadContext,
-  arrival: exchange.Arrival
+  received: attempt.ReceivedResponse
 ): Effect.Effect<Bytes, RequestFailure> =>
   Effect.zipRight(
-    discard(arrival.response),
+    discard(received.response),
     Effect.suspend(() => {
-      if (unsatisfiedSize(arrival.response) === state.receivedBytes) return Effect.succeed(Stream.empty)
+      if (unsatisfiedSize(received.response) === state.receivedBytes) return Effect.succeed(Stream.empty)
       state.canResume = false
-      return Effect.fail(classify.unanswered("truncated", arrival.context, "storage cannot resume the download"))
+      return Effect.fail(classify.unanswered("truncated", received.context, "storage cannot resume the download"))
     })
   )

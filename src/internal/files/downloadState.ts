@@ -4,7 +4,7 @@
  * @internal
  */
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
-import { declaredLength } from "../http/responseBody.js"
+import { parseContentLength } from "../http/responseBody.js"
 
 /** @internal */
 export interface DownloadState {
@@ -62,7 +62,7 @@ export const downloadHeaders = (
 export const contentRange = (
   response: HttpClientResponse.HttpClientResponse
 ): { readonly offset: number | undefined; readonly size: number | undefined } => {
-  if (response.status !== 206) return { offset: 0, size: declaredLength(response.headers) }
+  if (response.status !== 206) return { offset: 0, size: parseContentLength(response.headers) }
   const [, offset, size] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers["content-range"] ?? "") ?? []
   return { offset: parseWholeNumber(offset), size: parseWholeNumber(size) }
 }

@@ -7,10 +7,10 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as File from "../../File.js"
-import * as exchange from "../http/attempt.js"
+import * as attempt from "../http/attempt.js"
 import * as requests from "../http/requests.js"
-import { call, type Sender } from "../http/retryLoop.js"
-import { type Account, spanned, spannedStream } from "../telemetry.js"
+import { runOperation, type RequestSender } from "../http/retryLoop.js"
+import { type CallStats, withOperationSpan, withOperationSpanStream } from "../telemetry.js"
 import * as decode from "./decode.js"
 import * as download from "./download.js"
 import type { Files } from "./types.js"
@@ -20,12 +20,12 @@ import { uploadOperation } from "./uploadChecks.js"
 /** A slow consumer of `uploadProgress` gets the latest steps and misses earlier ones. */
 const progressBufferSize = 16
 
-const makeUpload = (sender: Sender, storage: HttpClient.HttpClient): Files["upload"] => {
+const makeUpload = (sender: RequestSender, storage: HttpClient.HttpClient): Files["upload"] => {
   const uploadSource = upload.make(sender, storage)
   return (source, options = {}) =>
     Effect.suspend(() => {
-      const account: Account = { attempts: 0 }
-      return spanned(uploadOperation, account, uploadSource(source, options, account))
+      const stats: CallStats = { attempts: 0 }
+      return withOperationSpan(uploadOperation, stats, uploadSource(source, options, stats))
     })
 }
 
@@ -48,23 +48,23 @@ const makeUploadProgress =
       { bufferSize: progressBufferSize, strategy: "sliding" }
     )
 
-const makeDownload = (sender: Sender, storage: HttpClient.HttpClient): Files["download"] => {
+const makeDownload = (sender: RequestSender, storage: HttpClient.HttpClient): Files["download"] => {
   const downloadBytes = download.make(sender, storage)
   return (id) =>
     Stream.suspend(() => {
-      const account: Account = { attempts: 0, fileId: id }
-      return spannedStream(download.operation, account, downloadBytes(id, account))
+      const stats: CallStats = { attempts: 0, fileId: id }
+      return withOperationSpanStream(download.operation, stats, downloadBytes(id, stats))
     })
 }
 
-const makeUrl = (sender: Sender): Files["url"] => {
+const makeUrl = (sender: RequestSender): Files["url"] => {
   const operation = "files.url"
   return (id) =>
-    Effect.flatMap(requests.segment(operation, "id", id), (segment) =>
-      call(sender, {
+    Effect.flatMap(requests.encodeSegment(operation, "id", id), (segment) =>
+      runOperation(sender, {
         operation,
         request: requests.make("GET", `/v1/files/${segment}/url`),
-        accept: exchange.json("a download URL", decode.downloadLink),
+        decode: attempt.decodeJson("a download URL", decode.downloadLink),
         repeatable: true,
         fileId: id
       })
@@ -72,7 +72,7 @@ const makeUrl = (sender: Sender): Files["url"] => {
 }
 
 /** @internal `storage` is the HTTP client without the API key, for links to any host. */
-export const make = (sender: Sender, storage: HttpClient.HttpClient): Files => {
+export const make = (sender: RequestSender, storage: HttpClient.HttpClient): Files => {
   const uploadFile = makeUpload(sender, storage)
   return {
     upload: uploadFile,

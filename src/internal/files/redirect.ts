@@ -3,16 +3,16 @@
  *
  * @internal
  */
-import type * as exchange from "../http/attempt.js"
-import type { Sender } from "../http/retryLoop.js"
+import type * as attempt from "../http/attempt.js"
+import type { RequestSender } from "../http/retryLoop.js"
 
 /** @internal The target of a redirect, or the reason why it is not followed. */
 export type Redirect = { readonly url: string } | { readonly problem: string }
 
 /** @internal Returns `undefined` if the response is not a redirect. */
 export const resolveRedirect = (
-  { baseUrl }: Sender,
-  { response }: exchange.Arrival,
+  { baseUrl }: RequestSender,
+  { response }: attempt.ReceivedResponse,
   requestUrl: string
 ): Redirect | undefined => {
   if (response.status < 300 || response.status >= 400) return undefined

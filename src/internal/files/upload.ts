@@ -22,14 +22,14 @@ import * as classify from "../errors/classify.js"
 import { invalid } from "../errors/invalidRequest.js"
 import { privateTextsOf, secretsOfUrl } from "../errors/redact.js"
 import { isAbsent, isConflict, isStorageRejection } from "../errors/semantics.js"
-import * as exchange from "../http/attempt.js"
-import { unlessFirst } from "../http/attemptTimeout.js"
-import { withLength } from "../http/contentLength.js"
+import * as attempt from "../http/attempt.js"
+import { raceListener } from "../http/attemptTimeout.js"
+import { withContentLength } from "../http/contentLength.js"
 import * as requests from "../http/requests.js"
-import { send, type Sender } from "../http/retryLoop.js"
+import { retryLoop, type RequestSender } from "../http/retryLoop.js"
 import { bypass } from "../rateLimit/admission.js"
 import { serverTime } from "../retry/rateLimitHeaders.js"
-import type { Account } from "../telemetry.js"
+import type { CallStats } from "../telemetry.js"
 import * as decode from "./decode.js"
 import { isAllowedUrl } from "./redirect.js"
 import type { UploadOptions } from "./types.js"
@@ -43,7 +43,11 @@ interface UploadLink {
   readonly expiresAt: number | undefined
 }
 
-const linkCall = (sender: Sender, source: File.Source<unknown>, options: UploadOptions): exchange.Call<UploadLink> => {
+const linkCall = (
+  sender: RequestSender,
+  source: File.Source<unknown>,
+  options: UploadOptions
+): attempt.Call<UploadLink> => {
   const { legacy, purpose = "INPUT", region, ttlDays } = options
   const filename = legacy && (legacy.filename ?? source.name)
   const body =
@@ -53,12 +57,12 @@ const linkCall = (sender: Sender, source: File.Source<unknown>, options: UploadO
   return {
     operation: uploadOperation,
     request: requests.make("POST", "/v1/files/upload", { body: JSON.stringify(body) }),
-    accept: exchange.json("an upload URL", (json, { received, response }) => {
+    decode: attempt.decodeJson("an upload URL", (json, { receivedAt, response }) => {
       const link = decode.uploadLink(json)
       if (link === undefined || !isAllowedUrl(sender.baseUrl, link.url)) return undefined
       const { fileId, url } = link
-      const sentAt = serverTime(response.headers, received.wall) ?? received.wall
-      const expiresAt = link.expiresAt && link.expiresAt.epochMillis - sentAt + received.monotonic
+      const sentAt = serverTime(response.headers, receivedAt.wall) ?? receivedAt.wall
+      const expiresAt = link.expiresAt && link.expiresAt.epochMillis - sentAt + receivedAt.monotonic
       return { fileId, url, expiresAt }
     }),
     // A second link has no effect: the file exists only when its bytes have arrived.
@@ -67,19 +71,19 @@ const linkCall = (sender: Sender, source: File.Source<unknown>, options: UploadO
   }
 }
 
-const putCall = <E>(link: UploadLink, body: UploadBody<E>, size: number, contentType: string): exchange.Call<void> => ({
+const putCall = <E>(link: UploadLink, body: UploadBody<E>, size: number, contentType: string): attempt.Call<void> => ({
   operation: uploadOperation,
   request: HttpClientRequest.put(link.url).pipe(
     HttpClientRequest.setBody(HttpBody.stream(body.stream, contentType, size)),
     // The platform omits a length of zero.
     HttpClientRequest.setHeader("content-length", String(size))
   ),
-  accept: (arrival) => {
-    if (!exchange.isSuccess(arrival.response.status)) return exchange.reject(arrival)
-    return Effect.flatMap(exchange.readWhole(arrival), () =>
+  decode: (received) => {
+    if (!attempt.isSuccess(received.response.status)) return attempt.failWithResponse(received)
+    return Effect.flatMap(attempt.readWholeBody(received), () =>
       body.isComplete
         ? Effect.void
-        : Effect.fail(classify.incomplete(arrival.context, `it took ${body.sentBytes} of ${size} bytes`))
+        : Effect.fail(classify.incomplete(received.context, `it took ${body.sentBytes} of ${size} bytes`))
     )
   },
   repeatable: true,
@@ -95,37 +99,37 @@ const isExpired = (link: UploadLink, error: unknown): Effect.Effect<boolean> =>
     return /expired/i.test(error.body) || (link.expiresAt !== undefined && now >= link.expiresAt)
   })
 
-const confirmCall = (fileId: File.FileId, size: number): exchange.Call<unknown> => ({
+const confirmCall = (fileId: File.FileId, size: number): attempt.Call<unknown> => ({
   operation: uploadOperation,
   request: requests.make("POST", "/v1/files/confirm", { body: JSON.stringify({ file_id: fileId }) }),
-  accept: (arrival) =>
-    Effect.flatMap(exchange.anything(arrival), ({ json }) => {
+  decode: (received) =>
+    Effect.flatMap(attempt.decodeAny(received), ({ json }) => {
       const stored = isRecord(json) ? json["size_bytes"] : undefined
       return typeof stored !== "number" || stored === size
         ? Effect.void
-        : exchange.failsWith(arrival, `storage holds ${stored} of the ${size} bytes`)
+        : attempt.failWithProblem(received, `storage holds ${stored} of the ${size} bytes`)
     }),
   repeatable: true,
   fileId
 })
 
 const confirmUpload = (
-  sender: Sender,
+  sender: RequestSender,
   fileId: File.FileId,
   size: number,
   { confirm, legacy }: UploadOptions,
-  account: Account
+  stats: CallStats
 ): Effect.Effect<void, RequestFailure> => {
   const mode = confirm ?? legacy === undefined
   if (mode === false) return Effect.void
   return Effect.suspend(() => {
-    const attemptsBefore = account.attempts
-    return send(sender, confirmCall(fileId, size), account).pipe(
+    const attemptsBefore = stats.attempts
+    return retryLoop(sender, confirmCall(fileId, size), stats).pipe(
       Effect.asVoid,
       Effect.catchIf(
         // An earlier attempt confirmed it and its response was lost, or this API has no confirmation.
         (error) =>
-          (isConflict(error) && account.attempts - attemptsBefore > 1) || (mode === "optional" && isAbsent(error)),
+          (isConflict(error) && stats.attempts - attemptsBefore > 1) || (mode === "optional" && isAbsent(error)),
         () => Effect.void
       )
     )
@@ -133,7 +137,7 @@ const confirmUpload = (
 }
 
 const wrongSize =
-  (account: Account) =>
+  (stats: CallStats) =>
   (found: string, runs: number): InvalidRequest => {
     const [problem, cure] =
       runs > 1
@@ -144,17 +148,17 @@ const wrongSize =
       "source",
       problem,
       cure,
-      present({ attempts: account.attempts, fileId: account.fileId })
+      present({ attempts: stats.attempts, fileId: stats.fileId })
     )
   }
 
 /** @internal `storage` is the HTTP client without the API key. */
 export const make =
-  (sender: Sender, storage: HttpClient.HttpClient) =>
+  (sender: RequestSender, storage: HttpClient.HttpClient) =>
   <E>(
     source: File.Source<E>,
     options: UploadOptions,
-    account: Account
+    stats: CallStats
   ): Effect.Effect<File.FileId, UploadFailure | E> =>
     Effect.gen(function* () {
       yield* checkUpload(source, options)
@@ -162,23 +166,23 @@ export const make =
       const body = new UploadBody({
         source,
         onProgress: options.onProgress ?? (() => Effect.void),
-        wrongSize: wrongSize(account),
+        wrongSize: wrongSize(stats),
         logLevel: yield* callerLogLevel
       })
-      const { duration } = sender.limits
-      const storageSender: Sender = {
+      const { duration } = sender.attemptLimits
+      const storageSender: RequestSender = {
         ...sender,
-        client: yield* withLength(storage, size),
+        client: yield* withContentLength(storage, size),
         admission: Effect.succeed(bypass),
-        limits: { duration, within: body.timeLimit(sender.alarm, Duration.toMillis(duration)) }
+        attemptLimits: { duration, withTimeout: body.timeLimit(sender.timer, Duration.toMillis(duration)) }
       }
 
-      const requestLink = Effect.tap(send(sender, linkCall(sender, source, options), account), ({ fileId }) => {
-        account.fileId = fileId
+      const requestLink = Effect.tap(retryLoop(sender, linkCall(sender, source, options), stats), ({ fileId }) => {
+        stats.fileId = fileId
       })
       const sendBytes = (link: UploadLink) =>
-        unlessFirst(
-          send(storageSender, putCall(link, body, size, options.legacy?.contentType ?? ""), account),
+        raceListener(
+          retryLoop(storageSender, putCall(link, body, size, options.legacy?.contentType ?? ""), stats),
           body.onSourceFailure
         )
 
@@ -190,6 +194,6 @@ export const make =
           )
         )
       )
-      yield* confirmUpload(sender, fileId, size, options, account)
+      yield* confirmUpload(sender, fileId, size, options, stats)
       return fileId
     })

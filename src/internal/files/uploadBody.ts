@@ -17,8 +17,8 @@ import * as Stream from "effect/Stream"
 import type { Progress, Source } from "../../File.js"
 import type { InvalidRequest } from "../../ModelRouteError.js"
 import * as monotonic from "../data/monotonic.js"
-import { type TimeLimit, within } from "../http/attemptTimeout.js"
-import type { Alarm } from "../http/sharedTimer.js"
+import { type AttemptTimeout, withDeadline } from "../http/attemptTimeout.js"
+import type { SharedTimer } from "../http/sharedTimer.js"
 
 const noBytes = new Uint8Array(0)
 
@@ -163,12 +163,12 @@ export class UploadBody<E> {
    * Returns the time limit of each attempt. The attempt fails if storage neither takes bytes nor responds for `millis`. The source
    * stops when the attempt ends.
    */
-  timeLimit(alarm: Alarm, millis: number): TimeLimit {
+  timeLimit(timer: SharedTimer, millis: number): AttemptTimeout {
     const deadline = (now: number): number => (this.idleSince ?? now) + millis
     return <A, E2>(run: Effect.Effect<A, E2>, onTimeout: () => E2) =>
       Effect.acquireUseRelease(
         this.startAttempt,
-        () => Effect.zipRight(this.startIdle, within(alarm, run, deadline, onTimeout)),
+        () => Effect.zipRight(this.startIdle, withDeadline(timer, run, deadline, onTimeout)),
         closeAttempt
       )
   }

@@ -8,7 +8,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import type { Alarm } from "./sharedTimer.js"
+import type { SharedTimer } from "./sharedTimer.js"
 import * as monotonic from "../data/monotonic.js"
 
 type Running<A, E> = Fiber.RuntimeFiber<Exit.Exit<A, E>>
@@ -39,7 +39,7 @@ const listenTo =
   }
 
 /** @internal Returns the result of the effect, or what `listen` reports before that. */
-export const unlessFirst = <A, E, A2, E2>(
+export const raceListener = <A, E, A2, E2>(
   effect: Effect.Effect<A, E>,
   listen: Listen<A2, E2>
 ): Effect.Effect<A | A2, E | E2> =>
@@ -60,8 +60,8 @@ export const unlessFirst = <A, E, A2, E2>(
  *
  * @internal
  */
-export const within = <A, E, E2>(
-  alarm: Alarm,
+export const withDeadline = <A, E, E2>(
+  timer: SharedTimer,
   effect: Effect.Effect<A, E>,
   deadline: (now: number) => number,
   onTimeout: () => E2
@@ -70,17 +70,17 @@ export const within = <A, E, E2>(
     const watch: Effect.Effect<A, E | E2> = Effect.flatMap(monotonic.now, (now) => {
       const at = deadline(now)
       return at > now
-        ? alarm.wait<A, E | E2>(at, () => watch, listenTo(running))
+        ? timer.wait<A, E | E2>(at, () => watch, listenTo(running))
         : Effect.suspend(() => Effect.fail(onTimeout()))
     })
     return watch
   })
 
 /** @internal The time limit of one attempt. */
-export type TimeLimit = <A, E>(attempt: Effect.Effect<A, E>, onTimeout: () => E) => Effect.Effect<A, E>
+export type AttemptTimeout = <A, E>(attempt: Effect.Effect<A, E>, onTimeout: () => E) => Effect.Effect<A, E>
 
 /** @internal The same limit, in milliseconds, for each attempt. */
-export const make =
-  (alarm: Alarm, millis: number): TimeLimit =>
+export const makeAttemptTimeout =
+  (timer: SharedTimer, millis: number): AttemptTimeout =>
   (attempt, onTimeout) =>
-    Effect.flatMap(monotonic.now, (startedAt) => within(alarm, attempt, () => startedAt + millis, onTimeout))
+    Effect.flatMap(monotonic.now, (startedAt) => withDeadline(timer, attempt, () => startedAt + millis, onTimeout))

@@ -18,7 +18,7 @@ const checks = checksOf(operation)
  *
  * @internal
  */
-export const apiKey = (key: Redacted.Redacted): Either.Either<Redacted.Redacted, InvalidRequest> =>
+export const checkApiKey = (key: Redacted.Redacted): Either.Either<Redacted.Redacted, InvalidRequest> =>
   Either.flatMap(checks.redacted("apiKey", key), () => checkKey(key))
 
 const checkKey = (key: Redacted.Redacted): Either.Either<Redacted.Redacted, InvalidRequest> => {
@@ -39,11 +39,11 @@ const checkKey = (key: Redacted.Redacted): Either.Either<Redacted.Redacted, Inva
 }
 
 /** @internal Above zero: at zero every request would be sent and no response awaited. */
-export const attemptTimeout = (input: Duration.DurationInput): Either.Either<Duration.Duration, InvalidRequest> =>
+export const checkAttemptTimeout = (input: Duration.DurationInput): Either.Either<Duration.Duration, InvalidRequest> =>
   Either.map(checks.duration("attemptTimeout", input, "above zero"), Duration.millis)
 
 /** @internal The options that need no conversion. */
-export const check = (options: {
+export const checkOptions = (options: {
   readonly [name in "pollSchedule" | "propagateTraceContext" | "retry" | "retryWhile" | "transformClient"]?: unknown
 }): Either.Either<void, InvalidRequest> =>
   all([
@@ -61,7 +61,7 @@ export const isUnencrypted = (baseUrl: string): boolean => {
 }
 
 /** @internal An absolute http(s) URL; `/v1` and slashes at its end are taken off, since every path begins with them. */
-export const baseUrl = (text: string): Either.Either<string, InvalidRequest> => {
+export const normalizeBaseUrl = (text: string): Either.Either<string, InvalidRequest> => {
   const refuse = (problem: string) =>
     Either.left(invalid(operation, "baseUrl", problem, "Give an address such as https://api.modelroute.ai."))
   if (typeof text !== "string" || !URL.canParse(text)) return refuse("is not an absolute URL")

@@ -24,10 +24,14 @@ const formats: { readonly [encoding: string]: CompressionFormat } = {
 const isEncoded = (format: CompressionFormat, [first = 0, second = 0]: Uint8Array): boolean =>
   format === "gzip" ? first === 0x1f && second === 0x8b : (first & 0x0f) === 8 && (first * 256 + second) % 31 === 0
 
-const signatureLength = 2
+const magicLength = 2
 
 /** A body that ends early or is damaged fails with a `ResponseError`. */
-const decode = (encoded: Bytes, format: CompressionFormat, response: HttpClientResponse.HttpClientResponse): Bytes =>
+const decompress = (
+  encoded: Bytes,
+  format: CompressionFormat,
+  response: HttpClientResponse.HttpClientResponse
+): Bytes =>
   Stream.unwrap(
     // The fiber that feeds the decoder hands its failure on, so it does not log it.
     Effect.withUnhandledErrorLogLevel(
@@ -54,20 +58,22 @@ export const isDecodable = (response: HttpClientResponse.HttpClientResponse): bo
   ["", "identity", ...Object.keys(formats)].includes(encodingOf(response))
 
 /** @internal A body without its encoding. */
-export interface Decoded {
+export interface DecodedBody {
   readonly bytes: Bytes
   /** `fetch` has decoded the body. It ends without an error where the encoded body is incomplete. */
-  readonly isByTransport: boolean
+  readonly isDecodedByTransport: boolean
 }
 
 /** @internal Reads the beginning of the body, to see whether it is still encoded. */
-export const open = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<Decoded, never, Scope.Scope> => {
+export const openBody = (
+  response: HttpClientResponse.HttpClientResponse
+): Effect.Effect<DecodedBody, never, Scope.Scope> => {
   const format = formats[encodingOf(response)]
-  if (format === undefined) return Effect.succeed({ bytes: response.stream, isByTransport: false })
+  if (format === undefined) return Effect.succeed({ bytes: response.stream, isDecodedByTransport: false })
   return Effect.gen(function* () {
     const pull = yield* Stream.toPull(response.stream)
     const start: Array<Uint8Array> = []
-    const isShort = () => start.reduce((sum, { length }) => sum + length, 0) < signatureLength
+    const isShort = () => start.reduce((sum, { length }) => sum + length, 0) < magicLength
     const readStart = Effect.map(pull, (chunk) => void start.push(...chunk)).pipe(Effect.repeat({ while: isShort }))
     const end = yield* Effect.option(Effect.flip(readStart))
     const whole = Stream.concat(
@@ -78,11 +84,11 @@ export const open = (response: HttpClientResponse.HttpClientResponse): Effect.Ef
       })
     )
     return isEncoded(format, join(start))
-      ? { bytes: decode(whole, format, response), isByTransport: false }
-      : { bytes: whole, isByTransport: true }
+      ? { bytes: decompress(whole, format, response), isDecodedByTransport: false }
+      : { bytes: whole, isDecodedByTransport: true }
   })
 }
 
 /** @internal The bytes of a response without the encoding that its headers name. */
-export const decoded = (response: HttpClientResponse.HttpClientResponse): Bytes =>
-  Stream.unwrapScoped(Effect.map(open(response), ({ bytes }) => bytes))
+export const decodeBody = (response: HttpClientResponse.HttpClientResponse): Bytes =>
+  Stream.unwrapScoped(Effect.map(openBody(response), ({ bytes }) => bytes))

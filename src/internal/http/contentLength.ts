@@ -16,10 +16,10 @@ import * as Option from "effect/Option"
  * Unless a redirect is an error, Node keeps a second copy of the body for it. A larger upload is not copied, and the status of a
  * redirect is then unknown.
  */
-const copyLimit = 1024 * 1024
+const maxCopiedBytes = 1024 * 1024
 
 /** The `fetch` that the client was built with is seen by what runs inside it alone; nothing is sent. */
-const fetchOf = (client: HttpClient.HttpClient): Effect.Effect<typeof globalThis.fetch> =>
+const findFetch = (client: HttpClient.HttpClient): Effect.Effect<typeof globalThis.fetch> =>
   Effect.suspend(() => {
     let found = Option.none<typeof globalThis.fetch>()
     const look = HttpClient.mapRequestInputEffect(client, (request) =>
@@ -34,12 +34,15 @@ const fetchOf = (client: HttpClient.HttpClient): Effect.Effect<typeof globalThis
   })
 
 /** @internal `length` is of the body of every request that the client is then used for. */
-export const withLength = (client: HttpClient.HttpClient, length: number): Effect.Effect<HttpClient.HttpClient> =>
-  Effect.map(fetchOf(client), (fetch) => {
+export const withContentLength = (
+  client: HttpClient.HttpClient,
+  length: number
+): Effect.Effect<HttpClient.HttpClient> =>
+  Effect.map(findFetch(client), (fetch) => {
     const sized: typeof globalThis.fetch = (input, init) => {
       const headers = new Headers(init?.headers)
       headers.set("content-length", String(length))
-      return fetch(input, { ...init, headers, redirect: length > copyLimit ? "error" : "manual" })
+      return fetch(input, { ...init, headers, redirect: length > maxCopiedBytes ? "error" : "manual" })
     }
     return HttpClient.transformResponse(
       client,

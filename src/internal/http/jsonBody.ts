@@ -105,7 +105,7 @@ const pathOf = ({ key, parent }: Pick<Container, "key" | "parent">): string => {
  *
  * @internal
  */
-export const check = (
+export const checkJson = (
   operation: string,
   fields: { readonly [name: string]: unknown }
 ): Effect.Effect<PrivateTexts, InvalidRequest> => Effect.suspend(() => checkFields(operation, fields))

@@ -7,8 +7,8 @@ import type { HttpMethod } from "@effect/platform/HttpMethod"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { RequestFailure } from "../../ModelRouteError.js"
-import { call, type Sender } from "./retryLoop.js"
-import * as exchange from "./attempt.js"
+import { runOperation, type RequestSender } from "./retryLoop.js"
+import * as attempt from "./attempt.js"
 import { invalid } from "../errors/invalidRequest.js"
 import * as requests from "./requests.js"
 import { present } from "../data/lenient.js"
@@ -50,19 +50,19 @@ const apiPath = (path: string) =>
 
 /** @internal */
 export const request =
-  (sender: Sender) =>
+  (sender: RequestSender) =>
   (method: HttpMethod, path: string, body?: unknown): Effect.Effect<unknown, RequestFailure> =>
     Effect.gen(function* () {
       yield* checkMethod(method)
       yield* checkBody(method, body)
       const url = yield* apiPath(path)
-      const json = body === undefined ? undefined : yield* requests.jsonBody(operation, { body }, body)
+      const json = body === undefined ? undefined : yield* requests.encodeJsonBody(operation, { body }, body)
       const safe = idempotent.has(method)
       const key = safe ? undefined : Option.getOrUndefined(yield* requests.givenKey(operation, json?.text ?? ""))
-      const response = yield* call(sender, {
+      const response = yield* runOperation(sender, {
         operation: `${operation} ${method}`,
         request: requests.make(method, url, { body: json?.text, key }),
-        accept: exchange.anything,
+        decode: attempt.decodeAny,
         repeatable: safe || key !== undefined,
         keyed: key !== undefined,
         confidential: present({ privateTexts: json?.privateTexts }),

@@ -14,11 +14,11 @@ import * as IdempotencyKey from "../../IdempotencyKey.js"
 import type { InvalidRequest } from "../../ModelRouteError.js"
 import { CurrentKey } from "./currentKey.js"
 import { invalid } from "../errors/invalidRequest.js"
-import { check as checkJson } from "./jsonBody.js"
+import { checkJson } from "./jsonBody.js"
 import type { PrivateTexts } from "../errors/redact.js"
 
 /** @internal `id` becomes one segment of a path, whatever is in it. */
-export const segment = (operation: string, field: string, id: string): Effect.Effect<string, InvalidRequest> =>
+export const encodeSegment = (operation: string, field: string, id: string): Effect.Effect<string, InvalidRequest> =>
   typeof id !== "string" || id === "" || id === "." || id === ".."
     ? Effect.fail(invalid(operation, field, "is not an id", "Pass the id as the API gave it."))
     : Effect.succeed(encodeURIComponent(id))
@@ -30,7 +30,7 @@ export interface JsonBody {
 }
 
 /** @internal `fields` has the caller's arguments by name, for the `field` of an `InvalidRequest`; `body` is made of them. */
-export const jsonBody = (
+export const encodeJsonBody = (
   operation: string,
   fields: { readonly [name: string]: unknown },
   body: unknown

@@ -10,10 +10,10 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { join } from "../data/bytes.js"
-import { decoded } from "./contentEncoding.js"
+import { decodeBody } from "./contentEncoding.js"
 
 /** @internal */
-export interface Body {
+export interface BodyRead {
   readonly bytes: Uint8Array
   /** `cut`: the connection ended before the body did. `overlong`: the body beyond the limit was not read. */
   readonly end: "whole" | "cut" | "overlong"
@@ -21,12 +21,12 @@ export interface Body {
 
 type Pull = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<HttpClientError.ResponseError>>
 
-const collect = (pull: Pull, limit: number): Effect.Effect<Body> => {
+const collectChunks = (pull: Pull, limit: number): Effect.Effect<BodyRead> => {
   const chunks: Array<Uint8Array> = []
   let size = 0
-  const body = (end: Body["end"]): Effect.Effect<Body> =>
+  const body = (end: BodyRead["end"]): Effect.Effect<BodyRead> =>
     Effect.sync(() => ({ bytes: join(chunks).subarray(0, limit), end }))
-  const next: Effect.Effect<Body> = Effect.matchEffect(pull, {
+  const next: Effect.Effect<BodyRead> = Effect.matchEffect(pull, {
     onSuccess: (pulled) => {
       for (const bytes of pulled) {
         chunks.push(bytes)
@@ -44,23 +44,23 @@ const collect = (pull: Pull, limit: number): Effect.Effect<Body> => {
 }
 
 /** A `Stream.run` would fork a fiber, which logs its failure. */
-const readStream = (response: HttpClientResponse.HttpClientResponse, limit: number): Effect.Effect<Body> =>
-  Effect.scoped(Effect.flatMap(Stream.toPull(decoded(response)), (pull) => collect(pull, limit)))
+const readStream = (response: HttpClientResponse.HttpClientResponse, limit: number): Effect.Effect<BodyRead> =>
+  Effect.scoped(Effect.flatMap(Stream.toPull(decodeBody(response)), (pull) => collectChunks(pull, limit)))
 
 /** The platform's `node:http` client copies the body with every chunk, so a large body is read as a stream. */
-const wholeLimit = 64 * 1024
+const maxSinglePieceBytes = 64 * 1024
 
-const readWhole = (response: HttpClientResponse.HttpClientResponse, length: number): Effect.Effect<Body> =>
+const readWhole = (response: HttpClientResponse.HttpClientResponse, length: number): Effect.Effect<BodyRead> =>
   Effect.match(response.arrayBuffer, {
-    onSuccess: (buffer): Body => ({
+    onSuccess: (buffer): BodyRead => ({
       bytes: new Uint8Array(buffer),
       end: buffer.byteLength < length && response.request.method !== "HEAD" ? "cut" : "whole"
     }),
-    onFailure: (): Body => ({ bytes: new Uint8Array(0), end: "cut" })
+    onFailure: (): BodyRead => ({ bytes: new Uint8Array(0), end: "cut" })
   })
 
 /** @internal The length of the body, unless the response is encoded: then the header has the encoded length. */
-export const declaredLength = (headers: { readonly [name: string]: string | undefined }): number | undefined => {
+export const parseContentLength = (headers: { readonly [name: string]: string | undefined }): number | undefined => {
   const length = headers["content-length"]
   return length !== undefined && /^\d{1,15}$/.test(length) && headers["content-encoding"] === undefined
     ? Number(length)
@@ -73,9 +73,9 @@ export const declaredLength = (headers: { readonly [name: string]: string | unde
  *
  * @internal
  */
-export const read = (response: HttpClientResponse.HttpClientResponse, limit: number): Effect.Effect<Body> => {
-  const length = declaredLength(response.headers)
-  return length !== undefined && length <= Math.min(limit, wholeLimit)
+export const readBody = (response: HttpClientResponse.HttpClientResponse, limit: number): Effect.Effect<BodyRead> => {
+  const length = parseContentLength(response.headers)
+  return length !== undefined && length <= Math.min(limit, maxSinglePieceBytes)
     ? readWhole(response, length)
     : readStream(response, limit)
 }

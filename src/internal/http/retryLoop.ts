@@ -9,11 +9,11 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { RequestFailure } from "../../ModelRouteError.js"
 import type * as RetryPolicy from "../../RetryPolicy.js"
-import type { Alarm } from "./sharedTimer.js"
+import type { SharedTimer } from "./sharedTimer.js"
 import * as classify from "../errors/classify.js"
 import { CurrentAttemptInterceptor } from "./attemptInterceptor.js"
 import { CurrentPolicy } from "../retry/currentPolicy.js"
-import * as exchange from "./attempt.js"
+import * as attempt from "./attempt.js"
 import type { Permit, PermitRequest, QueueDelay } from "../rateLimit/permit.js"
 import type { RequestClass } from "../rateLimit/fairQueue.js"
 import type { Admission } from "../rateLimit/admission.js"
@@ -24,7 +24,7 @@ import { canRepeat, isHiddenRateLimit, wasNotSent } from "../errors/semantics.js
 import * as telemetry from "../telemetry.js"
 
 /** @internal What all calls of one client share. */
-export interface Sender {
+export interface RequestSender {
   readonly client: HttpClient.HttpClient
   /** Without a slash at its end, and without `/v1`. */
   readonly baseUrl: string
@@ -35,54 +35,61 @@ export interface Sender {
   readonly retryWhile: RetryFilter
   /** What no error may show, whatever the call: the API key. */
   readonly secrets: ReadonlyArray<string>
-  readonly limits: exchange.Limits
-  readonly alarm: Alarm
+  readonly attemptLimits: attempt.AttemptLimits
+  readonly timer: SharedTimer
 }
 
 /** @internal One run of the policy in force, begun when there is something to decide about: most calls never need one. */
-export type Patience = Effect.Effect<Pace.Pace<RequestFailure>>
+export type RetryDriver = Effect.Effect<Pace.ScheduleDriver<RequestFailure>>
 
 /** @internal */
-export const patient = (sender: Sender): Patience => {
-  let pace: Pace.Pace<RequestFailure> | undefined
+export const makeRetryDriver = (sender: RequestSender): RetryDriver => {
+  let pace: Pace.ScheduleDriver<RequestFailure> | undefined
   return Effect.map(
     CurrentPolicy,
-    (current) => (pace ??= filtered(sender, Pace.start<RequestFailure>(Option.getOrElse(current, () => sender.policy))))
+    (current) =>
+      (pace ??= withRetryFilter(
+        sender,
+        Pace.makeScheduleDriver<RequestFailure>(Option.getOrElse(current, () => sender.policy))
+      ))
   )
 }
 
 /** Steps the policy only for errors that the client retries, whatever schedule it is. */
-const filtered = ({ retryWhile }: Sender, pace: Pace.Pace<RequestFailure>): Pace.Pace<RequestFailure> => {
+const withRetryFilter = (
+  { retryWhile }: RequestSender,
+  pace: Pace.ScheduleDriver<RequestFailure>
+): Pace.ScheduleDriver<RequestFailure> => {
   const step = (take: (error: RequestFailure) => Effect.Effect<number | undefined>) => (error: RequestFailure) =>
     retryWhile(error) ? Effect.provideService(take(error), CurrentRetryFilter, retryWhile) : Effect.succeed(undefined)
-  return { next: step(pace.next), instead: step(pace.instead) }
+  return { next: step(pace.next), reevaluate: step(pace.reevaluate) }
 }
 
 /** @internal Waits as long as the policy wants before the call is sent again, or fails as it has failed. */
-export const granted = (
-  sender: Sender,
-  call: exchange.Call<unknown>,
+export const waitForRetry = (
+  sender: RequestSender,
+  call: attempt.Call<unknown>,
   error: RequestFailure,
-  patience: Patience
+  patience: RetryDriver
 ): Effect.Effect<void, RequestFailure> =>
   Effect.gen(function* () {
     const millis = canRepeat(error, call.repeatable) ? yield* (yield* patience).next(error) : undefined
     if (millis === undefined) return yield* error
-    yield* waited(sender, call.operation, error, millis)
+    yield* sleepBeforeRetry(sender, call.operation, error, millis)
     yield* (yield* CurrentAttemptInterceptor).beforeRetry(error)
   })
 
 /** @internal Attempts, retries and their waits, without a span of its own. */
-export const send = <A>(
-  sender: Sender,
-  call: exchange.Call<A>,
-  account: telemetry.Account,
-  patience: Patience = patient(sender)
+export const retryLoop = <A>(
+  sender: RequestSender,
+  call: attempt.Call<A>,
+  stats: telemetry.CallStats,
+  patience: RetryDriver = makeRetryDriver(sender)
 ): Effect.Effect<A, RequestFailure> => {
   const attempt = (returning: boolean) =>
-    attempted(sender, call, account, permitRequestOf(call, account, patience, returning))
+    runAttempt(sender, call, stats, permitRequestOf(call, stats, patience, returning))
   const retried = (error: RequestFailure): Effect.Effect<A, RequestFailure> =>
-    Effect.zipRight(granted(sender, call, error, patience), Effect.catchAll(attempt(true), retried))
+    Effect.zipRight(waitForRetry(sender, call, error, patience), Effect.catchAll(attempt(true), retried))
   return Effect.catchAll(attempt(false), retried)
 }
 
@@ -105,9 +112,9 @@ const requestClassOf = (operation: string): RequestClass => {
  * one before a retry that it has granted. What belongs to a longer wait goes by that.
  */
 const permitRequestOf = (
-  call: exchange.Call<unknown>,
-  account: telemetry.Account,
-  patience: Patience,
+  call: attempt.Call<unknown>,
+  stats: telemetry.CallStats,
+  patience: RetryDriver,
   returning: boolean
 ): PermitRequest<RequestFailure> => ({
   operation: call.operation,
@@ -118,17 +125,17 @@ const permitRequestOf = (
       if (call.deadline !== undefined && monotonic.read(clock) + delay.opensIn <= call.deadline) {
         return Effect.succeedNone
       }
-      const failure = classify.unsent(delay, clock.unsafeCurrentTimeMillis(), { ...call, attempts: account.attempts })
+      const failure = classify.unsent(delay, clock.unsafeCurrentTimeMillis(), { ...call, attempts: stats.attempts })
       return Effect.flatMap(patience, (pace) =>
-        Effect.map(pace.instead(failure), (millis) => (millis === undefined ? Option.some(failure) : Option.none()))
+        Effect.map(pace.reevaluate(failure), (millis) => (millis === undefined ? Option.some(failure) : Option.none()))
       )
     })
 })
 
-const attempted = <A>(
-  { admission, client, limits, secrets }: Sender,
-  call: exchange.Call<A>,
-  account: telemetry.Account,
+const runAttempt = <A>(
+  { admission, client, attemptLimits, secrets }: RequestSender,
+  call: attempt.Call<A>,
+  stats: telemetry.CallStats,
   request: PermitRequest<RequestFailure>
 ): Effect.Effect<A, RequestFailure> =>
   Effect.flatMap(admission, ({ withPermit }) =>
@@ -138,26 +145,29 @@ const attempted = <A>(
         const info = {
           operation: call.operation,
           isKeyed: call.keyed === true,
-          previousAttempts: account.attempts
+          previousAttempts: stats.attempts
         }
         yield* Effect.tapError(interceptor.beforeSend(info), () => permit.reportUnsent)
-        account.attempts += 1
-        return yield* exchange.once(client, call, { attempts: account.attempts, limits, permit, secrets }).pipe(
-          Effect.tapBoth({
-            onSuccess: () => Effect.zipRight(interceptor.onSuccess(info), telemetry.countRequest(call.operation, "ok")),
-            onFailure: (error) =>
-              Effect.zipRight(
-                interceptor.onFailure(info, error),
-                Effect.zipRight(told(permit, error), telemetry.countRequest(call.operation, error._tag))
-              )
-          })
-        )
+        stats.attempts += 1
+        return yield* attempt
+          .runOnce(client, call, { attempts: stats.attempts, limits: attemptLimits, permit, secrets })
+          .pipe(
+            Effect.tapBoth({
+              onSuccess: () =>
+                Effect.zipRight(interceptor.onSuccess(info), telemetry.countRequest(call.operation, "ok")),
+              onFailure: (error) =>
+                Effect.zipRight(
+                  interceptor.onFailure(info, error),
+                  Effect.zipRight(reportToGate(permit, error), telemetry.countRequest(call.operation, error._tag))
+                )
+            })
+          )
       })
     )
   )
 
 /** What the gate cannot see in an answer's status and headers. */
-const told = (permit: Permit, error: RequestFailure): Effect.Effect<void> => {
+const reportToGate = (permit: Permit, error: RequestFailure): Effect.Effect<void> => {
   if (wasNotSent(error)) return permit.reportUnsent
   if (!isHiddenRateLimit(error)) return Effect.void
   return permit.reportRateLimited(error.retryAfter && Duration.toMillis(error.retryAfter))
@@ -166,17 +176,22 @@ const told = (permit: Permit, error: RequestFailure): Effect.Effect<void> => {
 const detailOf = (error: RequestFailure): string | undefined =>
   error._tag === "TransportError" ? error.reason : "status" in error ? `HTTP ${error.status}` : undefined
 
-const waited = ({ alarm }: Sender, operation: string, error: RequestFailure, millis: number): Effect.Effect<void> => {
+const sleepBeforeRetry = (
+  { timer }: RequestSender,
+  operation: string,
+  error: RequestFailure,
+  millis: number
+): Effect.Effect<void> => {
   const { _tag: reason, attempts: attempt, executionId, idempotencyKey } = error
   const requestId = "requestId" in error ? error.requestId : undefined
   return telemetry
-    .announce({ operation, reason, detail: detailOf(error), attempt, millis, executionId, idempotencyKey, requestId })
-    .pipe(Effect.zipRight(alarm.sleep(millis)), Effect.zipRight(telemetry.countRetry(operation, reason)))
+    .reportWait({ operation, reason, detail: detailOf(error), attempt, millis, executionId, idempotencyKey, requestId })
+    .pipe(Effect.zipRight(timer.sleep(millis)), Effect.zipRight(telemetry.countRetry(operation, reason)))
 }
 
 /** @internal A whole operation that is one call. */
-export const call = <A>(sender: Sender, fixed: exchange.Call<A>): Effect.Effect<A, RequestFailure> =>
+export const runOperation = <A>(sender: RequestSender, fixed: attempt.Call<A>): Effect.Effect<A, RequestFailure> =>
   Effect.suspend(() => {
-    const account: telemetry.Account = { attempts: 0, executionId: fixed.executionId, fileId: fixed.fileId }
-    return telemetry.spanned(fixed.operation, account, send(sender, fixed, account))
+    const stats: telemetry.CallStats = { attempts: 0, executionId: fixed.executionId, fileId: fixed.fileId }
+    return telemetry.withOperationSpan(fixed.operation, stats, retryLoop(sender, fixed, stats))
   })

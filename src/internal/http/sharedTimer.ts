@@ -12,14 +12,14 @@ import * as Order from "effect/Order"
 import * as SortedMap from "effect/SortedMap"
 import * as monotonic from "../data/monotonic.js"
 
-type Ring = () => void
+type Callback = () => void
 
 /** @internal JavaScript's timers hold 31 bits of milliseconds, and Effect never ends a longer sleep. */
 export const longestSleepMillis = 3_600_000
 
 /** Sleeps until the next moment that somebody waits for; gone when there is none, so that it keeps nothing alive. */
-class Timer {
-  private due = SortedMap.empty<number, Set<Ring>>(Order.number)
+class ClockTimer {
+  private due = SortedMap.empty<number, Set<Callback>>(Order.number)
   private fiber: Fiber.RuntimeFiber<void> | undefined
   /** Infinity when no fiber is at it: known before the fiber is, since between its fork and its name other fibers can run. */
   private sleepsUntil = Infinity
@@ -31,12 +31,12 @@ class Timer {
       const wait = next - monotonic.read(this.clock)
       this.sleepsUntil = next
       if (wait > 0) yield* Effect.sleep(Math.min(wait, longestSleepMillis))
-      else this.ring(next)
+      else this.fireDue(next)
     }
     this.sleepsUntil = Infinity
   })
 
-  add(at: number, ring: Ring): Effect.Effect<void> {
+  add(at: number, ring: Callback): Effect.Effect<void> {
     const rings = SortedMap.get(this.due, at)
     if (Option.isSome(rings)) {
       rings.value.add(ring)
@@ -51,7 +51,7 @@ class Timer {
     })
   }
 
-  remove(at: number, ring: Ring): void {
+  remove(at: number, ring: Callback): void {
     const rings = SortedMap.get(this.due, at)
     if (Option.isNone(rings) || !rings.value.delete(ring) || rings.value.size > 0) return
     this.due = SortedMap.remove(this.due, at)
@@ -62,8 +62,8 @@ class Timer {
     return Option.match(SortedMap.headOption(this.due), { onNone: () => Infinity, onSome: ([at]) => at })
   }
 
-  private ring(at: number): void {
-    const rings = Option.getOrElse(SortedMap.get(this.due, at), () => new Set<Ring>())
+  private fireDue(at: number): void {
+    const rings = Option.getOrElse(SortedMap.get(this.due, at), () => new Set<Callback>())
     this.due = SortedMap.remove(this.due, at)
     for (const ring of rings) ring()
   }
@@ -76,9 +76,9 @@ class Timer {
 }
 
 /** @internal One per client. */
-export class Alarm {
+export class SharedTimer {
   // Fibers can differ in their clock, as those of a test do from those of another.
-  private readonly timers = new WeakMap<Clock.Clock, Timer>()
+  private readonly timers = new WeakMap<Clock.Clock, ClockTimer>()
 
   /** Waits for so many milliseconds. */
   sleep(millis: number): Effect.Effect<void> {
@@ -130,8 +130,8 @@ export class Alarm {
     )
   }
 
-  private timerOf(clock: Clock.Clock): Timer {
-    const timer = this.timers.get(clock) ?? new Timer(clock)
+  private timerOf(clock: Clock.Clock): ClockTimer {
+    const timer = this.timers.get(clock) ?? new ClockTimer(clock)
     this.timers.set(clock, timer)
     return timer
   }

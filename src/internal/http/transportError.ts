@@ -6,7 +6,7 @@
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import type { TransportReason } from "../../ModelRouteError.js"
 
-interface Link {
+interface CauseLink {
   readonly code: string
   readonly message: string
   /** Whether it happened on a connection that stood. */
@@ -16,8 +16,8 @@ interface Link {
 const isObject = (u: unknown): u is { readonly [key: string]: unknown } => typeof u === "object" && u !== null
 
 /** The causes of a cause, outermost first; an aggregate (one error per address tried) counts by its first. */
-const chain = (cause: unknown): ReadonlyArray<Link> => {
-  const links: Array<Link> = []
+const causeChain = (cause: unknown): ReadonlyArray<CauseLink> => {
+  const links: Array<CauseLink> = []
   for (let next = cause; isObject(next) && links.length < 8;) {
     const isLate = next["syscall"] === "read" || next["syscall"] === "write"
     links.push({ code: String(next["code"] ?? ""), message: String(next["message"] ?? ""), isLate })
@@ -41,14 +41,14 @@ const reasons: ReadonlyArray<readonly [RegExp, TransportReason]> = [
 ]
 
 /** @internal Whether `fetch` has refused to follow a redirect. */
-export const isRedirect = (error: HttpClientError.HttpClientError): boolean =>
-  chain(error.cause).some(({ message }) => message === "unexpected redirect")
+export const isRefusedRedirect = (error: HttpClientError.HttpClientError): boolean =>
+  causeChain(error.cause).some(({ message }) => message === "unexpected redirect")
 
 /** @internal Why no answer came, and the transport's own words for it: of the causes only text goes on, never an object. */
-export const diagnose = (
+export const describeTransportError = (
   error: HttpClientError.HttpClientError
 ): { readonly reason: TransportReason; readonly words: string } => {
-  const links = chain(error.cause)
+  const links = causeChain(error.cause)
   const reason =
     reasons.find(([pattern, reason]) =>
       links.some(({ code, isLate }) => pattern.test(code) && !(isLate && reason === "connect"))

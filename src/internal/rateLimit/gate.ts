@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import * as Metrics from "../../Metrics.js"
 import * as monotonic from "../data/monotonic.js"
 import * as rateLimitHeaders from "../retry/rateLimitHeaders.js"
-import { queued } from "../telemetry.js"
+import { measureQueueWait } from "../telemetry.js"
 import type { Capacity } from "./capacity.js"
 import { FairQueue } from "./fairQueue.js"
 import { Limiter, type SentRequest } from "./limiter.js"
@@ -58,7 +58,7 @@ export class Gate {
           const result = this.runAttempt(sent, restore, attempt)
           return this.isIdle ? result : Effect.zipRight(this.processQueue, result)
         }
-        const wait = queued(request.operation, restore(this.waitForPermit(waiter, request)))
+        const wait = measureQueueWait(request.operation, restore(this.waitForPermit(waiter, request)))
         return Effect.zipRight(this.processQueue, wait).pipe(
           Effect.onExit((exit) => (Exit.isFailure(exit) ? this.leave(waiter) : Effect.void)),
           Effect.flatMap((admitted) => this.runAttempt(admitted, restore, attempt))
@@ -110,7 +110,7 @@ export class Gate {
     headers: rateLimitHeaders.Headers,
     now: number
   ): number | undefined {
-    const limits = rateLimitHeaders.read(headers, now, now + this.limiter.serverClock.wallOffset)
+    const limits = rateLimitHeaders.parseRateLimitHeaders(headers, now, now + this.limiter.serverClock.wallOffset)
     let opensAt: number | undefined
     if (status === 429) {
       Metrics.rateLimited.unsafeUpdate(1, [])

@@ -7,12 +7,12 @@ import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import * as HashMap from "effect/HashMap"
 import { seconds } from "../errors/messages.js"
-import { logWait, safely } from "../telemetry.js"
+import { logWait, runSafely } from "../telemetry.js"
 import type { Capacity } from "./capacity.js"
 
 /** Logs without annotations. The line concerns all queued requests, not only that of the fiber that logs it. */
 const log = (millis: number, text: string): Effect.Effect<void> =>
-  safely(Effect.locally(logWait(millis, text), FiberRef.currentLogAnnotations, HashMap.empty()))
+  runSafely(Effect.locally(logWait(millis, text), FiberRef.currentLogAnnotations, HashMap.empty()))
 
 const plural = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`
 

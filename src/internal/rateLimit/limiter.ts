@@ -16,7 +16,7 @@
  *
  * @internal
  */
-import type { Moment, Told } from "../retry/rateLimitHeaders.js"
+import type { Moment, RateLimitInfo } from "../retry/rateLimitHeaders.js"
 import { available, awaitResponse, type Capacity, limitedUntil } from "./capacity.js"
 import { ServerClock } from "./clockSkew.js"
 import { FallbackRules } from "./fallbackRules.js"
@@ -175,7 +175,7 @@ export class Limiter {
   }
 
   /** Records a response that is not a rejection. */
-  onResponse(sent: SentRequest, headers: Told, now: number): void {
+  onResponse(sent: SentRequest, headers: RateLimitInfo, now: number): void {
     this.settle(sent, now)
     const observation = this.observe(sent, headers, now)
     const hasRemaining = Window.hasRemaining(observation)
@@ -199,7 +199,7 @@ export class Limiter {
   }
 
   /** Records a rejection. Returns the moment until which the gate is blocked if the response names one. */
-  onRejected(sent: SentRequest, headers: Told, now: number): number | undefined {
+  onRejected(sent: SentRequest, headers: RateLimitInfo, now: number): number | undefined {
     this.settle(sent, now)
     const { window } = this
     if (Window.isUnmetered(window)) this.fallback.learnAllowance(sent.sentAt)
@@ -254,7 +254,7 @@ export class Limiter {
     return isOfEndedWindow ? now : undefined
   }
 
-  private observe(sent: SentRequest, headers: Told, now: number): Window.WindowObservation {
+  private observe(sent: SentRequest, headers: RateLimitInfo, now: number): Window.WindowObservation {
     const serverNow = this.serverClock.update(headers.date, sent.sentAt, now)
     this.others.onResponse(now)
     if (headers.remaining !== undefined) this.remainingReportedAt = now

@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import { backoffMillis } from "../retry/backoff.js"
+import { backoffDelayMillis } from "../retry/backoff.js"
 
 /** A moment further ahead is an error of one response, which must not block all requests. No window is longer than a day. */
 const maxBlockMillis = 25 * 3_600_000
@@ -18,4 +18,4 @@ export const blockUntil = (now: number, resetAt: number): number => Math.max(res
 
 /** @internal Blocks without a reset for 1, 2, 4 … 30 s, after `n` such rejections without a success between them. */
 export const blockWithoutReset = (now: number, n: number): number =>
-  now + backoffMillis(n, minBlockMillis, maxBackoffMillis)
+  now + backoffDelayMillis(n, minBlockMillis, maxBackoffMillis)

@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import type { Moment, Told } from "../retry/rateLimitHeaders.js"
+import type { Moment, RateLimitInfo } from "../retry/rateLimitHeaders.js"
 
 /** @internal */
 export interface Window {
@@ -21,7 +21,7 @@ export interface Window {
 }
 
 /** @internal The rate limit headers of a response, and when it was requested and received. */
-export interface WindowObservation extends Told {
+export interface WindowObservation extends RateLimitInfo {
   readonly sentAt: number
   readonly receivedAt: number
   /** The server's clock at the arrival of the response. */

@@ -5,10 +5,10 @@
  */
 
 /** @internal `min(base · 2^n, cap)` milliseconds before retry n, counted from 0. */
-export const backoffMillis = (n: number, base: number, cap: number): number => Math.min(base * 2 ** n, cap)
+export const backoffDelayMillis = (n: number, base: number, cap: number): number => Math.min(base * 2 ** n, cap)
 
 /** @internal A part of a delay, never more than all of it; `random` is from 0 (included) to 1 (excluded). */
-export const jittered = (delay: number, jitter: "none" | "equal" | "full", random: number): number =>
+export const applyJitter = (delay: number, jitter: "none" | "equal" | "full", random: number): number =>
   jitter === "none" ? delay : jitter === "full" ? delay * random : delay / 2 + (delay / 2) * random
 
 /**
@@ -17,5 +17,5 @@ export const jittered = (delay: number, jitter: "none" | "equal" | "full", rando
  *
  * @internal
  */
-export const rateLimitMillis = (n: number, asked: number | undefined, minimum: number): number =>
-  asked === undefined ? backoffMillis(n, minimum, Math.max(minimum, 30_000)) : Math.max(asked, minimum)
+export const rateLimitDelayMillis = (n: number, asked: number | undefined, minimum: number): number =>
+  asked === undefined ? backoffDelayMillis(n, minimum, Math.max(minimum, 30_000)) : Math.max(asked, minimum)

@@ -18,7 +18,7 @@ export interface Moment {
 }
 
 /** @internal All that an answer says; what is missing or garbage is absent. */
-export interface Told {
+export interface RateLimitInfo {
   /** The server's clock, rounded down to the second. */
   readonly date: number | undefined
   /** Requests per window. */
@@ -33,7 +33,7 @@ export interface Told {
 const largestNumber = 1e15
 
 /** Proxies join repeated headers with commas. */
-const numbers = (text: string | undefined): ReadonlyArray<number> =>
+const parseNumbers = (text: string | undefined): ReadonlyArray<number> =>
   text === undefined
     ? []
     : text
@@ -74,7 +74,7 @@ const resetMoment = (value: number | undefined, serverNow: number, receivedAt: n
 const retryMoment = (text: string | undefined, receivedAt: number, wall: number): Moment | undefined => {
   const date = text === undefined ? undefined : parseHttpDate(text, wall)
   if (date !== undefined) return { clock: "server", at: date }
-  const seconds = text !== undefined && /^[\d., ]+$/.test(text) ? (largest(numbers(text)) ?? 0) : 0
+  const seconds = text !== undefined && /^[\d., ]+$/.test(text) ? (largest(parseNumbers(text)) ?? 0) : 0
   return seconds > 0 ? { clock: "local", at: receivedAt + Math.min(seconds * 1000, longestWait) } : undefined
 }
 
@@ -84,14 +84,18 @@ const retryMoment = (text: string | undefined, receivedAt: number, wall: number)
  *
  * @internal
  */
-export const read = (headers: Headers, receivedAt: number, wall: number = receivedAt): Told => {
+export const parseRateLimitHeaders = (
+  headers: Headers,
+  receivedAt: number,
+  wall: number = receivedAt
+): RateLimitInfo => {
   const date = serverTime(headers, wall)
   return {
     date,
     // A limit of 0 would block the gate for good.
-    limit: wholeNumber(smallest(numbers(headers["x-ratelimit-limit"]))) || undefined,
-    remaining: wholeNumber(smallest(numbers(headers["x-ratelimit-remaining"]))),
-    reset: resetMoment(largest(numbers(headers["x-ratelimit-reset"])), date ?? wall, receivedAt),
+    limit: wholeNumber(smallest(parseNumbers(headers["x-ratelimit-limit"]))) || undefined,
+    remaining: wholeNumber(smallest(parseNumbers(headers["x-ratelimit-remaining"]))),
+    reset: resetMoment(largest(parseNumbers(headers["x-ratelimit-reset"])), date ?? wall, receivedAt),
     retryAfter: retryMoment(headers["retry-after"], receivedAt, wall)
   }
 }
@@ -104,7 +108,7 @@ const usableWait = (wait: number): number | undefined => (wait > 0 ? Math.min(wa
 /** @internal The wait in milliseconds that `Retry-After` alone asks for, counted from the arrival of the headers. */
 export const retryAfterMillis = (headers: Headers, receivedAt: number): number | undefined => {
   if (headers["retry-after"] === undefined) return undefined
-  const { date, retryAfter } = read(headers, receivedAt)
+  const { date, retryAfter } = parseRateLimitHeaders(headers, receivedAt)
   return usableWait(waitUntil(retryAfter, date, receivedAt))
 }
 
@@ -117,7 +121,7 @@ export const retryAfterMillis = (headers: Headers, receivedAt: number): number |
  *
  * @internal
  */
-export const askedWait = (headers: Headers, receivedAt: number): number | undefined => {
-  const { date, reset, retryAfter } = read(headers, receivedAt)
+export const requestedWaitMillis = (headers: Headers, receivedAt: number): number | undefined => {
+  const { date, reset, retryAfter } = parseRateLimitHeaders(headers, receivedAt)
   return usableWait(waitUntil(retryAfter, date, receivedAt)) ?? usableWait(waitUntil(reset, date, receivedAt))
 }

@@ -11,18 +11,18 @@ import * as ScheduleIntervals from "effect/ScheduleIntervals"
 import * as monotonic from "../data/monotonic.js"
 
 /** @internal One run of a schedule. */
-export interface Pace<In> {
+export interface ScheduleDriver<In> {
   /** The milliseconds to wait after this input, or `undefined` when the schedule has ended. */
   readonly next: (input: In) => Effect.Effect<number | undefined>
   /** What the step taken last would have said to this input in its place: no step is taken for it. */
-  readonly instead: (input: In) => Effect.Effect<number | undefined>
+  readonly reevaluate: (input: In) => Effect.Effect<number | undefined>
 }
 
 /**
  * The wall clock at the first step, plus the time that has passed since. Schedules compute in epoch milliseconds, and setting the wall
  * clock must not change how much time has passed.
  */
-const steadyClock = (): Effect.Effect<number> => {
+const makeSteadyClock = (): Effect.Effect<number> => {
   let offset: number | undefined
   return Effect.clockWith((clock) =>
     Effect.sync(() => monotonic.read(clock) + (offset ??= monotonic.wallOffset(clock)))
@@ -30,8 +30,8 @@ const steadyClock = (): Effect.Effect<number> => {
 }
 
 /** @internal From the schedule's initial state on. */
-export const start = <In>(schedule: Schedule.Schedule<unknown, In>): Pace<In> => {
-  const epochMillis = steadyClock()
+export const makeScheduleDriver = <In>(schedule: Schedule.Schedule<unknown, In>): ScheduleDriver<In> => {
+  const epochMillis = makeSteadyClock()
   let before = schedule.initial
   let state = schedule.initial
   const step = (from: typeof state, input: In, keep: (next: typeof state) => void) =>
@@ -51,6 +51,6 @@ export const start = <In>(schedule: Schedule.Schedule<unknown, In>): Pace<In> =>
           state = next
         })
       ),
-    instead: (input) => Effect.suspend(() => step(before, input, () => {}))
+    reevaluate: (input) => Effect.suspend(() => step(before, input, () => {}))
   }
 }

@@ -19,7 +19,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { freeSlot } from "../data/freeSlot.js"
 import { sha256Hex } from "../data/sha256.js"
-import { safely } from "../telemetry.js"
+import { runSafely } from "../telemetry.js"
 import type { HandledEvents } from "./dedup.js"
 
 const hourMillis = 3_600_000
@@ -93,7 +93,7 @@ const forkCleanup = (events: EventStore): Effect.Effect<Effect.Effect<void>, nev
       Effect.zipRight(requested.close),
       Effect.zipRight(cleanUp(events)),
       Effect.catchAllCause((cause) =>
-        safely(
+        runSafely(
           Effect.logWarning("Webhook.layerDedup could not clean up its store and tries again within the hour", cause)
         )
       ),

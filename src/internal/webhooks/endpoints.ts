@@ -12,10 +12,10 @@ import type { EndpointId, UpdateRequest } from "../../WebhookEndpoint.js"
 import { isWebAddress, present } from "../data/lenient.js"
 import { invalid } from "../errors/invalidRequest.js"
 import { isMissing } from "../errors/semantics.js"
-import * as exchange from "../http/attempt.js"
+import * as attempt from "../http/attempt.js"
 import * as requests from "../http/requests.js"
-import { call, send, type Sender } from "../http/retryLoop.js"
-import { type Account, spanned } from "../telemetry.js"
+import { runOperation, retryLoop, type RequestSender } from "../http/retryLoop.js"
+import { type CallStats, withOperationSpan } from "../telemetry.js"
 import * as decode from "./endpointDecode.js"
 import type { WebhookEndpoints } from "./endpointTypes.js"
 
@@ -30,7 +30,7 @@ const encodeBody = (operation: string, { headers, isActive, ...rest }: UpdateReq
   }
   const values = headers && Record.map(headers, (value) => (Redacted.isRedacted(value) ? Redacted.value(value) : value))
   return Effect.map(
-    requests.jsonBody(
+    requests.encodeJsonBody(
       operation,
       { ...rest, headers: values },
       present({ ...rest, headers: values, is_active: isActive })
@@ -43,26 +43,26 @@ const encodeBody = (operation: string, { headers, isActive, ...rest }: UpdateReq
 const withEndpoint = <A>(
   operation: string,
   id: EndpointId,
-  use: (path: string, account: Account) => Effect.Effect<A, RequestFailure>
+  use: (path: string, stats: CallStats) => Effect.Effect<A, RequestFailure>
 ): Effect.Effect<A, RequestFailure> =>
   Effect.suspend(() => {
-    const account: Account = { attempts: 0 }
-    const segment: Effect.Effect<string, RequestFailure> = requests.segment(operation, "id", id)
-    return spanned(
+    const stats: CallStats = { attempts: 0 }
+    const segment: Effect.Effect<string, RequestFailure> = requests.encodeSegment(operation, "id", id)
+    return withOperationSpan(
       operation,
-      account,
-      Effect.flatMap(segment, (encodedId) => use(`${path}/${encodedId}`, account))
+      stats,
+      Effect.flatMap(segment, (encodedId) => use(`${path}/${encodedId}`, stats))
     )
   })
 
-const create = (sender: Sender): WebhookEndpoints["create"] => {
+const create = (sender: RequestSender): WebhookEndpoints["create"] => {
   const operation = "webhookEndpoints.create"
   return (request) =>
     Effect.flatMap(encodeBody(operation, request), ({ confidential, text }) =>
-      call(sender, {
+      runOperation(sender, {
         operation,
         request: requests.make("POST", path, { body: text }),
-        accept: exchange.json("the endpoint's id and secret", decode.createdEndpoint),
+        decode: attempt.decodeJson("the endpoint's id and secret", decode.createdEndpoint),
         // A second request would create a second endpoint, and every event would be delivered twice.
         repeatable: false,
         confidential
@@ -73,81 +73,81 @@ const create = (sender: Sender): WebhookEndpoints["create"] => {
 const listCall = {
   operation: "webhookEndpoints.list",
   request: requests.make("GET", path),
-  accept: exchange.json("a list of endpoints", decode.endpoints),
+  decode: attempt.decodeJson("a list of endpoints", decode.endpoints),
   repeatable: true
 }
 
-const update = (sender: Sender): WebhookEndpoints["update"] => {
+const update = (sender: RequestSender): WebhookEndpoints["update"] => {
   const operation = "webhookEndpoints.update"
   return (id, changes) =>
-    withEndpoint(operation, id, (endpointPath, account) =>
+    withEndpoint(operation, id, (endpointPath, stats) =>
       Effect.gen(function* () {
         const { confidential, text } = yield* encodeBody(operation, changes)
-        const updated = yield* send(
+        const updated = yield* retryLoop(
           sender,
           {
             operation,
             request: requests.make("PATCH", endpointPath, { body: text }),
-            accept: exchange.json("a readable body", (json) => Option.fromNullable(decode.endpoint(json))),
+            decode: attempt.decodeJson("a readable body", (json) => Option.fromNullable(decode.endpoint(json))),
             // The same values have no further effect.
             repeatable: true,
             confidential
           },
-          account
+          stats
         )
         if (Option.isSome(updated)) return updated.value
-        return yield* send(
+        return yield* retryLoop(
           sender,
           {
             ...listCall,
             operation,
-            accept: exchange.json("the endpoint", (json) => decode.endpoints(json)?.find((each) => each.id === id))
+            decode: attempt.decodeJson("the endpoint", (json) => decode.endpoints(json)?.find((each) => each.id === id))
           },
-          account
+          stats
         )
       })
     )
 }
 
-const remove = (sender: Sender): WebhookEndpoints["remove"] => {
+const remove = (sender: RequestSender): WebhookEndpoints["remove"] => {
   const operation = "webhookEndpoints.remove"
   return (id) =>
-    withEndpoint(operation, id, (endpointPath, account) =>
-      send(
+    withEndpoint(operation, id, (endpointPath, stats) =>
+      retryLoop(
         sender,
         {
           operation,
           request: requests.make("DELETE", endpointPath),
-          accept: exchange.anything,
+          decode: attempt.decodeAny,
           repeatable: true
         },
-        account
+        stats
       ).pipe(
         Effect.asVoid,
         // An earlier attempt removed it, and its response was lost.
         Effect.catchIf(
-          (error) => isMissing(error) && account.attempts > 1,
+          (error) => isMissing(error) && stats.attempts > 1,
           () => Effect.void
         )
       )
     )
 }
 
-const test = (sender: Sender): WebhookEndpoints["test"] => {
+const test = (sender: RequestSender): WebhookEndpoints["test"] => {
   const operation = "webhookEndpoints.test"
   return (id) =>
-    withEndpoint(operation, id, (endpointPath, account) =>
+    withEndpoint(operation, id, (endpointPath, stats) =>
       Effect.map(
-        send(
+        retryLoop(
           sender,
           {
             operation,
             request: requests.make("POST", `${endpointPath}/test`),
-            accept: exchange.anything,
+            decode: attempt.decodeAny,
             // The API may deliver any event twice.
             repeatable: true
           },
-          account
+          stats
         ),
         ({ json }) => json
       )
@@ -155,9 +155,9 @@ const test = (sender: Sender): WebhookEndpoints["test"] => {
 }
 
 /** @internal */
-export const make = (sender: Sender): WebhookEndpoints => ({
+export const make = (sender: RequestSender): WebhookEndpoints => ({
   create: create(sender),
-  list: call(sender, listCall),
+  list: runOperation(sender, listCall),
   update: update(sender),
   remove: remove(sender),
   test: test(sender)

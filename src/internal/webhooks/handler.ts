@@ -15,7 +15,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { InvalidRequest } from "../../ModelRouteError.js"
 import { present } from "../data/lenient.js"
-import { safely, withSpan } from "../telemetry.js"
+import { runSafely, withSpan } from "../telemetry.js"
 import type { DedupService } from "./dedupService.js"
 import type { Delivery, RejectionReason, WebhookRejected } from "./delivery.js"
 import type { Event } from "./event.js"
@@ -46,7 +46,7 @@ const statuses: { readonly [R in RejectionReason]: number } = {
 const emptyResponse = (status: number): HttpServerResponse.HttpServerResponse => HttpServerResponse.empty({ status })
 
 const reject = (rejected: WebhookRejected): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
-  safely(Effect.logWarning(`Webhook delivery rejected (${rejected.reason}): ${rejected.message}`)).pipe(
+  runSafely(Effect.logWarning(`Webhook delivery rejected (${rejected.reason}): ${rejected.message}`)).pipe(
     Effect.as(emptyResponse(statuses[rejected.reason]))
   )
 
@@ -86,7 +86,7 @@ const logFailure = <E>(event: Event, cause: Cause.Cause<E | HandlerFailed>): Eff
     : `the record of handled events could not be read or written: ${Cause.pretty(cause)}`
   const text = `Webhook event ${event.id} was not handled, so ModelRoute will deliver it again: ${reason}`
   const log = isHandlerFailure && !failure.isDefect ? Effect.logWarning(text) : Effect.logError(text)
-  return safely(
+  return runSafely(
     Effect.annotateLogs(log, present({ eventId: event.id, eventType: event.type, executionId: event.executionId }))
   )
 }
@@ -105,7 +105,7 @@ const handleEvent = <E, R, RD>(
       onFailure: (cause) => Effect.as(logFailure(event, cause), emptyResponse(500)),
       onSuccess: (isFirst) =>
         Effect.as(
-          isFirst ? Effect.void : safely(Effect.logDebug(`Webhook event ${event.id} was handled before`)),
+          isFirst ? Effect.void : runSafely(Effect.logDebug(`Webhook event ${event.id} was handled before`)),
           emptyResponse(200)
         )
     }),
@@ -138,7 +138,7 @@ export const make = <E, R, RD>(
     Effect.catchTags({
       WebhookRejected: reject,
       InvalidRequest: ({ message }) =>
-        Effect.as(safely(Effect.logError(`No webhook delivery can be verified: ${message}`)), emptyResponse(500))
+        Effect.as(runSafely(Effect.logError(`No webhook delivery can be verified: ${message}`)), emptyResponse(500))
     }),
     // The platform runs apps uninterruptibly, and would wait for a client that has disconnected.
     Effect.interruptible
