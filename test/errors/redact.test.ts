@@ -90,6 +90,35 @@ describe("presigned URLs", () => {
   })
 })
 
+describe("a presigned URL with stray percent signs", () => {
+  const id = File.FileId.make("file_1")
+  for (const url of [
+    "https://%zz@storage.example/file?sig=canarysignature",
+    "https://canaryuser%zz:%e9@storage.example/file",
+    "https://storage.example/%zz?%zz=%"
+  ]) {
+    it.effect(`ends in a typed error: ${url}`, () => {
+      const { client } = answering(
+        (asked) =>
+          asked.startsWith("https://api")
+            ? { status: 200, json: { file_id: "file_1", upload_url: url, url } }
+            : { status: 403, text: "canaryuser%zz may not do this" },
+        noRetry
+      )
+      return Effect.gen(function* () {
+        const { files } = yield* client
+        const upload = yield* Effect.exit(files.upload(File.fromBytes(new Uint8Array(3))))
+        const download = yield* Effect.exit(Stream.runDrain(files.download(id)))
+        for (const exit of [upload, download]) {
+          const error = failureOf(exit)
+          assert.strictEqual(error._tag, "UnexpectedResponse")
+          if (url.includes("canaryuser")) assertHidden(error, "canaryuser")
+        }
+      })
+    })
+  }
+})
+
 describe("codes and field names", () => {
   it.effect("are kept although the request contains the same words", () =>
     Effect.gen(function* () {

@@ -39,9 +39,18 @@ export const secretsOfUrl = (url: string): ReadonlyArray<string> => {
   const { password, searchParams, username } = new URL(url)
   return [
     ...Array.from(searchParams.values()).filter(({ length }) => length >= shortestQueryValue),
-    decodeURIComponent(username),
-    decodeURIComponent(password)
+    ...decodePart(username),
+    ...decodePart(password)
   ]
+}
+
+/** Returns a part of a URL as it is and decoded. A percent sign in a valid URL does not have to encode anything. */
+const decodePart = (part: string): ReadonlyArray<string> => {
+  try {
+    return [part, decodeURIComponent(part)]
+  } catch {
+    return [part]
+  }
 }
 
 /** @internal Redacts all texts of one error together, so that the request is searched once. */
