@@ -5,7 +5,7 @@ import { Array, Clock, DateTime, Deferred, Effect, Fiber, Layer, Option, Schedul
 import { Batch, type ModelRouteError } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
 import { collect, journal, ledger, numbers, options, play, requestOf, tags, tally } from "./utils/batches.js"
-import { arrivals, start } from "./utils/harness.js"
+import { arrivalTimes, start } from "./utils/harness.js"
 
 const { Fault } = Simulator
 
@@ -227,7 +227,7 @@ describe("items", () => {
         Stream.tap((n) => Effect.sleep(n === 0 ? 0 : "1 minute"))
       )
       const at = yield* play(
-        Effect.zipRight(Stream.runDrain(Batch.run(trickle, options)), arrivals("executions.create"))
+        Effect.zipRight(Stream.runDrain(Batch.run(trickle, options)), arrivalTimes("executions.create"))
       )
       assert.deepStrictEqual(at, [0, 60_000, 120_000])
     })
@@ -771,7 +771,7 @@ describe("options that cannot work", () => {
         const { error, sent } = yield* play(
           Effect.gen(function* () {
             const error = yield* Effect.flip(Stream.runDrain(Batch.run(numbers(3), { ...options, ...wrong })))
-            return { error, sent: yield* arrivals() }
+            return { error, sent: yield* arrivalTimes() }
           })
         )
         assert.strictEqual(error._tag, "InvalidRequest")

@@ -18,9 +18,9 @@ import {
 import { Execution, IdempotencyKey, ModelRouteClient } from "effect-modelroute"
 import { Fault, type Options as SimulatorOptions, Simulator } from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "./utils/exit.js"
-import { answering } from "./utils/fake.js"
+import { makeFakeClient } from "./utils/fake.js"
 import {
-  arrivals,
+  arrivalTimes,
   httpDate,
   image,
   isoDate,
@@ -56,7 +56,7 @@ describe("create", () => {
   )
 
   it.effect("sends model, input, webhook URL, metadata and further fields", () => {
-    const { bodies, client } = answering(() => ({ status: 202, json: { id: "exec_1" } }))
+    const { bodies, client } = makeFakeClient(() => ({ status: 202, json: { id: "exec_1" } }))
     return Effect.gen(function* () {
       const { executions } = yield* client
       const execution = yield* executions.create({
@@ -98,7 +98,7 @@ describe("create", () => {
           if (error._tag !== "InvalidRequest") return
           assert.strictEqual(error.field, field)
           assert.strictEqual(error.attempts, 0)
-          assert.deepStrictEqual(yield* arrivals(), [])
+          assert.deepStrictEqual(yield* arrivalTimes(), [])
         })
       ).pipe(Effect.provide(layer()))
     )
@@ -136,14 +136,14 @@ describe("create", () => {
           assert.strictEqual(error.field, path)
           assert.include(error.message, `executions.create: ${path} ${words}`)
           assert.notInclude(error.message, "secret-token")
-          assert.deepStrictEqual(yield* arrivals(), [])
+          assert.deepStrictEqual(yield* arrivalTimes(), [])
         })
       ).pipe(Effect.provide(layer()))
     )
   }
 
   it.effect("sends dates, null, nested lists and what has a JSON form as JSON does", () => {
-    const { bodies, client } = answering(() => ({ status: 202, json: { id: "exec_1", status: "PENDING" } }))
+    const { bodies, client } = makeFakeClient(() => ({ status: 202, json: { id: "exec_1", status: "PENDING" } }))
     class Size {
       constructor(
         readonly width: number,
@@ -172,7 +172,7 @@ describe("create", () => {
         for (let i = 0; i < 501; i++) deep = { a: deep }
         const error = yield* Effect.flip(client.executions.create({ model: "m", input: deep }))
         assert.match(error.message, /^executions\.create: input(\.a)+ is nested more than 500 levels deep/)
-        assert.deepStrictEqual(yield* arrivals(), [])
+        assert.deepStrictEqual(yield* arrivalTimes(), [])
       })
     ).pipe(Effect.provide(layer({ keys: IdempotencyKey.layerDeterministic({ scope: "test" }) })))
   )
@@ -187,7 +187,7 @@ describe("create", () => {
           executions.map(({ executionId }) => executionId),
           [execution.id]
         )
-        assert.deepStrictEqual(yield* arrivals(), [0, 1000])
+        assert.deepStrictEqual(yield* arrivalTimes(), [0, 1000])
       })
     ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.dropAfter] } })))
   )
@@ -202,7 +202,7 @@ describe("create", () => {
         yield* inject(...Fault.times(4, conflict))
         const error = failureOf(yield* runToEnd(client.executions.create(image)))
         assert.strictEqual(error._tag, "UnrecognizedError")
-        assert.deepStrictEqual(yield* arrivals(), [0, 1000, 3000, 3000, 4000, 6000, 10_000])
+        assert.deepStrictEqual(yield* arrivalTimes(), [0, 1000, 3000, 3000, 4000, 6000, 10_000])
       })
     ).pipe(Effect.provide(layer()))
   )
@@ -210,7 +210,7 @@ describe("create", () => {
 
 describe("get", () => {
   it.effect("encodes the id into one segment of the path", () => {
-    const { client, urls } = answering(() => ({ status: 200, json: { id: "x", status: "PENDING" } }))
+    const { client, urls } = makeFakeClient(() => ({ status: 200, json: { id: "x", status: "PENDING" } }))
     return Effect.gen(function* () {
       const { executions } = yield* client
       yield* executions.get(Execution.ExecutionId.make("../files?a=b#c"))
@@ -221,7 +221,7 @@ describe("get", () => {
   })
 
   it.effect("reads whatever it can and drops what it cannot", () => {
-    const { client } = answering(() => ({
+    const { client } = makeFakeClient(() => ({
       status: 200,
       json: {
         execution_id: "exec_1",
@@ -269,7 +269,7 @@ describe("await", () => {
       Effect.gen(function* () {
         const { id } = yield* client.executions.create(image)
         const completed = valueOf(yield* runToEnd(client.executions.await(id)))
-        assert.deepStrictEqual(yield* arrivals("executions.get"), looks)
+        assert.deepStrictEqual(yield* arrivalTimes("executions.get"), looks)
         assert.strictEqual(completed.status, "COMPLETED")
         assert.strictEqual(completed.cost, "0.040")
         assert.lengthOf(completed.fileIds, 1)
@@ -301,7 +301,7 @@ describe("await", () => {
     ["at /result, null before", { result: null, output: null }, separate]
   ] as const) {
     it.effect(`finds the result ${where}`, () => {
-      const { client, urls } = answering((url) =>
+      const { client, urls } = makeFakeClient((url) =>
         url.endsWith("/result")
           ? { status: 200, json: { execution_id: "exec_1", status: "COMPLETED", output: separate, cost: "0.040" } }
           : { status: 200, json: { id: "exec_1", status: "COMPLETED", metadata: { order: 7 }, ...shown } }
@@ -318,7 +318,7 @@ describe("await", () => {
 
   for (const status of [404, 410]) {
     it.effect(`does not let a missing /result (${status}) hide that the execution is finished`, () => {
-      const { client } = answering((url) =>
+      const { client } = makeFakeClient((url) =>
         url.endsWith("/result")
           ? { status, json: { error: { code: "NOT_FOUND", message: "no such page" } } }
           : { status: 200, json: { id: "exec_1", status: "COMPLETED", cost: "0.040" } }
@@ -373,7 +373,7 @@ describe("await", () => {
   ]
   for (const [error, tag, apiMessage] of errors) {
     it.effect(`fails with ${tag} and its text when the error of a FAILED execution is ${JSON.stringify(error)}`, () => {
-      const { client } = answering(() => ({ status: 200, json: { id: "exec_1", status: "FAILED", error } }))
+      const { client } = makeFakeClient(() => ({ status: 200, json: { id: "exec_1", status: "FAILED", error } }))
       return Effect.gen(function* () {
         const failure = failureOf(yield* runToEnd((yield* client).executions.await(id)))
         assert.strictEqual(failure._tag, tag)
@@ -406,7 +406,7 @@ describe("await", () => {
 
   it.effect("keeps waiting through an unknown status", () => {
     let looked = 0
-    const { client } = answering(() => ({
+    const { client } = makeFakeClient(() => ({
       status: 200,
       json: { id: "exec_1", status: ++looked < 3 ? "WARMING_UP" : "COMPLETED", output: {} }
     }))
@@ -425,7 +425,7 @@ describe("await", () => {
         const completed = valueOf(yield* runToEnd(client.executions.await(id)))
         assert.strictEqual(completed.id, id)
         // Four requests for the first look, three for the second, which succeeds.
-        assert.deepStrictEqual(yield* arrivals("executions.get"), [2000, 3000, 5000, 9000, 12_000, 13_000, 15_000])
+        assert.deepStrictEqual(yield* arrivalTimes("executions.get"), [2000, 3000, 5000, 9000, 12_000, 13_000, 15_000])
       })
     ).pipe(Effect.provide(layer()))
   )
@@ -439,14 +439,14 @@ describe("await", () => {
         const error = failureOf(yield* runToEnd(client.executions.await(id)))
         assert.strictEqual(error._tag, "RateLimited")
         assert.strictEqual(error.executionId, id)
-        assert.deepStrictEqual(yield* arrivals("executions.get"), [2000])
+        assert.deepStrictEqual(yield* arrivalTimes("executions.get"), [2000])
       })
     ).pipe(Effect.provide(layer()))
   )
 
   for (const skew of [0, 600_000, -600_000]) {
     it.effect(`is bounded by expires_at plus 30 s on the server's clock, which is ${skew / 1000} s ahead`, () => {
-      const fake = answering(() => {
+      const fake = makeFakeClient(() => {
         const serverNow = (fake.at.at(-1) ?? 0) + skew
         return {
           status: 200,
@@ -473,7 +473,7 @@ describe("await", () => {
     ["the expiry is put off at each look", (now: number) => now, (now: number) => now + 300_000]
   ] as const) {
     it.effect(`is bounded when ${what}`, () => {
-      const fake = answering(() => {
+      const fake = makeFakeClient(() => {
         const now = fake.at.at(-1) ?? 0
         const expires = isoDate(expiresAt(now))
         return {
@@ -497,7 +497,7 @@ describe("await", () => {
   it.effect(
     "without expires_at is bounded by 10 minutes; with a time limit by that, and looks once more at the end",
     () => {
-      const { at, client } = answering(() => ({ status: 200, json: { id: "exec_1", status: "PROCESSING" } }))
+      const { at, client } = makeFakeClient(() => ({ status: 200, json: { id: "exec_1", status: "PROCESSING" } }))
       return Effect.gen(function* () {
         yield* TestClock.setTime(start)
         const { executions } = yield* client
@@ -565,8 +565,8 @@ describe("cancelOnInterrupt", () => {
         const { executions: executed } = yield* ledger
         return {
           returnedAt,
-          creates: yield* arrivals("executions.create"),
-          cancels: yield* arrivals("executions.cancel"),
+          creates: yield* arrivalTimes("executions.create"),
+          cancels: yield* arrivalTimes("executions.cancel"),
           statuses: executed.slice(first.length).map(({ status }) => status),
           keys: new Set(executed.map(({ idempotencyKey }) => idempotencyKey)).size
         }
@@ -687,8 +687,8 @@ describe("result", () => {
         yield* TestClock.adjust("9 seconds")
         const completed = yield* client.executions.result(id)
         assert.lengthOf(completed.fileIds, 1)
-        assert.deepStrictEqual(yield* arrivals("executions.result"), [0, 9000])
-        assert.deepStrictEqual(yield* arrivals("executions.get"), [0])
+        assert.deepStrictEqual(yield* arrivalTimes("executions.result"), [0, 9000])
+        assert.deepStrictEqual(yield* arrivalTimes("executions.get"), [0])
       })
     ).pipe(Effect.provide(layer()))
   )
@@ -713,7 +713,7 @@ describe("result", () => {
   )
 
   it.effect("says so when what it gets is no result", () => {
-    const { client } = answering(() => ({ status: 200, json: { execution_id: "exec_1", status: "PROCESSING" } }))
+    const { client } = makeFakeClient(() => ({ status: 200, json: { execution_id: "exec_1", status: "PROCESSING" } }))
     return Effect.gen(function* () {
       const error = failureOf(yield* Effect.exit((yield* client).executions.result(id)))
       assert.strictEqual(error._tag, "ExecutionNotReady")
@@ -722,7 +722,7 @@ describe("result", () => {
   })
 
   it.effect("finds it in the execution where there is no such address", () => {
-    const { client } = answering((url) =>
+    const { client } = makeFakeClient((url) =>
       url.endsWith("/result")
         ? { status: 404, text: "<html>not found</html>" }
         : { status: 200, json: { id: "exec_1", status: "COMPLETED", result: { file_id: "file_a" } } }
@@ -756,7 +756,7 @@ describe("cancel", () => {
   )
 
   it.effect("accepts an empty answer and reads the execution again", () => {
-    const { client, urls } = answering((url) =>
+    const { client, urls } = makeFakeClient((url) =>
       url.endsWith("/cancel") ? { status: 204, text: "" } : { status: 200, json: { id: "exec_1", status: "CANCELLED" } }
     )
     return Effect.gen(function* () {
@@ -766,7 +766,7 @@ describe("cancel", () => {
   })
 
   it.effect("fails with the refusal when the execution goes on all the same", () => {
-    const { client } = answering((url) =>
+    const { client } = makeFakeClient((url) =>
       url.endsWith("/cancel")
         ? { status: 409, json: { error: { code: "NOT_CANCELLABLE", message: "too late" } } }
         : { status: 200, json: { id: "exec_1", status: "AWAITING_WEBHOOK" } }
@@ -809,14 +809,14 @@ describe("run", () => {
       Effect.gen(function* () {
         const completed = valueOf(yield* runToEnd(client.executions.run(image)))
         assert.strictEqual(completed.status, "COMPLETED")
-        assert.deepStrictEqual(yield* arrivals("executions.create"), [0])
-        assert.deepStrictEqual(yield* arrivals("executions.get"), looks)
+        assert.deepStrictEqual(yield* arrivalTimes("executions.create"), [0])
+        assert.deepStrictEqual(yield* arrivalTimes("executions.get"), looks)
       })
     ).pipe(Effect.provide(layer()))
   )
 
   it.effect("does not look at what the create already showed as ended", () => {
-    const { client, urls } = answering(() => ({
+    const { client, urls } = makeFakeClient(() => ({
       status: 200,
       json: { id: "exec_1", status: "COMPLETED", output: "done" }
     }))

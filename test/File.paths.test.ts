@@ -16,11 +16,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Random, Stream } from "effect"
 import { File } from "effect-modelroute"
 import { failureOf } from "./utils/exit.js"
-import { answering } from "./utils/fake.js"
+import { makeFakeClient } from "./utils/fake.js"
 
 const linkOf = "https://storage.example/uploads/file_1?X-Amz-Signature=canary0123456789"
 const service = () =>
-  answering((url) =>
+  makeFakeClient((url) =>
     url.endsWith("/upload")
       ? { status: 200, json: { file_id: "file_1", upload_url: linkOf } }
       : { status: 200, json: {} }

@@ -3,8 +3,8 @@ import { Chunk, DateTime, Effect, Redacted, Stream, TestClock } from "effect"
 import { File, type ModelRouteClient, RetryPolicy } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "./utils/exit.js"
-import { answering, type Reply } from "./utils/fake.js"
-import { apiKey, arrivals, image, isoDate, layer, runToEnd, start, withClient } from "./utils/harness.js"
+import { makeFakeClient, type FakeResponse } from "./utils/fake.js"
+import { apiKey, arrivalTimes, image, isoDate, layer, runToEnd, start, withClient } from "./utils/harness.js"
 
 const id = File.FileId.make("file_1")
 const link = "https://storage.example/files/file_1?X-Amz-Signature=canary0123456789"
@@ -45,7 +45,7 @@ describe("url", () => {
       const unknown = withClient((client) => Effect.exit(client.files.url(id))).pipe(Effect.provide(layer()))
       assert.strictEqual(failureOf(yield* unknown)._tag, "FileNotFound")
       for (const url of ["ftp://x", "", 7, undefined]) {
-        const { client } = answering(() => ({ status: 200, json: { ...document, url } }))
+        const { client } = makeFakeClient(() => ({ status: 200, json: { ...document, url } }))
         const error = failureOf(yield* Effect.exit((yield* client).files.url(id)))
         assert.strictEqual(error._tag, "UnexpectedResponse")
         assert.include(error.message, "the response lacks a download URL")
@@ -75,7 +75,7 @@ describe("download", () => {
     Effect.gen(function* () {
       const stored = [{ a: 1 }, [link], { url: "ftp://storage.example/file" }, { file: document }]
       for (const json of stored) {
-        const { client, urls } = answering(() => ({ status: 200, json }))
+        const { client, urls } = makeFakeClient(() => ({ status: 200, json }))
         const error = failureOf(yield* Effect.exit(collect((yield* client).files.download(id))))
         assert.strictEqual(error._tag, "UnexpectedResponse")
         assert.include(error.message, "the response lacks a download URL")
@@ -84,7 +84,7 @@ describe("download", () => {
       }
       for (const json of [...stored, document]) {
         const headers = { "content-disposition": 'attachment; filename="a.json"' }
-        const { client, urls } = answering(() => ({ status: 200, json, headers }))
+        const { client, urls } = makeFakeClient(() => ({ status: 200, json, headers }))
         assert.strictEqual(yield* collect((yield* client).files.download(id)), JSON.stringify(json))
         assert.lengthOf(urls, 1)
       }
@@ -94,7 +94,7 @@ describe("download", () => {
   it.effect("does not take a link of the storage for a link: stored JSON is content", () =>
     Effect.gen(function* () {
       const stored = { url: "http://169.254.169.254/latest/meta-data", expires_at: "2026-03-20T11:30:00Z" }
-      const { client, urls } = answering((url) =>
+      const { client, urls } = makeFakeClient((url) =>
         url.startsWith("https://storage") ? { status: 200, json: stored } : { status: 200, json: { url: link } }
       )
       assert.strictEqual(yield* collect((yield* client).files.download(id)), JSON.stringify(stored))
@@ -105,10 +105,10 @@ describe("download", () => {
   it.effect("fails with the error of an envelope in a success, and asks again for a link that is cut", () =>
     Effect.gen(function* () {
       const gone = { error: { code: "FILE_NOT_FOUND", message: "expired" } }
-      const refused = answering(() => ({ status: 200, json: gone }))
+      const refused = makeFakeClient(() => ({ status: 200, json: gone }))
       const error = failureOf(yield* Effect.exit(collect((yield* refused.client).files.download(id))))
       assert.strictEqual(error._tag, "FileNotFound")
-      const cut = answering((url, n) =>
+      const cut = makeFakeClient((url, n) =>
         url.startsWith("https://storage")
           ? { status: 200, text: "01234" }
           : n === 1
@@ -127,7 +127,7 @@ describe("download", () => {
   it.effect("follows a redirect to another path of the API with the key, and takes its JSON for a link", () =>
     Effect.gen(function* () {
       const canonical = "https://api.modelroute.ai/v1/files/file_1/content"
-      const { client, headers, urls } = answering((url) =>
+      const { client, headers, urls } = makeFakeClient((url) =>
         url.startsWith("https://storage")
           ? { status: 200, text: "01234" }
           : url === canonical
@@ -146,10 +146,10 @@ describe("download", () => {
   it.effect("does not take a page for the file", () =>
     Effect.gen(function* () {
       const page = { status: 200, text: "<html>login</html>", headers: { "content-type": "text/html; charset=utf-8" } }
-      const ofApi = answering(() => page)
+      const ofApi = makeFakeClient(() => page)
       const error = failureOf(yield* Effect.exit(collect((yield* ofApi.client).files.download(id))))
       assert.strictEqual(error._tag, "UnexpectedResponse")
-      const ofStorage = answering((url) =>
+      const ofStorage = makeFakeClient((url) =>
         url.startsWith("https://storage") ? page : { status: 200, json: { url: link, content_type: "image/png" } }
       )
       const other = failureOf(yield* Effect.exit(collect((yield* ofStorage.client).files.download(id))))
@@ -166,8 +166,8 @@ describe("download", () => {
   ]) {
     it.effect(`does not follow a redirect to ${location}`, () =>
       Effect.gen(function* () {
-        const direct = answering(() => ({ status: 302, headers: { location } }))
-        const viaStorage = answering((url) =>
+        const direct = makeFakeClient(() => ({ status: 302, headers: { location } }))
+        const viaStorage = makeFakeClient((url) =>
           url.startsWith("https://storage")
             ? { status: 302, headers: { location } }
             : { status: 200, json: { url: link, expires_at: "2026-03-20T11:30:00Z" } }
@@ -190,7 +190,7 @@ describe("download", () => {
           return new Uint8Array(1000)
         })
       )
-      const { client } = answering((url) =>
+      const { client } = makeFakeClient((url) =>
         url.startsWith("https://storage")
           ? { status: 200, body: endless }
           : { status: 200, json: { url: link, size_bytes: 2500 } }
@@ -211,7 +211,7 @@ describe("download", () => {
   it.effect("is complete when storage has no bytes after those that have arrived", () =>
     Effect.gen(function* () {
       const cut = Stream.concat(Stream.make(new TextEncoder().encode("01234")), Stream.die("cut"))
-      const { client, headers } = answering((url, n) => {
+      const { client, headers } = makeFakeClient((url, n) => {
         if (!url.startsWith("https://storage")) return { status: 200, json: { url: link } }
         return n === 2
           ? { status: 200, body: cut }
@@ -228,7 +228,7 @@ describe("download", () => {
   it.effect("follows redirects of the storage, but not for ever, and takes nothing of ours along", () =>
     Effect.gen(function* () {
       const hops = (count: number) =>
-        answering((_, n) =>
+        makeFakeClient((_, n) =>
           n <= count
             ? { status: 302, headers: { location: n % 2 === 0 ? "/next" : link } }
             : { status: 200, text: "bytes", headers: { "content-type": "image/png" } }
@@ -253,7 +253,7 @@ describe("download", () => {
   )
 
   it.effect("does not show the signature when the storage refuses and quotes it", () => {
-    const { client } = answering((_, n) =>
+    const { client } = makeFakeClient((_, n) =>
       n === 1
         ? { status: 200, json: document }
         : {
@@ -271,7 +271,9 @@ describe("download", () => {
   })
 
   it.effect("notices a body that is shorter than it should be", () => {
-    const { client } = answering((_, n) => (n === 1 ? { status: 200, json: document } : { status: 200, text: "abc" }))
+    const { client } = makeFakeClient((_, n) =>
+      n === 1 ? { status: 200, json: document } : { status: 200, text: "abc" }
+    )
     return Effect.gen(function* () {
       const error = failureOf(yield* runToEnd(collect((yield* client).files.download(id))))
       assert.strictEqual(error._tag === "TransportError" && error.reason, "truncated")
@@ -289,7 +291,7 @@ describe("download", () => {
           Fault.on("storage.get", Fault.badGateway)
         )
         assert.include(valueOf(yield* runToEnd(collect(client.files.download(file)))).slice(0, 8), "PNG")
-        const at = (yield* arrivals("files.download")).map((instant) => instant - 9500)
+        const at = (yield* arrivalTimes("files.download")).map((instant) => instant - 9500)
         assert.deepStrictEqual(at, [0, 1000, 3000])
       })
     ).pipe(Effect.provide(layer()))
@@ -300,11 +302,11 @@ describe("download", () => {
   /** Storage that breaks off after `step` bytes of each answer. */
   const breaking = (
     step: number,
-    answer: (from: number, n: number) => Partial<Reply> & { readonly text: string },
-    first: Reply = { status: 200, json: { ...document, size_bytes: parts.length } }
+    answer: (from: number, n: number) => Partial<FakeResponse> & { readonly text: string },
+    first: FakeResponse = { status: 200, json: { ...document, size_bytes: parts.length } }
   ) => {
     let n = 0
-    return answering((url, _, { range }) => {
+    return makeFakeClient((url, _, { range }) => {
       if (url.includes("/v1/")) return first
       n += 1
       const { text, ...rest } = answer(Number(/^bytes=(\d+)-$/.exec(range ?? "")?.[1] ?? 0), n)
@@ -388,7 +390,7 @@ describe("download", () => {
         // Found out at the end where storage announces no length.
         { status: 200, text: "0123456789x" }
       ]) {
-        const api = answering((url) =>
+        const api = makeFakeClient((url) =>
           url.includes("/v1/") ? { status: 200, json: { ...document, size_bytes: 10 } } : stored
         )
         const error = failureOf(yield* runToEnd(collect((yield* api.client).files.download(id))))
@@ -416,7 +418,7 @@ describe("download", () => {
         Effect.delay(Effect.succeed(new TextEncoder().encode(String(n))), n < 5 ? "20 seconds" : "1 hour")
       )
     )
-    const { client } = answering(() => ({ status: 200, headers: { "content-type": "image/png" }, body: chunks }))
+    const { client } = makeFakeClient(() => ({ status: 200, headers: { "content-type": "image/png" }, body: chunks }))
     return Effect.gen(function* () {
       yield* TestClock.setTime(start)
       const seen: Array<number> = []

@@ -20,8 +20,8 @@ import {
 import { Execution, File, IdempotencyKey, Metrics, ModelRouteClient, RetryPolicy } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "./utils/exit.js"
-import { answering } from "./utils/fake.js"
-import { apiKey, arrivals, image, layer, runToEnd, silent, start, withClient } from "./utils/harness.js"
+import { makeFakeClient } from "./utils/fake.js"
+import { apiKey, arrivalTimes, image, layer, runToEnd, silent, start, withClient } from "./utils/harness.js"
 import { spansOf } from "./utils/tracing.js"
 import { run } from "./utils/virtualTime.js"
 
@@ -36,7 +36,7 @@ describe("options", () => {
   ] as const) {
     it.effect(`refuses the key ${JSON.stringify(key)}`, () =>
       Effect.gen(function* () {
-        const { client } = answering(() => ({ status: 200 }), { apiKey: Redacted.make(key) })
+        const { client } = makeFakeClient(() => ({ status: 200 }), { apiKey: Redacted.make(key) })
         const error = failureOf(yield* Effect.exit(client))
         assert.strictEqual(error.field, "apiKey")
         assert.include(error.message, problem)
@@ -59,7 +59,7 @@ describe("options", () => {
   for (const [field, options] of given) {
     it.effect(`that cannot work are refused with their name, also from JavaScript: ${options}`, () =>
       Effect.gen(function* () {
-        const { client } = answering(() => ({ status: 200 }), JSON.parse(options))
+        const { client } = makeFakeClient(() => ({ status: 200 }), JSON.parse(options))
         const error = failureOf(yield* Effect.exit(client))
         assert.strictEqual(error._tag, "InvalidRequest")
         assert.strictEqual(error.field, field)
@@ -84,7 +84,7 @@ describe("options", () => {
         Effect.gen(function* () {
           const error = yield* Effect.flip(client.executions.run(image, JSON.parse(options)))
           assert.strictEqual(error._tag === "InvalidRequest" && error.field, field)
-          assert.deepStrictEqual(yield* arrivals(), [])
+          assert.deepStrictEqual(yield* arrivalTimes(), [])
         })
       ).pipe(Effect.provide(layer()))
     )
@@ -106,7 +106,7 @@ describe("options", () => {
         lines.push(`${logLevel.label} ${String(message)}`)
       })
       return Effect.gen(function* () {
-        const made = yield* answering(() => ({ status: 200, json: {} }), { baseUrl }).client
+        const made = yield* makeFakeClient(() => ({ status: 200, json: {} }), { baseUrl }).client
         yield* made.request("GET", "/executions")
         yield* made.request("GET", "/executions")
         assert.deepStrictEqual(
@@ -120,7 +120,7 @@ describe("options", () => {
   it.effect("judges no key by its form or checksum", () =>
     Effect.gen(function* () {
       for (const key of ["sk_your_api_key_here", "mr_key", "x"]) {
-        const { client, headers } = answering(() => ({ status: 200, json: {} }), { apiKey: Redacted.make(key) })
+        const { client, headers } = makeFakeClient(() => ({ status: 200, json: {} }), { apiKey: Redacted.make(key) })
         yield* (yield* client).request("GET", "/executions")
         assert.strictEqual(headers[0]?.["authorization"], `Bearer ${key}`)
       }
@@ -135,7 +135,7 @@ describe("options", () => {
   ]) {
     it.effect(`takes the base URL ${baseUrl}`, () =>
       Effect.gen(function* () {
-        const { client, urls } = answering(() => ({ status: 200, json: {} }), { baseUrl })
+        const { client, urls } = makeFakeClient(() => ({ status: 200, json: {} }), { baseUrl })
         yield* (yield* client).request("GET", "/executions")
         assert.deepStrictEqual(urls, ["https://proxy.example/modelroute/v1/executions"])
       })
@@ -145,7 +145,7 @@ describe("options", () => {
   for (const baseUrl of ["api.modelroute.ai", "ftp://x", "https://a:b@x", "https://x?y=1", "https://x#y", ""]) {
     it.effect(`refuses the base URL ${JSON.stringify(baseUrl)}`, () =>
       Effect.gen(function* () {
-        const error = failureOf(yield* Effect.exit(answering(() => ({ status: 200 }), { baseUrl }).client))
+        const error = failureOf(yield* Effect.exit(makeFakeClient(() => ({ status: 200 }), { baseUrl }).client))
         assert.strictEqual(error.field, "baseUrl")
       })
     )
@@ -154,14 +154,14 @@ describe("options", () => {
   for (const attemptTimeout of [0, -1, "0 seconds"] as const) {
     it.effect(`refuses the time limit ${JSON.stringify(attemptTimeout)}`, () =>
       Effect.gen(function* () {
-        const error = failureOf(yield* Effect.exit(answering(() => ({ status: 200 }), { attemptTimeout }).client))
+        const error = failureOf(yield* Effect.exit(makeFakeClient(() => ({ status: 200 }), { attemptTimeout }).client))
         assert.strictEqual(error.field, "attemptTimeout")
       })
     )
   }
 
   it.effect("gives transformClient the last word", () => {
-    const { client, headers, urls } = answering(() => ({ status: 200, json: {} }), {
+    const { client, headers, urls } = makeFakeClient(() => ({ status: 200, json: {} }), {
       transformClient: HttpClient.mapRequest((request) =>
         request.pipe(
           HttpClientRequest.setHeader("x-team", "images"),
@@ -246,7 +246,7 @@ describe("an attempt", () => {
         const error = failureOf(yield* runToEnd(client.executions.create(image)))
         assert.strictEqual(error._tag === "TransportError" && error.reason, "timeout")
         assert.include(error.message, "the limit of one attempt is 30 s")
-        assert.deepStrictEqual(yield* arrivals(), [0, 31_000, 63_000, 97_000])
+        assert.deepStrictEqual(yield* arrivalTimes(), [0, 31_000, 63_000, 97_000])
       })
     ).pipe(Effect.provide(layer({ simulator: { faults: Fault.times(4, Fault.hang()) } })))
   )
@@ -255,7 +255,7 @@ describe("an attempt", () => {
     withClient((client) =>
       Effect.gen(function* () {
         valueOf(yield* runToEnd(client.executions.create(image)))
-        assert.deepStrictEqual(yield* arrivals(), [0, 3000])
+        assert.deepStrictEqual(yield* arrivalTimes(), [0, 3000])
       })
     ).pipe(
       Effect.provide(
@@ -326,7 +326,7 @@ describe("onAccepted", () => {
       Effect.gen(function* () {
         const heard: Array<string> = []
         const onAccepted = ({ holdAmount, id, status }: Execution.Execution) =>
-          Effect.flatMap(arrivals(), (sent) =>
+          Effect.flatMap(arrivalTimes(), (sent) =>
             Effect.sync(() => heard.push(`${id} ${status} ${holdAmount} ${sent.length}`))
           )
         const context = yield* Effect.context<Simulator>()
@@ -354,7 +354,7 @@ describe("onAccepted", () => {
           })
         )
         assert.strictEqual(failureOf(exit), "disk full")
-        assert.strictEqual((yield* arrivals()).length, 1)
+        assert.strictEqual((yield* arrivalTimes()).length, 1)
         const [id] = ids
         if (id === undefined) return assert.fail()
         const completed = valueOf(yield* runToEnd(executions.await(id)))
@@ -367,7 +367,7 @@ describe("onAccepted", () => {
 describe("request", () => {
   it.effect("gives the answer of any endpoint as it is", () => {
     const replies = [{ data: [1] }, undefined, "plain text"]
-    const { bodies, client, headers, urls } = answering((_, n) => {
+    const { bodies, client, headers, urls } = makeFakeClient((_, n) => {
       const reply = replies[n - 1]
       return typeof reply === "string" ? { status: 200, text: reply } : { status: reply ? 200 : 204, json: reply }
     })
@@ -404,7 +404,7 @@ describe("request", () => {
     "/..#"
   ]) {
     it.effect(`refuses the path ${JSON.stringify(path)}`, () => {
-      const { client, urls } = answering(() => ({ status: 200 }))
+      const { client, urls } = makeFakeClient(() => ({ status: 200 }))
       return Effect.gen(function* () {
         const error = failureOf(yield* Effect.exit((yield* client).request("GET", path)))
         assert.strictEqual(error._tag === "InvalidRequest" && error.field, "path")
@@ -422,7 +422,7 @@ describe("request", () => {
   ]
   for (const [method, path, body, field] of bad) {
     it.effect(`rejects the ${field} of ${JSON.stringify(method)} with ${JSON.stringify(body)}`, () => {
-      const { client, urls } = answering(() => ({ status: 200 }))
+      const { client, urls } = makeFakeClient(() => ({ status: 200 }))
       return Effect.gen(function* () {
         const { request } = yield* client
         // @ts-expect-error JavaScript passes any text.
@@ -440,7 +440,7 @@ describe("request", () => {
           const call = client.request(method, "/executions", method === "GET" ? undefined : image)
           yield* runToEnd(key === undefined ? call : IdempotencyKey.withKey(call, key))
           const { ledger } = yield* Simulator
-          return [(yield* arrivals()).length, (yield* ledger).executions.length]
+          return [(yield* arrivalTimes()).length, (yield* ledger).executions.length]
         })
       ).pipe(Effect.provide(layer({ simulator: { faults: [fault] }, client: retry === undefined ? {} : { retry } })))
     return Effect.gen(function* () {
@@ -599,7 +599,7 @@ describe("observability", () => {
   it.effect("sends no tracing headers unless asked to", () =>
     Effect.gen(function* () {
       const sent = (options: Partial<ModelRouteClient.Options>) => {
-        const { client, headers } = answering(() => ({ status: 200, json: {} }), options)
+        const { client, headers } = makeFakeClient(() => ({ status: 200, json: {} }), options)
         return Effect.flatMap(client, ({ request }) => request("GET", "/executions")).pipe(
           Effect.withSpan("caller"),
           Effect.map(() => Object.keys(headers[0] ?? {}).toSorted())

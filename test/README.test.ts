@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { ModelRouteError } from "effect-modelroute"
-import { answering } from "./utils/fake.js"
+import { makeFakeClient } from "./utils/fake.js"
 
 const readme = readFileSync("README.md", "utf8")
 
@@ -55,7 +55,8 @@ describe("the README", () => {
 
   it.effect("names every method", () =>
     Effect.gen(function* () {
-      const { apiKeys, executions, files, webhookEndpoints, ...rest } = yield* answering(() => ({ status: 200 })).client
+      const { apiKeys, executions, files, webhookEndpoints, ...rest } = yield* makeFakeClient(() => ({ status: 200 }))
+        .client
       const groups = { executions, files, webhookEndpoints, apiKeys }
       const named = rows
         .filter((row) => row.length === 2)

@@ -22,9 +22,9 @@ import {
 import { Execution, IdempotencyKey, Metrics, ModelRouteClient, RateLimitGate, RetryPolicy } from "effect-modelroute"
 import { Fault, Simulator, layer as simulatorLayer } from "effect-modelroute/Simulator"
 import { batch, clientOf, endOf } from "./utils/contest.js"
-import { answering } from "./utils/fake.js"
+import { makeFakeClient } from "./utils/fake.js"
 import { failureOf, valueOf } from "./utils/exit.js"
-import { apiKey, arrivals, image, layer, runToEnd, silent, start, withClient } from "./utils/harness.js"
+import { apiKey, arrivalTimes, image, layer, runToEnd, silent, start, withClient } from "./utils/harness.js"
 import { LimitedServer } from "./utils/limitedServer.js"
 import { fixedWindow } from "../src/internal/simulator/http/rateLimiter.js"
 import { spansOf } from "./utils/tracing.js"
@@ -78,7 +78,7 @@ describe("a client", () => {
 
   it.effect("is not slowed down for good by one response that tells Remaining and no reset", () =>
     Effect.gen(function* () {
-      const { at, client } = answering((_, n) => ({
+      const { at, client } = makeFakeClient((_, n) => ({
         status: 202,
         json: { id: `exec_${n}`, status: "PENDING" },
         ...(n === 1 ? { headers: { "x-ratelimit-remaining": "5" } } : {})
@@ -233,11 +233,11 @@ describe("a client", () => {
         yield* TestClock.adjust(0)
         const second = yield* Effect.fork(create(client))
         yield* TestClock.adjust("4999 millis")
-        assert.deepStrictEqual(yield* arrivals(), [0])
+        assert.deepStrictEqual(yield* arrivalTimes(), [0])
         yield* TestClock.adjust("1 millis")
         yield* Fiber.join(first)
         yield* Fiber.join(second)
-        assert.deepStrictEqual(yield* arrivals(), [0, 5000, 5000])
+        assert.deepStrictEqual(yield* arrivalTimes(), [0, 5000, 5000])
       })
     ).pipe(
       Effect.provide(
@@ -256,11 +256,11 @@ describe("a client", () => {
         yield* TestClock.adjust("3 seconds")
         const others = yield* Effect.fork(Effect.forEach(times(3, client), create, { concurrency: 3 }))
         yield* TestClock.adjust("4 seconds")
-        assert.deepStrictEqual(yield* arrivals(), [0])
+        assert.deepStrictEqual(yield* arrivalTimes(), [0])
         yield* TestClock.adjust("1 millis")
         yield* Fiber.join(first)
         yield* Fiber.join(others)
-        assert.deepStrictEqual(yield* arrivals(), [0, 7001, 7001, 7001, 7001])
+        assert.deepStrictEqual(yield* arrivalTimes(), [0, 7001, 7001, 7001, 7001])
       })
     ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.rateLimited({ resetIn: "7 seconds" })] } })))
   )
@@ -326,7 +326,7 @@ describe("a wait in the gate", () => {
         failures[0]?.message,
         "executions.create was not sent: the rate limit is used up, its turn would have come after 20 s, and the retry policy does not wait so long. Try again then, send fewer requests, or allow a longer maxWait in RetryPolicy.rateLimit."
       )
-      assert.lengthOf(yield* arrivals(), 6)
+      assert.lengthOf(yield* arrivalTimes(), 6)
     }).pipe(Effect.provide(limited(3, RetryPolicy.make({ rateLimit: { maxWait: "15 seconds" } }))))
   )
 
@@ -337,7 +337,7 @@ describe("a wait in the gate", () => {
         ended.map((end) => (typeof end === "number" ? end : Object(end)._tag)),
         [0, 0, 0, "RateLimited", "RateLimited"]
       )
-      assert.lengthOf(yield* arrivals(), 3)
+      assert.lengthOf(yield* arrivalTimes(), 3)
     }).pipe(Effect.provide(limited(3, RetryPolicy.none)))
   )
 
@@ -473,7 +473,7 @@ describe("a retry", () => {
     withClient((client) =>
       Effect.gen(function* () {
         const exit = yield* runToEnd(create(client))
-        return { ended: Exit.isSuccess(exit) ? "ok" : failureOf(exit)._tag, at: yield* arrivals() }
+        return { ended: Exit.isSuccess(exit) ? "ok" : failureOf(exit)._tag, at: yield* arrivalTimes() }
       })
     ).pipe(Effect.provide(layer({ client: { retry }, simulator: { faults, date: false } })))
 
@@ -496,7 +496,7 @@ describe("a retry", () => {
         yield* TestClock.adjust("100 millis")
         yield* Effect.forEach(times(3, client), create)
         assert.strictEqual(valueOf(yield* runToEnd(Fiber.join(fiber))).status, "PENDING")
-        assert.deepStrictEqual(yield* arrivals(), [0, 100, 100, 100, 10_000])
+        assert.deepStrictEqual(yield* arrivalTimes(), [0, 100, 100, 100, 10_000])
       })
     ).pipe(
       Effect.provide(
@@ -548,7 +548,7 @@ describe("an interruption with cancelOnInterrupt", () => {
 })
 
 describe("looks at executions", () => {
-  const looks = Effect.map(arrivals("executions.get"), (at) => at.map((millis) => millis / 1000))
+  const looks = Effect.map(arrivalTimes("executions.get"), (at) => at.map((millis) => millis / 1000))
 
   it.effect("are shared by all who wait for the same one", () =>
     withClient(({ executions }) =>

@@ -3,7 +3,7 @@ import { Clock, DateTime, Duration, Effect, Fiber, Option, Random, Schedule, Sch
 import { ModelRouteError, RetryPolicy } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import { failureOf } from "./utils/exit.js"
-import { arrivals, httpDate, image, layer, runToEnd, start, withClient } from "./utils/harness.js"
+import { arrivalTimes, httpDate, image, layer, runToEnd, start, withClient } from "./utils/harness.js"
 
 const overloaded = Fault.envelope("MODEL_OVERLOADED")
 
@@ -16,7 +16,7 @@ const attempts = (
   return withClient((client) =>
     Effect.gen(function* () {
       const exit = yield* runToEnd(client.executions.create(image))
-      return { exit, instants: yield* arrivals() }
+      return { exit, instants: yield* arrivalTimes() }
     })
   ).pipe(Effect.provide(layer({ simulator: { faults, ...simulator }, client: retry === undefined ? {} : { retry } })))
 }
@@ -49,9 +49,9 @@ describe("backoff", () => {
       Effect.gen(function* () {
         const fiber = yield* Effect.fork(client.executions.create(image))
         yield* TestClock.adjust("999 millis")
-        assert.lengthOf(yield* arrivals(), 1)
+        assert.lengthOf(yield* arrivalTimes(), 1)
         yield* TestClock.adjust("1 millis")
-        assert.lengthOf(yield* arrivals(), 2)
+        assert.lengthOf(yield* arrivalTimes(), 2)
         const execution = yield* Fiber.join(fiber)
         assert.strictEqual(execution.status, "PENDING")
       })
@@ -187,7 +187,7 @@ describe("any Schedule", () => {
       Effect.gen(function* () {
         const always = RetryPolicy.withPolicy(client.executions.create(image), Schedule.spaced("1 second"))
         assert.strictEqual(failureOf(yield* runToEnd(always))._tag, "ContentModerationRejected")
-        assert.deepStrictEqual(yield* arrivals(), [0])
+        assert.deepStrictEqual(yield* arrivalTimes(), [0])
       })
     ).pipe(Effect.provide(layer({ simulator: { faults: refused("CONTENT_MODERATION_REJECTED") } })))
   )
@@ -195,7 +195,7 @@ describe("any Schedule", () => {
   it.effect("retries what retryWhile allows, under the standard policy as well", () =>
     Effect.gen(function* () {
       const instants = (code: string, retryWhile: (error: ModelRouteError.ModelRouteError) => boolean) =>
-        withClient((client) => Effect.zipRight(runToEnd(client.executions.create(image)), arrivals())).pipe(
+        withClient((client) => Effect.zipRight(runToEnd(client.executions.create(image)), arrivalTimes())).pipe(
           Effect.provide(layer({ simulator: { faults: Fault.times(9, Fault.envelope(code)) }, client: { retryWhile } }))
         )
       const more = (error: ModelRouteError.ModelRouteError) => error.retryable || error._tag === "InternalError"
@@ -210,7 +210,7 @@ describe("any Schedule", () => {
     withClient((client) =>
       Effect.gen(function* () {
         yield* runToEnd(client.webhookEndpoints.create({ url: "https://example.com" }))
-        assert.deepStrictEqual(yield* arrivals(), [0])
+        assert.deepStrictEqual(yield* arrivalTimes(), [0])
       })
     ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.dropAfter] }, client: { retryWhile: () => true } })))
   )
@@ -251,7 +251,7 @@ describe("rateLimit", () => {
       Effect.gen(function* () {
         yield* TestClock.setTime(start + 700)
         yield* runToEnd(client.executions.create(image))
-        return (yield* arrivals()).map((at) => at - 700)
+        return (yield* arrivalTimes()).map((at) => at - 700)
       })
     ).pipe(
       Effect.provide(layer({ simulator: { ...simulator, faults: [Fault.rateLimited({ resetIn: "7300 millis" })] } }))
@@ -448,7 +448,7 @@ describe("policies", () => {
         const exit = yield* Effect.exit(client.executions.create(image).pipe(RetryPolicy.withPolicy(RetryPolicy.none)))
         assert.strictEqual(failureOf(exit)._tag, "ModelOverloaded")
         yield* runToEnd(client.executions.create(image))
-        assert.deepStrictEqual(yield* arrivals(), [0, 0, 1000])
+        assert.deepStrictEqual(yield* arrivalTimes(), [0, 0, 1000])
         assert.strictEqual(yield* Clock.currentTimeMillis, start + 1000)
       })
     ).pipe(Effect.provide(layer()))

@@ -5,11 +5,11 @@ import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import { DateTime, Duration, Effect, Fiber, Layer, Option, Redacted, Schema, Stream, TestClock } from "effect"
 import { Batch, Execution, File, ModelRouteClient, type ModelRouteError } from "effect-modelroute"
 import * as Webhook from "effect-modelroute/Webhook"
-import { answering } from "./utils/fake.js"
+import { makeFakeClient } from "./utils/fake.js"
 import { renderings } from "./utils/renderings.js"
 import { random } from "./utils/limitedServer.js"
 import { payload, secret, secretText, signed } from "./utils/webhooks.js"
-import { runs } from "./utils/suite.js"
+import { numRuns } from "./utils/suite.js"
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
 
@@ -105,7 +105,7 @@ describe("a signature", () => {
   it.effect("is refused with any bit of anything changed", () =>
     Effect.gen(function* () {
       yield* at(now)
-      const cases = runs(200, 5000)
+      const cases = numRuns(200, 5000)
       const counted = { accepted: 0, "signature-mismatch": 0, "timestamp-missing": 0 }
       for (let seed = 1; seed <= cases; seed++) {
         const { below, body, isEvent, secret: secretText, timestamp } = generate(seed)
@@ -561,7 +561,7 @@ describe("an output that is nested deeper than the stack", () => {
   const json = `{"id":"evt_1","event_type":"execution.completed","data":{"id":"exec_1","status":"COMPLETED","output":${"[".repeat(depth)}"file_1"${"]".repeat(depth)}}}`
 
   it.effect("arrives with a webhook and ends the wait for it", () => {
-    const { client } = answering(() => ({ status: 200, json: { id: "exec_1", status: "PROCESSING" } }))
+    const { client } = makeFakeClient(() => ({ status: 200, json: { id: "exec_1", status: "PROCESSING" } }))
     return Effect.gen(function* () {
       const event = yield* Effect.flatMap(signed(json), (delivery) => verify(delivery))
       const made = yield* client
@@ -580,7 +580,7 @@ describe("an output that is nested deeper than the stack", () => {
   it.effect("is journaled by a batch, and comes out of the journal", () =>
     Effect.gen(function* () {
       const output = `"output":${"[".repeat(depth)}"file_1"${"]".repeat(depth)}`
-      const { client } = answering(() => ({
+      const { client } = makeFakeClient(() => ({
         status: 200,
         text: `{"id":"exec_1","status":"COMPLETED","cost":"0.04",${output}}`
       }))

@@ -30,10 +30,10 @@ import * as classify from "../src/internal/errors/classify.js"
 import { privateTextsOf } from "../src/internal/errors/redact.js"
 import { describeTransportError } from "../src/internal/http/transportError.js"
 import { failureOf, valueOf } from "./utils/exit.js"
-import { answering } from "./utils/fake.js"
+import { makeFakeClient } from "./utils/fake.js"
 import {
   apiKey,
-  arrivals,
+  arrivalTimes,
   image,
   isoDate,
   layer,
@@ -126,21 +126,21 @@ describe("request", () => {
         ["POST", 1],
         ["PATCH", 1]
       ] as const) {
-        const { client, urls } = answering((_, n) => (n === 1 ? { status: 502 } : { status: 200, json: {} }))
+        const { client, urls } = makeFakeClient((_, n) => (n === 1 ? { status: 502 } : { status: 200, json: {} }))
         yield* runToEnd(Effect.flatMap(client, ({ request }) => request(method, "/x")))
         assert.lengthOf(urls, count, method)
       }
     })
   )
   it.effect("misses no body in the answer to a HEAD", () => {
-    const { client, urls } = answering(() => ({ status: 200, headers: { "content-length": "5" } }))
+    const { client, urls } = makeFakeClient(() => ({ status: 200, headers: { "content-length": "5" } }))
     return Effect.gen(function* () {
       assert.isUndefined(valueOf(yield* runToEnd((yield* client).request("HEAD", "/x"))))
       assert.lengthOf(urls, 1)
     })
   })
   it.effect("only /v1 itself counts as the version", () => {
-    const { client, urls } = answering(() => ({ status: 200, json: {} }))
+    const { client, urls } = makeFakeClient(() => ({ status: 200, json: {} }))
     return Effect.gen(function* () {
       const { request } = yield* client
       for (const path of ["/v1", "/v1?a=b", "/v10/x"]) yield* request("GET", path)
@@ -153,7 +153,7 @@ describe("request", () => {
   it.effect("retries a conflict only under a key, and its error tells method and key, and no prompt", () =>
     Effect.gen(function* () {
       const failing = (key?: string) => {
-        const { client, urls } = answering(() => ({
+        const { client, urls } = makeFakeClient(() => ({
           status: 409,
           json: { error: { code: "CONFLICT", message: `not "${prompt}"` } }
         }))
@@ -174,14 +174,14 @@ describe("request", () => {
     })
   )
   it.effect("JSON that breaks off is asked for again", () => {
-    const { client, urls } = answering((_, n) => ({ status: 200, text: n === 1 ? '{"data":[1' : '{"data":[1]}' }))
+    const { client, urls } = makeFakeClient((_, n) => ({ status: 200, text: n === 1 ? '{"data":[1' : '{"data":[1]}' }))
     return Effect.gen(function* () {
       assert.deepStrictEqual(valueOf(yield* runToEnd((yield* client).request("GET", "/x"))), { data: [1] })
       assert.lengthOf(urls, 2)
     })
   })
   it.effect("a body without a JSON form is refused", () => {
-    const { client, urls } = answering(() => ({ status: 200, json: {} }))
+    const { client, urls } = makeFakeClient(() => ({ status: 200, json: {} }))
     return Effect.gen(function* () {
       const error = failureOf(yield* Effect.exit((yield* client).request("POST", "/x", () => 1)))
       assert.strictEqual(error._tag === "InvalidRequest" && error.field, "body")
@@ -194,7 +194,7 @@ describe("answers", () => {
   it.effect("an empty or broken-off success was lost: it is asked for again", () =>
     Effect.gen(function* () {
       for (const text of ["", '{"id":"exec_1","status":"PEN']) {
-        const { client, urls } = answering((_, n) =>
+        const { client, urls } = makeFakeClient((_, n) =>
           n === 1 ? { status: 200, text } : { status: 200, json: { id: "exec_1", status: "PENDING" } }
         )
         valueOf(yield* runToEnd((yield* client).executions.get(id)))
@@ -205,11 +205,11 @@ describe("answers", () => {
   it.effect("a success that holds an envelope is its error; an execution's own error is not", () =>
     Effect.gen(function* () {
       const error = { code: "INSUFFICIENT_BALANCE", message: "no money" }
-      const refused = answering(() => ({ status: 200, json: { error } }))
+      const refused = makeFakeClient(() => ({ status: 200, json: { error } }))
       const exit = yield* Effect.exit((yield* refused.client).request("GET", "/x"))
       assert.strictEqual(failureOf(exit)._tag, "InsufficientBalance")
       for (const told of [{ id: "exec_1" }, { execution_id: "exec_1" }, { status: "FAILED" }]) {
-        const { client } = answering(() => ({ status: 200, json: { ...told, error } }))
+        const { client } = makeFakeClient(() => ({ status: 200, json: { ...told, error } }))
         assert.deepStrictEqual(yield* (yield* client).request("GET", "/x"), { ...told, error })
       }
     })
@@ -233,7 +233,7 @@ describe("answers", () => {
       ] as const) {
         for (const headers of [{}, { "content-length": String(whole) }]) {
           const { body, pulled } = endless(MiB / 4, whole)
-          const { client } = answering(
+          const { client } = makeFakeClient(
             () => ({ status, headers: { "content-type": "text/plain", ...headers }, body }),
             {
               retry: RetryPolicy.none
@@ -252,7 +252,7 @@ describe("answers", () => {
   it.effect("half an error page says less than sending again; a whole envelope counts though the body is cut", () =>
     Effect.gen(function* () {
       const failing = (status: number, text: string) => {
-        const { client } = answering(() => ({ status, text, headers: { "content-length": "999" } }), {
+        const { client } = makeFakeClient(() => ({ status, text, headers: { "content-length": "999" } }), {
           retry: RetryPolicy.none
         })
         return Effect.map(runToEnd(Effect.flatMap(client, ({ executions }) => executions.get(id))), failureOf)
@@ -267,10 +267,10 @@ describe("answers", () => {
     Effect.gen(function* () {
       const json = { id: "exec_1", status: "PENDING" }
       const none = { retry: RetryPolicy.none }
-      const short = answering(() => ({ status: 200, json, headers: { "content-length": "999" } }), none)
+      const short = makeFakeClient(() => ({ status: 200, json, headers: { "content-length": "999" } }), none)
       const error = failureOf(yield* Effect.exit((yield* short.client).executions.get(id)))
       assert.strictEqual(error._tag === "TransportError" && error.reason, "truncated")
-      const packed = answering(
+      const packed = makeFakeClient(
         () => ({ status: 200, json, headers: { "content-length": "999", "content-encoding": "gzip" } }),
         none
       )
@@ -279,7 +279,7 @@ describe("answers", () => {
   )
   it.effect("understands a client that turns a status into a failure, and one that cannot make the request", () =>
     Effect.gen(function* () {
-      const strict = answering(
+      const strict = makeFakeClient(
         () => ({ status: 402, json: { error: { code: "INSUFFICIENT_BALANCE", message: "x" } } }),
         {
           transformClient: HttpClient.filterStatusOk
@@ -287,7 +287,7 @@ describe("answers", () => {
       )
       const refused = failureOf(yield* Effect.exit((yield* strict.client).executions.get(id)))
       assert.strictEqual(refused._tag, "InsufficientBalance")
-      const lost = answering(() => ({ status: 200 }), {
+      const lost = makeFakeClient(() => ({ status: 200 }), {
         transformClient: HttpClient.mapRequest(HttpClientRequest.setUrl("http://["))
       })
       const error = failureOf(yield* runToEnd(Effect.flatMap(lost.client, ({ executions }) => executions.get(id))))
@@ -437,7 +437,7 @@ describe("keys", () => {
   it.effect("is checked wherever it comes from, and may have 255 characters", () =>
     Effect.gen(function* () {
       const longest = "x".repeat(255)
-      const sent = answering(() => ({ status: 202, json: { id: "exec_1" } }))
+      const sent = makeFakeClient(() => ({ status: 202, json: { id: "exec_1" } }))
       yield* (yield* sent.client).executions.create(image, { idempotencyKey: longest })
       assert.deepStrictEqual(
         sent.headers.map((headers) => headers["idempotency-key"]),
@@ -473,17 +473,17 @@ describe("files", () => {
       Effect.gen(function* () {
         const short = { status: 200, text: "abc", headers: { ...png, "content-length": "5" } }
         for (const first of [short, { status: 302, headers: { location: link } }]) {
-          const { client } = answering((_, n) => (n === 1 ? first : short))
+          const { client } = makeFakeClient((_, n) => (n === 1 ? first : short))
           const error = failureOf(yield* runToEnd(collect((yield* client).files.download(file))))
           assert.strictEqual(error._tag === "TransportError" && error.reason, "truncated")
           assert.include(error.message, "3 of 5 bytes")
         }
-        const packed = answering(() => ({ ...short, headers: { ...short.headers, "content-encoding": "gzip" } }))
+        const packed = makeFakeClient(() => ({ ...short, headers: { ...short.headers, "content-encoding": "gzip" } }))
         assert.strictEqual(yield* collect((yield* packed.client).files.download(file)), "abc")
       })
   )
   it.effect("the signature of every hop is secret", () => {
-    const { client } = answering((_, n) =>
+    const { client } = makeFakeClient((_, n) =>
       n < 3
         ? { status: 302, headers: { location: n === 1 ? link : "/next?sig=other0123456789" } }
         : { status: 403, text: "<Error>canary0123456789 other0123456789</Error>" }
@@ -497,12 +497,16 @@ describe("files", () => {
   it.effect("JSON of another type than the API's own is a stored file; a link can be long", () =>
     Effect.gen(function* () {
       for (const type of ["application/geo+json", "application/jsonl"]) {
-        const { client, urls } = answering(() => ({ status: 200, json: document, headers: { "content-type": type } }))
+        const { client, urls } = makeFakeClient(() => ({
+          status: 200,
+          json: document,
+          headers: { "content-type": type }
+        }))
         assert.strictEqual(yield* collect((yield* client).files.download(file)), JSON.stringify(document))
         assert.lengthOf(urls, 1)
       }
       const large = { ...document, size_bytes: 3, pad: "x".repeat(70_000) }
-      const { client, urls } = answering((_, n) =>
+      const { client, urls } = makeFakeClient((_, n) =>
         n === 1 ? { status: 200, json: large } : { status: 200, text: "abc" }
       )
       assert.strictEqual(yield* collect((yield* client).files.download(file)), "abc")
@@ -511,16 +515,16 @@ describe("files", () => {
   )
   it.effect("only a redirect is followed; an empty file is a file", () =>
     Effect.gen(function* () {
-      const refused = answering(() => ({ status: 403, text: "no", headers: { location: link } }))
+      const refused = makeFakeClient(() => ({ status: 403, text: "no", headers: { location: link } }))
       const error = failureOf(yield* Effect.exit(collect((yield* refused.client).files.download(file))))
       assert.strictEqual(error._tag === "UnexpectedResponse" && error.status, 403)
       assert.lengthOf(refused.urls, 1)
-      const empty = answering(() => ({ status: 204 }))
+      const empty = makeFakeClient(() => ({ status: 204 }))
       assert.strictEqual(yield* collect((yield* empty.client).files.download(file)), "")
     })
   )
   it.effect("asks for a url again", () => {
-    const { client, urls } = answering((_, n) => (n === 1 ? { status: 502 } : { status: 200, json: document }))
+    const { client, urls } = makeFakeClient((_, n) => (n === 1 ? { status: 502 } : { status: 200, json: document }))
     return Effect.gen(function* () {
       valueOf(yield* runToEnd((yield* client).files.url(file)))
       assert.lengthOf(urls, 2)
@@ -661,7 +665,7 @@ describe("classify", () => {
 
 describe("executions", () => {
   it.effect("refuse an input that is no object", () => {
-    const { client, urls } = answering(() => ({ status: 202, json: { id: "exec_1" } }))
+    const { client, urls } = makeFakeClient(() => ({ status: 202, json: { id: "exec_1" } }))
     return Effect.gen(function* () {
       const request: Execution.CreateRequest = JSON.parse('{"model":"m","input":["a"]}')
       const error = failureOf(yield* Effect.exit((yield* client).executions.create(request)))
@@ -670,7 +674,7 @@ describe("executions", () => {
     })
   })
   it.effect("tell all that the API told of a failure", () => {
-    const { client } = answering(() => ({
+    const { client } = makeFakeClient(() => ({
       status: 200,
       json: {
         id: "exec_1",
@@ -696,7 +700,7 @@ describe("executions", () => {
     })
   })
   it.effect("keep what was known before /result was asked", () => {
-    const { client } = answering((url) => ({
+    const { client } = makeFakeClient((url) => ({
       status: 200,
       json: url.endsWith("/result")
         ? { execution_id: "exec_1", status: "COMPLETED", output: "out", result: "res", page: 2 }
@@ -715,7 +719,7 @@ describe("executions", () => {
         const error = failureOf(yield* runToEnd(client.executions.run(image, options)))
         assert.strictEqual(error._tag, "AwaitTimeout")
         assert.strictEqual(error.idempotencyKey, "key-1")
-        assert.deepStrictEqual(yield* arrivals("executions.cancel"), [])
+        assert.deepStrictEqual(yield* arrivalTimes("executions.cancel"), [])
       })
     ).pipe(Effect.provide(layer()))
   )
@@ -726,13 +730,13 @@ describe("executions", () => {
         const fiber = yield* Effect.fork(client.executions.await(id, { cancelOnInterrupt: true }))
         yield* TestClock.adjust("1 second")
         yield* Fiber.interrupt(fiber)
-        assert.deepStrictEqual(yield* arrivals("executions.cancel"), [1000])
+        assert.deepStrictEqual(yield* arrivalTimes("executions.cancel"), [1000])
       })
     ).pipe(Effect.provide(layer()))
   )
   const status = (code: number, name = "NEW") => ({ status: code, json: { error: { code: name, message: "x" } } })
   it.effect("only a 404 of /result is forgiven", () => {
-    const { client } = answering((url) =>
+    const { client } = makeFakeClient((url) =>
       url.endsWith("/result") ? status(403) : { status: 200, json: { id: "exec_1", status: "COMPLETED" } }
     )
     return Effect.gen(function* () {
@@ -750,7 +754,7 @@ describe("executions", () => {
           [429, "RATE_LIMITED", 1],
           [500, "INTERNAL_ERROR", 1]
         ] as const) {
-          const { client, urls } = answering(
+          const { client, urls } = makeFakeClient(
             (url) =>
               url.endsWith("/result")
                 ? status(code, name)
@@ -765,12 +769,12 @@ describe("executions", () => {
   )
   it.effect("cancel: an answer without a status is looked at again; a refusal is told when the look fails, too", () =>
     Effect.gen(function* () {
-      const bare = answering((url) => ({
+      const bare = makeFakeClient((url) => ({
         status: 200,
         json: url.endsWith("/cancel") ? { id: "exec_1" } : { id: "exec_1", status: "CANCELLED" }
       }))
       assert.strictEqual((yield* (yield* bare.client).executions.cancel(id)).status, "CANCELLED")
-      const lost = answering((url) =>
+      const lost = makeFakeClient((url) =>
         url.endsWith("/cancel") ? status(409, "NOT_CANCELLABLE") : status(500, "INTERNAL_ERROR")
       )
       const error = failureOf(yield* Effect.exit((yield* lost.client).executions.cancel(id)))
@@ -780,7 +784,7 @@ describe("executions", () => {
   it.effect("say when a cancel fails", () => {
     const lines: Array<unknown> = []
     const logger = Logger.make<unknown, void>(({ logLevel, message }) => void lines.push([logLevel.label, message]))
-    const { client } = answering((url) =>
+    const { client } = makeFakeClient((url) =>
       url.endsWith("/cancel") ? status(400) : { status: 200, json: { id: "exec_1", status: "PROCESSING" } }
     )
     return Effect.gen(function* () {
@@ -796,7 +800,7 @@ describe("executions", () => {
     }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
   })
   it.effect("watch by its options, without repetition, within a bound", () => {
-    const { at, client } = answering(() => ({ status: 200, json: { id: "exec_1", status: "PROCESSING" } }))
+    const { at, client } = makeFakeClient(() => ({ status: 200, json: { id: "exec_1", status: "PROCESSING" } }))
     return Effect.gen(function* () {
       yield* TestClock.setTime(start)
       const { executions } = yield* client
@@ -820,7 +824,7 @@ describe("executions", () => {
         const processing = { id: "exec_1", status: "PROCESSING" }
         yield* TestClock.setTime(start)
         // Only the answer to the create tells the expiry.
-        const once = answering(
+        const once = makeFakeClient(
           (_, n) =>
             n === 1
               ? { status: 202, json: { ...processing, expires_at: isoDate(start + 60_000) } }
@@ -836,12 +840,15 @@ describe("executions", () => {
         assert.include(error.message, "The last poll failed: ")
         // A time limit of the caller's own may be longer.
         yield* TestClock.setTime(start)
-        const patient = answering(() => ({ status: 200, json: { ...processing, expires_at: isoDate(start + 60_000) } }))
+        const patient = makeFakeClient(() => ({
+          status: 200,
+          json: { ...processing, expires_at: isoDate(start + 60_000) }
+        }))
         yield* runToEnd((yield* patient.client).executions.await(id, { timeout: "5 minutes" }))
         assert.strictEqual((patient.at.at(-1) ?? 0) - start, 300_000)
         // A look that failed is forgotten by the next that does not.
         yield* TestClock.setTime(start)
-        const recovered = answering(
+        const recovered = makeFakeClient(
           (_, n) => (n === 1 ? status(503, "SERVICE_UNAVAILABLE") : { status: 200, json: processing }),
           { retry: RetryPolicy.none }
         )
@@ -849,7 +856,7 @@ describe("executions", () => {
         assert.notInclude(late.message, "The last poll failed")
         // The schedule sees what the look saw.
         const statuses: Array<string> = []
-        const fed = answering((_, n) => ({
+        const fed = makeFakeClient((_, n) => ({
           status: 200,
           json: { id: "exec_1", status: n < 3 ? `S${n}` : "COMPLETED", output: 1 }
         }))
@@ -861,7 +868,7 @@ describe("executions", () => {
       })
   )
   it.effect("know key, execution and prompt of the create in the errors of its wait", () => {
-    const { client } = answering((_, n) =>
+    const { client } = makeFakeClient((_, n) =>
       n === 1
         ? { status: 202, json: { id: "exec_1", status: "PENDING" } }
         : { status: 403, json: { error: { code: "NEW", message: `not ${prompt}` } } }
@@ -879,12 +886,14 @@ describe("executions", () => {
 describe("calls", () => {
   it.effect("refuse a user name in the base URL", () =>
     Effect.gen(function* () {
-      const error = failureOf(yield* Effect.exit(answering(() => ({ status: 200 }), { baseUrl: "https://a@x" }).client))
+      const error = failureOf(
+        yield* Effect.exit(makeFakeClient(() => ({ status: 200 }), { baseUrl: "https://a@x" }).client)
+      )
       assert.strictEqual(error.field, "baseUrl")
     })
   )
   it.effect("refuse ids that would vanish from the path", () => {
-    const { client, urls } = answering(() => ({ status: 200, json: { id: "exec_1" } }))
+    const { client, urls } = makeFakeClient(() => ({ status: 200, json: { id: "exec_1" } }))
     return Effect.gen(function* () {
       const { executions, files } = yield* client
       for (const text of [".", ".."]) {
@@ -901,7 +910,7 @@ describe("calls", () => {
     })
   })
   it.effect("notice a single byte that is missing", () => {
-    const { client } = answering(() => ({
+    const { client } = makeFakeClient(() => ({
       status: 200,
       text: "abcd",
       headers: { "content-type": "image/png", "content-length": "5" }
@@ -914,7 +923,7 @@ describe("calls", () => {
     })
   })
   it.effect("withKey begins anew with each run, also with another body", () => {
-    const { client, headers } = answering(() => ({ status: 202, json: { id: "exec_1" } }))
+    const { client, headers } = makeFakeClient(() => ({ status: 202, json: { id: "exec_1" } }))
     return Effect.gen(function* () {
       const { create } = (yield* client).executions
       let n = 0
@@ -930,7 +939,7 @@ describe("calls", () => {
     })
   })
   it.effect("an error whose declared body breaks is truncated", () => {
-    const { client } = answering(
+    const { client } = makeFakeClient(
       () => ({
         status: 500,
         headers: { "content-length": "999" },
@@ -944,25 +953,28 @@ describe("calls", () => {
     })
   })
   it.effect("a look that fails with what will not pass ends the wait", () => {
-    const { client, urls } = answering(() => ({ status: 403, json: { error: { code: "NEW", message: "x" } } }))
+    const { client, urls } = makeFakeClient(() => ({ status: 403, json: { error: { code: "NEW", message: "x" } } }))
     return Effect.gen(function* () {
       assert.strictEqual(failureOf(yield* runToEnd((yield* client).executions.await(id)))._tag, "UnrecognizedError")
       assert.lengthOf(urls, 1)
     })
   })
   it.effect("a schedule that is late means now", () => {
-    const { at, client } = answering((_, n) => (n === 1 ? { status: 503 } : { status: 200, json: { id: "exec_1" } }), {
-      retry: Schedule.makeWithState(0, (now, _: ModelRouteError.ModelRouteError, n) =>
-        Effect.succeed([n + 1, n, ScheduleDecision.continueWith(ScheduleInterval.after(now - 5000))])
-      )
-    })
+    const { at, client } = makeFakeClient(
+      (_, n) => (n === 1 ? { status: 503 } : { status: 200, json: { id: "exec_1" } }),
+      {
+        retry: Schedule.makeWithState(0, (now, _: ModelRouteError.ModelRouteError, n) =>
+          Effect.succeed([n + 1, n, ScheduleDecision.continueWith(ScheduleInterval.after(now - 5000))])
+        )
+      }
+    )
     return Effect.gen(function* () {
       yield* (yield* client).executions.get(id)
       assert.lengthOf(at, 2)
     })
   })
   it.effect("withKey: a refused body stays refused", () => {
-    const { bodies, client } = answering(() => ({ status: 202, json: { id: "exec_1" } }))
+    const { bodies, client } = makeFakeClient(() => ({ status: 202, json: { id: "exec_1" } }))
     return Effect.gen(function* () {
       const { create } = (yield* client).executions
       const other = { ...image, input: { prompt: "another" } }
@@ -978,7 +990,7 @@ describe("calls", () => {
     Effect.gen(function* () {
       const limited = { status: 429, text: "" }
       const replies = [limited, { status: 503 }, { status: 503 }, limited, { status: 200, json: { id: "exec_1" } }]
-      const { at, client } = answering((_, n) => replies[n - 1] ?? { status: 500 })
+      const { at, client } = makeFakeClient((_, n) => replies[n - 1] ?? { status: 500 })
       valueOf(yield* runToEnd(Effect.flatMap(client, ({ executions }) => executions.get(id))))
       assert.deepStrictEqual(at, [0, 1000, 2000, 4000, 6000])
     })
@@ -1017,7 +1029,7 @@ describe("calls", () => {
 describe("odd answers and arguments", () => {
   it.effect("a FAILED execution's request id shows neither prompt nor key", () => {
     const error = { code: "GENERATION_FAILED", message: "m", request_id: `${prompt} ${apiKey}` }
-    const { client } = answering(() => ({ status: 200, json: { id: "exec_1", status: "FAILED", error } }))
+    const { client } = makeFakeClient(() => ({ status: 200, json: { id: "exec_1", status: "FAILED", error } }))
     return Effect.gen(function* () {
       const failure = failureOf(yield* runToEnd((yield* client).executions.run(image)))
       assert.notInclude(JSON.stringify(failure), apiKey)
@@ -1026,7 +1038,7 @@ describe("odd answers and arguments", () => {
   })
   for (const url of ["https://", "http://[", "https://a b"]) {
     it.effect(`a link that is no URL is a declared error: ${url}`, () => {
-      const { client } = answering(() => ({ status: 200, json: { url, expires_at: isoDate(start) } }))
+      const { client } = makeFakeClient(() => ({ status: 200, json: { url, expires_at: isoDate(start) } }))
       return Effect.gen(function* () {
         const exit = yield* Effect.exit(Stream.runDrain((yield* client).files.download(File.FileId.make("file_1"))))
         assert.isFalse(Exit.isFailure(exit) && Cause.isDie(exit.cause), String(exit))
@@ -1066,7 +1078,7 @@ describe("odd answers and arguments", () => {
     })
   }
   it.effect("RATE_LIMITED that says retryable: false is sent once", () => {
-    const { at, client } = answering(() => ({
+    const { at, client } = makeFakeClient(() => ({
       status: 429,
       json: { error: { code: "RATE_LIMITED", message: "x", retryable: false } }
     }))

@@ -8,12 +8,12 @@ import { Clock, Effect, Exit, FastCheck as fc, Fiber, Stream } from "effect"
 import { Batch } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
 import { collect, committed, numbers, options, play } from "../utils/batches.js"
-import { runs } from "../utils/suite.js"
+import { numRuns } from "../utils/suite.js"
 
 const { Fault } = Simulator
 
 const seed = 20_260_320
-const histories = runs(4, 100)
+const histories = numRuns(4, 100)
 
 const distinct = 6
 /** Two come again. */

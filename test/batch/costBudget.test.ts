@@ -7,7 +7,7 @@ import { Batch, Execution } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
 import { CostBudget } from "../../src/internal/batch/costBudget.js"
 import * as money from "../../src/internal/data/money.js"
-import { answering } from "../utils/fake.js"
+import { makeFakeClient } from "../utils/fake.js"
 import { collect, ledger, numbers, options, play, tags } from "../utils/batches.js"
 
 const { Fault } = Simulator
@@ -116,7 +116,7 @@ describe("maxCost, where the API tells amounts that cannot be read", () => {
 
 describe("amounts in responses", () => {
   const read = (cost: unknown) => {
-    const { client } = answering(() => ({
+    const { client } = makeFakeClient(() => ({
       status: 200,
       text: `{"id":"exec_1","status":"PENDING","cost":${String(cost)}}`
     }))

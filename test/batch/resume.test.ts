@@ -4,7 +4,7 @@ import { Duration, Effect, Exit, Option, Stream } from "effect"
 import { Batch, ModelRouteError } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
 import { collect, journal, ledger, numbers, options, play, requestOf, tags, withJournal } from "../utils/batches.js"
-import { arrivals, type Setup, start } from "../utils/harness.js"
+import { arrivalTimes, type Setup, start } from "../utils/harness.js"
 
 const { Fault } = Simulator
 
@@ -321,7 +321,7 @@ describe("a later run", () => {
       const { at, executions, outcomes } = yield* play(
         Effect.gen(function* () {
           const outcomes = yield* collect(Batch.run([1], { ...options, keyTtl: "7 seconds" }))
-          return { outcomes, at: yield* arrivals("executions.create"), executions: (yield* ledger).executions }
+          return { outcomes, at: yield* arrivalTimes("executions.create"), executions: (yield* ledger).executions }
         }),
         { simulator: { faults: [lostCreate, lostCreate, lostCreate, lostCreate] } }
       )
@@ -339,7 +339,7 @@ describe("a later run", () => {
         const { at, outcomes } = yield* play(
           Effect.gen(function* () {
             const outcomes = yield* collect(Batch.run([1], { ...options, keyTtl: "5 seconds" }))
-            return { outcomes, at: yield* arrivals("executions.create") }
+            return { outcomes, at: yield* arrivalTimes("executions.create") }
           }),
           { simulator: { faults: [Fault.on("executions.create", Fault.rateLimited({ resetIn: "30 seconds" }))] } }
         )

@@ -5,7 +5,7 @@ import { Batch, Execution, File, ModelRouteClient, RetryPolicy, Webhook } from "
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import { options as batchOptions } from "../utils/batches.js"
 import { valueOf } from "../utils/exit.js"
-import { answering, type Reply } from "../utils/fake.js"
+import { makeFakeClient, type FakeResponse } from "../utils/fake.js"
 import { httpDate, image, layer, silent, start } from "../utils/harness.js"
 import { elapsed, withWallClockSet } from "../utils/settableClock.js"
 import { over } from "../utils/uploads.js"
@@ -14,9 +14,13 @@ import { run } from "../utils/virtualTime.js"
 const id = Execution.ExecutionId.make("exec_1")
 const fileId = File.FileId.make("file_1")
 const once = Schedule.recurs(0)
-const json = (body: unknown, headers: Record<string, string> = {}): Reply => ({ status: 200, json: body, headers })
+const json = (body: unknown, headers: Record<string, string> = {}): FakeResponse => ({
+  status: 200,
+  json: body,
+  headers
+})
 const running = json({ id: "exec_1", status: "PROCESSING" })
-const silence: Reply = { status: 200, body: Stream.never }
+const silence: FakeResponse = { status: 200, body: Stream.never }
 
 /** Milliseconds since the start. */
 const now = Effect.map(elapsed, (at) => at - start)
@@ -27,19 +31,19 @@ const endOf = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<ReadonlyA
 
 /** The instants at which the requests of a client were sent while it did something. */
 const requestsOf = <E>(
-  reply: (url: string, n: number, at: number) => Reply,
+  reply: (url: string, n: number, at: number) => FakeResponse,
   options: Partial<ModelRouteClient.Options>,
   use: (client: ModelRouteClient.Service) => Effect.Effect<unknown, E>
 ): Effect.Effect<ReadonlyArray<number>> =>
   Effect.suspend(() => {
-    const fake = answering((url, n) => reply(url, n, (fake.at.at(-1) ?? 0) - start), options)
+    const fake = makeFakeClient((url, n) => reply(url, n, (fake.at.at(-1) ?? 0) - start), options)
     return Effect.map(Effect.exit(Effect.flatMap(fake.client, use)), () => fake.at.map((at) => at - start))
   })
 
-const clientOf = (reply: (url: string, n: number) => Reply, options: Partial<ModelRouteClient.Options>) =>
-  Effect.suspend(() => Effect.orDie(answering(reply, options).client))
+const clientOf = (reply: (url: string, n: number) => FakeResponse, options: Partial<ModelRouteClient.Options>) =>
+  Effect.suspend(() => Effect.orDie(makeFakeClient(reply, options).client))
 
-const unavailable: Reply = { status: 503 }
+const unavailable: FakeResponse = { status: 503 }
 
 /** Says on the server's clock, which nobody sets, until when requests are limited. */
 const limitedUntil = (at: number, until: number): Record<string, string> => ({
@@ -166,7 +170,7 @@ const timers: ReadonlyArray<Timer> = [
     name: "the retries that a batch makes per minute",
     after: 9000,
     effect: Effect.gen(function* () {
-      const fake = answering(
+      const fake = makeFakeClient(
         (_, n) => (n <= 4 ? unavailable : json({ id: "exec_1", status: "COMPLETED", output: {} })),
         {
           retry: Schedule.spaced("1 second")
@@ -221,7 +225,7 @@ const timers: ReadonlyArray<Timer> = [
     after: 60_000,
     effect: Effect.suspend(() => {
       const expires_at = new Date(start + 300_000).toISOString()
-      const fake = answering(() =>
+      const fake = makeFakeClient(() =>
         json({ id: "exec_1", status: "PROCESSING", expires_at }, { date: httpDate(fake.at.at(-1) ?? 0) })
       )
       const options = { pollSchedule: Schedule.spaced("10 seconds") }
@@ -275,7 +279,7 @@ const timers: ReadonlyArray<Timer> = [
     name: "the time that a create may take in the background after an interruption",
     after: 60_000,
     effect: Effect.gen(function* () {
-      const { at, client } = answering(() => silence, { attemptTimeout: "100 seconds", retry: Schedule.forever })
+      const { at, client } = makeFakeClient(() => silence, { attemptTimeout: "100 seconds", retry: Schedule.forever })
       const { executions } = yield* Effect.orDie(client)
       const fiber = yield* Effect.fork(executions.run(image, { cancelOnInterrupt: true }))
       yield* Effect.sleep(1000)

@@ -4,7 +4,7 @@ import { Chunk, Duration, Effect, Schedule, Stream, TestClock } from "effect"
 import { ApiKey, Execution, File, RetryPolicy } from "effect-modelroute"
 import * as limitHeaders from "../../src/internal/retry/rateLimitHeaders.js"
 import { failureOf, valueOf } from "../utils/exit.js"
-import { answering } from "../utils/fake.js"
+import { makeFakeClient } from "../utils/fake.js"
 import { httpDate, image, runToEnd, silent, start } from "../utils/harness.js"
 
 const id = Execution.ExecutionId.make("exec_1")
@@ -27,11 +27,12 @@ const oddDates = [
 /** What a field of the JSON of a response becomes. */
 const fieldOf = <A>(
   body: (value: string) => string,
-  read: (client: Effect.Effect.Success<ReturnType<typeof answering>["client"]>) => Effect.Effect<A, unknown>
+  read: (client: Effect.Effect.Success<ReturnType<typeof makeFakeClient>["client"]>) => Effect.Effect<A, unknown>
 ) => {
   return (value: string) =>
     Effect.flatMap(
-      answering(() => ({ status: 200, text: body(value), headers: { "content-type": "application/json" } })).client,
+      makeFakeClient(() => ({ status: 200, text: body(value), headers: { "content-type": "application/json" } }))
+        .client,
       read
     )
 }
@@ -168,7 +169,7 @@ describe("the headers of a response", () => {
 
   for (const value of oddHeaders) {
     it.effect(`Content-Length and Content-Range ${JSON.stringify(value.slice(0, 10))} do not stop a download`, () => {
-      const { client } = answering(() => ({
+      const { client } = makeFakeClient(() => ({
         status: 200,
         headers: {
           "content-type": "image/png",
@@ -187,7 +188,7 @@ describe("the headers of a response", () => {
   it.effect("with absurd numbers in a 429 do not make a wait that never ends", () =>
     Effect.gen(function* () {
       for (const value of oddHeaders) {
-        const { at, client } = answering(
+        const { at, client } = makeFakeClient(
           (_, n) =>
             n === 1
               ? {
@@ -225,7 +226,7 @@ describe("a latency that is no duration", () => {
         "x-ratelimit-reset": String((at + 60_000) / 1000),
         "content-type": "application/json"
       })
-      const fake = answering(
+      const fake = makeFakeClient(
         (url, n) => {
           const status = url.endsWith("executions") ? "PENDING" : n < 6 || n > 8 ? "COMPLETED" : "PROCESSING"
           const text = `{"id":"exec_1","status":"${status}","model":"flux-1.1-pro","output":{},"latency_ms":${latency}}`

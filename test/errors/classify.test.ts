@@ -5,10 +5,10 @@ import { Execution, ModelRouteError } from "effect-modelroute"
 import * as classify from "../../src/internal/errors/classify.js"
 import { privateTextsOf } from "../../src/internal/errors/redact.js"
 import { failureOf } from "../utils/exit.js"
-import { answering } from "../utils/fake.js"
+import { makeFakeClient } from "../utils/fake.js"
 import { image, prompt, silent, start } from "../utils/harness.js"
 import { run } from "../utils/virtualTime.js"
-import { runs } from "../utils/suite.js"
+import { numRuns } from "../utils/suite.js"
 
 const seed = 20_260_320
 
@@ -232,17 +232,17 @@ describe("any answer at all", () => {
         assert.isBoolean(error.retryable)
         JSON.stringify(error)
       }),
-      { seed, numRuns: runs(1000, 20_000) }
+      { seed, numRuns: numRuns(1000, 20_000) }
     )
   })
 
   it.effect("ends a call in a value or a declared error", () =>
     Effect.forEach(
-      fc.sample(fc.tuple(fc.integer({ min: 200, max: 599 }), body), { numRuns: runs(30, 300), seed }),
+      fc.sample(fc.tuple(fc.integer({ min: 200, max: 599 }), body), { numRuns: numRuns(30, 300), seed }),
       ([status, bytes]) =>
         Effect.gen(function* () {
           const empty = [204, 205, 304].includes(status)
-          const { client } = answering(() => (empty ? { status } : { status, bytes: Uint8Array.from(bytes) }))
+          const { client } = makeFakeClient(() => (empty ? { status } : { status, bytes: Uint8Array.from(bytes) }))
           const call = Effect.flatMap(client, ({ executions }) => executions.create(image))
           const exit = yield* run(silent(call), start)
           if (exit._tag === "Failure") assert.isTrue(ModelRouteError.isModelRouteError(failureOf(exit)))

@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Exit, Layer, Redacted, Stream } from "effect"
 import { ApiKey, File, IdempotencyKey, ModelRouteClient, type ModelRouteError, RetryPolicy } from "effect-modelroute"
 import { failureOf } from "../utils/exit.js"
-import { answering, type Reply } from "../utils/fake.js"
+import { makeFakeClient, type FakeResponse } from "../utils/fake.js"
 import { renderings } from "../utils/renderings.js"
 
 type Client = ModelRouteClient.Service
@@ -15,17 +15,17 @@ const noRetry = { retry: RetryPolicy.none }
 
 /** What a call fails with when the API answers it with this reply. */
 const failing = <A>(
-  reply: Reply,
+  reply: FakeResponse,
   use: (client: Client) => Effect.Effect<A, ModelRouteError.ModelRouteError>,
   options: Partial<ModelRouteClient.Options> = {}
 ): Effect.Effect<ModelRouteError.ModelRouteError> => {
-  const { client } = answering(() => reply, { ...noRetry, ...options })
+  const { client } = makeFakeClient(() => reply, { ...noRetry, ...options })
   return Effect.map(Effect.exit(Effect.flatMap(client, use)), (exit: Exit.Exit<A, ModelRouteError.ModelRouteError>) =>
     failureOf(exit)
   )
 }
 
-const rejection = (error: Record<string, unknown>): Reply => ({ status: 400, json: { error } })
+const rejection = (error: Record<string, unknown>): FakeResponse => ({ status: 400, json: { error } })
 
 const create = (input: object) => (client: Client) => client.executions.create({ model: "flux-1.1-pro", input })
 
@@ -37,12 +37,12 @@ const assertHidden = (error: ModelRouteError.ModelRouteError, ...secrets: Readon
 }
 
 describe("presigned URLs", () => {
-  const json = (value: unknown): Reply => ({ status: 200, json: value })
-  const xml = (status: number): Reply => ({ status, text: "<Error><Code>AccessDenied</Code></Error>" })
+  const json = (value: unknown): FakeResponse => ({ status: 200, json: value })
+  const xml = (status: number): FakeResponse => ({ status, text: "<Error><Code>AccessDenied</Code></Error>" })
 
   it.effect("with an empty query value end an upload that storage rejects", () => {
     const url = "https://storage.example/put?X-Amz-Signature=a&x-id="
-    const { client } = answering(
+    const { client } = makeFakeClient(
       (asked) => (asked.startsWith("https://storage") ? xml(403) : json({ file_id: "file_1", upload_url: url })),
       noRetry
     )
@@ -55,7 +55,7 @@ describe("presigned URLs", () => {
   })
 
   it.effect("with a query without a value end a download that storage rejects", () => {
-    const { client } = answering(
+    const { client } = makeFakeClient(
       (asked) =>
         asked.startsWith("https://storage")
           ? xml(404)

@@ -19,7 +19,7 @@ import { ApiKey, Execution, File, ModelRouteClient, ModelRouteError } from "effe
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import * as classify from "../../src/internal/errors/classify.js"
 import { privateTextsOf } from "../../src/internal/errors/redact.js"
-import { answering } from "../utils/fake.js"
+import { makeFakeClient } from "../utils/fake.js"
 import { apiKey, layer, prompt, runToEnd, start } from "../utils/harness.js"
 import { renderings } from "../utils/renderings.js"
 import { recorder } from "../utils/tracing.js"
@@ -98,7 +98,7 @@ describe("every error class", () => {
 
   const id = "exec_1"
   const waited = (execution: Record<string, unknown>) => {
-    const { client } = answering(() => ({
+    const { client } = makeFakeClient(() => ({
       status: 200,
       json: { id, input: { prompt }, result: leak, metadata: body, ...execution }
     }))

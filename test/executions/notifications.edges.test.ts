@@ -7,7 +7,7 @@ import { LatencyEstimator } from "../../src/internal/executions/latencyEstimate.
 import { SharedPolls } from "../../src/internal/executions/sharedPolls.js"
 import * as waiting from "../../src/internal/executions/poller.js"
 import { failureOf, valueOf } from "../utils/exit.js"
-import { answering, type Reply } from "../utils/fake.js"
+import { makeFakeClient, type FakeResponse } from "../utils/fake.js"
 import { image, isoDate, runToEnd, silent, start } from "../utils/harness.js"
 
 const id = Execution.ExecutionId.make("exec_1")
@@ -15,14 +15,14 @@ const output = { images: [{ file_id: "file_1" }] }
 const told = (fields: Partial<ConstructorParameters<typeof Execution.Execution>[0]> = {}) =>
   new Execution.Execution({ id, status: "COMPLETED", result: output, ...fields })
 
-const shown = (status: string, fields: Record<string, unknown> = {}): Reply => ({
+const shown = (status: string, fields: Record<string, unknown> = {}): FakeResponse => ({
   status: 200,
   json: { id, status, ...fields }
 })
 
 /** Answers each look in turn, the last answer again and again. */
-const inTurn = (...replies: ReadonlyArray<Reply>) =>
-  answering((_, n) => replies[n - 1] ?? replies.at(-1) ?? shown("PROCESSING"), { retry: RetryPolicy.none })
+const inTurn = (...replies: ReadonlyArray<FakeResponse>) =>
+  makeFakeClient((_, n) => replies[n - 1] ?? replies.at(-1) ?? shown("PROCESSING"), { retry: RetryPolicy.none })
 
 const seconds = (at: ReadonlyArray<number>) => at.map((instant) => (instant - start) / 1000)
 
@@ -62,7 +62,7 @@ describe("what is told of an execution", () => {
   it.effect("as FAILED without a reason is not asked for one beyond the wait's own limit", () =>
     at(
       Effect.gen(function* () {
-        const { client } = answering(() => ({ status: 200, body: Stream.never }))
+        const { client } = makeFakeClient(() => ({ status: 200, body: Stream.never }))
         const { executions } = yield* client
         const fiber = yield* Effect.fork(Effect.exit(executions.await(id, { timeout: "5 seconds" })))
         yield* TestClock.adjust("1 second")
@@ -104,7 +104,7 @@ describe("what is told of an execution", () => {
   it.effect("without its expiry leaves the wait the bound that it had", () =>
     at(
       Effect.gen(function* () {
-        const { at, client } = answering(
+        const { at, client } = makeFakeClient(
           (_, n) =>
             n === 1 ? shown("PENDING", { expires_at: isoDate(start + 60_000) }) : { status: 503, text: "no answer" },
           { retry: RetryPolicy.none }
@@ -126,7 +126,7 @@ describe("what is told of an execution", () => {
         for (const tell of [false, true]) {
           yield* TestClock.setTime(start)
           // The first look fails, the last one is not answered.
-          const { at, client } = answering(
+          const { at, client } = makeFakeClient(
             (_, n) => (n === 1 ? { status: 503 } : { status: 200, body: Stream.never }),
             { retry: RetryPolicy.none, attemptTimeout: "2 minutes" }
           )
@@ -195,7 +195,7 @@ describe("where requests are scarce", () => {
   it.effect("an execution is looked at when its end can be expected, but one of unknown age at half the pace", () =>
     at(
       Effect.gen(function* () {
-        const { at, client } = answering((url, n) => ({
+        const { at, client } = makeFakeClient((url, n) => ({
           ...shown(url.endsWith("/executions") ? "PENDING" : n === 5 ? "PROCESSING" : "COMPLETED", {
             model: "m",
             latency_ms: 60_000,
@@ -214,7 +214,7 @@ describe("where requests are scarce", () => {
   )
 })
 
-const limited = (seconds: number): Reply => ({
+const limited = (seconds: number): FakeResponse => ({
   status: 429,
   headers: { "retry-after": String(seconds) },
   json: { error: { code: "RATE_LIMITED", message: "slow down" } }
@@ -243,7 +243,7 @@ describe("a look that the rate limit holds up", () => {
   it.effect("comes when the limit resets, also where no gate holds it back", () =>
     at(
       Effect.gen(function* () {
-        const { at, client } = answering(
+        const { at, client } = makeFakeClient(
           (_, n) => (n === 1 ? limited(20) : shown(n === 2 ? "PROCESSING" : "COMPLETED", { output })),
           { retry: RetryPolicy.none }
         )
@@ -262,9 +262,12 @@ describe("a look that the rate limit holds up", () => {
     it.effect(`waits no longer than the execution's own time, which is 600 s: closed for ${resetIn} s`, () =>
       at(
         Effect.gen(function* () {
-          const { at, client } = answering((_, n) => (n === 1 ? limited(resetIn) : shown("COMPLETED", { output })), {
-            retry: RetryPolicy.none
-          })
+          const { at, client } = makeFakeClient(
+            (_, n) => (n === 1 ? limited(resetIn) : shown("COMPLETED", { output })),
+            {
+              retry: RetryPolicy.none
+            }
+          )
           const { executions } = yield* client
           yield* Effect.exit(executions.get(Execution.ExecutionId.make("exec_0")))
           const exit = yield* runToEnd(executions.await(id))

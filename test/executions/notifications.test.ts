@@ -4,8 +4,8 @@ import { DateTime, Effect, Fiber, Option, Schedule, Schema, Stream, TestClock } 
 import { Execution, type ModelRouteClient, ModelRouteError } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "../utils/exit.js"
-import { answering } from "../utils/fake.js"
-import { arrivals, image, isoDate, layer, runToEnd, silent, start, withClient } from "../utils/harness.js"
+import { makeFakeClient } from "../utils/fake.js"
+import { arrivalTimes, image, isoDate, layer, runToEnd, silent, start, withClient } from "../utils/harness.js"
 import { run } from "../utils/virtualTime.js"
 
 const id = Execution.ExecutionId.make("exec_1")
@@ -15,7 +15,7 @@ const told = (fields: Partial<ConstructorParameters<typeof Execution.Execution>[
 
 /** A fake that answers each look, and each create, with this status. */
 const running = (status = "PROCESSING", fields: Record<string, unknown> = {}) =>
-  answering((url) => {
+  makeFakeClient((url) => {
     if (url.endsWith("/result")) return { status: 200, json: { execution_id: id, status: "COMPLETED", output } }
     return { status: 200, json: { id, status: url.endsWith("/executions") ? "PENDING" : status, ...fields } }
   })
@@ -82,7 +82,7 @@ describe("an execution that is told of", () => {
         yield* inject(Fault.on("executions.get", Fault.hang()))
         const fibers = yield* Effect.forEach([one.id, one.id, other.id], (each) => Effect.fork(executions.await(each)))
         yield* TestClock.adjust("2 seconds")
-        assert.deepStrictEqual(yield* arrivals("executions.get"), [2000, 2000])
+        assert.deepStrictEqual(yield* arrivalTimes("executions.get"), [2000, 2000])
         yield* executions.notify(told({ id: one.id }))
         yield* TestClock.adjust(0)
         const ended = yield* Effect.forEach(fibers, Fiber.poll)
@@ -201,7 +201,7 @@ describe("an execution that is told of", () => {
         // The execution does not know yet, or cannot be asked.
         for (const [behind, requests] of [
           [running("PROCESSING"), 1],
-          [answering(() => ({ status: 500, text: "" })), 4]
+          [makeFakeClient(() => ({ status: 500, text: "" })), 4]
         ] as const) {
           const unknown = yield* failing(undefined, yield* behind.client)
           assert.strictEqual(unknown._tag, "UnrecognizedError")
@@ -263,7 +263,7 @@ describe("the client's pollSchedule", () => {
       Effect.gen(function* () {
         yield* runToEnd(executions.run(image))
         yield* runToEnd(executions.run(image, { pollSchedule: Schedule.spaced("9 seconds") }))
-        assert.deepStrictEqual(yield* arrivals("executions.get"), [20_000, 29_000])
+        assert.deepStrictEqual(yield* arrivalTimes("executions.get"), [20_000, 29_000])
       })
     ).pipe(Effect.provide(layer({ client: { pollSchedule: Schedule.spaced("20 seconds") } })))
   )
@@ -275,10 +275,10 @@ describe("pollImmediately", () => {
       Effect.gen(function* () {
         const { id } = yield* executions.create(image)
         yield* runToEnd(executions.await(id, { pollImmediately: true }))
-        assert.deepStrictEqual(yield* arrivals("executions.get"), [0, 2000, 5000, 9500])
+        assert.deepStrictEqual(yield* arrivalTimes("executions.get"), [0, 2000, 5000, 9500])
         // It has ended: no wait at all.
         yield* executions.await(id, { pollImmediately: true })
-        assert.deepStrictEqual(yield* arrivals("executions.get"), [0, 2000, 5000, 9500, 9500])
+        assert.deepStrictEqual(yield* arrivalTimes("executions.get"), [0, 2000, 5000, 9500, 9500])
       })
     ).pipe(Effect.provide(layer()))
   )
@@ -295,8 +295,8 @@ describe("isExecutionEnded", () => {
           assert.isTrue(ModelRouteError.isExecutionEnded(error), error._tag)
         }
         const refused = [
-          answering(() => ({ status: 500, json: { error: code } })),
-          answering(() => ({ status: 404, text: "" })),
+          makeFakeClient(() => ({ status: 500, json: { error: code } })),
+          makeFakeClient(() => ({ status: 404, text: "" })),
           running()
         ]
         for (const { client } of refused) {

@@ -3,19 +3,19 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Exit, Schedule, TestClock } from "effect"
 import { Execution, type ModelRouteError } from "effect-modelroute"
 import { failureOf, valueOf } from "../utils/exit.js"
-import { answering, type Reply } from "../utils/fake.js"
+import { makeFakeClient, type FakeResponse } from "../utils/fake.js"
 import { image, isoDate, runToEnd, silent, start } from "../utils/harness.js"
 
 const id = Execution.ExecutionId.make("exec_1")
 const output = { images: [{ file_id: "file_a" }] }
 
-const json = (body: unknown, status = 200): Reply => ({ status, json: body })
-const page = (status: number): Reply => ({
+const json = (body: unknown, status = 200): FakeResponse => ({ status, json: body })
+const page = (status: number): FakeResponse => ({
   status,
   text: "<html>a page</html>",
   headers: { "content-type": "text/html" }
 })
-const envelope = (status: number, code: string, flags: { readonly retryable?: boolean } = {}): Reply =>
+const envelope = (status: number, code: string, flags: { readonly retryable?: boolean } = {}): FakeResponse =>
   json({ error: { code, message: "no", ...flags } }, status)
 
 const created = json({ id: "exec_1", status: "PENDING" }, 202)
@@ -26,9 +26,12 @@ const nameOf = (url: string): "create" | "get" | "result" =>
   url.endsWith("/result") ? "result" : url.endsWith("exec_1") ? "get" : "create"
 
 /** Polls every 10 s without retries. Each script is used up in order, and its last response repeats. */
-const scripted = (scripts: { readonly get: ReadonlyArray<Reply>; readonly result?: ReadonlyArray<Reply> }) => {
+const scripted = (scripts: {
+  readonly get: ReadonlyArray<FakeResponse>
+  readonly result?: ReadonlyArray<FakeResponse>
+}) => {
   const next = { create: [created], get: [...scripts.get], result: [...(scripts.result ?? [])] }
-  const fake = answering(
+  const fake = makeFakeClient(
     (url) => {
       const replies = next[nameOf(url)]
       const [reply = json({}, 599)] = replies
@@ -58,7 +61,7 @@ const ran = (script: ReturnType<typeof scripted>): Effect.Effect<Outcome, ModelR
   })
 
 describe("a failed poll", () => {
-  const transient: ReadonlyArray<readonly [string, Reply]> = [
+  const transient: ReadonlyArray<readonly [string, FakeResponse]> = [
     ["a bare 500", { status: 500 }],
     ["a bare 502", page(502)],
     ["a bare 520", page(520)],
@@ -83,7 +86,7 @@ describe("a failed poll", () => {
     })
   }
 
-  const final: ReadonlyArray<readonly [string, Reply, string, number]> = [
+  const final: ReadonlyArray<readonly [string, FakeResponse, string, number]> = [
     ["a bare 401", page(401), "Unauthorized", 401],
     ["a bare 400", page(400), "UnexpectedResponse", 400],
     ["an unknown execution", envelope(404, "NOT_FOUND"), "UnrecognizedError", 404],
@@ -143,7 +146,7 @@ describe("the output of a COMPLETED execution", () => {
   const ended = json({ id: "exec_1", status: "COMPLETED", cost: "0.040", metadata: { order: 7 } })
   const result = json({ execution_id: "exec_1", status: "COMPLETED", output })
 
-  const behind: ReadonlyArray<readonly [string, Reply]> = [
+  const behind: ReadonlyArray<readonly [string, FakeResponse]> = [
     ["PROCESSING", json({ execution_id: "exec_1", status: "PROCESSING" })],
     ["FAILED", json({ execution_id: "exec_1", status: "FAILED", error: { code: "GENERATION_FAILED", message: "no" } })],
     ["no status", json({ execution_id: "exec_1" })],
@@ -181,7 +184,7 @@ describe("the output of a COMPLETED execution", () => {
     })
   }
 
-  const none: ReadonlyArray<readonly [string, Reply, ReadonlyArray<string>]> = [
+  const none: ReadonlyArray<readonly [string, FakeResponse, ReadonlyArray<string>]> = [
     ["null", json({ execution_id: "exec_1", status: "COMPLETED", output: null }), ["10 get", "10 result"]],
     ["410", envelope(410, "GONE"), ["10 get", "10 result"]],
     [
@@ -234,7 +237,7 @@ describe("an expiry that is not in the future", () => {
     })
 
     it.effect(`does not end run: ${expires_at}`, () => {
-      const fake = answering((url) =>
+      const fake = makeFakeClient((url) =>
         nameOf(url) === "create" ? json({ id: "exec_1", status: "PENDING", expires_at }, 202) : completed
       )
       return Effect.gen(function* () {

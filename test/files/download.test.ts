@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Layer, Redacted, Stream, TestClock } from "effect"
 import { File, IdempotencyKey, ModelRouteClient } from "effect-modelroute"
 import { failureOf, valueOf } from "../utils/exit.js"
-import { answering, type Reply } from "../utils/fake.js"
+import { makeFakeClient, type FakeResponse } from "../utils/fake.js"
 import { apiKey, isoDate, runToEnd, silent, start } from "../utils/harness.js"
 
 const id = File.FileId.make("file_1")
@@ -22,12 +22,12 @@ const inChunks = (...chunks: ReadonlyArray<string>) => Stream.rechunk(Stream.fro
 
 /** An API that answers `api`, the n-th time, and a storage that answers each request in turn. */
 const service = (
-  storage: ReadonlyArray<Reply>,
-  api: (n: number) => Reply = () => ({ status: 200, json: document })
+  storage: ReadonlyArray<FakeResponse>,
+  api: (n: number) => FakeResponse = () => ({ status: 200, json: document })
 ) => {
   let asked = 0
   let fetched = 0
-  return answering((url) => {
+  return makeFakeClient((url) => {
     if (url.includes("/v1/")) return api((asked += 1))
     fetched += 1
     return storage[fetched - 1] ?? { status: 500, text: "asked once too often" }

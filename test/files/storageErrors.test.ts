@@ -3,21 +3,21 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream, TestClock } from "effect"
 import { File } from "effect-modelroute"
 import { failureOf, valueOf } from "../utils/exit.js"
-import { answering, type Reply } from "../utils/fake.js"
+import { makeFakeClient, type FakeResponse } from "../utils/fake.js"
 import { isoDate, runToEnd, silent, start } from "../utils/harness.js"
 import { linkOf, pathsOf } from "../utils/uploads.js"
 
 const fileId = File.FileId.make("file_1")
 
-const json = (status: number, body: unknown): Reply => ({ status, json: body })
-const xml = (status: number, code: string): Reply => ({
+const json = (status: number, body: unknown): FakeResponse => ({ status, json: body })
+const xml = (status: number, code: string): FakeResponse => ({
   status,
   text: `<?xml version="1.0"?><Error><Code>${code}</Code><Message>no</Message></Error>`,
   headers: { "content-type": "application/xml" }
 })
 
 /** What S3, GCS, R2, Azure, MinIO and proxies before them answer, and an envelope that looks like the API's. */
-const rejections: ReadonlyArray<readonly [string, Reply]> = [
+const rejections: ReadonlyArray<readonly [string, FakeResponse]> = [
   ["a bare 401", { status: 401 }],
   ["a 401 with a page", { status: 401, text: "<html>Sign in</html>", headers: { "content-type": "text/html" } }],
   ["a 401 in JSON", json(401, { error: { code: "UNAUTHORIZED", message: "Invalid token" } })],
@@ -32,10 +32,10 @@ const rejections: ReadonlyArray<readonly [string, Reply]> = [
   ["a 410 with a problem", json(410, { type: "about:blank", title: "Gone" })]
 ]
 
-const uploading = (put: (n: number) => Reply) => {
+const uploading = (put: (n: number) => FakeResponse) => {
   let links = 0
   let puts = 0
-  return answering((url) => {
+  return makeFakeClient((url) => {
     if (url.endsWith("/v1/files/upload")) {
       links += 1
       const expires_at = isoDate(start + 20_000)
@@ -47,9 +47,9 @@ const uploading = (put: (n: number) => Reply) => {
   })
 }
 
-const downloading = (get: (n: number) => Reply) => {
+const downloading = (get: (n: number) => FakeResponse) => {
   let gets = 0
-  return answering((url) => {
+  return makeFakeClient((url) => {
     if (url.endsWith("/v1/files/file_1/download")) return { status: 200, json: { url: linkOf(1) } }
     gets += 1
     return get(gets)

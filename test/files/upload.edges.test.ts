@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Stream, TestClock } from "effect"
 import { File, type ModelRouteClient } from "effect-modelroute"
 import { failureOf, valueOf } from "../utils/exit.js"
-import { answering, type Reply } from "../utils/fake.js"
+import { makeFakeClient, type FakeResponse } from "../utils/fake.js"
 import { httpDate, isoDate, runToEnd, silent, start } from "../utils/harness.js"
 import { linkOf, over, pathsOf } from "../utils/uploads.js"
 
@@ -11,16 +11,16 @@ const source = File.fromBytes(new TextEncoder().encode("0123456789"), { name: "d
 
 interface Script {
   /** What goes for a new link, the n-th time; without one, a link. */
-  readonly link?: (n: number) => Reply | undefined
-  readonly put?: (n: number) => Reply
-  readonly confirm?: (n: number) => Reply
+  readonly link?: (n: number) => FakeResponse | undefined
+  readonly put?: (n: number) => FakeResponse
+  readonly confirm?: (n: number) => FakeResponse
   readonly expiresIn?: number
   readonly headers?: Record<string, string>
 }
 
 const service = ({ confirm, expiresIn = 3_600_000, headers = {}, link, put }: Script = {}) => {
   const asked = { link: 0, put: 0, confirm: 0 }
-  return answering((url) => {
+  return makeFakeClient((url) => {
     if (url.endsWith("/v1/files/upload")) {
       const n = (asked.link += 1)
       const json = { file_id: `file_${n}`, upload_url: linkOf(n), expires_at: isoDate(start + expiresIn) }

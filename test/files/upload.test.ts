@@ -3,7 +3,7 @@ import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import { Chunk, Data, Deferred, Effect, Exit, Fiber, Option, Stream, TestClock } from "effect"
 import { File, type ModelRouteClient, type ModelRouteError, RetryPolicy } from "effect-modelroute"
 import { failureOf, valueOf } from "../utils/exit.js"
-import { answering, type Reply } from "../utils/fake.js"
+import { makeFakeClient, type FakeResponse } from "../utils/fake.js"
 import { apiKey, isoDate, runToEnd, silent, start } from "../utils/harness.js"
 import { spansOf } from "../utils/tracing.js"
 import { linkOf, over, pathsOf } from "../utils/uploads.js"
@@ -15,14 +15,14 @@ const source = File.fromBytes(new TextEncoder().encode(text), { name: "digits.tx
 
 /** An API and its storage; `put` answers what goes to storage, the n-th time. */
 const service = (
-  put: (n: number) => Reply = () => ({ status: 200 }),
-  confirm: Reply = { status: 200, json: {} },
+  put: (n: number) => FakeResponse = () => ({ status: 200 }),
+  confirm: FakeResponse = { status: 200, json: {} },
   options: Partial<ModelRouteClient.Options> & { readonly expiresIn?: number } = {}
 ) => {
   let links = 0
   let puts = 0
   const { expiresIn = 3_600_000, ...rest } = options
-  return answering((url) => {
+  return makeFakeClient((url) => {
     if (url.endsWith("/v1/files/upload")) {
       links += 1
       return {
@@ -181,7 +181,7 @@ describe("upload", () => {
 
   it.effect("is complete if an earlier confirmation, whose response was lost, has been carried out", () => {
     let confirms = 0
-    const api = answering((url) => {
+    const api = makeFakeClient((url) => {
       if (url.endsWith("/upload")) return { status: 200, json: { file_id: "file_1", upload_url: linkOf(1) } }
       if (!url.endsWith("/confirm")) return { status: 200 }
       confirms += 1
@@ -406,7 +406,7 @@ describe("upload", () => {
       const error = failureOf(yield* uploading(quoting))
       assert.include(JSON.stringify(error), "<Error>")
       assert.notInclude(JSON.stringify(error), "canary")
-      const named = answering(() => ({
+      const named = makeFakeClient(() => ({
         status: 400,
         json: { error: { code: "INPUT_VALIDATION_ERROR", message: "my-secret-plan.pdf is bad" } }
       }))
@@ -419,7 +419,7 @@ describe("upload", () => {
 
   it.effect("finds the link by other names, and fails where there is none", () =>
     Effect.gen(function* () {
-      const otherwise = answering((url) =>
+      const otherwise = makeFakeClient((url) =>
         url.endsWith("/upload") ? { status: 200, json: { id: "file_9", url: linkOf(9) } } : { status: 200 }
       )
       assert.strictEqual(valueOf(yield* uploading(otherwise)), "file_9")
@@ -428,7 +428,7 @@ describe("upload", () => {
         { upload_url: linkOf(1) },
         { file_id: "file_1", upload_url: "ftp://x" }
       ]) {
-        const error = failureOf(yield* uploading(answering(() => ({ status: 200, json }))))
+        const error = failureOf(yield* uploading(makeFakeClient(() => ({ status: 200, json }))))
         assert.strictEqual(error._tag, "UnexpectedResponse")
         assert.include(error.message, "the response lacks an upload URL")
       }

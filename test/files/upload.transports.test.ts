@@ -25,7 +25,7 @@ import { Fault, Simulator } from "effect-modelroute/Simulator"
 import * as SimulatorServer from "effect-modelroute/SimulatorServer"
 import { apiKey } from "../utils/harness.js"
 import { serve } from "../utils/server.js"
-import { clientAt, overEachTransport } from "../utils/transports.js"
+import { makeClientAt, overEachTransport } from "../utils/transports.js"
 
 const MiB = 1024 * 1024
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex")
@@ -81,7 +81,7 @@ overEachTransport((test, name) => {
       const context = yield* Layer.build(SimulatorServer.layer({ rateLimit: false, ...options }))
       const { url } = yield* Effect.provide(SimulatorServer.SimulatorServer, context)
       const simulator = yield* Effect.provide(Simulator, context)
-      const client = yield* clientAt(url, { propagateTraceContext: true })
+      const client = yield* makeClientAt(url, { propagateTraceContext: true })
       return { client, simulator, url }
     })
 
@@ -203,7 +203,7 @@ overEachTransport((test, name) => {
         request.pause()
         return response.writeHead(403, { connection: "close" }).end("<Error><Code>AccessDenied</Code></Error>")
       })
-      const client = yield* clientAt(server.url)
+      const client = yield* makeClientAt(server.url)
       const error = yield* Effect.flip(client.files.upload(File.fromBytes(new Uint8Array(20 * MiB))))
       assert.include(["UnexpectedResponse", "TransportError"], error._tag)
       assert.strictEqual(links, 1)
@@ -220,7 +220,7 @@ overEachTransport((test, name) => {
         request.pause()
         return Deferred.unsafeDone(arrived, Effect.void)
       })
-      const client = yield* clientAt(server.url, { retry: RetryPolicy.none })
+      const client = yield* makeClientAt(server.url, { retry: RetryPolicy.none })
       let read = 0
       const source = Stream.repeatEffect(
         Effect.sync(() => {
@@ -254,7 +254,7 @@ overEachTransport((test, name) => {
         request.on("close", () => Deferred.unsafeDone(closed, Effect.void))
         return Deferred.unsafeDone(arrived, Effect.void)
       })
-      const client = yield* clientAt(server.url)
+      const client = yield* makeClientAt(server.url)
       const endless = File.fromStream(Stream.repeatValue(new Uint8Array(65_536)), { size: 100 * MiB })
       const fiber = yield* Effect.fork(client.files.upload(endless))
       yield* Deferred.await(arrived)

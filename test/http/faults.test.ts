@@ -5,11 +5,11 @@ import { ModelRouteClient, ModelRouteError } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "../utils/exit.js"
 import { apiKey, layer, prompt, silent, start } from "../utils/harness.js"
-import { runs } from "../utils/suite.js"
+import { numRuns } from "../utils/suite.js"
 import { run } from "../utils/virtualTime.js"
 
 const seed = 20_260_320
-const scripts = runs(60, 2400)
+const scripts = numRuns(60, 2400)
 const longest = 6
 
 const phase = fc.constantFrom<Fault.Phase>("before", "after")

@@ -6,11 +6,11 @@ import { Fault } from "effect-modelroute/Simulator"
 import { SharedTimer } from "../../src/internal/http/sharedTimer.js"
 import { raceListener, withDeadline } from "../../src/internal/http/attemptTimeout.js"
 import { image, layer, silent, start } from "../utils/harness.js"
-import { runs } from "../utils/suite.js"
+import { numRuns } from "../utils/suite.js"
 import { type Operations, run } from "../utils/virtualTime.js"
 
 /** Every how many operations. */
-const stride = runs(61, 1)
+const stride = numRuns(61, 1)
 
 /** Counts the operations of an effect. */
 const counted = <A, E, R>(operations: Operations, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

@@ -5,7 +5,7 @@ import { Chunk, Effect, Stream } from "effect"
 import { ApiKey, Execution, File, type ModelRouteClient, WebhookEndpoint } from "effect-modelroute"
 import { image } from "../utils/harness.js"
 import { serve } from "../utils/server.js"
-import { clientAt, overEachTransport } from "../utils/transports.js"
+import { makeClientAt, overEachTransport } from "../utils/transports.js"
 
 const statuses = [301, 302, 303, 307, 308]
 
@@ -93,7 +93,7 @@ overEachTransport((test) => {
         `${name} fails with a redirect ${status}, after one request`,
         Effect.gen(function* () {
           const server = yield* redirecting(path, status)
-          const error = yield* Effect.flip(use(yield* clientAt(server.url)))
+          const error = yield* Effect.flip(use(yield* makeClientAt(server.url)))
           const { received } = server
           assert.propertyVal(error, "_tag", "UnexpectedResponse")
           assert.propertyVal(error, "retryable", false)
@@ -124,7 +124,7 @@ overEachTransport((test) => {
         const api = yield* serve((response) => {
           response.writeHead(status, { location: `${storage.url}/file?X-Amz-Signature=a` }).end()
         })
-        const { files } = yield* clientAt(api.url)
+        const { files } = yield* makeClientAt(api.url)
         const chunks = yield* Stream.runCollect(files.download(File.FileId.make("file_1")))
         assert.strictEqual(Buffer.concat(Chunk.toReadonlyArray(chunks)).toString(), "bytes")
         assert.lengthOf(api.received, 1)
@@ -142,7 +142,7 @@ overEachTransport((test) => {
         const api = yield* serve((response) => {
           response.writeHead(302, { location: `${storage.url}/file?X-Amz-Signature=a` }).end()
         })
-        const { files } = yield* clientAt(api.url)
+        const { files } = yield* makeClientAt(api.url)
         const error = yield* Effect.flip(Stream.runDrain(files.download(File.FileId.make("file_1"))))
         assert.propertyVal(error, "_tag", "UnexpectedResponse")
         assert.include(error.message, "too many redirects")

@@ -6,7 +6,7 @@ import { Fault, Simulator } from "effect-modelroute/Simulator"
 import * as SimulatorServer from "effect-modelroute/SimulatorServer"
 import { apiKey, image } from "../utils/harness.js"
 import { serve } from "../utils/server.js"
-import { clientAt, overEachTransport } from "../utils/transports.js"
+import { makeClientAt, overEachTransport } from "../utils/transports.js"
 
 const pollSchedule = Schedule.spaced("1 millis")
 const quick = { quick: { duration: "5 millis", cost: "0.040", output: "image", result: "embedded" } } as const
@@ -31,7 +31,7 @@ overEachTransport((test) => {
       )
       const { url } = yield* Effect.provide(SimulatorServer.SimulatorServer, context)
       const simulator = yield* Effect.provide(Simulator, context)
-      return { client: yield* clientAt(url, client), simulator, storage, stored }
+      return { client: yield* makeClientAt(url, client), simulator, storage, stored }
     })
 
   test.full(
@@ -118,19 +118,19 @@ overEachTransport((test) => {
     "knows a connection that could not be made, one that broke and one that is silent",
     Effect.gen(function* () {
       const closed = yield* Effect.scoped(serve(() => {}))
-      const refused = yield* Effect.flip((yield* clientAt(closed.url)).request("POST", "/x", {}))
+      const refused = yield* Effect.flip((yield* makeClientAt(closed.url)).request("POST", "/x", {}))
       assert.strictEqual(refused._tag === "TransportError" && refused.reason, "connect")
       // Nothing was sent, so even a POST without a key is sent again.
       assert.strictEqual(refused.attempts, 4)
       assert.include(refused.message, "ECONNREFUSED")
 
       const broken = yield* serve((_, request) => request.socket.resetAndDestroy())
-      const reset = yield* Effect.flip((yield* clientAt(broken.url)).executions.get(id))
+      const reset = yield* Effect.flip((yield* makeClientAt(broken.url)).executions.get(id))
       assert.strictEqual(reset._tag === "TransportError" && reset.reason, "reset")
       assert.lengthOf(broken.received, 4)
 
       const silentServer = yield* serve(() => {})
-      const impatient = yield* clientAt(silentServer.url, { attemptTimeout: "50 millis" })
+      const impatient = yield* makeClientAt(silentServer.url, { attemptTimeout: "50 millis" })
       const late = yield* Effect.flip(impatient.executions.get(id))
       assert.strictEqual(late._tag === "TransportError" && late.reason, "timeout")
       assert.strictEqual(late.attempts, 4)
@@ -146,7 +146,7 @@ overEachTransport((test) => {
         response.flushHeaders()
         response.socket?.destroySoon()
       })
-      const truncated = yield* Effect.flip((yield* clientAt(cut.url)).executions.get(id))
+      const truncated = yield* Effect.flip((yield* makeClientAt(cut.url)).executions.get(id))
       assert.strictEqual(truncated._tag === "TransportError" && truncated.reason, "truncated")
       assert.lengthOf(cut.received, 4)
 
@@ -154,7 +154,7 @@ overEachTransport((test) => {
         response.writeHead(200, { "content-encoding": "gzip", "content-type": "application/json" })
         response.end("not gzip at all")
       })
-      const unreadable = yield* Effect.flip((yield* clientAt(garbled.url)).executions.get(id))
+      const unreadable = yield* Effect.flip((yield* makeClientAt(garbled.url)).executions.get(id))
       assert.include(["TransportError", "UnexpectedResponse"], unreadable._tag)
     })
   )
@@ -175,7 +175,7 @@ overEachTransport((test) => {
         }
         more()
       })
-      const client = yield* clientAt(large.url, { retry: RetryPolicy.none })
+      const client = yield* makeClientAt(large.url, { retry: RetryPolicy.none })
       globalThis.gc?.()
       const before = process.memoryUsage()
       const error = yield* Effect.flip(client.executions.get(id))
@@ -196,7 +196,7 @@ overEachTransport((test) => {
         response.on("close", () => Deferred.unsafeDone(closed, Effect.void))
         Deferred.unsafeDone(arrived, Effect.void)
       })
-      const fiber = yield* Effect.fork((yield* clientAt(server.url)).executions.create(small))
+      const fiber = yield* Effect.fork((yield* makeClientAt(server.url)).executions.create(small))
       yield* Deferred.await(arrived)
       yield* Fiber.interrupt(fiber)
       yield* Deferred.await(closed)

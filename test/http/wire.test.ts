@@ -5,7 +5,7 @@ import { assert } from "@effect/vitest"
 import { Chunk, Deferred, Effect, Logger, LogLevel, Stream } from "effect"
 import { Execution, File, RetryPolicy } from "effect-modelroute"
 import { serve } from "../utils/server.js"
-import { clientAt, overEachTransport } from "../utils/transports.js"
+import { makeClientAt, overEachTransport } from "../utils/transports.js"
 
 const id = Execution.ExecutionId.make("exec_1")
 const fileId = File.FileId.make("file_1")
@@ -43,7 +43,7 @@ overEachTransport((test, name) => {
       const server = yield* serve((response) => {
         response.writeHead(200, { "content-type": "application/json", "content-encoding": "gzip" }).end(packed)
       })
-      const { output } = yield* (yield* clientAt(server.url)).executions.get(id)
+      const { output } = yield* (yield* makeClientAt(server.url)).executions.get(id)
       assert.deepStrictEqual(output, execution.output)
     })
   )
@@ -61,7 +61,7 @@ overEachTransport((test, name) => {
           // The transfer ends as it should, only the gzip stream does not.
           return void response.writeHead(200, headers).end(packed.subarray(0, packed.length - 20))
         })
-        const error = yield* Effect.flip((yield* clientAt(server.url, noRetry)).executions.get(id))
+        const error = yield* Effect.flip((yield* makeClientAt(server.url, noRetry)).executions.get(id))
         assert.strictEqual(error._tag === "TransportError" && error.reason, "truncated")
         assert.isTrue(error.retryable)
       })
@@ -75,7 +75,7 @@ overEachTransport((test, name) => {
       const server = yield* serve((response) => {
         response.writeHead(402, { "content-type": "application/json", "content-encoding": "gzip" }).end(error)
       })
-      const failure = yield* Effect.flip((yield* clientAt(server.url)).executions.get(id))
+      const failure = yield* Effect.flip((yield* makeClientAt(server.url)).executions.get(id))
       assert.strictEqual(failure._tag === "InsufficientBalance" && failure.apiMessage, "Top up.")
     })
   )
@@ -88,7 +88,7 @@ overEachTransport((test, name) => {
         const headers = { "content-type": "image/svg+xml", "content-encoding": "gzip" }
         response.writeHead(200, { ...headers, "content-length": String(stored.length) }).end(stored)
       })
-      const { files } = yield* clientAt(server.url)
+      const { files } = yield* makeClientAt(server.url)
       assert.strictEqual(String(yield* bytesOf(files.download(fileId))), "<svg/>")
       assert.strictEqual(server.received[0]?.headers["accept-encoding"], "identity")
     })
@@ -102,7 +102,7 @@ overEachTransport((test, name) => {
         const headers = { "content-type": "application/octet-stream", "content-encoding": "gzip" }
         response.writeHead(200, headers).end(stored.subarray(0, stored.length - 100))
       })
-      const { files } = yield* clientAt(server.url, noRetry)
+      const { files } = yield* makeClientAt(server.url, noRetry)
       const error = yield* Effect.flip(bytesOf(files.download(fileId)))
       if (name !== "fetch") return assert.propertyVal(error, "reason", "truncated")
       assert.include(String(error), "fetch cannot tell whether it is complete; undici and node:http can")
@@ -116,7 +116,7 @@ overEachTransport((test, name) => {
         const server = yield* serve((response) => {
           response.writeHead(302, { location }).end()
         })
-        const { files } = yield* clientAt(server.url, noRetry)
+        const { files } = yield* makeClientAt(server.url, noRetry)
         const error = yield* Effect.flip(bytesOf(files.download(fileId)))
         assert.propertyVal(error, "_tag", "UnexpectedResponse")
         assert.lengthOf(server.received, 1)
@@ -131,7 +131,7 @@ overEachTransport((test, name) => {
         request.pause()
         response.writeHead(200, { "content-length": "0" }).end()
       })
-      const { files } = yield* clientAt(server.url, noRetry)
+      const { files } = yield* makeClientAt(server.url, noRetry)
       const error = yield* Effect.flip(files.upload(File.fromBytes(new Uint8Array(50 * MiB))))
       assert.propertyVal(error, "_tag", "TransportError")
       assert.propertyVal(error, "fileId", "file_1")
@@ -153,7 +153,7 @@ overEachTransport((test, name) => {
           size_bytes: 9
         })
       })
-      const { files } = yield* clientAt(server.url, noRetry)
+      const { files } = yield* makeClientAt(server.url, noRetry)
       const error = yield* Effect.flip(files.upload(File.fromBytes(new Uint8Array(10))))
       assert.propertyVal(error, "fileId", "file_1")
       assert.include(String(error), "storage holds 9 of the 10 bytes")
@@ -177,7 +177,7 @@ overEachTransport((test, name) => {
             response.writeHead(403, { "content-type": "application/xml" }).end("<Error/>")
           })
         })
-        const { files } = yield* clientAt(server.url, noRetry)
+        const { files } = yield* makeClientAt(server.url, noRetry)
         const source = Stream.ensuring(content, Deferred.succeed(finalized, undefined))
         yield* Effect.flip(files.upload(File.fromStream(source, { size: 50 * MiB })))
         yield* Deferred.await(finalized)
@@ -200,7 +200,7 @@ overEachTransport((test, name) => {
           Logger.defaultLogger,
           Logger.map(Logger.structuredLogger, (line) => void lines.push(JSON.stringify(line)))
         )
-        const { files } = yield* clientAt(server.url, noRetry)
+        const { files } = yield* makeClientAt(server.url, noRetry)
         const source = File.fromStream(Stream.repeatValue(new Uint8Array(65_536)).pipe(Stream.take(160)), {
           size: 160 * 65_536
         })
@@ -222,7 +222,7 @@ overEachTransport((test, name) => {
       const server = yield* serve((response, request) =>
         json(response, { file_id: "file_1", upload_url: `http://canaryuser:canarypass@${request.headers.host}/put` })
       )
-      const { files } = yield* clientAt(server.url, noRetry)
+      const { files } = yield* makeClientAt(server.url, noRetry)
       const exit = yield* Effect.exit(files.upload(File.fromBytes(new Uint8Array(10))))
       assert.notMatch(JSON.stringify(exit), /canary(user|pass)/)
     })
@@ -246,7 +246,7 @@ overEachTransport((test, name) => {
         }
         return more()
       })
-      const { files } = yield* clientAt(server.url, noRetry)
+      const { files } = yield* makeClientAt(server.url, noRetry)
       let received = 0
       const error = yield* Effect.flip(
         Stream.runForEach(files.download(fileId), (bytes) => Effect.sync(() => void (received += bytes.length)))
@@ -266,7 +266,7 @@ overEachTransport((test, name) => {
         const body = Buffer.from(JSON.stringify(large))
         response.writeHead(200, { "content-type": "application/json", "content-length": String(body.length) }).end(body)
       })
-      const { output } = yield* (yield* clientAt(server.url, { attemptTimeout: "10 minutes" })).executions.get(id)
+      const { output } = yield* (yield* makeClientAt(server.url, { attemptTimeout: "10 minutes" })).executions.get(id)
       assert.isTrue(JSON.stringify(output) === JSON.stringify(large.output), name)
     })
   )

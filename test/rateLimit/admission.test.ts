@@ -9,7 +9,7 @@ import { Gate } from "../../src/internal/rateLimit/gate.js"
 import { type QueueDelay, type PermitRequest } from "../../src/internal/rateLimit/permit.js"
 import { SettableClock } from "../utils/settableClock.js"
 import { failureOf, valueOf } from "../utils/exit.js"
-import { arrivals, httpDate, image, layer, runToEnd, silent, start, withClient } from "../utils/harness.js"
+import { arrivalTimes, httpDate, image, layer, runToEnd, silent, start, withClient } from "../utils/harness.js"
 import { run } from "../utils/virtualTime.js"
 
 const times = <A>(n: number, value: A): ReadonlyArray<A> => Array.from({ length: n }, () => value)
@@ -30,7 +30,7 @@ const sent = Effect.flatMap(Simulator, ({ requests }) =>
   )
 )
 
-const looks = Effect.map(arrivals("executions.get"), (at) => at.map((millis) => millis / 1000))
+const looks = Effect.map(arrivalTimes("executions.get"), (at) => at.map((millis) => millis / 1000))
 
 /** To their ends, in the order in which they were begun. */
 const joined = <A, E>(fibers: ReadonlyArray<Fiber.Fiber<A, E>>) =>
@@ -56,7 +56,7 @@ describe("a request that waits", () => {
         yield* TestClock.adjust("9 seconds")
         yield* inject(Fault.rateLimited({ resetIn: "5 seconds" }))
         yield* joined([fiber])
-        assert.deepStrictEqual(yield* arrivals(), [0, 0, 0, 10_000, 15_000])
+        assert.deepStrictEqual(yield* arrivalTimes(), [0, 0, 0, 10_000, 15_000])
       })
     ).pipe(Effect.provide(limited({}, { retry: RetryPolicy.rateLimit({ times: 1 }) })))
   )
@@ -284,7 +284,7 @@ describe("what a request has come to", () => {
     return withClient((client) =>
       Effect.gen(function* () {
         valueOf(yield* runToEnd(Effect.forEach(times(2, client), create)))
-        assert.deepStrictEqual(yield* arrivals(), [0, 1000])
+        assert.deepStrictEqual(yield* arrivalTimes(), [0, 1000])
       })
     ).pipe(Effect.provide(limited({ rateLimit: { limit: 2, window: "10 seconds" } }, { transformClient })))
   })
@@ -298,7 +298,7 @@ describe("what a request has come to", () => {
         yield* inject(Fault.rateLimited({ resetIn: "7300 millis" }))
         valueOf(yield* runToEnd(create(client)))
         // By this answer alone, whose Date is rounded down to 0 s, it would be at 8.7 s.
-        assert.deepStrictEqual(yield* arrivals(), [0, 700, 8002])
+        assert.deepStrictEqual(yield* arrivalTimes(), [0, 700, 8002])
       })
     ).pipe(Effect.provide(limited({ rateLimit: false, date: true })))
   )

@@ -11,10 +11,10 @@ import type { RequestClass } from "../../src/internal/rateLimit/fairQueue.js"
 import { valueOf } from "../utils/exit.js"
 import { httpDate, silent, start } from "../utils/harness.js"
 import { run } from "../utils/virtualTime.js"
-import { runs } from "../utils/suite.js"
+import { numRuns } from "../utils/suite.js"
 
 const seed = 20_260_320
-const histories = runs(100, 1500)
+const histories = numRuns(100, 1500)
 
 interface Ask {
   /** Milliseconds after the one before. */

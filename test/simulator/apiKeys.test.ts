@@ -9,7 +9,7 @@ import * as TestClock from "effect/TestClock"
 import * as Simulator from "effect-modelroute/Simulator"
 import { crc32 } from "node:zlib"
 import { start } from "../utils/harness.js"
-import { call, refusalOf, test } from "../utils/rawApi.js"
+import { call, describeError, test } from "../utils/rawApi.js"
 
 const { Fault } = Simulator
 
@@ -90,7 +90,7 @@ describe("a rotation", () => {
       yield* TestClock.adjust("2 hours")
       assert.strictEqual(yield* tried("sk_anything"), 200)
       assert.deepStrictEqual(yield* ids, [id, id])
-      assert.deepStrictEqual(refusalOf(yield* call("POST", "/api-keys/key_none/rotate")), [404, "NOT_FOUND"])
+      assert.deepStrictEqual(describeError(yield* call("POST", "/api-keys/key_none/rotate")), [404, "NOT_FOUND"])
     })
   )
 

@@ -10,7 +10,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as Simulator from "effect-modelroute/Simulator"
 import { start } from "../utils/harness.js"
-import { call, type Json, refusalOf, type Reply, send, test } from "../utils/rawApi.js"
+import { call, type Json, describeError, type ApiResponse, send, test } from "../utils/rawApi.js"
 
 const { Fault } = Simulator
 const png = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 1, 2, 3, 4)
@@ -31,7 +31,7 @@ const putStream = (link: string, stream: Stream.Stream<Uint8Array, unknown>, con
 const get = (link: unknown, headers: Readonly<Record<string, string>> = {}) =>
   send(HttpClientRequest.get(String(link), { headers }))
 
-const codeOf = (reply: Reply) => [reply.status, /<Code>(\w+)<\/Code>/.exec(reply.text)?.[1]]
+const codeOf = (reply: ApiResponse) => [reply.status, /<Code>(\w+)<\/Code>/.exec(reply.text)?.[1]]
 
 const withInput = (id: string) =>
   Effect.map(call("POST", "/executions", { model: "m", input: { image: id } }), ({ status }) => status)
@@ -70,12 +70,12 @@ describe("an upload", () => {
       const record = { id, edition: "current", purpose: "UPLOAD", region: "EU" } as const
       assert.deepStrictEqual(yield* simulator.files, [{ ...record, confirmed: false }])
       assert.isTrue(Option.isNone(yield* simulator.fileBytes(id)))
-      assert.deepStrictEqual(refusalOf(yield* confirm(id)), [400, "FILE_NOT_FOUND"])
+      assert.deepStrictEqual(describeError(yield* confirm(id)), [400, "FILE_NOT_FOUND"])
 
       const stored = yield* put(linkOf(asked.json))
       assert.deepStrictEqual([stored.status, stored.text], [200, ""])
       assert.match(String(stored.headers["etag"]), /^"[0-9a-f]{32}"$/)
-      assert.deepStrictEqual(refusalOf(yield* call("GET", `/files/${id}/download`)), [400, "FILE_NOT_FOUND"])
+      assert.deepStrictEqual(describeError(yield* call("GET", `/files/${id}/download`)), [400, "FILE_NOT_FOUND"])
       assert.strictEqual(yield* withInput(id), 400)
 
       const confirmed = yield* confirm(id)
@@ -136,7 +136,7 @@ describe("an upload", () => {
       `refuses ${JSON.stringify(body)}`,
       {},
       Effect.gen(function* () {
-        assert.deepStrictEqual(refusalOf(yield* upload(body)), [400, "INPUT_VALIDATION_ERROR", ...details])
+        assert.deepStrictEqual(describeError(yield* upload(body)), [400, "INPUT_VALIDATION_ERROR", ...details])
         assert.lengthOf(yield* (yield* Simulator.Simulator).files, 0)
       })
     )
@@ -189,7 +189,7 @@ describe("an upload", () => {
     Effect.gen(function* () {
       const { json } = yield* upload()
       yield* put(linkOf(json))
-      assert.deepStrictEqual(refusalOf(yield* confirm(idOf(json))), [404, "NOT_FOUND"])
+      assert.deepStrictEqual(describeError(yield* confirm(idOf(json))), [404, "NOT_FOUND"])
       assert.strictEqual(yield* withInput(idOf(json)), 202)
     })
   )
@@ -208,8 +208,12 @@ describe("an upload", () => {
         content_type: "application/octet-stream",
         size_bytes: 3
       })
-      assert.deepStrictEqual(refusalOf(yield* confirm("file_none")), [400, "FILE_NOT_FOUND"])
-      assert.deepStrictEqual(refusalOf(yield* confirm(undefined)), [400, "INPUT_VALIDATION_ERROR", "file_id REQUIRED"])
+      assert.deepStrictEqual(describeError(yield* confirm("file_none")), [400, "FILE_NOT_FOUND"])
+      assert.deepStrictEqual(describeError(yield* confirm(undefined)), [
+        400,
+        "INPUT_VALIDATION_ERROR",
+        "file_id REQUIRED"
+      ])
     })
   )
 
@@ -227,7 +231,7 @@ describe("an upload", () => {
       assert.strictEqual(yield* withInput(idOf(json)), 202)
       yield* TestClock.adjust("1 millis")
       assert.strictEqual(yield* withInput(idOf(json)), 400)
-      assert.deepStrictEqual(refusalOf(yield* confirm(idOf(json))), [400, "FILE_NOT_FOUND"])
+      assert.deepStrictEqual(describeError(yield* confirm(idOf(json))), [400, "FILE_NOT_FOUND"])
       assert.deepStrictEqual(codeOf(yield* get(link)), [404, "NoSuchKey"])
     })
   )

@@ -11,8 +11,8 @@ import * as TestClock from "effect/TestClock"
 import * as Simulator from "effect-modelroute/Simulator"
 import { valueOf } from "../utils/exit.js"
 import { start } from "../utils/harness.js"
-import { call, type Json, listAt, objectAt, refusalOf, test } from "../utils/rawApi.js"
-import { isSigned, type Received, receiver } from "../utils/eventReceiver.js"
+import { call, type Json, listAt, objectAt, describeError, test } from "../utils/rawApi.js"
+import { isSigned, type ReceivedEvent, makeReceiver } from "../utils/eventReceiver.js"
 import { run } from "../utils/virtualTime.js"
 
 const { Fault } = Simulator
@@ -33,7 +33,7 @@ const create = (body: unknown = flux): Calling<string> =>
   Effect.map(call("POST", "/executions", body), ({ json }) => String(json["id"]))
 
 /** Which events came, and when. */
-const told = (received: ReadonlyArray<Received>) =>
+const told = (received: ReadonlyArray<ReceivedEvent>) =>
   received.map(({ at, json }) => [String(json["event_type"]).replace("execution.", ""), at])
 
 describe("endpoints", () => {
@@ -102,7 +102,7 @@ describe("endpoints", () => {
       )
       const replies = [yield* call("DELETE", path), yield* call("PATCH", path, {}), yield* call("POST", `${path}/test`)]
       assert.deepStrictEqual(
-        replies.map(refusalOf),
+        replies.map(describeError),
         replies.map(() => [404, "NOT_FOUND"])
       )
       assert.deepStrictEqual(
@@ -128,7 +128,7 @@ describe("endpoints", () => {
       {},
       Effect.gen(function* () {
         const { id } = yield* register()
-        assert.deepStrictEqual(refusalOf(yield* call("POST", "/webhooks/endpoints", body)), [
+        assert.deepStrictEqual(describeError(yield* call("POST", "/webhooks/endpoints", body)), [
           400,
           "INPUT_VALIDATION_ERROR",
           ...details
@@ -136,7 +136,7 @@ describe("endpoints", () => {
         const patched = yield* call("PATCH", `/webhooks/endpoints/${String(id)}`, body)
         const patchDetails = details.filter((detail) => detail !== "url REQUIRED")
         assert.deepStrictEqual(
-          refusalOf(patchDetails.length > 0 ? patched : yield* call("PATCH", "/webhooks/endpoints/no", body)),
+          describeError(patchDetails.length > 0 ? patched : yield* call("PATCH", "/webhooks/endpoints/no", body)),
           patchDetails.length > 0 ? [400, "INPUT_VALIDATION_ERROR", ...patchDetails] : [404, "NOT_FOUND"]
         )
         assert.lengthOf(yield* listed, 1)
@@ -146,7 +146,7 @@ describe("endpoints", () => {
 })
 
 describe("events", () => {
-  const full = receiver()
+  const full = makeReceiver()
   test(
     "tell of the start and of the end, at the millisecond, as the documentation shows it",
     { clockSkew: 60_500, webhooks: { client: full.client } },
@@ -204,7 +204,7 @@ describe("events", () => {
     })
   )
 
-  const short = receiver()
+  const short = makeReceiver()
   test(
     "have a short form, and FAILED, CANCELLED and EXPIRED executions",
     {
@@ -267,7 +267,7 @@ describe("events", () => {
     })
   )
 
-  const cancelling = receiver()
+  const cancelling = makeReceiver()
   test(
     "a cancel is told at once, and nothing else afterwards",
     { webhooks: { client: cancelling.client } },
@@ -291,7 +291,7 @@ describe("events", () => {
     })
   )
 
-  const instant = receiver()
+  const instant = makeReceiver()
   test(
     "an execution that takes no time has started before it has ended",
     {
@@ -318,7 +318,7 @@ describe("events", () => {
     })
   )
 
-  const filtered = receiver()
+  const filtered = makeReceiver()
   test(
     "go to those who want them and are there at that moment, and to the execution's own URL",
     { webhooks: { client: filtered.client } },
@@ -360,7 +360,7 @@ describe("events", () => {
     })
   )
 
-  const tested = receiver()
+  const tested = makeReceiver()
   test(
     "a test event goes out at once, also to an endpoint that is not active",
     { webhooks: { client: tested.client, secret: "whsec_own" } },
@@ -393,7 +393,7 @@ describe("events", () => {
 })
 
 describe("deliveries", () => {
-  const failing = receiver(() => 500)
+  const failing = makeReceiver(() => 500)
   test(
     "are tried again after 2, 4, 8, 16 and 30 minutes, signed afresh, and then no more",
     { webhooks: { client: failing.client } },
@@ -427,7 +427,7 @@ describe("deliveries", () => {
     })
   )
 
-  const recovering = receiver(({ path }, n) => (path === "/hook/own" || n < 4 ? 503 : 200))
+  const recovering = makeReceiver(({ path }, n) => (path === "/hook/own" || n < 4 ? 503 : 200))
   test(
     "a success ends them, and the failures before it are forgotten",
     { webhooks: { client: recovering.client } },
@@ -442,7 +442,7 @@ describe("deliveries", () => {
     })
   )
 
-  const slow = receiver((_, n) => (n === 1 ? Effect.never : Effect.as(Effect.sleep("29999 millis"), 200)))
+  const slow = makeReceiver((_, n) => (n === 1 ? Effect.never : Effect.as(Effect.sleep("29999 millis"), 200)))
   test(
     "an answer after 30 seconds is none",
     { webhooks: { client: slow.client } },
@@ -464,7 +464,7 @@ describe("deliveries", () => {
     })
   )
 
-  const broken = receiver(() => Effect.dieMessage("a bug in the handler"))
+  const broken = makeReceiver(() => Effect.dieMessage("a bug in the handler"))
   test(
     "a handler that breaks answers 500, as on any server",
     { webhooks: { client: broken.client } },
@@ -479,7 +479,7 @@ describe("deliveries", () => {
     })
   )
 
-  const ten = receiver(({ path }) => (path === "/hook/fine" ? 200 : 500))
+  const ten = makeReceiver(({ path }) => (path === "/hook/fine" ? 200 : 500))
   test(
     "the tenth failure in a row switches an endpoint off and ends what waits for it, but nobody else's",
     { webhooks: { client: ten.client } },
@@ -516,7 +516,7 @@ describe("deliveries", () => {
     })
   )
 
-  const lone = receiver(() => 500)
+  const lone = makeReceiver(() => 500)
   test(
     "exactly ten, when they come one by one",
     { webhooks: { client: lone.client } },
@@ -536,7 +536,7 @@ describe("deliveries", () => {
     ["removed", (path: string) => call("DELETE", path)],
     ["switched off", (path: string) => call("PATCH", path, { is_active: false })]
   ] as const) {
-    const left = receiver(() => 500)
+    const left = makeReceiver(() => 500)
     test(
       `an endpoint that is ${name} is tried no more, and nobody waits for its sake`,
       { webhooks: { client: left.client } },
@@ -554,7 +554,7 @@ describe("deliveries", () => {
     )
   }
 
-  const moved = receiver((_, n) => (n === 1 ? 500 : 200))
+  const moved = makeReceiver((_, n) => (n === 1 ? 500 : 200))
   test(
     "a retry goes where the endpoint then is",
     { webhooks: { client: moved.client } },
@@ -575,7 +575,9 @@ describe("deliveries", () => {
     })
   )
 
-  const unhurried = receiver(({ path }) => (path === "/hook/slow" ? Effect.as(Effect.sleep("20 seconds"), 200) : 200))
+  const unhurried = makeReceiver(({ path }) =>
+    path === "/hook/slow" ? Effect.as(Effect.sleep("20 seconds"), 200) : 200
+  )
   test(
     "receivers do not wait for each other",
     { webhooks: { client: unhurried.client } },
@@ -597,7 +599,7 @@ describe("deliveries", () => {
     })
   )
 
-  const redirecting = receiver(({ path }) =>
+  const redirecting = makeReceiver(({ path }) =>
     path === "/hook" ? new Response(null, { status: 302, headers: { location: "/x" } }) : 200
   )
   test(
@@ -616,7 +618,7 @@ describe("deliveries", () => {
     })
   )
 
-  const disturbed = receiver()
+  const disturbed = makeReceiver()
   const disturbances: ReadonlyArray<Simulator.DeliveryFault> = [
     "dropBefore",
     "dropAfter",
@@ -672,7 +674,7 @@ describe("deliveries", () => {
     })
   )
 
-  const many = receiver()
+  const many = makeReceiver()
   test(
     "of which the last are recorded",
     { recordRequests: 2, webhooks: { client: many.client } },
@@ -728,7 +730,7 @@ describe("nothing is left", () => {
     })
   )
 
-  const quiet = receiver()
+  const quiet = makeReceiver()
   endsClean(
     "when all has been told",
     { webhooks: { client: quiet.client } },
@@ -740,7 +742,7 @@ describe("nothing is left", () => {
     })
   )
 
-  const fails = { webhooks: { client: receiver(() => 500).client } }
+  const fails = { webhooks: { client: makeReceiver(() => 500).client } }
   endsClean(
     "after the last retry",
     fails,
@@ -785,7 +787,7 @@ describe("nothing is left", () => {
 
   endsClean(
     "of an execution that is cancelled",
-    { webhooks: { client: receiver().client } },
+    { webhooks: { client: makeReceiver().client } },
     Effect.gen(function* () {
       const id = yield* create({ ...flux, webhook_url: hook })
       yield* call("POST", `/executions/${id}/cancel`)
@@ -793,7 +795,7 @@ describe("nothing is left", () => {
     })
   )
 
-  const slow = receiver(() => Effect.as(Effect.sleep("1 minute"), 200))
+  const slow = makeReceiver(() => Effect.as(Effect.sleep("1 minute"), 200))
   it.live("of a server that has ended", () =>
     Effect.gen(function* () {
       const program = Effect.gen(function* () {

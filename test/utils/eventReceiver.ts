@@ -9,7 +9,7 @@ import * as Receiver from "../../src/internal/simulator/webhooks/receiver.js"
 import { start } from "./harness.js"
 import { Json } from "./rawApi.js"
 
-export interface Received {
+export interface ReceivedEvent {
   /** Milliseconds after `start`. */
   readonly at: number
   readonly path: string
@@ -19,19 +19,19 @@ export interface Received {
 }
 
 /** By the documentation's own words, with Node's own means. */
-export const isSigned = ({ headers, text }: Pick<Received, "headers" | "text">, secret: string): boolean =>
+export const isSigned = ({ headers, text }: Pick<ReceivedEvent, "headers" | "text">, secret: string): boolean =>
   headers["x-signature"] ===
   createHmac("sha256", secret).update(`${headers["x-signature-timestamp"]}.`).update(text).digest("hex")
 
-export const receiver = (
-  answer: (received: Received, n: number) => number | Effect.Effect<number> | Response = () => 204
+export const makeReceiver = (
+  answer: (received: ReceivedEvent, n: number) => number | Effect.Effect<number> | Response = () => 204
 ) => {
-  const received: Array<Received> = []
+  const received: Array<ReceivedEvent> = []
   const client = Receiver.fromApp(
     Effect.gen(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest
       const text = yield* request.text
-      const got: Received = {
+      const got: ReceivedEvent = {
         at: (yield* Clock.currentTimeMillis) - start,
         path: request.url,
         headers: request.headers,

@@ -11,7 +11,7 @@ import { IdempotencyKey, ModelRouteClient } from "effect-modelroute"
 import { apiKey } from "./harness.js"
 import { elapsed } from "./settableClock.js"
 
-export interface Reply {
+export interface FakeResponse {
   readonly status: number
   readonly headers?: Record<string, string>
   readonly json?: unknown
@@ -21,8 +21,8 @@ export interface Reply {
   readonly body?: Stream.Stream<Uint8Array>
 }
 
-const responseOf = (
-  { body: stream, bytes, headers, json, status, text }: Reply,
+const toResponse = (
+  { body: stream, bytes, headers, json, status, text }: FakeResponse,
   runtime: Runtime.Runtime<never>
 ): Response => {
   const body =
@@ -34,8 +34,8 @@ const responseOf = (
 }
 
 /** What was asked, in order, with the milliseconds of the monotonic clock, and the client that asks. */
-export const answering = (
-  reply: (url: string, n: number, headers: Readonly<Record<string, string>>) => Reply,
+export const makeFakeClient = (
+  reply: (url: string, n: number, headers: Readonly<Record<string, string>>) => FakeResponse,
   options: Partial<ModelRouteClient.Options> = {}
 ) => {
   const urls: Array<string> = []
@@ -56,7 +56,7 @@ export const answering = (
           })
         ).pipe(Effect.mapError((cause) => new HttpClientError.RequestError({ request, reason: "Transport", cause })))
       }
-      return HttpClientResponse.fromWeb(request, responseOf(reply(url.href, n, request.headers), runtime))
+      return HttpClientResponse.fromWeb(request, toResponse(reply(url.href, n, request.headers), runtime))
     })
   )
   const client = ModelRouteClient.make({ apiKey: Redacted.make(apiKey), ...options }).pipe(

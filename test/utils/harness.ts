@@ -72,7 +72,7 @@ export const runToEnd = <A, E, R>(
   })
 
 /** When each request of an operation arrived, in milliseconds after `start`. */
-export const arrivals = (operation?: string): Effect.Effect<ReadonlyArray<number>, never, Simulator.Simulator> =>
+export const arrivalTimes = (operation?: string): Effect.Effect<ReadonlyArray<number>, never, Simulator.Simulator> =>
   Effect.flatMap(Simulator.Simulator, (simulator) =>
     Effect.map(simulator.requests, (requests) =>
       requests

@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { ModelRouteClient, ModelRouteError } from "effect-modelroute"
 import { failureOf, valueOf } from "./exit.js"
-import { answering } from "./fake.js"
+import { makeFakeClient } from "./fake.js"
 import { runToEnd, silent } from "./harness.js"
 import { errorReply, scriptedApi } from "./scriptedApi.js"
 
@@ -66,7 +66,7 @@ export const describeNonIdempotent = (
       it.effect(`${requests === 2 ? "retries" : "does not retry"} after ${code}`, () =>
         Effect.gen(function* () {
           let sent = 0
-          const { client } = answering(() => ({ status: 200, json: success }), {
+          const { client } = makeFakeClient(() => ({ status: 200, json: success }), {
             transformClient: HttpClient.mapRequestEffect((request) => {
               sent += 1
               const cause = Object.assign(new Error(code), { code })

@@ -12,7 +12,7 @@ import { start } from "./harness.js"
 export const Json = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 export type Json = typeof Json.Type
 
-export interface Reply {
+export interface ApiResponse {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly bytes: Uint8Array
@@ -21,9 +21,9 @@ export interface Reply {
   readonly json: Json
 }
 
-type Sending = Effect.Effect<Reply, HttpClientError.HttpClientError, HttpClient.HttpClient>
+type SendEffect = Effect.Effect<ApiResponse, HttpClientError.HttpClientError, HttpClient.HttpClient>
 
-export const send = (request: HttpClientRequest.HttpClientRequest): Sending =>
+export const send = (request: HttpClientRequest.HttpClientRequest): SendEffect =>
   Effect.gen(function* () {
     const client = yield* HttpClient.HttpClient
     const response = yield* client.execute(request)
@@ -40,7 +40,7 @@ export const call = (
   path: string,
   body?: unknown,
   key = "sk_test"
-): Sending =>
+): SendEffect =>
   send(
     HttpClientRequest.make(method)(url(path)).pipe(
       HttpClientRequest.bearerToken(key),
@@ -55,7 +55,7 @@ export const listAt = (json: Json, name: string): ReadonlyArray<Json> =>
   Schema.decodeUnknownSync(Schema.Array(Json))(json[name])
 
 /** What an error envelope names: its code, and of its details each field and code. */
-export const refusalOf = (reply: Reply): ReadonlyArray<unknown> => {
+export const describeError = (reply: ApiResponse): ReadonlyArray<unknown> => {
   const error = objectAt(reply.json, "error")
   const details = error["details"] === undefined ? [] : listAt(error, "details")
   return [reply.status, error["code"], ...details.map(({ code, field }) => `${String(field)} ${String(code)}`)]

@@ -3,13 +3,13 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { ModelRouteClient } from "effect-modelroute"
-import { answering, type Reply } from "./fake.js"
+import { makeFakeClient, type FakeResponse } from "./fake.js"
 import { runToEnd, silent } from "./harness.js"
 
 /** Repeats the last response. `requests` holds the method and the path of each request. */
-export const scriptedApi = (...replies: ReadonlyArray<Reply>) => {
+export const scriptedApi = (...replies: ReadonlyArray<FakeResponse>) => {
   const requests: Array<string> = []
-  const api = answering((_, n) => replies[n - 1] ?? replies.at(-1) ?? { status: 500, text: "" }, {
+  const api = makeFakeClient((_, n) => replies[n - 1] ?? replies.at(-1) ?? { status: 500, text: "" }, {
     transformClient: HttpClient.tapRequest(({ method, url }) =>
       Effect.sync(() => void requests.push(`${method} ${new URL(url).pathname}`))
     )

@@ -4,26 +4,26 @@ import type { AddressInfo } from "node:net"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
-export interface Received {
+export interface ReceivedRequest {
   readonly url: string
   readonly headers: Http.IncomingHttpHeaders
 }
 
 export interface Server {
   readonly url: string
-  readonly received: ReadonlyArray<Received>
+  readonly received: ReadonlyArray<ReceivedRequest>
 }
 
 export const serve = (
-  answer: (response: Http.ServerResponse, request: Http.IncomingMessage) => void
+  respond: (response: Http.ServerResponse, request: Http.IncomingMessage) => void
 ): Effect.Effect<Server, never, Scope.Scope> =>
   Effect.acquireRelease(
-    Effect.async<{ readonly server: Http.Server; readonly received: Array<Received> }>((resume) => {
-      const received: Array<Received> = []
+    Effect.async<{ readonly server: Http.Server; readonly received: Array<ReceivedRequest> }>((resume) => {
+      const received: Array<ReceivedRequest> = []
       const server = Http.createServer((request, response) => {
         received.push({ url: request.url ?? "", headers: request.headers })
         request.resume()
-        answer(response, request)
+        respond(response, request)
       })
       server.listen(0, "127.0.0.1", () => resume(Effect.succeed({ server, received })))
     }),

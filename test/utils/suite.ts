@@ -11,4 +11,4 @@ declare module "vitest" {
 export const isFull: boolean = inject("isFull")
 
 /** How often a random test repeats. */
-export const runs = (quick: number, full: number): number => (isFull ? full : quick)
+export const numRuns = (quick: number, full: number): number => (isFull ? full : quick)

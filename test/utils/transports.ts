@@ -22,7 +22,7 @@ export const transports: Readonly<Record<string, Layer.Layer<HttpClient.HttpClie
 const retry = RetryPolicy.make({ backoff: { base: "1 millis" }, rateLimit: { minDelay: "1 millis" } })
 
 /** A client of a server on this machine. */
-export const clientAt = (baseUrl: string, options: Partial<ModelRouteClient.Options> = {}) =>
+export const makeClientAt = (baseUrl: string, options: Partial<ModelRouteClient.Options> = {}) =>
   ModelRouteClient.make({ apiKey: Redacted.make(apiKey), baseUrl, retry, ...options }).pipe(
     Effect.provide(IdempotencyKey.layerSequence("key"))
   )

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Effect, Redacted } from "effect"
 import { type ModelRouteClient, type ModelRouteError, WebhookEndpoint } from "effect-modelroute"
 import { failureOf, valueOf } from "../utils/exit.js"
-import type { Reply } from "../utils/fake.js"
+import type { FakeResponse } from "../utils/fake.js"
 import { describeNonIdempotent } from "../utils/nonIdempotent.js"
 import { renderings } from "../utils/renderings.js"
 import { errorReply, scriptedApi } from "../utils/scriptedApi.js"
@@ -232,7 +232,7 @@ describe("webhookEndpoints.update", () => {
 })
 
 describe("webhookEndpoints.remove", () => {
-  const removeWith = (...replies: ReadonlyArray<Reply>) => {
+  const removeWith = (...replies: ReadonlyArray<FakeResponse>) => {
     const { run, urls } = scriptedApi(...replies)
     return Effect.map(
       run(({ webhookEndpoints }) => webhookEndpoints.remove(id)),

@@ -4,7 +4,7 @@ import { Effect, Redacted, Schedule, Stream, TestClock } from "effect"
 import { Execution, type ModelRouteClient, Webhook } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "../utils/exit.js"
-import { arrivals, image, layer, runToEnd, start, withClient } from "../utils/harness.js"
+import { arrivalTimes, image, layer, runToEnd, start, withClient } from "../utils/harness.js"
 
 const { Fault } = Simulator
 
@@ -59,7 +59,9 @@ const backend = (
 
 const now = Effect.map(Effect.clock, (clock) => clock.unsafeCurrentTimeMillis() - start)
 
-const asked = Effect.map(Effect.all([arrivals("executions.get"), arrivals("executions.result")]), (all) => all.flat())
+const asked = Effect.map(Effect.all([arrivalTimes("executions.get"), arrivalTimes("executions.result")]), (all) =>
+  all.flat()
+)
 
 const completed = "execution.completed"
 
