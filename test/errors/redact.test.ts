@@ -98,7 +98,7 @@ describe("a presigned URL with stray percent signs", () => {
     "https://storage.example/%zz?%zz=%"
   ]) {
     it.effect(`ends in a typed error: ${url}`, () => {
-      const { client } = answering(
+      const { client } = makeFakeClient(
         (asked) =>
           asked.startsWith("https://api")
             ? { status: 200, json: { file_id: "file_1", upload_url: url, url } }
