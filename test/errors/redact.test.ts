@@ -109,8 +109,7 @@ describe("a presigned URL with stray percent signs", () => {
         const { files } = yield* client
         const upload = yield* Effect.exit(files.upload(File.fromBytes(new Uint8Array(3))))
         const download = yield* Effect.exit(Stream.runDrain(files.download(id)))
-        for (const exit of [upload, download]) {
-          const error = failureOf(exit)
+        for (const error of [failureOf(upload), failureOf(download)]) {
           assert.strictEqual(error._tag, "UnexpectedResponse")
           if (url.includes("canaryuser")) assertHidden(error, "canaryuser")
         }
