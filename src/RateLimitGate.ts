@@ -1,7 +1,7 @@
 /**
- * Admission control for the rate limit of the API. All requests of a client pass a gate, which admits as many as the limit
- * allows and queues the others. Each client has a gate of its own unless one is provided. Clients with the same API key
- * should share one.
+ * Admission control for the rate limit of the API. All requests of a client pass a gate, which admits as many as the
+ * limit allows and queues the others. Each client has a gate of its own unless one is provided. Clients with the same
+ * API key should share one.
  *
  * @since 0.1.0
  */
@@ -16,8 +16,8 @@ export type { Service } from "./internal/rateLimit/admission.js"
 export type { Snapshot } from "./internal/rateLimit/snapshot.js"
 
 /**
- * The tag of a gate. A client uses the gate provided to the effect that calls it, else the gate that it was built with, else
- * its own.
+ * The tag of a gate. A client uses the gate that is provided to the effect that calls it. Otherwise it uses the gate
+ * that it was built with, or its own.
  *
  * @example
  * ```ts
@@ -60,8 +60,8 @@ export class RateLimitGate extends Context.Tag("effect-modelroute/RateLimitGate"
 export const make: Effect.Effect<Service> = Effect.sync(() => fromGate(new Gate()))
 
 /**
- * Provides one gate to clients with the same API key. Provide it to the layers of the clients, or to an effect whose calls
- * share the gate. Merged beside the clients, the layer has no effect.
+ * Provides one gate to clients with the same API key. Provide it to the layers of the clients, or to an effect whose
+ * calls share the gate. Merged beside the clients, the layer has no effect.
  *
  * @example
  * ```ts

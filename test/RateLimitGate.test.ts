@@ -412,10 +412,10 @@ describe("a wait in the gate", () => {
         )
       )
       assert.deepStrictEqual(lines, [
-        ["INFO", "The rate limit is used up (3 per window) and resets in 10 s: 5 requests waiting"],
-        ["INFO", "The rate limit has reset after 10 s: 4 requests still waiting"],
-        ["INFO", "The rate limit is used up (3 per window) and resets in 10 s: 2 requests waiting"],
-        ["INFO", "The rate limit has reset after 10 s: 1 request still waiting"]
+        ["INFO", "The rate limit of 3 requests per window is used up. It resets in 10 s. Waiting requests: 5"],
+        ["INFO", "The rate limit has reset after 10 s. Waiting requests: 4"],
+        ["INFO", "The rate limit of 3 requests per window is used up. It resets in 10 s. Waiting requests: 2"],
+        ["INFO", "The rate limit has reset after 10 s. Waiting requests: 1"]
       ])
       const events = spans.map((span) =>
         "events" in span && Array.isArray(span.events)

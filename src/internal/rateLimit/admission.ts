@@ -12,7 +12,7 @@ import { makeSnapshot, type Snapshot } from "./snapshot.js"
 
 /** @internal */
 export interface Admission {
-  /** Waits for a permit, then runs the attempt. Fails with the failure of `confirmWait` if the caller does not wait so long. */
+  /** Waits for a permit, then runs the attempt. Fails as `confirmWait` returns if the caller rejects the wait. */
   readonly withPermit: <A, E>(
     request: PermitRequest<E>,
     attempt: (permit: Permit) => Effect.Effect<A, E>
@@ -75,7 +75,7 @@ export const makeUnlimited = (): Service => {
   }
 }
 
-/** @internal Admits requests to hosts other than the API, such as uploads to storage. Applies no limit and counts nothing. */
+/** @internal Admits requests to hosts other than the API, such as uploads to storage, without a limit. */
 export const bypass: Admission = {
   withPermit: (_, attempt) =>
     attempt({

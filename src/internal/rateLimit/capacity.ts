@@ -15,10 +15,10 @@ export interface Capacity {
 }
 
 /** @internal */
-export const available = (permits: number): Capacity => ({ permits, recheckAt: undefined, limited: false })
+export const admit = (permits: number): Capacity => ({ permits, recheckAt: undefined, limited: false })
 
 /** @internal */
-export const limitedUntil = (recheckAt: number): Capacity => ({ permits: 0, recheckAt, limited: true })
+export const limitUntil = (recheckAt: number): Capacity => ({ permits: 0, recheckAt, limited: true })
 
 /** @internal */
 export const awaitResponse = (recheckAt: number | undefined): Capacity => ({ permits: 0, recheckAt, limited: false })

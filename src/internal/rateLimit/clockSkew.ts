@@ -1,6 +1,6 @@
 /**
- * Bounds for the difference between the server's clock and the local clock. Each response yields bounds of about a second,
- * because `Date` is rounded down to the second. The intersection over many responses is narrower.
+ * Bounds for the difference between the server's clock and the local clock. Each response yields bounds of about a
+ * second, because `Date` is rounded down to the second. The intersection over many responses is narrower.
  *
  * @internal
  */
@@ -24,8 +24,8 @@ const localRoundingMillis = 1
 const dateRoundingMillis = 1000
 
 /**
- * Narrows the bounds by one response. The server has read its clock between `sentAt` and `receivedAt`. Starts again from this
- * response if it contradicts the known bounds, because one of the clocks was set.
+ * Narrows the bounds by one response. The server has read its clock between `sentAt` and `receivedAt`. Starts again
+ * from this response if it contradicts the known bounds, because one of the clocks was set.
  *
  * @internal
  */

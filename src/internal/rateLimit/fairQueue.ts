@@ -1,13 +1,13 @@
 /**
- * The queue of the gate. One class of requests goes first, the other three take turns, so that none starves another. The cost
- * of each operation does not depend on the number of queued requests.
+ * The queue of the gate. One class of requests has priority. The other three take turns, so that none starves another.
+ * `add`, `remove` and `take` cost the same for any queue length.
  *
  * @internal
  */
 
 /**
- * `cancels` go first, because a late cancel does not save its cost. `submissions` create executions. `polls` read executions
- * that are awaited. `calls` are all other requests.
+ * `cancels` go first, because a late cancel does not save its cost. `submissions` create executions. `polls` read
+ * executions that are awaited. `calls` are all other requests.
  *
  * @internal
  */
@@ -30,7 +30,7 @@ class Link<T> {
   constructor(readonly value: T | undefined) {}
 }
 
-/** A first-in, first-out list, doubly linked in a ring around an anchor, so that any element can be removed in constant time. */
+/** A first-in, first-out list. It is doubly linked in a ring around an anchor, so that `remove` takes constant time. */
 class LinkedList<T> {
   private readonly anchor = new Link<T>(undefined)
   size = 0

@@ -1,10 +1,10 @@
 /**
- * Rules for servers that omit rate limit headers. Without `X-RateLimit-Remaining`, learns how many requests a window accepts.
- * After a rejection without a reset, sends one request a second.
+ * Rules for servers that omit rate limit headers. Without `X-RateLimit-Remaining`, learns how many requests a window
+ * accepts. After a rejection without a reset, sends one request a second.
  *
  * @internal
  */
-import { available, awaitResponse, type Capacity, limitedUntil } from "./capacity.js"
+import { admit, awaitResponse, type Capacity, limitUntil } from "./capacity.js"
 import * as rejection from "./rejection.js"
 
 /** One request a second is polite to any server. */
@@ -28,19 +28,19 @@ export class FallbackRules {
   private rejectedAt = Number.NEGATIVE_INFINITY
   private lastSentAt = Number.NEGATIVE_INFINITY
 
-  /** Returns the capacity under the learned allowance. `undefined` while nothing is learned or the window has no success. */
+  /** Returns the capacity under the learned allowance, if one is learned and the window has a success. */
   capacity(pending: number, orphansExpireAt: number | undefined): Capacity | undefined {
     if (this.learned === undefined || this.accepted === 0) return undefined
     const permits = this.concurrentUpTo - this.accepted - pending
-    if (permits > 0) return available(permits)
+    if (permits > 0) return admit(permits)
     // Continue one at a time, because the window in which the allowance was learned may have been half used.
-    return pending === 0 ? available(1) : awaitResponse(orphansExpireAt)
+    return pending === 0 ? admit(1) : awaitResponse(orphansExpireAt)
   }
 
   /** Returns the capacity of one request a second. */
-  pacedCapacity(now: number): Capacity {
+  pace(now: number): Capacity {
     const next = this.lastSentAt + pacedIntervalMillis
-    return now < next ? limitedUntil(next) : available(1)
+    return now < next ? limitUntil(next) : admit(1)
   }
 
   /** Estimates how long so many paced requests take. 0 if requests are not paced. */
@@ -89,8 +89,8 @@ export class FallbackRules {
   }
 
   /**
-   * Returns the moment until which a rejection blocks requests: the reset, else a backoff. Returns `undefined` without a reset
-   * if the request was sent before the last rejection, because one burst counts as one rejection.
+   * Returns the moment until which a rejection blocks requests: the reset, else a backoff. One burst counts as one
+   * rejection. Therefore returns `undefined` without a reset if the request was sent before the last rejection.
    */
   onRejected(resetAt: number | undefined, sentAt: number, now: number): number | undefined {
     const isFirst = sentAt > this.rejectedAt

@@ -46,8 +46,8 @@ export class Gate {
   }
 
   /**
-   * Waits for a permit, then runs the attempt. The permit is released at the first report or when the attempt ends. Fails with
-   * the failure of `confirmWait` if the caller does not accept the wait.
+   * Waits for a permit, then runs the attempt. The permit is released at the first report or when the attempt ends.
+   * Fails as `confirmWait` returns if the caller rejects the wait.
    */
   withPermit<A, E>(request: PermitRequest<E>, attempt: (permit: Permit) => Effect.Effect<A, E>): Effect.Effect<A, E> {
     return Effect.uninterruptibleMask((restore) =>
@@ -144,7 +144,7 @@ export class Gate {
     Metrics.inFlight.unsafeModify(1, [])
   }
 
-  /** Removes a request that was interrupted or does not wait. Gives back the permit if it was admitted in the same moment. */
+  /** Removes a request that was interrupted or does not wait. Returns its permit if it has just been admitted. */
   private leave(waiter: Waiter): Effect.Effect<void> {
     return Effect.clockWith((clock) => {
       if (this.queue.remove(waiter)) Metrics.waiting.unsafeModify(-1, [])

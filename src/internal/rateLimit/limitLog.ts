@@ -14,8 +14,6 @@ import type { Capacity } from "./capacity.js"
 const log = (millis: number, text: string): Effect.Effect<void> =>
   runSafely(Effect.locally(logWait(millis, text), FiberRef.currentLogAnnotations, HashMap.empty()))
 
-const plural = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`
-
 /** @internal */
 export class LimitLog {
   /** The time at which the limit was logged as reached, and the milliseconds until its reset. */
@@ -32,17 +30,15 @@ export class LimitLog {
       if (!capacity.limited || capacity.recheckAt === undefined || waiting === 0) return Effect.void
       const millis = capacity.recheckAt - now
       this.reached = { at: now, millis }
-      const size = limit === undefined ? "" : ` (${limit} per window)`
+      const size = limit === undefined ? "" : ` of ${limit} requests per window`
       return log(
         millis,
-        `The rate limit is used up${size} and resets in ${seconds(millis)}: ${plural(waiting, "request")} waiting`
+        `The rate limit${size} is used up. It resets in ${seconds(millis)}. Waiting requests: ${waiting}`
       )
     }
     if (capacity.limited) return Effect.void
     this.reached = undefined
-    return log(
-      reached.millis,
-      `The rate limit has reset after ${seconds(now - reached.at)}: ${plural(waiting, "request")} still waiting`
-    )
+    const text = `The rate limit has reset after ${seconds(now - reached.at)}. Waiting requests: ${waiting}`
+    return log(reached.millis, text)
   }
 }

@@ -1,14 +1,14 @@
 /**
- * The rules that decide how many requests may be sent at one moment. All moments are milliseconds on the local monotonic
- * clock.
+ * The rules that decide how many requests may be sent at one moment. All moments are milliseconds on the local
+ * monotonic clock.
  *
- * 1. Admit requests while fewer are in flight than remain in the window (`capacity`). Probe an unknown window (`probes.ts`).
+ * 1. Admit requests while fewer are in flight than remain in the window. Probe an unknown window (`probes.ts`).
  * 2. Each response lowers the remaining requests, opens a later window, or belongs to an earlier window (`window.ts`).
  * 3. A rejection (429) blocks all requests until the moment that it names (`rejection.ts`).
- * 4. That moment is on the server's clock. Convert it to the latest local moment that the responses allow (`clockSkew.ts`).
+ * 4. That moment is on the server's clock. Convert it to the latest possible local moment (`clockSkew.ts`).
  * 5. Use a share of the remaining requests while other clients use the same API key (`otherClients.ts`).
- * 6. Without headers, learn an allowance or send one request a second (`fallbackRules.ts`). If the server rounds its reset
- *    down, find the lag (`resetLag.ts`).
+ * 6. Without headers, learn an allowance or send one request a second (`fallbackRules.ts`). If the server rounds its
+ *    reset down, find the lag (`resetLag.ts`).
  *
  * A client without other clients is never rejected. Proof: let `remaining` be the smallest number that a response has
  * reported. A request that the server handled after that response would report less, so its response is still pending.
@@ -17,7 +17,7 @@
  * @internal
  */
 import type { Moment, RateLimitInfo } from "../retry/rateLimitHeaders.js"
-import { available, awaitResponse, type Capacity, limitedUntil } from "./capacity.js"
+import { admit, awaitResponse, type Capacity, limitUntil } from "./capacity.js"
 import { ServerClock } from "./clockSkew.js"
 import { FallbackRules } from "./fallbackRules.js"
 import { fairShare, isUsedByOthers, OtherClients } from "./otherClients.js"
@@ -58,7 +58,7 @@ export class Limiter {
   private readonly others = new OtherClients()
   private readonly probes = new Probes()
   private readonly lag = new LagSearch()
-  /** Requests without a caller that the server can still count. Each expires at its moment and is then taken as counted. */
+  /** Expiry times of interrupted requests, which can still reach the server. Until then they count as in flight. */
   private readonly orphans: Array<number> = []
   private windowCount = 0
   private remainingReportedAt = Number.NEGATIVE_INFINITY
@@ -94,17 +94,17 @@ export class Limiter {
   capacity(now: number): Capacity {
     this.expireOrphans(now)
     this.forgetSilentWindow(now)
-    if (now < this.blockedUntil) return limitedUntil(this.blockedUntil)
-    if (this.fallback.hasNoReset) return this.fallback.pacedCapacity(now)
+    if (now < this.blockedUntil) return limitUntil(this.blockedUntil)
+    if (this.fallback.hasNoReset) return this.fallback.pace(now)
     const { opensAt, window } = this
     if (window === undefined || Window.isUnmetered(window)) {
       return this.fallback.capacity(this.pending, this.orphans[0]) ?? this.probeCapacity(now)
     }
     if (opensAt !== undefined && now >= opensAt) return this.probeCapacity(now)
     const free = window.remaining - this.pending
-    if (free <= 0) return opensAt === undefined ? this.fallback.pacedCapacity(now) : limitedUntil(opensAt)
+    if (free <= 0) return opensAt === undefined ? this.fallback.pace(now) : limitUntil(opensAt)
     const permits = Math.min(free, fairShare(window.remaining, this.countClients(now)) - this.pending)
-    if (permits > 0) return available(permits)
+    if (permits > 0) return admit(permits)
     return awaitResponse(this.others.isDiscovering(window, now) ? this.others.discoveryEndsAt : opensAt)
   }
 
@@ -145,7 +145,7 @@ export class Limiter {
     if (this.isCurrentProbe(sent)) this.probes.onSettled(now)
   }
 
-  /** Returns `true` if the request was sent after the end of the known window, or without one, and no window has opened since. */
+  /** Returns `true` if the request probes the window after the known one, and that window is not open yet. */
   private isCurrentProbe({ isProbe, windowCount }: SentRequest): boolean {
     return isProbe && windowCount === this.windowCount
   }

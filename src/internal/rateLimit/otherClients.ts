@@ -1,5 +1,5 @@
 /**
- * Detects other clients that use the same API key, and computes the share of the limit that this client uses beside them.
+ * Detects other clients that use the same API key, and computes this client's share of the limit.
  *
  * @internal
  */
@@ -17,8 +17,8 @@ const rememberedWindows = 3
 const discoveryMillis = 1000
 
 /**
- * Estimates the number of clients from this client's part of a finished window, within bounds. A small part can also mean that
- * the other clients were faster. To slow down further would not help then.
+ * Estimates the number of clients from this client's part of a finished window, within bounds. A small part can also
+ * mean that the other clients were faster. Slowing down would not help then.
  *
  * @internal
  */
@@ -39,8 +39,8 @@ export const increaseClients = (clients: number, rejections: number): number =>
   rejections > 1 ? Math.min(maxClients, 2 * clients) : clients
 
 /**
- * Returns how many requests of this client may be in flight beside those of other clients, which see the same `remaining`. The
- * share shrinks with `remaining`, so that each client sends at most one request too many at the end of a window.
+ * Returns how many requests of this client may be in flight. The other clients see the same `remaining` and compute the
+ * same share. The share shrinks with `remaining`, so that each client sends at most one request too many per window.
  *
  * @internal
  */

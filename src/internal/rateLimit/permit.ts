@@ -1,5 +1,5 @@
 /**
- * Permits of the rate limit: what a caller states to get one, and what it reports about the request that the permit admits.
+ * The request for a permit, and the permit, by which its caller reports the outcome.
  *
  * @internal
  */
@@ -25,18 +25,18 @@ export interface PermitRequest<E> {
   /** Whether the request was sent before. */
   readonly isRetry: boolean
   /**
-   * Returns the failure of a caller that does not wait so long. The gate calls it before a wait for the limit begins, and again
-   * if the wait turns out to be longer than accepted.
+   * Returns a failure if the caller does not accept the wait. The gate calls it before a wait for the limit, and again
+   * if the wait becomes longer than accepted.
    */
   readonly confirmWait: (delay: QueueDelay) => Effect.Effect<Option.Option<E>>
 }
 
 /** @internal */
 export interface Permit {
-  /** Reports a response. Returns the milliseconds until the gate opens if the response is a rejection that names a moment. */
+  /** Reports a response. Returns the milliseconds until the gate opens if the response is a 429 with a reset. */
   readonly reportResponse: (status: number, headers: Headers) => Effect.Effect<number | undefined>
   /** Reports that the request was never sent. */
   readonly reportUnsent: Effect.Effect<void>
-  /** Reports a rate limit that the status does not show. `opensIn` is in milliseconds, if the response names a moment. */
+  /** Reports a rate limit that the status does not show. `opensIn` is the requested wait in milliseconds. */
   readonly reportRateLimited: (opensIn: number | undefined) => Effect.Effect<void>
 }

@@ -12,8 +12,8 @@ export class QueueTimer {
   private current: { readonly fiber: Fiber.RuntimeFiber<void>; readonly at: number } | undefined
 
   /**
-   * Runs `onFire` at the moment `at` (monotonic milliseconds) unless the timer fires earlier already. Without a moment, cancels
-   * the timer. Fires early if the wait is longer than a timer allows, so `onFire` has to schedule it again.
+   * Runs `onFire` at the moment `at` (monotonic milliseconds) unless the timer fires earlier already. Without a moment,
+   * cancels the timer. Fires early if the wait is longer than a timer allows, so `onFire` has to schedule it again.
    */
   schedule(at: number | undefined, now: number, onFire: Effect.Effect<void>): Effect.Effect<void> {
     const { current } = this

@@ -5,7 +5,7 @@
  */
 import { backoffDelayMillis } from "../retry/backoff.js"
 
-/** A moment further ahead is an error of one response, which must not block all requests. No window is longer than a day. */
+/** Longer than any window. A reset further ahead is wrong and must not block all requests. */
 const maxBlockMillis = 25 * 3_600_000
 const minBlockMillis = 1000
 const maxBackoffMillis = 30_000

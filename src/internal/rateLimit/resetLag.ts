@@ -1,6 +1,6 @@
 /**
- * The lag of a server that rounds its reset down: it opens the next window later than it says. The lag is found by a search
- * over several windows, first in steps that double, then by bisection.
+ * The lag of a server that rounds its reset down: it opens the next window later than it says. The lag is found by a
+ * search over several windows, first in steps that double, then by bisection.
  *
  * @internal
  */
@@ -28,8 +28,9 @@ const firstStepMillis = 50
 export const canBeLag = (after: number): boolean => after <= 2 * maxLagMillis
 
 /**
- * Updates the lag after a rejection of a request that was sent `after` the reset. `receivedAfter` is the time of the response,
- * relative to the reset. Continues with the earliest accepted time if there is one, else with a step that doubles each time.
+ * Updates the lag after a rejection of a request that was sent `after` the reset. `receivedAfter` is the time of the
+ * response, relative to the reset. Continues with the earliest accepted time if there is one, else with a step that
+ * doubles each time.
  *
  * @internal
  */
@@ -40,7 +41,7 @@ export const onRejected = (lag: Lag, after: number, receivedAfter: number, step:
     : { low, high: Number.POSITIVE_INFINITY, next: receivedAfter + firstStepMillis * 2 ** step }
 }
 
-/** @internal Updates the lag after a success of a request that was sent `after` the reset. Continues halfway to `low`. */
+/** @internal Updates the lag after a request sent `after` the reset was accepted. Continues halfway to `low`. */
 export const onAccepted = (lag: Lag, after: number): Lag => {
   if (lag.low < 0) return lag
   const high = Math.min(maxLagMillis, after)

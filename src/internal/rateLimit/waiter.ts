@@ -1,5 +1,5 @@
 /**
- * A request in the queue of the gate: how long it has to wait, and which wait its caller has accepted.
+ * A request in the queue of the gate, its estimated wait, and the wait that its caller has accepted.
  *
  * @internal
  */
@@ -46,7 +46,7 @@ export const toQueueDelay = (waiter: Waiter, limiter: Limiter, opensAt: number, 
   }
 }
 
-/** Tolerates a slightly longer delay, so that a caller that has accepted a wait is not asked again for each small change. */
+/** Adds 5 % and 1 s, so that a caller is not asked again for each small change. */
 const addTolerance = (millis: number): number => millis * 1.05 + 1000
 
 /** @internal Records that the caller has accepted a delay. */

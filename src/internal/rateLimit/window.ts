@@ -1,5 +1,5 @@
 /**
- * The best known window of the limit: what the server has reported, and how many requests of this client it can contain.
+ * The known window of the limit, as reported by the server.
  *
  * @internal
  */
@@ -36,9 +36,9 @@ const resetToleranceMillis = (window: Window, reset: Moment): number =>
   reset.clock === "local" ? 2000 : window.millisToReset > 3000 ? 1000 : 0
 
 /**
- * Compares a response with the known window. A later reset is a later window. An earlier reset is an earlier window only if
- * the request was sent before the known window was seen. Otherwise the known reset was wrong. `isAfterEnd` says whether the
- * request was sent after the end of the known window.
+ * Compares a response with the known window. A later reset is a later window. An earlier reset is an earlier window
+ * only if the request was sent before the known window was seen. Otherwise the known reset was wrong. `isAfterEnd` says
+ * whether the request was sent after the end of the known window.
  *
  * @internal
  */
