@@ -39,10 +39,26 @@ export {
 }
 
 /**
- * A batch with its progress and a way to stop it. Nothing happens before its `outcomes` are run.
+ * Makes a batch with its progress and an effect to stop it. Nothing happens before `outcomes` runs.
  *
  * @since 0.1.0
  * @category constructors
+ * @example
+ * ```ts
+ * import { Console, Effect, Stream } from "effect"
+ * import { Batch } from "effect-modelroute"
+ *
+ * export const program = Effect.gen(function* () {
+ *   const batch = yield* Batch.make(["a red fox", "a blue whale"], {
+ *     id: "catalogue",
+ *     key: (prompt) => prompt,
+ *     request: (prompt) => ({ model: "flux-1.1-pro", input: { prompt } })
+ *   })
+ *   yield* Stream.runDrain(batch.outcomes)
+ *   const { cost, succeeded } = yield* batch.progress.get
+ *   yield* Console.log(`${succeeded} succeeded for $${cost}`)
+ * })
+ * ```
  */
 export const make = <A, EI = never, RI = never, E = never, E2 = never, R = never>(
   items: Iterable<A> | Stream.Stream<A, EI, RI>,
@@ -51,15 +67,39 @@ export const make = <A, EI = never, RI = never, E = never, E2 = never, R = never
   Effect.zipWith(ModelRouteClient, Journal, (client, journal) => implementation.make(client, journal, items, options))
 
 /**
- * Runs a batch, or goes on with it where an earlier run has stopped: submits each item once, waits for it, and gives one outcome per
- * item. Items are read as they are needed. One that fails does not end the batch; the first `InsufficientBalance` or `Unauthorized`
- * stops submissions: what runs is waited for, and the rest is `NotAttempted`, until the batch is run again. Interrupted or killed, it
- * leaves the executions running; the next run waits for them. Fails with `InvalidRequest` for an option that cannot work, with
- * `JournalError` when a step cannot be written down, and as the input and the effects in its options fail. One run of a batch at a
- * time: two gain nothing, and where the account is refused to one of them (402, 401), the other may pay for an item once more.
+ * Runs a batch: submits each item once, waits for its execution and emits one outcome per item. Continues a batch that an earlier run
+ * did not finish. Reads the items as it needs them.
+ *
+ * A failed item does not end the batch. The first `InsufficientBalance` or `Unauthorized` stops the submissions. The batch then waits for
+ * its running executions, and the remaining items are `NotAttempted` until the next run. After an interruption or a crash, the executions
+ * keep running, and the next run waits for them.
+ *
+ * Fails with `InvalidRequest` if an option is invalid, and with `JournalError` if the journal cannot be read or written. A failure of the
+ * input, of `beforeSubmit` or of `deliver` also ends the batch.
+ *
+ * Run a batch in one process at a time. If the API rejects the account in one of two concurrent runs (401, 402), the other run may pay
+ * for an item a second time.
  *
  * @since 0.1.0
  * @category constructors
+ * @example
+ * ```ts
+ * import { Console, Stream } from "effect"
+ * import { Batch } from "effect-modelroute"
+ *
+ * export const program = Batch.run(["a red fox", "a blue whale"], {
+ *   id: "catalogue",
+ *   key: (prompt) => prompt,
+ *   request: (prompt) => ({ model: "flux-1.1-pro", input: { prompt } }),
+ *   maxCost: "25.00"
+ * }).pipe(
+ *   Stream.runForEach((outcome) =>
+ *     outcome._tag === "Succeeded"
+ *       ? Console.log(outcome.key, outcome.completed.output)
+ *       : Console.error(outcome.key, outcome._tag)
+ *   )
+ * )
+ * ```
  */
 export const run = <A, EI = never, RI = never, E = never, E2 = never, R = never>(
   items: Iterable<A> | Stream.Stream<A, EI, RI>,
@@ -68,32 +108,56 @@ export const run = <A, EI = never, RI = never, E = never, E2 = never, R = never>
   Stream.unwrap(Effect.map(make(items, options), ({ outcomes }) => outcomes))
 
 /**
- * Keeps the journal in the memory of this process: a batch goes on after a failure or an interruption, not after a restart. It grows
- * with each item, by its output and about 1 KB.
+ * Keeps the journal in the memory of this process. A batch continues after a failure or an interruption, but not after a restart. Each
+ * item takes about 1 KB and the size of its output.
  *
  * @since 0.1.0
  * @category layers
+ * @example
+ * ```ts
+ * import { FetchHttpClient } from "@effect/platform"
+ * import { Layer } from "effect"
+ * import { Batch, IdempotencyKey, ModelRouteClient } from "effect-modelroute"
+ *
+ * export const layer = Layer.merge(
+ *   Batch.layerJournalMemory,
+ *   Layer.provide(ModelRouteClient.layerConfig(), [FetchHttpClient.layer, IdempotencyKey.layer])
+ * )
+ * ```
  */
 export const layerJournalMemory: Layer.Layer<Journal> = Layer.effect(Journal, journalMemory.make)
 
 /**
- * Where in the store.
+ * Options of the journal in a `KeyValueStore`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface StoredJournalOptions {
-  /** What every key in the store begins with. Default `modelroute-batch-`. */
+  /** Prefix of each key in the store. Default: `modelroute-batch-`. */
   readonly prefix?: string | undefined
 }
 
 /**
- * Keeps the journal in a `KeyValueStore`, such as a directory (`KeyValueStore.layerFileSystem`): two values per item, written in
- * turn, so that a process that is killed while it writes leaves the one before. Against a power cut it is as safe as the store;
- * `SqlJournal` waits for the disk.
+ * Keeps the journal in a `KeyValueStore`, such as a directory (`KeyValueStore.layerFileSystem`).
+ *
+ * Each item has two values, which are written in turn. A process that is killed during a write leaves the earlier value intact. A power
+ * failure may lose what the store has not written to the disk. `SqlJournal` waits for the disk.
  *
  * @since 0.1.0
  * @category layers
+ * @example
+ * ```ts
+ * import { KeyValueStore } from "@effect/platform"
+ * import { NodeContext } from "@effect/platform-node"
+ * import { Layer } from "effect"
+ * import { Batch } from "effect-modelroute"
+ *
+ * export const journal = Batch.layerJournal().pipe(
+ *   Layer.provide(KeyValueStore.layerFileSystem("./journal")),
+ *   Layer.provide(NodeContext.layer)
+ * )
+ * ```
  */
 export const layerJournal = (
   options: StoredJournalOptions = {}

@@ -840,7 +840,7 @@ describe("the values of a store", () => {
               const error = yield* Effect.flip(effect)
               assert.strictEqual(error._tag, "JournalError")
               assert.strictEqual(error.operation, "Batch.run")
-              for (const word of [one, two, "Restore them, or remove both"]) assert.include(error.message, word)
+              for (const word of [one, two, "Restore the values, or remove both"]) assert.include(error.message, word)
               if (n < 2) assert.include(error.message, 'the item "x"')
             }
             // As it says.
@@ -1241,7 +1241,7 @@ for (const { name, place, skip = false } of databases) {
           assert.strictEqual(error._tag, "JournalError")
           assert.strictEqual(
             error.message,
-            `SqlJournal.layer: the table "${table}" is not there, or not as the journal needs it.`
+            `SqlJournal.layer: the table "${table}" is missing, or its columns are not those of a journal.`
           )
           assert.include(error.detail, "revision")
         })
@@ -1428,7 +1428,7 @@ describe("a journal in SQL", () => {
         const error = yield* Effect.flip(process_(layer, () => Effect.void))
         assert.strictEqual(error._tag, "JournalError")
         assert.strictEqual(error.operation, "SqlJournal.layer")
-        assert.include(error.message, `table is ${JSON.stringify(table)}, which is no name of a table`)
+        assert.include(error.message, `table is ${JSON.stringify(table)}, which is not a table name`)
       }
       for (const table of ["A_1", "x".repeat(63), "main.Batch"]) {
         const layer = Layer.provide(SqlJournal.layer({ table }), Layer.succeedContext(client))

@@ -1,0 +1,288 @@
+/**
+ * Keeps the journal in a table of a SQL database: SQLite or PostgreSQL.
+ *
+ * @internal
+ */
+import * as SqlClient from "@effect/sql/SqlClient"
+import type { SqlError } from "@effect/sql/SqlError"
+import * as Arr from "effect/Array"
+import * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import type { JournalError } from "../../ModelRouteError.js"
+import { stringify } from "../data/jsonText.js"
+import { sha256Hex } from "../data/sha256.js"
+import { JournalEntry, revision } from "./journalEntry.js"
+import type { JournalService } from "./journal.js"
+import { journalError, notEncodable, quote } from "./journalFailure.js"
+
+/** Keeps the parameters of a statement below 999, the limit of old SQLite versions. */
+const rowsPerStatement = 128
+
+/** Bounds the memory of a read of all entries. */
+const rowsPerPage = 128
+
+const maxColumnLength = 200
+
+const tablePattern = /^[A-Za-z_]\w{0,62}(\.[A-Za-z_]\w{0,62})?$/
+
+/**
+ * Returns a text as a column stores it. A text becomes its hash if it is too long for an index of PostgreSQL, if PostgreSQL cannot
+ * store it (NUL, half a surrogate pair), or if it looks like a hash.
+ */
+const toColumn = (text: string): string =>
+  text.length <= maxColumnLength && !/[\0\p{Surrogate}]/u.test(text) && !text.startsWith("sha256:")
+    ? text
+    : `sha256:${sha256Hex(JSON.stringify(text))}`
+
+const Row = Schema.Struct({ item: Schema.String, entry: Schema.String })
+type Row = typeof Row.Type
+const decodeRows = Schema.decodeUnknown(Schema.Array(Row))
+const decodeEntry = Schema.decode(Schema.parseJson(JournalEntry))
+const encodeEntry = (entry: JournalEntry): Effect.Effect<string, JournalError> =>
+  Schema.encode(JournalEntry)(entry).pipe(
+    Effect.flatMap((json) => Effect.try(() => stringify(json))),
+    Effect.mapError(() => notEncodable(entry.key))
+  )
+
+const messageOf = (u: unknown): string | undefined => {
+  if (!(u instanceof Error)) return undefined
+  // The error of a refused connection contains one error per address and has no message.
+  return u.message || (u instanceof AggregateError ? messageOf(u.errors[0]) : undefined)
+}
+const databaseMessage = (error: SqlError): string => messageOf(error.cause) ?? error.message
+
+/** The live clock. The clock in the context may be a `TestClock`. */
+const clock = Clock.make()
+
+/** SQLite allows one writer at a time, and some drivers do not wait for it. */
+const isBusy = (error: SqlError): boolean => /SQLITE_BUSY|database (table )?is locked/.test(databaseMessage(error))
+const busySchedule = Schedule.spaced("50 millis").pipe(Schedule.intersect(Schedule.recurs(100)))
+
+/** The tags under which drivers keep the connection of a transaction. */
+const transactionTags: ReadonlyArray<Context.Tag<never, unknown>> = [
+  Context.GenericTag<never, unknown>(SqlClient.TransactionConnection.key),
+  Context.GenericTag<never, unknown>("@effect/sql-libsql/LibsqlClient/LibsqlTransaction")
+]
+
+/** The table of a journal. */
+interface Table {
+  readonly sql: SqlClient.SqlClient
+  readonly name: string
+  /**
+   * Lets the event loop turn. Some SQLite drivers respond within one turn, and free the memory of a statement only between two turns.
+   */
+  readonly yieldToEventLoop: Effect.Effect<void>
+}
+
+/** Returns the column type of a text. */
+const textType = (sql: SqlClient.SqlClient): Effect.Effect<string, JournalError> => {
+  const type = sql.onDialectOrElse({
+    sqlite: () => "text",
+    // Pages are read in the order of this column, which must not depend on the locale of the system.
+    pg: () => 'text collate "C"',
+    orElse: () => undefined
+  })
+  return type === undefined
+    ? journalError(
+        "SqlJournal.layer",
+        "this database is neither SQLite nor PostgreSQL. Use one of them, or keep the journal in a KeyValueStore."
+      )
+    : Effect.succeed(type)
+}
+
+/** Creates the table if it is missing, and checks its columns. */
+const openTable = (name: string): Effect.Effect<Table, JournalError, SqlClient.SqlClient> =>
+  Effect.gen(function* () {
+    if (!tablePattern.test(name)) {
+      return yield* journalError(
+        "SqlJournal.layer",
+        `table is ${quote(name)}, which is not a table name. Use up to 63 letters, digits and "_", and do not begin with a ` +
+          "digit. The name of a schema and a dot may come first."
+      )
+    }
+    const sql = yield* SqlClient.SqlClient
+    const key = sql.literal(`${yield* textType(sql)} not null`)
+    const create = sql`create table if not exists ${sql(name)} (
+      batch ${key}, item ${key}, revision integer not null, step text not null, execution_id text,
+      idempotency_key text not null, entry text not null, primary key (batch, item)
+    )`.withoutTransform
+    const checkColumns =
+      sql`select batch, item, revision, step, execution_id, idempotency_key, entry from ${sql(name)} where 1 = 0`
+        .withoutTransform
+    // A failure to create is not final: another process may have created the table at the same time, or a user with more rights.
+    const created = yield* Effect.either(create)
+    yield* Effect.mapError(checkColumns, (error) =>
+      journalError(
+        "SqlJournal.layer",
+        `the table "${name}" is missing, or its columns are not those of a journal.`,
+        databaseMessage(Either.isLeft(created) ? created.left : error)
+      )
+    )
+    const yieldToEventLoop = sql.onDialectOrElse({
+      sqlite: () => clock.sleep(Duration.zero),
+      orElse: () => Effect.void
+    })
+    return { sql, name, yieldToEventLoop }
+  })
+
+/** Runs a statement. Waits up to 5 seconds for another writer of a SQLite database. */
+const runStatement = <A>(
+  { name }: Table,
+  verb: string,
+  statement: Effect.Effect<A, SqlError>
+): Effect.Effect<A, JournalError> =>
+  statement.pipe(
+    Effect.retry({ schedule: busySchedule, while: isBusy }),
+    Effect.mapError((error) =>
+      journalError(
+        "Batch.run",
+        `the journal could not ${verb} the table "${name}". Run the batch again when the database works. It continues from there.`,
+        databaseMessage(error)
+      )
+    )
+  )
+
+const unreadableRow = ({ name }: Table, batch: string, item: string): JournalError =>
+  journalError(
+    "Batch.run",
+    `the row of the item ${quote(item)} of the batch ${quote(batch)} in the table "${name}" is unreadable. Another ` +
+      "program or a newer version has written it. Restore the row, or delete it. Without it the item is submitted again " +
+      "under its first idempotency key."
+  )
+
+interface DecodedRow {
+  readonly item: string
+  readonly entry: JournalEntry
+}
+
+const decodeRow = (table: Table, batch: string, { entry, item }: Row): Effect.Effect<DecodedRow, JournalError> =>
+  decodeEntry(entry).pipe(
+    Effect.filterOrFail(
+      ({ key }) => toColumn(key) === item,
+      () => unreadableRow(table, batch, item)
+    ),
+    Effect.mapError(() => unreadableRow(table, batch, item)),
+    Effect.map((decoded) => ({ item, entry: decoded }))
+  )
+
+const selectRows = (
+  table: Table,
+  batch: string,
+  statement: Effect.Effect<unknown, SqlError>
+): Effect.Effect<ReadonlyArray<DecodedRow>, JournalError> =>
+  runStatement(table, "read", statement).pipe(
+    Effect.zipLeft(table.yieldToEventLoop),
+    Effect.flatMap((rows) =>
+      Effect.mapError(decodeRows(rows), () =>
+        journalError("Batch.run", `the columns of the table "${table.name}" are not those of a journal.`)
+      )
+    ),
+    Effect.flatMap(Effect.forEach((row) => decodeRow(table, batch, row)))
+  )
+
+const readEntries = (
+  table: Table,
+  batch: string,
+  keys: ReadonlyArray<string>
+): Effect.Effect<ReadonlyArray<Option.Option<JournalEntry>>, JournalError> =>
+  Effect.gen(function* () {
+    const { name, sql } = table
+    const found = yield* Effect.forEach(Arr.chunksOf(keys, rowsPerStatement), (chunk) =>
+      selectRows(
+        table,
+        batch,
+        sql`select item, entry from ${sql(name)} where batch = ${toColumn(batch)} and item in ${sql.in(chunk.map(toColumn))}`
+          .withoutTransform
+      )
+    )
+    const byItem = new Map(found.flat().map(({ entry, item }) => [item, entry]))
+    return keys.map((key) => Option.fromNullable(byItem.get(toColumn(key))))
+  })
+
+const encodeRow = (batch: string, entry: JournalEntry) =>
+  Effect.map(encodeEntry(entry), (text) => ({
+    batch: toColumn(batch),
+    item: toColumn(entry.key),
+    revision: revision(entry),
+    step: entry.step,
+    execution_id: entry.executionId === undefined ? null : toColumn(entry.executionId),
+    idempotency_key: toColumn(entry.idempotencyKey),
+    entry: text
+  }))
+
+/** Fails within a transaction of the user, whose rollback would remove what the journal has written. */
+const rejectTransaction: Effect.Effect<void, JournalError> = Effect.flatMap(Effect.context<never>(), (context) =>
+  transactionTags.some((tag) => Option.isSome(Context.getOption(context, tag)))
+    ? journalError(
+        "Batch.run",
+        "the batch runs in a transaction, and a rollback would remove what the journal has written. Run it outside of " +
+          "`sql.withTransaction`."
+      )
+    : Effect.void
+)
+
+const writeEntries = (
+  table: Table,
+  batch: string,
+  entries: ReadonlyArray<JournalEntry>
+): Effect.Effect<void, JournalError> =>
+  Effect.gen(function* () {
+    const { name, sql } = table
+    yield* rejectTransaction
+    const rows = yield* Effect.forEach(entries, (entry) => encodeRow(batch, entry))
+    yield* Effect.forEach(
+      Arr.chunksOf(rows, rowsPerStatement),
+      (chunk) =>
+        runStatement(
+          table,
+          "write to",
+          sql`insert into ${sql(name)} as kept ${sql.insert(chunk)} on conflict (batch, item) do update set
+            revision = excluded.revision, step = excluded.step, execution_id = excluded.execution_id,
+            idempotency_key = excluded.idempotency_key, entry = excluded.entry
+            where excluded.revision >= kept.revision`.withoutTransform
+        ),
+      { discard: true }
+    )
+  })
+
+const streamEntries = (table: Table, batch: string): Stream.Stream<JournalEntry, JournalError> => {
+  const { name, sql } = table
+  return Stream.paginateChunkEffect("", (after) =>
+    Effect.map(
+      selectRows(
+        table,
+        batch,
+        sql`select item, entry from ${sql(name)} where batch = ${toColumn(batch)} and item > ${after}
+          order by item limit ${rowsPerPage}`.withoutTransform
+      ),
+      (page) => {
+        const last = page.length < rowsPerPage ? undefined : page.at(-1)?.item
+        return [Chunk.unsafeFromArray(page.map(({ entry }) => entry)), Option.fromNullable(last)] as const
+      }
+    )
+  )
+}
+
+const removeBatch = (table: Table, batch: string): Effect.Effect<void, JournalError> => {
+  const { name, sql } = table
+  return Effect.asVoid(
+    runStatement(table, "delete from", sql`delete from ${sql(name)} where batch = ${toColumn(batch)}`.withoutTransform)
+  )
+}
+
+/** @internal */
+export const make = (tableName: string): Effect.Effect<JournalService, JournalError, SqlClient.SqlClient> =>
+  Effect.map(openTable(tableName), (table) => ({
+    read: (batch, keys) => readEntries(table, batch, keys),
+    write: (batch, entries) => writeEntries(table, batch, entries),
+    entries: (batch) => streamEntries(table, batch),
+    remove: (batch) => removeBatch(table, batch)
+  }))

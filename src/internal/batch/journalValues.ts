@@ -1,0 +1,89 @@
+/**
+ * The values of a journal in a `KeyValueStore`: their keys, their encoding and the errors of the store.
+ *
+ * @internal
+ */
+import type { PlatformError } from "@effect/platform/Error"
+import type * as KeyValueStore from "@effect/platform/KeyValueStore"
+import * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type { JournalError } from "../../ModelRouteError.js"
+import { stringify } from "../data/jsonText.js"
+import { sha256Hex } from "../data/sha256.js"
+import { JournalEntry } from "./journalEntry.js"
+import { journalError, notEncodable, quote } from "./journalFailure.js"
+
+const StoredEntry = Schema.Struct({
+  /** Counts the writes of the item, from 1. */
+  sequence: Schema.NonNegativeInt,
+  /** Number of the list that contains the item. */
+  list: Schema.NonNegativeInt,
+  entry: JournalEntry
+})
+
+/** @internal The content of a slot. */
+export type StoredEntry = typeof StoredEntry.Type
+
+/** @internal */
+export const encodeStoredEntry = (stored: StoredEntry): Effect.Effect<string, JournalError> =>
+  Schema.encode(StoredEntry)(stored).pipe(
+    Effect.flatMap((json) => Effect.try(() => stringify(json))),
+    Effect.mapError(() => notEncodable(stored.entry.key))
+  )
+
+/** @internal Returns nothing for a torn or foreign value. */
+export const decodeStoredEntry: (value: string) => Option.Option<StoredEntry> = Schema.decodeOption(
+  Schema.parseJson(StoredEntry)
+)
+
+/** @internal The two values of an item. */
+export type Slot = 0 | 1
+
+/** @internal Returns a name of 32 hex digits. File names are limited to 255 characters, keys are not. */
+export const hashName = (parts: unknown): string => sha256Hex(JSON.stringify(parts)).slice(0, 32)
+
+/** @internal Returns the items in a list. Skips a name that is cut off: the process was killed before it wrote the item. */
+export const itemsIn = (list: string): ReadonlyArray<string> =>
+  list.split("\n").filter((line) => /^[0-9a-f]{32}$/.test(line))
+
+/** @internal */
+export interface JournalValues {
+  readonly slotKey: (item: string, slot: Slot) => string
+  readonly listKey: (batch: string, list: number) => string
+  readonly get: (key: string) => Effect.Effect<Option.Option<string>, JournalError>
+  readonly has: (key: string) => Effect.Effect<boolean, JournalError>
+  /**
+   * Writes a value and then runs `onWritten`. Uninterruptible: an abandoned write could overlap with the next write of the same value.
+   */
+  readonly set: (key: string, value: string, onWritten: () => void) => Effect.Effect<void, JournalError>
+  /** Succeeds if the value is missing. */
+  readonly remove: (key: string) => Effect.Effect<void, JournalError>
+}
+
+const describeFailure = (verb: string, key: string) =>
+  Effect.mapError((error: PlatformError) =>
+    journalError(
+      "Batch.run",
+      `the journal could not ${verb} ${quote(key)} in its store. Run the batch again when the store works. It continues from there.`,
+      error.message
+    )
+  )
+
+/** @internal The key of each value begins with `prefix`. */
+export const makeValues = (store: KeyValueStore.KeyValueStore, prefix: string): JournalValues => ({
+  slotKey: (item, slot) => `${prefix}${item}-${slot}`,
+  listKey: (batch, list) => `${prefix}${batch}-n${list}`,
+  get: (key) => describeFailure("read", key)(store.get(key)),
+  has: (key) => describeFailure("look for", key)(store.has(key)),
+  set: (key, value, onWritten) =>
+    Effect.uninterruptible(
+      Effect.zipRight(describeFailure("write", key)(store.set(key, value)), Effect.sync(onWritten))
+    ),
+  remove: (key) =>
+    Effect.catchIf(
+      store.remove(key),
+      (error) => error._tag === "SystemError" && error.reason === "NotFound",
+      () => Effect.void
+    ).pipe(describeFailure("remove", key))
+})
