@@ -1,10 +1,10 @@
-/** What an exit holds, for tests that know which way it went. */
+/** Returns the failure or the value of an exit, or throws. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 
-/** The typed failure; throws for a success, a defect and an interruption. */
-export const failureOf = <A, E>(exit: Exit.Exit<A, E>): E =>
+/** Returns the typed failure. Throws for a success, a defect or an interruption. */
+export const failureOf = <E>(exit: Exit.Exit<unknown, E>): E =>
   Exit.match(exit, {
     onSuccess: (value) => {
       throw new Error(`succeeded with ${JSON.stringify(value)}`)
@@ -12,7 +12,7 @@ export const failureOf = <A, E>(exit: Exit.Exit<A, E>): E =>
     onFailure: (cause) => Option.getOrThrowWith(Cause.failureOption(cause), () => new Error(Cause.pretty(cause)))
   })
 
-/** The value; throws for anything else. */
+/** Returns the value. Throws for a failure, a defect or an interruption. */
 export const valueOf = <A, E>(exit: Exit.Exit<A, E>): A =>
   Exit.getOrElse(exit, (cause) => {
     throw new Error(Cause.pretty(cause))
