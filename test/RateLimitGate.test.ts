@@ -280,7 +280,7 @@ describe("a wait in the gate", () => {
         const fibers = yield* Effect.forEach(times(n, one), Effect.fork)
         const exits = yield* runToEnd(Effect.forEach(fibers, Fiber.join))
         return valueOf(exits).map((exit) =>
-          Exit.isSuccess(exit) ? (exit.value - start) / 1000 : failureOf<number, unknown>(exit)
+          Exit.isSuccess(exit) ? (exit.value - start) / 1000 : failureOf(exit)
         )
       })
     )
