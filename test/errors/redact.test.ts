@@ -90,6 +90,60 @@ describe("presigned URLs", () => {
   })
 })
 
+describe("a presigned URL that storage quotes in its error", () => {
+  for (const [what, query, quoted] of [
+    ["a value with raw plus signs", "sig=abcdef+ghijkl+mnopqr", "abcdef+ghijkl+mnopqr"],
+    ["a value with raw plus signs and escapes, decoded", "sig=abc%2Fdef+ghi%3Djkl", "abc/def+ghi=jkl"],
+    ["a value with raw plus signs, which storage reads as spaces", "sig=abcdef+ghijkl+mnopqr", "abcdef ghijkl mnopqr"],
+    ["a value with escapes", "sig=abcdefg%2Fhijklmn%2Bopq", "abcdefg%2Fhijklmn%2Bopq"],
+    ["a value with escapes, decoded", "sig=abcdefg%2Fhijklmn%2Bopq", "abcdefg/hijklmn+opq"],
+    ["a value with escapes that are not UTF-8", "sig=%E9%E8%E7abcdefgh%E9", "%E9%E8%E7abcdefgh%E9"],
+    ["a short value with escapes that are not UTF-8", "sig=%E9abcd", "%E9abcd"],
+    ["a parameter without a value", "abcdefghijklmnopqrstu", "abcdefghijklmnopqrstu"],
+    ["the name of a parameter", "abcdefghijklmnopqrstu=1", "abcdefghijklmnopqrstu"],
+    ["a value after a semicolon", "a=1;sig=abcdefg", "abcdefg"],
+    ["a fragment", "x=1#abcdefghijklmnopqrstu", "abcdefghijklmnopqrstu"],
+    ["a parameter in a fragment", "x=1#token=abcdefg", "abcdefg"]
+  ] as const) {
+    it.effect(`hides ${what}`, () => {
+      const url = `https://storage.example/file?${query}`
+      const { client } = makeFakeClient(
+        (requested) =>
+          requested.startsWith("https://api")
+            ? { status: 200, json: { file_id: "file_1", upload_url: url, url } }
+            : { status: 403, text: `<Error><Provided>${quoted}</Provided></Error>` },
+        noRetry
+      )
+      return Effect.gen(function* () {
+        const { files } = yield* client
+        const upload = yield* Effect.exit(files.upload(File.fromBytes(new Uint8Array(3))))
+        const download = yield* Effect.exit(Stream.runDrain(files.download(File.FileId.make("file_1"))))
+        for (const error of [failureOf(upload), failureOf(download)]) {
+          assert.strictEqual(
+            error._tag === "UnexpectedResponse" && error.body,
+            "<Error><Provided>[redacted]</Provided></Error>"
+          )
+        }
+      })
+    })
+  }
+
+  it.effect("shows the names of documented parameters", () => {
+    const url =
+      "https://storage.example/file?X-Amz-Credential=canary0123&response-content-disposition=inline&versionId=1"
+    const text = "X-Amz-Credential, response-content-disposition and versionId are invalid"
+    const { client } = makeFakeClient(
+      (requested) => (requested.startsWith("https://api") ? { status: 200, json: { url } } : { status: 403, text }),
+      noRetry
+    )
+    return Effect.gen(function* () {
+      const { files } = yield* client
+      const error = failureOf(yield* Effect.exit(Stream.runDrain(files.download(File.FileId.make("file_1")))))
+      assert.strictEqual(error._tag === "UnexpectedResponse" && error.body, text)
+    })
+  })
+})
+
 describe("a presigned URL with stray percent signs", () => {
   const id = File.FileId.make("file_1")
   for (const url of [

@@ -31,17 +31,39 @@ export const withSecrets = (confidential: Confidential = {}, secrets: ReadonlyAr
   secrets: [...(confidential.secrets ?? []), ...secrets]
 })
 
-/** Shorter query values, such as `3600` or `host`, are options. */
-const shortestQueryValue = 6
+/** Shorter values of parameters, such as `3600` or `host`, are options. */
+const shortestSecretValue = 6
+
+/** Shorter names of parameters, such as `acl` or `versionId`, are options. */
+const shortestSecretName = 12
+
+/** Parameters that S3 and Google Cloud Storage document. Their errors name them. */
+const documentedName =
+  /^(?:x-(?:amz|goog)-[a-z\d-]{1,32}|response-(?:content|cache|expires)[a-z-]{0,32}|AWSAccessKeyId|GoogleAccessId)$/i
+
+/** Splits a query into names and values, without decoding them. */
+const rawParameters = (query: string): ReadonlyArray<readonly [name: string, value: string]> =>
+  query.split(/[&;]/).map((parameter) => {
+    const [name = ""] = parameter.split("=", 1)
+    return [name, parameter.slice(name.length + 1)]
+  })
+
+/** Returns the secrets of a query in each form that storage can quote: as in the URL, or decoded, with `+` kept or as a space. */
+const secretsOfQuery = (query: string): ReadonlyArray<string> =>
+  [
+    ...rawParameters(query),
+    ...new URLSearchParams(query),
+    ...new URLSearchParams(query.replaceAll("+", "%2B"))
+  ].flatMap(([name, value]) => [
+    ...(name.length >= shortestSecretName && !documentedName.test(name) ? [name] : []),
+    ...(value.length >= shortestSecretValue ? [value] : [])
+  ])
 
 /** @internal The parts of a presigned URL that give access to the file. Storage quotes them in its errors. */
 export const secretsOfUrl = (url: string): ReadonlyArray<string> => {
-  const { password, searchParams, username } = new URL(url)
-  return [
-    ...Array.from(searchParams.values()).filter(({ length }) => length >= shortestQueryValue),
-    ...decodePart(username),
-    ...decodePart(password)
-  ]
+  const { hash, password, search, username } = new URL(url)
+  const secrets = [search, hash].flatMap((part) => secretsOfQuery(part.slice(1)))
+  return Array.from(new Set([...secrets, ...decodePart(username), ...decodePart(password)]))
 }
 
 /** Returns a part of a URL as it is and decoded. A percent sign in a valid URL does not have to encode anything. */
