@@ -224,6 +224,62 @@ describe("the output of a COMPLETED execution", () => {
   })
 })
 
+describe("a FAILED notification without an error", () => {
+  const failed = json({ id: "exec_1", status: "FAILED", error: { code: "GENERATION_FAILED", retryable: true } })
+  const failedWithoutError = json({ id: "exec_1", status: "FAILED" })
+
+  const awaitNotified = (script: ReturnType<typeof scripted>) =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(start)
+      const { executions } = yield* script.client
+      yield* executions.notify(new Execution.Execution({ id, status: "FAILED" }))
+      return failureOf(yield* runToEnd(silent(executions.await(id))))
+    })
+
+  const outdated: ReadonlyArray<readonly [string, Reply]> = [
+    ["a replica that is behind", json({ id: "exec_1", status: "PROCESSING" })],
+    ["a replica that does not know the execution", envelope(404, "NOT_FOUND")],
+    ["a page with status 403", page(403)],
+    ["a bare 502", page(502)],
+    ["a dropped connection", { status: 599 }]
+  ]
+  for (const [name, reply] of outdated) {
+    it.effect(`is completed by a later poll if the first poll meets ${name}`, () => {
+      const script = scripted({ get: [reply, reply, failed] })
+      return Effect.gen(function* () {
+        const error = yield* awaitNotified(script)
+        assert.strictEqual(error._tag, "GenerationFailed")
+        assert.deepStrictEqual(script.requests(), ["0 get", "10 get", "20 get"])
+      })
+    })
+
+    it.effect(`fails without the error after a minute if every poll meets ${name}`, () => {
+      const script = scripted({ get: [reply] })
+      return Effect.gen(function* () {
+        const error = yield* awaitNotified(script)
+        assert.strictEqual(error._tag, "UnrecognizedError")
+        assert.deepStrictEqual(script.requests().slice(-1), ["60 get"])
+      })
+    })
+  }
+
+  it.effect("fails without the error if the API has none, too", () => {
+    const script = scripted({ get: [failedWithoutError] })
+    return Effect.gen(function* () {
+      assert.strictEqual((yield* awaitNotified(script))._tag, "UnrecognizedError")
+      assert.deepStrictEqual(script.requests(), ["0 get"])
+    })
+  })
+
+  it.effect("fails without the error if the API rejects the poll", () => {
+    const script = scripted({ get: [envelope(401, "UNAUTHORIZED")] })
+    return Effect.gen(function* () {
+      assert.strictEqual((yield* awaitNotified(script))._tag, "UnrecognizedError")
+      assert.deepStrictEqual(script.requests(), ["0 get"])
+    })
+  })
+})
+
 describe("an expiry that is not in the future", () => {
   const past = ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", isoDate(start - 1), isoDate(start)]
   for (const expires_at of past) {

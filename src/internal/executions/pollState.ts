@@ -44,8 +44,12 @@ export interface PollState {
   readonly maxDeadline: number
   readonly pollCount: number
   readonly resultPollCount: number
-  /** Whether the execution was polled for the error that a notification left out. */
-  readonly hasPolledForError: boolean
+  /** When the execution was first seen FAILED without an error. */
+  readonly errorMissingSince: number | undefined
+  /** The polls for the error that a notification left out. */
+  readonly errorPollCount: number
+  /** Whether the error that a notification left out is no longer expected. */
+  readonly isErrorUnavailable: boolean
   /** When the execution was first seen COMPLETED without output. */
   readonly outputMissingSince: number | undefined
   /** The failure of the last poll. */
@@ -89,9 +93,9 @@ const waitWithoutExpiryMillis = Duration.toMillis("10 minutes")
 const replicaLagMillis = Duration.toMillis("60 seconds")
 
 /** @internal Returns the phase of a wait. */
-export const phaseOf = ({ hasPolledForError, isOutputRequired, latest }: PollState): Phase => {
+export const phaseOf = ({ isErrorUnavailable, isOutputRequired, latest }: PollState): Phase => {
   if (latest === undefined || !Execution.isTerminal(latest.execution)) return "running"
-  if (lacksError(latest.execution) && !hasPolledForError) return "needsError"
+  if (lacksError(latest.execution) && !isErrorUnavailable) return "needsError"
   return isOutputRequired && lacksOutput(latest) ? "needsOutput" : "ended"
 }
 
@@ -119,7 +123,8 @@ export const deadlineOf = ({ callerDeadline, deadline, outputMissingSince }: Pol
  */
 const withObservation = (state: PollState, latest: Observation): PollState => {
   const outputMissingSince = state.outputMissingSince ?? (lacksOutput(latest) ? latest.observedAt : undefined)
-  const next = { ...state, latest, pollFailure: undefined, outputMissingSince }
+  const errorMissingSince = state.errorMissingSince ?? (lacksError(latest.execution) ? latest.observedAt : undefined)
+  const next = { ...state, latest, pollFailure: undefined, outputMissingSince, errorMissingSince }
   if (latest.deadline === undefined) return next
   const maxDeadline = hasSameExpiry(latest.execution, state.latest?.execution)
     ? state.maxDeadline
@@ -132,13 +137,23 @@ const onExecutionPolled = (state: PollState, polled: Observation): PollState => 
   const hasEnded = state.latest !== undefined && Execution.isTerminal(state.latest.execution)
   // A terminal status never changes again: a replica that shows another one is behind.
   const isOutdated = hasEnded && !Execution.isTerminal(polled.execution)
-  return {
-    ...(isOutdated ? state : withObservation(state, polled)),
-    pollCount: state.pollCount + 1,
-    hasPolledForError:
-      state.hasPolledForError || phaseOf(state) === "needsError" || polled.execution.status === "FAILED"
-  }
+  return onErrorPolled(
+    { ...(isOutdated ? state : withObservation(state, polled)), pollCount: state.pollCount + 1 },
+    state,
+    polled.execution.status === "FAILED" || isErrorLate(state, polled.observedAt)
+  )
 }
+
+/** Whether a replica that is behind would have the error of a FAILED execution by now. */
+const isErrorLate = ({ errorMissingSince }: PollState, now: number): boolean =>
+  errorMissingSince !== undefined && now - errorMissingSince >= replicaLagMillis
+
+/** Counts a poll for the missing error, if `before` needed one. */
+const onErrorPolled = (state: PollState, before: PollState, isUnavailable: boolean): PollState => ({
+  ...state,
+  errorPollCount: before.errorPollCount + (phaseOf(before) === "needsError" ? 1 : 0),
+  isErrorUnavailable: before.isErrorUnavailable || isUnavailable
+})
 
 /** Returns the state after a poll of the result, which has the output and little else. Its status may be outdated. */
 const onResultPolled = (state: PollState, known: Observation, { execution, hasNoOutput }: Observation): PollState => {
@@ -180,7 +195,9 @@ export const start = (options: {
     maxDeadline: now + maxWaitMillis,
     pollCount: 0,
     resultPollCount: 0,
-    hasPolledForError: false,
+    errorMissingSince: undefined,
+    errorPollCount: 0,
+    isErrorUnavailable: false,
     outputMissingSince: undefined,
     pollFailure: undefined,
     notBefore: Number.NEGATIVE_INFINITY,
@@ -209,9 +226,7 @@ export const onScheduled = (
   const { expectedMillis, isScarce, scheduledMillis } = options
   const remaining = deadlineOf(state) - now
   if (remaining <= 0 || scheduledMillis === undefined) {
-    return state.pollCount === 0
-      ? { ...state, scheduledPoll: { at: now, since: now } }
-      : { ...state, stoppedBy: "timeout" }
+    return state.pollCount === 0 ? { ...state, scheduledPoll: { at: now, since: now } } : onPollTimedOut(state)
   }
   const isEndKnown = state.followsCreate && expectedMillis !== undefined
   const expectedIn = isEndKnown ? state.startedAt + expectedMillis * expectedLatencyFactor - now : 0
@@ -258,7 +273,10 @@ export const onPollFailed = (
 ): PollState => {
   const next = { ...state, pollCount: state.pollCount + 1, pollFailure: error, notBefore: now + retryAfterMillis }
   const phase = phaseOf(state)
-  if (phase === "needsError") return { ...next, hasPolledForError: true }
+  if (phase === "needsError") {
+    const isLost = !isTransient(state, error, now) && !isNotFound(error)
+    return onErrorPolled(next, state, isLost || isErrorLate(state, now))
+  }
   if (phase === "needsOutput" && state.latest !== undefined) {
     if (isResultMissing(state, error, now)) return { ...next, latest: { ...state.latest, hasNoOutput: true } }
     if (isNotReady(error)) return { ...next, resultPollCount: state.resultPollCount + 1 }
@@ -270,12 +288,14 @@ export const onPollFailed = (
 
 /** @internal Returns the state after a poll that has not ended within the caller's `timeout`. */
 export const onPollTimedOut = (state: PollState): PollState =>
-  phaseOf(state) === "needsError" ? { ...state, hasPolledForError: true } : { ...state, stoppedBy: "timeout" }
+  phaseOf(state) === "needsError" ? { ...state, isErrorUnavailable: true } : { ...state, stoppedBy: "timeout" }
 
 /** Whether to poll without a delay, because the missing error or output should be available already. */
 const isPollDue = (state: PollState): boolean => {
   const phase = phaseOf(state)
-  return phase === "needsError" || (phase === "needsOutput" && state.resultPollCount === 0)
+  return (
+    (phase === "needsError" && state.errorPollCount === 0) || (phase === "needsOutput" && state.resultPollCount === 0)
+  )
 }
 
 /** @internal Whether the schedule has to set the next poll. */
