@@ -236,7 +236,7 @@ describe("a FAILED notification without an error", () => {
       return failureOf(yield* runToEnd(silent(executions.await(id))))
     })
 
-  const outdated: ReadonlyArray<readonly [string, Reply]> = [
+  const outdated: ReadonlyArray<readonly [string, FakeResponse]> = [
     ["a replica that is behind", json({ id: "exec_1", status: "PROCESSING" })],
     ["a replica that does not know the execution", envelope(404, "NOT_FOUND")],
     ["a page with status 403", page(403)],
