@@ -31,8 +31,8 @@ import type { Files } from "./internal/files/types.js"
 import { reportTransportSend } from "./internal/http/attemptInterceptor.js"
 import * as TimeLimit from "./internal/http/attemptTimeout.js"
 import * as clientOptions from "./internal/http/clientOptions.js"
-import { request } from "./internal/http/rawRequest.js"
-import type { RequestSender } from "./internal/http/retryLoop.js"
+import { makeRequestMethod } from "./internal/http/rawRequest.js"
+import type { RequestSender } from "./internal/http/requestSender.js"
 import { SharedTimer } from "./internal/http/sharedTimer.js"
 import { storageClient, withoutRedirects } from "./internal/http/transports.js"
 import { addTraceHeaders, runSafely } from "./internal/telemetry.js"
@@ -162,7 +162,7 @@ export const make = (
       webhookEndpoints: webhookEndpoints.make(sender),
       apiKeys: apiKeys.make(sender),
       rateLimit: Effect.flatMap(gate, ({ snapshot }) => snapshot),
-      request: request(sender)
+      request: makeRequestMethod(sender)
     })
   })
 

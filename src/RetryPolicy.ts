@@ -1,10 +1,9 @@
 /**
- * When a failed request is sent again: two schedules with separate budgets, one for faults, one for the rate limit.
+ * When a failed request is retried. A policy is a `Schedule` over `ModelRouteError`. The standard policy has separate budgets for faults
+ * and for rate limits.
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
-import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
@@ -13,17 +12,34 @@ import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as ScheduleDecision from "effect/ScheduleDecision"
 import * as ScheduleInterval from "effect/ScheduleInterval"
-import { CurrentPolicy } from "./internal/retry/currentPolicy.js"
-import * as delays from "./internal/retry/backoff.js"
-import { requestedWaitMillis } from "./internal/retry/rateLimitHeaders.js"
 import { all, checksOf, orThrow } from "./internal/errors/optionChecks.js"
+import { backoffDelayMillis } from "./internal/retry/backoff.js"
+import { CurrentPolicy } from "./internal/retry/currentPolicy.js"
+import { requestedWaitMillis } from "./internal/retry/rateLimitHeaders.js"
 import { CurrentRetryFilter } from "./internal/retry/retryFilter.js"
-import { isRateLimit } from "./internal/errors/semantics.js"
+import {
+  type BackoffRule,
+  nextRetry,
+  noRetries,
+  type RateLimitRule,
+  type Retry,
+  retryDelayMillis,
+  type RetryRules
+} from "./internal/retry/retryRules.js"
 import type { ModelRouteError } from "./ModelRouteError.js"
 
 /**
- * A schedule that is fed with each failure and says how long to wait before the next attempt, or that there is none. Any
- * schedule over `ModelRouteError` is one, so `Schedule.intersect(Schedule.recurs(10))` and friends work on it.
+ * A schedule that receives each failure and returns the delay before the next attempt, or ends. Every schedule over
+ * `ModelRouteError` is a policy, so the combinators of `Schedule` apply.
+ *
+ * @example
+ * ```ts
+ * import { Schedule } from "effect"
+ * import { RetryPolicy } from "effect-modelroute"
+ *
+ * // At most 10 retries of any kind.
+ * export const policy: RetryPolicy.RetryPolicy = RetryPolicy.standard.pipe(Schedule.intersect(Schedule.recurs(10)))
+ * ```
  *
  * @since 0.1.0
  * @category models
@@ -31,90 +47,133 @@ import type { ModelRouteError } from "./ModelRouteError.js"
 export interface RetryPolicy extends Schedule.Schedule<unknown, ModelRouteError> {}
 
 /**
- * How `backoff` waits.
+ * Options of `backoff`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface BackoffOptions {
-  /** The wait before the first retry; each next one is twice as long. Default 1 second. */
+  /** Delay before the first retry. Each later delay is twice as long. Default: 1 second. */
   readonly base?: Duration.DurationInput | undefined
-  /** No wait is longer. Default 30 seconds. */
+  /** Maximum delay. Default: 30 seconds. */
   readonly cap?: Duration.DurationInput | undefined
-  /** Retries, not attempts. Default 3. */
+  /** Maximum number of retries, without the first attempt. Default: 3. */
   readonly times?: number | undefined
   /**
-   * Shortens each wait by chance (Effect's `Random`), so that many clients do not come back at once: `"equal"` to between
-   * half and all of it, `"full"` to between nothing and all of it. Default `"none"`.
+   * Shortens each delay at random, with Effect's `Random`, so that many clients do not retry at the same moment. `"equal"` keeps
+   * between half and all of the delay, `"full"` between nothing and all of it. Default: `"none"`.
    */
   readonly jitter?: "none" | "equal" | "full" | undefined
 }
 
 /**
- * How `rateLimit` waits.
+ * Options of `rateLimit`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface RateLimitOptions {
-  /** No wait is shorter, and the ladder for answers without a usable reset begins here. Default 1 second. */
+  /** Minimum delay. Also the first delay if the response has no usable reset. Default: 1 second. */
   readonly minDelay?: Duration.DurationInput | undefined
   /**
-   * A longer wait is not begun: the call fails at once with `RateLimited`, which says how long. Default 2 minutes for each
-   * reset, and no bound on how many of them a request waits for in the gate's queue; given here, it bounds that whole wait.
+   * Maximum wait. If the wait would be longer, the call fails immediately with `RateLimited`, which contains that wait.
+   * Default: 2 minutes for each reset, without a limit on the number of resets that a request waits for in the queue of the gate.
+   * If you set it, it limits the whole wait in the queue.
    */
   readonly maxWait?: Duration.DurationInput | undefined
-  /** Retries, not attempts. Default 5. */
+  /** Maximum number of retries, without the first attempt. Default: 5. */
   readonly times?: number | undefined
 }
 
-const check = checksOf("RetryPolicy.backoff")
-const checkLimit = checksOf("RetryPolicy.rateLimit")
+/**
+ * Options of `make`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** Options for faults, or `false` to retry none. */
+  readonly backoff?: BackoffOptions | false | undefined
+  /** Options for rate limits, or `false` to retry none. */
+  readonly rateLimit?: RateLimitOptions | false | undefined
+}
 
-const backoffOptions = (options: BackoffOptions) => {
-  const { base = "1 second", cap = defaultCap, jitter = "none", times = 3 } = options
-  orThrow(all([check.wholeNumber("times", times, 0), check.oneOf("jitter", jitter, ["none", "equal", "full"])]))
+const checkBackoff = checksOf("RetryPolicy.backoff")
+const checkRateLimit = checksOf("RetryPolicy.rateLimit")
+
+const makeBackoffRule = (options: BackoffOptions = {}): BackoffRule => {
+  const { base = "1 second", cap = "30 seconds", jitter = "none", times = 3 } = options
+  orThrow(
+    all([checkBackoff.wholeNumber("times", times, 0), checkBackoff.oneOf("jitter", jitter, ["none", "equal", "full"])])
+  )
   return {
-    baseMillis: orThrow(check.duration("base", base, "above zero")),
-    capMillis: orThrow(check.duration("cap", cap, "above zero")),
+    baseMillis: orThrow(checkBackoff.duration("base", base, "above zero")),
+    capMillis: orThrow(checkBackoff.duration("cap", cap, "above zero")),
     jitter,
     times
   }
 }
 
-/** A schedule of at most `times` recurrences for the errors that the call retries. `delay` returns `undefined` to end it. */
-const counted = (
-  times: number,
-  delay: (n: number, error: ModelRouteError) => Effect.Effect<number | undefined>
-): RetryPolicy =>
-  Schedule.makeWithState(0, (now, error: ModelRouteError, n) =>
-    Effect.flatMap(CurrentRetryFilter, (isRetried) =>
-      Effect.map(n < times && isRetried(error) ? delay(n, error) : Effect.succeed(undefined), (millis) =>
-        millis === undefined
-          ? [n, n, ScheduleDecision.done]
-          : [n + 1, n, ScheduleDecision.continueWith(ScheduleInterval.after(now + millis))]
-      )
-    )
+const makeRateLimitRule = (options: RateLimitOptions = {}): RateLimitRule => {
+  const { maxWait, minDelay, times = 5 } = options
+  orThrow(checkRateLimit.wholeNumber("times", times, 0))
+  return {
+    minDelayMillis: orThrow(checkRateLimit.duration("minDelay", minDelay ?? "1 second", "above zero")),
+    maxWaitMillis: orThrow(checkRateLimit.duration("maxWait", maxWait ?? "2 minutes", "zero")),
+    limitsQueueWait: maxWait !== undefined,
+    times
+  }
+}
+
+const drawRandom = ({ jitter }: Retry): Effect.Effect<number> => (jitter === "none" ? Effect.succeed(1) : Random.next)
+
+const toSchedule = (rules: RetryRules): RetryPolicy =>
+  Schedule.makeWithState(noRetries, (now, error: ModelRouteError, counts) =>
+    Effect.gen(function* () {
+      const isRetried = yield* CurrentRetryFilter
+      // `now` is not the wall clock, which dates in headers refer to.
+      const wallClock = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+      const retry = isRetried(error) ? nextRetry(rules, counts, error, wallClock) : undefined
+      if (retry === undefined) return [counts, counts, ScheduleDecision.done] as const
+      const millis = retryDelayMillis(retry, yield* drawRandom(retry))
+      return [retry.counts, retry.counts, ScheduleDecision.continueWith(ScheduleInterval.after(now + millis))] as const
+    })
   )
 
-const defaultCap = "30 seconds"
-
 /**
- * The delay before retry `n`, counted from 0: `min(base · 2^n, cap)`, by default 1, 2, 4, 8, 16, 30, 30 … seconds. The rule
- * of the API page "Errors overview", without a schedule around it.
+ * Returns the delay before retry `n`, counted from 0: `min(base · 2^n, cap)`. By default that is 1, 2, 4, 8, 16, 30, 30 … seconds.
+ * Throws `InvalidRequest` if an option is not valid. API page "Errors overview".
+ *
+ * @example
+ * ```ts
+ * import { RetryPolicy } from "effect-modelroute"
+ *
+ * // 1, 2, 4 and 8 seconds.
+ * export const delays = [0, 1, 2, 3].map((n) => RetryPolicy.backoffDelay(n))
+ * ```
  *
  * @since 0.1.0
  * @category combinators
  */
 export const backoffDelay = (n: number, options: Pick<BackoffOptions, "base" | "cap"> = {}): Duration.Duration => {
-  const { baseMillis, capMillis } = backoffOptions(options)
-  return Duration.millis(delays.backoffDelayMillis(n, baseMillis, capMillis))
+  const { baseMillis, capMillis } = makeBackoffRule(options)
+  return Duration.millis(backoffDelayMillis(n, baseMillis, capMillis))
 }
 
 /**
- * The delay that the headers of an answer ask for: `Retry-After` where it is above zero, else `X-RateLimit-Reset` minus the
- * server's clock (its `Date` header; without one the local clock, `now` in epoch milliseconds). `None` where they ask for
- * nothing sensible: missing, garbage, zero or past. Header names in lower case.
+ * Returns the delay that response headers request, or `None` if they request none: missing, garbage, zero or past. A `Retry-After`
+ * above zero has precedence over `X-RateLimit-Reset`. The reset is compared with the `Date` header, or with `now` without one.
+ * `now` is in epoch milliseconds. Header names are in lower case. API page "Rate limits".
+ *
+ * @example
+ * ```ts
+ * import { Clock, Effect } from "effect"
+ * import { RetryPolicy } from "effect-modelroute"
+ *
+ * export const program = Effect.map(Clock.currentTimeMillis, (now) =>
+ *   RetryPolicy.rateLimitDelay({ "retry-after": "5" }, now)
+ * )
+ * ```
  *
  * @since 0.1.0
  * @category combinators
@@ -125,69 +184,53 @@ export const rateLimitDelay = (
 ): Option.Option<Duration.Duration> =>
   Option.map(Option.fromNullable(requestedWaitMillis(headers, now)), Duration.millis)
 
-/** How long `Retry-After` asks to wait, in milliseconds, on an error that is not a rate limit. */
-const retryAfterOf = (error: ModelRouteError): number =>
-  "retryAfter" in error && error.retryAfter !== undefined ? Duration.toMillis(error.retryAfter) : 0
-
 /**
- * Exponential backoff for faults: retries every retryable error except rate limits, by default after 1, 2 and 4 seconds.
- * The delays are exact unless `jitter` shortens them. A `Retry-After` in the response is a lower bound of the delay, up to
- * `cap`. Throws an `InvalidRequest` that names the option if one cannot work.
+ * Creates a policy of exponential backoff. It retries every retryable error except rate limits, by default after 1, 2 and 4 seconds.
+ * The delays are exact unless `jitter` shortens them. A `Retry-After` header is a lower bound of the delay, up to `cap`.
+ * Throws `InvalidRequest` if an option is not valid.
+ *
+ * @example
+ * ```ts
+ * import { RetryPolicy } from "effect-modelroute"
+ *
+ * // At most 5 retries, 10 seconds apart at most.
+ * export const policy = RetryPolicy.backoff({ cap: "10 seconds", times: 5, jitter: "full" })
+ * ```
  *
  * @since 0.1.0
  * @category constructors
  */
-export const backoff = (options: BackoffOptions = {}): RetryPolicy => {
-  const { baseMillis, capMillis, jitter, times } = backoffOptions(options)
-  return counted(times, (n, error) => {
-    if (isRateLimit(error)) return Effect.succeed(undefined)
-    const delay = delays.backoffDelayMillis(n, baseMillis, capMillis)
-    const least = Math.min(retryAfterOf(error), capMillis)
-    return jitter === "none"
-      ? Effect.succeed(Math.max(delay, least))
-      : Effect.map(Random.next, (random) => Math.max(delays.applyJitter(delay, jitter, random), least))
-  })
-}
+export const backoff = (options: BackoffOptions = {}): RetryPolicy => toSchedule({ backoff: makeBackoffRule(options) })
 
 /**
- * Waits for the reset of the rate limit, and retries nothing else: until the moment that the headers named, at least 1
- * second; where they named none, 1, 2, 4 … 30 seconds. A wait of more than 2 minutes is not begun: the call fails at once.
- * Throws an `InvalidRequest` that names the option if one cannot work.
+ * Creates a policy that retries rate limits only. It waits until the reset in the response headers, at least 1 second. Without a
+ * usable reset the delays are 1, 2, 4 … 30 seconds. If a wait would exceed 2 minutes, the call fails immediately.
+ * Throws `InvalidRequest` if an option is not valid.
+ *
+ * @example
+ * ```ts
+ * import { RetryPolicy } from "effect-modelroute"
+ *
+ * // For a request that a person waits for.
+ * export const policy = RetryPolicy.rateLimit({ maxWait: "10 seconds", times: 2 })
+ * ```
  *
  * @since 0.1.0
  * @category constructors
  */
-export const rateLimit = (options: RateLimitOptions = {}): RetryPolicy => {
-  const { times = 5 } = options
-  orThrow(checkLimit.wholeNumber("times", times, 0))
-  const minimum = orThrow(checkLimit.duration("minDelay", options.minDelay ?? "1 second", "above zero"))
-  const maxWait = orThrow(checkLimit.duration("maxWait", options.maxWait ?? "2 minutes", "zero"))
-  return counted(times, (n, error) => {
-    if (!isRateLimit(error)) return Effect.succeed(undefined)
-    return Effect.map(Clock.currentTimeMillis, (now) => {
-      const asked =
-        error.resetAt !== undefined
-          ? DateTime.toEpochMillis(error.resetAt) - now
-          : error.retryAfter && Duration.toMillis(error.retryAfter)
-      const millis = delays.rateLimitDelayMillis(n, asked, minimum)
-      // Of a request in the gate's queue `retryAfter` is the whole wait, which can go on beyond the next reset.
-      const whole =
-        options.maxWait === undefined || error.retryAfter === undefined ? 0 : Duration.toMillis(error.retryAfter)
-      return Math.max(millis, whole) > maxWait ? undefined : millis
-    })
-  })
-}
-
-/** Steps only the side that an error belongs to, so that neither uses up the other's retries nor moves its ladder. */
-const separately = (limits: RetryPolicy, faults: RetryPolicy): RetryPolicy =>
-  Schedule.makeWithState([limits.initial, faults.initial] as const, (now, error: ModelRouteError, [limit, fault]) =>
-    isRateLimit(error)
-      ? Effect.map(limits.step(now, error, limit), ([next, out, decision]) => [[next, fault], out, decision])
-      : Effect.map(faults.step(now, error, fault), ([next, out, decision]) => [[limit, next], out, decision])
-  )
+export const rateLimit = (options: RateLimitOptions = {}): RetryPolicy =>
+  toSchedule({ rateLimit: makeRateLimitRule(options) })
 
 /**
- * No retries.
+ * A policy without retries.
+ *
+ * @example
+ * ```ts
+ * import { Redacted } from "effect"
+ * import { ModelRouteClient, RetryPolicy } from "effect-modelroute"
+ *
+ * export const options: ModelRouteClient.Options = { apiKey: Redacted.make("my-api-key"), retry: RetryPolicy.none }
+ * ```
  *
  * @since 0.1.0
  * @category constructors
@@ -195,25 +238,38 @@ const separately = (limits: RetryPolicy, faults: RetryPolicy): RetryPolicy =>
 export const none: RetryPolicy = Schedule.stop
 
 /**
- * Both schedules, each with a budget of its own; `false` leaves one out.
+ * Creates a policy for faults and rate limits. Each has its own budget: a retry of one kind does not count for the other.
+ * Throws `InvalidRequest` if an option is not valid.
+ *
+ * @example
+ * ```ts
+ * import { RetryPolicy } from "effect-modelroute"
+ *
+ * // Retries faults up to 5 times and rate limits never.
+ * export const policy = RetryPolicy.make({ backoff: { times: 5 }, rateLimit: false })
+ * ```
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (
-  options: {
-    readonly backoff?: BackoffOptions | false | undefined
-    readonly rateLimit?: RateLimitOptions | false | undefined
-  } = {}
-): RetryPolicy =>
-  separately(
-    options.rateLimit === false ? none : rateLimit(options.rateLimit),
-    options.backoff === false ? none : backoff(options.backoff)
-  )
+export const make = (options: Options = {}): RetryPolicy =>
+  toSchedule({
+    ...(options.rateLimit === false ? {} : { rateLimit: makeRateLimitRule(options.rateLimit) }),
+    ...(options.backoff === false ? {} : { backoff: makeBackoffRule(options.backoff) })
+  })
 
 /**
- * The default: up to 3 retries of faults after 1, 2 and 4 seconds, and up to 5 waits for the rate limit, each of at most 2
+ * The default policy: up to 3 retries of faults after 1, 2 and 4 seconds, and up to 5 waits for the rate limit, each of at most 2
  * minutes.
+ *
+ * @example
+ * ```ts
+ * import { Schedule } from "effect"
+ * import { RetryPolicy } from "effect-modelroute"
+ *
+ * // The default policy, for at most 1 minute.
+ * export const policy = RetryPolicy.standard.pipe(Schedule.upTo("1 minute"))
+ * ```
  *
  * @since 0.1.0
  * @category constructors
@@ -221,7 +277,18 @@ export const make = (
 export const standard: RetryPolicy = make()
 
 /**
- * Gives every call inside one effect this policy, in place of the one from the client's options.
+ * Sets the policy of every call inside an effect, in place of the policy of the client.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Execution, ModelRouteClient, RetryPolicy } from "effect-modelroute"
+ *
+ * export const program = Effect.gen(function* () {
+ *   const client = yield* ModelRouteClient.ModelRouteClient
+ *   return yield* client.executions.get(Execution.ExecutionId.make("exec_1"))
+ * }).pipe(RetryPolicy.withPolicy(RetryPolicy.none))
+ * ```
  *
  * @since 0.1.0
  * @category combinators

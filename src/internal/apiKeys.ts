@@ -11,7 +11,8 @@ import type { RequestFailure } from "../ModelRouteError.js"
 import { isRecord, text } from "./data/lenient.js"
 import * as attempt from "./http/attempt.js"
 import * as requests from "./http/requests.js"
-import { runOperation, type RequestSender } from "./http/retryLoop.js"
+import type { RequestSender } from "./http/requestSender.js"
+import { runOperation } from "./http/retryLoop.js"
 
 const operation = "apiKeys.rotate"
 

@@ -28,7 +28,7 @@ describe("a response body", () => {
     it.effect(`of ${size} bytes with ${JSON.stringify(headers)} is read in pieces`, () =>
       Effect.gen(function* () {
         const { bytes, end } = yield* readBody(streamed(size, headers), 2_000_000)
-        assert.deepStrictEqual([bytes.length, end], [size, "whole"])
+        assert.deepStrictEqual([bytes.length, end], [size, "complete"])
       })
     )
   }
@@ -44,7 +44,7 @@ describe("a response body", () => {
           name === "stream" ? Stream.dieMessage("the body was read in pieces") : Reflect.get(target, name, target)
       })
       const { bytes, end } = yield* readBody(whole, 2_000_000)
-      assert.deepStrictEqual([bytes.length, end], [65_536, "whole"])
+      assert.deepStrictEqual([bytes.length, end], [65_536, "complete"])
     })
   )
 
@@ -64,7 +64,7 @@ describe("a response body", () => {
         }),
         10_000
       )
-      assert.deepStrictEqual([bytes.length, end, pulled], [10_000, "overlong", 11])
+      assert.deepStrictEqual([bytes.length, end, pulled], [10_000, "too large", 11])
     })
   )
 })

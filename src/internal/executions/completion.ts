@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import type * as Execution from "../../Execution.js"
 import { ExecutionCancelled, ExecutionExpired } from "../../ModelRouteError.js"
-import type { RequestSender } from "../http/retryLoop.js"
+import type { RequestSender } from "../http/requestSender.js"
 import * as classify from "../errors/classify.js"
 import * as decode from "./decode.js"
 import type { CreateContext } from "./requests.js"

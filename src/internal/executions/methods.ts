@@ -12,7 +12,7 @@ import { AwaitTimeout, type AwaitFailure, ExecutionNotReady, type ResultFailure 
 import { present } from "../data/lenient.js"
 import * as monotonic from "../data/monotonic.js"
 import { isClientError } from "../errors/semantics.js"
-import type { RequestSender } from "../http/retryLoop.js"
+import type { RequestSender } from "../http/requestSender.js"
 import * as telemetry from "../telemetry.js"
 import { cancelOnInterrupt, cancelOnInterruptedCreate, type Canceller } from "./cancelOnInterrupt.js"
 import { errorFields, toResult, type WaitContext } from "./completion.js"

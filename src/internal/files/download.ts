@@ -16,7 +16,9 @@ import type * as classify from "../errors/classify.js"
 import { secretsOfUrl, withSecrets } from "../errors/redact.js"
 import * as attempt from "../http/attempt.js"
 import * as requests from "../http/requests.js"
-import { waitForRetry, makeRetryDriver, retryLoop, type RequestSender } from "../http/retryLoop.js"
+import type { RequestSender } from "../http/requestSender.js"
+import { retryLoop, waitForRetry } from "../http/retryLoop.js"
+import { makeRetryDriver } from "../retry/retryDriver.js"
 import type { CallStats } from "../telemetry.js"
 import * as decode from "./decode.js"
 import {
@@ -135,15 +137,15 @@ export const make =
           repeatable: true,
           fileId: id
         })
-        const patience = makeRetryDriver(sender)
+        const driver = makeRetryDriver(sender)
         const resume = (error: RequestFailure): Bytes =>
           // The download is complete if the connection broke after the last byte.
           state.receivedBytes === state.size
             ? Stream.empty
-            : Stream.concat(Stream.execute(waitForRetry(sender, nextCall(), error, patience)), missingBytes)
+            : Stream.concat(Stream.execute(waitForRetry(sender, nextCall(), error, driver)), missingBytes)
         const missingBytes: Bytes = Stream.unwrap(
           Effect.suspend(() =>
-            Effect.map(retryLoop(sender, nextCall(), stats, patience), (bytes) => Stream.catchAll(bytes, resume))
+            Effect.map(retryLoop(sender, nextCall(), stats, driver), (bytes) => Stream.catchAll(bytes, resume))
           )
         )
         return missingBytes

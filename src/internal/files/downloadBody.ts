@@ -17,7 +17,7 @@ import * as classify from "../errors/classify.js"
 import * as attempt from "../http/attempt.js"
 import { withDeadline } from "../http/attemptTimeout.js"
 import * as contentEncoding from "../http/contentEncoding.js"
-import type { RequestSender } from "../http/retryLoop.js"
+import type { RequestSender } from "../http/requestSender.js"
 import { describeTransportError } from "../http/transportError.js"
 import {
   contentRange,
@@ -98,7 +98,7 @@ const streamBytes = (
     // The platform fails with `EmptyBody` if a response has no body.
     error.reason === "EmptyBody"
       ? Option.none()
-      : Option.some(classify.unanswered("truncated", context, describeTransportError(error).words))
+      : Option.some(classify.unanswered("truncated", context, describeTransportError(error).text))
 
   const onTimeout = () => Option.some(classify.unanswered("timeout", context, "the file's bytes stopped coming"))
 

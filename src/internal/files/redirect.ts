@@ -4,7 +4,7 @@
  * @internal
  */
 import type * as attempt from "../http/attempt.js"
-import type { RequestSender } from "../http/retryLoop.js"
+import type { RequestSender } from "../http/requestSender.js"
 
 /** @internal The target of a redirect, or the reason why it is not followed. */
 export type Redirect = { readonly url: string } | { readonly problem: string }

@@ -1,5 +1,5 @@
 /**
- * One attempt: send the request, read the answer, within the time limit. Whatever comes back is a value or a declared error.
+ * Sends a request once and reads its response within the time limit. Every result is a decoded value or a declared error.
  *
  * @internal
  */
@@ -10,27 +10,26 @@ import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { InvalidRequest, type RequestFailure } from "../../ModelRouteError.js"
-import * as body from "./responseBody.js"
-import * as classify from "../errors/classify.js"
-import type { Permit } from "../rateLimit/permit.js"
-import { seconds } from "../errors/messages.js"
-import { hasNoEnvelope } from "../errors/semantics.js"
 import * as monotonic from "../data/monotonic.js"
+import * as classify from "../errors/classify.js"
+import { seconds } from "../errors/messages.js"
 import { withSecrets } from "../errors/redact.js"
+import type { Permit } from "../rateLimit/permit.js"
 import type { AttemptTimeout } from "./attemptTimeout.js"
+import { readBody } from "./responseBody.js"
 import { describeTransportError, isRefusedRedirect } from "./transportError.js"
 
-/** @internal An answer whose headers are here and whose body is still to be read. */
+/** @internal A response whose headers have arrived and whose body is not read yet. */
 export interface ReceivedResponse {
   readonly response: HttpClientResponse.HttpClientResponse
   /** When the headers arrived. */
   readonly receivedAt: ReceiptTime
   readonly context: classify.Context
-  /** Of a rate-limited response: milliseconds until the gate opens again. */
+  /** Milliseconds until the gate opens again, if the response is a rate limit. */
   readonly opensIn?: number | undefined
 }
 
-/** @internal One moment on both clocks, in milliseconds: `wall` to compare with dates, `monotonic` to measure durations. */
+/** @internal One moment on both clocks, in milliseconds. `wall` is comparable with dates, `monotonic` measures durations. */
 export interface ReceiptTime {
   readonly wall: number
   readonly monotonic: number
@@ -40,15 +39,16 @@ const readReceiptTime: Effect.Effect<ReceiptTime> = Effect.clockWith((clock) =>
   Effect.sync(() => ({ wall: clock.unsafeCurrentTimeMillis(), monotonic: monotonic.read(clock) }))
 )
 
-/** @internal One call, fixed before its first attempt: every attempt sends the same request. */
+/** @internal One call. It is fixed before the first attempt, so that every attempt sends the same request. */
 export interface Call<A> extends Omit<classify.Context, "attempts"> {
   readonly request: HttpClientRequest.HttpClientRequest
+  /** Decodes the response, or fails with its error. */
   readonly decode: (received: ReceivedResponse) => Effect.Effect<A, RequestFailure>
-  /** Of a call within a longer wait: until when (monotonic milliseconds) the rate limit may delay it, whatever the policy. */
+  /** Until when the rate limit may delay the call, whatever the retry policy, in monotonic milliseconds. */
   readonly deadline?: number
 }
 
-/** @internal How long one attempt may take, and what sees to it. */
+/** @internal The time limit of each attempt. */
 export interface AttemptLimits {
   readonly duration: Duration.Duration
   readonly withTimeout: AttemptTimeout
@@ -61,45 +61,44 @@ const maxSuccessBodyBytes = 64 * MiB
 /** @internal */
 export const isSuccess = (status: number): boolean => status >= 200 && status < 300
 
-const toResponseData = ({ opensIn, receivedAt, response }: ReceivedResponse, bytes: Uint8Array): classify.Answer => ({
+const toResponseData = ({ opensIn, receivedAt, response }: ReceivedResponse, body: Uint8Array): classify.Answer => ({
   status: response.status,
   headers: response.headers,
-  body: bytes,
+  body,
   receivedAt: receivedAt.wall,
   opensIn
 })
 
-/** @internal Reads the body of an unsuccessful answer and fails with what it means. */
+/** @internal Reads the body of an unsuccessful response and fails with its error. */
 export const failWithResponse = (received: ReceivedResponse): Effect.Effect<never, RequestFailure> =>
-  Effect.flatMap(body.readBody(received.response, maxErrorBodyBytes), ({ bytes, end }) => {
+  Effect.flatMap(readBody(received.response, maxErrorBodyBytes), ({ bytes, end }) => {
     const error = classify.classify(toResponseData(received, bytes), received.context)
-    // Half an envelope says less than sending again will.
-    return Effect.fail(
-      end === "cut" && hasNoEnvelope(error) ? classify.unanswered("truncated", received.context) : error
-    )
+    // A retry can return the complete envelope.
+    const isIncomplete = end === "truncated" && error._tag === "UnexpectedResponse"
+    return Effect.fail(isIncomplete ? classify.unanswered("truncated", received.context) : error)
   })
 
-/** @internal A success whose content is not usable. */
+/** @internal Fails with `UnexpectedResponse` for a successful response whose content is not usable. */
 export const failWithProblem = (received: ReceivedResponse, problem: string): Effect.Effect<never, RequestFailure> =>
   Effect.suspend(() =>
     Effect.fail(classify.unexpected(toResponseData(received, new Uint8Array(0)), received.context, problem))
   )
 
-/** @internal Some servers end a broken body as if it were whole. */
+/** @internal Whether JSON text is truncated. Some servers end an incomplete body like a complete one. */
 export const isTruncatedText = (text: string): boolean =>
   text === "" || (/^\s*[[{]/.test(text) && !/[\]}]\s*$/.test(text))
 
-/** @internal The whole body of a success; one that is cut or too large to hold is a failure. */
+/** @internal Reads the whole body of a successful response. Fails if the body is truncated or larger than 64 MiB. */
 export const readWholeBody = (received: ReceivedResponse): Effect.Effect<Uint8Array, RequestFailure> =>
   Effect.flatMap(
-    body.readBody(received.response, maxSuccessBodyBytes),
+    readBody(received.response, maxSuccessBodyBytes),
     ({ bytes, end }): Effect.Effect<Uint8Array, RequestFailure> => {
       switch (end) {
-        case "whole":
+        case "complete":
           return Effect.succeed(bytes)
-        case "cut":
+        case "truncated":
           return Effect.fail(classify.unanswered("truncated", received.context))
-        case "overlong": {
+        case "too large": {
           const problem = `the response is larger than ${maxSuccessBodyBytes / MiB} MiB`
           return Effect.fail(classify.unexpected(toResponseData(received, bytes), received.context, problem))
         }
@@ -108,45 +107,45 @@ export const readWholeBody = (received: ReceivedResponse): Effect.Effect<Uint8Ar
   )
 
 /**
- * Accepts a success whose JSON `read` can make something of. `read` gets `undefined` for an empty or unreadable body and
- * answers `undefined` where the essence is missing.
+ * Decodes the JSON of a successful response with `read`. `read` receives `undefined` for an empty or unreadable body, and returns
+ * `undefined` if the required content is missing. `required` names that content in the error.
  *
  * @internal
  */
 export const decodeJson =
   <A>(
-    essence: string,
+    required: string,
     read: (json: unknown, received: ReceivedResponse, text: string) => A | undefined
   ): Call<A>["decode"] =>
   (received) => {
     const { context, response } = received
     if (!isSuccess(response.status)) return failWithResponse(received)
     return Effect.flatMap(readWholeBody(received), (bytes): Effect.Effect<A, RequestFailure> => {
-      const answer = toResponseData(received, bytes)
+      const data = toResponseData(received, bytes)
       const text = classify.decodeText(bytes, response.headers["content-type"])
-      const parsed = classify.parseJson(text)
-      if (classify.isEnvelope(parsed)) return Effect.fail(classify.classify(answer, context))
-      const value = read(parsed, received, text)
+      const json = classify.parseJson(text)
+      if (classify.isEnvelope(json)) return Effect.fail(classify.classify(data, context))
+      const value = read(json, received, text)
       if (value !== undefined) return Effect.succeed(value)
       return Effect.fail(
-        parsed === undefined && isTruncatedText(text)
+        json === undefined && isTruncatedText(text)
           ? classify.unanswered("truncated", context)
-          : classify.unexpected(answer, context, `the response lacks ${essence}`)
+          : classify.unexpected(data, context, `the response lacks ${required}`)
       )
     })
   }
 
 /**
- * Accepts any success: nothing and plain text are answers, too; JSON that breaks off is none.
+ * Decodes any successful response. An empty body and plain text are values, truncated JSON is not.
  *
  * @internal
  */
-export const decodeAny: Call<{ readonly json: unknown }>["decode"] = decodeJson("JSON", (parsed, _, text) => {
-  if (parsed !== undefined || text === "") return { json: parsed }
+export const decodeAny: Call<{ readonly json: unknown }>["decode"] = decodeJson("JSON", (json, _, text) => {
+  if (json !== undefined || text === "") return { json }
   return isTruncatedText(text) ? undefined : { json: text }
 })
 
-/** A client of the caller's making can turn a status into a failure; it is an answer all the same. */
+/** A transformed client can turn a status into a failure, such as with `HttpClient.filterStatusOk`. */
 const responseOfStatusError = (
   error: HttpClientError.HttpClientError
 ): HttpClientResponse.HttpClientResponse | undefined =>
@@ -161,8 +160,9 @@ const toRequestFailure = (error: HttpClientError.HttpClientError, context: class
       message: `${context.operation} was not sent: the HTTP client could not make the request (${error.reason}). Check the base URL and transformClient.`
     })
   }
-  const { reason, words } = describeTransportError(error)
-  return isRefusedRedirect(error) ? classify.redirected(context) : classify.unanswered(reason, context, words)
+  if (isRefusedRedirect(error)) return classify.redirected(context)
+  const { reason, text } = describeTransportError(error)
+  return classify.unanswered(reason, context, text)
 }
 
 /** @internal Sends a request and waits for the headers of the response. */
@@ -179,30 +179,29 @@ export const sendRequest = (
     Effect.flatMap((response) => Effect.map(readReceiptTime, (receivedAt) => ({ response, receivedAt, context })))
   )
 
-/** @internal */
+/** @internal The settings of a client that concern one attempt. */
+export interface AttemptOptions {
+  readonly client: HttpClient.HttpClient
+  readonly attemptLimits: AttemptLimits
+  /** Texts that no error may contain. */
+  readonly secrets: ReadonlyArray<string>
+}
+
+/** @internal Sends the request of a call, reports the response to the gate and decodes it. `attempts` includes this attempt. */
 export const runOnce = <A>(
-  client: HttpClient.HttpClient,
-  call: Call<A>,
-  options: {
-    readonly attempts: number
-    readonly limits: AttemptLimits
-    readonly permit: Permit
-    readonly secrets: ReadonlyArray<string>
-  }
+  { attemptLimits, client, secrets }: AttemptOptions,
+  { confidential, decode, request, ...fields }: Call<A>,
+  attempts: number,
+  permit: Permit
 ): Effect.Effect<A, RequestFailure> => {
-  const { decode, confidential, request, ...rest } = call
-  const context: classify.Context = {
-    ...rest,
-    attempts: options.attempts,
-    confidential: withSecrets(confidential, options.secrets)
-  }
+  const context: classify.Context = { ...fields, attempts, confidential: withSecrets(confidential, secrets) }
   const attempt = Effect.flatMap(sendRequest(client, request, context), (received) =>
-    Effect.flatMap(options.permit.reportResponse(received.response.status, received.response.headers), (opensIn) =>
+    Effect.flatMap(permit.reportResponse(received.response.status, received.response.headers), (opensIn) =>
       decode({ ...received, opensIn })
     )
   )
-  const { duration, withTimeout } = options.limits
-  return withTimeout(attempt, () =>
-    classify.unanswered("timeout", context, `the limit of one attempt is ${seconds(Duration.toMillis(duration))}`)
-  )
+  return attemptLimits.withTimeout(attempt, () => {
+    const limit = seconds(Duration.toMillis(attemptLimits.duration))
+    return classify.unanswered("timeout", context, `the limit of one attempt is ${limit}`)
+  })
 }

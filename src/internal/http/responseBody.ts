@@ -1,5 +1,5 @@
 /**
- * Reads a response body into memory, up to a limit, and decodes it if the transport has not.
+ * Reads a response body into memory, up to a limit, and decodes its content encoding if the transport has not.
  *
  * @internal
  */
@@ -13,53 +13,53 @@ import { join } from "../data/bytes.js"
 import { decodeBody } from "./contentEncoding.js"
 
 /** @internal */
-export interface BodyRead {
+export interface ReadResult {
   readonly bytes: Uint8Array
-  /** `cut`: the connection ended before the body did. `overlong`: the body beyond the limit was not read. */
-  readonly end: "whole" | "cut" | "overlong"
+  /** `truncated`: the connection ended before the body did. `too large`: the part beyond the limit was not read. */
+  readonly end: "complete" | "truncated" | "too large"
 }
 
 type Pull = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<HttpClientError.ResponseError>>
 
-const collectChunks = (pull: Pull, limit: number): Effect.Effect<BodyRead> => {
+const collectChunks = (pull: Pull, maxBytes: number): Effect.Effect<ReadResult> => {
   const chunks: Array<Uint8Array> = []
   let size = 0
-  const body = (end: BodyRead["end"]): Effect.Effect<BodyRead> =>
-    Effect.sync(() => ({ bytes: join(chunks).subarray(0, limit), end }))
-  const next: Effect.Effect<BodyRead> = Effect.matchEffect(pull, {
+  const finish = (end: ReadResult["end"]): Effect.Effect<ReadResult> =>
+    Effect.sync(() => ({ bytes: join(chunks).subarray(0, maxBytes), end }))
+  const next: Effect.Effect<ReadResult> = Effect.matchEffect(pull, {
     onSuccess: (pulled) => {
       for (const bytes of pulled) {
         chunks.push(bytes)
         size += bytes.length
       }
-      return size > limit ? body("overlong") : next
+      return size > maxBytes ? finish("too large") : next
     },
     onFailure: Option.match({
-      onNone: () => body("whole"),
-      // The platform has an error for a response without a body.
-      onSome: (error) => body(error.reason === "EmptyBody" ? "whole" : "cut")
+      onNone: () => finish("complete"),
+      // The platform fails with `EmptyBody` for a response without a body.
+      onSome: (error) => finish(error.reason === "EmptyBody" ? "complete" : "truncated")
     })
   })
   return next
 }
 
-/** A `Stream.run` would fork a fiber, which logs its failure. */
-const readStream = (response: HttpClientResponse.HttpClientResponse, limit: number): Effect.Effect<BodyRead> =>
-  Effect.scoped(Effect.flatMap(Stream.toPull(decodeBody(response)), (pull) => collectChunks(pull, limit)))
+/** Pulls the stream by hand, because `Stream.run` forks a fiber that logs its failure. */
+const readStream = (response: HttpClientResponse.HttpClientResponse, maxBytes: number): Effect.Effect<ReadResult> =>
+  Effect.scoped(Effect.flatMap(Stream.toPull(decodeBody(response)), (pull) => collectChunks(pull, maxBytes)))
 
-/** The platform's `node:http` client copies the body with every chunk, so a large body is read as a stream. */
+/** A larger body is read as a stream, because the platform's `node:http` client copies the body with every chunk. */
 const maxSinglePieceBytes = 64 * 1024
 
-const readWhole = (response: HttpClientResponse.HttpClientResponse, length: number): Effect.Effect<BodyRead> =>
+const readSinglePiece = (response: HttpClientResponse.HttpClientResponse, length: number): Effect.Effect<ReadResult> =>
   Effect.match(response.arrayBuffer, {
-    onSuccess: (buffer): BodyRead => ({
+    onSuccess: (buffer): ReadResult => ({
       bytes: new Uint8Array(buffer),
-      end: buffer.byteLength < length && response.request.method !== "HEAD" ? "cut" : "whole"
+      end: buffer.byteLength < length && response.request.method !== "HEAD" ? "truncated" : "complete"
     }),
-    onFailure: (): BodyRead => ({ bytes: new Uint8Array(0), end: "cut" })
+    onFailure: (): ReadResult => ({ bytes: new Uint8Array(0), end: "truncated" })
   })
 
-/** @internal The length of the body, unless the response is encoded: then the header has the encoded length. */
+/** @internal Returns the length of the body. An encoded response declares the encoded length, which is not returned. */
 export const parseContentLength = (headers: { readonly [name: string]: string | undefined }): number | undefined => {
   const length = headers["content-length"]
   return length !== undefined && /^\d{1,15}$/.test(length) && headers["content-encoding"] === undefined
@@ -68,14 +68,16 @@ export const parseContentLength = (headers: { readonly [name: string]: string | 
 }
 
 /**
- * Never fails: a body that ends early is `cut`. A small body of known length is read in one piece, which costs a fraction of a
- * stream.
+ * Reads the body. Never fails. A small body of known length is read in one piece, which costs a fraction of a stream.
  *
  * @internal
  */
-export const readBody = (response: HttpClientResponse.HttpClientResponse, limit: number): Effect.Effect<BodyRead> => {
+export const readBody = (
+  response: HttpClientResponse.HttpClientResponse,
+  maxBytes: number
+): Effect.Effect<ReadResult> => {
   const length = parseContentLength(response.headers)
-  return length !== undefined && length <= Math.min(limit, maxSinglePieceBytes)
-    ? readWhole(response, length)
-    : readStream(response, limit)
+  return length !== undefined && length <= Math.min(maxBytes, maxSinglePieceBytes)
+    ? readSinglePiece(response, length)
+    : readStream(response, maxBytes)
 }

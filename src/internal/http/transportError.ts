@@ -1,5 +1,5 @@
 /**
- * What a transport's failure means. Each runtime has its own errors; the codes inside them are much the same.
+ * Finds the reason of a transport failure. Each runtime has its own error classes, but the codes in them are similar.
  *
  * @internal
  */
@@ -9,25 +9,27 @@ import type { TransportReason } from "../../ModelRouteError.js"
 interface CauseLink {
   readonly code: string
   readonly message: string
-  /** Whether it happened on a connection that stood. */
-  readonly isLate: boolean
+  /** Whether the connection was established before the error. */
+  readonly isEstablished: boolean
 }
+
+const maxCauses = 8
 
 const isObject = (u: unknown): u is { readonly [key: string]: unknown } => typeof u === "object" && u !== null
 
-/** The causes of a cause, outermost first; an aggregate (one error per address tried) counts by its first. */
+/** The chain of causes, outermost first. An `AggregateError`, which has one error per address, counts by its first error. */
 const causeChain = (cause: unknown): ReadonlyArray<CauseLink> => {
   const links: Array<CauseLink> = []
-  for (let next = cause; isObject(next) && links.length < 8;) {
-    const isLate = next["syscall"] === "read" || next["syscall"] === "write"
-    links.push({ code: String(next["code"] ?? ""), message: String(next["message"] ?? ""), isLate })
+  for (let next = cause; isObject(next) && links.length < maxCauses;) {
+    const isEstablished = next["syscall"] === "read" || next["syscall"] === "write"
+    links.push({ code: String(next["code"] ?? ""), message: String(next["message"] ?? ""), isEstablished })
     const inner: unknown = Array.isArray(next["errors"]) ? next["errors"][0] : undefined
     next = inner ?? next["cause"]
   }
   return links
 }
 
-/** Of the errors of TLS only those that end a handshake: others can come when the request was sent. */
+/** A TLS error counts as `connect` only if it ends a handshake. Other TLS errors can occur after the request was sent. */
 const reasons: ReadonlyArray<readonly [RegExp, TransportReason]> = [
   [/^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT)$/, "connect"],
   [/^(CERT_|ERR_TLS_CERT|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/, "connect"],
@@ -40,19 +42,19 @@ const reasons: ReadonlyArray<readonly [RegExp, TransportReason]> = [
   [/^(ETIMEDOUT|ESOCKETTIMEDOUT|UND_ERR_HEADERS_TIMEOUT|UND_ERR_BODY_TIMEOUT)$/, "timeout"]
 ]
 
-/** @internal Whether `fetch` has refused to follow a redirect. */
+/** @internal Whether `fetch` refused to follow a redirect. */
 export const isRefusedRedirect = (error: HttpClientError.HttpClientError): boolean =>
   causeChain(error.cause).some(({ message }) => message === "unexpected redirect")
 
-/** @internal Why no answer came, and the transport's own words for it: of the causes only text goes on, never an object. */
+/** @internal Returns the reason and the transport's text. It never returns the causes, which can contain the request. */
 export const describeTransportError = (
   error: HttpClientError.HttpClientError
-): { readonly reason: TransportReason; readonly words: string } => {
+): { readonly reason: TransportReason; readonly text: string } => {
   const links = causeChain(error.cause)
   const reason =
     reasons.find(([pattern, reason]) =>
-      links.some(({ code, isLate }) => pattern.test(code) && !(isLate && reason === "connect"))
+      links.some(({ code, isEstablished }) => pattern.test(code) && !(isEstablished && reason === "connect"))
     )?.[1] ?? "unknown"
   const last = links.at(-1)
-  return { reason, words: last?.message || last?.code || error.reason }
+  return { reason, text: last?.message || last?.code || error.reason }
 }

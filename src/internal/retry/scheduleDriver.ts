@@ -1,6 +1,6 @@
 /**
- * A schedule stepped by hand. `Effect.retry` sleeps inside its driver; here the wait is known before it begins, so that it
- * can be announced, cut to a bound, or not begun at all.
+ * Steps a schedule by hand. `Effect.retry` sleeps inside its driver. Here the delay is known before the wait begins, so that the caller
+ * can log it, shorten it or fail instead.
  *
  * @internal
  */
@@ -12,15 +12,15 @@ import * as monotonic from "../data/monotonic.js"
 
 /** @internal One run of a schedule. */
 export interface ScheduleDriver<In> {
-  /** The milliseconds to wait after this input, or `undefined` when the schedule has ended. */
+  /** Steps the schedule. Returns the delay in milliseconds, or `undefined` if the schedule has ended. */
   readonly next: (input: In) => Effect.Effect<number | undefined>
-  /** What the step taken last would have said to this input in its place: no step is taken for it. */
+  /** Returns the result of the latest step for another input. Does not step the schedule. */
   readonly reevaluate: (input: In) => Effect.Effect<number | undefined>
 }
 
 /**
- * The wall clock at the first step, plus the time that has passed since. Schedules compute in epoch milliseconds, and setting the wall
- * clock must not change how much time has passed.
+ * Returns the wall clock at the first step, plus the monotonic time since then. Schedules compute in epoch milliseconds, and a change of
+ * the wall clock must not change a delay.
  */
 const makeSteadyClock = (): Effect.Effect<number> => {
   let offset: number | undefined
@@ -29,15 +29,15 @@ const makeSteadyClock = (): Effect.Effect<number> => {
   )
 }
 
-/** @internal From the schedule's initial state on. */
+/** @internal Starts a run in the initial state of the schedule. */
 export const makeScheduleDriver = <In>(schedule: Schedule.Schedule<unknown, In>): ScheduleDriver<In> => {
   const epochMillis = makeSteadyClock()
-  let before = schedule.initial
-  let state = schedule.initial
-  const step = (from: typeof state, input: In, keep: (next: typeof state) => void) =>
+  let previous = schedule.initial
+  let current = schedule.initial
+  const step = (state: typeof current, input: In, onStepped: (next: typeof current) => void) =>
     Effect.flatMap(epochMillis, (now) =>
-      Effect.map(schedule.step(now, input, from), ([next, , decision]) => {
-        keep(next)
+      Effect.map(schedule.step(now, input, state), ([next, , decision]) => {
+        onStepped(next)
         return ScheduleDecision.isDone(decision)
           ? undefined
           : Math.max(0, ScheduleIntervals.start(decision.intervals) - now)
@@ -46,11 +46,11 @@ export const makeScheduleDriver = <In>(schedule: Schedule.Schedule<unknown, In>)
   return {
     next: (input) =>
       Effect.suspend(() =>
-        step(state, input, (next) => {
-          before = state
-          state = next
+        step(current, input, (next) => {
+          previous = current
+          current = next
         })
       ),
-    reevaluate: (input) => Effect.suspend(() => step(before, input, () => {}))
+    reevaluate: (input) => Effect.suspend(() => step(previous, input, () => {}))
   }
 }

@@ -1,0 +1,56 @@
+/**
+ * Makes the request for a permit of the rate limit from a call.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { RequestFailure } from "../../ModelRouteError.js"
+import * as monotonic from "../data/monotonic.js"
+import * as classify from "../errors/classify.js"
+import type { RequestClass } from "../rateLimit/fairQueue.js"
+import type { PermitRequest, QueueDelay } from "../rateLimit/permit.js"
+import type { RetryDriver } from "../retry/retryDriver.js"
+import type { CallStats } from "../telemetry.js"
+import type { Call } from "./attempt.js"
+
+const requestClassOf = (operation: string): RequestClass => {
+  switch (operation) {
+    case "executions.create":
+      return "submissions"
+    case "executions.cancel":
+      return "cancels"
+    case "executions.await":
+    case "executions.watch":
+      return "polls"
+    default:
+      return "calls"
+  }
+}
+
+/**
+ * The retry policy decides on every wait for the rate limit, also on a wait before the first attempt. Before a retry, its decision
+ * replaces that of the latest step. A call with a deadline waits until the deadline, whatever the policy.
+ *
+ * @internal
+ */
+export const makePermitRequest = (
+  call: Call<unknown>,
+  stats: CallStats,
+  driver: RetryDriver,
+  isRetry: boolean
+): PermitRequest<RequestFailure> => ({
+  operation: call.operation,
+  requestClass: requestClassOf(call.operation),
+  isRetry,
+  confirmWait: (delay: QueueDelay) =>
+    Effect.clockWith((clock) => {
+      if (call.deadline !== undefined && monotonic.read(clock) + delay.opensIn <= call.deadline) {
+        return Effect.succeedNone
+      }
+      const error = classify.unsent(delay, clock.unsafeCurrentTimeMillis(), { ...call, attempts: stats.attempts })
+      return Effect.map(driver.reevaluate(error), (millis) =>
+        millis === undefined ? Option.some(error) : Option.none()
+      )
+    })
+})

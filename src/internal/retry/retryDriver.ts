@@ -1,0 +1,42 @@
+/**
+ * Runs the retry policy of one call.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Schedule from "effect/Schedule"
+import type { ModelRouteError, RequestFailure } from "../../ModelRouteError.js"
+import { CurrentPolicy } from "./currentPolicy.js"
+import { CurrentRetryFilter, type RetryFilter } from "./retryFilter.js"
+import { makeScheduleDriver, type ScheduleDriver } from "./scheduleDriver.js"
+
+/** @internal */
+export interface RetryDriver extends ScheduleDriver<RequestFailure> {}
+
+/** @internal The settings of a client that concern retries. */
+export interface RetryOptions {
+  readonly policy: Schedule.Schedule<unknown, ModelRouteError>
+  readonly retryWhile: RetryFilter
+}
+
+/**
+ * Steps the policy of `withPolicy`, else that of the client, and only for errors that pass `retryWhile`. Starts the policy at the first
+ * error, because most calls have none.
+ *
+ * @internal
+ */
+export const makeRetryDriver = ({ policy, retryWhile }: RetryOptions): RetryDriver => {
+  let started: ScheduleDriver<RequestFailure> | undefined
+  const start = Effect.map(
+    CurrentPolicy,
+    (current) => (started ??= makeScheduleDriver<RequestFailure>(Option.getOrElse(current, () => policy)))
+  )
+  const decide =
+    (step: "next" | "reevaluate") =>
+    (error: RequestFailure): Effect.Effect<number | undefined> =>
+      retryWhile(error)
+        ? Effect.flatMap(start, (driver) => Effect.provideService(driver[step](error), CurrentRetryFilter, retryWhile))
+        : Effect.succeed(undefined)
+  return { next: decide("next"), reevaluate: decide("reevaluate") }
+}

@@ -1,0 +1,103 @@
+/**
+ * Decides whether a failed call is retried, and after which delay. Pure: reads no clock and draws no random number.
+ *
+ * @internal
+ */
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import type { ModelRouteError } from "../../ModelRouteError.js"
+import { isRateLimit } from "../errors/semantics.js"
+import { applyJitter, backoffDelayMillis, type Jitter, rateLimitDelayMillis } from "./backoff.js"
+
+/** @internal Retries of every error that is not a rate limit. */
+export interface BackoffRule {
+  readonly baseMillis: number
+  readonly capMillis: number
+  readonly jitter: Jitter
+  readonly times: number
+}
+
+/** @internal Retries of rate limits. */
+export interface RateLimitRule {
+  readonly minDelayMillis: number
+  readonly maxWaitMillis: number
+  /** Whether `maxWaitMillis` limits the whole wait in the queue of the gate, and not only the wait for the next reset. */
+  readonly limitsQueueWait: boolean
+  readonly times: number
+}
+
+/** @internal An error without a rule is not retried. */
+export interface RetryRules {
+  readonly backoff?: BackoffRule
+  readonly rateLimit?: RateLimitRule
+}
+
+/** @internal How often a call was retried under each rule. The rules have separate budgets. */
+export interface RetryCounts {
+  readonly backoff: number
+  readonly rateLimit: number
+}
+
+/** @internal The counts of a call that was not retried. */
+export const noRetries: RetryCounts = { backoff: 0, rateLimit: 0 }
+
+/** @internal A retry that the rules allow. */
+export interface Retry {
+  /** The counts after this retry. */
+  readonly counts: RetryCounts
+  /** Before jitter, in milliseconds. */
+  readonly delayMillis: number
+  /** The delay after jitter is at least this. */
+  readonly minDelayMillis: number
+  readonly jitter: Jitter
+}
+
+const retryAfterMillis = (error: ModelRouteError): number | undefined =>
+  "retryAfter" in error && error.retryAfter !== undefined ? Duration.toMillis(error.retryAfter) : undefined
+
+const backoffRetry = (rule: BackoffRule, counts: RetryCounts, error: ModelRouteError): Retry => ({
+  counts: { ...counts, backoff: counts.backoff + 1 },
+  delayMillis: backoffDelayMillis(counts.backoff, rule.baseMillis, rule.capMillis),
+  minDelayMillis: Math.min(retryAfterMillis(error) ?? 0, rule.capMillis),
+  jitter: rule.jitter
+})
+
+const rateLimitRetry = (
+  rule: RateLimitRule,
+  counts: RetryCounts,
+  error: ModelRouteError,
+  now: number
+): Retry | undefined => {
+  const retryAfter = retryAfterMillis(error)
+  const resetAt = "resetAt" in error ? error.resetAt : undefined
+  const requested = resetAt === undefined ? retryAfter : DateTime.toEpochMillis(resetAt) - now
+  const delayMillis = rateLimitDelayMillis(counts.rateLimit, requested, rule.minDelayMillis)
+  // For a request in the queue of the gate, `retryAfter` is the whole wait, which can end after the next reset.
+  const queueWaitMillis = rule.limitsQueueWait ? (retryAfter ?? 0) : 0
+  if (Math.max(delayMillis, queueWaitMillis) > rule.maxWaitMillis) return undefined
+  return {
+    counts: { ...counts, rateLimit: counts.rateLimit + 1 },
+    delayMillis,
+    minDelayMillis: 0,
+    jitter: "none"
+  }
+}
+
+/** @internal Returns the next retry, or `undefined` if the rules allow none. `now` is in epoch milliseconds. */
+export const nextRetry = (
+  { backoff, rateLimit }: RetryRules,
+  counts: RetryCounts,
+  error: ModelRouteError,
+  now: number
+): Retry | undefined => {
+  if (isRateLimit(error)) {
+    return rateLimit !== undefined && counts.rateLimit < rateLimit.times
+      ? rateLimitRetry(rateLimit, counts, error, now)
+      : undefined
+  }
+  return backoff !== undefined && counts.backoff < backoff.times ? backoffRetry(backoff, counts, error) : undefined
+}
+
+/** @internal Returns the delay of a retry in milliseconds. `random` is from 0 (inclusive) to 1 (exclusive). */
+export const retryDelayMillis = ({ delayMillis, jitter, minDelayMillis }: Retry, random: number): number =>
+  Math.max(applyJitter(delayMillis, jitter, random), minDelayMillis)
