@@ -1,56 +1,50 @@
-/** What ends a wait besides a look: an execution that something else has seen, such as a webhook. */
+/** Waits that end by a notification, such as a webhook event, instead of a poll. */
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Effect, Fiber, Option, Schedule, Schema, Stream, TestClock } from "effect"
-import { Execution, type ModelRouteClient, ModelRouteError } from "effect-modelroute"
+import { DateTime, Effect, Fiber, Option, Schema, Stream, TestClock } from "effect"
+import { Execution, type ModelRouteClient, RetryPolicy } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
+import {
+  atStart,
+  clientWithResponses,
+  clientWithStatus,
+  id,
+  notification,
+  output,
+  statusResponse,
+  toSeconds
+} from "../utils/executions.js"
 import { failureOf, valueOf } from "../utils/exit.js"
 import { makeFakeClient } from "../utils/fake.js"
 import { arrivalTimes, image, isoDate, layer, runToEnd, silent, start, withClient } from "../utils/harness.js"
 import { run } from "../utils/virtualTime.js"
 
-const id = Execution.ExecutionId.make("exec_1")
-const output = { images: [{ file_id: "file_1" }] }
-const told = (fields: Partial<ConstructorParameters<typeof Execution.Execution>[0]> = {}) =>
-  new Execution.Execution({ id, status: "COMPLETED", result: output, cost: "0.040", ...fields })
-
-/** A fake that answers each look, and each create, with this status. */
-const running = (status = "PROCESSING", fields: Record<string, unknown> = {}) =>
-  makeFakeClient((url) => {
-    if (url.endsWith("/result")) return { status: 200, json: { execution_id: id, status: "COMPLETED", output } }
-    return { status: 200, json: { id, status: url.endsWith("/executions") ? "PENDING" : status, ...fields } }
-  })
-
-const seconds = (at: ReadonlyArray<number>) => at.map((instant) => (instant - start) / 1000)
-
-const at = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.zipRight(TestClock.setTime(start), effect)
-
-describe("an execution that is told of", () => {
-  it.effect("ends a wait at once, with what was told and nothing asked", () =>
-    at(
+describe("notify", () => {
+  it.effect("ends a wait immediately, without a poll", () =>
+    atStart(
       Effect.gen(function* () {
-        const { at, client, urls } = running()
+        const { at, client, urls } = clientWithStatus()
         const { executions } = yield* client
         const fiber = yield* Effect.fork(executions.await(id))
         yield* TestClock.adjust("3100 millis")
         assert.isTrue(Option.isNone(yield* Fiber.poll(fiber)))
-        yield* executions.notify(told({ metadata: { order: 7 } }))
+        yield* executions.notify(notification({ metadata: { order: 7 } }))
         yield* TestClock.adjust(0)
         const completed = valueOf(Option.getOrThrow(yield* Fiber.poll(fiber)))
         assert.deepStrictEqual(completed.output, output)
         assert.strictEqual(completed.cost, "0.040")
         assert.deepStrictEqual(completed.metadata, { order: 7 })
-        assert.deepStrictEqual(seconds(at), [2])
+        assert.deepStrictEqual(toSeconds(at), [2])
         assert.lengthOf(urls, 1)
       })
     )
   )
 
-  it.effect("can be told by another process", () =>
-    at(
+  it.effect("accepts an execution that another process has encoded", () =>
+    atStart(
       Effect.gen(function* () {
-        const { executions } = yield* running().client
+        const { executions } = yield* clientWithStatus().client
         const expiresAt = DateTime.unsafeMake(start + 60_000)
-        const sent = JSON.stringify(yield* Schema.encode(Execution.Execution)(told({ expiresAt })))
+        const sent = JSON.stringify(yield* Schema.encode(Execution.Execution)(notification({ expiresAt })))
         yield* executions.notify(yield* Schema.decode(Schema.parseJson(Execution.Execution))(sent))
         const completed = yield* executions.await(id)
         assert.deepStrictEqual([completed.output, completed.cost], [output, "0.040"])
@@ -58,21 +52,21 @@ describe("an execution that is told of", () => {
     )
   )
 
-  it.effect("leaves no timer behind", () =>
+  it.effect("leaves no timer after the wait", () =>
     Effect.gen(function* () {
-      const { client } = running()
+      const { client } = clientWithStatus()
       const { executions } = yield* client
-      const telling = Effect.delay(
-        Effect.suspend(() => executions.notify(told())),
+      const notifying = Effect.delay(
+        Effect.suspend(() => executions.notify(notification())),
         "3 seconds"
       )
-      // The virtual clock fails where a sleeper is left.
-      const exit = yield* run(silent(Effect.all([executions.await(id), telling], { concurrency: 2 })), start)
+      // The virtual clock fails if a fiber still sleeps.
+      const exit = yield* run(silent(Effect.all([executions.await(id), notifying], { concurrency: 2 })), start)
       assert.deepStrictEqual(valueOf(exit)[0].output, output)
     })
   )
 
-  it.effect("ends every wait for it, also one whose look is under way, and none for another", () =>
+  it.effect("ends all waits for the execution, even during a poll, and no other wait", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { executions } = client
@@ -83,7 +77,7 @@ describe("an execution that is told of", () => {
         const fibers = yield* Effect.forEach([one.id, one.id, other.id], (each) => Effect.fork(executions.await(each)))
         yield* TestClock.adjust("2 seconds")
         assert.deepStrictEqual(yield* arrivalTimes("executions.get"), [2000, 2000])
-        yield* executions.notify(told({ id: one.id }))
+        yield* executions.notify(notification({ id: one.id }))
         yield* TestClock.adjust(0)
         const ended = yield* Effect.forEach(fibers, Fiber.poll)
         assert.deepStrictEqual(ended.map(Option.isSome), [true, true, false])
@@ -92,55 +86,10 @@ describe("an execution that is told of", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("may come before the create's answer", () =>
-    at(
+  it.effect("counts only a later status as an update, so that watch emits each status once", () =>
+    atStart(
       Effect.gen(function* () {
-        const { client, urls } = running()
-        const { executions } = yield* client
-        yield* executions.notify(told())
-        // Late, and no news.
-        yield* executions.notify(told({ status: "PROCESSING", result: undefined }))
-        const exit = yield* runToEnd(executions.run(image))
-        assert.deepStrictEqual(valueOf(exit).output, output)
-        assert.lengthOf(urls, 1)
-        // Taken once: the next one who waits looks for itself.
-        const fiber = yield* Effect.fork(executions.await(id))
-        yield* TestClock.adjust("2 seconds")
-        assert.lengthOf(urls, 2)
-        yield* Fiber.interrupt(fiber)
-      })
-    )
-  )
-
-  it.effect("is kept for those who wait later: the newest 1000, and no large output", () =>
-    at(
-      Effect.gen(function* () {
-        const { client, urls } = running()
-        const { executions } = yield* client
-        const nth = (n: number) => Execution.ExecutionId.make(`exec_${n}`)
-        for (let n = 0; n <= 1000; n++) yield* executions.notify(told({ id: nth(n) }))
-        yield* executions.await(nth(1))
-        yield* executions.await(nth(1000))
-        assert.lengthOf(urls, 0)
-        const forgotten = yield* Effect.fork(executions.await(nth(0)))
-        yield* TestClock.adjust("2 seconds")
-        assert.lengthOf(urls, 1)
-        yield* Fiber.interrupt(forgotten)
-        const large = "x".repeat(20_000)
-        yield* executions.notify(told({ result: large, cost: "0.070" }))
-        const completed = yield* executions.await(id)
-        assert.deepStrictEqual(completed.output, output)
-        assert.strictEqual(completed.cost, "0.070")
-        assert.match(urls[1] ?? "", /\/exec_1\/result$/)
-        assert.lengthOf(urls, 2)
-      })
-    )
-  )
-
-  it.effect("leads on, or is no news: watch shows each status once, in order", () =>
-    at(
-      Effect.gen(function* () {
-        const { at, client } = running("AWAITING_WEBHOOK")
+        const { at, client } = clientWithStatus("AWAITING_WEBHOOK")
         const { executions } = yield* client
         const seen: Array<readonly [string, number]> = []
         const fiber = yield* Effect.fork(
@@ -150,19 +99,19 @@ describe("an execution that is told of", () => {
             })
           )
         )
-        const tell = (status: string, millis: number) =>
+        const notifyAfter = (status: string, millis: number) =>
           Effect.zipRight(TestClock.adjust(millis), executions.notify(new Execution.Execution({ id, status })))
-        yield* tell("PENDING", 500)
-        yield* tell("PROCESSING", 500)
-        yield* tell("PROCESSING", 500)
-        yield* tell("SOMETHING_NEW", 0)
-        // The look that was due at 2 s comes then, as if nothing had been told.
+        yield* notifyAfter("PENDING", 500)
+        yield* notifyAfter("PROCESSING", 500)
+        yield* notifyAfter("PROCESSING", 500)
+        yield* notifyAfter("SOMETHING_NEW", 0)
+        // The notifications do not move the poll at 2 s.
         yield* TestClock.adjust(500)
-        assert.deepStrictEqual(seconds(at), [2])
-        yield* tell("PROCESSING", 500)
-        yield* tell("COMPLETED", 500)
-        yield* tell("PROCESSING", 0)
-        yield* tell("COMPLETED", 0)
+        assert.deepStrictEqual(toSeconds(at), [2])
+        yield* notifyAfter("PROCESSING", 500)
+        yield* notifyAfter("COMPLETED", 500)
+        yield* notifyAfter("PROCESSING", 0)
+        yield* notifyAfter("COMPLETED", 0)
         yield* Fiber.join(fiber)
         assert.deepStrictEqual(seen, [
           ["PENDING", 500],
@@ -170,58 +119,63 @@ describe("an execution that is told of", () => {
           ["AWAITING_WEBHOOK", 2000],
           ["COMPLETED", 3000]
         ])
-        assert.deepStrictEqual(seconds(at), [2])
+        assert.deepStrictEqual(toSeconds(at), [2])
       })
     )
   )
 
-  const failing = (error: Record<string, unknown> | undefined, client: ModelRouteClient.Service) =>
+  const failByNotification = (error: Record<string, unknown> | undefined, client: ModelRouteClient.Service) =>
     Effect.gen(function* () {
       const fiber = yield* Effect.fork(client.executions.await(id))
       yield* TestClock.adjust("1 second")
       yield* client.executions.notify(
-        told({ status: "FAILED", result: undefined, ...(error && { error: new Execution.Failure(error) }) })
+        notification({ status: "FAILED", result: undefined, ...(error && { error: new Execution.Failure(error) }) })
       )
       return failureOf(yield* runToEnd(Fiber.join(fiber)))
     })
 
-  it.effect("that has FAILED tells why, or is asked for the reason", () =>
-    at(
+  it.effect("ends a wait with the error of a FAILED notification, or polls for the error", () =>
+    atStart(
       Effect.gen(function* () {
-        const why = running()
-        const overloaded = yield* failing({ code: "MODEL_OVERLOADED", message: "busy" }, yield* why.client)
+        const withError = clientWithStatus()
+        const overloaded = yield* failByNotification(
+          { code: "MODEL_OVERLOADED", message: "busy" },
+          yield* withError.client
+        )
         assert.strictEqual(overloaded._tag, "ModelOverloaded")
-        assert.lengthOf(why.urls, 0)
+        assert.lengthOf(withError.urls, 0)
 
-        const asked = running("FAILED", { error: { code: "CONTENT_MODERATION_REJECTED", message: "no" } })
-        const rejected = yield* failing(undefined, yield* asked.client)
+        const withoutError = clientWithStatus("FAILED", {
+          error: { code: "CONTENT_MODERATION_REJECTED", message: "no" }
+        })
+        const rejected = yield* failByNotification(undefined, yield* withoutError.client)
         assert.strictEqual(rejected._tag, "ContentModerationRejected")
-        assert.deepStrictEqual(seconds(asked.at), [2])
+        assert.deepStrictEqual(toSeconds(withoutError.at), [2])
 
         // The replica stays behind, or every poll fails.
-        for (const behind of [running("PROCESSING"), makeFakeClient(() => ({ status: 500, text: "" }))]) {
-          const unknown = yield* failing(undefined, yield* behind.client)
+        for (const outdated of [clientWithStatus("PROCESSING"), makeFakeClient(() => ({ status: 500, text: "" }))]) {
+          const unknown = yield* failByNotification(undefined, yield* outdated.client)
           assert.strictEqual(unknown._tag, "UnrecognizedError")
-          assert.isAbove(behind.urls.length, 7)
+          assert.isAbove(outdated.urls.length, 7)
         }
       })
     )
   )
 
-  it.effect("that was cancelled fails the wait so", () =>
-    at(
+  it.effect("fails a wait with ExecutionCancelled if the notification is CANCELLED", () =>
+    atStart(
       Effect.gen(function* () {
-        const { executions } = yield* running().client
-        yield* executions.notify(told({ status: "CANCELLED" }))
+        const { executions } = yield* clientWithStatus().client
+        yield* executions.notify(notification({ status: "CANCELLED" }))
         assert.strictEqual(failureOf(yield* Effect.exit(executions.await(id)))._tag, "ExecutionCancelled")
       })
     )
   )
 
-  it.effect("without its output, is COMPLETED all the same", () =>
-    at(
+  it.effect("fetches the output if a COMPLETED notification has none", () =>
+    atStart(
       Effect.gen(function* () {
-        const { client, urls } = running()
+        const { client, urls } = clientWithStatus()
         const { executions } = yield* client
         yield* executions.notify(new Execution.Execution({ id, status: "COMPLETED" }))
         assert.deepStrictEqual((yield* executions.await(id)).output, output)
@@ -230,11 +184,11 @@ describe("an execution that is told of", () => {
     )
   )
 
-  it.effect("keeps what had been seen of it before, the bound of the wait among it", () =>
-    at(
+  it.effect("keeps the fields and the deadline that a notification does not repeat", () =>
+    atStart(
       Effect.gen(function* () {
         const expiry = { model: "m", metadata: { order: 7 }, expires_at: isoDate(start + 60_000) }
-        const { client, urls } = running("PROCESSING", expiry)
+        const { client, urls } = clientWithStatus("PROCESSING", expiry)
         const { executions } = yield* client
         const fiber = yield* Effect.fork(Effect.either(executions.run(image)))
         yield* TestClock.adjust("1 second")
@@ -245,63 +199,127 @@ describe("an execution that is told of", () => {
         if (error._tag !== "AwaitTimeout") return
         assert.strictEqual(error.execution?.model, "m")
         assert.deepStrictEqual(error.execution?.metadata, { order: 7 })
-        // 30 s after it has expired, and the create before.
+        // 30 s after the expiry.
         const now = (yield* Effect.clock).unsafeCurrentTimeMillis()
         assert.strictEqual(now - start, 90_000)
         assert.isAbove(urls.length, 5)
       })
     )
   )
-})
 
-describe("the client's pollSchedule", () => {
-  it.effect("holds for all waits that have none of their own", () =>
-    withClient(({ executions }) =>
+  it.effect("merges the notification with the known fields", () =>
+    atStart(
       Effect.gen(function* () {
-        yield* runToEnd(executions.run(image))
-        yield* runToEnd(executions.run(image, { pollSchedule: Schedule.spaced("9 seconds") }))
-        assert.deepStrictEqual(yield* arrivalTimes("executions.get"), [20_000, 29_000])
+        const { client } = clientWithResponses(
+          statusResponse("PROCESSING", { region: "EU", page: 1, model: "m", cost: "0.010" })
+        )
+        const { executions } = yield* client
+        const fiber = yield* Effect.fork(executions.await(id))
+        yield* TestClock.adjust("3 seconds")
+        yield* executions.notify(notification({ extra: { page: 2 }, cost: "0.040" }))
+        const completed = yield* Fiber.join(fiber)
+        assert.deepStrictEqual(completed.extra, { region: "EU", page: 2 })
+        assert.deepStrictEqual([completed.model, completed.cost], ["m", "0.040"])
       })
-    ).pipe(Effect.provide(layer({ client: { pollSchedule: Schedule.spaced("20 seconds") } })))
+    )
   )
-})
 
-describe("pollImmediately", () => {
-  it.effect("looks at once, then as the schedule says", () =>
-    withClient(({ executions }) =>
+  it.effect("polls again for the error of a FAILED notification after an earlier poll", () =>
+    atStart(
       Effect.gen(function* () {
-        const { id } = yield* executions.create(image)
-        yield* runToEnd(executions.await(id, { pollImmediately: true }))
-        assert.deepStrictEqual(yield* arrivalTimes("executions.get"), [0, 2000, 5000, 9500])
-        // It has ended: no wait at all.
-        yield* executions.await(id, { pollImmediately: true })
-        assert.deepStrictEqual(yield* arrivalTimes("executions.get"), [0, 2000, 5000, 9500, 9500])
+        const error = { code: "CONTENT_MODERATION_REJECTED", message: "no" }
+        const { at, client } = clientWithResponses(statusResponse("PROCESSING"), statusResponse("FAILED", { error }))
+        const { executions } = yield* client
+        const fiber = yield* Effect.fork(Effect.exit(executions.await(id)))
+        yield* TestClock.adjust("3 seconds")
+        yield* executions.notify(notification({ status: "FAILED", result: undefined }))
+        assert.strictEqual(failureOf(yield* Fiber.join(fiber))._tag, "ContentModerationRejected")
+        assert.deepStrictEqual(toSeconds(at), [2, 3])
       })
-    ).pipe(Effect.provide(layer()))
+    )
   )
-})
 
-describe("isExecutionEnded", () => {
-  it.effect("tells the end of an execution from a request that was refused", () =>
-    at(
+  it.effect("stops the poll for the error of a FAILED notification 30 s after the timeout", () =>
+    atStart(
       Effect.gen(function* () {
-        const code = { code: "INTERNAL_ERROR", message: "oh" }
-        const ends = [running("FAILED", { error: code }), running("FAILED"), running("CANCELLED"), running("EXPIRED")]
-        for (const { client } of ends) {
-          const error = failureOf(yield* runToEnd((yield* client).executions.await(id)))
-          assert.isTrue(ModelRouteError.isExecutionEnded(error), error._tag)
+        const { client } = makeFakeClient(() => ({ status: 200, body: Stream.never }))
+        const { executions } = yield* client
+        const fiber = yield* Effect.fork(Effect.exit(executions.await(id, { timeout: "5 seconds" })))
+        yield* TestClock.adjust("1 second")
+        yield* executions.notify(notification({ status: "FAILED", result: undefined }))
+        const error = failureOf(valueOf(yield* runToEnd(Fiber.join(fiber))))
+        assert.strictEqual(error._tag, "UnrecognizedError")
+        assert.deepStrictEqual(toSeconds([(yield* Effect.clock).unsafeCurrentTimeMillis()]), [35])
+      })
+    )
+  )
+
+  it.effect("does not replace a terminal notification, even for a slow consumer of watch", () =>
+    atStart(
+      Effect.gen(function* () {
+        const { at, client } = clientWithResponses(statusResponse("PROCESSING"))
+        const { executions } = yield* client
+        const seen: Array<string> = []
+        const fiber = yield* Effect.fork(
+          Stream.runForEach(executions.watch(id), ({ status }) =>
+            Effect.delay(
+              Effect.sync(() => void seen.push(status)),
+              "10 seconds"
+            )
+          )
+        )
+        yield* executions.notify(notification({ status: "PENDING", result: undefined }))
+        yield* TestClock.adjust("1 second")
+        yield* executions.notify(notification())
+        yield* executions.notify(notification({ status: "PROCESSING", result: undefined }))
+        yield* executions.notify(notification({ status: "FAILED", result: undefined }))
+        yield* runToEnd(Fiber.join(fiber))
+        assert.deepStrictEqual(seen, ["PENDING", "COMPLETED"])
+        assert.deepStrictEqual(toSeconds(at), [])
+      })
+    )
+  )
+
+  it.effect("keeps the deadline of the wait if a notification has no expiry", () =>
+    atStart(
+      Effect.gen(function* () {
+        const { at, client } = makeFakeClient(
+          (_, n) =>
+            n === 1
+              ? statusResponse("PENDING", { expires_at: isoDate(start + 60_000) })
+              : { status: 503, text: "no answer" },
+          { retry: RetryPolicy.none }
+        )
+        const { executions } = yield* client
+        const fiber = yield* Effect.fork(Effect.exit(executions.run(image)))
+        yield* TestClock.adjust("1 second")
+        yield* executions.notify(notification({ status: "PROCESSING", result: undefined }))
+        assert.strictEqual(failureOf(valueOf(yield* runToEnd(Fiber.join(fiber))))._tag, "AwaitTimeout")
+        // 30 s after the expiry.
+        assert.strictEqual(toSeconds(at).at(-1), 90)
+      })
+    )
+  )
+
+  it.effect("clears the last poll failure from the message of AwaitTimeout", () =>
+    atStart(
+      Effect.gen(function* () {
+        for (const isNotified of [false, true]) {
+          yield* TestClock.setTime(start)
+          // The first poll fails, and the last one has no response.
+          const { at, client } = makeFakeClient(
+            (_, n) => (n === 1 ? { status: 503 } : { status: 200, body: Stream.never }),
+            { retry: RetryPolicy.none, attemptTimeout: "2 minutes" }
+          )
+          const { executions } = yield* client
+          const fiber = yield* Effect.fork(Effect.exit(executions.await(id, { timeout: "4 seconds" })))
+          yield* TestClock.adjust("3 seconds")
+          if (isNotified) yield* executions.notify(notification({ status: "PROCESSING", result: undefined }))
+          const error = failureOf(valueOf(yield* runToEnd(Fiber.join(fiber))))
+          assert.strictEqual(error._tag, "AwaitTimeout")
+          assert.strictEqual(error.message.includes("The last poll failed"), !isNotified)
+          assert.deepStrictEqual(toSeconds(at), [2, 4])
         }
-        const refused = [
-          makeFakeClient(() => ({ status: 500, json: { error: code } })),
-          makeFakeClient(() => ({ status: 404, text: "" })),
-          running()
-        ]
-        for (const { client } of refused) {
-          const error = failureOf(yield* runToEnd((yield* client).executions.await(id, { timeout: "9 seconds" })))
-          assert.isFalse(ModelRouteError.isExecutionEnded(error), error._tag)
-          assert.strictEqual(error.executionId, id)
-        }
-        assert.isFalse(ModelRouteError.isExecutionEnded(new Error("FAILED")))
       })
     )
   )

@@ -1,12 +1,13 @@
-/** What the response to a poll means to the wait: whether it goes on, when it asks again, and what it ends with. */
+/** How a wait continues or ends after each response to a poll. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Exit, Schedule, TestClock } from "effect"
-import { Execution, type ModelRouteError } from "effect-modelroute"
+import { Execution, ModelRouteError } from "effect-modelroute"
+import * as PollState from "../../src/internal/executions/pollState.js"
+import { id, observationOf } from "../utils/executions.js"
 import { failureOf, valueOf } from "../utils/exit.js"
 import { makeFakeClient, type FakeResponse } from "../utils/fake.js"
 import { image, isoDate, runToEnd, silent, start } from "../utils/harness.js"
 
-const id = Execution.ExecutionId.make("exec_1")
 const output = { images: [{ file_id: "file_a" }] }
 
 const json = (body: unknown, status = 200): FakeResponse => ({ status, json: body })
@@ -21,39 +22,41 @@ const envelope = (status: number, code: string, flags: { readonly retryable?: bo
 const created = json({ id: "exec_1", status: "PENDING" }, 202)
 const completed = json({ id: "exec_1", status: "COMPLETED", output })
 
-/** Which request it was, with the milliseconds since the start. */
-const nameOf = (url: string): "create" | "get" | "result" =>
+/** Returns the operation of a request. */
+const operationOf = (url: string): "create" | "get" | "result" =>
   url.endsWith("/result") ? "result" : url.endsWith("exec_1") ? "get" : "create"
 
-/** Polls every 10 s without retries. Each script is used up in order, and its last response repeats. */
-const scripted = (scripts: {
+/** Returns a client that polls every 10 s without retries. Each operation receives its responses in order. The last one repeats. */
+const makeScript = (scripts: {
   readonly get: ReadonlyArray<FakeResponse>
   readonly result?: ReadonlyArray<FakeResponse>
 }) => {
   const next = { create: [created], get: [...scripts.get], result: [...(scripts.result ?? [])] }
   const fake = makeFakeClient(
     (url) => {
-      const replies = next[nameOf(url)]
+      const replies = next[operationOf(url)]
       const [reply = json({}, 599)] = replies
       if (replies.length > 1) replies.shift()
       return reply
     },
     { retry: Schedule.recurs(0), pollSchedule: Schedule.spaced("10 seconds") }
   )
-  const requests = () => fake.urls.map((url, i) => `${((fake.at[i] ?? 0) - start) / 1000} ${nameOf(url)}`)
+  const requests = () => fake.urls.map((url, i) => `${((fake.at[i] ?? 0) - start) / 1000} ${operationOf(url)}`)
   return { client: fake.client, requests }
 }
 
 type Outcome = Exit.Exit<Execution.Completed, ModelRouteError.ModelRouteError>
 
-const awaited = (script: ReturnType<typeof scripted>): Effect.Effect<Outcome, ModelRouteError.InvalidRequest> =>
+const runAwait = (script: ReturnType<typeof makeScript>): Effect.Effect<Outcome, ModelRouteError.InvalidRequest> =>
   Effect.gen(function* () {
     yield* TestClock.setTime(start)
     const { executions } = yield* script.client
     return yield* runToEnd(silent(executions.await(id)))
   })
 
-const ran = (script: ReturnType<typeof scripted>): Effect.Effect<Outcome, ModelRouteError.InvalidRequest> =>
+const runCreateAndAwait = (
+  script: ReturnType<typeof makeScript>
+): Effect.Effect<Outcome, ModelRouteError.InvalidRequest> =>
   Effect.gen(function* () {
     yield* TestClock.setTime(start)
     const { executions } = yield* script.client
@@ -78,9 +81,9 @@ describe("a failed poll", () => {
   ]
   for (const [name, reply] of transient) {
     it.effect(`does not end the wait: ${name}`, () => {
-      const script = scripted({ get: [reply, reply, completed] })
+      const script = makeScript({ get: [reply, reply, completed] })
       return Effect.gen(function* () {
-        assert.deepStrictEqual(valueOf(yield* awaited(script)).output, output)
+        assert.deepStrictEqual(valueOf(yield* runAwait(script)).output, output)
         assert.deepStrictEqual(script.requests(), ["10 get", "20 get", "30 get"])
       })
     })
@@ -101,9 +104,9 @@ describe("a failed poll", () => {
   ]
   for (const [name, reply, tag, status] of final) {
     it.effect(`ends the wait: ${name}`, () => {
-      const script = scripted({ get: [reply, completed] })
+      const script = makeScript({ get: [reply, completed] })
       return Effect.gen(function* () {
-        const error = failureOf(yield* awaited(script))
+        const error = failureOf(yield* runAwait(script))
         assert.deepStrictEqual([error._tag, "status" in error && error.status], [tag, status])
         assert.deepStrictEqual(script.requests(), ["10 get"])
       })
@@ -115,9 +118,9 @@ describe("a failed poll", () => {
     ["a page", page(404)]
   ] as const) {
     it.effect(`does not end the wait within 60 s of the create with a 404 and ${name}`, () => {
-      const script = scripted({ get: [reply, reply, reply, reply, reply, completed] })
+      const script = makeScript({ get: [reply, reply, reply, reply, reply, completed] })
       return Effect.gen(function* () {
-        assert.deepStrictEqual(valueOf(yield* ran(script)).output, output)
+        assert.deepStrictEqual(valueOf(yield* runCreateAndAwait(script)).output, output)
         assert.deepStrictEqual(script.requests(), [
           "0 create",
           "10 get",
@@ -131,9 +134,9 @@ describe("a failed poll", () => {
     })
 
     it.effect(`ends the wait 60 s after the create with a 404 and ${name}`, () => {
-      const script = scripted({ get: [reply] })
+      const script = makeScript({ get: [reply] })
       return Effect.gen(function* () {
-        const error = failureOf(yield* ran(script))
+        const error = failureOf(yield* runCreateAndAwait(script))
         assert.strictEqual("status" in error && error.status, 404)
         assert.strictEqual(script.requests().at(-1), "60 get")
         assert.strictEqual(error.executionId, id)
@@ -146,7 +149,7 @@ describe("the output of a COMPLETED execution", () => {
   const ended = json({ id: "exec_1", status: "COMPLETED", cost: "0.040", metadata: { order: 7 } })
   const result = json({ execution_id: "exec_1", status: "COMPLETED", output })
 
-  const behind: ReadonlyArray<readonly [string, FakeResponse]> = [
+  const outdated: ReadonlyArray<readonly [string, FakeResponse]> = [
     ["PROCESSING", json({ execution_id: "exec_1", status: "PROCESSING" })],
     ["FAILED", json({ execution_id: "exec_1", status: "FAILED", error: { code: "GENERATION_FAILED", message: "no" } })],
     ["no status", json({ execution_id: "exec_1" })],
@@ -156,11 +159,11 @@ describe("the output of a COMPLETED execution", () => {
     ["425", page(425)],
     ["500", page(500)]
   ]
-  for (const [name, reply] of behind) {
-    it.effect(`is asked for again while /result answers ${name}`, () => {
-      const script = scripted({ get: [ended], result: [reply, reply, result] })
+  for (const [name, reply] of outdated) {
+    it.effect(`is polled again while /result responds with ${name}`, () => {
+      const script = makeScript({ get: [ended], result: [reply, reply, result] })
       return Effect.gen(function* () {
-        const completed = valueOf(yield* awaited(script))
+        const completed = valueOf(yield* runAwait(script))
         assert.deepStrictEqual(completed.output, output)
         assert.deepStrictEqual(
           [completed.status, completed.cost, completed.metadata],
@@ -171,11 +174,11 @@ describe("the output of a COMPLETED execution", () => {
     })
   }
 
-  for (const [name, reply] of behind.slice(0, 4)) {
-    it.effect(`is never empty if /result answers ${name} until the wait ends`, () => {
-      const script = scripted({ get: [ended], result: [reply] })
+  for (const [name, reply] of outdated.slice(0, 4)) {
+    it.effect(`is missing at the timeout if /result responds with ${name}, and the wait fails`, () => {
+      const script = makeScript({ get: [ended], result: [reply] })
       return Effect.gen(function* () {
-        const error = failureOf(yield* awaited(script))
+        const error = failureOf(yield* runAwait(script))
         assert.strictEqual(error._tag, "AwaitTimeout")
         assert.include(error.message, "is COMPLETED, but the API has not returned its output")
         assert.strictEqual(error._tag === "AwaitTimeout" && error.execution?.cost, "0.040")
@@ -194,10 +197,10 @@ describe("the output of a COMPLETED execution", () => {
     ]
   ]
   for (const [name, reply, requests] of none) {
-    it.effect(`is absent if /result answers ${name}`, () => {
-      const script = scripted({ get: [ended], result: [reply] })
+    it.effect(`is absent if /result responds with ${name}`, () => {
+      const script = makeScript({ get: [ended], result: [reply] })
       return Effect.gen(function* () {
-        const completed = valueOf(yield* awaited(script))
+        const completed = valueOf(yield* runAwait(script))
         assert.isUndefined(completed.output)
         assert.strictEqual(completed.cost, "0.040")
         assert.deepStrictEqual(script.requests(), requests)
@@ -205,20 +208,20 @@ describe("the output of a COMPLETED execution", () => {
     })
   }
 
-  it.effect("is what run returns, however far the replica is behind", () => {
-    const replies = [behind[0]?.[1], behind[2]?.[1], result].filter((reply) => reply !== undefined)
-    const script = scripted({ get: [ended], result: replies })
+  it.effect("is returned by run even if /result is behind at first", () => {
+    const replies = [outdated[0]?.[1], outdated[2]?.[1], result].filter((reply) => reply !== undefined)
+    const script = makeScript({ get: [ended], result: replies })
     return Effect.gen(function* () {
-      assert.deepStrictEqual(valueOf(yield* ran(script)).output, output)
+      assert.deepStrictEqual(valueOf(yield* runCreateAndAwait(script)).output, output)
       assert.deepStrictEqual(script.requests(), ["0 create", "10 get", "10 result", "20 result", "30 result"])
     })
   })
 
-  it.effect("is not taken away by a replica that shows the execution as still running", () => {
+  it.effect("is still polled after a replica shows the execution as running", () => {
     const running = json({ id: "exec_1", status: "PROCESSING" })
-    const script = scripted({ get: [ended, running], result: [running, result] })
+    const script = makeScript({ get: [ended, running], result: [running, result] })
     return Effect.gen(function* () {
-      assert.deepStrictEqual(valueOf(yield* awaited(script)).output, output)
+      assert.deepStrictEqual(valueOf(yield* runAwait(script)).output, output)
       assert.deepStrictEqual(script.requests(), ["10 get", "10 result", "20 result"])
     })
   })
@@ -228,7 +231,7 @@ describe("a FAILED notification without an error", () => {
   const failed = json({ id: "exec_1", status: "FAILED", error: { code: "GENERATION_FAILED", retryable: true } })
   const failedWithoutError = json({ id: "exec_1", status: "FAILED" })
 
-  const awaitNotified = (script: ReturnType<typeof scripted>) =>
+  const awaitNotified = (script: ReturnType<typeof makeScript>) =>
     Effect.gen(function* () {
       yield* TestClock.setTime(start)
       const { executions } = yield* script.client
@@ -245,7 +248,7 @@ describe("a FAILED notification without an error", () => {
   ]
   for (const [name, reply] of outdated) {
     it.effect(`is completed by a later poll if the first poll meets ${name}`, () => {
-      const script = scripted({ get: [reply, reply, failed] })
+      const script = makeScript({ get: [reply, reply, failed] })
       return Effect.gen(function* () {
         const error = yield* awaitNotified(script)
         assert.strictEqual(error._tag, "GenerationFailed")
@@ -254,7 +257,7 @@ describe("a FAILED notification without an error", () => {
     })
 
     it.effect(`fails without the error after a minute if every poll meets ${name}`, () => {
-      const script = scripted({ get: [reply] })
+      const script = makeScript({ get: [reply] })
       return Effect.gen(function* () {
         const error = yield* awaitNotified(script)
         assert.strictEqual(error._tag, "UnrecognizedError")
@@ -264,7 +267,7 @@ describe("a FAILED notification without an error", () => {
   }
 
   it.effect("fails without the error if the API has none, too", () => {
-    const script = scripted({ get: [failedWithoutError] })
+    const script = makeScript({ get: [failedWithoutError] })
     return Effect.gen(function* () {
       assert.strictEqual((yield* awaitNotified(script))._tag, "UnrecognizedError")
       assert.deepStrictEqual(script.requests(), ["0 get"])
@@ -272,7 +275,7 @@ describe("a FAILED notification without an error", () => {
   })
 
   it.effect("fails without the error if the API rejects the poll", () => {
-    const script = scripted({ get: [envelope(401, "UNAUTHORIZED")] })
+    const script = makeScript({ get: [envelope(401, "UNAUTHORIZED")] })
     return Effect.gen(function* () {
       assert.strictEqual((yield* awaitNotified(script))._tag, "UnrecognizedError")
       assert.deepStrictEqual(script.requests(), ["0 get"])
@@ -283,18 +286,18 @@ describe("a FAILED notification without an error", () => {
 describe("an expiry that is not in the future", () => {
   const past = ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", isoDate(start - 1), isoDate(start)]
   for (const expires_at of past) {
-    it.effect(`does not end a wait: ${expires_at}`, () => {
+    it.effect(`does not end await: ${expires_at}`, () => {
       const running = json({ id: "exec_1", status: "PROCESSING", expires_at })
-      const script = scripted({ get: [running, running, completed] })
+      const script = makeScript({ get: [running, running, completed] })
       return Effect.gen(function* () {
-        assert.deepStrictEqual(valueOf(yield* awaited(script)).output, output)
+        assert.deepStrictEqual(valueOf(yield* runAwait(script)).output, output)
         assert.deepStrictEqual(script.requests(), ["10 get", "20 get", "30 get"])
       })
     })
 
     it.effect(`does not end run: ${expires_at}`, () => {
       const fake = makeFakeClient((url) =>
-        nameOf(url) === "create" ? json({ id: "exec_1", status: "PENDING", expires_at }, 202) : completed
+        operationOf(url) === "create" ? json({ id: "exec_1", status: "PENDING", expires_at }, 202) : completed
       )
       return Effect.gen(function* () {
         yield* TestClock.setTime(start)
@@ -305,8 +308,8 @@ describe("an expiry that is not in the future", () => {
     })
   }
 
-  it.effect("does not end a wait that has a time limit of zero before one poll", () => {
-    const script = scripted({ get: [completed] })
+  it.effect("does not end a wait with a timeout of 0 before its first poll", () => {
+    const script = makeScript({ get: [completed] })
     return Effect.gen(function* () {
       yield* TestClock.setTime(start)
       const { executions } = yield* script.client
@@ -314,5 +317,71 @@ describe("an expiry that is not in the future", () => {
       assert.deepStrictEqual(valueOf(exit).output, output)
       assert.deepStrictEqual(script.requests(), ["0 get"])
     })
+  })
+})
+
+describe("PollState.next", () => {
+  const begin = (options: Partial<Parameters<typeof PollState.start>[0]> = {}) =>
+    PollState.start({
+      now: 0,
+      timeoutMillis: undefined,
+      pollImmediately: false,
+      isOutputRequired: true,
+      createdAt: undefined,
+      created: undefined,
+      ...options
+    })
+  const schedule = (state: PollState.PollState, now: number, scheduledMillis: number | undefined) =>
+    PollState.onScheduled(state, now, { scheduledMillis, isScarce: false, expectedMillis: undefined })
+
+  it("waits for the delay of the schedule, then polls", () => {
+    assert.isTrue(PollState.needsSchedule(begin()))
+    const state = schedule(begin(), 0, 2000)
+    assert.isFalse(PollState.needsSchedule(state))
+    assert.deepStrictEqual(PollState.next(state, 1999), { _tag: "Wait", until: 2000 })
+    const poll = { _tag: "Poll", target: "execution", since: 0, deadline: 600_000 } as const
+    assert.deepStrictEqual(PollState.next(state, 2000), poll)
+    assert.isTrue(PollState.needsSchedule(PollState.onPollStarted(state)))
+  })
+
+  it("polls immediately with pollImmediately", () => {
+    assert.strictEqual(PollState.next(begin({ pollImmediately: true }), 0)._tag, "Poll")
+  })
+
+  it("polls once if the schedule has ended, then fails with a timeout", () => {
+    const first = schedule(begin(), 0, undefined)
+    assert.strictEqual(PollState.next(first, 0)._tag, "Poll")
+    const polled = PollState.onPolled(PollState.onPollStarted(first), observationOf("PROCESSING", 0))
+    assert.deepStrictEqual(PollState.next(schedule(polled, 0, undefined), 0), { _tag: "Fail", error: "timeout" })
+  })
+
+  it("polls the result of a COMPLETED execution without output, and the error of a FAILED one", () => {
+    const completed = PollState.onNotified(begin(), observationOf("COMPLETED", 5))
+    assert.deepStrictEqual(PollState.next(completed, 5), {
+      _tag: "Poll",
+      target: "result",
+      since: 5,
+      deadline: 600_000
+    })
+    const failed = PollState.onNotified(begin(), observationOf("FAILED", 5))
+    assert.strictEqual(PollState.next(failed, 5)._tag, "Poll")
+  })
+
+  it("is done after a terminal status", () => {
+    const cancelled = observationOf("CANCELLED", 5)
+    const state = PollState.onPolled(begin(), cancelled)
+    assert.deepStrictEqual(PollState.next(state, 5), { _tag: "Done", execution: cancelled.execution })
+    assert.isFalse(PollState.needsSchedule(state))
+  })
+
+  it("fails with the error of a poll that is not transient", () => {
+    const error = new ModelRouteError.InvalidRequest({
+      operation: "executions.get",
+      attempts: 0,
+      field: "id",
+      message: "no"
+    })
+    const state = PollState.onPollFailed(begin(), error, 5, 0)
+    assert.deepStrictEqual(PollState.next(state, 5), { _tag: "Fail", error })
   })
 })

@@ -1,0 +1,249 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Schedule, TestClock } from "effect"
+import { Fault, Simulator } from "effect-modelroute/Simulator"
+import { failureOf, valueOf } from "../utils/exit.js"
+import { id } from "../utils/executions.js"
+import { makeFakeClient } from "../utils/fake.js"
+import { arrivalTimes, httpDate, image, isoDate, layer, runToEnd, silent, start, withClient } from "../utils/harness.js"
+import { run } from "../utils/virtualTime.js"
+
+describe("await", () => {
+  it.effect("polls after 2, 5 and 9.5 s and returns the output", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const { id } = yield* client.executions.create(image)
+        const completed = valueOf(yield* runToEnd(client.executions.await(id)))
+        assert.deepStrictEqual(yield* arrivalTimes("executions.get"), [2000, 5000, 9500])
+        assert.strictEqual(completed.status, "COMPLETED")
+        assert.strictEqual(completed.cost, "0.040")
+        assert.lengthOf(completed.fileIds, 1)
+        assert.strictEqual(completed.latency && Duration.toMillis(completed.latency), 8420)
+      })
+    ).pipe(Effect.provide(layer()))
+  )
+
+  const embedded = { images: [{ file_id: "file_a" }] }
+  const separate = { images: [{ file_id: "file_b" }] }
+  for (const [where, shown, found] of [
+    ["embedded as result", { result: { file_id: "file_a" } }, { file_id: "file_a" }],
+    ["embedded as output", { output: embedded }, embedded],
+    ["at /result only", {}, separate],
+    ["at /result only, null in the execution", { result: null, output: null }, separate]
+  ] as const) {
+    it.effect(`finds the result ${where}`, () => {
+      const { client, urls } = makeFakeClient((url) =>
+        url.endsWith("/result")
+          ? { status: 200, json: { execution_id: "exec_1", status: "COMPLETED", output: separate, cost: "0.040" } }
+          : { status: 200, json: { id: "exec_1", status: "COMPLETED", metadata: { order: 7 }, ...shown } }
+      )
+      return Effect.gen(function* () {
+        const { executions } = yield* client
+        const completed = valueOf(yield* runToEnd(executions.await(id)))
+        assert.deepStrictEqual(completed.output, found)
+        assert.deepStrictEqual(completed.metadata, { order: 7 })
+        assert.lengthOf(urls, found === separate ? 2 : 1)
+      })
+    })
+  }
+
+  for (const status of [404, 410]) {
+    it.effect(`succeeds without output if /result responds with a ${status}`, () => {
+      const { client } = makeFakeClient((url) =>
+        url.endsWith("/result")
+          ? { status, json: { error: { code: "NOT_FOUND", message: "no such page" } } }
+          : { status: 200, json: { id: "exec_1", status: "COMPLETED", cost: "0.040" } }
+      )
+      return Effect.gen(function* () {
+        const completed = valueOf(yield* runToEnd((yield* client).executions.await(id)))
+        assert.strictEqual(completed.cost, "0.040")
+        assert.isUndefined(completed.output)
+        assert.deepStrictEqual(completed.fileIds, [])
+      })
+    })
+  }
+
+  const endings: ReadonlyArray<readonly [Parameters<typeof Fault.ends>[0], string]> = [
+    [{ status: "FAILED", code: "GENERATION_FAILED" }, "GenerationFailed"],
+    [{ status: "FAILED", code: "CONTENT_MODERATION_REJECTED" }, "ContentModerationRejected"],
+    [{ status: "FAILED", code: "A_CODE_OF_TOMORROW" }, "UnrecognizedError"],
+    [{ status: "CANCELLED" }, "ExecutionCancelled"],
+    [{ status: "EXPIRED" }, "ExecutionExpired"]
+  ]
+  for (const [ending, tag] of endings) {
+    it.effect(`fails with ${tag} if the execution ends ${ending.status} ${ending.code ?? ""}`, () =>
+      withClient((client) =>
+        Effect.gen(function* () {
+          const exit = yield* runToEnd(client.executions.run(image))
+          const error = failureOf(exit)
+          const { ledger } = yield* Simulator
+          const { charged, executions } = yield* ledger
+          assert.strictEqual(error._tag, tag)
+          assert.strictEqual(error.executionId, executions[0]?.executionId)
+          assert.strictEqual(error.idempotencyKey, "key-1")
+          assert.lengthOf(executions, 1)
+          assert.strictEqual(charged, "0.000")
+          if (tag === "UnrecognizedError" && error._tag === "UnrecognizedError") {
+            assert.strictEqual(error.code, "A_CODE_OF_TOMORROW")
+          }
+        })
+      ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.ends(ending)] } })))
+    )
+  }
+
+  const errors: ReadonlyArray<readonly [unknown, string, string]> = [
+    ["The GPU ran out of memory.", "UnrecognizedError", "The GPU ran out of memory."],
+    [
+      ["The GPU ran out of memory.", "It was restarted."],
+      "UnrecognizedError",
+      "The GPU ran out of memory.; It was restarted."
+    ],
+    [[{ code: "MODEL_OVERLOADED", message: "No GPU is free." }], "ModelOverloaded", "No GPU is free."],
+    [{ code: "GENERATION_FAILED", detail: "The picture is empty." }, "GenerationFailed", "The picture is empty."],
+    [["", null, 5], "UnrecognizedError", ""]
+  ]
+  for (const [error, tag, apiMessage] of errors) {
+    it.effect(
+      `fails with ${tag} and the message if the error of a FAILED execution is ${JSON.stringify(error)}`,
+      () => {
+        const { client } = makeFakeClient(() => ({ status: 200, json: { id: "exec_1", status: "FAILED", error } }))
+        return Effect.gen(function* () {
+          const failure = failureOf(yield* runToEnd((yield* client).executions.await(id)))
+          assert.strictEqual(failure._tag, tag)
+          assert.include(failure.message, apiMessage)
+          assert.strictEqual("apiMessage" in failure ? (failure.apiMessage ?? "") : "", apiMessage)
+        })
+      }
+    )
+  }
+
+  it.effect("fails with the error of its code if the response to a create shows a FAILED execution", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const resubmit = client.executions.run(image, { idempotencyKey: "job" })
+        const first = failureOf(yield* runToEnd(resubmit))
+        const second = failureOf(yield* runToEnd(resubmit))
+        assert.strictEqual(first._tag, "GenerationTimeout")
+        assert.strictEqual(second._tag, "GenerationTimeout")
+        assert.include(
+          second.message,
+          "Submit it again as a new execution. A new execution takes a new idempotency key."
+        )
+        assert.notInclude(second.message, "To go on later")
+        const { ledger } = yield* Simulator
+        assert.lengthOf((yield* ledger).executions, 1)
+      })
+    ).pipe(
+      Effect.provide(layer({ simulator: { faults: [Fault.ends({ status: "FAILED", code: "GENERATION_TIMEOUT" })] } }))
+    )
+  )
+
+  it.effect("continues while the status is unknown", () => {
+    let polls = 0
+    const { client } = makeFakeClient(() => ({
+      status: 200,
+      json: { id: "exec_1", status: ++polls < 3 ? "WARMING_UP" : "COMPLETED", output: {} }
+    }))
+    return Effect.gen(function* () {
+      assert.strictEqual(valueOf(yield* runToEnd((yield* client).executions.await(id))).status, "COMPLETED")
+      assert.strictEqual(polls, 3)
+    })
+  })
+
+  it.effect("continues through an outage that is longer than the retries of one poll", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const { id } = yield* client.executions.create(image)
+        const { inject } = yield* Simulator
+        yield* inject(...Fault.times(6, Fault.on("executions.get", Fault.envelope("SERVICE_UNAVAILABLE"))))
+        const completed = valueOf(yield* runToEnd(client.executions.await(id)))
+        assert.strictEqual(completed.id, id)
+        // Four requests for the first poll, three for the second, which succeeds.
+        assert.deepStrictEqual(yield* arrivalTimes("executions.get"), [2000, 3000, 5000, 9000, 12_000, 13_000, 15_000])
+      })
+    ).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("fails with RateLimited if the limit resets after the end of the wait", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const { id } = yield* client.executions.create(image)
+        const { inject } = yield* Simulator
+        yield* inject(Fault.rateLimited({ resetIn: "1 hour" }))
+        const error = failureOf(yield* runToEnd(client.executions.await(id)))
+        assert.strictEqual(error._tag, "RateLimited")
+        assert.strictEqual(error.executionId, id)
+        assert.deepStrictEqual(yield* arrivalTimes("executions.get"), [2000])
+      })
+    ).pipe(Effect.provide(layer()))
+  )
+
+  for (const skew of [0, 600_000, -600_000]) {
+    it.effect(`ends 30 s after expires_at on the server's clock, which is ${skew / 1000} s ahead`, () => {
+      const fake = makeFakeClient(() => {
+        const serverNow = (fake.at.at(-1) ?? 0) + skew
+        return {
+          status: 200,
+          headers: { date: httpDate(serverNow) },
+          json: { id: "exec_1", status: "PROCESSING", expires_at: isoDate(start + skew + 300_000) }
+        }
+      })
+      return Effect.gen(function* () {
+        yield* TestClock.setTime(start)
+        const error = failureOf(yield* runToEnd((yield* fake.client).executions.await(id)))
+        assert.strictEqual(error._tag, "AwaitTimeout")
+        // The Date header is rounded down by up to a second, so the wait can end up to a second later.
+        const last = (fake.at.at(-1) ?? 0) - start
+        assert.isAtLeast(last, 330_000)
+        assert.isAtMost(last, 331_000)
+        if (error._tag === "AwaitTimeout") assert.strictEqual(error.execution?.status, "PROCESSING")
+        assert.strictEqual(error.attempts, fake.at.length)
+      })
+    })
+  }
+
+  for (const [problem, date, expiresAt] of [
+    ["the Date header does not change", () => start, () => start + 300_000],
+    ["each response has a later expiry", (now: number) => now, (now: number) => now + 300_000]
+  ] as const) {
+    it.effect(`ends even if ${problem}`, () => {
+      const fake = makeFakeClient(() => {
+        const now = fake.at.at(-1) ?? 0
+        const expires = isoDate(expiresAt(now))
+        return {
+          status: 200,
+          headers: { date: httpDate(date(now)) },
+          json: { id: "exec_1", status: "PROCESSING", expires_at: expires }
+        }
+      })
+      return Effect.gen(function* () {
+        const pollSchedule = Schedule.spaced("100 seconds")
+        const wait = (yield* fake.client).executions.await(id, { pollSchedule })
+        const exit = yield* run(silent(Effect.exit(wait)), start)
+        assert.strictEqual(failureOf(valueOf(exit))._tag, "AwaitTimeout")
+        // The first poll is at 100 s. The wait ends 300 s and twice the grace of 30 s later, or after a day.
+        const last = (fake.at.at(-1) ?? 0) - start
+        assert.strictEqual(last, problem === "the Date header does not change" ? 460_000 : 86_400_000)
+      })
+    })
+  }
+
+  it.effect("ends after 10 minutes without expires_at, or after the timeout, with a last poll", () => {
+    const { at, client } = makeFakeClient(() => ({ status: 200, json: { id: "exec_1", status: "PROCESSING" } }))
+    return Effect.gen(function* () {
+      yield* TestClock.setTime(start)
+      const { executions } = yield* client
+      const error = failureOf(yield* runToEnd(executions.await(id)))
+      assert.strictEqual(error._tag, "AwaitTimeout")
+      assert.strictEqual((at.at(-1) ?? 0) - start, 600_000)
+      assert.include(error.message, "exec_1 is PROCESSING")
+      at.length = 0
+      yield* TestClock.setTime(start)
+      const limited = failureOf(yield* runToEnd(executions.await(id, { timeout: "7 seconds" })))
+      assert.strictEqual(limited._tag, "AwaitTimeout")
+      assert.deepStrictEqual(
+        at.map((instant) => instant - start),
+        [2000, 5000, 7000]
+      )
+    })
+  })
+})

@@ -1,0 +1,166 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, Exit, Fiber, Logger, TestClock } from "effect"
+import { ModelRouteClient } from "effect-modelroute"
+import { Fault, type Options as SimulatorOptions, Simulator } from "effect-modelroute/Simulator"
+import { valueOf } from "../utils/exit.js"
+import { arrivalTimes, image, layer, prompt, runToEnd, start, withClient } from "../utils/harness.js"
+import { run } from "../utils/virtualTime.js"
+
+describe("cancelOnInterrupt", () => {
+  const interruptWait = (cancelOnInterrupt: boolean, faults: ReadonlyArray<Fault.Fault> = []) =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const fiber = yield* Effect.fork(client.executions.run(image, { cancelOnInterrupt }))
+        yield* TestClock.adjust("3 seconds")
+        const { inject, ledger, requests } = yield* Simulator
+        yield* inject(...faults)
+        const interruption = yield* Effect.fork(Fiber.interrupt(fiber))
+        const exit = valueOf(yield* runToEnd(Fiber.join(interruption)))
+        assert.isTrue(Exit.isInterrupted(exit))
+        const cancels = (yield* requests).filter(({ operation }) => operation === "executions.cancel")
+        return { status: (yield* ledger).executions[0]?.status, cancels: cancels.map(({ at }) => at - start) }
+      })
+    ).pipe(Effect.provide(layer()))
+
+  it.effect("sends the cancel when the waiting fiber is interrupted", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* interruptWait(true), { status: "CANCELLED", cancels: [3000] })
+      assert.deepStrictEqual(yield* interruptWait(false), { status: "PROCESSING", cancels: [] })
+    })
+  )
+
+  /**
+   * Interrupts `run` after `afterMillis`. Returns when the interruption ended, the times of the requests, the statuses of the
+   * executions an hour later, and the logged warnings.
+   */
+  const interruptCreate = (simulator: SimulatorOptions, afterMillis: number, createsBefore = 0) =>
+    Effect.gen(function* () {
+      const warnings: Array<string> = []
+      const logger = Logger.make(({ logLevel, message }) => {
+        if (logLevel._tag === "Warning") warnings.push(String(message))
+      })
+      const program = Effect.gen(function* () {
+        const { executions } = yield* ModelRouteClient.ModelRouteClient
+        yield* Effect.replicateEffect(executions.create(image), createsBefore)
+        const video = { model: "seedance-video", input: { prompt } }
+        const fiber = yield* Effect.fork(executions.run(video, { cancelOnInterrupt: true }))
+        yield* Effect.sleep(afterMillis)
+        const exit = yield* Fiber.interrupt(fiber)
+        assert.isTrue(Exit.isInterrupted(exit))
+        const returnedAt = (yield* Clock.currentTimeMillis) - start
+        yield* Effect.sleep("1 hour")
+        const { ledger } = yield* Simulator
+        const { executions: executed } = yield* ledger
+        return {
+          returnedAt,
+          creates: yield* arrivalTimes("executions.create"),
+          cancels: yield* arrivalTimes("executions.cancel"),
+          statuses: executed.slice(createsBefore).map(({ status }) => status),
+          keys: new Set(executed.map(({ idempotencyKey }) => idempotencyKey)).size
+        }
+      })
+      const result = yield* run(
+        program.pipe(Effect.provide([layer({ simulator }), Logger.replace(Logger.defaultLogger, logger)])),
+        start
+      )
+      return { ...valueOf(result), warnings }
+    })
+
+  it.effect("waits for the response to an interrupted create and cancels its execution", () =>
+    Effect.gen(function* () {
+      const { cancels, creates, returnedAt, statuses, warnings } = yield* interruptCreate(
+        { faults: [Fault.delay("4 seconds")] },
+        1000
+      )
+      assert.deepStrictEqual([returnedAt, creates, cancels, statuses, warnings], [4000, [0], [4000], ["CANCELLED"], []])
+    })
+  )
+
+  it.effect("does not send a create that waits for the rate limit, and returns immediately", () =>
+    Effect.gen(function* () {
+      const { cancels, creates, returnedAt, statuses, warnings } = yield* interruptCreate(
+        { rateLimit: { limit: 1, window: "1 minute" } },
+        5000,
+        1
+      )
+      assert.deepStrictEqual([returnedAt, creates, cancels, statuses, warnings], [5000, [0], [], [], []])
+    })
+  )
+
+  for (const [name, fault] of [
+    ["a 429", Fault.rateLimited({ resetIn: "20 seconds" })],
+    [
+      "a 402",
+      Fault.raw({ status: 402, body: '{"error":{"code":"INSUFFICIENT_BALANCE","message":"no","retryable":true}}' })
+    ]
+  ] as const) {
+    it.effect(`does not retry an interrupted create after ${name}`, () =>
+      Effect.gen(function* () {
+        const { creates, returnedAt, statuses } = yield* interruptCreate({ faults: [fault] }, 500)
+        assert.deepStrictEqual([returnedAt, creates, statuses], [500, [0], []])
+      })
+    )
+  }
+
+  it.effect("returns after 10 s and cancels the execution of a slow create in the background", () =>
+    Effect.gen(function* () {
+      const { cancels, creates, returnedAt, statuses, warnings } = yield* interruptCreate(
+        { faults: [Fault.delay("15 seconds")] },
+        1000
+      )
+      assert.deepStrictEqual(
+        [returnedAt, creates, cancels, statuses, warnings],
+        [11_000, [0], [15_000], ["CANCELLED"], []]
+      )
+    })
+  )
+
+  it.effect("retries an interrupted create under the same key if the response is lost, then cancels", () =>
+    Effect.gen(function* () {
+      const { cancels, creates, keys, returnedAt, statuses, warnings } = yield* interruptCreate(
+        { faults: [Fault.hang()] },
+        1000
+      )
+      assert.deepStrictEqual(
+        [returnedAt, creates, cancels, statuses, keys, warnings],
+        [11_000, [0, 31_000], [31_000], ["CANCELLED"], 1, []]
+      )
+    })
+  )
+
+  it.effect("logs the idempotency key of a create that may have been accepted", () =>
+    Effect.gen(function* () {
+      const { returnedAt, statuses, warnings } = yield* interruptCreate(
+        { faults: Fault.times(9, Fault.on("executions.create", Fault.dropAfter)) },
+        500
+      )
+      assert.deepStrictEqual([returnedAt, statuses], [7000, ["COMPLETED"]])
+      assert.lengthOf(warnings, 1)
+      assert.match(warnings[0] ?? "", /^An interrupted create may have been accepted .* idempotency key key-1$/)
+    })
+  )
+
+  it.effect("logs the idempotency key and the id if the cancel fails", () =>
+    Effect.gen(function* () {
+      const { statuses, warnings } = yield* interruptCreate(
+        { faults: Fault.times(9, Fault.on("executions.cancel", Fault.envelope("INTERNAL_ERROR"))) },
+        3000
+      )
+      assert.deepStrictEqual(statuses, ["COMPLETED"])
+      assert.lengthOf(warnings, 1)
+      assert.match(
+        warnings[0] ?? "",
+        /^Execution exec_\S+ \(idempotency key key-1\) keeps running and may be charged: it could not be cancelled/
+      )
+    })
+  )
+
+  it.effect("retries the cancel for at most 10 s", () =>
+    Effect.gen(function* () {
+      const lost = Fault.times(2, Fault.dropBefore)
+      assert.deepStrictEqual(yield* interruptWait(true, lost), { status: "CANCELLED", cancels: [3000, 4000, 6000] })
+      const { cancels } = yield* interruptWait(true, [Fault.hang("before")])
+      assert.deepStrictEqual(cancels, [3000])
+    })
+  )
+})

@@ -1,0 +1,202 @@
+/** The methods that send single requests, and the streams and waits that are made of them. */
+import { assert, describe, it } from "@effect/vitest"
+import { Chunk, Effect, Option, Stream, TestClock } from "effect"
+import { Execution } from "effect-modelroute"
+import { Fault, Simulator } from "effect-modelroute/Simulator"
+import { failureOf, valueOf } from "../utils/exit.js"
+import { makeFakeClient } from "../utils/fake.js"
+import { id } from "../utils/executions.js"
+import { arrivalTimes, image, layer, prompt, runToEnd, withClient } from "../utils/harness.js"
+
+describe("get", () => {
+  it.effect("encodes the id as one path segment", () => {
+    const { client, urls } = makeFakeClient(() => ({ status: 200, json: { id: "x", status: "PENDING" } }))
+    return Effect.gen(function* () {
+      const { executions } = yield* client
+      yield* executions.get(Execution.ExecutionId.make("../files?a=b#c"))
+      assert.deepStrictEqual(urls, ["https://api.modelroute.ai/v1/executions/..%2Ffiles%3Fa%3Db%23c"])
+      const error = failureOf(yield* Effect.exit(executions.get(Execution.ExecutionId.make(".."))))
+      assert.strictEqual(error._tag, "InvalidRequest")
+    })
+  })
+
+  it.effect("decodes the readable fields and omits the others", () => {
+    const { client } = makeFakeClient(() => ({
+      status: 200,
+      json: {
+        execution_id: "exec_1",
+        status: "completed",
+        cost: 0.0000004,
+        latency_ms: "soon",
+        created_at: 17,
+        completed_at: "2026-03-20T10:32:15Z",
+        result: null,
+        output: { text: "hello" },
+        metadata: { order: 7 },
+        region: "EU"
+      }
+    }))
+    return Effect.gen(function* () {
+      const execution = yield* (yield* client).executions.get(id)
+      assert.strictEqual(execution.id, id)
+      assert.strictEqual(execution.status, "COMPLETED")
+      assert.strictEqual(execution.cost, "0.0000004")
+      assert.isUndefined(execution.latency)
+      assert.isUndefined(execution.createdAt)
+      assert.isUndefined(execution.result)
+      assert.deepStrictEqual(execution.output, { text: "hello" })
+      assert.deepStrictEqual(execution.metadata, { order: 7 })
+      assert.deepStrictEqual(execution.extra, { region: "EU" })
+    })
+  })
+})
+
+describe("result", () => {
+  it.effect("fails with ExecutionNotReady and the execution if it has not ended", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const { id } = yield* client.executions.create(image)
+        const early = failureOf(yield* Effect.exit(client.executions.result(id)))
+        assert.strictEqual(early._tag === "ExecutionNotReady" && early.execution.status, "PENDING")
+        yield* TestClock.adjust("9 seconds")
+        const completed = yield* client.executions.result(id)
+        assert.lengthOf(completed.fileIds, 1)
+        assert.deepStrictEqual(yield* arrivalTimes("executions.result"), [0, 9000])
+        assert.deepStrictEqual(yield* arrivalTimes("executions.get"), [0])
+      })
+    ).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("fails with the error of its code if the execution is FAILED", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const { id } = yield* client.executions.create(image)
+        yield* TestClock.adjust("9 seconds")
+        assert.strictEqual(failureOf(yield* Effect.exit(client.executions.result(id)))._tag, "GenerationFailed")
+      })
+    ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.ends({ status: "FAILED" })] } })))
+  )
+
+  it.effect("fails with the 404 of the API if the execution is unknown", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const error = failureOf(yield* Effect.exit(client.executions.result(id)))
+        assert.strictEqual(error._tag === "UnrecognizedError" && error.status, 404)
+      })
+    ).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("fails with ExecutionNotReady if the response has no result", () => {
+    const { client } = makeFakeClient(() => ({ status: 200, json: { execution_id: "exec_1", status: "PROCESSING" } }))
+    return Effect.gen(function* () {
+      const error = failureOf(yield* Effect.exit((yield* client).executions.result(id)))
+      assert.strictEqual(error._tag, "ExecutionNotReady")
+      assert.include(error.message, "still PROCESSING")
+    })
+  })
+
+  it.effect("reads the output from the execution if /result responds with a 404", () => {
+    const { client } = makeFakeClient((url) =>
+      url.endsWith("/result")
+        ? { status: 404, text: "<html>not found</html>" }
+        : { status: 200, json: { id: "exec_1", status: "COMPLETED", result: { file_id: "file_a" } } }
+    )
+    return Effect.gen(function* () {
+      assert.deepStrictEqual((yield* (yield* client).executions.result(id)).output, { file_id: "file_a" })
+    })
+  })
+})
+
+describe("cancel", () => {
+  it.effect("returns the cancelled execution", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const { id } = yield* client.executions.create(image)
+        assert.strictEqual((yield* client.executions.cancel(id)).status, "CANCELLED")
+        const { balance } = yield* Simulator
+        assert.strictEqual((yield* balance).held, "0.000")
+      })
+    ).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("succeeds if the execution had already ended", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const { id } = yield* client.executions.create(image)
+        yield* TestClock.adjust("9 seconds")
+        assert.strictEqual((yield* client.executions.cancel(id)).status, "COMPLETED")
+      })
+    ).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("fetches the execution if the response is empty", () => {
+    const { client, urls } = makeFakeClient((url) =>
+      url.endsWith("/cancel") ? { status: 204, text: "" } : { status: 200, json: { id: "exec_1", status: "CANCELLED" } }
+    )
+    return Effect.gen(function* () {
+      assert.strictEqual((yield* (yield* client).executions.cancel(id)).status, "CANCELLED")
+      assert.lengthOf(urls, 2)
+    })
+  })
+
+  it.effect("fails with the rejection if the execution continues", () => {
+    const { client } = makeFakeClient((url) =>
+      url.endsWith("/cancel")
+        ? { status: 409, json: { error: { code: "NOT_CANCELLABLE", message: "too late" } } }
+        : { status: 200, json: { id: "exec_1", status: "AWAITING_WEBHOOK" } }
+    )
+    return Effect.gen(function* () {
+      const error = failureOf(yield* Effect.exit((yield* client).executions.cancel(id)))
+      assert.strictEqual(error._tag === "UnrecognizedError" && error.code, "NOT_CANCELLABLE")
+    })
+  })
+})
+
+describe("watch", () => {
+  it.effect("emits each change of status and ends after a terminal status", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const { id } = yield* client.executions.create({ model: "seedance-video", input: { prompt } })
+        const seen = valueOf(yield* runToEnd(Stream.runCollect(client.executions.watch(id))))
+        assert.deepStrictEqual(
+          Chunk.toReadonlyArray(seen).map(({ status }) => status),
+          ["PENDING", "PROCESSING", "AWAITING_WEBHOOK", "COMPLETED"]
+        )
+      })
+    ).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("emits a FAILED execution", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const { id } = yield* client.executions.create(image)
+        const last = valueOf(yield* runToEnd(Stream.runLast(client.executions.watch(id))))
+        assert.strictEqual(Option.getOrThrow(last).error?.code, "GENERATION_FAILED")
+      })
+    ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.ends({ status: "FAILED" })] } })))
+  )
+})
+
+describe("run", () => {
+  it.effect("submits an execution and waits for its result", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const completed = valueOf(yield* runToEnd(client.executions.run(image)))
+        assert.strictEqual(completed.status, "COMPLETED")
+        assert.deepStrictEqual(yield* arrivalTimes("executions.create"), [0])
+        assert.deepStrictEqual(yield* arrivalTimes("executions.get"), [2000, 5000, 9500])
+      })
+    ).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("does not poll an execution that has ended in the response to its create", () => {
+    const { client, urls } = makeFakeClient(() => ({
+      status: 200,
+      json: { id: "exec_1", status: "COMPLETED", output: "done" }
+    }))
+    return Effect.gen(function* () {
+      assert.strictEqual((yield* (yield* client).executions.run(image)).output, "done")
+      assert.lengthOf(urls, 1)
+    })
+  })
+})

@@ -1,0 +1,165 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Schedule, TestClock } from "effect"
+import { Execution, RateLimitGate, RetryPolicy } from "effect-modelroute"
+import { LatencyEstimator } from "../../src/internal/executions/latencyEstimate.js"
+import { makePoller } from "../../src/internal/executions/poller.js"
+import { SharedPolls } from "../../src/internal/executions/sharedPolls.js"
+import { SharedTimer } from "../../src/internal/http/sharedTimer.js"
+import {
+  atStart,
+  clientWithResponses,
+  id,
+  observationOf,
+  output,
+  statusResponse,
+  toSeconds
+} from "../utils/executions.js"
+import { failureOf, valueOf } from "../utils/exit.js"
+import { makeFakeClient, type FakeResponse } from "../utils/fake.js"
+import { arrivalTimes, image, layer, runToEnd, start, withClient } from "../utils/harness.js"
+
+describe("the client's pollSchedule", () => {
+  it.effect("is used by each wait without a pollSchedule of its own", () =>
+    withClient(({ executions }) =>
+      Effect.gen(function* () {
+        yield* runToEnd(executions.run(image))
+        yield* runToEnd(executions.run(image, { pollSchedule: Schedule.spaced("9 seconds") }))
+        assert.deepStrictEqual(yield* arrivalTimes("executions.get"), [20_000, 29_000])
+      })
+    ).pipe(Effect.provide(layer({ client: { pollSchedule: Schedule.spaced("20 seconds") } })))
+  )
+})
+
+describe("pollImmediately", () => {
+  it.effect("polls immediately, then after the delays of the schedule", () =>
+    withClient(({ executions }) =>
+      Effect.gen(function* () {
+        const { id } = yield* executions.create(image)
+        yield* runToEnd(executions.await(id, { pollImmediately: true }))
+        assert.deepStrictEqual(yield* arrivalTimes("executions.get"), [0, 2000, 5000, 9500])
+        // An execution that has ended needs no wait.
+        yield* executions.await(id, { pollImmediately: true })
+        assert.deepStrictEqual(yield* arrivalTimes("executions.get"), [0, 2000, 5000, 9500, 9500])
+      })
+    ).pipe(Effect.provide(layer()))
+  )
+})
+
+const rateLimitResponse = (seconds: number): FakeResponse => ({
+  status: 429,
+  headers: { "retry-after": String(seconds) },
+  json: { error: { code: "RATE_LIMITED", message: "slow down" } }
+})
+
+describe("a poll with a 429 during a wait with a timeout", () => {
+  for (const [name, resetIn, ends] of [
+    ["ends the wait if the limit resets after the timeout", 9, "RateLimited"],
+    ["is repeated at the timeout if the limit resets then", 8, "AwaitTimeout"]
+  ] as const) {
+    it.effect(name, () =>
+      atStart(
+        Effect.gen(function* () {
+          const { at, client } = clientWithResponses(rateLimitResponse(resetIn), statusResponse("PROCESSING"))
+          const { executions } = yield* client
+          const error = failureOf(yield* runToEnd(executions.await(id, { timeout: "10 seconds" })))
+          assert.strictEqual(error._tag, ends)
+          assert.deepStrictEqual(toSeconds(at), ends === "RateLimited" ? [2] : [2, 10])
+        })
+      )
+    )
+  }
+})
+
+describe("a poll that the rate limit delays", () => {
+  it.effect("starts when the limit resets, even without a gate", () =>
+    atStart(
+      Effect.gen(function* () {
+        const { at, client } = makeFakeClient(
+          (_, n) =>
+            n === 1 ? rateLimitResponse(20) : statusResponse(n === 2 ? "PROCESSING" : "COMPLETED", { output }),
+          { retry: RetryPolicy.none }
+        )
+        const { executions } = yield* Effect.provide(client, RateLimitGate.layerUnlimited)
+        valueOf(yield* runToEnd(executions.await(id)))
+        assert.deepStrictEqual(toSeconds(at), [2, 22, 26.5])
+      })
+    )
+  )
+
+  for (const [resetIn, polls] of [
+    [590, [0, 590]],
+    [600, [0, 600]],
+    [610, [0]]
+  ] as const) {
+    it.effect(`starts within the 600 s of the wait, or the wait fails: reset in ${resetIn} s`, () =>
+      atStart(
+        Effect.gen(function* () {
+          const { at, client } = makeFakeClient(
+            (_, n) => (n === 1 ? rateLimitResponse(resetIn) : statusResponse("COMPLETED", { output })),
+            {
+              retry: RetryPolicy.none
+            }
+          )
+          const { executions } = yield* client
+          yield* Effect.exit(executions.get(Execution.ExecutionId.make("exec_0")))
+          const exit = yield* runToEnd(executions.await(id))
+          assert.deepStrictEqual(toSeconds(at), [...polls])
+          if (polls.length === 1) assert.strictEqual(failureOf(exit)._tag, "RateLimited")
+          else assert.strictEqual(valueOf(exit).status, "COMPLETED")
+        })
+      )
+    )
+  }
+})
+
+describe("the listeners of a poller", () => {
+  const info = {
+    operation: "executions.await",
+    id,
+    stats: { attempts: 0 },
+    createdAt: undefined,
+    isOutputRequired: true
+  }
+  const options = { timeoutMillis: undefined, pollSchedule: undefined, pollImmediately: false }
+  it.scoped("are removed after a poll, after a notification before or during a poll, and after an interruption", () =>
+    atStart(
+      Effect.gen(function* () {
+        const polls = new SharedPolls()
+        const context = {
+          polls,
+          pollSchedule: Schedule.spaced("2 seconds"),
+          latency: new LatencyEstimator(),
+          timer: new SharedTimer(),
+          isScarce: Effect.succeed(false)
+        }
+        const poll = () =>
+          Effect.flatMap(Effect.clock, (clock) =>
+            Effect.delay(Effect.succeed(observationOf("PENDING", clock.unsafeCurrentTimeMillis())), "1 second")
+          )
+        const { next } = yield* makePoller(context, info, { execution: poll, result: poll }, options)
+        const counts: Array<number> = []
+        const step = (notifyAfter: number | undefined, status: string) =>
+          Effect.gen(function* () {
+            const fiber = yield* Effect.fork(next)
+            if (notifyAfter !== undefined) {
+              yield* TestClock.adjust(notifyAfter)
+              counts.push(polls.listenerCount)
+              polls.notify(observationOf(status, start))
+            }
+            assert.strictEqual((yield* runToEnd(Fiber.join(fiber)))._tag, "Success")
+            assert.strictEqual(polls.listenerCount, 0)
+          })
+        yield* step(undefined, "")
+        yield* step(1000, "PROCESSING")
+        // The poll at 4 s is running.
+        yield* step(1500, "AWAITING_WEBHOOK")
+        const interrupted = yield* Effect.fork(next)
+        yield* TestClock.adjust(1500)
+        counts.push(polls.listenerCount)
+        yield* Fiber.interrupt(interrupted)
+        assert.strictEqual(polls.listenerCount, 0)
+        assert.deepStrictEqual(counts, [1, 1, 1])
+      })
+    )
+  )
+})

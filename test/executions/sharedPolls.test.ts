@@ -1,0 +1,23 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { SharedPolls } from "../../src/internal/executions/sharedPolls.js"
+import { id, observationOf } from "../utils/executions.js"
+import { start } from "../utils/harness.js"
+
+describe("SharedPolls", () => {
+  it.scoped("does not call a listener that has stopped", () =>
+    Effect.gen(function* () {
+      const polls = new SharedPolls()
+      const subscription = yield* polls.subscribe(id)
+      const statuses: Array<string> = []
+      const stop = subscription.listen(
+        () => true,
+        ({ execution }) => statuses.push(execution.status)
+      )
+      polls.notify(observationOf("PENDING", start))
+      stop()
+      polls.notify(observationOf("PROCESSING", start))
+      assert.deepStrictEqual(statuses, ["PENDING"])
+    })
+  )
+})
