@@ -279,9 +279,7 @@ describe("a wait in the gate", () => {
         const one = Effect.exit(Effect.zipRight(create(client), Clock.currentTimeMillis))
         const fibers = yield* Effect.forEach(times(n, one), Effect.fork)
         const exits = yield* runToEnd(Effect.forEach(fibers, Fiber.join))
-        return valueOf(exits).map((exit) =>
-          Exit.isSuccess(exit) ? (exit.value - start) / 1000 : failureOf(exit)
-        )
+        return valueOf(exits).map((exit) => (Exit.isSuccess(exit) ? (exit.value - start) / 1000 : failureOf(exit)))
       })
     )
 

@@ -8,7 +8,7 @@ import * as Webhook from "effect-modelroute/Webhook"
 import { makeFakeClient } from "./utils/fake.js"
 import { renderings } from "./utils/renderings.js"
 import { random } from "./utils/limitedServer.js"
-import { payload, secret, secretText, signed } from "./utils/webhooks.js"
+import { eventPayload, secret, secretText, signDelivery } from "./utils/webhooks.js"
 import { numRuns } from "./utils/suite.js"
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -34,7 +34,7 @@ const refusal = (delivery: Webhook.Delivery, options: Partial<Webhook.VerifyOpti
   })
 
 /** The event of a genuine delivery of this JSON. */
-const eventOf = (json: unknown) => Effect.flatMap(signed(JSON.stringify(json)), (delivery) => verify(delivery))
+const eventOf = (json: unknown) => Effect.flatMap(signDelivery(JSON.stringify(json)), (delivery) => verify(delivery))
 
 describe("the documented vector", () => {
   const { body, secret, signature, timestamp } = documented
@@ -246,7 +246,7 @@ describe("secrets", () => {
 
   it.effect("are all tried, in any place", () =>
     Effect.gen(function* () {
-      const delivery = yield* signed("{}", other)
+      const delivery = yield* signDelivery("{}", other)
       for (const secrets of [[other], [other, old], [old, other], [old, secret, other], [other, other]] as const) {
         assert.isUndefined(yield* refusal(delivery, { secrets }))
       }
@@ -258,8 +258,8 @@ describe("secrets", () => {
 
   it.effect("take each other's place: both, then only the new one", () =>
     Effect.gen(function* () {
-      const before = yield* signed("{}", old)
-      const after = yield* signed("{}", other)
+      const before = yield* signDelivery("{}", old)
+      const after = yield* signDelivery("{}", other)
       for (const [secrets, reasons] of [
         [old, [undefined, "signature-mismatch"]],
         [
@@ -307,7 +307,7 @@ describe("secrets", () => {
 describe("headers", () => {
   it.effect("are found by their names in any case, in what any server gives", () =>
     Effect.gen(function* () {
-      const { body, headers } = yield* signed("{}")
+      const { body, headers } = yield* signDelivery("{}")
       const { "x-signature": signature, "x-signature-timestamp": timestamp } = headers
       for (const given of [
         { "X-Signature": signature, "X-Signature-Timestamp": timestamp },
@@ -323,7 +323,7 @@ describe("headers", () => {
 
   it.effect("are missed", () =>
     Effect.gen(function* () {
-      const { body, headers } = yield* signed("{}")
+      const { body, headers } = yield* signDelivery("{}")
       const { "x-signature": signature, "x-signature-timestamp": timestamp } = headers
       const reason = (headers: Webhook.Delivery["headers"]) => refusal({ body, headers })
       for (const missing of [undefined, "", []]) {
@@ -338,7 +338,7 @@ describe("headers", () => {
 
   it.effect("are not believed when they came twice", () =>
     Effect.gen(function* () {
-      const { body, headers } = yield* signed("{}")
+      const { body, headers } = yield* signDelivery("{}")
       const { "x-signature": signature, "x-signature-timestamp": timestamp } = headers
       for (const twice of [[signature, signature], `${signature}, ${signature}`, `${signature},`]) {
         assert.strictEqual(
@@ -359,7 +359,7 @@ describe("headers", () => {
 
   it.effect("have a timestamp in whole seconds", () =>
     Effect.gen(function* () {
-      const { body, headers } = yield* signed("{}")
+      const { body, headers } = yield* signDelivery("{}")
       for (const text of ["1e3", "1.5", "-1", "+1", " 1", "2026-03-20T10:30:00Z", "0x10", "١", "9".repeat(16)]) {
         const given = { ...headers, "x-signature-timestamp": text }
         assert.strictEqual(yield* refusal({ body, headers: given }), "timestamp-missing", text)
@@ -371,7 +371,7 @@ describe("headers", () => {
 describe("an event", () => {
   it.effect("has all that the full payload says", () =>
     Effect.gen(function* () {
-      const event = yield* Effect.flatMap(signed(payload("1")), (delivery) => verify(delivery))
+      const event = yield* Effect.flatMap(signDelivery(eventPayload("1")), (delivery) => verify(delivery))
       assert.instanceOf(event, Webhook.Event)
       assert.deepStrictEqual(
         { ...event, execution: undefined, data: undefined, timestamp: undefined },
@@ -395,7 +395,7 @@ describe("an event", () => {
       assert.deepStrictEqual(Execution.fileIds(execution.result).map(String), [
         "file_d4e5f678-9012-3456-abcd-ef1234567890"
       ])
-      assert.deepStrictEqual(event.data, JSON.parse(payload("1")).data)
+      assert.deepStrictEqual(event.data, JSON.parse(eventPayload("1")).data)
     })
   )
 
@@ -493,14 +493,14 @@ describe("an event", () => {
   it.effect("is an object: anything else that is signed is malformed", () =>
     Effect.gen(function* () {
       for (const body of ["", " ", "[]", "null", '"evt_1"', "1", "{", '{"id":"evt_1"}x', "[{}]", "\u0000"]) {
-        assert.strictEqual(yield* refusal(yield* signed(body)), "malformed", JSON.stringify(body))
+        assert.strictEqual(yield* refusal(yield* signDelivery(body)), "malformed", JSON.stringify(body))
       }
-      assert.isUndefined(yield* refusal(yield* signed("{}")))
-      assert.isUndefined(yield* refusal(yield* signed('\ufeff {"id":"evt_1"}\n')))
+      assert.isUndefined(yield* refusal(yield* signDelivery("{}")))
+      assert.isUndefined(yield* refusal(yield* signDelivery('\ufeff {"id":"evt_1"}\n')))
       const deep = `{"data":${"[".repeat(100_000)}${"]".repeat(100_000)}}`
-      assert.isUndefined(yield* refusal(yield* signed(deep)))
+      assert.isUndefined(yield* refusal(yield* signDelivery(deep)))
       // Nothing is believed, not even that it is malformed, before the signature is good.
-      const unsigned = { body: "[]", headers: (yield* signed("{}")).headers }
+      const unsigned = { body: "[]", headers: (yield* signDelivery("{}")).headers }
       assert.strictEqual(yield* refusal(unsigned), "signature-mismatch")
     })
   )
@@ -508,7 +508,7 @@ describe("an event", () => {
   it.effect("does not reach outside itself", () =>
     Effect.gen(function* () {
       const body = '{"id":"evt_1","__proto__":{"type":"x"},"constructor":1,"data":{"__proto__":{"status":"FAILED"}}}'
-      const event = yield* verify(yield* signed(body))
+      const event = yield* verify(yield* signDelivery(body))
       assert.strictEqual(event.type, "unknown")
       assert.notProperty({}, "type")
       assert.deepStrictEqual(Object.entries(event.extra), [["constructor", 1]])
@@ -518,7 +518,7 @@ describe("an event", () => {
 
   it.effect("survives a queue as JSON", () =>
     Effect.gen(function* () {
-      const event = yield* verify(yield* signed(payload("1", { metadata: { a: 1 }, phase: "new" })))
+      const event = yield* verify(yield* signDelivery(eventPayload("1", { metadata: { a: 1 }, phase: "new" })))
       const text = JSON.stringify(yield* Schema.encode(Webhook.Event)(event))
       const again = yield* Schema.decode(Schema.parseJson(Webhook.Event))(text)
       assert.deepStrictEqual(again, event)
@@ -535,7 +535,7 @@ describe("options that cannot work", () => {
   ] as const) {
     it.effect(`are refused with their name: ${options}`, () =>
       Effect.gen(function* () {
-        const error = yield* Effect.flip(verify(yield* signed("{}"), JSON.parse(options)))
+        const error = yield* Effect.flip(verify(yield* signDelivery("{}"), JSON.parse(options)))
         assert.strictEqual(error._tag === "InvalidRequest" && error.field, field)
         assert.notInclude(error.message, "whsec_abc")
       })
@@ -563,7 +563,7 @@ describe("an output that is nested deeper than the stack", () => {
   it.effect("arrives with a webhook and ends the wait for it", () => {
     const { client } = makeFakeClient(() => ({ status: 200, json: { id: "exec_1", status: "PROCESSING" } }))
     return Effect.gen(function* () {
-      const event = yield* Effect.flatMap(signed(json), (delivery) => verify(delivery))
+      const event = yield* Effect.flatMap(signDelivery(json), (delivery) => verify(delivery))
       const made = yield* client
       const notify = Effect.provideService(Webhook.notifyClient(event), ModelRouteClient.ModelRouteClient, made)
       // Before anybody waits, and while somebody does.
@@ -611,9 +611,9 @@ describe("what is shown", () => {
     Effect.gen(function* () {
       const canary = "canary-body-text"
       yield* at(1000)
-      const good = yield* signed(JSON.stringify({ id: canary }))
+      const good = yield* signDelivery(JSON.stringify({ id: canary }))
       const { "x-signature": signature } = good.headers
-      const array = yield* signed(JSON.stringify([canary]))
+      const array = yield* signDelivery(JSON.stringify([canary]))
       const otherSignature = array.headers["x-signature"]
       const deliveries: ReadonlyArray<readonly [Webhook.Delivery, Partial<Webhook.VerifyOptions>]> = [
         [{ ...good, headers: {} }, {}],

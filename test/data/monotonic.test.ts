@@ -8,7 +8,7 @@ import { valueOf } from "../utils/exit.js"
 import { makeFakeClient, type FakeResponse } from "../utils/fake.js"
 import { httpDate, image, layer, silent, start } from "../utils/harness.js"
 import { elapsed, withWallClockSet } from "../utils/settableClock.js"
-import { over } from "../utils/uploads.js"
+import { clientWithStorage } from "../utils/uploads.js"
 import { run } from "../utils/virtualTime.js"
 
 const id = Execution.ExecutionId.make("exec_1")
@@ -293,7 +293,7 @@ const timers: ReadonlyArray<Timer> = [
     name: "the time limit of an upload that storage does not take",
     after: 5000,
     effect: Effect.suspend(() => {
-      const { client, puts } = over(() => Effect.never, { retry: once })
+      const { client, puts } = clientWithStorage(() => Effect.never, { retry: once })
       const upload = Effect.flatMap(client, ({ files }) => files.upload(File.fromBytes(new Uint8Array(10))))
       return Effect.map(endOf(upload), (end) => [...puts, ...end])
     }),

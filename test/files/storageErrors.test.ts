@@ -5,7 +5,7 @@ import { File } from "effect-modelroute"
 import { failureOf, valueOf } from "../utils/exit.js"
 import { makeFakeClient, type FakeResponse } from "../utils/fake.js"
 import { isoDate, runToEnd, silent, start } from "../utils/harness.js"
-import { linkOf, pathsOf } from "../utils/uploads.js"
+import { uploadUrl, pathsOf } from "../utils/uploads.js"
 
 const fileId = File.FileId.make("file_1")
 
@@ -39,7 +39,7 @@ const uploading = (put: (n: number) => FakeResponse) => {
     if (url.endsWith("/v1/files/upload")) {
       links += 1
       const expires_at = isoDate(start + 20_000)
-      return { status: 200, json: { file_id: `file_${links}`, upload_url: linkOf(links), expires_at } }
+      return { status: 200, json: { file_id: `file_${links}`, upload_url: uploadUrl(links), expires_at } }
     }
     if (url.endsWith("/v1/files/confirm")) return { status: 200, json: {} }
     puts += 1
@@ -50,7 +50,7 @@ const uploading = (put: (n: number) => FakeResponse) => {
 const downloading = (get: (n: number) => FakeResponse) => {
   let gets = 0
   return makeFakeClient((url) => {
-    if (url.endsWith("/v1/files/file_1/download")) return { status: 200, json: { url: linkOf(1) } }
+    if (url.endsWith("/v1/files/file_1/download")) return { status: 200, json: { url: uploadUrl(1) } }
     gets += 1
     return get(gets)
   })

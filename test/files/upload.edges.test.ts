@@ -5,7 +5,7 @@ import { File, type ModelRouteClient } from "effect-modelroute"
 import { failureOf, valueOf } from "../utils/exit.js"
 import { makeFakeClient, type FakeResponse } from "../utils/fake.js"
 import { httpDate, isoDate, runToEnd, silent, start } from "../utils/harness.js"
-import { linkOf, over, pathsOf } from "../utils/uploads.js"
+import { uploadUrl, clientWithStorage, pathsOf } from "../utils/uploads.js"
 
 const source = File.fromBytes(new TextEncoder().encode("0123456789"), { name: "digits.txt" })
 
@@ -23,7 +23,7 @@ const service = ({ confirm, expiresIn = 3_600_000, headers = {}, link, put }: Sc
   return makeFakeClient((url) => {
     if (url.endsWith("/v1/files/upload")) {
       const n = (asked.link += 1)
-      const json = { file_id: `file_${n}`, upload_url: linkOf(n), expires_at: isoDate(start + expiresIn) }
+      const json = { file_id: `file_${n}`, upload_url: uploadUrl(n), expires_at: isoDate(start + expiresIn) }
       return link?.(n) ?? { status: 201, headers, json }
     }
     if (url.endsWith("/v1/files/confirm")) return confirm?.((asked.confirm += 1)) ?? { status: 200, json: {} }
@@ -103,10 +103,15 @@ describe("the link of an upload", () => {
 
   it.effect("goes by the newer names where an answer has both", () =>
     Effect.gen(function* () {
-      const json = { id: "req_1", file_id: "file_1", url: "https://modelroute.example/files/1", upload_url: linkOf(1) }
+      const json = {
+        id: "req_1",
+        file_id: "file_1",
+        url: "https://modelroute.example/files/1",
+        upload_url: uploadUrl(1)
+      }
       const api = service({ link: () => ({ status: 200, json }) })
       assert.strictEqual(valueOf(yield* uploading(api)), "file_1")
-      assert.strictEqual(api.urls[1], linkOf(1))
+      assert.strictEqual(api.urls[1], uploadUrl(1))
     })
   )
 })
@@ -172,7 +177,7 @@ describe("a source", () => {
         Effect.sync(() => (runs += 1)),
         () => Effect.sync(() => (released += 1))
       ).pipe(Stream.flatMap(() => Stream.fromEffect(Effect.delay(Effect.succeed(new Uint8Array(3)), "2 seconds"))))
-      const api = over((bytes, n) =>
+      const api = clientWithStorage((bytes, n) =>
         n === 1
           ? Effect.raceFirst(Stream.runDrain(bytes), Effect.delay(Effect.fail("reset"), "1 second"))
           : Stream.runDrain(bytes)
@@ -205,7 +210,9 @@ describe("a source", () => {
   it.effect("gives no part of nothing to the transport", () =>
     Effect.gen(function* () {
       const lengths: Array<number> = []
-      const api = over((bytes) => Stream.runForEach(bytes, ({ length }) => Effect.sync(() => lengths.push(length))))
+      const api = clientWithStorage((bytes) =>
+        Stream.runForEach(bytes, ({ length }) => Effect.sync(() => lengths.push(length)))
+      )
       const single = Stream.rechunk(Stream.make(new Uint8Array(1), new Uint8Array(2), new Uint8Array(1)), 1)
       valueOf(yield* uploading(api, File.fromStream(single, { size: 4 })))
       assert.isTrue(lengths.every((length) => length > 0))

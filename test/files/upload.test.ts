@@ -6,7 +6,7 @@ import { failureOf, valueOf } from "../utils/exit.js"
 import { makeFakeClient, type FakeResponse } from "../utils/fake.js"
 import { apiKey, isoDate, runToEnd, silent, start } from "../utils/harness.js"
 import { spansOf } from "../utils/tracing.js"
-import { linkOf, over, pathsOf } from "../utils/uploads.js"
+import { uploadUrl, clientWithStorage, pathsOf } from "../utils/uploads.js"
 import { run } from "../utils/virtualTime.js"
 
 const MiB = 1024 * 1024
@@ -27,7 +27,7 @@ const service = (
       links += 1
       return {
         status: 201,
-        json: { file_id: `file_${links}`, upload_url: linkOf(links), expires_at: isoDate(start + expiresIn) }
+        json: { file_id: `file_${links}`, upload_url: uploadUrl(links), expires_at: isoDate(start + expiresIn) }
       }
     }
     if (url.endsWith("/v1/files/confirm")) return confirm
@@ -182,7 +182,7 @@ describe("upload", () => {
   it.effect("is complete if an earlier confirmation, whose response was lost, has been carried out", () => {
     let confirms = 0
     const api = makeFakeClient((url) => {
-      if (url.endsWith("/upload")) return { status: 200, json: { file_id: "file_1", upload_url: linkOf(1) } }
+      if (url.endsWith("/upload")) return { status: 200, json: { file_id: "file_1", upload_url: uploadUrl(1) } }
       if (!url.endsWith("/confirm")) return { status: 200 }
       confirms += 1
       return confirms === 1 ? { status: 502 } : { status: 409, json: { error: { code: "CONFLICT", message: "done" } } }
@@ -402,7 +402,7 @@ describe("upload", () => {
 
   it.effect("shows no signature when the storage quotes it, and no name of the file when the API does", () =>
     Effect.gen(function* () {
-      const quoting = service(() => ({ status: 400, text: `<Error>canary0123456789 in ${linkOf(1)}</Error>` }))
+      const quoting = service(() => ({ status: 400, text: `<Error>canary0123456789 in ${uploadUrl(1)}</Error>` }))
       const error = failureOf(yield* uploading(quoting))
       assert.include(JSON.stringify(error), "<Error>")
       assert.notInclude(JSON.stringify(error), "canary")
@@ -420,12 +420,12 @@ describe("upload", () => {
   it.effect("finds the link by other names, and fails where there is none", () =>
     Effect.gen(function* () {
       const otherwise = makeFakeClient((url) =>
-        url.endsWith("/upload") ? { status: 200, json: { id: "file_9", url: linkOf(9) } } : { status: 200 }
+        url.endsWith("/upload") ? { status: 200, json: { id: "file_9", url: uploadUrl(9) } } : { status: 200 }
       )
       assert.strictEqual(valueOf(yield* uploading(otherwise)), "file_9")
       for (const json of [
         { file_id: "file_1" },
-        { upload_url: linkOf(1) },
+        { upload_url: uploadUrl(1) },
         { file_id: "file_1", upload_url: "ftp://x" }
       ]) {
         const error = failureOf(yield* uploading(makeFakeClient(() => ({ status: 200, json }))))
@@ -490,7 +490,7 @@ describe("an upload that gets stuck", () => {
 
   it.effect("gives each attempt up when the storage has taken nothing for the time of an attempt", () =>
     Effect.gen(function* () {
-      const { client, puts } = over((bytes, n) =>
+      const { client, puts } = clientWithStorage((bytes, n) =>
         n === 1
           ? Stream.runForEach(Stream.take(bytes, 3), () => Effect.sleep("4500 millis")).pipe(
               Effect.zipRight(Effect.never)
@@ -511,7 +511,7 @@ describe("an upload that gets stuck", () => {
 
   it.effect("waits for an answer to the last byte as long as for an answer", () =>
     Effect.gen(function* () {
-      const { client, puts } = over((bytes) => Effect.zipRight(Stream.runDrain(bytes), Effect.never))
+      const { client, puts } = clientWithStorage((bytes) => Effect.zipRight(Stream.runDrain(bytes), Effect.never))
       const { files } = yield* client
       const error = failureOf(yield* run(silent(files.upload(large)), start))
       assert.strictEqual(error._tag === "TransportError" && error.reason, "timeout")
@@ -522,7 +522,7 @@ describe("an upload that gets stuck", () => {
 
   it.effect("is patient with a slow source", () =>
     Effect.gen(function* () {
-      const { client, puts } = over(Stream.runDrain)
+      const { client, puts } = clientWithStorage(Stream.runDrain)
       const slow = Stream.range(1, 3).pipe(
         Stream.mapEffect(() => Effect.delay(Effect.succeed(new Uint8Array(1)), "1 hour")),
         Stream.rechunk(1)
@@ -537,7 +537,7 @@ describe("an upload that gets stuck", () => {
   it.effect("lets go at once when it is interrupted", () =>
     Effect.gen(function* () {
       const released = yield* Deferred.make<string>()
-      const { client, puts } = over(take(2))
+      const { client, puts } = clientWithStorage(take(2))
       const open = Stream.acquireRelease(Effect.void, () => Deferred.succeed(released, "source"))
       const { files } = yield* client
       const source = File.fromStream(
@@ -573,7 +573,7 @@ describe("uploadProgress", () => {
 
   it.effect("does not wait for a slow consumer, who still hears of the end", () =>
     Effect.gen(function* () {
-      const { client, puts } = over(Stream.runDrain)
+      const { client, puts } = clientWithStorage(Stream.runDrain)
       const { files } = yield* client
       const bytes = File.fromBytes(new Uint8Array(100 * 65_536))
       const seen: Array<File.Upload> = []
@@ -608,7 +608,9 @@ describe("uploadProgress", () => {
       assert.strictEqual(error._tag === "UnexpectedResponse" && error.status, 403)
 
       const ended = yield* Deferred.make<void>()
-      const { client } = over((bytes) => Effect.onInterrupt(take(3)(bytes), () => Deferred.succeed(ended, undefined)))
+      const { client } = clientWithStorage((bytes) =>
+        Effect.onInterrupt(take(3)(bytes), () => Deferred.succeed(ended, undefined))
+      )
       const large = File.fromBytes(new Uint8Array(1_000_000))
       const first = yield* Stream.runHead((yield* client).files.uploadProgress(large))
       assert.deepStrictEqual(Option.getOrUndefined(first), File.Upload.Sending({ sent: 65_536, size: 1_000_000 }))

@@ -1,4 +1,4 @@
-/** A receiver of webhooks in memory that keeps what it gets, and answers as the test says. */
+/** A receiver of webhooks in memory that records deliveries and responds as the test defines. */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Clock from "effect/Clock"
@@ -18,29 +18,29 @@ export interface ReceivedEvent {
   readonly json: Json
 }
 
-/** By the documentation's own words, with Node's own means. */
+/** Verifies a signature as the documentation describes, with `node:crypto` instead of this library. */
 export const isSigned = ({ headers, text }: Pick<ReceivedEvent, "headers" | "text">, secret: string): boolean =>
   headers["x-signature"] ===
   createHmac("sha256", secret).update(`${headers["x-signature-timestamp"]}.`).update(text).digest("hex")
 
 export const makeReceiver = (
-  answer: (received: ReceivedEvent, n: number) => number | Effect.Effect<number> | Response = () => 204
+  respond: (received: ReceivedEvent, n: number) => number | Effect.Effect<number> | Response = () => 204
 ) => {
   const received: Array<ReceivedEvent> = []
   const client = Receiver.fromApp(
     Effect.gen(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest
       const text = yield* request.text
-      const got: ReceivedEvent = {
+      const delivery: ReceivedEvent = {
         at: (yield* Clock.currentTimeMillis) - start,
         path: request.url,
         headers: request.headers,
         text,
         json: Schema.decodeUnknownSync(Schema.parseJson(Json))(text)
       }
-      const answered = answer(got, received.push(got))
-      if (answered instanceof Response) return HttpServerResponse.raw(answered, { status: answered.status })
-      const status = typeof answered === "number" ? answered : yield* answered
+      const response = respond(delivery, received.push(delivery))
+      if (response instanceof Response) return HttpServerResponse.raw(response, { status: response.status })
+      const status = typeof response === "number" ? response : yield* response
       return HttpServerResponse.empty({ status })
     })
   )

@@ -1,4 +1,4 @@
-/** Requests to a simulator in memory as they are on the wire, without the client of this library. */
+/** Sends raw requests to a simulator in memory, without the client of this library. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -17,7 +17,7 @@ export interface ApiResponse {
   readonly headers: Readonly<Record<string, string>>
   readonly bytes: Uint8Array
   readonly text: string
-  /** Empty for whatever is no JSON object. */
+  /** Empty if the body is not a JSON object. */
   readonly json: Json
 }
 
@@ -48,20 +48,20 @@ export const call = (
     )
   )
 
-/** The fields of a JSON object inside another. */
+/** Returns a nested JSON object. */
 export const objectAt = (json: Json, name: string): Json => Schema.decodeUnknownSync(Json)(json[name])
 
 export const listAt = (json: Json, name: string): ReadonlyArray<Json> =>
   Schema.decodeUnknownSync(Schema.Array(Json))(json[name])
 
-/** What an error envelope names: its code, and of its details each field and code. */
+/** Returns the status and the code of an error envelope, and the field and code of each detail. */
 export const describeError = (reply: ApiResponse): ReadonlyArray<unknown> => {
   const error = objectAt(reply.json, "error")
   const details = error["details"] === undefined ? [] : listAt(error, "details")
   return [reply.status, error["code"], ...details.map(({ code, field }) => `${String(field)} ${String(code)}`)]
 }
 
-/** A test that begins at `start`, on a simulator without a rate limit unless the options set one. */
+/** Defines a test that starts at `start`, on a simulator. The simulator has no rate limit by default. */
 export const test = <E>(
   name: string,
   options: Simulator.Options,

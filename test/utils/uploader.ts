@@ -1,4 +1,4 @@
-/** A process that uploads one file and tells how much memory that took: `uploader.ts <transport> <api> <path>`. */
+/** A process that uploads one file and prints its memory use. Usage: `uploader.ts <transport> <api> <path>`. */
 import { NodeContext, NodeHttpClient, NodeRuntime } from "@effect/platform-node"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import type * as HttpClient from "@effect/platform/HttpClient"
@@ -16,22 +16,22 @@ const http = layers[transport] ?? FetchHttpClient.layer
 
 const main = Effect.gen(function* () {
   const { files } = yield* ModelRouteClient.make({ apiKey: Redacted.make("sk_simulated"), baseUrl })
-  // Idle is a process that has done all this before.
+  // The first upload loads everything, so that the idle size includes it.
   yield* files.upload(File.fromBytes(new Uint8Array(1)))
   globalThis.gc?.()
   const idle = process.memoryUsage.rss()
   let peak = idle
-  const told: Array<number> = []
+  const reported: Array<number> = []
   const source = yield* File.fromPath(path)
   const fileId = yield* files.upload(source, {
     onProgress: ({ sent }) =>
       Effect.sync(() => {
-        told.push(sent)
+        reported.push(sent)
         peak = Math.max(peak, process.memoryUsage.rss())
       })
   })
-  const monotonic = told.every((sent, n) => sent > (told[n - 1] ?? -1))
-  yield* Console.log(JSON.stringify({ fileId, idle, peak, steps: told.length, last: told.at(-1), monotonic }))
+  const monotonic = reported.every((sent, n) => sent > (reported[n - 1] ?? -1))
+  yield* Console.log(JSON.stringify({ fileId, idle, peak, steps: reported.length, last: reported.at(-1), monotonic }))
 })
 
 NodeRuntime.runMain(Effect.provide(main, Layer.mergeAll(http, IdempotencyKey.layer, NodeContext.layer)))

@@ -1,4 +1,4 @@
-/** The storage that uploads go to. */
+/** A client with a storage that the test defines. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
@@ -10,13 +10,13 @@ import { IdempotencyKey, ModelRouteClient } from "effect-modelroute"
 import { apiKey, start } from "./harness.js"
 import { elapsed } from "./settableClock.js"
 
-/** Where the n-th file is to be put. */
-export const linkOf = (n: number) => `https://storage.example/uploads/file_${n}?X-Amz-Signature=canary0123456789`
+/** Returns the upload URL of the n-th file. */
+export const uploadUrl = (n: number) => `https://storage.example/uploads/file_${n}?X-Amz-Signature=canary0123456789`
 
 export const pathsOf = (urls: ReadonlyArray<string>) => urls.map((url) => new URL(url).pathname)
 
-/** A client whose storage does with the bytes what the test says; `puts` are milliseconds after `start`. */
-export const over = (
+/** `put` consumes the body of each upload. `puts` holds the times of the uploads, in milliseconds after `start`. */
+export const clientWithStorage = (
   put: (bytes: Stream.Stream<Uint8Array, unknown>, n: number) => Effect.Effect<void, unknown>,
   options: Partial<ModelRouteClient.Options> = {}
 ) => {
@@ -25,7 +25,7 @@ export const over = (
     Effect.gen(function* () {
       const json = (value: unknown) => HttpClientResponse.fromWeb(request, Response.json(value))
       if (request.body._tag !== "Stream") {
-        return json(url.pathname.endsWith("upload") ? { file_id: "file_1", upload_url: linkOf(1) } : {})
+        return json(url.pathname.endsWith("upload") ? { file_id: "file_1", upload_url: uploadUrl(1) } : {})
       }
       const n = puts.push((yield* elapsed) - start)
       yield* Effect.mapError(

@@ -1,7 +1,6 @@
 /**
- * A process that receives webhooks until it is killed, for tests that kill it. Its arguments are a directory for what it
- * remembers and a file to which it appends the id of each event that it handles. It begins when it is told anything, and
- * prints the port on which it listens; it ends with the one who started it.
+ * A process that receives webhooks until a test kills it. Its arguments are the directory of its `Dedup`, and a file to which it
+ * appends the id of each handled event. It starts at the first input on stdin, prints its port, and exits when stdin ends.
  */
 import * as Http from "node:http"
 import * as NodeContext from "@effect/platform-node/NodeContext"
@@ -15,20 +14,20 @@ import * as Layer from "effect/Layer"
 import * as Webhook from "../../src/Webhook.js"
 import { secret } from "./webhooks.js"
 
-const [, , directory = "", log = ""] = process.argv
+const [, , directory = "", logPath = ""] = process.argv
 
 const receive = Webhook.handler({
   secrets: secret,
   dedup: Webhook.Dedup,
   onEvent: ({ id }) =>
-    Effect.flatMap(FileSystem.FileSystem, (files) => files.writeFileString(log, `${id}\n`, { flag: "a" }))
+    Effect.flatMap(FileSystem.FileSystem, (files) => files.writeFileString(logPath, `${id}\n`, { flag: "a" }))
 })
 
 const port = Effect.flatMap(HttpServer.HttpServer, ({ address }) =>
   Effect.sync(() => process.stdout.write(`${address._tag === "TcpAddress" ? address.port : 0}\n`))
 )
 
-const told = Effect.async<void>((resume) => {
+const started = Effect.async<void>((resume) => {
   process.stdin.once("data", () => resume(Effect.void))
   process.stdin.once("end", () => process.exit())
 })
@@ -40,4 +39,4 @@ const server = HttpServer.serve(receive).pipe(
   Layer.provide(NodeContext.layer)
 )
 
-NodeRuntime.runMain(Effect.zipRight(told, Layer.launch(server)))
+NodeRuntime.runMain(Effect.zipRight(started, Layer.launch(server)))

@@ -1,4 +1,4 @@
-/** Deliveries as ModelRoute sends them, and a server that receives them. */
+/** Makes deliveries as ModelRoute sends them, and serves apps that receive them. */
 import * as Http from "node:http"
 import * as Net from "node:net"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
@@ -12,8 +12,8 @@ import * as Webhook from "../../src/Webhook.js"
 export const secretText = "whsec_k8m2n4p6r8t0v2x4z6a8c0e2g4i6k8m2n4p6r8t0"
 export const secret = Redacted.make(secretText)
 
-/** What the API posts when an execution has ended, as "Webhooks overview" shows it. */
-export const payload = (id: string, data: Record<string, unknown> = {}): string =>
+/** The body of an event for a completed execution. API page "Webhooks overview". */
+export const eventPayload = (id: string, data: Record<string, unknown> = {}): string =>
   JSON.stringify({
     id,
     event_type: "execution.completed",
@@ -32,31 +32,31 @@ export const payload = (id: string, data: Record<string, unknown> = {}): string 
     }
   })
 
-/** A delivery signed now. */
-export const signed = (body: string, by: Redacted.Redacted = secret) =>
-  Effect.map(Webhook.sign({ body, secret: by }), (headers) => ({ body, headers }))
+/** Signs a body at the current time. */
+export const signDelivery = (body: string, withSecret: Redacted.Redacted = secret) =>
+  Effect.map(Webhook.sign({ body, secret: withSecret }), (headers) => ({ body, headers }))
 
-/** Posts a body and gives the status of the answer, and its body. */
-export const post = (url: string, delivery: Webhook.Delivery, extra: Record<string, string> = {}) =>
+/** Posts a delivery, and returns the status and the body of the response. */
+export const postDelivery = (url: string, delivery: Webhook.Delivery, extra: Record<string, string> = {}) =>
   Effect.promise(async () => {
     const headers = { ...extra }
     for (const [name, value] of Object.entries(delivery.headers)) headers[name] = String(value)
     const { body } = delivery
-    const answer = await fetch(url, {
+    const response = await fetch(url, {
       method: "POST",
       headers,
       body: typeof body === "string" ? body : new Uint8Array(body)
     })
-    return { status: answer.status, text: await answer.text() }
+    return { status: response.status, text: await response.text() }
   })
 
-export interface Receiving {
+export interface RunningServer {
   readonly url: string
   readonly port: number
   readonly server: Http.Server
 }
 
-/** Serves an app on a free port of this machine until the scope closes, which breaks the connections that are open. */
+/** Serves an app on a free local port until the scope closes. Closing it breaks the open connections. */
 export const serveApp = <E, R>(app: HttpApp.Default<E, R>) =>
   Effect.gen(function* () {
     const server = Http.createServer()
@@ -64,31 +64,31 @@ export const serveApp = <E, R>(app: HttpApp.Default<E, R>) =>
     yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
     yield* Effect.provideService(HttpServer.serveEffect(app), HttpServer.HttpServer, http)
     const port = http.address._tag === "TcpAddress" ? http.address.port : 0
-    return { url: `http://127.0.0.1:${port}/`, port, server } satisfies Receiving
+    return { url: `http://127.0.0.1:${port}/`, port, server } satisfies RunningServer
   })
 
-/** A connection on which a test writes HTTP by hand. `answer` is what has arrived when the other side has closed it. */
+/** Opens a connection for raw HTTP. `response` resolves with all received text when the server closes the connection. */
 export const connect = (
   port: number
-): Effect.Effect<{ readonly socket: Net.Socket; readonly answer: Promise<string> }, never, Scope.Scope> =>
+): Effect.Effect<{ readonly socket: Net.Socket; readonly response: Promise<string> }, never, Scope.Scope> =>
   Effect.acquireRelease(
-    Effect.async<{ readonly socket: Net.Socket; readonly answer: Promise<string> }>((resume) => {
+    Effect.async<{ readonly socket: Net.Socket; readonly response: Promise<string> }>((resume) => {
       const socket = Net.connect(port, "127.0.0.1")
       let text = ""
       socket.on("data", (chunk) => {
         text += chunk.toString("latin1")
       })
       socket.on("error", () => {})
-      const answer = new Promise<string>((resolve) => {
+      const response = new Promise<string>((resolve) => {
         socket.on("close", () => resolve(text))
       })
-      socket.once("connect", () => resume(Effect.succeed({ socket, answer })))
+      socket.once("connect", () => resume(Effect.succeed({ socket, response })))
     }),
     ({ socket }) => Effect.sync(() => socket.destroy())
   )
 
-/** The head of a POST, ended. */
-export const head = (headers: Readonly<Record<string, string>>): string =>
+/** Encodes the request line and the headers of a POST. */
+export const requestHead = (headers: Readonly<Record<string, string>>): string =>
   [
     "POST / HTTP/1.1",
     "host: 127.0.0.1",

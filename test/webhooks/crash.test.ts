@@ -1,4 +1,4 @@
-/** A receiver that is killed in the middle of it loses no event, and handles none again that it has answered for. */
+/** Kills a receiver of webhooks while it handles events. No event is lost, and no event is handled again after a 200. */
 import { spawn } from "node:child_process"
 import { createHash } from "node:crypto"
 import { existsSync, readFileSync } from "node:fs"
@@ -9,20 +9,20 @@ import * as FileSystem from "@effect/platform/FileSystem"
 import { assert, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { random } from "../utils/limitedServer.js"
-import { payload, post, signed } from "../utils/webhooks.js"
+import { eventPayload, postDelivery, signDelivery } from "../utils/webhooks.js"
 import { isFull } from "../utils/suite.js"
 
-const script = fileURLToPath(new URL("utils/webhookReceiver.ts", import.meta.url))
+const script = fileURLToPath(new URL("../utils/webhookReceiver.ts", import.meta.url))
 
 interface Receiver {
   readonly url: string
-  /** Ends it at once, as a power cut would. */
+  /** Stops the process immediately, as a power cut does. */
   readonly kill: () => void
   readonly ended: Effect.Effect<void>
 }
 
-/** A process that has loaded everything, and begins when it is told to. */
-const loaded = (directory: string, log: string) =>
+/** Starts a process that has loaded its modules and waits for `begin`. */
+const startReceiver = (directory: string, log: string) =>
   Effect.acquireRelease(
     Effect.sync(() => {
       const child = spawn(process.execPath, ["--import", "tsx", script, directory, log], {
@@ -45,7 +45,7 @@ const loaded = (directory: string, log: string) =>
     ({ ended, kill }) => Effect.zipRight(Effect.sync(kill), ended)
   )
 
-const shuffled = <A>(items: ReadonlyArray<A>, seed: number): ReadonlyArray<A> => {
+const shuffle = <A>(items: ReadonlyArray<A>, seed: number): ReadonlyArray<A> => {
   const next = random(seed)
   return items
     .map((item) => ({ item, at: next() }))
@@ -53,17 +53,17 @@ const shuffled = <A>(items: ReadonlyArray<A>, seed: number): ReadonlyArray<A> =>
     .map(({ item }) => item)
 }
 
-/** The status of the answer, if there was one. */
+/** Returns the status of the response, if there is one. */
 const deliver = (url: string, id: string) =>
-  Effect.flatMap(signed(payload(id)), (delivery) =>
-    Effect.option(Effect.catchAllDefect(post(url, delivery), () => Effect.fail("no answer")))
+  Effect.flatMap(signDelivery(eventPayload(id)), (delivery) =>
+    Effect.option(Effect.catchAllDefect(postDelivery(url, delivery), () => Effect.fail("no response")))
   ).pipe(Effect.map(Option.map(({ status }) => status)))
 
 const entryOf = (directory: string, id: string): string =>
   join(directory, `modelroute-webhook-${createHash("sha256").update(id).digest("hex")}`)
 
 it.scopedLive.runIf(isFull)(
-  "killed at five points, with 200 deliveries of 140 events on their way each time",
+  "a receiver that is killed five times during 200 deliveries of 140 events loses none and repeats no confirmed one",
   () =>
     Effect.gen(function* () {
       const files = yield* FileSystem.FileSystem
@@ -72,45 +72,45 @@ it.scopedLive.runIf(isFull)(
       const handled = () => (existsSync(log) ? readFileSync(log, "utf8").trim().split("\n") : [])
       const times = (id: string, ids: ReadonlyArray<string>) => ids.filter((each) => each === id).length
 
-      const [first, ...others] = yield* Effect.replicateEffect(loaded(directory, log), 6)
+      const [first, ...others] = yield* Effect.replicateEffect(startReceiver(directory, log), 6)
       if (first === undefined) return assert.fail()
       let receiver = yield* first.begin
-      // A receiver takes up where the one before it was killed, and is then killed itself.
+      // Each receiver continues with the store of the previous one, and is then killed, too.
       for (const [round, next] of others.entries()) {
         const killAfter = [1, 40, 90, 140, 190][round] ?? 0
         const events = Array.from({ length: 140 }, (_, n) => `evt_${round}_${n}`)
         const before = handled().length
-        const answered = new Set<string>()
-        let answers = 0
+        const confirmed = new Set<string>()
+        let responses = 0
         yield* Effect.forEach(
-          shuffled([...events, ...events.slice(0, 60)], round + 1),
+          shuffle([...events, ...events.slice(0, 60)], round + 1),
           (id) =>
             Effect.map(deliver(receiver.url, id), (status) => {
               if (Option.isNone(status)) return
               assert.strictEqual(status.value, 200)
-              answered.add(id)
-              answers += 1
-              if (answers === killAfter) receiver.kill()
+              confirmed.add(id)
+              responses += 1
+              if (responses === killAfter) receiver.kill()
             }),
           { concurrency: "unbounded", discard: true }
         )
         yield* receiver.ended
-        assert.isAtLeast(answers, killAfter)
+        assert.isAtLeast(responses, killAfter)
         const handledBefore = handled()
-        const remembered = events.filter((id) => existsSync(entryOf(directory, id)))
-        const inFlight = events.filter((id) => !answered.has(id))
-        for (const id of answered) assert.include(remembered, id)
+        const recorded = events.filter((id) => existsSync(entryOf(directory, id)))
+        const inFlight = events.filter((id) => !confirmed.has(id))
+        for (const id of confirmed) assert.include(recorded, id)
 
         receiver = yield* next.begin
-        // What was not answered comes again, and some of what was.
-        const again = [...inFlight, ...[...answered].slice(0, 30)]
+        // The API repeats the deliveries without a response. Some of the confirmed ones are repeated, too.
+        const again = [...inFlight, ...[...confirmed].slice(0, 30)]
         const statuses = yield* Effect.forEach(again, (id) => deliver(receiver.url, id), { concurrency: 50 })
         for (const status of statuses) assert.deepStrictEqual(Option.getOrUndefined(status), 200)
 
         const all = handled()
         for (const id of events) assert.include([1, 2], times(id, all), id)
-        for (const id of remembered) assert.strictEqual(times(id, all), times(id, handledBefore), id)
-        for (const id of remembered) assert.strictEqual(times(id, all), 1, id)
+        for (const id of recorded) assert.strictEqual(times(id, all), times(id, handledBefore), id)
+        for (const id of recorded) assert.strictEqual(times(id, all), 1, id)
         const twice = events.filter((id) => times(id, all) === 2)
         for (const id of twice) assert.include(inFlight, id)
         assert.strictEqual(new Set(all).size, 140 * (round + 1))

@@ -1,4 +1,4 @@
-/** Deliveries to a server: over real sockets on this machine, in an HttpApi, and as a web handler. */
+/** Deliveries to a server: over real local sockets, in an HttpApi, and as a web handler. */
 import type * as Http from "node:http"
 import { inspect } from "node:util"
 import { NodeHttpServer } from "@effect/platform-node"
@@ -29,39 +29,48 @@ import * as Webhook from "effect-modelroute/Webhook"
 import { silent, start } from "../utils/harness.js"
 import { storeFailure, storeOver, type Values } from "../utils/store.js"
 import { recorder } from "../utils/tracing.js"
-import { connect, head, payload, post, secret, secretText, serveApp, signed } from "../utils/webhooks.js"
+import {
+  connect,
+  requestHead,
+  eventPayload,
+  postDelivery,
+  secret,
+  secretText,
+  serveApp,
+  signDelivery
+} from "../utils/webhooks.js"
 
-const noEvent = () => Effect.dieMessage("no event was expected")
+const failOnEvent = () => Effect.dieMessage("no event was expected")
 
-/** Keeps the ids of what it is given. */
-const keeper = () => {
+/** An event handler that records the ids of its events. */
+const idRecorder = () => {
   const ids: Array<string> = []
   return { ids, onEvent: (event: Webhook.Event) => Effect.sync(() => void ids.push(event.id)) }
 }
 
-const serving = <E, R, RD = never>(
+const serve = <E, R, RD = never>(
   options: Partial<Webhook.HandlerOptions<E, R, RD>> & Pick<Webhook.HandlerOptions<E, R, RD>, "onEvent">
 ) => serveApp(Webhook.handler<E, R, RD>({ secrets: secret, ...options }))
 
 const test = <A, E>(title: string, effect: Effect.Effect<A, E, Scope.Scope>) =>
   it.scoped(title, () => silent(Effect.zipRight(TestClock.setTime(start), effect)))
 
-/** What the other side writes by hand when it posts this delivery. */
-const written = ({
+/** Encodes a delivery as an HTTP/1.1 request. */
+const encodeRequest = ({
   body,
   headers
 }: {
   readonly body: Uint8Array | string
   readonly headers: Webhook.SignatureHeaders
-}) => head({ ...headers, "content-length": String(Buffer.byteLength(body)) }) + body
+}) => requestHead({ ...headers, "content-length": String(Buffer.byteLength(body)) }) + body
 
-const listening = (server: Http.Server, event: "close") =>
+const awaitClosedSocket = (server: Http.Server) =>
   Effect.async<void>((resume) => {
-    server.once("connection", (socket) => socket.once(event, () => resume(Effect.void)))
+    server.once("connection", (socket) => socket.once("close", () => resume(Effect.void)))
   })
 
-/** Every kind of line that a log can be, and what is in its annotations. */
-const logged = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+/** Runs an effect, and returns its log lines of all levels with their annotations. */
+const withLogLines = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const lines: Array<{ readonly level: string; readonly text: string }> = []
     const logger = Logger.make(({ annotations, cause, logLevel, message }) => {
@@ -77,26 +86,26 @@ const logged = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     return { lines, value }
   })
 
-describe("answers", () => {
+describe("responds with", () => {
   test(
-    "200 to an event, and to the same event again",
+    "200 to an event and to its repetition",
     Effect.gen(function* () {
-      const { ids, onEvent } = keeper()
-      const { url } = yield* serving({ onEvent })
-      const delivery = yield* signed(payload("evt_1"))
-      assert.deepStrictEqual(yield* post(url, delivery), { status: 200, text: "" })
-      assert.deepStrictEqual(yield* post(url, delivery), { status: 200, text: "" })
+      const { ids, onEvent } = idRecorder()
+      const { url } = yield* serve({ onEvent })
+      const delivery = yield* signDelivery(eventPayload("evt_1"))
+      assert.deepStrictEqual(yield* postDelivery(url, delivery), { status: 200, text: "" })
+      assert.deepStrictEqual(yield* postDelivery(url, delivery), { status: 200, text: "" })
       yield* TestClock.adjust("30 minutes")
-      assert.strictEqual((yield* post(url, yield* signed(payload("evt_1")))).status, 200)
+      assert.strictEqual((yield* postDelivery(url, yield* signDelivery(eventPayload("evt_1")))).status, 200)
       assert.deepStrictEqual(ids, ["evt_1"])
     })
   )
 
   test(
-    "401 to what is not genuine, 400 to what is no event, and handles neither",
+    "401 to a delivery that is not genuine, and 400 to one that is not an event",
     Effect.gen(function* () {
-      const { url } = yield* serving({ onEvent: noEvent, secrets: [secret, Redacted.make("whsec_2")] })
-      const good = yield* signed(payload("evt_1"))
+      const { url } = yield* serve({ onEvent: failOnEvent, secrets: [secret, Redacted.make("whsec_2")] })
+      const good = yield* signDelivery(eventPayload("evt_1"))
       const { "x-signature": signature, "x-signature-timestamp": timestamp } = good.headers
       for (const [delivery, status] of [
         [{ ...good, headers: {} }, 401],
@@ -104,56 +113,63 @@ describe("answers", () => {
         [{ ...good, headers: { "x-signature-timestamp": timestamp } }, 401],
         [{ ...good, body: `${good.body} ` }, 401],
         [{ ...good, body: "" }, 401],
-        [yield* signed(payload("evt_1"), Redacted.make("whsec_3")), 401],
-        [yield* signed("[]"), 400],
-        [yield* signed(""), 400]
+        [yield* signDelivery(eventPayload("evt_1"), Redacted.make("whsec_3")), 401],
+        [yield* signDelivery("[]"), 400],
+        [yield* signDelivery(""), 400]
       ] as const) {
-        assert.deepStrictEqual(yield* post(url, delivery), { status, text: "" })
+        assert.deepStrictEqual(yield* postDelivery(url, delivery), { status, text: "" })
       }
       yield* TestClock.adjust("301 seconds")
-      assert.strictEqual((yield* post(url, good)).status, 401)
+      assert.strictEqual((yield* postDelivery(url, good)).status, 401)
     })
   )
 
   test(
-    "405 to any other method",
+    "405 to any method other than POST",
     Effect.gen(function* () {
-      const { url } = yield* serving({ onEvent: noEvent })
+      const { url } = yield* serve({ onEvent: failOnEvent })
       for (const method of ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"]) {
-        const answer = yield* Effect.promise(() => fetch(url, { method }))
-        assert.strictEqual(answer.status, 405, method)
-        assert.strictEqual(answer.headers.get("allow"), "POST")
+        const response = yield* Effect.promise(() => fetch(url, { method }))
+        assert.strictEqual(response.status, 405, method)
+        assert.strictEqual(response.headers.get("allow"), "POST")
       }
     })
   )
 
   test(
-    "500 while no secret is usable, whoever asks",
+    "500 to every delivery if the secret is blank",
     Effect.gen(function* () {
-      const { url } = yield* serving({ onEvent: noEvent, secrets: Redacted.make(" ") })
-      assert.deepStrictEqual(yield* post(url, yield* signed(payload("evt_1"))), { status: 500, text: "" })
-      assert.strictEqual((yield* post(url, { body: "{}", headers: {} })).status, 500)
+      const { url } = yield* serve({ onEvent: failOnEvent, secrets: Redacted.make(" ") })
+      assert.deepStrictEqual(yield* postDelivery(url, yield* signDelivery(eventPayload("evt_1"))), {
+        status: 500,
+        text: ""
+      })
+      assert.strictEqual((yield* postDelivery(url, { body: "{}", headers: {} })).status, 500)
     })
   )
 
   class Busy extends Data.TaggedError("Busy") {}
-  for (const [how, fails] of [
+  for (const [how, failure] of [
     ["fails", new Busy()],
     ["dies", Effect.die("broken")],
     ["is interrupted", Effect.interrupt]
   ] as const) {
     test(
-      `500 when onEvent ${how}, and 200 to the redelivery`,
+      `500 if onEvent ${how}, and 200 to the repeated delivery`,
       Effect.gen(function* () {
         let tries = 0
-        const { url } = yield* serving({
-          onEvent: () => Effect.suspend((): Effect.Effect<void, Busy> => (++tries <= 2 ? fails : Effect.void))
+        const { url } = yield* serve({
+          onEvent: () => Effect.suspend((): Effect.Effect<void, Busy> => (++tries <= 2 ? failure : Effect.void))
         })
-        const delivery = yield* signed(payload("evt_1"))
-        const answers = [yield* post(url, delivery), yield* post(url, delivery), yield* post(url, delivery)]
-        answers.push(yield* post(url, delivery))
+        const delivery = yield* signDelivery(eventPayload("evt_1"))
+        const responses = [
+          yield* postDelivery(url, delivery),
+          yield* postDelivery(url, delivery),
+          yield* postDelivery(url, delivery)
+        ]
+        responses.push(yield* postDelivery(url, delivery))
         assert.deepStrictEqual(
-          answers.map(({ status, text }) => `${status}${text}`),
+          responses.map(({ status, text }) => `${status}${text}`),
           ["500", "500", "200", "200"]
         )
         assert.strictEqual(tries, 3)
@@ -162,17 +178,17 @@ describe("answers", () => {
   }
 
   test(
-    "500 when onEvent throws before there is an effect",
+    "500 if onEvent throws instead of returning an effect",
     Effect.gen(function* () {
-      const delivery = yield* signed(payload("evt_1"))
-      const { lines, value } = yield* logged(
+      const delivery = yield* signDelivery(eventPayload("evt_1"))
+      const { lines, value } = yield* withLogLines(
         Effect.gen(function* () {
-          const { url } = yield* serving({
+          const { url } = yield* serve({
             onEvent: (): Effect.Effect<void> => {
-              throw new Error("not even an effect")
+              throw new Error("thrown by onEvent")
             }
           })
-          return yield* post(url, delivery)
+          return yield* postDelivery(url, delivery)
         })
       )
       assert.strictEqual(value.status, 500)
@@ -181,9 +197,9 @@ describe("answers", () => {
   )
 
   test(
-    "500 while the store of handled events fails, without handling",
+    "500 while the store of handled events fails, without handling the event",
     Effect.gen(function* () {
-      const { ids, onEvent } = keeper()
+      const { ids, onEvent } = idRecorder()
       let isDown = true
       const values: Values = new Map()
       const store = storeOver(values, {
@@ -192,15 +208,15 @@ describe("answers", () => {
       const dedup = yield* Layer.build(
         Layer.provide(Webhook.layerDedup(), Layer.succeed(KeyValueStore.KeyValueStore, store))
       )
-      const { url } = yield* serving({ onEvent, dedup: Webhook.Dedup }).pipe(Effect.provide(dedup))
-      const delivery = yield* signed(payload("evt_1"))
-      assert.strictEqual((yield* post(url, delivery)).status, 500)
+      const { url } = yield* serve({ onEvent, dedup: Webhook.Dedup }).pipe(Effect.provide(dedup))
+      const delivery = yield* signDelivery(eventPayload("evt_1"))
+      assert.strictEqual((yield* postDelivery(url, delivery)).status, 500)
       assert.deepStrictEqual(ids, [])
       isDown = false
-      assert.strictEqual((yield* post(url, delivery)).status, 200)
-      assert.strictEqual((yield* post(url, delivery)).status, 200)
+      assert.strictEqual((yield* postDelivery(url, delivery)).status, 200)
+      assert.strictEqual((yield* postDelivery(url, delivery)).status, 200)
       assert.deepStrictEqual(ids, ["evt_1"])
-      // An entry, its slot, and how far the cleaning has come: it was the memory that was given.
+      // The given store holds an entry, its slot, and possibly the progress of the cleanup.
       assert.isAtLeast(values.size, 2)
     })
   )
@@ -208,131 +224,131 @@ describe("answers", () => {
 
 describe("a body", () => {
   test(
-    "may come in chunks, in one piece, or byte by byte",
+    "can arrive in one piece, in chunks, or byte by byte",
     Effect.gen(function* () {
-      const { ids, onEvent } = keeper()
-      const { port } = yield* serving({ onEvent })
+      const { ids, onEvent } = idRecorder()
+      const { port } = yield* serve({ onEvent })
       for (const [name, size] of [
         ["evt_whole", 1_000_000],
         ["evt_some", 100],
         ["evt_bytes", 1]
       ] as const) {
-        const { body, headers } = yield* signed(payload(name, { note: "é☃" }))
+        const { body, headers } = yield* signDelivery(eventPayload(name, { note: "é☃" }))
         const bytes = Buffer.from(body)
-        const { answer, socket } = yield* connect(port)
-        socket.write(head({ ...headers, "transfer-encoding": "chunked", connection: "close" }))
+        const { response, socket } = yield* connect(port)
+        socket.write(requestHead({ ...headers, "transfer-encoding": "chunked", connection: "close" }))
         for (let at = 0; at < bytes.length; at += size) {
           const chunk = bytes.subarray(at, at + size)
           socket.write(Buffer.concat([Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from("\r\n")]))
         }
         socket.write("0\r\n\r\n")
-        assert.match(yield* Effect.promise(() => answer), /^HTTP\/1\.1 200 /)
+        assert.match(yield* Effect.promise(() => response), /^HTTP\/1\.1 200 /)
       }
       assert.deepStrictEqual(ids, ["evt_whole", "evt_some", "evt_bytes"])
     })
   )
 
   test(
-    "may be as large as the limit and no byte larger",
+    "can be as large as maxBodySize and no byte larger",
     Effect.gen(function* () {
-      const { ids, onEvent } = keeper()
-      const { url } = yield* serving({ onEvent, maxBodySize: 1000 })
-      const sized = (id: string, size: number) => signed(`{"id":"${id}"}`.padEnd(size))
-      assert.deepStrictEqual(yield* post(url, yield* sized("evt_1", 1000)), { status: 200, text: "" })
-      assert.deepStrictEqual(yield* post(url, yield* sized("evt_2", 1001)), { status: 413, text: "" })
+      const { ids, onEvent } = idRecorder()
+      const { url } = yield* serve({ onEvent, maxBodySize: 1000 })
+      const sized = (id: string, size: number) => signDelivery(`{"id":"${id}"}`.padEnd(size))
+      assert.deepStrictEqual(yield* postDelivery(url, yield* sized("evt_1", 1000)), { status: 200, text: "" })
+      assert.deepStrictEqual(yield* postDelivery(url, yield* sized("evt_2", 1001)), { status: 413, text: "" })
       assert.deepStrictEqual(ids, ["evt_1"])
-      const standard = yield* serving({ onEvent })
-      assert.strictEqual((yield* post(standard.url, yield* sized("evt_3", 1024 * 1024))).status, 200)
-      assert.strictEqual((yield* post(standard.url, yield* sized("evt_4", 1024 * 1024 + 1))).status, 413)
+      const standard = yield* serve({ onEvent })
+      assert.strictEqual((yield* postDelivery(standard.url, yield* sized("evt_3", 1024 * 1024))).status, 200)
+      assert.strictEqual((yield* postDelivery(standard.url, yield* sized("evt_4", 1024 * 1024 + 1))).status, 413)
       assert.deepStrictEqual(ids, ["evt_1", "evt_3"])
     })
   )
 
   for (const [name, headers] of [
-    ["no length at all", { "transfer-encoding": "chunked" }],
-    ["a length that is true", { "content-length": "1000000000" }],
-    ["both, which is a lie", { "content-length": "2", "transfer-encoding": "chunked" }]
+    ["no Content-Length", { "transfer-encoding": "chunked" }],
+    ["a correct Content-Length", { "content-length": "1000000000" }],
+    ["a wrong Content-Length and chunks", { "content-length": "2", "transfer-encoding": "chunked" }]
   ] as const) {
     test(
-      `is cut off at the limit, with ${name}`,
+      `is rejected at the limit without being read to its end: ${name}`,
       Effect.gen(function* () {
         const limit = 64 * 1024
-        const { port } = yield* serving({ onEvent: noEvent, maxBodySize: limit })
-        const { headers: signature } = yield* signed("{}")
-        const { answer, socket } = yield* connect(port)
-        socket.write(head({ ...signature, ...headers }))
+        const { port } = yield* serve({ onEvent: failOnEvent, maxBodySize: limit })
+        const { headers: signature } = yield* signDelivery("{}")
+        const { response, socket } = yield* connect(port)
+        socket.write(requestHead({ ...signature, ...headers }))
         const isChunked = "transfer-encoding" in headers
         const block = Buffer.alloc(16 * 1024, " ")
         const chunk = isChunked ? Buffer.concat([Buffer.from("4000\r\n"), block, Buffer.from("\r\n")]) : block
-        const more = (): void => {
+        const writeMore = (): void => {
           while (!socket.destroyed && socket.write(chunk));
         }
-        socket.on("drain", more)
-        more()
-        // It never ends on this side, so this waits for the other one.
-        const text = yield* Effect.promise(() => answer)
-        // A lie about the length is refused by node itself.
-        assert.match(text, name.includes("lie") ? /^HTTP\/1\.1 400 / : /^HTTP\/1\.1 413 /)
-        // What the sockets on both sides hold is in it, too.
+        socket.on("drain", writeMore)
+        writeMore()
+        // This side never ends the body, so the server has to close the connection.
+        const text = yield* Effect.promise(() => response)
+        // Node itself rejects a wrong length.
+        assert.match(text, name.includes("wrong") ? /^HTTP\/1\.1 400 / : /^HTTP\/1\.1 413 /)
+        // Includes the buffers of the sockets on both sides.
         assert.isBelow(socket.bytesWritten, 16_000_000)
       })
     )
   }
 
   test(
-    "that is a little too large is read to its end, so that the sender sees the answer and keeps the connection",
+    "that is slightly too large is read to its end, so that the sender gets the response and keeps the connection",
     Effect.gen(function* () {
-      const { ids, onEvent } = keeper()
-      const { port } = yield* serving({ onEvent, maxBodySize: 1000 })
-      const large = written(yield* signed(`{"id":"evt_1"}`.padEnd(1800)))
-      const { answer, socket } = yield* connect(port)
+      const { ids, onEvent } = idRecorder()
+      const { port } = yield* serve({ onEvent, maxBodySize: 1000 })
+      const large = encodeRequest(yield* signDelivery(`{"id":"evt_1"}`.padEnd(1800)))
+      const { response, socket } = yield* connect(port)
       const refused = new Promise<string>((resolve) => {
         socket.once("data", (chunk) => resolve(String(chunk)))
       })
       socket.write(large.slice(0, -100))
       assert.match(yield* Effect.promise(() => refused), /^HTTP\/1\.1 413 /)
-      const small = written(yield* signed(`{"id":"evt_2"}`)).replace("\r\n", "\r\nconnection: close\r\n")
+      const small = encodeRequest(yield* signDelivery(`{"id":"evt_2"}`)).replace("\r\n", "\r\nconnection: close\r\n")
       socket.write(large.slice(-100) + small)
-      assert.match(yield* Effect.promise(() => answer), /HTTP\/1\.1 200 /)
+      assert.match(yield* Effect.promise(() => response), /HTTP\/1\.1 200 /)
       assert.deepStrictEqual(ids, ["evt_2"])
     })
   )
 
   test(
-    "that is never finished handles nothing, and the next one is received",
+    "that is truncated is not handled, and the next delivery is received",
     Effect.gen(function* () {
-      const { ids, onEvent } = keeper()
-      const { port, server, url } = yield* serving({ onEvent })
-      const delivery = yield* signed(payload("evt_1"))
-      const gone = yield* Effect.fork(listening(server, "close"))
+      const { ids, onEvent } = idRecorder()
+      const { port, server, url } = yield* serve({ onEvent })
+      const delivery = yield* signDelivery(eventPayload("evt_1"))
+      const gone = yield* Effect.fork(awaitClosedSocket(server))
       const { socket } = yield* connect(port)
-      socket.write(written(delivery).slice(0, -5), () => socket.destroy())
+      socket.write(encodeRequest(delivery).slice(0, -5), () => socket.destroy())
       yield* Fiber.await(gone)
-      assert.strictEqual((yield* post(url, delivery)).status, 200)
+      assert.strictEqual((yield* postDelivery(url, delivery)).status, 200)
       assert.deepStrictEqual(ids, ["evt_1"])
     })
   )
 })
 
-describe("each event once", () => {
+describe("an event is handled once", () => {
   test(
-    "of 200 deliveries at the same time, 30 % of them duplicates",
+    "in 200 concurrent deliveries, 30 % of them duplicates",
     Effect.gen(function* () {
       const events = Array.from({ length: 140 }, (_, n) => `evt_${n}`)
       const handled = new Map<string, number>()
       const all = yield* Deferred.make<void>()
-      const { url } = yield* serving({
+      const { url } = yield* serve({
         onEvent: ({ id }) =>
           Effect.suspend(() => {
             handled.set(id, (handled.get(id) ?? 0) + 1)
-            // None ends before all have begun, so every duplicate meets its event being handled, or afterwards.
+            // No handler ends before all have started, so every duplicate arrives during or after the handling.
             return handled.size === events.length ? Deferred.succeed(all, undefined) : Deferred.await(all)
           })
       })
       const deliveries = [...events, ...events.slice(0, 60)]
       const statuses = yield* Effect.forEach(
         deliveries,
-        (id) => Effect.flatMap(signed(payload(id)), (delivery) => post(url, delivery)),
+        (id) => Effect.flatMap(signDelivery(eventPayload(id)), (delivery) => postDelivery(url, delivery)),
         { concurrency: "unbounded" }
       )
       assert.lengthOf(statuses, 200)
@@ -343,14 +359,14 @@ describe("each event once", () => {
   )
 
   test(
-    "though the sender hangs up while it is handled: the next delivery joins it",
+    "if the sender disconnects meanwhile: the next delivery waits for the same handler",
     Effect.gen(function* () {
       const begun = yield* Deferred.make<void>()
       const go = yield* Deferred.make<void>()
       let ended = 0
       let began = 0
       const closedAfter: Array<number> = []
-      const { port, server, url } = yield* serving({
+      const { port, server, url } = yield* serve({
         onEvent: () =>
           Effect.gen(function* () {
             began += 1
@@ -360,14 +376,14 @@ describe("each event once", () => {
             ended += 1
           })
       })
-      const delivery = yield* signed(payload("evt_1"))
-      const gone = yield* Effect.fork(listening(server, "close"))
+      const delivery = yield* signDelivery(eventPayload("evt_1"))
+      const gone = yield* Effect.fork(awaitClosedSocket(server))
       const { socket } = yield* connect(port)
-      socket.write(written(delivery))
+      socket.write(encodeRequest(delivery))
       yield* Deferred.await(begun)
       socket.destroy()
       yield* Fiber.await(gone)
-      const second = yield* Effect.fork(post(url, delivery))
+      const second = yield* Effect.fork(postDelivery(url, delivery))
       yield* Effect.async<void>((resume) => {
         server.once("request", () => resume(Effect.void))
       })
@@ -375,74 +391,76 @@ describe("each event once", () => {
       yield* Deferred.succeed(go, undefined)
       assert.strictEqual((yield* Fiber.join(second)).status, 200)
       assert.deepStrictEqual([began, ended], [1, 1])
-      // What the handling has acquired is released with it, not with the request that began it.
+      // The scope of the handler closes with the handler, not with the request that started it.
       assert.deepStrictEqual(closedAfter, [1])
     })
   )
 
   test(
-    "though every sender has hung up when it ends",
+    "if every sender has disconnected before its handler ends",
     Effect.gen(function* () {
       const begun = yield* Deferred.make<void>()
       const go = yield* Deferred.make<void>()
       const ended = yield* Deferred.make<void>()
       let began = 0
-      const { port, server, url } = yield* serving({
+      const { port, server, url } = yield* serve({
         onEvent: () =>
           Effect.suspend(() => {
             began += 1
             return Deferred.succeed(begun, undefined)
           }).pipe(Effect.zipRight(Deferred.await(go)), Effect.zipRight(Deferred.succeed(ended, undefined)))
       })
-      const delivery = yield* signed(payload("evt_1"))
-      const gone = yield* Effect.fork(listening(server, "close"))
+      const delivery = yield* signDelivery(eventPayload("evt_1"))
+      const gone = yield* Effect.fork(awaitClosedSocket(server))
       const { socket } = yield* connect(port)
-      socket.write(written(delivery))
+      socket.write(encodeRequest(delivery))
       yield* Deferred.await(begun)
       socket.destroy()
       yield* Fiber.await(gone)
       yield* Deferred.succeed(go, undefined)
       yield* Deferred.await(ended)
-      assert.strictEqual((yield* post(url, delivery)).status, 200)
+      assert.strictEqual((yield* postDelivery(url, delivery)).status, 200)
       assert.strictEqual(began, 1)
     })
   )
 
   test(
-    "with a time limit of the caller's that works",
+    "and the event handler can have a time limit",
     Effect.gen(function* () {
       const begun = yield* Deferred.make<void>()
-      const { url } = yield* serving({
+      const { url } = yield* serve({
         onEvent: () =>
           Effect.zipRight(Deferred.succeed(begun, undefined), Effect.never).pipe(Effect.timeout("20 seconds"))
       })
-      const answer = yield* Effect.fork(Effect.flatMap(signed(payload("evt_1")), (delivery) => post(url, delivery)))
+      const response = yield* Effect.fork(
+        Effect.flatMap(signDelivery(eventPayload("evt_1")), (delivery) => postDelivery(url, delivery))
+      )
       yield* Deferred.await(begun)
       yield* TestClock.adjust("20 seconds")
-      assert.strictEqual((yield* Fiber.join(answer)).status, 500)
+      assert.strictEqual((yield* Fiber.join(response)).status, 500)
     })
   )
 
   test(
-    "within one handler: two of them know nothing of each other, unless they are given the same Dedup",
+    "by each handler, or by all handlers with the same Dedup",
     Effect.gen(function* () {
-      const { ids, onEvent } = keeper()
-      const delivery = yield* signed(payload("evt_1"))
-      for (const _ of [1, 2]) yield* post((yield* serving({ onEvent })).url, delivery)
+      const { ids, onEvent } = idRecorder()
+      const delivery = yield* signDelivery(eventPayload("evt_1"))
+      for (const _ of [1, 2]) yield* postDelivery((yield* serve({ onEvent })).url, delivery)
       assert.lengthOf(ids, 2)
       const dedup = yield* Layer.build(Webhook.layerDedupMemory())
       for (const _ of [1, 2])
-        yield* post((yield* Effect.provide(serving({ onEvent, dedup: Webhook.Dedup }), dedup)).url, delivery)
+        yield* postDelivery((yield* Effect.provide(serve({ onEvent, dedup: Webhook.Dedup }), dedup)).url, delivery)
       assert.lengthOf(ids, 3)
     })
   )
 })
 
-describe("is served", () => {
+describe("the app", () => {
   class Database extends Context.Tag("Database")<Database, { readonly saved: Array<string> }>() {}
   const save = ({ id }: Webhook.Event) => Effect.map(Database, ({ saved }) => void saved.push(id))
 
-  it("asking for what onEvent and dedup ask for, but no scope", () => {
+  it("requires what onEvent and dedup require, except a scope", () => {
     const app = Webhook.handler({
       secrets: secret,
       onEvent: (event) =>
@@ -461,17 +479,20 @@ describe("is served", () => {
   })
 
   test(
-    "by a router, beside other routes",
+    "runs in a router with other routes",
     Effect.gen(function* () {
       const saved: Array<string> = []
       const router = HttpRouter.empty.pipe(
-        HttpRouter.get("/health", HttpServerResponse.text("well")),
+        HttpRouter.get("/health", HttpServerResponse.text("healthy")),
         HttpRouter.post("/webhooks/modelroute", Webhook.handler({ secrets: secret, onEvent: save }))
       )
       const { url } = yield* Effect.provideService(serveApp(router), Database, { saved })
-      assert.strictEqual((yield* post(`${url}webhooks/modelroute`, yield* signed(payload("evt_1")))).status, 200)
-      assert.strictEqual((yield* post(`${url}webhooks/modelroute`, { body: "{}", headers: {} })).status, 401)
-      assert.strictEqual(yield* Effect.promise(async () => (await fetch(`${url}health`)).text()), "well")
+      assert.strictEqual(
+        (yield* postDelivery(`${url}webhooks/modelroute`, yield* signDelivery(eventPayload("evt_1")))).status,
+        200
+      )
+      assert.strictEqual((yield* postDelivery(`${url}webhooks/modelroute`, { body: "{}", headers: {} })).status, 401)
+      assert.strictEqual(yield* Effect.promise(async () => (await fetch(`${url}health`)).text()), "healthy")
       assert.deepStrictEqual(saved, ["evt_1"])
     })
   )
@@ -480,7 +501,7 @@ describe("is served", () => {
     HttpApiGroup.make("webhooks").add(HttpApiEndpoint.post("modelroute", "/webhooks/modelroute"))
   ) {}
 
-  /** An HttpApi with its webhooks, on a port. */
+  /** Serves an HttpApi with a group for webhooks. */
   const serveApi = (
     webhooks: Layer.Layer<HttpApiGroup.ApiGroup<"api", "webhooks">, never, Database>,
     saved: Array<string>
@@ -501,7 +522,7 @@ describe("is served", () => {
     })
 
   test(
-    "by the raw handler of an HttpApi's endpoint, with the memory that the group is provided with",
+    "runs as the raw handler of an HttpApi endpoint, with the Dedup of its group",
     Effect.gen(function* () {
       const saved: Array<string> = []
       const receive = Webhook.handler({ secrets: secret, dedup: Webhook.Dedup, onEvent: save })
@@ -512,13 +533,16 @@ describe("is served", () => {
       const dedup = Webhook.layerDedup().pipe(Layer.provide(Layer.succeedContext(values)))
       const { url } = yield* serveApi(Layer.provide(webhooks, dedup), saved)
       const address = `${url}webhooks/modelroute`
-      const delivery = yield* signed(payload("evt_1", { note: "é" }))
-      // Whatever the content type, the body reaches the handler as it came.
+      const delivery = yield* signDelivery(eventPayload("evt_1", { note: "é" }))
+      // The body reaches the handler byte for byte, with any content type.
       for (const type of ["application/json", "text/plain", "multipart/form-data; boundary=x"]) {
-        assert.deepStrictEqual(yield* post(address, delivery, { "content-type": type }), { status: 200, text: "" })
+        assert.deepStrictEqual(yield* postDelivery(address, delivery, { "content-type": type }), {
+          status: 200,
+          text: ""
+        })
       }
       assert.deepStrictEqual(saved, ["evt_1"])
-      assert.strictEqual((yield* post(address, { ...delivery, body: "{}" })).status, 401)
+      assert.strictEqual((yield* postDelivery(address, { ...delivery, body: "{}" })).status, 401)
       assert.isAtLeast(
         yield* Effect.flatMap(Effect.provide(KeyValueStore.KeyValueStore, values), ({ size }) => size),
         2
@@ -527,44 +551,44 @@ describe("is served", () => {
   )
 
   test(
-    "by the router of an HttpApi, outside its endpoints",
+    "runs in the router of an HttpApi, outside its endpoints",
     Effect.gen(function* () {
       const saved: Array<string> = []
       const webhooks = HttpApiBuilder.group(Api, "webhooks", (handlers) =>
         handlers.handle("modelroute", () => Effect.void)
       )
-      const beside = HttpApiBuilder.Router.use((router) =>
+      const extraRoute = HttpApiBuilder.Router.use((router) =>
         Effect.flatMap(Effect.context<Database>(), (context) =>
           router.post("/hooks", Effect.provide(Webhook.handler({ secrets: secret, onEvent: save }), context))
         )
       )
-      const { url } = yield* serveApi(Layer.merge(webhooks, beside), saved)
-      const delivery = yield* signed(payload("evt_1"))
-      assert.strictEqual((yield* post(`${url}hooks`, delivery)).status, 200)
-      assert.strictEqual((yield* post(`${url}hooks`, { ...delivery, headers: {} })).status, 401)
+      const { url } = yield* serveApi(Layer.merge(webhooks, extraRoute), saved)
+      const delivery = yield* signDelivery(eventPayload("evt_1"))
+      assert.strictEqual((yield* postDelivery(`${url}hooks`, delivery)).status, 200)
+      assert.strictEqual((yield* postDelivery(`${url}hooks`, { ...delivery, headers: {} })).status, 401)
       assert.deepStrictEqual(saved, ["evt_1"])
     })
   )
 
   test(
-    "as a web handler, on any runtime",
+    "runs as a web handler on any runtime",
     Effect.gen(function* () {
-      const { ids, onEvent } = keeper()
+      const { ids, onEvent } = idRecorder()
       const runtime = yield* Effect.runtime<never>()
       const receive = HttpApp.toWebHandlerRuntime(runtime)(
         Webhook.handler({ secrets: secret, onEvent, maxBodySize: 1000 })
       )
       const send = (init: RequestInit) =>
         Effect.promise(async () => {
-          const answer = await receive(new Request("http://127.0.0.1/", { method: "POST", ...init }))
-          return `${answer.status}${await answer.text()}`
+          const response = await receive(new Request("http://127.0.0.1/", { method: "POST", ...init }))
+          return `${response.status}${await response.text()}`
         })
-      const { body, headers } = yield* signed(payload("evt_1"))
+      const { body, headers } = yield* signDelivery(eventPayload("evt_1"))
       assert.strictEqual(yield* send({ body, headers }), "200")
       assert.strictEqual(yield* send({ body, headers }), "200")
       assert.strictEqual(yield* send({ body: `${body} `, headers }), "401")
       assert.strictEqual(yield* send({ headers }), "401")
-      assert.strictEqual(yield* send({ headers: (yield* signed("")).headers }), "400")
+      assert.strictEqual(yield* send({ headers: (yield* signDelivery("")).headers }), "400")
       assert.strictEqual(yield* send({ method: "GET" }), "405")
       let pulled = 0
       const endless = new ReadableStream({
@@ -577,10 +601,10 @@ describe("is served", () => {
         start: (controller) => controller.enqueue(new Uint8Array(100)),
         pull: (controller) => controller.error(new Error("broken"))
       })
-      const cut = { body: broken, headers, duplex: "half" }
-      assert.strictEqual(yield* send(cut), "400")
-      const overlong = { body: endless, headers, duplex: "half" }
-      assert.strictEqual(yield* send(overlong), "413")
+      const truncated = { body: broken, headers, duplex: "half" }
+      assert.strictEqual(yield* send(truncated), "400")
+      const tooLarge = { body: endless, headers, duplex: "half" }
+      assert.strictEqual(yield* send(tooLarge), "413")
       assert.isAtMost(pulled, 3000)
       assert.deepStrictEqual(ids, ["evt_1"])
 
@@ -598,37 +622,37 @@ describe("is served", () => {
             )
         })
       )
-      const answer = slow(new Request("http://127.0.0.1/", { method: "POST", body, headers, signal: aborted.signal }))
+      const response = slow(new Request("http://127.0.0.1/", { method: "POST", body, headers, signal: aborted.signal }))
       yield* Deferred.await(begun)
       aborted.abort()
-      assert.strictEqual((yield* Effect.promise(() => answer)).status, 499)
+      assert.strictEqual((yield* Effect.promise(() => response)).status, 499)
       yield* Deferred.succeed(go, undefined)
       yield* Deferred.await(ended)
     })
   )
 })
 
-describe("tells", () => {
+describe("logs and spans contain", () => {
   const prompt = "a lighthouse in a storm, oil on canvas"
-  const observed = <E>(
+  const observe = <E>(
     options: Partial<Webhook.HandlerOptions<E, never>>,
     deliveries: ReadonlyArray<Webhook.Delivery>
   ) =>
     Effect.gen(function* () {
       yield* TestClock.setTime(start)
       const { spans, tracer } = yield* recorder
-      const { lines, value } = yield* logged(
+      const { lines, value } = yield* withLogLines(
         Effect.gen(function* () {
-          const { url } = yield* serving<E, never>({ onEvent: () => Effect.void, ...options })
-          return yield* Effect.forEach(deliveries, (delivery) => post(url, delivery))
+          const { url } = yield* serve<E, never>({ onEvent: () => Effect.void, ...options })
+          return yield* Effect.forEach(deliveries, (delivery) => postDelivery(url, delivery))
         }).pipe(Effect.withTracer(tracer))
       )
       const own = spans.filter(({ name }) => name.startsWith("modelroute."))
-      const told = [
+      const texts = [
         ...lines.map(({ text }) => text),
         ...own.map((span) => inspect([span.name, [...span.attributes], span.status], { depth: 10 }))
       ]
-      for (const text of told) {
+      for (const text of texts) {
         assert.notInclude(text, secretText)
         assert.notInclude(text, prompt)
         for (const { body, headers } of deliveries) {
@@ -655,10 +679,10 @@ describe("tells", () => {
     "modelroute.outcome": outcome
   })
 
-  it.scoped("one span per delivery, and nothing in the log but of a repetition, when all is well", () =>
+  it.scoped("one span for each delivery, and a log line only for a repetition, if nothing fails", () =>
     Effect.gen(function* () {
-      const delivery = yield* Effect.zipRight(TestClock.setTime(start), signed(payload("evt_1", { prompt })))
-      const { lines, spans, statuses } = yield* observed({}, [delivery, delivery])
+      const delivery = yield* Effect.zipRight(TestClock.setTime(start), signDelivery(eventPayload("evt_1", { prompt })))
+      const { lines, spans, statuses } = yield* observe({}, [delivery, delivery])
       assert.deepStrictEqual(statuses, [200, 200])
       assert.deepStrictEqual(
         lines.map(({ level, text }) => [level, text.includes("evt_1 was handled before")]),
@@ -671,60 +695,68 @@ describe("tells", () => {
     })
   )
 
-  it.scoped("why an event was not handled: a failure as a warning, a defect as an error, without what it quotes", () =>
-    Effect.gen(function* () {
-      class DatabaseError extends Data.TaggedError("DatabaseError")<{ readonly message: string }> {}
-      const delivery = yield* Effect.zipRight(TestClock.setTime(start), signed(payload("evt_1", { prompt })))
-      const other = "a-secret-of-another-form"
-      const message = `insert failed for ${prompt} ${JSON.stringify(delivery.body)} with ${secretText} and ${other}`
-      for (const [fails, level] of [
-        [new DatabaseError({ message }), "WARN"],
-        [Effect.die(new Error(message)), "ERROR"]
-      ] as const) {
-        const onEvent = (): Effect.Effect<void, DatabaseError> => fails
-        const secrets = [secret, Redacted.make(other)] as const
-        const { lines, spans, statuses } = yield* observed({ onEvent, secrets }, [delivery])
-        assert.deepStrictEqual(statuses, [500])
-        assert.deepStrictEqual(
-          lines.map((line) => line.level),
-          [level]
+  it.scoped(
+    "the reason why an event was not handled: a failure as a warning, a defect as an error, both without private texts",
+    () =>
+      Effect.gen(function* () {
+        class DatabaseError extends Data.TaggedError("DatabaseError")<{ readonly message: string }> {}
+        const delivery = yield* Effect.zipRight(
+          TestClock.setTime(start),
+          signDelivery(eventPayload("evt_1", { prompt }))
         )
-        for (const part of ["evt_1", "exec_evt_1", "execution.completed", "insert failed for [redacted]"]) {
-          assert.include(lines[0]?.text, part)
+        const other = "a-secret-of-another-form"
+        const message = `insert failed for ${prompt} ${JSON.stringify(delivery.body)} with ${secretText} and ${other}`
+        for (const [failure, level] of [
+          [new DatabaseError({ message }), "WARN"],
+          [Effect.die(new Error(message)), "ERROR"]
+        ] as const) {
+          const onEvent = (): Effect.Effect<void, DatabaseError> => failure
+          const secrets = [secret, Redacted.make(other)] as const
+          const { lines, spans, statuses } = yield* observe({ onEvent, secrets }, [delivery])
+          assert.deepStrictEqual(statuses, [500])
+          assert.deepStrictEqual(
+            lines.map((line) => line.level),
+            [level]
+          )
+          for (const part of ["evt_1", "exec_evt_1", "execution.completed", "insert failed for [redacted]"]) {
+            assert.include(lines[0]?.text, part)
+          }
+          assert.notInclude(lines[0]?.text, other)
+          assert.deepStrictEqual(spans, [
+            { name: "modelroute.webhook.receive", kind: "consumer", attributes: attributes("failed") }
+          ])
         }
-        assert.notInclude(lines[0]?.text, other)
-        assert.deepStrictEqual(spans, [
-          { name: "modelroute.webhook.receive", kind: "consumer", attributes: attributes("failed") }
-        ])
-      }
-    })
+      })
   )
 
-  it.scoped("only the name of a failure when the event is too large to be kept out of its text", () =>
+  it.scoped("only the name of an error if the event is too large to be redacted in its text", () =>
     Effect.gen(function* () {
       const words = Array.from({ length: 90_000 }, (_, n) => `lighthouse ${n}`).join(" ")
-      const delivery = yield* Effect.zipRight(TestClock.setTime(start), signed(payload("evt_1", { prompt: words })))
+      const delivery = yield* Effect.zipRight(
+        TestClock.setTime(start),
+        signDelivery(eventPayload("evt_1", { prompt: words }))
+      )
       const onEvent = () => Effect.die(new RangeError(`rejected ${words.slice(5, 16)}`))
-      const { lines, statuses } = yield* observed({ onEvent, maxBodySize: 2 ** 21 }, [delivery])
+      const { lines, statuses } = yield* observe({ onEvent, maxBodySize: 2 ** 21 }, [delivery])
       assert.deepStrictEqual(statuses, [500])
       assert.include(lines[0]?.text, "RangeError (its text is withheld")
       assert.notInclude(lines[0]?.text, "rejected")
     })
   )
 
-  it.scoped("once of each refusal, by its reason", () =>
+  it.scoped("one warning for each rejected delivery, with its reason", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(start - 400_000)
-      const old = yield* signed(payload("evt_0"))
+      const old = yield* signDelivery(eventPayload("evt_0"))
       yield* TestClock.setTime(start)
-      const good = yield* signed(payload("evt_1"))
-      const { lines, spans } = yield* observed({ maxBodySize: 1000 }, [
+      const good = yield* signDelivery(eventPayload("evt_1"))
+      const { lines, spans } = yield* observe({ maxBodySize: 1000 }, [
         { ...good, headers: {} },
         { ...good, headers: { "x-signature": good.headers["x-signature"] } },
         { ...good, body: "canary" },
         old,
-        yield* signed('["canary"]'),
-        yield* signed("x".repeat(2000))
+        yield* signDelivery('["canary"]'),
+        yield* signDelivery("x".repeat(2000))
       ])
       assert.deepStrictEqual(
         lines.map(({ level, text }) => `${level} ${/rejected \(([\w-]+)\)/.exec(text)?.[1]}`),
@@ -737,10 +769,10 @@ describe("tells", () => {
     })
   )
 
-  it.scoped("which option is wrong", () =>
+  it.scoped("the name of an invalid option", () =>
     Effect.gen(function* () {
-      const good = yield* Effect.zipRight(TestClock.setTime(start), signed(payload("evt_1")))
-      const { lines, statuses } = yield* observed({ secrets: [secret, Redacted.make("")] }, [good])
+      const good = yield* Effect.zipRight(TestClock.setTime(start), signDelivery(eventPayload("evt_1")))
+      const { lines, statuses } = yield* observe({ secrets: [secret, Redacted.make("")] }, [good])
       assert.deepStrictEqual(statuses, [500])
       assert.deepStrictEqual(
         lines.map(({ level }) => level),
