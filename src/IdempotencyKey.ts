@@ -98,7 +98,7 @@ export const withKey: {
   (key: string): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   <A, E, R>(self: Effect.Effect<A, E, R>, key: string): Effect.Effect<A, E, R>
 } = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, key: string): Effect.Effect<A, E, R> =>
-  Effect.flatMap(Ref.make(Option.none<string>()), (body) =>
-    Effect.provideService(self, CurrentKey, Option.some({ key, body }))
+  Effect.flatMap(Ref.make(Option.none<string>()), (usedBody) =>
+    Effect.provideService(self, CurrentKey, Option.some({ key, usedBody }))
   )
 )

@@ -14,6 +14,7 @@ import * as attempt from "../http/attempt.js"
 import { invalid } from "../errors/invalidRequest.js"
 import type { Confidential } from "../errors/redact.js"
 import { type Observation, toObservation } from "./observation.js"
+import { chooseKey } from "../http/idempotencyKey.js"
 import * as requests from "../http/requests.js"
 import { isRecord, isWebAddress, present, text } from "../data/lenient.js"
 
@@ -97,7 +98,7 @@ export const create = (
   Effect.gen(function* () {
     const operation = "executions.create"
     const { body, privateTexts, text } = yield* createBody(operation, request)
-    const idempotencyKey = yield* requests.keyFor(keys, { operation, body }, text, keyOption)
+    const idempotencyKey = yield* chooseKey(keys, { operation, body }, text, keyOption)
     return {
       operation,
       request: requests.make("POST", "/v1/executions", { body: text, key: idempotencyKey }),

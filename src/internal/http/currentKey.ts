@@ -7,8 +7,8 @@ import * as Context from "effect/Context"
 import * as Option from "effect/Option"
 import type * as Ref from "effect/Ref"
 
-/** @internal The key that `withKey` gave, and the body that has used it. */
+/** @internal `usedBody` is the body of the request that has used the key. */
 export class CurrentKey extends Context.Reference<CurrentKey>()("effect-modelroute/CurrentKey", {
-  defaultValue: (): Option.Option<{ readonly key: string; readonly body: Ref.Ref<Option.Option<string>> }> =>
+  defaultValue: (): Option.Option<{ readonly key: string; readonly usedBody: Ref.Ref<Option.Option<string>> }> =>
     Option.none()
 }) {}

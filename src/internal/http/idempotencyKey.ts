@@ -1,0 +1,69 @@
+/**
+ * Checks and chooses the idempotency key of a call.
+ *
+ * @internal
+ */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Ref from "effect/Ref"
+import * as IdempotencyKey from "../../IdempotencyKey.js"
+import type { InvalidRequest } from "../../ModelRouteError.js"
+import { invalid } from "../errors/invalidRequest.js"
+import { CurrentKey } from "./currentKey.js"
+
+const checkKey = (operation: string, key: string): Effect.Effect<string, InvalidRequest> =>
+  typeof key === "string" && /^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/.test(key)
+    ? Effect.succeed(key)
+    : Effect.fail(
+        invalid(operation, "idempotencyKey", "cannot be sent in a header", "Use 1 to 255 printable ASCII characters.")
+      )
+
+/** @internal Returns the key of `withKey`, if there is one. Fails if the key was used for another body. */
+export const takeCurrentKey = (operation: string, body: string): Effect.Effect<Option.Option<string>, InvalidRequest> =>
+  Effect.flatMap(CurrentKey, (current) => {
+    if (Option.isNone(current)) return Effect.succeedNone
+    const { key, usedBody } = current.value
+    return Ref.modify(usedBody, (used) => [
+      Option.getOrElse(used, () => body) === body,
+      Option.orElseSome(used, () => body)
+    ]).pipe(
+      Effect.filterOrFail(
+        (isSame) => isSame,
+        () =>
+          invalid(
+            operation,
+            "idempotencyKey",
+            "was used for another body in the same effect, and the API would return the execution of that body",
+            "Use a separate withKey for each create."
+          )
+      ),
+      Effect.zipRight(Effect.asSome(checkKey(operation, key)))
+    )
+  })
+
+/**
+ * Returns the idempotency key of a call. The order of precedence is: the option of the call, `withKey`, the service in the context, the
+ * service of the client.
+ *
+ * @internal
+ */
+export const chooseKey = (
+  clientKeys: Context.Tag.Service<IdempotencyKey.IdempotencyKey>,
+  call: IdempotencyKey.KeyRequest,
+  body: string,
+  keyOption: string | undefined
+): Effect.Effect<string, InvalidRequest> => {
+  if (keyOption !== undefined) return checkKey(call.operation, keyOption)
+  return Effect.flatMap(
+    takeCurrentKey(call.operation, body),
+    Option.match({
+      onSome: Effect.succeed,
+      onNone: () =>
+        Effect.serviceOption(IdempotencyKey.IdempotencyKey).pipe(
+          Effect.flatMap((nearest) => Option.getOrElse(nearest, () => clientKeys).next(call)),
+          Effect.flatMap((key) => checkKey(call.operation, key))
+        )
+    })
+  )
+}
