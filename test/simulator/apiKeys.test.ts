@@ -1,6 +1,7 @@
-/** The simulator's API keys: who comes in, before and after a rotation. */
+/** The simulator's API keys and their rotation. */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -9,30 +10,54 @@ import * as TestClock from "effect/TestClock"
 import * as Simulator from "effect-modelroute/Simulator"
 import { crc32 } from "node:zlib"
 import { start } from "../utils/harness.js"
-import { call, describeError, test } from "../utils/rawApi.js"
+import { call, createExecution, describeError, errorOf, send, test, toUrl } from "../utils/rawApi.js"
 
 const { Fault } = Simulator
 
-const ids = Effect.flatMap(Simulator.Simulator, (simulator) =>
+const keyIds = Effect.flatMap(Simulator.Simulator, (simulator) =>
   Effect.map(simulator.apiKeys, (keys) => keys.map(({ id }) => id))
 )
 
-/** The status of an answer to this key. */
-const tried = (key: string): Effect.Effect<number, HttpClientError.HttpClientError, HttpClient.HttpClient> =>
+/** Returns the status of a request with this key. */
+const statusWith = (key: string): Effect.Effect<number, HttpClientError.HttpClientError, HttpClient.HttpClient> =>
   Effect.map(call("GET", "/executions", undefined, key), ({ status }) => status)
+
+describe("authorization", () => {
+  test(
+    "accepts any API key by default, but requires one",
+    {},
+    Effect.gen(function* () {
+      assert.strictEqual((yield* call("GET", "/executions")).status, 200)
+      assert.strictEqual((yield* send(HttpClientRequest.get(toUrl("/executions")))).status, 401)
+    })
+  )
+
+  test(
+    "accepts only the configured API keys",
+    { apiKeys: ["sk_one"] },
+    Effect.gen(function* () {
+      const wrong = yield* createExecution()
+      const none = yield* send(HttpClientRequest.get(toUrl("/executions")))
+      const right = yield* call("GET", "/executions", undefined, "sk_one")
+      assert.deepStrictEqual([wrong.status, none.status, right.status], [401, 401, 200])
+      assert.deepInclude(errorOf(wrong), { code: "UNAUTHORIZED", retryable: false })
+      assert.strictEqual(right.headers["x-ratelimit-remaining"], "59")
+    })
+  )
+})
 
 describe("a rotation", () => {
   test(
-    "gives a new key in the documented form, and lets the old one in for an hour",
+    "returns a new key in the documented format, and accepts the old one for an hour",
     { apiKeys: ["sk_one", "sk_two"], clockSkew: -90_000 },
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
-      const [id = "", other = ""] = yield* ids
+      const [id = "", other = ""] = yield* keyIds
       assert.match(id, /^key_[0-9a-f]{8}$/)
       assert.notStrictEqual(id, other)
-      const rotated = yield* call("POST", `/api-keys/${id}/rotate`, undefined, "sk_two")
-      assert.strictEqual(rotated.status, 200)
-      const { new_key: newKey, ...rest } = rotated.json
+      const rotation = yield* call("POST", `/api-keys/${id}/rotate`, undefined, "sk_two")
+      assert.strictEqual(rotation.status, 200)
+      const { new_key: newKey, ...rest } = rotation.json
       assert.deepStrictEqual(rest, { id, previous_key_valid_until: "2026-03-20T11:28:30Z" })
       const [, digits = "", checksum] = /^sk_([0-9a-f]{64})_([0-9a-f]{8})$/.exec(String(newKey)) ?? []
       assert.strictEqual(Number.parseInt(checksum ?? "", 16), crc32(digits))
@@ -45,22 +70,22 @@ describe("a rotation", () => {
         ]
       )
       yield* TestClock.adjust("3599999 millis")
-      assert.deepStrictEqual([yield* tried("sk_one"), yield* tried(String(newKey))], [200, 200])
+      assert.deepStrictEqual([yield* statusWith("sk_one"), yield* statusWith(String(newKey))], [200, 200])
       yield* TestClock.adjust("1 millis")
-      assert.deepStrictEqual([yield* tried("sk_one"), yield* tried(String(newKey))], [401, 200])
-      assert.strictEqual(yield* tried("sk_two"), 200)
+      assert.deepStrictEqual([yield* statusWith("sk_one"), yield* statusWith(String(newKey))], [401, 200])
+      assert.strictEqual(yield* statusWith("sk_two"), 200)
     })
   )
 
   test(
-    "is not repeatable: each makes a key, also one whose answer is lost",
+    "creates a new key each time, even if the response is lost",
     { apiKeys: ["sk_one"], faults: [Fault.on("apiKeys.rotate", Fault.dropAfter)] },
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
-      const [id = ""] = yield* ids
+      const [id = ""] = yield* keyIds
       const rotate = call("POST", `/api-keys/${id}/rotate`, undefined, "sk_one")
       assert(Exit.isFailure(yield* Effect.exit(rotate)))
-      assert.deepStrictEqual(yield* ids, [id, id])
+      assert.deepStrictEqual(yield* keyIds, [id, id])
       yield* TestClock.adjust("30 minutes")
       assert.strictEqual((yield* rotate).status, 200)
       const keys = yield* simulator.apiKeys
@@ -80,24 +105,24 @@ describe("a rotation", () => {
   )
 
   test(
-    "is there where any key is let in, too; an unknown id is 404",
+    "works without the option `apiKeys`, and responds with 404 to an unknown id",
     {},
     Effect.gen(function* () {
-      const [id = "", ...others] = yield* ids
+      const [id = "", ...others] = yield* keyIds
       assert.lengthOf(others, 0)
-      const rotated = yield* call("POST", `/api-keys/${id}/rotate`)
-      assert.strictEqual(rotated.json["id"], id)
+      const rotation = yield* call("POST", `/api-keys/${id}/rotate`)
+      assert.strictEqual(rotation.json["id"], id)
       yield* TestClock.adjust("2 hours")
-      assert.strictEqual(yield* tried("sk_anything"), 200)
-      assert.deepStrictEqual(yield* ids, [id, id])
+      assert.strictEqual(yield* statusWith("sk_anything"), 200)
+      assert.deepStrictEqual(yield* keyIds, [id, id])
       assert.deepStrictEqual(describeError(yield* call("POST", "/api-keys/key_none/rotate")), [404, "NOT_FOUND"])
     })
   )
 
-  it.effect("depends on the seed alone", () => {
+  it.effect("returns a key that depends only on the seed", () => {
     const newKey = (seed: number) =>
       Effect.gen(function* () {
-        const [id = ""] = yield* ids
+        const [id = ""] = yield* keyIds
         return (yield* call("POST", `/api-keys/${id}/rotate`)).json
       }).pipe(Effect.provide(Simulator.layer({ seed })))
     return Effect.gen(function* () {

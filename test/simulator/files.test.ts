@@ -1,4 +1,4 @@
-/** The simulator's files: uploads in both editions, and what its storage takes and gives. */
+/** The simulator's files: uploads in both editions of the API, and the storage. */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -10,59 +10,58 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as Simulator from "effect-modelroute/Simulator"
 import { start } from "../utils/harness.js"
-import { call, type Json, describeError, type ApiResponse, send, test } from "../utils/rawApi.js"
+import { call, describeError, describeStorageError, type Json, send, test } from "../utils/rawApi.js"
 
 const { Fault } = Simulator
 const png = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 1, 2, 3, 4)
-const hour = 3_600_000
+const hourMillis = 3_600_000
 
-const upload = (body: unknown = { purpose: "INPUT" }) => call("POST", "/files/upload", body)
+const startUpload = (body: unknown = { purpose: "INPUT" }) => call("POST", "/files/upload", body)
 const confirm = (id: unknown) => call("POST", "/files/confirm", { file_id: id })
-const linkOf = (json: Json) => String(json["upload_url"])
+const uploadUrlOf = (json: Json) => String(json["upload_url"])
 const idOf = (json: Json) => String(json["file_id"])
 
-/** As storage is told of bytes: with their length, and without a content type. */
-const put = (link: string, bytes: Uint8Array = png, headers: Readonly<Record<string, string>> = {}) =>
-  send(HttpClientRequest.put(link, { headers, body: HttpBody.raw(bytes) }))
+/** Sends bytes to the storage, with their length and without a content type. */
+const put = (url: string, bytes: Uint8Array = png, headers: Readonly<Record<string, string>> = {}) =>
+  send(HttpClientRequest.put(url, { headers, body: HttpBody.raw(bytes) }))
 
-const putStream = (link: string, stream: Stream.Stream<Uint8Array, unknown>, contentLength?: number) =>
-  send(HttpClientRequest.put(link).pipe(HttpClientRequest.bodyStream(stream, { contentLength })))
+const putStream = (url: string, stream: Stream.Stream<Uint8Array, unknown>, contentLength?: number) =>
+  send(HttpClientRequest.put(url).pipe(HttpClientRequest.bodyStream(stream, { contentLength })))
 
-const get = (link: unknown, headers: Readonly<Record<string, string>> = {}) =>
-  send(HttpClientRequest.get(String(link), { headers }))
+const get = (url: unknown, headers: Readonly<Record<string, string>> = {}) =>
+  send(HttpClientRequest.get(String(url), { headers }))
 
-const codeOf = (reply: ApiResponse) => [reply.status, /<Code>(\w+)<\/Code>/.exec(reply.text)?.[1]]
-
-const withInput = (id: string) =>
+/** Returns the status of a create that uses the file as input. */
+const createWithFile = (id: string) =>
   Effect.map(call("POST", "/executions", { model: "m", input: { image: id } }), ({ status }) => status)
 
-/** A file of these bytes that is ready. */
-const ready = (bytes: Uint8Array = png) =>
+/** Uploads and confirms a file, and returns its id. */
+const uploadFile = (bytes: Uint8Array = png) =>
   Effect.gen(function* () {
-    const { json } = yield* upload()
-    yield* put(linkOf(json), bytes)
+    const { json } = yield* startUpload()
+    yield* put(uploadUrlOf(json), bytes)
     yield* confirm(json["file_id"])
     return idOf(json)
   })
 
-const downloadLink = (id: string) => Effect.map(call("GET", `/files/${id}/url`), ({ json }) => String(json["url"]))
+const getDownloadUrl = (id: string) => Effect.map(call("GET", `/files/${id}/url`), ({ json }) => String(json["url"]))
 
 describe("an upload", () => {
   test(
-    "goes up, is confirmed, is an input, and comes down as it was",
+    "is stored, confirmed, usable as input, and downloaded unchanged",
     { clockSkew: 1500 },
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
-      const asked = yield* upload({ purpose: "UPLOAD", region: "EU" })
-      const id = idOf(asked.json)
+      const started = yield* startUpload({ purpose: "UPLOAD", region: "EU" })
+      const id = idOf(started.json)
       assert.match(id, /^file_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
-      assert.deepStrictEqual(asked.json, {
+      assert.deepStrictEqual(started.json, {
         file_id: id,
-        upload_url: linkOf(asked.json),
+        upload_url: uploadUrlOf(started.json),
         expires_at: "2026-03-20T11:30:01Z"
       })
       assert.match(
-        linkOf(asked.json),
+        uploadUrlOf(started.json),
         new RegExp(
           `^https://storage\\.modelroute\\.example/uploads/${id}\\?X-Amz-Date=20260320T103001Z&X-Amz-Expires=3600&X-Amz-Signature=[0-9a-f]{64}$`
         )
@@ -72,11 +71,11 @@ describe("an upload", () => {
       assert.isTrue(Option.isNone(yield* simulator.fileBytes(id)))
       assert.deepStrictEqual(describeError(yield* confirm(id)), [400, "FILE_NOT_FOUND"])
 
-      const stored = yield* put(linkOf(asked.json))
+      const stored = yield* put(uploadUrlOf(started.json))
       assert.deepStrictEqual([stored.status, stored.text], [200, ""])
       assert.match(String(stored.headers["etag"]), /^"[0-9a-f]{32}"$/)
       assert.deepStrictEqual(describeError(yield* call("GET", `/files/${id}/download`)), [400, "FILE_NOT_FOUND"])
-      assert.strictEqual(yield* withInput(id), 400)
+      assert.strictEqual(yield* createWithFile(id), 400)
 
       const confirmed = yield* confirm(id)
       assert.strictEqual(confirmed.status, 200)
@@ -91,7 +90,7 @@ describe("an upload", () => {
         { ...record, contentType: "image/png", size: png.length, confirmed: true }
       ])
       assert.deepStrictEqual(Option.getOrUndefined(yield* simulator.fileBytes(id)), png)
-      assert.strictEqual(yield* withInput(id), 202)
+      assert.strictEqual(yield* createWithFile(id), 202)
 
       const { json } = yield* call("GET", `/files/${id}/download`)
       assert.deepInclude(json, { content_type: "image/png", size_bytes: png.length })
@@ -118,7 +117,7 @@ describe("an upload", () => {
     })
   )
 
-  const wrong: ReadonlyArray<readonly [body: unknown, details: ReadonlyArray<string>]> = [
+  const invalid: ReadonlyArray<readonly [body: unknown, details: ReadonlyArray<string>]> = [
     [{}, ["purpose REQUIRED"]],
     [[], [" INVALID_TYPE"]],
     [{ purpose: "OUTPUT", region: "MARS" }, ["purpose INVALID_VALUE", "region INVALID_VALUE"]],
@@ -131,24 +130,24 @@ describe("an upload", () => {
       ["filename REQUIRED", "content_type INVALID_VALUE", "size_bytes OUT_OF_RANGE"]
     ]
   ]
-  for (const [body, details] of wrong) {
+  for (const [body, details] of invalid) {
     test(
-      `refuses ${JSON.stringify(body)}`,
+      `rejects ${JSON.stringify(body)}`,
       {},
       Effect.gen(function* () {
-        assert.deepStrictEqual(describeError(yield* upload(body)), [400, "INPUT_VALIDATION_ERROR", ...details])
+        assert.deepStrictEqual(describeError(yield* startUpload(body)), [400, "INPUT_VALIDATION_ERROR", ...details])
         assert.lengthOf(yield* (yield* Simulator.Simulator).files, 0)
       })
     )
   }
 
   test(
-    "takes the largest of what it may, and a purpose makes it the newer edition",
+    "accepts the maximum size and lifetime, and a purpose selects the current edition",
     {},
     Effect.gen(function* () {
-      const older = { filename: "a.png", content_type: "image/png", size_bytes: 104_857_600 }
-      assert.strictEqual((yield* upload(older)).status, 200)
-      assert.strictEqual((yield* upload({ ...older, purpose: "INPUT", ttl_days: 365 })).status, 200)
+      const legacy = { filename: "a.png", content_type: "image/png", size_bytes: 104_857_600 }
+      assert.strictEqual((yield* startUpload(legacy)).status, 200)
+      assert.strictEqual((yield* startUpload({ ...legacy, purpose: "INPUT", ttl_days: 365 })).status, 200)
       assert.deepStrictEqual(
         (yield* (yield* Simulator.Simulator).files).map(({ edition, filename, region }) => [edition, filename, region]),
         [
@@ -160,48 +159,51 @@ describe("an upload", () => {
   )
 
   test(
-    "of the older edition has to be what was declared, and counts without a confirm",
+    "of the legacy edition must match its declaration, and needs no confirm",
     {},
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
-      const { json } = yield* upload({ filename: "a.png", content_type: "image/x-own", size_bytes: png.length })
-      const link = linkOf(json)
+      const { json } = yield* startUpload({ filename: "a.png", content_type: "image/x-own", size_bytes: png.length })
+      const url = uploadUrlOf(json)
       const type = { "content-type": "image/x-own" }
-      assert.deepStrictEqual(codeOf(yield* put(link)), [403, "SignatureDoesNotMatch"])
-      assert.deepStrictEqual(codeOf(yield* put(link, png, { "content-type": "image/png" })), [
+      assert.deepStrictEqual(describeStorageError(yield* put(url)), [403, "SignatureDoesNotMatch"])
+      assert.deepStrictEqual(describeStorageError(yield* put(url, png, { "content-type": "image/png" })), [
         403,
         "SignatureDoesNotMatch"
       ])
-      assert.deepStrictEqual(codeOf(yield* put(link, png.slice(1), type)), [400, "EntityTooSmall"])
-      assert.deepStrictEqual(codeOf(yield* put(link, new Uint8Array(png.length + 1), type)), [400, "EntityTooLarge"])
-      assert.strictEqual(yield* withInput(idOf(json)), 400)
-      assert.strictEqual((yield* put(link, png, type)).status, 200)
-      assert.strictEqual(yield* withInput(idOf(json)), 202)
-      const file = yield* get(yield* downloadLink(idOf(json)))
+      assert.deepStrictEqual(describeStorageError(yield* put(url, png.slice(1), type)), [400, "EntityTooSmall"])
+      assert.deepStrictEqual(describeStorageError(yield* put(url, new Uint8Array(png.length + 1), type)), [
+        400,
+        "EntityTooLarge"
+      ])
+      assert.strictEqual(yield* createWithFile(idOf(json)), 400)
+      assert.strictEqual((yield* put(url, png, type)).status, 200)
+      assert.strictEqual(yield* createWithFile(idOf(json)), 202)
+      const file = yield* get(yield* getDownloadUrl(idOf(json)))
       assert.deepStrictEqual([file.headers["content-type"], file.bytes], ["image/x-own", png])
       assert.deepInclude((yield* simulator.files)[0], { edition: "legacy", filename: "a.png", confirmed: false })
     })
   )
 
   test(
-    "counts at once on a server that knows no confirm",
+    "needs no confirm on a server without that endpoint",
     { confirm: "absent" },
     Effect.gen(function* () {
-      const { json } = yield* upload()
-      yield* put(linkOf(json))
+      const { json } = yield* startUpload()
+      yield* put(uploadUrlOf(json))
       assert.deepStrictEqual(describeError(yield* confirm(idOf(json))), [404, "NOT_FOUND"])
-      assert.strictEqual(yield* withInput(idOf(json)), 202)
+      assert.strictEqual(yield* createWithFile(idOf(json)), 202)
     })
   )
 
   test(
-    "can be repeated before the confirm; what is not there cannot be confirmed",
+    "can be repeated before the confirm, which fails for an unknown file",
     {},
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
-      const { json } = yield* upload()
-      const first = yield* put(linkOf(json), Uint8Array.of(1, 2, 3))
-      const second = yield* put(linkOf(json), Uint8Array.of(1, 2, 4))
+      const { json } = yield* startUpload()
+      const first = yield* put(uploadUrlOf(json), Uint8Array.of(1, 2, 3))
+      const second = yield* put(uploadUrlOf(json), Uint8Array.of(1, 2, 4))
       assert.notStrictEqual(first.headers["etag"], second.headers["etag"])
       assert.deepStrictEqual(Option.getOrUndefined(yield* simulator.fileBytes(idOf(json))), Uint8Array.of(1, 2, 4))
       assert.deepInclude((yield* confirm(idOf(json))).json, {
@@ -218,21 +220,21 @@ describe("an upload", () => {
   )
 
   test(
-    "is gone after its days",
+    "expires after `ttl_days`",
     {},
     Effect.gen(function* () {
-      const { json } = yield* upload({ purpose: "INPUT", ttl_days: 2 })
-      yield* put(linkOf(json))
+      const { json } = yield* startUpload({ purpose: "INPUT", ttl_days: 2 })
+      yield* put(uploadUrlOf(json))
       yield* confirm(idOf(json))
       const [file] = yield* (yield* Simulator.Simulator).files
-      assert.deepStrictEqual(file?.expiresAt, DateTime.unsafeMake(start + 48 * hour))
-      yield* TestClock.setTime(start + 48 * hour - 1)
-      const link = yield* downloadLink(idOf(json))
-      assert.strictEqual(yield* withInput(idOf(json)), 202)
+      assert.deepStrictEqual(file?.expiresAt, DateTime.unsafeMake(start + 48 * hourMillis))
+      yield* TestClock.setTime(start + 48 * hourMillis - 1)
+      const url = yield* getDownloadUrl(idOf(json))
+      assert.strictEqual(yield* createWithFile(idOf(json)), 202)
       yield* TestClock.adjust("1 millis")
-      assert.strictEqual(yield* withInput(idOf(json)), 400)
+      assert.strictEqual(yield* createWithFile(idOf(json)), 400)
       assert.deepStrictEqual(describeError(yield* confirm(idOf(json))), [400, "FILE_NOT_FOUND"])
-      assert.deepStrictEqual(codeOf(yield* get(link)), [404, "NoSuchKey"])
+      assert.deepStrictEqual(describeStorageError(yield* get(url)), [404, "NoSuchKey"])
     })
   )
 
@@ -252,22 +254,22 @@ describe("an upload", () => {
     ["application/octet-stream"]
   ]
   test(
-    "is what its first bytes say",
+    "has the content type of its first bytes",
     {},
     Effect.gen(function* () {
       for (const [type, ...parts] of kinds) {
         const bytes = Buffer.concat(
           parts.map((part) => (typeof part === "number" ? Buffer.of(part) : Buffer.from(part, "latin1")))
         )
-        const { json } = yield* upload()
-        yield* put(linkOf(json), bytes)
+        const { json } = yield* startUpload()
+        yield* put(uploadUrlOf(json), bytes)
         assert.strictEqual((yield* confirm(idOf(json))).json["content_type"], type, String(parts))
       }
     })
   )
 
   test(
-    "has a fault for each of its steps",
+    "can have a fault in each of its steps",
     {
       faults: [
         Fault.on("files.upload", Fault.dropAfter),
@@ -277,10 +279,10 @@ describe("an upload", () => {
     },
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
-      yield* Effect.flip(upload())
+      yield* Effect.flip(startUpload())
       assert.lengthOf(yield* simulator.files, 1)
-      const { json } = yield* upload()
-      assert.strictEqual((yield* put(linkOf(json))).status, 503)
+      const { json } = yield* startUpload()
+      assert.strictEqual((yield* put(uploadUrlOf(json))).status, 503)
       assert.deepStrictEqual(Option.getOrUndefined(yield* simulator.fileBytes(idOf(json))), png)
       yield* Effect.flip(confirm(idOf(json)))
       assert.deepStrictEqual(
@@ -293,34 +295,46 @@ describe("an upload", () => {
 
 describe("a presigned URL", () => {
   test(
-    "to put lives an hour on the server's clock, for one file, one verb and nobody with a key",
+    "for an upload is valid for one hour on the server's clock, for one file and method, and without an API key",
     { clockSkew: -500 },
     Effect.gen(function* () {
-      const { json } = yield* upload()
-      const link = linkOf(json)
-      const other = linkOf((yield* upload()).json)
+      const { json } = yield* startUpload()
+      const url = uploadUrlOf(json)
+      const other = uploadUrlOf((yield* startUpload()).json)
       const query = (from: string) => from.slice(from.indexOf("?"))
-      assert.deepStrictEqual(codeOf(yield* put(link, png, { authorization: "Bearer sk_test" })), [
+      assert.deepStrictEqual(describeStorageError(yield* put(url, png, { authorization: "Bearer sk_test" })), [
         400,
         "InvalidArgument"
       ])
-      assert.deepStrictEqual(codeOf(yield* put(link.replace(/\?.*/, query(other)))), [403, "SignatureDoesNotMatch"])
-      assert.deepStrictEqual(codeOf(yield* put(link.replace("=3600", "=7200"))), [403, "SignatureDoesNotMatch"])
-      assert.deepStrictEqual(codeOf(yield* put(link.replace(/\?.*/, ""))), [403, "SignatureDoesNotMatch"])
-      assert.strictEqual((yield* put(link)).status, 200)
+      assert.deepStrictEqual(describeStorageError(yield* put(url.replace(/\?.*/, query(other)))), [
+        403,
+        "SignatureDoesNotMatch"
+      ])
+      assert.deepStrictEqual(describeStorageError(yield* put(url.replace("=3600", "=7200"))), [
+        403,
+        "SignatureDoesNotMatch"
+      ])
+      assert.deepStrictEqual(describeStorageError(yield* put(url.replace(/\?.*/, ""))), [403, "SignatureDoesNotMatch"])
+      assert.strictEqual((yield* put(url)).status, 200)
       yield* confirm(idOf(json))
-      const read = yield* downloadLink(idOf(json))
-      assert.deepStrictEqual(codeOf(yield* put(link.replace(/\?.*/, query(read)))), [403, "SignatureDoesNotMatch"])
-      assert.deepStrictEqual(codeOf(yield* get(read.replace(/\?.*/, query(link)))), [403, "SignatureDoesNotMatch"])
-      assert.deepStrictEqual(codeOf(yield* put(read)), [405, "MethodNotAllowed"])
-      assert.deepStrictEqual(codeOf(yield* get(link)), [405, "MethodNotAllowed"])
-      assert.deepStrictEqual(codeOf(yield* get(link.replace("uploads", "elsewhere"))), [404, "NoSuchKey"])
-      // signed at 10:29:59 by the server's clock, which is half a second behind
-      yield* TestClock.setTime(start + hour - 501)
-      assert.strictEqual((yield* put(link)).status, 200)
+      const read = yield* getDownloadUrl(idOf(json))
+      assert.deepStrictEqual(describeStorageError(yield* put(url.replace(/\?.*/, query(read)))), [
+        403,
+        "SignatureDoesNotMatch"
+      ])
+      assert.deepStrictEqual(describeStorageError(yield* get(read.replace(/\?.*/, query(url)))), [
+        403,
+        "SignatureDoesNotMatch"
+      ])
+      assert.deepStrictEqual(describeStorageError(yield* put(read)), [405, "MethodNotAllowed"])
+      assert.deepStrictEqual(describeStorageError(yield* get(url)), [405, "MethodNotAllowed"])
+      assert.deepStrictEqual(describeStorageError(yield* get(url.replace("uploads", "elsewhere"))), [404, "NoSuchKey"])
+      // The URL was signed at 10:29:59, because the server's clock is half a second behind.
+      yield* TestClock.setTime(start + hourMillis - 501)
+      assert.strictEqual((yield* put(url)).status, 200)
       yield* TestClock.adjust("1 millis")
-      const late = yield* put(link)
-      assert.deepStrictEqual(codeOf(late), [403, "AccessDenied"])
+      const late = yield* put(url)
+      assert.deepStrictEqual(describeStorageError(late), [403, "AccessDenied"])
       assert.include(late.text, "Request has expired")
     })
   )
@@ -328,43 +342,46 @@ describe("a presigned URL", () => {
 
 describe("the body of an upload", () => {
   test(
-    "needs its length, and not more than is allowed",
+    "needs a Content-Length of at most `maxUpload`",
     { maxUpload: 10 },
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
-      const { json } = yield* upload()
-      const link = linkOf(json)
-      assert.deepStrictEqual(codeOf(yield* putStream(link, Stream.make(png))), [411, "MissingContentLength"])
-      assert.deepStrictEqual(codeOf(yield* put(link, new Uint8Array(11))), [400, "EntityTooLarge"])
+      const { json } = yield* startUpload()
+      const url = uploadUrlOf(json)
+      assert.deepStrictEqual(describeStorageError(yield* putStream(url, Stream.make(png))), [
+        411,
+        "MissingContentLength"
+      ])
+      assert.deepStrictEqual(describeStorageError(yield* put(url, new Uint8Array(11))), [400, "EntityTooLarge"])
       const endless = Stream.repeatValue(new Uint8Array(1024))
-      assert.deepStrictEqual(codeOf(yield* putStream(link, endless, 1e12)), [400, "EntityTooLarge"])
+      assert.deepStrictEqual(describeStorageError(yield* putStream(url, endless, 1e12)), [400, "EntityTooLarge"])
       assert.isTrue(Option.isNone(yield* simulator.fileBytes(idOf(json))))
-      assert.strictEqual((yield* put(link, new Uint8Array(10))).status, 200)
-      assert.strictEqual((yield* put(link, new Uint8Array(0))).status, 200)
+      assert.strictEqual((yield* put(url, new Uint8Array(10))).status, 200)
+      assert.strictEqual((yield* put(url, new Uint8Array(0))).status, 200)
       assert.deepStrictEqual(Option.getOrUndefined(yield* simulator.fileBytes(idOf(json))), new Uint8Array(0))
     })
   )
 
   test(
-    "as a stream has to be as long as it says; one that breaks never arrives",
+    "as a stream must match its Content-Length and must not fail",
     {},
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
-      const { json } = yield* upload()
-      const link = linkOf(json)
-      const pieces = Stream.make(png.slice(0, 5), png.slice(5, 6), png.slice(6))
-      assert.strictEqual((yield* putStream(link, pieces, png.length)).status, 200)
+      const { json } = yield* startUpload()
+      const url = uploadUrlOf(json)
+      const chunks = Stream.make(png.slice(0, 5), png.slice(5, 6), png.slice(6))
+      assert.strictEqual((yield* putStream(url, chunks, png.length)).status, 200)
       assert.deepStrictEqual(Option.getOrUndefined(yield* simulator.fileBytes(idOf(json))), png)
       const before = yield* simulator.requests
-      const broken = Stream.concat(pieces, Stream.fail("the disk is gone"))
+      const broken = Stream.concat(chunks, Stream.fail("the disk is gone"))
       for (const [stream, length] of [
-        [pieces, png.length + 1],
-        [pieces, png.length - 1],
-        [Stream.forever(pieces), png.length],
+        [chunks, png.length + 1],
+        [chunks, png.length - 1],
+        [Stream.forever(chunks), png.length],
         [broken, png.length + 5],
         [Stream.empty, png.length]
       ] as const) {
-        const error = yield* Effect.flip(putStream(link, stream, length))
+        const error = yield* Effect.flip(putStream(url, stream, length))
         assert.deepInclude(error, { _tag: "RequestError", reason: "Transport" })
       }
       assert.deepStrictEqual(yield* simulator.requests, before)
@@ -373,36 +390,39 @@ describe("the body of an upload", () => {
   )
 
   test(
-    "is the server's own from then on",
+    "is copied, so that later changes by the caller have no effect",
     {},
     Effect.gen(function* () {
-      const { json } = yield* upload()
+      const { json } = yield* startUpload()
       const bytes = png.slice()
-      yield* put(linkOf(json), bytes)
+      yield* put(uploadUrlOf(json), bytes)
       bytes.fill(0)
       assert.deepStrictEqual(Option.getOrUndefined(yield* (yield* Simulator.Simulator).fileBytes(idOf(json))), png)
     })
   )
 
-  it.scoped("that is not what its length says is incomplete, where the connection lets it through", () =>
+  it.scoped("that differs from its Content-Length is rejected as incomplete", () =>
     Effect.gen(function* () {
       const { handle } = yield* Simulator.make()
       const head = { origin: "https://api.test", storage: "https://storage.test", method: "POST" }
-      const ask = { url: "/v1/files/upload", headers: { authorization: "Bearer k" } }
-      const { body } = yield* handle({ ...head, ...ask, body: Buffer.from('{"purpose":"INPUT"}') })
-      const link = new URL(/"upload_url":"([^"]+)"/.exec(new TextDecoder().decode(body))?.[1] ?? "")
-      const answers = yield* Effect.forEach(["11", "13", "12"], (length) =>
+      const startRequest = { url: "/v1/files/upload", headers: { authorization: "Bearer k" } }
+      const { body } = yield* handle({ ...head, ...startRequest, body: Buffer.from('{"purpose":"INPUT"}') })
+      const url = new URL(/"upload_url":"([^"]+)"/.exec(new TextDecoder().decode(body))?.[1] ?? "")
+      const responses = yield* Effect.forEach(["11", "13", "12"], (length) =>
         handle({
-          origin: link.origin,
-          storage: link.origin,
+          origin: url.origin,
+          storage: url.origin,
           method: "PUT",
-          url: link.pathname + link.search,
+          url: url.pathname + url.search,
           headers: { "content-length": length },
           body: png
         })
       )
       assert.deepStrictEqual(
-        answers.map((answer) => [answer.status, new TextDecoder().decode(answer.body).includes("IncompleteBody")]),
+        responses.map((response) => [
+          response.status,
+          new TextDecoder().decode(response.body).includes("IncompleteBody")
+        ]),
         [
           [400, true],
           [400, true],
@@ -413,17 +433,20 @@ describe("the body of an upload", () => {
   )
 
   test(
-    "of 150 MiB goes up in pieces, and costs little time",
+    "may be a stream of 150 MiB",
     {},
     Effect.gen(function* () {
-      const { json } = yield* upload()
-      const piece = Uint8Array.from({ length: 1024 * 1024 }, (_, at) => at % 251)
-      const stream = Stream.repeatValue(piece).pipe(Stream.take(150), Stream.rechunk(1))
-      assert.strictEqual((yield* putStream(linkOf(json), stream, 157_286_400)).status, 200)
-      assert.deepStrictEqual(codeOf(yield* putStream(linkOf(json), stream, 157_286_401)), [400, "EntityTooLarge"])
+      const { json } = yield* startUpload()
+      const chunk = Uint8Array.from({ length: 1024 * 1024 }, (_, at) => at % 251)
+      const stream = Stream.repeatValue(chunk).pipe(Stream.take(150), Stream.rechunk(1))
+      assert.strictEqual((yield* putStream(uploadUrlOf(json), stream, 157_286_400)).status, 200)
+      assert.deepStrictEqual(describeStorageError(yield* putStream(uploadUrlOf(json), stream, 157_286_401)), [
+        400,
+        "EntityTooLarge"
+      ])
       const bytes = Option.getOrThrow(yield* (yield* Simulator.Simulator).fileBytes(idOf(json)))
       assert.strictEqual(bytes.length, 157_286_400)
-      assert.deepStrictEqual(bytes.subarray(-3), piece.subarray(-3))
+      assert.deepStrictEqual(bytes.subarray(-3), chunk.subarray(-3))
       const [, record] = yield* (yield* Simulator.Simulator).requests
       assert.deepInclude(record, { bodySize: 157_286_400, body: new Uint8Array(0) })
     })
@@ -433,21 +456,21 @@ describe("the body of an upload", () => {
 describe("a range", () => {
   const bytes = Uint8Array.from({ length: 100 }, (_, at) => at)
 
-  const rangeOf = (link: string, range: string, ifRange?: string) =>
-    Effect.map(get(link, { range, ...(ifRange === undefined ? {} : { "if-range": ifRange }) }), (reply) => [
-      reply.status,
-      reply.headers["content-range"],
-      reply.status < 300 ? [reply.bytes[0], reply.bytes.length] : codeOf(reply)[1]
+  const fetchRange = (url: string, range: string, ifRange?: string) =>
+    Effect.map(get(url, { range, ...(ifRange === undefined ? {} : { "if-range": ifRange }) }), (response) => [
+      response.status,
+      response.headers["content-range"],
+      response.status < 300 ? [response.bytes[0], response.bytes.length] : describeStorageError(response)[1]
     ])
 
   test(
-    "of a file is a part of it",
+    "returns a part of the file, or the full file if the range is invalid",
     {},
     Effect.gen(function* () {
-      const link = yield* downloadLink(yield* ready(bytes))
-      const whole = yield* get(link)
-      assert.deepInclude(whole.headers, { "accept-ranges": "bytes", "content-length": "100" })
-      const etag = String(whole.headers["etag"])
+      const url = yield* getDownloadUrl(yield* uploadFile(bytes))
+      const full = yield* get(url)
+      assert.deepInclude(full.headers, { "accept-ranges": "bytes", "content-length": "100" })
+      const etag = String(full.headers["etag"])
       const cases: ReadonlyArray<readonly [string, string | undefined, ReadonlyArray<unknown>]> = [
         ["bytes=0-0", undefined, [206, "bytes 0-0/100", [0, 1]]],
         ["bytes=10-19", undefined, [206, "bytes 10-19/100", [10, 10]]],
@@ -462,9 +485,9 @@ describe("a range", () => {
         ["lines=1-2", undefined, [200, undefined, [0, 100]]]
       ]
       for (const [range, ifRange, expected] of cases) {
-        assert.deepStrictEqual(yield* rangeOf(link, range, ifRange), [...expected], range)
+        assert.deepStrictEqual(yield* fetchRange(url, range, ifRange), [...expected], range)
       }
-      const part = yield* get(link, { range: "bytes=5-9" })
+      const part = yield* get(url, { range: "bytes=5-9" })
       assert.deepInclude(part.headers, {
         etag,
         "accept-ranges": "bytes",
@@ -476,61 +499,61 @@ describe("a range", () => {
   )
 
   test(
-    "of a picture fits to the others",
+    "of a picture has the same bytes as the full picture",
     {},
     Effect.gen(function* () {
       const created = yield* call("POST", "/executions", { model: "m", input: { width: 256, height: 256 } })
       yield* TestClock.adjust("10 seconds")
       const { json } = yield* call("GET", `/executions/${String(created.json["id"])}`)
-      const link = yield* downloadLink(/"(file_[0-9a-f-]{36})"/.exec(JSON.stringify(json))?.[1] ?? "")
-      const whole = yield* get(link)
-      const rest = yield* get(link, { range: "bytes=1000-", "if-range": String(whole.headers["etag"]) })
-      assert.deepStrictEqual(rest.bytes, whole.bytes.slice(1000))
+      const url = yield* getDownloadUrl(/"(file_[0-9a-f-]{36})"/.exec(JSON.stringify(json))?.[1] ?? "")
+      const full = yield* get(url)
+      const rest = yield* get(url, { range: "bytes=1000-", "if-range": String(full.headers["etag"]) })
+      assert.deepStrictEqual(rest.bytes, full.bytes.slice(1000))
     })
   )
 
   test(
-    "is not to be had where it is switched off",
+    "is ignored with the option `ranges: false`",
     { ranges: false },
     Effect.gen(function* () {
-      const link = yield* downloadLink(yield* ready(bytes))
-      assert.deepStrictEqual(yield* rangeOf(link, "bytes=10-19"), [200, undefined, [0, 100]])
-      const { headers } = yield* get(link)
+      const url = yield* getDownloadUrl(yield* uploadFile(bytes))
+      assert.deepStrictEqual(yield* fetchRange(url, "bytes=10-19"), [200, undefined, [0, 100]])
+      const { headers } = yield* get(url)
       assert.property(headers, "etag")
       assert.notProperty(headers, "accept-ranges")
     })
   )
 })
 
-describe("what a client sends", () => {
-  const type = (
+describe("the headers of a request body", () => {
+  const describeHeaders = (
     body: HttpBody.HttpBody
   ): Effect.Effect<unknown, unknown, Simulator.Simulator | HttpClient.HttpClient> =>
     Effect.gen(function* () {
       yield* send(HttpClientRequest.post("https://api.test/v1/files/upload", { body }))
-      const { body: got, headers } = (yield* (yield* Simulator.Simulator).requests).at(-1) ?? {}
+      const { body: receivedBody, headers } = (yield* (yield* Simulator.Simulator).requests).at(-1) ?? {}
       return [
         headers?.["content-type"]?.replace(/boundary=.*/, ""),
-        headers?.["content-length"] === String(got?.length)
+        headers?.["content-length"] === String(receivedBody?.length)
       ]
     })
 
   test(
-    "has the length and the type that fetch would give it",
+    "are those that fetch would send",
     {},
     Effect.gen(function* () {
       const form = new FormData()
       form.set("a", "b")
-      assert.deepStrictEqual(yield* type(HttpBody.raw(png)), [undefined, true])
-      assert.deepStrictEqual(yield* type(HttpBody.uint8Array(png, "image/png")), ["image/png", true])
-      assert.deepStrictEqual(yield* type(HttpBody.raw("text")), ["text/plain;charset=UTF-8", true])
-      assert.deepStrictEqual(yield* type(HttpBody.raw(new Blob([png], { type: "image/x-blob" }))), [
+      assert.deepStrictEqual(yield* describeHeaders(HttpBody.raw(png)), [undefined, true])
+      assert.deepStrictEqual(yield* describeHeaders(HttpBody.uint8Array(png, "image/png")), ["image/png", true])
+      assert.deepStrictEqual(yield* describeHeaders(HttpBody.raw("text")), ["text/plain;charset=UTF-8", true])
+      assert.deepStrictEqual(yield* describeHeaders(HttpBody.raw(new Blob([png], { type: "image/x-blob" }))), [
         "image/x-blob",
         true
       ])
-      assert.deepStrictEqual(yield* type(HttpBody.formData(form)), ["multipart/form-data; ", true])
-      assert.deepStrictEqual(yield* type(HttpBody.empty), [undefined, true])
-      assert.deepStrictEqual(yield* type(HttpBody.stream(Stream.make(png), "x/y")), ["x/y", false])
+      assert.deepStrictEqual(yield* describeHeaders(HttpBody.formData(form)), ["multipart/form-data; ", true])
+      assert.deepStrictEqual(yield* describeHeaders(HttpBody.empty), [undefined, true])
+      assert.deepStrictEqual(yield* describeHeaders(HttpBody.stream(Stream.make(png), "x/y")), ["x/y", false])
     })
   )
 })

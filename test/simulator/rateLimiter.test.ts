@@ -1,4 +1,4 @@
-/** The three kinds of rate limit to the millisecond, and what the simulator's answers tell of each. */
+/** The three kinds of rate limit, and the rate limit headers of the simulator's responses. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe, it } from "@effect/vitest"
@@ -7,21 +7,23 @@ import * as TestClock from "effect/TestClock"
 import * as Simulator from "effect-modelroute/Simulator"
 import * as RateLimiter from "../../src/internal/simulator/http/rateLimiter.js"
 import { start } from "../utils/harness.js"
+import { call, createExecution, errorOf, test } from "../utils/rawApi.js"
 
-/** Whether a request at each of these moments is let in, in this order. */
-const admitted = (limiter: RateLimiter.RateLimiter, moments: ReadonlyArray<number>) =>
+/** Returns for each time whether a request is accepted. */
+const acquireAt = (limiter: RateLimiter.RateLimiter, moments: ReadonlyArray<number>) =>
   moments.map((moment) => limiter.tryAcquire(moment))
 
-const counts = (limiter: RateLimiter.RateLimiter, moments: ReadonlyArray<number>) =>
+/** Returns limit, remaining and reset at each time. */
+const statesAt = (limiter: RateLimiter.RateLimiter, moments: ReadonlyArray<number>) =>
   moments.map((moment) => {
-    const standing = limiter.state(moment)
-    return [standing?.limit, standing?.remaining, standing?.reset]
+    const state = limiter.state(moment)
+    return [state?.limit, state?.remaining, state?.reset]
   })
 
 describe("fixed windows", () => {
-  it("begin at whole multiples of their length", () => {
+  it("start at whole multiples of their length", () => {
     const limiter = RateLimiter.fixedWindow(2, 1000)
-    assert.deepStrictEqual(admitted(limiter, [5999, 5999, 5999, 6000, 6000, 6999, 7000]), [
+    assert.deepStrictEqual(acquireAt(limiter, [5999, 5999, 5999, 6000, 6000, 6999, 7000]), [
       true,
       true,
       false,
@@ -32,23 +34,23 @@ describe("fixed windows", () => {
     ])
   })
 
-  it("begin so much later as the offset says", () => {
+  it("start later by the offset", () => {
     const limiter = RateLimiter.fixedWindow(1, 1000, 250)
-    assert.deepStrictEqual(admitted(limiter, [6000, 6249, 6250, 7249, 7250]), [true, false, true, false, true])
-    assert.deepStrictEqual(counts(limiter, [7250, 8249, 8250]), [
+    assert.deepStrictEqual(acquireAt(limiter, [6000, 6249, 6250, 7249, 7250]), [true, false, true, false, true])
+    assert.deepStrictEqual(statesAt(limiter, [7250, 8249, 8250]), [
       [1, 0, 8250],
       [1, 0, 8250],
       [1, 1, 9250]
     ])
   })
 
-  it("count what they let in, and nothing else", () => {
+  it("count accepted requests only", () => {
     const limiter = RateLimiter.fixedWindow(3, 1000)
-    assert.deepStrictEqual(counts(limiter, [6100]), [[3, 3, 7000]])
-    admitted(limiter, [6100, 6200])
-    assert.deepStrictEqual(counts(limiter, [6200]), [[3, 1, 7000]])
-    admitted(limiter, [6300, 6400, 6500])
-    assert.deepStrictEqual(counts(limiter, [6999, 7000]), [
+    assert.deepStrictEqual(statesAt(limiter, [6100]), [[3, 3, 7000]])
+    acquireAt(limiter, [6100, 6200])
+    assert.deepStrictEqual(statesAt(limiter, [6200]), [[3, 1, 7000]])
+    acquireAt(limiter, [6300, 6400, 6500])
+    assert.deepStrictEqual(statesAt(limiter, [6999, 7000]), [
       [3, 0, 7000],
       [3, 3, 8000]
     ])
@@ -56,9 +58,9 @@ describe("fixed windows", () => {
 })
 
 describe("a sliding window", () => {
-  it("lets one more in at the moment at which the oldest has left", () => {
+  it("accepts a request as soon as the oldest one leaves the window", () => {
     const limiter = RateLimiter.slidingWindow(2, 1000)
-    assert.deepStrictEqual(admitted(limiter, [6100, 6400, 6400, 7099, 7100, 7399, 7400]), [
+    assert.deepStrictEqual(acquireAt(limiter, [6100, 6400, 6400, 7099, 7100, 7399, 7400]), [
       true,
       true,
       false,
@@ -69,11 +71,11 @@ describe("a sliding window", () => {
     ])
   })
 
-  it("tells when the oldest will have left; unused, it is open now", () => {
+  it("resets when the oldest request leaves, or at once if there is none", () => {
     const limiter = RateLimiter.slidingWindow(2, 1000)
-    assert.deepStrictEqual(counts(limiter, [6000]), [[2, 2, 6000]])
-    admitted(limiter, [6100, 6400, 6500])
-    assert.deepStrictEqual(counts(limiter, [6500, 7099, 7100, 7399, 7400]), [
+    assert.deepStrictEqual(statesAt(limiter, [6000]), [[2, 2, 6000]])
+    acquireAt(limiter, [6100, 6400, 6500])
+    assert.deepStrictEqual(statesAt(limiter, [6500, 7099, 7100, 7399, 7400]), [
       [2, 0, 7100],
       [2, 0, 7100],
       [2, 1, 7400],
@@ -84,9 +86,9 @@ describe("a sliding window", () => {
 })
 
 describe("a token bucket", () => {
-  it("is full at first, and then lets in one per part of the time", () => {
+  it("starts full and gains one token per part of the window", () => {
     const limiter = RateLimiter.tokenBucket(4, 1024)
-    assert.deepStrictEqual(admitted(limiter, [6000, 6000, 6000, 6000, 6000, 6255, 6256, 6256, 6511, 6512]), [
+    assert.deepStrictEqual(acquireAt(limiter, [6000, 6000, 6000, 6000, 6000, 6255, 6256, 6256, 6511, 6512]), [
       true,
       true,
       true,
@@ -102,15 +104,15 @@ describe("a token bucket", () => {
 
   it("never holds more than the limit", () => {
     const limiter = RateLimiter.tokenBucket(2, 1024)
-    admitted(limiter, [6000, 6000])
-    assert.deepStrictEqual(admitted(limiter, [60_000, 60_000, 60_000]), [true, true, false])
+    acquireAt(limiter, [6000, 6000])
+    assert.deepStrictEqual(acquireAt(limiter, [60_000, 60_000, 60_000]), [true, true, false])
   })
 
-  it("tells whole tokens, and when it will be full", () => {
+  it("reports whole tokens, and resets when it is full", () => {
     const limiter = RateLimiter.tokenBucket(4, 1024)
-    assert.deepStrictEqual(counts(limiter, [6000]), [[4, 4, 6000]])
-    admitted(limiter, [6000, 6000, 6000])
-    assert.deepStrictEqual(counts(limiter, [6000, 6255, 6256, 6767, 6768, 6800]), [
+    assert.deepStrictEqual(statesAt(limiter, [6000]), [[4, 4, 6000]])
+    acquireAt(limiter, [6000, 6000, 6000])
+    assert.deepStrictEqual(statesAt(limiter, [6000, 6255, 6256, 6767, 6768, 6800]), [
       [4, 1, 6768],
       [4, 1, 6768],
       [4, 2, 6768],
@@ -121,29 +123,29 @@ describe("a token bucket", () => {
   })
 })
 
-describe("the headers", () => {
-  it("round the reset up, or as they are told", () => {
-    const standing = { limit: 60, remaining: 57, reset: 1_774_002_600_001 }
-    const told = (reset: string) => ({
+describe("toHeaders", () => {
+  it("rounds the reset up by default", () => {
+    const state = { limit: 60, remaining: 57, reset: 1_774_002_600_001 }
+    const headersWith = (reset: string) => ({
       "x-ratelimit-limit": "60",
       "x-ratelimit-remaining": "57",
       "x-ratelimit-reset": reset
     })
-    assert.deepStrictEqual(RateLimiter.toHeaders(standing), told("1774002601"))
-    assert.deepStrictEqual(RateLimiter.toHeaders(standing, Math.ceil), told("1774002601"))
-    assert.deepStrictEqual(RateLimiter.toHeaders(standing, Math.floor), told("1774002600"))
-    assert.deepStrictEqual(RateLimiter.toHeaders({ ...standing, reset: 1_774_002_600_000 }), told("1774002600"))
+    assert.deepStrictEqual(RateLimiter.toHeaders(state), headersWith("1774002601"))
+    assert.deepStrictEqual(RateLimiter.toHeaders(state, Math.ceil), headersWith("1774002601"))
+    assert.deepStrictEqual(RateLimiter.toHeaders(state, Math.floor), headersWith("1774002600"))
+    assert.deepStrictEqual(RateLimiter.toHeaders({ ...state, reset: 1_774_002_600_000 }), headersWith("1774002600"))
   })
 
-  it("are not there without a limit", () => {
+  it("returns no headers without a limit", () => {
     const moments = Array.from({ length: 1000 }, () => 6000)
-    assert.notInclude(admitted(RateLimiter.unlimited, moments), false)
+    assert.notInclude(acquireAt(RateLimiter.unlimited, moments), false)
     assert.deepStrictEqual(RateLimiter.toHeaders(RateLimiter.unlimited.state(6000)), {})
   })
 })
 
-/** At each of these moments after `start` one request: its status, what is left, and the reset in seconds after `start`. */
-const answers = (rateLimit: Simulator.RateLimit, moments: ReadonlyArray<number>) =>
+/** Sends a request at each time after `start`. Returns the status, remaining, and the reset in seconds after `start`. */
+const requestAt = (rateLimit: Simulator.RateLimit, moments: ReadonlyArray<number>) =>
   Effect.gen(function* () {
     const client = yield* HttpClient.HttpClient
     const request = HttpClientRequest.get("https://api.modelroute.ai/v1/executions")
@@ -158,7 +160,7 @@ const answers = (rateLimit: Simulator.RateLimit, moments: ReadonlyArray<number>)
   }).pipe(Effect.provide(Simulator.layer({ rateLimit })))
 
 describe("the simulator", () => {
-  it.effect("has fixed windows unless it is told otherwise", () =>
+  it.effect("has fixed windows by default", () =>
     Effect.gen(function* () {
       const moments = [1700, 1700, 1999, 2000]
       const expected = [
@@ -167,16 +169,16 @@ describe("the simulator", () => {
         [429, 0, 2],
         [200, 1, 4]
       ]
-      assert.deepStrictEqual(yield* answers({ limit: 2, window: "2 seconds" }, moments), expected)
-      assert.deepStrictEqual(yield* answers({ limit: 2, window: "2 seconds", kind: "fixed" }, moments), expected)
+      assert.deepStrictEqual(yield* requestAt({ limit: 2, window: "2 seconds" }, moments), expected)
+      assert.deepStrictEqual(yield* requestAt({ limit: 2, window: "2 seconds", kind: "fixed" }, moments), expected)
     })
   )
 
-  it.effect("has windows that begin later, and a reset that is rounded up or down", () =>
+  it.effect("applies the offset of fixed windows and the rounding of the reset", () =>
     Effect.gen(function* () {
       const limit = { limit: 1, window: "2 seconds", offset: "600 millis" } as const
       const moments = [0, 599, 600, 2599, 2600]
-      assert.deepStrictEqual(yield* answers(limit, moments), [
+      assert.deepStrictEqual(yield* requestAt(limit, moments), [
         [200, 0, 1],
         [429, 0, 1],
         [200, 0, 3],
@@ -184,10 +186,10 @@ describe("the simulator", () => {
         [200, 0, 5]
       ])
       assert.deepStrictEqual(
-        yield* answers({ ...limit, rounding: "up" }, moments),
-        yield* answers({ ...limit }, moments)
+        yield* requestAt({ ...limit, rounding: "up" }, moments),
+        yield* requestAt({ ...limit }, moments)
       )
-      assert.deepStrictEqual(yield* answers({ ...limit, rounding: "down" }, moments), [
+      assert.deepStrictEqual(yield* requestAt({ ...limit, rounding: "down" }, moments), [
         [200, 0, 0],
         [429, 0, 0],
         [200, 0, 2],
@@ -197,10 +199,10 @@ describe("the simulator", () => {
     })
   )
 
-  it.effect("has a sliding window", () =>
+  it.effect("can have a sliding window", () =>
     Effect.gen(function* () {
       const limit = { limit: 2, window: "2 seconds", kind: "sliding" } as const
-      assert.deepStrictEqual(yield* answers(limit, [100, 1400, 2000, 2099, 2100, 3399, 3400]), [
+      assert.deepStrictEqual(yield* requestAt(limit, [100, 1400, 2000, 2099, 2100, 3399, 3400]), [
         [200, 1, 3],
         [200, 0, 3],
         [429, 0, 3],
@@ -212,10 +214,10 @@ describe("the simulator", () => {
     })
   )
 
-  it.effect("has a token bucket", () =>
+  it.effect("can have a token bucket", () =>
     Effect.gen(function* () {
       const limit = { limit: 4, window: "8 seconds", kind: "bucket" } as const
-      assert.deepStrictEqual(yield* answers(limit, [0, 0, 0, 0, 0, 1500, 2000, 2500, 4000]), [
+      assert.deepStrictEqual(yield* requestAt(limit, [0, 0, 0, 0, 0, 1500, 2000, 2500, 4000]), [
         [200, 3, 2],
         [200, 2, 4],
         [200, 1, 6],
@@ -226,6 +228,77 @@ describe("the simulator", () => {
         [429, 0, 10],
         [200, 0, 12]
       ])
+    })
+  )
+})
+
+describe("the headers of responses", () => {
+  const reset = String(start / 1000 + 60)
+
+  test(
+    "count down to a 429, and the limit is open again at the reset",
+    { rateLimit: { limit: 2, window: "60 seconds" } },
+    Effect.gen(function* () {
+      yield* TestClock.adjust("20 seconds")
+      const responses = yield* Effect.forEach([1, 2, 3, 4], () => call("GET", "/executions"))
+      assert.deepStrictEqual(
+        responses.map(({ status, headers }) => [
+          status,
+          headers["x-ratelimit-remaining"],
+          headers["x-ratelimit-reset"]
+        ]),
+        [
+          [200, "1", reset],
+          [200, "0", reset],
+          [429, "0", reset],
+          [429, "0", reset]
+        ]
+      )
+      const [, , rejected] = responses
+      assert(rejected !== undefined)
+      assert.deepInclude(errorOf(rejected), { code: "RATE_LIMITED", retryable: true })
+      assert.strictEqual(rejected.headers["x-ratelimit-limit"], "2")
+      assert.notProperty(rejected.headers, "retry-after")
+      yield* TestClock.adjust("39999 millis")
+      assert.strictEqual((yield* call("GET", "/executions")).status, 429)
+      yield* TestClock.adjust("1 millis")
+      const next = yield* call("GET", "/executions")
+      assert.strictEqual(next.status, 200)
+      assert.strictEqual(next.headers["x-ratelimit-reset"], String(start / 1000 + 120))
+    })
+  )
+
+  test(
+    "include Retry-After with the option `retryAfter`",
+    { rateLimit: { limit: 1, window: "10 seconds" }, retryAfter: true },
+    Effect.gen(function* () {
+      yield* call("GET", "/executions")
+      yield* TestClock.adjust("2500 millis")
+      assert.strictEqual((yield* call("GET", "/executions")).headers["retry-after"], "8")
+    })
+  )
+
+  test(
+    "omit the rate limit and Date if both are disabled",
+    { rateLimit: false, date: false },
+    Effect.gen(function* () {
+      const { headers } = yield* call("GET", "/executions")
+      assert.deepStrictEqual(Object.keys(headers).sort(), ["content-length", "content-type"])
+    })
+  )
+
+  test(
+    "use the server's clock for Date, reset and times",
+    { clockSkew: -90_500, rateLimit: { limit: 1, window: "60 seconds" } },
+    Effect.gen(function* () {
+      const created = yield* createExecution()
+      assert.strictEqual(created.headers["date"], "Fri, 20 Mar 2026 10:28:29 GMT")
+      assert.strictEqual(created.json["created_at"], "2026-03-20T10:28:29Z")
+      assert.strictEqual(created.headers["x-ratelimit-reset"], String(start / 1000 - 60))
+      yield* TestClock.adjust("30499 millis")
+      assert.strictEqual((yield* createExecution()).status, 429)
+      yield* TestClock.adjust("1 millis")
+      assert.strictEqual((yield* createExecution()).status, 202)
     })
   )
 })

@@ -1,4 +1,4 @@
-/** Sends raw requests to a simulator in memory, without the client of this library. */
+/** Sends HTTP requests to a simulator in memory, without the client of this library. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -21,7 +21,7 @@ export interface ApiResponse {
   readonly json: Json
 }
 
-type SendEffect = Effect.Effect<ApiResponse, HttpClientError.HttpClientError, HttpClient.HttpClient>
+type SendEffect<A = ApiResponse> = Effect.Effect<A, HttpClientError.HttpClientError, HttpClient.HttpClient>
 
 export const send = (request: HttpClientRequest.HttpClientRequest): SendEffect =>
   Effect.gen(function* () {
@@ -33,42 +33,71 @@ export const send = (request: HttpClientRequest.HttpClientRequest): SendEffect =
     return { status: response.status, headers: response.headers, bytes, text, json }
   })
 
-export const url = (path: string): string => `https://api.modelroute.ai/v1${path}`
+export const toUrl = (path: string): string => `https://api.modelroute.ai/v1${path}`
+
+/** Adds an API key that every simulator accepts by default. */
+export const withApiKey = HttpClientRequest.bearerToken("sk_test")
 
 export const call = (
   method: "GET" | "POST" | "PATCH" | "DELETE",
   path: string,
   body?: unknown,
-  key = "sk_test"
+  apiKey = "sk_test"
 ): SendEffect =>
   send(
-    HttpClientRequest.make(method)(url(path)).pipe(
-      HttpClientRequest.bearerToken(key),
+    HttpClientRequest.make(method)(toUrl(path)).pipe(
+      HttpClientRequest.bearerToken(apiKey),
       body === undefined ? (self) => self : HttpClientRequest.bodyUnsafeJson(body)
     )
   )
 
-/** Returns a nested JSON object. */
+/** A create request for the built-in image model. Its execution starts after 1000 and completes after 8420 milliseconds. */
+export const fluxRequest = { model: "flux-1.1-pro", input: { prompt: "a lighthouse" } }
+
+export const createExecution = (body: unknown = fluxRequest, idempotencyKey?: string): SendEffect =>
+  send(
+    HttpClientRequest.post(toUrl("/executions")).pipe(
+      withApiKey,
+      HttpClientRequest.bodyUnsafeJson(body),
+      idempotencyKey === undefined ? (self) => self : HttpClientRequest.setHeader("Idempotency-Key", idempotencyKey)
+    )
+  )
+
+export const idOf = ({ json }: ApiResponse): string => String(json["id"])
+
+export const getStatus = (executionId: string): SendEffect<unknown> =>
+  Effect.map(call("GET", `/executions/${executionId}`), ({ json }) => json["status"])
+
+/** Returns a field that is a JSON object. */
 export const objectAt = (json: Json, name: string): Json => Schema.decodeUnknownSync(Json)(json[name])
 
+/** Returns a field that is an array of JSON objects. */
 export const listAt = (json: Json, name: string): ReadonlyArray<Json> =>
   Schema.decodeUnknownSync(Schema.Array(Json))(json[name])
 
-/** Returns the status and the code of an error envelope, and the field and code of each detail. */
-export const describeError = (reply: ApiResponse): ReadonlyArray<unknown> => {
-  const error = objectAt(reply.json, "error")
+/** Returns the error of an error envelope. */
+export const errorOf = ({ json }: ApiResponse): Json => objectAt(json, "error")
+
+/** Returns the status and code of an error response, and the field and code of each detail. */
+export const describeError = (response: ApiResponse): ReadonlyArray<unknown> => {
+  const error = errorOf(response)
   const details = error["details"] === undefined ? [] : listAt(error, "details")
-  return [reply.status, error["code"], ...details.map(({ code, field }) => `${String(field)} ${String(code)}`)]
+  return [response.status, error["code"], ...details.map(({ code, field }) => `${String(field)} ${String(code)}`)]
 }
 
-/** Defines a test that starts at `start`, on a simulator. The simulator has no rate limit by default. */
+/** Returns the status and the error code of a storage response. */
+export const describeStorageError = ({
+  status,
+  text
+}: Pick<ApiResponse, "status" | "text">): readonly [number, string | undefined] => [
+  status,
+  /<Code>(\w+)<\/Code>/.exec(text)?.[1]
+]
+
+/** Registers a test that starts at `start`, with a new simulator in memory. */
 export const test = <E>(
-  name: string,
+  title: string,
   options: Simulator.Options,
   body: Effect.Effect<void, E, HttpClient.HttpClient | Simulator.Simulator>
 ): void =>
-  it.effect(name, () =>
-    Effect.zipRight(TestClock.setTime(start), body).pipe(
-      Effect.provide(Simulator.layer({ rateLimit: false, ...options }))
-    )
-  )
+  it.effect(title, () => Effect.zipRight(TestClock.setTime(start), body).pipe(Effect.provide(Simulator.layer(options))))

@@ -1,0 +1,272 @@
+/** Faults of the simulator: what a client receives and what the server executes. */
+import * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClientError from "@effect/platform/HttpClientError"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/TestClock"
+import * as Simulator from "effect-modelroute/Simulator"
+import { start } from "../utils/harness.js"
+import { call, createExecution, errorOf, fluxRequest, idOf, test, toUrl, withApiKey } from "../utils/rawApi.js"
+
+const { Fault } = Simulator
+
+/** Returns the tag, reason and cause of a request that failed. */
+const toFailure = (exit: Exit.Exit<unknown, HttpClientError.HttpClientError>) => {
+  assert(Exit.isFailure(exit) && Cause.isFailType(exit.cause))
+  const { error } = exit.cause
+  return { tag: error._tag, reason: error.reason, cause: error.cause }
+}
+
+describe("faults", () => {
+  test(
+    "drop the connection before or after the execution is created",
+    { faults: [Fault.dropBefore, Fault.dropAfter] },
+    Effect.gen(function* () {
+      const simulator = yield* Simulator.Simulator
+      const before = toFailure(yield* Effect.exit(createExecution(fluxRequest, "key")))
+      assert.deepInclude(before, { tag: "RequestError", reason: "Transport" })
+      assert.deepInclude(before.cause, { code: "ECONNRESET" })
+      assert.lengthOf((yield* simulator.ledger).executions, 0)
+      assert.strictEqual(toFailure(yield* Effect.exit(createExecution(fluxRequest, "key"))).tag, "RequestError")
+      assert.lengthOf((yield* simulator.ledger).executions, 1)
+      const replay = yield* createExecution(fluxRequest, "key")
+      assert.strictEqual(idOf(replay), (yield* simulator.ledger).executions[0]?.executionId)
+      assert.lengthOf((yield* simulator.ledger).executions, 1)
+      assert.deepStrictEqual(
+        (yield* simulator.requests).map(({ outcome, fault }) => [outcome, fault]),
+        [
+          ["dropped", "DropBefore"],
+          ["dropped", "DropAfter"],
+          [202, undefined]
+        ]
+      )
+    })
+  )
+
+  test(
+    "cut a body before its Content-Length",
+    { faults: [Fault.cutBody({ keep: 10 }), ...Fault.times(2, Fault.cutBody())] },
+    Effect.gen(function* () {
+      const client = yield* HttpClient.HttpClient
+      const response = yield* client.execute(HttpClientRequest.get(toUrl("/executions")).pipe(withApiKey))
+      assert.strictEqual(response.status, 200)
+      assert.strictEqual(response.headers["content-length"], "17")
+      const received: Array<number> = []
+      const failure = yield* response.stream.pipe(
+        Stream.runForEach((chunk) => Effect.sync(() => received.push(...chunk))),
+        Effect.flip
+      )
+      assert.strictEqual(new TextDecoder().decode(new Uint8Array(received)), '{"executio')
+      assert.deepInclude(failure.cause, { code: "ECONNRESET" })
+      const halved = yield* client.execute(HttpClientRequest.get(toUrl("/executions")).pipe(withApiKey))
+      const lengths = yield* halved.stream.pipe(
+        Stream.map((chunk) => chunk.length),
+        Stream.catchAll(() => Stream.empty),
+        Stream.runCollect
+      )
+      assert.deepStrictEqual([...lengths], [8])
+      assert.strictEqual(toFailure(yield* Effect.exit(createExecution())).tag, "ResponseError")
+      assert.lengthOf((yield* (yield* Simulator.Simulator).ledger).executions, 1)
+    })
+  )
+
+  test(
+    "truncate a body without a Content-Length",
+    { faults: [Fault.truncateCleanly(), Fault.truncateCleanly({ keep: 10 })] },
+    Effect.gen(function* () {
+      assert.strictEqual((yield* call("GET", "/executions")).text, '{"execut')
+      const response = yield* call("GET", "/executions")
+      assert.strictEqual(response.text, '{"executio')
+      assert.notProperty(response.headers, "content-length")
+    })
+  )
+
+  test(
+    "delay a request, or a response with its Date",
+    { faults: [Fault.delay("5 seconds", "before"), Fault.delay("5 seconds")] },
+    Effect.gen(function* () {
+      const simulator = yield* Simulator.Simulator
+      const dates: Array<string | undefined> = []
+      for (const index of [0, 1]) {
+        const fiber = yield* Effect.fork(createExecution())
+        yield* TestClock.adjust("4999 millis")
+        assert.lengthOf((yield* simulator.ledger).executions, dates.length + index)
+        assert.isNull(fiber.unsafePoll())
+        yield* TestClock.adjust("1 millis")
+        dates.push((yield* Fiber.join(fiber)).headers["date"])
+      }
+      assert.deepStrictEqual(dates, ["Fri, 20 Mar 2026 10:30:05 GMT", "Fri, 20 Mar 2026 10:30:05 GMT"])
+    })
+  )
+
+  test(
+    "hang until the client is interrupted",
+    { faults: [Fault.hang(), Fault.hang("before")] },
+    Effect.gen(function* () {
+      const simulator = yield* Simulator.Simulator
+      for (const _ of [1, 2]) {
+        const fiber = yield* Effect.fork(createExecution())
+        yield* TestClock.adjust("1 hour")
+        assert.isNull(fiber.unsafePoll())
+        assert(Exit.isInterrupted(yield* Fiber.interrupt(fiber)))
+      }
+      assert.lengthOf((yield* simulator.ledger).executions, 1)
+      assert.deepStrictEqual(
+        (yield* simulator.requests).map((request) => request.outcome),
+        ["pending", "pending"]
+      )
+    })
+  )
+
+  test(
+    "respond with an envelope and the headers of the API",
+    {
+      faults: [
+        Fault.envelope("MODEL_OVERLOADED"),
+        Fault.envelope("TEAPOT", {
+          status: 418,
+          message: "m",
+          retryable: null,
+          requestId: null,
+          headers: { "X-A": "1" }
+        }),
+        Fault.envelope("SERVICE_UNAVAILABLE", { phase: "after" })
+      ]
+    },
+    Effect.gen(function* () {
+      const simulator = yield* Simulator.Simulator
+      const overloaded = yield* createExecution()
+      assert.strictEqual(overloaded.status, 503)
+      assert.deepInclude(errorOf(overloaded), { code: "MODEL_OVERLOADED", retryable: true })
+      assert.property(errorOf(overloaded), "request_id")
+      assert.property(overloaded.headers, "x-ratelimit-reset")
+      const teapot = yield* createExecution()
+      assert.strictEqual(teapot.status, 418)
+      assert.deepStrictEqual(errorOf(teapot), { code: "TEAPOT", message: "m" })
+      assert.strictEqual(teapot.headers["x-a"], "1")
+      assert.lengthOf((yield* simulator.ledger).executions, 0)
+      assert.strictEqual((yield* createExecution()).status, 503)
+      const { executions } = yield* simulator.ledger
+      assert.lengthOf(executions, 1)
+      assert.strictEqual((yield* simulator.requests)[2]?.executionId, executions[0]?.executionId)
+    })
+  )
+
+  test(
+    "respond like a gateway, with an empty body or with broken gzip",
+    {
+      faults: [
+        Fault.badGateway,
+        Fault.emptyOk,
+        Fault.raw({ status: 200, headers: { "Content-Encoding": "gzip" }, body: "not gzip" }),
+        Fault.raw({ status: 204, body: "" })
+      ]
+    },
+    Effect.gen(function* () {
+      const gateway = yield* createExecution()
+      assert.strictEqual(gateway.status, 502)
+      assert.strictEqual(gateway.headers["content-type"], "text/html")
+      assert.notProperty(gateway.headers, "x-ratelimit-reset")
+      const empty = yield* createExecution()
+      assert.deepStrictEqual([empty.status, empty.text], [200, ""])
+      assert.lengthOf((yield* (yield* Simulator.Simulator).ledger).executions, 1)
+      assert.strictEqual(toFailure(yield* Effect.exit(createExecution())).tag, "ResponseError")
+      assert.strictEqual((yield* createExecution()).status, 204)
+    })
+  )
+
+  test(
+    "respond with a 429 whose reset is on the server's clock",
+    { clockSkew: 60_000, faults: [Fault.rateLimited({ resetIn: "2500 millis", retryAfter: "3" })] },
+    Effect.gen(function* () {
+      const response = yield* createExecution()
+      assert.strictEqual(response.status, 429)
+      assert.deepInclude(response.headers, {
+        "x-ratelimit-limit": "60",
+        "x-ratelimit-remaining": "0",
+        "x-ratelimit-reset": String(start / 1000 + 63),
+        "retry-after": "3"
+      })
+    })
+  )
+
+  test(
+    "change or omit headers",
+    {
+      faults: [
+        Fault.skewDate(-3_600_000),
+        Fault.withoutHeaders(),
+        Fault.withoutHeaders("X-RateLimit-Reset"),
+        Fault.resetUnit("millis"),
+        Fault.resetUnit("delta"),
+        Fault.resetUnit("garbage"),
+        Fault.resetUnit("past"),
+        Fault.resetUnit("absurd")
+      ]
+    },
+    Effect.gen(function* () {
+      const responses = yield* Effect.forEach(Array.from({ length: 8 }), () => call("GET", "/executions"))
+      assert.strictEqual(responses[0]?.headers["date"], "Fri, 20 Mar 2026 09:30:00 GMT")
+      assert.deepStrictEqual(Object.keys(responses[1]?.headers ?? {}).sort(), ["content-length", "content-type"])
+      assert.property(responses[2]?.headers, "x-ratelimit-limit")
+      assert.notProperty(responses[2]?.headers, "x-ratelimit-reset")
+      assert.deepStrictEqual(
+        responses.slice(3).map(({ headers }) => headers["x-ratelimit-reset"]),
+        [`${start / 1000 + 60}000`, "60", "soon", "1710924600", "253402300799"]
+      )
+    })
+  )
+
+  test(
+    "wait in the script for a matching request",
+    {
+      faults: [
+        Fault.on("executions.get", Fault.badGateway),
+        Fault.on(({ idempotencyKey }) => idempotencyKey === "b", Fault.dropBefore),
+        ...Fault.times(2, Fault.envelope("INTERNAL_ERROR"))
+      ]
+    },
+    Effect.gen(function* () {
+      const simulator = yield* Simulator.Simulator
+      assert.strictEqual((yield* createExecution(fluxRequest, "a")).status, 500)
+      assert.strictEqual(toFailure(yield* Effect.exit(createExecution(fluxRequest, "b"))).tag, "RequestError")
+      assert.strictEqual((yield* call("GET", "/executions/exec_1")).status, 502)
+      assert.strictEqual((yield* createExecution(fluxRequest, "b")).status, 500)
+      assert.strictEqual((yield* createExecution(fluxRequest, "b")).status, 202)
+      assert.strictEqual(yield* simulator.pendingFaults, 0)
+      yield* simulator.inject(Fault.badGateway, Fault.badGateway)
+      assert.strictEqual(yield* simulator.pendingFaults, 2)
+      assert.strictEqual((yield* createExecution()).status, 502)
+    })
+  )
+
+  it.effect("are drawn from the seed with the given probability", () => {
+    const tags = (seed: number) =>
+      Effect.gen(function* () {
+        const simulator = yield* Simulator.Simulator
+        yield* Effect.forEach(Array.from({ length: 1000 }), () => Effect.exit(call("GET", "/executions")))
+        return (yield* simulator.requests).map((request) => request.fault)
+      }).pipe(
+        Effect.provide(
+          Simulator.layer({
+            rateLimit: false,
+            randomFaults: { seed, probability: 0.2, faults: [Fault.badGateway, Fault.dropAfter, Fault.cutBody()] }
+          })
+        )
+      )
+    return Effect.gen(function* () {
+      const first = yield* tags(1)
+      assert.deepStrictEqual(yield* tags(1), first)
+      assert.notDeepEqual(yield* tags(2), first)
+      const applied = first.filter((tag) => tag !== undefined)
+      assert.isAbove(applied.length, 150)
+      assert.isBelow(applied.length, 250)
+      assert.deepStrictEqual([...new Set(applied)].sort(), ["CutBody", "DropAfter", "Raw"])
+    })
+  })
+})
