@@ -4,7 +4,17 @@ import { assert, describe, it } from "@effect/vitest"
 import { Array, Clock, DateTime, Deferred, Effect, Fiber, Layer, Option, Schedule, Stream } from "effect"
 import { Batch, type ModelRouteError } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
-import { collect, journal, ledger, numbers, options, play, requestOf, tags, tally } from "./utils/batches.js"
+import {
+  collect,
+  makeMemoryJournal,
+  readLedger,
+  range,
+  batchOptions,
+  runBatchTest,
+  requestOf,
+  countTags,
+  countBy
+} from "./utils/batches.js"
 import { arrivalTimes, start } from "./utils/harness.js"
 
 const { Fault } = Simulator
@@ -12,7 +22,7 @@ const { Fault } = Simulator
 /** Each takes one second longer than the one before. */
 const slower = {
   models: Object.fromEntries(
-    numbers(10).map((n) => [
+    range(10).map((n) => [
       `model-${n}`,
       { duration: `${10 + n} seconds`, queued: "1 second", cost: "0.040", output: "image" } as const
     ])
@@ -26,15 +36,15 @@ const ofModel = (n: number) => ({ model: `model-${n}`, input: {} })
 describe("outcomes", () => {
   it.effect("are one for each item, with the item, its place, its key and its execution", () =>
     Effect.gen(function* () {
-      const { executions, outcomes } = yield* play(
+      const { executions, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
-          const outcomes = yield* collect(Batch.run(numbers(50), options))
-          return { outcomes, executions: (yield* ledger).executions }
+          const outcomes = yield* collect(Batch.run(range(50), batchOptions))
+          return { outcomes, executions: (yield* readLedger).executions }
         })
       )
       assert.strictEqual(executions.length, 50)
       assert.strictEqual(outcomes.length, 50)
-      for (const n of numbers(50)) {
+      for (const n of range(50)) {
         const outcome = outcomes.find(({ index }) => index === n)
         if (outcome?._tag !== "Succeeded") return assert.fail(`item ${n} is ${outcome?._tag}`)
         assert.strictEqual(outcome.item, n)
@@ -55,9 +65,9 @@ describe("outcomes", () => {
           Fault.raw({ status: 200, body: JSON.stringify({ execution_id: "exec_1", status }) })
         )
       const separate = { duration: "5 seconds", cost: "0.040", output: "image", result: "separate" } as const
-      const { outcomes, recorded } = yield* play(
+      const { outcomes, recorded } = yield* runBatchTest(
         Effect.gen(function* () {
-          const outcomes = yield* collect(Batch.run([1, 2], { ...options, concurrency: 2 }))
+          const outcomes = yield* collect(Batch.run([1, 2], { ...batchOptions, concurrency: 2 }))
           const entries = yield* collect((yield* Batch.Journal).entries("catalogue"))
           return {
             outcomes,
@@ -71,7 +81,7 @@ describe("outcomes", () => {
           }
         }
       )
-      assert.deepStrictEqual(tags(outcomes), { Succeeded: 2 })
+      assert.deepStrictEqual(countTags(outcomes), { Succeeded: 2 })
       assert.deepStrictEqual(
         recorded.map(({ fileIds }) => fileIds.length),
         [1, 1]
@@ -83,9 +93,11 @@ describe("outcomes", () => {
     Effect.gen(function* () {
       const wanted = [9, 0, 5, 3]
       const order = (order?: "completion" | "input") =>
-        play(
+        runBatchTest(
           Effect.map(
-            collect(Batch.run(wanted, { ...options, request: ofModel, ...(order === undefined ? {} : { order }) })),
+            collect(
+              Batch.run(wanted, { ...batchOptions, request: ofModel, ...(order === undefined ? {} : { order }) })
+            ),
             Array.map(({ item }) => item)
           ),
           { simulator: slower, client: { pollSchedule: oneSecond } }
@@ -103,7 +115,7 @@ describe("outcomes", () => {
         Fault.ends({ status: "FAILED", code: "GENERATION_FAILED" }),
         Fault.ends({ status: "CANCELLED" })
       ]
-      const outcomes = yield* play(collect(Batch.run(numbers(6), { ...options, concurrency: 1 })), {
+      const outcomes = yield* runBatchTest(collect(Batch.run(range(6), { ...batchOptions, concurrency: 1 })), {
         simulator: { faults }
       })
       assert.deepStrictEqual(
@@ -127,11 +139,11 @@ describe("outcomes", () => {
         Fault.on("executions.create", Fault.envelope("INTERNAL_ERROR")),
         ...Array.replicate(Fault.on("executions.create", Fault.envelope("FILE_NOT_FOUND", { retryable: true })), 4)
       ]
-      const failures = yield* play(
+      const failures = yield* runBatchTest(
         Effect.gen(function* () {
-          const first = yield* collect(Batch.run(numbers(4), { ...options, concurrency: 1 }))
-          const second = yield* collect(Batch.run(numbers(4), options))
-          return { first, second, executions: (yield* ledger).executions }
+          const first = yield* collect(Batch.run(range(4), { ...batchOptions, concurrency: 1 }))
+          const second = yield* collect(Batch.run(range(4), batchOptions))
+          return { first, second, executions: (yield* readLedger).executions }
         }),
         { simulator: { faults } }
       )
@@ -141,30 +153,30 @@ describe("outcomes", () => {
         ),
         [["ModelOverloaded", false], ["InternalError", false], ["FileNotFound", false], "Succeeded"]
       )
-      assert.deepStrictEqual(tags(failures.second), { Succeeded: 4 })
+      assert.deepStrictEqual(countTags(failures.second), { Succeeded: 4 })
       assert.strictEqual(failures.executions.length, 4)
     })
   )
 
   it.effect("of no items are none", () =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* play(collect(Batch.run([], options))), [])
-      assert.deepStrictEqual(yield* play(collect(Batch.run(Stream.empty, options))), [])
+      assert.deepStrictEqual(yield* runBatchTest(collect(Batch.run([], batchOptions))), [])
+      assert.deepStrictEqual(yield* runBatchTest(collect(Batch.run(Stream.empty, batchOptions))), [])
     })
   )
 
   it.effect("end with the failure of the input, and a later run takes up what ran", () =>
     Effect.gen(function* () {
-      const input = Stream.concat(Stream.fromIterable(numbers(3)), Stream.fail("no more" as const))
-      const { executions, failure, outcomes } = yield* play(
+      const input = Stream.concat(Stream.fromIterable(range(3)), Stream.fail("no more" as const))
+      const { executions, failure, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
-          const failure = yield* Effect.flip(Stream.runDrain(Batch.run(input, options)))
-          const outcomes = yield* collect(Batch.run(numbers(3), options))
-          return { failure, outcomes, executions: (yield* ledger).executions }
+          const failure = yield* Effect.flip(Stream.runDrain(Batch.run(input, batchOptions)))
+          const outcomes = yield* collect(Batch.run(range(3), batchOptions))
+          return { failure, outcomes, executions: (yield* readLedger).executions }
         })
       )
       assert.strictEqual(failure, "no more")
-      assert.deepStrictEqual(tags(outcomes), { Succeeded: 3 })
+      assert.deepStrictEqual(countTags(outcomes), { Succeeded: 3 })
       assert.strictEqual(executions.length, 3)
     })
   )
@@ -177,12 +189,12 @@ describe("items", () => {
       function* endless() {
         for (;;) yield read++
       }
-      const most = yield* play(
+      const most = yield* runBatchTest(
         Effect.gen(function* () {
           const simulator = yield* Simulator.Simulator
           let most = 0
           const outcomes = Batch.run(endless(), {
-            ...options,
+            ...batchOptions,
             concurrency: 7,
             deliver: () =>
               Effect.map(simulator.ledger, ({ executions }) => {
@@ -200,16 +212,16 @@ describe("items", () => {
 
   it.effect("are held back by one who takes no outcomes", () =>
     Effect.gen(function* () {
-      const created = yield* play(
+      const created = yield* runBatchTest(
         Effect.gen(function* () {
           const taken = yield* Deferred.make<void>()
-          const outcomes = Batch.run(numbers(1000), { ...options, concurrency: 5 })
+          const outcomes = Batch.run(range(1000), { ...batchOptions, concurrency: 5 })
           const consumer = yield* Effect.fork(
             Stream.runForEach(outcomes, () => Effect.zipRight(Deferred.succeed(taken, undefined), Effect.never))
           )
           yield* Deferred.await(taken)
           yield* Effect.sleep("1 hour")
-          const { executions } = yield* ledger
+          const { executions } = yield* readLedger
           yield* Fiber.interrupt(consumer)
           return executions.length
         })
@@ -222,12 +234,12 @@ describe("items", () => {
 
   it.effect("come from a stream one by one, without waiting for a group to be full", () =>
     Effect.gen(function* () {
-      const trickle = Stream.fromIterable(numbers(3)).pipe(
+      const trickle = Stream.fromIterable(range(3)).pipe(
         Stream.rechunk(1),
         Stream.tap((n) => Effect.sleep(n === 0 ? 0 : "1 minute"))
       )
-      const at = yield* play(
-        Effect.zipRight(Stream.runDrain(Batch.run(trickle, options)), arrivalTimes("executions.create"))
+      const at = yield* runBatchTest(
+        Effect.zipRight(Stream.runDrain(Batch.run(trickle, batchOptions)), arrivalTimes("executions.create"))
       )
       assert.deepStrictEqual(at, [0, 60_000, 120_000])
     })
@@ -235,15 +247,15 @@ describe("items", () => {
 
   it.effect("with the same key are one: it runs once, and each has its outcome", () =>
     Effect.gen(function* () {
-      const { executions, outcomes } = yield* play(
+      const { executions, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
           const keys = [1, 2, 1, 1, 3, 2]
-          const outcomes = yield* collect(Batch.run(keys, options))
-          return { outcomes, executions: (yield* ledger).executions }
+          const outcomes = yield* collect(Batch.run(keys, batchOptions))
+          return { outcomes, executions: (yield* readLedger).executions }
         })
       )
       assert.strictEqual(executions.length, 3)
-      assert.deepStrictEqual(tags(outcomes), { Succeeded: 6 })
+      assert.deepStrictEqual(countTags(outcomes), { Succeeded: 6 })
       const ids = (n: number) =>
         new Set(outcomes.flatMap((o) => (o._tag === "Succeeded" && o.item === n ? [o.completed.id] : [])))
       for (const n of [1, 2, 3]) assert.strictEqual(ids(n).size, 1)
@@ -253,15 +265,15 @@ describe("items", () => {
   for (const concurrency of [1, 4]) {
     it.effect(`with the same key are one, also where what has failed is submitted again, ${concurrency} at once`, () =>
       Effect.gen(function* () {
-        const { executions, first, second } = yield* play(
+        const { executions, first, second } = yield* runBatchTest(
           Effect.gen(function* () {
-            const once = collect(Batch.run([1, 2, 1, 1], { ...options, concurrency, resubmit: () => true }))
-            return { first: yield* once, second: yield* once, executions: (yield* ledger).executions }
+            const once = collect(Batch.run([1, 2, 1, 1], { ...batchOptions, concurrency, resubmit: () => true }))
+            return { first: yield* once, second: yield* once, executions: (yield* readLedger).executions }
           }),
           { simulator: { faults: [Fault.ends({ status: "FAILED" }), Fault.ends({ status: "FAILED" })] } }
         )
-        assert.deepStrictEqual(tags(first), { "Failed for good": 4 })
-        assert.deepStrictEqual(tags(second), { Succeeded: 4 })
+        assert.deepStrictEqual(countTags(first), { "Failed for good": 4 })
+        assert.deepStrictEqual(countTags(second), { Succeeded: 4 })
         assert.strictEqual(executions.length, 4)
       })
     )
@@ -277,14 +289,16 @@ describe("items", () => {
             Fault.envelope("NOT_FOUND", { status: 404 })
           )
         )
-        const { executions, outcomes } = yield* play(
+        const { executions, outcomes } = yield* runBatchTest(
           Effect.gen(function* () {
-            const outcomes = yield* collect(Batch.run([1, 2, 3, 1], { ...options, concurrency, resubmit: () => true }))
-            return { outcomes, executions: (yield* ledger).executions }
+            const outcomes = yield* collect(
+              Batch.run([1, 2, 3, 1], { ...batchOptions, concurrency, resubmit: () => true })
+            )
+            return { outcomes, executions: (yield* readLedger).executions }
           }),
           { simulator: { faults: unknown } }
         )
-        assert.deepStrictEqual(tags(outcomes), { Failed: 1, Succeeded: 3 })
+        assert.deepStrictEqual(countTags(outcomes), { Failed: 1, Succeeded: 3 })
         assert.strictEqual(executions.length, 3)
       })
     )
@@ -292,12 +306,12 @@ describe("items", () => {
 
   it.effect("with the same key and other requests fail but for the first", () =>
     Effect.gen(function* () {
-      const { executions, outcomes } = yield* play(
+      const { executions, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
           const outcomes = yield* collect(
-            Batch.run([1, 2, 3], { ...options, key: () => "the same", order: "input", concurrency: 3 })
+            Batch.run([1, 2, 3], { ...batchOptions, key: () => "the same", order: "input", concurrency: 3 })
           )
-          return { outcomes, executions: (yield* ledger).executions }
+          return { outcomes, executions: (yield* readLedger).executions }
         })
       )
       assert.strictEqual(executions.length, 1)
@@ -307,12 +321,12 @@ describe("items", () => {
 
   it.effect("with the same key are one, though the second was looked up before the first was done", () =>
     Effect.gen(function* () {
-      const memory = yield* journal
+      const memory = yield* makeMemoryJournal
       const slow: Batch.JournalService = {
         ...memory,
         read: (batch, keys) => Effect.zipLeft(memory.read(batch, keys), Effect.sleep("1 minute"))
       }
-      const { executions, outcomes } = yield* play(
+      const { executions, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
           const items = ["a first", "b first", "a second", "b first"]
           const outcomes = yield* collect(
@@ -324,7 +338,7 @@ describe("items", () => {
               order: "input"
             }).pipe(Stream.provideService(Batch.Journal, slow))
           )
-          return { outcomes, executions: (yield* ledger).executions }
+          return { outcomes, executions: (yield* readLedger).executions }
         })
       )
       assert.deepStrictEqual(outcomes.map(nameOf), ["Succeeded", "Succeeded", "InvalidRequest request", "Succeeded"])
@@ -338,9 +352,9 @@ describe("items", () => {
         if (n === at) throw new Error(`no ${name}`)
         return String(n)
       }
-      const outcomes = yield* play(
+      const outcomes = yield* runBatchTest(
         collect(
-          Batch.run(numbers(5), {
+          Batch.run(range(5), {
             id: "b",
             order: "input",
             concurrency: 2,
@@ -365,11 +379,11 @@ describe("items", () => {
 
   it.effect("for which resubmit throws fail by themselves, and stay as they are", () =>
     Effect.gen(function* () {
-      const { executions, runs } = yield* play(
+      const { executions, runs } = yield* runBatchTest(
         Effect.gen(function* () {
           const once = (extra: Partial<Batch.Options<number>> = {}) =>
             Effect.map(
-              collect(Batch.run(numbers(2), { ...options, order: "input", concurrency: 1, ...extra })),
+              collect(Batch.run(range(2), { ...batchOptions, order: "input", concurrency: 1, ...extra })),
               (outcomes) => outcomes.map(nameOf)
             )
           const first = yield* once()
@@ -378,7 +392,7 @@ describe("items", () => {
               throw new Error("no decision")
             }
           })
-          return { runs: [first, second, yield* once()], executions: (yield* ledger).executions.length }
+          return { runs: [first, second, yield* once()], executions: (yield* readLedger).executions.length }
         }),
         { simulator: { faults: [Fault.ends({ status: "FAILED", code: "GENERATION_FAILED" })] } }
       )
@@ -393,10 +407,10 @@ describe("items", () => {
 
   it.effect("whose effect makes what is no JSON fail by themselves, whatever the journal", () =>
     Effect.gen(function* () {
-      const outcomes = yield* play(
+      const outcomes = yield* runBatchTest(
         collect(
-          Batch.run(numbers(3), {
-            ...options,
+          Batch.run(range(3), {
+            ...batchOptions,
             order: "input",
             request: (n) => Effect.succeed({ model: "flux-1.1-pro", input: n === 1 ? { n: 1n } : requestOf(n).input })
           })
@@ -416,7 +430,7 @@ describe("items", () => {
         { model: "flux-1.1-pro", input: {}, webhookUrl: "nowhere" },
         requestOf(4)
       ]
-      const outcomes = yield* play(
+      const outcomes = yield* runBatchTest(
         collect(
           Batch.run(requests, {
             id: "b",
@@ -445,25 +459,25 @@ describe("a request that takes an effect", () => {
   it.effect("is made once for each item that is submitted, and not for one that has ended", () =>
     Effect.gen(function* () {
       const made: Array<number> = []
-      const prepared = { ...options, request: (n: number) => Effect.sync(() => (made.push(n), requestOf(n))) }
-      const executions = yield* play(
+      const prepared = { ...batchOptions, request: (n: number) => Effect.sync(() => (made.push(n), requestOf(n))) }
+      const executions = yield* runBatchTest(
         Effect.gen(function* () {
-          yield* Stream.runDrain(Batch.run(numbers(5), prepared))
-          yield* Stream.runDrain(Batch.run(numbers(7), prepared))
-          return (yield* ledger).executions
+          yield* Stream.runDrain(Batch.run(range(5), prepared))
+          yield* Stream.runDrain(Batch.run(range(7), prepared))
+          return (yield* readLedger).executions
         })
       )
-      assert.deepStrictEqual(made.toSorted(), numbers(7))
+      assert.deepStrictEqual(made.toSorted(), range(7))
       assert.strictEqual(executions.length, 7)
     })
   )
 
   it.effect("fails its item, with its own failure", () =>
     Effect.gen(function* () {
-      const outcomes = yield* play(
+      const outcomes = yield* runBatchTest(
         collect(
-          Batch.run(numbers(4), {
-            ...options,
+          Batch.run(range(4), {
+            ...batchOptions,
             order: "input",
             request: (n) => (n === 2 ? Effect.fail({ _tag: "NoPicture" as const, n }) : Effect.succeed(requestOf(n)))
           })
@@ -472,7 +486,7 @@ describe("a request that takes an effect", () => {
       const error: Option.Option<ModelRouteError.AwaitFailure | ModelRouteError.SubmissionOutcomeUnknown | NoPicture> =
         Array.findFirst(outcomes, (o) => (o._tag === "Failed" ? Option.some(o.error) : Option.none()))
       assert.deepStrictEqual(Option.getOrUndefined(error), { _tag: "NoPicture", n: 2 })
-      assert.deepStrictEqual(tags(outcomes), { Succeeded: 3, Failed: 1 })
+      assert.deepStrictEqual(countTags(outcomes), { Succeeded: 3, Failed: 1 })
     })
   )
 })
@@ -488,10 +502,10 @@ describe("deliver", () => {
       const seen: Array<string> = []
       let running = 0
       let most = 0
-      yield* play(
+      yield* runBatchTest(
         Stream.runForEach(
-          Batch.run(numbers(12), {
-            ...options,
+          Batch.run(range(12), {
+            ...batchOptions,
             concurrency: 4,
             deliver: ({ key }) =>
               Effect.gen(function* () {
@@ -506,19 +520,19 @@ describe("deliver", () => {
       )
       assert.strictEqual(most, 4)
       assert.strictEqual(seen.length, 24)
-      for (const n of numbers(12)) assert.isBelow(seen.indexOf(`saved ${n}`), seen.indexOf(`out ${n}`))
+      for (const n of range(12)) assert.isBelow(seen.indexOf(`saved ${n}`), seen.indexOf(`out ${n}`))
     })
   )
 
   it.effect("that says false leaves its outcome to a later run, and the batch goes on", () =>
     Effect.gen(function* () {
-      const delivered = yield* play(
+      const delivered = yield* runBatchTest(
         Effect.gen(function* () {
           const once = (key: string) =>
             Effect.map(
               collect(
-                Batch.run(numbers(4), {
-                  ...options,
+                Batch.run(range(4), {
+                  ...batchOptions,
                   order: "input",
                   deliver: (outcome) => Effect.sync(() => outcome.key !== key)
                 })
@@ -541,22 +555,22 @@ describe("deliver", () => {
       const saved: Array<string> = []
       let full = true
       const saving = {
-        ...options,
+        ...batchOptions,
         concurrency: 1,
         deliver: ({ key }: Batch.Outcome<number>) =>
           Effect.suspend(() => (full && key === "2" ? Effect.fail("disk full") : Effect.sync(() => saved.push(key))))
       }
-      const executions = yield* play(
+      const executions = yield* runBatchTest(
         Effect.gen(function* () {
-          const failure = yield* Effect.flip(Stream.runDrain(Batch.run(numbers(4), saving)))
+          const failure = yield* Effect.flip(Stream.runDrain(Batch.run(range(4), saving)))
           assert.strictEqual(failure, "disk full")
           full = false
-          const outcomes = yield* collect(Batch.run(numbers(4), saving))
+          const outcomes = yield* collect(Batch.run(range(4), saving))
           assert.deepStrictEqual(
             outcomes.map(({ delivered }) => delivered),
             [true, true, false, false]
           )
-          return (yield* ledger).executions
+          return (yield* readLedger).executions
         })
       )
       assert.deepStrictEqual(saved, ["0", "1", "2", "3"])
@@ -568,9 +582,9 @@ describe("deliver", () => {
 describe("progress", () => {
   it.effect("counts every item once, whatever its step", () =>
     Effect.gen(function* () {
-      const states = yield* play(
+      const states = yield* runBatchTest(
         Effect.gen(function* () {
-          const batch = yield* Batch.make(numbers(30), { ...options, concurrency: 10 })
+          const batch = yield* Batch.make(range(30), { ...batchOptions, concurrency: 10 })
           const states: Array<Batch.Progress> = []
           const watcher = yield* Effect.fork(
             Stream.runForEach(batch.progress.changes, (state) => Effect.sync(() => states.push(state)))
@@ -618,9 +632,9 @@ describe("progress", () => {
 
   it.effect("is told to each who follows it, however slow the others are", () =>
     Effect.gen(function* () {
-      const { fast, slow } = yield* play(
+      const { fast, slow } = yield* runBatchTest(
         Effect.gen(function* () {
-          const batch = yield* Batch.make(numbers(30), options)
+          const batch = yield* Batch.make(range(30), batchOptions)
           const fast: Array<number> = []
           const slow: Array<number> = []
           const follow = (seen: Array<number>, millis: number) =>
@@ -647,14 +661,14 @@ describe("progress", () => {
 
   it.effect("counts what is being delivered, and as of the journal only what took no request", () =>
     Effect.gen(function* () {
-      const { again, during } = yield* play(
+      const { again, during } = yield* runBatchTest(
         Effect.gen(function* () {
-          const batch = yield* Batch.make(numbers(5), { ...options, deliver: () => Effect.sleep("1 minute") })
+          const batch = yield* Batch.make(range(5), { ...batchOptions, deliver: () => Effect.sleep("1 minute") })
           const running = yield* Effect.fork(Stream.runDrain(batch.outcomes))
           yield* Effect.sleep("20 seconds")
           const during = yield* batch.progress.get
           yield* Fiber.join(running)
-          const other = { ...options, id: "other", wait: { timeout: "1 second" } } as const
+          const other = { ...batchOptions, id: "other", wait: { timeout: "1 second" } } as const
           yield* Stream.runDrain(Batch.run([1], other))
           const later = yield* Batch.make([1], other)
           yield* Stream.runDrain(later.outcomes)
@@ -673,10 +687,15 @@ describe("progress", () => {
 
   it.effect("tells the rate, and from it the end", () =>
     Effect.gen(function* () {
-      yield* play(
+      yield* runBatchTest(
         Effect.gen(function* () {
-          const stream = Stream.fromIterable(numbers(40))
-          const batch = yield* Batch.make(stream, { ...options, total: 40, concurrency: 10, request: () => ofModel(0) })
+          const stream = Stream.fromIterable(range(40))
+          const batch = yield* Batch.make(stream, {
+            ...batchOptions,
+            total: 40,
+            concurrency: 10,
+            request: () => ofModel(0)
+          })
           const before = yield* batch.progress.get
           assert.strictEqual(before.itemsPerMinute, 0)
           assert.isUndefined(before.estimatedEnd)
@@ -693,7 +712,7 @@ describe("progress", () => {
           assert.strictEqual(after.succeeded, 40)
           assert.isUndefined(after.estimatedEnd)
           // What the journal tells is no sign of how fast the rest will be.
-          const more = yield* Batch.make(numbers(80), { ...options, concurrency: 10, request: () => ofModel(0) })
+          const more = yield* Batch.make(range(80), { ...batchOptions, concurrency: 10, request: () => ofModel(0) })
           const goingOn = yield* Effect.fork(Stream.runDrain(more.outcomes))
           yield* Effect.sleep("25 seconds")
           const again = yield* more.progress.get
@@ -708,15 +727,15 @@ describe("progress", () => {
   it.effect("knows how many items an input has, or learns it at its end", () =>
     Effect.gen(function* () {
       const totalOf = (items: Iterable<number> | Stream.Stream<number>) =>
-        play(
+        runBatchTest(
           Effect.gen(function* () {
-            const batch = yield* Batch.make(items, options)
+            const batch = yield* Batch.make(items, batchOptions)
             const before = (yield* batch.progress.get).total
             yield* Stream.runDrain(batch.outcomes)
             return [before, (yield* batch.progress.get).total]
           })
         )
-      assert.deepStrictEqual(yield* totalOf(numbers(3)), [3, 3])
+      assert.deepStrictEqual(yield* totalOf(range(3)), [3, 3])
       assert.deepStrictEqual(yield* totalOf(new Set([1, 2])), [2, 2])
       assert.deepStrictEqual(yield* totalOf(Stream.make(1, 2, 3, 4)), [undefined, 4])
       assert.deepStrictEqual(yield* totalOf(new Set([1, 2]).values()), [undefined, 2])
@@ -725,9 +744,9 @@ describe("progress", () => {
 
   it.effect("tells until when the rate limit lets nothing through", () =>
     Effect.gen(function* () {
-      const paused = yield* play(
+      const paused = yield* runBatchTest(
         Effect.gen(function* () {
-          const batch = yield* Batch.make(numbers(30), { ...options, concurrency: 30 })
+          const batch = yield* Batch.make(range(30), { ...batchOptions, concurrency: 30 })
           const running = yield* Effect.fork(Stream.runDrain(batch.outcomes))
           yield* Effect.sleep("1 second")
           const { pausedUntil, requests } = yield* batch.progress.get
@@ -768,9 +787,9 @@ describe("options that cannot work", () => {
   for (const [field, wrong] of cases) {
     it.effect(`are refused before anything is sent: ${field} ${JSON.stringify(Object.values(wrong))}`, () =>
       Effect.gen(function* () {
-        const { error, sent } = yield* play(
+        const { error, sent } = yield* runBatchTest(
           Effect.gen(function* () {
-            const error = yield* Effect.flip(Stream.runDrain(Batch.run(numbers(3), { ...options, ...wrong })))
+            const error = yield* Effect.flip(Stream.runDrain(Batch.run(range(3), { ...batchOptions, ...wrong })))
             return { error, sent: yield* arrivalTimes() }
           })
         )
@@ -784,9 +803,9 @@ describe("options that cannot work", () => {
 
   it.effect("and a batch is run once", () =>
     Effect.gen(function* () {
-      const error = yield* play(
+      const error = yield* runBatchTest(
         Effect.gen(function* () {
-          const { outcomes } = yield* Batch.make(numbers(3), options)
+          const { outcomes } = yield* Batch.make(range(3), batchOptions)
           yield* Stream.runDrain(outcomes)
           return yield* Effect.flip(Stream.runDrain(outcomes))
         })
@@ -806,11 +825,11 @@ describe("interruption", () => {
   for (const [name, extra] of Object.entries(uninterruptible)) {
     it.effect(`is not needed for a batch to end: it does where there is none, ${name}`, () =>
       Effect.gen(function* () {
-        const outcomes = yield* play(
+        const outcomes = yield* runBatchTest(
           Effect.uninterruptible(
             Effect.all([
-              collect(Batch.run(numbers(0), { ...options, ...extra })),
-              collect(Batch.run(numbers(3), { ...options, ...extra }))
+              collect(Batch.run(range(0), { ...batchOptions, ...extra })),
+              collect(Batch.run(range(3), { ...batchOptions, ...extra }))
             ])
           )
         )
@@ -818,26 +837,26 @@ describe("interruption", () => {
           outcomes.map((each) => each.length),
           [0, 3]
         )
-        assert.isAtLeast(tags(outcomes.flat())["Succeeded"] ?? 0, 2)
+        assert.isAtLeast(countTags(outcomes.flat())["Succeeded"] ?? 0, 2)
       })
     )
   }
 
   it.effect("is immediate, leaves the executions running, and the next run takes them up", () =>
     Effect.gen(function* () {
-      const { at, executions, outcomes } = yield* play(
+      const { at, executions, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
-          const running = yield* Effect.fork(Stream.runDrain(Batch.run(numbers(9), { ...options, concurrency: 3 })))
+          const running = yield* Effect.fork(Stream.runDrain(Batch.run(range(9), { ...batchOptions, concurrency: 3 })))
           yield* Effect.sleep("3 seconds")
           yield* Fiber.interrupt(running)
           const at = (yield* Clock.currentTimeMillis) - start
-          const outcomes = yield* collect(Batch.run(numbers(9), { ...options, concurrency: 3 }))
-          return { at, outcomes, executions: (yield* ledger).executions }
+          const outcomes = yield* collect(Batch.run(range(9), { ...batchOptions, concurrency: 3 }))
+          return { at, outcomes, executions: (yield* readLedger).executions }
         })
       )
       assert.strictEqual(at, 3000)
-      assert.deepStrictEqual(tally(executions.map(({ status }) => status)), { COMPLETED: 9 })
-      assert.deepStrictEqual(tags(outcomes), { Succeeded: 9 })
+      assert.deepStrictEqual(countBy(executions.map(({ status }) => status)), { COMPLETED: 9 })
+      assert.deepStrictEqual(countTags(outcomes), { Succeeded: 9 })
     })
   )
 })

@@ -6,7 +6,16 @@ import { assert, describe, it } from "@effect/vitest"
 import { Array, Effect, Fiber } from "effect"
 import { Batch } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
-import { collect, journal, ledger, numbers, options, play, requestOf, withJournal } from "../utils/batches.js"
+import {
+  collect,
+  makeMemoryJournal,
+  readLedger,
+  range,
+  batchOptions,
+  runBatchTest,
+  requestOf,
+  withJournal
+} from "../utils/batches.js"
 
 const { Fault } = Simulator
 
@@ -29,19 +38,19 @@ const namesOf = (outcomes: ReadonlyArray<Batch.Outcome<number>>): ReadonlyArray<
 
 /** One after the other, in the order of the input. */
 const once = (items: ReadonlyArray<number>, extra: Partial<Batch.Options<number>> = {}) =>
-  Effect.map(collect(Batch.run(items, { ...options, concurrency: 1, order: "input", ...extra })), namesOf)
+  Effect.map(collect(Batch.run(items, { ...batchOptions, concurrency: 1, order: "input", ...extra })), namesOf)
 
 describe("an item whose answer was lost", () => {
   it.effect(
     "may be accepted, though its second create is refused for good: it is asked for again, and not changed",
     () =>
       Effect.gen(function* () {
-        const { executions, runs } = yield* play(
+        const { executions, runs } = yield* runBatchTest(
           Effect.gen(function* () {
             const first = yield* once([1])
             const changed = yield* once([1], { request: (n) => requestOf(n + 100) })
             const second = yield* once([1])
-            return { runs: [first, changed, second], executions: (yield* ledger).executions }
+            return { runs: [first, changed, second], executions: (yield* readLedger).executions }
           }),
           { simulator: { faults: [onCreate(Fault.dropAfter), onCreate(Fault.envelope("FILE_NOT_FOUND"))] } }
         )
@@ -52,10 +61,10 @@ describe("an item whose answer was lost", () => {
 
   it.effect("is counted by maxCost after such a refusal", () =>
     Effect.gen(function* () {
-      const { charged, names } = yield* play(
+      const { charged, names } = yield* runBatchTest(
         Effect.gen(function* () {
-          const names = yield* once(numbers(4), { maxCost: "0.10", hold: () => "0.048" })
-          return { names, charged: (yield* ledger).charged }
+          const names = yield* once(range(4), { maxCost: "0.10", hold: () => "0.048" })
+          return { names, charged: (yield* readLedger).charged }
         }),
         { simulator: { faults: [onCreate(Fault.dropAfter), onCreate(Fault.envelope("FILE_NOT_FOUND"))] } }
       )
@@ -76,10 +85,10 @@ describe("an item whose answer was lost", () => {
         Effect.gen(function* () {
           let left = 4
           const cause = Object.assign(new Error(code), { code })
-          const { executions, runs } = yield* play(
+          const { executions, runs } = yield* runBatchTest(
             Effect.gen(function* () {
               const runs = [yield* once([1]), yield* once([1])]
-              return { runs, executions: (yield* ledger).executions }
+              return { runs, executions: (yield* readLedger).executions }
             }),
             {
               client: {
@@ -109,11 +118,11 @@ describe("a refusal that a transport gets when it repeats by itself", () => {
   ] as const) {
     it.effect(`says nothing of what it has sent before: ${name}`, () =>
       Effect.gen(function* () {
-        const { executions, second } = yield* play(
+        const { executions, second } = yield* runBatchTest(
           Effect.gen(function* () {
             yield* once([1])
             yield* Effect.sleep("4 hours")
-            return { second: yield* once([1]), executions: (yield* ledger).executions }
+            return { second: yield* once([1]), executions: (yield* readLedger).executions }
           }),
           { client: { transformClient }, simulator: { faults: [onCreate(Fault.dropAfter), refusal] } }
         )
@@ -125,11 +134,11 @@ describe("a refusal that a transport gets when it repeats by itself", () => {
 
   it.effect("is not the end of its key's life", () =>
     Effect.gen(function* () {
-      const { executions, second } = yield* play(
+      const { executions, second } = yield* runBatchTest(
         Effect.gen(function* () {
           yield* once([1])
           yield* Effect.sleep("25 hours")
-          return { second: yield* once([1]), executions: (yield* ledger).executions }
+          return { second: yield* once([1]), executions: (yield* readLedger).executions }
         }),
         {
           client: { transformClient },
@@ -146,7 +155,7 @@ describe("an item whose request could not be sent as it is", () => {
   it.effect("is in no doubt, and is submitted however much later", () =>
     Effect.gen(function* () {
       let isBroken = true
-      const runs = yield* play(
+      const runs = yield* runBatchTest(
         Effect.gen(function* () {
           const first = yield* once([1])
           isBroken = false
@@ -169,16 +178,16 @@ describe("an item whose request could not be sent as it is", () => {
 describe("an item that was refused for the rate limit", () => {
   it.effect("keeps its key, so that a journal that was lost costs nothing", () =>
     Effect.gen(function* () {
-      const { executions, first, second } = yield* play(
+      const { executions, first, second } = yield* runBatchTest(
         Effect.gen(function* () {
-          const kept = yield* journal
+          const kept = yield* makeMemoryJournal
           const first = yield* Effect.gen(function* () {
             const refused = yield* once([1])
             yield* Effect.sleep("3 hours")
             return [refused, yield* once([1])]
           }).pipe(Effect.provide(withJournal(kept)))
           const second = yield* once([1])
-          return { first, second, executions: (yield* ledger).executions }
+          return { first, second, executions: (yield* readLedger).executions }
         }),
         { simulator: { faults: [onCreate(Fault.rateLimited({ resetIn: "3 hours" }))] } }
       )
@@ -190,11 +199,11 @@ describe("an item that was refused for the rate limit", () => {
 
   it.effect("is paid for once by two runs at the same time, one of which is refused", () =>
     Effect.gen(function* () {
-      const executions = yield* play(
+      const executions = yield* runBatchTest(
         Effect.gen(function* () {
           const two = yield* Effect.all([Effect.fork(once([1, 1])), Effect.fork(once([1, 1]))])
           yield* Effect.forEach(two, Fiber.join)
-          return (yield* ledger).executions
+          return (yield* readLedger).executions
         }),
         {
           simulator: {
@@ -216,10 +225,10 @@ describe("with maxCost, an item of which nobody knows what it holds", () => {
     Effect.gen(function* () {
       const model = (n: number) => ({ ...requestOf(n), model: n < 5 ? "flux-1.1-pro" : "seedance-video" })
       const extra = { maxCost: "5.00", request: model }
-      const { executions, runs } = yield* play(
+      const { executions, runs } = yield* runBatchTest(
         Effect.gen(function* () {
           const runs = [yield* once([4, 3, 7], extra), yield* once([0, 4, 1], extra), yield* once([0, 1], extra)]
-          return { runs, executions: (yield* ledger).executions }
+          return { runs, executions: (yield* readLedger).executions }
         }),
         { simulator: { faults: accepted } }
       )
@@ -234,13 +243,13 @@ describe("with maxCost, an item of which nobody knows what it holds", () => {
 
   it.effect("keeps back nothing any more when the caller has given it up", () =>
     Effect.gen(function* () {
-      const { charged, runs } = yield* play(
+      const { charged, runs } = yield* runBatchTest(
         Effect.gen(function* () {
-          const first = yield* once(numbers(3), { maxCost: "5.00" })
+          const first = yield* once(range(3), { maxCost: "5.00" })
           yield* Effect.sleep("2 days")
-          const second = yield* once(numbers(3), { maxCost: "5.00" })
-          const third = yield* once(numbers(3), { maxCost: "0.13", resubmit: () => true })
-          return { runs: [first, second, third], charged: (yield* ledger).charged }
+          const second = yield* once(range(3), { maxCost: "5.00" })
+          const third = yield* once(range(3), { maxCost: "0.13", resubmit: () => true })
+          return { runs: [first, second, third], charged: (yield* readLedger).charged }
         }),
         { simulator: { faults: unseen } }
       )
@@ -255,11 +264,11 @@ describe("with maxCost, an item of which nobody knows what it holds", () => {
 
   it.effect("counts as much as another of its model has told, for each of several", () =>
     Effect.gen(function* () {
-      const { charged, names } = yield* play(
+      const { charged, names } = yield* runBatchTest(
         Effect.gen(function* () {
           yield* once([1, 2, 3])
           const names = yield* once([1, 10, 11, 12, 2, 3], { maxCost: "0.25" })
-          return { names, charged: (yield* ledger).charged }
+          return { names, charged: (yield* readLedger).charged }
         }),
         { simulator: { faults: [...accepted, ...accepted, ...accepted] } }
       )
@@ -282,10 +291,10 @@ describe("with maxCost, an item that may have been accepted", () => {
 
   it.effect("is asked for again though there is no room for others: it has been counted", () =>
     Effect.gen(function* () {
-      const { charged, runs } = yield* play(
+      const { charged, runs } = yield* runBatchTest(
         Effect.gen(function* () {
           const runs = [yield* once([9], tight), yield* once([0, 9], tight), yield* once([0, 9], tight)]
-          return { runs, charged: (yield* ledger).charged }
+          return { runs, charged: (yield* readLedger).charged }
         }),
         { simulator: { faults: accepted } }
       )
@@ -304,12 +313,12 @@ describe("with maxCost, an item that may have been accepted", () => {
   ] as const) {
     it.effect(`makes room for what takes its place when the caller has given it up: ${name}`, () =>
       Effect.gen(function* () {
-        const { executions, second } = yield* play(
+        const { executions, second } = yield* runBatchTest(
           Effect.gen(function* () {
             yield* once([9], { ...tight, maxCost: "0.05" })
             yield* Effect.sleep("2 days")
             const second = yield* once(items, { ...tight, maxCost: "0.05", resubmit: () => true })
-            return { second, executions: (yield* ledger).executions }
+            return { second, executions: (yield* readLedger).executions }
           }),
           { simulator: { faults: unseen } }
         )
@@ -322,13 +331,13 @@ describe("with maxCost, an item that may have been accepted", () => {
 
   it.effect("counts as long as nothing has taken its place", () =>
     Effect.gen(function* () {
-      const outcomes = yield* play(
+      const outcomes = yield* runBatchTest(
         Effect.gen(function* () {
           yield* once([9], tight)
           yield* Effect.sleep("2 days")
           return yield* collect(
             Batch.run([9, 1, 2], {
-              ...options,
+              ...batchOptions,
               ...tight,
               concurrency: 1,
               resubmit: () => true,

@@ -7,7 +7,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Exit, FastCheck as fc, Fiber, Stream } from "effect"
 import { Batch } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
-import { collect, committed, numbers, options, play } from "../utils/batches.js"
+import { collect, committedMills, range, batchOptions, runBatchTest } from "../utils/batches.js"
 import { numRuns } from "../utils/suite.js"
 
 const { Fault } = Simulator
@@ -17,7 +17,7 @@ const histories = numRuns(4, 100)
 
 const distinct = 6
 /** Two come again. */
-const items = [...numbers(distinct), 2, 4]
+const items = [...range(distinct), 2, 4]
 
 const onCreate = (fault: Simulator.Fault.Fault) => Fault.on("executions.create", fault)
 const onLook = (fault: Simulator.Fault.Fault) => Fault.on("executions.get", fault)
@@ -69,7 +69,7 @@ const optionsOf = (
   { maxCost, tellsHold }: History,
   { concurrency, delivers, deliveryTime, order }: Scene
 ): Batch.Options<number> => ({
-  ...options,
+  ...batchOptions,
   concurrency,
   order,
   maxCost,
@@ -83,10 +83,10 @@ const played = (history: History) => {
   const { faults, maxCost, scenes, tellsHold } = history
   let look: Effect.Effect<number> = Effect.succeed(0)
   let most = 0
-  return play(
+  return runBatchTest(
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
-      look = Effect.map(simulator.ledger, committed)
+      look = Effect.map(simulator.ledger, committedMills)
       for (const scene of scenes) {
         const batch = yield* Batch.make(items, optionsOf(history, scene))
         const consistent = Effect.map(batch.progress.get, (progress) => {
@@ -107,7 +107,7 @@ const played = (history: History) => {
         if (Exit.isSuccess(exit)) {
           assert.deepStrictEqual(
             exit.value.map(({ index }) => index).toSorted((a, b) => a - b),
-            numbers(items.length)
+            range(items.length)
           )
           assert.strictEqual(waiting, 0)
         } else {
@@ -117,13 +117,13 @@ const played = (history: History) => {
         assert.strictEqual(new Set(ledger.executions.map(({ body }) => body)).size, ledger.executions.length)
         // Where nobody tells what an execution holds, the first one can take more than there is.
         if (maxCost !== undefined) {
-          assert.isAtMost(Math.max(most, committed(ledger)), thousandths(maxCost) + (tellsHold ? 0 : 48))
+          assert.isAtMost(Math.max(most, committedMills(ledger)), thousandths(maxCost) + (tellsHold ? 0 : 48))
         }
         yield* Effect.sleep(scene.pause)
       }
       // What is left of the faults strikes here; then there is peace.
-      yield* Effect.repeatN(Effect.delay(collect(Batch.run(items, options)), "11 minutes"), faults.length)
-      const last = yield* collect(Batch.run(items, { ...options, order: "input" }))
+      yield* Effect.repeatN(Effect.delay(collect(Batch.run(items, batchOptions)), "11 minutes"), faults.length)
+      const last = yield* collect(Batch.run(items, { ...batchOptions, order: "input" }))
       return { last, ledger: yield* simulator.ledger }
     }),
     {

@@ -8,7 +8,7 @@ import * as Simulator from "effect-modelroute/Simulator"
 import { CostBudget } from "../../src/internal/batch/costBudget.js"
 import * as money from "../../src/internal/data/money.js"
 import { makeFakeClient } from "../utils/fake.js"
-import { collect, ledger, numbers, options, play, tags } from "../utils/batches.js"
+import { collect, readLedger, range, batchOptions, runBatchTest, countTags } from "../utils/batches.js"
 
 const { Fault } = Simulator
 
@@ -35,15 +35,15 @@ describe("maxCost, where the API tells amounts that cannot be read", () => {
       const logger = Logger.make(({ logLevel, message }) => {
         if (logLevel._tag === "Warning") warnings.push(String(message))
       })
-      const result = yield* play(
+      const result = yield* runBatchTest(
         Effect.gen(function* () {
-          const outcomes = yield* collect(Batch.run(numbers(20), { ...options, concurrency: 20, maxCost }))
-          const again = yield* collect(Batch.run(numbers(20), { ...options, concurrency: 20, maxCost }))
-          const { executions } = yield* ledger
+          const outcomes = yield* collect(Batch.run(range(20), { ...batchOptions, concurrency: 20, maxCost }))
+          const again = yield* collect(Batch.run(range(20), { ...batchOptions, concurrency: 20, maxCost }))
+          const { executions } = yield* readLedger
           return {
             executions: executions.length,
-            outcomes: tags(outcomes),
-            again: tags(again),
+            outcomes: countTags(outcomes),
+            again: countTags(again),
             reasons: reasonsOf(again)
           }
         }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)), Logger.withMinimumLogLevel(LogLevel.All)),
@@ -86,19 +86,19 @@ describe("maxCost, where the API tells amounts that cannot be read", () => {
 
   it.effect("submits by the option hold where the API tells nothing", () =>
     Effect.gen(function* () {
-      const outcomes = yield* play(
-        collect(Batch.run(numbers(20), { ...options, concurrency: 20, maxCost: "0.20", hold: () => "0.05" })),
+      const outcomes = yield* runBatchTest(
+        collect(Batch.run(range(20), { ...batchOptions, concurrency: 20, maxCost: "0.20", hold: () => "0.05" })),
         { client: { transformClient: replacing(amounts, '"unit":"credits"') } }
       )
-      assert.deepStrictEqual(tags(outcomes), { Succeeded: 4, NotAttempted: 16 })
+      assert.deepStrictEqual(countTags(outcomes), { Succeeded: 4, NotAttempted: 16 })
     })
   )
 
   it.effect("counts amounts in exponent form as they are", () =>
     Effect.gen(function* () {
-      const batch = yield* play(
+      const batch = yield* runBatchTest(
         Effect.gen(function* () {
-          const batch = yield* Batch.make(numbers(3), options)
+          const batch = yield* Batch.make(range(3), batchOptions)
           const outcomes = yield* collect(batch.outcomes)
           const costs = outcomes.map((outcome) => (outcome._tag === "Succeeded" ? outcome.completed.cost : undefined))
           return { costs, cost: (yield* batch.progress.get).cost }
@@ -153,33 +153,33 @@ describe("amounts in responses", () => {
 describe("maxCost, where the API tells no holds", () => {
   it.effect("lets one go, and goes by what that has cost", () =>
     Effect.gen(function* () {
-      const { charged, most, outcomes } = yield* play(
+      const { charged, most, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
-          const outcomes = yield* collect(Batch.run(numbers(20), { ...options, concurrency: 20, maxCost: "0.21" }))
-          const { charged, executions } = yield* ledger
+          const outcomes = yield* collect(Batch.run(range(20), { ...batchOptions, concurrency: 20, maxCost: "0.21" }))
+          const { charged, executions } = yield* readLedger
           return { outcomes, charged, most: executions.length }
         }),
         { client: { transformClient: tellingNoHold } }
       )
-      assert.deepStrictEqual(tags(outcomes), { Succeeded: 5, NotAttempted: 15 })
+      assert.deepStrictEqual(countTags(outcomes), { Succeeded: 5, NotAttempted: 15 })
       assert.deepStrictEqual([most, charged], [5, "0.200"])
     })
   )
 
   it.effect("counts in a later run what still runs", () =>
     Effect.gen(function* () {
-      const { charged, outcomes } = yield* play(
+      const { charged, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
-          yield* Effect.timeoutOption(collect(Batch.run([1], options)), "1 second")
+          yield* Effect.timeoutOption(collect(Batch.run([1], batchOptions)), "1 second")
           const outcomes = yield* collect(
-            Batch.run([5, 6, 7, 1], { ...options, concurrency: 4, order: "input", maxCost: "0.05" })
+            Batch.run([5, 6, 7, 1], { ...batchOptions, concurrency: 4, order: "input", maxCost: "0.05" })
           )
-          return { outcomes, charged: (yield* ledger).charged }
+          return { outcomes, charged: (yield* readLedger).charged }
         }),
         { client: { transformClient: tellingNoHold } }
       )
       // Whichever is read first: as long as it runs, no other of its model is submitted.
-      assert.deepStrictEqual(tags(outcomes), { Succeeded: 1, NotAttempted: 3 })
+      assert.deepStrictEqual(countTags(outcomes), { Succeeded: 1, NotAttempted: 3 })
       assert.strictEqual(charged, "0.040")
     })
   )
@@ -189,17 +189,17 @@ describe("a hold that was only expected", () => {
   for (const hold of ["5.00", "0.001"]) {
     it.effect(`says nothing of others: ${hold}`, () =>
       Effect.gen(function* () {
-        const { charged, outcomes } = yield* play(
+        const { charged, outcomes } = yield* runBatchTest(
           Effect.gen(function* () {
-            yield* collect(Batch.run([0], { ...options, maxCost: "10.00", hold: () => hold }))
-            const items = numbers(9).slice(1)
-            const outcomes = yield* collect(Batch.run(items, { ...options, concurrency: 8, maxCost: "0.25" }))
-            return { outcomes, charged: (yield* ledger).charged }
+            yield* collect(Batch.run([0], { ...batchOptions, maxCost: "10.00", hold: () => hold }))
+            const items = range(9).slice(1)
+            const outcomes = yield* collect(Batch.run(items, { ...batchOptions, concurrency: 8, maxCost: "0.25" }))
+            return { outcomes, charged: (yield* readLedger).charged }
           }),
           { simulator: { faults: [Fault.on("executions.create", Fault.envelope("CONTENT_MODERATION_REJECTED"))] } }
         )
         // 0.048 are held beside what the others have cost: the sixth finds 0.050 left.
-        assert.deepStrictEqual(tags(outcomes), { Succeeded: 6, NotAttempted: 2 })
+        assert.deepStrictEqual(countTags(outcomes), { Succeeded: 6, NotAttempted: 2 })
         assert.strictEqual(charged, "0.240")
       })
     )

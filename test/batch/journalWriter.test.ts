@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Deferred, Effect, Exit, Fiber, Option, Scope } from "effect"
 import { Batch, ModelRouteError } from "effect-modelroute"
 import * as writer from "../../src/internal/batch/journalWriter.js"
-import { journal } from "../utils/batches.js"
+import { makeMemoryJournal } from "../utils/batches.js"
 
 const entryOf = (key: string, step: Batch.JournalStep, attempt = 1): Batch.JournalEntry =>
   new Batch.JournalEntry({
@@ -19,7 +19,7 @@ const nameOf = ({ attempt, key, step }: Batch.JournalEntry): string => `${key} $
 
 /** A journal whose calls wait until they are let through, one at a time. */
 const gated = Effect.gen(function* () {
-  const memory = yield* journal
+  const memory = yield* makeMemoryJournal
   const calls: Array<ReadonlyArray<string>> = []
   const gate = yield* Effect.makeSemaphore(1)
   yield* gate.take(1)
@@ -105,7 +105,7 @@ describe("entries", () => {
 describe("a call", () => {
   it.effect("that fails is heard of by all whose entries it had, and by no other", () =>
     Effect.gen(function* () {
-      const memory = yield* journal
+      const memory = yield* makeMemoryJournal
       const full = new ModelRouteError.JournalError({ message: "the disk is full" })
       let isFull = true
       const write = yield* writer.make(

@@ -3,7 +3,17 @@ import { assert, describe, it } from "@effect/vitest"
 import { Array, Clock, Effect, Fiber, Ref, Schedule, Stream } from "effect"
 import { Batch } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
-import { collect, committed, ledger, numbers, options, play, requestOf, tags, tally } from "../utils/batches.js"
+import {
+  collect,
+  committedMills,
+  readLedger,
+  range,
+  batchOptions,
+  runBatchTest,
+  requestOf,
+  countTags,
+  countBy
+} from "../utils/batches.js"
 import { start } from "../utils/harness.js"
 import { isFull } from "../utils/suite.js"
 
@@ -14,7 +24,7 @@ const creates = Effect.flatMap(Simulator.Simulator, (simulator) =>
 )
 
 const reasons = (outcomes: ReadonlyArray<Batch.Outcome<unknown>>) =>
-  tally(outcomes.flatMap((outcome) => (outcome._tag === "NotAttempted" ? [outcome.reason] : [])))
+  countBy(outcomes.flatMap((outcome) => (outcome._tag === "NotAttempted" ? [outcome.reason] : [])))
 
 describe.runIf(isFull)("a balance for 300 of 1,000 items", () => {
   it.effect("runs exactly those; after a top-up the same call runs the rest", () =>
@@ -22,10 +32,10 @@ describe.runIf(isFull)("a balance for 300 of 1,000 items", () => {
       // Sixteen at once, each of which holds 0.048 and then costs 0.040. When 18 rounds have cost 11.52, the balance has room for
       // the holds of 12 more.
       const balance = "12.10"
-      const result = yield* play(
+      const result = yield* runBatchTest(
         Effect.gen(function* () {
           const simulator = yield* Simulator.Simulator
-          const batch = Batch.run(numbers(1000), { ...options, concurrency: 16 })
+          const batch = Batch.run(range(1000), { ...batchOptions, concurrency: 16 })
           const first = yield* collect(batch)
           const { executions } = yield* simulator.ledger
           const refused = (yield* simulator.requests).filter(({ outcome }) => outcome === 402).length
@@ -40,9 +50,9 @@ describe.runIf(isFull)("a balance for 300 of 1,000 items", () => {
       for (const { status } of executions) assert.strictEqual(status, "COMPLETED")
       assert.isAtLeast(refused, 1)
       assert.isAtMost(refused, 16)
-      assert.deepStrictEqual(tags(first), { Succeeded: 300, NotAttempted: 700 })
+      assert.deepStrictEqual(countTags(first), { Succeeded: 300, NotAttempted: 700 })
       assert.deepStrictEqual(reasons(first), { InsufficientBalance: 700 })
-      assert.deepStrictEqual(tags(second), { Succeeded: 1000 })
+      assert.deepStrictEqual(countTags(second), { Succeeded: 1000 })
       assert.strictEqual(ledger.executions.length, 1000)
       assert.strictEqual(new Set(ledger.executions.map(({ body }) => body)).size, 1000)
       assert.strictEqual(ledger.charged, "40.000")
@@ -53,9 +63,9 @@ describe.runIf(isFull)("a balance for 300 of 1,000 items", () => {
 describe("a stop", () => {
   it.effect("carries the API's answer, and lets what runs end", () =>
     Effect.gen(function* () {
-      const { at, outcomes, progress, sent } = yield* play(
+      const { at, outcomes, progress, sent } = yield* runBatchTest(
         Effect.gen(function* () {
-          const batch = yield* Batch.make(numbers(40), { ...options, concurrency: 4, order: "input" })
+          const batch = yield* Batch.make(range(40), { ...batchOptions, concurrency: 4, order: "input" })
           const outcomes = yield* collect(batch.outcomes)
           const sent = (yield* creates).length
           return { outcomes, sent, at: yield* Clock.currentTimeMillis, progress: yield* batch.progress.get }
@@ -71,7 +81,7 @@ describe("a stop", () => {
       )
       assert.strictEqual(sent, 4)
       assert.isAbove(at, start + 9000)
-      assert.deepStrictEqual(tags(outcomes), { Succeeded: 3, NotAttempted: 37 })
+      assert.deepStrictEqual(countTags(outcomes), { Succeeded: 3, NotAttempted: 37 })
       for (const outcome of outcomes) {
         if (outcome._tag === "NotAttempted") {
           assert.strictEqual(outcome.error?._tag, "InsufficientBalance")
@@ -86,9 +96,9 @@ describe("a stop", () => {
 
   it.effect("comes of an API key that is not accepted, after at most as many requests as there are items at once", () =>
     Effect.gen(function* () {
-      const { outcomes, sent } = yield* play(
+      const { outcomes, sent } = yield* runBatchTest(
         Effect.gen(function* () {
-          const outcomes = yield* collect(Batch.run(numbers(100), { ...options, concurrency: 6 }))
+          const outcomes = yield* collect(Batch.run(range(100), { ...batchOptions, concurrency: 6 }))
           return { outcomes, sent: (yield* creates).length }
         }),
         { simulator: { apiKeys: ["sk_another"] } }
@@ -101,28 +111,28 @@ describe("a stop", () => {
   it.effect("comes of an API key that is refused while executions run, which a later run takes up", () =>
     Effect.gen(function* () {
       const refusedLook = Fault.on("executions.get", Fault.envelope("UNAUTHORIZED", { status: 401 }))
-      const { executions, first, second } = yield* play(
+      const { executions, first, second } = yield* runBatchTest(
         Effect.gen(function* () {
-          const first = yield* collect(Batch.run(numbers(10), { ...options, concurrency: 2, order: "input" }))
-          const second = yield* collect(Batch.run(numbers(10), options))
-          return { first, second, executions: (yield* ledger).executions.length }
+          const first = yield* collect(Batch.run(range(10), { ...batchOptions, concurrency: 2, order: "input" }))
+          const second = yield* collect(Batch.run(range(10), batchOptions))
+          return { first, second, executions: (yield* readLedger).executions.length }
         }),
         { simulator: { faults: [refusedLook] } }
       )
-      assert.deepStrictEqual(tags(first), { Failed: 1, Succeeded: 1, NotAttempted: 8 })
-      assert.deepStrictEqual(tags(second), { Succeeded: 10 })
+      assert.deepStrictEqual(countTags(first), { Failed: 1, Succeeded: 1, NotAttempted: 8 })
+      assert.deepStrictEqual(countTags(second), { Succeeded: 10 })
       assert.strictEqual(executions, 10)
     })
   )
 
   it.effect("spends a key that was refused for certain: an API that remembers the refusal gets another", () =>
     Effect.gen(function* () {
-      const keys = yield* play(
+      const keys = yield* runBatchTest(
         Effect.gen(function* () {
           const simulator = yield* Simulator.Simulator
-          yield* Stream.runDrain(Batch.run([1], options))
+          yield* Stream.runDrain(Batch.run([1], batchOptions))
           yield* simulator.topUp("1.00")
-          yield* Stream.runDrain(Batch.run([1], options))
+          yield* Stream.runDrain(Batch.run([1], batchOptions))
           return (yield* creates).map(({ headers }) => headers["idempotency-key"])
         }),
         { simulator: { balance: "0.00" } }
@@ -134,12 +144,12 @@ describe("a stop", () => {
 
   it.effect("keeps a key under which something may have been accepted before the refusal", () =>
     Effect.gen(function* () {
-      const { executions, first, keys, second } = yield* play(
+      const { executions, first, keys, second } = yield* runBatchTest(
         Effect.gen(function* () {
-          const first = yield* collect(Batch.run([1], options))
-          const second = yield* collect(Batch.run([1], options))
+          const first = yield* collect(Batch.run([1], batchOptions))
+          const second = yield* collect(Batch.run([1], batchOptions))
           const keys = (yield* creates).map(({ headers }) => headers["idempotency-key"])
-          return { first, second, keys, executions: (yield* ledger).executions.length }
+          return { first, second, keys, executions: (yield* readLedger).executions.length }
         }),
         {
           simulator: {
@@ -150,8 +160,8 @@ describe("a stop", () => {
           }
         }
       )
-      assert.deepStrictEqual(tags(first), { Failed: 1 })
-      assert.deepStrictEqual(tags(second), { Succeeded: 1 })
+      assert.deepStrictEqual(countTags(first), { Failed: 1 })
+      assert.deepStrictEqual(countTags(second), { Succeeded: 1 })
       assert.strictEqual(new Set(keys).size, 1)
       assert.strictEqual(executions, 1)
     })
@@ -159,11 +169,11 @@ describe("a stop", () => {
 
   it.effect("keeps a key under which an earlier run may have had something accepted", () =>
     Effect.gen(function* () {
-      const { executions, keys, runs } = yield* play(
+      const { executions, keys, runs } = yield* runBatchTest(
         Effect.gen(function* () {
-          const runs = yield* Effect.replicateEffect(collect(Batch.run([1], options)), 3)
+          const runs = yield* Effect.replicateEffect(collect(Batch.run([1], batchOptions)), 3)
           const keys = (yield* creates).map(({ headers }) => headers["idempotency-key"])
-          return { runs, keys, executions: (yield* ledger).executions.length }
+          return { runs, keys, executions: (yield* readLedger).executions.length }
         }),
         {
           simulator: {
@@ -174,7 +184,7 @@ describe("a stop", () => {
           }
         }
       )
-      assert.deepStrictEqual(runs.map(tags), [{ Failed: 1 }, { Failed: 1 }, { Succeeded: 1 }])
+      assert.deepStrictEqual(runs.map(countTags), [{ Failed: 1 }, { Failed: 1 }, { Succeeded: 1 }])
       assert.strictEqual(keys.length, 6)
       assert.strictEqual(new Set(keys).size, 1)
       assert.strictEqual(executions, 1)
@@ -186,12 +196,12 @@ describe("a stop", () => {
     () =>
       Effect.gen(function* () {
         // The limit resets too late to be waited for: one request is refused, the next is not even sent.
-        const { first, keys, second, sent } = yield* play(
+        const { first, keys, second, sent } = yield* runBatchTest(
           Effect.gen(function* () {
-            const first = yield* collect(Batch.run([1, 2], { ...options, concurrency: 1 }))
+            const first = yield* collect(Batch.run([1, 2], { ...batchOptions, concurrency: 1 }))
             const sent = (yield* creates).length
             yield* Effect.sleep("25 hours")
-            const second = yield* collect(Batch.run([1, 2], options))
+            const second = yield* collect(Batch.run([1, 2], batchOptions))
             return { first, second, sent, keys: (yield* creates).map(({ headers }) => headers["idempotency-key"]) }
           }),
           { simulator: { faults: [Fault.on("executions.create", Fault.rateLimited({ resetIn: "3 hours" }))] } }
@@ -206,20 +216,20 @@ describe("a stop", () => {
           ]
         )
         assert.strictEqual(sent, 1)
-        assert.deepStrictEqual(tags(second), { Succeeded: 2 })
+        assert.deepStrictEqual(countTags(second), { Succeeded: 2 })
         assert.deepStrictEqual([keys.length, new Set(keys).size], [3, 2])
       })
   )
 
   it.effect("spends a key that was refused twice for certain: for the rate limit, and then for the balance", () =>
     Effect.gen(function* () {
-      const { executions, first, keys, second } = yield* play(
+      const { executions, first, keys, second } = yield* runBatchTest(
         Effect.gen(function* () {
-          const first = yield* collect(Batch.run([1], options))
+          const first = yield* collect(Batch.run([1], batchOptions))
           yield* Effect.sleep("25 hours")
-          const second = yield* collect(Batch.run([1], options))
+          const second = yield* collect(Batch.run([1], batchOptions))
           const keys = (yield* creates).map(({ headers }) => headers["idempotency-key"])
-          return { first, second, keys, executions: (yield* ledger).executions }
+          return { first, second, keys, executions: (yield* readLedger).executions }
         }),
         {
           simulator: {
@@ -231,7 +241,7 @@ describe("a stop", () => {
         }
       )
       assert.deepStrictEqual(reasons(first), { InsufficientBalance: 1 })
-      assert.deepStrictEqual(tags(second), { Succeeded: 1 })
+      assert.deepStrictEqual(countTags(second), { Succeeded: 1 })
       assert.strictEqual(keys.length, 3)
       assert.strictEqual(keys[0], keys[1])
       assert.notStrictEqual(keys[1], keys[2])
@@ -241,9 +251,9 @@ describe("a stop", () => {
 
   it.effect("keeps back what was refused for the rate limit and waits to be sent again", () =>
     Effect.gen(function* () {
-      const { outcomes, sent } = yield* play(
+      const { outcomes, sent } = yield* runBatchTest(
         Effect.gen(function* () {
-          const batch = yield* Batch.make(numbers(5), { ...options, concurrency: 5 })
+          const batch = yield* Batch.make(range(5), { ...batchOptions, concurrency: 5 })
           const running = yield* Effect.fork(collect(batch.outcomes))
           yield* Effect.sleep("1 second")
           yield* batch.stop
@@ -260,9 +270,9 @@ describe("a stop", () => {
 
   it.effect("is not repeated against by a policy of the caller's that repeats whatever fails", () =>
     Effect.gen(function* () {
-      const { at, outcomes } = yield* play(
+      const { at, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
-          const batch = yield* Batch.make(numbers(3), { ...options, concurrency: 3 })
+          const batch = yield* Batch.make(range(3), { ...batchOptions, concurrency: 3 })
           const running = yield* Effect.fork(collect(batch.outcomes))
           yield* Effect.sleep("1 second")
           yield* batch.stop
@@ -282,23 +292,23 @@ describe("a stop", () => {
   it.effect("keeps back what an earlier run has sent, and leaves it as it was", () =>
     Effect.gen(function* () {
       const unseen = Array.replicate(Fault.on("executions.create", Fault.dropBefore), 4)
-      const { keys, outcomes, stopped } = yield* play(
+      const { keys, outcomes, stopped } = yield* runBatchTest(
         Effect.gen(function* () {
-          const outcomes = [yield* collect(Batch.run([1], options))]
+          const outcomes = [yield* collect(Batch.run([1], batchOptions))]
           const simulator = yield* Simulator.Simulator
           yield* simulator.inject(Fault.on("executions.create", Fault.rateLimited({ resetIn: "30 seconds" })))
-          const batch = yield* Batch.make([1], options)
+          const batch = yield* Batch.make([1], batchOptions)
           const running = yield* Effect.fork(collect(batch.outcomes))
           yield* Effect.sleep("1 second")
           yield* batch.stop
           outcomes.push(yield* Fiber.join(running))
-          const stopped = (yield* ledger).executions.length
-          outcomes.push(yield* collect(Batch.run([1], options)))
+          const stopped = (yield* readLedger).executions.length
+          outcomes.push(yield* collect(Batch.run([1], batchOptions)))
           return { outcomes, stopped, keys: (yield* creates).map(({ headers }) => headers["idempotency-key"]) }
         }),
         { simulator: { faults: unseen } }
       )
-      assert.deepStrictEqual(outcomes.map(tags), [{ Failed: 1 }, { NotAttempted: 1 }, { Succeeded: 1 }])
+      assert.deepStrictEqual(outcomes.map(countTags), [{ Failed: 1 }, { NotAttempted: 1 }, { Succeeded: 1 }])
       assert.strictEqual(stopped, 0)
       assert.strictEqual(new Set(keys).size, 1)
     })
@@ -306,14 +316,14 @@ describe("a stop", () => {
 
   it.effect("asks once more for what may have been accepted and was then refused for the rate limit", () =>
     Effect.gen(function* () {
-      const { executions, outcomes } = yield* play(
+      const { executions, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
-          const batch = yield* Batch.make([1], options)
+          const batch = yield* Batch.make([1], batchOptions)
           const running = yield* Effect.fork(collect(batch.outcomes))
           yield* Effect.sleep("10 seconds")
           yield* batch.stop
           const outcomes = yield* Fiber.join(running)
-          return { outcomes, executions: (yield* ledger).executions.length }
+          return { outcomes, executions: (yield* readLedger).executions.length }
         }),
         {
           simulator: {
@@ -324,40 +334,40 @@ describe("a stop", () => {
           }
         }
       )
-      assert.deepStrictEqual(tags(outcomes), { Succeeded: 1 })
+      assert.deepStrictEqual(countTags(outcomes), { Succeeded: 1 })
       assert.strictEqual(executions, 1)
     })
   )
 
   it.effect("keeps back what waits for the rate limit, and what an effect is still making", () =>
     Effect.gen(function* () {
-      const { after, outcomes, second, stopped } = yield* play(
+      const { after, outcomes, second, stopped } = yield* runBatchTest(
         Effect.gen(function* () {
-          const batch = yield* Batch.make(numbers(31), {
-            ...options,
+          const batch = yield* Batch.make(range(31), {
+            ...batchOptions,
             concurrency: 31,
             request: (n) => (n === 30 ? Effect.as(Effect.sleep("1 minute"), requestOf(n)) : requestOf(n))
           })
           const running = yield* Effect.fork(collect(batch.outcomes))
           yield* Effect.sleep("1 second")
-          const stopped = (yield* ledger).executions.length
+          const stopped = (yield* readLedger).executions.length
           yield* batch.stop
           const outcomes = yield* Fiber.join(running)
-          const after = (yield* ledger).executions.length
+          const after = (yield* readLedger).executions.length
           yield* Effect.sleep("25 hours")
-          return { outcomes, stopped, after, second: yield* collect(Batch.run(numbers(31), options)) }
+          return { outcomes, stopped, after, second: yield* collect(Batch.run(range(31), batchOptions)) }
         }),
         { simulator: { rateLimit: { limit: 10, window: "1 minute" } } }
       )
       assert.deepStrictEqual([stopped, after], [10, 10])
-      assert.deepStrictEqual(tags(outcomes), { Succeeded: 10, NotAttempted: 21 })
-      assert.deepStrictEqual(tags(second), { Succeeded: 31 })
+      assert.deepStrictEqual(countTags(outcomes), { Succeeded: 10, NotAttempted: 21 })
+      assert.deepStrictEqual(countTags(second), { Succeeded: 31 })
     })
   )
 
   it.effect("does not come of what an execution has FAILED with", () =>
     Effect.gen(function* () {
-      const outcomes = yield* play(collect(Batch.run(numbers(20), { ...options, concurrency: 2 })), {
+      const outcomes = yield* runBatchTest(collect(Batch.run(range(20), { ...batchOptions, concurrency: 2 })), {
         simulator: {
           faults: [
             Fault.ends({ status: "FAILED", code: "UNAUTHORIZED" }),
@@ -365,17 +375,17 @@ describe("a stop", () => {
           ]
         }
       })
-      assert.deepStrictEqual(tags(outcomes), { "Failed for good": 2, Succeeded: 18 })
+      assert.deepStrictEqual(countTags(outcomes), { "Failed for good": 2, Succeeded: 18 })
     })
   )
 
   it.effect("keeps what an effect has made for the next run", () =>
     Effect.gen(function* () {
       let made = 0
-      const outcomes = yield* play(
+      const outcomes = yield* runBatchTest(
         Effect.gen(function* () {
           const uploading = {
-            ...options,
+            ...batchOptions,
             concurrency: 1,
             request: (n: number) => Effect.sync(() => (made++, requestOf(n)))
           }
@@ -386,26 +396,29 @@ describe("a stop", () => {
         }),
         { simulator: { balance: "0.00" } }
       )
-      assert.deepStrictEqual(tags(outcomes), { Succeeded: 3 })
+      assert.deepStrictEqual(countTags(outcomes), { Succeeded: 3 })
       assert.strictEqual(made, 3)
     })
   )
 
   it.effect("can be told: what runs ends, the rest is not attempted", () =>
     Effect.gen(function* () {
-      const { outcomes, executions, progress } = yield* play(
+      const { outcomes, executions, progress } = yield* runBatchTest(
         Effect.gen(function* () {
-          const batch = yield* Batch.make(numbers(100), { ...options, concurrency: 10 })
+          const batch = yield* Batch.make(range(100), { ...batchOptions, concurrency: 10 })
           const running = yield* Effect.fork(collect(batch.outcomes))
           yield* Effect.sleep("12 seconds")
           assert.isDefined((yield* batch.progress.get).estimatedEnd)
           yield* batch.stop
           assert.isUndefined((yield* batch.progress.get).estimatedEnd)
           const outcomes = yield* Fiber.join(running)
-          return { outcomes, executions: (yield* ledger).executions, progress: yield* batch.progress.get }
+          return { outcomes, executions: (yield* readLedger).executions, progress: yield* batch.progress.get }
         })
       )
-      assert.deepStrictEqual(tags(outcomes), { Succeeded: executions.length, NotAttempted: 100 - executions.length })
+      assert.deepStrictEqual(countTags(outcomes), {
+        Succeeded: executions.length,
+        NotAttempted: 100 - executions.length
+      })
       assert.strictEqual(executions.length, 20)
       for (const { status } of executions) assert.strictEqual(status, "COMPLETED")
       assert.deepStrictEqual(reasons(outcomes), { Stopped: 80 })
@@ -420,13 +433,13 @@ describe("beforeSubmit", () => {
   it.effect("is asked with how many are to be submitted, and only for those", () =>
     Effect.gen(function* () {
       const asked: Array<number> = []
-      yield* play(
+      yield* runBatchTest(
         Effect.gen(function* () {
-          yield* Stream.runDrain(Batch.run(numbers(30), options))
+          yield* Stream.runDrain(Batch.run(range(30), batchOptions))
           const beforeSubmit = (count: number) => Effect.sync(() => asked.push(count) > 0)
-          yield* Stream.runDrain(Batch.run(numbers(30), { ...options, beforeSubmit }))
+          yield* Stream.runDrain(Batch.run(range(30), { ...batchOptions, beforeSubmit }))
           assert.deepStrictEqual(asked, [])
-          yield* Stream.runDrain(Batch.run(numbers(150), { ...options, beforeSubmit }))
+          yield* Stream.runDrain(Batch.run(range(150), { ...batchOptions, beforeSubmit }))
         })
       )
       assert.strictEqual(
@@ -439,13 +452,13 @@ describe("beforeSubmit", () => {
 
   it.effect("that says no ends the submissions; one that takes its time holds them up", () =>
     Effect.gen(function* () {
-      const { outcomes, sentAt } = yield* play(
+      const { outcomes, sentAt } = yield* runBatchTest(
         Effect.gen(function* () {
           const left = yield* Ref.make(70)
           const asked: Array<number> = []
           const outcomes = yield* collect(
-            Batch.run(numbers(200), {
-              ...options,
+            Batch.run(range(200), {
+              ...batchOptions,
               beforeSubmit: (count) => {
                 asked.push(count)
                 return Effect.delay(
@@ -461,7 +474,7 @@ describe("beforeSubmit", () => {
         })
       )
       // Three groups of 20, and one of 4, since an array is read 64 at a time.
-      assert.deepStrictEqual(tags(outcomes), { Succeeded: 64, NotAttempted: 136 })
+      assert.deepStrictEqual(countTags(outcomes), { Succeeded: 64, NotAttempted: 136 })
       assert.deepStrictEqual(reasons(outcomes), { BeforeSubmit: 136 })
       assert.strictEqual(sentAt[0], 60_000)
     })
@@ -469,10 +482,10 @@ describe("beforeSubmit", () => {
 
   it.effect("is not waited for when the batch is told to stop", () =>
     Effect.gen(function* () {
-      const { at, outcomes } = yield* play(
+      const { at, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
-          const batch = yield* Batch.make(numbers(5), {
-            ...options,
+          const batch = yield* Batch.make(range(5), {
+            ...batchOptions,
             beforeSubmit: () => Effect.as(Effect.sleep("10 hours"), true)
           })
           const running = yield* Effect.fork(collect(batch.outcomes))
@@ -489,10 +502,10 @@ describe("beforeSubmit", () => {
   it.effect("is asked for at most as many as there are items at once", () =>
     Effect.gen(function* () {
       const asked: Array<number> = []
-      yield* play(
+      yield* runBatchTest(
         Stream.runDrain(
-          Batch.run(numbers(10), {
-            ...options,
+          Batch.run(range(10), {
+            ...batchOptions,
             concurrency: 3,
             beforeSubmit: (count) => Effect.sync(() => asked.push(count) > 0)
           })
@@ -504,9 +517,9 @@ describe("beforeSubmit", () => {
 
   it.effect("that fails ends the batch", () =>
     Effect.gen(function* () {
-      const error = yield* play(
+      const error = yield* runBatchTest(
         Effect.flip(
-          Stream.runDrain(Batch.run([1], { ...options, beforeSubmit: () => Effect.fail("no bank" as const) }))
+          Stream.runDrain(Batch.run([1], { ...batchOptions, beforeSubmit: () => Effect.fail("no bank" as const) }))
         )
       )
       assert.strictEqual(error, "no bank")
@@ -518,11 +531,11 @@ describe("maxCost", () => {
   const spent = (extra: Partial<Batch.Options<number>>, setup: Simulator.Options = {}) => {
     let most = 0
     let look: Effect.Effect<number> = Effect.succeed(0)
-    return play(
+    return runBatchTest(
       Effect.gen(function* () {
-        look = Effect.map((yield* Simulator.Simulator).ledger, committed)
-        const outcomes = yield* collect(Batch.run(numbers(60), { ...options, concurrency: 10, ...extra }))
-        const { charged, executions } = yield* ledger
+        look = Effect.map((yield* Simulator.Simulator).ledger, committedMills)
+        const outcomes = yield* collect(Batch.run(range(60), { ...batchOptions, concurrency: 10, ...extra }))
+        const { charged, executions } = yield* readLedger
         return { outcomes, charged, executions: executions.length, most }
       }),
       {
@@ -548,7 +561,7 @@ describe("maxCost", () => {
       assert.strictEqual(charged, "0.960")
       assert.isAtMost(most, 1000)
       assert.isAtLeast(most, 960)
-      assert.deepStrictEqual(tags(outcomes), { Succeeded: 24, NotAttempted: 36 })
+      assert.deepStrictEqual(countTags(outcomes), { Succeeded: 24, NotAttempted: 36 })
       assert.deepStrictEqual(reasons(outcomes), { MaxCost: 36 })
     })
   )
@@ -566,22 +579,22 @@ describe("maxCost", () => {
       assert.strictEqual(executions, 34)
       assert.strictEqual(charged, "0.960")
       assert.isAtMost(most, 1000)
-      assert.deepStrictEqual(tags(outcomes), { Succeeded: 24, "Failed for good": 15, NotAttempted: 21 })
+      assert.deepStrictEqual(countTags(outcomes), { Succeeded: 24, "Failed for good": 15, NotAttempted: 21 })
     })
   )
 
   it.effect("lets one execution tell what its model holds, before others of it are submitted", () =>
     Effect.gen(function* () {
-      const sentAt = yield* play(
+      const sentAt = yield* runBatchTest(
         Effect.gen(function* () {
           // The gate sends one request ahead until it knows the limit.
-          yield* Stream.runDrain(Batch.run([0], { ...options, id: "before" }))
+          yield* Stream.runDrain(Batch.run([0], { ...batchOptions, id: "before" }))
           const simulator = yield* Simulator.Simulator
           yield* simulator.inject(delayed, delayed)
           const from = yield* Clock.currentTimeMillis
           yield* Stream.runDrain(
-            Batch.run(numbers(6), {
-              ...options,
+            Batch.run(range(6), {
+              ...batchOptions,
               maxCost: "50",
               request: (n) => ({ ...requestOf(n), model: n % 2 === 0 ? "flux-1.1-pro" : "seedance-video" })
             })
@@ -592,7 +605,7 @@ describe("maxCost", () => {
           })
         })
       )
-      assert.deepStrictEqual(tally(sentAt), {
+      assert.deepStrictEqual(countBy(sentAt), {
         "0 flux-1.1-pro": 1,
         "0 seedance-video": 1,
         "1000 flux-1.1-pro": 2,
@@ -603,16 +616,16 @@ describe("maxCost", () => {
 
   it.effect("keeps back the first of a model as long as there is no room at all", () =>
     Effect.gen(function* () {
-      const { sentAt, outcomes } = yield* play(
+      const { sentAt, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
           const request = (n: number) => ({ ...requestOf(n), model: n < 2 ? "flux-1.1-pro" : "seedance-video" })
-          yield* Stream.runDrain(Batch.run([0], { ...options, request }))
+          yield* Stream.runDrain(Batch.run([0], { ...batchOptions, request }))
           const from = yield* Clock.currentTimeMillis
-          const outcomes = yield* collect(Batch.run([1, 2], { ...options, request, maxCost: "0.088" }))
+          const outcomes = yield* collect(Batch.run([1, 2], { ...batchOptions, request, maxCost: "0.088" }))
           return { outcomes, sentAt: (yield* creates).slice(1).map(({ at }) => at - from) }
         })
       )
-      assert.deepStrictEqual(tags(outcomes), { Succeeded: 2 })
+      assert.deepStrictEqual(countTags(outcomes), { Succeeded: 2 })
       // The hold of 0.048 takes all that the first 0.040 have left; when that is settled, there is room again.
       assert.strictEqual(sentAt[0], 0)
       assert.isAbove(sentAt[1] ?? 0, 8000)
@@ -629,7 +642,7 @@ describe("maxCost", () => {
       assert.isAtMost(all.most, 480)
       assert.strictEqual(all.executions, 11)
       const wrong = yield* spent({ maxCost: "1", hold: () => "much" })
-      assert.deepStrictEqual(tags(wrong.outcomes), { Failed: 60 })
+      assert.deepStrictEqual(countTags(wrong.outcomes), { Failed: 60 })
       assert.strictEqual(wrong.executions, 0)
     })
   )
@@ -641,7 +654,7 @@ describe("maxCost", () => {
         { maxCost: "0.10", hold: () => "0.048", concurrency: 1 },
         { faults: lost }
       )
-      assert.deepStrictEqual(tags(outcomes), { Failed: 1, Succeeded: 1, NotAttempted: 58 })
+      assert.deepStrictEqual(countTags(outcomes), { Failed: 1, Succeeded: 1, NotAttempted: 58 })
       assert.strictEqual(executions, 2)
       assert.strictEqual(charged, "0.080")
     })
@@ -656,23 +669,23 @@ describe("maxCost", () => {
           { faults: Array.replicate(Fault.on("executions.create", Fault.dropAfter), 100) }
         )
         assert.strictEqual(executions, 1)
-        assert.deepStrictEqual(tags(outcomes), { Failed: 1, NotAttempted: 59 })
+        assert.deepStrictEqual(countTags(outcomes), { Failed: 1, NotAttempted: 59 })
       })
   )
 
   it.effect("counts what an earlier run without a limit has submitted, and may have had accepted", () =>
     Effect.gen(function* () {
       const lost = Fault.on("executions.create", Fault.dropAfter)
-      const charged = yield* play(
+      const charged = yield* runBatchTest(
         Effect.gen(function* () {
           const simulator = yield* Simulator.Simulator
-          yield* Stream.runDrain(Batch.run([0], options))
+          yield* Stream.runDrain(Batch.run([0], batchOptions))
           yield* simulator.inject(...Array.replicate(lost, 12))
-          yield* Stream.runDrain(Batch.run([1, 2, 3], { ...options, concurrency: 1 }))
+          yield* Stream.runDrain(Batch.run([1, 2, 3], { ...batchOptions, concurrency: 1 }))
           yield* Effect.sleep("1 hour")
           // 4 times 0.040 are spent: there is room for two of the three others.
-          yield* Stream.runDrain(Batch.run([9, 8, 7, 3, 2, 1, 0], { ...options, maxCost: "0.25" }))
-          return (yield* ledger).charged
+          yield* Stream.runDrain(Batch.run([9, 8, 7, 3, 2, 1, 0], { ...batchOptions, maxCost: "0.25" }))
+          return (yield* readLedger).charged
         })
       )
       assert.strictEqual(charged, "0.240")
@@ -681,12 +694,12 @@ describe("maxCost", () => {
 
   it.effect("waits for room that running executions of an earlier run can make, until it is told to stop", () =>
     Effect.gen(function* () {
-      const { at, outcomes } = yield* play(
+      const { at, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
-          const first = yield* Effect.fork(Stream.runDrain(Batch.run([0, 1], options)))
+          const first = yield* Effect.fork(Stream.runDrain(Batch.run([0, 1], batchOptions)))
           yield* Effect.sleep("1 second")
           yield* Fiber.interrupt(first)
-          const batch = yield* Batch.make([0, 1, 2, 3], { ...options, order: "input", maxCost: "0.10" })
+          const batch = yield* Batch.make([0, 1, 2, 3], { ...batchOptions, order: "input", maxCost: "0.10" })
           const running = yield* Effect.fork(collect(batch.outcomes))
           yield* Effect.sleep("2 seconds")
           yield* batch.stop
@@ -695,7 +708,7 @@ describe("maxCost", () => {
         })
       )
       assert.deepStrictEqual(reasons(outcomes), { Stopped: 2 })
-      assert.deepStrictEqual(tags(outcomes), { Succeeded: 2, NotAttempted: 2 })
+      assert.deepStrictEqual(countTags(outcomes), { Succeeded: 2, NotAttempted: 2 })
       assert.isAbove(at, 8000)
     })
   )
@@ -703,10 +716,10 @@ describe("maxCost", () => {
   it.effect("asks no effect for a request that has no room", () =>
     Effect.gen(function* () {
       let made = 0
-      const outcomes = yield* play(
+      const outcomes = yield* runBatchTest(
         collect(
-          Batch.run(numbers(10), {
-            ...options,
+          Batch.run(range(10), {
+            ...batchOptions,
             maxCost: "0",
             request: (n) => Effect.sync(() => (made++, requestOf(n)))
           })
@@ -719,22 +732,26 @@ describe("maxCost", () => {
 
   it.effect("holds for all runs of a batch, whatever the order of its items", () =>
     Effect.gen(function* () {
-      const result = yield* play(
+      const result = yield* runBatchTest(
         Effect.gen(function* () {
-          const limited = (count: number) => ({ ...options, concurrency: 3, maxCost: count === 1 ? "0.50" : "0.70" })
-          const first = yield* collect(Batch.run(numbers(30), limited(1)))
-          const afterFirst = (yield* ledger).charged
-          const backwards = yield* collect(Batch.run(numbers(30).toReversed(), limited(1)))
-          const afterSecond = (yield* ledger).charged
-          const third = yield* collect(Batch.run(numbers(30), limited(2)))
-          return { first, backwards, third, afterFirst, afterSecond, charged: (yield* ledger).charged }
+          const limited = (count: number) => ({
+            ...batchOptions,
+            concurrency: 3,
+            maxCost: count === 1 ? "0.50" : "0.70"
+          })
+          const first = yield* collect(Batch.run(range(30), limited(1)))
+          const afterFirst = (yield* readLedger).charged
+          const backwards = yield* collect(Batch.run(range(30).toReversed(), limited(1)))
+          const afterSecond = (yield* readLedger).charged
+          const third = yield* collect(Batch.run(range(30), limited(2)))
+          return { first, backwards, third, afterFirst, afterSecond, charged: (yield* readLedger).charged }
         })
       )
-      assert.deepStrictEqual(tags(result.first), { Succeeded: 12, NotAttempted: 18 })
+      assert.deepStrictEqual(countTags(result.first), { Succeeded: 12, NotAttempted: 18 })
       assert.strictEqual(result.afterFirst, "0.480")
-      assert.deepStrictEqual(tags(result.backwards), { Succeeded: 12, NotAttempted: 18 })
+      assert.deepStrictEqual(countTags(result.backwards), { Succeeded: 12, NotAttempted: 18 })
       assert.strictEqual(result.afterSecond, "0.480")
-      assert.deepStrictEqual(tags(result.third), { Succeeded: 17, NotAttempted: 13 })
+      assert.deepStrictEqual(countTags(result.third), { Succeeded: 17, NotAttempted: 13 })
       assert.strictEqual(result.charged, "0.680")
     })
   )
@@ -747,11 +764,11 @@ describe.runIf(isFull)("an outage", () => {
   const endured = (retryBudget: Batch.RetryBudgetOptions | false | undefined) => {
     let clock: Clock.Clock | undefined
     const out = () => clock !== undefined && isOut(clock.unsafeCurrentTimeMillis() - start)
-    return play(
+    return runBatchTest(
       Effect.gen(function* () {
         clock = yield* Effect.clock
         const simulator = yield* Simulator.Simulator
-        const batch = yield* Batch.make(numbers(500), { ...options, concurrency: 25, retryBudget })
+        const batch = yield* Batch.make(range(500), { ...batchOptions, concurrency: 25, retryBudget })
         const running = yield* Effect.fork(collect(batch.outcomes))
         yield* Effect.sleep("3 minutes")
         const middle = yield* batch.progress.get
@@ -759,7 +776,7 @@ describe.runIf(isFull)("an outage", () => {
         const after = yield* batch.progress.get
         const sent = (yield* simulator.requests).filter(({ at }) => isOut(at - start)).length
         yield* Effect.sleep("5 minutes")
-        const second = yield* collect(Batch.run(numbers(500), options))
+        const second = yield* collect(Batch.run(range(500), batchOptions))
         return { middle, after, sent, outcomes, second, executions: (yield* simulator.ledger).executions.length }
       }),
       {
@@ -784,7 +801,7 @@ describe.runIf(isFull)("an outage", () => {
       assert.isAtMost(outcomes.filter(({ _tag }) => _tag === "Failed").length, (50 + 5 * 10) / 3)
       assert.isAbove(after.retriesLeft, 0)
       assert.isUndefined(after.pausedUntil)
-      assert.deepStrictEqual(tags(second), { Succeeded: 500 })
+      assert.deepStrictEqual(countTags(second), { Succeeded: 500 })
       assert.strictEqual(executions, 500)
     })
   )
@@ -794,8 +811,8 @@ describe.runIf(isFull)("an outage", () => {
       const { executions, middle, outcomes, second, sent } = yield* endured(false)
       assert.strictEqual(sent, 4 * 500)
       assert.strictEqual(middle.retriesLeft, Number.POSITIVE_INFINITY)
-      assert.deepStrictEqual(tags(outcomes), { Failed: 500 })
-      assert.deepStrictEqual(tags(second), { Succeeded: 500 })
+      assert.deepStrictEqual(countTags(outcomes), { Failed: 500 })
+      assert.deepStrictEqual(countTags(second), { Succeeded: 500 })
       assert.strictEqual(executions, 500)
     })
   )
@@ -813,9 +830,9 @@ describe.runIf(isFull)("an outage", () => {
 describe("faults now and then", () => {
   /** One item after the other; the first create of each is answered 503. */
   const taken = (retryBudget: Batch.RetryBudgetOptions | false) =>
-    play(
+    runBatchTest(
       Effect.gen(function* () {
-        const batch = yield* Batch.make(numbers(10), { ...options, concurrency: 1, retryBudget })
+        const batch = yield* Batch.make(range(10), { ...batchOptions, concurrency: 1, retryBudget })
         yield* Stream.runDrain(batch.outcomes)
         return { millis: (yield* Clock.currentTimeMillis) - start, ...(yield* batch.progress.get) }
       }),
@@ -855,10 +872,10 @@ describe("rate limits", () => {
     it.effect(`take no retry from the budget: ${code}`, () =>
       Effect.gen(function* () {
         const limited = Fault.envelope(code, { status, retryable: null, headers: { "retry-after": "1" } })
-        const { retriesLeft, succeeded } = yield* play(
+        const { retriesLeft, succeeded } = yield* runBatchTest(
           Effect.gen(function* () {
-            const batch = yield* Batch.make(numbers(3), {
-              ...options,
+            const batch = yield* Batch.make(range(3), {
+              ...batchOptions,
               concurrency: 1,
               retryBudget: { maxTokens: 5, tokenRatio: 0, minPerMinute: 0.000001 }
             })
@@ -878,10 +895,10 @@ describe.runIf(isFull)("a limit of 600 per minute", () => {
   it.effect("is used up to the last request by submissions and looks together, and never passed", () =>
     Effect.gen(function* () {
       const items = 2400
-      const { end, refused, requests } = yield* play(
+      const { end, refused, requests } = yield* runBatchTest(
         Effect.gen(function* () {
-          const outcomes = yield* collect(Batch.run(numbers(items), { ...options, concurrency: 400 }))
-          assert.deepStrictEqual(tags(outcomes), { Succeeded: items })
+          const outcomes = yield* collect(Batch.run(range(items), { ...batchOptions, concurrency: 400 }))
+          assert.deepStrictEqual(countTags(outcomes), { Succeeded: items })
           const end = (yield* Clock.currentTimeMillis) - start
           const simulator = yield* Simulator.Simulator
           const requests = yield* simulator.requests

@@ -3,7 +3,17 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Option, Stream } from "effect"
 import { Batch, ModelRouteError } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
-import { collect, journal, ledger, numbers, options, play, requestOf, tags, withJournal } from "../utils/batches.js"
+import {
+  collect,
+  makeMemoryJournal,
+  readLedger,
+  range,
+  batchOptions,
+  runBatchTest,
+  requestOf,
+  countTags,
+  withJournal
+} from "../utils/batches.js"
 import { arrivalTimes, type Setup, start } from "../utils/harness.js"
 
 const { Fault } = Simulator
@@ -53,7 +63,7 @@ describe("a step", () => {
   it.effect("is written before it counts", () =>
     Effect.gen(function* () {
       const log: Array<string> = []
-      const memory = yield* journal
+      const memory = yield* makeMemoryJournal
       const noting: Batch.JournalService = {
         ...memory,
         write: (batch, entries) =>
@@ -62,8 +72,8 @@ describe("a step", () => {
             for (const { step } of entries) log.push(step)
           }).pipe(Effect.zipRight(memory.write(batch, entries)))
       }
-      const batch = Batch.run([1], { ...options, deliver: () => Effect.sync(() => void log.push("deliver")) })
-      yield* play(
+      const batch = Batch.run([1], { ...batchOptions, deliver: () => Effect.sync(() => void log.push("deliver")) })
+      yield* runBatchTest(
         Stream.runForEach(batch, ({ key }) => Effect.sync(() => log.push(`taken ${key}`))).pipe(
           Effect.provide(withJournal(noting))
         ),
@@ -78,7 +88,7 @@ describe("a step", () => {
 
   it.effect("tells all that the next one needs", () =>
     Effect.gen(function* () {
-      const memory = yield* journal
+      const memory = yield* makeMemoryJournal
       const history: Array<Batch.JournalEntry> = []
       const noting: Batch.JournalService = {
         ...memory,
@@ -88,10 +98,10 @@ describe("a step", () => {
             memory.write(batch, entries)
           )
       }
-      const executions = yield* play(
+      const executions = yield* runBatchTest(
         Effect.zipRight(
-          Stream.runDrain(Batch.run([1], options)).pipe(Effect.provide(withJournal(noting))),
-          Effect.map(ledger, ({ executions }) => executions)
+          Stream.runDrain(Batch.run([1], batchOptions)).pipe(Effect.provide(withJournal(noting))),
+          Effect.map(readLedger, ({ executions }) => executions)
         )
       )
       const [submitted, accepted, ended, delivered] = history
@@ -129,11 +139,13 @@ describe("a batch that ends at", () => {
 
   /** Ends at the given write, goes on with the same journal, and is run a third time. */
   const interrupted = (at: number, isKept: boolean, setup: Setup) =>
-    play(
+    runBatchTest(
       Effect.gen(function* () {
-        const kept = yield* journal
+        const kept = yield* makeMemoryJournal
         const runWith = (service: Batch.JournalService) =>
-          collect(Batch.run(numbers(count), { ...options, concurrency: 2 })).pipe(Effect.provide(withJournal(service)))
+          collect(Batch.run(range(count), { ...batchOptions, concurrency: 2 })).pipe(
+            Effect.provide(withJournal(service))
+          )
         const first = yield* Effect.exit(runWith(cutOff(kept, at, isKept)))
         const second = yield* runWith(kept)
         const third = yield* runWith(kept)
@@ -163,8 +175,8 @@ describe("a batch that ends at", () => {
             )
             assert.strictEqual(bodies.size, count, name)
             for (const outcomes of [second, third]) {
-              assert.deepStrictEqual(outcomes.map(({ index }) => index).toSorted(), numbers(count), name)
-              assert.deepStrictEqual(tags(outcomes), { Succeeded: count - 1, "Failed for good": 1 }, name)
+              assert.deepStrictEqual(outcomes.map(({ index }) => index).toSorted(), range(count), name)
+              assert.deepStrictEqual(countTags(outcomes), { Succeeded: count - 1, "Failed for good": 1 }, name)
               for (const outcome of outcomes) {
                 const mine = executions.find(({ body }) => body === JSON.stringify(requestOf(outcome.item)))
                 assert.strictEqual(executionOf(outcome), mine?.executionId, name)
@@ -182,16 +194,16 @@ describe("a batch that ends at", () => {
   it.effect("a step that cannot be written sends nothing, and hands nothing out", () =>
     Effect.gen(function* () {
       const sentAt = (step: Batch.JournalStep) =>
-        play(
+        runBatchTest(
           Effect.gen(function* () {
-            const service = cutOff(yield* journal, 1, false, step)
+            const service = cutOff(yield* makeMemoryJournal, 1, false, step)
             let taken = 0
-            const error = yield* Stream.runForEach(Batch.run([1], options), () => Effect.sync(() => taken++)).pipe(
+            const error = yield* Stream.runForEach(Batch.run([1], batchOptions), () => Effect.sync(() => taken++)).pipe(
               Effect.provide(withJournal(service)),
               Effect.flip
             )
             assert.strictEqual(error._tag, "JournalError")
-            const { executions } = yield* ledger
+            const { executions } = yield* readLedger
             return [executions.length, taken]
           })
         )
@@ -206,12 +218,12 @@ describe("a batch that ends at", () => {
 describe("a later run", () => {
   it.effect("hands out what has ended without a request, and says what was delivered", () =>
     Effect.gen(function* () {
-      const { again, sent } = yield* play(
+      const { again, sent } = yield* runBatchTest(
         Effect.gen(function* () {
-          yield* Stream.runDrain(Stream.take(Batch.run(numbers(10), { ...options, concurrency: 1 }), 4))
+          yield* Stream.runDrain(Stream.take(Batch.run(range(10), { ...batchOptions, concurrency: 1 }), 4))
           const simulator = yield* Simulator.Simulator
           const before = (yield* simulator.requests).length
-          const again = yield* collect(Stream.take(Batch.run(numbers(10), { ...options, order: "input" }), 3))
+          const again = yield* collect(Stream.take(Batch.run(range(10), { ...batchOptions, order: "input" }), 3))
           return { again, sent: (yield* simulator.requests).slice(before) }
         })
       )
@@ -232,19 +244,19 @@ describe("a later run", () => {
 
   it.effect("submits under the same key what may have been accepted, and the API gives the same execution", () =>
     Effect.gen(function* () {
-      const { executions, first, keys, second } = yield* play(
+      const { executions, first, keys, second } = yield* runBatchTest(
         Effect.gen(function* () {
-          const first = yield* collect(Batch.run([1], options))
+          const first = yield* collect(Batch.run([1], batchOptions))
           yield* Effect.sleep("23 hours")
-          const second = yield* collect(Batch.run([1], options))
+          const second = yield* collect(Batch.run([1], batchOptions))
           const simulator = yield* Simulator.Simulator
           const keys = (yield* simulator.requests).flatMap(({ headers }) => headers["idempotency-key"] ?? [])
           return { first, second, keys, executions: (yield* simulator.ledger).executions }
         }),
         { simulator: { faults: [lostCreate, lostCreate, lostCreate, lostCreate] } }
       )
-      assert.deepStrictEqual(tags(first), { Failed: 1 })
-      assert.deepStrictEqual(tags(second), { Succeeded: 1 })
+      assert.deepStrictEqual(countTags(first), { Failed: 1 })
+      assert.deepStrictEqual(countTags(second), { Succeeded: 1 })
       assert.strictEqual(keys.length, 5)
       assert.strictEqual(new Set(keys).size, 1)
       assert.strictEqual(executions.length, 1)
@@ -253,10 +265,10 @@ describe("a later run", () => {
 
   it.effect("sends nothing under the key of another request, and goes on with the one that was sent", () =>
     Effect.gen(function* () {
-      const { runs, sent } = yield* play(
+      const { runs, sent } = yield* runBatchTest(
         Effect.gen(function* () {
           const once = (request: (n: number) => ReturnType<typeof requestOf>) =>
-            Effect.map(collect(Batch.run([1], { ...options, request })), (outcomes) => outcomes.map(nameOf))
+            Effect.map(collect(Batch.run([1], { ...batchOptions, request })), (outcomes) => outcomes.map(nameOf))
           const simulator = yield* Simulator.Simulator
           const first = yield* once(requestOf)
           const before = (yield* simulator.requests).length
@@ -274,14 +286,14 @@ describe("a later run", () => {
   )
 
   const undecided = (extra: Partial<Batch.Options<number>>, wait: Duration.DurationInput, fault = lostCreate) =>
-    play(
+    runBatchTest(
       Effect.gen(function* () {
-        const first = yield* collect(Batch.run([1], options))
-        assert.deepStrictEqual(tags(first), { Failed: 1 })
+        const first = yield* collect(Batch.run([1], batchOptions))
+        assert.deepStrictEqual(countTags(first), { Failed: 1 })
         yield* Effect.sleep(wait)
         const simulator = yield* Simulator.Simulator
         const before = (yield* simulator.requests).length
-        const outcomes = yield* collect(Batch.run([1], { ...options, ...extra }))
+        const outcomes = yield* collect(Batch.run([1], { ...batchOptions, ...extra }))
         const sent = (yield* simulator.requests).slice(before)
         return { first, outcomes, sent, executions: (yield* simulator.ledger).executions }
       }),
@@ -310,7 +322,7 @@ describe("a later run", () => {
   it.effect("goes by the key's life that it is told", () =>
     Effect.gen(function* () {
       const younger = yield* undecided({ keyTtl: "2 hours" }, "1 hour")
-      assert.deepStrictEqual(tags(younger.outcomes), { Succeeded: 1 })
+      assert.deepStrictEqual(countTags(younger.outcomes), { Succeeded: 1 })
       const older = yield* undecided({ keyTtl: "1 hour" }, "2 hours")
       assert.deepStrictEqual(older.sent, [])
     })
@@ -318,10 +330,10 @@ describe("a later run", () => {
 
   it.effect("nor while it waits to send it again: the age counts at the moment of sending", () =>
     Effect.gen(function* () {
-      const { at, executions, outcomes } = yield* play(
+      const { at, executions, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
-          const outcomes = yield* collect(Batch.run([1], { ...options, keyTtl: "7 seconds" }))
-          return { outcomes, at: yield* arrivalTimes("executions.create"), executions: (yield* ledger).executions }
+          const outcomes = yield* collect(Batch.run([1], { ...batchOptions, keyTtl: "7 seconds" }))
+          return { outcomes, at: yield* arrivalTimes("executions.create"), executions: (yield* readLedger).executions }
         }),
         { simulator: { faults: [lostCreate, lostCreate, lostCreate, lostCreate] } }
       )
@@ -336,14 +348,14 @@ describe("a later run", () => {
     "is no matter of age where nothing was accepted for certain: what was refused for the rate limit goes out",
     () =>
       Effect.gen(function* () {
-        const { at, outcomes } = yield* play(
+        const { at, outcomes } = yield* runBatchTest(
           Effect.gen(function* () {
-            const outcomes = yield* collect(Batch.run([1], { ...options, keyTtl: "5 seconds" }))
+            const outcomes = yield* collect(Batch.run([1], { ...batchOptions, keyTtl: "5 seconds" }))
             return { outcomes, at: yield* arrivalTimes("executions.create") }
           }),
           { simulator: { faults: [Fault.on("executions.create", Fault.rateLimited({ resetIn: "30 seconds" }))] } }
         )
-        assert.deepStrictEqual(tags(outcomes), { Succeeded: 1 })
+        assert.deepStrictEqual(countTags(outcomes), { Succeeded: 1 })
         assert.strictEqual(at.length, 2)
         assert.isAtLeast(at[1] ?? 0, 30_000)
       })
@@ -358,7 +370,7 @@ describe("a later run", () => {
       }
       const { executions, outcomes, sent } = yield* undecided({ resubmit }, "2 days", unseenCreate)
       assert.deepStrictEqual(new Set(asked), new Set(["1 SubmissionOutcomeUnknown"]))
-      assert.deepStrictEqual(tags(outcomes), { Succeeded: 1 })
+      assert.deepStrictEqual(countTags(outcomes), { Succeeded: 1 })
       assert.strictEqual(executions.length, 1)
       const old = sent.map(({ headers }) => headers["idempotency-key"])
       assert.strictEqual(executions[0]?.idempotencyKey, old[0])
@@ -368,14 +380,16 @@ describe("a later run", () => {
   it.effect("asks once about an undecided item, not again for the one behind it with the same key", () =>
     Effect.gen(function* () {
       const faults = Array.from({ length: 8 }, () => unseenCreate)
-      const { outcomes, sent } = yield* play(
+      const { outcomes, sent } = yield* runBatchTest(
         Effect.gen(function* () {
-          yield* Stream.runDrain(Batch.run([1], options))
+          yield* Stream.runDrain(Batch.run([1], batchOptions))
           yield* Effect.sleep("2 days")
           const simulator = yield* Simulator.Simulator
           const before = (yield* simulator.requests).length
           // Under the new key, too, its answer is lost, and is soon too old.
-          const outcomes = yield* collect(Batch.run([1, 1], { ...options, keyTtl: "5 seconds", resubmit: () => true }))
+          const outcomes = yield* collect(
+            Batch.run([1, 1], { ...batchOptions, keyTtl: "5 seconds", resubmit: () => true })
+          )
           return { outcomes, sent: (yield* simulator.requests).slice(before) }
         }),
         { simulator: { faults } }
@@ -388,18 +402,18 @@ describe("a later run", () => {
 
   it.effect("looks an execution up by its id, however old its key is", () =>
     Effect.gen(function* () {
-      const { creates, outcomes } = yield* play(
+      const { creates, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
-          const first = yield* collect(Batch.run([1], { ...options, wait: { timeout: "1 second" } }))
+          const first = yield* collect(Batch.run([1], { ...batchOptions, wait: { timeout: "1 second" } }))
           assert.deepStrictEqual(first.map(nameOf), ["AwaitTimeout"])
           yield* Effect.sleep("3 days")
-          const outcomes = yield* collect(Batch.run([1], options))
+          const outcomes = yield* collect(Batch.run([1], batchOptions))
           const simulator = yield* Simulator.Simulator
           const requests = yield* simulator.requests
           return { outcomes, creates: requests.filter(({ operation }) => operation === "executions.create").length }
         })
       )
-      assert.deepStrictEqual(tags(outcomes), { Succeeded: 1 })
+      assert.deepStrictEqual(countTags(outcomes), { Succeeded: 1 })
       assert.strictEqual(creates, 1)
     })
   )
@@ -413,9 +427,9 @@ describe("a later run", () => {
         body: '{"error":{"code":"NOT_FOUND","message":"No such execution.","retryable":false,"request_id":"req_1"}}'
       })
     )
-    const image = options
+    const image = batchOptions
     const video = {
-      ...options,
+      ...batchOptions,
       request: (n: number) => ({ model: "seedance-video", input: { prompt: `picture ${n}` } })
     }
     const isUnknown = (error: ModelRouteError.ModelRouteError) => "status" in error && error.status === 404
@@ -429,13 +443,13 @@ describe("a later run", () => {
       then: ReadonlyArray<Simulator.Fault.Fault> = [],
       options = image
     ) =>
-      play(
+      runBatchTest(
         Effect.gen(function* () {
           yield* Effect.timeoutOption(Stream.runDrain(Batch.run([1], options)), "1 second")
           const outcomes = yield* Effect.forEach(runs, (extra) =>
             Effect.zipRight(Effect.sleep("70 seconds"), collect(Batch.run([1], { ...options, ...extra })))
           )
-          return { outcomes: outcomes.flat(), executions: (yield* ledger).executions }
+          return { outcomes: outcomes.flat(), executions: (yield* readLedger).executions }
         }),
         { simulator: { faults: [forgotten, ...then] } }
       )
@@ -486,7 +500,7 @@ describe("a later run", () => {
 
     it.effect("forgets that at once: though the run that has seen it is cut off", () =>
       Effect.gen(function* () {
-        const executions = yield* play(
+        const executions = yield* runBatchTest(
           Effect.gen(function* () {
             yield* Effect.timeoutOption(Stream.runDrain(Batch.run([1], video)), "1 second")
             yield* Effect.sleep("70 seconds")
@@ -495,7 +509,7 @@ describe("a later run", () => {
             // It polls at once, and the execution has not ended yet.
             yield* Effect.timeoutOption(Stream.runDrain(Batch.run([1], video)), "1 second")
             yield* Stream.runDrain(Batch.run([1], { ...video, resubmit: isUnknown }))
-            return (yield* ledger).executions
+            return (yield* readLedger).executions
           }),
           { simulator: { faults: [forgotten] } }
         )
@@ -523,11 +537,11 @@ describe("a later run", () => {
 
   it.effect("waits again for all that runs, so many at once, and looks at each without delay", () =>
     Effect.gen(function* () {
-      const { looks, outcomes, took } = yield* play(
+      const { looks, outcomes, took } = yield* runBatchTest(
         Effect.gen(function* () {
-          const kept = yield* journal
+          const kept = yield* makeMemoryJournal
           const half = cutOff(kept, 8, false, "Ended")
-          const batch = Batch.run(numbers(8), { ...options, concurrency: 8 })
+          const batch = Batch.run(range(8), { ...batchOptions, concurrency: 8 })
           yield* Effect.exit(Stream.runDrain(batch).pipe(Effect.provide(withJournal(half))))
           yield* Effect.sleep("1 hour")
           const simulator = yield* Simulator.Simulator
@@ -536,7 +550,7 @@ describe("a later run", () => {
           return { outcomes, took, looks: (yield* simulator.requests).slice(before) }
         })
       )
-      assert.deepStrictEqual(tags(outcomes), { Succeeded: 8 })
+      assert.deepStrictEqual(countTags(outcomes), { Succeeded: 8 })
       assert.strictEqual(Duration.toMillis(took), 0)
       for (const { operation } of looks) assert.strictEqual(operation, "executions.get")
     })
@@ -544,15 +558,15 @@ describe("a later run", () => {
 
   it.effect("hands a failure out again, unless resubmit says otherwise: then under a new key", () =>
     Effect.gen(function* () {
-      const { executions, runs } = yield* play(
+      const { executions, runs } = yield* runBatchTest(
         Effect.gen(function* () {
           const once = (extra: Partial<Batch.Options<number>> = {}) =>
-            collect(Batch.run(numbers(3), { ...options, order: "input", ...extra }))
+            collect(Batch.run(range(3), { ...batchOptions, order: "input", ...extra }))
           const first = yield* once()
           const second = yield* once()
           const third = yield* once({ resubmit: (error) => error._tag === "GenerationFailed" })
           const fourth = yield* once()
-          return { runs: [first, second, third, fourth], executions: (yield* ledger).executions }
+          return { runs: [first, second, third, fourth], executions: (yield* readLedger).executions }
         }),
         {
           simulator: {
@@ -578,12 +592,12 @@ describe("a later run", () => {
   it.effect("submits what has failed and changed, and refuses what has changed and not failed", () =>
     Effect.gen(function* () {
       const changed = (n: number) => ({ model: "flux-1.1-pro", input: { prompt: `another picture ${n}` } })
-      const { executions, second, third } = yield* play(
+      const { executions, second, third } = yield* runBatchTest(
         Effect.gen(function* () {
-          yield* Stream.runDrain(Batch.run(numbers(2), { ...options, concurrency: 1 }))
-          const second = yield* collect(Batch.run(numbers(2), { ...options, request: changed, order: "input" }))
-          const third = yield* collect(Batch.run([1], options))
-          return { second, third, executions: (yield* ledger).executions }
+          yield* Stream.runDrain(Batch.run(range(2), { ...batchOptions, concurrency: 1 }))
+          const second = yield* collect(Batch.run(range(2), { ...batchOptions, request: changed, order: "input" }))
+          const third = yield* collect(Batch.run([1], batchOptions))
+          return { second, third, executions: (yield* readLedger).executions }
         }),
         { simulator: { faults: [Fault.on("executions.create", Fault.envelope("CONTENT_MODERATION_REJECTED"))] } }
       )
@@ -602,13 +616,13 @@ describe("a later run", () => {
 
   it.effect("finds out by version what has changed, where it takes an effect to make the request", () =>
     Effect.gen(function* () {
-      const { executions, runs } = yield* play(
+      const { executions, runs } = yield* runBatchTest(
         Effect.gen(function* () {
           const once = (version: string) =>
             Effect.map(
               collect(
                 Batch.run([1, 2], {
-                  ...options,
+                  ...batchOptions,
                   order: "input",
                   concurrency: 1,
                   version: (n) => `${n} ${version}`,
@@ -619,7 +633,7 @@ describe("a later run", () => {
             )
           return {
             runs: [yield* once("a"), yield* once("a"), yield* once("b")],
-            executions: (yield* ledger).executions
+            executions: (yield* readLedger).executions
           }
         }),
         { simulator: { faults: [Fault.on("executions.create", Fault.envelope("CONTENT_MODERATION_REJECTED"))] } }
@@ -635,25 +649,25 @@ describe("a later run", () => {
 
   it.effect("takes no notice of the order of the fields of a request", () =>
     Effect.gen(function* () {
-      const outcomes = yield* play(
+      const outcomes = yield* runBatchTest(
         Effect.gen(function* () {
           const request = () => ({ model: "flux-1.1-pro", input: { width: 512, prompt: "a" } })
-          yield* Stream.runDrain(Batch.run([1], { ...options, request }))
+          yield* Stream.runDrain(Batch.run([1], { ...batchOptions, request }))
           const turned = () => ({ model: "flux-1.1-pro", input: { prompt: "a", width: 512 } })
-          return yield* collect(Batch.run([1], { ...options, request: turned }))
+          return yield* collect(Batch.run([1], { ...batchOptions, request: turned }))
         })
       )
-      assert.deepStrictEqual(tags(outcomes), { Succeeded: 1 })
+      assert.deepStrictEqual(countTags(outcomes), { Succeeded: 1 })
     })
   )
 
   it.effect("of another batch has keys of its own", () =>
     Effect.gen(function* () {
-      const executions = yield* play(
+      const executions = yield* runBatchTest(
         Effect.gen(function* () {
-          yield* Stream.runDrain(Batch.run([1], options))
-          yield* Stream.runDrain(Batch.run([1], { ...options, id: "another" }))
-          return (yield* ledger).executions
+          yield* Stream.runDrain(Batch.run([1], batchOptions))
+          yield* Stream.runDrain(Batch.run([1], { ...batchOptions, id: "another" }))
+          return (yield* readLedger).executions
         })
       )
       assert.strictEqual(executions.length, 2)
@@ -663,14 +677,14 @@ describe("a later run", () => {
 
   it.effect("pays nothing twice without its journal, as long as the API knows the keys", () =>
     Effect.gen(function* () {
-      const executions = yield* play(
+      const executions = yield* runBatchTest(
         Effect.gen(function* () {
-          const once = Effect.flatMap(journal, (empty) =>
-            Stream.runDrain(Batch.run(numbers(4), options)).pipe(Effect.provide(withJournal(empty)))
+          const once = Effect.flatMap(makeMemoryJournal, (empty) =>
+            Stream.runDrain(Batch.run(range(4), batchOptions)).pipe(Effect.provide(withJournal(empty)))
           )
           yield* once
           yield* once
-          return (yield* ledger).executions
+          return (yield* readLedger).executions
         })
       )
       assert.strictEqual(executions.length, 4)
@@ -681,7 +695,7 @@ describe("a later run", () => {
     Effect.gen(function* () {
       let made = 0
       const uploading = {
-        ...options,
+        ...batchOptions,
         request: (n: number) =>
           Effect.sync(() => ({
             model: "flux-1.1-pro",
@@ -691,7 +705,7 @@ describe("a later run", () => {
             webhookUrl: "https://example.com/hooks"
           }))
       }
-      const { bodies, executions, outcomes } = yield* play(
+      const { bodies, executions, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
           yield* Stream.runDrain(Batch.run([1], uploading))
           const outcomes = yield* collect(Batch.run([1], uploading))
@@ -705,7 +719,7 @@ describe("a later run", () => {
       assert.strictEqual(made, 1)
       assert.strictEqual(bodies.size, 1)
       assert.strictEqual(executions.length, 1)
-      assert.deepStrictEqual(tags(outcomes), { Succeeded: 1 })
+      assert.deepStrictEqual(countTags(outcomes), { Succeeded: 1 })
     })
   )
 })
@@ -716,15 +730,15 @@ const nameOf = (outcome: Batch.Outcome<unknown>): string =>
 describe("two runs of one batch at the same time", () => {
   it.effect("pay nothing twice", () =>
     Effect.gen(function* () {
-      const { both, executions } = yield* play(
+      const { both, executions } = yield* runBatchTest(
         Effect.gen(function* () {
-          const one = collect(Batch.run(numbers(20), { ...options, concurrency: 5 }))
+          const one = collect(Batch.run(range(20), { ...batchOptions, concurrency: 5 }))
           const both = yield* Effect.all([one, one], { concurrency: 2 })
-          return { both, executions: (yield* ledger).executions }
+          return { both, executions: (yield* readLedger).executions }
         })
       )
       assert.strictEqual(executions.length, 20)
-      for (const outcomes of both) assert.deepStrictEqual(tags(outcomes), { Succeeded: 20 })
+      for (const outcomes of both) assert.deepStrictEqual(countTags(outcomes), { Succeeded: 20 })
     })
   )
 })
@@ -732,10 +746,10 @@ describe("two runs of one batch at the same time", () => {
 describe("the journal", () => {
   it.effect("tells what became of a batch, and forgets it", () =>
     Effect.gen(function* () {
-      const { after, steps } = yield* play(
+      const { after, steps } = yield* runBatchTest(
         Effect.gen(function* () {
           const service = yield* Batch.Journal
-          yield* Stream.runDrain(Batch.run(numbers(5), options))
+          yield* Stream.runDrain(Batch.run(range(5), batchOptions))
           const steps = (yield* collect(service.entries("catalogue"))).map(({ key, step }) => `${key} ${step}`)
           yield* service.remove("catalogue")
           return { steps, after: yield* service.read("catalogue", ["1"]) }
@@ -743,7 +757,7 @@ describe("the journal", () => {
       )
       assert.deepStrictEqual(
         steps.toSorted(),
-        numbers(5).map((n) => `${n} Delivered`)
+        range(5).map((n) => `${n} Delivered`)
       )
       assert.deepStrictEqual(after.map(Option.isNone), [true])
     })

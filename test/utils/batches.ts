@@ -10,47 +10,50 @@ import { valueOf } from "./exit.js"
 import { layer, type Requirements, type Setup, silent, start } from "./harness.js"
 import { run } from "./virtualTime.js"
 
-export const numbers = (count: number): ReadonlyArray<number> => Array.from({ length: count }, (_, n) => n)
+export const range = (count: number): ReadonlyArray<number> => Array.from({ length: count }, (_, n) => n)
 
 export const requestOf = (n: number) => ({ model: "flux-1.1-pro", input: { prompt: `picture ${n}` } })
 
 /** A batch of numbers. */
-export const options = { id: "catalogue", key: String, request: requestOf }
+export const batchOptions = { id: "catalogue", key: String, request: requestOf }
 
 /** The journals of a test's processes, which outlive them. */
-export const journal: Effect.Effect<Batch.JournalService> = Effect.provide(Batch.Journal, Batch.layerJournalMemory)
+export const makeMemoryJournal: Effect.Effect<Batch.JournalService> = Effect.provide(
+  Batch.Journal,
+  Batch.layerJournalMemory
+)
 
 export const withJournal = (service: Batch.JournalService): Layer.Layer<Batch.Journal> =>
   Layer.succeed(Batch.Journal, service)
 
-export const exitOf = <A, E>(
+export const runBatchExit = <A, E>(
   program: Effect.Effect<A, E, Requirements | Batch.Journal>,
   setup: Setup = {}
 ): Effect.Effect<Exit.Exit<A, unknown>> =>
   run(program.pipe(Effect.provide([layer(setup), Batch.layerJournalMemory]), silent), start)
 
 /** Runs a program at `start` in virtual time. What it leaves waiting for a timer is a defect. */
-export const play = <A, E>(
+export const runBatchTest = <A, E>(
   program: Effect.Effect<A, E, Requirements | Batch.Journal>,
   setup: Setup = {}
-): Effect.Effect<A> => Effect.map(exitOf(program, setup), valueOf)
+): Effect.Effect<A> => Effect.map(runBatchExit(program, setup), valueOf)
 
 /** What the simulator has executed and charged. */
-export const ledger = Effect.flatMap(Simulator.Simulator, (simulator) => simulator.ledger)
+export const readLedger = Effect.flatMap(Simulator.Simulator, (simulator) => simulator.ledger)
 
 /** What executions hold and have cost, in thousandths of a dollar. */
-export const committed = ({ charged, executions }: Simulator.Ledger): number =>
+export const committedMills = ({ charged, executions }: Simulator.Ledger): number =>
   Math.round(1000 * (Number(charged) + executions.reduce((sum, { held }) => sum + Number(held), 0)))
 
 export const collect = <A, E, R>(stream: Stream.Stream<A, E, R>): Effect.Effect<ReadonlyArray<A>, E, R> =>
   Effect.map(Stream.runCollect(stream), Chunk.toReadonlyArray)
 
 /** How many there are of each. */
-export const tally = (names: Iterable<string>): Readonly<Record<string, number>> => {
+export const countBy = (names: Iterable<string>): Readonly<Record<string, number>> => {
   const counts: Record<string, number> = {}
   for (const name of names) counts[name] = (counts[name] ?? 0) + 1
   return counts
 }
 
-export const tags = (outcomes: ReadonlyArray<Batch.Outcome<unknown, unknown>>): Readonly<Record<string, number>> =>
-  tally(outcomes.map((outcome) => (outcome._tag === "Failed" && outcome.final ? "Failed for good" : outcome._tag)))
+export const countTags = (outcomes: ReadonlyArray<Batch.Outcome<unknown, unknown>>): Readonly<Record<string, number>> =>
+  countBy(outcomes.map((outcome) => (outcome._tag === "Failed" && outcome.final ? "Failed for good" : outcome._tag)))

@@ -1,4 +1,4 @@
-/** A PostgreSQL server of the test's own, where this machine has the programs for one. */
+/** Starts a PostgreSQL server for a test, if PostgreSQL is installed. */
 import { spawn, spawnSync } from "node:child_process"
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -8,14 +8,14 @@ import type * as Scope from "effect/Scope"
 
 interface Programs {
   readonly folder: string
-  /** PostgreSQL refuses to run as root. */
+  /** The user that runs the server, because PostgreSQL does not run as root. */
   readonly user: { readonly uid: number; readonly gid: number } | undefined
 }
 
-const packaged = "/usr/lib/postgresql"
+const debianFolder = "/usr/lib/postgresql"
 
 const folders = (path: string): ReadonlyArray<string> => [
-  ...(existsSync(packaged) ? readdirSync(packaged).map((version) => join(packaged, version, "bin")) : []),
+  ...(existsSync(debianFolder) ? readdirSync(debianFolder).map((version) => join(debianFolder, version, "bin")) : []),
   ...path.split(delimiter)
 ]
 
@@ -24,24 +24,24 @@ const idOf = (flag: string): number => {
   return status === 0 ? Number(stdout) : Number.NaN
 }
 
-/** The programs, or why there are none. `path` is where to look besides the folders of Debian's packages. */
+/** Finds the programs of PostgreSQL in the folders of Debian's packages and in `path`. Returns a reason if there are none. */
 export const find = (path: string): Programs | string => {
   const folder = folders(path).find((each) => ["initdb", "postgres"].every((name) => existsSync(join(each, name))))
-  if (folder === undefined) return "there is no initdb"
+  if (folder === undefined) return "initdb is not installed"
   if (process.getuid?.() !== 0) return { folder, user: undefined }
   const user = { uid: idOf("-u"), gid: idOf("-g") }
-  return Number.isNaN(user.uid + user.gid) ? "there is no user postgres" : { folder, user }
+  return Number.isNaN(user.uid + user.gid) ? "the user postgres does not exist" : { folder, user }
 }
 
 export interface Server {
-  /** The folder of its socket. */
+  /** Folder of the socket. */
   readonly host: string
   readonly username: string
-  /** Ends it before its time. */
+  /** Stops the server before its scope closes. */
   readonly stop: Effect.Effect<void>
 }
 
-/** A server that writes nothing to the disk for good, and is gone with the scope. */
+/** Starts a server that does not wait for the disk. Stops it and deletes its data when the scope closes. */
 export const start = ({ folder, user }: Programs): Effect.Effect<Server, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.async<Server & { readonly home: string }>((resume) => {
@@ -65,7 +65,7 @@ export const start = ({ folder, user }: Programs): Effect.Effect<Server, never, 
         child.once("exit", () => resolve())
       })
       const stop = Effect.promise(() => {
-        // Without waiting for those who are connected.
+        // SIGINT does not wait for connected clients.
         child.kill("SIGINT")
         return ended
       })

@@ -1,23 +1,23 @@
-/** A `KeyValueStore` over a map that outlives it, which fails where a test wants it to. */
+/** A `KeyValueStore` over a map that outlives it. Hooks let its methods fail. */
 import { type PlatformError, SystemError } from "@effect/platform/Error"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 
-export type Values = Map<string, string>
+export type StoreValues = Map<string, string>
 
-/** What goes wrong in a store, or comes first. */
-export interface Hooks {
+/** Effects that run before the methods of the store. */
+export interface StoreHooks {
   readonly get?: (key: string) => Effect.Effect<void, PlatformError>
   readonly set?: (key: string, value: string) => Effect.Effect<void, PlatformError>
   readonly remove?: (key: string) => Effect.Effect<void, PlatformError>
 }
 
 export const storeFailure = (reason: SystemError["reason"] = "Unknown"): SystemError =>
-  new SystemError({ reason, module: "KeyValueStore", method: "test", description: "as the test wants" })
+  new SystemError({ reason, module: "KeyValueStore", method: "test", description: "a failure of the test" })
 
-/** Like files, what is not there cannot be removed. */
-export const storeOver = (values: Values, hooks: Hooks = {}): KeyValueStore.KeyValueStore =>
+/** Like a file system, it fails to remove a missing value. */
+export const makeStore = (values: StoreValues, hooks: StoreHooks = {}): KeyValueStore.KeyValueStore =>
   KeyValueStore.makeStringOnly({
     get: (key) =>
       Effect.zipRight(

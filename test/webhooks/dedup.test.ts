@@ -9,13 +9,13 @@ import * as Webhook from "effect-modelroute/Webhook"
 import { InMemoryEvents } from "../../src/internal/webhooks/dedupMemory.js"
 import { make } from "../../src/internal/webhooks/dedup.js"
 import { silent, start } from "../utils/harness.js"
-import { type Hooks, storeFailure, storeOver, type Values } from "../utils/store.js"
+import { type StoreHooks, storeFailure, makeStore, type StoreValues } from "../utils/store.js"
 
 const id = (text: string) => Webhook.EventId.make(text)
 const day = 86_400_000
 
-const dedupOver = (values: Values, options?: Webhook.StoredDedupOptions, hooks?: Hooks) =>
-  Layer.provide(Webhook.layerDedup(options), Layer.succeed(KeyValueStore.KeyValueStore, storeOver(values, hooks)))
+const dedupOver = (values: StoreValues, options?: Webhook.StoredDedupOptions, hooks?: StoreHooks) =>
+  Layer.provide(Webhook.layerDedup(options), Layer.succeed(KeyValueStore.KeyValueStore, makeStore(values, hooks)))
 
 /** Returns whether a key holds the entry of a handled event. */
 const isEntry = (key: string): boolean => /[0-9a-f]{64}$/.test(key)
@@ -209,7 +209,7 @@ describe("layerDedup over a store", () => {
   it.effect("recognizes events after a restart", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(start)
-      const values: Values = new Map()
+      const values: StoreValues = new Map()
       assert.isTrue(yield* withDedup(dedupOver(values), (dedup) => handle(dedup, "a")))
       assert.isFalse(yield* withDedup(dedupOver(values), (dedup) => handle(dedup, "a")))
       assert.isTrue(yield* withDedup(dedupOver(values, { prefix: "other-" }), (dedup) => handle(dedup, "a")))
@@ -220,7 +220,7 @@ describe("layerDedup over a store", () => {
   it.effect("removes the values of expired events and no others", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(start)
-      const values: Values = new Map([["mine", "kept"]])
+      const values: StoreValues = new Map([["mine", "kept"]])
       yield* withDedup(dedupOver(values), (dedup) =>
         Effect.gen(function* () {
           for (let n = 0; n < 100; n++) yield* handle(dedup, `a${n}`)
@@ -244,7 +244,7 @@ describe("layerDedup over a store", () => {
     it.effect(`cleans up at the start, before any event, after ${days} days without a process`, () =>
       Effect.gen(function* () {
         yield* TestClock.setTime(start)
-        const values: Values = new Map()
+        const values: StoreValues = new Map()
         for (let restart = 0; restart < 5; restart++) {
           yield* withDedup(dedupOver(values), (dedup) =>
             Effect.forEach(Array.from({ length: 33 }), (_, n) => handle(dedup, `${restart}-${n}`)).pipe(
@@ -264,7 +264,7 @@ describe("layerDedup over a store", () => {
     Effect.gen(function* () {
       for (const cleaned of [undefined, "", "49", "x.", "999999999."]) {
         yield* TestClock.setTime(start)
-        const values: Values = new Map()
+        const values: StoreValues = new Map()
         yield* withDedup(dedupOver(values), (dedup) => handle(dedup, "a"))
         values.delete("modelroute-webhook-cleaned")
         if (cleaned !== undefined) values.set("modelroute-webhook-cleaned", cleaned)
@@ -283,7 +283,7 @@ describe("layerDedup over a store", () => {
           calls += 1
           setImmediate(() => resume(Effect.void))
         })
-      const values: Values = new Map()
+      const values: StoreValues = new Map()
       const perHour = 30
       const hours = 24 * 3
       let largest = 0
@@ -310,7 +310,7 @@ describe("layerDedup over a store", () => {
     () =>
       Effect.gen(function* () {
         yield* TestClock.setTime(start)
-        const values: Values = new Map()
+        const values: StoreValues = new Map()
         yield* withDedup(dedupOver(values), (dedup) =>
           Effect.gen(function* () {
             assert.isTrue(yield* handle(dedup, "again"))
@@ -354,7 +354,7 @@ describe("layerDedup over a store", () => {
   it.effect("is shared by two processes without lost writes", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(start)
-      const values: Values = new Map()
+      const values: StoreValues = new Map()
       yield* withDedup(dedupOver(values), (one) =>
         withDedup(dedupOver(values), (two) =>
           Effect.gen(function* () {
@@ -379,10 +379,10 @@ describe("a process that is killed", () => {
    * Handles three events, and dies during the n-th write. `part` is the written fraction of that value, or negative if it was not
    * written at all.
    */
-  const runUntilKilled = (values: Values, writes: number, part: number) => {
+  const runUntilKilled = (values: StoreValues, writes: number, part: number) => {
     const handled: Array<string> = []
     let left = writes
-    const hooks: Hooks = {
+    const hooks: StoreHooks = {
       set: (key, value) =>
         Effect.suspend(() => {
           if (key.endsWith("cleaned")) return Effect.void
@@ -412,7 +412,7 @@ describe("a process that is killed", () => {
       for (let writes = 1; writes <= 7; writes++) {
         for (const part of [-1, 0, 0.5, 0.9]) {
           yield* TestClock.setTime(start)
-          const values: Values = new Map()
+          const values: StoreValues = new Map()
           const before = yield* runUntilKilled(values, writes, part)
           const again: Array<string> = []
           yield* withDedup(dedupOver(values), (dedup) =>
@@ -439,7 +439,7 @@ describe("a process that is killed", () => {
     Effect.gen(function* () {
       for (let removals = 1; removals <= 21; removals++) {
         yield* TestClock.setTime(start)
-        const values: Values = new Map()
+        const values: StoreValues = new Map()
         yield* withDedup(dedupOver(values), (dedup) =>
           Effect.forEach(Array.from({ length: 10 }), (_, n) => handle(dedup, `${n}`))
         )
@@ -462,12 +462,12 @@ describe("a process that is killed", () => {
   it.effect("is recognized as having handled the event, whatever a torn write left", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(start)
-      const complete: Values = new Map()
+      const complete: StoreValues = new Map()
       yield* withDedup(dedupOver(complete), (dedup) => Effect.forEach(["a", "b"], (text) => handle(dedup, text)))
       for (const key of complete.keys()) {
         for (const garbage of ["", "0", "\u0000\u0000", "17739", "{}", "x".repeat(64), "9".repeat(40)]) {
           yield* TestClock.setTime(start)
-          const values: Values = new Map(complete)
+          const values: StoreValues = new Map(complete)
           values.set(key, garbage)
           yield* withDedup(dedupOver(values), (dedup) =>
             Effect.gen(function* () {
@@ -502,7 +502,7 @@ describe("layerDedup over a failing store", () => {
   it.effect("does not handle an event again if its entry could not be written", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(start)
-      const values: Values = new Map()
+      const values: StoreValues = new Map()
       let isDown = true
       const set = (key: string) => Effect.suspend(() => (isDown && isEntry(key) ? storeFailure() : Effect.void))
       yield* withDedup(dedupOver(values, {}, { set }), (dedup) =>
@@ -529,7 +529,7 @@ describe("layerDedup over a failing store", () => {
 
   it.effect("records a handled event after the caller was interrupted", () =>
     Effect.gen(function* () {
-      const values: Values = new Map()
+      const values: StoreValues = new Map()
       const writing = yield* Deferred.make<void>()
       const go = yield* Deferred.make<void>()
       const set = (key: string) =>
@@ -552,7 +552,7 @@ describe("layerDedup over a failing store", () => {
   it.effect("retries a failed cleanup with the next event", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(start)
-      const values: Values = new Map()
+      const values: StoreValues = new Map()
       yield* withDedup(dedupOver(values), (dedup) => handle(dedup, "a"))
       yield* TestClock.adjust("2 days")
       let tries = 0

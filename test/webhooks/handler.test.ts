@@ -27,7 +27,7 @@ import {
 } from "effect"
 import * as Webhook from "effect-modelroute/Webhook"
 import { silent, start } from "../utils/harness.js"
-import { storeFailure, storeOver, type Values } from "../utils/store.js"
+import { storeFailure, makeStore, type StoreValues } from "../utils/store.js"
 import { recorder } from "../utils/tracing.js"
 import {
   connect,
@@ -201,8 +201,8 @@ describe("responds with", () => {
     Effect.gen(function* () {
       const { ids, onEvent } = idRecorder()
       let isDown = true
-      const values: Values = new Map()
-      const store = storeOver(values, {
+      const values: StoreValues = new Map()
+      const store = makeStore(values, {
         get: () => Effect.suspend(() => (isDown ? storeFailure("Busy") : Effect.void))
       })
       const dedup = yield* Layer.build(

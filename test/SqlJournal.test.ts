@@ -1,0 +1,366 @@
+/** The journal in a SQL database: its table, its errors, concurrent processes. */
+import { join } from "node:path"
+import type { PlatformError } from "@effect/platform/Error"
+import { LibsqlClient } from "@effect/sql-libsql"
+import { PgClient } from "@effect/sql-pg"
+import type { SqlError } from "@effect/sql/SqlError"
+import * as SqlClient from "@effect/sql/SqlClient"
+import { assert, describe, expectTypeOf, it } from "@effect/vitest"
+import { Array, Config, Context, Effect, Fiber, Layer, Option, type Scope } from "effect"
+import type { ModelRouteError } from "effect-modelroute"
+import * as SqlJournal from "effect-modelroute/SqlJournal"
+import { revision } from "../src/internal/batch/journalEntry.js"
+import { Journal } from "../src/internal/batch/journal.js"
+import * as Postgres from "./utils/postgres.js"
+
+import {
+  PostgresServer,
+  readAll,
+  encodeEntry,
+  makeEntry,
+  executionId,
+  makeTempDirectory,
+  postgresPrograms,
+  makeLifecycle,
+  nextTable,
+  skipPostgres,
+  postgresName,
+  runProcess,
+  readOne,
+  assertEntry,
+  sqliteClient,
+  usePostgres
+} from "./utils/journals.js"
+
+const { client: postgres, server } = usePostgres()
+
+interface Database {
+  readonly name: string
+  readonly skip?: boolean
+  /** Returns a client layer for an empty database. Each build makes a new client. */
+  readonly open: Effect.Effect<Layer.Layer<SqlClient.SqlClient>, PlatformError, Scope.Scope>
+}
+
+const databases: ReadonlyArray<Database> = [
+  {
+    name: "SQLite",
+    open: Effect.map(makeTempDirectory, (directory) => sqliteClient(`file:${join(directory, "batch.db")}`))
+  },
+  { name: postgresName, ...skipPostgres, open: Effect.succeed(postgres) }
+]
+
+for (const { name, open, skip = false } of databases) {
+  describe.skipIf(skip)(`SqlJournal in ${name}`, () => {
+    /** Provides a second client, as another process would use, and the name of a table that does not exist. */
+    const withTable = <A, E, R>(
+      use: (sql: SqlClient.SqlClient, table: string, client: Layer.Layer<SqlClient.SqlClient>) => Effect.Effect<A, E, R>
+    ) =>
+      Effect.scoped(
+        Effect.flatMap(open, (client) =>
+          Effect.flatMap(SqlClient.SqlClient, (sql) => use(sql, nextTable(), client)).pipe(
+            Effect.provide(Layer.fresh(client))
+          )
+        )
+      )
+
+    it.live("keeps one row per item with readable columns", () =>
+      withTable((sql, table, client) =>
+        Effect.gen(function* () {
+          const layer = Layer.provide(SqlJournal.layer({ table }), client)
+          yield* runProcess(layer, (journal) =>
+            Effect.gen(function* () {
+              yield* journal.write("b", [makeEntry("x", "Submitted"), makeEntry("y".repeat(201), "Submitted")])
+              yield* journal.write("b", [makeEntry("x", "Accepted", { executionId })])
+            })
+          )
+          const rows = yield* sql<{
+            readonly [column: string]: unknown
+          }>`select * from ${sql(table)} order by item desc`
+          assert.lengthOf(rows, 2)
+          const { entry, ...columns } = rows[0] ?? {}
+          assert.deepStrictEqual(columns, {
+            batch: "b",
+            item: "x",
+            revision: revision(makeEntry("x", "Accepted")),
+            step: "Accepted",
+            execution_id: executionId,
+            idempotency_key: "batch-Accepted-1"
+          })
+          assert.deepStrictEqual(JSON.parse(String(entry)), encodeEntry(makeEntry("x", "Accepted", { executionId })))
+          assert.match(String(rows[1]?.["item"]), /^sha256:[0-9a-f]{64}$/)
+          assert.isNull(rows[1]?.["execution_id"])
+        })
+      )
+    )
+
+    it.live("lets the event loop turn after each read, so that the driver frees its memory", () =>
+      withTable((_, table, client) =>
+        runProcess(Layer.provide(SqlJournal.layer({ table }), client), (journal) =>
+          Effect.gen(function* () {
+            yield* journal.write("b", [makeEntry("x", "Submitted")])
+            for (const read of [journal.read("b", ["x"]), readAll(journal, "b")]) {
+              let hasTurned = false
+              setImmediate(() => (hasTurned = true))
+              yield* read
+              assert.isTrue(hasTurned)
+            }
+          })
+        )
+      )
+    )
+
+    it.live("creates its table if eight processes start at the same time", () =>
+      withTable((sql, _, client) =>
+        Effect.gen(function* () {
+          for (let round = 0; round < 5; round++) {
+            const table = nextTable()
+            const layer = Layer.provide(SqlJournal.layer({ table }), client)
+            yield* Effect.forEach(
+              Array.range(1, 8),
+              (n) => runProcess(layer, (journal) => journal.write("b", [makeEntry(`${n}`, "Submitted")])),
+              { concurrency: "unbounded" }
+            )
+            const rows = yield* sql<{ readonly n: unknown }>`select count(*) as n from ${sql(table)}`
+            assert.strictEqual(Number(rows[0]?.n), 8)
+          }
+        })
+      )
+    )
+
+    it.live("fails if the table has other columns", () =>
+      withTable((sql, table, client) =>
+        Effect.gen(function* () {
+          yield* sql`create table ${sql(table)} (batch text, item text)`
+          const error = yield* Effect.flip(
+            runProcess(Layer.provide(SqlJournal.layer({ table }), client), () => Effect.void)
+          )
+          assert.strictEqual(error._tag, "JournalError")
+          assert.strictEqual(
+            error.message,
+            `SqlJournal.layer: the table "${table}" is missing, or its columns are not those of a journal.`
+          )
+          assert.include(error.detail, "revision")
+        })
+      )
+    )
+
+    it.live("fails if the table cannot be created", () =>
+      withTable((_, table, client) =>
+        Effect.gen(function* () {
+          const layer = Layer.provide(SqlJournal.layer({ table: `nowhere.${table}` }), client)
+          const error = yield* Effect.flip(runProcess(layer, () => Effect.void))
+          assert.match(error.detail ?? "", /unknown database "?nowhere|schema "nowhere" does not exist/)
+        })
+      )
+    )
+
+    it.live("fails with the item and batch of a row that is unreadable", () =>
+      withTable((sql, table, client) =>
+        Effect.gen(function* () {
+          const layer = Layer.provide(SqlJournal.layer({ table }), client)
+          yield* runProcess(layer, (journal) =>
+            Effect.gen(function* () {
+              yield* journal.write("b", [makeEntry("x", "Submitted"), makeEntry("y", "Submitted")])
+              for (const text of ["", "{}", JSON.stringify(encodeEntry(makeEntry("y", "Submitted")))]) {
+                yield* sql`update ${sql(table)} set entry = ${text} where item = 'x'`
+                for (const effect of [
+                  Effect.asVoid(journal.read("b", ["y", "x"])),
+                  Effect.asVoid(readAll(journal, "b"))
+                ]) {
+                  const error = yield* Effect.flip(effect)
+                  assert.include(
+                    error.message,
+                    `the row of the item "x" of the batch "b" in the table "${table}" is unreadable`
+                  )
+                }
+              }
+              yield* sql`delete from ${sql(table)} where item = 'x'`
+              assert.lengthOf(yield* readAll(journal, "b"), 1)
+            })
+          )
+        })
+      )
+    )
+
+    it.live("fails to write within a transaction of the user", () =>
+      withTable((sql, table) =>
+        runProcess(Layer.provide(SqlJournal.layer({ table }), Layer.succeed(SqlClient.SqlClient, sql)), (journal) =>
+          Effect.gen(function* () {
+            const error = yield* Effect.flip(sql.withTransaction(journal.write("b", [makeEntry("x", "Submitted")])))
+            assert.strictEqual(error._tag, "JournalError")
+            assert.include(error.message, "Run it outside of `sql.withTransaction`")
+            yield* journal.write("b", [makeEntry("x", "Submitted")])
+            assert.lengthOf(yield* readAll(journal, "b"), 1)
+          })
+        )
+      )
+    )
+
+    it.live("works with a client that transforms names", () =>
+      withTable((sql, table) =>
+        Effect.gen(function* () {
+          const odd = sql.onDialectOrElse<
+            Layer.Layer<SqlClient.SqlClient, SqlError>,
+            Layer.Layer<SqlClient.SqlClient, SqlError>
+          >({
+            sqlite: () =>
+              LibsqlClient.layer({
+                url: ":memory:",
+                transformQueryNames: (name) => `q_${name}`,
+                transformResultNames: (name) => `r_${name}`
+              }),
+            orElse: () =>
+              Layer.unwrapEffect(
+                Effect.map(
+                  Effect.promise(() => server.runPromise(PostgresServer)),
+                  ({ host, username }) =>
+                    PgClient.layer({
+                      host,
+                      username,
+                      transformQueryNames: (name) => `q_${name}`,
+                      transformResultNames: (name) => `r_${name}`
+                    })
+                )
+              )
+          })
+          yield* runProcess(Layer.provide(SqlJournal.layer({ table }), Layer.orDie(odd)), (journal) =>
+            Effect.gen(function* () {
+              yield* journal.write("b", makeLifecycle("x").slice(0, 1))
+              assertEntry(yield* readOne(journal, "b", "x"), makeLifecycle("x")[0])
+              assert.lengthOf(yield* readAll(journal, "b"), 1)
+              yield* journal.remove("b")
+              assert.lengthOf(yield* readAll(journal, "b"), 0)
+            })
+          )
+        })
+      )
+    )
+  })
+}
+
+describe("SqlJournal", () => {
+  const failsWith = (client: Layer.Layer<SqlClient.SqlClient>, words: RegExp, end: Effect.Effect<void> = Effect.void) =>
+    Effect.gen(function* () {
+      const layer = Layer.provide(SqlJournal.layer({ table: nextTable() }), client)
+      const journal = yield* Effect.scoped(Effect.map(Layer.build(Layer.fresh(layer)), Context.get(Journal)))
+      yield* end
+      const effects = [
+        [journal.read("b", ["x"]), "read"],
+        [journal.write("b", [makeEntry("x", "Submitted")]), "write to"],
+        [readAll(journal, "b"), "read"],
+        [journal.remove("b"), "delete from"]
+      ] as const
+      for (const [effect, verb] of effects) {
+        const error = yield* Effect.flip(Effect.asVoid(effect))
+        assert.strictEqual(error._tag, "JournalError")
+        assert.include(error.message, `Batch.run: the journal could not ${verb} the table "journal_`)
+        assert.match(error.detail ?? "", words)
+      }
+    })
+
+  it.live("fails with the message of a closed SQLite client", () =>
+    Effect.gen(function* () {
+      yield* failsWith(sqliteClient(`file:${yield* makeTempDirectory}/batch.db`), /client is closed/)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live.skipIf(skipPostgres.skip === true)("fails with the message of a closed PostgreSQL pool", () =>
+    failsWith(postgres, /after calling end on the pool/)
+  )
+
+  it.live.skipIf(skipPostgres.skip === true)("fails with the message of a PostgreSQL server that has ended", () =>
+    Effect.gen(function* () {
+      if (typeof postgresPrograms === "string") return
+      const { host, stop, username } = yield* Postgres.start(postgresPrograms)
+      const client = yield* Layer.build(PgClient.layer({ host, username, database: "postgres" }))
+      yield* runProcess(Layer.provide(SqlJournal.layer(), Layer.succeedContext(client)), (journal) =>
+        Effect.gen(function* () {
+          yield* journal.write("b", [makeEntry("x", "Submitted")])
+          yield* stop
+          const error = yield* Effect.flip(journal.write("b", [makeEntry("y", "Submitted")]))
+          assert.match(error.detail ?? "", /terminat|ECONN|ENOENT/i)
+        })
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("writes and reads more entries than a statement has parameters", () =>
+    Effect.gen(function* () {
+      const entries = Array.makeBy(5_000, (n) => makeEntry(`${n}`, "Submitted"))
+      const keys = entries.map(({ key }) => key)
+      yield* runProcess(
+        Layer.provide(SqlJournal.layer(), sqliteClient(`file:${yield* makeTempDirectory}/batch.db`)),
+        (journal) =>
+          Effect.gen(function* () {
+            yield* journal.write("b", entries)
+            assert.deepStrictEqual(
+              (yield* journal.read("b", keys)).flatMap(Option.toArray).map(encodeEntry),
+              entries.map(encodeEntry)
+            )
+          })
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("waits while another client writes to a SQLite database", () =>
+    Effect.gen(function* () {
+      const client = sqliteClient(`file:${yield* makeTempDirectory}/batch.db`)
+      const context = yield* Layer.build(Layer.fresh(client))
+      const sql = Context.get(context, SqlClient.SqlClient)
+      yield* runProcess(Layer.provide(SqlJournal.layer(), client), (journal) =>
+        Effect.gen(function* () {
+          yield* sql`begin immediate`
+          const writing = yield* Effect.fork(journal.write("b", [makeEntry("x", "Submitted")]))
+          yield* Effect.sleep("120 millis")
+          assert.isTrue(Option.isNone(yield* Fiber.poll(writing)))
+          yield* sql`commit`
+          yield* Fiber.join(writing)
+          assert.lengthOf(yield* readAll(journal, "b"), 1)
+        })
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("fails for an invalid table name", () =>
+    Effect.gen(function* () {
+      const client = yield* Layer.build(sqliteClient(":memory:"))
+      for (const table of ["", "a b", "1a", "a;drop", 'a"b', "a.b.c", "é", ".a", "a.", "x".repeat(64), "a\n"]) {
+        const layer = Layer.provide(SqlJournal.layer({ table }), Layer.succeedContext(client))
+        const error = yield* Effect.flip(runProcess(layer, () => Effect.void))
+        assert.strictEqual(error._tag, "JournalError")
+        assert.strictEqual(error.operation, "SqlJournal.layer")
+        assert.include(error.message, `table is ${JSON.stringify(table)}, which is not a table name`)
+      }
+      for (const table of ["A_1", "x".repeat(63), "main.Batch"]) {
+        const layer = Layer.provide(SqlJournal.layer({ table }), Layer.succeedContext(client))
+        yield* runProcess(layer, (journal) => journal.write("b", [makeEntry("x", "Submitted")]))
+      }
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("fails for a database other than SQLite and PostgreSQL", () =>
+    Effect.gen(function* () {
+      const context = yield* Layer.build(sqliteClient(":memory:"))
+      const client = Context.get(context, SqlClient.SqlClient)
+      const mysql = new Proxy(client, {
+        get: (target, name): unknown =>
+          name === "onDialectOrElse"
+            ? (options: { readonly orElse: () => unknown }) => options.orElse()
+            : Reflect.get(target, name)
+      })
+      const layer = Layer.provide(SqlJournal.layer(), Layer.succeed(SqlClient.SqlClient, mysql))
+      const error = yield* Effect.flip(runProcess(layer, () => Effect.void))
+      assert.include(error.message, "this database is neither SQLite nor PostgreSQL")
+    }).pipe(Effect.scoped)
+  )
+
+  it("has the documented types", () => {
+    expectTypeOf(SqlJournal.layer).returns.toEqualTypeOf<
+      Layer.Layer<Journal, ModelRouteError.JournalError, SqlClient.SqlClient>
+    >()
+    const configured = SqlJournal.layer().pipe(
+      Layer.provide(PgClient.layerConfig({ url: Config.redacted("DATABASE_URL") }))
+    )
+    expectTypeOf(configured).toExtend<Layer.Layer<Journal, unknown>>()
+  })
+})
