@@ -48,16 +48,20 @@ const rawParameters = (query: string): ReadonlyArray<readonly [name: string, val
     return [name, parameter.slice(name.length + 1)]
   })
 
+const isSecretName = (name: string): boolean => name.length >= shortestSecretName && !documentedName.test(name)
+
 /** Returns the secrets of a query in each form that storage can quote: as in the URL, or decoded, with `+` kept or as a space. */
-const secretsOfQuery = (query: string): ReadonlyArray<string> =>
-  [
+const secretsOfQuery = (query: string): ReadonlyArray<string> => {
+  const parameters = [
     ...rawParameters(query),
     ...new URLSearchParams(query),
     ...new URLSearchParams(query.replaceAll("+", "%2B"))
-  ].flatMap(([name, value]) => [
-    ...(name.length >= shortestSecretName && !documentedName.test(name) ? [name] : []),
-    ...(value.length >= shortestSecretValue ? [value] : [])
-  ])
+  ]
+  return [
+    ...parameters.map(([name]) => name).filter(isSecretName),
+    ...parameters.map(([, value]) => value).filter(({ length }) => length >= shortestSecretValue)
+  ]
+}
 
 /** @internal The parts of a presigned URL that give access to the file. Storage quotes them in its errors. */
 export const secretsOfUrl = (url: string): ReadonlyArray<string> => {
