@@ -228,6 +228,60 @@ overEachTransport((test, name) => {
     })
   )
 
+  const storageUrls = ({ received }: { readonly received: ReadonlyArray<{ readonly url: string }> }) =>
+    received.map(({ url }) => url).filter((url) => !url.startsWith("/v1/"))
+
+  test(
+    "the fragment of a link is not sent",
+    Effect.gen(function* () {
+      const storage = yield* serve((response) => {
+        response.writeHead(302, { location: "/file?b=2#canary2" }).end()
+      })
+      const server = yield* serve((response, request) => {
+        if (request.url?.startsWith("/put")) return void request.on("end", () => response.writeHead(200).end())
+        if (request.url?.startsWith("/file")) return void response.end("bytes")
+        const link = request.url?.endsWith("/download") ? "/file" : "/put"
+        const url = `http://${request.headers.host}${link}?a=1#canary`
+        return json(response, { file_id: "file_1", upload_url: url, url })
+      })
+      const { files } = yield* makeClientAt(server.url, noRetry)
+      yield* files.upload(File.fromBytes(new Uint8Array(10)))
+      assert.strictEqual(String(yield* bytesOf(files.download(fileId))), "bytes")
+      assert.deepStrictEqual(storageUrls(server), ["/put?a=1", "/file?a=1"])
+
+      const redirected = yield* makeClientAt(storage.url, noRetry)
+      yield* Effect.exit(bytesOf(redirected.files.download(fileId)))
+      assert.strictEqual(storageUrls(storage)[0], "/file?b=2")
+    })
+  )
+
+  for (const user of ["canaryuser", "canaryuser:canarypass", ":canarypass"]) {
+    test(
+      `a link or redirect to a URL with the user information ${user} is not followed`,
+      Effect.gen(function* () {
+        const server = yield* serve((response, request) => {
+          const url = `http://${user}@${request.headers.host}/file`
+          if (request.url === "/v1/files/redirected/download") {
+            return void response.writeHead(302, { location: url }).end()
+          }
+          return json(response, { file_id: "file_1", upload_url: url, url })
+        })
+        const { files } = yield* makeClientAt(server.url, noRetry)
+        const failures = [
+          yield* Effect.flip(files.upload(File.fromBytes(new Uint8Array(10)))),
+          yield* Effect.flip(bytesOf(files.download(fileId))),
+          yield* Effect.flip(bytesOf(files.download(File.FileId.make("redirected"))))
+        ]
+        for (const failure of failures) {
+          assert.propertyVal(failure, "_tag", "UnexpectedResponse")
+          assert.notInclude(JSON.stringify(failure), "canary")
+        }
+        assert.include(String(failures[2]), "the redirect leads to a URL with a user name or password")
+        assert.deepStrictEqual(storageUrls(server), [])
+      })
+    )
+  }
+
   test(
     "a download of known size stops at the first byte too many",
     Effect.gen(function* () {

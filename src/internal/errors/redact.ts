@@ -65,18 +65,8 @@ const secretsOfQuery = (query: string): ReadonlyArray<string> => {
 
 /** @internal The parts of a presigned URL that give access to the file. Storage quotes them in its errors. */
 export const secretsOfUrl = (url: string): ReadonlyArray<string> => {
-  const { hash, password, search, username } = new URL(url)
-  const secrets = [search, hash].flatMap((part) => secretsOfQuery(part.slice(1)))
-  return Array.from(new Set([...secrets, ...decodePart(username), ...decodePart(password)]))
-}
-
-/** Returns a part of a URL as it is and decoded. A percent sign in a valid URL does not have to encode anything. */
-const decodePart = (part: string): ReadonlyArray<string> => {
-  try {
-    return [part, decodeURIComponent(part)]
-  } catch {
-    return [part]
-  }
+  const { hash, search } = new URL(url)
+  return Array.from(new Set([search, hash].flatMap((part) => secretsOfQuery(part.slice(1)))))
 }
 
 /** @internal Redacts all texts of one error together, so that the request is searched once. */

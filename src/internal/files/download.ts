@@ -13,7 +13,7 @@ import * as Stream from "effect/Stream"
 import type { FileId } from "../../File.js"
 import type { RequestFailure } from "../../ModelRouteError.js"
 import type * as classify from "../errors/classify.js"
-import { secretsOfUrl, withSecrets } from "../errors/redact.js"
+import { withSecrets } from "../errors/redact.js"
 import * as attempt from "../http/attempt.js"
 import * as requests from "../http/requests.js"
 import type { RequestSender } from "../http/requestSender.js"
@@ -33,7 +33,7 @@ import {
   unknownFile
 } from "./downloadBody.js"
 import { downloadHeaders, type DownloadState, initialState } from "./downloadState.js"
-import { isAllowedUrl, isApiUrl, type Redirect, resolveRedirect } from "./redirect.js"
+import { isApiUrl, type Refusal, resolveRedirect, resolveTarget, type Target } from "./redirect.js"
 
 const maxRedirects = 5
 
@@ -48,7 +48,7 @@ const isAttachment = ({ headers }: HttpClientResponse.HttpClientResponse): boole
 const requestStorage = (
   download: DownloadContext,
   context: classify.Context,
-  url: string,
+  { secrets, url }: Target,
   expected: ExpectedFile,
   redirectsLeft: number
 ): Effect.Effect<Bytes, RequestFailure> => {
@@ -56,7 +56,7 @@ const requestStorage = (
   const storageContext: classify.Context = {
     ...context,
     storage: true,
-    confidential: withSecrets(context.confidential, secretsOfUrl(url))
+    confidential: withSecrets(context.confidential, secrets)
   }
   const request = HttpClientRequest.get(url, { headers: downloadHeaders(state, true) })
   return Effect.flatMap(attempt.sendRequest(storage, request, storageContext), (received) => {
@@ -72,7 +72,7 @@ const requestStorage = (
 const followRedirect = (
   download: DownloadContext,
   received: attempt.ReceivedResponse,
-  redirect: Redirect,
+  redirect: Target | Refusal,
   expected: ExpectedFile,
   redirectsLeft: number
 ): Effect.Effect<Bytes, RequestFailure> => {
@@ -86,7 +86,7 @@ const followRedirect = (
           attempt.sendRequest(client, apiRequest(redirect.url.slice(baseUrl.length), download.state), context),
           (redirected) => acceptApiResponse(download, redirected, redirectsLeft - 1)
         )
-      : requestStorage(download, context, redirect.url, expected, redirectsLeft - 1)
+      : requestStorage(download, context, redirect, expected, redirectsLeft - 1)
   return Effect.zipRight(discard(response), next)
 }
 
@@ -110,12 +110,14 @@ const acceptApiResponse = (
     return acceptContent(download, received)
   }
   if (isHtml(contentType)) return discardAndFail(received, "the response is a page, not a file")
-  const acceptLink = attempt.decodeJson("a download URL", (json) => {
+  const acceptLink = attempt.decodeJson("a download URL that can be requested", (json) => {
     const link = decode.downloadLink(json)
-    return link !== undefined && isAllowedUrl(sender.baseUrl, Redacted.value(link.url)) ? link : undefined
+    if (link === undefined) return undefined
+    const target = resolveTarget(sender.baseUrl, Redacted.value(link.url))
+    return "problem" in target ? undefined : { target, expected: { size: link.size, contentType: link.contentType } }
   })
-  return Effect.flatMap(acceptLink(received), ({ contentType, size, url }) =>
-    requestStorage(download, context, Redacted.value(url), { size, contentType }, maxRedirects)
+  return Effect.flatMap(acceptLink(received), ({ expected, target }) =>
+    requestStorage(download, context, target, expected, maxRedirects)
   )
 }
 

@@ -3,31 +3,54 @@
  *
  * @internal
  */
+import { secretsOfUrl } from "../errors/redact.js"
 import type * as attempt from "../http/attempt.js"
 import type { RequestSender } from "../http/requestSender.js"
 
-/** @internal The target of a redirect, or the reason why it is not followed. */
-export type Redirect = { readonly url: string } | { readonly problem: string }
+/** @internal A URL that may be requested. */
+export interface Target {
+  readonly url: string
+  /** Parts of the link that no error may show. */
+  readonly secrets: ReadonlyArray<string>
+}
+
+/** @internal The reason why a URL is not requested. */
+export interface Refusal {
+  readonly problem: string
+}
 
 /** @internal Returns `undefined` if the response is not a redirect. */
 export const resolveRedirect = (
   { baseUrl }: RequestSender,
   { response }: attempt.ReceivedResponse,
   requestUrl: string
-): Redirect | undefined => {
+): Target | Refusal | undefined => {
   if (response.status < 300 || response.status >= 400) return undefined
   const location = response.headers["location"]
   if (location === undefined || !URL.canParse(location, requestUrl)) {
     return { problem: "the redirect has no valid Location" }
   }
-  const { href } = new URL(location, requestUrl)
-  return isAllowedUrl(baseUrl, href) ? { url: href } : { problem: "the redirect does not lead to an https URL" }
+  const target = resolveTarget(baseUrl, new URL(location, requestUrl).href)
+  return "problem" in target ? { problem: `the redirect ${target.problem}` } : target
 }
 
-/** @internal Allows `https` and the scheme of the base URL. Other schemes could reach the internal network of the backend. */
-export const isAllowedUrl = (baseUrl: string, url: string): boolean => {
-  const { protocol } = new URL(url)
-  return protocol === "https:" || protocol === new URL(baseUrl).protocol
+/**
+ * Returns the URL that is requested for a link of the API or a redirect. It allows `https` and the scheme of the base URL, because
+ * other schemes could reach the internal network of the backend. It rejects a user name and removes the fragment, because each
+ * transport treats them differently.
+ *
+ * @internal
+ */
+export const resolveTarget = (baseUrl: string, link: string): Target | Refusal => {
+  const url = new URL(link)
+  if (url.protocol !== "https:" && url.protocol !== new URL(baseUrl).protocol) {
+    return { problem: "does not lead to an https URL" }
+  }
+  if (url.username !== "" || url.password !== "") {
+    return { problem: "leads to a URL with a user name or password" }
+  }
+  url.hash = ""
+  return { url: url.href, secrets: secretsOfUrl(link) }
 }
 
 /** @internal */

@@ -20,7 +20,7 @@ import { isRecord, present } from "../data/lenient.js"
 import * as monotonic from "../data/monotonic.js"
 import * as classify from "../errors/classify.js"
 import { invalid } from "../errors/invalidRequest.js"
-import { privateTextsOf, secretsOfUrl } from "../errors/redact.js"
+import { privateTextsOf } from "../errors/redact.js"
 import { isAbsent, isConflict, isStorageRejection } from "../errors/semantics.js"
 import * as attempt from "../http/attempt.js"
 import { raceListener } from "../http/attemptTimeout.js"
@@ -32,14 +32,14 @@ import { bypass } from "../rateLimit/admission.js"
 import { serverTime } from "../retry/rateLimitHeaders.js"
 import type { CallStats } from "../telemetry.js"
 import * as decode from "./decode.js"
-import { isAllowedUrl } from "./redirect.js"
+import { resolveTarget, type Target } from "./redirect.js"
 import type { UploadOptions } from "./types.js"
 import { callerLogLevel, UploadBody } from "./uploadBody.js"
 import { checkUpload, uploadOperation } from "./uploadChecks.js"
 
 interface UploadLink {
   readonly fileId: File.FileId
-  readonly url: string
+  readonly target: Target
   /** Monotonic milliseconds. */
   readonly expiresAt: number | undefined
 }
@@ -58,13 +58,14 @@ const linkCall = (
   return {
     operation: uploadOperation,
     request: requests.make("POST", "/v1/files/upload", { body: JSON.stringify(body) }),
-    decode: attempt.decodeJson("an upload URL", (json, { receivedAt, response }) => {
+    decode: attempt.decodeJson("an upload URL that can be requested", (json, { receivedAt, response }) => {
       const link = decode.uploadLink(json)
-      if (link === undefined || !isAllowedUrl(sender.baseUrl, link.url)) return undefined
-      const { fileId, url } = link
+      if (link === undefined) return undefined
+      const target = resolveTarget(sender.baseUrl, link.url)
+      if ("problem" in target) return undefined
       const sentAt = serverTime(response.headers, receivedAt.wall) ?? receivedAt.wall
       const expiresAt = link.expiresAt && link.expiresAt.epochMillis - sentAt + receivedAt.monotonic
-      return { fileId, url, expiresAt }
+      return { fileId: link.fileId, target, expiresAt }
     }),
     // A second link has no effect: the file exists only when its bytes have arrived.
     repeatable: true,
@@ -74,7 +75,7 @@ const linkCall = (
 
 const putCall = <E>(link: UploadLink, body: UploadBody<E>, size: number, contentType: string): attempt.Call<void> => ({
   operation: uploadOperation,
-  request: HttpClientRequest.put(link.url).pipe(
+  request: HttpClientRequest.put(link.target.url).pipe(
     HttpClientRequest.setBody(HttpBody.stream(body.stream, contentType, size)),
     // The platform omits a length of zero.
     HttpClientRequest.setHeader("content-length", String(size))
@@ -90,7 +91,7 @@ const putCall = <E>(link: UploadLink, body: UploadBody<E>, size: number, content
   repeatable: true,
   storage: true,
   fileId: link.fileId,
-  confidential: { secrets: secretsOfUrl(link.url) }
+  confidential: { secrets: link.target.secrets }
 })
 
 /** Recognizes an expired URL by the text of the rejection or by the time. Its status is the same as for an invalid URL. */
