@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Exit, Schedule, TestClock } from "effect"
 import { Execution, ModelRouteError } from "effect-modelroute"
 import * as PollState from "../../src/internal/executions/pollState.js"
+import * as transitions from "../../src/internal/executions/pollTransitions.js"
 import { id, observationOf } from "../utils/executions.js"
 import { failureOf, valueOf } from "../utils/exit.js"
 import { makeFakeClient, type FakeResponse } from "../utils/fake.js"
@@ -321,8 +322,8 @@ describe("an expiry that is not in the future", () => {
 })
 
 describe("PollState.next", () => {
-  const begin = (options: Partial<Parameters<typeof PollState.start>[0]> = {}) =>
-    PollState.start({
+  const begin = (options: Partial<Parameters<typeof transitions.start>[0]> = {}) =>
+    transitions.start({
       now: 0,
       timeoutMillis: undefined,
       pollImmediately: false,
@@ -332,7 +333,7 @@ describe("PollState.next", () => {
       ...options
     })
   const schedule = (state: PollState.PollState, now: number, scheduledMillis: number | undefined) =>
-    PollState.onScheduled(state, now, { scheduledMillis, isScarce: false, expectedMillis: undefined })
+    transitions.onScheduled(state, now, { scheduledMillis, isScarce: false, expectedMillis: undefined })
 
   it("waits for the delay of the schedule, then polls", () => {
     assert.isTrue(PollState.needsSchedule(begin()))
@@ -341,7 +342,7 @@ describe("PollState.next", () => {
     assert.deepStrictEqual(PollState.next(state, 1999), { _tag: "Wait", until: 2000 })
     const poll = { _tag: "Poll", target: "execution", since: 0, deadline: 600_000 } as const
     assert.deepStrictEqual(PollState.next(state, 2000), poll)
-    assert.isTrue(PollState.needsSchedule(PollState.onPollStarted(state)))
+    assert.isTrue(PollState.needsSchedule(transitions.onPollStarted(state)))
   })
 
   it("polls immediately with pollImmediately", () => {
@@ -351,25 +352,25 @@ describe("PollState.next", () => {
   it("polls once if the schedule has ended, then fails with a timeout", () => {
     const first = schedule(begin(), 0, undefined)
     assert.strictEqual(PollState.next(first, 0)._tag, "Poll")
-    const polled = PollState.onPolled(PollState.onPollStarted(first), observationOf("PROCESSING", 0))
+    const polled = transitions.onPolled(transitions.onPollStarted(first), observationOf("PROCESSING", 0))
     assert.deepStrictEqual(PollState.next(schedule(polled, 0, undefined), 0), { _tag: "Fail", error: "timeout" })
   })
 
   it("polls the result of a COMPLETED execution without output, and the error of a FAILED one", () => {
-    const completed = PollState.onNotified(begin(), observationOf("COMPLETED", 5))
+    const completed = transitions.onNotified(begin(), observationOf("COMPLETED", 5))
     assert.deepStrictEqual(PollState.next(completed, 5), {
       _tag: "Poll",
       target: "result",
       since: 5,
       deadline: 600_000
     })
-    const failed = PollState.onNotified(begin(), observationOf("FAILED", 5))
+    const failed = transitions.onNotified(begin(), observationOf("FAILED", 5))
     assert.strictEqual(PollState.next(failed, 5)._tag, "Poll")
   })
 
   it("is done after a terminal status", () => {
     const cancelled = observationOf("CANCELLED", 5)
-    const state = PollState.onPolled(begin(), cancelled)
+    const state = transitions.onPolled(begin(), cancelled)
     assert.deepStrictEqual(PollState.next(state, 5), { _tag: "Done", execution: cancelled.execution })
     assert.isFalse(PollState.needsSchedule(state))
   })
@@ -381,7 +382,7 @@ describe("PollState.next", () => {
       field: "id",
       message: "no"
     })
-    const state = PollState.onPollFailed(begin(), error, 5, 0)
+    const state = transitions.onPollFailed(begin(), error, 5, 0)
     assert.deepStrictEqual(PollState.next(state, 5), { _tag: "Fail", error })
   })
 })

@@ -1,6 +1,6 @@
 /**
- * Polls an execution until it has ended: waits for the schedule, polls, and starts again, until a deadline. A notification ends
- * the wait or the poll. `pollState.ts` decides every step.
+ * Polls an execution until it has ended or the deadline has passed. A notification ends the delay before a poll, or the poll.
+ * `pollState.ts` decides every step.
  *
  * @internal
  */
@@ -20,6 +20,7 @@ import * as monotonic from "../data/monotonic.js"
 import { present } from "../data/lenient.js"
 import * as ScheduleDriver from "../retry/scheduleDriver.js"
 import * as PollState from "./pollState.js"
+import * as transitions from "./pollTransitions.js"
 import { isRateLimit } from "../errors/semantics.js"
 import { reportWait, type CallStats } from "../telemetry.js"
 import { raceListener, withDeadline } from "../http/attemptTimeout.js"
@@ -59,10 +60,11 @@ export interface PollRequests {
   readonly result: (deadline: number) => Effect.Effect<Observation, RequestFailure>
 }
 
-/** @internal */
+/** @internal A wait for one execution. */
 export interface Poller {
   /** Waits for the next poll or notification and returns the execution. Returns immediately if the execution has ended. */
   readonly next: Effect.Effect<Execution.Execution, RequestFailure | AwaitTimeout>
+  /** Returns whether the execution has ended, with its output if that is required. */
   readonly isEnded: () => boolean
 }
 
@@ -112,25 +114,26 @@ const withinTimeout = (
 /** The longest `Retry-After` that delays a poll. */
 const maxRetryAfterMillis = Duration.toMillis("30 seconds")
 
-/** Returns the milliseconds until the API accepts another request, according to the failed poll. `wall` is the wall clock. */
-const retryAfterMillis = (error: RequestFailure, wall: number): number => {
-  if (isRateLimit(error) && error.resetAt !== undefined) return error.resetAt.epochMillis - wall
+/** Returns the milliseconds until the API accepts another request, according to the failed poll. `wallMillis` is the wall clock. */
+const retryAfterMillis = (error: RequestFailure, wallMillis: number): number => {
+  if (isRateLimit(error) && error.resetAt !== undefined) return error.resetAt.epochMillis - wallMillis
   if (!("retryAfter" in error) || error.retryAfter === undefined) return 0
   return Math.min(Duration.toMillis(error.retryAfter), maxRetryAfterMillis)
 }
 
+/** A change of the state. A poll and a notification compete, and only the change of the first one is applied. */
 type Transition = (state: PollState.PollState) => PollState.PollState
 
-/** Polls, and returns the transition of the state. Nothing changes if a notification comes first. */
+/** Runs a poll and returns the change of the state that follows from it. */
 const toTransition = (poll: Effect.Effect<Observation, RequestFailure | "timeout">): Effect.Effect<Transition> =>
   Effect.matchEffect(poll, {
-    onSuccess: (observation) => Effect.succeed<Transition>((state) => PollState.onPolled(state, observation)),
+    onSuccess: (observation) => Effect.succeed<Transition>((state) => transitions.onPolled(state, observation)),
     onFailure: (error) =>
       Effect.clockWith((clock) => {
-        if (error === "timeout") return Effect.succeed<Transition>(PollState.onPollTimedOut)
+        if (error === "timeout") return Effect.succeed<Transition>(transitions.onPollTimedOut)
         const now = monotonic.read(clock)
-        const resumesIn = retryAfterMillis(error, clock.unsafeCurrentTimeMillis())
-        return Effect.succeed<Transition>((state) => PollState.onPollFailed(state, error, now, resumesIn))
+        const resumesInMillis = retryAfterMillis(error, clock.unsafeCurrentTimeMillis())
+        return Effect.succeed<Transition>((state) => transitions.onPollFailed(state, error, now, resumesInMillis))
       })
   })
 
@@ -147,7 +150,7 @@ const schedulePoll = (
     const now = yield* monotonic.now
     const isScarce = yield* context.isScarce
     const expectedMillis = context.latency.expectedMillis(execution.model)
-    const next = PollState.onScheduled(state, now, { scheduledMillis, isScarce, expectedMillis })
+    const next = transitions.onScheduled(state, now, { scheduledMillis, isScarce, expectedMillis })
     if (next.scheduledPoll !== undefined) {
       yield* reportWait({ operation, reason: "poll", millis: next.scheduledPoll.at - now, executionId: id })
     }
@@ -164,17 +167,17 @@ export const makePoller = (
 ): Effect.Effect<Poller, never, Scope.Scope> =>
   Effect.zipWith(monotonic.now, context.polls.subscribe(info.id), (startedAt, subscription) => {
     const driver = ScheduleDriver.makeScheduleDriver(options.pollSchedule ?? context.pollSchedule)
-    let state = PollState.start({ ...info, ...options, created, now: startedAt })
+    let state = transitions.start({ ...info, ...options, created, now: startedAt })
 
     const isUpdate = (update: Observation) => PollState.isUpdate(state, update)
 
     const listen = (resume: (transition: Effect.Effect<Transition>) => void) =>
       subscription.listen(isUpdate, (update) =>
-        resume(Effect.succeed((current) => PollState.onNotified(current, update)))
+        resume(Effect.succeed((current) => transitions.onNotified(current, update)))
       )
 
     const poll = ({ deadline, since, target }: PollState.PollStep) => {
-      state = PollState.onPollStarted(state)
+      state = transitions.onPollStarted(state)
       const request = subscription.poll(requests[target](deadline), since)
       return raceListener(toTransition(withinTimeout(context.timer, state, request)), listen)
     }
@@ -184,7 +187,7 @@ export const makePoller = (
         const before = state.latest
         const update = subscription.latestUpdate(isUpdate)
         if (update !== undefined) {
-          state = PollState.onNotified(state, update)
+          state = transitions.onNotified(state, update)
         } else if (PollState.needsSchedule(state)) {
           state = yield* schedulePoll(context, info, driver, state)
         } else {
