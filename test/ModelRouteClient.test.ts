@@ -23,7 +23,7 @@ import { failureOf, valueOf } from "./utils/exit.js"
 import { makeFakeClient } from "./utils/fake.js"
 import { apiKey, arrivalTimes, image, layer, runToEnd, silent, start, withClient } from "./utils/harness.js"
 import { spansOf } from "./utils/tracing.js"
-import { run } from "./utils/virtualTime.js"
+import { runInVirtualTime } from "./utils/virtualTime.js"
 
 describe("options", () => {
   for (const [key, problem] of [
@@ -297,7 +297,7 @@ describe("interruption", () => {
     }).pipe(
       Effect.provide(layer({ simulator: { faults } })),
       silent,
-      (effect) => run(effect, start),
+      (effect) => runInVirtualTime(effect, start),
       Effect.map(valueOf)
     )
 

@@ -21,14 +21,14 @@ import {
 } from "effect"
 import { Execution, IdempotencyKey, Metrics, ModelRouteClient, RateLimitGate, RetryPolicy } from "effect-modelroute"
 import { Fault, Simulator, layer as simulatorLayer } from "effect-modelroute/Simulator"
-import { batch, clientOf, endOf } from "./utils/contest.js"
+import { createMany, makeClient, measureEnd } from "./utils/throughput.js"
 import { makeFakeClient } from "./utils/fake.js"
 import { failureOf, valueOf } from "./utils/exit.js"
 import { apiKey, arrivalTimes, image, layer, runToEnd, silent, start, withClient } from "./utils/harness.js"
 import { LimitedServer } from "./utils/limitedServer.js"
 import { fixedWindow } from "../src/internal/simulator/http/rateLimiter.js"
 import { spansOf } from "./utils/tracing.js"
-import { run } from "./utils/virtualTime.js"
+import { runInVirtualTime } from "./utils/virtualTime.js"
 
 const times = <A>(n: number, value: A): ReadonlyArray<A> => Array.from({ length: n }, () => value)
 
@@ -38,17 +38,18 @@ const refused = Effect.flatMap(Simulator, ({ requests }) =>
   Effect.map(requests, (all) => all.filter(({ outcome }) => outcome === 429).length)
 )
 
-const inVirtualTime = <A, E>(effect: Effect.Effect<A, E>) => Effect.map(run(silent(effect), start), valueOf)
+const inVirtualTime = <A, E>(effect: Effect.Effect<A, E>) =>
+  Effect.map(runInVirtualTime(silent(effect), start), valueOf)
 
 describe("a client", () => {
   it.effect("passes a gate of its own: nothing is refused", () =>
     Effect.gen(function* () {
       const server = new LimitedServer({ limiter: fixedWindow(60, 60_000), skew: -5400 })
-      const ended = yield* endOf(
-        Effect.flatMap(clientOf(server), (client) => batch(client, 300, 300)),
+      const ended = yield* measureEnd(
+        Effect.flatMap(makeClient(server), (client) => createMany(client, 300, 300)),
         start
       )
-      assert.strictEqual(server.refused, 0)
+      assert.strictEqual(server.rejections, 0)
       assert.lengthOf(server.handled, 300)
       // The fifth window of the server begins after 3 minutes and 5.4 s.
       assert.isAtLeast(ended - start, 185_400)
@@ -166,7 +167,7 @@ describe("a client", () => {
           Effect.provide(Logger.remove(Logger.defaultLogger)),
           Logger.withMinimumLogLevel(LogLevel.All)
         )
-        const result = valueOf(yield* run(program, start))
+        const result = valueOf(yield* runInVirtualTime(program, start))
         assert.deepStrictEqual(result, { inFlight: 0, waiting: 0, files: 1 })
       })
     )

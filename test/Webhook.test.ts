@@ -7,7 +7,7 @@ import { Batch, Execution, File, ModelRouteClient, type ModelRouteError } from "
 import * as Webhook from "effect-modelroute/Webhook"
 import { makeFakeClient } from "./utils/fake.js"
 import { renderings } from "./utils/renderings.js"
-import { random } from "./utils/limitedServer.js"
+import { seededRandom } from "./utils/seededRandom.js"
 import { eventPayload, secret, secretText, signDelivery } from "./utils/webhooks.js"
 import { numRuns } from "./utils/suite.js"
 
@@ -67,7 +67,7 @@ describe("a signature", () => {
 
   /** A case out of one seed: what is delivered, whether it reads as an event, and the text that signs it. */
   const generate = (seed: number) => {
-    const next = random(seed)
+    const next = seededRandom(seed)
     const below = (n: number) => Math.floor(next() * n)
     const text = (length: number) => Array.from({ length }, () => alphabet[below(alphabet.length)]).join("")
     const noise = (length: number) => Uint8Array.from({ length }, () => below(256))

@@ -44,7 +44,7 @@ import {
   withClient
 } from "./utils/harness.js"
 import { spansOf } from "./utils/tracing.js"
-import { run } from "./utils/virtualTime.js"
+import { runInVirtualTime } from "./utils/virtualTime.js"
 
 const id = Execution.ExecutionId.make("exec_1")
 const bytes = (text: string) => new TextEncoder().encode(text)
@@ -1015,7 +1015,7 @@ describe("calls", () => {
         yield* Fiber.interrupt(fiber)
         yield* note("left")
       }).pipe(Effect.provide(Layer.merge(Layer.succeed(HttpClient.HttpClient, http), IdempotencyKey.layer)))
-      valueOf(yield* run(silent(story), start))
+      valueOf(yield* runInVirtualTime(silent(story), start))
       assert.deepStrictEqual(at, [
         ["closed", 6000],
         ["late", 6000],

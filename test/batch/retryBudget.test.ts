@@ -4,7 +4,7 @@ import { Clock, Effect, Logger } from "effect"
 import { RetryBudget, type RetryBudgetOptions } from "../../src/internal/batch/retryBudget.js"
 import { valueOf } from "../utils/exit.js"
 import { start } from "../utils/harness.js"
-import { run } from "../utils/virtualTime.js"
+import { runInVirtualTime } from "../utils/virtualTime.js"
 
 const elapsed = Effect.map(Clock.currentTimeMillis, (now) => now - start)
 
@@ -38,7 +38,7 @@ const granted = (
       { concurrency: "unbounded", discard: true }
     )
     yield* Effect.map(
-      run(
+      runInVirtualTime(
         Effect.all([each, along(budget)], { concurrency: 2, discard: true }).pipe(
           Effect.provide(Logger.replace(Logger.defaultLogger, logger))
         ),

@@ -7,9 +7,9 @@ import { batchOptions } from "../utils/batches.js"
 import { valueOf } from "../utils/exit.js"
 import { makeFakeClient, type FakeResponse } from "../utils/fake.js"
 import { httpDate, image, layer, silent, start } from "../utils/harness.js"
-import { elapsed, withWallClockSet } from "../utils/settableClock.js"
+import { monotonicMillis, withWallClockSet } from "../utils/settableClock.js"
 import { clientWithStorage } from "../utils/uploads.js"
-import { run } from "../utils/virtualTime.js"
+import { runInVirtualTime } from "../utils/virtualTime.js"
 
 const id = Execution.ExecutionId.make("exec_1")
 const fileId = File.FileId.make("file_1")
@@ -23,7 +23,7 @@ const running = json({ id: "exec_1", status: "PROCESSING" })
 const silence: FakeResponse = { status: 200, body: Stream.never }
 
 /** Milliseconds since the start. */
-const now = Effect.map(elapsed, (at) => at - start)
+const now = Effect.map(monotonicMillis, (at) => at - start)
 
 /** The instant at which an effect has ended, however. */
 const endOf = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<ReadonlyArray<number>, never, R> =>
@@ -339,7 +339,7 @@ for (const { after, effect, expected, name } of timers) {
     ] as const) {
       it(what, () =>
         Effect.runPromise(
-          Effect.map(run(silent(withWallClockSet(effect, { after, millis })), start), (exit) =>
+          Effect.map(runInVirtualTime(silent(withWallClockSet(effect, { after, millis })), start), (exit) =>
             assert.deepStrictEqual(valueOf(exit), expected)
           )
         )

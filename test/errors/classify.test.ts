@@ -7,7 +7,7 @@ import { privateTextsOf } from "../../src/internal/errors/redact.js"
 import { failureOf } from "../utils/exit.js"
 import { makeFakeClient } from "../utils/fake.js"
 import { image, prompt, silent, start } from "../utils/harness.js"
-import { run } from "../utils/virtualTime.js"
+import { runInVirtualTime } from "../utils/virtualTime.js"
 import { numRuns } from "../utils/suite.js"
 
 const seed = 20_260_320
@@ -244,7 +244,7 @@ describe("any answer at all", () => {
           const empty = [204, 205, 304].includes(status)
           const { client } = makeFakeClient(() => (empty ? { status } : { status, bytes: Uint8Array.from(bytes) }))
           const call = Effect.flatMap(client, ({ executions }) => executions.create(image))
-          const exit = yield* run(silent(call), start)
+          const exit = yield* runInVirtualTime(silent(call), start)
           if (exit._tag === "Failure") assert.isTrue(ModelRouteError.isModelRouteError(failureOf(exit)))
         }),
       { discard: true }

@@ -5,7 +5,7 @@ import { failureOf, valueOf } from "../utils/exit.js"
 import { id } from "../utils/executions.js"
 import { makeFakeClient } from "../utils/fake.js"
 import { arrivalTimes, httpDate, image, isoDate, layer, runToEnd, silent, start, withClient } from "../utils/harness.js"
-import { run } from "../utils/virtualTime.js"
+import { runInVirtualTime } from "../utils/virtualTime.js"
 
 describe("await", () => {
   it.effect("polls after 2, 5 and 9.5 s and returns the output", () =>
@@ -218,7 +218,7 @@ describe("await", () => {
       return Effect.gen(function* () {
         const pollSchedule = Schedule.spaced("100 seconds")
         const wait = (yield* fake.client).executions.await(id, { pollSchedule })
-        const exit = yield* run(silent(Effect.exit(wait)), start)
+        const exit = yield* runInVirtualTime(silent(Effect.exit(wait)), start)
         assert.strictEqual(failureOf(valueOf(exit))._tag, "AwaitTimeout")
         // The first poll is at 100 s. The wait ends 300 s and twice the grace of 30 s later, or after a day.
         const last = (fake.at.at(-1) ?? 0) - start

@@ -4,7 +4,7 @@ import { ModelRouteClient } from "effect-modelroute"
 import { Fault, type Options as SimulatorOptions, Simulator } from "effect-modelroute/Simulator"
 import { valueOf } from "../utils/exit.js"
 import { arrivalTimes, image, layer, prompt, runToEnd, start, withClient } from "../utils/harness.js"
-import { run } from "../utils/virtualTime.js"
+import { runInVirtualTime } from "../utils/virtualTime.js"
 
 describe("cancelOnInterrupt", () => {
   const interruptWait = (cancelOnInterrupt: boolean, faults: ReadonlyArray<Fault.Fault> = []) =>
@@ -59,7 +59,7 @@ describe("cancelOnInterrupt", () => {
           keys: new Set(executed.map(({ idempotencyKey }) => idempotencyKey)).size
         }
       })
-      const result = yield* run(
+      const result = yield* runInVirtualTime(
         program.pipe(Effect.provide([layer({ simulator }), Logger.replace(Logger.defaultLogger, logger)])),
         start
       )

@@ -16,7 +16,7 @@ import {
 import { failureOf, valueOf } from "../utils/exit.js"
 import { makeFakeClient } from "../utils/fake.js"
 import { arrivalTimes, image, isoDate, layer, runToEnd, silent, start, withClient } from "../utils/harness.js"
-import { run } from "../utils/virtualTime.js"
+import { runInVirtualTime } from "../utils/virtualTime.js"
 
 describe("notify", () => {
   it.effect("ends a wait immediately, without a poll", () =>
@@ -61,7 +61,10 @@ describe("notify", () => {
         "3 seconds"
       )
       // The virtual clock fails if a fiber still sleeps.
-      const exit = yield* run(silent(Effect.all([executions.await(id), notifying], { concurrency: 2 })), start)
+      const exit = yield* runInVirtualTime(
+        silent(Effect.all([executions.await(id), notifying], { concurrency: 2 })),
+        start
+      )
       assert.deepStrictEqual(valueOf(exit)[0].output, output)
     })
   )

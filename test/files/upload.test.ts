@@ -7,7 +7,7 @@ import { makeFakeClient, type FakeResponse } from "../utils/fake.js"
 import { apiKey, isoDate, runToEnd, silent, start } from "../utils/harness.js"
 import { spansOf } from "../utils/tracing.js"
 import { uploadUrl, clientWithStorage, pathsOf } from "../utils/uploads.js"
-import { run } from "../utils/virtualTime.js"
+import { runInVirtualTime } from "../utils/virtualTime.js"
 
 const MiB = 1024 * 1024
 const text = "0123456789"
@@ -500,7 +500,7 @@ describe("an upload that gets stuck", () => {
             : Stream.runForEach(bytes, () => Effect.sleep("4500 millis"))
       )
       const { files } = yield* client
-      assert.deepStrictEqual(valueOf(yield* run(silent(timed(files.upload(large))), start)), [
+      assert.deepStrictEqual(valueOf(yield* runInVirtualTime(silent(timed(files.upload(large))), start)), [
         fileId,
         32_000 + 16 * 9000
       ])
@@ -513,7 +513,7 @@ describe("an upload that gets stuck", () => {
     Effect.gen(function* () {
       const { client, puts } = clientWithStorage((bytes) => Effect.zipRight(Stream.runDrain(bytes), Effect.never))
       const { files } = yield* client
-      const error = failureOf(yield* run(silent(files.upload(large)), start))
+      const error = failureOf(yield* runInVirtualTime(silent(files.upload(large)), start))
       assert.strictEqual(error._tag === "TransportError" && error.reason, "timeout")
       assert.include(error.message, "10 s")
       assert.deepStrictEqual(puts, [0, 11_000, 23_000, 37_000])
@@ -528,7 +528,7 @@ describe("an upload that gets stuck", () => {
         Stream.rechunk(1)
       )
       const { files } = yield* client
-      const exit = yield* run(timed(files.upload(File.fromStream(slow, { size: 3 }))), start)
+      const exit = yield* runInVirtualTime(timed(files.upload(File.fromStream(slow, { size: 3 }))), start)
       assert.deepStrictEqual(valueOf(exit), [fileId, 3 * 3_600_000])
       assert.deepStrictEqual(puts, [0])
     })

@@ -3,7 +3,7 @@ import { Clock, Effect, Exit, Fiber } from "effect"
 import { SharedTimer } from "../../src/internal/http/sharedTimer.js"
 import * as TimeLimit from "../../src/internal/http/attemptTimeout.js"
 import { valueOf } from "../utils/exit.js"
-import { run } from "../utils/virtualTime.js"
+import { runInVirtualTime } from "../utils/virtualTime.js"
 
 const seconds = Effect.map(Clock.currentTimeMillis, (now) => now / 1000)
 
@@ -40,7 +40,7 @@ describe("one timer for all attempts", () => {
         yield* Fiber.join(others)
       })
       // The end of virtual time is a defect if a sleeper is left behind.
-      valueOf(yield* run(program, 0))
+      valueOf(yield* runInVirtualTime(program, 0))
       assert.deepStrictEqual(ended, [
         ["b", "done", 4],
         ["a", "late", 6],
@@ -67,7 +67,7 @@ describe("one timer for all attempts", () => {
       const program = within(attempt, () => "late").pipe(
         Effect.catchAll((how) => Effect.map(seconds, (at) => order.push(`${how} at ${at}`)))
       )
-      valueOf(yield* run(program, 0))
+      valueOf(yield* runInVirtualTime(program, 0))
       assert.deepStrictEqual(order, ["cleaned up", "late at 6"])
     })
   )
@@ -94,7 +94,7 @@ describe("one timer for all attempts", () => {
             )
           )
         const program = Effect.all([wait(0), wait(5), wait(0), wait(7)]).pipe(Effect.withMaxOpsBeforeYield(steps))
-        assert.deepStrictEqual(valueOf(yield* run(program, 0)), [0, 5, 5, 12])
+        assert.deepStrictEqual(valueOf(yield* runInVirtualTime(program, 0)), [0, 5, 5, 12])
       }
     })
   )

@@ -6,7 +6,7 @@ import { Fault, Simulator } from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "../utils/exit.js"
 import { apiKey, layer, prompt, silent, start } from "../utils/harness.js"
 import { numRuns } from "../utils/suite.js"
-import { run } from "../utils/virtualTime.js"
+import { runInVirtualTime } from "../utils/virtualTime.js"
 
 const seed = 20_260_320
 const scripts = numRuns(60, 2400)
@@ -105,7 +105,7 @@ describe("any faults in a row", () => {
       let succeeded = 0
       for (const [i, faults] of drawn.entries()) {
         const name = `seed ${seed}, script ${i}: ${JSON.stringify(faults)}`
-        if (valueOf(yield* run(silent(story(faults, name)), start))) succeeded += 1
+        if (valueOf(yield* runInVirtualTime(silent(story(faults, name)), start))) succeeded += 1
       }
       // Both ways out must be taken, or the test tests only half of what it says.
       assert.isAbove(succeeded, scripts / 10)

@@ -7,38 +7,38 @@ import { SharedTimer } from "../../src/internal/http/sharedTimer.js"
 import { raceListener, withDeadline } from "../../src/internal/http/attemptTimeout.js"
 import { image, layer, silent, start } from "../utils/harness.js"
 import { numRuns } from "../utils/suite.js"
-import { type Operations, run } from "../utils/virtualTime.js"
+import { type OperationCounter, runInVirtualTime } from "../utils/virtualTime.js"
 
 /** Every how many operations. */
 const stride = numRuns(61, 1)
 
 /** Counts the operations of an effect. */
-const counted = <A, E, R>(operations: Operations, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+const counted = <A, E, R>(operations: OperationCounter, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.acquireUseRelease(
     Effect.sync(() => {
-      operations.counting = true
+      operations.isCounting = true
     }),
     () => effect,
     () =>
       Effect.sync(() => {
-        operations.counting = false
+        operations.isCounting = false
       })
   )
 
-type Subject = (operations: Operations) => Effect.Effect<unknown, unknown>
+type Subject = (operations: OperationCounter) => Effect.Effect<unknown, unknown>
 
 /** Runs an effect to its end, and then again and again, interrupted at another one of its operations each time. */
 const interruptedAtEach = (subject: Subject, stride: number) =>
   Effect.gen(function* () {
-    const runWith = (operations: Operations) => run(silent(subject(operations)), start, operations)
-    const whole: Operations = { counting: false, count: 0 }
+    const runWith = (operations: OperationCounter) => runInVirtualTime(silent(subject(operations)), start, operations)
+    const whole: OperationCounter = { isCounting: false, count: 0 }
     const ended = yield* runWith(whole)
     assert.isTrue(Exit.isSuccess(ended), String(ended))
     let interrupted = 0
     const stuck: Array<string> = []
     for (let interruptAt = 1; interruptAt <= whole.count; interruptAt += stride) {
       // It is a defect if everything waits and for no point in time, or if a timer is left behind.
-      const exit = yield* Effect.exit(runWith({ counting: false, count: 0, interruptAt }))
+      const exit = yield* Effect.exit(runWith({ isCounting: false, count: 0, interruptAt }))
       if (Exit.isFailure(exit)) stuck.push(`${interruptAt}: ${Cause.pretty(exit.cause)}`)
       else if (Exit.isInterrupted(exit.value)) interrupted += 1
       else if (Exit.isFailure(exit.value)) stuck.push(`${interruptAt}: ${Cause.pretty(exit.value.cause)}`)
@@ -52,7 +52,7 @@ const calling =
     use: (client: ModelRouteClient.Service) => Effect.Effect<unknown, unknown>,
     options: { readonly faults?: ReadonlyArray<Fault.Fault>; readonly background?: boolean } = {}
   ) =>
-  (operations: Operations) =>
+  (operations: OperationCounter) =>
     Effect.gen(function* () {
       const client = yield* ModelRouteClient.ModelRouteClient
       const isEmpty = Effect.flatMap(client.rateLimit, ({ inFlight, waiting }) =>

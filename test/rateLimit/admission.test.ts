@@ -10,7 +10,7 @@ import { type QueueDelay, type PermitRequest } from "../../src/internal/rateLimi
 import { SettableClock } from "../utils/settableClock.js"
 import { failureOf, valueOf } from "../utils/exit.js"
 import { arrivalTimes, httpDate, image, layer, runToEnd, silent, start, withClient } from "../utils/harness.js"
-import { run } from "../utils/virtualTime.js"
+import { runInVirtualTime } from "../utils/virtualTime.js"
 
 const times = <A>(n: number, value: A): ReadonlyArray<A> => Array.from({ length: n }, () => value)
 
@@ -44,7 +44,8 @@ const entry = (unwilling: (closed: QueueDelay) => string | undefined = () => und
   confirmWait: (closed) => Effect.sync(() => Option.fromNullable(unwilling(closed)))
 })
 
-const inVirtualTime = <A, E>(effect: Effect.Effect<A, E>) => Effect.map(run(silent(effect), start), valueOf)
+const inVirtualTime = <A, E>(effect: Effect.Effect<A, E>) =>
+  Effect.map(runInVirtualTime(silent(effect), start), valueOf)
 
 describe("a request that waits", () => {
   it.effect("asks the policy what it thinks of that, and uses up none of its retries", () =>

@@ -10,7 +10,7 @@ import { type PermitRequest } from "../../src/internal/rateLimit/permit.js"
 import type { RequestClass } from "../../src/internal/rateLimit/fairQueue.js"
 import { valueOf } from "../utils/exit.js"
 import { httpDate, silent, start } from "../utils/harness.js"
-import { run } from "../utils/virtualTime.js"
+import { runInVirtualTime } from "../utils/virtualTime.js"
 import { numRuns } from "../utils/suite.js"
 
 const seed = 20_260_320
@@ -154,7 +154,7 @@ describe("the gate against a reference", () => {
       for (const [i, options] of fc.sample(history, { numRuns: histories, seed }).entries()) {
         const name = `seed ${seed}, history ${i}: ${JSON.stringify(options)}`
         // The end of virtual time is a defect if a sleeper is left behind.
-        const { bound, server, waited, ...rest } = valueOf(yield* run(silent(played(options)), start))
+        const { bound, server, waited, ...rest } = valueOf(yield* runInVirtualTime(silent(played(options)), start))
         assert.deepStrictEqual(rest, { left: { waiting: 0, inFlight: 0 }, stuck: 0, defects: 0 }, name)
         assert.isAtMost(waited, bound, name)
         // A request of which nothing was heard can have taken the last place, and who finds no way in tries harder.

@@ -3,10 +3,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, Option } from "effect"
 import { Gate } from "../../src/internal/rateLimit/gate.js"
 import * as RateLimiter from "../../src/internal/simulator/http/rateLimiter.js"
-import { endOf } from "../utils/contest.js"
+import { measureEnd } from "../utils/throughput.js"
 import { start } from "../utils/harness.js"
-import { bestEnd, fixedOpenings, LimitedServer, type LimitedServerOptions, random } from "../utils/limitedServer.js"
-import { insist, insistOnAll } from "../utils/throughGate.js"
+import { earliestEnd, fixedWindowOpenings, LimitedServer, type LimitedServerOptions } from "../utils/limitedServer.js"
+import { seededRandom } from "../utils/seededRandom.js"
+import { sendUntilAccepted, sendAll } from "../utils/gateRequests.js"
 import { isFull } from "../utils/suite.js"
 
 const minute = 60_000
@@ -32,12 +33,12 @@ const play = (scenario: Scenario) =>
     const server = new LimitedServer({ limiter, ...scenario })
     const began = start - skew + offset + phase
     const gates = Array.from({ length: clients }, () => new Gate())
-    const all = Effect.forEach(gates, (gate) => insistOnAll(gate, server, requests / clients, concurrency), {
+    const all = Effect.forEach(gates, (gate) => sendAll(gate, server, requests / clients, concurrency), {
       concurrency: "unbounded"
     })
-    const ended = yield* endOf(all, began)
-    const openings = fixedOpenings({ limit, length, start: began, offset: offset - skew })
-    const best = bestEnd({ ...scenario, requests, concurrency: concurrency * clients, start: began, openings })
+    const ended = yield* measureEnd(all, began)
+    const openings = fixedWindowOpenings({ limit, length, start: began, offset: offset - skew })
+    const best = earliestEnd({ ...scenario, requests, concurrency: concurrency * clients, start: began, openings })
     const windowOf = (at: number): number => Math.floor((at + skew - offset) / length)
     const count = (moments: ReadonlyArray<number>) => {
       const windows = new Map<number, number>()
@@ -50,8 +51,8 @@ const play = (scenario: Scenario) =>
     return {
       ratio: (ended - began) / (best - began),
       late: ended - best,
-      refused: server.refused,
-      refusedIn: count(server.handled.filter(({ refused }) => refused).map(({ handledAt }) => handledAt)),
+      refused: server.rejections,
+      refusedIn: count(server.handled.filter(({ isRejected: refused }) => refused).map(({ handledAt }) => handledAt)),
       sentIn: count(server.handled.map(({ sentAt }) => sentAt)),
       sent: server.handled.map(({ sentAt }) => sentAt - began).toSorted((a, b) => a - b),
       handled: server.handled
@@ -83,7 +84,7 @@ describe.runIf(isFull)("one client, by the headers", () => {
 
   it.effect("from any moment that leaves a few seconds of a window, with any difference of the clocks", () =>
     Effect.gen(function* () {
-      const draw = random(7)
+      const draw = seededRandom(7)
       for (let seed = 1; seed <= 60; seed++) {
         const skew = Math.round((draw() - 0.5) * 1_200_000)
         const phase = Math.floor(draw() * 55_000)
@@ -99,7 +100,7 @@ describe.runIf(isFull)("one client, by the headers", () => {
   )
 
   const plain = (standing: RateLimiter.RateLimitState) => RateLimiter.toHeaders(standing)
-  const told: ReadonlyArray<readonly [string, Required<LimitedServerOptions>["tells"]]> = [
+  const told: ReadonlyArray<readonly [string, Required<LimitedServerOptions>["headers"]]> = [
     ["a reset in milliseconds", (s) => ({ ...plain(s), "x-ratelimit-reset": String(s.reset) })],
     [
       "seconds until the reset",
@@ -116,7 +117,7 @@ describe.runIf(isFull)("one client, by the headers", () => {
     it.effect(`understands ${name}`, () =>
       Effect.gen(function* () {
         for (const seed of seeds) {
-          const { ratio, refused } = yield* play({ limit: 60, concurrency: 100, seed, tells })
+          const { ratio, refused } = yield* play({ limit: 60, concurrency: 100, seed, headers: tells })
           assert.strictEqual(refused, 0, `seed ${seed}`)
           assert.isAtMost(ratio, 1.01, `seed ${seed}`)
         }
@@ -126,7 +127,7 @@ describe.runIf(isFull)("one client, by the headers", () => {
 
   it.effect("without a Date, by its own clock", () =>
     Effect.gen(function* () {
-      const { ratio, refused } = yield* play({ limit: 60, concurrency: 100, date: false })
+      const { ratio, refused } = yield* play({ limit: 60, concurrency: 100, hasDate: false })
       assert.strictEqual(refused, 0)
       assert.isAtMost(ratio, 1.01)
     })
@@ -134,7 +135,7 @@ describe.runIf(isFull)("one client, by the headers", () => {
 })
 
 describe.runIf(isFull)("one client, where the headers fall short", () => {
-  const shortcomings: ReadonlyArray<readonly [string, Required<LimitedServerOptions>["tells"]]> = [
+  const shortcomings: ReadonlyArray<readonly [string, Required<LimitedServerOptions>["headers"]]> = [
     ["only the reset is told", (s) => ({ "x-ratelimit-reset": String(s.reset / 1000) })],
     [
       "only refusals tell anything",
@@ -145,7 +146,7 @@ describe.runIf(isFull)("one client, where the headers fall short", () => {
     it.effect(`learns the allowance where ${name}`, () =>
       Effect.gen(function* () {
         for (const seed of seeds) {
-          const { ratio, refusedIn } = yield* play({ limit: 60, concurrency: 100, seed, tells })
+          const { ratio, refusedIn } = yield* play({ limit: 60, concurrency: 100, seed, headers: tells })
           assert.isAbove(refusedIn.get(0) ?? 0, 2, `seed ${seed}`)
           assert.isAtMost(most(refusedIn, 1), 2, `seed ${seed}`)
           assert.isAtMost(ratio, 1.02, `seed ${seed}`)
@@ -163,8 +164,10 @@ describe.runIf(isFull)("one client, where the headers fall short", () => {
   for (const [name, headers] of useless) {
     it.effect(`never sends more than one a second once it was refused with headers that are ${name}`, () =>
       Effect.gen(function* () {
-        const { handled, sent } = yield* play({ limit: 60, concurrency: 100, requests: 300, tells: () => headers })
-        const refusedAt = Math.min(...handled.filter(({ refused }) => refused).map(({ handledAt }) => handledAt))
+        const { handled, sent } = yield* play({ limit: 60, concurrency: 100, requests: 300, headers: () => headers })
+        const refusedAt = Math.min(
+          ...handled.filter(({ isRejected: refused }) => refused).map(({ handledAt }) => handledAt)
+        )
         // The answer takes at most 420 ms.
         const after = sent.filter((at) => at > refusedAt - start + 420)
         assert.isAbove(after.length, 200)
@@ -182,7 +185,7 @@ describe.runIf(isFull)("one client, where the headers fall short", () => {
         for (const seed of seeds) {
           const latency = { min: 5, max: 50 }
           const scenario = { limit: 50, window: 2000, offset: 600, requests: 400, concurrency: 32, latency, tells }
-          const { ratio, refusedIn } = yield* play({ ...scenario, date, seed })
+          const { ratio, refusedIn } = yield* play({ ...scenario, hasDate: date, seed })
           assert.isAtMost(refusedIn.get(0) ?? 0, 5, `seed ${seed}`)
           assert.isAtMost(most(refusedIn, 1), 1, `seed ${seed}`)
           assert.isAtMost(ratio, 1.02, `seed ${seed}`)
@@ -217,14 +220,14 @@ describe("one client, where an answer does not come", () => {
         })
         let done = 0
         const program = Effect.gen(function* () {
-          yield* insistOnAll(gate, server, before, 30)
+          yield* sendAll(gate, server, before, 30)
           const hanging = yield* Effect.fork(hang(gate))
-          yield* insistOnAll(gate, server, 150, 50)
+          yield* sendAll(gate, server, 150, 50)
           done = yield* Clock.currentTimeMillis
           yield* Fiber.join(hanging)
         })
-        yield* endOf(program, start)
-        assert.strictEqual(server.refused, 0)
+        yield* measureEnd(program, start)
+        assert.strictEqual(server.rejections, 0)
         // 150 or 190 at 30 in 2 s; 2 s more to lose patience with a probe, and two windows that it has cost.
         assert.isAtMost(done - start, (before === 0 ? 8000 : 12_000) + 6000)
       })
@@ -242,8 +245,8 @@ describe("one client, where the window slides", () => {
         for (const seed of seeds) {
           const gate = new Gate()
           const server = new LimitedServer({ limiter: limiter(), seed })
-          const ended = yield* endOf(insistOnAll(gate, server, 420, 100), start)
-          assert.strictEqual(server.refused, 0, `seed ${seed}`)
+          const ended = yield* measureEnd(sendAll(gate, server, 420, 100), start)
+          assert.strictEqual(server.rejections, 0, `seed ${seed}`)
           // 60 at once and 60 a minute.
           assert.isAtMost(ended - start, 1.1 * 6 * minute, `seed ${seed}`)
         }
@@ -277,18 +280,18 @@ describe("lanes", () => {
       const longest: Array<number> = []
       const one = Effect.gen(function* () {
         const from = yield* Clock.currentTimeMillis
-        yield* insist(gate, server, { lane: few })
+        yield* sendUntilAccepted(gate, server, { requestClass: few })
         longest.push((yield* Clock.currentTimeMillis) - from)
       })
       const program = Effect.gen(function* () {
-        const rest = yield* Effect.fork(insistOnAll(gate, server, 900, 900, { lane: crowd }))
+        const rest = yield* Effect.fork(sendAll(gate, server, 900, 900, { requestClass: crowd }))
         // One every 7 s for as long as the crowd is there.
         const some = yield* Effect.forEach(Array.from({ length: 100 }), () => Effect.delay(Effect.fork(one), 7000))
         assert.isAbove(gate.waiting, 100)
         yield* Effect.forEach(some, Fiber.join)
         yield* Fiber.join(rest)
       })
-      yield* endOf(program, start)
+      yield* measureEnd(program, start)
       assert.lengthOf(longest, 100)
       return Math.max(...longest)
     })

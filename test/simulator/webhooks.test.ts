@@ -13,7 +13,7 @@ import { valueOf } from "../utils/exit.js"
 import { start } from "../utils/harness.js"
 import { call, type Json, listAt, objectAt, describeError, test } from "../utils/rawApi.js"
 import { isSigned, type ReceivedEvent, makeReceiver } from "../utils/eventReceiver.js"
-import { run } from "../utils/virtualTime.js"
+import { runInVirtualTime } from "../utils/virtualTime.js"
 
 const { Fault } = Simulator
 const flux = { model: "flux-1.1-pro", input: { prompt: "a lighthouse" } }
@@ -704,7 +704,7 @@ describe("nothing is left", () => {
         const served = Effect.flatMap(Layer.buildWithScope(Simulator.layer(options), scope), (context) =>
           Effect.provide(program, context)
         )
-        assert.isUndefined(valueOf(yield* run(served, start)))
+        assert.isUndefined(valueOf(yield* runInVirtualTime(served, start)))
       })
     )
 
@@ -803,7 +803,9 @@ describe("nothing is left", () => {
         yield* create()
         yield* Effect.sleep("2 seconds")
       })
-      valueOf(yield* run(Effect.provide(program, Simulator.layer({ webhooks: { client: slow.client } })), start))
+      valueOf(
+        yield* runInVirtualTime(Effect.provide(program, Simulator.layer({ webhooks: { client: slow.client } })), start)
+      )
       assert.lengthOf(slow.received, 1)
     })
   )

@@ -8,7 +8,7 @@ import { Batch } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
 import { valueOf } from "./exit.js"
 import { layer, type Requirements, type Setup, silent, start } from "./harness.js"
-import { run } from "./virtualTime.js"
+import { runInVirtualTime } from "./virtualTime.js"
 
 export const range = (count: number): ReadonlyArray<number> => Array.from({ length: count }, (_, n) => n)
 
@@ -30,7 +30,7 @@ export const runBatchExit = <A, E>(
   program: Effect.Effect<A, E, Requirements | Batch.Journal>,
   setup: Setup = {}
 ): Effect.Effect<Exit.Exit<A, unknown>> =>
-  run(program.pipe(Effect.provide([layer(setup), Batch.layerJournalMemory]), silent), start)
+  runInVirtualTime(program.pipe(Effect.provide([layer(setup), Batch.layerJournalMemory]), silent), start)
 
 /** Runs a program at `start` in virtual time. What it leaves waiting for a timer is a defect. */
 export const runBatchTest = <A, E>(

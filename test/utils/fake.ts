@@ -9,7 +9,7 @@ import type * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
 import { IdempotencyKey, ModelRouteClient } from "effect-modelroute"
 import { apiKey } from "./harness.js"
-import { elapsed } from "./settableClock.js"
+import { monotonicMillis } from "./settableClock.js"
 
 export interface FakeResponse {
   readonly status: number
@@ -45,7 +45,7 @@ export const makeFakeClient = (
   const http = HttpClient.make((request, url) =>
     Effect.gen(function* () {
       const runtime = yield* Effect.runtime<never>()
-      at.push(yield* elapsed)
+      at.push(yield* monotonicMillis)
       urls.push(url.href)
       headers.push(request.headers)
       const n = bodies.push(request.body._tag === "Uint8Array" ? new TextDecoder().decode(request.body.body) : "")

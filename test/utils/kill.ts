@@ -13,7 +13,7 @@ import * as SimulatorServer from "../../src/SimulatorServer.js"
 import { loseFiles, loseTransactions } from "./damage.js"
 import { concurrency, heldLine, type Order, orderLine } from "./killOrders.js"
 import { handedOutAgain, type Line, LineText, type Summary, SummaryText, verdict, Witness } from "./killWitness.js"
-import { random } from "./limitedServer.js"
+import { seededRandom } from "./seededRandom.js"
 
 export interface Options {
   readonly journal: "sqlite" | "files"
@@ -118,7 +118,7 @@ const manners: { readonly [J in Options["journal"]]: ReadonlyArray<Manner> } = {
 
 /** The moments are counted in what the simulator has seen, so that they are the same on a machine that is slow. */
 const deaths = ({ items, journal, kills, seed }: Options): ReadonlyArray<Death> => {
-  const next = random(seed)
+  const next = seededRandom(seed)
   const upTo = (n: number) => 1 + Math.floor(next() * n)
   const points = new Set<number>()
   // The last items are left: a run that finds nothing to do is over before it can be killed.

@@ -1,147 +1,144 @@
 /**
- * A server of which only the rate limit matters: for clients that send thousands of requests through hundreds of windows. It
- * has no clock of its own: the caller says when a request was sent, and gets what happened to it and when.
+ * A server that has nothing but a rate limit, for tests that send thousands of requests through hundreds of windows. It has
+ * no clock. The caller states when it sends a request, and gets the response with its times.
  */
 import * as RateLimiter from "../../src/internal/simulator/http/rateLimiter.js"
 import { httpDate } from "../../src/internal/simulator/time.js"
+import { seededRandom } from "./seededRandom.js"
+
+/** Bounds of a round trip, in milliseconds. */
+export interface Latency {
+  readonly min: number
+  readonly max: number
+}
+
+const defaultLatency: Latency = { min: 20, max: 420 }
 
 export interface LimitedServerOptions {
   readonly limiter: RateLimiter.RateLimiter
-  /** Round trips in milliseconds, drawn evenly; how much of one is the way there is drawn, too. Default 20 to 420. */
-  readonly latency?: { readonly min: number; readonly max: number }
-  /** The server's clock less the client's. Default 0. */
+  /** Round trips are drawn evenly. The part of a round trip before the server is drawn, too. Default: 20 to 420 ms. */
+  readonly latency?: Latency
+  /** The server's clock minus the client's clock, in milliseconds. Default: 0. */
   readonly skew?: number
   readonly seed?: number
-  /** What answers say of the limit. Default: all of it, the reset rounded up. */
-  readonly tells?: (
-    standing: RateLimiter.RateLimitState,
-    refused: boolean,
+  /** Rate limit headers of a response. Default: all three, with the reset rounded up. */
+  readonly headers?: (
+    state: RateLimiter.RateLimitState,
+    isRejected: boolean,
     now: number
   ) => Readonly<Record<string, string>>
-  /** Whether answers have a Date, in whole seconds. Default true. */
-  readonly date?: boolean
+  /** Whether responses have a `Date`, in whole seconds. Default: `true`. */
+  readonly hasDate?: boolean
 }
 
-export interface Exchange {
+export interface LimitedExchange {
   readonly sentAt: number
-  /** When the server decides: ask `answer` then, not earlier. */
+  /** When the server handles the request. Call `respond` then, not earlier. */
   readonly handledAt: number
   readonly receivedAt: number
-  readonly answer: () => Answer
+  readonly respond: () => LimitedResponse
 }
 
-export interface Answer {
-  readonly refused: boolean
+export interface LimitedResponse {
+  readonly isRejected: boolean
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** One request as the server saw it, by the client's clock. */
-export interface Handled {
+/** A request that the server has handled. Times are on the client's clock. */
+export interface HandledRequest {
   readonly sentAt: number
   readonly handledAt: number
-  readonly refused: boolean
+  readonly isRejected: boolean
   readonly name: string
 }
 
-/** Even pseudo-random numbers from 0 to 1 (mulberry32): the same for every contestant and on every machine. */
-export const random = (seed: number): (() => number) => {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
-
-const tellAll = (standing: RateLimiter.RateLimitState) => RateLimiter.toHeaders(standing)
-
 export class LimitedServer {
-  /** In the order in which they were handled. */
-  readonly handled: Array<Handled> = []
+  /** In the order in which the server handled them. */
+  readonly handled: Array<HandledRequest> = []
   private readonly draw: () => number
 
   constructor(private readonly options: LimitedServerOptions) {
-    this.draw = random(options.seed ?? 1)
+    this.draw = seededRandom(options.seed ?? 1)
   }
 
-  /** A request sent at this moment of the client's clock. */
-  request(sentAt: number, name = "request"): Exchange {
-    const { date = true, latency = { min: 20, max: 420 }, limiter, skew = 0, tells = tellAll } = this.options
+  /** Sends a request at this moment of the client's clock. */
+  request(sentAt: number, name = "request"): LimitedExchange {
+    const { latency = defaultLatency } = this.options
     const trip = Math.round(latency.min + this.draw() * (latency.max - latency.min))
     const handledAt = sentAt + Math.round(this.draw() * trip)
+    return { sentAt, handledAt, receivedAt: sentAt + trip, respond: () => this.respond(sentAt, handledAt, name) }
+  }
+
+  private respond(sentAt: number, handledAt: number, name: string): LimitedResponse {
+    const { hasDate = true, limiter, skew = 0 } = this.options
+    const toHeaders = this.options.headers ?? ((state) => RateLimiter.toHeaders(state))
+    const now = handledAt + skew
+    const isRejected = !limiter.tryAcquire(now)
+    const state = limiter.state(now)
+    this.handled.push({ sentAt, handledAt, isRejected, name })
     return {
-      sentAt,
-      handledAt,
-      receivedAt: sentAt + trip,
-      answer: () => {
-        const now = handledAt + skew
-        const refused = !limiter.tryAcquire(now)
-        const standing = limiter.state(now)
-        this.handled.push({ sentAt, handledAt, refused, name })
-        return {
-          refused,
-          headers: {
-            ...(date ? { date: httpDate(now) } : {}),
-            ...(standing === undefined ? {} : tells(standing, refused, now))
-          }
-        }
+      isRejected,
+      headers: {
+        ...(hasDate ? { date: httpDate(now) } : {}),
+        ...(state === undefined ? {} : toHeaders(state, isRejected, now))
       }
     }
   }
 
-  get refused(): number {
-    return this.handled.filter(({ refused }) => refused).length
+  get rejections(): number {
+    return this.handled.filter(({ isRejected }) => isRejected).length
   }
 }
 
 /**
- * When a batch that begins at `start` ends at best: every request waits for a free hand and for the moment at which the limit
- * allows one more, and then takes its round trip. `openings(n, free)` is that moment for request n, from 0, with a hand that is
- * free at `free`.
+ * Computes the earliest end of a batch that begins at `start`. Each request waits for a free worker and for the moment at
+ * which the limit admits it, and then takes its round trip. `openings(n, freeAt)` is that moment for request `n`, counted
+ * from 0, with a worker that is free at `freeAt`.
  */
-export const bestEnd = (batch: {
+export const earliestEnd = (batch: {
   readonly requests: number
   readonly concurrency: number
   readonly start: number
-  readonly openings: (n: number, free: number) => number
-  readonly latency?: { readonly min: number; readonly max: number }
+  readonly openings: (n: number, freeAt: number) => number
+  readonly latency?: Latency
   readonly seed?: number
 }): number => {
-  const { concurrency, latency = { min: 20, max: 420 }, openings, requests, start } = batch
-  const draw = random(batch.seed ?? 1)
-  const hands = Array.from({ length: Math.min(concurrency, requests) }, () => start)
+  const { concurrency, latency = defaultLatency, openings, requests, start } = batch
+  const draw = seededRandom(batch.seed ?? 1)
+  const workers = Array.from({ length: Math.min(concurrency, requests) }, () => start)
   let end = start
   for (let n = 0; n < requests; n++) {
-    const free = Math.min(...hands)
-    const done = Math.max(free, openings(n, free)) + Math.round(latency.min + draw() * (latency.max - latency.min))
+    const freeAt = Math.min(...workers)
+    const doneAt =
+      Math.max(freeAt, openings(n, freeAt)) + Math.round(latency.min + draw() * (latency.max - latency.min))
+    // The server draws two numbers for each request.
     draw()
-    hands[hands.indexOf(free)] = done
-    end = Math.max(end, done)
+    workers[workers.indexOf(freeAt)] = doneAt
+    end = Math.max(end, doneAt)
   }
   return end
 }
 
-/** The earliest moments that windows of fixed length allow, to a batch that finds them unused; for one batch in its order. */
-export const fixedOpenings = (options: {
+/** Returns the earliest moments that windows of fixed length allow to a batch that finds them unused. Call it in order. */
+export const fixedWindowOpenings = (options: {
   readonly limit: number
   readonly length: number
   readonly start: number
   readonly offset?: number
-}): ((n: number, free?: number) => number) => {
+}): ((n: number, freeAt?: number) => number) => {
   const { length, limit, offset = 0, start } = options
   let window = Number.NEGATIVE_INFINITY
   let used = 0
-  return (_, free = start) => {
-    const now = Math.floor((free - offset) / length)
-    if (now > window) {
-      window = now
+  return (_, freeAt = start) => {
+    const current = Math.floor((freeAt - offset) / length)
+    if (current > window) {
+      window = current
       used = 0
     } else if (used >= limit) {
       window += 1
       used = 0
     }
     used += 1
-    return Math.max(free, window * length + offset)
+    return Math.max(freeAt, window * length + offset)
   }
 }

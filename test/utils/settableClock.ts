@@ -1,11 +1,14 @@
-/** A clock whose wall time can be set while timers run, as NTP or an operator sets it. Monotonic time and sleeps are not affected. */
+/**
+ * A clock whose wall time can be set while timers run, as NTP or an operator does. Monotonic time and sleeps are not
+ * affected.
+ */
 import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 
 export class SettableClock implements Clock.Clock {
   readonly [Clock.ClockTypeId]: Clock.ClockTypeId = Clock.ClockTypeId
-  /** How far the wall clock is ahead, in milliseconds. */
+  /** Milliseconds by which the wall clock is ahead. */
   offset = 0
 
   constructor(private readonly steady: Clock.Clock) {}
@@ -26,12 +29,12 @@ export class SettableClock implements Clock.Clock {
   }
 }
 
-/** Milliseconds of the monotonic clock: in tests, those of the wall clock unless it is set. */
-export const elapsed: Effect.Effect<number> = Effect.clockWith((clock) =>
+/** Returns milliseconds of the monotonic clock. In tests they equal the wall clock unless it is set. */
+export const monotonicMillis: Effect.Effect<number> = Effect.clockWith((clock) =>
   Effect.sync(() => Math.round(Number(clock.unsafeCurrentTimeNanos()) / 1_000_000))
 )
 
-/** Runs an effect while the wall clock is set by `millis` after `after` milliseconds. */
+/** Runs an effect. Moves the wall clock by `millis` after `after` milliseconds. */
 export const withWallClockSet = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   options: { readonly after: number; readonly millis: number }

@@ -8,7 +8,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Stream from "effect/Stream"
 import { IdempotencyKey, ModelRouteClient } from "effect-modelroute"
 import { apiKey, start } from "./harness.js"
-import { elapsed } from "./settableClock.js"
+import { monotonicMillis } from "./settableClock.js"
 
 /** Returns the upload URL of the n-th file. */
 export const uploadUrl = (n: number) => `https://storage.example/uploads/file_${n}?X-Amz-Signature=canary0123456789`
@@ -27,7 +27,7 @@ export const clientWithStorage = (
       if (request.body._tag !== "Stream") {
         return json(url.pathname.endsWith("upload") ? { file_id: "file_1", upload_url: uploadUrl(1) } : {})
       }
-      const n = puts.push((yield* elapsed) - start)
+      const n = puts.push((yield* monotonicMillis) - start)
       yield* Effect.mapError(
         put(request.body.stream, n),
         (cause) => new HttpClientError.RequestError({ request, reason: "Transport", cause })

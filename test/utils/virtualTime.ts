@@ -1,6 +1,6 @@
 /**
- * Virtual time for tests that run many thousand waits. `TestClock` looks at every fiber several times before each single
- * wake-up, which takes milliseconds; this clock goes on as soon as nothing is left to run, which takes microseconds.
+ * Virtual time for tests with many thousand waits. It advances as soon as no fiber can run, which takes microseconds.
+ * `TestClock` checks all fibers several times before each wake-up, which takes milliseconds.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -35,7 +35,7 @@ class VirtualClock implements Clock.Clock {
     return Effect.suspend(() => {
       const at = this.now + Duration.toMillis(duration)
       const sleeper = { at, wake: () => {} }
-      // `Effect.async` forgets its finalizer if it is interrupted before it has installed it.
+      // `Effect.async` loses its finalizer if it is interrupted before it has installed it.
       return Effect.ensuring(
         Effect.async<void>((resume) => {
           sleeper.wake = () => resume(Effect.void)
@@ -46,7 +46,7 @@ class VirtualClock implements Clock.Clock {
     })
   }
 
-  /** Wakes whoever is due next; false when nobody sleeps. */
+  /** Wakes the sleepers that are due next. Returns `false` if there are none. */
   advance(): boolean {
     let next = Infinity
     for (const { at } of this.sleepers) next = Math.min(next, at)
@@ -65,26 +65,26 @@ class VirtualClock implements Clock.Clock {
   }
 }
 
-/** Between two of these every promise that can settle by itself has settled. */
-const turn = Effect.async<void>((resume) => {
+/** Waits for one turn of the event loop. Promises that need no timer or I/O have settled after it. */
+const nextTurn = Effect.async<void>((resume) => {
   setImmediate(() => resume(Effect.void))
 })
 
-/** How many operations of Effect a run has taken while it was `counting`, and at which of them its fiber is interrupted. */
-export interface Operations {
-  counting: boolean
+/** Counts the operations of Effect while `isCounting`. Interrupts the main fiber at one of them. */
+export interface OperationCounter {
+  isCounting: boolean
   count: number
   readonly interruptAt?: number
 }
 
 /**
- * Runs an effect to its end in virtual time that begins at `start` (epoch milliseconds). Nothing in it may need real time. A
- * sleeper that is left behind when it has ended is a defect, and so is a wait for nothing.
+ * Runs an effect in virtual time that begins at `start` (epoch milliseconds). The effect must not need real time. Dies if a
+ * sleeper remains at the end, or if all fibers wait without a timer.
  */
-export const run = <A, E>(
+export const runInVirtualTime = <A, E>(
   effect: Effect.Effect<A, E>,
   start: number,
-  operations: Operations = { counting: false, count: 0 }
+  operations: OperationCounter = { isCounting: false, count: 0 }
 ): Effect.Effect<Exit.Exit<A, E>> =>
   Effect.gen(function* () {
     const clock = new VirtualClock(start)
@@ -100,7 +100,7 @@ export const run = <A, E>(
       },
       (fiber) => {
         main ??= fiber
-        if (!operations.counting) return Scheduler.defaultShouldYield(fiber)
+        if (!operations.isCounting) return Scheduler.defaultShouldYield(fiber)
         operations.count += 1
         if (operations.count !== operations.interruptAt) return Scheduler.defaultShouldYield(fiber)
         main.unsafeInterruptAsFork(main.id())
@@ -111,12 +111,14 @@ export const run = <A, E>(
     const fiber = Effect.runFork(Effect.withClock(effect, clock), { scheduler })
     fiber.addObserver((exit) => ended.push(exit))
     for (;;) {
-      yield* turn
+      yield* nextTurn
       if (tasks > 0) continue
       const [exit] = ended
       if (exit !== undefined) {
-        return clock.size === 0 ? exit : yield* Effect.dieMessage(`${clock.size} sleepers left behind`)
+        return clock.size === 0
+          ? exit
+          : yield* Effect.dieMessage(`${clock.size} sleepers remain after the end of the effect`)
       }
-      if (!clock.advance()) return yield* Effect.dieMessage("everything waits, and for no point in time")
+      if (!clock.advance()) return yield* Effect.dieMessage("all fibers wait, and none has a timer")
     }
   })

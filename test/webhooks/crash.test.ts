@@ -8,7 +8,7 @@ import { NodeContext } from "@effect/platform-node"
 import * as FileSystem from "@effect/platform/FileSystem"
 import { assert, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
-import { random } from "../utils/limitedServer.js"
+import { seededRandom } from "../utils/seededRandom.js"
 import { eventPayload, postDelivery, signDelivery } from "../utils/webhooks.js"
 import { isFull } from "../utils/suite.js"
 
@@ -46,7 +46,7 @@ const startReceiver = (directory: string, log: string) =>
   )
 
 const shuffle = <A>(items: ReadonlyArray<A>, seed: number): ReadonlyArray<A> => {
-  const next = random(seed)
+  const next = seededRandom(seed)
   return items
     .map((item) => ({ item, at: next() }))
     .sort((a, b) => a.at - b.at)

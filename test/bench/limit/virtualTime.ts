@@ -20,7 +20,7 @@ const installed = (): FakeClock => {
 /** Epoch milliseconds. */
 export const now = (): number => installed().now
 
-export const until = (moment: number): Promise<void> =>
+export const sleepUntil = (moment: number): Promise<void> =>
   new Promise((resolve) => {
     installed().setTimeout(() => resolve(), Math.max(0, moment - now()))
   })
@@ -41,7 +41,7 @@ export const clock: Clock.Clock = {
  * What `body` comes to, in a time that begins at `start` (epoch milliseconds); `undefined` when it has not come to it by
  * `cap`. Nothing in it may need real time. One run at a time.
  */
-export const run = <A>(
+export const runInVirtualTime = <A>(
   times: { readonly start: number; readonly cap: number },
   body: () => Promise<A>
 ): Promise<A | undefined> => {

@@ -7,16 +7,16 @@ import { Effect, Logger, LogLevel } from "effect"
 import { Gate } from "../../../src/internal/rateLimit/gate.js"
 import * as RateLimiter from "../../../src/internal/simulator/http/rateLimiter.js"
 import { LimitedServer } from "../../utils/limitedServer.js"
-import { insist } from "../../utils/throughGate.js"
-import { creates } from "./contestants.js"
-import { clientOf } from "./door.js"
-import { start } from "./rounds.js"
+import { sendUntilAccepted } from "../../utils/gateRequests.js"
+import { makeCreate } from "./benchClients.js"
+import { makeHttpClient } from "./transport.js"
+import { start } from "./scenarios.js"
 import * as VirtualTime from "./virtualTime.js"
 
 export const limit = 600
 export const length = 60_000
 
-export interface Cost {
+export interface WaitCost {
   readonly name: string
   readonly fibers: number
   /** Of heap, per fiber that waits. */
@@ -45,7 +45,7 @@ const turn = Effect.async<void>((resume) => {
 })
 
 /** Each release wakes all who wait: with many of them, a few releases take long enough to tell. */
-const semaphore = (fibers: number): Effect.Effect<ReadonlyArray<Cost>> =>
+const semaphore = (fibers: number): Effect.Effect<ReadonlyArray<WaitCost>> =>
   Effect.gen(function* () {
     const few = Math.min(5, fibers)
     const permits = yield* Effect.makeSemaphore(0)
@@ -66,17 +66,21 @@ const semaphore = (fibers: number): Effect.Effect<ReadonlyArray<Cost>> =>
   })
 
 /** As many at once as the limit allows in a window, but without a limit. */
-const unlimited = (fibers: number, seed: number): Effect.Effect<Cost, unknown> =>
+const unlimited = (fibers: number, seed: number): Effect.Effect<WaitCost, unknown> =>
   Effect.gen(function* () {
     const server = new LimitedServer({ limiter: RateLimiter.unlimited, seed })
-    const create = yield* creates({ http: clientOf(server, "client"), seed })
+    const create = yield* makeCreate({ http: makeHttpClient(server, "client"), seed })
     const begun = cpu()
     yield* Effect.forEach(times(fibers), () => create, { concurrency: limit, discard: true })
     return { name: "create, without a limit", fibers, micros: (cpu() - begun) / fibers }
   })
 
 /** All of them at once, at a limit that lets a few of them through at first. */
-const waiting = (name: string, fibers: number, one: Effect.Effect<unknown, unknown>): Effect.Effect<Cost, unknown> =>
+const waiting = (
+  name: string,
+  fibers: number,
+  one: Effect.Effect<unknown, unknown>
+): Effect.Effect<WaitCost, unknown> =>
   Effect.gen(function* () {
     const empty = heap()
     let done = 0
@@ -96,26 +100,26 @@ const waiting = (name: string, fibers: number, one: Effect.Effect<unknown, unkno
 const limitedServer = (seed: number): LimitedServer =>
   new LimitedServer({ limiter: RateLimiter.fixedWindow(limit, length), seed })
 
-const gate = (fibers: number, seed: number): Effect.Effect<Cost, unknown> =>
-  waiting("gate alone", fibers, insist(new Gate(), limitedServer(seed)))
+const gate = (fibers: number, seed: number): Effect.Effect<WaitCost, unknown> =>
+  waiting("gate alone", fibers, sendUntilAccepted(new Gate(), limitedServer(seed)))
 
-const limited = (fibers: number, seed: number): Effect.Effect<Cost, unknown> =>
-  Effect.flatMap(creates({ http: clientOf(limitedServer(seed), "client"), seed }), (create) =>
+const limited = (fibers: number, seed: number): Effect.Effect<WaitCost, unknown> =>
+  Effect.flatMap(makeCreate({ http: makeHttpClient(limitedServer(seed), "client"), seed }), (create) =>
     waiting("create, waiting for the limit", fibers, create)
   )
 
 /** A few windows more than it takes. */
 const cap = (fibers: number): number => start + (Math.ceil(fibers / limit) * 1.5 + 5) * length
 
-const inVirtualTime = async (fibers: number, effect: Effect.Effect<Cost, unknown>): Promise<Cost> => {
-  const cost = await VirtualTime.run({ start, cap: cap(fibers) }, () =>
+const inVirtualTime = async (fibers: number, effect: Effect.Effect<WaitCost, unknown>): Promise<WaitCost> => {
+  const cost = await VirtualTime.runInVirtualTime({ start, cap: cap(fibers) }, () =>
     Effect.runPromise(effect.pipe(Logger.withMinimumLogLevel(LogLevel.None), Effect.withClock(VirtualTime.clock)))
   )
   if (cost === undefined) throw new Error(`${fibers} creates have not ended within their time`)
   return cost
 }
 
-export const costs = async (fibers: number, seed: number): Promise<ReadonlyArray<Cost>> => {
+export const measureWaitCosts = async (fibers: number, seed: number): Promise<ReadonlyArray<WaitCost>> => {
   const semaphores = await Effect.runPromise(semaphore(fibers))
   const fewer = Math.ceil(fibers / 10)
   const gates = [await inVirtualTime(fewer, gate(fewer, seed)), await inVirtualTime(fibers, gate(fibers, seed))]

@@ -11,7 +11,7 @@ import pRetry from "p-retry"
 import * as VirtualTime from "./virtualTime.js"
 
 /** What one client is made of. */
-export interface Door {
+export interface ClientContext {
   readonly fetch: () => Promise<Response>
   readonly http: HttpClient.HttpClient
   readonly seed: number
@@ -21,10 +21,10 @@ export interface Door {
 
 export type Create = () => Promise<unknown>
 
-export interface Contestant {
+export interface BenchClient {
   readonly name: string
   /** One client, which knows only of the calls that are made through it. */
-  readonly connect: (door: Door) => Promise<Create>
+  readonly connect: (door: ClientContext) => Promise<Create>
 }
 
 const url = "https://api.modelroute.ai/v1/executions"
@@ -32,7 +32,7 @@ const body = { model: "flux-1.1-pro", input: { prompt: "a lighthouse in a storm"
 const many = 100_000
 
 /** The client of this package over an HTTP client, with the options that it has by default. */
-export const creates = ({ http, seed }: Pick<Door, "http" | "seed">) =>
+export const makeCreate = ({ http, seed }: Pick<ClientContext, "http" | "seed">) =>
   ModelRouteClient.make({ apiKey: Redacted.make("sk_x") }).pipe(
     Effect.map(({ executions }) =>
       executions
@@ -42,21 +42,21 @@ export const creates = ({ http, seed }: Pick<Door, "http" | "seed">) =>
     Effect.provide(Layer.merge(Layer.succeed(HttpClient.HttpClient, http), IdempotencyKey.layerSequence("key")))
   )
 
-const ours: Contestant = {
+const ours: BenchClient = {
   name: "effect-modelroute",
   connect: (door) =>
     Effect.runPromise(
-      Effect.map(creates(door), (create) => () => Effect.runPromise(Effect.withClock(create, VirtualTime.clock)))
+      Effect.map(makeCreate(door), (create) => () => Effect.runPromise(Effect.withClock(create, VirtualTime.clock)))
     )
 }
 
 const secondsToReset = (headers: Headers): number =>
   Math.max(Number(headers.get("x-ratelimit-reset")) - VirtualTime.now() / 1000, 1)
 
-const sleep = (seconds: number): Promise<void> => VirtualTime.until(VirtualTime.now() + seconds * 1000)
+const sleep = (seconds: number): Promise<void> => VirtualTime.sleepUntil(VirtualTime.now() + seconds * 1000)
 
 /** What the API's pages advise: until the reset, at least a second; after anything else 1, 2, 4 … 30 seconds. */
-const documented: Contestant = {
+const documented: BenchClient = {
   name: "the documented rule",
   connect: async ({ fetch }) => {
     const attempt = async (n: number): Promise<unknown> => {
@@ -70,7 +70,7 @@ const documented: Contestant = {
 }
 
 /** Reads X-RateLimit-Reset by itself, for the methods that it may retry: POST has to be named. */
-const kys: Contestant = {
+const kys: BenchClient = {
   name: "ky",
   connect: async ({ fetch }) => {
     const client = ky.create({ fetch, retry: { limit: many, methods: ["post"] } })
@@ -79,7 +79,7 @@ const kys: Contestant = {
 }
 
 /** Reads Retry-After only: its transport writes one, from the reset and never below a second. */
-const openais: Contestant = {
+const openais: BenchClient = {
   name: "openai",
   connect: async ({ fetch }) => {
     const client = new OpenAI({
@@ -105,7 +105,7 @@ class TooMany extends Error {
 }
 
 /** Reads no header: the hook for failed attempts waits for the reset, and such a failure uses up no retry and no backoff. */
-const pRetries: Contestant = {
+const pRetries: BenchClient = {
   name: "p-retry",
   connect:
     async ({ fetch }) =>
@@ -124,7 +124,7 @@ const pRetries: Contestant = {
 }
 
 /** Knows the limit, its length and the number of clients beforehand. What is refused takes the next free turn. */
-const spaced: Contestant = {
+const spaced: BenchClient = {
   name: "evenly spaced",
   connect: async ({ fetch, known }) => {
     const interval = (known.length / known.limit) * known.clients
@@ -132,7 +132,7 @@ const spaced: Contestant = {
     const attempt = async (): Promise<unknown> => {
       const turn = Math.max(next, VirtualTime.now())
       next = turn + interval
-      await VirtualTime.until(turn)
+      await VirtualTime.sleepUntil(turn)
       const response = await fetch()
       return response.ok ? response.json() : attempt()
     }
@@ -141,13 +141,13 @@ const spaced: Contestant = {
 }
 
 /** The documented rule, but the first refusal holds back all calls of the client. */
-const pausing: Contestant = {
+const pausing: BenchClient = {
   name: "pause all on a 429",
   connect: async ({ fetch }) => {
     let open = 0
     const attempt = async (): Promise<unknown> => {
       if (VirtualTime.now() < open) {
-        await VirtualTime.until(open)
+        await VirtualTime.sleepUntil(open)
         return attempt()
       }
       const response = await fetch()
@@ -159,4 +159,4 @@ const pausing: Contestant = {
   }
 }
 
-export const contestants: ReadonlyArray<Contestant> = [ours, spaced, pausing, documented, kys, openais, pRetries]
+export const benchClients: ReadonlyArray<BenchClient> = [ours, spaced, pausing, documented, kys, openais, pRetries]

@@ -1,11 +1,11 @@
 /** What they compete in: the limits, how many creates at once, and how soon the batch could be done at best. */
 import * as RateLimiter from "../../../src/internal/simulator/http/rateLimiter.js"
-import { bestEnd, fixedOpenings, type LimitedServerOptions } from "../../utils/limitedServer.js"
+import { earliestEnd, fixedWindowOpenings, type LimitedServerOptions } from "../../utils/limitedServer.js"
 
 /** In the middle of a window of a minute, and where the one begins whose reset is rounded down. */
 export const start = Date.UTC(2026, 2, 20, 10, 30, 18, 600)
 
-export interface Round extends Pick<LimitedServerOptions, "latency" | "skew" | "tells"> {
+export interface Scenario extends Pick<LimitedServerOptions, "latency" | "skew" | "headers"> {
   readonly name: string
   readonly limit: number
   /** In milliseconds, as all times. */
@@ -26,8 +26,10 @@ const minute = { limit: 60, length: 60_000, clients: 1, requests: 1000, concurre
 
 const fixed = (
   name: string,
-  options: Partial<Pick<Round, keyof typeof minute | "latency" | "skew" | "tells">> & { readonly begins?: number } = {}
-): Round => {
+  options: Partial<Pick<Scenario, keyof typeof minute | "latency" | "skew" | "headers">> & {
+    readonly begins?: number
+  } = {}
+): Scenario => {
   const { begins = 0, ...rest } = options
   const round = { ...minute, ...rest }
   const offset = begins - (rest.skew ?? 0)
@@ -36,19 +38,19 @@ const fixed = (
     name,
     offset,
     limiter: () => RateLimiter.fixedWindow(round.limit, round.length, begins),
-    openings: () => fixedOpenings({ limit: round.limit, length: round.length, start, offset })
+    openings: () => fixedWindowOpenings({ limit: round.limit, length: round.length, start, offset })
   }
 }
 
 /** From the first request on, a sliding window allows what fixed ones would that begin with it. */
-const sliding: Round = {
+const sliding: Scenario = {
   ...minute,
   name: "sliding window",
   limiter: () => RateLimiter.slidingWindow(minute.limit, minute.length),
-  openings: () => fixedOpenings({ ...minute, start, offset: start % minute.length })
+  openings: () => fixedWindowOpenings({ ...minute, start, offset: start % minute.length })
 }
 
-const bucket: Round = {
+const bucket: Scenario = {
   ...minute,
   name: "token bucket",
   limiter: () => RateLimiter.tokenBucket(minute.limit, minute.length),
@@ -56,11 +58,11 @@ const bucket: Round = {
 }
 
 /** The one that the picture shows. */
-export const pictured = fixed("fixed windows")
+export const chartedScenario = fixed("fixed windows")
 
-export const rounds: ReadonlyArray<Round> = [
+export const scenarios: ReadonlyArray<Scenario> = [
   fixed("fixed windows", { concurrency: 10 }),
-  pictured,
+  chartedScenario,
   fixed("fixed windows", { concurrency: 1000 }),
   fixed("fixed windows, the clients' clock 5 s fast", { skew: -5000 }),
   fixed("fixed windows, 4 clients on one key", { clients: 4, requests: 250, concurrency: 25 }),
@@ -71,14 +73,14 @@ export const rounds: ReadonlyArray<Round> = [
     requests: 400,
     concurrency: 32,
     latency: { min: 5, max: 50 },
-    tells: (standing) => RateLimiter.toHeaders(standing, Math.floor)
+    headers: (standing) => RateLimiter.toHeaders(standing, Math.floor)
   }),
   sliding,
   bucket
 ]
 
-export const best = (round: Round, seed: number): number =>
-  bestEnd({
+export const bestMakespan = (round: Scenario, seed: number): number =>
+  earliestEnd({
     requests: round.clients * round.requests,
     concurrency: round.clients * round.concurrency,
     openings: round.openings(),

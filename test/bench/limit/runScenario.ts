@@ -1,20 +1,20 @@
 /** One contestant in one round. */
-import { LimitedServer, type Handled } from "../../utils/limitedServer.js"
-import type { Contestant, Create } from "./contestants.js"
-import { clientOf, fetchFrom } from "./door.js"
-import { best, start, type Round } from "./rounds.js"
+import { LimitedServer, type HandledRequest } from "../../utils/limitedServer.js"
+import type { BenchClient, Create } from "./benchClients.js"
+import { makeHttpClient, makeFetch } from "./transport.js"
+import { bestMakespan, start, type Scenario } from "./scenarios.js"
 import * as VirtualTime from "./virtualTime.js"
 
-export interface Result {
+export interface ScenarioResult {
   readonly name: string
   /** From the start to the last answer that was waited for, in milliseconds. */
   readonly makespan: number
   /** The makespan over the best possible one. */
   readonly ratio: number
-  readonly refused: number
-  readonly handled: ReadonlyArray<Handled>
+  readonly rejections: number
+  readonly handled: ReadonlyArray<HandledRequest>
   /** Creates that were answered with an execution, of all that were asked for. */
-  readonly done: number
+  readonly succeeded: number
   readonly failures: ReadonlyArray<unknown>
 }
 
@@ -28,7 +28,7 @@ interface Tally {
 }
 
 /** All creates of one client, so many at once. */
-const batch = async (create: Create, round: Round, tally: Tally): Promise<void> => {
+const batch = async (create: Create, round: Scenario, tally: Tally): Promise<void> => {
   let begun = 0
   const work = async (): Promise<void> => {
     if (begun >= round.requests) return
@@ -43,26 +43,26 @@ const batch = async (create: Create, round: Round, tally: Tally): Promise<void> 
   await Promise.all(Array.from({ length: round.concurrency }, work))
 }
 
-const serverOf = ({ latency, limiter, skew, tells }: Round, seed: number): LimitedServer =>
+const serverOf = ({ latency, limiter, skew, headers }: Scenario, seed: number): LimitedServer =>
   new LimitedServer({
     limiter: limiter(),
     seed,
     ...(latency === undefined ? {} : { latency }),
     ...(skew === undefined ? {} : { skew }),
-    ...(tells === undefined ? {} : { tells })
+    ...(headers === undefined ? {} : { headers })
   })
 
-export const compete = async (contestant: Contestant, round: Round, seed: number): Promise<Result> => {
+export const runScenario = async (contestant: BenchClient, round: Scenario, seed: number): Promise<ScenarioResult> => {
   const server = serverOf(round, seed)
   const tally: Tally = { done: 0, lastAt: start, failures: [] }
-  const bound = best(round, seed)
-  await VirtualTime.run({ start, cap: start + cap * bound }, () =>
+  const bound = bestMakespan(round, seed)
+  await VirtualTime.runInVirtualTime({ start, cap: start + cap * bound }, () =>
     Promise.all(
       Array.from({ length: round.clients }, async (_, i) => {
         const name = `client ${i + 1}`
         const create = await contestant.connect({
-          fetch: fetchFrom(server, name),
-          http: clientOf(server, name),
+          fetch: makeFetch(server, name),
+          http: makeHttpClient(server, name),
           seed: seed + i,
           known: round
         })
@@ -75,9 +75,9 @@ export const compete = async (contestant: Contestant, round: Round, seed: number
     name: contestant.name,
     makespan,
     ratio: makespan / bound,
-    refused: server.refused,
+    rejections: server.rejections,
     handled: server.handled,
-    done: tally.done,
+    succeeded: tally.done,
     failures: tally.failures
   }
 }

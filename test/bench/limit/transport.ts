@@ -2,7 +2,7 @@
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { Clock, Effect } from "effect"
-import type { Answer, LimitedServer } from "../../utils/limitedServer.js"
+import type { LimitedResponse, LimitedServer } from "../../utils/limitedServer.js"
 import * as VirtualTime from "./virtualTime.js"
 
 const created = JSON.stringify({
@@ -19,27 +19,27 @@ const tooMany = JSON.stringify({
   error: { code: "RATE_LIMITED", message: "Too many requests", request_id: "req_1", retryable: true }
 })
 
-const responseTo = ({ headers, refused }: Answer): Response =>
+const responseTo = ({ headers, isRejected: refused }: LimitedResponse): Response =>
   new Response(refused ? tooMany : created, {
     status: refused ? 429 : 202,
     headers: { "content-type": "application/json", ...headers }
   })
 
-export const fetchFrom = (server: LimitedServer, name: string) => async (): Promise<Response> => {
+export const makeFetch = (server: LimitedServer, name: string) => async (): Promise<Response> => {
   const exchange = server.request(VirtualTime.now(), name)
-  await VirtualTime.until(exchange.handledAt)
-  const answer = exchange.answer()
-  await VirtualTime.until(exchange.receivedAt)
+  await VirtualTime.sleepUntil(exchange.handledAt)
+  const answer = exchange.respond()
+  await VirtualTime.sleepUntil(exchange.receivedAt)
   return responseTo(answer)
 }
 
-export const clientOf = (server: LimitedServer, name: string): HttpClient.HttpClient =>
+export const makeHttpClient = (server: LimitedServer, name: string): HttpClient.HttpClient =>
   HttpClient.make((request) =>
     Effect.gen(function* () {
       const sentAt = yield* Clock.currentTimeMillis
       const exchange = server.request(sentAt, name)
       yield* Effect.sleep(exchange.handledAt - sentAt)
-      const answer = exchange.answer()
+      const answer = exchange.respond()
       yield* Effect.sleep(exchange.receivedAt - exchange.handledAt)
       return HttpClientResponse.fromWeb(request, responseTo(answer))
     })

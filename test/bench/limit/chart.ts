@@ -1,7 +1,7 @@
 /** A round as a picture: for each contestant what the server accepted upwards, and what it refused downwards, over time. */
-import type { Handled } from "../../utils/limitedServer.js"
-import type { Result } from "./contest.js"
-import { start, type Round } from "./rounds.js"
+import type { HandledRequest } from "../../utils/limitedServer.js"
+import type { ScenarioResult } from "./runScenario.js"
+import { start, type Scenario } from "./scenarios.js"
 
 const width = 900
 const left = 190
@@ -43,10 +43,10 @@ const upTo = (n: number): ReadonlyArray<number> => Array.from({ length: n + 1 },
 /** How many of these came in each stretch of time, by its number. */
 type Counts = ReadonlyMap<number, number>
 
-const counted = (handled: ReadonlyArray<Handled>, refused: boolean, stretch: number): Counts => {
+const counted = (handled: ReadonlyArray<HandledRequest>, refused: boolean, stretch: number): Counts => {
   const counts = new Map<number, number>()
   for (const one of handled) {
-    if (one.refused !== refused) continue
+    if (one.isRejected !== refused) continue
     const n = Math.floor((one.handledAt - start) / stretch)
     counts.set(n, (counts.get(n) ?? 0) + 1)
   }
@@ -55,12 +55,12 @@ const counted = (handled: ReadonlyArray<Handled>, refused: boolean, stretch: num
 
 const highest = (counts: Counts): number => Math.max(0, ...counts.values())
 
-const boundaries = ({ length, offset = 0 }: Round, end: number): ReadonlyArray<number> => {
+const boundaries = ({ length, offset = 0 }: Scenario, end: number): ReadonlyArray<number> => {
   const first = (Math.floor((start - offset) / length) + 1) * length + offset - start
   return upTo(Math.floor((end - first) / length)).map((n) => first + n * length)
 }
 
-export const picture = (round: Round, best: number, results: ReadonlyArray<Result>): string => {
+export const drawChart = (round: Scenario, best: number, results: ReadonlyArray<ScenarioResult>): string => {
   const stretch = round.length / 6
   const minutes = Math.ceil(Math.max(best, ...results.map(({ makespan }) => makespan)) / minute)
   const x = (millis: number): number => left + ((right - left) * millis) / (minutes * minute)
@@ -90,7 +90,7 @@ export const picture = (round: Round, best: number, results: ReadonlyArray<Resul
       below === 0 ? "" : text(left - 6, zero + below * scale + 4, "tick end", String(below)),
       text(20, zero + 4, weight, result.name),
       text(790, zero + 4, `${weight} end`.trim(), clock(result.makespan)),
-      text(880, zero + 4, `${weight} end`.trim(), String(result.refused))
+      text(880, zero + 4, `${weight} end`.trim(), String(result.rejections))
     ].filter((part) => part !== "")
   })
   const bottom = y
