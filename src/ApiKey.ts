@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import { tolerant } from "./internal/data/lenient.js"
+import { lenient } from "./internal/data/lenient.js"
 
 /**
  * The id of an API key, `key_…`: opaque, and no secret. `KeyId.make(text)` makes one of an id that was stored as text.
@@ -33,5 +33,5 @@ export class RotatedKey extends Schema.Class<RotatedKey>("effect-modelroute/Rota
   id: KeyId,
   newKey: Schema.Redacted(Schema.NonEmptyString),
   /** Until when the old key works, too. */
-  previousKeyValidUntil: tolerant(Schema.DateTimeUtc, "previous_key_valid_until")
+  previousKeyValidUntil: lenient(Schema.DateTimeUtc, "previous_key_valid_until")
 }) {}

@@ -8,7 +8,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as File from "./File.js"
 import { Money } from "./internal/data/money.js"
-import { Attributes, isRecord, Millis, tolerant } from "./internal/data/lenient.js"
+import { Attributes, isRecord, DurationMillis, lenient } from "./internal/data/lenient.js"
 
 /**
  * Decodes the id of an execution, such as `exec_abc123`. The id is opaque. `ExecutionId.make(text)` brands a stored id and
@@ -84,14 +84,14 @@ export interface CreateRequest {
 
 const commonFields = {
   id: ExecutionId,
-  model: tolerant(Schema.String, "model"),
+  model: lenient(Schema.String, "model"),
   /** The amount that was charged, a decimal string. */
-  cost: tolerant(Money, "cost"),
+  cost: lenient(Money, "cost"),
   /** How long the generation took. */
-  latency: tolerant(Millis, "latency_ms"),
-  createdAt: tolerant(Schema.DateTimeUtc, "created_at"),
-  completedAt: tolerant(Schema.DateTimeUtc, "completed_at"),
-  metadata: tolerant(Attributes, "metadata"),
+  latency: lenient(DurationMillis, "latency_ms"),
+  createdAt: lenient(Schema.DateTimeUtc, "created_at"),
+  completedAt: lenient(Schema.DateTimeUtc, "completed_at"),
+  metadata: lenient(Attributes, "metadata"),
   /** Fields of the response that this version does not know, and amounts that it cannot decode. */
   extra: Schema.optionalWith(Attributes, { default: () => ({}) })
 }
@@ -110,11 +110,11 @@ const commonFields = {
  * @category models
  */
 export class Failure extends Schema.Class<Failure>("effect-modelroute/Failure")({
-  code: tolerant(Schema.String, "code"),
-  message: tolerant(Schema.String, "message"),
-  retryable: tolerant(Schema.Boolean, "retryable"),
-  requestId: tolerant(Schema.String, "request_id"),
-  details: tolerant(Schema.Array(Schema.Unknown), "details")
+  code: lenient(Schema.String, "code"),
+  message: lenient(Schema.String, "message"),
+  retryable: lenient(Schema.Boolean, "retryable"),
+  requestId: lenient(Schema.String, "request_id"),
+  details: lenient(Schema.Array(Schema.Unknown), "details")
 }) {}
 
 /**
@@ -139,17 +139,17 @@ export class Execution extends Schema.Class<Execution>("effect-modelroute/Execut
   ...commonFields,
   status: Status,
   /** The amount of the balance that is held for this execution, a decimal string. */
-  holdAmount: tolerant(Money, "hold_amount"),
+  holdAmount: lenient(Money, "hold_amount"),
   /** The estimated cost, a decimal string. */
-  estimatedCost: tolerant(Money, "estimated_cost"),
+  estimatedCost: lenient(Money, "estimated_cost"),
   /** When the execution becomes EXPIRED if it has not ended. */
-  expiresAt: tolerant(Schema.DateTimeUtc, "expires_at"),
+  expiresAt: lenient(Schema.DateTimeUtc, "expires_at"),
   /** The output of the model, if the response names it `result`. */
-  result: tolerant(Schema.Unknown, "result"),
+  result: lenient(Schema.Unknown, "result"),
   /** The output of the model, if the response names it `output`. */
-  output: tolerant(Schema.Unknown, "output"),
+  output: lenient(Schema.Unknown, "output"),
   /** The error of a FAILED execution. */
-  error: tolerant(Failure, "error")
+  error: lenient(Failure, "error")
 }) {}
 
 /**
@@ -171,7 +171,7 @@ export class Completed extends Schema.Class<Completed>("effect-modelroute/Comple
   ...commonFields,
   status: Schema.Literal("COMPLETED"),
   /** The output of the model. Decode it with a schema of the model. Absent if the API has no output. */
-  output: tolerant(Schema.Unknown, "output")
+  output: lenient(Schema.Unknown, "output")
 }) {
   /** The ids of the files in `output`, in their order. */
   get fileIds(): ReadonlyArray<File.FileId> {

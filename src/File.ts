@@ -12,7 +12,7 @@ import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { present, tolerant } from "./internal/data/lenient.js"
+import { omitUndefined, lenient } from "./internal/data/lenient.js"
 
 /**
  * Schema of a file id, such as `file_…`. The id is opaque. `FileId.make(text)` turns a stored text into an id.
@@ -46,10 +46,10 @@ export type FileId = typeof FileId.Type
  */
 export class DownloadLink extends Schema.Class<DownloadLink>("effect-modelroute/DownloadLink")({
   url: Schema.Redacted(Schema.String),
-  expiresAt: tolerant(Schema.DateTimeUtc, "expires_at"),
-  contentType: tolerant(Schema.String, "content_type"),
+  expiresAt: lenient(Schema.DateTimeUtc, "expires_at"),
+  contentType: lenient(Schema.String, "content_type"),
   /** Size in bytes. */
-  size: tolerant(Schema.NonNegativeInt, "size_bytes")
+  size: lenient(Schema.NonNegativeInt, "size_bytes")
 }) {}
 
 /**
@@ -90,7 +90,7 @@ export const fromBytes = (bytes: Uint8Array, options: { readonly name?: string |
       ? Option.some([bytes.subarray(offset, offset + chunkBytes), offset + chunkBytes] as const)
       : Option.none()
   ),
-  ...present(options)
+  ...omitUndefined(options)
 })
 
 /**
@@ -111,7 +111,7 @@ export const fromBytes = (bytes: Uint8Array, options: { readonly name?: string |
 export const fromStream = <E>(
   stream: Stream.Stream<Uint8Array, E>,
   options: { readonly size: number; readonly name?: string | undefined }
-): Source<E> => ({ size: options.size, stream, ...present({ name: options.name }) })
+): Source<E> => ({ size: options.size, stream, ...omitUndefined({ name: options.name }) })
 
 /**
  * Makes a source from a file on disk. It is read in chunks of 64 KiB and never held in memory as a whole. Fails with
@@ -147,7 +147,7 @@ export const fromPath = (
     return {
       size: Number(size),
       stream: fs.stream(path, { chunkSize: chunkBytes }),
-      ...present({ name: nameOf(path) || undefined })
+      ...omitUndefined({ name: nameOf(path) || undefined })
     }
   })
 

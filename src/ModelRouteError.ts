@@ -10,7 +10,7 @@ import * as Schema from "effect/Schema"
 import * as Execution from "./Execution.js"
 import * as File from "./File.js"
 import * as table from "./internal/errors/codes.js"
-import { summary } from "./internal/errors/executionSummary.js"
+import { summarizeExecution } from "./internal/errors/executionSummary.js"
 import { advice } from "./internal/errors/messages.js"
 
 /**
@@ -72,7 +72,7 @@ const withDefault = <A, I>(schema: Schema.Schema<A, I>, value: NoInfer<A>) =>
   Schema.propertySignature(schema).pipe(Schema.withConstructorDefault(() => value))
 
 /** What every error says about the call that failed. */
-const call = {
+const callFields = {
   /** The method that failed, such as `executions.create`. */
   operation: withDefault(Schema.String, "request"),
   /** How many requests were sent for it. */
@@ -86,13 +86,13 @@ const call = {
 }
 
 /** The wait that a response asks for. */
-const retryAfter = {
+const retryAfterField = {
   /** How long `Retry-After` asks to wait, counted from the arrival of the response. On retryable errors only. */
   retryAfter: optional(Schema.Duration)
 }
 
 /** What every answer with a code carries. Only the constructor has defaults, so that a test can write `new ModelOverloaded({})`. */
-const answered = (code: string, known: { readonly status: number; readonly retryable: boolean }) => ({
+const codedFields = (code: string, known: { readonly status: number; readonly retryable: boolean }) => ({
   /** A sentence for the log: what failed, what the API said, the request id, what to do. */
   message: withDefault(Schema.String, advice(code)),
   /** The code as it was on the wire. */
@@ -107,13 +107,13 @@ const answered = (code: string, known: { readonly status: number; readonly retry
   requestId: optional(Schema.String),
   /** Of an error out of a FAILED execution, `FAILED`; absent where a request was refused. See `isExecutionEnded`. */
   executionStatus: optional(Schema.Literal("FAILED")),
-  ...retryAfter,
-  ...call
+  ...retryAfterField,
+  ...callFields
 })
 
-const api = (code: Code) => answered(code, table.codes[code])
+const apiFields = (code: Code) => codedFields(code, table.codes[code])
 
-const waits = {
+const rateLimitFields = {
   /**
    * How long the answer asked to wait, counted from its arrival; of a request that was not sent (`attempts` is 0) the whole wait
    * in the queue.
@@ -128,10 +128,10 @@ const waits = {
 }
 
 /** What the errors born in this client have in common. */
-const own = (retryable: boolean) => ({
+const clientFields = (retryable: boolean) => ({
   message: Schema.String,
   retryable: withDefault(Schema.Boolean, retryable),
-  ...call
+  ...callFields
 })
 
 /**
@@ -142,7 +142,7 @@ const own = (retryable: boolean) => ({
  */
 export class InputValidationError extends Schema.TaggedError<InputValidationError>(
   "effect-modelroute/InputValidationError"
-)("InputValidationError", { ...api("INPUT_VALIDATION_ERROR"), details: withDefault(Schema.Array(Detail), []) }) {
+)("InputValidationError", { ...apiFields("INPUT_VALIDATION_ERROR"), details: withDefault(Schema.Array(Detail), []) }) {
   get [TypeId](): TypeId {
     return TypeId
   }
@@ -156,7 +156,7 @@ export class InputValidationError extends Schema.TaggedError<InputValidationErro
  */
 export class ContentModerationRejected extends Schema.TaggedError<ContentModerationRejected>(
   "effect-modelroute/ContentModerationRejected"
-)("ContentModerationRejected", api("CONTENT_MODERATION_REJECTED")) {
+)("ContentModerationRejected", apiFields("CONTENT_MODERATION_REJECTED")) {
   get [TypeId](): TypeId {
     return TypeId
   }
@@ -170,7 +170,7 @@ export class ContentModerationRejected extends Schema.TaggedError<ContentModerat
  */
 export class FileNotFound extends Schema.TaggedError<FileNotFound>("effect-modelroute/FileNotFound")(
   "FileNotFound",
-  api("FILE_NOT_FOUND")
+  apiFields("FILE_NOT_FOUND")
 ) {
   get [TypeId](): TypeId {
     return TypeId
@@ -185,7 +185,7 @@ export class FileNotFound extends Schema.TaggedError<FileNotFound>("effect-model
  */
 export class FileFormatUnsupported extends Schema.TaggedError<FileFormatUnsupported>(
   "effect-modelroute/FileFormatUnsupported"
-)("FileFormatUnsupported", api("FILE_FORMAT_UNSUPPORTED")) {
+)("FileFormatUnsupported", apiFields("FILE_FORMAT_UNSUPPORTED")) {
   get [TypeId](): TypeId {
     return TypeId
   }
@@ -199,7 +199,7 @@ export class FileFormatUnsupported extends Schema.TaggedError<FileFormatUnsuppor
  */
 export class InsufficientBalance extends Schema.TaggedError<InsufficientBalance>(
   "effect-modelroute/InsufficientBalance"
-)("InsufficientBalance", api("INSUFFICIENT_BALANCE")) {
+)("InsufficientBalance", apiFields("INSUFFICIENT_BALANCE")) {
   get [TypeId](): TypeId {
     return TypeId
   }
@@ -214,8 +214,8 @@ export class InsufficientBalance extends Schema.TaggedError<InsufficientBalance>
  * @category errors
  */
 export class RateLimited extends Schema.TaggedError<RateLimited>("effect-modelroute/RateLimited")("RateLimited", {
-  ...api("RATE_LIMITED"),
-  ...waits
+  ...apiFields("RATE_LIMITED"),
+  ...rateLimitFields
 }) {
   get [TypeId](): TypeId {
     return TypeId
@@ -230,7 +230,7 @@ export class RateLimited extends Schema.TaggedError<RateLimited>("effect-modelro
  */
 export class ModelOverloaded extends Schema.TaggedError<ModelOverloaded>("effect-modelroute/ModelOverloaded")(
   "ModelOverloaded",
-  api("MODEL_OVERLOADED")
+  apiFields("MODEL_OVERLOADED")
 ) {
   get [TypeId](): TypeId {
     return TypeId
@@ -245,7 +245,7 @@ export class ModelOverloaded extends Schema.TaggedError<ModelOverloaded>("effect
  */
 export class ModelUnavailable extends Schema.TaggedError<ModelUnavailable>("effect-modelroute/ModelUnavailable")(
   "ModelUnavailable",
-  api("MODEL_UNAVAILABLE")
+  apiFields("MODEL_UNAVAILABLE")
 ) {
   get [TypeId](): TypeId {
     return TypeId
@@ -261,7 +261,7 @@ export class ModelUnavailable extends Schema.TaggedError<ModelUnavailable>("effe
  */
 export class GenerationTimeout extends Schema.TaggedError<GenerationTimeout>("effect-modelroute/GenerationTimeout")(
   "GenerationTimeout",
-  api("GENERATION_TIMEOUT")
+  apiFields("GENERATION_TIMEOUT")
 ) {
   get [TypeId](): TypeId {
     return TypeId
@@ -277,7 +277,7 @@ export class GenerationTimeout extends Schema.TaggedError<GenerationTimeout>("ef
  */
 export class GenerationFailed extends Schema.TaggedError<GenerationFailed>("effect-modelroute/GenerationFailed")(
   "GenerationFailed",
-  api("GENERATION_FAILED")
+  apiFields("GENERATION_FAILED")
 ) {
   get [TypeId](): TypeId {
     return TypeId
@@ -292,7 +292,7 @@ export class GenerationFailed extends Schema.TaggedError<GenerationFailed>("effe
  */
 export class ServiceUnavailable extends Schema.TaggedError<ServiceUnavailable>("effect-modelroute/ServiceUnavailable")(
   "ServiceUnavailable",
-  api("SERVICE_UNAVAILABLE")
+  apiFields("SERVICE_UNAVAILABLE")
 ) {
   get [TypeId](): TypeId {
     return TypeId
@@ -307,7 +307,7 @@ export class ServiceUnavailable extends Schema.TaggedError<ServiceUnavailable>("
  */
 export class InternalError extends Schema.TaggedError<InternalError>("effect-modelroute/InternalError")(
   "InternalError",
-  api("INTERNAL_ERROR")
+  apiFields("INTERNAL_ERROR")
 ) {
   get [TypeId](): TypeId {
     return TypeId
@@ -323,7 +323,7 @@ export class InternalError extends Schema.TaggedError<InternalError>("effect-mod
  */
 export class Unauthorized extends Schema.TaggedError<Unauthorized>("effect-modelroute/Unauthorized")(
   "Unauthorized",
-  answered("UNAUTHORIZED", { status: 401, retryable: false })
+  codedFields("UNAUTHORIZED", { status: 401, retryable: false })
 ) {
   get [TypeId](): TypeId {
     return TypeId
@@ -339,7 +339,7 @@ export class Unauthorized extends Schema.TaggedError<Unauthorized>("effect-model
  */
 export class UnrecognizedError extends Schema.TaggedError<UnrecognizedError>("effect-modelroute/UnrecognizedError")(
   "UnrecognizedError",
-  { ...answered("", { status: 0, retryable: false }), ...waits }
+  { ...codedFields("", { status: 0, retryable: false }), ...rateLimitFields }
 ) {
   get [TypeId](): TypeId {
     return TypeId
@@ -356,11 +356,11 @@ export class UnrecognizedError extends Schema.TaggedError<UnrecognizedError>("ef
 export class UnexpectedResponse extends Schema.TaggedError<UnexpectedResponse>("effect-modelroute/UnexpectedResponse")(
   "UnexpectedResponse",
   {
-    ...own(false),
+    ...clientFields(false),
     status: Schema.Number,
     requestId: optional(Schema.String),
     contentType: optional(Schema.String),
-    ...retryAfter,
+    ...retryAfterField,
     /** The start of the body, at most 2 KiB, without anything that the request kept private. */
     body: withDefault(Schema.String, "")
   }
@@ -396,7 +396,7 @@ export type TransportReason = typeof TransportReason.Type
 export class TransportError extends Schema.TaggedError<TransportError>("effect-modelroute/TransportError")(
   "TransportError",
   {
-    ...own(true),
+    ...clientFields(true),
     reason: TransportReason,
     /** The transport's own words, such as `connect ECONNREFUSED 127.0.0.1:8787`. */
     detail: optional(Schema.String)
@@ -415,7 +415,7 @@ export class TransportError extends Schema.TaggedError<TransportError>("effect-m
  */
 export class ExecutionCancelled extends Schema.TaggedError<ExecutionCancelled>("effect-modelroute/ExecutionCancelled")(
   "ExecutionCancelled",
-  { ...own(false), executionId: Execution.ExecutionId }
+  { ...clientFields(false), executionId: Execution.ExecutionId }
 ) {
   get [TypeId](): TypeId {
     return TypeId
@@ -430,7 +430,7 @@ export class ExecutionCancelled extends Schema.TaggedError<ExecutionCancelled>("
  */
 export class ExecutionExpired extends Schema.TaggedError<ExecutionExpired>("effect-modelroute/ExecutionExpired")(
   "ExecutionExpired",
-  { ...own(false), executionId: Execution.ExecutionId }
+  { ...clientFields(false), executionId: Execution.ExecutionId }
 ) {
   get [TypeId](): TypeId {
     return TypeId
@@ -445,7 +445,7 @@ export class ExecutionExpired extends Schema.TaggedError<ExecutionExpired>("effe
  * @category errors
  */
 export class AwaitTimeout extends Schema.TaggedError<AwaitTimeout>("effect-modelroute/AwaitTimeout")("AwaitTimeout", {
-  ...own(false),
+  ...clientFields(false),
   executionId: Execution.ExecutionId,
   /** The execution as it was last seen. */
   execution: optional(Execution.Execution)
@@ -457,7 +457,11 @@ export class AwaitTimeout extends Schema.TaggedError<AwaitTimeout>("effect-model
   /** Output and metadata can quote the prompt: renderings show only which execution it is and how far it got. */
   override toJSON(): unknown {
     const { execution, ...rest } = this
-    return { ...rest, message: this.message, ...(execution === undefined ? {} : { execution: summary(execution) }) }
+    return {
+      ...rest,
+      message: this.message,
+      ...(execution === undefined ? {} : { execution: summarizeExecution(execution) })
+    }
   }
 
   override [NodeInspectSymbol](): unknown {
@@ -475,7 +479,7 @@ export class AwaitTimeout extends Schema.TaggedError<AwaitTimeout>("effect-model
 export class ExecutionNotReady extends Schema.TaggedError<ExecutionNotReady>("effect-modelroute/ExecutionNotReady")(
   "ExecutionNotReady",
   {
-    ...own(false),
+    ...clientFields(false),
     executionId: Execution.ExecutionId,
     /** The execution as the API has it now. */
     execution: Execution.Execution
@@ -488,7 +492,7 @@ export class ExecutionNotReady extends Schema.TaggedError<ExecutionNotReady>("ef
   /** Output and metadata can quote the prompt: renderings show only the execution's id and status. */
   override toJSON(): unknown {
     const { execution, ...rest } = this
-    return { ...rest, message: this.message, execution: summary(execution) }
+    return { ...rest, message: this.message, execution: summarizeExecution(execution) }
   }
 
   override [NodeInspectSymbol](): unknown {
@@ -503,7 +507,7 @@ export class ExecutionNotReady extends Schema.TaggedError<ExecutionNotReady>("ef
  * @category errors
  */
 export class FileTooLarge extends Schema.TaggedError<FileTooLarge>("effect-modelroute/FileTooLarge")("FileTooLarge", {
-  ...own(false),
+  ...clientFields(false),
   size: Schema.Number,
   limit: Schema.Number
 }) {
@@ -520,7 +524,7 @@ export class FileTooLarge extends Schema.TaggedError<FileTooLarge>("effect-model
  */
 export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("effect-modelroute/InvalidRequest")(
   "InvalidRequest",
-  { ...own(false), field: Schema.String }
+  { ...clientFields(false), field: Schema.String }
 ) {
   get [TypeId](): TypeId {
     return TypeId
@@ -538,7 +542,7 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("effect-m
 export class SubmissionOutcomeUnknown extends Schema.TaggedError<SubmissionOutcomeUnknown>(
   "effect-modelroute/SubmissionOutcomeUnknown"
 )("SubmissionOutcomeUnknown", {
-  ...own(false),
+  ...clientFields(false),
   /** When it was submitted first. */
   submittedAt: Schema.DateTimeUtc
 }) {
@@ -555,7 +559,7 @@ export class SubmissionOutcomeUnknown extends Schema.TaggedError<SubmissionOutco
  * @category errors
  */
 export class JournalError extends Schema.TaggedError<JournalError>("effect-modelroute/JournalError")("JournalError", {
-  ...own(false),
+  ...clientFields(false),
   /** The store's own words. */
   detail: optional(Schema.String)
 }) {

@@ -12,7 +12,7 @@ import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as ScheduleDecision from "effect/ScheduleDecision"
 import * as ScheduleInterval from "effect/ScheduleInterval"
-import { all, checksOf, orThrow } from "./internal/errors/optionChecks.js"
+import { checkAll, checksOf, orThrow } from "./internal/errors/optionChecks.js"
 import { backoffDelayMillis } from "./internal/retry/backoff.js"
 import { CurrentPolicy } from "./internal/retry/currentPolicy.js"
 import { requestedWaitMillis } from "./internal/retry/rateLimitHeaders.js"
@@ -104,7 +104,10 @@ const checkRateLimit = checksOf("RetryPolicy.rateLimit")
 const makeBackoffRule = (options: BackoffOptions = {}): BackoffRule => {
   const { base = "1 second", cap = "30 seconds", jitter = "none", times = 3 } = options
   orThrow(
-    all([checkBackoff.wholeNumber("times", times, 0), checkBackoff.oneOf("jitter", jitter, ["none", "equal", "full"])])
+    checkAll([
+      checkBackoff.wholeNumber("times", times, 0),
+      checkBackoff.oneOf("jitter", jitter, ["none", "equal", "full"])
+    ])
   )
   return {
     baseMillis: orThrow(checkBackoff.duration("base", base, "above zero")),

@@ -12,7 +12,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as Execution from "./Execution.js"
 import { ModelRouteClient } from "./ModelRouteClient.js"
-import { all, checksOf, orThrow } from "./internal/errors/optionChecks.js"
+import { checkAll, checksOf, orThrow } from "./internal/errors/optionChecks.js"
 import { makeInMemory } from "./internal/webhooks/dedupLayer.js"
 import type { DedupService } from "./internal/webhooks/dedupService.js"
 import { WebhookRejected } from "./internal/webhooks/delivery.js"
@@ -107,7 +107,7 @@ export const handler = <E, R, RD = never>(
 ): HttpApp.Default<never, Exclude<R, Scope.Scope> | RD> => {
   const maxBodyBytes = options.maxBodySize ?? 1024 * 1024
   const checks = checksOf("Webhook.handler")
-  orThrow(all([checks.function("onEvent", options.onEvent), checks.wholeNumber("maxBodySize", maxBodyBytes, 1)]))
+  orThrow(checkAll([checks.function("onEvent", options.onEvent), checks.wholeNumber("maxBodySize", maxBodyBytes, 1)]))
   return internal.make({
     maxBodyBytes,
     tooLarge: new WebhookRejected(tooLarge(maxBodyBytes)),

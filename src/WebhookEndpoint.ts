@@ -5,7 +5,7 @@
  */
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { Attributes, tolerant } from "./internal/data/lenient.js"
+import { Attributes, lenient } from "./internal/data/lenient.js"
 import type { EventType } from "./internal/webhooks/eventType.js"
 
 /**
@@ -60,18 +60,18 @@ export interface UpdateRequest extends Partial<CreateRequest> {
 
 const fields = {
   id: EndpointId,
-  url: tolerant(Schema.String, "url"),
-  description: tolerant(Schema.String, "description"),
+  url: lenient(Schema.String, "url"),
+  description: lenient(Schema.String, "description"),
   /** Types of events to deliver. Empty: all types. */
-  events: tolerant(Schema.Array(Schema.String), "events"),
+  events: lenient(Schema.Array(Schema.String), "events"),
   /** Additional headers of each delivery. */
-  headers: tolerant(Schema.Record({ key: Schema.String, value: Schema.Redacted(Schema.String) }), "headers"),
+  headers: lenient(Schema.Record({ key: Schema.String, value: Schema.Redacted(Schema.String) }), "headers"),
   /** Absent if the response does not contain it. */
-  isActive: tolerant(Schema.Boolean, "is_active"),
+  isActive: lenient(Schema.Boolean, "is_active"),
   /** Number of consecutive failed deliveries. The API deactivates the endpoint after 10. */
-  failureCount: tolerant(Schema.NonNegativeInt, "failure_count"),
-  lastSuccess: tolerant(Schema.DateTimeUtc, "last_success"),
-  createdAt: tolerant(Schema.DateTimeUtc, "created_at"),
+  failureCount: lenient(Schema.NonNegativeInt, "failure_count"),
+  lastSuccess: lenient(Schema.DateTimeUtc, "last_success"),
+  createdAt: lenient(Schema.DateTimeUtc, "created_at"),
   /** Fields of the response that this version of the library does not know. */
   extra: Schema.optionalWith(Attributes, { default: () => ({}) })
 }

@@ -101,14 +101,14 @@ describe("RetryPolicy", () => {
     assert.isUndefined(seconds({ "x-ratelimit-reset": String(start / 1000 - 86_400) }))
   })
   it("tells the allowance, the smallest where proxies joined several", () => {
-    const error = classify.classify(
+    const error = classify.fromResponse(
       {
         status: 429,
         headers: { "x-ratelimit-limit": "100, 60", "x-ratelimit-remaining": "7, 0" },
         body: new Uint8Array(),
         receivedAt: start
       },
-      { operation: "executions.get", attempts: 1, repeatable: true }
+      { operation: "executions.get", attempts: 1, isRepeatable: true }
     )
     assert.deepStrictEqual(error._tag === "RateLimited" && [error.limit, error.remaining], [60, 0])
   })
@@ -533,8 +533,8 @@ describe("files", () => {
 })
 
 describe("classify", () => {
-  const context: classify.Context = { operation: "executions.create", attempts: 1, repeatable: true }
-  const answer = (status: number, json: unknown, headers: Record<string, string> = {}): classify.Answer => ({
+  const context: classify.ErrorContext = { operation: "executions.create", attempts: 1, isRepeatable: true }
+  const answer = (status: number, json: unknown, headers: Record<string, string> = {}): classify.ResponseData => ({
     status,
     headers,
     body: bytes(typeof json === "string" ? json : JSON.stringify(json)),
@@ -555,38 +555,41 @@ describe("classify", () => {
       [504, true],
       [400, false]
     ] as const) {
-      assert.strictEqual(classify.classify(answer(status, ""), context).retryable, retryable, String(status))
+      assert.strictEqual(classify.fromResponse(answer(status, ""), context).retryable, retryable, String(status))
     }
   })
   it("request id from the header where the body has none", () => {
     const envelope = { error: { code: "INTERNAL_ERROR", message: "x" } }
     for (const name of ["x-request-id", "request-id", "x-amz-request-id"]) {
       for (const body of [envelope, "<html>"]) {
-        const error = classify.classify(answer(500, body, { [name]: "req_9" }), context)
+        const error = classify.fromResponse(answer(500, body, { [name]: "req_9" }), context)
         assert.strictEqual("requestId" in error && error.requestId, "req_9", name)
       }
     }
     const both = { error: { ...envelope.error, request_id: "req_1" } }
-    const error = classify.classify(answer(500, both, { "x-request-id": "req_9" }), context)
+    const error = classify.fromResponse(answer(500, both, { "x-request-id": "req_9" }), context)
     assert.strictEqual("requestId" in error && error.requestId, "req_1")
   })
   it("a flat body needs code and message; blanks around a code are forgiven", () => {
-    assert.strictEqual(classify.classify(answer(400, { code: "FILE_NOT_FOUND" }), context)._tag, "UnexpectedResponse")
-    const error = classify.classify(answer(400, { error: { code: " file_not_found " } }), context)
+    assert.strictEqual(
+      classify.fromResponse(answer(400, { code: "FILE_NOT_FOUND" }), context)._tag,
+      "UnexpectedResponse"
+    )
+    const error = classify.fromResponse(answer(400, { error: { code: " file_not_found " } }), context)
     assert.strictEqual(error._tag, "FileNotFound")
     assert.include(error.message, "a file is unknown or has expired")
   })
   it("advises by what sending again would do", () => {
-    const unkeyed = classify.unanswered("reset", { ...context, repeatable: false })
+    const unkeyed = classify.transportError("reset", { ...context, isRepeatable: false })
     assert.include(unkeyed.message, "It may have been carried out all the same")
-    const keyed = classify.unanswered("reset", { ...context, attempts: 2, idempotencyKey: "key-1", keyed: true })
+    const keyed = classify.transportError("reset", { ...context, attempts: 2, idempotencyKey: "key-1", isKeyed: true })
     assert.include(keyed.message, "failed after 2 attempts:")
     assert.include(keyed.message, "use the idempotency key key-1")
-    assert.notInclude(classify.unanswered("reset", context).message, "idempotency key")
+    assert.notInclude(classify.transportError("reset", context).message, "idempotency key")
   })
   it("says the wait as people say it", () => {
     const message = (after: string) =>
-      classify.classify(
+      classify.fromResponse(
         answer(429, { error: { code: "RATE_LIMITED", message: "x" } }, { "retry-after": after }),
         context
       ).message
@@ -619,13 +622,13 @@ describe("classify", () => {
       ["X-Amz-Credential%3Dcanary", "canary"],
       ['"X-Amz-Security-Token": canary', "canary"]
     ] as const) {
-      const error = classify.classify(answer(400, { error: { code: "NEW", message: said } }), context)
+      const error = classify.fromResponse(answer(400, { error: { code: "NEW", message: said } }), context)
       assert.notInclude(JSON.stringify(error), secret, said)
     }
   })
   it("quotes of the request in every spelling, in lists, short ones as words", () => {
     const said = (body: unknown, message: string) => {
-      const error = classify.classify(answer(400, { error: { code: "NEW", message } }), {
+      const error = classify.fromResponse(answer(400, { error: { code: "NEW", message } }), {
         ...context,
         confidential: { privateTexts: privateTextsOf(body) }
       })
@@ -657,9 +660,9 @@ describe("classify", () => {
   })
   it("content type and transport words are scrubbed", () => {
     const quoting = { ...context, confidential: { privateTexts: privateTextsOf({ input: { prompt } }) } }
-    const page = classify.classify(answer(500, "x", { "content-type": `text/${prompt}` }), quoting)
+    const page = classify.fromResponse(answer(500, "x", { "content-type": `text/${prompt}` }), quoting)
     assert.notInclude(JSON.stringify(page), prompt)
-    assert.notInclude(JSON.stringify(classify.unanswered("reset", quoting, prompt)), prompt)
+    assert.notInclude(JSON.stringify(classify.transportError("reset", quoting, prompt)), prompt)
   })
 })
 
@@ -1065,14 +1068,14 @@ describe("odd answers and arguments", () => {
     "&quot;X-Amz-Signature&quot;:&quot;canary&quot;"
   ]) {
     it(`X-Amz in JSON: ${said}`, () => {
-      const error = classify.classify(
+      const error = classify.fromResponse(
         {
           status: 400,
           headers: {},
           body: new TextEncoder().encode(JSON.stringify({ error: { code: "NEW", message: said } })),
           receivedAt: 0
         },
-        { operation: "x", attempts: 1, repeatable: true }
+        { operation: "x", attempts: 1, isRepeatable: true }
       )
       assert.notInclude(JSON.stringify(error), "canary")
     })

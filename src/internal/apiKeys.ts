@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as ApiKey from "../ApiKey.js"
 import type { RequestFailure } from "../ModelRouteError.js"
-import { isRecord, text } from "./data/lenient.js"
+import { isRecord, nonEmptyString } from "./data/lenient.js"
 import * as attempt from "./http/attempt.js"
 import * as requests from "./http/requests.js"
 import type { RequestSender } from "./http/requestSender.js"
@@ -25,7 +25,7 @@ export const make = (sender: RequestSender): ApiKeys => ({
         request: requests.make("POST", `/v1/api-keys/${segment}/rotate`),
         decode: attempt.decodeJson("the new key", (json) => rotated(json, id)),
         // The second one would make a second key, and the first be lost.
-        repeatable: false
+        isRepeatable: false
       })
     )
 })
@@ -52,6 +52,6 @@ export const decodeRotated = Schema.decodeUnknownOption(ApiKey.RotatedKey)
 export const rotated = (json: unknown, id: ApiKey.KeyId): ApiKey.RotatedKey | undefined =>
   isRecord(json)
     ? Option.getOrUndefined(
-        decodeRotated({ ...json, id: text(json["id"]) ?? id, newKey: json["new_key"] ?? json["key"] })
+        decodeRotated({ ...json, id: nonEmptyString(json["id"]) ?? id, newKey: json["new_key"] ?? json["key"] })
       )
     : undefined

@@ -19,9 +19,9 @@ import type { ExecutionId } from "../Execution.js"
 import type { FileId } from "../File.js"
 import * as Metrics from "../Metrics.js"
 import { isModelRouteError } from "../ModelRouteError.js"
-import { seconds } from "./errors/messages.js"
+import { formatMillis } from "./data/durationText.js"
 import * as monotonic from "./data/monotonic.js"
-import { present } from "./data/lenient.js"
+import { omitUndefined } from "./data/lenient.js"
 
 /** @internal What a span tells of its call when it ends. */
 export interface CallStats {
@@ -173,7 +173,7 @@ export interface WaitReport {
 }
 
 const annotations = ({ millis, ...rest }: WaitReport): Record<string, unknown> =>
-  present({ ...rest, waitMillis: millis })
+  omitUndefined({ ...rest, waitMillis: millis })
 
 const spanEvent = (attributes: Record<string, unknown>): Effect.Effect<void> =>
   Effect.flatMap(Clock.currentTimeNanos, (now) =>
@@ -193,8 +193,8 @@ const countWait = (operation: string, reason: string, millis: number): Effect.Ef
 export const reportWait = (wait: WaitReport): Effect.Effect<void> => {
   const polling = wait.reason === "poll"
   const text = polling
-    ? `Next poll of ${wait.executionId} in ${seconds(wait.millis)}`
-    : `Waiting ${seconds(wait.millis)} before ${wait.operation} is sent again (${wait.reason}${wait.detail === undefined ? "" : `: ${wait.detail}`})`
+    ? `Next poll of ${wait.executionId} in ${formatMillis(wait.millis)}`
+    : `Waiting ${formatMillis(wait.millis)} before ${wait.operation} is sent again (${wait.reason}${wait.detail === undefined ? "" : `: ${wait.detail}`})`
   const log = logWait(polling ? 0 : wait.millis, text)
   return Effect.all(
     [

@@ -46,7 +46,7 @@ const detailOf = (n: number) => ({
   message: `width ${n} must be between 256 and 2048, and not what was sent`
 })
 
-const responseOf = (details: number): classify.Answer => ({
+const responseOf = (details: number): classify.ResponseData => ({
   status: 400,
   headers: { "content-type": "application/json" },
   body: new TextEncoder().encode(
@@ -75,13 +75,13 @@ const measure = (request: object, details: number, count: number) => {
   const context = {
     operation: "executions.create",
     attempts: 1,
-    repeatable: true,
+    isRepeatable: true,
     confidential: { privateTexts: privateTextsOf(request), secrets: ["sk_0123456789abcdef"] }
   }
   const rounds = Array.range(1, count)
   const times = Array.map(rounds, () => {
     const began = process.cpuUsage()
-    classify.classify(response, context)
+    classify.fromResponse(response, context)
     const { system, user } = process.cpuUsage(began)
     return (system + user) / 1000
   })
@@ -89,7 +89,7 @@ const measure = (request: object, details: number, count: number) => {
   const sizes = Array.map(rounds, () => {
     globalThis.gc?.()
     const before = used()
-    classify.classify(response, context)
+    classify.fromResponse(response, context)
     return used() - before
   })
   return { millis: median(times), MiB: median(sizes) / 2 ** 20 }

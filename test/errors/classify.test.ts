@@ -12,18 +12,18 @@ import { numRuns } from "../utils/suite.js"
 
 const seed = 20_260_320
 
-const context: classify.Context = {
+const context: classify.ErrorContext = {
   operation: "executions.create",
   attempts: 1,
   idempotencyKey: "key-1",
-  repeatable: true,
-  keyed: true,
+  isRepeatable: true,
+  isKeyed: true,
   confidential: { privateTexts: privateTextsOf({ input: { prompt } }) }
 }
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
-const answer = (status: number, json: unknown, headers: Record<string, string> = {}): classify.Answer => ({
+const answer = (status: number, json: unknown, headers: Record<string, string> = {}): classify.ResponseData => ({
   status,
   headers: { "content-type": "application/json", ...headers },
   body: bytes(typeof json === "string" ? json : JSON.stringify(json)),
@@ -38,7 +38,7 @@ describe("the twelve codes", () => {
       const said = { code, message: "no", request_id: "req_1" }
       // The code decides, whatever the status.
       for (const wire of [status, 400, 418, 500, 503]) {
-        const error = classify.classify(answer(wire, envelope(said)), context)
+        const error = classify.fromResponse(answer(wire, envelope(said)), context)
         assert.strictEqual(error._tag, tag)
         assert.strictEqual(error.retryable, retryable)
         assert.isTrue(ModelRouteError.isModelRouteError(error))
@@ -55,14 +55,14 @@ describe("the twelve codes", () => {
         }
       }
       for (const flag of [true, false]) {
-        const error = classify.classify(answer(status, envelope({ ...said, retryable: flag })), context)
+        const error = classify.fromResponse(answer(status, envelope({ ...said, retryable: flag })), context)
         assert.strictEqual(error.retryable, flag)
       }
     })
   }
 
   it("keeps the wire's text of a code in other letters", () => {
-    const error = classify.classify(answer(503, envelope({ code: "model_overloaded", message: "busy" })), context)
+    const error = classify.fromResponse(answer(503, envelope({ code: "model_overloaded", message: "busy" })), context)
     assert.strictEqual(error._tag === "ModelOverloaded" && error.code, "model_overloaded")
   })
 
@@ -72,7 +72,7 @@ describe("the twelve codes", () => {
       code: "REQUIRED",
       message: `f${i} is required`
     }))
-    const error = classify.classify(
+    const error = classify.fromResponse(
       answer(400, envelope({ code: "INPUT_VALIDATION_ERROR", message: "Invalid", details })),
       context
     )
@@ -83,7 +83,7 @@ describe("the twelve codes", () => {
 })
 
 describe("answers without a known code", () => {
-  const cases: ReadonlyArray<readonly [string, classify.Answer, string, boolean]> = [
+  const cases: ReadonlyArray<readonly [string, classify.ResponseData, string, boolean]> = [
     ["an unknown code", answer(400, envelope({ code: "NEW", message: "?" })), "UnrecognizedError", false],
     [
       "an unknown code, retryable by itself",
@@ -117,7 +117,7 @@ describe("answers without a known code", () => {
   ]
   for (const [name, given, tag, retryable] of cases) {
     it(name, () => {
-      const error = classify.classify(given, context)
+      const error = classify.fromResponse(given, context)
       assert.strictEqual(error._tag, tag)
       assert.strictEqual(error.retryable, retryable)
     })
@@ -130,7 +130,7 @@ describe("answers without a known code", () => {
     [400, "NEW", "for a reason that this version does not know"]
   ] as const) {
     it(`say what ${status} ${code} means`, () => {
-      const { message } = classify.classify(answer(status, envelope({ code, message: "no" })), context)
+      const { message } = classify.fromResponse(answer(status, envelope({ code, message: "no" })), context)
       assert.include(message, words)
       assert.notInclude(message, "To go on later")
     })
@@ -138,40 +138,41 @@ describe("answers without a known code", () => {
 
   it("have guards for a 404, and for a 409 of a create under its key", () => {
     const { isIdempotencyConflict, isNotFound } = ModelRouteError
-    const withCode = (status: number, code: string) => classify.classify(answer(status, envelope({ code })), context)
+    const withCode = (status: number, code: string) =>
+      classify.fromResponse(answer(status, envelope({ code })), context)
     const guarded = (error: unknown) => [isNotFound(error), isIdempotencyConflict(error)]
     assert.deepStrictEqual(guarded(withCode(404, "NOT_FOUND")), [true, false])
     assert.deepStrictEqual(guarded(withCode(404, "FILE_NOT_FOUND")), [true, false])
-    assert.deepStrictEqual(guarded(classify.classify(answer(404, "<html>"), context)), [true, false])
+    assert.deepStrictEqual(guarded(classify.fromResponse(answer(404, "<html>"), context)), [true, false])
     assert.deepStrictEqual(guarded(withCode(409, "IDEMPOTENCY_CONFLICT")), [false, true])
-    assert.deepStrictEqual(guarded(classify.classify(answer(409, ""), context)), [false, true])
+    assert.deepStrictEqual(guarded(classify.fromResponse(answer(409, ""), context)), [false, true])
     assert.deepStrictEqual(guarded(withCode(400, "NEW")), [false, false])
     // The conflict of a poll has nothing to do with the key of the create.
-    const poll = { ...context, executionId: Execution.ExecutionId.make("exec_1"), keyed: false }
-    assert.deepStrictEqual(guarded(classify.classify(answer(409, ""), poll)), [false, false])
+    const poll = { ...context, executionId: Execution.ExecutionId.make("exec_1"), isKeyed: false }
+    assert.deepStrictEqual(guarded(classify.fromResponse(answer(409, ""), poll)), [false, false])
     assert.deepStrictEqual(guarded(new Error("404")), [false, false])
     assert.deepStrictEqual(guarded(undefined), [false, false])
   })
 
   it("are not repeated where that could do a thing twice", () => {
-    const unrepeatable = { ...context, repeatable: false, keyed: false }
-    assert.isFalse(classify.classify(answer(502, "<html>"), unrepeatable).retryable)
-    assert.isFalse(classify.classify(answer(500, ""), unrepeatable).retryable)
-    assert.isFalse(classify.classify(answer(409, ""), unrepeatable).retryable)
-    assert.isFalse(classify.unanswered("reset", unrepeatable).retryable)
-    assert.isTrue(classify.unanswered("connect", unrepeatable).retryable)
-    assert.isTrue(classify.classify(answer(429, ""), unrepeatable).retryable)
+    const unrepeatable = { ...context, isRepeatable: false, isKeyed: false }
+    assert.isFalse(classify.fromResponse(answer(502, "<html>"), unrepeatable).retryable)
+    assert.isFalse(classify.fromResponse(answer(500, ""), unrepeatable).retryable)
+    assert.isFalse(classify.fromResponse(answer(409, ""), unrepeatable).retryable)
+    assert.isFalse(classify.transportError("reset", unrepeatable).retryable)
+    assert.isTrue(classify.transportError("connect", unrepeatable).retryable)
+    assert.isTrue(classify.fromResponse(answer(429, ""), unrepeatable).retryable)
   })
 
   it("keep at most 2 KiB of the body, in whatever charset", () => {
-    const error = classify.classify(answer(500, "x".repeat(100_000), { "content-type": "text/plain" }), context)
+    const error = classify.fromResponse(answer(500, "x".repeat(100_000), { "content-type": "text/plain" }), context)
     assert.strictEqual(error._tag === "UnexpectedResponse" && error.body.length, 2048)
     const utf16 = new Uint8Array(Array.from("b\u00e4h", (c) => [c.charCodeAt(0), 0]).flat())
     const headers = { "content-type": 'text/plain; charset="utf-16le"' }
-    const wide = classify.classify({ status: 500, headers, body: utf16, receivedAt: 0 }, context)
+    const wide = classify.fromResponse({ status: 500, headers, body: utf16, receivedAt: 0 }, context)
     assert.strictEqual(wide._tag === "UnexpectedResponse" && wide.body, "b\u00e4h")
     const odd = { ...answer(500, "oops"), headers: { "content-type": "text/plain; charset=klingon" } }
-    const error2 = classify.classify(odd, context)
+    const error2 = classify.fromResponse(odd, context)
     assert.strictEqual(error2._tag === "UnexpectedResponse" && error2.body, "oops")
   })
 })
@@ -226,7 +227,7 @@ describe("any answer at all", () => {
   it(`is an error of ours, from seed ${seed}`, () => {
     fc.assert(
       fc.property(status, headers, body, fc.integer({ min: 0, max: 8.64e15 }), (status, headers, body, receivedAt) => {
-        const error = classify.classify({ status, headers, body, receivedAt }, context)
+        const error = classify.fromResponse({ status, headers, body, receivedAt }, context)
         assert.isTrue(ModelRouteError.isModelRouteError(error))
         assert.isString(error.message)
         assert.isBoolean(error.retryable)
@@ -263,7 +264,7 @@ describe("what the API quotes of the request", () => {
       `refused: ${encodeURIComponent(long)}`
     ]
     for (const message of said) {
-      const error = classify.classify(answer(400, envelope({ code: "CONTENT_MODERATION_REJECTED", message })), {
+      const error = classify.fromResponse(answer(400, envelope({ code: "CONTENT_MODERATION_REJECTED", message })), {
         ...context,
         confidential: { privateTexts: privateTextsOf({ input: { prompt: long, size: "16:9" } }) }
       })

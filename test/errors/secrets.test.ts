@@ -51,16 +51,16 @@ const assertClean = (texts: ReadonlyArray<string>, name: string): void => {
   for (const text of texts) for (const canary of [...canaries, ...given]) assert.notInclude(text, canary, name)
 }
 
-const context: classify.Context = {
+const context: classify.ErrorContext = {
   operation: "executions.create",
   attempts: 2,
   idempotencyKey: "key-1",
   executionId: Execution.ExecutionId.make("exec_1"),
-  repeatable: true,
+  isRepeatable: true,
   confidential: { privateTexts: privateTextsOf(body), secrets: [signature] }
 }
 
-const answer = (status: number, text: string, headers: Record<string, string> = {}): classify.Answer => ({
+const answer = (status: number, text: string, headers: Record<string, string> = {}): classify.ResponseData => ({
   status,
   headers,
   body: new TextEncoder().encode(text),
@@ -76,7 +76,7 @@ describe("every error class", () => {
   const codes = [...Object.keys(ModelRouteError.codes), "UNAUTHORIZED", `NEW ${leak}`]
   for (const code of codes) {
     it(`shows none: ${code.slice(0, 30)}`, () => {
-      assertClean(renderings(classify.classify(answer(400, envelope(code)), context)), code)
+      assertClean(renderings(classify.fromResponse(answer(400, envelope(code)), context)), code)
     })
   }
 
@@ -86,14 +86,14 @@ describe("every error class", () => {
     ["storage's XML", answer(403, `<Error><SignatureProvided>${signature}</SignatureProvided></Error>`)]
   ] as const) {
     it(`shows none: UnexpectedResponse out of ${name}`, () => {
-      const error = classify.classify(given, context)
+      const error = classify.fromResponse(given, context)
       assert.strictEqual(error._tag, "UnexpectedResponse")
       assertClean(renderings(error), name)
     })
   }
 
   it("shows none: TransportError", () => {
-    assertClean(renderings(classify.unanswered("unknown", context, leak)), "transport")
+    assertClean(renderings(classify.transportError("unknown", context, leak)), "transport")
   })
 
   const id = "exec_1"

@@ -128,14 +128,14 @@ describe("semantics of a transport failure", () => {
 
 /** The error of a response to a create. */
 const created = (status: number, error?: Record<string, unknown>): E.ModelRouteError =>
-  classify.classify(
+  classify.fromResponse(
     {
       status,
       headers: {},
       body: new TextEncoder().encode(error === undefined ? "<html>" : JSON.stringify({ error })),
       receivedAt: 0
     },
-    { operation: "executions.create", attempts: 1, repeatable: true, keyed: true, idempotencyKey: "key" }
+    { operation: "executions.create", attempts: 1, isRepeatable: true, isKeyed: true, idempotencyKey: "key" }
   )
 
 describe("semantics of a response", () => {
@@ -247,7 +247,7 @@ const failed = (code: string): E.ModelRouteError =>
       status: "FAILED",
       error: new Execution.Failure({ code, message })
     }),
-    { operation: "executions.await", attempts: 1, repeatable: true }
+    { operation: "executions.await", attempts: 1, isRepeatable: true }
   )
 
 describe("semantics of a FAILED execution", () => {

@@ -5,14 +5,14 @@
  */
 import * as Effect from "effect/Effect"
 import type { InvalidRequest } from "../../ModelRouteError.js"
-import { invalid } from "../errors/invalidRequest.js"
+import { invalidRequest } from "../errors/invalidRequest.js"
 
 /** @internal Runs a function that the option `field` holds. Fails with `InvalidRequest` if the function throws. */
 export const tryCallback = <A>(field: string, callback: () => A): Effect.Effect<A, InvalidRequest> =>
   Effect.try({
     try: callback,
     catch: (cause) =>
-      invalid(
+      invalidRequest(
         "Batch.run",
         field,
         `threw an exception (${cause instanceof Error ? cause.message : String(cause)})`,

@@ -11,7 +11,7 @@ import {
   type JournalError,
   type SubmissionOutcomeUnknown
 } from "../../ModelRouteError.js"
-import { present } from "../data/lenient.js"
+import { omitUndefined } from "../data/lenient.js"
 import * as money from "../data/money.js"
 import { isMissing, isPermanentRejection, stopsAccount } from "../errors/semantics.js"
 import type { Item, ItemContext, ItemResult } from "./item.js"
@@ -76,7 +76,7 @@ export const concludeSubmitFailure = <A, E, R>(
     // The API executed nothing under the key, so a later run may submit the item again.
     const released = makeEntry({
       ...carryOver(latest),
-      ...present({ body: latest.body, error: stopCause?.error }),
+      ...omitUndefined({ body: latest.body, error: stopCause?.error }),
       step: "Refused"
     })
     yield* write(released)
@@ -123,7 +123,7 @@ export const toFailed = <A, E, R>(
   entry?: JournalEntry
 ): ItemResult<A, E> => ({
   outcome: { ...outcomeFields(item, entry), _tag: "Failed", error, final: entry !== undefined && isFinal(entry) },
-  ...present({ entry })
+  ...omitUndefined({ entry })
 })
 
 /** @internal */
@@ -132,6 +132,6 @@ export const toNotAttempted = <A, E, R>(
   { error, reason }: NotAttemptedCause,
   entry?: JournalEntry
 ): ItemResult<A, E> => ({
-  outcome: { ...outcomeFields(item), _tag: "NotAttempted", reason, ...present({ error }) },
-  ...present({ entry })
+  outcome: { ...outcomeFields(item), _tag: "NotAttempted", reason, ...omitUndefined({ error }) },
+  ...omitUndefined({ entry })
 })

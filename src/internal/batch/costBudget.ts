@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { Execution } from "../../Execution.js"
 import type { InvalidRequest } from "../../ModelRouteError.js"
-import { invalid } from "../errors/invalidRequest.js"
+import { invalidRequest } from "../errors/invalidRequest.js"
 import * as money from "../data/money.js"
 import { runSafely } from "../telemetry.js"
 
@@ -18,7 +18,12 @@ export const parseAmount = (field: string, text: unknown): Either.Either<money.A
   const amount = typeof text === "string" && /^\d+(\.\d+)?$/.test(text) ? money.parse(text) : undefined
   return amount === undefined
     ? Either.left(
-        invalid("Batch.run", field, "is not an amount of dollars", 'Pass a decimal string such as "0.048" or "25.00".')
+        invalidRequest(
+          "Batch.run",
+          field,
+          "is not an amount of dollars",
+          'Pass a decimal string such as "0.048" or "25.00".'
+        )
       )
     : Either.right(amount)
 }

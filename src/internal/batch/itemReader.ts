@@ -13,7 +13,7 @@ import type * as Execution from "../../Execution.js"
 import { type AwaitFailure, JournalError } from "../../ModelRouteError.js"
 import { canonicalJson } from "../data/canonicalJson.js"
 import { createBody } from "../executions/requests.js"
-import { invalid } from "../errors/invalidRequest.js"
+import { invalidRequest } from "../errors/invalidRequest.js"
 import { tryCallback } from "./callback.js"
 import { parseAmount } from "./costBudget.js"
 import { computeDigest, type Item } from "./item.js"
@@ -76,7 +76,7 @@ const makeDraft = <A, E, E2, R>(
     tryCallback("key", () => options.key(item, index)),
     (key) => typeof key === "string" && key !== "",
     () =>
-      invalid(
+      invalidRequest(
         operation,
         "key",
         "is empty or not a string",

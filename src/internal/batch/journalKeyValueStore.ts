@@ -13,7 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { JournalError } from "../../ModelRouteError.js"
-import { freeSlot } from "../data/freeSlot.js"
+import { findFreeSlot } from "../data/freeSlot.js"
 import { type JournalEntry, revision } from "./journalEntry.js"
 import type { JournalService } from "./journal.js"
 import { journalError, quote } from "./journalFailure.js"
@@ -167,7 +167,7 @@ const putEntry = (
 
 /** Returns the first number without a list. All numbers before `from` have one. */
 const firstFreeList = ({ values }: State, batch: string, from?: number): Effect.Effect<number, JournalError> =>
-  freeSlot((n) => values.has(values.listKey(batch, n)), from)
+  findFreeSlot((n) => values.has(values.listKey(batch, n)), from)
 
 /** Writes new items to a list and returns its number. */
 const addList = (state: State, batch: string, items: ReadonlyArray<string>): Effect.Effect<number, JournalError> =>

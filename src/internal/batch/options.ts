@@ -6,8 +6,8 @@
 import * as Either from "effect/Either"
 import type { InvalidRequest } from "../../ModelRouteError.js"
 import type * as money from "../data/money.js"
-import { invalid } from "../errors/invalidRequest.js"
-import { all, checksOf } from "../errors/optionChecks.js"
+import { invalidRequest } from "../errors/invalidRequest.js"
+import { checkAll, checksOf } from "../errors/optionChecks.js"
 import { parseAmount } from "./costBudget.js"
 import type { RetryBudgetOptions } from "./retryBudget.js"
 import type { Options } from "./types.js"
@@ -31,7 +31,7 @@ const checkRetryBudget = (options: RetryBudgetOptions | false | undefined): Eith
   return isValid
     ? Either.right(undefined)
     : Either.left(
-        invalid(
+        invalidRequest(
           operation,
           "retryBudget",
           "allows no retry",
@@ -50,10 +50,10 @@ export const checkOptions = <A, E, E2, R>(
   return Either.gen(function* () {
     if (typeof id !== "string" || id.trim() === "") {
       return yield* Either.left(
-        invalid(operation, "id", "is empty", "Pass the name of the batch, the same in each of its runs.")
+        invalidRequest(operation, "id", "is empty", "Pass the name of the batch, the same in each of its runs.")
       )
     }
-    yield* all([
+    yield* checkAll([
       check.function("key", key ?? "missing"),
       check.function("request", request ?? "missing"),
       check.function("version", version),

@@ -8,8 +8,8 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type { Completed, ExecutionId } from "../../Execution.js"
 import { type AwaitFailure, SubmissionOutcomeUnknown, type InvalidRequest } from "../../ModelRouteError.js"
-import { invalid } from "../errors/invalidRequest.js"
-import { present } from "../data/lenient.js"
+import { invalidRequest } from "../errors/invalidRequest.js"
+import { omitUndefined } from "../data/lenient.js"
 import type { JournalEntry } from "./journalEntry.js"
 
 /** @internal The body of a create, as JSON. */
@@ -51,7 +51,7 @@ export interface PlanOptions {
 const operation = "Batch.run"
 
 const changedRequest = (entry: JournalEntry): InvalidRequest =>
-  invalid(
+  invalidRequest(
     operation,
     "request",
     `differs from the request that this batch submitted before for the same item key (idempotency key ${entry.idempotencyKey}${entry.executionId === undefined ? "" : `, execution ${entry.executionId}`})`,
@@ -125,4 +125,4 @@ export const carryOver = ({
   key,
   model,
   submittedAt
-}: JournalEntry) => present({ key, attempt, digest, idempotencyKey, submittedAt, executionId, model, hold })
+}: JournalEntry) => omitUndefined({ key, attempt, digest, idempotencyKey, submittedAt, executionId, model, hold })

@@ -12,7 +12,7 @@ import * as Stream from "effect/Stream"
 import * as Subscribable from "effect/Subscribable"
 import type { Snapshot } from "../rateLimit/snapshot.js"
 import * as monotonic from "../data/monotonic.js"
-import { present } from "../data/lenient.js"
+import { omitUndefined } from "../data/lenient.js"
 import type { Outcome } from "./outcome.js"
 import type { RetryBudget } from "./retryBudget.js"
 import * as money from "../data/money.js"
@@ -181,7 +181,7 @@ export class ProgressCounter {
       total === undefined || itemsPerMinute === 0 || stopped !== undefined || ended >= total
         ? undefined
         : latest(now + ((total - ended) * minuteMillis) / itemsPerMinute, pausedUntil)
-    return present({
+    return omitUndefined({
       total,
       succeeded,
       failed,

@@ -14,7 +14,7 @@ import type { Service } from "../../ModelRouteClient.js"
 import type { JournalError } from "../../ModelRouteError.js"
 import * as money from "../data/money.js"
 import * as monotonic from "../data/monotonic.js"
-import { invalid } from "../errors/invalidRequest.js"
+import { invalidRequest } from "../errors/invalidRequest.js"
 import { CurrentAttemptInterceptor } from "../http/attemptInterceptor.js"
 import { CostBudget } from "./costBudget.js"
 import { sizeOf, toStream } from "./input.js"
@@ -174,7 +174,12 @@ export const make = <A, E, E2, R, EI, RI>(
   const outcomes = Effect.gen(function* () {
     const { keyTtlMillis, maxCost } = yield* checkOptions(options)
     if (hasRun) {
-      return yield* invalid(operation, "outcomes", "has already run", "Make a new batch with the same id to continue.")
+      return yield* invalidRequest(
+        operation,
+        "outcomes",
+        "has already run",
+        "Make a new batch with the same id to continue."
+      )
     }
     hasRun = true
     const costBudget = yield* makeCostBudget(maxCost, journal, batchId)

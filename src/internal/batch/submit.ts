@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Execution from "../../Execution.js"
 import type { JournalError } from "../../ModelRouteError.js"
-import { present, text } from "../data/lenient.js"
+import { omitUndefined, nonEmptyString } from "../data/lenient.js"
 import * as money from "../data/money.js"
 import { requestOf } from "../executions/requests.js"
 import { withInterceptor } from "../http/attemptInterceptor.js"
@@ -73,7 +73,7 @@ const prepare = <A, E, R>(
     const blockedAfter = stop.blocks(isCounted)
     if (blockedAfter !== undefined) return Either.left(toNotAttempted(item, blockedAfter))
     const body = made.right
-    const reservation = yield* reserveCost(context, item, plan, text(body["model"]) ?? "")
+    const reservation = yield* reserveCost(context, item, plan, nonEmptyString(body["model"]) ?? "")
     if (Either.isLeft(reservation)) return Either.left(toNotAttempted(item, reservation.left))
     const entry = resent ?? (yield* makeFirstEntry(context, item, plan, body, reservation.right))
     return Either.right({ body, reservation: reservation.right, entry })
@@ -100,7 +100,7 @@ const createAndAwait = <A, E, R>(
       Effect.suspend(() => {
         latest = makeEntry({
           ...carryOver(entry),
-          ...present({ hold: execution.holdAmount }),
+          ...omitUndefined({ hold: execution.holdAmount }),
           step: "Accepted",
           executionId: execution.id
         })

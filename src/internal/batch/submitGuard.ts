@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type { InvalidRequest, RequestFailure } from "../../ModelRouteError.js"
 import type { AttemptInfo, AttemptInterceptor } from "../http/attemptInterceptor.js"
 import { SubmissionTracker } from "../executions/submissionTracker.js"
-import { invalid } from "../errors/invalidRequest.js"
+import { invalidRequest } from "../errors/invalidRequest.js"
 import * as monotonic from "../data/monotonic.js"
 import { isDefiniteRejection } from "../errors/semantics.js"
 import type { StopCause, StopSignal } from "./stopSignal.js"
@@ -83,7 +83,7 @@ export class ItemSubmitGuard implements AttemptInterceptor {
 }
 
 const blockedRequest = (blockedBy: StopCause | "key expired", attempts: number): InvalidRequest =>
-  invalid(
+  invalidRequest(
     "executions.create",
     "idempotencyKey",
     blockedBy === "key expired"

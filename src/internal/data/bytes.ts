@@ -5,7 +5,7 @@
  */
 
 /** @internal */
-export const join = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
+export const concatBytes = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
   const whole = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
   let at = 0
   for (const chunk of chunks) {

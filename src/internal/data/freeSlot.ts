@@ -6,7 +6,10 @@
 import * as Effect from "effect/Effect"
 
 /** @internal All those before `from` are taken. Doubles its steps, then halves them: one question where `from` is free. */
-export const freeSlot = <E>(isTaken: (n: number) => Effect.Effect<boolean, E>, from = 0): Effect.Effect<number, E> =>
+export const findFreeSlot = <E>(
+  isTaken: (n: number) => Effect.Effect<boolean, E>,
+  from = 0
+): Effect.Effect<number, E> =>
   Effect.gen(function* () {
     if (!(yield* isTaken(from))) return from
     let taken = from

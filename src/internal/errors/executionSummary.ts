@@ -7,7 +7,7 @@ import * as DateTime from "effect/DateTime"
 import type { Execution } from "../../Execution.js"
 
 /** @internal */
-export const summary = (execution: Execution): { readonly [field: string]: string } => ({
+export const summarizeExecution = (execution: Execution): { readonly [field: string]: string } => ({
   id: execution.id,
   status: execution.status,
   ...(execution.model === undefined ? {} : { model: execution.model }),

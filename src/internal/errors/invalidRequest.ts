@@ -7,7 +7,7 @@ import type { FileId } from "../../File.js"
 import { InvalidRequest } from "../../ModelRouteError.js"
 
 /** @internal `problem` continues a sentence that begins with the field: "is empty". `attempts` requests were sent before it was found. */
-export const invalid = (
+export const invalidRequest = (
   operation: string,
   field: string,
   problem: string,

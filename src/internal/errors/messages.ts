@@ -4,67 +4,84 @@
  *
  * @internal
  */
+import { formatMillis } from "../data/durationText.js"
 import { isCode, type Code } from "./codes.js"
 
 interface Phrase {
-  readonly what: string
-  readonly todo: string
+  readonly problem: string
+  readonly defaultMessage: string
 }
 
 const phrases: { readonly [C in Code]: Phrase } = {
-  INPUT_VALIDATION_ERROR: { what: "a parameter is wrong", todo: "Correct what the details name, then submit again." },
+  INPUT_VALIDATION_ERROR: {
+    problem: "a parameter is wrong",
+    defaultMessage: "Correct what the details name, then submit again."
+  },
   CONTENT_MODERATION_REJECTED: {
-    what: "the safety filter refused the content",
-    todo: "Change the input: the same input is refused every time."
+    problem: "the safety filter refused the content",
+    defaultMessage: "Change the input: the same input is refused every time."
   },
   FILE_NOT_FOUND: {
-    what: "a file is unknown or has expired",
-    todo: "Upload the file again and use its new id."
+    problem: "a file is unknown or has expired",
+    defaultMessage: "Upload the file again and use its new id."
   },
   FILE_FORMAT_UNSUPPORTED: {
-    what: "the model does not take files of this format",
-    todo: "Convert the file, or use another model."
+    problem: "the model does not take files of this format",
+    defaultMessage: "Convert the file, or use another model."
   },
   INSUFFICIENT_BALANCE: {
-    what: "the balance does not cover the hold for this execution",
-    todo: "Top up the balance in the dashboard, then submit again."
+    problem: "the balance does not cover the hold for this execution",
+    defaultMessage: "Top up the balance in the dashboard, then submit again."
   },
-  RATE_LIMITED: { what: "the rate limit is used up", todo: "Send fewer requests, or wait for the reset." },
-  MODEL_OVERLOADED: { what: "the model is at capacity", todo: "Try again later, or use another model." },
-  MODEL_UNAVAILABLE: { what: "the model is out of service for the moment", todo: "Try again in a few minutes." },
-  GENERATION_TIMEOUT: { what: "the generation took too long", todo: "Submit it again as a new execution." },
-  GENERATION_FAILED: { what: "the model's provider failed", todo: "Submit it again as a new execution." },
-  SERVICE_UNAVAILABLE: { what: "ModelRoute is out of service for the moment", todo: "Try again in a few minutes." },
+  RATE_LIMITED: { problem: "the rate limit is used up", defaultMessage: "Send fewer requests, or wait for the reset." },
+  MODEL_OVERLOADED: { problem: "the model is at capacity", defaultMessage: "Try again later, or use another model." },
+  MODEL_UNAVAILABLE: {
+    problem: "the model is out of service for the moment",
+    defaultMessage: "Try again in a few minutes."
+  },
+  GENERATION_TIMEOUT: {
+    problem: "the generation took too long",
+    defaultMessage: "Submit it again as a new execution."
+  },
+  GENERATION_FAILED: { problem: "the model's provider failed", defaultMessage: "Submit it again as a new execution." },
+  SERVICE_UNAVAILABLE: {
+    problem: "ModelRoute is out of service for the moment",
+    defaultMessage: "Try again in a few minutes."
+  },
   INTERNAL_ERROR: {
-    what: "ModelRoute met an unexpected fault",
-    todo: "Contact ModelRoute's support with the request id."
+    problem: "ModelRoute met an unexpected fault",
+    defaultMessage: "Contact ModelRoute's support with the request id."
   }
 }
 
 const unauthorized: Phrase = {
-  what: "the API key is missing, wrong or revoked",
-  todo: "Check the API key and its permissions in the dashboard."
+  problem: "the API key is missing, wrong or revoked",
+  defaultMessage: "Check the API key and its permissions in the dashboard."
 }
 
 const unrecognized: Phrase = {
-  what: "ModelRoute refused the request for a reason that this version does not know",
-  todo: "Look the code up in ModelRoute's documentation."
+  problem: "ModelRoute refused the request for a reason that this version does not know",
+  defaultMessage: "Look the code up in ModelRoute's documentation."
 }
 
 /** Refusals outside the documented codes, as far as their status speaks for itself. */
-const byStatus: { readonly [status: number]: Phrase } = {
-  403: { what: "the API key may not do this", todo: "Use a key with full access." },
-  404: { what: "there is nothing at this address for this API key", todo: "Check the id, and whose key it is." }
+const phrasesByStatus: { readonly [status: number]: Phrase } = {
+  403: { problem: "the API key may not do this", defaultMessage: "Use a key with full access." },
+  404: {
+    problem: "there is nothing at this address for this API key",
+    defaultMessage: "Check the id, and whose key it is."
+  }
 }
 
 const conflict: Phrase = {
-  what: "another request holds this idempotency key",
-  todo: "If it is this same call, it is still being worked on: try again later. If it had another body, use a new key."
+  problem: "another request holds this idempotency key",
+  defaultMessage:
+    "If it is this same call, it is still being worked on: try again later. If it had another body, use a new key."
 }
 
 const wrongBaseUrl: Phrase = {
-  what: "there is no such endpoint at this base URL",
-  todo: "Check the base URL: it is not ModelRoute's, or has a path too many."
+  problem: "there is no such endpoint at this base URL",
+  defaultMessage: "Check the base URL: it is not ModelRoute's, or has a path too many."
 }
 
 /** The operations whose path contains no id. */
@@ -75,55 +92,48 @@ const operationsWithoutId: ReadonlySet<string> = new Set([
   "webhookEndpoints.list"
 ])
 
-const phrase = (code: string, status?: number, call?: Pick<Call, "keyed" | "operation">): Phrase => {
+const findPhrase = (code: string, status?: number, call?: Pick<CallInfo, "isKeyed" | "operation">): Phrase => {
   if (isCode(code)) return phrases[code]
   if (code === "UNAUTHORIZED") return unauthorized
-  if (status === 409 && call?.keyed === true) return conflict
+  if (status === 409 && call?.isKeyed === true) return conflict
   if (status === 404 && call !== undefined && operationsWithoutId.has(call.operation)) return wrongBaseUrl
-  return (status === undefined ? undefined : byStatus[status]) ?? unrecognized
+  return (status === undefined ? undefined : phrasesByStatus[status]) ?? unrecognized
 }
 
-const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
+const toSentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
 
 /** @internal What an error says that was made without an answer behind it. */
-export const advice = (code: string): string => `${sentence(phrase(code).what)} ${phrase(code).todo}`
-
-/** @internal "7.3 s", "2 min 5 s": lengths of waits as people say them. */
-export const seconds = (millis: number): string => {
-  const total = Math.max(0, millis) / 1000
-  if (total < 120) return `${Math.round(total * 10) / 10} s`
-  if (total < 7200) return `${Math.floor(total / 60)} min ${Math.round(total % 60)} s`
-  return `${Math.round(total / 360) / 10} h`
-}
+export const advice = (code: string): string =>
+  `${toSentence(findPhrase(code).problem)} ${findPhrase(code).defaultMessage}`
 
 /** @internal The call as far as its error tells of it. */
-export interface Call {
+export interface CallInfo {
   readonly operation: string
   readonly attempts: number
   readonly idempotencyKey?: string
   readonly executionId?: string
   /** Whether the request carries the key. */
-  readonly keyed?: boolean
+  readonly isKeyed?: boolean
   /** Whether it is storage that answers. */
-  readonly storage?: boolean
+  readonly isStorage?: boolean
 }
 
-const after = (attempts: number): string => (attempts > 1 ? ` after ${attempts} attempts` : "")
+const describeAttempts = (attempts: number): string => (attempts > 1 ? ` after ${attempts} attempts` : "")
 
-const listed = (parts: ReadonlyArray<string | undefined>): string =>
+const joinFacts = (parts: ReadonlyArray<string | undefined>): string =>
   parts.filter((part) => part !== undefined && part !== "").join(", ")
 
-const goOn = (call: Call, retryable: boolean): string =>
-  retryable && call.keyed === true
+const resumeAdvice = (call: CallInfo, retryable: boolean): string =>
+  retryable && call.isKeyed === true
     ? ` To go on later without paying twice, use the idempotency key ${call.idempotencyKey}.`
     : ""
 
 /** Under the old key the API may answer with the failure again. */
-const newKey = (retryable: boolean): string => (retryable ? " A new execution takes a new idempotency key." : "")
+const newKeyAdvice = (retryable: boolean): string => (retryable ? " A new execution takes a new idempotency key." : "")
 
 /** @internal An answer with a code. */
-export const answered = (
-  call: Call,
+export const apiError = (
+  call: CallInfo,
   answer: {
     /** The code as the table writes it. */
     readonly name: string
@@ -140,12 +150,12 @@ export const answered = (
     readonly failedExecution?: boolean
   }
 ): string => {
-  const { what, todo } = phrase(answer.name, answer.status, call)
+  const { problem: what, defaultMessage: todo } = findPhrase(answer.name, answer.status, call)
   const subject = answer.failedExecution
     ? `Execution ${call.executionId} failed`
-    : `${call.operation} failed${after(call.attempts)}`
+    : `${call.operation} failed${describeAttempts(call.attempts)}`
   const said = answer.apiMessage ? ` ModelRoute says: "${answer.apiMessage}"` : " ModelRoute gave no reason"
-  const facts = listed([
+  const facts = joinFacts([
     answer.code,
     answer.failedExecution ? undefined : `HTTP ${answer.status}`,
     answer.requestId && `request ${answer.requestId}`
@@ -153,18 +163,18 @@ export const answered = (
   const details = answer.details ?? []
   const named = details.slice(0, 3).map(({ code, field, message }) => ` ${field}: ${message} (${code}).`)
   const more = details.length > 3 ? ` And ${details.length - 3} more in details.` : ""
-  const reset = answer.wait === undefined ? "" : ` The limit resets in ${seconds(answer.wait)}.`
+  const reset = answer.wait === undefined ? "" : ` The limit resets in ${formatMillis(answer.wait)}.`
   const next = answer.failedExecution
-    ? newKey(answer.retryable)
+    ? newKeyAdvice(answer.retryable)
     : answer.status === 409
       ? ""
-      : goOn(call, answer.retryable)
+      : resumeAdvice(call, answer.retryable)
   return `${subject}: ${what}.${said} (${facts}).${named.join("")}${more}${reset} ${todo}${next}`
 }
 
 /** @internal A complete answer without an envelope. */
-export const unexpected = (
-  call: Call,
+export const unexpectedResponse = (
+  call: CallInfo,
   answer: {
     readonly status: number
     readonly problem: string
@@ -173,33 +183,33 @@ export const unexpected = (
     readonly requestId?: string
   }
 ): string => {
-  const facts = listed([
+  const facts = joinFacts([
     `HTTP ${answer.status}`,
     answer.contentType ?? "no content type",
     answer.requestId && `request ${answer.requestId}`
   ])
   const todo = answer.retryable
     ? "Something between you and ModelRoute may be out of service for the moment: try again later."
-    : call.storage === true
+    : call.isStorage === true
       ? "See body for what storage says about it, if anything."
       : "Check the base URL and what stands between you and ModelRoute; body holds the start of the answer."
-  return `${call.operation} failed${after(call.attempts)}: ${answer.problem} (${facts}). ${todo}${goOn(call, answer.retryable)}`
+  return `${call.operation} failed${describeAttempts(call.attempts)}: ${answer.problem} (${facts}). ${todo}${resumeAdvice(call, answer.retryable)}`
 }
 
 /** @internal Held back by the gate. */
-export const unsent = (call: Call, wait: number): string => {
+export const rateLimitedByGate = (call: CallInfo, wait: number): string => {
   const again = call.attempts > 0 ? " again" : ""
-  return `${call.operation} was not sent${again}: the rate limit is used up, its turn would have come after ${seconds(wait)}, and the retry policy does not wait so long. Try again then, send fewer requests, or allow a longer maxWait in RetryPolicy.rateLimit.${goOn(call, call.attempts > 0)}`
+  return `${call.operation} was not sent${again}: the rate limit is used up, its turn would have come after ${formatMillis(wait)}, and the retry policy does not wait so long. Try again then, send fewer requests, or allow a longer maxWait in RetryPolicy.rateLimit.${resumeAdvice(call, call.attempts > 0)}`
 }
 
 /** @internal No usable answer. */
-export const transport = (
-  call: Call,
+export const transportError = (
+  call: CallInfo,
   failure: { readonly problem: string; readonly retryable: boolean; readonly detail?: string }
 ): string => {
   const detail = failure.detail === undefined ? "" : ` (${failure.detail})`
   const todo = failure.retryable
     ? "Try again later."
     : "It may have been carried out all the same: look before you send it again."
-  return `${call.operation} failed${after(call.attempts)}: ${failure.problem}${detail}. ${todo}${goOn(call, failure.retryable)}`
+  return `${call.operation} failed${describeAttempts(call.attempts)}: ${failure.problem}${detail}. ${todo}${resumeAdvice(call, failure.retryable)}`
 }

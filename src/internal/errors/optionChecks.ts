@@ -11,7 +11,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import type { InvalidRequest } from "../../ModelRouteError.js"
-import { invalid } from "./invalidRequest.js"
+import { invalidRequest } from "./invalidRequest.js"
 
 type Check<A = void> = Either.Either<A, InvalidRequest>
 
@@ -19,7 +19,8 @@ const right: Check = Either.right(undefined)
 
 /** @internal The checks of one operation. `problem` continues a sentence that begins with the option's name. */
 export const checksOf = (operation: string) => {
-  const wrong = (field: string, problem: string, cure: string) => Either.left(invalid(operation, field, problem, cure))
+  const wrong = (field: string, problem: string, cure: string) =>
+    Either.left(invalidRequest(operation, field, problem, cure))
 
   const ensure = (isRight: boolean, field: string, problem: string, cure: string): Check =>
     isRight ? right : wrong(field, problem, cure)
@@ -102,4 +103,4 @@ export const checksOf = (operation: string) => {
 export const orThrow = <A>(check: Check<A>): A => Either.getOrThrowWith(check, identity)
 
 /** @internal The first check that fails. */
-export const all = (checks: Iterable<Check<unknown>>): Check => Either.map(Either.all(checks), () => undefined)
+export const checkAll = (checks: Iterable<Check<unknown>>): Check => Either.map(Either.all(checks), () => undefined)

@@ -2,14 +2,14 @@
  * Redacts text before an error or a log line shows it: the secrets of the call, the query of every URL, and every quote from the
  * request body, above all from the prompt.
  *
- * The cost depends on the text that is shown, not on the request: a shown text is cut to 2 KiB, and at most `searchLimit`
+ * The cost depends on the text that is shown, not on the request: a shown text is cut to 2 KiB, and at most `maxSearchedChars`
  * characters of the request are searched.
  *
  * @internal
  */
 
 /** @internal The longest text that an error shows, in characters. */
-export const shownLimit = 2048
+export const maxShownChars = 2048
 
 /** @internal The texts of a request body that no error may quote. */
 export interface PrivateTexts {
@@ -32,10 +32,10 @@ export const withSecrets = (confidential: Confidential = {}, secrets: ReadonlyAr
 })
 
 /** Shorter values of parameters, such as `3600` or `host`, are options. */
-const shortestSecretValue = 6
+const minSecretValueChars = 6
 
 /** Shorter names of parameters, such as `acl` or `versionId`, are options. */
-const shortestSecretName = 12
+const minSecretNameChars = 12
 
 /** Parameters that S3 and Google Cloud Storage document. Their errors name them. */
 const documentedName =
@@ -48,7 +48,7 @@ const rawParameters = (query: string): ReadonlyArray<readonly [name: string, val
     return [name, parameter.slice(name.length + 1)]
   })
 
-const isSecretName = (name: string): boolean => name.length >= shortestSecretName && !documentedName.test(name)
+const isSecretName = (name: string): boolean => name.length >= minSecretNameChars && !documentedName.test(name)
 
 /** Returns the secrets of a query in each form that storage can quote: as in the URL, or decoded, with `+` kept or as a space. */
 const secretsOfQuery = (query: string): ReadonlyArray<string> => {
@@ -59,7 +59,7 @@ const secretsOfQuery = (query: string): ReadonlyArray<string> => {
   ]
   return [
     ...parameters.map(([name]) => name).filter(isSecretName),
-    ...parameters.map(([, value]) => value).filter(({ length }) => length >= shortestSecretValue)
+    ...parameters.map(([, value]) => value).filter(({ length }) => length >= minSecretValueChars)
   ]
 }
 
@@ -74,27 +74,27 @@ export interface Redactor {
   /** `false` if the request is too large to be searched: then free text is withheld. */
   readonly canSearch: boolean
   /** Redacts free text. */
-  readonly freeText: (texts: ReadonlyArray<string>) => ReadonlyArray<string>
+  readonly redactText: (texts: ReadonlyArray<string>) => ReadonlyArray<string>
   /** Redacts codes, field names and ids. Words that the request contains as well are kept. */
-  readonly identifiers: (texts: ReadonlyArray<string>) => ReadonlyArray<string>
+  readonly redactIdentifiers: (texts: ReadonlyArray<string>) => ReadonlyArray<string>
 }
 
 const placeholder = "[redacted]"
 const withheld = "[withheld, because the request is too large to be searched for quotes]"
 
 /** Characters. A longer body is searched in its shortest texts only. */
-const searchLimit = 1024 * 1024
+const maxSearchedChars = 1024 * 1024
 /** Two texts share shorter runs by chance. */
-const runLength = 12
+const runChars = 12
 /** Shorter texts occur everywhere. */
-const shortestWord = 3
+const minWordChars = 3
 
 /** Texts. A body with more of them is treated as too large to be searched. */
-const collectLimit = 100_000
+const maxCollectedTexts = 100_000
 
 /** References such as `file_…` and `exec_…` are shown. */
 const isPrivate = (text: string): boolean =>
-  text.length >= shortestWord && !/^(exec|file|wh|evt|org|key|req)_[\w-]{1,80}$/.test(text)
+  text.length >= minWordChars && !/^(exec|file|wh|evt|org|key|req)_[\w-]{1,80}$/.test(text)
 
 /** @internal Collects the texts of a body one by one. */
 export class TextCollector implements PrivateTexts {
@@ -103,7 +103,7 @@ export class TextCollector implements PrivateTexts {
 
   add(text: string): void {
     if (!isPrivate(text)) return
-    if (this.texts.length < collectLimit) this.texts.push(text)
+    if (this.texts.length < maxCollectedTexts) this.texts.push(text)
     else this.isComplete = false
   }
 }
@@ -124,17 +124,17 @@ export const privateTextsOf = (json: unknown): PrivateTexts => {
 const identifierPattern = /^[\w.:[\]$/*+-]{1,200}$/
 
 /** @internal */
-export const redactor = ({ privateTexts = noTexts, secrets = [] }: Confidential): Redactor => {
-  const secretTexts = secrets.filter((secret) => secret.length >= shortestWord)
-  const sources = searchable(privateTexts, secretTexts)
-  const freeText = (texts: ReadonlyArray<string>) =>
+export const makeRedactor = ({ privateTexts = noTexts, secrets = [] }: Confidential): Redactor => {
+  const secretTexts = secrets.filter((secret) => secret.length >= minWordChars)
+  const sources = selectSources(privateTexts, secretTexts)
+  const redactText = (texts: ReadonlyArray<string>) =>
     sources.isComplete ? redact(texts, sources) : texts.map((text) => (text === "" ? text : withheld))
   return {
     canSearch: sources.isComplete,
-    freeText,
-    identifiers: (texts) => {
-      const others = freeText(texts.filter((text) => !identifierPattern.test(text))).values()
-      const withoutSecrets = redact(texts, searchable(noTexts, secretTexts))
+    redactText,
+    redactIdentifiers: (texts) => {
+      const others = redactText(texts.filter((text) => !identifierPattern.test(text))).values()
+      const withoutSecrets = redact(texts, selectSources(noTexts, secretTexts))
       return texts.map((text, i) =>
         identifierPattern.test(text) ? (withoutSecrets[i] ?? "") : (others.next().value ?? "")
       )
@@ -155,14 +155,14 @@ interface Sources {
 
 const sumLengths = (texts: ReadonlyArray<string>): number => texts.reduce((sum, { length }) => sum + length, 0)
 
-const searchable = ({ isComplete, texts }: PrivateTexts, secrets: ReadonlyArray<string>): Sources => {
-  const isWithinLimit = sumLengths(texts) <= searchLimit
+const selectSources = ({ isComplete, texts }: PrivateTexts, secrets: ReadonlyArray<string>): Sources => {
+  const isWithinLimit = sumLengths(texts) <= maxSearchedChars
   const sorted = isWithinLimit ? texts : texts.toSorted((a, b) => a.length - b.length)
   const long: Array<string> = []
   const words = new Set<string>()
-  const add = (text: string) => (text.length < runLength ? words.add(text) : long.push(text))
+  const add = (text: string) => (text.length < runChars ? words.add(text) : long.push(text))
   secrets.forEach(add)
-  let left = searchLimit
+  let left = maxSearchedChars
   let hasBlob = false
   let isSearched = isComplete
   for (const text of sorted) {
@@ -178,7 +178,7 @@ const searchable = ({ isComplete, texts }: PrivateTexts, secrets: ReadonlyArray<
 const separator = "\0"
 
 const redact = (texts: ReadonlyArray<string>, sources: Sources): ReadonlyArray<string> => {
-  const cut = texts.map((text) => text.slice(0, shownLimit))
+  const cut = texts.map((text) => text.slice(0, maxShownChars))
   const joined = cut.join(separator)
   const mask = new Uint8Array(joined.length)
   const readings = readingsOf(joined)
@@ -190,7 +190,7 @@ const redact = (texts: ReadonlyArray<string>, sources: Sources): ReadonlyArray<s
   return cut.map((text) => {
     const masked = applyMask(text, mask, from)
     from += text.length + separator.length
-    return hasPattern ? redactPatterns(masked).slice(0, shownLimit) : masked.slice(0, shownLimit)
+    return hasPattern ? redactPatterns(masked).slice(0, maxShownChars) : masked.slice(0, maxShownChars)
   })
 }
 
@@ -283,23 +283,23 @@ const maskRange = ({ starts }: Reading, from: number, to: number, mask: Uint8Arr
   mask.fill(1, starts?.[from] ?? from, starts?.[to] ?? to)
 }
 
-const base = 0x0100_0193
+const hashBase = 0x0100_0193
 /** The weight of the character that leaves a run. */
-const leaving = Array.from({ length: runLength - 1 }).reduce<number>((power) => Math.imul(power, base), 1)
+const leavingWeight = Array.from({ length: runChars - 1 }).reduce<number>((power) => Math.imul(power, hashBase), 1)
 
 /** Holds one bit of each hash, so that a scan skips most runs without a look-up. */
 const filterSize = 2 ** 16
 const filterIndex = (hash: number): number => (hash ^ (hash >>> 16)) & (filterSize - 1)
 
-/** Visits each run of `runLength` characters with its rolling hash: all of them, or those that pass the filter. */
+/** Visits each run of `runChars` characters with its rolling hash: all of them, or those that pass the filter. */
 const eachRun = (text: string, filter: Uint8Array | undefined, visit: (at: number, hash: number) => void): void => {
   let hash = 0
   for (let end = 0; end < text.length; end++) {
-    hash = (Math.imul(hash, base) + text.charCodeAt(end)) | 0
-    const at = end - runLength + 1
+    hash = (Math.imul(hash, hashBase) + text.charCodeAt(end)) | 0
+    const at = end - runChars + 1
     if (at < 0) continue
     if (filter === undefined || filter[filterIndex(hash)] === 1) visit(at, hash)
-    hash = (hash - Math.imul(text.charCodeAt(at), leaving)) | 0
+    hash = (hash - Math.imul(text.charCodeAt(at), leavingWeight)) | 0
   }
 }
 
@@ -339,14 +339,14 @@ class RunIndex {
   }
 
   private isSameRun(own: number, text: string, at: number): boolean {
-    for (let i = 0; i < runLength; i++) if (this.text.charCodeAt(own + i) !== text.charCodeAt(at + i)) return false
+    for (let i = 0; i < runChars; i++) if (this.text.charCodeAt(own + i) !== text.charCodeAt(at + i)) return false
     return true
   }
 }
 
 /** Masks every run that a reading shares with a source. The smaller side is indexed, the larger one is scanned. */
 const maskRuns = (readings: ReadonlyArray<Reading>, sources: ReadonlyArray<string>, mask: Uint8Array): void => {
-  if (sources.length === 0 || readings.every(({ text }) => text.length < runLength)) return
+  if (sources.length === 0 || readings.every(({ text }) => text.length < runChars)) return
   const shown = readings.map(({ text }) => text)
   const isSourceSmaller = sumLengths(sources) < sumLengths(shown)
   const index = new RunIndex(isSourceSmaller ? sources : shown)
@@ -364,7 +364,7 @@ const maskRuns = (readings: ReadonlyArray<Reading>, sources: ReadonlyArray<strin
   for (const reading of readings) {
     const { text } = reading
     eachRun(text, index.filter, (at, hash) => {
-      if (isShared[index.find(text, at, hash)] === 1) maskRange(reading, at, at + runLength, mask)
+      if (isShared[index.find(text, at, hash)] === 1) maskRange(reading, at, at + runChars, mask)
     })
   }
 }
@@ -384,7 +384,7 @@ const maskWords = (readings: ReadonlyArray<Reading>, words: ReadonlySet<string>,
   const lengths = Array.from(new Set(Array.from(words, ({ length }) => length)))
   for (const reading of readings) {
     const { text } = reading
-    for (let at = 0; at + shortestWord <= text.length; at++) {
+    for (let at = 0; at + minWordChars <= text.length; at++) {
       if (!firsts.has(text.charCodeAt(at)) || isWordAt(text, at - 1)) continue
       for (const length of lengths) {
         const end = at + length
@@ -405,7 +405,7 @@ const maskTokens = (text: string, mask: Uint8Array): void => {
   for (let at = 0; at <= text.length; at++) {
     const code = at < text.length ? text.charCodeAt(at) : 0
     if (code !== 0 && code !== 0x20) continue
-    if (at - from >= runLength && !ordinaryWord.test(text.slice(from, at))) mask.fill(1, from, at)
+    if (at - from >= runChars && !ordinaryWord.test(text.slice(from, at))) mask.fill(1, from, at)
     from = at + 1
   }
 }

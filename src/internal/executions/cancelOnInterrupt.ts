@@ -12,7 +12,7 @@ import type { ExecutionId } from "../../Execution.js"
 import type { InvalidRequest, RequestFailure } from "../../ModelRouteError.js"
 import type { SharedTimer } from "../http/sharedTimer.js"
 import { type AttemptInfo, type AttemptInterceptor, CurrentAttemptInterceptor } from "../http/attemptInterceptor.js"
-import { invalid } from "../errors/invalidRequest.js"
+import { invalidRequest } from "../errors/invalidRequest.js"
 import * as monotonic from "../data/monotonic.js"
 import { wasNotProcessed } from "../errors/semantics.js"
 import { runSafely } from "../telemetry.js"
@@ -110,9 +110,15 @@ class InterruptibleCreate implements AttemptInterceptor {
   readonly beforeSend = (attempt: AttemptInfo): Effect.Effect<void, InvalidRequest> =>
     Effect.suspend(() => {
       if (this.isInterrupted && !this.mayHaveBeenSent) {
-        return invalid("executions.create", "request", "was interrupted before it was sent", "Submit it again.", {
-          attempts: attempt.previousAttempts
-        })
+        return invalidRequest(
+          "executions.create",
+          "request",
+          "was interrupted before it was sent",
+          "Submit it again.",
+          {
+            attempts: attempt.previousAttempts
+          }
+        )
       }
       return Effect.map(this.outer.beforeSend(attempt), () => this.tracker.onAttempt())
     })

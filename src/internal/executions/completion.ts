@@ -12,7 +12,7 @@ import * as decode from "./decode.js"
 import type { CreateContext } from "./requests.js"
 import { withSecrets } from "../errors/redact.js"
 import type { CallStats } from "../telemetry.js"
-import { present } from "../data/lenient.js"
+import { omitUndefined } from "../data/lenient.js"
 
 /** @internal The operation that needs the result, and what it knows of the create. */
 export interface WaitContext {
@@ -27,7 +27,7 @@ export const errorFields = ({ stats, create, operation }: WaitContext, id: Execu
   operation,
   attempts: stats.attempts,
   executionId: id,
-  ...present({ idempotencyKey: create.idempotencyKey })
+  ...omitUndefined({ idempotencyKey: create.idempotencyKey })
 })
 
 /** @internal The error of an execution that has ended without a result. */
@@ -46,7 +46,7 @@ export const toResult = <E>(
       return Effect.succeed(decode.toCompleted(execution))
     case "FAILED": {
       const confidential = withSecrets(context.create.confidential, context.sender.secrets)
-      return Effect.fail(classify.fromExecution(execution, { ...fields, confidential, repeatable: true }))
+      return Effect.fail(classify.fromExecution(execution, { ...fields, confidential, isRepeatable: true }))
     }
     case "CANCELLED":
       return Effect.fail(

@@ -7,10 +7,10 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Execution from "../../Execution.js"
 import type { Json } from "../data/json.js"
-import { isRecord, text, beyond } from "../data/lenient.js"
+import { isRecord, nonEmptyString, omitFields } from "../data/lenient.js"
 import { isAmount } from "../data/money.js"
 
-const unknownFields = beyond(
+const unknownFields = omitFields(
   "id execution_id status model cost latency_ms created_at completed_at metadata hold_amount estimated_cost expires_at result output error"
 )
 
@@ -24,13 +24,15 @@ const undecodableAmounts = (json: Json): Json =>
   )
 
 const errorMessage = (error: unknown): string | undefined =>
-  text(error) ??
-  (isRecord(error) ? (text(error["message"]) ?? text(error["detail"]) ?? text(error["error"])) : undefined)
+  nonEmptyString(error) ??
+  (isRecord(error)
+    ? (nonEmptyString(error["message"]) ?? nonEmptyString(error["detail"]) ?? nonEmptyString(error["error"]))
+    : undefined)
 
 /** Converts the error of an execution to an object. The API can also send a text or a list. */
 const normalizeError = (error: unknown): unknown => {
   if (!Array.isArray(error))
-    return isRecord(error) ? { ...error, message: errorMessage(error) } : { message: text(error) }
+    return isRecord(error) ? { ...error, message: errorMessage(error) } : { message: nonEmptyString(error) }
   const messages = error.map(errorMessage).filter((message) => message !== undefined)
   return { details: error.filter(isRecord), ...error.find(isRecord), message: messages.join("; ") }
 }
@@ -40,8 +42,8 @@ const decodeExecution = Schema.decodeUnknownOption(Execution.Execution)
 /** @internal Decodes an execution. A missing status becomes `UNKNOWN`, with which a wait continues. */
 export const execution = (json: unknown): Execution.Execution | undefined => {
   if (!isRecord(json)) return undefined
-  const id = text(json["id"]) ?? text(json["execution_id"])
-  const status = text(json["status"])?.toUpperCase() ?? "UNKNOWN"
+  const id = nonEmptyString(json["id"]) ?? nonEmptyString(json["execution_id"])
+  const status = nonEmptyString(json["status"])?.toUpperCase() ?? "UNKNOWN"
   return id === undefined
     ? undefined
     : Option.getOrUndefined(

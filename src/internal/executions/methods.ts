@@ -9,7 +9,7 @@ import * as Stream from "effect/Stream"
 import type * as Execution from "../../Execution.js"
 import type * as IdempotencyKey from "../../IdempotencyKey.js"
 import { AwaitTimeout, type AwaitFailure, ExecutionNotReady, type ResultFailure } from "../../ModelRouteError.js"
-import { present } from "../data/lenient.js"
+import { omitUndefined } from "../data/lenient.js"
 import * as monotonic from "../data/monotonic.js"
 import { isClientError } from "../errors/semantics.js"
 import type { RequestSender } from "../http/requestSender.js"
@@ -142,7 +142,7 @@ const awaitEnd = (
     stats,
     createdAt: context.recentCreates.get(id),
     isOutputRequired: true,
-    ...present({ idempotencyKey: create.idempotencyKey })
+    ...omitUndefined({ idempotencyKey: create.idempotencyKey })
   }
   const requests = pollRequests(context, operation, id, stats, create)
   const ended = Effect.flatMap(

@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import * as Execution from "../../Execution.js"
 import type * as IdempotencyKey from "../../IdempotencyKey.js"
 import type { RequestFailure } from "../../ModelRouteError.js"
-import { present } from "../data/lenient.js"
+import { omitUndefined } from "../data/lenient.js"
 import { isClientError } from "../errors/semantics.js"
 import type { RequestSender } from "../http/requestSender.js"
 import { retryLoop } from "../http/retryLoop.js"
@@ -62,7 +62,7 @@ const sendGet =
     { create, deadline }: FetchOptions = {}
   ): Effect.Effect<Observation, RequestFailure> =>
     Effect.flatMap(makeCall(operation, id, create), (call) =>
-      retryLoop(sender, { ...call, ...present({ deadline }) }, stats)
+      retryLoop(sender, { ...call, ...omitUndefined({ deadline }) }, stats)
     )
 
 /** @internal Fetches an execution, as part of the operation that needs it. */
@@ -100,7 +100,7 @@ export const submit = (
       const { id } = observation.execution
       stats.executionId = id
       context.recentCreates.add(id, observation.observedAt)
-      return { id, observation, create: { idempotencyKey, ...present({ confidential }) } }
+      return { id, observation, create: { idempotencyKey, ...omitUndefined({ confidential }) } }
     })
     return wrap(create, idempotencyKey)
   })
@@ -114,11 +114,11 @@ export const cancel = (
 ): Effect.Effect<Execution.Execution, RequestFailure> => {
   const operation = "executions.cancel"
   const latest = Effect.map(
-    fetchExecution(context, operation, id, stats, present({ deadline })),
+    fetchExecution(context, operation, id, stats, omitUndefined({ deadline })),
     ({ execution }) => execution
   )
   return requests.cancel(operation, id).pipe(
-    Effect.flatMap((call) => retryLoop(context.sender, { ...call, ...present({ deadline }) }, stats)),
+    Effect.flatMap((call) => retryLoop(context.sender, { ...call, ...omitUndefined({ deadline }) }, stats)),
     Effect.flatMap(Option.filter(({ status }) => status !== "UNKNOWN")),
     Effect.catchTag("NoSuchElementException", () => latest),
     // The usual reason for a rejection is that the execution has already ended.

@@ -15,9 +15,9 @@ import type { SharedTimer } from "../http/sharedTimer.js"
 import type { LatencyEstimator } from "./latencyEstimate.js"
 import type { Observation } from "./observation.js"
 import type { SharedPolls } from "./sharedPolls.js"
-import { seconds } from "../errors/messages.js"
+import { formatMillis } from "../data/durationText.js"
 import * as monotonic from "../data/monotonic.js"
-import { present } from "../data/lenient.js"
+import { omitUndefined } from "../data/lenient.js"
 import * as ScheduleDriver from "../retry/scheduleDriver.js"
 import * as PollState from "./pollState.js"
 import * as transitions from "./pollTransitions.js"
@@ -82,8 +82,8 @@ const timeoutError = (state: PollState.PollState, info: WaitInfo, now: number): 
     operation,
     attempts: stats.attempts,
     executionId: id,
-    ...present({ idempotencyKey, execution: latest?.execution }),
-    message: `${operation} ended after ${seconds(now - state.startedAt)}: execution ${id} ${status}.${reason}${continues} Wait for it again with executions.await.`
+    ...omitUndefined({ idempotencyKey, execution: latest?.execution }),
+    message: `${operation} ended after ${formatMillis(now - state.startedAt)}: execution ${id} ${status}.${reason}${continues} Wait for it again with executions.await.`
   })
 }
 

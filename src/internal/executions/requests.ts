@@ -11,12 +11,12 @@ import type * as IdempotencyKey from "../../IdempotencyKey.js"
 import type { InvalidRequest } from "../../ModelRouteError.js"
 import * as decode from "./decode.js"
 import * as attempt from "../http/attempt.js"
-import { invalid } from "../errors/invalidRequest.js"
+import { invalidRequest } from "../errors/invalidRequest.js"
 import type { Confidential } from "../errors/redact.js"
 import { type Observation, toObservation } from "./observation.js"
 import { chooseKey } from "../http/idempotencyKey.js"
 import * as requests from "../http/requests.js"
-import { isRecord, isWebAddress, present, text } from "../data/lenient.js"
+import { isRecord, isHttpUrl, omitUndefined, nonEmptyString } from "../data/lenient.js"
 
 /** @internal The data of a create that later calls need: the key for errors, and the texts to redact. */
 export interface CreateContext {
@@ -46,16 +46,16 @@ export const createBody = (
   request: Execution.CreateRequest
 ): Effect.Effect<CreateBody, InvalidRequest> => {
   if (typeof request.model !== "string" || request.model.trim() === "") {
-    return Effect.fail(invalid(operation, "model", "is empty", "Name a model, such as flux-1.1-pro."))
+    return Effect.fail(invalidRequest(operation, "model", "is empty", "Name a model, such as flux-1.1-pro."))
   }
   if (!isRecord(request.input)) {
     return Effect.fail(
-      invalid(operation, "input", "is not an object", "Pass the model's parameters, such as { prompt }.")
+      invalidRequest(operation, "input", "is not an object", "Pass the model's parameters, such as { prompt }.")
     )
   }
-  if (request.webhookUrl !== undefined && !isWebAddress(request.webhookUrl)) {
+  if (request.webhookUrl !== undefined && !isHttpUrl(request.webhookUrl)) {
     return Effect.fail(
-      invalid(
+      invalidRequest(
         operation,
         "webhookUrl",
         "is not an absolute http(s) URL",
@@ -64,7 +64,7 @@ export const createBody = (
     )
   }
   const { extra, input, metadata, model, webhookUrl } = request
-  const body = { ...extra, model, input, ...present({ webhook_url: webhookUrl, metadata }) }
+  const body = { ...extra, model, input, ...omitUndefined({ webhook_url: webhookUrl, metadata }) }
   // `model` is not checked for private texts, because errors may quote it.
   return Effect.map(requests.encodeJsonBody(operation, { input, webhookUrl, metadata, extra }, body), (json) => ({
     ...json,
@@ -82,9 +82,9 @@ export const requestOf = ({
 }: {
   readonly [field: string]: unknown
 }): Execution.CreateRequest => ({
-  model: text(model) ?? "",
+  model: nonEmptyString(model) ?? "",
   input: isRecord(input) ? input : {},
-  webhookUrl: text(webhook_url),
+  webhookUrl: nonEmptyString(webhook_url),
   ...(isRecord(metadata) ? { metadata } : {}),
   extra
 })
@@ -103,8 +103,8 @@ export const create = (
       operation,
       request: requests.make("POST", "/v1/executions", { body: text, key: idempotencyKey }),
       decode: decodeObservation,
-      repeatable: true,
-      keyed: true,
+      isRepeatable: true,
+      isKeyed: true,
       idempotencyKey,
       confidential: { privateTexts }
     }
@@ -124,7 +124,7 @@ const callFor =
       request: requests.make(method, `/v1/executions/${segment}${suffix}`),
       decode,
       // A second GET or cancel has no further effect.
-      repeatable: true,
+      isRepeatable: true,
       executionId: id
     }))
 

@@ -5,7 +5,7 @@
  */
 import * as Either from "effect/Either"
 import type { InvalidRequest } from "../../ModelRouteError.js"
-import { all, checksOf } from "../errors/optionChecks.js"
+import { checkAll, checksOf } from "../errors/optionChecks.js"
 import type { PollerOptions } from "./poller.js"
 import type { AwaitOptions, RunOptions, WatchOptions } from "./types.js"
 
@@ -18,7 +18,7 @@ export const checkWatchOptions = (
 ): Checked => {
   const check = checksOf(operation)
   return Either.gen(function* () {
-    yield* all([check.schedule("pollSchedule", pollSchedule), check.boolean("pollImmediately", pollImmediately)])
+    yield* checkAll([check.schedule("pollSchedule", pollSchedule), check.boolean("pollImmediately", pollImmediately)])
     const timeoutMillis = timeout === undefined ? undefined : yield* check.duration("timeout", timeout, "zero")
     return { timeoutMillis, pollSchedule, pollImmediately: pollImmediately === true }
   })

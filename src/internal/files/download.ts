@@ -47,15 +47,15 @@ const isAttachment = ({ headers }: HttpClientResponse.HttpClientResponse): boole
 
 const requestStorage = (
   download: DownloadContext,
-  context: classify.Context,
+  context: classify.ErrorContext,
   { secrets, url }: Target,
   expected: ExpectedFile,
   redirectsLeft: number
 ): Effect.Effect<Bytes, RequestFailure> => {
   const { sender, state, storage } = download
-  const storageContext: classify.Context = {
+  const storageContext: classify.ErrorContext = {
     ...context,
-    storage: true,
+    isStorage: true,
     confidential: withSecrets(context.confidential, secrets)
   }
   const request = HttpClientRequest.get(url, { headers: downloadHeaders(state, true) })
@@ -81,7 +81,7 @@ const followRedirect = (
   const { context, response } = received
   const { baseUrl, client } = download.sender
   const next =
-    context.storage !== true && isApiUrl(baseUrl, redirect.url)
+    context.isStorage !== true && isApiUrl(baseUrl, redirect.url)
       ? Effect.flatMap(
           attempt.sendRequest(client, apiRequest(redirect.url.slice(baseUrl.length), download.state), context),
           (redirected) => acceptApiResponse(download, redirected, redirectsLeft - 1)
@@ -136,7 +136,7 @@ export const make =
           operation,
           request: apiRequest(`/v1/files/${segment}/download`, state),
           decode: (received) => acceptApiResponse(download, received),
-          repeatable: true,
+          isRepeatable: true,
           fileId: id
         })
         const driver = makeRetryDriver(sender)

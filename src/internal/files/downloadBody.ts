@@ -98,9 +98,9 @@ const streamBytes = (
     // The platform fails with `EmptyBody` if a response has no body.
     error.reason === "EmptyBody"
       ? Option.none()
-      : Option.some(classify.unanswered("truncated", context, describeTransportError(error).text))
+      : Option.some(classify.transportError("truncated", context, describeTransportError(error).text))
 
-  const onTimeout = () => Option.some(classify.unanswered("timeout", context, "the file's bytes stopped coming"))
+  const onTimeout = () => Option.some(classify.transportError("timeout", context, "the file's bytes stopped coming"))
 
   const onChunk = (chunk: Chunk.Chunk<Uint8Array>): Effect.Effect<Chunk.Chunk<Uint8Array>, RequestFailure> =>
     Effect.suspend(() => {
@@ -118,7 +118,7 @@ const streamBytes = (
       ? Effect.fail(Option.none<RequestFailure>())
       : Effect.fail(
           Option.some<RequestFailure>(
-            classify.unanswered("truncated", context, `${state.receivedBytes} of ${state.size} bytes arrived`)
+            classify.transportError("truncated", context, `${state.receivedBytes} of ${state.size} bytes arrived`)
           )
         )
   )
@@ -194,6 +194,6 @@ export const acceptUnsatisfiableRange = (
     Effect.suspend(() => {
       if (unsatisfiedSize(received.response) === state.receivedBytes) return Effect.succeed(Stream.empty)
       state.canResume = false
-      return Effect.fail(classify.unanswered("truncated", received.context, "storage cannot resume the download"))
+      return Effect.fail(classify.transportError("truncated", received.context, "storage cannot resume the download"))
     })
   )

@@ -66,7 +66,7 @@ const makeUrl = (sender: RequestSender): Files["url"] => {
         operation,
         request: requests.make("GET", `/v1/files/${segment}/url`),
         decode: attempt.decodeJson("a download URL", decode.downloadLink),
-        repeatable: true,
+        isRepeatable: true,
         fileId: id
       })
     )

@@ -16,10 +16,10 @@ import {
   type RequestFailure,
   type UploadFailure
 } from "../../ModelRouteError.js"
-import { isRecord, present } from "../data/lenient.js"
+import { isRecord, omitUndefined } from "../data/lenient.js"
 import * as monotonic from "../data/monotonic.js"
 import * as classify from "../errors/classify.js"
-import { invalid } from "../errors/invalidRequest.js"
+import { invalidRequest } from "../errors/invalidRequest.js"
 import { privateTextsOf } from "../errors/redact.js"
 import { isAbsent, isConflict, isStorageRejection } from "../errors/semantics.js"
 import * as attempt from "../http/attempt.js"
@@ -53,7 +53,7 @@ const linkCall = (
   const filename = legacy && (legacy.filename ?? source.name)
   const body =
     legacy === undefined
-      ? present({ purpose, region, ttl_days: ttlDays })
+      ? omitUndefined({ purpose, region, ttl_days: ttlDays })
       : { filename, content_type: legacy.contentType, size_bytes: source.size }
   return {
     operation: uploadOperation,
@@ -68,7 +68,7 @@ const linkCall = (
       return { fileId: link.fileId, target, expiresAt }
     }),
     // A second link has no effect: the file exists only when its bytes have arrived.
-    repeatable: true,
+    isRepeatable: true,
     confidential: { privateTexts: privateTextsOf(filename) }
   }
 }
@@ -85,11 +85,11 @@ const putCall = <E>(link: UploadLink, body: UploadBody<E>, size: number, content
     return Effect.flatMap(attempt.readWholeBody(received), () =>
       body.isComplete
         ? Effect.void
-        : Effect.fail(classify.incomplete(received.context, `it took ${body.sentBytes} of ${size} bytes`))
+        : Effect.fail(classify.incompleteUpload(received.context, `it took ${body.sentBytes} of ${size} bytes`))
     )
   },
-  repeatable: true,
-  storage: true,
+  isRepeatable: true,
+  isStorage: true,
   fileId: link.fileId,
   confidential: { secrets: link.target.secrets }
 })
@@ -111,7 +111,7 @@ const confirmCall = (fileId: File.FileId, size: number): attempt.Call<unknown> =
         ? Effect.void
         : attempt.failWithProblem(received, `storage holds ${stored} of the ${size} bytes`)
     }),
-  repeatable: true,
+  isRepeatable: true,
   fileId
 })
 
@@ -145,12 +145,12 @@ const wrongSize =
       runs > 1
         ? [`has ${found} when it is run again`, "Give a stream that can be run again."]
         : [`has ${found}`, "Give the number of bytes in its stream."]
-    return invalid(
+    return invalidRequest(
       uploadOperation,
       "source",
       problem,
       cure,
-      present({ attempts: stats.attempts, fileId: stats.fileId })
+      omitUndefined({ attempts: stats.attempts, fileId: stats.fileId })
     )
   }
 

@@ -8,8 +8,8 @@ import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import type * as File from "../../File.js"
 import { FileTooLarge, type InvalidRequest } from "../../ModelRouteError.js"
-import { invalid } from "../errors/invalidRequest.js"
-import { all, checksOf } from "../errors/optionChecks.js"
+import { invalidRequest } from "../errors/invalidRequest.js"
+import { checkAll, checksOf } from "../errors/optionChecks.js"
 import type { UploadOptions } from "./types.js"
 
 /** @internal */
@@ -33,7 +33,7 @@ export const checkUpload = (
   const { size, stream } = source
   const checks = checksOf(uploadOperation)
   const fail = (field: string, problem: string, cure: string) =>
-    Either.left(invalid(uploadOperation, field, problem, cure))
+    Either.left(invalidRequest(uploadOperation, field, problem, cure))
   return Either.gen(function* () {
     if (!Number.isSafeInteger(size) || size < 0) {
       return yield* fail("size", "is not a number of bytes", "Give the length of the source in bytes.")
@@ -41,7 +41,7 @@ export const checkUpload = (
     if (!Predicate.hasProperty(stream, Stream.StreamTypeId)) {
       return yield* fail("source", "has no Stream", "Make it with File.fromBytes, File.fromStream or File.fromPath.")
     }
-    yield* all([
+    yield* checkAll([
       checks.wholeNumber("ttlDays", ttlDays, 1, 365),
       checks.number("maxSize", maxSize, (bytes) => bytes >= 0, "a number of bytes"),
       checks.oneOf("confirm", confirm, [true, false, "optional"]),

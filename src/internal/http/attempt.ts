@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import { InvalidRequest, type RequestFailure } from "../../ModelRouteError.js"
 import * as monotonic from "../data/monotonic.js"
 import * as classify from "../errors/classify.js"
-import { seconds } from "../errors/messages.js"
+import { formatMillis } from "../data/durationText.js"
 import { withSecrets } from "../errors/redact.js"
 import type { Permit } from "../rateLimit/permit.js"
 import type { AttemptTimeout } from "./attemptTimeout.js"
@@ -24,7 +24,7 @@ export interface ReceivedResponse {
   readonly response: HttpClientResponse.HttpClientResponse
   /** When the headers arrived. */
   readonly receivedAt: ReceiptTime
-  readonly context: classify.Context
+  readonly context: classify.ErrorContext
   /** Milliseconds until the gate opens again, if the response is a rate limit. */
   readonly opensIn?: number | undefined
 }
@@ -40,7 +40,7 @@ const readReceiptTime: Effect.Effect<ReceiptTime> = Effect.clockWith((clock) =>
 )
 
 /** @internal One call. It is fixed before the first attempt, so that every attempt sends the same request. */
-export interface Call<A> extends Omit<classify.Context, "attempts"> {
+export interface Call<A> extends Omit<classify.ErrorContext, "attempts"> {
   readonly request: HttpClientRequest.HttpClientRequest
   /** Decodes the response, or fails with its error. */
   readonly decode: (received: ReceivedResponse) => Effect.Effect<A, RequestFailure>
@@ -61,7 +61,10 @@ const maxSuccessBodyBytes = 64 * MiB
 /** @internal */
 export const isSuccess = (status: number): boolean => status >= 200 && status < 300
 
-const toResponseData = ({ opensIn, receivedAt, response }: ReceivedResponse, body: Uint8Array): classify.Answer => ({
+const toResponseData = (
+  { opensIn, receivedAt, response }: ReceivedResponse,
+  body: Uint8Array
+): classify.ResponseData => ({
   status: response.status,
   headers: response.headers,
   body,
@@ -72,16 +75,16 @@ const toResponseData = ({ opensIn, receivedAt, response }: ReceivedResponse, bod
 /** @internal Reads the body of an unsuccessful response and fails with its error. */
 export const failWithResponse = (received: ReceivedResponse): Effect.Effect<never, RequestFailure> =>
   Effect.flatMap(readBody(received.response, maxErrorBodyBytes), ({ bytes, end }) => {
-    const error = classify.classify(toResponseData(received, bytes), received.context)
+    const error = classify.fromResponse(toResponseData(received, bytes), received.context)
     // A retry can return the complete envelope.
     const isIncomplete = end === "truncated" && error._tag === "UnexpectedResponse"
-    return Effect.fail(isIncomplete ? classify.unanswered("truncated", received.context) : error)
+    return Effect.fail(isIncomplete ? classify.transportError("truncated", received.context) : error)
   })
 
 /** @internal Fails with `UnexpectedResponse` for a successful response whose content is not usable. */
 export const failWithProblem = (received: ReceivedResponse, problem: string): Effect.Effect<never, RequestFailure> =>
   Effect.suspend(() =>
-    Effect.fail(classify.unexpected(toResponseData(received, new Uint8Array(0)), received.context, problem))
+    Effect.fail(classify.unexpectedResponse(toResponseData(received, new Uint8Array(0)), received.context, problem))
   )
 
 /** @internal Whether JSON text is truncated. Some servers end an incomplete body like a complete one. */
@@ -97,10 +100,10 @@ export const readWholeBody = (received: ReceivedResponse): Effect.Effect<Uint8Ar
         case "complete":
           return Effect.succeed(bytes)
         case "truncated":
-          return Effect.fail(classify.unanswered("truncated", received.context))
+          return Effect.fail(classify.transportError("truncated", received.context))
         case "too large": {
           const problem = `the response is larger than ${maxSuccessBodyBytes / MiB} MiB`
-          return Effect.fail(classify.unexpected(toResponseData(received, bytes), received.context, problem))
+          return Effect.fail(classify.unexpectedResponse(toResponseData(received, bytes), received.context, problem))
         }
       }
     }
@@ -124,13 +127,13 @@ export const decodeJson =
       const data = toResponseData(received, bytes)
       const text = classify.decodeText(bytes, response.headers["content-type"])
       const json = classify.parseJson(text)
-      if (classify.isEnvelope(json)) return Effect.fail(classify.classify(data, context))
+      if (classify.isErrorEnvelope(json)) return Effect.fail(classify.fromResponse(data, context))
       const value = read(json, received, text)
       if (value !== undefined) return Effect.succeed(value)
       return Effect.fail(
         json === undefined && isTruncatedText(text)
-          ? classify.unanswered("truncated", context)
-          : classify.unexpected(data, context, `the response lacks ${required}`)
+          ? classify.transportError("truncated", context)
+          : classify.unexpectedResponse(data, context, `the response lacks ${required}`)
       )
     })
   }
@@ -151,7 +154,7 @@ const responseOfStatusError = (
 ): HttpClientResponse.HttpClientResponse | undefined =>
   error._tag === "ResponseError" && error.reason === "StatusCode" ? error.response : undefined
 
-const toRequestFailure = (error: HttpClientError.HttpClientError, context: classify.Context): RequestFailure => {
+const toRequestFailure = (error: HttpClientError.HttpClientError, context: classify.ErrorContext): RequestFailure => {
   if (error._tag === "RequestError" && error.reason !== "Transport") {
     return new InvalidRequest({
       operation: context.operation,
@@ -160,16 +163,16 @@ const toRequestFailure = (error: HttpClientError.HttpClientError, context: class
       message: `${context.operation} was not sent: the HTTP client could not make the request (${error.reason}). Check the base URL and transformClient.`
     })
   }
-  if (isRefusedRedirect(error)) return classify.redirected(context)
+  if (isRefusedRedirect(error)) return classify.redirectError(context)
   const { reason, text } = describeTransportError(error)
-  return classify.unanswered(reason, context, text)
+  return classify.transportError(reason, context, text)
 }
 
 /** @internal Sends a request and waits for the headers of the response. */
 export const sendRequest = (
   client: HttpClient.HttpClient,
   request: HttpClientRequest.HttpClientRequest,
-  context: classify.Context
+  context: classify.ErrorContext
 ): Effect.Effect<ReceivedResponse, RequestFailure> =>
   client.execute(request).pipe(
     Effect.catchAll((error) => {
@@ -194,14 +197,14 @@ export const runOnce = <A>(
   attempts: number,
   permit: Permit
 ): Effect.Effect<A, RequestFailure> => {
-  const context: classify.Context = { ...fields, attempts, confidential: withSecrets(confidential, secrets) }
+  const context: classify.ErrorContext = { ...fields, attempts, confidential: withSecrets(confidential, secrets) }
   const attempt = Effect.flatMap(sendRequest(client, request, context), (received) =>
     Effect.flatMap(permit.reportResponse(received.response.status, received.response.headers), (opensIn) =>
       decode({ ...received, opensIn })
     )
   )
   return attemptLimits.withTimeout(attempt, () => {
-    const limit = seconds(Duration.toMillis(attemptLimits.duration))
-    return classify.unanswered("timeout", context, `the limit of one attempt is ${limit}`)
+    const limit = formatMillis(Duration.toMillis(attemptLimits.duration))
+    return classify.transportError("timeout", context, `the limit of one attempt is ${limit}`)
   })
 }

@@ -7,8 +7,8 @@ import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import type { InvalidRequest } from "../../ModelRouteError.js"
-import { invalid } from "../errors/invalidRequest.js"
-import { all, checksOf } from "../errors/optionChecks.js"
+import { invalidRequest } from "../errors/invalidRequest.js"
+import { checkAll, checksOf } from "../errors/optionChecks.js"
 
 const operation = "ModelRouteClient.make"
 const checks = checksOf(operation)
@@ -34,7 +34,12 @@ const checkKey = (key: Redacted.Redacted): Either.Either<Redacted.Redacted, Inva
   return problem === undefined
     ? Either.right(key)
     : Either.left(
-        invalid(operation, "apiKey", problem, "Copy the key from the dashboard again, without quotes or line breaks.")
+        invalidRequest(
+          operation,
+          "apiKey",
+          problem,
+          "Copy the key from the dashboard again, without quotes or line breaks."
+        )
       )
 }
 
@@ -46,7 +51,7 @@ export const checkAttemptTimeout = (input: Duration.DurationInput): Either.Eithe
 export const checkOptions = (options: {
   readonly [name in "pollSchedule" | "propagateTraceContext" | "retry" | "retryWhile" | "transformClient"]?: unknown
 }): Either.Either<void, InvalidRequest> =>
-  all([
+  checkAll([
     checks.schedule("retry", options.retry),
     checks.function("retryWhile", options.retryWhile),
     checks.schedule("pollSchedule", options.pollSchedule),
@@ -63,7 +68,7 @@ export const isUnencrypted = (baseUrl: string): boolean => {
 /** @internal An absolute http(s) URL; `/v1` and slashes at its end are taken off, since every path begins with them. */
 export const normalizeBaseUrl = (text: string): Either.Either<string, InvalidRequest> => {
   const refuse = (problem: string) =>
-    Either.left(invalid(operation, "baseUrl", problem, "Give an address such as https://api.modelroute.ai."))
+    Either.left(invalidRequest(operation, "baseUrl", problem, "Give an address such as https://api.modelroute.ai."))
   if (typeof text !== "string" || !URL.canParse(text)) return refuse("is not an absolute URL")
   const url = new URL(text)
   if (url.protocol !== "https:" && url.protocol !== "http:") return refuse("is neither http nor https")

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { join } from "../data/bytes.js"
+import { concatBytes } from "../data/bytes.js"
 
 type Bytes = Stream.Stream<Uint8Array, HttpClientError.ResponseError>
 
@@ -83,7 +83,7 @@ export const openBody = (
         onSome: Option.match({ onNone: () => Stream.empty, onSome: Stream.fail })
       })
     )
-    return isEncoded(format, join(start))
+    return isEncoded(format, concatBytes(start))
       ? { bytes: decompress(whole, format, response), isDecodedByTransport: false }
       : { bytes: whole, isDecodedByTransport: true }
   })

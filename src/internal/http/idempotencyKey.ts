@@ -9,14 +9,19 @@ import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import * as IdempotencyKey from "../../IdempotencyKey.js"
 import type { InvalidRequest } from "../../ModelRouteError.js"
-import { invalid } from "../errors/invalidRequest.js"
+import { invalidRequest } from "../errors/invalidRequest.js"
 import { CurrentKey } from "./currentKey.js"
 
 const checkKey = (operation: string, key: string): Effect.Effect<string, InvalidRequest> =>
   typeof key === "string" && /^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/.test(key)
     ? Effect.succeed(key)
     : Effect.fail(
-        invalid(operation, "idempotencyKey", "cannot be sent in a header", "Use 1 to 255 printable ASCII characters.")
+        invalidRequest(
+          operation,
+          "idempotencyKey",
+          "cannot be sent in a header",
+          "Use 1 to 255 printable ASCII characters."
+        )
       )
 
 /** @internal Returns the key of `withKey`, if there is one. Fails if the key was used for another body. */
@@ -31,7 +36,7 @@ export const takeCurrentKey = (operation: string, body: string): Effect.Effect<O
       Effect.filterOrFail(
         (isSame) => isSame,
         () =>
-          invalid(
+          invalidRequest(
             operation,
             "idempotencyKey",
             "was used for another body in the same effect, and the API would return the execution of that body",

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import type { InvalidRequest } from "../../ModelRouteError.js"
-import { invalid } from "../errors/invalidRequest.js"
+import { invalidRequest } from "../errors/invalidRequest.js"
 import { type PrivateTexts, TextCollector } from "../errors/redact.js"
 import { isRecord } from "../data/lenient.js"
 
@@ -157,7 +157,7 @@ const checkFields = (
   }
 
   const report = (parent: Container | undefined, key: string | number, { cure, problem }: Problem): InvalidRequest =>
-    invalid(operation, pathOf({ parent, key }), problem, cure)
+    invalidRequest(operation, pathOf({ parent, key }), problem, cure)
 
   for (const [name, field] of Object.entries(fields)) {
     try {
@@ -169,7 +169,7 @@ const checkFields = (
       }
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
-      return Either.left(invalid(operation, name, `cannot be read (${reason})`, "Pass a plain object."))
+      return Either.left(invalidRequest(operation, name, `cannot be read (${reason})`, "Pass a plain object."))
     }
   }
   return Either.right(texts)

@@ -48,7 +48,10 @@ export const makePermitRequest = (
       if (call.deadline !== undefined && monotonic.read(clock) + delay.opensIn <= call.deadline) {
         return Effect.succeedNone
       }
-      const error = classify.unsent(delay, clock.unsafeCurrentTimeMillis(), { ...call, attempts: stats.attempts })
+      const error = classify.rateLimitedByGate(delay, clock.unsafeCurrentTimeMillis(), {
+        ...call,
+        attempts: stats.attempts
+      })
       return Effect.map(driver.reevaluate(error), (millis) =>
         millis === undefined ? Option.some(error) : Option.none()
       )

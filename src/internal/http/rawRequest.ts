@@ -7,8 +7,8 @@ import type { HttpMethod } from "@effect/platform/HttpMethod"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { InvalidRequest, RequestFailure } from "../../ModelRouteError.js"
-import { present } from "../data/lenient.js"
-import { invalid } from "../errors/invalidRequest.js"
+import { omitUndefined } from "../data/lenient.js"
+import { invalidRequest } from "../errors/invalidRequest.js"
 import { decodeAny } from "./attempt.js"
 import { takeCurrentKey } from "./idempotencyKey.js"
 import * as requests from "./requests.js"
@@ -33,21 +33,33 @@ const isPlainPath = (path: string): boolean => {
 const checkMethod = (method: HttpMethod): Effect.Effect<void, InvalidRequest> =>
   methods.has(method)
     ? Effect.void
-    : Effect.fail(invalid(operation, "method", "is not an HTTP method", `Pass one of ${[...methods].join(", ")}.`))
+    : Effect.fail(
+        invalidRequest(operation, "method", "is not an HTTP method", `Pass one of ${[...methods].join(", ")}.`)
+      )
 
 /** `fetch` does not send a body with GET and HEAD. */
 const checkBody = (method: HttpMethod, body: unknown): Effect.Effect<void, InvalidRequest> =>
   body === undefined || (method !== "GET" && method !== "HEAD")
     ? Effect.void
     : Effect.fail(
-        invalid(operation, "body", `is given to a ${method} request`, "Put the parameters in the query of the path.")
+        invalidRequest(
+          operation,
+          "body",
+          `is given to a ${method} request`,
+          "Put the parameters in the query of the path."
+        )
       )
 
 const toApiPath = (path: string): Effect.Effect<string, InvalidRequest> =>
   typeof path === "string" && isPlainPath(path)
     ? Effect.succeed(/^\/v1(\/|\?|$)/.test(path) ? path : `/v1${path}`)
     : Effect.fail(
-        invalid(operation, "path", "is not a path of the API", "Begin it with /, encode its parts, leave out the host.")
+        invalidRequest(
+          operation,
+          "path",
+          "is not a path of the API",
+          "Begin it with /, encode its parts, leave out the host."
+        )
       )
 
 /** @internal */
@@ -65,9 +77,9 @@ export const makeRequestMethod =
         operation: `${operation} ${method}`,
         request: requests.make(method, url, { body: json?.text, key }),
         decode: decodeAny,
-        repeatable: isIdempotent || key !== undefined,
-        keyed: key !== undefined,
-        confidential: present({ privateTexts: json?.privateTexts }),
+        isRepeatable: isIdempotent || key !== undefined,
+        isKeyed: key !== undefined,
+        confidential: omitUndefined({ privateTexts: json?.privateTexts }),
         ...(key === undefined ? {} : { idempotencyKey: key })
       })
       return response.json

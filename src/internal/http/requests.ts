@@ -8,14 +8,14 @@ import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpMethod } from "@effect/platform/HttpMethod"
 import * as Effect from "effect/Effect"
 import type { InvalidRequest } from "../../ModelRouteError.js"
-import { invalid } from "../errors/invalidRequest.js"
+import { invalidRequest } from "../errors/invalidRequest.js"
 import type { PrivateTexts } from "../errors/redact.js"
 import { checkJson } from "./jsonBody.js"
 
 /** @internal Encodes an id as one segment of a path, whatever characters it contains. */
 export const encodeSegment = (operation: string, field: string, id: string): Effect.Effect<string, InvalidRequest> =>
   typeof id !== "string" || id === "" || id === "." || id === ".."
-    ? Effect.fail(invalid(operation, field, "is not an id", "Pass the id as the API returned it."))
+    ? Effect.fail(invalidRequest(operation, field, "is not an id", "Pass the id as the API returned it."))
     : Effect.succeed(encodeURIComponent(id))
 
 /** @internal The text of a JSON body, and the texts in it that no error may quote. */
@@ -44,7 +44,7 @@ const stringify = (operation: string, body: unknown): Effect.Effect<string, Inva
   Effect.try({
     try: () => JSON.stringify(body),
     catch: (cause) =>
-      invalid(
+      invalidRequest(
         operation,
         "body",
         `cannot be written as JSON (${cause instanceof Error ? cause.message : String(cause)})`,
@@ -53,7 +53,7 @@ const stringify = (operation: string, body: unknown): Effect.Effect<string, Inva
   }).pipe(
     Effect.filterOrFail(
       (text) => typeof text === "string",
-      () => invalid(operation, "body", "has no JSON form", "Pass an object.")
+      () => invalidRequest(operation, "body", "has no JSON form", "Pass an object.")
     )
   )
 

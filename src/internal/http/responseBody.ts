@@ -9,7 +9,7 @@ import type * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { join } from "../data/bytes.js"
+import { concatBytes } from "../data/bytes.js"
 import { decodeBody } from "./contentEncoding.js"
 
 /** @internal */
@@ -25,7 +25,7 @@ const collectChunks = (pull: Pull, maxBytes: number): Effect.Effect<ReadResult> 
   const chunks: Array<Uint8Array> = []
   let size = 0
   const finish = (end: ReadResult["end"]): Effect.Effect<ReadResult> =>
-    Effect.sync(() => ({ bytes: join(chunks).subarray(0, maxBytes), end }))
+    Effect.sync(() => ({ bytes: concatBytes(chunks).subarray(0, maxBytes), end }))
   const next: Effect.Effect<ReadResult> = Effect.matchEffect(pull, {
     onSuccess: (pulled) => {
       for (const bytes of pulled) {

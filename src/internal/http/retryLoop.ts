@@ -48,7 +48,7 @@ const runAttempt = <A>(
     withPermit(request, (permit) =>
       Effect.gen(function* () {
         const interceptor = yield* CurrentAttemptInterceptor
-        const info = { operation: call.operation, isKeyed: call.keyed === true, previousAttempts: stats.attempts }
+        const info = { operation: call.operation, isKeyed: call.isKeyed === true, previousAttempts: stats.attempts }
         yield* Effect.tapError(interceptor.beforeSend(info), () => permit.reportUnsent)
         stats.attempts += 1
         return yield* Effect.tapBoth(runOnce(sender, call, stats.attempts, permit), {
@@ -80,7 +80,7 @@ export const waitForRetry = (
   driver: RetryDriver
 ): Effect.Effect<void, RequestFailure> =>
   Effect.gen(function* () {
-    const millis = canRepeat(error, call.repeatable) ? yield* driver.next(error) : undefined
+    const millis = canRepeat(error, call.isRepeatable) ? yield* driver.next(error) : undefined
     if (millis === undefined) return yield* error
     yield* sleepBeforeRetry(sender, call.operation, error, millis)
     yield* (yield* CurrentAttemptInterceptor).beforeRetry(error)

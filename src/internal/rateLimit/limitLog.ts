@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import * as HashMap from "effect/HashMap"
-import { seconds } from "../errors/messages.js"
+import { formatMillis } from "../data/durationText.js"
 import { logWait, runSafely } from "../telemetry.js"
 import type { Capacity } from "./capacity.js"
 
@@ -33,12 +33,12 @@ export class LimitLog {
       const size = limit === undefined ? "" : ` of ${limit} requests per window`
       return log(
         millis,
-        `The rate limit${size} is used up. It resets in ${seconds(millis)}. Waiting requests: ${waiting}`
+        `The rate limit${size} is used up. It resets in ${formatMillis(millis)}. Waiting requests: ${waiting}`
       )
     }
     if (capacity.limited) return Effect.void
     this.reached = undefined
-    const text = `The rate limit has reset after ${seconds(now - reached.at)}. Waiting requests: ${waiting}`
+    const text = `The rate limit has reset after ${formatMillis(now - reached.at)}. Waiting requests: ${waiting}`
     return log(reached.millis, text)
   }
 }

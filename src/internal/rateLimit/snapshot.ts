@@ -5,7 +5,7 @@
  */
 import type * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
-import { present } from "../data/lenient.js"
+import { omitUndefined } from "../data/lenient.js"
 import * as monotonic from "../data/monotonic.js"
 import type { Gate } from "./gate.js"
 
@@ -23,7 +23,7 @@ export const makeSnapshot = ({ limiter, waiting }: Gate, clock: Clock.Clock): Sn
   const { skew } = limiter.serverClock
   const isOver = opensAt !== undefined && opensAt <= now
   return {
-    ...present({
+    ...omitUndefined({
       limit: window?.limit,
       remaining: isOver ? undefined : finiteOrUndefined(window?.remaining),
       resetAt: isOver ? undefined : toDateTime(opensAt),

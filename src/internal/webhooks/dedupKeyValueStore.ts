@@ -17,7 +17,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import { freeSlot } from "../data/freeSlot.js"
+import { findFreeSlot } from "../data/freeSlot.js"
 import { sha256Hex } from "../data/sha256.js"
 import { runSafely } from "../telemetry.js"
 import type { HandledEvents } from "./dedup.js"
@@ -52,14 +52,14 @@ const removeKey = ({ store }: EventStore, key: string): Effect.Effect<void, Plat
     () => Effect.void
   )
 
-const findFreeSlot = ({ slotKey, store }: EventStore, hour: number, from = 0): Effect.Effect<number, PlatformError> =>
-  freeSlot((n) => store.has(slotKey(hour, n)), from)
+const findFreeNumber = ({ slotKey, store }: EventStore, hour: number, from = 0): Effect.Effect<number, PlatformError> =>
+  findFreeSlot((n) => store.has(slotKey(hour, n)), from)
 
 /** Removes the slots of an hour and their entries, last slot first. If the process is killed, no gap is left in the slots. */
 const cleanHour = (events: EventStore, hour: number): Effect.Effect<void, PlatformError> =>
   Effect.gen(function* () {
     const { entryKey, slotKey, store } = events
-    for (let n = (yield* findFreeSlot(events, hour)) - 1; n >= 0; n--) {
+    for (let n = (yield* findFreeNumber(events, hour)) - 1; n >= 0; n--) {
       const hash = Option.getOrElse(yield* store.get(slotKey(hour, n)), () => "")
       if (isHash(hash)) {
         const entry = yield* store.get(entryKey(hash))
@@ -113,7 +113,7 @@ const makeSlotWriter = (
       // One write at a time leaves no gap in the slots, even if the process is killed.
       lock.withPermits(1)(
         Effect.gen(function* () {
-          const n = yield* findFreeSlot(events, hour, next.hour === hour ? next.n : 0)
+          const n = yield* findFreeNumber(events, hour, next.hour === hour ? next.n : 0)
           yield* events.store.set(events.slotKey(hour, n), hash)
           next = { hour, n: n + 1 }
         })

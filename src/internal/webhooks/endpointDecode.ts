@@ -7,9 +7,9 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as WebhookEndpoint from "../../WebhookEndpoint.js"
 import type { Json } from "../data/json.js"
-import { beyond, isRecord } from "../data/lenient.js"
+import { omitFields, isRecord } from "../data/lenient.js"
 
-const unknownFields = beyond(
+const unknownFields = omitFields(
   "id url description events headers is_active status failure_count last_success created_at secret"
 )
 

@@ -9,8 +9,8 @@ import * as Record from "effect/Record"
 import * as Redacted from "effect/Redacted"
 import type { RequestFailure } from "../../ModelRouteError.js"
 import type { EndpointId, UpdateRequest } from "../../WebhookEndpoint.js"
-import { isWebAddress, present } from "../data/lenient.js"
-import { invalid } from "../errors/invalidRequest.js"
+import { isHttpUrl, omitUndefined } from "../data/lenient.js"
+import { invalidRequest } from "../errors/invalidRequest.js"
 import { isMissing } from "../errors/semantics.js"
 import * as attempt from "../http/attempt.js"
 import * as requests from "../http/requests.js"
@@ -24,9 +24,14 @@ const path = "/v1/webhooks/endpoints"
 
 /** Returns the JSON body of a request, and the header values that no error may show. */
 const encodeBody = (operation: string, { headers, isActive, ...rest }: UpdateRequest) => {
-  if (rest.url !== undefined && !isWebAddress(rest.url)) {
+  if (rest.url !== undefined && !isHttpUrl(rest.url)) {
     return Effect.fail(
-      invalid(operation, "url", "is not an absolute http(s) URL", "Give one such as https://example.com/webhooks.")
+      invalidRequest(
+        operation,
+        "url",
+        "is not an absolute http(s) URL",
+        "Give one such as https://example.com/webhooks."
+      )
     )
   }
   const values = headers && Record.map(headers, (value) => (Redacted.isRedacted(value) ? Redacted.value(value) : value))
@@ -34,7 +39,7 @@ const encodeBody = (operation: string, { headers, isActive, ...rest }: UpdateReq
     requests.encodeJsonBody(
       operation,
       { ...rest, headers: values },
-      present({ ...rest, headers: values, is_active: isActive })
+      omitUndefined({ ...rest, headers: values, is_active: isActive })
     ),
     ({ text }) => ({ text, confidential: { secrets: Object.values(values ?? {}) } })
   )
@@ -65,7 +70,7 @@ const create = (sender: RequestSender): WebhookEndpoints["create"] => {
         request: requests.make("POST", path, { body: text }),
         decode: attempt.decodeJson("the endpoint's id and secret", decode.createdEndpoint),
         // A second request would create a second endpoint, and every event would be delivered twice.
-        repeatable: false,
+        isRepeatable: false,
         confidential
       })
     )
@@ -75,7 +80,7 @@ const listCall = {
   operation: "webhookEndpoints.list",
   request: requests.make("GET", path),
   decode: attempt.decodeJson("a list of endpoints", decode.endpoints),
-  repeatable: true
+  isRepeatable: true
 }
 
 const update = (sender: RequestSender): WebhookEndpoints["update"] => {
@@ -91,7 +96,7 @@ const update = (sender: RequestSender): WebhookEndpoints["update"] => {
             request: requests.make("PATCH", endpointPath, { body: text }),
             decode: attempt.decodeJson("a readable body", (json) => Option.fromNullable(decode.endpoint(json))),
             // The same values have no further effect.
-            repeatable: true,
+            isRepeatable: true,
             confidential
           },
           stats
@@ -120,7 +125,7 @@ const remove = (sender: RequestSender): WebhookEndpoints["remove"] => {
           operation,
           request: requests.make("DELETE", endpointPath),
           decode: attempt.decodeAny,
-          repeatable: true
+          isRepeatable: true
         },
         stats
       ).pipe(
@@ -146,7 +151,7 @@ const test = (sender: RequestSender): WebhookEndpoints["test"] => {
             request: requests.make("POST", `${endpointPath}/test`),
             decode: attempt.decodeAny,
             // The API may deliver any event twice.
-            repeatable: true
+            isRepeatable: true
           },
           stats
         ),

@@ -5,7 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import * as Execution from "../../Execution.js"
-import { Attributes, tolerant } from "../data/lenient.js"
+import { Attributes, lenient } from "../data/lenient.js"
 import { EventType } from "./eventType.js"
 
 /**
@@ -42,14 +42,14 @@ export type EventId = typeof EventId.Type
 export class Event extends Schema.Class<Event>("effect-modelroute/WebhookEvent")({
   id: EventId,
   type: EventType,
-  timestamp: tolerant(Schema.DateTimeUtc, "timestamp"),
-  version: tolerant(Schema.String, "version"),
-  organizationId: tolerant(Schema.String, "organization_id"),
-  executionId: tolerant(Execution.ExecutionId, "execution_id"),
+  timestamp: lenient(Schema.DateTimeUtc, "timestamp"),
+  version: lenient(Schema.String, "version"),
+  organizationId: lenient(Schema.String, "organization_id"),
+  executionId: lenient(Execution.ExecutionId, "execution_id"),
   /** The execution in `data`. The API omits some of its fields, such as a large output. */
-  execution: tolerant(Execution.Execution, "execution"),
+  execution: lenient(Execution.Execution, "execution"),
   /** The `data` of the event, not decoded. */
-  data: tolerant(Schema.Unknown, "data"),
+  data: lenient(Schema.Unknown, "data"),
   /** Fields that this version of the library does not know. */
   extra: Schema.optionalWith(Attributes, { default: () => ({}) })
 }) {}

@@ -7,12 +7,12 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Execution from "../../Execution.js"
 import type { Json } from "../data/json.js"
-import { beyond, isRecord, present, text } from "../data/lenient.js"
+import { omitFields, isRecord, omitUndefined, nonEmptyString } from "../data/lenient.js"
 import { sha256Hex } from "../data/sha256.js"
 import * as decode from "../executions/decode.js"
 import { Event, EventId } from "./event.js"
 
-const unknownFields = beyond("id event_type type timestamp version organization_id execution_id data")
+const unknownFields = omitFields("id event_type type timestamp version organization_id execution_id data")
 
 const decodeTime = Schema.decodeUnknownOption(Schema.DateTimeUtc)
 
@@ -31,15 +31,16 @@ export const event = (body: Uint8Array): Event | undefined => {
   if (json === undefined) return undefined
   const data = json["data"]
   const fields = isRecord(data) ? data : {}
-  const executionId = text(json["execution_id"]) ?? text(fields["id"]) ?? text(fields["execution_id"])
+  const executionId =
+    nonEmptyString(json["execution_id"]) ?? nonEmptyString(fields["id"]) ?? nonEmptyString(fields["execution_id"])
   return new Event({
-    id: EventId.make(text(json["id"]) ?? `sha256_${sha256Hex(body)}`),
-    type: text(json["event_type"]) ?? text(json["type"]) ?? "unknown",
+    id: EventId.make(nonEmptyString(json["id"]) ?? `sha256_${sha256Hex(body)}`),
+    type: nonEmptyString(json["event_type"]) ?? nonEmptyString(json["type"]) ?? "unknown",
     extra: unknownFields(json),
-    ...present({
+    ...omitUndefined({
       timestamp: Option.getOrUndefined(decodeTime(json["timestamp"])),
-      version: text(json["version"]),
-      organizationId: text(json["organization_id"]),
+      version: nonEmptyString(json["version"]),
+      organizationId: nonEmptyString(json["organization_id"]),
       executionId: executionId === undefined ? undefined : Execution.ExecutionId.make(executionId),
       execution: isRecord(data) ? decode.execution({ ...data, id: executionId }) : undefined,
       data: data ?? undefined

@@ -7,7 +7,7 @@ import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Predicate from "effect/Predicate"
 import { isRecord } from "../data/lenient.js"
-import { privateTextsOf, redactor } from "../errors/redact.js"
+import { privateTextsOf, makeRedactor } from "../errors/redact.js"
 import type { Event } from "./event.js"
 
 /** Returns the private fields of `data`. The other fields hold common words, which must not be redacted. */
@@ -31,7 +31,7 @@ const errorNames = <E>(cause: Cause.Cause<E>): string =>
 
 /** @internal */
 export const failureText = <E>(cause: Cause.Cause<E>, event: Event, secrets: ReadonlyArray<string>): string => {
-  const { canSearch, freeText } = redactor({
+  const { canSearch, redactText: freeText } = makeRedactor({
     privateTexts: privateTextsOf([privateData(event.data), event.extra]),
     secrets
   })

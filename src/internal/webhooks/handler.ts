@@ -14,7 +14,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { InvalidRequest } from "../../ModelRouteError.js"
-import { present } from "../data/lenient.js"
+import { omitUndefined } from "../data/lenient.js"
 import { runSafely, withSpan } from "../telemetry.js"
 import type { DedupService } from "./dedupService.js"
 import type { Delivery, RejectionReason, WebhookRejected } from "./delivery.js"
@@ -87,7 +87,10 @@ const logFailure = <E>(event: Event, cause: Cause.Cause<E | HandlerFailed>): Eff
   const text = `Webhook event ${event.id} was not handled, so ModelRoute will deliver it again: ${reason}`
   const log = isHandlerFailure && !failure.isDefect ? Effect.logWarning(text) : Effect.logError(text)
   return runSafely(
-    Effect.annotateLogs(log, present({ eventId: event.id, eventType: event.type, executionId: event.executionId }))
+    Effect.annotateLogs(
+      log,
+      omitUndefined({ eventId: event.id, eventType: event.type, executionId: event.executionId })
+    )
   )
 }
 

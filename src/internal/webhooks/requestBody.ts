@@ -8,7 +8,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import { join } from "../data/bytes.js"
+import { concatBytes } from "../data/bytes.js"
 
 /** @internal `Truncated`: the connection closed before the body was complete. */
 export type RequestBody =
@@ -42,9 +42,10 @@ export const read = (request: HttpServerRequest.HttpServerRequest, limitBytes: n
     const reader = yield* request.stream.pipe(
       Stream.runForEachWhile(onChunk),
       Effect.matchCause({
-        onSuccess: (): RequestBody => ({ _tag: "Complete", bytes: join(chunks) }),
+        onSuccess: (): RequestBody => ({ _tag: "Complete", bytes: concatBytes(chunks) }),
         // The platform fails if a request has no body.
-        onFailure: (): RequestBody => (size === 0 ? { _tag: "Complete", bytes: join([]) } : { _tag: "Truncated" })
+        onFailure: (): RequestBody =>
+          size === 0 ? { _tag: "Complete", bytes: concatBytes([]) } : { _tag: "Truncated" }
       }),
       Effect.flatMap((end) => Deferred.succeed(body, end)),
       Effect.forkDaemon

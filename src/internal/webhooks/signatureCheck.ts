@@ -5,8 +5,8 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { text } from "../data/lenient.js"
-import { seconds } from "../errors/messages.js"
+import { nonEmptyString } from "../data/lenient.js"
+import { formatMillis } from "../data/durationText.js"
 import type { Delivery, RejectionReason } from "./delivery.js"
 import { isSignedBy } from "./signature.js"
 
@@ -18,7 +18,7 @@ export interface Rejection {
 
 /** Joins repeated headers with commas, as HTTP does. Neither a signature nor a timestamp is valid then. */
 const findHeader = (headers: Delivery["headers"], name: string): string | undefined =>
-  text(
+  nonEmptyString(
     Object.entries(headers)
       .filter(([key]) => key.toLowerCase() === name)
       .flatMap(([, value]) => value ?? [])
@@ -48,7 +48,7 @@ const signatureMismatch = (secretCount: number): Rejection => ({
 
 const stale = (ageMillis: number, toleranceMillis: number): Rejection => ({
   reason: "stale",
-  message: `The delivery is genuine, but was signed ${seconds(Math.abs(ageMillis))} ${ageMillis > 0 ? "before" : "after"} this machine's time; the tolerance is ${seconds(toleranceMillis)}. It was delayed or replayed, or a clock is wrong. Correct the clock, or widen tolerance.`
+  message: `The delivery is genuine, but was signed ${formatMillis(Math.abs(ageMillis))} ${ageMillis > 0 ? "before" : "after"} this machine's time; the tolerance is ${formatMillis(toleranceMillis)}. It was delayed or replayed, or a clock is wrong. Correct the clock, or widen tolerance.`
 })
 
 /** @internal */

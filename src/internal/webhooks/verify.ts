@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import type { InvalidRequest } from "../../ModelRouteError.js"
-import { invalid } from "../errors/invalidRequest.js"
+import { invalidRequest } from "../errors/invalidRequest.js"
 import { checksOf } from "../errors/optionChecks.js"
 import { type Delivery, WebhookRejected } from "./delivery.js"
 import type { Event } from "./event.js"
@@ -54,7 +54,7 @@ export const readSecrets = (
 ): Either.Either<ReadonlyArray<string>, InvalidRequest> => {
   const list = isList(secrets) ? secrets : [secrets]
   const cure = "Give the endpoint's secret, whsec_…, as it was shown when the endpoint was created."
-  const fail = (problem: string) => Either.left(invalid(operation, field, problem, cure))
+  const fail = (problem: string) => Either.left(invalidRequest(operation, field, problem, cure))
   return Either.gen(function* () {
     if (list.length === 0) return yield* fail("is an empty list")
     for (const secret of list) yield* checksOf(operation).redacted(field, secret)
@@ -91,7 +91,7 @@ export const verify = (
   Effect.gen(function* () {
     const secrets = yield* readSecrets(verifyOperation, "secrets", options.secrets)
     if (typeof delivery.body !== "string" && !(delivery.body instanceof Uint8Array)) {
-      return yield* invalid(
+      return yield* invalidRequest(
         verifyOperation,
         "body",
         "is neither bytes nor text",
@@ -161,7 +161,7 @@ export const sign = (options: SignOptions): Effect.Effect<SignatureHeaders, Inva
     const [secret = ""] = yield* readSecrets(signOperation, "secret", [options.secret])
     const timestamp = options.timestamp ?? Math.floor((yield* Clock.currentTimeMillis) / 1000)
     if (!Number.isSafeInteger(timestamp) || timestamp < 0) {
-      return yield* invalid(signOperation, "timestamp", "is not in whole seconds", "Give seconds since 1970.")
+      return yield* invalidRequest(signOperation, "timestamp", "is not in whole seconds", "Give seconds since 1970.")
     }
     const text = String(timestamp)
     return {

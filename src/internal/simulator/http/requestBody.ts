@@ -9,7 +9,7 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { join } from "../../data/bytes.js"
+import { concatBytes } from "../../data/bytes.js"
 import * as FixedLength from "./fixedLength.js"
 import type { RequestHead } from "./request.js"
 
@@ -58,7 +58,7 @@ const readStream = (
   const toTransportError = (cause: unknown) => new HttpClientError.RequestError({ request, reason: "Transport", cause })
   const readAll =
     length === undefined
-      ? Effect.map(Stream.runCollect(stream), (chunks) => Option.some(join(Chunk.toReadonlyArray(chunks))))
+      ? Effect.map(Stream.runCollect(stream), (chunks) => Option.some(concatBytes(Chunk.toReadonlyArray(chunks))))
       : FixedLength.readExactly(stream, length)
   return readAll.pipe(
     Effect.mapError(toTransportError),

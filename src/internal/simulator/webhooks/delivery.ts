@@ -10,7 +10,7 @@ import type * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { join } from "../../data/bytes.js"
+import { concatBytes } from "../../data/bytes.js"
 import * as monotonic from "../../data/monotonic.js"
 import { hmacSha256Hex } from "../../data/sha256.js"
 import type { RingBuffer } from "../ringBuffer.js"
@@ -60,7 +60,7 @@ const toRequest = ({ headers, secret, url }: Destination, body: Uint8Array, time
     HttpClientRequest.setHeaders({
       "user-agent": "ModelRoute-Webhooks/1.0",
       "x-signature-timestamp": timestamp,
-      "x-signature": hmacSha256Hex(secret, join([encoder.encode(`${timestamp}.`), body]))
+      "x-signature": hmacSha256Hex(secret, concatBytes([encoder.encode(`${timestamp}.`), body]))
     })
   )
 
