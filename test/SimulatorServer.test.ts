@@ -12,10 +12,11 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Simulator from "effect-modelroute/Simulator"
 import * as SimulatorServer from "effect-modelroute/SimulatorServer"
+import { transports } from "./utils/transports.js"
 
 const { Fault } = Simulator
 const body = { model: "quick", input: { prompt: "a lighthouse", width: 256, height: 256 } }
-const behaviour: SimulatorServer.Options = {
+const defaultOptions: SimulatorServer.Options = {
   rateLimit: false,
   models: { quick: { duration: 0, cost: "0.040", output: "image" } }
 }
@@ -27,31 +28,29 @@ const send = (request: HttpClientRequest.HttpClientRequest) =>
     return { status: response.status, headers: response.headers, bytes: new Uint8Array(yield* response.arrayBuffer) }
   })
 
-const api = (method: "GET" | "POST", path: string) =>
+const toRequest = (method: "GET" | "POST", path: string) =>
   Effect.map(SimulatorServer.SimulatorServer, ({ url }) =>
     HttpClientRequest.make(method)(`${url}/v1${path}`).pipe(HttpClientRequest.bearerToken("k"))
   )
 
-const create = (key: string) =>
-  Effect.flatMap(api("POST", "/executions"), (request) =>
-    request.pipe(HttpClientRequest.setHeader("Idempotency-Key", key), HttpClientRequest.bodyUnsafeJson(body), send)
+const create = (idempotencyKey: string) =>
+  Effect.flatMap(toRequest("POST", "/executions"), (request) =>
+    request.pipe(
+      HttpClientRequest.setHeader("Idempotency-Key", idempotencyKey),
+      HttpClientRequest.bodyUnsafeJson(body),
+      send
+    )
   )
 
-const decoded = <A, I>(schema: Schema.Schema<A, I>, bytes: Uint8Array): A =>
+const decode = <A, I>(schema: Schema.Schema<A, I>, bytes: Uint8Array): A =>
   Schema.decodeUnknownSync(Schema.parseJson(schema))(new TextDecoder().decode(bytes))
 
 const Executions = Schema.Struct({
   executions: Schema.Array(Schema.Struct({ id: Schema.String, result: Schema.Struct({ file_id: Schema.String }) }))
 })
-const Link = Schema.Struct({ url: Schema.String, size_bytes: Schema.Number })
+const DownloadUrl = Schema.Struct({ url: Schema.String, size_bytes: Schema.Number })
 
-const clients: Readonly<Record<string, Layer.Layer<HttpClient.HttpClient>>> = {
-  fetch: FetchHttpClient.layer,
-  undici: NodeHttpClient.layerUndici,
-  "node:http": NodeHttpClient.layer
-}
-
-for (const [name, client] of Object.entries(clients)) {
+for (const [name, client] of Object.entries(transports)) {
   describe(name, () => {
     const test = <E>(
       title: string,
@@ -59,35 +58,35 @@ for (const [name, client] of Object.entries(clients)) {
       effect: Effect.Effect<void, E, HttpClient.HttpClient | Simulator.Simulator | SimulatorServer.SimulatorServer>
     ) =>
       it.scopedLive(title, () =>
-        effect.pipe(Effect.provide(Layer.merge(client, SimulatorServer.layer({ ...behaviour, ...options }))))
+        effect.pipe(Effect.provide(Layer.merge(client, SimulatorServer.layer({ ...defaultOptions, ...options }))))
       )
 
     test(
-      "creates, finds and downloads",
+      "creates and lists an execution, and downloads its file",
       {},
       Effect.gen(function* () {
         const created = yield* create("key")
         assert.strictEqual(created.status, 202)
         assert.match(String(created.headers["date"]), /GMT$/)
-        const [execution] = decoded(Executions, (yield* send(yield* api("GET", "/executions"))).bytes).executions
-        const reply = yield* send(yield* api("GET", `/files/${execution?.result.file_id}/download`))
-        const link = decoded(Link, reply.bytes)
+        const [execution] = decode(Executions, (yield* send(yield* toRequest("GET", "/executions"))).bytes).executions
+        const response = yield* send(yield* toRequest("GET", `/files/${execution?.result.file_id}/download`))
+        const download = decode(DownloadUrl, response.bytes)
         const { url } = yield* SimulatorServer.SimulatorServer
-        assert.isTrue(link.url.startsWith(`${url}/storage/files/`))
-        const file = yield* send(HttpClientRequest.get(link.url))
+        assert.isTrue(download.url.startsWith(`${url}/storage/files/`))
+        const file = yield* send(HttpClientRequest.get(download.url))
         assert.strictEqual(file.status, 200)
-        assert.strictEqual(file.bytes.length, link.size_bytes)
+        assert.strictEqual(file.bytes.length, download.size_bytes)
         assert.deepStrictEqual(
           [...file.bytes.subarray(1, 4)],
           [..."PNG"].map((letter) => letter.charCodeAt(0))
         )
-        const withKey = yield* send(HttpClientRequest.get(link.url).pipe(HttpClientRequest.bearerToken("k")))
+        const withKey = yield* send(HttpClientRequest.get(download.url).pipe(HttpClientRequest.bearerToken("k")))
         assert.strictEqual(withKey.status, 400)
       })
     )
 
     test(
-      "a dropped connection never answers, a cut body breaks off, and the next request works",
+      "drops connections and cuts bodies, without an effect on the next request",
       { faults: [Fault.dropBefore, Fault.dropAfter, Fault.cutBody(), Fault.cutBody({ keep: 0 })] },
       Effect.gen(function* () {
         const simulator = yield* Simulator.Simulator
@@ -109,7 +108,7 @@ for (const [name, client] of Object.entries(clients)) {
     )
 
     test(
-      "a truncated answer in chunks ends well",
+      "ends a truncated chunked response normally",
       { faults: [Fault.truncateCleanly({ keep: 5 })] },
       Effect.gen(function* () {
         const { bytes, headers } = yield* create("key")
@@ -119,7 +118,7 @@ for (const [name, client] of Object.entries(clients)) {
     )
 
     test(
-      "headers that are left out are not there",
+      "omits the Date header",
       { faults: [Fault.withoutHeaders("date")] },
       Effect.gen(function* () {
         assert.notProperty((yield* create("key")).headers, "date")
@@ -129,22 +128,22 @@ for (const [name, client] of Object.entries(clients)) {
 }
 
 describe("the server", () => {
-  it.live("closes at once, whatever is still open", () =>
+  it.live("closes at once with open connections", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const arrived = yield* Deferred.make<void>()
       const hang = Fault.on(({ operation }) => {
-        const struck = operation === "executions.create"
-        if (struck) {
+        const isCreate = operation === "executions.create"
+        if (isCreate) {
           Deferred.unsafeDone(arrived, Exit.void)
         }
-        return struck
+        return isCreate
       }, Fault.hang())
-      const context = yield* Layer.buildWithScope(SimulatorServer.layer({ ...behaviour, faults: [hang] }), scope)
+      const context = yield* Layer.buildWithScope(SimulatorServer.layer({ ...defaultOptions, faults: [hang] }), scope)
       const call = <A, E>(
         effect: Effect.Effect<A, E, HttpClient.HttpClient | SimulatorServer.SimulatorServer>
       ): Effect.Effect<A, E> => effect.pipe(Effect.provide(context), Effect.provide(FetchHttpClient.layer))
-      assert.strictEqual((yield* call(Effect.flatMap(api("GET", "/executions"), send))).status, 200)
+      assert.strictEqual((yield* call(Effect.flatMap(toRequest("GET", "/executions"), send))).status, 200)
       const hanging = yield* Effect.fork(call(create("key")))
       yield* Deferred.await(arrived)
       const closed = yield* Effect.disconnect(Scope.close(scope, Exit.void)).pipe(Effect.timeoutOption("4 seconds"))
@@ -153,7 +152,7 @@ describe("the server", () => {
     })
   )
 
-  it.scopedLive("says that a port is taken", () =>
+  it.scopedLive("fails if the port is in use", () =>
     Effect.gen(function* () {
       const { port } = yield* SimulatorServer.SimulatorServer
       const error = yield* Effect.flip(Layer.build(SimulatorServer.layer({ port })))
@@ -161,10 +160,10 @@ describe("the server", () => {
     }).pipe(Effect.provide(SimulatorServer.layer()))
   )
 
-  it.scopedLive("refuses a body over 10 MiB", () =>
+  it.scopedLive("rejects a body over 10 MiB", () =>
     Effect.gen(function* () {
       const request = HttpClientRequest.bodyUint8Array(
-        yield* api("POST", "/executions"),
+        yield* toRequest("POST", "/executions"),
         new Uint8Array(10 * 2 ** 20 + 1)
       )
       assert.strictEqual((yield* send(request)).status, 413)

@@ -1,4 +1,4 @@
-/** The simulator's webhooks: endpoints, events, and every attempt to deliver them. */
+/** The simulator's webhooks: endpoints, events and deliveries. */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import { assert, describe, it } from "@effect/vitest"
@@ -11,34 +11,33 @@ import * as TestClock from "effect/TestClock"
 import * as Simulator from "effect-modelroute/Simulator"
 import { valueOf } from "../utils/exit.js"
 import { start } from "../utils/harness.js"
-import { call, type Json, listAt, objectAt, describeError, test } from "../utils/rawApi.js"
+import { call, describeError, fluxRequest, type Json, listAt, objectAt, test } from "../utils/rawApi.js"
 import { isSigned, type ReceivedEvent, makeReceiver } from "../utils/eventReceiver.js"
 import { runInVirtualTime } from "../utils/virtualTime.js"
 
 const { Fault } = Simulator
-const flux = { model: "flux-1.1-pro", input: { prompt: "a lighthouse" } }
 const hook = "https://backend.test/hook"
-const minutes = (n: number) => n * 60_000
+const minutesToMillis = (n: number) => n * 60_000
 
-type Calling<A> = Effect.Effect<A, HttpClientError.HttpClientError, HttpClient.HttpClient>
+type CallEffect<A> = Effect.Effect<A, HttpClientError.HttpClientError, HttpClient.HttpClient>
 
-const register = (body: unknown = { url: hook }): Calling<Json> =>
+const createEndpoint = (body: unknown = { url: hook }): CallEffect<Json> =>
   Effect.map(call("POST", "/webhooks/endpoints", body), ({ json }) => json)
 
-const listed: Calling<ReadonlyArray<Json>> = Effect.map(call("GET", "/webhooks/endpoints"), ({ json }) =>
+const listEndpoints: CallEffect<ReadonlyArray<Json>> = Effect.map(call("GET", "/webhooks/endpoints"), ({ json }) =>
   listAt(json, "endpoints")
 )
 
-const create = (body: unknown = flux): Calling<string> =>
+const create = (body: unknown = fluxRequest): CallEffect<string> =>
   Effect.map(call("POST", "/executions", body), ({ json }) => String(json["id"]))
 
-/** Which events came, and when. */
-const told = (received: ReadonlyArray<ReceivedEvent>) =>
+/** Returns the type and time of each event. */
+const describeEvents = (received: ReadonlyArray<ReceivedEvent>) =>
   received.map(({ at, json }) => [String(json["event_type"]).replace("execution.", ""), at])
 
 describe("endpoints", () => {
   test(
-    "the long shape: the secret is in the create's answer alone",
+    "have the long shape by default, and show the secret only in the response to the create",
     {},
     Effect.gen(function* () {
       const events = ["execution.completed", "execution.failed"]
@@ -47,30 +46,30 @@ describe("endpoints", () => {
       const { id, secret, ...rest } = created.json
       assert.match(String(id), /^wh_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
       assert.match(String(secret), /^whsec_[a-z0-9]{40}$/)
-      const shown = {
+      const visible = {
         url: hook,
         description: "Production",
         events,
         is_active: true,
         created_at: "2026-03-20T10:30:00Z"
       }
-      assert.deepStrictEqual(rest, shown)
-      assert.deepStrictEqual(yield* listed, [
+      assert.deepStrictEqual(rest, visible)
+      assert.deepStrictEqual(yield* listEndpoints, [
         { id, url: hook, events, is_active: true, failure_count: 0, last_success: null }
       ])
-      const change = { events: ["execution.started"], description: "Staging", is_active: false }
-      const patched = yield* call("PATCH", `/webhooks/endpoints/${String(id)}`, change)
+      const changes = { events: ["execution.started"], description: "Staging", is_active: false }
+      const patched = yield* call("PATCH", `/webhooks/endpoints/${String(id)}`, changes)
       assert.strictEqual(patched.status, 200)
-      assert.deepStrictEqual(patched.json, { id, ...shown, ...change })
-      assert.deepInclude((yield* listed)[0], { events: ["execution.started"], is_active: false })
+      assert.deepStrictEqual(patched.json, { id, ...visible, ...changes })
+      assert.deepInclude((yield* listEndpoints)[0], { events: ["execution.started"], is_active: false })
     })
   )
 
   test(
-    "the short shape has a status",
+    "have a status in the short shape",
     { webhooks: { endpointShape: "short" } },
     Effect.gen(function* () {
-      const { id, secret, ...rest } = yield* register({ url: hook, description: "Production" })
+      const { id, secret, ...rest } = yield* createEndpoint({ url: hook, description: "Production" })
       assert.match(String(secret), /^whsec_/)
       assert.deepStrictEqual(rest, { url: hook, events: [], status: "active" })
       const path = `/webhooks/endpoints/${String(id)}`
@@ -81,29 +80,33 @@ describe("endpoints", () => {
         events: [],
         status: "inactive"
       })
-      assert.deepStrictEqual(yield* listed, [
+      assert.deepStrictEqual(yield* listEndpoints, [
         { id, url: moved, events: [], status: "inactive", failure_count: 0, last_success: null }
       ])
     })
   )
 
   test(
-    "a removed endpoint is gone, and what is not there is 404",
+    "are not found after a removal",
     {},
     Effect.gen(function* () {
-      const { id } = yield* register()
-      const other = yield* register()
+      const { id } = yield* createEndpoint()
+      const other = yield* createEndpoint()
       const path = `/webhooks/endpoints/${String(id)}`
       const removed = yield* call("DELETE", path)
       assert.deepStrictEqual([removed.status, removed.text], [204, ""])
       assert.deepStrictEqual(
-        (yield* listed).map((endpoint) => endpoint["id"]),
+        (yield* listEndpoints).map((endpoint) => endpoint["id"]),
         [other["id"]]
       )
-      const replies = [yield* call("DELETE", path), yield* call("PATCH", path, {}), yield* call("POST", `${path}/test`)]
+      const responses = [
+        yield* call("DELETE", path),
+        yield* call("PATCH", path, {}),
+        yield* call("POST", `${path}/test`)
+      ]
       assert.deepStrictEqual(
-        replies.map(describeError),
-        replies.map(() => [404, "NOT_FOUND"])
+        responses.map(describeError),
+        responses.map(() => [404, "NOT_FOUND"])
       )
       assert.deepStrictEqual(
         (yield* (yield* Simulator.Simulator).requests).map(({ operation }) =>
@@ -114,7 +117,7 @@ describe("endpoints", () => {
     })
   )
 
-  const wrong: ReadonlyArray<readonly [body: unknown, details: ReadonlyArray<string>]> = [
+  const invalid: ReadonlyArray<readonly [body: unknown, details: ReadonlyArray<string>]> = [
     [{}, ["url REQUIRED"]],
     [{ url: "ftp://backend.test" }, ["url INVALID_URL"]],
     [{ url: "backend.test/hook" }, ["url INVALID_URL"]],
@@ -122,12 +125,12 @@ describe("endpoints", () => {
     [{ url: hook, events: [1], headers: { "a b": "c" } }, ["events INVALID_TYPE", "headers INVALID_TYPE"]],
     [{ url: hook, headers: { a: "b\r\nc" }, is_active: "yes" }, ["headers INVALID_TYPE", "is_active INVALID_TYPE"]]
   ]
-  for (const [body, details] of wrong) {
+  for (const [body, details] of invalid) {
     test(
-      `refuses ${JSON.stringify(body)}`,
+      `reject ${JSON.stringify(body)}`,
       {},
       Effect.gen(function* () {
-        const { id } = yield* register()
+        const { id } = yield* createEndpoint()
         assert.deepStrictEqual(describeError(yield* call("POST", "/webhooks/endpoints", body)), [
           400,
           "INPUT_VALIDATION_ERROR",
@@ -139,28 +142,31 @@ describe("endpoints", () => {
           describeError(patchDetails.length > 0 ? patched : yield* call("PATCH", "/webhooks/endpoints/no", body)),
           patchDetails.length > 0 ? [400, "INPUT_VALIDATION_ERROR", ...patchDetails] : [404, "NOT_FOUND"]
         )
-        assert.lengthOf(yield* listed, 1)
+        assert.lengthOf(yield* listEndpoints, 1)
       })
     )
   }
 })
 
 describe("events", () => {
-  const full = makeReceiver()
+  const documented = makeReceiver()
   test(
-    "tell of the start and of the end, at the millisecond, as the documentation shows it",
-    { clockSkew: 60_500, webhooks: { client: full.client } },
+    "are sent at the start and at the end of an execution, in the documented format",
+    { clockSkew: 60_500, webhooks: { client: documented.client } },
     Effect.gen(function* () {
-      const { secret } = yield* register({ url: `${hook}?a=b`, headers: { "X-Tenant": "7", "User-Agent": "mine" } })
-      const id = yield* create({ ...flux, metadata: { order: 7 } })
+      const { secret } = yield* createEndpoint({
+        url: `${hook}?a=b`,
+        headers: { "X-Tenant": "7", "User-Agent": "mine" }
+      })
+      const id = yield* create({ ...fluxRequest, metadata: { order: 7 } })
       yield* TestClock.adjust("999 millis")
-      assert.lengthOf(full.received, 0)
+      assert.lengthOf(documented.received, 0)
       yield* TestClock.adjust("1 millis")
-      assert.deepStrictEqual(told(full.received), [["started", 1000]])
+      assert.deepStrictEqual(describeEvents(documented.received), [["started", 1000]])
       yield* TestClock.adjust("7419 millis")
-      assert.lengthOf(full.received, 1)
+      assert.lengthOf(documented.received, 1)
       yield* TestClock.adjust("1 millis")
-      const [started, completed] = full.received
+      const [started, completed] = documented.received
       assert(started !== undefined && completed !== undefined)
       const { id: eventId, organization_id: organization, ...rest } = completed.json
       const file = (yield* call("GET", `/executions/${id}`)).json["result"]
@@ -200,13 +206,13 @@ describe("events", () => {
       })
       assert.isTrue(isSigned(completed, String(secret)))
       assert.isFalse(isSigned(completed, "whsec_other"))
-      assert.deepInclude((yield* listed)[0], { failure_count: 0, last_success: "2026-03-20T10:31:08Z" })
+      assert.deepInclude((yield* listEndpoints)[0], { failure_count: 0, last_success: "2026-03-20T10:31:08Z" })
     })
   )
 
   const short = makeReceiver()
   test(
-    "have a short form, and FAILED, CANCELLED and EXPIRED executions",
+    "can have the short shape, and are not sent for an execution that expires",
     {
       faults: [
         Fault.ends({ status: "FAILED", code: "CONTENT_MODERATION_REJECTED", message: "no", retryable: false }),
@@ -216,7 +222,7 @@ describe("events", () => {
       webhooks: { client: short.client, payload: "short" }
     },
     Effect.gen(function* () {
-      yield* register()
+      yield* createEndpoint()
       const failed = yield* create()
       const cancelled = yield* create()
       const expired = yield* create()
@@ -269,10 +275,10 @@ describe("events", () => {
 
   const cancelling = makeReceiver()
   test(
-    "a cancel is told at once, and nothing else afterwards",
+    "are sent at once for a cancel, and not after it",
     { webhooks: { client: cancelling.client } },
     Effect.gen(function* () {
-      yield* register()
+      yield* createEndpoint()
       const early = yield* create()
       yield* call("POST", `/executions/${early}/cancel`)
       const late = yield* create()
@@ -293,7 +299,7 @@ describe("events", () => {
 
   const instant = makeReceiver()
   test(
-    "an execution that takes no time has started before it has ended",
+    "are ordered for an execution without a duration",
     {
       models: { instant: { duration: 0, cost: "0.010", output: "none" } },
       webhooks: { client: instant.client }
@@ -301,7 +307,7 @@ describe("events", () => {
     Effect.gen(function* () {
       yield* create({ model: "instant", input: {}, webhook_url: hook })
       yield* TestClock.adjust(0)
-      assert.deepStrictEqual(told(instant.received), [
+      assert.deepStrictEqual(describeEvents(instant.received), [
         ["started", 0],
         ["completed", 0]
       ])
@@ -320,16 +326,16 @@ describe("events", () => {
 
   const filtered = makeReceiver()
   test(
-    "go to those who want them and are there at that moment, and to the execution's own URL",
+    "go to the endpoints that subscribe to them at that time, and to the execution's own URL",
     { webhooks: { client: filtered.client } },
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
-      yield* create() // of whose start nobody hears
+      yield* create() // No endpoint exists when this execution starts.
       yield* TestClock.adjust("1 second")
-      const ends = yield* register({ url: `${hook}/ends`, events: ["execution.completed", "execution.failed"] })
-      const all = yield* register({ url: `${hook}/all` })
-      yield* register({ url: `${hook}/off`, is_active: false })
-      const own = yield* create({ ...flux, webhook_url: `${hook}/own` })
+      const ends = yield* createEndpoint({ url: `${hook}/ends`, events: ["execution.completed", "execution.failed"] })
+      const all = yield* createEndpoint({ url: `${hook}/all` })
+      yield* createEndpoint({ url: `${hook}/off`, is_active: false })
+      const own = yield* create({ ...fluxRequest, webhook_url: `${hook}/own` })
       yield* TestClock.adjust("1 minute")
       assert.deepStrictEqual(
         filtered.received.map(({ at, json, path }) => [path, at, json["event_type"]]),
@@ -362,10 +368,10 @@ describe("events", () => {
 
   const tested = makeReceiver()
   test(
-    "a test event goes out at once, also to an endpoint that is not active",
+    "for a test are sent at once, also to an inactive endpoint",
     { webhooks: { client: tested.client, secret: "whsec_own" } },
     Effect.gen(function* () {
-      const { id, secret } = yield* register({ url: hook, events: ["execution.failed"], is_active: false })
+      const { id, secret } = yield* createEndpoint({ url: hook, events: ["execution.failed"], is_active: false })
       const reply = yield* call("POST", `/webhooks/endpoints/${String(id)}/test`)
       yield* TestClock.adjust(0)
       const [received] = tested.received
@@ -395,13 +401,13 @@ describe("events", () => {
 describe("deliveries", () => {
   const failing = makeReceiver(() => 500)
   test(
-    "are tried again after 2, 4, 8, 16 and 30 minutes, signed afresh, and then no more",
+    "are retried after 2, 4, 8, 16 and 30 minutes, with a new signature each time",
     { webhooks: { client: failing.client } },
     Effect.gen(function* () {
-      const { id, secret } = yield* register({ url: hook, events: ["execution.completed"] })
+      const { id, secret } = yield* createEndpoint({ url: hook, events: ["execution.completed"] })
       yield* create()
       yield* TestClock.adjust("8420 millis")
-      const due = [0, 2, 6, 14, 30, 60].map((n) => 8420 + minutes(n))
+      const due = [0, 2, 6, 14, 30, 60].map((n) => 8420 + minutesToMillis(n))
       for (const [n, at] of due.entries()) {
         yield* TestClock.setTime(start + at - 1)
         assert.lengthOf(failing.received, Math.max(1, n))
@@ -423,53 +429,53 @@ describe("deliveries", () => {
         records.map(({ at, attempt, outcome }) => [attempt, at - start, outcome]),
         due.map((at, n) => [n + 1, at, 500])
       )
-      assert.deepInclude((yield* listed)[0], { id, is_active: true, failure_count: 6, last_success: null })
+      assert.deepInclude((yield* listEndpoints)[0], { id, is_active: true, failure_count: 6, last_success: null })
     })
   )
 
   const recovering = makeReceiver(({ path }, n) => (path === "/hook/own" || n < 4 ? 503 : 200))
   test(
-    "a success ends them, and the failures before it are forgotten",
+    "end with a success, which resets the number of failures",
     { webhooks: { client: recovering.client } },
     Effect.gen(function* () {
-      yield* register({ url: hook, events: ["execution.completed"] })
+      yield* createEndpoint({ url: hook, events: ["execution.completed"] })
       yield* create()
-      yield* TestClock.setTime(start + 8420 + minutes(6))
-      assert.deepInclude((yield* listed)[0], { failure_count: 3 })
+      yield* TestClock.setTime(start + 8420 + minutesToMillis(6))
+      assert.deepInclude((yield* listEndpoints)[0], { failure_count: 3 })
       yield* TestClock.adjust("8 minutes")
       assert.lengthOf(recovering.received, 4)
-      assert.deepInclude((yield* listed)[0], { failure_count: 0, last_success: "2026-03-20T10:44:08Z" })
+      assert.deepInclude((yield* listEndpoints)[0], { failure_count: 0, last_success: "2026-03-20T10:44:08Z" })
     })
   )
 
   const slow = makeReceiver((_, n) => (n === 1 ? Effect.never : Effect.as(Effect.sleep("29999 millis"), 200)))
   test(
-    "an answer after 30 seconds is none",
+    "fail if the response takes 30 seconds",
     { webhooks: { client: slow.client } },
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
-      yield* register({ url: hook, events: ["execution.completed"] })
+      yield* createEndpoint({ url: hook, events: ["execution.completed"] })
       yield* create()
       const outcomes = Effect.map(simulator.deliveries, (all) => all.map(({ at, outcome }) => [at - start, outcome]))
       yield* TestClock.setTime(start + 8420 + 29_999)
       assert.deepStrictEqual(yield* outcomes, [[8420, "pending"]])
       yield* TestClock.adjust("1 millis")
       assert.deepStrictEqual(yield* outcomes, [[8420, "no response"]])
-      yield* TestClock.setTime(start + 8420 + minutes(2))
+      yield* TestClock.setTime(start + 8420 + minutesToMillis(2))
       yield* TestClock.adjust("30 seconds")
       assert.deepStrictEqual(yield* outcomes, [
         [8420, "no response"],
-        [8420 + minutes(2), 200]
+        [8420 + minutesToMillis(2), 200]
       ])
     })
   )
 
   const broken = makeReceiver(() => Effect.dieMessage("a bug in the handler"))
   test(
-    "a handler that breaks answers 500, as on any server",
+    "record a 500 if the app dies",
     { webhooks: { client: broken.client } },
     Effect.gen(function* () {
-      const { id } = yield* register()
+      const { id } = yield* createEndpoint()
       yield* call("POST", `/webhooks/endpoints/${String(id)}/test`)
       yield* TestClock.adjust(0)
       assert.deepStrictEqual(
@@ -481,85 +487,85 @@ describe("deliveries", () => {
 
   const ten = makeReceiver(({ path }) => (path === "/hook/fine" ? 200 : 500))
   test(
-    "the tenth failure in a row switches an endpoint off and ends what waits for it, but nobody else's",
+    "stop after ten consecutive failures of an endpoint, which becomes inactive",
     { webhooks: { client: ten.client } },
     Effect.gen(function* () {
-      const { id } = yield* register({ url: `${hook}/bad`, events: ["execution.completed"] })
-      yield* register({ url: `${hook}/fine`, events: ["execution.completed"] })
-      yield* Effect.forEach([1, 2, 3], () => create({ ...flux, webhook_url: `${hook}/own` }))
-      const sent = (path: string) => ten.received.filter(({ path: to }) => to === path)
-      // three deliveries fail three times each: nine failures
-      yield* TestClock.setTime(start + 8420 + minutes(6))
-      const state = Effect.map(listed, ([endpoint]) => [endpoint?.["is_active"], endpoint?.["failure_count"]])
+      const { id } = yield* createEndpoint({ url: `${hook}/bad`, events: ["execution.completed"] })
+      yield* createEndpoint({ url: `${hook}/fine`, events: ["execution.completed"] })
+      yield* Effect.forEach([1, 2, 3], () => create({ ...fluxRequest, webhook_url: `${hook}/own` }))
+      const sentTo = (path: string) => ten.received.filter(({ path: to }) => to === path)
+      // Three deliveries fail three times each, which is nine failures.
+      yield* TestClock.setTime(start + 8420 + minutesToMillis(6))
+      const state = Effect.map(listEndpoints, ([endpoint]) => [endpoint?.["is_active"], endpoint?.["failure_count"]])
       assert.deepStrictEqual(yield* state, [true, 9])
-      assert.lengthOf(sent("/hook/bad"), 9)
-      yield* TestClock.setTime(start + 8420 + minutes(14))
+      assert.lengthOf(sentTo("/hook/bad"), 9)
+      yield* TestClock.setTime(start + 8420 + minutesToMillis(14))
       const [active, failures] = yield* state
       assert.isFalse(active)
       assert.isAtLeast(Number(failures), 10)
-      const before = sent("/hook/bad").length
+      const before = sentTo("/hook/bad").length
       yield* TestClock.adjust("3 hours")
-      assert.lengthOf(sent("/hook/bad"), before)
-      assert.lengthOf(sent("/hook/fine"), 3)
-      assert.lengthOf(sent("/hook/own"), 36)
+      assert.lengthOf(sentTo("/hook/bad"), before)
+      assert.lengthOf(sentTo("/hook/fine"), 3)
+      assert.lengthOf(sentTo("/hook/own"), 36)
       yield* create()
       yield* TestClock.adjust("1 minute")
-      assert.lengthOf(sent("/hook/bad"), before)
+      assert.lengthOf(sentTo("/hook/bad"), before)
       const again = yield* call("PATCH", `/webhooks/endpoints/${String(id)}`, { is_active: true })
       assert.deepInclude(again.json, { is_active: true })
       assert.deepStrictEqual(yield* state, [true, 0])
       yield* create()
       yield* TestClock.adjust("1 minute")
-      assert.lengthOf(sent("/hook/bad"), before + 1)
+      assert.lengthOf(sentTo("/hook/bad"), before + 1)
       yield* TestClock.adjust("2 minutes")
-      assert.lengthOf(sent("/hook/bad"), before + 2)
+      assert.lengthOf(sentTo("/hook/bad"), before + 2)
     })
   )
 
-  const lone = makeReceiver(() => 500)
+  const alwaysFailing = makeReceiver(() => 500)
   test(
-    "exactly ten, when they come one by one",
-    { webhooks: { client: lone.client } },
+    "deactivate the endpoint at exactly the tenth failure",
+    { webhooks: { client: alwaysFailing.client } },
     Effect.gen(function* () {
-      const { id } = yield* register()
+      const { id } = yield* createEndpoint()
       for (let n = 1; n <= 11; n++) {
         yield* call("POST", `/webhooks/endpoints/${String(id)}/test`)
         yield* TestClock.adjust("1 second")
-        assert.deepInclude((yield* listed)[0], { failure_count: n, is_active: n < 10 })
+        assert.deepInclude((yield* listEndpoints)[0], { failure_count: n, is_active: n < 10 })
       }
       yield* TestClock.adjust("1 hour")
-      assert.lengthOf(lone.received, 11)
+      assert.lengthOf(alwaysFailing.received, 11)
     })
   )
 
-  for (const [name, leave] of [
-    ["removed", (path: string) => call("DELETE", path)],
-    ["switched off", (path: string) => call("PATCH", path, { is_active: false })]
+  for (const [change, stop] of [
+    ["removal", (path: string) => call("DELETE", path)],
+    ["deactivation", (path: string) => call("PATCH", path, { is_active: false })]
   ] as const) {
-    const left = makeReceiver(() => 500)
+    const stopped = makeReceiver(() => 500)
     test(
-      `an endpoint that is ${name} is tried no more, and nobody waits for its sake`,
-      { webhooks: { client: left.client } },
+      `stop at the ${change} of the endpoint`,
+      { webhooks: { client: stopped.client } },
       Effect.gen(function* () {
-        const { id } = yield* register()
+        const { id } = yield* createEndpoint()
         yield* create()
         yield* TestClock.adjust("1 second")
         yield* create()
-        assert.lengthOf(left.received, 1)
-        yield* leave(`/webhooks/endpoints/${String(id)}`)
+        assert.lengthOf(stopped.received, 1)
+        yield* stop(`/webhooks/endpoints/${String(id)}`)
         yield* TestClock.adjust(0)
         yield* TestClock.adjust("3 hours")
-        assert.lengthOf(left.received, 1)
+        assert.lengthOf(stopped.received, 1)
       })
     )
   }
 
   const moved = makeReceiver((_, n) => (n === 1 ? 500 : 200))
   test(
-    "a retry goes where the endpoint then is",
+    "are retried at the current URL of the endpoint",
     { webhooks: { client: moved.client } },
     Effect.gen(function* () {
-      const { id } = yield* register()
+      const { id } = yield* createEndpoint()
       const path = `/webhooks/endpoints/${String(id)}`
       yield* call("POST", `${path}/test`)
       yield* TestClock.adjust("1 minute")
@@ -575,19 +581,19 @@ describe("deliveries", () => {
     })
   )
 
-  const unhurried = makeReceiver(({ path }) =>
+  const slowAndFast = makeReceiver(({ path }) =>
     path === "/hook/slow" ? Effect.as(Effect.sleep("20 seconds"), 200) : 200
   )
   test(
-    "receivers do not wait for each other",
-    { webhooks: { client: unhurried.client } },
+    "to different receivers run in parallel",
+    { webhooks: { client: slowAndFast.client } },
     Effect.gen(function* () {
-      yield* register({ url: `${hook}/slow` })
-      yield* register({ url: `${hook}/fast` })
+      yield* createEndpoint({ url: `${hook}/slow` })
+      yield* createEndpoint({ url: `${hook}/fast` })
       yield* create()
       yield* TestClock.adjust("8420 millis")
       assert.deepStrictEqual(
-        unhurried.received.map(({ at, path }) => [path, at]),
+        slowAndFast.received.map(({ at, path }) => [path, at]),
         [
           ["/hook/slow", 1000],
           ["/hook/fast", 1000],
@@ -603,10 +609,10 @@ describe("deliveries", () => {
     path === "/hook" ? new Response(null, { status: 302, headers: { location: "/x" } }) : 200
   )
   test(
-    "a redirect is no success, and is not followed",
+    "fail on a redirect, which they do not follow",
     { webhooks: { client: redirecting.client } },
     Effect.gen(function* () {
-      const { id } = yield* register()
+      const { id } = yield* createEndpoint()
       yield* call("POST", `/webhooks/endpoints/${String(id)}/test`)
       yield* TestClock.adjust("1 minute")
       assert.deepStrictEqual(
@@ -614,12 +620,12 @@ describe("deliveries", () => {
         ["/hook"]
       )
       assert.deepInclude((yield* (yield* Simulator.Simulator).deliveries)[0], { outcome: 302 })
-      assert.deepInclude((yield* listed)[0], { failure_count: 1 })
+      assert.deepInclude((yield* listEndpoints)[0], { failure_count: 1 })
     })
   )
 
-  const disturbed = makeReceiver()
-  const disturbances: ReadonlyArray<Simulator.DeliveryFault> = [
+  const faulty = makeReceiver()
+  const deliveryFaults: ReadonlyArray<Simulator.DeliveryFault> = [
     "dropBefore",
     "dropAfter",
     { delay: "90 seconds" },
@@ -627,18 +633,18 @@ describe("deliveries", () => {
     "deliver",
     { delay: "25 hours" }
   ]
-  const asked: Array<Simulator.DeliveryAttempt> = []
+  const attempts: Array<Simulator.DeliveryAttempt> = []
   test(
-    "can be dropped, lost, doubled and delayed",
+    "can be dropped, delayed, sent twice or lose their response",
     {
       webhooks: {
-        client: disturbed.client,
-        deliveryFault: (attempt) => disturbances[asked.push(attempt) - 1] ?? "deliver"
+        client: faulty.client,
+        deliveryFault: (attempt) => deliveryFaults[attempts.push(attempt) - 1] ?? "deliver"
       }
     },
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
-      const { id } = yield* register()
+      const { id } = yield* createEndpoint()
       const send = call("POST", `/webhooks/endpoints/${String(id)}/test`)
       const { event_id: first } = (yield* send).json
       yield* TestClock.adjust("30 minutes")
@@ -652,34 +658,34 @@ describe("deliveries", () => {
         records.map(({ at, attempt, eventId, outcome }) => [eventId === first, attempt, at - start, outcome]),
         [
           [true, 1, 0, "dropped"],
-          [true, 2, minutes(2), "no response"],
-          [true, 3, minutes(7.5), 204],
-          [false, 1, minutes(30), 204],
-          [false, 1, minutes(30), 204],
-          [false, 1, minutes(31), 204]
+          [true, 2, minutesToMillis(2), "no response"],
+          [true, 3, minutesToMillis(7.5), 204],
+          [false, 1, minutesToMillis(30), 204],
+          [false, 1, minutesToMillis(30), 204],
+          [false, 1, minutesToMillis(31), 204]
         ]
       )
       assert.deepStrictEqual(
-        disturbed.received.map(({ at }) => at),
-        [2, 7.5, 30, 30, 31].map(minutes)
+        faulty.received.map(({ at }) => at),
+        [2, 7.5, 30, 30, 31].map(minutesToMillis)
       )
-      assert.deepStrictEqual(asked[1], {
+      assert.deepStrictEqual(attempts[1], {
         eventId: String(first),
         type: "webhook.test",
         endpointId: String(id),
         url: hook,
         attempt: 2
       })
-      assert.lengthOf(asked, 6)
+      assert.lengthOf(attempts, 6)
     })
   )
 
   const many = makeReceiver()
   test(
-    "of which the last are recorded",
+    "are recorded up to `recordRequests`",
     { recordRequests: 2, webhooks: { client: many.client } },
     Effect.gen(function* () {
-      const { id } = yield* register()
+      const { id } = yield* createEndpoint()
       const send = call("POST", `/webhooks/endpoints/${String(id)}/test`)
       const events = yield* Effect.forEach([1, 2, 3], () => send)
       yield* TestClock.adjust(0)
@@ -691,9 +697,9 @@ describe("deliveries", () => {
   )
 })
 
-describe("nothing is left", () => {
-  /** The server goes on after the program has ended: a sleeper of either is a defect then. */
-  const endsClean = <E>(
+describe("no fiber remains", () => {
+  /** Fails if a fiber still sleeps after the program, although the scope of the simulator is open. */
+  const testNoFiber = <E>(
     name: string,
     options: Simulator.Options,
     program: Effect.Effect<void, E, HttpClient.HttpClient | Simulator.Simulator>
@@ -701,105 +707,105 @@ describe("nothing is left", () => {
     it.live(name, () =>
       Effect.gen(function* () {
         const scope = yield* Scope.make()
-        const served = Effect.flatMap(Layer.buildWithScope(Simulator.layer(options), scope), (context) =>
+        const withSimulator = Effect.flatMap(Layer.buildWithScope(Simulator.layer(options), scope), (context) =>
           Effect.provide(program, context)
         )
-        assert.isUndefined(valueOf(yield* runInVirtualTime(served, start)))
+        assert.isUndefined(valueOf(yield* runInVirtualTime(withSimulator, start)))
       })
     )
 
-  const leave = (change: (path: string) => Calling<unknown>, wait: Duration.DurationInput) =>
+  const changeBetweenEvents = (change: (path: string) => CallEffect<unknown>, wait: Duration.DurationInput) =>
     Effect.gen(function* () {
-      const { id } = yield* register()
+      const { id } = yield* createEndpoint()
       yield* create()
       yield* Effect.sleep(wait)
       yield* create()
       yield* change(`/webhooks/endpoints/${String(id)}`)
     })
 
-  endsClean("where nobody listens", {}, Effect.asVoid(Effect.zipRight(create(), create())))
+  testNoFiber("without an endpoint", {}, Effect.asVoid(Effect.zipRight(create(), create())))
 
-  endsClean(
-    "where nobody listens to what will happen",
+  testNoFiber(
+    "without an endpoint for the scheduled events",
     {},
     Effect.gen(function* () {
       yield* create()
-      yield* register({ url: hook, events: ["execution.failed"] })
-      yield* register({ url: hook, is_active: false })
+      yield* createEndpoint({ url: hook, events: ["execution.failed"] })
+      yield* createEndpoint({ url: hook, is_active: false })
       yield* create()
     })
   )
 
-  const quiet = makeReceiver()
-  endsClean(
-    "when all has been told",
-    { webhooks: { client: quiet.client } },
+  const delivered = makeReceiver()
+  testNoFiber(
+    "after all deliveries",
+    { webhooks: { client: delivered.client } },
     Effect.gen(function* () {
-      yield* register()
+      yield* createEndpoint()
       yield* create()
       yield* Effect.sleep("8421 millis")
-      assert.lengthOf(quiet.received, 2)
+      assert.lengthOf(delivered.received, 2)
     })
   )
 
   const fails = { webhooks: { client: makeReceiver(() => 500).client } }
-  endsClean(
+  testNoFiber(
     "after the last retry",
     fails,
     Effect.gen(function* () {
-      yield* register({ url: hook, events: ["execution.completed"] })
+      yield* createEndpoint({ url: hook, events: ["execution.completed"] })
       yield* create()
-      yield* Effect.sleep(8420 + minutes(60))
+      yield* Effect.sleep(8420 + minutesToMillis(60))
     })
   )
 
-  endsClean(
-    "of an endpoint that is removed, be it before the event or between the attempts",
+  testNoFiber(
+    "after the removal of an endpoint",
     fails,
-    leave((path) => call("DELETE", path), "1 second")
+    changeBetweenEvents((path) => call("DELETE", path), "1 second")
   )
 
-  endsClean(
-    "of an endpoint that is switched off",
+  testNoFiber(
+    "after the deactivation of an endpoint",
     fails,
-    leave((path) => call("PATCH", path, { is_active: false }), "3 minutes")
+    changeBetweenEvents((path) => call("PATCH", path, { is_active: false }), "3 minutes")
   )
 
-  endsClean(
-    "of an endpoint that wants something else from now on",
+  testNoFiber(
+    "after an endpoint changes its subscription",
     fails,
     Effect.gen(function* () {
-      const { id } = yield* register()
+      const { id } = yield* createEndpoint()
       yield* create()
       yield* call("PATCH", `/webhooks/endpoints/${String(id)}`, { events: ["execution.failed"] })
     })
   )
 
-  endsClean(
-    "of an endpoint that has failed ten times, whatever it still waited for",
+  testNoFiber(
+    "after ten failures of an endpoint",
     fails,
     Effect.gen(function* () {
-      const { id } = yield* register()
+      const { id } = yield* createEndpoint()
       yield* Effect.forEach(Array.from({ length: 10 }), () => call("POST", `/webhooks/endpoints/${String(id)}/test`))
       yield* Effect.sleep("1 second")
     })
   )
 
-  endsClean(
-    "of an execution that is cancelled",
+  testNoFiber(
+    "after the cancel of an execution",
     { webhooks: { client: makeReceiver().client } },
     Effect.gen(function* () {
-      const id = yield* create({ ...flux, webhook_url: hook })
+      const id = yield* create({ ...fluxRequest, webhook_url: hook })
       yield* call("POST", `/executions/${id}/cancel`)
       yield* Effect.sleep(0)
     })
   )
 
   const slow = makeReceiver(() => Effect.as(Effect.sleep("1 minute"), 200))
-  it.live("of a server that has ended", () =>
+  it.live("after the simulator's scope closes", () =>
     Effect.gen(function* () {
       const program = Effect.gen(function* () {
-        yield* register()
+        yield* createEndpoint()
         yield* create()
         yield* Effect.sleep("2 seconds")
       })
@@ -812,11 +818,11 @@ describe("nothing is left", () => {
 })
 
 describe("the seed", () => {
-  it.effect("decides ids and secrets", () => {
+  it.effect("determines ids and secrets", () => {
     const secretsOf = (seed: number) =>
       Effect.gen(function* () {
         const simulator = yield* Simulator.Simulator
-        const { id, secret } = yield* register()
+        const { id, secret } = yield* createEndpoint()
         return [id, secret, Redacted.value(simulator.webhookSecret)]
       }).pipe(Effect.provide(Simulator.layer({ seed })))
     return Effect.gen(function* () {

@@ -1,4 +1,4 @@
-/** A client whose transport answers by a function: for what the simulator would never say. */
+/** A client with a fake transport, for responses that the simulator never sends. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
@@ -17,7 +17,7 @@ export interface FakeResponse {
   readonly json?: unknown
   readonly text?: string
   readonly bytes?: Uint8Array<ArrayBuffer>
-  /** In place of the others: chunks that come when they come. */
+  /** Replaces `json`, `text` and `bytes` by a stream of chunks. */
   readonly body?: Stream.Stream<Uint8Array>
 }
 
@@ -29,13 +29,19 @@ const toResponse = (
     stream !== undefined
       ? Stream.toReadableStreamRuntime(stream, runtime)
       : (bytes ?? (json === undefined ? (text ?? "") : JSON.stringify(json)))
-  const type: Record<string, string> = json === undefined ? {} : { "content-type": "application/json" }
-  return new Response([204, 205, 304].includes(status) ? null : body, { status, headers: { ...type, ...headers } })
+  const contentType: Record<string, string> = json === undefined ? {} : { "content-type": "application/json" }
+  return new Response([204, 205, 304].includes(status) ? null : body, {
+    status,
+    headers: { ...contentType, ...headers }
+  })
 }
 
-/** What was asked, in order, with the milliseconds of the monotonic clock, and the client that asks. */
+/**
+ * Returns a client, and its requests in the order of their sending. `respond` gets the number of the request, from 1. `at`
+ * has the times of the requests in milliseconds of the monotonic clock.
+ */
 export const makeFakeClient = (
-  reply: (url: string, n: number, headers: Readonly<Record<string, string>>) => FakeResponse,
+  respond: (url: string, n: number, headers: Readonly<Record<string, string>>) => FakeResponse,
   options: Partial<ModelRouteClient.Options> = {}
 ) => {
   const urls: Array<string> = []
@@ -56,7 +62,7 @@ export const makeFakeClient = (
           })
         ).pipe(Effect.mapError((cause) => new HttpClientError.RequestError({ request, reason: "Transport", cause })))
       }
-      return HttpClientResponse.fromWeb(request, toResponse(reply(url.href, n, request.headers), runtime))
+      return HttpClientResponse.fromWeb(request, toResponse(respond(url.href, n, request.headers), runtime))
     })
   )
   const client = ModelRouteClient.make({ apiKey: Redacted.make(apiKey), ...options }).pipe(

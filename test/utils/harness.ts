@@ -1,4 +1,4 @@
-/** A client over the simulator in memory, and what the tests ask of it. */
+/** A client of the simulator in memory, and helpers for its tests. */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -24,7 +24,7 @@ export interface Setup {
   readonly keys?: Layer.Layer<IdempotencyKey.IdempotencyKey>
 }
 
-/** Without a rate limit of its own unless the test sets one. */
+/** Provides a client and a simulator. The simulator has no rate limit by default. */
 export const layer = (setup: Setup = {}): Layer.Layer<Requirements, ModelRouteError.InvalidRequest> =>
   ModelRouteClient.layer({ apiKey: Redacted.make(apiKey), ...setup.client }).pipe(
     Layer.provideMerge(
@@ -35,7 +35,7 @@ export const layer = (setup: Setup = {}): Layer.Layer<Requirements, ModelRouteEr
     )
   )
 
-/** 2026-03-20T10:30:00Z, the API pages' own afternoon. */
+/** 2026-03-20T10:30:00Z, a time from the samples in the API's documentation. */
 export const start = Date.UTC(2026, 2, 20, 10, 30)
 
 export const prompt = "a lighthouse in a storm, oil on canvas"
@@ -43,27 +43,27 @@ export const prompt = "a lighthouse in a storm, oil on canvas"
 export const image = { model: "flux-1.1-pro", input: { prompt } }
 
 /**
- * Runs an effect to its end, moving the clock from one moment at which something is due to the next. What takes real time, as
- * WebCrypto does, `settled` waits for.
+ * Runs an effect to its end and sets the clock to each time when a fiber wakes up. After each step `waitForRealTime` waits
+ * for work that the test clock does not control, such as WebCrypto.
  */
 export const runToEnd = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   limit: Duration.DurationInput = "1 day",
-  settled: Effect.Effect<void> = Effect.void
+  waitForRealTime: Effect.Effect<void> = Effect.void
 ): Effect.Effect<Exit.Exit<A, E>, never, R> =>
   Effect.gen(function* () {
     const fiber = yield* Effect.fork(effect)
-    const began = yield* Effect.clock
-    const from = began.unsafeCurrentTimeMillis()
+    const clock = yield* Effect.clock
+    const startedAt = clock.unsafeCurrentTimeMillis()
     for (;;) {
-      // Adjusting by nothing lets every fiber come to its next sleep.
+      // An adjustment by 0 runs every fiber to its next sleep.
       yield* TestClock.adjust(0)
-      yield* settled
+      yield* waitForRealTime
       const done = yield* Fiber.poll(fiber)
       if (done._tag === "Some") return done.value
       const sleeps = yield* TestClock.sleeps()
       const next = Math.min(...sleeps)
-      if (next - from > Duration.toMillis(limit)) {
+      if (next - startedAt > Duration.toMillis(limit)) {
         yield* Fiber.interrupt(fiber)
         return yield* Effect.dieMessage("the effect did not end within its limit")
       }
@@ -71,7 +71,7 @@ export const runToEnd = <A, E, R>(
     }
   })
 
-/** When each request of an operation arrived, in milliseconds after `start`. */
+/** Returns the arrival times of an operation's requests, in milliseconds after `start`. */
 export const arrivalTimes = (operation?: string): Effect.Effect<ReadonlyArray<number>, never, Simulator.Simulator> =>
   Effect.flatMap(Simulator.Simulator, (simulator) =>
     Effect.map(simulator.requests, (requests) =>
@@ -81,17 +81,17 @@ export const arrivalTimes = (operation?: string): Effect.Effect<ReadonlyArray<nu
     )
   )
 
-/** The waits' log lines are tested where they are the matter. */
+/** Disables logging. Tests of log lines do not use it. */
 export const silent = Logger.withMinimumLogLevel(LogLevel.None)
 
-/** A moment as HTTP headers write it, in whole seconds. */
+/** Formats a time as an HTTP header, in whole seconds. */
 export const httpDate = (epochMillis: number): string =>
   DateTime.toDateUtc(DateTime.unsafeMake(epochMillis)).toUTCString()
 
-/** A moment as the API's JSON has it. */
+/** Formats a time as in the API's JSON. */
 export const isoDate = (epochMillis: number): string => DateTime.formatIso(DateTime.unsafeMake(epochMillis))
 
-/** At `start`, with the client at hand. */
+/** Sets the clock to `start` and runs a function with the client, without logging. */
 export const withClient = <A, E, R>(
   use: (client: ModelRouteClient.Service) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R | ModelRouteClient.ModelRouteClient> =>

@@ -1,4 +1,4 @@
-/** The two suites: `npm test` is quick, and `npm run test:full` also runs what takes long. */
+/** Distinguishes the two suites: `npm test` is quick, and `npm run test:full` also runs the slow tests. */
 import { inject } from "vitest"
 
 declare module "vitest" {
@@ -7,8 +7,8 @@ declare module "vitest" {
   }
 }
 
-/** Whether the tests run that take long: kills, loads, thousands of random histories. */
+/** True in the full suite, which also runs slow tests: kills, load and thousands of random histories. */
 export const isFull: boolean = inject("isFull")
 
-/** How often a random test repeats. */
+/** Returns the number of runs of a random test. */
 export const numRuns = (quick: number, full: number): number => (isFull ? full : quick)

@@ -1,12 +1,12 @@
-/** Keeps the spans of an effect, for tests that look at them. */
+/** Records the spans of an effect. */
 import * as Effect from "effect/Effect"
 import * as Tracer from "effect/Tracer"
 
-/** The spans of an effect, in the order in which they began. */
+/** Runs an effect and returns its spans in the order of their start. */
 export const spansOf = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<ReadonlyArray<Tracer.Span>, E, R> =>
   Effect.flatMap(recorder, ({ spans, tracer }) => Effect.as(Effect.withTracer(effect, tracer), spans))
 
-/** A tracer that makes what the current one makes, and a list that grows with each span. */
+/** Returns a tracer that wraps the current one, and the growing list of its spans. */
 export const recorder: Effect.Effect<{ readonly spans: ReadonlyArray<Tracer.Span>; readonly tracer: Tracer.Tracer }> =
   Effect.map(Effect.tracer, (native) => {
     const spans: Array<Tracer.Span> = []

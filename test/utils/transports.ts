@@ -1,4 +1,4 @@
-/** The HTTP clients that users have: fetch, undici and node:http. */
+/** The HTTP clients of the platform: fetch, undici and node:http. */
 import { NodeContext, NodeHttpClient } from "@effect/platform-node"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import type * as FileSystem from "@effect/platform/FileSystem"
@@ -18,10 +18,10 @@ export const transports: Readonly<Record<string, Layer.Layer<HttpClient.HttpClie
   "node:http": NodeHttpClient.layer
 }
 
-/** The usual retries, without their delays. */
+/** The standard retries, with delays of 1 millisecond. */
 const retry = RetryPolicy.make({ backoff: { base: "1 millis" }, rateLimit: { minDelay: "1 millis" } })
 
-/** A client of a server on this machine. */
+/** Returns a client of a local server. */
 export const makeClientAt = (baseUrl: string, options: Partial<ModelRouteClient.Options> = {}) =>
   ModelRouteClient.make({ apiKey: Redacted.make(apiKey), baseUrl, retry, ...options }).pipe(
     Effect.provide(IdempotencyKey.layerSequence("key"))
@@ -37,7 +37,7 @@ interface Test extends Run {
   readonly full: Run
 }
 
-/** The same tests over each transport, on the real clock. */
+/** Registers the same tests for each transport, on the real clock. */
 export const overEachTransport = (tests: (test: Test, name: string) => void): void => {
   for (const [name, transport] of Object.entries(transports)) {
     const layer = Layer.merge(transport, NodeContext.layer)
