@@ -16,42 +16,52 @@ import { runOperation } from "./http/retryLoop.js"
 
 const operation = "apiKeys.rotate"
 
-/** @internal */
+/** @internal Makes the methods on API keys of a client. */
 export const make = (sender: RequestSender): ApiKeys => ({
   rotate: (id) =>
     Effect.flatMap(requests.encodeSegment(operation, "id", id), (segment) =>
       runOperation(sender, {
         operation,
         request: requests.make("POST", `/v1/api-keys/${segment}/rotate`),
-        decode: attempt.decodeJson("the new key", (json) => rotated(json, id)),
-        // The second one would make a second key, and the first be lost.
+        decode: attempt.decodeJson("the new key", (json) => decodeRotatedKey(json, id)),
+        // A repeated rotation would create a second key, and the first one would be lost.
         isRepeatable: false
       })
     )
 })
 
 /**
- * The methods on API keys. They need an API key with full access. None has a requirement; each lists its failures.
+ * The methods on API keys. They need an API key with full access. No method requires a service. All failures are in its type.
  *
  * @since 0.1.0
  * @category models
  */
 export interface ApiKeys {
   /**
-   * Makes a new key in place of one, which keeps working for 1 hour; also of the client's own, which goes on with the old one.
-   * Never sent again after a failure that leaves open whether it was carried out: a second rotation would make a second key.
-   * API page "Authentication".
+   * Replaces an API key by a new one. The old key stays valid for 1 hour. A client whose own key is rotated continues with the old
+   * key. Not retried after an ambiguous failure, because a second rotation would create a second key. API page "Authentication".
+   *
+   * @example
+   * ```ts
+   * import { Effect } from "effect"
+   * import { ApiKey, ModelRouteClient } from "effect-modelroute"
+   *
+   * export const program = Effect.gen(function* () {
+   *   const client = yield* ModelRouteClient.ModelRouteClient
+   *   const { newKey } = yield* client.apiKeys.rotate(ApiKey.KeyId.make("key_1"))
+   *   return newKey
+   * })
+   * ```
    */
   readonly rotate: (id: ApiKey.KeyId) => Effect.Effect<ApiKey.RotatedKey, RequestFailure>
 }
 
-/** @internal */
-export const decodeRotated = Schema.decodeUnknownOption(ApiKey.RotatedKey)
+const decodeFields = Schema.decodeUnknownOption(ApiKey.RotatedKey)
 
-/** @internal The id is the one that was asked for, where the answer leaves it out. */
-export const rotated = (json: unknown, id: ApiKey.KeyId): ApiKey.RotatedKey | undefined =>
+/** Adds the requested id if the response has none. */
+const decodeRotatedKey = (json: unknown, id: ApiKey.KeyId): ApiKey.RotatedKey | undefined =>
   isRecord(json)
     ? Option.getOrUndefined(
-        decodeRotated({ ...json, id: nonEmptyString(json["id"]) ?? id, newKey: json["new_key"] ?? json["key"] })
+        decodeFields({ ...json, id: nonEmptyString(json["id"]) ?? id, newKey: json["new_key"] ?? json["key"] })
       )
     : undefined

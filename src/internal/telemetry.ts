@@ -1,5 +1,5 @@
 /**
- * What can be seen of a call from outside: one span, one count per request, and no wait without a word about it.
+ * Traces, counts and logs calls: one span for each operation, one count for each request, and one report for each wait.
  *
  * @internal
  */
@@ -23,23 +23,24 @@ import { formatMillis } from "./data/durationText.js"
 import * as monotonic from "./data/monotonic.js"
 import { omitUndefined } from "./data/lenient.js"
 
-/** @internal What a span tells of its call when it ends. */
+/** @internal The attributes of a call that its span records when it ends. */
 export interface CallStats {
   attempts: number
   executionId?: ExecutionId | undefined
   fileId?: FileId | undefined
 }
 
-const outcomeOf = (exit: Exit.Exit<unknown, unknown>): string => {
+const toOutcome = (exit: Exit.Exit<unknown, unknown>): string => {
   if (Exit.isSuccess(exit)) return "ok"
   const failure = Cause.failureOption(exit.cause)
-  // The source of an upload and what is run within a call have failures of their own.
+  // The source of an upload and the caller's effects have their own failures.
   if (Option.isSome(failure)) return isModelRouteError(failure.value) ? failure.value._tag : "CallerFailure"
   return Cause.isInterrupted(exit.cause) ? "interrupted" : "defect"
 }
 
 /**
- * Runs loggers and tracers, which are the user's code: what they throw changes neither the result of a call nor the count of permits.
+ * Runs loggers and tracers and ignores their failures. They are the user's code and must not change the result of a call or the count
+ * of permits.
  *
  * @internal
  */
@@ -83,12 +84,12 @@ const attributesOf =
   (exit: Exit.Exit<unknown, unknown>): Attributes => ({
     "modelroute.operation": operation,
     "modelroute.attempts": stats.attempts,
-    "modelroute.outcome": outcomeOf(exit),
+    "modelroute.outcome": toOutcome(exit),
     "modelroute.execution_id": stats.executionId,
     "modelroute.file_id": stats.fileId
   })
 
-/** @internal The trace goes on at the API: only where the caller asked for it. */
+/** @internal Adds the headers that continue the trace at the API. */
 export const addTraceHeaders = (
   request: HttpClientRequest.HttpClientRequest
 ): Effect.Effect<HttpClientRequest.HttpClientRequest> =>
@@ -100,14 +101,14 @@ export const addTraceHeaders = (
     })
   )
 
-/** @internal One span for one operation, however many requests and waits it takes. */
+/** @internal Runs an operation in one span, whatever the number of its requests and waits. */
 export const withOperationSpan = <A, E>(
   operation: string,
   stats: CallStats,
   effect: Effect.Effect<A, E>
 ): Effect.Effect<A, E> => withSpan(`modelroute.${operation}`, "client", attributesOf(operation, stats), effect)
 
-/** @internal The same for a stream: the span lasts as long as the stream. */
+/** @internal Runs a stream in one span, which ends with the stream. */
 export const withOperationSpanStream = <A, E>(
   operation: string,
   stats: CallStats,
@@ -131,51 +132,51 @@ const withLabels = <Type, Out>(
     Object.entries(labels).map(([name, value]) => MetricLabel.make(name, value))
   )
 
-/** Making a tagged metric costs more than counting with it, and there are few: operations times outcomes. */
+/** Caches the metric of each label, because making a metric costs more than updating it. There are few labels. */
 const makeCounter = (metric: Metric.Metric.Counter<number>, label: string) => {
-  const made = new Map<string, Effect.Effect<void>>()
+  const cache = new Map<string, Effect.Effect<void>>()
   return (operation: string, value: string): Effect.Effect<void> => {
     const key = `${operation} ${value}`
-    const known = made.get(key)
-    if (known !== undefined) return known
+    const cached = cache.get(key)
+    if (cached !== undefined) return cached
     const count = Metric.update(withLabels(metric, { operation, [label]: value }), 1)
-    made.set(key, count)
+    cache.set(key, count)
     return count
   }
 }
 
-/** @internal */
+/** @internal Counts a request. The outcome is `ok` or the tag of the error. */
 export const countRequest = makeCounter(Metrics.requests, "outcome")
 
-/** @internal */
+/** @internal Counts a retry. The reason is the tag of the error. */
 export const countRetry = makeCounter(Metrics.retries, "reason")
 
-/** From here on a wait is worth a line that is seen without being looked for. */
+/** A wait of at least this length is logged at level Info, a shorter one at level Debug. */
 const infoThresholdMillis = Duration.toMillis("5 seconds")
 
-/** @internal */
+/** @internal Logs the start of a wait. */
 export const logWait = (millis: number, text: string): Effect.Effect<void> =>
   millis < infoThresholdMillis ? Effect.logDebug(text) : Effect.logInfo(text)
 
-/** @internal */
+/** @internal A wait that is about to begin. */
 export interface WaitReport {
   readonly operation: string
-  /** The tag of the error that makes it necessary, or `poll`. */
+  /** The tag of the error that causes the wait, or `poll`. */
   readonly reason: string
   readonly millis: number
-  /** More about the reason: how the transport failed, or the HTTP status. */
+  /** The reason of the transport failure, or the HTTP status. */
   readonly detail?: string | undefined
-  /** The number of the attempt that failed, from 1. */
+  /** The number of the failed attempt, counted from 1. */
   readonly attempt?: number | undefined
   readonly idempotencyKey?: string | undefined
   readonly requestId?: string | undefined
   readonly executionId?: string | undefined
 }
 
-const annotations = ({ millis, ...rest }: WaitReport): Record<string, unknown> =>
+const toAnnotations = ({ millis, ...rest }: WaitReport): Record<string, unknown> =>
   omitUndefined({ ...rest, waitMillis: millis })
 
-const spanEvent = (attributes: Record<string, unknown>): Effect.Effect<void> =>
+const addSpanEvent = (attributes: Record<string, unknown>): Effect.Effect<void> =>
   Effect.flatMap(Clock.currentTimeNanos, (now) =>
     Effect.map(Effect.option(Effect.currentSpan), (span) => {
       if (Option.isSome(span)) span.value.event("modelroute.wait", now, attributes)
@@ -186,20 +187,20 @@ const countWait = (operation: string, reason: string, millis: number): Effect.Ef
   Metric.update(withLabels(Metrics.waits, { operation, reason }), millis / 1000)
 
 /**
- * Said before the wait begins: a log line (Debug; Info for retries from 5 s on), a span event, a metric.
+ * Reports a wait before it begins: a log line (Debug, or Info for retries after 5 s or more), a span event and a metric.
  *
  * @internal
  */
 export const reportWait = (wait: WaitReport): Effect.Effect<void> => {
-  const polling = wait.reason === "poll"
-  const text = polling
+  const isPoll = wait.reason === "poll"
+  const text = isPoll
     ? `Next poll of ${wait.executionId} in ${formatMillis(wait.millis)}`
     : `Waiting ${formatMillis(wait.millis)} before ${wait.operation} is sent again (${wait.reason}${wait.detail === undefined ? "" : `: ${wait.detail}`})`
-  const log = logWait(polling ? 0 : wait.millis, text)
+  const log = logWait(isPoll ? 0 : wait.millis, text)
   return Effect.all(
     [
-      runSafely(Effect.annotateLogs(log, annotations(wait))),
-      spanEvent(annotations(wait)),
+      runSafely(Effect.annotateLogs(log, toAnnotations(wait))),
+      addSpanEvent(toAnnotations(wait)),
       countWait(wait.operation, wait.reason, wait.millis)
     ],
     { discard: true }
@@ -207,19 +208,19 @@ export const reportWait = (wait: WaitReport): Effect.Effect<void> => {
 }
 
 /**
- * A wait for a place under the rate limit: when it has ended, an event on the span and a metric. The log line is the gate's,
- * one for all who wait.
+ * Measures a wait for the rate limit. After the wait it adds a span event and updates a metric. The gate writes the log line, one for
+ * all waiting requests.
  *
  * @internal
  */
 export const measureQueueWait = <A, E, R>(operation: string, wait: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.flatMap(monotonic.now, (from) =>
+  Effect.flatMap(monotonic.now, (startedAt) =>
     Effect.ensuring(
       wait,
-      Effect.flatMap(monotonic.now, (to) =>
+      Effect.flatMap(monotonic.now, (endedAt) =>
         Effect.zipRight(
-          spanEvent({ operation, reason: "gate", waitMillis: to - from }),
-          countWait(operation, "gate", to - from)
+          addSpanEvent({ operation, reason: "gate", waitMillis: endedAt - startedAt }),
+          countWait(operation, "gate", endedAt - startedAt)
         )
       )
     )

@@ -1,5 +1,5 @@
 /**
- * The client's options, checked once, so that a wrong one is found at the start and not by the first request.
+ * Checks the options of a client when it is built, so that an error does not appear only with the first request.
  *
  * @internal
  */
@@ -14,14 +14,14 @@ const operation = "ModelRouteClient.make"
 const checks = checksOf(operation)
 
 /**
- * Only what could not travel in a header is refused: the documentation's own example key does not have the documented form.
+ * Rejects only a key that cannot be sent in a header, because the examples in the API documentation do not have the documented form.
  *
  * @internal
  */
 export const checkApiKey = (key: Redacted.Redacted): Either.Either<Redacted.Redacted, InvalidRequest> =>
-  Either.flatMap(checks.redacted("apiKey", key), () => checkKey(key))
+  Either.flatMap(checks.redacted("apiKey", key), () => checkKeyText(key))
 
-const checkKey = (key: Redacted.Redacted): Either.Either<Redacted.Redacted, InvalidRequest> => {
+const checkKeyText = (key: Redacted.Redacted): Either.Either<Redacted.Redacted, InvalidRequest> => {
   const text = Redacted.value(key)
   const problem =
     text.trim() === ""
@@ -43,11 +43,11 @@ const checkKey = (key: Redacted.Redacted): Either.Either<Redacted.Redacted, Inva
       )
 }
 
-/** @internal Above zero: at zero every request would be sent and no response awaited. */
+/** @internal The timeout must be above zero. A timeout of zero would send every request and wait for no response. */
 export const checkAttemptTimeout = (input: Duration.DurationInput): Either.Either<Duration.Duration, InvalidRequest> =>
   Either.map(checks.duration("attemptTimeout", input, "above zero"), Duration.millis)
 
-/** @internal The options that need no conversion. */
+/** @internal Checks the options that are used without conversion. */
 export const checkOptions = (options: {
   readonly [name in "pollSchedule" | "propagateTraceContext" | "retry" | "retryWhile" | "transformClient"]?: unknown
 }): Either.Either<void, InvalidRequest> =>
@@ -59,20 +59,20 @@ export const checkOptions = (options: {
     checks.boolean("propagateTraceContext", options.propagateTraceContext)
   ])
 
-/** @internal Whether the API key would travel in clear text over a network. */
+/** @internal Whether the API key would cross a network in clear text. */
 export const isUnencrypted = (baseUrl: string): boolean => {
   const { hostname, protocol } = new URL(baseUrl)
   return protocol === "http:" && !/^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
 }
 
-/** @internal An absolute http(s) URL; `/v1` and slashes at its end are taken off, since every path begins with them. */
+/** @internal Requires an absolute http(s) URL. Removes a trailing `/v1` and slashes, because every path begins with `/v1`. */
 export const normalizeBaseUrl = (text: string): Either.Either<string, InvalidRequest> => {
-  const refuse = (problem: string) =>
+  const reject = (problem: string) =>
     Either.left(invalidRequest(operation, "baseUrl", problem, "Give an address such as https://api.modelroute.ai."))
-  if (typeof text !== "string" || !URL.canParse(text)) return refuse("is not an absolute URL")
+  if (typeof text !== "string" || !URL.canParse(text)) return reject("is not an absolute URL")
   const url = new URL(text)
-  if (url.protocol !== "https:" && url.protocol !== "http:") return refuse("is neither http nor https")
-  if (url.username !== "" || url.password !== "") return refuse("contains a user name or password")
-  if (url.search !== "" || url.hash !== "") return refuse("contains a query or fragment")
+  if (url.protocol !== "https:" && url.protocol !== "http:") return reject("is neither http nor https")
+  if (url.username !== "" || url.password !== "") return reject("contains a user name or password")
+  if (url.search !== "" || url.hash !== "") return reject("contains a query or fragment")
   return Either.right(`${url.origin}${url.pathname.replace(/\/+$/, "").replace(/\/v1$/, "")}`)
 }

@@ -1,6 +1,6 @@
 /**
- * Decodes `Content-Encoding` (RFC 9110, 8.4). `fetch` decodes by itself and keeps the header; undici and node:http hand out the
- * encoded bytes.
+ * Decodes `Content-Encoding` (RFC 9110, 8.4). `fetch` decodes the body and keeps the header. undici and node:http return the encoded
+ * bytes.
  *
  * @internal
  */
@@ -14,26 +14,26 @@ import { concatBytes } from "../data/bytes.js"
 
 type Bytes = Stream.Stream<Uint8Array, HttpClientError.ResponseError>
 
-const formats: { readonly [encoding: string]: CompressionFormat } = {
+const compressionFormats: { readonly [encoding: string]: CompressionFormat } = {
   gzip: "gzip",
   "x-gzip": "gzip",
   deflate: "deflate"
 }
 
-/** The first bytes of each format (RFC 1952, RFC 1950). Neither JSON nor text begins with them. */
+/** Whether the bytes begin like the format (RFC 1952, RFC 1950). JSON and text do not begin with these bytes. */
 const isEncoded = (format: CompressionFormat, [first = 0, second = 0]: Uint8Array): boolean =>
   format === "gzip" ? first === 0x1f && second === 0x8b : (first & 0x0f) === 8 && (first * 256 + second) % 31 === 0
 
-const magicLength = 2
+const magicByteCount = 2
 
-/** A body that ends early or is damaged fails with a `ResponseError`. */
+/** Fails with a `ResponseError` if the body is truncated or damaged. */
 const decompress = (
   encoded: Bytes,
   format: CompressionFormat,
   response: HttpClientResponse.HttpClientResponse
 ): Bytes =>
   Stream.unwrap(
-    // The fiber that feeds the decoder hands its failure on, so it does not log it.
+    // The fiber that feeds the decoder must not log its failure, because the stream fails with it.
     Effect.withUnhandledErrorLogLevel(
       Effect.map(Effect.runtime<never>(), (runtime) =>
         Stream.fromReadableStream({
@@ -53,30 +53,30 @@ const decompress = (
 const encodingOf = ({ headers }: HttpClientResponse.HttpClientResponse): string =>
   headers["content-encoding"]?.trim().toLowerCase() ?? ""
 
-/** @internal Whether every transport hands out the decoded bytes. */
+/** @internal Whether this module can decode the body. */
 export const isDecodable = (response: HttpClientResponse.HttpClientResponse): boolean =>
-  ["", "identity", ...Object.keys(formats)].includes(encodingOf(response))
+  ["", "identity", ...Object.keys(compressionFormats)].includes(encodingOf(response))
 
-/** @internal A body without its encoding. */
+/** @internal A decoded body. */
 export interface DecodedBody {
   readonly bytes: Bytes
-  /** `fetch` has decoded the body. It ends without an error where the encoded body is incomplete. */
+  /** Whether `fetch` decoded the body. It then ends without an error even if the encoded body is truncated. */
   readonly isDecodedByTransport: boolean
 }
 
-/** @internal Reads the beginning of the body, to see whether it is still encoded. */
+/** @internal Reads the first bytes of the body to detect whether the transport has decoded it. */
 export const openBody = (
   response: HttpClientResponse.HttpClientResponse
 ): Effect.Effect<DecodedBody, never, Scope.Scope> => {
-  const format = formats[encodingOf(response)]
+  const format = compressionFormats[encodingOf(response)]
   if (format === undefined) return Effect.succeed({ bytes: response.stream, isDecodedByTransport: false })
   return Effect.gen(function* () {
     const pull = yield* Stream.toPull(response.stream)
     const start: Array<Uint8Array> = []
-    const isShort = () => start.reduce((sum, { length }) => sum + length, 0) < magicLength
-    const readStart = Effect.map(pull, (chunk) => void start.push(...chunk)).pipe(Effect.repeat({ while: isShort }))
+    const needsMore = () => start.reduce((sum, { length }) => sum + length, 0) < magicByteCount
+    const readStart = Effect.map(pull, (chunk) => void start.push(...chunk)).pipe(Effect.repeat({ while: needsMore }))
     const end = yield* Effect.option(Effect.flip(readStart))
-    const whole = Stream.concat(
+    const completeBody = Stream.concat(
       Stream.fromIterable(start),
       Option.match(end, {
         onNone: () => Stream.repeatEffectChunkOption(pull),
@@ -84,11 +84,11 @@ export const openBody = (
       })
     )
     return isEncoded(format, concatBytes(start))
-      ? { bytes: decompress(whole, format, response), isDecodedByTransport: false }
-      : { bytes: whole, isDecodedByTransport: true }
+      ? { bytes: decompress(completeBody, format, response), isDecodedByTransport: false }
+      : { bytes: completeBody, isDecodedByTransport: true }
   })
 }
 
-/** @internal The bytes of a response without the encoding that its headers name. */
+/** @internal Returns the decoded bytes of a response. */
 export const decodeBody = (response: HttpClientResponse.HttpClientResponse): Bytes =>
   Stream.unwrapScoped(Effect.map(openBody(response), ({ bytes }) => bytes))

@@ -1,6 +1,6 @@
 /**
- * Gives streamed bodies a length over `fetch`, too. The platform's client for `fetch` takes the header away, and object storage
- * refuses bodies without a length.
+ * Sends `Content-Length` with streamed bodies over `fetch`. The platform's client for `fetch` removes the header, and object storage
+ * rejects bodies without a length.
  *
  * @internal
  */
@@ -13,27 +13,27 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 
 /**
- * Unless a redirect is an error, Node keeps a second copy of the body for it. A larger upload is not copied, and the status of a
- * redirect is then unknown.
+ * Node keeps a second copy of the body for a redirect, unless a redirect is an error. For a larger body a redirect is an error, so that
+ * the body is not copied.
  */
 const maxCopiedBytes = 1024 * 1024
 
-/** The `fetch` that the client was built with is seen by what runs inside it alone; nothing is sent. */
+/** Finds the `fetch` that the client was built with. Only an effect inside the client can read it. Sends nothing. */
 const findFetch = (client: HttpClient.HttpClient): Effect.Effect<typeof globalThis.fetch> =>
   Effect.suspend(() => {
     let found = Option.none<typeof globalThis.fetch>()
-    const look = HttpClient.mapRequestInputEffect(client, (request) =>
+    const probe = HttpClient.mapRequestInputEffect(client, (request) =>
       Effect.flatMap(Effect.serviceOption(FetchHttpClient.Fetch), (fetch) => {
         found = fetch
         return Effect.fail(new HttpClientError.RequestError({ request, reason: "Encode" }))
       })
     )
-    return Effect.map(Effect.exit(look.execute(HttpClientRequest.get("http://fetch.invalid"))), () =>
+    return Effect.map(Effect.exit(probe.execute(HttpClientRequest.get("http://fetch.invalid"))), () =>
       Option.getOrElse(found, () => globalThis.fetch)
     )
   })
 
-/** @internal `length` is of the body of every request that the client is then used for. */
+/** @internal Returns a client that sends `length` as the length of every body. */
 export const withContentLength = (
   client: HttpClient.HttpClient,
   length: number

@@ -1,7 +1,6 @@
 /**
- * Checks that a value survives the way through JSON before a request is made of it, and collects the texts in it that no error may
- * quote. `JSON.stringify` turns `NaN` into `null` and a `Map` or a `Blob` into `{}`: the API would run, and charge for, something
- * else than the caller wanted.
+ * Checks that JSON can represent a value before it is sent, and collects the texts in it that no error may quote. `JSON.stringify` turns
+ * `NaN` into `null` and a `Map` or a `Blob` into `{}`. The API would then execute, and charge for, a different request.
  *
  * @internal
  */
@@ -13,13 +12,13 @@ import { invalidRequest } from "../errors/invalidRequest.js"
 import { type PrivateTexts, TextCollector } from "../errors/redact.js"
 import { isRecord } from "../data/lenient.js"
 
-/** Servers refuse deeper JSON, and recursive code overflows the stack. */
-const depthLimit = 500
+/** Servers reject deeper JSON, and recursive code overflows the stack. */
+const maxDepth = 500
 
 interface Container {
   readonly value: object
   readonly parent: Container | undefined
-  /** The key or index within the parent; for a root the name of the argument. */
+  /** The key or index in the parent, or the name of the argument if there is no parent. */
   readonly key: string | number
   readonly depth: number
 }
@@ -29,15 +28,15 @@ interface Problem {
   readonly cure: string
 }
 
-const uploadIt = "Upload the bytes with files.upload and pass the file id."
+const uploadCure = "Upload the bytes with files.upload and pass the file id."
 
-/** Types whose JSON loses their content. The rest of the built-in types is reported with a general cure. */
+/** Types whose content JSON loses. Other built-in types get a general cure. */
 const cures: Readonly<Record<string, string>> = {
-  ArrayBuffer: uploadIt,
-  Blob: uploadIt,
-  File: uploadIt,
-  FormData: uploadIt,
-  ReadableStream: uploadIt,
+  ArrayBuffer: uploadCure,
+  Blob: uploadCure,
+  File: uploadCure,
+  FormData: uploadCure,
+  ReadableStream: uploadCure,
   Map: "Pass a plain object, such as Object.fromEntries(map).",
   Set: "Pass an array, such as Array.from(set).",
   Promise: "Await it first."
@@ -47,7 +46,7 @@ const plainTags: ReadonlySet<string> = new Set(["Object", "Array", "Arguments", 
 
 const tagOf = (value: object): string => Object.prototype.toString.call(value).slice(8, -1)
 
-/** What is wrong with a value itself, whatever it contains. */
+/** Checks a value, but not the values in it. */
 const problemOf = (value: unknown): Problem | undefined => {
   switch (typeof value) {
     case "number":
@@ -68,30 +67,30 @@ const problemOfObject = (value: object): Problem | undefined => {
   if (Redacted.isRedacted(value)) {
     return { problem: "is Redacted", cure: "Pass Redacted.value of it if the API may see it." }
   }
-  if (ArrayBuffer.isView(value)) return { problem: `is a ${tagOf(value)}`, cure: uploadIt }
+  if (ArrayBuffer.isView(value)) return { problem: `is a ${tagOf(value)}`, cure: uploadCure }
   const tag = tagOf(value)
   if (plainTags.has(tag) || "toJSON" in value) return undefined
   return { problem: `is a ${tag}, which JSON cannot hold`, cure: cures[tag] ?? "Pass a plain object or array." }
 }
 
-/** The value that `JSON.stringify` writes. */
+/** Returns the value that `JSON.stringify` writes. */
 const jsonValue = (value: unknown, key: string): unknown =>
   typeof value === "object" && value !== null && "toJSON" in value && typeof value.toJSON === "function"
     ? value.toJSON(key)
     : value
 
-/** Effect's data types have a JSON form for logs, which no API understands. */
+/** The JSON form of Effect's data types is for logs. APIs do not understand it. */
 const isEffectData = (json: unknown): json is { readonly _id: string } =>
   isRecord(json) && typeof json["_id"] === "string"
 
-const tooDeep: Problem = { problem: `is nested more than ${depthLimit} levels deep`, cure: "Pass a flatter value." }
+const tooDeep: Problem = { problem: `is nested more than ${maxDepth} levels deep`, cure: "Pass a flatter value." }
 
-/** The first container on the way down that contains itself. */
+/** Returns the outermost ancestor that contains itself. */
 const cycleIn = (deepest: Container): Container | undefined => {
-  const way: Array<Container> = []
-  for (let next: Container | undefined = deepest; next !== undefined; next = next.parent) way.unshift(next)
+  const ancestors: Array<Container> = []
+  for (let next: Container | undefined = deepest; next !== undefined; next = next.parent) ancestors.unshift(next)
   const known = new Set<object>()
-  return way.find(({ value }) => known.size === known.add(value).size)
+  return ancestors.find(({ value }) => known.size === known.add(value).size)
 }
 
 const pathOf = ({ key, parent }: Pick<Container, "key" | "parent">): string => {
@@ -100,8 +99,8 @@ const pathOf = ({ key, parent }: Pick<Container, "key" | "parent">): string => {
 }
 
 /**
- * Checks the arguments of a method; `fields` has their values by name. Fails with `InvalidRequest`, whose `field` is the path of
- * the first value that JSON cannot hold.
+ * Checks the arguments of a method. `fields` contains their values by name. Fails with `InvalidRequest`, whose `field` is the path of
+ * the first value that JSON cannot represent.
  *
  * @internal
  */
@@ -123,18 +122,18 @@ const checkFields = (
     key: string | number,
     depth: number
   ): Problem | undefined => {
-    const before = problemOf(given)
-    if (before !== undefined) return before
+    const givenProblem = problemOf(given)
+    if (givenProblem !== undefined) return givenProblem
     const value = jsonValue(given, String(key))
     if (value !== given) {
       if (isEffectData(value)) return { problem: `is an Effect ${value._id}`, cure: "Pass the value that it holds." }
-      const after = problemOf(value)
-      if (after !== undefined) return after
+      const valueProblem = problemOf(value)
+      if (valueProblem !== undefined) return valueProblem
     }
     if (typeof value === "string") {
       texts.add(value)
     } else if (typeof value === "object" && value !== null) {
-      if (depth > depthLimit) return tooDeep
+      if (depth > maxDepth) return tooDeep
       unread.push({ value, parent, key, depth })
     }
     return undefined
@@ -164,8 +163,8 @@ const checkFields = (
       const found = visit(field, undefined, name, 0)
       if (found !== undefined) return Either.left(report(undefined, name, found))
       for (let next = unread.pop(); next !== undefined; next = unread.pop()) {
-        const wrong = visitMembers(next)
-        if (wrong !== undefined) return Either.left(wrong)
+        const error = visitMembers(next)
+        if (error !== undefined) return Either.left(error)
       }
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)

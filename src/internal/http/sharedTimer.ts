@@ -1,6 +1,6 @@
 /**
- * One timer for very many waits: a fiber that does nothing but sleep takes kilobytes, and a client may have a hundred thousand
- * attempts and executions to wait for.
+ * One timer for many waits. A fiber that only sleeps takes kilobytes, and a client can wait for a hundred thousand attempts and
+ * executions.
  *
  * @internal
  */
@@ -14,73 +14,73 @@ import * as monotonic from "../data/monotonic.js"
 
 type Callback = () => void
 
-/** @internal JavaScript's timers hold 31 bits of milliseconds, and Effect never ends a longer sleep. */
-export const longestSleepMillis = 3_600_000
+/** @internal The timers of JavaScript have 31 bits of milliseconds, and Effect never ends a longer sleep. */
+export const maxSleepMillis = 3_600_000
 
-/** Sleeps until the next moment that somebody waits for; gone when there is none, so that it keeps nothing alive. */
+/** Sleeps until the next due callback. Has no fiber if there is none, so that it does not keep the process alive. */
 class ClockTimer {
   private due = SortedMap.empty<number, Set<Callback>>(Order.number)
   private fiber: Fiber.RuntimeFiber<void> | undefined
-  /** Infinity when no fiber is at it: known before the fiber is, since between its fork and its name other fibers can run. */
-  private sleepsUntil = Infinity
+  /** Infinity if no fiber sleeps. It is set before `fiber`, because other fibers can run between the fork and the assignment. */
+  private sleepingUntil = Infinity
 
   constructor(private readonly clock: Clock.Clock) {}
 
-  private readonly watch: Effect.Effect<void> = Effect.gen(this, function* () {
-    for (let next = this.next(); next !== Infinity; next = this.next()) {
+  private readonly run: Effect.Effect<void> = Effect.gen(this, function* () {
+    for (let next = this.nextDue(); next !== Infinity; next = this.nextDue()) {
       const wait = next - monotonic.read(this.clock)
-      this.sleepsUntil = next
-      if (wait > 0) yield* Effect.sleep(Math.min(wait, longestSleepMillis))
+      this.sleepingUntil = next
+      if (wait > 0) yield* Effect.sleep(Math.min(wait, maxSleepMillis))
       else this.fireDue(next)
     }
-    this.sleepsUntil = Infinity
+    this.sleepingUntil = Infinity
   })
 
-  add(at: number, ring: Callback): Effect.Effect<void> {
-    const rings = SortedMap.get(this.due, at)
-    if (Option.isSome(rings)) {
-      rings.value.add(ring)
+  add(at: number, fire: Callback): Effect.Effect<void> {
+    const callbacks = SortedMap.get(this.due, at)
+    if (Option.isSome(callbacks)) {
+      callbacks.value.add(fire)
     } else {
-      this.due = SortedMap.set(this.due, at, new Set([ring]))
+      this.due = SortedMap.set(this.due, at, new Set([fire]))
     }
-    if (this.sleepsUntil <= at) return Effect.void
+    if (this.sleepingUntil <= at) return Effect.void
     this.stop()
-    this.sleepsUntil = at
-    return Effect.map(Effect.forkDaemon(Effect.interruptible(this.watch)), (fiber) => {
+    this.sleepingUntil = at
+    return Effect.map(Effect.forkDaemon(Effect.interruptible(this.run)), (fiber) => {
       this.fiber = fiber
     })
   }
 
-  remove(at: number, ring: Callback): void {
-    const rings = SortedMap.get(this.due, at)
-    if (Option.isNone(rings) || !rings.value.delete(ring) || rings.value.size > 0) return
+  remove(at: number, fire: Callback): void {
+    const callbacks = SortedMap.get(this.due, at)
+    if (Option.isNone(callbacks) || !callbacks.value.delete(fire) || callbacks.value.size > 0) return
     this.due = SortedMap.remove(this.due, at)
     if (SortedMap.size(this.due) === 0) this.stop()
   }
 
-  private next(): number {
+  private nextDue(): number {
     return Option.match(SortedMap.headOption(this.due), { onNone: () => Infinity, onSome: ([at]) => at })
   }
 
   private fireDue(at: number): void {
-    const rings = Option.getOrElse(SortedMap.get(this.due, at), () => new Set<Callback>())
+    const callbacks = Option.getOrElse(SortedMap.get(this.due, at), () => new Set<Callback>())
     this.due = SortedMap.remove(this.due, at)
-    for (const ring of rings) ring()
+    for (const fire of callbacks) fire()
   }
 
   private stop(): void {
     this.fiber?.unsafeInterruptAsFork(this.fiber.id())
     this.fiber = undefined
-    this.sleepsUntil = Infinity
+    this.sleepingUntil = Infinity
   }
 }
 
 /** @internal One per client. */
 export class SharedTimer {
-  // Fibers can differ in their clock, as those of a test do from those of another.
+  // Fibers can have different clocks, such as those of two tests.
   private readonly timers = new WeakMap<Clock.Clock, ClockTimer>()
 
-  /** Waits for so many milliseconds. */
+  /** Waits for the given number of milliseconds. */
   sleep(millis: number): Effect.Effect<void> {
     return Effect.flatMap(monotonic.now, (now) =>
       this.wait<void, never>(
@@ -92,36 +92,36 @@ export class SharedTimer {
   }
 
   /**
-   * Waits until `at` (monotonic milliseconds, at most infinity) and continues with `onRing`, unless `listen` resumes it before.
+   * Waits until `at`, in monotonic milliseconds or infinity, and continues with `onFire`, unless `listen` resumes it earlier.
    * `listen` returns a function that stops listening.
    */
   wait<A, E>(
     at: number,
-    onRing: () => Effect.Effect<A, E>,
+    onFire: () => Effect.Effect<A, E>,
     listen: (resume: (end: Effect.Effect<A, E>) => void) => () => void
   ): Effect.Effect<A, E> {
     return Effect.uninterruptibleMask((restore) =>
       Effect.clockWith((clock) => {
-        // A NaN would be sorted nowhere, and the timer would spin.
+        // A NaN has no place in the sorted map, and the timer would loop without a sleep.
         if (Number.isNaN(at)) return Effect.dieMessage("A timer was set to NaN")
         const timer = this.timerOf(clock)
-        let rung = false
-        let onRung = (): void => {}
-        const ring = (): void => {
-          rung = true
-          onRung()
+        let isFired = false
+        let onFired = (): void => {}
+        const fire = (): void => {
+          isFired = true
+          onFired()
         }
         let stop = (): void => {}
         const first = Effect.async<A, E>((resume) => {
-          onRung = () => resume(Effect.suspend(onRing))
+          onFired = () => resume(Effect.suspend(onFire))
           stop = listen(resume)
-          if (rung) onRung()
+          if (isFired) onFired()
         })
         return Effect.zipRight(
-          timer.add(at, ring),
+          timer.add(at, fire),
           Effect.onExit(restore(first), () =>
             Effect.sync(() => {
-              timer.remove(at, ring)
+              timer.remove(at, fire)
               stop()
             })
           )

@@ -1,5 +1,5 @@
 /**
- * Makes the transports behave the same. Each of `fetch`, undici and `node:http` has habits that the others lack.
+ * Makes the transports `fetch`, undici and `node:http` behave in the same way.
  *
  * @internal
  */
@@ -9,7 +9,11 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 
-/** @internal `fetch` follows redirects and resends the body, or turns a POST into a GET; the other transports return the 3xx. */
+/**
+ * Stops `fetch` from following redirects. It would send the body again, or turn a POST into a GET. The other transports return the 3xx.
+ *
+ * @internal
+ */
 export const withoutRedirects = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
   HttpClient.transformResponse(
     client,
@@ -22,8 +26,8 @@ export const withoutRedirects = (client: HttpClient.HttpClient): HttpClient.Http
   )
 
 /**
- * The client for object storage. It has no span, because a span records the URL, and a presigned URL is a secret; and a fiber of the
- * transport that fails does not log its error, which contains the URL as well.
+ * Returns the client for object storage. It opens no span, because a span records the URL, and a presigned URL is a secret. Its fibers
+ * do not log their failures, which contain the URL, too.
  *
  * @internal
  */

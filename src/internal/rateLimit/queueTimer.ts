@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import { longestSleepMillis } from "../http/sharedTimer.js"
+import { maxSleepMillis } from "../http/sharedTimer.js"
 
 /** @internal */
 export class QueueTimer {
@@ -23,7 +23,7 @@ export class QueueTimer {
       current.fiber.unsafeInterruptAsFork(current.fiber.id())
     }
     if (at === undefined) return Effect.void
-    const fire = Effect.sleep(Math.min(Math.max(1, at - now), longestSleepMillis)).pipe(
+    const fire = Effect.sleep(Math.min(Math.max(1, at - now), maxSleepMillis)).pipe(
       Effect.zipRight(
         Effect.suspend(() => {
           this.current = undefined

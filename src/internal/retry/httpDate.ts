@@ -1,6 +1,6 @@
 /**
- * Reads the dates in HTTP headers (RFC 9110, 5.6.7): the three forms that the RFC lists, all of them in GMT, and nothing else.
- * `Date.parse` reads the asctime form as local time and takes "after 2099" for a year.
+ * Reads the dates in HTTP headers (RFC 9110, 5.6.7). Accepts only the three forms of the RFC, which are all in GMT. `Date.parse` is not
+ * used, because it reads the asctime form as local time and "after 2099" as a year.
  *
  * @internal
  */
@@ -20,14 +20,14 @@ const forms: ReadonlyArray<RegExp> = [
   new RegExp(`^\\w{3} ${month} (?<day>[ \\d]\\d) ${time} (?<year>\\d{4})$`)
 ]
 
-/** Two digits name the latest such year that is at most 50 years ahead of `now` (epoch milliseconds). */
+/** Two digits mean the latest such year that is at most 50 years after `now`, in epoch milliseconds. */
 const fullYear = (year: string, now: number): number => {
   if (year.length > 2) return Number(year)
   const latest = DateTime.getPartUtc(DateTime.unsafeMake(now), "year") + 50
   return latest - ((latest - Number(year)) % 100)
 }
 
-/** @internal The date in epoch milliseconds, or `undefined` for any other text. */
+/** @internal Returns the date in epoch milliseconds, or `undefined` if the text is not an HTTP date. */
 export const parseHttpDate = (text: string, now: number): number | undefined => {
   const groups = forms.map((form) => form.exec(text)?.groups).find((found) => found !== undefined)
   if (groups === undefined) return undefined

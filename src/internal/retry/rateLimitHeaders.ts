@@ -1,23 +1,23 @@
 /**
- * What the headers of an answer say about the rate limit, as plain arithmetic: no Effect, no clock of its own.
+ * Reads the rate limit from response headers. Pure: reads no clock.
  *
  * @internal
  */
 
 import { parseHttpDate } from "./httpDate.js"
 
-/** @internal Names in lower case. */
+/** @internal Header names are in lower case. */
 export interface Headers {
   readonly [name: string]: string | undefined
 }
 
-/** @internal A point in time in epoch milliseconds, on the clock on which it was told. */
+/** @internal A point in time in epoch milliseconds, on the clock that the header refers to. */
 export interface Moment {
   readonly clock: "server" | "local"
   readonly at: number
 }
 
-/** @internal All that an answer says; what is missing or garbage is absent. */
+/** @internal The values of the headers. A missing or invalid header has no value. */
 export interface RateLimitInfo {
   /** The server's clock, rounded down to the second. */
   readonly date: number | undefined
@@ -29,10 +29,10 @@ export interface RateLimitInfo {
   readonly retryAfter: Moment | undefined
 }
 
-/** Any number can have any number of digits: 400 of them would be read as infinity. */
-const largestNumber = 1e15
+/** A header can have any number of digits. `Number` reads 400 digits as infinity. */
+const maxNumber = 1e15
 
-/** Proxies join repeated headers with commas. */
+/** Reads several numbers, because proxies join repeated headers with commas. */
 const parseNumbers = (text: string | undefined): ReadonlyArray<number> =>
   text === undefined
     ? []
@@ -40,7 +40,7 @@ const parseNumbers = (text: string | undefined): ReadonlyArray<number> =>
         .split(",")
         .map((part) => part.trim())
         .filter((part) => /^\d+(\.\d+)?$/.test(part))
-        .map((part) => Math.min(Number(part), largestNumber))
+        .map((part) => Math.min(Number(part), maxNumber))
 
 const largest = (values: ReadonlyArray<number>): number | undefined =>
   values.length === 0 ? undefined : Math.max(...values)
@@ -51,22 +51,23 @@ const wholeNumber = (value: number | undefined): number | undefined =>
 const smallest = (values: ReadonlyArray<number>): number | undefined =>
   values.length === 0 ? undefined : Math.min(...values)
 
-/** @internal The server's clock in epoch milliseconds, from the `Date` header: rounded down to the second. */
+/** @internal Returns the server's clock in epoch milliseconds, from the `Date` header, which is rounded down to the second. */
 export const serverTime = (headers: Headers, receivedAt: number): number | undefined =>
   headers["date"] === undefined ? undefined : parseHttpDate(headers["date"], receivedAt)
 
-const day = 86_400_000
-const longAgo = 365 * day
-const longestDelta = day
-// Beyond it a moment would leave the range of a calendar date; nobody waits that long.
-const longestWait = 100 * 365 * day
+const dayMillis = 86_400_000
+/** An absolute reset that is further in the past is read as seconds from now. */
+const maxResetAgeMillis = 365 * dayMillis
+const maxRelativeResetMillis = dayMillis
+/** A longer wait would leave the range of a calendar date. */
+const maxWaitMillis = 100 * 365 * dayMillis
 
 const resetMoment = (value: number | undefined, serverNow: number, receivedAt: number): Moment | undefined => {
   if (value === undefined || value === 0) return undefined
   const absolute = value > 1e11 ? value : value * 1000
   const delta = value * 1000
-  // A small number so far in the past can only mean seconds from now.
-  return serverNow - absolute > longAgo && delta <= longestDelta
+  // A small number that would be so far in the past can only mean seconds from now.
+  return serverNow - absolute > maxResetAgeMillis && delta <= maxRelativeResetMillis
     ? { clock: "local", at: receivedAt + delta }
     : { clock: "server", at: absolute }
 }
@@ -75,12 +76,12 @@ const retryMoment = (text: string | undefined, receivedAt: number, wall: number)
   const date = text === undefined ? undefined : parseHttpDate(text, wall)
   if (date !== undefined) return { clock: "server", at: date }
   const seconds = text !== undefined && /^[\d., ]+$/.test(text) ? (largest(parseNumbers(text)) ?? 0) : 0
-  return seconds > 0 ? { clock: "local", at: receivedAt + Math.min(seconds * 1000, longestWait) } : undefined
+  return seconds > 0 ? { clock: "local", at: receivedAt + Math.min(seconds * 1000, maxWaitMillis) } : undefined
 }
 
 /**
- * The response arrived at `wall` (epoch milliseconds). Local moments are relative to `receivedAt`, the same moment on the clock that
- * the caller measures durations with.
+ * Reads the headers of a response that arrived at `wall`, in epoch milliseconds. `receivedAt` is the same moment on the clock with which
+ * the caller measures durations. Local moments are on that clock.
  *
  * @internal
  */
@@ -92,7 +93,7 @@ export const parseRateLimitHeaders = (
   const date = serverTime(headers, wall)
   return {
     date,
-    // A limit of 0 would block the gate for good.
+    // A limit of 0 would block the gate forever.
     limit: wholeNumber(smallest(parseNumbers(headers["x-ratelimit-limit"]))) || undefined,
     remaining: wholeNumber(smallest(parseNumbers(headers["x-ratelimit-remaining"]))),
     reset: resetMoment(largest(parseNumbers(headers["x-ratelimit-reset"])), date ?? wall, receivedAt),
@@ -103,9 +104,9 @@ export const parseRateLimitHeaders = (
 const waitUntil = (moment: Moment | undefined, date: number | undefined, receivedAt: number): number =>
   moment === undefined ? 0 : moment.at - (moment.clock === "local" ? receivedAt : (date ?? receivedAt))
 
-const usableWait = (wait: number): number | undefined => (wait > 0 ? Math.min(wait, longestWait) : undefined)
+const usableWait = (wait: number): number | undefined => (wait > 0 ? Math.min(wait, maxWaitMillis) : undefined)
 
-/** @internal The wait in milliseconds that `Retry-After` alone asks for, counted from the arrival of the headers. */
+/** @internal Returns the wait that `Retry-After` requests, in milliseconds from the arrival of the headers. */
 export const retryAfterMillis = (headers: Headers, receivedAt: number): number | undefined => {
   if (headers["retry-after"] === undefined) return undefined
   const { date, retryAfter } = parseRateLimitHeaders(headers, receivedAt)
@@ -113,11 +114,10 @@ export const retryAfterMillis = (headers: Headers, receivedAt: number): number |
 }
 
 /**
- * The wait in milliseconds that the headers of a rate-limited response ask for, counted from their arrival at `receivedAt`: a
- * `Retry-After` above zero, else the reset. `undefined` if they hold neither, or nothing usable.
+ * Returns the wait that the headers of a rate-limited response request, in milliseconds from their arrival at `receivedAt`. A
+ * `Retry-After` above zero has precedence over the reset. Returns `undefined` if neither is usable.
  *
- * The `Date` header rounds the server's clock down, so a wait counted from it ends up to 1 s after the reset and never
- * before it.
+ * The `Date` header rounds the server's clock down. A wait counted from it therefore ends up to 1 s after the reset, and never before.
  *
  * @internal
  */
