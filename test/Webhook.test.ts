@@ -1,4 +1,4 @@
-/** What is believed of a delivery, and which event it is. */
+/** Verification of deliveries and decoding of events. */
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import * as Headers from "@effect/platform/Headers"
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
@@ -13,7 +13,7 @@ import { numRuns } from "./utils/suite.js"
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
 
-/** Of the documented vector. */
+/** The test vector of the API page "Verifying webhooks". */
 const documented = {
   secret: Redacted.make("whsec_your_secret_here"),
   timestamp: 1774002735,
@@ -21,26 +21,26 @@ const documented = {
   signature: "2f8d3911d21e493d862de5dcb33fad01d4ec73c2ae8a7a3064afa981ed5f3d66"
 }
 
-const at = (seconds: number) => TestClock.setTime(seconds * 1000)
+const setTime = (seconds: number) => TestClock.setTime(seconds * 1000)
 
 const verify = (delivery: Webhook.Delivery, options: Partial<Webhook.VerifyOptions> = {}) =>
   Webhook.verify(delivery, { secrets: secret, ...options })
 
-/** The reason for which a delivery is refused, or `undefined`. */
-const refusal = (delivery: Webhook.Delivery, options: Partial<Webhook.VerifyOptions> = {}) =>
+/** Returns why a delivery is rejected, or `undefined`. */
+const rejection = (delivery: Webhook.Delivery, options: Partial<Webhook.VerifyOptions> = {}) =>
   Effect.match(verify(delivery, options), {
     onSuccess: () => undefined,
     onFailure: (error) => (error._tag === "WebhookRejected" ? error.reason : error._tag)
   })
 
-/** The event of a genuine delivery of this JSON. */
+/** Returns the event of a genuine delivery with this JSON. */
 const eventOf = (json: unknown) => Effect.flatMap(signDelivery(JSON.stringify(json)), (delivery) => verify(delivery))
 
-describe("the documented vector", () => {
+describe("the documented test vector", () => {
   const { body, secret, signature, timestamp } = documented
   const headers = { "x-signature": signature, "x-signature-timestamp": "1774002735" }
 
-  it.effect("is what sign makes, of a given time and of the clock's", () =>
+  it.effect("is reproduced by sign, with a given time and with the time of the Clock", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* Webhook.sign({ body, secret, timestamp }), headers)
       assert.deepStrictEqual(yield* Webhook.sign({ body: encode(body), secret, timestamp }), headers)
@@ -49,9 +49,9 @@ describe("the documented vector", () => {
     })
   )
 
-  it.effect("is what verify accepts", () =>
+  it.effect("is accepted by verify", () =>
     Effect.gen(function* () {
-      yield* at(timestamp)
+      yield* setTime(timestamp)
       for (const delivered of [body, encode(body)]) {
         const event = yield* Webhook.verify({ body: delivered, headers }, { secrets: secret })
         assert.deepStrictEqual([event.id, event.type], ["evt_abc123", "execution.completed"])
@@ -65,14 +65,14 @@ describe("a signature", () => {
 
   const now = 1_774_002_735
 
-  /** A case out of one seed: what is delivered, whether it reads as an event, and the text that signs it. */
+  /** Makes a random case from a seed: a body, whether it decodes to an event, a secret and a timestamp. */
   const generate = (seed: number) => {
     const next = seededRandom(seed)
     const below = (n: number) => Math.floor(next() * n)
     const text = (length: number) => Array.from({ length }, () => alphabet[below(alphabet.length)]).join("")
     const noise = (length: number) => Uint8Array.from({ length }, () => below(256))
     const kind = below(10)
-    // Brackets around noise are no JSON, and noise inside a JSON text is no UTF-8.
+    // Random bytes in braces are not JSON, and random bytes in a JSON string are not UTF-8.
     const body =
       kind === 0
         ? new Uint8Array(0)
@@ -91,8 +91,8 @@ describe("a signature", () => {
   }
 
   const flipText = (text: string, bit: number): string => {
-    const at = bit >> 3
-    return `${text.slice(0, at)}${String.fromCharCode(text.charCodeAt(at) ^ (1 << (bit & 7)))}${text.slice(at + 1)}`
+    const index = bit >> 3
+    return `${text.slice(0, index)}${String.fromCharCode(text.charCodeAt(index) ^ (1 << (bit & 7)))}${text.slice(index + 1)}`
   }
 
   const flipByte = (body: Uint8Array, bit: number): Uint8Array => {
@@ -102,30 +102,30 @@ describe("a signature", () => {
     return flipped
   }
 
-  it.effect("is refused with any bit of anything changed", () =>
+  it.effect("does not match after any bit of the body, the timestamp, the signature or the secret has changed", () =>
     Effect.gen(function* () {
-      yield* at(now)
+      yield* setTime(now)
       const cases = numRuns(200, 5000)
       const counted = { accepted: 0, "signature-mismatch": 0, "timestamp-missing": 0 }
       for (let seed = 1; seed <= cases; seed++) {
         const { below, body, isEvent, secret: secretText, timestamp } = generate(seed)
         const secret = Redacted.make(secretText)
         const headers = yield* Webhook.sign({ body, secret, timestamp: Number(timestamp) })
-        // Only what has a good signature is read at all.
-        const accepted = yield* refusal({ body, headers }, { secrets: secret })
+        // A body is decoded only if its signature matches.
+        const accepted = yield* rejection({ body, headers }, { secrets: secret })
         assert.strictEqual(accepted, isEvent ? undefined : "malformed", `valid ${seed}`)
         counted.accepted += 1
 
         const otherTime = flipText(timestamp, below(timestamp.length * 8))
         const otherSignature = flipText(headers["x-signature"], below(64 * 8))
-        const refused = [
+        const changes = [
           { headers: { ...headers, "x-signature-timestamp": otherTime }, digits: /^\d+$/.test(otherTime) },
           { headers: { ...headers, "x-signature": otherSignature } },
           { body: body.length === 0 ? Uint8Array.of(0) : flipByte(body, below(body.length * 8)) },
           { secrets: Redacted.make(secretText.slice("whsec_".length)) }
         ]
-        const { digits = true, secrets = secret, ...changed } = refused[seed % 4] ?? {}
-        const reason = yield* refusal({ body, headers, ...changed }, { secrets, tolerance: Duration.infinity })
+        const { digits = true, secrets = secret, ...changed } = changes[seed % 4] ?? {}
+        const reason = yield* rejection({ body, headers, ...changed }, { secrets, tolerance: Duration.infinity })
         assert.strictEqual(reason, digits ? "signature-mismatch" : "timestamp-missing", `changed ${seed}`)
         counted[digits ? "signature-mismatch" : "timestamp-missing"] += 1
       }
@@ -135,38 +135,38 @@ describe("a signature", () => {
     })
   )
 
-  it.effect("is refused with every single bit of a small delivery changed", () =>
+  it.effect("does not match after any single bit of a small delivery has changed", () =>
     Effect.gen(function* () {
       const { secret: secrets, signature, timestamp } = documented
       const body = encode(documented.body)
-      yield* at(timestamp)
+      yield* setTime(timestamp)
       const headers = { "x-signature": signature, "x-signature-timestamp": String(timestamp) }
       let cases = 0
-      const refuses = (delivery: Webhook.Delivery, reasons: ReadonlyArray<Webhook.RejectionReason>) =>
-        Effect.map(refusal(delivery, { secrets }), (reason) => {
+      const expectRejection = (delivery: Webhook.Delivery, reasons: ReadonlyArray<Webhook.RejectionReason>) =>
+        Effect.map(rejection(delivery, { secrets }), (reason) => {
           assert.include(reasons, reason)
           cases += 1
         })
       for (let bit = 0; bit < body.length * 8; bit++) {
-        yield* refuses({ body: flipByte(body, bit), headers }, ["signature-mismatch"])
+        yield* expectRejection({ body: flipByte(body, bit), headers }, ["signature-mismatch"])
       }
       for (let bit = 0; bit < 64 * 8; bit++) {
         const changed = { ...headers, "x-signature": flipText(signature, bit) }
-        yield* refuses({ body, headers: changed }, ["signature-mismatch"])
+        yield* expectRejection({ body, headers: changed }, ["signature-mismatch"])
       }
       for (let bit = 0; bit < 10 * 8; bit++) {
         const text = flipText(String(timestamp), bit)
         const reason = /^\d+$/.test(text) ? "signature-mismatch" : "timestamp-missing"
-        yield* refuses({ body, headers: { ...headers, "x-signature-timestamp": text } }, [reason])
+        yield* expectRejection({ body, headers: { ...headers, "x-signature-timestamp": text } }, [reason])
       }
       assert.strictEqual(cases, (body.length + 64 + 10) * 8)
     })
   )
 
-  it.effect("is 64 lower-case hex characters and nothing else", () =>
+  it.effect("must be exactly 64 lower-case hex characters", () =>
     Effect.gen(function* () {
       const { body, secret: secrets, signature, timestamp } = documented
-      yield* at(timestamp)
+      yield* setTime(timestamp)
       for (const text of [
         signature.toUpperCase(),
         `sha256=${signature}`,
@@ -178,62 +178,62 @@ describe("a signature", () => {
         Buffer.from(signature, "hex").toString("base64")
       ]) {
         const headers = { "x-signature": text, "x-signature-timestamp": String(timestamp) }
-        assert.strictEqual(yield* refusal({ body, headers }, { secrets }), "signature-mismatch", text)
+        assert.strictEqual(yield* rejection({ body, headers }, { secrets }), "signature-mismatch", text)
       }
     })
   )
 
-  it.effect("covers the timestamp's text, not its number", () =>
+  it.effect("covers the text of the timestamp, not its number", () =>
     Effect.gen(function* () {
-      yield* at(7)
+      yield* setTime(7)
       const headers = yield* Webhook.sign({ body: "{}", secret, timestamp: 7 })
-      assert.isUndefined(yield* refusal({ body: "{}", headers }))
+      assert.isUndefined(yield* rejection({ body: "{}", headers }))
       const padded = { ...headers, "x-signature-timestamp": "07" }
-      assert.strictEqual(yield* refusal({ body: "{}", headers: padded }), "signature-mismatch")
+      assert.strictEqual(yield* rejection({ body: "{}", headers: padded }), "signature-mismatch")
     })
   )
 })
 
 describe("the tolerance", () => {
-  const seen = (offset: number, options: Partial<Webhook.VerifyOptions> = {}) =>
+  const verifyAt = (offset: number, options: Partial<Webhook.VerifyOptions> = {}) =>
     Effect.gen(function* () {
       const { body, secret: secrets, signature, timestamp } = documented
       yield* TestClock.setTime(timestamp * 1000 + offset)
       const headers = { "x-signature": signature, "x-signature-timestamp": String(timestamp) }
-      return yield* refusal({ body, headers }, { secrets, ...options })
+      return yield* rejection({ body, headers }, { secrets, ...options })
     })
 
   for (const direction of [1, -1]) {
-    it.effect(`ends after 300 s ${direction > 0 ? "of delay" : "in the future"}`, () =>
+    it.effect(`is 300 s by default, for a delivery from the ${direction > 0 ? "past" : "future"}`, () =>
       Effect.gen(function* () {
-        assert.isUndefined(yield* seen(direction * 299_000))
-        assert.isUndefined(yield* seen(direction * 300_000))
-        assert.strictEqual(yield* seen(direction * 300_001), "stale")
-        assert.strictEqual(yield* seen(direction * 301_000), "stale")
+        assert.isUndefined(yield* verifyAt(direction * 299_000))
+        assert.isUndefined(yield* verifyAt(direction * 300_000))
+        assert.strictEqual(yield* verifyAt(direction * 300_001), "stale")
+        assert.strictEqual(yield* verifyAt(direction * 301_000), "stale")
       })
     )
 
-    it.effect(`is the caller's ${direction > 0 ? "behind" : "ahead"}`, () =>
+    it.effect(`can be set, for a delivery from the ${direction > 0 ? "past" : "future"}`, () =>
       Effect.gen(function* () {
-        assert.isUndefined(yield* seen(direction * 10_000, { tolerance: "10 seconds" }))
-        assert.strictEqual(yield* seen(direction * 11_000, { tolerance: "10 seconds" }), "stale")
-        assert.isUndefined(yield* seen(direction * 1_800_000, { tolerance: "1 day" }))
-        assert.isUndefined(yield* seen(direction * 1e9, { tolerance: Duration.infinity }))
-        assert.isUndefined(yield* seen(0, { tolerance: 0 }))
-        assert.strictEqual(yield* seen(direction, { tolerance: 0 }), "stale")
+        assert.isUndefined(yield* verifyAt(direction * 10_000, { tolerance: "10 seconds" }))
+        assert.strictEqual(yield* verifyAt(direction * 11_000, { tolerance: "10 seconds" }), "stale")
+        assert.isUndefined(yield* verifyAt(direction * 1_800_000, { tolerance: "1 day" }))
+        assert.isUndefined(yield* verifyAt(direction * 1e9, { tolerance: Duration.infinity }))
+        assert.isUndefined(yield* verifyAt(0, { tolerance: 0 }))
+        assert.strictEqual(yield* verifyAt(direction, { tolerance: 0 }), "stale")
       })
     )
   }
 
-  it.effect("is named in the message, with the distance", () =>
+  it.effect("is in the message of a stale delivery, with its age", () =>
     Effect.gen(function* () {
       const { body, secret: secrets, timestamp } = documented
       const headers = yield* Webhook.sign({ body, secret: secrets, timestamp })
-      yield* at(timestamp + 1800)
+      yield* setTime(timestamp + 1800)
       const late = yield* Effect.flip(Webhook.verify({ body, headers }, { secrets }))
       assert.include(late.message, "30 min 0 s before this machine's time; the tolerance is 5 min 0 s")
       assert.include(late.message, "widen tolerance")
-      yield* at(timestamp - 1800)
+      yield* setTime(timestamp - 1800)
       const early = yield* Effect.flip(Webhook.verify({ body, headers }, { secrets }))
       assert.include(early.message, "30 min 0 s after this machine's time")
     })
@@ -244,19 +244,19 @@ describe("secrets", () => {
   const old = Redacted.make("whsec_old")
   const other = Redacted.make("whsec_other")
 
-  it.effect("are all tried, in any place", () =>
+  it.effect("are all tried, in any order", () =>
     Effect.gen(function* () {
       const delivery = yield* signDelivery("{}", other)
       for (const secrets of [[other], [other, old], [old, other], [old, secret, other], [other, other]] as const) {
-        assert.isUndefined(yield* refusal(delivery, { secrets }))
+        assert.isUndefined(yield* rejection(delivery, { secrets }))
       }
-      assert.strictEqual(yield* refusal(delivery, { secrets: [old, secret] }), "signature-mismatch")
+      assert.strictEqual(yield* rejection(delivery, { secrets: [old, secret] }), "signature-mismatch")
       const error = yield* Effect.flip(verify(delivery, { secrets: [old, secret] }))
       assert.include(error.message, "any of the 2 secrets")
     })
   )
 
-  it.effect("take each other's place: both, then only the new one", () =>
+  it.effect("can be rotated: the old one, both, then only the new one", () =>
     Effect.gen(function* () {
       const before = yield* signDelivery("{}", old)
       const after = yield* signDelivery("{}", other)
@@ -268,14 +268,17 @@ describe("secrets", () => {
         ],
         [other, ["signature-mismatch", undefined]]
       ] as const) {
-        assert.deepStrictEqual([yield* refusal(before, { secrets }), yield* refusal(after, { secrets })], [...reasons])
+        assert.deepStrictEqual(
+          [yield* rejection(before, { secrets }), yield* rejection(after, { secrets })],
+          [...reasons]
+        )
       }
     })
   )
 
-  it.effect("are never empty: nothing is verified with none", () =>
+  it.effect("must not be empty", () =>
     Effect.gen(function* () {
-      // What an empty key would sign is easily signed.
+      // Anyone can sign with an empty key.
       const headers = { "x-signature": "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad" }
       const delivery = { body: "{}", headers: { ...headers, "x-signature-timestamp": "0" } }
       const none: ReadonlyArray<Redacted.Redacted> = []
@@ -284,7 +287,7 @@ describe("secrets", () => {
         assert.strictEqual(error._tag === "InvalidRequest" && error.field, "secrets")
         assert.match(error.message, /^Webhook\.verify: secrets is empty\. /)
       }
-      // @ts-expect-error a list may not be empty; JavaScript does not know
+      // @ts-expect-error The types rule out an empty list, but JavaScript can pass one.
       const error = yield* Effect.flip(verify(delivery, { secrets: none }))
       assert.strictEqual(error._tag === "InvalidRequest" && error.field, "secrets")
       for (const text of ["", "  "]) {
@@ -294,7 +297,7 @@ describe("secrets", () => {
     })
   )
 
-  it.effect("sign only whole seconds", () =>
+  it.effect("sign only timestamps in whole seconds", () =>
     Effect.gen(function* () {
       for (const timestamp of [1.5, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
         const error = yield* Effect.flip(Webhook.sign({ body: "", secret, timestamp }))
@@ -305,7 +308,7 @@ describe("secrets", () => {
 })
 
 describe("headers", () => {
-  it.effect("are found by their names in any case, in what any server gives", () =>
+  it.effect("are found by name in any case, in the header records of any server", () =>
     Effect.gen(function* () {
       const { body, headers } = yield* signDelivery("{}")
       const { "x-signature": signature, "x-signature-timestamp": timestamp } = headers
@@ -316,16 +319,16 @@ describe("headers", () => {
         Headers.fromInput({ ...headers, "content-type": "application/json" }),
         Object.fromEntries(new globalThis.Headers(headers))
       ]) {
-        assert.isUndefined(yield* refusal({ body, headers: given }))
+        assert.isUndefined(yield* rejection({ body, headers: given }))
       }
     })
   )
 
-  it.effect("are missed", () =>
+  it.effect("are required", () =>
     Effect.gen(function* () {
       const { body, headers } = yield* signDelivery("{}")
       const { "x-signature": signature, "x-signature-timestamp": timestamp } = headers
-      const reason = (headers: Webhook.Delivery["headers"]) => refusal({ body, headers })
+      const reason = (headers: Webhook.Delivery["headers"]) => rejection({ body, headers })
       for (const missing of [undefined, "", []]) {
         assert.strictEqual(yield* reason({ ...headers, "x-signature": missing }), "signature-missing")
         assert.strictEqual(yield* reason({ ...headers, "x-signature-timestamp": missing }), "timestamp-missing")
@@ -336,40 +339,40 @@ describe("headers", () => {
     })
   )
 
-  it.effect("are not believed when they came twice", () =>
+  it.effect("are rejected if they occur twice", () =>
     Effect.gen(function* () {
       const { body, headers } = yield* signDelivery("{}")
       const { "x-signature": signature, "x-signature-timestamp": timestamp } = headers
       for (const twice of [[signature, signature], `${signature}, ${signature}`, `${signature},`]) {
         assert.strictEqual(
-          yield* refusal({ body, headers: { ...headers, "x-signature": twice } }),
+          yield* rejection({ body, headers: { ...headers, "x-signature": twice } }),
           "signature-mismatch"
         )
       }
       const inTwoCases = { ...headers, "X-Signature": signature }
-      assert.strictEqual(yield* refusal({ body, headers: inTwoCases }), "signature-mismatch")
+      assert.strictEqual(yield* rejection({ body, headers: inTwoCases }), "signature-mismatch")
       for (const twice of [[timestamp, timestamp], `${timestamp}, ${timestamp}`]) {
         assert.strictEqual(
-          yield* refusal({ body, headers: { ...headers, "x-signature-timestamp": twice } }),
+          yield* rejection({ body, headers: { ...headers, "x-signature-timestamp": twice } }),
           "timestamp-missing"
         )
       }
     })
   )
 
-  it.effect("have a timestamp in whole seconds", () =>
+  it.effect("must contain a timestamp in whole seconds", () =>
     Effect.gen(function* () {
       const { body, headers } = yield* signDelivery("{}")
       for (const text of ["1e3", "1.5", "-1", "+1", " 1", "2026-03-20T10:30:00Z", "0x10", "١", "9".repeat(16)]) {
         const given = { ...headers, "x-signature-timestamp": text }
-        assert.strictEqual(yield* refusal({ body, headers: given }), "timestamp-missing", text)
+        assert.strictEqual(yield* rejection({ body, headers: given }), "timestamp-missing", text)
       }
     })
   )
 })
 
 describe("an event", () => {
-  it.effect("has all that the full payload says", () =>
+  it.effect("has all fields of the full payload", () =>
     Effect.gen(function* () {
       const event = yield* Effect.flatMap(signDelivery(eventPayload("1")), (delivery) => verify(delivery))
       assert.instanceOf(event, Webhook.Event)
@@ -399,7 +402,7 @@ describe("an event", () => {
     })
   )
 
-  it.effect("has what the short payload says", () =>
+  it.effect("has all fields of the short payload", () =>
     Effect.gen(function* () {
       const event = yield* eventOf({
         id: "evt_abc123",
@@ -417,7 +420,7 @@ describe("an event", () => {
     })
   )
 
-  it.effect("finds its execution's id wherever it is", () =>
+  it.effect("has the execution id from any of its documented places", () =>
     Effect.gen(function* () {
       const found = (json: unknown) =>
         Effect.map(eventOf(json), ({ execution, executionId }): ReadonlyArray<string | undefined> => [
@@ -434,7 +437,7 @@ describe("an event", () => {
     })
   )
 
-  it.effect("prefers event_type, and is unknown with neither name", () =>
+  it.effect("has its type from event_type, then from type, or else unknown", () =>
     Effect.gen(function* () {
       const type = (json: object) => Effect.map(eventOf({ id: "evt_1", ...json }), (event) => event.type)
       assert.strictEqual(yield* type({ event_type: "a", type: "b" }), "a")
@@ -445,7 +448,7 @@ describe("an event", () => {
     })
   )
 
-  it.effect("keeps what this version does not know, and loses nothing to odd fields", () =>
+  it.effect("keeps unknown fields, and omits fields that cannot be decoded", () =>
     Effect.gen(function* () {
       const event = yield* eventOf({
         id: "evt_1",
@@ -466,7 +469,7 @@ describe("an event", () => {
     })
   )
 
-  it.effect("may carry any data", () =>
+  it.effect("can have any data", () =>
     Effect.gen(function* () {
       for (const data of ["text", 7, true, ["a"], [], {}]) {
         const event = yield* eventOf({ id: "evt_1", data })
@@ -478,7 +481,7 @@ describe("an event", () => {
     })
   )
 
-  it.effect("without an id has one made of its body, the same in every delivery", () =>
+  it.effect("without an id has the hash of its body as its id, the same in every delivery", () =>
     Effect.gen(function* () {
       for (const id of [undefined, null, "", 7]) {
         const event = yield* eventOf({ id, type: "execution.started" })
@@ -490,22 +493,22 @@ describe("an event", () => {
     })
   )
 
-  it.effect("is an object: anything else that is signed is malformed", () =>
+  it.effect("must be a JSON object, or else the delivery is malformed", () =>
     Effect.gen(function* () {
       for (const body of ["", " ", "[]", "null", '"evt_1"', "1", "{", '{"id":"evt_1"}x', "[{}]", "\u0000"]) {
-        assert.strictEqual(yield* refusal(yield* signDelivery(body)), "malformed", JSON.stringify(body))
+        assert.strictEqual(yield* rejection(yield* signDelivery(body)), "malformed", JSON.stringify(body))
       }
-      assert.isUndefined(yield* refusal(yield* signDelivery("{}")))
-      assert.isUndefined(yield* refusal(yield* signDelivery('\ufeff {"id":"evt_1"}\n')))
+      assert.isUndefined(yield* rejection(yield* signDelivery("{}")))
+      assert.isUndefined(yield* rejection(yield* signDelivery('\ufeff {"id":"evt_1"}\n')))
       const deep = `{"data":${"[".repeat(100_000)}${"]".repeat(100_000)}}`
-      assert.isUndefined(yield* refusal(yield* signDelivery(deep)))
-      // Nothing is believed, not even that it is malformed, before the signature is good.
+      assert.isUndefined(yield* rejection(yield* signDelivery(deep)))
+      // The signature is verified before the body is decoded.
       const unsigned = { body: "[]", headers: (yield* signDelivery("{}")).headers }
-      assert.strictEqual(yield* refusal(unsigned), "signature-mismatch")
+      assert.strictEqual(yield* rejection(unsigned), "signature-mismatch")
     })
   )
 
-  it.effect("does not reach outside itself", () =>
+  it.effect("cannot pollute prototypes", () =>
     Effect.gen(function* () {
       const body = '{"id":"evt_1","__proto__":{"type":"x"},"constructor":1,"data":{"__proto__":{"status":"FAILED"}}}'
       const event = yield* verify(yield* signDelivery(body))
@@ -516,7 +519,7 @@ describe("an event", () => {
     })
   )
 
-  it.effect("survives a queue as JSON", () =>
+  it.effect("can be encoded to JSON and decoded again", () =>
     Effect.gen(function* () {
       const event = yield* verify(yield* signDelivery(eventPayload("1", { metadata: { a: 1 }, phase: "new" })))
       const text = JSON.stringify(yield* Schema.encode(Webhook.Event)(event))
@@ -526,14 +529,14 @@ describe("an event", () => {
   )
 })
 
-describe("options that cannot work", () => {
+describe("invalid options", () => {
   for (const [field, options] of [
     ["tolerance", '{"tolerance":"5min"}'],
     ["tolerance", '{"tolerance":-1}'],
     ["secrets", '{"secrets":"whsec_abc"}'],
     ["secrets", '{"secrets":["whsec_abc"]}']
   ] as const) {
-    it.effect(`are refused with their name: ${options}`, () =>
+    it.effect(`fail with their name: ${options}`, () =>
       Effect.gen(function* () {
         const error = yield* Effect.flip(verify(yield* signDelivery("{}"), JSON.parse(options)))
         assert.strictEqual(error._tag === "InvalidRequest" && error.field, field)
@@ -550,23 +553,23 @@ describe("options that cannot work", () => {
       () => Webhook.handler({ secrets: secret, onEvent: () => Effect.void, maxBodySize: 0 })
     ]
   ] as const) {
-    it(`are refused where they are given: ${name}`, () => {
+    it(`throw where they are given: ${name}`, () => {
       assert.throws(make, `${name} is `)
     })
   }
 })
 
-describe("an output that is nested deeper than the stack", () => {
+describe("an output that is nested more deeply than the stack", () => {
   const depth = 6000
   const json = `{"id":"evt_1","event_type":"execution.completed","data":{"id":"exec_1","status":"COMPLETED","output":${"[".repeat(depth)}"file_1"${"]".repeat(depth)}}}`
 
-  it.effect("arrives with a webhook and ends the wait for it", () => {
+  it.effect("is decoded from a webhook, and ends a wait", () => {
     const { client } = makeFakeClient(() => ({ status: 200, json: { id: "exec_1", status: "PROCESSING" } }))
     return Effect.gen(function* () {
       const event = yield* Effect.flatMap(signDelivery(json), (delivery) => verify(delivery))
       const made = yield* client
       const notify = Effect.provideService(Webhook.notifyClient(event), ModelRouteClient.ModelRouteClient, made)
-      // Before anybody waits, and while somebody does.
+      // The first event arrives before the wait, the second one during it.
       yield* notify
       const id = Execution.ExecutionId.make("exec_1")
       assert.deepStrictEqual((yield* made.executions.await(id)).fileIds, [File.FileId.make("file_1")])
@@ -577,7 +580,7 @@ describe("an output that is nested deeper than the stack", () => {
     })
   })
 
-  it.effect("is journaled by a batch, and comes out of the journal", () =>
+  it.effect("is written to the journal of a batch and read from it", () =>
     Effect.gen(function* () {
       const output = `"output":${"[".repeat(depth)}"file_1"${"]".repeat(depth)}`
       const { client } = makeFakeClient(() => ({
@@ -606,28 +609,28 @@ describe("an output that is nested deeper than the stack", () => {
   )
 })
 
-describe("what is shown", () => {
-  it.effect("of a refusal: neither secret, signature nor body, for every reason", () =>
+describe("WebhookRejected", () => {
+  it.effect("shows neither secret, signature nor body, for every reason", () =>
     Effect.gen(function* () {
       const canary = "canary-body-text"
-      yield* at(1000)
-      const good = yield* signDelivery(JSON.stringify({ id: canary }))
-      const { "x-signature": signature } = good.headers
+      yield* setTime(1000)
+      const genuine = yield* signDelivery(JSON.stringify({ id: canary }))
+      const { "x-signature": signature } = genuine.headers
       const array = yield* signDelivery(JSON.stringify([canary]))
       const otherSignature = array.headers["x-signature"]
       const deliveries: ReadonlyArray<readonly [Webhook.Delivery, Partial<Webhook.VerifyOptions>]> = [
-        [{ ...good, headers: {} }, {}],
-        [{ ...good, headers: { "x-signature": signature, "x-signature-timestamp": canary } }, {}],
-        [{ ...good, headers: { ...good.headers, "x-signature": canary } }, {}],
-        [{ ...good, body: canary }, {}],
+        [{ ...genuine, headers: {} }, {}],
+        [{ ...genuine, headers: { "x-signature": signature, "x-signature-timestamp": canary } }, {}],
+        [{ ...genuine, headers: { ...genuine.headers, "x-signature": canary } }, {}],
+        [{ ...genuine, body: canary }, {}],
         [array, {}],
-        [good, { secrets: Redacted.make("   ") }]
+        [genuine, { secrets: Redacted.make("   ") }]
       ]
-      const errors = [yield* Effect.flip(Effect.zipRight(at(2000), verify(good)))]
-      yield* at(1000)
+      const errors = [yield* Effect.flip(Effect.zipRight(setTime(2000), verify(genuine)))]
+      yield* setTime(1000)
       for (const [delivery, options] of deliveries) errors.push(yield* Effect.flip(verify(delivery, options)))
-      const seen = new Set(errors.map((error) => (error._tag === "WebhookRejected" ? error.reason : error._tag)))
-      assert.deepStrictEqual([...seen].sort(), [
+      const reasons = new Set(errors.map((error) => (error._tag === "WebhookRejected" ? error.reason : error._tag)))
+      assert.deepStrictEqual([...reasons].sort(), [
         "InvalidRequest",
         "malformed",
         "signature-mismatch",
@@ -646,7 +649,7 @@ describe("what is shown", () => {
     })
   )
 
-  it.effect("survives a wire as the same class", () =>
+  it.effect("can be encoded and decoded to the same class", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(verify({ body: "", headers: {} }))
       if (error._tag !== "WebhookRejected") return assert.fail(error._tag)
@@ -658,14 +661,14 @@ describe("what is shown", () => {
   )
 })
 
-it("types say what can happen", () => {
+it("types", () => {
   expectTypeOf(Webhook.verify).returns.toEqualTypeOf<
     Effect.Effect<Webhook.Event, Webhook.WebhookRejected | ModelRouteError.InvalidRequest>
   >()
   expectTypeOf<"execution.started">().toMatchTypeOf<Webhook.EventType>()
   expectTypeOf<Webhook.Event["execution"]>().toEqualTypeOf<Execution.Execution | undefined>()
   expectTypeOf<string>().not.toMatchTypeOf<Webhook.EventId>()
-  // @ts-expect-error a secret is never a bare text
+  // @ts-expect-error A secret must be Redacted.
   void Webhook.verify({ body: "", headers: {} }, { secrets: "whsec_bare" })
   assert.isTrue(Option.isNone(Schema.decodeUnknownOption(Webhook.EventId)("")))
 })
