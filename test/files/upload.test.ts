@@ -1,61 +1,30 @@
-/** What an upload sends, refuses, repeats and tells of. */
+/** Uploads: requests, options, retries, progress and errors. */
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import { Chunk, Data, Deferred, Effect, Exit, Fiber, Option, Stream, TestClock } from "effect"
-import { File, type ModelRouteClient, type ModelRouteError, RetryPolicy } from "effect-modelroute"
+import { File, type ModelRouteError, RetryPolicy } from "effect-modelroute"
 import { failureOf, valueOf } from "../utils/exit.js"
-import { makeFakeClient, type FakeResponse } from "../utils/fake.js"
-import { apiKey, isoDate, runToEnd, silent, start } from "../utils/harness.js"
+import { makeFakeClient } from "../utils/fake.js"
+import { apiKey, httpDate, runToEnd, silent, start } from "../utils/harness.js"
 import { spansOf } from "../utils/tracing.js"
-import { uploadUrl, clientWithStorage, pathsOf } from "../utils/uploads.js"
+import { clientWithStorage, digits, fakeUploadApi, pathsOf, upload, uploadUrl } from "../utils/uploads.js"
 import { runInVirtualTime } from "../utils/virtualTime.js"
 
 const MiB = 1024 * 1024
-const text = "0123456789"
-const source = File.fromBytes(new TextEncoder().encode(text), { name: "digits.txt" })
 
-/** An API and its storage; `put` answers what goes to storage, the n-th time. */
-const service = (
-  put: (n: number) => FakeResponse = () => ({ status: 200 }),
-  confirm: FakeResponse = { status: 200, json: {} },
-  options: Partial<ModelRouteClient.Options> & { readonly expiresIn?: number } = {}
-) => {
-  let links = 0
-  let puts = 0
-  const { expiresIn = 3_600_000, ...rest } = options
-  return makeFakeClient((url) => {
-    if (url.endsWith("/v1/files/upload")) {
-      links += 1
-      return {
-        status: 201,
-        json: { file_id: `file_${links}`, upload_url: uploadUrl(links), expires_at: isoDate(start + expiresIn) }
-      }
-    }
-    if (url.endsWith("/v1/files/confirm")) return confirm
-    puts += 1
-    return put(puts)
-  }, rest)
-}
+const [linkPath, putPath, confirmPath] = ["/v1/files/upload", "/uploads/file_1", "/v1/files/confirm"]
+const allPaths = [linkPath, putPath, confirmPath]
 
-const uploading = <E = never>(
-  { client }: ReturnType<typeof service>,
-  what?: File.Source<E>,
-  options?: ModelRouteClient.UploadOptions
-) =>
-  Effect.gen(function* () {
-    yield* TestClock.setTime(start)
-    const { files } = yield* client
-    return yield* runToEnd(silent(files.upload(what ?? source, options)))
-  })
+const seconds = (at: ReadonlyArray<number>) => at.map((instant) => (instant - start) / 1000)
 
-const whole = ["/v1/files/upload", "/uploads/file_1", "/v1/files/confirm"]
+const denied = { status: 403, text: "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>" }
 
 describe("upload", () => {
-  it.effect("asks for a URL, puts the bytes there with their length and nothing else, and confirms", () =>
+  it.effect("requests a URL, sends the bytes with their length and no other header, and confirms", () =>
     Effect.gen(function* () {
-      const api = service()
-      assert.strictEqual(valueOf(yield* uploading(api)), "file_1")
-      assert.deepStrictEqual(pathsOf(api.urls), whole)
-      assert.deepStrictEqual(api.bodies, ['{"purpose":"INPUT"}', text, '{"file_id":"file_1"}'])
+      const api = fakeUploadApi()
+      assert.strictEqual(valueOf(yield* upload(api)), "file_1")
+      assert.deepStrictEqual(pathsOf(api.urls), allPaths)
+      assert.deepStrictEqual(api.bodies, ['{"purpose":"INPUT"}', "0123456789", '{"file_id":"file_1"}'])
       assert.deepStrictEqual(api.headers[1], { "content-length": "10" })
       assert.deepStrictEqual(
         api.headers.map((headers) => headers["authorization"]),
@@ -65,72 +34,72 @@ describe("upload", () => {
     })
   )
 
-  it.effect("sends purpose, region and days to keep it", () =>
+  it.effect("sends purpose, region and ttlDays", () =>
     Effect.gen(function* () {
-      const api = service()
-      yield* uploading(api, source, { purpose: "UPLOAD", region: "EU", ttlDays: 365 })
+      const api = fakeUploadApi()
+      yield* upload(api, digits, { purpose: "UPLOAD", region: "EU", ttlDays: 365 })
       assert.deepStrictEqual(JSON.parse(api.bodies[0] ?? ""), { purpose: "UPLOAD", region: "EU", ttl_days: 365 })
     })
   )
 
-  it.effect("knows the older edition: declared type and size, and nothing to confirm", () =>
+  it.effect("sends type and size and does not confirm with legacy", () =>
     Effect.gen(function* () {
-      const api = service()
-      const older = { contentType: "text/plain" }
-      assert.strictEqual(valueOf(yield* uploading(api, source, { legacy: older, region: "EU" })), "file_1")
-      assert.deepStrictEqual(pathsOf(api.urls), whole.slice(0, 2))
+      const api = fakeUploadApi()
+      const legacy = { contentType: "text/plain" }
+      assert.strictEqual(valueOf(yield* upload(api, digits, { legacy, region: "EU" })), "file_1")
+      assert.deepStrictEqual(pathsOf(api.urls), allPaths.slice(0, 2))
       assert.deepStrictEqual(JSON.parse(api.bodies[0] ?? ""), {
         filename: "digits.txt",
         content_type: "text/plain",
         size_bytes: 10
       })
       assert.deepStrictEqual(api.headers[1], { "content-length": "10", "content-type": "text/plain" })
-      const renamed = service()
-      yield* uploading(renamed, source, { legacy: { ...older, filename: "n.txt" }, confirm: true })
+      const renamed = fakeUploadApi()
+      yield* upload(renamed, digits, { legacy: { ...legacy, filename: "n.txt" }, confirm: true })
       assert.strictEqual(JSON.parse(renamed.bodies[0] ?? "").filename, "n.txt")
-      assert.deepStrictEqual(pathsOf(renamed.urls), whole)
+      assert.deepStrictEqual(pathsOf(renamed.urls), allPaths)
     })
   )
 
-  it.effect("confirms unless told otherwise, and does without where the API has no such endpoint only if told so", () =>
+  it.effect("confirms unless confirm is false, and accepts a missing endpoint only if confirm is optional", () =>
     Effect.gen(function* () {
-      const none = service()
-      yield* uploading(none, source, { confirm: false })
-      assert.deepStrictEqual(pathsOf(none.urls), whole.slice(0, 2))
+      const none = fakeUploadApi()
+      yield* upload(none, digits, { confirm: false })
+      assert.deepStrictEqual(pathsOf(none.urls), allPaths.slice(0, 2))
       for (const status of [404, 405]) {
         const absent = { status, text: "no such page" }
         assert.strictEqual(
-          valueOf(yield* uploading(service(undefined, absent), source, { confirm: "optional" })),
+          valueOf(yield* upload(fakeUploadApi({ confirm: () => absent }), digits, { confirm: "optional" })),
           "file_1"
         )
-        const error = failureOf(yield* uploading(service(undefined, absent), source))
+        const error = failureOf(yield* upload(fakeUploadApi({ confirm: () => absent }), digits))
         assert.strictEqual(error._tag === "UnexpectedResponse" && error.status, status)
       }
       const refused = { status: 400, json: { error: { code: "FILE_NOT_FOUND", message: "nothing there" } } }
-      const error = failureOf(yield* uploading(service(undefined, refused), source, { confirm: "optional" }))
+      const error = failureOf(yield* upload(fakeUploadApi({ confirm: () => refused }), digits, { confirm: "optional" }))
       assert.strictEqual(error._tag, "FileNotFound")
       assert.strictEqual(error.attempts, 3)
-      // Any 2xx will do, with or without a body.
-      assert.strictEqual(valueOf(yield* uploading(service(undefined, { status: 204 }))), "file_1")
+      // Any 2xx is accepted, with or without a body.
+      assert.strictEqual(valueOf(yield* upload(fakeUploadApi({ confirm: () => ({ status: 204 }) }))), "file_1")
     })
   )
 
   for (const [field, what, options] of [
-    ["size", { ...source, size: Number.NaN }, {}],
-    ["size", { ...source, size: -1 }, {}],
-    ["size", { ...source, size: 1.5 }, {}],
-    ["ttlDays", source, { ttlDays: 0 }],
-    ["ttlDays", source, { ttlDays: 366 }],
-    ["ttlDays", source, { ttlDays: 1.5 }],
-    ["maxSize", source, { maxSize: Number.NaN }],
-    ["maxSize", source, { maxSize: -1 }],
-    ["legacy.contentType", source, { legacy: { contentType: "png" } }],
-    ["legacy.filename", { ...source, name: undefined }, { legacy: { contentType: "image/png" } }]
+    ["size", { ...digits, size: Number.NaN }, {}],
+    ["size", { ...digits, size: -1 }, {}],
+    ["size", { ...digits, size: 1.5 }, {}],
+    ["ttlDays", digits, { ttlDays: 0 }],
+    ["ttlDays", digits, { ttlDays: 366 }],
+    ["ttlDays", digits, { ttlDays: 1.5 }],
+    ["maxSize", digits, { maxSize: Number.NaN }],
+    ["maxSize", digits, { maxSize: -1 }],
+    ["legacy.contentType", digits, { legacy: { contentType: "png" } }],
+    ["legacy.filename", { ...digits, name: undefined }, { legacy: { contentType: "image/png" } }]
   ] as const) {
-    it.effect(`refuses a wrong ${field} before anything is sent: ${JSON.stringify([what.size, options])}`, () =>
+    it.effect(`rejects an invalid ${field} before anything is sent: ${JSON.stringify([what.size, options])}`, () =>
       Effect.gen(function* () {
-        const api = service()
-        const error = failureOf(yield* uploading(api, what, options))
+        const api = fakeUploadApi()
+        const error = failureOf(yield* upload(api, what, options))
         assert.strictEqual(error._tag === "InvalidRequest" && error.field, field)
         assert.strictEqual(error.attempts, 0)
         assert.deepStrictEqual(api.urls, [])
@@ -167,8 +136,8 @@ describe("upload", () => {
       `${isValid ? "sends" : "rejects, before anything is sent,"} the type ${JSON.stringify(contentType)}`,
       () =>
         Effect.gen(function* () {
-          const api = service()
-          const exit = yield* uploading(api, source, { legacy: { contentType } })
+          const api = fakeUploadApi()
+          const exit = yield* upload(api, digits, { legacy: { contentType } })
           if (isValid) {
             assert.strictEqual(valueOf(exit), "file_1")
             return assert.strictEqual(api.headers[1]?.["content-type"], contentType)
@@ -179,7 +148,7 @@ describe("upload", () => {
     )
   }
 
-  it.effect("is complete if an earlier confirmation, whose response was lost, has been carried out", () => {
+  it.effect("succeeds if an earlier confirmation took effect but its response was lost", () => {
     let confirms = 0
     const api = makeFakeClient((url) => {
       if (url.endsWith("/upload")) return { status: 200, json: { file_id: "file_1", upload_url: uploadUrl(1) } }
@@ -188,7 +157,7 @@ describe("upload", () => {
       return confirms === 1 ? { status: 502 } : { status: 409, json: { error: { code: "CONFLICT", message: "done" } } }
     })
     return Effect.gen(function* () {
-      assert.strictEqual(valueOf(yield* uploading(api)), "file_1")
+      assert.strictEqual(valueOf(yield* upload(api)), "file_1")
       assert.strictEqual(confirms, 2)
     })
   })
@@ -196,7 +165,7 @@ describe("upload", () => {
   it.effect("fails if the first confirmation conflicts", () =>
     Effect.gen(function* () {
       const conflict = { status: 409, json: { error: { code: "CONFLICT", message: "not uploaded" } } }
-      const error = failureOf(yield* uploading(service(undefined, conflict)))
+      const error = failureOf(yield* upload(fakeUploadApi({ confirm: () => conflict })))
       assert.deepStrictEqual(
         [error._tag, "fileId" in error && error.fileId, error.attempts],
         ["UnrecognizedError", File.FileId.make("file_1"), 3]
@@ -204,143 +173,145 @@ describe("upload", () => {
     })
   )
 
-  const failures: ReadonlyArray<readonly [string, () => ReturnType<typeof service>, string]> = [
-    ["storage that rejects the bytes", () => service(() => ({ status: 403 })), "UnexpectedResponse"],
-    ["storage that is out of service", () => service(() => ({ status: 503 })), "UnexpectedResponse"],
-    ["a confirmation that is out of service", () => service(undefined, { status: 503 }), "UnexpectedResponse"],
-    ["a confirmation for which the key is wrong", () => service(undefined, { status: 401 }), "Unauthorized"],
+  const failures: ReadonlyArray<readonly [string, () => ReturnType<typeof fakeUploadApi>, string]> = [
+    ["a rejection by storage", () => fakeUploadApi({ put: () => ({ status: 403 }) }), "UnexpectedResponse"],
+    ["a 503 of storage", () => fakeUploadApi({ put: () => ({ status: 503 }) }), "UnexpectedResponse"],
+    ["a 503 of the confirmation", () => fakeUploadApi({ confirm: () => ({ status: 503 }) }), "UnexpectedResponse"],
+    ["a 401 of the confirmation", () => fakeUploadApi({ confirm: () => ({ status: 401 }) }), "Unauthorized"],
     [
-      "a confirmation that the API rejects",
-      () => service(undefined, { status: 400, json: { error: { code: "FILE_FORMAT_UNSUPPORTED", message: "no" } } }),
+      "a rejected confirmation",
+      () =>
+        fakeUploadApi({
+          confirm: () => ({ status: 400, json: { error: { code: "FILE_FORMAT_UNSUPPORTED", message: "no" } } })
+        }),
       "FileFormatUnsupported"
     ],
     [
       "a confirmation that is rate limited for an hour",
-      () => service(undefined, { status: 429, headers: { "retry-after": "3600" } }),
+      () => fakeUploadApi({ confirm: () => ({ status: 429, headers: { "retry-after": "3600" } }) }),
       "RateLimited"
     ]
   ]
   for (const [name, api, tag] of failures) {
-    it.effect(`names the file in the failure after ${name}`, () =>
+    it.effect(`has the file id in the error after ${name}`, () =>
       Effect.gen(function* () {
-        const error = failureOf(yield* uploading(api()))
+        const error = failureOf(yield* upload(api()))
         assert.deepStrictEqual([error._tag, "fileId" in error && error.fileId], [tag, File.FileId.make("file_1")])
       })
     )
   }
 
-  it.effect("refuses what is too large before anything is sent: more than 150 MiB, or what the caller says", () =>
+  it.effect("fails with FileTooLarge before anything is sent: above 150 MiB, or above maxSize", () =>
     Effect.gen(function* () {
       const sized = (size: number) => File.fromStream(Stream.die("read"), { size })
       for (const [size, maxSize] of [
         [150 * MiB + 1, undefined],
         [11, 10]
       ] as const) {
-        const api = service()
-        const error = failureOf(yield* uploading(api, sized(size), { maxSize }))
+        const api = fakeUploadApi()
+        const error = failureOf(yield* upload(api, sized(size), { maxSize }))
         assert.strictEqual(error._tag, "FileTooLarge")
         if (error._tag !== "FileTooLarge") return
         assert.deepStrictEqual([error.size, error.limit, error.attempts], [size, maxSize ?? 150 * MiB, 0])
         assert.isFalse(error.retryable)
         assert.deepStrictEqual(api.urls, [])
       }
-      assert.strictEqual(valueOf(yield* uploading(service(), source, { maxSize: 10 })), "file_1")
-      // At the limit it is read.
-      assert.isTrue(Exit.isFailure(yield* uploading(service(), sized(150 * MiB))))
+      assert.strictEqual(valueOf(yield* upload(fakeUploadApi(), digits, { maxSize: 10 })), "file_1")
+      // A source at the limit is read.
+      assert.isTrue(Exit.isFailure(yield* upload(fakeUploadApi(), sized(150 * MiB))))
     })
   )
 
-  for (const [found, chunks, size, given] of [
+  for (const [found, chunks, size, sent] of [
     ["more than its 10 bytes", ["01234", "56789", "x"], 10, "01234"],
     ["more than its 10 bytes", ["0123456789x"], 10, ""],
     ["only 10 of its 11 bytes", ["01234", "56789"], 11, "0123456789"],
     ["only 0 of its 1 bytes", [], 1, ""]
   ] as const) {
-    it.effect(`fails when the source has ${found}, and leaves no file behind`, () =>
+    it.effect(`fails if the source has ${found}, and does not complete the file`, () =>
       Effect.gen(function* () {
-        const api = service()
+        const api = fakeUploadApi()
         const stream = Stream.map(Stream.fromIterable(chunks), (chunk) => new TextEncoder().encode(chunk)).pipe(
           Stream.rechunk(1)
         )
-        const error = failureOf(yield* uploading(api, File.fromStream(stream, { size })))
+        const error = failureOf(yield* upload(api, File.fromStream(stream, { size })))
         assert.strictEqual(error._tag === "InvalidRequest" && error.field, "source")
         assert.include(error.message, found)
         assert.strictEqual(error.attempts, 2)
-        assert.deepStrictEqual(pathsOf(api.urls), whole.slice(0, 2))
-        assert.strictEqual(api.bodies[1], given)
-        assert.isBelow(given.length, size)
+        assert.deepStrictEqual(pathsOf(api.urls), allPaths.slice(0, 2))
+        assert.strictEqual(api.bodies[1], sent)
+        assert.isBelow(sent.length, size)
       })
     )
   }
 
-  it.effect("says so when a retry finds the source used up", () =>
+  it.effect("names the reason if a stream cannot be run again", () =>
     Effect.gen(function* () {
       let runs = 0
-      const once = Stream.suspend(() => (++runs === 1 ? source.stream : Stream.empty))
+      const readableOnce = Stream.suspend(() => (++runs === 1 ? digits.stream : Stream.empty))
       const error = failureOf(
-        yield* uploading(
-          service(() => ({ status: 503 })),
-          File.fromStream(once, { size: 10 })
-        )
+        yield* upload(fakeUploadApi({ put: () => ({ status: 503 }) }), File.fromStream(readableOnce, { size: 10 }))
       )
       assert.strictEqual(error._tag === "InvalidRequest" && error.field, "source")
       assert.include(error.message, "only 0 of its 10 bytes when it is run again")
     })
   )
 
-  it.effect("takes chunks of nothing for nothing", () =>
+  it.effect("skips empty chunks, and uploads an empty file", () =>
     Effect.gen(function* () {
-      const api = service()
+      const api = fakeUploadApi()
       const parts = ["", "0123456789", "", ""].map((part) => new TextEncoder().encode(part))
-      yield* uploading(api, File.fromStream(Stream.fromIterable(parts), { size: 10 }))
-      assert.strictEqual(api.bodies[1], text)
-      const empty = service()
-      assert.strictEqual(valueOf(yield* uploading(empty, File.fromBytes(new Uint8Array(0)))), "file_1")
+      yield* upload(api, File.fromStream(Stream.fromIterable(parts), { size: 10 }))
+      assert.strictEqual(api.bodies[1], "0123456789")
+      const empty = fakeUploadApi()
+      assert.strictEqual(valueOf(yield* upload(empty, File.fromBytes(new Uint8Array(0)))), "file_1")
       assert.strictEqual(empty.headers[1]?.["content-length"], "0")
     })
   )
 
   class Unreadable extends Data.TaggedError("Unreadable")<{ readonly page: number }> {}
 
-  it.effect("fails as its source fails, at once, and by type", () =>
+  it.effect("fails immediately with the typed error of the source", () =>
     Effect.gen(function* () {
       const broken = File.fromStream(
         Stream.concat(Stream.make(new TextEncoder().encode("01")), new Unreadable({ page: 7 })),
         { size: 10 }
       )
       expectTypeOf(broken).toEqualTypeOf<File.Source<Unreadable>>()
-      const api = service()
+      const api = fakeUploadApi()
       const { files } = yield* api.client
-      const upload = files.upload(broken)
-      expectTypeOf(upload).toEqualTypeOf<Effect.Effect<File.FileId, ModelRouteError.UploadFailure | Unreadable>>()
-      expectTypeOf(files.upload(source)).toEqualTypeOf<Effect.Effect<File.FileId, ModelRouteError.UploadFailure>>()
+      const effect = files.upload(broken)
+      expectTypeOf(effect).toEqualTypeOf<Effect.Effect<File.FileId, ModelRouteError.UploadFailure | Unreadable>>()
+      expectTypeOf(files.upload(digits)).toEqualTypeOf<Effect.Effect<File.FileId, ModelRouteError.UploadFailure>>()
       yield* TestClock.setTime(start)
-      const error = failureOf(yield* runToEnd(upload))
+      const error = failureOf(yield* runToEnd(effect))
       assert.strictEqual(error._tag === "Unreadable" && error.page, 7)
-      assert.deepStrictEqual(pathsOf(api.urls), whole.slice(0, 2))
+      assert.deepStrictEqual(pathsOf(api.urls), allPaths.slice(0, 2))
       assert.strictEqual((yield* Effect.clock).unsafeCurrentTimeMillis(), start)
-      const died = yield* uploading(service(), File.fromStream(Stream.die("a bug"), { size: 10 }))
+      const died = yield* upload(fakeUploadApi(), File.fromStream(Stream.die("a bug"), { size: 10 }))
       assert.include(String(died), "a bug")
     })
   )
 
-  it.effect("sends all of it again when the storage was out of service, and tells of no byte twice", () =>
+  it.effect("sends all bytes again after a 503 of storage, and reports no byte twice", () =>
     Effect.gen(function* () {
-      const api = service((n) => (n < 3 ? { status: 503, text: "<Code>SlowDown</Code>" } : { status: 200 }))
-      const told: Array<number> = []
+      const api = fakeUploadApi({
+        put: (n) => (n < 3 ? { status: 503, text: "<Code>SlowDown</Code>" } : { status: 200 })
+      })
+      const reported: Array<number> = []
       const large = File.fromBytes(new Uint8Array(200_000).fill(65))
       const onProgress = ({ sent, size }: File.Progress) =>
         Effect.sync(() => {
           assert.strictEqual(size, 200_000)
-          told.push(sent)
+          reported.push(sent)
         })
-      assert.strictEqual(valueOf(yield* uploading(api, large, { onProgress })), "file_1")
-      assert.deepStrictEqual(pathsOf(api.urls), [whole[0], whole[1], whole[1], ...whole.slice(1)])
+      assert.strictEqual(valueOf(yield* upload(api, large, { onProgress })), "file_1")
+      assert.deepStrictEqual(pathsOf(api.urls), [linkPath, putPath, putPath, putPath, confirmPath])
       assert.deepStrictEqual(
         api.bodies.slice(1, 4).map(({ length }) => length),
         [200_000, 200_000, 200_000]
       )
-      assert.deepStrictEqual(told, [65_536, 131_072, 196_608, 200_000])
+      assert.deepStrictEqual(reported, [65_536, 131_072, 196_608, 200_000])
       assert.deepStrictEqual(
         api.at.map((instant) => instant - start),
         [0, 0, 1000, 3000, 3000]
@@ -348,12 +319,12 @@ describe("upload", () => {
     })
   )
 
-  it.effect("tells of nothing at all, too: an empty file is complete", () =>
+  it.effect("reports the completion of an empty file", () =>
     Effect.gen(function* () {
-      const told: Array<File.Progress> = []
-      const onProgress = (progress: File.Progress) => Effect.sync(() => void told.push(progress))
-      yield* uploading(service(), File.fromBytes(new Uint8Array(0)), { onProgress })
-      assert.deepStrictEqual(told, [{ sent: 0, size: 0 }])
+      const reported: Array<File.Progress> = []
+      const onProgress = (progress: File.Progress) => Effect.sync(() => void reported.push(progress))
+      yield* upload(fakeUploadApi(), File.fromBytes(new Uint8Array(0)), { onProgress })
+      assert.deepStrictEqual(reported, [{ sent: 0, size: 0 }])
     })
   )
 
@@ -361,12 +332,11 @@ describe("upload", () => {
     status: 403,
     text: "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
   }
-  const denied = { status: 403, text: "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>" }
 
-  it.effect("asks once more for a URL that has expired, and takes a plain refusal at its word", () =>
+  it.effect("replaces an expired URL once, and does not replace a URL that is rejected for another reason", () =>
     Effect.gen(function* () {
-      const once = service((n) => (n === 1 ? expired : { status: 200 }))
-      assert.strictEqual(valueOf(yield* uploading(once)), "file_2")
+      const once = fakeUploadApi({ put: (n) => (n === 1 ? expired : { status: 200 }) })
+      assert.strictEqual(valueOf(yield* upload(once)), "file_2")
       assert.deepStrictEqual(pathsOf(once.urls), [
         "/v1/files/upload",
         "/uploads/file_1",
@@ -376,83 +346,88 @@ describe("upload", () => {
       ])
       assert.strictEqual(once.bodies[4], '{"file_id":"file_2"}')
 
-      const always = service(() => expired)
-      const error = failureOf(yield* uploading(always))
+      const always = fakeUploadApi({ put: () => expired })
+      const error = failureOf(yield* upload(always))
       assert.strictEqual(error._tag === "UnexpectedResponse" && error.status, 403)
       assert.strictEqual(error.attempts, 4)
       assert.lengthOf(always.urls, 4)
 
-      const plain = service(() => denied)
-      const refused = failureOf(yield* uploading(plain))
+      const rejecting = fakeUploadApi({ put: () => denied })
+      const refused = failureOf(yield* upload(rejecting))
       assert.strictEqual(refused._tag === "UnexpectedResponse" && refused.status, 403)
       assert.include(refused.message, "storage rejected the request (HTTP 403")
       assert.notInclude(refused.message, "base URL")
-      assert.lengthOf(plain.urls, 2)
+      assert.lengthOf(rejecting.urls, 2)
 
-      // In other words, but after its time.
-      const late = service((n) => (n === 1 ? { status: 503 } : n === 2 ? denied : { status: 200 }), undefined, {
+      // A rejection without that word counts as expired after the expiry.
+      const late = fakeUploadApi({
+        put: (n) => (n === 1 ? { status: 503 } : n === 2 ? denied : { status: 200 }),
         expiresIn: 1000
       })
-      assert.strictEqual(valueOf(yield* uploading(late)), "file_2")
-      const inTime = service((n) => (n === 1 ? { status: 503 } : denied), undefined, { expiresIn: 1001 })
-      assert.strictEqual(failureOf(yield* uploading(inTime))._tag, "UnexpectedResponse")
+      assert.strictEqual(valueOf(yield* upload(late)), "file_2")
+      const inTime = fakeUploadApi({ put: (n) => (n === 1 ? { status: 503 } : denied), expiresIn: 1001 })
+      assert.strictEqual(failureOf(yield* upload(inTime))._tag, "UnexpectedResponse")
       assert.lengthOf(inTime.urls, 3)
     })
   )
 
-  it.effect("shows no signature when the storage quotes it, and no name of the file when the API does", () =>
+  it.effect("redacts the signature of the URL and the name of the file in errors", () =>
     Effect.gen(function* () {
-      const quoting = service(() => ({ status: 400, text: `<Error>canary0123456789 in ${uploadUrl(1)}</Error>` }))
-      const error = failureOf(yield* uploading(quoting))
+      const quoting = fakeUploadApi({
+        put: () => ({ status: 400, text: `<Error>canary0123456789 in ${uploadUrl(1)}</Error>` })
+      })
+      const error = failureOf(yield* upload(quoting))
       assert.include(JSON.stringify(error), "<Error>")
       assert.notInclude(JSON.stringify(error), "canary")
       const named = makeFakeClient(() => ({
         status: 400,
         json: { error: { code: "INPUT_VALIDATION_ERROR", message: "my-secret-plan.pdf is bad" } }
       }))
-      const older = { contentType: "application/pdf", filename: "my-secret-plan.pdf" }
-      const invalid = failureOf(yield* uploading(named, source, { legacy: older }))
+      const legacy = { contentType: "application/pdf", filename: "my-secret-plan.pdf" }
+      const invalid = failureOf(yield* upload(named, digits, { legacy }))
       assert.strictEqual(invalid._tag, "InputValidationError")
       assert.notInclude(JSON.stringify(invalid), "secret-plan")
     })
   )
 
-  it.effect("finds the link by other names, and fails where there is none", () =>
+  it.effect("reads a link from other field names, and fails if there is none", () =>
     Effect.gen(function* () {
-      const otherwise = makeFakeClient((url) =>
+      const otherNames = makeFakeClient((url) =>
         url.endsWith("/upload") ? { status: 200, json: { id: "file_9", url: uploadUrl(9) } } : { status: 200 }
       )
-      assert.strictEqual(valueOf(yield* uploading(otherwise)), "file_9")
+      assert.strictEqual(valueOf(yield* upload(otherNames)), "file_9")
       for (const json of [
         { file_id: "file_1" },
         { upload_url: uploadUrl(1) },
         { file_id: "file_1", upload_url: "ftp://x" }
       ]) {
-        const error = failureOf(yield* uploading(makeFakeClient(() => ({ status: 200, json }))))
+        const error = failureOf(yield* upload(makeFakeClient(() => ({ status: 200, json }))))
         assert.strictEqual(error._tag, "UnexpectedResponse")
         assert.include(error.message, "the response lacks an upload URL")
       }
     })
   )
 
-  it.effect("goes by the policy in force, and follows no redirect of the storage", () =>
+  it.effect("uses the current retry policy, and follows no redirect of storage", () =>
     Effect.gen(function* () {
-      const down = service(() => ({ status: 503 }))
+      const down = fakeUploadApi({ put: () => ({ status: 503 }) })
       const { files } = yield* down.client
-      const error = failureOf(yield* runToEnd(RetryPolicy.withPolicy(files.upload(source), RetryPolicy.none)))
+      const error = failureOf(yield* runToEnd(RetryPolicy.withPolicy(files.upload(digits), RetryPolicy.none)))
       assert.strictEqual(error._tag, "UnexpectedResponse")
       assert.lengthOf(down.urls, 2)
-      const elsewhere = service(() => ({ status: 307, headers: { location: "https://elsewhere.example/" } }))
-      assert.strictEqual(failureOf(yield* uploading(elsewhere))._tag, "UnexpectedResponse")
-      assert.lengthOf(elsewhere.urls, 2)
+      const redirecting = fakeUploadApi({
+        put: () => ({ status: 307, headers: { location: "https://elsewhere.example/" } })
+      })
+      assert.strictEqual(failureOf(yield* upload(redirecting))._tag, "UnexpectedResponse")
+      assert.lengthOf(redirecting.urls, 2)
     })
   )
 
-  it.effect("is one span, with the file's id and no address of the storage", () =>
+  it.effect("has one span with the file id and without a storage URL", () =>
     Effect.gen(function* () {
-      const api = service()
+      const api = fakeUploadApi()
       const { files } = yield* api.client
-      const spans = yield* spansOf(files.upload(source))
+      const spans = yield* spansOf(files.upload(digits))
       assert.deepStrictEqual(
         spans.map(({ attributes, name }) => [name, Object.fromEntries(attributes)]),
         [
@@ -474,21 +449,21 @@ describe("upload", () => {
   )
 })
 
-const take = (count: number) => (bytes: Stream.Stream<Uint8Array, unknown>) =>
+const stallAfter = (count: number) => (bytes: Stream.Stream<Uint8Array, unknown>) =>
   Stream.runDrain(Stream.zipRight(Stream.take(bytes, count), Stream.never))
 
 const fileId = File.FileId.make("file_1")
 
-/** With the milliseconds that it took. */
-const timed = <A, E>(effect: Effect.Effect<A, E>) =>
+/** Returns the value of an effect, and the time in milliseconds after `start`. */
+const withEndTime = <A, E>(effect: Effect.Effect<A, E>) =>
   Effect.flatMap(effect, (value) =>
     Effect.map(Effect.clock, (clock) => [value, clock.unsafeCurrentTimeMillis() - start] as const)
   )
 
-describe("an upload that gets stuck", () => {
+describe("a stalled upload", () => {
   const large = File.fromBytes(new Uint8Array(1_000_000))
 
-  it.effect("gives each attempt up when the storage has taken nothing for the time of an attempt", () =>
+  it.effect("fails each attempt when storage takes no bytes for the attempt timeout", () =>
     Effect.gen(function* () {
       const { client, puts } = clientWithStorage((bytes, n) =>
         n === 1
@@ -500,16 +475,16 @@ describe("an upload that gets stuck", () => {
             : Stream.runForEach(bytes, () => Effect.sleep("4500 millis"))
       )
       const { files } = yield* client
-      assert.deepStrictEqual(valueOf(yield* runInVirtualTime(silent(timed(files.upload(large))), start)), [
+      assert.deepStrictEqual(valueOf(yield* runInVirtualTime(silent(withEndTime(files.upload(large))), start)), [
         fileId,
         32_000 + 16 * 9000
       ])
-      // 10 s after the second chunk was taken at 9 s; 1 s of backoff; 10 s of silence; 2 s of backoff; 16 chunks in 2 parts.
+      // Timeout 10 s after the second chunk at 9 s, 1 s of backoff, timeout after 10 s, 2 s of backoff, 16 chunks in 2 parts.
       assert.deepStrictEqual(puts, [0, 20_000, 32_000])
     })
   )
 
-  it.effect("waits for an answer to the last byte as long as for an answer", () =>
+  it.effect("waits for the response after the last byte for the attempt timeout", () =>
     Effect.gen(function* () {
       const { client, puts } = clientWithStorage((bytes) => Effect.zipRight(Stream.runDrain(bytes), Effect.never))
       const { files } = yield* client
@@ -520,7 +495,7 @@ describe("an upload that gets stuck", () => {
     })
   )
 
-  it.effect("is patient with a slow source", () =>
+  it.effect("has no time limit for the source", () =>
     Effect.gen(function* () {
       const { client, puts } = clientWithStorage(Stream.runDrain)
       const slow = Stream.range(1, 3).pipe(
@@ -528,16 +503,16 @@ describe("an upload that gets stuck", () => {
         Stream.rechunk(1)
       )
       const { files } = yield* client
-      const exit = yield* runInVirtualTime(timed(files.upload(File.fromStream(slow, { size: 3 }))), start)
+      const exit = yield* runInVirtualTime(withEndTime(files.upload(File.fromStream(slow, { size: 3 }))), start)
       assert.deepStrictEqual(valueOf(exit), [fileId, 3 * 3_600_000])
       assert.deepStrictEqual(puts, [0])
     })
   )
 
-  it.effect("lets go at once when it is interrupted", () =>
+  it.effect("stops immediately when it is interrupted", () =>
     Effect.gen(function* () {
       const released = yield* Deferred.make<string>()
-      const { client, puts } = clientWithStorage(take(2))
+      const { client, puts } = clientWithStorage(stallAfter(2))
       const open = Stream.acquireRelease(Effect.void, () => Deferred.succeed(released, "source"))
       const { files } = yield* client
       const source = File.fromStream(
@@ -556,31 +531,31 @@ describe("an upload that gets stuck", () => {
 })
 
 describe("uploadProgress", () => {
-  it.effect("tells how far it is, and last the id", () =>
+  it.effect("emits the progress and finally the id", () =>
     Effect.gen(function* () {
-      const { files } = yield* service().client
-      const told: Array<number> = []
-      const options = { onProgress: ({ sent }: File.Progress) => Effect.sync(() => void told.push(sent)) }
+      const { files } = yield* fakeUploadApi().client
+      const reported: Array<number> = []
+      const options = { onProgress: ({ sent }: File.Progress) => Effect.sync(() => void reported.push(sent)) }
       const steps = yield* Stream.runCollect(files.uploadProgress(File.fromBytes(new Uint8Array(100_000)), options))
       assert.deepStrictEqual(Chunk.toReadonlyArray(steps), [
         File.Upload.Sending({ sent: 65_536, size: 100_000 }),
         File.Upload.Sending({ sent: 100_000, size: 100_000 }),
         File.Upload.Uploaded({ fileId: File.FileId.make("file_1"), size: 100_000 })
       ])
-      assert.deepStrictEqual(told, [65_536, 100_000])
+      assert.deepStrictEqual(reported, [65_536, 100_000])
     })
   )
 
-  it.effect("does not wait for a slow consumer, who still hears of the end", () =>
+  it.effect("does not wait for a slow consumer, which still gets the last step", () =>
     Effect.gen(function* () {
       const { client, puts } = clientWithStorage(Stream.runDrain)
       const { files } = yield* client
       const bytes = File.fromBytes(new Uint8Array(100 * 65_536))
-      const seen: Array<File.Upload> = []
+      const steps: Array<File.Upload> = []
       const fiber = yield* Effect.fork(
         Stream.runForEach(files.uploadProgress(bytes), (step) =>
           Effect.delay(
-            Effect.sync(() => void seen.push(step)),
+            Effect.sync(() => void steps.push(step)),
             "1 second"
           )
         )
@@ -588,12 +563,12 @@ describe("uploadProgress", () => {
       yield* TestClock.adjust("1 hour")
       yield* Fiber.join(fiber)
       assert.lengthOf(puts, 1)
-      assert.isBelow(seen.length, 40)
+      assert.isBelow(steps.length, 40)
       assert.deepStrictEqual(
-        seen.at(-1),
+        steps.at(-1),
         File.Upload.Uploaded({ fileId: File.FileId.make("file_1"), size: bytes.size })
       )
-      const sent = seen.flatMap((step) => (step._tag === "Sending" ? [step.sent] : []))
+      const sent = steps.flatMap((step) => (step._tag === "Sending" ? [step.sent] : []))
       assert.deepStrictEqual(
         sent,
         sent.toSorted((a, b) => a - b)
@@ -601,20 +576,230 @@ describe("uploadProgress", () => {
     })
   )
 
-  it.effect("fails as the upload does, and ends it when nobody looks any more", () =>
+  it.effect("fails as the upload does, and interrupts it when the consumer stops", () =>
     Effect.gen(function* () {
-      const { files } = yield* service(() => ({ status: 403, text: "no" })).client
-      const error = failureOf(yield* Effect.exit(Stream.runDrain(files.uploadProgress(source))))
+      const { files } = yield* fakeUploadApi({ put: () => ({ status: 403, text: "no" }) }).client
+      const error = failureOf(yield* Effect.exit(Stream.runDrain(files.uploadProgress(digits))))
       assert.strictEqual(error._tag === "UnexpectedResponse" && error.status, 403)
 
       const ended = yield* Deferred.make<void>()
       const { client } = clientWithStorage((bytes) =>
-        Effect.onInterrupt(take(3)(bytes), () => Deferred.succeed(ended, undefined))
+        Effect.onInterrupt(stallAfter(3)(bytes), () => Deferred.succeed(ended, undefined))
       )
       const large = File.fromBytes(new Uint8Array(1_000_000))
       const first = yield* Stream.runHead((yield* client).files.uploadProgress(large))
       assert.deepStrictEqual(Option.getOrUndefined(first), File.Upload.Sending({ sent: 65_536, size: 1_000_000 }))
       yield* Deferred.await(ended)
+    })
+  )
+})
+
+describe("the URL of an upload", () => {
+  for (const skew of [-3_600_000, 3_600_000]) {
+    it.effect(`expires by the clock of the server, which is ${skew / 1000} s ahead`, () =>
+      Effect.gen(function* () {
+        const headers = { date: httpDate(start + skew) }
+        // Rejected one second after the link was issued.
+        const put = (n: number) => (n === 1 ? { status: 503 } : n === 2 ? denied : { status: 200 })
+        const late = fakeUploadApi({ put, expiresIn: skew + 1000, headers })
+        assert.strictEqual(valueOf(yield* upload(late)), "file_2")
+        const inTime = fakeUploadApi({ put, expiresIn: skew + 1001, headers })
+        assert.strictEqual(failureOf(yield* upload(inTime))._tag, "UnexpectedResponse")
+        assert.deepStrictEqual(pathsOf(inTime.urls), [linkPath, putPath, putPath])
+      })
+    )
+  }
+
+  it.effect("has expired if the error of storage contains the word in any spelling", () =>
+    Effect.gen(function* () {
+      const text = "<Error><Code>ExpiredToken</Code></Error>"
+      const api = fakeUploadApi({ put: (n) => (n === 1 ? { status: 400, text } : { status: 200 }) })
+      assert.strictEqual(valueOf(yield* upload(api)), "file_2")
+    })
+  )
+
+  it.effect("has not expired after a redirect or a 5xx of storage, with any text and at any time", () =>
+    Effect.gen(function* () {
+      for (const [status, requests] of [
+        [307, 1],
+        [501, 1],
+        [503, 4]
+      ] as const) {
+        const api = fakeUploadApi({ put: () => ({ status, text: "expired" }), expiresIn: 0 })
+        const error = failureOf(yield* upload(api))
+        assert.strictEqual(error._tag === "UnexpectedResponse" && error.status, status)
+        assert.strictEqual(pathsOf(api.urls).filter((path) => path === linkPath).length, 1)
+        assert.strictEqual(pathsOf(api.urls).filter((path) => path === putPath).length, requests)
+      }
+    })
+  )
+
+  it.effect("is requested again after a 502, and so is the confirmation", () =>
+    Effect.gen(function* () {
+      const api = fakeUploadApi({
+        link: (n) => (n === 1 ? { status: 502 } : undefined),
+        confirm: (n) => (n === 1 ? { status: 502 } : { status: 200, json: {} })
+      })
+      assert.strictEqual(valueOf(yield* upload(api)), "file_2")
+      assert.deepStrictEqual(pathsOf(api.urls), [linkPath, linkPath, "/uploads/file_2", confirmPath, confirmPath])
+      // Each of the three requests has its own retries.
+      assert.deepStrictEqual(seconds(api.at), [0, 1, 1, 1, 2])
+    })
+  )
+
+  it.effect("is read from the newer field names if a response has both", () =>
+    Effect.gen(function* () {
+      const json = {
+        id: "req_1",
+        file_id: "file_1",
+        url: "https://modelroute.example/files/1",
+        upload_url: uploadUrl(1)
+      }
+      const api = fakeUploadApi({ link: () => ({ status: 200, json }) })
+      assert.strictEqual(valueOf(yield* upload(api)), "file_1")
+      assert.strictEqual(api.urls[1], uploadUrl(1))
+    })
+  )
+})
+
+describe("the bytes of an upload", () => {
+  it.effect("have any valid media type, with parameters", () =>
+    Effect.gen(function* () {
+      for (const contentType of ["text/plain; charset=utf-8", "image/svg+xml", "application/vnd.ms-excel"]) {
+        const api = fakeUploadApi()
+        valueOf(yield* upload(api, digits, { legacy: { contentType } }))
+        assert.strictEqual(JSON.parse(api.bodies[0] ?? "").content_type, contentType)
+        assert.strictEqual(api.headers[1]?.["content-type"], contentType)
+      }
+      for (const contentType of ["text/", "text/plain charset=utf-8", "text/plain\r\nx: y"]) {
+        const error = failureOf(yield* upload(fakeUploadApi(), digits, { legacy: { contentType } }))
+        assert.strictEqual(error._tag === "InvalidRequest" && error.field, "legacy.contentType")
+      }
+    })
+  )
+
+  it.effect("do not count against the rate limit of the API", () =>
+    Effect.gen(function* () {
+      const window = { "x-ratelimit-limit": "2", "x-ratelimit-reset": String(start / 1000 + 60) }
+      const api = fakeUploadApi({ headers: { ...window, "x-ratelimit-remaining": "1" } })
+      valueOf(yield* upload(api))
+      assert.deepStrictEqual(pathsOf(api.urls), [linkPath, putPath, confirmPath])
+      assert.deepStrictEqual(seconds(api.at), [0, 0, 0])
+    })
+  )
+
+  it.effect("do not delay requests to the API after rate limit headers of storage", () =>
+    Effect.gen(function* () {
+      const slow = { "x-ratelimit-limit": "1", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "60" }
+      const api = fakeUploadApi({ put: () => ({ status: 200, headers: slow }) })
+      valueOf(yield* upload(api))
+      assert.deepStrictEqual(seconds(api.at), [0, 0, 0])
+    })
+  )
+
+  it.effect("have arrived only after the response of storage has been read to its end", () =>
+    Effect.gen(function* () {
+      let read = 0
+      // More than a client would buffer.
+      const body = Stream.tap(Stream.repeatValue(new Uint8Array(65_536)).pipe(Stream.rechunk(1), Stream.take(50)), () =>
+        Effect.sync(() => (read += 1))
+      )
+      const complete = fakeUploadApi({ put: () => ({ status: 200, body }) })
+      assert.strictEqual(valueOf(yield* upload(complete)), "file_1")
+      assert.strictEqual(read, 50)
+      const truncated = fakeUploadApi({
+        put: (n) => ({ status: 200, ...(n === 1 ? { body: Stream.die("cut") } : {}) })
+      })
+      assert.strictEqual(valueOf(yield* upload(truncated)), "file_1")
+      assert.deepStrictEqual(pathsOf(truncated.urls), [linkPath, putPath, putPath, confirmPath])
+    })
+  )
+})
+
+describe("a source", () => {
+  it.effect("runs again if the connection breaks while it is being read", () =>
+    Effect.gen(function* () {
+      let runs = 0
+      let released = 0
+      const slow = Stream.acquireRelease(
+        Effect.sync(() => (runs += 1)),
+        () => Effect.sync(() => (released += 1))
+      ).pipe(Stream.flatMap(() => Stream.fromEffect(Effect.delay(Effect.succeed(new Uint8Array(3)), "2 seconds"))))
+      const api = clientWithStorage((bytes, n) =>
+        n === 1
+          ? Effect.raceFirst(Stream.runDrain(bytes), Effect.delay(Effect.fail("reset"), "1 second"))
+          : Stream.runDrain(bytes)
+      )
+      assert.strictEqual(valueOf(yield* upload(api, File.fromStream(slow, { size: 3 }))), "file_1")
+      assert.deepStrictEqual(api.puts, [0, 2000])
+      assert.deepStrictEqual([runs, released], [2, 2])
+    })
+  )
+
+  it.effect("is reported as far as it has been sent, and as complete only after it has ended", () =>
+    Effect.gen(function* () {
+      const parts = [3, 7].map((length) => new Uint8Array(length))
+      const reportsOf = (stream: Stream.Stream<Uint8Array>, size: number) =>
+        Effect.gen(function* () {
+          const reported: Array<number> = []
+          const onProgress = ({ sent }: File.Progress) => Effect.sync(() => void reported.push(sent))
+          const exit = yield* upload(fakeUploadApi(), File.fromStream(stream, { size }), { onProgress })
+          return [Exit.isSuccess(exit), reported] as const
+        })
+      // One chunk of parts, a chunk for each part, one part, and an additional byte at the end.
+      assert.deepStrictEqual(yield* reportsOf(Stream.fromIterable(parts), 10), [true, [3, 10]])
+      assert.deepStrictEqual(yield* reportsOf(Stream.rechunk(Stream.fromIterable(parts), 1), 10), [true, [3, 10]])
+      assert.deepStrictEqual(yield* reportsOf(Stream.make(new Uint8Array(10)), 10), [true, [10]])
+      const longer = Stream.concat(Stream.fromIterable(parts), Stream.make(new Uint8Array(1)))
+      assert.deepStrictEqual(yield* reportsOf(longer, 10), [false, [3]])
+    })
+  )
+
+  it.effect("gives no empty chunk to the transport", () =>
+    Effect.gen(function* () {
+      const lengths: Array<number> = []
+      const api = clientWithStorage((bytes) =>
+        Stream.runForEach(bytes, ({ length }) => Effect.sync(() => lengths.push(length)))
+      )
+      const single = Stream.rechunk(Stream.make(new Uint8Array(1), new Uint8Array(2), new Uint8Array(1)), 1)
+      valueOf(yield* upload(api, File.fromStream(single, { size: 4 })))
+      assert.isTrue(lengths.every((length) => length > 0))
+      assert.strictEqual(
+        lengths.reduce((sum, length) => sum + length, 0),
+        4
+      )
+    })
+  )
+
+  it.effect("of bytes has chunks of 64 KiB, none of them empty", () =>
+    Effect.gen(function* () {
+      for (const [size, expected] of [
+        [0, []],
+        [65_536, [65_536]],
+        [131_073, [65_536, 65_536, 1]]
+      ] as const) {
+        const { stream } = File.fromBytes(new Uint8Array(size))
+        const lengths = yield* Stream.runCollect(Stream.map(stream, ({ length }) => length))
+        assert.deepStrictEqual([...lengths], [...expected])
+      }
+    })
+  )
+
+  it.effect("has the given name, from each constructor", () =>
+    Effect.gen(function* () {
+      const bytes = new Uint8Array(1)
+      const legacy = { contentType: "image/png" }
+      for (const named of [
+        File.fromBytes(bytes, { name: "fox.png" }),
+        File.fromStream(Stream.make(bytes), { size: 1, name: "fox.png" })
+      ]) {
+        assert.strictEqual(named.name, "fox.png")
+        const api = fakeUploadApi()
+        valueOf(yield* upload(api, named, { legacy }))
+        assert.strictEqual(JSON.parse(api.bodies[0] ?? "").filename, "fox.png")
+      }
+      assert.notProperty(File.fromBytes(bytes), "name")
+      assert.isTrue(Exit.isFailure(yield* upload(fakeUploadApi(), File.fromBytes(bytes), { legacy })))
     })
   )
 })
