@@ -1,6 +1,6 @@
 /**
- * Everything that a call can fail with: one tagged class per error code of the API, plus those that are born in the
- * client. The code on the wire chooses the class, never the HTTP status.
+ * The errors of this library: one tagged class for each error code of the API, and the classes of the client's own errors. The code in
+ * the response chooses the class. The HTTP status does not.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ import { summarizeExecution } from "./internal/errors/executionSummary.js"
 import { advice } from "./internal/errors/messages.js"
 
 /**
- * Marks every error of this library.
+ * The property that marks every error of this library.
  *
  * @since 0.1.0
  * @category type ids
@@ -30,7 +30,7 @@ export const TypeId: unique symbol = Symbol.for("effect-modelroute/ModelRouteErr
 export type TypeId = typeof TypeId
 
 /**
- * One of the twelve codes that the API documents ("Error codes").
+ * One of the twelve error codes that the API documents (API page "Error codes").
  *
  * @since 0.1.0
  * @category models
@@ -38,16 +38,22 @@ export type TypeId = typeof TypeId
 export type Code = table.Code
 
 /**
- * The API's table of codes ("Error codes"): for each the tag of its class, the usual HTTP status, and whether the same
- * request can succeed later. An error's own `retryable` comes from the answer where the answer says so.
+ * The table of error codes (API page "Error codes"). Each code has the tag of its class, its usual HTTP status, and whether the same
+ * request can succeed later. If the response has a `retryable` field, the error has that value instead.
  *
  * @since 0.1.0
  * @category models
+ * @example
+ * ```ts
+ * import { ModelRouteError } from "effect-modelroute"
+ *
+ * export const { retryable, status, tag } = ModelRouteError.codes.MODEL_OVERLOADED
+ * ```
  */
 export const codes: typeof table.codes = table.codes
 
 /**
- * One reason why a request was refused: `field` is a path from the root of the request body, such as `input.width`.
+ * One reason why the API rejected a request. `field` is a path from the root of the request body, such as `input.width`.
  *
  * @since 0.1.0
  * @category schemas
@@ -59,7 +65,7 @@ export const Detail = Schema.Struct({
 })
 
 /**
- * One reason why a request was refused.
+ * One reason why the API rejected a request.
  *
  * @since 0.1.0
  * @category models
@@ -71,41 +77,41 @@ const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(sche
 const withDefault = <A, I>(schema: Schema.Schema<A, I>, value: NoInfer<A>) =>
   Schema.propertySignature(schema).pipe(Schema.withConstructorDefault(() => value))
 
-/** What every error says about the call that failed. */
+/** The fields of every error. */
 const callFields = {
   /** The method that failed, such as `executions.create`. */
   operation: withDefault(Schema.String, "request"),
-  /** How many requests were sent for it. */
+  /** The number of requests that the call sent. */
   attempts: withDefault(Schema.Number, 1),
-  /** Of a create: sent again with the same key, the call goes on where it stopped and costs nothing twice. */
+  /** The key of a create. Repeat the call with this key to continue without paying twice. */
   idempotencyKey: optional(Schema.String),
-  /** The execution that the error is about, as far as it is known. */
+  /** The execution that the error is about, if its id is known. */
   executionId: optional(Execution.ExecutionId),
-  /** The file that the error is about: on every failure of an upload after its URL was issued, and of a download. */
+  /** The file that the error is about. Every failed download has it, and every upload that fails after its URL was issued. */
   fileId: optional(File.FileId)
 }
 
-/** The wait that a response asks for. */
+/** The wait that the response requests. */
 const retryAfterField = {
-  /** How long `Retry-After` asks to wait, counted from the arrival of the response. On retryable errors only. */
+  /** The wait that `Retry-After` requests, from the arrival of the response. Only retryable errors have it. */
   retryAfter: optional(Schema.Duration)
 }
 
-/** What every answer with a code carries. Only the constructor has defaults, so that a test can write `new ModelOverloaded({})`. */
+/** The fields of every error with a code. Only the constructor has defaults, so that a test can write `new ModelOverloaded({})`. */
 const codedFields = (code: string, known: { readonly status: number; readonly retryable: boolean }) => ({
-  /** A sentence for the log: what failed, what the API said, the request id, what to do. */
+  /** Text for the log: what failed, the API's message, the request id, and what to do. */
   message: withDefault(Schema.String, advice(code)),
-  /** The code as it was on the wire. */
+  /** The code, exactly as the API sent it. */
   code: withDefault(Schema.String, code),
-  /** The API's own words, without anything that the request kept private. */
+  /** The API's message. Quotes from the request and secrets are redacted. */
   apiMessage: optional(Schema.String),
   /** Whether the same request can succeed later. */
   retryable: withDefault(Schema.Boolean, known.retryable),
-  /** The HTTP status; of an error out of a FAILED execution the one that the API's table gives its code. */
+  /** The HTTP status of the response. The error of a FAILED execution has the status that `codes` lists for its code. */
   status: withDefault(Schema.Number, known.status),
-  /** What the API's support asks for. */
+  /** The id of the request. ModelRoute's support asks for it. */
   requestId: optional(Schema.String),
-  /** Of an error out of a FAILED execution, `FAILED`; absent where a request was refused. See `isExecutionEnded`. */
+  /** `FAILED` if the error comes from a FAILED execution. Absent if the API rejected a request. See `isExecutionEnded`. */
   executionStatus: optional(Schema.Literal("FAILED")),
   ...retryAfterField,
   ...callFields
@@ -115,19 +121,19 @@ const apiFields = (code: Code) => codedFields(code, table.codes[code])
 
 const rateLimitFields = {
   /**
-   * How long the answer asked to wait, counted from its arrival; of a request that was not sent (`attempts` is 0) the whole wait
-   * in the queue.
+   * The wait that the response requests, from its arrival. If the request was not sent (`attempts` is 0), this is the whole wait in the
+   * queue.
    */
   retryAfter: optional(Schema.Duration),
-  /** When the limit resets, on the local clock. */
+  /** The time at which the limit resets, on the local clock. */
   resetAt: optional(Schema.DateTimeUtc),
-  /** Requests per window. */
+  /** The number of requests per window. */
   limit: optional(Schema.Number),
-  /** Requests left in this window. */
+  /** The number of requests that are left in this window. */
   remaining: optional(Schema.Number)
 }
 
-/** What the errors born in this client have in common. */
+/** The fields of the client's own errors. */
 const clientFields = (retryable: boolean) => ({
   message: Schema.String,
   retryable: withDefault(Schema.Boolean, retryable),
@@ -135,10 +141,24 @@ const clientFields = (retryable: boolean) => ({
 })
 
 /**
- * `INPUT_VALIDATION_ERROR`, HTTP 400, not retryable: a parameter is wrong; `details` names it.
+ * `INPUT_VALIDATION_ERROR`, HTTP 400, not retryable. A parameter is wrong, and `details` names it.
  *
  * @since 0.1.0
  * @category errors
+ * @example
+ * ```ts
+ * import { Console, Effect } from "effect"
+ * import { ModelRouteClient } from "effect-modelroute"
+ *
+ * export const program = Effect.gen(function* () {
+ *   const { executions } = yield* ModelRouteClient.ModelRouteClient
+ *   yield* executions.create({ model: "flux-1.1-pro", input: { prompt: "a fox", width: 1 } })
+ * }).pipe(
+ *   Effect.catchTag("InputValidationError", ({ details }) =>
+ *     Effect.forEach(details, ({ field, message }) => Console.error(`${field}: ${message}`))
+ *   )
+ * )
+ * ```
  */
 export class InputValidationError extends Schema.TaggedError<InputValidationError>(
   "effect-modelroute/InputValidationError"
@@ -149,7 +169,7 @@ export class InputValidationError extends Schema.TaggedError<InputValidationErro
 }
 
 /**
- * `CONTENT_MODERATION_REJECTED`, HTTP 400, not retryable: the safety filter refused the content, and always will.
+ * `CONTENT_MODERATION_REJECTED`, HTTP 400, not retryable. The safety filter rejected the content, and will reject it every time.
  *
  * @since 0.1.0
  * @category errors
@@ -163,7 +183,7 @@ export class ContentModerationRejected extends Schema.TaggedError<ContentModerat
 }
 
 /**
- * `FILE_NOT_FOUND`, HTTP 400, not retryable: a file is unknown or has expired; upload it again and use the new id.
+ * `FILE_NOT_FOUND`, HTTP 400, not retryable. A file is unknown or has expired. Upload it again and use the new id.
  *
  * @since 0.1.0
  * @category errors
@@ -178,7 +198,7 @@ export class FileNotFound extends Schema.TaggedError<FileNotFound>("effect-model
 }
 
 /**
- * `FILE_FORMAT_UNSUPPORTED`, HTTP 400, not retryable: this model does not take files of that format.
+ * `FILE_FORMAT_UNSUPPORTED`, HTTP 400, not retryable. The model does not accept files of this format.
  *
  * @since 0.1.0
  * @category errors
@@ -192,7 +212,7 @@ export class FileFormatUnsupported extends Schema.TaggedError<FileFormatUnsuppor
 }
 
 /**
- * `INSUFFICIENT_BALANCE`, HTTP 402, not retryable: the balance does not cover the hold; top it up, then submit again.
+ * `INSUFFICIENT_BALANCE`, HTTP 402, not retryable. The balance does not cover the hold. Top it up, then submit again.
  *
  * @since 0.1.0
  * @category errors
@@ -206,12 +226,27 @@ export class InsufficientBalance extends Schema.TaggedError<InsufficientBalance>
 }
 
 /**
- * `RATE_LIMITED`, HTTP 429, retryable: over the request limit. `retryAfter` says how long to wait, if the headers did. Also
- * the class of a 429 that carries no code at all, as a gateway sends it, and of a request that the client's own gate has held
- * back because its turn would come later than the retry policy waits.
+ * `RATE_LIMITED`, HTTP 429, retryable. The request limit is used up. `retryAfter` is the wait that the headers request, if they do.
+ *
+ * A 429 without a code, such as a gateway sends, has this class too. So has a request that was not sent because its wait in the
+ * client's queue would be longer than the retry policy allows.
  *
  * @since 0.1.0
  * @category errors
+ * @example
+ * ```ts
+ * import { Duration, Effect } from "effect"
+ * import { Execution, ModelRouteClient } from "effect-modelroute"
+ *
+ * export const program = Effect.gen(function* () {
+ *   const { executions } = yield* ModelRouteClient.ModelRouteClient
+ *   return yield* executions.get(Execution.ExecutionId.make("exec_1"))
+ * }).pipe(
+ *   Effect.tapErrorTag("RateLimited", ({ retryAfter }) =>
+ *     Effect.logWarning(`Try again in ${Duration.format(retryAfter ?? Duration.seconds(1))}`)
+ *   )
+ * )
+ * ```
  */
 export class RateLimited extends Schema.TaggedError<RateLimited>("effect-modelroute/RateLimited")("RateLimited", {
   ...apiFields("RATE_LIMITED"),
@@ -223,7 +258,7 @@ export class RateLimited extends Schema.TaggedError<RateLimited>("effect-modelro
 }
 
 /**
- * `MODEL_OVERLOADED`, HTTP 503, retryable: the model is at capacity.
+ * `MODEL_OVERLOADED`, HTTP 503, retryable. The model is at capacity.
  *
  * @since 0.1.0
  * @category errors
@@ -238,7 +273,7 @@ export class ModelOverloaded extends Schema.TaggedError<ModelOverloaded>("effect
 }
 
 /**
- * `MODEL_UNAVAILABLE`, HTTP 503, retryable: the model is out of service for the moment.
+ * `MODEL_UNAVAILABLE`, HTTP 503, retryable. The model is temporarily out of service.
  *
  * @since 0.1.0
  * @category errors
@@ -253,8 +288,8 @@ export class ModelUnavailable extends Schema.TaggedError<ModelUnavailable>("effe
 }
 
 /**
- * `GENERATION_TIMEOUT`, HTTP 504, retryable: the generation took too long. Out of a FAILED execution, "again" means a
- * new execution under a new key.
+ * `GENERATION_TIMEOUT`, HTTP 504, retryable. The generation took too long. To retry a FAILED execution, create a new execution with a
+ * new idempotency key.
  *
  * @since 0.1.0
  * @category errors
@@ -269,8 +304,8 @@ export class GenerationTimeout extends Schema.TaggedError<GenerationTimeout>("ef
 }
 
 /**
- * `GENERATION_FAILED`, HTTP 500, retryable: the provider failed. Out of a FAILED execution, "again" means a new
- * execution under a new key.
+ * `GENERATION_FAILED`, HTTP 500, retryable. The model's provider failed. To retry a FAILED execution, create a new execution with a new
+ * idempotency key.
  *
  * @since 0.1.0
  * @category errors
@@ -285,7 +320,7 @@ export class GenerationFailed extends Schema.TaggedError<GenerationFailed>("effe
 }
 
 /**
- * `SERVICE_UNAVAILABLE`, HTTP 503, retryable: the platform is down for the moment.
+ * `SERVICE_UNAVAILABLE`, HTTP 503, retryable. ModelRoute is temporarily out of service.
  *
  * @since 0.1.0
  * @category errors
@@ -300,7 +335,7 @@ export class ServiceUnavailable extends Schema.TaggedError<ServiceUnavailable>("
 }
 
 /**
- * `INTERNAL_ERROR`, HTTP 500, not retryable: a fault of the platform; its support wants the `requestId`.
+ * `INTERNAL_ERROR`, HTTP 500, not retryable. An internal error of ModelRoute. Contact support with the `requestId`.
  *
  * @since 0.1.0
  * @category errors
@@ -315,8 +350,8 @@ export class InternalError extends Schema.TaggedError<InternalError>("effect-mod
 }
 
 /**
- * `UNAUTHORIZED`, HTTP 401, not retryable: the API key is missing, wrong or revoked. Documented for files
- * ("Downloading"), outside the table of twelve. Also the class of a 401 that carries no code at all.
+ * `UNAUTHORIZED`, HTTP 401, not retryable. The API key is missing, wrong or revoked. A 401 without a code has this class too. The API
+ * documents this code on the page "Downloading", not in the table of twelve codes.
  *
  * @since 0.1.0
  * @category errors
@@ -331,8 +366,8 @@ export class Unauthorized extends Schema.TaggedError<Unauthorized>("effect-model
 }
 
 /**
- * An envelope whose code this version does not know: `code`, the API's words and its `retryable` are kept. Of a 429 the
- * wait is kept too.
+ * An error whose code this version of the library does not know. It keeps `code`, the API's message and `retryable`. With status 429 it
+ * has the fields of `RateLimited` too.
  *
  * @since 0.1.0
  * @category errors
@@ -347,8 +382,9 @@ export class UnrecognizedError extends Schema.TaggedError<UnrecognizedError>("ef
 }
 
 /**
- * A complete answer that is not what the API documents: a proxy's page, an empty body, storage's XML, a success without
- * the fields that make it one. Retryable for 408, 429, 502, 503 and 504.
+ * A complete response that the API does not document: a page of a proxy, an empty body, XML of storage, or a success without a required
+ * field. Retryable for 429. If the call can be repeated, it is also retryable for 408, 500, 502, 503, 504 and 520 to 530. A 409 is
+ * retryable if the request has an idempotency key.
  *
  * @since 0.1.0
  * @category errors
@@ -361,7 +397,7 @@ export class UnexpectedResponse extends Schema.TaggedError<UnexpectedResponse>("
     requestId: optional(Schema.String),
     contentType: optional(Schema.String),
     ...retryAfterField,
-    /** The start of the body, at most 2 KiB, without anything that the request kept private. */
+    /** The start of the body, at most 2 KiB. Quotes from the request and secrets are redacted. */
     body: withDefault(Schema.String, "")
   }
 ) {
@@ -371,8 +407,8 @@ export class UnexpectedResponse extends Schema.TaggedError<UnexpectedResponse>("
 }
 
 /**
- * Why no usable answer arrived: `connect` (no connection was made), `reset` (the connection broke), `timeout` (the time limit of
- * one attempt passed), `truncated` (the answer's body ended early), `unknown`.
+ * The reason why no complete response arrived: `connect` (could not connect), `reset` (the connection broke), `timeout` (the time limit
+ * of one attempt passed), `truncated` (the body ended early), or `unknown`.
  *
  * @since 0.1.0
  * @category schemas
@@ -380,7 +416,7 @@ export class UnexpectedResponse extends Schema.TaggedError<UnexpectedResponse>("
 export const TransportReason = Schema.Literal("connect", "reset", "timeout", "truncated", "unknown")
 
 /**
- * Why no usable answer arrived.
+ * The reason why no complete response arrived.
  *
  * @since 0.1.0
  * @category models
@@ -388,7 +424,8 @@ export const TransportReason = Schema.Literal("connect", "reset", "timeout", "tr
 export type TransportReason = typeof TransportReason.Type
 
 /**
- * No usable answer arrived. Retryable where sending again is safe: reads, and creates (they carry a key).
+ * No complete response arrived. Retryable if the request can be repeated safely: reads, and creates, which have an idempotency key. A
+ * failure to connect is always retryable, because nothing was sent.
  *
  * @since 0.1.0
  * @category errors
@@ -398,7 +435,7 @@ export class TransportError extends Schema.TaggedError<TransportError>("effect-m
   {
     ...clientFields(true),
     reason: TransportReason,
-    /** The transport's own words, such as `connect ECONNREFUSED 127.0.0.1:8787`. */
+    /** The message of the HTTP client, such as `connect ECONNREFUSED 127.0.0.1:8787`. */
     detail: optional(Schema.String)
   }
 ) {
@@ -408,7 +445,7 @@ export class TransportError extends Schema.TaggedError<TransportError>("effect-m
 }
 
 /**
- * The execution ended CANCELLED; its hold is released.
+ * The execution was cancelled. Its hold is released.
  *
  * @since 0.1.0
  * @category errors
@@ -423,7 +460,7 @@ export class ExecutionCancelled extends Schema.TaggedError<ExecutionCancelled>("
 }
 
 /**
- * The execution ended EXPIRED: no result arrived in its time; its hold is released. "Again" means a new execution.
+ * The execution expired before it had a result. Its hold is released. To retry, create a new execution.
  *
  * @since 0.1.0
  * @category errors
@@ -438,23 +475,36 @@ export class ExecutionExpired extends Schema.TaggedError<ExecutionExpired>("effe
 }
 
 /**
- * The wait ended before the execution did, or before the API had its output. The execution continues;
+ * The wait ended before the execution did, or before the API had its output. The execution continues.
  * `executions.await(executionId)` waits for it again.
  *
  * @since 0.1.0
  * @category errors
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { ModelRouteClient } from "effect-modelroute"
+ *
+ * export const program = Effect.gen(function* () {
+ *   const { executions } = yield* ModelRouteClient.ModelRouteClient
+ *   const request = { model: "flux-1.1-pro", input: { prompt: "a fox" } }
+ *   return yield* executions.run(request, { timeout: "1 minute" }).pipe(
+ *     Effect.catchTag("AwaitTimeout", ({ executionId }) => executions.await(executionId))
+ *   )
+ * })
+ * ```
  */
 export class AwaitTimeout extends Schema.TaggedError<AwaitTimeout>("effect-modelroute/AwaitTimeout")("AwaitTimeout", {
   ...clientFields(false),
   executionId: Execution.ExecutionId,
-  /** The execution as it was last seen. */
+  /** The execution as of the last poll or notification. */
   execution: optional(Execution.Execution)
 }) {
   get [TypeId](): TypeId {
     return TypeId
   }
 
-  /** Output and metadata can quote the prompt: renderings show only which execution it is and how far it got. */
+  /** Shows only the id, status, model and times of the execution, because output and metadata can quote the prompt. */
   override toJSON(): unknown {
     const { execution, ...rest } = this
     return {
@@ -470,7 +520,7 @@ export class AwaitTimeout extends Schema.TaggedError<AwaitTimeout>("effect-model
 }
 
 /**
- * `executions.result` was called before the execution had ended, or before the API had its output. The execution continues;
+ * `executions.result` was called before the execution had ended, or before the API had its output. The execution continues.
  * `executions.await(executionId)` waits for it.
  *
  * @since 0.1.0
@@ -481,7 +531,7 @@ export class ExecutionNotReady extends Schema.TaggedError<ExecutionNotReady>("ef
   {
     ...clientFields(false),
     executionId: Execution.ExecutionId,
-    /** The execution as the API has it now. */
+    /** The latest state of the execution. */
     execution: Execution.Execution
   }
 ) {
@@ -489,7 +539,7 @@ export class ExecutionNotReady extends Schema.TaggedError<ExecutionNotReady>("ef
     return TypeId
   }
 
-  /** Output and metadata can quote the prompt: renderings show only the execution's id and status. */
+  /** Shows only the id, status, model and times of the execution, because output and metadata can quote the prompt. */
   override toJSON(): unknown {
     const { execution, ...rest } = this
     return { ...rest, message: this.message, execution: summarizeExecution(execution) }
@@ -501,7 +551,7 @@ export class ExecutionNotReady extends Schema.TaggedError<ExecutionNotReady>("ef
 }
 
 /**
- * A file is larger than the limit; nothing was sent. `size` and `limit` are bytes.
+ * The file is larger than the limit. Nothing was sent. `size` and `limit` are in bytes.
  *
  * @since 0.1.0
  * @category errors
@@ -517,7 +567,8 @@ export class FileTooLarge extends Schema.TaggedError<FileTooLarge>("effect-model
 }
 
 /**
- * Refused before anything was sent: `field` names the option or argument, `message` the cure.
+ * This client rejected the call before it sent anything. `field` is the option or argument that is wrong. `message` says how to correct
+ * it.
  *
  * @since 0.1.0
  * @category errors
@@ -532,9 +583,9 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("effect-m
 }
 
 /**
- * An item of a batch was submitted, nothing tells whether it was accepted, and its idempotency key has become too old to ask the
- * API: sent again, it might be paid for twice. `Batch` neither sends it again nor forgets it. See the dashboard, then
- * have it run again under a new key (the option `resubmit`) or leave it.
+ * An item of a batch was submitted, and it is unknown whether the API accepted it. Its idempotency key is too old: a repeated request
+ * might be paid for twice. `Batch` does not send the item again and keeps it in the journal. Look for the execution in the dashboard.
+ * If there is none, use the option `resubmit` to run the item with a new key.
  *
  * @since 0.1.0
  * @category errors
@@ -543,7 +594,7 @@ export class SubmissionOutcomeUnknown extends Schema.TaggedError<SubmissionOutco
   "effect-modelroute/SubmissionOutcomeUnknown"
 )("SubmissionOutcomeUnknown", {
   ...clientFields(false),
-  /** When it was submitted first. */
+  /** The time of the first submission. */
   submittedAt: Schema.DateTimeUtc
 }) {
   get [TypeId](): TypeId {
@@ -552,15 +603,15 @@ export class SubmissionOutcomeUnknown extends Schema.TaggedError<SubmissionOutco
 }
 
 /**
- * The journal of a batch could not be read or written. Nothing is submitted that is not written down: run the batch again when
- * the journal works, and it goes on.
+ * The journal of a batch could not be read or written. A batch submits nothing that the journal does not hold. Run the batch again
+ * when the journal works. It then continues.
  *
  * @since 0.1.0
  * @category errors
  */
 export class JournalError extends Schema.TaggedError<JournalError>("effect-modelroute/JournalError")("JournalError", {
   ...clientFields(false),
-  /** The store's own words. */
+  /** The message of the store. */
   detail: optional(Schema.String)
 }) {
   get [TypeId](): TypeId {
@@ -569,7 +620,7 @@ export class JournalError extends Schema.TaggedError<JournalError>("effect-model
 }
 
 /**
- * The twelve codes that the API documents, as a schema: use it to send errors between your own services.
+ * The schema of the errors of the twelve codes that the API documents. Use it to send errors between your own services.
  *
  * @since 0.1.0
  * @category schemas
@@ -590,7 +641,7 @@ export const ApiError = Schema.Union(
 )
 
 /**
- * The errors of the twelve codes that the API documents.
+ * An error of one of the twelve codes that the API documents.
  *
  * @since 0.1.0
  * @category errors
@@ -598,7 +649,7 @@ export const ApiError = Schema.Union(
 export type ApiError = typeof ApiError.Type
 
 /**
- * What any single call can fail with.
+ * The schema of the errors of a single call.
  *
  * @since 0.1.0
  * @category schemas
@@ -613,7 +664,7 @@ export const RequestFailure = Schema.Union(
 )
 
 /**
- * What any single call can fail with.
+ * An error of a single call.
  *
  * @since 0.1.0
  * @category errors
@@ -621,7 +672,7 @@ export const RequestFailure = Schema.Union(
 export type RequestFailure = typeof RequestFailure.Type
 
 /**
- * What waiting for an execution can fail with.
+ * The schema of the errors of a wait for an execution.
  *
  * @since 0.1.0
  * @category schemas
@@ -629,7 +680,7 @@ export type RequestFailure = typeof RequestFailure.Type
 export const AwaitFailure = Schema.Union(...RequestFailure.members, ExecutionCancelled, ExecutionExpired, AwaitTimeout)
 
 /**
- * What waiting for an execution can fail with.
+ * An error of a wait for an execution.
  *
  * @since 0.1.0
  * @category errors
@@ -637,7 +688,7 @@ export const AwaitFailure = Schema.Union(...RequestFailure.members, ExecutionCan
 export type AwaitFailure = typeof AwaitFailure.Type
 
 /**
- * What `executions.result` can fail with.
+ * The schema of the errors of `executions.result`.
  *
  * @since 0.1.0
  * @category schemas
@@ -650,7 +701,7 @@ export const ResultFailure = Schema.Union(
 )
 
 /**
- * What `executions.result` can fail with.
+ * An error of `executions.result`.
  *
  * @since 0.1.0
  * @category errors
@@ -658,7 +709,7 @@ export const ResultFailure = Schema.Union(
 export type ResultFailure = typeof ResultFailure.Type
 
 /**
- * What an upload can fail with, besides the failures of its source.
+ * The schema of the errors of an upload. The errors of its source are not included.
  *
  * @since 0.1.0
  * @category schemas
@@ -666,7 +717,7 @@ export type ResultFailure = typeof ResultFailure.Type
 export const UploadFailure = Schema.Union(...RequestFailure.members, FileTooLarge)
 
 /**
- * What an upload can fail with, besides the failures of its source.
+ * An error of an upload. The errors of its source are not included.
  *
  * @since 0.1.0
  * @category errors
@@ -674,10 +725,17 @@ export const UploadFailure = Schema.Union(...RequestFailure.members, FileTooLarg
 export type UploadFailure = typeof UploadFailure.Type
 
 /**
- * Every error of this library.
+ * The schema of every error of this library.
  *
  * @since 0.1.0
  * @category schemas
+ * @example
+ * ```ts
+ * import { Schema } from "effect"
+ * import { ModelRouteError } from "effect-modelroute"
+ *
+ * export const encode = Schema.encode(ModelRouteError.ModelRouteError)
+ * ```
  */
 export const ModelRouteError = Schema.Union(
   ...AwaitFailure.members,
@@ -688,7 +746,7 @@ export const ModelRouteError = Schema.Union(
 )
 
 /**
- * Every error of this library.
+ * Any error of this library.
  *
  * @since 0.1.0
  * @category errors
@@ -696,47 +754,94 @@ export const ModelRouteError = Schema.Union(
 export type ModelRouteError = typeof ModelRouteError.Type
 
 /**
- * Whether a value is an error of this library.
+ * Tests whether a value is an error of this library.
  *
  * @since 0.1.0
  * @category guards
+ * @example
+ * ```ts
+ * import { ModelRouteError } from "effect-modelroute"
+ *
+ * export const describe = (error: unknown): string =>
+ *   ModelRouteError.isModelRouteError(error) ? `${error.operation}: ${error.message}` : String(error)
+ * ```
  */
 export const isModelRouteError = <A>(u: A): u is A & ModelRouteError => Predicate.hasProperty(u, TypeId)
 
 const apiTags: ReadonlySet<string> = new Set(Object.values(table.codes).map(({ tag }) => tag))
 
 /**
- * Whether a value is the error of one of the API's twelve codes.
+ * Tests whether a value is an error of one of the twelve codes that the API documents.
  *
  * @since 0.1.0
  * @category guards
+ * @example
+ * ```ts
+ * import { ModelRouteError } from "effect-modelroute"
+ *
+ * export const codeOf = (error: unknown): string | undefined =>
+ *   ModelRouteError.isApiError(error) ? error.code : undefined
+ * ```
  */
 export const isApiError = <A>(u: A): u is A & ApiError => isModelRouteError(u) && apiTags.has(u._tag)
 
 /**
- * Whether a value is an error of this library after which the same request can succeed later.
+ * Tests whether a value is an error of this library after which the same request can succeed later.
  *
  * @since 0.1.0
  * @category guards
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { ModelRouteClient, ModelRouteError } from "effect-modelroute"
+ *
+ * export const program = Effect.gen(function* () {
+ *   const { executions } = yield* ModelRouteClient.ModelRouteClient
+ *   return yield* executions.create({ model: "flux-1.1-pro", input: { prompt: "a fox" } })
+ * }).pipe(Effect.retry({ times: 2, while: ModelRouteError.isRetryable }))
+ * ```
  */
 export const isRetryable = <A>(u: A): u is A & ModelRouteError => isModelRouteError(u) && u.retryable
 
 /**
- * Whether a value is an error of this library because the API knows no such execution, endpoint or path, or storage no such file (HTTP
- * 404). After a create, it means that the base URL is wrong.
+ * Tests whether a value is an error of this library with HTTP status 404. The API does not know the execution, endpoint or path, or
+ * storage does not have the file. After a create, the base URL is wrong.
  *
  * @since 0.1.0
  * @category guards
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Execution, ModelRouteClient, ModelRouteError } from "effect-modelroute"
+ *
+ * export const program = Effect.gen(function* () {
+ *   const { executions } = yield* ModelRouteClient.ModelRouteClient
+ *   return yield* Effect.asSome(executions.get(Execution.ExecutionId.make("exec_1")))
+ * }).pipe(Effect.catchIf(ModelRouteError.isNotFound, () => Effect.succeedNone))
+ * ```
  */
 export const isNotFound = <A>(u: A): u is A & (ApiError | Unauthorized | UnrecognizedError | UnexpectedResponse) =>
   isModelRouteError(u) && "status" in u && u.status === 404
 
 /**
- * Whether a value is the error of a create whose idempotency key the API holds already (HTTP 409): the first request under the key is
+ * Tests whether a value is the error of a create whose idempotency key is already in use (HTTP 409). The first request with the key is
  * still in progress, or it had another body.
  *
  * @since 0.1.0
  * @category guards
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { ModelRouteClient, ModelRouteError } from "effect-modelroute"
+ *
+ * export const program = Effect.gen(function* () {
+ *   const { executions } = yield* ModelRouteClient.ModelRouteClient
+ *   return yield* executions.create(
+ *     { model: "flux-1.1-pro", input: { prompt: "a fox" } },
+ *     { idempotencyKey: "order-7" }
+ *   )
+ * }).pipe(Effect.tapErrorCause(Effect.logError), Effect.catchIf(ModelRouteError.isIdempotencyConflict, () => Effect.void))
+ * ```
  */
 export const isIdempotencyConflict = <A>(
   u: A
@@ -745,15 +850,33 @@ export const isIdempotencyConflict = <A>(
   "status" in u &&
   u.status === 409 &&
   u.idempotencyKey !== undefined &&
-  // The errors of a wait have the key of the create, too.
+  // The errors of a wait also have the key of the create.
   u.executionId === undefined
 
 /**
- * Whether a value is an error of this library that tells how an execution has ended: FAILED, CANCELLED or EXPIRED. After any other
- * error of a wait the execution may go on, and `executions.await` can take the wait up again.
+ * Tests whether a value is the error of an execution that has ended: FAILED, CANCELLED or EXPIRED. After any other error of a wait the
+ * execution can still be running. `executions.await` then waits for it again.
  *
  * @since 0.1.0
  * @category guards
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Execution, ModelRouteClient, ModelRouteError } from "effect-modelroute"
+ *
+ * const id = Execution.ExecutionId.make("exec_1")
+ *
+ * export const program = Effect.gen(function* () {
+ *   const { executions } = yield* ModelRouteClient.ModelRouteClient
+ *   return yield* executions.await(id)
+ * }).pipe(
+ *   Effect.tapError((error) =>
+ *     ModelRouteError.isExecutionEnded(error)
+ *       ? Effect.logError("The execution has ended", error)
+ *       : Effect.logWarning("The execution can still be running", error)
+ *   )
+ * )
+ * ```
  */
 export const isExecutionEnded = <A>(
   u: A
