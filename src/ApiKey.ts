@@ -1,5 +1,5 @@
 /**
- * API keys, as far as the API lets them be managed.
+ * Models of API keys.
  *
  * @since 0.1.0
  */
@@ -7,7 +7,15 @@ import * as Schema from "effect/Schema"
 import { lenient } from "./internal/data/lenient.js"
 
 /**
- * The id of an API key, `key_…`: opaque, and no secret. `KeyId.make(text)` makes one of an id that was stored as text.
+ * Decodes the id of an API key, such as `key_abc123`. The id is opaque and not a secret. `KeyId.make(text)` brands a stored id and
+ * throws if it is empty.
+ *
+ * @example
+ * ```ts
+ * import { ApiKey } from "effect-modelroute"
+ *
+ * export const id: ApiKey.KeyId = ApiKey.KeyId.make("key_abc123")
+ * ```
  *
  * @since 0.1.0
  * @category schemas
@@ -23,15 +31,25 @@ export const KeyId = Schema.NonEmptyString.pipe(Schema.brand("effect-modelroute/
 export type KeyId = typeof KeyId.Type
 
 /**
- * What a rotation gives: the new key, which the API shows this once. `Redacted.value(rotated.newKey)` is its text. API page
+ * The result of a rotation. The API shows the new key only once. `Redacted.value(rotated.newKey)` returns its text. API page
  * "Authentication".
+ *
+ * @example
+ * ```ts
+ * import { Redacted } from "effect"
+ * import type { ApiKey } from "effect-modelroute"
+ *
+ * export const textOf = (rotated: ApiKey.RotatedKey): string => Redacted.value(rotated.newKey)
+ * ```
  *
  * @since 0.1.0
  * @category models
  */
 export class RotatedKey extends Schema.Class<RotatedKey>("effect-modelroute/RotatedKey")({
+  /** The id of the key. */
   id: KeyId,
+  /** The new key. */
   newKey: Schema.Redacted(Schema.NonEmptyString),
-  /** Until when the old key works, too. */
+  /** When the old key becomes invalid, if the API states it. */
   previousKeyValidUntil: lenient(Schema.DateTimeUtc, "previous_key_valid_until")
 }) {}

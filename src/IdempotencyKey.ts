@@ -1,6 +1,6 @@
 /**
- * The key that makes a create safe to repeat: the API gives the same execution for the same key, so a lost answer never
- * costs a second one. Taken once per call, before its first attempt; every attempt repeats it.
+ * Idempotency keys make a create safe to retry. The API returns the same execution for the same key, so that a lost response never
+ * leads to a second, paid execution. The client takes one key for each call, and every attempt sends the same key.
  *
  * @since 0.1.0
  */
@@ -15,21 +15,32 @@ import { CurrentKey } from "./internal/http/currentKey.js"
 import { sha256Hex } from "./internal/data/sha256.js"
 
 /**
- * What a key is wanted for.
+ * A call that needs a key.
  *
  * @since 0.1.0
  * @category models
  */
 export interface KeyRequest {
-  /** The method, such as `executions.create`. */
+  /** Name of the method, such as `executions.create`. */
   readonly operation: string
-  /** The request body, before it becomes bytes. */
+  /** Body of the request, before it is encoded. */
   readonly body: unknown
 }
 
 /**
- * `next` gives the key of one logical call; the client asks once per call and repeats the key on every attempt. A client
- * takes the service that it was built with, unless the calling effect is provided with another one.
+ * The tag of the service that creates keys. The client calls `next` once for each call, before the first attempt. It uses the service
+ * in the context of the call, else the service that it was built with.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { IdempotencyKey } from "effect-modelroute"
+ *
+ * // Keys with a prefix that names the deployment.
+ * export const layer = Layer.succeed(IdempotencyKey.IdempotencyKey, {
+ *   next: () => Effect.sync(() => `production-${crypto.randomUUID()}`)
+ * })
+ * ```
  *
  * @since 0.1.0
  * @category tags
@@ -40,7 +51,18 @@ export class IdempotencyKey extends Context.Tag("effect-modelroute/IdempotencyKe
 >() {}
 
 /**
- * Random UUIDs (RFC 9562, version 4): every call is a new one, also with the same body.
+ * Provides random UUIDs (RFC 9562, version 4). Two calls with the same body have different keys.
+ *
+ * @example
+ * ```ts
+ * import { FetchHttpClient } from "@effect/platform"
+ * import { Layer } from "effect"
+ * import { IdempotencyKey, ModelRouteClient } from "effect-modelroute"
+ *
+ * export const ModelRouteLive = ModelRouteClient.layerConfig().pipe(
+ *   Layer.provide([FetchHttpClient.layer, IdempotencyKey.layer])
+ * )
+ * ```
  *
  * @since 0.1.0
  * @category layers
@@ -50,7 +72,15 @@ export const layer: Layer.Layer<IdempotencyKey> = Layer.succeed(IdempotencyKey, 
 })
 
 /**
- * `prefix-1`, `prefix-2`, … in the order of the calls: for tests.
+ * Provides the keys `prefix-1`, `prefix-2`, … in the order of the calls, for tests.
+ *
+ * @example
+ * ```ts
+ * import { IdempotencyKey } from "effect-modelroute"
+ *
+ * // key-1, key-2, key-3 …
+ * export const keys = IdempotencyKey.layerSequence("key")
+ * ```
  *
  * @since 0.1.0
  * @category layers
@@ -61,13 +91,26 @@ export const layerSequence = (prefix: string): Layer.Layer<IdempotencyKey> =>
     return { next: () => Effect.sync(() => `${prefix}-${++calls}`) }
   })
 
-/** 128 bits. */
+/** Returns 128 bits in hexadecimal. */
 const digest = (text: string): string => sha256Hex(text).slice(0, 32)
 
 /**
- * Keys that come out the same after a restart: 128 bits of the SHA-256 of scope, operation and canonical body (RFC 8785),
- * then the ordinal of this body within the scope, so that two wanted runs of the same prompt stay two. `scope` names the
- * piece of work, such as a job's id; a new piece of work takes a new scope. Remembers about 100 bytes per distinct body.
+ * Provides keys that are the same after a restart. A key is 128 bits of the SHA-256 of scope, operation and canonical body (RFC 8785),
+ * followed by the ordinal of the body in the scope. Two intended executions of the same body therefore have different keys.
+ * `scope` names the unit of work, such as the id of a job. Uses about 100 bytes of memory for each distinct body.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { IdempotencyKey, ModelRouteClient } from "effect-modelroute"
+ *
+ * // After a crash, the same job creates no second execution.
+ * export const runJob = (jobId: string, prompt: string) =>
+ *   Effect.gen(function* () {
+ *     const client = yield* ModelRouteClient.ModelRouteClient
+ *     return yield* client.executions.run({ model: "flux-1.1-pro", input: { prompt } })
+ *   }).pipe(Effect.provide(IdempotencyKey.layerDeterministic({ scope: jobId })))
+ * ```
  *
  * @since 0.1.0
  * @category layers
@@ -87,9 +130,22 @@ export const layerDeterministic = (options: { readonly scope: string }): Layer.L
   })
 
 /**
- * Gives the create inside one effect this key, in place of one from the service: to take up a call whose outcome is not
- * known. A second create inside the same effect with another body fails with `InvalidRequest`, since the API would answer it
- * with the first one's execution. 1 to 255 printable ASCII characters.
+ * Sets the key of the create inside an effect. Use it to resume a create whose outcome is unknown. A key has 1 to 255 printable ASCII
+ * characters. A second create with another body in the same effect fails with `InvalidRequest`, because the API would return the
+ * execution of the first one.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { IdempotencyKey, ModelRouteClient } from "effect-modelroute"
+ *
+ * // `key` is the `idempotencyKey` of the error of the first create.
+ * export const resume = (key: string, prompt: string) =>
+ *   Effect.gen(function* () {
+ *     const client = yield* ModelRouteClient.ModelRouteClient
+ *     return yield* client.executions.run({ model: "flux-1.1-pro", input: { prompt } })
+ *   }).pipe(IdempotencyKey.withKey(key))
+ * ```
  *
  * @since 0.1.0
  * @category combinators

@@ -1,5 +1,5 @@
 /**
- * What this library counts. Any exporter that reads Effect's metrics has them.
+ * The metrics of this library. Every exporter of Effect's metrics includes them.
  *
  * @since 0.1.0
  */
@@ -7,7 +7,7 @@ import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
 
 /**
- * Requests sent, tagged `operation` (such as `executions.create`) and `outcome` (`ok`, or the tag of the error).
+ * Counts requests. Tags: `operation`, such as `executions.create`, and `outcome`, which is `ok` or the tag of the error.
  *
  * @since 0.1.0
  * @category models
@@ -18,18 +18,19 @@ export const requests: Metric.Metric.Counter<number> = Metric.counter("modelrout
 })
 
 /**
- * Requests sent again, tagged `operation` and `reason` (the tag of the error that made it necessary).
+ * Counts retries. Tags: `operation`, and `reason`, which is the tag of the error.
  *
  * @since 0.1.0
  * @category models
  */
 export const retries: Metric.Metric.Counter<number> = Metric.counter("modelroute_retries_total", {
-  description: "Requests sent to ModelRoute again",
+  description: "Requests retried",
   incremental: true
 })
 
 /**
- * Waits in seconds, tagged `operation` and `reason` (the tag of an error, `poll`, or `gate`: for a place under the rate limit).
+ * Measures waits in seconds. Tags: `operation`, and `reason`, which is the tag of the error, `poll`, or `gate` for a wait for the rate
+ * limit.
  *
  * @since 0.1.0
  * @category models
@@ -41,42 +42,42 @@ export const waits: Metric.Metric.Histogram<number> = Metric.histogram(
 )
 
 /**
- * Requests that wait for a place under the rate limit, in all clients together.
+ * Counts the requests of all clients that wait for the rate limit.
  *
  * @since 0.1.0
  * @category models
  */
 export const waiting: Metric.Metric.Gauge<number> = Metric.gauge("modelroute_gate_waiting", {
-  description: "Requests that wait for a place under ModelRoute's rate limit"
+  description: "Requests that wait for ModelRoute's rate limit"
 })
 
 /**
- * Requests sent whose answer has not arrived, in all clients together.
+ * Counts the requests of all clients whose response has not arrived.
  *
  * @since 0.1.0
  * @category models
  */
 export const inFlight: Metric.Metric.Gauge<number> = Metric.gauge("modelroute_gate_in_flight", {
-  description: "Requests to ModelRoute that wait for their answer"
+  description: "Requests to ModelRoute without a response yet"
 })
 
 /**
- * Requests left in the window of the rate limit, as the last answer of any client left it.
+ * Requests that remain in the window of the rate limit, after the latest response of any client.
  *
  * @since 0.1.0
  * @category models
  */
 export const remaining: Metric.Metric.Gauge<number> = Metric.gauge("modelroute_gate_remaining", {
-  description: "Requests left in the window of ModelRoute's rate limit"
+  description: "Requests that remain in the window of ModelRoute's rate limit"
 })
 
 /**
- * Requests that the API refused for the rate limit.
+ * Counts the requests that the API rejected because of the rate limit.
  *
  * @since 0.1.0
  * @category models
  */
 export const rateLimited: Metric.Metric.Counter<number> = Metric.counter("modelroute_gate_rate_limited_total", {
-  description: "Requests that ModelRoute refused for the rate limit",
+  description: "Requests that ModelRoute rejected because of the rate limit",
   incremental: true
 })

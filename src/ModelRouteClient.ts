@@ -1,5 +1,5 @@
 /**
- * The client: ModelRoute as an Effect service.
+ * The client: the ModelRoute API as an Effect service.
  *
  * @since 0.1.0
  */
@@ -29,7 +29,7 @@ import type { Executions } from "./internal/executions/types.js"
 import * as files from "./internal/files/methods.js"
 import type { Files } from "./internal/files/types.js"
 import { reportTransportSend } from "./internal/http/attemptInterceptor.js"
-import * as TimeLimit from "./internal/http/attemptTimeout.js"
+import { makeAttemptTimeout } from "./internal/http/attemptTimeout.js"
 import * as clientOptions from "./internal/http/clientOptions.js"
 import { makeRequestMethod } from "./internal/http/rawRequest.js"
 import type { RequestSender } from "./internal/http/requestSender.js"
@@ -40,64 +40,108 @@ import type { WebhookEndpoints } from "./internal/webhooks/endpointTypes.js"
 import * as webhookEndpoints from "./internal/webhooks/endpoints.js"
 
 /**
- * What a client is made of: only the API key has no default.
+ * Options of a client. Only the API key has no default.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
-  /** Sent as a bearer token, and to no host but the API's. Refused when empty or with white space in it. */
+  /** API key. Sent as a bearer token to the API only. Rejected if it is empty or contains white space. API page "Authentication". */
   readonly apiKey: Redacted.Redacted
-  /** Default `https://api.modelroute.ai`. */
+  /** Base URL of the API. Default: `https://api.modelroute.ai`. */
   readonly baseUrl?: string | undefined
-  /** When a failed request is sent again. Default `RetryPolicy.standard`. */
+  /** Decides when and how often a failed request is retried. Default: `RetryPolicy.standard`. */
   readonly retry?: RetryPolicy.RetryPolicy | undefined
   /**
-   * Which errors are retried, whatever the schedule in `retry` or `RetryPolicy.withPolicy`: the schedule decides when and how often.
-   * Without an idempotency key a write is retried only if it was certainly not executed. Default `ModelRouteError.isRetryable`.
+   * Decides which errors may be retried, whatever the schedule of `retry` or `RetryPolicy.withPolicy`. Without an idempotency key a
+   * write is retried only if it was certainly not executed. Default: `ModelRouteError.isRetryable`.
    */
   readonly retryWhile?: ((error: ModelRouteError.ModelRouteError) => boolean) | undefined
-  /** When to look at executions that are waited for. Default `Execution.pollSchedule`; with webhooks `Webhook.pollSchedule`. */
+  /**
+   * Delays between the polls of a wait for an execution. Use `Webhook.pollSchedule` if webhooks end the waits. Default:
+   * `Execution.pollSchedule`.
+   */
   readonly pollSchedule?: Schedule.Schedule<unknown, Execution.Execution> | undefined
-  /** The time limit of each attempt, its answer's body included. Default 30 seconds. */
+  /** Time limit of each attempt, including the response body. Default: 30 seconds. */
   readonly attemptTimeout?: Duration.DurationInput | undefined
   /**
-   * Applied last to the client that talks to the API: logging, a further header, a proxy. It can see the API key. Repeating what
-   * fails is for `retry`, which knows what may be sent twice; neither this nor the `HttpClient` in the context should do so.
+   * Transforms the HTTP client for the API, for example to log requests or to add a header or a proxy. It is applied last and can
+   * read the API key. It must not retry requests, and neither must the `HttpClient` in the context. `retry` alone decides what may be
+   * sent twice. Default: no transformation.
    */
   readonly transformClient?: ((client: HttpClient.HttpClient) => HttpClient.HttpClient) | undefined
-  /** Whether the trace goes on at the API (`traceparent` and `b3` headers). Default false: it is a third party. */
+  /** Sends the trace headers `traceparent` and `b3` to the API, which is a third party. Default: `false`. */
   readonly propagateTraceContext?: boolean | undefined
 }
 
 export type { ApiKeys } from "./internal/apiKeys.js"
 export type { AwaitOptions, CreateOptions, Executions, RunOptions, WatchOptions } from "./internal/executions/types.js"
 export type { Files, UploadOptions } from "./internal/files/types.js"
-export type { WebhookEndpoints as Webhooks } from "./internal/webhooks/endpointTypes.js"
+export type { WebhookEndpoints } from "./internal/webhooks/endpointTypes.js"
 
 /**
- * All of the client: executions, files, webhook endpoints, API keys, and a way to every other endpoint.
+ * The methods of a client. No method requires a service. All failures are in its type.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Service {
+  /** Methods on executions. */
   readonly executions: Executions
+  /** Methods on files. */
   readonly files: Files
+  /** Methods on webhook endpoints. */
   readonly webhookEndpoints: WebhookEndpoints
+  /** Methods on API keys. */
   readonly apiKeys: ApiKeys
-  /** What the client's `RateLimitGate` knows and does now. */
+  /**
+   * Returns the current state of the client's rate limit gate.
+   *
+   * @example
+   * ```ts
+   * import { Effect } from "effect"
+   * import { ModelRouteClient } from "effect-modelroute"
+   *
+   * export const program = Effect.gen(function* () {
+   *   const client = yield* ModelRouteClient.ModelRouteClient
+   *   const { limit, remaining } = yield* client.rateLimit
+   *   yield* Effect.log(`${remaining} of ${limit} requests remain`)
+   * })
+   * ```
+   */
   readonly rateLimit: Effect.Effect<RateLimitGate.Snapshot>
   /**
-   * The way to an endpoint that has no method here: the answer's JSON as it is (`undefined` when empty). `path` begins with
-   * `/` and may hold a query. Whatever the policy, a POST or PATCH is sent again only after a 429 or when no connection was
-   * made, unless `withKey` gives it a key.
+   * Sends a request to an endpoint that has no method, and returns the JSON of the response, or `undefined` if the body is empty.
+   * `path` begins with `/` and may contain a query. Without a key from `IdempotencyKey.withKey`, a POST or PATCH is retried only if it
+   * was certainly not executed. Fails with `InvalidRequest` for a method, path or body that cannot be sent.
+   *
+   * @example
+   * ```ts
+   * import { Effect } from "effect"
+   * import { ModelRouteClient } from "effect-modelroute"
+   *
+   * export const program = Effect.gen(function* () {
+   *   const client = yield* ModelRouteClient.ModelRouteClient
+   *   return yield* client.request("GET", "/models?limit=10")
+   * })
+   * ```
    */
   readonly request: (method: HttpMethod, path: string, body?: unknown) => Effect.Effect<unknown, RequestFailure>
 }
 
 /**
- * The client in the context: `yield* ModelRouteClient.ModelRouteClient`.
+ * The tag of the client.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Execution, ModelRouteClient } from "effect-modelroute"
+ *
+ * export const program = Effect.gen(function* () {
+ *   const client = yield* ModelRouteClient.ModelRouteClient
+ *   return yield* client.executions.get(Execution.ExecutionId.make("exec_1"))
+ * })
+ * ```
  *
  * @since 0.1.0
  * @category tags
@@ -107,8 +151,20 @@ export class ModelRouteClient extends Context.Tag("effect-modelroute/ModelRouteC
 const defaultBaseUrl = "https://api.modelroute.ai"
 
 /**
- * A client over whatever `HttpClient` is there, with a `RateLimitGate` of its own unless one is provided. Fails with
- * `InvalidRequest` for an API key or base URL that cannot work.
+ * Creates a client over the `HttpClient` in the context. The client has its own rate limit gate unless a `RateLimitGate` is provided.
+ * Fails with `InvalidRequest` if an option is not valid.
+ *
+ * @example
+ * ```ts
+ * import { FetchHttpClient } from "@effect/platform"
+ * import { Effect, Layer, Redacted } from "effect"
+ * import { IdempotencyKey, ModelRouteClient } from "effect-modelroute"
+ *
+ * export const program = Effect.gen(function* () {
+ *   const client = yield* ModelRouteClient.make({ apiKey: Redacted.make("my-api-key") })
+ *   return yield* client.executions.run({ model: "flux-1.1-pro", input: { prompt: "a lighthouse" } })
+ * }).pipe(Effect.provide(Layer.merge(FetchHttpClient.layer, IdempotencyKey.layer)))
+ * ```
  *
  * @since 0.1.0
  * @category constructors
@@ -119,11 +175,11 @@ export const make = (
   Effect.gen(function* () {
     const http = yield* HttpClient.HttpClient
     const keys = yield* IdempotencyKey.IdempotencyKey
-    const given = yield* Effect.serviceOption(RateLimitGate.RateLimitGate)
-    const own = Option.isSome(given) ? given.value : yield* RateLimitGate.make
+    const provided = yield* Effect.serviceOption(RateLimitGate.RateLimitGate)
+    const clientGate = Option.isSome(provided) ? provided.value : yield* RateLimitGate.make
     const gate = Effect.map(
       Effect.serviceOption(RateLimitGate.RateLimitGate),
-      Option.getOrElse(() => own)
+      Option.getOrElse(() => clientGate)
     )
     yield* clientOptions.checkOptions(options)
     const apiKey = yield* clientOptions.checkApiKey(options.apiKey)
@@ -138,14 +194,14 @@ export const make = (
         HttpClient.mapRequest(HttpClientRequest.prependUrl(baseUrl)),
         HttpClient.mapRequest(HttpClientRequest.bearerToken(apiKey)),
         options.propagateTraceContext === true ? HttpClient.mapRequestEffect(addTraceHeaders) : Function.identity,
-        // Below it, each time that it sends a request is counted.
+        // The transformed client can send a request several times. Each of them is reported.
         options.transformClient === undefined
           ? Function.identity
           : Function.flow(
               HttpClient.transform((effect) => Effect.zipRight(reportTransportSend, effect)),
               options.transformClient
             ),
-        // The span of the operation says it all; outermost, so that `transformClient` can switch it on again.
+        // The operation has a span already. Outermost, so that `transformClient` can enable the tracer again.
         HttpClient.withTracerDisabledWhen(() => true)
       ),
       baseUrl,
@@ -153,7 +209,7 @@ export const make = (
       policy: options.retry ?? RetryPolicy.standard,
       retryWhile: options.retryWhile ?? ModelRouteError.isRetryable,
       secrets: [Redacted.value(apiKey)],
-      attemptLimits: { duration, withTimeout: TimeLimit.makeAttemptTimeout(timer, Duration.toMillis(duration)) },
+      attemptLimits: { duration, withTimeout: makeAttemptTimeout(timer, Duration.toMillis(duration)) },
       timer
     }
     return ModelRouteClient.of({
@@ -167,8 +223,20 @@ export const make = (
   })
 
 /**
- * The client as a layer. It is built anew at each call of `layer`, so keep it in a constant. Fails with `InvalidRequest` for
- * an API key or base URL that cannot work.
+ * Provides a client. Each call of `layer` creates another client, so keep the layer in a constant. Fails with `InvalidRequest` if an
+ * option is not valid.
+ *
+ * @example
+ * ```ts
+ * import { FetchHttpClient } from "@effect/platform"
+ * import { Layer, Redacted } from "effect"
+ * import { IdempotencyKey, ModelRouteClient } from "effect-modelroute"
+ *
+ * export const ModelRouteLive = ModelRouteClient.layer({
+ *   apiKey: Redacted.make("my-api-key"),
+ *   attemptTimeout: "10 seconds"
+ * }).pipe(Layer.provide([FetchHttpClient.layer, IdempotencyKey.layer]))
+ * ```
  *
  * @since 0.1.0
  * @category layers
@@ -178,25 +246,36 @@ export const layer = (
 ): Layer.Layer<ModelRouteClient, InvalidRequest, HttpClient.HttpClient | IdempotencyKey.IdempotencyKey> =>
   Layer.effect(ModelRouteClient, make(options))
 
-const config: Config.Config<Pick<Options, "apiKey" | "baseUrl">> = Config.all({
+const optionsConfig: Config.Config<Pick<Options, "apiKey" | "baseUrl">> = Config.all({
   apiKey: Config.redacted("MODELROUTE_API_KEY"),
   baseUrl: Config.option(Config.nonEmptyString("MODELROUTE_BASE_URL"))
 }).pipe(Config.map(({ apiKey, baseUrl }) => ({ apiKey, baseUrl: Option.getOrUndefined(baseUrl) })))
 
-const variables: { readonly [field: string]: string } = {
+const variableNames: { readonly [field: string]: string } = {
   apiKey: "MODELROUTE_API_KEY",
   baseUrl: "MODELROUTE_BASE_URL"
 }
 
-const variablesSet = Effect.mapError(config, (error) =>
+const loadOptions = Effect.mapError(optionsConfig, (error) =>
   ConfigError.isMissingData(error) && error.path.includes("MODELROUTE_API_KEY")
-    ? ConfigError.MissingData(error.path, "Set it to your API key, as the dashboard shows it.")
+    ? ConfigError.MissingData(error.path, "Set it to your API key from the dashboard.")
     : error
 )
 
 /**
- * The client with `MODELROUTE_API_KEY` and, where it is set, `MODELROUTE_BASE_URL` from the configuration (by default the
- * environment). Fails with a `ConfigError` that names the variable where one is missing or cannot work.
+ * Provides a client with `MODELROUTE_API_KEY` and the optional `MODELROUTE_BASE_URL` from the configuration, by default from the
+ * environment. Fails with a `ConfigError` that names the variable if it is missing or not valid.
+ *
+ * @example
+ * ```ts
+ * import { FetchHttpClient } from "@effect/platform"
+ * import { Layer } from "effect"
+ * import { IdempotencyKey, ModelRouteClient } from "effect-modelroute"
+ *
+ * export const ModelRouteLive = ModelRouteClient.layerConfig().pipe(
+ *   Layer.provide([FetchHttpClient.layer, IdempotencyKey.layer])
+ * )
+ * ```
  *
  * @since 0.1.0
  * @category layers
@@ -206,9 +285,9 @@ export const layerConfig = (
 ): Layer.Layer<ModelRouteClient, ConfigError.ConfigError, HttpClient.HttpClient | IdempotencyKey.IdempotencyKey> =>
   Layer.effect(
     ModelRouteClient,
-    Effect.flatMap(variablesSet, ({ apiKey, baseUrl }) =>
+    Effect.flatMap(loadOptions, ({ apiKey, baseUrl }) =>
       Effect.mapError(make({ ...options, apiKey, baseUrl: baseUrl ?? options.baseUrl }), (error) =>
-        ConfigError.InvalidData([variables[error.field] ?? error.field], error.message)
+        ConfigError.InvalidData([variableNames[error.field] ?? error.field], error.message)
       )
     )
   )

@@ -1,88 +1,88 @@
 /**
- * ModelRoute for Effect. Each module has a path of its own, too: `effect-modelroute/ModelRouteClient`.
+ * The ModelRoute API as Effect modules. Each module has its own path, such as `effect-modelroute/ModelRouteClient`.
  *
  * @since 0.1.0
  */
 
 /**
- * API keys, as far as the API lets them be managed.
+ * Models of API keys.
  *
  * @since 0.1.0
  */
 export * as ApiKey from "./ApiKey.js"
 
 /**
- * Batches of executions that can be killed.
+ * Batches: thousands of executions that survive a crash.
  *
  * @since 0.1.0
  */
 export * as Batch from "./Batch.js"
 
 /**
- * Executions: one paid run of one model, from the request to its result.
+ * Executions: one paid run of one model, from the request to the result.
  *
  * @since 0.1.0
  */
 export * as Execution from "./Execution.js"
 
 /**
- * Files: what goes into an execution and what comes out of it.
+ * Models of files, sources of uploads, and the destination of downloads.
  *
  * @since 0.1.0
  */
 export * as File from "./File.js"
 
 /**
- * The keys that make a create safe to repeat, and where they come from.
+ * Idempotency keys, which make a create safe to retry.
  *
  * @since 0.1.0
  */
 export * as IdempotencyKey from "./IdempotencyKey.js"
 
 /**
- * What this library counts.
+ * The metrics of this library.
  *
  * @since 0.1.0
  */
 export * as Metrics from "./Metrics.js"
 
 /**
- * The client: ModelRoute as an Effect service.
+ * The client: the ModelRoute API as an Effect service.
  *
  * @since 0.1.0
  */
 export * as ModelRouteClient from "./ModelRouteClient.js"
 
 /**
- * Everything that a call can fail with.
+ * The errors of the API and of the client.
  *
  * @since 0.1.0
  */
 export * as ModelRouteError from "./ModelRouteError.js"
 
 /**
- * The gate before the rate limit.
+ * Admission control for the rate limit of the API.
  *
  * @since 0.1.0
  */
 export * as RateLimitGate from "./RateLimitGate.js"
 
 /**
- * When a failed request is sent again.
+ * When a failed request is retried.
  *
  * @since 0.1.0
  */
 export * as RetryPolicy from "./RetryPolicy.js"
 
 /**
- * Webhooks, on the receiving side: is it genuine, what does it tell, was it handled before.
+ * Receives webhooks: verifies signatures and handles each event once.
  *
  * @since 0.1.0
  */
 export * as Webhook from "./Webhook.js"
 
 /**
- * Where the API delivers webhooks to.
+ * Models of webhook endpoints, the URLs to which the API delivers events.
  *
  * @since 0.1.0
  */
