@@ -191,7 +191,7 @@ describe("await", () => {
         yield* TestClock.setTime(start)
         const error = failureOf(yield* runToEnd((yield* fake.client).executions.await(id)))
         assert.strictEqual(error._tag, "AwaitTimeout")
-        // The Date header is rounded down by up to a second, so the wait can end up to a second later.
+        // The Date header has whole seconds, so the wait can end up to a second later.
         const last = (fake.at.at(-1) ?? 0) - start
         assert.isAtLeast(last, 330_000)
         assert.isAtMost(last, 331_000)

@@ -30,8 +30,8 @@ describe("cancelOnInterrupt", () => {
   )
 
   /**
-   * Interrupts `run` after `afterMillis`. Returns when the interruption ended, the times of the requests, the statuses of the
-   * executions an hour later, and the logged warnings.
+   * Interrupts `run` after `afterMillis`. Returns the end of the interruption, the times of the requests and the logged warnings.
+   * `statuses` shows the executions an hour later.
    */
   const interruptCreate = (simulator: SimulatorOptions, afterMillis: number, createsBefore = 0) =>
     Effect.gen(function* () {

@@ -12,7 +12,7 @@ import * as Stream from "effect/Stream"
 import type * as Execution from "../../Execution.js"
 import { type AwaitFailure, JournalError } from "../../ModelRouteError.js"
 import { canonicalJson } from "../data/canonicalJson.js"
-import { createBody } from "../executions/requests.js"
+import { encodeCreateBody } from "../executions/requests.js"
 import { invalidRequest } from "../errors/invalidRequest.js"
 import { tryCallback } from "./callback.js"
 import { parseAmount } from "./costBudget.js"
@@ -95,10 +95,12 @@ const makeDraft = <A, E, E2, R>(
       const version = versionOf && (yield* tryCallback("version", () => versionOf(item, index)))
       const request = yield* tryCallback("request", () => options.request(item, index))
       if (Effect.isEffect(request)) {
-        const body = Effect.flatMap(request, (made) => Effect.map(createBody(operation, made), ({ body }) => body))
+        const body = Effect.flatMap(request, (made) =>
+          Effect.map(encodeCreateBody(operation, made), ({ body }) => body)
+        )
         return { ...toDraft(key, body), hold, digest: version === undefined ? "" : computeDigest(version) }
       }
-      const { body } = yield* createBody(operation, request)
+      const { body } = yield* encodeCreateBody(operation, request)
       return { ...toDraft(key, Effect.succeed(body)), hold, digest: computeDigest(version ?? canonicalJson(body)) }
     }).pipe(Effect.catchAll((error) => Effect.succeed(toDraft(key, Effect.fail(error)))))
   return Effect.matchEffect(readKey, {

@@ -10,7 +10,7 @@ import type * as Execution from "../../Execution.js"
 import type { JournalError } from "../../ModelRouteError.js"
 import { omitUndefined, nonEmptyString } from "../data/lenient.js"
 import * as money from "../data/money.js"
-import { requestOf } from "../executions/requests.js"
+import { toCreateRequest } from "../executions/requests.js"
 import { withInterceptor } from "../http/attemptInterceptor.js"
 import {
   concludeCompleted,
@@ -114,7 +114,7 @@ const createAndAwait = <A, E, R>(
         )
       })
     return withInterceptor(
-      executions.run(requestOf(body), { ...waitOptions, idempotencyKey: entry.idempotencyKey, onAccepted }),
+      executions.run(toCreateRequest(body), { ...waitOptions, idempotencyKey: entry.idempotencyKey, onAccepted }),
       guard
     ).pipe(
       Effect.matchEffect({

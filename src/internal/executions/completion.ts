@@ -14,7 +14,7 @@ import { withSecrets } from "../errors/redact.js"
 import type { CallStats } from "../telemetry.js"
 import { omitUndefined } from "../data/lenient.js"
 
-/** @internal The operation that needs the result, and what it knows of the create. */
+/** @internal The operation that needs the result of an execution, and the create of that execution. */
 export interface WaitContext {
   readonly sender: RequestSender
   readonly operation: string

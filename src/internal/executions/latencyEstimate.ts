@@ -1,5 +1,6 @@
 /**
- * Estimates the latency of each model, so that a client with few requests left polls when an execution is likely to have ended.
+ * Estimates the latency of each model. A client with few requests left starts to poll when an execution is likely to have
+ * ended.
  *
  * @internal
  */

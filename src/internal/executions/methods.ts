@@ -59,25 +59,25 @@ const makeResult =
   (id) => {
     const operation = "executions.result"
     return inSpan(operation, id, (stats) => {
-      const waiter: WaitContext = { sender: context.sender, operation, stats, create: {} }
+      const waitContext: WaitContext = { sender: context.sender, operation, stats, create: {} }
       const latest = fetchExecution(context, operation, id, stats)
       const notReady = (execution: Execution.Execution) => {
         const isWithoutOutput = execution.status === "COMPLETED"
         const state = isWithoutOutput ? "COMPLETED, but its output is not available yet" : `still ${execution.status}`
         const message = `Execution ${id} is ${state}. Wait for it with executions.await.`
-        return new ExecutionNotReady({ ...errorFields(waiter, id), execution, message })
+        return new ExecutionNotReady({ ...errorFields(waitContext, id), execution, message })
       }
       const toCompleted = (observation: Observation): Effect.Effect<Execution.Completed, ResultFailure> =>
         lacksOutput(observation)
           ? Effect.fail(notReady(observation.execution))
-          : toResult(waiter, observation.execution, notReady)
+          : toResult(waitContext, observation.execution, notReady)
       return fetchResult(context, operation, id, stats).pipe(
         Effect.flatMap((result) => {
           const isOutdated = !hasOutput(result) && ["COMPLETED", "UNKNOWN"].includes(result.execution.status)
-          // The replica that has no result yet can be behind: the execution itself may have the output.
+          // The replica can be behind, so the execution itself may have the output.
           return isOutdated ? latest : Effect.succeed(result)
         }),
-        // The execution shows why its result is rejected: it has not ended, has no result, or the API has no such endpoint.
+        // The execution shows why the request failed: it has not ended, it has no result, or the endpoint is missing.
         Effect.catchIf(isClientError, (rejection) =>
           Effect.filterOrFail(
             latest,
@@ -135,7 +135,7 @@ const awaitEnd = (
 ): Effect.Effect<Execution.Completed, AwaitFailure> => {
   const operation = "executions.await"
   const create = submitted?.create ?? {}
-  const waiter: WaitContext = { sender: context.sender, operation, stats, create }
+  const waitContext: WaitContext = { sender: context.sender, operation, stats, create }
   const info: WaitInfo = {
     operation,
     id,
@@ -150,14 +150,14 @@ const awaitEnd = (
     ({ isEnded, next }) => Effect.repeat(next, { until: isEnded })
   )
   return Effect.flatMap(Effect.scoped(ended), (execution) =>
-    toResult(waiter, execution, () => {
+    toResult(waitContext, execution, () => {
       const message = `Execution ${id} is still ${execution.status}. Wait for it with executions.await.`
-      return new AwaitTimeout({ ...errorFields(waiter, id), execution, message })
+      return new AwaitTimeout({ ...errorFields(waitContext, id), execution, message })
     })
   )
 }
 
-const cancellerOf = (context: ExecutionsContext): Canceller => ({
+const makeCanceller = (context: ExecutionsContext): Canceller => ({
   timer: context.sender.timer,
   cancel: (id, deadline) => inSpan("executions.cancel", id, (stats) => cancel(context, id, stats, deadline))
 })
@@ -169,7 +169,9 @@ const makeAwait =
     return Effect.flatMap(checkAwaitOptions(operation, options), (checked) =>
       inSpan(operation, id, (stats) => {
         const wait = awaitEnd(context, id, checked, stats)
-        return options.cancelOnInterrupt === true ? cancelOnInterrupt(cancellerOf(context), id, undefined, wait) : wait
+        return options.cancelOnInterrupt === true
+          ? cancelOnInterrupt(makeCanceller(context), id, undefined, wait)
+          : wait
       })
     )
   }
@@ -178,7 +180,7 @@ const makeRun =
   (context: ExecutionsContext): Executions["run"] =>
   <E = never>(request: Execution.CreateRequest, options: RunOptions<E> = {}) => {
     const operation = "executions.run"
-    const canceller = options.cancelOnInterrupt === true ? cancellerOf(context) : undefined
+    const canceller = options.cancelOnInterrupt === true ? makeCanceller(context) : undefined
     return Effect.flatMap(checkRunOptions(operation, options), (checked) =>
       inSpan(operation, undefined, (stats) =>
         // An interruption between the response to the create and the wait must not skip the cancel.

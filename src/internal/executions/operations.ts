@@ -52,7 +52,7 @@ interface FetchOptions {
   readonly deadline?: number
 }
 
-const sendGet =
+const makeFetch =
   (makeCall: typeof requests.get) =>
   (
     { sender }: ExecutionsContext,
@@ -66,10 +66,10 @@ const sendGet =
     )
 
 /** @internal Fetches an execution, as part of the operation that needs it. */
-export const fetchExecution = sendGet(requests.get)
+export const fetchExecution = makeFetch(requests.get)
 
 /** @internal Fetches the result of an execution, as part of the operation that needs it. */
-export const fetchResult = sendGet(requests.result)
+export const fetchResult = makeFetch(requests.result)
 
 /** @internal Returns the requests of a wait. */
 export const pollRequests = (

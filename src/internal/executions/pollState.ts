@@ -54,8 +54,8 @@ export interface PollState {
 }
 
 /**
- * The information that is still missing: the end, the error of a FAILED execution that a notification left out, or the output
- * of a COMPLETED one.
+ * The information that the wait needs next. `needsError`: a notification left out the error of a FAILED execution. `needsOutput`:
+ * the output of a COMPLETED execution is missing.
  *
  * @internal
  */

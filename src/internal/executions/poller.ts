@@ -92,7 +92,7 @@ const pollGraceMillis = Duration.toMillis("30 seconds")
 
 /**
  * Limits a poll by the caller's `timeout`, because retries and the rate limit can delay it. Without `timeout` there is no
- * limit: a poll that ends after the execution has expired still shows how the execution has ended.
+ * limit, because a poll after the expiry still shows how the execution has ended.
  */
 const withinTimeout = (
   timer: SharedTimer,

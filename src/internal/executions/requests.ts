@@ -29,7 +29,7 @@ export interface CreateCall extends attempt.Call<Observation> {
   readonly idempotencyKey: string
 }
 
-/** Accepts a response that shows an execution. */
+/** Decodes a response that shows an execution. */
 const decodeObservation = attempt.decodeJson("the id of an execution", (json, received) => {
   const execution = decode.execution(json)
   return execution === undefined ? undefined : toObservation(execution, received)
@@ -41,7 +41,7 @@ export interface CreateBody extends requests.JsonBody {
 }
 
 /** @internal Returns the body of a create. Fails with `InvalidRequest` if a field is missing or has no exact JSON form. */
-export const createBody = (
+export const encodeCreateBody = (
   operation: string,
   request: Execution.CreateRequest
 ): Effect.Effect<CreateBody, InvalidRequest> => {
@@ -65,15 +65,15 @@ export const createBody = (
   }
   const { extra, input, metadata, model, webhookUrl } = request
   const body = { ...extra, model, input, ...omitUndefined({ webhook_url: webhookUrl, metadata }) }
-  // `model` is not checked for private texts, because errors may quote it.
+  // `model` is left out of the checked fields, because it is not confidential.
   return Effect.map(requests.encodeJsonBody(operation, { input, webhookUrl, metadata, extra }, body), (json) => ({
     ...json,
     body
   }))
 }
 
-/** @internal Returns the request of a body that `createBody` has made. */
-export const requestOf = ({
+/** @internal Returns the request of a body that `encodeCreateBody` has made. */
+export const toCreateRequest = ({
   input,
   metadata,
   model,
@@ -97,7 +97,7 @@ export const create = (
 ): Effect.Effect<CreateCall, InvalidRequest> =>
   Effect.gen(function* () {
     const operation = "executions.create"
-    const { body, privateTexts, text } = yield* createBody(operation, request)
+    const { body, privateTexts, text } = yield* encodeCreateBody(operation, request)
     const idempotencyKey = yield* chooseKey(keys, { operation, body }, text, keyOption)
     return {
       operation,
@@ -111,7 +111,7 @@ export const create = (
   })
 
 /** Returns a function that makes calls for one execution. */
-const callFor =
+const makeCallFor =
   <A>(method: "GET" | "POST", suffix: string, decode: attempt.Call<A>["decode"]) =>
   (
     operation: string,
@@ -129,10 +129,10 @@ const callFor =
     }))
 
 /** @internal Makes a call that fetches an execution. */
-export const get = callFor("GET", "", decodeObservation)
+export const get = makeCallFor("GET", "", decodeObservation)
 
 /**
- * Accepts a response that shows the result of an execution. A `null` output confirms that a COMPLETED execution has none. A
+ * Decodes a response that shows the result of an execution. A `null` output confirms that a COMPLETED execution has none. A
  * missing output confirms nothing.
  */
 const decodeResultObservation = attempt.decodeJson("the id of an execution", (json, received) => {
@@ -144,10 +144,10 @@ const decodeResultObservation = attempt.decodeJson("the id of an execution", (js
 })
 
 /** @internal Makes a call that fetches the result of an execution. */
-export const result = callFor("GET", "/result", decodeResultObservation)
+export const result = makeCallFor("GET", "/result", decodeResultObservation)
 
 /** @internal Makes a call that cancels an execution. The response may be empty. */
-export const cancel = callFor(
+export const cancel = makeCallFor(
   "POST",
   "/cancel",
   attempt.decodeJson("a readable body", (json) => Option.fromNullable(decode.execution(json)))

@@ -138,7 +138,7 @@ const pollOnce = (
     const { lastPoll, runningPoll } = group
     if (lastPoll !== undefined && lastPoll.observedAt > since) return Effect.succeed(lastPoll)
     if (runningPoll === undefined) return startPoll(group, request)
-    // A permanent failure, such as an exhausted rate limit, and an interruption concern only the wait that has started the poll.
+    // A permanent failure, a 429 or an interruption ends only the wait that has started the poll.
     return Effect.flatMap(Effect.exit(Deferred.await(runningPoll)), (exit) =>
       Exit.isSuccess(exit) || isTransientFailure(exit) ? exit : pollOnce(group, request, since)
     )

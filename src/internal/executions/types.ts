@@ -128,8 +128,8 @@ export interface Executions {
   readonly get: (id: Execution.ExecutionId) => Effect.Effect<Execution.Execution, RequestFailure>
   /**
    * Returns the result of an execution that has ended, without waiting. Fails with `ExecutionNotReady` if the execution has not
-   * ended or its output is not available yet. Fails with the tagged error of its code if it is FAILED, and with
-   * `ExecutionCancelled` or `ExecutionExpired` if it ended so. API page "Polling".
+   * ended or its output is not available yet. A FAILED execution fails with the tagged error of its code. Other terminal
+   * statuses fail with `ExecutionCancelled` or `ExecutionExpired`. API page "Polling".
    *
    * @example
    * ```ts
@@ -165,8 +165,8 @@ export interface Executions {
   readonly cancel: (id: Execution.ExecutionId) => Effect.Effect<Execution.Execution, RequestFailure>
   /**
    * Records an update from another source, such as a webhook, and resumes the waits for that execution in this client.
-   * `Webhook.notifyClient` calls it with each event. If there is no wait, the update is kept for the next one: the latest update
-   * of each of the last 1000 executions.
+   * `Webhook.notifyClient` calls it with each event. If there is no wait, the latest update is kept for the next
+   * one, for the last 1000 executions.
    *
    * @example
    * ```ts
@@ -203,10 +203,10 @@ export interface Executions {
     options?: WatchOptions
   ) => Stream.Stream<Execution.Execution, RequestFailure | AwaitTimeout>
   /**
-   * Waits until an execution has ended and returns its result. The first poll comes after 2 seconds. The delay then grows by 1.5
-   * up to 15 seconds. A transient poll failure does not end the wait. Fails with the tagged error of its code if the execution
-   * is FAILED, with `ExecutionCancelled` or `ExecutionExpired` if it ended so, and with `AwaitTimeout` after `timeout`. API page
-   * "Polling".
+   * Waits until an execution has ended and returns its result. By default the first poll starts after 2 seconds. Each further
+   * delay is 1.5 times as long, up to 15 seconds. A transient poll failure does not end the wait. A FAILED execution fails with the
+   * tagged error of its code. Other terminal statuses fail with `ExecutionCancelled` or `ExecutionExpired`. Fails with
+   * `AwaitTimeout` after `timeout`. API page "Polling".
    *
    * @example
    * ```ts
