@@ -11,7 +11,7 @@ import * as Execution from "./Execution.js"
 import * as File from "./File.js"
 import * as table from "./internal/errors/codes.js"
 import { summarizeExecution } from "./internal/errors/executionSummary.js"
-import { advice } from "./internal/errors/messages.js"
+import { defaultMessage } from "./internal/errors/messages.js"
 
 /**
  * The property that marks every error of this library.
@@ -100,7 +100,7 @@ const retryAfterField = {
 /** The fields of every error with a code. Only the constructor has defaults, so that a test can write `new ModelOverloaded({})`. */
 const codedFields = (code: string, known: { readonly status: number; readonly retryable: boolean }) => ({
   /** Text for the log: what failed, the API's message, the request id, and what to do. */
-  message: withDefault(Schema.String, advice(code)),
+  message: withDefault(Schema.String, defaultMessage(code)),
   /** The code, exactly as the API sent it. */
   code: withDefault(Schema.String, code),
   /** The API's message. Quotes from the request and secrets are redacted. */

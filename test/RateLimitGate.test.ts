@@ -323,7 +323,7 @@ describe("a wait in the gate", () => {
       )
       assert.strictEqual(
         failures[0]?.message,
-        "executions.create was not sent: the rate limit is used up, its turn would have come after 20 s, and the retry policy does not wait so long. Try again then, send fewer requests, or allow a longer maxWait in RetryPolicy.rateLimit."
+        "executions.create was not sent: the rate limit is used up. The request would have waited 20 s, longer than the retry policy allows. Try again then, send fewer requests, or raise maxWait in RetryPolicy.rateLimit."
       )
       assert.lengthOf(yield* arrivalTimes(), 6)
     }).pipe(Effect.provide(limited(3, RetryPolicy.make({ rateLimit: { maxWait: "15 seconds" } }))))

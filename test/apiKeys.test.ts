@@ -66,7 +66,7 @@ describe("apiKeys.rotate", () => {
       const { run } = scriptedApi({ status: 200, text: '{"id":"key' })
       const error = failureOf(yield* run(({ apiKeys }) => apiKeys.rotate(keyId)))
       assert.strictEqual(error._tag === "TransportError" && error.retryable, false)
-      assert.include(error.message, "may have been carried out")
+      assert.include(error.message, "may have been executed")
     })
   )
 

@@ -581,7 +581,7 @@ describe("classify", () => {
   })
   it("advises by what sending again would do", () => {
     const unkeyed = classify.transportError("reset", { ...context, isRepeatable: false })
-    assert.include(unkeyed.message, "It may have been carried out all the same")
+    assert.include(unkeyed.message, "The request may have been executed")
     const keyed = classify.transportError("reset", { ...context, attempts: 2, idempotencyKey: "key-1", isKeyed: true })
     assert.include(keyed.message, "failed after 2 attempts:")
     assert.include(keyed.message, "use the idempotency key key-1")

@@ -125,14 +125,14 @@ describe("answers without a known code", () => {
 
   for (const [status, code, words] of [
     [404, "NOT_FOUND", "there is no such endpoint at this base URL"],
-    [403, "FORBIDDEN", "the API key may not do this"],
-    [409, "IDEMPOTENCY_CONFLICT", "another request holds this idempotency key"],
-    [400, "NEW", "for a reason that this version does not know"]
+    [403, "FORBIDDEN", "the API key does not have permission for this call"],
+    [409, "IDEMPOTENCY_CONFLICT", "another request already uses this idempotency key"],
+    [400, "NEW", "for a reason that this version of the library does not know"]
   ] as const) {
     it(`say what ${status} ${code} means`, () => {
       const { message } = classify.fromResponse(answer(status, envelope({ code, message: "no" })), context)
       assert.include(message, words)
-      assert.notInclude(message, "To go on later")
+      assert.notInclude(message, "To continue later")
     })
   }
 

@@ -126,9 +126,9 @@ describe("await", () => {
         assert.strictEqual(second._tag, "GenerationTimeout")
         assert.include(
           second.message,
-          "Submit it again as a new execution. A new execution takes a new idempotency key."
+          "Submit it again as a new execution. Use a new idempotency key for it."
         )
-        assert.notInclude(second.message, "To go on later")
+        assert.notInclude(second.message, "To continue later")
         const { ledger } = yield* Simulator
         assert.lengthOf((yield* ledger).executions, 1)
       })

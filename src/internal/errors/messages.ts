@@ -1,6 +1,5 @@
 /**
- * The sentences of the errors, written for the person who reads the log at night: what failed, what the API said, how to
- * find it again, what to do.
+ * Builds the messages of errors. A message says what failed, what the API said, and what to do.
  *
  * @internal
  */
@@ -9,79 +8,69 @@ import { isCode, type Code } from "./codes.js"
 
 interface Phrase {
   readonly problem: string
-  readonly defaultMessage: string
+  readonly advice: string
 }
 
 const phrases: { readonly [C in Code]: Phrase } = {
   INPUT_VALIDATION_ERROR: {
     problem: "a parameter is wrong",
-    defaultMessage: "Correct what the details name, then submit again."
+    advice: "Correct the parameters that the details name, then submit again."
   },
   CONTENT_MODERATION_REJECTED: {
-    problem: "the safety filter refused the content",
-    defaultMessage: "Change the input: the same input is refused every time."
+    problem: "the safety filter rejected the content",
+    advice: "Change the input. The same input is rejected every time."
   },
   FILE_NOT_FOUND: {
     problem: "a file is unknown or has expired",
-    defaultMessage: "Upload the file again and use its new id."
+    advice: "Upload the file again and use its new id."
   },
   FILE_FORMAT_UNSUPPORTED: {
-    problem: "the model does not take files of this format",
-    defaultMessage: "Convert the file, or use another model."
+    problem: "the model does not accept files of this format",
+    advice: "Convert the file, or use another model."
   },
   INSUFFICIENT_BALANCE: {
     problem: "the balance does not cover the hold for this execution",
-    defaultMessage: "Top up the balance in the dashboard, then submit again."
+    advice: "Top up the balance in the dashboard, then submit again."
   },
-  RATE_LIMITED: { problem: "the rate limit is used up", defaultMessage: "Send fewer requests, or wait for the reset." },
-  MODEL_OVERLOADED: { problem: "the model is at capacity", defaultMessage: "Try again later, or use another model." },
-  MODEL_UNAVAILABLE: {
-    problem: "the model is out of service for the moment",
-    defaultMessage: "Try again in a few minutes."
-  },
-  GENERATION_TIMEOUT: {
-    problem: "the generation took too long",
-    defaultMessage: "Submit it again as a new execution."
-  },
-  GENERATION_FAILED: { problem: "the model's provider failed", defaultMessage: "Submit it again as a new execution." },
-  SERVICE_UNAVAILABLE: {
-    problem: "ModelRoute is out of service for the moment",
-    defaultMessage: "Try again in a few minutes."
-  },
+  RATE_LIMITED: { problem: "the rate limit is used up", advice: "Send fewer requests, or wait for the reset." },
+  MODEL_OVERLOADED: { problem: "the model is at capacity", advice: "Try again later, or use another model." },
+  MODEL_UNAVAILABLE: { problem: "the model is temporarily out of service", advice: "Try again in a few minutes." },
+  GENERATION_TIMEOUT: { problem: "the generation took too long", advice: "Submit it again as a new execution." },
+  GENERATION_FAILED: { problem: "the model's provider failed", advice: "Submit it again as a new execution." },
+  SERVICE_UNAVAILABLE: { problem: "ModelRoute is temporarily out of service", advice: "Try again in a few minutes." },
   INTERNAL_ERROR: {
-    problem: "ModelRoute met an unexpected fault",
-    defaultMessage: "Contact ModelRoute's support with the request id."
+    problem: "ModelRoute had an internal error",
+    advice: "Contact ModelRoute's support with the request id."
   }
 }
 
 const unauthorized: Phrase = {
   problem: "the API key is missing, wrong or revoked",
-  defaultMessage: "Check the API key and its permissions in the dashboard."
+  advice: "Check the API key and its permissions in the dashboard."
 }
 
 const unrecognized: Phrase = {
-  problem: "ModelRoute refused the request for a reason that this version does not know",
-  defaultMessage: "Look the code up in ModelRoute's documentation."
+  problem: "ModelRoute rejected the request for a reason that this version of the library does not know",
+  advice: "Look up the code in ModelRoute's documentation."
 }
 
-/** Refusals outside the documented codes, as far as their status speaks for itself. */
+/** Rejections without a documented code whose status is specific enough. */
 const phrasesByStatus: { readonly [status: number]: Phrase } = {
-  403: { problem: "the API key may not do this", defaultMessage: "Use a key with full access." },
+  403: { problem: "the API key does not have permission for this call", advice: "Use a key with full access." },
   404: {
-    problem: "there is nothing at this address for this API key",
-    defaultMessage: "Check the id, and whose key it is."
+    problem: "the resource does not exist for this API key",
+    advice: "Check the id, and check that it belongs to the account of this API key."
   }
 }
 
 const conflict: Phrase = {
-  problem: "another request holds this idempotency key",
-  defaultMessage:
-    "If it is this same call, it is still being worked on: try again later. If it had another body, use a new key."
+  problem: "another request already uses this idempotency key",
+  advice: "If it is the same call, it is still in progress, so try again later. If it had another body, use a new key."
 }
 
 const wrongBaseUrl: Phrase = {
   problem: "there is no such endpoint at this base URL",
-  defaultMessage: "Check the base URL: it is not ModelRoute's, or has a path too many."
+  advice: "Check that the base URL is ModelRoute's and has no extra path."
 }
 
 /** The operations whose path contains no id. */
@@ -102,80 +91,81 @@ const findPhrase = (code: string, status?: number, call?: Pick<CallInfo, "isKeye
 
 const toSentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
 
-/** @internal What an error says that was made without an answer behind it. */
-export const advice = (code: string): string =>
-  `${toSentence(findPhrase(code).problem)} ${findPhrase(code).defaultMessage}`
+/** @internal Returns the message of an error that was created without a response, such as in a test. */
+export const defaultMessage = (code: string): string => {
+  const { advice, problem } = findPhrase(code)
+  return `${toSentence(problem)} ${advice}`
+}
 
-/** @internal The call as far as its error tells of it. */
+/** @internal The facts about a call that its messages show. */
 export interface CallInfo {
   readonly operation: string
   readonly attempts: number
   readonly idempotencyKey?: string
   readonly executionId?: string
-  /** Whether the request carries the key. */
+  /** Whether the request has the idempotency key. */
   readonly isKeyed?: boolean
-  /** Whether it is storage that answers. */
+  /** Whether the response comes from storage. */
   readonly isStorage?: boolean
 }
 
 const describeAttempts = (attempts: number): string => (attempts > 1 ? ` after ${attempts} attempts` : "")
 
-const joinFacts = (parts: ReadonlyArray<string | undefined>): string =>
-  parts.filter((part) => part !== undefined && part !== "").join(", ")
+const joinFacts = (facts: ReadonlyArray<string | undefined>): string =>
+  facts.filter((fact) => fact !== undefined && fact !== "").join(", ")
 
 const resumeAdvice = (call: CallInfo, retryable: boolean): string =>
   retryable && call.isKeyed === true
-    ? ` To go on later without paying twice, use the idempotency key ${call.idempotencyKey}.`
+    ? ` To continue later without paying twice, use the idempotency key ${call.idempotencyKey}.`
     : ""
 
-/** Under the old key the API may answer with the failure again. */
-const newKeyAdvice = (retryable: boolean): string => (retryable ? " A new execution takes a new idempotency key." : "")
+/** With the old key the API may return the same failure again. */
+const newKeyAdvice = (retryable: boolean): string => (retryable ? " Use a new idempotency key for it." : "")
 
-/** @internal An answer with a code. */
+/** @internal Returns the message of an error with a code. */
 export const apiError = (
   call: CallInfo,
-  answer: {
-    /** The code as the table writes it. */
+  error: {
+    /** The code as the table of codes writes it. */
     readonly name: string
-    /** The code as it came. */
+    /** The code as the API sent it. */
     readonly code: string
     readonly status: number
     readonly retryable: boolean
     readonly apiMessage?: string
     readonly requestId?: string
     readonly details?: ReadonlyArray<{ readonly field: string; readonly code: string; readonly message: string }>
-    /** The wait until the reset in milliseconds, where the headers tell it. */
-    readonly wait?: number
-    /** Whether it came out of a FAILED execution rather than as the answer to a request. */
-    readonly failedExecution?: boolean
+    /** Milliseconds until the reset, if the headers say so. */
+    readonly resetsInMillis?: number
+    /** Whether the error is that of a FAILED execution. Otherwise it is a response to a request. */
+    readonly isExecutionFailure?: boolean
   }
 ): string => {
-  const { problem: what, defaultMessage: todo } = findPhrase(answer.name, answer.status, call)
-  const subject = answer.failedExecution
+  const { advice, problem } = findPhrase(error.name, error.status, call)
+  const subject = error.isExecutionFailure
     ? `Execution ${call.executionId} failed`
     : `${call.operation} failed${describeAttempts(call.attempts)}`
-  const said = answer.apiMessage ? ` ModelRoute says: "${answer.apiMessage}"` : " ModelRoute gave no reason"
+  const reason = error.apiMessage ? ` ModelRoute says: "${error.apiMessage}"` : " ModelRoute gave no reason"
   const facts = joinFacts([
-    answer.code,
-    answer.failedExecution ? undefined : `HTTP ${answer.status}`,
-    answer.requestId && `request ${answer.requestId}`
+    error.code,
+    error.isExecutionFailure ? undefined : `HTTP ${error.status}`,
+    error.requestId && `request ${error.requestId}`
   ])
-  const details = answer.details ?? []
-  const named = details.slice(0, 3).map(({ code, field, message }) => ` ${field}: ${message} (${code}).`)
-  const more = details.length > 3 ? ` And ${details.length - 3} more in details.` : ""
-  const reset = answer.wait === undefined ? "" : ` The limit resets in ${formatMillis(answer.wait)}.`
-  const next = answer.failedExecution
-    ? newKeyAdvice(answer.retryable)
-    : answer.status === 409
-      ? ""
-      : resumeAdvice(call, answer.retryable)
-  return `${subject}: ${what}.${said} (${facts}).${named.join("")}${more}${reset} ${todo}${next}`
+  const details = error.details ?? []
+  const shownDetails = details.slice(0, 3).map(({ code, field, message }) => ` ${field}: ${message} (${code}).`)
+  const otherDetails = details.length > 3 ? ` And ${details.length - 3} more in details.` : ""
+  const reset = error.resetsInMillis === undefined ? "" : ` The limit resets in ${formatMillis(error.resetsInMillis)}.`
+  const keyAdvice = (): string => {
+    if (error.isExecutionFailure) return newKeyAdvice(error.retryable)
+    return error.status === 409 ? "" : resumeAdvice(call, error.retryable)
+  }
+  return `${subject}: ${problem}.${reason} (${facts}).${shownDetails.join("")}${otherDetails}${reset} ${advice}${keyAdvice()}`
 }
 
-/** @internal A complete answer without an envelope. */
+/** @internal Returns the message of a complete response without an error envelope. */
 export const unexpectedResponse = (
   call: CallInfo,
-  answer: {
+  response: {
     readonly status: number
     readonly problem: string
     readonly retryable: boolean
@@ -184,32 +174,34 @@ export const unexpectedResponse = (
   }
 ): string => {
   const facts = joinFacts([
-    `HTTP ${answer.status}`,
-    answer.contentType ?? "no content type",
-    answer.requestId && `request ${answer.requestId}`
+    `HTTP ${response.status}`,
+    response.contentType ?? "no content type",
+    response.requestId && `request ${response.requestId}`
   ])
-  const todo = answer.retryable
-    ? "Something between you and ModelRoute may be out of service for the moment: try again later."
-    : call.isStorage === true
-      ? "See body for what storage says about it, if anything."
-      : "Check the base URL and what stands between you and ModelRoute; body holds the start of the answer."
-  return `${call.operation} failed${describeAttempts(call.attempts)}: ${answer.problem} (${facts}). ${todo}${resumeAdvice(call, answer.retryable)}`
+  const advice = (): string => {
+    if (response.retryable)
+      return "ModelRoute, or a proxy in front of it, may be temporarily out of service. Try again later."
+    return call.isStorage === true
+      ? "See body for the message of storage, if it sent one."
+      : "Check the base URL, and any proxy between you and ModelRoute. body holds the start of the response."
+  }
+  return `${call.operation} failed${describeAttempts(call.attempts)}: ${response.problem} (${facts}). ${advice()}${resumeAdvice(call, response.retryable)}`
 }
 
-/** @internal Held back by the gate. */
-export const rateLimitedByGate = (call: CallInfo, wait: number): string => {
+/** @internal Returns the message of a request that was not sent because its wait in the queue was too long. */
+export const rateLimitedByGate = (call: CallInfo, waitMillis: number): string => {
   const again = call.attempts > 0 ? " again" : ""
-  return `${call.operation} was not sent${again}: the rate limit is used up, its turn would have come after ${formatMillis(wait)}, and the retry policy does not wait so long. Try again then, send fewer requests, or allow a longer maxWait in RetryPolicy.rateLimit.${resumeAdvice(call, call.attempts > 0)}`
+  return `${call.operation} was not sent${again}: the rate limit is used up. The request would have waited ${formatMillis(waitMillis)}, longer than the retry policy allows. Try again then, send fewer requests, or raise maxWait in RetryPolicy.rateLimit.${resumeAdvice(call, call.attempts > 0)}`
 }
 
-/** @internal No usable answer. */
+/** @internal Returns the message of a call without a complete response. */
 export const transportError = (
   call: CallInfo,
   failure: { readonly problem: string; readonly retryable: boolean; readonly detail?: string }
 ): string => {
   const detail = failure.detail === undefined ? "" : ` (${failure.detail})`
-  const todo = failure.retryable
+  const advice = failure.retryable
     ? "Try again later."
-    : "It may have been carried out all the same: look before you send it again."
-  return `${call.operation} failed${describeAttempts(call.attempts)}: ${failure.problem}${detail}. ${todo}${resumeAdvice(call, failure.retryable)}`
+    : "The request may have been executed. Check that before you send it again."
+  return `${call.operation} failed${describeAttempts(call.attempts)}: ${failure.problem}${detail}. ${advice}${resumeAdvice(call, failure.retryable)}`
 }

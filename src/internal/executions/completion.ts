@@ -8,6 +8,7 @@ import type * as Execution from "../../Execution.js"
 import { ExecutionCancelled, ExecutionExpired } from "../../ModelRouteError.js"
 import type { RequestSender } from "../http/requestSender.js"
 import * as classify from "../errors/classify.js"
+import type { CodedError } from "../errors/codedError.js"
 import * as decode from "./decode.js"
 import type { CreateContext } from "./requests.js"
 import { withSecrets } from "../errors/redact.js"
@@ -31,7 +32,7 @@ export const errorFields = ({ stats, create, operation }: WaitContext, id: Execu
 })
 
 /** @internal The error of an execution that has ended without a result. */
-export type EndFailure = classify.CodedError | ExecutionCancelled | ExecutionExpired
+export type EndFailure = CodedError | ExecutionCancelled | ExecutionExpired
 
 /** @internal Returns the result of an execution. Fails with `onNotEnded` if the execution has not ended. */
 export const toResult = <E>(
