@@ -1,6 +1,6 @@
 import { NodeHttpClient } from "@effect/platform-node"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
-import * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
@@ -12,6 +12,7 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Simulator from "effect-modelroute/Simulator"
 import * as SimulatorServer from "effect-modelroute/SimulatorServer"
+import { send } from "./utils/rawApi.js"
 import { transports } from "./utils/transports.js"
 
 const { Fault } = Simulator
@@ -20,13 +21,6 @@ const defaultOptions: SimulatorServer.Options = {
   rateLimit: false,
   models: { quick: { duration: 0, cost: "0.040", output: "image" } }
 }
-
-const send = (request: HttpClientRequest.HttpClientRequest) =>
-  Effect.gen(function* () {
-    const client = yield* HttpClient.HttpClient
-    const response = yield* client.execute(request)
-    return { status: response.status, headers: response.headers, bytes: new Uint8Array(yield* response.arrayBuffer) }
-  })
 
 const toRequest = (method: "GET" | "POST", path: string) =>
   Effect.map(SimulatorServer.SimulatorServer, ({ url }) =>

@@ -12,7 +12,7 @@ import type { EndpointShape } from "./webhooks/endpointView.js"
 import type { PayloadShape } from "./webhooks/event.js"
 
 /**
- * The rate limit of the server. Rejected requests do not count.
+ * The rate limit of the server. Rejected requests do not count. API page "Rate limits".
  *
  * @since 0.1.0
  * @category models

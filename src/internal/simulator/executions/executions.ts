@@ -62,7 +62,7 @@ export interface Executions {
   readonly all: () => Iterable<Execution>
 }
 
-interface Settings {
+interface ExecutionsContext {
   readonly account: Account
   readonly ids: Ids
   readonly expiresAfterMillis: number
@@ -80,7 +80,7 @@ interface Store {
 
 /** Holds the cost and returns the new execution, or returns undefined if the balance does not cover the hold. */
 const makeExecution = (
-  { account, expiresAfterMillis, ids }: Settings,
+  { account, expiresAfterMillis, ids }: ExecutionsContext,
   { fileCount, idempotencyKey, model, nextOutcome, submission }: CreateOptions,
   now: number
 ): Execution | undefined => {
@@ -104,7 +104,7 @@ const makeExecution = (
   }
 }
 
-const add = ({ scheduledEvents }: Settings, store: Store, execution: Execution): Execution => {
+const add = ({ scheduledEvents }: ExecutionsContext, store: Store, execution: Execution): Execution => {
   store.byId.set(execution.id, execution)
   if (execution.idempotencyKey !== undefined) {
     store.byKey.set(execution.idempotencyKey, execution)
@@ -114,7 +114,12 @@ const add = ({ scheduledEvents }: Settings, store: Store, execution: Execution):
   return execution
 }
 
-const endExecution = ({ account }: Settings, store: Store, execution: Execution, state: TerminalState): void => {
+const endExecution = (
+  { account }: ExecutionsContext,
+  store: Store,
+  execution: Execution,
+  state: TerminalState
+): void => {
   store.terminalStates.set(execution.id, state)
   account.settle(execution.hold, state.status === "COMPLETED" ? execution.cost : 0)
   if (state.status === "COMPLETED") {
@@ -122,16 +127,16 @@ const endExecution = ({ account }: Settings, store: Store, execution: Execution,
   }
 }
 
-const settle = (settings: Settings, store: Store, now: number): void => {
+const settle = (context: ExecutionsContext, store: Store, now: number): void => {
   for (const execution of store.endQueue.takeDue(now)) {
     if (!store.terminalStates.has(execution.id)) {
-      endExecution(settings, store, execution, { at: execution.plan.endsAt, ...execution.plan })
+      endExecution(context, store, execution, { at: execution.plan.endsAt, ...execution.plan })
     }
   }
 }
 
 /** @internal */
-export const make = (settings: Settings): Executions => {
+export const make = (context: ExecutionsContext): Executions => {
   const store: Store = {
     byId: new Map(),
     byKey: new Map(),
@@ -140,22 +145,22 @@ export const make = (settings: Settings): Executions => {
     endQueue: TimeQueue.make()
   }
   return {
-    settle: (now) => settle(settings, store, now),
+    settle: (now) => settle(context, store, now),
     create: (options, now) => {
-      const execution = makeExecution(settings, options, now)
-      return execution && add(settings, store, execution)
+      const execution = makeExecution(context, options, now)
+      return execution && add(context, store, execution)
     },
     get: (id) => store.byId.get(id),
     findByKey: (key, now) => {
       const execution = store.byKey.get(key)
-      return execution !== undefined && now - execution.createdAt < settings.keyTtlMillis ? execution : undefined
+      return execution !== undefined && now - execution.createdAt < context.keyTtlMillis ? execution : undefined
     },
     findByFile: (fileId) => store.byFile.get(fileId),
     terminalState: (execution) => store.terminalStates.get(execution.id),
     status: (execution, now) => store.terminalStates.get(execution.id)?.status ?? Plan.statusAt(execution.plan, now),
     cancel: (execution, now) => {
-      endExecution(settings, store, execution, { status: "CANCELLED", at: now })
-      settings.scheduledEvents.cancel(execution, now)
+      endExecution(context, store, execution, { status: "CANCELLED", at: now })
+      context.scheduledEvents.cancel(execution, now)
     },
     all: () => store.byId.values()
   }

@@ -29,17 +29,17 @@ export interface Exchange {
 
 const droppedResponse = dropResponse(bytesResponse(0, {}))
 
-const keptLength = (body: Uint8Array, keep: number): number =>
+const lengthToKeep = (body: Uint8Array, keep: number): number =>
   Math.min(body.length, keep < 1 ? Math.floor(body.length * keep) : Math.floor(keep))
 
 const cutBody = (response: ResponseData, keep: number): ResponseData => ({
   ...response,
-  transmission: Transmission.Cut({ after: keptLength(response.body, keep) })
+  transmission: Transmission.Cut({ after: lengthToKeep(response.body, keep) })
 })
 
 const truncateBody = (response: ResponseData, keep: number): ResponseData => ({
   ...response,
-  body: response.body.subarray(0, keptLength(response.body, keep)),
+  body: response.body.subarray(0, lengthToKeep(response.body, keep)),
   transmission: Transmission.Chunked()
 })
 

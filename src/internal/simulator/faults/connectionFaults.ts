@@ -68,7 +68,7 @@ export const truncateCleanly = (options?: { readonly keep?: number | undefined }
 
 /**
  * Delays the request or the response. `after` (default) delays the response, so its Date header is old. `before` delays
- * the request, and the server does not process it if the client gives up meanwhile.
+ * the request. The server does not process a request that the client aborts during the delay.
  *
  * @since 0.1.0
  * @category constructors

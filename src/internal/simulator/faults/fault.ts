@@ -36,8 +36,8 @@ export type {
 export const ends = (outcome: TerminalOutcome): Fault => Fault.Ends({ on: "executions.create", ...outcome })
 
 /**
- * Applies a fault to other requests: those of one operation, or those for which a function returns true. Requests to the
- * storage need it.
+ * Applies a fault to other requests: those of one operation, or those for which a function returns true. A fault of
+ * a request to the storage needs `on`.
  *
  * @since 0.1.0
  * @category combinators

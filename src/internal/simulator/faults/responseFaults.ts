@@ -7,7 +7,7 @@ import { type EnvelopeOptions, Fault, type Phase, type RawResponse, type ResetUn
 
 /**
  * Responds with an error envelope. Status and `retryable` default to those of the code. With the phase `after` the server
- * processes the request first.
+ * processes the request first. API page "Errors overview".
  *
  * @since 0.1.0
  * @category constructors

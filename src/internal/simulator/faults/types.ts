@@ -99,7 +99,7 @@ export interface TerminalOutcome {
  */
 export type ResetUnit = "millis" | "delta" | "garbage" | "past" | "absurd"
 
-interface Matched {
+interface MatchOptions {
   /** Default: any request under `/v1`, or a create for `Ends`. */
   readonly on?: Matcher | undefined
 }
@@ -111,24 +111,24 @@ interface Matched {
  * @category models
  */
 export type Fault = Data.TaggedEnum<{
-  DropBefore: Matched
-  DropAfter: Matched
-  CutBody: Matched & { readonly keep: number }
-  TruncateCleanly: Matched & { readonly keep: number }
-  Delay: Matched & { readonly millis: number; readonly phase: Phase }
-  Hang: Matched & { readonly phase: Phase }
-  Envelope: Matched & EnvelopeOptions & { readonly code: string; readonly phase: Phase }
-  Raw: Matched & RawResponse & { readonly phase: Phase }
-  RateLimited: Matched & {
+  DropBefore: MatchOptions
+  DropAfter: MatchOptions
+  CutBody: MatchOptions & { readonly keep: number }
+  TruncateCleanly: MatchOptions & { readonly keep: number }
+  Delay: MatchOptions & { readonly millis: number; readonly phase: Phase }
+  Hang: MatchOptions & { readonly phase: Phase }
+  Envelope: MatchOptions & EnvelopeOptions & { readonly code: string; readonly phase: Phase }
+  Raw: MatchOptions & RawResponse & { readonly phase: Phase }
+  RateLimited: MatchOptions & {
     readonly resetInMillis: number
     readonly retryAfter?: string | undefined
     readonly message?: string | undefined
     readonly phase: Phase
   }
-  SkewDate: Matched & { readonly millis: number }
-  WithoutHeaders: Matched & { readonly names: ReadonlyArray<string> }
-  ResetUnit: Matched & { readonly unit: ResetUnit }
-  Ends: Matched & TerminalOutcome
+  SkewDate: MatchOptions & { readonly millis: number }
+  WithoutHeaders: MatchOptions & { readonly names: ReadonlyArray<string> }
+  ResetUnit: MatchOptions & { readonly unit: ResetUnit }
+  Ends: MatchOptions & TerminalOutcome
 }>
 
 /** @internal */

@@ -36,7 +36,7 @@ const presign = (
   fileId: string
 ): string => PresignedUrl.make(storageBase(request), seed, method, fileId, now + skew)
 
-const presignedUntil = ({ skew }: ApiContext, { now }: ApiCall): string =>
+const presignedUrlExpiry = ({ skew }: ApiContext, { now }: ApiCall): string =>
   iso(now + skew + PresignedUrl.lifetimeSeconds * 1000)
 
 const upload = (context: ApiContext, call: ApiCall): ResponseData =>
@@ -47,7 +47,7 @@ const upload = (context: ApiContext, call: ApiCall): ResponseData =>
       return jsonResponse(200, {
         file_id: id,
         upload_url: presign(context, call, "PUT", id),
-        expires_at: presignedUntil(context, call)
+        expires_at: presignedUrlExpiry(context, call)
       })
     }
   })
@@ -91,7 +91,7 @@ const url = (context: ApiContext, call: ApiCall): ResponseData =>
   withFile(context, call, ({ contentType, size }) =>
     jsonResponse(200, {
       url: presign(context, call, "GET", call.id),
-      expires_at: presignedUntil(context, call),
+      expires_at: presignedUrlExpiry(context, call),
       content_type: contentType,
       size_bytes: size
     })

@@ -25,7 +25,7 @@ const parseRange = (header: string, size: number): Range | undefined => {
   return last !== "" && Number(last) < from ? undefined : { from, to }
 }
 
-const requestedRange = ({ headers }: RequestData, content: Content): Range | undefined => {
+const getRequestedRange = ({ headers }: RequestData, content: Content): Range | undefined => {
   const { range, "if-range": validator } = headers
   return range === undefined || (validator !== undefined && validator !== content.etag())
     ? undefined
@@ -38,7 +38,7 @@ export const fullResponse = (content: Content): ResponseData =>
 
 /** @internal Returns the requested range, the full content without a valid range, or a 416. */
 export const rangeResponse = (request: RequestData, content: Content): ResponseData => {
-  const range = requestedRange(request, content)
+  const range = getRequestedRange(request, content)
   if (range === undefined) {
     return withHeaders(fullResponse(content), { "accept-ranges": "bytes" })
   }

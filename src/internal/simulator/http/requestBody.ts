@@ -19,7 +19,7 @@ export interface SentBody {
   readonly headers: RequestHead["headers"]
 }
 
-type ReadBody = Effect.Effect<SentBody, HttpClientError.RequestError>
+type ReadBodyEffect = Effect.Effect<SentBody, HttpClientError.RequestError>
 
 const emptyBytes = new Uint8Array(0)
 
@@ -40,7 +40,7 @@ const withContentLength = (
 })
 
 /** Reads the body and adds the content type that `fetch` would send. */
-const readBodyInit = (request: HttpClientRequest.HttpClientRequest, body: BodyInit): ReadBody =>
+const readBodyInit = (request: HttpClientRequest.HttpClientRequest, body: BodyInit): ReadBodyEffect =>
   Effect.tryPromise({
     try: async () => {
       const response = new Response(body)
@@ -54,7 +54,7 @@ const readStream = (
   request: HttpClientRequest.HttpClientRequest,
   stream: Stream.Stream<Uint8Array, unknown>,
   length: number | undefined
-): ReadBody => {
+): ReadBodyEffect => {
   const toTransportError = (cause: unknown) => new HttpClientError.RequestError({ request, reason: "Transport", cause })
   const readAll =
     length === undefined
@@ -64,7 +64,8 @@ const readStream = (
     Effect.mapError(toTransportError),
     Effect.flatMap(
       Option.match({
-        onNone: () => Effect.fail(toTransportError(new Error("The body is not as long as its content-length says"))),
+        onNone: () =>
+          Effect.fail(toTransportError(new Error("The length of the body differs from its content-length"))),
         onSome: (bytes) => Effect.succeed({ bytes, headers: request.headers })
       })
     )
@@ -72,7 +73,7 @@ const readStream = (
 }
 
 /** @internal Reads a body of any kind. Fails if a stream does not match its Content-Length. */
-export const read = (request: HttpClientRequest.HttpClientRequest): ReadBody => {
+export const read = (request: HttpClientRequest.HttpClientRequest): ReadBodyEffect => {
   const { body } = request
   switch (body._tag) {
     case "Empty":

@@ -8,7 +8,8 @@ import type { Endpoint } from "./endpoints.js"
 
 /**
  * The shape of an endpoint's JSON. The API's documentation shows both: `long` has `description`, `is_active` and
- * `created_at`, `short` has `status` with `active` or `inactive`.
+ * `created_at`, `short` has `status` with `active` or `inactive`. API page
+ * "Webhook setup".
  *
  * @since 0.1.0
  * @category models

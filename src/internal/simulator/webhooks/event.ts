@@ -10,7 +10,7 @@ import { iso } from "../time.js"
 
 /**
  * The shape of an event's JSON. The API's documentation shows both: `full` has `event_type`, `version`,
- * `organization_id` and `execution_id`, `short` has `type` and none of the others.
+ * `organization_id` and `execution_id`, `short` has `type` and none of the others. API page "Webhooks overview".
  *
  * @since 0.1.0
  * @category models
