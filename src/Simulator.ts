@@ -77,8 +77,8 @@ export type {
 export class Simulator extends Context.Tag("effect-modelroute/Simulator")<Simulator, Service>() {}
 
 /**
- * Creates a simulator with its own state. Its webhook deliveries end when the scope closes. An amount in the options that
- * is not a decimal string is a defect.
+ * Creates a simulator with its own state. Its webhook deliveries end when the scope closes. An amount in the options
+ * that is not a decimal string is a defect.
  *
  * @since 0.1.0
  * @category constructors
@@ -117,8 +117,8 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, Scope
 export const layerService = (options?: Options): Layer.Layer<Simulator> => Layer.scoped(Simulator, make(options))
 
 /**
- * Provides a new simulator in memory, and an `HttpClient` that sends all requests to it. URLs under the storage origin go
- * to the storage, all other URLs to the API.
+ * Provides a new simulator in memory, and an `HttpClient` that sends all requests to it. URLs under the storage origin
+ * go to the storage, all other URLs to the API.
  *
  * @since 0.1.0
  * @category layers
@@ -146,9 +146,9 @@ export const layer = (options?: Options): Layer.Layer<Simulator | HttpClient.Htt
   )
 
 /**
- * The HTTP app of the simulator, for example for `HttpServer.serve`. It rejects bodies over 10 MiB, except uploads to the
- * storage. Faults that break the connection need `effect-modelroute/SimulatorServer`. On another server the body of the
- * response fails instead.
+ * The HTTP app of the simulator, for example for `HttpServer.serve`. It rejects bodies over 10 MiB, except uploads to
+ * the storage. Faults that break the connection need `effect-modelroute/SimulatorServer`. On another server the body of
+ * the response fails instead.
  *
  * @since 0.1.0
  * @category constructors

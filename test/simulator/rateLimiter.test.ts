@@ -144,7 +144,9 @@ describe("toHeaders", () => {
   })
 })
 
-/** Sends a request at each time after `start`. Returns the status, remaining, and the reset in seconds after `start`. */
+/**
+ * Sends a request at each time after `start`. Returns the status, remaining, and the reset in seconds after `start`.
+ */
 const requestAt = (rateLimit: Simulator.RateLimit, moments: ReadonlyArray<number>) =>
   Effect.gen(function* () {
     const client = yield* HttpClient.HttpClient

@@ -37,8 +37,8 @@ const toResponse = (
 }
 
 /**
- * Returns a client, and its requests in the order of their sending. `respond` gets the number of the request, from 1. `at`
- * has the times of the requests in milliseconds of the monotonic clock.
+ * Returns a client, and its requests in the order of their sending. `respond` gets the number of the request, from 1.
+ * `at` has the times of the requests in milliseconds of the monotonic clock.
  */
 export const makeFakeClient = (
   respond: (url: string, n: number, headers: Readonly<Record<string, string>>) => FakeResponse,

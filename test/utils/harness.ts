@@ -43,8 +43,8 @@ export const prompt = "a lighthouse in a storm, oil on canvas"
 export const image = { model: "flux-1.1-pro", input: { prompt } }
 
 /**
- * Runs an effect to its end and sets the clock to each time when a fiber wakes up. After each step `waitForRealTime` waits
- * for work that the test clock does not control, such as WebCrypto.
+ * Runs an effect to its end and sets the clock to each time when a fiber wakes up. After each step `waitForRealTime`
+ * waits for work that the test clock does not control, such as WebCrypto.
  */
 export const runToEnd = <A, E, R>(
   effect: Effect.Effect<A, E, R>,

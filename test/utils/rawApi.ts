@@ -51,7 +51,9 @@ export const call = (
     )
   )
 
-/** A create request for the built-in image model. Its execution starts after 1000 and completes after 8420 milliseconds. */
+/**
+ * A create request for the built-in image model. Its execution starts after 1000 and completes after 8420 milliseconds.
+ */
 export const fluxRequest = { model: "flux-1.1-pro", input: { prompt: "a lighthouse" } }
 
 export const createExecution = (body: unknown = fluxRequest, idempotencyKey?: string): SendEffect =>

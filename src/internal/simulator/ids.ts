@@ -1,6 +1,6 @@
 /**
- * Identifiers and secrets that depend only on the seed, so that a test run can be repeated. Each kind has its own random
- * sequence: an additional error response does not change the ids of later executions.
+ * Identifiers and secrets that depend only on the seed, so that a test run can be repeated. Each kind has its own
+ * random sequence, so that an additional error response does not change the ids of later executions.
  *
  * @internal
  */

@@ -203,8 +203,8 @@ const makeServer = (options: Options, state: State, webhooks: Webhooks.Webhooks)
 }
 
 /**
- * Treats redirects as failures. The `RequestInit` and the tracer of the client whose request caused the event do not apply
- * to the delivery.
+ * Treats redirects as failures. The `RequestInit` and the tracer of the client whose request caused the event do not
+ * apply to the delivery.
  */
 const toDeliveryClient = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
   client.pipe(
@@ -213,8 +213,8 @@ const toDeliveryClient = (client: HttpClient.HttpClient): HttpClient.HttpClient 
   )
 
 /**
- * Builds a simulator. Throws if an amount is not a decimal string. `fetch` sends the deliveries unless an option replaces
- * it. The deliveries end when the scope closes.
+ * Builds a simulator. Throws if an amount is not a decimal string. `fetch` sends the deliveries unless an option
+ * replaces it. The deliveries end when the scope closes.
  *
  * @internal
  */

@@ -64,8 +64,8 @@ export interface WebhookOptions {
  */
 export interface Options {
   /**
-   * The authorized API keys. `Simulator.apiKeys` returns their ids. Default: any bearer token that is not empty, and one
-   * key with an id for rotation.
+   * The authorized API keys. `Simulator.apiKeys` returns their ids. Default: any bearer token that is not empty, and
+   * one key with an id for rotation.
    */
   readonly apiKeys?: ReadonlyArray<string> | undefined
   /** Adds models, or replaces built-in ones. Default: `Simulator.models` */

@@ -124,8 +124,8 @@ export interface Service {
   /** Signs deliveries to an execution's own `webhook_url`. */
   readonly webhookSecret: Redacted.Redacted
   /**
-   * Sends all later deliveries to this app, in memory and regardless of their URL. The app runs in the fiber that delivers
-   * the event, and uses its Clock.
+   * Sends all later deliveries to this app, in memory and regardless of their URL. The app runs in the fiber that
+   * delivers the event, and uses its Clock.
    *
    * @example
    * ```ts

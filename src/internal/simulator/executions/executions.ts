@@ -1,6 +1,6 @@
 /**
- * The executions that the server runs, and the holds and charges for them. Nothing runs in the background: each request
- * first settles the executions that have ended since.
+ * The executions that the server runs, and the holds and charges for them. Nothing runs in the background. Each request
+ * first settles the executions that have ended since the last one.
  *
  * @internal
  */

@@ -31,8 +31,8 @@ export interface ScheduledEvents<E> {
   /** Removes and returns the events up to `now`, in the order of their time. */
   readonly takeDue: (now: number) => ReadonlyArray<ScheduledEvent<E>>
   /**
-   * Returns the time of the next event that has a receiver. That is an event of an execution with its own `webhook_url`,
-   * or of a type for which `hasSubscriber` is true.
+   * Returns the time of the next event that has a receiver. That is an event of an execution with its own
+   * `webhook_url`, or of a type for which `hasSubscriber` is true.
    */
   readonly nextAt: (hasSubscriber: (type: EventType) => boolean) => number | undefined
 }

@@ -1,6 +1,6 @@
 /**
- * All faults of a simulator. Outcome faults have a script of their own: they wait for a request that creates an execution,
- * and do not compete with the faults of requests.
+ * All faults of a simulator. Outcome faults have a script of their own. They wait for a request that creates an
+ * execution, and a second fault can apply to the same request.
  *
  * @internal
  */

@@ -6,8 +6,8 @@ import { signedMillis } from "../time.js"
 import { type EnvelopeOptions, Fault, type Phase, type RawResponse, type ResetUnit } from "./types.js"
 
 /**
- * Responds with an error envelope. Status and `retryable` default to those of the code. With the phase `after` the server
- * processes the request first. API page "Errors overview".
+ * Responds with an error envelope. Status and `retryable` default to those of the code. With the phase `after` the
+ * server processes the request first. API page "Errors overview".
  *
  * @since 0.1.0
  * @category constructors

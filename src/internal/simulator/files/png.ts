@@ -1,6 +1,6 @@
 /**
- * Encodes a PNG of at most sixteen colours. The pixels go into stored deflate blocks, which need no compressor. The length
- * of the file is known before the image is drawn.
+ * Encodes a PNG of at most sixteen colours. The pixels go into stored deflate blocks, which need no compressor. The
+ * length of the file is known before the image is drawn.
  *
  * @internal
  */

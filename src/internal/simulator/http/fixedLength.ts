@@ -14,7 +14,11 @@ export const contentLength = (headers: RequestHead["headers"]): number | undefin
   return length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : undefined
 }
 
-/** @internal Returns the bytes over a plain `ArrayBuffer`, as the web classes require. Copies only a `SharedArrayBuffer`. */
+/**
+ * Returns the bytes over a plain `ArrayBuffer`, as the web classes require. Copies only a `SharedArrayBuffer`.
+ *
+ * @internal
+ */
 export const toArrayBufferBytes = ({ buffer, byteLength, byteOffset }: Uint8Array): Uint8Array<ArrayBuffer> =>
   buffer instanceof ArrayBuffer
     ? new Uint8Array(buffer, byteOffset, byteLength)

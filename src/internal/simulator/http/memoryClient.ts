@@ -66,8 +66,8 @@ const sendResponse = (request: HttpClientRequest.HttpClientRequest, response: Re
 }
 
 /**
- * Reads the body of an upload. Discards a body over `limit` bytes, and does not read a stream that announces one. Copies
- * the bytes that the storage keeps, because the caller may change its own.
+ * Reads the body of an upload. Discards a body over `limit` bytes, and does not read a stream that announces one.
+ * Copies the bytes that the storage keeps, because the caller may change its own.
  */
 const readUpload = (request: HttpClientRequest.HttpClientRequest, limit: number) => {
   const isStream = request.body._tag === "Stream"

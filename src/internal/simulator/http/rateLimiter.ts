@@ -14,7 +14,9 @@ export interface RateLimitState {
 
 /** @internal */
 export interface RateLimiter {
-  /** Counts the request and returns true, or returns false if the limit is reached. A rejected request does not count. */
+  /**
+   * Counts the request and returns true, or returns false if the limit is reached. A rejected request does not count.
+   */
   readonly tryAcquire: (now: number) => boolean
   /** Returns the state at `now`, or undefined if there is no limit. */
   readonly state: (now: number) => RateLimitState | undefined
@@ -71,7 +73,11 @@ export const slidingWindow = (limit: number, windowMillis: number): RateLimiter 
   }
 }
 
-/** @internal Returns a bucket of `limit` tokens that refills in `windowMillis`. The reset is when the bucket is full. */
+/**
+ * Returns a bucket of `limit` tokens that refills in `windowMillis`. The reset is when the bucket is full.
+ *
+ * @internal
+ */
 export const tokenBucket = (limit: number, windowMillis: number): RateLimiter => {
   let tokens = limit
   let refilledAt = Number.NEGATIVE_INFINITY

@@ -48,8 +48,8 @@ export interface ServerContext {
 export interface Server {
   readonly handle: (request: RequestData) => Effect.Effect<ResponseData>
   /**
-   * Returns the maximum body length of a storage upload in bytes, or undefined for other requests. A body that is longer
-   * or has no Content-Length need not be read, because the storage rejects it anyway.
+   * Returns the maximum body length of a storage upload in bytes, or undefined for other requests. A body that is
+   * longer or has no Content-Length need not be read, because the storage rejects it anyway.
    */
   readonly uploadLimit: (request: RequestHead) => number | undefined
 }
@@ -138,8 +138,8 @@ const respond = (context: ServerContext, { nextOutcome, request, route }: Routed
     : withApiHeaders(context, admitAndCall(context, { nextOutcome, request, route }, now), now)
 
 /**
- * Serves a request without faults. Events that are already due are assigned to their receivers first, so that the request
- * cannot change who receives them.
+ * Serves a request without faults. Events that are already due are assigned to their receivers first, so that the
+ * request cannot change who receives them.
  */
 const serve = (context: ServerContext, routed: RoutedRequest): Effect.Effect<ResponseData> =>
   Effect.flatMap(monotonic.now, (now) => {

@@ -4,8 +4,8 @@
 import type * as Duration from "effect/Duration"
 
 /**
- * One attempt to deliver an event to one receiver. A failed attempt is retried after 2, 4, 8, 16 and 30 minutes, within 24
- * hours of the event. API page "Webhooks overview".
+ * One attempt to deliver an event to one receiver. A failed attempt is retried after 2, 4, 8, 16 and 30 minutes, within
+ * 24 hours of the event. API page "Webhooks overview".
  *
  * @since 0.1.0
  * @category models

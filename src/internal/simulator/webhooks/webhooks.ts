@@ -1,6 +1,7 @@
 /**
- * Assigns events to recipients and starts their deliveries. Only two kinds of fibers run in the background: the timer for
- * the next event that has a recipient, and the current deliveries. Both use the Clock of the fiber that started them.
+ * Assigns events to recipients and starts their deliveries. Only two kinds of fibers run in the background: the timer
+ * for the next event that has a recipient, and the current deliveries. Both use the Clock of the fiber that started
+ * them.
  *
  * @internal
  */
