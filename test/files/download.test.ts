@@ -1,80 +1,468 @@
-/** Downloads at their edges: what breaks off, changes or leads on, and what goes along. */
+/** Downloads: links, redirects, and the resumption of interrupted downloads. */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Effect, Layer, Redacted, Stream, TestClock } from "effect"
-import { File, IdempotencyKey, ModelRouteClient } from "effect-modelroute"
+import { Effect, Layer, Redacted, Stream, TestClock } from "effect"
+import { IdempotencyKey, ModelRouteClient, RetryPolicy } from "effect-modelroute"
+import { Fault, Simulator } from "effect-modelroute/Simulator"
+import { collectText, createImage, fileId, imageLinkJson, linkJson, storageUrl } from "../utils/downloads.js"
 import { failureOf, valueOf } from "../utils/exit.js"
 import { makeFakeClient, type FakeResponse } from "../utils/fake.js"
-import { apiKey, isoDate, runToEnd, silent, start } from "../utils/harness.js"
+import { apiKey, arrivalTimes, layer, runToEnd, silent, start, withClient } from "../utils/harness.js"
 
-const id = File.FileId.make("file_1")
-const link = "https://storage.example/files/file_1?X-Amz-Signature=canary0123456789"
-const document = { url: link, expires_at: isoDate(start + 3_600_000) }
-const parts = "0123456789"
+const content = "0123456789"
+const etag = '"v1"'
+
+describe("download", () => {
+  for (const download of ["json", "bytes", "redirect"] as const) {
+    it.effect(`returns the bytes of a file that the API sends as ${download}`, () =>
+      withClient((client) =>
+        Effect.gen(function* () {
+          const file = yield* createImage(client)
+          const bytes = yield* collectText(client.files.download(file))
+          assert.include(bytes.slice(0, 8), "PNG")
+          const { requests } = yield* Simulator
+          const storage = (yield* requests).filter(({ operation }) => operation === "storage.get")
+          assert.lengthOf(storage, download === "bytes" ? 0 : 1)
+          for (const { headers } of storage) assert.notProperty(headers, "authorization")
+        })
+      ).pipe(Effect.provide(layer({ simulator: { download } })))
+    )
+  }
+
+  it.effect("decodes JSON of the API as a link or an error, and as content only if it is an attachment", () =>
+    Effect.gen(function* () {
+      const stored = [{ a: 1 }, [storageUrl], { url: "ftp://storage.example/file" }, { file: imageLinkJson }]
+      for (const json of stored) {
+        const { client, urls } = makeFakeClient(() => ({ status: 200, json }))
+        const error = failureOf(yield* Effect.exit(collectText((yield* client).files.download(fileId))))
+        assert.strictEqual(error._tag, "UnexpectedResponse")
+        assert.include(error.message, "the response lacks a download URL")
+        assert.strictEqual(error.fileId, fileId)
+        assert.lengthOf(urls, 1)
+      }
+      for (const json of [...stored, imageLinkJson]) {
+        const headers = { "content-disposition": 'attachment; filename="a.json"' }
+        const { client, urls } = makeFakeClient(() => ({ status: 200, json, headers }))
+        assert.strictEqual(yield* collectText((yield* client).files.download(fileId)), JSON.stringify(json))
+        assert.lengthOf(urls, 1)
+      }
+    })
+  )
+
+  it.effect("returns JSON of storage as content, and follows no link in it", () =>
+    Effect.gen(function* () {
+      const stored = { url: "http://169.254.169.254/latest/meta-data", expires_at: "2026-03-20T11:30:00Z" }
+      const { client, urls } = makeFakeClient((url) =>
+        url.startsWith("https://storage") ? { status: 200, json: stored } : { status: 200, json: { url: storageUrl } }
+      )
+      assert.strictEqual(yield* collectText((yield* client).files.download(fileId)), JSON.stringify(stored))
+      assert.lengthOf(urls, 2)
+    })
+  )
+
+  it.effect("fails with the error of an envelope in a 200, and retries a truncated link", () =>
+    Effect.gen(function* () {
+      const gone = { error: { code: "FILE_NOT_FOUND", message: "expired" } }
+      const refused = makeFakeClient(() => ({ status: 200, json: gone }))
+      const error = failureOf(yield* Effect.exit(collectText((yield* refused.client).files.download(fileId))))
+      assert.strictEqual(error._tag, "FileNotFound")
+      const truncated = makeFakeClient((url, n) =>
+        url.startsWith("https://storage")
+          ? { status: 200, text: "01234" }
+          : n === 1
+            ? {
+                status: 200,
+                text: JSON.stringify(imageLinkJson).slice(0, -9),
+                headers: { "content-type": "application/json" }
+              }
+            : { status: 200, json: imageLinkJson }
+      )
+      assert.strictEqual(
+        valueOf(yield* runToEnd(collectText((yield* truncated.client).files.download(fileId)))),
+        "01234"
+      )
+      assert.lengthOf(truncated.urls, 3)
+    })
+  )
+
+  it.effect("follows a redirect to another path of the API with the key, and decodes its JSON as a link", () =>
+    Effect.gen(function* () {
+      const canonical = "https://api.modelroute.ai/v1/files/file_1/content"
+      const { client, headers, urls } = makeFakeClient((url) =>
+        url.startsWith("https://storage")
+          ? { status: 200, text: "01234" }
+          : url === canonical
+            ? { status: 200, json: imageLinkJson }
+            : { status: 302, headers: { location: "/v1/files/file_1/content" } }
+      )
+      assert.strictEqual(yield* collectText((yield* client).files.download(fileId)), "01234")
+      assert.deepStrictEqual(urls.slice(1), [canonical, storageUrl])
+      assert.deepStrictEqual(
+        headers.map(({ authorization }) => authorization),
+        [`Bearer ${apiKey}`, `Bearer ${apiKey}`, undefined]
+      )
+    })
+  )
+
+  it.effect("does not return an HTML page as the file", () =>
+    Effect.gen(function* () {
+      const page = { status: 200, text: "<html>login</html>", headers: { "content-type": "text/html; charset=utf-8" } }
+      const fromApi = makeFakeClient(() => page)
+      const error = failureOf(yield* Effect.exit(collectText((yield* fromApi.client).files.download(fileId))))
+      assert.strictEqual(error._tag, "UnexpectedResponse")
+      const fromStorage = makeFakeClient((url) =>
+        url.startsWith("https://storage") ? page : { status: 200, json: { url: storageUrl, content_type: "image/png" } }
+      )
+      const other = failureOf(yield* Effect.exit(collectText((yield* fromStorage.client).files.download(fileId))))
+      assert.strictEqual(other._tag, "UnexpectedResponse")
+      assert.include(other.message, "the response is a page, not the file of type image/png")
+    })
+  )
+
+  for (const location of [
+    "ftp://storage.example/x",
+    "data:text/plain,abc",
+    "file:///etc/passwd",
+    "http://10.0.0.1/x"
+  ]) {
+    it.effect(`does not follow a redirect to ${location}`, () =>
+      Effect.gen(function* () {
+        const direct = makeFakeClient(() => ({ status: 302, headers: { location } }))
+        const viaStorage = makeFakeClient((url) =>
+          url.startsWith("https://storage")
+            ? { status: 302, headers: { location } }
+            : { status: 200, json: { url: storageUrl, expires_at: "2026-03-20T11:30:00Z" } }
+        )
+        for (const { client, urls } of [direct, viaStorage]) {
+          const error = failureOf(yield* Effect.exit(collectText((yield* client).files.download(fileId))))
+          assert.strictEqual(error._tag === "UnexpectedResponse" && error.status, 302)
+          assert.isTrue(urls.every((url) => url.startsWith("https://")))
+        }
+      })
+    )
+  }
+
+  it.effect("fails at the first byte beyond the declared size", () =>
+    Effect.gen(function* () {
+      let pulled = 0
+      const endless = Stream.repeatEffect(
+        Effect.sync(() => {
+          pulled += 1
+          return new Uint8Array(1000)
+        })
+      )
+      const { client } = makeFakeClient((url) =>
+        url.startsWith("https://storage")
+          ? { status: 200, body: endless }
+          : { status: 200, json: { url: storageUrl, size_bytes: 2500 } }
+      )
+      let received = 0
+      const counted = Stream.runForEach((yield* client).files.download(fileId), (bytes) =>
+        Effect.sync(() => {
+          received += bytes.length
+        })
+      )
+      const error = failureOf(yield* Effect.exit(counted))
+      assert.strictEqual(error._tag, "UnexpectedResponse")
+      assert.isAtMost(received, 2500)
+      assert.isBelow(pulled, 20)
+    })
+  )
+
+  it.effect("is complete if storage has no bytes after those that have arrived", () =>
+    Effect.gen(function* () {
+      const broken = Stream.concat(Stream.make(new TextEncoder().encode("01234")), Stream.die("connection lost"))
+      const { client, headers } = makeFakeClient((url, n) => {
+        if (!url.startsWith("https://storage")) return { status: 200, json: { url: storageUrl } }
+        return n === 2
+          ? { status: 200, body: broken }
+          : { status: 416, text: "<Error/>", headers: { "content-range": "bytes */5" } }
+      })
+      assert.strictEqual(valueOf(yield* runToEnd(collectText((yield* client).files.download(fileId)))), "01234")
+      assert.deepStrictEqual(
+        headers.map(({ range }) => range),
+        [undefined, undefined, undefined, "bytes=5-"]
+      )
+    })
+  )
+
+  it.effect("follows a limited number of redirects of storage, without the API key", () =>
+    Effect.gen(function* () {
+      const hops = (count: number) =>
+        makeFakeClient((_, n) =>
+          n <= count
+            ? { status: 302, headers: { location: n % 2 === 0 ? "/next" : storageUrl } }
+            : { status: 200, text: "bytes", headers: { "content-type": "image/png" } }
+        )
+      const few = hops(4)
+      assert.strictEqual(yield* collectText((yield* few.client).files.download(fileId)), "bytes")
+      assert.deepStrictEqual(few.urls.slice(1), [
+        storageUrl,
+        "https://storage.example/next",
+        storageUrl,
+        "https://storage.example/next"
+      ])
+      assert.deepStrictEqual(
+        few.headers.map((headers) => headers["authorization"]),
+        [`Bearer ${apiKey}`, undefined, undefined, undefined, undefined]
+      )
+      const many = hops(99)
+      const error = failureOf(yield* Effect.exit(collectText((yield* many.client).files.download(fileId))))
+      assert.strictEqual(error._tag, "UnexpectedResponse")
+      assert.isAtMost(many.urls.length, 7)
+    })
+  )
+
+  it.effect("redacts a signature that storage quotes in its rejection", () => {
+    const { client } = makeFakeClient((_, n) =>
+      n === 1
+        ? { status: 200, json: imageLinkJson }
+        : {
+            status: 403,
+            text: "<Error><Code>AccessDenied</Code><SignatureProvided>canary0123456789</SignatureProvided></Error>"
+          }
+    )
+    return Effect.gen(function* () {
+      const error = failureOf(yield* Effect.exit(collectText((yield* client).files.download(fileId))))
+      assert.strictEqual(error._tag === "UnexpectedResponse" && error.status, 403)
+      assert.isFalse(error.retryable)
+      assert.include(JSON.stringify(error), "AccessDenied")
+      assert.notInclude(JSON.stringify(error), "canary")
+    })
+  })
+
+  it.effect("fails if the body is shorter than the declared size", () => {
+    const { client } = makeFakeClient((_, n) =>
+      n === 1 ? { status: 200, json: imageLinkJson } : { status: 200, text: "abc" }
+    )
+    return Effect.gen(function* () {
+      const error = failureOf(yield* runToEnd(collectText((yield* client).files.download(fileId))))
+      assert.strictEqual(error._tag === "TransportError" && error.reason, "truncated")
+      assert.include(error.message, "3 of 5 bytes")
+    })
+  })
+
+  it.effect("retries errors of the API and of storage before the first byte", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const file = yield* createImage(client)
+        const { inject } = yield* Simulator
+        yield* inject(
+          Fault.on("files.download", Fault.envelope("SERVICE_UNAVAILABLE")),
+          Fault.on("storage.get", Fault.badGateway)
+        )
+        assert.include(valueOf(yield* runToEnd(collectText(client.files.download(file)))).slice(0, 8), "PNG")
+        const at = (yield* arrivalTimes("files.download")).map((instant) => instant - 9500)
+        assert.deepStrictEqual(at, [0, 1000, 3000])
+      })
+    ).pipe(Effect.provide(layer()))
+  )
+
+  /** A client whose storage breaks the connection after `step` bytes of each response. */
+  const breaksAfter = (
+    step: number,
+    respond: (from: number, n: number) => Partial<FakeResponse> & { readonly text: string },
+    first: FakeResponse = { status: 200, json: { ...imageLinkJson, size_bytes: content.length } }
+  ) => {
+    let n = 0
+    return makeFakeClient((url, _, { range }) => {
+      if (url.includes("/v1/")) return first
+      n += 1
+      const { text, ...rest } = respond(Number(/^bytes=(\d+)-$/.exec(range ?? "")?.[1] ?? 0), n)
+      const broken = Stream.concat(
+        Stream.make(new TextEncoder().encode(text.slice(0, step))),
+        Stream.die("connection lost")
+      )
+      return { status: 200, ...(text.length > step ? { body: broken } : { text }), ...rest }
+    })
+  }
+  const partial = (from: number) => ({
+    status: 206,
+    text: content.slice(from),
+    headers: { etag, "content-range": `bytes ${from}-9/10` }
+  })
+  const whole = { text: content, headers: { etag } }
+
+  it.effect("resumes with a range of the same version, as often as the policy allows", () =>
+    Effect.gen(function* () {
+      const { at, client, headers } = breaksAfter(4, (from) => (from === 0 ? whole : partial(from)))
+      yield* TestClock.setTime(start)
+      const bytes = valueOf(yield* runToEnd(collectText((yield* client).files.download(fileId))))
+      assert.strictEqual(bytes, content)
+      // Each resumption requests a new link, and then the missing range.
+      assert.deepStrictEqual(
+        headers.map(({ range, ...others }) => [range, others["if-range"]]),
+        [
+          [undefined, undefined],
+          [undefined, undefined],
+          [undefined, undefined],
+          ["bytes=4-", etag],
+          [undefined, undefined],
+          ["bytes=8-", etag]
+        ]
+      )
+      assert.deepStrictEqual(
+        at.map((instant) => instant - start),
+        [0, 0, 1000, 1000, 3000, 3000]
+      )
+      const slow = breaksAfter(1, (from) => (from === 0 ? whole : partial(from)))
+      const error = failureOf(yield* runToEnd(collectText((yield* slow.client).files.download(fileId))))
+      assert.strictEqual(error._tag === "TransportError" && error.reason, "truncated")
+      assert.isTrue(error.retryable)
+      assert.strictEqual(slow.urls.length, 8)
+      const none = breaksAfter(4, (from) => (from === 0 ? whole : partial(from)))
+      const once = collectText((yield* none.client).files.download(fileId)).pipe(
+        RetryPolicy.withPolicy(RetryPolicy.none)
+      )
+      assert.strictEqual(failureOf(yield* runToEnd(once))._tag, "TransportError")
+      assert.strictEqual(none.urls.length, 2)
+    })
+  )
+
+  it.effect("skips the received bytes if storage ignores ranges, and fails if the file has changed", () =>
+    Effect.gen(function* () {
+      const again = breaksAfter(4, (_, n) => ({
+        ...whole,
+        ...(n < 3 ? {} : { body: Stream.make(new TextEncoder().encode(content)) })
+      }))
+      assert.strictEqual(valueOf(yield* runToEnd(collectText((yield* again.client).files.download(fileId)))), content)
+      for (const other of [
+        { text: "abcdefghij", headers: { etag: '"v2"' } },
+        { text: "abcdefghijk", headers: { "content-length": "11" } },
+        { ...partial(4), headers: { "content-range": "bytes 5-9/10" } },
+        { ...partial(4), headers: { "content-range": "bytes 4-9/11" } },
+        { ...partial(4), headers: {} }
+      ]) {
+        const { client } = breaksAfter(4, (_, n) => (n === 1 ? whole : other))
+        const error = failureOf(yield* runToEnd(collectText((yield* client).files.download(fileId))))
+        assert.strictEqual(error._tag, "UnexpectedResponse")
+        assert.include(error.message, "the response is not the file")
+      }
+      // Only a strong ETag guarantees the same bytes.
+      const weak = breaksAfter(4, (from) =>
+        from === 0 ? { text: content, headers: { etag: 'W/"v1"' } } : partial(from)
+      )
+      assert.strictEqual(valueOf(yield* runToEnd(collectText((yield* weak.client).files.download(fileId)))), content)
+      assert.isTrue(weak.headers.every((headers) => headers["if-range"] === undefined || headers["if-range"] === etag))
+    })
+  )
+
+  it.effect("fails if the file does not have the size that the API declared", () =>
+    Effect.gen(function* () {
+      const declared = (length: number) => ({ "content-length": String(length) })
+      for (const stored of [
+        { status: 200, text: "<html>login</html>", headers: declared(18) },
+        { status: 200, text: "", headers: declared(0) },
+        // Noticed at the end, because storage declares no length.
+        { status: 200, text: "0123456789x" }
+      ]) {
+        const api = makeFakeClient((url) =>
+          url.includes("/v1/") ? { status: 200, json: { ...imageLinkJson, size_bytes: 10 } } : stored
+        )
+        const error = failureOf(yield* runToEnd(collectText((yield* api.client).files.download(fileId))))
+        assert.strictEqual(error._tag, "UnexpectedResponse")
+        assert.include(error.message, "the response is not the file")
+        assert.lengthOf(api.urls, 2)
+      }
+    })
+  )
+
+  it.effect("succeeds if the connection breaks after the last byte", () => {
+    const { client, urls } = breaksAfter(9, () => ({
+      ...whole,
+      body: Stream.concat(Stream.make(new TextEncoder().encode(content)), Stream.die("connection lost"))
+    }))
+    return Effect.gen(function* () {
+      assert.strictEqual(valueOf(yield* runToEnd(collectText((yield* client).files.download(fileId)))), content)
+      assert.strictEqual(urls.length, 2)
+    })
+  })
+
+  it.effect("applies the time limit of an attempt to each chunk", () => {
+    const chunks = Stream.range(1, 5).pipe(
+      Stream.mapEffect((n) =>
+        Effect.delay(Effect.succeed(new TextEncoder().encode(String(n))), n < 5 ? "20 seconds" : "1 hour")
+      )
+    )
+    const { client } = makeFakeClient(() => ({ status: 200, headers: { "content-type": "image/png" }, body: chunks }))
+    return Effect.gen(function* () {
+      yield* TestClock.setTime(start)
+      const seen: Array<number> = []
+      const { files } = yield* client
+      const download = Stream.runForEach(files.download(fileId), (chunk) =>
+        Effect.map(Effect.clock, (clock) => {
+          seen.push(chunk.length, clock.unsafeCurrentTimeMillis() - start)
+        })
+      )
+      const error = failureOf(yield* runToEnd(download))
+      assert.strictEqual(error._tag === "TransportError" && error.reason, "timeout")
+      assert.deepStrictEqual(seen, [1, 20_000, 1, 40_000, 1, 60_000, 1, 80_000])
+    })
+  })
+})
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
-/** A body that comes in these chunks, and then breaks. */
-const cut = (...chunks: ReadonlyArray<string>) => Stream.concat(inChunks(...chunks), Stream.die("cut"))
+/** A body whose connection breaks after these chunks. */
+const brokenAfter = (...chunks: ReadonlyArray<string>) =>
+  Stream.concat(inChunks(...chunks), Stream.die("connection lost"))
 const inChunks = (...chunks: ReadonlyArray<string>) => Stream.rechunk(Stream.fromIterable(chunks.map(bytes)), 1)
 
-/** An API that answers `api`, the n-th time, and a storage that answers each request in turn. */
-const service = (
+/** A client of an API, and of a storage with these responses in turn. */
+const clientOver = (
   storage: ReadonlyArray<FakeResponse>,
-  api: (n: number) => FakeResponse = () => ({ status: 200, json: document })
+  api: (n: number) => FakeResponse = () => ({ status: 200, json: linkJson })
 ) => {
-  let asked = 0
-  let fetched = 0
+  let apiRequests = 0
+  let storageRequests = 0
   return makeFakeClient((url) => {
-    if (url.includes("/v1/")) return api((asked += 1))
-    fetched += 1
-    return storage[fetched - 1] ?? { status: 500, text: "asked once too often" }
+    if (url.includes("/v1/")) return api((apiRequests += 1))
+    storageRequests += 1
+    return storage[storageRequests - 1] ?? { status: 500, text: "unexpected request" }
   })
 }
 
-const downloading = ({ client }: Pick<ReturnType<typeof service>, "client">) =>
+const runDownload = ({ client }: Pick<ReturnType<typeof clientOver>, "client">) =>
   Effect.gen(function* () {
     yield* TestClock.setTime(start)
     const { files } = yield* client
-    const chunks = Effect.map(Stream.runCollect(files.download(id)), Chunk.toReadonlyArray)
-    return yield* runToEnd(silent(Effect.map(chunks, (all) => Buffer.concat(all).toString())))
+    return yield* runToEnd(silent(collectText(files.download(fileId))))
   })
 
 const seconds = (at: ReadonlyArray<number>) => at.map((instant) => (instant - start) / 1000)
 
-const asRange = (headers: ReadonlyArray<Readonly<Record<string, string>>>) =>
+const rangesOf = (headers: ReadonlyArray<Readonly<Record<string, string>>>) =>
   headers.flatMap(({ authorization, range, "if-range": version }) => (authorization ? [] : [[range, version]]))
 
-describe("a download that breaks off", () => {
-  const etag = '"v1"'
+describe("an interrupted download", () => {
   const rest = (from: number, headers: Record<string, string> = {}) => ({
     status: 206,
     headers: { "content-range": `bytes ${from}-9/10`, ...headers }
   })
 
-  it.effect("leaves out what it has from as many chunks as that is in", () =>
+  it.effect("skips the received bytes in chunks of any size", () =>
     Effect.gen(function* () {
-      for (const chunks of [["012", "345", "678", "9"], ["0", "123", "4567", "89"], [parts]]) {
-        const api = service([
-          { status: 200, headers: { "content-length": "10" }, body: cut("0123") },
+      for (const chunks of [["012", "345", "678", "9"], ["0", "123", "4567", "89"], [content]]) {
+        const api = clientOver([
+          { status: 200, headers: { "content-length": "10" }, body: brokenAfter("0123") },
           { status: 200, headers: { "content-length": "10" }, body: inChunks(...chunks) }
         ])
-        assert.strictEqual(valueOf(yield* downloading(api)), parts)
+        assert.strictEqual(valueOf(yield* runDownload(api)), content)
       }
     })
   )
 
-  it.effect("goes on with the version that it began with, also when an answer in between does not name it", () =>
+  it.effect("resumes with the first version, also after a response without an ETag", () =>
     Effect.gen(function* () {
-      const api = service([
-        { status: 200, headers: { etag }, body: cut("0123") },
-        { ...rest(4), body: cut("45") },
+      const api = clientOver([
+        { status: 200, headers: { etag }, body: brokenAfter("0123") },
+        { ...rest(4), body: brokenAfter("45") },
         { ...rest(6, { etag }), body: inChunks("6789") }
       ])
-      assert.strictEqual(valueOf(yield* downloading(api)), parts)
-      assert.deepStrictEqual(asRange(api.headers), [
+      assert.strictEqual(valueOf(yield* runDownload(api)), content)
+      assert.deepStrictEqual(rangesOf(api.headers), [
         [undefined, undefined],
         ["bytes=4-", etag],
         ["bytes=6-", etag]
@@ -82,106 +470,110 @@ describe("a download that breaks off", () => {
     })
   )
 
-  it.effect("does not go by the version of an answer that was packed: it is that of other bytes", () =>
+  it.effect("ignores the ETag of an encoded response", () =>
     Effect.gen(function* () {
-      const api = service([
-        { status: 200, headers: { etag, "content-encoding": "gzip", "content-length": "9" }, body: cut("0123") },
-        { status: 200, headers: { etag: '"v2"' }, body: inChunks(parts) }
+      const api = clientOver([
+        {
+          status: 200,
+          headers: { etag, "content-encoding": "gzip", "content-length": "9" },
+          body: brokenAfter("0123")
+        },
+        { status: 200, headers: { etag: '"v2"' }, body: inChunks(content) }
       ])
-      assert.strictEqual(valueOf(yield* downloading(api)), parts)
-      // Offsets in the encoded bytes are others, so all of it is asked for again.
-      assert.deepStrictEqual(asRange(api.headers), [
+      assert.strictEqual(valueOf(yield* runDownload(api)), content)
+      // Offsets would refer to the encoded bytes, so the next request asks for the whole file.
+      assert.deepStrictEqual(rangesOf(api.headers), [
         [undefined, undefined],
         [undefined, undefined]
       ])
     })
   )
 
-  it.effect("has one policy for all of it: what the API refuses meanwhile counts as well", () =>
+  it.effect("counts the failures of the API and of storage in one retry policy", () =>
     Effect.gen(function* () {
-      const api = service([{ status: 200, body: cut("0123") }], (n) =>
-        n === 1 ? { status: 200, json: document } : { status: 503 }
+      const api = clientOver([{ status: 200, body: brokenAfter("0123") }], (n) =>
+        n === 1 ? { status: 200, json: linkJson } : { status: 503 }
       )
-      assert.strictEqual(failureOf(yield* downloading(api))._tag, "UnexpectedResponse")
+      assert.strictEqual(failureOf(yield* runDownload(api))._tag, "UnexpectedResponse")
       assert.deepStrictEqual(seconds(api.at), [0, 0, 1, 3, 7])
     })
   )
 
-  it.effect("lets go of an answer that is of another version", () =>
+  it.effect("closes the response with another version", () =>
     Effect.gen(function* () {
       let released = 0
       const other = Stream.ensuring(
         Stream.concat(inChunks("abc"), Stream.never),
         Effect.sync(() => (released += 1))
       )
-      const api = service([
-        { status: 200, headers: { etag }, body: cut("0123") },
+      const api = clientOver([
+        { status: 200, headers: { etag }, body: brokenAfter("0123") },
         { status: 200, headers: { etag: '"v2"' }, body: other }
       ])
-      const error = failureOf(yield* downloading(api))
+      const error = failureOf(yield* runDownload(api))
       assert.strictEqual(error._tag, "UnexpectedResponse")
       assert.strictEqual(released, 1)
     })
   )
 })
 
-describe("a link", () => {
-  it.effect("leads on five times, the API's own redirect among them, and not six", () =>
+describe("a link or a redirect", () => {
+  it.effect("follows five redirects, including the redirect of the API, and not six", () =>
     Effect.gen(function* () {
       const hop = { status: 302, headers: { location: "/next" } }
-      const first = () => ({ status: 302, headers: { location: link } })
+      const first = () => ({ status: 302, headers: { location: storageUrl } })
       const hops = (count: number) => Array.from({ length: count - 1 }, () => hop)
-      const five = service([...hops(5), { status: 200, text: parts }], first)
-      assert.strictEqual(valueOf(yield* downloading(five)), parts)
-      const six = service([...hops(6), { status: 200, text: parts }], first)
-      const error = failureOf(yield* downloading(six))
+      const five = clientOver([...hops(5), { status: 200, text: content }], first)
+      assert.strictEqual(valueOf(yield* runDownload(five)), content)
+      const six = clientOver([...hops(6), { status: 200, text: content }], first)
+      const error = failureOf(yield* runDownload(six))
       assert.strictEqual(error._tag === "UnexpectedResponse" && error.status, 302)
       assert.lengthOf(six.urls, 6)
     })
   )
 
-  it.effect("leads nowhere when it is no address, and that is an answer like any other", () =>
+  it.effect("fails with UnexpectedResponse for a redirect to an invalid URL", () =>
     Effect.gen(function* () {
-      const nowhere = { status: 302, headers: { location: "https://[" } }
-      const first = { status: 302, headers: { location: link } }
+      const invalidRedirect = { status: 302, headers: { location: "https://[" } }
+      const first = { status: 302, headers: { location: storageUrl } }
       for (const [api, requests] of [
-        [service([], () => nowhere), 1],
-        [service([nowhere], () => first), 2]
+        [clientOver([], () => invalidRedirect), 1],
+        [clientOver([invalidRedirect], () => first), 2]
       ] as const) {
-        const error = failureOf(yield* downloading(api))
+        const error = failureOf(yield* runDownload(api))
         assert.strictEqual(error._tag === "UnexpectedResponse" && error.status, 302)
         assert.lengthOf(api.urls, requests)
       }
     })
   )
 
-  it.effect("promises a size that holds beyond the storage's own redirects", () =>
+  it.effect("checks the declared size also after redirects of storage", () =>
     Effect.gen(function* () {
       const body = () => ({ status: 200, body: inChunks("012") })
       const hop = { status: 307, headers: { location: "/next" } }
-      const api = service([hop, body(), hop, body(), hop, body(), hop, body()], () => ({
+      const api = clientOver([hop, body(), hop, body(), hop, body(), hop, body()], () => ({
         status: 200,
-        json: { ...document, size_bytes: 5 }
+        json: { ...linkJson, size_bytes: 5 }
       }))
-      const error = failureOf(yield* downloading(api))
+      const error = failureOf(yield* runDownload(api))
       assert.include(error.message, "3 of 5 bytes")
     })
   )
 
-  it.effect("is one whatever the case of its media type", () =>
+  it.effect("recognizes a link by its media type in any case", () =>
     Effect.gen(function* () {
-      const api = service([{ status: 200, text: parts }], () => ({
+      const api = clientOver([{ status: 200, text: content }], () => ({
         status: 200,
-        json: document,
+        json: linkJson,
         headers: { "content-type": "Application/JSON; charset=utf-8" }
       }))
-      assert.strictEqual(valueOf(yield* downloading(api)), parts)
+      assert.strictEqual(valueOf(yield* runDownload(api)), content)
     })
   )
 })
 
 describe("fetch", () => {
-  it.effect("keeps the caller's own options, and follows no redirect", () =>
+  it.effect("keeps the RequestInit of the caller, except for redirects", () =>
     Effect.gen(function* () {
       const seen: Array<unknown> = []
       const http = HttpClient.make((request, url) =>
@@ -189,14 +581,14 @@ describe("fetch", () => {
           seen.push(init._tag === "Some" ? init.value : undefined)
           return HttpClientResponse.fromWeb(
             request,
-            url.pathname.includes("/v1/") ? Response.json(document) : new Response(parts)
+            url.pathname.includes("/v1/") ? Response.json(linkJson) : new Response(content)
           )
         })
       )
       const { files } = yield* ModelRouteClient.make({ apiKey: Redacted.make(apiKey) }).pipe(
         Effect.provide(Layer.merge(Layer.succeed(HttpClient.HttpClient, http), IdempotencyKey.layerSequence("key")))
       )
-      yield* Stream.runDrain(files.download(id)).pipe(
+      yield* Stream.runDrain(files.download(fileId)).pipe(
         Effect.provideService(FetchHttpClient.RequestInit, { credentials: "include", redirect: "follow" })
       )
       const init = { credentials: "include", redirect: "manual" }

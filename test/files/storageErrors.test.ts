@@ -1,11 +1,11 @@
-/** Storage is not ModelRoute: what it answers is never one of the API's errors, whatever it says. */
+/** Errors of storage, which are never decoded as errors of the API. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream, TestClock } from "effect"
 import { File } from "effect-modelroute"
 import { failureOf, valueOf } from "../utils/exit.js"
 import { makeFakeClient, type FakeResponse } from "../utils/fake.js"
-import { isoDate, runToEnd, silent, start } from "../utils/harness.js"
-import { uploadUrl, pathsOf } from "../utils/uploads.js"
+import { runToEnd, silent, start } from "../utils/harness.js"
+import { fakeUploadApi, pathsOf, uploadUrl } from "../utils/uploads.js"
 
 const fileId = File.FileId.make("file_1")
 
@@ -16,7 +16,7 @@ const xml = (status: number, code: string): FakeResponse => ({
   headers: { "content-type": "application/xml" }
 })
 
-/** What S3, GCS, R2, Azure, MinIO and proxies before them answer, and an envelope that looks like the API's. */
+/** Responses of S3, GCS, R2, Azure, MinIO and proxies, and envelopes that look like those of the API. */
 const rejections: ReadonlyArray<readonly [string, FakeResponse]> = [
   ["a bare 401", { status: 401 }],
   ["a 401 with a page", { status: 401, text: "<html>Sign in</html>", headers: { "content-type": "text/html" } }],
@@ -32,22 +32,7 @@ const rejections: ReadonlyArray<readonly [string, FakeResponse]> = [
   ["a 410 with a problem", json(410, { type: "about:blank", title: "Gone" })]
 ]
 
-const uploading = (put: (n: number) => FakeResponse) => {
-  let links = 0
-  let puts = 0
-  return makeFakeClient((url) => {
-    if (url.endsWith("/v1/files/upload")) {
-      links += 1
-      const expires_at = isoDate(start + 20_000)
-      return { status: 200, json: { file_id: `file_${links}`, upload_url: uploadUrl(links), expires_at } }
-    }
-    if (url.endsWith("/v1/files/confirm")) return { status: 200, json: {} }
-    puts += 1
-    return put(puts)
-  })
-}
-
-const downloading = (get: (n: number) => FakeResponse) => {
+const fakeDownloadApi = (get: (n: number) => FakeResponse) => {
   let gets = 0
   return makeFakeClient((url) => {
     if (url.endsWith("/v1/files/file_1/download")) return { status: 200, json: { url: uploadUrl(1) } }
@@ -56,17 +41,17 @@ const downloading = (get: (n: number) => FakeResponse) => {
   })
 }
 
-for (const [name, reply] of rejections) {
+for (const [name, response] of rejections) {
   describe(`${name} of storage`, () => {
     it.effect("fails an upload as an unexpected response with the id of the file", () => {
-      const api = uploading(() => reply)
+      const api = fakeUploadApi({ put: () => response })
       return Effect.gen(function* () {
         yield* TestClock.setTime(start)
         const upload = (yield* api.client).files.upload(File.fromBytes(new Uint8Array(3)))
         const error = failureOf(yield* runToEnd(silent(upload)))
         assert.deepStrictEqual(
           [error._tag, "status" in error && error.status, error.retryable],
-          ["UnexpectedResponse", reply.status, false]
+          ["UnexpectedResponse", response.status, false]
         )
         assert.strictEqual(error._tag === "UnexpectedResponse" && error.fileId, fileId)
         assert.include(error.message, "storage rejected the request")
@@ -76,20 +61,20 @@ for (const [name, reply] of rejections) {
     })
 
     it.effect("fails a download as an unexpected response with the id of the file", () => {
-      const api = downloading(() => reply)
+      const api = fakeDownloadApi(() => response)
       return Effect.gen(function* () {
         const error = failureOf(yield* runToEnd(silent(Stream.runDrain((yield* api.client).files.download(fileId)))))
         assert.deepStrictEqual(
           [error._tag, "status" in error && error.status, error.retryable],
-          ["UnexpectedResponse", reply.status, false]
+          ["UnexpectedResponse", response.status, false]
         )
         assert.strictEqual(error._tag === "UnexpectedResponse" && error.fileId, fileId)
         assert.notMatch(error.message, /API key|balance/)
       })
     })
 
-    it.effect("counts as an expired URL if the URL has expired, and then another one is asked for", () => {
-      const api = uploading((n) => (n === 1 ? reply : { status: 200 }))
+    it.effect("counts as an expired URL after the expiry, and the upload requests another URL", () => {
+      const api = fakeUploadApi({ put: (n) => (n === 1 ? response : { status: 200 }), expiresIn: 20_000 })
       return Effect.gen(function* () {
         yield* TestClock.setTime(start)
         const { files } = yield* api.client

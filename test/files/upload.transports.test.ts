@@ -1,4 +1,4 @@
-/** Uploads over real sockets: fetch, undici and node:http, to the simulator on a port. */
+/** Uploads over real sockets with fetch, undici and node:http to the simulator on a port. */
 import { spawn } from "node:child_process"
 import { createHash } from "node:crypto"
 import { createWriteStream } from "node:fs"
@@ -30,7 +30,7 @@ import { makeClientAt, overEachTransport } from "../utils/transports.js"
 const MiB = 1024 * 1024
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex")
 
-/** Bytes that do not repeat themselves. */
+/** Pseudo-random bytes. */
 const noise = (size: number): Uint8Array => {
   const bytes = new Uint32Array(Math.ceil(size / 4))
   let state = 1
@@ -52,8 +52,8 @@ const Report = Schema.parseJson(
   })
 )
 
-/** What a process of its own prints, which is ended with the scope. */
-const printed = (args: ReadonlyArray<string>): Effect.Effect<string, never, Scope.Scope> =>
+/** Runs a script in another process, and returns its output. The process is killed when the scope closes. */
+const runScript = (args: ReadonlyArray<string>): Effect.Effect<string, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() =>
       spawn(process.execPath, ["--expose-gc", "--import", "tsx", ...args], { stdio: ["ignore", "pipe", "inherit"] })
@@ -69,14 +69,14 @@ const printed = (args: ReadonlyArray<string>): Effect.Effect<string, never, Scop
     )
   )
 
-/** An answer of the API that leads back to this server. */
-const linked = (response: ServerResponse, { headers }: IncomingMessage) => {
+/** Responds with an upload URL on the same server. */
+const respondWithLink = (response: ServerResponse, { headers }: IncomingMessage) => {
   response.setHeader("content-type", "application/json")
   response.end(JSON.stringify({ file_id: "file_1", upload_url: `http://${headers.host}/put` }))
 }
 
 overEachTransport((test, name) => {
-  const onPort = (options: SimulatorServer.Options = {}) =>
+  const startSimulator = (options: SimulatorServer.Options = {}) =>
     Effect.gen(function* () {
       const context = yield* Layer.build(SimulatorServer.layer({ rateLimit: false, ...options }))
       const { url } = yield* Effect.provide(SimulatorServer.SimulatorServer, context)
@@ -87,9 +87,9 @@ overEachTransport((test, name) => {
 
   for (const size of [0, 1, 5 * MiB]) {
     test(
-      `uploads ${size} bytes: what arrives is what was sent, and storage sees no key and no trace`,
+      `uploads ${size} bytes unchanged, without the API key and without trace headers for storage`,
       Effect.gen(function* () {
-        const { client, simulator } = yield* onPort()
+        const { client, simulator } = yield* startSimulator()
         const bytes = noise(size)
         const steps = yield* Stream.runCollect(client.files.uploadProgress(File.fromBytes(bytes))).pipe(
           Effect.withSpan("caller")
@@ -108,13 +108,22 @@ overEachTransport((test, name) => {
             ["files.confirm", 200]
           ]
         )
-        // The API's part of the trace shows that there was one to keep from storage.
+        // The request to the API has trace headers, so propagation is on.
         assert.isDefined(requests[0]?.headers["traceparent"])
         const headers = requests[1]?.headers ?? {}
         assert.strictEqual(headers["content-length"], String(size))
-        const transportsOwn = ["host", "connection", "content-length", "accept", "accept-language", "accept-encoding"]
+        const transportHeaders = [
+          "host",
+          "connection",
+          "content-length",
+          "accept",
+          "accept-language",
+          "accept-encoding"
+        ]
         assert.deepStrictEqual(
-          Object.keys(headers).filter((header) => ![...transportsOwn, "sec-fetch-mode", "user-agent"].includes(header)),
+          Object.keys(headers).filter(
+            (header) => ![...transportHeaders, "sec-fetch-mode", "user-agent"].includes(header)
+          ),
           []
         )
         const downloaded = yield* Stream.runCollect(client.files.download(last.fileId))
@@ -140,8 +149,8 @@ overEachTransport((test, name) => {
         }
         file.end(() => resume(Effect.void))
       })
-      const { simulator, url } = yield* onPort()
-      const text = yield* printed(["test/utils/uploader.ts", name, url, path])
+      const { simulator, url } = yield* startSimulator()
+      const text = yield* runScript(["test/utils/uploader.ts", name, url, path])
       const report = yield* Schema.decode(Report)(text)
       const stored = Option.getOrThrow(yield* simulator.fileBytes(report.fileId))
       assert.strictEqual(sha256(stored), hash.digest("hex"))
@@ -157,9 +166,9 @@ overEachTransport((test, name) => {
   )
 
   test(
-    "sends all of it again when the connection breaks on the way",
+    "sends all bytes again if the connection breaks",
     Effect.gen(function* () {
-      const { client, simulator } = yield* onPort()
+      const { client, simulator } = yield* startSimulator()
       yield* simulator.inject(Fault.on("storage.put", Fault.dropBefore), Fault.on("storage.put", Fault.dropAfter))
       const bytes = noise(3 * MiB)
       const fileId = yield* client.files.upload(File.fromBytes(bytes))
@@ -173,9 +182,9 @@ overEachTransport((test, name) => {
   )
 
   test(
-    "leaves no file behind when the source holds more or fewer bytes than it said",
+    "does not complete the file if the source has more or fewer bytes than declared",
     Effect.gen(function* () {
-      const { client, simulator } = yield* onPort()
+      const { client, simulator } = yield* startSimulator()
       const bytes = noise(MiB)
       for (const size of [MiB - 1, MiB + 1]) {
         const source = File.fromStream(File.fromBytes(bytes).stream, { size })
@@ -192,13 +201,13 @@ overEachTransport((test, name) => {
   )
 
   test(
-    "does not insist when storage refuses before it has read the bytes",
+    "does not retry if storage rejects the upload before it has read the bytes",
     Effect.gen(function* () {
       let links = 0
       const server = yield* serve((response, request) => {
         if (request.url === "/v1/files/upload") {
           links += 1
-          return linked(response, request)
+          return respondWithLink(response, request)
         }
         request.pause()
         return response.writeHead(403, { connection: "close" }).end("<Error><Code>AccessDenied</Code></Error>")
@@ -212,11 +221,11 @@ overEachTransport((test, name) => {
   )
 
   test(
-    "reads no more of its source than the storage takes, and does not wait for one that takes nothing",
+    "reads the source only as fast as storage takes the bytes, and times out if storage takes none",
     Effect.gen(function* () {
       const arrived = yield* Deferred.make<void>()
       const server = yield* serve((response, request) => {
-        if (request.url === "/v1/files/upload") return linked(response, request)
+        if (request.url === "/v1/files/upload") return respondWithLink(response, request)
         request.pause()
         return Deferred.unsafeDone(arrived, Effect.void)
       })
@@ -232,25 +241,25 @@ overEachTransport((test, name) => {
       const error = yield* Effect.gen(function* () {
         const fiber = yield* Effect.fork(Effect.flip(upload))
         yield* Deferred.await(arrived)
-        // Whatever time the machine takes, the time limit is 30 s after the last bytes were taken.
-        const passing = Effect.zipRight(TestClock.adjust("1 second"), Effect.yieldNow())
-        yield* Effect.repeat(passing, { while: () => fiber.unsafePoll() === null })
+        // The time limit is 30 s on the test clock after storage has taken the last bytes.
+        const passSecond = Effect.zipRight(TestClock.adjust("1 second"), Effect.yieldNow())
+        yield* Effect.repeat(passSecond, { while: () => fiber.unsafePoll() === null })
         return yield* Fiber.join(fiber)
       }).pipe(Effect.provide(TestContext.TestContext))
       assert.strictEqual(error._tag === "TransportError" && error.reason, "timeout")
-      // What the sockets on both sides hold.
+      // The buffers of the sockets on both sides.
       assert.isBelow(read, 16 * MiB)
       assert.lengthOf(server.received, 2)
     })
   )
 
   test(
-    "closes the socket at once when it is interrupted",
+    "closes the socket immediately when it is interrupted",
     Effect.gen(function* () {
       const arrived = yield* Deferred.make<void>()
       const closed = yield* Deferred.make<void>()
       const server = yield* serve((response, request) => {
-        if (request.url === "/v1/files/upload") return linked(response, request)
+        if (request.url === "/v1/files/upload") return respondWithLink(response, request)
         request.on("close", () => Deferred.unsafeDone(closed, Effect.void))
         return Deferred.unsafeDone(arrived, Effect.void)
       })
@@ -266,14 +275,14 @@ overEachTransport((test, name) => {
 })
 
 describe("fetch", () => {
-  it.scopedLive("is the one that the client was built with, bytes and all", () =>
+  it.scopedLive("is the one that the client was made with, also for the bytes", () =>
     Effect.gen(function* () {
       const context = yield* Layer.build(SimulatorServer.layer({ rateLimit: false }))
       const { url } = yield* Effect.provide(SimulatorServer.SimulatorServer, context)
-      const seen: Array<string> = []
+      const requests: Array<string> = []
       const fetch: typeof globalThis.fetch = (input, init) => {
         const length = new Headers(init?.headers).get("content-length")
-        seen.push(`${init?.method} ${new URL(String(input)).pathname.replace(/file_.*/, "file")} ${length}`)
+        requests.push(`${init?.method} ${new URL(String(input)).pathname.replace(/file_.*/, "file")} ${length}`)
         return globalThis.fetch(input, init)
       }
       const http = Layer.provide(FetchHttpClient.layer, Layer.succeed(FetchHttpClient.Fetch, fetch))
@@ -281,7 +290,7 @@ describe("fetch", () => {
         Effect.provide([http, IdempotencyKey.layer])
       )
       yield* files.upload(File.fromBytes(new Uint8Array(7)))
-      assert.deepStrictEqual(seen, [
+      assert.deepStrictEqual(requests, [
         "POST /v1/files/upload null",
         "PUT /storage/uploads/file 7",
         "POST /v1/files/confirm null"

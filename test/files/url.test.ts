@@ -1,0 +1,41 @@
+/** Links to files. */
+import { assert, describe, it } from "@effect/vitest"
+import { DateTime, Effect, Redacted } from "effect"
+import { createImage, fileId, imageLinkJson } from "../utils/downloads.js"
+import { failureOf } from "../utils/exit.js"
+import { makeFakeClient } from "../utils/fake.js"
+import { layer, start, withClient } from "../utils/harness.js"
+
+describe("files.url", () => {
+  it.effect("returns a redacted link with its expiry, type and size", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const file = yield* createImage(client)
+        const found = yield* client.files.url(file)
+        assert.match(
+          Redacted.value(found.url),
+          /^https:\/\/storage\.modelroute\.example\/files\/file_.*X-Amz-Signature=/
+        )
+        assert.strictEqual(found.contentType, "image/png")
+        assert.isAbove(found.size ?? 0, 1000)
+        // Requested 9.5 s after the start, in whole seconds, and valid for 1 hour.
+        assert.strictEqual(found.expiresAt && DateTime.toEpochMillis(found.expiresAt), start + 9000 + 3_600_000)
+        assert.notInclude(JSON.stringify(found), "X-Amz")
+        assert.notInclude(String(found), "X-Amz")
+      })
+    ).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("fails with FileNotFound for an unknown file, and with UnexpectedResponse without a link", () =>
+    Effect.gen(function* () {
+      const unknown = withClient((client) => Effect.exit(client.files.url(fileId))).pipe(Effect.provide(layer()))
+      assert.strictEqual(failureOf(yield* unknown)._tag, "FileNotFound")
+      for (const url of ["ftp://x", "", 7, undefined]) {
+        const { client } = makeFakeClient(() => ({ status: 200, json: { ...imageLinkJson, url } }))
+        const error = failureOf(yield* Effect.exit((yield* client).files.url(fileId)))
+        assert.strictEqual(error._tag, "UnexpectedResponse")
+        assert.include(error.message, "the response lacks a download URL")
+      }
+    })
+  )
+})
