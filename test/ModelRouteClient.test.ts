@@ -610,3 +610,38 @@ describe("observability", () => {
     })
   )
 })
+
+describe("layerConfig and the base URL", () => {
+  it.effect("uses the base URL of the options if the configuration has none", () => {
+    const urls: Array<string> = []
+    const http = HttpClient.make((_, url) => {
+      urls.push(url.href)
+      return Effect.never
+    })
+    return Effect.gen(function* () {
+      const client = yield* ModelRouteClient.ModelRouteClient
+      const error = failureOf(yield* runToEnd(client.request("GET", "/x")))
+      assert.strictEqual(error.attempts, 1)
+      assert.include(error.message, "the limit of one attempt is 2 s")
+      assert.deepStrictEqual(urls, ["https://proxy.example/v1/x"])
+    }).pipe(
+      Effect.provide(
+        ModelRouteClient.layerConfig({
+          baseUrl: "https://proxy.example",
+          attemptTimeout: "2 seconds",
+          retry: RetryPolicy.none
+        }).pipe(Layer.provide(Layer.merge(Layer.succeed(HttpClient.HttpClient, http), IdempotencyKey.layer)))
+      ),
+      Effect.withConfigProvider(ConfigProvider.fromMap(new Map([["MODELROUTE_API_KEY", "sk_1"]])))
+    )
+  })
+
+  it.effect("rejects a user name in the base URL", () =>
+    Effect.gen(function* () {
+      const error = failureOf(
+        yield* Effect.exit(makeFakeClient(() => ({ status: 200 }), { baseUrl: "https://a@x" }).client)
+      )
+      assert.strictEqual(error.field, "baseUrl")
+    })
+  )
+})

@@ -1,9 +1,22 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, DateTime, Duration, Effect, Fiber, Option, Random, Schedule, ScheduleDecision, TestClock } from "effect"
-import { ModelRouteError, RetryPolicy } from "effect-modelroute"
+import {
+  Clock,
+  DateTime,
+  Duration,
+  Effect,
+  Fiber,
+  Option,
+  Random,
+  Schedule,
+  ScheduleDecision,
+  TestClock,
+  ScheduleIntervals
+} from "effect"
+import { ModelRouteError, RetryPolicy, Execution } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
-import { failureOf } from "./utils/exit.js"
+import { failureOf, valueOf } from "./utils/exit.js"
 import { arrivalTimes, httpDate, image, layer, runToEnd, start, withClient } from "./utils/harness.js"
+import { makeFakeClient } from "./utils/fake.js"
 
 const overloaded = Fault.envelope("MODEL_OVERLOADED")
 
@@ -453,4 +466,82 @@ describe("policies", () => {
       })
     ).pipe(Effect.provide(layer()))
   )
+})
+
+describe("the delay of a policy", () => {
+  const id = Execution.ExecutionId.make("exec_1")
+  const waitOf = (policy: RetryPolicy.RetryPolicy, error: ModelRouteError.ModelRouteError, now = 0) =>
+    Effect.map(Effect.zipRight(TestClock.setTime(now), policy.step(now, error, policy.initial)), ([, , decision]) =>
+      ScheduleDecision.isDone(decision) ? undefined : ScheduleIntervals.start(decision.intervals) - now
+    )
+  const limited = (retryAfter: Duration.DurationInput) =>
+    new ModelRouteError.RateLimited({ retryAfter: Duration.decode(retryAfter) })
+
+  it.effect("is the retryAfter of the error, at least minDelay and at most maxWait", () =>
+    Effect.gen(function* () {
+      const { rateLimit } = RetryPolicy
+      assert.strictEqual(yield* waitOf(rateLimit(), limited("3 seconds")), 3000)
+      assert.strictEqual(yield* waitOf(rateLimit(), limited("200 millis")), 1000)
+      assert.strictEqual(yield* waitOf(rateLimit({ minDelay: "5 seconds" }), limited("200 millis")), 5000)
+      assert.strictEqual(
+        yield* waitOf(rateLimit({ minDelay: "1 minute" }), new ModelRouteError.RateLimited({})),
+        60_000
+      )
+      assert.strictEqual(yield* waitOf(rateLimit(), limited("2 minutes")), 120_000)
+      assert.isUndefined(yield* waitOf(rateLimit(), limited(120_001)))
+      assert.strictEqual(yield* waitOf(rateLimit({ maxWait: "10 minutes" }), limited("10 minutes")), 600_000)
+      assert.isUndefined(yield* waitOf(rateLimit({ maxWait: "2 seconds" }), limited(2001)))
+    })
+  )
+
+  it.effect("ends at the reset, however long the body of the response took", () =>
+    Effect.gen(function* () {
+      const error = new ModelRouteError.RateLimited({
+        retryAfter: Duration.seconds(5),
+        resetAt: DateTime.unsafeMake(start + 5000)
+      })
+      assert.strictEqual(yield* waitOf(RetryPolicy.rateLimit(), error, start + 2000), 3000)
+      assert.strictEqual(yield* waitOf(RetryPolicy.rateLimit(), error, start + 9000), 1000)
+    })
+  )
+
+  it.effect("does not exist for a 429 with an unknown code and retryable: false", () =>
+    Effect.gen(function* () {
+      const error = new ModelRouteError.UnrecognizedError({ status: 429, retryable: false, code: "QUOTA_GONE" })
+      assert.isUndefined(yield* waitOf(RetryPolicy.standard, error))
+    })
+  )
+
+  it("is read from joined headers, and never from a reset in the distant past", () => {
+    const seconds = (headers: Record<string, string>) => {
+      const o = RetryPolicy.rateLimitDelay(headers, start)
+      return o._tag === "None" ? undefined : Duration.toSeconds(o.value)
+    }
+    assert.strictEqual(seconds({ "retry-after": "2, 5" }), 5)
+    // More than a day is no number of seconds from now, it is a moment long past.
+    assert.isUndefined(seconds({ "x-ratelimit-reset": "86401" }))
+    assert.strictEqual(seconds({ "x-ratelimit-reset": "86400" }), 86_400)
+    assert.isUndefined(seconds({ "x-ratelimit-reset": String(start / 1000 - 86_400) }))
+  })
+
+  it.effect("of a rate limit does not grow after faults", () =>
+    Effect.gen(function* () {
+      const limited = { status: 429, text: "" }
+      const replies = [limited, { status: 503 }, { status: 503 }, limited, { status: 200, json: { id: "exec_1" } }]
+      const { at, client } = makeFakeClient((_, n) => replies[n - 1] ?? { status: 500 })
+      valueOf(yield* runToEnd(Effect.flatMap(client, ({ executions }) => executions.get(id))))
+      assert.deepStrictEqual(at, [0, 1000, 2000, 4000, 6000])
+    })
+  )
+
+  it.effect("does not exist for RATE_LIMITED with retryable: false", () => {
+    const { at, client } = makeFakeClient(() => ({
+      status: 429,
+      json: { error: { code: "RATE_LIMITED", message: "x", retryable: false } }
+    }))
+    return Effect.gen(function* () {
+      yield* runToEnd((yield* client).executions.get(id))
+      assert.lengthOf(at, 1)
+    })
+  })
 })

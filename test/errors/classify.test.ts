@@ -274,3 +274,103 @@ describe("what the API quotes of the request", () => {
     }
   })
 })
+
+describe("the fields of an error", () => {
+  const bytes = (text: string) => new TextEncoder().encode(text)
+  const context: classify.ErrorContext = { operation: "executions.create", attempts: 1, isRepeatable: true }
+  const answer = (status: number, json: unknown, headers: Record<string, string> = {}): classify.ResponseData => ({
+    status,
+    headers,
+    body: bytes(typeof json === "string" ? json : JSON.stringify(json)),
+    receivedAt: start
+  })
+
+  it("hold the smallest limit and remaining if proxies joined several headers", () => {
+    const error = classify.fromResponse(
+      {
+        status: 429,
+        headers: { "x-ratelimit-limit": "100, 60", "x-ratelimit-remaining": "7, 0" },
+        body: new Uint8Array(),
+        receivedAt: start
+      },
+      { operation: "executions.get", attempts: 1, isRepeatable: true }
+    )
+    assert.deepStrictEqual(error._tag === "RateLimited" && [error.limit, error.remaining], [60, 0])
+  })
+
+  it("are retryable for 408, 429, 500, 502, 503, 504 and 520 to 530 of an idempotent call only", () => {
+    for (const [status, retryable] of [
+      [408, true],
+      [429, true],
+      [500, true],
+      [501, false],
+      [519, false],
+      [520, true],
+      [530, true],
+      [531, false],
+      [502, true],
+      [503, true],
+      [504, true],
+      [400, false]
+    ] as const) {
+      assert.strictEqual(classify.fromResponse(answer(status, ""), context).retryable, retryable, String(status))
+    }
+  })
+
+  it("hold the request id of the header if the body has none", () => {
+    const envelope = { error: { code: "INTERNAL_ERROR", message: "x" } }
+    for (const name of ["x-request-id", "request-id", "x-amz-request-id"]) {
+      for (const body of [envelope, "<html>"]) {
+        const error = classify.fromResponse(answer(500, body, { [name]: "req_9" }), context)
+        assert.strictEqual("requestId" in error && error.requestId, "req_9", name)
+      }
+    }
+    const both = { error: { ...envelope.error, request_id: "req_1" } }
+    const error = classify.fromResponse(answer(500, both, { "x-request-id": "req_9" }), context)
+    assert.strictEqual("requestId" in error && error.requestId, "req_1")
+  })
+
+  it("come from a flat body only if it has code and message, and from a code with blanks around it", () => {
+    assert.strictEqual(
+      classify.fromResponse(answer(400, { code: "FILE_NOT_FOUND" }), context)._tag,
+      "UnexpectedResponse"
+    )
+    const error = classify.fromResponse(answer(400, { error: { code: " file_not_found " } }), context)
+    assert.strictEqual(error._tag, "FileNotFound")
+    assert.include(error.message, "a file is unknown or has expired")
+  })
+
+  it("advise to retry with the key, or warn that the request may have been executed", () => {
+    const unkeyed = classify.transportError("reset", { ...context, isRepeatable: false })
+    assert.include(unkeyed.message, "The request may have been executed")
+    const keyed = classify.transportError("reset", { ...context, attempts: 2, idempotencyKey: "key-1", isKeyed: true })
+    assert.include(keyed.message, "failed after 2 attempts:")
+    assert.include(keyed.message, "use the idempotency key key-1")
+    assert.notInclude(classify.transportError("reset", context).message, "idempotency key")
+  })
+
+  it("show the wait in seconds, minutes or hours", () => {
+    const message = (after: string) =>
+      classify.fromResponse(
+        answer(429, { error: { code: "RATE_LIMITED", message: "x" } }, { "retry-after": after }),
+        context
+      ).message
+    assert.include(message("7.34"), "resets in 7.3 s.")
+    assert.include(message("125"), "resets in 2 min 5 s.")
+    assert.include(message("9000"), "resets in 2.5 h.")
+  })
+
+  it("have defaults, so that a test can create every error", () => {
+    for (const Class of ModelRouteError.ApiError.members) {
+      const error = new Class({})
+      const [code, { retryable, status }] =
+        Object.entries(ModelRouteError.codes).find(([, { tag }]) => tag === error._tag) ?? assert.fail(error._tag)
+      assert.deepStrictEqual([error.code, error.status, error.retryable], [code, status, retryable])
+      assert.isTrue(ModelRouteError.isApiError(error))
+      assert.isTrue(error.message.length > 10)
+    }
+    assert.isTrue(new ModelRouteError.TransportError({ reason: "reset", message: "x" }).retryable)
+    assert.isFalse(ModelRouteError.isApiError(new ModelRouteError.Unauthorized({})))
+    assert.isFalse(ModelRouteError.isApiError({ _tag: "RateLimited" }))
+  })
+})

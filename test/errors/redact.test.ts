@@ -1,3 +1,4 @@
+import * as classify from "../../src/internal/errors/classify.js"
 /** Free text is redacted at a bounded cost; codes, field names and everything that is not confidential stay readable. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
@@ -8,6 +9,8 @@ import { ApiKey, File, IdempotencyKey, ModelRouteClient, type ModelRouteError, R
 import { failureOf } from "../utils/exit.js"
 import { makeFakeClient, type FakeResponse } from "../utils/fake.js"
 import { renderings } from "../utils/renderings.js"
+import { apiKey, image, prompt, runToEnd, start } from "../utils/harness.js"
+import { privateTextsOf } from "../../src/internal/errors/redact.js"
 
 type Client = ModelRouteClient.Service
 
@@ -347,4 +350,101 @@ describe("quotes", () => {
       }
     })
   )
+})
+
+describe("secrets in the texts of the API", () => {
+  const bytes = (text: string) => new TextEncoder().encode(text)
+  const context: classify.ErrorContext = { operation: "executions.create", attempts: 1, isRepeatable: true }
+  const answer = (status: number, json: unknown, headers: Record<string, string> = {}): classify.ResponseData => ({
+    status,
+    headers,
+    body: bytes(typeof json === "string" ? json : JSON.stringify(json)),
+    receivedAt: start
+  })
+
+  it("are redacted, each kind by itself", () => {
+    for (const [said, secret] of [
+      ["unknown key sk_live_canary-1.x", "canary"],
+      ["secret whsec_canary1", "canary"],
+      ["header Bearer canary.abc", "canary"],
+      ["see https://x.example/f?token=canary", "canary"],
+      ["see https:\\/\\/x.example\\/f?token=canary", "canary"],
+      ["see https://x.example/f#canary", "canary"],
+      ["X-Amz-Signature=canary", "canary"],
+      ["X-Amz-Credential%3Dcanary", "canary"],
+      ['"X-Amz-Security-Token": canary', "canary"]
+    ] as const) {
+      const error = classify.fromResponse(answer(400, { error: { code: "NEW", message: said } }), context)
+      assert.notInclude(JSON.stringify(error), secret, said)
+    }
+  })
+
+  it("include quotes of the request in every encoding, and short texts as whole words", () => {
+    const said = (body: unknown, message: string) => {
+      const error = classify.fromResponse(answer(400, { error: { code: "NEW", message } }), {
+        ...context,
+        confidential: { privateTexts: privateTextsOf(body) }
+      })
+      return "apiMessage" in error ? error.apiMessage : undefined
+    }
+    const quoted = '"wolf" "fox" <in> "snow"'
+    for (const text of [
+      quoted,
+      JSON.stringify(quoted),
+      quoted.replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;"),
+      encodeURIComponent(quoted)
+    ]) {
+      for (const body of [{ input: { prompt: quoted } }, { input: { prompts: [{ text: quoted }] } }]) {
+        assert.notMatch(String(said(body, `no: ${text}`)), /wolf|fox|snow/)
+      }
+    }
+    const body = { input: { prompt: "tiger", style: "cat", file: "file_abc123" } }
+    assert.strictEqual(
+      said(body, "no: tiger, concatenated cat, file_abc123"),
+      "no: [redacted], concatenated [redacted], file_abc123"
+    )
+    const long = { input: { prompt } }
+    assert.strictEqual(said(long, `no: ${prompt.slice(0, 14)}!`), "no: [redacted]!")
+    assert.strictEqual(said(long, `no: ${prompt.slice(0, 31)}!`), "no: [redacted]!")
+    // What only looks like an id is text.
+    assert.strictEqual(said({ input: { prompt: "pass_hunter2" } }, "no: pass_hunter2"), "no: [redacted]")
+    // Half a character is text as well.
+    assert.strictEqual(said({ input: { prompt: "\ud800 and more" } }, "no"), "no")
+  })
+
+  it("are redacted from the content type and the text of the transport", () => {
+    const quoting = { ...context, confidential: { privateTexts: privateTextsOf({ input: { prompt } }) } }
+    const page = classify.fromResponse(answer(500, "x", { "content-type": `text/${prompt}` }), quoting)
+    assert.notInclude(JSON.stringify(page), prompt)
+    assert.notInclude(JSON.stringify(classify.transportError("reset", quoting, prompt)), prompt)
+  })
+
+  for (const said of [
+    '"X-Amz-Signature":"canary"',
+    '"X-Amz-Signature": "canary"',
+    "&quot;X-Amz-Signature&quot;:&quot;canary&quot;"
+  ]) {
+    it(`include a signature in JSON: ${said}`, () => {
+      const error = classify.fromResponse(
+        {
+          status: 400,
+          headers: {},
+          body: new TextEncoder().encode(JSON.stringify({ error: { code: "NEW", message: said } })),
+          receivedAt: 0
+        },
+        { operation: "x", attempts: 1, isRepeatable: true }
+      )
+      assert.notInclude(JSON.stringify(error), "canary")
+    })
+  }
+
+  it.effect("are redacted from the request id of a FAILED execution", () => {
+    const error = { code: "GENERATION_FAILED", message: "m", request_id: `${prompt} ${apiKey}` }
+    const { client } = makeFakeClient(() => ({ status: 200, json: { id: "exec_1", status: "FAILED", error } }))
+    return Effect.gen(function* () {
+      const failure = failureOf(yield* runToEnd((yield* client).executions.run(image)))
+      assert.notInclude(JSON.stringify(failure), apiKey)
+      assert.notInclude(failure.message, prompt)
+    })
+  })
 })

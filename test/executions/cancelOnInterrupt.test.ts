@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Logger, TestClock } from "effect"
-import { ModelRouteClient } from "effect-modelroute"
+import { ModelRouteClient, Execution } from "effect-modelroute"
 import { Fault, type Options as SimulatorOptions, Simulator } from "effect-modelroute/Simulator"
-import { valueOf } from "../utils/exit.js"
+import { valueOf, failureOf } from "../utils/exit.js"
 import { arrivalTimes, image, layer, prompt, runToEnd, start, withClient } from "../utils/harness.js"
 import { runInVirtualTime } from "../utils/virtualTime.js"
+import { makeFakeClient } from "../utils/fake.js"
 
 describe("cancelOnInterrupt", () => {
   const interruptWait = (cancelOnInterrupt: boolean, faults: ReadonlyArray<Fault.Fault> = []) =>
@@ -163,4 +164,52 @@ describe("cancelOnInterrupt", () => {
       assert.deepStrictEqual(cancels, [3000])
     })
   )
+})
+
+describe("cancelOnInterrupt: true", () => {
+  const id = Execution.ExecutionId.make("exec_1")
+  const status = (code: number, name = "NEW") => ({ status: code, json: { error: { code: name, message: "x" } } })
+
+  it.effect("cancels nothing after a timeout", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const options = { cancelOnInterrupt: true, timeout: "3 seconds" } as const
+        const error = failureOf(yield* runToEnd(client.executions.run(image, options)))
+        assert.strictEqual(error._tag, "AwaitTimeout")
+        assert.strictEqual(error.idempotencyKey, "key-1")
+        assert.deepStrictEqual(yield* arrivalTimes("executions.cancel"), [])
+      })
+    ).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("cancels the execution of an interrupted await", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const { id } = yield* client.executions.create(image)
+        const fiber = yield* Effect.fork(client.executions.await(id, { cancelOnInterrupt: true }))
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.interrupt(fiber)
+        assert.deepStrictEqual(yield* arrivalTimes("executions.cancel"), [1000])
+      })
+    ).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("logs a failed cancel as a warning", () => {
+    const lines: Array<unknown> = []
+    const logger = Logger.make<unknown, void>(({ logLevel, message }) => void lines.push([logLevel.label, message]))
+    const { client } = makeFakeClient((url) =>
+      url.endsWith("/cancel") ? status(400) : { status: 200, json: { id: "exec_1", status: "PROCESSING" } }
+    )
+    return Effect.gen(function* () {
+      const { executions } = yield* client
+      const fiber = yield* Effect.fork(executions.await(id, { cancelOnInterrupt: true }))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.interrupt(fiber)
+      assert.lengthOf(lines, 1)
+      assert.include(
+        JSON.stringify(lines[0]),
+        `["WARN",["Execution ${id} keeps running and may be charged: it could not be cancelled (executions.cancel failed: `
+      )
+    }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
+  })
 })

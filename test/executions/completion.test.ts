@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { ModelRouteError } from "effect-modelroute"
+import { ModelRouteError, Execution, RetryPolicy } from "effect-modelroute"
 import { atStart, clientWithStatus, id } from "../utils/executions.js"
-import { failureOf } from "../utils/exit.js"
+import { failureOf, valueOf } from "../utils/exit.js"
 import { makeFakeClient } from "../utils/fake.js"
-import { runToEnd } from "../utils/harness.js"
+import { runToEnd, image, prompt } from "../utils/harness.js"
 
 describe("isExecutionEnded", () => {
   it.effect("is true for the error of an ended execution and false for the error of a request", () =>
@@ -35,4 +35,95 @@ describe("isExecutionEnded", () => {
       })
     )
   )
+})
+
+describe("the end of a wait", () => {
+  const id = Execution.ExecutionId.make("exec_1")
+  const status = (code: number, name = "NEW") => ({ status: code, json: { error: { code: name, message: "x" } } })
+
+  it.effect("has all fields of the error of a FAILED execution", () => {
+    const { client } = makeFakeClient(() => ({
+      status: 200,
+      json: {
+        id: "exec_1",
+        status: "FAILED",
+        error: {
+          code: "MODEL_OVERLOADED",
+          message: "busy",
+          retryable: false,
+          request_id: "req_1",
+          details: [{ field: "input.width", code: "MAX", message: "too wide" }]
+        }
+      }
+    }))
+    return Effect.gen(function* () {
+      const error = failureOf(yield* runToEnd((yield* client).executions.await(id)))
+      assert.strictEqual(error._tag, "ModelOverloaded")
+      if (error._tag !== "ModelOverloaded") return
+      assert.isFalse(error.retryable)
+      assert.strictEqual(error.requestId, "req_1")
+      assert.strictEqual(error.status, 503)
+      assert.include(error.message, "Execution exec_1 failed: ")
+      assert.include(error.message, "input.width: too wide (MAX).")
+    })
+  })
+
+  it.effect("keeps the fields that were known before the request to /result", () => {
+    const { client } = makeFakeClient((url) => ({
+      status: 200,
+      json: url.endsWith("/result")
+        ? { execution_id: "exec_1", status: "COMPLETED", output: "out", result: "res", page: 2 }
+        : { id: "exec_1", status: "COMPLETED", region: "EU", page: 1 }
+    }))
+    return Effect.gen(function* () {
+      const completed = valueOf(yield* runToEnd((yield* client).executions.await(id)))
+      assert.strictEqual(completed.output, "out")
+      assert.deepStrictEqual(completed.extra, { region: "EU", page: 2 })
+    })
+  })
+
+  it.effect("is a failure of /result other than 404", () => {
+    const { client } = makeFakeClient((url) =>
+      url.endsWith("/result") ? status(403) : { status: 200, json: { id: "exec_1", status: "COMPLETED" } }
+    )
+    return Effect.gen(function* () {
+      const error = failureOf(yield* runToEnd((yield* client).executions.await(id)))
+      assert.strictEqual(error._tag === "UnrecognizedError" && error.status, 403)
+    })
+  })
+
+  it.effect("follows one more poll after a rejected /result, but not after 401, 429 or 5xx", () =>
+    Effect.gen(function* () {
+      for (const [code, name, asked] of [
+        [404, "NEW", 2],
+        [401, "UNAUTHORIZED", 1],
+        [429, "RATE_LIMITED", 1],
+        [500, "INTERNAL_ERROR", 1]
+      ] as const) {
+        const { client, urls } = makeFakeClient(
+          (url) =>
+            url.endsWith("/result") ? status(code, name) : { status: 200, json: { id: "exec_1", status: "COMPLETED" } },
+          { retry: RetryPolicy.none }
+        )
+        const error = failureOf(yield* Effect.exit((yield* client).executions.result(id)))
+        assert.strictEqual("status" in error && error.status, code)
+        assert.lengthOf(urls, asked)
+      }
+    })
+  )
+
+  it.effect("has the key and execution of the create in its error, and not the prompt", () => {
+    const { client } = makeFakeClient((_, n) =>
+      n === 1
+        ? { status: 202, json: { id: "exec_1", status: "PENDING" } }
+        : { status: 403, json: { error: { code: "NEW", message: `not ${prompt}` } } }
+    )
+    return Effect.gen(function* () {
+      const error = failureOf(yield* runToEnd((yield* client).executions.run(image)))
+      assert.strictEqual(error._tag, "UnrecognizedError")
+      assert.strictEqual(error.idempotencyKey, "key-1")
+      assert.strictEqual(error.executionId, id)
+      assert.notInclude(JSON.stringify(error), prompt)
+    })
+  })
 })

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, DateTime, Effect, Option, Redacted } from "effect"
-import { IdempotencyKey } from "effect-modelroute"
+import { IdempotencyKey, type Execution } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "../utils/exit.js"
 import { makeFakeClient } from "../utils/fake.js"
@@ -174,4 +174,16 @@ describe("create", () => {
       })
     ).pipe(Effect.provide(layer()))
   )
+})
+
+describe("the input of a create", () => {
+  it.effect("is rejected if it is not an object", () => {
+    const { client, urls } = makeFakeClient(() => ({ status: 202, json: { id: "exec_1" } }))
+    return Effect.gen(function* () {
+      const request: Execution.CreateRequest = JSON.parse('{"model":"m","input":["a"]}')
+      const error = failureOf(yield* Effect.exit((yield* client).executions.create(request)))
+      assert.strictEqual(error._tag === "InvalidRequest" && error.field, "input")
+      assert.deepStrictEqual(urls, [])
+    })
+  })
 })

@@ -3,13 +3,13 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Redacted, Stream, TestClock } from "effect"
-import { IdempotencyKey, ModelRouteClient, RetryPolicy } from "effect-modelroute"
+import { Effect, Layer, Redacted, Stream, TestClock, Cause, Exit } from "effect"
+import { IdempotencyKey, ModelRouteClient, RetryPolicy, File } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import { collectText, createImage, fileId, imageLinkJson, linkJson, storageUrl } from "../utils/downloads.js"
 import { failureOf, valueOf } from "../utils/exit.js"
 import { makeFakeClient, type FakeResponse } from "../utils/fake.js"
-import { apiKey, arrivalTimes, layer, runToEnd, silent, start, withClient } from "../utils/harness.js"
+import { apiKey, arrivalTimes, layer, runToEnd, silent, start, withClient, isoDate } from "../utils/harness.js"
 
 const content = "0123456789"
 const etag = '"v1"'
@@ -595,4 +595,103 @@ describe("fetch", () => {
       assert.deepStrictEqual(seen, [init, init])
     })
   )
+})
+
+describe("a response to a download", () => {
+  const file = File.FileId.make("file_1")
+  const link = "https://storage.example/f?X-Amz-Signature=canary0123456789"
+  const document = { url: link, expires_at: isoDate(start + 3_600_000) }
+  const collect = <E, R>(stream: Stream.Stream<Uint8Array, E, R>) =>
+    Effect.map(Stream.runCollect(stream), (chunks) => Buffer.concat([...chunks]).toString())
+  const png = { "content-type": "image/png" }
+
+  it.effect("shorter than its declared length is truncated, unless it has a content encoding", () =>
+    Effect.gen(function* () {
+      const short = { status: 200, text: "abc", headers: { ...png, "content-length": "5" } }
+      for (const first of [short, { status: 302, headers: { location: link } }]) {
+        const { client } = makeFakeClient((_, n) => (n === 1 ? first : short))
+        const error = failureOf(yield* runToEnd(collect((yield* client).files.download(file))))
+        assert.strictEqual(error._tag === "TransportError" && error.reason, "truncated")
+        assert.include(error.message, "3 of 5 bytes")
+      }
+      const packed = makeFakeClient(() => ({ ...short, headers: { ...short.headers, "content-encoding": "gzip" } }))
+      assert.strictEqual(yield* collect((yield* packed.client).files.download(file)), "abc")
+    })
+  )
+
+  it.effect("is truncated if a single byte is missing", () => {
+    const { client } = makeFakeClient(() => ({
+      status: 200,
+      text: "abcd",
+      headers: { "content-type": "image/png", "content-length": "5" }
+    }))
+    return Effect.gen(function* () {
+      const error = failureOf(
+        yield* runToEnd(Stream.runDrain((yield* client).files.download(File.FileId.make("file_1"))))
+      )
+      assert.include(error.message, "4 of 5 bytes")
+    })
+  })
+
+  it.effect("shows the signature of no redirect in the error", () => {
+    const { client } = makeFakeClient((_, n) =>
+      n < 3
+        ? { status: 302, headers: { location: n === 1 ? link : "/next?sig=other0123456789" } }
+        : { status: 403, text: "<Error>canary0123456789 other0123456789</Error>" }
+    )
+    return Effect.gen(function* () {
+      const error = failureOf(yield* Effect.exit(collect((yield* client).files.download(file))))
+      assert.notInclude(JSON.stringify(error), "canary")
+      assert.notInclude(JSON.stringify(error), "other0123")
+    })
+  })
+
+  it.effect("with JSON of another content type than the API's is a file, and a link can be long", () =>
+    Effect.gen(function* () {
+      for (const type of ["application/geo+json", "application/jsonl"]) {
+        const { client, urls } = makeFakeClient(() => ({
+          status: 200,
+          json: document,
+          headers: { "content-type": type }
+        }))
+        assert.strictEqual(yield* collect((yield* client).files.download(file)), JSON.stringify(document))
+        assert.lengthOf(urls, 1)
+      }
+      const large = { ...document, size_bytes: 3, pad: "x".repeat(70_000) }
+      const { client, urls } = makeFakeClient((_, n) =>
+        n === 1 ? { status: 200, json: large } : { status: 200, text: "abc" }
+      )
+      assert.strictEqual(yield* collect((yield* client).files.download(file)), "abc")
+      assert.lengthOf(urls, 2)
+    })
+  )
+
+  it.effect("is followed only if it is a redirect, and can be empty", () =>
+    Effect.gen(function* () {
+      const refused = makeFakeClient(() => ({ status: 403, text: "no", headers: { location: link } }))
+      const error = failureOf(yield* Effect.exit(collect((yield* refused.client).files.download(file))))
+      assert.strictEqual(error._tag === "UnexpectedResponse" && error.status, 403)
+      assert.lengthOf(refused.urls, 1)
+      const empty = makeFakeClient(() => ({ status: 204 }))
+      assert.strictEqual(yield* collect((yield* empty.client).files.download(file)), "")
+    })
+  )
+
+  for (const url of ["https://", "http://[", "https://a b"]) {
+    it.effect(`with an invalid link is a declared error: ${url}`, () => {
+      const { client } = makeFakeClient(() => ({ status: 200, json: { url, expires_at: isoDate(start) } }))
+      return Effect.gen(function* () {
+        const exit = yield* Effect.exit(Stream.runDrain((yield* client).files.download(File.FileId.make("file_1"))))
+        assert.isFalse(Exit.isFailure(exit) && Cause.isDie(exit.cause), String(exit))
+      })
+    })
+  }
+
+  it.effect("is retried for files.url", () => {
+    const { client, urls } = makeFakeClient((_, n) => (n === 1 ? { status: 502 } : { status: 200, json: document }))
+    return Effect.gen(function* () {
+      valueOf(yield* runToEnd((yield* client).files.url(file)))
+      assert.lengthOf(urls, 2)
+    })
+  })
 })

@@ -1,9 +1,12 @@
+import * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Exit, Fiber } from "effect"
+import { Clock, Effect, Exit, Fiber, Layer, Redacted } from "effect"
 import { SharedTimer } from "../../src/internal/http/sharedTimer.js"
 import * as TimeLimit from "../../src/internal/http/attemptTimeout.js"
 import { valueOf } from "../utils/exit.js"
 import { runInVirtualTime } from "../utils/virtualTime.js"
+import { Execution, IdempotencyKey, ModelRouteClient, RetryPolicy } from "effect-modelroute"
+import { silent, start } from "../utils/harness.js"
 
 const seconds = Effect.map(Clock.currentTimeMillis, (now) => now / 1000)
 
@@ -98,4 +101,38 @@ describe("one timer for all attempts", () => {
       }
     })
   )
+})
+
+describe("the time limit of a call", () => {
+  const id = Execution.ExecutionId.make("exec_1")
+
+  it.effect("waits for the end of the attempt after a timeout and after an interruption", () => {
+    const at: Array<readonly [string, number]> = []
+    const note = (what: string) => Effect.map(Clock.currentTimeMillis, (now) => void at.push([what, now - start]))
+    const http = HttpClient.make(() =>
+      Effect.onInterrupt(Effect.never, () => Effect.zipRight(Effect.sleep("1 second"), note("closed")))
+    )
+    return Effect.gen(function* () {
+      const story = Effect.gen(function* () {
+        const { executions } = yield* ModelRouteClient.make({
+          apiKey: Redacted.make("sk_1"),
+          retry: RetryPolicy.none,
+          attemptTimeout: "5 seconds"
+        })
+        yield* Effect.exit(executions.get(id))
+        yield* note("late")
+        const fiber = yield* Effect.fork(executions.get(id))
+        yield* Effect.sleep("2 seconds")
+        yield* Fiber.interrupt(fiber)
+        yield* note("left")
+      }).pipe(Effect.provide(Layer.merge(Layer.succeed(HttpClient.HttpClient, http), IdempotencyKey.layer)))
+      valueOf(yield* runInVirtualTime(silent(story), start))
+      assert.deepStrictEqual(at, [
+        ["closed", 6000],
+        ["late", 6000],
+        ["closed", 9000],
+        ["left", 9000]
+      ])
+    })
+  })
 })

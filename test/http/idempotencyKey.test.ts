@@ -1,0 +1,80 @@
+/** The source and the checks of an idempotency key. */
+import { Effect, Layer } from "effect"
+import { IdempotencyKey } from "effect-modelroute"
+import { Simulator } from "effect-modelroute/Simulator"
+import { assert, describe, it } from "@effect/vitest"
+import { failureOf } from "../utils/exit.js"
+import { image, layer, prompt, withClient } from "../utils/harness.js"
+import { makeFakeClient } from "../utils/fake.js"
+
+describe("an idempotency key", () => {
+  it.effect("is checked whatever its source, and can have 255 characters", () =>
+    Effect.gen(function* () {
+      const longest = "x".repeat(255)
+      const sent = makeFakeClient(() => ({ status: 202, json: { id: "exec_1" } }))
+      yield* (yield* sent.client).executions.create(image, { idempotencyKey: longest })
+      assert.deepStrictEqual(
+        sent.headers.map((headers) => headers["idempotency-key"]),
+        [longest]
+      )
+      const create = withClient((client) =>
+        Effect.exit(client.executions.create(image).pipe(IdempotencyKey.withKey(" padded")))
+      )
+      const given = failureOf(yield* create.pipe(Effect.provide(layer())))
+      assert.strictEqual(given._tag === "InvalidRequest" && given.field, "idempotencyKey")
+      const keys = Layer.succeed(IdempotencyKey.IdempotencyKey, { next: () => Effect.succeed("line\nbreak") })
+      const made = failureOf(
+        yield* withClient((client) => Effect.exit(client.executions.create(image))).pipe(
+          Effect.provide(layer({ keys }))
+        )
+      )
+      assert.strictEqual(made._tag === "InvalidRequest" && made.field, "idempotencyKey")
+    })
+  )
+
+  it.effect("of withKey can be used for another body in another run of the effect", () => {
+    const { client, headers } = makeFakeClient(() => ({ status: 202, json: { id: "exec_1" } }))
+    return Effect.gen(function* () {
+      const { create } = (yield* client).executions
+      let n = 0
+      const one = Effect.suspend(() => create({ ...image, input: { prompt: `${prompt} ${n++}` } })).pipe(
+        IdempotencyKey.withKey("k")
+      )
+      yield* one
+      yield* one
+      assert.deepStrictEqual(
+        headers.map((h) => h["idempotency-key"]),
+        ["k", "k"]
+      )
+    })
+  })
+
+  it.effect("of withKey stays rejected for a second body in the same effect", () => {
+    const { bodies, client } = makeFakeClient(() => ({ status: 202, json: { id: "exec_1" } }))
+    return Effect.gen(function* () {
+      const { create } = (yield* client).executions
+      const other = { ...image, input: { prompt: "another" } }
+      yield* Effect.gen(function* () {
+        yield* create(image)
+        for (const _ of [1, 2]) assert.strictEqual(failureOf(yield* Effect.exit(create(other)))._tag, "InvalidRequest")
+        yield* create(image)
+      }).pipe(IdempotencyKey.withKey("effect"))
+      assert.deepStrictEqual(bodies, [JSON.stringify(image), JSON.stringify(image)])
+    })
+  })
+
+  it.effect("of withKey is neither sent with nor used by a read", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        yield* Effect.zipRight(client.request("GET", "/executions"), client.executions.create(image)).pipe(
+          IdempotencyKey.withKey("effect")
+        )
+        const { requests } = yield* Simulator
+        assert.deepStrictEqual(
+          (yield* requests).map(({ idempotencyKey }) => idempotencyKey),
+          [undefined, "effect"]
+        )
+      })
+    ).pipe(Effect.provide(layer()))
+  )
+})

@@ -1,0 +1,26 @@
+/** How requests are made. */
+import { Effect } from "effect"
+import { Execution, File } from "effect-modelroute"
+import { assert, describe, it } from "@effect/vitest"
+import { failureOf } from "../utils/exit.js"
+import { makeFakeClient } from "../utils/fake.js"
+
+describe("an id in a path", () => {
+  it.effect("is rejected if it is empty or a dot segment", () => {
+    const { client, urls } = makeFakeClient(() => ({ status: 200, json: { id: "exec_1" } }))
+    return Effect.gen(function* () {
+      const { executions, files } = yield* client
+      for (const text of [".", ".."]) {
+        assert.strictEqual(
+          failureOf(yield* Effect.exit(executions.get(Execution.ExecutionId.make(text))))._tag,
+          "InvalidRequest"
+        )
+        assert.strictEqual(failureOf(yield* Effect.exit(files.url(File.FileId.make(text))))._tag, "InvalidRequest")
+      }
+      // An id out of unchecked JSON.
+      const empty: { id: Execution.ExecutionId } = JSON.parse('{"id":""}')
+      assert.strictEqual(failureOf(yield* Effect.exit(executions.get(empty.id)))._tag, "InvalidRequest")
+      assert.deepStrictEqual(urls, [])
+    })
+  })
+})

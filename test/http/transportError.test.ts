@@ -1,0 +1,45 @@
+/** The reasons of transport failures in every runtime. */
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as HttpClientError from "@effect/platform/HttpClientError"
+import { assert, describe, it } from "@effect/vitest"
+import { describeTransportError } from "../../src/internal/http/transportError.js"
+
+describe("describeTransportError", () => {
+  it("finds the reason of a failure by the error codes of every runtime", () => {
+    const request = HttpClientRequest.get("https://x")
+    const reasonOf = (cause: unknown) =>
+      describeTransportError(new HttpClientError.RequestError({ request, reason: "Transport", cause })).reason
+    for (const [code, reason] of [
+      ["ENOTFOUND", "connect"],
+      ["UND_ERR_CONNECT_TIMEOUT", "connect"],
+      ["CERT_HAS_EXPIRED", "connect"],
+      ["DEPTH_ZERO_SELF_SIGNED_CERT", "connect"],
+      ["ERR_TLS_CERT_ALTNAME_INVALID", "connect"],
+      ["ERR_SSL_WRONG_VERSION_NUMBER", "connect"],
+      ["ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION", "connect"],
+      ["ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "reset"],
+      ["ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED", "reset"],
+      ["EPIPE", "reset"],
+      ["UND_ERR_SOCKET", "reset"],
+      ["ETIMEDOUT", "timeout"],
+      ["UND_ERR_BODY_TIMEOUT", "timeout"],
+      ["E_NEW", "unknown"]
+    ] as const) {
+      const error = Object.assign(new Error("x"), { code })
+      assert.strictEqual(reasonOf(error), reason, code)
+      assert.strictEqual(reasonOf(new Error("fetch failed", { cause: error })), reason, code)
+      assert.strictEqual(reasonOf(new AggregateError([error])), reason, code)
+    }
+    for (const [syscall, reason] of [
+      ["connect", "connect"],
+      ["read", "reset"],
+      ["write", "reset"]
+    ] as const) {
+      const error = Object.assign(new Error("x"), { code: "EHOSTUNREACH", syscall })
+      assert.strictEqual(reasonOf(new Error("fetch failed", { cause: error })), reason, syscall)
+    }
+    const cyclic = new Error("x")
+    cyclic.cause = cyclic
+    assert.strictEqual(reasonOf(cyclic), "unknown")
+  })
+})
