@@ -1,6 +1,6 @@
 /**
- * The future events of executions. Scheduling needs no fiber: the webhooks set one timer for the next event that has a
- * receiver.
+ * The future events of executions. Scheduling needs no fiber, because the webhooks set one timer for the next event
+ * that has a receiver.
  *
  * @internal
  */
