@@ -1,5 +1,4 @@
 /** Files that executions of the simulator create. */
-import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -7,7 +6,7 @@ import * as Schema from "effect/Schema"
 import * as TestClock from "effect/TestClock"
 import { crc32, inflateSync } from "node:zlib"
 import { start } from "../utils/harness.js"
-import { call, createExecution, errorOf, fluxRequest, idOf, send, test, toUrl, withApiKey } from "../utils/rawApi.js"
+import { call, createExecution, errorOf, fluxRequest, idOf, send, test, withApiKey } from "../utils/rawApi.js"
 
 describe("an output file", () => {
   const createFile = Effect.gen(function* () {
@@ -19,12 +18,7 @@ describe("an output file", () => {
     return Schema.decodeUnknownSync(Schema.Struct({ file_id: Schema.String }))(json["result"]).file_id
   })
 
-  const fetchBytes = (link: string) =>
-    Effect.gen(function* () {
-      const client = yield* HttpClient.HttpClient
-      const response = yield* client.get(link)
-      return { status: response.status, body: new Uint8Array(yield* response.arrayBuffer) }
-    })
+  const fetchFile = (url: string) => send(HttpClientRequest.get(url))
 
   test(
     "is a PNG of the requested size",
@@ -35,15 +29,15 @@ describe("an output file", () => {
       assert.deepInclude(json, { content_type: "image/png", expires_at: "2026-03-20T11:30:08Z" })
       assert.deepStrictEqual((yield* call("GET", `/files/${file}/url`)).json, json)
       assert.match(String(json["url"]), /^https:\/\/storage\.modelroute\.example\/files\/file_/)
-      const { status, body } = yield* fetchBytes(String(json["url"]))
+      const { status, bytes } = yield* fetchFile(String(json["url"]))
       assert.strictEqual(status, 200)
-      assert.strictEqual(body.length, json["size_bytes"])
-      const view = new DataView(body.buffer)
+      assert.strictEqual(bytes.length, json["size_bytes"])
+      const view = new DataView(bytes.buffer)
       assert.deepStrictEqual([view.getUint32(16), view.getUint32(20)], [301, 257])
       const data = 8 + 25 + 60
       const end = data + 8 + view.getUint32(data)
-      assert.strictEqual(view.getUint32(end), crc32(body.subarray(data + 4, end)))
-      const pixels = inflateSync(body.subarray(data + 8, end))
+      assert.strictEqual(view.getUint32(end), crc32(bytes.subarray(data + 4, end)))
+      const pixels = inflateSync(bytes.subarray(data + 8, end))
       assert.strictEqual(pixels.length, (1 + 151) * 257)
       assert.isAbove(new Set(pixels).size, 10)
     })
@@ -53,19 +47,19 @@ describe("an output file", () => {
     "has a presigned URL that is valid for one hour, only with its signature and without an API key",
     {},
     Effect.gen(function* () {
-      const link = String((yield* call("GET", `/files/${yield* createFile}/url`)).json["url"])
-      const changed = link.replace(/.$/, (last) => (last === "0" ? "1" : "0"))
-      const extended = link.replace("X-Amz-Expires=3600", "X-Amz-Expires=9999")
-      assert.strictEqual((yield* fetchBytes(changed)).status, 403)
-      assert.strictEqual((yield* fetchBytes(extended)).status, 403)
-      const withKey = yield* send(HttpClientRequest.get(link).pipe(withApiKey))
+      const url = String((yield* call("GET", `/files/${yield* createFile}/url`)).json["url"])
+      const changed = url.replace(/.$/, (last) => (last === "0" ? "1" : "0"))
+      const extended = url.replace("X-Amz-Expires=3600", "X-Amz-Expires=9999")
+      assert.strictEqual((yield* fetchFile(changed)).status, 403)
+      assert.strictEqual((yield* fetchFile(extended)).status, 403)
+      const withKey = yield* send(HttpClientRequest.get(url).pipe(withApiKey))
       assert.strictEqual(withKey.status, 400)
       assert.match(withKey.text, /<Code>InvalidArgument<\/Code>/)
-      assert.strictEqual((yield* send(HttpClientRequest.put(link))).status, 405)
+      assert.strictEqual((yield* send(HttpClientRequest.put(url))).status, 405)
       yield* TestClock.setTime(start + 8000 + 3_599_999)
-      assert.strictEqual((yield* fetchBytes(link)).status, 200)
+      assert.strictEqual((yield* fetchFile(url)).status, 200)
       yield* TestClock.adjust("1 millis")
-      const expired = yield* send(HttpClientRequest.get(link))
+      const expired = yield* fetchFile(url)
       assert.strictEqual(expired.status, 403)
       assert.match(expired.text, /Request has expired/)
       assert.notProperty(expired.headers, "x-ratelimit-limit")
@@ -83,7 +77,7 @@ describe("an output file", () => {
           const Output = Schema.Struct({ images: Schema.Array(Schema.Struct({ file_id: Schema.String })) })
           return yield* Effect.forEach(Schema.decodeUnknownSync(Output)(output).images, ({ file_id }) =>
             Effect.flatMap(call("GET", `/files/${file_id}/url`), ({ json }) =>
-              Effect.map(fetchBytes(String(json["url"])), ({ body }) => crc32(body))
+              Effect.map(fetchFile(String(json["url"])), ({ bytes }) => crc32(bytes))
             )
           )
         })
@@ -98,11 +92,10 @@ describe("an output file", () => {
     { download: "bytes" },
     Effect.gen(function* () {
       const file = yield* createFile
-      const client = yield* HttpClient.HttpClient
-      const response = yield* client.execute(HttpClientRequest.get(toUrl(`/files/${file}/download`)).pipe(withApiKey))
+      const response = yield* call("GET", `/files/${file}/download`)
       assert.strictEqual(response.headers["content-type"], "image/png")
-      const link = String((yield* call("GET", `/files/${file}/url`)).json["url"])
-      assert.deepStrictEqual(new Uint8Array(yield* response.arrayBuffer), (yield* fetchBytes(link)).body)
+      const url = String((yield* call("GET", `/files/${file}/url`)).json["url"])
+      assert.deepStrictEqual(response.bytes, (yield* fetchFile(url)).bytes)
     })
   )
 
@@ -113,7 +106,7 @@ describe("an output file", () => {
       const { status, headers } = yield* call("GET", `/files/${yield* createFile}/download`)
       assert.strictEqual(status, 302)
       assert.match(String(headers["location"]), /^https:\/\/cdn\.test\/modelroute\/files\//)
-      assert.strictEqual((yield* fetchBytes(String(headers["location"]))).status, 200)
+      assert.strictEqual((yield* fetchFile(String(headers["location"]))).status, 200)
     })
   )
 
