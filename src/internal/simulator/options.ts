@@ -46,11 +46,11 @@ export interface WebhookOptions {
   /** The shape of an event's JSON. Default: `full` */
   readonly payload?: PayloadShape | undefined
   /**
-   * Signs deliveries to an execution's own `webhook_url`. `Simulator.webhookSecret` returns it. Default: a secret that
+   * Signs deliveries to an execution's own `webhook_url`. `Service.webhookSecret` returns it. Default: a secret that
    * depends on the seed.
    */
   readonly secret?: string | undefined
-  /** Sends the deliveries. For an app in memory see `Simulator.deliverTo`. Default: the platform's `fetch` */
+  /** Sends the deliveries. For an app in memory see `Service.deliverTo`. Default: the platform's `fetch` */
   readonly client?: HttpClient.HttpClient | undefined
   /** Returns the fault of each delivery attempt. Default: always `deliver` */
   readonly deliveryFault?: ((attempt: DeliveryAttempt) => DeliveryFault) | undefined
@@ -64,11 +64,11 @@ export interface WebhookOptions {
  */
 export interface Options {
   /**
-   * The authorized API keys. `Simulator.apiKeys` returns their ids. Default: any bearer token that is not empty, and
+   * The authorized API keys. `Service.apiKeys` returns their ids. Default: any bearer token that is not empty, and
    * one key with an id for rotation.
    */
   readonly apiKeys?: ReadonlyArray<string> | undefined
-  /** Adds models, or replaces built-in ones. Default: `Simulator.models` */
+  /** Models in addition to `Simulator.models`. A model with the same slug replaces the built-in one. Default: none */
   readonly models?: Readonly<Record<string, Model>> | undefined
   /** The behaviour of any other model slug. Default: 10 seconds, 0.040 dollars, one image. */
   readonly defaultModel?: Model | undefined
@@ -80,11 +80,14 @@ export interface Options {
   readonly balance?: string | undefined
   /** The maximum duration of an execution. A longer one becomes `EXPIRED`. Default: 5 minutes */
   readonly expiresAfter?: Duration.DurationInput | undefined
-  /** How long the server remembers an idempotency key. Default: 24 hours */
+  /** The lifetime of an idempotency key. Default: 24 hours */
   readonly keyTtl?: Duration.DurationInput | undefined
   /** Adds a Date header to each response, in whole seconds, rounded down. Default: `true` */
   readonly date?: boolean | undefined
-  /** The server's clock minus the Clock. A negative number of milliseconds sets it behind the Clock. Default: 0 */
+  /**
+   * The offset of the server's clock from the Clock. A negative number of milliseconds sets it behind the Clock.
+   * Default: 0
+   */
   readonly clockSkew?: Duration.DurationInput | undefined
   /** Determines all ids. Default: 1 */
   readonly seed?: number | undefined

@@ -28,7 +28,7 @@ export interface Execution {
   readonly fileIds: ReadonlyArray<string>
 }
 
-/** @internal How and when an execution ended. */
+/** @internal The end of an execution. */
 export interface TerminalState {
   readonly status: Plan.TerminalStatus
   readonly at: number

@@ -10,11 +10,11 @@ export type Micros = number
 
 /** @internal Parses a decimal string. Throws if it is not an amount. */
 export const parse = (text: string): Micros => {
-  const [, whole, fraction = ""] = /^(\d{1,9})(?:\.(\d{1,6}))?$/.exec(text) ?? []
-  if (whole === undefined) {
+  const [, integer, fraction = ""] = /^(\d{1,9})(?:\.(\d{1,6}))?$/.exec(text) ?? []
+  if (integer === undefined) {
     throw new RangeError(`"${text}" is not an amount: write digits with at most ${decimals} decimals, such as "0.040"`)
   }
-  return Number(whole + fraction.padEnd(decimals, "0"))
+  return Number(integer + fraction.padEnd(decimals, "0"))
 }
 
 /** @internal Returns a decimal string with at least three decimals, such as `0.040`. */

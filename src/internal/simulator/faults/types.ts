@@ -44,7 +44,7 @@ export type Matcher = Operation | ((target: Target) => boolean)
  * @category models
  */
 export interface RawResponse {
-  /** From 200 to 599. */
+  /** The status, from 200 to 599. */
   readonly status: number
   /** Sent unchanged. Without a `content-type` here, the response has none. */
   readonly headers?: Readonly<Record<string, string>> | undefined

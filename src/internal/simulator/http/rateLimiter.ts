@@ -8,7 +8,7 @@
 export interface RateLimitState {
   readonly limit: number
   readonly remaining: number
-  /** When more requests are allowed, in epoch milliseconds. */
+  /** The time of the reset, in epoch milliseconds. */
   readonly reset: number
 }
 

@@ -12,7 +12,7 @@ import type { ResponseData } from "./response.js"
  * @category models
  */
 export interface RequestRecord extends Target {
-  /** When the request arrived, in milliseconds on the Clock. */
+  /** The arrival time, in milliseconds on the Clock. */
   readonly at: number
   /**
    * The status of the response. `cut` if its body was cut, `dropped` if no response was sent, `pending` until the

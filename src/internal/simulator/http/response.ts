@@ -7,7 +7,7 @@ import * as Data from "effect/Data"
 import { codes, isCode } from "../../errors/codes.js"
 import type { Detail } from "./validation.js"
 
-/** @internal How the connection transmits a response. A `Chunked` response is complete but has no Content-Length. */
+/** @internal The transmission of a response. A `Chunked` response is complete but has no Content-Length. */
 export type Transmission = Data.TaggedEnum<{
   Complete: {}
   Chunked: {}

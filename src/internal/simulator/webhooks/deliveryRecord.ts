@@ -30,7 +30,7 @@ export interface DeliveryAttempt {
  * @category models
  */
 export interface DeliveryRecord extends DeliveryAttempt {
-  /** When the request was sent, in milliseconds on the Clock. */
+  /** The send time, in milliseconds on the Clock. */
   readonly at: number
   /**
    * The status of the response. `no response` if none arrived within 30 seconds, `dropped` if the request was not sent,
