@@ -7,7 +7,7 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Array, Console, Effect } from "effect"
 import * as classify from "../../src/internal/errors/classify.js"
-import { privateTextsOf } from "../../src/internal/errors/redact.js"
+import { privateTextsOf } from "../../src/internal/errors/confidential.js"
 
 const vocabulary = "lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor incididunt ut".split(
   " "

@@ -10,7 +10,7 @@ import { failureOf } from "../utils/exit.js"
 import { makeFakeClient, type FakeResponse } from "../utils/fake.js"
 import { renderings } from "../utils/renderings.js"
 import { apiKey, image, prompt, runToEnd, start } from "../utils/harness.js"
-import { privateTextsOf } from "../../src/internal/errors/redact.js"
+import { privateTextsOf } from "../../src/internal/errors/confidential.js"
 
 type Client = ModelRouteClient.Service
 

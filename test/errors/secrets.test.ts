@@ -18,7 +18,7 @@ import {
 import { ApiKey, Execution, File, ModelRouteClient, ModelRouteError } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import * as classify from "../../src/internal/errors/classify.js"
-import { privateTextsOf } from "../../src/internal/errors/redact.js"
+import { privateTextsOf } from "../../src/internal/errors/confidential.js"
 import { makeFakeClient } from "../utils/fake.js"
 import { apiKey, layer, prompt, runToEnd, start } from "../utils/harness.js"
 import { renderings } from "../utils/renderings.js"

@@ -1,10 +1,10 @@
 /**
- * Bytes that come in parts, put together.
+ * Helpers for bytes.
  *
  * @internal
  */
 
-/** @internal */
+/** @internal Concatenates chunks of bytes. */
 export const concatBytes = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
   const whole = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
   let at = 0

@@ -1,10 +1,10 @@
 /**
- * One text for equal JSON values, whatever the order of their keys (RFC 8785).
+ * Writes equal JSON values as the same text, whatever the order of their keys (RFC 8785).
  *
  * @internal
  */
 
-/** @internal Takes what `JSON.stringify` takes, and throws where it throws. */
+/** @internal Accepts any value, as `JSON.stringify` does, and throws if `JSON.stringify` throws. */
 export const canonicalJson = (value: unknown): string => write(JSON.parse(JSON.stringify(value) ?? "null"))
 
 const write = (value: unknown): string => {

@@ -1,11 +1,11 @@
 /**
- * The first free one of slots that are numbered from 0 and taken without a gap, in a store that cannot list what it holds.
+ * Finds the first free slot in a store that cannot list its keys. Slots have numbers from 0 and are taken without a gap.
  *
  * @internal
  */
 import * as Effect from "effect/Effect"
 
-/** @internal All those before `from` are taken. Doubles its steps, then halves them: one question where `from` is free. */
+/** @internal Searches with doubling, then halving steps. All slots before `from` are taken. If `from` is free, it asks once. */
 export const findFreeSlot = <E>(
   isTaken: (n: number) => Effect.Effect<boolean, E>,
   from = 0

@@ -1,5 +1,5 @@
 /**
- * A JSON object of which nothing is known.
+ * The type of an undecoded JSON object.
  *
  * @internal
  */

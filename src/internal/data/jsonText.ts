@@ -1,12 +1,12 @@
 /**
- * Writes JSON of any depth. `JSON.stringify` is recursive and overflows the stack at some thousand levels, which a response can have:
- * `JSON.parse` reads any depth.
+ * Writes JSON of any depth. `JSON.stringify` is recursive and overflows the stack after some thousand levels. A response can be deeper,
+ * because `JSON.parse` reads any depth.
  *
  * @internal
  */
 import { isRecord } from "./lenient.js"
 
-/** @internal Writes a value that consists of JSON's own types, such as one that `JSON.parse` has returned. */
+/** @internal Writes a value that consists of JSON types only, such as a result of `JSON.parse`. */
 export const stringify = (value: unknown): string => {
   try {
     return JSON.stringify(value)
@@ -16,14 +16,14 @@ export const stringify = (value: unknown): string => {
   }
 }
 
-/** Text that is written as it is, between values. */
+/** Text between values, which is written unchanged. */
 class Raw {
   constructor(readonly text: string) {}
 }
 
 const stringifyDeep = (value: unknown): string => {
   const parts: Array<string> = []
-  /** What is still to be written, last first. */
+  /** The values and texts that are still to be written, in reverse order. */
   const unwritten: Array<unknown> = [value]
   while (unwritten.length > 0) {
     const next = unwritten.pop()
@@ -48,7 +48,7 @@ const stringifyDeep = (value: unknown): string => {
   return parts.join("")
 }
 
-/** @internal Whether a value has more characters in its texts and keys than this, at any depth. */
+/** @internal Tests whether the strings and keys of a value have more characters than `limit`, at any depth. */
 export const isLargerThan = (value: unknown, limit: number): boolean => {
   const unread: Array<unknown> = [value]
   let size = 0

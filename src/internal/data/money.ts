@@ -1,5 +1,5 @@
 /**
- * Amounts of dollars: decimal strings, never in exponent form.
+ * Amounts in dollars, as decimal strings without an exponent.
  *
  * @internal
  */
@@ -8,16 +8,16 @@ import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 
-/** @internal Dollars. */
+/** @internal An amount in dollars. */
 export type Amount = BigDecimal.BigDecimal
 
 /** @internal */
 export const zero: Amount = BigDecimal.unsafeFromString("0")
 
-/** The digits are bounded: `1e-999999999` would be written with a billion zeros. */
+/** Limits the digits, because `1e-999999999` would be written with a billion zeros. */
 const amountPattern = /^\d{1,30}(\.\d{1,30})?(e[+-]?\d{1,2})?$/i
 
-/** @internal Writes all digits. `BigDecimal.format` uses an exponent for small amounts, which reads as dollars. */
+/** @internal Writes all digits. `BigDecimal.format` writes small amounts with an exponent, which can be misread. */
 export const format = (amount: Amount): string => {
   const { scale, value } = BigDecimal.normalize(amount)
   const digits = String(value < 0n ? -value : value)
@@ -27,17 +27,17 @@ export const format = (amount: Amount): string => {
   return `${sign}${padded.slice(0, -scale)}.${padded.slice(-scale)}`
 }
 
-/** @internal With cents, and more digits if there are more. */
+/** @internal Writes at least two decimal places. */
 export const formatDollars = (amount: Amount): string => {
   const [whole = "", fraction = ""] = format(amount).split(".")
   return `${whole}.${fraction.padEnd(2, "0")}`
 }
 
-/** @internal An amount that cannot be read is unknown: not zero. */
+/** @internal Returns `undefined` if the amount cannot be read. It is then unknown, not zero. */
 export const parse = (text: string | undefined): Amount | undefined =>
   text !== undefined && amountPattern.test(text) ? Option.getOrUndefined(BigDecimal.fromString(text)) : undefined
 
-/** A decimal string is kept as it is; a number, or an exponent, becomes one. */
+/** Returns a decimal string unchanged, and converts a number or an exponent to a decimal string. */
 const read = (wire: string | number): string | undefined => {
   const text = String(wire).trim()
   const amount = parse(text)
@@ -45,7 +45,7 @@ const read = (wire: string | number): string | undefined => {
   return /e/i.test(text) ? format(amount) : text
 }
 
-/** @internal An amount in a response. Anything else, such as `$0.048` or `0,048`, does not decode. */
+/** @internal The schema of an amount in a response. Other texts, such as `$0.048` or `0,048`, do not decode. */
 export const Money = Schema.transformOrFail(Schema.Union(Schema.String, Schema.Number), Schema.String, {
   strict: true,
   decode: (wire, _, ast) => {
@@ -57,6 +57,6 @@ export const Money = Schema.transformOrFail(Schema.Union(Schema.String, Schema.N
   encode: ParseResult.succeed
 })
 
-/** @internal Whether an amount in a response can be read. */
+/** @internal Tests whether an amount in a response can be read. */
 export const isAmount = (wire: unknown): boolean =>
   (typeof wire === "string" || typeof wire === "number") && read(wire) !== undefined

@@ -12,7 +12,8 @@ import { type CodedError, makeCodedError, unchecked } from "./codedError.js"
 import * as codes from "./codes.js"
 import * as limitHeaders from "../retry/rateLimitHeaders.js"
 import * as messages from "./messages.js"
-import { type Confidential, type Redactor, makeRedactor, maxShownChars } from "./redact.js"
+import { type Redactor, makeRedactor, maxShownChars } from "./redact.js"
+import { type Confidential } from "./confidential.js"
 import { isRecord, omitUndefined, nonEmptyString } from "../data/lenient.js"
 
 /** @internal The facts about a call that its error needs. */

@@ -1,6 +1,5 @@
 /**
- * The twelve codes of the ModelRoute error envelope: the one table that classes, retry rules, simulator and
- * documentation are held against.
+ * The table of the twelve codes of ModelRoute's error envelope. The error classes, the retry rules and the simulator use it.
  *
  * @internal
  */
@@ -22,12 +21,16 @@ export const codes = {
 /** @internal */
 export type Code = keyof typeof codes
 
-/** @internal */
+/** @internal Tests whether a text is one of the twelve codes. */
 export const isCode = (text: string): text is Code => Object.hasOwn(codes, text)
 
-/** 520 to 530 are what Cloudflare sends when it cannot reach the server behind it. */
 const retryableStatuses: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504])
 
-/** @internal The last resort: neither the envelope nor the table says whether the same request can succeed later. */
+/**
+ * Tests whether a request can succeed later, by its status alone. It applies if neither the envelope nor the table says so. Cloudflare
+ * sends 520 to 530 if it cannot reach the server.
+ *
+ * @internal
+ */
 export const isRetryableStatus = (status: number): boolean =>
   retryableStatuses.has(status) || (status >= 520 && status <= 530)

@@ -1,12 +1,12 @@
 /**
- * What logs and errors may show of an execution: nothing that the caller put in or got out.
+ * Summarizes an execution for logs and errors, without its input and output.
  *
  * @internal
  */
 import * as DateTime from "effect/DateTime"
 import type { Execution } from "../../Execution.js"
 
-/** @internal */
+/** @internal Returns the id, status, model and times. */
 export const summarizeExecution = (execution: Execution): { readonly [field: string]: string } => ({
   id: execution.id,
   status: execution.status,

@@ -1,17 +1,28 @@
 /**
- * What is refused before anything is sent, with the name of the field and the cure.
+ * Creates the error of a call that this client rejects before it sends anything.
  *
  * @internal
  */
 import type { FileId } from "../../File.js"
 import { InvalidRequest } from "../../ModelRouteError.js"
 
-/** @internal `problem` continues a sentence that begins with the field: "is empty". `attempts` requests were sent before it was found. */
+/**
+ * `problem` continues a sentence that begins with the field, such as "is empty". `advice` says how to correct it. `attempts` is the
+ * number of requests that were sent before the problem was found.
+ *
+ * @internal
+ */
 export const invalidRequest = (
   operation: string,
   field: string,
   problem: string,
-  cure: string,
+  advice: string,
   sent: { readonly attempts?: number; readonly fileId?: FileId } = {}
 ): InvalidRequest =>
-  new InvalidRequest({ operation, attempts: 0, ...sent, field, message: `${operation}: ${field} ${problem}. ${cure}` })
+  new InvalidRequest({
+    operation,
+    attempts: 0,
+    ...sent,
+    field,
+    message: `${operation}: ${field} ${problem}. ${advice}`
+  })

@@ -1,6 +1,6 @@
 /**
- * Checks options where they are given, before anything is sent or paid: also those that the types rule out, because a caller can write
- * JavaScript. An option that is absent is right.
+ * Checks options before anything is sent or paid. It also checks what the types forbid, because the caller can use JavaScript. An absent
+ * option is valid.
  *
  * @internal
  */
@@ -15,47 +15,47 @@ import { invalidRequest } from "./invalidRequest.js"
 
 type Check<A = void> = Either.Either<A, InvalidRequest>
 
-const right: Check = Either.right(undefined)
+const valid: Check = Either.right(undefined)
 
-/** @internal The checks of one operation. `problem` continues a sentence that begins with the option's name. */
+/** @internal Returns the checks of one operation. `problem` continues a sentence that begins with the option's name. */
 export const checksOf = (operation: string) => {
-  const wrong = (field: string, problem: string, cure: string) =>
-    Either.left(invalidRequest(operation, field, problem, cure))
+  const reject = (field: string, problem: string, advice: string) =>
+    Either.left(invalidRequest(operation, field, problem, advice))
 
-  const ensure = (isRight: boolean, field: string, problem: string, cure: string): Check =>
-    isRight ? right : wrong(field, problem, cure)
+  const ensure = (isValid: boolean, field: string, problem: string, advice: string): Check =>
+    isValid ? valid : reject(field, problem, advice)
 
-  const durationCure = 'Give a duration such as "30 seconds", or a number of milliseconds.'
+  const durationAdvice = 'Give a duration such as "30 seconds", or a number of milliseconds.'
 
-  /** In milliseconds; infinity is allowed. Effect itself reads a negative number and NaN as zero. */
-  const duration = (field: string, input: unknown, least: "zero" | "above zero"): Check<number> => {
+  /** Returns milliseconds. Infinity is valid. Effect reads a negative number and NaN as zero, so they are rejected here. */
+  const duration = (field: string, input: unknown, minimum: "zero" | "above zero"): Check<number> => {
     const isDuration = typeof input === "number" ? input >= 0 : typeof input !== "string" || !input.startsWith("-")
     const decoded = isDuration ? Duration.decodeUnknown(input) : Option.none()
-    if (Option.isNone(decoded)) return wrong(field, "is not a duration of at least zero", durationCure)
+    if (Option.isNone(decoded)) return reject(field, "is not a duration of at least zero", durationAdvice)
     const millis = Duration.toMillis(decoded.value)
-    return millis === 0 && least === "above zero"
-      ? wrong(field, "is not above zero", durationCure)
+    return millis === 0 && minimum === "above zero"
+      ? reject(field, "is not above zero", durationAdvice)
       : Either.right(millis)
   }
 
   return {
     duration,
 
-    wholeNumber: (field: string, input: unknown, least: number, most: number = Number.MAX_SAFE_INTEGER): Check =>
+    wholeNumber: (field: string, input: unknown, minimum: number, maximum: number = Number.MAX_SAFE_INTEGER): Check =>
       ensure(
-        input === undefined || (Number.isSafeInteger(input) && Number(input) >= least && Number(input) <= most),
+        input === undefined || (Number.isSafeInteger(input) && Number(input) >= minimum && Number(input) <= maximum),
         field,
-        most === Number.MAX_SAFE_INTEGER
-          ? `is not a whole number of at least ${least}`
-          : `is not a whole number from ${least} to ${most}`,
-        `Give a number such as ${Math.max(least, 1)}.`
+        maximum === Number.MAX_SAFE_INTEGER
+          ? `is not a whole number of at least ${minimum}`
+          : `is not a whole number from ${minimum} to ${maximum}`,
+        `Give a number such as ${Math.max(minimum, 1)}.`
       ),
 
-    number: (field: string, input: unknown, isRight: (input: number) => boolean, wanted: string): Check =>
+    number: (field: string, input: unknown, isValid: (input: number) => boolean, expected: string): Check =>
       ensure(
-        input === undefined || (typeof input === "number" && isRight(input)),
+        input === undefined || (typeof input === "number" && isValid(input)),
         field,
-        `is not ${wanted}`,
+        `is not ${expected}`,
         "Give a number, or leave the option out."
       ),
 
@@ -74,8 +74,8 @@ export const checksOf = (operation: string) => {
       ensure(
         input === undefined || (typeof input === "string" && input !== ""),
         field,
-        "is not a text",
-        "Give a string that is not empty."
+        "is not a non-empty string",
+        "Give a non-empty string."
       ),
 
     function: (field: string, input: unknown): Check =>
@@ -93,14 +93,14 @@ export const checksOf = (operation: string) => {
       ensure(
         Redacted.isRedacted(input) && typeof Redacted.value(input) === "string",
         field,
-        "is not a Redacted text",
+        "is not a Redacted string",
         "Wrap it with Redacted.make, so that no log shows it."
       )
   }
 }
 
-/** @internal For constructors that return no effect: throws the `InvalidRequest` where the option is given. */
+/** @internal Throws the `InvalidRequest`. For constructors that do not return an effect. */
 export const orThrow = <A>(check: Check<A>): A => Either.getOrThrowWith(check, identity)
 
-/** @internal The first check that fails. */
+/** @internal Returns the first check that fails. */
 export const checkAll = (checks: Iterable<Check<unknown>>): Check => Either.map(Either.all(checks), () => undefined)

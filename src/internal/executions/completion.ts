@@ -11,7 +11,7 @@ import * as classify from "../errors/classify.js"
 import type { CodedError } from "../errors/codedError.js"
 import * as decode from "./decode.js"
 import type { CreateContext } from "./requests.js"
-import { withSecrets } from "../errors/redact.js"
+import { withSecrets } from "../errors/confidential.js"
 import type { CallStats } from "../telemetry.js"
 import { omitUndefined } from "../data/lenient.js"
 

@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import { secretsOfUrl } from "../errors/redact.js"
+import { secretsOfUrl } from "../errors/urlSecrets.js"
 import type * as attempt from "../http/attempt.js"
 import type { RequestSender } from "../http/requestSender.js"
 

@@ -9,7 +9,7 @@ import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import type { InvalidRequest } from "../../ModelRouteError.js"
 import { invalidRequest } from "../errors/invalidRequest.js"
-import { type PrivateTexts, TextCollector } from "../errors/redact.js"
+import { type PrivateTexts, TextCollector } from "../errors/confidential.js"
 import { isRecord } from "../data/lenient.js"
 
 /** Servers reject deeper JSON, and recursive code overflows the stack. */

@@ -7,7 +7,8 @@ import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Predicate from "effect/Predicate"
 import { isRecord } from "../data/lenient.js"
-import { privateTextsOf, makeRedactor } from "../errors/redact.js"
+import { makeRedactor } from "../errors/redact.js"
+import { privateTextsOf } from "../errors/confidential.js"
 import type { Event } from "./event.js"
 
 /** Returns the private fields of `data`. The other fields hold common words, which must not be redacted. */

@@ -1,0 +1,84 @@
+/**
+ * Decodes the escapes in a text, and maps each decoded character back to its place in the text.
+ *
+ * @internal
+ */
+
+/** @internal A text as it is, or with its escapes decoded. `starts` maps each character to its place in the original text. */
+export interface Reading {
+  readonly text: string
+  readonly starts: Uint32Array | undefined
+}
+
+/** @internal Returns the text as it is, decoded once, and decoded twice. A quote can be escaped as JSON, HTML or a URL, and as one inside another. */
+export const readingsOf = (text: string): ReadonlyArray<Reading> => {
+  const readings: Array<Reading> = [{ text, starts: undefined }]
+  for (let last = readings[0]; last !== undefined && readings.length < 3;) {
+    const decoded = decodeEscapes(last)
+    if (decoded !== undefined) readings.push(decoded)
+    last = decoded
+  }
+  return readings
+}
+
+const escapes = /\\u[\da-f]{4}|\\["\\/bfnrt]|&(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[\da-f]{1,6});|%[\da-f]{2}/gi
+
+const jsonEscapes: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" }
+
+const htmlEntities: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" }
+
+const fromCodePoint = (code: number): string => (code <= 0x10ffff ? String.fromCodePoint(code) : "\ufffd")
+
+const decodeEscape = (escape: string): string => {
+  if (escape.startsWith("\\u")) return String.fromCharCode(Number.parseInt(escape.slice(2), 16))
+  if (escape.startsWith("\\")) return jsonEscapes[escape.charAt(1)] ?? escape.charAt(1)
+  const name = escape.slice(1, -1).toLowerCase()
+  if (name.startsWith("#x")) return fromCodePoint(Number.parseInt(name.slice(2), 16))
+  if (name.startsWith("#")) return fromCodePoint(Number(name.slice(1)))
+  return htmlEntities[name] ?? escape
+}
+
+/** The number of bytes in a UTF-8 sequence, by its first byte. */
+const utf8Length = (byte: number): number => (byte < 0xc0 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4)
+
+const decodePercents = (text: string, at: number): { readonly decoded: string; readonly length: number } => {
+  const length = 3 * utf8Length(Number.parseInt(text.slice(at + 1, at + 3), 16))
+  const sequence = text.slice(at, at + length)
+  try {
+    return { decoded: decodeURIComponent(sequence), length: sequence.length }
+  } catch {
+    return { decoded: "%", length: 1 }
+  }
+}
+
+const decodeEscapes = ({ starts: before, text }: Reading): Reading | undefined => {
+  if (text.search(escapes) < 0) return undefined
+  const starts = new Uint32Array(text.length + 1)
+  let result = ""
+  let from = 0
+  const add = (decoded: string, at: number, step: 0 | 1) => {
+    for (let i = 0; i < decoded.length; i++) {
+      const start = at + i * step
+      starts[result.length + i] = before?.[start] ?? start
+    }
+    result += decoded
+  }
+  for (const { 0: escape, index } of text.matchAll(escapes)) {
+    if (index < from) continue
+    add(text.slice(from, index), from, 1)
+    const { decoded, length } = escape.startsWith("%")
+      ? decodePercents(text, index)
+      : { decoded: decodeEscape(escape), length: escape.length }
+    add(decoded, index, 0)
+    from = index + length
+  }
+  add(text.slice(from), from, 1)
+  starts[result.length] = before?.[text.length] ?? text.length
+  return { text: result, starts }
+}
+
+/** @internal Masks a range of a reading in the original text. */
+export const maskRange = ({ starts }: Reading, from: number, to: number, mask: Uint8Array): void => {
+  // The end is where the next character starts: an escape is masked as a whole.
+  mask.fill(1, starts?.[from] ?? from, starts?.[to] ?? to)
+}

@@ -1,0 +1,78 @@
+/**
+ * Finds the runs of characters that two texts share.
+ *
+ * @internal
+ */
+
+/** @internal Two texts can share shorter runs by chance. */
+export const runChars = 12
+
+/** @internal Separates the texts that are searched together. */
+export const separator = "\0"
+
+const hashBase = 0x0100_0193
+
+/** The weight of the character that leaves a run. */
+const leavingWeight = Array.from({ length: runChars - 1 }).reduce<number>((power) => Math.imul(power, hashBase), 1)
+
+/** Holds one bit of each hash, so that a scan skips most runs without a look-up. */
+const filterSize = 2 ** 16
+
+const filterIndex = (hash: number): number => (hash ^ (hash >>> 16)) & (filterSize - 1)
+
+/** @internal Visits each run of `runChars` characters with its rolling hash. With a filter, it skips the runs that the filter excludes. */
+export const eachRun = (
+  text: string,
+  filter: Uint8Array | undefined,
+  visit: (at: number, hash: number) => void
+): void => {
+  let hash = 0
+  for (let end = 0; end < text.length; end++) {
+    hash = (Math.imul(hash, hashBase) + text.charCodeAt(end)) | 0
+    const at = end - runChars + 1
+    if (at < 0) continue
+    if (filter === undefined || filter[filterIndex(hash)] === 1) visit(at, hash)
+    hash = (hash - Math.imul(text.charCodeAt(at), leavingWeight)) | 0
+  }
+}
+
+/** @internal A hash table of the runs in several texts. Equal runs share an id. */
+export class RunIndex {
+  readonly filter = new Uint8Array(filterSize)
+  private readonly text: string
+  /** Positions in `text` plus 1; 0 is a free slot. */
+  private readonly slots: Int32Array
+
+  constructor(texts: ReadonlyArray<string>) {
+    this.text = texts.join(separator)
+    this.slots = new Int32Array(2 * 2 ** Math.ceil(Math.log2(this.text.length + 1)))
+    eachRun(this.text, undefined, (at, hash) => {
+      this.filter[filterIndex(hash)] = 1
+      const slot = this.slotOf(this.text, at, hash)
+      if (this.slots[slot] === 0) this.slots[slot] = at + 1
+    })
+  }
+
+  /** One more than the largest id. */
+  get size(): number {
+    return this.text.length + 1
+  }
+
+  /** Returns the id of the run at a position of another text, or 0. */
+  find(text: string, at: number, hash: number): number {
+    return this.slots[this.slotOf(text, at, hash)] ?? 0
+  }
+
+  private slotOf(text: string, at: number, hash: number): number {
+    const last = this.slots.length - 1
+    for (let slot = (hash ^ (hash >>> 15)) & last; ; slot = (slot + 1) & last) {
+      const id = this.slots[slot] ?? 0
+      if (id === 0 || this.isSameRun(id - 1, text, at)) return slot
+    }
+  }
+
+  private isSameRun(own: number, text: string, at: number): boolean {
+    for (let i = 0; i < runChars; i++) if (this.text.charCodeAt(own + i) !== text.charCodeAt(at + i)) return false
+    return true
+  }
+}

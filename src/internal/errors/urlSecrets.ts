@@ -1,0 +1,43 @@
+/**
+ * Finds the secrets in a presigned URL.
+ *
+ * @internal
+ */
+
+/** Shorter values of parameters, such as `3600` or `host`, are options. */
+const minSecretValueChars = 6
+
+/** Shorter names of parameters, such as `acl` or `versionId`, are options. */
+const minSecretNameChars = 12
+
+/** Parameters that S3 and Google Cloud Storage document. Their errors name them. */
+const documentedName =
+  /^(?:x-(?:amz|goog)-[a-z\d-]{1,32}|response-(?:content|cache|expires)[a-z-]{0,32}|AWSAccessKeyId|GoogleAccessId)$/i
+
+/** Splits a query into names and values, without decoding them. */
+const rawParameters = (query: string): ReadonlyArray<readonly [name: string, value: string]> =>
+  query.split(/[&;]/).map((parameter) => {
+    const [name = ""] = parameter.split("=", 1)
+    return [name, parameter.slice(name.length + 1)]
+  })
+
+const isSecretName = (name: string): boolean => name.length >= minSecretNameChars && !documentedName.test(name)
+
+/** Returns the secrets of a query in each form that storage can quote: as in the URL, or decoded, with `+` kept or as a space. */
+const secretsOfQuery = (query: string): ReadonlyArray<string> => {
+  const parameters = [
+    ...rawParameters(query),
+    ...new URLSearchParams(query),
+    ...new URLSearchParams(query.replaceAll("+", "%2B"))
+  ]
+  return [
+    ...parameters.map(([name]) => name).filter(isSecretName),
+    ...parameters.map(([, value]) => value).filter(({ length }) => length >= minSecretValueChars)
+  ]
+}
+
+/** @internal Returns the parts of a presigned URL that grant access to the file. Storage quotes them in its errors. */
+export const secretsOfUrl = (url: string): ReadonlyArray<string> => {
+  const { hash, search } = new URL(url)
+  return Array.from(new Set([search, hash].flatMap((part) => secretsOfQuery(part.slice(1)))))
+}
