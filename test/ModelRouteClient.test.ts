@@ -34,7 +34,7 @@ describe("options", () => {
     ["sk_\u00e9", "contains quotes or characters that cannot be sent"],
     ['"sk_quoted"', "contains quotes"]
   ] as const) {
-    it.effect(`refuses the key ${JSON.stringify(key)}`, () =>
+    it.effect(`reject the API key ${JSON.stringify(key)}`, () =>
       Effect.gen(function* () {
         const { client } = makeFakeClient(() => ({ status: 200 }), { apiKey: Redacted.make(key) })
         const error = failureOf(yield* Effect.exit(client))
@@ -57,7 +57,7 @@ describe("options", () => {
     ["propagateTraceContext", '{"propagateTraceContext":"yes"}']
   ]
   for (const [field, options] of given) {
-    it.effect(`that cannot work are refused with their name, also from JavaScript: ${options}`, () =>
+    it.effect(`are rejected by name if they are not valid, also from JavaScript: ${options}`, () =>
       Effect.gen(function* () {
         const { client } = makeFakeClient(() => ({ status: 200 }), JSON.parse(options))
         const error = failureOf(yield* Effect.exit(client))
@@ -79,7 +79,7 @@ describe("options", () => {
     ["idempotencyKey", '{"idempotencyKey":5}']
   ]
   for (const [field, options] of waitOptions) {
-    it.effect(`of run that cannot work are found before anything is submitted: ${options}`, () =>
+    it.effect(`of run are checked before the create: ${options}`, () =>
       withClient((client) =>
         Effect.gen(function* () {
           const error = yield* Effect.flip(client.executions.run(image, JSON.parse(options)))
@@ -100,7 +100,7 @@ describe("options", () => {
     ["http://[::1]:8787", false],
     ["http://api.localhost", false]
   ] as const) {
-    it.effect(`warn ${warns ? "once" : "not"} of a key in clear text: ${baseUrl}`, () => {
+    it.effect(`log ${warns ? "one warning" : "no warning"} about an API key in clear text: ${baseUrl}`, () => {
       const lines: Array<string> = []
       const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
         lines.push(`${logLevel.label} ${String(message)}`)
@@ -117,7 +117,7 @@ describe("options", () => {
     })
   }
 
-  it.effect("judges no key by its form or checksum", () =>
+  it.effect("accept an API key of any form or checksum", () =>
     Effect.gen(function* () {
       for (const key of ["sk_your_api_key_here", "mr_key", "x"]) {
         const { client, headers } = makeFakeClient(() => ({ status: 200, json: {} }), { apiKey: Redacted.make(key) })
@@ -133,7 +133,7 @@ describe("options", () => {
     "https://proxy.example/modelroute/v1",
     "https://proxy.example/modelroute/v1/"
   ]) {
-    it.effect(`takes the base URL ${baseUrl}`, () =>
+    it.effect(`accept the base URL ${baseUrl}`, () =>
       Effect.gen(function* () {
         const { client, urls } = makeFakeClient(() => ({ status: 200, json: {} }), { baseUrl })
         yield* (yield* client).request("GET", "/executions")
@@ -143,7 +143,7 @@ describe("options", () => {
   }
 
   for (const baseUrl of ["api.modelroute.ai", "ftp://x", "https://a:b@x", "https://x?y=1", "https://x#y", ""]) {
-    it.effect(`refuses the base URL ${JSON.stringify(baseUrl)}`, () =>
+    it.effect(`reject the base URL ${JSON.stringify(baseUrl)}`, () =>
       Effect.gen(function* () {
         const error = failureOf(yield* Effect.exit(makeFakeClient(() => ({ status: 200 }), { baseUrl }).client))
         assert.strictEqual(error.field, "baseUrl")
@@ -152,7 +152,7 @@ describe("options", () => {
   }
 
   for (const attemptTimeout of [0, -1, "0 seconds"] as const) {
-    it.effect(`refuses the time limit ${JSON.stringify(attemptTimeout)}`, () =>
+    it.effect(`reject the attempt timeout ${JSON.stringify(attemptTimeout)}`, () =>
       Effect.gen(function* () {
         const error = failureOf(yield* Effect.exit(makeFakeClient(() => ({ status: 200 }), { attemptTimeout }).client))
         assert.strictEqual(error.field, "attemptTimeout")
@@ -160,7 +160,7 @@ describe("options", () => {
     )
   }
 
-  it.effect("gives transformClient the last word", () => {
+  it.effect("apply transformClient last", () => {
     const { client, headers, urls } = makeFakeClient(() => ({ status: 200, json: {} }), {
       transformClient: HttpClient.mapRequest((request) =>
         request.pipe(
@@ -175,6 +175,15 @@ describe("options", () => {
       assert.strictEqual(headers[0]?.["x-team"], "images")
     })
   })
+
+  it.effect("reject a user name in the base URL", () =>
+    Effect.gen(function* () {
+      const error = failureOf(
+        yield* Effect.exit(makeFakeClient(() => ({ status: 200 }), { baseUrl: "https://a@x" }).client)
+      )
+      assert.strictEqual(error.field, "baseUrl")
+    })
+  )
 })
 
 describe("layerConfig", () => {
@@ -202,7 +211,7 @@ describe("layerConfig", () => {
     )
   }
 
-  it.effect("reads the key and, where it is set, the base URL", () =>
+  it.effect("reads the API key and the optional base URL", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(valueOf(yield* withVariables([["MODELROUTE_API_KEY", "sk_1"]])), [
         "https://api.modelroute.ai/v1/x Bearer sk_1"
@@ -215,7 +224,7 @@ describe("layerConfig", () => {
     })
   )
 
-  it.effect("names the variable that is missing or cannot work, and shows no key", () =>
+  it.effect("fails with the name of a missing or invalid variable, and without the API key", () =>
     Effect.gen(function* () {
       const cases = [
         [[], "MODELROUTE_API_KEY"],
@@ -237,10 +246,34 @@ describe("layerConfig", () => {
       }
     })
   )
+
+  it.effect("uses the base URL of the options if the configuration has none", () => {
+    const urls: Array<string> = []
+    const http = HttpClient.make((_, url) => {
+      urls.push(url.href)
+      return Effect.never
+    })
+    return Effect.gen(function* () {
+      const client = yield* ModelRouteClient.ModelRouteClient
+      const error = failureOf(yield* runToEnd(client.request("GET", "/x")))
+      assert.strictEqual(error.attempts, 1)
+      assert.include(error.message, "the limit of one attempt is 2 s")
+      assert.deepStrictEqual(urls, ["https://proxy.example/v1/x"])
+    }).pipe(
+      Effect.provide(
+        ModelRouteClient.layerConfig({
+          baseUrl: "https://proxy.example",
+          attemptTimeout: "2 seconds",
+          retry: RetryPolicy.none
+        }).pipe(Layer.provide(Layer.merge(Layer.succeed(HttpClient.HttpClient, http), IdempotencyKey.layer)))
+      ),
+      Effect.withConfigProvider(ConfigProvider.fromMap(new Map([["MODELROUTE_API_KEY", "sk_1"]])))
+    )
+  })
 })
 
 describe("an attempt", () => {
-  it.effect("has a time limit of 30 s, the body included", () =>
+  it.effect("times out after 30 s, including the body", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const error = failureOf(yield* runToEnd(client.executions.create(image)))
@@ -251,7 +284,7 @@ describe("an attempt", () => {
     ).pipe(Effect.provide(layer({ simulator: { faults: Fault.times(4, Fault.hang()) } })))
   )
 
-  it.effect("has the limit of the options", () =>
+  it.effect("times out after the attemptTimeout of the options", () =>
     withClient((client) =>
       Effect.gen(function* () {
         valueOf(yield* runToEnd(client.executions.create(image)))
@@ -264,7 +297,7 @@ describe("an attempt", () => {
     )
   )
 
-  it.effect("whose body does not end is over at its limit, too", () => {
+  it.effect("times out if the body does not end", () => {
     const http = HttpClient.make((request) =>
       Effect.sync(() => {
         const body = new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode("{")) })
@@ -280,7 +313,7 @@ describe("an attempt", () => {
 })
 
 describe("interruption", () => {
-  /** In virtual time, whose end fails when a sleeper is left behind. */
+  /** Runs in virtual time, whose end fails if a fiber still sleeps. */
   const interruptedAfter = (
     millis: number,
     faults: ReadonlyArray<Fault.Fault>,
@@ -312,7 +345,7 @@ describe("interruption", () => {
   ] as const satisfies ReadonlyArray<
     readonly [string, number, ReadonlyArray<Fault.Fault>, Parameters<typeof interruptedAfter>[2], ReadonlyArray<number>]
   >) {
-    it.effect(`ends ${what} at once, and leaves no timer`, () =>
+    it.effect(`ends ${what} immediately, and leaves no timer`, () =>
       Effect.gen(function* () {
         assert.deepStrictEqual(yield* interruptedAfter(millis, faults, use), { at: [...at], ended: millis })
       })
@@ -321,7 +354,7 @@ describe("interruption", () => {
 })
 
 describe("onAccepted", () => {
-  it.effect("of a run hears of the execution before the wait for it begins", () =>
+  it.effect("receives the execution before the wait begins", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const heard: Array<string> = []
@@ -340,7 +373,7 @@ describe("onAccepted", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("that fails ends the run with its own failure, and the execution goes on", () =>
+  it.effect("ends the run with its own failure, while the execution continues", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const ids: Array<Execution.ExecutionId> = []
@@ -365,7 +398,7 @@ describe("onAccepted", () => {
 })
 
 describe("request", () => {
-  it.effect("gives the answer of any endpoint as it is", () => {
+  it.effect("returns the response of any endpoint unchanged", () => {
     const replies = [{ data: [1] }, undefined, "plain text"]
     const { bodies, client, headers, urls } = makeFakeClient((_, n) => {
       const reply = replies[n - 1]
@@ -403,7 +436,7 @@ describe("request", () => {
     "/a\\..\\..\\..\\b",
     "/..#"
   ]) {
-    it.effect(`refuses the path ${JSON.stringify(path)}`, () => {
+    it.effect(`rejects the path ${JSON.stringify(path)}`, () => {
       const { client, urls } = makeFakeClient(() => ({ status: 200 }))
       return Effect.gen(function* () {
         const error = failureOf(yield* Effect.exit((yield* client).request("GET", path)))
@@ -433,7 +466,7 @@ describe("request", () => {
     })
   }
 
-  it.effect("repeats a POST only where nothing can have happened, or under a key, whatever the policy", () => {
+  it.effect("retries a POST only if it was not executed or has a key, whatever the policy", () => {
     const attempts = (method: "GET" | "POST", fault: Fault.Fault, key?: string, retry?: RetryPolicy.RetryPolicy) =>
       withClient((client) =>
         Effect.gen(function* () {
@@ -457,7 +490,7 @@ describe("request", () => {
 })
 
 describe("observability", () => {
-  it.effect("has one span per operation, with attempts, outcome and an event per wait", () =>
+  it.effect("records one span per operation, with attempts, outcome and an event per wait", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const spans = yield* spansOf(runToEnd(client.executions.run(image)))
@@ -521,7 +554,7 @@ describe("observability", () => {
     ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.envelope("MODEL_OVERLOADED")] } })))
   )
 
-  it.effect("says each wait before it begins: Debug, from 5 s on Info", () => {
+  it.effect("logs each wait before it begins: Debug, or Info from 5 s", () => {
     const lines: Array<readonly [LogLevel.LogLevel["label"], unknown, unknown]> = []
     const logger = Logger.make<unknown, void>(({ annotations, logLevel, message }) => {
       lines.push([
@@ -538,12 +571,12 @@ describe("observability", () => {
       assert.deepStrictEqual(lines, [
         [
           "DEBUG",
-          "Waiting 1 s before executions.create is sent again (ModelOverloaded: HTTP 503)",
+          "Retrying executions.create in 1 s (ModelOverloaded: HTTP 503)",
           { ...retry, attempt: 1, reason: "ModelOverloaded", detail: "HTTP 503", waitMillis: 1000 }
         ],
         [
           "INFO",
-          "Waiting 5 s before executions.create is sent again (RateLimited: HTTP 429)",
+          "Retrying executions.create in 5 s (RateLimited: HTTP 429)",
           { ...retry, attempt: 2, reason: "RateLimited", detail: "HTTP 429", waitMillis: 5000 }
         ]
       ])
@@ -596,7 +629,7 @@ describe("observability", () => {
     ).pipe(Effect.provide(layer({ simulator: { faults: Fault.times(2, Fault.dropBefore) } })))
   )
 
-  it.effect("sends no tracing headers unless asked to", () =>
+  it.effect("sends trace headers only with propagateTraceContext", () =>
     Effect.gen(function* () {
       const sent = (options: Partial<ModelRouteClient.Options>) => {
         const { client, headers } = makeFakeClient(() => ({ status: 200, json: {} }), options)
@@ -607,41 +640,6 @@ describe("observability", () => {
       }
       assert.deepStrictEqual(yield* sent({}), ["authorization"])
       assert.deepStrictEqual(yield* sent({ propagateTraceContext: true }), ["authorization", "b3", "traceparent"])
-    })
-  )
-})
-
-describe("layerConfig and the base URL", () => {
-  it.effect("uses the base URL of the options if the configuration has none", () => {
-    const urls: Array<string> = []
-    const http = HttpClient.make((_, url) => {
-      urls.push(url.href)
-      return Effect.never
-    })
-    return Effect.gen(function* () {
-      const client = yield* ModelRouteClient.ModelRouteClient
-      const error = failureOf(yield* runToEnd(client.request("GET", "/x")))
-      assert.strictEqual(error.attempts, 1)
-      assert.include(error.message, "the limit of one attempt is 2 s")
-      assert.deepStrictEqual(urls, ["https://proxy.example/v1/x"])
-    }).pipe(
-      Effect.provide(
-        ModelRouteClient.layerConfig({
-          baseUrl: "https://proxy.example",
-          attemptTimeout: "2 seconds",
-          retry: RetryPolicy.none
-        }).pipe(Layer.provide(Layer.merge(Layer.succeed(HttpClient.HttpClient, http), IdempotencyKey.layer)))
-      ),
-      Effect.withConfigProvider(ConfigProvider.fromMap(new Map([["MODELROUTE_API_KEY", "sk_1"]])))
-    )
-  })
-
-  it.effect("rejects a user name in the base URL", () =>
-    Effect.gen(function* () {
-      const error = failureOf(
-        yield* Effect.exit(makeFakeClient(() => ({ status: 200 }), { baseUrl: "https://a@x" }).client)
-      )
-      assert.strictEqual(error.field, "baseUrl")
     })
   )
 })

@@ -20,7 +20,7 @@ import { makeFakeClient } from "./utils/fake.js"
 
 const overloaded = Fault.envelope("MODEL_OVERLOADED")
 
-/** The instants at which a create was sent, and how it ended. */
+/** Runs a create. Returns the moments at which it was sent, and its exit. */
 const attempts = (
   faults: ReadonlyArray<Fault.Fault>,
   options: { readonly retry?: RetryPolicy.RetryPolicy; readonly date?: boolean; readonly clockSkew?: number } = {}
@@ -38,7 +38,7 @@ const gaps = (instants: ReadonlyArray<number>): ReadonlyArray<number> =>
   instants.slice(1).map((instant, i) => (instant - (instants[i] ?? 0)) / 1000)
 
 describe("backoff", () => {
-  it.effect("sends an endlessly overloaded call at 0, 1, 3 and 7 s, then fails", () =>
+  it.effect("sends an overloaded call at 0, 1, 3 and 7 s, then fails", () =>
     Effect.gen(function* () {
       const { exit, instants } = yield* attempts(Fault.times(9, overloaded))
       assert.deepStrictEqual(instants, [0, 1000, 3000, 7000])
@@ -49,7 +49,7 @@ describe("backoff", () => {
     })
   )
 
-  it.effect("doubles up to its cap: 1 2 4 8 16 30 30 30", () =>
+  it.effect("doubles the delay up to the cap: 1 2 4 8 16 30 30 30", () =>
     Effect.gen(function* () {
       const retry = RetryPolicy.make({ backoff: { times: 8 } })
       const { instants } = yield* attempts(Fault.times(20, overloaded), { retry })
@@ -57,7 +57,7 @@ describe("backoff", () => {
     })
   )
 
-  it.effect("is not a millisecond early", () =>
+  it.effect("retries exactly when the delay has passed", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const fiber = yield* Effect.fork(client.executions.create(image))
@@ -82,7 +82,7 @@ describe("backoff", () => {
     ["A_CODE_OF_TOMORROW", "UnrecognizedError"]
   ]
   for (const [code, tag] of once) {
-    it.effect(`sends once: ${code}`, () =>
+    it.effect(`does not retry ${code}`, () =>
       Effect.gen(function* () {
         const { exit, instants } = yield* attempts(Fault.times(3, Fault.envelope(code)))
         assert.deepStrictEqual(instants, [0])
@@ -91,7 +91,7 @@ describe("backoff", () => {
     )
   }
 
-  it.effect("believes the answer's own word on retrying before the table's", () =>
+  it.effect("prefers the retryable field of the response to the table of codes", () =>
     Effect.gen(function* () {
       const yes = yield* attempts([Fault.envelope("INTERNAL_ERROR", { retryable: true })])
       assert.deepStrictEqual(yes.instants, [0, 1000])
@@ -100,7 +100,7 @@ describe("backoff", () => {
     })
   )
 
-  it.effect("jitter only ever shortens, by Effect's Random", () =>
+  it.effect("shortens the delay by jitter, with Effect's Random", () =>
     Effect.gen(function* () {
       const instants = (jitter: "equal" | "full", random: number) =>
         attempts(Fault.times(9, overloaded), { retry: RetryPolicy.make({ backoff: { jitter } }) }).pipe(
@@ -116,7 +116,7 @@ describe("backoff", () => {
   const withRetryAfter = (retryAfter: string, status = 503, code = "SERVICE_UNAVAILABLE") =>
     Fault.envelope(code, { status, retryable: null, headers: { "retry-after": retryAfter } })
 
-  it.effect("waits for Retry-After if that is later than its own delay, up to the cap, and says so on the error", () =>
+  it.effect("waits for Retry-After if it is longer than the delay, up to the cap", () =>
     Effect.gen(function* () {
       const faults = ["5", "1", "999", "3"].map((retryAfter) => withRetryAfter(retryAfter))
       const { exit, instants } = yield* attempts(faults)
@@ -127,7 +127,7 @@ describe("backoff", () => {
     })
   )
 
-  it.effect("jitter does not shorten a Retry-After", () =>
+  it.effect("does not shorten a Retry-After by jitter", () =>
     Effect.gen(function* () {
       const retry = RetryPolicy.make({ backoff: { jitter: "full" } })
       const { instants } = yield* Effect.withRandom(
@@ -138,7 +138,7 @@ describe("backoff", () => {
     })
   )
 
-  it.effect("keeps Retry-After on every retryable error, and on no other", () =>
+  it.effect("adds Retry-After to every retryable error, and to no other", () =>
     Effect.gen(function* () {
       const headers = { "retry-after": "7" }
       const page = { headers, body: "<html>" }
@@ -163,7 +163,7 @@ describe("backoff", () => {
     })
   )
 
-  it("has its rule as a plain function", () => {
+  it("computes the delay in backoffDelay", () => {
     const delays = [0, 1, 2, 3, 4, 5, 6, 5000].map((n) => Duration.toSeconds(RetryPolicy.backoffDelay(n)))
     assert.deepStrictEqual(delays, [1, 2, 4, 8, 16, 30, 30, 30])
     assert.strictEqual(Duration.toMillis(RetryPolicy.backoffDelay(3, { base: "100 millis", cap: "500 millis" })), 500)
@@ -171,14 +171,14 @@ describe("backoff", () => {
 })
 
 describe("any Schedule", () => {
-  const refused = (code: string, status = 400) => Fault.times(9, Fault.envelope(code, { status }))
+  const rejectedWith = (code: string, status = 400) => Fault.times(9, Fault.envelope(code, { status }))
   const schedules: ReadonlyArray<readonly [name: string, RetryPolicy.RetryPolicy]> = [
     ["exponential, 4 times", Schedule.exponential("1 second").pipe(Schedule.intersect(Schedule.recurs(4)))],
     ["standard or 2 times", Schedule.union(RetryPolicy.standard, Schedule.recurs(2))],
     ["spaced for ever", Schedule.spaced("1 second")]
   ]
   for (const [name, retry] of schedules) {
-    it.effect(`retries only what is retryable: ${name}`, () =>
+    it.effect(`retries only retryable errors: ${name}`, () =>
       Effect.gen(function* () {
         for (const [code, status] of [
           ["CONTENT_MODERATION_REJECTED", 400],
@@ -187,7 +187,7 @@ describe("any Schedule", () => {
           ["INSUFFICIENT_BALANCE", 402],
           ["INTERNAL_ERROR", 500]
         ] as const) {
-          assert.deepStrictEqual((yield* attempts(refused(code, status), { retry })).instants, [0], code)
+          assert.deepStrictEqual((yield* attempts(rejectedWith(code, status), { retry })).instants, [0], code)
         }
         const busy = yield* attempts([overloaded], { retry })
         assert.lengthOf(busy.instants, 2)
@@ -195,17 +195,17 @@ describe("any Schedule", () => {
     )
   }
 
-  it.effect("of withPolicy retries only what is retryable", () =>
+  it.effect("of withPolicy retries only retryable errors", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const always = RetryPolicy.withPolicy(client.executions.create(image), Schedule.spaced("1 second"))
         assert.strictEqual(failureOf(yield* runToEnd(always))._tag, "ContentModerationRejected")
         assert.deepStrictEqual(yield* arrivalTimes(), [0])
       })
-    ).pipe(Effect.provide(layer({ simulator: { faults: refused("CONTENT_MODERATION_REJECTED") } })))
+    ).pipe(Effect.provide(layer({ simulator: { faults: rejectedWith("CONTENT_MODERATION_REJECTED") } })))
   )
 
-  it.effect("retries what retryWhile allows, under the standard policy as well", () =>
+  it.effect("retries the errors that retryWhile allows, also with the standard policy", () =>
     Effect.gen(function* () {
       const instants = (code: string, retryWhile: (error: ModelRouteError.ModelRouteError) => boolean) =>
         withClient((client) => Effect.zipRight(runToEnd(client.executions.create(image)), arrivalTimes())).pipe(
@@ -219,7 +219,7 @@ describe("any Schedule", () => {
     })
   )
 
-  it.effect("does not repeat a write without a key that may have been executed, whatever retryWhile says", () =>
+  it.effect("does not retry a write without a key that may have been executed, whatever retryWhile returns", () =>
     withClient((client) =>
       Effect.gen(function* () {
         yield* runToEnd(client.webhookEndpoints.create({ url: "https://example.com" }))
@@ -229,7 +229,7 @@ describe("any Schedule", () => {
   )
 })
 
-describe("an option that cannot work", () => {
+describe("an invalid option", () => {
   const wrong: ReadonlyArray<readonly [field: string, make: () => unknown]> = [
     ["RetryPolicy.backoff: times", () => RetryPolicy.backoff({ times: -1 })],
     ["RetryPolicy.backoff: times", () => RetryPolicy.make({ backoff: { times: Number.NaN } })],
@@ -244,7 +244,7 @@ describe("an option that cannot work", () => {
     ["RetryPolicy.rateLimit: maxWait", () => RetryPolicy.rateLimit(JSON.parse('{"maxWait":"soon"}'))]
   ]
   for (const [field, make] of wrong) {
-    it(`is found where it is given: ${field}`, () => {
+    it(`throws in the constructor: ${field}`, () => {
       try {
         make()
       } catch (error) {
@@ -258,7 +258,7 @@ describe("an option that cannot work", () => {
 })
 
 describe("rateLimit", () => {
-  // With the clock at x.7 s, a reset in whole seconds is 7.3 s ahead.
+  // With the clock at x.7 s, a reset in whole seconds is 7.3 s later.
   const limitedAt = (simulator: { readonly date: boolean; readonly clockSkew?: number }) =>
     withClient((client) =>
       Effect.gen(function* () {
@@ -270,7 +270,7 @@ describe("rateLimit", () => {
       Effect.provide(layer({ simulator: { ...simulator, faults: [Fault.rateLimited({ resetIn: "7300 millis" })] } }))
     )
 
-  it.effect("sends again at the reset, not a millisecond before, by the local clock where there is no other", () =>
+  it.effect("retries exactly at the reset, by the local clock if there is no Date header", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* limitedAt({ date: false }), [0, 7300])
     })
@@ -282,7 +282,7 @@ describe("rateLimit", () => {
     ["10 minutes fast", -600_000],
     ["5.4 s fast", -5400]
   ] as const) {
-    it.effect(`with the server's Date, is at most 1 s after the reset with a clock that is ${name}`, () =>
+    it.effect(`retries at most 1 s after the reset of the Date header with a clock that is ${name}`, () =>
       Effect.gen(function* () {
         const [first, second] = yield* limitedAt({ date: true, clockSkew })
         // The simulator's reset is the first whole second of its clock at or after 7.3 s from now.
@@ -294,7 +294,7 @@ describe("rateLimit", () => {
     )
   }
 
-  it.effect("does not move the ladder of faults, nor use up its retries, nor the other way round", () =>
+  it.effect("has a budget separate from that of backoff", () =>
     Effect.gen(function* () {
       const limited = Fault.rateLimited({ resetIn: "5 seconds" })
       const { instants } = yield* attempts(
@@ -305,7 +305,7 @@ describe("rateLimit", () => {
     })
   )
 
-  it.effect("gives up after 5 waits", () =>
+  it.effect("fails after 5 waits", () =>
     Effect.gen(function* () {
       const { exit, instants } = yield* attempts(Fault.times(9, Fault.rateLimited({ resetIn: "2 seconds" })), {
         date: false
@@ -322,7 +322,7 @@ describe("rateLimit", () => {
       body: '{"error":{"code":"RATE_LIMITED","message":"slow down","retryable":true}}'
     })
 
-  it("reads the three date forms of RFC 9110 in GMT, and no other text", () => {
+  it("reads the three date forms of RFC 9110 in GMT only", () => {
     const now = Date.UTC(1994, 10, 6, 8, 49, 0)
     const seconds = (text: string) =>
       Option.getOrUndefined(Option.map(RetryPolicy.rateLimitDelay({ "retry-after": text }, now), Duration.toSeconds))
@@ -346,7 +346,7 @@ describe("rateLimit", () => {
     }
   })
 
-  it("takes a Date header in asctime form for GMT", () => {
+  it("reads a Date header in asctime form as GMT", () => {
     const now = Date.UTC(2026, 2, 20, 10, 30)
     const headers = { date: "Fri Mar 20 10:25:00 2026", "x-ratelimit-reset": String(now / 1000) }
     assert.deepStrictEqual(Option.getOrUndefined(RetryPolicy.rateLimitDelay(headers, now)), Duration.minutes(5))
@@ -359,7 +359,7 @@ describe("rateLimit", () => {
     ["garbage", { "x-ratelimit-reset": "soon", "retry-after": "-3" }],
     ["NaN", { "x-ratelimit-reset": "NaN" }]
   ] as const) {
-    it.effect(`climbs from 1 s to 30 s where the headers are ${name}`, () =>
+    it.effect(`doubles the delay from 1 s to 30 s if the headers are ${name}`, () =>
       Effect.gen(function* () {
         const retry = RetryPolicy.rateLimit({ times: 7 })
         const { instants } = yield* attempts(Fault.times(9, headerless(headers)), { retry })
@@ -368,7 +368,7 @@ describe("rateLimit", () => {
     )
   }
 
-  it.effect("fails at once on an absurd reset, and says how long the wait would have been", () =>
+  it.effect("fails immediately with the wait if the reset is too far away", () =>
     Effect.gen(function* () {
       const resetIn = 3 * 3600
       const headers = { "x-ratelimit-reset": String(start / 1000 + resetIn) }
@@ -388,7 +388,7 @@ describe("rateLimit", () => {
     })
   )
 
-  it.effect("obeys a 429 without an envelope as well, and one with an unknown code", () =>
+  it.effect("waits for a 429 without an envelope, and for one with an unknown code", () =>
     Effect.gen(function* () {
       const bare = Fault.raw({
         status: 429,
@@ -401,7 +401,7 @@ describe("rateLimit", () => {
     })
   )
 
-  it("has its rule as a plain function of headers and clock", () => {
+  it("computes the delay in rateLimitDelay", () => {
     const seconds = (headers: Record<string, string>, now = start) =>
       Option.match(RetryPolicy.rateLimitDelay(headers, now), { onNone: () => undefined, onSome: Duration.toSeconds })
     const reset = String(start / 1000 + 9)
@@ -425,7 +425,7 @@ describe("policies", () => {
   const failed = new ModelRouteError.ModelOverloaded({})
   const limited = new ModelRouteError.RateLimited({ retryAfter: Duration.seconds(3) })
 
-  it.effect("are schedules: they compose with Schedule's combinators", () =>
+  it.effect("compose with the combinators of Schedule", () =>
     Effect.gen(function* () {
       const retry = RetryPolicy.make({ backoff: { times: 8 } }).pipe(Schedule.intersect(Schedule.recurs(2)))
       const { instants } = yield* attempts(Fault.times(9, overloaded), { retry })
@@ -437,7 +437,7 @@ describe("policies", () => {
     })
   )
 
-  it.effect("can be left out by half, or altogether", () =>
+  it.effect("retry only the kinds of errors that are enabled", () =>
     Effect.gen(function* () {
       const decide = (policy: RetryPolicy.RetryPolicy, error: ModelRouteError.ModelRouteError) =>
         Effect.map(policy.step(0, error, policy.initial), ([, , decision]) => ScheduleDecision.isContinue(decision))
@@ -453,7 +453,7 @@ describe("policies", () => {
     })
   )
 
-  it.effect("can be others for one effect", () =>
+  it.effect("can be replaced for one effect by withPolicy", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { inject } = yield* Simulator
@@ -518,13 +518,13 @@ describe("the delay of a policy", () => {
       return o._tag === "None" ? undefined : Duration.toSeconds(o.value)
     }
     assert.strictEqual(seconds({ "retry-after": "2, 5" }), 5)
-    // More than a day is no number of seconds from now, it is a moment long past.
+    // More than a day is not read as seconds from now, but as a moment in the past.
     assert.isUndefined(seconds({ "x-ratelimit-reset": "86401" }))
     assert.strictEqual(seconds({ "x-ratelimit-reset": "86400" }), 86_400)
     assert.isUndefined(seconds({ "x-ratelimit-reset": String(start / 1000 - 86_400) }))
   })
 
-  it.effect("of a rate limit does not grow after faults", () =>
+  it.effect("does not grow for rate limits after faults", () =>
     Effect.gen(function* () {
       const limited = { status: 429, text: "" }
       const replies = [limited, { status: 503 }, { status: 503 }, limited, { status: 200, json: { id: "exec_1" } }]

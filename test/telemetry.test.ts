@@ -65,7 +65,7 @@ describe("telemetry", () => {
         ],
         [
           "DEBUG",
-          "Waiting 1 s before executions.await is sent again (TransportError: reset)",
+          "Retrying executions.await in 1 s (TransportError: reset)",
           {
             operation: "executions.await",
             reason: "TransportError",

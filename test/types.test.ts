@@ -1,4 +1,4 @@
-/** What the compiler must accept and what it must refuse. `tsc` checks this file; at run time it only has to load. */
+/** Types that the compiler must accept or reject. `tsc` checks this file. */
 import type { HttpClient } from "@effect/platform/HttpClient"
 import { describe, expectTypeOf, it } from "@effect/vitest"
 import { type ConfigError, Effect, type Layer, Match, Schedule, Stream } from "effect"
@@ -28,7 +28,7 @@ const run = Effect.flatMap(ModelRouteClient.ModelRouteClient, ({ executions }) =
 )
 
 describe("catchTag", () => {
-  it("narrows to the class of the tag and takes it out of the error channel", () => {
+  it("narrows to the class of the tag and removes it from the error channel", () => {
     const none = Effect.catchTags(run, {
       InputValidationError: (error) =>
         Effect.succeed(expectTypeOf(error).toEqualTypeOf<ModelRouteError.InputValidationError>()),
@@ -81,7 +81,7 @@ describe("catchTag", () => {
     )
     expectTypeOf<Failure<typeof others>>().toEqualTypeOf<"mine">()
 
-    // @ts-expect-error a create does not wait, so it cannot end like this
+    // @ts-expect-error a create does not wait, so it cannot fail with this error
     void Effect.catchTag(create, "AwaitTimeout", () => Effect.void)
     // @ts-expect-error no such tag
     void Effect.catchTag(run, "ModelOverload", () => Effect.void)
@@ -101,7 +101,7 @@ describe("catchTag", () => {
     ServiceUnavailable: (error: ModelRouteError.ServiceUnavailable) => error.status
   }
 
-  it("has a Match that is exhaustive over the twelve codes, and only over all of them", () => {
+  it("allows an exhaustive Match over the twelve codes", () => {
     const all = Match.type<ModelRouteError.ApiError>().pipe(
       Match.tagsExhaustive({ ...one, InternalError: (error) => error.status })
     )
@@ -111,12 +111,12 @@ describe("catchTag", () => {
     void Match.type<ModelRouteError.ApiError>().pipe(Match.tagsExhaustive(one))
 
     void Match.type<ModelRouteError.RequestFailure>().pipe(
-      // @ts-expect-error the errors that are ours are missing
+      // @ts-expect-error the errors of the client are missing
       Match.tagsExhaustive({ ...one, InternalError: (error) => error.status })
     )
   })
 
-  it("has a table with a class for every code", () => {
+  it("agrees with the table of codes", () => {
     expectTypeOf<(typeof ModelRouteError.codes)[ModelRouteError.Code]["tag"]>().toEqualTypeOf<
       ModelRouteError.ApiError["_tag"]
     >()
@@ -124,7 +124,7 @@ describe("catchTag", () => {
 })
 
 describe("the service", () => {
-  it("needs nothing: its methods have no requirement", () => {
+  it("has methods that require no service", () => {
     type Methods<A> = {
       [K in keyof A]: A[K] extends (...args: never) => infer Out
         ? Needs<Out>
@@ -136,7 +136,7 @@ describe("the service", () => {
     expectTypeOf<All<Methods<ModelRouteClient.Service>>>().toBeNever()
   })
 
-  it("says what each method can fail with", () => {
+  it("declares the failures of each method", () => {
     expectTypeOf<Failure<typeof create>>().toEqualTypeOf<ModelRouteError.RequestFailure>()
     expectTypeOf<Failure<typeof run>>().toEqualTypeOf<ModelRouteError.AwaitFailure>()
     expectTypeOf<ModelRouteClient.Files["download"]>().returns.toEqualTypeOf<
@@ -144,13 +144,13 @@ describe("the service", () => {
     >()
   })
 
-  it("tells ids apart", () => {
+  it("distinguishes the ids of different resources", () => {
     expectTypeOf<Execution.ExecutionId>().toExtend<string>()
     expectTypeOf<string>().not.toExtend<Execution.ExecutionId>()
     expectTypeOf<File.FileId>().not.toExtend<Execution.ExecutionId>()
   })
 
-  it("comes in layers that need an HttpClient, a source of keys and nothing else", () => {
+  it("has layers that require only HttpClient and IdempotencyKey", () => {
     expectTypeOf(ModelRouteClient.layer).returns.toEqualTypeOf<
       Layer.Layer<
         ModelRouteClient.ModelRouteClient,
@@ -169,7 +169,7 @@ describe("the service", () => {
 })
 
 describe("policies", () => {
-  it("are schedules, and any schedule over the errors is one", () => {
+  it("are schedules, and every schedule over the errors is a policy", () => {
     expectTypeOf(RetryPolicy.standard).toExtend<Schedule.Schedule<unknown, ModelRouteError.ModelRouteError>>()
     expectTypeOf(Schedule.recurs(3)).toExtend<RetryPolicy.RetryPolicy>()
     expectTypeOf(
@@ -178,7 +178,7 @@ describe("policies", () => {
     expectTypeOf(Schedule.recurWhile((text: string) => text === "")).not.toExtend<RetryPolicy.RetryPolicy>()
   })
 
-  it("leave the types of the effect alone", () => {
+  it("do not change the type of the effect in withPolicy", () => {
     expectTypeOf(create.pipe(RetryPolicy.withPolicy(RetryPolicy.none))).toEqualTypeOf<typeof create>()
   })
 })
@@ -188,7 +188,7 @@ describe("a batch", () => {
     readonly _: unique symbol
   }
 
-  it("has the failures of items in its outcomes, and those of its other effects in its error channel", () => {
+  it("has the failures of items in its outcomes, and all other failures in its error channel", () => {
     const outcomes = Batch.run([1, 2], {
       id: "b",
       key: String,
@@ -205,7 +205,7 @@ describe("a batch", () => {
     >()
   })
 
-  it("adds the failures and the needs of its input, and nothing where there are none", () => {
+  it("adds only the failures and requirements of its input", () => {
     const request = () => ({ model: "m", input: {} })
     const plain = Batch.run(["a"], { id: "b", key: (name) => name, request })
     expectTypeOf<Stream.Stream.Error<typeof plain>>().toEqualTypeOf<

@@ -195,7 +195,7 @@ export const reportWait = (wait: WaitReport): Effect.Effect<void> => {
   const isPoll = wait.reason === "poll"
   const text = isPoll
     ? `Next poll of ${wait.executionId} in ${formatMillis(wait.millis)}`
-    : `Waiting ${formatMillis(wait.millis)} before ${wait.operation} is sent again (${wait.reason}${wait.detail === undefined ? "" : `: ${wait.detail}`})`
+    : `Retrying ${wait.operation} in ${formatMillis(wait.millis)} (${wait.reason}${wait.detail === undefined ? "" : `: ${wait.detail}`})`
   const log = logWait(isPoll ? 0 : wait.millis, text)
   return Effect.all(
     [

@@ -2,7 +2,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Layer, Redacted } from "effect"
 import { SharedTimer } from "../../src/internal/http/sharedTimer.js"
-import * as TimeLimit from "../../src/internal/http/attemptTimeout.js"
+import { makeAttemptTimeout } from "../../src/internal/http/attemptTimeout.js"
 import { valueOf } from "../utils/exit.js"
 import { runInVirtualTime } from "../utils/virtualTime.js"
 import { Execution, IdempotencyKey, ModelRouteClient, RetryPolicy } from "effect-modelroute"
@@ -10,19 +10,19 @@ import { silent, start } from "../utils/harness.js"
 
 const seconds = Effect.map(Clock.currentTimeMillis, (now) => now / 1000)
 
-describe("one timer for all attempts", () => {
-  it.effect("ends each at its own limit, whatever becomes of the others, and is gone when none is left", () =>
+describe("makeAttemptTimeout", () => {
+  it.effect("ends each attempt at its own limit, and leaves no timer", () =>
     Effect.gen(function* () {
-      const within = TimeLimit.makeAttemptTimeout(new SharedTimer(), 5000)
+      const withTimeout = makeAttemptTimeout(new SharedTimer(), 5000)
       const ended: Array<readonly [name: string, how: string, at: number]> = []
       const attempt = (name: string, from: number, takes: number) =>
-        within(Effect.as(Effect.sleep(takes * 1000), "done"), () => "late").pipe(
+        withTimeout(Effect.as(Effect.sleep(takes * 1000), "done"), () => "late").pipe(
           Effect.merge,
           Effect.tap((how) => Effect.map(seconds, (at) => ended.push([name, how, at]))),
           Effect.delay(from * 1000)
         )
       const program = Effect.gen(function* () {
-        // The one whose fiber started the timer is interrupted while others depend on it.
+        // The attempt whose fiber started the timer is interrupted while the other attempts use it.
         const first = yield* Effect.fork(attempt("interrupted", 0, 60))
         const others = yield* Effect.fork(
           Effect.all(
@@ -31,7 +31,7 @@ describe("one timer for all attempts", () => {
               attempt("b", 1, 3),
               attempt("c", 2.5, 60),
               attempt("d", 2.5, 4.999),
-              // After a time in which there was none.
+              // Starts after a period without attempts.
               attempt("e", 20, 60),
               attempt("f", 40, 1)
             ],
@@ -42,7 +42,7 @@ describe("one timer for all attempts", () => {
         assert.isTrue(Exit.isInterrupted(yield* Fiber.interrupt(first)))
         yield* Fiber.join(others)
       })
-      // The end of virtual time is a defect if a sleeper is left behind.
+      // Virtual time ends with a defect if a fiber still sleeps.
       valueOf(yield* runInVirtualTime(program, 0))
       assert.deepStrictEqual(ended, [
         ["b", "done", 4],
@@ -57,7 +57,7 @@ describe("one timer for all attempts", () => {
 
   it.effect("interrupts the attempt and waits for its end", () =>
     Effect.gen(function* () {
-      const within = TimeLimit.makeAttemptTimeout(new SharedTimer(), 5000)
+      const withTimeout = makeAttemptTimeout(new SharedTimer(), 5000)
       const order: Array<string> = []
       const attempt = Effect.never.pipe(
         Effect.onInterrupt(() =>
@@ -67,7 +67,7 @@ describe("one timer for all attempts", () => {
           )
         )
       )
-      const program = within(attempt, () => "late").pipe(
+      const program = withTimeout(attempt, () => "late").pipe(
         Effect.catchAll((how) => Effect.map(seconds, (at) => order.push(`${how} at ${at}`)))
       )
       valueOf(yield* runInVirtualTime(program, 0))
@@ -75,17 +75,17 @@ describe("one timer for all attempts", () => {
     })
   )
 
-  it.effect("passes failures and defects on", () =>
+  it.effect("keeps failures and defects", () =>
     Effect.gen(function* () {
-      const within = TimeLimit.makeAttemptTimeout(new SharedTimer(), 5000)
-      assert.deepStrictEqual(yield* Effect.exit(within(Effect.fail("no"), () => "late")), Exit.fail("no"))
-      assert.deepStrictEqual(yield* Effect.exit(within(Effect.die("oh"), () => "late")), Exit.die("oh"))
+      const withTimeout = makeAttemptTimeout(new SharedTimer(), 5000)
+      assert.deepStrictEqual(yield* Effect.exit(withTimeout(Effect.fail("no"), () => "late")), Exit.fail("no"))
+      assert.deepStrictEqual(yield* Effect.exit(withTimeout(Effect.die("oh"), () => "late")), Exit.die("oh"))
     })
   )
 
-  it.effect("forgets nobody, wherever fibers take turns: also with what is due at once", () =>
+  it.effect("resumes every wait wherever fibers yield, also waits that are due immediately", () =>
     Effect.gen(function* () {
-      // With fewer than ten steps between two turns Effect itself gets nowhere.
+      // Effect itself makes no progress with fewer than ten operations between two yields.
       for (let steps = 10; steps <= 80; steps++) {
         const timer = new SharedTimer()
         const wait = (millis: number) =>
@@ -108,25 +108,25 @@ describe("the time limit of a call", () => {
 
   it.effect("waits for the end of the attempt after a timeout and after an interruption", () => {
     const at: Array<readonly [string, number]> = []
-    const note = (what: string) => Effect.map(Clock.currentTimeMillis, (now) => void at.push([what, now - start]))
+    const record = (what: string) => Effect.map(Clock.currentTimeMillis, (now) => void at.push([what, now - start]))
     const http = HttpClient.make(() =>
-      Effect.onInterrupt(Effect.never, () => Effect.zipRight(Effect.sleep("1 second"), note("closed")))
+      Effect.onInterrupt(Effect.never, () => Effect.zipRight(Effect.sleep("1 second"), record("closed")))
     )
     return Effect.gen(function* () {
-      const story = Effect.gen(function* () {
+      const program = Effect.gen(function* () {
         const { executions } = yield* ModelRouteClient.make({
           apiKey: Redacted.make("sk_1"),
           retry: RetryPolicy.none,
           attemptTimeout: "5 seconds"
         })
         yield* Effect.exit(executions.get(id))
-        yield* note("late")
+        yield* record("late")
         const fiber = yield* Effect.fork(executions.get(id))
         yield* Effect.sleep("2 seconds")
         yield* Fiber.interrupt(fiber)
-        yield* note("left")
+        yield* record("left")
       }).pipe(Effect.provide(Layer.merge(Layer.succeed(HttpClient.HttpClient, http), IdempotencyKey.layer)))
-      valueOf(yield* runInVirtualTime(silent(story), start))
+      valueOf(yield* runInVirtualTime(silent(program), start))
       assert.deepStrictEqual(at, [
         ["closed", 6000],
         ["late", 6000],

@@ -1,4 +1,4 @@
-/** Whatever goes wrong, and however often: nothing is executed twice, nothing is lost, every call ends as declared. */
+/** Any sequence of faults: no execution is created twice or lost, and every call ends with a declared result. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, FastCheck as fc } from "effect"
 import { ModelRouteClient, ModelRouteError } from "effect-modelroute"
@@ -10,7 +10,7 @@ import { runInVirtualTime } from "../utils/virtualTime.js"
 
 const seed = 20_260_320
 const scripts = numRuns(60, 2400)
-const longest = 6
+const maxFaults = 6
 
 const phase = fc.constantFrom<Fault.Phase>("before", "after")
 const part = fc.double({ min: 0, max: 0.99, noNaN: true })
@@ -63,10 +63,10 @@ const anyFault: fc.Arbitrary<Fault.Fault> = fc.oneof(
   fc.constantFrom<Fault.ResetUnit>("millis", "delta", "garbage", "past", "absurd").map(Fault.resetUnit)
 )
 
-const script = fc.array(anyFault, { minLength: 1, maxLength: longest })
+const script = fc.array(anyFault, { minLength: 1, maxLength: maxFaults })
 
-/** One caller: submits and waits; where that fails, takes the call up again under the key of the error. */
-const story = (faults: ReadonlyArray<Fault.Fault>, name: string) =>
+/** Creates an execution and waits for it. After a failure, resumes the call with the key of the error. */
+const runCaller = (faults: ReadonlyArray<Fault.Fault>, name: string) =>
   Effect.gen(function* () {
     const { executions } = yield* ModelRouteClient.ModelRouteClient
     const simulator = yield* Simulator
@@ -82,11 +82,11 @@ const story = (faults: ReadonlyArray<Fault.Fault>, name: string) =>
       assert.notInclude(JSON.stringify(error), apiKey, name)
       assert.strictEqual(error.idempotencyKey, "key-1", name)
       assert.isAtMost((yield* simulator.ledger).executions.length, 1, name)
-      // P2: with what the error says, the call is taken up again: same key, same body.
+      // P2: the error has all that is needed to resume the call with the same key and body.
       const again = executions.create(request, { idempotencyKey: error.idempotencyKey })
-      const told = (e: ModelRouteError.RequestFailure) =>
+      const toTag = (e: ModelRouteError.RequestFailure) =>
         e._tag === "RateLimited" && e.retryAfter !== undefined ? Effect.sleep(e.retryAfter) : Effect.void
-      yield* Effect.retry(Effect.tapError(again, told), { times: longest })
+      yield* Effect.retry(Effect.tapError(again, toTag), { times: maxFaults })
     }
 
     const ledger = yield* simulator.ledger
@@ -98,16 +98,16 @@ const story = (faults: ReadonlyArray<Fault.Fault>, name: string) =>
     return Exit.isSuccess(first)
   }).pipe(Effect.provide(layer({ simulator: { faults } })))
 
-describe("any faults in a row", () => {
-  it.effect(`never cost a second execution: ${scripts} scripts from seed ${seed}`, () =>
+describe("any sequence of faults", () => {
+  it.effect(`never causes a second execution: ${scripts} scripts from seed ${seed}`, () =>
     Effect.gen(function* () {
       const drawn = fc.sample(script, { numRuns: scripts, seed })
       let succeeded = 0
       for (const [i, faults] of drawn.entries()) {
         const name = `seed ${seed}, script ${i}: ${JSON.stringify(faults)}`
-        if (valueOf(yield* runInVirtualTime(silent(story(faults, name)), start))) succeeded += 1
+        if (valueOf(yield* runInVirtualTime(silent(runCaller(faults, name)), start))) succeeded += 1
       }
-      // Both ways out must be taken, or the test tests only half of what it says.
+      // Some runs must succeed and some must fail, so that both branches are tested.
       assert.isAbove(succeeded, scripts / 10)
       assert.isAbove(scripts - succeeded, scripts / 10)
     })

@@ -1,4 +1,4 @@
-/** Calls that are interrupted at any of their operations: they end, and leave no timer, no permit and no fiber behind. */
+/** Calls that are interrupted at each of their operations. They end and leave no timer, permit or fiber. */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, type Duration, Effect, Exit, Stream } from "effect"
 import { File, ModelRouteClient } from "effect-modelroute"
@@ -9,11 +9,14 @@ import { image, layer, silent, start } from "../utils/harness.js"
 import { numRuns } from "../utils/suite.js"
 import { type OperationCounter, runInVirtualTime } from "../utils/virtualTime.js"
 
-/** Every how many operations. */
+/** The number of operations between two tested interruptions. */
 const stride = numRuns(61, 1)
 
 /** Counts the operations of an effect. */
-const counted = <A, E, R>(operations: OperationCounter, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+const countOperations = <A, E, R>(
+  operations: OperationCounter,
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
   Effect.acquireUseRelease(
     Effect.sync(() => {
       operations.isCounting = true
@@ -27,8 +30,8 @@ const counted = <A, E, R>(operations: OperationCounter, effect: Effect.Effect<A,
 
 type Subject = (operations: OperationCounter) => Effect.Effect<unknown, unknown>
 
-/** Runs an effect to its end, and then again and again, interrupted at another one of its operations each time. */
-const interruptedAtEach = (subject: Subject, stride: number) =>
+/** Runs an effect to its end. Then runs it once for each of its operations, and interrupts it there. */
+const interruptAtEach = (subject: Subject, stride: number) =>
   Effect.gen(function* () {
     const runWith = (operations: OperationCounter) => runInVirtualTime(silent(subject(operations)), start, operations)
     const whole: OperationCounter = { isCounting: false, count: 0 }
@@ -37,7 +40,7 @@ const interruptedAtEach = (subject: Subject, stride: number) =>
     let interrupted = 0
     const stuck: Array<string> = []
     for (let interruptAt = 1; interruptAt <= whole.count; interruptAt += stride) {
-      // It is a defect if everything waits and for no point in time, or if a timer is left behind.
+      // Virtual time ends with a defect if all fibers wait without a timer, or if a timer remains.
       const exit = yield* Effect.exit(runWith({ isCounting: false, count: 0, interruptAt }))
       if (Exit.isFailure(exit)) stuck.push(`${interruptAt}: ${Cause.pretty(exit.cause)}`)
       else if (Exit.isInterrupted(exit.value)) interrupted += 1
@@ -46,8 +49,8 @@ const interruptedAtEach = (subject: Subject, stride: number) =>
     return { interrupted, stuck }
   })
 
-/** What a client does, after which nothing is left in its gate; with `background`, ten minutes later. */
-const calling =
+/** Runs an effect with a client, and asserts that its gate is empty afterwards, or ten minutes later with `background`. */
+const withEmptyGate =
   (
     use: (client: ModelRouteClient.Service) => Effect.Effect<unknown, unknown>,
     options: { readonly faults?: ReadonlyArray<Fault.Fault>; readonly background?: boolean } = {}
@@ -59,7 +62,7 @@ const calling =
         inFlight + waiting === 0 ? Effect.void : Effect.dieMessage(`${inFlight} in flight, ${waiting} waiting`)
       )
       const settled = options.background === true ? Effect.sleep("10 minutes") : Effect.void
-      yield* Effect.ensuring(counted(operations, use(client)), Effect.zipRight(settled, isEmpty))
+      yield* Effect.ensuring(countOperations(operations, use(client)), Effect.zipRight(settled, isEmpty))
     }).pipe(
       Effect.provide(
         layer({ simulator: { faults: options.faults ?? [], rateLimit: { limit: 2, window: "10 seconds" } } })
@@ -77,19 +80,19 @@ const limited = (duration: Duration.DurationInput) =>
 const bytes = new Uint8Array(200_000)
 
 const subjects: ReadonlyArray<readonly [string, Subject]> = [
-  ["an effect within a time limit", (operations) => counted(operations, limited("1 second"))],
-  ["an effect that a time limit ends", (operations) => counted(operations, Effect.flip(limited("9 seconds")))],
+  ["an effect within a time limit", (operations) => countOperations(operations, limited("1 second"))],
+  ["an effect that a time limit ends", (operations) => countOperations(operations, Effect.flip(limited("9 seconds")))],
   [
     "an effect and a callback",
     (operations) =>
-      counted(
+      countOperations(
         operations,
         raceListener(Effect.sleep("1 second"), () => () => {})
       )
   ],
   [
     "a get that waits for the rate limit and is retried",
-    calling(
+    withEmptyGate(
       ({ executions }) =>
         Effect.zipRight(
           executions.create(image),
@@ -98,21 +101,21 @@ const subjects: ReadonlyArray<readonly [string, Subject]> = [
       { faults: [Fault.badGateway] }
     )
   ],
-  ["run", calling(({ executions }) => executions.run(image))],
+  ["run", withEmptyGate(({ executions }) => executions.run(image))],
   [
     "run with cancelOnInterrupt",
-    calling(({ executions }) => executions.run(image, { cancelOnInterrupt: true }), { background: true })
+    withEmptyGate(({ executions }) => executions.run(image, { cancelOnInterrupt: true }), { background: true })
   ],
   [
     "watch",
-    calling(({ executions }) =>
+    withEmptyGate(({ executions }) =>
       Effect.flatMap(executions.create(image), ({ id }) => Stream.runDrain(executions.watch(id)))
     )
   ],
-  ["an upload", calling(({ files }) => files.upload(File.fromBytes(bytes)))],
+  ["an upload", withEmptyGate(({ files }) => files.upload(File.fromBytes(bytes)))],
   [
     "a download",
-    calling(({ files }) =>
+    withEmptyGate(({ files }) =>
       Effect.flatMap(files.upload(File.fromBytes(bytes)), (id) => Stream.runDrain(files.download(id)))
     )
   ]
@@ -120,9 +123,9 @@ const subjects: ReadonlyArray<readonly [string, Subject]> = [
 
 describe("an interruption", () => {
   for (const [name, subject] of subjects) {
-    it(`ends ${name}, and leaves nothing behind`, () =>
+    it(`ends ${name} and leaves no timer, permit or fiber`, () =>
       Effect.runPromise(
-        Effect.map(interruptedAtEach(subject, stride), ({ interrupted, stuck }) => {
+        Effect.map(interruptAtEach(subject, stride), ({ interrupted, stuck }) => {
           assert.deepStrictEqual(stuck, [])
           assert.isAbove(interrupted, 0)
         })

@@ -1,4 +1,4 @@
-/** No redirect of an API call or an upload is followed, on any transport: it would change the method, or send the key elsewhere. */
+/** No transport follows a redirect of an API call or an upload, which could change the method or send the API key to another host. */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { assert } from "@effect/vitest"
 import { Chunk, Effect, Stream } from "effect"
@@ -15,7 +15,7 @@ const endpointId = WebhookEndpoint.EndpointId.make("wh_1")
 const json = (response: ServerResponse, body: unknown) =>
   response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body))
 
-/** A success for whatever was asked, at the address to which the redirects lead. */
+/** A successful response to every request, at the target of the redirects. */
 const elsewhere = {
   id: "exec_1",
   status: "COMPLETED",
@@ -27,7 +27,7 @@ const elsewhere = {
   endpoints: []
 }
 
-/** A server that redirects the requests to one path, and answers the others so that the operation reaches it. */
+/** A server that redirects the requests to one path. It responds to the other requests so that the operation reaches that path. */
 const redirecting = (path: string, status: number) =>
   serve((response: ServerResponse, request: IncomingMessage) => {
     const { headers, url = "" } = request
@@ -98,7 +98,7 @@ overEachTransport((test) => {
           assert.propertyVal(error, "_tag", "UnexpectedResponse")
           assert.propertyVal(error, "retryable", false)
           assert.include(String(error), "the response is a redirect, which this call does not follow")
-          // Over fetch, a body of more than 1 MiB is sent so that a redirect is an error without a status.
+          // Over fetch, a redirect of a body of more than 1 MiB is an error without a status.
           if (name !== "executions.create of 2 MB") assert.propertyVal(error, "status", status)
           assert.lengthOf(
             received.filter(({ url }) => url === path),
@@ -134,7 +134,7 @@ overEachTransport((test) => {
     )
 
     test(
-      `files.download gives up after five redirects ${status}`,
+      `files.download fails after five redirects ${status}`,
       Effect.gen(function* () {
         const storage = yield* serve((response) => {
           response.writeHead(status, { location: "/elsewhere" }).end()

@@ -1,4 +1,4 @@
-/** How much of a response body is read, and how. */
+/** How a response body is read, and how much of it. */
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { assert, describe, it } from "@effect/vitest"
@@ -7,7 +7,7 @@ import { readBody } from "../../src/internal/http/responseBody.js"
 
 const request = HttpClientRequest.get("https://api.modelroute.ai/v1/executions/exec_1")
 
-/** A response that can be read as a stream only: clients copy what they have with each chunk to make a text or a buffer. */
+/** A response that can only be read as a stream. */
 const streamed = (size: number, headers: Record<string, string>) => {
   const response = HttpClientResponse.fromWeb(request, new Response(new Uint8Array(size), { headers }))
   const whole = Effect.dieMessage("the body was read in one piece")
@@ -33,7 +33,7 @@ describe("a response body", () => {
     )
   }
 
-  it.effect("of up to 64 KiB is read in one piece, which costs less", () =>
+  it.effect("of up to 64 KiB is read in one piece", () =>
     Effect.gen(function* () {
       const response = HttpClientResponse.fromWeb(
         request,

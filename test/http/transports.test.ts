@@ -1,4 +1,4 @@
-/** The same small suite over real sockets: fetch, undici and node:http. */
+/** One suite over real sockets, for fetch, undici and node:http. */
 import { assert } from "@effect/vitest"
 import { Chunk, Deferred, Effect, Fiber, Layer, Schedule, Stream } from "effect"
 import { Execution, File, type ModelRouteClient, RetryPolicy } from "effect-modelroute"
@@ -18,7 +18,7 @@ const collect = <E, R>(stream: Stream.Stream<Uint8Array, E, R>) =>
   Effect.map(Stream.runCollect(stream), (chunks) => Buffer.concat(Chunk.toReadonlyArray(chunks)))
 
 overEachTransport((test) => {
-  /** A client of a simulator on a port, whose links point to a server that keeps the headers it gets. */
+  /** A client of a simulator on a port. The links of the simulator point to a server that records the headers of its requests. */
   const onPort = (options: SimulatorServer.Options, client: Partial<ModelRouteClient.Options> = {}) =>
     Effect.gen(function* () {
       const stored = { size: 64 * 1024 }
@@ -35,7 +35,7 @@ overEachTransport((test) => {
     })
 
   test.full(
-    "never meets the rate limit, though more than it allows are wanted at once",
+    "never exceeds the rate limit with more concurrent requests than the limit",
     Effect.gen(function* () {
       const limit = 40
       const { client, simulator } = yield* onPort({ rateLimit: { limit, window: "1 second" } })
@@ -52,7 +52,7 @@ overEachTransport((test) => {
   )
 
   test(
-    "brings one execution home through lost, refused and cut answers",
+    "creates one execution despite lost, rejected and truncated responses",
     Effect.gen(function* () {
       const faults = [Fault.dropAfter, Fault.envelope("MODEL_OVERLOADED"), Fault.cutBody()]
       const { client, simulator } = yield* onPort({
@@ -90,7 +90,7 @@ overEachTransport((test) => {
 
   for (const download of ["json", "bytes", "redirect"] as const) {
     test(
-      `downloads a file that comes as ${download}, and shows the storage host no key and no trace`,
+      `downloads a file that is sent as ${download}, without the API key or trace headers for storage`,
       Effect.gen(function* () {
         const { client, simulator, storage, stored } = yield* onPort({ download }, { propagateTraceContext: true })
         const { fileIds } = yield* client.executions.run(small, { pollSchedule })
@@ -115,12 +115,12 @@ overEachTransport((test) => {
   }
 
   test(
-    "knows a connection that could not be made, one that broke and one that is silent",
+    "distinguishes a failed connection, a broken connection and a timeout",
     Effect.gen(function* () {
       const closed = yield* Effect.scoped(serve(() => {}))
       const refused = yield* Effect.flip((yield* makeClientAt(closed.url)).request("POST", "/x", {}))
       assert.strictEqual(refused._tag === "TransportError" && refused.reason, "connect")
-      // Nothing was sent, so even a POST without a key is sent again.
+      // The request was not sent, so even a POST without a key is retried.
       assert.strictEqual(refused.attempts, 4)
       assert.include(refused.message, "ECONNREFUSED")
 
@@ -138,7 +138,7 @@ overEachTransport((test) => {
   )
 
   test(
-    "knows a body that was cut and one that cannot be unpacked",
+    "distinguishes a truncated body and a body that cannot be decoded",
     Effect.gen(function* () {
       const cut = yield* serve((response) => {
         response.writeHead(200, { "content-length": "100", "content-type": "application/json" })
@@ -160,7 +160,7 @@ overEachTransport((test) => {
   )
 
   test(
-    "reads no more of a 50 MB error than it is worth",
+    "reads at most 1 MiB of a 50 MB error",
     Effect.gen(function* () {
       let written = 0
       const chunk = Buffer.alloc(64 * 1024, "x")
@@ -181,14 +181,14 @@ overEachTransport((test) => {
       const error = yield* Effect.flip(client.executions.get(id))
       const after = process.memoryUsage()
       assert.strictEqual(error._tag === "UnexpectedResponse" && error.body.length, 2048)
-      // What the sockets on both sides hold is in it, too.
+      // The buffers of the sockets on both sides count, too.
       assert.isBelow(written, 16_000_000)
       assert.isBelow(after.arrayBuffers - before.arrayBuffers, 16_000_000)
     })
   )
 
   test(
-    "closes the socket at once when it is interrupted",
+    "closes the socket immediately after an interruption",
     Effect.gen(function* () {
       const arrived = yield* Deferred.make<void>()
       const closed = yield* Deferred.make<void>()

@@ -1,4 +1,4 @@
-/** What servers do on real sockets, over each transport: all three behave the same. */
+/** Unusual servers on real sockets. All three transports behave in the same way. */
 import { gzipSync } from "node:zlib"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { assert } from "@effect/vitest"
@@ -14,7 +14,7 @@ const MiB = 1024 * 1024
 const json = (response: ServerResponse, body: unknown) =>
   void response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body))
 
-/** An API that issues an upload URL of this server and confirms whatever was uploaded. */
+/** An API that returns an upload URL of this server and confirms every upload. */
 const uploading = (put: (response: ServerResponse, request: IncomingMessage) => void, query = "") =>
   serve((response, request) => {
     if (request.url?.startsWith("/put")) return put(response, request)
@@ -26,7 +26,7 @@ const bytesOf = (download: Stream.Stream<Uint8Array, unknown>) =>
 
 const noRetry = { retry: RetryPolicy.none }
 
-/** Sends a body with a declared length and cuts it after some of its bytes. */
+/** Sends a body with a declared length, and closes the connection after `kept` bytes. */
 const cut = (response: ServerResponse, headers: Record<string, string>, body: Uint8Array, kept: number) => {
   response.writeHead(200, { ...headers, "content-length": String(body.length) })
   response.write(body.subarray(0, kept))
@@ -53,12 +53,12 @@ overEachTransport((test, name) => {
     ["in chunks", "chunked"]
   ] as const) {
     test(
-      `an API response with Content-Encoding gzip that is cut is a truncated response, ${how}`,
+      `a truncated API response with Content-Encoding gzip is a truncated transport error, ${how}`,
       Effect.gen(function* () {
         const server = yield* serve((response) => {
           const headers = { "content-type": "application/json", "content-encoding": "gzip" }
           if (body === undefined) return cut(response, headers, packed, packed.length - 20)
-          // The transfer ends as it should, only the gzip stream does not.
+          // The transfer ends correctly, but the gzip stream does not.
           return void response.writeHead(200, headers).end(packed.subarray(0, packed.length - 20))
         })
         const error = yield* Effect.flip((yield* makeClientAt(server.url, noRetry)).executions.get(id))
@@ -81,7 +81,7 @@ overEachTransport((test, name) => {
   )
 
   test(
-    "a download asks for the stored bytes, and decodes them if they come encoded all the same",
+    "a download requests the stored bytes, and decodes them if they are encoded nevertheless",
     Effect.gen(function* () {
       const server = yield* serve((response) => {
         const stored = gzipSync("<svg/>")
@@ -95,7 +95,7 @@ overEachTransport((test, name) => {
   )
 
   test(
-    "a download that comes encoded and is cut fails, and hands out no end",
+    "a truncated encoded download fails, and does not end normally",
     Effect.gen(function* () {
       const stored = gzipSync(Buffer.from(Array.from({ length: 200_000 }, (_, n) => (n * n) % 251)))
       const server = yield* serve((response) => {
@@ -125,7 +125,7 @@ overEachTransport((test, name) => {
   }
 
   test(
-    "an upload that storage answers before it has read the bytes is no success",
+    "an upload fails if storage responds before it has read the bytes",
     Effect.gen(function* () {
       const server = yield* uploading((response, request) => {
         request.pause()
@@ -143,7 +143,7 @@ overEachTransport((test, name) => {
   )
 
   test(
-    "an upload whose confirmation says that fewer bytes are stored is no success",
+    "an upload fails if the confirmation has a smaller size",
     Effect.gen(function* () {
       const server = yield* serve((response, request) => {
         if (request.url === "/put") return void request.on("end", () => response.writeHead(200).end())
@@ -165,10 +165,10 @@ overEachTransport((test, name) => {
     ["that always has more", Stream.repeatValue(piece)],
     ["that waits for more", Stream.concat(Stream.make(piece), Stream.never)]
   ] as const
-  // The platform's client for node:http reads no response before the source has ended or the connection is closed.
+  // The platform's client for node:http reads the response only after the source has ended or the connection is closed.
   for (const [what, content] of name === "node:http" ? sources.slice(0, 1) : sources) {
     test(
-      `the source of an upload that storage refuses early is finalized: one ${what}`,
+      `the source of an upload that storage rejects early is finalized: one ${what}`,
       Effect.gen(function* () {
         const finalized = yield* Deferred.make<void>()
         const server = yield* uploading((response, request) => {
@@ -189,10 +189,10 @@ overEachTransport((test, name) => {
   for (const [what, put] of [
     ["a PUT answered 204", (response, request) => request.on("end", () => response.writeHead(204).end())],
     ["a PUT whose connection breaks", (_, request) => request.once("data", () => request.socket.resetAndDestroy())],
-    ["a PUT that is refused", (response) => response.writeHead(403).end(`<Error>${canary}</Error>`)]
+    ["a rejected PUT", (response) => response.writeHead(403).end(`<Error>${canary}</Error>`)]
   ] satisfies ReadonlyArray<readonly [string, (response: ServerResponse, request: IncomingMessage) => void]>) {
     test(
-      `no log line, not even a debug line, and no error holds the signature of ${what}`,
+      `no log line of any level and no error contains the signature of ${what}`,
       Effect.gen(function* () {
         const server = yield* uploading(put, `?X-Amz-Signature=${canary}&X-Amz-Expires=60`)
         const lines: Array<string> = []
@@ -208,7 +208,7 @@ overEachTransport((test, name) => {
           Logger.withMinimumLogLevel(LogLevel.All),
           Effect.provide(log)
         )
-        // What nobody waits for any more may log when it ends.
+        // A fiber that still runs in the background may log when it ends.
         yield* Effect.sleep("20 millis")
         assert.notInclude(JSON.stringify([exit, lines]), canary)
         assert.strictEqual(exit._tag, what.includes("204") ? "Success" : "Failure")
@@ -217,7 +217,7 @@ overEachTransport((test, name) => {
   }
 
   test(
-    "user name and password of an upload URL are in no error",
+    "no error contains the user name or password of an upload URL",
     Effect.gen(function* () {
       const server = yield* serve((response, request) =>
         json(response, { file_id: "file_1", upload_url: `http://canaryuser:canarypass@${request.headers.host}/put` })
@@ -283,7 +283,7 @@ overEachTransport((test, name) => {
   }
 
   test(
-    "a download of known size stops at the first byte too many",
+    "a download of known size fails at the first byte beyond that size",
     Effect.gen(function* () {
       let written = 0
       const chunk = Buffer.alloc(10_000)
@@ -307,13 +307,13 @@ overEachTransport((test, name) => {
       )
       assert.propertyVal(error, "_tag", "UnexpectedResponse")
       assert.isAtMost(received, 40_000)
-      // What the sockets on both sides hold.
+      // The buffers of the sockets on both sides.
       assert.isBelow(written, 20 * MiB)
     })
   )
 
   test(
-    "a large JSON body of declared length arrives whole",
+    "a large JSON body of declared length is read completely",
     Effect.gen(function* () {
       const large = { id: "exec_1", status: "COMPLETED", output: { data: "x".repeat(25 * MiB) } }
       const server = yield* serve((response) => {
