@@ -1,6 +1,6 @@
 /**
- * What one call costs: CPU time of this process per create at 64 at once, against a server in another process, ours beside
- * the plain clients in the same run. Machines differ and are shared, so read the ratios.
+ * Measures the CPU time of this process for each create, with 64 concurrent creates at a server in another process. Compares
+ * this package with plain clients in the same run. Compare the ratios, because machines differ and are shared.
  *
  *     npm run bench:calls [-- rounds]
  */
@@ -21,7 +21,7 @@ const concurrency = 64
 const calls = 2000
 
 const body = { model: "flux-1.1-pro", input: { prompt: "a lighthouse in a storm" } }
-const answer = JSON.stringify({
+const responseBody = JSON.stringify({
   id: "exec_a1b2c3d4-e5f6-7890-abcd-ef1234567890",
   status: "PENDING",
   model: "flux-1.1-pro",
@@ -31,12 +31,12 @@ const answer = JSON.stringify({
   created_at: "2026-03-20T10:30:00Z"
 })
 
-const serve = (): void => {
+const runServer = (): void => {
   const server = Http.createServer((request, response) => {
     request.resume()
     request.on("end", () => {
-      response.writeHead(202, { "content-type": "application/json", "content-length": answer.length })
-      response.end(answer)
+      response.writeHead(202, { "content-type": "application/json", "content-length": responseBody.length })
+      response.end(responseBody)
     })
   })
   server.listen(0, "127.0.0.1", () => {
@@ -46,7 +46,7 @@ const serve = (): void => {
   process.on("disconnect", () => process.exit())
 }
 
-const server = Effect.acquireRelease(
+const startServer = Effect.acquireRelease(
   Effect.async<{ readonly url: string; readonly stop: () => void }>((resume) => {
     const child = fork(fileURLToPath(import.meta.url), ["serve"])
     child.once("message", (port) =>
@@ -58,9 +58,10 @@ const server = Effect.acquireRelease(
 
 const Execution = Schema.Struct({ id: Schema.String, status: Schema.String })
 
-type Contestant = Effect.Effect<Effect.Effect<unknown, unknown>, unknown, HttpClient.HttpClient>
+/** Builds a client over the `HttpClient` in the context. Returns its create. */
+type BenchClient = Effect.Effect<Effect.Effect<unknown, unknown>, unknown, HttpClient.HttpClient>
 
-const bareFetch = (url: string): Contestant =>
+const makeFetchCreate = (url: string): BenchClient =>
   Effect.succeed(
     Effect.tryPromise(() =>
       fetch(`${url}/v1/executions`, {
@@ -71,7 +72,7 @@ const bareFetch = (url: string): Contestant =>
     )
   )
 
-const plainClient = (url: string): Contestant =>
+const makePlainCreate = (url: string): BenchClient =>
   Effect.map(HttpClient.HttpClient, (client) =>
     HttpClientRequest.post(`${url}/v1/executions`).pipe(
       HttpClientRequest.bearerToken("sk_x"),
@@ -82,12 +83,12 @@ const plainClient = (url: string): Contestant =>
     )
   )
 
-const ours = (url: string): Contestant =>
+const makeCreate = (url: string): BenchClient =>
   Effect.map(ModelRouteClient.make({ apiKey: Redacted.make("sk_x"), baseUrl: url }), ({ executions }) =>
     executions.create(body)
   ).pipe(Effect.provide(IdempotencyKey.layer))
 
-const microseconds = (call: Effect.Effect<unknown, unknown>) =>
+const measureMicros = (call: Effect.Effect<unknown, unknown>) =>
   Effect.gen(function* () {
     const before = process.cpuUsage()
     yield* Effect.forEach(Array.range(1, calls), () => call, { concurrency, discard: true })
@@ -100,35 +101,36 @@ const median = (values: ReadonlyArray<number>): number =>
 
 const main = Effect.gen(function* () {
   const rounds = Number(process.argv[2] ?? 5)
-  const { url } = yield* server
+  const { url } = yield* startServer
   const undici = yield* Layer.build(NodeHttpClient.layerUndici)
-  const fetching = yield* Layer.build(FetchHttpClient.layer)
-  const contestants = [
-    ["fetch alone", yield* Effect.provide(bareFetch(url), fetching)],
-    ["HttpClient over fetch", yield* Effect.provide(plainClient(url), fetching)],
-    ["effect-modelroute over fetch", yield* Effect.provide(ours(url), fetching)],
-    ["HttpClient over undici", yield* Effect.provide(plainClient(url), undici)],
-    ["effect-modelroute over undici", yield* Effect.provide(ours(url), undici)]
+  const fetchLayer = yield* Layer.build(FetchHttpClient.layer)
+  const benchClients = [
+    ["fetch alone", yield* Effect.provide(makeFetchCreate(url), fetchLayer)],
+    ["HttpClient over fetch", yield* Effect.provide(makePlainCreate(url), fetchLayer)],
+    ["effect-modelroute over fetch", yield* Effect.provide(makeCreate(url), fetchLayer)],
+    ["HttpClient over undici", yield* Effect.provide(makePlainCreate(url), undici)],
+    ["effect-modelroute over undici", yield* Effect.provide(makeCreate(url), undici)]
   ] as const
-  yield* Effect.forEach(contestants, ([, call]) => microseconds(call))
-  const times = contestants.map((): Array<number> => [])
-  // In turn, so that a machine that slows down slows all of them down.
+  // Warm up.
+  yield* Effect.forEach(benchClients, ([, call]) => measureMicros(call))
+  const times = benchClients.map((): Array<number> => [])
+  // Alternate the clients, so that a machine that slows down affects all of them.
   for (let round = 0; round < rounds; round++) {
-    for (const [i, [, call]] of contestants.entries()) times[i]?.push(yield* microseconds(call))
+    for (const [i, [, call]] of benchClients.entries()) times[i]?.push(yield* measureMicros(call))
   }
-  const plain = new Map([
+  const plainMicros = new Map([
     ["fetch", median(times[1] ?? [])],
     ["undici", median(times[3] ?? [])]
   ])
   yield* Console.log(`CPU per call, median of ${rounds} rounds of ${calls} calls, ${concurrency} at once`)
-  for (const [i, [name]] of contestants.entries()) {
+  for (const [i, [name]] of benchClients.entries()) {
     const time = median(times[i] ?? [])
-    const peer = plain.get(name.endsWith("undici") ? "undici" : "fetch") ?? Number.NaN
+    const peer = plainMicros.get(name.endsWith("undici") ? "undici" : "fetch") ?? Number.NaN
     yield* Console.log(
       `${name.padEnd(32)} ${time.toFixed(0).padStart(5)} us   ${(time / peer).toFixed(2)} of the plain HttpClient`
     )
   }
 })
 
-if (process.argv[2] === "serve") serve()
+if (process.argv[2] === "serve") runServer()
 else NodeRuntime.runMain(Effect.scoped(main))

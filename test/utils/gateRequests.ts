@@ -1,4 +1,4 @@
-/** Requests that pass a gate on their way to a server that has nothing but a rate limit, without a client. */
+/** Requests that pass a gate to a server that has nothing but a rate limit. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

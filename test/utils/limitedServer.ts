@@ -1,6 +1,6 @@
 /**
- * A server that has nothing but a rate limit, for tests that send thousands of requests through hundreds of windows. It has
- * no clock. The caller states when it sends a request, and gets the response with its times.
+ * A server that has nothing but a rate limit, for tests that send thousands of requests through hundreds of windows. It
+ * has no clock. The caller states when it sends a request, and gets the response with its times.
  */
 import * as RateLimiter from "../../src/internal/simulator/http/rateLimiter.js"
 import { httpDate } from "../../src/internal/simulator/time.js"
@@ -91,9 +91,9 @@ export class LimitedServer {
 }
 
 /**
- * Computes the earliest end of a batch that begins at `start`. Each request waits for a free worker and for the moment at
- * which the limit admits it, and then takes its round trip. `openings(n, freeAt)` is that moment for request `n`, counted
- * from 0, with a worker that is free at `freeAt`.
+ * Computes the earliest end of a batch that begins at `start`. Each request waits for a free worker and for the limit,
+ * and then takes its round trip. `openings(n, freeAt)` is the moment at which the limit admits request `n`, counted
+ * from 0, whose worker is free at `freeAt`.
  */
 export const earliestEnd = (batch: {
   readonly requests: number
@@ -119,7 +119,9 @@ export const earliestEnd = (batch: {
   return end
 }
 
-/** Returns the earliest moments that windows of fixed length allow to a batch that finds them unused. Call it in order. */
+/**
+ * Returns the earliest moments that windows of fixed length allow to a batch that finds them unused. Call it in order.
+ */
 export const fixedWindowOpenings = (options: {
   readonly limit: number
   readonly length: number

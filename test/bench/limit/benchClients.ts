@@ -1,6 +1,6 @@
 /**
- * Who competes. Each peer has the configuration with which it does best here, in the way that its own pages show, and as
- * many retries as it takes; what it knows beforehand that the others have to find out is said beside it.
+ * The clients of the benchmark. Each is configured as its own documentation shows, in the way that works best here, with
+ * unlimited retries. Comments name the information that a client gets in advance.
  */
 import * as HttpClient from "@effect/platform/HttpClient"
 import { Effect, Layer, Logger, LogLevel, Random, Redacted } from "effect"
@@ -10,12 +10,11 @@ import OpenAI from "openai"
 import pRetry from "p-retry"
 import * as VirtualTime from "./virtualTime.js"
 
-/** What one client is made of. */
 export interface ClientContext {
   readonly fetch: () => Promise<Response>
   readonly http: HttpClient.HttpClient
   readonly seed: number
-  /** Only for those who say that they know it. */
+  /** Only for clients that declare that they know it in advance. */
   readonly known: { readonly limit: number; readonly length: number; readonly clients: number }
 }
 
@@ -23,15 +22,15 @@ export type Create = () => Promise<unknown>
 
 export interface BenchClient {
   readonly name: string
-  /** One client, which knows only of the calls that are made through it. */
-  readonly connect: (door: ClientContext) => Promise<Create>
+  /** Creates one client. It shares no state with other clients. */
+  readonly connect: (context: ClientContext) => Promise<Create>
 }
 
 const url = "https://api.modelroute.ai/v1/executions"
 const body = { model: "flux-1.1-pro", input: { prompt: "a lighthouse in a storm" } }
-const many = 100_000
+const unlimitedRetries = 100_000
 
-/** The client of this package over an HTTP client, with the options that it has by default. */
+/** Returns a create by the client of this package, with its default options. */
 export const makeCreate = ({ http, seed }: Pick<ClientContext, "http" | "seed">) =>
   ModelRouteClient.make({ apiKey: Redacted.make("sk_x") }).pipe(
     Effect.map(({ executions }) =>
@@ -42,11 +41,11 @@ export const makeCreate = ({ http, seed }: Pick<ClientContext, "http" | "seed">)
     Effect.provide(Layer.merge(Layer.succeed(HttpClient.HttpClient, http), IdempotencyKey.layerSequence("key")))
   )
 
-const ours: BenchClient = {
+const effectModelroute: BenchClient = {
   name: "effect-modelroute",
-  connect: (door) =>
+  connect: (context) =>
     Effect.runPromise(
-      Effect.map(makeCreate(door), (create) => () => Effect.runPromise(Effect.withClock(create, VirtualTime.clock)))
+      Effect.map(makeCreate(context), (create) => () => Effect.runPromise(Effect.withClock(create, VirtualTime.clock)))
     )
 }
 
@@ -55,8 +54,8 @@ const secondsToReset = (headers: Headers): number =>
 
 const sleep = (seconds: number): Promise<void> => VirtualTime.sleepUntil(VirtualTime.now() + seconds * 1000)
 
-/** What the API's pages advise: until the reset, at least a second; after anything else 1, 2, 4 … 30 seconds. */
-const documented: BenchClient = {
+/** Follows the API's documentation: waits until the reset, at least 1 s. After any other error waits 1, 2, 4 … 30 s. */
+const documentedRule: BenchClient = {
   name: "the documented rule",
   connect: async ({ fetch }) => {
     const attempt = async (n: number): Promise<unknown> => {
@@ -69,23 +68,23 @@ const documented: BenchClient = {
   }
 }
 
-/** Reads X-RateLimit-Reset by itself, for the methods that it may retry: POST has to be named. */
-const kys: BenchClient = {
+/** Reads `X-RateLimit-Reset` itself. POST has to be added to the methods that it retries. */
+const kyClient: BenchClient = {
   name: "ky",
   connect: async ({ fetch }) => {
-    const client = ky.create({ fetch, retry: { limit: many, methods: ["post"] } })
+    const client = ky.create({ fetch, retry: { limit: unlimitedRetries, methods: ["post"] } })
     return () => client.post(url, { json: body }).json()
   }
 }
 
-/** Reads Retry-After only: its transport writes one, from the reset and never below a second. */
-const openais: BenchClient = {
+/** Reads only `Retry-After`. Its `fetch` computes one from the reset, at least 1 s. */
+const openaiClient: BenchClient = {
   name: "openai",
   connect: async ({ fetch }) => {
     const client = new OpenAI({
       apiKey: "sk_x",
       baseURL: "https://api.modelroute.ai/v1",
-      maxRetries: many,
+      maxRetries: unlimitedRetries,
       fetch: async () => {
         const response = await fetch()
         if (response.status === 429) {
@@ -98,14 +97,14 @@ const openais: BenchClient = {
   }
 }
 
-class TooMany extends Error {
+class TooManyRequests extends Error {
   constructor(readonly headers: Headers) {
     super("429")
   }
 }
 
-/** Reads no header: the hook for failed attempts waits for the reset, and such a failure uses up no retry and no backoff. */
-const pRetries: BenchClient = {
+/** Reads no header. Its hook for failed attempts waits for the reset, and a 429 uses no retry and no backoff. */
+const pRetryClient: BenchClient = {
   name: "p-retry",
   connect:
     async ({ fetch }) =>
@@ -113,18 +112,19 @@ const pRetries: BenchClient = {
       pRetry(
         async () => {
           const response = await fetch()
-          if (response.status === 429) throw new TooMany(response.headers)
+          if (response.status === 429) throw new TooManyRequests(response.headers)
           return response.json()
         },
         {
-          onFailedAttempt: ({ error }) => (error instanceof TooMany ? sleep(secondsToReset(error.headers)) : undefined),
-          shouldConsumeRetry: ({ error }) => !(error instanceof TooMany)
+          onFailedAttempt: ({ error }) =>
+            error instanceof TooManyRequests ? sleep(secondsToReset(error.headers)) : undefined,
+          shouldConsumeRetry: ({ error }) => !(error instanceof TooManyRequests)
         }
       )
 }
 
-/** Knows the limit, its length and the number of clients beforehand. What is refused takes the next free turn. */
-const spaced: BenchClient = {
+/** Knows the limit, the window length and the number of clients in advance. A rejected request takes the next free turn. */
+const evenlySpaced: BenchClient = {
   name: "evenly spaced",
   connect: async ({ fetch, known }) => {
     const interval = (known.length / known.limit) * known.clients
@@ -140,23 +140,31 @@ const spaced: BenchClient = {
   }
 }
 
-/** The documented rule, but the first refusal holds back all calls of the client. */
-const pausing: BenchClient = {
+/** Follows the documented rule, but the first 429 pauses all calls of the client. */
+const sharedPause: BenchClient = {
   name: "pause all on a 429",
   connect: async ({ fetch }) => {
-    let open = 0
+    let pausedUntil = 0
     const attempt = async (): Promise<unknown> => {
-      if (VirtualTime.now() < open) {
-        await VirtualTime.sleepUntil(open)
+      if (VirtualTime.now() < pausedUntil) {
+        await VirtualTime.sleepUntil(pausedUntil)
         return attempt()
       }
       const response = await fetch()
       if (response.ok) return response.json()
-      open = Math.max(open, VirtualTime.now() + 1000 * secondsToReset(response.headers))
+      pausedUntil = Math.max(pausedUntil, VirtualTime.now() + 1000 * secondsToReset(response.headers))
       return attempt()
     }
     return attempt
   }
 }
 
-export const benchClients: ReadonlyArray<BenchClient> = [ours, spaced, pausing, documented, kys, openais, pRetries]
+export const benchClients: ReadonlyArray<BenchClient> = [
+  effectModelroute,
+  evenlySpaced,
+  sharedPause,
+  documentedRule,
+  kyClient,
+  openaiClient,
+  pRetryClient
+]

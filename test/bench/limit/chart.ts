@@ -1,4 +1,4 @@
-/** A round as a picture: for each contestant what the server accepted upwards, and what it refused downwards, over time. */
+/** The chart of a scenario: for each client, the accepted requests upwards and the rejected ones downwards, over time. */
 import type { HandledRequest } from "../../utils/limitedServer.js"
 import type { ScenarioResult } from "./runScenario.js"
 import { start, type Scenario } from "./scenarios.js"
@@ -8,11 +8,11 @@ const left = 190
 const right = 680
 const top = 112
 /** Pixels per request. */
-const scale = 0.36
+const requestHeight = 0.36
 const gap = 22
-const minute = 60_000
+const minuteMillis = 60_000
 
-// On a card of its own, light or dark as the reader has it. Blue and orange also for the colour-blind, and up or down besides.
+// The card follows the light or dark mode of the reader. Blue and orange suit colour-blind readers, as does the direction.
 const style = [
   `text{fill:#1f2328;font:13px system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif}`,
   ".title{font-size:17px;font-weight:600}.soft{fill:#59636e;font-size:12px}.tick{fill:#59636e;font-size:10px}",
@@ -24,110 +24,152 @@ const style = [
   ".ok{fill:#58a6ff}.no{fill:#f0883e}}"
 ].join("")
 
-const short = (n: number): string => String(Math.round(n * 10) / 10)
+/** Rounds a coordinate to a tenth of a pixel. */
+const px = (n: number): string => String(Math.round(n * 10) / 10)
 
-const escaped = (words: string): string => words.replaceAll("&", "&amp;").replaceAll("<", "&lt;")
+const escapeXml = (content: string): string => content.replaceAll("&", "&amp;").replaceAll("<", "&lt;")
 
-const text = (x: number, y: number, kind: string, words: string): string =>
-  `<text x="${short(x)}" y="${short(y)}"${kind === "" ? "" : ` class="${kind}"`}>${escaped(words)}</text>`
+const text = (x: number, y: number, style: string, content: string): string =>
+  `<text x="${px(x)}" y="${px(y)}"${style === "" ? "" : ` class="${style}"`}>${escapeXml(content)}</text>`
 
-const path = (kind: string, d: string): string => `<path class="${kind}" d="${d}"/>`
+const path = (style: string, d: string): string => `<path class="${style}" d="${d}"/>`
 
-const clock = (millis: number): string => {
+const formatDuration = (millis: number): string => {
   const seconds = Math.round(millis / 1000)
   return `${Math.floor(seconds / 60)} min ${seconds % 60} s`
 }
 
-const upTo = (n: number): ReadonlyArray<number> => Array.from({ length: n + 1 }, (_, i) => i)
+const rangeTo = (n: number): ReadonlyArray<number> => Array.from({ length: n + 1 }, (_, i) => i)
 
-/** How many of these came in each stretch of time, by its number. */
+/** The number of requests in each interval, by the index of the interval. */
 type Counts = ReadonlyMap<number, number>
 
-const counted = (handled: ReadonlyArray<HandledRequest>, refused: boolean, stretch: number): Counts => {
+const countRequests = (handled: ReadonlyArray<HandledRequest>, isRejected: boolean, intervalMillis: number): Counts => {
   const counts = new Map<number, number>()
-  for (const one of handled) {
-    if (one.isRejected !== refused) continue
-    const n = Math.floor((one.handledAt - start) / stretch)
-    counts.set(n, (counts.get(n) ?? 0) + 1)
+  for (const request of handled) {
+    if (request.isRejected !== isRejected) continue
+    const index = Math.floor((request.handledAt - start) / intervalMillis)
+    counts.set(index, (counts.get(index) ?? 0) + 1)
   }
   return counts
 }
 
-const highest = (counts: Counts): number => Math.max(0, ...counts.values())
+const maxCount = (counts: Counts): number => Math.max(0, ...counts.values())
 
-const boundaries = ({ length, offset = 0 }: Scenario, end: number): ReadonlyArray<number> => {
+/** Returns the starts of the windows in milliseconds after the start. */
+const windowStarts = ({ length, offset = 0 }: Scenario, endMillis: number): ReadonlyArray<number> => {
   const first = (Math.floor((start - offset) / length) + 1) * length + offset - start
-  return upTo(Math.floor((end - first) / length)).map((n) => first + n * length)
+  return rangeTo(Math.floor((endMillis - first) / length)).map((n) => first + n * length)
 }
 
-export const drawChart = (round: Scenario, best: number, results: ReadonlyArray<ScenarioResult>): string => {
-  const stretch = round.length / 6
-  const minutes = Math.ceil(Math.max(best, ...results.map(({ makespan }) => makespan)) / minute)
-  const x = (millis: number): number => left + ((right - left) * millis) / (minutes * minute)
-  const bars = (counts: Counts, y: number, direction: 1 | -1): string => {
-    const bar = short(x(stretch) - left)
-    return [...counts]
-      .toSorted(([a], [b]) => a - b)
-      .map(([n, count]) => `M${short(x(n * stretch))} ${short(y)}h${bar}v${short(direction * count * scale)}h-${bar}z`)
-      .join("")
+interface TimeScale {
+  readonly minutes: number
+  /** The interval of one bar. */
+  readonly intervalMillis: number
+  readonly toX: (millis: number) => number
+}
+
+const makeTimeScale = (scenario: Scenario, endMillis: number): TimeScale => {
+  const minutes = Math.ceil(endMillis / minuteMillis)
+  return {
+    minutes,
+    intervalMillis: scenario.length / 6,
+    toX: (millis) => left + ((right - left) * millis) / (minutes * minuteMillis)
   }
+}
 
-  let y = top
-  const rows = results.map((result, i) => {
-    const accepted = counted(result.handled, false, stretch)
-    const refused = counted(result.handled, true, stretch)
-    const above = highest(accepted)
-    const below = highest(refused)
-    y += Math.max(above * scale, 14)
-    const zero = y
-    y += below * scale + gap
-    const weight = i === 0 ? "ours" : ""
-    return [
-      path("ok", bars(accepted, zero, -1)),
-      path("no", bars(refused, zero, 1)),
-      path("axis", `M${left} ${short(zero)}H${right}`),
-      text(left - 6, zero - above * scale + 4, "tick end", String(above)),
-      below === 0 ? "" : text(left - 6, zero + below * scale + 4, "tick end", String(below)),
-      text(20, zero + 4, weight, result.name),
-      text(790, zero + 4, `${weight} end`.trim(), clock(result.makespan)),
-      text(880, zero + 4, `${weight} end`.trim(), String(result.rejections))
-    ].filter((part) => part !== "")
-  })
-  const bottom = y
-  const height = bottom + 50
-  const { concurrency, limit, requests } = round
+const drawBars = (counts: Counts, y: number, direction: 1 | -1, { intervalMillis, toX }: TimeScale): string => {
+  const bar = px(toX(intervalMillis) - left)
+  return [...counts]
+    .toSorted(([a], [b]) => a - b)
+    .map(([index, count]) => {
+      const height = px(direction * count * requestHeight)
+      return `M${px(toX(index * intervalMillis))} ${px(y)}h${bar}v${height}h-${bar}z`
+    })
+    .join("")
+}
 
+interface Row {
+  readonly parts: ReadonlyArray<string>
+  readonly bottom: number
+}
+
+const drawRow = (result: ScenarioResult, isOurs: boolean, rowTop: number, scale: TimeScale): Row => {
+  const accepted = countRequests(result.handled, false, scale.intervalMillis)
+  const rejected = countRequests(result.handled, true, scale.intervalMillis)
+  const above = maxCount(accepted)
+  const below = maxCount(rejected)
+  const zero = rowTop + Math.max(above * requestHeight, 14)
+  const weight = isOurs ? "ours" : ""
+  const parts = [
+    path("ok", drawBars(accepted, zero, -1, scale)),
+    path("no", drawBars(rejected, zero, 1, scale)),
+    path("axis", `M${left} ${px(zero)}H${right}`),
+    text(left - 6, zero - above * requestHeight + 4, "tick end", String(above)),
+    below === 0 ? "" : text(left - 6, zero + below * requestHeight + 4, "tick end", String(below)),
+    text(20, zero + 4, weight, result.name),
+    text(790, zero + 4, `${weight} end`.trim(), formatDuration(result.makespan)),
+    text(880, zero + 4, `${weight} end`.trim(), String(result.rejections))
+  ]
+  return { parts: parts.filter((part) => part !== ""), bottom: zero + below * requestHeight + gap }
+}
+
+const drawHeader = (
+  { concurrency, limit, requests }: Scenario,
+  best: number,
+  intervalMillis: number
+): ReadonlyArray<string> => [
+  text(20, 32, "title", `${requests} requests, ${concurrency} at once, to a server that accepts ${limit} a minute`),
+  path("ok", "M20 60v-12h12v12z"),
+  text(38, 59, "", "up: accepted"),
+  path("no", "M150 48v12h12v-12z"),
+  text(168, 59, "", "down: rejected with a 429, retried later"),
+  path("grid", "M488 46v16"),
+  text(496, 59, "", "a new window begins"),
+  text(left, 98, "soft", `requests in ${intervalMillis / 1000} s`),
+  text(790, 82, "soft end", "finished after"),
+  text(790, 98, "soft end", `(${formatDuration(best)} at best)`),
+  text(880, 98, "soft end", "rejected")
+]
+
+const drawWindowStarts = (scenario: Scenario, { minutes, toX }: TimeScale, bottom: number): string =>
+  path(
+    "grid",
+    windowStarts(scenario, minutes * minuteMillis)
+      .map((at) => `M${px(toX(at))} ${top - 8}V${px(bottom)}`)
+      .join("")
+  )
+
+const drawTimeAxis = ({ minutes, toX }: TimeScale, bottom: number): ReadonlyArray<string> => {
+  const ticks = rangeTo(minutes).map((n) => `M${px(toX(n * minuteMillis))} ${px(bottom)}v4`)
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${short(height)}" role="img">`,
-    "<title>How clients send the same requests to a server with a rate limit, and how many it refuses</title>",
+    path("axis", `M${left} ${px(bottom)}H${right}${ticks.join("")}`),
+    ...rangeTo(Math.floor(minutes / 2)).map((n) =>
+      text(toX(2 * n * minuteMillis), bottom + 17, "soft mid", String(2 * n))
+    ),
+    text((left + right) / 2, bottom + 36, "soft mid", "minutes since the first request")
+  ]
+}
+
+/** Draws the chart as SVG. The first result is that of this package. */
+export const drawChart = (scenario: Scenario, best: number, results: ReadonlyArray<ScenarioResult>): string => {
+  const scale = makeTimeScale(scenario, Math.max(best, ...results.map(({ makespan }) => makespan)))
+  let bottom = top
+  const rows = results.flatMap((result, i) => {
+    const row = drawRow(result, i === 0, bottom, scale)
+    bottom = row.bottom
+    return row.parts
+  })
+  const height = bottom + 50
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${px(height)}" role="img">`,
+    "<title>How clients send the same requests to a server with a rate limit, and how many it rejects</title>",
     `<style>${style}</style>`,
-    `<rect class="card" x=".5" y=".5" width="${width - 1}" height="${short(height - 1)}" rx="8"/>`,
-    text(20, 32, "title", `${requests} requests, ${concurrency} at once, to a server that takes ${limit} a minute`),
-    path("ok", "M20 60v-12h12v12z"),
-    text(38, 59, "", "up: accepted"),
-    path("no", "M150 48v12h12v-12z"),
-    text(168, 59, "", "down: refused with a 429, sent again later"),
-    path("grid", "M488 46v16"),
-    text(496, 59, "", "the server begins to count anew"),
-    text(left, 98, "soft", `requests in ${stretch / 1000} s`),
-    text(790, 82, "soft end", "all done after"),
-    text(790, 98, "soft end", `(${clock(best)} at best)`),
-    text(880, 98, "soft end", "refused"),
-    path(
-      "grid",
-      boundaries(round, minutes * minute)
-        .map((at) => `M${short(x(at))} ${top - 8}V${short(bottom)}`)
-        .join("")
-    ),
-    ...rows.flat(),
-    path(
-      "axis",
-      `M${left} ${short(bottom)}H${right}${upTo(minutes)
-        .map((n) => `M${short(x(n * minute))} ${short(bottom)}v4`)
-        .join("")}`
-    ),
-    ...upTo(Math.floor(minutes / 2)).map((n) => text(x(2 * n * minute), bottom + 17, "soft mid", String(2 * n))),
-    text((left + right) / 2, bottom + 36, "soft mid", "minutes since the first request"),
+    `<rect class="card" x=".5" y=".5" width="${width - 1}" height="${px(height - 1)}" rx="8"/>`,
+    ...drawHeader(scenario, best, scale.intervalMillis),
+    drawWindowStarts(scenario, scale, bottom),
+    ...rows,
+    ...drawTimeAxis(scale, bottom),
     "</svg>\n"
   ].join("\n")
 }

@@ -1,49 +1,48 @@
-/** One contestant in one round. */
+/** Runs one client in one scenario. */
 import { LimitedServer, type HandledRequest } from "../../utils/limitedServer.js"
 import type { BenchClient, Create } from "./benchClients.js"
-import { makeHttpClient, makeFetch } from "./transport.js"
 import { bestMakespan, start, type Scenario } from "./scenarios.js"
+import { makeFetch, makeHttpClient } from "./transport.js"
 import * as VirtualTime from "./virtualTime.js"
 
 export interface ScenarioResult {
   readonly name: string
-  /** From the start to the last answer that was waited for, in milliseconds. */
+  /** Milliseconds from the start to the last response of a create. */
   readonly makespan: number
-  /** The makespan over the best possible one. */
+  /** The makespan divided by the best possible one. */
   readonly ratio: number
   readonly rejections: number
   readonly handled: ReadonlyArray<HandledRequest>
-  /** Creates that were answered with an execution, of all that were asked for. */
+  /** Creates that returned an execution. */
   readonly succeeded: number
   readonly failures: ReadonlyArray<unknown>
 }
 
-/** Beyond that multiple of the best makespan, nobody waits any longer. */
-const cap = 5
+/** A run is stopped at this multiple of the best makespan. */
+const maxRatio = 5
 
-interface Tally {
-  done: number
+interface Counters {
+  succeeded: number
   lastAt: number
   readonly failures: Array<unknown>
 }
 
-/** All creates of one client, so many at once. */
-const batch = async (create: Create, round: Scenario, tally: Tally): Promise<void> => {
+const createAll = async (create: Create, scenario: Scenario, counters: Counters): Promise<void> => {
   let begun = 0
   const work = async (): Promise<void> => {
-    if (begun >= round.requests) return
+    if (begun >= scenario.requests) return
     begun += 1
     await create().then(
-      () => (tally.done += 1),
-      (error: unknown) => tally.failures.push(error)
+      () => (counters.succeeded += 1),
+      (error: unknown) => counters.failures.push(error)
     )
-    tally.lastAt = VirtualTime.now()
+    counters.lastAt = VirtualTime.now()
     return work()
   }
-  await Promise.all(Array.from({ length: round.concurrency }, work))
+  await Promise.all(Array.from({ length: scenario.concurrency }, work))
 }
 
-const serverOf = ({ latency, limiter, skew, headers }: Scenario, seed: number): LimitedServer =>
+const makeServer = ({ headers, latency, limiter, skew }: Scenario, seed: number): LimitedServer =>
   new LimitedServer({
     limiter: limiter(),
     seed,
@@ -52,32 +51,32 @@ const serverOf = ({ latency, limiter, skew, headers }: Scenario, seed: number): 
     ...(headers === undefined ? {} : { headers })
   })
 
-export const runScenario = async (contestant: BenchClient, round: Scenario, seed: number): Promise<ScenarioResult> => {
-  const server = serverOf(round, seed)
-  const tally: Tally = { done: 0, lastAt: start, failures: [] }
-  const bound = bestMakespan(round, seed)
-  await VirtualTime.runInVirtualTime({ start, cap: start + cap * bound }, () =>
+export const runScenario = async (client: BenchClient, scenario: Scenario, seed: number): Promise<ScenarioResult> => {
+  const server = makeServer(scenario, seed)
+  const counters: Counters = { succeeded: 0, lastAt: start, failures: [] }
+  const best = bestMakespan(scenario, seed)
+  await VirtualTime.runInVirtualTime({ start, end: start + maxRatio * best }, () =>
     Promise.all(
-      Array.from({ length: round.clients }, async (_, i) => {
+      Array.from({ length: scenario.clients }, async (_, i) => {
         const name = `client ${i + 1}`
-        const create = await contestant.connect({
+        const create = await client.connect({
           fetch: makeFetch(server, name),
           http: makeHttpClient(server, name),
           seed: seed + i,
-          known: round
+          known: scenario
         })
-        await batch(create, round, tally)
+        await createAll(create, scenario, counters)
       })
     )
   )
-  const makespan = tally.lastAt - start
+  const makespan = counters.lastAt - start
   return {
-    name: contestant.name,
+    name: client.name,
     makespan,
-    ratio: makespan / bound,
+    ratio: makespan / best,
     rejections: server.rejections,
     handled: server.handled,
-    succeeded: tally.done,
-    failures: tally.failures
+    succeeded: counters.succeeded,
+    failures: counters.failures
   }
 }

@@ -1,90 +1,92 @@
-/** What they compete in: the limits, how many creates at once, and how soon the batch could be done at best. */
+/** The scenarios of the benchmark: the limits, the concurrency, and the best possible makespan. */
 import * as RateLimiter from "../../../src/internal/simulator/http/rateLimiter.js"
 import { earliestEnd, fixedWindowOpenings, type LimitedServerOptions } from "../../utils/limitedServer.js"
 
-/** In the middle of a window of a minute, and where the one begins whose reset is rounded down. */
+/** In the middle of a window of a minute. The windows of the scenario with a rounded reset begin at this moment. */
 export const start = Date.UTC(2026, 2, 20, 10, 30, 18, 600)
 
 export interface Scenario extends Pick<LimitedServerOptions, "latency" | "skew" | "headers"> {
   readonly name: string
+  /** Requests per window. */
   readonly limit: number
-  /** In milliseconds, as all times. */
+  /** Length of a window in milliseconds. */
   readonly length: number
   readonly limiter: () => RateLimiter.RateLimiter
-  /** For one batch: the earliest moment for request n, from 0, when there is a hand free for it from `free` on. */
-  readonly openings: () => (n: number, free: number) => number
-  /** Where windows of fixed length begin, by the clients' clock, counted from whole multiples of the length. */
+  /** For one batch: the earliest moment for request `n`, counted from 0, with a worker that is free at `freeAt`. */
+  readonly openings: () => (n: number, freeAt: number) => number
+  /** Start of the fixed windows on the clients' clock, relative to whole multiples of the length. */
   readonly offset?: number
   readonly clients: number
-  /** Creates of each client, and how many of them at once. */
+  /** Creates of each client. */
   readonly requests: number
+  /** Concurrent creates of each client. */
   readonly concurrency: number
 }
 
-/** A batch of one client, but for what a round says otherwise. */
-const minute = { limit: 60, length: 60_000, clients: 1, requests: 1000, concurrency: 100 }
+const defaults = { limit: 60, length: 60_000, clients: 1, requests: 1000, concurrency: 100 }
 
-const fixed = (
+const makeFixed = (
   name: string,
-  options: Partial<Pick<Scenario, keyof typeof minute | "latency" | "skew" | "headers">> & {
+  options: Partial<Pick<Scenario, keyof typeof defaults | "latency" | "skew" | "headers">> & {
     readonly begins?: number
   } = {}
 ): Scenario => {
   const { begins = 0, ...rest } = options
-  const round = { ...minute, ...rest }
+  const scenario = { ...defaults, ...rest }
   const offset = begins - (rest.skew ?? 0)
   return {
-    ...round,
+    ...scenario,
     name,
     offset,
-    limiter: () => RateLimiter.fixedWindow(round.limit, round.length, begins),
-    openings: () => fixedWindowOpenings({ limit: round.limit, length: round.length, start, offset })
+    limiter: () => RateLimiter.fixedWindow(scenario.limit, scenario.length, begins),
+    openings: () => fixedWindowOpenings({ limit: scenario.limit, length: scenario.length, start, offset })
   }
 }
 
-/** From the first request on, a sliding window allows what fixed ones would that begin with it. */
+/** A sliding window allows as much as fixed windows that begin with the first request. */
 const sliding: Scenario = {
-  ...minute,
+  ...defaults,
   name: "sliding window",
-  limiter: () => RateLimiter.slidingWindow(minute.limit, minute.length),
-  openings: () => fixedWindowOpenings({ ...minute, start, offset: start % minute.length })
+  limiter: () => RateLimiter.slidingWindow(defaults.limit, defaults.length),
+  openings: () => fixedWindowOpenings({ ...defaults, start, offset: start % defaults.length })
 }
 
 const bucket: Scenario = {
-  ...minute,
+  ...defaults,
   name: "token bucket",
-  limiter: () => RateLimiter.tokenBucket(minute.limit, minute.length),
-  openings: () => (n) => start + (Math.max(0, n + 1 - minute.limit) * minute.length) / minute.limit
+  limiter: () => RateLimiter.tokenBucket(defaults.limit, defaults.length),
+  openings: () => (n) => start + (Math.max(0, n + 1 - defaults.limit) * defaults.length) / defaults.limit
 }
 
-/** The one that the picture shows. */
-export const chartedScenario = fixed("fixed windows")
+/** The scenario of the chart in the README. */
+export const chartedScenario = makeFixed("fixed windows")
 
 export const scenarios: ReadonlyArray<Scenario> = [
-  fixed("fixed windows", { concurrency: 10 }),
+  makeFixed("fixed windows", { concurrency: 10 }),
   chartedScenario,
-  fixed("fixed windows", { concurrency: 1000 }),
-  fixed("fixed windows, the clients' clock 5 s fast", { skew: -5000 }),
-  fixed("fixed windows, 4 clients on one key", { clients: 4, requests: 250, concurrency: 25 }),
-  fixed("fixed windows, the reset rounded down", {
+  makeFixed("fixed windows", { concurrency: 1000 }),
+  makeFixed("fixed windows, the clients' clock 5 s fast", { skew: -5000 }),
+  makeFixed("fixed windows, 4 clients on one key", { clients: 4, requests: 250, concurrency: 25 }),
+  makeFixed("fixed windows, the reset rounded down", {
     limit: 50,
     length: 2000,
     begins: 600,
     requests: 400,
     concurrency: 32,
     latency: { min: 5, max: 50 },
-    headers: (standing) => RateLimiter.toHeaders(standing, Math.floor)
+    headers: (state) => RateLimiter.toHeaders(state, Math.floor)
   }),
   sliding,
   bucket
 ]
 
-export const bestMakespan = (round: Scenario, seed: number): number =>
+/** Computes the best possible makespan of a scenario in milliseconds. */
+export const bestMakespan = (scenario: Scenario, seed: number): number =>
   earliestEnd({
-    requests: round.clients * round.requests,
-    concurrency: round.clients * round.concurrency,
-    openings: round.openings(),
+    requests: scenario.clients * scenario.requests,
+    concurrency: scenario.clients * scenario.concurrency,
+    openings: scenario.openings(),
     start,
     seed,
-    ...(round.latency === undefined ? {} : { latency: round.latency })
+    ...(scenario.latency === undefined ? {} : { latency: scenario.latency })
   }) - start

@@ -1,11 +1,11 @@
-/** The ways to the limited server: a `fetch`, and an `HttpClient`. Both let pass the time that a round trip takes. */
+/** The transports to the limited server: a `fetch` and an `HttpClient`. Each request takes the round trip of the server. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { Clock, Effect } from "effect"
 import type { LimitedResponse, LimitedServer } from "../../utils/limitedServer.js"
 import * as VirtualTime from "./virtualTime.js"
 
-const created = JSON.stringify({
+const createdBody = JSON.stringify({
   id: "exec_a1b2c3d4-e5f6-7890-abcd-ef1234567890",
   status: "PENDING",
   model: "flux-1.1-pro",
@@ -15,22 +15,22 @@ const created = JSON.stringify({
   created_at: "2026-03-20T10:30:00Z"
 })
 
-const tooMany = JSON.stringify({
+const rejectedBody = JSON.stringify({
   error: { code: "RATE_LIMITED", message: "Too many requests", request_id: "req_1", retryable: true }
 })
 
-const responseTo = ({ headers, isRejected: refused }: LimitedResponse): Response =>
-  new Response(refused ? tooMany : created, {
-    status: refused ? 429 : 202,
+const toWebResponse = ({ headers, isRejected }: LimitedResponse): Response =>
+  new Response(isRejected ? rejectedBody : createdBody, {
+    status: isRejected ? 429 : 202,
     headers: { "content-type": "application/json", ...headers }
   })
 
 export const makeFetch = (server: LimitedServer, name: string) => async (): Promise<Response> => {
   const exchange = server.request(VirtualTime.now(), name)
   await VirtualTime.sleepUntil(exchange.handledAt)
-  const answer = exchange.respond()
+  const response = exchange.respond()
   await VirtualTime.sleepUntil(exchange.receivedAt)
-  return responseTo(answer)
+  return toWebResponse(response)
 }
 
 export const makeHttpClient = (server: LimitedServer, name: string): HttpClient.HttpClient =>
@@ -39,8 +39,8 @@ export const makeHttpClient = (server: LimitedServer, name: string): HttpClient.
       const sentAt = yield* Clock.currentTimeMillis
       const exchange = server.request(sentAt, name)
       yield* Effect.sleep(exchange.handledAt - sentAt)
-      const answer = exchange.respond()
+      const response = exchange.respond()
       yield* Effect.sleep(exchange.receivedAt - exchange.handledAt)
-      return HttpClientResponse.fromWeb(request, responseTo(answer))
+      return HttpClientResponse.fromWeb(request, toWebResponse(response))
     })
   )

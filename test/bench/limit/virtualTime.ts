@@ -1,33 +1,33 @@
 /**
- * Virtual time for whatever uses the global clock and timers, of Effect or not: it stands still while anything can go on
- * without it, and then goes to the next timer.
+ * Virtual time for code that uses the global clock and timers, with or without Effect. Time stands still while code can run,
+ * and then jumps to the next timer.
  */
 import * as FakeTimers from "@sinonjs/fake-timers"
 import { Clock, Effect } from "effect"
 
-/** Turns of the event loop without any timer; what is still to come, such as the body of an answer, takes fewer. */
-const patience = 10
+/** Turns of the event loop without a timer after which the run is stuck. Reading a response body takes fewer turns. */
+const maxIdleTurns = 10
 
 type FakeClock = ReturnType<typeof FakeTimers.install>
 
 let current: FakeClock | undefined
 
-const installed = (): FakeClock => {
-  if (current === undefined) throw new Error("there is no virtual time outside of a run")
+const getClock = (): FakeClock => {
+  if (current === undefined) throw new Error("virtual time exists only during a run")
   return current
 }
 
-/** Epoch milliseconds. */
-export const now = (): number => installed().now
+/** Returns epoch milliseconds. */
+export const now = (): number => getClock().now
 
 export const sleepUntil = (moment: number): Promise<void> =>
   new Promise((resolve) => {
-    installed().setTimeout(() => resolve(), Math.max(0, moment - now()))
+    getClock().setTimeout(() => resolve(), Math.max(0, moment - now()))
   })
 
 const real = Clock.make()
 
-/** Effect's clock in virtual time. Effect keeps the process's own monotonic timer, which fake timers cannot replace. */
+/** Effect's clock in virtual time. Effect reads the monotonic timer of the process, which fake timers cannot replace. */
 export const clock: Clock.Clock = {
   [Clock.ClockTypeId]: Clock.ClockTypeId,
   unsafeCurrentTimeMillis: now,
@@ -38,28 +38,28 @@ export const clock: Clock.Clock = {
 }
 
 /**
- * What `body` comes to, in a time that begins at `start` (epoch milliseconds); `undefined` when it has not come to it by
- * `cap`. Nothing in it may need real time. One run at a time.
+ * Runs a function in virtual time from `start` to `end` (epoch milliseconds). Returns its result, or `undefined` if it has
+ * none at `end`. The function must not need real time. Only one run is possible at a time.
  */
 export const runInVirtualTime = <A>(
-  times: { readonly start: number; readonly cap: number },
+  times: { readonly start: number; readonly end: number },
   body: () => Promise<A>
 ): Promise<A | undefined> => {
   const clock = FakeTimers.install({ now: times.start, toFake: ["Date", "setTimeout", "clearTimeout"] })
   current = clock
   return new Promise<A | undefined>((resolve, reject) => {
-    let over = false
-    let idle = 0
+    let isOver = false
+    let idleTurns = 0
     const turn = (): void => {
-      if (over) return
-      if (clock.now >= times.cap) return resolve(undefined)
-      idle = clock.countTimers() === 0 ? idle + 1 : 0
-      if (idle > patience) return reject(new Error("everything waits, and for no point in time"))
+      if (isOver) return
+      if (clock.now >= times.end) return resolve(undefined)
+      idleTurns = clock.countTimers() === 0 ? idleTurns + 1 : 0
+      if (idleTurns > maxIdleTurns) return reject(new Error("all code waits, and there is no timer"))
       clock.next()
       setImmediate(turn)
     }
     body()
-      .finally(() => (over = true))
+      .finally(() => (isOver = true))
       .then(resolve, reject)
     setImmediate(turn)
   }).finally(() => {

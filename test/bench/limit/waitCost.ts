@@ -1,128 +1,134 @@
 /**
- * What it costs to wait for the limit: memory per fiber that waits, and CPU per fiber that is let through: of the gate alone,
- * with ten times as many as well, and of whole creates; beside a semaphore on which as many fibers wait, and beside creates
- * that need not wait. Machines differ and are shared, so read the ratios.
+ * The cost of waiting for the limit: memory for each waiting fiber, and CPU time for each admission. Measures the gate alone,
+ * the gate with ten times as many fibers, and whole creates. Compares them with a semaphore, and with creates without a limit.
+ * Compare the ratios, because machines differ and are shared.
  */
 import { Effect, Logger, LogLevel } from "effect"
 import { Gate } from "../../../src/internal/rateLimit/gate.js"
 import * as RateLimiter from "../../../src/internal/simulator/http/rateLimiter.js"
-import { LimitedServer } from "../../utils/limitedServer.js"
 import { sendUntilAccepted } from "../../utils/gateRequests.js"
+import { LimitedServer } from "../../utils/limitedServer.js"
 import { makeCreate } from "./benchClients.js"
-import { makeHttpClient } from "./transport.js"
 import { start } from "./scenarios.js"
+import { makeHttpClient } from "./transport.js"
 import * as VirtualTime from "./virtualTime.js"
 
 export const limit = 600
-export const length = 60_000
+export const windowMillis = 60_000
 
 export interface WaitCost {
   readonly name: string
   readonly fibers: number
-  /** Of heap, per fiber that waits. */
+  /** Heap bytes for each waiting fiber. */
   readonly bytes?: number
-  /** Of CPU, per fiber that is let through. */
+  /** CPU microseconds for each admission. */
   readonly micros: number
 }
 
-const times = (n: number): ReadonlyArray<number> => Array.from({ length: n }, (_, i) => i)
+const range = (n: number): ReadonlyArray<number> => Array.from({ length: n }, (_, i) => i)
 
-/** No number without `--expose-gc`: it would say more about the last collection. */
-const heap = (): number => {
+/** Returns `NaN` without `--expose-gc`, because the heap then depends on the last collection. */
+const readHeapBytes = (): number => {
   if (globalThis.gc === undefined) return Number.NaN
   globalThis.gc()
   return process.memoryUsage().heapUsed
 }
 
-const cpu = (): number => {
+const readCpuMicros = (): number => {
   const { system, user } = process.cpuUsage()
   return system + user
 }
 
-/** Lets all go on that can, without any time. */
-const turn = Effect.async<void>((resume) => {
+/** Lets all fibers run that can run without a timer. */
+const nextTurn = Effect.async<void>((resume) => {
   setImmediate(() => resume(Effect.void))
 })
 
-/** Each release wakes all who wait: with many of them, a few releases take long enough to tell. */
-const semaphore = (fibers: number): Effect.Effect<ReadonlyArray<WaitCost>> =>
+/** Each release wakes all waiting fibers. With many fibers, a few releases take long enough to measure. */
+const measureSemaphore = (fibers: number): Effect.Effect<ReadonlyArray<WaitCost>> =>
   Effect.gen(function* () {
-    const few = Math.min(5, fibers)
-    const permits = yield* Effect.makeSemaphore(0)
-    const empty = heap()
-    yield* Effect.forEach(times(fibers), () => Effect.forkDaemon(permits.take(1)), { discard: true })
-    yield* turn
-    const bytes = (heap() - empty) / fibers
-    const begun = cpu()
-    yield* Effect.forEach(times(few), () => Effect.zipRight(permits.release(1), turn), { discard: true })
-    const one = (cpu() - begun) / few
-    const rest = fibers - few
-    const resumed = cpu()
-    yield* Effect.zipRight(permits.release(rest), turn)
+    const singleReleases = Math.min(5, fibers)
+    const semaphore = yield* Effect.makeSemaphore(0)
+    const heapBefore = readHeapBytes()
+    yield* Effect.forEach(range(fibers), () => Effect.forkDaemon(semaphore.take(1)), { discard: true })
+    yield* nextTurn
+    const bytes = (readHeapBytes() - heapBefore) / fibers
+    const cpuBefore = readCpuMicros()
+    yield* Effect.forEach(range(singleReleases), () => Effect.zipRight(semaphore.release(1), nextTurn), {
+      discard: true
+    })
+    const micros = (readCpuMicros() - cpuBefore) / singleReleases
+    const rest = fibers - singleReleases
+    const cpuBeforeRest = readCpuMicros()
+    yield* Effect.zipRight(semaphore.release(rest), nextTurn)
+    const restMicros = (readCpuMicros() - cpuBeforeRest) / Math.max(1, rest)
     return [
-      { name: "semaphore, permits one by one", fibers, bytes, micros: one },
-      { name: "semaphore, all permits at once", fibers, bytes, micros: (cpu() - resumed) / Math.max(1, rest) }
+      { name: "semaphore, permits one by one", fibers, bytes, micros },
+      { name: "semaphore, all permits at once", fibers, bytes, micros: restMicros }
     ]
   })
 
-/** As many at once as the limit allows in a window, but without a limit. */
-const unlimited = (fibers: number, seed: number): Effect.Effect<WaitCost, unknown> =>
+/** Runs as many concurrent creates as the limit allows in a window, but without a limit. */
+const measureUnlimited = (fibers: number, seed: number): Effect.Effect<WaitCost, unknown> =>
   Effect.gen(function* () {
     const server = new LimitedServer({ limiter: RateLimiter.unlimited, seed })
     const create = yield* makeCreate({ http: makeHttpClient(server, "client"), seed })
-    const begun = cpu()
-    yield* Effect.forEach(times(fibers), () => create, { concurrency: limit, discard: true })
-    return { name: "create, without a limit", fibers, micros: (cpu() - begun) / fibers }
+    const cpuBefore = readCpuMicros()
+    yield* Effect.forEach(range(fibers), () => create, { concurrency: limit, discard: true })
+    return { name: "create, without a limit", fibers, micros: (readCpuMicros() - cpuBefore) / fibers }
   })
 
-/** All of them at once, at a limit that lets a few of them through at first. */
-const waiting = (
+/** Runs all requests at once under a limit that admits a few of them in the first window. */
+const measureWaiting = (
   name: string,
   fibers: number,
-  one: Effect.Effect<unknown, unknown>
+  request: Effect.Effect<unknown, unknown>
 ): Effect.Effect<WaitCost, unknown> =>
   Effect.gen(function* () {
-    const empty = heap()
+    const heapBefore = readHeapBytes()
     let done = 0
-    const counted = Effect.tap(one, () => (done += 1))
-    const rest = yield* Effect.forkDaemon(
-      Effect.forEach(times(fibers), () => counted, { concurrency: "unbounded", discard: true })
+    const counted = Effect.tap(request, () => (done += 1))
+    const all = yield* Effect.forkDaemon(
+      Effect.forEach(range(fibers), () => counted, { concurrency: "unbounded", discard: true })
     )
-    // What the first window lets through has then been answered.
+    // All requests of the first window have a response by then.
     yield* Effect.sleep("10 seconds")
-    const waiters = fibers - done
-    const bytes = (heap() - empty) / waiters
-    const begun = cpu()
-    yield* rest.await.pipe(Effect.flatten)
-    return { name, fibers, bytes, micros: (cpu() - begun) / waiters }
+    const waiting = fibers - done
+    const bytes = (readHeapBytes() - heapBefore) / waiting
+    const cpuBefore = readCpuMicros()
+    yield* all.await.pipe(Effect.flatten)
+    return { name, fibers, bytes, micros: (readCpuMicros() - cpuBefore) / waiting }
   })
 
-const limitedServer = (seed: number): LimitedServer =>
-  new LimitedServer({ limiter: RateLimiter.fixedWindow(limit, length), seed })
+const makeServer = (seed: number): LimitedServer =>
+  new LimitedServer({ limiter: RateLimiter.fixedWindow(limit, windowMillis), seed })
 
-const gate = (fibers: number, seed: number): Effect.Effect<WaitCost, unknown> =>
-  waiting("gate alone", fibers, sendUntilAccepted(new Gate(), limitedServer(seed)))
+const measureGate = (fibers: number, seed: number): Effect.Effect<WaitCost, unknown> =>
+  measureWaiting("gate alone", fibers, sendUntilAccepted(new Gate(), makeServer(seed)))
 
-const limited = (fibers: number, seed: number): Effect.Effect<WaitCost, unknown> =>
-  Effect.flatMap(makeCreate({ http: makeHttpClient(limitedServer(seed), "client"), seed }), (create) =>
-    waiting("create, waiting for the limit", fibers, create)
+const measureCreate = (fibers: number, seed: number): Effect.Effect<WaitCost, unknown> =>
+  Effect.flatMap(makeCreate({ http: makeHttpClient(makeServer(seed), "client"), seed }), (create) =>
+    measureWaiting("create, waiting for the limit", fibers, create)
   )
 
-/** A few windows more than it takes. */
-const cap = (fibers: number): number => start + (Math.ceil(fibers / limit) * 1.5 + 5) * length
+/** Allows some windows more than needed. */
+const toEnd = (fibers: number): number => start + (Math.ceil(fibers / limit) * 1.5 + 5) * windowMillis
 
-const inVirtualTime = async (fibers: number, effect: Effect.Effect<WaitCost, unknown>): Promise<WaitCost> => {
-  const cost = await VirtualTime.runInVirtualTime({ start, cap: cap(fibers) }, () =>
-    Effect.runPromise(effect.pipe(Logger.withMinimumLogLevel(LogLevel.None), Effect.withClock(VirtualTime.clock)))
+const runMeasurement = async (fibers: number, measurement: Effect.Effect<WaitCost, unknown>): Promise<WaitCost> => {
+  const cost = await VirtualTime.runInVirtualTime({ start, end: toEnd(fibers) }, () =>
+    Effect.runPromise(measurement.pipe(Logger.withMinimumLogLevel(LogLevel.None), Effect.withClock(VirtualTime.clock)))
   )
-  if (cost === undefined) throw new Error(`${fibers} creates have not ended within their time`)
+  if (cost === undefined) throw new Error(`${fibers} requests did not end in time`)
   return cost
 }
 
 export const measureWaitCosts = async (fibers: number, seed: number): Promise<ReadonlyArray<WaitCost>> => {
-  const semaphores = await Effect.runPromise(semaphore(fibers))
   const fewer = Math.ceil(fibers / 10)
-  const gates = [await inVirtualTime(fewer, gate(fewer, seed)), await inVirtualTime(fibers, gate(fibers, seed))]
-  const free = await inVirtualTime(fewer, unlimited(fewer, seed))
-  return [...semaphores, ...gates, free, await inVirtualTime(fewer, limited(fewer, seed))]
+  return [
+    ...(await Effect.runPromise(measureSemaphore(fibers))),
+    await runMeasurement(fewer, measureGate(fewer, seed)),
+    await runMeasurement(fibers, measureGate(fibers, seed)),
+    await runMeasurement(fewer, measureUnlimited(fewer, seed)),
+    await runMeasurement(fewer, measureCreate(fewer, seed))
+  ]
 }
