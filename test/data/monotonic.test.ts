@@ -1,4 +1,4 @@
-/** Every timer of the library, while the wall clock is set back by 10 minutes or forward by an hour: none of them notices. */
+/** No timer of the library changes if the wall clock is set back by 10 minutes or forward by an hour. */
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Schedule, Stream } from "effect"
 import { Batch, Execution, File, ModelRouteClient, RetryPolicy, Webhook } from "effect-modelroute"
@@ -13,7 +13,7 @@ import { runInVirtualTime } from "../utils/virtualTime.js"
 
 const id = Execution.ExecutionId.make("exec_1")
 const fileId = File.FileId.make("file_1")
-const once = Schedule.recurs(0)
+const noRetry = Schedule.recurs(0)
 const json = (body: unknown, headers: Record<string, string> = {}): FakeResponse => ({
   status: 200,
   json: body,
@@ -22,14 +22,14 @@ const json = (body: unknown, headers: Record<string, string> = {}): FakeResponse
 const running = json({ id: "exec_1", status: "PROCESSING" })
 const silence: FakeResponse = { status: 200, body: Stream.never }
 
-/** Milliseconds since the start. */
+/** Returns the milliseconds since the start. */
 const now = Effect.map(monotonicMillis, (at) => at - start)
 
-/** The instant at which an effect has ended, however. */
+/** Returns the time at which an effect ends, with a success or a failure. */
 const endOf = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<ReadonlyArray<number>, never, R> =>
   Effect.map(Effect.zipRight(Effect.exit(effect), now), (at) => [at])
 
-/** The instants at which the requests of a client were sent while it did something. */
+/** Returns the times at which a client sends its requests during `use`. */
 const requestsOf = <E>(
   reply: (url: string, n: number, at: number) => FakeResponse,
   options: Partial<ModelRouteClient.Options>,
@@ -45,7 +45,7 @@ const clientOf = (reply: (url: string, n: number) => FakeResponse, options: Part
 
 const unavailable: FakeResponse = { status: 503 }
 
-/** Says on the server's clock, which nobody sets, until when requests are limited. */
+/** The headers of a rate limit without remaining requests. They use the server's clock, which is never set. */
 const limitedUntil = (at: number, until: number): Record<string, string> => ({
   date: httpDate(start + at),
   "x-ratelimit-limit": "1",
@@ -55,7 +55,7 @@ const limitedUntil = (at: number, until: number): Record<string, string> => ({
 
 interface Timer {
   readonly name: string
-  /** When the wall clock is set. */
+  /** The time at which the wall clock is set. */
   readonly after: number
   readonly effect: Effect.Effect<ReadonlyArray<number>>
   readonly expected: ReadonlyArray<number>
@@ -66,7 +66,7 @@ const timers: ReadonlyArray<Timer> = [
     name: "the time limit of an attempt",
     after: 500,
     effect: Effect.flatMap(
-      clientOf(() => silence, { attemptTimeout: "1 second", retry: once }),
+      clientOf(() => silence, { attemptTimeout: "1 second", retry: noRetry }),
       ({ executions }) => endOf(executions.get(id))
     ),
     expected: [1000]
@@ -75,7 +75,7 @@ const timers: ReadonlyArray<Timer> = [
     name: "the time limit of an attempt that begins while another timer runs",
     after: 1000,
     effect: Effect.gen(function* () {
-      const options = { attemptTimeout: "500 millis", retry: once } as const
+      const options = { attemptTimeout: "500 millis", retry: noRetry } as const
       const { executions } = yield* clientOf((url) => (url.endsWith("exec_1") ? running : silence), options)
       yield* Effect.fork(executions.await(id, { pollSchedule: Schedule.spaced("10 seconds") }))
       yield* Effect.sleep(1200)
@@ -104,7 +104,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [0, 10_000, 20_000, 30_000, 40_000]
   },
   {
-    name: "the wait that Retry-After asks for",
+    name: "the wait that Retry-After requests",
     after: 1000,
     effect: requestsOf(
       (_, n) => (n === 1 ? { status: 503, headers: { "retry-after": "20" } } : running),
@@ -134,7 +134,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [0, 60_001]
   },
   {
-    name: "the window that is assumed if no response has a reset",
+    name: "the window that the gate assumes if no response has a reset",
     after: 57_500,
     effect: requestsOf(
       (_, n) => json({ id: "exec_1", status: "PROCESSING" }, n === 1 ? { "x-ratelimit-remaining": "0" } : {}),
@@ -151,7 +151,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [0, 55_000, 56_000, 57_000, 58_000, 59_000, 60_000, 60_000, 60_000]
   },
   {
-    name: "the wait at the gate for a response that does not come",
+    name: "the wait at the gate for a response that does not arrive",
     after: 11_000,
     effect: Effect.gen(function* () {
       const { executions } = yield* ModelRouteClient.ModelRouteClient
@@ -167,7 +167,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [10_001, 12_001, 14_001, 14_001, 16_001]
   },
   {
-    name: "the retries that a batch makes per minute",
+    name: "the retries per minute of a batch",
     after: 9000,
     effect: Effect.gen(function* () {
       const fake = makeFakeClient(
@@ -187,7 +187,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [0, 1000, 11_000, 21_000, 31_000]
   },
   {
-    name: "the time for which events are known to be handled",
+    name: "the time for which handled events are remembered",
     after: 5000,
     effect: Effect.gen(function* () {
       const { handleOnce } = yield* Webhook.Dedup
@@ -243,7 +243,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [30_000]
   },
   {
-    name: "the time that a late poll may take",
+    name: "the time limit of a poll that begins late",
     after: 10_000,
     effect: Effect.flatMap(
       clientOf(() => silence, { attemptTimeout: "1 hour" }),
@@ -252,7 +252,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [35_000]
   },
   {
-    name: "the time within which a new execution may be unknown",
+    name: "the time for which a new execution may return 404",
     after: 25_000,
     effect: requestsOf(
       (url) => (url.endsWith("/executions") ? running : { status: 404 }),
@@ -262,10 +262,10 @@ const timers: ReadonlyArray<Timer> = [
     expected: [0, 10_000, 20_000, 30_000, 40_000, 50_000, 60_000]
   },
   {
-    name: "the time that an interruption waits for the cancel",
+    name: "the time for which an interruption waits for the cancel",
     after: 5000,
     effect: Effect.gen(function* () {
-      const options = { attemptTimeout: "20 seconds", retry: once } as const
+      const options = { attemptTimeout: "20 seconds", retry: noRetry } as const
       const { executions } = yield* clientOf((url) => (url.endsWith("/cancel") ? silence : running), options)
       const fiber = yield* Effect.fork(executions.run(image, { cancelOnInterrupt: true }))
       yield* Effect.sleep(3000)
@@ -290,10 +290,10 @@ const timers: ReadonlyArray<Timer> = [
     expected: [0, 100_000, 200_000, 300_000]
   },
   {
-    name: "the time limit of an upload that storage does not take",
+    name: "the time limit of an upload to which storage does not respond",
     after: 5000,
     effect: Effect.suspend(() => {
-      const { client, puts } = clientWithStorage(() => Effect.never, { retry: once })
+      const { client, puts } = clientWithStorage(() => Effect.never, { retry: noRetry })
       const upload = Effect.flatMap(client, ({ files }) => files.upload(File.fromBytes(new Uint8Array(10))))
       return Effect.map(endOf(upload), (end) => [...puts, ...end])
     }),
@@ -309,7 +309,7 @@ const timers: ReadonlyArray<Timer> = [
       const reply = { status: 200, headers: { "content-type": "image/png" }, body: chunks }
       const seen: Array<number> = []
       return Effect.flatMap(
-        clientOf(() => reply, { retry: once }),
+        clientOf(() => reply, { retry: noRetry }),
         ({ files }) => {
           const download = Stream.runForEach(files.download(fileId), () => Effect.map(now, (at) => void seen.push(at)))
           return Effect.map(endOf(download), (end) => [...seen, ...end])
@@ -332,12 +332,12 @@ const timers: ReadonlyArray<Timer> = [
 
 for (const { after, effect, expected, name } of timers) {
   describe(name, () => {
-    for (const [what, millis] of [
-      ["is as expected when nobody sets the clock", 0],
-      ["does not notice that the wall clock is set back by 10 minutes", -600_000],
-      ["does not notice that the wall clock is set forward by an hour", 3_600_000]
+    for (const [title, millis] of [
+      ["is as expected if the wall clock is not set", 0],
+      ["is unchanged if the wall clock is set back by 10 minutes", -600_000],
+      ["is unchanged if the wall clock is set forward by an hour", 3_600_000]
     ] as const) {
-      it(what, () =>
+      it(title, () =>
         Effect.runPromise(
           Effect.map(runInVirtualTime(silent(withWallClockSet(effect, { after, millis })), start), (exit) =>
             assert.deepStrictEqual(valueOf(exit), expected)

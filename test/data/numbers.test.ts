@@ -1,4 +1,4 @@
-/** Every number that is read from a response or a header: what becomes of one that is infinite, negative, huge, or no number. */
+/** Numbers in responses and headers that are infinite, negative, huge or not numbers. */
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Duration, Effect, Schedule, Stream, TestClock } from "effect"
 import { ApiKey, Execution, File, RetryPolicy } from "effect-modelroute"
@@ -10,10 +10,10 @@ import { httpDate, image, runToEnd, silent, start } from "../utils/harness.js"
 const id = Execution.ExecutionId.make("exec_1")
 const fileId = File.FileId.make("file_1")
 
-/** As JSON has them: JavaScript reads `1e400` as infinity. */
+/** Values in JSON. `JSON.parse` reads `1e400` as infinity. */
 const odd = ["1e400", "-1e400", "-1", "1.5", "1e300", '"NaN"', '"12"', "true", "[]", "{}", "null"] as const
 
-/** The same, where a date should be. */
+/** Values in the place of a date. */
 const oddDates = [
   '"0001-01-01T00:00:00Z"',
   '"275760-09-13T00:00:01Z"',
@@ -24,7 +24,7 @@ const oddDates = [
   "null"
 ] as const
 
-/** What a field of the JSON of a response becomes. */
+/** Returns the decoded field of a response. */
 const fieldOf = <A>(
   body: (value: string) => string,
   read: (client: Effect.Effect.Success<ReturnType<typeof makeFakeClient>["client"]>) => Effect.Effect<A, unknown>
@@ -43,8 +43,8 @@ const millisOf = (date: { readonly epochMillis: number } | undefined) => date?.e
 interface Field {
   readonly name: string
   readonly read: (value: string) => Effect.Effect<unknown, unknown>
-  /** Of the odd values, those that are read at all; every other one is absent. */
-  readonly readable: Readonly<Record<string, unknown>>
+  /** The values that can be decoded. All other values become absent. */
+  readonly decodable: Readonly<Record<string, unknown>>
 }
 
 const numbers: ReadonlyArray<Field> = [
@@ -53,14 +53,14 @@ const numbers: ReadonlyArray<Field> = [
     read: fieldOf(execution("latency_ms"), ({ executions }) =>
       Effect.map(executions.get(id), ({ latency }) => latency && Duration.toMillis(latency))
     ),
-    readable: { "1.5": 1.5 }
+    decodable: { "1.5": 1.5 }
   },
   ...(["cost", "holdAmount", "estimatedCost"] as const).map((field): Field => {
     const name = { cost: "cost", holdAmount: "hold_amount", estimatedCost: "estimated_cost" }[field]
     return {
       name: `${name} of an execution`,
       read: fieldOf(execution(name), ({ executions }) => Effect.map(executions.get(id), (found) => found[field])),
-      readable: { "1.5": "1.5", '"12"': "12" }
+      decodable: { "1.5": "1.5", '"12"': "12" }
     }
   }),
   {
@@ -69,7 +69,7 @@ const numbers: ReadonlyArray<Field> = [
       (value) => `{"url":"https://storage.example/x","size_bytes":${value}}`,
       ({ files }) => Effect.map(files.url(fileId), ({ size }) => size)
     ),
-    readable: {}
+    decodable: {}
   },
   {
     name: "failure_count of a webhook endpoint",
@@ -77,7 +77,7 @@ const numbers: ReadonlyArray<Field> = [
       (value) => `[{"id":"wh_1","failure_count":${value}}]`,
       ({ webhookEndpoints }) => Effect.map(webhookEndpoints.list, ([endpoint]) => endpoint?.failureCount)
     ),
-    readable: {}
+    decodable: {}
   }
 ]
 
@@ -89,7 +89,7 @@ const dates: ReadonlyArray<Field> = [
       read: fieldOf(execution(name), ({ executions }) =>
         Effect.map(executions.get(id), (found) => millisOf(found[field]))
       ),
-      readable: { '"0001-01-01T00:00:00Z"': -62_135_596_800_000 }
+      decodable: { '"0001-01-01T00:00:00Z"': -62_135_596_800_000 }
     }
   }),
   {
@@ -98,7 +98,7 @@ const dates: ReadonlyArray<Field> = [
       (value) => `{"url":"https://storage.example/x","expires_at":${value}}`,
       ({ files }) => Effect.map(files.url(fileId), ({ expiresAt }) => millisOf(expiresAt))
     ),
-    readable: { '"0001-01-01T00:00:00Z"': -62_135_596_800_000 }
+    decodable: { '"0001-01-01T00:00:00Z"': -62_135_596_800_000 }
   },
   {
     name: "previous_key_valid_until of a rotated key",
@@ -109,7 +109,7 @@ const dates: ReadonlyArray<Field> = [
           millisOf(previousKeyValidUntil)
         )
     ),
-    readable: { '"0001-01-01T00:00:00Z"': -62_135_596_800_000 }
+    decodable: { '"0001-01-01T00:00:00Z"': -62_135_596_800_000 }
   },
   {
     name: "last_success of a webhook endpoint",
@@ -117,7 +117,7 @@ const dates: ReadonlyArray<Field> = [
       (value) => `[{"id":"wh_1","last_success":${value}}]`,
       ({ webhookEndpoints }) => Effect.map(webhookEndpoints.list, ([endpoint]) => millisOf(endpoint?.lastSuccess))
     ),
-    readable: { '"0001-01-01T00:00:00Z"': -62_135_596_800_000 }
+    decodable: { '"0001-01-01T00:00:00Z"': -62_135_596_800_000 }
   }
 ]
 
@@ -125,11 +125,11 @@ for (const [fields, values] of [
   [numbers, odd],
   [dates, oddDates]
 ] as const) {
-  for (const { name, read, readable } of fields) {
+  for (const { name, read, decodable } of fields) {
     describe(name, () => {
       for (const value of values) {
-        const expected = readable[value]
-        it.effect(`${value} is ${expected === undefined ? "absent" : "read"}`, () =>
+        const expected = decodable[value]
+        it.effect(`is ${expected === undefined ? "absent" : "decoded"}: ${value}`, () =>
           Effect.map(read(value), (found) => assert.strictEqual(found, expected))
         )
       }
@@ -137,12 +137,12 @@ for (const [fields, values] of [
   }
 }
 
-/** As headers have them. */
+/** Values in headers. */
 const oddHeaders = ["NaN", "-1", "Infinity", "1e400", "0x10", "", " ", "9".repeat(400), "1.5", "soon", "1,,2"] as const
 
 describe("the headers of a response", () => {
   const day = 86_400_000
-  /** The longest wait that is counted: a hundred years. */
+  /** A hundred years. */
   const longest = 100 * 365 * day
   const expected: Readonly<
     Record<string, readonly [limit?: number, remaining?: number, reset?: number, retry?: number]>
@@ -152,7 +152,7 @@ describe("the headers of a response", () => {
     "1,,2": [1, 1, start + 2000, start + 2000]
   }
   for (const value of oddHeaders) {
-    it(`${JSON.stringify(value.slice(0, 10))} is read as ${JSON.stringify(expected[value] ?? "absent")}`, () => {
+    it(`are parsed as ${JSON.stringify(expected[value] ?? "absent")}: ${JSON.stringify(value.slice(0, 10))}`, () => {
       const { limit, remaining, reset, retryAfter } = limitHeaders.parseRateLimitHeaders(
         {
           "x-ratelimit-limit": value,
@@ -168,24 +168,27 @@ describe("the headers of a response", () => {
   }
 
   for (const value of oddHeaders) {
-    it.effect(`Content-Length and Content-Range ${JSON.stringify(value.slice(0, 10))} do not stop a download`, () => {
-      const { client } = makeFakeClient(() => ({
-        status: 200,
-        headers: {
-          "content-type": "image/png",
-          "content-length": value,
-          "content-range": `bytes ${value}-${value}/${value}`
-        },
-        bytes: new Uint8Array(3)
-      }))
-      return Effect.gen(function* () {
-        const chunks = valueOf(yield* runToEnd(silent(Stream.runCollect((yield* client).files.download(fileId)))))
-        assert.strictEqual(Chunk.join(Chunk.map(chunks, String), ","), "0,0,0")
-      })
-    })
+    it.effect(
+      `do not stop a download with Content-Length and Content-Range ${JSON.stringify(value.slice(0, 10))}`,
+      () => {
+        const { client } = makeFakeClient(() => ({
+          status: 200,
+          headers: {
+            "content-type": "image/png",
+            "content-length": value,
+            "content-range": `bytes ${value}-${value}/${value}`
+          },
+          bytes: new Uint8Array(3)
+        }))
+        return Effect.gen(function* () {
+          const chunks = valueOf(yield* runToEnd(silent(Stream.runCollect((yield* client).files.download(fileId)))))
+          assert.strictEqual(Chunk.join(Chunk.map(chunks, String), ","), "0,0,0")
+        })
+      }
+    )
   }
 
-  it.effect("with absurd numbers in a 429 do not make a wait that never ends", () =>
+  it.effect("with absurd numbers in a 429 do not cause an endless wait", () =>
     Effect.gen(function* () {
       for (const value of oddHeaders) {
         const { at, client } = makeFakeClient(
@@ -207,7 +210,7 @@ describe("the headers of a response", () => {
         const from = yield* TestClock.currentTimeMillis
         const exit = yield* runToEnd(silent((yield* client).executions.get(id)))
         const waited = (at.at(-1) ?? 0) - from
-        // A wait of a hundred years is not begun.
+        // A wait of a hundred years is longer than the policy allows.
         if (value === "9".repeat(400)) assert.strictEqual(failureOf(exit)._tag, "RateLimited")
         else assert.strictEqual(valueOf(exit).status, "PROCESSING")
         assert.isAtMost(waited, 2000, value)
@@ -216,9 +219,9 @@ describe("the headers of a response", () => {
   )
 })
 
-describe("a latency that is no duration", () => {
+describe("a latency that is not a duration", () => {
   for (const latency of ["1e400", "-1e400", "-5", "1e300", '"NaN"']) {
-    it.effect(`${latency} does not make polls spin when requests are scarce`, () => {
+    it.effect(`does not cause polls without delay if few requests are left: ${latency}`, () => {
       const scarce = (at: number) => ({
         date: httpDate(at),
         "x-ratelimit-limit": "100",
@@ -237,7 +240,7 @@ describe("a latency that is no duration", () => {
       return Effect.gen(function* () {
         yield* TestClock.setTime(start)
         const { executions } = yield* fake.client
-        // Those that have ended teach how long executions of the model take, and the next ones are polled accordingly.
+        // The client polls according to the durations of earlier executions of the model.
         for (let n = 0; n < 3; n++) valueOf(yield* runToEnd(silent(executions.run(image))))
         const polls = fake.urls.flatMap((url, i) =>
           url.endsWith("exec_1") ? [((fake.at[i] ?? 0) - start) / 1000] : []

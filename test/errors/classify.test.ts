@@ -1,4 +1,4 @@
-/** Whatever a server sends is one declared error; never a defect, never more memory than it is worth. */
+/** Every response becomes one declared error: never a defect, and in bounded memory. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck as fc } from "effect"
 import { Execution, ModelRouteError } from "effect-modelroute"
@@ -8,6 +8,7 @@ import { failureOf } from "../utils/exit.js"
 import { makeFakeClient } from "../utils/fake.js"
 import { image, prompt, silent, start } from "../utils/harness.js"
 import { runInVirtualTime } from "../utils/virtualTime.js"
+import { responseData } from "../utils/responses.js"
 import { numRuns } from "../utils/suite.js"
 
 const seed = 20_260_320
@@ -23,22 +24,14 @@ const context: classify.ErrorContext = {
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
-const answer = (status: number, json: unknown, headers: Record<string, string> = {}): classify.ResponseData => ({
-  status,
-  headers: { "content-type": "application/json", ...headers },
-  body: bytes(typeof json === "string" ? json : JSON.stringify(json)),
-  receivedAt: start
-})
-
 const envelope = (error: Record<string, unknown>) => ({ error })
 
-describe("the twelve codes", () => {
+describe("an envelope with a documented code", () => {
   for (const [code, { retryable, status, tag }] of Object.entries(ModelRouteError.codes)) {
-    it(`${code} is ${tag}`, () => {
-      const said = { code, message: "no", request_id: "req_1" }
-      // The code decides, whatever the status.
+    it(`becomes ${tag}, whatever the status: ${code}`, () => {
+      const reported = { code, message: "no", request_id: "req_1" }
       for (const wire of [status, 400, 418, 500, 503]) {
-        const error = classify.fromResponse(answer(wire, envelope(said)), context)
+        const error = classify.fromResponse(responseData(wire, envelope(reported)), context)
         assert.strictEqual(error._tag, tag)
         assert.strictEqual(error.retryable, retryable)
         assert.isTrue(ModelRouteError.isModelRouteError(error))
@@ -55,25 +48,28 @@ describe("the twelve codes", () => {
         }
       }
       for (const flag of [true, false]) {
-        const error = classify.fromResponse(answer(status, envelope({ ...said, retryable: flag })), context)
+        const error = classify.fromResponse(responseData(status, envelope({ ...reported, retryable: flag })), context)
         assert.strictEqual(error.retryable, flag)
       }
     })
   }
 
-  it("keeps the wire's text of a code in other letters", () => {
-    const error = classify.fromResponse(answer(503, envelope({ code: "model_overloaded", message: "busy" })), context)
+  it("keeps the text of a code in lower case", () => {
+    const error = classify.fromResponse(
+      responseData(503, envelope({ code: "model_overloaded", message: "busy" })),
+      context
+    )
     assert.strictEqual(error._tag === "ModelOverloaded" && error.code, "model_overloaded")
   })
 
-  it("names the first details and counts the rest", () => {
+  it("shows the first three details in the message and counts the others", () => {
     const details = Array.from({ length: 5 }, (_, i) => ({
       field: `input.f${i}`,
       code: "REQUIRED",
       message: `f${i} is required`
     }))
     const error = classify.fromResponse(
-      answer(400, envelope({ code: "INPUT_VALIDATION_ERROR", message: "Invalid", details })),
+      responseData(400, envelope({ code: "INPUT_VALIDATION_ERROR", message: "Invalid", details })),
       context
     )
     assert.deepStrictEqual(error._tag === "InputValidationError" && error.details, details)
@@ -82,41 +78,51 @@ describe("the twelve codes", () => {
   })
 })
 
-describe("answers without a known code", () => {
+describe("a response without a documented code", () => {
   const cases: ReadonlyArray<readonly [string, classify.ResponseData, string, boolean]> = [
-    ["an unknown code", answer(400, envelope({ code: "NEW", message: "?" })), "UnrecognizedError", false],
+    ["an unknown code", responseData(400, envelope({ code: "NEW", message: "?" })), "UnrecognizedError", false],
     [
-      "an unknown code, retryable by itself",
-      answer(400, envelope({ code: "NEW", retryable: true })),
+      "an unknown code with retryable",
+      responseData(400, envelope({ code: "NEW", retryable: true })),
       "UnrecognizedError",
       true
     ],
-    ["an unknown code, retryable by its status", answer(503, envelope({ code: "NEW" })), "UnrecognizedError", true],
-    ["a flat envelope", answer(400, { code: "FILE_NOT_FOUND", message: "gone" }), "FileNotFound", false],
-    ["401 without a code", answer(401, "<html>"), "Unauthorized", false],
-    ["429 without a code", answer(429, "", { "retry-after": "7" }), "RateLimited", true],
+    [
+      "an unknown code with a retryable status",
+      responseData(503, envelope({ code: "NEW" })),
+      "UnrecognizedError",
+      true
+    ],
+    [
+      "an envelope whose fields are at the top level",
+      responseData(400, { code: "FILE_NOT_FOUND", message: "gone" }),
+      "FileNotFound",
+      false
+    ],
+    ["401 without a code", responseData(401, "<html>"), "Unauthorized", false],
+    ["429 without a code", responseData(429, "", { "retry-after": "7" }), "RateLimited", true],
     [
       "a proxy's page",
-      answer(502, "<html>Bad gateway</html>", { "content-type": "text/html" }),
+      responseData(502, "<html>Bad gateway</html>", { "content-type": "text/html" }),
       "UnexpectedResponse",
       true
     ],
-    ["an empty 500", answer(500, ""), "UnexpectedResponse", true],
-    ["Cloudflare's 525", answer(525, ""), "UnexpectedResponse", true],
-    ["an empty 501", answer(501, ""), "UnexpectedResponse", false],
+    ["an empty 500", responseData(500, ""), "UnexpectedResponse", true],
+    ["Cloudflare's 525", responseData(525, ""), "UnexpectedResponse", true],
+    ["an empty 501", responseData(501, ""), "UnexpectedResponse", false],
     [
       "a problem document",
-      answer(404, { type: "about:blank", title: "Not Found", status: 404 }),
+      responseData(404, { type: "about:blank", title: "Not Found", status: 404 }),
       "UnexpectedResponse",
       false
     ],
-    ["a code that is a number", answer(503, { error: { code: 503, message: "x" } }), "UnexpectedResponse", true],
-    ["408", answer(408, ""), "UnexpectedResponse", true],
-    ["a redirect", answer(302, ""), "UnexpectedResponse", false],
-    ["a conflict under our own key", answer(409, ""), "UnexpectedResponse", true]
+    ["a code that is a number", responseData(503, { error: { code: 503, message: "x" } }), "UnexpectedResponse", true],
+    ["408", responseData(408, ""), "UnexpectedResponse", true],
+    ["a redirect", responseData(302, ""), "UnexpectedResponse", false],
+    ["a 409 of a request with its own idempotency key", responseData(409, ""), "UnexpectedResponse", true]
   ]
   for (const [name, given, tag, retryable] of cases) {
-    it(name, () => {
+    it(`becomes ${retryable ? "a retryable" : "a"} ${tag}: ${name}`, () => {
       const error = classify.fromResponse(given, context)
       assert.strictEqual(error._tag, tag)
       assert.strictEqual(error.retryable, retryable)
@@ -129,55 +135,58 @@ describe("answers without a known code", () => {
     [409, "IDEMPOTENCY_CONFLICT", "another request already uses this idempotency key"],
     [400, "NEW", "for a reason that this version of the library does not know"]
   ] as const) {
-    it(`say what ${status} ${code} means`, () => {
-      const { message } = classify.fromResponse(answer(status, envelope({ code, message: "no" })), context)
+    it(`has a message that explains ${status} ${code}`, () => {
+      const { message } = classify.fromResponse(responseData(status, envelope({ code, message: "no" })), context)
       assert.include(message, words)
       assert.notInclude(message, "To continue later")
     })
   }
 
-  it("have guards for a 404, and for a 409 of a create under its key", () => {
+  it("passes isNotFound for a 404, and isIdempotencyConflict for a 409 of a create with its key", () => {
     const { isIdempotencyConflict, isNotFound } = ModelRouteError
     const withCode = (status: number, code: string) =>
-      classify.fromResponse(answer(status, envelope({ code })), context)
+      classify.fromResponse(responseData(status, envelope({ code })), context)
     const guarded = (error: unknown) => [isNotFound(error), isIdempotencyConflict(error)]
     assert.deepStrictEqual(guarded(withCode(404, "NOT_FOUND")), [true, false])
     assert.deepStrictEqual(guarded(withCode(404, "FILE_NOT_FOUND")), [true, false])
-    assert.deepStrictEqual(guarded(classify.fromResponse(answer(404, "<html>"), context)), [true, false])
+    assert.deepStrictEqual(guarded(classify.fromResponse(responseData(404, "<html>"), context)), [true, false])
     assert.deepStrictEqual(guarded(withCode(409, "IDEMPOTENCY_CONFLICT")), [false, true])
-    assert.deepStrictEqual(guarded(classify.fromResponse(answer(409, ""), context)), [false, true])
+    assert.deepStrictEqual(guarded(classify.fromResponse(responseData(409, ""), context)), [false, true])
     assert.deepStrictEqual(guarded(withCode(400, "NEW")), [false, false])
-    // The conflict of a poll has nothing to do with the key of the create.
+    // A 409 of a poll is not a conflict with the key of the create.
     const poll = { ...context, executionId: Execution.ExecutionId.make("exec_1"), isKeyed: false }
-    assert.deepStrictEqual(guarded(classify.fromResponse(answer(409, ""), poll)), [false, false])
+    assert.deepStrictEqual(guarded(classify.fromResponse(responseData(409, ""), poll)), [false, false])
     assert.deepStrictEqual(guarded(new Error("404")), [false, false])
     assert.deepStrictEqual(guarded(undefined), [false, false])
   })
 
-  it("are not repeated where that could do a thing twice", () => {
+  it("is not retryable if the API could execute the request twice", () => {
     const unrepeatable = { ...context, isRepeatable: false, isKeyed: false }
-    assert.isFalse(classify.fromResponse(answer(502, "<html>"), unrepeatable).retryable)
-    assert.isFalse(classify.fromResponse(answer(500, ""), unrepeatable).retryable)
-    assert.isFalse(classify.fromResponse(answer(409, ""), unrepeatable).retryable)
+    assert.isFalse(classify.fromResponse(responseData(502, "<html>"), unrepeatable).retryable)
+    assert.isFalse(classify.fromResponse(responseData(500, ""), unrepeatable).retryable)
+    assert.isFalse(classify.fromResponse(responseData(409, ""), unrepeatable).retryable)
     assert.isFalse(classify.transportError("reset", unrepeatable).retryable)
     assert.isTrue(classify.transportError("connect", unrepeatable).retryable)
-    assert.isTrue(classify.fromResponse(answer(429, ""), unrepeatable).retryable)
+    assert.isTrue(classify.fromResponse(responseData(429, ""), unrepeatable).retryable)
   })
 
-  it("keep at most 2 KiB of the body, in whatever charset", () => {
-    const error = classify.fromResponse(answer(500, "x".repeat(100_000), { "content-type": "text/plain" }), context)
+  it("keeps at most 2 KiB of the body, decoded with its charset", () => {
+    const error = classify.fromResponse(
+      responseData(500, "x".repeat(100_000), { "content-type": "text/plain" }),
+      context
+    )
     assert.strictEqual(error._tag === "UnexpectedResponse" && error.body.length, 2048)
     const utf16 = new Uint8Array(Array.from("b\u00e4h", (c) => [c.charCodeAt(0), 0]).flat())
     const headers = { "content-type": 'text/plain; charset="utf-16le"' }
     const wide = classify.fromResponse({ status: 500, headers, body: utf16, receivedAt: 0 }, context)
     assert.strictEqual(wide._tag === "UnexpectedResponse" && wide.body, "b\u00e4h")
-    const odd = { ...answer(500, "oops"), headers: { "content-type": "text/plain; charset=klingon" } }
+    const odd = responseData(500, "oops", { "content-type": "text/plain; charset=klingon" })
     const error2 = classify.fromResponse(odd, context)
     assert.strictEqual(error2._tag === "UnexpectedResponse" && error2.body, "oops")
   })
 })
 
-describe("any answer at all", () => {
+describe("any response", () => {
   const text = fc.oneof(fc.string(), fc.fullUnicodeString(), fc.constantFrom("sk_abc", "__proto__", "RATE_LIMITED"))
   const member = fc.oneof(
     text,
@@ -224,7 +233,7 @@ describe("any answer at all", () => {
   )
   const status = fc.oneof(fc.integer({ min: 100, max: 599 }), fc.constantFrom(0, 999, 429, 401, 409))
 
-  it(`is an error of ours, from seed ${seed}`, () => {
+  it(`becomes an error of this library, from seed ${seed}`, () => {
     fc.assert(
       fc.property(status, headers, body, fc.integer({ min: 0, max: 8.64e15 }), (status, headers, body, receivedAt) => {
         const error = classify.fromResponse({ status, headers, body, receivedAt }, context)
@@ -237,7 +246,7 @@ describe("any answer at all", () => {
     )
   })
 
-  it.effect("ends a call in a value or a declared error", () =>
+  it.effect("ends a call with a value or a declared error", () =>
     Effect.forEach(
       fc.sample(fc.tuple(fc.integer({ min: 200, max: 599 }), body), { numRuns: numRuns(30, 300), seed }),
       ([status, bytes]) =>
@@ -253,21 +262,24 @@ describe("any answer at all", () => {
   )
 })
 
-describe("what the API quotes of the request", () => {
-  it("is taken out: the prompt whole, in part or in another dress", () => {
+describe("a quote from the request in an API message", () => {
+  it("is redacted: the whole prompt, a part of it, or an escaped form", () => {
     const long = `${prompt} with "quotes" & <tags>`
-    const said = [
+    const quotes = [
       `refused: ${long}`,
       `refused: ${long.slice(0, 20)}...`,
       `refused: ${JSON.stringify(long)}`,
       `refused: ${long.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;")}`,
       `refused: ${encodeURIComponent(long)}`
     ]
-    for (const message of said) {
-      const error = classify.fromResponse(answer(400, envelope({ code: "CONTENT_MODERATION_REJECTED", message })), {
-        ...context,
-        confidential: { privateTexts: privateTextsOf({ input: { prompt: long, size: "16:9" } }) }
-      })
+    for (const message of quotes) {
+      const error = classify.fromResponse(
+        responseData(400, envelope({ code: "CONTENT_MODERATION_REJECTED", message })),
+        {
+          ...context,
+          confidential: { privateTexts: privateTextsOf({ input: { prompt: long, size: "16:9" } }) }
+        }
+      )
       const shown = JSON.stringify(error)
       for (let at = 0; at + 12 <= prompt.length; at++) assert.notInclude(shown, prompt.slice(at, at + 12), message)
       assert.match(String("apiMessage" in error && error.apiMessage), /^refused: "?\[redacted\]/)
@@ -276,16 +288,9 @@ describe("what the API quotes of the request", () => {
 })
 
 describe("the fields of an error", () => {
-  const bytes = (text: string) => new TextEncoder().encode(text)
   const context: classify.ErrorContext = { operation: "executions.create", attempts: 1, isRepeatable: true }
-  const answer = (status: number, json: unknown, headers: Record<string, string> = {}): classify.ResponseData => ({
-    status,
-    headers,
-    body: bytes(typeof json === "string" ? json : JSON.stringify(json)),
-    receivedAt: start
-  })
 
-  it("hold the smallest limit and remaining if proxies joined several headers", () => {
+  it("include the smallest limit and remaining if proxies joined several headers", () => {
     const error = classify.fromResponse(
       {
         status: 429,
@@ -313,29 +318,29 @@ describe("the fields of an error", () => {
       [504, true],
       [400, false]
     ] as const) {
-      assert.strictEqual(classify.fromResponse(answer(status, ""), context).retryable, retryable, String(status))
+      assert.strictEqual(classify.fromResponse(responseData(status, ""), context).retryable, retryable, String(status))
     }
   })
 
-  it("hold the request id of the header if the body has none", () => {
+  it("include the request id of the header if the body has none", () => {
     const envelope = { error: { code: "INTERNAL_ERROR", message: "x" } }
     for (const name of ["x-request-id", "request-id", "x-amz-request-id"]) {
       for (const body of [envelope, "<html>"]) {
-        const error = classify.fromResponse(answer(500, body, { [name]: "req_9" }), context)
+        const error = classify.fromResponse(responseData(500, body, { [name]: "req_9" }), context)
         assert.strictEqual("requestId" in error && error.requestId, "req_9", name)
       }
     }
     const both = { error: { ...envelope.error, request_id: "req_1" } }
-    const error = classify.fromResponse(answer(500, both, { "x-request-id": "req_9" }), context)
+    const error = classify.fromResponse(responseData(500, both, { "x-request-id": "req_9" }), context)
     assert.strictEqual("requestId" in error && error.requestId, "req_1")
   })
 
   it("come from a flat body only if it has code and message, and from a code with blanks around it", () => {
     assert.strictEqual(
-      classify.fromResponse(answer(400, { code: "FILE_NOT_FOUND" }), context)._tag,
+      classify.fromResponse(responseData(400, { code: "FILE_NOT_FOUND" }), context)._tag,
       "UnexpectedResponse"
     )
-    const error = classify.fromResponse(answer(400, { error: { code: " file_not_found " } }), context)
+    const error = classify.fromResponse(responseData(400, { error: { code: " file_not_found " } }), context)
     assert.strictEqual(error._tag, "FileNotFound")
     assert.include(error.message, "a file is unknown or has expired")
   })
@@ -352,7 +357,7 @@ describe("the fields of an error", () => {
   it("show the wait in seconds, minutes or hours", () => {
     const message = (after: string) =>
       classify.fromResponse(
-        answer(429, { error: { code: "RATE_LIMITED", message: "x" } }, { "retry-after": after }),
+        responseData(429, { error: { code: "RATE_LIMITED", message: "x" } }, { "retry-after": after }),
         context
       ).message
     assert.include(message("7.34"), "resets in 7.3 s.")

@@ -1,5 +1,5 @@
 import * as classify from "../../src/internal/errors/classify.js"
-/** Free text is redacted at a bounded cost; codes, field names and everything that is not confidential stay readable. */
+/** Free text is redacted at a bounded cost. Codes, field names and texts that are not confidential stay readable. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
@@ -9,14 +9,15 @@ import { ApiKey, File, IdempotencyKey, ModelRouteClient, type ModelRouteError, R
 import { failureOf } from "../utils/exit.js"
 import { makeFakeClient, type FakeResponse } from "../utils/fake.js"
 import { renderings } from "../utils/renderings.js"
-import { apiKey, image, prompt, runToEnd, start } from "../utils/harness.js"
+import { responseData } from "../utils/responses.js"
+import { apiKey, image, prompt, runToEnd } from "../utils/harness.js"
 import { privateTextsOf } from "../../src/internal/errors/confidential.js"
 
 type Client = ModelRouteClient.Service
 
 const noRetry = { retry: RetryPolicy.none }
 
-/** What a call fails with when the API answers it with this reply. */
+/** Returns the error of a call to which the API responds with `reply`. */
 const failing = <A>(
   reply: FakeResponse,
   use: (client: Client) => Effect.Effect<A, ModelRouteError.ModelRouteError>,
@@ -43,7 +44,7 @@ describe("presigned URLs", () => {
   const json = (value: unknown): FakeResponse => ({ status: 200, json: value })
   const xml = (status: number): FakeResponse => ({ status, text: "<Error><Code>AccessDenied</Code></Error>" })
 
-  it.effect("with an empty query value end an upload that storage rejects", () => {
+  it.effect("with an empty query value end a rejected upload in a typed error", () => {
     const url = "https://storage.example/put?X-Amz-Signature=a&x-id="
     const { client } = makeFakeClient(
       (asked) => (asked.startsWith("https://storage") ? xml(403) : json({ file_id: "file_1", upload_url: url })),
@@ -57,7 +58,7 @@ describe("presigned URLs", () => {
     })
   })
 
-  it.effect("with a query without a value end a download that storage rejects", () => {
+  it.effect("with a query without a value end a rejected download in a typed error", () => {
     const { client } = makeFakeClient(
       (asked) =>
         asked.startsWith("https://storage")
@@ -72,7 +73,7 @@ describe("presigned URLs", () => {
     })
   })
 
-  it.effect("are hidden in the words of a transport, with user name, password and query", () => {
+  it.effect("are redacted in the message of an HTTP client, with user name, password and query", () => {
     const url = "https://storage.example/put?X-Amz-Signature=canarysignature"
     const words = "no: https://canaryuser:canarypass@storage.example/put?X-Amz-Signature=canarysignature"
     const http = HttpClient.make((request, asked) =>
@@ -175,7 +176,7 @@ describe("a presigned URL with stray percent signs", () => {
 })
 
 describe("codes and field names", () => {
-  it.effect("are kept although the request contains the same words", () =>
+  it.effect("are kept if the request contains the same words", () =>
     Effect.gen(function* () {
       const details = [{ field: "input.width", code: "OUT_OF_RANGE", message: "width must be at least 256" }]
       const error = yield* failing(
@@ -191,7 +192,7 @@ describe("codes and field names", () => {
     })
   )
 
-  it.effect("of an unknown error are kept", () =>
+  it.effect("are kept for an unknown code", () =>
     Effect.gen(function* () {
       const error = yield* failing(
         rejection({ code: "NEW_FAILURE", message: "NEW_FAILURE", request_id: "req_from_prompt" }),
@@ -202,7 +203,7 @@ describe("codes and field names", () => {
     })
   )
 
-  it.effect("that hold the API key or a sentence are redacted", () =>
+  it.effect("are redacted if they contain the API key or a sentence", () =>
     Effect.gen(function* () {
       const key = "mr_key_canary0123"
       const prompt = "a lighthouse in a storm"
@@ -218,7 +219,7 @@ describe("codes and field names", () => {
 
 describe("secrets of the call", () => {
   for (const key of ["mr_key_0123456789abcdef", "sk-proj-0123456789abcdef", "0123456789abcdefghij", "mr_key"]) {
-    it.effect(`an API key such as ${key.slice(0, 8)} is hidden, in an envelope and in a page`, () =>
+    it.effect(`are redacted in an envelope and in a page: an API key such as ${key.slice(0, 8)}`, () =>
       Effect.gen(function* () {
         const options = { apiKey: Redacted.make(key) }
         const said = rejection({ code: "UNAUTHORIZED", message: `Incorrect API key provided: ${key}.` })
@@ -231,7 +232,7 @@ describe("secrets of the call", () => {
     )
   }
 
-  it.effect("a webhook secret and a new API key of any form are hidden in a response that lacks a field", () =>
+  it.effect("are redacted in a response that lacks a field: a webhook secret, and a new API key of any form", () =>
     Effect.gen(function* () {
       const secret = "plain-canary-secret"
       const endpoint = yield* failing(
@@ -259,19 +260,21 @@ describe("large requests", () => {
   }
   const prompt = "a lighthouse in a storm"
 
-  it.effect("a file of 20 MB in base64 hides its own quotes and the prompt's, and no other words", () =>
-    Effect.gen(function* () {
-      const image = base64(15_000_000)
-      const message = `input.source_image of "${prompt}" is unprocessable near ${image.slice(9_000_000, 9_000_030)}`
-      const error = yield* failing(
-        rejection({ code: "INPUT_VALIDATION_ERROR", message }),
-        create({ prompt, source_image: image })
-      )
-      assert.strictEqual(apiMessageOf(error), 'input.source_image of "[redacted]" is unprocessable near [redacted]')
-    })
+  it.effect(
+    "with a file of 20 MB in base64 have quotes from the file and the prompt redacted, and no other words",
+    () =>
+      Effect.gen(function* () {
+        const image = base64(15_000_000)
+        const message = `input.source_image of "${prompt}" is unprocessable near ${image.slice(9_000_000, 9_000_030)}`
+        const error = yield* failing(
+          rejection({ code: "INPUT_VALIDATION_ERROR", message }),
+          create({ prompt, source_image: image })
+        )
+        assert.strictEqual(apiMessageOf(error), 'input.source_image of "[redacted]" is unprocessable near [redacted]')
+      })
   )
 
-  it.effect("a text of 1 MB hides a quote from its middle", () =>
+  it.effect("with a text of 1 MB have a quote from its middle redacted", () =>
     Effect.gen(function* () {
       const text = document(1_000_000)
       const message = `refused because of "${text.slice(700_000, 700_060)}"`
@@ -280,7 +283,7 @@ describe("large requests", () => {
     })
   )
 
-  it.effect("a text of 5 MB withholds the API's message, and keeps code and fields", () =>
+  it.effect("with a text of 5 MB have the API's message withheld, and codes and fields kept", () =>
     Effect.gen(function* () {
       const text = document(5_000_000)
       const details = [{ field: "input.text", code: "TOO_LONG", message: text.slice(0, 40) }]
@@ -298,7 +301,7 @@ describe("large requests", () => {
     })
   )
 
-  it.effect("5,000 short texts hide their words in 5,000 details", () =>
+  it.effect("with 5,000 short texts have these redacted in 5,000 details", () =>
     Effect.gen(function* () {
       const labels = Array.from({ length: 5000 }, (_, n) => `label${n}`)
       const details = labels.map((label, n) => ({
@@ -317,7 +320,7 @@ describe("large requests", () => {
   )
 })
 
-describe("quotes", () => {
+describe("quotes from the prompt", () => {
   const prompt = `a "red" fox <in> snow & ice, 50% ä`
   const quote = (message: string) =>
     Effect.map(failing(rejection({ code: "CONTENT_MODERATION_REJECTED", message }), create({ prompt })), apiMessageOf)
@@ -336,14 +339,14 @@ describe("quotes", () => {
     ["as a URL", encodeURIComponent(prompt)],
     ["as HTML inside JSON", JSON.stringify(asHtml).slice(1, -1)]
   ] as const) {
-    it.effect(`are hidden ${name}`, () =>
+    it.effect(`are redacted ${name}`, () =>
       Effect.gen(function* () {
         assert.strictEqual(yield* quote(`refused: ${quoted}; try again`), "refused: [redacted]; try again")
       })
     )
   }
 
-  it.effect("that end in the middle of an escape do no harm", () =>
+  it.effect("are unchanged if they are incomplete escapes", () =>
     Effect.gen(function* () {
       for (const odd of ["%", "%e", "%e4", "%zz", "&#", "&#x110000;", "&bogus;", "\\", "\\u12", "\\ud800", "\0"]) {
         assert.strictEqual(yield* quote(`refused: ${odd}`), `refused: ${odd}`)
@@ -352,17 +355,10 @@ describe("quotes", () => {
   )
 })
 
-describe("secrets in the texts of the API", () => {
-  const bytes = (text: string) => new TextEncoder().encode(text)
+describe("secrets in the messages of the API", () => {
   const context: classify.ErrorContext = { operation: "executions.create", attempts: 1, isRepeatable: true }
-  const answer = (status: number, json: unknown, headers: Record<string, string> = {}): classify.ResponseData => ({
-    status,
-    headers,
-    body: bytes(typeof json === "string" ? json : JSON.stringify(json)),
-    receivedAt: start
-  })
 
-  it("are redacted, each kind by itself", () => {
+  it("are redacted one by one", () => {
     for (const [said, secret] of [
       ["unknown key sk_live_canary-1.x", "canary"],
       ["secret whsec_canary1", "canary"],
@@ -374,14 +370,14 @@ describe("secrets in the texts of the API", () => {
       ["X-Amz-Credential%3Dcanary", "canary"],
       ['"X-Amz-Security-Token": canary', "canary"]
     ] as const) {
-      const error = classify.fromResponse(answer(400, { error: { code: "NEW", message: said } }), context)
+      const error = classify.fromResponse(responseData(400, { error: { code: "NEW", message: said } }), context)
       assert.notInclude(JSON.stringify(error), secret, said)
     }
   })
 
-  it("include quotes of the request in every encoding, and short texts as whole words", () => {
+  it("are redacted if they quote the request in any encoding, or contain a short text as a whole word", () => {
     const said = (body: unknown, message: string) => {
-      const error = classify.fromResponse(answer(400, { error: { code: "NEW", message } }), {
+      const error = classify.fromResponse(responseData(400, { error: { code: "NEW", message } }), {
         ...context,
         confidential: { privateTexts: privateTextsOf(body) }
       })
@@ -406,15 +402,15 @@ describe("secrets in the texts of the API", () => {
     const long = { input: { prompt } }
     assert.strictEqual(said(long, `no: ${prompt.slice(0, 14)}!`), "no: [redacted]!")
     assert.strictEqual(said(long, `no: ${prompt.slice(0, 31)}!`), "no: [redacted]!")
-    // What only looks like an id is text.
+    // A text that only looks like an id is redacted.
     assert.strictEqual(said({ input: { prompt: "pass_hunter2" } }, "no: pass_hunter2"), "no: [redacted]")
-    // Half a character is text as well.
+    // Half a surrogate pair must not fail.
     assert.strictEqual(said({ input: { prompt: "\ud800 and more" } }, "no"), "no")
   })
 
-  it("are redacted from the content type and the text of the transport", () => {
+  it("are redacted in the content type and in the message of the HTTP client", () => {
     const quoting = { ...context, confidential: { privateTexts: privateTextsOf({ input: { prompt } }) } }
-    const page = classify.fromResponse(answer(500, "x", { "content-type": `text/${prompt}` }), quoting)
+    const page = classify.fromResponse(responseData(500, "x", { "content-type": `text/${prompt}` }), quoting)
     assert.notInclude(JSON.stringify(page), prompt)
     assert.notInclude(JSON.stringify(classify.transportError("reset", quoting, prompt)), prompt)
   })
@@ -424,7 +420,7 @@ describe("secrets in the texts of the API", () => {
     '"X-Amz-Signature": "canary"',
     "&quot;X-Amz-Signature&quot;:&quot;canary&quot;"
   ]) {
-    it(`include a signature in JSON: ${said}`, () => {
+    it(`are redacted if they are a signature in JSON: ${said}`, () => {
       const error = classify.fromResponse(
         {
           status: 400,
@@ -438,7 +434,7 @@ describe("secrets in the texts of the API", () => {
     })
   }
 
-  it.effect("are redacted from the request id of a FAILED execution", () => {
+  it.effect("are redacted in the request id of a FAILED execution", () => {
     const error = { code: "GENERATION_FAILED", message: "m", request_id: `${prompt} ${apiKey}` }
     const { client } = makeFakeClient(() => ({ status: 200, json: { id: "exec_1", status: "FAILED", error } }))
     return Effect.gen(function* () {

@@ -1,4 +1,4 @@
-/** No key, prompt, signature or webhook secret in anything that an error, a log line, a span or a metric shows. */
+/** Errors, log lines, spans and metrics contain no API key, prompt, signature or webhook secret. */
 import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import {
@@ -20,16 +20,17 @@ import { Fault, Simulator } from "effect-modelroute/Simulator"
 import * as classify from "../../src/internal/errors/classify.js"
 import { privateTextsOf } from "../../src/internal/errors/confidential.js"
 import { makeFakeClient } from "../utils/fake.js"
-import { apiKey, layer, prompt, runToEnd, start } from "../utils/harness.js"
+import { apiKey, layer, prompt, runToEnd } from "../utils/harness.js"
 import { renderings } from "../utils/renderings.js"
+import { responseData } from "../utils/responses.js"
 import { recorder } from "../utils/tracing.js"
 
 const signature = "5f3cf00dcafe0123456789abcdef5f3cf00dcafe0123456789abcdef5f3cf00d"
 const whsec = "whsec_k8m2n4p6r8t0v2x4z6a8c0e2g4i6k8m2n4p6r8t0"
 const link = `https://storage.modelroute.example/files/file_1?X-Amz-Expires=3600&X-Amz-Signature=${signature}`
 const [fileName, fileText, headerToken] = ["canary-name.txt", "canary-text", "canary-header"]
-/** Secrets that the API has given during a test. */
-const given: Array<string> = []
+/** The secrets that the API created during a test. */
+const created: Array<string> = []
 const canaries = [
   fileName,
   fileText,
@@ -44,11 +45,11 @@ const canaries = [
 
 const body = { model: "m", input: { prompt }, metadata: { label: "canary-metadata-label" } }
 
-/** A server that repeats whatever it was sent, and more. */
+/** A message that quotes the whole request and other secrets. */
 const leak = `You sent "${prompt}" (${JSON.stringify(body)}) with Bearer ${apiKey}; see ${link} or ${encodeURIComponent(link)}, secret ${whsec}`
 
 const assertClean = (texts: ReadonlyArray<string>, name: string): void => {
-  for (const text of texts) for (const canary of [...canaries, ...given]) assert.notInclude(text, canary, name)
+  for (const text of texts) for (const canary of [...canaries, ...created]) assert.notInclude(text, canary, name)
 }
 
 const context: classify.ErrorContext = {
@@ -60,44 +61,37 @@ const context: classify.ErrorContext = {
   confidential: { privateTexts: privateTextsOf(body), secrets: [signature] }
 }
 
-const answer = (status: number, text: string, headers: Record<string, string> = {}): classify.ResponseData => ({
-  status,
-  headers,
-  body: new TextEncoder().encode(text),
-  receivedAt: start
-})
-
 const envelope = (code: string) =>
   JSON.stringify({
     error: { code, message: leak, request_id: leak, details: [{ field: leak, code: leak, message: leak }] }
   })
 
-describe("every error class", () => {
+describe("an error", () => {
   const codes = [...Object.keys(ModelRouteError.codes), "UNAUTHORIZED", `NEW ${leak}`]
   for (const code of codes) {
-    it(`shows none: ${code.slice(0, 30)}`, () => {
-      assertClean(renderings(classify.fromResponse(answer(400, envelope(code)), context)), code)
+    it(`contains no secret: ${code.slice(0, 30)}`, () => {
+      assertClean(renderings(classify.fromResponse(responseData(400, envelope(code)), context)), code)
     })
   }
 
   for (const [name, given] of [
-    ["text", answer(500, leak)],
-    ["a page", answer(502, `<html>${leak.replaceAll('"', "&quot;")}</html>`, { "content-type": leak })],
-    ["storage's XML", answer(403, `<Error><SignatureProvided>${signature}</SignatureProvided></Error>`)]
+    ["text", responseData(500, leak)],
+    ["a page", responseData(502, `<html>${leak.replaceAll('"', "&quot;")}</html>`, { "content-type": leak })],
+    ["storage's XML", responseData(403, `<Error><SignatureProvided>${signature}</SignatureProvided></Error>`)]
   ] as const) {
-    it(`shows none: UnexpectedResponse out of ${name}`, () => {
+    it(`contains no secret: UnexpectedResponse for ${name}`, () => {
       const error = classify.fromResponse(given, context)
       assert.strictEqual(error._tag, "UnexpectedResponse")
       assertClean(renderings(error), name)
     })
   }
 
-  it("shows none: TransportError", () => {
+  it("contains no secret: TransportError", () => {
     assertClean(renderings(classify.transportError("unknown", context, leak)), "transport")
   })
 
   const id = "exec_1"
-  const waited = (execution: Record<string, unknown>) => {
+  const failureOfRun = (execution: Record<string, unknown>) => {
     const { client } = makeFakeClient(() => ({
       status: 200,
       json: { id, input: { prompt }, result: leak, metadata: body, ...execution }
@@ -114,13 +108,13 @@ describe("every error class", () => {
     ["EXPIRED", "ExecutionExpired"],
     ["FAILED", "GenerationFailed"]
   ] as const) {
-    it.effect(`shows none: ${tag}`, () =>
+    it.effect(`contains no secret: ${tag}`, () =>
       Effect.gen(function* () {
-        const error = yield* waited({ status, error: { code: "GENERATION_FAILED", message: leak } })
+        const error = yield* failureOfRun({ status, error: { code: "GENERATION_FAILED", message: leak } })
         assert.strictEqual(error?._tag, tag)
         assertClean(renderings(error), tag)
         if (error?._tag === "AwaitTimeout") {
-          // It is all there for the program, only not for the log.
+          // Only renderings omit the output. The program can read it.
           assert.strictEqual(error.execution?.result, leak)
           assert.include(JSON.stringify(error), '"status":"PROCESSING"')
         }
@@ -128,7 +122,7 @@ describe("every error class", () => {
     )
   }
 
-  it("shows none: InvalidRequest and FileTooLarge", () => {
+  it("contains no secret: InvalidRequest and FileTooLarge", () => {
     const invalid = new ModelRouteError.InvalidRequest({
       field: "apiKey",
       message: "ModelRouteClient.make: apiKey is empty."
@@ -139,7 +133,7 @@ describe("every error class", () => {
 })
 
 describe("observability", () => {
-  it.effect("shows none in log lines of any logger, span attributes, events and metrics", () =>
+  it.effect("contains no secret in log lines of any logger, span attributes, span events and metrics", () =>
     Effect.gen(function* () {
       const lines: Array<string> = []
       const keep = (out: unknown) => void lines.push(inspect(out, { depth: 10 }))
@@ -153,7 +147,7 @@ describe("observability", () => {
         lines.push(inspect([message, HashMap.toEntries(annotations)], { depth: 10 }))
       })
 
-      // These print by themselves.
+      // These loggers print to the console.
       const printers = [Logger.prettyLoggerDefault, Logger.withLeveledConsole(Logger.stringLogger)]
       const shown = yield* Effect.console
       const print = (...args: ReadonlyArray<unknown>) => void lines.push(inspect(args, { depth: 10 }))
@@ -177,13 +171,13 @@ describe("observability", () => {
           yield* client.files.url(file)
           yield* Stream.runDrain(client.files.download(file))
         }
-        // What is secret from here on, the simulator has made up.
+        // The simulator creates the secrets from here on.
         const url = "https://backend.test/hook"
         const registered = yield* client.webhookEndpoints.create({ url, headers: { "x-token": headerToken } })
         const rotated = yield* client.apiKeys.rotate(
           ApiKey.KeyId.make((yield* (yield* Simulator).apiKeys)[0]?.id ?? "")
         )
-        given.push(Redacted.value(registered.secret), Redacted.value(rotated.newKey))
+        created.push(Redacted.value(registered.secret), Redacted.value(rotated.newKey))
         yield* Effect.logInfo("registered", registered.secret, registered.headers, rotated)
         yield* client.webhookEndpoints.list
         yield* client.files.upload(File.fromBytes(new TextEncoder().encode(fileText), { name: fileName }), {
@@ -213,7 +207,7 @@ describe("observability", () => {
 
       assert.isAbove(lines.length, 20)
       assertClean(lines, "log")
-      assert.lengthOf(given, 2)
+      assert.lengthOf(created, 2)
 
       assert.includeMembers(
         spans.map(({ name }) => name),

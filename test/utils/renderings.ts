@@ -1,4 +1,4 @@
-/** Every way in which an error is shown to somebody. */
+/** Renders an error in every way in which a log or a user can see it. */
 import { inspect } from "node:util"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
