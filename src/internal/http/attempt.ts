@@ -14,6 +14,8 @@ import * as monotonic from "../data/monotonic.js"
 import * as classify from "../errors/classify.js"
 import { formatMillis } from "../data/durationText.js"
 import { withSecrets } from "../errors/confidential.js"
+import * as envelope from "../errors/envelope.js"
+import { hasNoEnvelope } from "../errors/semantics.js"
 import type { Permit } from "../rateLimit/permit.js"
 import type { AttemptTimeout } from "./attemptTimeout.js"
 import { readBody } from "./responseBody.js"
@@ -77,7 +79,7 @@ export const failWithResponse = (received: ReceivedResponse): Effect.Effect<neve
   Effect.flatMap(readBody(received.response, maxErrorBodyBytes), ({ bytes, end }) => {
     const error = classify.fromResponse(toResponseData(received, bytes), received.context)
     // A retry can return the complete envelope.
-    const isIncomplete = end === "truncated" && error._tag === "UnexpectedResponse"
+    const isIncomplete = end === "truncated" && hasNoEnvelope(error)
     return Effect.fail(isIncomplete ? classify.transportError("truncated", received.context) : error)
   })
 
@@ -125,9 +127,9 @@ export const decodeJson =
     if (!isSuccess(response.status)) return failWithResponse(received)
     return Effect.flatMap(readWholeBody(received), (bytes): Effect.Effect<A, RequestFailure> => {
       const data = toResponseData(received, bytes)
-      const text = classify.decodeText(bytes, response.headers["content-type"])
-      const json = classify.parseJson(text)
-      if (classify.isErrorEnvelope(json)) return Effect.fail(classify.fromResponse(data, context))
+      const text = envelope.decodeText(bytes, response.headers["content-type"])
+      const json = envelope.parseJson(text)
+      if (envelope.isErrorEnvelope(json)) return Effect.fail(classify.fromResponse(data, context))
       const value = read(json, received, text)
       if (value !== undefined) return Effect.succeed(value)
       return Effect.fail(
