@@ -340,7 +340,7 @@ describe("interruption", () => {
     ["a wait between attempts", 500, [Fault.dropBefore], create, [0]],
     ["a wait for the rate limit", 5000, [Fault.rateLimited({ resetIn: "1 minute" })], create, [0]],
     ["a send", 5000, [Fault.hang("before")], create, [0]],
-    ["a wait between looks", 3000, [], (client) => client.executions.run(image), [0, 2000]],
+    ["a wait between polls", 3000, [], (client) => client.executions.run(image), [0, 2000]],
     ["a watch", 1000, [], (client) => Stream.runDrain(client.executions.watch(Execution.ExecutionId.make("x"))), []]
   ] as const satisfies ReadonlyArray<
     readonly [string, number, ReadonlyArray<Fault.Fault>, Parameters<typeof interruptedAfter>[2], ReadonlyArray<number>]
@@ -357,10 +357,10 @@ describe("onAccepted", () => {
   it.effect("receives the execution before the wait begins", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
-        const heard: Array<string> = []
+        const accepted: Array<string> = []
         const onAccepted = ({ holdAmount, id, status }: Execution.Execution) =>
           Effect.flatMap(arrivalTimes(), (sent) =>
-            Effect.sync(() => heard.push(`${id} ${status} ${holdAmount} ${sent.length}`))
+            Effect.sync(() => accepted.push(`${id} ${status} ${holdAmount} ${sent.length}`))
           )
         const context = yield* Effect.context<Simulator>()
         const completed = valueOf(
@@ -368,7 +368,7 @@ describe("onAccepted", () => {
             executions.run(image, { onAccepted: (execution) => Effect.provide(onAccepted(execution), context) })
           )
         )
-        assert.deepStrictEqual(heard, [`${completed.id} PENDING 0.048 1`])
+        assert.deepStrictEqual(accepted, [`${completed.id} PENDING 0.048 1`])
       })
     ).pipe(Effect.provide(layer()))
   )

@@ -79,7 +79,7 @@ export const withSpan = <A, E, R>(
     )
   )
 
-const attributesOf =
+const operationAttributes =
   (operation: string, stats: CallStats) =>
   (exit: Exit.Exit<unknown, unknown>): Attributes => ({
     "modelroute.operation": operation,
@@ -106,7 +106,7 @@ export const withOperationSpan = <A, E>(
   operation: string,
   stats: CallStats,
   effect: Effect.Effect<A, E>
-): Effect.Effect<A, E> => withSpan(`modelroute.${operation}`, "client", attributesOf(operation, stats), effect)
+): Effect.Effect<A, E> => withSpan(`modelroute.${operation}`, "client", operationAttributes(operation, stats), effect)
 
 /** @internal Runs a stream in one span, which ends with the stream. */
 export const withOperationSpanStream = <A, E>(
@@ -117,7 +117,7 @@ export const withOperationSpanStream = <A, E>(
   Stream.unwrapScoped(
     Effect.map(
       Effect.acquireRelease(openSpan(`modelroute.${operation}`, "client"), (span, exit) =>
-        span === undefined ? Effect.void : closeSpan(span, exit, attributesOf(operation, stats)(exit))
+        span === undefined ? Effect.void : closeSpan(span, exit, operationAttributes(operation, stats)(exit))
       ),
       (span) => (span === undefined ? stream : Stream.provideService(stream, Tracer.ParentSpan, span))
     )

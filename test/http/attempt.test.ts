@@ -38,12 +38,12 @@ describe("a response", () => {
   it.effect("with status 200 and an error envelope is that error, but the error of an execution is not", () =>
     Effect.gen(function* () {
       const error = { code: "INSUFFICIENT_BALANCE", message: "no money" }
-      const refused = makeFakeClient(() => ({ status: 200, json: { error } }))
-      const exit = yield* Effect.exit((yield* refused.client).request("GET", "/x"))
+      const rejected = makeFakeClient(() => ({ status: 200, json: { error } }))
+      const exit = yield* Effect.exit((yield* rejected.client).request("GET", "/x"))
       assert.strictEqual(failureOf(exit)._tag, "InsufficientBalance")
-      for (const told of [{ id: "exec_1" }, { execution_id: "exec_1" }, { status: "FAILED" }]) {
-        const { client } = makeFakeClient(() => ({ status: 200, json: { ...told, error } }))
-        assert.deepStrictEqual(yield* (yield* client).request("GET", "/x"), { ...told, error })
+      for (const fields of [{ id: "exec_1" }, { execution_id: "exec_1" }, { status: "FAILED" }]) {
+        const { client } = makeFakeClient(() => ({ status: 200, json: { ...fields, error } }))
+        assert.deepStrictEqual(yield* (yield* client).request("GET", "/x"), { ...fields, error })
       }
     })
   )
@@ -126,8 +126,8 @@ describe("a response", () => {
           transformClient: HttpClient.filterStatusOk
         }
       )
-      const refused = failureOf(yield* Effect.exit((yield* strict.client).executions.get(id)))
-      assert.strictEqual(refused._tag, "InsufficientBalance")
+      const rejected = failureOf(yield* Effect.exit((yield* strict.client).executions.get(id)))
+      assert.strictEqual(rejected._tag, "InsufficientBalance")
       const lost = makeFakeClient(() => ({ status: 200 }), {
         transformClient: HttpClient.mapRequest(HttpClientRequest.setUrl("http://["))
       })

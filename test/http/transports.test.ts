@@ -118,11 +118,11 @@ overEachTransport((test) => {
     "distinguishes a failed connection, a broken connection and a timeout",
     Effect.gen(function* () {
       const closed = yield* Effect.scoped(serve(() => {}))
-      const refused = yield* Effect.flip((yield* makeClientAt(closed.url)).request("POST", "/x", {}))
-      assert.strictEqual(refused._tag === "TransportError" && refused.reason, "connect")
+      const unconnected = yield* Effect.flip((yield* makeClientAt(closed.url)).request("POST", "/x", {}))
+      assert.strictEqual(unconnected._tag === "TransportError" && unconnected.reason, "connect")
       // The request was not sent, so even a POST without a key is retried.
-      assert.strictEqual(refused.attempts, 4)
-      assert.include(refused.message, "ECONNREFUSED")
+      assert.strictEqual(unconnected.attempts, 4)
+      assert.include(unconnected.message, "ECONNREFUSED")
 
       const broken = yield* serve((_, request) => request.socket.resetAndDestroy())
       const reset = yield* Effect.flip((yield* makeClientAt(broken.url)).executions.get(id))

@@ -187,7 +187,7 @@ overEachTransport((test, name) => {
 
   const canary = "canarysignature0123456789"
   for (const [what, put] of [
-    ["a PUT answered 204", (response, request) => request.on("end", () => response.writeHead(204).end())],
+    ["a PUT with the response 204", (response, request) => request.on("end", () => response.writeHead(204).end())],
     ["a PUT whose connection breaks", (_, request) => request.once("data", () => request.socket.resetAndDestroy())],
     ["a rejected PUT", (response) => response.writeHead(403).end(`<Error>${canary}</Error>`)]
   ] satisfies ReadonlyArray<readonly [string, (response: ServerResponse, request: IncomingMessage) => void]>) {

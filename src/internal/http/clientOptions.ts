@@ -43,7 +43,7 @@ const checkKeyText = (key: Redacted.Redacted): Either.Either<Redacted.Redacted, 
       )
 }
 
-/** @internal The timeout must be above zero. A timeout of zero would send every request and wait for no response. */
+/** @internal Requires a timeout above zero. A timeout of zero would send every request and wait for no response. */
 export const checkAttemptTimeout = (input: Duration.DurationInput): Either.Either<Duration.Duration, InvalidRequest> =>
   Either.map(checks.duration("attemptTimeout", input, "above zero"), Duration.millis)
 

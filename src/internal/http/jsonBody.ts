@@ -98,6 +98,89 @@ const pathOf = ({ key, parent }: Pick<Container, "key" | "parent">): string => {
   return typeof key === "number" ? `${pathOf(parent)}[${key}]` : `${pathOf(parent)}.${key}`
 }
 
+/** The containers whose members are not checked yet, and the texts found so far. */
+interface Traversal {
+  readonly texts: TextCollector
+  readonly unread: Array<Container>
+}
+
+/** Checks a value. Collects its text, or queues it if it has members. */
+const visit = (
+  { texts, unread }: Traversal,
+  given: unknown,
+  parent: Container | undefined,
+  key: string | number,
+  depth: number
+): Problem | undefined => {
+  const givenProblem = problemOf(given)
+  if (givenProblem !== undefined) return givenProblem
+  const value = jsonValue(given, String(key))
+  if (value !== given) {
+    if (isEffectData(value)) return { problem: `is an Effect ${value._id}`, cure: "Pass the value that it holds." }
+    const valueProblem = problemOf(value)
+    if (valueProblem !== undefined) return valueProblem
+  }
+  if (typeof value === "string") {
+    texts.add(value)
+  } else if (typeof value === "object" && value !== null) {
+    if (depth > maxDepth) return tooDeep
+    unread.push({ value, parent, key, depth })
+  }
+  return undefined
+}
+
+interface LocatedProblem extends Problem {
+  readonly path: string
+}
+
+const locate = (parent: Container | undefined, key: string | number, problem: Problem): LocatedProblem => ({
+  ...problem,
+  path: pathOf({ parent, key })
+})
+
+const visitMembers = (traversal: Traversal, container: Container): LocatedProblem | undefined => {
+  const { depth, value } = container
+  const members: Iterable<readonly [string | number, unknown]> = Array.isArray(value)
+    ? value.entries()
+    : Object.entries(value)
+  for (const [key, member] of members) {
+    const problem = visit(traversal, member, container, key, depth + 1)
+    if (problem === undefined) continue
+    const cycle = problem === tooDeep ? cycleIn(container) : undefined
+    return cycle === undefined
+      ? locate(container, key, problem)
+      : locate(cycle.parent, cycle.key, { problem: "contains itself", cure: "Pass a value without cycles." })
+  }
+  return undefined
+}
+
+const findProblem = (traversal: Traversal, name: string, argument: unknown): LocatedProblem | undefined => {
+  const problem = visit(traversal, argument, undefined, name, 0)
+  if (problem !== undefined) return locate(undefined, name, problem)
+  for (let next = traversal.unread.pop(); next !== undefined; next = traversal.unread.pop()) {
+    const found = visitMembers(traversal, next)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+const checkFields = (
+  operation: string,
+  fields: { readonly [name: string]: unknown }
+): Either.Either<PrivateTexts, InvalidRequest> => {
+  const traversal: Traversal = { texts: new TextCollector(), unread: [] }
+  for (const [name, argument] of Object.entries(fields)) {
+    try {
+      const found = findProblem(traversal, name, argument)
+      if (found !== undefined) return Either.left(invalidRequest(operation, found.path, found.problem, found.cure))
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      return Either.left(invalidRequest(operation, name, `cannot be read (${reason})`, "Pass a plain object."))
+    }
+  }
+  return Either.right(traversal.texts)
+}
+
 /**
  * Checks the arguments of a method. `fields` contains their values by name. Fails with `InvalidRequest`, whose `field` is the path of
  * the first value that JSON cannot represent.
@@ -108,68 +191,3 @@ export const checkJson = (
   operation: string,
   fields: { readonly [name: string]: unknown }
 ): Effect.Effect<PrivateTexts, InvalidRequest> => Effect.suspend(() => checkFields(operation, fields))
-
-const checkFields = (
-  operation: string,
-  fields: { readonly [name: string]: unknown }
-): Either.Either<PrivateTexts, InvalidRequest> => {
-  const texts = new TextCollector()
-  const unread: Array<Container> = []
-
-  const visit = (
-    given: unknown,
-    parent: Container | undefined,
-    key: string | number,
-    depth: number
-  ): Problem | undefined => {
-    const givenProblem = problemOf(given)
-    if (givenProblem !== undefined) return givenProblem
-    const value = jsonValue(given, String(key))
-    if (value !== given) {
-      if (isEffectData(value)) return { problem: `is an Effect ${value._id}`, cure: "Pass the value that it holds." }
-      const valueProblem = problemOf(value)
-      if (valueProblem !== undefined) return valueProblem
-    }
-    if (typeof value === "string") {
-      texts.add(value)
-    } else if (typeof value === "object" && value !== null) {
-      if (depth > maxDepth) return tooDeep
-      unread.push({ value, parent, key, depth })
-    }
-    return undefined
-  }
-
-  const visitMembers = (container: Container): InvalidRequest | undefined => {
-    const { depth, value } = container
-    const members: Iterable<readonly [string | number, unknown]> = Array.isArray(value)
-      ? value.entries()
-      : Object.entries(value)
-    for (const [key, member] of members) {
-      const found = visit(member, container, key, depth + 1)
-      if (found === undefined) continue
-      const cycle = found === tooDeep ? cycleIn(container) : undefined
-      return cycle === undefined
-        ? report(container, key, found)
-        : report(cycle.parent, cycle.key, { problem: "contains itself", cure: "Pass a value without cycles." })
-    }
-    return undefined
-  }
-
-  const report = (parent: Container | undefined, key: string | number, { cure, problem }: Problem): InvalidRequest =>
-    invalidRequest(operation, pathOf({ parent, key }), problem, cure)
-
-  for (const [name, field] of Object.entries(fields)) {
-    try {
-      const found = visit(field, undefined, name, 0)
-      if (found !== undefined) return Either.left(report(undefined, name, found))
-      for (let next = unread.pop(); next !== undefined; next = unread.pop()) {
-        const error = visitMembers(next)
-        if (error !== undefined) return Either.left(error)
-      }
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      return Either.left(invalidRequest(operation, name, `cannot be read (${reason})`, "Pass a plain object."))
-    }
-  }
-  return Either.right(texts)
-}

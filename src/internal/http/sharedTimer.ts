@@ -105,17 +105,17 @@ export class SharedTimer {
         // A NaN has no place in the sorted map, and the timer would loop without a sleep.
         if (Number.isNaN(at)) return Effect.dieMessage("A timer was set to NaN")
         const timer = this.timerOf(clock)
-        let isFired = false
+        let hasFired = false
         let onFired = (): void => {}
         const fire = (): void => {
-          isFired = true
+          hasFired = true
           onFired()
         }
         let stop = (): void => {}
         const first = Effect.async<A, E>((resume) => {
           onFired = () => resume(Effect.suspend(onFire))
           stop = listen(resume)
-          if (isFired) onFired()
+          if (hasFired) onFired()
         })
         return Effect.zipRight(
           timer.add(at, fire),
