@@ -9,14 +9,14 @@ import {
   Random,
   Schedule,
   ScheduleDecision,
-  TestClock,
-  ScheduleIntervals
+  ScheduleIntervals,
+  TestClock
 } from "effect"
-import { ModelRouteError, RetryPolicy, Execution } from "effect-modelroute"
+import { Execution, ModelRouteError, RetryPolicy } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "./utils/exit.js"
-import { arrivalTimes, httpDate, image, layer, runToEnd, start, withClient } from "./utils/harness.js"
 import { makeFakeClient } from "./utils/fake.js"
+import { arrivalTimes, httpDate, image, layer, runToEnd, start, withClient } from "./utils/harness.js"
 
 const overloaded = Fault.envelope("MODEL_OVERLOADED")
 

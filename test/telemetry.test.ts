@@ -1,8 +1,9 @@
-/** Spans and log lines of calls. */
-import { Effect, Fiber, HashMap, LogLevel, Logger, Schedule, Stream, TestClock } from "effect"
-import { ModelRouteClient } from "effect-modelroute"
-import { Fault, Simulator } from "effect-modelroute/Simulator"
+/** Spans, log lines and metrics of calls. */
 import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, HashMap, Logger, LogLevel, Metric, Schedule, Stream, TestClock } from "effect"
+import { Execution, File, Metrics, ModelRouteClient } from "effect-modelroute"
+import { Fault, Simulator } from "effect-modelroute/Simulator"
+import { makeFakeClient } from "./utils/fake.js"
 import { image, layer, runToEnd, start, withClient } from "./utils/harness.js"
 import { spansOf } from "./utils/tracing.js"
 
@@ -81,4 +82,157 @@ describe("telemetry", () => {
       Logger.withMinimumLogLevel(LogLevel.All)
     )
   })
+
+  it.effect("records one span per operation, with attempts, outcome and an event per wait", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const spans = yield* spansOf(runToEnd(client.executions.run(image)))
+        assert.deepStrictEqual(
+          spans.map(({ kind, name }) => [name, kind]),
+          [["modelroute.executions.run", "client"]]
+        )
+        const [span] = spans
+        const { ledger } = yield* Simulator
+        assert.deepStrictEqual(Object.fromEntries(span?.attributes ?? []), {
+          "modelroute.operation": "executions.run",
+          "modelroute.attempts": 5,
+          "modelroute.outcome": "ok",
+          "modelroute.execution_id": (yield* ledger).executions[0]?.executionId
+        })
+        const events = span !== undefined && "events" in span && Array.isArray(span.events) ? span.events : []
+        assert.deepStrictEqual(
+          events.map(([name, at, attributes]) => [
+            name,
+            Number(at / 1_000_000n) - start,
+            attributes.reason,
+            attributes.waitMillis
+          ]),
+          [
+            ["modelroute.wait", 0, "ModelOverloaded", 1000],
+            ["modelroute.wait", 1000, "poll", 2000],
+            ["modelroute.wait", 3000, "poll", 3000],
+            ["modelroute.wait", 6000, "poll", 4500]
+          ]
+        )
+        const [failed] = yield* spansOf(runToEnd(client.executions.get(Execution.ExecutionId.make("exec_0"))))
+        assert.strictEqual(failed?.attributes.get("modelroute.outcome"), "UnrecognizedError")
+
+        const streamed = yield* spansOf(
+          runToEnd(
+            Effect.gen(function* () {
+              const { fileIds, id } = yield* client.executions.run(image)
+              yield* Stream.runDrain(client.executions.watch(id))
+              yield* Stream.runDrain(client.files.download(fileIds[0] ?? File.FileId.make("file_0")))
+              yield* Effect.ignore(Stream.runDrain(client.files.download(File.FileId.make("file_0"))))
+            })
+          )
+        )
+        assert.deepStrictEqual(
+          streamed
+            .slice(1)
+            .map(({ attributes, name }) => [
+              name.replace("modelroute.", ""),
+              attributes.get("modelroute.attempts"),
+              attributes.get("modelroute.outcome"),
+              attributes.has("modelroute.execution_id"),
+              attributes.has("modelroute.file_id")
+            ]),
+          [
+            ["executions.watch", 1, "ok", true, false],
+            ["files.download", 1, "ok", false, true],
+            ["files.download", 1, "FileNotFound", false, true]
+          ]
+        )
+      })
+    ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.envelope("MODEL_OVERLOADED")] } })))
+  )
+
+  it.effect("logs each wait before it begins: Debug, or Info from 5 s", () => {
+    const lines: Array<readonly [LogLevel.LogLevel["label"], unknown, unknown]> = []
+    const logger = Logger.make<unknown, void>(({ annotations, logLevel, message }) => {
+      lines.push([
+        logLevel.label,
+        Array.isArray(message) ? message[0] : message,
+        Object.fromEntries(HashMap.toEntries(annotations))
+      ])
+    })
+    return Effect.gen(function* () {
+      yield* TestClock.setTime(start)
+      const { executions } = yield* ModelRouteClient.ModelRouteClient
+      yield* runToEnd(executions.create(image))
+      const retry = { operation: "executions.create", idempotencyKey: "key-1", requestId: "req_7" }
+      assert.deepStrictEqual(lines, [
+        [
+          "DEBUG",
+          "Retrying executions.create in 1 s (ModelOverloaded: HTTP 503)",
+          { ...retry, attempt: 1, reason: "ModelOverloaded", detail: "HTTP 503", waitMillis: 1000 }
+        ],
+        [
+          "INFO",
+          "Retrying executions.create in 5 s (RateLimited: HTTP 429)",
+          { ...retry, attempt: 2, reason: "RateLimited", detail: "HTTP 429", waitMillis: 5000 }
+        ]
+      ])
+    }).pipe(
+      Effect.provide([
+        layer({
+          simulator: {
+            faults: [
+              Fault.envelope("MODEL_OVERLOADED", { requestId: "req_7" }),
+              Fault.envelope("RATE_LIMITED", { requestId: "req_7", headers: { "retry-after": "5" } })
+            ]
+          }
+        }),
+        Logger.replace(Logger.defaultLogger, logger)
+      ]),
+      Logger.withMinimumLogLevel(LogLevel.All)
+    )
+  })
+
+  it.effect("counts requests, retries and waits", () =>
+    withClient((client) =>
+      Effect.gen(function* () {
+        const count = (metric: Metric.Metric.Counter<number>, labels: Record<string, string>) =>
+          Effect.map(
+            Metric.value(
+              Object.entries(labels).reduce((tagged, [key, value]) => Metric.tagged(tagged, key, value), metric)
+            ),
+            ({ count }) => count
+          )
+        const counts = Effect.all({
+          ok: count(Metrics.requests, { operation: "executions.create", outcome: "ok" }),
+          lost: count(Metrics.requests, { operation: "executions.create", outcome: "TransportError" }),
+          retries: count(Metrics.retries, { operation: "executions.create", reason: "TransportError" })
+        })
+        const waits = Metric.value(
+          Metrics.waits.pipe((metric) =>
+            Metric.tagged(Metric.tagged(metric, "operation", "executions.create"), "reason", "TransportError")
+          )
+        )
+        const [before, waited] = [yield* counts, yield* waits]
+        yield* runToEnd(client.executions.create(image))
+        const [after, waitedAfter] = [yield* counts, yield* waits]
+        assert.deepStrictEqual(
+          [after.ok - before.ok, after.lost - before.lost, after.retries - before.retries],
+          [1, 2, 2]
+        )
+        assert.strictEqual(waitedAfter.count - waited.count, 2)
+        assert.strictEqual(waitedAfter.sum - waited.sum, 3)
+      })
+    ).pipe(Effect.provide(layer({ simulator: { faults: Fault.times(2, Fault.dropBefore) } })))
+  )
+
+  it.effect("sends trace headers only with propagateTraceContext", () =>
+    Effect.gen(function* () {
+      const sent = (options: Partial<ModelRouteClient.Options>) => {
+        const { client, headers } = makeFakeClient(() => ({ status: 200, json: {} }), options)
+        return Effect.flatMap(client, ({ request }) => request("GET", "/executions")).pipe(
+          Effect.withSpan("caller"),
+          Effect.map(() => Object.keys(headers[0] ?? {}).toSorted())
+        )
+      }
+      assert.deepStrictEqual(yield* sent({}), ["authorization"])
+      assert.deepStrictEqual(yield* sent({ propagateTraceContext: true }), ["authorization", "b3", "traceparent"])
+    })
+  )
 })

@@ -5,11 +5,11 @@
  */
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
-import * as Duration from "effect/Duration"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Cause from "effect/Cause"
 import * as Metric from "effect/Metric"
 import * as MetricLabel from "effect/MetricLabel"
 import * as Option from "effect/Option"
@@ -20,8 +20,8 @@ import type { FileId } from "../File.js"
 import * as Metrics from "../Metrics.js"
 import { isModelRouteError } from "../ModelRouteError.js"
 import { formatMillis } from "./data/durationText.js"
-import * as monotonic from "./data/monotonic.js"
 import { omitUndefined } from "./data/lenient.js"
+import * as monotonic from "./data/monotonic.js"
 
 /** @internal The attributes of a call that its span records when it ends. */
 export interface CallStats {

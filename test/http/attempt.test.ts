@@ -1,9 +1,9 @@
 /** One attempt: how a response is read and which error it becomes. */
-import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Stream } from "effect"
 import { Execution, RetryPolicy } from "effect-modelroute"
-import { assert, describe, it } from "@effect/vitest"
 import { failureOf, valueOf } from "../utils/exit.js"
 import { makeFakeClient } from "../utils/fake.js"
 import { runToEnd } from "../utils/harness.js"

@@ -1,12 +1,12 @@
 import * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Layer, Redacted } from "effect"
-import { SharedTimer } from "../../src/internal/http/sharedTimer.js"
-import { makeAttemptTimeout } from "../../src/internal/http/attemptTimeout.js"
-import { valueOf } from "../utils/exit.js"
-import { runInVirtualTime } from "../utils/virtualTime.js"
 import { Execution, IdempotencyKey, ModelRouteClient, RetryPolicy } from "effect-modelroute"
+import { makeAttemptTimeout } from "../../src/internal/http/attemptTimeout.js"
+import { SharedTimer } from "../../src/internal/http/sharedTimer.js"
+import { valueOf } from "../utils/exit.js"
 import { silent, start } from "../utils/harness.js"
+import { runInVirtualTime } from "../utils/virtualTime.js"
 
 const seconds = Effect.map(Clock.currentTimeMillis, (now) => now / 1000)
 

@@ -1,11 +1,11 @@
 /** The source and the checks of an idempotency key. */
+import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { IdempotencyKey } from "effect-modelroute"
 import { Simulator } from "effect-modelroute/Simulator"
-import { assert, describe, it } from "@effect/vitest"
 import { failureOf } from "../utils/exit.js"
-import { image, layer, prompt, withClient } from "../utils/harness.js"
 import { makeFakeClient } from "../utils/fake.js"
+import { image, layer, prompt, withClient } from "../utils/harness.js"
 
 describe("an idempotency key", () => {
   it.effect("is checked whatever its source, and can have 255 characters", () =>

@@ -1,10 +1,11 @@
 /** The method `request` for endpoints without a method of their own. */
-import { Effect } from "effect"
-import { IdempotencyKey } from "effect-modelroute"
 import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schedule } from "effect"
+import { IdempotencyKey, type RetryPolicy } from "effect-modelroute"
+import { Fault, Simulator } from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "../utils/exit.js"
-import { image, prompt, runToEnd } from "../utils/harness.js"
 import { makeFakeClient } from "../utils/fake.js"
+import { arrivalTimes, image, layer, prompt, runToEnd, withClient } from "../utils/harness.js"
 
 describe("request", () => {
   it.effect("retries exactly the idempotent methods", () =>
@@ -83,6 +84,96 @@ describe("request", () => {
       const error = failureOf(yield* Effect.exit((yield* client).request("POST", "/x", () => 1)))
       assert.strictEqual(error._tag === "InvalidRequest" && error.field, "body")
       assert.deepStrictEqual(urls, [])
+    })
+  })
+
+  it.effect("returns the response of any endpoint unchanged", () => {
+    const replies = [{ data: [1] }, undefined, "plain text"]
+    const { bodies, client, headers, urls } = makeFakeClient((_, n) => {
+      const reply = replies[n - 1]
+      return typeof reply === "string" ? { status: 200, text: reply } : { status: reply ? 200 : 204, json: reply }
+    })
+    return Effect.gen(function* () {
+      const { request } = yield* client
+      assert.deepStrictEqual(yield* request("GET", "/executions?limit=5"), { data: [1] })
+      assert.isUndefined(yield* request("DELETE", "/v1/webhooks/endpoints/wh_1"))
+      assert.strictEqual(yield* request("POST", "/files/confirm", { file_id: "file_1" }), "plain text")
+      assert.deepStrictEqual(urls, [
+        "https://api.modelroute.ai/v1/executions?limit=5",
+        "https://api.modelroute.ai/v1/webhooks/endpoints/wh_1",
+        "https://api.modelroute.ai/v1/files/confirm"
+      ])
+      assert.deepStrictEqual(bodies, ["", "", '{"file_id":"file_1"}'])
+      assert.strictEqual(headers[2]?.["content-type"], "application/json")
+      assert.isUndefined(headers[2]?.["idempotency-key"])
+    })
+  })
+
+  for (const path of [
+    "executions",
+    "https://evil.example/",
+    "//evil.example",
+    "/a/../../b",
+    "/a\nb",
+    "/..",
+    "/a/..",
+    "/./b",
+    "/a/.",
+    "/a/..?b",
+    "/%2e%2e/admin",
+    "/%2E./x",
+    "/a\\..\\..\\..\\b",
+    "/..#"
+  ]) {
+    it.effect(`rejects the path ${JSON.stringify(path)}`, () => {
+      const { client, urls } = makeFakeClient(() => ({ status: 200 }))
+      return Effect.gen(function* () {
+        const error = failureOf(yield* Effect.exit((yield* client).request("GET", path)))
+        assert.strictEqual(error._tag === "InvalidRequest" && error.field, "path")
+        assert.deepStrictEqual(urls, [])
+      })
+    })
+  }
+
+  const bad: ReadonlyArray<readonly [string, string, unknown, string]> = [
+    ["CONNECT", "/executions", undefined, "method"],
+    ["get", "/executions", undefined, "method"],
+    ["GET\r\nX: y", "/executions", undefined, "method"],
+    ["GET", "/executions", { limit: 5 }, "body"],
+    ["HEAD", "/executions", null, "body"]
+  ]
+  for (const [method, path, body, field] of bad) {
+    it.effect(`rejects the ${field} of ${JSON.stringify(method)} with ${JSON.stringify(body)}`, () => {
+      const { client, urls } = makeFakeClient(() => ({ status: 200 }))
+      return Effect.gen(function* () {
+        const { request } = yield* client
+        // @ts-expect-error JavaScript passes any text.
+        const error = failureOf(yield* Effect.exit(request(method, path, body)))
+        assert.strictEqual(error._tag === "InvalidRequest" && error.field, field)
+        assert.deepStrictEqual(urls, [])
+      })
+    })
+  }
+
+  it.effect("retries a POST only if it was not executed or has a key, whatever the policy", () => {
+    const attempts = (method: "GET" | "POST", fault: Fault.Fault, key?: string, retry?: RetryPolicy.RetryPolicy) =>
+      withClient((client) =>
+        Effect.gen(function* () {
+          const call = client.request(method, "/executions", method === "GET" ? undefined : image)
+          yield* runToEnd(key === undefined ? call : IdempotencyKey.withKey(call, key))
+          const { ledger } = yield* Simulator
+          return [(yield* arrivalTimes()).length, (yield* ledger).executions.length]
+        })
+      ).pipe(Effect.provide(layer({ simulator: { faults: [fault] }, client: retry === undefined ? {} : { retry } })))
+    return Effect.gen(function* () {
+      assert.deepStrictEqual(yield* attempts("GET", Fault.dropAfter), [2, 0])
+      assert.deepStrictEqual(yield* attempts("POST", Fault.dropAfter), [1, 1])
+      assert.deepStrictEqual(yield* attempts("POST", Fault.badGateway), [1, 0])
+      assert.deepStrictEqual(yield* attempts("POST", Fault.envelope("MODEL_OVERLOADED")), [1, 0])
+      assert.deepStrictEqual(yield* attempts("POST", Fault.envelope("SERVICE_UNAVAILABLE", { phase: "after" })), [1, 1])
+      assert.deepStrictEqual(yield* attempts("POST", Fault.rateLimited({ resetIn: "2 seconds" })), [2, 1])
+      assert.deepStrictEqual(yield* attempts("POST", Fault.dropAfter, "mine"), [2, 1])
+      assert.deepStrictEqual(yield* attempts("POST", Fault.dropAfter, undefined, Schedule.recurs(5)), [1, 1])
     })
   })
 })

@@ -1,7 +1,7 @@
 /** How requests are made. */
+import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Execution, File } from "effect-modelroute"
-import { assert, describe, it } from "@effect/vitest"
 import { failureOf } from "../utils/exit.js"
 import { makeFakeClient } from "../utils/fake.js"
 

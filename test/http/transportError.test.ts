@@ -1,6 +1,6 @@
 /** The reasons of transport failures in every runtime. */
-import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientError from "@effect/platform/HttpClientError"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe, it } from "@effect/vitest"
 import { describeTransportError } from "../../src/internal/http/transportError.js"
 

@@ -1,6 +1,6 @@
 /** Unusual servers on real sockets. All three transports behave in the same way. */
-import { gzipSync } from "node:zlib"
 import type { IncomingMessage, ServerResponse } from "node:http"
+import { gzipSync } from "node:zlib"
 import { assert } from "@effect/vitest"
 import { Chunk, Deferred, Effect, Logger, LogLevel, Stream } from "effect"
 import { Execution, File, RetryPolicy } from "effect-modelroute"

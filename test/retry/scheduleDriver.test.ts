@@ -1,7 +1,7 @@
 /** A schedule that is stepped by hand. */
+import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schedule, ScheduleDecision, ScheduleInterval } from "effect"
 import { Execution, type ModelRouteError } from "effect-modelroute"
-import { assert, describe, it } from "@effect/vitest"
 import { makeFakeClient } from "../utils/fake.js"
 
 describe("makeScheduleDriver", () => {

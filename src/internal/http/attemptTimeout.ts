@@ -8,8 +8,8 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import type { SharedTimer } from "./sharedTimer.js"
 import * as monotonic from "../data/monotonic.js"
+import type { SharedTimer } from "./sharedTimer.js"
 
 type Running<A, E> = Fiber.RuntimeFiber<Exit.Exit<A, E>>
 

@@ -8,9 +8,9 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import type { InvalidRequest } from "../../ModelRouteError.js"
-import { invalidRequest } from "../errors/invalidRequest.js"
-import { type PrivateTexts, TextCollector } from "../errors/confidential.js"
 import { isRecord } from "../data/lenient.js"
+import { type PrivateTexts, TextCollector } from "../errors/confidential.js"
+import { invalidRequest } from "../errors/invalidRequest.js"
 
 /** Servers reject deeper JSON, and recursive code overflows the stack. */
 const maxDepth = 500

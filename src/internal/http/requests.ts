@@ -8,8 +8,8 @@ import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpMethod } from "@effect/platform/HttpMethod"
 import * as Effect from "effect/Effect"
 import type { InvalidRequest } from "../../ModelRouteError.js"
-import { invalidRequest } from "../errors/invalidRequest.js"
 import type { PrivateTexts } from "../errors/confidential.js"
+import { invalidRequest } from "../errors/invalidRequest.js"
 import { checkJson } from "./jsonBody.js"
 
 /** @internal Encodes an id as one segment of a path, whatever characters it contains. */
