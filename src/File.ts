@@ -38,8 +38,8 @@ export const FileId = Schema.NonEmptyString.pipe(Schema.brand("effect-modelroute
 export type FileId = typeof FileId.Type
 
 /**
- * A link to a file that works without an API key, for 1 hour by default. Anyone who has the URL can read the file, so it is
- * `Redacted`. `Redacted.value(link.url)` returns its text. API page "Downloading files".
+ * A link to a file that works without an API key, for 1 hour by default. Anyone who has the URL can read the file, so
+ * it is `Redacted`. `Redacted.value(link.url)` returns its text. API page "Downloading files".
  *
  * @since 0.1.0
  * @category models
@@ -94,8 +94,8 @@ export const fromBytes = (bytes: Uint8Array, options: { readonly name?: string |
 })
 
 /**
- * Makes a source from a stream, which is never held in memory as a whole. `size` is the number of bytes in the stream. Each retry
- * runs the stream again, so it must not read from a `ReadableStream` that is already open.
+ * Makes a source from a stream, which is never held in memory as a whole. `size` is the number of bytes in the stream.
+ * Each retry runs the stream again, so it must not read from a `ReadableStream` that is already open.
  *
  * @example
  * ```ts
@@ -152,7 +152,7 @@ export const fromPath = (
   })
 
 /**
- * Progress of an upload in bytes. It never decreases: bytes that a retry sends again do not count.
+ * Progress of an upload in bytes. It never decreases, because bytes that a retry sends again do not count.
  *
  * @since 0.1.0
  * @category models
@@ -205,11 +205,11 @@ export interface Download {
 }
 
 /**
- * Writes bytes to a file. They are written to a temporary file in the same folder, which is renamed after all bytes are on disk.
- * No reader sees an incomplete file. A failure or an interruption removes the temporary file.
+ * Writes bytes to a file. They are written to a temporary file in the same folder, which is renamed after all bytes are
+ * on disk. No reader sees an incomplete file. A failure or an interruption removes the temporary file.
  *
- * Replaces an existing file and keeps its mode. Keeps a symbolic link and replaces its target. Writes directly to a device or a
- * pipe. Fails as the stream does, or with `PlatformError`.
+ * Replaces an existing file and keeps its mode. Keeps a symbolic link and replaces its target. Writes directly to a
+ * device or a pipe. Fails as the stream does, or with `PlatformError`.
  *
  * @example
  * ```ts
@@ -261,7 +261,9 @@ export const toPath =
       return { path, size }
     }).pipe(Effect.scoped)
 
-/** A temporary file starts with the name of its target, shortened because the suffix could exceed the limit for names. */
+/**
+ * A temporary file starts with the name of its target, shortened because the suffix could exceed the limit for names.
+ */
 const maxPrefixLength = 32
 
 /** Returns the folder of a path with its separator, or an empty text for the current folder. */

@@ -1,6 +1,6 @@
 /**
- * Receives webhooks: verifies the signature of each delivery and handles each event once. API pages "Webhooks overview" and
- * "Verifying webhooks".
+ * Receives webhooks. Verifies the signature of each delivery and handles each event once. API pages "Webhooks overview"
+ * and "Verifying webhooks".
  *
  * @since 0.1.0
  */
@@ -48,15 +48,16 @@ export {
  */
 export interface HandlerOptions<E, R, RD = never> extends VerifyOptions {
   /**
-   * Handles an event, in a scope of its own. After it has succeeded, it does not run again for the same event. After a failure
-   * or a defect, the API delivers the event again, up to five times.
+   * Handles an event, in a scope of its own. After it has succeeded, it does not run again for the same event. After a
+   * failure or a defect, the API delivers the event again, up to five times.
    *
-   * The API also delivers an event again if it gets no response within 30 seconds. That delivery waits for the running handler.
+   * The API also delivers an event again if it gets no response within 30 seconds. That delivery waits for the running
+   * handler.
    */
   readonly onEvent: (event: Event) => Effect.Effect<void, E, R>
   /**
-   * The record of handled events, such as `Webhook.Dedup`, which the app then requires. Default: a record in memory that belongs
-   * to this handler.
+   * The record of handled events, such as `Webhook.Dedup`, which the app then requires. Default: a record in memory
+   * that belongs to this handler.
    */
   readonly dedup?: Effect.Effect<DedupService, never, RD> | undefined
   /** Maximum size of a body in bytes. Default: 1 MiB (1,048,576). */
@@ -64,21 +65,22 @@ export interface HandlerOptions<E, R, RD = never> extends VerifyOptions {
 }
 
 /**
- * Makes an HTTP app that receives deliveries, for any server of `@effect/platform`. Its responses have an empty body and one of
- * these statuses:
+ * Makes an HTTP app that receives deliveries, for any server of `@effect/platform`. Its responses have an empty body
+ * and one of these statuses:
  *
  * - 200: the event has been handled, now or before
  * - 400: the delivery is genuine but is not an event, or its body is incomplete
  * - 401: the delivery is not genuine, or too old
  * - 405: the method is not POST
  * - 413: the body is larger than `maxBodySize`
- * - 500: `onEvent` or the record of handled events failed, or `secrets` or `tolerance` is invalid; the log contains the reason
+ * - 500: `onEvent` or the record of handled events failed, or `secrets` or `tolerance` is invalid; the log contains the
+ *   reason
  *
- * An event is handled in a fiber of its own, so a sender that disconnects does not interrupt it. Make the handler only once:
- * without `dedup`, each handler has its own record of handled events.
+ * An event is handled in a fiber of its own, so a sender that disconnects does not interrupt it. Make the handler only
+ * once, because without `dedup` each handler has its own record of handled events.
  *
- * Logs a rejected delivery as a warning, with its reason only. Logs a failure of `onEvent` as a warning and a defect as an error,
- * without the content of the event. Each verified delivery has a span `modelroute.webhook.receive`.
+ * Logs a rejected delivery as a warning, with its reason only. Logs a failure of `onEvent` as a warning and a defect as
+ * an error, without the content of the event. Each verified delivery has a span `modelroute.webhook.receive`.
  *
  * Throws if `onEvent` or `maxBodySize` is invalid.
  *
@@ -119,12 +121,12 @@ export const handler = <E, R, RD = never>(
 }
 
 /**
- * Notifies the client in the context about the execution of an event. A terminal status ends the `await`, `run` and `watch` of
- * that execution immediately.
+ * Notifies the client in the context about the execution of an event. A terminal status ends the `await`, `run` and
+ * `watch` of that execution immediately.
  *
- * If nobody waits for the execution, the client keeps the event for the next wait. It keeps the latest 1000 events, without large
- * outputs. A repeated or late event has no effect. The API sends no event for EXPIRED, and events can be lost, so the client still
- * polls, as its `pollSchedule` says.
+ * If nobody waits for the execution, the client keeps the event for the next wait. It keeps the latest 1000 events,
+ * without large outputs. A repeated or late event has no effect. The client still polls by its `pollSchedule`, because
+ * there is no event for EXPIRED and events can be lost.
  *
  * @example
  * ```ts
@@ -146,8 +148,9 @@ export const notifyClient = (event: Event): Effect.Effect<void, never, ModelRout
   )
 
 /**
- * Polls rarely, for executions whose end is reported by a webhook. The first delay is 30 seconds, each later delay is 1.5 times
- * the one before, and the maximum delay is 2 minutes. It never ends. Use it as the `pollSchedule` of the client or of one wait.
+ * Polls rarely, for executions whose end is reported by a webhook. The first delay is 30 seconds. Each later delay is
+ * 1.5 times the previous delay. The maximum delay is 2 minutes. The schedule never ends. Use it as the `pollSchedule`
+ * of the client or of one wait.
  *
  * @example
  * ```ts

@@ -479,7 +479,7 @@ describe("a stalled upload", () => {
         fileId,
         32_000 + 16 * 9000
       ])
-      // Timeout 10 s after the second chunk at 9 s, 1 s of backoff, timeout after 10 s, 2 s of backoff, 16 chunks in 2 parts.
+      // Attempt 1: a chunk at 9 s, timeout at 19 s, 1 s of backoff. Attempt 2: timeout after 10 s, 2 s of backoff.
       assert.deepStrictEqual(puts, [0, 20_000, 32_000])
     })
   )

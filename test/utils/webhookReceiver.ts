@@ -1,6 +1,6 @@
 /**
- * A process that receives webhooks until a test kills it. Its arguments are the directory of its `Dedup`, and a file to which it
- * appends the id of each handled event. It starts at the first input on stdin, prints its port, and exits when stdin ends.
+ * A process that receives webhooks until a test kills it. Arguments: the directory of its `Dedup`, and a file for the
+ * ids of handled events. It starts at the first input on stdin, prints its port, and exits when stdin ends.
  */
 import * as Http from "node:http"
 import * as NodeContext from "@effect/platform-node/NodeContext"

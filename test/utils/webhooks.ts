@@ -67,7 +67,9 @@ export const serveApp = <E, R>(app: HttpApp.Default<E, R>) =>
     return { url: `http://127.0.0.1:${port}/`, port, server } satisfies RunningServer
   })
 
-/** Opens a connection for raw HTTP. `response` resolves with all received text when the server closes the connection. */
+/**
+ * Opens a connection for raw HTTP. `response` resolves with all received text when the server closes the connection.
+ */
 export const connect = (
   port: number
 ): Effect.Effect<{ readonly socket: Net.Socket; readonly response: Promise<string> }, never, Scope.Scope> =>

@@ -1,4 +1,6 @@
-/** Kills a receiver of webhooks while it handles events. No event is lost, and no event is handled again after a 200. */
+/**
+ * Kills a receiver of webhooks while it handles events. No event is lost, and no event is handled again after a 200.
+ */
 import { spawn } from "node:child_process"
 import { createHash } from "node:crypto"
 import { existsSync, readFileSync } from "node:fs"

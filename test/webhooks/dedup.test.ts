@@ -376,8 +376,8 @@ describe("layerDedup over a store", () => {
 
 describe("a process that is killed", () => {
   /**
-   * Handles three events, and dies during the n-th write. `part` is the written fraction of that value, or negative if it was not
-   * written at all.
+   * Handles three events, and dies during the n-th write. `part` is the written fraction of that value, or negative if
+   * it was not written at all.
    */
   const runUntilKilled = (values: StoreValues, writes: number, part: number) => {
     const handled: Array<string> = []

@@ -105,14 +105,14 @@ describe("responds with", () => {
     "401 to a delivery that is not genuine, and 400 to one that is not an event",
     Effect.gen(function* () {
       const { url } = yield* serve({ onEvent: failOnEvent, secrets: [secret, Redacted.make("whsec_2")] })
-      const good = yield* signDelivery(eventPayload("evt_1"))
-      const { "x-signature": signature, "x-signature-timestamp": timestamp } = good.headers
+      const genuine = yield* signDelivery(eventPayload("evt_1"))
+      const { "x-signature": signature, "x-signature-timestamp": timestamp } = genuine.headers
       for (const [delivery, status] of [
-        [{ ...good, headers: {} }, 401],
-        [{ ...good, headers: { "x-signature": signature } }, 401],
-        [{ ...good, headers: { "x-signature-timestamp": timestamp } }, 401],
-        [{ ...good, body: `${good.body} ` }, 401],
-        [{ ...good, body: "" }, 401],
+        [{ ...genuine, headers: {} }, 401],
+        [{ ...genuine, headers: { "x-signature": signature } }, 401],
+        [{ ...genuine, headers: { "x-signature-timestamp": timestamp } }, 401],
+        [{ ...genuine, body: `${genuine.body} ` }, 401],
+        [{ ...genuine, body: "" }, 401],
         [yield* signDelivery(eventPayload("evt_1"), Redacted.make("whsec_3")), 401],
         [yield* signDelivery("[]"), 400],
         [yield* signDelivery(""), 400]
@@ -120,7 +120,7 @@ describe("responds with", () => {
         assert.deepStrictEqual(yield* postDelivery(url, delivery), { status, text: "" })
       }
       yield* TestClock.adjust("301 seconds")
-      assert.strictEqual((yield* postDelivery(url, good)).status, 401)
+      assert.strictEqual((yield* postDelivery(url, genuine)).status, 401)
     })
   )
 
@@ -302,11 +302,11 @@ describe("a body", () => {
       const { port } = yield* serve({ onEvent, maxBodySize: 1000 })
       const large = encodeRequest(yield* signDelivery(`{"id":"evt_1"}`.padEnd(1800)))
       const { response, socket } = yield* connect(port)
-      const refused = new Promise<string>((resolve) => {
+      const rejected = new Promise<string>((resolve) => {
         socket.once("data", (chunk) => resolve(String(chunk)))
       })
       socket.write(large.slice(0, -100))
-      assert.match(yield* Effect.promise(() => refused), /^HTTP\/1\.1 413 /)
+      assert.match(yield* Effect.promise(() => rejected), /^HTTP\/1\.1 413 /)
       const small = encodeRequest(yield* signDelivery(`{"id":"evt_2"}`)).replace("\r\n", "\r\nconnection: close\r\n")
       socket.write(large.slice(-100) + small)
       assert.match(yield* Effect.promise(() => response), /HTTP\/1\.1 200 /)
@@ -749,11 +749,11 @@ describe("logs and spans contain", () => {
       yield* TestClock.setTime(start - 400_000)
       const old = yield* signDelivery(eventPayload("evt_0"))
       yield* TestClock.setTime(start)
-      const good = yield* signDelivery(eventPayload("evt_1"))
+      const genuine = yield* signDelivery(eventPayload("evt_1"))
       const { lines, spans } = yield* observe({ maxBodySize: 1000 }, [
-        { ...good, headers: {} },
-        { ...good, headers: { "x-signature": good.headers["x-signature"] } },
-        { ...good, body: "canary" },
+        { ...genuine, headers: {} },
+        { ...genuine, headers: { "x-signature": genuine.headers["x-signature"] } },
+        { ...genuine, body: "canary" },
         old,
         yield* signDelivery('["canary"]'),
         yield* signDelivery("x".repeat(2000))
@@ -771,8 +771,8 @@ describe("logs and spans contain", () => {
 
   it.scoped("the name of an invalid option", () =>
     Effect.gen(function* () {
-      const good = yield* Effect.zipRight(TestClock.setTime(start), signDelivery(eventPayload("evt_1")))
-      const { lines, statuses } = yield* observe({ secrets: [secret, Redacted.make("")] }, [good])
+      const genuine = yield* Effect.zipRight(TestClock.setTime(start), signDelivery(eventPayload("evt_1")))
+      const { lines, statuses } = yield* observe({ secrets: [secret, Redacted.make("")] }, [genuine])
       assert.deepStrictEqual(statuses, [500])
       assert.deepStrictEqual(
         lines.map(({ level }) => level),

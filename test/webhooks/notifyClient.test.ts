@@ -197,7 +197,7 @@ describe("notifyClient", () => {
       Effect.gen(function* () {
         assert.strictEqual(failureOf(yield* runUntilDone(executions.run(request)))._tag, "ExecutionExpired")
         assert.deepStrictEqual(received, ["execution.started"])
-        // After 30 s, then 45, 67.5 and 101.25 s later. The last poll is at the expiry, which a Date header gives in whole seconds.
+        // After 30 s, then 45, 67.5 and 101.25 s later. The last poll is at the expiry, which is in whole seconds.
         assert.deepStrictEqual(yield* polls, [30_000, 75_000, 142_500, 243_750, 330_750])
       })
     )

@@ -1,6 +1,6 @@
 /**
- * Downloads a file in each documented way: as bytes, through JSON with a link, or through redirects. Only requests to the API
- * carry the API key, and only JSON from the API counts as a link. An interrupted download is resumed.
+ * Downloads a file in each documented way: as bytes, through JSON with a link, or through redirects. Only requests to
+ * the API carry the API key, and only JSON from the API counts as a link. An interrupted download is resumed.
  *
  * @internal
  */
@@ -33,7 +33,7 @@ import {
   unknownFile
 } from "./downloadBody.js"
 import { downloadHeaders, type DownloadState, initialState } from "./downloadState.js"
-import { isApiUrl, type Refusal, resolveRedirect, resolveTarget, type Target } from "./redirect.js"
+import { isApiUrl, type InvalidTarget, resolveRedirect, resolveTarget, type Target } from "./redirect.js"
 
 const maxRedirects = 5
 
@@ -72,7 +72,7 @@ const requestStorage = (
 const followRedirect = (
   download: DownloadContext,
   received: attempt.ReceivedResponse,
-  redirect: Target | Refusal,
+  redirect: Target | InvalidTarget,
   expected: ExpectedFile,
   redirectsLeft: number
 ): Effect.Effect<Bytes, RequestFailure> => {

@@ -180,8 +180,8 @@ export const acceptContent = (
 }
 
 /**
- * Accepts a 416 response. The download is complete if the file has as many bytes as have arrived. Otherwise storage cannot resume
- * it, and the next attempt starts from the first byte. RFC 9110, 15.5.17.
+ * Accepts a 416 response. The download is complete if the file has as many bytes as have arrived. Otherwise storage
+ * cannot resume it, and the next attempt starts from the first byte. RFC 9110, 15.5.17.
  *
  * @internal
  */

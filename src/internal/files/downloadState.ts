@@ -43,8 +43,8 @@ export const strongEtag = (response: HttpClientResponse.HttpClientResponse): str
 }
 
 /**
- * Returns the headers of a request. It asks for the missing range if `isForBytes` and if the download can be resumed. It refuses
- * content encodings, because they would change the size and the offsets. RFC 9110, 14.2 and 13.1.5.
+ * Returns the headers of a request. It asks for the missing range if `isForBytes` and if the download can be resumed.
+ * It refuses content encodings, because they would change the size and the offsets. RFC 9110, 14.2 and 13.1.5.
  *
  * @internal
  */

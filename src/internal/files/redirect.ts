@@ -15,7 +15,7 @@ export interface Target {
 }
 
 /** @internal The reason why a URL is not requested. */
-export interface Refusal {
+export interface InvalidTarget {
   readonly problem: string
 }
 
@@ -24,7 +24,7 @@ export const resolveRedirect = (
   { baseUrl }: RequestSender,
   { response }: attempt.ReceivedResponse,
   requestUrl: string
-): Target | Refusal | undefined => {
+): Target | InvalidTarget | undefined => {
   if (response.status < 300 || response.status >= 400) return undefined
   const location = response.headers["location"]
   if (location === undefined || !URL.canParse(location, requestUrl)) {
@@ -35,13 +35,13 @@ export const resolveRedirect = (
 }
 
 /**
- * Returns the URL that is requested for a link of the API or a redirect. It allows `https` and the scheme of the base URL, because
- * other schemes could reach the internal network of the backend. It rejects a user name and removes the fragment, because each
- * transport treats them differently.
+ * Returns the URL that is requested for a link of the API or a redirect. It allows `https` and the scheme of the base
+ * URL. Other schemes could reach the internal network of the backend. It rejects a user name and removes the fragment,
+ * because each transport treats them differently.
  *
  * @internal
  */
-export const resolveTarget = (baseUrl: string, link: string): Target | Refusal => {
+export const resolveTarget = (baseUrl: string, link: string): Target | InvalidTarget => {
   const url = new URL(link)
   if (url.protocol !== "https:" && url.protocol !== new URL(baseUrl).protocol) {
     return { problem: "does not lead to an https URL" }

@@ -22,16 +22,19 @@ export interface UploadOptions {
   /** Number of days for which the file is kept, 1 to 365. Default: the setting of the organization. */
   readonly ttlDays?: number | undefined
   /**
-   * Uploads in the format of the older edition of the API. `contentType` must be the type of the file. `filename` defaults to the
-   * name of the source. `purpose`, `region` and `ttlDays` are not sent.
+   * Uploads in the format of the older edition of the API. `contentType` must be the type of the file. `filename`
+   * defaults to the name of the source. `purpose`, `region` and `ttlDays` are not sent.
    */
   readonly legacy?: { readonly contentType: string; readonly filename?: string | undefined } | undefined
   /**
-   * Confirms the upload after the bytes have arrived. `"optional"` succeeds if the API has no endpoint for it (404 or 405).
-   * Default: `true`, or `false` with `legacy`.
+   * Confirms the upload after the bytes have arrived. `"optional"` succeeds if the API has no endpoint for it (404 or
+   * 405). Default: `true`, or `false` with `legacy`.
    */
   readonly confirm?: boolean | "optional" | undefined
-  /** Maximum size in bytes. A larger source fails before anything is sent. Default: 150 MiB (157,286,400), the API's limit. */
+  /**
+   * Maximum size in bytes. A larger source fails before anything is sent. Default: 150 MiB (157,286,400), the API's
+   * limit.
+   */
   readonly maxSize?: number | undefined
   /** Runs for each chunk that the transport has taken, and at the end for all bytes. The transport waits for it. */
   readonly onProgress?: ((progress: File.Progress) => Effect.Effect<void>) | undefined
@@ -45,14 +48,15 @@ export interface UploadOptions {
  */
 export interface Files {
   /**
-   * Uploads a file and returns its id. Requests a URL, streams the bytes to it with their length, and confirms the upload. Storage
-   * receives no header of the API. An expired URL is replaced once.
+   * Uploads a file and returns its id. Requests a URL, streams the bytes to it with their length, and confirms the
+   * upload. Storage receives no header of the API. An expired URL is replaced once.
    *
-   * The upload as a whole has no time limit. An attempt fails with `TransportError` if storage takes no bytes for the `attemptTimeout`.
+   * The upload as a whole has no time limit. An attempt fails with `TransportError` if storage takes no bytes for the
+   * `attemptTimeout`.
    *
-   * Fails with `FileTooLarge` or `InvalidRequest` before anything is sent. Fails with `InvalidRequest` if the source has another
-   * size than it declares, and with the error of the source if reading it fails. Any other rejection by storage is an
-   * `UnexpectedResponse`. API page "Uploading files".
+   * Fails with `FileTooLarge` or `InvalidRequest` before anything is sent. Fails with `InvalidRequest` if the source
+   * has another size than it declares. Fails with the error of the source if reading it fails. Any other rejection by
+   * storage is an `UnexpectedResponse`. API page "Uploading files".
    *
    * @example
    * ```ts
@@ -70,8 +74,9 @@ export interface Files {
     options?: UploadOptions
   ) => Effect.Effect<File.FileId, UploadFailure | E>
   /**
-   * Uploads a file and streams its progress. The last element holds the id of the file. A slow consumer misses steps and does not
-   * delay the upload. The upload is interrupted if the consumer stops. Fails as `upload` does. API page "Uploading files".
+   * Uploads a file and streams its progress. The last element holds the id of the file. A slow consumer misses steps
+   * and does not delay the upload. The upload is interrupted if the consumer stops. Fails as `upload` does. API page
+   * "Uploading files".
    *
    * @example
    * ```ts
@@ -96,11 +101,12 @@ export interface Files {
     options?: UploadOptions
   ) => Stream.Stream<File.Upload, UploadFailure | E>
   /**
-   * Streams the bytes of a file, whether the API returns them directly, through a link or through redirects. The API key is never
-   * sent to storage. `File.toPath` writes the bytes to a file.
+   * Streams the bytes of a file, whether the API returns them directly, through a link or through redirects. The API
+   * key is never sent to storage. `File.toPath` writes the bytes to a file.
    *
-   * The time limit of an attempt applies to each chunk. An interrupted download is resumed as the retry policy allows, with a
-   * `Range` request if storage supports it. Fails with `FileNotFound` if there is no such file. API page "Downloading files".
+   * The time limit of an attempt applies to each chunk. An interrupted download is resumed as the retry policy allows,
+   * with a `Range` request if storage supports it. Fails with `FileNotFound` if there is no such file. API page
+   * "Downloading files".
    *
    * @example
    * ```ts
@@ -116,8 +122,8 @@ export interface Files {
    */
   readonly download: (id: File.FileId) => Stream.Stream<Uint8Array, RequestFailure>
   /**
-   * Returns a link to a file. The link works for a limited time and without an API key. Fails with `FileNotFound` if there is no
-   * such file. API page "Downloading files".
+   * Returns a link to a file. The link works for a limited time and without an API key. Fails with `FileNotFound` if
+   * there is no such file. API page "Downloading files".
    *
    * @example
    * ```ts

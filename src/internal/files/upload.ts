@@ -1,6 +1,6 @@
 /**
- * Uploads a file in three steps: requests a URL, sends the bytes to it, and confirms the upload. Requests to storage carry the bytes and
- * no header of the API.
+ * Uploads a file in three steps: requests a URL, sends the bytes to it, and confirms the upload. Requests to storage
+ * carry the bytes and no header of the API.
  *
  * @internal
  */
@@ -67,7 +67,7 @@ const linkCall = (
       const expiresAt = link.expiresAt && link.expiresAt.epochMillis - sentAt + receivedAt.monotonic
       return { fileId: link.fileId, target, expiresAt }
     }),
-    // A second link has no effect: the file exists only when its bytes have arrived.
+    // A second link has no effect, because the file exists only when its bytes have arrived.
     isRepeatable: true,
     confidential: { privateTexts: privateTextsOf(filename) }
   }
@@ -94,7 +94,9 @@ const putCall = <E>(link: UploadLink, body: UploadBody<E>, size: number, content
   confidential: { secrets: link.target.secrets }
 })
 
-/** Recognizes an expired URL by the text of the rejection or by the time. Its status is the same as for an invalid URL. */
+/**
+ * Recognizes an expired URL by the text of the rejection or by the time. Its status is the same as for an invalid URL.
+ */
 const isExpired = (link: UploadLink, error: unknown): Effect.Effect<boolean> =>
   Effect.map(monotonic.now, (now) => {
     if (!isModelRouteError(error) || !isStorageRejection(error)) return false

@@ -1,6 +1,6 @@
 /**
- * Streams the bytes of an upload to storage: exactly as many as declared, with progress, and with a time limit for storage that
- * takes none of them.
+ * Streams the bytes of an upload to storage, and reports the progress. Sends exactly as many bytes as declared. Limits
+ * the time for which storage may take none of them.
  *
  * @internal
  */
@@ -22,7 +22,10 @@ import type { SharedTimer } from "../http/sharedTimer.js"
 
 const noBytes = new Uint8Array(0)
 
-/** Splits a chunk in two. The client for node:http applies backpressure only between chunks, and would buffer a whole file. */
+/**
+ * Splits a chunk in two. The client for node:http applies backpressure only between chunks, and would buffer a whole
+ * file.
+ */
 const halve = (bytes: Uint8Array): ReadonlyArray<Uint8Array> => {
   const half = bytes.length >> 1
   return [bytes.subarray(0, half), bytes.subarray(half)].filter(({ length }) => length > 0)
@@ -43,11 +46,13 @@ interface Attempt {
 export interface UploadBodyOptions<E> {
   readonly source: Source<E>
   readonly onProgress: (progress: Progress) => Effect.Effect<void>
-  /** Makes the error for a source of another size than declared. `runs` is the number of times that the source has run. */
+  /**
+   * Makes the error for a source of another size than declared. `runs` is the number of times that the source has run.
+   */
   readonly wrongSize: (found: string, runs: number) => InvalidRequest
   /**
-   * The level at which fibers of the caller log unhandled failures. The fibers of the transport log none, because their errors
-   * contain the URL.
+   * The level at which fibers of the caller log unhandled failures. The fibers of the transport log none, because their
+   * errors contain the URL.
    */
   readonly logLevel: Option.Option<LogLevel.LogLevel>
 }
@@ -104,7 +109,7 @@ export class UploadBody<E> {
     pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<E>>
   ): Stream.Stream<Uint8Array, E | InvalidRequest> {
     const { source, wrongSize } = this.options
-    // Held back until the source ends. Otherwise storage would have a complete file before a source with more bytes fails.
+    // Held back until the source ends. Otherwise storage would complete the file before a source with more bytes fails.
     let lastBytes: Uint8Array | undefined
     let readBytes = 0
     let isEnded = false
@@ -160,8 +165,8 @@ export class UploadBody<E> {
   }
 
   /**
-   * Returns the time limit of each attempt. The attempt fails if storage neither takes bytes nor responds for `millis`. The source
-   * stops when the attempt ends.
+   * Returns the time limit of each attempt. The attempt fails if storage neither takes bytes nor responds for `millis`.
+   * The source stops when the attempt ends.
    */
   timeLimit(timer: SharedTimer, millis: number): AttemptTimeout {
     const deadline = (now: number): number => (this.idleSince ?? now) + millis

@@ -13,8 +13,8 @@ import type { DedupService } from "./dedupService.js"
 /** @internal The events that have been handled successfully. */
 export interface HandledEvents {
   /**
-   * Prepares the handling of an event. Returns the effect that records the event afterwards, or `undefined` if the event has
-   * been handled before.
+   * Prepares the handling of an event. Returns the effect that records the event afterwards, or `undefined` if the
+   * event has been handled before.
    */
   readonly start: (id: string) => Effect.Effect<Effect.Effect<void, PlatformError> | undefined, PlatformError>
 }
@@ -39,7 +39,7 @@ export const make = (handledEvents: HandledEvents): DedupService => {
       running.set(id, done)
       return restore(handledEvents.start(id)).pipe(
         Effect.flatMap((record) =>
-          // `record` is uninterruptible: an event that was handled must be recorded.
+          // `record` is uninterruptible, because an event that was handled must be recorded.
           record === undefined ? Effect.succeed(false) : Effect.as(Effect.zipRight(restore(handle), record), true)
         ),
         Effect.onExit((exit) =>

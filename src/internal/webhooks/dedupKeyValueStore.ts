@@ -4,10 +4,11 @@
  * A store cannot list its keys, so each event has two values:
  *
  * - The entry holds the time at which the event was handled. Its key is the hash of the event's id.
- * - The slot holds that hash. Its key is the hour and a number within the hour, so that cleanup finds the entries of an hour.
+ * - The slot holds that hash. Its key is the hour and a number within the hour, so that cleanup finds the entries of an
+ *   hour.
  *
- * The slot is written before the event is handled, so that only the entry has to be written afterwards. If the process is killed
- * during a write, one value is torn. A torn entry still shows that its event was handled.
+ * The slot is written before the event is handled, so that only the entry has to be written afterwards. If the process
+ * is killed during a write, one value is torn. A torn entry still shows that its event was handled.
  *
  * @internal
  */
@@ -55,7 +56,10 @@ const removeKey = ({ store }: EventStore, key: string): Effect.Effect<void, Plat
 const findFreeNumber = ({ slotKey, store }: EventStore, hour: number, from = 0): Effect.Effect<number, PlatformError> =>
   findFreeSlot((n) => store.has(slotKey(hour, n)), from)
 
-/** Removes the slots of an hour and their entries, last slot first. If the process is killed, no gap is left in the slots. */
+/**
+ * Removes the slots of an hour and their entries, last slot first. If the process is killed, no gap is left in the
+ * slots.
+ */
 const cleanHour = (events: EventStore, hour: number): Effect.Effect<void, PlatformError> =>
   Effect.gen(function* () {
     const { entryKey, slotKey, store } = events
@@ -85,7 +89,7 @@ const cleanUp = (events: EventStore): Effect.Effect<void, PlatformError> =>
     yield* store.set(cleanedKey, encodeNumber(end))
   })
 
-/** Cleans up in the background until the scope closes: immediately, and then each time the returned effect is run. */
+/** Cleans up in the background: immediately, and each time the returned effect is run. Stops when the scope closes. */
 const forkCleanup = (events: EventStore): Effect.Effect<Effect.Effect<void>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const requested = yield* Effect.makeLatch(true)
@@ -144,7 +148,10 @@ class UnsavedEvents {
   }
 }
 
-/** Returns a function that writes the entry of a handled event. `slotHour` is the hour in which its slot was written, if any. */
+/**
+ * Returns a function that writes the entry of a handled event. `slotHour` is the hour in which its slot was written, if
+ * any.
+ */
 const makeRecorder = (
   events: EventStore,
   unsaved: UnsavedEvents,
@@ -196,7 +203,7 @@ export const make = (
           const now = yield* Clock.currentTimeMillis
           const entry = yield* store.get(events.entryKey(hash))
           const handledAt = decodeNumber(entry)
-          // A torn entry counts as handled: it was written after the handling.
+          // A torn entry counts as handled, because entries are written after the handling.
           if (Option.isSome(entry) && (handledAt === undefined || handledAt + ttlMillis > now)) return undefined
           const hour = hourOf(now)
           yield* writeSlot(hour, hash)

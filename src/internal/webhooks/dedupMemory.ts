@@ -11,7 +11,9 @@ import type { HandledEvents } from "./dedup.js"
 /** @internal Removes the events that are older than `ttlMillis` whenever it records an event. */
 export class InMemoryEvents implements HandledEvents {
   private readonly handledAt = new Map<string, number>()
-  /** The same events, oldest first. Removing the first entries of a large `Map` again and again gets slower each time. */
+  /**
+   * The same events, oldest first. Removing the first entries of a large `Map` again and again gets slower each time.
+   */
   private readonly byAge = MutableList.empty<{ readonly id: string; readonly at: number }>()
 
   constructor(private readonly ttlMillis: number) {}

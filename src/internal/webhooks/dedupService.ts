@@ -17,14 +17,14 @@ import type { EventId } from "./event.js"
  */
 export interface DedupService {
   /**
-   * Handles an event unless it has been handled before. Returns `true` if it was handled now, and `false` if it was handled
-   * before. Fails as `handle` does, and with `PlatformError` if the record cannot be read or written.
+   * Handles an event unless it has been handled before. Returns `true` if it was handled now, and `false` if it was
+   * handled before. Fails as `handle` does, and with `PlatformError` if the record cannot be read or written.
    *
-   * While an event is being handled, its other deliveries wait. If the handler fails, the next delivery handles the event. A
-   * handler that never ends blocks all other deliveries of its event: give it a time limit.
+   * While an event is being handled, its other deliveries wait. If the handler fails, the next delivery handles the
+   * event. A handler that never ends blocks all other deliveries of its event, so give it a time limit.
    *
-   * An event is recorded after its handler has succeeded. If the process dies in between, the event is handled again: delivery
-   * is at least once.
+   * An event is recorded after its handler has succeeded. If the process dies in between, the event is handled again.
+   * Events are handled at least once.
    *
    * @example
    * ```ts
@@ -44,8 +44,8 @@ export interface DedupService {
 }
 
 /**
- * The record of handled events, for the `dedup` option of `Webhook.handler`. An implementation of your own can record an event in
- * the same transaction that handles it.
+ * The record of handled events, for the `dedup` option of `Webhook.handler`. An implementation of your own can record
+ * an event in the same transaction that handles it.
  *
  * @example
  * ```ts
@@ -78,8 +78,8 @@ export class Dedup extends Context.Tag("effect-modelroute/Webhook/Dedup")<Dedup,
  */
 export interface DedupOptions {
   /**
-   * Minimum time for which an event is recorded. Default: 24 hours. A shorter time counts as 24 hours, because the API repeats a
-   * delivery for that long.
+   * Minimum time for which an event is recorded. Default: 24 hours. A shorter time counts as 24 hours, because the API
+   * repeats a delivery for that long.
    */
   readonly ttl?: Duration.DurationInput | undefined
 }

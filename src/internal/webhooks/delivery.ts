@@ -44,7 +44,7 @@ export type RejectionReason = typeof RejectionReason.Type
 export class WebhookRejected extends Schema.TaggedError<WebhookRejected>("effect-modelroute/WebhookRejected")(
   "WebhookRejected",
   {
-    /** A text for the log: what is wrong, and what to check if ModelRoute did send the delivery. */
+    /** Describes the problem, and what to check if ModelRoute did send the delivery. */
     message: Schema.String,
     reason: RejectionReason
   }

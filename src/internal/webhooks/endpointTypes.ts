@@ -8,16 +8,16 @@ import type { RequestFailure } from "../../ModelRouteError.js"
 import type * as WebhookEndpoint from "../../WebhookEndpoint.js"
 
 /**
- * Methods on webhook endpoints. They require an API key with full access. The module `Webhook` receives the deliveries. No method
- * requires a service. All failures are in its type.
+ * Methods on webhook endpoints. They require an API key with full access. The module `Webhook` receives the deliveries.
+ * No method requires a service. All failures are in its type.
  *
  * @since 0.1.0
  * @category models
  */
 export interface WebhookEndpoints {
   /**
-   * Creates an endpoint. Only this response contains the secret that signs its deliveries. Not retried after an ambiguous
-   * failure. Call `list` to find out. API page "Webhook setup".
+   * Creates an endpoint. Only this response contains the secret that signs its deliveries. Not retried after an
+   * ambiguous failure. Call `list` to find out. API page "Webhook setup".
    *
    * @example
    * ```ts
@@ -87,7 +87,8 @@ export interface WebhookEndpoints {
    */
   readonly remove: (id: WebhookEndpoint.EndpointId) => Effect.Effect<void, RequestFailure>
   /**
-   * Asks the API to deliver a test event to an endpoint. Returns the JSON of the response, which the API does not document.
+   * Asks the API to deliver a test event to an endpoint. Returns the JSON of the response, which the API does not
+   * document.
    *
    * @example
    * ```ts

@@ -9,8 +9,8 @@ import { Attributes, lenient } from "../data/lenient.js"
 import { EventType } from "./eventType.js"
 
 /**
- * Schema of an event id, such as `evt_…`. The id is opaque, and it is the same in every delivery of the event. An event without
- * an id gets `sha256_…`, the SHA-256 of its body.
+ * Schema of an event id, such as `evt_…`. The id is opaque, and it is the same in every delivery of the event. An event
+ * without an id gets `sha256_…`, the SHA-256 of its body.
  *
  * @example
  * ```ts
@@ -33,8 +33,8 @@ export const EventId = Schema.NonEmptyString.pipe(Schema.brand("effect-modelrout
 export type EventId = typeof EventId.Type
 
 /**
- * An event from a verified delivery. Only `id`, `type` and `extra` are always present. Events can arrive in any order. An
- * execution with a terminal status never changes again, whichever event arrives later.
+ * An event from a verified delivery. Only `id`, `type` and `extra` are always present. Events can arrive in any order.
+ * An execution with a terminal status never changes again, whichever event arrives later.
  *
  * @since 0.1.0
  * @category models

@@ -6,8 +6,8 @@
 import * as Schema from "effect/Schema"
 
 /**
- * Type of an event. The API can add types, and there is none for EXPIRED, so decide by `execution.status`. An event without a type
- * has `"unknown"`. API page "Webhooks overview".
+ * Type of an event. The API can add types, and there is none for EXPIRED, so decide by `execution.status`. An event
+ * without a type has `"unknown"`. API page "Webhooks overview".
  *
  * @since 0.1.0
  * @category models

@@ -17,9 +17,9 @@ export type RequestBody =
   | { readonly _tag: "Truncated" }
 
 /**
- * Counts the bytes that arrive and ignores the declared length. Returns `TooLarge` when more than `limitBytes` have arrived. It then
- * discards up to as many bytes again in the background: Node closes the connection of an unread body, and the sender would not
- * see the response.
+ * Counts the bytes that arrive and ignores the declared length. Returns `TooLarge` when more than `limitBytes` have
+ * arrived. It then discards up to as many bytes again in the background. Node would otherwise close the connection
+ * before the sender sees the response.
  *
  * @internal
  */

@@ -1,6 +1,6 @@
 /**
- * Makes and verifies signatures: HMAC-SHA256 of `{timestamp}.{raw body}` in lower-case hex. The key is the complete secret, with its
- * `whsec_`. WebCrypto compares in constant time. API page "Verifying webhooks".
+ * Makes and verifies signatures. A signature is the HMAC-SHA256 of `{timestamp}.{raw body}` in lower-case hex. The key
+ * is the complete secret, with its `whsec_`. WebCrypto compares in constant time. API page "Verifying webhooks".
  *
  * @internal
  */
@@ -26,7 +26,9 @@ export const sign = async (secret: string, timestamp: string, body: Uint8Array):
   return bytesToHex(new Uint8Array(await globalThis.crypto.subtle.sign(algorithm, key, signedMessage(timestamp, body))))
 }
 
-/** @internal Returns whether any of the secrets made this signature. Always tries all of them, to take the same time. */
+/**
+ * @internal Returns whether any of the secrets made this signature. Always tries all of them, to take the same time.
+ */
 export const isSignedBy = async (
   secrets: ReadonlyArray<string>,
   timestamp: string,

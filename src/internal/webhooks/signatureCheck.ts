@@ -64,8 +64,8 @@ export const tooLarge = (limitBytes: number): Rejection => ({
 })
 
 /**
- * Returns why a delivery is rejected, or `undefined` if it is genuine and recent. Checks the signature before the age, so that only
- * genuine deliveries are rejected as stale.
+ * Returns why a delivery is rejected, or `undefined` if it is genuine and recent. Checks the signature before the age,
+ * so that only genuine deliveries are rejected as stale.
  *
  * @internal
  */

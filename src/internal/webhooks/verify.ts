@@ -19,8 +19,8 @@ import * as signature from "./signature.js"
 import * as check from "./signatureCheck.js"
 
 /**
- * The secret of a webhook endpoint, complete with its `whsec_`. Several secrets are for several endpoints, or for the time in
- * which one secret replaces another.
+ * The secret of a webhook endpoint, complete with its `whsec_`. Several secrets are for several endpoints, or for the
+ * time in which one secret replaces another.
  *
  * @since 0.1.0
  * @category models
@@ -37,9 +37,9 @@ export interface VerifyOptions {
   /** A delivery is genuine if any of these secrets has signed it. */
   readonly secrets: Secrets
   /**
-   * Maximum difference between the time of signing and the present, in either direction. Default: 5 minutes, as the API recommends.
-   * The API does not document whether it signs a repeated delivery again. If repeated deliveries are rejected as `stale`, allow 1
-   * day.
+   * Maximum difference between the time of signing and the present, in either direction. Default: 5 minutes, as the API
+   * recommends. The API does not document whether it signs a repeated delivery again. If repeated deliveries are
+   * rejected as `stale`, allow 1 day.
    */
   readonly tolerance?: Duration.DurationInput | undefined
 }
@@ -68,9 +68,9 @@ const verifyOperation = "Webhook.verify"
 /**
  * Verifies the signature and the age of a delivery and returns its event. The age is measured on Effect's `Clock`.
  *
- * Fails with `WebhookRejected` if the delivery is not genuine, not recent or not a JSON object. Fails with `InvalidRequest` if a
- * secret is empty, or if the body is neither bytes nor text. Does not check whether the event has been handled before: see
- * `Dedup`. API page "Verifying webhooks".
+ * Fails with `WebhookRejected` if the delivery is not genuine, not recent or not a JSON object. Fails with
+ * `InvalidRequest` if a secret is empty, or if the body is neither bytes nor text. Does not check whether the event has
+ * been handled before. See `Dedup`. API page "Verifying webhooks".
  *
  * @example
  * ```ts
@@ -137,8 +137,9 @@ export type SignatureHeaders = {
 const signOperation = "Webhook.sign"
 
 /**
- * Signs a body as ModelRoute does, and returns the headers of the delivery. Use it to test code that receives webhooks. Fails with
- * `InvalidRequest` if the secret is empty, or if the timestamp is not a number of whole seconds. API page "Verifying webhooks".
+ * Signs a body as ModelRoute does, and returns the headers of the delivery. Use it to test code that receives webhooks.
+ * Fails with `InvalidRequest` if the secret is empty, or if the timestamp is not a number of whole seconds. API page
+ * "Verifying webhooks".
  *
  * @example
  * ```ts
