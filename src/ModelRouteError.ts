@@ -488,9 +488,9 @@ export class ExecutionExpired extends Schema.TaggedError<ExecutionExpired>("effe
  * export const program = Effect.gen(function* () {
  *   const { executions } = yield* ModelRouteClient.ModelRouteClient
  *   const request = { model: "flux-1.1-pro", input: { prompt: "a fox" } }
- *   return yield* executions.run(request, { timeout: "1 minute" }).pipe(
- *     Effect.catchTag("AwaitTimeout", ({ executionId }) => executions.await(executionId))
- *   )
+ *   return yield* executions
+ *     .run(request, { timeout: "1 minute" })
+ *     .pipe(Effect.catchTag("AwaitTimeout", ({ executionId }) => executions.await(executionId)))
  * })
  * ```
  */
@@ -836,11 +836,8 @@ export const isNotFound = <A>(u: A): u is A & (ApiError | Unauthorized | Unrecog
  *
  * export const program = Effect.gen(function* () {
  *   const { executions } = yield* ModelRouteClient.ModelRouteClient
- *   return yield* executions.create(
- *     { model: "flux-1.1-pro", input: { prompt: "a fox" } },
- *     { idempotencyKey: "order-7" }
- *   )
- * }).pipe(Effect.tapErrorCause(Effect.logError), Effect.catchIf(ModelRouteError.isIdempotencyConflict, () => Effect.void))
+ *   return yield* executions.create({ model: "flux-1.1-pro", input: { prompt: "a fox" } }, { idempotencyKey: "order-7" })
+ * }).pipe(Effect.catchIf(ModelRouteError.isIdempotencyConflict, () => Effect.logWarning("Already submitted")))
  * ```
  */
 export const isIdempotencyConflict = <A>(

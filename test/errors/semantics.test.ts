@@ -1,4 +1,4 @@
-/** Each error has a written-out row: the predicates that hold for it. All other predicates must not hold. */
+/** Each row lists the predicates that hold for an error. All other predicates must be false. */
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime } from "effect"
 import { Execution, ModelRouteError as E } from "effect-modelroute"
@@ -61,7 +61,7 @@ const permanentlyRejected = [
   "isClientError"
 ] as const
 
-/** A missing tag does not compile. */
+/** One row for each tag: a missing tag does not compile. */
 const byTag: { readonly [Tag in E.ModelRouteError["_tag"]]: Row } = {
   InputValidationError: [new E.InputValidationError({}), ...permanentlyRejected],
   ContentModerationRejected: [new E.ContentModerationRejected({}), ...permanentlyRejected],
@@ -102,15 +102,15 @@ const byTag: { readonly [Tag in E.ModelRouteError["_tag"]]: Row } = {
   JournalError: [new E.JournalError({ message }), "canRepeatRead"]
 }
 
-describe("semantics of each tag", () => {
+describe("the predicates for each tag", () => {
   for (const [tag, row] of Object.entries(byTag)) {
-    it(`${tag} has its own row`, () => assert.strictEqual(row[0]._tag, tag))
+    it(`has the tag of its row: ${tag}`, () => assert.strictEqual(row[0]._tag, tag))
     holds(tag, row)
   }
 })
 
-describe("semantics of a transport failure", () => {
-  holds("could not connect", [
+describe("the predicates for a transport failure", () => {
+  holds("a failure to connect", [
     new E.TransportError({ message, reason: "connect" }),
     ...serverFault,
     "wasNotSent",
@@ -118,9 +118,9 @@ describe("semantics of a transport failure", () => {
     "canRepeatWrite"
   ])
   for (const reason of ["timeout", "truncated", "unknown"] as const) {
-    holds(reason, [new E.TransportError({ message, reason }), ...serverFault])
+    holds(`no complete response: ${reason}`, [new E.TransportError({ message, reason }), ...serverFault])
   }
-  holds("of a write without an idempotency key", [
+  holds("a broken connection during a write without an idempotency key", [
     new E.TransportError({ message, reason: "reset", retryable: false }),
     "canRepeatRead"
   ])
@@ -138,7 +138,7 @@ const created = (status: number, error?: Record<string, unknown>): E.ModelRouteE
     { operation: "executions.create", attempts: 1, isRepeatable: true, isKeyed: true, idempotencyKey: "key" }
   )
 
-describe("semantics of a response", () => {
+describe("the predicates for a response", () => {
   holds("429 with an unknown code", [created(429, { code: "NEW" }), ...rejected, "isRetryable", "isRateLimit"])
   holds("429 with an unknown code that is not retryable", [
     created(429, { code: "NEW", retryable: false }),
@@ -226,13 +226,8 @@ describe("semantics of a response", () => {
     "isNotReady"
   ])
   holds("a redirect", [created(302), "canRepeatRead", "hasNoEnvelope", "isForeignResponse"])
-  holds("a success that is not the documented one", [
-    created(200),
-    "canRepeatRead",
-    "hasNoEnvelope",
-    "isForeignResponse"
-  ])
-  holds("a validation error that the API calls retryable", [
+  holds("an undocumented 2xx response", [created(200), "canRepeatRead", "hasNoEnvelope", "isForeignResponse"])
+  holds("a validation error with retryable", [
     created(400, { code: "INPUT_VALIDATION_ERROR", retryable: true }),
     ...serverFault,
     "isClientError"
@@ -250,7 +245,7 @@ const failed = (code: string): E.ModelRouteError =>
     { operation: "executions.await", attempts: 1, isRepeatable: true }
   )
 
-describe("semantics of a FAILED execution", () => {
+describe("the predicates for a FAILED execution", () => {
   for (const code of [
     "INPUT_VALIDATION_ERROR",
     "CONTENT_MODERATION_REJECTED",

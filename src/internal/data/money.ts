@@ -38,7 +38,7 @@ export const parse = (text: string | undefined): Amount | undefined =>
   text !== undefined && amountPattern.test(text) ? Option.getOrUndefined(BigDecimal.fromString(text)) : undefined
 
 /** Returns a decimal string unchanged, and converts a number or an exponent to a decimal string. */
-const read = (wire: string | number): string | undefined => {
+const toDecimalString = (wire: string | number): string | undefined => {
   const text = String(wire).trim()
   const amount = parse(text)
   if (amount === undefined) return undefined
@@ -49,7 +49,7 @@ const read = (wire: string | number): string | undefined => {
 export const Money = Schema.transformOrFail(Schema.Union(Schema.String, Schema.Number), Schema.String, {
   strict: true,
   decode: (wire, _, ast) => {
-    const text = read(wire)
+    const text = toDecimalString(wire)
     return text === undefined
       ? ParseResult.fail(new ParseResult.Type(ast, wire, "is not an amount"))
       : ParseResult.succeed(text)
@@ -59,4 +59,4 @@ export const Money = Schema.transformOrFail(Schema.Union(Schema.String, Schema.N
 
 /** @internal Tests whether an amount in a response can be read. */
 export const isAmount = (wire: unknown): boolean =>
-  (typeof wire === "string" || typeof wire === "number") && read(wire) !== undefined
+  (typeof wire === "string" || typeof wire === "number") && toDecimalString(wire) !== undefined

@@ -60,7 +60,7 @@ export const isPermanentRejection = (error: ModelRouteError): boolean => {
   }
 }
 
-/** @internal Whether the API, or this client, rejected the request. A failure to connect does not count. */
+/** @internal Whether the API, or this client, rejected the request. A failure to connect does not count, because no response proves it. */
 export const isDefiniteRejection = (error: ModelRouteError): boolean =>
   error._tag === "InvalidRequest" || wasRejected(error) || isPermanentRejection(error)
 
