@@ -10,9 +10,10 @@ import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type * as Execution from "../../Execution.js"
-import { type AwaitFailure, JournalError } from "../../ModelRouteError.js"
+import { type AwaitFailure, type InvalidRequest, JournalError } from "../../ModelRouteError.js"
 import { canonicalJson } from "../data/canonicalJson.js"
 import { encodeCreateBody } from "../executions/requests.js"
+import { runCallback } from "../errors/callback.js"
 import { invalidRequest } from "../errors/invalidRequest.js"
 import { tryCallback } from "./callback.js"
 import { parseAmount } from "./costBudget.js"
@@ -92,7 +93,14 @@ const makeDraft = <A, E, E2, R>(
           tryCallback("hold", () => holdOf(item, index)),
           (text) => parseAmount("hold", text)
         ))
-      const version = versionOf && (yield* tryCallback("version", () => versionOf(item, index)))
+      const version =
+        versionOf &&
+        (yield* Effect.filterOrFail(
+          tryCallback("version", () => versionOf(item, index)),
+          (text) => typeof text === "string",
+          () =>
+            invalidRequest(operation, "version", "is not a string", "Return a string that changes with the request.")
+        ))
       const request = yield* tryCallback("request", () => options.request(item, index))
       if (Effect.isEffect(request)) {
         const body = Effect.flatMap(request, (made) =>
@@ -146,13 +154,13 @@ const confirmSubmit = <A, E, E2, R>(
   { stop }: ReaderContext,
   { beforeSubmit }: ItemOptions<A, E, E2, R>,
   group: ReadonlyArray<Item<A, E, R>>
-): Effect.Effect<void, E2, R> =>
+): Effect.Effect<void, E2 | InvalidRequest, R> =>
   Effect.gen(function* () {
     if (beforeSubmit === undefined || stop.cause !== undefined) return
     const plans = yield* Effect.forEach(group, planItem)
     const count = plans.filter(({ _tag }) => _tag === "Submit").length
     if (count === 0) return
-    const isConfirmed = yield* stop.runUnlessStopped(beforeSubmit(count))
+    const isConfirmed = yield* stop.runUnlessStopped(runCallback(operation, "beforeSubmit", () => beforeSubmit(count)))
     if (isConfirmed === false) yield* stop.trigger({ reason: "BeforeSubmit" })
   })
 
@@ -162,7 +170,7 @@ export const readItems = <A, E, E2, R, EI, RI>(
   options: ItemOptions<A, E, E2, R>,
   maxReadAhead: number,
   input: Stream.Stream<A, EI, RI>
-): Stream.Stream<QueuedItem<A, E, R>, E2 | EI | JournalError, R | RI> => {
+): Stream.Stream<QueuedItem<A, E, R>, E2 | EI | InvalidRequest | JournalError, R | RI> => {
   const { progress } = context
   const enqueue = makeKeyQueue()
 

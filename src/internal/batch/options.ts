@@ -20,8 +20,13 @@ export interface CheckedOptions {
   readonly maxCost: money.Amount | undefined
 }
 
-const checkRetryBudget = (options: RetryBudgetOptions | false | undefined): Either.Either<void, InvalidRequest> => {
-  const { maxTokens = 1, minPerMinute = 1, tokenRatio = 0 } = options || {}
+const checkRetryBudget = (
+  options: RetryBudgetOptions | false | undefined = {}
+): Either.Either<void, InvalidRequest> => {
+  if (options === false) return Either.void
+  const isObject = checksOf(operation).record("retryBudget", options)
+  if (Either.isLeft(isObject)) return isObject
+  const { maxTokens = 1, minPerMinute = 1, tokenRatio = 0 } = options
   const isValid =
     maxTokens >= 1 &&
     tokenRatio >= 0 &&

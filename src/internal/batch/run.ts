@@ -8,12 +8,14 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import type { Service } from "../../ModelRouteClient.js"
-import type { JournalError } from "../../ModelRouteError.js"
+import type { InvalidRequest, JournalError } from "../../ModelRouteError.js"
 import * as money from "../data/money.js"
 import * as monotonic from "../data/monotonic.js"
+import { runCallback } from "../errors/callback.js"
 import { invalidRequest } from "../errors/invalidRequest.js"
 import { CurrentAttemptInterceptor } from "../http/attemptInterceptor.js"
 import { CostBudget } from "./costBudget.js"
@@ -54,18 +56,19 @@ const deliverResult = <A, E, E2, R>(
   { progress }: RunContext,
   { deliver }: DeliveryOptions<A, E, E2, R>,
   result: ItemResult<A, E>
-): Effect.Effect<ItemResult<A, E>, E2, R> =>
-  deliver === undefined || result.outcome.delivered
-    ? Effect.succeed(result)
-    : Effect.map(progress.countDelivery(deliver(result.outcome)), (isDelivered) =>
-        isDelivered === false ? { outcome: result.outcome } : result
-      )
+): Effect.Effect<ItemResult<A, E>, E2 | InvalidRequest, R> => {
+  if (deliver === undefined || result.outcome.delivered) return Effect.succeed(result)
+  const delivery = runCallback(operation, "deliver", () => deliver(result.outcome))
+  return Effect.map(progress.countDelivery(delivery), (isDelivered) =>
+    isDelivered === false ? { outcome: result.outcome } : result
+  )
+}
 
 const settleAndDeliver = <A, E, E2, R>(
   context: RunContext,
   options: DeliveryOptions<A, E, E2, R>,
   item: Item<A, E, R>
-): Effect.Effect<ItemResult<A, E>, E2 | JournalError, R> =>
+): Effect.Effect<ItemResult<A, E>, E2 | InvalidRequest | JournalError, R> =>
   Effect.flatMap(settle(context, item), (result) =>
     Effect.map(deliverResult(context, options, result), (delivered) => {
       const cost = money.parse(result.entry && committedAmount(result.entry)) ?? money.zero
@@ -79,7 +82,7 @@ const processItem = <A, E, E2, R>(
   context: RunContext,
   options: DeliveryOptions<A, E, E2, R>,
   { item, previousDone, release }: QueuedItem<A, E, R>
-): Effect.Effect<ItemResult<A, E>, E2 | JournalError, R> => {
+): Effect.Effect<ItemResult<A, E>, E2 | InvalidRequest | JournalError, R> => {
   const current =
     previousDone === undefined
       ? Effect.succeed(item)
@@ -122,7 +125,7 @@ const makeOutcomes = <A, E, E2, R, EI, RI>(
   itemOptions: ItemOptions<A, E, E2, R>,
   deliveryOptions: DeliveryOptions<A, E, E2, R>,
   input: Stream.Stream<A, EI, RI>
-): Stream.Stream<Outcome<A, E>, E2 | EI | JournalError, R | RI> => {
+): Stream.Stream<Outcome<A, E>, E2 | EI | InvalidRequest | JournalError, R | RI> => {
   const { concurrency, isInOrder } = deliveryOptions
   const results = Stream.mapEffect(
     readItems(context, itemOptions, Math.min(concurrency, maxReadAhead), input),
@@ -173,6 +176,14 @@ export const make = <A, E, E2, R, EI, RI>(
 
   const outcomes = Effect.gen(function* () {
     const { keyTtlMillis, maxCost } = yield* checkOptions(options)
+    if (!Predicate.isIterable(input) && !Predicate.hasProperty(input, Stream.StreamTypeId)) {
+      return yield* invalidRequest(
+        operation,
+        "items",
+        "is neither an iterable nor a Stream",
+        "Pass an array, for example."
+      )
+    }
     if (hasRun) {
       return yield* invalidRequest(
         operation,

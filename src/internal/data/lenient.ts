@@ -37,7 +37,14 @@ export const isRecord = (u: unknown): u is { readonly [key: string]: unknown } =
 /** @internal Returns a string that is not empty, or `undefined`. */
 export const nonEmptyString = (u: unknown): string | undefined => (typeof u === "string" && u !== "" ? u : undefined)
 
-/** @internal Tests whether a value is an absolute http(s) URL. */
+/** @internal Whether a value can be one segment of a URL's path. A lone surrogate has no encoding, and `.` and `..` name other paths. */
+export const isPathSegment = (u: unknown): u is string =>
+  typeof u === "string" && u !== "" && u !== "." && u !== ".." && !/\p{Surrogate}/u.test(u)
+
+/** @internal Returns an id that later requests can contain. */
+export const idOf = (u: unknown): string | undefined => (isPathSegment(u) ? u : undefined)
+
+/** @internal An absolute http(s) URL. */
 export const isHttpUrl = (u: unknown): u is string => typeof u === "string" && /^https?:/i.test(u) && URL.canParse(u)
 
 type WithoutUndefined<T> = { readonly [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {

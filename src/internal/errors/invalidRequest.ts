@@ -3,12 +3,21 @@
  *
  * @internal
  */
+import type { ExecutionId } from "../../Execution.js"
 import type { FileId } from "../../File.js"
 import { InvalidRequest } from "../../ModelRouteError.js"
 
+/** @internal What was sent before the request turned out to be invalid. */
+export interface SentRequest {
+  readonly attempts?: number
+  readonly executionId?: ExecutionId
+  readonly fileId?: FileId
+  readonly idempotencyKey?: string
+}
+
 /**
- * `problem` continues a sentence that begins with the field, such as "is empty". `advice` says how to correct it. `attempts` is the
- * number of requests that were sent before the problem was found.
+ * `problem` continues a sentence that begins with the field, such as "is empty". `advice` says how to correct it. `sent` describes what
+ * was sent before the problem was found.
  *
  * @internal
  */
@@ -17,7 +26,7 @@ export const invalidRequest = (
   field: string,
   problem: string,
   advice: string,
-  sent: { readonly attempts?: number; readonly fileId?: FileId } = {}
+  sent: SentRequest = {}
 ): InvalidRequest =>
   new InvalidRequest({
     operation,

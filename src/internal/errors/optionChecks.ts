@@ -11,6 +11,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import type { InvalidRequest } from "../../ModelRouteError.js"
+import { isPathSegment, isRecord } from "../data/lenient.js"
 import { invalidRequest } from "./invalidRequest.js"
 
 type Check<A = void> = Either.Either<A, InvalidRequest>
@@ -18,6 +19,13 @@ type Check<A = void> = Either.Either<A, InvalidRequest>
 const valid: Check = Either.right(undefined)
 
 const durationAdvice = 'Give a duration such as "30 seconds", or a number of milliseconds.'
+
+/** Whether none of the numbers of a duration is negative or NaN. */
+const isNotNegative = (input: unknown): boolean => {
+  if (typeof input === "string") return !input.startsWith("-")
+  if (typeof input === "number" || typeof input === "bigint") return input >= 0
+  return !Array.isArray(input) || input.every((part) => typeof part === "number" && part >= 0)
+}
 
 /** Returns milliseconds. Infinity is valid. Effect reads a negative number and NaN as zero, so they are rejected here. */
 const checkDuration = (
@@ -27,8 +35,7 @@ const checkDuration = (
   minimum: "zero" | "above zero"
 ): Check<number> => {
   const reject = (problem: string) => Either.left(invalidRequest(operation, field, problem, durationAdvice))
-  const isDuration = typeof input === "number" ? input >= 0 : typeof input !== "string" || !input.startsWith("-")
-  const decoded = isDuration ? Duration.decodeUnknown(input) : Option.none()
+  const decoded = isNotNegative(input) ? Duration.decodeUnknown(input) : Option.none()
   if (Option.isNone(decoded)) return reject("is not a duration of at least zero")
   const millis = Duration.toMillis(decoded.value)
   return millis === 0 && minimum === "above zero" ? reject("is not above zero") : Either.right(millis)
@@ -76,6 +83,12 @@ const typeChecks = (ensure: Ensure) => ({
       "is not a non-empty string",
       "Give a non-empty string."
     ),
+
+  record: (field: string, input: unknown): Check =>
+    ensure(input === undefined || isRecord(input), field, "is not an object", "Pass an object, or nothing."),
+
+  id: (field: string, input: unknown): Check =>
+    ensure(isPathSegment(input), field, "is not an id", "Pass the id that the API returned."),
 
   function: (field: string, input: unknown): Check =>
     ensure(input === undefined || typeof input === "function", field, "is not a function", "Give a function."),

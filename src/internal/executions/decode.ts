@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Execution from "../../Execution.js"
 import type { Json } from "../data/json.js"
-import { isRecord, nonEmptyString, omitFields } from "../data/lenient.js"
+import { omitFields, idOf, isRecord, nonEmptyString } from "../data/lenient.js"
 import { isAmount } from "../data/money.js"
 
 const unknownFields = omitFields(
@@ -42,7 +42,7 @@ const decodeExecution = Schema.decodeUnknownOption(Execution.Execution)
 /** @internal Decodes an execution. A missing status becomes `UNKNOWN`, with which a wait continues. */
 export const execution = (json: unknown): Execution.Execution | undefined => {
   if (!isRecord(json)) return undefined
-  const id = nonEmptyString(json["id"]) ?? nonEmptyString(json["execution_id"])
+  const id = idOf(json["id"]) ?? idOf(json["execution_id"])
   const status = nonEmptyString(json["status"])?.toUpperCase() ?? "UNKNOWN"
   return id === undefined
     ? undefined

@@ -5,12 +5,21 @@
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
 import type * as Execution from "../../Execution.js"
 import type * as IdempotencyKey from "../../IdempotencyKey.js"
-import { AwaitTimeout, type AwaitFailure, ExecutionNotReady, type ResultFailure } from "../../ModelRouteError.js"
+import {
+  AwaitTimeout,
+  type AwaitFailure,
+  ExecutionNotReady,
+  type InvalidRequest,
+  type ResultFailure
+} from "../../ModelRouteError.js"
 import { omitUndefined } from "../data/lenient.js"
 import * as monotonic from "../data/monotonic.js"
+import { runCallback } from "../errors/callback.js"
+import { checksOf } from "../errors/optionChecks.js"
 import { isClientError } from "../errors/semantics.js"
 import type { RequestSender } from "../http/requestSender.js"
 import * as telemetry from "../telemetry.js"
@@ -38,8 +47,11 @@ import { checkAwaitOptions, checkRunOptions, checkWatchOptions } from "./waitOpt
 const makeCreate =
   (context: ExecutionsContext): Executions["create"] =>
   (request, options = {}) =>
-    inSpan("executions.create", undefined, (stats) =>
-      Effect.map(submit(context, request, options, stats), ({ observation }) => observation.execution)
+    Effect.zipRight(
+      checksOf("executions.create").record("options", options),
+      inSpan("executions.create", undefined, (stats) =>
+        Effect.map(submit(context, request, options, stats), ({ observation }) => observation.execution)
+      )
     )
 
 const makeGet =
@@ -106,12 +118,19 @@ const makeNotify =
           )
     )
 
+/** Returns the options of a wait if the id of its execution can be sent. */
+const checkWait = (
+  operation: string,
+  id: Execution.ExecutionId,
+  options: Either.Either<PollerOptions, InvalidRequest>
+): Either.Either<PollerOptions, InvalidRequest> => Either.flatMap(checksOf(operation).id("id", id), () => options)
+
 const makeWatch =
   (context: ExecutionsContext): Executions["watch"] =>
   (id, options = {}) => {
     const operation = "executions.watch"
     return Stream.unwrap(
-      Effect.map(checkWatchOptions(operation, options), (checked) => {
+      Effect.map(checkWait(operation, id, checkWatchOptions(operation, options)), (checked) => {
         const stats: telemetry.CallStats = { attempts: 0, executionId: id }
         const createdAt = context.recentCreates.get(id)
         const info: WaitInfo = { operation, id, stats, createdAt, isOutputRequired: false }
@@ -166,7 +185,7 @@ const makeAwait =
   (context: ExecutionsContext): Executions["await"] =>
   (id, options = {}) => {
     const operation = "executions.await"
-    return Effect.flatMap(checkAwaitOptions(operation, options), (checked) =>
+    return Effect.flatMap(checkWait(operation, id, checkAwaitOptions(operation, options)), (checked) =>
       inSpan(operation, id, (stats) => {
         const wait = awaitEnd(context, id, checked, stats)
         return options.cancelOnInterrupt === true
@@ -180,9 +199,9 @@ const makeRun =
   (context: ExecutionsContext): Executions["run"] =>
   <E = never>(request: Execution.CreateRequest, options: RunOptions<E> = {}) => {
     const operation = "executions.run"
-    const canceller = options.cancelOnInterrupt === true ? makeCanceller(context) : undefined
-    return Effect.flatMap(checkRunOptions(operation, options), (checked) =>
-      inSpan(operation, undefined, (stats) =>
+    return Effect.flatMap(checkRunOptions(operation, options), (checked) => {
+      const canceller = options.cancelOnInterrupt === true ? makeCanceller(context) : undefined
+      return inSpan(operation, undefined, (stats) =>
         // An interruption between the response to the create and the wait must not skip the cancel.
         Effect.uninterruptibleMask((restore) =>
           Effect.gen(function* () {
@@ -192,13 +211,21 @@ const makeRun =
               )
             )
             const { create, id, observation } = submitted
-            const onAccepted = Effect.suspend(() => options.onAccepted?.(observation.execution) ?? Effect.void)
-            const wait = restore(Effect.zipRight(onAccepted, awaitEnd(context, id, checked, stats, submitted)))
+            const { onAccepted } = options
+            const accepted =
+              onAccepted === undefined
+                ? Effect.void
+                : runCallback(operation, "onAccepted", () => onAccepted(observation.execution), {
+                    attempts: stats.attempts,
+                    executionId: id,
+                    ...omitUndefined({ idempotencyKey: create.idempotencyKey })
+                  })
+            const wait = restore(Effect.zipRight(accepted, awaitEnd(context, id, checked, stats, submitted)))
             return yield* canceller === undefined ? wait : cancelOnInterrupt(canceller, id, create.idempotencyKey, wait)
           })
         )
       )
-    )
+    })
   }
 
 /** @internal Returns the methods of one client. */

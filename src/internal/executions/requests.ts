@@ -45,6 +45,14 @@ export const encodeCreateBody = (
   operation: string,
   request: Execution.CreateRequest
 ): Effect.Effect<CreateBody, InvalidRequest> => {
+  if (!isRecord(request)) {
+    return Effect.fail(invalidRequest(operation, "request", "is not an object", "Pass { model, input }."))
+  }
+  for (const field of ["metadata", "extra"] as const) {
+    if (request[field] !== undefined && !isRecord(request[field])) {
+      return Effect.fail(invalidRequest(operation, field, "is not an object", "Pass an object, or omit the field."))
+    }
+  }
   if (typeof request.model !== "string" || request.model.trim() === "") {
     return Effect.fail(invalidRequest(operation, "model", "is empty", "Name a model, such as flux-1.1-pro."))
   }

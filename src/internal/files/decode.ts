@@ -6,7 +6,7 @@
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as File from "../../File.js"
-import { isRecord, isHttpUrl, lenient } from "../data/lenient.js"
+import { idOf, isRecord, isHttpUrl, lenient } from "../data/lenient.js"
 
 const decodeDownloadLink = Schema.decodeUnknownOption(File.DownloadLink)
 
@@ -23,6 +23,6 @@ export const uploadLink = (json: unknown) => {
   if (!isRecord(json)) return undefined
   const url = json["upload_url"] ?? json["url"]
   return isHttpUrl(url)
-    ? Option.getOrUndefined(decodeUploadLink({ ...json, fileId: json["file_id"] ?? json["id"], url }))
+    ? Option.getOrUndefined(decodeUploadLink({ ...json, fileId: idOf(json["file_id"]) ?? idOf(json["id"]), url }))
     : undefined
 }

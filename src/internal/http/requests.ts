@@ -8,15 +8,16 @@ import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpMethod } from "@effect/platform/HttpMethod"
 import * as Effect from "effect/Effect"
 import type { InvalidRequest } from "../../ModelRouteError.js"
+import { isPathSegment } from "../data/lenient.js"
 import type { PrivateTexts } from "../errors/confidential.js"
 import { invalidRequest } from "../errors/invalidRequest.js"
 import { checkJson } from "./jsonBody.js"
 
-/** @internal Encodes an id as one segment of a path, whatever characters it contains. */
+/** @internal Encodes an id as one segment of a path. Fails with `InvalidRequest` if the id has no encoding. */
 export const encodeSegment = (operation: string, field: string, id: string): Effect.Effect<string, InvalidRequest> =>
-  typeof id !== "string" || id === "" || id === "." || id === ".."
-    ? Effect.fail(invalidRequest(operation, field, "is not an id", "Pass the id as the API returned it."))
-    : Effect.succeed(encodeURIComponent(id))
+  isPathSegment(id)
+    ? Effect.succeed(encodeURIComponent(id))
+    : Effect.fail(invalidRequest(operation, field, "is not an id", "Pass the id that the API returned."))
 
 /** @internal The text of a JSON body, and the texts in it that no error may quote. */
 export interface JsonBody {

@@ -4,13 +4,14 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import * as Record from "effect/Record"
 import * as Redacted from "effect/Redacted"
-import type { RequestFailure } from "../../ModelRouteError.js"
+import type { InvalidRequest, RequestFailure } from "../../ModelRouteError.js"
 import type { EndpointId, UpdateRequest } from "../../WebhookEndpoint.js"
-import { isHttpUrl, omitUndefined } from "../data/lenient.js"
+import { isRecord, isHttpUrl, omitUndefined } from "../data/lenient.js"
 import { invalidRequest } from "../errors/invalidRequest.js"
+import { checksOf } from "../errors/optionChecks.js"
 import { isMissing } from "../errors/semantics.js"
 import * as attempt from "../http/attempt.js"
 import * as requests from "../http/requests.js"
@@ -22,8 +23,32 @@ import type { WebhookEndpoints } from "./endpointTypes.js"
 
 const path = "/v1/webhooks/endpoints"
 
+/** Returns the values of the headers. Fails with `InvalidRequest` for a value that JSON would drop, because deliveries would lack it. */
+const headerValues = (
+  operation: string,
+  headers: UpdateRequest["headers"]
+): Either.Either<{ readonly [name: string]: string } | undefined, InvalidRequest> => {
+  const fail = (field: string, problem: string, advice: string) =>
+    Either.left(invalidRequest(operation, field, problem, advice))
+  if (headers === undefined) return Either.right(headers)
+  if (!isRecord(headers) || Symbol.iterator in headers) {
+    return fail("headers", "is not a plain object", "Pass { name: value }.")
+  }
+  const values: Record<string, string> = {}
+  for (const [name, value] of Object.entries(headers)) {
+    const text: unknown = Redacted.isRedacted(value) ? Redacted.value(value) : value
+    if (typeof text !== "string")
+      return fail(`headers.${name}`, "is not a string", "Pass a string or a Redacted string.")
+    values[name] = text
+  }
+  return Either.right(values)
+}
+
 /** Returns the JSON body of a request, and the header values that no error may show. */
-const encodeBody = (operation: string, { headers, isActive, ...rest }: UpdateRequest) => {
+const encodeBody = (operation: string, request: UpdateRequest) => {
+  const isObject = checksOf(operation).record("request", request ?? null)
+  if (Either.isLeft(isObject)) return Effect.fail(isObject.left)
+  const { headers, isActive, ...rest } = request
   if (rest.url !== undefined && !isHttpUrl(rest.url)) {
     return Effect.fail(
       invalidRequest(
@@ -34,14 +59,15 @@ const encodeBody = (operation: string, { headers, isActive, ...rest }: UpdateReq
       )
     )
   }
-  const values = headers && Record.map(headers, (value) => (Redacted.isRedacted(value) ? Redacted.value(value) : value))
-  return Effect.map(
-    requests.encodeJsonBody(
-      operation,
-      { ...rest, headers: values },
-      omitUndefined({ ...rest, headers: values, is_active: isActive })
-    ),
-    ({ text }) => ({ text, confidential: { secrets: Object.values(values ?? {}) } })
+  return Effect.flatMap(headerValues(operation, headers), (values) =>
+    Effect.map(
+      requests.encodeJsonBody(
+        operation,
+        { ...rest, headers: values },
+        omitUndefined({ ...rest, headers: values, is_active: isActive })
+      ),
+      ({ text }) => ({ text, confidential: { secrets: Object.values(values ?? {}) } })
+    )
   )
 }
 

@@ -1,0 +1,35 @@
+/**
+ * Runs the callbacks of options.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import type { InvalidRequest } from "../../ModelRouteError.js"
+import { invalidRequest, type SentRequest } from "./invalidRequest.js"
+
+/**
+ * Runs a callback that returns an effect. Fails with `InvalidRequest` if it returns something else, such as a promise, because a
+ * defect would lose what `sent` contains.
+ *
+ * @internal
+ */
+export const runCallback = <A, E, R>(
+  operation: string,
+  field: string,
+  callback: () => Effect.Effect<A, E, R>,
+  sent: SentRequest = {}
+): Effect.Effect<A, E | InvalidRequest, R> =>
+  Effect.suspend((): Effect.Effect<A, E | InvalidRequest, R> => {
+    const effect = callback()
+    return Effect.isEffect(effect)
+      ? effect
+      : Effect.fail(
+          invalidRequest(
+            operation,
+            field,
+            "does not return an Effect",
+            "Return one, for example with Effect.promise.",
+            sent
+          )
+        )
+  })

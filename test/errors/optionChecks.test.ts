@@ -1,0 +1,173 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Redacted, Stream } from "effect"
+import { Batch, Execution, ModelRouteClient, type ModelRouteError, WebhookEndpoint } from "effect-modelroute"
+import { failureOf } from "../utils/exit.js"
+import { makeFakeClient } from "../utils/fake.js"
+import { image, silent } from "../utils/harness.js"
+
+const id = Execution.ExecutionId.make("exec_1")
+const endpointId = WebhookEndpoint.EndpointId.make("we_1")
+const url = "https://example.com/hook"
+
+type Misuse = (client: ModelRouteClient.Service) => Effect.Effect<unknown, ModelRouteError.ModelRouteError>
+
+const misuses: ReadonlyArray<readonly [name: string, field: string, misuse: Misuse]> = [
+  // @ts-expect-error the request is missing
+  ["create without a request", "request", ({ executions }) => executions.create()],
+  // @ts-expect-error null is no request
+  ["run with null as the request", "request", ({ executions }) => executions.run(null)],
+  // @ts-expect-error null is no object
+  ["create with null as the options", "options", ({ executions }) => executions.create(image, null)],
+  // @ts-expect-error null is no object
+  ["run with null as the options", "options", ({ executions }) => executions.run(image, null)],
+  // @ts-expect-error null is no object
+  ["await with null as the options", "options", ({ executions }) => executions.await(id, null)],
+  // @ts-expect-error a text is no object
+  ["create with a text as extra", "extra", ({ executions }) => executions.create({ ...image, extra: "abc" })],
+  // @ts-expect-error a number is no object
+  ["create with a number as metadata", "metadata", ({ executions }) => executions.create({ ...image, metadata: 5 })],
+  // @ts-expect-error the id is missing
+  ["await without an id", "id", ({ executions }) => executions.await()],
+  // @ts-expect-error a number is no id
+  ["await with a number as the id", "id", ({ executions }) => executions.await(5)],
+  // @ts-expect-error a text is not an id
+  ["watch with an empty id", "id", ({ executions }) => Stream.runDrain(executions.watch(""))],
+  ...["exec_\ud800", ".", ".."].flatMap((text): typeof misuses => {
+    const wrong = Execution.ExecutionId.make(text)
+    const name = JSON.stringify(text)
+    return [
+      [`get of ${name}`, "id", ({ executions }) => executions.get(wrong)],
+      [`cancel of ${name}`, "id", ({ executions }) => executions.cancel(wrong)],
+      [`result of ${name}`, "id", ({ executions }) => executions.result(wrong)],
+      [`await of ${name}`, "id", ({ executions }) => executions.await(wrong)],
+      [`watch of ${name}`, "id", ({ executions }) => Stream.runDrain(executions.watch(wrong))]
+    ]
+  }),
+  [
+    "run with a negative bigint as the timeout",
+    "timeout",
+    ({ executions }) => executions.run(image, { timeout: -10n })
+  ],
+  [
+    "run with a negative tuple as the timeout",
+    "timeout",
+    ({ executions }) => executions.run(image, { timeout: [-1, 0] })
+  ],
+  [
+    "run with a tuple of NaN as the timeout",
+    "timeout",
+    ({ executions }) => executions.run(image, { timeout: [Number.NaN, Number.NaN] })
+  ],
+  // @ts-expect-error the request is missing
+  ["webhookEndpoints.create without a request", "request", (client) => client.webhookEndpoints.create()],
+  // @ts-expect-error the request is missing
+  ["webhookEndpoints.update without changes", "request", (client) => client.webhookEndpoints.update(endpointId)],
+  [
+    "webhookEndpoints.create with a Map of headers",
+    "headers",
+    // @ts-expect-error a Map is no plain object
+    (client) => client.webhookEndpoints.create({ url, headers: new Map([["authorization", "x"]]) })
+  ],
+  [
+    "webhookEndpoints.create with a number as a header",
+    "headers.retries",
+    // @ts-expect-error a number is not a text
+    (client) => client.webhookEndpoints.create({ url, headers: { retries: 5 } })
+  ],
+  [
+    "webhookEndpoints.create with a redacted number as a header",
+    "headers.retries",
+    // @ts-expect-error a number is not a text
+    (client) => client.webhookEndpoints.create({ url, headers: { retries: Redacted.make(5) } })
+  ]
+]
+
+describe("an argument from JavaScript", () => {
+  for (const [name, field, misuse] of misuses) {
+    it.effect(`fails with InvalidRequest before anything is sent: ${name}`, () =>
+      Effect.gen(function* () {
+        const fake = makeFakeClient(() => ({ status: 500 }))
+        const error = failureOf(yield* Effect.exit(silent(misuse(yield* fake.client))))
+        assert.strictEqual(error._tag, "InvalidRequest")
+        assert.propertyVal(error, "field", field)
+        assert.deepStrictEqual(fake.urls, [])
+      })
+    )
+  }
+})
+
+describe("a callback that returns no effect", () => {
+  const accepted = { status: 202, json: { id: "exec_1", status: "PENDING" } }
+
+  it.effect("of run fails with the id and the key of the execution", () =>
+    Effect.gen(function* () {
+      const fake = makeFakeClient(() => accepted)
+      const { executions } = yield* fake.client
+      // @ts-expect-error a promise is not an effect
+      const run = executions.run(image, { idempotencyKey: "key-1", onAccepted: () => Promise.resolve() })
+      const error = failureOf(yield* Effect.exit(silent(run)))
+      assert.deepInclude(error, {
+        _tag: "InvalidRequest",
+        field: "onAccepted",
+        executionId: id,
+        idempotencyKey: "key-1",
+        attempts: 1
+      })
+      assert.lengthOf(fake.urls, 1)
+    })
+  )
+
+  const items = ["a", "b"]
+  const options = { id: "b", key: (item: string) => item, request: () => image }
+
+  const failureOfBatch = (outcomes: ReturnType<typeof Batch.run<string>>) =>
+    Effect.gen(function* () {
+      const fake = makeFakeClient((url) =>
+        url.endsWith("executions") ? accepted : { status: 200, json: { id: "exec_1", status: "COMPLETED", output: 1 } }
+      )
+      const client = yield* fake.client
+      const exit = yield* Effect.exit(
+        silent(Stream.runDrain(outcomes)).pipe(
+          Effect.provideService(ModelRouteClient.ModelRouteClient, client),
+          Effect.provide(Batch.layerJournalMemory)
+        )
+      )
+      return { error: failureOf(exit), creates: fake.urls.filter((url) => url.endsWith("executions")).length }
+    })
+
+  it.effect("of a batch fails the batch: beforeSubmit", () =>
+    Effect.gen(function* () {
+      // @ts-expect-error a promise is not an effect
+      const { creates, error } = yield* failureOfBatch(Batch.run(items, { ...options, beforeSubmit: async () => true }))
+      assert.deepInclude(error, { _tag: "InvalidRequest", field: "beforeSubmit" })
+      assert.strictEqual(creates, 0)
+    })
+  )
+
+  it.effect("of a batch is an InvalidRequest that names the option: items, retryBudget", () =>
+    Effect.gen(function* () {
+      // @ts-expect-error a number is not iterable
+      const wrongItems = yield* failureOfBatch(Batch.run(5, options))
+      assert.deepInclude(wrongItems, { creates: 0 })
+      assert.deepInclude(wrongItems.error, { _tag: "InvalidRequest", field: "items" })
+      // @ts-expect-error a text is no budget
+      const wrongBudget = yield* failureOfBatch(Batch.run(items, { ...options, retryBudget: "yes" }))
+      assert.deepInclude(wrongBudget, { creates: 0 })
+      assert.deepInclude(wrongBudget.error, { _tag: "InvalidRequest", field: "retryBudget" })
+    })
+  )
+})
+
+describe("an id that no request can contain", () => {
+  for (const unusable of ["exec_\ud800", ".", "..", ""]) {
+    it.effect(`in the response to a create is an UnexpectedResponse with the key: ${JSON.stringify(unusable)}`, () =>
+      Effect.gen(function* () {
+        const fake = makeFakeClient(() => ({ status: 202, json: { id: unusable, status: "PENDING" } }))
+        const { executions } = yield* fake.client
+        const error = failureOf(yield* Effect.exit(silent(executions.run(image, { idempotencyKey: "key-1" }))))
+        assert.deepInclude(error, { _tag: "UnexpectedResponse", idempotencyKey: "key-1", status: 202 })
+        assert.lengthOf(fake.urls, 1)
+      })
+    )
+  }
+})
