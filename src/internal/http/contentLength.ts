@@ -39,13 +39,15 @@ export const withContentLength = (
   length: number
 ): Effect.Effect<HttpClient.HttpClient> =>
   Effect.map(findFetch(client), (fetch) => {
-    const sized: typeof globalThis.fetch = (input, init) => {
+    const fetchWithLength: typeof globalThis.fetch = (input, init) => {
       const headers = new Headers(init?.headers)
       headers.set("content-length", String(length))
       return fetch(input, { ...init, headers, redirect: length > maxCopiedBytes ? "error" : "manual" })
     }
     return HttpClient.transformResponse(
       client,
-      Effect.mapInputContext((context: Context.Context<never>) => Context.add(context, FetchHttpClient.Fetch, sized))
+      Effect.mapInputContext((context: Context.Context<never>) =>
+        Context.add(context, FetchHttpClient.Fetch, fetchWithLength)
+      )
     )
   })
