@@ -75,8 +75,8 @@ describe("upload", () => {
         const error = failureOf(yield* upload(fakeUploadApi({ confirm: () => absent }), digits))
         assert.strictEqual(error._tag === "UnexpectedResponse" && error.status, status)
       }
-      const refused = { status: 400, json: { error: { code: "FILE_NOT_FOUND", message: "nothing there" } } }
-      const error = failureOf(yield* upload(fakeUploadApi({ confirm: () => refused }), digits, { confirm: "optional" }))
+      const missing = { status: 400, json: { error: { code: "FILE_NOT_FOUND", message: "nothing there" } } }
+      const error = failureOf(yield* upload(fakeUploadApi({ confirm: () => missing }), digits, { confirm: "optional" }))
       assert.strictEqual(error._tag, "FileNotFound")
       assert.strictEqual(error.attempts, 3)
       // Any 2xx is accepted, with or without a body.
@@ -353,10 +353,10 @@ describe("upload", () => {
       assert.lengthOf(always.urls, 4)
 
       const rejecting = fakeUploadApi({ put: () => denied })
-      const refused = failureOf(yield* upload(rejecting))
-      assert.strictEqual(refused._tag === "UnexpectedResponse" && refused.status, 403)
-      assert.include(refused.message, "storage rejected the request (HTTP 403")
-      assert.notInclude(refused.message, "base URL")
+      const rejected = failureOf(yield* upload(rejecting))
+      assert.strictEqual(rejected._tag === "UnexpectedResponse" && rejected.status, 403)
+      assert.include(rejected.message, "storage rejected the request (HTTP 403")
+      assert.notInclude(rejected.message, "base URL")
       assert.lengthOf(rejecting.urls, 2)
 
       // A rejection without that word counts as expired after the expiry.

@@ -1,10 +1,10 @@
 /** Links to files. */
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Effect, Redacted } from "effect"
-import { createImage, fileId, imageLinkJson } from "../utils/downloads.js"
-import { failureOf } from "../utils/exit.js"
+import { createImage, fileId, imageLinkJson, linkJson } from "../utils/downloads.js"
+import { failureOf, valueOf } from "../utils/exit.js"
 import { makeFakeClient } from "../utils/fake.js"
-import { layer, start, withClient } from "../utils/harness.js"
+import { layer, runToEnd, start, withClient } from "../utils/harness.js"
 
 describe("files.url", () => {
   it.effect("returns a redacted link with its expiry, type and size", () =>
@@ -38,4 +38,12 @@ describe("files.url", () => {
       }
     })
   )
+
+  it.effect("is retried after a 502", () => {
+    const { client, urls } = makeFakeClient((_, n) => (n === 1 ? { status: 502 } : { status: 200, json: linkJson }))
+    return Effect.gen(function* () {
+      valueOf(yield* runToEnd((yield* client).files.url(fileId)))
+      assert.lengthOf(urls, 2)
+    })
+  })
 })
