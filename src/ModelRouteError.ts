@@ -1,6 +1,6 @@
 /**
- * The errors of this library: one tagged class for each error code of the API, and the classes of the client's own errors. The code in
- * the response chooses the class. The HTTP status does not.
+ * The errors of this library: one tagged class for each error code of the API, and the classes of the client's own
+ * errors. The code in the response chooses the class. The HTTP status does not.
  *
  * @since 0.1.0
  */
@@ -38,8 +38,9 @@ export type TypeId = typeof TypeId
 export type Code = table.Code
 
 /**
- * The table of error codes (API page "Error codes"). Each code has the tag of its class, its usual HTTP status, and whether the same
- * request can succeed later. If the response has a `retryable` field, the error has that value instead.
+ * The table of error codes (API page "Error codes"). Each code has the tag of its class, its usual HTTP status, and
+ * whether the same request can succeed later. If the response has a `retryable` field, the error has that value
+ * instead.
  *
  * @since 0.1.0
  * @category models
@@ -53,7 +54,8 @@ export type Code = table.Code
 export const codes: typeof table.codes = table.codes
 
 /**
- * One reason why the API rejected a request. `field` is a path from the root of the request body, such as `input.width`.
+ * One reason why the API rejected a request. `field` is a path from the root of the request body, such as
+ * `input.width`.
  *
  * @since 0.1.0
  * @category schemas
@@ -87,7 +89,10 @@ const callFields = {
   idempotencyKey: optional(Schema.String),
   /** The execution that the error is about, if its id is known. */
   executionId: optional(Execution.ExecutionId),
-  /** The file that the error is about. Every failed download has it, and every upload that fails after its URL was issued. */
+  /**
+   * The file that the error is about. Every failed download has it, and every upload that fails after its URL was
+   * issued.
+   */
   fileId: optional(File.FileId)
 }
 
@@ -97,7 +102,10 @@ const retryAfterField = {
   retryAfter: optional(Schema.Duration)
 }
 
-/** The fields of every error with a code. Only the constructor has defaults, so that a test can write `new ModelOverloaded({})`. */
+/**
+ * The fields of every error with a code. Only the constructor has defaults. A test can then write
+ * `new ModelOverloaded({})`.
+ */
 const codedFields = (code: string, known: { readonly status: number; readonly retryable: boolean }) => ({
   /** Text for the log: what failed, the API's message, the request id, and what to do. */
   message: withDefault(Schema.String, defaultMessage(code)),
@@ -107,11 +115,15 @@ const codedFields = (code: string, known: { readonly status: number; readonly re
   apiMessage: optional(Schema.String),
   /** Whether the same request can succeed later. */
   retryable: withDefault(Schema.Boolean, known.retryable),
-  /** The HTTP status of the response. The error of a FAILED execution has the status that `codes` lists for its code. */
+  /**
+   * The HTTP status of the response. The error of a FAILED execution has the status that `codes` lists for its code.
+   */
   status: withDefault(Schema.Number, known.status),
   /** The id of the request. ModelRoute's support asks for it. */
   requestId: optional(Schema.String),
-  /** `FAILED` if the error comes from a FAILED execution. Absent if the API rejected a request. See `isExecutionEnded`. */
+  /**
+   * `FAILED` if the error comes from a FAILED execution. Absent if the API rejected a request. See `isExecutionEnded`.
+   */
   executionStatus: optional(Schema.Literal("FAILED")),
   ...retryAfterField,
   ...callFields
@@ -121,8 +133,8 @@ const apiFields = (code: Code) => codedFields(code, table.codes[code])
 
 const rateLimitFields = {
   /**
-   * The wait that the response requests, from its arrival. If the request was not sent (`attempts` is 0), this is the whole wait in the
-   * queue.
+   * The wait that the response requests, from its arrival. If the request was not sent (`attempts` is 0), this is the
+   * whole wait in the queue.
    */
   retryAfter: optional(Schema.Duration),
   /** The time at which the limit resets, on the local clock. */
@@ -169,7 +181,8 @@ export class InputValidationError extends Schema.TaggedError<InputValidationErro
 }
 
 /**
- * `CONTENT_MODERATION_REJECTED`, HTTP 400, not retryable. The safety filter rejected the content, and will reject it every time.
+ * `CONTENT_MODERATION_REJECTED`, HTTP 400, not retryable. The safety filter rejected the content, and will reject it
+ * every time.
  *
  * @since 0.1.0
  * @category errors
@@ -226,10 +239,11 @@ export class InsufficientBalance extends Schema.TaggedError<InsufficientBalance>
 }
 
 /**
- * `RATE_LIMITED`, HTTP 429, retryable. The request limit is used up. `retryAfter` is the wait that the headers request, if they do.
+ * `RATE_LIMITED`, HTTP 429, retryable. The request limit is used up. `retryAfter` is the wait that the headers request,
+ * if they do.
  *
- * A 429 without a code, such as a gateway sends, has this class too. So has a request that was not sent because its wait in the
- * client's queue would be longer than the retry policy allows.
+ * A 429 without a code, such as a gateway sends, has this class too. So has a request that was not sent because its
+ * wait in the client's queue would be longer than the retry policy allows.
  *
  * @since 0.1.0
  * @category errors
@@ -288,8 +302,8 @@ export class ModelUnavailable extends Schema.TaggedError<ModelUnavailable>("effe
 }
 
 /**
- * `GENERATION_TIMEOUT`, HTTP 504, retryable. The generation took too long. To retry a FAILED execution, create a new execution with a
- * new idempotency key.
+ * `GENERATION_TIMEOUT`, HTTP 504, retryable. The generation took too long. To retry a FAILED execution, create a new
+ * execution with a new idempotency key.
  *
  * @since 0.1.0
  * @category errors
@@ -304,8 +318,8 @@ export class GenerationTimeout extends Schema.TaggedError<GenerationTimeout>("ef
 }
 
 /**
- * `GENERATION_FAILED`, HTTP 500, retryable. The model's provider failed. To retry a FAILED execution, create a new execution with a new
- * idempotency key.
+ * `GENERATION_FAILED`, HTTP 500, retryable. The model's provider failed. To retry a FAILED execution, create a new
+ * execution with a new idempotency key.
  *
  * @since 0.1.0
  * @category errors
@@ -350,8 +364,8 @@ export class InternalError extends Schema.TaggedError<InternalError>("effect-mod
 }
 
 /**
- * `UNAUTHORIZED`, HTTP 401, not retryable. The API key is missing, wrong or revoked. A 401 without a code has this class too. The API
- * documents this code on the page "Downloading", not in the table of twelve codes.
+ * `UNAUTHORIZED`, HTTP 401, not retryable. The API key is missing, wrong or revoked. A 401 without a code has this
+ * class too. The API documents this code on the page "Downloading", not in the table of twelve codes.
  *
  * @since 0.1.0
  * @category errors
@@ -366,8 +380,8 @@ export class Unauthorized extends Schema.TaggedError<Unauthorized>("effect-model
 }
 
 /**
- * An error whose code this version of the library does not know. It keeps `code`, the API's message and `retryable`. With status 429 it
- * has the fields of `RateLimited` too.
+ * An error whose code this version of the library does not know. It keeps `code`, the API's message and `retryable`.
+ * With status 429 it has the fields of `RateLimited` too.
  *
  * @since 0.1.0
  * @category errors
@@ -382,9 +396,9 @@ export class UnrecognizedError extends Schema.TaggedError<UnrecognizedError>("ef
 }
 
 /**
- * A complete response that the API does not document: a page of a proxy, an empty body, XML of storage, or a success without a required
- * field. Retryable for 429. If the call can be repeated, it is also retryable for 408, 500, 502, 503, 504 and 520 to 530. A 409 is
- * retryable if the request has an idempotency key.
+ * A complete response that the API does not document: a page of a proxy, an empty body, XML of storage, or a success
+ * without a required field. Retryable for 429. If the call can be repeated, it is also retryable for 408, 500, 502,
+ * 503, 504 and 520 to 530. A 409 is retryable if the request has an idempotency key.
  *
  * @since 0.1.0
  * @category errors
@@ -407,8 +421,8 @@ export class UnexpectedResponse extends Schema.TaggedError<UnexpectedResponse>("
 }
 
 /**
- * The reason why no complete response arrived: `connect` (could not connect), `reset` (the connection broke), `timeout` (the time limit
- * of one attempt passed), `truncated` (the body ended early), or `unknown`.
+ * The reason why no complete response arrived: `connect` (could not connect), `reset` (the connection broke), `timeout`
+ * (the time limit of one attempt passed), `truncated` (the body ended early), or `unknown`.
  *
  * @since 0.1.0
  * @category schemas
@@ -424,8 +438,8 @@ export const TransportReason = Schema.Literal("connect", "reset", "timeout", "tr
 export type TransportReason = typeof TransportReason.Type
 
 /**
- * No complete response arrived. Retryable if the request can be repeated safely: reads, and creates, which have an idempotency key. A
- * failure to connect is always retryable, because nothing was sent.
+ * No complete response arrived. Retryable if the request can be repeated safely: reads, and creates, which have an
+ * idempotency key. A failure to connect is always retryable, because nothing was sent.
  *
  * @since 0.1.0
  * @category errors
@@ -520,8 +534,8 @@ export class AwaitTimeout extends Schema.TaggedError<AwaitTimeout>("effect-model
 }
 
 /**
- * `executions.result` was called before the execution had ended, or before the API had its output. The execution continues.
- * `executions.await(executionId)` waits for it.
+ * `executions.result` was called before the execution had ended, or before the API had its output. The execution
+ * continues. `executions.await(executionId)` waits for it.
  *
  * @since 0.1.0
  * @category errors
@@ -567,8 +581,8 @@ export class FileTooLarge extends Schema.TaggedError<FileTooLarge>("effect-model
 }
 
 /**
- * This client rejected the call before it sent anything. `field` is the option or argument that is wrong. `message` says how to correct
- * it.
+ * This client rejected the call before it sent anything. `field` is the option or argument that is wrong. `message`
+ * says how to correct it.
  *
  * @since 0.1.0
  * @category errors
@@ -583,9 +597,9 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("effect-m
 }
 
 /**
- * An item of a batch was submitted, and it is unknown whether the API accepted it. Its idempotency key is too old: a repeated request
- * might be paid for twice. `Batch` does not send the item again and keeps it in the journal. Look for the execution in the dashboard.
- * If there is none, use the option `resubmit` to run the item with a new key.
+ * An item of a batch was submitted, and it is unknown whether the API accepted it. Its idempotency key is too old: a
+ * repeated request might be paid for twice. `Batch` does not send the item again and keeps it in the journal. Look for
+ * the execution in the dashboard. If there is none, use the option `resubmit` to run the item with a new key.
  *
  * @since 0.1.0
  * @category errors
@@ -603,8 +617,8 @@ export class SubmissionOutcomeUnknown extends Schema.TaggedError<SubmissionOutco
 }
 
 /**
- * The journal of a batch could not be read or written. A batch submits nothing that the journal does not hold. Run the batch again
- * when the journal works. It then continues.
+ * The journal of a batch could not be read or written. A batch submits nothing that the journal does not hold. Run the
+ * batch again when the journal works. It then continues.
  *
  * @since 0.1.0
  * @category errors
@@ -804,8 +818,8 @@ export const isApiError = <A>(u: A): u is A & ApiError => isModelRouteError(u) &
 export const isRetryable = <A>(u: A): u is A & ModelRouteError => isModelRouteError(u) && u.retryable
 
 /**
- * Tests whether a value is an error of this library with HTTP status 404. The API does not know the execution, endpoint or path, or
- * storage does not have the file. After a create, the base URL is wrong.
+ * Tests whether a value is an error of this library with HTTP status 404. The API does not know the execution, endpoint
+ * or path, or storage does not have the file. After a create, the base URL is wrong.
  *
  * @since 0.1.0
  * @category guards
@@ -824,8 +838,8 @@ export const isNotFound = <A>(u: A): u is A & (ApiError | Unauthorized | Unrecog
   isModelRouteError(u) && "status" in u && u.status === 404
 
 /**
- * Tests whether a value is the error of a create whose idempotency key is already in use (HTTP 409). The first request with the key is
- * still in progress, or it had another body.
+ * Tests whether a value is the error of a create whose idempotency key is already in use (HTTP 409). The first request
+ * with the key is still in progress, or it had another body.
  *
  * @since 0.1.0
  * @category guards
@@ -851,8 +865,8 @@ export const isIdempotencyConflict = <A>(
   u.executionId === undefined
 
 /**
- * Tests whether a value is the error of an execution that has ended: FAILED, CANCELLED or EXPIRED. After any other error of a wait the
- * execution can still be running. `executions.await` then waits for it again.
+ * Tests whether a value is the error of an execution that has ended: FAILED, CANCELLED or EXPIRED. After any other
+ * error of a wait the execution can still be running. `executions.await` then waits for it again.
  *
  * @since 0.1.0
  * @category guards

@@ -1,11 +1,16 @@
 /**
- * Finds the first free slot in a store that cannot list its keys. Slots have numbers from 0 and are taken without a gap.
+ * Finds the first free slot in a store that cannot list its keys. Slots have numbers from 0 and are taken without a
+ * gap.
  *
  * @internal
  */
 import * as Effect from "effect/Effect"
 
-/** @internal Searches with doubling, then halving steps. All slots before `from` are taken. If `from` is free, it asks once. */
+/**
+ * Searches with doubling, then halving steps. All slots before `from` are taken. If `from` is free, it asks once.
+ *
+ * @internal
+ */
 export const findFreeSlot = <E>(
   isTaken: (n: number) => Effect.Effect<boolean, E>,
   from = 0

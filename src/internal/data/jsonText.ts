@@ -1,6 +1,6 @@
 /**
- * Writes JSON of any depth. `JSON.stringify` is recursive and overflows the stack after some thousand levels. A response can be deeper,
- * because `JSON.parse` reads any depth.
+ * Writes JSON of any depth. `JSON.stringify` is recursive and overflows the stack after some thousand levels. A
+ * response can be deeper, because `JSON.parse` reads any depth.
  *
  * @internal
  */

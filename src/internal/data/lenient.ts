@@ -1,6 +1,6 @@
 /**
- * Lenient decoding of responses. A field that is missing, null or unreadable becomes absent. The caller has paid for the result, so one
- * unreadable field must not make it fail.
+ * Lenient decoding of responses. A field that is missing, null or unreadable becomes absent. The caller has paid for
+ * the result, so one unreadable field must not make it fail.
  *
  * @internal
  */
@@ -21,7 +21,11 @@ export const lenient = <A, I>(schema: Schema.Schema<A, I>, key: string) => {
 /** Ten years. */
 const maxDurationMillis = 315_576_000_000
 
-/** @internal The schema of a duration in milliseconds, such as a latency. Infinity and negative numbers do not decode. */
+/**
+ * The schema of a duration in milliseconds, such as a latency. Infinity and negative numbers do not decode.
+ *
+ * @internal
+ */
 export const DurationMillis = Schema.compose(
   Schema.Number.pipe(Schema.between(0, maxDurationMillis)),
   Schema.DurationFromMillis
@@ -37,14 +41,19 @@ export const isRecord = (u: unknown): u is { readonly [key: string]: unknown } =
 /** @internal Returns a string that is not empty, or `undefined`. */
 export const nonEmptyString = (u: unknown): string | undefined => (typeof u === "string" && u !== "" ? u : undefined)
 
-/** @internal Whether a value can be one segment of a URL's path. A lone surrogate has no encoding, and `.` and `..` name other paths. */
+/**
+ * Whether a value can be one segment of a URL's path. A lone surrogate has no encoding, and `.` and `..` name other
+ * paths.
+ *
+ * @internal
+ */
 export const isPathSegment = (u: unknown): u is string =>
   typeof u === "string" && u !== "" && u !== "." && u !== ".." && !/\p{Surrogate}/u.test(u)
 
 /** @internal Returns an id that later requests can contain. */
 export const idOf = (u: unknown): string | undefined => (isPathSegment(u) ? u : undefined)
 
-/** @internal An absolute http(s) URL. */
+/** @internal Tests whether a value is an absolute http(s) URL. */
 export const isHttpUrl = (u: unknown): u is string => typeof u === "string" && /^https?:/i.test(u) && URL.canParse(u)
 
 type WithoutUndefined<T> = { readonly [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {

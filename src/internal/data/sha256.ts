@@ -1,6 +1,6 @@
 /**
- * SHA-256 and HMAC-SHA256 as synchronous functions. WebCrypto is asynchronous and completes in real time, which `TestClock` does not
- * wait for.
+ * SHA-256 and HMAC-SHA256 as synchronous functions. WebCrypto is asynchronous and completes in real time, which
+ * `TestClock` does not wait for.
  *
  * @internal
  */

@@ -8,8 +8,8 @@ import type { InvalidRequest } from "../../ModelRouteError.js"
 import { invalidRequest, type SentRequest } from "./invalidRequest.js"
 
 /**
- * Runs a callback that returns an effect. Fails with `InvalidRequest` if it returns something else, such as a promise, because a
- * defect would lose what `sent` contains.
+ * Runs a callback that returns an effect. Fails with `InvalidRequest` if it returns something else, such as a promise,
+ * because a defect would lose what `sent` contains.
  *
  * @internal
  */

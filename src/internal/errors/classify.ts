@@ -1,5 +1,6 @@
 /**
- * Creates the error for a response, for a FAILED execution, and for a request without a complete response. Every response has an error.
+ * Creates the error for a response, for a FAILED execution, and for a request without a complete response. Every
+ * response has an error.
  *
  * @internal
  */
@@ -41,7 +42,10 @@ export interface ResponseData {
   readonly body: Uint8Array
   /** Epoch milliseconds on the local clock at which the headers arrived. */
   readonly receivedAt: number
-  /** Milliseconds until the gate admits requests again, if the response is rate-limited. The gate knows more than this response. */
+  /**
+   * Milliseconds until the gate admits requests again, if the response is rate-limited. The gate knows more than this
+   * response.
+   */
   readonly opensIn?: number | undefined
 }
 
@@ -173,7 +177,11 @@ const describeProblem = (status: number, content: string, { isStorage }: ErrorCo
 
 const contentTypePattern = /^[\w.+-]+\/[\w.+-]+(?:; *charset=[\w-]+)?$/
 
-/** @internal Creates the error of a complete response without an envelope, or of a 2xx response without a required field. */
+/**
+ * Creates the error of a complete response without an envelope, or of a 2xx response without a required field.
+ *
+ * @internal
+ */
 export const unexpectedResponse = (
   response: ResponseData,
   context: ErrorContext,
@@ -212,7 +220,11 @@ export const fromResponse = (response: ResponseData, context: ErrorContext): E.R
     : unexpectedResponse(response, context)
 }
 
-/** @internal Creates the error of a FAILED execution. Its status is the one that the table of codes lists for its code. */
+/**
+ * Creates the error of a FAILED execution. Its status is the one that the table of codes lists for its code.
+ *
+ * @internal
+ */
 export const fromExecution = (execution: Execution, context: ErrorContext): CodedError => {
   const failure = execution.error
   const wireCode = failure?.code ?? "FAILED"
@@ -235,7 +247,12 @@ export const fromExecution = (execution: Execution, context: ErrorContext): Code
   return makeCodedError(name, { ...callFields(executionContext), ...fields, message }, { details, rateLimitFields: {} })
 }
 
-/** @internal Creates the error of a request that was not sent because its wait in the queue is longer than the retry policy allows. */
+/**
+ * Creates the error of a request that was not sent because its wait in the queue is longer than the retry policy
+ * allows.
+ *
+ * @internal
+ */
 export const rateLimitedByGate = (
   delay: {
     readonly opensIn: number

@@ -1,5 +1,6 @@
 /**
- * The table of the twelve codes of ModelRoute's error envelope. The error classes, the retry rules and the simulator use it.
+ * The table of the twelve codes of ModelRoute's error envelope. The error classes, the retry rules and the simulator
+ * use it.
  *
  * @internal
  */
@@ -27,8 +28,8 @@ export const isCode = (text: string): text is Code => Object.hasOwn(codes, text)
 const retryableStatuses: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504])
 
 /**
- * Tests whether a request can succeed later, by its status alone. It applies if neither the envelope nor the table says so. Cloudflare
- * sends 520 to 530 if it cannot reach the server.
+ * Tests whether a request can succeed later, by its status alone. It applies if neither the envelope nor the table says
+ * so. Cloudflare sends 520 to 530 if it cannot reach the server.
  *
  * @internal
  */

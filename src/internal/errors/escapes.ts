@@ -4,13 +4,22 @@
  * @internal
  */
 
-/** @internal A text as it is, or with its escapes decoded. `starts` maps each character to its place in the original text. */
+/**
+ * A text as it is, or with its escapes decoded. `starts` maps each character to its place in the original text.
+ *
+ * @internal
+ */
 export interface Reading {
   readonly text: string
   readonly starts: Uint32Array | undefined
 }
 
-/** @internal Returns the text as it is, decoded once, and decoded twice. A quote can be escaped as JSON, HTML or a URL, and as one inside another. */
+/**
+ * Returns the text as it is, decoded once, and decoded twice. A quote can be escaped as JSON, HTML or a URL, and as one
+ * inside another.
+ *
+ * @internal
+ */
 export const readingsOf = (text: string): ReadonlyArray<Reading> => {
   const readings: Array<Reading> = [{ text, starts: undefined }]
   for (let last = readings[0]; last !== undefined && readings.length < 3;) {

@@ -7,7 +7,7 @@ import type { ExecutionId } from "../../Execution.js"
 import type { FileId } from "../../File.js"
 import { InvalidRequest } from "../../ModelRouteError.js"
 
-/** @internal What was sent before the request turned out to be invalid. */
+/** @internal Describes the requests that were sent before the problem was found. */
 export interface SentRequest {
   readonly attempts?: number
   readonly executionId?: ExecutionId
@@ -16,8 +16,8 @@ export interface SentRequest {
 }
 
 /**
- * `problem` continues a sentence that begins with the field, such as "is empty". `advice` says how to correct it. `sent` describes what
- * was sent before the problem was found.
+ * `problem` continues a sentence that begins with the field, such as "is empty". `advice` says how to correct it.
+ * `sent` describes what was sent before the problem was found.
  *
  * @internal
  */

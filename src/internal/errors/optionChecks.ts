@@ -1,6 +1,6 @@
 /**
- * Checks options before anything is sent or paid. It also checks what the types forbid, because the caller can use JavaScript. An absent
- * option is valid.
+ * Checks options before anything is sent or paid. It also checks what the types forbid, because the caller can use
+ * JavaScript. An absent option is valid.
  *
  * @internal
  */
@@ -27,7 +27,9 @@ const isNotNegative = (input: unknown): boolean => {
   return !Array.isArray(input) || input.every((part) => typeof part === "number" && part >= 0)
 }
 
-/** Returns milliseconds. Infinity is valid. Effect reads a negative number and NaN as zero, so they are rejected here. */
+/**
+ * Returns milliseconds. Infinity is valid. Effect reads a negative number and NaN as zero, so they are rejected here.
+ */
 const checkDuration = (
   operation: string,
   field: string,

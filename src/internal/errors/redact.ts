@@ -1,9 +1,9 @@
 /**
- * Redacts text before an error or a log line shows it. It removes the secrets of the call, the query of every URL, and every quote from
- * the request body, such as the prompt.
+ * Redacts text before an error or a log line shows it. It removes the secrets of the call, the query of every URL, and
+ * every quote from the request body, such as the prompt.
  *
- * The cost depends on the text that is shown, not on the request. A text is cut to 2 KiB, and at most `maxSearchedChars` characters of
- * the request are searched.
+ * The cost depends on the text that is shown, not on the request. A text is cut to 2 KiB, and at most
+ * `maxSearchedChars` characters of the request are searched.
  *
  * @internal
  */

@@ -20,7 +20,12 @@ const filterSize = 2 ** 16
 
 const filterIndex = (hash: number): number => (hash ^ (hash >>> 16)) & (filterSize - 1)
 
-/** @internal Visits each run of `runChars` characters with its rolling hash. With a filter, it skips the runs that the filter excludes. */
+/**
+ * Visits each run of `runChars` characters with its rolling hash. With a filter, it skips the runs that the filter
+ * excludes.
+ *
+ * @internal
+ */
 export const eachRun = (
   text: string,
   filter: Uint8Array | undefined,

@@ -1,8 +1,9 @@
 /**
- * Decides what an error means for the next step. No other module looks at a tag, status or code to decide that. The public guards
- * (`isExecutionEnded`, `isNotFound`, `isRetryable`) are in `ModelRouteError`.
+ * Decides what an error means for the next step. No other module looks at a tag, status or code to decide that. The
+ * public guards (`isExecutionEnded`, `isNotFound`, `isRetryable`) are in `ModelRouteError`.
  *
- * The error of a FAILED execution says nothing about a request. Only `isRateLimit` and `isTransientFault` hold for it as well.
+ * The error of a FAILED execution says nothing about a request. Only `isRateLimit` and `isTransientFault` hold for it
+ * as well.
  *
  * @internal
  */
@@ -60,7 +61,12 @@ export const isPermanentRejection = (error: ModelRouteError): boolean => {
   }
 }
 
-/** @internal Whether the API, or this client, rejected the request. A failure to connect does not count, because no response proves it. */
+/**
+ * Whether the API, or this client, rejected the request. A failure to connect does not count, because no response
+ * proves it.
+ *
+ * @internal
+ */
 export const isDefiniteRejection = (error: ModelRouteError): boolean =>
   error._tag === "InvalidRequest" || wasRejected(error) || isPermanentRejection(error)
 
@@ -73,8 +79,8 @@ export const wasNotProcessed = (error: ModelRouteError): boolean =>
   isDefiniteRejection(error) || isConnectFailure(error)
 
 /**
- * Whether the same request may be sent again. `isRepeatable` says whether the API executes the request once, however often it
- * arrives. Any other request may be sent again only if it was certainly not processed.
+ * Whether the same request may be sent again. `isRepeatable` says whether the API executes the request once, however
+ * often it arrives. Any other request may be sent again only if it was certainly not processed.
  *
  * @internal
  */
@@ -102,7 +108,11 @@ export const isConflict = (error: ModelRouteError): boolean => hasStatus(error, 
 /** @internal Whether the API can return the result of an execution later (404, 409, 425). */
 export const isNotReady = (error: ModelRouteError): boolean => hasStatus(error, 404, 409, 425)
 
-/** @internal Whether the response has no error envelope: it comes from a proxy, a gateway or storage, or it is incomplete. */
+/**
+ * Whether the response has no error envelope: it comes from a proxy, a gateway or storage, or it is incomplete.
+ *
+ * @internal
+ */
 export const hasNoEnvelope = (error: ModelRouteError): error is UnexpectedResponse =>
   error._tag === "UnexpectedResponse"
 

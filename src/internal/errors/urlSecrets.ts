@@ -23,7 +23,10 @@ const rawParameters = (query: string): ReadonlyArray<readonly [name: string, val
 
 const isSecretName = (name: string): boolean => name.length >= minSecretNameChars && !documentedName.test(name)
 
-/** Returns the secrets of a query in each form that storage can quote: as in the URL, or decoded, with `+` kept or as a space. */
+/**
+ * Returns the secrets of a query in each form that storage can quote: as in the URL, or decoded, with `+` kept or as a
+ * space.
+ */
 const secretsOfQuery = (query: string): ReadonlyArray<string> => {
   const parameters = [
     ...rawParameters(query),
