@@ -70,7 +70,7 @@ export interface HandlerOptions<E, R, RD = never> extends VerifyOptions {
  *
  * - 200: the event has been handled, now or before
  * - 400: the delivery is genuine but is not an event, or its body is incomplete
- * - 401: the delivery is not genuine, or too old
+ * - 401: the delivery is not genuine, or its age exceeds `tolerance`
  * - 405: the method is not POST
  * - 413: the body is larger than `maxBodySize`
  * - 500: `onEvent` or the record of handled events failed, or `secrets` or `tolerance` is invalid; the log contains the

@@ -192,7 +192,7 @@ describe("responds with", () => {
         })
       )
       assert.strictEqual(value.status, 500)
-      assert.include(lines[0]?.text, "Webhook event evt_1 was not handled")
+      assert.include(lines[0]?.text, "Webhook event evt_1 was not completed")
     })
   )
 

@@ -26,7 +26,7 @@ import type { HandledEvents } from "./dedup.js"
 const hourMillis = 3_600_000
 const hourOf = (millis: number): number => Math.floor(millis / hourMillis)
 
-/** How many hours before the first expired one cleanup checks if no earlier cleanup is recorded. */
+/** Number of expired hours that cleanup checks if no earlier cleanup is recorded. */
 const firstCleanupHours = 24 * 7
 
 /** Writes a number with a dot at its end, which distinguishes it from a torn number. */

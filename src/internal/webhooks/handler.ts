@@ -84,7 +84,7 @@ const logFailure = <E>(event: Event, cause: Cause.Cause<E | HandlerFailed>): Eff
   const reason = isHandlerFailure
     ? failure.message
     : `the record of handled events could not be read or written: ${Cause.pretty(cause)}`
-  const text = `Webhook event ${event.id} was not handled, so ModelRoute will deliver it again: ${reason}`
+  const text = `Webhook event ${event.id} was not completed, so ModelRoute will deliver it again: ${reason}`
   const log = isHandlerFailure && !failure.isDefect ? Effect.logWarning(text) : Effect.logError(text)
   return runSafely(
     Effect.annotateLogs(

@@ -17,9 +17,9 @@ export type RequestBody =
   | { readonly _tag: "Truncated" }
 
 /**
- * Counts the bytes that arrive and ignores the declared length. Returns `TooLarge` when more than `limitBytes` have
- * arrived. It then discards up to as many bytes again in the background. Node would otherwise close the connection
- * before the sender sees the response.
+ * Reads the body of a request. Counts the bytes that arrive, and ignores the declared length. Returns `TooLarge` when
+ * more than `limitBytes` have arrived. It then discards up to as many bytes again in the background. Node would
+ * otherwise close the connection before the sender sees the response.
  *
  * @internal
  */
