@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Schedule, TestClock } from "effect"
+import { type Execution, RetryPolicy } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "../utils/exit.js"
-import { id } from "../utils/executions.js"
+import { errorResponse, id } from "../utils/executions.js"
 import { makeFakeClient } from "../utils/fake.js"
 import { arrivalTimes, httpDate, image, isoDate, layer, runToEnd, silent, start, withClient } from "../utils/harness.js"
 import { runInVirtualTime } from "../utils/virtualTime.js"
-import { Execution, RetryPolicy } from "effect-modelroute"
 
 describe("await", () => {
   it.effect("polls after 2, 5 and 9.5 s and returns the output", () =>
@@ -244,65 +244,70 @@ describe("await", () => {
       )
     })
   })
-})
 
-describe("the limit of a wait", () => {
-  const id = Execution.ExecutionId.make("exec_1")
-  const status = (code: number, name = "NEW") => ({ status: code, json: { error: { code: name, message: "x" } } })
+  const processing = { id, status: "PROCESSING" }
 
-  it.effect(
-    "comes from the create or the option, the schedule receives each poll, and the error has the last failed poll",
-    () =>
-      Effect.gen(function* () {
-        const processing = { id: "exec_1", status: "PROCESSING" }
-        yield* TestClock.setTime(start)
-        // Only the answer to the create tells the expiry.
-        const once = makeFakeClient(
-          (_, n) =>
-            n === 1
-              ? { status: 202, json: { ...processing, expires_at: isoDate(start + 60_000) } }
-              : status(503, "SERVICE_UNAVAILABLE"),
-          { retry: RetryPolicy.none }
-        )
-        const error = failureOf(yield* runToEnd((yield* once.client).executions.run(image)))
-        assert.strictEqual(error._tag, "AwaitTimeout")
-        assert.strictEqual((once.at.at(-1) ?? 0) - start, 90_000)
-        assert.strictEqual(error._tag === "AwaitTimeout" && error.execution?.status, "PROCESSING")
-        assert.strictEqual(error.idempotencyKey, "key-1")
-        assert.strictEqual(error.attempts, once.at.length)
-        assert.include(error.message, "The last poll failed: ")
-        // A time limit of the caller's own may be longer.
-        yield* TestClock.setTime(start)
-        const patient = makeFakeClient(() => ({
-          status: 200,
-          json: { ...processing, expires_at: isoDate(start + 60_000) }
-        }))
-        yield* runToEnd((yield* patient.client).executions.await(id, { timeout: "5 minutes" }))
-        assert.strictEqual((patient.at.at(-1) ?? 0) - start, 300_000)
-        // A look that failed is forgotten by the next that does not.
-        yield* TestClock.setTime(start)
-        const recovered = makeFakeClient(
-          (_, n) => (n === 1 ? status(503, "SERVICE_UNAVAILABLE") : { status: 200, json: processing }),
-          { retry: RetryPolicy.none }
-        )
-        const late = failureOf(yield* runToEnd((yield* recovered.client).executions.await(id, { timeout: "1 minute" })))
-        assert.notInclude(late.message, "The last poll failed")
-        // The schedule sees what the look saw.
-        const statuses: Array<string> = []
-        const fed = makeFakeClient((_, n) => ({
-          status: 200,
-          json: { id: "exec_1", status: n < 3 ? `S${n}` : "COMPLETED", output: 1 }
-        }))
-        const pollSchedule = Schedule.spaced("1 second").pipe(
-          Schedule.tapInput(({ status }: Execution.Execution) => Effect.sync(() => statuses.push(status)))
-        )
-        yield* runToEnd((yield* fed.client).executions.await(id, { pollSchedule }))
-        assert.deepStrictEqual(statuses, ["UNKNOWN", "S1", "S2"])
-      })
-  )
+  it.effect("ends 30 s after the expires_at of the create if every poll fails", () => {
+    const { at, client } = makeFakeClient(
+      (_, n) =>
+        n === 1
+          ? { status: 202, json: { ...processing, expires_at: isoDate(start + 60_000) } }
+          : errorResponse(503, "SERVICE_UNAVAILABLE"),
+      { retry: RetryPolicy.none }
+    )
+    return Effect.gen(function* () {
+      yield* TestClock.setTime(start)
+      const error = failureOf(yield* runToEnd((yield* client).executions.run(image)))
+      assert.strictEqual(error._tag, "AwaitTimeout")
+      assert.strictEqual((at.at(-1) ?? 0) - start, 90_000)
+      assert.strictEqual(error._tag === "AwaitTimeout" && error.execution?.status, "PROCESSING")
+      assert.strictEqual(error.idempotencyKey, "key-1")
+      assert.strictEqual(error.attempts, at.length)
+      assert.include(error.message, "The last poll failed: ")
+    })
+  })
 
-  it.effect("is not reached after a permanent poll failure", () => {
-    const { client, urls } = makeFakeClient(() => ({ status: 403, json: { error: { code: "NEW", message: "x" } } }))
+  it.effect("continues after expires_at until the timeout", () => {
+    const { at, client } = makeFakeClient(() => ({
+      status: 200,
+      json: { ...processing, expires_at: isoDate(start + 60_000) }
+    }))
+    return Effect.gen(function* () {
+      yield* TestClock.setTime(start)
+      yield* runToEnd((yield* client).executions.await(id, { timeout: "5 minutes" }))
+      assert.strictEqual((at.at(-1) ?? 0) - start, 300_000)
+    })
+  })
+
+  it.effect("reports no failed poll after a poll that succeeded", () => {
+    const { client } = makeFakeClient(
+      (_, n) => (n === 1 ? errorResponse(503, "SERVICE_UNAVAILABLE") : { status: 200, json: processing }),
+      { retry: RetryPolicy.none }
+    )
+    return Effect.gen(function* () {
+      yield* TestClock.setTime(start)
+      const error = failureOf(yield* runToEnd((yield* client).executions.await(id, { timeout: "1 minute" })))
+      assert.notInclude(error.message, "The last poll failed")
+    })
+  })
+
+  it.effect("passes the execution of each poll to the schedule", () => {
+    const { client } = makeFakeClient((_, n) => ({
+      status: 200,
+      json: { id, status: n < 3 ? `S${n}` : "COMPLETED", output: 1 }
+    }))
+    const statuses: Array<string> = []
+    const pollSchedule = Schedule.spaced("1 second").pipe(
+      Schedule.tapInput(({ status }: Execution.Execution) => Effect.sync(() => statuses.push(status)))
+    )
+    return Effect.gen(function* () {
+      yield* runToEnd((yield* client).executions.await(id, { pollSchedule }))
+      assert.deepStrictEqual(statuses, ["UNKNOWN", "S1", "S2"])
+    })
+  })
+
+  it.effect("fails after a permanent poll failure", () => {
+    const { client, urls } = makeFakeClient(() => errorResponse(403))
     return Effect.gen(function* () {
       assert.strictEqual(failureOf(yield* runToEnd((yield* client).executions.await(id)))._tag, "UnrecognizedError")
       assert.lengthOf(urls, 1)

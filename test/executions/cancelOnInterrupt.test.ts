@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Logger, TestClock } from "effect"
-import { ModelRouteClient, Execution } from "effect-modelroute"
+import { ModelRouteClient } from "effect-modelroute"
 import { Fault, type Options as SimulatorOptions, Simulator } from "effect-modelroute/Simulator"
-import { valueOf, failureOf } from "../utils/exit.js"
+import { failureOf, valueOf } from "../utils/exit.js"
+import { errorResponse, id } from "../utils/executions.js"
+import { makeFakeClient } from "../utils/fake.js"
 import { arrivalTimes, image, layer, prompt, runToEnd, start, withClient } from "../utils/harness.js"
 import { runInVirtualTime } from "../utils/virtualTime.js"
-import { makeFakeClient } from "../utils/fake.js"
 
 describe("cancelOnInterrupt", () => {
   const interruptWait = (cancelOnInterrupt: boolean, faults: ReadonlyArray<Fault.Fault> = []) =>
@@ -164,11 +165,6 @@ describe("cancelOnInterrupt", () => {
       assert.deepStrictEqual(cancels, [3000])
     })
   )
-})
-
-describe("cancelOnInterrupt: true", () => {
-  const id = Execution.ExecutionId.make("exec_1")
-  const status = (code: number, name = "NEW") => ({ status: code, json: { error: { code: name, message: "x" } } })
 
   it.effect("cancels nothing after a timeout", () =>
     withClient((client) =>
@@ -198,7 +194,7 @@ describe("cancelOnInterrupt: true", () => {
     const lines: Array<unknown> = []
     const logger = Logger.make<unknown, void>(({ logLevel, message }) => void lines.push([logLevel.label, message]))
     const { client } = makeFakeClient((url) =>
-      url.endsWith("/cancel") ? status(400) : { status: 200, json: { id: "exec_1", status: "PROCESSING" } }
+      url.endsWith("/cancel") ? errorResponse(400) : { status: 200, json: { id: "exec_1", status: "PROCESSING" } }
     )
     return Effect.gen(function* () {
       const { executions } = yield* client

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { ModelRouteError, Execution, RetryPolicy } from "effect-modelroute"
-import { atStart, clientWithStatus, id } from "../utils/executions.js"
+import { ModelRouteError, RetryPolicy } from "effect-modelroute"
+import { atStart, clientWithStatus, errorResponse, id } from "../utils/executions.js"
 import { failureOf, valueOf } from "../utils/exit.js"
 import { makeFakeClient } from "../utils/fake.js"
-import { runToEnd, image, prompt } from "../utils/harness.js"
+import { image, prompt, runToEnd } from "../utils/harness.js"
 
 describe("isExecutionEnded", () => {
   it.effect("is true for the error of an ended execution and false for the error of a request", () =>
@@ -38,10 +38,7 @@ describe("isExecutionEnded", () => {
 })
 
 describe("the end of a wait", () => {
-  const id = Execution.ExecutionId.make("exec_1")
-  const status = (code: number, name = "NEW") => ({ status: code, json: { error: { code: name, message: "x" } } })
-
-  it.effect("has all fields of the error of a FAILED execution", () => {
+  it.effect("fails with all fields of the error of a FAILED execution", () => {
     const { client } = makeFakeClient(() => ({
       status: 200,
       json: {
@@ -82,9 +79,9 @@ describe("the end of a wait", () => {
     })
   })
 
-  it.effect("is a failure of /result other than 404", () => {
+  it.effect("fails with the error of /result if it is not a 404", () => {
     const { client } = makeFakeClient((url) =>
-      url.endsWith("/result") ? status(403) : { status: 200, json: { id: "exec_1", status: "COMPLETED" } }
+      url.endsWith("/result") ? errorResponse(403) : { status: 200, json: { id: "exec_1", status: "COMPLETED" } }
     )
     return Effect.gen(function* () {
       const error = failureOf(yield* runToEnd((yield* client).executions.await(id)))
@@ -92,9 +89,9 @@ describe("the end of a wait", () => {
     })
   })
 
-  it.effect("follows one more poll after a rejected /result, but not after 401, 429 or 5xx", () =>
+  it.effect("fetches the execution after a rejected /result, but not after a 401, 429 or 500", () =>
     Effect.gen(function* () {
-      for (const [code, name, asked] of [
+      for (const [status, code, requests] of [
         [404, "NEW", 2],
         [401, "UNAUTHORIZED", 1],
         [429, "RATE_LIMITED", 1],
@@ -102,17 +99,19 @@ describe("the end of a wait", () => {
       ] as const) {
         const { client, urls } = makeFakeClient(
           (url) =>
-            url.endsWith("/result") ? status(code, name) : { status: 200, json: { id: "exec_1", status: "COMPLETED" } },
+            url.endsWith("/result")
+              ? errorResponse(status, code)
+              : { status: 200, json: { id: "exec_1", status: "COMPLETED" } },
           { retry: RetryPolicy.none }
         )
         const error = failureOf(yield* Effect.exit((yield* client).executions.result(id)))
-        assert.strictEqual("status" in error && error.status, code)
-        assert.lengthOf(urls, asked)
+        assert.strictEqual("status" in error && error.status, status)
+        assert.lengthOf(urls, requests)
       }
     })
   )
 
-  it.effect("has the key and execution of the create in its error, and not the prompt", () => {
+  it.effect("fails with the key and the id of the create, and without the prompt", () => {
     const { client } = makeFakeClient((_, n) =>
       n === 1
         ? { status: 202, json: { id: "exec_1", status: "PENDING" } }

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, DateTime, Effect, Option, Redacted } from "effect"
-import { IdempotencyKey, type Execution } from "effect-modelroute"
+import { type Execution, IdempotencyKey } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "../utils/exit.js"
 import { makeFakeClient } from "../utils/fake.js"
@@ -174,9 +174,7 @@ describe("create", () => {
       })
     ).pipe(Effect.provide(layer()))
   )
-})
 
-describe("the input of a create", () => {
   it.effect("is rejected if it is not an object", () => {
     const { client, urls } = makeFakeClient(() => ({ status: 202, json: { id: "exec_1" } }))
     return Effect.gen(function* () {

@@ -1,12 +1,12 @@
 /** The methods that send single requests, and the streams and waits that are made of them. */
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Effect, Option, Stream, TestClock, Schedule } from "effect"
+import { Chunk, Effect, Option, Schedule, Stream, TestClock } from "effect"
 import { Execution } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "../utils/exit.js"
 import { makeFakeClient } from "../utils/fake.js"
-import { id } from "../utils/executions.js"
-import { arrivalTimes, image, layer, prompt, runToEnd, withClient, start } from "../utils/harness.js"
+import { errorResponse, id } from "../utils/executions.js"
+import { arrivalTimes, image, layer, prompt, runToEnd, start, withClient } from "../utils/harness.js"
 
 describe("get", () => {
   it.effect("encodes the id as one path segment", () => {
@@ -150,6 +150,26 @@ describe("cancel", () => {
       assert.strictEqual(error._tag === "UnrecognizedError" && error.code, "NOT_CANCELLABLE")
     })
   })
+
+  it.effect("fetches the execution if the response has no status", () => {
+    const { client } = makeFakeClient((url) => ({
+      status: 200,
+      json: url.endsWith("/cancel") ? { id } : { id, status: "CANCELLED" }
+    }))
+    return Effect.gen(function* () {
+      assert.strictEqual((yield* (yield* client).executions.cancel(id)).status, "CANCELLED")
+    })
+  })
+
+  it.effect("fails with the rejection if the execution cannot be fetched", () => {
+    const { client } = makeFakeClient((url) =>
+      url.endsWith("/cancel") ? errorResponse(409, "NOT_CANCELLABLE") : errorResponse(500, "INTERNAL_ERROR")
+    )
+    return Effect.gen(function* () {
+      const error = failureOf(yield* Effect.exit((yield* client).executions.cancel(id)))
+      assert.strictEqual(error._tag === "UnrecognizedError" && error.code, "NOT_CANCELLABLE")
+    })
+  })
 })
 
 describe("watch", () => {
@@ -175,6 +195,25 @@ describe("watch", () => {
       })
     ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.ends({ status: "FAILED" })] } })))
   )
+
+  it.effect("emits each status once and polls on its own schedule until the timeout", () => {
+    const { at, client } = makeFakeClient(() => ({ status: 200, json: { id: "exec_1", status: "PROCESSING" } }))
+    return Effect.gen(function* () {
+      yield* TestClock.setTime(start)
+      const { executions } = yield* client
+      const seen: Array<string> = []
+      const watched = Stream.runForEach(
+        executions.watch(id, { timeout: "25 seconds", pollSchedule: Schedule.spaced("10 seconds") }),
+        ({ status }) => Effect.sync(() => seen.push(status))
+      )
+      assert.strictEqual(failureOf(yield* runToEnd(watched))._tag, "AwaitTimeout")
+      assert.deepStrictEqual(seen, ["PROCESSING"])
+      assert.deepStrictEqual(
+        at.map((instant) => instant - start),
+        [10_000, 20_000, 25_000]
+      )
+    })
+  })
 })
 
 describe("run", () => {
@@ -197,45 +236,6 @@ describe("run", () => {
     return Effect.gen(function* () {
       assert.strictEqual((yield* (yield* client).executions.run(image)).output, "done")
       assert.lengthOf(urls, 1)
-    })
-  })
-})
-
-describe("cancel and watch", () => {
-  const id = Execution.ExecutionId.make("exec_1")
-  const status = (code: number, name = "NEW") => ({ status: code, json: { error: { code: name, message: "x" } } })
-
-  it.effect("polls after a cancel without a status, and fails with the rejection if the poll fails", () =>
-    Effect.gen(function* () {
-      const bare = makeFakeClient((url) => ({
-        status: 200,
-        json: url.endsWith("/cancel") ? { id: "exec_1" } : { id: "exec_1", status: "CANCELLED" }
-      }))
-      assert.strictEqual((yield* (yield* bare.client).executions.cancel(id)).status, "CANCELLED")
-      const lost = makeFakeClient((url) =>
-        url.endsWith("/cancel") ? status(409, "NOT_CANCELLABLE") : status(500, "INTERNAL_ERROR")
-      )
-      const error = failureOf(yield* Effect.exit((yield* lost.client).executions.cancel(id)))
-      assert.strictEqual(error._tag === "UnrecognizedError" && error.code, "NOT_CANCELLABLE")
-    })
-  )
-
-  it.effect("emits each status once on the schedule of its options, until the timeout", () => {
-    const { at, client } = makeFakeClient(() => ({ status: 200, json: { id: "exec_1", status: "PROCESSING" } }))
-    return Effect.gen(function* () {
-      yield* TestClock.setTime(start)
-      const { executions } = yield* client
-      const seen: Array<string> = []
-      const watched = Stream.runForEach(
-        executions.watch(id, { timeout: "25 seconds", pollSchedule: Schedule.spaced("10 seconds") }),
-        ({ status }) => Effect.sync(() => seen.push(status))
-      )
-      assert.strictEqual(failureOf(yield* runToEnd(watched))._tag, "AwaitTimeout")
-      assert.deepStrictEqual(seen, ["PROCESSING"])
-      assert.deepStrictEqual(
-        at.map((instant) => instant - start),
-        [10_000, 20_000, 25_000]
-      )
     })
   })
 })

@@ -25,6 +25,12 @@ export const statusResponse = (status: string, fields: Record<string, unknown> =
   json: { id, status, ...fields }
 })
 
+/** Returns a response with an error envelope. */
+export const errorResponse = (status: number, code = "NEW"): FakeResponse => ({
+  status,
+  json: { error: { code, message: "x" } }
+})
+
 /** Returns a client whose create shows PENDING, and whose polls show this status. */
 export const clientWithStatus = (status = "PROCESSING", fields: Record<string, unknown> = {}) =>
   makeFakeClient((url) => {
