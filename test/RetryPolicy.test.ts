@@ -21,7 +21,7 @@ import { arrivalTimes, httpDate, image, layer, runToEnd, start, withClient } fro
 const overloaded = Fault.envelope("MODEL_OVERLOADED")
 
 /** Runs a create. Returns the moments at which it was sent, and its exit. */
-const attempts = (
+const runCreate = (
   faults: ReadonlyArray<Fault.Fault>,
   options: { readonly retry?: RetryPolicy.RetryPolicy; readonly date?: boolean; readonly clockSkew?: number } = {}
 ) => {
@@ -40,7 +40,7 @@ const gaps = (instants: ReadonlyArray<number>): ReadonlyArray<number> =>
 describe("backoff", () => {
   it.effect("sends an overloaded call at 0, 1, 3 and 7 s, then fails", () =>
     Effect.gen(function* () {
-      const { exit, instants } = yield* attempts(Fault.times(9, overloaded))
+      const { exit, instants } = yield* runCreate(Fault.times(9, overloaded))
       assert.deepStrictEqual(instants, [0, 1000, 3000, 7000])
       const error = failureOf(exit)
       assert.strictEqual(error._tag, "ModelOverloaded")
@@ -52,7 +52,7 @@ describe("backoff", () => {
   it.effect("doubles the delay up to the cap: 1 2 4 8 16 30 30 30", () =>
     Effect.gen(function* () {
       const retry = RetryPolicy.make({ backoff: { times: 8 } })
-      const { instants } = yield* attempts(Fault.times(20, overloaded), { retry })
+      const { instants } = yield* runCreate(Fault.times(20, overloaded), { retry })
       assert.deepStrictEqual(gaps(instants), [1, 2, 4, 8, 16, 30, 30, 30])
     })
   )
@@ -84,7 +84,7 @@ describe("backoff", () => {
   for (const [code, tag] of once) {
     it.effect(`does not retry ${code}`, () =>
       Effect.gen(function* () {
-        const { exit, instants } = yield* attempts(Fault.times(3, Fault.envelope(code)))
+        const { exit, instants } = yield* runCreate(Fault.times(3, Fault.envelope(code)))
         assert.deepStrictEqual(instants, [0])
         assert.strictEqual(failureOf(exit)._tag, tag)
       })
@@ -93,9 +93,9 @@ describe("backoff", () => {
 
   it.effect("prefers the retryable field of the response to the table of codes", () =>
     Effect.gen(function* () {
-      const yes = yield* attempts([Fault.envelope("INTERNAL_ERROR", { retryable: true })])
+      const yes = yield* runCreate([Fault.envelope("INTERNAL_ERROR", { retryable: true })])
       assert.deepStrictEqual(yes.instants, [0, 1000])
-      const no = yield* attempts([Fault.envelope("MODEL_OVERLOADED", { retryable: false })])
+      const no = yield* runCreate([Fault.envelope("MODEL_OVERLOADED", { retryable: false })])
       assert.deepStrictEqual(no.instants, [0])
     })
   )
@@ -103,7 +103,7 @@ describe("backoff", () => {
   it.effect("shortens the delay by jitter, with Effect's Random", () =>
     Effect.gen(function* () {
       const instants = (jitter: "equal" | "full", random: number) =>
-        attempts(Fault.times(9, overloaded), { retry: RetryPolicy.make({ backoff: { jitter } }) }).pipe(
+        runCreate(Fault.times(9, overloaded), { retry: RetryPolicy.make({ backoff: { jitter } }) }).pipe(
           Effect.withRandom(Random.fixed([random])),
           Effect.map((result) => gaps(result.instants))
         )
@@ -119,7 +119,7 @@ describe("backoff", () => {
   it.effect("waits for Retry-After if it is longer than the delay, up to the cap", () =>
     Effect.gen(function* () {
       const faults = ["5", "1", "999", "3"].map((retryAfter) => withRetryAfter(retryAfter))
-      const { exit, instants } = yield* attempts(faults)
+      const { exit, instants } = yield* runCreate(faults)
       assert.deepStrictEqual(gaps(instants), [5, 2, 30])
       const error = failureOf(exit)
       assert.strictEqual(error._tag, "ServiceUnavailable")
@@ -131,7 +131,7 @@ describe("backoff", () => {
     Effect.gen(function* () {
       const retry = RetryPolicy.make({ backoff: { jitter: "full" } })
       const { instants } = yield* Effect.withRandom(
-        attempts([withRetryAfter("5"), overloaded], { retry }),
+        runCreate([withRetryAfter("5"), overloaded], { retry }),
         Random.fixed([0.5])
       )
       assert.deepStrictEqual(gaps(instants), [5, 1])
@@ -152,7 +152,7 @@ describe("backoff", () => {
         [Fault.raw({ status: 400, ...page }), undefined],
         [Fault.raw({ status: 503, headers: { "x-ratelimit-reset": "9" }, body: "" }), undefined]
       ] as const) {
-        const { exit } = yield* attempts([fault], { retry: RetryPolicy.none })
+        const { exit } = yield* runCreate([fault], { retry: RetryPolicy.none })
         const error = failureOf(exit)
         assert.deepStrictEqual(
           "retryAfter" in error && error.retryAfter ? Duration.toSeconds(error.retryAfter) : undefined,
@@ -187,9 +187,9 @@ describe("any Schedule", () => {
           ["INSUFFICIENT_BALANCE", 402],
           ["INTERNAL_ERROR", 500]
         ] as const) {
-          assert.deepStrictEqual((yield* attempts(rejectedWith(code, status), { retry })).instants, [0], code)
+          assert.deepStrictEqual((yield* runCreate(rejectedWith(code, status), { retry })).instants, [0], code)
         }
-        const busy = yield* attempts([overloaded], { retry })
+        const busy = yield* runCreate([overloaded], { retry })
         assert.lengthOf(busy.instants, 2)
       })
     )
@@ -259,7 +259,7 @@ describe("an invalid option", () => {
 
 describe("rateLimit", () => {
   // With the clock at x.7 s, a reset in whole seconds is 7.3 s later.
-  const limitedAt = (simulator: { readonly date: boolean; readonly clockSkew?: number }) =>
+  const momentsAfterLimit = (simulator: { readonly date: boolean; readonly clockSkew?: number }) =>
     withClient((client) =>
       Effect.gen(function* () {
         yield* TestClock.setTime(start + 700)
@@ -272,7 +272,7 @@ describe("rateLimit", () => {
 
   it.effect("retries exactly at the reset, by the local clock if there is no Date header", () =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* limitedAt({ date: false }), [0, 7300])
+      assert.deepStrictEqual(yield* momentsAfterLimit({ date: false }), [0, 7300])
     })
   )
 
@@ -284,7 +284,7 @@ describe("rateLimit", () => {
   ] as const) {
     it.effect(`retries at most 1 s after the reset of the Date header with a clock that is ${name}`, () =>
       Effect.gen(function* () {
-        const [first, second] = yield* limitedAt({ date: true, clockSkew })
+        const [first, second] = yield* momentsAfterLimit({ date: true, clockSkew })
         // The simulator's reset is the first whole second of its clock at or after 7.3 s from now.
         const reset = Math.ceil((start + 700 + clockSkew + 7300) / 1000) * 1000 - (start + 700 + clockSkew)
         assert.strictEqual(first, 0)
@@ -297,7 +297,7 @@ describe("rateLimit", () => {
   it.effect("has a budget separate from that of backoff", () =>
     Effect.gen(function* () {
       const limited = Fault.rateLimited({ resetIn: "5 seconds" })
-      const { instants } = yield* attempts(
+      const { instants } = yield* runCreate(
         [overloaded, limited, overloaded, limited, limited, overloaded, limited, limited, overloaded],
         { date: false }
       )
@@ -307,7 +307,7 @@ describe("rateLimit", () => {
 
   it.effect("fails after 5 waits", () =>
     Effect.gen(function* () {
-      const { exit, instants } = yield* attempts(Fault.times(9, Fault.rateLimited({ resetIn: "2 seconds" })), {
+      const { exit, instants } = yield* runCreate(Fault.times(9, Fault.rateLimited({ resetIn: "2 seconds" })), {
         date: false
       })
       assert.deepStrictEqual(gaps(instants), [2, 2, 2, 2, 2])
@@ -315,7 +315,7 @@ describe("rateLimit", () => {
     })
   )
 
-  const headerless = (headers: Record<string, string>) =>
+  const rateLimitWith = (headers: Record<string, string>) =>
     Fault.raw({
       status: 429,
       headers,
@@ -362,7 +362,7 @@ describe("rateLimit", () => {
     it.effect(`doubles the delay from 1 s to 30 s if the headers are ${name}`, () =>
       Effect.gen(function* () {
         const retry = RetryPolicy.rateLimit({ times: 7 })
-        const { instants } = yield* attempts(Fault.times(9, headerless(headers)), { retry })
+        const { instants } = yield* runCreate(Fault.times(9, rateLimitWith(headers)), { retry })
         assert.deepStrictEqual(gaps(instants), [1, 2, 4, 8, 16, 30, 30])
       })
     )
@@ -372,7 +372,7 @@ describe("rateLimit", () => {
     Effect.gen(function* () {
       const resetIn = 3 * 3600
       const headers = { "x-ratelimit-reset": String(start / 1000 + resetIn) }
-      const { exit, instants } = yield* attempts([headerless(headers)], { date: false })
+      const { exit, instants } = yield* runCreate([rateLimitWith(headers)], { date: false })
       assert.deepStrictEqual(instants, [0])
       const error = failureOf(exit)
       assert.strictEqual(error._tag, "RateLimited")
@@ -381,7 +381,7 @@ describe("rateLimit", () => {
       assert.strictEqual(error.resetAt && DateTime.toEpochMillis(error.resetAt), start + resetIn * 1000)
       assert.include(error.message, "The limit resets in 3 h")
       for (const absurd of ["9".repeat(15), "9".repeat(400), "253402300799"]) {
-        const later = yield* attempts([headerless({ "retry-after": absurd })])
+        const later = yield* runCreate([rateLimitWith({ "retry-after": absurd })])
         assert.deepStrictEqual(later.instants, [0])
         assert.include(failureOf(later.exit).message, "The limit resets in 876000 h")
       }
@@ -395,9 +395,9 @@ describe("rateLimit", () => {
         headers: { "retry-after": "4", "content-type": "text/html" },
         body: "<p>slow"
       })
-      assert.deepStrictEqual((yield* attempts([bare])).instants, [0, 4000])
+      assert.deepStrictEqual((yield* runCreate([bare])).instants, [0, 4000])
       const unknown = Fault.envelope("SLOW_DOWN", { status: 429, retryable: true, headers: { "retry-after": "6" } })
-      assert.deepStrictEqual((yield* attempts([unknown])).instants, [0, 6000])
+      assert.deepStrictEqual((yield* runCreate([unknown])).instants, [0, 6000])
     })
   )
 
@@ -428,9 +428,9 @@ describe("policies", () => {
   it.effect("compose with the combinators of Schedule", () =>
     Effect.gen(function* () {
       const retry = RetryPolicy.make({ backoff: { times: 8 } }).pipe(Schedule.intersect(Schedule.recurs(2)))
-      const { instants } = yield* attempts(Fault.times(9, overloaded), { retry })
+      const { instants } = yield* runCreate(Fault.times(9, overloaded), { retry })
       assert.deepStrictEqual(instants, [0, 1000, 3000])
-      const own = yield* attempts(Fault.times(9, overloaded), {
+      const own = yield* runCreate(Fault.times(9, overloaded), {
         retry: Schedule.spaced("5 seconds").pipe(Schedule.intersect(Schedule.recurs(2)))
       })
       assert.deepStrictEqual(own.instants, [0, 5000, 10_000])

@@ -72,7 +72,7 @@ const runCaller = (faults: ReadonlyArray<Fault.Fault>, name: string) =>
     const simulator = yield* Simulator
     const request = { model: "flux-1.1-pro", input: { prompt: `${prompt} ${name}` } }
     const first = yield* Effect.exit(executions.run(request))
-    const created = () =>
+    const findCreates = () =>
       Effect.map(simulator.requests, (all) => all.filter(({ operation }) => operation === "executions.create"))
 
     if (Exit.isFailure(first)) {
@@ -83,15 +83,15 @@ const runCaller = (faults: ReadonlyArray<Fault.Fault>, name: string) =>
       assert.strictEqual(error.idempotencyKey, "key-1", name)
       assert.isAtMost((yield* simulator.ledger).executions.length, 1, name)
       // P2: the error has all that is needed to resume the call with the same key and body.
-      const again = executions.create(request, { idempotencyKey: error.idempotencyKey })
-      const toTag = (e: ModelRouteError.RequestFailure) =>
+      const resumed = executions.create(request, { idempotencyKey: error.idempotencyKey })
+      const waitForReset = (e: ModelRouteError.RequestFailure) =>
         e._tag === "RateLimited" && e.retryAfter !== undefined ? Effect.sleep(e.retryAfter) : Effect.void
-      yield* Effect.retry(Effect.tapError(again, toTag), { times: maxFaults })
+      yield* Effect.retry(Effect.tapError(resumed, waitForReset), { times: maxFaults })
     }
 
     const ledger = yield* simulator.ledger
     assert.lengthOf(ledger.executions, 1, name)
-    const sent = yield* created()
+    const sent = yield* findCreates()
     assert.deepStrictEqual(new Set(sent.map(({ idempotencyKey }) => idempotencyKey)), new Set(["key-1"]), name)
     assert.lengthOf(new Set(sent.map(({ body }) => Buffer.from(body).toString("hex"))), 1, name)
     assert.isAtLeast(sent.length, 1, name)

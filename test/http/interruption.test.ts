@@ -34,12 +34,12 @@ type Subject = (operations: OperationCounter) => Effect.Effect<unknown, unknown>
 const interruptAtEach = (subject: Subject, stride: number) =>
   Effect.gen(function* () {
     const runWith = (operations: OperationCounter) => runInVirtualTime(silent(subject(operations)), start, operations)
-    const whole: OperationCounter = { isCounting: false, count: 0 }
-    const ended = yield* runWith(whole)
-    assert.isTrue(Exit.isSuccess(ended), String(ended))
+    const total: OperationCounter = { isCounting: false, count: 0 }
+    const exit = yield* runWith(total)
+    assert.isTrue(Exit.isSuccess(exit), String(exit))
     let interrupted = 0
     const stuck: Array<string> = []
-    for (let interruptAt = 1; interruptAt <= whole.count; interruptAt += stride) {
+    for (let interruptAt = 1; interruptAt <= total.count; interruptAt += stride) {
       // Virtual time ends with a defect if all fibers wait without a timer, or if a timer remains.
       const exit = yield* Effect.exit(runWith({ isCounting: false, count: 0, interruptAt }))
       if (Exit.isFailure(exit)) stuck.push(`${interruptAt}: ${Cause.pretty(exit.cause)}`)
@@ -69,7 +69,7 @@ const withEmptyGate =
       )
     )
 
-const limited = (duration: Duration.DurationInput) =>
+const withTimeLimit = (duration: Duration.DurationInput) =>
   withDeadline(
     new SharedTimer(),
     Effect.sleep(duration),
@@ -80,8 +80,11 @@ const limited = (duration: Duration.DurationInput) =>
 const bytes = new Uint8Array(200_000)
 
 const subjects: ReadonlyArray<readonly [string, Subject]> = [
-  ["an effect within a time limit", (operations) => countOperations(operations, limited("1 second"))],
-  ["an effect that a time limit ends", (operations) => countOperations(operations, Effect.flip(limited("9 seconds")))],
+  ["an effect within a time limit", (operations) => countOperations(operations, withTimeLimit("1 second"))],
+  [
+    "an effect that a time limit ends",
+    (operations) => countOperations(operations, Effect.flip(withTimeLimit("9 seconds")))
+  ],
   [
     "an effect and a callback",
     (operations) =>

@@ -16,7 +16,7 @@ const json = (response: ServerResponse, body: unknown) =>
   response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body))
 
 /** A successful response to every request, at the target of the redirects. */
-const elsewhere = {
+const target = {
   id: "exec_1",
   status: "COMPLETED",
   output: {},
@@ -28,13 +28,13 @@ const elsewhere = {
 }
 
 /** A server that redirects the requests to one path. It responds to the other requests so that the operation reaches that path. */
-const redirecting = (path: string, status: number) =>
+const serveRedirect = (path: string, status: number) =>
   serve((response: ServerResponse, request: IncomingMessage) => {
     const { headers, url = "" } = request
-    if (url === "/elsewhere") return void json(response, elsewhere)
+    if (url === "/elsewhere") return void json(response, target)
     if (url === path) return void response.writeHead(status, { location: "/elsewhere" }).end("Moved")
     if (url === "/put") return void request.on("end", () => response.writeHead(200).end())
-    return void json(response, { ...elsewhere, upload_url: `http://${headers.host}/put` })
+    return void json(response, { ...target, upload_url: `http://${headers.host}/put` })
   })
 
 const megabyte = 1024 * 1024
@@ -92,7 +92,7 @@ overEachTransport((test) => {
       test(
         `${name} fails with a redirect ${status}, after one request`,
         Effect.gen(function* () {
-          const server = yield* redirecting(path, status)
+          const server = yield* serveRedirect(path, status)
           const error = yield* Effect.flip(use(yield* makeClientAt(server.url)))
           const { received } = server
           assert.propertyVal(error, "_tag", "UnexpectedResponse")

@@ -8,7 +8,7 @@ import { readBody } from "../../src/internal/http/responseBody.js"
 const request = HttpClientRequest.get("https://api.modelroute.ai/v1/executions/exec_1")
 
 /** A response that can only be read as a stream. */
-const streamed = (size: number, headers: Record<string, string>) => {
+const makeStreamedResponse = (size: number, headers: Record<string, string>) => {
   const response = HttpClientResponse.fromWeb(request, new Response(new Uint8Array(size), { headers }))
   const whole = Effect.dieMessage("the body was read in one piece")
   return new Proxy(response, {
@@ -27,7 +27,7 @@ describe("a response body", () => {
   ] as const) {
     it.effect(`of ${size} bytes with ${JSON.stringify(headers)} is read in pieces`, () =>
       Effect.gen(function* () {
-        const { bytes, end } = yield* readBody(streamed(size, headers), 2_000_000)
+        const { bytes, end } = yield* readBody(makeStreamedResponse(size, headers), 2_000_000)
         assert.deepStrictEqual([bytes.length, end], [size, "complete"])
       })
     )

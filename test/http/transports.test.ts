@@ -19,7 +19,7 @@ const collect = <E, R>(stream: Stream.Stream<Uint8Array, E, R>) =>
 
 overEachTransport((test) => {
   /** A client of a simulator on a port. The links of the simulator point to a server that records the headers of its requests. */
-  const onPort = (options: SimulatorServer.Options, client: Partial<ModelRouteClient.Options> = {}) =>
+  const makeOnPort = (options: SimulatorServer.Options, client: Partial<ModelRouteClient.Options> = {}) =>
     Effect.gen(function* () {
       const stored = { size: 64 * 1024 }
       const storage = yield* serve((response) => {
@@ -38,7 +38,7 @@ overEachTransport((test) => {
     "never exceeds the rate limit with more concurrent requests than the limit",
     Effect.gen(function* () {
       const limit = 40
-      const { client, simulator } = yield* onPort({ rateLimit: { limit, window: "1 second" } })
+      const { client, simulator } = yield* makeOnPort({ rateLimit: { limit, window: "1 second" } })
       yield* Effect.forEach(Array.from({ length: 3 * limit }), () => client.executions.create(small), {
         concurrency: "unbounded",
         discard: true
@@ -55,7 +55,7 @@ overEachTransport((test) => {
     "creates one execution despite lost, rejected and truncated responses",
     Effect.gen(function* () {
       const faults = [Fault.dropAfter, Fault.envelope("MODEL_OVERLOADED"), Fault.cutBody()]
-      const { client, simulator } = yield* onPort({
+      const { client, simulator } = yield* makeOnPort({
         faults: faults.map((fault) => Fault.on("executions.create", fault)),
         storageOrigin: undefined
       })
@@ -92,7 +92,7 @@ overEachTransport((test) => {
     test(
       `downloads a file that is sent as ${download}, without the API key or trace headers for storage`,
       Effect.gen(function* () {
-        const { client, simulator, storage, stored } = yield* onPort({ download }, { propagateTraceContext: true })
+        const { client, simulator, storage, stored } = yield* makeOnPort({ download }, { propagateTraceContext: true })
         const { fileIds } = yield* client.executions.run(small, { pollSchedule })
         const file = fileIds[0] ?? File.FileId.make("file_none")
         stored.size = (yield* client.files.url(file)).size ?? 0

@@ -15,33 +15,33 @@ const json = (response: ServerResponse, body: unknown) =>
   void response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body))
 
 /** An API that returns an upload URL of this server and confirms every upload. */
-const uploading = (put: (response: ServerResponse, request: IncomingMessage) => void, query = "") =>
+const serveUploads = (put: (response: ServerResponse, request: IncomingMessage) => void, query = "") =>
   serve((response, request) => {
     if (request.url?.startsWith("/put")) return put(response, request)
     return json(response, { file_id: "file_1", upload_url: `http://${request.headers.host}/put${query}` })
   })
 
-const bytesOf = (download: Stream.Stream<Uint8Array, unknown>) =>
+const collectBytes = (download: Stream.Stream<Uint8Array, unknown>) =>
   Effect.map(Stream.runCollect(download), (chunks) => Buffer.concat(Chunk.toReadonlyArray(chunks)))
 
 const noRetry = { retry: RetryPolicy.none }
 
 /** Sends a body with a declared length, and closes the connection after `kept` bytes. */
-const cut = (response: ServerResponse, headers: Record<string, string>, body: Uint8Array, kept: number) => {
+const sendTruncated = (response: ServerResponse, headers: Record<string, string>, body: Uint8Array, kept: number) => {
   response.writeHead(200, { ...headers, "content-length": String(body.length) })
   response.write(body.subarray(0, kept))
   response.socket?.destroySoon()
 }
 
 const execution = { id: "exec_1", status: "COMPLETED", output: { text: "é".repeat(50_000) } }
-const packed = gzipSync(JSON.stringify(execution))
+const gzipped = gzipSync(JSON.stringify(execution))
 
 overEachTransport((test, name) => {
   test(
     "an API response with Content-Encoding gzip is decoded",
     Effect.gen(function* () {
       const server = yield* serve((response) => {
-        response.writeHead(200, { "content-type": "application/json", "content-encoding": "gzip" }).end(packed)
+        response.writeHead(200, { "content-type": "application/json", "content-encoding": "gzip" }).end(gzipped)
       })
       const { output } = yield* (yield* makeClientAt(server.url)).executions.get(id)
       assert.deepStrictEqual(output, execution.output)
@@ -57,9 +57,9 @@ overEachTransport((test, name) => {
       Effect.gen(function* () {
         const server = yield* serve((response) => {
           const headers = { "content-type": "application/json", "content-encoding": "gzip" }
-          if (body === undefined) return cut(response, headers, packed, packed.length - 20)
+          if (body === undefined) return sendTruncated(response, headers, gzipped, gzipped.length - 20)
           // The transfer ends correctly, but the gzip stream does not.
-          return void response.writeHead(200, headers).end(packed.subarray(0, packed.length - 20))
+          return void response.writeHead(200, headers).end(gzipped.subarray(0, gzipped.length - 20))
         })
         const error = yield* Effect.flip((yield* makeClientAt(server.url, noRetry)).executions.get(id))
         assert.strictEqual(error._tag === "TransportError" && error.reason, "truncated")
@@ -89,7 +89,7 @@ overEachTransport((test, name) => {
         response.writeHead(200, { ...headers, "content-length": String(stored.length) }).end(stored)
       })
       const { files } = yield* makeClientAt(server.url)
-      assert.strictEqual(String(yield* bytesOf(files.download(fileId))), "<svg/>")
+      assert.strictEqual(String(yield* collectBytes(files.download(fileId))), "<svg/>")
       assert.strictEqual(server.received[0]?.headers["accept-encoding"], "identity")
     })
   )
@@ -103,7 +103,7 @@ overEachTransport((test, name) => {
         response.writeHead(200, headers).end(stored.subarray(0, stored.length - 100))
       })
       const { files } = yield* makeClientAt(server.url, noRetry)
-      const error = yield* Effect.flip(bytesOf(files.download(fileId)))
+      const error = yield* Effect.flip(collectBytes(files.download(fileId)))
       if (name !== "fetch") return assert.propertyVal(error, "reason", "truncated")
       assert.include(String(error), "fetch cannot tell whether it is complete; undici and node:http can")
     })
@@ -117,7 +117,7 @@ overEachTransport((test, name) => {
           response.writeHead(302, { location }).end()
         })
         const { files } = yield* makeClientAt(server.url, noRetry)
-        const error = yield* Effect.flip(bytesOf(files.download(fileId)))
+        const error = yield* Effect.flip(collectBytes(files.download(fileId)))
         assert.propertyVal(error, "_tag", "UnexpectedResponse")
         assert.lengthOf(server.received, 1)
       })
@@ -127,7 +127,7 @@ overEachTransport((test, name) => {
   test(
     "an upload fails if storage responds before it has read the bytes",
     Effect.gen(function* () {
-      const server = yield* uploading((response, request) => {
+      const server = yield* serveUploads((response, request) => {
         request.pause()
         response.writeHead(200, { "content-length": "0" }).end()
       })
@@ -171,7 +171,7 @@ overEachTransport((test, name) => {
       `the source of an upload that storage rejects early is finalized: one ${what}`,
       Effect.gen(function* () {
         const finalized = yield* Deferred.make<void>()
-        const server = yield* uploading((response, request) => {
+        const server = yield* serveUploads((response, request) => {
           request.once("data", () => {
             request.pause()
             response.writeHead(403, { "content-type": "application/xml" }).end("<Error/>")
@@ -194,7 +194,7 @@ overEachTransport((test, name) => {
     test(
       `no log line of any level and no error contains the signature of ${what}`,
       Effect.gen(function* () {
-        const server = yield* uploading(put, `?X-Amz-Signature=${canary}&X-Amz-Expires=60`)
+        const server = yield* serveUploads(put, `?X-Amz-Signature=${canary}&X-Amz-Expires=60`)
         const lines: Array<string> = []
         const log = Logger.replace(
           Logger.defaultLogger,
@@ -246,11 +246,11 @@ overEachTransport((test, name) => {
       })
       const { files } = yield* makeClientAt(server.url, noRetry)
       yield* files.upload(File.fromBytes(new Uint8Array(10)))
-      assert.strictEqual(String(yield* bytesOf(files.download(fileId))), "bytes")
+      assert.strictEqual(String(yield* collectBytes(files.download(fileId))), "bytes")
       assert.deepStrictEqual(storageUrls(server), ["/put?a=1", "/file?a=1"])
 
       const redirected = yield* makeClientAt(storage.url, noRetry)
-      yield* Effect.exit(bytesOf(redirected.files.download(fileId)))
+      yield* Effect.exit(collectBytes(redirected.files.download(fileId)))
       assert.strictEqual(storageUrls(storage)[0], "/file?b=2")
     })
   )
@@ -269,8 +269,8 @@ overEachTransport((test, name) => {
         const { files } = yield* makeClientAt(server.url, noRetry)
         const failures = [
           yield* Effect.flip(files.upload(File.fromBytes(new Uint8Array(10)))),
-          yield* Effect.flip(bytesOf(files.download(fileId))),
-          yield* Effect.flip(bytesOf(files.download(File.FileId.make("redirected"))))
+          yield* Effect.flip(collectBytes(files.download(fileId))),
+          yield* Effect.flip(collectBytes(files.download(File.FileId.make("redirected"))))
         ]
         for (const failure of failures) {
           assert.propertyVal(failure, "_tag", "UnexpectedResponse")
