@@ -140,7 +140,7 @@ const confirmUpload = (
   })
 }
 
-const wrongSize =
+const makeSizeError =
   (stats: CallStats) =>
   (found: string, runs: number): InvalidRequest => {
     const [problem, cure] =
@@ -170,7 +170,7 @@ export const make =
       const body = new UploadBody({
         source,
         onProgress: options.onProgress ?? (() => Effect.void),
-        wrongSize: wrongSize(stats),
+        makeSizeError: makeSizeError(stats),
         logLevel: yield* callerLogLevel
       })
       const { duration } = sender.attemptLimits

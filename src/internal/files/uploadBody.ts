@@ -49,7 +49,7 @@ export interface UploadBodyOptions<E> {
   /**
    * Makes the error for a source of another size than declared. `runs` is the number of times that the source has run.
    */
-  readonly wrongSize: (found: string, runs: number) => InvalidRequest
+  readonly makeSizeError: (found: string, runs: number) => InvalidRequest
   /**
    * The level at which fibers of the caller log unhandled failures. The fibers of the transport log none, because their
    * errors contain the URL.
@@ -108,7 +108,7 @@ export class UploadBody<E> {
     attempt: Attempt,
     pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<E>>
   ): Stream.Stream<Uint8Array, E | InvalidRequest> {
-    const { source, wrongSize } = this.options
+    const { makeSizeError, source } = this.options
     // Held back until the source ends. Otherwise storage would complete the file before a source with more bytes fails.
     let lastBytes: Uint8Array | undefined
     let readBytes = 0
@@ -119,7 +119,7 @@ export class UploadBody<E> {
       for (const bytes of chunk) {
         if (bytes.length === 0) continue
         readBytes += bytes.length
-        if (readBytes > source.size) return Effect.fail(wrongSize(`more than its ${source.size} bytes`, this.runs))
+        if (readBytes > source.size) return Effect.fail(makeSizeError(`more than its ${source.size} bytes`, this.runs))
         if (readBytes === source.size) lastBytes = bytes
         else ready.push(...halve(bytes))
       }
@@ -130,7 +130,7 @@ export class UploadBody<E> {
     const onEnd = Effect.suspend((): Effect.Effect<Chunk.Chunk<Uint8Array>, InvalidRequest> => {
       isEnded = true
       if (readBytes < source.size) {
-        return Effect.fail(wrongSize(`only ${readBytes} of its ${source.size} bytes`, this.runs))
+        return Effect.fail(makeSizeError(`only ${readBytes} of its ${source.size} bytes`, this.runs))
       }
       attempt.sentBytes = readBytes
       attempt.isComplete = true
