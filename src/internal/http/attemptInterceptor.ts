@@ -1,5 +1,5 @@
 /**
- * Hooks into the attempts of the running effect: they count attempts, prevent one from being sent, or delay a retry.
+ * Hooks around the attempts of the running effect. They count attempts, prevent an attempt from being sent, or delay a retry.
  *
  * @internal
  */
@@ -16,7 +16,7 @@ export interface AttemptInfo {
   readonly previousAttempts: number
 }
 
-/** @internal */
+/** @internal The hooks. A hook that has nothing to do is `Effect.void`. */
 export interface AttemptInterceptor {
   /** Runs after the rate limit has admitted the attempt. A failure prevents the attempt from being sent and fails the call. */
   readonly beforeSend: (attempt: AttemptInfo) => Effect.Effect<void, InvalidRequest>
@@ -30,7 +30,7 @@ export interface AttemptInterceptor {
   readonly beforeRetry: (error: RequestFailure) => Effect.Effect<void>
 }
 
-/** @internal Does nothing. */
+/** @internal The interceptor without any effect. */
 export const noInterceptor: AttemptInterceptor = {
   beforeSend: () => Effect.void,
   onTransportSend: Effect.void,

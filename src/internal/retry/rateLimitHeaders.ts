@@ -3,7 +3,6 @@
  *
  * @internal
  */
-
 import { parseHttpDate } from "./httpDate.js"
 
 /** @internal Header names are in lower case. */
