@@ -600,7 +600,7 @@ describe("fetch", () => {
 describe("a response to a download", () => {
   const png = { "content-type": "image/png" }
 
-  it.effect("shorter than its declared length is truncated, unless it has a content encoding", () =>
+  it.effect("fails as truncated if it is shorter than its declared length, unless it has a content encoding", () =>
     Effect.gen(function* () {
       const short = { status: 200, text: "abc", headers: { ...png, "content-length": "5" } }
       for (const first of [short, { status: 302, headers: { location: storageUrl } }]) {
@@ -614,7 +614,7 @@ describe("a response to a download", () => {
     })
   )
 
-  it.effect("is truncated if a single byte is missing", () => {
+  it.effect("fails as truncated if a single byte is missing", () => {
     const { client } = makeFakeClient(() => ({
       status: 200,
       text: "abcd",
@@ -639,7 +639,7 @@ describe("a response to a download", () => {
     })
   })
 
-  it.effect("with JSON of another content type than the API's is a file, and a link can be long", () =>
+  it.effect("with JSON of a content type that the API does not use is a file, and a link can be long", () =>
     Effect.gen(function* () {
       for (const type of ["application/geo+json", "application/jsonl"]) {
         const { client, urls } = makeFakeClient(() => ({
@@ -671,7 +671,7 @@ describe("a response to a download", () => {
   )
 
   for (const url of ["https://", "http://[", "https://a b"]) {
-    it.effect(`with an invalid link is a declared error: ${url}`, () => {
+    it.effect(`with an invalid link fails with a typed error: ${url}`, () => {
       const { client } = makeFakeClient(() => ({ status: 200, json: { url, expires_at: isoDate(start) } }))
       return Effect.gen(function* () {
         const exit = yield* Effect.exit(Stream.runDrain((yield* client).files.download(fileId)))

@@ -31,7 +31,7 @@ import {
 /** @internal */
 export type Bytes = Stream.Stream<Uint8Array, RequestFailure>
 
-/** @internal What all requests of one download share. */
+/** @internal The state and the HTTP clients that all requests of one download share. */
 export interface DownloadContext {
   readonly sender: RequestSender
   /** The HTTP client without the API key. */

@@ -69,8 +69,8 @@ const verifyOperation = "Webhook.verify"
  * Verifies the signature and the age of a delivery and returns its event. The age is measured on Effect's `Clock`.
  *
  * Fails with `WebhookRejected` if the delivery is not genuine, not recent or not a JSON object. Fails with
- * `InvalidRequest` if an option is invalid, such as an empty secret, or if the body is neither bytes nor text. Does not
- * check whether the event has been handled before. See `Dedup`. API page "Verifying webhooks".
+ * `InvalidRequest` if an option is invalid, such as an empty secret. The same applies if the body is neither bytes nor
+ * text. Does not check whether the event has been handled before. See `Dedup`. API page "Verifying webhooks".
  *
  * @example
  * ```ts
