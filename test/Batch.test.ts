@@ -1,4 +1,4 @@
-/** What comes out of a batch: an outcome for each item, the state on the way, a word about what cannot work. */
+/** The public API of `Batch`: outcomes, items, deliveries, progress, invalid options and interruption. */
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import { assert, describe, it } from "@effect/vitest"
 import { Array, Clock, DateTime, Deferred, Effect, Fiber, Layer, Option, Schedule, Stream } from "effect"
@@ -19,7 +19,7 @@ import { arrivalTimes, start } from "./utils/harness.js"
 
 const { Fault } = Simulator
 
-/** Each takes one second longer than the one before. */
+/** Models whose executions take 10, 11, 12 … seconds. */
 const slower = {
   models: Object.fromEntries(
     range(10).map((n) => [
@@ -33,8 +33,8 @@ const oneSecond = Schedule.spaced("1 second")
 
 const ofModel = (n: number) => ({ model: `model-${n}`, input: {} })
 
-describe("outcomes", () => {
-  it.effect("are one for each item, with the item, its place, its key and its execution", () =>
+describe("Batch.run", () => {
+  it.effect("has one outcome per item, with the item, its index, its key and its execution", () =>
     Effect.gen(function* () {
       const { executions, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -57,7 +57,7 @@ describe("outcomes", () => {
     })
   )
 
-  it.effect("have the output, also if the result is behind the execution", () =>
+  it.effect("waits for the output if /result is older than the execution", () =>
     Effect.gen(function* () {
       const behind = (status: string) =>
         Fault.on(
@@ -89,7 +89,7 @@ describe("outcomes", () => {
     })
   )
 
-  it.effect("come as the items end, or in the order of the input", () =>
+  it.effect("emits outcomes as the items end, or in the order of the input", () =>
     Effect.gen(function* () {
       const wanted = [9, 0, 5, 3]
       const order = (order?: "completion" | "input") =>
@@ -108,7 +108,7 @@ describe("outcomes", () => {
     })
   )
 
-  it.effect("go on when an item fails, and say with what", () =>
+  it.effect("continues after a failed item and emits its error", () =>
     Effect.gen(function* () {
       const faults = [
         Fault.on("executions.create", Fault.envelope("CONTENT_MODERATION_REJECTED")),
@@ -132,7 +132,7 @@ describe("outcomes", () => {
     })
   )
 
-  it.effect("are not final where a later run can go on", () =>
+  it.effect("marks a failure as not final if a later run can succeed", () =>
     Effect.gen(function* () {
       const faults = [
         ...Array.replicate(Fault.on("executions.create", Fault.envelope("MODEL_OVERLOADED")), 4),
@@ -158,14 +158,14 @@ describe("outcomes", () => {
     })
   )
 
-  it.effect("of no items are none", () =>
+  it.effect("emits nothing for an empty input", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* runBatchTest(collect(Batch.run([], batchOptions))), [])
       assert.deepStrictEqual(yield* runBatchTest(collect(Batch.run(Stream.empty, batchOptions))), [])
     })
   )
 
-  it.effect("end with the failure of the input, and a later run takes up what ran", () =>
+  it.effect("fails with the error of the input, and a later run resumes the executions", () =>
     Effect.gen(function* () {
       const input = Stream.concat(Stream.fromIterable(range(3)), Stream.fail("no more" as const))
       const { executions, failure, outcomes } = yield* runBatchTest(
@@ -182,8 +182,8 @@ describe("outcomes", () => {
   )
 })
 
-describe("items", () => {
-  it.effect("are read as they are needed, and worked on so many at once", () =>
+describe("the items of a batch", () => {
+  it.effect("are read as needed, and at most `concurrency` of them run at once", () =>
     Effect.gen(function* () {
       let read = 0
       function* endless() {
@@ -210,29 +210,29 @@ describe("items", () => {
     })
   )
 
-  it.effect("are held back by one who takes no outcomes", () =>
+  it.effect("wait while the consumer takes no outcome", () =>
     Effect.gen(function* () {
       const created = yield* runBatchTest(
         Effect.gen(function* () {
-          const taken = yield* Deferred.make<void>()
+          const firstTaken = yield* Deferred.make<void>()
           const outcomes = Batch.run(range(1000), { ...batchOptions, concurrency: 5 })
           const consumer = yield* Effect.fork(
-            Stream.runForEach(outcomes, () => Effect.zipRight(Deferred.succeed(taken, undefined), Effect.never))
+            Stream.runForEach(outcomes, () => Effect.zipRight(Deferred.succeed(firstTaken, undefined), Effect.never))
           )
-          yield* Deferred.await(taken)
+          yield* Deferred.await(firstTaken)
           yield* Effect.sleep("1 hour")
           const { executions } = yield* readLedger
           yield* Fiber.interrupt(consumer)
           return executions.length
         })
       )
-      // One is being dealt with, and up to a buffer of 16 and the 5 in work are finished behind it.
+      // The consumer holds one. The buffer of 16 and the 5 running items finish behind it.
       assert.isAtLeast(created, 6)
       assert.isAtMost(created, 1 + 16 + 2 * 5)
     })
   )
 
-  it.effect("come from a stream one by one, without waiting for a group to be full", () =>
+  it.effect("are submitted as a stream emits them, without waiting for a full group", () =>
     Effect.gen(function* () {
       const trickle = Stream.fromIterable(range(3)).pipe(
         Stream.rechunk(1),
@@ -245,7 +245,7 @@ describe("items", () => {
     })
   )
 
-  it.effect("with the same key are one: it runs once, and each has its outcome", () =>
+  it.effect("with the same key run once and have one outcome each", () =>
     Effect.gen(function* () {
       const { executions, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -263,25 +263,27 @@ describe("items", () => {
   )
 
   for (const concurrency of [1, 4]) {
-    it.effect(`with the same key are one, also where what has failed is submitted again, ${concurrency} at once`, () =>
-      Effect.gen(function* () {
-        const { executions, first, second } = yield* runBatchTest(
-          Effect.gen(function* () {
-            const once = collect(Batch.run([1, 2, 1, 1], { ...batchOptions, concurrency, resubmit: () => true }))
-            return { first: yield* once, second: yield* once, executions: (yield* readLedger).executions }
-          }),
-          { simulator: { faults: [Fault.ends({ status: "FAILED" }), Fault.ends({ status: "FAILED" })] } }
-        )
-        assert.deepStrictEqual(countTags(first), { "Failed for good": 4 })
-        assert.deepStrictEqual(countTags(second), { Succeeded: 4 })
-        assert.strictEqual(executions.length, 4)
-      })
+    it.effect(
+      `with the same key run once per run if the failed one is submitted again, concurrency ${concurrency}`,
+      () =>
+        Effect.gen(function* () {
+          const { executions, first, second } = yield* runBatchTest(
+            Effect.gen(function* () {
+              const once = collect(Batch.run([1, 2, 1, 1], { ...batchOptions, concurrency, resubmit: () => true }))
+              return { first: yield* once, second: yield* once, executions: (yield* readLedger).executions }
+            }),
+            { simulator: { faults: [Fault.ends({ status: "FAILED" }), Fault.ends({ status: "FAILED" })] } }
+          )
+          assert.deepStrictEqual(countTags(first), { "Failed for good": 4 })
+          assert.deepStrictEqual(countTags(second), { Succeeded: 4 })
+          assert.strictEqual(executions.length, 4)
+        })
     )
 
-    it.effect(`with the same key are one, also where the API does not know the first, ${concurrency} at once`, () =>
+    it.effect(`with the same key run once if the API does not find the execution, concurrency ${concurrency}`, () =>
       Effect.gen(function* () {
         let first: string | undefined
-        // For longer than a replica can be behind.
+        // More often than a replica that lags behind would.
         const unknown = Fault.times(
           8,
           Fault.on(
@@ -304,7 +306,7 @@ describe("items", () => {
     )
   }
 
-  it.effect("with the same key and other requests fail but for the first", () =>
+  it.effect("with the same key fail if their request differs from the first", () =>
     Effect.gen(function* () {
       const { executions, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -319,7 +321,7 @@ describe("items", () => {
     })
   )
 
-  it.effect("with the same key are one, though the second was looked up before the first was done", () =>
+  it.effect("with the same key run once even if the journal is read before the first has ended", () =>
     Effect.gen(function* () {
       const memory = yield* makeMemoryJournal
       const slow: Batch.JournalService = {
@@ -346,7 +348,7 @@ describe("items", () => {
     })
   )
 
-  it.effect("for which a function of the caller throws fail by themselves", () =>
+  it.effect("fail alone if a function of the caller throws for them", () =>
     Effect.gen(function* () {
       const thrown = (name: string, at: number) => (n: number) => {
         if (n === at) throw new Error(`no ${name}`)
@@ -377,7 +379,7 @@ describe("items", () => {
     })
   )
 
-  it.effect("for which resubmit throws fail by themselves, and stay as they are", () =>
+  it.effect("fail alone and keep their journal entry if resubmit throws for them", () =>
     Effect.gen(function* () {
       const { executions, runs } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -405,7 +407,7 @@ describe("items", () => {
     })
   )
 
-  it.effect("whose effect makes what is no JSON fail by themselves, whatever the journal", () =>
+  it.effect("fail alone if their effect makes a request that JSON cannot represent", () =>
     Effect.gen(function* () {
       const outcomes = yield* runBatchTest(
         collect(
@@ -420,7 +422,7 @@ describe("items", () => {
     })
   )
 
-  it.effect("that cannot be submitted fail by themselves, and say which field is wrong", () =>
+  it.effect("fail alone with the name of the field if their request is invalid", () =>
     Effect.gen(function* () {
       const cycle: Record<string, unknown> = {}
       cycle["itself"] = cycle
@@ -455,8 +457,8 @@ const nameOf = (outcome: Batch.Outcome<unknown>): string => {
   return outcome.error._tag === "InvalidRequest" ? `InvalidRequest ${outcome.error.field}` : outcome.error._tag
 }
 
-describe("a request that takes an effect", () => {
-  it.effect("is made once for each item that is submitted, and not for one that has ended", () =>
+describe("an effect that makes a request", () => {
+  it.effect("runs once per submitted item and not for an item that has ended", () =>
     Effect.gen(function* () {
       const made: Array<number> = []
       const prepared = { ...batchOptions, request: (n: number) => Effect.sync(() => (made.push(n), requestOf(n))) }
@@ -472,7 +474,7 @@ describe("a request that takes an effect", () => {
     })
   )
 
-  it.effect("fails its item, with its own failure", () =>
+  it.effect("fails its item with its own error", () =>
     Effect.gen(function* () {
       const outcomes = yield* runBatchTest(
         collect(
@@ -496,8 +498,8 @@ interface NoPicture {
   readonly n: number
 }
 
-describe("deliver", () => {
-  it.effect("is run with each outcome before that comes out, for many at once", () =>
+describe("the option deliver", () => {
+  it.effect("runs for several outcomes at once, each before the stream emits it", () =>
     Effect.gen(function* () {
       const seen: Array<string> = []
       let running = 0
@@ -524,7 +526,7 @@ describe("deliver", () => {
     })
   )
 
-  it.effect("that says false leaves its outcome to a later run, and the batch goes on", () =>
+  it.effect("leaves an outcome to a later run if it returns false, and the batch continues", () =>
     Effect.gen(function* () {
       const delivered = yield* runBatchTest(
         Effect.gen(function* () {
@@ -550,7 +552,7 @@ describe("deliver", () => {
     })
   )
 
-  it.effect("that fails ends the batch, and is run again by a later run", () =>
+  it.effect("ends the batch if it fails, and runs again in a later run", () =>
     Effect.gen(function* () {
       const saved: Array<string> = []
       let full = true
@@ -579,8 +581,8 @@ describe("deliver", () => {
   )
 })
 
-describe("progress", () => {
-  it.effect("counts every item once, whatever its step", () =>
+describe("the progress of a batch", () => {
+  it.effect("counts each item once at every step", () =>
     Effect.gen(function* () {
       const states = yield* runBatchTest(
         Effect.gen(function* () {
@@ -630,7 +632,7 @@ describe("progress", () => {
     })
   )
 
-  it.effect("is told to each who follows it, however slow the others are", () =>
+  it.effect("reaches each subscriber at its own pace", () =>
     Effect.gen(function* () {
       const { fast, slow } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -659,7 +661,7 @@ describe("progress", () => {
     })
   )
 
-  it.effect("counts what is being delivered, and as of the journal only what took no request", () =>
+  it.effect("counts running deliveries, and counts an outcome as fromJournal only if it took no request", () =>
     Effect.gen(function* () {
       const { again, during } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -685,7 +687,7 @@ describe("progress", () => {
     })
   )
 
-  it.effect("tells the rate, and from it the end", () =>
+  it.effect("estimates the end from the number of items per minute", () =>
     Effect.gen(function* () {
       yield* runBatchTest(
         Effect.gen(function* () {
@@ -703,7 +705,7 @@ describe("progress", () => {
           yield* Effect.sleep("25 seconds")
           const middle = yield* batch.progress.get
           const now = yield* Clock.currentTimeMillis
-          // Two rounds of ten in 25 seconds: the other twenty take as long again.
+          // Two rounds of ten have ended in 25 seconds. The other twenty take as long.
           assert.strictEqual(middle.succeeded, 20)
           assert.strictEqual(middle.itemsPerMinute, 48)
           assert.strictEqual(middle.estimatedEnd?.epochMillis, now + 25_000)
@@ -711,7 +713,7 @@ describe("progress", () => {
           const after = yield* batch.progress.get
           assert.strictEqual(after.succeeded, 40)
           assert.isUndefined(after.estimatedEnd)
-          // What the journal tells is no sign of how fast the rest will be.
+          // Outcomes from the journal must not count in the rate.
           const more = yield* Batch.make(range(80), { ...batchOptions, concurrency: 10, request: () => ofModel(0) })
           const goingOn = yield* Effect.fork(Stream.runDrain(more.outcomes))
           yield* Effect.sleep("25 seconds")
@@ -724,7 +726,7 @@ describe("progress", () => {
     })
   )
 
-  it.effect("knows how many items an input has, or learns it at its end", () =>
+  it.effect("has the size of the input as its total, or the number of items when a stream has ended", () =>
     Effect.gen(function* () {
       const totalOf = (items: Iterable<number> | Stream.Stream<number>) =>
         runBatchTest(
@@ -742,7 +744,7 @@ describe("progress", () => {
     })
   )
 
-  it.effect("tells until when the rate limit lets nothing through", () =>
+  it.effect("has pausedUntil while the rate limit blocks requests", () =>
     Effect.gen(function* () {
       const paused = yield* runBatchTest(
         Effect.gen(function* () {
@@ -762,7 +764,7 @@ describe("progress", () => {
   )
 })
 
-describe("options that cannot work", () => {
+describe("invalid options of a batch", () => {
   const cases: ReadonlyArray<readonly [field: string, Partial<Batch.Options<number>>]> = [
     ["id", { id: " " }],
     ["concurrency", { concurrency: 0 }],
@@ -776,7 +778,7 @@ describe("options that cannot work", () => {
     ["keyTtl", { keyTtl: -5 }],
     ["total", { total: -1 }],
     ["wait.timeout", { wait: { timeout: -5 } }],
-    // What a JavaScript caller can give.
+    // Values that only a JavaScript caller can pass.
     ["maxCost", JSON.parse('{"maxCost":5}')],
     ["keyTtl", JSON.parse('{"keyTtl":"10h"}')],
     ["order", JSON.parse('{"order":"random"}')],
@@ -785,7 +787,7 @@ describe("options that cannot work", () => {
     ["wait.pollSchedule", JSON.parse('{"wait":{"pollSchedule":"2 seconds"}}')]
   ]
   for (const [field, wrong] of cases) {
-    it.effect(`are refused before anything is sent: ${field} ${JSON.stringify(Object.values(wrong))}`, () =>
+    it.effect(`fail with InvalidRequest before any request: ${field} ${JSON.stringify(Object.values(wrong))}`, () =>
       Effect.gen(function* () {
         const { error, sent } = yield* runBatchTest(
           Effect.gen(function* () {
@@ -801,7 +803,7 @@ describe("options that cannot work", () => {
     )
   }
 
-  it.effect("and a batch is run once", () =>
+  it.effect("include a second run of the same batch", () =>
     Effect.gen(function* () {
       const error = yield* runBatchTest(
         Effect.gen(function* () {
@@ -815,7 +817,7 @@ describe("options that cannot work", () => {
   )
 })
 
-describe("interruption", () => {
+describe("the interruption of a batch", () => {
   const uninterruptible = {
     plain: {},
     "with maxCost": { maxCost: "5.00" },
@@ -823,7 +825,7 @@ describe("interruption", () => {
     "with a slow beforeSubmit": { beforeSubmit: () => Effect.as(Effect.sleep("1 second"), true) }
   } satisfies Record<string, Partial<Batch.Options<number>>>
   for (const [name, extra] of Object.entries(uninterruptible)) {
-    it.effect(`is not needed for a batch to end: it does where there is none, ${name}`, () =>
+    it.effect(`is not needed for its end, so that an uninterruptible batch ends: ${name}`, () =>
       Effect.gen(function* () {
         const outcomes = yield* runBatchTest(
           Effect.uninterruptible(
@@ -842,7 +844,7 @@ describe("interruption", () => {
     )
   }
 
-  it.effect("is immediate, leaves the executions running, and the next run takes them up", () =>
+  it.effect("is immediate and leaves the executions running, and the next run resumes them", () =>
     Effect.gen(function* () {
       const { at, executions, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {

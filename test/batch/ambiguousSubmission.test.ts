@@ -1,4 +1,4 @@
-/** What may have been accepted, and nobody knows: it is not paid for twice, not forgotten, and not in the way of the rest. */
+/** Items whose create has an unknown outcome: they are neither paid for twice nor lost, and do not block other items. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -21,49 +21,47 @@ const { Fault } = Simulator
 
 const onCreate = (fault: Simulator.Fault.Fault) => Fault.on("executions.create", fault)
 
-/** All that one item does about it in one run is lost: after the API has accepted it, or before. */
-const accepted = Array.replicate(onCreate(Fault.dropAfter), 4)
-const unseen = Array.replicate(onCreate(Fault.dropBefore), 4)
+/** Lose all four attempts of one item in one run: after the API has accepted them, or before. */
+const acceptedCreates = Array.replicate(onCreate(Fault.dropAfter), 4)
+const lostCreates = Array.replicate(onCreate(Fault.dropBefore), 4)
 
 const namesOf = (outcomes: ReadonlyArray<Batch.Outcome<number>>): ReadonlyArray<string> =>
   outcomes.map((outcome) => {
-    const what =
+    const result =
       outcome._tag === "Failed"
         ? outcome.error._tag
         : outcome._tag === "NotAttempted"
           ? `NotAttempted ${outcome.reason}`
           : outcome._tag
-    return `${outcome.key} ${what}`
+    return `${outcome.key} ${result}`
   })
 
-/** One after the other, in the order of the input. */
-const once = (items: ReadonlyArray<number>, extra: Partial<Batch.Options<number>> = {}) =>
+/** Runs the items one after the other, in the order of the input. */
+const runItems = (items: ReadonlyArray<number>, extra: Partial<Batch.Options<number>> = {}) =>
   Effect.map(collect(Batch.run(items, { ...batchOptions, concurrency: 1, order: "input", ...extra })), namesOf)
 
-describe("an item whose answer was lost", () => {
-  it.effect(
-    "may be accepted, though its second create is refused for good: it is asked for again, and not changed",
-    () =>
-      Effect.gen(function* () {
-        const { executions, runs } = yield* runBatchTest(
-          Effect.gen(function* () {
-            const first = yield* once([1])
-            const changed = yield* once([1], { request: (n) => requestOf(n + 100) })
-            const second = yield* once([1])
-            return { runs: [first, changed, second], executions: (yield* readLedger).executions }
-          }),
-          { simulator: { faults: [onCreate(Fault.dropAfter), onCreate(Fault.envelope("FILE_NOT_FOUND"))] } }
-        )
-        assert.deepStrictEqual(runs, [["1 FileNotFound"], ["1 InvalidRequest"], ["1 Succeeded"]])
-        assert.strictEqual(executions.length, 1)
-      })
+describe("an item whose response was lost", () => {
+  it.effect("keeps its key and request if the retry of its create is rejected permanently", () =>
+    Effect.gen(function* () {
+      const { executions, runs } = yield* runBatchTest(
+        Effect.gen(function* () {
+          const first = yield* runItems([1])
+          const changed = yield* runItems([1], { request: (n) => requestOf(n + 100) })
+          const second = yield* runItems([1])
+          return { runs: [first, changed, second], executions: (yield* readLedger).executions }
+        }),
+        { simulator: { faults: [onCreate(Fault.dropAfter), onCreate(Fault.envelope("FILE_NOT_FOUND"))] } }
+      )
+      assert.deepStrictEqual(runs, [["1 FileNotFound"], ["1 InvalidRequest"], ["1 Succeeded"]])
+      assert.strictEqual(executions.length, 1)
+    })
   )
 
-  it.effect("is counted by maxCost after such a refusal", () =>
+  it.effect("counts for maxCost if the retry of its create is rejected permanently", () =>
     Effect.gen(function* () {
       const { charged, names } = yield* runBatchTest(
         Effect.gen(function* () {
-          const names = yield* once(range(4), { maxCost: "0.10", hold: () => "0.048" })
+          const names = yield* runItems(range(4), { maxCost: "0.10", hold: () => "0.048" })
           return { names, charged: (yield* readLedger).charged }
         }),
         { simulator: { faults: [onCreate(Fault.dropAfter), onCreate(Fault.envelope("FILE_NOT_FOUND"))] } }
@@ -79,35 +77,33 @@ describe("an item whose answer was lost", () => {
   )
 
   for (const code of ["ECONNREFUSED", "EHOSTUNREACH"]) {
-    it.effect(
-      `keeps its key though there was no connection at last: ${code} of a transport that repeats by itself`,
-      () =>
-        Effect.gen(function* () {
-          let left = 4
-          const cause = Object.assign(new Error(code), { code })
-          const { executions, runs } = yield* runBatchTest(
-            Effect.gen(function* () {
-              const runs = [yield* once([1]), yield* once([1])]
-              return { runs, executions: (yield* readLedger).executions }
-            }),
-            {
-              client: {
-                transformClient: HttpClient.transform((effect, request) =>
-                  request.method === "POST" && left-- > 0
-                    ? Effect.zipRight(effect, new HttpClientError.RequestError({ request, reason: "Transport", cause }))
-                    : effect
-                )
-              }
+    it.effect(`keeps its key if a transport that retries by itself ends with ${code}`, () =>
+      Effect.gen(function* () {
+        let left = 4
+        const cause = Object.assign(new Error(code), { code })
+        const { executions, runs } = yield* runBatchTest(
+          Effect.gen(function* () {
+            const runs = [yield* runItems([1]), yield* runItems([1])]
+            return { runs, executions: (yield* readLedger).executions }
+          }),
+          {
+            client: {
+              transformClient: HttpClient.transform((effect, request) =>
+                request.method === "POST" && left-- > 0
+                  ? Effect.zipRight(effect, new HttpClientError.RequestError({ request, reason: "Transport", cause }))
+                  : effect
+              )
             }
-          )
-          assert.deepStrictEqual(runs, [["1 TransportError"], ["1 Succeeded"]])
-          assert.strictEqual(executions.length, 1)
-        })
+          }
+        )
+        assert.deepStrictEqual(runs, [["1 TransportError"], ["1 Succeeded"]])
+        assert.strictEqual(executions.length, 1)
+      })
     )
   }
 })
 
-describe("a refusal that a transport gets when it repeats by itself", () => {
+describe("a rejection after a transport has retried by itself", () => {
   const transformClient = (client: HttpClient.HttpClient) =>
     HttpClient.retry(client, { times: 2, while: ({ _tag }) => _tag === "RequestError" })
   for (const [name, refusal] of [
@@ -116,13 +112,13 @@ describe("a refusal that a transport gets when it repeats by itself", () => {
     ["429", onCreate(Fault.rateLimited({ resetIn: "3 hours" }))],
     ["FILE_NOT_FOUND", onCreate(Fault.envelope("FILE_NOT_FOUND"))]
   ] as const) {
-    it.effect(`says nothing of what it has sent before: ${name}`, () =>
+    it.effect(`does not prove that the first request was not processed: ${name}`, () =>
       Effect.gen(function* () {
         const { executions, second } = yield* runBatchTest(
           Effect.gen(function* () {
-            yield* once([1])
+            yield* runItems([1])
             yield* Effect.sleep("4 hours")
-            return { second: yield* once([1]), executions: (yield* readLedger).executions }
+            return { second: yield* runItems([1]), executions: (yield* readLedger).executions }
           }),
           { client: { transformClient }, simulator: { faults: [onCreate(Fault.dropAfter), refusal] } }
         )
@@ -132,13 +128,13 @@ describe("a refusal that a transport gets when it repeats by itself", () => {
     )
   }
 
-  it.effect("is not the end of its key's life", () =>
+  it.effect("does not extend the life of the idempotency key", () =>
     Effect.gen(function* () {
       const { executions, second } = yield* runBatchTest(
         Effect.gen(function* () {
-          yield* once([1])
+          yield* runItems([1])
           yield* Effect.sleep("25 hours")
-          return { second: yield* once([1]), executions: (yield* readLedger).executions }
+          return { second: yield* runItems([1]), executions: (yield* readLedger).executions }
         }),
         {
           client: { transformClient },
@@ -151,16 +147,16 @@ describe("a refusal that a transport gets when it repeats by itself", () => {
   )
 })
 
-describe("an item whose request could not be sent as it is", () => {
-  it.effect("is in no doubt, and is submitted however much later", () =>
+describe("an item whose request could not be sent", () => {
+  it.effect("is certainly not processed and is submitted after the key has expired", () =>
     Effect.gen(function* () {
       let isBroken = true
       const runs = yield* runBatchTest(
         Effect.gen(function* () {
-          const first = yield* once([1])
+          const first = yield* runItems([1])
           isBroken = false
           yield* Effect.sleep("25 hours")
-          return [first, yield* once([1])]
+          return [first, yield* runItems([1])]
         }),
         {
           client: {
@@ -175,18 +171,18 @@ describe("an item whose request could not be sent as it is", () => {
   )
 })
 
-describe("an item that was refused for the rate limit", () => {
-  it.effect("keeps its key, so that a journal that was lost costs nothing", () =>
+describe("an item that the rate limit rejected", () => {
+  it.effect("keeps its key, so that it is not paid for twice if the journal is lost", () =>
     Effect.gen(function* () {
       const { executions, first, second } = yield* runBatchTest(
         Effect.gen(function* () {
           const kept = yield* makeMemoryJournal
           const first = yield* Effect.gen(function* () {
-            const refused = yield* once([1])
+            const rejected = yield* runItems([1])
             yield* Effect.sleep("3 hours")
-            return [refused, yield* once([1])]
+            return [rejected, yield* runItems([1])]
           }).pipe(Effect.provide(withJournal(kept)))
-          const second = yield* once([1])
+          const second = yield* runItems([1])
           return { first, second, executions: (yield* readLedger).executions }
         }),
         { simulator: { faults: [onCreate(Fault.rateLimited({ resetIn: "3 hours" }))] } }
@@ -197,18 +193,18 @@ describe("an item that was refused for the rate limit", () => {
     })
   )
 
-  it.effect("is paid for once by two runs at the same time, one of which is refused", () =>
+  it.effect("is paid for once by two concurrent runs, one of which is rejected", () =>
     Effect.gen(function* () {
       const executions = yield* runBatchTest(
         Effect.gen(function* () {
-          const two = yield* Effect.all([Effect.fork(once([1, 1])), Effect.fork(once([1, 1]))])
+          const two = yield* Effect.all([Effect.fork(runItems([1, 1])), Effect.fork(runItems([1, 1]))])
           yield* Effect.forEach(two, Fiber.join)
           return (yield* readLedger).executions
         }),
         {
           simulator: {
             faults: [
-              // Not by its status, so that only the one run hears of it, and the other is not held back by their gate.
+              // The status is not 429, so that the gate does not delay the other run.
               onCreate(Fault.envelope("RATE_LIMITED", { status: 400, retryable: false })),
               onCreate(Fault.delay("20 seconds"))
             ]
@@ -220,17 +216,21 @@ describe("an item that was refused for the rate limit", () => {
   )
 })
 
-describe("with maxCost, an item of which nobody knows what it holds", () => {
-  it.effect("keeps back only its model's items, until it has told in the next run, whatever their order", () =>
+describe("an item of unknown hold under maxCost", () => {
+  it.effect("blocks only items of its model, until a later run learns its hold", () =>
     Effect.gen(function* () {
       const model = (n: number) => ({ ...requestOf(n), model: n < 5 ? "flux-1.1-pro" : "seedance-video" })
       const extra = { maxCost: "5.00", request: model }
       const { executions, runs } = yield* runBatchTest(
         Effect.gen(function* () {
-          const runs = [yield* once([4, 3, 7], extra), yield* once([0, 4, 1], extra), yield* once([0, 1], extra)]
+          const runs = [
+            yield* runItems([4, 3, 7], extra),
+            yield* runItems([0, 4, 1], extra),
+            yield* runItems([0, 1], extra)
+          ]
           return { runs, executions: (yield* readLedger).executions }
         }),
-        { simulator: { faults: accepted } }
+        { simulator: { faults: acceptedCreates } }
       )
       assert.deepStrictEqual(runs, [
         ["4 TransportError", "3 NotAttempted UnknownHold", "7 Succeeded"],
@@ -241,17 +241,17 @@ describe("with maxCost, an item of which nobody knows what it holds", () => {
     })
   )
 
-  it.effect("keeps back nothing any more when the caller has given it up", () =>
+  it.effect("blocks no item after resubmit has replaced it", () =>
     Effect.gen(function* () {
       const { charged, runs } = yield* runBatchTest(
         Effect.gen(function* () {
-          const first = yield* once(range(3), { maxCost: "5.00" })
+          const first = yield* runItems(range(3), { maxCost: "5.00" })
           yield* Effect.sleep("2 days")
-          const second = yield* once(range(3), { maxCost: "5.00" })
-          const third = yield* once(range(3), { maxCost: "0.13", resubmit: () => true })
+          const second = yield* runItems(range(3), { maxCost: "5.00" })
+          const third = yield* runItems(range(3), { maxCost: "0.13", resubmit: () => true })
           return { runs: [first, second, third], charged: (yield* readLedger).charged }
         }),
-        { simulator: { faults: unseen } }
+        { simulator: { faults: lostCreates } }
       )
       assert.deepStrictEqual(runs, [
         ["0 TransportError", "1 NotAttempted UnknownHold", "2 NotAttempted UnknownHold"],
@@ -262,17 +262,17 @@ describe("with maxCost, an item of which nobody knows what it holds", () => {
     })
   )
 
-  it.effect("counts as much as another of its model has told, for each of several", () =>
+  it.effect("counts with the hold of another execution of its model", () =>
     Effect.gen(function* () {
       const { charged, names } = yield* runBatchTest(
         Effect.gen(function* () {
-          yield* once([1, 2, 3])
-          const names = yield* once([1, 10, 11, 12, 2, 3], { maxCost: "0.25" })
+          yield* runItems([1, 2, 3])
+          const names = yield* runItems([1, 10, 11, 12, 2, 3], { maxCost: "0.25" })
           return { names, charged: (yield* readLedger).charged }
         }),
-        { simulator: { faults: [...accepted, ...accepted, ...accepted] } }
+        { simulator: { faults: [...acceptedCreates, ...acceptedCreates, ...acceptedCreates] } }
       )
-      // 0.040 for the first and 0.096 for two that may run leave room for two more, one after the other.
+      // The first costs 0.040 and two others may hold 0.096. That leaves room for two more, one after the other.
       assert.deepStrictEqual(names, [
         "1 Succeeded",
         "10 Succeeded",
@@ -286,17 +286,17 @@ describe("with maxCost, an item of which nobody knows what it holds", () => {
   )
 })
 
-describe("with maxCost, an item that may have been accepted", () => {
+describe("an item that the API may have accepted under maxCost", () => {
   const tight = { maxCost: "0.09", hold: () => "0.048" }
 
-  it.effect("is asked for again though there is no room for others: it has been counted", () =>
+  it.effect("is submitted again although the limit is reached, because it is already counted", () =>
     Effect.gen(function* () {
       const { charged, runs } = yield* runBatchTest(
         Effect.gen(function* () {
-          const runs = [yield* once([9], tight), yield* once([0, 9], tight), yield* once([0, 9], tight)]
+          const runs = [yield* runItems([9], tight), yield* runItems([0, 9], tight), yield* runItems([0, 9], tight)]
           return { runs, charged: (yield* readLedger).charged }
         }),
-        { simulator: { faults: accepted } }
+        { simulator: { faults: acceptedCreates } }
       )
       assert.deepStrictEqual(runs, [
         ["9 TransportError"],
@@ -309,18 +309,18 @@ describe("with maxCost, an item that may have been accepted", () => {
 
   for (const [name, items] of [
     ["alone", [9]],
-    ["behind one that finds no room", [0, 9]]
+    ["after an item without room", [0, 9]]
   ] as const) {
-    it.effect(`makes room for what takes its place when the caller has given it up: ${name}`, () =>
+    it.effect(`makes room for its replacement by resubmit: ${name}`, () =>
       Effect.gen(function* () {
         const { executions, second } = yield* runBatchTest(
           Effect.gen(function* () {
-            yield* once([9], { ...tight, maxCost: "0.05" })
+            yield* runItems([9], { ...tight, maxCost: "0.05" })
             yield* Effect.sleep("2 days")
-            const second = yield* once(items, { ...tight, maxCost: "0.05", resubmit: () => true })
+            const second = yield* runItems(items, { ...tight, maxCost: "0.05", resubmit: () => true })
             return { second, executions: (yield* readLedger).executions }
           }),
-          { simulator: { faults: unseen } }
+          { simulator: { faults: lostCreates } }
         )
         assert.strictEqual(second.at(-1), "9 Succeeded")
         assert.deepStrictEqual(second.slice(0, -1), name === "alone" ? [] : ["0 NotAttempted MaxCost"])
@@ -329,11 +329,11 @@ describe("with maxCost, an item that may have been accepted", () => {
     )
   }
 
-  it.effect("counts as long as nothing has taken its place", () =>
+  it.effect("counts until another submission has replaced it", () =>
     Effect.gen(function* () {
       const outcomes = yield* runBatchTest(
         Effect.gen(function* () {
-          yield* once([9], tight)
+          yield* runItems([9], tight)
           yield* Effect.sleep("2 days")
           return yield* collect(
             Batch.run([9, 1, 2], {
@@ -345,7 +345,7 @@ describe("with maxCost, an item that may have been accepted", () => {
             })
           )
         }),
-        { simulator: { faults: unseen } }
+        { simulator: { faults: lostCreates } }
       )
       assert.deepStrictEqual(
         outcomes.map((outcome) => (outcome._tag === "NotAttempted" ? outcome.reason : outcome._tag)),

@@ -1,4 +1,4 @@
-/** What a batch may cost, where it is not the usual: holds that are not told, or were only expected; a wake-up at any moment. */
+/** The cost limit of a batch with unknown holds, unreadable amounts and expected holds. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { assert, describe, it } from "@effect/vitest"
@@ -12,24 +12,24 @@ import { collect, readLedger, range, batchOptions, runBatchTest, countTags } fro
 
 const { Fault } = Simulator
 
-/** An API that tells amounts in another way. */
-const replacing = (pattern: RegExp, replacement: string) => (client: HttpClient.HttpClient) =>
+/** Replaces parts of each response body. */
+const replaceInResponses = (pattern: RegExp, replacement: string) => (client: HttpClient.HttpClient) =>
   HttpClient.transform(client, (effect, request) =>
     Effect.flatMap(effect, (response) =>
       Effect.map(response.text, (text) => {
-        const told = text.replaceAll(pattern, replacement)
+        const replaced = text.replaceAll(pattern, replacement)
         const { "content-length": _, ...headers } = response.headers
-        return HttpClientResponse.fromWeb(request, new Response(told, { status: response.status, headers }))
+        return HttpClientResponse.fromWeb(request, new Response(replaced, { status: response.status, headers }))
       })
     )
   )
 
-const tellingNoHold = replacing(/"hold_amount":"[^"]*",?/g, "")
+const withoutHold = replaceInResponses(/"hold_amount":"[^"]*",?/g, "")
 
-describe("maxCost, where the API tells amounts that cannot be read", () => {
+describe("maxCost with amounts that cannot be read", () => {
   const holds = /"hold_amount":"[^"]*"/g
   const amounts = /"(hold_amount|cost)":"[^"]*"/g
-  const submitted = (transformClient: (client: HttpClient.HttpClient) => HttpClient.HttpClient, maxCost = "0.20") =>
+  const runTwice = (transformClient: (client: HttpClient.HttpClient) => HttpClient.HttpClient, maxCost = "0.20") =>
     Effect.gen(function* () {
       const warnings: Array<string> = []
       const logger = Logger.make(({ logLevel, message }) => {
@@ -55,10 +55,10 @@ describe("maxCost, where the API tells amounts that cannot be read", () => {
     Array.from(new Set(outcomes.flatMap((outcome) => (outcome._tag === "NotAttempted" ? [outcome.reason] : []))))
 
   for (const hold of ["$0.048", "0,048", "0.048 USD", "", "-1", "NaN"]) {
-    it.effect(`runs one at a time until a cost is told: a hold of "${hold}"`, () =>
+    it.effect(`runs one item at a time until a cost is known: a hold of "${hold}"`, () =>
       Effect.gen(function* () {
-        const { executions, outcomes, warnings } = yield* submitted(replacing(holds, `"hold_amount":"${hold}"`))
-        // The first tells that an execution costs 0.040.
+        const { executions, outcomes, warnings } = yield* runTwice(replaceInResponses(holds, `"hold_amount":"${hold}"`))
+        // The first execution reports a cost of 0.040.
         assert.deepStrictEqual(outcomes, { Succeeded: 5, NotAttempted: 15 })
         assert.strictEqual(executions, 5)
         assert.lengthOf(
@@ -70,12 +70,12 @@ describe("maxCost, where the API tells amounts that cannot be read", () => {
   }
 
   for (const [name, transform] of [
-    ["neither hold nor cost", replacing(amounts, '"unit":"credits"')],
-    ["hold and cost with a currency", replacing(amounts, '"$1":"0.048 USD"')]
+    ["neither hold nor cost", replaceInResponses(amounts, '"unit":"credits"')],
+    ["hold and cost with a currency", replaceInResponses(amounts, '"$1":"0.048 USD"')]
   ] as const) {
-    it.effect(`submits one, and no other in this run or a later one: ${name}`, () =>
+    it.effect(`submits one item and no other in this run or a later one: ${name}`, () =>
       Effect.gen(function* () {
-        const { again, executions, outcomes, reasons } = yield* submitted(transform)
+        const { again, executions, outcomes, reasons } = yield* runTwice(transform)
         assert.deepStrictEqual(outcomes, { Succeeded: 1, NotAttempted: 19 })
         assert.deepStrictEqual(again, { Succeeded: 1, NotAttempted: 19 })
         assert.deepStrictEqual(reasons, ["UnknownHold"])
@@ -84,17 +84,17 @@ describe("maxCost, where the API tells amounts that cannot be read", () => {
     )
   }
 
-  it.effect("submits by the option hold where the API tells nothing", () =>
+  it.effect("uses the option hold if the API reports no amounts", () =>
     Effect.gen(function* () {
       const outcomes = yield* runBatchTest(
         collect(Batch.run(range(20), { ...batchOptions, concurrency: 20, maxCost: "0.20", hold: () => "0.05" })),
-        { client: { transformClient: replacing(amounts, '"unit":"credits"') } }
+        { client: { transformClient: replaceInResponses(amounts, '"unit":"credits"') } }
       )
       assert.deepStrictEqual(countTags(outcomes), { Succeeded: 4, NotAttempted: 16 })
     })
   )
 
-  it.effect("counts amounts in exponent form as they are", () =>
+  it.effect("counts amounts in exponent form exactly", () =>
     Effect.gen(function* () {
       const batch = yield* runBatchTest(
         Effect.gen(function* () {
@@ -103,7 +103,7 @@ describe("maxCost, where the API tells amounts that cannot be read", () => {
           const costs = outcomes.map((outcome) => (outcome._tag === "Succeeded" ? outcome.completed.cost : undefined))
           return { costs, cost: (yield* batch.progress.get).cost }
         }),
-        { client: { transformClient: replacing(/"cost":"[^"]*"/g, '"cost":0.30000000000000004') } }
+        { client: { transformClient: replaceInResponses(/"cost":"[^"]*"/g, '"cost":0.30000000000000004') } }
       )
       assert.deepStrictEqual(
         batch.costs,
@@ -114,7 +114,7 @@ describe("maxCost, where the API tells amounts that cannot be read", () => {
   )
 })
 
-describe("amounts in responses", () => {
+describe("an amount in a response", () => {
   const read = (cost: unknown) => {
     const { client } = makeFakeClient(() => ({
       status: 200,
@@ -144,14 +144,14 @@ describe("amounts in responses", () => {
     ["true", { cost: true }],
     ["null", {}]
   ] as const) {
-    it.effect(`are decimal strings, or unknown and kept as they came: ${wire}`, () =>
+    it.effect(`decodes to a decimal string, or is unknown and kept in extra: ${wire}`, () =>
       Effect.map(read(wire), (found) => assert.deepStrictEqual(found, expected))
     )
   }
 })
 
-describe("maxCost, where the API tells no holds", () => {
-  it.effect("lets one go, and goes by what that has cost", () =>
+describe("maxCost without reported holds", () => {
+  it.effect("submits one item and then uses its cost as the hold of the others", () =>
     Effect.gen(function* () {
       const { charged, most, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -159,14 +159,14 @@ describe("maxCost, where the API tells no holds", () => {
           const { charged, executions } = yield* readLedger
           return { outcomes, charged, most: executions.length }
         }),
-        { client: { transformClient: tellingNoHold } }
+        { client: { transformClient: withoutHold } }
       )
       assert.deepStrictEqual(countTags(outcomes), { Succeeded: 5, NotAttempted: 15 })
       assert.deepStrictEqual([most, charged], [5, "0.200"])
     })
   )
 
-  it.effect("counts in a later run what still runs", () =>
+  it.effect("counts an execution of an earlier run that still runs", () =>
     Effect.gen(function* () {
       const { charged, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -176,18 +176,18 @@ describe("maxCost, where the API tells no holds", () => {
           )
           return { outcomes, charged: (yield* readLedger).charged }
         }),
-        { client: { transformClient: tellingNoHold } }
+        { client: { transformClient: withoutHold } }
       )
-      // Whichever is read first: as long as it runs, no other of its model is submitted.
+      // While the execution of the earlier run runs, no other item of its model is submitted.
       assert.deepStrictEqual(countTags(outcomes), { Succeeded: 1, NotAttempted: 3 })
       assert.strictEqual(charged, "0.040")
     })
   )
 })
 
-describe("a hold that was only expected", () => {
+describe("an expected hold", () => {
   for (const hold of ["5.00", "0.001"]) {
-    it.effect(`says nothing of others: ${hold}`, () =>
+    it.effect(`does not count as the known hold of the model: ${hold}`, () =>
       Effect.gen(function* () {
         const { charged, outcomes } = yield* runBatchTest(
           Effect.gen(function* () {
@@ -198,7 +198,7 @@ describe("a hold that was only expected", () => {
           }),
           { simulator: { faults: [Fault.on("executions.create", Fault.envelope("CONTENT_MODERATION_REJECTED"))] } }
         )
-        // 0.048 are held beside what the others have cost: the sixth finds 0.050 left.
+        // The sixth item finds 0.050 left, which covers its hold of 0.048.
         assert.deepStrictEqual(countTags(outcomes), { Succeeded: 6, NotAttempted: 2 })
         assert.strictEqual(charged, "0.240")
       })
@@ -206,26 +206,26 @@ describe("a hold that was only expected", () => {
   }
 })
 
-describe("who waits for room", () => {
-  it.live("is told of it, wherever its fiber has let others go first", () =>
+describe("a reservation that waits for room", () => {
+  it.live("resumes at whichever operation its fiber has yielded", () =>
     Effect.gen(function* () {
-      const all = BigDecimal.unsafeFromString("1")
+      const limit = BigDecimal.unsafeFromString("1")
       const steps = (count: number): Effect.Effect<void> =>
         count === 0 ? Effect.void : Effect.flatMap(Effect.void, () => steps(count - 1))
-      const forgotten: Array<number> = []
-      // A fiber lets others go first after 2048 operations at the latest.
+      const stuck: Array<number> = []
+      // A fiber yields after 2048 operations at the latest.
       for (let count = 900; count < 1100; count++) {
-        const spending = new CostBudget(all)
-        const first = yield* spending.reserve("m", all, undefined)
+        const budget = new CostBudget(limit)
+        const first = yield* budget.reserve("m", limit, undefined)
         if (Either.isLeft(first)) return assert.fail()
-        const waiting = yield* Effect.fork(Effect.zipRight(steps(count), spending.reserve("m", all, undefined)))
+        const waiting = yield* Effect.fork(Effect.zipRight(steps(count), budget.reserve("m", limit, undefined)))
         yield* Effect.yieldNow()
-        spending.settle(spending.accept(first.right, all), money.zero)
+        budget.settle(budget.accept(first.right, limit), money.zero)
         yield* Effect.repeatN(Effect.yieldNow(), 10)
-        if (Option.isNone(yield* Fiber.poll(waiting))) forgotten.push(count)
+        if (Option.isNone(yield* Fiber.poll(waiting))) stuck.push(count)
         yield* Fiber.interrupt(waiting)
       }
-      assert.deepStrictEqual(forgotten, [])
+      assert.deepStrictEqual(stuck, [])
     })
   )
 })

@@ -1,11 +1,11 @@
-/** What many items have to write goes to the journal in few calls, in the right order, and each hears of its own. */
+/** The journal writer combines the entries of many items into few writes. */
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Deferred, Effect, Exit, Fiber, Option, Scope } from "effect"
 import { Batch, ModelRouteError } from "effect-modelroute"
 import * as writer from "../../src/internal/batch/journalWriter.js"
 import { makeMemoryJournal } from "../utils/batches.js"
 
-const entryOf = (key: string, step: Batch.JournalStep, attempt = 1): Batch.JournalEntry =>
+const makeEntry = (key: string, step: Batch.JournalStep, attempt = 1): Batch.JournalEntry =>
   new Batch.JournalEntry({
     key,
     step,
@@ -17,8 +17,8 @@ const entryOf = (key: string, step: Batch.JournalStep, attempt = 1): Batch.Journ
 
 const nameOf = ({ attempt, key, step }: Batch.JournalEntry): string => `${key} ${step} ${attempt}`
 
-/** A journal whose calls wait until they are let through, one at a time. */
-const gated = Effect.gen(function* () {
+/** A journal whose writes wait until the test releases them, one at a time. */
+const makeBlockedJournal = Effect.gen(function* () {
   const memory = yield* makeMemoryJournal
   const calls: Array<ReadonlyArray<string>> = []
   const gate = yield* Effect.makeSemaphore(1)
@@ -34,23 +34,23 @@ const gated = Effect.gen(function* () {
   return { calls, service, next: gate.release(1) }
 })
 
-const settled = Effect.repeatN(Effect.yieldNow(), 20)
+const yieldRepeatedly = Effect.repeatN(Effect.yieldNow(), 20)
 
-describe("entries", () => {
-  it.effect("that come while a call is under way go together in the next", () =>
+describe("the journal writer", () => {
+  it.effect("combines the entries that arrive during a write into the next write", () =>
     Effect.gen(function* () {
-      const { calls, next, service } = yield* gated
+      const { calls, next, service } = yield* makeBlockedJournal
       const write = yield* writer.make(service, "b")
-      const first = yield* Effect.fork(write(entryOf("a", "Submitted")))
-      yield* settled
+      const first = yield* Effect.fork(write(makeEntry("a", "Submitted")))
+      yield* yieldRepeatedly
       const others = yield* Effect.fork(
-        Effect.forEach(["b", "c", "d"], (key) => write(entryOf(key, "Submitted")), { concurrency: "unbounded" })
+        Effect.forEach(["b", "c", "d"], (key) => write(makeEntry(key, "Submitted")), { concurrency: "unbounded" })
       )
-      yield* settled
+      yield* yieldRepeatedly
       assert.deepStrictEqual(calls, [["a Submitted 1"]])
       yield* next
       yield* Fiber.join(first)
-      yield* settled
+      yield* yieldRepeatedly
       assert.deepStrictEqual(calls[1], ["b Submitted 1", "c Submitted 1", "d Submitted 1"])
       assert.isTrue(Option.isNone(yield* Fiber.poll(others)))
       yield* next
@@ -59,16 +59,16 @@ describe("entries", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("are at most 256 in one call", () =>
+  it.effect("writes at most 256 entries at once", () =>
     Effect.gen(function* () {
-      const { calls, next, service } = yield* gated
+      const { calls, next, service } = yield* makeBlockedJournal
       const write = yield* writer.make(service, "b")
       const keys = Array.from({ length: 301 }, (_, n) => `item ${n}`)
       const all = yield* Effect.fork(
-        Effect.forEach(keys, (key) => write(entryOf(key, "Submitted")), { concurrency: "unbounded" })
+        Effect.forEach(keys, (key) => write(makeEntry(key, "Submitted")), { concurrency: "unbounded" })
       )
-      yield* settled
-      yield* Effect.repeatN(Effect.zipRight(next, settled), 2)
+      yield* yieldRepeatedly
+      yield* Effect.repeatN(Effect.zipRight(next, yieldRepeatedly), 2)
       yield* Fiber.join(all)
       const sizes = calls.map(({ length }) => length)
       assert.deepStrictEqual(
@@ -81,19 +81,19 @@ describe("entries", () => {
   )
 
   for (const order of ["the delivery first", "the next step first"]) {
-    it.effect(`of one item are one in a call, the younger: ${order}`, () =>
+    it.effect(`writes only the newest of two entries of an item: ${order}`, () =>
       Effect.gen(function* () {
-        const { calls, next, service } = yield* gated
+        const { calls, next, service } = yield* makeBlockedJournal
         const write = yield* writer.make(service, "b")
-        const first = yield* Effect.fork(write(entryOf("other", "Submitted")))
-        yield* settled
-        const both = [entryOf("a", "Delivered", 1), entryOf("a", "Submitted", 2)]
+        const first = yield* Effect.fork(write(makeEntry("other", "Submitted")))
+        yield* yieldRepeatedly
+        const both = [makeEntry("a", "Delivered", 1), makeEntry("a", "Submitted", 2)]
         const written = yield* Effect.fork(
           Effect.forEach(order === "the delivery first" ? both : both.toReversed(), write, { concurrency: "unbounded" })
         )
-        yield* settled
+        yield* yieldRepeatedly
         yield* Effect.zipRight(next, next)
-        yield* Effect.zipRight(Fiber.join(first), settled)
+        yield* Effect.zipRight(Fiber.join(first), yieldRepeatedly)
         yield* next
         yield* Fiber.join(written)
         assert.deepStrictEqual(calls, [["other Submitted 1"], ["a Submitted 2"]])
@@ -102,8 +102,8 @@ describe("entries", () => {
   }
 })
 
-describe("a call", () => {
-  it.effect("that fails is heard of by all whose entries it had, and by no other", () =>
+describe("a write of the journal writer", () => {
+  it.effect("fails every caller whose entry it contains, and no other", () =>
     Effect.gen(function* () {
       const memory = yield* makeMemoryJournal
       const full = new ModelRouteError.JournalError({ message: "the disk is full" })
@@ -112,25 +112,25 @@ describe("a call", () => {
         { ...memory, write: (batch, entries) => (isFull ? Effect.fail(full) : memory.write(batch, entries)) },
         "b"
       )
-      const failed = yield* Effect.forEach(["a", "b"], (key) => Effect.exit(write(entryOf(key, "Submitted"))), {
+      const failed = yield* Effect.forEach(["a", "b"], (key) => Effect.exit(write(makeEntry(key, "Submitted"))), {
         concurrency: "unbounded"
       })
       assert.deepStrictEqual(failed, [Exit.fail(full), Exit.fail(full)])
       isFull = false
-      yield* write(entryOf("c", "Submitted"))
+      yield* write(makeEntry("c", "Submitted"))
     }).pipe(Effect.scoped)
   )
 
-  it.effect("that has begun is ended before the batch ends", () =>
+  it.effect("is completed before the scope closes", () =>
     Effect.gen(function* () {
-      const { next, service } = yield* gated
+      const { next, service } = yield* makeBlockedJournal
       const scope = yield* Scope.make()
       const write = yield* Scope.extend(writer.make(service, "b"), scope)
-      const written = yield* Effect.fork(write(entryOf("a", "Submitted")))
-      yield* settled
+      const written = yield* Effect.fork(write(makeEntry("a", "Submitted")))
+      yield* yieldRepeatedly
       const closed = yield* Deferred.make<void>()
       yield* Effect.fork(Effect.zipRight(Scope.close(scope, Exit.void), Deferred.succeed(closed, undefined)))
-      yield* settled
+      yield* yieldRepeatedly
       assert.isFalse(yield* Deferred.isDone(closed))
       yield* next
       yield* Deferred.await(closed)

@@ -1,4 +1,4 @@
-/** What a batch stops at, or slows down for: the account, the caller, the cost, an outage, the rate limit. */
+/** The limits of a batch: the balance, the API key, `stop`, `beforeSubmit`, `maxCost`, the retry budget and the rate limit. */
 import { assert, describe, it } from "@effect/vitest"
 import { Array, Clock, Effect, Fiber, Ref, Schedule, Stream } from "effect"
 import { Batch } from "effect-modelroute"
@@ -19,18 +19,18 @@ import { isFull } from "../utils/suite.js"
 
 const { Fault } = Simulator
 
-const creates = Effect.flatMap(Simulator.Simulator, (simulator) =>
+const readCreates = Effect.flatMap(Simulator.Simulator, (simulator) =>
   Effect.map(simulator.requests, (requests) => requests.filter(({ operation }) => operation === "executions.create"))
 )
 
-const reasons = (outcomes: ReadonlyArray<Batch.Outcome<unknown>>) =>
+const countReasons = (outcomes: ReadonlyArray<Batch.Outcome<unknown>>) =>
   countBy(outcomes.flatMap((outcome) => (outcome._tag === "NotAttempted" ? [outcome.reason] : [])))
 
-describe.runIf(isFull)("a balance for 300 of 1,000 items", () => {
-  it.effect("runs exactly those; after a top-up the same call runs the rest", () =>
+describe.runIf(isFull)("a balance that covers 300 of 1,000 items", () => {
+  it.effect("runs exactly 300 items, and the rest after a top-up", () =>
     Effect.gen(function* () {
-      // Sixteen at once, each of which holds 0.048 and then costs 0.040. When 18 rounds have cost 11.52, the balance has room for
-      // the holds of 12 more.
+      // Sixteen items run at once. Each holds 0.048 and then costs 0.040. After 18 rounds, which cost 11.52, the balance covers the
+      // holds of 12 more.
       const balance = "12.10"
       const result = yield* runBatchTest(
         Effect.gen(function* () {
@@ -38,20 +38,20 @@ describe.runIf(isFull)("a balance for 300 of 1,000 items", () => {
           const batch = Batch.run(range(1000), { ...batchOptions, concurrency: 16 })
           const first = yield* collect(batch)
           const { executions } = yield* simulator.ledger
-          const refused = (yield* simulator.requests).filter(({ outcome }) => outcome === 402).length
+          const rejected = (yield* simulator.requests).filter(({ outcome }) => outcome === 402).length
           yield* simulator.topUp("40.00")
           const second = yield* collect(batch)
-          return { first, second, executions, refused, ledger: yield* simulator.ledger }
+          return { first, second, executions, rejected, ledger: yield* simulator.ledger }
         }),
         { simulator: { balance, recordRequests: 100_000 } }
       )
-      const { executions, first, ledger, refused, second } = result
+      const { executions, first, ledger, rejected, second } = result
       assert.strictEqual(executions.length, 300)
       for (const { status } of executions) assert.strictEqual(status, "COMPLETED")
-      assert.isAtLeast(refused, 1)
-      assert.isAtMost(refused, 16)
+      assert.isAtLeast(rejected, 1)
+      assert.isAtMost(rejected, 16)
       assert.deepStrictEqual(countTags(first), { Succeeded: 300, NotAttempted: 700 })
-      assert.deepStrictEqual(reasons(first), { InsufficientBalance: 700 })
+      assert.deepStrictEqual(countReasons(first), { InsufficientBalance: 700 })
       assert.deepStrictEqual(countTags(second), { Succeeded: 1000 })
       assert.strictEqual(ledger.executions.length, 1000)
       assert.strictEqual(new Set(ledger.executions.map(({ body }) => body)).size, 1000)
@@ -60,14 +60,14 @@ describe.runIf(isFull)("a balance for 300 of 1,000 items", () => {
   )
 })
 
-describe("a stop", () => {
-  it.effect("carries the API's answer, and lets what runs end", () =>
+describe("a batch that stops", () => {
+  it.effect("waits for the running executions and reports the 402 for the other items", () =>
     Effect.gen(function* () {
       const { at, outcomes, progress, sent } = yield* runBatchTest(
         Effect.gen(function* () {
           const batch = yield* Batch.make(range(40), { ...batchOptions, concurrency: 4, order: "input" })
           const outcomes = yield* collect(batch.outcomes)
-          const sent = (yield* creates).length
+          const sent = (yield* readCreates).length
           return { outcomes, sent, at: yield* Clock.currentTimeMillis, progress: yield* batch.progress.get }
         }),
         {
@@ -94,30 +94,30 @@ describe("a stop", () => {
     })
   )
 
-  it.effect("comes of an API key that is not accepted, after at most as many requests as there are items at once", () =>
+  it.effect("sends at most `concurrency` requests with an invalid API key", () =>
     Effect.gen(function* () {
       const { outcomes, sent } = yield* runBatchTest(
         Effect.gen(function* () {
           const outcomes = yield* collect(Batch.run(range(100), { ...batchOptions, concurrency: 6 }))
-          return { outcomes, sent: (yield* creates).length }
+          return { outcomes, sent: (yield* readCreates).length }
         }),
         { simulator: { apiKeys: ["sk_another"] } }
       )
-      assert.deepStrictEqual(reasons(outcomes), { Unauthorized: 100 })
+      assert.deepStrictEqual(countReasons(outcomes), { Unauthorized: 100 })
       assert.isAtMost(sent, 6)
     })
   )
 
-  it.effect("comes of an API key that is refused while executions run, which a later run takes up", () =>
+  it.effect("stops if a poll is rejected with 401, and a later run resumes the executions", () =>
     Effect.gen(function* () {
-      const refusedLook = Fault.on("executions.get", Fault.envelope("UNAUTHORIZED", { status: 401 }))
+      const rejectedPoll = Fault.on("executions.get", Fault.envelope("UNAUTHORIZED", { status: 401 }))
       const { executions, first, second } = yield* runBatchTest(
         Effect.gen(function* () {
           const first = yield* collect(Batch.run(range(10), { ...batchOptions, concurrency: 2, order: "input" }))
           const second = yield* collect(Batch.run(range(10), batchOptions))
           return { first, second, executions: (yield* readLedger).executions.length }
         }),
-        { simulator: { faults: [refusedLook] } }
+        { simulator: { faults: [rejectedPoll] } }
       )
       assert.deepStrictEqual(countTags(first), { Failed: 1, Succeeded: 1, NotAttempted: 8 })
       assert.deepStrictEqual(countTags(second), { Succeeded: 10 })
@@ -125,7 +125,7 @@ describe("a stop", () => {
     })
   )
 
-  it.effect("spends a key that was refused for certain: an API that remembers the refusal gets another", () =>
+  it.effect("uses a new idempotency key after a certain 402", () =>
     Effect.gen(function* () {
       const keys = yield* runBatchTest(
         Effect.gen(function* () {
@@ -133,7 +133,7 @@ describe("a stop", () => {
           yield* Stream.runDrain(Batch.run([1], batchOptions))
           yield* simulator.topUp("1.00")
           yield* Stream.runDrain(Batch.run([1], batchOptions))
-          return (yield* creates).map(({ headers }) => headers["idempotency-key"])
+          return (yield* readCreates).map(({ headers }) => headers["idempotency-key"])
         }),
         { simulator: { balance: "0.00" } }
       )
@@ -142,13 +142,13 @@ describe("a stop", () => {
     })
   )
 
-  it.effect("keeps a key under which something may have been accepted before the refusal", () =>
+  it.effect("keeps the idempotency key if the API may have accepted the create before the 402", () =>
     Effect.gen(function* () {
       const { executions, first, keys, second } = yield* runBatchTest(
         Effect.gen(function* () {
           const first = yield* collect(Batch.run([1], batchOptions))
           const second = yield* collect(Batch.run([1], batchOptions))
-          const keys = (yield* creates).map(({ headers }) => headers["idempotency-key"])
+          const keys = (yield* readCreates).map(({ headers }) => headers["idempotency-key"])
           return { first, second, keys, executions: (yield* readLedger).executions.length }
         }),
         {
@@ -167,12 +167,12 @@ describe("a stop", () => {
     })
   )
 
-  it.effect("keeps a key under which an earlier run may have had something accepted", () =>
+  it.effect("keeps the idempotency key if the API may have accepted the create of an earlier run", () =>
     Effect.gen(function* () {
       const { executions, keys, runs } = yield* runBatchTest(
         Effect.gen(function* () {
           const runs = yield* Effect.replicateEffect(collect(Batch.run([1], batchOptions)), 3)
-          const keys = (yield* creates).map(({ headers }) => headers["idempotency-key"])
+          const keys = (yield* readCreates).map(({ headers }) => headers["idempotency-key"])
           return { runs, keys, executions: (yield* readLedger).executions.length }
         }),
         {
@@ -191,44 +191,42 @@ describe("a stop", () => {
     })
   )
 
-  it.effect(
-    "keeps a key of which it is certain that nothing was accepted under it, and no age makes its item undecided",
-    () =>
-      Effect.gen(function* () {
-        // The limit resets too late to be waited for: one request is refused, the next is not even sent.
-        const { first, keys, second, sent } = yield* runBatchTest(
-          Effect.gen(function* () {
-            const first = yield* collect(Batch.run([1, 2], { ...batchOptions, concurrency: 1 }))
-            const sent = (yield* creates).length
-            yield* Effect.sleep("25 hours")
-            const second = yield* collect(Batch.run([1, 2], batchOptions))
-            return { first, second, sent, keys: (yield* creates).map(({ headers }) => headers["idempotency-key"]) }
-          }),
-          { simulator: { faults: [Fault.on("executions.create", Fault.rateLimited({ resetIn: "3 hours" }))] } }
-        )
-        assert.deepStrictEqual(
-          first.map((outcome) =>
-            outcome._tag === "Failed" ? [outcome.error._tag, outcome.error.attempts] : outcome._tag
-          ),
-          [
-            ["RateLimited", 1],
-            ["RateLimited", 0]
-          ]
-        )
-        assert.strictEqual(sent, 1)
-        assert.deepStrictEqual(countTags(second), { Succeeded: 2 })
-        assert.deepStrictEqual([keys.length, new Set(keys).size], [3, 2])
-      })
+  it.effect("keeps the idempotency key after a 429 and submits the item again after the key has expired", () =>
+    Effect.gen(function* () {
+      // The reset is too late to wait for. One request is rejected, and the next is not sent.
+      const { first, keys, second, sent } = yield* runBatchTest(
+        Effect.gen(function* () {
+          const first = yield* collect(Batch.run([1, 2], { ...batchOptions, concurrency: 1 }))
+          const sent = (yield* readCreates).length
+          yield* Effect.sleep("25 hours")
+          const second = yield* collect(Batch.run([1, 2], batchOptions))
+          return { first, second, sent, keys: (yield* readCreates).map(({ headers }) => headers["idempotency-key"]) }
+        }),
+        { simulator: { faults: [Fault.on("executions.create", Fault.rateLimited({ resetIn: "3 hours" }))] } }
+      )
+      assert.deepStrictEqual(
+        first.map((outcome) =>
+          outcome._tag === "Failed" ? [outcome.error._tag, outcome.error.attempts] : outcome._tag
+        ),
+        [
+          ["RateLimited", 1],
+          ["RateLimited", 0]
+        ]
+      )
+      assert.strictEqual(sent, 1)
+      assert.deepStrictEqual(countTags(second), { Succeeded: 2 })
+      assert.deepStrictEqual([keys.length, new Set(keys).size], [3, 2])
+    })
   )
 
-  it.effect("spends a key that was refused twice for certain: for the rate limit, and then for the balance", () =>
+  it.effect("uses a new idempotency key after a 429 and a 402", () =>
     Effect.gen(function* () {
       const { executions, first, keys, second } = yield* runBatchTest(
         Effect.gen(function* () {
           const first = yield* collect(Batch.run([1], batchOptions))
           yield* Effect.sleep("25 hours")
           const second = yield* collect(Batch.run([1], batchOptions))
-          const keys = (yield* creates).map(({ headers }) => headers["idempotency-key"])
+          const keys = (yield* readCreates).map(({ headers }) => headers["idempotency-key"])
           return { first, second, keys, executions: (yield* readLedger).executions }
         }),
         {
@@ -240,7 +238,7 @@ describe("a stop", () => {
           }
         }
       )
-      assert.deepStrictEqual(reasons(first), { InsufficientBalance: 1 })
+      assert.deepStrictEqual(countReasons(first), { InsufficientBalance: 1 })
       assert.deepStrictEqual(countTags(second), { Succeeded: 1 })
       assert.strictEqual(keys.length, 3)
       assert.strictEqual(keys[0], keys[1])
@@ -249,7 +247,7 @@ describe("a stop", () => {
     })
   )
 
-  it.effect("keeps back what was refused for the rate limit and waits to be sent again", () =>
+  it.effect("does not send a create again that waits after a 429", () =>
     Effect.gen(function* () {
       const { outcomes, sent } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -258,17 +256,17 @@ describe("a stop", () => {
           yield* Effect.sleep("1 second")
           yield* batch.stop
           const outcomes = yield* Fiber.join(running)
-          return { outcomes, sent: (yield* creates).length }
+          return { outcomes, sent: (yield* readCreates).length }
         }),
         { simulator: { faults: [Fault.on("executions.create", Fault.rateLimited({ resetIn: "30 seconds" }))] } }
       )
-      // The gate sends one ahead, whose refusal holds the others.
+      // The gate sends one request first. Its rejection delays the others.
       assert.strictEqual(sent, 1)
-      assert.deepStrictEqual(reasons(outcomes), { Stopped: 5 })
+      assert.deepStrictEqual(countReasons(outcomes), { Stopped: 5 })
     })
   )
 
-  it.effect("is not repeated against by a policy of the caller's that repeats whatever fails", () =>
+  it.effect("ends although the retry policy of the caller retries every failure", () =>
     Effect.gen(function* () {
       const { at, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -284,14 +282,14 @@ describe("a stop", () => {
           simulator: { faults: [Fault.on("executions.create", Fault.rateLimited({ resetIn: "30 seconds" }))] }
         }
       )
-      assert.deepStrictEqual(reasons(outcomes), { Stopped: 3 })
+      assert.deepStrictEqual(countReasons(outcomes), { Stopped: 3 })
       assert.isAtMost(at, 41_000)
     })
   )
 
-  it.effect("keeps back what an earlier run has sent, and leaves it as it was", () =>
+  it.effect("does not send a create of an earlier run again and keeps its journal entry", () =>
     Effect.gen(function* () {
-      const unseen = Array.replicate(Fault.on("executions.create", Fault.dropBefore), 4)
+      const lostCreates = Array.replicate(Fault.on("executions.create", Fault.dropBefore), 4)
       const { keys, outcomes, stopped } = yield* runBatchTest(
         Effect.gen(function* () {
           const outcomes = [yield* collect(Batch.run([1], batchOptions))]
@@ -304,9 +302,9 @@ describe("a stop", () => {
           outcomes.push(yield* Fiber.join(running))
           const stopped = (yield* readLedger).executions.length
           outcomes.push(yield* collect(Batch.run([1], batchOptions)))
-          return { outcomes, stopped, keys: (yield* creates).map(({ headers }) => headers["idempotency-key"]) }
+          return { outcomes, stopped, keys: (yield* readCreates).map(({ headers }) => headers["idempotency-key"]) }
         }),
-        { simulator: { faults: unseen } }
+        { simulator: { faults: lostCreates } }
       )
       assert.deepStrictEqual(outcomes.map(countTags), [{ Failed: 1 }, { NotAttempted: 1 }, { Succeeded: 1 }])
       assert.strictEqual(stopped, 0)
@@ -314,7 +312,7 @@ describe("a stop", () => {
     })
   )
 
-  it.effect("asks once more for what may have been accepted and was then refused for the rate limit", () =>
+  it.effect("sends a create again that the API may have accepted before a 429", () =>
     Effect.gen(function* () {
       const { executions, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -339,7 +337,7 @@ describe("a stop", () => {
     })
   )
 
-  it.effect("keeps back what waits for the rate limit, and what an effect is still making", () =>
+  it.effect("submits neither the items that wait for the rate limit nor those whose request is being made", () =>
     Effect.gen(function* () {
       const { after, outcomes, second, stopped } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -365,7 +363,7 @@ describe("a stop", () => {
     })
   )
 
-  it.effect("does not come of what an execution has FAILED with", () =>
+  it.effect("does not stop if an execution has FAILED with UNAUTHORIZED or INSUFFICIENT_BALANCE", () =>
     Effect.gen(function* () {
       const outcomes = yield* runBatchTest(collect(Batch.run(range(20), { ...batchOptions, concurrency: 2 })), {
         simulator: {
@@ -379,7 +377,7 @@ describe("a stop", () => {
     })
   )
 
-  it.effect("keeps what an effect has made for the next run", () =>
+  it.effect("keeps the request that an effect has made for the next run", () =>
     Effect.gen(function* () {
       let made = 0
       const outcomes = yield* runBatchTest(
@@ -401,7 +399,7 @@ describe("a stop", () => {
     })
   )
 
-  it.effect("can be told: what runs ends, the rest is not attempted", () =>
+  it.effect("waits for the running executions after `stop` and attempts no other item", () =>
     Effect.gen(function* () {
       const { outcomes, executions, progress } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -421,7 +419,7 @@ describe("a stop", () => {
       })
       assert.strictEqual(executions.length, 20)
       for (const { status } of executions) assert.strictEqual(status, "COMPLETED")
-      assert.deepStrictEqual(reasons(outcomes), { Stopped: 80 })
+      assert.deepStrictEqual(countReasons(outcomes), { Stopped: 80 })
       assert.strictEqual(progress.stopped, "Stopped")
     })
   )
@@ -429,8 +427,8 @@ describe("a stop", () => {
 
 const delayed = Fault.on("executions.create", Fault.delay("1 second"))
 
-describe("beforeSubmit", () => {
-  it.effect("is asked with how many are to be submitted, and only for those", () =>
+describe("the option beforeSubmit", () => {
+  it.effect("gets the number of items to submit and does not run for items that have ended", () =>
     Effect.gen(function* () {
       const asked: Array<number> = []
       yield* runBatchTest(
@@ -450,7 +448,7 @@ describe("beforeSubmit", () => {
     })
   )
 
-  it.effect("that says no ends the submissions; one that takes its time holds them up", () =>
+  it.effect("stops the submissions if it returns false, and delays them while it runs", () =>
     Effect.gen(function* () {
       const { outcomes, sentAt } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -468,19 +466,19 @@ describe("beforeSubmit", () => {
               }
             })
           )
-          // Nobody is asked again after the no.
+          // It does not run again after it has returned false.
           assert.deepStrictEqual(asked, [20, 20, 20, 4, 20])
-          return { outcomes, sentAt: (yield* creates).map(({ at }) => at - start) }
+          return { outcomes, sentAt: (yield* readCreates).map(({ at }) => at - start) }
         })
       )
-      // Three groups of 20, and one of 4, since an array is read 64 at a time.
+      // Three groups of 20 and one of 4, because an array is read in chunks of 64.
       assert.deepStrictEqual(countTags(outcomes), { Succeeded: 64, NotAttempted: 136 })
-      assert.deepStrictEqual(reasons(outcomes), { BeforeSubmit: 136 })
+      assert.deepStrictEqual(countReasons(outcomes), { BeforeSubmit: 136 })
       assert.strictEqual(sentAt[0], 60_000)
     })
   )
 
-  it.effect("is not waited for when the batch is told to stop", () =>
+  it.effect("is interrupted by `stop`", () =>
     Effect.gen(function* () {
       const { at, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -495,11 +493,11 @@ describe("beforeSubmit", () => {
         })
       )
       assert.strictEqual(at, 1000)
-      assert.deepStrictEqual(reasons(outcomes), { Stopped: 5 })
+      assert.deepStrictEqual(countReasons(outcomes), { Stopped: 5 })
     })
   )
 
-  it.effect("is asked for at most as many as there are items at once", () =>
+  it.effect("gets at most `concurrency` items at once", () =>
     Effect.gen(function* () {
       const asked: Array<number> = []
       yield* runBatchTest(
@@ -515,7 +513,7 @@ describe("beforeSubmit", () => {
     })
   )
 
-  it.effect("that fails ends the batch", () =>
+  it.effect("ends the batch if it fails", () =>
     Effect.gen(function* () {
       const error = yield* runBatchTest(
         Effect.flip(
@@ -527,13 +525,13 @@ describe("beforeSubmit", () => {
   )
 })
 
-describe("maxCost", () => {
-  const spent = (extra: Partial<Batch.Options<number>>, setup: Simulator.Options = {}) => {
+describe("the option maxCost", () => {
+  const runWithLimit = (extra: Partial<Batch.Options<number>>, setup: Simulator.Options = {}) => {
     let most = 0
-    let look: Effect.Effect<number> = Effect.succeed(0)
+    let readCommitted: Effect.Effect<number> = Effect.succeed(0)
     return runBatchTest(
       Effect.gen(function* () {
-        look = Effect.map((yield* Simulator.Simulator).ledger, committedMills)
+        readCommitted = Effect.map((yield* Simulator.Simulator).ledger, committedMills)
         const outcomes = yield* collect(Batch.run(range(60), { ...batchOptions, concurrency: 10, ...extra }))
         const { charged, executions } = yield* readLedger
         return { outcomes, charged, executions: executions.length, most }
@@ -544,7 +542,7 @@ describe("maxCost", () => {
           onRequest: ({ operation }) =>
             operation === "executions.create"
               ? Effect.map(
-                  Effect.suspend(() => look),
+                  Effect.suspend(() => readCommitted),
                   (now) => void (most = Math.max(most, now))
                 )
               : Effect.void
@@ -553,29 +551,29 @@ describe("maxCost", () => {
     )
   }
 
-  it.effect("is never passed by what was charged and what is held, and is used up", () =>
+  it.effect("is never exceeded by costs and holds, and is used up", () =>
     Effect.gen(function* () {
-      const { charged, executions, most, outcomes } = yield* spent({ maxCost: "1.00" })
-      // 24 cost 0.96; a 25th would hold 0.048 beside them.
+      const { charged, executions, most, outcomes } = yield* runWithLimit({ maxCost: "1.00" })
+      // 24 items cost 0.96. The hold of a 25th, 0.048, would exceed the limit.
       assert.strictEqual(executions, 24)
       assert.strictEqual(charged, "0.960")
       assert.isAtMost(most, 1000)
       assert.isAtLeast(most, 960)
       assert.deepStrictEqual(countTags(outcomes), { Succeeded: 24, NotAttempted: 36 })
-      assert.deepStrictEqual(reasons(outcomes), { MaxCost: 36 })
+      assert.deepStrictEqual(countReasons(outcomes), { MaxCost: 36 })
     })
   )
 
-  it.effect("counts nothing for what has failed", () =>
+  it.effect("does not count failed items", () =>
     Effect.gen(function* () {
-      // When it is known what one holds: what is refused has had room kept for it.
+      // These items are rejected when the hold is known, so that room is reserved for them.
       const late: Simulator.Fault.Matcher = ({ body, operation }) =>
         operation === "executions.create" && /picture 2[0-4]"/.test(new TextDecoder().decode(body))
       const faults = [
         ...Array.replicate(Fault.ends({ status: "FAILED" }), 10),
         ...Array.replicate(Fault.on(late, Fault.envelope("CONTENT_MODERATION_REJECTED")), 5)
       ]
-      const { charged, executions, most, outcomes } = yield* spent({ maxCost: "1.00" }, { faults })
+      const { charged, executions, most, outcomes } = yield* runWithLimit({ maxCost: "1.00" }, { faults })
       assert.strictEqual(executions, 34)
       assert.strictEqual(charged, "0.960")
       assert.isAtMost(most, 1000)
@@ -583,11 +581,11 @@ describe("maxCost", () => {
     })
   )
 
-  it.effect("lets one execution tell what its model holds, before others of it are submitted", () =>
+  it.effect("submits one item of each model first to learn its hold", () =>
     Effect.gen(function* () {
       const sentAt = yield* runBatchTest(
         Effect.gen(function* () {
-          // The gate sends one request ahead until it knows the limit.
+          // The gate sends one request first until it knows the limit.
           yield* Stream.runDrain(Batch.run([0], { ...batchOptions, id: "before" }))
           const simulator = yield* Simulator.Simulator
           yield* simulator.inject(delayed, delayed)
@@ -599,7 +597,7 @@ describe("maxCost", () => {
               request: (n) => ({ ...requestOf(n), model: n % 2 === 0 ? "flux-1.1-pro" : "seedance-video" })
             })
           )
-          return (yield* creates).slice(1).map(({ at, body }) => {
+          return (yield* readCreates).slice(1).map(({ at, body }) => {
             const { model } = JSON.parse(new TextDecoder().decode(body))
             return `${at - from} ${model}`
           })
@@ -614,7 +612,7 @@ describe("maxCost", () => {
     })
   )
 
-  it.effect("keeps back the first of a model as long as there is no room at all", () =>
+  it.effect("delays the first item of a model while the limit has no room", () =>
     Effect.gen(function* () {
       const { sentAt, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -622,35 +620,35 @@ describe("maxCost", () => {
           yield* Stream.runDrain(Batch.run([0], { ...batchOptions, request }))
           const from = yield* Clock.currentTimeMillis
           const outcomes = yield* collect(Batch.run([1, 2], { ...batchOptions, request, maxCost: "0.088" }))
-          return { outcomes, sentAt: (yield* creates).slice(1).map(({ at }) => at - from) }
+          return { outcomes, sentAt: (yield* readCreates).slice(1).map(({ at }) => at - from) }
         })
       )
       assert.deepStrictEqual(countTags(outcomes), { Succeeded: 2 })
-      // The hold of 0.048 takes all that the first 0.040 have left; when that is settled, there is room again.
+      // The hold of 0.048 takes the rest of the limit. When it is settled, there is room again.
       assert.strictEqual(sentAt[0], 0)
       assert.isAbove(sentAt[1] ?? 0, 8000)
     })
   )
 
-  it.effect("takes the caller's word for what an item holds", () =>
+  it.effect("uses the option hold as the hold of an item", () =>
     Effect.gen(function* () {
-      const none = yield* spent({ maxCost: "0.04", hold: () => "0.048" })
+      const none = yield* runWithLimit({ maxCost: "0.04", hold: () => "0.048" })
       assert.strictEqual(none.executions, 0)
-      const one = yield* spent({ maxCost: "0.048", hold: () => "0.048" })
+      const one = yield* runWithLimit({ maxCost: "0.048", hold: () => "0.048" })
       assert.strictEqual(one.executions, 1)
-      const all = yield* spent({ maxCost: "0.48", hold: () => "0.048", concurrency: 60 })
+      const all = yield* runWithLimit({ maxCost: "0.48", hold: () => "0.048", concurrency: 60 })
       assert.isAtMost(all.most, 480)
       assert.strictEqual(all.executions, 11)
-      const wrong = yield* spent({ maxCost: "1", hold: () => "much" })
+      const wrong = yield* runWithLimit({ maxCost: "1", hold: () => "much" })
       assert.deepStrictEqual(countTags(wrong.outcomes), { Failed: 60 })
       assert.strictEqual(wrong.executions, 0)
     })
   )
 
-  it.effect("keeps room for what may have been accepted", () =>
+  it.effect("reserves room for an item that the API may have accepted", () =>
     Effect.gen(function* () {
       const lost = Array.replicate(Fault.on("executions.create", Fault.dropAfter), 4)
-      const { charged, executions, outcomes } = yield* spent(
+      const { charged, executions, outcomes } = yield* runWithLimit(
         { maxCost: "0.10", hold: () => "0.048", concurrency: 1 },
         { faults: lost }
       )
@@ -660,20 +658,18 @@ describe("maxCost", () => {
     })
   )
 
-  it.effect(
-    "sends no other of a model as long as the first may have been accepted, and nobody knows what it holds",
-    () =>
-      Effect.gen(function* () {
-        const { executions, outcomes } = yield* spent(
-          { maxCost: "0.10", concurrency: 3 },
-          { faults: Array.replicate(Fault.on("executions.create", Fault.dropAfter), 100) }
-        )
-        assert.strictEqual(executions, 1)
-        assert.deepStrictEqual(countTags(outcomes), { Failed: 1, NotAttempted: 59 })
-      })
+  it.effect("sends no other item of a model while the first may have been accepted with an unknown hold", () =>
+    Effect.gen(function* () {
+      const { executions, outcomes } = yield* runWithLimit(
+        { maxCost: "0.10", concurrency: 3 },
+        { faults: Array.replicate(Fault.on("executions.create", Fault.dropAfter), 100) }
+      )
+      assert.strictEqual(executions, 1)
+      assert.deepStrictEqual(countTags(outcomes), { Failed: 1, NotAttempted: 59 })
+    })
   )
 
-  it.effect("counts what an earlier run without a limit has submitted, and may have had accepted", () =>
+  it.effect("counts the submissions of an earlier run without a limit", () =>
     Effect.gen(function* () {
       const lost = Fault.on("executions.create", Fault.dropAfter)
       const charged = yield* runBatchTest(
@@ -683,7 +679,7 @@ describe("maxCost", () => {
           yield* simulator.inject(...Array.replicate(lost, 12))
           yield* Stream.runDrain(Batch.run([1, 2, 3], { ...batchOptions, concurrency: 1 }))
           yield* Effect.sleep("1 hour")
-          // 4 times 0.040 are spent: there is room for two of the three others.
+          // Four items have cost 0.160, which leaves room for two of the three others.
           yield* Stream.runDrain(Batch.run([9, 8, 7, 3, 2, 1, 0], { ...batchOptions, maxCost: "0.25" }))
           return (yield* readLedger).charged
         })
@@ -692,7 +688,7 @@ describe("maxCost", () => {
     })
   )
 
-  it.effect("waits for room that running executions of an earlier run can make, until it is told to stop", () =>
+  it.effect("waits for executions of an earlier run to make room until `stop`", () =>
     Effect.gen(function* () {
       const { at, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -707,13 +703,13 @@ describe("maxCost", () => {
           return { outcomes, at: (yield* Clock.currentTimeMillis) - start }
         })
       )
-      assert.deepStrictEqual(reasons(outcomes), { Stopped: 2 })
+      assert.deepStrictEqual(countReasons(outcomes), { Stopped: 2 })
       assert.deepStrictEqual(countTags(outcomes), { Succeeded: 2, NotAttempted: 2 })
       assert.isAbove(at, 8000)
     })
   )
 
-  it.effect("asks no effect for a request that has no room", () =>
+  it.effect("does not run the effect of an item without room", () =>
     Effect.gen(function* () {
       let made = 0
       const outcomes = yield* runBatchTest(
@@ -725,12 +721,12 @@ describe("maxCost", () => {
           })
         )
       )
-      assert.deepStrictEqual(reasons(outcomes), { MaxCost: 10 })
+      assert.deepStrictEqual(countReasons(outcomes), { MaxCost: 10 })
       assert.strictEqual(made, 0)
     })
   )
 
-  it.effect("holds for all runs of a batch, whatever the order of its items", () =>
+  it.effect("applies to all runs of a batch, whatever the order of the items", () =>
     Effect.gen(function* () {
       const result = yield* runBatchTest(
         Effect.gen(function* () {
@@ -757,11 +753,11 @@ describe("maxCost", () => {
   )
 })
 
-describe.runIf(isFull)("an outage", () => {
+describe.runIf(isFull)("an outage of five minutes", () => {
   const isOut = (at: number) => at >= 0 && at < 300_000
 
-  /** For five minutes every request is answered 503. */
-  const endured = (retryBudget: Batch.RetryBudgetOptions | false | undefined) => {
+  /** Runs a batch while every request gets a 503 for five minutes. */
+  const runThroughOutage = (retryBudget: Batch.RetryBudgetOptions | false | undefined) => {
     let clock: Clock.Clock | undefined
     const out = () => clock !== undefined && isOut(clock.unsafeCurrentTimeMillis() - start)
     return runBatchTest(
@@ -788,16 +784,16 @@ describe.runIf(isFull)("an outage", () => {
     )
   }
 
-  it.effect("is met with few requests: retries wait for their budget, and that is seen", () =>
+  it.effect("causes few requests, and the progress reports the exhausted retry budget", () =>
     Effect.gen(function* () {
-      const { after, executions, middle, outcomes, second, sent } = yield* endured(undefined)
-      // The 25 in work, the 50 retries of the full bucket, and 10 a minute; each fourth failure ends a look or an item, whose
-      // next request takes nothing from the bucket.
+      const { after, executions, middle, outcomes, second, sent } = yield* runThroughOutage(undefined)
+      // The 25 running items, the 50 tokens of the full bucket and 10 tokens per minute. Every fourth failure ends a poll or an item,
+      // and the next request takes no token.
       assert.isAtMost(sent, Math.ceil(((25 + 50 + 5 * 10) * 4) / 3))
       assert.strictEqual(middle.retriesLeft, 0)
       assert.isAbove(middle.pausedUntil?.epochMillis ?? 0, start + 180_000)
       assert.isAtMost(middle.pausedUntil?.epochMillis ?? 0, start + 186_000)
-      // Each that fails has taken three retries.
+      // Each failed item has taken three retries.
       assert.isAtMost(outcomes.filter(({ _tag }) => _tag === "Failed").length, (50 + 5 * 10) / 3)
       assert.isAbove(after.retriesLeft, 0)
       assert.isUndefined(after.pausedUntil)
@@ -806,9 +802,9 @@ describe.runIf(isFull)("an outage", () => {
     })
   )
 
-  it.effect("costs thousands without a budget", () =>
+  it.effect("causes thousands of requests without a retry budget", () =>
     Effect.gen(function* () {
-      const { executions, middle, outcomes, second, sent } = yield* endured(false)
+      const { executions, middle, outcomes, second, sent } = yield* runThroughOutage(false)
       assert.strictEqual(sent, 4 * 500)
       assert.strictEqual(middle.retriesLeft, Number.POSITIVE_INFINITY)
       assert.deepStrictEqual(countTags(outcomes), { Failed: 500 })
@@ -817,19 +813,19 @@ describe.runIf(isFull)("an outage", () => {
     })
   )
 
-  it.effect("is met as the options of the budget say", () =>
+  it.effect("causes as many requests as the options of the retry budget allow", () =>
     Effect.gen(function* () {
-      const strict = yield* endured({ maxTokens: 1, minPerMinute: 2, tokenRatio: 0 })
+      const strict = yield* runThroughOutage({ maxTokens: 1, minPerMinute: 2, tokenRatio: 0 })
       assert.isAtMost(strict.sent, Math.ceil(((25 + 1 + 5 * 2) * 4) / 3))
-      const generous = yield* endured({ maxTokens: 500, minPerMinute: 60 })
+      const generous = yield* runThroughOutage({ maxTokens: 500, minPerMinute: 60 })
       assert.isAbove(generous.sent, 500)
     })
   )
 })
 
-describe("faults now and then", () => {
-  /** One item after the other; the first create of each is answered 503. */
-  const taken = (retryBudget: Batch.RetryBudgetOptions | false) =>
+describe("occasional faults", () => {
+  /** Runs one item after the other. The first create of each gets a 503. */
+  const runWithBudget = (retryBudget: Batch.RetryBudgetOptions | false) =>
     runBatchTest(
       Effect.gen(function* () {
         const batch = yield* Batch.make(range(10), { ...batchOptions, concurrency: 1, retryBudget })
@@ -849,27 +845,27 @@ describe("faults now and then", () => {
       }
     )
 
-  it.effect("wait for no budget, since each request that succeeds puts into it", () =>
+  it.effect("do not wait for the retry budget, because successful requests refill it", () =>
     Effect.gen(function* () {
-      const free = yield* taken(false)
-      // Beside one retry, each item has a create and at least one look that succeed.
-      const rich = yield* taken({ maxTokens: 1, tokenRatio: 0.5, minPerMinute: 0.01 })
+      const free = yield* runWithBudget(false)
+      // Per retry, each item has a create and at least one poll that succeed.
+      const rich = yield* runWithBudget({ maxTokens: 1, tokenRatio: 0.5, minPerMinute: 0.01 })
       assert.strictEqual(rich.millis, free.millis)
       assert.deepStrictEqual([rich.succeeded, rich.requests, rich.retriesLeft], [10, free.requests, 1])
-      // Nine of ten retries wait for what time alone puts in, the first finds one in the bucket.
-      const poor = yield* taken({ maxTokens: 1, tokenRatio: 0, minPerMinute: 0.01 })
+      // The first retry finds a token in the bucket. The other nine wait for the minimum rate.
+      const poor = yield* runWithBudget({ maxTokens: 1, tokenRatio: 0, minPerMinute: 0.01 })
       assert.isAtLeast(poor.millis, 9 * 100 * 60_000)
       assert.strictEqual(poor.succeeded, 10)
     })
   )
 })
 
-describe("rate limits", () => {
+describe("a rate limit during a batch", () => {
   for (const [code, status] of [
     ["RATE_LIMITED", 429],
     ["A_LIMIT_OF_TOMORROW", 429]
   ] as const) {
-    it.effect(`take no retry from the budget: ${code}`, () =>
+    it.effect(`takes no token from the retry budget: ${code}`, () =>
       Effect.gen(function* () {
         const limited = Fault.envelope(code, { status, retryable: null, headers: { "retry-after": "1" } })
         const { retriesLeft, succeeded } = yield* runBatchTest(
@@ -891,11 +887,11 @@ describe("rate limits", () => {
   }
 })
 
-describe.runIf(isFull)("a limit of 600 per minute", () => {
-  it.effect("is used up to the last request by submissions and looks together, and never passed", () =>
+describe.runIf(isFull)("a rate limit of 600 per minute", () => {
+  it.effect("is used completely by submissions and polls, and never exceeded", () =>
     Effect.gen(function* () {
       const items = 2400
-      const { end, refused, requests } = yield* runBatchTest(
+      const { end, rejected, requests } = yield* runBatchTest(
         Effect.gen(function* () {
           const outcomes = yield* collect(Batch.run(range(items), { ...batchOptions, concurrency: 400 }))
           assert.deepStrictEqual(countTags(outcomes), { Succeeded: items })
@@ -906,16 +902,16 @@ describe.runIf(isFull)("a limit of 600 per minute", () => {
           return {
             end,
             requests: requests.length,
-            refused: requests.filter(({ outcome }) => outcome === 429).length
+            rejected: requests.filter(({ outcome }) => outcome === 429).length
           }
         }),
         { simulator: { rateLimit: { limit: 600, window: "1 minute" }, balance: "1000.00", recordRequests: 1_000_000 } }
       )
-      assert.strictEqual(refused, 0)
-      // So many windows are needed for so many requests, and the last of them cannot go out before its window opens.
+      assert.strictEqual(rejected, 0)
+      // The requests need this many windows, and the last requests cannot be sent before their window opens.
       const best = (Math.ceil(requests / 600) - 1) * 60_000
       assert.isAtMost(end / best, 1.02)
-      // One to submit, one to see the end, and a few until it is known how long a picture takes.
+      // One create, one poll at the end, and a few polls until the usual duration is known.
       assert.isAtMost(requests / items, 2.1)
     })
   )

@@ -1,4 +1,4 @@
-/** A batch that ends at any point, however badly, goes on from there: nothing is submitted twice, and nothing is lost (P10). */
+/** A batch resumes after it has ended at any point: nothing is submitted twice and nothing is lost (P10). */
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Option, Stream } from "effect"
 import { Batch, ModelRouteError } from "effect-modelroute"
@@ -19,21 +19,21 @@ import { arrivalTimes, type Setup, start } from "../utils/harness.js"
 const { Fault } = Simulator
 
 const lostCreate = Fault.on("executions.create", Fault.dropAfter)
-const unseenCreate = Fault.on("executions.create", Fault.dropBefore)
+const unsentCreate = Fault.on("executions.create", Fault.dropBefore)
 
-const power = new ModelRouteError.JournalError({ message: "the power is gone" })
+const journalFailure = new ModelRouteError.JournalError({ message: "the journal is gone" })
 
-/** A journal that is cut off at its n-th write, before or after that is kept; then nothing more can be read or written. */
-const cutOff = (
+/** A journal that fails at its n-th write, before or after the entries are stored. Then every read and write fails. */
+const failAtWrite = (
   kept: Batch.JournalService,
   at: number,
-  isKept: boolean,
+  isStored: boolean,
   only: Batch.JournalStep | undefined = undefined
 ) => {
   let left = at
   let isGone = false
   const unlessGone = <A>(effect: Effect.Effect<A, ModelRouteError.JournalError>) =>
-    Effect.suspend(() => (isGone ? Effect.fail(power) : effect))
+    Effect.suspend(() => (isGone ? Effect.fail(journalFailure) : effect))
   const service: Batch.JournalService = {
     read: (batch, keys) => unlessGone(kept.read(batch, keys)),
     entries: (batch) => kept.entries(batch),
@@ -45,26 +45,26 @@ const cutOff = (
           left -= counted
           if (counted === 0 || left > 0) return kept.write(batch, entries)
           isGone = true
-          return Effect.zipRight(isKept ? kept.write(batch, entries) : Effect.void, Effect.fail(power))
+          return Effect.zipRight(isStored ? kept.write(batch, entries) : Effect.void, Effect.fail(journalFailure))
         })
       )
   }
   return service
 }
 
-const executionOf = (outcome: Batch.Outcome<number>): string | undefined =>
+const executionIdOf = (outcome: Batch.Outcome<number>): string | undefined =>
   outcome._tag === "Succeeded"
     ? outcome.completed.id
     : outcome._tag === "Failed"
       ? outcome.error.executionId
       : undefined
 
-describe("a step", () => {
-  it.effect("is written before it counts", () =>
+describe("a step of an item", () => {
+  it.effect("is written to the journal before it takes effect", () =>
     Effect.gen(function* () {
       const log: Array<string> = []
       const memory = yield* makeMemoryJournal
-      const noting: Batch.JournalService = {
+      const recording: Batch.JournalService = {
         ...memory,
         write: (batch, entries) =>
           Effect.sync(() => {
@@ -75,7 +75,7 @@ describe("a step", () => {
       const batch = Batch.run([1], { ...batchOptions, deliver: () => Effect.sync(() => void log.push("deliver")) })
       yield* runBatchTest(
         Stream.runForEach(batch, ({ key }) => Effect.sync(() => log.push(`taken ${key}`))).pipe(
-          Effect.provide(withJournal(noting))
+          Effect.provide(withJournal(recording))
         ),
         { simulator: { onRequest: ({ operation }) => Effect.sync(() => void log.push(operation)) } }
       )
@@ -86,11 +86,11 @@ describe("a step", () => {
     })
   )
 
-  it.effect("tells all that the next one needs", () =>
+  it.effect("has a journal entry with everything that the next step needs", () =>
     Effect.gen(function* () {
       const memory = yield* makeMemoryJournal
       const history: Array<Batch.JournalEntry> = []
-      const noting: Batch.JournalService = {
+      const recording: Batch.JournalService = {
         ...memory,
         write: (batch, entries) =>
           Effect.zipRight(
@@ -100,7 +100,7 @@ describe("a step", () => {
       }
       const executions = yield* runBatchTest(
         Effect.zipRight(
-          Stream.runDrain(Batch.run([1], batchOptions)).pipe(Effect.provide(withJournal(noting))),
+          Stream.runDrain(Batch.run([1], batchOptions)).pipe(Effect.provide(withJournal(recording))),
           Effect.map(readLedger, ({ executions }) => executions)
         )
       )
@@ -129,7 +129,7 @@ describe("a step", () => {
   )
 })
 
-describe("a batch that ends at", () => {
+describe("a batch whose journal fails", () => {
   const count = 5
   const faults = [
     lostCreate,
@@ -137,8 +137,8 @@ describe("a batch that ends at", () => {
     Fault.ends({ status: "FAILED", code: "GENERATION_FAILED" })
   ]
 
-  /** Ends at the given write, goes on with the same journal, and is run a third time. */
-  const interrupted = (at: number, isKept: boolean, setup: Setup) =>
+  /** Runs a batch until the given write fails, and then twice with the same journal. */
+  const runWithFailure = (at: number, isStored: boolean, setup: Setup) =>
     runBatchTest(
       Effect.gen(function* () {
         const kept = yield* makeMemoryJournal
@@ -146,7 +146,7 @@ describe("a batch that ends at", () => {
           collect(Batch.run(range(count), { ...batchOptions, concurrency: 2 })).pipe(
             Effect.provide(withJournal(service))
           )
-        const first = yield* Effect.exit(runWith(cutOff(kept, at, isKept)))
+        const first = yield* Effect.exit(runWith(failAtWrite(kept, at, isStored)))
         const second = yield* runWith(kept)
         const third = yield* runWith(kept)
         const simulator = yield* Simulator.Simulator
@@ -156,47 +156,45 @@ describe("a batch that ends at", () => {
       setup
     )
 
-  for (const isKept of [false, true]) {
-    it.effect(
-      `any write, ${isKept ? "just after" : "just before"} it is kept, has one execution and one outcome per item`,
-      () =>
-        Effect.gen(function* () {
-          for (let at = 1; at <= 4 * count; at++) {
-            const name = `write ${at}`
-            const { creates, executions, first, second, third } = yield* interrupted(at, isKept, {
-              simulator: { faults }
-            })
-            assert.isTrue(Exit.isFailure(first), name)
-            assert.strictEqual(executions.length, count, name)
-            assert.strictEqual(new Set(executions.map(({ idempotencyKey }) => idempotencyKey)).size, count, name)
-            // The same bytes under the same key, in every run.
-            const bodies = new Set(
-              creates.map(({ body, headers }) => `${headers["idempotency-key"]} ${new TextDecoder().decode(body)}`)
-            )
-            assert.strictEqual(bodies.size, count, name)
-            for (const outcomes of [second, third]) {
-              assert.deepStrictEqual(outcomes.map(({ index }) => index).toSorted(), range(count), name)
-              assert.deepStrictEqual(countTags(outcomes), { Succeeded: count - 1, "Failed for good": 1 }, name)
-              for (const outcome of outcomes) {
-                const mine = executions.find(({ body }) => body === JSON.stringify(requestOf(outcome.item)))
-                assert.strictEqual(executionOf(outcome), mine?.executionId, name)
-              }
+  for (const isStored of [false, true]) {
+    it.effect(`${isStored ? "after" : "before"} any of its writes has one execution and one outcome per item`, () =>
+      Effect.gen(function* () {
+        for (let at = 1; at <= 4 * count; at++) {
+          const name = `write ${at}`
+          const { creates, executions, first, second, third } = yield* runWithFailure(at, isStored, {
+            simulator: { faults }
+          })
+          assert.isTrue(Exit.isFailure(first), name)
+          assert.strictEqual(executions.length, count, name)
+          assert.strictEqual(new Set(executions.map(({ idempotencyKey }) => idempotencyKey)).size, count, name)
+          // Every run sends the same bytes under the same key.
+          const bodies = new Set(
+            creates.map(({ body, headers }) => `${headers["idempotency-key"]} ${new TextDecoder().decode(body)}`)
+          )
+          assert.strictEqual(bodies.size, count, name)
+          for (const outcomes of [second, third]) {
+            assert.deepStrictEqual(outcomes.map(({ index }) => index).toSorted(), range(count), name)
+            assert.deepStrictEqual(countTags(outcomes), { Succeeded: count - 1, "Failed for good": 1 }, name)
+            for (const outcome of outcomes) {
+              const mine = executions.find(({ body }) => body === JSON.stringify(requestOf(outcome.item)))
+              assert.strictEqual(executionIdOf(outcome), mine?.executionId, name)
             }
-            assert.isTrue(
-              third.every(({ delivered }) => delivered),
-              name
-            )
           }
-        })
+          assert.isTrue(
+            third.every(({ delivered }) => delivered),
+            name
+          )
+        }
+      })
     )
   }
 
-  it.effect("a step that cannot be written sends nothing, and hands nothing out", () =>
+  it.effect("neither sends a request nor emits an outcome after a failed write", () =>
     Effect.gen(function* () {
       const sentAt = (step: Batch.JournalStep) =>
         runBatchTest(
           Effect.gen(function* () {
-            const service = cutOff(yield* makeMemoryJournal, 1, false, step)
+            const service = failAtWrite(yield* makeMemoryJournal, 1, false, step)
             let taken = 0
             const error = yield* Stream.runForEach(Batch.run([1], batchOptions), () => Effect.sync(() => taken++)).pipe(
               Effect.provide(withJournal(service)),
@@ -215,8 +213,8 @@ describe("a batch that ends at", () => {
   )
 })
 
-describe("a later run", () => {
-  it.effect("hands out what has ended without a request, and says what was delivered", () =>
+describe("a later run of a batch", () => {
+  it.effect("emits ended items without a request and marks those that were delivered", () =>
     Effect.gen(function* () {
       const { again, sent } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -232,7 +230,7 @@ describe("a later run", () => {
         [true, true, true]
       )
       for (const outcome of again) {
-        const id = executionOf(outcome) ?? assert.fail()
+        const id = executionIdOf(outcome) ?? assert.fail()
         assert.isFalse(
           sent.some(
             ({ body, path }) => path.includes(id) || new TextDecoder().decode(body).includes(`picture ${outcome.item}"`)
@@ -242,7 +240,7 @@ describe("a later run", () => {
     })
   )
 
-  it.effect("submits under the same key what may have been accepted, and the API gives the same execution", () =>
+  it.effect("submits an item again under the same key if it may have been accepted", () =>
     Effect.gen(function* () {
       const { executions, first, keys, second } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -263,7 +261,7 @@ describe("a later run", () => {
     })
   )
 
-  it.effect("sends nothing under the key of another request, and goes on with the one that was sent", () =>
+  it.effect("sends no changed request under a used key, and continues with the original request", () =>
     Effect.gen(function* () {
       const { runs, sent } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -285,7 +283,7 @@ describe("a later run", () => {
     })
   )
 
-  const undecided = (extra: Partial<Batch.Options<number>>, wait: Duration.DurationInput, fault = lostCreate) =>
+  const runAfterExpiry = (extra: Partial<Batch.Options<number>>, wait: Duration.DurationInput, fault = lostCreate) =>
     runBatchTest(
       Effect.gen(function* () {
         const first = yield* collect(Batch.run([1], batchOptions))
@@ -300,9 +298,9 @@ describe("a later run", () => {
       { simulator: { faults: [fault, fault, fault, fault] } }
     )
 
-  it.effect("does not send a key again that is too old, and says which item is undecided", () =>
+  it.effect("does not send an expired key again and fails with SubmissionOutcomeUnknown", () =>
     Effect.gen(function* () {
-      const { executions, first, outcomes, sent } = yield* undecided({}, "24 hours")
+      const { executions, first, outcomes, sent } = yield* runAfterExpiry({}, "24 hours")
       assert.deepStrictEqual(sent, [])
       const [outcome] = outcomes
       if (outcome?._tag !== "Failed") return assert.fail()
@@ -319,16 +317,16 @@ describe("a later run", () => {
     })
   )
 
-  it.effect("goes by the key's life that it is told", () =>
+  it.effect("uses the option keyTtl", () =>
     Effect.gen(function* () {
-      const younger = yield* undecided({ keyTtl: "2 hours" }, "1 hour")
-      assert.deepStrictEqual(countTags(younger.outcomes), { Succeeded: 1 })
-      const older = yield* undecided({ keyTtl: "1 hour" }, "2 hours")
-      assert.deepStrictEqual(older.sent, [])
+      const beforeExpiry = yield* runAfterExpiry({ keyTtl: "2 hours" }, "1 hour")
+      assert.deepStrictEqual(countTags(beforeExpiry.outcomes), { Succeeded: 1 })
+      const afterExpiry = yield* runAfterExpiry({ keyTtl: "1 hour" }, "2 hours")
+      assert.deepStrictEqual(afterExpiry.sent, [])
     })
   )
 
-  it.effect("nor while it waits to send it again: the age counts at the moment of sending", () =>
+  it.effect("does not retry a create whose key expires during the delay", () =>
     Effect.gen(function* () {
       const { at, executions, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -337,38 +335,36 @@ describe("a later run", () => {
         }),
         { simulator: { faults: [lostCreate, lostCreate, lostCreate, lostCreate] } }
       )
-      // The next would have been due at 7 s, when the key's life has just ended.
+      // The next attempt would be due at 7 s, when the key has just expired.
       assert.deepStrictEqual(at, [0, 1000, 3000])
       assert.deepStrictEqual(outcomes.map(nameOf), ["SubmissionOutcomeUnknown"])
       assert.strictEqual(executions.length, 1)
     })
   )
 
-  it.effect(
-    "is no matter of age where nothing was accepted for certain: what was refused for the rate limit goes out",
-    () =>
-      Effect.gen(function* () {
-        const { at, outcomes } = yield* runBatchTest(
-          Effect.gen(function* () {
-            const outcomes = yield* collect(Batch.run([1], { ...batchOptions, keyTtl: "5 seconds" }))
-            return { outcomes, at: yield* arrivalTimes("executions.create") }
-          }),
-          { simulator: { faults: [Fault.on("executions.create", Fault.rateLimited({ resetIn: "30 seconds" }))] } }
-        )
-        assert.deepStrictEqual(countTags(outcomes), { Succeeded: 1 })
-        assert.strictEqual(at.length, 2)
-        assert.isAtLeast(at[1] ?? 0, 30_000)
-      })
+  it.effect("retries a create after a 429 although its key has expired", () =>
+    Effect.gen(function* () {
+      const { at, outcomes } = yield* runBatchTest(
+        Effect.gen(function* () {
+          const outcomes = yield* collect(Batch.run([1], { ...batchOptions, keyTtl: "5 seconds" }))
+          return { outcomes, at: yield* arrivalTimes("executions.create") }
+        }),
+        { simulator: { faults: [Fault.on("executions.create", Fault.rateLimited({ resetIn: "30 seconds" }))] } }
+      )
+      assert.deepStrictEqual(countTags(outcomes), { Succeeded: 1 })
+      assert.strictEqual(at.length, 2)
+      assert.isAtLeast(at[1] ?? 0, 30_000)
+    })
   )
 
-  it.effect("submits an undecided item under a new key where the caller has decided", () =>
+  it.effect("submits an item of unknown outcome under a new key if resubmit returns true", () =>
     Effect.gen(function* () {
       const asked: Array<string> = []
       const resubmit = (error: ModelRouteError.ModelRouteError, item: number) => {
         asked.push(`${item} ${error._tag}`)
         return error._tag === "SubmissionOutcomeUnknown"
       }
-      const { executions, outcomes, sent } = yield* undecided({ resubmit }, "2 days", unseenCreate)
+      const { executions, outcomes, sent } = yield* runAfterExpiry({ resubmit }, "2 days", unsentCreate)
       assert.deepStrictEqual(new Set(asked), new Set(["1 SubmissionOutcomeUnknown"]))
       assert.deepStrictEqual(countTags(outcomes), { Succeeded: 1 })
       assert.strictEqual(executions.length, 1)
@@ -377,16 +373,16 @@ describe("a later run", () => {
     })
   )
 
-  it.effect("asks once about an undecided item, not again for the one behind it with the same key", () =>
+  it.effect("calls resubmit once for two items with the same key", () =>
     Effect.gen(function* () {
-      const faults = Array.from({ length: 8 }, () => unseenCreate)
+      const faults = Array.from({ length: 8 }, () => unsentCreate)
       const { outcomes, sent } = yield* runBatchTest(
         Effect.gen(function* () {
           yield* Stream.runDrain(Batch.run([1], batchOptions))
           yield* Effect.sleep("2 days")
           const simulator = yield* Simulator.Simulator
           const before = (yield* simulator.requests).length
-          // Under the new key, too, its answer is lost, and is soon too old.
+          // The response under the new key is lost, too, and that key expires soon.
           const outcomes = yield* collect(
             Batch.run([1, 1], { ...batchOptions, keyTtl: "5 seconds", resubmit: () => true })
           )
@@ -400,7 +396,7 @@ describe("a later run", () => {
     })
   )
 
-  it.effect("looks an execution up by its id, however old its key is", () =>
+  it.effect("resumes an execution by its id after its key has expired", () =>
     Effect.gen(function* () {
       const { creates, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -418,8 +414,8 @@ describe("a later run", () => {
     })
   )
 
-  describe("that finds an execution unknown to the API", () => {
-    const forgotten = Fault.on(
+  describe("that gets a 404 for an execution", () => {
+    const notFound = Fault.on(
       "executions.get",
       Fault.raw({
         status: 404,
@@ -435,10 +431,10 @@ describe("a later run", () => {
     const isUnknown = (error: ModelRouteError.ModelRouteError) => "status" in error && error.status === 404
 
     /**
-     * One item, accepted and left alone; each of `runs` comes 70 s after the one before, and the first finds nothing: not because a
-     * replica is behind.
+     * Has one item accepted, and runs the batch again with each of `runs`, 70 s apart. The first of these runs gets a 404. It comes too
+     * late for a replica that lags behind.
      */
-    const looking = (
+    const runAfterNotFound = (
       runs: ReadonlyArray<Partial<Batch.Options<number>>>,
       then: ReadonlyArray<Simulator.Fault.Fault> = [],
       options = image
@@ -451,12 +447,12 @@ describe("a later run", () => {
           )
           return { outcomes: outcomes.flat(), executions: (yield* readLedger).executions }
         }),
-        { simulator: { faults: [forgotten, ...then] } }
+        { simulator: { faults: [notFound, ...then] } }
       )
 
-    it.effect("fails, and looks again in the next run", () =>
+    it.effect("fails the item and polls again in the next run", () =>
       Effect.gen(function* () {
-        const { executions, outcomes } = yield* looking([{}, {}])
+        const { executions, outcomes } = yield* runAfterNotFound([{}, {}])
         const [unknown, found] = outcomes
         if (unknown?._tag !== "Failed") return assert.fail()
         assert.strictEqual(unknown.error._tag, "UnrecognizedError")
@@ -467,10 +463,10 @@ describe("a later run", () => {
       })
     )
 
-    it.effect("submits it anew in the next run where the caller says so, and beforeSubmit lets it", () =>
+    it.effect("submits the item again in the next run if resubmit and beforeSubmit return true", () =>
       Effect.gen(function* () {
         const counts: Array<number> = []
-        const { executions, outcomes } = yield* looking([
+        const { executions, outcomes } = yield* runAfterNotFound([
           { resubmit: () => true },
           { resubmit: isUnknown, beforeSubmit: (count) => Effect.sync(() => counts.push(count) > 0) },
           {}
@@ -478,7 +474,7 @@ describe("a later run", () => {
         assert.deepStrictEqual(outcomes.map(nameOf), ["UnrecognizedError", "Succeeded", "Succeeded"])
         assert.deepStrictEqual(counts, [1])
         assert.strictEqual(executions.length, 2)
-        assert.deepStrictEqual(outcomes.map(executionOf), [
+        assert.deepStrictEqual(outcomes.map(executionIdOf), [
           executions[0]?.executionId,
           executions[1]?.executionId,
           executions[1]?.executionId
@@ -486,9 +482,9 @@ describe("a later run", () => {
       })
     )
 
-    it.effect("forgets that when it is seen again", () =>
+    it.effect("clears the 404 from the journal when the API returns the execution again", () =>
       Effect.gen(function* () {
-        const { executions, outcomes } = yield* looking(
+        const { executions, outcomes } = yield* runAfterNotFound(
           [{}, { wait: { timeout: "1 millis" } }, { resubmit: isUnknown }],
           [],
           video
@@ -498,7 +494,7 @@ describe("a later run", () => {
       })
     )
 
-    it.effect("forgets that at once: though the run that has seen it is cut off", () =>
+    it.effect("clears the 404 even if the run that sees the execution is interrupted", () =>
       Effect.gen(function* () {
         const executions = yield* runBatchTest(
           Effect.gen(function* () {
@@ -506,57 +502,57 @@ describe("a later run", () => {
             yield* Effect.sleep("70 seconds")
             const [unknown] = yield* collect(Batch.run([1], video))
             assert.strictEqual(unknown && nameOf(unknown), "UnrecognizedError")
-            // It polls at once, and the execution has not ended yet.
+            // This run polls immediately, and the execution has not ended yet.
             yield* Effect.timeoutOption(Stream.runDrain(Batch.run([1], video)), "1 second")
             yield* Stream.runDrain(Batch.run([1], { ...video, resubmit: isUnknown }))
             return (yield* readLedger).executions
           }),
-          { simulator: { faults: [forgotten] } }
+          { simulator: { faults: [notFound] } }
         )
         assert.strictEqual(executions.length, 1)
       })
     )
 
-    it.effect("remembers it over a run that could not look", () =>
+    it.effect("keeps the 404 in the journal if the next poll fails", () =>
       Effect.gen(function* () {
-        const refused = Fault.on("executions.get", Fault.envelope("UNAUTHORIZED", { status: 401 }))
-        const { executions, outcomes } = yield* looking([{}, {}, { resubmit: isUnknown }], [refused])
+        const rejected = Fault.on("executions.get", Fault.envelope("UNAUTHORIZED", { status: 401 }))
+        const { executions, outcomes } = yield* runAfterNotFound([{}, {}, { resubmit: isUnknown }], [rejected])
         assert.deepStrictEqual(outcomes.map(nameOf), ["UnrecognizedError", "Unauthorized", "Succeeded"])
         assert.strictEqual(executions.length, 2)
       })
     )
 
-    it.effect("submits nothing else in its place: a changed request may be of another account", () =>
+    it.effect("does not submit a changed request in place of the missing execution", () =>
       Effect.gen(function* () {
-        const { executions, outcomes } = yield* looking([{}, { request: (n) => requestOf(n + 1) }])
+        const { executions, outcomes } = yield* runAfterNotFound([{}, { request: (n) => requestOf(n + 1) }])
         assert.deepStrictEqual(outcomes.map(nameOf), ["UnrecognizedError", "InvalidRequest"])
         assert.strictEqual(executions.length, 1)
       })
     )
   })
 
-  it.effect("waits again for all that runs, so many at once, and looks at each without delay", () =>
+  it.effect("polls all running executions immediately and concurrently", () =>
     Effect.gen(function* () {
-      const { looks, outcomes, took } = yield* runBatchTest(
+      const { polls, outcomes, took } = yield* runBatchTest(
         Effect.gen(function* () {
           const kept = yield* makeMemoryJournal
-          const half = cutOff(kept, 8, false, "Ended")
+          const half = failAtWrite(kept, 8, false, "Ended")
           const batch = Batch.run(range(8), { ...batchOptions, concurrency: 8 })
           yield* Effect.exit(Stream.runDrain(batch).pipe(Effect.provide(withJournal(half))))
           yield* Effect.sleep("1 hour")
           const simulator = yield* Simulator.Simulator
           const before = (yield* simulator.requests).length
           const [took, outcomes] = yield* Effect.timed(collect(batch).pipe(Effect.provide(withJournal(kept))))
-          return { outcomes, took, looks: (yield* simulator.requests).slice(before) }
+          return { outcomes, took, polls: (yield* simulator.requests).slice(before) }
         })
       )
       assert.deepStrictEqual(countTags(outcomes), { Succeeded: 8 })
       assert.strictEqual(Duration.toMillis(took), 0)
-      for (const { operation } of looks) assert.strictEqual(operation, "executions.get")
+      for (const { operation } of polls) assert.strictEqual(operation, "executions.get")
     })
   )
 
-  it.effect("hands a failure out again, unless resubmit says otherwise: then under a new key", () =>
+  it.effect("emits a final failure again, or submits the item under a new key if resubmit returns true", () =>
     Effect.gen(function* () {
       const { executions, runs } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -589,7 +585,7 @@ describe("a later run", () => {
     })
   )
 
-  it.effect("submits what has failed and changed, and refuses what has changed and not failed", () =>
+  it.effect("submits a changed request after a failure and rejects one after a success", () =>
     Effect.gen(function* () {
       const changed = (n: number) => ({ model: "flux-1.1-pro", input: { prompt: `another picture ${n}` } })
       const { executions, second, third } = yield* runBatchTest(
@@ -607,14 +603,14 @@ describe("a later run", () => {
         executions.map(({ body }) => body),
         [requestOf(1), changed(0)].map((body) => JSON.stringify(body))
       )
-      const [, refused] = second
-      if (refused?._tag !== "Failed") return assert.fail()
-      assert.include(refused.error.message, executions[0]?.executionId ?? assert.fail())
-      assert.isFalse(refused.final)
+      const [, rejected] = second
+      if (rejected?._tag !== "Failed") return assert.fail()
+      assert.include(rejected.error.message, executions[0]?.executionId ?? assert.fail())
+      assert.isFalse(rejected.final)
     })
   )
 
-  it.effect("finds out by version what has changed, where it takes an effect to make the request", () =>
+  it.effect("detects a changed request of an effect by its version", () =>
     Effect.gen(function* () {
       const { executions, runs } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -647,7 +643,7 @@ describe("a later run", () => {
     })
   )
 
-  it.effect("takes no notice of the order of the fields of a request", () =>
+  it.effect("ignores the order of the fields of a request", () =>
     Effect.gen(function* () {
       const outcomes = yield* runBatchTest(
         Effect.gen(function* () {
@@ -661,7 +657,7 @@ describe("a later run", () => {
     })
   )
 
-  it.effect("of another batch has keys of its own", () =>
+  it.effect("with another batch id uses other idempotency keys", () =>
     Effect.gen(function* () {
       const executions = yield* runBatchTest(
         Effect.gen(function* () {
@@ -675,7 +671,7 @@ describe("a later run", () => {
     })
   )
 
-  it.effect("pays nothing twice without its journal, as long as the API knows the keys", () =>
+  it.effect("pays for nothing twice without the journal while the API remembers the keys", () =>
     Effect.gen(function* () {
       const executions = yield* runBatchTest(
         Effect.gen(function* () {
@@ -691,7 +687,7 @@ describe("a later run", () => {
     })
   )
 
-  it.effect("sends the body that it has sent before, where that takes an effect to make", () =>
+  it.effect("sends the recorded body instead of running the effect again", () =>
     Effect.gen(function* () {
       let made = 0
       const uploading = {
@@ -727,8 +723,8 @@ describe("a later run", () => {
 const nameOf = (outcome: Batch.Outcome<unknown>): string =>
   outcome._tag === "Failed" ? outcome.error._tag : outcome._tag
 
-describe("two runs of one batch at the same time", () => {
-  it.effect("pay nothing twice", () =>
+describe("two concurrent runs of one batch", () => {
+  it.effect("pay for nothing twice", () =>
     Effect.gen(function* () {
       const { both, executions } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -743,8 +739,8 @@ describe("two runs of one batch at the same time", () => {
   )
 })
 
-describe("the journal", () => {
-  it.effect("tells what became of a batch, and forgets it", () =>
+describe("the journal of a finished batch", () => {
+  it.effect("streams the last step of each item and can be removed", () =>
     Effect.gen(function* () {
       const { after, steps } = yield* runBatchTest(
         Effect.gen(function* () {

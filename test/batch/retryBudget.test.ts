@@ -1,4 +1,4 @@
-/** When a retry of a batch may go out, by the budget that all its items share. */
+/** The retry budget that the items of a batch share. */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Logger } from "effect"
 import { RetryBudget, type RetryBudgetOptions } from "../../src/internal/batch/retryBudget.js"
@@ -14,11 +14,11 @@ interface Retry {
   readonly due: number
 }
 
-/** Retries that come when they are due: when each of them goes out, in their order. `along` runs beside them. */
-const granted = (
+/** Runs retries that start at their due times. Returns the order and the times at which they get a token. `concurrently` runs beside them. */
+const runRetries = (
   options: RetryBudgetOptions | false,
   retries: ReadonlyArray<Retry>,
-  along: (budget: RetryBudget) => Effect.Effect<void> = () => Effect.void
+  concurrently: (budget: RetryBudget) => Effect.Effect<void> = () => Effect.void
 ) =>
   Effect.gen(function* () {
     const budget = new RetryBudget(options)
@@ -39,7 +39,7 @@ const granted = (
     )
     yield* Effect.map(
       runInVirtualTime(
-        Effect.all([each, along(budget)], { concurrency: 2, discard: true }).pipe(
+        Effect.all([each, concurrently(budget)], { concurrency: 2, discard: true }).pipe(
           Effect.provide(Logger.replace(Logger.defaultLogger, logger))
         ),
         start
@@ -51,10 +51,10 @@ const granted = (
 
 const at = (due: number, ...names: ReadonlyArray<string>): ReadonlyArray<Retry> => names.map((name) => ({ name, due }))
 
-describe("a retry", () => {
-  it.effect("goes out at once while there are some in the bucket", () =>
+describe("a retry under the budget", () => {
+  it.effect("is sent immediately while the bucket has tokens", () =>
     Effect.gen(function* () {
-      const { budget, lines, out } = yield* granted({ maxTokens: 3 }, at(0, "a", "b", "c"))
+      const { budget, lines, out } = yield* runRetries({ maxTokens: 3 }, at(0, "a", "b", "c"))
       assert.deepStrictEqual(out, [
         ["a", 0],
         ["b", 0],
@@ -65,10 +65,10 @@ describe("a retry", () => {
     })
   )
 
-  it.effect("waits until time has put in what is missing of it", () =>
+  it.effect("waits until the minimum rate has completed a token", () =>
     Effect.gen(function* () {
-      // Ten per minute are one in 6 s, of which half have gone by.
-      const { out } = yield* granted({ maxTokens: 1 }, [...at(0, "a"), ...at(3000, "b")])
+      // Ten per minute are one in 6 s. Half of that time has passed.
+      const { out } = yield* runRetries({ maxTokens: 1 }, [...at(0, "a"), ...at(3000, "b")])
       assert.deepStrictEqual(out, [
         ["a", 0],
         ["b", 6000]
@@ -76,9 +76,9 @@ describe("a retry", () => {
     })
   )
 
-  it.effect("waits in line: one that comes later does not overtake", () =>
+  it.effect("does not overtake an earlier retry", () =>
     Effect.gen(function* () {
-      const { out } = yield* granted({ maxTokens: 1 }, [...at(0, "a", "b", "c"), ...at(10_900, "d")])
+      const { out } = yield* runRetries({ maxTokens: 1 }, [...at(0, "a", "b", "c"), ...at(10_900, "d")])
       assert.deepStrictEqual(out, [
         ["a", 0],
         ["b", 6000],
@@ -88,9 +88,9 @@ describe("a retry", () => {
     })
   )
 
-  it.effect("is let out within 5 s where requests succeed again, and two of them make room for one", () =>
+  it.effect("is sent within 5 s after two requests have succeeded", () =>
     Effect.gen(function* () {
-      const { out } = yield* granted({ maxTokens: 1, minPerMinute: 1 }, at(0, "a", "b", "c"), (budget) =>
+      const { out } = yield* runRetries({ maxTokens: 1, minPerMinute: 1 }, at(0, "a", "b", "c"), (budget) =>
         Effect.delay(
           Effect.sync(() => {
             budget.succeeded += 2
@@ -98,7 +98,7 @@ describe("a retry", () => {
           1000
         )
       )
-      // The bucket holds one: what 5 s have put in beside the two is lost.
+      // The bucket holds one token, so the share of the 5 s is lost.
       assert.deepStrictEqual(out, [
         ["a", 0],
         ["b", 5000],
@@ -107,9 +107,9 @@ describe("a retry", () => {
     })
   )
 
-  it.effect("that is interrupted in line leaves its place to the next", () =>
+  it.effect("leaves the queue when it is interrupted", () =>
     Effect.gen(function* () {
-      const { budget, out } = yield* granted({ maxTokens: 1 }, at(0, "a"), (budget) =>
+      const { budget, out } = yield* runRetries({ maxTokens: 1 }, at(0, "a"), (budget) =>
         Effect.asVoid(Effect.timeoutOption(Effect.delay(budget.waitForToken, 1), 1000))
       )
       assert.deepStrictEqual(out, [["a", 0]])
@@ -119,26 +119,26 @@ describe("a retry", () => {
   )
 })
 
-describe("the bucket", () => {
-  it("holds no more than maxTokens, however many requests succeed and however long", () => {
+describe("the bucket of the retry budget", () => {
+  it("never holds more than maxTokens", () => {
     const budget = new RetryBudget({ maxTokens: 4 })
     assert.strictEqual(budget.tokensLeft(start), 4)
     budget.succeeded += 1000
     assert.strictEqual(budget.tokensLeft(start + 3_600_000), 4)
   })
 
-  it.effect("without end gives whatever is asked of it, at once", () =>
+  it.effect("lets every retry pass immediately if the budget is disabled", () =>
     Effect.gen(function* () {
-      const { budget, out } = yield* granted(false, at(0, ...Array.from({ length: 500 }, (_, n) => `retry ${n}`)))
+      const { budget, out } = yield* runRetries(false, at(0, ...Array.from({ length: 500 }, (_, n) => `retry ${n}`)))
       assert.isTrue(out.length === 500 && out.every(([, at]) => at === 0))
       assert.strictEqual(budget.tokensLeft(start), Number.POSITIVE_INFINITY)
     })
   )
 
-  it.effect("says in the log that it is used up, and that it was refilled, once each time", () =>
+  it.effect("logs once that it is exhausted and once that it is refilled", () =>
     Effect.gen(function* () {
       const retries = [...at(0, "a", "b", "c", "d"), ...at(60_000, "e"), ...at(61_000, "f", "g", "h")]
-      const { lines } = yield* granted({ maxTokens: 2 }, retries, (budget) =>
+      const { lines } = yield* runRetries({ maxTokens: 2 }, retries, (budget) =>
         Effect.delay(
           Effect.sync(() => {
             budget.succeeded += 100
