@@ -1,6 +1,6 @@
 /**
- * Memory and CPU of a long batch: so many items as a stream, a journal in SQLite, an API that answers at once, in memory. What is
- * used after the first 10,000 items should be used after the last.
+ * Measures the memory and CPU of a long batch with a journal in SQLite and an API in memory. The memory after the last item should equal the
+ * memory after the first 10,000 items.
  *
  *     npm run bench:batch [-- --items 1000000 --runs 2]
  */
@@ -18,7 +18,7 @@ import * as SqlJournal from "effect-modelroute/SqlJournal"
 
 const print = (...columns: ReadonlyArray<string>): boolean => process.stdout.write(`${columns.join("")}\n`)
 
-/** Completed with the next turn of the event loop, so that the batch itself is what is measured. */
+/** Responds within one turn of the event loop, so that the benchmark measures the batch itself. */
 const api = HttpClient.make((request) =>
   Effect.async<HttpClientResponse.HttpClientResponse>((resume) => {
     const body = JSON.stringify({
@@ -58,7 +58,7 @@ function* numbers(count: number): Generator<number> {
   for (let n = 0; n < count; n++) yield n
 }
 
-const measured = (items: number, directory: string) => {
+const runMeasured = (items: number, directory: string) => {
   const file = join(directory, "batch.db")
   const started = { cpu: process.cpuUsage(), at: performance.now() }
   const report = (done: number) =>
@@ -107,11 +107,11 @@ const run = (name: string) =>
       "seconds".padStart(11),
       "bytes / item".padStart(16)
     )
-    const { succeeded } = yield* measured(items, directory)
-    if (succeeded !== items) throw new Error(`only ${succeeded} of ${items} have succeeded`)
+    const { succeeded } = yield* runMeasured(items, directory)
+    if (succeeded !== items) throw new Error(`only ${succeeded} of ${items} items succeeded`)
   })
 
-const runs = ["first run", "again, from the journal"].slice(0, Number(values.runs))
+const runs = ["first run", "second run, from the journal"].slice(0, Number(values.runs))
 await Effect.runPromise(
   Effect.forEach(runs, run, { discard: true }).pipe(
     Logger.withMinimumLogLevel(LogLevel.Warning),

@@ -1,6 +1,6 @@
 /**
- * What a journal costs: each item is written in four steps, one or 32 at a time, beside a plain log in the same run to which the
- * same entries are appended as lines of JSON. Machines differ and are shared, so read the ratios.
+ * Measures the cost of each journal. Each item is written in four steps, in groups of 1 or 32 items. The baseline is a file to which the same
+ * entries are appended as lines of JSON. Compare the ratios, because the absolute times depend on the machine.
  *
  *     npm run bench:journal
  */
@@ -20,8 +20,8 @@ import { Journal, type JournalService } from "../../src/internal/batch/journal.j
 import * as journalMemory from "../../src/internal/batch/journalMemory.js"
 import * as journalStore from "../../src/internal/batch/journalKeyValueStore.js"
 
-/** How long each contestant writes with each size of a group. */
-const millis = 1_000
+/** How long each contestant writes with each group size. */
+const runMillis = 1_000
 
 const groups = [1, 32]
 
@@ -38,7 +38,7 @@ const completed = new Execution.Completed({
 })
 const steps: ReadonlyArray<JournalStep> = ["Submitted", "Accepted", "Ended", "Delivered"]
 
-const entryOf = (key: string, step: JournalStep): JournalEntry =>
+const makeEntry = (key: string, step: JournalStep): JournalEntry =>
   new JournalEntry({
     key,
     step,
@@ -52,7 +52,7 @@ const entryOf = (key: string, step: JournalStep): JournalEntry =>
     ...(step === "Ended" || step === "Delivered" ? { completed } : {})
   })
 
-/** What one has written: how many times, and to where. */
+/** A journal and the number of its writes. */
 interface Medium {
   readonly journal: JournalService
   readonly writes: () => number
@@ -64,7 +64,7 @@ interface Contestant {
 }
 class Bench extends Context.Tag("bench/Bench")<Bench, Medium>() {}
 
-const countedStore = (store: KeyValueStore.KeyValueStore) => {
+const countStoreWrites = (store: KeyValueStore.KeyValueStore) => {
   let writes = 0
   return {
     writes: () => writes,
@@ -78,8 +78,8 @@ const countedStore = (store: KeyValueStore.KeyValueStore) => {
   }
 }
 
-/** A statement for each call, as the groups are small. */
-const countedCalls = (journal: JournalService): Medium => {
+/** Counts each call as one write, because a small group fits into one statement. */
+const countWrites = (journal: JournalService): Medium => {
   let writes = 0
   return {
     writes: () => writes,
@@ -99,11 +99,11 @@ const sqlite = (directory: string, synchronous: "NORMAL" | "FULL") => {
       const sql = yield* SqlClient.SqlClient
       yield* sql`PRAGMA journal_mode = WAL`
       yield* sql`PRAGMA synchronous = ${sql.literal(synchronous)}`
-      // What the file alone holds is to be measured.
+      // The size of the main file is measured, so the log must be empty.
       yield* Effect.addFinalizer(() => Effect.orDie(sql`PRAGMA wal_checkpoint(TRUNCATE)`))
     })
   ).pipe(Layer.provideMerge(LibsqlClient.layer({ url: `file:${join(directory, "batch.db")}` })))
-  return Layer.effect(Bench, Effect.map(Journal, countedCalls)).pipe(
+  return Layer.effect(Bench, Effect.map(Journal, countWrites)).pipe(
     Layer.provide(SqlJournal.layer()),
     Layer.provide(database),
     Layer.orDie
@@ -112,31 +112,31 @@ const sqlite = (directory: string, synchronous: "NORMAL" | "FULL") => {
 
 const toText = Schema.encodeSync(Schema.parseJson(JournalEntry))
 
-const peer = "a log of lines (appendFile)"
+const baseline = "a log of lines (appendFile)"
 const contestants: ReadonlyArray<Contestant> = [
   {
-    name: peer,
+    name: baseline,
     open: (directory) =>
       Layer.sync(Bench, () =>
-        countedCalls({
+        countWrites({
           read: (_, keys) => Effect.succeed(keys.map(() => Option.none())),
           write: (_, entries) =>
             Effect.promise(() =>
               appendFile(join(directory, "log"), entries.map((entry) => `${toText(entry)}\n`).join(""))
             ),
-          entries: () => Effect.dieMessage("a log is not read here"),
+          entries: () => Effect.dieMessage("the baseline is never read"),
           remove: () => Effect.void
         })
       )
   },
-  { name: "memory", open: () => Layer.effect(Bench, Effect.map(journalMemory.make, countedCalls)) },
+  { name: "memory", open: () => Layer.effect(Bench, Effect.map(journalMemory.make, countWrites)) },
   {
     name: "KeyValueStore on files",
     open: (directory) =>
       Layer.effect(
         Bench,
         Effect.flatMap(KeyValueStore.KeyValueStore, (bare) => {
-          const { store, writes } = countedStore(bare)
+          const { store, writes } = countStoreWrites(bare)
           return Effect.map(journalStore.make(store, { prefix: "modelroute-batch-" }), (journal) => ({
             journal,
             writes
@@ -148,7 +148,7 @@ const contestants: ReadonlyArray<Contestant> = [
   { name: "SQLite, WAL, FULL", open: (directory) => sqlite(directory, "FULL") }
 ]
 
-const folder = Effect.acquireRelease(
+const makeDirectory = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "modelroute-bench-"))),
   (directory) => Effect.promise(() => rm(directory, { recursive: true }))
 )
@@ -163,14 +163,14 @@ const sizes = (directory: string) =>
     }
   })
 
-/** Each of a group is read, and then written four times, as a batch does it. Only what the journal does is measured. */
+/** Reads each item of a group and then writes its four steps, like a batch. Measures only the calls to the journal. */
 const write = ({ journal, writes }: Medium, group: number, duration: number) =>
   Effect.gen(function* () {
     let [items, cpu, wall] = [0, 0, 0]
     const end = performance.now() + duration
     while (performance.now() < end) {
       const keys = Array.makeBy(group, (n) => `picture-${items + n}.png`)
-      const entries = steps.map((step) => keys.map((key) => entryOf(key, step)))
+      const entries = steps.map((step) => keys.map((key) => makeEntry(key, step)))
       const cpuBefore = process.cpuUsage()
       const began = performance.now()
       yield* journal.read("pictures", keys)
@@ -186,7 +186,7 @@ const write = ({ journal, writes }: Medium, group: number, duration: number) =>
 const measure = ({ open }: Contestant, group: number, duration: number) =>
   Effect.scoped(
     Effect.gen(function* () {
-      const directory = yield* folder
+      const directory = yield* makeDirectory
       const figures = yield* Effect.flatMap(Bench, (medium) => write(medium, group, duration)).pipe(
         Effect.provide(open(directory))
       )
@@ -198,13 +198,13 @@ const measure = ({ open }: Contestant, group: number, duration: number) =>
 const main = Effect.gen(function* () {
   yield* Effect.forEach(contestants, (contestant) => measure(contestant, 8, 250))
   yield* Console.log(
-    "Per item of four steps; behind the times how many times the log's. On disk: in whole blocks, when all is closed."
+    "Figures per item of four steps. The ratio to the baseline follows each time. On disk: whole blocks, after closing."
   )
   for (const group of groups) {
     const rows = yield* Effect.forEach(contestants, (contestant) =>
-      Effect.map(measure(contestant, group, millis), (figures) => ({ name: contestant.name, ...figures }))
+      Effect.map(measure(contestant, group, runMillis), (figures) => ({ name: contestant.name, ...figures }))
     )
-    const plain = rows.find(({ name }) => name === peer)
+    const plain = rows.find(({ name }) => name === baseline)
     yield* Console.log(
       `\n${`${group} item${group === 1 ? "" : "s"} per write`.padEnd(28)}      CPU us         wall us        bytes  on disk  writes   items`
     )

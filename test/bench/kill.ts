@@ -1,13 +1,13 @@
 /**
- * Kills a batch again and again, and counts: nothing is paid for twice, nothing is lost. The moments depend on the seed alone, what
- * is on its way in them on the machine, too.
+ * Kills a batch repeatedly and checks that nothing is paid for twice and nothing is lost. The moments of the kills depend on the seed. What
+ * is in flight at these moments also depends on the machine.
  *
- *     npm run bench:kill [-- --items 10000 --kills 25 --seed 1 --journal sqlite]     (or files; without it both)
+ *     npm run bench:kill [-- --items 10000 --kills 25 --seed 1 --journal sqlite]     (or files; default: both)
  */
 import { parseArgs } from "node:util"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect } from "effect"
-import { killed, type Options, type Report } from "../utils/kill.js"
+import { runWithKills, type Options, type Report } from "../utils/kill.js"
 
 const { values } = parseArgs({
   options: {
@@ -18,43 +18,43 @@ const { values } = parseArgs({
   }
 })
 
-const each = (counts: ReadonlyMap<string, number>): string =>
+const formatCounts = (counts: ReadonlyMap<string, number>): string =>
   [...counts].map(([name, count]) => `${name} ${count}`).join(", ")
 
-const table = (report: Report): ReadonlyArray<readonly [string, string]> => [
-  ["kills", `${[...report.kills.values()].reduce((a, b) => a + b, 0)} (${each(report.kills)})`],
-  ["writes lost afterwards", String(report.lost)],
+const toRows = (report: Report): ReadonlyArray<readonly [string, string]> => [
+  ["kills", `${[...report.kills.values()].reduce((a, b) => a + b, 0)} (${formatCounts(report.kills)})`],
+  ["writes lost afterwards", String(report.lostWrites)],
   ["runs", String(report.runs)],
   ["requests", `${report.requests}, ${report.creates} of them creates`],
-  ["faults", `${report.faults} (${each(report.struck)})`],
+  ["faults", `${report.faults} (${formatCounts(report.faultCounts)})`],
   ["executions in the ledger", String(report.executions)],
   ["idempotency keys", String(report.idempotencyKeys)],
-  ["outcomes of the last run", `${report.outcomes.outcomes}, ${report.outcomes.keys} keys`],
-  ["", each(new Map(Object.entries(report.outcomes.tags)))],
-  ["taken up again", `${report.unfinished} outcomes that were not final`],
-  ["handed out again", `${report.again} outcomes that a kill had left unacknowledged`],
+  ["outcomes of the last run", `${report.lastSummary.outcomes}, ${report.lastSummary.keys} keys`],
+  ["", formatCounts(new Map(Object.entries(report.lastSummary.tags)))],
+  ["resumed", `${report.resumedOutcomes} outcomes that were not final`],
+  ["emitted again", `${report.repeatedOutcomes} outcomes that a kill had left undelivered`],
   ["time", `${(report.millis / 1000).toFixed(1)} s`]
 ]
 
-const one = (journal: Options["journal"]) =>
+const runOne = (journal: Options["journal"]) =>
   Effect.gen(function* () {
     const [items, kills, seed] = [Number(values.items), Number(values.kills), Number(values.seed)]
     yield* Console.log(`${items} items, ${kills} kills, seed ${seed}, journal: ${journal}`)
     const report = yield* Effect.scoped(
-      killed({ journal, items, kills, seed, tell: (line) => Console.log(`  ${line}`) })
+      runWithKills({ journal, items, kills, seed, onRun: (line) => Console.log(`  ${line}`) })
     )
-    for (const [name, value] of table(report)) yield* Console.log(`  ${name.padEnd(26)} ${value}`)
+    for (const [name, value] of toRows(report)) yield* Console.log(`  ${name.padEnd(26)} ${value}`)
     yield* Console.log(
-      report.wrong.length === 0 ? "  nothing is wrong\n" : `  WRONG:\n    ${report.wrong.join("\n    ")}\n`
+      report.violations.length === 0 ? "  no violation\n" : `  VIOLATIONS:\n    ${report.violations.join("\n    ")}\n`
     )
-    return report.wrong.length
+    return report.violations.length
   })
 
 const journals: ReadonlyArray<Options["journal"]> =
   values.journal === undefined ? ["sqlite", "files"] : [values.journal === "files" ? "files" : "sqlite"]
 
 NodeRuntime.runMain(
-  Effect.flatMap(Effect.forEach(journals, one), (wrong) =>
-    wrong.some((count) => count > 0) ? Effect.dieMessage("something is wrong") : Effect.void
+  Effect.flatMap(Effect.forEach(journals, runOne), (counts) =>
+    counts.some((count) => count > 0) ? Effect.dieMessage("a guarantee is violated") : Effect.void
   )
 )

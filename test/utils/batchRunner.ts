@@ -1,7 +1,7 @@
 /**
- * A process that runs a batch until it is killed, for tests that kill it. Its arguments: the kind of the journal and its directory,
- * the simulator's URL, how many items there are, a file to which each outcome is appended, and the number of this run. It begins
- * when it is told so, can be told to die in the middle of something, and ends with the one who started it.
+ * The process that runs a batch in the kill tests. Its arguments are the kind of the journal, its directory, the URL of the simulator, the
+ * number of items, a file to which each outcome is appended, and the number of the run. It starts on the command `Begin`, dies on other
+ * commands, and exits when its standard input closes.
  */
 import { appendFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -26,54 +26,54 @@ import * as IdempotencyKey from "../../src/IdempotencyKey.js"
 import * as ModelRouteClient from "../../src/ModelRouteClient.js"
 import * as RetryPolicy from "../../src/RetryPolicy.js"
 import * as SqlJournal from "../../src/SqlJournal.js"
-import { concurrency, heldLine, order } from "./killOrders.js"
-import { keyOf, type Line, modelOf, type Summary } from "./killWitness.js"
+import { concurrency, blockedLine, parseCommand } from "./killCommands.js"
+import { keyOf, type OutcomeLine, modelOf, type Summary } from "./killWitness.js"
 
 const [, , kind = "", directory = "", url = "", count = "", log = "", run = ""] = process.argv
 
 const die = () => void process.kill(process.pid, "SIGKILL")
 
-// What it was told.
-const begun = Deferred.unsafeMake<void>(FiberId.none)
-/** Which of the values to come is torn, and what part of it is written. */
+/** The commands that the process has received. */
+const beginReceived = Deferred.unsafeMake<void>(FiberId.none)
+/** Which of the next writes is torn, and which share of the value is written. */
 let tear: { left: number; readonly share: number } | undefined
-/** Which of the outcomes to come is the last that is acknowledged. */
-let keep: { left: number } | undefined
-/** Which of the calls to come never ends. */
-let hold: { left: number } | undefined
+/** After which of the next deliveries the process dies. */
+let dieAfter: { left: number } | undefined
+/** Which of the next writes of the journal blocks. */
+let block: { left: number } | undefined
 
-const orders = Effect.acquireRelease(
+const listen = Effect.acquireRelease(
   Effect.sync(() => {
     const lines = createInterface(process.stdin)
     lines.on("line", (line) => {
-      const told = order(line)
-      switch (told._tag) {
+      const command = parseCommand(line)
+      switch (command._tag) {
         case "Begin":
-          return void Deferred.unsafeDone(begun, Effect.void)
-        case "Tear":
-          tear = { left: told.writes, share: told.share }
+          return void Deferred.unsafeDone(beginReceived, Effect.void)
+        case "TearWrite":
+          tear = { left: command.writes, share: command.share }
           return
-        case "Keep":
-          keep = { left: told.writes }
+        case "DieAfterDelivery":
+          dieAfter = { left: command.writes }
           return
-        case "Hold":
-          hold = { left: told.writes }
+        case "BlockWrite":
+          block = { left: command.writes }
           return
       }
     })
-    const left = () => process.exit()
-    lines.once("close", left)
-    return { lines, left }
+    const exit = () => process.exit()
+    lines.once("close", exit)
+    return { lines, exit }
   }),
-  ({ left, lines }) =>
+  ({ exit, lines }) =>
     Effect.sync(() => {
-      lines.off("close", left)
+      lines.off("close", exit)
       lines.close()
       process.stdin.destroy()
     })
 )
 
-/** A directory of values, one of which a kill may tear: that is what is left of a write which the process has not survived. */
+/** A store of files that can die during a write and leave a part of the value. */
 const tornStore = Layer.effect(
   KeyValueStore.KeyValueStore,
   Effect.map(KeyValueStore.KeyValueStore, (store) =>
@@ -107,33 +107,33 @@ const database = Layer.provideMerge(
   LibsqlClient.layer({ url: `file:${join(directory, "journal.db")}` })
 )
 
-const kept: Layer.Layer<Batch.Journal> =
+const storedJournal: Layer.Layer<Batch.Journal> =
   kind === "sqlite"
     ? SqlJournal.layer().pipe(Layer.provide(database), Layer.orDie)
     : Batch.layerJournal().pipe(Layer.provide(tornStore), Layer.provide(NodeContext.layer), Layer.orDie)
 
-/** May stand still for good, or end the process when a step has been kept and before anybody hears of it. */
+/** The journal with writes that can block forever, or die after a delivery is stored. */
 const journal = Layer.effect(
   Batch.Journal,
   Effect.map(Batch.Journal, (journal) => ({
     ...journal,
     write: (batch: string, entries: ReadonlyArray<Batch.JournalEntry>) =>
       Effect.suspend(() => {
-        if (hold !== undefined && --hold.left <= 0) {
-          process.stdout.write(`${heldLine}\n`)
+        if (block !== undefined && --block.left <= 0) {
+          process.stdout.write(`${blockedLine}\n`)
           return Effect.never
         }
         return Effect.tap(journal.write(batch, entries), () => {
-          if (keep !== undefined && entries.some(({ step }) => step === "Delivered") && --keep.left <= 0) die()
+          if (dieAfter !== undefined && entries.some(({ step }) => step === "Delivered") && --dieAfter.left <= 0) die()
         })
       })
   }))
-).pipe(Layer.provide(kept))
+).pipe(Layer.provide(storedJournal))
 
 const client = ModelRouteClient.layer({
   apiKey: Redacted.make("sk_test"),
   baseUrl: url,
-  // So few that some are used up: then the item is taken up again in a later run.
+  // So few that some items use them up, and a later run resumes those items.
   retry: RetryPolicy.make({ backoff: { base: "5 millis", cap: "50 millis", times: 3 }, rateLimit: false }),
   attemptTimeout: "2 seconds"
 }).pipe(Layer.provide([NodeHttpClient.layerUndici, IdempotencyKey.layer]))
@@ -142,15 +142,15 @@ function* numbers(end: number): Generator<number> {
   for (let n = 0; n < end; n++) yield n
 }
 
-const lineOf = (outcome: Batch.Outcome<number>): Line => {
+const lineOf = (outcome: Batch.Outcome<number>): OutcomeLine => {
   const { _tag: tag, delivered, key } = outcome
   const common = { run: Number(run), key, tag, delivered }
   switch (outcome._tag) {
     case "Succeeded": {
       const { cost, fileIds, id, output } = outcome.completed
-      // The API has two shapes for the same pictures, one for each address that tells of them.
-      const made = fileIds.length > 0 ? fileIds : output
-      return { ...common, final: true, executionId: id, end: JSON.stringify([cost, made]) }
+      // The API returns the same output in two shapes, depending on the endpoint.
+      const files = fileIds.length > 0 ? fileIds : output
+      return { ...common, final: true, executionId: id, end: JSON.stringify([cost, files]) }
     }
     case "Failed": {
       const { error, final } = outcome
@@ -214,9 +214,9 @@ const program = Effect.gen(function* () {
 
 NodeRuntime.runMain(
   Effect.gen(function* () {
-    yield* orders
-    yield* Deferred.await(begun)
-    // Not before: until then the journal is another process's.
+    yield* listen
+    yield* Deferred.await(beginReceived)
+    // Before `Begin`, another process uses the journal.
     yield* Effect.provide(program, [client, journal])
   }).pipe(Effect.scoped, Logger.withMinimumLogLevel(LogLevel.Warning))
 )

@@ -1,12 +1,12 @@
-/** What a power cut does to a journal: the last writes, which were done but not yet on the disk, are gone. */
+/** Damages a journal like a power failure: it loses the last writes, which had not reached the disk. */
 import { existsSync, readdirSync, readFileSync, statSync, truncateSync } from "node:fs"
 import { join } from "node:path"
 
-/** Loses at most so many of the writes that were done since, and tells how many; of the oldest of them a share may be left. */
-export type Lose = (most: number, share: number) => number
+/** Removes at most `most` of the recent writes and returns their number. A share of the oldest one may remain. */
+export type LoseWrites = (most: number, share: number) => number
 
-/** A directory of values: the last ones are left empty, of each item no more than the newest. */
-export const loseFiles = (directory: string): Lose => {
+/** Empties the newest files of a directory, at most one per item. */
+export const makeFileLoss = (directory: string): LoseWrites => {
   const files = () =>
     readdirSync(directory).map((name) => {
       const path = join(directory, name)
@@ -21,7 +21,7 @@ export const loseFiles = (directory: string): Lose => {
     const items = new Set<string>()
     let lost = 0
     for (const { name, path, size } of later) {
-      // A list holds the names of what was written after it.
+      // A list contains the names of items that were written after it.
       const isList = /-n\d+$/.test(name)
       if (lost === most || (isList && items.size > 0)) break
       const item = name.replace(/-[01]$/, "")
@@ -35,11 +35,11 @@ export const loseFiles = (directory: string): Lose => {
   }
 }
 
-// The format is that of https://www.sqlite.org/fileformat2.html#walformat and https://www.sqlite.org/walformat.html
+// Format: https://www.sqlite.org/fileformat2.html#walformat and https://www.sqlite.org/walformat.html
 const fileHeader = 32
 const frameHeader = 24
 
-/** Of `length` bytes, going on from a sum before. */
+/** Computes the checksum of `length` bytes. Continues an earlier checksum. */
 const checksum = (
   bytes: DataView,
   from: number,
@@ -56,14 +56,14 @@ const checksum = (
 }
 
 interface Log {
-  /** Another one each time that the log begins anew. */
+  /** Changes each time that the log restarts. */
   readonly salt: string
   readonly frameSize: number
-  /** The numbers, from 1, of the frames with which a transaction ends. Behind the last of them there may be old frames. */
+  /** Numbers, from 1, of the frames that end a transaction. Old frames may follow the last of them. */
   readonly commits: ReadonlyArray<number>
 }
 
-const logAt = (path: string): Log | undefined => {
+const readLog = (path: string): Log | undefined => {
   const file = existsSync(path) ? readFileSync(path) : Buffer.alloc(0)
   if (file.length < fileHeader) return undefined
   const log = new DataView(file.buffer, file.byteOffset, file.byteLength)
@@ -84,17 +84,17 @@ const logAt = (path: string): Log | undefined => {
 }
 
 /**
- * A SQLite database in WAL mode: its log is cut within the last frame of a transaction. What may be in the database already is kept,
- * since then the log was on the disk before.
+ * Cuts the log of a SQLite database in WAL mode within the last frame of a transaction. Keeps frames that a checkpoint may have copied,
+ * because the log was on the disk before the checkpoint.
  */
-export const loseTransactions = (database: string): Lose => {
+export const makeTransactionLoss = (database: string): LoseWrites => {
   const [path, index] = [`${database}-wal`, `${database}-shm`]
-  const before = logAt(path)
+  const before = readLog(path)
   return (most, share) => {
-    const log = logAt(path)
+    const log = readLog(path)
     if (log === undefined || !existsSync(index)) return 0
     const old = before?.salt === log.salt ? (before.commits.at(-1) ?? 0) : 0
-    // How many frames a checkpoint has begun to copy, in the byte order of this machine: the file is shared memory.
+    // Number of frames that a checkpoint has begun to copy. The file is shared memory, so it has the byte order of this machine.
     const copied = readFileSync(index).readUInt32LE(128)
     const recent = log.commits.filter((frame) => frame > Math.max(old, copied))
     const lost = recent.slice(-most)

@@ -1,6 +1,6 @@
 /**
- * Runs a batch in a process that is killed again and again, each time at another moment and started anew, against a simulator in this
- * process that fails one request in five. In the end it tells what was seen, and what is wrong with it.
+ * Runs a batch in a process that is killed and restarted repeatedly, each time at another moment. A simulator in this process fails every
+ * fifth request. Reports what happened and which guarantees were violated.
  */
 import { spawn } from "node:child_process"
 import { closeSync, existsSync, fstatSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs"
@@ -10,9 +10,17 @@ import { fileURLToPath } from "node:url"
 import { Clock, Deferred, Effect, FiberId, Layer, Option, Schema, type Scope } from "effect"
 import * as Simulator from "../../src/Simulator.js"
 import * as SimulatorServer from "../../src/SimulatorServer.js"
-import { loseFiles, loseTransactions } from "./damage.js"
-import { concurrency, heldLine, type Order, orderLine } from "./killOrders.js"
-import { handedOutAgain, type Line, LineText, type Summary, SummaryText, verdict, Witness } from "./killWitness.js"
+import { makeFileLoss, makeTransactionLoss } from "./damage.js"
+import { concurrency, blockedLine, type Command, formatCommand } from "./killCommands.js"
+import {
+  countRepeatedOutcomes,
+  type OutcomeLine,
+  OutcomeLineText,
+  type Summary,
+  SummaryText,
+  findViolations,
+  RequestWitness
+} from "./killWitness.js"
 import { seededRandom } from "./seededRandom.js"
 
 export interface Options {
@@ -20,36 +28,38 @@ export interface Options {
   readonly items: number
   readonly kills: number
   readonly seed: number
-  /** Told of each run. Default: nothing. */
-  readonly tell?: (line: string) => Effect.Effect<void>
+  /** Gets a line about each run. Default: nothing. */
+  readonly onRun?: (line: string) => Effect.Effect<void>
 }
 
 export interface Report {
-  /** Nothing where all is as it should be. */
-  readonly wrong: ReadonlyArray<string>
+  /** Empty if every guarantee holds. */
+  readonly violations: ReadonlyArray<string>
   readonly runs: number
-  /** How the process has died, and how often. */
+  /** By manner: how often the process was killed. */
   readonly kills: ReadonlyMap<string, number>
-  /** How many writes that were done the journal has lost afterwards, as in a power cut. */
-  readonly lost: number
+  /** Number of completed writes that the journal has lost, as in a power failure. */
+  readonly lostWrites: number
   readonly requests: number
   readonly creates: number
   readonly faults: number
-  readonly struck: ReadonlyMap<string, number>
+  readonly faultCounts: ReadonlyMap<string, number>
   readonly executions: number
   readonly idempotencyKeys: number
-  /** Of the last run. */
-  readonly outcomes: Summary
-  /** Outcomes that came out more than once and were not delivered. */
-  readonly again: number
-  /** Outcomes that were not final: a later run has gone on with them. */
-  readonly unfinished: number
+  /** Summary of the last run. */
+  readonly lastSummary: Summary
+  /** Number of final outcomes that were emitted again as not delivered. */
+  readonly repeatedOutcomes: number
+  /** Number of outcomes that were not final, which a later run resumed. */
+  readonly resumedOutcomes: number
   readonly millis: number
 }
 
 const { Fault } = Simulator
 
-const endsOf = (...endings: ReadonlyArray<Simulator.Fault.TerminalOutcome>): ReadonlyArray<Simulator.Fault.Fault> =>
+const endingFaults = (
+  ...endings: ReadonlyArray<Simulator.Fault.TerminalOutcome>
+): ReadonlyArray<Simulator.Fault.Fault> =>
   endings.map((ending) =>
     Fault.on(
       ({ body, operation }) =>
@@ -58,7 +68,7 @@ const endsOf = (...endings: ReadonlyArray<Simulator.Fault.TerminalOutcome>): Rea
     )
   )
 
-/** The execution may be made or not, and the answer arrive, or not, or in part. */
+/** The execution may be created or not, and the response may arrive, be lost or be cut. */
 const faults: ReadonlyArray<Simulator.Fault.Fault> = [
   Fault.dropBefore,
   Fault.dropAfter,
@@ -72,7 +82,7 @@ const faults: ReadonlyArray<Simulator.Fault.Fault> = [
   Fault.envelope("SERVICE_UNAVAILABLE", { phase: "after" }),
   Fault.badGateway,
   Fault.raw({ status: 504, body: "upstream request timeout", phase: "after" }),
-  ...endsOf(
+  ...endingFaults(
     { status: "FAILED" },
     { status: "FAILED", code: "CONTENT_MODERATION_REJECTED", retryable: false },
     { status: "CANCELLED" },
@@ -94,97 +104,106 @@ const simulator = (seed: number, onRequest: (record: Simulator.RequestRecord) =>
     onRequest: (record) => Effect.sync(() => onRequest(record))
   })
 
-type Manner = "at once" | "later" | "torn write" | "kept write" | "stuck write" | "lost writes"
+type Manner = "immediate" | "delayed" | "torn write" | "stored delivery" | "blocked write" | "lost writes"
 
-/** How one run is to end. */
+/** How one run ends. */
 interface Death {
-  /** When so many items have been seen, and then so many requests more. */
+  /** The run dies after this number of known items and then this number of requests. */
   readonly items: number
   readonly requests: number
   readonly manner: Manner
-  /** How much later it is killed, where it is not at once. */
+  /** Delay before a kill that is not immediate. */
   readonly millis: number
-  /** Which of the writes to come is torn, kept or stuck, or how many get lost. */
+  /** Which of the next writes is torn, stored or blocked, or how many writes are lost. */
   readonly writes: number
-  /** What part is left of a value that is torn, or of the log's last page. */
+  /** Which share remains of a torn value, or of the last page of the log. */
   readonly share: number
 }
 
-/** Of eight kills. SQLite does not tear what a process was writing, but may lose all that the disk has not heard of. */
-const manners: { readonly [J in Options["journal"]]: ReadonlyArray<Manner> } = {
-  sqlite: ["at once", "later", "kept write", "kept write", "stuck write", "lost writes", "lost writes", "lost writes"],
-  files: [...Array<Manner>(4).fill("torn write"), "kept write", "stuck write", "lost writes", "lost writes"]
+/** The manners of eight kills. SQLite never tears a write, but may lose writes that are not on the disk. */
+const mannersOf: { readonly [J in Options["journal"]]: ReadonlyArray<Manner> } = {
+  sqlite: [
+    "immediate",
+    "delayed",
+    "stored delivery",
+    "stored delivery",
+    "blocked write",
+    "lost writes",
+    "lost writes",
+    "lost writes"
+  ],
+  files: [...Array<Manner>(4).fill("torn write"), "stored delivery", "blocked write", "lost writes", "lost writes"]
 }
 
-/** The moments are counted in what the simulator has seen, so that they are the same on a machine that is slow. */
-const deaths = ({ items, journal, kills, seed }: Options): ReadonlyArray<Death> => {
+/** The moments are counted in items and requests, so that they do not depend on the speed of the machine. */
+const planDeaths = ({ items, journal, kills, seed }: Options): ReadonlyArray<Death> => {
   const next = seededRandom(seed)
   const upTo = (n: number) => 1 + Math.floor(next() * n)
   const points = new Set<number>()
-  // The last items are left: a run that finds nothing to do is over before it can be killed.
+  // No kill after the last items: a run without work ends before it can be killed.
   const end = items - Math.min(4 * concurrency, Math.floor(items / 4))
   while (points.size < kills) points.add(upTo(end))
   const drawn = Array.from({ length: kills }, (_, n) => ({
-    manner: manners[journal][n % manners[journal].length] ?? "at once",
-    at: Math.floor(n / manners[journal].length) + next()
+    manner: mannersOf[journal][n % mannersOf[journal].length] ?? "immediate",
+    at: Math.floor(n / mannersOf[journal].length) + next()
   })).sort((a, b) => a.at - b.at)
   return [...points]
     .sort((a, b) => a - b)
     .map((point, n) => ({
       items: point,
       requests: upTo(2 * concurrency),
-      manner: drawn[n]?.manner ?? "at once",
+      manner: drawn[n]?.manner ?? "immediate",
       millis: upTo(30),
       writes: upTo(8),
-      // Some values are left empty, and some whole.
+      // Some values remain empty and some remain whole.
       share: Math.min(1, Math.max(0, next() * 1.4 - 0.2))
     }))
 }
 
 interface Child {
-  readonly tell: (order: Order) => Effect.Effect<void>
+  readonly send: (command: Command) => Effect.Effect<void>
   readonly kill: Effect.Effect<void>
-  /** When its journal stands still. */
-  readonly held: Effect.Effect<void>
-  /** The exit code or the signal that has ended it, and what it has said. */
-  readonly ended: Effect.Effect<{ readonly by: number | string; readonly said: string; readonly complained: string }>
+  /** Returns when its journal is blocked. */
+  readonly blocked: Effect.Effect<void>
+  /** Returns its exit code or signal, and its output. */
+  readonly exited: Effect.Effect<{ readonly by: number | string; readonly stdout: string; readonly stderr: string }>
 }
 
 const script = fileURLToPath(new URL("batchRunner.ts", import.meta.url))
 
-/** A process that loads what it needs, and begins when it is told to. */
-const started = (args: ReadonlyArray<string>): Effect.Effect<Child, never, Scope.Scope> =>
+/** Starts a process that loads its modules and waits for `Begin`. */
+const startChild = (args: ReadonlyArray<string>): Effect.Effect<Child, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
       const child = spawn(process.execPath, ["--import", "tsx", script, ...args], { stdio: ["pipe", "pipe", "pipe"] })
-      let [said, complained] = ["", ""]
-      const held = Deferred.unsafeMake<void>(FiberId.none)
+      let [stdout, stderr] = ["", ""]
+      const blocked = Deferred.unsafeMake<void>(FiberId.none)
       child.stdout.on("data", (chunk) => {
-        said += String(chunk)
-        if (said.includes(heldLine)) Deferred.unsafeDone(held, Effect.void)
+        stdout += String(chunk)
+        if (stdout.includes(blockedLine)) Deferred.unsafeDone(blocked, Effect.void)
       })
-      child.stderr.on("data", (chunk) => (complained += String(chunk)))
-      // What it is told when it is dead.
+      child.stderr.on("data", (chunk) => (stderr += String(chunk)))
+      // A write to a dead process fails, which is expected.
       child.stdin.on("error", () => {})
       const end = new Promise<number | string>((resolve) => {
         child.once("close", (code, signal) => resolve(code ?? signal ?? ""))
       })
       return {
-        tell: (order: Order) => Effect.sync(() => void child.stdin.write(orderLine(order))),
+        send: (command: Command) => Effect.sync(() => void child.stdin.write(formatCommand(command))),
         kill: Effect.sync(() => void child.kill("SIGKILL")),
-        held: Deferred.await(held),
-        ended: Effect.map(
+        blocked: Deferred.await(blocked),
+        exited: Effect.map(
           Effect.promise(() => end),
-          (by) => ({ by, said, complained })
+          (by) => ({ by, stdout, stderr })
         )
       }
     }),
-    ({ ended, kill }) => Effect.zipRight(kill, ended)
+    ({ exited, kill }) => Effect.zipRight(kill, exited)
   )
 
-/** Reads what has been appended to a file since the last time. */
-const follow = (path: string): (() => ReadonlyArray<Line>) => {
-  const decode = Schema.decodeUnknownSync(LineText)
+/** Returns a function that reads the lines that were appended since its last call. */
+const makeTail = (path: string): (() => ReadonlyArray<OutcomeLine>) => {
+  const decode = Schema.decodeUnknownSync(OutcomeLineText)
   let at = 0
   return () => {
     if (!existsSync(path)) return []
@@ -201,35 +220,35 @@ const follow = (path: string): (() => ReadonlyArray<Line>) => {
   }
 }
 
-const home = Effect.acquireRelease(
+const makeDirectory = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "modelroute-kill-"))),
   (path) => Effect.sync(() => rmSync(path, { recursive: true }))
 )
 
-/** How often at most all items are run through in the end, until no outcome is left that may still change. */
-const mostRuns = 10
+/** How many runs without a kill may follow until every outcome is final. */
+const maxFinalRuns = 10
 
-export const killed = (options: Options): Effect.Effect<Report, never, Scope.Scope> =>
+export const runWithKills = (options: Options): Effect.Effect<Report, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const { items, journal, seed, tell = () => Effect.void } = options
+    const { items, journal, seed, onRun = () => Effect.void } = options
     const began = yield* Clock.currentTimeMillis
-    const directory = yield* home
-    const kept = join(directory, "journal")
-    mkdirSync(kept)
+    const directory = yield* makeDirectory
+    const journalDirectory = join(directory, "journal")
+    mkdirSync(journalDirectory)
     const log = join(directory, "outcomes")
 
-    const witness = new Witness()
-    /** Ends the wait of the one who kills. */
-    let awaited: { readonly death: Death; left: number; readonly now: Deferred.Deferred<void> } | undefined
+    const witness = new RequestWitness()
+    /** The death that the current run waits for. */
+    let pendingDeath: { readonly death: Death; left: number; readonly now: Deferred.Deferred<void> } | undefined
     const services = yield* Layer.build(
       simulator(seed, (record) => {
-        const isNew = witness.see(record)
-        // Each run submits something of its own before it is killed.
-        if (awaited === undefined || witness.seen < awaited.death.items || witness.newItems === 0) return
-        awaited.left -= 1
-        // Where writes get lost, those are worth most that say what is on its way.
-        const isDue = awaited.left <= 0 && (isNew || awaited.death.manner !== "lost writes")
-        if (isDue) Deferred.unsafeDone(awaited.now, Effect.void)
+        const isNew = witness.onRequest(record)
+        // A run must submit a new item before it is killed.
+        if (pendingDeath === undefined || witness.itemCount < pendingDeath.death.items || witness.newItems === 0) return
+        pendingDeath.left -= 1
+        // Lost writes are most harmful just after a create was sent.
+        const isDue = pendingDeath.left <= 0 && (isNew || pendingDeath.death.manner !== "lost writes")
+        if (isDue) Deferred.unsafeDone(pendingDeath.now, Effect.void)
       })
     ).pipe(Effect.orDie)
     const [server, sim] = yield* Effect.provide(
@@ -237,9 +256,11 @@ export const killed = (options: Options): Effect.Effect<Report, never, Scope.Sco
       services
     )
 
-    // Loading takes longer than many a run: the next processes do it meanwhile.
+    // Loading the modules takes longer than many runs, so that the next processes load in advance.
     let runs = 0
-    const load = Effect.suspend(() => started([journal, kept, server.url, String(items), log, String(++runs)]))
+    const load = Effect.suspend(() =>
+      startChild([journal, journalDirectory, server.url, String(items), log, String(++runs)])
+    )
     const loaded: Array<Child> = []
     const child = (ahead: number) =>
       Effect.gen(function* () {
@@ -247,84 +268,86 @@ export const killed = (options: Options): Effect.Effect<Report, never, Scope.Sco
         return loaded.shift() ?? (yield* load)
       })
 
-    const newLines = follow(log)
-    const lines: Array<Line> = []
+    const newLines = makeTail(log)
+    const lines: Array<OutcomeLine> = []
     const kills = new Map<string, number>()
     const lost = new Map<number, number>()
     let run = 0
-    const wrong: Array<string> = []
+    const violations: Array<string> = []
 
-    const strike = (target: Child, { manner, millis, share, writes }: Death): Effect.Effect<void> => {
+    const execute = (target: Child, { manner, millis, share, writes }: Death): Effect.Effect<void> => {
       switch (manner) {
-        case "at once":
+        case "immediate":
         case "lost writes":
           return target.kill
-        case "later":
+        case "delayed":
           return Effect.zipRight(Effect.sleep(millis), target.kill)
         case "torn write":
-          return target.tell({ _tag: "Tear", writes: 5 * writes, share })
-        case "kept write":
-          return target.tell({ _tag: "Keep", writes })
-        case "stuck write":
-          // Time enough to go on without the journal, for who would.
+          return target.send({ _tag: "TearWrite", writes: 5 * writes, share })
+        case "stored delivery":
+          return target.send({ _tag: "DieAfterDelivery", writes })
+        case "blocked write":
+          // Waits long enough for a batch to continue without the journal, which would be a violation.
           return target
-            .tell({ _tag: "Hold", writes })
+            .send({ _tag: "BlockWrite", writes })
             .pipe(
-              Effect.zipRight(target.held),
+              Effect.zipRight(target.blocked),
               Effect.zipRight(Effect.sleep(100 + 10 * millis)),
               Effect.zipRight(target.kill)
             )
       }
     }
 
-    /** One run, and what it has told if it has come to its end. */
-    const once = (target: Child, death?: Death) =>
+    /** Runs the batch once. Returns its summary if it was not killed. */
+    const runOnce = (target: Child, death?: Death) =>
       Effect.gen(function* () {
         run += 1
         const now = Deferred.unsafeMake<void>(FiberId.none)
-        awaited = death && { death, left: death.requests, now }
+        pendingDeath = death && { death, left: death.requests, now }
         const from = witness.requests
         const at = yield* Clock.currentTimeMillis
         const lose =
           death?.manner !== "lost writes"
             ? undefined
             : journal === "sqlite"
-              ? loseTransactions(join(kept, "journal.db"))
-              : loseFiles(kept)
-        yield* target.tell({ _tag: "Begin" })
+              ? makeTransactionLoss(join(journalDirectory, "journal.db"))
+              : makeFileLoss(journalDirectory)
+        yield* target.send({ _tag: "Begin" })
         if (death !== undefined) {
-          const killing = Effect.zipRight(Deferred.await(now), strike(target, death))
-          yield* Effect.raceFirst(Effect.zipRight(killing, target.ended), target.ended)
+          const killing = Effect.zipRight(Deferred.await(now), execute(target, death))
+          yield* Effect.raceFirst(Effect.zipRight(killing, target.exited), target.exited)
         }
-        const { by, complained, said } = yield* target.ended
-        awaited = undefined
-        const losing = death === undefined || by !== "SIGKILL" ? 0 : (lose?.(2 * death.writes, death.share) ?? 0)
-        if (losing > 0) lost.set(run, losing)
+        const { by, stderr, stdout } = yield* target.exited
+        pendingDeath = undefined
+        const lostCount = death === undefined || by !== "SIGKILL" ? 0 : (lose?.(2 * death.writes, death.share) ?? 0)
+        if (lostCount > 0) lost.set(run, lostCount)
         if (death !== undefined && by === "SIGKILL") {
           kills.set(death.manner, (kills.get(death.manner) ?? 0) + 1)
         } else if (by !== 0) {
-          wrong.push(`run ${run} ended with ${by}: ${said.slice(-2000)} ${complained.slice(-2000)}`)
+          violations.push(`run ${run} ended with ${by}: ${stdout.slice(-2000)} ${stderr.slice(-2000)}`)
         }
         const more = newLines()
         for (const line of more) lines.push(line)
-        witness.ended(more, losing > 0)
-        yield* tell(
+        witness.onRunEnd(more, lostCount > 0)
+        yield* onRun(
           `run ${run}: ${(yield* Clock.currentTimeMillis) - at} ms, ${witness.requests - from} requests, ${more.length} outcomes, ` +
-            `${more.filter(({ delivered }) => !delivered).length} of them new, ${witness.seen} items seen, ` +
-            (by === "SIGKILL" ? `killed (${death?.manner}${losing > 0 ? `: ${losing}` : ""})` : `ended with ${by}`)
+            `${more.filter(({ delivered }) => !delivered).length} of them new, ${witness.itemCount} items known, ` +
+            (by === "SIGKILL"
+              ? `killed (${death?.manner}${lostCount > 0 ? `: ${lostCount}` : ""})`
+              : `ended with ${by}`)
         )
-        return by === 0 ? Schema.decodeUnknownOption(SummaryText)(said.trim().split("\n").at(-1)) : Option.none()
+        return by === 0 ? Schema.decodeUnknownOption(SummaryText)(stdout.trim().split("\n").at(-1)) : Option.none()
       })
 
-    for (const death of deaths(options)) yield* once(yield* child(1), death)
-    let settling = yield* once(yield* child(1))
-    for (let n = 1; n < mostRuns && Option.exists(settling, ({ final }) => final < items); n++) {
-      settling = yield* once(yield* child(1))
+    for (const death of planDeaths(options)) yield* runOnce(yield* child(1), death)
+    let settling = yield* runOnce(yield* child(1))
+    for (let n = 1; n < maxFinalRuns && Option.exists(settling, ({ final }) => final < items); n++) {
+      settling = yield* runOnce(yield* child(1))
     }
     const before = witness.requests
-    const resting = yield* once(yield* child(0))
+    const resting = yield* runOnce(yield* child(0))
     const ledger = yield* sim.ledger
-    const seen = Option.map(Option.all({ settling, resting }), (summaries) => ({
+    const evidence = Option.map(Option.all({ settling, resting }), (summaries) => ({
       ...summaries,
       items,
       lost,
@@ -344,19 +367,22 @@ export const killed = (options: Options): Effect.Effect<Report, never, Scope.Sco
       entryKeys: 0
     }
     return {
-      wrong: [...wrong, ...Option.match(seen, { onNone: () => ["the last runs have not ended"], onSome: verdict })],
+      violations: [
+        ...violations,
+        ...Option.match(evidence, { onNone: () => ["the last runs did not end"], onSome: findViolations })
+      ],
       runs: run,
       kills,
-      lost: [...lost.values()].reduce((a, b) => a + b, 0),
+      lostWrites: [...lost.values()].reduce((a, b) => a + b, 0),
       requests: witness.requests,
       creates: witness.creates,
-      faults: witness.faults,
-      struck: witness.struck,
+      faults: witness.faultCount,
+      faultCounts: witness.faultCounts,
       executions: ledger.executions.length,
       idempotencyKeys: witness.idempotencyKeys,
-      outcomes: Option.getOrElse(resting, () => none),
-      again: handedOutAgain(lines),
-      unfinished: lines.filter(({ final }) => !final).length,
+      lastSummary: Option.getOrElse(resting, () => none),
+      repeatedOutcomes: countRepeatedOutcomes(lines),
+      resumedOutcomes: lines.filter(({ final }) => !final).length,
       millis: (yield* Clock.currentTimeMillis) - began
     }
   })

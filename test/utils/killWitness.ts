@@ -1,9 +1,9 @@
-/** What is seen of a batch that is killed again and again, by the simulator and by who takes its outcomes; and what is wrong with it. */
+/** Collects the requests and outcomes of a batch that is killed repeatedly, and finds violations of its guarantees. */
 import * as Schema from "effect/Schema"
 import type { Ledger, RequestRecord } from "../../src/Simulator.js"
 
-/** One outcome, as its consumer writes it down before it asks for the next. */
-export const Line = Schema.Struct({
+/** One outcome, as the consumer records it before it asks for the next one. */
+export const OutcomeLine = Schema.Struct({
   run: Schema.Number,
   key: Schema.String,
   tag: Schema.Literal("Succeeded", "Failed", "NotAttempted"),
@@ -13,17 +13,17 @@ export const Line = Schema.Struct({
   /** The output, or the tag of the failure. */
   end: Schema.String
 })
-export type Line = typeof Line.Type
-export const LineText = Schema.parseJson(Line)
+export type OutcomeLine = typeof OutcomeLine.Type
+export const OutcomeLineText = Schema.parseJson(OutcomeLine)
 
-/** What a run that was not killed tells at its end. */
+/** The summary that a run prints if it was not killed. */
 export const Summary = Schema.Struct({
   outcomes: Schema.Number,
   keys: Schema.Number,
   tags: Schema.Record({ key: Schema.String, value: Schema.Number }),
   final: Schema.Number,
   delivered: Schema.Number,
-  /** What the journal holds: entries, those of them that are delivered, and the keys of all of them. */
+  /** Number of journal entries, of delivered entries, and of distinct keys. */
   entries: Schema.Number,
   entriesDelivered: Schema.Number,
   entryKeys: Schema.Number
@@ -31,7 +31,7 @@ export const Summary = Schema.Struct({
 export type Summary = typeof Summary.Type
 export const SummaryText = Schema.parseJson(Summary)
 
-/** Most items run as the first two; one in five as the last, whose executions may end badly. */
+/** Every fifth item uses `fragile`, whose executions may fail. The others use the first two models. */
 export const models = ["embedded", "separate", "fragile"] as const
 export const modelOf = (n: number): (typeof models)[number] =>
   n % 5 === 4 ? "fragile" : n % 2 === 0 ? "embedded" : "separate"
@@ -49,24 +49,24 @@ interface Submission {
   executionId: string | undefined
 }
 
-/** Watches every request. */
-export class Witness {
+/** Observes every request at the simulator. */
+export class RequestWitness {
   requests = 0
   creates = 0
-  readonly struck = new Map<string, number>()
-  readonly wrong: Array<string> = []
-  /** Items of which a create was seen first in this run. */
+  readonly faultCounts = new Map<string, number>()
+  readonly violations: Array<string> = []
+  /** Items whose first create was sent in this run. */
   newItems = 0
   private readonly submissions = new Map<string, Submission>()
   private readonly items = new Set<string>()
   private readonly itemOf = new Map<string, string>()
-  /** Items whose execution this run has looked at: its id was in the journal by then. */
-  private looked = new Set<string>()
-  /** Items for which no create may be sent any more. */
-  private readonly settled = new Set<string>()
+  /** Items whose execution this run has polled, so that the journal must contain its id. */
+  private polledItems = new Set<string>()
+  /** Items that must not be submitted again. */
+  private readonly settledItems = new Set<string>()
 
-  /** How many items have been seen. */
-  get seen(): number {
+  /** Number of items with a create. */
+  get itemCount(): number {
     return this.items.size
   }
 
@@ -74,99 +74,102 @@ export class Witness {
     return this.submissions.size
   }
 
-  get faults(): number {
+  get faultCount(): number {
     let sum = 0
-    for (const count of this.struck.values()) sum += count
+    for (const count of this.faultCounts.values()) sum += count
     return sum
   }
 
-  /** Whether it is the first create of an item. */
-  see(record: RequestRecord): boolean {
+  /** Records a request. Returns whether it is the first create of an item. */
+  onRequest(record: RequestRecord): boolean {
     const before = this.items.size
     this.requests += 1
     if (record.fault !== undefined && record.fault !== "Ends") {
-      this.struck.set(record.fault, (this.struck.get(record.fault) ?? 0) + 1)
+      this.faultCounts.set(record.fault, (this.faultCounts.get(record.fault) ?? 0) + 1)
     }
     if (record.operation === "executions.create") {
       this.creates += 1
-      this.created(record)
+      this.onCreate(record)
     } else {
       const item = this.itemOf.get(record.path.split("/")[3] ?? "")
-      if (item !== undefined) this.looked.add(item)
+      if (item !== undefined) this.polledItems.add(item)
     }
     return this.items.size > before
   }
 
-  private created({ body, executionId, idempotencyKey = "" }: RequestRecord): void {
+  private onCreate({ body, executionId, idempotencyKey = "" }: RequestRecord): void {
     const text = decoder.decode(body)
     const item = itemIn(text)
     if (!this.items.has(item)) {
       this.items.add(item)
       this.newItems += 1
     }
-    if (this.settled.has(item)) {
-      this.wrong.push(`${item} was submitted again, though its execution was known`)
+    if (this.settledItems.has(item)) {
+      this.violations.push(`${item} was submitted again although its execution was known`)
     }
     const before = this.submissions.get(idempotencyKey)
     if (before === undefined) {
       this.submissions.set(idempotencyKey, { body: text, executionId })
     } else {
-      if (before.body !== text) this.wrong.push(`the key of ${item} came with another body`)
+      if (before.body !== text) this.violations.push(`the key of ${item} was sent with another body`)
       if (executionId !== undefined) {
         before.executionId ??= executionId
-        if (before.executionId !== executionId) this.wrong.push(`the key of ${item} has led to two executions`)
+        if (before.executionId !== executionId) this.violations.push(`the key of ${item} created two executions`)
       }
     }
     if (executionId !== undefined) this.itemOf.set(executionId, item)
   }
 
-  /** A run is over, and these are its outcomes. Of what the journal has lost again, no more can be asked than that it cost nothing. */
-  ended(lines: ReadonlyArray<Line>, hasLost: boolean): void {
+  /** Records the end of a run. After lost writes, an item may be submitted again under the same key. */
+  onRunEnd(lines: ReadonlyArray<OutcomeLine>, hasLost: boolean): void {
     if (!hasLost) {
-      for (const item of this.looked) this.settled.add(item)
-      for (const { final, key } of lines) if (final) this.settled.add(key)
+      for (const item of this.polledItems) this.settledItems.add(item)
+      for (const { final, key } of lines) if (final) this.settledItems.add(key)
     }
-    this.looked = new Set()
+    this.polledItems = new Set()
     this.newItems = 0
   }
 }
 
-/** All that can be known when the last run has ended. */
-export interface Seen {
+/** Everything that is known after the last run. */
+export interface Evidence {
   readonly items: number
-  /** How many writes that were done the journal was made to lose after a run, by the runs. */
+  /** By run: how many completed writes the journal has lost after it. */
   readonly lost: ReadonlyMap<number, number>
   readonly ledger: Ledger
-  readonly witness: Witness
-  readonly lines: ReadonlyArray<Line>
-  /** Of the last run but one, after which all outcomes are final. */
+  readonly witness: RequestWitness
+  readonly lines: ReadonlyArray<OutcomeLine>
+  /** Summary of the run before the last, after which all outcomes are final. */
   readonly settling: Summary
-  /** Of the last run, which only hands out what the journal holds. */
+  /** Summary of the last run, which only replays the journal. */
   readonly resting: Summary
   readonly restingRequests: number
 }
 
-/** Of each kind of trouble the first few. */
-const few = (all: ReadonlyArray<string>): ReadonlyArray<string> =>
-  all.length <= 4 ? all : [...all.slice(0, 3), `… and ${all.length - 3} more like that`]
+/** Returns the first few violations of a kind. */
+const firstFew = (all: ReadonlyArray<string>): ReadonlyArray<string> =>
+  all.length <= 4 ? all : [...all.slice(0, 3), `… and ${all.length - 3} more of this kind`]
 
-/** How an execution's end should come out. */
-const tagOf = (status: string): Line["tag"] => (status === "COMPLETED" ? "Succeeded" : "Failed")
+/** Returns the tag of the outcome that belongs to the status of an execution. */
+const expectedTag = (status: string): OutcomeLine["tag"] => (status === "COMPLETED" ? "Succeeded" : "Failed")
 
-/** How often more than once a final outcome was handed out as a new one. */
-export const handedOutAgain = (lines: ReadonlyArray<Line>): number => {
+/** Counts the final outcomes that were emitted more than once as not delivered. */
+export const countRepeatedOutcomes = (lines: ReadonlyArray<OutcomeLine>): number => {
   const fresh = lines.filter(({ delivered, final }) => final && !delivered)
   return fresh.length - new Set(fresh.map(({ key }) => key)).size
 }
 
 /**
- * The next outcome is asked for when the one before has been acknowledged. So only the last one of a run that is killed may come out
- * again, and one more for each write that was lost: none acknowledges two.
+ * Finds outcomes that were emitted again without a reason. Only the last outcome of a killed run may be emitted again, and one more for each
+ * lost write.
  */
-const handedOutInVain = (lines: ReadonlyArray<Line>, lost: ReadonlyMap<number, number>): ReadonlyArray<string> => {
+const findRepeatedOutcomes = (
+  lines: ReadonlyArray<OutcomeLine>,
+  lost: ReadonlyMap<number, number>
+): ReadonlyArray<string> => {
   const lastOf = new Map(lines.map((line) => [line.run, line]))
-  const before = new Map<string, Line>()
-  const again = new Map<number, Array<Line>>()
+  const before = new Map<string, OutcomeLine>()
+  const again = new Map<number, Array<OutcomeLine>>()
   for (const line of lines) {
     if (!line.final || line.delivered) continue
     const earlier = before.get(line.key)
@@ -178,29 +181,29 @@ const handedOutInVain = (lines: ReadonlyArray<Line>, lost: ReadonlyMap<number, n
     .filter(([run, those]) => those.length > (lost.get(run) ?? 0))
     .map(([run, [first, ...others]]) => {
       const more = others.length === 0 ? "" : `, and ${others.length} more,`
-      return `${first?.key}${more} came out again after run ${run}, which had asked for the next one`
+      return `${first?.key}${more} was emitted again after run ${run}, which had asked for the next outcome`
     })
 }
 
-/** In words; nothing where all is as it should be. */
-export const verdict = (seen: Seen): ReadonlyArray<string> => {
+/** Describes every violated guarantee. Returns nothing if all hold. */
+export const findViolations = (seen: Evidence): ReadonlyArray<string> => {
   const { items, ledger, lines, resting, settling, witness } = seen
   const { executions } = ledger
   const keys = Array.from({ length: items }, (_, n) => keyOf(n))
-  const wrong: Array<string> = [...few(witness.wrong)]
-  const expect = (what: string, is: number, should: number) => {
-    if (is !== should) wrong.push(`${what}: ${is}, and not ${should}`)
+  const violations: Array<string> = [...firstFew(witness.violations)]
+  const expect = (name: string, actual: number, expected: number) => {
+    if (actual !== expected) violations.push(`${name}: ${actual} instead of ${expected}`)
   }
 
-  // What was paid for.
+  // Each item has one execution.
   const byItem = new Map(executions.map((execution) => [itemIn(execution.body), execution]))
   expect("executions", executions.length, items)
   expect("items with an execution", byItem.size, items)
   expect("idempotency keys with an execution", new Set(executions.map((e) => e.idempotencyKey)).size, items)
   expect("idempotency keys in requests", witness.idempotencyKeys, items)
-  wrong.push(...few(keys.filter((key) => !byItem.has(key)).map((key) => `${key} was never executed`)))
+  violations.push(...firstFew(keys.filter((key) => !byItem.has(key)).map((key) => `${key} was never executed`)))
 
-  // What came out at last: each item once, and as its execution has ended.
+  // The last two runs emit each item once, with the end of its execution.
   const last = lines.at(-1)?.run ?? 0
   for (const [name, run, summary] of [
     ["the last run", last, resting],
@@ -212,11 +215,13 @@ export const verdict = (seen: Seen): ReadonlyArray<string> => {
     expect(`keys of ${name}`, new Set(outcomes.map(({ key }) => key)).size, items)
     expect(`keys of ${name}, as it counts them`, summary.keys, items)
     expect(`final outcomes of ${name}`, outcomes.filter(({ final }) => final).length, items)
-    const strange = outcomes.filter(({ executionId, key, tag }) => {
+    const unmatched = outcomes.filter(({ executionId, key, tag }) => {
       const execution = byItem.get(key)
-      return execution === undefined || executionId !== execution.executionId || tag !== tagOf(execution.status)
+      return execution === undefined || executionId !== execution.executionId || tag !== expectedTag(execution.status)
     })
-    wrong.push(...few(strange.map((line) => `${name} has ${JSON.stringify(line)}, which no execution stands for`)))
+    violations.push(
+      ...firstFew(unmatched.map((line) => `${name} has ${JSON.stringify(line)}, which matches no execution`))
+    )
   }
   expect("delivered outcomes of the last run", resting.delivered, items)
   expect("requests of the last run", seen.restingRequests, 0)
@@ -224,8 +229,8 @@ export const verdict = (seen: Seen): ReadonlyArray<string> => {
   expect("keys of its entries", resting.entryKeys, items)
   expect("delivered entries", resting.entriesDelivered, items)
 
-  // What came out meanwhile: the same, and each as a new one at least once.
-  const ends = new Map<string, Line>()
+  // Earlier runs emit the same outcomes, each at least once as not delivered.
+  const ends = new Map<string, OutcomeLine>()
   const fresh = new Set<string>()
   const changed: Array<string> = []
   for (const line of lines) {
@@ -238,8 +243,10 @@ export const verdict = (seen: Seen): ReadonlyArray<string> => {
       changed.push(`${JSON.stringify(before)} became ${JSON.stringify(line)}`)
     }
   }
-  wrong.push(...few(changed))
-  wrong.push(...few(keys.filter((key) => !fresh.has(key)).map((key) => `${key} was never handed out as a new outcome`)))
-  wrong.push(...few(handedOutInVain(lines, seen.lost)))
-  return wrong
+  violations.push(...firstFew(changed))
+  violations.push(
+    ...firstFew(keys.filter((key) => !fresh.has(key)).map((key) => `${key} was never emitted as a new outcome`))
+  )
+  violations.push(...firstFew(findRepeatedOutcomes(lines, seen.lost)))
+  return violations
 }
