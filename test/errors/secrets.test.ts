@@ -20,7 +20,8 @@ import { Fault, Simulator } from "effect-modelroute/Simulator"
 import * as classify from "../../src/internal/errors/classify.js"
 import { privateTextsOf } from "../../src/internal/errors/confidential.js"
 import { makeFakeClient } from "../utils/fake.js"
-import { apiKey, layer, prompt, runToEnd } from "../utils/harness.js"
+import { failureOf } from "../utils/exit.js"
+import { apiKey, image, layer, prompt, runToEnd, silent } from "../utils/harness.js"
 import { renderings } from "../utils/renderings.js"
 import { responseData } from "../utils/responses.js"
 import { recorder } from "../utils/tracing.js"
@@ -237,4 +238,41 @@ describe("observability", () => {
       )
     })
   )
+})
+
+describe("text of the server that becomes part of a message", () => {
+  const render = (error: ModelRouteError.ModelRouteError) =>
+    [error.message, String(error), JSON.stringify(error)].join()
+
+  it.effect("shows no API key that the server sends as the content type", () =>
+    Effect.gen(function* () {
+      const { executions } = yield* makeFakeClient(() => ({
+        status: 400,
+        text: "no",
+        headers: { "content-type": `text/${apiKey}` }
+      })).client
+      const error = failureOf(yield* Effect.exit(silent(executions.create(image))))
+      assert.strictEqual(error._tag, "UnexpectedResponse")
+      assert.notInclude(render(error), apiKey)
+    })
+  )
+
+  const statuses = ["A_SECRET_PROMPT", "A secret prompt\nin two lines", "X".repeat(5_000_000)]
+  for (const status of statuses) {
+    it.effect(`shows no unknown status, which could quote the request: ${JSON.stringify(status.slice(0, 20))}`, () =>
+      Effect.gen(function* () {
+        const { executions } = yield* makeFakeClient(() => ({ status: 200, json: { id: "exec_1", status } })).client
+        const id = Execution.ExecutionId.make("exec_1")
+        for (const exit of [
+          yield* runToEnd(silent(executions.await(id, { timeout: "1 second" }))),
+          yield* Effect.exit(silent(executions.result(id)))
+        ]) {
+          const { message } = failureOf(exit)
+          assert.notInclude(message, status)
+          assert.isBelow(message.length, 300)
+          assert.notInclude(message, "\n")
+        }
+      })
+    )
+  }
 })

@@ -42,13 +42,13 @@ export const isRecord = (u: unknown): u is { readonly [key: string]: unknown } =
 export const nonEmptyString = (u: unknown): string | undefined => (typeof u === "string" && u !== "" ? u : undefined)
 
 /**
- * Whether a value can be one segment of a URL's path. A lone surrogate has no encoding, and `.` and `..` name other
- * paths.
+ * Whether a value can be one segment of a URL path. A lone surrogate has no encoding, and `.` and `..` name other paths. Messages quote
+ * ids, so control characters and long texts are not accepted either.
  *
  * @internal
  */
 export const isPathSegment = (u: unknown): u is string =>
-  typeof u === "string" && u !== "" && u !== "." && u !== ".." && !/\p{Surrogate}/u.test(u)
+  typeof u === "string" && u !== "." && u !== ".." && /^[^\p{Surrogate}\p{Cc}]{1,512}$/u.test(u)
 
 /** @internal Returns an id that later requests can contain. */
 export const idOf = (u: unknown): string | undefined => (isPathSegment(u) ? u : undefined)

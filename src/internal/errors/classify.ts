@@ -175,7 +175,15 @@ const describeProblem = (status: number, content: string, { isStorage }: ErrorCo
   return content === "" ? "the response is empty" : "the response has no error envelope of ModelRoute"
 }
 
-const contentTypePattern = /^[\w.+-]+\/[\w.+-]+(?:; *charset=[\w-]+)?$/
+const contentTypePattern = /^([\w.+-]+\/[\w.+-]+)(; *charset=[\w-]{1,40})?$/
+
+/** Returns the content type without secrets. A media type that also occurs in the request is kept. */
+const redactContentType = (contentType: string, redactor: Redactor): string | undefined => {
+  const [, mediaType, charset = ""] = contentTypePattern.exec(contentType) ?? []
+  const [redacted] =
+    mediaType === undefined ? redactor.redactText([contentType]) : redactor.redactIdentifiers([mediaType])
+  return redacted === undefined || redacted === "" ? undefined : redacted + charset
+}
 
 /**
  * Creates the error of a complete response without an envelope, or of a 2xx response without a required field.
@@ -190,13 +198,13 @@ export const unexpectedResponse = (
   const { headers, status } = response
   const redactor = makeRedactor(context.confidential ?? {})
   const content = decodeText(response.body.subarray(0, 2 * maxShownChars), headers["content-type"])
-  const [body = "", type = ""] = redactor.redactText([content, headers["content-type"] ?? ""])
+  const [body = ""] = redactor.redactText([content])
   const retryable = isWorthRetrying(status, context)
   const fields = omitUndefined({
     status,
     retryable,
     retryAfter: retryAfterOf(response, retryable),
-    contentType: contentTypePattern.test(headers["content-type"] ?? "") ? headers["content-type"] : type || undefined,
+    contentType: redactContentType(headers["content-type"] ?? "", redactor),
     requestId: findRequestId(undefined, headers, redactor)
   })
   const message = messages.unexpectedResponse(context, {

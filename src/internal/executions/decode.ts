@@ -39,11 +39,31 @@ const normalizeError = (error: unknown): unknown => {
 
 const decodeExecution = Schema.decodeUnknownOption(Execution.Execution)
 
+/** Returns a status, known or not. A longer text is not a status. */
+const decodeStatus = (status: unknown): string => {
+  const text = nonEmptyString(status)?.toUpperCase() ?? ""
+  return /^[A-Z][A-Z0-9_ -]{0,63}$/.test(text) ? text : "UNKNOWN"
+}
+
+const knownStatuses: ReadonlySet<string> = new Set<Execution.Status>([
+  "PENDING",
+  "PROCESSING",
+  "AWAITING_WEBHOOK",
+  "COMPLETED",
+  "FAILED",
+  "CANCELLED",
+  "EXPIRED"
+])
+
+/** @internal Returns the status for a message. An unknown status could quote the request. */
+export const describeStatus = (status: string): string =>
+  knownStatuses.has(status) ? status : "in a status that this version does not know"
+
 /** @internal Decodes an execution. A missing status becomes `UNKNOWN`, with which a wait continues. */
 export const execution = (json: unknown): Execution.Execution | undefined => {
   if (!isRecord(json)) return undefined
   const id = idOf(json["id"]) ?? idOf(json["execution_id"])
-  const status = nonEmptyString(json["status"])?.toUpperCase() ?? "UNKNOWN"
+  const status = decodeStatus(json["status"])
   return id === undefined
     ? undefined
     : Option.getOrUndefined(

@@ -75,7 +75,9 @@ const makeResult =
       const latest = fetchExecution(context, operation, id, stats)
       const notReady = (execution: Execution.Execution) => {
         const isWithoutOutput = execution.status === "COMPLETED"
-        const state = isWithoutOutput ? "COMPLETED, but its output is not available yet" : `still ${execution.status}`
+        const state = isWithoutOutput
+          ? "COMPLETED, but its output is not available yet"
+          : `still ${decode.describeStatus(execution.status)}`
         const message = `Execution ${id} is ${state}. Wait for it with executions.await.`
         return new ExecutionNotReady({ ...errorFields(waitContext, id), execution, message })
       }
@@ -170,7 +172,7 @@ const awaitEnd = (
   )
   return Effect.flatMap(Effect.scoped(ended), (execution) =>
     toResult(waitContext, execution, () => {
-      const message = `Execution ${id} is still ${execution.status}. Wait for it with executions.await.`
+      const message = `Execution ${id} is still ${decode.describeStatus(execution.status)}. Wait for it with executions.await.`
       return new AwaitTimeout({ ...errorFields(waitContext, id), execution, message })
     })
   )

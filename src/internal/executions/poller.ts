@@ -11,6 +11,7 @@ import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { AwaitTimeout, type RequestFailure } from "../../ModelRouteError.js"
 import * as Execution from "../../Execution.js"
+import { describeStatus } from "./decode.js"
 import type { SharedTimer } from "../http/sharedTimer.js"
 import type { LatencyEstimator } from "./latencyEstimate.js"
 import type { Observation } from "./observation.js"
@@ -75,7 +76,7 @@ const timeoutError = (state: PollState.PollState, info: WaitInfo, now: number): 
   const status =
     latest === undefined
       ? "has not been seen"
-      : `is ${latest.execution.status}${isWithoutOutput ? ", but the API has not returned its output" : ""}`
+      : `is ${describeStatus(latest.execution.status)}${isWithoutOutput ? ", but the API has not returned its output" : ""}`
   const reason = pollFailure === undefined ? "" : ` The last poll failed: ${pollFailure.message}`
   const continues = isWithoutOutput ? "" : " It continues:"
   return new AwaitTimeout({
