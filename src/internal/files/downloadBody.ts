@@ -19,14 +19,7 @@ import { withDeadline } from "../http/attemptTimeout.js"
 import * as contentEncoding from "../http/contentEncoding.js"
 import type { RequestSender } from "../http/requestSender.js"
 import { describeTransportError } from "../http/transportError.js"
-import {
-  contentRange,
-  type DownloadState,
-  isEncoded,
-  parseWholeNumber,
-  strongEtag,
-  unsatisfiedSize
-} from "./downloadState.js"
+import { contentRange, type DownloadState, strongEtag, unsatisfiedSize } from "./downloadState.js"
 
 /** @internal */
 export type Bytes = Stream.Stream<Uint8Array, RequestFailure>
@@ -52,7 +45,7 @@ export const unknownFile: ExpectedFile = { size: undefined, contentType: undefin
 export const isHtml = (contentType: string | undefined): boolean => /^text\/html\b/i.test(contentType ?? "")
 
 const unverifiableProblem =
-  "the file is encoded without a Content-Length, so fetch cannot tell whether it is complete; undici and node:http can"
+  "the file is encoded and its size is unknown, so fetch cannot tell whether it is complete; undici and node:http can"
 
 const otherFileProblem = "the response is not the file, or not the version that has arrived so far"
 
@@ -66,8 +59,6 @@ export const discardAndFail = (
   problem: string
 ): Effect.Effect<never, RequestFailure> =>
   Effect.zipRight(discard(received.response), attempt.failWithProblem(received, problem))
-
-type Pull = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<HttpClientError.ResponseError>>
 
 /** Skips the first bytes of a response, which have arrived before. */
 const skipBytes = (count: number) => {
@@ -83,16 +74,9 @@ const skipBytes = (count: number) => {
   }
 }
 
-/** Streams the bytes as they arrive. The time limit of an attempt applies to each chunk. */
-const streamBytes = (
-  { sender, state }: DownloadContext,
-  received: attempt.ReceivedResponse,
-  pull: Pull,
-  skippedBytes: number
-): Bytes => {
-  const { context } = received
+/** Streams the body without its encoding. The time limit of an attempt applies to each read from the connection. */
+const readBytes = ({ sender }: DownloadContext, { context, response }: attempt.ReceivedResponse): Bytes => {
   const limitMillis = Duration.toMillis(sender.attemptLimits.duration)
-  const skip = skipBytes(skippedBytes)
 
   const onError = (error: HttpClientError.ResponseError): Option.Option<RequestFailure> =>
     // The platform fails with `EmptyBody` if a response has no body.
@@ -101,6 +85,24 @@ const streamBytes = (
       : Option.some(classify.transportError("truncated", context, describeTransportError(error).text))
 
   const onTimeout = () => Option.some(classify.transportError("timeout", context, "the file's bytes stopped coming"))
+
+  const body = Stream.unwrapScoped(
+    Effect.map(Stream.toPull(response.stream), (pull) => {
+      const read = Effect.mapError(pull, Option.flatMap(onError))
+      return Stream.repeatEffectChunkOption(
+        Effect.flatMap(monotonic.now, (now) => withDeadline(sender.timer, read, () => now + limitMillis, onTimeout))
+      )
+    })
+  )
+  const onDamage = (cause: unknown) =>
+    classify.transportError("truncated", context, describeTransportError({ reason: "Decode", cause }).text)
+  return contentEncoding.decodeBody(response, body, onDamage)
+}
+
+/** Streams the bytes that have not arrived before, and checks their number. */
+const streamBytes = (download: DownloadContext, received: attempt.ReceivedResponse, skippedBytes: number): Bytes => {
+  const { state } = download
+  const skip = skipBytes(skippedBytes)
 
   const onChunk = (chunk: Chunk.Chunk<Uint8Array>): Effect.Effect<Chunk.Chunk<Uint8Array>, RequestFailure> =>
     Effect.suspend(() => {
@@ -113,23 +115,18 @@ const streamBytes = (
       return Effect.succeed(Chunk.unsafeFromArray(parts))
     })
 
-  const onEnd = Effect.suspend(() =>
+  const checkEnd = Effect.suspend(() =>
     state.size === undefined || state.receivedBytes === state.size
-      ? Effect.fail(Option.none<RequestFailure>())
+      ? Effect.void
       : Effect.fail(
-          Option.some<RequestFailure>(
-            classify.transportError("truncated", context, `${state.receivedBytes} of ${state.size} bytes arrived`)
+          classify.transportError(
+            "truncated",
+            received.context,
+            `${state.receivedBytes} of ${state.size} bytes arrived`
           )
         )
   )
-
-  const next = Effect.flatMap(monotonic.now, (now) =>
-    withDeadline(sender.timer, Effect.mapError(pull, Option.flatMap(onError)), () => now + limitMillis, onTimeout)
-  ).pipe(
-    Effect.flatMap((chunk) => Effect.mapError(onChunk(chunk), Option.some)),
-    Effect.catchAll((error) => (Option.isNone(error) ? onEnd : Effect.fail(error)))
-  )
-  return Stream.repeatEffectChunkOption(next)
+  return Stream.concat(Stream.mapChunksEffect(readBytes(download, received), onChunk), Stream.execute(checkEnd))
 }
 
 const isMismatch = (a: string | number | undefined, b: string | number | undefined): boolean =>
@@ -143,6 +140,9 @@ export const acceptContent = (
 ): Effect.Effect<Bytes, RequestFailure> => {
   const { state } = download
   const { response } = received
+  const isEncoded = contentEncoding.isEncoded(response.headers)
+  // The range of an encoded response refers to the encoded bytes.
+  if (isEncoded && response.status === 206) return discardAndRestart(download, received)
   const { offset, size } = contentRange(response)
   const isOtherFile =
     isMismatch(size, state.size) ||
@@ -158,26 +158,31 @@ export const acceptContent = (
   if (!contentEncoding.isDecodable(response)) {
     return discardAndFail(received, "the response has a content encoding that was not requested and is not supported")
   }
-  if (isEncoded(response)) {
-    // Sizes and offsets in the headers refer to the encoded bytes.
+  if (isEncoded) {
     state.canResume = false
+    state.size ??= expected.size
+    if (state.size === undefined && contentEncoding.isDecodedByTransport(response)) {
+      return discardAndFail(received, unverifiableProblem)
+    }
   } else {
     state.size ??= size ?? expected.size
     state.etag ??= strongEtag(response)
   }
-  const skippedBytes = state.receivedBytes - offset
-  return Effect.succeed(
-    Stream.unwrapScoped(
-      Effect.gen(function* () {
-        const { bytes, isDecodedByTransport } = yield* contentEncoding.openBody(response)
-        if (isDecodedByTransport && parseWholeNumber(response.headers["content-length"]) === undefined) {
-          return yield* attempt.failWithProblem(received, unverifiableProblem)
-        }
-        return streamBytes(download, received, yield* Stream.toPull(bytes), skippedBytes)
-      })
-    )
-  )
+  return Effect.succeed(streamBytes(download, received, state.receivedBytes - offset))
 }
+
+/** Fails so that the next attempt starts from the first byte. */
+const discardAndRestart = (
+  { state }: DownloadContext,
+  { context, response }: attempt.ReceivedResponse
+): Effect.Effect<never, RequestFailure> =>
+  Effect.zipRight(
+    discard(response),
+    Effect.suspend(() => {
+      state.canResume = false
+      return Effect.fail(classify.transportError("truncated", context, "storage cannot resume the download"))
+    })
+  )
 
 /**
  * Accepts a 416 response. The download is complete if the file has as many bytes as have arrived. Otherwise storage
@@ -186,14 +191,9 @@ export const acceptContent = (
  * @internal
  */
 export const acceptUnsatisfiableRange = (
-  { state }: DownloadContext,
+  download: DownloadContext,
   received: attempt.ReceivedResponse
 ): Effect.Effect<Bytes, RequestFailure> =>
-  Effect.zipRight(
-    discard(received.response),
-    Effect.suspend(() => {
-      if (unsatisfiedSize(received.response) === state.receivedBytes) return Effect.succeed(Stream.empty)
-      state.canResume = false
-      return Effect.fail(classify.transportError("truncated", received.context, "storage cannot resume the download"))
-    })
-  )
+  unsatisfiedSize(received.response) === download.state.receivedBytes
+    ? Effect.as(discard(received.response), Stream.empty)
+    : discardAndRestart(download, received)

@@ -4,6 +4,7 @@
  * @internal
  */
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import { isEncoded } from "../http/contentEncoding.js"
 import { parseContentLength } from "../http/responseBody.js"
 
 /** @internal */
@@ -32,14 +33,10 @@ export const initialState = (): DownloadState => ({
 export const parseWholeNumber = (text: string | undefined): number | undefined =>
   text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
 
-/** @internal */
-export const isEncoded = ({ headers }: HttpClientResponse.HttpClientResponse): boolean =>
-  headers["content-encoding"] !== undefined
-
 /** @internal Returns the strong `ETag` of a response if it can be sent back in `If-Range`. */
 export const strongEtag = (response: HttpClientResponse.HttpClientResponse): string | undefined => {
   const etag = response.headers["etag"]
-  return etag !== undefined && /^"[\x21\x23-\x7e]*"$/.test(etag) && !isEncoded(response) ? etag : undefined
+  return etag !== undefined && /^"[\x21\x23-\x7e]*"$/.test(etag) && !isEncoded(response.headers) ? etag : undefined
 }
 
 /**

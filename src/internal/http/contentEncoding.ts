@@ -1,94 +1,112 @@
 /**
- * Decodes `Content-Encoding` (RFC 9110, 8.4). `fetch` decodes the body and keeps the header. undici and node:http return the encoded
- * bytes.
+ * Decodes `Content-Encoding` (RFC 9110, 8.4) of the transports that do not decode it.
  *
  * @internal
  */
-import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { concatBytes } from "../data/bytes.js"
+import { keepsContentEncoding } from "./transports.js"
 
-type Bytes = Stream.Stream<Uint8Array, HttpClientError.ResponseError>
+type Encoding = "gzip" | "deflate"
 
-const compressionFormats: { readonly [encoding: string]: CompressionFormat } = {
-  gzip: "gzip",
-  "x-gzip": "gzip",
-  deflate: "deflate"
+const encodings: { readonly [name: string]: Encoding } = { gzip: "gzip", "x-gzip": "gzip", deflate: "deflate" }
+
+interface Headers {
+  readonly [name: string]: string | undefined
 }
 
-/** Whether the bytes begin like the format (RFC 1952, RFC 1950). JSON and text do not begin with these bytes. */
-const isEncoded = (format: CompressionFormat, [first = 0, second = 0]: Uint8Array): boolean =>
-  format === "gzip" ? first === 0x1f && second === 0x8b : (first & 0x0f) === 8 && (first * 256 + second) % 31 === 0
+const encodingName = (headers: Headers): string => headers["content-encoding"]?.trim().toLowerCase() ?? ""
 
-const magicByteCount = 2
+/** @internal Returns whether the body was sent in an encoding. Sizes and offsets in the headers then refer to the encoded bytes. */
+export const isEncoded = (headers: Headers): boolean => !["", "identity"].includes(encodingName(headers))
 
-/** Fails with a `ResponseError` if the body is truncated or damaged. */
-const decompress = (
-  encoded: Bytes,
+/** @internal Returns whether the bytes are available without their encoding over every transport. */
+export const isDecodable = ({ headers }: HttpClientResponse.HttpClientResponse): boolean =>
+  !isEncoded(headers) || encodings[encodingName(headers)] !== undefined
+
+/**
+ * Returns whether the transport decodes the body, as `fetch` does. It then ends without an error if the encoded bytes are
+ * incomplete.
+ *
+ * @internal
+ */
+export const isDecodedByTransport = (response: HttpClientResponse.HttpClientResponse): boolean =>
+  isEncoded(response.headers) && !keepsContentEncoding(response)
+
+/** Number of bytes by which the format of a body is recognized. */
+const magicLength = 2
+
+/**
+ * Returns the format of a body by its first bytes (RFC 1952, RFC 1950), or `undefined` if it is not encoded. `deflate` is a zlib
+ * stream, but some servers send the raw deflate data (RFC 9110, 8.4.1.2).
+ */
+const formatOf = (encoding: Encoding, start: Uint8Array): CompressionFormat | undefined => {
+  const [first = 0, second] = start
+  if (encoding === "gzip") return first === 0x1f && (second ?? 0x8b) === 0x8b ? "gzip" : undefined
+  return (first & 0x0f) === 8 && (first * 256 + (second ?? 0)) % 31 === 0 ? "deflate" : "deflate-raw"
+}
+
+/** Fails with `onDamage` if the encoded bytes end early or are damaged. */
+const decompress = <E>(
+  encoded: Stream.Stream<Uint8Array, E>,
   format: CompressionFormat,
-  response: HttpClientResponse.HttpClientResponse
-): Bytes =>
-  Stream.unwrap(
-    // The fiber that feeds the decoder must not log its failure, because the stream fails with it.
-    Effect.withUnhandledErrorLogLevel(
-      Effect.map(Effect.runtime<never>(), (runtime) =>
-        Stream.fromReadableStream({
-          evaluate: () =>
-            Stream.toReadableStreamRuntime(
-              Stream.map(encoded, (bytes) => Uint8Array.from(bytes)),
-              runtime
-            ).pipeThrough(new DecompressionStream(format)),
-          onError: (cause) =>
-            new HttpClientError.ResponseError({ request: response.request, response, reason: "Decode", cause })
-        })
-      ),
-      Option.none()
+  onDamage: (cause: unknown) => E
+): Stream.Stream<Uint8Array, E> =>
+  Stream.suspend(() => {
+    // The decoder replaces the failure of the bytes that it reads by its own.
+    let failure = Option.none<E>()
+    const input = encoded.pipe(
+      Stream.map((bytes) => Uint8Array.from(bytes)),
+      Stream.tapError((error) => Effect.sync(() => (failure = Option.some(error))))
     )
-  )
-
-const encodingOf = ({ headers }: HttpClientResponse.HttpClientResponse): string =>
-  headers["content-encoding"]?.trim().toLowerCase() ?? ""
-
-/** @internal Whether this module can decode the body. */
-export const isDecodable = (response: HttpClientResponse.HttpClientResponse): boolean =>
-  ["", "identity", ...Object.keys(compressionFormats)].includes(encodingOf(response))
-
-/** @internal A decoded body. */
-export interface DecodedBody {
-  readonly bytes: Bytes
-  /** Whether `fetch` decoded the body. It then ends without an error even if the encoded body is truncated. */
-  readonly isDecodedByTransport: boolean
-}
-
-/** @internal Reads the first bytes of the body to detect whether the transport has decoded it. */
-export const openBody = (
-  response: HttpClientResponse.HttpClientResponse
-): Effect.Effect<DecodedBody, never, Scope.Scope> => {
-  const format = compressionFormats[encodingOf(response)]
-  if (format === undefined) return Effect.succeed({ bytes: response.stream, isDecodedByTransport: false })
-  return Effect.gen(function* () {
-    const pull = yield* Stream.toPull(response.stream)
-    const start: Array<Uint8Array> = []
-    const needsMore = () => start.reduce((sum, { length }) => sum + length, 0) < magicByteCount
-    const readStart = Effect.map(pull, (chunk) => void start.push(...chunk)).pipe(Effect.repeat({ while: needsMore }))
-    const end = yield* Effect.option(Effect.flip(readStart))
-    const completeBody = Stream.concat(
-      Stream.fromIterable(start),
-      Option.match(end, {
-        onNone: () => Stream.repeatEffectChunkOption(pull),
-        onSome: Option.match({ onNone: () => Stream.empty, onSome: Stream.fail })
-      })
+    return Stream.unwrap(
+      // The fiber that feeds the decoder passes its failure on, so it does not log it.
+      Effect.withUnhandledErrorLogLevel(
+        Effect.map(Effect.runtime<never>(), (runtime) =>
+          Stream.fromReadableStream({
+            evaluate: () => Stream.toReadableStreamRuntime(input, runtime).pipeThrough(new DecompressionStream(format)),
+            onError: (cause) => Option.getOrElse(failure, () => onDamage(cause))
+          })
+        ),
+        Option.none()
+      )
     )
-    return isEncoded(format, concatBytes(start))
-      ? { bytes: decompress(completeBody, format, response), isDecodedByTransport: false }
-      : { bytes: completeBody, isDecodedByTransport: true }
   })
-}
 
-/** @internal Returns the decoded bytes of a response. */
-export const decodeBody = (response: HttpClientResponse.HttpClientResponse): Bytes =>
-  Stream.unwrapScoped(Effect.map(openBody(response), ({ bytes }) => bytes))
+/**
+ * Returns the bytes of a body without the encoding that the headers of its response name. Nothing is emitted before the encoding
+ * of the bytes is known. `onDamage` makes the error for bytes that cannot be decoded.
+ *
+ * @internal
+ */
+export const decodeBody = <E>(
+  response: HttpClientResponse.HttpClientResponse,
+  body: Stream.Stream<Uint8Array, E>,
+  onDamage: (cause: unknown) => E
+): Stream.Stream<Uint8Array, E> => {
+  const encoding = encodings[encodingName(response.headers)]
+  if (encoding === undefined || isDecodedByTransport(response)) return body
+  return Stream.unwrapScoped(
+    Effect.gen(function* () {
+      const pull = yield* Stream.toPull(body)
+      const next = Effect.catchAll(
+        Effect.asSome(pull),
+        Option.match({ onNone: () => Effect.succeedNone, onSome: (error: E) => Effect.fail(error) })
+      )
+      let start: Uint8Array = new Uint8Array(0)
+      let isEnded = false
+      while (start.length < magicLength && !isEnded) {
+        const chunk = yield* next
+        isEnded = Option.isNone(chunk)
+        if (Option.isSome(chunk)) start = concatBytes([start, ...chunk.value])
+      }
+      if (start.length === 0) return Stream.empty
+      const format = formatOf(encoding, start)
+      const whole = Stream.concat(Stream.make(start), isEnded ? Stream.empty : Stream.repeatEffectChunkOption(pull))
+      return format === undefined ? whole : decompress(whole, format, onDamage)
+    })
+  )
+}

@@ -3,14 +3,14 @@
  *
  * @internal
  */
-import type * as HttpClientError from "@effect/platform/HttpClientError"
+import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import type * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { concatBytes } from "../data/bytes.js"
-import { decodeBody } from "./contentEncoding.js"
+import { decodeBody, isDecodedByTransport, isEncoded } from "./contentEncoding.js"
 
 /** @internal */
 export interface ReadResult {
@@ -43,9 +43,28 @@ const collectChunks = (pull: Pull, maxBytes: number): Effect.Effect<ReadResult> 
   return next
 }
 
+/** Statuses of responses without a body. */
+const bodilessStatuses: ReadonlySet<number> = new Set([204, 205, 304])
+
+/** `fetch` decodes a body that ends within its first bytes to an empty one, without an error. */
+const lacksAnnouncedBytes = (response: HttpClientResponse.HttpClientResponse, { bytes, end }: ReadResult): boolean =>
+  end === "complete" &&
+  bytes.length === 0 &&
+  isDecodedByTransport(response) &&
+  response.headers["content-length"] !== "0" &&
+  response.request.method !== "HEAD" &&
+  !bodilessStatuses.has(response.status)
+
 /** Pulls the stream by hand, because `Stream.run` forks a fiber that logs its failure. */
-const readStream = (response: HttpClientResponse.HttpClientResponse, maxBytes: number): Effect.Effect<ReadResult> =>
-  Effect.scoped(Effect.flatMap(Stream.toPull(decodeBody(response)), (pull) => collectChunks(pull, maxBytes)))
+const readStream = (response: HttpClientResponse.HttpClientResponse, maxBytes: number): Effect.Effect<ReadResult> => {
+  const onDamage = (cause: unknown) =>
+    new HttpClientError.ResponseError({ request: response.request, response, reason: "Decode", cause })
+  return Effect.scoped(
+    Effect.flatMap(Stream.toPull(decodeBody(response, response.stream, onDamage)), (pull) =>
+      collectChunks(pull, maxBytes)
+    )
+  ).pipe(Effect.map((result) => (lacksAnnouncedBytes(response, result) ? { ...result, end: "truncated" } : result)))
+}
 
 /** A larger body is read as a stream, because the platform's `node:http` client copies the body with every chunk. */
 const maxSinglePieceBytes = 64 * 1024
@@ -62,9 +81,7 @@ const readSinglePiece = (response: HttpClientResponse.HttpClientResponse, length
 /** @internal Returns the length of the body. An encoded response declares the encoded length, which is not returned. */
 export const parseContentLength = (headers: { readonly [name: string]: string | undefined }): number | undefined => {
   const length = headers["content-length"]
-  return length !== undefined && /^\d{1,15}$/.test(length) && headers["content-encoding"] === undefined
-    ? Number(length)
-    : undefined
+  return length !== undefined && /^\d{1,15}$/.test(length) && !isEncoded(headers) ? Number(length) : undefined
 }
 
 /**

@@ -48,7 +48,7 @@ export const isRefusedRedirect = (error: HttpClientError.HttpClientError): boole
 
 /** @internal Returns the reason and the transport's text. It never returns the causes, which can contain the request. */
 export const describeTransportError = (
-  error: HttpClientError.HttpClientError
+  error: Pick<HttpClientError.HttpClientError, "cause" | "reason">
 ): { readonly reason: TransportReason; readonly text: string } => {
   const links = causeChain(error.cause)
   const reason =

@@ -5,9 +5,11 @@
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 
 /**
  * Stops `fetch` from following redirects. It would send the body again, or turn a POST into a GET. The other transports return the 3xx.
@@ -36,3 +38,15 @@ export const storageClient = (client: HttpClient.HttpClient): HttpClient.HttpCli
     HttpClient.transformResponse(Effect.withUnhandledErrorLogLevel(Option.none())),
     HttpClient.withTracerDisabledWhen(() => true)
   )
+
+/**
+ * Returns whether the transport leaves the body in its content encoding. undici and node:http do, and name the status `statusCode`.
+ * `fetch` decodes the body and keeps the header.
+ *
+ * @internal
+ */
+export const keepsContentEncoding = (response: HttpClientResponse.HttpClientResponse): boolean => {
+  // The platform wraps the response of a transport to close the connection on interruption.
+  const inner = Predicate.hasProperty(response, "original") ? response.original : response
+  return Predicate.hasProperty(inner, "source") && Predicate.hasProperty(inner.source, "statusCode")
+}
