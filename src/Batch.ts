@@ -1,6 +1,6 @@
 /**
- * Batches: thousands of executions that can be started, watched, stopped, killed and restarted. A journal records each step of each
- * item. A later run continues where an earlier one stopped, submits nothing twice and loses nothing.
+ * Runs batches of thousands of executions that can be watched, stopped, killed and restarted. A journal records each
+ * step of each item. A later run continues where an earlier one stopped, submits nothing twice and loses nothing.
  *
  * @since 0.1.0
  */
@@ -67,18 +67,18 @@ export const make = <A, EI = never, RI = never, E = never, E2 = never, R = never
   Effect.zipWith(ModelRouteClient, Journal, (client, journal) => implementation.make(client, journal, items, options))
 
 /**
- * Runs a batch: submits each item once, waits for its execution and emits one outcome per item. Continues a batch that an earlier run
- * did not finish. Reads the items as it needs them.
+ * Runs a batch. Submits each item once, waits for its execution and emits one outcome per item. Continues a batch that
+ * an earlier run did not finish. Reads the items as it needs them.
  *
- * A failed item does not end the batch. The first `InsufficientBalance` or `Unauthorized` stops the submissions. The batch then waits for
- * its running executions, and the remaining items are `NotAttempted` until the next run. After an interruption or a crash, the executions
- * keep running, and the next run waits for them.
+ * A failed item does not end the batch. The first `InsufficientBalance` or `Unauthorized` stops the submissions. The
+ * batch then waits for its running executions, and the remaining items are `NotAttempted` until the next run. After an
+ * interruption or a crash, the executions keep running, and the next run waits for them.
  *
- * Fails with `InvalidRequest` if an option is invalid, and with `JournalError` if the journal cannot be read or written. A failure of the
- * input, of `beforeSubmit` or of `deliver` also ends the batch.
+ * Fails with `InvalidRequest` if an option is invalid, and with `JournalError` if the journal cannot be read or
+ * written. A failure of the input, of `beforeSubmit` or of `deliver` also ends the batch.
  *
- * Run a batch in one process at a time. If the API rejects the account in one of two concurrent runs (401, 402), the other run may pay
- * for an item a second time.
+ * Run a batch in one process at a time. If the API rejects the account in one of two concurrent runs (401, 402), the
+ * other run may pay for an item a second time.
  *
  * @since 0.1.0
  * @category constructors
@@ -108,8 +108,8 @@ export const run = <A, EI = never, RI = never, E = never, E2 = never, R = never>
   Stream.unwrap(Effect.map(make(items, options), ({ outcomes }) => outcomes))
 
 /**
- * Keeps the journal in the memory of this process. A batch continues after a failure or an interruption, but not after a restart. Each
- * item takes about 1 KB and the size of its output.
+ * Keeps the journal in the memory of this process. A batch continues after a failure or an interruption, but not after
+ * a restart. Each item takes about 1 KB and the size of its output.
  *
  * @since 0.1.0
  * @category layers
@@ -141,8 +141,8 @@ export interface StoredJournalOptions {
 /**
  * Keeps the journal in a `KeyValueStore`, such as a directory (`KeyValueStore.layerFileSystem`).
  *
- * Each item has two values, which are written in turn. A process that is killed during a write leaves the earlier value intact. A power
- * failure may lose what the store has not written to the disk. `SqlJournal` waits for the disk.
+ * Each item has two values, which are written in turn. A process that is killed during a write leaves the earlier value
+ * intact. A power failure may lose what the store has not written to the disk. `SqlJournal` waits for the disk.
  *
  * @since 0.1.0
  * @category layers

@@ -1,4 +1,6 @@
-/** Items whose create has an unknown outcome: they are neither paid for twice nor lost, and do not block other items. */
+/**
+ * Items whose create has an unknown outcome: they are neither paid for twice nor lost, and do not block other items.
+ */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"

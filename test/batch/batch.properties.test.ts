@@ -1,7 +1,8 @@
 /**
- * Random histories of a batch: faults, rejections, endings of every kind, runs that are stopped, killed and restarted, items with the same
- * key, and a cost limit. In each history nothing is executed twice, each run has one outcome per item, the limit is kept, the counters are
- * consistent, and a last run without faults returns everything that was paid for.
+ * Random histories of a batch: faults, rejections, endings of every kind, runs that are stopped, killed and restarted,
+ * items with the same key, and a cost limit. In each history nothing is executed twice, each run has one outcome per
+ * item, the limit is kept, the counters are consistent, and a last run without faults returns everything that was paid
+ * for.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Exit, FastCheck as fc, Fiber, Stream } from "effect"

@@ -1,4 +1,7 @@
-/** A batch whose process is killed repeatedly pays for nothing twice and loses nothing. `bench:kill` runs longer histories. */
+/**
+ * A batch whose process is killed repeatedly pays for nothing twice and loses nothing. `bench:kill` runs longer
+ * histories.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { runWithKills } from "../utils/kill.js"

@@ -71,7 +71,9 @@ for (const { isInMemory = false, name, open, skip = false } of kinds) {
     const withNewJournal = <A, E>(use: (journal: JournalService) => Effect.Effect<A, E>) =>
       Effect.scoped(Effect.flatMap(open, (layer) => runProcess(layer, use)))
 
-    /** Runs `first` and `second` in two processes one after the other. A journal in memory gets one process for both. */
+    /**
+     * Runs `first` and `second` in two processes one after the other. A journal in memory gets one process for both.
+     */
     const runInTwoProcesses = <A, B, E1, E2>(
       first: (journal: JournalService) => Effect.Effect<A, E1>,
       second: (journal: JournalService, result: A) => Effect.Effect<B, E2>

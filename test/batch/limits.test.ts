@@ -1,4 +1,7 @@
-/** The limits of a batch: the balance, the API key, `stop`, `beforeSubmit`, `maxCost`, the retry budget and the rate limit. */
+/**
+ * The limits of a batch: the balance, the API key, `stop`, `beforeSubmit`, `maxCost`, the retry budget and the rate
+ * limit.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Array, Clock, Effect, Fiber, Ref, Schedule, Stream } from "effect"
 import { Batch } from "effect-modelroute"
@@ -29,7 +32,8 @@ const countReasons = (outcomes: ReadonlyArray<Batch.Outcome<unknown>>) =>
 describe.runIf(isFull)("a balance that covers 300 of 1,000 items", () => {
   it.effect("runs exactly 300 items, and the rest after a top-up", () =>
     Effect.gen(function* () {
-      // Sixteen items run at once. Each holds 0.048 and then costs 0.040. After 18 rounds, which cost 11.52, the balance covers the
+      // Sixteen items run at once. Each holds 0.048 and then costs 0.040. After 18 rounds, which cost 11.52, the
+      // balance covers the
       // holds of 12 more.
       const balance = "12.10"
       const result = yield* runBatchTest(
@@ -787,7 +791,8 @@ describe.runIf(isFull)("an outage of five minutes", () => {
   it.effect("causes few requests, and the progress reports the exhausted retry budget", () =>
     Effect.gen(function* () {
       const { after, executions, middle, outcomes, second, sent } = yield* runThroughOutage(undefined)
-      // The 25 running items, the 50 tokens of the full bucket and 10 tokens per minute. Every fourth failure ends a poll or an item,
+      // The 25 running items, the 50 tokens of the full bucket and 10 tokens per minute. Every fourth failure ends a
+      // poll or an item,
       // and the next request takes no token.
       assert.isAtMost(sent, Math.ceil(((25 + 50 + 5 * 10) * 4) / 3))
       assert.strictEqual(middle.retriesLeft, 0)

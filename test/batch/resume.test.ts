@@ -431,8 +431,8 @@ describe("a later run of a batch", () => {
     const isUnknown = (error: ModelRouteError.ModelRouteError) => "status" in error && error.status === 404
 
     /**
-     * Has one item accepted, and runs the batch again with each of `runs`, 70 s apart. The first of these runs gets a 404. It comes too
-     * late for a replica that lags behind.
+     * Has one item accepted, and runs the batch again with each of `runs`, 70 s apart. The first of these runs gets a
+     * 404. It comes too late for a replica that lags behind.
      */
     const runAfterNotFound = (
       runs: ReadonlyArray<Partial<Batch.Options<number>>>,

@@ -14,7 +14,10 @@ interface Retry {
   readonly due: number
 }
 
-/** Runs retries that start at their due times. Returns the order and the times at which they get a token. `concurrently` runs beside them. */
+/**
+ * Runs retries that start at their due times. Returns the order and the times at which they get a token. `concurrently`
+ * runs beside them.
+ */
 const runRetries = (
   options: RetryBudgetOptions | false,
   retries: ReadonlyArray<Retry>,

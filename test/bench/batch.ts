@@ -1,8 +1,8 @@
 /**
- * Measures the memory and CPU of a long batch with a journal in SQLite and an API in memory. The memory after the last item should equal the
- * memory after the first 10,000 items.
+ * Measures the memory and CPU of a long batch with a journal in SQLite and an API in memory. The memory after the last
+ * item should equal the memory after the first 10,000 items.
  *
- *     npm run bench:batch [-- --items 1000000 --runs 2]
+ * npm run bench:batch [-- --items 1000000 --runs 2]
  */
 import { mkdtemp, rm, stat } from "node:fs/promises"
 import { tmpdir } from "node:os"

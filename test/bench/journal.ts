@@ -1,8 +1,9 @@
 /**
- * Measures the cost of each journal. Each item is written in four steps, in groups of 1 or 32 items. The baseline is a file to which the same
- * entries are appended as lines of JSON. Compare the ratios, because the absolute times depend on the machine.
+ * Measures the cost of each journal. Each item is written in four steps, in groups of 1 or 32 items. The baseline is a
+ * file to which the same entries are appended as lines of JSON. Compare the ratios, because the absolute times depend
+ * on the machine.
  *
- *     npm run bench:journal
+ * npm run bench:journal
  */
 import { appendFile, mkdtemp, readdir, rm, stat } from "node:fs/promises"
 import { tmpdir } from "node:os"

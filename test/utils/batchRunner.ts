@@ -1,7 +1,7 @@
 /**
- * The process that runs a batch in the kill tests. Its arguments are the kind of the journal, its directory, the URL of the simulator, the
- * number of items, a file to which each outcome is appended, and the number of the run. It starts on the command `Begin`, dies on other
- * commands, and exits when its standard input closes.
+ * The process that runs a batch in the kill tests. Its arguments are the kind of the journal, its directory, the URL of
+ * the simulator, the number of items, a file to which each outcome is appended, and the number of the run. It starts on
+ * the command `Begin`, dies on other commands, and exits when its standard input closes.
  */
 import { appendFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"

@@ -1,4 +1,4 @@
-/** Batches against the simulator in memory, in virtual time. */
+/** Runs batches against the simulator in memory, in virtual time. */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -14,10 +14,10 @@ export const range = (count: number): ReadonlyArray<number> => Array.from({ leng
 
 export const requestOf = (n: number) => ({ model: "flux-1.1-pro", input: { prompt: `picture ${n}` } })
 
-/** A batch of numbers. */
+/** Options of a batch of numbers. */
 export const batchOptions = { id: "catalogue", key: String, request: requestOf }
 
-/** The journals of a test's processes, which outlive them. */
+/** A journal that several runs of a test share, as processes share a journal on disk. */
 export const makeMemoryJournal: Effect.Effect<Batch.JournalService> = Effect.provide(
   Batch.Journal,
   Batch.layerJournalMemory
@@ -32,23 +32,23 @@ export const runBatchExit = <A, E>(
 ): Effect.Effect<Exit.Exit<A, unknown>> =>
   runInVirtualTime(program.pipe(Effect.provide([layer(setup), Batch.layerJournalMemory]), silent), start)
 
-/** Runs a program at `start` in virtual time. What it leaves waiting for a timer is a defect. */
+/** Runs a program at `start` in virtual time. A fiber that still waits for a timer at the end is a defect. */
 export const runBatchTest = <A, E>(
   program: Effect.Effect<A, E, Requirements | Batch.Journal>,
   setup: Setup = {}
 ): Effect.Effect<A> => Effect.map(runBatchExit(program, setup), valueOf)
 
-/** What the simulator has executed and charged. */
+/** Reads what the simulator has executed and charged. */
 export const readLedger = Effect.flatMap(Simulator.Simulator, (simulator) => simulator.ledger)
 
-/** What executions hold and have cost, in thousandths of a dollar. */
+/** Returns the costs and holds of all executions, in thousandths of a dollar. */
 export const committedMills = ({ charged, executions }: Simulator.Ledger): number =>
   Math.round(1000 * (Number(charged) + executions.reduce((sum, { held }) => sum + Number(held), 0)))
 
 export const collect = <A, E, R>(stream: Stream.Stream<A, E, R>): Effect.Effect<ReadonlyArray<A>, E, R> =>
   Effect.map(Stream.runCollect(stream), Chunk.toReadonlyArray)
 
-/** How many there are of each. */
+/** Counts equal names. */
 export const countBy = (names: Iterable<string>): Readonly<Record<string, number>> => {
   const counts: Record<string, number> = {}
   for (const name of names) counts[name] = (counts[name] ?? 0) + 1

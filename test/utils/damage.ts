@@ -84,8 +84,8 @@ const readLog = (path: string): Log | undefined => {
 }
 
 /**
- * Cuts the log of a SQLite database in WAL mode within the last frame of a transaction. Keeps frames that a checkpoint may have copied,
- * because the log was on the disk before the checkpoint.
+ * Cuts the log of a SQLite database in WAL mode within the last frame of a transaction. Keeps frames that a checkpoint
+ * may have copied, because the log was on the disk before the checkpoint.
  */
 export const makeTransactionLoss = (database: string): LoseWrites => {
   const [path, index] = [`${database}-wal`, `${database}-shm`]
@@ -94,7 +94,8 @@ export const makeTransactionLoss = (database: string): LoseWrites => {
     const log = readLog(path)
     if (log === undefined || !existsSync(index)) return 0
     const old = before?.salt === log.salt ? (before.commits.at(-1) ?? 0) : 0
-    // Number of frames that a checkpoint has begun to copy. The file is shared memory, so it has the byte order of this machine.
+    // Number of frames that a checkpoint has begun to copy. The file is shared memory, so it has the byte order of this
+    // machine.
     const copied = readFileSync(index).readUInt32LE(128)
     const recent = log.commits.filter((frame) => frame > Math.max(old, copied))
     const lost = recent.slice(-most)

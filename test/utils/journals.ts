@@ -223,7 +223,10 @@ export const isListKey = (key: string): boolean => /-n\d+$/.test(key)
 /** Returns the first bytes of a value, as an interrupted write leaves them. */
 export const truncate = (value: string, bytes: number): string => Buffer.from(value).subarray(0, bytes).toString()
 
-/** Kills the process at its n-th write of a value, from 1. `part` returns what the write leaves, or `undefined` for nothing. */
+/**
+ * Kills the process at its n-th write of a value, from 1. `part` returns what the write leaves, or `undefined` for
+ * nothing.
+ */
 export const killDuringSet = (
   values: StoreValues,
   n: number,

@@ -1,6 +1,6 @@
 /**
- * Runs a batch in a process that is killed and restarted repeatedly, each time at another moment. A simulator in this process fails every
- * fifth request. Reports what happened and which guarantees were violated.
+ * Runs a batch in a process that is killed and restarted repeatedly, each time at another moment. A simulator in this
+ * process fails every fifth request. Reports what happened and which guarantees were violated.
  */
 import { spawn } from "node:child_process"
 import { closeSync, existsSync, fstatSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs"

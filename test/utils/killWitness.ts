@@ -160,8 +160,8 @@ export const countRepeatedOutcomes = (lines: ReadonlyArray<OutcomeLine>): number
 }
 
 /**
- * Finds outcomes that were emitted again without a reason. Only the last outcome of a killed run may be emitted again, and one more for each
- * lost write.
+ * Finds outcomes that were emitted again without a reason. Only the last outcome of a killed run may be emitted again,
+ * and one more for each lost write.
  */
 const findRepeatedOutcomes = (
   lines: ReadonlyArray<OutcomeLine>,

@@ -24,7 +24,10 @@ const idOf = (flag: string): number => {
   return status === 0 ? Number(stdout) : Number.NaN
 }
 
-/** Finds the programs of PostgreSQL in the folders of Debian's packages and in `path`. Returns a reason if there are none. */
+/**
+ * Finds the programs of PostgreSQL in the folders of Debian's packages and in `path`. Returns a reason if there are
+ * none.
+ */
 export const find = (path: string): Programs | string => {
   const folder = folders(path).find((each) => ["initdb", "postgres"].every((name) => existsSync(join(each, name))))
   if (folder === undefined) return "initdb is not installed"

@@ -1,5 +1,5 @@
 /**
- * Concludes an item: writes its end to the journal and builds its outcome.
+ * Concludes an item. Writes its end to the journal and builds its outcome.
  *
  * @internal
  */
@@ -46,7 +46,8 @@ export const concludeWaitFailure = <A, E, R>(
     const hasEnded = isExecutionEnded(error)
     const stopCause = toStopCause(error)
     if (stopCause !== undefined) yield* stop.trigger(stopCause)
-    // A 404 for an accepted execution is recorded: the API has deleted the execution, or the key belongs to another account.
+    // A 404 for an accepted execution is recorded, because the API has deleted it or the API key belongs to another
+    // account.
     if (!hasEnded && !isMissing(error)) return toFailed(item, error, accepted)
     const entry = hasEnded ? toFailedEntry(accepted, error, runId) : makeEntry({ ...accepted, error, run: runId })
     yield* write(entry)
@@ -87,7 +88,11 @@ export const concludeSubmitFailure = <A, E, R>(
 const toFailedEntry = (latest: JournalEntry, error: AwaitFailure, runId: string): JournalEntry =>
   makeEntry({ ...carryOver(latest), step: "Ended", error, run: runId })
 
-/** @internal Returns the cost of an item, or `undefined` if the cost is unknown or the execution may still have a hold. */
+/**
+ * Returns the cost of an item, or `undefined` if the cost is unknown or the execution may still have a hold.
+ *
+ * @internal
+ */
 export const settledCost = (entry: JournalEntry): money.Amount | undefined => {
   if (entry.step === "Submitted" || entry.step === "Accepted" || isCostUnknown(entry)) return undefined
   return money.parse(committedAmount(entry)) ?? money.zero

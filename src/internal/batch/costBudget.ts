@@ -1,6 +1,6 @@
 /**
- * The cost limit of a batch. Settled costs and current holds together stay within the limit, as far as the hold of an execution is
- * known before it is submitted.
+ * The cost limit of a batch. Settled costs and current holds together stay within the limit, as far as the hold of an
+ * execution is known before it is submitted.
  *
  * @internal
  */
@@ -43,7 +43,11 @@ export interface EarlierSubmission extends Reservation {
   readonly hold: money.Amount | undefined
 }
 
-/** @internal Why nothing can be reserved: the limit is reached, or the hold of the model is unknown. */
+/**
+ * Why nothing can be reserved. `MaxCost`: the limit is reached. `UnknownHold`: the hold of the model is unknown.
+ *
+ * @internal
+ */
 export type BudgetShortage = "MaxCost" | "UnknownHold"
 
 /** @internal */
@@ -52,7 +56,10 @@ export class CostBudget {
   private readonly maxHolds = new Map<string, money.Amount>()
   /** By model: how many submissions have an unknown hold, or may have one. */
   private readonly unknownCounts = new Map<string, number>()
-  /** By model: the amount that is counted for each of these submissions, once another execution of the model has reported its hold. */
+  /**
+   * By model: the amount that is counted for each of these submissions, once another execution of the model has
+   * reported its hold.
+   */
   private readonly assumedHolds = new Map<string, money.Amount>()
   /** Sum of settled costs and current holds. */
   private committed = money.zero
@@ -88,8 +95,8 @@ export class CostBudget {
   }
 
   /**
-   * Waits until the limit has room for one more execution, and reserves it. Frees the amount of `replaced`, which the execution
-   * replaces. Returns a `BudgetShortage` if no running execution can make room.
+   * Waits until the limit has room for one more execution, and reserves it. Frees the amount of `replaced`, which the
+   * execution replaces. Returns a `BudgetShortage` if no running execution can make room.
    */
   reserve(
     model: string,
@@ -97,7 +104,8 @@ export class CostBudget {
     replaced: EarlierSubmission | undefined
   ): Effect.Effect<Either.Either<Reservation, BudgetShortage>> {
     return Effect.async((resume) => {
-      // The first try and the registration run in one synchronous step. Otherwise an execution could end between them unnoticed.
+      // The first try and the registration run in one synchronous step. Otherwise an execution could end between them
+      // unnoticed.
       const attempt = () => {
         const result = this.tryReserve(model, expectedHold, replaced)
         if (result === undefined) return
@@ -144,7 +152,10 @@ export class CostBudget {
     return { model, amount: hold, isHoldUnknown: false }
   }
 
-  /** Ends a reservation of this run. `cost` is `undefined` if the cost is unknown or the execution may still have a hold. */
+  /**
+   * Ends a reservation of this run. `cost` is `undefined` if the cost is unknown or the execution may still have a
+   * hold.
+   */
   settle(reservation: Reservation, cost: money.Amount | undefined): void {
     this.runningCount -= 1
     if (cost === undefined) return this.replaceAmount(money.zero, money.zero)

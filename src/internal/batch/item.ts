@@ -17,7 +17,7 @@ import type { PlanOptions, RequestBody } from "./plan.js"
 import type { ProgressCounter } from "./progress.js"
 import type { StopSignal } from "./stopSignal.js"
 
-/** @internal What the items of one run share. */
+/** @internal The services and options that all items of a run share. */
 export interface ItemContext {
   readonly batchId: string
   readonly runId: string

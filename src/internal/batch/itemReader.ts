@@ -1,5 +1,5 @@
 /**
- * Reads the items of a batch: makes their requests, looks up their journal entries and queues items with the same key.
+ * Reads the items of a batch. Makes their requests, reads their journal entries and queues items with the same key.
  *
  * @internal
  */
@@ -46,7 +46,9 @@ export interface ReaderContext {
 /** @internal An item with its position among the items of the same key. */
 export interface QueuedItem<A, E, R> {
   readonly item: Item<A, E, R>
-  /** Completes when the item before it with the same key is done. This item then continues from the entry of that item. */
+  /**
+   * Completes when the item before it with the same key is done. This item then continues from the entry of that item.
+   */
   readonly previousDone: Deferred.Deferred<void> | undefined
   /** Lets the next item with the same key run. To be run when this item is done or abandoned. */
   readonly release: Effect.Effect<void>
@@ -57,7 +59,10 @@ const operation = "Batch.run"
 /** An item before its journal entry is read. */
 interface ItemDraft<A, E, R> extends Omit<Item<A, E, R>, "previous"> {}
 
-/** Makes the draft of an item. A request that takes no effect is made here, so that its digest can be compared with the journal. */
+/**
+ * Makes the draft of an item. A request that takes no effect is made here, so that its digest can be compared with the
+ * journal.
+ */
 const makeDraft = <A, E, E2, R>(
   options: ItemOptions<A, E, E2, R>,
   item: A,
@@ -177,7 +182,8 @@ export const readItems = <A, E, E2, R, EI, RI>(
   const readGroup = (from: number, chunk: Chunk.Chunk<A>) =>
     Effect.gen(function* () {
       const drafts = yield* Effect.forEach(chunk, (item, i) => makeDraft(options, item, from + i))
-      // Enqueued before the journal is read: an earlier item with the same key may write its entry in the meantime.
+      // Enqueued before the journal is read, because an earlier item with the same key may write its entry during the
+      // read.
       const places = drafts.map((draft) => ({ draft, place: enqueue(draft.key) }))
       const entryOf = yield* readEntries(
         context,

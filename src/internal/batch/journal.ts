@@ -11,14 +11,16 @@ import type { JournalError } from "../../ModelRouteError.js"
 import type { JournalEntry } from "./journalEntry.js"
 
 /**
- * A store of journal entries. Each entry belongs to the id of a batch and the key of an item. Both can be any text that is not empty.
+ * A store of journal entries. Each entry belongs to the id of a batch and the key of an item. Both can be any text that
+ * is not empty.
  *
  * @since 0.1.0
  * @category models
  */
 export interface JournalService {
   /**
-   * Returns the newest entry of each of these items, in the order of the keys. Fails with `JournalError` if the store cannot be read.
+   * Returns the newest entry of each of these items, in the order of the keys. Fails with `JournalError` if the store
+   * cannot be read.
    *
    * @example
    * ```ts
@@ -33,9 +35,10 @@ export interface JournalService {
     keys: ReadonlyArray<string>
   ) => Effect.Effect<ReadonlyArray<Option.Option<JournalEntry>>, JournalError>
   /**
-   * Replaces the entry of each item, unless the stored entry has a higher `revision`. Returns when all entries are stored. If the
-   * process is killed during a write, each item keeps its old entry or its new one. A run of a batch starts no second write before
-   * the first returns, and passes each item at most once per call. Fails with `JournalError` if the store cannot be written.
+   * Replaces the entry of each item, unless the stored entry has a higher `revision`. Returns when all entries are
+   * stored. If the process is killed during a write, each item keeps its old entry or its new one. A run of a batch
+   * starts no second write before the first returns, and passes each item at most once per call. Fails with
+   * `JournalError` if the store cannot be written.
    *
    * @example
    * ```ts
@@ -62,11 +65,12 @@ export interface JournalService {
    */
   readonly entries: (batch: string) => Stream.Stream<JournalEntry, JournalError>
   /**
-   * Removes all entries of a batch. Succeeds if the batch is unknown. Fails with `JournalError` if the store cannot be written.
+   * Removes all entries of a batch. Succeeds if the batch is unknown. Fails with `JournalError` if the store cannot be
+   * written.
    *
-   * When the batch runs again, its items use their first idempotency keys. The API returns the existing executions while it remembers
-   * these keys. An item that was submitted under a later key would be paid for again: after a 401 or 402, by `resubmit`, or with a
-   * changed request after a failure.
+   * When the batch runs again, its items use their first idempotency keys. The API returns the existing executions
+   * while it remembers these keys. An item that was submitted under a later key would be paid for again: after a 401 or
+   * 402, by `resubmit`, or with a changed request after a failure.
    *
    * @example
    * ```ts

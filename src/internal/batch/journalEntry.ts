@@ -14,8 +14,8 @@ import type { EarlierSubmission } from "./costBudget.js"
  * The steps of an item. Each step is written to the journal before it takes effect.
  *
  * - `Submitted`: the idempotency key is fixed, and a create may be sent under it.
- * - `Refused`: the API executed nothing, and a later run submits the item again. It uses a new idempotency key after a 401 or 402, or
- *   if the request has changed.
+ * - `Refused`: the API executed nothing, and a later run submits the item again. It uses a new idempotency key after a
+ *   401 or 402, or if the request has changed.
  * - `Accepted`: the id of the execution is known.
  * - `Ended`: the outcome is final.
  * - `Delivered`: the outcome was delivered, and its consumer has asked for the next one.
@@ -47,7 +47,10 @@ export class JournalEntry extends Schema.Class<JournalEntry>("effect-modelroute/
   step: JournalStep,
   /** Counts the submissions of the item as a new execution, from 1. */
   attempt: Schema.Number,
-  /** First 128 bits of the SHA-256 of the request, in hex. Detects a changed request. Empty if an effect makes the request. */
+  /**
+   * First 128 bits of the SHA-256 of the request, in hex. Detects a changed request. Empty if an effect makes the
+   * request.
+   */
   digest: Schema.String,
   /** The body of the request. Kept until it cannot be needed again. */
   body: optional(Attributes),
@@ -63,8 +66,8 @@ export class JournalEntry extends Schema.Class<JournalEntry>("effect-modelroute/
   /** The completed execution of a step `Ended` or `Delivered`. */
   completed: optional(Execution.Completed),
   /**
-   * The failure of a step `Ended` or `Delivered`. With `Refused`, the 401 or 402 of the API. With `Accepted`, the 404 or 410 of the
-   * last attempt to find the execution.
+   * The failure of a step `Ended` or `Delivered`. With `Refused`, the 401 or 402 of the API. With `Accepted`, the 404
+   * or 410 of the last attempt to find the execution.
    */
   error: optional(ModelRouteError.AwaitFailure)
 }) {}
@@ -106,8 +109,8 @@ export const toEarlierSubmission = (entry: JournalEntry): EarlierSubmission => (
 })
 
 /**
- * Returns the revision of an entry. It grows with each entry that is written for an item. An entry must not replace one with a higher
- * revision.
+ * Returns the revision of an entry. It grows with each entry that is written for an item. An entry must not replace one
+ * with a higher revision.
  *
  * @since 0.1.0
  * @category combinators

@@ -1,9 +1,11 @@
 /**
- * Keeps the journal in a `KeyValueStore`. If the process is killed while it sets a value, the value may be empty or cut off.
+ * Keeps the journal in a `KeyValueStore`. If the process is killed while it sets a value, the value may be empty or cut
+ * off.
  *
- * Each item has two values, the slots, which are written in turn. A write never touches the slot of the newest entry. A store cannot
- * list its keys. Therefore each call that adds items first writes their names to a list. The lists of a batch are numbered without a
- * gap. An item is in two lists if the process was killed between the two writes. Its entry tells which list counts.
+ * Each item has two values, the slots, which are written in turn. A write never touches the slot of the newest entry. A
+ * store cannot list its keys. Therefore each call that adds items first writes their names to a list. The lists of a
+ * batch are numbered without a gap. An item is in two lists if the process was killed between the two writes. Its entry
+ * contains the number of the list that counts.
  *
  * @internal
  */
@@ -45,12 +47,14 @@ interface Position {
   readonly revision: number
 }
 
-/** `pending` while a read runs. A write in the meantime replaces the object, and the read must then not overwrite it. */
+/**
+ * `pending` while a read runs. A write in the meantime replaces the object, and the read must then not overwrite it.
+ */
 interface CachedPosition {
   readonly position: Position | "none" | "pending"
 }
 
-/** What the methods of a journal share. Items and batches are identified by the hashes of their names. */
+/** The state that the methods of a journal share. Hashes of their names identify items and batches. */
 interface State {
   readonly values: JournalValues
   readonly positions: Map<string, CachedPosition>
@@ -232,7 +236,7 @@ const streamEntries = (state: State, batch: string): Stream.Stream<JournalEntry,
   )
 
 const removeItem = ({ positions, values }: State, item: string): Effect.Effect<void, JournalError> =>
-  // The second slot goes first: a missing first slot means that the item has no second one.
+  // Removes the second slot first, because a missing first slot means that the item has no second one.
   Effect.zipRight(values.remove(values.slotKey(item, 1)), values.remove(values.slotKey(item, 0))).pipe(
     Effect.ensuring(Effect.sync(() => void positions.delete(item)))
   )
@@ -242,7 +246,7 @@ const removeBatch = (state: State, batchId: string): Effect.Effect<void, Journal
   return Effect.gen(function* () {
     const { nextLists, values } = state
     nextLists.delete(batch)
-    // The last list goes first. If the process is killed, the lists that remain have no gap, and each still names its items.
+    // Removes the last list first. After a kill, the remaining lists have no gap and still contain their items.
     for (let n = (yield* firstFreeList(state, batch)) - 1; n >= 0; n--) {
       const list = yield* values.get(values.listKey(batch, n))
       const items = itemsIn(Option.getOrElse(list, () => ""))

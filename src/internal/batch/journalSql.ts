@@ -34,8 +34,8 @@ const maxColumnLength = 200
 const tablePattern = /^[A-Za-z_]\w{0,62}(\.[A-Za-z_]\w{0,62})?$/
 
 /**
- * Returns a text as a column stores it. A text becomes its hash if it is too long for an index of PostgreSQL, if PostgreSQL cannot
- * store it (NUL, half a surrogate pair), or if it looks like a hash.
+ * Returns a text as a column stores it. A text becomes its hash if it is too long for an index of PostgreSQL, if
+ * PostgreSQL cannot store it (NUL, half a surrogate pair), or if it looks like a hash.
  */
 const toColumn = (text: string): string =>
   text.length <= maxColumnLength && !/[\0\p{Surrogate}]/u.test(text) && !text.startsWith("sha256:")
@@ -77,7 +77,8 @@ interface Table {
   readonly sql: SqlClient.SqlClient
   readonly name: string
   /**
-   * Lets the event loop turn. Some SQLite drivers respond within one turn, and free the memory of a statement only between two turns.
+   * Lets the event loop turn. Some SQLite drivers respond within one turn, and free the memory of a statement only
+   * between two turns.
    */
   readonly yieldToEventLoop: Effect.Effect<void>
 }
@@ -117,7 +118,7 @@ const openTable = (name: string): Effect.Effect<Table, JournalError, SqlClient.S
     const checkColumns =
       sql`select batch, item, revision, step, execution_id, idempotency_key, entry from ${sql(name)} where 1 = 0`
         .withoutTransform
-    // A failure to create is not final: another process may have created the table at the same time, or a user with more rights.
+    // A failure to create the table is not final. Another process, or a user with more rights, may have created it.
     const created = yield* Effect.either(create)
     yield* Effect.mapError(checkColumns, (error) =>
       journalError(

@@ -43,7 +43,11 @@ export type Slot = 0 | 1
 /** @internal Returns a name of 32 hex digits. File names are limited to 255 characters, keys are not. */
 export const hashName = (parts: unknown): string => sha256Hex(JSON.stringify(parts)).slice(0, 32)
 
-/** @internal Returns the items in a list. Skips a name that is cut off: the process was killed before it wrote the item. */
+/**
+ * Returns the items in a list. Skips a name that is cut off: the process was killed before it wrote the item.
+ *
+ * @internal
+ */
 export const itemsIn = (list: string): ReadonlyArray<string> =>
   list.split("\n").filter((line) => /^[0-9a-f]{32}$/.test(line))
 
@@ -54,7 +58,8 @@ export interface JournalValues {
   readonly get: (key: string) => Effect.Effect<Option.Option<string>, JournalError>
   readonly has: (key: string) => Effect.Effect<boolean, JournalError>
   /**
-   * Writes a value and then runs `onWritten`. Uninterruptible: an abandoned write could overlap with the next write of the same value.
+   * Writes a value and then runs `onWritten`. Uninterruptible: an abandoned write could overlap with the next write of
+   * the same value.
    */
   readonly set: (key: string, value: string, onWritten: () => void) => Effect.Effect<void, JournalError>
   /** Succeeds if the value is missing. */

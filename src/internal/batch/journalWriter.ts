@@ -36,7 +36,8 @@ const latestPerItem = (pending: Chunk.Chunk<PendingWrite>): ReadonlyArray<Journa
 export const make = (journal: JournalService, batchId: string): Effect.Effect<WriteEntry, never, Scope.Scope> =>
   Effect.gen(function* () {
     const queue = yield* Queue.unbounded<PendingWrite>()
-    // A write that has begun is completed, and the fibers that wait for it get its result. Only the wait for the next entry can be
+    // A write that has begun is completed, and the fibers that wait for it get its result. Only the wait for the next
+    // entry can be
     // interrupted, so that the scope can close even if the batch itself is uninterruptible.
     yield* Effect.flatMap(Effect.interruptible(Queue.takeBetween(queue, 1, maxEntriesPerWrite)), (pending) =>
       Effect.flatMap(Effect.exit(journal.write(batchId, latestPerItem(pending))), (exit) =>

@@ -42,8 +42,8 @@ export interface Failed<A, E = never> extends OutcomeFields<A> {
   readonly _tag: "Failed"
   readonly error: AwaitFailure | SubmissionOutcomeUnknown | E
   /**
-   * Whether the failure is final. A later run returns a final failure again without a request, unless `resubmit` returns `true`. A
-   * later run continues an item whose failure is not final.
+   * Whether the failure is final. A later run returns a final failure again without a request, unless `resubmit`
+   * returns `true`. A later run continues an item whose failure is not final.
    */
   readonly final: boolean
 }
@@ -57,9 +57,9 @@ export interface Failed<A, E = never> extends OutcomeFields<A> {
 export interface NotAttempted<A> extends OutcomeFields<A> {
   readonly _tag: "NotAttempted"
   /**
-   * Why the batch had stopped. `UnknownHold` concerns this item alone: `maxCost` is set, another item of its model may have been
-   * accepted, and the hold of that model is unknown. A later run submits the item when the hold is known. The option `hold` makes it
-   * known beforehand.
+   * Why the batch had stopped. `UnknownHold` concerns this item alone: `maxCost` is set, another item of its model may
+   * have been accepted, and the hold of that model is unknown. A later run submits the item when the hold is known. The
+   * option `hold` makes it known beforehand.
    */
   readonly reason: StopReason | "UnknownHold"
   /** The response of the API, if it is the reason. */

@@ -41,14 +41,18 @@ export interface Progress {
   readonly delivering: number
   /** Outcomes that came from the journal, without a request. */
   readonly fromJournal: number
-  /** Latest time until which requests wait for the rate limit, or retries wait for the retry budget. Absent if none waits. */
+  /**
+   * Latest time until which requests wait for the rate limit, or retries wait for the retry budget. Absent if none
+   * waits.
+   */
   readonly pausedUntil?: DateTime.Utc
   /** Number of requests that this run has sent. */
   readonly requests: number
   /** Number of retries that the retry budget has left. */
   readonly retriesLeft: number
   /**
-   * Cost of the finished items, in this run and earlier ones. Dollars, as a decimal string. Items with the same key count once each.
+   * Cost of the finished items, in this run and earlier ones. Dollars, as a decimal string. Items with the same key
+   * count once each.
    */
   readonly cost: string
   /** Sum of the holds of the running executions. Dollars, as a decimal string. */

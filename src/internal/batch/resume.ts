@@ -29,7 +29,8 @@ export const resume = <A, E, R>(
       latest = makeEntry({ ...carryOver(entry), step: "Accepted" })
       return write(latest)
     })
-    // If an earlier run got a 404 for the execution, remove that error from the journal as soon as the API returns the execution.
+    // If an earlier run got a 404 for the execution, remove that error from the journal as soon as the API returns the
+    // execution.
     return Effect.zipRight(
       entry.error === undefined ? Effect.void : clearMissing,
       executions.await(executionId, { ...waitOptions, pollImmediately: true })

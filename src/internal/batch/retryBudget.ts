@@ -1,5 +1,6 @@
 /**
- * Limits the retries of a batch. During an outage the whole batch makes a few retries per minute, instead of several per item.
+ * Limits the retries of a batch. During an outage the whole batch makes a few retries per minute, instead of several
+ * per item.
  *
  * @internal
  */
@@ -11,8 +12,8 @@ import * as monotonic from "../data/monotonic.js"
 import { runSafely } from "../telemetry.js"
 
 /**
- * Options of the token bucket that limits the retries of a batch. Each retry takes one token. Without a token, retries queue and are
- * sent at the minimum rate until requests succeed again. Retries after a rate limit take no token.
+ * Options of the token bucket that limits the retries of a batch. Each retry takes one token. Without a token, retries
+ * queue and are sent at the minimum rate until requests succeed again. Retries after a rate limit take no token.
  *
  * @since 0.1.0
  * @category models
@@ -67,7 +68,10 @@ export class RetryBudget implements AttemptInterceptor {
     return Math.floor(this.tokens)
   }
 
-  /** Returns the latest time at which the next queued retry is sent, if one is queued. Both times are in monotonic milliseconds. */
+  /**
+   * Returns the latest time at which the next queued retry is sent, if one is queued. Both times are in monotonic
+   * milliseconds.
+   */
   nextRetryAt(now: number): number | undefined {
     this.refill(now)
     return this.waiting === 0 ? undefined : now + this.millisToNextToken

@@ -1,5 +1,6 @@
 /**
- * Runs a batch: reads its items, settles several at once, delivers each outcome and records the delivery in the journal.
+ * Runs a batch. Reads its items, settles several at once, delivers each outcome and records the delivery in the
+ * journal.
  *
  * @internal
  */
@@ -35,7 +36,7 @@ import type { Batch, Options } from "./types.js"
 
 const operation = "Batch.run"
 
-/** Items that are read ahead at most, and looked up in the journal at once. */
+/** Maximum number of items that are read ahead, and whose journal entries are read at once. */
 const maxReadAhead = 64
 
 const defaultConcurrency = 20
@@ -51,7 +52,10 @@ interface DeliveryOptions<A, E, E2, R> {
   readonly deliver: ((outcome: Outcome<A, E>) => Effect.Effect<unknown, E2, R>) | undefined
 }
 
-/** Delivers an outcome. Drops the journal entry from the result if `deliver` returns `false`, so that it is not marked as delivered. */
+/**
+ * Delivers an outcome. Drops the journal entry from the result if `deliver` returns `false`, so that it is not marked
+ * as delivered.
+ */
 const deliverResult = <A, E, E2, R>(
   { progress }: RunContext,
   { deliver }: DeliveryOptions<A, E, E2, R>,

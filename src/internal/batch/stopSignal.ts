@@ -58,8 +58,8 @@ export class StopSignal {
   }
 
   /**
-   * Returns the cause that blocks an item, if any. `MaxCost` does not block an item whose cost `maxCost` has counted before, because
-   * it needs no more room.
+   * Returns the cause that blocks an item, if any. `MaxCost` does not block an item whose cost `maxCost` has counted
+   * before, because it needs no more room.
    */
   blocks(isCounted: boolean): StopCause | undefined {
     return isCounted && this.cause?.reason === "MaxCost" ? undefined : this.cause

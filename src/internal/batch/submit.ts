@@ -1,5 +1,5 @@
 /**
- * Submits an item: reserves its cost, writes its first journal entry, creates its execution and awaits the result.
+ * Submits an item. Reserves its cost, writes its first journal entry, creates its execution and awaits the result.
  *
  * @internal
  */
@@ -79,7 +79,10 @@ const prepare = <A, E, R>(
     return Either.right({ body, reservation: reservation.right, entry })
   })
 
-/** Returns whether `maxCost` has counted the item: it may have been accepted, or it replaces an item that may have been. */
+/**
+ * Returns whether `maxCost` has counted the item, because it may have been accepted or replaces an item that may have
+ * been.
+ */
 const isCostCounted = ({ replaced, resent }: SubmitPlan): boolean =>
   resent !== undefined || (replaced !== undefined && settledCost(replaced) === undefined)
 
@@ -178,7 +181,8 @@ const makeFirstEntry = <A, E, R>(
       digest,
       model,
       body,
-      // A new key is derived, not random: after a restart the item gets the same key, even if the journal lost the entry.
+      // A new key is derived, not random. After a restart the item gets the same key, even if the journal lost the
+      // entry.
       idempotencyKey: idempotencyKey ?? computeDigest(JSON.stringify([batchId, key, attempt, digest])),
       submittedAt,
       run: runId,

@@ -1,5 +1,6 @@
 /**
- * Decides before each attempt whether the create of an item may be sent. Tracks whether the API may have processed the create.
+ * Decides before each attempt whether the create of an item may be sent. Tracks whether the API may have processed the
+ * create.
  *
  * @internal
  */
@@ -13,8 +14,8 @@ import { isDefiniteRejection } from "../errors/semantics.js"
 import type { StopCause, StopSignal } from "./stopSignal.js"
 
 /**
- * When an idempotency key expires, on both clocks. The journal records the wall clock only, and a user can set the wall clock while the
- * batch runs.
+ * When an idempotency key expires, on both clocks. The journal records the wall clock only, and a user can set the wall
+ * clock while the batch runs.
  *
  * @internal
  */

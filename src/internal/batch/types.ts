@@ -15,36 +15,38 @@ import type { Progress } from "./progress.js"
 import type { RetryBudgetOptions } from "./retryBudget.js"
 
 /**
- * Options of a batch. `E` is the error of an effect in `request`, which fails its item. `E2` is the error of the other effects, which
- * fails the batch. `R` is what the effects require.
+ * Options of a batch. `E` is the error of an effect in `request`, which fails its item. `E2` is the error of the other
+ * effects, which fails the batch. `R` is what the effects require.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options<A, E = never, E2 = never, R = never> {
   /**
-   * Name of the batch. A run with the same id continues the batch. The idempotency keys are derived from the id, so that new work needs
-   * a new id.
+   * Name of the batch. A run with the same id continues the batch. The idempotency keys are derived from the id, so
+   * that new work needs a new id.
    */
   readonly id: string
   /**
-   * Returns the key of an item, the same in every run, such as the number in a catalogue. Items with the same key are the same item. It
-   * is executed once. Each position in the input gets its own outcome, one after the other, and `deliver` may run for each of them.
+   * Returns the key of an item, the same in every run, such as the number in a catalogue. Items with the same key are
+   * the same item. It is executed once. Each position in the input gets its own outcome, one after the other, and
+   * `deliver` may run for each of them.
    */
   readonly key: (item: A, index: number) => string
   /**
    * Returns the request of an item, or an effect that makes the request, such as an upload.
    *
-   * An effect runs only for an item that has to be submitted. Its failure fails the item. A defect of the effect ends the batch. The
-   * request that an effect made is kept until the API accepts it, and is sent again unchanged until `version` changes.
+   * An effect runs only for an item that has to be submitted. Its failure fails the item. A defect of the effect ends
+   * the batch. The request that an effect made is kept until the API accepts it, and is sent again unchanged until
+   * `version` changes.
    *
-   * A later run detects a changed request if the request takes no effect, or if `version` is set. An exception fails the item with
-   * `InvalidRequest`.
+   * A later run detects a changed request if the request takes no effect, or if `version` is set. An exception fails
+   * the item with `InvalidRequest`.
    */
   readonly request: (item: A, index: number) => Execution.CreateRequest | Effect.Effect<Execution.CreateRequest, E, R>
   /**
-   * Returns a text that changes when the request of an item changes, such as a hash of its input. A later run compares it. Needed only if
-   * an effect makes the request. Default: the request itself, or nothing for an effect.
+   * Returns a text that changes when the request of an item changes, such as a hash of its input. A later run compares
+   * it. Needed only if an effect makes the request. Default: the request itself, or nothing for an effect.
    */
   readonly version?: ((item: A, index: number) => string) | undefined
   /** How many items are processed at once, from the submission to the end of `deliver`. Default: 20. */
@@ -54,43 +56,46 @@ export interface Options<A, E = never, E2 = never, R = never> {
   /** Number of items, for `Progress.estimatedEnd`. Default: the size of the input, if it has one. */
   readonly total?: number | undefined
   /**
-   * How long the API remembers an idempotency key. Its documentation does not say. A submission without a response is sent again under
-   * its key within this time. After that, the item fails with `SubmissionOutcomeUnknown`. Default: 24 hours.
+   * How long the API remembers an idempotency key. Its documentation does not say. A submission without a response is
+   * sent again under its key within this time. After that, the item fails with `SubmissionOutcomeUnknown`. Default: 24
+   * hours.
    */
   readonly keyTtl?: Duration.DurationInput | undefined
   /**
    * Limit of the costs and holds of the batch, earlier runs included. Dollars, as a decimal string. Default: no limit.
    *
-   * The batch submits nothing that would exceed the limit. The API holds more than an execution costs, so that a part of the limit may
-   * stay unused. While the hold of a model is unknown, the batch submits one item of this model at a time. This first item may exceed the
-   * limit, unless `hold` is set. A submission of an earlier run whose outcome is unknown is sent again whatever the limit.
+   * The batch submits nothing that would exceed the limit. The API holds more than an execution costs, so that a part
+   * of the limit may stay unused. While the hold of a model is unknown, the batch submits one item of this model at a
+   * time. This first item may exceed the limit, unless `hold` is set. A submission of an earlier run whose outcome is
+   * unknown is sent again even if the limit is reached.
    */
   readonly maxCost?: string | undefined
   /**
-   * Returns the expected hold of an item for `maxCost`. Dollars, as a decimal string. Default: the highest hold that the API has reported
-   * for the model.
+   * Returns the expected hold of an item for `maxCost`. Dollars, as a decimal string. Default: the highest hold that
+   * the API has reported for the model.
    */
   readonly hold?: ((item: A, index: number) => string) | undefined
   /**
-   * Runs before each group of submissions, such as to check the balance, for which the API has no endpoint. Gets the number of submissions
-   * in the group: at most `concurrency` and at most 64. If it returns `false`, the batch submits nothing more. Default: nothing.
+   * Runs before each group of submissions, such as to check the balance, for which the API has no endpoint. Gets the
+   * number of submissions in the group: at most `concurrency` and at most 64. If it returns `false`, the batch submits
+   * nothing more. Default: nothing.
    */
   readonly beforeSubmit?: ((count: number) => Effect.Effect<boolean, E2, R>) | undefined
   /**
-   * Processes an outcome, such as saving the result, before the stream emits it. Runs for up to `concurrency` outcomes at once. A later
-   * run does not repeat it for an outcome that counts as delivered.
+   * Processes an outcome, such as saving the result, before the stream emits it. Runs for up to `concurrency` outcomes
+   * at once. A later run does not repeat it for an outcome that counts as delivered.
    *
-   * If it returns `false`, the batch continues, but the outcome does not count as delivered and a later run tries again. A failure ends
-   * the batch. Default: nothing.
+   * If it returns `false`, the batch continues, but the outcome does not count as delivered and a later run tries
+   * again. A failure ends the batch. Default: nothing.
    */
   readonly deliver?: ((outcome: Outcome<A, E>) => Effect.Effect<unknown, E2, R>) | undefined
   /**
-   * Returns whether an item is submitted again as a new execution, such as
-   * `({ _tag, retryable }) => retryable || _tag === "ExecutionExpired"`.
+   * Returns whether an item is submitted again as a new execution, such as `({ _tag, retryable }) => retryable || _tag
+   * === "ExecutionExpired"`.
    *
-   * Runs for an item that failed for good in an earlier run, whose execution the API did not find (404 or 410), or whose submission has an
-   * unknown outcome. An item is submitted again at most once per run. `maxCost` no longer counts the replaced execution. Default: only if
-   * the item failed for good and its request has changed.
+   * Runs for an item that failed for good in an earlier run, whose execution the API did not find (404 or 410), or
+   * whose submission has an unknown outcome. An item is submitted again at most once per run. `maxCost` no longer
+   * counts the replaced execution. Default: only if the item failed for good and its request has changed.
    */
   readonly resubmit?: ((error: AwaitFailure | SubmissionOutcomeUnknown, item: A) => boolean) | undefined
   /** How long to wait for each execution, and when to poll. Default: as the client. */
@@ -107,11 +112,12 @@ export interface Options<A, E = never, E2 = never, R = never> {
  */
 export interface Batch<A, E = never, E2 = never, R = never> {
   /**
-   * Runs the batch and emits one outcome per item. The consumer sets the pace: items wait while it does not ask for the next outcome. An
-   * outcome counts as delivered when the consumer asks for the next one. An interruption waits for the end of a journal write.
+   * Runs the batch and emits one outcome per item. The consumer sets the pace: items wait while it does not ask for the
+   * next outcome. An outcome counts as delivered when the consumer asks for the next one. An interruption waits for the
+   * end of a journal write.
    *
-   * Fails with `InvalidRequest` if an option is invalid or if the batch has already run, and with `JournalError` if the journal cannot be
-   * read or written.
+   * Fails with `InvalidRequest` if an option is invalid or if the batch has already run, and with `JournalError` if the
+   * journal cannot be read or written.
    *
    * @example
    * ```ts
@@ -147,8 +153,8 @@ export interface Batch<A, E = never, E2 = never, R = never> {
    */
   readonly progress: Subscribable.Subscribable<Progress>
   /**
-   * Stops the submissions. The batch waits for its running executions. It sends a create without a response again under its key, to learn
-   * its outcome. The remaining items are `NotAttempted`.
+   * Stops the submissions. The batch waits for its running executions. It sends a create without a response again under
+   * its key, to learn its outcome. The remaining items are `NotAttempted`.
    *
    * @example
    * ```ts
