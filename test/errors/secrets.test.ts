@@ -263,11 +263,11 @@ describe("text of the server that becomes part of a message", () => {
       Effect.gen(function* () {
         const { executions } = yield* makeFakeClient(() => ({ status: 200, json: { id: "exec_1", status } })).client
         const id = Execution.ExecutionId.make("exec_1")
-        for (const exit of [
-          yield* runToEnd(silent(executions.await(id, { timeout: "1 second" }))),
-          yield* Effect.exit(silent(executions.result(id)))
-        ]) {
-          const { message } = failureOf(exit)
+        const errors: ReadonlyArray<ModelRouteError.ModelRouteError> = [
+          failureOf(yield* runToEnd(silent(executions.await(id, { timeout: "1 second" })))),
+          failureOf(yield* Effect.exit(silent(executions.result(id))))
+        ]
+        for (const { message } of errors) {
           assert.notInclude(message, status)
           assert.isBelow(message.length, 300)
           assert.notInclude(message, "\n")
