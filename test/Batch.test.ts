@@ -269,8 +269,8 @@ describe("the items of a batch", () => {
         Effect.gen(function* () {
           const { executions, first, second } = yield* runBatchTest(
             Effect.gen(function* () {
-              const once = collect(Batch.run([1, 2, 1, 1], { ...batchOptions, concurrency, resubmit: () => true }))
-              return { first: yield* once, second: yield* once, executions: (yield* readLedger).executions }
+              const runOnce = collect(Batch.run([1, 2, 1, 1], { ...batchOptions, concurrency, resubmit: () => true }))
+              return { first: yield* runOnce, second: yield* runOnce, executions: (yield* readLedger).executions }
             }),
             { simulator: { faults: [Fault.ends({ status: "FAILED" }), Fault.ends({ status: "FAILED" })] } }
           )
@@ -383,18 +383,18 @@ describe("the items of a batch", () => {
     Effect.gen(function* () {
       const { executions, runs } = yield* runBatchTest(
         Effect.gen(function* () {
-          const once = (extra: Partial<Batch.Options<number>> = {}) =>
+          const runOnce = (extra: Partial<Batch.Options<number>> = {}) =>
             Effect.map(
               collect(Batch.run(range(2), { ...batchOptions, order: "input", concurrency: 1, ...extra })),
               (outcomes) => outcomes.map(nameOf)
             )
-          const first = yield* once()
-          const second = yield* once({
+          const first = yield* runOnce()
+          const second = yield* runOnce({
             resubmit: () => {
               throw new Error("no decision")
             }
           })
-          return { runs: [first, second, yield* once()], executions: (yield* readLedger).executions.length }
+          return { runs: [first, second, yield* runOnce()], executions: (yield* readLedger).executions.length }
         }),
         { simulator: { faults: [Fault.ends({ status: "FAILED", code: "GENERATION_FAILED" })] } }
       )
@@ -530,7 +530,7 @@ describe("the option deliver", () => {
     Effect.gen(function* () {
       const delivered = yield* runBatchTest(
         Effect.gen(function* () {
-          const once = (key: string) =>
+          const runOnce = (key: string) =>
             Effect.map(
               collect(
                 Batch.run(range(4), {
@@ -541,7 +541,7 @@ describe("the option deliver", () => {
               ),
               Array.map(({ delivered }) => delivered)
             )
-          return [yield* once("2"), yield* once("none"), yield* once("2")]
+          return [yield* runOnce("2"), yield* runOnce("none"), yield* runOnce("2")]
         })
       )
       assert.deepStrictEqual(delivered, [

@@ -265,14 +265,14 @@ describe("a later run of a batch", () => {
     Effect.gen(function* () {
       const { runs, sent } = yield* runBatchTest(
         Effect.gen(function* () {
-          const once = (request: (n: number) => ReturnType<typeof requestOf>) =>
+          const runOnce = (request: (n: number) => ReturnType<typeof requestOf>) =>
             Effect.map(collect(Batch.run([1], { ...batchOptions, request })), (outcomes) => outcomes.map(nameOf))
           const simulator = yield* Simulator.Simulator
-          const first = yield* once(requestOf)
+          const first = yield* runOnce(requestOf)
           const before = (yield* simulator.requests).length
-          const changed = yield* once((n) => requestOf(n + 1))
+          const changed = yield* runOnce((n) => requestOf(n + 1))
           const sent = (yield* simulator.requests).length - before
-          const third = yield* once(requestOf)
+          const third = yield* runOnce(requestOf)
           assert.strictEqual((yield* simulator.ledger).executions.length, 1)
           return { sent, runs: [first, changed, third] }
         }),
@@ -556,12 +556,12 @@ describe("a later run of a batch", () => {
     Effect.gen(function* () {
       const { executions, runs } = yield* runBatchTest(
         Effect.gen(function* () {
-          const once = (extra: Partial<Batch.Options<number>> = {}) =>
+          const runOnce = (extra: Partial<Batch.Options<number>> = {}) =>
             collect(Batch.run(range(3), { ...batchOptions, order: "input", ...extra }))
-          const first = yield* once()
-          const second = yield* once()
-          const third = yield* once({ resubmit: (error) => error._tag === "GenerationFailed" })
-          const fourth = yield* once()
+          const first = yield* runOnce()
+          const second = yield* runOnce()
+          const third = yield* runOnce({ resubmit: (error) => error._tag === "GenerationFailed" })
+          const fourth = yield* runOnce()
           return { runs: [first, second, third, fourth], executions: (yield* readLedger).executions }
         }),
         {
@@ -614,7 +614,7 @@ describe("a later run of a batch", () => {
     Effect.gen(function* () {
       const { executions, runs } = yield* runBatchTest(
         Effect.gen(function* () {
-          const once = (version: string) =>
+          const runOnce = (version: string) =>
             Effect.map(
               collect(
                 Batch.run([1, 2], {
@@ -628,7 +628,7 @@ describe("a later run of a batch", () => {
               (outcomes) => outcomes.map(nameOf)
             )
           return {
-            runs: [yield* once("a"), yield* once("a"), yield* once("b")],
+            runs: [yield* runOnce("a"), yield* runOnce("a"), yield* runOnce("b")],
             executions: (yield* readLedger).executions
           }
         }),
@@ -675,11 +675,11 @@ describe("a later run of a batch", () => {
     Effect.gen(function* () {
       const executions = yield* runBatchTest(
         Effect.gen(function* () {
-          const once = Effect.flatMap(makeMemoryJournal, (empty) =>
+          const runOnce = Effect.flatMap(makeMemoryJournal, (empty) =>
             Stream.runDrain(Batch.run(range(4), batchOptions)).pipe(Effect.provide(withJournal(empty)))
           )
-          yield* once
-          yield* once
+          yield* runOnce
+          yield* runOnce
           return (yield* readLedger).executions
         })
       )

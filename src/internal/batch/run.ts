@@ -165,6 +165,19 @@ const makeRunId: Effect.Effect<string> = Effect.zipWith(
   (now, random) => `${now.toString(36)}-${random.toString(36)}`
 )
 
+const toItemOptions = <A, E, E2, R>(
+  { beforeSubmit, hold, key, request, resubmit = () => false, version }: Options<A, E, E2, R>,
+  keyTtlMillis: number,
+  runId: string
+): ItemOptions<A, E, E2, R> => ({
+  key,
+  request,
+  version,
+  hold,
+  planOptions: (item) => ({ keyTtlMillis, runId, shouldResubmit: (error) => resubmit(error, item) }),
+  beforeSubmit
+})
+
 /** @internal Makes a batch. Nothing happens before its `outcomes` run. */
 export const make = <A, E, E2, R, EI, RI>(
   client: Pick<Service, "executions" | "rateLimit">,
@@ -172,7 +185,7 @@ export const make = <A, E, E2, R, EI, RI>(
   input: Iterable<A> | Stream.Stream<A, EI, RI>,
   options: Options<A, E, E2, R>
 ): Batch<A, E, E2 | EI, R | RI> => {
-  const { concurrency = defaultConcurrency, id: batchId, resubmit = () => false } = options
+  const { concurrency = defaultConcurrency, id: batchId } = options
   const stop = new StopSignal(batchId)
   const retryBudget = new RetryBudget(options.retryBudget ?? {})
   const progress = new ProgressCounter(options.total ?? sizeOf(input), stop, retryBudget, client.rateLimit)
@@ -214,14 +227,7 @@ export const make = <A, E, E2, R, EI, RI>(
         costBudget,
         waitOptions: options.wait ?? {}
       },
-      {
-        key: options.key,
-        request: options.request,
-        version: options.version,
-        hold: options.hold,
-        planOptions: (item) => ({ keyTtlMillis, runId, shouldResubmit: (error) => resubmit(error, item) }),
-        beforeSubmit: options.beforeSubmit
-      },
+      toItemOptions(options, keyTtlMillis, runId),
       { concurrency, isInOrder: options.order === "input", deliver: options.deliver },
       toStream(input)
     )
