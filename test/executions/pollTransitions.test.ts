@@ -1,6 +1,6 @@
 /** How a wait continues or ends after each response to a poll. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, type Exit, Schedule, TestClock } from "effect"
+import { Effect, type Exit, Fiber, Schedule, TestClock } from "effect"
 import { Execution, type ModelRouteError } from "effect-modelroute"
 import { id } from "../utils/executions.js"
 import { failureOf, valueOf } from "../utils/exit.js"
@@ -227,6 +227,23 @@ describe("the output of a COMPLETED execution", () => {
 })
 
 describe("a FAILED notification without an error", () => {
+  it.effect("extends the wait beyond the expiry of the execution, because the error may be late", () => {
+    const expires_at = isoDate(start + 5000)
+    const running = json({ id: "exec_1", status: "PROCESSING", expires_at })
+    const script = makeScript({ get: [running, running, running, running, failed] })
+    return Effect.gen(function* () {
+      yield* TestClock.setTime(start)
+      const { executions } = yield* script.client
+      const wait = yield* Effect.fork(Effect.exit(silent(executions.await(id))))
+      yield* TestClock.adjust("15 seconds")
+      yield* executions.notify(new Execution.Execution({ id, status: "FAILED" }))
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(failureOf(yield* Fiber.join(wait))._tag, "GenerationFailed")
+      // The execution expires after 5 s, and the wait for it would end 30 s later.
+      assert.deepStrictEqual(script.requests(), ["10 get", "15 get", "25 get", "35 get", "45 get"])
+    })
+  })
+
   const failed = json({ id: "exec_1", status: "FAILED", error: { code: "GENERATION_FAILED", retryable: true } })
   const failedWithoutError = json({ id: "exec_1", status: "FAILED" })
 

@@ -101,9 +101,10 @@ export const isUpdate = (state: PollState, update: Observation): boolean => {
   }
 }
 
-/** @internal When the wait ends. */
-export const deadlineOf = ({ callerDeadline, deadline, outputMissingSince }: PollState): number =>
-  callerDeadline ?? Math.max(deadline, (outputMissingSince ?? Number.NEGATIVE_INFINITY) + replicaLagMillis)
+/** @internal When the wait ends. A missing output or error gets the time that a replica can be behind. */
+export const deadlineOf = ({ callerDeadline, deadline, errorMissingSince, outputMissingSince }: PollState): number =>
+  callerDeadline ??
+  Math.max(deadline, (outputMissingSince ?? errorMissingSince ?? Number.NEGATIVE_INFINITY) + replicaLagMillis)
 
 /** Whether to poll without a delay, because the missing error or output should be available already. */
 const isPollDue = (state: PollState): boolean => {
