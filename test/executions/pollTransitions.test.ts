@@ -228,9 +228,9 @@ describe("the output of a COMPLETED execution", () => {
 
 describe("a FAILED notification without an error", () => {
   it.effect("extends the wait beyond the expiry of the execution, because the error may be late", () => {
-    const expires_at = isoDate(start + 5000)
+    const expires_at = isoDate(start + 15_000)
     const running = json({ id: "exec_1", status: "PROCESSING", expires_at })
-    const script = makeScript({ get: [running, running, running, running, failed] })
+    const script = makeScript({ get: [running, running, running, running, running, failed] })
     return Effect.gen(function* () {
       yield* TestClock.setTime(start)
       const { executions } = yield* script.client
@@ -239,8 +239,8 @@ describe("a FAILED notification without an error", () => {
       yield* executions.notify(new Execution.Execution({ id, status: "FAILED" }))
       yield* TestClock.adjust("1 minute")
       assert.strictEqual(failureOf(yield* Fiber.join(wait))._tag, "GenerationFailed")
-      // The execution expires after 5 s, and the wait for it would end 30 s later.
-      assert.deepStrictEqual(script.requests(), ["10 get", "15 get", "25 get", "35 get", "45 get"])
+      // The execution expires after 15 s, and the wait for it would end 30 s later.
+      assert.deepStrictEqual(script.requests(), ["10 get", "15 get", "25 get", "35 get", "45 get", "55 get"])
     })
   })
 
