@@ -148,6 +148,35 @@ overEachTransport((test, name) => {
     })
   )
 
+  for (const [what, text, expectedLinks] of [
+    ["because its URL has expired is sent to a new URL", "Request has expired", 2],
+    ["for another reason fails with its response", "The signature does not match", 1]
+  ] as const) {
+    test(
+      `an upload that storage rejects before it has the bytes ${what}`,
+      Effect.gen(function* () {
+        let links = 0
+        const server = yield* serve((response, request) => {
+          if (request.url === "/put1") {
+            return void response.writeHead(403).end(`<Error><Message>${text}</Message></Error>`)
+          }
+          if (request.url === "/put2") return void request.on("end", () => response.writeHead(200).end())
+          if (request.url === "/v1/files/confirm") return json(response, {})
+          links += 1
+          return json(response, { file_id: "file_1", upload_url: `http://${request.headers.host}/put${links}` })
+        })
+        const { files } = yield* makeClientAt(server.url, { attemptTimeout: "1 second" })
+        const upload = yield* Effect.either(files.upload(File.fromBytes(new Uint8Array(20 * MiB))))
+        assert.strictEqual(links, expectedLinks)
+        if (upload._tag === "Right") return assert.strictEqual(expectedLinks, 2)
+        assert.propertyVal(upload.left, "_tag", "UnexpectedResponse")
+        assert.propertyVal(upload.left, "status", 403)
+        // The platform's client for node:http loses the response of the first attempt.
+        assert.propertyVal(upload.left, "attempts", name === "node:http" ? 3 : 2)
+      })
+    )
+  }
+
   test(
     "an upload fails if the confirmation has a smaller size",
     Effect.gen(function* () {

@@ -28,10 +28,12 @@ import { withContentLength } from "../http/contentLength.js"
 import * as requests from "../http/requests.js"
 import type { RequestSender } from "../http/requestSender.js"
 import { retryLoop } from "../http/retryLoop.js"
+import { losesEarlyResponses } from "../http/transports.js"
 import { bypass } from "../rateLimit/admission.js"
 import { serverTime } from "../retry/rateLimitHeaders.js"
 import type { CallStats } from "../telemetry.js"
 import * as decode from "./decode.js"
+import { withRejectionProbe } from "./earlyRejection.js"
 import { resolveTarget, type Target } from "./redirect.js"
 import type { UploadOptions } from "./types.js"
 import { callerLogLevel, UploadBody } from "./uploadBody.js"
@@ -42,6 +44,8 @@ interface UploadLink {
   readonly target: Target
   /** Monotonic milliseconds. */
   readonly expiresAt: number | undefined
+  /** Whether the transport of the link loses the rejection of an upload. */
+  readonly losesEarlyResponses: boolean
 }
 
 const linkCall = (
@@ -65,7 +69,7 @@ const linkCall = (
       if ("problem" in target) return undefined
       const sentAt = serverTime(response.headers, receivedAt.wall) ?? receivedAt.wall
       const expiresAt = link.expiresAt && link.expiresAt.epochMillis - sentAt + receivedAt.monotonic
-      return { fileId: link.fileId, target, expiresAt }
+      return { fileId: link.fileId, target, expiresAt, losesEarlyResponses: losesEarlyResponses(response) }
     }),
     // A second link has no effect, because the file exists only when its bytes have arrived.
     isRepeatable: true,
@@ -174,15 +178,23 @@ export const make =
         logLevel: yield* callerLogLevel
       })
       const { duration } = sender.attemptLimits
+      const millis = Duration.toMillis(duration)
+      let losesRejection = false
       const storageSender: RequestSender = {
         ...sender,
-        client: yield* withContentLength(storage, size),
+        client: withRejectionProbe(
+          yield* withContentLength(storage, size),
+          sender.timer,
+          millis,
+          () => losesRejection && body.isPartlySent()
+        ),
         admission: Effect.succeed(bypass),
-        attemptLimits: { duration, withTimeout: body.timeLimit(sender.timer, Duration.toMillis(duration)) }
+        attemptLimits: { duration, withTimeout: body.timeLimit(sender.timer, millis) }
       }
 
-      const requestLink = Effect.tap(retryLoop(sender, linkCall(sender, source, options), stats), ({ fileId }) => {
-        stats.fileId = fileId
+      const requestLink = Effect.tap(retryLoop(sender, linkCall(sender, source, options), stats), (link) => {
+        stats.fileId = link.fileId
+        losesRejection = link.losesEarlyResponses
       })
       const sendBytes = (link: UploadLink) =>
         raceListener(

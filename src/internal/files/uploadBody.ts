@@ -81,6 +81,9 @@ export class UploadBody<E> {
     return this.attempt?.isComplete === true
   }
 
+  /** Returns whether the transport has taken some of the bytes in the latest attempt, but not all. */
+  readonly isPartlySent = (): boolean => this.sentBytes > 0 && !this.isComplete
+
   /** Registers a callback for the failure of the source, and returns a function that removes it. */
   readonly onSourceFailure = (resume: (failure: Effect.Effect<never, E | InvalidRequest>) => void): (() => void) => {
     this.listener = () => {

@@ -39,14 +39,26 @@ export const storageClient = (client: HttpClient.HttpClient): HttpClient.HttpCli
     HttpClient.withTracerDisabledWhen(() => true)
   )
 
+/** Returns the response in the form of the transport. */
+const sourceOf = (response: HttpClientResponse.HttpClientResponse): unknown => {
+  // The platform wraps the response of a transport to close the connection on interruption.
+  const inner = Predicate.hasProperty(response, "original") ? response.original : response
+  return Predicate.hasProperty(inner, "source") ? inner.source : undefined
+}
+
 /**
  * Returns whether the transport leaves the body in its content encoding. undici and node:http do, and name the status `statusCode`.
  * `fetch` decodes the body and keeps the header.
  *
  * @internal
  */
-export const keepsContentEncoding = (response: HttpClientResponse.HttpClientResponse): boolean => {
-  // The platform wraps the response of a transport to close the connection on interruption.
-  const inner = Predicate.hasProperty(response, "original") ? response.original : response
-  return Predicate.hasProperty(inner, "source") && Predicate.hasProperty(inner.source, "statusCode")
-}
+export const keepsContentEncoding = (response: HttpClientResponse.HttpClientResponse): boolean =>
+  Predicate.hasProperty(sourceOf(response), "statusCode")
+
+/**
+ * Returns whether the transport loses a response that is complete before the request is. node:http does.
+ *
+ * @internal
+ */
+export const losesEarlyResponses = (response: HttpClientResponse.HttpClientResponse): boolean =>
+  Predicate.hasProperty(sourceOf(response), "rawHeaders")
