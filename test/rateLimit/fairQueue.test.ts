@@ -1,0 +1,55 @@
+import { assert, describe, it } from "@effect/vitest"
+import { FairQueue, type Queued } from "../../src/internal/rateLimit/fairQueue.js"
+
+describe("FairQueue", () => {
+  interface NamedRequest extends Queued {
+    readonly name: string
+  }
+  const makeRequest = (name: string, requestClass: Queued["requestClass"], isRetry = false): NamedRequest => ({
+    name,
+    requestClass,
+    isRetry
+  })
+  const takeAll = (queue: FairQueue<NamedRequest>) => {
+    const names: Array<string> = []
+    for (let next = queue.take(); next !== undefined; next = queue.take()) names.push(next.name)
+    return names
+  }
+
+  it("lets the classes take turns, each first in, first out, retries before first attempts", () => {
+    const queue = new FairQueue<NamedRequest>()
+    for (const name of ["s1", "s2", "s3", "s4"]) queue.add(makeRequest(name, "submissions"))
+    for (const name of ["p1", "p2"]) queue.add(makeRequest(name, "polls"))
+    queue.add(makeRequest("c1", "calls"))
+    queue.add(makeRequest("s0", "submissions", true))
+    assert.deepStrictEqual(takeAll(queue), ["s0", "p1", "c1", "s1", "p2", "s2", "s3", "s4"])
+  })
+
+  it("removes any value once", () => {
+    const queue = new FairQueue<NamedRequest>()
+    const [a, b, c] = [makeRequest("a", "polls"), makeRequest("b", "polls"), makeRequest("c", "polls")]
+    for (const request of [a, b, c]) queue.add(request)
+    assert.deepStrictEqual([queue.remove(b), queue.remove(b), queue.size], [true, false, 2])
+    assert.deepStrictEqual(takeAll(queue), ["a", "c"])
+    assert.strictEqual(queue.size, 0)
+  })
+
+  it("counts the values that go before", () => {
+    const queue = new FairQueue<NamedRequest>()
+    for (const name of ["s1", "s2", "s3"]) queue.add(makeRequest(name, "submissions"))
+    queue.add(makeRequest("p1", "polls"))
+    assert.deepStrictEqual(
+      [queue.countAhead("submissions"), queue.countAhead("polls"), queue.countAhead("calls")],
+      [4, 2, 0]
+    )
+    assert.deepStrictEqual(
+      Array.from(queue, ([{ name }, ahead]) => [name, ahead]),
+      [
+        ["s1", 0],
+        ["s2", 2],
+        ["s3", 3],
+        ["p1", 0]
+      ]
+    )
+  })
+})

@@ -1,0 +1,20 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as rejection from "../../src/internal/rateLimit/rejection.js"
+import { start } from "../utils/harness.js"
+
+describe("a rejection", () => {
+  it("blocks until the reset, at least 1 s", () => {
+    assert.strictEqual(rejection.blockUntil(start, start + 42_000), start + 42_000)
+    assert.strictEqual(rejection.blockUntil(start, start + 200), start + 1000)
+  })
+
+  it("without a reset blocks for 1, 2, 4 … 30 s", () => {
+    const waits = [0, 1, 2, 3, 4, 5, 6].map((n) => (rejection.blockWithoutReset(start, n) - start) / 1000)
+    assert.deepStrictEqual(waits, [1, 2, 4, 8, 16, 30, 30])
+  })
+
+  it("ignores a reset in the past or more than 25 hours ahead", () => {
+    const usable = [-1, 0, 1, 25 * 3_600_000, 25 * 3_600_000 + 1].map((wait) => rejection.isUsable(start + wait, start))
+    assert.deepStrictEqual(usable, [false, false, true, true, false])
+  })
+})

@@ -1,0 +1,126 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Window from "../../src/internal/rateLimit/window.js"
+import { parseRateLimitHeaders } from "../../src/internal/retry/rateLimitHeaders.js"
+import { httpDate, start } from "../utils/harness.js"
+import { type ReportedLimit, toRateLimitInfo } from "../utils/reportedLimit.js"
+
+const observe = (
+  at: { readonly sentAt?: number; readonly receivedAt?: number },
+  headers: { readonly [name: string]: string }
+): Window.WindowObservation => {
+  const { sentAt = 0, receivedAt = sentAt } = at
+  const info = parseRateLimitHeaders(headers, start + receivedAt)
+  const serverNow = info.date ?? start + receivedAt
+  return { ...info, sentAt: start + sentAt, receivedAt: start + receivedAt, serverNow }
+}
+
+const makeHeaders = (remaining: number, resetIn: number) => ({
+  date: httpDate(start),
+  "x-ratelimit-limit": "60",
+  "x-ratelimit-remaining": String(remaining),
+  "x-ratelimit-reset": String((start + resetIn) / 1000)
+})
+
+describe("Window", () => {
+  const known = Window.open(observe({ sentAt: 100, receivedAt: 200 }, makeHeaders(50, 60_000)), 1, 3, undefined)
+
+  it("opens with the values of its first response, and counts the requests in flight as its own", () => {
+    assert.deepStrictEqual(known, {
+      reset: { clock: "server", at: start + 60_000 },
+      limit: 60,
+      remaining: 50,
+      ownRequests: 4,
+      firstSeenAt: start + 200,
+      millisToReset: 60_000
+    })
+  })
+
+  for (const [name, observation, relation] of [
+    ["treats the same reset as the same window", observe({ sentAt: 300 }, makeHeaders(49, 60_000)), "same"],
+    ["treats a difference of one second as rounding", observe({ sentAt: 300 }, makeHeaders(49, 61_000)), "same"],
+    ["treats a later reset as a later window", observe({ sentAt: 300 }, makeHeaders(59, 120_000)), "newer"],
+    ["treats an earlier reset as an earlier window", observe({ sentAt: 150 }, makeHeaders(3, 1000)), "older"],
+    [
+      "treats an earlier reset as correct if the request was sent after the known window was seen",
+      observe({ sentAt: 300 }, makeHeaders(3, 1000)),
+      "newer"
+    ],
+    [
+      "treats a reset one second later as a later window if the request was sent after the end",
+      observe({ sentAt: 60_000 }, makeHeaders(59, 61_000)),
+      "newer"
+    ],
+    [
+      "treats more remaining requests as a later window if the request was sent after the end",
+      observe({ sentAt: 60_000 }, makeHeaders(59, 60_000)),
+      "newer"
+    ],
+    [
+      "treats fewer remaining requests as the same window if the request was sent after the end",
+      observe({ sentAt: 60_000 }, makeHeaders(49, 60_000)),
+      "same"
+    ]
+  ] as const) {
+    it(name, () => {
+      const isAfterEnd = observation.sentAt >= start + 60_000
+      assert.strictEqual(Window.compare(known, observation, isAfterEnd), relation)
+    })
+  }
+
+  it("detects a later window without a reset by more remaining requests, if the request was sent after the known window was seen", () => {
+    const { "x-ratelimit-reset": _, ...rest } = makeHeaders(59, 0)
+    assert.strictEqual(Window.compare(known, observe({ sentAt: 300 }, rest), false), "newer")
+    assert.strictEqual(Window.compare(known, observe({ sentAt: 100 }, rest), false), "same")
+  })
+
+  it("only lowers the remaining requests, by one if a response does not report them", () => {
+    const remaining = (headers: { readonly [name: string]: string }) =>
+      Window.update(known, observe({ sentAt: 300 }, headers)).remaining
+    assert.strictEqual(remaining(makeHeaders(47, 60_000)), 47)
+    assert.strictEqual(remaining(makeHeaders(55, 60_000)), 50)
+    assert.strictEqual(remaining({}), 49)
+  })
+
+  it("derives the remaining requests from the limit, and leaves them unknown without one", () => {
+    const { "x-ratelimit-remaining": _, ...rest } = makeHeaders(0, 60_000)
+    assert.strictEqual(Window.open(observe({}, rest), 3, 0, undefined).remaining, 57)
+    assert.strictEqual(Window.open(observe({}, {}), 1, 0, undefined).remaining, Number.POSITIVE_INFINITY)
+  })
+
+  const observeAt = (at: number, reported: ReportedLimit): Window.WindowObservation => ({
+    ...toRateLimitInfo(reported),
+    sentAt: start + at,
+    receivedAt: start + at,
+    serverNow: toRateLimitInfo(reported).date ?? start + at
+  })
+  const openWindow = (reported: ReportedLimit) =>
+    Window.open(observeAt(0, { limit: 9, remaining: 8, ...reported }), 1, 0, undefined)
+
+  it("treats a reset one second later as a later window if windows are 2 s long", () => {
+    const next = observeAt(1, { limit: 9, remaining: 8, reset: 3000 })
+    assert.strictEqual(Window.compare(openWindow({ reset: 2000, date: 0 }), next, false), "newer")
+  })
+
+  it("treats a difference of 2 s as rounding if the reset is relative to the arrival of a response", () => {
+    const known = openWindow({ reset: 60_000, clock: "local" })
+    const observeReset = (reset: number) => observeAt(1, { remaining: 7, reset, clock: "local" })
+    assert.strictEqual(Window.compare(known, observeReset(62_000), false), "same")
+    assert.strictEqual(Window.compare(known, observeReset(62_001), false), "newer")
+  })
+
+  it("does not compare resets of two clocks", () => {
+    const other = observeAt(1, { remaining: 7, reset: 90_000, clock: "local" })
+    assert.strictEqual(Window.compare(openWindow({ reset: 60_000, date: 0 }), other, false), "same")
+  })
+
+  it("keeps the latest reported reset", () => {
+    const known = openWindow({ reset: 60_000, date: 0 })
+    const updatedReset = (reset: number) => Window.update(known, observeAt(1, { remaining: 7, reset })).reset
+    assert.deepStrictEqual(updatedReset(61_000), { clock: "server", at: start + 61_000 })
+    assert.deepStrictEqual(updatedReset(59_000), { clock: "server", at: start + 60_000 })
+  })
+
+  it("measures the time to the reset on the server's clock", () => {
+    assert.strictEqual(openWindow({ reset: 660_000, date: 600_000 }).millisToReset, 60_000)
+  })
+})

@@ -1,0 +1,25 @@
+/** Rate limit headers as a test states them. */
+import type { Moment, RateLimitInfo } from "../../src/internal/retry/rateLimitHeaders.js"
+import { start } from "./harness.js"
+
+/** All moments are milliseconds after `start`. */
+export interface ReportedLimit {
+  readonly limit?: number
+  readonly remaining?: number
+  readonly reset?: number
+  /** The clock of the reset. Default: `server`. */
+  readonly clock?: Moment["clock"]
+  readonly retryAfter?: number
+  readonly date?: number
+}
+
+export const toRateLimitInfo = (reported: ReportedLimit): RateLimitInfo => {
+  const { clock = "server", date, limit, remaining, reset, retryAfter } = reported
+  return {
+    date: date === undefined ? undefined : start + date,
+    limit,
+    remaining,
+    reset: reset === undefined ? undefined : { clock, at: start + reset },
+    retryAfter: retryAfter === undefined ? undefined : { clock: "local", at: start + retryAfter }
+  }
+}
