@@ -175,6 +175,15 @@ overEachTransport((test, name) => {
     })
   )
 
+  test(
+    "an encoded file without a byte is complete",
+    Effect.gen(function* () {
+      const server = yield* serveFile({}, (response) => send(response, "gzip", new Uint8Array(0)))
+      const { files } = yield* makeClientAt(server.url, noRetry)
+      assert.lengthOf(yield* collect(files.download(fileId)), 0)
+    })
+  )
+
   for (const [what, headers, status] of [
     ["without a body", { "content-length": "0" }, 200],
     ["with the status 204", {}, 204]

@@ -160,7 +160,7 @@ export const acceptContent = (
   }
   if (isEncoded) {
     state.canResume = false
-    state.size ??= expected.size
+    state.size ??= expected.size ?? (response.headers["content-length"] === "0" ? 0 : undefined)
     if (state.size === undefined && contentEncoding.isDecodedByTransport(response)) {
       return discardAndFail(received, unverifiableProblem)
     }

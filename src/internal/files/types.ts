@@ -52,7 +52,8 @@ export interface Files {
    * upload. Storage receives no header of the API. An expired URL is replaced once.
    *
    * The upload as a whole has no time limit. An attempt fails with `TransportError` if storage takes no bytes for the
-   * `attemptTimeout`.
+   * `attemptTimeout`. Over node:http, a rejection that arrives before all bytes are sent is known only to the next
+   * attempt, so a policy without retries reports a `TransportError` instead.
    *
    * Fails with `FileTooLarge` or `InvalidRequest` before anything is sent. Fails with `InvalidRequest` if the source
    * has another size than it declares. Fails with the error of the source if reading it fails. Any other rejection by
@@ -105,8 +106,9 @@ export interface Files {
    * key is never sent to storage. `File.toPath` writes the bytes to a file.
    *
    * The time limit of an attempt applies to each chunk. An interrupted download is resumed as the retry policy allows,
-   * with a `Range` request if storage supports it. Fails with `FileNotFound` if there is no such file. API page
-   * "Downloading files".
+   * with a `Range` request if storage supports it. Fails with `FileNotFound` if there is no such file. Fails with
+   * `UnexpectedResponse` over `fetch` if the bytes have a content encoding and the size of the file is unknown, because
+   * `fetch` does not report an incomplete encoding. API page "Downloading files".
    *
    * @example
    * ```ts
