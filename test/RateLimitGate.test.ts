@@ -1,4 +1,4 @@
-/** The gate as the users of a client meet it. Its rules and figures have tests of their own in gate/. */
+/** The gate as users of a client see it. The tests of its rules and of its throughput are in rateLimit/. */
 import { assert, describe, it } from "@effect/vitest"
 import {
   Chunk,
@@ -24,25 +24,22 @@ import { Fault, Simulator, layer as simulatorLayer } from "effect-modelroute/Sim
 import { createMany, makeClient, measureEnd } from "./utils/throughput.js"
 import { makeFakeClient } from "./utils/fake.js"
 import { failureOf, valueOf } from "./utils/exit.js"
-import { apiKey, arrivalTimes, image, layer, runToEnd, silent, start, withClient } from "./utils/harness.js"
+import { apiKey, arrivalTimes, image, layer, runToEnd, start, withClient } from "./utils/harness.js"
 import { LimitedServer } from "./utils/limitedServer.js"
 import { fixedWindow } from "../src/internal/simulator/http/rateLimiter.js"
 import { spansOf } from "./utils/tracing.js"
-import { runInVirtualTime } from "./utils/virtualTime.js"
+import { inVirtualTime, runInVirtualTime } from "./utils/virtualTime.js"
 
 const times = <A>(n: number, value: A): ReadonlyArray<A> => Array.from({ length: n }, () => value)
 
 const create = ({ executions }: ModelRouteClient.Service) => executions.create(image)
 
-const refused = Effect.flatMap(Simulator, ({ requests }) =>
+const countRejected = Effect.flatMap(Simulator, ({ requests }) =>
   Effect.map(requests, (all) => all.filter(({ outcome }) => outcome === 429).length)
 )
 
-const inVirtualTime = <A, E>(effect: Effect.Effect<A, E>) =>
-  Effect.map(runInVirtualTime(silent(effect), start), valueOf)
-
 describe("a client", () => {
-  it.effect("passes a gate of its own: nothing is refused", () =>
+  it.effect("has a gate of its own, so that no request is rejected", () =>
     Effect.gen(function* () {
       const server = new LimitedServer({ limiter: fixedWindow(60, 60_000), skew: -5400 })
       const ended = yield* measureEnd(
@@ -57,7 +54,7 @@ describe("a client", () => {
     })
   )
 
-  it.effect("passes the gate that is provided to the program, like a client that was built with it", () =>
+  it.effect("uses the gate provided to the program, like a client that was built with it", () =>
     Effect.gen(function* () {
       const clients = yield* Effect.all(
         times(3, ModelRouteClient.make({ apiKey: Redacted.make(apiKey) }).pipe(Effect.provide(IdempotencyKey.layer)))
@@ -69,15 +66,15 @@ describe("a client", () => {
         return yield* Effect.all([RateLimitGate.snapshot, clients[0]?.rateLimit ?? RateLimitGate.snapshot])
       })
       const [provided, ofClient] = yield* Effect.provide(program, RateLimitGate.layer)
-      assert.strictEqual(yield* refused, 0)
+      assert.strictEqual(yield* countRejected, 0)
       assert.deepStrictEqual([provided.limit, provided.remaining], [60, 30])
       assert.deepStrictEqual(ofClient, provided)
-      // Outside of the program, each client has its own gate again.
+      // Outside the program, each client uses its own gate.
       assert.isUndefined((yield* clients[1]?.rateLimit ?? Effect.succeed(provided)).limit)
     }).pipe(Effect.provide(simulatorLayer({ rateLimit: { limit: 60, window: "1 minute" } })), inVirtualTime)
   )
 
-  it.effect("is not slowed down for good by one response that tells Remaining and no reset", () =>
+  it.effect("is slowed down for a minute at most by a response with Remaining and without a reset", () =>
     Effect.gen(function* () {
       const { at, client } = makeFakeClient((_, n) => ({
         status: 202,
@@ -89,7 +86,7 @@ describe("a client", () => {
       )
       yield* inVirtualTime(created)
       const seconds = at.map((instant) => (instant - start) / 1000)
-      // As far as is known nothing is left: one per second, for the minute that a window may last.
+      // No requests seem to remain, so one is sent per second, for the minute that a window may last.
       assert.isAtMost(seconds.filter((second) => second < 60).length, 66)
       assert.isAtMost(Math.max(...seconds), 62)
     })
@@ -173,7 +170,7 @@ describe("a client", () => {
     )
   }
 
-  it.effect("shares the gate that it is given with others of the same key", () =>
+  it.effect("shares a provided gate with other clients", () =>
     Effect.gen(function* () {
       const clients = yield* Effect.all(
         times(3, ModelRouteClient.make({ apiKey: Redacted.make(apiKey) }).pipe(Effect.provide(IdempotencyKey.layer)))
@@ -183,8 +180,8 @@ describe("a client", () => {
       yield* Effect.forEach(clients, (client) => Effect.forEach(times(50, client), create, { concurrency: 50 }), {
         concurrency: "unbounded"
       })
-      assert.strictEqual(yield* refused, 0)
-      // 150 in windows of 60: the third has begun.
+      assert.strictEqual(yield* countRejected, 0)
+      // 150 requests need three windows of 60.
       assert.strictEqual(Math.floor(((yield* Clock.currentTimeMillis) - start) / 60_000), 2)
       const { limit, remaining, resetAt, skew, ...rest } = yield* RateLimitGate.snapshot
       assert.deepStrictEqual(
@@ -198,18 +195,18 @@ describe("a client", () => {
           hasOtherClients: false
         }
       )
-      // The simulator's clock is the local one, to the second that its Date is rounded to.
+      // The simulator uses the local clock. Its `Date` is rounded to the second.
       const { max = Number.NaN, min = Number.NaN } = skew ?? {}
       assert.isTrue(min <= 0 && max > 0 && max - min <= 1010, JSON.stringify(skew))
       assert.strictEqual(resetAt && DateTime.toEpochMillis(resetAt), start + 180_000 - Math.floor(min))
     }).pipe(Effect.provide(Layer.merge(simulatorLayer(), RateLimitGate.layer)), inVirtualTime)
   )
 
-  it.effect("without a gate meets the limit with every request", () =>
+  it.effect("without a gate sends all requests at once, and retries rejections", () =>
     Effect.gen(function* () {
       const client = yield* ModelRouteClient.ModelRouteClient
       yield* Effect.forEach(times(150, client), create, { concurrency: 150 })
-      assert.strictEqual(yield* refused, 90 + 30)
+      assert.strictEqual(yield* countRejected, 90 + 30)
       assert.deepStrictEqual(yield* client.rateLimit, {
         waiting: 0,
         inFlight: 0,
@@ -227,7 +224,7 @@ describe("a client", () => {
     )
   )
 
-  it.effect("closes it also for a refusal that is one by its code alone", () =>
+  it.effect("closes its gate for a rejection that only the error code shows", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const first = yield* Effect.fork(create(client))
@@ -249,10 +246,10 @@ describe("a client", () => {
     )
   )
 
-  it.effect("waits once for a reset, whoever was refused", () =>
+  it.effect("waits once for a reset with all requests", () =>
     withClient((client) =>
       Effect.gen(function* () {
-        // The reset is 7 s ahead; Date has whole seconds and is right, so that it is known to the millisecond and one more.
+        // The reset is 7 s ahead. `Date` is exact here, so the skew adds 1 ms.
         const first = yield* Effect.fork(create(client))
         yield* TestClock.adjust("3 seconds")
         const others = yield* Effect.fork(Effect.forEach(times(3, client), create, { concurrency: 3 }))
@@ -284,13 +281,13 @@ describe("a wait in the gate", () => {
       })
     )
 
-  it.effect("is as long as the queue, by default", () =>
+  it.effect("is as long as the queue needs, by default", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* outcomes(10), [0, 0, 0, 10, 10, 10, 20, 20, 20, 30])
     }).pipe(Effect.provide(limited(3)))
   )
 
-  it.effect("is not begun where it would be longer than maxWait, which says how long it would have been", () =>
+  it.effect("fails at once if it would be longer than maxWait, with the wait in the error", () =>
     Effect.gen(function* () {
       const ended = yield* outcomes(10)
       assert.deepStrictEqual(ended.slice(0, 6), [0, 0, 0, 10, 10, 10])
@@ -329,7 +326,7 @@ describe("a wait in the gate", () => {
     }).pipe(Effect.provide(limited(3, RetryPolicy.make({ rateLimit: { maxWait: "15 seconds" } }))))
   )
 
-  it.effect("is never begun under a policy that does not wait for the limit", () =>
+  it.effect("fails at once if the policy does not wait for the limit", () =>
     Effect.gen(function* () {
       const ended = yield* outcomes(5)
       assert.deepStrictEqual(
@@ -340,7 +337,7 @@ describe("a wait in the gate", () => {
     }).pipe(Effect.provide(limited(3, RetryPolicy.none)))
   )
 
-  it.effect("ends when the reset turns out to be later than is waited for", () =>
+  it.effect("fails when a later reset makes it longer than maxWait", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { inject } = yield* Simulator
@@ -359,7 +356,7 @@ describe("a wait in the gate", () => {
               error._tag === "RateLimited" && error.retryAfter && Duration.toSeconds(error.retryAfter)
             ]
           }),
-          // The one that was refused, and the one who had waited for 10 s by then.
+          // The rejected request, and the queued request, which has waited for 10 s.
           [
             ["RateLimited", 1, 300],
             ["RateLimited", 0, 310]
@@ -370,7 +367,7 @@ describe("a wait in the gate", () => {
     ).pipe(Effect.provide(limited(3)))
   )
 
-  it.effect("ends at once when interrupted, and leaves its place to the next and no timer", () =>
+  it.effect("ends at once if it is interrupted, and leaves its permit to the next request and no timer", () =>
     Effect.gen(function* () {
       const client = yield* ModelRouteClient.ModelRouteClient
       yield* Effect.forEach(times(3, client), create)
@@ -387,14 +384,14 @@ describe("a wait in the gate", () => {
       const last = yield* Effect.forEach(times(9, client), (one) => Effect.fork(create(one)))
       yield* Effect.sleep(1)
       assert.isAbove((yield* RateLimitGate.snapshot).waiting, 5)
-      // The end of virtual time is a defect if a sleeper is left behind.
+      // `inVirtualTime` dies if a sleeper remains.
       yield* Fiber.interruptAll(last)
       const { inFlight, waiting } = yield* RateLimitGate.snapshot
       assert.deepStrictEqual({ inFlight, waiting }, { inFlight: 0, waiting: 0 })
     }).pipe(Effect.provide(Layer.provideMerge(limited(3), RateLimitGate.layer)), inVirtualTime)
   )
 
-  it.effect("is an event on the span of each, and one log line for all when it begins and ends", () => {
+  it.effect("is a span event for each request, and one log line for all at its start and end", () => {
     const lines: Array<readonly [LogLevel.LogLevel["label"], unknown]> = []
     const logger = Logger.make<unknown, void>(({ annotations, logLevel, message }) => {
       lines.push([logLevel.label, Array.isArray(message) ? message[0] : message])
@@ -407,7 +404,7 @@ describe("a wait in the gate", () => {
       const before = yield* Metric.value(waits)
       const spans = yield* spansOf(
         runToEnd(Effect.forEach(times(8, client), create, { concurrency: 8, discard: true })).pipe(
-          Effect.annotateLogs("who", "happens to say it")
+          Effect.annotateLogs("operation", "of one request")
         )
       )
       assert.deepStrictEqual(lines, [
@@ -420,12 +417,12 @@ describe("a wait in the gate", () => {
         "events" in span && Array.isArray(span.events)
           ? span.events
               .map(([name, at, { reason, waitMillis }]) => [name, Number(at / 1_000_000n) - start, reason, waitMillis])
-              // Effect makes log lines events of the span that they are written in.
+              // Effect adds log lines to the current span as events.
               .filter(([name]) => name === "modelroute.wait")
           : []
       )
       const waited = (millis: number) => [["modelroute.wait", millis, "gate", millis]]
-      // Two wait only for the first answer, which takes no time here.
+      // Two requests wait only for the first response, which takes no time here.
       assert.deepStrictEqual(events, [[], ...[0, 0, 10_000, 10_000, 10_000, 20_000, 20_000].map(waited)])
       const after = yield* Metric.value(waits)
       assert.strictEqual(after.count - before.count, 7)
@@ -436,14 +433,14 @@ describe("a wait in the gate", () => {
     )
   })
 
-  it.effect("shows in gauges while it lasts, and refusals in a counter", () =>
+  it.effect("counts in gauges while it lasts, and rejections count in a counter", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const counts = Effect.all({
           waiting: Effect.map(Metric.value(Metrics.waiting), ({ value }) => value),
           inFlight: Effect.map(Metric.value(Metrics.inFlight), ({ value }) => value),
           remaining: Effect.map(Metric.value(Metrics.remaining), ({ value }) => value),
-          refused: Effect.map(Metric.value(Metrics.rateLimited), ({ count }) => count)
+          countRejected: Effect.map(Metric.value(Metrics.rateLimited), ({ count }) => count)
         })
         const before = yield* counts
         const { inject } = yield* Simulator
@@ -452,13 +449,21 @@ describe("a wait in the gate", () => {
         yield* TestClock.adjust(0)
         const during = yield* counts
         assert.deepStrictEqual(
-          [during.waiting - before.waiting, during.inFlight - before.inFlight, during.refused - before.refused],
+          [
+            during.waiting - before.waiting,
+            during.inFlight - before.inFlight,
+            during.countRejected - before.countRejected
+          ],
           [2, 1, 0]
         )
         valueOf(yield* runToEnd(Effect.forEach(fibers, Fiber.join)))
         const after = yield* counts
         assert.deepStrictEqual(
-          [after.waiting - before.waiting, after.inFlight - before.inFlight, after.refused - before.refused],
+          [
+            after.waiting - before.waiting,
+            after.inFlight - before.inFlight,
+            after.countRejected - before.countRejected
+          ],
           [0, 0, 1]
         )
         assert.strictEqual(after.remaining, 1)
@@ -476,7 +481,7 @@ describe("a retry", () => {
       })
     ).pipe(Effect.provide(layer({ client: { retry }, simulator: { faults, date: false } })))
 
-  it.effect("that is granted waits for the gate without another step of the schedule", () =>
+  it.effect("waits for the gate without another step of the schedule", () =>
     Effect.gen(function* () {
       const limited = Fault.rateLimited({ resetIn: "4 seconds" })
       assert.deepStrictEqual(yield* sent(Schedule.recurs(1), [limited]), { ended: "ok", at: [0, 4000] })
@@ -488,7 +493,7 @@ describe("a retry", () => {
     })
   )
 
-  it.effect("after a fault queues as well, whatever the fault has left of the schedule", () =>
+  it.effect("after another error waits for the gate, also with the last step of the schedule", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const fiber = yield* Effect.fork(create(client))
@@ -512,8 +517,8 @@ describe("a retry", () => {
   )
 })
 
-describe("an interruption with cancelOnInterrupt", () => {
-  it.effect("goes first where there is room, and goes on alone where there is none for 10 s", () =>
+describe("cancelOnInterrupt", () => {
+  it.effect("ends the interruption after 10 s, and cancels with priority once the gate opens", () =>
     Effect.gen(function* () {
       const { executions } = yield* ModelRouteClient.ModelRouteClient
       const running = yield* Effect.fork(executions.run(image, { cancelOnInterrupt: true }))
@@ -526,7 +531,7 @@ describe("an interruption with cancelOnInterrupt", () => {
       yield* Fiber.join(rest)
       const requests = yield* (yield* Simulator).requests
       const cancel = requests.findIndex(({ operation }) => operation === "executions.cancel")
-      // Fourth of all: three creates of the first minute, then this one before the six that have waited for longer.
+      // Three creates of the first minute, then the cancel, before six creates that have waited longer.
       assert.strictEqual(cancel, 3)
       assert.strictEqual(requests[cancel]?.outcome, 200)
       assert.strictEqual((yield* (yield* Simulator).ledger).executions[0]?.status, "CANCELLED")
@@ -546,10 +551,10 @@ describe("an interruption with cancelOnInterrupt", () => {
   )
 })
 
-describe("looks at executions", () => {
-  const looks = Effect.map(arrivalTimes("executions.get"), (at) => at.map((millis) => millis / 1000))
+describe("polls", () => {
+  const pollTimes = Effect.map(arrivalTimes("executions.get"), (at) => at.map((millis) => millis / 1000))
 
-  it.effect("are shared by all who wait for the same one", () =>
+  it.effect("are shared by all waits for the same execution", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const { id } = yield* executions.create(image)
@@ -563,13 +568,13 @@ describe("looks at executions", () => {
         )
         const seen = Chunk.toReadonlyArray(yield* Fiber.join(statuses)).map(({ status }) => status)
         assert.deepStrictEqual(seen, ["PROCESSING", "COMPLETED"])
-        // It takes 8.42 s: the last look is the third of the one who came after 4 s, ahead of the others' at 9.5 and 10.5 s.
-        assert.deepStrictEqual(yield* looks, [2, 5, 9])
+        // It takes 8.42 s. The wait that began after 4 s polls last, before the others would at 9.5 and 10.5 s.
+        assert.deepStrictEqual(yield* pollTimes, [2, 5, 9])
       })
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("go on when the one who looks is interrupted or fails for good", () =>
+  it.effect("continue if the polling wait is interrupted or fails permanently", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const { inject } = yield* Simulator
@@ -579,16 +584,16 @@ describe("looks at executions", () => {
         const second = yield* Effect.fork(Effect.delay(executions.await(id), 100))
         const third = yield* Effect.fork(Effect.delay(executions.await(id), 200))
         yield* TestClock.adjust("3 seconds")
-        assert.deepStrictEqual(yield* looks, [2])
+        assert.deepStrictEqual(yield* pollTimes, [2])
         yield* Fiber.interrupt(first)
         yield* TestClock.adjust(0)
-        // The next one looks in its place, the third takes what that has seen.
-        assert.deepStrictEqual(yield* looks, [2, 3])
+        // The second wait polls instead, and the third uses its result.
+        assert.deepStrictEqual(yield* pollTimes, [2, 3])
         yield* inject(Fault.envelope("UNAUTHORIZED"))
         yield* TestClock.adjust("3 seconds")
         yield* TestClock.adjust(0)
-        // One of them is told off; the other does not take its word for it.
-        assert.deepStrictEqual(yield* looks, [2, 3, 6, 6])
+        // One wait fails. The other polls by itself.
+        assert.deepStrictEqual(yield* pollTimes, [2, 3, 6, 6])
         const ends = valueOf(yield* runToEnd(Effect.forEach([second, third], Fiber.await)))
         const tags = ends.map((exit) => (Exit.isSuccess(exit) ? exit.value.status : failureOf(exit)._tag))
         assert.deepStrictEqual(tags.toSorted(), ["COMPLETED", "Unauthorized"])
@@ -596,14 +601,14 @@ describe("looks at executions", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("come when the end can be expected, where requests are scarce", () =>
+  it.effect("come at the estimated end of the execution if the limit is nearly used up", () =>
     Effect.gen(function* () {
       const { executions } = yield* ModelRouteClient.ModelRouteClient
       yield* Effect.forEach(times(1000, image), (one) => executions.run(one), { concurrency: 100, discard: true })
       const requests = yield* (yield* Simulator).requests
-      assert.strictEqual(yield* refused, 0)
+      assert.strictEqual(yield* countRejected, 0)
       assert.strictEqual(requests.filter(({ operation }) => operation === "executions.create").length, 1000)
-      // Alone each would take 4: it is looked at after 2, 5 and 9.5 s.
+      // With the default schedule each needs 4 requests, because it polls after 2, 5 and 9.5 s.
       assert.isAtMost(requests.length, 2250)
     }).pipe(
       Effect.provide(layer({ simulator: { rateLimit: { limit: 600, window: "60 seconds" }, expiresAfter: "1 hour" } })),
@@ -611,19 +616,19 @@ describe("looks at executions", () => {
     )
   )
 
-  it.effect("do not outlast a timeout by more than 30 s, also where the limit holds them up", () =>
+  it.effect("outlast a timeout by at most 30 s if the limit delays them", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const { id } = yield* executions.create(image)
         const error = failureOf(yield* runToEnd(executions.await(id, { timeout: "10 seconds" })))
         assert.strictEqual(error._tag, "AwaitTimeout")
         assert.strictEqual((yield* Clock.currentTimeMillis) - start, 40_000)
-        assert.deepStrictEqual(yield* looks, [])
+        assert.deepStrictEqual(yield* pollTimes, [])
       })
     ).pipe(Effect.provide(layer({ simulator: { rateLimit: { limit: 1, window: "100 seconds" } } })))
   )
 
-  it.effect("queue whatever the policy: what was paid for is waited for", () =>
+  it.effect("wait for the gate whatever the policy, because the execution is paid", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const { inject } = yield* Simulator
@@ -631,13 +636,13 @@ describe("looks at executions", () => {
         yield* TestClock.adjust("1 second")
         yield* Effect.forEach(times(2, image), (one) => executions.create(one))
         assert.strictEqual(valueOf(yield* runToEnd(Fiber.join(one))).status, "COMPLETED")
-        assert.deepStrictEqual(yield* looks, [20])
-        // Refused all the same, it comes back when it may.
+        assert.deepStrictEqual(yield* pollTimes, [20])
+        // A rejected poll is repeated after the reset.
         const { id } = yield* executions.create(image)
         yield* inject(Fault.on("executions.get", Fault.rateLimited({ resetIn: "25 seconds" })))
         assert.strictEqual(valueOf(yield* runToEnd(executions.await(id))).status, "COMPLETED")
-        // Requests are scarce, so that the look comes after 4 s in place of 2.
-        assert.deepStrictEqual(yield* looks, [20, 24, 49])
+        // The limit is nearly used up, so the poll comes after 4 s instead of 2 s.
+        assert.deepStrictEqual(yield* pollTimes, [20, 24, 49])
       })
     ).pipe(
       Effect.provide(
@@ -649,13 +654,13 @@ describe("looks at executions", () => {
     )
   )
 
-  it.effect("find the end of an execution however late they come", () =>
+  it.effect("find the end of an execution even if they come late", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const exit = yield* runToEnd(executions.run(image))
         assert.strictEqual(valueOf(exit).status, "COMPLETED")
-        // It would have expired after 10 s, and the wait for it ended after 40.
-        assert.deepStrictEqual(yield* looks, [100.001])
+        // The execution expires after 10 s, so its wait would end after 40 s.
+        assert.deepStrictEqual(yield* pollTimes, [100.001])
       })
     ).pipe(
       Effect.provide(
@@ -664,19 +669,19 @@ describe("looks at executions", () => {
     )
   )
 
-  it.effect("do not change where there is enough", () =>
+  it.effect("follow the schedule if enough requests remain", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         valueOf(yield* runToEnd(executions.run(image)))
         valueOf(yield* runToEnd(executions.run(image)))
-        assert.deepStrictEqual(yield* looks, [2, 5, 9.5, 11.5, 14.5, 19])
+        assert.deepStrictEqual(yield* pollTimes, [2, 5, 9.5, 11.5, 14.5, 19])
       })
     ).pipe(Effect.provide(layer({ simulator: { rateLimit: { limit: 60, window: "60 seconds" } } })))
   )
 })
 
 describe("types", () => {
-  it("leave the layer's requirements as they were", () => {
+  it("do not change the requirements of the layer of a client", () => {
     const client: Layer.Layer<ModelRouteClient.ModelRouteClient, unknown, never> = ModelRouteClient.layer({
       apiKey: Redacted.make(apiKey)
     }).pipe(Layer.provide(RateLimitGate.layer), Layer.provide(Layer.merge(simulatorLayer(), IdempotencyKey.layer)))

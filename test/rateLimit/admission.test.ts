@@ -1,4 +1,4 @@
-/** What a client makes of its gate: who asks for which place, what is told of each request, and how looks are shared. */
+/** How a client uses its gate: permit requests, reported outcomes, shared polls. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import { assert, describe, it } from "@effect/vitest"
@@ -6,49 +6,38 @@ import { Clock, DateTime, Deferred, Effect, Exit, Fiber, FiberId, Layer, Metric,
 import { Execution, Metrics, type ModelRouteClient, RateLimitGate, RetryPolicy } from "effect-modelroute"
 import { Fault, type Options as SimulatorOptions, Simulator } from "effect-modelroute/Simulator"
 import { Gate } from "../../src/internal/rateLimit/gate.js"
-import { type QueueDelay, type PermitRequest } from "../../src/internal/rateLimit/permit.js"
+import { makePermitRequest } from "../utils/gateRequests.js"
 import { SettableClock } from "../utils/settableClock.js"
 import { failureOf, valueOf } from "../utils/exit.js"
-import { arrivalTimes, httpDate, image, layer, runToEnd, silent, start, withClient } from "../utils/harness.js"
-import { runInVirtualTime } from "../utils/virtualTime.js"
+import { arrivalTimes, httpDate, image, layer, runToEnd, start, withClient } from "../utils/harness.js"
+import { inVirtualTime } from "../utils/virtualTime.js"
 
 const times = <A>(n: number, value: A): ReadonlyArray<A> => Array.from({ length: n }, () => value)
 
 const create = ({ executions }: ModelRouteClient.Service) => executions.create(image)
 
-/** Three requests in 10 s, and the gate for its snapshot. */
+/** Allows three requests in 10 s. Provides the gate for its snapshot. */
 const limited = (simulator: SimulatorOptions = {}, client: Omit<ModelRouteClient.Options, "apiKey"> = {}) =>
   Layer.provideMerge(
     layer({ simulator: { rateLimit: { limit: 3, window: "10 seconds" }, date: false, ...simulator }, client }),
     RateLimitGate.layer
   )
 
-/** Each request: its key where it has one, else its operation, and the second after `start` in which it arrived. */
+/** Lists the requests: the key, else the operation, and the seconds from `start` to the arrival. */
 const sent = Effect.flatMap(Simulator, ({ requests }) =>
   Effect.map(requests, (all) =>
     all.map(({ at, idempotencyKey, operation }) => [idempotencyKey ?? operation, (at - start) / 1000] as const)
   )
 )
 
-const looks = Effect.map(arrivalTimes("executions.get"), (at) => at.map((millis) => millis / 1000))
+const pollTimes = Effect.map(arrivalTimes("executions.get"), (at) => at.map((millis) => millis / 1000))
 
-/** To their ends, in the order in which they were begun. */
-const joined = <A, E>(fibers: ReadonlyArray<Fiber.Fiber<A, E>>) =>
+/** Joins the fibers in the order of their start. */
+const joinAll = <A, E>(fibers: ReadonlyArray<Fiber.Fiber<A, E>>) =>
   Effect.map(runToEnd(Effect.forEach(fibers, Fiber.join)), valueOf)
 
-/** What waits however long, or as `unwilling` says. */
-const entry = (unwilling: (closed: QueueDelay) => string | undefined = () => undefined): PermitRequest<string> => ({
-  operation: "executions.create",
-  requestClass: "submissions",
-  isRetry: false,
-  confirmWait: (closed) => Effect.sync(() => Option.fromNullable(unwilling(closed)))
-})
-
-const inVirtualTime = <A, E>(effect: Effect.Effect<A, E>) =>
-  Effect.map(runInVirtualTime(silent(effect), start), valueOf)
-
-describe("a request that waits", () => {
-  it.effect("asks the policy what it thinks of that, and uses up none of its retries", () =>
+describe("a queued request", () => {
+  it.effect("asks the policy to confirm the wait, and uses none of its retries", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { inject } = yield* Simulator
@@ -56,13 +45,13 @@ describe("a request that waits", () => {
         const fiber = yield* Effect.fork(create(client))
         yield* TestClock.adjust("9 seconds")
         yield* inject(Fault.rateLimited({ resetIn: "5 seconds" }))
-        yield* joined([fiber])
+        yield* joinAll([fiber])
         assert.deepStrictEqual(yield* arrivalTimes(), [0, 0, 0, 10_000, 15_000])
       })
     ).pipe(Effect.provide(limited({}, { retry: RetryPolicy.rateLimit({ times: 1 }) })))
   )
 
-  it.effect("takes turns with those of other kinds: a create, a look for a wait, another call", () =>
+  it.effect("takes turns with requests of other classes", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { executions } = client
@@ -72,9 +61,9 @@ describe("a request that waits", () => {
         const waits = yield* Effect.forEach([first, second], ({ id }) => Effect.fork(executions.await(id)))
         yield* TestClock.adjust("9 seconds")
         const calls = yield* Effect.forEach([first, second], ({ id }) => Effect.fork(executions.get(id)))
-        yield* joined(creates)
-        yield* joined(waits)
-        yield* joined(calls)
+        yield* joinAll(creates)
+        yield* joinAll(waits)
+        yield* joinAll(calls)
         const all = yield* (yield* Simulator).requests
         const window = all.filter(({ at }) => at >= start + 10_000 && at < start + 20_000)
         assert.deepStrictEqual(
@@ -85,10 +74,10 @@ describe("a request that waits", () => {
     ).pipe(Effect.provide(limited()))
   )
 
-  it.effect("goes before the others of its kind when it was sent before", () =>
+  it.effect("goes before the other requests of its class if it is a retry", () =>
     withClient((client) =>
       Effect.gen(function* () {
-        yield* joined(yield* Effect.forEach(times(4, client), (one) => Effect.fork(create(one))))
+        yield* joinAll(yield* Effect.forEach(times(4, client), (one) => Effect.fork(create(one))))
         assert.deepStrictEqual(yield* sent, [
           ["key-1", 0],
           ["key-2", 0],
@@ -104,7 +93,7 @@ describe("a request that waits", () => {
     )
   )
 
-  it.effect("counts in the gauge until it is interrupted", () =>
+  it.effect("counts in the gauge of waiting requests until it is interrupted", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const waiting = Effect.map(Metric.value(Metrics.waiting), ({ value }) => value)
@@ -119,7 +108,7 @@ describe("a request that waits", () => {
     ).pipe(Effect.provide(limited()))
   )
 
-  it.effect("is declined when others make its wait longer than maxWait, as soon as the gate closes again", () =>
+  it.effect("fails when other requests make its wait longer than maxWait, as soon as the gate closes again", () =>
     withClient((client) =>
       Effect.gen(function* () {
         yield* Effect.forEach(times(3, client), create)
@@ -131,11 +120,11 @@ describe("a request that waits", () => {
         const one = Effect.flatMap(Effect.exit(create(client)), ended)
         const creates = yield* Effect.forEach(times(6, one), (effect) => Effect.fork(effect))
         yield* TestClock.adjust("1 second")
-        // Requests are scarce, so that they look after 4 s in place of 2.
+        // The limit is nearly used up, so the first polls come after 4 s instead of 2 s.
         const ids = Array.from({ length: 30 }, (_, i) => Execution.ExecutionId.make(`exec_${i}`))
         const polls = yield* Effect.forEach(ids, (id) => Effect.fork(Effect.exit(client.executions.await(id))))
-        const ends = yield* joined(creates)
-        // Alone all six would be sent by 20 s.
+        const ends = yield* joinAll(creates)
+        // Without the polls, all six would be sent within 20 s.
         assert.deepStrictEqual(ends, [
           ["sent", 10],
           ["sent", 10],
@@ -150,54 +139,58 @@ describe("a request that waits", () => {
   )
 
   for (const [name, latency, waiting] of [
-    ["at once", 0, 15],
-    ["when asked", 100, 14]
+    ["before the rejection", 0, 15],
+    ["when asked to confirm", 100, 14]
   ] as const) {
-    it.effect(`behind a refusal without a word is one of as many as have their turn in time, ${name}`, () =>
-      Effect.gen(function* () {
-        const gate = new Gate()
-        let answers = 0
-        const impatient = entry(({ wait }) => (wait > 15_000 ? "declined" : undefined))
-        const one = gate.withPermit(impatient, (place) =>
-          Effect.gen(function* () {
-            const sentAt = yield* Clock.currentTimeMillis
-            yield* Effect.sleep(latency)
-            answers += 1
-            yield* place.reportResponse(answers === 1 ? 429 : 200, {})
-            return sentAt - start
+    it.effect(
+      `after a rejection without a reset waits only if its turn comes in time, and fails ${name} otherwise`,
+      () =>
+        Effect.gen(function* () {
+          const gate = new Gate()
+          let responses = 0
+          const permitRequest = makePermitRequest({
+            failureFor: ({ wait }) => (wait > 15_000 ? "declined" : undefined)
           })
-        )
-        const fibers = yield* Effect.forEach(times(40, one), (request) => Effect.fork(request))
-        yield* Effect.sleep(latency + 1)
-        assert.strictEqual(gate.waiting, waiting)
-        const exits = yield* Effect.forEach(fibers, Fiber.await)
-        const [refused, ...sentAt] = exits.filter(Exit.isSuccess).map(({ value }) => value)
-        assert.strictEqual(refused, 0)
-        assert.deepStrictEqual(
-          sentAt,
-          Array.from({ length: waiting }, (_, i) => latency + 1000 * (i + 1))
-        )
-        assert.deepStrictEqual(exits.filter(Exit.isFailure).map(failureOf), times(39 - waiting, "declined"))
-      }).pipe(inVirtualTime)
+          const one = gate.withPermit(permitRequest, (permit) =>
+            Effect.gen(function* () {
+              const sentAt = yield* Clock.currentTimeMillis
+              yield* Effect.sleep(latency)
+              responses += 1
+              yield* permit.reportResponse(responses === 1 ? 429 : 200, {})
+              return sentAt - start
+            })
+          )
+          const fibers = yield* Effect.forEach(times(40, one), (request) => Effect.fork(request))
+          yield* Effect.sleep(latency + 1)
+          assert.strictEqual(gate.waiting, waiting)
+          const exits = yield* Effect.forEach(fibers, Fiber.await)
+          const [rejectedAt, ...sentAt] = exits.filter(Exit.isSuccess).map(({ value }) => value)
+          assert.strictEqual(rejectedAt, 0)
+          assert.deepStrictEqual(
+            sentAt,
+            Array.from({ length: waiting }, (_, i) => latency + 1000 * (i + 1))
+          )
+          assert.deepStrictEqual(exits.filter(Exit.isFailure).map(failureOf), times(39 - waiting, "declined"))
+        }).pipe(inVirtualTime)
     )
   }
 })
 
-describe("a clock that is set back by an hour", () => {
+describe("a wall clock that is set back by an hour", () => {
   const minute = 60_000
 
-  /** One request a minute, by the steady clock; what each answer says at such a moment. */
-  const sentAt = (says: (now: number) => { readonly [name: string]: string }) =>
+  /** Returns when three requests were sent, on the steady clock. `toHeaders` are the headers of a response at a moment. */
+  const sentAt = (toHeaders: (now: number) => { readonly [name: string]: string }) =>
     Effect.gen(function* () {
       const steady = yield* Effect.clock
       const clock = new SettableClock(steady)
       const gate = new Gate()
       const at: Array<number> = []
-      const one = gate.withPermit(entry(), (place) =>
+      const one = gate.withPermit(makePermitRequest(), (permit) =>
         Effect.gen(function* () {
           const now = steady.unsafeCurrentTimeMillis()
           at.push(now - start)
-          yield* place.reportResponse(200, says(now))
+          yield* permit.reportResponse(200, toHeaders(now))
         })
       )
       const program = Effect.gen(function* () {
@@ -210,14 +203,14 @@ describe("a clock that is set back by an hour", () => {
       return at
     }).pipe(inVirtualTime)
 
-  const told = (resets: (now: number) => number) => (now: number) => ({
+  const makeHeaders = (resets: (now: number) => number) => (now: number) => ({
     "x-ratelimit-limit": "1",
     "x-ratelimit-remaining": "0",
     "x-ratelimit-reset": String(resets(now))
   })
   const nextMinute = (now: number): number => (Math.floor(now / minute) + 1) * minute
 
-  it.effect("holds up nobody who comes when it has been, whether others wait or not", () =>
+  it.effect("does not delay requests that come later, with or without a queue", () =>
     Effect.gen(function* () {
       for (const others of [0, 1]) {
         const sent = yield* Effect.gen(function* () {
@@ -225,14 +218,14 @@ describe("a clock that is set back by an hour", () => {
           const clock = new SettableClock(steady)
           const gate = new Gate()
           const waits: Array<number> = []
-          const willing = (closed: { readonly wait: number }) =>
+          const confirmWait = (delay: { readonly wait: number }) =>
             Effect.sync(() => {
-              waits.push(closed.wait)
+              waits.push(delay.wait)
               return Option.none<never>()
             })
-          const one = gate.withPermit({ ...entry(), confirmWait: willing }, (place) =>
+          const one = gate.withPermit({ ...makePermitRequest(), confirmWait }, (permit) =>
             Effect.gen(function* () {
-              yield* place.reportResponse(429, { "retry-after": "60" })
+              yield* permit.reportResponse(429, { "retry-after": "60" })
               return steady.unsafeCurrentTimeMillis() - start
             })
           )
@@ -253,16 +246,16 @@ describe("a clock that is set back by an hour", () => {
     })
   )
 
-  for (const [name, says] of [
+  for (const [name, toHeaders] of [
     [
-      "a server that has a clock",
-      (now: number) => ({ ...told((at) => nextMinute(at) / 1000)(now), date: httpDate(now) })
+      "a server that reports its clock",
+      (now: number) => ({ ...makeHeaders((at) => nextMinute(at) / 1000)(now), date: httpDate(now) })
     ],
-    ["a server that counts the seconds", told((now) => (nextMinute(now) - now) / 1000)]
+    ["a server that reports the seconds to the reset", makeHeaders((now) => (nextMinute(now) - now) / 1000)]
   ] as const) {
-    it.effect(`holds up nobody for longer than before: ${name}`, () =>
+    it.effect(`does not delay queued requests for ${name}`, () =>
       Effect.gen(function* () {
-        const [first = -1, second = -1, third = -1] = yield* sentAt(says)
+        const [first = -1, second = -1, third = -1] = yield* sentAt(toHeaders)
         assert.strictEqual(first, 0)
         assert.isTrue(second >= minute && second <= minute + 1100, `${second}`)
         assert.isTrue(third >= 2 * minute && third <= 2 * minute + 1100, `${third}`)
@@ -271,8 +264,8 @@ describe("a clock that is set back by an hour", () => {
   }
 })
 
-describe("what a request has come to", () => {
-  it.effect("is nothing where no connection was made: its place is free again", () => {
+describe("the outcome of a request", () => {
+  it.effect("returns the permit if no connection was made", () => {
     let requests = 0
     const cause = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" })
     const transformClient = (client: HttpClient.HttpClient) =>
@@ -290,7 +283,7 @@ describe("what a request has come to", () => {
     ).pipe(Effect.provide(limited({ rateLimit: { limit: 2, window: "10 seconds" } }, { transformClient })))
   })
 
-  it.effect("is a refusal until the moment that the gate knows, which is earlier than one answer can tell", () =>
+  it.effect("blocks after a 429 until the reset by the clock skew of all responses, earlier than by one response", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { inject } = yield* Simulator
@@ -298,7 +291,7 @@ describe("what a request has come to", () => {
         yield* TestClock.adjust("700 millis")
         yield* inject(Fault.rateLimited({ resetIn: "7300 millis" }))
         valueOf(yield* runToEnd(create(client)))
-        // By this answer alone, whose Date is rounded down to 0 s, it would be at 8.7 s.
+        // By this response alone, whose `Date` is rounded down to 0 s, it would be at 8.7 s.
         assert.deepStrictEqual(yield* arrivalTimes(), [0, 700, 8002])
       })
     ).pipe(Effect.provide(limited({ rateLimit: false, date: true })))
@@ -308,7 +301,7 @@ describe("what a request has come to", () => {
     Effect.gen(function* () {
       const gate = new Gate()
       const at: Array<number> = []
-      const one = gate.withPermit(entry(), () =>
+      const one = gate.withPermit(makePermitRequest(), () =>
         Effect.flatMap(Clock.currentTimeMillis, (now) => {
           at.push(now - start)
           return Effect.sleep(100)
@@ -324,19 +317,19 @@ describe("what a request has come to", () => {
       return soon
     }).pipe(inVirtualTime)
 
-  it.effect("is a loss where it failed: two may try in its place", () =>
+  it.effect("allows two more probes if it failed", () =>
     Effect.gen(function* () {
-      const lost = (gate: Gate) => gate.withPermit(entry(), () => Effect.delay(Effect.fail("lost"), 1000))
+      const lost = (gate: Gate) => gate.withPermit(makePermitRequest(), () => Effect.delay(Effect.fail("lost"), 1000))
       assert.deepStrictEqual(yield* sentAfter(lost), [1000, 1000])
     })
   )
 
-  it.effect("is unknown where it was interrupted: one goes on in its place", () =>
+  it.effect("allows one more probe if it was interrupted", () =>
     Effect.gen(function* () {
       const interrupted = (gate: Gate) =>
         Effect.asVoid(
           Effect.timeoutOption(
-            gate.withPermit(entry(), () => Effect.sleep(60_000)),
+            gate.withPermit(makePermitRequest(), () => Effect.sleep(60_000)),
             1000
           )
         )
@@ -344,7 +337,7 @@ describe("what a request has come to", () => {
     })
   )
 
-  it.effect("is nothing where it was interrupted in the moment in which it got its place", () =>
+  it.effect("returns the permit if it was interrupted at the moment of its admission", () =>
     Effect.gen(function* () {
       const gate = new Gate()
       const other = yield* Deferred.make<Fiber.RuntimeFiber<void, string>>()
@@ -354,16 +347,16 @@ describe("what a request has come to", () => {
         "x-ratelimit-reset": String((start + 60_000) / 1000)
       }
       const first = yield* Effect.fork(
-        gate.withPermit(entry(), (place) =>
+        gate.withPermit(makePermitRequest(), (permit) =>
           Effect.gen(function* () {
             yield* Effect.sleep(100)
             yield* Fiber.interruptAsFork(yield* Deferred.await(other), FiberId.none)
-            yield* place.reportResponse(200, headers)
+            yield* permit.reportResponse(200, headers)
           })
         )
       )
       yield* Effect.sleep(1)
-      const second = yield* Effect.fork(gate.withPermit(entry(), () => Effect.sleep(60_000)))
+      const second = yield* Effect.fork(gate.withPermit(makePermitRequest(), () => Effect.sleep(60_000)))
       yield* Deferred.succeed(other, second)
       yield* Fiber.join(first)
       assert.isTrue(Exit.isInterrupted(yield* Fiber.await(second)))
@@ -378,21 +371,21 @@ describe("what a request has come to", () => {
 describe("the snapshot", () => {
   const millis = (moment: DateTime.Utc | undefined) => moment && DateTime.toEpochMillis(moment) - start
 
-  it.effect("has the end of a refusal as long as it lasts, and the refusals for ever", () =>
+  it.effect("has the end of a block while it lasts, and all rejections", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const fiber = yield* Effect.fork(create(client))
         yield* TestClock.adjust("4999 millis")
         const { blockedUntil, inFlight, rateLimited: refused } = yield* client.rateLimit
         assert.deepStrictEqual([millis(blockedUntil), inFlight, refused], [5000, 0, 1])
-        yield* joined([fiber])
+        yield* joinAll([fiber])
         const after = yield* client.rateLimit
         assert.deepStrictEqual([millis(after.blockedUntil), after.rateLimited], [undefined, 1])
       })
     ).pipe(Effect.provide(limited({ faults: [Fault.rateLimited({ resetIn: "5 seconds" })] })))
   )
 
-  it.effect("has what is left and the reset as long as the window lasts, and the limit for ever", () =>
+  it.effect("has the remaining requests and the reset while the window lasts, and the limit forever", () =>
     withClient((client) =>
       Effect.gen(function* () {
         yield* create(client)
@@ -407,21 +400,21 @@ describe("the snapshot", () => {
   )
 })
 
-describe("looks at executions", () => {
-  it.effect("fail for all who share them, with what may pass", () =>
+describe("shared polls", () => {
+  it.effect("fail for all waits with a transient failure, and all waits continue", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const { inject } = yield* Simulator
         const { id } = yield* executions.create(image)
         yield* inject(...Fault.times(4, Fault.badGateway))
-        yield* joined(yield* Effect.forEach(times(2, id), (one) => Effect.fork(executions.await(one))))
-        // One look and its three retries, then the next: nobody has taken it up alone meanwhile.
-        assert.deepStrictEqual(yield* looks, [2, 3, 5, 9, 12])
+        yield* joinAll(yield* Effect.forEach(times(2, id), (one) => Effect.fork(executions.await(one))))
+        // One poll and its three retries, then the next poll. No wait has polled alone meanwhile.
+        assert.deepStrictEqual(yield* pollTimes, [2, 3, 5, 9, 12])
       })
     ).pipe(Effect.provide(limited({ rateLimit: false })))
   )
 
-  it.effect("are taken up by another when they are refused to one who does not retry, and go on for both", () =>
+  it.effect("are repeated by another wait if the first one does not retry a rejection, and continue for both", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const { inject } = yield* Simulator
@@ -429,18 +422,18 @@ describe("looks at executions", () => {
         yield* inject(Fault.rateLimited({ resetIn: "500 millis" }))
         const one = yield* Effect.fork(executions.await(id).pipe(RetryPolicy.withPolicy(RetryPolicy.none)))
         const other = yield* Effect.fork(Effect.delay(executions.await(id), 50))
-        const ends = yield* joined([one, other])
+        const ends = yield* joinAll([one, other])
         assert.deepStrictEqual(
           ends.map(({ status }) => status),
           ["COMPLETED", "COMPLETED"]
         )
-        // The other's own comes when the gate opens, and the next, as requests are scarce, after 6 s in place of 3.
-        assert.deepStrictEqual(yield* looks, [2.1, 3.2, 9.3])
+        // The other wait polls when the gate opens. The next poll comes after 6 s instead of 3 s, because the limit is nearly used up.
+        assert.deepStrictEqual(yield* pollTimes, [2.1, 3.2, 9.3])
       })
     ).pipe(Effect.provide(limited({ rateLimit: false, onRequest: () => Effect.sleep(100) })))
   )
 
-  it.effect("are shared with whoever comes, also when one has left", () =>
+  it.effect("are shared with later waits, also after one wait was interrupted", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const { id } = yield* executions.create(image)
@@ -452,18 +445,18 @@ describe("looks at executions", () => {
         yield* Fiber.interrupt(leaving)
         yield* TestClock.adjust("1 second")
         const late = yield* Effect.fork(executions.await(id))
-        yield* joined([first, late])
-        assert.deepStrictEqual(yield* looks, [2, 5, 9])
+        yield* joinAll([first, late])
+        assert.deepStrictEqual(yield* pollTimes, [2, 5, 9])
       })
     ).pipe(Effect.provide(limited({ rateLimit: false })))
   )
 
-  it.effect("come half as often where more than half of the limit is used up", () =>
+  it.effect("come half as often if more than half of the limit is used", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const made = yield* Effect.forEach(times(40, client), create)
-        yield* joined(yield* Effect.forEach(made.slice(-1), ({ id }) => Effect.fork(client.executions.await(id))))
-        assert.deepStrictEqual(yield* looks, [4, 10])
+        yield* joinAll(yield* Effect.forEach(made.slice(-1), ({ id }) => Effect.fork(client.executions.await(id))))
+        assert.deepStrictEqual(yield* pollTimes, [4, 10])
       })
     ).pipe(Effect.provide(limited({ rateLimit: { limit: 60, window: "60 seconds" } })))
   )

@@ -1,4 +1,4 @@
-/** What the gate promises, in figures: refused requests and makespan, against servers of every kind, in virtual time. */
+/** Rejections and makespan of the gate at different servers, in virtual time. */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, Option } from "effect"
 import { Gate } from "../../src/internal/rateLimit/gate.js"
@@ -15,17 +15,17 @@ const seeds = [1, 2, 3, 4, 5]
 
 interface Scenario extends Partial<LimitedServerOptions> {
   readonly limit: number
-  /** Milliseconds. Default: a minute. */
+  /** Milliseconds. Default: one minute. */
   readonly window?: number
   readonly offset?: number
   readonly requests?: number
   readonly concurrency: number
   readonly clients?: number
-  /** How far into a window of the server the batch begins. */
+  /** Milliseconds from the start of a server window to the start of the batch. */
   readonly phase?: number
 }
 
-const play = (scenario: Scenario) =>
+const runScenario = (scenario: Scenario) =>
   Effect.gen(function* () {
     const { clients = 1, concurrency, limit, offset = 0, phase = 0, requests = 1000, skew = 0 } = scenario
     const length = scenario.window ?? minute
@@ -51,104 +51,113 @@ const play = (scenario: Scenario) =>
     return {
       ratio: (ended - began) / (best - began),
       late: ended - best,
-      refused: server.rejections,
-      refusedIn: count(server.handled.filter(({ isRejected: refused }) => refused).map(({ handledAt }) => handledAt)),
+      rejections: server.rejections,
+      rejectionsIn: count(server.handled.filter(({ isRejected }) => isRejected).map(({ handledAt }) => handledAt)),
       sentIn: count(server.handled.map(({ sentAt }) => sentAt)),
       sent: server.handled.map(({ sentAt }) => sentAt - began).toSorted((a, b) => a - b),
       handled: server.handled
     }
   })
 
-const most = (counts: ReadonlyMap<number, number>, from = 0): number =>
+const maxCount = (counts: ReadonlyMap<number, number>, from = 0): number =>
   Math.max(0, ...Array.from(counts, ([window, n]) => (window >= from ? n : 0)))
 
-describe.runIf(isFull)("one client, by the headers", () => {
+describe.runIf(isFull)("one client with complete headers", () => {
   for (const limit of [60, 600]) {
     for (const concurrency of [1, 10, 100, 1000]) {
-      it.effect(`wastes none of ${limit} a minute, ${concurrency} at once, whatever its clock says`, () =>
-        Effect.gen(function* () {
-          for (const skew of [-600_000, -5000, 0, 5000, 600_000]) {
-            for (const seed of seeds) {
-              const name = `skew ${skew}, seed ${seed}`
-              const { ratio, refused, sentIn } = yield* play({ limit, concurrency, skew, seed })
-              assert.strictEqual(refused, 0, name)
-              // P3: never a request before the reset, also where it would have arrived after it.
-              assert.isAtMost(most(sentIn), limit, name)
-              assert.isAtMost(ratio, limit === 60 ? 1.01 : 1.02, name)
+      it.effect(
+        `has no rejection at ${limit} a minute with ${concurrency} concurrent requests, for any clock skew`,
+        () =>
+          Effect.gen(function* () {
+            for (const skew of [-600_000, -5000, 0, 5000, 600_000]) {
+              for (const seed of seeds) {
+                const name = `skew ${skew}, seed ${seed}`
+                const { ratio, rejections, sentIn } = yield* runScenario({ limit, concurrency, skew, seed })
+                assert.strictEqual(rejections, 0, name)
+                // No request is sent before the reset, even if it would arrive after it.
+                assert.isAtMost(maxCount(sentIn), limit, name)
+                assert.isAtMost(ratio, limit === 60 ? 1.01 : 1.02, name)
+              }
             }
-          }
-        })
+          })
       )
     }
   }
 
-  it.effect("from any moment that leaves a few seconds of a window, with any difference of the clocks", () =>
+  it.effect("has no rejection for any start within a window and any clock skew", () =>
     Effect.gen(function* () {
       const draw = seededRandom(7)
       for (let seed = 1; seed <= 60; seed++) {
         const skew = Math.round((draw() - 0.5) * 1_200_000)
         const phase = Math.floor(draw() * 55_000)
         const concurrency = [7, 70, 700][seed % 3] ?? 7
-        const { late, refused, sentIn } = yield* play({ limit: 60, requests: 200, concurrency, skew, phase, seed })
+        const { late, rejections, sentIn } = yield* runScenario({
+          limit: 60,
+          requests: 200,
+          concurrency,
+          skew,
+          phase,
+          seed
+        })
         const name = `seed ${seed}, skew ${skew}, phase ${phase}`
-        assert.strictEqual(refused, 0, name)
-        assert.isAtMost(most(sentIn), 60, name)
-        // A round trip to find the window open, and what is uncertain of the server's clock.
+        assert.strictEqual(rejections, 0, name)
+        assert.isAtMost(maxCount(sentIn), 60, name)
+        // One round trip for the probe, and the uncertainty of the server's clock.
         assert.isAtMost(late, 1500, name)
       }
     })
   )
 
   const plain = (standing: RateLimiter.RateLimitState) => RateLimiter.toHeaders(standing)
-  const told: ReadonlyArray<readonly [string, Required<LimitedServerOptions>["headers"]]> = [
+  const headerFormats: ReadonlyArray<readonly [string, Required<LimitedServerOptions>["headers"]]> = [
     ["a reset in milliseconds", (s) => ({ ...plain(s), "x-ratelimit-reset": String(s.reset) })],
     [
       "seconds until the reset",
       (s, _, now) => ({ ...plain(s), "x-ratelimit-reset": String(Math.ceil((s.reset - now) / 1000)) })
     ],
     [
-      "everything twice",
+      "repeated headers",
       (s) => Object.fromEntries(Object.entries(plain(s)).map(([name, value]) => [name, `${value}, ${value}`]))
     ],
     ["no Remaining", (s) => ({ ...plain(s), "x-ratelimit-remaining": "" })],
     ["no Limit", (s) => ({ ...plain(s), "x-ratelimit-limit": "" })]
   ]
-  for (const [name, tells] of told) {
-    it.effect(`understands ${name}`, () =>
+  for (const [name, headers] of headerFormats) {
+    it.effect(`has no rejection with ${name}`, () =>
       Effect.gen(function* () {
         for (const seed of seeds) {
-          const { ratio, refused } = yield* play({ limit: 60, concurrency: 100, seed, headers: tells })
-          assert.strictEqual(refused, 0, `seed ${seed}`)
+          const { ratio, rejections } = yield* runScenario({ limit: 60, concurrency: 100, seed, headers })
+          assert.strictEqual(rejections, 0, `seed ${seed}`)
           assert.isAtMost(ratio, 1.01, `seed ${seed}`)
         }
       })
     )
   }
 
-  it.effect("without a Date, by its own clock", () =>
+  it.effect("has no rejection without a Date header", () =>
     Effect.gen(function* () {
-      const { ratio, refused } = yield* play({ limit: 60, concurrency: 100, hasDate: false })
-      assert.strictEqual(refused, 0)
+      const { ratio, rejections } = yield* runScenario({ limit: 60, concurrency: 100, hasDate: false })
+      assert.strictEqual(rejections, 0)
       assert.isAtMost(ratio, 1.01)
     })
   )
 })
 
-describe.runIf(isFull)("one client, where the headers fall short", () => {
+describe.runIf(isFull)("one client with incomplete headers", () => {
   const shortcomings: ReadonlyArray<readonly [string, Required<LimitedServerOptions>["headers"]]> = [
-    ["only the reset is told", (s) => ({ "x-ratelimit-reset": String(s.reset / 1000) })],
+    ["responses report only the reset", (s) => ({ "x-ratelimit-reset": String(s.reset / 1000) })],
     [
-      "only refusals tell anything",
-      (s, refused, now) => (refused ? { "retry-after": String(Math.ceil((s.reset - now) / 1000)) } : {})
+      "only rejections have headers",
+      (s, rejections, now) => (rejections ? { "retry-after": String(Math.ceil((s.reset - now) / 1000)) } : {})
     ]
   ]
-  for (const [name, tells] of shortcomings) {
-    it.effect(`learns the allowance where ${name}`, () =>
+  for (const [name, headers] of shortcomings) {
+    it.effect(`learns the allowance if ${name}`, () =>
       Effect.gen(function* () {
         for (const seed of seeds) {
-          const { ratio, refusedIn } = yield* play({ limit: 60, concurrency: 100, seed, headers: tells })
-          assert.isAbove(refusedIn.get(0) ?? 0, 2, `seed ${seed}`)
-          assert.isAtMost(most(refusedIn, 1), 2, `seed ${seed}`)
+          const { ratio, rejectionsIn } = yield* runScenario({ limit: 60, concurrency: 100, seed, headers })
+          assert.isAbove(rejectionsIn.get(0) ?? 0, 2, `seed ${seed}`)
+          assert.isAtMost(maxCount(rejectionsIn, 1), 2, `seed ${seed}`)
           assert.isAtMost(ratio, 1.02, `seed ${seed}`)
         }
       })
@@ -157,37 +166,40 @@ describe.runIf(isFull)("one client, where the headers fall short", () => {
 
   const useless: ReadonlyArray<readonly [string, Readonly<Record<string, string>>]> = [
     ["missing", {}],
-    ["garbage", { "x-ratelimit-reset": "soon", "x-ratelimit-remaining": "many", "retry-after": "later" }],
+    ["unreadable", { "x-ratelimit-reset": "soon", "x-ratelimit-remaining": "many", "retry-after": "later" }],
     ["in the past", { "x-ratelimit-reset": "1710924600" }],
     ["centuries ahead", { "x-ratelimit-reset": "253402300799", "retry-after": "9".repeat(30) }]
   ]
   for (const [name, headers] of useless) {
-    it.effect(`never sends more than one a second once it was refused with headers that are ${name}`, () =>
+    it.effect(`sends at most one request a second after a rejection with headers that are ${name}`, () =>
       Effect.gen(function* () {
-        const { handled, sent } = yield* play({ limit: 60, concurrency: 100, requests: 300, headers: () => headers })
-        const refusedAt = Math.min(
-          ...handled.filter(({ isRejected: refused }) => refused).map(({ handledAt }) => handledAt)
-        )
-        // The answer takes at most 420 ms.
-        const after = sent.filter((at) => at > refusedAt - start + 420)
+        const { handled, sent } = yield* runScenario({
+          limit: 60,
+          concurrency: 100,
+          requests: 300,
+          headers: () => headers
+        })
+        const rejectedAt = Math.min(...handled.filter(({ isRejected }) => isRejected).map(({ handledAt }) => handledAt))
+        // The response takes at most 420 ms.
+        const after = sent.filter((at) => at > rejectedAt - start + 420)
         assert.isAbove(after.length, 200)
-        // Whoever was refused together has been refused once: the ladder is at its beginning.
-        assert.isAtMost((after[0] ?? 0) - (refusedAt - start), 1420)
+        // A burst counts as one rejection, so the backoff is at its first step.
+        assert.isAtMost((after[0] ?? 0) - (rejectedAt - start), 1420)
         assert.isAtLeast(Math.min(...after.slice(1).map((at, i) => at - (after[i] ?? 0))), 1000)
       })
     )
   }
 
-  it.effect("finds the lag of a server that rounds its reset down, once", () =>
+  it.effect("finds the lag of a server that rounds its reset down once", () =>
     Effect.gen(function* () {
-      const tells = (standing: RateLimiter.RateLimitState) => RateLimiter.toHeaders(standing, Math.floor)
+      const headers = (standing: RateLimiter.RateLimitState) => RateLimiter.toHeaders(standing, Math.floor)
       for (const date of [true, false]) {
         for (const seed of seeds) {
           const latency = { min: 5, max: 50 }
-          const scenario = { limit: 50, window: 2000, offset: 600, requests: 400, concurrency: 32, latency, tells }
-          const { ratio, refusedIn } = yield* play({ ...scenario, hasDate: date, seed })
-          assert.isAtMost(refusedIn.get(0) ?? 0, 5, `seed ${seed}`)
-          assert.isAtMost(most(refusedIn, 1), 1, `seed ${seed}`)
+          const scenario = { limit: 50, window: 2000, offset: 600, requests: 400, concurrency: 32, latency, headers }
+          const { ratio, rejectionsIn } = yield* runScenario({ ...scenario, hasDate: date, seed })
+          assert.isAtMost(rejectionsIn.get(0) ?? 0, 5, `seed ${seed}`)
+          assert.isAtMost(maxCount(rejectionsIn, 1), 1, `seed ${seed}`)
           assert.isAtMost(ratio, 1.02, `seed ${seed}`)
         }
       }
@@ -195,11 +207,11 @@ describe.runIf(isFull)("one client, where the headers fall short", () => {
   )
 })
 
-describe("one client, where an answer does not come", () => {
-  const hang = (gate: Gate) =>
+describe("one client with a request that hangs", () => {
+  const hangingRequest = (gate: Gate) =>
     gate.withPermit(
       {
-        operation: "hang",
+        operation: "executions.get",
         requestClass: "calls",
         isRetry: false,
         confirmWait: () => Effect.succeed(Option.none<never>())
@@ -208,10 +220,10 @@ describe("one client, where an answer does not come", () => {
     )
 
   for (const [name, before] of [
-    ["before anything is known", 0],
+    ["before the first response", 0],
     ["in the middle of a batch", 40]
   ] as const) {
-    it.effect(`lets the others go on: ${name}`, () =>
+    it.effect(`continues with the other requests ${name}`, () =>
       Effect.gen(function* () {
         const gate = new Gate()
         const server = new LimitedServer({
@@ -221,33 +233,33 @@ describe("one client, where an answer does not come", () => {
         let done = 0
         const program = Effect.gen(function* () {
           yield* sendAll(gate, server, before, 30)
-          const hanging = yield* Effect.fork(hang(gate))
+          const hanging = yield* Effect.fork(hangingRequest(gate))
           yield* sendAll(gate, server, 150, 50)
           done = yield* Clock.currentTimeMillis
           yield* Fiber.join(hanging)
         })
         yield* measureEnd(program, start)
         assert.strictEqual(server.rejections, 0)
-        // 150 or 190 at 30 in 2 s; 2 s more to lose patience with a probe, and two windows that it has cost.
+        // 150 or 190 requests at 30 in 2 s, 2 s until the probe counts as silent, and two windows for its cost.
         assert.isAtMost(done - start, (before === 0 ? 8000 : 12_000) + 6000)
       })
     )
   }
 })
 
-describe("one client, where the window slides", () => {
+describe("one client with a limit that slides", () => {
   for (const [name, limiter] of [
     ["a sliding window", () => RateLimiter.slidingWindow(60, minute)],
     ["a token bucket", () => RateLimiter.tokenBucket(60, minute)]
   ] as const) {
-    it.effect(`is not refused by ${name}, nor much slower than it must be`, () =>
+    it.effect(`has no rejection at ${name}, and is at most 10 % slower than possible`, () =>
       Effect.gen(function* () {
         for (const seed of seeds) {
           const gate = new Gate()
           const server = new LimitedServer({ limiter: limiter(), seed })
           const ended = yield* measureEnd(sendAll(gate, server, 420, 100), start)
           assert.strictEqual(server.rejections, 0, `seed ${seed}`)
-          // 60 at once and 60 a minute.
+          // 60 requests at once, then 60 a minute.
           assert.isAtMost(ended - start, 1.1 * 6 * minute, `seed ${seed}`)
         }
       })
@@ -255,15 +267,15 @@ describe("one client, where the window slides", () => {
   }
 })
 
-describe.runIf(isFull)("several clients on one key", () => {
+describe.runIf(isFull)("several clients with one API key", () => {
   for (const clients of [2, 4, 8]) {
     for (const limit of [60, 600]) {
-      it.effect(`${clients} of them waste ${clients - 1} of ${limit} in a window, more or less`, () =>
+      it.effect(`have about ${clients - 1} rejections per window for ${clients} clients at a limit of ${limit}`, () =>
         Effect.gen(function* () {
           for (const seed of seeds) {
-            const { ratio, refused, refusedIn } = yield* play({ limit, clients, concurrency: 100, seed })
-            assert.isAbove(refused, 0, `seed ${seed}`)
-            assert.isAtMost(most(refusedIn), 1.5 * (clients - 1), `seed ${seed}`)
+            const { ratio, rejections, rejectionsIn } = yield* runScenario({ limit, clients, concurrency: 100, seed })
+            assert.isAbove(rejections, 0, `seed ${seed}`)
+            assert.isAtMost(maxCount(rejectionsIn), 1.5 * (clients - 1), `seed ${seed}`)
             assert.isAtMost(ratio, 1.02, `seed ${seed}`)
           }
         })
@@ -272,7 +284,7 @@ describe.runIf(isFull)("several clients on one key", () => {
   }
 })
 
-describe("lanes", () => {
+describe("request classes", () => {
   const waits = (crowd: "submissions" | "polls", few: "submissions" | "polls") =>
     Effect.gen(function* () {
       const gate = new Gate()
@@ -285,7 +297,7 @@ describe("lanes", () => {
       })
       const program = Effect.gen(function* () {
         const rest = yield* Effect.fork(sendAll(gate, server, 900, 900, { requestClass: crowd }))
-        // One every 7 s for as long as the crowd is there.
+        // One request every 7 s while the crowd waits.
         const some = yield* Effect.forEach(Array.from({ length: 100 }), () => Effect.delay(Effect.fork(one), 7000))
         assert.isAbove(gate.waiting, 100)
         yield* Effect.forEach(some, Fiber.join)
@@ -296,7 +308,7 @@ describe("lanes", () => {
       return Math.max(...longest)
     })
 
-  it.effect("let no poll wait longer than two windows behind creates, nor the other way round", () =>
+  it.effect("delay no poll behind creates by more than two windows, and no create behind polls", () =>
     Effect.gen(function* () {
       assert.isAtMost(yield* waits("submissions", "polls"), 2 * minute)
       assert.isAtMost(yield* waits("polls", "submissions"), 2 * minute)

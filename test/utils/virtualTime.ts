@@ -8,6 +8,8 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
+import { valueOf } from "./exit.js"
+import { silent, start } from "./harness.js"
 
 interface Sleeper {
   readonly at: number
@@ -122,3 +124,7 @@ export const runInVirtualTime = <A, E>(
       if (!clock.advance()) return yield* Effect.dieMessage("all fibers wait, and none has a timer")
     }
   })
+
+/** Runs an effect in virtual time from `start`, without log lines. Returns its value. */
+export const inVirtualTime = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A> =>
+  Effect.map(runInVirtualTime(silent(effect), start), valueOf)
