@@ -376,8 +376,8 @@ describe("the snapshot", () => {
       Effect.gen(function* () {
         const fiber = yield* Effect.fork(create(client))
         yield* TestClock.adjust("4999 millis")
-        const { blockedUntil, inFlight, rateLimited: refused } = yield* client.rateLimit
-        assert.deepStrictEqual([millis(blockedUntil), inFlight, refused], [5000, 0, 1])
+        const { blockedUntil, inFlight, rateLimited } = yield* client.rateLimit
+        assert.deepStrictEqual([millis(blockedUntil), inFlight, rateLimited], [5000, 0, 1])
         yield* joinAll([fiber])
         const after = yield* client.rateLimit
         assert.deepStrictEqual([millis(after.blockedUntil), after.rateLimited], [undefined, 1])
