@@ -22,8 +22,8 @@ import * as ModelRouteError from "./ModelRouteError.js"
 import type { InvalidRequest, RequestFailure } from "./ModelRouteError.js"
 import * as RateLimitGate from "./RateLimitGate.js"
 import * as RetryPolicy from "./RetryPolicy.js"
-import * as apiKeys from "./internal/apiKeys.js"
-import type { ApiKeys } from "./internal/apiKeys.js"
+import * as apiKeys from "./internal/apiKeys/methods.js"
+import type { ApiKeys } from "./internal/apiKeys/methods.js"
 import * as executions from "./internal/executions/methods.js"
 import type { Executions } from "./internal/executions/types.js"
 import * as files from "./internal/files/methods.js"
@@ -74,7 +74,7 @@ export interface Options {
   readonly propagateTraceContext?: boolean | undefined
 }
 
-export type { ApiKeys } from "./internal/apiKeys.js"
+export type { ApiKeys } from "./internal/apiKeys/methods.js"
 export type { AwaitOptions, CreateOptions, Executions, RunOptions, WatchOptions } from "./internal/executions/types.js"
 export type { Files, UploadOptions } from "./internal/files/types.js"
 export type { WebhookEndpoints } from "./internal/webhooks/endpointTypes.js"

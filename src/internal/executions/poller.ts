@@ -1,6 +1,6 @@
 /**
  * Polls an execution until it has ended or the deadline has passed. A notification ends the delay before a poll, or the poll.
- * `pollState.ts` decides every step.
+ * `pollTransitions.ts` schedules the polls, and `pollState.ts` decides every step.
  *
  * @internal
  */

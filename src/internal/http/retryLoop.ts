@@ -13,7 +13,7 @@ import { makeRetryDriver, type RetryDriver } from "../retry/retryDriver.js"
 import * as telemetry from "../telemetry.js"
 import { type Call, runOnce } from "./attempt.js"
 import { CurrentAttemptInterceptor } from "./attemptInterceptor.js"
-import { makePermitRequest } from "./permitRequest.js"
+import { makePermitRequest } from "./makePermitRequest.js"
 import type { RequestSender } from "./requestSender.js"
 
 /** @internal Runs an operation that consists of one call, in a span of its own. */

@@ -17,7 +17,7 @@ import { Limiter, type SentRequest } from "./limiter.js"
 import { LimitLog } from "./limitLog.js"
 import type { Permit, PermitRequest } from "./permit.js"
 import { QueueTimer } from "./queueTimer.js"
-import { acceptDelay, hasAccepted, makeWaiter, toQueueDelay, type Waiter } from "./waiter.js"
+import { acceptDelay, hasAccepted, makeQueueEntry, toQueueDelay, type QueueEntry } from "./queueEntry.js"
 
 /** Callers are asked to confirm their waits again only if the gate opens later than before by more than this. */
 const reconfirmToleranceMillis = 1000
@@ -25,7 +25,7 @@ const reconfirmToleranceMillis = 1000
 /** @internal */
 export class Gate {
   readonly limiter = new Limiter()
-  private readonly queue = new FairQueue<Waiter>()
+  private readonly queue = new FairQueue<QueueEntry>()
   private readonly timer = new QueueTimer()
   private readonly log = new LimitLog()
   /** The opening time for which all queued callers were last asked to confirm their waits. */
@@ -124,9 +124,9 @@ export class Gate {
   }
 
   /** Admits a request at once if no other request waits and the limit has room. */
-  private admitOrQueue(request: PermitRequest<unknown>, now: number): Waiter {
+  private admitOrQueue(request: PermitRequest<unknown>, now: number): QueueEntry {
     const ahead = request.isRetry ? 0 : this.queue.countAhead(request.requestClass)
-    const waiter = makeWaiter(request, ahead, now)
+    const waiter = makeQueueEntry(request, ahead, now)
     if (this.queue.size === 0) {
       this.limiter.fallback.onIdle(now)
       if (this.limiter.capacity(now).permits > 0) {
@@ -139,13 +139,13 @@ export class Gate {
     return waiter
   }
 
-  private admit(waiter: Waiter, now: number): void {
+  private admit(waiter: QueueEntry, now: number): void {
     waiter.sent = this.limiter.register(now)
     Metrics.inFlight.unsafeModify(1, [])
   }
 
   /** Removes a request that was interrupted or does not wait. Returns its permit if it has just been admitted. */
-  private leave(waiter: Waiter): Effect.Effect<void> {
+  private leave(waiter: QueueEntry): Effect.Effect<void> {
     return Effect.clockWith((clock) => {
       if (this.queue.remove(waiter)) Metrics.waiting.unsafeModify(-1, [])
       if (waiter.sent !== undefined) {
@@ -156,7 +156,7 @@ export class Gate {
     })
   }
 
-  private waitForPermit<E>(waiter: Waiter, request: PermitRequest<E>): Effect.Effect<SentRequest, E> {
+  private waitForPermit<E>(waiter: QueueEntry, request: PermitRequest<E>): Effect.Effect<SentRequest, E> {
     return Effect.clockWith((clock) => {
       const now = this.now(clock)
       const { limited, recheckAt } = this.limiter.capacity(now)
@@ -172,7 +172,7 @@ export class Gate {
   }
 
   /** Suspends the caller until its request is admitted or it has to confirm a longer wait. */
-  private park<E>(waiter: Waiter, request: PermitRequest<E>): Effect.Effect<SentRequest, E> {
+  private park<E>(waiter: QueueEntry, request: PermitRequest<E>): Effect.Effect<SentRequest, E> {
     return Effect.async<SentRequest, E>((resume) => {
       waiter.wake = () => {
         delete waiter.wake

@@ -8,7 +8,7 @@ import type { Limiter, SentRequest } from "./limiter.js"
 import type { PermitRequest, QueueDelay } from "./permit.js"
 
 /** @internal */
-export interface Waiter extends Queued {
+export interface QueueEntry extends Queued {
   /** Monotonic milliseconds. */
   readonly queuedAt: number
   /** Number of requests ahead of it when its caller was last asked to confirm the wait. */
@@ -22,13 +22,13 @@ export interface Waiter extends Queued {
 }
 
 /** @internal */
-export const makeWaiter = (
+export const makeQueueEntry = (
   { isRetry, requestClass }: PermitRequest<unknown>,
   ahead: number,
   queuedAt: number
-): Waiter => ({ requestClass, isRetry, queuedAt, ahead, accepted: { opensIn: 0, wait: 0 } })
+): QueueEntry => ({ requestClass, isRetry, queuedAt, ahead, accepted: { opensIn: 0, wait: 0 } })
 
-const estimateWait = ({ ahead, queuedAt }: Waiter, limiter: Limiter, opensAt: number): number => {
+const estimateWait = ({ ahead, queuedAt }: QueueEntry, limiter: Limiter, opensAt: number): number => {
   const { hasOtherClients, window, windowLength } = limiter
   const perWindow = (hasOtherClients ? window?.ownRequests : window?.limit) ?? Number.POSITIVE_INFINITY
   const windows = Math.floor(ahead / Math.max(1, perWindow))
@@ -36,7 +36,7 @@ const estimateWait = ({ ahead, queuedAt }: Waiter, limiter: Limiter, opensAt: nu
 }
 
 /** @internal */
-export const toQueueDelay = (waiter: Waiter, limiter: Limiter, opensAt: number, now: number): QueueDelay => {
+export const toQueueDelay = (waiter: QueueEntry, limiter: Limiter, opensAt: number, now: number): QueueDelay => {
   const { window } = limiter
   return {
     opensIn: opensAt - now,
@@ -50,10 +50,10 @@ export const toQueueDelay = (waiter: Waiter, limiter: Limiter, opensAt: number, 
 const addTolerance = (millis: number): number => millis * 1.05 + 1000
 
 /** @internal Records that the caller has accepted a delay. */
-export const acceptDelay = (waiter: Waiter, { opensIn, wait }: QueueDelay): void => {
+export const acceptDelay = (waiter: QueueEntry, { opensIn, wait }: QueueDelay): void => {
   waiter.accepted = { opensIn: addTolerance(opensIn), wait: addTolerance(wait) }
 }
 
 /** @internal Returns `true` if the caller has accepted the delay until `opensAt`. */
-export const hasAccepted = (waiter: Waiter, limiter: Limiter, opensAt: number, now: number): boolean =>
+export const hasAccepted = (waiter: QueueEntry, limiter: Limiter, opensAt: number, now: number): boolean =>
   opensAt - now <= waiter.accepted.opensIn && estimateWait(waiter, limiter, opensAt) <= waiter.accepted.wait
