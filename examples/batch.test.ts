@@ -43,9 +43,9 @@ describe.runIf(isFull)("the batch example", { concurrent: true, timeout: 120_000
 
   it.scopedLive("submits nothing after the first Ctrl-C, and saves what is in flight", () =>
     Effect.gen(function* () {
-      const { again, assertComplete, imageCount, simulator, start, submitted } = yield* setup(prompts(24))
+      const { again, assertComplete, imageCount, simulator, start, waitForCreates } = yield* setup(prompts(24))
       const child = yield* start("--concurrency", "12")
-      yield* submitted(12)
+      yield* waitForCreates(12)
       yield* child.signal("SIGINT")
       const { code, output } = yield* child.ended
       assert.strictEqual(code, 130, output)
@@ -70,11 +70,11 @@ describe.runIf(isFull)("the batch example", { concurrent: true, timeout: 120_000
   for (const signal of ["SIGINT", "SIGTERM", "SIGKILL"] as const) {
     it.scopedLive(`continues after ${signal === "SIGINT" ? "two SIGINT" : signal}`, () =>
       Effect.gen(function* () {
-        const { again, assertComplete, start, submitted } = yield* setup(prompts(24), {
+        const { again, assertComplete, start, waitForCreates } = yield* setup(prompts(24), {
           models: { "flux-1.1-pro": { duration: "3 seconds", cost: "0.040", output: "image" } }
         })
         const child = yield* start("--concurrency", "24")
-        yield* submitted(signal === "SIGKILL" ? 6 : 24)
+        yield* waitForCreates(signal === "SIGKILL" ? 6 : 24)
         yield* child.signal(signal)
         if (signal === "SIGINT") {
           yield* child.printed("Press Ctrl-C again")
@@ -302,7 +302,7 @@ describe("the progress line", () => {
 
   it("shows the most important parts that fit", () => {
     assert.deepStrictEqual(
-      [200, 79, 60, 40, 20].map((width) => ProgressLine.bar(half, now, width)),
+      [200, 79, 60, 40, 20].map((width) => ProgressLine.formatBar(half, now, width)),
       [
         "[###############...............] 500/1000, 20 failed, 20 in flight, 8 min left, $19.20, 30 waiting, 61/min",
         "[#####......] 500/1000, 20 failed, 20 in flight, 8 min left, $19.20, 30 waiting",
@@ -319,7 +319,7 @@ describe("the progress line", () => {
         { ...half, pausedUntil: after(8.2) },
         { ...half, pausedUntil: after(119), stopped: "Stopped" as const },
         { ...half, succeeded: 979, inFlight: 1, waiting: 0, estimatedEnd: after(0) }
-      ].map((progress) => ProgressLine.plain(progress, now)),
+      ].map((progress) => ProgressLine.formatPlain(progress, now)),
       [
         "500/1000, 20 failed, paused for 9 s, 20 in flight, $19.20, 30 waiting, 61/min",
         "500/1000, 20 failed, stopping, paused for 2 min, 20 in flight, $19.20, 61/min",
@@ -332,7 +332,7 @@ describe("the progress line", () => {
     const states = [half, { ...half, total: 1_000_000, succeeded: 999_000, pausedUntil: after(8), cost: "39960.125" }]
     for (const state of states) {
       for (let width = 1; width <= 200; width++) {
-        const line = ProgressLine.bar(state, now, width)
+        const line = ProgressLine.formatBar(state, now, width)
         assert.isAtMost(line.length, width)
         assert.isTrue(line.length > 0)
       }

@@ -1,5 +1,5 @@
 /**
- * The HTTP API of this backend, as a value: the server is held to it, and `HttpApiClient.make(Api)` is its client.
+ * Declares the HTTP API of this backend. The server implements it, and `HttpApiClient.make(Api)` is its client.
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
@@ -13,12 +13,12 @@ import {
   NotFound,
   OutOfCredit,
   OutOfService,
-  PromptRefused,
+  PromptRejected,
   TooBusy
 } from "./Errors.js"
 import { ImageId } from "./Image.js"
 
-/** An image that is accepted, or under way. */
+/** The state of an accepted image. */
 export class Status extends Schema.Class<Status>("backend/Status")({
   id: ImageId,
   status: Schema.Literal("SUBMITTING", "RUNNING", "COMPLETED"),
@@ -35,7 +35,7 @@ const create = HttpApiEndpoint.post("create", "/images")
   .addSuccess(Status, { status: 202 })
   .addError(KeyReused)
 
-/** The PNG, or 202 as long as there is none. */
+/** Returns the PNG, or 202 until it exists. */
 const get = HttpApiEndpoint.get("get", "/images/:id")
   .setPath(Schema.Struct({ id: ImageId }))
   .addSuccess(HttpApiSchema.Uint8Array({ contentType: "image/png" }))
@@ -45,7 +45,7 @@ const get = HttpApiEndpoint.get("get", "/images/:id")
 const images = HttpApiGroup.make("images")
   .add(create)
   .add(get)
-  .addError(PromptRefused)
+  .addError(PromptRejected)
   .addError(GenerationFailed)
   .addError(Gone)
   .addError(TooBusy)

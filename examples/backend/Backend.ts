@@ -1,5 +1,5 @@
 /**
- * The whole backend over a client of ModelRoute: from the port down to the store, which is also the order in which it ends.
+ * Composes the backend from the server down to the store. The layers are released in the same order.
  */
 import type { PlatformError } from "@effect/platform/Error"
 import type * as HttpServer from "@effect/platform/HttpServer"
@@ -23,7 +23,7 @@ export const layer = <E>(
 > =>
   Server.layer.pipe(
     Layer.provide(secret),
-    Layer.provideMerge(Server.listening),
+    Layer.provideMerge(Server.layerServer),
     Layer.provide([Images.layer, Webhook.layerDedup()]),
     Layer.provide(Records.layer),
     Layer.provide(Store.layer),

@@ -1,14 +1,14 @@
 /**
- * What can go wrong, in the words of this backend's own clients: few errors, each with its HTTP status. Of ModelRoute they
- * hear only what they can use: what is wrong with a prompt, and when to come back.
+ * Declares the errors of this backend, each with its HTTP status. Clients learn only what they can act on: invalid fields and when to
+ * retry.
  */
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import { Duration, Effect, Match, Schema } from "effect"
 import type { ModelRouteError } from "effect-modelroute"
 
-/** The user has to write something else. */
-export class PromptRefused extends Schema.TaggedError<PromptRefused>("backend/PromptRefused")(
-  "PromptRefused",
+/** The user must change the prompt. */
+export class PromptRejected extends Schema.TaggedError<PromptRejected>("backend/PromptRejected")(
+  "PromptRejected",
   {
     message: Schema.String,
     details: Schema.Array(Schema.Struct({ field: Schema.String, message: Schema.String }))
@@ -16,28 +16,28 @@ export class PromptRefused extends Schema.TaggedError<PromptRefused>("backend/Pr
   HttpApiSchema.annotations({ status: 422 })
 ) {}
 
-/** Nothing will come of this image; another request, under another idempotency key, makes another one. */
+/** The image cannot be created. A request with another idempotency key creates another image. */
 export class GenerationFailed extends Schema.TaggedError<GenerationFailed>("backend/GenerationFailed")(
   "GenerationFailed",
   { message: Schema.String },
   HttpApiSchema.annotations({ status: 502 })
 ) {}
 
-/** It passes by itself: the same request, under the same idempotency key, can succeed after so many seconds. */
+/** The failure is temporary. The same request with the same idempotency key can succeed after `retryAfter` seconds. */
 export class TooBusy extends Schema.TaggedError<TooBusy>("backend/TooBusy")(
   "TooBusy",
   { message: Schema.String, retryAfter: Schema.Int },
   HttpApiSchema.annotations({ status: 503 })
 ) {}
 
-/** The balance is ours, and so is the duty to top it up. */
+/** The owner of this backend must top up the balance. */
 export class OutOfCredit extends Schema.TaggedError<OutOfCredit>("backend/OutOfCredit")(
   "OutOfCredit",
   { message: Schema.String },
   HttpApiSchema.annotations({ status: 503 })
 ) {}
 
-/** Somebody has to mend this backend, who has been told by the log. */
+/** This backend must be fixed. The log has the reason. */
 export class OutOfService extends Schema.TaggedError<OutOfService>("backend/OutOfService")(
   "OutOfService",
   { message: Schema.String },
@@ -50,77 +50,79 @@ export class NotFound extends Schema.TaggedError<NotFound>("backend/NotFound")(
   HttpApiSchema.annotations({ status: 404 })
 ) {}
 
-/** It was there, but files are not kept for ever. */
+/** The file has expired. */
 export class Gone extends Schema.TaggedError<Gone>("backend/Gone")(
   "Gone",
   { message: Schema.String },
   HttpApiSchema.annotations({ status: 410 })
 ) {}
 
-/** One idempotency key, two prompts. */
+/** The idempotency key was used for another prompt. */
 export class KeyReused extends Schema.TaggedError<KeyReused>("backend/KeyReused")(
   "KeyReused",
   { message: Schema.String },
   HttpApiSchema.annotations({ status: 409 })
 ) {}
 
-/** What a call of ModelRoute can come to here. */
-export type Trouble = PromptRefused | GenerationFailed | TooBusy | OutOfCredit | OutOfService | Gone
+/** The errors that a call of ModelRoute is mapped to. */
+export type ImageError = PromptRejected | GenerationFailed | TooBusy | OutOfCredit | OutOfService | Gone
 
-const busy = (retryAfter: Duration.DurationInput) => () =>
+const makeTooBusy = (retryAfter: Duration.DurationInput) => () =>
   new TooBusy({
-    message: "There is too much to do at the moment.",
+    message: "The service is busy. Try again later.",
     retryAfter: Math.max(1, Math.ceil(Duration.toSeconds(retryAfter)))
   })
 
-const failed = () => new GenerationFailed({ message: "The image could not be made. Ask for it again as a new one." })
+const makeGenerationFailed = () =>
+  new GenerationFailed({ message: "The image generation failed. Submit a new request." })
 
-export const outOfService = () => new OutOfService({ message: "The service is out of order. We are on it." })
+export const makeOutOfService = () => new OutOfService({ message: "The service is unavailable." })
 
-/** Every error of ModelRoute. One that is forgotten here, or that a later version adds, does not compile. */
-export const troubleOf: (error: ModelRouteError.AwaitFailure) => Trouble = Match.typeTags<
+/** Maps each error of ModelRoute. A missing one is a type error. */
+export const toImageError: (error: ModelRouteError.AwaitFailure) => ImageError = Match.typeTags<
   ModelRouteError.AwaitFailure,
-  Trouble
+  ImageError
 >()({
   InputValidationError: ({ details }) =>
-    new PromptRefused({
-      message: "The prompt cannot be used.",
+    new PromptRejected({
+      message: "The prompt is invalid.",
       details: details.map(({ field, message }) => ({ field: field.replace(/^input\./, ""), message }))
     }),
-  ContentModerationRejected: () => new PromptRefused({ message: "The prompt breaks the rules.", details: [] }),
-  FileNotFound: () => new Gone({ message: "The image is no longer kept." }),
-  FileFormatUnsupported: outOfService,
-  InsufficientBalance: () => new OutOfCredit({ message: "No images can be made at the moment." }),
-  RateLimited: ({ retryAfter = Duration.minutes(1) }) => busy(retryAfter)(),
-  ModelOverloaded: busy("30 seconds"),
-  ModelUnavailable: busy("1 minute"),
-  GenerationTimeout: failed,
-  GenerationFailed: failed,
-  ServiceUnavailable: busy("2 minutes"),
-  InternalError: failed,
-  Unauthorized: outOfService,
-  UnrecognizedError: ({ retryable }) => (retryable ? busy("1 minute")() : failed()),
-  UnexpectedResponse: ({ retryable }) => (retryable ? busy("10 seconds")() : outOfService()),
-  TransportError: busy("5 seconds"),
-  InvalidRequest: outOfService,
-  ExecutionCancelled: failed,
-  ExecutionExpired: failed,
-  AwaitTimeout: busy("10 seconds")
+  ContentModerationRejected: () =>
+    new PromptRejected({ message: "The prompt violates the content policy.", details: [] }),
+  FileNotFound: () => new Gone({ message: "The image has expired." }),
+  FileFormatUnsupported: makeOutOfService,
+  InsufficientBalance: () => new OutOfCredit({ message: "Image generation is unavailable." }),
+  RateLimited: ({ retryAfter = Duration.minutes(1) }) => makeTooBusy(retryAfter)(),
+  ModelOverloaded: makeTooBusy("30 seconds"),
+  ModelUnavailable: makeTooBusy("1 minute"),
+  GenerationTimeout: makeGenerationFailed,
+  GenerationFailed: makeGenerationFailed,
+  ServiceUnavailable: makeTooBusy("2 minutes"),
+  InternalError: makeGenerationFailed,
+  Unauthorized: makeOutOfService,
+  UnrecognizedError: ({ retryable }) => (retryable ? makeTooBusy("1 minute")() : makeGenerationFailed()),
+  UnexpectedResponse: ({ retryable }) => (retryable ? makeTooBusy("10 seconds")() : makeOutOfService()),
+  TransportError: makeTooBusy("5 seconds"),
+  InvalidRequest: makeOutOfService,
+  ExecutionCancelled: makeGenerationFailed,
+  ExecutionExpired: makeGenerationFailed,
+  AwaitTimeout: makeTooBusy("10 seconds")
 })
 
-/** The same as the end of an image: by then no request can go on with it. */
-export const endOf = (error: ModelRouteError.AwaitFailure): PromptRefused | GenerationFailed => {
-  const trouble = troubleOf(error)
-  return trouble._tag === "PromptRefused" ? trouble : failed()
+/** Maps the error that ends an image. */
+export const toFinalError = (error: ModelRouteError.AwaitFailure): PromptRejected | GenerationFailed => {
+  const trouble = toImageError(error)
+  return trouble._tag === "PromptRejected" ? trouble : makeGenerationFailed()
 }
 
-/** What only its owner can mend is an error in the log, all else a warning. The library's messages hold no secret and no prompt. */
-export const told = (error: ModelRouteError.AwaitFailure): Effect.Effect<void> => {
-  const { _tag } = troubleOf(error)
+/** Logs an error for the owner, or else a warning. The messages of the library contain no secret and no prompt. */
+export const logFailure = (error: ModelRouteError.AwaitFailure): Effect.Effect<void> => {
+  const { _tag } = toImageError(error)
   return _tag === "OutOfService" || _tag === "OutOfCredit" || error._tag === "InternalError"
     ? Effect.logError(error.message)
     : Effect.logWarning(error.message)
 }
 
-export const inOurWords = (error: ModelRouteError.AwaitFailure): Effect.Effect<never, Trouble> =>
-  Effect.zipRight(told(error), Effect.fail(troubleOf(error)))
+export const failWithImageError = (error: ModelRouteError.AwaitFailure): Effect.Effect<never, ImageError> =>
+  Effect.zipRight(logFailure(error), Effect.fail(toImageError(error)))

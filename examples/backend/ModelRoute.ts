@@ -1,6 +1,5 @@
 /**
- * Who makes the images: ModelRoute itself when `MODELROUTE_API_KEY` is set, otherwise a simulator on a free port of this
- * machine. Either comes with the secret of its webhooks.
+ * Selects ModelRoute if `MODELROUTE_API_KEY` is set, otherwise a simulator on a free local port, with the secret of its webhooks.
  */
 import type * as HttpServer from "@effect/platform/HttpServer"
 import type * as HttpServerError from "@effect/platform/HttpServerError"
@@ -17,35 +16,35 @@ type Failure = ConfigError.ConfigError | ModelRouteError.RequestFailure | HttpSe
 
 export interface ModelRoute {
   readonly client: Layer.Layer<ModelRouteClient.ModelRouteClient, Failure>
-  /** The simulator is told where to deliver to, once the server listens. */
+  /** For the simulator, the endpoint is registered after the server listens. */
   readonly secret: Layer.Layer<Webhooks.Secret, Failure, ModelRouteClient.ModelRouteClient | HttpServer.HttpServer>
 }
 
 const transport = Layer.merge(NodeHttpClient.layerUndici, IdempotencyKey.layer)
 
-const real = (options: Options): ModelRoute => ({
+const makeReal = (options: Options): ModelRoute => ({
   client: ModelRouteClient.layerConfig(options).pipe(Layer.provide(transport)),
-  secret: Webhooks.secretConfig
+  secret: Webhooks.layerConfig
 })
 
 const simulator = SimulatorServer.layer({
   models: Record.map(Simulator.models, (model) => ({ ...model, duration: "4 seconds", queued: "1 second" })),
-  // The first image's answer is lost after the server has executed the request: see what the trace makes of it.
+  // The response to the first create is lost. The trace shows the retry.
   faults: [Simulator.Fault.on("executions.create", Simulator.Fault.dropAfter)]
 })
 
-const simulated = (options: Options): ModelRoute => ({
+const makeSimulated = (options: Options): ModelRoute => ({
   client: Layer.unwrapEffect(
     Effect.gen(function* () {
       const { url } = yield* SimulatorServer.SimulatorServer
-      yield* Console.log(`MODELROUTE_API_KEY is not set, so a simulator plays ModelRoute on ${url}. It costs nothing.`)
+      yield* Console.log(`MODELROUTE_API_KEY is not set, so the backend uses a simulator on ${url}. It costs nothing.`)
       return ModelRouteClient.layer({ ...options, apiKey: Redacted.make("sk_simulated"), baseUrl: url })
     })
   ).pipe(Layer.provide([transport, simulator])),
-  secret: Webhooks.registered
+  secret: Webhooks.layerRegistered
 })
 
-export const chosen = (options: Options): Effect.Effect<ModelRoute, ConfigError.ConfigError> =>
+export const fromConfig = (options: Options): Effect.Effect<ModelRoute, ConfigError.ConfigError> =>
   Effect.map(Config.option(Config.nonEmptyString("MODELROUTE_API_KEY")), (key) =>
-    Option.isSome(key) ? real(options) : simulated(options)
+    Option.isSome(key) ? makeReal(options) : makeSimulated(options)
   )

@@ -1,5 +1,5 @@
 /**
- * The API on a port: what answers each request, and how the server comes to its end.
+ * Serves the API on a port, and drains its connections at shutdown.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
@@ -12,23 +12,23 @@ import { Chunk, Config, type ConfigError, Context, Effect, Layer, Option, Stream
 import type { Webhook } from "effect-modelroute"
 import * as Http from "node:http"
 import { Api, Status } from "./Api.js"
-import type { Trouble } from "./Errors.js"
-import type { Hopeful } from "./Image.js"
+import type { ImageError } from "./Errors.js"
+import type { UnfailedImage } from "./Image.js"
 import { Images } from "./Images.js"
 import * as Webhooks from "./Webhooks.js"
 
 const statuses = { Submitting: "SUBMITTING", Running: "RUNNING", Completed: "COMPLETED" } as const
 
-const statusOf = ({ _tag, id }: Hopeful): Status =>
+const toStatus = ({ _tag, id }: UnfailedImage): Status =>
   new Status({ id, status: statuses[_tag], links: { image: `/images/${id}` } })
 
-const retryAfter = (seconds: number) =>
+const setRetryAfter = (seconds: number) =>
   HttpApp.appendPreResponseHandler((_, response) =>
     Effect.succeed(HttpServerResponse.setHeader(response, "retry-after", String(seconds)))
   )
 
-/** The first bytes come first: once a response has begun, its status can no longer say that there is no file. */
-const file = (png: Stream.Stream<Uint8Array, Trouble>) =>
+/** Streams a file. Waits for the first bytes, because the status cannot change after the response has started. */
+const streamFile = (png: Stream.Stream<Uint8Array, ImageError>) =>
   Effect.gen(function* () {
     const pull = yield* Stream.toPull(png)
     const first = yield* Effect.catchAll(
@@ -45,8 +45,8 @@ const images = HttpApiBuilder.group(Api, "images", (handlers) =>
     handlers
       .handle("create", ({ headers, payload }) =>
         images.submit(payload.prompt, headers["idempotency-key"]).pipe(
-          Effect.map(statusOf),
-          Effect.tapErrorTag("TooBusy", (error) => retryAfter(error.retryAfter))
+          Effect.map(toStatus),
+          Effect.tapErrorTag("TooBusy", (error) => setRetryAfter(error.retryAfter))
         )
       )
       .handle("get", ({ path }) =>
@@ -54,14 +54,14 @@ const images = HttpApiBuilder.group(Api, "images", (handlers) =>
           const image = yield* images.get(path.id)
           switch (image._tag) {
             case "Completed":
-              return yield* file(images.png(image))
+              return yield* streamFile(images.png(image))
             case "Failed":
               return yield* image.failure
             default:
-              yield* retryAfter(1)
-              return statusOf(image)
+              yield* setRetryAfter(1)
+              return toStatus(image)
           }
-        }).pipe(Effect.tapErrorTag("TooBusy", (error) => retryAfter(error.retryAfter)))
+        }).pipe(Effect.tapErrorTag("TooBusy", (error) => setRetryAfter(error.retryAfter)))
       )
   )
 )
@@ -70,14 +70,14 @@ const health = HttpApiBuilder.group(Api, "health", (handlers) =>
   handlers.handle("health", () => Effect.succeed({ status: "ok" as const }))
 )
 
-/** How a server comes to its end. */
+/** The open connections of the server. */
 export class Connections extends Context.Tag("backend/Connections")<
   Connections,
   { readonly drain: Effect.Effect<void> }
 >() {}
 
-/** `HOST` (default 127.0.0.1) and `PORT` (default 3000; 0 is any free one). */
-export const listening: Layer.Layer<
+/** Listens on `HOST` (default 127.0.0.1) and `PORT` (default 3000, 0 selects a free port). */
+export const layerServer: Layer.Layer<
   HttpServer.HttpServer | Connections | Layer.Layer.Success<typeof NodeHttpServer.layerContext>,
   HttpServerError.ServeError | ConfigError.ConfigError
 > = Layer.unwrapEffect(
@@ -92,7 +92,7 @@ export const listening: Layer.Layer<
       response.once("close", () => open.delete(response))
     })
 
-    /** No new connections; requests in flight are answered, and their connections closed after that. */
+    /** Accepts no new connections, completes the requests in flight and closes their connections. */
     const drain = Effect.async<void>((resume) => {
       draining = true
       for (const response of open) response.shouldKeepAlive = false
@@ -110,16 +110,16 @@ export const listening: Layer.Layer<
   })
 )
 
-/** Built last and so ended first: before the routes and what they need. */
-const drained = Layer.scopedDiscard(Effect.flatMap(Connections, ({ drain }) => Effect.addFinalizer(() => drain)))
+/** Built last and released first, before the routes and their services. */
+const drainOnClose = Layer.scopedDiscard(Effect.flatMap(Connections, ({ drain }) => Effect.addFinalizer(() => drain)))
 
-const served = HttpApiBuilder.serve(HttpMiddleware.logger).pipe(
+const routes = HttpApiBuilder.serve(HttpMiddleware.logger).pipe(
   Layer.provide(HttpApiBuilder.api(Api)),
   Layer.provide([images, health, Webhooks.route]),
   HttpMiddleware.withTracerDisabledForUrls(["/health"])
 )
 
-/** The whole backend, but for what it stands on. */
+/** The routes of the backend with a graceful shutdown. */
 export const layer: Layer.Layer<
   never,
   never,
@@ -129,4 +129,4 @@ export const layer: Layer.Layer<
   | Images
   | Webhooks.Secret
   | Webhook.Dedup
-> = Layer.provide(drained, served)
+> = Layer.provide(drainOnClose, routes)

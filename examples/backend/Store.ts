@@ -1,5 +1,5 @@
 /**
- * Where things are remembered: in a folder, or as long as the process lasts.
+ * Selects the store: a folder, or memory.
  */
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -7,7 +7,7 @@ import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import * as Path from "@effect/platform/Path"
 import { Config, type ConfigError, Effect, Layer, Option } from "effect"
 
-/** `KeyValueStore.layerFileSystem` writes in place: killed while it writes, a process would leave half a value. */
+/** Writes a value to a temporary file first. `KeyValueStore.layerFileSystem` writes in place, so a killed process could leave half a value. */
 export const layerFolder = (
   folder: string
 ): Layer.Layer<KeyValueStore.KeyValueStore, PlatformError, FileSystem.FileSystem | Path.Path> =>
@@ -35,7 +35,7 @@ export const layerFolder = (
     })
   ).pipe(Layer.provide(KeyValueStore.layerFileSystem(folder)))
 
-/** `IMAGES_FOLDER`, or memory. */
+/** Uses the folder `IMAGES_FOLDER`, or memory if it is not set. */
 export const layer: Layer.Layer<
   KeyValueStore.KeyValueStore,
   PlatformError | ConfigError.ConfigError,

@@ -1,5 +1,5 @@
 /**
- * Where ModelRoute tells how executions have ended: `POST /webhooks/modelroute`.
+ * Receives the webhooks of ModelRoute at `POST /webhooks/modelroute`.
  */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServer from "@effect/platform/HttpServer"
@@ -9,17 +9,17 @@ import { Images } from "./Images.js"
 
 export const path = "/webhooks/modelroute"
 
-/** What ModelRoute signs its deliveries with. */
+/** The secret that signs the deliveries. */
 export class Secret extends Context.Tag("backend/Secret")<Secret, Redacted.Redacted>() {}
 
-/** `MODELROUTE_WEBHOOK_SECRET`, of an endpoint that was registered once. */
-export const secretConfig: Layer.Layer<Secret, ConfigError.ConfigError> = Layer.effect(
+/** Reads `MODELROUTE_WEBHOOK_SECRET`, the secret of a registered endpoint. */
+export const layerConfig: Layer.Layer<Secret, ConfigError.ConfigError> = Layer.effect(
   Secret,
   Config.redacted("MODELROUTE_WEBHOOK_SECRET")
 )
 
-/** Registers this very server: for a ModelRoute that can reach it and forgets it, such as the simulator. */
-export const registered: Layer.Layer<
+/** Registers this server as an endpoint, for the simulator, which keeps no endpoints.  */
+export const layerRegistered: Layer.Layer<
   Secret,
   ModelRouteError.RequestFailure,
   ModelRouteClient.ModelRouteClient | HttpServer.HttpServer
@@ -36,12 +36,15 @@ export const registered: Layer.Layer<
   })
 )
 
-/** Raw, because the signature is over the bytes as they arrive. */
+/** Uses the raw router, because the signature covers the raw bytes. */
 export const route: Layer.Layer<never, never, Secret | Webhook.Dedup | Images> = HttpApiBuilder.Router.use((router) =>
   Effect.gen(function* () {
     const secrets = yield* Secret
-    const { hear } = yield* Images
+    const { handleEvent } = yield* Images
     const context = yield* Effect.context<Webhook.Dedup>()
-    yield* router.all(path, Effect.provide(Webhook.handler({ secrets, dedup: Webhook.Dedup, onEvent: hear }), context))
+    yield* router.all(
+      path,
+      Effect.provide(Webhook.handler({ secrets, dedup: Webhook.Dedup, onEvent: handleEvent }), context)
+    )
   })
 )

@@ -1,5 +1,5 @@
 /**
- * The backend as its clients see it, over a simulator, both on ports of this machine.
+ * Tests the backend over HTTP. The backend and the simulator listen on local ports.
  */
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -11,8 +11,19 @@ import { Array, Effect, Logger, Option, Queue, Redacted } from "effect"
 import { Execution, ModelRouteError, RetryPolicy, Webhook } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
 import { Api } from "./Api.js"
-import { endOf, troubleOf } from "./Errors.js"
-import { accepted, eventually, final, get, json, modelRoute, post, prompt, quiet, started } from "./support/testing.js"
+import { toFinalError, toImageError } from "./Errors.js"
+import {
+  submitImage,
+  eventually,
+  waitForImage,
+  get,
+  json,
+  modelRoute,
+  post,
+  prompt,
+  quiet,
+  startBackend
+} from "./support/testing.js"
 import * as Telemetry from "./Telemetry.js"
 
 const { Fault } = Simulator
@@ -27,9 +38,9 @@ const operations = Effect.flatMap(Simulator.Simulator, ({ requests }) =>
 const ledger = Effect.flatMap(Simulator.Simulator, (simulator) => simulator.ledger)
 
 describe("an image", () => {
-  it.scopedLive("is made, told of by a webhook, and given as a PNG", () =>
+  it.scopedLive("is completed by a webhook and returned as a PNG", () =>
     Effect.gen(function* () {
-      const url = yield* started()
+      const url = yield* startBackend()
       const client = yield* HttpApiClient.make(Api, { baseUrl: url })
       const status = yield* client.images.create({ headers: {}, payload: { prompt } })
       assert.deepInclude(status, { status: "RUNNING", links: { image: `/images/${status.id}` } })
@@ -38,11 +49,11 @@ describe("an image", () => {
       assert.deepStrictEqual([early.status, early.headers["retry-after"]], [202, "1"])
       assert.deepStrictEqual(yield* json(early), { ...status })
 
-      const { bytes, headers } = yield* final(url, status.id)
+      const { bytes, headers } = yield* waitForImage(url, status.id)
       assert.strictEqual(headers["content-type"], "image/png")
       assert.deepStrictEqual([...bytes.subarray(0, 8)], [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
 
-      // Nobody has looked at the execution.
+      // No poll was sent.
       assert.deepStrictEqual(yield* operations, [
         "webhookEndpoints.create",
         "executions.create",
@@ -58,15 +69,15 @@ describe("an image", () => {
     }).pipe(Effect.provide([modelRoute(), quiet]))
   )
 
-  it.scopedLive("is the same for the same idempotency key, however often and at once it is asked for", () =>
+  it.scopedLive("is created once for concurrent requests with the same idempotency key", () =>
     Effect.gen(function* () {
-      const url = yield* started()
+      const url = yield* startBackend()
       const ids = yield* Effect.all(
-        Array.makeBy(10, () => accepted(url, "fox-1")),
+        Array.makeBy(10, () => submitImage(url, "fox-1")),
         { concurrency: "unbounded" }
       )
-      assert.strictEqual((yield* final(url, ids[0] ?? "")).status, 200)
-      assert.deepStrictEqual(Array.dedupe([...ids, yield* accepted(url, "fox-1")]), [ids[0]])
+      assert.strictEqual((yield* waitForImage(url, ids[0] ?? "")).status, 200)
+      assert.deepStrictEqual(Array.dedupe([...ids, yield* submitImage(url, "fox-1")]), [ids[0]])
       assert.deepStrictEqual(
         (yield* ledger).executions.map(({ idempotencyKey }) => idempotencyKey),
         [ids[0]]
@@ -78,7 +89,7 @@ describe("an image", () => {
       )
 
       assert.strictEqual((yield* post(url, "a blue heron", "fox-1")).status, 409)
-      const others = [yield* accepted(url), yield* accepted(url), yield* accepted(url, "fox-2")]
+      const others = [yield* submitImage(url), yield* submitImage(url), yield* submitImage(url, "fox-2")]
       assert.deepStrictEqual(
         (yield* ledger).executions.map(({ idempotencyKey }) => idempotencyKey),
         [ids[0], ...others]
@@ -86,13 +97,13 @@ describe("an image", () => {
     }).pipe(Effect.provide([modelRoute(), quiet]))
   )
 
-  it.scopedLive("is paid for once when a client leaves and comes back", () =>
+  it.scopedLive("is paid for once if the client disconnects and repeats the request", () =>
     Effect.gen(function* () {
-      const url = yield* started()
-      // The client gives up before the answer is here.
+      const url = yield* startBackend()
+      // The client disconnects before the response arrives.
       assert.isTrue(Option.isNone(yield* Effect.timeoutOption(post(url, prompt, "fox-1"), "100 millis")))
-      const id = yield* accepted(url, "fox-1")
-      assert.strictEqual((yield* final(url, id)).status, 200)
+      const id = yield* submitImage(url, "fox-1")
+      assert.strictEqual((yield* waitForImage(url, id)).status, 200)
       assert.deepStrictEqual(
         (yield* operations).filter((operation) => operation === "executions.create"),
         ["executions.create"]
@@ -105,12 +116,12 @@ describe("an image", () => {
     )
   )
 
-  it.scopedLive("can be asked for again under the same key after a refusal", () =>
+  it.scopedLive("can be submitted again with the same key after a rejection", () =>
     Effect.gen(function* () {
-      const url = yield* started()
+      const url = yield* startBackend()
       const refused = yield* post(url, prompt, "fox-1")
       assert.deepStrictEqual([refused.status, refused.headers["retry-after"]], [503, "5"])
-      const id = yield* accepted(url, "fox-1")
+      const id = yield* submitImage(url, "fox-1")
       assert.deepStrictEqual(
         (yield* ledger).executions.map(({ idempotencyKey }) => idempotencyKey),
         [id]
@@ -126,7 +137,7 @@ describe("an image", () => {
 
 describe("an error", () => {
   const lines: Array<{ readonly level: string; readonly text: string }> = []
-  const recorded = Logger.replace(
+  const recordLogs = Logger.replace(
     Logger.defaultLogger,
     Logger.make<unknown, void>(({ logLevel, message }) => {
       lines.push({ level: logLevel._tag, text: String(message) })
@@ -135,9 +146,9 @@ describe("an error", () => {
 
   type Expected = readonly [status: number, tag: string, retryAfter: string | undefined]
 
-  const answers = {
-    INPUT_VALIDATION_ERROR: [422, "PromptRefused", undefined],
-    CONTENT_MODERATION_REJECTED: [422, "PromptRefused", undefined],
+  const expectedResponses = {
+    INPUT_VALIDATION_ERROR: [422, "PromptRejected", undefined],
+    CONTENT_MODERATION_REJECTED: [422, "PromptRejected", undefined],
     FILE_NOT_FOUND: [410, "Gone", undefined],
     FILE_FORMAT_UNSUPPORTED: [503, "OutOfService", undefined],
     INSUFFICIENT_BALANCE: [503, "OutOfCredit", undefined],
@@ -149,15 +160,15 @@ describe("an error", () => {
     INTERNAL_ERROR: [502, "GenerationFailed", undefined],
     UNAUTHORIZED: [503, "OutOfService", undefined],
     SOMETHING_NEW: [502, "GenerationFailed", undefined],
-    // The last, since the client sends nothing for a while after it.
+    // This case is the last one, because the client pauses after a rate limit.
     RATE_LIMITED: [503, "TooBusy", "60"]
   } satisfies { readonly [C in ModelRouteError.Code]: Expected } & { readonly [code: string]: Expected }
 
-  it.scopedLive("of each code has its answer, which tells nothing of ModelRoute", () =>
+  it.scopedLive("of each code has its own response, which does not mention ModelRoute", () =>
     Effect.gen(function* () {
-      const url = yield* started()
+      const url = yield* startBackend()
       const { inject } = yield* Simulator.Simulator
-      for (const [code, [status, tag, retryAfter]] of Object.entries<Expected>(answers)) {
+      for (const [code, [status, tag, retryAfter]] of Object.entries<Expected>(expectedResponses)) {
         yield* inject(Fault.on("executions.create", Fault.envelope(code, { message: "secret words of ModelRoute" })))
         const answer = yield* post(url, prompt)
         assert.deepStrictEqual([answer.status, answer.headers["retry-after"]], [status, retryAfter], code)
@@ -169,12 +180,12 @@ describe("an error", () => {
         assert.strictEqual(line?.level, isOurs ? "Error" : "Warning", code)
       }
       assert.notMatch(JSON.stringify(lines), /sk_test|red fox/)
-    }).pipe(Effect.provide([modelRoute({}, { retry: RetryPolicy.none }), recorded]))
+    }).pipe(Effect.provide([modelRoute({}, { retry: RetryPolicy.none }), recordLogs]))
   )
 
-  it.scopedLive("tells what is wrong with the prompt, and what is wrong with the request", () =>
+  it.scopedLive("names the invalid field of the prompt or of the request", () =>
     Effect.gen(function* () {
-      const url = yield* started()
+      const url = yield* startBackend()
       assert.deepInclude(yield* json(yield* post(url, "")), {
         details: [{ field: "prompt", message: "prompt is required" }]
       })
@@ -190,16 +201,16 @@ describe("an error", () => {
     }).pipe(Effect.provide([modelRoute(), quiet]))
   )
 
-  it.scopedLive("can also be the end of an image", () =>
+  it.scopedLive("of a FAILED execution is returned for its image", () =>
     Effect.gen(function* () {
-      const url = yield* started()
+      const url = yield* startBackend()
       for (const [key, ending, status, tag] of [
-        ["fox-1", Fault.ends({ status: "FAILED", code: "CONTENT_MODERATION_REJECTED" }), 422, "PromptRefused"],
+        ["fox-1", Fault.ends({ status: "FAILED", code: "CONTENT_MODERATION_REJECTED" }), 422, "PromptRejected"],
         ["fox-2", Fault.ends({ status: "FAILED", code: "MODEL_OVERLOADED" }), 502, "GenerationFailed"],
         ["fox-3", Fault.ends({ status: "CANCELLED" }), 502, "GenerationFailed"]
       ] as const) {
         yield* Effect.flatMap(Simulator.Simulator, ({ inject }) => inject(ending))
-        const answer = yield* final(url, yield* accepted(url, key))
+        const answer = yield* waitForImage(url, yield* submitImage(url, key))
         assert.strictEqual(answer.status, status)
         assert.strictEqual((yield* json(answer))["_tag"], tag)
         assert.strictEqual((yield* post(url, prompt, key)).status, status)
@@ -207,12 +218,12 @@ describe("an error", () => {
     }).pipe(Effect.provide([modelRoute(), quiet]))
   )
 
-  it.scopedLive("of a file that cannot be had is not a file", () =>
+  it.scopedLive("of a missing file is returned instead of the file", () =>
     Effect.gen(function* () {
-      const url = yield* started()
+      const url = yield* startBackend()
       const { inject } = yield* Simulator.Simulator
-      const id = yield* accepted(url)
-      yield* final(url, id)
+      const id = yield* submitImage(url)
+      yield* waitForImage(url, id)
       yield* inject(Fault.on("files.download", Fault.envelope("FILE_NOT_FOUND")))
       assert.strictEqual((yield* get(url, id)).status, 410)
       yield* inject(Fault.on("storage.get", Fault.raw({ status: 503, body: "" })))
@@ -222,7 +233,7 @@ describe("an error", () => {
     }).pipe(Effect.provide([modelRoute({}, { retry: RetryPolicy.none }), quiet]))
   )
 
-  it("of those that the API has no code for comes to something, too", () => {
+  it("without an API code has a response, too", () => {
     const about = { message: "", executionId: Execution.ExecutionId.make("exec_1") }
     const others: ReadonlyArray<ModelRouteError.AwaitFailure> = [
       new ModelRouteError.UnrecognizedError({ retryable: true }),
@@ -235,7 +246,7 @@ describe("an error", () => {
       new ModelRouteError.AwaitTimeout(about)
     ]
     assert.deepStrictEqual(
-      others.map((error) => troubleOf(error)._tag),
+      others.map((error) => toImageError(error)._tag),
       [
         "TooBusy",
         "OutOfService",
@@ -247,16 +258,16 @@ describe("an error", () => {
         "TooBusy"
       ]
     )
-    assert.deepStrictEqual(Array.dedupe(others.map((error) => endOf(error)._tag)), ["GenerationFailed"])
+    assert.deepStrictEqual(Array.dedupe(others.map((error) => toFinalError(error)._tag)), ["GenerationFailed"])
   })
 })
 
 describe("a webhook", () => {
-  it.scopedLive("that is forged is refused, and changes nothing", () =>
+  it.scopedLive("with a forged signature is rejected and changes nothing", () =>
     Effect.gen(function* () {
-      const url = yield* started()
+      const url = yield* startBackend()
       const client = yield* HttpClient.HttpClient
-      const id = yield* accepted(url)
+      const id = yield* submitImage(url)
       const [execution] = (yield* ledger).executions
       const body = JSON.stringify({
         id: "evt_forged",
@@ -283,28 +294,28 @@ describe("a webhook", () => {
 })
 
 describe("a restart", () => {
-  it.scopedLive("goes on with what was not finished, and remembers what was", () =>
+  it.scopedLive("continues unfinished images and keeps finished ones", () =>
     Effect.gen(function* () {
       const files = yield* FileSystem.FileSystem
       const folder = { IMAGES_FOLDER: yield* files.makeTempDirectoryScoped() }
       const simulator = yield* Simulator.Simulator
       const [finished, running] = yield* Effect.scoped(
         Effect.gen(function* () {
-          const url = yield* started(folder)
-          const finished = yield* accepted(url)
-          yield* final(url, finished)
-          return [finished, yield* accepted(url, "fox-2")] as const
+          const url = yield* startBackend(folder)
+          const finished = yield* submitImage(url)
+          yield* waitForImage(url, finished)
+          return [finished, yield* submitImage(url, "fox-2")] as const
         })
       )
-      // It ends while there is nobody to be told.
+      // The execution ends while no backend runs.
       yield* eventually(simulator.deliveries, (deliveries) =>
         deliveries.some(({ outcome }) => outcome === "no response")
       )
 
-      const url = yield* started(folder)
+      const url = yield* startBackend(folder)
       assert.strictEqual((yield* get(url, finished)).status, 200)
-      assert.strictEqual((yield* final(url, running)).status, 200)
-      assert.strictEqual(yield* accepted(url, "fox-2"), running)
+      assert.strictEqual((yield* waitForImage(url, running)).status, 200)
+      assert.strictEqual(yield* submitImage(url, "fox-2"), running)
       assert.lengthOf((yield* ledger).executions, 2)
       assert.deepStrictEqual(
         (yield* operations).filter((operation) => operation === "executions.get"),
@@ -318,8 +329,8 @@ describe("a trace", () => {
   it.scopedLive("of a request shows the retry and the wait that a webhook ended", () =>
     Effect.gen(function* () {
       const trees = yield* Queue.unbounded<string>()
-      const telemetry = Telemetry.layerProcessors([Telemetry.trees((tree) => trees.unsafeOffer(tree))])
-      yield* accepted(yield* started({}, telemetry))
+      const telemetry = Telemetry.layerProcessors([Telemetry.treeProcessor((tree) => trees.unsafeOffer(tree))])
+      yield* submitImage(yield* startBackend({}, telemetry))
       const trace = yield* Effect.repeat(Queue.take(trees), { until: (tree) => tree.includes("path=/images ") })
       assert.deepStrictEqual(trace.split("\n"), [
         "http.server POST path=/images status_code=202",

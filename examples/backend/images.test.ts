@@ -1,17 +1,17 @@
 /**
- * The service on its own, in memory and in virtual time, with a store that takes its time or fails.
+ * Tests the service in memory under TestClock, with a store that is slow or fails.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Redacted, TestClock } from "effect"
 import { Execution, IdempotencyKey, ModelRouteClient, Webhook } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
-import { outOfService, type OutOfService } from "./Errors.js"
+import { makeOutOfService, type OutOfService } from "./Errors.js"
 import type { Image, ImageId } from "./Image.js"
 import * as Images from "./Images.js"
 import * as Records from "./Records.js"
 import { prompt, quiet } from "./support/testing.js"
 
-/** Records in memory. What is finished is kept only as `writing` allows. */
+/** Records in memory. Writes of completed images wait for `writing`. */
 const records = (writing: Effect.Effect<void, OutOfService>) =>
   Layer.sync(Records.Records, () => {
     const images = new Map<ImageId, Image>()
@@ -35,8 +35,8 @@ const service = (writing: Effect.Effect<void, OutOfService>) =>
     Layer.provide(IdempotencyKey.layer)
   )
 
-/** An image whose execution has ended, and the event that tells so. */
-const ended = Effect.gen(function* () {
+/** Creates an image whose execution has ended. Returns its id and the event. */
+const completeImage = Effect.gen(function* () {
   const { executions } = yield* ModelRouteClient.ModelRouteClient
   const { submit } = yield* Images.Images
   const { ledger } = yield* Simulator.Simulator
@@ -47,31 +47,31 @@ const ended = Effect.gen(function* () {
   return { id, event: new Webhook.Event({ id: Webhook.EventId.make("evt_1"), type: "execution.completed", execution }) }
 })
 
-describe("Images.hear", () => {
-  it.effect("has heard when the end is in the store, not before", () => {
+describe("Images.handleEvent", () => {
+  it.effect("returns only after the final state is stored", () => {
     const latch = Effect.unsafeMakeLatch()
     return Effect.gen(function* () {
-      const { get, hear } = yield* Images.Images
-      const { event, id } = yield* ended
-      const hearing = yield* Effect.fork(hear(event))
+      const { get, handleEvent } = yield* Images.Images
+      const { event, id } = yield* completeImage
+      const handling = yield* Effect.fork(handleEvent(event))
       yield* TestClock.adjust("19 seconds")
-      assert.isNull(hearing.unsafePoll())
+      assert.isNull(handling.unsafePoll())
       assert.strictEqual((yield* get(id))._tag, "Running")
       yield* latch.open
-      yield* Fiber.join(hearing)
+      yield* Fiber.join(handling)
       assert.strictEqual((yield* get(id))._tag, "Completed")
-      // The same event once more.
-      yield* hear(event)
+      // A repeated event succeeds.
+      yield* handleEvent(event)
     }).pipe(Effect.provide([service(latch.await), quiet]))
   })
 
-  it.effect("fails in time when the store does, so that the event is delivered again", () =>
+  it.effect("fails within 20 seconds if the store fails, so that the event is delivered again", () =>
     Effect.gen(function* () {
-      const { hear } = yield* Images.Images
-      const { event } = yield* ended
-      const hearing = yield* Effect.fork(Effect.flip(hear(event)))
+      const { handleEvent } = yield* Images.Images
+      const { event } = yield* completeImage
+      const handling = yield* Effect.fork(Effect.flip(handleEvent(event)))
       yield* TestClock.adjust("20 seconds")
-      assert.strictEqual((yield* Fiber.join(hearing))._tag, "Unsaved")
-    }).pipe(Effect.provide([service(Effect.suspend(outOfService)), quiet]))
+      assert.strictEqual((yield* Fiber.join(handling))._tag, "Unsaved")
+    }).pipe(Effect.provide([service(Effect.suspend(makeOutOfService)), quiet]))
   )
 })

@@ -1,6 +1,6 @@
 /**
- * 2,000 images, 50 at once, while one in five requests to ModelRoute goes wrong: none is lost, none is made twice, no answer is
- * a 500, and the memory of the backend does not grow.
+ * Creates 2,000 images, 50 at once, while one in five requests to ModelRoute fails. No image is lost or created twice, no response is a
+ * 500, and the memory of the backend does not grow.
  */
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -9,8 +9,8 @@ import { Array, Clock, Console, Data, Effect, Function, Record, Redacted, Schedu
 import { ModelRouteClient } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
 import * as SimulatorServer from "effect-modelroute/SimulatorServer"
-import { spawned } from "./support/child.js"
-import { type Answer, get, json, modelRoute, post, prompt, quiet } from "./support/testing.js"
+import { spawnBackend } from "./support/child.js"
+import { type ResponseData, get, json, modelRoute, post, prompt, quiet } from "./support/testing.js"
 import { isFull } from "../../test/utils/suite.js"
 
 const { Fault } = Simulator
@@ -19,11 +19,11 @@ const rounds = 4
 const perRound = 500
 const atOnce = 50
 
-/** Executions that end FAILED. */
+/** The number of FAILED executions. */
 const failures = 20
 
-/** What passes when it is asked for again; with shorter delays, and without what makes a client wait for whole seconds. */
-const passing = [
+/** Transient faults with short delays, without those that make a client wait for seconds. */
+const transientFaults = [
   ...Fault.transient.filter(({ _tag }) => !["Delay", "Hang", "RateLimited", "ResetUnit"].includes(_tag)),
   Fault.delay("200 millis", "before"),
   Fault.delay("200 millis", "after")
@@ -34,13 +34,13 @@ const isWork = ({ path }: { readonly path: string }) => /^\/v1\/(executions|file
 const simulator: Simulator.Options = {
   balance: "1000",
   models: { "flux-1.1-pro": { duration: "100 millis", cost: "0.040", output: "image", requires: ["prompt"] } },
-  randomFaults: { seed: 1, probability: 0.2, faults: passing.map((fault) => Fault.on(isWork, fault)) },
+  randomFaults: { seed: 1, probability: 0.2, faults: transientFaults.map((fault) => Fault.on(isWork, fault)) },
   faults: Fault.times(failures, Fault.ends({ status: "FAILED" }))
 }
 
 class NotYet extends Data.TaggedError("NotYet") {}
 
-/** A backend with an endpoint of its own at the simulator. */
+/** Starts a backend with its own webhook endpoint at the simulator. */
 const backend = Effect.gen(function* () {
   const files = yield* FileSystem.FileSystem
   const { webhookEndpoints } = yield* ModelRouteClient.ModelRouteClient
@@ -49,7 +49,7 @@ const backend = Effect.gen(function* () {
     url: "http://127.0.0.1:9/",
     events: ["execution.completed", "execution.failed"]
   })
-  const child = yield* spawned("support/measured.ts", {
+  const child = yield* spawnBackend("support/measured.ts", {
     MODELROUTE_API_KEY: "sk_test",
     MODELROUTE_BASE_URL: baseUrl,
     MODELROUTE_WEBHOOK_SECRET: Redacted.value(secret),
@@ -60,22 +60,22 @@ const backend = Effect.gen(function* () {
 })
 
 it.scopedLive.runIf(isFull)(
-  "2,000 images come to an end, each paid for once, while one in five requests fails",
+  "completes 2,000 images and pays for each once, while one in five requests fails",
   () =>
     Effect.gen(function* () {
       const { heap, url } = yield* backend
       const { deliveries, ledger, requests } = yield* Simulator.Simulator
 
-      const answers: Record<string, number> = {}
-      const counted = <E, R>(request: Effect.Effect<Answer, E, R>) =>
+      const responseCounts: Record<string, number> = {}
+      const countStatus = <E, R>(request: Effect.Effect<ResponseData, E, R>) =>
         Effect.tap(request, ({ status }) => {
-          answers[status] = (answers[status] ?? 0) + 1
+          responseCounts[status] = (responseCounts[status] ?? 0) + 1
           return Effect.void
         })
 
-      /** How far an image is. Asked for again under its key, as its clients do here, it is not made again. */
-      const asked = (n: number, notYet: ReadonlyArray<string>) =>
-        counted(post(url, prompt, `image-${n}`)).pipe(
+      /** Returns the state of an image. A repeated submission under its key does not create another image. */
+      const submitAndPoll = (n: number, notYet: ReadonlyArray<string>) =>
+        countStatus(post(url, prompt, `image-${n}`)).pipe(
           Effect.flatMap(json),
           Effect.map(({ _tag, id, status }) => ({ id: String(id), state: String(status ?? _tag) })),
           Effect.filterOrFail(
@@ -85,12 +85,12 @@ it.scopedLive.runIf(isFull)(
           Effect.retry({ schedule: Schedule.spaced("500 millis"), times: 50, while: ({ _tag }) => _tag === "NotYet" })
         )
       const all = (round: number, notYet: ReadonlyArray<string>) =>
-        Effect.forEach(Array.range(round * perRound, (round + 1) * perRound - 1), (n) => asked(n, notYet), {
+        Effect.forEach(Array.range(round * perRound, (round + 1) * perRound - 1), (n) => submitAndPoll(n, notYet), {
           concurrency: atOnce
         })
 
-      /** The backend has taken the event of every execution. */
-      const allTold = Effect.zipWith(deliveries, ledger, (sent, { executions }) => {
+      /** Waits until the backend has handled the event of every execution. */
+      const waitForDeliveries = Effect.zipWith(deliveries, ledger, (sent, { executions }) => {
         const taken = sent.filter(({ outcome }) => outcome === 200).length
         return taken === executions.length
       }).pipe(
@@ -99,18 +99,18 @@ it.scopedLive.runIf(isFull)(
       )
 
       const startedAt = yield* Clock.currentTimeMillis
-      const images: Array<Effect.Effect.Success<ReturnType<typeof asked>>> = []
+      const images: Array<Effect.Effect.Success<ReturnType<typeof submitAndPoll>>> = []
       const heaps = [yield* heap]
       for (let round = 0; round < rounds; round++) {
         yield* all(round, ["TooBusy"])
-        yield* allTold
+        yield* waitForDeliveries
         images.push(...(yield* all(round, ["TooBusy", "RUNNING"])))
         heaps.push(yield* heap)
       }
       const seconds = ((yield* Clock.currentTimeMillis) - startedAt) / 1000
 
       const files = yield* Effect.forEach(images.filter(({ state }) => state === "COMPLETED").slice(-10), ({ id }) =>
-        counted(get(url, id)).pipe(
+        countStatus(get(url, id)).pipe(
           Effect.filterOrFail(
             ({ status }) => status !== 503,
             () => new NotYet()
@@ -124,20 +124,20 @@ it.scopedLive.runIf(isFull)(
       yield* Console.log(
         JSON.stringify({
           seconds,
-          answers,
+          responseCounts,
           images: Record.map(
             Array.groupBy(images, ({ state }) => state),
             Array.length
           ),
           executions: executed.length,
           requestsToModelRoute: sent.length,
-          ofThemFailed: sent.filter(({ fault }) => fault !== undefined).length,
+          failedRequests: sent.filter(({ fault }) => fault !== undefined).length,
           heapInMiB: heaps.map((bytes) => Math.round(bytes / 2 ** 16) / 16)
         })
       )
 
-      assert.deepStrictEqual(Array.difference(Object.keys(answers), ["200", "202", "502", "503"]), [])
-      assert.isAbove(answers[503] ?? 0, 0)
+      assert.deepStrictEqual(Array.difference(Object.keys(responseCounts), ["200", "202", "502", "503"]), [])
+      assert.isAbove(responseCounts[503] ?? 0, 0)
       assert.lengthOf(images, rounds * perRound)
       assert.deepStrictEqual(
         Array.difference(
@@ -155,7 +155,7 @@ it.scopedLive.runIf(isFull)(
       assert.strictEqual(statuses.size, executed.length)
       assert.strictEqual(executed.length, images.length)
       for (const { id, state } of images) if (state === "COMPLETED") assert.strictEqual(statuses.get(id), "COMPLETED")
-      // Webhooks told of the ends: a look is for the reason of a failure, and asked again when it fails itself.
+      // Webhooks end the waits. Only the error of a FAILED execution needs a poll, and a failed poll is repeated.
       assert.isBelow(sent.filter(({ operation }) => operation === "executions.get").length, 2 * failures)
 
       const [, first = 0] = heaps

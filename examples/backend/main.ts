@@ -1,10 +1,10 @@
 /**
- * A backend that makes images: `POST /images`, `GET /images/:id`, and webhooks from ModelRoute.
+ * Runs a backend that creates images: `POST /images`, `GET /images/:id`, and webhooks from ModelRoute.
  *
  *     npm run example:backend
  *     PORT=8080 IMAGES_FOLDER=images TRACE=console npm run example:backend
  *
- * It runs against a simulator. For the real API register `PUBLIC_URL/webhooks/modelroute` once (`webhookEndpoints.create`, or the
+ * It uses a simulator. For the real API, register `PUBLIC_URL/webhooks/modelroute` once (`webhookEndpoints.create`, or the
  * dashboard), and set `MODELROUTE_API_KEY`, `MODELROUTE_WEBHOOK_SECRET` and `PUBLIC_URL`.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -25,7 +25,7 @@ until [ "$(curl -s -o fox.png -w '%{http_code}' ${url}/images/$ID)" != 202 ]; do
 curl -i ${url}${Webhooks.path} -d '{"id": "evt_forged"}'
 `
 
-const announced = Layer.effectDiscard(
+const printUsage = Layer.effectDiscard(
   HttpServer.addressFormattedWith((address) =>
     Effect.flatMap(Config.withDefault(Config.nonEmptyString("PUBLIC_URL"), address), (url) => Console.log(usage(url)))
   )
@@ -38,12 +38,12 @@ const logLevel = Config.logLevel("LOG_LEVEL").pipe(
 )
 
 export const program = (options: ModelRoute.Options = {}) =>
-  ModelRoute.chosen(options).pipe(
+  ModelRoute.fromConfig(options).pipe(
     Effect.map(({ client, secret }) =>
-      announced.pipe(
+      printUsage.pipe(
         Layer.provide(Backend.layer(secret)),
         Layer.provide([Telemetry.layer, logLevel]),
-        // Built before the tracer: what the simulator does is no affair of this backend's traces.
+        // Built before the tracer, so that the traces do not contain the simulator.
         Layer.provide(client)
       )
     ),

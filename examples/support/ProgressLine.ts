@@ -38,16 +38,16 @@ const partsOf = (progress: Batch.Progress, now: number): Array.NonEmptyArray<str
   ]
 }
 
-export const plain = (progress: Batch.Progress, now: number): string => partsOf(progress, now).join(", ")
+export const formatPlain = (progress: Batch.Progress, now: number): string => partsOf(progress, now).join(", ")
 
 /** Returns a bar and as many parts as fit into `width` columns. */
-export const bar = (progress: Batch.Progress, now: number, width: number): string => {
+export const formatBar = (progress: Batch.Progress, now: number, width: number): string => {
   const [first, ...more] = partsOf(progress, now)
-  const shortest = 10
+  const minBarWidth = 10
   let text = first
   for (const part of more) {
     const longer = `${text}, ${part}`
-    if (longer.length + shortest + 3 > width) break
+    if (longer.length + minBarWidth + 3 > width) break
     text = longer
   }
   const cells = Math.min(30, width - text.length - 3)
@@ -70,11 +70,11 @@ export const withProgress =
       Effect.gen(function* () {
         const now = Effect.all([progress.get, Clock.currentTimeMillis])
         const line = yield* LiveLine.make(
-          (width) => Effect.map(now, ([progress, time]) => bar(progress, time, width)),
+          (width) => Effect.map(now, ([progress, time]) => formatBar(progress, time, width)),
           "200 millis"
         )
         if (!line.isDrawn) {
-          const print = Effect.flatMap(now, ([progress, time]) => Console.log(plain(progress, time)))
+          const print = Effect.flatMap(now, ([progress, time]) => Console.log(formatPlain(progress, time)))
           yield* Effect.addFinalizer(() => print)
           yield* Effect.forkScoped(Effect.delay(Effect.repeat(print, Schedule.spaced(plainInterval)), plainInterval))
         }

@@ -150,7 +150,7 @@ export const setup = (lines: ReadonlyArray<unknown>, options: Simulator.Options 
       start: (...more: ReadonlyArray<string>) => spawnChild(process.execPath, [...args, ...more], env),
       startInTerminal: spawnChild("/usr/bin/script", ["-qec", [process.execPath, ...args].join(" "), "/dev/null"], env),
       /** Waits until `count` creates have a response. */
-      submitted: (count: number) =>
+      waitForCreates: (count: number) =>
         createCount.changes.pipe(
           Stream.filter((n) => n >= count),
           Stream.runHead

@@ -1,4 +1,4 @@
-/** The backend in a process of its own, so that it can be told to end, killed and measured. */
+/** Runs the backend in a child process, so that tests can stop, kill and measure it. */
 import { type ChildProcess, fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { Effect, type Scope } from "effect"
@@ -6,13 +6,13 @@ import { Effect, type Scope } from "effect"
 export interface Child {
   readonly url: string
   readonly signal: (signal: "SIGTERM" | "SIGKILL") => Effect.Effect<void>
-  /** The exit code, or the signal that has ended it. */
+  /** Waits for the exit code, or for the signal that ended the process. */
   readonly ended: Effect.Effect<number | string>
-  /** Bytes in use after a garbage collection; of `measured.ts` only. */
+  /** Heap bytes in use after a garbage collection. Only `measured.ts` reports them. */
   readonly heap: Effect.Effect<number>
 }
 
-const told = (child: ChildProcess): Effect.Effect<string> =>
+const waitForUrl = (child: ChildProcess): Effect.Effect<string> =>
   Effect.async((resume) => {
     let text = ""
     child.stdout?.on("data", (chunk) => {
@@ -23,7 +23,7 @@ const told = (child: ChildProcess): Effect.Effect<string> =>
     child.once("exit", () => resume(Effect.dieMessage(`the backend did not start: ${text}`)))
   })
 
-export const spawned = (
+export const spawnBackend = (
   script: "main.ts" | "support/measured.ts",
   variables: Readonly<Record<string, string>>
 ): Effect.Effect<Child, never, Scope.Scope> =>
@@ -46,7 +46,7 @@ export const spawned = (
       )
   ).pipe(
     Effect.flatMap(({ child, ended }) =>
-      Effect.map(told(child), (url) => ({
+      Effect.map(waitForUrl(child), (url) => ({
         url,
         ended,
         signal: (signal) => Effect.sync(() => void child.kill(signal)),

@@ -1,5 +1,5 @@
 /**
- * The backend as the load test starts it: it does not wait for long before it asks again, and says how much memory is in use.
+ * Starts the backend for the load test, with short retry delays. Reports how much memory is in use.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Layer } from "effect"
