@@ -229,7 +229,7 @@ export const fromResponse = (response: ResponseData, context: ErrorContext): E.R
 }
 
 /**
- * Creates the error of a FAILED execution. Its status is the one that the table of codes lists for its code.
+ * Creates the error of a FAILED execution. Its status comes from the table of codes.
  *
  * @internal
  */

@@ -41,7 +41,7 @@ const maxRedirects = 5
 const isJson = (contentType: string | undefined): boolean =>
   /^(application|text)\/(problem\+)?json\s*(;|$)/i.test(contentType ?? "")
 
-/** Returns whether the API marks the body as a stored file, of whichever type. */
+/** Returns whether the API marks the body as a stored file of any type. */
 const isAttachment = ({ headers }: HttpClientResponse.HttpClientResponse): boolean =>
   /^\s*attachment\b/i.test(headers["content-disposition"] ?? "")
 

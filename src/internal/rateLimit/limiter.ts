@@ -29,7 +29,7 @@ import * as Window from "./window.js"
 /** @internal A request that was sent. */
 export interface SentRequest {
   readonly sentAt: number
-  /** Whether it probes a window of which nothing is known yet. */
+  /** Whether the request probes a window, because nothing is known about the window yet. */
   readonly isProbe: boolean
   /** The number of windows that were known when it was sent. */
   readonly windowCount: number
@@ -113,7 +113,7 @@ export class Limiter {
     return this.probes.capacity(now, maximum, this.orphans[0])
   }
 
-  /** A window without a reset of which no response reports any more must not slow requests down for good. */
+  /** Forgets a window without a reset if no response reports it any more. It must not slow requests down for good. */
   private forgetSilentWindow(now: number): void {
     if (this.window === undefined || this.window.reset !== undefined || Window.isUnmetered(this.window)) return
     if (now - this.remainingReportedAt < maxSilenceMillis) return

@@ -1,5 +1,5 @@
 /**
- * Requests that probe a window of which no response has reported the remaining requests yet.
+ * Counts the requests that probe a window before a response has reported its remaining requests.
  *
  * @internal
  */

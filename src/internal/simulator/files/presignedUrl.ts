@@ -1,5 +1,5 @@
 /**
- * Presigned URLs. Each gives access to one file with one method for one hour.
+ * Creates presigned URLs. Each allows one method on one file for one hour.
  *
  * @internal
  */
