@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 import { lenient } from "./internal/data/lenient.js"
 
 /**
- * Decodes the id of an API key, such as `key_abc123`. The id is opaque and not a secret. `KeyId.make(text)` brands a stored id and
+ * Decodes the id of an API key, such as `key_abc123`. The dashboard shows it. The id is opaque and not a secret. `KeyId.make(text)` brands a stored id and
  * throws if it is empty.
  *
  * @example

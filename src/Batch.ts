@@ -68,7 +68,8 @@ export const make = <A, EI = never, RI = never, E = never, E2 = never, R = never
 
 /**
  * Runs a batch. Submits each item once, waits for its execution and emits one outcome per item. Continues a batch that
- * an earlier run did not finish. Reads the items as it needs them.
+ * an earlier run did not finish. Reads the items as it needs them, and never holds
+ * all of them in memory.
  *
  * A failed item does not end the batch. The first `InsufficientBalance` or `Unauthorized` stops the submissions. The
  * batch then waits for its running executions, and the remaining items are `NotAttempted` until the next run. After an
@@ -109,7 +110,8 @@ export const run = <A, EI = never, RI = never, E = never, E2 = never, R = never>
 
 /**
  * Keeps the journal in the memory of this process. A batch continues after a failure or an interruption, but not after
- * a restart. Each item takes about 1 KB and the size of its output.
+ * a restart. Each item takes about 1 KB and the size of its output. Use it in tests with `TestClock`, which does not wait
+ * for the real time that files and databases take.
  *
  * @since 0.1.0
  * @category layers

@@ -170,7 +170,10 @@ export class Execution extends Schema.Class<Execution>("effect-modelroute/Execut
 export class Completed extends Schema.Class<Completed>("effect-modelroute/Completed")({
   ...commonFields,
   status: Schema.Literal("COMPLETED"),
-  /** The output of the model. Decode it with a schema of the model. Absent if the API has no output. */
+  /**
+   * The output of the model, unchanged, from the field `output` or `result` of the response. Decode it with a schema of
+   * the model. Absent if the API has no output.
+   */
   output: lenient(Schema.Unknown, "output")
 }) {
   /** The ids of the files in `output`, in their order. */

@@ -1,5 +1,6 @@
 /**
- * The metrics of this library. Every exporter of Effect's metrics includes them.
+ * The metrics of this library. Every exporter of Effect's metrics includes them, and `Metric.snapshot` returns them.
+ * Each constant documents its tags.
  *
  * @since 0.1.0
  */
@@ -8,6 +9,16 @@ import * as MetricBoundaries from "effect/MetricBoundaries"
 
 /**
  * Counts requests. Tags: `operation`, such as `executions.create`, and `outcome`, which is `ok` or the tag of the error.
+ *
+ * @example
+ * ```ts
+ * import { Console, Effect, Metric } from "effect"
+ * import { Metrics } from "effect-modelroute"
+ *
+ * const metric = Metrics.requests.pipe(Metric.tagged("operation", "executions.create"), Metric.tagged("outcome", "ok"))
+ *
+ * export const program = Effect.flatMap(Metric.value(metric), ({ count }) => Console.log(count))
+ * ```
  *
  * @since 0.1.0
  * @category models
@@ -19,6 +30,16 @@ export const requests: Metric.Metric.Counter<number> = Metric.counter("modelrout
 
 /**
  * Counts retries. Tags: `operation`, and `reason`, which is the tag of the error.
+ *
+ * @example
+ * ```ts
+ * import { Console, Effect, Metric } from "effect"
+ * import { Metrics } from "effect-modelroute"
+ *
+ * const metric = Metrics.retries.pipe(Metric.tagged("operation", "executions.create"), Metric.tagged("reason", "TransportError"))
+ *
+ * export const program = Effect.flatMap(Metric.value(metric), ({ count }) => Console.log(count))
+ * ```
  *
  * @since 0.1.0
  * @category models
@@ -32,6 +53,16 @@ export const retries: Metric.Metric.Counter<number> = Metric.counter("modelroute
  * Measures waits in seconds. Tags: `operation`, and `reason`, which is the tag of the error, `poll`, or `gate` for a wait for the rate
  * limit.
  *
+ * @example
+ * ```ts
+ * import { Console, Effect, Metric } from "effect"
+ * import { Metrics } from "effect-modelroute"
+ *
+ * const metric = Metrics.waits.pipe(Metric.tagged("operation", "executions.create"), Metric.tagged("reason", "poll"))
+ *
+ * export const program = Effect.flatMap(Metric.value(metric), ({ count }) => Console.log(count))
+ * ```
+ *
  * @since 0.1.0
  * @category models
  */
@@ -44,6 +75,14 @@ export const waits: Metric.Metric.Histogram<number> = Metric.histogram(
 /**
  * Counts the requests of all clients that wait for the rate limit.
  *
+ * @example
+ * ```ts
+ * import { Console, Effect, Metric } from "effect"
+ * import { Metrics } from "effect-modelroute"
+ *
+ * export const program = Effect.flatMap(Metric.value(Metrics.waiting), (state) => Console.log(state.value))
+ * ```
+ *
  * @since 0.1.0
  * @category models
  */
@@ -53,6 +92,14 @@ export const waiting: Metric.Metric.Gauge<number> = Metric.gauge("modelroute_gat
 
 /**
  * Counts the requests of all clients whose response has not arrived.
+ *
+ * @example
+ * ```ts
+ * import { Console, Effect, Metric } from "effect"
+ * import { Metrics } from "effect-modelroute"
+ *
+ * export const program = Effect.flatMap(Metric.value(Metrics.inFlight), (state) => Console.log(state.value))
+ * ```
  *
  * @since 0.1.0
  * @category models
@@ -64,6 +111,14 @@ export const inFlight: Metric.Metric.Gauge<number> = Metric.gauge("modelroute_ga
 /**
  * Requests that remain in the window of the rate limit, after the latest response of any client.
  *
+ * @example
+ * ```ts
+ * import { Console, Effect, Metric } from "effect"
+ * import { Metrics } from "effect-modelroute"
+ *
+ * export const program = Effect.flatMap(Metric.value(Metrics.remaining), (state) => Console.log(state.value))
+ * ```
+ *
  * @since 0.1.0
  * @category models
  */
@@ -73,6 +128,14 @@ export const remaining: Metric.Metric.Gauge<number> = Metric.gauge("modelroute_g
 
 /**
  * Counts the requests that the API rejected because of the rate limit.
+ *
+ * @example
+ * ```ts
+ * import { Console, Effect, Metric } from "effect"
+ * import { Metrics } from "effect-modelroute"
+ *
+ * export const program = Effect.flatMap(Metric.value(Metrics.rateLimited), (state) => Console.log(state.count))
+ * ```
  *
  * @since 0.1.0
  * @category models

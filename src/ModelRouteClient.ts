@@ -1,6 +1,13 @@
 /**
  * The client: the ModelRoute API as an Effect service.
  *
+ * Each operation has one span, such as `modelroute.executions.run`. Its attributes include the attempts, the outcome and
+ * the id of the execution. Each wait has a span event, a metric and a log line. The level is Debug, or Info for a retry
+ * after 5 seconds or more. The gate logs one line when the limit is used up and one when it has reset.
+ *
+ * The API key, webhook secrets, the query of presigned URLs and the texts of a request never appear in errors, logs,
+ * spans or metrics. The API key is sent to the API only.
+ *
  * @since 0.1.0
  */
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -80,7 +87,8 @@ export type { Files, UploadOptions } from "./internal/files/types.js"
 export type { WebhookEndpoints } from "./internal/webhooks/endpointTypes.js"
 
 /**
- * The methods of a client. No method requires a service. All failures are in its type.
+ * The methods of a client. No method requires a service. All failures are in its type. Interruption ends a request or
+ * a wait immediately. `cancelOnInterrupt` can delay it by up to 10 seconds.
  *
  * @since 0.1.0
  * @category models
@@ -151,7 +159,8 @@ export class ModelRouteClient extends Context.Tag("effect-modelroute/ModelRouteC
 const defaultBaseUrl = "https://api.modelroute.ai"
 
 /**
- * Creates a client over the `HttpClient` in the context. The client has its own rate limit gate unless a `RateLimitGate` is provided.
+ * Creates a client over the `HttpClient` in the context. `FetchHttpClient.layer` works on every platform.
+ * `NodeHttpClient.layerUndici` from `@effect/platform-node` works on Node. The client has its own rate limit gate unless a `RateLimitGate` is provided.
  * Fails with `InvalidRequest` if an option is not valid.
  *
  * @example

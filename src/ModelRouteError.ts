@@ -2,6 +2,8 @@
  * The errors of this library: one tagged class for each error code of the API, and the classes of the client's own
  * errors. The code in the response chooses the class. The HTTP status does not.
  *
+ * A test should compare fields of an error, such as `_tag` and `attempts`, instead of whole errors.
+ *
  * @since 0.1.0
  */
 import { NodeInspectSymbol } from "effect/Inspectable"
@@ -581,7 +583,8 @@ export class FileTooLarge extends Schema.TaggedError<FileTooLarge>("effect-model
 }
 
 /**
- * This client rejected the call before it sent anything. `field` is the option or argument that is wrong. `message`
+ * This client rejected the call before it sent anything. An upload also fails with it if the source has another size
+ * than it declares. `field` is the option or argument that is wrong. `message`
  * says how to correct it.
  *
  * @since 0.1.0

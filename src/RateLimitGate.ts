@@ -3,6 +3,12 @@
  * limit allows and queues the others. Each client has a gate of its own unless one is provided. Clients with the same
  * API key should share one.
  *
+ * Cancels go first. Creates, polls of waits, and all other requests take turns, so that none of them starves. Within
+ * each group, retries go first, and then the order is first in, first out.
+ *
+ * The retry policy decides whether a request waits. Without a retry of `RateLimited` the request fails immediately.
+ * The error has 0 `attempts`, and its `retryAfter` is the whole wait. Polls wait for any policy until their deadline.
+ *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -37,7 +43,15 @@ export type { Snapshot } from "./internal/rateLimit/snapshot.js"
 export class RateLimitGate extends Context.Tag("effect-modelroute/RateLimitGate")<RateLimitGate, Service>() {}
 
 /**
- * Creates a gate. It learns the limit from the headers of the responses.
+ * Creates a gate. It learns the limit from the headers of the responses. It reads `X-RateLimit-*`, `Retry-After` and
+ * `Date`, and needs no options.
+ *
+ * A client that is alone on its API key is never rejected if the responses contain the remaining requests, a reset and
+ * `Date`. A new gate sends one request first. For 1 second after the first response it assumes other clients.
+ *
+ * The gate detects other clients by the remaining requests. Each of several gates can cause about one rejection per
+ * window. Without the remaining requests, the gate learns how many requests a window accepts. That costs 1 or 2
+ * rejections per window. After a rejection without a usable reset, it sends at most one request a second.
  *
  * @example
  * ```ts

@@ -190,7 +190,7 @@ export const rateLimitDelay = (
 /**
  * Creates a policy of exponential backoff. It retries every retryable error except rate limits, by default after 1, 2 and 4 seconds.
  * The delays are exact unless `jitter` shortens them. A `Retry-After` header is a lower bound of the delay, up to `cap`.
- * Throws `InvalidRequest` if an option is not valid.
+ * Alone, the policy does not wait in the queue of the gate, because it does not retry `RateLimited`. Throws `InvalidRequest` if an option is not valid.
  *
  * @example
  * ```ts
@@ -225,7 +225,8 @@ export const rateLimit = (options: RateLimitOptions = {}): RetryPolicy =>
   toSchedule({ rateLimit: makeRateLimitRule(options) })
 
 /**
- * A policy without retries.
+ * A policy without retries. A request that would have to wait in the queue of the gate fails with `RateLimited`
+ * and 0 `attempts`.
  *
  * @example
  * ```ts

@@ -93,12 +93,17 @@ const layerAddress = (host: string) =>
  * @example
  * ```ts
  * import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+ * import * as Console from "effect/Console"
+ * import * as Effect from "effect/Effect"
  * import * as Layer from "effect/Layer"
  * import * as SimulatorServer from "effect-modelroute/SimulatorServer"
  *
+ * const printUrl = Layer.effectDiscard(
+ *   Effect.flatMap(SimulatorServer.SimulatorServer, ({ url }) => Console.log(url))
+ * )
  * const server = SimulatorServer.layer({ port: 8787, rateLimit: { limit: 10, window: "10 seconds" } })
  *
- * export const main = () => NodeRuntime.runMain(Layer.launch(server))
+ * export const main = () => NodeRuntime.runMain(Layer.launch(Layer.provide(printUrl, server)))
  * ```
  */
 export const layer = (

@@ -65,7 +65,8 @@ export interface HandlerOptions<E, R, RD = never> extends VerifyOptions {
 }
 
 /**
- * Makes an HTTP app that receives deliveries, for any server of `@effect/platform`. Its responses have an empty body
+ * Makes an HTTP app that receives deliveries, for any server of `@effect/platform`. An `HttpApi` serves it beside its
+ * endpoints, or in the raw handler of an endpoint. Its responses have an empty body
  * and one of these statuses:
  *
  * - 200: the event has been handled, now or before
@@ -124,7 +125,12 @@ export const handler = <E, R, RD = never>(
  * Notifies the client in the context about the execution of an event. A terminal status ends the `await`, `run` and
  * `watch` of that execution immediately.
  *
- * If nobody waits for the execution, the client keeps the event for the next wait. It keeps the latest 1000 events,
+ * It ends only waits of this client. For another process, encode `event.execution` with the schema
+ * `Execution.Execution`, and pass the decoded execution to `executions.notify` there. If the event reaches no waiting
+ * process, the next poll returns the state.
+ *
+ * If nobody waits for the execution, the client keeps the event for the next wait. An event may arrive before the
+ * response to the create. It keeps the latest 1000 events,
  * without large outputs. A repeated or late event has no effect. The client still polls by its `pollSchedule`, because
  * there is no event for EXPIRED and events can be lost.
  *

@@ -1,5 +1,6 @@
 /**
  * The ModelRoute API as Effect modules. Each module has its own path, such as `effect-modelroute/ModelRouteClient`.
+ * An import from that path loads faster.
  *
  * @since 0.1.0
  */

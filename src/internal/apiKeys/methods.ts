@@ -39,7 +39,7 @@ export const make = (sender: RequestSender): ApiKeys => ({
 export interface ApiKeys {
   /**
    * Replaces an API key by a new one. The old key stays valid for 1 hour. A client whose own key is rotated continues with the old
-   * key. Not retried after an ambiguous failure, because a second rotation would create a second key. API page "Authentication".
+   * key, so create a new client with the new key within that hour. Not retried after an ambiguous failure, because a second rotation would create a second key. API page "Authentication".
    *
    * @example
    * ```ts

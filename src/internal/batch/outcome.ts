@@ -43,7 +43,8 @@ export interface Failed<A, E = never> extends OutcomeFields<A> {
   readonly error: AwaitFailure | SubmissionOutcomeUnknown | E
   /**
    * Whether the failure is final. A later run returns a final failure again without a request, unless `resubmit`
-   * returns `true`. A later run continues an item whose failure is not final.
+   * returns `true`. A later run continues an item whose failure is not final,
+   * such as an overload, a timeout or a failure of `request`.
    */
   readonly final: boolean
 }

@@ -23,8 +23,9 @@ import type { RetryBudgetOptions } from "./retryBudget.js"
  */
 export interface Options<A, E = never, E2 = never, R = never> {
   /**
-   * Name of the batch. A run with the same id continues the batch. The idempotency keys are derived from the id, so
-   * that new work needs a new id.
+   * Name of the batch. A run with the same id continues the batch. The first idempotency key of an item is derived
+   * from the id, the item's key and its request. A run without the journal therefore finds the execution again. New
+   * work needs a new id.
    */
   readonly id: string
   /**
@@ -65,7 +66,8 @@ export interface Options<A, E = never, E2 = never, R = never> {
    * Limit of the costs and holds of the batch, earlier runs included. Dollars, as a decimal string. Default: no limit.
    *
    * The batch submits nothing that would exceed the limit. The API holds more than an execution costs, so that a part
-   * of the limit may stay unused. While the hold of a model is unknown, the batch submits one item of this model at a
+   * of the limit may stay unused. For example, it holds 0.048 for a cost of 0.040, and a limit of 0.20 is enough for 4
+   * executions. While the hold of a model is unknown, the batch submits one item of this model at a
    * time. This first item may exceed the limit, unless `hold` is set. A submission of an earlier run whose outcome is
    * unknown is sent again even if the limit is reached.
    */
@@ -84,6 +86,7 @@ export interface Options<A, E = never, E2 = never, R = never> {
   /**
    * Processes an outcome, such as saving the result, before the stream emits it. Runs for up to `concurrency` outcomes
    * at once. A later run does not repeat it for an outcome that counts as delivered.
+   * An outcome that does not count yet when the process ends is delivered again: at least once.
    *
    * If it returns `false`, the batch continues, but the outcome does not count as delivered and a later run tries
    * again. A failure ends the batch. Default: nothing.

@@ -19,6 +19,7 @@ import type { RequestFailure, ResultFailure, AwaitTimeout, AwaitFailure } from "
 export interface CreateOptions {
   /**
    * The idempotency key of the create. Use the key of an earlier create to resume it: the API does not execute a key twice.
+   * Use a new key after a FAILED execution. For the old key the API may return the failed execution.
    * Default: a new key from the service `IdempotencyKey`.
    */
   readonly idempotencyKey?: string | undefined
@@ -34,12 +35,14 @@ export interface WatchOptions {
   /**
    * How long to wait at most. Default: until 30 seconds after the execution's `expiresAt`, at most 24 hours. Without `expiresAt`
    * the default is 10 minutes. After that the wait fails with `AwaitTimeout`, but never before the first poll.
+   * A poll that runs when a `timeout` ends may take 30 more seconds. The execution continues.
    */
   readonly timeout?: Duration.DurationInput | undefined
   /**
    * The delay before each poll. The input of the schedule is the latest known execution. Default: the `pollSchedule` of the
-   * client. When few requests are left under the rate limit, each delay is at least twice as long. A poll by another fiber for
-   * the same execution replaces a poll.
+   * client. When few requests are left under the rate limit, each delay is at least twice as long. After a
+   * create, no poll then starts before the expected end of the execution. A poll by another fiber for the same
+   * execution replaces a poll.
    */
   readonly pollSchedule?: Schedule.Schedule<unknown, Execution.Execution> | undefined
   /**
@@ -204,8 +207,9 @@ export interface Executions {
   ) => Stream.Stream<Execution.Execution, RequestFailure | AwaitTimeout>
   /**
    * Waits until an execution has ended and returns its result. By default the first poll starts after 2 seconds. Each further
-   * delay is 1.5 times as long, up to 15 seconds. A transient poll failure does not end the wait. A FAILED execution fails with the
-   * tagged error of its code. Other terminal statuses fail with `ExecutionCancelled` or `ExecutionExpired`. Fails with
+   * delay is 1.5 times as long, up to 15 seconds. A transient poll failure does not end the wait: a retryable
+   * error, a response that is not from the API, or a 404 in the first minute after a create by this client. The wait
+   * continues for a COMPLETED execution without output. A FAILED execution fails with the tagged error of its code. Other terminal statuses fail with `ExecutionCancelled` or `ExecutionExpired`. Fails with
    * `AwaitTimeout` after `timeout`. API page "Polling".
    *
    * @example

@@ -106,7 +106,8 @@ export interface Files {
    * key is never sent to storage. `File.toPath` writes the bytes to a file.
    *
    * The time limit of an attempt applies to each chunk. An interrupted download is resumed as the retry policy allows,
-   * with a `Range` request if storage supports it. Fails with `FileNotFound` if there is no such file. Fails with
+   * with a `Range` request if storage supports it. The number of bytes is checked if the size is known. Follows at most 5
+   * redirects, and only to `https` or the scheme of the base URL. Fails with `FileNotFound` if there is no such file. Fails with
    * `UnexpectedResponse` over `fetch` if the bytes have a content encoding and the size of the file is unknown, because
    * `fetch` does not report an incomplete encoding. API page "Downloading files".
    *

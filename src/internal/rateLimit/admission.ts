@@ -28,7 +28,18 @@ export interface Admission {
  * @category models
  */
 export interface Service {
-  /** Returns the current state of the gate. */
+  /**
+   * Returns the current state of the gate.
+   *
+   * @example
+   * ```ts
+   * import { Console, Effect } from "effect"
+   * import { RateLimitGate } from "effect-modelroute"
+   *
+   * export const report = (gate: RateLimitGate.Service) =>
+   *   Effect.flatMap(gate.snapshot, ({ waiting }) => Console.log(`${waiting} requests wait`))
+   * ```
+   */
   readonly snapshot: Effect.Effect<Snapshot>
   /** @internal */
   readonly admission: Admission

@@ -89,7 +89,10 @@ export interface Options {
    * Default: 0
    */
   readonly clockSkew?: Duration.DurationInput | undefined
-  /** Determines all ids. Default: 1 */
+  /**
+   * Determines all ids. Two runs with the same seed have the same event ids. A record of handled events that outlives
+   * the first run treats the events of the second run as duplicates. Default: 1
+   */
   readonly seed?: number | undefined
   /** Applies each fault once, to the first request that matches it. Default: none */
   readonly faults?: ReadonlyArray<Fault> | undefined

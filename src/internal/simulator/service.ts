@@ -138,6 +138,32 @@ export interface Service {
    *   yield* simulator.deliverTo(HttpServerResponse.empty({ status: 204 }))
    * })
    * ```
+   *
+   * @example
+   * ```ts
+   * import { Effect, Fiber, Layer, Redacted, TestClock, TestContext } from "effect"
+   * import { IdempotencyKey, ModelRouteClient, Webhook } from "effect-modelroute"
+   * import * as Simulator from "effect-modelroute/Simulator"
+   *
+   * const client = ModelRouteClient.layer({
+   *   apiKey: Redacted.make("sk_anything"),
+   *   pollSchedule: Webhook.pollSchedule
+   * }).pipe(Layer.provideMerge(Layer.merge(Simulator.layer(), IdempotencyKey.layerSequence("key"))))
+   *
+   * // The webhook ends the wait before the first poll, so the only request is the create.
+   * export const test = Effect.gen(function* () {
+   *   const { executions } = yield* ModelRouteClient.ModelRouteClient
+   *   const simulator = yield* Simulator.Simulator
+   *   yield* simulator.deliverTo(
+   *     Webhook.handler({ secrets: simulator.webhookSecret, onEvent: Webhook.notifyClient })
+   *   )
+   *   const request = { model: "flux-1.1-pro", input: { prompt: "a fox" }, webhookUrl: "https://backend.test/" }
+   *   const fiber = yield* Effect.fork(executions.run(request))
+   *   yield* TestClock.adjust("10 seconds")
+   *   yield* Fiber.join(fiber)
+   *   return (yield* simulator.requests).map(({ operation }) => operation)
+   * }).pipe(Effect.provide([client, TestContext.TestContext]))
+   * ```
    */
   readonly deliverTo: <E, R>(app: HttpApp.Default<E, R>) => Effect.Effect<void, never, R>
   /**

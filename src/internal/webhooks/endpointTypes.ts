@@ -17,7 +17,7 @@ import type * as WebhookEndpoint from "../../WebhookEndpoint.js"
 export interface WebhookEndpoints {
   /**
    * Creates an endpoint. Only this response contains the secret that signs its deliveries. Not retried after an
-   * ambiguous failure. Call `list` to find out. API page "Webhook setup".
+   * ambiguous failure. Call `list` to find out. Remove an endpoint whose secret was lost with the response. API page "Webhook setup".
    *
    * @example
    * ```ts

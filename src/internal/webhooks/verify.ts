@@ -67,6 +67,7 @@ const verifyOperation = "Webhook.verify"
 
 /**
  * Verifies the signature and the age of a delivery and returns its event. The age is measured on Effect's `Clock`.
+ * The signature covers the bytes of the body, and is compared in constant time.
  *
  * Fails with `WebhookRejected` if the delivery is not genuine, not recent or not a JSON object. Fails with
  * `InvalidRequest` if an option is invalid, such as an empty secret. The same applies if the body is neither bytes nor
