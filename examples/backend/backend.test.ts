@@ -170,9 +170,9 @@ describe("an error", () => {
       const { inject } = yield* Simulator.Simulator
       for (const [code, [status, tag, retryAfter]] of Object.entries<Expected>(expectedResponses)) {
         yield* inject(Fault.on("executions.create", Fault.envelope(code, { message: "secret words of ModelRoute" })))
-        const answer = yield* post(url, prompt)
-        assert.deepStrictEqual([answer.status, answer.headers["retry-after"]], [status, retryAfter], code)
-        const body = yield* json(answer)
+        const response = yield* post(url, prompt)
+        assert.deepStrictEqual([response.status, response.headers["retry-after"]], [status, retryAfter], code)
+        const body = yield* json(response)
         assert.strictEqual(body["_tag"], tag, code)
         assert.notMatch(JSON.stringify(body), /ModelRoute|secret|req_|sk_/)
         const line = lines.findLast(({ text }) => text.includes(code))
@@ -210,9 +210,9 @@ describe("an error", () => {
         ["fox-3", Fault.ends({ status: "CANCELLED" }), 502, "GenerationFailed"]
       ] as const) {
         yield* Effect.flatMap(Simulator.Simulator, ({ inject }) => inject(ending))
-        const answer = yield* waitForImage(url, yield* submitImage(url, key))
-        assert.strictEqual(answer.status, status)
-        assert.strictEqual((yield* json(answer))["_tag"], tag)
+        const response = yield* waitForImage(url, yield* submitImage(url, key))
+        assert.strictEqual(response.status, status)
+        assert.strictEqual((yield* json(response))["_tag"], tag)
         assert.strictEqual((yield* post(url, prompt, key)).status, status)
       }
     }).pipe(Effect.provide([modelRoute(), quiet]))

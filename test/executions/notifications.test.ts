@@ -290,7 +290,7 @@ describe("notify", () => {
           (_, n) =>
             n === 1
               ? statusResponse("PENDING", { expires_at: isoDate(start + 60_000) })
-              : { status: 503, text: "no answer" },
+              : { status: 503, text: "unavailable" },
           { retry: RetryPolicy.none }
         )
         const { executions } = yield* client

@@ -82,10 +82,10 @@ export const get = (url: string, id: unknown) => send(HttpClientRequest.get(`${u
 
 /** Submits an image and returns its id. */
 export const submitImage = (url: string, key?: string) =>
-  Effect.flatMap(post(url, prompt, key), (answer) =>
-    answer.status === 202
-      ? Effect.map(json(answer), ({ id }) => String(id))
-      : Effect.dieMessage(`POST /images was answered with ${answer.status}`)
+  Effect.flatMap(post(url, prompt, key), (response) =>
+    response.status === 202
+      ? Effect.map(json(response), ({ id }) => String(id))
+      : Effect.dieMessage(`POST /images was answered with ${response.status}`)
   )
 
 /** Repeats an effect until the predicate holds, for at most 10 seconds. */
