@@ -85,7 +85,7 @@ export const submitImage = (url: string, key?: string) =>
   Effect.flatMap(post(url, prompt, key), (response) =>
     response.status === 202
       ? Effect.map(json(response), ({ id }) => String(id))
-      : Effect.dieMessage(`POST /images was answered with ${response.status}`)
+      : Effect.dieMessage(`The status of POST /images is ${response.status}`)
   )
 
 /** Repeats an effect until the predicate holds, for at most 10 seconds. */
