@@ -1,5 +1,5 @@
 /**
- * Declares the HTTP API of this backend. The server implements it, and `HttpApiClient.make(Api)` is its client.
+ * Declares the HTTP API of this backend. `HttpApiClient.make(Api)` returns a client for this API.
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
@@ -18,7 +18,7 @@ import {
 } from "./Errors.js"
 import { ImageId } from "./Image.js"
 
-/** The state of an accepted image. */
+/** State of an accepted image. */
 export class Status extends Schema.Class<Status>("backend/Status")({
   id: ImageId,
   status: Schema.Literal("SUBMITTING", "RUNNING", "COMPLETED"),
@@ -35,7 +35,7 @@ const create = HttpApiEndpoint.post("create", "/images")
   .addSuccess(Status, { status: 202 })
   .addError(KeyReused)
 
-/** Returns the PNG, or 202 until it exists. */
+/** Returns the PNG, or 202 if the image is not ready. */
 const get = HttpApiEndpoint.get("get", "/images/:id")
   .setPath(Schema.Struct({ id: ImageId }))
   .addSuccess(HttpApiSchema.Uint8Array({ contentType: "image/png" }))

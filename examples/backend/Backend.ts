@@ -1,5 +1,5 @@
 /**
- * Composes the backend from the server down to the store. The layers are released in the same order.
+ * Composes the layers of the backend, from the server down to the store. The server is released first.
  */
 import type { PlatformError } from "@effect/platform/Error"
 import type * as HttpServer from "@effect/platform/HttpServer"

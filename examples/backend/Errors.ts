@@ -1,12 +1,12 @@
 /**
- * Declares the errors of this backend, each with its HTTP status. Clients learn only what they can act on: invalid fields and when to
- * retry.
+ * Declares the errors of this backend and their HTTP statuses. Error responses contain only invalid fields and retry
+ * delays. The log contains the details.
  */
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import { Duration, Effect, Match, Schema } from "effect"
 import type { ModelRouteError } from "effect-modelroute"
 
-/** The user must change the prompt. */
+/** Error for an invalid or rejected prompt. The user must change the prompt. */
 export class PromptRejected extends Schema.TaggedError<PromptRejected>("backend/PromptRejected")(
   "PromptRejected",
   {
@@ -16,28 +16,31 @@ export class PromptRejected extends Schema.TaggedError<PromptRejected>("backend/
   HttpApiSchema.annotations({ status: 422 })
 ) {}
 
-/** The image cannot be created. A request with another idempotency key creates another image. */
+/** Error for a permanent failure. A request with another idempotency key creates another image. */
 export class GenerationFailed extends Schema.TaggedError<GenerationFailed>("backend/GenerationFailed")(
   "GenerationFailed",
   { message: Schema.String },
   HttpApiSchema.annotations({ status: 502 })
 ) {}
 
-/** The failure is temporary. The same request with the same idempotency key can succeed after `retryAfter` seconds. */
+/**
+ * Error for a temporary failure. The client can repeat the request with the same idempotency key after `retryAfter`
+ * seconds.
+ */
 export class TooBusy extends Schema.TaggedError<TooBusy>("backend/TooBusy")(
   "TooBusy",
   { message: Schema.String, retryAfter: Schema.Int },
   HttpApiSchema.annotations({ status: 503 })
 ) {}
 
-/** The owner of this backend must top up the balance. */
+/** Error for an insufficient balance. The owner of this backend must top up the balance. */
 export class OutOfCredit extends Schema.TaggedError<OutOfCredit>("backend/OutOfCredit")(
   "OutOfCredit",
   { message: Schema.String },
   HttpApiSchema.annotations({ status: 503 })
 ) {}
 
-/** This backend must be fixed. The log has the reason. */
+/** Error for a faulty configuration or a bug. The log contains the reason. */
 export class OutOfService extends Schema.TaggedError<OutOfService>("backend/OutOfService")(
   "OutOfService",
   { message: Schema.String },
@@ -50,21 +53,21 @@ export class NotFound extends Schema.TaggedError<NotFound>("backend/NotFound")(
   HttpApiSchema.annotations({ status: 404 })
 ) {}
 
-/** The file has expired. */
+/** Error for an expired file. */
 export class Gone extends Schema.TaggedError<Gone>("backend/Gone")(
   "Gone",
   { message: Schema.String },
   HttpApiSchema.annotations({ status: 410 })
 ) {}
 
-/** The idempotency key was used for another prompt. */
+/** Error for an idempotency key that was already used for another prompt. */
 export class KeyReused extends Schema.TaggedError<KeyReused>("backend/KeyReused")(
   "KeyReused",
   { message: Schema.String },
   HttpApiSchema.annotations({ status: 409 })
 ) {}
 
-/** The errors that a call of ModelRoute is mapped to. */
+/** Errors that `toImageError` returns. */
 export type ImageError = PromptRejected | GenerationFailed | TooBusy | OutOfCredit | OutOfService | Gone
 
 const makeTooBusy = (retryAfter: Duration.DurationInput) => () =>
@@ -78,7 +81,7 @@ const makeGenerationFailed = () =>
 
 export const makeOutOfService = () => new OutOfService({ message: "The service is unavailable." })
 
-/** Maps each error of ModelRoute. A missing one is a type error. */
+/** Maps each ModelRoute error to an error of this backend. An unhandled tag is a type error. */
 export const toImageError: (error: ModelRouteError.AwaitFailure) => ImageError = Match.typeTags<
   ModelRouteError.AwaitFailure,
   ImageError
@@ -110,13 +113,16 @@ export const toImageError: (error: ModelRouteError.AwaitFailure) => ImageError =
   AwaitTimeout: makeTooBusy("10 seconds")
 })
 
-/** Maps the error that ends an image. */
+/** Maps the error of a failed image to the error that is stored in its record. */
 export const toFinalError = (error: ModelRouteError.AwaitFailure): PromptRejected | GenerationFailed => {
   const trouble = toImageError(error)
   return trouble._tag === "PromptRejected" ? trouble : makeGenerationFailed()
 }
 
-/** Logs an error for the owner, or else a warning. The messages of the library contain no secret and no prompt. */
+/**
+ * Logs failures that the owner must fix as errors, and other failures as warnings. Library messages contain no secret
+ * and no prompt.
+ */
 export const logFailure = (error: ModelRouteError.AwaitFailure): Effect.Effect<void> => {
   const { _tag } = toImageError(error)
   return _tag === "OutOfService" || _tag === "OutOfCredit" || error._tag === "InternalError"

@@ -1,18 +1,18 @@
 /**
- * Declares the record of an image: its state, and what a restart needs to continue it.
+ * Declares the record of an image. A record contains all data that a restart needs to continue the image.
  */
 import { Schema } from "effect"
 import { Execution, File } from "effect-modelroute"
 import { GenerationFailed, PromptRejected } from "./Errors.js"
 
-/** The id is also the idempotency key of the execution, so an image is never paid for twice. */
+/** Id of an image. It is also the idempotency key of the execution, which prevents a second charge. */
 export const ImageId = Schema.String.pipe(Schema.pattern(/^img_[0-9a-f]{32}$/), Schema.brand("backend/ImageId"))
 export type ImageId = typeof ImageId.Type
 
 const imageFields = { id: ImageId, prompt: Schema.String }
 const submittedFields = { ...imageFields, executionId: Execution.ExecutionId }
 
-/** The create may have been sent. The response has not arrived. */
+/** Image without a response to its create request. The request may have been sent. */
 export class Submitting extends Schema.TaggedClass<Submitting>("backend/Submitting")("Submitting", imageFields) {}
 
 export class Running extends Schema.TaggedClass<Running>("backend/Running")("Running", submittedFields) {}
@@ -30,7 +30,7 @@ export class Failed extends Schema.TaggedClass<Failed>("backend/Failed")("Failed
 export const Image = Schema.Union(Submitting, Running, Completed, Failed)
 export type Image = typeof Image.Type
 
-/** An image that is completed or can still be completed. */
+/** Image that is completed or in progress. */
 export type UnfailedImage = Exclude<Image, Failed>
 
 export const isFinished = (image: Image): image is Completed | Failed =>

@@ -1,6 +1,6 @@
 /**
- * Creates images. The record with the idempotency key is stored before the create is sent, so that no image is lost or paid for twice. A
- * restart continues unfinished images.
+ * Creates images. Stores each record with its idempotency key before it sends the create request. A restart continues
+ * unfinished images without a second charge.
  */
 import { createHash, randomUUID } from "node:crypto"
 import { Context, Data, Effect, Fiber, FiberMap, Layer, Option, Predicate, RcMap, Schedule, Stream } from "effect"
@@ -21,31 +21,34 @@ import * as Records from "./Records.js"
 export class Images extends Context.Tag("backend/Images")<
   Images,
   {
-    /** Submits an image. The same key returns the same image. Without a key, each call creates a new image. */
+    /** Submits an image. Calls with the same key return the same image. A call without a key creates a new image. */
     readonly submit: (prompt: string, key?: string) => Effect.Effect<UnfailedImage, ImageError | KeyReused>
     readonly get: (id: ImageId) => Effect.Effect<Image, NotFound | OutOfService>
     readonly png: (image: Completed) => Stream.Stream<Uint8Array, ImageError>
-    /** Handles a webhook. Succeeds after the final state of the image is stored. */
+    /** Handles a webhook event. Succeeds after the final state of the image is stored. */
     readonly handleEvent: (event: Webhook.Event) => Effect.Effect<void, Unsaved>
   }
 >() {}
 
-/** Whether the same submission can succeed later. */
+/** Returns `true` if a later submission of the same image can succeed. */
 const isTemporary = ({ _tag }: ImageError): boolean =>
   _tag === "TooBusy" || _tag === "OutOfCredit" || _tag === "OutOfService"
 
-/** Whether ModelRoute no longer knows the execution, so no wait can return its end. */
+/** Returns `true` if ModelRoute responds with 404. Another wait for the execution cannot succeed. */
 const isMissing = (error: ModelRouteError.AwaitFailure): boolean => "status" in error && error.status === 404
 
-/** Retries without an end, with delays of up to a minute. */
+/** Retries forever with exponential backoff. Maximum delay: 1 minute. */
 const untilSuccess = Schedule.union(Schedule.exponential("1 second"), Schedule.spaced("1 minute"))
 
 const lockFor: (id: ImageId) => Effect.Effect<Effect.Semaphore> = () => Effect.makeSemaphore(1)
 
-/** The final state is not stored. ModelRoute delivers the event again. */
+/** Error for a final state that was not stored. ModelRoute delivers the event again. */
 export class Unsaved extends Data.TaggedError("Unsaved") {}
 
-/** Hashes the key. A backend with users should add the user, because each client chooses its own keys. */
+/**
+ * Derives the image id from an idempotency key. A backend with users should also hash the user id, because the keys of
+ * two users can be equal.
+ */
 const toImageId = (key: string): ImageId =>
   ImageId.make(`img_${createHash("sha256").update(key).digest("hex").slice(0, 32)}`)
 
@@ -62,7 +65,7 @@ export const layer: Layer.Layer<Images, OutOfService, ModelRouteClient.ModelRout
       const locks = yield* RcMap.make({ lookup: lockFor })
       const waits = yield* FiberMap.make<Execution.ExecutionId, void, ModelRouteError.AwaitFailure | OutOfService>()
 
-      /** Waits for the end. The event ends the wait, and polls are the safety net. */
+      /** Waits until the execution ends. A webhook event ends the wait, and polls are the fallback. */
       const awaitImage = ({ executionId, id, prompt }: Running, options: ModelRouteClient.AwaitOptions) =>
         executions.await(executionId, { pollSchedule: Webhook.pollSchedule, ...options }).pipe(
           Effect.map(({ fileIds: [fileId] }) =>
@@ -92,7 +95,7 @@ export const layer: Layer.Layer<Images, OutOfService, ModelRouteClient.ModelRout
 
       const startWait = (image: Running, options: ModelRouteClient.AwaitOptions) =>
         FiberMap.run(waits, image.executionId, finish(image, options), { onlyIfMissing: true }).pipe(
-          Effect.zipRight(Effect.yieldNow()) // The span of the wait must start within this one.
+          Effect.zipRight(Effect.yieldNow()) // Starts the span of the wait inside the current span.
         )
 
       const submitOnce = (id: ImageId, prompt: string, shouldRemove: (trouble: ImageError) => boolean) =>
@@ -108,12 +111,12 @@ export const layer: Layer.Layer<Images, OutOfService, ModelRouteClient.ModelRout
           )
           const image = new Running({ id, prompt, executionId })
           yield* records.set(image)
-          // An image that was submitted before may have ended already.
+          // The execution of an earlier submission may have ended already.
           yield* startWait(image, { pollImmediately: Option.isSome(stored) })
           return image
         })
 
-      /** Submits one image at a time per id. Continues if the client disconnects. */
+      /** Runs one submission per id at a time. Client disconnects do not interrupt the submission. */
       const submitExclusively = (id: ImageId, prompt: string, isLost: (trouble: ImageError) => boolean) =>
         RcMap.get(locks, id).pipe(
           Effect.flatMap((lock) => lock.withPermits(1)(submitOnce(id, prompt, isLost))),
@@ -124,7 +127,7 @@ export const layer: Layer.Layer<Images, OutOfService, ModelRouteClient.ModelRout
 
       const submit = Effect.fn("Images.submit")(function* (prompt: string, key?: string) {
         const id = key === undefined ? yield* newId : toImageId(key)
-        // The client gets the error and decides whether to retry. A restart must not submit the image by itself.
+        // The client receives every error and can retry. A restart must not submit a failed image again.
         const image = yield* submitExclusively(id, prompt, () => true)
         if (image.prompt !== prompt) {
           return yield* new KeyReused({ message: "This idempotency key was used for another prompt." })
@@ -142,7 +145,7 @@ export const layer: Layer.Layer<Images, OutOfService, ModelRouteClient.ModelRout
         )
       })
 
-      /** Continues an image after a restart, because events may have been lost. */
+      /** Continues an image after a restart. Polls immediately, because events may have been lost. */
       const resume = (image: Image) =>
         image._tag === "Running"
           ? startWait(image, { pollImmediately: true })

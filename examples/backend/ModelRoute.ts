@@ -1,5 +1,6 @@
 /**
- * Selects ModelRoute if `MODELROUTE_API_KEY` is set, otherwise a simulator on a free local port, with the secret of its webhooks.
+ * Selects the real API if `MODELROUTE_API_KEY` is set. Otherwise starts a simulator on a free local port. Also provides
+ * the webhook secret.
  */
 import type * as HttpServer from "@effect/platform/HttpServer"
 import type * as HttpServerError from "@effect/platform/HttpServerError"
@@ -16,7 +17,7 @@ type Failure = ConfigError.ConfigError | ModelRouteError.RequestFailure | HttpSe
 
 export interface ModelRoute {
   readonly client: Layer.Layer<ModelRouteClient.ModelRouteClient, Failure>
-  /** For the simulator, the endpoint is registered after the server listens. */
+  /** Webhook secret. With the simulator, this layer registers an endpoint after the server has started. */
   readonly secret: Layer.Layer<Webhooks.Secret, Failure, ModelRouteClient.ModelRouteClient | HttpServer.HttpServer>
 }
 
@@ -29,7 +30,7 @@ const makeReal = (options: Options): ModelRoute => ({
 
 const simulator = SimulatorServer.layer({
   models: Record.map(Simulator.models, (model) => ({ ...model, duration: "4 seconds", queued: "1 second" })),
-  // The response to the first create is lost. The trace shows the retry.
+  // Loses the first response to a create request, to show a retry in the trace.
   faults: [Simulator.Fault.on("executions.create", Simulator.Fault.dropAfter)]
 })
 

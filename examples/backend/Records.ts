@@ -1,5 +1,6 @@
 /**
- * Stores images in a `KeyValueStore`. A store cannot list its keys, so an index value lists the unfinished images for a restart.
+ * Stores images in a `KeyValueStore`. A separate index lists the unfinished images for a restart, because a store
+ * cannot list its keys.
  */
 import type { PlatformError } from "@effect/platform/Error"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
@@ -11,7 +12,7 @@ export class Records extends Context.Tag("backend/Records")<
   Records,
   {
     readonly get: (id: ImageId) => Effect.Effect<Option.Option<Image>, OutOfService>
-    /** Stores an image. */
+    /** Stores an image and updates the index of unfinished images. */
     readonly set: (image: Image) => Effect.Effect<void, OutOfService>
     readonly remove: (id: ImageId) => Effect.Effect<void, OutOfService>
     readonly unfinished: Effect.Effect<ReadonlyArray<Image>, OutOfService>
@@ -38,10 +39,10 @@ export const layer: Layer.Layer<Records, OutOfService, KeyValueStore.KeyValueSto
     let revision = 0
     let writtenRevision = 0
 
-    /** Removes an id from the index with the next write. Extra ids in the index do no harm. */
+    /** Removes an id from the index with the next write. Obsolete ids in the stored index are harmless. */
     const removeFromIndex = (id: ImageId) => Effect.sync(() => void ids.delete(id))
 
-    /** Adds an id to the index. Ids that arrive during a write share the next one. */
+    /** Adds an id to the index. Combines ids that arrive during a write into one later write. */
     const addToIndex = (id: ImageId): Effect.Effect<void, PlatformError | ParseResult.ParseError> =>
       Effect.suspend(() => {
         if (ids.has(id)) return Effect.void

@@ -70,13 +70,13 @@ const health = HttpApiBuilder.group(Api, "health", (handlers) =>
   handlers.handle("health", () => Effect.succeed({ status: "ok" as const }))
 )
 
-/** The open connections of the server. */
+/** Open connections of the server. */
 export class Connections extends Context.Tag("backend/Connections")<
   Connections,
   { readonly drain: Effect.Effect<void> }
 >() {}
 
-/** Listens on `HOST` (default 127.0.0.1) and `PORT` (default 3000, 0 selects a free port). */
+/** Listens on `HOST` and `PORT`. Default: 127.0.0.1 and 3000. Port 0 selects a free port. */
 export const layerServer: Layer.Layer<
   HttpServer.HttpServer | Connections | Layer.Layer.Success<typeof NodeHttpServer.layerContext>,
   HttpServerError.ServeError | ConfigError.ConfigError
@@ -92,7 +92,9 @@ export const layerServer: Layer.Layer<
       response.once("close", () => open.delete(response))
     })
 
-    /** Accepts no new connections, completes the requests in flight and closes their connections. */
+    /**
+     * Stops accepting connections, completes the requests in flight and closes their connections. Timeout: 10 seconds.
+     */
     const drain = Effect.async<void>((resume) => {
       draining = true
       for (const response of open) response.shouldKeepAlive = false
@@ -110,7 +112,7 @@ export const layerServer: Layer.Layer<
   })
 )
 
-/** Built last and released first, before the routes and their services. */
+/** Drains the connections before the routes and their services are released. */
 const drainOnClose = Layer.scopedDiscard(Effect.flatMap(Connections, ({ drain }) => Effect.addFinalizer(() => drain)))
 
 const routes = HttpApiBuilder.serve(HttpMiddleware.logger).pipe(
@@ -119,7 +121,7 @@ const routes = HttpApiBuilder.serve(HttpMiddleware.logger).pipe(
   HttpMiddleware.withTracerDisabledForUrls(["/health"])
 )
 
-/** The routes of the backend with a graceful shutdown. */
+/** Provides the routes of the backend with a graceful shutdown. */
 export const layer: Layer.Layer<
   never,
   never,

@@ -1,5 +1,5 @@
 /**
- * Selects the store: a folder, or memory.
+ * Selects a store in a folder or in memory.
  */
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -7,7 +7,10 @@ import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import * as Path from "@effect/platform/Path"
 import { Config, type ConfigError, Effect, Layer, Option } from "effect"
 
-/** Writes a value to a temporary file first. `KeyValueStore.layerFileSystem` writes in place, so a killed process could leave half a value. */
+/**
+ * Returns a store in a folder. Writes each value to a temporary file first. `KeyValueStore.layerFileSystem` writes in
+ * place, and a killed process can leave an incomplete value.
+ */
 export const layerFolder = (
   folder: string
 ): Layer.Layer<KeyValueStore.KeyValueStore, PlatformError, FileSystem.FileSystem | Path.Path> =>
@@ -35,7 +38,7 @@ export const layerFolder = (
     })
   ).pipe(Layer.provide(KeyValueStore.layerFileSystem(folder)))
 
-/** Uses the folder `IMAGES_FOLDER`, or memory if it is not set. */
+/** Uses the folder `IMAGES_FOLDER`. Default: memory. */
 export const layer: Layer.Layer<
   KeyValueStore.KeyValueStore,
   PlatformError | ConfigError.ConfigError,

@@ -1,12 +1,13 @@
 /**
- * Exports spans to the collector at `OTEL_EXPORTER_OTLP_ENDPOINT`, if it is set, and as trees to the console if `TRACE` is `console`.
+ * Exports spans to the collector at `OTEL_EXPORTER_OTLP_ENDPOINT` if that variable is set. Prints traces to the console
+ * as trees if `TRACE` is `console`.
  */
 import * as NodeSdk from "@effect/opentelemetry/NodeSdk"
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http"
 import { BatchSpanProcessor, type ReadableSpan, type SpanProcessor } from "@opentelemetry/sdk-trace-base"
 import { Config, type ConfigError, Effect, Layer, Option } from "effect"
 
-/** The attributes in a line. Ids and times are left out, so that equal requests have equal trees. */
+/** Attributes that a tree shows. Ids and times are omitted, because they differ between equal requests. */
 const shownAttributes = ["url.path", "http.response.status_code", "modelroute.attempts", "modelroute.outcome"]
 
 const formatSpan = ({ attributes, name }: ReadableSpan): string =>
@@ -17,7 +18,7 @@ const formatSpan = ({ attributes, name }: ReadableSpan): string =>
       .map((key) => `${key.replace(/^.*\./, "")}=${String(attributes[key])}`)
   ].join(" ")
 
-/** Formats the waits before retries. */
+/** Formats the waits before retries. Omits waits between polls. */
 const formatWaits = ({ events }: ReadableSpan): ReadonlyArray<string> =>
   events
     .filter(({ attributes, name }) => name === "modelroute.wait" && attributes?.["reason"] !== "poll")
@@ -34,7 +35,7 @@ export const formatTree = (spans: ReadonlyArray<ReadableSpan>): string => {
   return below(undefined).join("\n")
 }
 
-/** Calls `onTree` with each trace after its last span has ended, which can be long after the response. */
+/** Calls `onTree` with each trace after its last span has ended. The last span can end long after the response. */
 export const treeProcessor = (onTree: (tree: string) => void): SpanProcessor => {
   const traces = new Map<string, { readonly spans: Array<ReadableSpan>; open: number }>()
   return {
@@ -59,7 +60,7 @@ export const treeProcessor = (onTree: (tree: string) => void): SpanProcessor => 
   }
 }
 
-/** Provides the tracer to all layers that are built after it. */
+/** Provides the tracer to all layers that are built after this layer. */
 export const layerProcessors = (spanProcessor: ReadonlyArray<SpanProcessor>): Layer.Layer<never> =>
   Layer.discard(NodeSdk.layer(() => ({ resource: { serviceName: "images" }, spanProcessor })))
 

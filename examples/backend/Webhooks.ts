@@ -9,16 +9,19 @@ import { Images } from "./Images.js"
 
 export const path = "/webhooks/modelroute"
 
-/** The secret that signs the deliveries. */
+/** Secret that signs the deliveries. */
 export class Secret extends Context.Tag("backend/Secret")<Secret, Redacted.Redacted>() {}
 
-/** Reads `MODELROUTE_WEBHOOK_SECRET`, the secret of a registered endpoint. */
+/** Reads the secret of a registered endpoint from `MODELROUTE_WEBHOOK_SECRET`. */
 export const layerConfig: Layer.Layer<Secret, ConfigError.ConfigError> = Layer.effect(
   Secret,
   Config.redacted("MODELROUTE_WEBHOOK_SECRET")
 )
 
-/** Registers this server as an endpoint, for the simulator, which keeps no endpoints.  */
+/**
+ * Registers this server as an endpoint at each start. Use this layer with the simulator, because the simulator does not
+ * persist endpoints.
+ */
 export const layerRegistered: Layer.Layer<
   Secret,
   ModelRouteError.RequestFailure,
@@ -36,7 +39,7 @@ export const layerRegistered: Layer.Layer<
   })
 )
 
-/** Uses the raw router, because the signature covers the raw bytes. */
+/** Adds the webhook route to the raw router, because the signature covers the raw bytes. */
 export const route: Layer.Layer<never, never, Secret | Webhook.Dedup | Images> = HttpApiBuilder.Router.use((router) =>
   Effect.gen(function* () {
     const secrets = yield* Secret

@@ -37,8 +37,8 @@ const operations = Effect.flatMap(Simulator.Simulator, ({ requests }) =>
 
 const ledger = Effect.flatMap(Simulator.Simulator, (simulator) => simulator.ledger)
 
-describe("an image", () => {
-  it.scopedLive("is completed by a webhook and returned as a PNG", () =>
+describe("Images API", () => {
+  it.scopedLive("returns a PNG after the completion webhook", () =>
     Effect.gen(function* () {
       const url = yield* startBackend()
       const client = yield* HttpApiClient.make(Api, { baseUrl: url })
@@ -53,7 +53,7 @@ describe("an image", () => {
       assert.strictEqual(headers["content-type"], "image/png")
       assert.deepStrictEqual([...bytes.subarray(0, 8)], [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
 
-      // No poll was sent.
+      // The webhook must end the wait without a poll.
       assert.deepStrictEqual(yield* operations, [
         "webhookEndpoints.create",
         "executions.create",
@@ -69,7 +69,7 @@ describe("an image", () => {
     }).pipe(Effect.provide([modelRoute(), quiet]))
   )
 
-  it.scopedLive("is created once for concurrent requests with the same idempotency key", () =>
+  it.scopedLive("creates one execution for concurrent requests with the same idempotency key", () =>
     Effect.gen(function* () {
       const url = yield* startBackend()
       const ids = yield* Effect.all(
@@ -97,7 +97,7 @@ describe("an image", () => {
     }).pipe(Effect.provide([modelRoute(), quiet]))
   )
 
-  it.scopedLive("is paid for once if the client disconnects and repeats the request", () =>
+  it.scopedLive("creates one execution if the client disconnects and repeats the request", () =>
     Effect.gen(function* () {
       const url = yield* startBackend()
       // The client disconnects before the response arrives.
@@ -116,7 +116,7 @@ describe("an image", () => {
     )
   )
 
-  it.scopedLive("can be submitted again with the same key after a rejection", () =>
+  it.scopedLive("accepts the same idempotency key again after a 503", () =>
     Effect.gen(function* () {
       const url = yield* startBackend()
       const refused = yield* post(url, prompt, "fox-1")
@@ -135,7 +135,7 @@ describe("an image", () => {
   )
 })
 
-describe("an error", () => {
+describe("Backend error handling", () => {
   const lines: Array<{ readonly level: string; readonly text: string }> = []
   const recordLogs = Logger.replace(
     Logger.defaultLogger,
@@ -160,11 +160,11 @@ describe("an error", () => {
     INTERNAL_ERROR: [502, "GenerationFailed", undefined],
     UNAUTHORIZED: [503, "OutOfService", undefined],
     SOMETHING_NEW: [502, "GenerationFailed", undefined],
-    // This case is the last one, because the client pauses after a rate limit.
+    // RATE_LIMITED must be last, because the client pauses after a rate limit.
     RATE_LIMITED: [503, "TooBusy", "60"]
   } satisfies { readonly [C in ModelRouteError.Code]: Expected } & { readonly [code: string]: Expected }
 
-  it.scopedLive("of each code has its own response, which does not mention ModelRoute", () =>
+  it.scopedLive("maps each API error code without exposing ModelRoute details", () =>
     Effect.gen(function* () {
       const url = yield* startBackend()
       const { inject } = yield* Simulator.Simulator
@@ -183,7 +183,7 @@ describe("an error", () => {
     }).pipe(Effect.provide([modelRoute({}, { retry: RetryPolicy.none }), recordLogs]))
   )
 
-  it.scopedLive("names the invalid field of the prompt or of the request", () =>
+  it.scopedLive("rejects invalid requests before an execution is created", () =>
     Effect.gen(function* () {
       const url = yield* startBackend()
       assert.deepInclude(yield* json(yield* post(url, "")), {
@@ -201,7 +201,7 @@ describe("an error", () => {
     }).pipe(Effect.provide([modelRoute(), quiet]))
   )
 
-  it.scopedLive("of a FAILED execution is returned for its image", () =>
+  it.scopedLive("returns an error for a FAILED or CANCELLED execution", () =>
     Effect.gen(function* () {
       const url = yield* startBackend()
       for (const [key, ending, status, tag] of [
@@ -218,7 +218,7 @@ describe("an error", () => {
     }).pipe(Effect.provide([modelRoute(), quiet]))
   )
 
-  it.scopedLive("of a missing file is returned instead of the file", () =>
+  it.scopedLive("returns 410 for a missing file and 503 for a storage failure", () =>
     Effect.gen(function* () {
       const url = yield* startBackend()
       const { inject } = yield* Simulator.Simulator
@@ -233,7 +233,7 @@ describe("an error", () => {
     }).pipe(Effect.provide([modelRoute({}, { retry: RetryPolicy.none }), quiet]))
   )
 
-  it("without an API code has a response, too", () => {
+  it("maps errors that have no API error code", () => {
     const about = { message: "", executionId: Execution.ExecutionId.make("exec_1") }
     const others: ReadonlyArray<ModelRouteError.AwaitFailure> = [
       new ModelRouteError.UnrecognizedError({ retryable: true }),
@@ -262,8 +262,8 @@ describe("an error", () => {
   })
 })
 
-describe("a webhook", () => {
-  it.scopedLive("with a forged signature is rejected and changes nothing", () =>
+describe("Webhooks.route", () => {
+  it.scopedLive("rejects a missing or forged signature with 401", () =>
     Effect.gen(function* () {
       const url = yield* startBackend()
       const client = yield* HttpClient.HttpClient
@@ -284,7 +284,7 @@ describe("a webhook", () => {
       }
       assert.strictEqual((yield* get(url, id)).status, 202)
     }).pipe(
-      // The execution must still run after the forged webhook, however slow the machine is.
+      // The long duration keeps the execution running on slow machines until the test ends.
       Effect.provide([
         modelRoute({ models: { "flux-1.1-pro": { cost: "0.040", duration: "1 hour", output: "image" } } }),
         quiet
@@ -293,8 +293,8 @@ describe("a webhook", () => {
   )
 })
 
-describe("a restart", () => {
-  it.scopedLive("continues unfinished images and keeps finished ones", () =>
+describe("Backend.layer", () => {
+  it.scopedLive("continues unfinished images and keeps finished images after a restart", () =>
     Effect.gen(function* () {
       const files = yield* FileSystem.FileSystem
       const folder = { IMAGES_FOLDER: yield* files.makeTempDirectoryScoped() }
@@ -307,7 +307,7 @@ describe("a restart", () => {
           return [finished, yield* submitImage(url, "fox-2")] as const
         })
       )
-      // The execution ends while no backend runs.
+      // The execution ends while the backend is stopped.
       yield* eventually(simulator.deliveries, (deliveries) =>
         deliveries.some(({ outcome }) => outcome === "no response")
       )
@@ -325,8 +325,8 @@ describe("a restart", () => {
   )
 })
 
-describe("a trace", () => {
-  it.scopedLive("of a request shows the retry and the wait that a webhook ended", () =>
+describe("Telemetry.treeProcessor", () => {
+  it.scopedLive("formats a trace with its retries and its wait for a webhook", () =>
     Effect.gen(function* () {
       const trees = yield* Queue.unbounded<string>()
       const telemetry = Telemetry.layerProcessors([Telemetry.treeProcessor((tree) => trees.unsafeOffer(tree))])

@@ -1,5 +1,5 @@
 /**
- * Tests the service in memory under TestClock, with a store that is slow or fails.
+ * Tests the service in memory under `TestClock`, with a slow store and with a failing store.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Redacted, TestClock } from "effect"
@@ -11,7 +11,7 @@ import * as Images from "./Images.js"
 import * as Records from "./Records.js"
 import { prompt, quiet } from "./support/testing.js"
 
-/** Records in memory. Writes of completed images wait for `writing`. */
+/** Returns records in memory. Runs `writing` before each write of a completed image. */
 const records = (writing: Effect.Effect<void, OutOfService>) =>
   Layer.sync(Records.Records, () => {
     const images = new Map<ImageId, Image>()
@@ -35,7 +35,7 @@ const service = (writing: Effect.Effect<void, OutOfService>) =>
     Layer.provide(IdempotencyKey.layer)
   )
 
-/** Creates an image whose execution has ended. Returns its id and the event. */
+/** Submits an image and waits until its execution ends. Returns the image id and the webhook event. */
 const completeImage = Effect.gen(function* () {
   const { executions } = yield* ModelRouteClient.ModelRouteClient
   const { submit } = yield* Images.Images
@@ -48,7 +48,7 @@ const completeImage = Effect.gen(function* () {
 })
 
 describe("Images.handleEvent", () => {
-  it.effect("returns only after the final state is stored", () => {
+  it.effect("succeeds only after the final state is stored", () => {
     const latch = Effect.unsafeMakeLatch()
     return Effect.gen(function* () {
       const { get, handleEvent } = yield* Images.Images
@@ -60,12 +60,12 @@ describe("Images.handleEvent", () => {
       yield* latch.open
       yield* Fiber.join(handling)
       assert.strictEqual((yield* get(id))._tag, "Completed")
-      // A repeated event succeeds.
+      // A duplicate event must succeed.
       yield* handleEvent(event)
     }).pipe(Effect.provide([service(latch.await), quiet]))
   })
 
-  it.effect("fails within 20 seconds if the store fails, so that the event is delivered again", () =>
+  it.effect("fails after 20 seconds if the store fails", () =>
     Effect.gen(function* () {
       const { handleEvent } = yield* Images.Images
       const { event } = yield* completeImage

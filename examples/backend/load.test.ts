@@ -1,6 +1,6 @@
 /**
- * Creates 2,000 images, 50 at once, while one in five requests to ModelRoute fails. No image is lost or created twice, no response is a
- * 500, and the memory of the backend does not grow.
+ * Creates 2,000 images with a concurrency of 50 while 20 % of the requests to ModelRoute fail. Asserts that no image is
+ * lost or created twice. Also asserts that no response is a 500 and that memory use remains stable.
  */
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -19,10 +19,10 @@ const rounds = 4
 const perRound = 500
 const atOnce = 50
 
-/** The number of FAILED executions. */
+/** Number of FAILED executions. */
 const failures = 20
 
-/** Transient faults with short delays, without those that make a client wait for seconds. */
+/** Transient faults with short delays. Excludes faults that delay a client for seconds. */
 const transientFaults = [
   ...Fault.transient.filter(({ _tag }) => !["Delay", "Hang", "RateLimited", "ResetUnit"].includes(_tag)),
   Fault.delay("200 millis", "before"),
@@ -40,7 +40,7 @@ const simulator: Simulator.Options = {
 
 class NotYet extends Data.TaggedError("NotYet") {}
 
-/** Starts a backend with its own webhook endpoint at the simulator. */
+/** Starts a backend and registers its webhook endpoint at the simulator. */
 const backend = Effect.gen(function* () {
   const files = yield* FileSystem.FileSystem
   const { webhookEndpoints } = yield* ModelRouteClient.ModelRouteClient
@@ -60,7 +60,7 @@ const backend = Effect.gen(function* () {
 })
 
 it.scopedLive.runIf(isFull)(
-  "completes 2,000 images and pays for each once, while one in five requests fails",
+  "Backend creates each of 2,000 images exactly once while 20 % of the requests fail",
   () =>
     Effect.gen(function* () {
       const { heap, url } = yield* backend
@@ -73,7 +73,7 @@ it.scopedLive.runIf(isFull)(
           return Effect.void
         })
 
-      /** Returns the state of an image. A repeated submission under its key does not create another image. */
+      /** Submits an image and returns its state. Retries with the same key while the state is in `notYet`. */
       const submitAndPoll = (n: number, notYet: ReadonlyArray<string>) =>
         countStatus(post(url, prompt, `image-${n}`)).pipe(
           Effect.flatMap(json),
@@ -155,7 +155,8 @@ it.scopedLive.runIf(isFull)(
       assert.strictEqual(statuses.size, executed.length)
       assert.strictEqual(executed.length, images.length)
       for (const { id, state } of images) if (state === "COMPLETED") assert.strictEqual(statuses.get(id), "COMPLETED")
-      // Webhooks end the waits. Only the error of a FAILED execution needs a poll, and a failed poll is repeated.
+      // Webhooks end the waits. Only a FAILED execution needs a poll, which returns its error. A failed poll is
+      // retried.
       assert.isBelow(sent.filter(({ operation }) => operation === "executions.get").length, 2 * failures)
 
       const [, first = 0] = heaps

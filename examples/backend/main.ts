@@ -1,11 +1,13 @@
 /**
- * Runs a backend that creates images: `POST /images`, `GET /images/:id`, and webhooks from ModelRoute.
+ * Runs a backend that creates images. It serves `POST /images`, `GET /images/:id` and a webhook endpoint for
+ * ModelRoute.
  *
  *     npm run example:backend
  *     PORT=8080 IMAGES_FOLDER=images TRACE=console npm run example:backend
  *
- * It uses a simulator. For the real API, register `PUBLIC_URL/webhooks/modelroute` once (`webhookEndpoints.create`, or the
- * dashboard), and set `MODELROUTE_API_KEY`, `MODELROUTE_WEBHOOK_SECRET` and `PUBLIC_URL`.
+ * The backend uses a simulator by default. For the real API, first register `PUBLIC_URL/webhooks/modelroute` with
+ * `webhookEndpoints.create` or in the dashboard. Then set `MODELROUTE_API_KEY`, `MODELROUTE_WEBHOOK_SECRET` and
+ * `PUBLIC_URL`.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as HttpServer from "@effect/platform/HttpServer"
@@ -43,7 +45,7 @@ export const program = (options: ModelRoute.Options = {}) =>
       printUsage.pipe(
         Layer.provide(Backend.layer(secret)),
         Layer.provide([Telemetry.layer, logLevel]),
-        // Built before the tracer, so that the traces do not contain the simulator.
+        // The client is built before the tracer, because traces must not contain spans of the simulator.
         Layer.provide(client)
       )
     ),

@@ -1,5 +1,5 @@
 /**
- * Tests the backend as a process that is stopped with SIGTERM or killed.
+ * Tests the backend as a child process that receives SIGTERM or SIGKILL.
  */
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -15,7 +15,7 @@ import { isFull } from "../../test/utils/suite.js"
 
 const { Fault } = Simulator
 
-/** Registers a webhook endpoint. `setBackendUrl` changes its URL. */
+/** Registers a webhook endpoint. `setBackendUrl` changes the URL of the endpoint. */
 const endpoint = Effect.gen(function* () {
   const { webhookEndpoints } = yield* ModelRouteClient.ModelRouteClient
   const { url: baseUrl } = yield* SimulatorServer.SimulatorServer
@@ -30,15 +30,15 @@ const endpoint = Effect.gen(function* () {
   }
 })
 
-/** Waits until the simulator has received a create. */
+/** Waits until the simulator has received a create request. */
 const waitForCreate = Effect.flatMap(Simulator.Simulator, ({ requests }) =>
   eventually(requests, (all) => all.some(({ operation }) => operation === "executions.create"))
 )
 
 const slowResponse = modelRoute({ faults: [Fault.on("executions.create", Fault.delay("1 second", "after"))] })
 
-describe.runIf(isFull)("SIGTERM", () => {
-  it.scopedLive("completes the requests in flight and accepts no others", () =>
+describe.runIf(isFull)("Backend process on SIGTERM", () => {
+  it.scopedLive("completes the requests in flight and rejects new connections", () =>
     Effect.gen(function* () {
       const { setBackendUrl, variables } = yield* endpoint
       const { ended, signal, url } = yield* spawnBackend("main.ts", variables)
@@ -58,8 +58,8 @@ describe.runIf(isFull)("SIGTERM", () => {
   )
 })
 
-describe.runIf(isFull)("SIGKILL", () => {
-  it.scopedLive("between a create and its response loses nothing, and nothing is paid for twice", () =>
+describe.runIf(isFull)("Backend process on SIGKILL", () => {
+  it.scopedLive("creates one execution if it is killed between a create request and its response", () =>
     Effect.gen(function* () {
       const files = yield* FileSystem.FileSystem
       const { ledger, requests } = yield* Simulator.Simulator

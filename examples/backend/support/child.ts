@@ -1,4 +1,4 @@
-/** Runs the backend in a child process, so that tests can stop, kill and measure it. */
+/** Runs the backend in a child process that tests can stop, kill and measure. */
 import { type ChildProcess, fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { Effect, type Scope } from "effect"
@@ -6,9 +6,9 @@ import { Effect, type Scope } from "effect"
 export interface Child {
   readonly url: string
   readonly signal: (signal: "SIGTERM" | "SIGKILL") => Effect.Effect<void>
-  /** Waits for the exit code, or for the signal that ended the process. */
+  /** Waits until the process exits. Returns the exit code or the signal. */
   readonly ended: Effect.Effect<number | string>
-  /** Heap bytes in use after a garbage collection. Only `measured.ts` reports them. */
+  /** Returns the heap size in bytes after a garbage collection. Requires `measured.ts`. */
   readonly heap: Effect.Effect<number>
 }
 

@@ -1,5 +1,5 @@
 /**
- * Starts the backend for the load test, with short retry delays. Reports how much memory is in use.
+ * Starts the backend for the load test with short retry delays. Reports the heap size on request.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Layer } from "effect"

@@ -1,4 +1,4 @@
-/** Starts the backend on a port, with a simulator on another port, and sends requests to it. */
+/** Starts the backend and a simulator on local ports, and sends requests to the backend. */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -13,13 +13,13 @@ import * as Webhooks from "../Webhooks.js"
 
 export const prompt = "a red fox in snow"
 
-/** Creates an image within 200 ms. */
+/** Simulator options for an execution of 200 ms without a rate limit. */
 export const brisk: Simulator.Options = {
   rateLimit: false,
   models: { "flux-1.1-pro": { duration: "200 millis", cost: "0.040", output: "image", requires: ["prompt"] } }
 }
 
-/** A simulator, and a client for it with short retry delays. */
+/** Returns a simulator and a client with short retry delays. */
 export const modelRoute = (
   simulator: Simulator.Options = {},
   client: ModelRoute.Options = { retry: RetryPolicy.make({ backoff: { base: "20 millis" } }) }
@@ -34,7 +34,7 @@ export const modelRoute = (
     Layer.provideMerge(NodeHttpClient.layerUndici)
   )
 
-/** Starts a backend on a free port until the scope closes. Returns its URL. */
+/** Starts a backend on a free port until the scope closes. Returns the URL of the backend. */
 export const startBackend = (
   variables: Readonly<Record<string, string>> = {},
   telemetry: Layer.Layer<never> = Layer.empty
@@ -53,7 +53,7 @@ export interface ResponseData {
   readonly bytes: Uint8Array
 }
 
-/** A client outside of the backend's traces. */
+/** Client without tracing. Its requests do not appear in the traces of the backend. */
 const untracedClient = Effect.map(
   HttpClient.HttpClient,
   HttpClient.withTracerDisabledWhen(() => true)
@@ -68,7 +68,7 @@ const send = (request: HttpClientRequest.HttpClientRequest) =>
 
 const decode = Schema.decodeUnknown(Schema.parseJson(Schema.Record({ key: Schema.String, value: Schema.Unknown })))
 
-/** Parses the body as JSON. */
+/** Parses the body as a JSON object. Dies if the body is not a JSON object. */
 export const json = ({ bytes }: ResponseData) => Effect.orDie(decode(new TextDecoder().decode(bytes)))
 
 export const post = (url: string, text: string, key?: string) =>
@@ -88,14 +88,14 @@ export const submitImage = (url: string, key?: string) =>
       : Effect.dieMessage(`The status of POST /images is ${response.status}`)
   )
 
-/** Repeats an effect until the predicate holds, for at most 10 seconds. */
+/** Repeats an effect every 20 ms until the predicate holds. Fails after 500 repetitions. */
 export const eventually = <A, E, R>(effect: Effect.Effect<A, E, R>, predicate: (value: A) => boolean) =>
   Effect.filterOrFail(effect, predicate).pipe(
     Effect.retry(Schedule.intersect(Schedule.spaced("20 millis"), Schedule.recurs(500)))
   )
 
-/** Returns the first response to `GET /images/:id` that is not a 202. */
+/** Polls `GET /images/:id` and returns the first response with a status other than 202. */
 export const waitForImage = (url: string, id: string) => eventually(get(url, id), ({ status }) => status !== 202)
 
-/** Hides the log in the report of a test. */
+/** Disables logging. */
 export const quiet = Logger.remove(Logger.defaultLogger)
