@@ -51,5 +51,5 @@ export class RotatedKey extends Schema.Class<RotatedKey>("effect-modelroute/Rota
   /** The new key. */
   newKey: Schema.Redacted(Schema.NonEmptyString),
   /** When the old key becomes invalid, if the API states it. */
-  previousKeyValidUntil: lenient(Schema.DateTimeUtc, "previous_key_valid_until")
+  previousKeyValidUntil: lenient(Schema.DateTimeUtc)
 }) {}

@@ -84,14 +84,14 @@ export interface CreateRequest {
 
 const commonFields = {
   id: ExecutionId,
-  model: lenient(Schema.String, "model"),
+  model: lenient(Schema.String),
   /** The amount that was charged, a decimal string. */
-  cost: lenient(Money, "cost"),
+  cost: lenient(Money),
   /** How long the generation took. */
-  latency: lenient(DurationMillis, "latency_ms"),
-  createdAt: lenient(Schema.DateTimeUtc, "created_at"),
-  completedAt: lenient(Schema.DateTimeUtc, "completed_at"),
-  metadata: lenient(Attributes, "metadata"),
+  latency: lenient(DurationMillis),
+  createdAt: lenient(Schema.DateTimeUtc),
+  completedAt: lenient(Schema.DateTimeUtc),
+  metadata: lenient(Attributes),
   /** Fields of the response that this version does not know, and amounts that it cannot decode. */
   extra: Schema.optionalWith(Attributes, { default: () => ({}) })
 }
@@ -110,17 +110,17 @@ const commonFields = {
  * @category models
  */
 export class Failure extends Schema.Class<Failure>("effect-modelroute/Failure")({
-  code: lenient(Schema.String, "code"),
-  message: lenient(Schema.String, "message"),
-  retryable: lenient(Schema.Boolean, "retryable"),
-  requestId: lenient(Schema.String, "request_id"),
-  details: lenient(Schema.Array(Schema.Unknown), "details")
+  code: lenient(Schema.String),
+  message: lenient(Schema.String),
+  retryable: lenient(Schema.Boolean),
+  requestId: lenient(Schema.String),
+  details: lenient(Schema.Array(Schema.Unknown))
 }) {}
 
 /**
  * The latest known state of an execution. Only `id` and `status` are always present. A field that is missing or cannot be
- * decoded is absent. The schema encodes an execution in the API's own JSON, so you can store it and decode it again. API page
- * "Polling".
+ * decoded is absent. The schema encodes an execution to JSON with these field names, so you can store it and decode it again.
+ * API page "Polling".
  *
  * @example
  * ```ts
@@ -139,17 +139,17 @@ export class Execution extends Schema.Class<Execution>("effect-modelroute/Execut
   ...commonFields,
   status: Status,
   /** The amount of the balance that is held for this execution, a decimal string. */
-  holdAmount: lenient(Money, "hold_amount"),
+  holdAmount: lenient(Money),
   /** The estimated cost, a decimal string. */
-  estimatedCost: lenient(Money, "estimated_cost"),
+  estimatedCost: lenient(Money),
   /** When the execution becomes EXPIRED if it has not ended. */
-  expiresAt: lenient(Schema.DateTimeUtc, "expires_at"),
+  expiresAt: lenient(Schema.DateTimeUtc),
   /** The output of the model, if the response names it `result`. */
-  result: lenient(Schema.Unknown, "result"),
+  result: lenient(Schema.Unknown),
   /** The output of the model, if the response names it `output`. */
-  output: lenient(Schema.Unknown, "output"),
+  output: lenient(Schema.Unknown),
   /** The error of a FAILED execution. */
-  error: lenient(Failure, "error")
+  error: lenient(Failure)
 }) {}
 
 /**
@@ -174,7 +174,7 @@ export class Completed extends Schema.Class<Completed>("effect-modelroute/Comple
    * The output of the model, unchanged, from the field `output` or `result` of the response. Decode it with a schema of
    * the model. Absent if the API has no output.
    */
-  output: lenient(Schema.Unknown, "output")
+  output: lenient(Schema.Unknown)
 }) {
   /** The ids of the files in `output`, in their order. */
   get fileIds(): ReadonlyArray<File.FileId> {

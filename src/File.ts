@@ -46,10 +46,10 @@ export type FileId = typeof FileId.Type
  */
 export class DownloadLink extends Schema.Class<DownloadLink>("effect-modelroute/DownloadLink")({
   url: Schema.Redacted(Schema.String),
-  expiresAt: lenient(Schema.DateTimeUtc, "expires_at"),
-  contentType: lenient(Schema.String, "content_type"),
+  expiresAt: lenient(Schema.DateTimeUtc),
+  contentType: lenient(Schema.String),
   /** Size in bytes. */
-  size: lenient(Schema.NonNegativeInt, "size_bytes")
+  size: lenient(Schema.NonNegativeInt)
 }) {}
 
 /**

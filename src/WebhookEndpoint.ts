@@ -60,18 +60,18 @@ export interface UpdateRequest extends Partial<CreateRequest> {
 
 const fields = {
   id: EndpointId,
-  url: lenient(Schema.String, "url"),
-  description: lenient(Schema.String, "description"),
+  url: lenient(Schema.String),
+  description: lenient(Schema.String),
   /** Types of events to deliver. Empty: all types. */
-  events: lenient(Schema.Array(Schema.String), "events"),
+  events: lenient(Schema.Array(Schema.String)),
   /** Additional headers of each delivery. */
-  headers: lenient(Schema.Record({ key: Schema.String, value: Schema.Redacted(Schema.String) }), "headers"),
+  headers: lenient(Schema.Record({ key: Schema.String, value: Schema.Redacted(Schema.String) })),
   /** Absent if the response does not contain it. */
-  isActive: lenient(Schema.Boolean, "is_active"),
+  isActive: lenient(Schema.Boolean),
   /** Number of consecutive failed deliveries. The API deactivates the endpoint after 10. */
-  failureCount: lenient(Schema.NonNegativeInt, "failure_count"),
-  lastSuccess: lenient(Schema.DateTimeUtc, "last_success"),
-  createdAt: lenient(Schema.DateTimeUtc, "created_at"),
+  failureCount: lenient(Schema.NonNegativeInt),
+  lastSuccess: lenient(Schema.DateTimeUtc),
+  createdAt: lenient(Schema.DateTimeUtc),
   /** Fields of the response that this version of the library does not know. */
   extra: Schema.optionalWith(Attributes, { default: () => ({}) })
 }

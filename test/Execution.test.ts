@@ -6,7 +6,7 @@ import { start } from "./utils/harness.js"
 const id = Execution.ExecutionId.make("exec_1")
 
 describe("Execution", () => {
-  it("encodes to the JSON of the API and decodes from it", () => {
+  it("encodes an execution to JSON and decodes it", () => {
     const execution = new Execution.Execution({
       id,
       status: "PENDING",
@@ -14,7 +14,7 @@ describe("Execution", () => {
       extra: { region: "EU" }
     })
     const stored = JSON.stringify(Schema.encodeSync(Execution.Execution)(execution))
-    assert.strictEqual(stored, '{"id":"exec_1","latency_ms":8000,"extra":{"region":"EU"},"status":"PENDING"}')
+    assert.strictEqual(stored, '{"id":"exec_1","latency":8000,"extra":{"region":"EU"},"status":"PENDING"}')
     assert.deepStrictEqual(Schema.decodeUnknownSync(Execution.Execution)(JSON.parse(stored)), execution)
   })
 })

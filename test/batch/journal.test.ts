@@ -2,7 +2,7 @@
 import { join } from "node:path"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import { assert, describe, it } from "@effect/vitest"
-import { Array, Chunk, Duration, Effect, Layer, Option, Stream } from "effect"
+import { Array, Chunk, Duration, Effect, Layer, Option, Schema, Stream } from "effect"
 import { Execution, ModelRouteError } from "effect-modelroute"
 import * as SqlJournal from "effect-modelroute/SqlJournal"
 import { JournalEntry } from "../../src/internal/batch/journalEntry.js"
@@ -383,6 +383,28 @@ it("the entries of these tests cover every member of AwaitFailure", () => {
   )
 })
 describe("a stored journal", () => {
+  it("stores a result with the field names of the API", () => {
+    const entry = makeEntry("x", "Ended", {
+      completed: new Execution.Completed({
+        id: executionId,
+        status: "COMPLETED",
+        cost: "0.04",
+        latency: Duration.seconds(8),
+        output: { images: [] },
+        extra: { region: "EU" }
+      })
+    })
+    const stored = Schema.encodeSync(JournalEntry)(entry)
+    assert.deepStrictEqual(stored.completed, {
+      id: executionId,
+      status: "COMPLETED",
+      cost: "0.04",
+      latency_ms: 8000,
+      output: { images: [] },
+      extra: { region: "EU" }
+    })
+    assert.deepStrictEqual(Schema.decodeSync(JournalEntry)(stored), entry)
+  })
   it.live("fails without writing if an entry cannot be encoded as JSON", () =>
     Effect.gen(function* () {
       const round: { self?: unknown } = {}

@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import * as ApiKey from "../../ApiKey.js"
 import type { RequestFailure } from "../../ModelRouteError.js"
 import { isRecord, nonEmptyString } from "../data/lenient.js"
+import * as wireNames from "../data/wireNames.js"
 import * as attempt from "../http/attempt.js"
 import * as requests from "../http/requests.js"
 import type { RequestSender } from "../http/requestSender.js"
@@ -56,12 +57,17 @@ export interface ApiKeys {
   readonly rotate: (id: ApiKey.KeyId) => Effect.Effect<ApiKey.RotatedKey, RequestFailure>
 }
 
+const wire = wireNames.make({
+  names: { id: "id", newKey: "new_key", previousKeyValidUntil: "previous_key_valid_until" }
+})
+
 const decodeFields = Schema.decodeUnknownOption(ApiKey.RotatedKey)
 
 /** Adds the requested id if the response has none. */
-const decodeRotatedKey = (json: unknown, id: ApiKey.KeyId): ApiKey.RotatedKey | undefined =>
-  isRecord(json)
-    ? Option.getOrUndefined(
-        decodeFields({ ...json, id: nonEmptyString(json["id"]) ?? id, newKey: json["new_key"] ?? json["key"] })
-      )
-    : undefined
+const decodeRotatedKey = (json: unknown, id: ApiKey.KeyId): ApiKey.RotatedKey | undefined => {
+  if (!isRecord(json)) return undefined
+  const fields = wire.toModel(json)
+  return Option.getOrUndefined(
+    decodeFields({ ...fields, id: nonEmptyString(fields["id"]) ?? id, newKey: fields["newKey"] ?? json["key"] })
+  )
+}

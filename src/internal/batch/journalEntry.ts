@@ -8,6 +8,7 @@ import * as Execution from "../../Execution.js"
 import * as ModelRouteError from "../../ModelRouteError.js"
 import { Attributes } from "../data/lenient.js"
 import * as money from "../data/money.js"
+import { StoredCompleted } from "../executions/decode.js"
 import type { EarlierSubmission } from "./costBudget.js"
 
 /**
@@ -64,7 +65,7 @@ export class JournalEntry extends Schema.Class<JournalEntry>("effect-modelroute/
   /** The hold of the execution, or the expected hold. Dollars, as a decimal string. */
   hold: optional(Schema.String),
   /** The completed execution of a step `Ended` or `Delivered`. */
-  completed: optional(Execution.Completed),
+  completed: optional(StoredCompleted),
   /**
    * The failure of a step `Ended` or `Delivered`. With `Refused`, the 401 or 402 of the API. With `Accepted`, the 404
    * or 410 of the last attempt to find the execution.

@@ -6,16 +6,15 @@
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { Json } from "./json.js"
 
-/** @internal Returns the schema of a field that is absent if it cannot be decoded. `key` is its name in the JSON. */
-export const lenient = <A, I>(schema: Schema.Schema<A, I>, key: string) => {
+/** @internal Returns the schema of a field that is absent if it cannot be decoded. */
+export const lenient = <A, I>(schema: Schema.Schema<A, I>) => {
   const decode = Schema.decodeUnknownOption(schema)
   const encode = Schema.encodeSync(schema)
   return Schema.optionalToOptional(Schema.Unknown, Schema.typeSchema(schema), {
     decode: Option.flatMap((wire) => (wire === null ? Option.none() : decode(wire))),
     encode: Option.map((value): unknown => encode(value))
-  }).pipe(Schema.fromKey(key))
+  })
 }
 
 /** Ten years. */
@@ -63,10 +62,3 @@ type WithoutUndefined<T> = { readonly [K in keyof T as undefined extends T[K] ? 
 /** @internal Removes the fields that are `undefined`. TypeScript cannot follow the filter, so the type is asserted. */
 export const omitUndefined = <T extends object>(fields: T): WithoutUndefined<T> =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as WithoutUndefined<T>
-
-/** @internal Returns a function that removes fields from an object. `names` are separated by spaces. */
-export const omitFields = (names: string): ((json: Json) => Json) => {
-  // Schemas copy fields by assignment, which would set the prototype.
-  const omitted = new Set(["__proto__", ...names.split(" ")])
-  return (json) => Object.fromEntries(Object.entries(json).filter(([key]) => !omitted.has(key)))
-}

@@ -4,15 +4,43 @@
  * @internal
  */
 import * as Option from "effect/Option"
+import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as Execution from "../../Execution.js"
 import type { Json } from "../data/json.js"
-import { omitFields, idOf, isRecord, nonEmptyString } from "../data/lenient.js"
+import { Attributes, idOf, isRecord, nonEmptyString } from "../data/lenient.js"
 import { isAmount } from "../data/money.js"
+import * as wireNames from "../data/wireNames.js"
 
-const unknownFields = omitFields(
-  "id execution_id status model cost latency_ms created_at completed_at metadata hold_amount estimated_cost expires_at result output error"
-)
+const wire = wireNames.make({
+  names: {
+    id: "id",
+    status: "status",
+    model: "model",
+    cost: "cost",
+    latency: "latency_ms",
+    createdAt: "created_at",
+    completedAt: "completed_at",
+    metadata: "metadata",
+    holdAmount: "hold_amount",
+    estimatedCost: "estimated_cost",
+    expiresAt: "expires_at",
+    result: "result",
+    output: "output",
+    error: "error"
+  },
+  alsoRead: ["execution_id"]
+})
+
+const failureWire = wireNames.make({
+  names: {
+    code: "code",
+    message: "message",
+    retryable: "retryable",
+    requestId: "request_id",
+    details: "details"
+  }
+})
 
 /** Returns the amounts that cannot be decoded, unchanged. */
 const undecodableAmounts = (json: Json): Json =>
@@ -30,11 +58,15 @@ const errorMessage = (error: unknown): string | undefined =>
     : undefined)
 
 /** Converts the error of an execution to an object. The API can also send a text or a list. */
-const normalizeError = (error: unknown): unknown => {
-  if (!Array.isArray(error))
-    return isRecord(error) ? { ...error, message: errorMessage(error) } : { message: nonEmptyString(error) }
+const normalizeError = (error: unknown): Json => {
+  if (!Array.isArray(error)) {
+    return isRecord(error)
+      ? { ...failureWire.toModel(error), message: errorMessage(error) }
+      : { message: nonEmptyString(error) }
+  }
   const messages = error.map(errorMessage).filter((message) => message !== undefined)
-  return { details: error.filter(isRecord), ...error.find(isRecord), message: messages.join("; ") }
+  const first = failureWire.toModel(error.find(isRecord) ?? {})
+  return { details: error.filter(isRecord), ...first, message: messages.join("; ") }
 }
 
 const decodeExecution = Schema.decodeUnknownOption(Execution.Execution)
@@ -68,11 +100,11 @@ export const execution = (json: unknown): Execution.Execution | undefined => {
     ? undefined
     : Option.getOrUndefined(
         decodeExecution({
-          ...json,
+          ...wire.toModel(json),
           id,
           status,
           ...(json["error"] === undefined || json["error"] === null ? {} : { error: normalizeError(json["error"]) }),
-          extra: { ...unknownFields(json), ...undecodableAmounts(json) }
+          extra: { ...wire.unknownFields(json), ...undecodableAmounts(json) }
         })
       )
 }
@@ -89,3 +121,22 @@ export const toCompleted = (execution: Execution.Execution): Execution.Completed
     { disableValidation: true }
   )
 }
+
+const decodeCompleted = ParseResult.decodeUnknown(Execution.Completed)
+const encodeCompleted = ParseResult.encode(Execution.Completed)
+
+/**
+ * The schema of a result in a journal. The stored JSON has the field names of the API.
+ *
+ * @internal
+ */
+export const StoredCompleted: Schema.Schema<Execution.Completed, Json> = Schema.transformOrFail(
+  Attributes,
+  Schema.typeSchema(Execution.Completed),
+  {
+    strict: true,
+    decode: (json) => decodeCompleted({ ...wire.toModel(json), extra: json["extra"] }),
+    encode: (completed) =>
+      ParseResult.map(encodeCompleted(completed), (fields) => ({ ...wire.toWire({ ...fields }), extra: fields.extra }))
+  }
+)

@@ -7,15 +7,20 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as File from "../../File.js"
 import { idOf, isRecord, isHttpUrl, lenient } from "../data/lenient.js"
+import * as wireNames from "../data/wireNames.js"
+
+const wire = wireNames.make({
+  names: { url: "url", expiresAt: "expires_at", contentType: "content_type", size: "size_bytes" }
+})
 
 const decodeDownloadLink = Schema.decodeUnknownOption(File.DownloadLink)
 
 /** @internal Requires an http(s) URL, because a stored file can be JSON, too. */
 export const downloadLink = (json: unknown): File.DownloadLink | undefined =>
-  isRecord(json) && isHttpUrl(json["url"]) ? Option.getOrUndefined(decodeDownloadLink(json)) : undefined
+  isRecord(json) && isHttpUrl(json["url"]) ? Option.getOrUndefined(decodeDownloadLink(wire.toModel(json))) : undefined
 
 const decodeUploadLink = Schema.decodeUnknownOption(
-  Schema.Struct({ fileId: File.FileId, url: Schema.String, expiresAt: lenient(Schema.DateTimeUtc, "expires_at") })
+  Schema.Struct({ fileId: File.FileId, url: Schema.String, expiresAt: lenient(Schema.DateTimeUtc) })
 )
 
 /** @internal */
@@ -23,6 +28,8 @@ export const uploadLink = (json: unknown) => {
   if (!isRecord(json)) return undefined
   const url = json["upload_url"] ?? json["url"]
   return isHttpUrl(url)
-    ? Option.getOrUndefined(decodeUploadLink({ ...json, fileId: idOf(json["file_id"]) ?? idOf(json["id"]), url }))
+    ? Option.getOrUndefined(
+        decodeUploadLink({ ...wire.toModel(json), fileId: idOf(json["file_id"]) ?? idOf(json["id"]), url })
+      )
     : undefined
 }

@@ -7,11 +7,24 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as WebhookEndpoint from "../../WebhookEndpoint.js"
 import type { Json } from "../data/json.js"
-import { omitFields, isRecord } from "../data/lenient.js"
+import { isRecord } from "../data/lenient.js"
+import * as wireNames from "../data/wireNames.js"
 
-const unknownFields = omitFields(
-  "id url description events headers is_active status failure_count last_success created_at secret"
-)
+const wire = wireNames.make({
+  names: {
+    id: "id",
+    url: "url",
+    description: "description",
+    events: "events",
+    headers: "headers",
+    isActive: "is_active",
+    failureCount: "failure_count",
+    lastSuccess: "last_success",
+    createdAt: "created_at",
+    secret: "secret"
+  },
+  alsoRead: ["status"]
+})
 
 const readIsActive = ({ is_active: flag, status }: Json): boolean | undefined => {
   if (typeof flag === "boolean") return flag
@@ -23,7 +36,7 @@ const endpointFields = (json: unknown): Json | undefined => {
   if (!isRecord(json)) return undefined
   const wrapped = json["endpoint"] ?? json["data"]
   const fields = json["id"] === undefined && isRecord(wrapped) ? wrapped : json
-  return { ...fields, is_active: readIsActive(fields), extra: unknownFields(fields) }
+  return { ...wire.toModel(fields), isActive: readIsActive(fields), extra: wire.unknownFields(fields) }
 }
 
 const decodeEndpoint = Schema.decodeUnknownOption(WebhookEndpoint.Endpoint)

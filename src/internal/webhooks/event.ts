@@ -42,14 +42,14 @@ export type EventId = typeof EventId.Type
 export class Event extends Schema.Class<Event>("effect-modelroute/WebhookEvent")({
   id: EventId,
   type: EventType,
-  timestamp: lenient(Schema.DateTimeUtc, "timestamp"),
-  version: lenient(Schema.String, "version"),
-  organizationId: lenient(Schema.String, "organization_id"),
-  executionId: lenient(Execution.ExecutionId, "execution_id"),
+  timestamp: lenient(Schema.DateTimeUtc),
+  version: lenient(Schema.String),
+  organizationId: lenient(Schema.String),
+  executionId: lenient(Execution.ExecutionId),
   /** The execution in `data`. The API omits some of its fields, such as a large output. */
-  execution: lenient(Execution.Execution, "execution"),
+  execution: lenient(Execution.Execution),
   /** The `data` of the event, not decoded. */
-  data: lenient(Schema.Unknown, "data"),
+  data: lenient(Schema.Unknown),
   /** Fields that this version of the library does not know. */
   extra: Schema.optionalWith(Attributes, { default: () => ({}) })
 }) {}

@@ -7,12 +7,24 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Execution from "../../Execution.js"
 import type { Json } from "../data/json.js"
-import { omitFields, isRecord, omitUndefined, nonEmptyString } from "../data/lenient.js"
+import { isRecord, omitUndefined, nonEmptyString } from "../data/lenient.js"
 import { sha256Hex } from "../data/sha256.js"
+import * as wireNames from "../data/wireNames.js"
 import * as decode from "../executions/decode.js"
 import { Event, EventId } from "./event.js"
 
-const unknownFields = omitFields("id event_type type timestamp version organization_id execution_id data")
+const wire = wireNames.make({
+  names: {
+    id: "id",
+    type: "event_type",
+    timestamp: "timestamp",
+    version: "version",
+    organizationId: "organization_id",
+    executionId: "execution_id",
+    data: "data"
+  },
+  alsoRead: ["type"]
+})
 
 const decodeTime = Schema.decodeUnknownOption(Schema.DateTimeUtc)
 
@@ -29,18 +41,20 @@ const parseObject = (body: Uint8Array): Json | undefined => {
 export const event = (body: Uint8Array): Event | undefined => {
   const json = parseObject(body)
   if (json === undefined) return undefined
-  const data = json["data"]
-  const fields = isRecord(data) ? data : {}
+  const { data, ...fields } = wire.toModel(json)
+  const execution = isRecord(data) ? data : {}
   const executionId =
-    nonEmptyString(json["execution_id"]) ?? nonEmptyString(fields["id"]) ?? nonEmptyString(fields["execution_id"])
+    nonEmptyString(fields["executionId"]) ??
+    nonEmptyString(execution["id"]) ??
+    nonEmptyString(execution["execution_id"])
   return new Event({
-    id: EventId.make(nonEmptyString(json["id"]) ?? `sha256_${sha256Hex(body)}`),
-    type: nonEmptyString(json["event_type"]) ?? nonEmptyString(json["type"]) ?? "unknown",
-    extra: unknownFields(json),
+    id: EventId.make(nonEmptyString(fields["id"]) ?? `sha256_${sha256Hex(body)}`),
+    type: nonEmptyString(fields["type"]) ?? nonEmptyString(json["type"]) ?? "unknown",
+    extra: wire.unknownFields(json),
     ...omitUndefined({
-      timestamp: Option.getOrUndefined(decodeTime(json["timestamp"])),
-      version: nonEmptyString(json["version"]),
-      organizationId: nonEmptyString(json["organization_id"]),
+      timestamp: Option.getOrUndefined(decodeTime(fields["timestamp"])),
+      version: nonEmptyString(fields["version"]),
+      organizationId: nonEmptyString(fields["organizationId"]),
       executionId: executionId === undefined ? undefined : Execution.ExecutionId.make(executionId),
       execution: isRecord(data) ? decode.execution({ ...data, id: executionId }) : undefined,
       data: data ?? undefined
