@@ -1,4 +1,4 @@
-/** What the README says in tables and numbers, held against the code. */
+/** Compares the tables and figures of the README with the code. */
 import { readdirSync, readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -17,8 +17,8 @@ const rows = readme
       .map((cell) => cell.trim())
   )
 
-describe("the README", () => {
-  it("has the table of codes as it is", () => {
+describe("README", () => {
+  it("lists each code of the API with its tag, status and retryable flag", () => {
     const table = rows.filter((row) => row.length === 5).map((row) => row.slice(0, 4))
     const codes = Object.entries(ModelRouteError.codes).map(([code, { retryable, status, tag }]) => [
       `\`${tag}\``,
@@ -29,7 +29,7 @@ describe("the README", () => {
     assert.deepStrictEqual(table, codes)
   })
 
-  it("describes the rate limit picture with the picture's own figures, which CI draws again", () => {
+  it("describes the rate limit picture with the figures in the picture", () => {
     const texts = Array.from(
       readFileSync("test/bench/limit.svg", "utf8").matchAll(/<text[^>]*>([^<]*)/g),
       ([, text = ""]) => text
@@ -42,10 +42,10 @@ describe("the README", () => {
     const [own, ...others] = clients
     const rejected = others.map(({ rejections }) => rejections).filter((rejections) => rejections > 0)
     assert.deepStrictEqual(own, { name: "effect-modelroute", duration: "15 min 42 s", rejections: 0 })
-    assert.include(readme.replaceAll("\n", " "), "effect-modelroute finishes after 15 min 42 s without a rejection.")
+    assert.include(readme.replaceAll("\n", " "), "effect-modelroute finishes in 15 min 42 s without a 429.")
     assert.include(
       readme.replaceAll("\n", " "),
-      `other clients are rejected ${Math.min(...rejected)} to ${Math.max(...rejected)} times, or take a minute longer`
+      `The other clients receive ${Math.min(...rejected)} to ${Math.max(...rejected)} rejections with 429, or take a minute longer.`
     )
     assert.deepStrictEqual(
       others.filter(({ rejections }) => rejections === 0).map(({ duration }) => duration),
@@ -53,7 +53,7 @@ describe("the README", () => {
     )
   })
 
-  it.effect("names every method", () =>
+  it.effect("lists every method of the client", () =>
     Effect.gen(function* () {
       const { apiKeys, executions, files, webhookEndpoints, ...rest } = yield* makeFakeClient(() => ({ status: 200 }))
         .client
@@ -74,14 +74,14 @@ describe("the README", () => {
     })
   )
 
-  it("names every error", () => {
+  it("lists every error", () => {
     const named = new Set(rows.flatMap(([first = ""]) => Array.from(first.matchAll(/`(\w+)`/g), ([, name]) => name)))
     for (const { identifier } of ModelRouteError.ModelRouteError.members) {
       assert.isTrue(named.has(identifier.replace("effect-modelroute/", "")), identifier)
     }
   })
 
-  it("says rightly that nothing but the server of the simulator imports anything of Node", () => {
+  it("states correctly that only SimulatorServer imports Node APIs", () => {
     const files = readdirSync("src", { encoding: "utf8", recursive: true }).filter((file) => file.endsWith(".ts"))
     assert.isAbove(files.length, 30)
     const tied = files.filter((file) =>
