@@ -1,5 +1,5 @@
 /**
- * Tests the batch as a process that is stopped, killed and started again, and its progress line.
+ * Tests the batch example as a process that is stopped, killed and restarted. Also tests its supporting modules.
  */
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -16,8 +16,8 @@ import { isFull } from "../test/utils/suite.js"
 
 const { Fault } = Simulator
 
-describe.runIf(isFull)("the batch example", { concurrent: true, timeout: 120_000 }, () => {
-  it.scopedLive("saves every image, and the second run sends no request", () =>
+describe.runIf(isFull)("Batch example", { concurrent: true, timeout: 120_000 }, () => {
+  it.scopedLive("sends no request in a second run after every image was saved", () =>
     Effect.gen(function* () {
       const { assertComplete, out, simulator, start } = yield* setup(prompts(40))
       const first = yield* (yield* start("--concurrency", "40")).ended
@@ -41,7 +41,7 @@ describe.runIf(isFull)("the batch example", { concurrent: true, timeout: 120_000
     }).pipe(Effect.provide(NodeContext.layer))
   )
 
-  it.scopedLive("submits nothing after the first Ctrl-C, and saves what is in flight", () =>
+  it.scopedLive("saves the executions in flight after the first Ctrl-C and submits no others", () =>
     Effect.gen(function* () {
       const { again, assertComplete, imageCount, simulator, start, waitForCreates } = yield* setup(prompts(24))
       const child = yield* start("--concurrency", "12")
@@ -67,8 +67,12 @@ describe.runIf(isFull)("the batch example", { concurrent: true, timeout: 120_000
     }).pipe(Effect.provide(NodeContext.layer))
   )
 
-  for (const signal of ["SIGINT", "SIGTERM", "SIGKILL"] as const) {
-    it.scopedLive(`continues after ${signal === "SIGINT" ? "two SIGINT" : signal}`, () =>
+  for (const [signal, title] of [
+    ["SIGINT", "continues in the next run after two SIGINT signals"],
+    ["SIGTERM", "exits with code 143 after SIGTERM"],
+    ["SIGKILL", "continues in the next run after SIGKILL"]
+  ] as const) {
+    it.scopedLive(title, () =>
       Effect.gen(function* () {
         const { again, assertComplete, start, waitForCreates } = yield* setup(prompts(24), {
           models: { "flux-1.1-pro": { duration: "3 seconds", cost: "0.040", output: "image" } }
@@ -98,7 +102,7 @@ describe.runIf(isFull)("the batch example", { concurrent: true, timeout: 120_000
     )
   }
 
-  it.scopedLive("repeats temporary failures and failed downloads in the next run", () =>
+  it.scopedLive("retries temporary failures and failed downloads in the next run", () =>
     Effect.gen(function* () {
       const { assertComplete, report, simulator, start } = yield* setup(prompts(3), {
         faults: [
@@ -123,7 +127,7 @@ describe.runIf(isFull)("the batch example", { concurrent: true, timeout: 120_000
     }).pipe(Effect.provide(NodeContext.layer))
   )
 
-  it.scopedLive("lists the invalid lines and submits nothing", () =>
+  it.scopedLive("lists invalid lines without submitting an execution", () =>
     Effect.gen(function* () {
       const { simulator, start } = yield* setup([
         { prompt: "fine" },
@@ -157,7 +161,7 @@ describe.runIf(isFull)("the batch example", { concurrent: true, timeout: 120_000
     }).pipe(Effect.provide(NodeContext.layer))
   )
 
-  it.scopedLive("prints its usage for an unknown option", () =>
+  it.scopedLive("prints the usage if an option is unknown", () =>
     Effect.gen(function* () {
       const { simulator, start } = yield* setup(prompts(1))
       const { code, output } = yield* (yield* start("--fast")).ended
@@ -171,7 +175,7 @@ describe.runIf(isFull)("the batch example", { concurrent: true, timeout: 120_000
   )
 
   it.scopedLive.skipIf(process.platform !== "linux" || !existsSync("/usr/bin/script"))(
-    "draws a status line in a terminal and erases it",
+    "draws a status line in a terminal and erases it at the end",
     () =>
       Effect.gen(function* () {
         const { assertComplete, out, startInTerminal } = yield* setup(prompts(3))
@@ -192,7 +196,7 @@ describe.runIf(isFull)("the batch example", { concurrent: true, timeout: 120_000
   )
 })
 
-describe("the prompts file", () => {
+describe("Prompts", () => {
   const read = (text: string) =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
@@ -207,7 +211,7 @@ describe("the prompts file", () => {
       })
     }).pipe(Effect.provide(NodeContext.layer))
 
-  it.scoped("may contain empty lines, Windows line ends and a byte order mark", () =>
+  it.scoped("accepts empty lines, Windows line endings and a byte order mark", () =>
     Effect.gen(function* () {
       const text = '\ufeff{"prompt": "a fox", "width": 768}\r\n\r\n  {"id": "owl", "model": "m", "prompt": " é"}'
       assert.deepStrictEqual(
@@ -220,7 +224,7 @@ describe("the prompts file", () => {
     })
   )
 
-  it.scoped("must contain prompts with different names", () =>
+  it.scoped("rejects files without prompts and files with duplicate ids", () =>
     Effect.gen(function* () {
       const none = Either.left("IT contains no prompts. Write one JSON object per line.")
       assert.deepStrictEqual(yield* read(""), none)
@@ -230,7 +234,7 @@ describe("the prompts file", () => {
     })
   )
 
-  it.scoped("must exist", () =>
+  it.scoped("rejects a file that cannot be read", () =>
     Effect.gen(function* () {
       const { message } = yield* Effect.flip(Prompts.count("/nowhere/prompts.jsonl"))
       assert.strictEqual(message, "The file /nowhere/prompts.jsonl does not exist.")
@@ -239,11 +243,11 @@ describe("the prompts file", () => {
   )
 })
 
-describe("the summary", () => {
+describe("Summary", () => {
   const failed = { GenerationFailed: 2, RateLimited: 1 }
   const counts = { succeeded: 5, unsaved: 1, notAttempted: 3, failed, permanent: 0 }
 
-  it("contains the counts and the cost", () => {
+  it("formats the counts and the cost", () => {
     assert.strictEqual(
       Summary.text(counts, "0.24"),
       "12 prompts: 5 succeeded, 1 not saved, 3 failed (2 GenerationFailed, 1 RateLimited), 3 not attempted. " +
@@ -251,7 +255,7 @@ describe("the summary", () => {
     )
   })
 
-  it("advises how to continue", () => {
+  it("returns advice for each stop reason and for permanent failures", () => {
     const advice = (reason?: Batch.StopReason) => Summary.adviceFor(counts, "npm run it", reason)
     assert.deepStrictEqual(advice("Stopped"), [
       "To continue without paying for anything twice, run the same command:",
@@ -269,7 +273,7 @@ describe("the summary", () => {
     assert.deepStrictEqual(Summary.adviceFor({ ...Summary.none, succeeded: 2 }, "npm run it"), [])
   })
 
-  it("determines the exit code", () => {
+  it("returns an exit code for each kind of outcome", () => {
     const { exitCode, none } = Summary
     assert.strictEqual(exitCode({ ...none, succeeded: 2 }), 0)
     assert.strictEqual(exitCode({ ...none, succeeded: 2 }, "Stopped"), 0)
@@ -280,7 +284,7 @@ describe("the summary", () => {
   })
 })
 
-describe("the progress line", () => {
+describe("ProgressLine", () => {
   const now = Date.UTC(2026, 0, 1)
   const after = (seconds: number) => DateTime.unsafeMake(now + seconds * 1000)
   const half: Batch.Progress = {
@@ -300,7 +304,7 @@ describe("the progress line", () => {
     estimatedEnd: after(500)
   }
 
-  it("shows the most important parts that fit", () => {
+  it("shows the most important parts that fit the width", () => {
     assert.deepStrictEqual(
       [200, 79, 60, 40, 20].map((width) => ProgressLine.formatBar(half, now, width)),
       [
@@ -328,7 +332,7 @@ describe("the progress line", () => {
     )
   })
 
-  it("fits every width", () => {
+  it("never exceeds the width of the terminal", () => {
     const states = [half, { ...half, total: 1_000_000, succeeded: 999_000, pausedUntil: after(8), cost: "39960.125" }]
     for (const state of states) {
       for (let width = 1; width <= 200; width++) {

@@ -1,14 +1,18 @@
 /**
- * Creates an image for each prompt of a file. You can stop or kill the program and start it again: the same command continues, and no
- * image is paid for twice.
+ * Creates an image for each prompt of a file. After a stop or a kill, the same command continues the batch without a
+ * second charge.
  *
  *     npm run example:batch -- prompts.jsonl out --concurrency 20 --max-cost 5.00
  *
- * Each line of the file is an object: `{"prompt": "a red fox in snow", "id": "fox", "model": "flux-1.1-pro", "width": 768}`. Only
- * `prompt` is required. `id` names the results. Without an `id` the line number does, which changes if lines are inserted or removed.
+ * Each line of the file is a JSON object. Example:
  *
- * Without `MODELROUTE_API_KEY` the program starts its own simulator, so each run begins again. To see a run continue, start a simulator
- * first:
+ *     {"prompt": "a red fox in snow", "id": "fox", "model": "flux-1.1-pro", "width": 768}
+ *
+ * Only `prompt` is required. `id` names the result files. Default: the line number, which changes if lines are inserted
+ * or removed.
+ *
+ * Without `MODELROUTE_API_KEY`, each run starts a new simulator and a new batch. To continue a batch without an API
+ * key, start a simulator first:
  *
  *     npm run simulator -- --port 8787
  *     MODELROUTE_API_KEY=sk_any MODELROUTE_BASE_URL=http://127.0.0.1:8787 npm run example:batch
@@ -44,15 +48,15 @@ const run = ({ again, concurrency, file, folder, maxCost }: Command.Batch, total
       request: ({ request }) => request,
       concurrency,
       maxCost,
-      // An outcome counts as delivered only after its files are on the disk.
+      // An item counts as delivered only after its files are saved.
       deliver: results.save,
-      // Failures that may not repeat, such as GENERATION_TIMEOUT, run again as a new execution.
+      // A new execution can succeed after a retryable failure, for example GENERATION_TIMEOUT.
       resubmit: ({ _tag, retryable }) => retryable || _tag === "ExecutionExpired"
     })
 
     const counts = Stream.runFoldEffect(batch.outcomes, Summary.none, (counts, outcome) =>
       Effect.gen(function* () {
-        // An earlier run could not download the file, or somebody has deleted it.
+        // The files can be missing because an earlier download failed or because a user deleted the files.
         if (outcome.delivered && !(yield* results.has(outcome.key))) yield* results.save(outcome)
         return Summary.add(counts, outcome, yield* results.has(outcome.key))
       })
@@ -89,7 +93,7 @@ const run = ({ again, concurrency, file, folder, maxCost }: Command.Batch, total
 
 const main = Effect.gen(function* () {
   const options = yield* Command.batch
-  // Reads the whole file first, so that an invalid line is found before anything is paid for.
+  // An invalid line must be reported before the first execution is charged.
   const total = yield* Prompts.count(options.file)
   const fs = yield* FileSystem.FileSystem
   yield* fs.makeDirectory(options.folder, { recursive: true })

@@ -1,10 +1,10 @@
 /**
- * Handles errors by tag: one tag, several tags, and every code of the API. Then continues after an error with its `idempotencyKey` or
- * `executionId`, so that nothing is lost or paid for twice.
+ * Handles errors by one tag, by several tags, and by every code of the API. Continues after an error with its
+ * `idempotencyKey` or `executionId`, without a second charge.
  *
  *     npx tsx examples/errors.ts
  *
- * Each case runs against the simulator in memory with its own faults.
+ * Each case runs against a separate simulator in memory.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Duration, Effect, Layer, Match, Record, Redacted, Schedule } from "effect"
@@ -17,14 +17,17 @@ const request: Execution.CreateRequest = { model: "flux-1.1-pro", input: { promp
 
 const pollSchedule = Schedule.spaced("100 millis")
 
-/** Handles one tag. All other errors stay in the error channel, with their types. */
+/** Handles one tag. All other errors remain in the error channel with their types. */
 const oneTag = Effect.gen(function* () {
   const { executions } = yield* ModelRouteClient.ModelRouteClient
   const { id } = yield* executions.create(request)
   return `accepted as ${id}`
 }).pipe(Effect.catchTag("InsufficientBalance", () => Effect.succeed("tell the owner to top up the balance")))
 
-/** Handles several tags, each with the fields of its class. A FAILED execution fails with the same classes as a request. */
+/**
+ * Handles several tags and reads the fields of each error class. Failed requests and FAILED executions share these
+ * classes.
+ */
 const severalTags = Effect.gen(function* () {
   const { executions } = yield* ModelRouteClient.ModelRouteClient
   const { fileIds } = yield* executions.run(request, { pollSchedule })
@@ -40,7 +43,7 @@ const severalTags = Effect.gen(function* () {
   })
 )
 
-/** Handles every code of the API. A missing code is a type error. */
+/** Returns advice for every code of the API. A missing code is a type error. */
 const adviceFor = Match.typeTags<ModelRouteError.ApiError>()({
   InputValidationError: () => "correct the request",
   ContentModerationRejected: () => "change the prompt",
@@ -65,7 +68,7 @@ const everyCode = Effect.gen(function* () {
   RetryPolicy.withPolicy(RetryPolicy.none)
 )
 
-/** Repeats a create whose response was lost. The same key returns the same execution. */
+/** Repeats a create request after its response was lost. The same key returns the same execution. */
 const continueByKey = Effect.gen(function* () {
   const { executions } = yield* ModelRouteClient.ModelRouteClient
   const simulator = yield* Simulator.Simulator
@@ -76,7 +79,7 @@ const continueByKey = Effect.gen(function* () {
   return `${created.id} under the same key; executions on the server: ${executed.length}`
 })
 
-/** Waits again after a timeout. The execution continues, so another process could wait for it, too. */
+/** Waits again after a timeout. The execution continues, and another process can also wait for the execution. */
 const continueById = Effect.gen(function* () {
   const { executions } = yield* ModelRouteClient.ModelRouteClient
   const completed = yield* executions
@@ -85,7 +88,7 @@ const continueById = Effect.gen(function* () {
   return `${completed.id} is ${completed.status}`
 })
 
-/** Submits a new execution, under a new key, after one has FAILED. A FAILED execution costs nothing. */
+/** Submits a new execution under a new key after a FAILED execution. A FAILED execution is free of charge. */
 const submitAgain = Effect.gen(function* () {
   const { executions } = yield* ModelRouteClient.ModelRouteClient
   const simulator = yield* Simulator.Simulator
@@ -99,7 +102,7 @@ const submitAgain = Effect.gen(function* () {
   return `${ledger.executions.map(({ status }) => status).join(", then ")}; $${ledger.charged} paid`
 })
 
-/** A client with its own simulator. */
+/** Provides a client with a new simulator. */
 const layer = (options: Simulator.Options) =>
   ModelRouteClient.layer({
     apiKey: Redacted.make("sk_simulated"),

@@ -1,6 +1,6 @@
 /**
- * Uploads a file with its progress, uses it in an execution, and downloads the result to a path. The first upload and the first
- * download break off and are repeated.
+ * Uploads a file with progress, runs an execution with the file, and downloads the result to a path. The connections of
+ * the first upload and the first download break, and the client retries both.
  *
  *     npx tsx examples/files.ts
  */
@@ -14,7 +14,7 @@ import * as SimulatorServer from "effect-modelroute/SimulatorServer"
 
 const { Fault } = Simulator
 
-/** The storage breaks the first upload and the first download. */
+/** Serves a simulator that breaks the connections of the first upload and the first download. */
 const server = SimulatorServer.layer({
   models: { "flux-1.1-pro": { duration: "1 second", cost: "0.040", output: "image" } },
   faults: [Fault.on("storage.put", Fault.dropBefore), Fault.on("storage.get", Fault.cutBody())]
@@ -26,7 +26,7 @@ const client = Layer.unwrapEffect(
   )
 ).pipe(Layer.provide([FetchHttpClient.layer, IdempotencyKey.layer]))
 
-/** Uploads a file, prints its progress, and returns its id, which is the last element of the stream. */
+/** Uploads a file and prints the progress. Returns the file id, which is in the last element of the stream. */
 const upload = (path: string) =>
   Effect.gen(function* () {
     const { files } = yield* ModelRouteClient.ModelRouteClient

@@ -1,6 +1,6 @@
 /**
- * Tests a service that uses the client. The simulator runs in memory, and `TestClock` drives both the simulator and the client. Five
- * minutes pass at once, and every instant is exact.
+ * Tests a service that uses the client. `TestClock` drives the client and a simulator in memory. A wait of five minutes
+ * takes no real time.
  *
  *     npx vitest run --config test/vitest.config.ts examples/image-service.test.ts
  */
@@ -12,7 +12,7 @@ import { Images, layer as imagesLayer, OutOfCredit, TryLater } from "./image-ser
 
 const { Fault } = Simulator
 
-/** The service with its own simulator, which the tests can inspect. */
+/** Provides the service and a simulator that the tests can inspect. */
 const backend = (options: Simulator.Options = {}) =>
   imagesLayer.pipe(
     Layer.provide(ModelRouteClient.layer({ apiKey: Redacted.make("sk_test") })),
@@ -22,7 +22,7 @@ const backend = (options: Simulator.Options = {}) =>
 
 const render = (prompt: string) => Effect.flatMap(Images, (images) => images.render(prompt))
 
-/** The operations that were requested, each with its time in milliseconds since the start of the test. */
+/** Returns the requested operations and their times, in milliseconds after the start of the test. */
 const requestTimes = Effect.flatMap(Simulator.Simulator, ({ requests }) =>
   Effect.map(
     requests,
@@ -33,12 +33,12 @@ const requestTimes = Effect.flatMap(Simulator.Simulator, ({ requests }) =>
 const slow = { duration: "5 minutes", cost: "0.040", output: "image" } as const
 
 describe("Images.render", () => {
-  it.effect("waits five minutes for an image under TestClock", () =>
+  it.effect("returns an image after an execution of five minutes", () =>
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
       const fiber = yield* Effect.fork(render("a red fox in snow"))
 
-      // The intervals between polls are 2, 3, 4.5, 6.75 and 10.125 seconds, then 15 seconds.
+      // The delays between polls are 2, 3, 4.5, 6.75 and 10.125 seconds, then 15 seconds.
       yield* TestClock.adjust("311374 millis")
       assert.isNull(fiber.unsafePoll())
       yield* TestClock.adjust("1 millis")
@@ -65,7 +65,7 @@ describe("Images.render", () => {
     }).pipe(Effect.provide(backend({ models: { "flux-1.1-pro": slow }, expiresAfter: "10 minutes" })))
   )
 
-  it.effect("pays once if the response to the create is lost", () =>
+  it.effect("creates one execution if the response to the create request is lost", () =>
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
       const fiber = yield* Effect.fork(render("a red fox in snow"))
@@ -93,7 +93,7 @@ describe("Images.render", () => {
   )
 
   it.effect(
-    "fails at once if the balance is too low",
+    "fails without a retry if the balance is too low",
     () =>
       Effect.gen(function* () {
         const simulator = yield* Simulator.Simulator
@@ -103,10 +103,10 @@ describe("Images.render", () => {
           [402]
         )
         assert.lengthOf((yield* simulator.ledger).executions, 0)
-      }).pipe(Effect.provide(backend({ balance: "0.047" }))) // The hold is 0.048.
+      }).pipe(Effect.provide(backend({ balance: "0.047" }))) // A hold of 0.048 is required.
   )
 
-  it.effect("returns the reason if the API rejects the prompt", () =>
+  it.effect("fails with the reason if the API rejects the prompt", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(render(""))
       assert.deepInclude(error, { _tag: "PromptRejected", reason: "prompt is required" })
@@ -114,7 +114,7 @@ describe("Images.render", () => {
     }).pipe(Effect.provide(backend()))
   )
 
-  it.effect("fails after retries at 1, 2 and 4 seconds if the model is overloaded", () =>
+  it.effect("fails after three retries if the model is overloaded", () =>
     Effect.gen(function* () {
       const fiber = yield* Effect.fork(Effect.flip(render("a red fox in snow")))
       yield* TestClock.adjust("7 seconds")
@@ -126,7 +126,7 @@ describe("Images.render", () => {
     }).pipe(Effect.provide(backend({ faults: Fault.times(4, Fault.envelope("MODEL_OVERLOADED")) })))
   )
 
-  it.effect("dies if the API key is wrong", () =>
+  it.effect("dies if the API key is invalid", () =>
     Effect.gen(function* () {
       const exit = yield* Effect.exit(render("a red fox in snow"))
       assert.isTrue(Exit.isFailure(exit) && exit.cause._tag === "Die")

@@ -1,9 +1,10 @@
 /**
- * Wraps the client in a service of the backend. The rest of the backend sees only `Images`, bytes and three errors of its own.
+ * Wraps the client in a service of the backend. `Images` exposes bytes and three errors to the rest of the backend, but
+ * no types of this library.
  *
  *     npx tsx examples/image-service.ts
  *
- * `image-service.test.ts` tests the service without a network and without waiting.
+ * `image-service.test.ts` tests the service without a network and without real waits.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Chunk, Console, Context, Data, Effect, Layer, Match, Redacted, Stream } from "effect"
@@ -11,13 +12,13 @@ import { IdempotencyKey, ModelRouteClient, type ModelRouteError } from "effect-m
 import * as Simulator from "effect-modelroute/Simulator"
 import { fileURLToPath } from "node:url"
 
-/** The user must change the prompt. */
+/** Error for an invalid or rejected prompt. The user must change the prompt. */
 export class PromptRejected extends Data.TaggedError("PromptRejected")<{ readonly reason: string }> {}
 
-/** The owner must top up the balance. */
+/** Error for an insufficient balance. The owner must top up the balance. */
 export class OutOfCredit extends Data.TaggedError("OutOfCredit") {}
 
-/** The failure is temporary. */
+/** Error for a temporary failure. */
 export class TryLater extends Data.TaggedError("TryLater") {}
 
 export type Failure = PromptRejected | OutOfCredit | TryLater
@@ -25,12 +26,15 @@ export type Failure = PromptRejected | OutOfCredit | TryLater
 export class Images extends Context.Tag("examples/Images")<
   Images,
   {
-    /** Returns a PNG. An interruption cancels the execution, which then costs nothing. */
+    /** Returns a PNG. An interruption cancels the execution. A cancelled execution is free of charge. */
     readonly render: (prompt: string) => Effect.Effect<Uint8Array, Failure>
   }
 >() {}
 
-/** Maps the client's errors to those of the service. Errors that no caller can handle, such as a wrong API key, are defects. */
+/**
+ * Maps the errors of the client to the errors of the service. Dies with errors that no caller can handle, for example
+ * an invalid API key.
+ */
 const toFailure: (error: ModelRouteError.AwaitFailure) => Effect.Effect<never, Failure> =
   Match.type<ModelRouteError.AwaitFailure>().pipe(
     Match.tag("ContentModerationRejected", () => new PromptRejected({ reason: "The prompt breaks the rules." })),
@@ -63,7 +67,7 @@ export const layer: Layer.Layer<Images, never, ModelRouteClient.ModelRouteClient
   })
 )
 
-/** Another part of the backend, which does not depend on ModelRoute. */
+/** Handles a request in another part of the backend. This part does not depend on ModelRoute. */
 const respond = (prompt: string) =>
   Effect.gen(function* () {
     const images = yield* Images

@@ -1,6 +1,7 @@
 /**
- * Composes retry policies. A policy is a `Schedule` over the library's errors, so `Schedule`'s own combinators apply. For each policy,
- * the program prints when the requests arrive at a simulator that rejects them all.
+ * Composes retry policies. A policy is a `Schedule` over the errors of the library, and accepts all combinators of
+ * `Schedule`. For each policy, the program prints the arrival times of the requests at a simulator that rejects
+ * requests.
  *
  *     npx tsx examples/policy.ts
  */
@@ -11,7 +12,7 @@ import * as Simulator from "effect-modelroute/Simulator"
 
 const { Fault } = Simulator
 
-/** Sets options of both schedules. Waits for the rate limit use no retry of the backoff. */
+/** Sets the backoff and the rate limit options. Waits for the rate limit do not count against `times`. */
 const persistent = RetryPolicy.make({
   backoff: { base: "50 millis", cap: "400 millis", times: 8, jitter: "full" },
   rateLimit: { maxWait: "10 minutes" }
@@ -26,12 +27,12 @@ const atMostTwo = exact.pipe(Schedule.intersect(Schedule.recurs(2)))
 /** Stops half a second after the first failure. */
 const halfASecond = exact.pipe(Schedule.upTo("500 millis"))
 
-/** Fails at once if the model is overloaded, for example to use another model. */
+/** Fails immediately if the model is overloaded. The caller can then select another model. */
 const notWhenOverloaded = exact.pipe(
   Schedule.whileInput((error: ModelRouteError.ModelRouteError) => error._tag !== "ModelOverloaded")
 )
 
-/** Retries twice quickly, then three times slowly. */
+/** Retries twice after 20 ms, then three times after 300 ms. */
 const quickThenSlow = RetryPolicy.backoff({ base: "20 millis", cap: "20 millis", times: 2 }).pipe(
   Schedule.andThen(RetryPolicy.backoff({ base: "300 millis", cap: "300 millis", times: 3 }))
 )
@@ -40,7 +41,7 @@ const create = Effect.flatMap(ModelRouteClient.ModelRouteClient, ({ executions }
   executions.create({ model: "flux-1.1-pro", input: { prompt: "a red fox in snow" } })
 )
 
-/** Runs an effect with its own client and simulator, and prints when the requests arrived and how the effect ended. */
+/** Runs an effect with a new client and simulator. Prints the outcome and the arrival times of the requests. */
 const show = (
   title: string,
   retry: RetryPolicy.RetryPolicy,

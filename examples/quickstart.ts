@@ -1,10 +1,11 @@
 /**
- * Creates one image and saves it as a file. The simulator adds a lost response, an overloaded model and a rate limit.
+ * Creates one image and saves it as a file. The simulator injects a lost response, an overloaded model and a rate
+ * limit.
  *
  *     npm start -- "a red fox in snow" --model flux-1.1-pro
  *
- * The program uses a simulator over real HTTP, which costs nothing. If `MODELROUTE_API_KEY` is set, it uses the real API, or the one at
- * `MODELROUTE_BASE_URL`.
+ * The program uses a simulator over real HTTP by default, free of charge. If `MODELROUTE_API_KEY` is set, the program
+ * uses the API at `MODELROUTE_BASE_URL`. Default URL: the real API.
  */
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -16,18 +17,18 @@ import * as Backend from "./support/Backend.js"
 import * as Command from "./support/Command.js"
 import * as Narrator from "./support/Narrator.js"
 
-/** Submits an execution, waits for it and saves its files. The client handles retries, waits and keys. */
+/** Submits an execution, waits for it and saves its files. The client handles retries, waits and idempotency keys. */
 const generate = (model: string, prompt: string) =>
   Effect.gen(function* () {
     const { executions, files } = yield* ModelRouteClient.ModelRouteClient
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
 
-    yield* Effect.log(`Asking ${model} for "${prompt}".`)
+    yield* Effect.log(`Submitting "${prompt}" to ${model}.`)
     const { id } = yield* executions.create({ model, input: { prompt } })
     yield* Effect.log(`Accepted as ${id}.`)
 
-    yield* Stream.runForEach(executions.watch(id), ({ status }) => Effect.log(`It is ${status}.`))
+    yield* Stream.runForEach(executions.watch(id), ({ status }) => Effect.log(`The status is ${status}.`))
     const completed = yield* executions.result(id)
 
     yield* fs.makeDirectory("out", { recursive: true })

@@ -1,5 +1,7 @@
 /**
- * Serves the simulator on a port: `npm run simulator -- --port 8787 --balance 5 --rate-limit 60`.
+ * Serves the simulator on a port. Example:
+ *
+ *     npm run simulator -- --port 8787 --balance 5 --rate-limit 60
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Console from "effect/Console"

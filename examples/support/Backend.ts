@@ -1,5 +1,5 @@
 /**
- * The API that an example uses: ModelRoute if `MODELROUTE_API_KEY` is set, otherwise a simulator on a free local port.
+ * Selects the real API if `MODELROUTE_API_KEY` is set. Otherwise starts a simulator on a free local port.
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import type * as HttpClient from "@effect/platform/HttpClient"
@@ -13,7 +13,7 @@ export class Backend extends Context.Tag("examples/Backend")<
   Backend,
   {
     readonly greeting: string
-    /** Whether the API is a simulator that ends with this program. */
+    /** `true` if the API is a simulator that ends with this program. */
     readonly isEphemeral: boolean
     /** Describes the requests and the cost of an execution. */
     readonly receipt: (completed: Execution.Completed) => Effect.Effect<string>
@@ -22,7 +22,7 @@ export class Backend extends Context.Tag("examples/Backend")<
 
 const pluralize = (count: number, noun: string) => `${count} ${noun}${count === 1 ? "" : "s"}`
 
-/** The number of creates that this process has sent, from the library's metrics. */
+/** Counts the create requests of this process, based on the metrics of the library. */
 const createCount = Effect.map(Metric.snapshot, (pairs) =>
   pairs
     .filter(({ metricKey }) => metricKey.name === "modelroute_requests_total")
@@ -55,16 +55,16 @@ const real = Layer.merge(
 
 const { Fault } = Simulator
 
-/** The options of the simulator, and a description of its faults. */
+/** Options of the simulator, and a description of its faults. */
 export interface Simulation {
   readonly server: SimulatorServer.Options
   readonly faultText: string
 }
 
-/** Eight of eleven seconds are spent in the queue, long enough to watch. */
+/** Timing of an execution that is long enough for the status line to be readable. */
 const timing = { duration: "11 seconds", queued: "8 seconds" } as const
 
-/** For a single execution, which meets three faults in this order. */
+/** Simulation for a single execution. The three faults occur in this order. */
 const one: Simulation = {
   server: {
     faults: [Fault.dropAfter, Fault.envelope("MODEL_OVERLOADED"), Fault.rateLimited({ resetIn: "3 seconds" })].map(
@@ -76,7 +76,7 @@ const one: Simulation = {
   faultText: "It loses a response, is overloaded once and limits the rate."
 }
 
-/** For many executions of four seconds each, with temporary faults and a rate limit. */
+/** Simulation for many executions of four seconds each, with temporary faults and a rate limit. */
 export const many: Simulation = {
   server: {
     faults: [
@@ -120,7 +120,7 @@ type Chosen = Layer.Layer<
   HttpClient.HttpClient | IdempotencyKey.IdempotencyKey
 >
 
-/** The client and the API. */
+/** Provides the client and the backend that the environment selects. */
 export const layerFor = (simulation: Simulation) =>
   Config.nonEmptyString("MODELROUTE_API_KEY").pipe(
     Config.option,

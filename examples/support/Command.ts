@@ -1,5 +1,5 @@
 /**
- * Parses the arguments of a command and prints its failures.
+ * Parses command-line arguments and prints failures.
  */
 import { Cause, Chunk, ConfigError, Console, Data, Effect } from "effect"
 import { parseArgs } from "node:util"
@@ -12,7 +12,7 @@ const parse = <A>(usage: string, read: () => A): Effect.Effect<A, UsageError> =>
     catch: (error) => new UsageError({ message: `${error instanceof Error ? error.message : error}\n${usage}` })
   })
 
-/** Parses a prompt and a model, each with a default. */
+/** Parses a prompt and a model. Defaults: "a red fox in snow" and flux-1.1-pro. */
 export const request = parse(`Usage: npm start -- "a red fox in snow" --model flux-1.1-pro`, () =>
   parseArgs({ allowPositionals: true, options: { model: { type: "string", default: "flux-1.1-pro" } } })
 ).pipe(
@@ -31,7 +31,7 @@ const quote = (word: string) => (/^[\w./=:-]+$/.test(word) ? word : `'${word.rep
 
 export type Batch = Effect.Effect.Success<typeof batch>
 
-/** Parses a file of prompts, a folder for the results, and options. */
+/** Parses the path of the prompts file, the results folder, and the options. */
 export const batch = parse(batchUsage, () =>
   parseArgs({
     allowPositionals: true,
@@ -59,7 +59,7 @@ export const batch = parse(batchUsage, () =>
         concurrency: Number(concurrency),
         maxCost,
         id,
-        /** The command that continues this batch. */
+        /** Command that continues this batch. */
         again: ["npm run example:batch", ...(words.length === 0 ? [] : ["--", ...words.map(quote)])].join(" ")
       }
     })
@@ -72,13 +72,16 @@ interface Failure {
 
 const messageOf = (error: Failure): string => (ConfigError.isConfigError(error) ? String(error) : error.message)
 
-/** Describes a failure by its message, and a defect by its whole cause. */
+/** Describes a failure by its message, and a defect by its full cause. */
 const describe = (cause: Cause.Cause<Failure>): string => {
   if (Cause.isInterruptedOnly(cause)) return "Stopped."
   const failures = Cause.failures(cause)
   return Chunk.isEmpty(failures) ? Cause.pretty(cause) : Chunk.join(Chunk.map(failures, messageOf), "\n")
 }
 
-/** Prints why an effect has failed. Use it with `NodeRuntime.runMain` and `disableErrorReporting`, which sets the exit code. */
+/**
+ * Prints the cause of a failed effect. Use it with the option `disableErrorReporting` of `NodeRuntime.runMain`, because
+ * the runtime would otherwise report the failure again.
+ */
 export const printFailure = <A, E extends Failure, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.onError(self, (cause) => Console.error(describe(cause)))

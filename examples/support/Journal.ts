@@ -1,5 +1,5 @@
 /**
- * The journal of the batch, and the id of the batch.
+ * Provides the journal and the id of the batch.
  */
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -19,7 +19,7 @@ export class WrongFolder extends Data.TaggedError("WrongFolder")<{ readonly mess
 
 const database = "batch.db"
 
-/** With WAL, readers do not block the batch. A killed process loses nothing with `synchronous = NORMAL`. */
+/** In WAL mode, readers do not block the batch. With `synchronous = NORMAL`, a killed process does not lose writes. */
 const wal = Layer.effectDiscard(
   Effect.flatMap(SqlClient.SqlClient, (sql) =>
     Effect.zipRight(sql`PRAGMA journal_mode = WAL`, sql`PRAGMA synchronous = NORMAL`)
@@ -34,8 +34,11 @@ const databaseIn = (folder: string) =>
   )
 
 /**
- * Returns the batch id in the journal, or a new one. A folder holds one batch, so a renamed folder continues the same batch. If the folder
- * is deleted, only a batch with an explicit `--id` finds its executions again, while the API remembers their idempotency keys.
+ * Returns the batch id in the journal. If the journal is empty, returns `wanted` or a new id. A folder contains one
+ * batch, and a renamed folder continues the same batch.
+ *
+ * If the folder is deleted, only an explicit `--id` can find the executions again. The API must also still store their
+ * idempotency keys. Fails with `WrongFolder` if the journal contains another batch than `wanted`.
  */
 const batchIdIn = (folder: string, wanted: string | undefined) =>
   Effect.gen(function* () {
@@ -49,8 +52,10 @@ const batchIdIn = (folder: string, wanted: string | undefined) =>
   })
 
 /**
- * A journal in SQLite, in the folder of the results. Each item is one row, so you can query the batch while it runs:
- * `select step, count(*) from modelroute_batch group by step`.
+ * Provides a journal in SQLite in the results folder. Each item is one row, and queries can run during the batch.
+ * Example:
+ *
+ *     select step, count(*) from modelroute_batch group by step
  */
 const inFolder = (folder: string, wanted: string | undefined) =>
   Layer.effect(BatchId, batchIdIn(folder, wanted)).pipe(
@@ -63,7 +68,10 @@ const inFolder = (folder: string, wanted: string | undefined) =>
     })
   )
 
-/** A journal in memory, for a simulator that ends with this program. */
+/**
+ * Provides a journal in memory for a simulator that ends with this program. Fails with `WrongFolder` if the folder
+ * contains a paid batch.
+ */
 const inMemory = (folder: string) =>
   Layer.effect(
     BatchId,

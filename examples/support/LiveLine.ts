@@ -1,18 +1,18 @@
 /**
- * A status line at the bottom of a terminal, which is redrawn periodically. Printed text appears above it.
+ * Draws a status line at the bottom of a terminal and refreshes it periodically. Printed text appears above the line.
  */
 import * as Terminal from "@effect/platform/Terminal"
 import { type Duration, Effect, Schedule, type Scope } from "effect"
 
 export interface LiveLine {
-  /** False if the output is not a terminal. Then no status line is drawn. */
+  /** `false` if the output is not a terminal. The status line is then not drawn. */
   readonly isDrawn: boolean
   readonly unsafePrint: (text: string) => void
 }
 
 const eraseLine = "\r\u001b[2K"
 
-/** Draws `content` for the width of the terminal at the interval `every`. Erases the line when the scope closes. */
+/** Draws `content` in the width of the terminal at the interval `every`. Erases the line when the scope closes. */
 export const make = (
   content: (width: number) => Effect.Effect<string>,
   every: Duration.DurationInput

@@ -1,18 +1,18 @@
 /**
- * Prints the log as a story: the program's own entries, and the client's entries about each wait. On a terminal, a status line shows the
- * elapsed time and the current wait.
+ * Prints log entries of the program and each wait of the client. On a terminal, a status line shows the elapsed time
+ * and the current wait.
  */
 import type * as Terminal from "@effect/platform/Terminal"
 import { Array, Clock, Effect, Layer, Logger, LogLevel, Option, Schema } from "effect"
 import type { ModelRouteError } from "effect-modelroute"
 import * as LiveLine from "./LiveLine.js"
 
-/** The annotations of the client's log entries about waits. */
+/** Annotations of the log entries that the client writes for waits. */
 const Wait = Schema.Struct({
   operation: Schema.String,
-  /** The tag of the error that causes the wait, or `poll`. */
+  /** Tag of the error that causes the wait, or `poll`. */
   reason: Schema.String,
-  /** The reason of a transport error, or the HTTP status. */
+  /** Reason of a transport error, or the HTTP status. */
   detail: Schema.optional(Schema.String),
   waitMillis: Schema.Number
 })
@@ -20,7 +20,7 @@ const Wait = Schema.Struct({
 const decodeWait = Schema.decodeUnknownOption(Wait)
 
 const reasonTexts: { readonly [reason: string]: string } = {
-  RateLimited: "The rate limit is used up.",
+  RateLimited: "The rate limit is exceeded.",
   ModelOverloaded: "The model is overloaded.",
   ModelUnavailable: "The model is unavailable.",
   ServiceUnavailable: "ModelRoute is unavailable.",
@@ -31,7 +31,7 @@ const transportTexts: { readonly [detail: string]: string } = {
   connect: "The connection failed.",
   reset: "The connection broke before a response arrived.",
   timeout: "No response arrived in time.",
-  truncated: "The response was cut off."
+  truncated: "The response was truncated."
 } satisfies { readonly [Reason in ModelRouteError.TransportReason]?: string }
 
 const describeFailure = ({ detail = "", reason }: typeof Wait.Type): string =>
@@ -49,12 +49,12 @@ const describeWait = (wait: typeof Wait.Type): ReadonlyArray<string> => {
     reason === "RateLimited"
       ? ", when the limit resets"
       : reason === "TransportError" && operation === "executions.create"
-        ? " with the same key, so that nothing is paid for twice"
+        ? " with the same idempotency key to prevent a second charge"
         : ""
   return [describeFailure(wait), `Retrying in ${delay}${how}.`]
 }
 
-/** The current wait, and its end in epoch milliseconds. */
+/** Current wait, and its end in epoch milliseconds. */
 interface Status {
   readonly what: string
   readonly until: number

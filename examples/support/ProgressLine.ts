@@ -1,5 +1,5 @@
 /**
- * Shows the progress of a batch: as a status line on a terminal, otherwise as a line every 10 seconds.
+ * Shows the progress of a batch as a status line on a terminal. On other outputs, prints a line every 10 seconds.
  */
 import type * as Terminal from "@effect/platform/Terminal"
 import { Array, Clock, Console, type DateTime, Effect, Logger, LogLevel, Schedule, type Subscribable } from "effect"
@@ -19,7 +19,7 @@ export const dollars = (amount: string): string => {
   return `$${whole}.${decimals.padEnd(2, "0")}`
 }
 
-/** Returns the parts of the line, the most important one first. */
+/** Returns the parts of the line in descending order of importance. */
 const partsOf = (progress: Batch.Progress, now: number): Array.NonEmptyArray<string> => {
   const { cost, succeeded, estimatedEnd, failed, inFlight, pausedUntil, itemsPerMinute, stopped, total, waiting } =
     progress
@@ -40,7 +40,7 @@ const partsOf = (progress: Batch.Progress, now: number): Array.NonEmptyArray<str
 
 export const formatPlain = (progress: Batch.Progress, now: number): string => partsOf(progress, now).join(", ")
 
-/** Returns a bar and as many parts as fit into `width` columns. */
+/** Returns a progress bar and the parts that fit into `width` columns. */
 export const formatBar = (progress: Batch.Progress, now: number, width: number): string => {
   const [first, ...more] = partsOf(progress, now)
   const minBarWidth = 10
@@ -57,11 +57,12 @@ export const formatBar = (progress: Batch.Progress, now: number, width: number):
   return `[${"#".repeat(full).padEnd(cells, ".")}] ${text}`
 }
 
-/** The interval of the lines if the output is not a terminal. */
+/** Interval of the printed lines if the output is not a terminal. */
 const plainInterval = "10 seconds"
 
 /**
- * Runs an effect and shows the progress of the batch. Prints only warnings of the log, because the line shows the waits.
+ * Runs an effect and shows the progress of the batch. Suppresses log entries below the level Warning, because the line
+ * shows the waits.
  */
 export const withProgress =
   (progress: Subscribable.Subscribable<Batch.Progress>) =>

@@ -1,15 +1,15 @@
 /**
- * Reads a file of prompts in JSON Lines as a stream. Each line is an object with a `prompt`, an optional `model`, an optional `id`, and
- * other parameters of the model.
+ * Reads a file of prompts in JSON Lines as a stream. Each line is an object with a `prompt`, an optional `model` and an
+ * optional `id`. All other fields are parameters of the model.
  */
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import { Data, Effect, Either, ParseResult, Schema, Stream } from "effect"
 
 export interface Prompt {
-  /** The name of the results: the `id` of the line, or its number. */
+  /** Name of the result files. Default: the line number. */
   readonly key: string
-  /** Starts at 1. */
+  /** Line number, from 1. */
   readonly line: number
   readonly request: { readonly model: string; readonly input: { readonly prompt: string } }
 }
@@ -21,7 +21,7 @@ const withMessage = (message: string) => ({ message: () => ({ message, override:
 const Line = Schema.parseJson(
   Schema.Struct(
     {
-      // The id becomes a file name.
+      // The pattern excludes path separators, because the id becomes a file name.
       id: Schema.optional(
         Schema.String.pipe(
           Schema.pattern(/^[\w-]{1,100}$/, withMessage('is not 1 to 100 letters, digits, "-" and "_"'))
@@ -75,11 +75,12 @@ const unreadable = (file: string) => (error: PlatformError) =>
         : `${file} cannot be read: ${error.description ?? error.message}`
   })
 
-/** The number of problems that the message lists. */
+/** Maximum number of problems in the error message. */
 const maxListedProblems = 10
 
 /**
- * Counts the prompts. Fails if a line is invalid, and lists the invalid lines, before anything is paid for. Keeps only the keys in memory.
+ * Counts the prompts. Fails with `InvalidPrompts` if a line is invalid, and lists the invalid lines. Keeps only the
+ * keys in memory.
  */
 export const count = (file: string): Effect.Effect<number, InvalidPrompts, FileSystem.FileSystem> =>
   Effect.gen(function* () {
@@ -116,7 +117,7 @@ export const count = (file: string): Effect.Effect<number, InvalidPrompts, FileS
     return seen.size
   })
 
-/** Streams the prompts. */
+/** Streams the prompts. Fails with `InvalidPrompts` if a line became invalid after `count`. */
 export const stream = (file: string): Stream.Stream<Prompt, InvalidPrompts, FileSystem.FileSystem> =>
   Stream.mapEffect(
     lines(file),

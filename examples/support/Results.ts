@@ -1,5 +1,6 @@
 /**
- * Saves results in a folder: the files of each prompt, and a JSON report. The report is written last, so if it exists, all files do.
+ * Saves the files of each prompt and a JSON report in a folder. The report is written last and proves that all files
+ * are complete.
  */
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -9,12 +10,15 @@ import { type Batch, type Execution, File, ModelRouteClient, ModelRouteError } f
 import type { Prompt } from "./Prompts.js"
 
 export interface Results {
-  /** Saves an outcome. A failed download is logged and left to the next run. */
+  /** Saves an outcome. Logs a failed download, and the next run repeats the download. */
   readonly save: (outcome: Batch.Outcome<Prompt>) => Effect.Effect<void, PlatformError>
   readonly has: (key: string) => Effect.Effect<boolean, PlatformError>
 }
 
-/** The type of a file in an output: `format` (`png`) in one edition of the API, `content_type` (`image/png`) in another. */
+/**
+ * Description of a file in an output. The type is `format` (`png`) or `content_type` (`image/png`), depending on the
+ * edition of the API.
+ */
 const FileDescription = Schema.Struct({
   file_id: Schema.String,
   format: Schema.optional(Schema.String),
@@ -45,7 +49,7 @@ const nothing: Partial<typeof FileDescription.Type> = {}
 const namesOf = (key: string, { fileIds, output }: Execution.Completed) =>
   fileIds.map((id, i) => {
     const extension = extensionOf(output, id)
-    // Keys contain no dot, so file names are unique.
+    // File names are unique, because keys contain no dot.
     return { id, name: `${key}${fileIds.length > 1 || extension === "json" ? `.${i + 1}` : ""}.${extension}` }
   })
 
@@ -79,7 +83,7 @@ export const make = (
       Effect.gen(function* () {
         if (outcome._tag === "NotAttempted") return
         const { key } = outcome
-        // The old report may describe an earlier execution that failed.
+        // A report from an earlier run may describe another execution.
         yield* fs.remove(path.join(folder, `${key}.json`), { force: true })
         const produced = outcome._tag === "Succeeded" ? namesOf(key, outcome.completed) : []
         yield* Effect.forEach(produced, ({ id, name }) => files.download(id).pipe(toPath(name)), { discard: true })

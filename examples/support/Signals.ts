@@ -1,5 +1,5 @@
 /**
- * Ends a program gracefully at the first Ctrl-C, and at once at the second Ctrl-C or at SIGTERM.
+ * Stops a program gracefully after the first Ctrl-C. Stops it immediately after the second Ctrl-C or after SIGTERM.
  */
 import { Effect, Exit, Queue, type Scope } from "effect"
 
@@ -19,8 +19,8 @@ const subscribe = (signal: NodeJS.Signals): Effect.Effect<Queue.Dequeue<void>, n
   })
 
 /**
- * Waits for a signal that ends the program at once, and returns its exit code. Runs `onFirst` at the first Ctrl-C, and `onReady` when a
- * second Ctrl-C takes effect.
+ * Waits for the second Ctrl-C or for SIGTERM, and returns the exit code. Runs `onFirst` after the first Ctrl-C. Runs
+ * `onReady` before it waits for the second Ctrl-C.
  */
 export const awaitExit = <R>(
   onFirst: Effect.Effect<void, never, R>,
@@ -33,7 +33,7 @@ export const awaitExit = <R>(
       const twice = Effect.gen(function* () {
         yield* Queue.take(interrupts)
         yield* onFirst
-        // The terminal signals every process of the command, and tsx forwards the signal: one Ctrl-C arrives twice.
+        // One Ctrl-C arrives twice, because the terminal signals every process and tsx also forwards the signal.
         yield* Effect.sleep("500 millis")
         yield* Queue.takeAll(interrupts)
         yield* onReady
@@ -44,7 +44,10 @@ export const awaitExit = <R>(
     })
   )
 
-/** Replaces `NodeRuntime.runMain`, which interrupts at the first Ctrl-C. The program returns its exit code. */
+/**
+ * Runs a program and exits with the code that it returns. `NodeRuntime.runMain` is unsuitable, because it interrupts
+ * the program at the first Ctrl-C.
+ */
 export const runMain = <E>(program: Effect.Effect<number, E>): void => {
   Effect.runFork(program).addObserver((exit) => process.exit(Exit.getOrElse(exit, () => 1)))
 }

@@ -4,14 +4,14 @@
 import type { Batch } from "effect-modelroute"
 import { dollars } from "./ProgressLine.js"
 
-/** The number of outcomes of each kind. Failures are counted by tag. */
+/** Number of outcomes of each kind. Failures are counted by tag. */
 export interface Counts {
   readonly succeeded: number
-  /** Succeeded, but not saved. */
+  /** Number of succeeded items without saved files. */
   readonly unsaved: number
   readonly notAttempted: number
   readonly failed: { readonly [tag: string]: number }
-  /** Failures that repeat until the line is corrected. */
+  /** Number of failures that recur until the line is corrected. */
   readonly permanent: number
 }
 
@@ -62,7 +62,7 @@ const adviceByReason: { readonly [R in Batch.StopReason]?: string } = {
   MaxCost: "--max-cost is reached. Raise it in the same command:"
 }
 
-/** Returns what to do about the remaining prompts. `again` is the command. */
+/** Returns advice for the remaining prompts. `again` is the command that continues the batch. */
 export const adviceFor = (counts: Counts, again: string, stopped?: Batch.StopReason): ReadonlyArray<string> => {
   const { permanent, notAttempted, unsaved } = counts
   const open = notAttempted + unsaved + failures(counts) - permanent

@@ -1,4 +1,4 @@
-/** Runs the batch example as a child process, with a pipe or a terminal, against a simulator on a port. */
+/** Runs the batch example as a child process with a pipe or a terminal, against a simulator on a local port. */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as FileSystem from "@effect/platform/FileSystem"
 import { assert } from "@effect/vitest"
@@ -13,7 +13,7 @@ export interface Child {
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
   /** Waits until the output contains a text. */
   readonly printed: (text: string) => Effect.Effect<void>
-  /** Waits for the end. Returns the exit code or the signal, and the output. */
+  /** Waits until the process exits. Returns the exit code or the signal, and the output. */
   readonly ended: Effect.Effect<{ readonly code: number | string; readonly output: string }>
 }
 
@@ -76,11 +76,11 @@ const Body = Schema.parseJson(Schema.Struct({ input: Schema.Struct({ prompt: Sch
 
 const batch = fileURLToPath(new URL("../batch.ts", import.meta.url))
 
-/** Returns `count` lines of prompts. */
+/** Returns `count` prompts. */
 export const prompts = (count: number) =>
   Array.from({ length: count }, (_, n) => ({ prompt: `image ${n + 1}`, width: 256, height: 256 }))
 
-/** Sets up a simulator, a file of prompts, a folder for the results, and the command that runs the batch. */
+/** Creates a simulator, a prompts file and a results folder. Returns functions that run and check the batch. */
 export const setup = (lines: ReadonlyArray<unknown>, options: Simulator.Options = {}) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
@@ -110,7 +110,9 @@ export const setup = (lines: ReadonlyArray<unknown>, options: Simulator.Options 
 
     const report = (key: string) => Effect.flatMap(fs.readFileString(`${out}/${key}.json`), Schema.decode(Report))
 
-    /** Asserts that each line has succeeded once, and that the folder contains exactly its files, byte for byte. */
+    /**
+     * Asserts that each line has succeeded exactly once. Compares the files in the folder with the files of the API.
+     */
     const assertComplete = Effect.gen(function* () {
       const ledger = (yield* simulator.ledger).executions.filter(({ status }) => status !== "FAILED")
       const names = yield* Effect.forEach(
@@ -149,7 +151,7 @@ export const setup = (lines: ReadonlyArray<unknown>, options: Simulator.Options 
       again: `npm run example:batch -- ${input} ${out}`,
       start: (...more: ReadonlyArray<string>) => spawnChild(process.execPath, [...args, ...more], env),
       startInTerminal: spawnChild("/usr/bin/script", ["-qec", [process.execPath, ...args].join(" "), "/dev/null"], env),
-      /** Waits until `count` creates have a response. */
+      /** Waits until the simulator has responded to `count` create requests. */
       waitForCreates: (count: number) =>
         createCount.changes.pipe(
           Stream.filter((n) => n >= count),

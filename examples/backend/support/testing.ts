@@ -19,7 +19,7 @@ export const brisk: Simulator.Options = {
   models: { "flux-1.1-pro": { duration: "200 millis", cost: "0.040", output: "image", requires: ["prompt"] } }
 }
 
-/** Returns a simulator and a client with short retry delays. */
+/** Provides a simulator, and a client with short retry delays. */
 export const modelRoute = (
   simulator: Simulator.Options = {},
   client: ModelRoute.Options = { retry: RetryPolicy.make({ backoff: { base: "20 millis" } }) }
