@@ -20,7 +20,7 @@ const Wait = Schema.Struct({
 const decodeWait = Schema.decodeUnknownOption(Wait)
 
 const reasonTexts: { readonly [reason: string]: string } = {
-  RateLimited: "The rate limit is exceeded.",
+  RateLimited: "The rate limit is used up.",
   ModelOverloaded: "The model is overloaded.",
   ModelUnavailable: "The model is unavailable.",
   ServiceUnavailable: "ModelRoute is unavailable.",

@@ -1,7 +1,7 @@
 /**
- * The process that runs a batch in the kill tests. Its arguments are the kind of the journal, its directory, the URL of
- * the simulator, the number of items, a file to which each outcome is appended, and the number of the run. It starts on
- * the command `Begin`, dies on other commands, and exits when its standard input closes.
+ * Runs a batch in the process that the kill tests start. Arguments: the journal kind, the journal directory, the
+ * simulator URL, the number of items, the file for outcomes, and the number of the run. The process starts on the
+ * command `Begin`, kills itself on other commands, and exits when its standard input closes.
  */
 import { appendFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -33,13 +33,13 @@ const [, , kind = "", directory = "", url = "", count = "", log = "", run = ""] 
 
 const die = () => void process.kill(process.pid, "SIGKILL")
 
-/** The commands that the process has received. */
+/** Completes when the process receives `Begin`. */
 const beginReceived = Deferred.unsafeMake<void>(FiberId.none)
-/** Which of the next writes is torn, and which share of the value is written. */
+/** Torn write: the number of writes until it occurs, and the share of the value that it leaves. */
 let tear: { left: number; readonly share: number } | undefined
-/** After which of the next deliveries the process dies. */
+/** Number of deliveries until the process kills itself. */
 let dieAfter: { left: number } | undefined
-/** Which of the next writes of the journal blocks. */
+/** Number of journal writes until a write blocks. */
 let block: { left: number } | undefined
 
 const listen = Effect.acquireRelease(
@@ -73,7 +73,7 @@ const listen = Effect.acquireRelease(
     })
 )
 
-/** A store of files that can die during a write and leave a part of the value. */
+/** Provides a file store that can kill the process during a write. The file then contains only a part of the value. */
 const tornStore = Layer.effect(
   KeyValueStore.KeyValueStore,
   Effect.map(KeyValueStore.KeyValueStore, (store) =>
@@ -112,7 +112,7 @@ const storedJournal: Layer.Layer<Batch.Journal> =
     ? SqlJournal.layer().pipe(Layer.provide(database), Layer.orDie)
     : Batch.layerJournal().pipe(Layer.provide(tornStore), Layer.provide(NodeContext.layer), Layer.orDie)
 
-/** The journal with writes that can block forever, or die after a delivery is stored. */
+/** Wraps the journal. A write can block forever, and the process can kill itself after a delivery is stored. */
 const journal = Layer.effect(
   Batch.Journal,
   Effect.map(Batch.Journal, (journal) => ({
@@ -133,7 +133,7 @@ const journal = Layer.effect(
 const client = ModelRouteClient.layer({
   apiKey: Redacted.make("sk_test"),
   baseUrl: url,
-  // So few that some items use them up, and a later run resumes those items.
+  // Few retries are allowed, because some items must exhaust them. A later run resumes those items.
   retry: RetryPolicy.make({ backoff: { base: "5 millis", cap: "50 millis", times: 3 }, rateLimit: false }),
   attemptTimeout: "2 seconds"
 }).pipe(Layer.provide([NodeHttpClient.layerUndici, IdempotencyKey.layer]))
@@ -148,7 +148,7 @@ const lineOf = (outcome: Batch.Outcome<number>): OutcomeLine => {
   switch (outcome._tag) {
     case "Succeeded": {
       const { cost, fileIds, id, output } = outcome.completed
-      // The API returns the same output in two shapes, depending on the endpoint.
+      // The shape of an output depends on the endpoint of the API.
       const files = fileIds.length > 0 ? fileIds : output
       return { ...common, final: true, executionId: id, end: JSON.stringify([cost, files]) }
     }
@@ -216,7 +216,7 @@ NodeRuntime.runMain(
   Effect.gen(function* () {
     yield* listen
     yield* Deferred.await(beginReceived)
-    // Before `Begin`, another process uses the journal.
+    // The program must open the journal after `Begin`, because an earlier process may still use the journal.
     yield* Effect.provide(program, [client, journal])
   }).pipe(Effect.scoped, Logger.withMinimumLogLevel(LogLevel.Warning))
 )

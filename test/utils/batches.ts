@@ -17,7 +17,7 @@ export const requestOf = (n: number) => ({ model: "flux-1.1-pro", input: { promp
 /** Options of a batch of numbers. */
 export const batchOptions = { id: "catalogue", key: String, request: requestOf }
 
-/** A journal that several runs of a test share, as processes share a journal on disk. */
+/** Creates a journal that several runs of a test share, like a journal on disk. */
 export const makeMemoryJournal: Effect.Effect<Batch.JournalService> = Effect.provide(
   Batch.Journal,
   Batch.layerJournalMemory
@@ -32,16 +32,16 @@ export const runBatchExit = <A, E>(
 ): Effect.Effect<Exit.Exit<A, unknown>> =>
   runInVirtualTime(program.pipe(Effect.provide([layer(setup), Batch.layerJournalMemory]), silent), start)
 
-/** Runs a program at `start` in virtual time. A fiber that still waits for a timer at the end is a defect. */
+/** Runs a program at `start` in virtual time. Dies if a fiber still waits for a timer at the end. */
 export const runBatchTest = <A, E>(
   program: Effect.Effect<A, E, Requirements | Batch.Journal>,
   setup: Setup = {}
 ): Effect.Effect<A> => Effect.map(runBatchExit(program, setup), valueOf)
 
-/** Reads what the simulator has executed and charged. */
+/** Returns the ledger of the simulator. */
 export const readLedger = Effect.flatMap(Simulator.Simulator, (simulator) => simulator.ledger)
 
-/** Returns the costs and holds of all executions, in thousandths of a dollar. */
+/** Returns the sum of all costs and holds, in thousandths of a dollar. */
 export const committedMills = ({ charged, executions }: Simulator.Ledger): number =>
   Math.round(1000 * (Number(charged) + executions.reduce((sum, { held }) => sum + Number(held), 0)))
 

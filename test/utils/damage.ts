@@ -1,11 +1,14 @@
-/** Damages a journal like a power failure: it loses the last writes, which had not reached the disk. */
+/** Removes the last writes of a journal, like a power failure before the writes reach the disk. */
 import { existsSync, readdirSync, readFileSync, statSync, truncateSync } from "node:fs"
 import { join } from "node:path"
 
-/** Removes at most `most` of the recent writes and returns their number. A share of the oldest one may remain. */
+/**
+ * Function that removes at most `most` recent writes and returns the number of removed writes. A `share` of the oldest
+ * removed write may remain.
+ */
 export type LoseWrites = (most: number, share: number) => number
 
-/** Empties the newest files of a directory, at most one per item. */
+/** Returns a function that empties the newest files of a directory, at most one per item. */
 export const makeFileLoss = (directory: string): LoseWrites => {
   const files = () =>
     readdirSync(directory).map((name) => {
@@ -21,7 +24,7 @@ export const makeFileLoss = (directory: string): LoseWrites => {
     const items = new Set<string>()
     let lost = 0
     for (const { name, path, size } of later) {
-      // A list contains the names of items that were written after it.
+      // A list must remain if an item was removed, because the list may contain the name of that item.
       const isList = /-n\d+$/.test(name)
       if (lost === most || (isList && items.size > 0)) break
       const item = name.replace(/-[01]$/, "")
@@ -39,7 +42,7 @@ export const makeFileLoss = (directory: string): LoseWrites => {
 const fileHeader = 32
 const frameHeader = 24
 
-/** Computes the checksum of `length` bytes. Continues an earlier checksum. */
+/** Returns the checksum of `length` bytes, starting from an earlier checksum. */
 const checksum = (
   bytes: DataView,
   from: number,
@@ -56,10 +59,10 @@ const checksum = (
 }
 
 interface Log {
-  /** Changes each time that the log restarts. */
+  /** Salt of the log. It changes when the log restarts. */
   readonly salt: string
   readonly frameSize: number
-  /** Numbers, from 1, of the frames that end a transaction. Old frames may follow the last of them. */
+  /** Numbers, from 1, of the frames that end a transaction. Excludes frames of an earlier log. */
   readonly commits: ReadonlyArray<number>
 }
 
@@ -84,8 +87,8 @@ const readLog = (path: string): Log | undefined => {
 }
 
 /**
- * Cuts the log of a SQLite database in WAL mode within the last frame of a transaction. Keeps frames that a checkpoint
- * may have copied, because the log was on the disk before the checkpoint.
+ * Returns a function that truncates the log of a SQLite database in WAL mode, within the last frame of a transaction.
+ * Keeps frames that a checkpoint may have copied, because SQLite writes the log to the disk before a checkpoint.
  */
 export const makeTransactionLoss = (database: string): LoseWrites => {
   const [path, index] = [`${database}-wal`, `${database}-shm`]
@@ -94,8 +97,8 @@ export const makeTransactionLoss = (database: string): LoseWrites => {
     const log = readLog(path)
     if (log === undefined || !existsSync(index)) return 0
     const old = before?.salt === log.salt ? (before.commits.at(-1) ?? 0) : 0
-    // Number of frames that a checkpoint has begun to copy. The file is shared memory, so it has the byte order of this
-    // machine.
+    // Number of frames that a checkpoint has started to copy. The bytes have the order of this machine, because the
+    // file is shared memory.
     const copied = readFileSync(index).readUInt32LE(128)
     const recent = log.commits.filter((frame) => frame > Math.max(old, copied))
     const lost = recent.slice(-most)

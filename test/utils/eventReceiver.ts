@@ -1,4 +1,4 @@
-/** A receiver of webhooks in memory that records deliveries and responds as the test defines. */
+/** Provides a webhook receiver in memory. The receiver records deliveries and responds as the test defines. */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Clock from "effect/Clock"
@@ -18,7 +18,7 @@ export interface ReceivedEvent {
   readonly json: Json
 }
 
-/** Verifies a signature as the documentation describes, with `node:crypto` instead of this library. */
+/** Verifies a signature with `node:crypto`, independently of this library. API page "Webhooks overview". */
 export const isSigned = ({ headers, text }: Pick<ReceivedEvent, "headers" | "text">, secret: string): boolean =>
   headers["x-signature"] ===
   createHmac("sha256", secret).update(`${headers["x-signature-timestamp"]}.`).update(text).digest("hex")

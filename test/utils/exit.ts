@@ -1,4 +1,4 @@
-/** Returns the failure or the value of an exit, or throws. */
+/** Extracts the failure or the value of an exit, or throws. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"

@@ -1,4 +1,4 @@
-/** A client with a fake transport, for responses that the simulator never sends. */
+/** Provides a client with a fake transport, for responses that the simulator never sends. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
@@ -17,7 +17,7 @@ export interface FakeResponse {
   readonly json?: unknown
   readonly text?: string
   readonly bytes?: Uint8Array<ArrayBuffer>
-  /** Replaces `json`, `text` and `bytes` by a stream of chunks. */
+  /** Stream of chunks that replaces `json`, `text` and `bytes`. */
   readonly body?: Stream.Stream<Uint8Array>
 }
 
@@ -37,8 +37,8 @@ const toResponse = (
 }
 
 /**
- * Returns a client, and its requests in the order of their sending. `respond` gets the number of the request, from 1.
- * `at` has the times of the requests in milliseconds of the monotonic clock.
+ * Returns a client and the requests that it has sent, in order. `respond` receives the number of the request, from 1.
+ * `at` contains the request times in milliseconds of the monotonic clock.
  */
 export const makeFakeClient = (
   respond: (url: string, n: number, headers: Readonly<Record<string, string>>) => FakeResponse,

@@ -1,4 +1,4 @@
-/** Requests that pass a gate to a server that has nothing but a rate limit. */
+/** Sends requests through a gate to a server with a rate limit. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -12,7 +12,7 @@ export interface GateRequestOptions {
   readonly requestClass?: RequestClass
   readonly isRetry?: boolean
   readonly name?: string
-  /** Returns the failure of a request that does not wait so long. Default: waits any time. */
+  /** Returns a failure if the request must not wait for the given delay. Default: accepts every delay. */
   readonly failureFor?: (delay: QueueDelay) => string | undefined
 }
 
@@ -23,7 +23,7 @@ export const makePermitRequest = (options: GateRequestOptions = {}): PermitReque
   confirmWait: (delay) => Effect.sync(() => Option.fromNullable(options.failureFor?.(delay)))
 })
 
-/** Sends a request once. Returns `true` if the server accepted it. */
+/** Sends a request once. Returns `true` if the server accepts the request. */
 export const sendOnce = (
   gate: Gate,
   server: LimitedServer,
@@ -40,7 +40,7 @@ export const sendOnce = (
     })
   )
 
-/** Sends a request until the server accepts it. Retries a rejection after 1 s, as the retry schedule does. */
+/** Sends a request until the server accepts it. Retries 1 s after a rejection, like the retry schedule. */
 export const sendUntilAccepted = (
   gate: Gate,
   server: LimitedServer,

@@ -1,4 +1,4 @@
-/** A client of the simulator in memory, and helpers for its tests. */
+/** Provides a client of the simulator in memory, and helpers for its tests. */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -35,7 +35,7 @@ export const layer = (setup: Setup = {}): Layer.Layer<Requirements, ModelRouteEr
     )
   )
 
-/** 2026-03-20T10:30:00Z, a time from the samples in the API's documentation. */
+/** Time of the samples in the API documentation, 2026-03-20T10:30:00Z, in epoch milliseconds. */
 export const start = Date.UTC(2026, 2, 20, 10, 30)
 
 export const prompt = "a lighthouse in a storm, oil on canvas"
@@ -43,8 +43,9 @@ export const prompt = "a lighthouse in a storm, oil on canvas"
 export const image = { model: "flux-1.1-pro", input: { prompt } }
 
 /**
- * Runs an effect to its end and sets the clock to each time when a fiber wakes up. After each step `waitForRealTime`
- * waits for work that the test clock does not control, such as WebCrypto.
+ * Runs an effect to its end and sets the clock to each time at which a fiber resumes. After each step,
+ * `waitForRealTime` waits for work outside the test clock, for example WebCrypto. Dies if the effect does not end
+ * within `limit`.
  */
 export const runToEnd = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
@@ -71,7 +72,7 @@ export const runToEnd = <A, E, R>(
     }
   })
 
-/** Returns the arrival times of an operation's requests, in milliseconds after `start`. */
+/** Returns the arrival times of requests, in milliseconds after `start`. Default: the requests of all operations. */
 export const arrivalTimes = (operation?: string): Effect.Effect<ReadonlyArray<number>, never, Simulator.Simulator> =>
   Effect.flatMap(Simulator.Simulator, (simulator) =>
     Effect.map(simulator.requests, (requests) =>
@@ -81,17 +82,17 @@ export const arrivalTimes = (operation?: string): Effect.Effect<ReadonlyArray<nu
     )
   )
 
-/** Disables logging. Tests of log lines do not use it. */
+/** Disables logging. Do not use it in tests of log lines. */
 export const silent = Logger.withMinimumLogLevel(LogLevel.None)
 
-/** Formats a time as an HTTP header, in whole seconds. */
+/** Formats a time as an HTTP date, in whole seconds. */
 export const httpDate = (epochMillis: number): string =>
   DateTime.toDateUtc(DateTime.unsafeMake(epochMillis)).toUTCString()
 
-/** Formats a time as in the API's JSON. */
+/** Formats a time as an ISO 8601 string, like the JSON of the API. */
 export const isoDate = (epochMillis: number): string => DateTime.formatIso(DateTime.unsafeMake(epochMillis))
 
-/** Sets the clock to `start` and runs a function with the client, without logging. */
+/** Sets the clock to `start` and runs a function with the client. Disables logging. */
 export const withClient = <A, E, R>(
   use: (client: ModelRouteClient.Service) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R | ModelRouteClient.ModelRouteClient> =>

@@ -1,4 +1,4 @@
-/** Journals of every kind, and entries to write to them. */
+/** Provides journals of every kind, and entries for them. */
 import { NodeContext } from "@effect/platform-node"
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -119,7 +119,7 @@ export const errors: ReadonlyArray<ModelRouteError.AwaitFailure> = [
   })
 ]
 
-/** The entries of an item from the submission to the delivery. */
+/** Returns the entries of an item from its submission to its delivery. */
 export const makeLifecycle = (key: string, fields: Fields = {}): ReadonlyArray<JournalEntry> => [
   makeEntry(key, "Submitted", {
     body: { model: "flux-1.1-pro", input: { prompt: "un château, à l'huile ☃" } },
@@ -146,7 +146,7 @@ export const readAll = (journal: JournalService, batch: string) =>
     Chunk.toReadonlyArray(entries).toSorted((a, b) => (a.key < b.key ? -1 : 1))
   )
 
-/** Runs a program with a new instance of a journal, as a new process would. */
+/** Runs a program with a new instance of a journal, like a new process. */
 export const runProcess = <A, E, R>(
   layer: Layer.Layer<Journal, ModelRouteError.JournalError>,
   use: (journal: JournalService) => Effect.Effect<A, E, R>
@@ -157,9 +157,9 @@ export type JournalLayer = Layer.Layer<Journal, ModelRouteError.JournalError>
 export interface Kind {
   readonly name: string
   readonly skip?: boolean
-  /** Returns the layer of an empty journal. Each build of the layer stands for a process. */
+  /** Returns the layer of an empty journal. Each build of the layer represents a process. */
   readonly open: Effect.Effect<JournalLayer, PlatformError, Scope.Scope>
-  /** Whether the journal ends with its process. */
+  /** `true` if the journal does not outlive its process. Default: `false`. */
   readonly isInMemory?: boolean
 }
 
@@ -190,7 +190,9 @@ export const sqliteClient = (url: string) =>
 export const postgresPrograms = Postgres.find(Effect.runSync(Config.withDefault(Config.string("PATH"), "")))
 export class PostgresServer extends Context.Tag("test/Server")<PostgresServer, Postgres.Server>() {}
 
-/** A client of a PostgreSQL server that is started on first use and stopped after the tests of the file. */
+/**
+ * Returns a PostgreSQL server and a client layer. The server starts on first use and stops after the tests of the file.
+ */
 export const usePostgres = () => {
   const server = ManagedRuntime.make(
     Layer.scoped(
@@ -220,12 +222,12 @@ export const storedJournal = (values: StoreValues, hooks?: StoreHooks): JournalL
 
 export const isListKey = (key: string): boolean => /-n\d+$/.test(key)
 
-/** Returns the first bytes of a value, as an interrupted write leaves them. */
+/** Returns the first bytes of a value, like an interrupted write. */
 export const truncate = (value: string, bytes: number): string => Buffer.from(value).subarray(0, bytes).toString()
 
 /**
- * Kills the process at its n-th write of a value, from 1. `part` returns what the write leaves, or `undefined` for
- * nothing.
+ * Returns hooks that kill the process during its n-th write, from 1. `part` returns the part of the value that remains,
+ * or `undefined` if the write has no effect.
  */
 export const killDuringSet = (
   values: StoreValues,

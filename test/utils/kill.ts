@@ -1,6 +1,6 @@
 /**
- * Runs a batch in a process that is killed and restarted repeatedly, each time at another moment. A simulator in this
- * process fails every fifth request. Reports what happened and which guarantees were violated.
+ * Kills and restarts a batch process repeatedly, each time at another moment. A simulator in this process fails 20 % of
+ * the requests. Reports the runs and the violated guarantees.
  */
 import { spawn } from "node:child_process"
 import { closeSync, existsSync, fstatSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs"
@@ -28,15 +28,15 @@ export interface Options {
   readonly items: number
   readonly kills: number
   readonly seed: number
-  /** Gets a line about each run. Default: nothing. */
+  /** Receives a line about each run. Default: ignores the line. */
   readonly onRun?: (line: string) => Effect.Effect<void>
 }
 
 export interface Report {
-  /** Empty if every guarantee holds. */
+  /** Violated guarantees. Empty if every guarantee holds. */
   readonly violations: ReadonlyArray<string>
   readonly runs: number
-  /** By manner: how often the process was killed. */
+  /** Number of kills by manner. */
   readonly kills: ReadonlyMap<string, number>
   /** Number of completed writes that the journal has lost, as in a power failure. */
   readonly lostWrites: number
@@ -50,7 +50,7 @@ export interface Report {
   readonly lastSummary: Summary
   /** Number of final outcomes that were emitted again as not delivered. */
   readonly repeatedOutcomes: number
-  /** Number of outcomes that were not final, which a later run resumed. */
+  /** Number of non-final outcomes. A later run resumes their items. */
   readonly resumedOutcomes: number
   readonly millis: number
 }
@@ -68,7 +68,10 @@ const endingFaults = (
     )
   )
 
-/** The execution may be created or not, and the response may arrive, be lost or be cut. */
+/**
+ * Faults before and after the creation of an execution. They delay, reject, drop or cut the response, or end the
+ * execution.
+ */
 const faults: ReadonlyArray<Simulator.Fault.Fault> = [
   Fault.dropBefore,
   Fault.dropAfter,
@@ -106,21 +109,24 @@ const simulator = (seed: number, onRequest: (record: Simulator.RequestRecord) =>
 
 type Manner = "immediate" | "delayed" | "torn write" | "stored delivery" | "blocked write" | "lost writes"
 
-/** How one run ends. */
+/** Planned end of one run. */
 interface Death {
-  /** The run dies after this number of known items and then this number of requests. */
+  /**
+   * Number of distinct submitted items after which the requests are counted. The run ends after `requests` more
+   * requests.
+   */
   readonly items: number
   readonly requests: number
   readonly manner: Manner
-  /** Delay before a kill that is not immediate. */
+  /** Delay of a kill, in milliseconds. */
   readonly millis: number
-  /** Which of the next writes is torn, stored or blocked, or how many writes are lost. */
+  /** Base number of writes until the kill, or base number of lost writes. */
   readonly writes: number
-  /** Which share remains of a torn value, or of the last page of the log. */
+  /** Share that remains of a torn value, or of the last page of the log. */
   readonly share: number
 }
 
-/** The manners of eight kills. SQLite never tears a write, but may lose writes that are not on the disk. */
+/** Manners of eight consecutive kills. SQLite never tears a write, but can lose writes that are not on the disk. */
 const mannersOf: { readonly [J in Options["journal"]]: ReadonlyArray<Manner> } = {
   sqlite: [
     "immediate",
@@ -135,12 +141,12 @@ const mannersOf: { readonly [J in Options["journal"]]: ReadonlyArray<Manner> } =
   files: [...Array<Manner>(4).fill("torn write"), "stored delivery", "blocked write", "lost writes", "lost writes"]
 }
 
-/** The moments are counted in items and requests, so that they do not depend on the speed of the machine. */
+/** Plans the kills. Counts items and requests instead of time, because the speed of the machine varies. */
 const planDeaths = ({ items, journal, kills, seed }: Options): ReadonlyArray<Death> => {
   const next = seededRandom(seed)
   const upTo = (n: number) => 1 + Math.floor(next() * n)
   const points = new Set<number>()
-  // No kill after the last items: a run without work ends before it can be killed.
+  // The last items are excluded, because a run without work ends before it can be killed.
   const end = items - Math.min(4 * concurrency, Math.floor(items / 4))
   while (points.size < kills) points.add(upTo(end))
   const drawn = Array.from({ length: kills }, (_, n) => ({
@@ -155,7 +161,7 @@ const planDeaths = ({ items, journal, kills, seed }: Options): ReadonlyArray<Dea
       manner: drawn[n]?.manner ?? "immediate",
       millis: upTo(30),
       writes: upTo(8),
-      // Some values remain empty and some remain whole.
+      // The range is wider than 0 to 1, because some values must remain empty and some must remain complete.
       share: Math.min(1, Math.max(0, next() * 1.4 - 0.2))
     }))
 }
@@ -163,9 +169,9 @@ const planDeaths = ({ items, journal, kills, seed }: Options): ReadonlyArray<Dea
 interface Child {
   readonly send: (command: Command) => Effect.Effect<void>
   readonly kill: Effect.Effect<void>
-  /** Returns when its journal is blocked. */
+  /** Waits until the journal of the process blocks. */
   readonly blocked: Effect.Effect<void>
-  /** Returns its exit code or signal, and its output. */
+  /** Waits until the process exits. Returns its exit code or signal, and its output. */
   readonly exited: Effect.Effect<{ readonly by: number | string; readonly stdout: string; readonly stderr: string }>
 }
 
@@ -183,7 +189,7 @@ const startChild = (args: ReadonlyArray<string>): Effect.Effect<Child, never, Sc
         if (stdout.includes(blockedLine)) Deferred.unsafeDone(blocked, Effect.void)
       })
       child.stderr.on("data", (chunk) => (stderr += String(chunk)))
-      // A write to a dead process fails, which is expected.
+      // A write to a dead process is expected to fail.
       child.stdin.on("error", () => {})
       const end = new Promise<number | string>((resolve) => {
         child.once("close", (code, signal) => resolve(code ?? signal ?? ""))
@@ -201,7 +207,7 @@ const startChild = (args: ReadonlyArray<string>): Effect.Effect<Child, never, Sc
     ({ exited, kill }) => Effect.zipRight(kill, exited)
   )
 
-/** Returns a function that reads the lines that were appended since its last call. */
+/** Returns a function that reads the lines that were appended after its previous call. */
 const makeTail = (path: string): (() => ReadonlyArray<OutcomeLine>) => {
   const decode = Schema.decodeUnknownSync(OutcomeLineText)
   let at = 0
@@ -225,7 +231,7 @@ const makeDirectory = Effect.acquireRelease(
   (path) => Effect.sync(() => rmSync(path, { recursive: true }))
 )
 
-/** How many runs without a kill may follow until every outcome is final. */
+/** Maximum number of runs without a kill before every outcome must be final. */
 const maxFinalRuns = 10
 
 export const runWithKills = (options: Options): Effect.Effect<Report, never, Scope.Scope> =>
@@ -238,7 +244,7 @@ export const runWithKills = (options: Options): Effect.Effect<Report, never, Sco
     const log = join(directory, "outcomes")
 
     const witness = new RequestWitness()
-    /** The death that the current run waits for. */
+    /** Planned death of the current run. */
     let pendingDeath: { readonly death: Death; left: number; readonly now: Deferred.Deferred<void> } | undefined
     const services = yield* Layer.build(
       simulator(seed, (record) => {
@@ -246,7 +252,7 @@ export const runWithKills = (options: Options): Effect.Effect<Report, never, Sco
         // A run must submit a new item before it is killed.
         if (pendingDeath === undefined || witness.itemCount < pendingDeath.death.items || witness.newItems === 0) return
         pendingDeath.left -= 1
-        // Lost writes are most harmful just after a create was sent.
+        // Lost writes are most harmful immediately after a create request.
         const isDue = pendingDeath.left <= 0 && (isNew || pendingDeath.death.manner !== "lost writes")
         if (isDue) Deferred.unsafeDone(pendingDeath.now, Effect.void)
       })
@@ -256,7 +262,7 @@ export const runWithKills = (options: Options): Effect.Effect<Report, never, Sco
       services
     )
 
-    // Loading the modules takes longer than many runs, so that the next processes load in advance.
+    // The next processes load in advance, because loading the modules takes longer than many runs.
     let runs = 0
     const load = Effect.suspend(() =>
       startChild([journal, journalDirectory, server.url, String(items), log, String(++runs)])
@@ -287,7 +293,7 @@ export const runWithKills = (options: Options): Effect.Effect<Report, never, Sco
         case "stored delivery":
           return target.send({ _tag: "DieAfterDelivery", writes })
         case "blocked write":
-          // Waits long enough for a batch to continue without the journal, which would be a violation.
+          // The delay is long enough to detect a batch that continues without the journal.
           return target
             .send({ _tag: "BlockWrite", writes })
             .pipe(
@@ -298,7 +304,7 @@ export const runWithKills = (options: Options): Effect.Effect<Report, never, Sco
       }
     }
 
-    /** Runs the batch once. Returns its summary if it was not killed. */
+    /** Runs the batch once. Returns its summary if the process was not killed. */
     const runOnce = (target: Child, death?: Death) =>
       Effect.gen(function* () {
         run += 1

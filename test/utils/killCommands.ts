@@ -1,19 +1,19 @@
-/** The commands that the killing process sends to the process that runs a batch, one per line. */
+/** Defines the commands from the kill test to the process that runs a batch. Each command is one line. */
 
-/** How many items the batch processes at once. */
+/** Number of items that the batch processes concurrently. */
 export const concurrency = 50
 
-/** The line that the process prints when its journal blocks. */
+/** Line that the process prints when its journal blocks. */
 export const blockedLine = "blocked"
 
 export type Command =
-  /** Starts the batch. The process has loaded its modules and waits for this. */
+  /** Starts the batch. The process has already loaded its modules. */
   | { readonly _tag: "Begin" }
-  /** Dies during the n-th write to a store from now on, and leaves this share of the value. */
+  /** Kills the process during the n-th later write to the store. The store keeps `share` of the value. */
   | { readonly _tag: "TearWrite"; readonly writes: number; readonly share: number }
-  /** Dies after the journal has stored the n-th delivery from now on, before the batch learns of it. */
+  /** Kills the process after the journal has stored the n-th later delivery, before the write returns. */
   | { readonly _tag: "DieAfterDelivery"; readonly writes: number }
-  /** Blocks the n-th write of the journal from now on forever, like a disk that hangs, and prints `blockedLine`. */
+  /** Blocks the n-th later journal write forever, like a disk that hangs. The process prints `blockedLine`. */
   | { readonly _tag: "BlockWrite"; readonly writes: number }
 
 export const formatCommand = (command: Command): string => {

@@ -1,8 +1,8 @@
-/** Collects the requests and outcomes of a batch that is killed repeatedly, and finds violations of its guarantees. */
+/** Records the requests and outcomes of a batch that is killed repeatedly, and finds violations of its guarantees. */
 import * as Schema from "effect/Schema"
 import type { Ledger, RequestRecord } from "../../src/Simulator.js"
 
-/** One outcome, as the consumer records it before it asks for the next one. */
+/** Outcome that the consumer records before it requests the next outcome. */
 export const OutcomeLine = Schema.Struct({
   run: Schema.Number,
   key: Schema.String,
@@ -10,20 +10,20 @@ export const OutcomeLine = Schema.Struct({
   final: Schema.Boolean,
   delivered: Schema.Boolean,
   executionId: Schema.optional(Schema.String),
-  /** The output, or the tag of the failure. */
+  /** Output, or the tag of the failure. */
   end: Schema.String
 })
 export type OutcomeLine = typeof OutcomeLine.Type
 export const OutcomeLineText = Schema.parseJson(OutcomeLine)
 
-/** The summary that a run prints if it was not killed. */
+/** Summary that a run prints at its end. A killed run prints no summary. */
 export const Summary = Schema.Struct({
   outcomes: Schema.Number,
   keys: Schema.Number,
   tags: Schema.Record({ key: Schema.String, value: Schema.Number }),
   final: Schema.Number,
   delivered: Schema.Number,
-  /** Number of journal entries, of delivered entries, and of distinct keys. */
+  /** Number of journal entries. */
   entries: Schema.Number,
   entriesDelivered: Schema.Number,
   entryKeys: Schema.Number
@@ -31,7 +31,10 @@ export const Summary = Schema.Struct({
 export type Summary = typeof Summary.Type
 export const SummaryText = Schema.parseJson(Summary)
 
-/** Every fifth item uses `fragile`, whose executions may fail. The others use the first two models. */
+/**
+ * Models of the items. Every fifth item uses `fragile`, and its execution may fail. All other items use the first two
+ * models.
+ */
 export const models = ["embedded", "separate", "fragile"] as const
 export const modelOf = (n: number): (typeof models)[number] =>
   n % 5 === 4 ? "fragile" : n % 2 === 0 ? "embedded" : "separate"
@@ -49,23 +52,23 @@ interface Submission {
   executionId: string | undefined
 }
 
-/** Observes every request at the simulator. */
+/** Records every request at the simulator and finds violations. */
 export class RequestWitness {
   requests = 0
   creates = 0
   readonly faultCounts = new Map<string, number>()
   readonly violations: Array<string> = []
-  /** Items whose first create was sent in this run. */
+  /** Number of items that were first submitted in this run. */
   newItems = 0
   private readonly submissions = new Map<string, Submission>()
   private readonly items = new Set<string>()
   private readonly itemOf = new Map<string, string>()
-  /** Items whose execution this run has polled, so that the journal must contain its id. */
+  /** Items with a poll in this run. The journal must contain their execution ids. */
   private polledItems = new Set<string>()
   /** Items that must not be submitted again. */
   private readonly settledItems = new Set<string>()
 
-  /** Number of items with a create. */
+  /** Number of items with a create request. */
   get itemCount(): number {
     return this.items.size
   }
@@ -80,7 +83,7 @@ export class RequestWitness {
     return sum
   }
 
-  /** Records a request. Returns whether it is the first create of an item. */
+  /** Records a request. Returns `true` for the first create request of an item. */
   onRequest(record: RequestRecord): boolean {
     const before = this.items.size
     this.requests += 1
@@ -120,7 +123,7 @@ export class RequestWitness {
     if (executionId !== undefined) this.itemOf.set(executionId, item)
   }
 
-  /** Records the end of a run. After lost writes, an item may be submitted again under the same key. */
+  /** Records the end of a run. If writes were lost, a later run may resubmit an item under the same key. */
   onRunEnd(lines: ReadonlyArray<OutcomeLine>, hasLost: boolean): void {
     if (!hasLost) {
       for (const item of this.polledItems) this.settledItems.add(item)
@@ -131,26 +134,26 @@ export class RequestWitness {
   }
 }
 
-/** Everything that is known after the last run. */
+/** Data that is available after the last run. */
 export interface Evidence {
   readonly items: number
-  /** By run: how many completed writes the journal has lost after it. */
+  /** Number of completed writes that the journal lost after each run. */
   readonly lost: ReadonlyMap<number, number>
   readonly ledger: Ledger
   readonly witness: RequestWitness
   readonly lines: ReadonlyArray<OutcomeLine>
-  /** Summary of the run before the last, after which all outcomes are final. */
+  /** Summary of the second to last run. All its outcomes are final. */
   readonly settling: Summary
-  /** Summary of the last run, which only replays the journal. */
+  /** Summary of the last run. It only replays the journal. */
   readonly resting: Summary
   readonly restingRequests: number
 }
 
-/** Returns the first few violations of a kind. */
+/** Returns at most three violations of a kind, and the number of omitted violations. */
 const firstFew = (all: ReadonlyArray<string>): ReadonlyArray<string> =>
   all.length <= 4 ? all : [...all.slice(0, 3), `… and ${all.length - 3} more of this kind`]
 
-/** Returns the tag of the outcome that belongs to the status of an execution. */
+/** Returns the expected outcome tag for the status of an execution. */
 const expectedTag = (status: string): OutcomeLine["tag"] => (status === "COMPLETED" ? "Succeeded" : "Failed")
 
 /** Counts the final outcomes that were emitted more than once as not delivered. */
@@ -160,8 +163,8 @@ export const countRepeatedOutcomes = (lines: ReadonlyArray<OutcomeLine>): number
 }
 
 /**
- * Finds outcomes that were emitted again without a reason. Only the last outcome of a killed run may be emitted again,
- * and one more for each lost write.
+ * Finds outcomes that were emitted again without a reason. A later run may repeat the last outcome of a killed run, and
+ * one more outcome for each lost write.
  */
 const findRepeatedOutcomes = (
   lines: ReadonlyArray<OutcomeLine>,
@@ -185,7 +188,7 @@ const findRepeatedOutcomes = (
     })
 }
 
-/** Describes every violated guarantee. Returns nothing if all hold. */
+/** Describes every violated guarantee. Returns an empty array if all guarantees hold. */
 export const findViolations = (seen: Evidence): ReadonlyArray<string> => {
   const { items, ledger, lines, resting, settling, witness } = seen
   const { executions } = ledger
@@ -195,7 +198,7 @@ export const findViolations = (seen: Evidence): ReadonlyArray<string> => {
     if (actual !== expected) violations.push(`${name}: ${actual} instead of ${expected}`)
   }
 
-  // Each item has one execution.
+  // Guarantee: each item has one execution.
   const byItem = new Map(executions.map((execution) => [itemIn(execution.body), execution]))
   expect("executions", executions.length, items)
   expect("items with an execution", byItem.size, items)
@@ -203,7 +206,7 @@ export const findViolations = (seen: Evidence): ReadonlyArray<string> => {
   expect("idempotency keys in requests", witness.idempotencyKeys, items)
   violations.push(...firstFew(keys.filter((key) => !byItem.has(key)).map((key) => `${key} was never executed`)))
 
-  // The last two runs emit each item once, with the end of its execution.
+  // Guarantee: each of the last two runs emits each item once, with the result of its execution.
   const last = lines.at(-1)?.run ?? 0
   for (const [name, run, summary] of [
     ["the last run", last, resting],
@@ -229,7 +232,7 @@ export const findViolations = (seen: Evidence): ReadonlyArray<string> => {
   expect("keys of its entries", resting.entryKeys, items)
   expect("delivered entries", resting.entriesDelivered, items)
 
-  // Earlier runs emit the same outcomes, each at least once as not delivered.
+  // Guarantee: earlier runs emit the same outcomes. Each outcome is emitted at least once as not delivered.
   const ends = new Map<string, OutcomeLine>()
   const fresh = new Set<string>()
   const changed: Array<string> = []

@@ -1,6 +1,6 @@
 /**
- * A server that has nothing but a rate limit, for tests that send thousands of requests through hundreds of windows. It
- * has no clock. The caller states when it sends a request, and gets the response with its times.
+ * Simulates a server with a rate limit and without a clock. Tests can send thousands of requests through hundreds of
+ * windows. The caller passes the time of each request and receives the response with its times.
  */
 import * as RateLimiter from "../../src/internal/simulator/http/rateLimiter.js"
 import { httpDate } from "../../src/internal/simulator/time.js"
@@ -16,24 +16,27 @@ const defaultLatency: Latency = { min: 20, max: 420 }
 
 export interface LimitedServerOptions {
   readonly limiter: RateLimiter.RateLimiter
-  /** Round trips are drawn evenly. The part of a round trip before the server is drawn, too. Default: 20 to 420 ms. */
+  /**
+   * Round trips, uniformly distributed. The time until the server handles the request is random, too. Default: 20 to
+   * 420 ms.
+   */
   readonly latency?: Latency
-  /** The server's clock minus the client's clock, in milliseconds. Default: 0. */
+  /** Server clock minus client clock, in milliseconds. Default: 0. */
   readonly skew?: number
   readonly seed?: number
-  /** Rate limit headers of a response. Default: all three, with the reset rounded up. */
+  /** Returns the rate limit headers of a response. Default: returns all three headers and rounds the reset up. */
   readonly headers?: (
     state: RateLimiter.RateLimitState,
     isRejected: boolean,
     now: number
   ) => Readonly<Record<string, string>>
-  /** Whether responses have a `Date`, in whole seconds. Default: `true`. */
+  /** Adds a `Date` header in whole seconds to each response. Default: `true`. */
   readonly hasDate?: boolean
 }
 
 export interface LimitedExchange {
   readonly sentAt: number
-  /** When the server handles the request. Call `respond` then, not earlier. */
+  /** Time at which the server handles the request. Call `respond` at this time. */
   readonly handledAt: number
   readonly receivedAt: number
   readonly respond: () => LimitedResponse
@@ -44,7 +47,7 @@ export interface LimitedResponse {
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** A request that the server has handled. Times are on the client's clock. */
+/** Request that the server has handled. Times are on the client clock. */
 export interface HandledRequest {
   readonly sentAt: number
   readonly handledAt: number
@@ -53,7 +56,7 @@ export interface HandledRequest {
 }
 
 export class LimitedServer {
-  /** In the order in which the server handled them. */
+  /** Handled requests, in the order of their handling. */
   readonly handled: Array<HandledRequest> = []
   private readonly draw: () => number
 
@@ -61,7 +64,7 @@ export class LimitedServer {
     this.draw = seededRandom(options.seed ?? 1)
   }
 
-  /** Sends a request at this moment of the client's clock. */
+  /** Sends a request at the time `sentAt` of the client clock. */
   request(sentAt: number, name = "request"): LimitedExchange {
     const { latency = defaultLatency } = this.options
     const trip = Math.round(latency.min + this.draw() * (latency.max - latency.min))
@@ -91,9 +94,9 @@ export class LimitedServer {
 }
 
 /**
- * Computes the earliest end of a batch that begins at `start`. Each request waits for a free worker and for the limit,
- * and then takes its round trip. `openings(n, freeAt)` is the moment at which the limit admits request `n`, counted
- * from 0, whose worker is free at `freeAt`.
+ * Returns the earliest end of a batch that begins at `start`. Each request waits for a free worker and for the rate
+ * limit, and then takes its round trip. `openings(n, freeAt)` returns the time at which the limit admits request `n`,
+ * counted from 0. The worker of that request is free at `freeAt`.
  */
 export const earliestEnd = (batch: {
   readonly requests: number
@@ -111,7 +114,7 @@ export const earliestEnd = (batch: {
     const freeAt = Math.min(...workers)
     const doneAt =
       Math.max(freeAt, openings(n, freeAt)) + Math.round(latency.min + draw() * (latency.max - latency.min))
-    // The server draws two numbers for each request.
+    // The server draws a second number for each request, and the sequences must remain equal.
     draw()
     workers[workers.indexOf(freeAt)] = doneAt
     end = Math.max(end, doneAt)
@@ -120,7 +123,8 @@ export const earliestEnd = (batch: {
 }
 
 /**
- * Returns the earliest moments that windows of fixed length allow to a batch that finds them unused. Call it in order.
+ * Returns a function that computes the earliest admission times of a batch in unused windows of fixed length. Call the
+ * function in the order of the requests.
  */
 export const fixedWindowOpenings = (options: {
   readonly limit: number

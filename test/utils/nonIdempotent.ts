@@ -1,4 +1,4 @@
-/** Tests of the methods that must not take effect twice and that have no idempotency key. */
+/** Tests non-idempotent methods without an idempotency key. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import { assert, describe, it } from "@effect/vitest"
@@ -11,7 +11,7 @@ import { errorReply, scriptedApi } from "./scriptedApi.js"
 
 const rateLimited = { ...errorReply("RATE_LIMITED", 429), headers: { "retry-after": "3" } }
 
-/** `success` is the JSON of a successful response. */
+/** Registers the tests of an operation. `success` is the JSON of a successful response. */
 export const describeNonIdempotent = (
   operation: string,
   use: (client: ModelRouteClient.Service) => Effect.Effect<unknown, ModelRouteError.RequestFailure>,
@@ -19,7 +19,7 @@ export const describeNonIdempotent = (
 ): void => {
   describe(`${operation} without an idempotency key`, () => {
     for (const [name, reply, tag] of [
-      ["a 502 of a gateway", { status: 502, text: "bad gateway" }, "UnexpectedResponse"],
+      ["a 502 from a gateway", { status: 502, text: "bad gateway" }, "UnexpectedResponse"],
       ["a truncated response body", { status: 200, text: '{"id":"wh_' }, "TransportError"],
       ["MODEL_OVERLOADED", errorReply("MODEL_OVERLOADED", 503), "ModelOverloaded"],
       ["a retryable MODEL_OVERLOADED", errorReply("MODEL_OVERLOADED", 503, { retryable: true }), "ModelOverloaded"],
@@ -35,12 +35,12 @@ export const describeNonIdempotent = (
     }
 
     for (const [name, reply] of [
-      ["a bare 429", { status: 429, json: {} }],
+      ["a 429 without an error code", { status: 429, json: {} }],
       ["a 429 with an unknown code", errorReply("TOO_FAST", 429, { retryable: true })],
-      ["RATE_LIMITED with another status", errorReply("RATE_LIMITED", 503, { retryable: true })],
+      ["RATE_LIMITED with status 503", errorReply("RATE_LIMITED", 503, { retryable: true })],
       ["a retryable INSUFFICIENT_BALANCE", errorReply("INSUFFICIENT_BALANCE", 402, { retryable: true })]
     ] as const) {
-      it.effect(`retries after ${name}, because it was not processed`, () =>
+      it.effect(`retries after ${name}`, () =>
         Effect.gen(function* () {
           const { requests, run } = scriptedApi(reply, { status: 200, json: success })
           yield* run(use)
@@ -49,7 +49,7 @@ export const describeNonIdempotent = (
       )
     }
 
-    it.effect("waits for Retry-After and sends no idempotency key", () =>
+    it.effect("retries after the delay in Retry-After", () =>
       Effect.gen(function* () {
         const { at, headers, requests, run } = scriptedApi(rateLimited, { status: 200, json: success })
         valueOf(yield* run(use))

@@ -1,4 +1,4 @@
-/** Starts a PostgreSQL server for a test, if PostgreSQL is installed. */
+/** Starts a PostgreSQL server for a test if PostgreSQL is installed. */
 import { spawn, spawnSync } from "node:child_process"
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -8,7 +8,7 @@ import type * as Scope from "effect/Scope"
 
 interface Programs {
   readonly folder: string
-  /** The user that runs the server, because PostgreSQL does not run as root. */
+  /** User that runs the server. Required for a test that runs as root, because PostgreSQL refuses to run as root. */
   readonly user: { readonly uid: number; readonly gid: number } | undefined
 }
 
@@ -25,8 +25,8 @@ const idOf = (flag: string): number => {
 }
 
 /**
- * Finds the programs of PostgreSQL in the folders of Debian's packages and in `path`. Returns a reason if there are
- * none.
+ * Finds the PostgreSQL programs in the folders of Debian packages and in `path`. Returns a reason if PostgreSQL cannot
+ * run.
  */
 export const find = (path: string): Programs | string => {
   const folder = folders(path).find((each) => ["initdb", "postgres"].every((name) => existsSync(join(each, name))))
@@ -44,7 +44,7 @@ export interface Server {
   readonly stop: Effect.Effect<void>
 }
 
-/** Starts a server that does not wait for the disk. Stops it and deletes its data when the scope closes. */
+/** Starts a server without disk synchronization. Stops the server and deletes its data when the scope closes. */
 export const start = ({ folder, user }: Programs): Effect.Effect<Server, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.async<Server & { readonly home: string }>((resume) => {
@@ -68,7 +68,7 @@ export const start = ({ folder, user }: Programs): Effect.Effect<Server, never, 
         child.once("exit", () => resolve())
       })
       const stop = Effect.promise(() => {
-        // SIGINT does not wait for connected clients.
+        // SIGINT does not wait for connected clients, unlike SIGTERM.
         child.kill("SIGINT")
         return ended
       })

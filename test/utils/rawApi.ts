@@ -17,7 +17,7 @@ export interface ApiResponse {
   readonly headers: Readonly<Record<string, string>>
   readonly bytes: Uint8Array
   readonly text: string
-  /** Empty if the body is not a JSON object. */
+  /** Body as a JSON object. Empty if the body is not a JSON object. */
   readonly json: Json
 }
 
@@ -52,7 +52,7 @@ export const call = (
   )
 
 /**
- * A create request for the built-in image model. Its execution starts after 1000 and completes after 8420 milliseconds.
+ * Create request for the built-in image model. The execution starts after 1,000 ms and completes after 8,420 ms.
  */
 export const fluxRequest = { model: "flux-1.1-pro", input: { prompt: "a lighthouse" } }
 
@@ -70,10 +70,10 @@ export const idOf = ({ json }: ApiResponse): string => String(json["id"])
 export const getStatus = (executionId: string): SendEffect<unknown> =>
   Effect.map(call("GET", `/executions/${executionId}`), ({ json }) => json["status"])
 
-/** Returns a field that is a JSON object. */
+/** Returns a field and asserts that its value is a JSON object. */
 export const objectAt = (json: Json, name: string): Json => Schema.decodeUnknownSync(Json)(json[name])
 
-/** Returns a field that is an array of JSON objects. */
+/** Returns a field and asserts that its value is an array of JSON objects. */
 export const listAt = (json: Json, name: string): ReadonlyArray<Json> =>
   Schema.decodeUnknownSync(Schema.Array(Json))(json[name])
 

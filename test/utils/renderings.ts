@@ -1,4 +1,4 @@
-/** Renders an error in every way in which a log or a user can see it. */
+/** Renders an error in all formats that can appear in a log or on a screen. */
 import { inspect } from "node:util"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"

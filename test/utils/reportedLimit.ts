@@ -1,13 +1,13 @@
-/** Rate limit headers as a test states them. */
+/** Builds rate limit headers from values that a test specifies. */
 import type { Moment, RateLimitInfo } from "../../src/internal/retry/rateLimitHeaders.js"
 import { start } from "./harness.js"
 
-/** All moments are milliseconds after `start`. */
+/** Rate limit headers. All times are in milliseconds after `start`. */
 export interface ReportedLimit {
   readonly limit?: number
   readonly remaining?: number
   readonly reset?: number
-  /** The clock of the reset. Default: `server`. */
+  /** Clock of the reset time. Default: `server`. */
   readonly clock?: Moment["clock"]
   readonly retryAfter?: number
   readonly date?: number

@@ -1,4 +1,4 @@
-/** A client whose requests get the given responses in turn, for tests of single methods. */
+/** Provides a client with scripted responses, for tests of single methods. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -6,7 +6,10 @@ import type { ModelRouteClient } from "effect-modelroute"
 import { makeFakeClient, type FakeResponse } from "./fake.js"
 import { runToEnd, silent } from "./harness.js"
 
-/** Repeats the last response. `requests` holds the method and the path of each request. */
+/**
+ * Returns a client that receives these responses in order. The last response repeats. `requests` contains the method
+ * and the path of each request.
+ */
 export const scriptedApi = (...replies: ReadonlyArray<FakeResponse>) => {
   const requests: Array<string> = []
   const api = makeFakeClient((_, n) => replies[n - 1] ?? replies.at(-1) ?? { status: 500, text: "" }, {
@@ -14,14 +17,14 @@ export const scriptedApi = (...replies: ReadonlyArray<FakeResponse>) => {
       Effect.sync(() => void requests.push(`${method} ${new URL(url).pathname}`))
     )
   })
-  /** Runs a call with the client until it ends, on the test clock. */
+  /** Runs an effect with the client to its end, on the test clock. */
   const run = <A, E>(
     use: (client: ModelRouteClient.Service) => Effect.Effect<A, E>
   ): Effect.Effect<Exit.Exit<A, E>, unknown> => Effect.flatMap(api.client, (client) => runToEnd(silent(use(client))))
   return { ...api, requests, run }
 }
 
-/** A response with an error envelope. */
+/** Returns a response with an error envelope. */
 export const errorReply = (code: string, status: number, fields: Record<string, unknown> = {}) => ({
   status,
   json: { error: { code, message: code, ...fields } }

@@ -1,4 +1,7 @@
-/** Returns even pseudo-random numbers from 0 to 1 (mulberry32), which are the same for each client and on every machine. */
+/**
+ * Returns a generator of uniform pseudo-random numbers from 0 to 1 (mulberry32). Equal seeds yield equal sequences on
+ * every machine.
+ */
 export const seededRandom = (seed: number): (() => number) => {
   let state = seed >>> 0
   return () => {

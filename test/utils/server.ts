@@ -1,4 +1,4 @@
-/** A real server on a free local port that records requests and responds as the test specifies. */
+/** Provides an HTTP server on a free local port. The server records requests and responds as the test specifies. */
 import * as Http from "node:http"
 import type { AddressInfo } from "node:net"
 import * as Effect from "effect/Effect"
@@ -14,7 +14,7 @@ export interface Server {
   readonly received: ReadonlyArray<ReceivedRequest>
 }
 
-/** Starts a server, and closes it and its connections with the scope. */
+/** Starts a server. Closes the server and its connections when the scope closes. */
 export const serve = (
   respond: (response: Http.ServerResponse, request: Http.IncomingMessage) => void
 ): Effect.Effect<Server, never, Scope.Scope> =>

@@ -1,5 +1,5 @@
 /**
- * A clock whose wall time can be set while timers run, as NTP or an operator does. Monotonic time and sleeps are not
+ * Provides a clock with a settable wall time, to simulate NTP or manual changes. Monotonic time and sleeps are not
  * affected.
  */
 import * as Clock from "effect/Clock"
@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 
 export class SettableClock implements Clock.Clock {
   readonly [Clock.ClockTypeId]: Clock.ClockTypeId = Clock.ClockTypeId
-  /** Milliseconds by which the wall clock is ahead. */
+  /** Wall clock minus underlying clock, in milliseconds. */
   offset = 0
 
   constructor(private readonly steady: Clock.Clock) {}
@@ -29,7 +29,7 @@ export class SettableClock implements Clock.Clock {
   }
 }
 
-/** Returns milliseconds of the monotonic clock. In tests they equal the wall clock unless it is set. */
+/** Returns the monotonic time in milliseconds. In tests it equals the wall time if `offset` is 0. */
 export const monotonicMillis: Effect.Effect<number> = Effect.clockWith((clock) =>
   Effect.sync(() => Math.round(Number(clock.unsafeCurrentTimeNanos()) / 1_000_000))
 )

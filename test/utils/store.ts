@@ -1,4 +1,4 @@
-/** A `KeyValueStore` over a map that outlives it. Hooks let its methods fail. */
+/** Provides a `KeyValueStore` over an external map. Hooks can fail its methods. */
 import { type PlatformError, SystemError } from "@effect/platform/Error"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import * as Effect from "effect/Effect"
@@ -16,7 +16,7 @@ export interface StoreHooks {
 export const storeFailure = (reason: SystemError["reason"] = "Unknown"): SystemError =>
   new SystemError({ reason, module: "KeyValueStore", method: "test", description: "a failure of the test" })
 
-/** Like a file system, it fails to remove a missing value. */
+/** Returns a store over `values`. `remove` fails for a missing value, like a file system. */
 export const makeStore = (values: StoreValues, hooks: StoreHooks = {}): KeyValueStore.KeyValueStore =>
   KeyValueStore.makeStringOnly({
     get: (key) =>

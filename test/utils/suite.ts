@@ -1,4 +1,4 @@
-/** Distinguishes the two suites: `npm test` is quick, and `npm run test:full` also runs the slow tests. */
+/** Selects the test suite. `npm test` runs the quick tests, and `npm run test:full` also runs the slow tests. */
 import { inject } from "vitest"
 
 declare module "vitest" {
@@ -7,8 +7,8 @@ declare module "vitest" {
   }
 }
 
-/** True in the full suite, which also runs slow tests: kills, load and thousands of random histories. */
+/** `true` in the full suite. It also runs slow tests with kills, load or thousands of random histories. */
 export const isFull: boolean = inject("isFull")
 
-/** Returns the number of runs of a random test. */
+/** Returns the number of runs of a randomized test. */
 export const numRuns = (quick: number, full: number): number => (isFull ? full : quick)

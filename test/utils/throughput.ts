@@ -1,4 +1,4 @@
-/** Clients that create executions at a server that has nothing but a rate limit, in virtual time. */
+/** Measures the throughput of clients at a server with a rate limit, in virtual time. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Clock from "effect/Clock"
@@ -14,7 +14,7 @@ import { runInVirtualTime } from "./virtualTime.js"
 const acceptedBody = JSON.stringify({ id: "exec_1", status: "PENDING" })
 const rejectedBody = JSON.stringify({ error: { code: "RATE_LIMITED", message: "Too many requests", retryable: true } })
 
-/** Returns a client of the server. Each request takes the round trip that the server has drawn for it. */
+/** Returns an HTTP client of the server. Each request takes the round trip that the server draws. */
 export const makeHttpClient = (server: LimitedServer): HttpClient.HttpClient =>
   HttpClient.make((request) =>
     Effect.gen(function* () {
@@ -44,6 +44,6 @@ export const createMany = (client: ModelRouteClient.Service, requests: number, c
     discard: true
   })
 
-/** Runs an effect in virtual time. Returns the moment at which it ended, in epoch milliseconds. */
+/** Runs an effect in virtual time. Returns the time of its end, in epoch milliseconds. */
 export const measureEnd = <A, E>(effect: Effect.Effect<A, E>, start: number): Effect.Effect<number> =>
   runInVirtualTime(silent(Effect.zipRight(effect, Clock.currentTimeMillis)), start).pipe(Effect.map(valueOf))

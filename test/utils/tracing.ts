@@ -6,7 +6,7 @@ import * as Tracer from "effect/Tracer"
 export const spansOf = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<ReadonlyArray<Tracer.Span>, E, R> =>
   Effect.flatMap(recorder, ({ spans, tracer }) => Effect.as(Effect.withTracer(effect, tracer), spans))
 
-/** Returns a tracer that wraps the current one, and the growing list of its spans. */
+/** Returns a tracer that wraps the current tracer, and the list of its spans. The list grows with each span. */
 export const recorder: Effect.Effect<{ readonly spans: ReadonlyArray<Tracer.Span>; readonly tracer: Tracer.Tracer }> =
   Effect.map(Effect.tracer, (native) => {
     const spans: Array<Tracer.Span> = []

@@ -1,4 +1,4 @@
-/** The HTTP clients of the platform: fetch, undici and node:http. */
+/** Runs tests with the HTTP clients of the platform: fetch, undici and node:http. */
 import { NodeContext, NodeHttpClient } from "@effect/platform-node"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import type * as FileSystem from "@effect/platform/FileSystem"
@@ -18,7 +18,7 @@ export const transports: Readonly<Record<string, Layer.Layer<HttpClient.HttpClie
   "node:http": NodeHttpClient.layer
 }
 
-/** The standard retries, with delays of 1 millisecond. */
+/** Default retry policy with delays of 1 ms. */
 const retry = RetryPolicy.make({ backoff: { base: "1 millis" }, rateLimit: { minDelay: "1 millis" } })
 
 /** Returns a client of a local server. */
@@ -33,7 +33,7 @@ type Run = <A, E>(
 ) => void
 
 interface Test extends Run {
-  /** Runs in the full suite only. */
+  /** Registers a test that runs only in the full suite. */
   readonly full: Run
 }
 

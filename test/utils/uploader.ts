@@ -1,4 +1,4 @@
-/** A process that uploads one file and prints its memory use. Usage: `uploader.ts <transport> <api> <path>`. */
+/** Uploads one file in a separate process and prints the memory use. Usage: `uploader.ts <transport> <api> <path>`. */
 import { NodeContext, NodeHttpClient, NodeRuntime } from "@effect/platform-node"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import type * as HttpClient from "@effect/platform/HttpClient"
@@ -16,7 +16,7 @@ const http = layers[transport] ?? FetchHttpClient.layer
 
 const main = Effect.gen(function* () {
   const { files } = yield* ModelRouteClient.make({ apiKey: Redacted.make("sk_simulated"), baseUrl })
-  // The first upload loads everything, so that the idle size includes it.
+  // The first upload loads all modules, because the idle size must include them.
   yield* files.upload(File.fromBytes(new Uint8Array(1)))
   globalThis.gc?.()
   const idle = process.memoryUsage.rss()

@@ -1,4 +1,4 @@
-/** A client with a storage that the test defines. */
+/** Provides clients with an API and a storage that the test defines. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
@@ -19,17 +19,17 @@ export const pathsOf = (urls: ReadonlyArray<string>) => urls.map((url) => new UR
 
 /** Responses of the API and its storage to the n-th request of each kind. */
 export interface UploadScript {
-  /** Default: a link, if it returns `undefined`. */
+  /** Returns the response with a link. `undefined` selects the default link. */
   readonly link?: (n: number) => FakeResponse | undefined
   readonly put?: (n: number) => FakeResponse
   readonly confirm?: (n: number) => FakeResponse
-  /** Milliseconds after `start` at which the links expire. Default: 1 hour. */
+  /** Expiry time of the links, in milliseconds after `start`. Default: 1 hour. */
   readonly expiresIn?: number
   /** Headers of the responses with a link. */
   readonly headers?: Record<string, string>
 }
 
-/** An API with its storage. The n-th link is for the file `file_n`. */
+/** Returns a client with a fake API and storage. The n-th link is for the file `file_n`. */
 export const fakeUploadApi = ({ confirm, expiresIn = 3_600_000, headers = {}, link, put }: UploadScript = {}) => {
   const counts = { link: 0, put: 0, confirm: 0 }
   return makeFakeClient((url) => {
@@ -43,10 +43,10 @@ export const fakeUploadApi = ({ confirm, expiresIn = 3_600_000, headers = {}, li
   })
 }
 
-/** The default source of `upload`, of 10 bytes. */
+/** Default source of `upload`, with 10 bytes. */
 export const digits = File.fromBytes(new TextEncoder().encode("0123456789"), { name: "digits.txt" })
 
-/** Uploads a source at `start`, and returns the exit. */
+/** Uploads a source at `start` and returns the exit. */
 export const upload = <E = never, E2 = never>(
   { client }: { readonly client: Effect.Effect<ModelRouteClient.Service, E2> },
   source?: File.Source<E>,
@@ -58,7 +58,10 @@ export const upload = <E = never, E2 = never>(
     return yield* runToEnd(silent(files.upload(source ?? digits, options)))
   })
 
-/** `put` consumes the body of each upload. `puts` holds the times of the uploads, in milliseconds after `start`. */
+/**
+ * Returns a client with a storage. `put` consumes the body of each upload. `puts` contains the times of the uploads, in
+ * milliseconds after `start`.
+ */
 export const clientWithStorage = (
   put: (bytes: Stream.Stream<Uint8Array, unknown>, n: number) => Effect.Effect<void, unknown>,
   options: Partial<ModelRouteClient.Options> = {}

@@ -1,6 +1,7 @@
 /**
- * Virtual time for tests with many thousand waits. It advances as soon as no fiber can run, which takes microseconds.
- * `TestClock` checks all fibers several times before each wake-up, which takes milliseconds.
+ * Provides virtual time for tests with many thousand waits. Virtual time advances when no fiber can run.
+ *
+ * An advance takes microseconds. `TestClock` takes milliseconds, because it checks all fibers several times.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -37,7 +38,7 @@ class VirtualClock implements Clock.Clock {
     return Effect.suspend(() => {
       const at = this.now + Duration.toMillis(duration)
       const sleeper = { at, wake: () => {} }
-      // `Effect.async` loses its finalizer if it is interrupted before it has installed it.
+      // `Effect.async` does not run its finalizer after an early interruption, before the finalizer is installed.
       return Effect.ensuring(
         Effect.async<void>((resume) => {
           sleeper.wake = () => resume(Effect.void)
@@ -48,7 +49,7 @@ class VirtualClock implements Clock.Clock {
     })
   }
 
-  /** Wakes the sleepers that are due next. Returns `false` if there are none. */
+  /** Resumes the sleepers with the earliest time. Returns `false` if no sleeper is left. */
   advance(): boolean {
     let next = Infinity
     for (const { at } of this.sleepers) next = Math.min(next, at)
@@ -67,12 +68,12 @@ class VirtualClock implements Clock.Clock {
   }
 }
 
-/** Waits for one turn of the event loop. Promises that need no timer or I/O have settled after it. */
+/** Waits for one turn of the event loop, which settles all promises that need no timer or I/O. */
 const nextTurn = Effect.async<void>((resume) => {
   setImmediate(() => resume(Effect.void))
 })
 
-/** Counts the operations of Effect while `isCounting`. Interrupts the main fiber at one of them. */
+/** Counter of Effect operations while `isCounting` is `true`. The operation `interruptAt` interrupts the main fiber. */
 export interface OperationCounter {
   isCounting: boolean
   count: number
@@ -80,8 +81,8 @@ export interface OperationCounter {
 }
 
 /**
- * Runs an effect in virtual time that begins at `start` (epoch milliseconds). The effect must not need real time. Dies if a
- * sleeper remains at the end, or if all fibers wait without a timer.
+ * Runs an effect in virtual time that begins at `start` (epoch milliseconds). The effect must not need real time. Dies
+ * if a sleeper remains at the end, or if all fibers wait without a timer.
  */
 export const runInVirtualTime = <A, E>(
   effect: Effect.Effect<A, E>,
@@ -125,6 +126,6 @@ export const runInVirtualTime = <A, E>(
     }
   })
 
-/** Runs an effect in virtual time from `start`, without log lines. Returns its value. */
+/** Runs an effect in virtual time from `start` without log lines. Returns its value. */
 export const inVirtualTime = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A> =>
   Effect.map(runInVirtualTime(silent(effect), start), valueOf)

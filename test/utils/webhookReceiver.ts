@@ -1,6 +1,6 @@
 /**
- * A process that receives webhooks until a test kills it. Arguments: the directory of its `Dedup`, and a file for the
- * ids of handled events. It starts at the first input on stdin, prints its port, and exits when stdin ends.
+ * Receives webhooks in a process that a test kills. Arguments: the directory of `Dedup`, and the file for the ids of
+ * handled events. The process starts at the first input on stdin, prints its port, and exits when stdin ends.
  */
 import * as Http from "node:http"
 import * as NodeContext from "@effect/platform-node/NodeContext"

@@ -1,4 +1,4 @@
-/** Makes deliveries as ModelRoute sends them, and serves apps that receive them. */
+/** Creates webhook deliveries, and serves apps that receive them. */
 import * as Http from "node:http"
 import * as Net from "node:net"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
@@ -12,7 +12,7 @@ import * as Webhook from "../../src/Webhook.js"
 export const secretText = "whsec_k8m2n4p6r8t0v2x4z6a8c0e2g4i6k8m2n4p6r8t0"
 export const secret = Redacted.make(secretText)
 
-/** The body of an event for a completed execution. API page "Webhooks overview". */
+/** Returns the body of an event for a completed execution. API page "Webhooks overview". */
 export const eventPayload = (id: string, data: Record<string, unknown> = {}): string =>
   JSON.stringify({
     id,
@@ -36,7 +36,7 @@ export const eventPayload = (id: string, data: Record<string, unknown> = {}): st
 export const signDelivery = (body: string, withSecret: Redacted.Redacted = secret) =>
   Effect.map(Webhook.sign({ body, secret: withSecret }), (headers) => ({ body, headers }))
 
-/** Posts a delivery, and returns the status and the body of the response. */
+/** Posts a delivery. Returns the status and the body of the response. */
 export const postDelivery = (url: string, delivery: Webhook.Delivery, extra: Record<string, string> = {}) =>
   Effect.promise(async () => {
     const headers = { ...extra }
@@ -56,7 +56,7 @@ export interface RunningServer {
   readonly server: Http.Server
 }
 
-/** Serves an app on a free local port until the scope closes. Closing it breaks the open connections. */
+/** Serves an app on a free local port until the scope closes. The end of the scope also closes open connections. */
 export const serveApp = <E, R>(app: HttpApp.Default<E, R>) =>
   Effect.gen(function* () {
     const server = Http.createServer()
@@ -68,7 +68,7 @@ export const serveApp = <E, R>(app: HttpApp.Default<E, R>) =>
   })
 
 /**
- * Opens a connection for raw HTTP. `response` resolves with all received text when the server closes the connection.
+ * Opens a TCP connection for raw HTTP. `response` resolves with all received text when the connection closes.
  */
 export const connect = (
   port: number
@@ -89,7 +89,7 @@ export const connect = (
     ({ socket }) => Effect.sync(() => socket.destroy())
   )
 
-/** Encodes the request line and the headers of a POST. */
+/** Encodes the request line and the headers of a POST request. */
 export const requestHead = (headers: Readonly<Record<string, string>>): string =>
   [
     "POST / HTTP/1.1",
