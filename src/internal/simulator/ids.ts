@@ -1,6 +1,6 @@
 /**
- * Identifiers and secrets that depend only on the seed, so that a test run can be repeated. Each kind has its own
- * random sequence, so that an additional error response does not change the ids of later executions.
+ * Generates ids and secrets from a seed. Two runs with the same seed generate the same values. Each kind of value has a
+ * separate random sequence. An additional error response does not change the ids of later executions.
  *
  * @internal
  */
@@ -42,7 +42,7 @@ const randomWebhookSecret = (random: PCGRandom): string =>
 
 const encoder = new TextEncoder()
 
-/** Appends a checksum of the digits. The API does not document which text it uses. */
+/** Returns an API key with a CRC-32 checksum. The API's documentation does not specify the input of the checksum. */
 const randomApiKey = (random: PCGRandom): string => {
   const digits = randomHex(random, 64)
   return `sk_${digits}_${crc32(encoder.encode(digits)).toString(16).padStart(8, "0")}`
@@ -69,7 +69,11 @@ export const make = (seed: number): Ids => {
   }
 }
 
-/** @internal Returns 64 hex digits in place of the HMAC of a presigned URL. They depend on the seed and the text. */
+/**
+ * Returns 64 hex digits in place of the HMAC of a presigned URL. The digits depend on the seed and the text.
+ *
+ * @internal
+ */
 export const fakeSignature = (seed: number, text: string): string =>
   randomHex(new PCGRandom(seed, Hash.string(text)), 64)
 

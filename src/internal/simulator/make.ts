@@ -47,10 +47,10 @@ import * as Webhooks from "./webhooks/webhooks.js"
 
 const defaultMaxUploadBytes = 157_286_400
 
-/** The state of the simulator, and the settings that several parts share. */
+/** The state of the simulator and the settings that several modules share. */
 interface State {
   readonly seed: number
-  /** The server's clock minus the Clock, in milliseconds. */
+  /** Offset of the server's clock from the `Clock`, in milliseconds. */
   readonly skew: number
   readonly ids: Ids.Ids
   readonly account: Account.Account
@@ -104,7 +104,7 @@ const makeState = (options: Options): State => {
   }
 }
 
-/** Returns the model of each slug. Throws if a cost is not a decimal string. */
+/** Returns a function that finds the model of a slug. Throws if a cost is not a decimal string. */
 const makeModels = (options: Options): ((slug: string) => Model) => {
   const bySlug = new Map(Object.entries({ ...models, ...options.models }))
   const fallback = options.defaultModel ?? defaultModel
@@ -203,8 +203,8 @@ const makeServer = (options: Options, state: State, webhooks: Webhooks.Webhooks)
 }
 
 /**
- * Treats redirects as failures. The `RequestInit` and the tracer of the client whose request caused the event do not
- * apply to the delivery.
+ * Returns a client that does not follow redirects and creates no spans. Replaces `RequestInit`, because a delivery
+ * inherits the context of the API request that caused it.
  */
 const toDeliveryClient = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
   client.pipe(
@@ -213,8 +213,8 @@ const toDeliveryClient = (client: HttpClient.HttpClient): HttpClient.HttpClient 
   )
 
 /**
- * Builds a simulator. Throws if an amount is not a decimal string. `fetch` sends the deliveries unless an option
- * replaces it. The deliveries end when the scope closes.
+ * Builds a simulator. Sends deliveries with `fetch` unless the option `webhooks.client` is set. Interrupts the
+ * deliveries when `scope` closes. Throws if an amount is not a decimal string.
  *
  * @internal
  */

@@ -12,7 +12,7 @@ import type { EndpointShape } from "./webhooks/endpointView.js"
 import type { PayloadShape } from "./webhooks/event.js"
 
 /**
- * The rate limit of the server. Rejected requests do not count. API page "Rate limits".
+ * The rate limit of the server. Rejected requests do not count towards the limit. API page "Rate limits".
  *
  * @since 0.1.0
  * @category models
@@ -21,105 +21,114 @@ export interface RateLimit {
   readonly limit: number
   readonly window: Duration.DurationInput
   /**
-   * The kind of limit. Default: `fixed`
+   * Kind of rate limit. Default: `fixed`
    *
-   * - `fixed`: windows that start at whole multiples of `window` on the server's clock.
+   * - `fixed`: fixed windows that start at multiples of `window` on the server's clock.
    * - `sliding`: at most `limit` requests in any period of length `window`.
-   * - `bucket`: a token bucket of size `limit` that gains one token every `window / limit`.
+   * - `bucket`: a token bucket with `limit` tokens that gains one token every `window / limit`.
    */
   readonly kind?: "fixed" | "sliding" | "bucket" | undefined
-  /** Delays the start of fixed windows after the whole multiples. Default: 0 */
+  /** Delay of each fixed window after a multiple of `window`. Default: 0 */
   readonly offset?: Duration.DurationInput | undefined
-  /** Rounds `X-RateLimit-Reset` to whole seconds. Default: `up` */
+  /** Rounding of `X-RateLimit-Reset` to whole seconds. Default: `up` */
   readonly rounding?: "up" | "down" | undefined
 }
 
 /**
- * The options of webhooks.
+ * Options of webhook endpoints, events and deliveries.
  *
  * @since 0.1.0
  * @category models
  */
 export interface WebhookOptions {
-  /** The shape of an endpoint's JSON. Default: `long` */
+  /** JSON shape of a webhook endpoint. Default: `long` */
   readonly endpointShape?: EndpointShape | undefined
-  /** The shape of an event's JSON. Default: `full` */
+  /** JSON shape of an event. Default: `full` */
   readonly payload?: PayloadShape | undefined
   /**
-   * Signs deliveries to an execution's own `webhook_url`. `Service.webhookSecret` returns it. Default: a secret that
-   * depends on the seed.
+   * Secret that signs deliveries to the `webhook_url` of an execution. `Service.webhookSecret` returns the secret.
+   * Default: a secret that depends on `seed`
    */
   readonly secret?: string | undefined
-  /** Sends the deliveries. For an app in memory see `Service.deliverTo`. Default: the platform's `fetch` */
+  /**
+   * HTTP client that sends the deliveries. Use `Service.deliverTo` to deliver to an HTTP app in memory. Default: the
+   * platform's `fetch`
+   */
   readonly client?: HttpClient.HttpClient | undefined
-  /** Returns the fault of each delivery attempt. Default: always `deliver` */
+  /** Returns the fault of a delivery attempt. Default: always `deliver` */
   readonly deliveryFault?: ((attempt: DeliveryAttempt) => DeliveryFault) | undefined
 }
 
 /**
- * The options of a simulator. An amount that is not a decimal string is a defect.
+ * Options of a simulator. An amount that is not a decimal string causes a defect.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
   /**
-   * The authorized API keys. `Service.apiKeys` returns their ids. Default: any bearer token that is not empty, and
-   * one key with an id for rotation.
+   * Authorized API keys. `Service.apiKeys` returns their ids. By default, the server accepts any non-empty bearer token
+   * and creates one API key for rotation.
    */
   readonly apiKeys?: ReadonlyArray<string> | undefined
-  /** Models in addition to `Simulator.models`. A model with the same slug replaces the built-in one. Default: none */
+  /** Models in addition to `Simulator.models`. A model with the same slug replaces the built-in model. Default: none */
   readonly models?: Readonly<Record<string, Model>> | undefined
-  /** The behaviour of any other model slug. Default: 10 seconds, 0.040 dollars, one image. */
+  /** Model of all other slugs. Default: 10 seconds, 0.040 dollars, one image */
   readonly defaultModel?: Model | undefined
-  /** `false` disables the limit and its headers. Default: 60 requests in 60 seconds. */
+  /** Rate limit of the API. `false` disables the limit and its headers. Default: 60 requests in 60 seconds */
   readonly rateLimit?: RateLimit | false | undefined
-  /** Adds a Retry-After header to each 429, in seconds. Default: `false` */
+  /** Adds a Retry-After header in seconds to each 429. Default: `false` */
   readonly retryAfter?: boolean | undefined
-  /** The initial balance in dollars, as a decimal string. Default: `100.00` */
+  /** Initial balance in dollars, as a decimal string. Default: `100.00` */
   readonly balance?: string | undefined
-  /** The maximum duration of an execution. A longer one becomes `EXPIRED`. Default: 5 minutes */
+  /** Maximum duration of an execution. A longer execution becomes `EXPIRED`. Default: 5 minutes */
   readonly expiresAfter?: Duration.DurationInput | undefined
-  /** The lifetime of an idempotency key. Default: 24 hours */
+  /** Lifetime of an idempotency key. Default: 24 hours */
   readonly keyTtl?: Duration.DurationInput | undefined
-  /** Adds a Date header to each response, in whole seconds, rounded down. Default: `true` */
+  /** Adds a Date header to each response, rounded down to whole seconds. Default: `true` */
   readonly date?: boolean | undefined
   /**
-   * The offset of the server's clock from the Clock. A negative number of milliseconds sets it behind the Clock.
-   * Default: 0
+   * Offset of the server's clock from the `Clock`. If the number of milliseconds is negative, the server's clock is
+   * behind. Default: 0
    */
   readonly clockSkew?: Duration.DurationInput | undefined
   /**
-   * Determines all ids. Two runs with the same seed have the same event ids. A record of handled events that outlives
-   * the first run treats the events of the second run as duplicates. Default: 1
+   * Seed of all ids and secrets. Two runs with the same seed have the same event ids. If a store of handled event ids
+   * outlives the first run, the events of the second run are duplicates. Default: 1
    */
   readonly seed?: number | undefined
-  /** Applies each fault once, to the first request that matches it. Default: none */
+  /** Scripted faults. Each fault applies once, to the first request that matches it. Default: none */
   readonly faults?: ReadonlyArray<Fault> | undefined
-  /** Applies random faults to requests without a scripted one. The default of its `faults` is `Fault.transient`. */
+  /** Random faults for requests without a scripted fault. `faults` defaults to `Fault.transient`. Default: none */
   readonly randomFaults?:
     | { readonly seed: number; readonly probability: number; readonly faults?: ReadonlyArray<Fault> | undefined }
     | undefined
-  /** The response of `GET /v1/files/{id}/download`: a presigned URL, the file, or a 302. Default: `json` */
+  /**
+   * Response of `GET /v1/files/{id}/download`. `json` returns a presigned URL, `bytes` returns the file, and `redirect`
+   * returns a 302. Default: `json`
+   */
   readonly download?: "json" | "bytes" | "redirect" | undefined
   /**
-   * `needed` requires a confirm before a file of the current edition is usable. `absent` responds with a 404 at
-   * `/v1/files/confirm`, like a server of the legacy edition. Default: `needed`
+   * Support of confirm requests for uploads. `needed` requires a confirm request before a file of the current edition
+   * is usable. `absent` responds with a 404 at `/v1/files/confirm`, as a server of the legacy edition does. Default:
+   * `needed`
    */
   readonly confirm?: "needed" | "absent" | undefined
-  /** The maximum size of an upload, in bytes. Default: 157,286,400 (150 MiB) */
+  /** Maximum size of an upload, in bytes. Default: 157,286,400 (150 MiB) */
   readonly maxUpload?: number | undefined
-  /** Supports Range requests to the storage. Default: `true` */
+  /** Supports Range requests for files in the storage. Default: `true` */
   readonly ranges?: boolean | undefined
-  /** The options of webhooks. */
+  /** Options of webhook endpoints, events and deliveries. */
   readonly webhooks?: WebhookOptions | undefined
   /**
-   * The prefix of presigned URLs. Default: `https://storage.modelroute.example` in memory, and `/storage` under the
-   * request's host on a port.
+   * URL prefix of presigned URLs. Default in memory: `https://storage.modelroute.example`. Default on a port:
+   * `/storage` on the host of the request
    */
   readonly storageOrigin?: string | undefined
-  /** The number of latest requests in `requests`, and of latest deliveries in `deliveries`. Default: 10,000 */
+  /**
+   * Maximum length of `Service.requests` and of `Service.deliveries`. The server removes older entries. Default: 10,000
+   */
   readonly recordRequests?: number | undefined
-  /** Runs before each response is sent. Default: no effect */
+  /** Effect that runs before the server sends a response. Default: no effect */
   readonly onRequest?: ((record: RequestRecord) => Effect.Effect<void>) | undefined
 }

@@ -1,12 +1,12 @@
 /**
- * A list that keeps only its latest entries.
+ * A buffer that keeps only its latest entries.
  *
  * @internal
  */
 
 /** @internal */
 export interface RingBuffer<A> {
-  /** Appends an entry and returns a function that replaces it. The function has no effect after the entry's removal. */
+  /** Appends an entry. Returns a function that replaces the entry if the buffer still contains the entry. */
   readonly append: (entry: A) => (replacement: A) => void
   readonly all: () => ReadonlyArray<A>
 }

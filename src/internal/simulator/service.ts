@@ -15,7 +15,7 @@ import type { Server } from "./http/server.js"
 import type { DeliveryRecord } from "./webhooks/deliveryRecord.js"
 
 /**
- * Inspects and controls a simulator from the server's side. No operation fails.
+ * Inspects and controls a running simulator. No operation fails.
  *
  * @since 0.1.0
  * @category models
@@ -38,7 +38,7 @@ export interface Service {
    */
   readonly ledger: Effect.Effect<Ledger>
   /**
-   * Returns the latest requests in the order of their arrival. See the option `recordRequests`.
+   * Returns the latest requests in the order of arrival. The option `recordRequests` limits their number.
    *
    * @example
    * ```ts
@@ -66,7 +66,7 @@ export interface Service {
    */
   readonly balance: Effect.Effect<Balance>
   /**
-   * Returns the files that clients started to upload, in that order.
+   * Returns one record for each upload that a client started, in the order of creation.
    *
    * @example
    * ```ts
@@ -78,7 +78,7 @@ export interface Service {
    */
   readonly files: Effect.Effect<ReadonlyArray<FileRecord>>
   /**
-   * Returns the bytes of an uploaded file, or `None` if they have not arrived.
+   * Returns the bytes of an uploaded file. Returns `None` if the file does not exist or the upload is incomplete.
    *
    * @example
    * ```ts
@@ -106,7 +106,8 @@ export interface Service {
    */
   readonly apiKeys: Effect.Effect<ReadonlyArray<ApiKeyRecord>>
   /**
-   * Returns the latest requests that delivered events, in the order of their sending. See the option `recordRequests`.
+   * Returns the latest requests that delivered events, in the order of sending. The option `recordRequests` limits
+   * their number.
    *
    * @example
    * ```ts
@@ -121,11 +122,11 @@ export interface Service {
    * ```
    */
   readonly deliveries: Effect.Effect<ReadonlyArray<DeliveryRecord>>
-  /** Signs deliveries to an execution's own `webhook_url`. */
+  /** Secret that signs deliveries to the `webhook_url` of an execution. */
   readonly webhookSecret: Redacted.Redacted
   /**
-   * Sends all later deliveries to this app, in memory and regardless of their URL. The app runs in the fiber that
-   * delivers the event, and uses its Clock.
+   * Sends all later deliveries to an HTTP app in memory, regardless of their URL. The app runs in the fiber of the
+   * delivery and uses the `Clock` of that fiber.
    *
    * @example
    * ```ts
@@ -150,7 +151,7 @@ export interface Service {
    *   pollSchedule: Webhook.pollSchedule
    * }).pipe(Layer.provideMerge(Layer.merge(Simulator.layer(), IdempotencyKey.layerSequence("key"))))
    *
-   * // The webhook ends the wait before the first poll, so the only request is the create.
+   * // The webhook event ends the wait before the first poll. The client sends only the create request.
    * export const test = Effect.gen(function* () {
    *   const { executions } = yield* ModelRouteClient.ModelRouteClient
    *   const simulator = yield* Simulator.Simulator
@@ -167,7 +168,7 @@ export interface Service {
    */
   readonly deliverTo: <E, R>(app: HttpApp.Default<E, R>) => Effect.Effect<void, never, R>
   /**
-   * Appends faults to the script.
+   * Appends scripted faults. Each fault applies once, to the first request that matches it.
    *
    * @example
    * ```ts
@@ -194,7 +195,7 @@ export interface Service {
    */
   readonly pendingFaults: Effect.Effect<number>
   /**
-   * Adds dollars to the balance. An amount that is not a decimal string is a defect.
+   * Adds an amount in dollars to the balance. An amount that is not a decimal string causes a defect.
    *
    * @example
    * ```ts

@@ -1,5 +1,5 @@
 /**
- * Applies a fault to one exchange of request and response.
+ * Applies a fault to one request and its response.
  *
  * @internal
  */
@@ -15,12 +15,12 @@ import {
 import { httpDate } from "../time.js"
 import type { Phase, RequestFault, ResetUnit } from "./types.js"
 
-/** @internal The exchange without a fault, and what a replacement of its response needs. */
+/** @internal The exchange without a fault, and the functions that build a replacement response. */
 export interface Exchange {
   readonly serve: Effect.Effect<ResponseData>
-  /** Adds the headers that every response of the API has. */
+  /** Adds the headers of every API response. */
   readonly withApiHeaders: (response: ResponseData) => Effect.Effect<ResponseData>
-  /** Adds the headers that every server's response has. */
+  /** Adds the headers of every HTTP response. */
   readonly withServerHeaders: (response: ResponseData) => Effect.Effect<ResponseData>
   readonly requestId: () => string
   /** The server's time in epoch milliseconds. */
@@ -65,13 +65,13 @@ const convertReset = (unit: ResetUnit, seconds: string, now: number): string => 
     case "garbage":
       return "soon"
     case "past":
-      return "1710924600" // 2024-03-20, from a sample in the API's documentation
+      return "1710924600" // 2024-03-20, a sample value in the API's documentation
     case "absurd":
       return "253402300799" // the last second of the year 9999
   }
 }
 
-/** Replaces the API's response. With the phase `after` the server processes the request first. */
+/** Replaces the API's response. With the phase `after`, the server processes the request first. */
 const replaceResponse = (
   exchange: Exchange,
   phase: Phase,

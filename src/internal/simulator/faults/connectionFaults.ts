@@ -27,7 +27,7 @@ export const dropBefore: Fault = Fault.DropBefore({})
  * ```ts
  * import * as Simulator from "effect-modelroute/Simulator"
  *
- * // The execution exists and costs money, but the client does not learn its id.
+ * // The server creates and charges the execution, but the client does not receive the execution id.
  * export const simulator = Simulator.layer({
  *   faults: [Simulator.Fault.on("executions.create", Simulator.Fault.dropAfter)]
  * })
@@ -36,8 +36,8 @@ export const dropBefore: Fault = Fault.DropBefore({})
 export const dropAfter: Fault = Fault.DropAfter({})
 
 /**
- * Cuts the response body before its announced length. `keep` is the part that arrives: a fraction of the body below 1,
- * or a number of bytes. Default: 0.5.
+ * Resets the connection after a part of the response body. `keep` is the length of this part. A number below 1 is a
+ * fraction of the body. Any other number is a number of bytes. Default: 0.5.
  *
  * @since 0.1.0
  * @category constructors
@@ -52,7 +52,8 @@ export const cutBody = (options?: { readonly keep?: number | undefined }): Fault
   Fault.CutBody({ keep: options?.keep ?? 0.5 })
 
 /**
- * Shortens the response body like `cutBody`, but sends no Content-Length and ends the response normally. Default: 0.5.
+ * Shortens the response body, omits the Content-Length and ends the response normally. `keep` has the same meaning as
+ * in `cutBody`. Default: 0.5.
  *
  * @since 0.1.0
  * @category constructors
@@ -67,8 +68,9 @@ export const truncateCleanly = (options?: { readonly keep?: number | undefined }
   Fault.TruncateCleanly({ keep: options?.keep ?? 0.5 })
 
 /**
- * Delays the request or the response. `after` (default) delays the response, so its Date header is old. `before` delays
- * the request. The server does not process a request that the client aborts during the delay.
+ * Delays the request or the response. The phase `before` delays the request. The server does not process a request that
+ * the client aborts during this delay. The phase `after` delays the response and does not change its Date header.
+ * Default: `after`.
  *
  * @since 0.1.0
  * @category constructors
@@ -83,7 +85,8 @@ export const delay = (duration: Duration.DurationInput, phase: Phase = "after"):
   Fault.Delay({ millis: Duration.toMillis(duration), phase })
 
 /**
- * Never responds. `after` (default) processes the request first, `before` does not process it.
+ * Never responds. With the phase `after`, the server processes the request. With the phase `before`, the server does
+ * not process the request. Default: `after`.
  *
  * @since 0.1.0
  * @category constructors

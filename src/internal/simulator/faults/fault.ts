@@ -1,5 +1,5 @@
 /**
- * Faults as values. Pass them in the simulator's option `faults`, or inject them while it runs.
+ * Constructors of faults. Pass faults in the option `faults`, or inject them while the simulator runs.
  */
 import { cutBody, delay, dropAfter, dropBefore, hang } from "./connectionFaults.js"
 import { badGateway, envelope, raw, rateLimited, resetUnit, skewDate, withoutHeaders } from "./responseFaults.js"
@@ -19,8 +19,8 @@ export type {
 } from "./types.js"
 
 /**
- * Ends the next execution that is created with this outcome. `EXPIRED` happens at its `expires_at`, the other outcomes
- * after the model's duration. A second fault may apply to the same request.
+ * Ends the next created execution with this outcome. The outcome `EXPIRED` ends the execution at its `expires_at`. Any
+ * other outcome ends the execution after the model's duration. A request fault can apply to the same create request.
  *
  * @since 0.1.0
  * @category constructors
@@ -36,8 +36,8 @@ export type {
 export const ends = (outcome: TerminalOutcome): Fault => Fault.Ends({ on: "executions.create", ...outcome })
 
 /**
- * Applies a fault to other requests: those of one operation, or those for which a function returns true. A fault of
- * a request to the storage needs `on`.
+ * Applies a fault only to requests that match an operation or a predicate. A fault without `on` does not apply to
+ * storage requests.
  *
  * @since 0.1.0
  * @category combinators
@@ -55,7 +55,7 @@ export const ends = (outcome: TerminalOutcome): Fault => Fault.Ends({ on: "execu
 export const on = (matcher: Matcher, fault: Fault): Fault => ({ ...fault, on: matcher })
 
 /**
- * Repeats a fault `n` times, for `n` requests.
+ * Returns `n` copies of a fault. Each copy applies to one request.
  *
  * @since 0.1.0
  * @category combinators
@@ -71,7 +71,7 @@ export const on = (matcher: Matcher, fault: Fault): Fault => ({ ...fault, on: ma
 export const times = (n: number, fault: Fault): ReadonlyArray<Fault> => Array.from({ length: n }, () => fault)
 
 /**
- * All kinds of faults that a client can ignore or recover from by a retry.
+ * All faults that a client can ignore or handle with a retry.
  *
  * @since 0.1.0
  * @category constructors

@@ -1,6 +1,6 @@
 /**
- * All faults of a simulator. Outcome faults have a script of their own. They wait for a request that creates an
- * execution, and a second fault can apply to the same request.
+ * Combines the request faults and outcome faults of a simulator. Each kind has a separate script. One request can have
+ * a request fault and an outcome fault.
  *
  * @internal
  */
@@ -13,9 +13,9 @@ export interface Faults {
   readonly append: (faults: ReadonlyArray<Fault>) => void
   /** Returns the number of scripted faults that have not been applied. */
   readonly pending: () => number
-  /** Takes the fault of this request. */
+  /** Returns the fault of the request and removes the fault from the script. */
   readonly nextFault: (target: Target) => RequestFault | undefined
-  /** Takes the outcome of the execution that this request creates. */
+  /** Returns the outcome of the execution that the request creates, and removes the outcome from the script. */
   readonly nextOutcome: (target: Target) => OutcomeFault | undefined
 }
 

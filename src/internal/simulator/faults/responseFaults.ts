@@ -1,13 +1,13 @@
 /**
- * Faults of the response: errors, foreign responses and wrong headers.
+ * Faults of the response: errors, responses of a gateway, and wrong headers.
  */
 import * as Duration from "effect/Duration"
 import { signedMillis } from "../time.js"
 import { type EnvelopeOptions, Fault, type Phase, type RawResponse, type ResetUnit } from "./types.js"
 
 /**
- * Responds with an error envelope. Status and `retryable` default to those of the code. With the phase `after` the
- * server processes the request first. API page "Errors overview".
+ * Responds with an error envelope. With the phase `after`, the server processes the request first. By default, the
+ * status and `retryable` are the documented values of the code. API page "Errors overview".
  *
  * @since 0.1.0
  * @category constructors
@@ -24,7 +24,7 @@ export const envelope = (code: string, options?: EnvelopeOptions): Fault =>
   Fault.Envelope({ ...options, code, phase: options?.phase ?? "before" })
 
 /**
- * Responds like something other than the API, for example a proxy or a gateway.
+ * Responds with any status, headers and body. Simulates, for example, the response of a proxy or a gateway.
  *
  * @since 0.1.0
  * @category constructors
@@ -72,8 +72,8 @@ export const badGateway: Fault = raw({
 export const emptyOk: Fault = raw({ status: 200, body: "", phase: "after" })
 
 /**
- * Responds with a 429 and the rate limit headers. `X-RateLimit-Reset` is `resetIn` after the server's current time, in
- * whole seconds, rounded up. `retryAfter` is the text of the Retry-After header. Default: no Retry-After.
+ * Responds with a 429 and the rate limit headers. `X-RateLimit-Reset` is the server's time plus `resetIn`, rounded up
+ * to whole seconds. `retryAfter` is the value of the Retry-After header. Default: no Retry-After header.
  *
  * @since 0.1.0
  * @category constructors
@@ -98,7 +98,7 @@ export const rateLimited = (options: {
 }
 
 /**
- * Shifts the Date header of a normal response. A negative number of milliseconds shifts it into the past.
+ * Shifts the Date header of a normal response. A negative number of milliseconds shifts the date into the past.
  *
  * @since 0.1.0
  * @category constructors
@@ -132,7 +132,7 @@ export const withoutHeaders = (...names: ReadonlyArray<string>): Fault =>
   })
 
 /**
- * Replaces `X-RateLimit-Reset` of a normal response by a value in another unit.
+ * Replaces the `X-RateLimit-Reset` header of a normal response with a value in another unit.
  *
  * @since 0.1.0
  * @category constructors

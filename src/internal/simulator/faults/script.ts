@@ -1,5 +1,5 @@
 /**
- * Chooses the fault of each request: first from the script in its order, then at random.
+ * Selects the fault of each request. Scripted faults apply in order and before random faults.
  *
  * @internal
  */
@@ -16,9 +16,12 @@ export interface RandomFaults<F extends Fault> {
 /** @internal */
 export interface FaultScript<F extends Fault> {
   readonly append: (faults: ReadonlyArray<F>) => void
-  /** Returns the number of scripted faults that have not been taken. */
+  /** Returns the number of scripted faults that have not been applied. */
   readonly pending: () => number
-  /** Takes the first scripted fault that matches the request, or draws one at random. */
+  /**
+   * Removes and returns the first scripted fault that matches the request. Without a match, returns a random fault or
+   * undefined.
+   */
   readonly next: (target: Target) => F | undefined
 }
 

@@ -6,7 +6,7 @@ import type { Detail } from "../../../ModelRouteError.js"
 import type { Operation } from "../http/routes.js"
 
 /**
- * Applies a fault before or after the server has processed the request.
+ * Phase of a fault, before or after the server processes the request.
  *
  * @since 0.1.0
  * @category models
@@ -14,7 +14,7 @@ import type { Operation } from "../http/routes.js"
 export type Phase = "before" | "after"
 
 /**
- * The request that a matcher of a fault examines.
+ * The request that the matcher of a fault receives.
  *
  * @since 0.1.0
  * @category models
@@ -30,7 +30,7 @@ export interface Target {
 }
 
 /**
- * Selects the requests of a fault: those of one operation, or those for which a function returns true.
+ * Selects the requests of a fault, by operation or with a predicate.
  *
  * @since 0.1.0
  * @category models
@@ -38,15 +38,15 @@ export interface Target {
 export type Matcher = Operation | ((target: Target) => boolean)
 
 /**
- * A response that replaces the API's own.
+ * A response that replaces the response of the API.
  *
  * @since 0.1.0
  * @category models
  */
 export interface RawResponse {
-  /** The status, from 200 to 599. */
+  /** HTTP status, from 200 to 599. */
   readonly status: number
-  /** Sent unchanged. Without a `content-type` here, the response has none. */
+  /** Headers of the response. The server adds no `content-type`. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly body: string | Uint8Array
   /** Default: `before` */
@@ -54,45 +54,55 @@ export interface RawResponse {
 }
 
 /**
- * The fields of an error envelope, apart from its code.
+ * The fields of an error envelope, except its code.
  *
  * @since 0.1.0
  * @category models
  */
 export interface EnvelopeOptions {
-  /** Default: the documented status of the code, or 400 for an undocumented code. */
+  /** HTTP status. Default: the documented status of the code, or 400 for an undocumented code */
   readonly status?: number | undefined
   readonly message?: string | undefined
-  /** Default: the documented value of the code, or `false` for an undocumented code. `null` omits the field. */
+  /**
+   * Value of `retryable`. `null` omits the field. Default: the documented value of the code, or `false` for an
+   * undocumented code
+   */
   readonly retryable?: boolean | null | undefined
-  /** Default: a new id. `null` omits the field. */
+  /** Value of `request_id`. `null` omits the field. Default: a new id */
   readonly requestId?: string | null | undefined
   readonly details?: ReadonlyArray<Detail> | undefined
-  /** Added to the API's headers. Replaces headers of the same name. */
+  /** Headers in addition to those of the API. A header replaces the API's header of the same name. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Default: `before` */
   readonly phase?: Phase | undefined
 }
 
 /**
- * The end of an execution that does not complete.
+ * The outcome of an execution that does not complete.
  *
  * @since 0.1.0
  * @category models
  */
 export interface TerminalOutcome {
   readonly status: "FAILED" | "CANCELLED" | "EXPIRED"
-  /** The code of a failed execution's `error`. Default: `GENERATION_FAILED` */
+  /** Error code of a failed execution. Default: `GENERATION_FAILED` */
   readonly code?: string | undefined
-  /** The message of a failed execution's `error`. Default: a text with the code. */
+  /** Error message of a failed execution. Default: a message that contains the code */
   readonly message?: string | undefined
-  /** Default: omitted from the execution's `error`, as in the API's documentation. */
+  /**
+   * Value of `retryable` in the execution's `error`. By default, the field is absent, as in the API's documentation.
+   */
   readonly retryable?: boolean | undefined
 }
 
 /**
- * The value of `X-RateLimit-Reset` in place of Unix seconds: milliseconds, seconds from now, text, a time in 2024, or a
- * time in the year 9999.
+ * The kind of value that replaces the Unix seconds in `X-RateLimit-Reset`:
+ *
+ * - `millis`: Unix milliseconds.
+ * - `delta`: seconds until the reset.
+ * - `garbage`: text that is not a number.
+ * - `past`: a time in 2024.
+ * - `absurd`: a time in the year 9999.
  *
  * @since 0.1.0
  * @category models
@@ -100,7 +110,7 @@ export interface TerminalOutcome {
 export type ResetUnit = "millis" | "delta" | "garbage" | "past" | "absurd"
 
 interface MatchOptions {
-  /** Default: any request under `/v1`, or a create for `Ends`. */
+  /** Requests that match the fault. Default: any request under `/v1`. The default for `Ends` is any create request. */
   readonly on?: Matcher | undefined
 }
 
@@ -134,7 +144,7 @@ export type Fault = Data.TaggedEnum<{
 /** @internal */
 export const Fault = Data.taggedEnum<Fault>()
 
-/** @internal A fault that decides how an execution ends. */
+/** @internal A fault that sets the outcome of an execution. */
 export type OutcomeFault = Extract<Fault, { readonly _tag: "Ends" }>
 
 /** @internal A fault of one request. */
