@@ -1,5 +1,5 @@
 /**
- * The API's operations on API keys.
+ * Handles the API key operations of the API.
  *
  * @internal
  */
@@ -9,7 +9,7 @@ import { jsonResponse } from "../http/response.js"
 import { iso } from "../time.js"
 import type { ApiKeys } from "./apiKeys.js"
 
-/** @internal `skew` is the server's clock minus the Clock, in milliseconds. */
+/** @internal Returns the handlers. `skew` is the offset of the server's clock from the `Clock`, in milliseconds. */
 export const make = (apiKeys: ApiKeys, errorResponses: ErrorResponses, skew: number): ResourceHandlers<"apiKeys"> => ({
   "apiKeys.rotate": ({ id, now }) => {
     const rotation = apiKeys.rotate(id, now)

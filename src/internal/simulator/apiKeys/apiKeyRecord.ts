@@ -1,12 +1,12 @@
 /**
- * API keys as the simulator's user sees them.
+ * Records of API keys in the public API of the simulator.
  */
 import * as DateTime from "effect/DateTime"
 import * as Redacted from "effect/Redacted"
 import type { ApiKey } from "./apiKeys.js"
 
 /**
- * One API key. A rotation adds a second record with the same id.
+ * One API key. A rotation adds another record with the same id.
  *
  * @since 0.1.0
  * @category models
@@ -14,7 +14,7 @@ import type { ApiKey } from "./apiKeys.js"
 export interface ApiKeyRecord {
   readonly id: string
   readonly key: Redacted.Redacted
-  /** The end of validity after a rotation, on the Clock. Undefined before a rotation. */
+  /** Expiry time of a rotated key, on the `Clock`. Undefined before a rotation. */
   readonly validUntil?: DateTime.Utc | undefined
 }
 

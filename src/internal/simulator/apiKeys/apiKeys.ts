@@ -1,5 +1,5 @@
 /**
- * The simulator's API keys and their rotation.
+ * Stores and rotates the API keys of the simulator.
  *
  * @internal
  */
@@ -7,10 +7,10 @@ import type { Ids } from "../ids.js"
 
 /** @internal */
 export interface ApiKey {
-  /** Unchanged by a rotation. */
+  /** Id of the key. A rotation does not change the id. */
   readonly id: string
   readonly key: string
-  /** The end of validity after a rotation, on the Clock. Undefined before a rotation. */
+  /** Expiry time of a rotated key in milliseconds, on the `Clock`. Undefined before a rotation. */
   readonly validUntil?: number
 }
 
@@ -23,15 +23,15 @@ export interface Rotation {
 /** @internal */
 export interface ApiKeys {
   readonly isAuthorized: (key: string, now: number) => boolean
-  /** Returns undefined if the id does not exist. */
+  /** Creates a new key. The previous key expires after one hour. Returns undefined if the id does not exist. */
   readonly rotate: (id: string, now: number) => Rotation | undefined
-  /** Returns all keys in the order of their creation. */
+  /** Returns all keys in the order of creation. */
   readonly all: () => ReadonlyArray<ApiKey>
 }
 
 const rotationGraceMillis = 3_600_000
 
-/** @internal Without `keys`, every key that is not empty is authorized. */
+/** @internal Returns the store of API keys. Without `keys`, every non-empty key is authorized. */
 export const make = (ids: Ids, keys: ReadonlyArray<string> | undefined): ApiKeys => {
   const records: Array<ApiKey> = (keys ?? [ids.apiKey()]).map((key) => ({ id: ids.apiKeyId(), key }))
   return {

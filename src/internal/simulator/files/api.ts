@@ -1,5 +1,5 @@
 /**
- * The API's operations on files. The storage sends and receives the bytes.
+ * Handles the file operations of the API. The module `storage.ts` transfers the bytes.
  *
  * @internal
  */
@@ -22,7 +22,7 @@ interface ApiContext {
   readonly uploads: Uploads
   readonly errorResponses: ErrorResponses
   readonly seed: number
-  /** The server's clock minus the Clock, in milliseconds. */
+  /** Offset of the server's clock from the `Clock`, in milliseconds. */
   readonly skew: number
   readonly download: "json" | "bytes" | "redirect"
   readonly confirm: "needed" | "absent"
@@ -75,7 +75,7 @@ const confirm = (context: ApiContext, call: ApiCall): ResponseData => {
   })
 }
 
-/** Returns the response of `respond` for the file that the path names, or a 404. */
+/** Calls `respond` with the file in the path. Returns a `FILE_NOT_FOUND` error if the file does not exist. */
 const withFile = (
   { errorResponses, files }: ApiContext,
   call: ApiCall,

@@ -1,5 +1,5 @@
 /**
- * Checksums as unsigned 32-bit integers. They are not cryptographic.
+ * Calculates checksums as unsigned 32-bit integers. The checksums are not cryptographic.
  *
  * @internal
  */
@@ -16,9 +16,9 @@ const makeTable = (): Uint32Array =>
 
 let table: Uint32Array | undefined
 
-/** @internal Returns the CRC-32 of PNG and zip files. */
+/** @internal Returns the CRC-32 checksum that PNG and zip files contain. */
 export const crc32 = (data: Uint8Array): number => {
-  table ??= makeTable() // Lazy, because loading a module must have no side effects.
+  table ??= makeTable() // Created on first use, because loading a module must have no side effects.
   let c = 0xffff_ffff
   for (const byte of data) {
     c = (table[(c ^ byte) & 0xff] ?? 0) ^ (c >>> 8)
@@ -26,14 +26,14 @@ export const crc32 = (data: Uint8Array): number => {
   return (c ^ 0xffff_ffff) >>> 0
 }
 
-/** @internal Returns a fast checksum based on FNV-1a. It reads four bytes at a time: 150 MiB take about 50 ms. */
+/** @internal Returns a checksum based on FNV-1a. Reads four bytes at a time for speed. 150 MiB take about 50 ms. */
 export const checksum = (data: Uint8Array): number => {
   const view = new DataView(data.buffer, data.byteOffset, data.length)
   const words = data.length - (data.length % 4)
   let hash = 0x811c_9dc5
   const add = (value: number) => {
     hash = Math.imul(hash ^ value, 0x0100_0193)
-    hash ^= hash >>> 15 // A multiplication never changes lower bits by higher ones, so mix them in.
+    hash ^= hash >>> 15 // Mixes high bits into low bits, because a multiplication does not.
   }
   for (let at = 0; at < words; at += 4) {
     add(view.getUint32(at, true))

@@ -1,5 +1,5 @@
 /**
- * The content of a file: uploaded bytes, or a picture that is drawn on each read.
+ * Content of a file. The content of an upload is in memory. A picture is drawn on each read.
  *
  * @internal
  */

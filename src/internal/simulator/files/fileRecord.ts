@@ -1,31 +1,31 @@
 /**
- * Uploaded files as the simulator's user sees them.
+ * Records of uploaded files in the public API of the simulator.
  */
 import * as DateTime from "effect/DateTime"
 import type { Upload } from "./uploads.js"
 
 /**
- * One file that a client started to upload.
+ * A file that a client started to upload.
  *
  * @since 0.1.0
  * @category models
  */
 export interface FileRecord {
   readonly id: string
-  /** The edition of the upload request. A `legacy` request declares name, type and size. */
+  /** API edition of the upload request. A `legacy` request declares the name, type and size of the file. */
   readonly edition: "current" | "legacy"
-  /** `INPUT` or `UPLOAD`. Current edition only. */
+  /** Purpose of the file, `INPUT` or `UPLOAD`. Current edition only. */
   readonly purpose?: string | undefined
-  /** Default: `US`. Current edition only. */
+  /** Storage region. Current edition only. Default: `US` */
   readonly region?: string | undefined
-  /** Legacy edition only. */
+  /** Name of the file. Legacy edition only. */
   readonly filename?: string | undefined
-  /** Detected from the first bytes, or declared in the legacy edition. Undefined until the bytes have arrived. */
+  /** Content type that the server detected or a legacy request declared. Undefined until the upload is complete. */
   readonly contentType?: string | undefined
-  /** In bytes. Undefined until the bytes have arrived. */
+  /** Size in bytes. Undefined until the upload is complete. */
   readonly size?: number | undefined
   readonly confirmed: boolean
-  /** On the Clock. Undefined without `ttl_days`. */
+  /** Expiry time on the `Clock`. Undefined if the request had no `ttl_days`. */
   readonly expiresAt?: DateTime.Utc | undefined
 }
 

@@ -1,5 +1,5 @@
 /**
- * The picture of a prompt: soft waves with colours and wavelengths derived from the text.
+ * Draws a picture for a prompt. The prompt determines the colours and the wave pattern.
  *
  * @internal
  */
@@ -10,7 +10,7 @@ import * as Png from "./png.js"
 /** @internal */
 export interface Picture {
   readonly text: string
-  /** The index among the pictures of one text. */
+  /** Index of the picture among the pictures with the same text. */
   readonly index: number
   readonly width: number
   readonly height: number
@@ -18,7 +18,7 @@ export interface Picture {
 
 const paletteSize = 16
 
-/** @internal Returns the length of the PNG file in bytes, without drawing it. */
+/** @internal Returns the length of the PNG file in bytes, without drawing the picture. */
 export const byteLength = ({ width, height }: Picture): number => Png.byteLength(width, height, paletteSize)
 
 const mixColours = (from: Png.Colour, to: Png.Colour, share: number): Png.Colour => {
@@ -26,7 +26,7 @@ const mixColours = (from: Png.Colour, to: Png.Colour, share: number): Png.Colour
   return [channel(from[0], to[0]), channel(from[1], to[1]), channel(from[2], to[2])]
 }
 
-/** @internal Returns the PNG file. The same picture always has the same bytes. */
+/** @internal Draws a picture as a PNG file. The same picture always has the same bytes. */
 export const draw = ({ text, index, width, height }: Picture): Uint8Array => {
   const random = new PCGRandom(Hash.string(text), index)
   const randomColour = (minimum: number): Png.Colour => {

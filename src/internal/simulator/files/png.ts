@@ -1,12 +1,12 @@
 /**
- * Encodes a PNG of at most sixteen colours. The pixels go into stored deflate blocks, which need no compressor. The
- * length of the file is known before the image is drawn.
+ * Encodes PNG images with at most sixteen colours. Uses stored deflate blocks, because they need no compressor and have
+ * a predictable length.
  *
  * @internal
  */
 import { crc32 } from "./checksums.js"
 
-/** @internal A colour as red, green and blue, each 0 to 255. */
+/** @internal A colour as red, green and blue, each from 0 to 255. */
 export type Colour = readonly [red: number, green: number, blue: number]
 
 /** @internal */
@@ -44,7 +44,7 @@ const scanlines = (image: Image): Uint8Array => {
 const adler32 = (data: Uint8Array): number => {
   let a = 1
   let b = 0
-  // Reduces the sums every 3800 bytes, before `b` can exceed 32 bits.
+  // Reduces the sums every 3800 bytes, because `b` would otherwise exceed 32 bits.
   for (let from = 0; from < data.length; from += 3800) {
     for (const byte of data.subarray(from, from + 3800)) {
       a += byte
@@ -78,11 +78,11 @@ const header = (image: Image): Uint8Array => {
   const view = new DataView(data.buffer)
   view.setUint32(0, image.width)
   view.setUint32(4, image.height)
-  data.set([4, 3], 8) // four bits per pixel, colour type palette
+  data.set([4, 3], 8) // bit depth 4, colour type 3 (palette)
   return data
 }
 
-/** @internal Returns the PNG file of an image. */
+/** @internal Encodes an image as a PNG file. */
 export const encode = (image: Image): Uint8Array => {
   const file = new Uint8Array(byteLength(image.width, image.height, image.palette.length))
   const view = new DataView(file.buffer)

@@ -1,5 +1,5 @@
 /**
- * Creates presigned URLs. Each allows one method on one file for one hour.
+ * Creates and checks presigned URLs. Each URL allows one method on one file for one hour.
  *
  * @internal
  */
@@ -8,7 +8,7 @@ import { type ResponseData, signatureMismatch, storageError } from "../http/resp
 import * as Ids from "../ids.js"
 import { amzDate, parseAmzDate } from "../time.js"
 
-/** @internal The validity of a presigned URL. */
+/** @internal Lifetime of a presigned URL. */
 export const lifetimeSeconds = 3600
 
 /** @internal */
@@ -21,13 +21,13 @@ export interface StoragePath {
   readonly fileId: string
 }
 
-/** @internal The folders for downloads and uploads. */
+/** @internal The folder of each method in the path of a presigned URL. */
 export const folders: { readonly [Method in StorageMethod]: string } = { GET: "files", PUT: "uploads" }
 
 const sign = (seed: number, method: StorageMethod, fileId: string, date: string, expires: string): string =>
   Ids.fakeSignature(seed, `${method} ${fileId} ${date} ${expires}`)
 
-/** @internal Returns a presigned URL that starts at `now` on the server's clock. */
+/** @internal Returns a presigned URL that is valid for one hour after `now`, on the server's clock. */
 export const make = (base: string, seed: number, method: StorageMethod, fileId: string, now: number): string => {
   const date = amzDate(now)
   const query = new URLSearchParams({
@@ -39,8 +39,8 @@ export const make = (base: string, seed: number, method: StorageMethod, fileId: 
 }
 
 /**
- * Checks the signature and age of a presigned URL. Returns the storage's error, or undefined if the URL is valid. The
- * storage also rejects a request with an API key.
+ * Checks the signature and expiry of a presigned URL. Rejects a request with an Authorization header. Returns the
+ * storage's error response, or undefined if the request is valid.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * Full and partial responses with the content of a file.
+ * Builds full and partial responses with the content of a file.
  *
  * @internal
  */
@@ -14,7 +14,10 @@ interface Range {
   readonly to: number
 }
 
-/** Returns undefined unless the header has one valid range. The full content is sent then (RFC 9110, section 14.2). */
+/**
+ * Parses a Range header with one range. Returns undefined if the header is invalid or has several ranges. The storage
+ * then sends the full content. RFC 9110, section 14.2.
+ */
 const parseRange = (header: string, size: number): Range | undefined => {
   const [, first = "", last = ""] = /^bytes=(\d*)-(\d*)$/.exec(header) ?? []
   if (first === "") {
@@ -32,11 +35,16 @@ const getRequestedRange = ({ headers }: RequestData, content: Content): Range | 
     : parseRange(range, content.size)
 }
 
-/** @internal Returns the full content. */
+/** @internal Returns a 200 with the full content. */
 export const fullResponse = (content: Content): ResponseData =>
   bytesResponse(200, { "content-type": content.contentType, etag: content.etag() }, content.read())
 
-/** @internal Returns the requested range, the full content without a valid range, or a 416. */
+/**
+ * Returns a 206 with the requested range. Returns the full content if the request has no valid range. Returns a 416 if
+ * the range starts after the end of the content.
+ *
+ * @internal
+ */
 export const rangeResponse = (request: RequestData, content: Content): ResponseData => {
   const range = getRequestedRange(request, content)
   if (range === undefined) {

@@ -1,5 +1,5 @@
 /**
- * The object storage behind the presigned URLs.
+ * Serves the object storage of the presigned URLs.
  *
  * @internal
  */
@@ -13,7 +13,7 @@ import type { Upload, Uploads } from "./uploads.js"
 
 /** @internal */
 export interface Storage {
-  /** Serves a request to a path of the storage. `now` is on the Clock. */
+  /** Serves a storage request. `now` is in milliseconds on the `Clock`. */
   readonly serve: (request: RequestData, path: PresignedUrl.StoragePath, now: number) => ResponseData
 }
 
@@ -21,7 +21,7 @@ interface StorageContext {
   readonly files: Files
   readonly uploads: Uploads
   readonly seed: number
-  /** The server's clock minus the Clock, in milliseconds. */
+  /** Offset of the server's clock from the `Clock`, in milliseconds. */
   readonly skew: number
   readonly ranges: boolean
   /** Maximum size of an upload, in bytes. */
@@ -30,7 +30,7 @@ interface StorageContext {
 
 const noSuchKey = (): ResponseData => storageError(404, "NoSuchKey", "The specified key does not exist.")
 
-/** Returns the storage's error for a wrong Content-Length, or undefined. */
+/** Returns the storage's error response for an invalid Content-Length, or undefined if the length is valid. */
 const checkLength = (request: RequestData, maxUpload: number): ResponseData | undefined => {
   const length = FixedLength.contentLength(request.headers)
   if (length === undefined) {
@@ -48,7 +48,10 @@ const checkLength = (request: RequestData, maxUpload: number): ResponseData | un
       )
 }
 
-/** Returns the storage's error if a legacy upload differs from its declaration, which is part of the signature. */
+/**
+ * Returns the storage's error response if a legacy upload differs from its declared type or size. The signature of the
+ * URL includes the declaration.
+ */
 const checkDeclaration = ({ request: declared }: Upload, { body, headers }: RequestData): ResponseData | undefined => {
   if (declared.edition === "current") {
     return undefined

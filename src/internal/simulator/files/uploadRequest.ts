@@ -7,7 +7,7 @@ import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Validation from "../http/validation.js"
 
-/** @internal A legacy request declares the type and size of the file, a current one does not. */
+/** @internal A decoded upload request. Only a legacy request declares the name, type and size of the file. */
 export type UploadRequest =
   | {
       readonly edition: "current"
@@ -69,7 +69,7 @@ const decodeLegacy = ({ filename, content_type: contentType, size_bytes: size }:
       })
 }
 
-/** @internal Decodes a body of either edition. A body with `purpose` is of the current edition. */
+/** @internal Decodes an upload request of either edition. A request with `purpose` uses the current edition. */
 export const decode = (text: string): Decoded =>
   Either.flatMap(Validation.parseObject(text), (fields) => {
     const { purpose, filename, content_type: contentType, size_bytes: size } = fields

@@ -1,5 +1,5 @@
 /**
- * The files that clients upload.
+ * Stores the files that clients upload.
  *
  * @internal
  */
@@ -12,9 +12,9 @@ import type { UploadRequest } from "./uploadRequest.js"
 export interface Upload {
   readonly id: string
   readonly request: UploadRequest
-  /** On the Clock. Undefined if the file does not expire. */
+  /** Expiry time in milliseconds on the `Clock`. Undefined if the file does not expire. */
   readonly expiresAt: number | undefined
-  /** Undefined until the bytes have arrived. */
+  /** The content of the file. Undefined until the upload is complete. */
   readonly content: Content.Content | undefined
   readonly confirmed: boolean
 }
@@ -23,19 +23,23 @@ export interface Upload {
 export interface Uploads {
   readonly start: (request: UploadRequest, now: number) => Upload
   readonly get: (id: string) => Upload | undefined
-  /** Stores the bytes without copying them, and replaces the previous bytes. */
+  /** Stores the bytes without copying them. Replaces the bytes of an earlier upload. */
   readonly store: (upload: Upload, bytes: Uint8Array) => Content.Content
-  /** Confirms a file and returns its content. Returns undefined if it has not arrived or has expired. */
+  /** Confirms a file and returns its content. Returns undefined if the file is not uploaded or has expired. */
   readonly confirm: (id: string, now: number) => Content.Content | undefined
-  /** Returns the content of a file that an execution may use as input. */
+  /** Returns the content of a file that an execution can use as input, or undefined. */
   readonly findUsable: (id: string, now: number) => Content.Content | undefined
-  /** Returns all uploads in the order of their start. */
+  /** Returns all uploads in the order of creation. */
   readonly all: () => Iterable<Upload>
 }
 
 const dayMillis = 86_400_000
 
-/** @internal With `needsConfirm`, files of the current edition are usable only after a confirm. */
+/**
+ * Returns an empty store. With `needsConfirm`, a file of the current edition requires a confirm request before use.
+ *
+ * @internal
+ */
 export const make = (ids: Ids, needsConfirm: boolean): Uploads => {
   const uploads = new Map<string, Upload>()
 

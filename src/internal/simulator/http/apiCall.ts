@@ -1,5 +1,5 @@
 /**
- * One call to the API, and the handlers of all operations.
+ * Types of an API call and of the handlers of all operations.
  *
  * @internal
  */
@@ -8,13 +8,13 @@ import type { RequestData } from "./request.js"
 import type { ResponseData } from "./response.js"
 import type { ApiOperation } from "./routes.js"
 
-/** @internal One call at one moment on the Clock. */
+/** @internal One API call. `now` is in milliseconds on the `Clock`. */
 export interface ApiCall {
   readonly request: RequestData
-  /** The path segment that names a resource. Empty if there is none. */
+  /** The resource id in the path. Empty if the path has no id. */
   readonly id: string
   readonly now: number
-  /** Takes the outcome of the execution that this call creates from the faults. */
+  /** Returns the outcome fault for the execution that this call creates. Each call uses one fault. */
   readonly nextOutcome: () => TerminalOutcome | undefined
 }
 
@@ -29,5 +29,5 @@ export type ResourceHandlers<Name extends string> = Pick<ApiHandlers, Extract<Ap
 
 const decoder = new TextDecoder()
 
-/** @internal Returns the body as text. */
+/** @internal Returns the request body as text. */
 export const bodyText = ({ request }: ApiCall): string => decoder.decode(request.body)

@@ -1,5 +1,5 @@
 /**
- * The API's error responses. Each has a new request id.
+ * Builds the API's error responses. Each response has a new request id.
  *
  * @internal
  */
@@ -12,7 +12,7 @@ export interface ErrorResponses {
   readonly error: (error: Omit<ErrorFields, "requestId">) => ResponseData
   readonly invalidInput: (details: ReadonlyArray<Detail>) => ResponseData
   readonly fileNotFound: (fileId: string) => ResponseData
-  /** `name` is the subject of the message, for example `Execution exec_1`. */
+  /** Returns a 404. `name` is the subject of the message, for example `Execution exec_1`. */
   readonly resourceNotFound: (name: string) => ResponseData
   readonly pathNotFound: () => ResponseData
 }

@@ -1,5 +1,5 @@
 /**
- * Bodies with a Content-Length.
+ * Reads bodies with a Content-Length.
  *
  * @internal
  */
@@ -8,14 +8,15 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { RequestHead } from "./request.js"
 
-/** @internal Returns the Content-Length in bytes, or undefined if it is missing or invalid. */
+/** @internal Returns the Content-Length in bytes, or undefined if the header is missing or invalid. */
 export const contentLength = (headers: RequestHead["headers"]): number | undefined => {
   const length = headers["content-length"]
   return length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : undefined
 }
 
 /**
- * Returns the bytes over a plain `ArrayBuffer`, as the web classes require. Copies only a `SharedArrayBuffer`.
+ * Returns the bytes in an `ArrayBuffer`, because `Request` and `Response` require this type. Copies only the bytes of a
+ * `SharedArrayBuffer`.
  *
  * @internal
  */
@@ -26,7 +27,7 @@ export const toArrayBufferBytes = ({ buffer, byteLength, byteOffset }: Uint8Arra
 
 /**
  * Reads a stream of exactly `length` bytes into one array. Returns `None` if the stream is shorter or longer. Stops
- * reading a stream that is longer.
+ * after the first chunk that exceeds `length`.
  *
  * @internal
  */

@@ -1,5 +1,6 @@
 /**
- * The simulator in memory: an `HttpClient` that runs the server in the calling fiber and returns what `fetch` would.
+ * Runs the simulator in memory. The `HttpClient` runs the server in the calling fiber and returns the same responses as
+ * `fetch`.
  *
  * @internal
  */
@@ -24,7 +25,7 @@ const connectionReset = (): Error => Object.assign(new Error("read ECONNRESET"),
 const toCutStream = (bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<ArrayBuffer>> => {
   let rest = bytes
   return new ReadableStream({
-    // The error waits for a second pull because an immediate error would discard the bytes before it.
+    // Fails on the second pull, because an immediate error would discard the enqueued bytes.
     pull: (controller) => {
       if (rest.length === 0) {
         controller.error(connectionReset())
@@ -38,7 +39,7 @@ const toCutStream = (bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<
 
 const statusesWithoutBody = new Set([204, 205, 304])
 
-/** Returns a web response and decodes gzip, as `fetch` does. */
+/** Returns a web `Response`. Decodes a gzip body, as `fetch` does. */
 const toWebResponse = ({ headers, status }: ResponseData, body: BodyInit | null): Response => {
   if (statusesWithoutBody.has(status)) {
     return new Response(null, { status, headers })
@@ -66,8 +67,8 @@ const sendResponse = (request: HttpClientRequest.HttpClientRequest, response: Re
 }
 
 /**
- * Reads the body of an upload. Discards a body over `limit` bytes, and does not read a stream that announces one.
- * Copies the bytes that the storage keeps, because the caller may change its own.
+ * Reads the body of an upload. Discards a body of more than `limit` bytes. Does not read a stream if its Content-Length
+ * exceeds `limit`. Copies a body in memory, because the caller can change the bytes later.
  */
 const readUpload = (request: HttpClientRequest.HttpClientRequest, limit: number) => {
   const isStream = request.body._tag === "Stream"
@@ -80,7 +81,7 @@ const readUpload = (request: HttpClientRequest.HttpClientRequest, limit: number)
   })
 }
 
-/** @internal Returns the client. It ignores the host of a URL, except to recognise the storage. */
+/** @internal Returns an `HttpClient`. Uses the host of a URL only to detect storage requests. */
 export const make = ({ handle, uploadLimit }: Server): HttpClient.HttpClient =>
   HttpClient.make((request, url) =>
     Effect.gen(function* () {

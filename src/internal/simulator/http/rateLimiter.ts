@@ -1,5 +1,5 @@
 /**
- * The simulator's rate limits. All times are epoch milliseconds on the server's clock.
+ * Rate limiters of the simulator. All times are in epoch milliseconds on the server's clock.
  *
  * @internal
  */
@@ -14,15 +14,17 @@ export interface RateLimitState {
 
 /** @internal */
 export interface RateLimiter {
-  /**
-   * Counts the request and returns true, or returns false if the limit is reached. A rejected request does not count.
-   */
+  /** Counts the request and returns true. Returns false without counting the request if the limit is reached. */
   readonly tryAcquire: (now: number) => boolean
   /** Returns the state at `now`, or undefined if there is no limit. */
   readonly state: (now: number) => RateLimitState | undefined
 }
 
-/** @internal Returns a limiter with windows that start at whole multiples of `windowMillis`, plus `offsetMillis`. */
+/**
+ * Returns a limiter with fixed windows. Each window starts `offsetMillis` after a multiple of `windowMillis`.
+ *
+ * @internal
+ */
 export const fixedWindow = (limit: number, windowMillis: number, offsetMillis = 0): RateLimiter => {
   let current = Number.NaN
   let used = 0
@@ -48,8 +50,8 @@ export const fixedWindow = (limit: number, windowMillis: number, offsetMillis = 
 }
 
 /**
- * Returns a limiter that accepts at most `limit` requests in any `windowMillis`. The reset is when the oldest request
- * leaves the window.
+ * Returns a limiter that accepts at most `limit` requests in any period of `windowMillis`. The reset is the time when
+ * the oldest request leaves the window.
  *
  * @internal
  */
@@ -74,7 +76,8 @@ export const slidingWindow = (limit: number, windowMillis: number): RateLimiter 
 }
 
 /**
- * Returns a bucket of `limit` tokens that refills in `windowMillis`. The reset is when the bucket is full.
+ * Returns a limiter with a bucket of `limit` tokens. An empty bucket refills in `windowMillis`. The reset is the time
+ * when the bucket is full.
  *
  * @internal
  */
@@ -99,10 +102,10 @@ export const tokenBucket = (limit: number, windowMillis: number): RateLimiter =>
   }
 }
 
-/** @internal Accepts every request and sends no headers. */
+/** @internal A limiter that accepts every request and adds no headers. */
 export const unlimited: RateLimiter = { tryAcquire: () => true, state: () => undefined }
 
-/** @internal Returns the three rate limit headers. The reset is in whole seconds, rounded by `round`. */
+/** @internal Returns the three rate limit headers. `round` converts the reset to whole seconds. Default: `Math.ceil` */
 export const toHeaders = (
   state: RateLimitState | undefined,
   round: (seconds: number) => number = Math.ceil

@@ -13,7 +13,7 @@ export interface RequestHead {
   readonly headers: Readonly<Record<string, string>>
   /** Scheme and host of the request. */
   readonly origin: string
-  /** Default prefix of presigned URLs. The option `storageOrigin` replaces it. */
+  /** Default URL prefix of presigned URLs. The option `storageOrigin` replaces the prefix. */
   readonly storage: string
 }
 

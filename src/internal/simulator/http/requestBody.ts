@@ -1,5 +1,5 @@
 /**
- * Reads the body of a client's request as a connection would send it.
+ * Reads the body of an `HttpClientRequest` and adds the headers that `fetch` adds.
  *
  * @internal
  */
@@ -13,7 +13,7 @@ import { concatBytes } from "../../data/bytes.js"
 import * as FixedLength from "./fixedLength.js"
 import type { RequestHead } from "./request.js"
 
-/** @internal The bytes of a body, and the headers with those that the connection adds. */
+/** @internal The bytes and headers of a request. The headers include those that `fetch` adds. */
 export interface SentBody {
   readonly bytes: Uint8Array
   readonly headers: RequestHead["headers"]
@@ -23,7 +23,10 @@ type ReadBodyEffect = Effect.Effect<SentBody, HttpClientError.RequestError>
 
 const emptyBytes = new Uint8Array(0)
 
-/** Adds Content-Length. An empty body has one only if the method usually has a body (RFC 9110, section 8.6). */
+/**
+ * Adds Content-Length. Omits the header if the body is empty, unless the method is POST, PUT or PATCH. RFC 9110,
+ * section 8.6.
+ */
 const withContentLength = (
   request: HttpClientRequest.HttpClientRequest,
   bytes: Uint8Array,
@@ -72,7 +75,12 @@ const readStream = (
   )
 }
 
-/** @internal Reads a body of any kind. Fails if a stream does not match its Content-Length. */
+/**
+ * Reads the body of a request. Fails if the type of the body is unsupported, or if a stream does not match its
+ * Content-Length.
+ *
+ * @internal
+ */
 export const read = (request: HttpClientRequest.HttpClientRequest): ReadBodyEffect => {
   const { body } = request
   switch (body._tag) {

@@ -6,36 +6,40 @@ import * as RingBuffer from "../ringBuffer.js"
 import type { ResponseData } from "./response.js"
 
 /**
- * One request. The value of Authorization is redacted. The body of a `storage.put` is not kept, so `body` is empty.
+ * One logged request. The value of the Authorization header is redacted. `body` is empty for `storage.put`, because the
+ * log does not keep uploaded bytes.
  *
  * @since 0.1.0
  * @category models
  */
 export interface RequestRecord extends Target {
-  /** The arrival time, in milliseconds on the Clock. */
+  /** Arrival time, in milliseconds on the `Clock`. */
   readonly at: number
   /**
-   * The status of the response. `cut` if its body was cut, `dropped` if no response was sent, `pending` until the
-   * response is ready.
+   * The status of the response, or one of these values:
+   *
+   * - `cut`: the connection was reset during the response body.
+   * - `dropped`: the connection was reset without a response.
+   * - `pending`: the response is not ready.
    */
   readonly outcome: number | "cut" | "dropped" | "pending"
-  /** The number of body bytes that a `storage.put` read: 0 if its length was rejected before reading. */
+  /** Number of body bytes that the server read for `storage.put`. 0 if the server rejected the Content-Length. */
   readonly bodySize?: number | undefined
-  /** The `_tag` of the fault that was applied. `Ends` only if no other fault was applied. */
+  /** The `_tag` of the applied fault. `Ends` if only an outcome fault was applied. */
   readonly fault?: string | undefined
-  /** The execution that the request created or named. */
+  /** Id of the execution that the request created or addressed. */
   readonly executionId?: string | undefined
 }
 
 /** @internal */
 export interface RequestLog {
-  /** Logs a request as `pending` and returns the function that records its response. */
+  /** Logs a request as `pending`. Returns a function that records the response. */
   readonly start: (
     target: Target,
     at: number,
     fault: string | undefined
   ) => (response: ResponseData, outcomeFault: string | undefined) => RequestRecord
-  /** Returns the logged requests in the order of their arrival. */
+  /** Returns the logged requests in the order of arrival. */
   readonly all: () => ReadonlyArray<RequestRecord>
 }
 

@@ -7,7 +7,12 @@ import * as Data from "effect/Data"
 import { codes, isCode } from "../../errors/codes.js"
 import type { Detail } from "./validation.js"
 
-/** @internal The transmission of a response. A `Chunked` response is complete but has no Content-Length. */
+/**
+ * The transmission of a response. `Chunked` sends the full body without a Content-Length. `Cut` resets the connection
+ * after `after` bytes of the body. `Dropped` sends no response.
+ *
+ * @internal
+ */
 export type Transmission = Data.TaggedEnum<{
   Complete: {}
   Chunked: {}
@@ -25,7 +30,7 @@ export interface ResponseData {
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array
   readonly transmission: Transmission
-  /** The execution that the response describes. The request log records it. */
+  /** Id of the execution in the response, for the request log. */
   readonly executionId?: string | undefined
 }
 
@@ -48,13 +53,13 @@ export const bytesResponse = (
 export const jsonResponse = (status: number, value: unknown): ResponseData =>
   bytesResponse(status, { "content-type": "application/json" }, JSON.stringify(value))
 
-/** @internal Resets the connection instead of sending the response. The request log still records the response. */
+/** @internal Marks a response as dropped. The server then resets the connection instead of sending the response. */
 export const dropResponse = (response: ResponseData): ResponseData => ({
   ...response,
   transmission: Transmission.Dropped()
 })
 
-/** @internal Adds headers. A header that the response already has keeps its value. */
+/** @internal Adds headers to a response. Does not replace existing headers. */
 export const withHeaders = (response: ResponseData, headers: Readonly<Record<string, string>>): ResponseData => ({
   ...response,
   headers: { ...headers, ...response.headers }
@@ -70,7 +75,11 @@ export interface ErrorFields {
   readonly details?: ReadonlyArray<Detail> | undefined
 }
 
-/** @internal Returns the API's error envelope. Status and `retryable` default to those of the code. */
+/**
+ * Returns an error envelope of the API. By default, the status and `retryable` are the documented values of the code.
+ *
+ * @internal
+ */
 export const errorResponse = (error: ErrorFields): ResponseData => {
   const defaults = isCode(error.code) ? codes[error.code] : { status: 400, retryable: false }
   const { retryable = defaults.retryable, requestId, details } = error
@@ -85,7 +94,7 @@ export const errorResponse = (error: ErrorFields): ResponseData => {
   })
 }
 
-/** @internal Returns an error of the object storage, which uses XML. */
+/** @internal Returns an XML error response of the object storage. */
 export const storageError = (status: number, code: string, message: string): ResponseData =>
   bytesResponse(
     status,
@@ -93,7 +102,7 @@ export const storageError = (status: number, code: string, message: string): Res
     `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>${message}</Message></Error>`
   )
 
-/** @internal Returns the storage's error for a request that does not match the URL's signature. */
+/** @internal Returns the storage's error response for a request that does not match the signature of the URL. */
 export const signatureMismatch = (): ResponseData =>
   storageError(
     403,

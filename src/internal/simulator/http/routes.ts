@@ -24,8 +24,9 @@ export type ApiOperation =
   | "apiKeys.rotate"
 
 /**
- * The operation of a request: the client's name of the method, or of one step of a method. `storage.get` and
- * `storage.put` are a presigned download and upload. `unknown` is any request that the API does not define.
+ * The operation of a request, named after the method of the client or a step of that method. `storage.get` is a
+ * download from a presigned URL. `storage.put` is an upload to a presigned URL. `unknown` is a request that the API
+ * does not define.
  *
  * @since 0.1.0
  * @category models
@@ -34,7 +35,7 @@ export type Operation = ApiOperation | "storage.get" | "storage.put" | "unknown"
 
 /** @internal */
 export type Route = Data.TaggedEnum<{
-  /** `id` is the path segment that names a resource. It is empty if there is none. */
+  /** `id` is the resource id in the path. Empty if the path has no id. */
   Api: { readonly operation: ApiOperation; readonly id: string }
   WrongMethod: { readonly allow: string }
   NotFound: {}
@@ -68,7 +69,7 @@ const parseStoragePath = (path: string): PresignedUrl.StoragePath => {
   return { method: methods.find((method) => PresignedUrl.folders[method] === folder), fileId }
 }
 
-/** @internal Returns the route of a request. URLs that start with `storageBase` belong to the storage. */
+/** @internal Returns the route of a request. A URL that starts with `storageBase` has a storage route. */
 export const matchRoute = (request: RequestHead, storageBase: string): Route => {
   const path = request.url.replace(/\?.*$/s, "")
   if (`${request.origin}${path}`.startsWith(`${storageBase}/`)) {
@@ -87,7 +88,7 @@ export const matchRoute = (request: RequestHead, storageBase: string): Route => 
 
 const storageOperations: Readonly<Record<string, Operation>> = { GET: "storage.get", PUT: "storage.put" }
 
-/** @internal Returns the operation that the simulator records for a route. */
+/** @internal Returns the operation of a route. Returns `unknown` if the API does not define the request. */
 export const toOperation = (route: Route, method: string): Operation => {
   switch (route._tag) {
     case "Api":

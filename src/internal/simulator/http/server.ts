@@ -1,5 +1,5 @@
 /**
- * The simulator's server: authorization, rate limit, faults, routing and the request log.
+ * Handles requests to the simulator: authorization, rate limit, faults, routing and the request log.
  *
  * @internal
  */
@@ -34,9 +34,9 @@ export interface ServerContext {
   readonly isAuthorized: (key: string, now: number) => boolean
   /** Adds a Date header to every response. */
   readonly date: boolean
-  /** Adds a Retry-After header to a 429. */
+  /** Adds a Retry-After header to each 429. */
   readonly retryAfter: boolean
-  /** The server's clock minus the Clock, in milliseconds. */
+  /** Offset of the server's clock from the `Clock`, in milliseconds. */
   readonly skew: number
   readonly storageBase: (request: RequestHead) => string
   /** Maximum size of an upload, in bytes. */
@@ -44,12 +44,12 @@ export interface ServerContext {
   readonly onRequest: (record: RequestRecord) => Effect.Effect<void>
 }
 
-/** @internal The server behind the memory client and the HTTP app. */
+/** @internal The server of the memory client and of the HTTP app. */
 export interface Server {
   readonly handle: (request: RequestData) => Effect.Effect<ResponseData>
   /**
-   * Returns the maximum body length of a storage upload in bytes, or undefined for other requests. A body that is
-   * longer or has no Content-Length need not be read, because the storage rejects it anyway.
+   * Returns the maximum body length of a storage upload in bytes, or undefined for other requests. A caller can skip a
+   * longer body or a body without Content-Length, because the storage rejects both.
    */
   readonly uploadLimit: (request: RequestHead) => number | undefined
 }
@@ -69,17 +69,17 @@ const toTarget = (request: RequestData, route: Routes.Route): Target => {
   }
 }
 
-/** Adds Content-Length, except to a chunked response and to a status that forbids it. */
+/** Adds Content-Length unless the response is chunked or has the status 204 or 304. */
 const withContentLength = (response: ResponseData): ResponseData =>
   response.transmission._tag === "Chunked" || response.status === 204 || response.status === 304
     ? response
     : withHeaders(response, { "content-length": String(response.body.length) })
 
-/** Adds the headers of any server. */
+/** Adds the Date header unless the option `date` is false. */
 const withServerHeaders = ({ date, skew }: ServerContext, response: ResponseData, now: number): ResponseData =>
   date ? withHeaders(response, { date: httpDate(now + skew) }) : response
 
-/** Adds the headers of the API: those of any server and those of the rate limit. */
+/** Adds the Date header and the rate limit headers. */
 const withApiHeaders = (context: ServerContext, response: ResponseData, now: number): ResponseData =>
   withHeaders(
     withServerHeaders(context, response, now),
@@ -96,7 +96,7 @@ const rateLimitResponse = ({ errorResponses, limiter, retryAfter, skew }: Server
 
 type ApiRoute = Exclude<Routes.Route, { readonly _tag: "Storage" }>
 
-/** One request with its route, and the source of the outcome of an execution that it creates. */
+/** One request with its route. `nextOutcome` returns the outcome fault for an execution that the request creates. */
 interface RoutedRequest<Route extends Routes.Route = Routes.Route> {
   readonly request: RequestData
   readonly route: Route
@@ -121,7 +121,7 @@ const callApi = (
   }
 }
 
-/** Checks the API key, then the rate limit, and then calls the API. */
+/** Checks the API key and the rate limit, and then calls the API. */
 const admitAndCall = (context: ServerContext, routed: RoutedRequest<ApiRoute>, now: number): ResponseData => {
   if (!context.isAuthorized(bearerToken(routed.request), now)) {
     const message = "The API key is missing or invalid"
@@ -138,8 +138,8 @@ const respond = (context: ServerContext, { nextOutcome, request, route }: Routed
     : withApiHeaders(context, admitAndCall(context, { nextOutcome, request, route }, now), now)
 
 /**
- * Serves a request without faults. Events that are already due are assigned to their receivers first, so that the
- * request cannot change who receives them.
+ * Serves a request without faults. Assigns due events to their recipients first, so that the request cannot change
+ * those recipients.
  */
 const serve = (context: ServerContext, routed: RoutedRequest): Effect.Effect<ResponseData> =>
   Effect.flatMap(monotonic.now, (now) => {

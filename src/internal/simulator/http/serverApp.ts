@@ -1,5 +1,5 @@
 /**
- * The simulator on a port: an `HttpApp` for any server of the platform.
+ * Serves the simulator on a port. The `HttpApp` runs on any server of `@effect/platform`.
  *
  * @internal
  */
@@ -16,8 +16,9 @@ import { errorResponse, type ResponseData } from "./response.js"
 import type { Server } from "./server.js"
 
 /**
- * Breaks the connection of a request. `flush` sends the bytes already written before that. The platform has no such
- * operation, so each server provides its own. By default the body of the response fails instead.
+ * Resets the connection of a request. With `flush`, sends the bytes of the response body before the reset. Each server
+ * module provides this service, because `@effect/platform` has no such operation. By default, the response body fails
+ * with a defect.
  *
  * @internal
  */
@@ -52,7 +53,7 @@ const toServerResponse = (
         { status, headers }
       )
     case "Dropped":
-      // The platform sends nothing before the body starts, so the connection breaks without a response.
+      // Resets the connection before the body starts, because the platform then sends no status and no headers.
       return HttpServerResponse.stream(Stream.execute(disconnect({ flush: false })))
   }
 }
@@ -60,8 +61,8 @@ const toServerResponse = (
 const emptyBytes = new Uint8Array(0)
 
 /**
- * Reads the body of an upload, unless the storage rejects its length. Does not use the platform's `arrayBuffer`, which
- * copies all previous bytes with every chunk.
+ * Reads the body of an upload. Skips a body with a length that the storage rejects. Does not use the platform's
+ * `arrayBuffer`, because `arrayBuffer` copies all previous bytes with every chunk.
  */
 const readUpload = (request: HttpServerRequest.HttpServerRequest, limit: number) => {
   const length = FixedLength.contentLength(request.headers)
@@ -98,5 +99,5 @@ export const make = ({ handle, uploadLimit }: Server): HttpApp.Default =>
     return send(yield* handle({ ...head, body }))
   }).pipe(
     Effect.catchTag("RequestError", () => HttpServerResponse.empty({ status: 400 })),
-    Effect.interruptible // The platform runs apps uninterruptibly, which would outlive a client that disconnects.
+    Effect.interruptible // The platform runs apps uninterruptibly, even after the client disconnects.
   )

@@ -1,12 +1,12 @@
 /**
- * Checks of the fields of a request body.
+ * Validates the fields of a request body.
  *
  * @internal
  */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 
-/** @internal One invalid field. `field` is its path from the root of the body. */
+/** @internal The error of one field. `field` is the path of the field from the root of the body. */
 export interface Detail {
   readonly field: string
   readonly code: string
@@ -28,7 +28,7 @@ export const isHttpUrl = (value: unknown): value is string =>
 
 const isAbsent = (value: unknown): value is null | undefined => value === undefined || value === null
 
-/** @internal Parses a body that must be a JSON object. */
+/** @internal Parses a JSON object. Returns the error details if the text is not a JSON object. */
 export const parseObject = (text: string): Either.Either<Fields, Details> =>
   Either.try({
     try: (): unknown => JSON.parse(text),
@@ -46,7 +46,7 @@ export const missingField = (field: string, name = field): Detail => ({
   message: `${name} is required`
 })
 
-/** @internal Checks a field unless it is absent or `null`. */
+/** @internal Validates a field. Accepts an absent field and `null`. */
 export const checkOptional = (
   value: unknown,
   isValid: (value: unknown) => boolean,
@@ -55,7 +55,7 @@ export const checkOptional = (
   code = "INVALID_TYPE"
 ): Details => (isAbsent(value) || isValid(value) ? [] : [{ field, code, message: `${field} must be ${kind}` }])
 
-/** @internal Checks a field that must be present and not empty. */
+/** @internal Validates a field. Rejects an absent field, `null` and an empty string. */
 export const checkRequired = (
   value: unknown,
   isValid: (value: unknown) => boolean,
@@ -65,7 +65,7 @@ export const checkRequired = (
 ): Details =>
   isAbsent(value) || value === "" ? [missingField(field)] : checkOptional(value, isValid, field, kind, code)
 
-/** @internal Checks that a field, if present, is an integer between `min` and `max`. */
+/** @internal Validates an integer from `min` to `max`. Accepts an absent field. */
 export const checkInteger = (value: unknown, min: number, max: number, field: string, name = field): Details => {
   if (value === undefined) {
     return []
