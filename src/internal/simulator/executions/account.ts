@@ -1,10 +1,10 @@
 /**
- * The balance of the organization: total, holds and charges.
+ * Account of the organization: balance, holds and charges.
  */
 import * as Money from "./money.js"
 
 /**
- * The account at one moment. Amounts are in dollars, as decimal strings. `total` is the sum of `available` and `held`.
+ * The balance of the account. Amounts are decimal strings in dollars. `total` is the sum of `available` and `held`.
  *
  * @since 0.1.0
  * @category models
@@ -18,9 +18,9 @@ export interface Balance {
 
 /** @internal */
 export interface Account {
-  /** Holds an amount and returns true, or returns false if the available balance does not cover it. */
+  /** Holds an amount and returns true. Returns false if the available balance is lower than the amount. */
   readonly hold: (amount: Money.Micros) => boolean
-  /** Releases a hold and charges the cost, which may be 0. */
+  /** Releases a hold and charges the cost. The cost is 0 unless the execution completed. */
   readonly settle: (hold: Money.Micros, cost: Money.Micros) => void
   readonly topUp: (amount: Money.Micros) => void
   readonly balance: () => Balance

@@ -1,5 +1,5 @@
 /**
- * The API's operations on executions.
+ * Handles the execution operations of the API.
  *
  * @internal
  */
@@ -21,7 +21,7 @@ interface ApiContext {
   readonly files: Files
   readonly errorResponses: ErrorResponses
   readonly model: (slug: string) => Model
-  /** The server's clock minus the Clock, in milliseconds. */
+  /** Offset of the server's clock from the `Clock`, in milliseconds. */
   readonly skew: number
 }
 
@@ -37,7 +37,7 @@ const createResponse = (snapshot: View.Snapshot): ResponseData => ({
   executionId: snapshot.execution.id
 })
 
-/** Returns the execution that the idempotency key already created, or a 409 if the body differs. */
+/** Returns the execution of an earlier request with the same idempotency key. Returns a 409 if the body differs. */
 const replay = (context: ApiContext, earlier: Execution, body: string, now: number): ResponseData =>
   earlier.submission.body === body
     ? createResponse(toSnapshot(context, earlier, now))
@@ -111,7 +111,7 @@ const cancel = (context: ApiContext, execution: Execution, now: number): Respons
   return showExecution(context, execution, now)
 }
 
-/** Returns the latest executions, newest first. */
+/** Returns the latest 100 executions, newest first. */
 const list = (context: ApiContext, now: number): ResponseData => {
   const latest = [...context.executions.all()].slice(-maxListLength).toReversed()
   return jsonResponse(200, {
@@ -119,7 +119,7 @@ const list = (context: ApiContext, now: number): ResponseData => {
   })
 }
 
-/** Returns the response of `respond` for the execution that the path names, or a 404. */
+/** Calls `respond` with the execution in the path. Returns a 404 if the execution does not exist. */
 const withExecution = (
   context: ApiContext,
   call: ApiCall,

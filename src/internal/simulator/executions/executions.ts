@@ -1,6 +1,6 @@
 /**
- * The executions that the server runs, and the holds and charges for them. Nothing runs in the background. Each request
- * first settles the executions that have ended since the last one.
+ * Stores the executions of the server, with their holds and charges. No fiber runs in the background. Each request
+ * first settles the executions that have ended since the previous request.
  *
  * @internal
  */
@@ -28,7 +28,7 @@ export interface Execution {
   readonly fileIds: ReadonlyArray<string>
 }
 
-/** @internal The end of an execution. */
+/** @internal The terminal status of an execution, with its time and error. */
 export interface TerminalState {
   readonly status: Plan.TerminalStatus
   readonly at: number
@@ -40,25 +40,25 @@ export interface CreateOptions {
   readonly submission: Submission
   readonly model: Model
   readonly idempotencyKey: string | undefined
-  /** Called only if the execution is created, because each call uses up one fault. */
+  /** Returns the outcome fault. Called only if the execution is created, because each call uses one fault. */
   readonly nextOutcome: () => TerminalOutcome | undefined
   readonly fileCount: number
 }
 
 /** @internal */
 export interface Executions {
-  /** Settles all executions that have ended by `now`. Call it before the other methods. */
+  /** Settles all executions that have ended by `now`. Call `settle` before the other methods. */
   readonly settle: (now: number) => void
-  /** Returns undefined if the balance does not cover the hold. */
+  /** Creates an execution. Returns undefined if the available balance is lower than the hold. */
   readonly create: (options: CreateOptions, now: number) => Execution | undefined
   readonly get: (id: string) => Execution | undefined
   readonly findByKey: (key: string, now: number) => Execution | undefined
   readonly findByFile: (fileId: string) => Execution | undefined
-  /** Returns undefined while the execution runs. */
+  /** Returns the terminal state, or undefined while the execution runs. */
   readonly terminalState: (execution: Execution) => TerminalState | undefined
   readonly status: (execution: Execution, now: number) => Plan.RunningStatus | Plan.TerminalStatus
   readonly cancel: (execution: Execution, now: number) => void
-  /** Returns all executions in the order of their creation. */
+  /** Returns all executions in the order of creation. */
   readonly all: () => Iterable<Execution>
 }
 
@@ -78,7 +78,7 @@ interface Store {
   readonly endQueue: TimeQueue.TimeQueue<Execution>
 }
 
-/** Holds the cost and returns the new execution, or returns undefined if the balance does not cover the hold. */
+/** Places the hold and returns the new execution. Returns undefined if the available balance is lower than the hold. */
 const makeExecution = (
   { account, expiresAfterMillis, ids }: ExecutionsContext,
   { fileCount, idempotencyKey, model, nextOutcome, submission }: CreateOptions,

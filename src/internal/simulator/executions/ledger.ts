@@ -1,5 +1,5 @@
 /**
- * The ledger: every execution that the server created, and its charge.
+ * Ledger of all executions and their charges.
  */
 import * as DateTime from "effect/DateTime"
 import type { Account } from "./account.js"
@@ -16,27 +16,27 @@ export interface LedgerEntry {
   readonly executionId: string
   readonly idempotencyKey?: string | undefined
   readonly model: string
-  /** The current status. */
+  /** Current status. */
   readonly status: string
-  /** The current hold, in dollars, as a decimal string. */
+  /** Current hold, in dollars, as a decimal string. */
   readonly held: string
-  /** The charge, in dollars, as a decimal string. Zero until the execution is completed. */
+  /** Charge in dollars, as a decimal string. Zero unless the execution completed. */
   readonly charged: string
-  /** On the Clock, not on the server's clock. */
+  /** Creation time on the `Clock`, not on the server's clock. */
   readonly createdAt: DateTime.Utc
-  /** The body of the create request. */
+  /** Body of the create request. */
   readonly body: string
 }
 
 /**
- * All executions in the order of their creation, and their total charge.
+ * All executions in the order of creation, and their total charge.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Ledger {
   readonly executions: ReadonlyArray<LedgerEntry>
-  /** In dollars, as a decimal string. */
+  /** Total charge in dollars, as a decimal string. */
   readonly charged: string
 }
 

@@ -4,25 +4,26 @@
 import type * as Duration from "effect/Duration"
 
 /**
- * The behaviour of one model's executions.
+ * The behaviour of a model in the simulator: duration, cost and output.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Model {
-  /** The time from the create to the result. */
+  /** Time from the create request to the result. */
   readonly duration: Duration.DurationInput
-  /** The part of `duration` in `PENDING`. Default: a tenth of `duration`. */
+  /** Part of `duration` in `PENDING`. Default: a tenth of `duration` */
   readonly queued?: Duration.DurationInput | undefined
-  /** Spends the last half of `duration` in `AWAITING_WEBHOOK`. Default: `false` */
+  /** Keeps the execution in `AWAITING_WEBHOOK` for the second half of `duration`. Default: `false` */
   readonly awaitingWebhook?: boolean | undefined
-  /** The estimate and the charge, in dollars, as a decimal string. */
+  /** Estimated cost and charge, in dollars, as a decimal string. */
   readonly cost: string
-  /** The kind of output. `images` returns `input.n` or `input.num_images` images: 1 to 10, default 1. */
+  /** Kind of output. `images` creates `input.n` or `input.num_images` images, from 1 to 10. Default: 1 image */
   readonly output: "image" | "images" | "text" | "none"
   /**
-   * The output fields in `GET /v1/executions/{id}` of a completed execution. `embedded` has `result`, `separate` has
-   * none, and `both` has `result` and `output`. `GET /v1/executions/{id}/result` always works. Default: `embedded`
+   * Output fields of a completed execution in `GET /v1/executions/{id}`. `embedded` returns `result`, `separate`
+   * returns no output, and `both` returns `result` and `output`. `GET /v1/executions/{id}/result` always returns the
+   * output. Default: `embedded`
    */
   readonly result?: "embedded" | "separate" | "both" | undefined
   /** Fields of `input` that must be non-empty strings. Default: none. */
@@ -30,8 +31,8 @@ export interface Model {
 }
 
 /**
- * The built-in models. `seedance-video` takes 4 minutes, one minute less than the default `expiresAfter`. Its file is a
- * PNG image.
+ * The built-in models. `seedance-video` takes 4 minutes, one minute less than the default `expiresAfter`. The output
+ * file of `seedance-video` is a PNG image.
  *
  * @since 0.1.0
  * @category models
@@ -74,5 +75,5 @@ export const models: {
   }
 }
 
-/** @internal The behaviour of a model slug that has no entry. */
+/** @internal The model of all slugs without an entry. */
 export const defaultModel: Model = { duration: "10 seconds", cost: "0.040", output: "image" }

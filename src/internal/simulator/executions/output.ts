@@ -1,5 +1,5 @@
 /**
- * The output of a completed execution, in the API's two forms.
+ * Builds the output of a completed execution in both formats of the API.
  *
  * @internal
  */

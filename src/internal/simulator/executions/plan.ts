@@ -1,5 +1,5 @@
 /**
- * The planned course of an execution. It is fixed at creation, so that the status is a function of the time alone.
+ * Plans the status changes of an execution. The plan is fixed at creation, so that the status depends only on the time.
  *
  * @internal
  */
@@ -20,10 +20,10 @@ export interface ExecutionError {
   readonly retryable?: boolean
 }
 
-/** @internal All times are in milliseconds on the Clock. */
+/** @internal The planned status changes of an execution. All times are in milliseconds on the `Clock`. */
 export interface Plan {
   readonly processingAt: number
-  /** Infinity if the execution does not pass through `AWAITING_WEBHOOK`. */
+  /** Infinity if the execution never has the status `AWAITING_WEBHOOK`. */
   readonly awaitingWebhookAt: number
   readonly endsAt: number
   readonly status: TerminalStatus
@@ -36,7 +36,12 @@ const toExecutionError = ({ code = "GENERATION_FAILED", message, retryable }: Te
   ...(retryable === undefined ? {} : { retryable })
 })
 
-/** @internal Plans an execution. Without an outcome it completes, or expires if the model takes too long. */
+/**
+ * Plans an execution. Without `outcome`, the execution ends as `COMPLETED`. If the model's duration ends after
+ * `expiresAt`, the execution ends as `EXPIRED`.
+ *
+ * @internal
+ */
 export const make = (
   model: Model,
   createdAt: number,
@@ -60,7 +65,7 @@ export const make = (
   }
 }
 
-/** @internal Returns the status at a time before the end of the plan. */
+/** @internal Returns the status at a time before the planned end. */
 export const statusAt = (plan: Plan, now: number): RunningStatus => {
   if (now >= plan.awaitingWebhookAt) {
     return "AWAITING_WEBHOOK"

@@ -1,6 +1,6 @@
 /**
- * The future events of executions. Scheduling needs no fiber, because the webhooks set one timer for the next event
- * that has a receiver.
+ * Schedules the future events of executions. Scheduling needs no fiber, because `webhooks.ts` sets one timer for the
+ * next event with a recipient.
  *
  * @internal
  */
@@ -26,13 +26,13 @@ export interface ScheduledEvent<E> {
 export interface ScheduledEvents<E> {
   /** Schedules all events of the execution's plan. */
   readonly add: (execution: E) => void
-  /** Replaces the remaining events of the execution by `execution.cancelled`. */
+  /** Replaces the remaining events of the execution with `execution.cancelled`. */
   readonly cancel: (execution: E, now: number) => void
-  /** Removes and returns the events up to `now`, in the order of their time. */
+  /** Removes and returns the events that are due at `now` or earlier, in the order of their time. */
   readonly takeDue: (now: number) => ReadonlyArray<ScheduledEvent<E>>
   /**
-   * Returns the time of the next event that has a receiver. That is an event of an execution with its own
-   * `webhook_url`, or of a type for which `hasSubscriber` is true.
+   * Returns the time of the next event with a recipient, or undefined. An event has a recipient if its execution has a
+   * `webhook_url` or if `hasSubscriber` returns true for its type.
    */
   readonly nextAt: (hasSubscriber: (type: EventType) => boolean) => number | undefined
 }
@@ -59,7 +59,7 @@ const eventTypes = ["execution.started", "execution.completed", "execution.faile
 
 /** @internal */
 export const make = <E extends Schedulable>(): ScheduledEvents<E> => {
-  // One queue per type and kind of receiver, so that `nextAt` is fast with any number of events.
+  // Uses one queue per event type and kind of recipient, so that `nextAt` is fast with any number of events.
   const queues = eventTypes.flatMap((type) =>
     [true, false].map((hasOwnUrl) => ({ type, hasOwnUrl, queue: TimeQueue.make<ScheduledEvent<E>>() }))
   )

@@ -13,13 +13,13 @@ export interface Submission {
   readonly model: string
   readonly input: Readonly<Record<string, unknown>>
   readonly metadata?: unknown
-  /** Receives the events of this execution, in addition to the webhook endpoints. */
+  /** URL that receives the events of this execution, in addition to the webhook endpoints. */
   readonly webhookUrl?: string | undefined
-  /** The unparsed body. A replay under the same key must have the same body. */
+  /** Unparsed body. A request with the same idempotency key must have the same body. */
   readonly body: string
 }
 
-/** @internal Decodes the fields that every model requires. */
+/** @internal Decodes a create request. Checks only the fields that do not depend on the model. */
 export const decode = (text: string): Either.Either<Submission, Validation.Details> =>
   Either.flatMap(Validation.parseObject(text), ({ model, input, metadata, webhook_url: webhookUrl }) => {
     const details = [
@@ -51,7 +51,7 @@ const checkSize = (input: Submission["input"], name: string): Validation.Details
 const checkCount = (input: Submission["input"], name: string): Validation.Details =>
   Validation.checkInteger(input[name], 1, 10, `input.${name}`, name)
 
-/** @internal Returns the fields of the input that the model rejects. */
+/** @internal Returns an error for each input field that the model rejects. */
 export const validateInput = (model: Model, input: Submission["input"]): Validation.Details => {
   const missing = (model.requires ?? []).filter((name) => !Predicate.isString(input[name]) || input[name] === "")
   const urls = Object.keys(input).filter((name) => name !== "prompt" && /^https?:\/\/\S+$/.test(String(input[name])))

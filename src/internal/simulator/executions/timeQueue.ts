@@ -1,5 +1,5 @@
 /**
- * A priority queue of items by due time.
+ * Priority queue of items, ordered by due time.
  *
  * @internal
  */

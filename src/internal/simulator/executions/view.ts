@@ -1,5 +1,5 @@
 /**
- * The JSON of an execution in the API's responses and events.
+ * Builds the JSON of an execution for the API's responses and events.
  *
  * @internal
  */
@@ -9,7 +9,11 @@ import * as Money from "./money.js"
 import * as Output from "./output.js"
 import type { RunningStatus, TerminalStatus } from "./plan.js"
 
-/** @internal An execution at one moment. `skew` is the server's clock minus the Clock, in milliseconds. */
+/**
+ * The state of an execution. `skew` is the offset of the server's clock from the `Clock`, in milliseconds.
+ *
+ * @internal
+ */
 export interface Snapshot {
   readonly execution: Execution
   readonly status: RunningStatus | TerminalStatus
@@ -17,7 +21,7 @@ export interface Snapshot {
   readonly skew: number
 }
 
-/** @internal Returns the body of the response to a create. */
+/** @internal Returns the response body of `POST /v1/executions`. */
 export const toCreateBody = ({ execution, status, skew }: Snapshot) => ({
   id: execution.id,
   status,
@@ -41,7 +45,7 @@ const resultFields = ({ execution, terminalState }: Snapshot) => {
   return execution.model.result === "both" ? { ...result, output: Output.output(execution) } : result
 }
 
-/** @internal Returns the body of `GET /v1/executions/{id}`. */
+/** @internal Returns the response body of `GET /v1/executions/{id}`. */
 export const toExecutionBody = (snapshot: Snapshot) => {
   const { execution, skew, terminalState } = snapshot
   const { metadata } = execution.submission
@@ -55,7 +59,7 @@ export const toExecutionBody = (snapshot: Snapshot) => {
   }
 }
 
-/** @internal Returns the body of `GET /v1/executions/{id}/result`. */
+/** @internal Returns the response body of `GET /v1/executions/{id}/result`. */
 export const toResultBody = (snapshot: Snapshot) => ({
   execution_id: snapshot.execution.id,
   status: snapshot.status,

@@ -1,5 +1,5 @@
 /**
- * The API's operations on webhook endpoints.
+ * Handles the webhook endpoint operations of the API.
  *
  * @internal
  */
@@ -19,7 +19,7 @@ interface ApiContext {
   readonly sendTest: (endpoint: Endpoint, now: number) => string
 }
 
-/** Returns the response of `respond` for the endpoint that the path names, or a 404. */
+/** Calls `respond` with the endpoint in the path. Returns a 404 if the endpoint does not exist. */
 const withEndpoint = (
   { endpoints, errorResponses }: ApiContext,
   { id }: ApiCall,

@@ -1,5 +1,5 @@
 /**
- * A sleep that a deferred can cancel.
+ * Sleeps until a given time. A `Deferred` can cancel the sleep.
  *
  * @internal
  */
@@ -7,7 +7,11 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as monotonic from "../../data/monotonic.js"
 
-/** @internal Sleeps until `at` on the Clock and returns true. Returns false as soon as `cancelled` is done. */
+/**
+ * Sleeps until `at` on the `Clock` and returns true. Returns false immediately when `cancelled` completes.
+ *
+ * @internal
+ */
 export const sleepUntil = (at: number, cancelled: Deferred.Deferred<void>): Effect.Effect<boolean> =>
   Effect.flatMap(monotonic.now, (now) =>
     Effect.timeoutTo(Deferred.await(cancelled), {

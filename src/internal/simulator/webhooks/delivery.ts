@@ -18,10 +18,10 @@ import { sleepUntil } from "./cancellableSleep.js"
 import type { DeliveryAttempt, DeliveryFault, DeliveryRecord } from "./deliveryRecord.js"
 import type { Event } from "./event.js"
 
-/** @internal The destination of one attempt. */
+/** @internal The destination of one delivery attempt. */
 export interface Destination {
   readonly url: string
-  /** Added to the API's own headers. */
+  /** Headers in addition to those of the API. */
   readonly headers: Readonly<Record<string, string>>
   readonly secret: string
 }
@@ -29,9 +29,9 @@ export interface Destination {
 /** @internal */
 export interface Recipient {
   readonly endpointId: string | undefined
-  /** Called before each attempt, because an endpoint can change between attempts. */
+  /** Returns the current destination. Called before each attempt, because an endpoint can change between attempts. */
   readonly destination: () => Destination
-  /** Done when no further attempt should be made. */
+  /** Completes when no further attempt is allowed. */
   readonly stopped: Deferred.Deferred<void>
   readonly onSuccess: (now: number) => void
   readonly onFailure: () => void
@@ -39,16 +39,16 @@ export interface Recipient {
 
 /** @internal */
 export interface DeliveryContext {
-  /** Called before each attempt, because `deliverTo` can replace the client. */
+  /** Returns the current client. Called before each attempt, because `deliverTo` can replace the client. */
   readonly client: () => HttpClient.HttpClient
   readonly log: RingBuffer<DeliveryRecord>
   readonly deliveryFault: (attempt: DeliveryAttempt) => DeliveryFault
-  /** The server's clock minus the Clock, in milliseconds. */
+  /** Offset of the server's clock from the `Clock`, in milliseconds. */
   readonly skew: number
 }
 
 const minuteMillis = 60_000
-/** The time after an event when its last retry may start. */
+/** Maximum age of an event when a retry starts. */
 const maxEventAgeMillis = 24 * 60 * minuteMillis
 const retryDelaysMinutes = [2, 4, 8, 16, 30]
 const responseTimeout = "30 seconds"
@@ -67,7 +67,10 @@ const toRequest = ({ headers, secret, url }: Destination, body: Uint8Array, time
 const isSuccess = (outcome: DeliveryRecord["outcome"]): boolean =>
   typeof outcome === "number" && outcome >= 200 && outcome < 300
 
-/** Returns the status after the body has been read, or `no response` after any failure or after 30 seconds. */
+/**
+ * Sends a request, reads the response body and returns the status. Returns `no response` after a failure or after 30
+ * seconds.
+ */
 const execute = (
   client: HttpClient.HttpClient,
   request: HttpClientRequest.HttpClientRequest
@@ -78,7 +81,7 @@ const execute = (
     Effect.catchAllCause(() => Effect.succeed("no response" as const))
   )
 
-/** Sends one signed request and records its outcome. Returns whether the server counts it as delivered. */
+/** Sends one signed request and records its outcome. Returns true if the outcome is a 2xx status. */
 const send = (
   { client, log, skew }: DeliveryContext,
   attempt: DeliveryAttempt,
@@ -97,7 +100,7 @@ const send = (
     return isSuccess(outcome)
   })
 
-/** Records a request that was never sent. */
+/** Records a dropped request without sending the request. Returns false, because the attempt fails. */
 const recordDropped = ({ log }: DeliveryContext, attempt: DeliveryAttempt): Effect.Effect<boolean> =>
   Effect.map(monotonic.now, (at) => {
     log.append({ ...attempt, at, outcome: "dropped" })
@@ -138,9 +141,13 @@ const toAttempt = (
   attempt
 })
 
-/** @internal Delivers an event. Retries up to 5 times within 24 hours of the event, until the recipient stops. */
+/**
+ * Delivers an event. Retries up to 5 times within 24 hours of the event. Stops when `recipient.stopped` completes.
+ *
+ * @internal
+ */
 export const deliver = (context: DeliveryContext, event: Event, recipient: Recipient): Effect.Effect<void> => {
-  /** Returns false without a full wait if the event is too old by then or the recipient stops. */
+  /** Waits until `at` and returns true. Returns false if the event is too old at `at`, or if the recipient stops. */
   const waitUntil = (at: number): Effect.Effect<boolean> =>
     at < event.at + maxEventAgeMillis ? sleepUntil(at, recipient.stopped) : Effect.succeed(false)
 

@@ -1,40 +1,43 @@
 /**
- * Deliveries of events as the simulator's user sees them.
+ * Records of webhook deliveries in the public API of the simulator.
  */
 import type * as Duration from "effect/Duration"
 
 /**
- * One attempt to deliver an event to one receiver. A failed attempt is retried after 2, 4, 8, 16 and 30 minutes, within
- * 24 hours of the event. API page "Webhooks overview".
+ * One attempt to deliver an event to one recipient. The server retries a failed attempt after 2, 4, 8, 16 and 30
+ * minutes. Retries end 24 hours after the event. API page "Webhooks overview".
  *
  * @since 0.1.0
  * @category models
  */
 export interface DeliveryAttempt {
-  /** The same for all receivers and attempts of the event. */
+  /** Id of the event. All attempts to all recipients have the same id. */
   readonly eventId: string
   readonly type: string
-  /** Undefined for a test event. */
+  /** Id of the execution. Undefined for a test event. */
   readonly executionId?: string | undefined
-  /** Undefined for the `webhook_url` of an execution. */
+  /** Id of the webhook endpoint. Undefined for the `webhook_url` of an execution. */
   readonly endpointId?: string | undefined
   readonly url: string
-  /** Starts at 1. */
+  /** Number of the attempt, starting at 1. */
   readonly attempt: number
 }
 
 /**
- * One request of a delivery.
+ * One request of a delivery attempt.
  *
  * @since 0.1.0
  * @category models
  */
 export interface DeliveryRecord extends DeliveryAttempt {
-  /** The send time, in milliseconds on the Clock. */
+  /** Send time, in milliseconds on the `Clock`. */
   readonly at: number
   /**
-   * The status of the response. `no response` if none arrived within 30 seconds, `dropped` if the request was not sent,
-   * `pending` until the attempt ends.
+   * The status of the response, or one of these values:
+   *
+   * - `no response`: no response arrived within 30 seconds.
+   * - `dropped`: the server did not send the request.
+   * - `pending`: the attempt has not ended.
    */
   readonly outcome: number | "no response" | "dropped" | "pending"
 }
@@ -43,10 +46,10 @@ export interface DeliveryRecord extends DeliveryAttempt {
  * The fault of one delivery attempt:
  *
  * - `deliver`: no fault.
- * - `dropBefore`: the request is not sent. The attempt fails.
- * - `dropAfter`: the receiver gets the request, but its response is lost. The attempt fails.
- * - `twice`: two requests are sent, one after the other. The second response decides.
- * - `{ delay }`: the request is sent after a delay.
+ * - `dropBefore`: the server does not send the request. The attempt fails.
+ * - `dropAfter`: the recipient receives the request, but the response is lost. The attempt fails.
+ * - `twice`: the server sends two requests in sequence. The second response determines the outcome.
+ * - `{ delay }`: the server sends the request after a delay.
  *
  * @since 0.1.0
  * @category models

@@ -1,5 +1,5 @@
 /**
- * Decodes the bodies that create and update a webhook endpoint.
+ * Decodes the request bodies that create or update a webhook endpoint.
  *
  * @internal
  */
@@ -11,7 +11,7 @@ import type { Settings } from "./endpoints.js"
 const isStringArray = (value: unknown): value is ReadonlyArray<string> =>
   Array.isArray(value) && value.every(Predicate.isString)
 
-/** Returns true for valid HTTP headers. Invalid ones would fail every delivery. */
+/** Returns true for valid HTTP headers. Invalid headers would cause every delivery to fail. */
 const isHeaderRecord = (value: unknown): value is Readonly<Record<string, string>> =>
   Validation.isObject(value) &&
   Object.entries(value).every(
@@ -42,7 +42,7 @@ const toSettings = ({
 
 const urlKind = "an http or https URL"
 
-/** @internal Decodes the body of a create. */
+/** @internal Decodes the body of a create request. */
 export const decodeCreate = (text: string): Either.Either<Settings, Validation.Details> =>
   Either.flatMap(Validation.parseObject(text), (fields) => {
     const details = [
@@ -61,7 +61,7 @@ export const decodeCreate = (text: string): Either.Either<Settings, Validation.D
         })
   })
 
-/** @internal Decodes the body of an update. Absent fields do not change. */
+/** @internal Decodes the body of an update request. The result contains only the fields to change. */
 export const decodeUpdate = (text: string): Either.Either<Partial<Settings>, Validation.Details> =>
   Either.flatMap(Validation.parseObject(text), (fields) => {
     const details = [

@@ -1,5 +1,5 @@
 /**
- * The JSON of a webhook endpoint, in both shapes of the API's documentation.
+ * Builds the JSON of a webhook endpoint in both documented shapes.
  *
  * @internal
  */
@@ -7,16 +7,19 @@ import { iso } from "../time.js"
 import type { Endpoint } from "./endpoints.js"
 
 /**
- * The shape of an endpoint's JSON. The API's documentation shows both: `long` has `description`, `is_active` and
- * `created_at`, `short` has `status` with `active` or `inactive`. API page
- * "Webhook setup".
+ * The JSON shape of a webhook endpoint. The API's documentation shows both shapes:
+ *
+ * - `long`: contains `description`, `is_active` and `created_at`.
+ * - `short`: contains `status` with the value `active` or `inactive`.
+ *
+ * API page "Webhook setup".
  *
  * @since 0.1.0
  * @category models
  */
 export type EndpointShape = "long" | "short"
 
-/** @internal `skew` is the server's clock minus the Clock, in milliseconds. */
+/** @internal The JSON shape and the offset of the server's clock from the `Clock`, in milliseconds. */
 export interface Style {
   readonly shape: EndpointShape
   readonly skew: number
@@ -25,20 +28,24 @@ export interface Style {
 const activeField = ({ active }: Endpoint, shape: EndpointShape) =>
   shape === "long" ? { is_active: active } : { status: active ? "active" : "inactive" }
 
-/** @internal Returns the endpoint without its secret. */
+/** @internal Returns the JSON of an endpoint without its secret. */
 export const toEndpointBody = (endpoint: Endpoint, { shape, skew }: Style) => {
   const { createdAt, description, events, id, url } = endpoint
   const longFields = { ...(description === undefined ? {} : { description }), created_at: iso(createdAt + skew) }
   return { id, url, events, ...activeField(endpoint, shape), ...(shape === "long" ? longFields : {}) }
 }
 
-/** @internal Returns the endpoint with its secret. Only the response to a create has it. */
+/**
+ * Returns the JSON of an endpoint with its secret. Only the response to a create request contains the secret.
+ *
+ * @internal
+ */
 export const toCreatedBody = (endpoint: Endpoint, style: Style) => ({
   ...toEndpointBody(endpoint, style),
   secret: endpoint.secret
 })
 
-/** @internal Returns the endpoint's entry in the list. */
+/** @internal Returns the JSON of an endpoint in the list of endpoints. */
 export const toListEntry = (endpoint: Endpoint, { shape, skew }: Style) => {
   const { events, failures, id, lastSuccess, url } = endpoint
   return {

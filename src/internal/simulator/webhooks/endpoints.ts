@@ -1,5 +1,5 @@
 /**
- * The webhook endpoints and the results of their deliveries.
+ * Stores the webhook endpoints and the results of their deliveries.
  *
  * @internal
  */
@@ -12,9 +12,9 @@ import type { Ids } from "../ids.js"
 export interface Settings {
   readonly url: string
   readonly description: string | undefined
-  /** An empty list subscribes to all events. */
+  /** Subscribed event types. An empty list subscribes to all events. */
   readonly events: ReadonlyArray<string>
-  /** Added to each delivery. */
+  /** Additional headers of each delivery. */
   readonly headers: Readonly<Record<string, string>>
   readonly active: boolean
 }
@@ -24,10 +24,10 @@ export interface Endpoint extends Settings {
   readonly id: string
   readonly secret: string
   readonly createdAt: number
-  /** Consecutive failures of all deliveries. */
+  /** Number of consecutive failed attempts, across all deliveries. */
   readonly failures: number
   readonly lastSuccess: number | undefined
-  /** Done when the endpoint is inactive or removed. Deliveries are not retried after that. */
+  /** Completes when the endpoint becomes inactive or is removed. Its deliveries are then not retried. */
   readonly stopped: Deferred.Deferred<void>
 }
 
@@ -35,9 +35,9 @@ export interface Endpoint extends Settings {
 export interface Endpoints {
   readonly create: (settings: Settings, now: number) => Endpoint
   readonly get: (id: string) => Endpoint | undefined
-  /** Returns all endpoints in the order of their creation. */
+  /** Returns all endpoints in the order of creation. */
   readonly all: () => ReadonlyArray<Endpoint>
-  /** Changes an endpoint. Reactivation resets the number of failures. */
+  /** Updates an endpoint. Resets the number of failures if the endpoint becomes active again. */
   readonly update: (endpoint: Endpoint, changes: Partial<Settings>) => Endpoint
   readonly remove: (endpoint: Endpoint) => void
   readonly recordSuccess: (id: string, now: number) => void

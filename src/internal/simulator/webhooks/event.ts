@@ -1,5 +1,5 @@
 /**
- * An event and its body, in both shapes of the API's documentation.
+ * Builds webhook events and their bodies in both documented shapes.
  *
  * @internal
  */
@@ -9,8 +9,12 @@ import * as View from "../executions/view.js"
 import { iso } from "../time.js"
 
 /**
- * The shape of an event's JSON. The API's documentation shows both: `full` has `event_type`, `version`,
- * `organization_id` and `execution_id`, `short` has `type` and none of the others. API page "Webhooks overview".
+ * The JSON shape of an event. The API's documentation shows both shapes:
+ *
+ * - `full`: contains `event_type`, `version`, `organization_id` and `execution_id`.
+ * - `short`: contains `type` instead of these fields.
+ *
+ * API page "Webhooks overview".
  *
  * @since 0.1.0
  * @category models
@@ -23,11 +27,15 @@ export interface Event {
   readonly type: string
   readonly executionId: string | undefined
   readonly at: number
-  /** The signed bytes. They are the same in each attempt. */
+  /** The signed bytes. All attempts send the same bytes. */
   readonly body: Uint8Array
 }
 
-/** @internal `skew` is the server's clock minus the Clock, in milliseconds. */
+/**
+ * Settings of the event body. `skew` is the offset of the server's clock from the `Clock`, in milliseconds.
+ *
+ * @internal
+ */
 export interface Style {
   readonly shape: PayloadShape
   readonly skew: number
@@ -61,7 +69,7 @@ export const fromExecution = (
   terminalState: TerminalState | undefined,
   style: Style
 ): Event => {
-  // A start event that is sent after the end must still show PROCESSING.
+  // A start event must contain PROCESSING, even if the execution has already ended.
   const shownState = type === "execution.started" ? undefined : terminalState
   const data = View.toEventData({
     execution,

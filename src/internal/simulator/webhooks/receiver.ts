@@ -1,5 +1,5 @@
 /**
- * A webhook receiver in memory: an `HttpClient` that runs an HTTP app in the calling fiber.
+ * Delivers webhooks in memory. The `HttpClient` runs an HTTP app in the calling fiber.
  *
  * @internal
  */
@@ -15,7 +15,7 @@ import * as Effect from "effect/Effect"
 import * as FixedLength from "../http/fixedLength.js"
 import * as RequestBody from "../http/requestBody.js"
 
-/** @internal Returns a client that runs the app in the current context. */
+/** @internal Returns a client that runs the app with the current context. */
 export const make = <E, R>(app: HttpApp.Default<E, R>): Effect.Effect<HttpClient.HttpClient, never, R> =>
   Effect.map(Effect.context<R>(), (context) =>
     fromApp(Effect.mapInputContext(app, (request: RequestContext) => Context.merge(context, request)))
@@ -36,21 +36,21 @@ const toWebRequest = (request: HttpClientRequest.HttpClientRequest, url: URL) =>
     })
   )
 
-/** @internal Returns a client that runs the app. */
+/** @internal Returns a client that runs the app for each request. */
 export const fromApp = <E>(app: HttpApp.Default<E>): HttpClient.HttpClient =>
   HttpClient.make((request, url) =>
     Effect.gen(function* () {
       const webRequest = yield* toWebRequest(request, url)
       const runtime = yield* Effect.runtime<never>()
       let webResponse = new Response(null, { status: 500 })
-      // The platform runs apps uninterruptibly, which would outlive a client that disconnects.
+      // The platform runs apps uninterruptibly, even after the client disconnects.
       yield* HttpApp.toHandled(Effect.interruptible(app), (_, response) =>
         Effect.sync(() => {
           webResponse = HttpServerResponse.toWeb(response, { runtime })
         })
       ).pipe(
         Effect.provideService(HttpServerRequest.HttpServerRequest, HttpServerRequest.fromWeb(webRequest)),
-        // The platform has already turned the failure into a response.
+        // Only logs the failure, because the platform has already converted the failure to a response.
         Effect.catchAllCause((cause) => Effect.logDebug("The app that receives webhooks has failed", cause))
       )
       return HttpClientResponse.fromWeb(request, webResponse)

@@ -1,7 +1,10 @@
 /**
- * Assigns events to recipients and starts their deliveries. Only two kinds of fibers run in the background: the timer
- * for the next event that has a recipient, and the current deliveries. Both use the Clock of the fiber that started
- * them.
+ * Assigns events to recipients and starts their deliveries. Two kinds of fibers run in the background:
+ *
+ * - the timer for the next event with a recipient
+ * - the current deliveries
+ *
+ * Each fiber uses the `Clock` of the fiber that started it.
  *
  * @internal
  */
@@ -21,11 +24,13 @@ import * as Event from "./event.js"
 
 /** @internal */
 export interface Webhooks {
-  /** Assigns the events up to `now` to their current recipients. `flush` starts the deliveries. */
+  /** Assigns the events that are due at `now` to their current recipients. `flush` starts the deliveries. */
   readonly advance: (now: number) => void
-  /** Assigns a test event to the endpoint and returns its id. `flush` starts the delivery. */
+  /** Assigns a test event to the endpoint and returns the event id. `flush` starts the delivery. */
   readonly sendTest: (endpoint: Endpoints.Endpoint, now: number) => string
-  /** Advances to `now`, starts the deliveries, and sets the timer for the next event. Does not wait for them. */
+  /**
+   * Calls `advance`, starts the deliveries, and sets the timer for the next event. Does not wait for the deliveries.
+   */
   readonly flush: (now: number) => Effect.Effect<void>
 }
 
@@ -36,9 +41,9 @@ interface WebhooksContext {
   readonly ids: Ids
   readonly delivery: Delivery.DeliveryContext
   readonly style: Event.Style
-  /** Signs deliveries to an execution's own `webhook_url`. */
+  /** Secret that signs deliveries to the `webhook_url` of an execution. */
   readonly secret: string
-  /** Interrupts the background fibers when it closes. */
+  /** Scope of the background fibers. */
   readonly scope: Scope.Scope
 }
 
@@ -82,7 +87,7 @@ const findRecipients = (
   ]
 }
 
-/** Returns one delivery for each recipient. An event without a recipient uses no id. */
+/** Returns one delivery for each recipient. Creates no event id if the event has no recipient. */
 const toDeliveries = (
   context: WebhooksContext,
   scheduled: ScheduledEvent<Execution>
@@ -97,13 +102,13 @@ const toDeliveries = (
 const startFiber = ({ scope }: WebhooksContext, work: Effect.Effect<void>): Effect.Effect<void> =>
   Effect.asVoid(Effect.forkIn(Effect.interruptible(work), scope))
 
-/** Returns a function that keeps one timer for the next event that has a recipient. The timer calls `onTimer`. */
+/** Returns a function that sets one timer for the next event with a recipient. The timer calls `onTimer`. */
 const makeTimer = (context: WebhooksContext, onTimer: (now: number) => Effect.Effect<void>) => {
   let current: Timer | undefined
 
   const fire = (timer: Timer) =>
     Effect.flatMap(monotonic.now, (now) => {
-      // Another timer may have replaced this one at the moment when it fires.
+      // Another timer can replace this timer before this fiber resumes.
       if (current !== timer) return Effect.void
       current = undefined
       return onTimer(now)
