@@ -8,11 +8,11 @@
  *
  *     {"prompt": "a red fox in snow", "id": "fox", "model": "flux-1.1-pro", "width": 768}
  *
- * Only `prompt` is required. `id` names the result files. Default: the line number, which changes if lines are inserted
- * or removed.
+ * Only `prompt` is required. `id` names the result files. Default: the line number. Line numbers change if lines are
+ * inserted or removed.
  *
- * Without `MODELROUTE_API_KEY`, each run starts a new simulator and a new batch. To continue a batch without an API
- * key, start a simulator first:
+ * Without `MODELROUTE_API_KEY`, each run starts a new simulator and a new batch. Start a separate simulator to continue
+ * a batch without the real API:
  *
  *     npm run simulator -- --port 8787
  *     MODELROUTE_API_KEY=sk_any MODELROUTE_BASE_URL=http://127.0.0.1:8787 npm run example:batch

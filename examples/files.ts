@@ -26,7 +26,7 @@ const client = Layer.unwrapEffect(
   )
 ).pipe(Layer.provide([FetchHttpClient.layer, IdempotencyKey.layer]))
 
-/** Uploads a file and prints the progress. Returns the file id, which is in the last element of the stream. */
+/** Uploads a file and prints the progress. Returns the file id from the last element of the stream. */
 const upload = (path: string) =>
   Effect.gen(function* () {
     const { files } = yield* ModelRouteClient.ModelRouteClient

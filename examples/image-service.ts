@@ -1,6 +1,6 @@
 /**
- * Wraps the client in a service of the backend. `Images` exposes bytes and three errors to the rest of the backend, but
- * no types of this library.
+ * Wraps the client in a service of the backend. The rest of the backend depends on `Images` and three errors, but not
+ * on this library.
  *
  *     npx tsx examples/image-service.ts
  *

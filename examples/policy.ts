@@ -1,7 +1,7 @@
 /**
  * Composes retry policies. A policy is a `Schedule` over the errors of the library, and accepts all combinators of
- * `Schedule`. For each policy, the program prints the arrival times of the requests at a simulator that rejects
- * requests.
+ * `Schedule`. Prints the arrival times of the requests at a simulator for each policy. The simulator rejects requests
+ * to cause retries.
  *
  *     npx tsx examples/policy.ts
  */

@@ -1,6 +1,6 @@
 /**
  * Submits more concurrent executions than the rate limit allows, from two clients with the same API key. The clients
- * share a gate, which prevents 429 responses. The program prints the state of the gate.
+ * share a gate to prevent 429 responses. The program prints the state of the gate.
  *
  *     npx tsx examples/rate-limit.ts
  */

@@ -5,7 +5,7 @@ import { Schema } from "effect"
 import { Execution, File } from "effect-modelroute"
 import { GenerationFailed, PromptRejected } from "./Errors.js"
 
-/** Id of an image. It is also the idempotency key of the execution, which prevents a second charge. */
+/** Id of an image. It is also the idempotency key of the execution, to prevent a second charge. */
 export const ImageId = Schema.String.pipe(Schema.pattern(/^img_[0-9a-f]{32}$/), Schema.brand("backend/ImageId"))
 export type ImageId = typeof ImageId.Type
 

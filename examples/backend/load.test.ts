@@ -155,8 +155,7 @@ it.scopedLive.runIf(isFull)(
       assert.strictEqual(statuses.size, executed.length)
       assert.strictEqual(executed.length, images.length)
       for (const { id, state } of images) if (state === "COMPLETED") assert.strictEqual(statuses.get(id), "COMPLETED")
-      // Webhooks end the waits. Only a FAILED execution needs a poll, which returns its error. A failed poll is
-      // retried.
+      // Webhooks end the waits. Only FAILED executions need a poll for their error, and a failed poll is retried.
       assert.isBelow(sent.filter(({ operation }) => operation === "executions.get").length, 2 * failures)
 
       const [, first = 0] = heaps

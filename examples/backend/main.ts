@@ -1,13 +1,11 @@
 /**
- * Runs a backend that creates images. It serves `POST /images`, `GET /images/:id` and a webhook endpoint for
- * ModelRoute.
+ * Runs a backend that creates images. Serves `POST /images`, `GET /images/:id` and a webhook endpoint for ModelRoute.
  *
  *     npm run example:backend
  *     PORT=8080 IMAGES_FOLDER=images TRACE=console npm run example:backend
  *
- * The backend uses a simulator by default. For the real API, first register `PUBLIC_URL/webhooks/modelroute` with
- * `webhookEndpoints.create` or in the dashboard. Then set `MODELROUTE_API_KEY`, `MODELROUTE_WEBHOOK_SECRET` and
- * `PUBLIC_URL`.
+ * The backend uses a simulator by default. To use the real API, register `PUBLIC_URL/webhooks/modelroute` as an
+ * endpoint first. Then set `MODELROUTE_API_KEY`, `MODELROUTE_WEBHOOK_SECRET` and `PUBLIC_URL`.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as HttpServer from "@effect/platform/HttpServer"

@@ -1,4 +1,6 @@
-/** Runs the batch example as a child process with a pipe or a terminal, against a simulator on a local port. */
+/**
+ * Runs the batch example as a child process against a simulator on a local port. The output is a pipe or a terminal.
+ */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as FileSystem from "@effect/platform/FileSystem"
 import { assert } from "@effect/vitest"

@@ -1,7 +1,9 @@
 /**
- * Runs a batch in the process that the kill tests start. Arguments: the journal kind, the journal directory, the
- * simulator URL, the number of items, the file for outcomes, and the number of the run. The process starts on the
- * command `Begin`, kills itself on other commands, and exits when its standard input closes.
+ * Runs a batch in the process that the kill tests start.
+ *
+ * Arguments: the journal kind, the journal directory, the simulator URL, the number of items, the outcomes file, the
+ * run. The process starts on the command `Begin` and kills itself on other commands. It exits when its standard input
+ * closes.
  */
 import { appendFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -35,7 +37,7 @@ const die = () => void process.kill(process.pid, "SIGKILL")
 
 /** Completes when the process receives `Begin`. */
 const beginReceived = Deferred.unsafeMake<void>(FiberId.none)
-/** Torn write: the number of writes until it occurs, and the share of the value that it leaves. */
+/** Number of writes until a torn write, and the share of the value that the torn write stores. */
 let tear: { left: number; readonly share: number } | undefined
 /** Number of deliveries until the process kills itself. */
 let dieAfter: { left: number } | undefined

@@ -24,7 +24,7 @@ export const makeFileLoss = (directory: string): LoseWrites => {
     const items = new Set<string>()
     let lost = 0
     for (const { name, path, size } of later) {
-      // A list must remain if an item was removed, because the list may contain the name of that item.
+      // A list must remain if a later item was emptied, because the list may contain the name of that item.
       const isList = /-n\d+$/.test(name)
       if (lost === most || (isList && items.size > 0)) break
       const item = name.replace(/-[01]$/, "")
@@ -87,8 +87,8 @@ const readLog = (path: string): Log | undefined => {
 }
 
 /**
- * Returns a function that truncates the log of a SQLite database in WAL mode, within the last frame of a transaction.
- * Keeps frames that a checkpoint may have copied, because SQLite writes the log to the disk before a checkpoint.
+ * Returns a function that truncates the log of a SQLite database in WAL mode. The cut is within the last frame of a
+ * transaction. Keeps frames that a checkpoint may have copied, because the log is on the disk before a checkpoint.
  */
 export const makeTransactionLoss = (database: string): LoseWrites => {
   const [path, index] = [`${database}-wal`, `${database}-shm`]

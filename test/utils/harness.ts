@@ -43,9 +43,8 @@ export const prompt = "a lighthouse in a storm, oil on canvas"
 export const image = { model: "flux-1.1-pro", input: { prompt } }
 
 /**
- * Runs an effect to its end and sets the clock to each time at which a fiber resumes. After each step,
- * `waitForRealTime` waits for work outside the test clock, for example WebCrypto. Dies if the effect does not end
- * within `limit`.
+ * Runs an effect to its end and advances the clock to each sleep of a fiber. After each step, `waitForRealTime` waits
+ * for work outside the test clock, for example WebCrypto. Dies if the effect does not end within `limit`.
  */
 export const runToEnd = <A, E, R>(
   effect: Effect.Effect<A, E, R>,

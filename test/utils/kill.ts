@@ -1,6 +1,6 @@
 /**
- * Kills and restarts a batch process repeatedly, each time at another moment. A simulator in this process fails 20 % of
- * the requests. Reports the runs and the violated guarantees.
+ * Kills and restarts a batch process repeatedly, at random moments. A simulator in this process fails 20 % of the
+ * requests. Reports the runs and the violated guarantees.
  */
 import { spawn } from "node:child_process"
 import { closeSync, existsSync, fstatSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs"
@@ -112,8 +112,7 @@ type Manner = "immediate" | "delayed" | "torn write" | "stored delivery" | "bloc
 /** Planned end of one run. */
 interface Death {
   /**
-   * Number of distinct submitted items after which the requests are counted. The run ends after `requests` more
-   * requests.
+   * Number of submitted items before `requests` is counted. The run ends after `requests` further requests.
    */
   readonly items: number
   readonly requests: number

@@ -198,7 +198,7 @@ export const findViolations = (seen: Evidence): ReadonlyArray<string> => {
     if (actual !== expected) violations.push(`${name}: ${actual} instead of ${expected}`)
   }
 
-  // Guarantee: each item has one execution.
+  // Each item must have one execution.
   const byItem = new Map(executions.map((execution) => [itemIn(execution.body), execution]))
   expect("executions", executions.length, items)
   expect("items with an execution", byItem.size, items)
@@ -206,7 +206,7 @@ export const findViolations = (seen: Evidence): ReadonlyArray<string> => {
   expect("idempotency keys in requests", witness.idempotencyKeys, items)
   violations.push(...firstFew(keys.filter((key) => !byItem.has(key)).map((key) => `${key} was never executed`)))
 
-  // Guarantee: each of the last two runs emits each item once, with the result of its execution.
+  // Each of the last two runs must emit each item once, with the result of its execution.
   const last = lines.at(-1)?.run ?? 0
   for (const [name, run, summary] of [
     ["the last run", last, resting],
@@ -232,7 +232,7 @@ export const findViolations = (seen: Evidence): ReadonlyArray<string> => {
   expect("keys of its entries", resting.entryKeys, items)
   expect("delivered entries", resting.entriesDelivered, items)
 
-  // Guarantee: earlier runs emit the same outcomes. Each outcome is emitted at least once as not delivered.
+  // All runs must emit the same outcomes. Each outcome must be emitted at least once as not delivered.
   const ends = new Map<string, OutcomeLine>()
   const fresh = new Set<string>()
   const changed: Array<string> = []

@@ -68,7 +68,7 @@ class VirtualClock implements Clock.Clock {
   }
 }
 
-/** Waits for one turn of the event loop, which settles all promises that need no timer or I/O. */
+/** Waits for one turn of the event loop. All promises that need no timer or I/O then settle. */
 const nextTurn = Effect.async<void>((resume) => {
   setImmediate(() => resume(Effect.void))
 })

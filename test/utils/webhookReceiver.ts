@@ -1,6 +1,6 @@
 /**
  * Receives webhooks in a process that a test kills. Arguments: the directory of `Dedup`, and the file for the ids of
- * handled events. The process starts at the first input on stdin, prints its port, and exits when stdin ends.
+ * handled events. The process starts at the first input on stdin and prints its port. It exits when stdin ends.
  */
 import * as Http from "node:http"
 import * as NodeContext from "@effect/platform-node/NodeContext"
