@@ -1,6 +1,7 @@
 /**
- * Cancels an execution when the fiber that waits for it is interrupted. A create that has not been sent is stopped. A create that
- * may have been sent continues in the background until its execution is known and cancelled.
+ * Cancels an execution if the fiber that waits for its result is interrupted. A create request that was not sent is
+ * stopped. A create request that may have been sent continues in the background. After its response, the execution is
+ * cancelled.
  *
  * @internal
  */
@@ -19,19 +20,19 @@ import { runSafely } from "../telemetry.js"
 import { withDeadline } from "../http/attemptTimeout.js"
 import { SubmissionTracker } from "./submissionTracker.js"
 
-/** How long an interruption waits for the cancel. */
+/** Maximum time that an interruption waits for the cancel request. */
 const maxInterruptionMillis = Duration.toMillis("10 seconds")
-/** How long a create, and then the cancel, may continue in the background. */
+/** Maximum duration of a create request or a cancel request in the background. */
 const maxBackgroundMillis = Duration.toMillis("5 minutes")
 
-/** @internal The cancel request of a client, and its timer. */
+/** @internal The cancel function and the timer of a client. */
 export interface Canceller {
   readonly timer: SharedTimer
-  /** Cancels an execution. The rate limit can delay the request until `deadline`, in monotonic milliseconds. */
+  /** Cancels an execution. The rate limit can delay the cancel request until `deadline`, in monotonic milliseconds. */
   readonly cancel: (id: ExecutionId, deadline: number) => Effect.Effect<unknown, RequestFailure>
 }
 
-/** The part of an error that a warning shows. */
+/** The part of an error that a warning contains. */
 interface Failure {
   readonly message: string
 }
@@ -44,7 +45,7 @@ const withBackgroundLimit = <A, E>(timer: SharedTimer, effect: Effect.Effect<A, 
 const warn = (text: string, annotations: Record<string, string>): Effect.Effect<void> =>
   runSafely(Effect.annotateLogs(Effect.logWarning(text), annotations))
 
-/** Cancels an execution, and logs a warning if the cancel fails. */
+/** Cancels an execution. Logs a warning if the cancel request fails. */
 const cancelOrWarn = (
   { timer, cancel }: Canceller,
   id: ExecutionId,
@@ -61,18 +62,21 @@ const cancelOrWarn = (
     Effect.asVoid
   )
 
-/** Runs an effect, which continues in the background if it takes longer than an interruption may take. */
+/**
+ * Runs an effect in a daemon fiber and waits at most `maxInterruptionMillis`. If the effect takes longer, it continues
+ * in the background.
+ */
 const runInBackground = (timer: SharedTimer, effect: Effect.Effect<void>): Effect.Effect<void> =>
   Effect.flatMap(Effect.forkDaemon(Effect.interruptible(effect)), (fiber) =>
     Effect.flatMap(monotonic.now, (now) =>
-      // A finalizer is not interruptible. The time limit has to interrupt the fiber that awaits the other one.
+      // A finalizer is uninterruptible, but `withDeadline` must be able to interrupt the wait for the fiber.
       Effect.ignore(
         withDeadline(timer, Effect.interruptible(Fiber.await(fiber)), () => now + maxInterruptionMillis, timeoutFailure)
       )
     )
   )
 
-/** @internal Cancels an execution if the wait for it is interrupted. */
+/** @internal Cancels an execution if the wait for its result is interrupted. */
 export const cancelOnInterrupt = <A, E>(
   canceller: Canceller,
   id: ExecutionId,
@@ -81,7 +85,10 @@ export const cancelOnInterrupt = <A, E>(
 ): Effect.Effect<A, E> =>
   Effect.onInterrupt(wait, () => runInBackground(canceller.timer, cancelOrWarn(canceller, id, idempotencyKey)))
 
-/** Stops a create that is interrupted before it was sent. */
+/**
+ * An interceptor that stops an interrupted create request. It has no effect after the API may have processed an
+ * attempt.
+ */
 class InterruptibleCreate implements AttemptInterceptor {
   private isInterrupted = false
   private readonly tracker = new SubmissionTracker()
@@ -132,7 +139,12 @@ class InterruptibleCreate implements AttemptInterceptor {
     )
 }
 
-/** @internal Cancels the execution of a create if the create is interrupted after it may have been sent. */
+/**
+ * Runs a create request. If the request is interrupted after an attempt was sent, waits for the response and cancels
+ * the execution.
+ *
+ * @internal
+ */
 export const cancelOnInterruptedCreate = <A extends { readonly id: ExecutionId }>(
   canceller: Canceller,
   idempotencyKey: string,
@@ -142,7 +154,7 @@ export const cancelOnInterruptedCreate = <A extends { readonly id: ExecutionId }
     Effect.flatMap(CurrentAttemptInterceptor, (outer) => {
       const interceptor = new InterruptibleCreate(outer)
       const tracked = Effect.provideService(create, CurrentAttemptInterceptor, interceptor)
-      // `Effect.exit`, because a fiber that fails and is never joined logs its failure.
+      // A failed fiber that is never joined logs its failure. `Effect.exit` prevents this log line.
       return Effect.flatMap(Effect.forkDaemon(Effect.exit(Effect.interruptible(tracked))), (running) =>
         Effect.onInterrupt(Effect.flatten(restore(Fiber.join(running))), () => {
           interceptor.interrupt()
@@ -154,7 +166,10 @@ export const cancelOnInterruptedCreate = <A extends { readonly id: ExecutionId }
     })
   )
 
-/** Waits for the response to an interrupted create and cancels its execution. Logs a warning if the execution is not known. */
+/**
+ * Waits for the response to an interrupted create request and cancels the execution. Logs a warning if the request
+ * fails but the API may have accepted it.
+ */
 const cancelCreated = <A extends { readonly id: ExecutionId }>(
   canceller: Canceller,
   idempotencyKey: string,

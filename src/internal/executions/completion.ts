@@ -1,5 +1,5 @@
 /**
- * Converts an execution that has ended to its result, or to the error of its status.
+ * Converts an execution that has ended to its result or to the error of its status.
  *
  * @internal
  */
@@ -15,7 +15,7 @@ import { withSecrets } from "../errors/confidential.js"
 import type { CallStats } from "../telemetry.js"
 import { omitUndefined } from "../data/lenient.js"
 
-/** @internal The operation that needs the result of an execution, and the create of that execution. */
+/** @internal The context of an operation that returns the result of an execution. */
 export interface WaitContext {
   readonly sender: RequestSender
   readonly operation: string
@@ -23,7 +23,7 @@ export interface WaitContext {
   readonly create: CreateContext
 }
 
-/** @internal Returns the fields of every error about an execution. */
+/** @internal Returns the fields that all errors about an execution contain. */
 export const errorFields = ({ stats, create, operation }: WaitContext, id: Execution.ExecutionId) => ({
   operation,
   attempts: stats.attempts,
@@ -31,10 +31,15 @@ export const errorFields = ({ stats, create, operation }: WaitContext, id: Execu
   ...omitUndefined({ idempotencyKey: create.idempotencyKey })
 })
 
-/** @internal The error of an execution that has ended without a result. */
+/** @internal The error of an execution that ended without a result. */
 export type EndFailure = CodedError | ExecutionCancelled | ExecutionExpired
 
-/** @internal Returns the result of an execution. Fails with `onNotEnded` if the execution has not ended. */
+/**
+ * Returns the result of an execution. Fails with the error of the status if the execution ended without a result. Fails
+ * with the error of `onNotEnded` if the execution has not ended.
+ *
+ * @internal
+ */
 export const toResult = <E>(
   context: WaitContext,
   execution: Execution.Execution,

@@ -1,5 +1,6 @@
 /**
- * Decodes executions from the JSON of the API. Field names and shapes may vary. A value without an id decodes to `undefined`.
+ * Decodes executions from the JSON of the API. Accepts several field names and shapes. Returns `undefined` for an
+ * execution without an id.
  *
  * @internal
  */
@@ -42,7 +43,7 @@ const failureWire = wireNames.make({
   }
 })
 
-/** Returns the amounts that cannot be decoded, unchanged. */
+/** Returns the amount fields that cannot be decoded, with their original values. */
 const undecodableAmounts = (json: Json): Json =>
   Object.fromEntries(
     ["cost", "hold_amount", "estimated_cost"].flatMap((name) => {
@@ -57,7 +58,7 @@ const errorMessage = (error: unknown): string | undefined =>
     ? (nonEmptyString(error["message"]) ?? nonEmptyString(error["detail"]) ?? nonEmptyString(error["error"]))
     : undefined)
 
-/** Converts the error of an execution to an object. The API can also send a text or a list. */
+/** Converts the error of an execution to an object. The API can also send a string or an array. */
 const normalizeError = (error: unknown): Json => {
   if (!Array.isArray(error)) {
     return isRecord(error)
@@ -71,7 +72,10 @@ const normalizeError = (error: unknown): Json => {
 
 const decodeExecution = Schema.decodeUnknownOption(Execution.Execution)
 
-/** Returns a status, known or not. A longer text is not a status. */
+/**
+ * Returns the status in upper case. Accepts unrecognized statuses of at most 64 characters. Returns `UNKNOWN` for other
+ * values.
+ */
 const decodeStatus = (status: unknown): string => {
   const text = nonEmptyString(status)?.toUpperCase() ?? ""
   return /^[A-Z][A-Z0-9_ -]{0,63}$/.test(text) ? text : "UNKNOWN"
@@ -87,11 +91,15 @@ const knownStatuses: ReadonlySet<string> = new Set<Execution.Status>([
   "EXPIRED"
 ])
 
-/** @internal Returns the status for a message. An unknown status could quote the request. */
+/**
+ * Returns the status for a message. Omits an unrecognized status, because it can contain text from the request.
+ *
+ * @internal
+ */
 export const describeStatus = (status: string): string =>
   knownStatuses.has(status) ? status : "in a status that this version does not know"
 
-/** @internal Decodes an execution. A missing status becomes `UNKNOWN`, with which a wait continues. */
+/** @internal Decodes an execution. A missing status decodes to `UNKNOWN`, which does not end a wait. */
 export const execution = (json: unknown): Execution.Execution | undefined => {
   if (!isRecord(json)) return undefined
   const id = idOf(json["id"]) ?? idOf(json["execution_id"])
@@ -109,7 +117,7 @@ export const execution = (json: unknown): Execution.Execution | undefined => {
       )
 }
 
-/** @internal Returns the output of an execution, which the API names `output` or `result`. */
+/** @internal Returns the output of an execution from the field `output` or `result`. */
 export const outputOf = (execution: Execution.Execution): unknown => execution.output ?? execution.result
 
 /** @internal Converts a COMPLETED execution to its result. */

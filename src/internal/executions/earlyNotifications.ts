@@ -1,5 +1,6 @@
 /**
- * Keeps notifications of executions without a wait, because an event can arrive before the response to the create.
+ * Stores notifications for executions without a wait. A notification can arrive before the response to the create
+ * request.
  *
  * @internal
  */
@@ -8,7 +9,10 @@ import { isLargerThan } from "../data/jsonText.js"
 import type { Observation } from "./observation.js"
 
 const maxNotifications = 1000
-/** A notification with larger fields is kept without them. The wait fetches them from the API. */
+/**
+ * Maximum size of `output`, `result`, `metadata` and `extra` together. Larger fields are not stored, and the wait
+ * fetches them from the API.
+ */
 const maxCharacters = 16 * 1024
 
 const isLarge = ({ execution: { extra, metadata, output, result } }: Observation): boolean =>
@@ -20,11 +24,11 @@ const withoutLargeFields = (notification: Observation): Observation => {
   return { ...notification, execution: new Execution(rest, { disableValidation: true }) }
 }
 
-/** @internal The latest notification of each execution, for the last 1000 executions. */
+/** @internal Stores the latest notification of each execution, for the last 1000 executions. */
 export class EarlyNotifications {
   private readonly notifications = new Map<ExecutionId, Observation>()
 
-  /** Keeps a notification, unless an earlier one has shown that the execution has ended. */
+  /** Stores a notification, unless a terminal notification of the same execution is already stored. */
   add(notification: Observation): void {
     const { id } = notification.execution
     const known = this.notifications.get(id)
@@ -38,7 +42,7 @@ export class EarlyNotifications {
     }
   }
 
-  /** Removes the notification of an execution and returns it. */
+  /** Removes and returns the notification of an execution. */
   take(id: ExecutionId): Observation | undefined {
     const notification = this.notifications.get(id)
     this.notifications.delete(id)

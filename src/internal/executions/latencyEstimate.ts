@@ -1,17 +1,17 @@
 /**
- * Estimates the latency of each model. A client with few requests left starts to poll when an execution is likely to have
- * ended.
+ * Estimates the execution latency of each model. If few requests are left under the rate limit, a client starts to poll
+ * at the expected end.
  *
  * @internal
  */
 import * as Duration from "effect/Duration"
 import type { Execution } from "../../Execution.js"
 
-/** The weight of the latest execution in the moving average. */
+/** Weight of the latest execution in the moving average. */
 const latestWeight = 1 / 2
 const maxModels = 1000
 
-/** Returns the latency in milliseconds, or `NaN` if it is not known. */
+/** Returns the latency of an execution in milliseconds, or `NaN` if the latency is missing. */
 const latencyMillis = ({ completedAt, createdAt, latency }: Execution): number => {
   if (latency !== undefined) return Duration.toMillis(latency)
   return completedAt !== undefined && createdAt !== undefined
@@ -19,11 +19,11 @@ const latencyMillis = ({ completedAt, createdAt, latency }: Execution): number =
     : Number.NaN
 }
 
-/** @internal The estimates of one client. */
+/** @internal Stores the latency estimates of one client. */
 export class LatencyEstimator {
   private readonly millisByModel = new Map<string, number>()
 
-  /** Adds the latency of an execution. Ignores an execution that is not COMPLETED. */
+  /** Adds the latency of an execution to the estimate of its model. Ignores executions that are not COMPLETED. */
   record(execution: Execution): void {
     const { model, status } = execution
     if (status !== "COMPLETED" || model === undefined) return
@@ -34,7 +34,7 @@ export class LatencyEstimator {
     this.millisByModel.set(model, estimate === undefined ? latest : estimate + (latest - estimate) * latestWeight)
   }
 
-  /** Returns the expected milliseconds from the create to the end. */
+  /** Returns the expected latency of a model in milliseconds, or `undefined` if there is no estimate. */
   expectedMillis(model: string | undefined): number | undefined {
     return model === undefined ? undefined : this.millisByModel.get(model)
   }

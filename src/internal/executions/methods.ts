@@ -1,5 +1,5 @@
 /**
- * The methods of `client.executions`, one function for each.
+ * Implements the methods of `client.executions`.
  *
  * @internal
  */
@@ -88,10 +88,10 @@ const makeResult =
       return fetchResult(context, operation, id, stats).pipe(
         Effect.flatMap((result) => {
           const isOutdated = !hasOutput(result) && ["COMPLETED", "UNKNOWN"].includes(result.execution.status)
-          // The replica can be behind, so the execution itself may have the output.
+          // A stale replica can omit the output, so the execution itself may already contain it.
           return isOutdated ? latest : Effect.succeed(result)
         }),
-        // The execution shows why the request failed: it has not ended, it has no result, or the endpoint is missing.
+        // After a 4xx response, the state of the execution determines the result or the error.
         Effect.catchIf(isClientError, (rejection) =>
           Effect.filterOrFail(
             latest,
@@ -120,7 +120,7 @@ const makeNotify =
           )
     )
 
-/** Returns the options of a wait if the id of its execution can be sent. */
+/** Returns the validated options, or `InvalidRequest` if the id or an option is invalid. */
 const checkWait = (
   operation: string,
   id: Execution.ExecutionId,
@@ -146,7 +146,7 @@ const makeWatch =
     )
   }
 
-/** Waits until the execution has ended and its output is known. */
+/** Waits until an execution has ended and its output is available. Returns the result. */
 const awaitEnd = (
   context: ExecutionsContext,
   id: Execution.ExecutionId,
@@ -204,7 +204,7 @@ const makeRun =
     return Effect.flatMap(checkRunOptions(operation, options), (checked) => {
       const canceller = options.cancelOnInterrupt === true ? makeCanceller(context) : undefined
       return inSpan(operation, undefined, (stats) =>
-        // An interruption between the response to the create and the wait must not skip the cancel.
+        // Without the mask, an interruption between the create response and the wait would skip the cancel request.
         Effect.uninterruptibleMask((restore) =>
           Effect.gen(function* () {
             const submitted = yield* restore(
@@ -230,7 +230,7 @@ const makeRun =
     })
   }
 
-/** @internal Returns the methods of one client. */
+/** @internal Creates the methods of `client.executions`. */
 export const make = (
   sender: RequestSender,
   keys: Context.Tag.Service<IdempotencyKey.IdempotencyKey>,

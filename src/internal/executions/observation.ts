@@ -1,5 +1,5 @@
 /**
- * The state of an execution as one response or notification shows it, and how two of these states are merged.
+ * Represents the state of an execution in one response or notification. Merges the states of several observations.
  *
  * @internal
  */
@@ -10,22 +10,22 @@ import type { ReceivedResponse } from "../http/attempt.js"
 import { serverTime } from "../retry/rateLimitHeaders.js"
 import * as decode from "./decode.js"
 
-/** @internal The state of an execution in a response or a notification. All moments are monotonic milliseconds. */
+/** @internal The state of an execution in a response or notification. All times are in monotonic milliseconds. */
 export interface Observation {
   readonly execution: Execution.Execution
   readonly observedAt: number
-  /** The deadline that the expiry of the execution sets for a wait. `undefined` if no expiry is in the future. */
+  /** Deadline of a wait, computed from `expiresAt`. `undefined` if `expiresAt` is missing or not in the future. */
   readonly deadline: number | undefined
-  /** Whether the API has confirmed that the COMPLETED execution has no output. Default: `false`. */
+  /** Indicates that the API has confirmed that a COMPLETED execution has no output. Default: `false`. */
   readonly hasNoOutput?: boolean
 }
 
-/** @internal How long a wait continues after the execution has expired. */
+/** @internal Time that a wait continues after the expiry of the execution. */
 export const expiryGraceMillis = Duration.toMillis("30 seconds")
 
 /**
- * Returns the state of an execution in a response. `expires_at` is on the server's clock. The `Date` header of the response
- * cancels the difference between that clock and the local one.
+ * Returns the state of an execution in a response. The `Date` header corrects the deadline, because `expires_at` refers
+ * to the server's clock.
  *
  * @internal
  */
@@ -44,33 +44,38 @@ export const toObservation = (
   }
 }
 
-/** @internal Whether an execution is FAILED and its error is not known. */
+/** @internal Returns `true` if an execution is FAILED and its error is missing. */
 export const lacksError = ({ error, status }: Execution.Execution): boolean =>
   status === "FAILED" && error === undefined
 
-/** @internal Whether an execution is COMPLETED and its output is not known, although it may have one. */
+/**
+ * Returns `true` if an execution is COMPLETED and its output is missing. Returns `false` if the API has confirmed that
+ * there is no output.
+ *
+ * @internal
+ */
 export const lacksOutput = ({ execution, hasNoOutput }: Observation): boolean =>
   execution.status === "COMPLETED" && hasNoOutput !== true && decode.outputOf(execution) === undefined
 
-/** The statuses of an execution that has not ended, in their order. */
+/** Non-terminal statuses, from the earliest to the latest. */
 const runningStatuses = ["PENDING", "PROCESSING", "AWAITING_WEBHOOK"]
 
 /**
- * Returns whether an update shows a later status. Notifications can arrive late, twice and in any order, so only a later
- * status counts as an update.
+ * Returns `true` if an update has a terminal status or a later status than `known`. Notifications can arrive late,
+ * repeatedly and in any order, so an earlier status is ignored.
  *
  * @internal
  */
 export const isProgress = (update: Execution.Execution, known: Execution.Execution | undefined): boolean =>
   Execution.isTerminal(update) || runningStatuses.indexOf(update.status) > runningStatuses.indexOf(known?.status ?? "")
 
-/** @internal Returns an execution with the fields of an update. An update need not repeat every field. */
+/** @internal Merges an update into an execution. Fields that are missing in the update keep their values. */
 export const mergeExecution = (known: Execution.Execution, update: Execution.Execution): Execution.Execution =>
   new Execution.Execution(
     { ...known, ...update, extra: { ...known.extra, ...update.extra } },
     { disableValidation: true }
   )
 
-/** @internal Whether two states of an execution have the same expiry. */
+/** @internal Returns `true` if two states of an execution have the same expiry. */
 export const hasSameExpiry = (a: Execution.Execution, b: Execution.Execution | undefined): boolean =>
   a.expiresAt?.epochMillis === b?.expiresAt?.epochMillis

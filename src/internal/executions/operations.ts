@@ -1,5 +1,5 @@
 /**
- * Sends the requests for executions. The methods of the client are made of these operations.
+ * Sends the requests for executions. The methods of `client.executions` combine these operations.
  *
  * @internal
  */
@@ -28,14 +28,14 @@ export interface ExecutionsContext {
   readonly recentCreates: RecentCreates
 }
 
-/** @internal An execution that a create has submitted. */
+/** @internal A submitted execution and the context of its create request. */
 export interface SubmittedExecution {
   readonly id: Execution.ExecutionId
   readonly observation: Observation
   readonly create: requests.CreateContext
 }
 
-/** @internal Runs an operation in a span of its own. */
+/** @internal Runs an operation in a tracing span. */
 export const inSpan = <A, E>(
   operation: string,
   executionId: Execution.ExecutionId | undefined,
@@ -48,7 +48,7 @@ export const inSpan = <A, E>(
 
 interface FetchOptions {
   readonly create?: requests.CreateContext
-  /** How long the rate limit may delay the request, in monotonic milliseconds. */
+  /** The rate limit may delay the request until this time, in monotonic milliseconds. */
   readonly deadline?: number
 }
 
@@ -65,13 +65,13 @@ const makeFetch =
       retryLoop(sender, { ...call, ...omitUndefined({ deadline }) }, stats)
     )
 
-/** @internal Fetches an execution, as part of the operation that needs it. */
+/** @internal Fetches the latest state of an execution. */
 export const fetchExecution = makeFetch(requests.get)
 
-/** @internal Fetches the result of an execution, as part of the operation that needs it. */
+/** @internal Fetches the result of an execution. */
 export const fetchResult = makeFetch(requests.result)
 
-/** @internal Returns the requests of a wait. */
+/** @internal Returns the poll requests of a wait. */
 export const pollRequests = (
   context: ExecutionsContext,
   operation: string,
@@ -83,7 +83,11 @@ export const pollRequests = (
   result: (deadline) => fetchResult(context, operation, id, stats, { create, deadline })
 })
 
-/** @internal Submits an execution. `wrap` is applied to the request after its idempotency key is known. */
+/**
+ * Submits an execution. `wrap` receives the create request with its idempotency key and returns the request to run.
+ *
+ * @internal
+ */
 export const submit = (
   context: ExecutionsContext,
   request: Execution.CreateRequest,
@@ -121,7 +125,7 @@ export const cancel = (
     Effect.flatMap((call) => retryLoop(context.sender, { ...call, ...omitUndefined({ deadline }) }, stats)),
     Effect.flatMap(Option.filter(({ status }) => status !== "UNKNOWN")),
     Effect.catchTag("NoSuchElementException", () => latest),
-    // The usual reason for a rejection is that the execution has already ended.
+    // A rejected cancel request usually means that the execution has already ended.
     Effect.catchIf(isClientError, (rejection) =>
       Effect.mapError(
         Effect.filterOrFail(latest, Execution.isTerminal, () => rejection),

@@ -1,6 +1,6 @@
 /**
- * The state of a wait, and its next step. `pollTransitions.ts` changes the state. All functions are pure, and all moments are
- * monotonic milliseconds.
+ * Represents the state of a wait and computes its next step. `pollTransitions.ts` changes the state. All functions are
+ * pure. All times are in monotonic milliseconds.
  *
  * @internal
  */
@@ -9,65 +9,67 @@ import * as Execution from "../../Execution.js"
 import type { RequestFailure } from "../../ModelRouteError.js"
 import { isProgress, lacksError, lacksOutput, type Observation } from "./observation.js"
 
-/** @internal The poll that the schedule has set. */
+/** @internal The next poll according to the schedule. */
 export interface ScheduledPoll {
   readonly at: number
-  /** When the delay before this poll began. A newer poll of another wait replaces this poll. */
+  /** Start of the delay before this poll. A poll by another wait after this time replaces this poll. */
   readonly since: number
 }
 
-/** @internal The known state of an execution, and the progress of the wait for it. */
+/** @internal The state of a wait, including the latest state of its execution. */
 export interface PollState {
   readonly startedAt: number
-  /** Whether the wait follows the create, so that `startedAt` is also the start of the execution. */
+  /**
+   * Indicates that the wait directly follows the create request. `startedAt` is then also the start of the execution.
+   */
   readonly followsCreate: boolean
-  /** The end of the caller's `timeout`, if there is one. */
+  /** End of the caller's `timeout`. `undefined` without a `timeout`. */
   readonly callerDeadline: number | undefined
-  /** When this client created the execution, if it did so recently. */
+  /** Time of the create request. `undefined` if this client did not create the execution recently. */
   readonly createdAt: number | undefined
-  /** Whether the wait ends only with the output. */
+  /** Indicates that the wait continues until the output is available. */
   readonly isOutputRequired: boolean
-  /** The latest known state of the execution. */
+  /** Latest state of the execution. */
   readonly latest: Observation | undefined
-  /** The deadline of a wait without `timeout`. It follows the expiry of the execution. */
+  /** Deadline of a wait without `timeout`. It is computed from the expiry of the execution. */
   readonly deadline: number
-  /** No expiry moves `deadline` beyond this moment. */
+  /** Upper limit of `deadline`, even if the expiry is later. */
   readonly maxDeadline: number
   readonly pollCount: number
   readonly resultPollCount: number
-  /** When the execution was first seen FAILED without an error. */
+  /** Time of the first FAILED status without an error. */
   readonly errorMissingSince: number | undefined
-  /** The polls for the error that a notification left out. */
+  /** Number of polls for an error that was missing in a notification. */
   readonly errorPollCount: number
-  /** Whether the error that a notification left out is no longer expected. */
+  /** Indicates that the wait no longer polls for a missing error. */
   readonly isErrorUnavailable: boolean
-  /** When the execution was first seen COMPLETED without output. */
+  /** Time of the first COMPLETED status without output. */
   readonly outputMissingSince: number | undefined
-  /** The failure of the last poll. */
+  /** Failure of the last poll. */
   readonly pollFailure: RequestFailure | undefined
-  /** The API has asked for no request before this moment. */
+  /** Earliest time of the next poll according to the API, for example from `Retry-After`. */
   readonly notBefore: number
-  /** The poll that has not started yet. */
+  /** The scheduled poll, if it has not started yet. */
   readonly scheduledPoll: ScheduledPoll | undefined
-  /** Why the wait fails. */
+  /** Reason for the failure of the wait. */
   readonly stoppedBy: RequestFailure | "timeout" | undefined
 }
 
 /**
- * The information that the wait needs next. `needsError`: a notification left out the error of a FAILED execution. `needsOutput`:
- * the output of a COMPLETED execution is missing.
+ * The phase of a wait. In `needsError`, the error of a FAILED execution is missing. In `needsOutput`, the output of a
+ * COMPLETED execution is missing.
  *
  * @internal
  */
 export type Phase = "running" | "needsError" | "needsOutput" | "ended"
 
-/** @internal The step that polls. */
+/** @internal A step that polls the execution or its result. */
 export interface PollStep {
   readonly _tag: "Poll"
   readonly target: "execution" | "result"
-  /** A poll of another wait after this moment replaces this poll. */
+  /** A poll by another wait after this time replaces this poll. */
   readonly since: number
-  /** Until when the rate limit may delay the poll. */
+  /** The rate limit may delay the poll until this time. */
   readonly deadline: number
 }
 
@@ -77,7 +79,7 @@ export type Step =
   | PollStep
   | { readonly _tag: "Done"; readonly execution: Execution.Execution }
   | { readonly _tag: "Fail"; readonly error: RequestFailure | "timeout" }
-/** @internal How far a replica can be behind. Until then it may not know the execution, its error or its result. */
+/** @internal Maximum lag of a replica of the API. A stale replica may omit the execution, its error or its result. */
 export const replicaLagMillis = Duration.toMillis("60 seconds")
 
 /** @internal Returns the phase of a wait. */
@@ -87,7 +89,7 @@ export const phaseOf = ({ isErrorUnavailable, isOutputRequired, latest }: PollSt
   return isOutputRequired && lacksOutput(latest) ? "needsOutput" : "ended"
 }
 
-/** @internal Whether a notification adds information to the state. */
+/** @internal Returns `true` if a notification adds information to the state. */
 export const isUpdate = (state: PollState, update: Observation): boolean => {
   switch (phaseOf(state)) {
     case "running":
@@ -101,12 +103,18 @@ export const isUpdate = (state: PollState, update: Observation): boolean => {
   }
 }
 
-/** @internal When the wait ends. A missing output or error gets the time that a replica can be behind. */
+/**
+ * Returns the deadline of a wait. A wait without `timeout` allows `replicaLagMillis` for a missing output or error.
+ *
+ * @internal
+ */
 export const deadlineOf = ({ callerDeadline, deadline, errorMissingSince, outputMissingSince }: PollState): number =>
   callerDeadline ??
   Math.max(deadline, (outputMissingSince ?? errorMissingSince ?? Number.NEGATIVE_INFINITY) + replicaLagMillis)
 
-/** Whether to poll without a delay, because the missing error or output should be available already. */
+/**
+ * Returns `true` if the next poll must start immediately. The first poll for a missing error or output has no delay.
+ */
 const isPollDue = (state: PollState): boolean => {
   const phase = phaseOf(state)
   return (
@@ -114,11 +122,11 @@ const isPollDue = (state: PollState): boolean => {
   )
 }
 
-/** @internal Whether the schedule has to set the next poll. */
+/** @internal Returns `true` if the schedule must set the next poll. */
 export const needsSchedule = (state: PollState): boolean =>
   state.scheduledPoll === undefined && state.stoppedBy === undefined && phaseOf(state) !== "ended" && !isPollDue(state)
 
-/** @internal Returns the next step of a wait that does not need the schedule. */
+/** @internal Returns the next step of a wait. Requires that `needsSchedule` returns `false` for the state. */
 export const next = (state: PollState, now: number): Step => {
   const { latest, scheduledPoll, stoppedBy } = state
   if (stoppedBy !== undefined) return { _tag: "Fail", error: stoppedBy }

@@ -1,6 +1,6 @@
 /**
- * Changes the state of a wait after each poll, notification and delay. All functions are pure, and all moments are monotonic
- * milliseconds.
+ * Updates the state of a wait after each poll, notification and delay. All functions are pure. All times are in
+ * monotonic milliseconds.
  *
  * @internal
  */
@@ -24,8 +24,8 @@ const maxWaitMillis = Duration.toMillis("24 hours")
 const waitWithoutExpiryMillis = Duration.toMillis("10 minutes")
 
 /**
- * Returns the state with a new observation. `maxDeadline` bounds the wait even if the `Date` header never changes, or if the
- * expiry moves with every response.
+ * Returns the state after a new observation. `maxDeadline` limits the wait even if the `Date` header never changes. It
+ * also limits the wait if the expiry moves with every response.
  */
 const withObservation = (state: PollState, latest: Observation): PollState => {
   const outputMissingSince = state.outputMissingSince ?? (lacksOutput(latest) ? latest.observedAt : undefined)
@@ -38,14 +38,14 @@ const withObservation = (state: PollState, latest: Observation): PollState => {
   return { ...next, maxDeadline, deadline: Math.min(latest.deadline, maxDeadline) }
 }
 
-/** Whether a replica that is behind would have the error of a FAILED execution by now. */
+/** Returns `true` if the error has been missing for at least the maximum lag of a replica. */
 const isErrorLate = ({ errorMissingSince }: PollState, now: number): boolean =>
   errorMissingSince !== undefined && now - errorMissingSince >= replicaLagMillis
 
-/** Returns the state after a poll of the execution itself. */
+/** Returns the state after a poll of the execution. */
 const onExecutionPolled = (state: PollState, polled: Observation): PollState => {
   const hasEnded = state.latest !== undefined && Execution.isTerminal(state.latest.execution)
-  // A terminal status never changes again, so a replica that shows another status is behind.
+  // A terminal status never changes, so a non-terminal status comes from a stale replica.
   const isOutdated = hasEnded && !Execution.isTerminal(polled.execution)
   const isErrorPoll = phaseOf(state) === "needsError"
   return {
@@ -57,7 +57,10 @@ const onExecutionPolled = (state: PollState, polled: Observation): PollState => 
   }
 }
 
-/** Returns the state after a poll of the result, which has the output and little else. Its status may be outdated. */
+/**
+ * Returns the state after a poll of the result. The response contains the output and few other fields. Its status may
+ * be outdated.
+ */
 const onResultPolled = (state: PollState, known: Observation, { execution, hasNoOutput }: Observation): PollState => {
   const isCurrent = execution.status === "COMPLETED" || execution.status === "UNKNOWN"
   const isUsable = isCurrent && (hasNoOutput === true || decode.outputOf(execution) !== undefined)
@@ -75,14 +78,14 @@ const onResultPolled = (state: PollState, known: Observation, { execution, hasNo
   }
 }
 
-/** @internal Returns the state of a wait that has just begun. */
+/** @internal Returns the initial state of a wait. */
 export const start = (options: {
   readonly now: number
   readonly timeoutMillis: number | undefined
   readonly pollImmediately: boolean
   readonly isOutputRequired: boolean
   readonly createdAt: number | undefined
-  /** The execution in the response to its create, if the wait follows the create. */
+  /** Execution in the create response. `undefined` if the wait does not directly follow the create request. */
   readonly created: Observation | undefined
 }): PollState => {
   const { created, createdAt, isOutputRequired, now, pollImmediately, timeoutMillis } = options
@@ -109,19 +112,19 @@ export const start = (options: {
   return created === undefined ? state : withObservation(state, created)
 }
 
-/** Some executions take a little longer than the last ones did. */
+/** Margin for executions that take longer than the estimate. */
 const expectedLatencyFactor = 1.1
 
-/** @internal Returns the state after the schedule has set the next poll. No wait ends before its first poll. */
+/** @internal Returns the state after the schedule has set the next poll. A wait never ends before its first poll. */
 export const onScheduled = (
   state: PollState,
   now: number,
   options: {
-    /** The delay of the schedule, or `undefined` if the schedule has ended. */
+    /** Delay of the schedule, or `undefined` if the schedule has ended. */
     readonly scheduledMillis: number | undefined
-    /** Whether few requests are left under the rate limit. Polls then come half as often. */
+    /** Indicates that few requests are left under the rate limit. The delay is then at least doubled. */
     readonly isScarce: boolean
-    /** The expected latency of the model, if it is known. */
+    /** Expected latency of the model, or `undefined` if there is no estimate. */
     readonly expectedMillis: number | undefined
   }
 ): PollState => {
@@ -140,7 +143,7 @@ export const onScheduled = (
 /** @internal Returns the state after the next poll has started. */
 export const onPollStarted = (state: PollState): PollState => ({ ...state, scheduledPoll: undefined })
 
-/** @internal Returns the state after a poll has shown the execution or its result. */
+/** @internal Returns the state after a successful poll of the execution or its result. */
 export const onPolled = (state: PollState, polled: Observation): PollState =>
   state.latest !== undefined && phaseOf(state) === "needsOutput"
     ? onResultPolled(state, state.latest, polled)
@@ -156,18 +159,18 @@ export const onNotified = (state: PollState, update: Observation): PollState =>
         deadline: update.deadline ?? state.latest.deadline
       })
 
-/** Whether a later poll can succeed. */
+/** Returns `true` if a later poll can succeed. */
 const isTransient = (state: PollState, error: RequestFailure, now: number): boolean => {
   if (error.retryable || isForeignResponse(error)) return true
   const isNew = state.createdAt !== undefined && now - state.createdAt < replicaLagMillis
   return isNotFound(error) && isNew
 }
 
-/** Whether the API has no result for a COMPLETED execution and will not have one later. */
+/** Returns `true` if the API will never return a result for the COMPLETED execution. */
 const isResultMissing = (state: PollState, error: RequestFailure, now: number): boolean =>
   isGone(error) || (isNotFound(error) && now - (state.outputMissingSince ?? now) >= replicaLagMillis)
 
-/** @internal Returns the state after a failed poll. A failure that is not transient stops the wait. */
+/** @internal Returns the state after a failed poll. A non-transient failure ends the wait. */
 export const onPollFailed = (
   state: PollState,
   error: RequestFailure,
@@ -190,6 +193,6 @@ export const onPollFailed = (
   return { ...next, resultPollCount: state.resultPollCount + (phase === "needsOutput" ? 1 : 0) }
 }
 
-/** @internal Returns the state after a poll that has not ended within the caller's `timeout`. */
+/** @internal Returns the state after the wait or its last poll has timed out. */
 export const onPollTimedOut = (state: PollState): PollState =>
   phaseOf(state) === "needsError" ? { ...state, isErrorUnavailable: true } : { ...state, stoppedBy: "timeout" }

@@ -1,6 +1,6 @@
 /**
- * Polls an execution until it has ended or the deadline has passed. A notification ends the delay before a poll, or the poll.
- * `pollTransitions.ts` schedules the polls, and `pollState.ts` decides every step.
+ * Polls an execution until it has ended or the deadline has passed. A notification interrupts the delay or the running
+ * poll. `pollTransitions.ts` schedules the polls, and `pollState.ts` determines the next step.
  *
  * @internal
  */
@@ -32,7 +32,7 @@ export interface PollerContext {
   readonly pollSchedule: Schedule.Schedule<unknown, Execution.Execution>
   readonly latency: LatencyEstimator
   readonly timer: SharedTimer
-  /** Whether few requests are left under the rate limit. */
+  /** Returns `true` if few requests are left under the rate limit. */
   readonly isScarce: Effect.Effect<boolean>
 }
 
@@ -43,19 +43,26 @@ export interface PollerOptions {
   readonly pollImmediately: boolean
 }
 
-/** @internal The operation that waits, and the execution that it waits for. */
+/** @internal The operation of a wait and the execution to wait for. */
 export interface WaitInfo {
   readonly operation: string
   readonly id: Execution.ExecutionId
   readonly stats: CallStats
   readonly idempotencyKey?: string
-  /** When this client created the execution (monotonic milliseconds), if it did so recently. */
+  /**
+   * Time of the create request in monotonic milliseconds. `undefined` if this client did not create the execution
+   * recently.
+   */
   readonly createdAt: number | undefined
-  /** Whether the wait ends only with the output. */
+  /** Indicates that the wait continues until the output is available. */
   readonly isOutputRequired: boolean
 }
 
-/** @internal The two requests of a wait. The rate limit can delay them until `deadline`, in monotonic milliseconds. */
+/**
+ * The poll requests of a wait. The rate limit can delay a request until `deadline`, in monotonic milliseconds.
+ *
+ * @internal
+ */
 export interface PollRequests {
   readonly execution: (deadline: number) => Effect.Effect<Observation, RequestFailure>
   readonly result: (deadline: number) => Effect.Effect<Observation, RequestFailure>
@@ -65,7 +72,7 @@ export interface PollRequests {
 export interface Poller {
   /** Waits for the next poll or notification and returns the execution. Returns immediately if the execution has ended. */
   readonly next: Effect.Effect<Execution.Execution, RequestFailure | AwaitTimeout>
-  /** Returns whether the execution has ended, with its output if that is required. */
+  /** Returns `true` if the execution has ended and the wait needs no further data. */
   readonly isEnded: () => boolean
 }
 
@@ -88,12 +95,12 @@ const timeoutError = (state: PollState.PollState, info: WaitInfo, now: number): 
   })
 }
 
-/** How long a poll may continue after the caller's `timeout`. */
+/** Maximum duration of a poll after the caller's `timeout`. */
 const pollGraceMillis = Duration.toMillis("30 seconds")
 
 /**
- * Limits a poll by the caller's `timeout`, because retries and the rate limit can delay it. Without `timeout` there is no
- * limit, because a poll after the expiry still shows how the execution has ended.
+ * Limits a poll by the caller's `timeout`, because retries and the rate limit can delay the poll. Without `timeout`
+ * there is no limit. A poll after the expiry still returns the final status.
  */
 const withinTimeout = (
   timer: SharedTimer,
@@ -112,20 +119,23 @@ const withinTimeout = (
         )
       })
 
-/** The longest `Retry-After` that delays a poll. */
+/** Maximum delay that a `Retry-After` header can cause before the next poll. */
 const maxRetryAfterMillis = Duration.toMillis("30 seconds")
 
-/** Returns the milliseconds until the API accepts another request, according to the failed poll. `wallMillis` is the wall clock. */
+/**
+ * Returns the delay in milliseconds that a failed poll requests before the next poll. `wallMillis` is the wall-clock
+ * time.
+ */
 const retryAfterMillis = (error: RequestFailure, wallMillis: number): number => {
   if (isRateLimit(error) && error.resetAt !== undefined) return error.resetAt.epochMillis - wallMillis
   if (!("retryAfter" in error) || error.retryAfter === undefined) return 0
   return Math.min(Duration.toMillis(error.retryAfter), maxRetryAfterMillis)
 }
 
-/** A change of the state. A poll and a notification compete, and only the change of the first one is applied. */
+/** An update of the state. A poll races with a notification, and only the first update is applied. */
 type Transition = (state: PollState.PollState) => PollState.PollState
 
-/** Runs a poll and returns the change of the state that follows from it. */
+/** Runs a poll and returns the resulting update of the state. */
 const toTransition = (poll: Effect.Effect<Observation, RequestFailure | "timeout">): Effect.Effect<Transition> =>
   Effect.matchEffect(poll, {
     onSuccess: (observation) => Effect.succeed<Transition>((state) => transitions.onPolled(state, observation)),
@@ -138,7 +148,7 @@ const toTransition = (poll: Effect.Effect<Observation, RequestFailure | "timeout
       })
   })
 
-/** Asks the schedule for the next delay, reports the delay, and returns the state with the next poll. */
+/** Schedules the next poll and reports its delay. Returns the new state. */
 const schedulePoll = (
   context: PollerContext,
   { id, operation }: WaitInfo,
@@ -158,7 +168,7 @@ const schedulePoll = (
     return next
   })
 
-/** @internal Starts to wait for an execution. `created` is its state in the response to the create. */
+/** @internal Starts a wait for an execution. `created` is the execution in the create response. */
 export const makePoller = (
   context: PollerContext,
   info: WaitInfo,

@@ -1,5 +1,6 @@
 /**
- * Remembers which executions this client has created recently. For a short time, a replica of the API may not know them.
+ * Records the executions that this client has created recently. A stale replica of the API may return a 404 for a new
+ * execution.
  *
  * @internal
  */
@@ -7,11 +8,11 @@ import type { ExecutionId } from "../../Execution.js"
 
 const maxEntries = 1000
 
-/** @internal The last 1000 creates of a client. */
+/** @internal Stores the creation times of the last 1000 executions of a client. */
 export class RecentCreates {
   private readonly createdAt = new Map<ExecutionId, number>()
 
-  /** `now` is in monotonic milliseconds. */
+  /** Adds an execution. `now` is in monotonic milliseconds. */
   add(id: ExecutionId, now: number): void {
     this.createdAt.delete(id)
     this.createdAt.set(id, now)
@@ -21,7 +22,7 @@ export class RecentCreates {
     }
   }
 
-  /** Returns when the execution was created, in monotonic milliseconds. */
+  /** Returns the creation time of an execution in monotonic milliseconds. */
   get(id: ExecutionId): number | undefined {
     return this.createdAt.get(id)
   }

@@ -18,29 +18,37 @@ import { chooseKey } from "../http/idempotencyKey.js"
 import * as requests from "../http/requests.js"
 import { isRecord, isHttpUrl, omitUndefined, nonEmptyString } from "../data/lenient.js"
 
-/** @internal The data of a create that later calls need: the key for errors, and the texts to redact. */
+/**
+ * The data of a create request for errors of later calls. The errors contain the key without the confidential texts.
+ *
+ * @internal
+ */
 export interface CreateContext {
   readonly idempotencyKey?: string
   readonly confidential?: Confidential
 }
 
-/** @internal A create, fixed before its first attempt. */
+/** @internal A create request. Its key and body are fixed before the first attempt. */
 export interface CreateCall extends attempt.Call<Observation> {
   readonly idempotencyKey: string
 }
 
-/** Decodes a response that shows an execution. */
+/** Decodes a response that contains an execution. */
 const decodeObservation = attempt.decodeJson("the id of an execution", (json, received) => {
   const execution = decode.execution(json)
   return execution === undefined ? undefined : toObservation(execution, received)
 })
 
-/** @internal The body of a create, as text and as an object. */
+/** @internal The body of a create request, as text and as an object. */
 export interface CreateBody extends requests.JsonBody {
   readonly body: { readonly [field: string]: unknown }
 }
 
-/** @internal Returns the body of a create. Fails with `InvalidRequest` if a field is missing or has no exact JSON form. */
+/**
+ * Encodes the body of a create request. Fails with `InvalidRequest` if a field is missing or has no exact JSON form.
+ *
+ * @internal
+ */
 export const encodeCreateBody = (
   operation: string,
   request: Execution.CreateRequest
@@ -73,14 +81,14 @@ export const encodeCreateBody = (
   }
   const { extra, input, metadata, model, webhookUrl } = request
   const body = { ...extra, model, input, ...omitUndefined({ webhook_url: webhookUrl, metadata }) }
-  // `model` is left out of the checked fields, because it is not confidential.
+  // `model` is not among the checked fields, because it is not confidential.
   return Effect.map(requests.encodeJsonBody(operation, { input, webhookUrl, metadata, extra }, body), (json) => ({
     ...json,
     body
   }))
 }
 
-/** @internal Returns the request of a body that `encodeCreateBody` has made. */
+/** @internal Converts a body from `encodeCreateBody` to a create request. */
 export const toCreateRequest = ({
   input,
   metadata,
@@ -97,7 +105,7 @@ export const toCreateRequest = ({
   extra
 })
 
-/** @internal Returns a create. Its key and body are fixed: all attempts send the same ones. */
+/** @internal Returns a create request. All attempts send the same key and the same body. */
 export const create = (
   keys: Context.Tag.Service<IdempotencyKey.IdempotencyKey>,
   request: Execution.CreateRequest,
@@ -118,7 +126,7 @@ export const create = (
     }
   })
 
-/** Returns a function that makes calls for one execution. */
+/** Returns a function that creates a call for one execution. */
 const makeCallFor =
   <A>(method: "GET" | "POST", suffix: string, decode: attempt.Call<A>["decode"]) =>
   (
@@ -131,17 +139,17 @@ const makeCallFor =
       operation,
       request: requests.make(method, `/v1/executions/${segment}${suffix}`),
       decode,
-      // A second GET or cancel has no further effect.
+      // A repeated GET or cancel request has no further effect.
       isRepeatable: true,
       executionId: id
     }))
 
-/** @internal Makes a call that fetches an execution. */
+/** @internal Creates a call that fetches an execution. */
 export const get = makeCallFor("GET", "", decodeObservation)
 
 /**
- * Decodes a response that shows the result of an execution. A `null` output confirms that a COMPLETED execution has none. A
- * missing output confirms nothing.
+ * Decodes a response that contains the result of an execution. A `null` output confirms that a COMPLETED execution has
+ * no output. A missing output can become available later.
  */
 const decodeResultObservation = attempt.decodeJson("the id of an execution", (json, received) => {
   const execution = decode.execution(json)
@@ -151,10 +159,10 @@ const decodeResultObservation = attempt.decodeJson("the id of an execution", (js
   return { ...toObservation(execution, received), hasNoOutput }
 })
 
-/** @internal Makes a call that fetches the result of an execution. */
+/** @internal Creates a call that fetches the result of an execution. */
 export const result = makeCallFor("GET", "/result", decodeResultObservation)
 
-/** @internal Makes a call that cancels an execution. The response may be empty. */
+/** @internal Creates a call that cancels an execution. The response may be empty. */
 export const cancel = makeCallFor(
   "POST",
   "/cancel",

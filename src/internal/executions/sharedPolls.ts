@@ -1,6 +1,6 @@
 /**
- * Shares polls between the fibers of a client that wait for the same execution. Only one of them polls at a time, and all of
- * them receive its response. Notifications reach all of them, too.
+ * Shares polls between the fibers of a client that wait for the same execution. Only one fiber polls at a time, and all
+ * fibers receive the response. All fibers also receive each notification.
  *
  * @internal
  */
@@ -14,7 +14,7 @@ import { isTransientFault } from "../errors/semantics.js"
 import { EarlyNotifications } from "./earlyNotifications.js"
 import type { Observation } from "./observation.js"
 
-/** The waits for one execution. */
+/** The group of all waits for one execution. */
 interface WaitGroup {
   waitCount: number
   lastPoll: Observation | undefined
@@ -23,12 +23,12 @@ interface WaitGroup {
   readonly listeners: Set<(update: Observation) => void>
 }
 
-/** @internal One per client. */
+/** @internal Groups the waits of one client by execution. */
 export class SharedPolls {
   private readonly groups = new Map<ExecutionId, WaitGroup>()
   private readonly earlyNotifications = new EarlyNotifications()
 
-  /** Joins the waits for an execution until the scope is closed. */
+  /** Adds a wait for an execution. Removes the wait when the scope is closed. */
   subscribe(id: ExecutionId): Effect.Effect<Subscription, never, Scope.Scope> {
     return Effect.acquireRelease(
       Effect.sync(() => {
@@ -54,8 +54,8 @@ export class SharedPolls {
   }
 
   /**
-   * Passes a notification to all waits for its execution, and returns whether there is one. A notification without a wait is
-   * kept for the next wait.
+   * Delivers a notification to all waits for its execution. If there is no wait, keeps the notification for the next
+   * wait and returns `false`.
    */
   notify(notification: Observation): boolean {
     const group = this.groups.get(notification.execution.id)
@@ -63,7 +63,7 @@ export class SharedPolls {
       this.earlyNotifications.add(notification)
       return false
     }
-    // Events arrive in any order, and a terminal status never changes again.
+    // Notifications can arrive in any order, and a terminal status never changes.
     if (group.lastNotification === undefined || !isTerminal(group.lastNotification.execution)) {
       group.lastNotification = notification
       for (const listener of group.listeners) listener(notification)
@@ -71,7 +71,7 @@ export class SharedPolls {
     return true
   }
 
-  /** The number of waits that listen for notifications now. */
+  /** Returns the number of waits that listen for notifications. */
   get listenerCount(): number {
     let count = 0
     for (const { listeners } of this.groups.values()) count += listeners.size
@@ -91,21 +91,21 @@ export class SharedPolls {
   }
 }
 
-/** @internal The access of one wait to the other waits for its execution. */
+/** @internal Connects a wait to the polls and notifications of its execution. */
 export interface Subscription {
   /**
-   * Returns the last poll if it is newer than `since` (monotonic milliseconds). Otherwise joins the running poll, or runs
-   * `request`.
+   * Returns the response of the last poll if it is newer than `since`, in monotonic milliseconds. Otherwise joins the
+   * running poll or runs `request`.
    */
   readonly poll: (
     request: Effect.Effect<Observation, RequestFailure>,
     since: number
   ) => Effect.Effect<Observation, RequestFailure>
-  /** Returns the last notification if it is an update for this wait. */
+  /** Returns the last notification, or `undefined` if `isUpdate` rejects the notification. */
   readonly latestUpdate: (isUpdate: (notification: Observation) => boolean) => Observation | undefined
   /**
-   * Calls `onUpdate` once: with the last notification or with a later one, whichever is an update for this wait first. Returns
-   * a function that stops listening.
+   * Calls `onUpdate` once, with the first notification that `isUpdate` accepts. Checks the last notification first.
+   * Returns a function that removes the listener.
    */
   readonly listen: (
     isUpdate: (notification: Observation) => boolean,
@@ -124,7 +124,7 @@ const listen = (
     onUpdate(notification)
   }
   group.listeners.add(listener)
-  // A notification may have arrived since the wait last read it.
+  // A notification may have arrived since the last call of `latestUpdate`.
   if (group.lastNotification !== undefined) listener(group.lastNotification)
   return () => void group.listeners.delete(listener)
 }
@@ -138,7 +138,7 @@ const pollOnce = (
     const { lastPoll, runningPoll } = group
     if (lastPoll !== undefined && lastPoll.observedAt > since) return Effect.succeed(lastPoll)
     if (runningPoll === undefined) return startPoll(group, request)
-    // A permanent failure, a 429 or an interruption ends only the wait that has started the poll.
+    // A permanent failure, a 429 or an interruption ends only the wait that started the poll.
     return Effect.flatMap(Effect.exit(Deferred.await(runningPoll)), (exit) =>
       Exit.isSuccess(exit) || isTransientFailure(exit) ? exit : pollOnce(group, request, since)
     )

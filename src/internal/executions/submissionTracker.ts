@@ -1,21 +1,21 @@
 /**
- * Tracks whether the API may have processed a create.
+ * Tracks whether the API may have processed a create request.
  *
  * @internal
  */
 
-/** @internal One per create. */
+/** @internal Tracks the attempts of one create request. */
 export class SubmissionTracker {
   private mayBeProcessed = false
   private mayHaveBeenProcessedBefore = false
   private transportSends = 0
 
-  /** Whether the API may have processed one of the attempts. */
+  /** Returns `true` if the API may have processed at least one attempt. */
   get isAmbiguous(): boolean {
     return this.mayBeProcessed
   }
 
-  /** Records that an attempt has begun. */
+  /** Records that an attempt has started. */
   onAttempt(): void {
     this.mayHaveBeenProcessedBefore = this.mayBeProcessed
     this.mayBeProcessed = true
@@ -28,8 +28,8 @@ export class SubmissionTracker {
   }
 
   /**
-   * Records that the API has not processed the latest attempt. Earlier attempts stay ambiguous. So does an attempt whose request
-   * a transformed client has sent several times.
+   * Records that the API has not processed the latest attempt. Earlier attempts stay ambiguous. The latest attempt also
+   * stays ambiguous if a transformed client has sent its request several times.
    */
   onNotProcessed(): void {
     if (this.transportSends <= 1) this.mayBeProcessed = this.mayHaveBeenProcessedBefore

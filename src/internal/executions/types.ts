@@ -1,5 +1,5 @@
 /**
- * Declares the methods on executions, and their options.
+ * Declares the methods of `client.executions` and their options.
  *
  * @internal
  */
@@ -11,43 +11,44 @@ import type * as Execution from "../../Execution.js"
 import type { RequestFailure, ResultFailure, AwaitTimeout, AwaitFailure } from "../../ModelRouteError.js"
 
 /**
- * Options of a create.
+ * Options of `create`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface CreateOptions {
   /**
-   * The idempotency key of the create. Use the key of an earlier create to resume it: the API does not execute a key twice.
-   * Use a new key after a FAILED execution. For the old key the API may return the failed execution.
-   * Default: a new key from the service `IdempotencyKey`.
+   * Idempotency key of the create request. Reuse the key of an earlier request to resume its submission. The API never
+   * executes a key twice. Use a new key after a FAILED execution. For the old key, the API may return the failed
+   * execution. Default: a new key from the `IdempotencyKey` service.
    */
   readonly idempotencyKey?: string | undefined
 }
 
 /**
- * Options of `watch`: how long to wait, and how often to poll.
+ * Options of `watch`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface WatchOptions {
   /**
-   * How long to wait at most. Default: until 30 seconds after the execution's `expiresAt`, at most 24 hours. Without `expiresAt`
-   * the default is 10 minutes. After that the wait fails with `AwaitTimeout`, but never before the first poll.
-   * A poll that runs when a `timeout` ends may take 30 more seconds. The execution continues.
+   * Maximum duration of the wait. Default: until 30 seconds after the execution's `expiresAt`, at most 24 hours.
+   * Without `expiresAt`, the default is 10 minutes. The execution continues after the end of the wait. The wait fails
+   * with `AwaitTimeout` after this time, but never before the first poll. A poll that runs at the end of a `timeout`
+   * may take 30 more seconds.
    */
   readonly timeout?: Duration.DurationInput | undefined
   /**
-   * The delay before each poll. The input of the schedule is the latest known execution. Default: the `pollSchedule` of the
-   * client. When few requests are left under the rate limit, each delay is at least twice as long. After a
-   * create, no poll then starts before the expected end of the execution. A poll by another fiber for the same
-   * execution replaces a poll.
+   * Schedule of the polls. The input of the schedule is the latest state of the execution. Default: the `pollSchedule`
+   * of the client. If few requests are left under the rate limit, each delay is at least doubled. After a create
+   * request, the first poll then waits for the expected end of the execution. A poll by another fiber for the same
+   * execution replaces a poll of this wait.
    */
   readonly pollSchedule?: Schedule.Schedule<unknown, Execution.Execution> | undefined
   /**
-   * Polls immediately instead of after the first delay. Use it for an execution that may have ended, for example after a
-   * restart. Default: `false`.
+   * Polls immediately instead of after the first delay. Use this option for an execution that may have ended, for
+   * example after a restart. Default: `false`.
    */
   readonly pollImmediately?: boolean | undefined
 }
@@ -60,9 +61,9 @@ export interface WatchOptions {
  */
 export interface AwaitOptions extends WatchOptions {
   /**
-   * Cancels the execution if the waiting fiber is interrupted. The interruption takes at most 10 seconds. After that the cancel
-   * continues in the background for at most 5 minutes. A failed cancel is logged as a warning. `timeout` does not cancel the
-   * execution. Default: `false`.
+   * Cancels the execution if the waiting fiber is interrupted. The interruption takes at most 10 seconds. After this
+   * time, the cancel request continues in the background for at most 5 minutes. A `timeout` does not cancel the
+   * execution. Default: `false`. Logs a warning if the cancel request fails.
    */
   readonly cancelOnInterrupt?: boolean | undefined
 }
@@ -75,23 +76,24 @@ export interface AwaitOptions extends WatchOptions {
  */
 export interface RunOptions<E = never> extends CreateOptions, AwaitOptions {
   /**
-   * Runs after the API has accepted the create and before the wait begins, for example to store the id. The argument is the
-   * execution in the response. If it fails, `run` fails with the same error and the execution continues. Default: no effect.
+   * Runs after the API has accepted the create request, before the wait begins. For example, it can store the id. The
+   * argument is the execution in the create response. Default: no effect. If this effect fails, `run` fails with the
+   * same error and the execution continues.
    */
   readonly onAccepted?: ((execution: Execution.Execution) => Effect.Effect<void, E>) | undefined
 }
 
 /**
- * Methods on executions. No method requires a service. All failures are in its type.
+ * Methods on executions. No method requires a service. The type of each method contains all its failures.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Executions {
   /**
-   * Submits an execution and returns it as accepted, without waiting for its end. All attempts send the same bytes under one
-   * idempotency key, so a retry never creates a second execution. Fails with `InvalidRequest` before the first attempt if a
-   * field is missing or has no exact JSON form. API page "Creating executions".
+   * Submits an execution and returns it without waiting for its end. All attempts send the same bytes and the same
+   * idempotency key, so a retry never creates a second execution. Fails with `InvalidRequest` before the first attempt
+   * if a field is missing or has no exact JSON form. API page "Creating executions".
    *
    * @example
    * ```ts
@@ -114,7 +116,7 @@ export interface Executions {
     options?: CreateOptions
   ) => Effect.Effect<Execution.Execution, RequestFailure>
   /**
-   * Returns the latest state of an execution. A FAILED execution is a success. API page "Polling".
+   * Returns the latest state of an execution. Also succeeds if the execution is FAILED. API page "Polling".
    *
    * @example
    * ```ts
@@ -130,9 +132,9 @@ export interface Executions {
    */
   readonly get: (id: Execution.ExecutionId) => Effect.Effect<Execution.Execution, RequestFailure>
   /**
-   * Returns the result of an execution that has ended, without waiting. Fails with `ExecutionNotReady` if the execution has not
-   * ended or its output is not available yet. A FAILED execution fails with the tagged error of its code. Other terminal
-   * statuses fail with `ExecutionCancelled` or `ExecutionExpired`. API page "Polling".
+   * Returns the result of an execution that has ended, without waiting. Fails with `ExecutionNotReady` if the execution
+   * has not ended or its output is not available yet. Fails with the tagged error of the error code if the execution is
+   * FAILED. Fails with `ExecutionCancelled` or `ExecutionExpired` for the other terminal statuses. API page "Polling".
    *
    * @example
    * ```ts
@@ -150,8 +152,8 @@ export interface Executions {
    */
   readonly result: (id: Execution.ExecutionId) => Effect.Effect<Execution.Completed, ResultFailure>
   /**
-   * Cancels an execution and returns its latest state. Succeeds if it had already ended. Fails with the error of the API if the
-   * execution continues. API page "Executions overview".
+   * Cancels an execution and returns its latest state. Succeeds if the execution had already ended. Fails with the
+   * error of the API if the execution continues. API page "Executions overview".
    *
    * @example
    * ```ts
@@ -167,9 +169,9 @@ export interface Executions {
    */
   readonly cancel: (id: Execution.ExecutionId) => Effect.Effect<Execution.Execution, RequestFailure>
   /**
-   * Records an update from another source, such as a webhook, and resumes the waits for that execution in this client.
-   * `Webhook.notifyClient` calls it with each event. If there is no wait, the latest update is kept for the next
-   * one, for the last 1000 executions.
+   * Records an update from another source, such as a webhook, and resumes the waits for that execution. Only the waits
+   * in this client are resumed. `Webhook.notifyClient` calls this method with each event. If there is no wait, the
+   * client keeps the latest update for the next wait. The client keeps the updates of the last 1000 executions.
    *
    * @example
    * ```ts
@@ -186,8 +188,9 @@ export interface Executions {
    */
   readonly notify: (execution: Execution.Execution) => Effect.Effect<void>
   /**
-   * Returns a stream with one element per change of status. The stream ends after a terminal status. A FAILED execution is an
-   * element. Fails with `AwaitTimeout` after `timeout`, and with the error of a poll that is not transient.
+   * Returns a stream that emits the execution after each change of status. The stream ends after a terminal status,
+   * including FAILED. Fails with `AwaitTimeout` after `timeout`. Fails with the poll error
+   * after a non-transient poll failure.
    *
    * @example
    * ```ts
@@ -206,11 +209,15 @@ export interface Executions {
     options?: WatchOptions
   ) => Stream.Stream<Execution.Execution, RequestFailure | AwaitTimeout>
   /**
-   * Waits until an execution has ended and returns its result. By default the first poll starts after 2 seconds. Each further
-   * delay is 1.5 times as long, up to 15 seconds. A transient poll failure does not end the wait: a retryable
-   * error, a response that is not from the API, or a 404 in the first minute after a create by this client. The wait
-   * continues for a COMPLETED execution without output. A FAILED execution fails with the tagged error of its code. Other terminal statuses fail with `ExecutionCancelled` or `ExecutionExpired`. Fails with
-   * `AwaitTimeout` after `timeout`. API page "Polling".
+   * Waits until an execution has ended and returns its result. The wait continues if the output of a COMPLETED
+   * execution is not available yet. By default, the first poll starts after 2 seconds. Each further delay is 1.5 times
+   * as long, up to 15 seconds.
+   *
+   * A transient poll failure does not end the wait. Transient failures are retryable errors and responses that are not
+   * from the API. A 404 is transient in the first minute after this client has created the execution.
+   *
+   * Fails with the tagged error of the error code if the execution is FAILED. Fails with `ExecutionCancelled` or
+   * `ExecutionExpired` for the other terminal statuses. Fails with `AwaitTimeout` after `timeout`. API page "Polling".
    *
    * @example
    * ```ts
@@ -230,8 +237,8 @@ export interface Executions {
     options?: AwaitOptions
   ) => Effect.Effect<Execution.Completed, AwaitFailure>
   /**
-   * Submits an execution and waits for its result: `create`, then `onAccepted`, then `await`. Fails with the errors of all
-   * three.
+   * Submits an execution and waits for its result. Runs `create`, then `onAccepted`, then `await`. Fails with the
+   * errors of all three steps.
    *
    * @example
    * ```ts

@@ -1,5 +1,5 @@
 /**
- * Checks the options of the methods that wait, before they send a request.
+ * Checks the options of the methods that wait. The check runs before the first request.
  *
  * @internal
  */

@@ -1,24 +1,29 @@
 /**
- * Computes the delay before a retry. Pure: reads no clock and draws no random number.
+ * Computes the delay before a retry. All functions are pure.
  *
  * @internal
  */
 
-/** @internal How much of a delay is random. */
+/** @internal The random part of a delay: none, the upper half (`"equal"`) or the whole delay (`"full"`). */
 export type Jitter = "none" | "equal" | "full"
 
-/** @internal Returns `min(base · 2^n, cap)` milliseconds for retry n, counted from 0. */
+/**
+ * Returns the backoff delay before retry `n` in milliseconds, `min(base · 2^n, cap)`. The first retry has `n = 0`.
+ *
+ * @internal
+ */
 export const backoffDelayMillis = (n: number, base: number, cap: number): number => Math.min(base * 2 ** n, cap)
 
-/** @internal Returns at most `delay`. `random` is from 0 (inclusive) to 1 (exclusive). */
+/** @internal Applies jitter to a delay and returns at most `delay`. `random` is from 0 (inclusive) to 1 (exclusive). */
 export const applyJitter = (delay: number, jitter: Jitter, random: number): number =>
   jitter === "none" ? delay : jitter === "full" ? delay * random : delay / 2 + (delay / 2) * random
 
 const maxFallbackMillis = 30_000
 
 /**
- * Returns the delay in milliseconds before rate-limit retry n, counted from 0: the requested delay, but at least `minimum`. If the
- * response requested none, the delay doubles from `minimum` up to 30 s.
+ * Returns the delay in milliseconds before rate-limit retry `n`. The first retry has `n = 0`. The delay is the
+ * requested delay, but at least `minimum`. Without a requested delay, the delay doubles from `minimum` up to 30
+ * seconds.
  *
  * @internal
  */

@@ -1,37 +1,37 @@
 /**
- * Reads the rate limit from response headers. Pure: reads no clock.
+ * Parses the rate limit in response headers. All functions are pure.
  *
  * @internal
  */
 import { parseHttpDate } from "./httpDate.js"
 
-/** @internal Header names are in lower case. */
+/** @internal Response headers with names in lower case. */
 export interface Headers {
   readonly [name: string]: string | undefined
 }
 
-/** @internal A point in time in epoch milliseconds, on the clock that the header refers to. */
+/** @internal A time in milliseconds on the server's clock or on the local clock, depending on the header. */
 export interface Moment {
   readonly clock: "server" | "local"
   readonly at: number
 }
 
-/** @internal The values of the headers. A missing or invalid header has no value. */
+/** @internal Parsed header values. A missing or invalid header is `undefined`. */
 export interface RateLimitInfo {
-  /** The server's clock, rounded down to the second. */
+  /** Server time in epoch milliseconds, rounded down to the second. */
   readonly date: number | undefined
-  /** Requests per window. */
+  /** Number of requests per window. */
   readonly limit: number | undefined
-  /** Requests left in this window. */
+  /** Number of requests left in this window. */
   readonly remaining: number | undefined
   readonly reset: Moment | undefined
   readonly retryAfter: Moment | undefined
 }
 
-/** A header can have any number of digits. `Number` reads 400 digits as infinity. */
+/** Maximum value of a number in a header. `Number` parses a text of 400 digits as `Infinity`. */
 const maxNumber = 1e15
 
-/** Reads several numbers, because proxies join repeated headers with commas. */
+/** Parses a list of numbers, because proxies join repeated headers with commas. */
 const parseNumbers = (text: string | undefined): ReadonlyArray<number> =>
   text === undefined
     ? []
@@ -50,22 +50,26 @@ const wholeNumber = (value: number | undefined): number | undefined =>
 const smallest = (values: ReadonlyArray<number>): number | undefined =>
   values.length === 0 ? undefined : Math.min(...values)
 
-/** @internal Returns the server's clock in epoch milliseconds, from the `Date` header, which is rounded down to the second. */
+/**
+ * Returns the server time in epoch milliseconds from the `Date` header. The header is rounded down to the second.
+ *
+ * @internal
+ */
 export const serverTime = (headers: Headers, receivedAt: number): number | undefined =>
   headers["date"] === undefined ? undefined : parseHttpDate(headers["date"], receivedAt)
 
 const dayMillis = 86_400_000
-/** An absolute reset that is further in the past is read as seconds from now. */
+/** Maximum age of an absolute reset. An older value is a number of seconds from now. */
 const maxResetAgeMillis = 365 * dayMillis
 const maxRelativeResetMillis = dayMillis
-/** A longer wait would leave the range of a calendar date. */
+/** Maximum wait. A longer wait would exceed the range of a calendar date. */
 const maxWaitMillis = 100 * 365 * dayMillis
 
 const resetMoment = (value: number | undefined, serverNow: number, receivedAt: number): Moment | undefined => {
   if (value === undefined || value === 0) return undefined
   const absolute = value > 1e11 ? value : value * 1000
   const delta = value * 1000
-  // A small number that would be so far in the past can only mean seconds from now.
+  // As an absolute time, a small number would be in the distant past. It must be a number of seconds from now.
   return serverNow - absolute > maxResetAgeMillis && delta <= maxRelativeResetMillis
     ? { clock: "local", at: receivedAt + delta }
     : { clock: "server", at: absolute }
@@ -79,8 +83,8 @@ const retryMoment = (text: string | undefined, receivedAt: number, wall: number)
 }
 
 /**
- * Reads the headers of a response that arrived at `wall`, in epoch milliseconds. `receivedAt` is the same moment on the clock with which
- * the caller measures durations. Local moments are on that clock.
+ * Parses the headers of a response that arrived at `wall`, in epoch milliseconds. `receivedAt` is the same time on the
+ * clock that the caller uses for durations. Local times in the result refer to this clock.
  *
  * @internal
  */
@@ -105,7 +109,12 @@ const waitUntil = (moment: Moment | undefined, date: number | undefined, receive
 
 const usableWait = (wait: number): number | undefined => (wait > 0 ? Math.min(wait, maxWaitMillis) : undefined)
 
-/** @internal Returns the wait that `Retry-After` requests, in milliseconds from the arrival of the headers. */
+/**
+ * Returns the delay that `Retry-After` requests, in milliseconds after `receivedAt`. Returns `undefined` if the header
+ * is missing or invalid.
+ *
+ * @internal
+ */
 export const retryAfterMillis = (headers: Headers, receivedAt: number): number | undefined => {
   if (headers["retry-after"] === undefined) return undefined
   const { date, retryAfter } = parseRateLimitHeaders(headers, receivedAt)
@@ -113,10 +122,11 @@ export const retryAfterMillis = (headers: Headers, receivedAt: number): number |
 }
 
 /**
- * Returns the wait that the headers of a rate-limited response request, in milliseconds from their arrival at `receivedAt`. A
- * `Retry-After` above zero has precedence over the reset. Returns `undefined` if neither is usable.
+ * Returns the delay that the headers of a rate-limited response request, in milliseconds after `receivedAt`. A
+ * `Retry-After` above zero takes precedence over the reset. Returns `undefined` if neither header is usable.
  *
- * The `Date` header rounds the server's clock down. A wait counted from it therefore ends up to 1 s after the reset, and never before.
+ * The `Date` header is rounded down to the second. The delay can therefore end up to 1 second after the reset, but
+ * never before the reset.
  *
  * @internal
  */

@@ -11,18 +11,18 @@ import { CurrentPolicy } from "./currentPolicy.js"
 import { CurrentRetryFilter, type RetryFilter } from "./retryFilter.js"
 import { makeScheduleDriver, type ScheduleDriver } from "./scheduleDriver.js"
 
-/** @internal */
+/** @internal Steps the retry policy of one call. */
 export interface RetryDriver extends ScheduleDriver<RequestFailure> {}
 
-/** @internal The settings of a client that concern retries. */
+/** @internal The retry options of a client. */
 export interface RetryOptions {
   readonly policy: Schedule.Schedule<unknown, ModelRouteError>
   readonly retryWhile: RetryFilter
 }
 
 /**
- * Steps the policy of `withPolicy`, else that of the client, and only for errors that pass `retryWhile`. Starts the policy at the first
- * error, because most calls have none.
+ * Creates the driver of the policy from `withPolicy`, or else of the client's policy. Returns no delay for errors that
+ * `retryWhile` rejects. Starts the policy at the first error, because most calls have no error.
  *
  * @internal
  */

@@ -1,15 +1,15 @@
 /**
- * The option `retryWhile` of the running call. The schedules of `RetryPolicy` read it.
+ * Provides the `retryWhile` option of the running call to the schedules of `RetryPolicy`.
  *
  * @internal
  */
 import * as Context from "effect/Context"
 import { isRetryable, type ModelRouteError } from "../../ModelRouteError.js"
 
-/** @internal Returns whether an error may be retried. */
+/** @internal Returns `true` if an error may be retried. */
 export type RetryFilter = (error: ModelRouteError) => boolean
 
-/** @internal */
+/** @internal The `retryWhile` option of the running call. */
 export class CurrentRetryFilter extends Context.Reference<CurrentRetryFilter>()(
   "effect-modelroute/CurrentRetryFilter",
   { defaultValue: (): RetryFilter => isRetryable }

@@ -1,5 +1,5 @@
 /**
- * Decides whether a failed call is retried, and after which delay. Pure: reads no clock and draws no random number.
+ * Determines the next retry of a failed call and its delay. All functions are pure.
  *
  * @internal
  */
@@ -9,7 +9,7 @@ import type { ModelRouteError } from "../../ModelRouteError.js"
 import { isRateLimit } from "../errors/semantics.js"
 import { applyJitter, backoffDelayMillis, type Jitter, rateLimitDelayMillis } from "./backoff.js"
 
-/** @internal Retries of every error that is not a rate limit. */
+/** @internal The rule for retries of errors other than rate limits. */
 export interface BackoffRule {
   readonly baseMillis: number
   readonly capMillis: number
@@ -17,37 +17,40 @@ export interface BackoffRule {
   readonly times: number
 }
 
-/** @internal Retries of rate limits. */
+/** @internal The rule for retries of rate limit errors. */
 export interface RateLimitRule {
   readonly minDelayMillis: number
   readonly maxWaitMillis: number
-  /** Whether `maxWaitMillis` limits the whole wait in the queue of the gate, and not only the wait for the next reset. */
+  /**
+   * Indicates that `maxWaitMillis` limits the whole wait in the queue of the gate. Otherwise `maxWaitMillis` limits
+   * only the wait for the next reset.
+   */
   readonly limitsQueueWait: boolean
   readonly times: number
 }
 
-/** @internal An error without a rule is not retried. */
+/** @internal The retry rules of a policy. An error without a rule is not retried. */
 export interface RetryRules {
   readonly backoff?: BackoffRule
   readonly rateLimit?: RateLimitRule
 }
 
-/** @internal How often a call was retried under each rule. The rules have separate budgets. */
+/** @internal The number of retries under each rule. Each rule has a separate budget. */
 export interface RetryCounts {
   readonly backoff: number
   readonly rateLimit: number
 }
 
-/** @internal The counts of a call that was not retried. */
+/** @internal The counts of a call without retries. */
 export const noRetries: RetryCounts = { backoff: 0, rateLimit: 0 }
 
 /** @internal A retry that the rules allow. */
 export interface Retry {
-  /** The counts after this retry. */
+  /** Counts after this retry. */
   readonly counts: RetryCounts
-  /** Before jitter, in milliseconds. */
+  /** Delay before jitter, in milliseconds. */
   readonly delayMillis: number
-  /** The delay after jitter is at least this. */
+  /** Minimum delay after jitter, in milliseconds. */
   readonly minDelayMillis: number
   readonly jitter: Jitter
 }
@@ -72,7 +75,7 @@ const rateLimitRetry = (
   const resetAt = "resetAt" in error ? error.resetAt : undefined
   const requested = resetAt === undefined ? retryAfter : DateTime.toEpochMillis(resetAt) - now
   const delayMillis = rateLimitDelayMillis(counts.rateLimit, requested, rule.minDelayMillis)
-  // For a request in the queue of the gate, `retryAfter` is the whole wait, which can end after the next reset.
+  // For a queued request, `retryAfter` is the whole wait in the gate. This wait can end after the next reset.
   const queueWaitMillis = rule.limitsQueueWait ? (retryAfter ?? 0) : 0
   if (Math.max(delayMillis, queueWaitMillis) > rule.maxWaitMillis) return undefined
   return {
@@ -83,7 +86,7 @@ const rateLimitRetry = (
   }
 }
 
-/** @internal Returns the next retry, or `undefined` if the rules allow none. `now` is in epoch milliseconds. */
+/** @internal Returns the next retry, or `undefined` if the rules allow no retry. `now` is in epoch milliseconds. */
 export const nextRetry = (
   { backoff, rateLimit }: RetryRules,
   counts: RetryCounts,
@@ -98,6 +101,6 @@ export const nextRetry = (
   return backoff !== undefined && counts.backoff < backoff.times ? backoffRetry(backoff, counts, error) : undefined
 }
 
-/** @internal Returns the delay of a retry in milliseconds. `random` is from 0 (inclusive) to 1 (exclusive). */
+/** @internal Returns the delay before a retry in milliseconds. `random` is from 0 (inclusive) to 1 (exclusive). */
 export const retryDelayMillis = ({ delayMillis, jitter, minDelayMillis }: Retry, random: number): number =>
   Math.max(applyJitter(delayMillis, jitter, random), minDelayMillis)

@@ -1,6 +1,6 @@
 /**
- * Steps a schedule by hand. `Effect.retry` sleeps inside its driver. Here the delay is known before the wait begins, so that the caller
- * can log it, shorten it or fail instead.
+ * Steps a schedule manually and returns each delay before the wait begins. The caller can log the delay, shorten it or
+ * fail instead. `Effect.retry` is not used, because it sleeps inside its driver.
  *
  * @internal
  */
@@ -10,17 +10,17 @@ import * as ScheduleDecision from "effect/ScheduleDecision"
 import * as ScheduleIntervals from "effect/ScheduleIntervals"
 import * as monotonic from "../data/monotonic.js"
 
-/** @internal One run of a schedule. */
+/** @internal A running schedule. */
 export interface ScheduleDriver<In> {
   /** Steps the schedule. Returns the delay in milliseconds, or `undefined` if the schedule has ended. */
   readonly next: (input: In) => Effect.Effect<number | undefined>
-  /** Returns the result of the latest step for another input. Does not step the schedule. */
+  /** Repeats the latest step with another input and returns the delay. Does not advance the schedule. */
   readonly reevaluate: (input: In) => Effect.Effect<number | undefined>
 }
 
 /**
- * Returns the wall clock at the first step, plus the monotonic time since then. Schedules compute in epoch milliseconds, and a change of
- * the wall clock must not change a delay.
+ * Creates a clock that starts at the wall-clock time and advances with monotonic time. A change of the wall clock must
+ * not change the delays of a schedule.
  */
 const makeSteadyClock = (): Effect.Effect<number> => {
   let offset: number | undefined
@@ -29,7 +29,7 @@ const makeSteadyClock = (): Effect.Effect<number> => {
   )
 }
 
-/** @internal Starts a run in the initial state of the schedule. */
+/** @internal Creates a driver in the initial state of the schedule. */
 export const makeScheduleDriver = <In>(schedule: Schedule.Schedule<unknown, In>): ScheduleDriver<In> => {
   const epochMillis = makeSteadyClock()
   let previous = schedule.initial
