@@ -8,7 +8,7 @@ import { makeFakeClient } from "../utils/fake.js"
 import { arrivalTimes, httpDate, image, isoDate, layer, runToEnd, silent, start, withClient } from "../utils/harness.js"
 import { runInVirtualTime } from "../utils/virtualTime.js"
 
-describe("await", () => {
+describe("executions.await", () => {
   it.effect("polls after 2, 5 and 9.5 s and returns the output", () =>
     withClient((client) =>
       Effect.gen(function* () {
@@ -26,12 +26,12 @@ describe("await", () => {
   const embedded = { images: [{ file_id: "file_a" }] }
   const separate = { images: [{ file_id: "file_b" }] }
   for (const [where, shown, found] of [
-    ["embedded as result", { result: { file_id: "file_a" } }, { file_id: "file_a" }],
-    ["embedded as output", { output: embedded }, embedded],
-    ["at /result only", {}, separate],
-    ["at /result only, null in the execution", { result: null, output: null }, separate]
+    ["the result field of the execution", { result: { file_id: "file_a" } }, { file_id: "file_a" }],
+    ["the output field of the execution", { output: embedded }, embedded],
+    ["/result if the execution contains no output", {}, separate],
+    ["/result if the output in the execution is null", { result: null, output: null }, separate]
   ] as const) {
-    it.effect(`finds the result ${where}`, () => {
+    it.effect(`returns the output from ${where}`, () => {
       const { client, urls } = makeFakeClient((url) =>
         url.endsWith("/result")
           ? { status: 200, json: { execution_id: "exec_1", status: "COMPLETED", output: separate, cost: "0.040" } }
@@ -71,7 +71,7 @@ describe("await", () => {
     [{ status: "EXPIRED" }, "ExecutionExpired"]
   ]
   for (const [ending, tag] of endings) {
-    it.effect(`fails with ${tag} if the execution ends ${ending.status} ${ending.code ?? ""}`, () =>
+    it.effect(`fails with ${tag} if the execution is ${ending.status} with ${ending.code ?? "no code"}`, () =>
       withClient((client) =>
         Effect.gen(function* () {
           const exit = yield* runToEnd(client.executions.run(image))
@@ -103,21 +103,18 @@ describe("await", () => {
     [["", null, 5], "UnrecognizedError", ""]
   ]
   for (const [error, tag, apiMessage] of errors) {
-    it.effect(
-      `fails with ${tag} and the message if the error of a FAILED execution is ${JSON.stringify(error)}`,
-      () => {
-        const { client } = makeFakeClient(() => ({ status: 200, json: { id: "exec_1", status: "FAILED", error } }))
-        return Effect.gen(function* () {
-          const failure = failureOf(yield* runToEnd((yield* client).executions.await(id)))
-          assert.strictEqual(failure._tag, tag)
-          assert.include(failure.message, apiMessage)
-          assert.strictEqual("apiMessage" in failure ? (failure.apiMessage ?? "") : "", apiMessage)
-        })
-      }
-    )
+    it.effect(`converts the error ${JSON.stringify(error)} of a FAILED execution to ${tag}`, () => {
+      const { client } = makeFakeClient(() => ({ status: 200, json: { id: "exec_1", status: "FAILED", error } }))
+      return Effect.gen(function* () {
+        const failure = failureOf(yield* runToEnd((yield* client).executions.await(id)))
+        assert.strictEqual(failure._tag, tag)
+        assert.include(failure.message, apiMessage)
+        assert.strictEqual("apiMessage" in failure ? (failure.apiMessage ?? "") : "", apiMessage)
+      })
+    })
   }
 
-  it.effect("fails with the error of its code if the response to a create shows a FAILED execution", () =>
+  it.effect("fails with the error of the execution if the create response is FAILED", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const resubmit = client.executions.run(image, { idempotencyKey: "job" })
@@ -135,7 +132,7 @@ describe("await", () => {
     )
   )
 
-  it.effect("continues while the status is unknown", () => {
+  it.effect("continues to poll while the status is unrecognized", () => {
     let polls = 0
     const { client } = makeFakeClient(() => ({
       status: 200,
@@ -147,7 +144,7 @@ describe("await", () => {
     })
   })
 
-  it.effect("continues through an outage that is longer than the retries of one poll", () =>
+  it.effect("continues to poll after the retries of one poll are exhausted", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { id } = yield* client.executions.create(image)
@@ -155,13 +152,13 @@ describe("await", () => {
         yield* inject(...Fault.times(6, Fault.on("executions.get", Fault.envelope("SERVICE_UNAVAILABLE"))))
         const completed = valueOf(yield* runToEnd(client.executions.await(id)))
         assert.strictEqual(completed.id, id)
-        // Four requests for the first poll, three for the second, which succeeds.
+        // The first poll sends four requests. The second poll sends three requests and succeeds.
         assert.deepStrictEqual(yield* arrivalTimes("executions.get"), [2000, 3000, 5000, 9000, 12_000, 13_000, 15_000])
       })
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("fails with RateLimited if the limit resets after the end of the wait", () =>
+  it.effect("fails with RateLimited if the rate limit resets after the deadline of the wait", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { id } = yield* client.executions.create(image)
@@ -176,7 +173,7 @@ describe("await", () => {
   )
 
   for (const skew of [0, 600_000, -600_000]) {
-    it.effect(`ends 30 s after expires_at on the server's clock, which is ${skew / 1000} s ahead`, () => {
+    it.effect(`times out 30 s after expires_at if the server's clock is ${skew / 1000} s ahead`, () => {
       const fake = makeFakeClient(() => {
         const serverNow = (fake.at.at(-1) ?? 0) + skew
         return {
@@ -189,7 +186,7 @@ describe("await", () => {
         yield* TestClock.setTime(start)
         const error = failureOf(yield* runToEnd((yield* fake.client).executions.await(id)))
         assert.strictEqual(error._tag, "AwaitTimeout")
-        // The Date header has whole seconds, so the wait can end up to a second later.
+        // The `Date` header is rounded down to the second, so the wait can end up to a second later.
         const last = (fake.at.at(-1) ?? 0) - start
         assert.isAtLeast(last, 330_000)
         assert.isAtMost(last, 331_000)
@@ -203,7 +200,7 @@ describe("await", () => {
     ["the Date header does not change", () => start, () => start + 300_000],
     ["each response has a later expiry", (now: number) => now, (now: number) => now + 300_000]
   ] as const) {
-    it.effect(`ends even if ${problem}`, () => {
+    it.effect(`times out even if ${problem}`, () => {
       const fake = makeFakeClient(() => {
         const now = fake.at.at(-1) ?? 0
         const expires = isoDate(expiresAt(now))
@@ -218,14 +215,15 @@ describe("await", () => {
         const wait = (yield* fake.client).executions.await(id, { pollSchedule })
         const exit = yield* runInVirtualTime(silent(Effect.exit(wait)), start)
         assert.strictEqual(failureOf(valueOf(exit))._tag, "AwaitTimeout")
-        // The first poll is at 100 s. The wait ends 300 s and twice the grace of 30 s later, or after a day.
+        // In the first case, the wait ends 360 s after the first poll at 100 s. In the second case, it ends after a
+        // day.
         const last = (fake.at.at(-1) ?? 0) - start
         assert.strictEqual(last, problem === "the Date header does not change" ? 460_000 : 86_400_000)
       })
     })
   }
 
-  it.effect("ends after 10 minutes without expires_at, or after the timeout, with a last poll", () => {
+  it.effect("runs the last poll at the timeout, or after 10 minutes by default", () => {
     const { at, client } = makeFakeClient(() => ({ status: 200, json: { id: "exec_1", status: "PROCESSING" } }))
     return Effect.gen(function* () {
       yield* TestClock.setTime(start)
@@ -247,7 +245,7 @@ describe("await", () => {
 
   const processing = { id, status: "PROCESSING" }
 
-  it.effect("ends 30 s after the expires_at of the create if every poll fails", () => {
+  it.effect("times out 30 s after the expiry in the create response if every poll fails", () => {
     const { at, client } = makeFakeClient(
       (_, n) =>
         n === 1
@@ -267,7 +265,7 @@ describe("await", () => {
     })
   })
 
-  it.effect("continues after expires_at until the timeout", () => {
+  it.effect("polls after the expiry of the execution until the timeout", () => {
     const { at, client } = makeFakeClient(() => ({
       status: 200,
       json: { ...processing, expires_at: isoDate(start + 60_000) }
@@ -279,7 +277,7 @@ describe("await", () => {
     })
   })
 
-  it.effect("reports no failed poll after a poll that succeeded", () => {
+  it.effect("omits a poll failure from the AwaitTimeout message after a successful poll", () => {
     const { client } = makeFakeClient(
       (_, n) => (n === 1 ? errorResponse(503, "SERVICE_UNAVAILABLE") : { status: 200, json: processing }),
       { retry: RetryPolicy.none }
@@ -291,7 +289,7 @@ describe("await", () => {
     })
   })
 
-  it.effect("passes the execution of each poll to the schedule", () => {
+  it.effect("passes the execution of each poll to the poll schedule", () => {
     const { client } = makeFakeClient((_, n) => ({
       status: 200,
       json: { id, status: n < 3 ? `S${n}` : "COMPLETED", output: 1 }
@@ -306,7 +304,7 @@ describe("await", () => {
     })
   })
 
-  it.effect("fails after a permanent poll failure", () => {
+  it.effect("fails immediately after a permanent poll failure", () => {
     const { client, urls } = makeFakeClient(() => errorResponse(403))
     return Effect.gen(function* () {
       assert.strictEqual(failureOf(yield* runToEnd((yield* client).executions.await(id)))._tag, "UnrecognizedError")

@@ -24,7 +24,7 @@ describe("cancelOnInterrupt", () => {
       })
     ).pipe(Effect.provide(layer()))
 
-  it.effect("sends the cancel when the waiting fiber is interrupted", () =>
+  it.effect("sends a cancel request when the waiting fiber is interrupted", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* interruptWait(true), { status: "CANCELLED", cancels: [3000] })
       assert.deepStrictEqual(yield* interruptWait(false), { status: "PROCESSING", cancels: [] })
@@ -32,8 +32,8 @@ describe("cancelOnInterrupt", () => {
   )
 
   /**
-   * Interrupts `run` after `afterMillis`. Returns the end of the interruption, the times of the requests and the logged warnings.
-   * `statuses` shows the executions an hour later.
+   * Interrupts `run` after `afterMillis`. Returns the end time of the interruption, the request times and the logged
+   * warnings. `statuses` contains the statuses of the executions one hour later.
    */
   const interruptCreate = (simulator: SimulatorOptions, afterMillis: number, createsBefore = 0) =>
     Effect.gen(function* () {
@@ -68,7 +68,7 @@ describe("cancelOnInterrupt", () => {
       return { ...valueOf(result), warnings }
     })
 
-  it.effect("waits for the response to an interrupted create and cancels its execution", () =>
+  it.effect("waits for the response to an interrupted create request and cancels the execution", () =>
     Effect.gen(function* () {
       const { cancels, creates, returnedAt, statuses, warnings } = yield* interruptCreate(
         { faults: [Fault.delay("4 seconds")] },
@@ -78,7 +78,7 @@ describe("cancelOnInterrupt", () => {
     })
   )
 
-  it.effect("does not send a create that waits for the rate limit, and returns immediately", () =>
+  it.effect("stops a create request that is queued for the rate limit", () =>
     Effect.gen(function* () {
       const { cancels, creates, returnedAt, statuses, warnings } = yield* interruptCreate(
         { rateLimit: { limit: 1, window: "1 minute" } },
@@ -96,7 +96,7 @@ describe("cancelOnInterrupt", () => {
       Fault.raw({ status: 402, body: '{"error":{"code":"INSUFFICIENT_BALANCE","message":"no","retryable":true}}' })
     ]
   ] as const) {
-    it.effect(`does not retry an interrupted create after ${name}`, () =>
+    it.effect(`does not retry an interrupted create request after ${name}`, () =>
       Effect.gen(function* () {
         const { creates, returnedAt, statuses } = yield* interruptCreate({ faults: [fault] }, 500)
         assert.deepStrictEqual([returnedAt, creates, statuses], [500, [0], []])
@@ -104,7 +104,7 @@ describe("cancelOnInterrupt", () => {
     )
   }
 
-  it.effect("returns after 10 s and cancels the execution of a slow create in the background", () =>
+  it.effect("cancels the execution of a slow create request in the background", () =>
     Effect.gen(function* () {
       const { cancels, creates, returnedAt, statuses, warnings } = yield* interruptCreate(
         { faults: [Fault.delay("15 seconds")] },
@@ -117,7 +117,7 @@ describe("cancelOnInterrupt", () => {
     })
   )
 
-  it.effect("retries an interrupted create under the same key if the response is lost, then cancels", () =>
+  it.effect("retries an interrupted create request with the same key if the response is lost", () =>
     Effect.gen(function* () {
       const { cancels, creates, keys, returnedAt, statuses, warnings } = yield* interruptCreate(
         { faults: [Fault.hang()] },
@@ -130,7 +130,7 @@ describe("cancelOnInterrupt", () => {
     })
   )
 
-  it.effect("logs the idempotency key of a create that may have been accepted", () =>
+  it.effect("logs the idempotency key of a create request that may have been accepted", () =>
     Effect.gen(function* () {
       const { returnedAt, statuses, warnings } = yield* interruptCreate(
         { faults: Fault.times(9, Fault.on("executions.create", Fault.dropAfter)) },
@@ -142,7 +142,7 @@ describe("cancelOnInterrupt", () => {
     })
   )
 
-  it.effect("logs the idempotency key and the id if the cancel fails", () =>
+  it.effect("logs the idempotency key and the execution id if the cancel request fails", () =>
     Effect.gen(function* () {
       const { statuses, warnings } = yield* interruptCreate(
         { faults: Fault.times(9, Fault.on("executions.cancel", Fault.envelope("INTERNAL_ERROR"))) },
@@ -157,7 +157,7 @@ describe("cancelOnInterrupt", () => {
     })
   )
 
-  it.effect("retries the cancel for at most 10 s", () =>
+  it.effect("retries the cancel request for at most 10 s", () =>
     Effect.gen(function* () {
       const lost = Fault.times(2, Fault.dropBefore)
       assert.deepStrictEqual(yield* interruptWait(true, lost), { status: "CANCELLED", cancels: [3000, 4000, 6000] })
@@ -166,7 +166,7 @@ describe("cancelOnInterrupt", () => {
     })
   )
 
-  it.effect("cancels nothing after a timeout", () =>
+  it.effect("does not cancel the execution after a timeout", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const options = { cancelOnInterrupt: true, timeout: "3 seconds" } as const
@@ -178,7 +178,7 @@ describe("cancelOnInterrupt", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("cancels the execution of an interrupted await", () =>
+  it.effect("cancels the execution when await is interrupted", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { id } = yield* client.executions.create(image)
@@ -190,7 +190,7 @@ describe("cancelOnInterrupt", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("logs a failed cancel as a warning", () => {
+  it.effect("logs a warning if the cancel request fails", () => {
     const lines: Array<unknown> = []
     const logger = Logger.make<unknown, void>(({ logLevel, message }) => void lines.push([logLevel.label, message]))
     const { client } = makeFakeClient((url) =>

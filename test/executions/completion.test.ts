@@ -7,7 +7,7 @@ import { makeFakeClient } from "../utils/fake.js"
 import { image, prompt, runToEnd } from "../utils/harness.js"
 
 describe("isExecutionEnded", () => {
-  it.effect("is true for the error of an ended execution and false for the error of a request", () =>
+  it.effect("returns true only for the error of an execution that has ended", () =>
     atStart(
       Effect.gen(function* () {
         const code = { code: "INTERNAL_ERROR", message: "oh" }
@@ -37,8 +37,8 @@ describe("isExecutionEnded", () => {
   )
 })
 
-describe("the end of a wait", () => {
-  it.effect("fails with all fields of the error of a FAILED execution", () => {
+describe("completion", () => {
+  it.effect("fails with an error that contains all fields of the execution error", () => {
     const { client } = makeFakeClient(() => ({
       status: 200,
       json: {
@@ -65,7 +65,7 @@ describe("the end of a wait", () => {
     })
   })
 
-  it.effect("keeps the fields that were known before the request to /result", () => {
+  it.effect("merges the fields of the execution with the fields of /result", () => {
     const { client } = makeFakeClient((url) => ({
       status: 200,
       json: url.endsWith("/result")
@@ -79,7 +79,7 @@ describe("the end of a wait", () => {
     })
   })
 
-  it.effect("fails with the error of /result if it is not a 404", () => {
+  it.effect("fails with the error of /result after a 403", () => {
     const { client } = makeFakeClient((url) =>
       url.endsWith("/result") ? errorResponse(403) : { status: 200, json: { id: "exec_1", status: "COMPLETED" } }
     )
@@ -89,7 +89,7 @@ describe("the end of a wait", () => {
     })
   })
 
-  it.effect("fetches the execution after a rejected /result, but not after a 401, 429 or 500", () =>
+  it.effect("fetches the execution if /result returns a 404, but not after a 401, 429 or 500", () =>
     Effect.gen(function* () {
       for (const [status, code, requests] of [
         [404, "NEW", 2],
@@ -111,7 +111,7 @@ describe("the end of a wait", () => {
     })
   )
 
-  it.effect("fails with the key and the id of the create, and without the prompt", () => {
+  it.effect("fails with the idempotency key and the execution id, but without the prompt", () => {
     const { client } = makeFakeClient((_, n) =>
       n === 1
         ? { status: 202, json: { id: "exec_1", status: "PENDING" } }

@@ -6,8 +6,8 @@ import { failureOf, valueOf } from "../utils/exit.js"
 import { makeFakeClient } from "../utils/fake.js"
 import { arrivalTimes, image, layer, prompt, runToEnd, start, withClient } from "../utils/harness.js"
 
-describe("create", () => {
-  it.effect("returns the execution in the response", () =>
+describe("executions.create", () => {
+  it.effect("returns the execution from the response", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const execution = yield* client.executions.create(image)
@@ -23,7 +23,7 @@ describe("create", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("sends model, input, webhook URL, metadata and further fields", () => {
+  it.effect("sends the model, input, webhook URL, metadata and extra fields", () => {
     const { bodies, client } = makeFakeClient(() => ({ status: 202, json: { id: "exec_1" } }))
     return Effect.gen(function* () {
       const { executions } = yield* client
@@ -58,7 +58,7 @@ describe("create", () => {
     ["input.seed", { model: "m", input: { seed: 1n } }],
     ["input.self", { model: "m", input: cyclic }]
   ] as const) {
-    it.effect(`rejects a request that cannot be sent, with its field: ${field}`, () =>
+    it.effect(`rejects a request with an invalid field: ${field}`, () =>
       withClient((client) =>
         Effect.gen(function* () {
           const error = failureOf(yield* Effect.exit(client.executions.create(request)))
@@ -110,7 +110,7 @@ describe("create", () => {
     )
   }
 
-  it.effect("sends dates, null, nested lists and values with toJSON like JSON.stringify", () => {
+  it.effect("encodes dates, null, nested arrays and toJSON values like JSON.stringify", () => {
     const { bodies, client } = makeFakeClient(() => ({ status: 202, json: { id: "exec_1", status: "PENDING" } }))
     class Size {
       constructor(
@@ -145,7 +145,7 @@ describe("create", () => {
     ).pipe(Effect.provide(layer({ keys: IdempotencyKey.layerDeterministic({ scope: "test" }) })))
   )
 
-  it.effect("creates one execution if the response is lost", () =>
+  it.effect("creates only one execution if the response is lost", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const execution = valueOf(yield* runToEnd(client.executions.create(image)))
@@ -160,7 +160,7 @@ describe("create", () => {
     ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.dropAfter] } })))
   )
 
-  it.effect("retries a 409 under the same key until no retry is left", () =>
+  it.effect("retries a 409 with the same key until the retries are exhausted", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const conflict = Fault.envelope("IDEMPOTENCY_CONFLICT", { status: 409, retryable: false })
@@ -175,7 +175,7 @@ describe("create", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("is rejected if it is not an object", () => {
+  it.effect("rejects an input that is not an object", () => {
     const { client, urls } = makeFakeClient(() => ({ status: 202, json: { id: "exec_1" } }))
     return Effect.gen(function* () {
       const request: Execution.CreateRequest = JSON.parse('{"model":"m","input":["a"]}')

@@ -13,19 +13,19 @@ import {
 import { valueOf } from "../utils/exit.js"
 import { image, runToEnd } from "../utils/harness.js"
 
-describe("a notification without a wait", () => {
-  it.effect("ends a wait that begins later, once", () =>
+describe("EarlyNotifications", () => {
+  it.effect("delivers a notification only to the first later wait", () =>
     atStart(
       Effect.gen(function* () {
         const { client, urls } = clientWithStatus()
         const { executions } = yield* client
         yield* executions.notify(notification())
-        // A late notification does not replace a terminal one.
+        // A late notification does not replace a terminal notification.
         yield* executions.notify(notification({ status: "PROCESSING", result: undefined }))
         const exit = yield* runToEnd(executions.run(image))
         assert.deepStrictEqual(valueOf(exit).output, output)
         assert.lengthOf(urls, 1)
-        // The first wait has removed it, so the next one polls.
+        // The first wait has removed the notification, so the next wait polls.
         const fiber = yield* Effect.fork(executions.await(id))
         yield* TestClock.adjust("2 seconds")
         assert.lengthOf(urls, 2)
@@ -34,7 +34,7 @@ describe("a notification without a wait", () => {
     )
   )
 
-  it.effect("is kept for the last 1000 executions, without a large output", () =>
+  it.effect("stores notifications of the last 1000 executions without large outputs", () =>
     atStart(
       Effect.gen(function* () {
         const { client, urls } = clientWithStatus()
@@ -59,7 +59,7 @@ describe("a notification without a wait", () => {
     )
   )
 
-  it.effect("is replaced by a later notification of its execution, which then is the newest of the 1000", () =>
+  it.effect("replaces a notification with a later notification of the same execution", () =>
     atStart(
       Effect.gen(function* () {
         const { client, urls } = clientWithResponses(statusResponse("PROCESSING"))
@@ -86,7 +86,7 @@ describe("a notification without a wait", () => {
     ["metadata", { metadata: { note: "x".repeat(20_000) } }],
     ["extra", { extra: { note: "x".repeat(20_000) } }]
   ] as const) {
-    it.effect(`is kept without its large fields, which the wait fetches: ${field}`, () =>
+    it.effect(`does not store the large field ${field}`, () =>
       atStart(
         Effect.gen(function* () {
           const { client, urls } = clientWithResponses(statusResponse("COMPLETED", { output: "fetched" }))

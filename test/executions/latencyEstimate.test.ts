@@ -5,14 +5,14 @@ import { valueOf } from "../utils/exit.js"
 import { makeFakeClient } from "../utils/fake.js"
 import { image, runToEnd, start } from "../utils/harness.js"
 
-describe("a client with few requests left", () => {
+describe("LatencyEstimator", () => {
   const headers = {
     "x-ratelimit-limit": "100",
     "x-ratelimit-remaining": "20",
     "x-ratelimit-reset": String(start / 1000 + 3600)
   }
 
-  it.effect("delays the polls of a new execution until its expected end, and doubles the delays of any other", () =>
+  it.effect("delays the first poll until the expected end if few requests are left", () =>
     atStart(
       Effect.gen(function* () {
         const { at, client } = makeFakeClient((url, n) => ({
@@ -25,7 +25,7 @@ describe("a client with few requests left", () => {
         }))
         const { executions } = yield* client
         valueOf(yield* runToEnd(executions.run(image)))
-        // The first poll came after 4 s instead of 2. Now the latency of the model is known: one minute.
+        // The first run doubles the delay of 2 s to 4 s. Its response contains a latency of one minute.
         valueOf(yield* runToEnd(executions.run(image)))
         valueOf(yield* runToEnd(executions.await(id)))
         assert.deepStrictEqual(toSeconds(at), [0, 4, 4, 70, 74, 80])

@@ -1,4 +1,4 @@
-/** The methods that send single requests, and the streams and waits that are made of them. */
+/** Tests the methods that send single requests, and the streams and waits that combine these methods. */
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Option, Schedule, Stream, TestClock } from "effect"
 import { Execution } from "effect-modelroute"
@@ -8,7 +8,7 @@ import { makeFakeClient } from "../utils/fake.js"
 import { errorResponse, id } from "../utils/executions.js"
 import { arrivalTimes, image, layer, prompt, runToEnd, start, withClient } from "../utils/harness.js"
 
-describe("get", () => {
+describe("executions.get", () => {
   it.effect("encodes the id as one path segment", () => {
     const { client, urls } = makeFakeClient(() => ({ status: 200, json: { id: "x", status: "PENDING" } }))
     return Effect.gen(function* () {
@@ -20,7 +20,7 @@ describe("get", () => {
     })
   })
 
-  it.effect("decodes the readable fields and omits the others", () => {
+  it.effect("decodes valid fields and omits invalid fields", () => {
     const { client } = makeFakeClient(() => ({
       status: 200,
       json: {
@@ -51,8 +51,8 @@ describe("get", () => {
   })
 })
 
-describe("result", () => {
-  it.effect("fails with ExecutionNotReady and the execution if it has not ended", () =>
+describe("executions.result", () => {
+  it.effect("fails with ExecutionNotReady if the execution has not ended", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { id } = yield* client.executions.create(image)
@@ -67,7 +67,7 @@ describe("result", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("fails with the error of its code if the execution is FAILED", () =>
+  it.effect("fails with the tagged error of a FAILED execution", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { id } = yield* client.executions.create(image)
@@ -77,7 +77,7 @@ describe("result", () => {
     ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.ends({ status: "FAILED" })] } })))
   )
 
-  it.effect("fails with the 404 of the API if the execution is unknown", () =>
+  it.effect("fails with a 404 if the execution does not exist", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const error = failureOf(yield* Effect.exit(client.executions.result(id)))
@@ -86,7 +86,7 @@ describe("result", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("fails with ExecutionNotReady if the response has no result", () => {
+  it.effect("fails with ExecutionNotReady if the response is PROCESSING", () => {
     const { client } = makeFakeClient(() => ({ status: 200, json: { execution_id: "exec_1", status: "PROCESSING" } }))
     return Effect.gen(function* () {
       const error = failureOf(yield* Effect.exit((yield* client).executions.result(id)))
@@ -107,7 +107,7 @@ describe("result", () => {
   })
 })
 
-describe("cancel", () => {
+describe("executions.cancel", () => {
   it.effect("returns the cancelled execution", () =>
     withClient((client) =>
       Effect.gen(function* () {
@@ -139,7 +139,7 @@ describe("cancel", () => {
     })
   })
 
-  it.effect("fails with the rejection if the execution continues", () => {
+  it.effect("fails with the error of the cancel request if the execution continues", () => {
     const { client } = makeFakeClient((url) =>
       url.endsWith("/cancel")
         ? { status: 409, json: { error: { code: "NOT_CANCELLABLE", message: "too late" } } }
@@ -161,7 +161,7 @@ describe("cancel", () => {
     })
   })
 
-  it.effect("fails with the rejection if the execution cannot be fetched", () => {
+  it.effect("fails with the error of the cancel request if the execution cannot be fetched", () => {
     const { client } = makeFakeClient((url) =>
       url.endsWith("/cancel") ? errorResponse(409, "NOT_CANCELLABLE") : errorResponse(500, "INTERNAL_ERROR")
     )
@@ -172,7 +172,7 @@ describe("cancel", () => {
   })
 })
 
-describe("watch", () => {
+describe("executions.watch", () => {
   it.effect("emits each change of status and ends after a terminal status", () =>
     withClient((client) =>
       Effect.gen(function* () {
@@ -186,7 +186,7 @@ describe("watch", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("emits a FAILED execution", () =>
+  it.effect("emits a FAILED execution without failing", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { id } = yield* client.executions.create(image)
@@ -196,7 +196,7 @@ describe("watch", () => {
     ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.ends({ status: "FAILED" })] } })))
   )
 
-  it.effect("emits each status once and polls on its own schedule until the timeout", () => {
+  it.effect("polls according to pollSchedule and emits each status once", () => {
     const { at, client } = makeFakeClient(() => ({ status: 200, json: { id: "exec_1", status: "PROCESSING" } }))
     return Effect.gen(function* () {
       yield* TestClock.setTime(start)
@@ -216,7 +216,7 @@ describe("watch", () => {
   })
 })
 
-describe("run", () => {
+describe("executions.run", () => {
   it.effect("submits an execution and waits for its result", () =>
     withClient((client) =>
       Effect.gen(function* () {
@@ -228,7 +228,7 @@ describe("run", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("does not poll an execution that has ended in the response to its create", () => {
+  it.effect("does not poll if the create response contains an ended execution", () => {
     const { client, urls } = makeFakeClient(() => ({
       status: 200,
       json: { id: "exec_1", status: "COMPLETED", output: "done" }

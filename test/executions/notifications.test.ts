@@ -1,4 +1,4 @@
-/** Waits that end by a notification, such as a webhook event, instead of a poll. */
+/** Tests waits that end after a notification, for example a webhook event, instead of a poll. */
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Effect, Fiber, Option, Schema, Stream, TestClock } from "effect"
 import { Execution, type ModelRouteClient, RetryPolicy } from "effect-modelroute"
@@ -18,8 +18,8 @@ import { makeFakeClient } from "../utils/fake.js"
 import { arrivalTimes, image, isoDate, layer, runToEnd, silent, start, withClient } from "../utils/harness.js"
 import { runInVirtualTime } from "../utils/virtualTime.js"
 
-describe("notify", () => {
-  it.effect("ends a wait immediately, without a poll", () =>
+describe("executions.notify", () => {
+  it.effect("ends a wait immediately without a further poll", () =>
     atStart(
       Effect.gen(function* () {
         const { at, client, urls } = clientWithStatus()
@@ -39,7 +39,7 @@ describe("notify", () => {
     )
   )
 
-  it.effect("accepts an execution that another process has encoded", () =>
+  it.effect("accepts an execution that was decoded from JSON", () =>
     atStart(
       Effect.gen(function* () {
         const { executions } = yield* clientWithStatus().client
@@ -52,7 +52,7 @@ describe("notify", () => {
     )
   )
 
-  it.effect("leaves no timer after the wait", () =>
+  it.effect("leaves no running timer after the end of the wait", () =>
     Effect.gen(function* () {
       const { client } = clientWithStatus()
       const { executions } = yield* client
@@ -60,7 +60,7 @@ describe("notify", () => {
         Effect.suspend(() => executions.notify(notification())),
         "3 seconds"
       )
-      // The virtual clock fails if a fiber still sleeps.
+      // `runInVirtualTime` fails if a fiber still sleeps.
       const exit = yield* runInVirtualTime(
         silent(Effect.all([executions.await(id), notifying], { concurrency: 2 })),
         start
@@ -69,7 +69,7 @@ describe("notify", () => {
     })
   )
 
-  it.effect("ends all waits for the execution, even during a poll, and no other wait", () =>
+  it.effect("ends all waits for the execution, but no other wait", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { executions } = client
@@ -89,7 +89,7 @@ describe("notify", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("counts only a later status as an update, so that watch emits each status once", () =>
+  it.effect("ignores a repeated or earlier status", () =>
     atStart(
       Effect.gen(function* () {
         const { at, client } = clientWithStatus("AWAITING_WEBHOOK")
@@ -108,7 +108,7 @@ describe("notify", () => {
         yield* notifyAfter("PROCESSING", 500)
         yield* notifyAfter("PROCESSING", 500)
         yield* notifyAfter("SOMETHING_NEW", 0)
-        // The notifications do not move the poll at 2 s.
+        // Notifications do not reschedule the poll at 2 s.
         yield* TestClock.adjust(500)
         assert.deepStrictEqual(toSeconds(at), [2])
         yield* notifyAfter("PROCESSING", 500)
@@ -137,7 +137,7 @@ describe("notify", () => {
       return failureOf(yield* runToEnd(Fiber.join(fiber)))
     })
 
-  it.effect("ends a wait with the error of a FAILED notification, or polls for the error", () =>
+  it.effect("fails a wait with the error of a FAILED notification or of a later poll", () =>
     atStart(
       Effect.gen(function* () {
         const withError = clientWithStatus()
@@ -155,7 +155,7 @@ describe("notify", () => {
         assert.strictEqual(rejected._tag, "ContentModerationRejected")
         assert.deepStrictEqual(toSeconds(withoutError.at), [2])
 
-        // The replica stays behind, or every poll fails.
+        // Either the replica stays stale, or every poll fails.
         for (const outdated of [clientWithStatus("PROCESSING"), makeFakeClient(() => ({ status: 500, text: "" }))]) {
           const unknown = yield* failByNotification(undefined, yield* outdated.client)
           assert.strictEqual(unknown._tag, "UnrecognizedError")
@@ -165,7 +165,7 @@ describe("notify", () => {
     )
   )
 
-  it.effect("fails a wait with ExecutionCancelled if the notification is CANCELLED", () =>
+  it.effect("fails a wait with ExecutionCancelled after a CANCELLED notification", () =>
     atStart(
       Effect.gen(function* () {
         const { executions } = yield* clientWithStatus().client
@@ -175,7 +175,7 @@ describe("notify", () => {
     )
   )
 
-  it.effect("fetches the output if a COMPLETED notification has none", () =>
+  it.effect("fetches the output after a COMPLETED notification without output", () =>
     atStart(
       Effect.gen(function* () {
         const { client, urls } = clientWithStatus()
@@ -187,7 +187,7 @@ describe("notify", () => {
     )
   )
 
-  it.effect("keeps the fields and the deadline that a notification does not repeat", () =>
+  it.effect("keeps the fields and the deadline that are missing in a notification", () =>
     atStart(
       Effect.gen(function* () {
         const expiry = { model: "m", metadata: { order: 7 }, expires_at: isoDate(start + 60_000) }
@@ -202,7 +202,7 @@ describe("notify", () => {
         if (error._tag !== "AwaitTimeout") return
         assert.strictEqual(error.execution?.model, "m")
         assert.deepStrictEqual(error.execution?.metadata, { order: 7 })
-        // 30 s after the expiry.
+        // The deadline is 30 s after the expiry.
         const now = (yield* Effect.clock).unsafeCurrentTimeMillis()
         assert.strictEqual(now - start, 90_000)
         assert.isAbove(urls.length, 5)
@@ -210,7 +210,7 @@ describe("notify", () => {
     )
   )
 
-  it.effect("merges the notification with the known fields", () =>
+  it.effect("merges the notification with the fields of an earlier poll", () =>
     atStart(
       Effect.gen(function* () {
         const { client } = clientWithResponses(
@@ -227,7 +227,7 @@ describe("notify", () => {
     )
   )
 
-  it.effect("polls again for the error of a FAILED notification after an earlier poll", () =>
+  it.effect("polls immediately for the missing error of a FAILED notification", () =>
     atStart(
       Effect.gen(function* () {
         const error = { code: "CONTENT_MODERATION_REJECTED", message: "no" }
@@ -242,7 +242,7 @@ describe("notify", () => {
     )
   )
 
-  it.effect("stops the poll for the error of a FAILED notification 30 s after the timeout", () =>
+  it.effect("stops the poll for a missing error 30 s after the timeout", () =>
     atStart(
       Effect.gen(function* () {
         const { client } = makeFakeClient(() => ({ status: 200, body: Stream.never }))
@@ -257,7 +257,7 @@ describe("notify", () => {
     )
   )
 
-  it.effect("does not replace a terminal notification, even for a slow consumer of watch", () =>
+  it.effect("keeps a terminal notification for a slow consumer of watch", () =>
     atStart(
       Effect.gen(function* () {
         const { at, client } = clientWithResponses(statusResponse("PROCESSING"))
@@ -298,18 +298,18 @@ describe("notify", () => {
         yield* TestClock.adjust("1 second")
         yield* executions.notify(notification({ status: "PROCESSING", result: undefined }))
         assert.strictEqual(failureOf(valueOf(yield* runToEnd(Fiber.join(fiber))))._tag, "AwaitTimeout")
-        // 30 s after the expiry.
+        // The deadline is 30 s after the expiry.
         assert.strictEqual(toSeconds(at).at(-1), 90)
       })
     )
   )
 
-  it.effect("clears the last poll failure from the message of AwaitTimeout", () =>
+  it.effect("removes an earlier poll failure from the message of AwaitTimeout", () =>
     atStart(
       Effect.gen(function* () {
         for (const isNotified of [false, true]) {
           yield* TestClock.setTime(start)
-          // The first poll fails, and the last one has no response.
+          // The first poll fails. The last poll never receives the response body.
           const { at, client } = makeFakeClient(
             (_, n) => (n === 1 ? { status: 503 } : { status: 200, body: Stream.never }),
             { retry: RetryPolicy.none, attemptTimeout: "2 minutes" }

@@ -18,7 +18,7 @@ describe("PollState.next", () => {
   const schedule = (state: PollState.PollState, now: number, scheduledMillis: number | undefined) =>
     transitions.onScheduled(state, now, { scheduledMillis, isScarce: false, expectedMillis: undefined })
 
-  it("waits for the delay of the schedule, then polls", () => {
+  it("returns Wait until the scheduled poll, then Poll", () => {
     assert.isTrue(PollState.needsSchedule(begin()))
     const state = schedule(begin(), 0, 2000)
     assert.isFalse(PollState.needsSchedule(state))
@@ -28,18 +28,18 @@ describe("PollState.next", () => {
     assert.isTrue(PollState.needsSchedule(transitions.onPollStarted(state)))
   })
 
-  it("polls immediately with pollImmediately", () => {
+  it("returns Poll immediately if pollImmediately is true", () => {
     assert.strictEqual(PollState.next(begin({ pollImmediately: true }), 0)._tag, "Poll")
   })
 
-  it("polls once if the schedule has ended, then fails with a timeout", () => {
+  it("returns Poll once after the end of the schedule, then Fail", () => {
     const first = schedule(begin(), 0, undefined)
     assert.strictEqual(PollState.next(first, 0)._tag, "Poll")
     const polled = transitions.onPolled(transitions.onPollStarted(first), observationOf("PROCESSING", 0))
     assert.deepStrictEqual(PollState.next(schedule(polled, 0, undefined), 0), { _tag: "Fail", error: "timeout" })
   })
 
-  it("polls the result of a COMPLETED execution without output, and the error of a FAILED one", () => {
+  it("returns Poll if the output or the error of an ended execution is missing", () => {
     const completed = transitions.onNotified(begin(), observationOf("COMPLETED", 5))
     assert.deepStrictEqual(PollState.next(completed, 5), {
       _tag: "Poll",
@@ -51,14 +51,14 @@ describe("PollState.next", () => {
     assert.strictEqual(PollState.next(failed, 5)._tag, "Poll")
   })
 
-  it("is done after a terminal status", () => {
+  it("returns Done after a terminal status", () => {
     const cancelled = observationOf("CANCELLED", 5)
     const state = transitions.onPolled(begin(), cancelled)
     assert.deepStrictEqual(PollState.next(state, 5), { _tag: "Done", execution: cancelled.execution })
     assert.isFalse(PollState.needsSchedule(state))
   })
 
-  it("fails with the error of a poll that is not transient", () => {
+  it("returns Fail after a non-transient poll failure", () => {
     const error = new ModelRouteError.InvalidRequest({
       operation: "executions.get",
       attempts: 0,

@@ -1,4 +1,4 @@
-/** How a wait continues or ends after each response to a poll. */
+/** Tests how a wait continues or ends after each poll response. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Exit, Fiber, Schedule, TestClock } from "effect"
 import { Execution, type ModelRouteError } from "effect-modelroute"
@@ -21,11 +21,14 @@ const envelope = (status: number, code: string, flags: { readonly retryable?: bo
 const created = json({ id: "exec_1", status: "PENDING" }, 202)
 const completed = json({ id: "exec_1", status: "COMPLETED", output })
 
-/** Returns the operation of a request. */
+/** Returns the operation of a request URL. */
 const operationOf = (url: string): "create" | "get" | "result" =>
   url.endsWith("/result") ? "result" : url.endsWith("exec_1") ? "get" : "create"
 
-/** Returns a client that polls every 10 s without retries. Each operation receives its responses in order. The last one repeats. */
+/**
+ * Returns a client that polls every 10 s without retries. Each operation receives its responses in order. The last
+ * response repeats.
+ */
 const makeScript = (scripts: {
   readonly get: ReadonlyArray<FakeResponse>
   readonly result?: ReadonlyArray<FakeResponse>
@@ -62,24 +65,24 @@ const runCreateAndAwait = (
     return yield* runToEnd(silent(executions.run(image)))
   })
 
-describe("a failed poll", () => {
+describe("onPollFailed", () => {
   const transient: ReadonlyArray<readonly [string, FakeResponse]> = [
-    ["a bare 500", { status: 500 }],
-    ["a bare 502", page(502)],
-    ["a bare 520", page(520)],
-    ["a bare 525", page(525)],
-    ["a bare 530", page(530)],
-    ["a bare 501", page(501)],
+    ["a 500 without a body", { status: 500 }],
+    ["a 502 without an envelope", page(502)],
+    ["a 520 without an envelope", page(520)],
+    ["a 525 without an envelope", page(525)],
+    ["a 530 without an envelope", page(530)],
+    ["a 501 without an envelope", page(501)],
     ["a page with status 403", page(403)],
     ["a page with status 200", page(200)],
     ["an empty body with status 200", { status: 200 }],
     ["JSON of another service", json({ hello: "world" })],
     ["a redirect to a login page", { status: 302, headers: { location: "https://login.example" } }],
     ["a retryable envelope", envelope(500, "INTERNAL_ERROR", { retryable: true })],
-    ["an envelope whose code is retryable", envelope(503, "MODEL_OVERLOADED")]
+    ["an envelope with a retryable code", envelope(503, "MODEL_OVERLOADED")]
   ]
   for (const [name, reply] of transient) {
-    it.effect(`does not end the wait: ${name}`, () => {
+    it.effect(`continues the wait after ${name}`, () => {
       const script = makeScript({ get: [reply, reply, completed] })
       return Effect.gen(function* () {
         assert.deepStrictEqual(valueOf(yield* runAwait(script)).output, output)
@@ -89,20 +92,20 @@ describe("a failed poll", () => {
   }
 
   const final: ReadonlyArray<readonly [string, FakeResponse, string, number]> = [
-    ["a bare 401", page(401), "Unauthorized", 401],
-    ["a bare 400", page(400), "UnexpectedResponse", 400],
-    ["an unknown execution", envelope(404, "NOT_FOUND"), "UnrecognizedError", 404],
+    ["a 401 without an envelope", page(401), "Unauthorized", 401],
+    ["a 400 without an envelope", page(400), "UnexpectedResponse", 400],
+    ["a 404 with an envelope", envelope(404, "NOT_FOUND"), "UnrecognizedError", 404],
     ["a 404 without an envelope", page(404), "UnexpectedResponse", 404],
     ["an envelope with status 403", envelope(403, "FORBIDDEN", { retryable: false }), "UnrecognizedError", 403],
     [
-      "an envelope with status 500 that is final",
+      "an envelope with status 500 that is not retryable",
       envelope(500, "INTERNAL_ERROR", { retryable: false }),
       "InternalError",
       500
     ]
   ]
   for (const [name, reply, tag, status] of final) {
-    it.effect(`ends the wait: ${name}`, () => {
+    it.effect(`ends the wait after ${name}`, () => {
       const script = makeScript({ get: [reply, completed] })
       return Effect.gen(function* () {
         const error = failureOf(yield* runAwait(script))
@@ -116,7 +119,7 @@ describe("a failed poll", () => {
     ["an envelope", envelope(404, "NOT_FOUND")],
     ["a page", page(404)]
   ] as const) {
-    it.effect(`does not end the wait within 60 s of the create with a 404 and ${name}`, () => {
+    it.effect(`continues the wait after a 404 with ${name} within 60 s of the create request`, () => {
       const script = makeScript({ get: [reply, reply, reply, reply, reply, completed] })
       return Effect.gen(function* () {
         assert.deepStrictEqual(valueOf(yield* runCreateAndAwait(script)).output, output)
@@ -132,7 +135,7 @@ describe("a failed poll", () => {
       })
     })
 
-    it.effect(`ends the wait 60 s after the create with a 404 and ${name}`, () => {
+    it.effect(`ends the wait after a 404 with ${name} 60 s after the create request`, () => {
       const script = makeScript({ get: [reply] })
       return Effect.gen(function* () {
         const error = failureOf(yield* runCreateAndAwait(script))
@@ -144,7 +147,7 @@ describe("a failed poll", () => {
   }
 })
 
-describe("the output of a COMPLETED execution", () => {
+describe("executions.await of a COMPLETED execution without output", () => {
   const ended = json({ id: "exec_1", status: "COMPLETED", cost: "0.040", metadata: { order: 7 } })
   const result = json({ execution_id: "exec_1", status: "COMPLETED", output })
 
@@ -159,7 +162,7 @@ describe("the output of a COMPLETED execution", () => {
     ["500", page(500)]
   ]
   for (const [name, reply] of outdated) {
-    it.effect(`is polled again while /result responds with ${name}`, () => {
+    it.effect(`polls /result again while the response is ${name}`, () => {
       const script = makeScript({ get: [ended], result: [reply, reply, result] })
       return Effect.gen(function* () {
         const completed = valueOf(yield* runAwait(script))
@@ -174,7 +177,7 @@ describe("the output of a COMPLETED execution", () => {
   }
 
   for (const [name, reply] of outdated.slice(0, 4)) {
-    it.effect(`is missing at the timeout if /result responds with ${name}, and the wait fails`, () => {
+    it.effect(`fails with AwaitTimeout if every response of /result is ${name}`, () => {
       const script = makeScript({ get: [ended], result: [reply] })
       return Effect.gen(function* () {
         const error = failureOf(yield* runAwait(script))
@@ -196,7 +199,7 @@ describe("the output of a COMPLETED execution", () => {
     ]
   ]
   for (const [name, reply, requests] of none) {
-    it.effect(`is absent if /result responds with ${name}`, () => {
+    it.effect(`returns no output if the response of /result is ${name}`, () => {
       const script = makeScript({ get: [ended], result: [reply] })
       return Effect.gen(function* () {
         const completed = valueOf(yield* runAwait(script))
@@ -207,7 +210,7 @@ describe("the output of a COMPLETED execution", () => {
     })
   }
 
-  it.effect("is returned by run even if /result is behind at first", () => {
+  it.effect("returns the output to run after outdated responses of /result", () => {
     const replies = [outdated[0]?.[1], outdated[2]?.[1], result].filter((reply) => reply !== undefined)
     const script = makeScript({ get: [ended], result: replies })
     return Effect.gen(function* () {
@@ -216,7 +219,7 @@ describe("the output of a COMPLETED execution", () => {
     })
   })
 
-  it.effect("is still polled after a replica shows the execution as running", () => {
+  it.effect("polls /result again after a stale replica responds with PROCESSING", () => {
     const running = json({ id: "exec_1", status: "PROCESSING" })
     const script = makeScript({ get: [ended, running], result: [running, result] })
     return Effect.gen(function* () {
@@ -226,8 +229,8 @@ describe("the output of a COMPLETED execution", () => {
   })
 })
 
-describe("a FAILED notification without an error", () => {
-  it.effect("extends the wait beyond the expiry of the execution, because the error may be late", () => {
+describe("executions.await after a FAILED notification without an error", () => {
+  it.effect("polls for the error after the expiry of the execution", () => {
     const expires_at = isoDate(start + 15_000)
     const running = json({ id: "exec_1", status: "PROCESSING", expires_at })
     const script = makeScript({ get: [running, running, running, running, running, failed] })
@@ -239,7 +242,7 @@ describe("a FAILED notification without an error", () => {
       yield* executions.notify(new Execution.Execution({ id, status: "FAILED" }))
       yield* TestClock.adjust("1 minute")
       assert.strictEqual(failureOf(yield* Fiber.join(wait))._tag, "GenerationFailed")
-      // The execution expires after 15 s, and the wait for it would end 30 s later.
+      // Without the notification, the wait would end at 45 s, 30 s after the expiry.
       assert.deepStrictEqual(script.requests(), ["10 get", "15 get", "25 get", "35 get", "45 get", "55 get"])
     })
   })
@@ -256,14 +259,14 @@ describe("a FAILED notification without an error", () => {
     })
 
   const outdated: ReadonlyArray<readonly [string, FakeResponse]> = [
-    ["a replica that is behind", json({ id: "exec_1", status: "PROCESSING" })],
-    ["a replica that does not know the execution", envelope(404, "NOT_FOUND")],
+    ["a stale replica", json({ id: "exec_1", status: "PROCESSING" })],
+    ["a replica with a 404", envelope(404, "NOT_FOUND")],
     ["a page with status 403", page(403)],
-    ["a bare 502", page(502)],
+    ["a 502 without an envelope", page(502)],
     ["a dropped connection", { status: 599 }]
   ]
   for (const [name, reply] of outdated) {
-    it.effect(`is completed by a later poll if the first poll meets ${name}`, () => {
+    it.effect(`fails with the error of a later poll after ${name}`, () => {
       const script = makeScript({ get: [reply, reply, failed] })
       return Effect.gen(function* () {
         const error = yield* awaitNotified(script)
@@ -272,7 +275,7 @@ describe("a FAILED notification without an error", () => {
       })
     })
 
-    it.effect(`fails without the error after a minute if every poll meets ${name}`, () => {
+    it.effect(`fails without the error after a minute of polls with ${name}`, () => {
       const script = makeScript({ get: [reply] })
       return Effect.gen(function* () {
         const error = yield* awaitNotified(script)
@@ -282,7 +285,7 @@ describe("a FAILED notification without an error", () => {
     })
   }
 
-  it.effect("fails without the error if the API has none, too", () => {
+  it.effect("fails without the error if the API returns no error", () => {
     const script = makeScript({ get: [failedWithoutError] })
     return Effect.gen(function* () {
       assert.strictEqual((yield* awaitNotified(script))._tag, "UnrecognizedError")
@@ -299,10 +302,10 @@ describe("a FAILED notification without an error", () => {
   })
 })
 
-describe("an expiry that is not in the future", () => {
+describe("deadlineOf", () => {
   const past = ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", isoDate(start - 1), isoDate(start)]
   for (const expires_at of past) {
-    it.effect(`does not end await: ${expires_at}`, () => {
+    it.effect(`ignores a past expiry in a poll response: ${expires_at}`, () => {
       const running = json({ id: "exec_1", status: "PROCESSING", expires_at })
       const script = makeScript({ get: [running, running, completed] })
       return Effect.gen(function* () {
@@ -311,7 +314,7 @@ describe("an expiry that is not in the future", () => {
       })
     })
 
-    it.effect(`does not end run: ${expires_at}`, () => {
+    it.effect(`ignores a past expiry in a create response: ${expires_at}`, () => {
       const fake = makeFakeClient((url) =>
         operationOf(url) === "create" ? json({ id: "exec_1", status: "PENDING", expires_at }, 202) : completed
       )
@@ -324,7 +327,7 @@ describe("an expiry that is not in the future", () => {
     })
   }
 
-  it.effect("does not end a wait with a timeout of 0 before its first poll", () => {
+  it.effect("allows the first poll if the timeout is 0", () => {
     const script = makeScript({ get: [completed] })
     return Effect.gen(function* () {
       yield* TestClock.setTime(start)

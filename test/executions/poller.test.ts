@@ -18,8 +18,8 @@ import { failureOf, valueOf } from "../utils/exit.js"
 import { makeFakeClient, type FakeResponse } from "../utils/fake.js"
 import { arrivalTimes, image, layer, runToEnd, start, withClient } from "../utils/harness.js"
 
-describe("the client's pollSchedule", () => {
-  it.effect("is used by each wait without a pollSchedule of its own", () =>
+describe("pollSchedule", () => {
+  it.effect("defaults to the pollSchedule of the client", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         yield* runToEnd(executions.run(image))
@@ -31,13 +31,13 @@ describe("the client's pollSchedule", () => {
 })
 
 describe("pollImmediately", () => {
-  it.effect("polls immediately, then after the delays of the schedule", () =>
+  it.effect("polls immediately and then according to the schedule", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const { id } = yield* executions.create(image)
         yield* runToEnd(executions.await(id, { pollImmediately: true }))
         assert.deepStrictEqual(yield* arrivalTimes("executions.get"), [0, 2000, 5000, 9500])
-        // An execution that has ended needs no wait.
+        // One poll is sufficient if the execution has already ended.
         yield* executions.await(id, { pollImmediately: true })
         assert.deepStrictEqual(yield* arrivalTimes("executions.get"), [0, 2000, 5000, 9500, 9500])
       })
@@ -51,10 +51,10 @@ const rateLimitResponse = (seconds: number): FakeResponse => ({
   json: { error: { code: "RATE_LIMITED", message: "slow down" } }
 })
 
-describe("a poll with a 429 during a wait with a timeout", () => {
+describe("executions.await after a 429", () => {
   for (const [name, resetIn, ends] of [
-    ["ends the wait if the limit resets after the timeout", 9, "RateLimited"],
-    ["is repeated at the timeout if the limit resets then", 8, "AwaitTimeout"]
+    ["fails with RateLimited if the rate limit resets after the timeout", 9, "RateLimited"],
+    ["polls again at the timeout if the rate limit resets at the timeout", 8, "AwaitTimeout"]
   ] as const) {
     it.effect(name, () =>
       atStart(
@@ -70,8 +70,8 @@ describe("a poll with a 429 during a wait with a timeout", () => {
   }
 })
 
-describe("a poll that the rate limit delays", () => {
-  it.effect("starts when the limit resets, even without a gate", () =>
+describe("executions.await with a rate limit", () => {
+  it.effect("delays the poll until the reset if there is no gate", () =>
     atStart(
       Effect.gen(function* () {
         const { at, client } = makeFakeClient(
@@ -91,7 +91,7 @@ describe("a poll that the rate limit delays", () => {
     [600, [0, 600]],
     [610, [0]]
   ] as const) {
-    it.effect(`starts within the 600 s of the wait, or the wait fails: reset in ${resetIn} s`, () =>
+    it.effect(`delays the poll until a reset within 600 s, or fails: reset in ${resetIn} s`, () =>
       atStart(
         Effect.gen(function* () {
           const { at, client } = makeFakeClient(
@@ -112,7 +112,7 @@ describe("a poll that the rate limit delays", () => {
   }
 })
 
-describe("the listeners of a poller", () => {
+describe("makePoller", () => {
   const info = {
     operation: "executions.await",
     id,
@@ -121,7 +121,7 @@ describe("the listeners of a poller", () => {
     isOutputRequired: true
   }
   const options = { timeoutMillis: undefined, pollSchedule: undefined, pollImmediately: false }
-  it.scoped("are removed after a poll, after a notification before or during a poll, and after an interruption", () =>
+  it.scoped("removes its listener after a poll, a notification or an interruption", () =>
     atStart(
       Effect.gen(function* () {
         const polls = new SharedPolls()
@@ -151,7 +151,7 @@ describe("the listeners of a poller", () => {
           })
         yield* step(undefined, "")
         yield* step(1000, "PROCESSING")
-        // The poll at 4 s is running.
+        // The notification arrives while the poll at 4 s is running.
         yield* step(1500, "AWAITING_WEBHOOK")
         const interrupted = yield* Effect.fork(next)
         yield* TestClock.adjust(1500)

@@ -5,7 +5,7 @@ import { id, observationOf } from "../utils/executions.js"
 import { start } from "../utils/harness.js"
 
 describe("SharedPolls", () => {
-  it.scoped("does not call a listener that has stopped", () =>
+  it.scoped("does not call a removed listener", () =>
     Effect.gen(function* () {
       const polls = new SharedPolls()
       const subscription = yield* polls.subscribe(id)

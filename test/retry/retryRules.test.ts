@@ -1,4 +1,4 @@
-/** The decision on a retry, without a clock and a random number generator. */
+/** Tests the retry rules with fixed times and random numbers. */
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Duration } from "effect"
 import { ModelRouteError } from "effect-modelroute"
@@ -11,35 +11,35 @@ const rules: RetryRules = {
 const fault = new ModelRouteError.ModelOverloaded({})
 const rateLimit = new ModelRouteError.RateLimited({ resetAt: DateTime.unsafeMake(5000) })
 
-/** The delay and the counts of the next retry. */
+/** Returns the delay and the counts of the next retry. */
 const next = (error: ModelRouteError.ModelRouteError, counts = noRetries, now = 0) => {
   const retry = nextRetry(rules, counts, error, now)
   return retry && [retryDelayMillis(retry, 0.5), retry.counts]
 }
 
 describe("nextRetry", () => {
-  it("doubles the delay of faults until their retries are used up", () => {
+  it("doubles the delay between retries of faults until no retry is left", () => {
     assert.deepStrictEqual(next(fault), [1000, { backoff: 1, rateLimit: 0 }])
     assert.deepStrictEqual(next(fault, { backoff: 1, rateLimit: 1 }), [2000, { backoff: 2, rateLimit: 1 }])
     assert.isUndefined(next(fault, { backoff: 2, rateLimit: 0 }))
   })
 
-  it("waits until the reset of a rate limit, and counts it apart from faults", () => {
+  it("counts retries of rate limits separately and delays them until the reset", () => {
     assert.deepStrictEqual(next(rateLimit), [5000, { backoff: 0, rateLimit: 1 }])
     assert.deepStrictEqual(next(rateLimit, { backoff: 2, rateLimit: 0 }, 4900), [1000, { backoff: 2, rateLimit: 1 }])
     assert.isUndefined(next(rateLimit, { backoff: 0, rateLimit: 1 }))
   })
 
-  it("returns nothing if the wait is longer than the maximum", () => {
+  it("returns undefined if the wait exceeds maxWaitMillis", () => {
     assert.isUndefined(next(rateLimit, noRetries, -60_000))
   })
 
-  it("returns nothing for an error without a rule", () => {
+  it("returns undefined for an error without a rule", () => {
     assert.isUndefined(nextRetry({}, noRetries, fault, 0))
     assert.isUndefined(nextRetry({}, noRetries, rateLimit, 0))
   })
 
-  it("limits the whole wait in the queue of the gate if asked to", () => {
+  it("limits the whole wait in the queue if limitsQueueWait is true", () => {
     const queued = new ModelRouteError.RateLimited({
       retryAfter: Duration.minutes(2),
       resetAt: DateTime.unsafeMake(5000)

@@ -1,4 +1,4 @@
-/** A schedule that is stepped by hand. */
+/** Tests the driver that steps a schedule manually. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schedule, ScheduleDecision, ScheduleInterval } from "effect"
 import { Execution, type ModelRouteError } from "effect-modelroute"
