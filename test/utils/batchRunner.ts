@@ -2,8 +2,8 @@
  * Runs a batch in the process that the kill tests start.
  *
  * Arguments: the journal kind, the journal directory, the simulator URL, the number of items, the outcomes file, the
- * run. The process starts on the command `Begin` and kills itself on other commands. It exits when its standard input
- * closes.
+ * run. The process starts the batch on the command `Begin`. Later commands kill the process or block its journal. The
+ * process exits when its standard input closes.
  */
 import { appendFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
