@@ -19,7 +19,7 @@ import * as requests from "../http/requests.js"
 import { isRecord, isHttpUrl, omitUndefined, nonEmptyString } from "../data/lenient.js"
 
 /**
- * The data of a create request for errors of later calls. The errors contain the key without the confidential texts.
+ * The data of a create request for the errors of later calls. `confidential` contains the texts to redact.
  *
  * @internal
  */
