@@ -1,4 +1,4 @@
-/** The simulator's API keys and their rotation. */
+/** Tests the authorization and the rotation of API keys in the simulator. */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -18,13 +18,13 @@ const keyIds = Effect.flatMap(Simulator.Simulator, (simulator) =>
   Effect.map(simulator.apiKeys, (keys) => keys.map(({ id }) => id))
 )
 
-/** Returns the status of a request with this key. */
+/** Sends a request with this key and returns the response status. */
 const statusWith = (key: string): Effect.Effect<number, HttpClientError.HttpClientError, HttpClient.HttpClient> =>
   Effect.map(call("GET", "/executions", undefined, key), ({ status }) => status)
 
-describe("authorization", () => {
+describe("Simulator authorization", () => {
   test(
-    "accepts any API key by default, but requires one",
+    "accepts any non-empty API key by default",
     {},
     Effect.gen(function* () {
       assert.strictEqual((yield* call("GET", "/executions")).status, 200)
@@ -46,9 +46,9 @@ describe("authorization", () => {
   )
 })
 
-describe("a rotation", () => {
+describe("POST /v1/api-keys/{id}/rotate", () => {
   test(
-    "returns a new key in the documented format, and accepts the old one for an hour",
+    "returns a new key and accepts the previous key for one hour",
     { apiKeys: ["sk_one", "sk_two"], clockSkew: -90_000 },
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
@@ -78,7 +78,7 @@ describe("a rotation", () => {
   )
 
   test(
-    "creates a new key each time, even if the response is lost",
+    "creates another key if the client repeats a request after a lost response",
     { apiKeys: ["sk_one"], faults: [Fault.on("apiKeys.rotate", Fault.dropAfter)] },
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
@@ -105,7 +105,7 @@ describe("a rotation", () => {
   )
 
   test(
-    "works without the option `apiKeys`, and responds with 404 to an unknown id",
+    "rotates the default key and responds with a 404 to an unknown id",
     {},
     Effect.gen(function* () {
       const [id = "", ...others] = yield* keyIds
@@ -119,7 +119,7 @@ describe("a rotation", () => {
     })
   )
 
-  it.effect("returns a key that depends only on the seed", () => {
+  it.effect("returns the same key for the same seed", () => {
     const newKey = (seed: number) =>
       Effect.gen(function* () {
         const [id = ""] = yield* keyIds

@@ -1,4 +1,4 @@
-/** Executions of the simulator: status, result, validation, idempotency keys and holds. */
+/** Tests the executions of the simulator: status, result, validation, idempotency keys and holds. */
 import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -23,9 +23,9 @@ const get = (id: string) => Effect.map(call("GET", `/executions/${id}`), ({ json
 const getResult = (id: string) => call("GET", `/executions/${id}/result`)
 const cancel = (id: string) => call("POST", `/executions/${id}/cancel`)
 
-describe("the status", () => {
+describe("Simulator execution status", () => {
   test(
-    "follows the clock to the millisecond, from the documented response to a create",
+    "changes from PENDING to PROCESSING to COMPLETED at the model's times",
     {},
     Effect.gen(function* () {
       const created = yield* createExecution()
@@ -55,7 +55,7 @@ describe("the status", () => {
   )
 
   test(
-    "of a video passes through AWAITING_WEBHOOK",
+    "changes to AWAITING_WEBHOOK after half of a video's duration",
     {},
     Effect.gen(function* () {
       const id = idOf(yield* createExecution({ model: "seedance-video", input: { prompt: "waves" } }))
@@ -69,7 +69,7 @@ describe("the status", () => {
   )
 
   test(
-    "becomes EXPIRED if the model is too slow, and the hold is released",
+    "becomes EXPIRED after `expiresAfter` and releases the hold",
     { models: { slow: { duration: "1 hour", cost: "1.00", output: "none" } }, expiresAfter: "10 minutes" },
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
@@ -89,7 +89,7 @@ describe("the status", () => {
   )
 
   test(
-    "follows scripted outcomes, which are not charged",
+    "ends with the scripted outcome and without a charge",
     {
       faults: [
         Fault.dropAfter,
@@ -129,9 +129,9 @@ describe("the status", () => {
   )
 })
 
-describe("an execution", () => {
+describe("Simulator execution", () => {
   test(
-    "has the metadata of its create",
+    "returns the metadata of the create request",
     {},
     Effect.gen(function* () {
       const id = idOf(yield* createExecution({ ...fluxRequest, metadata: { order: 7 } }))
@@ -141,7 +141,7 @@ describe("an execution", () => {
   )
 
   test(
-    "can be cancelled once while it runs, which releases its hold",
+    "releases its hold after a cancel request",
     {},
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
@@ -160,7 +160,7 @@ describe("an execution", () => {
   )
 
   test(
-    "has no result until it is completed",
+    "has no result before it is completed",
     {},
     Effect.gen(function* () {
       const id = idOf(yield* createExecution({ model: "text-generation-standard", input: { prompt: "hi" } }))
@@ -180,7 +180,7 @@ describe("an execution", () => {
   )
 
   test(
-    "has the output fields that the model's `result` selects",
+    "returns the output fields that its model selects with `result`",
     {
       models: {
         separate: { duration: "1 second", cost: "0.01", output: "images", result: "separate" },
@@ -206,9 +206,9 @@ describe("an execution", () => {
   )
 })
 
-describe("the list", () => {
+describe("GET /v1/executions", () => {
   test(
-    "starts with the newest execution",
+    "returns the newest execution first",
     {},
     Effect.gen(function* () {
       const first = idOf(yield* createExecution())
@@ -221,45 +221,45 @@ describe("the list", () => {
   )
 })
 
-describe("a create", () => {
+describe("POST /v1/executions", () => {
   const cases: ReadonlyArray<
     readonly [title: string, body: unknown, details: ReadonlyArray<readonly [field: string, code: string]>]
   > = [
     [
-      "without model and input",
+      "a body without model and input",
       {},
       [
         ["model", "REQUIRED"],
         ["input", "REQUIRED"]
       ]
     ],
-    ["without a prompt", { model: "flux-1.1-pro", input: {} }, [["input.prompt", "REQUIRED"]]],
-    ["that is not an object", [], [["", "INVALID_TYPE"]]],
+    ["an input without the required prompt", { model: "flux-1.1-pro", input: {} }, [["input.prompt", "REQUIRED"]]],
+    ["a body that is not an object", [], [["", "INVALID_TYPE"]]],
     [
-      "with too large a width",
+      "a width above the maximum",
       { model: "flux-1.1-pro", input: { prompt: "p", width: 2049 } },
       [["input.width", "OUT_OF_RANGE"]]
     ],
     [
-      "with too small a height",
+      "a height below the minimum",
       { model: "flux-1.1-pro", input: { prompt: "p", height: 255 } },
       [["input.height", "OUT_OF_RANGE"]]
     ],
     [
-      "with a fractional width",
+      "a fractional width",
       { model: "flux-1.1-pro", input: { prompt: "p", width: 1.5 } },
       [["input.width", "INVALID_TYPE"]]
     ],
     [
-      "with a URL in place of a file id",
+      "a URL in place of a file id",
       { model: "other", input: { image: "https://x.test/a.png" } },
       [["input.image", "URL_NOT_ACCEPTED"]]
     ],
-    ["with metadata as text", { model: "other", input: {}, metadata: "m" }, [["metadata", "INVALID_TYPE"]]]
+    ["metadata that is not an object", { model: "other", input: {}, metadata: "m" }, [["metadata", "INVALID_TYPE"]]]
   ]
   for (const [title, body, expected] of cases) {
     test(
-      `${title} is rejected`,
+      `rejects ${title}`,
       {},
       Effect.gen(function* () {
         const response = yield* createExecution(body)
@@ -277,7 +277,7 @@ describe("a create", () => {
   }
 
   test(
-    "with too small a width has the details of the documented sample",
+    "returns the documented error details for a width below the minimum",
     {},
     Effect.gen(function* () {
       const response = yield* createExecution({ model: "flux-1.1-pro", input: { prompt: "p", width: 100 } })
@@ -288,7 +288,7 @@ describe("a create", () => {
   )
 
   test(
-    "may use the output file of an execution, but not an unknown file",
+    "accepts an existing output file as input and rejects an unknown file",
     {},
     Effect.gen(function* () {
       const id = idOf(yield* createExecution())
@@ -304,7 +304,7 @@ describe("a create", () => {
   )
 
   test(
-    "may have a URL as its prompt",
+    "accepts a URL as the prompt",
     {},
     Effect.gen(function* () {
       const response = yield* createExecution({ model: "flux-1.1-pro", input: { prompt: "https://x.test/" } })
@@ -313,9 +313,9 @@ describe("a create", () => {
   )
 })
 
-describe("an idempotency key", () => {
+describe("Simulator idempotency key", () => {
   test(
-    "replays the same execution with its current status, without a second charge",
+    "replays the execution without a second charge",
     { balance: "0.05" },
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
@@ -334,7 +334,7 @@ describe("an idempotency key", () => {
   )
 
   test(
-    "with another body is a conflict",
+    "responds with a 409 to a different body",
     {},
     Effect.gen(function* () {
       yield* createExecution(fluxRequest, "key")
@@ -362,7 +362,7 @@ describe("an idempotency key", () => {
   )
 })
 
-describe("a hold", () => {
+describe("Simulator hold", () => {
   test(
     "is at least one cent",
     { models: { cheap: { duration: "1 second", cost: "0.0001", output: "none" } } },

@@ -1,4 +1,4 @@
-/** Faults of the simulator: what a client receives and what the server executes. */
+/** Tests the faults of the simulator. Checks the responses and the created executions. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -15,16 +15,16 @@ import { call, createExecution, errorOf, fluxRequest, idOf, test, toUrl, withApi
 
 const { Fault } = Simulator
 
-/** Returns the tag, reason and cause of a request that failed. */
+/** Returns the tag, reason and cause of a failed request. */
 const toFailure = (exit: Exit.Exit<unknown, HttpClientError.HttpClientError>) => {
   assert(Exit.isFailure(exit) && Cause.isFailType(exit.cause))
   const { error } = exit.cause
   return { tag: error._tag, reason: error.reason, cause: error.cause }
 }
 
-describe("faults", () => {
+describe("Simulator.Fault", () => {
   test(
-    "drop the connection before or after the execution is created",
+    "resets the connection before or after the server creates the execution",
     { faults: [Fault.dropBefore, Fault.dropAfter] },
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
@@ -49,7 +49,7 @@ describe("faults", () => {
   )
 
   test(
-    "cut a body before its Content-Length",
+    "cuts a response body before its Content-Length",
     { faults: [Fault.cutBody({ keep: 10 }), ...Fault.times(2, Fault.cutBody())] },
     Effect.gen(function* () {
       const client = yield* HttpClient.HttpClient
@@ -76,7 +76,7 @@ describe("faults", () => {
   )
 
   test(
-    "truncate a body without a Content-Length",
+    "truncates a response body and omits its Content-Length",
     { faults: [Fault.truncateCleanly(), Fault.truncateCleanly({ keep: 10 })] },
     Effect.gen(function* () {
       assert.strictEqual((yield* call("GET", "/executions")).text, '{"execut')
@@ -87,7 +87,7 @@ describe("faults", () => {
   )
 
   test(
-    "delay a request, or a response with its Date",
+    "delays a request or a response",
     { faults: [Fault.delay("5 seconds", "before"), Fault.delay("5 seconds")] },
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
@@ -105,7 +105,7 @@ describe("faults", () => {
   )
 
   test(
-    "hang until the client is interrupted",
+    "hangs until the client is interrupted",
     { faults: [Fault.hang(), Fault.hang("before")] },
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
@@ -124,7 +124,7 @@ describe("faults", () => {
   )
 
   test(
-    "respond with an envelope and the headers of the API",
+    "responds with an error envelope and the headers of the API",
     {
       faults: [
         Fault.envelope("MODEL_OVERLOADED"),
@@ -158,7 +158,7 @@ describe("faults", () => {
   )
 
   test(
-    "respond like a gateway, with an empty body or with broken gzip",
+    "responds with a gateway error, an empty body or invalid gzip",
     {
       faults: [
         Fault.badGateway,
@@ -181,7 +181,7 @@ describe("faults", () => {
   )
 
   test(
-    "respond with a 429 whose reset is on the server's clock",
+    "responds with a 429 and a reset on the server's clock",
     { clockSkew: 60_000, faults: [Fault.rateLimited({ resetIn: "2500 millis", retryAfter: "3" })] },
     Effect.gen(function* () {
       const response = yield* createExecution()
@@ -196,7 +196,7 @@ describe("faults", () => {
   )
 
   test(
-    "change or omit headers",
+    "changes or omits response headers",
     {
       faults: [
         Fault.skewDate(-3_600_000),
@@ -223,7 +223,7 @@ describe("faults", () => {
   )
 
   test(
-    "wait in the script for a matching request",
+    "applies a scripted fault to the first request that matches",
     {
       faults: [
         Fault.on("executions.get", Fault.badGateway),
@@ -245,7 +245,7 @@ describe("faults", () => {
     })
   )
 
-  it.effect("are drawn from the seed with the given probability", () => {
+  it.effect("applies random faults with the given seed and probability", () => {
     const tags = (seed: number) =>
       Effect.gen(function* () {
         const simulator = yield* Simulator.Simulator

@@ -1,4 +1,4 @@
-/** The simulator's files: uploads in both editions of the API, and the storage. */
+/** Tests the files of the simulator: uploads in both editions of the API, and the storage. */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -21,7 +21,7 @@ const confirm = (id: unknown) => call("POST", "/files/confirm", { file_id: id })
 const uploadUrlOf = (json: Json) => String(json["upload_url"])
 const idOf = (json: Json) => String(json["file_id"])
 
-/** Sends bytes to the storage, with their length and without a content type. */
+/** Sends bytes to the storage with a Content-Length. Adds no content type. */
 const put = (url: string, bytes: Uint8Array = png, headers: Readonly<Record<string, string>> = {}) =>
   send(HttpClientRequest.put(url, { headers, body: HttpBody.raw(bytes) }))
 
@@ -31,11 +31,11 @@ const putStream = (url: string, stream: Stream.Stream<Uint8Array, unknown>, cont
 const get = (url: unknown, headers: Readonly<Record<string, string>> = {}) =>
   send(HttpClientRequest.get(String(url), { headers }))
 
-/** Returns the status of a create that uses the file as input. */
+/** Creates an execution with the file as input and returns the response status. */
 const createWithFile = (id: string) =>
   Effect.map(call("POST", "/executions", { model: "m", input: { image: id } }), ({ status }) => status)
 
-/** Uploads and confirms a file, and returns its id. */
+/** Uploads and confirms a file. Returns the file id. */
 const uploadFile = (bytes: Uint8Array = png) =>
   Effect.gen(function* () {
     const { json } = yield* startUpload()
@@ -46,9 +46,9 @@ const uploadFile = (bytes: Uint8Array = png) =>
 
 const getDownloadUrl = (id: string) => Effect.map(call("GET", `/files/${id}/url`), ({ json }) => String(json["url"]))
 
-describe("an upload", () => {
+describe("Simulator upload", () => {
   test(
-    "is stored, confirmed, usable as input, and downloaded unchanged",
+    "is available as input and for download after a confirm request",
     { clockSkew: 1500 },
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
@@ -132,7 +132,7 @@ describe("an upload", () => {
   ]
   for (const [body, details] of invalid) {
     test(
-      `rejects ${JSON.stringify(body)}`,
+      `rejects the request body ${JSON.stringify(body)}`,
       {},
       Effect.gen(function* () {
         assert.deepStrictEqual(describeError(yield* startUpload(body)), [400, "INPUT_VALIDATION_ERROR", ...details])
@@ -142,7 +142,7 @@ describe("an upload", () => {
   }
 
   test(
-    "accepts the maximum size and lifetime, and a purpose selects the current edition",
+    "accepts the maximum size and the maximum `ttl_days`",
     {},
     Effect.gen(function* () {
       const legacy = { filename: "a.png", content_type: "image/png", size_bytes: 104_857_600 }
@@ -159,7 +159,7 @@ describe("an upload", () => {
   )
 
   test(
-    "of the legacy edition must match its declaration, and needs no confirm",
+    "rejects legacy bytes that differ from the declared type or size",
     {},
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
@@ -186,7 +186,7 @@ describe("an upload", () => {
   )
 
   test(
-    "needs no confirm on a server without that endpoint",
+    "is usable without a confirm request if the option `confirm` is `absent`",
     { confirm: "absent" },
     Effect.gen(function* () {
       const { json } = yield* startUpload()
@@ -197,7 +197,7 @@ describe("an upload", () => {
   )
 
   test(
-    "can be repeated before the confirm, which fails for an unknown file",
+    "replaces the stored bytes if the client repeats the PUT request",
     {},
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
@@ -254,7 +254,7 @@ describe("an upload", () => {
     ["application/octet-stream"]
   ]
   test(
-    "has the content type of its first bytes",
+    "detects the content type from the first bytes",
     {},
     Effect.gen(function* () {
       for (const [type, ...parts] of kinds) {
@@ -269,7 +269,7 @@ describe("an upload", () => {
   )
 
   test(
-    "can have a fault in each of its steps",
+    "supports a fault in each step",
     {
       faults: [
         Fault.on("files.upload", Fault.dropAfter),
@@ -293,9 +293,9 @@ describe("an upload", () => {
   )
 })
 
-describe("a presigned URL", () => {
+describe("Simulator presigned URL", () => {
   test(
-    "for an upload is valid for one hour on the server's clock, for one file and method, and without an API key",
+    "allows one method on one file for one hour",
     { clockSkew: -500 },
     Effect.gen(function* () {
       const { json } = yield* startUpload()
@@ -340,9 +340,9 @@ describe("a presigned URL", () => {
   )
 })
 
-describe("the body of an upload", () => {
+describe("Simulator upload body", () => {
   test(
-    "needs a Content-Length of at most `maxUpload`",
+    "requires a Content-Length of at most `maxUpload`",
     { maxUpload: 10 },
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
@@ -363,7 +363,7 @@ describe("the body of an upload", () => {
   )
 
   test(
-    "as a stream must match its Content-Length and must not fail",
+    "is rejected if its stream fails or differs from the Content-Length",
     {},
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
@@ -390,7 +390,7 @@ describe("the body of an upload", () => {
   )
 
   test(
-    "is copied, so that later changes by the caller have no effect",
+    "is not affected when the caller changes the bytes later",
     {},
     Effect.gen(function* () {
       const { json } = yield* startUpload()
@@ -401,7 +401,7 @@ describe("the body of an upload", () => {
     })
   )
 
-  it.scoped("that differs from its Content-Length is rejected as incomplete", () =>
+  it.scoped("is rejected as incomplete if it differs from its Content-Length", () =>
     Effect.gen(function* () {
       const { handle } = yield* Simulator.make()
       const head = { origin: "https://api.test", storage: "https://storage.test", method: "POST" }
@@ -433,7 +433,7 @@ describe("the body of an upload", () => {
   )
 
   test(
-    "may be a stream of 150 MiB",
+    "can be a stream of 150 MiB",
     {},
     Effect.gen(function* () {
       const { json } = yield* startUpload()
@@ -453,7 +453,7 @@ describe("the body of an upload", () => {
   )
 })
 
-describe("a range", () => {
+describe("Simulator Range request", () => {
   const bytes = Uint8Array.from({ length: 100 }, (_, at) => at)
 
   const fetchRange = (url: string, range: string, ifRange?: string) =>
@@ -464,7 +464,7 @@ describe("a range", () => {
     ])
 
   test(
-    "returns a part of the file, or the full file if the range is invalid",
+    "returns the requested part, or the full file for an invalid range",
     {},
     Effect.gen(function* () {
       const url = yield* getDownloadUrl(yield* uploadFile(bytes))
@@ -499,7 +499,7 @@ describe("a range", () => {
   )
 
   test(
-    "of a picture has the same bytes as the full picture",
+    "returns the same bytes as a full download of a picture",
     {},
     Effect.gen(function* () {
       const created = yield* call("POST", "/executions", { model: "m", input: { width: 256, height: 256 } })
@@ -513,7 +513,7 @@ describe("a range", () => {
   )
 
   test(
-    "is ignored with the option `ranges: false`",
+    "returns the full file if the option `ranges` is false",
     { ranges: false },
     Effect.gen(function* () {
       const url = yield* getDownloadUrl(yield* uploadFile(bytes))
@@ -525,7 +525,7 @@ describe("a range", () => {
   )
 })
 
-describe("the headers of a request body", () => {
+describe("Simulator request body headers", () => {
   const describeHeaders = (
     body: HttpBody.HttpBody
   ): Effect.Effect<unknown, unknown, Simulator.Simulator | HttpClient.HttpClient> =>
@@ -539,7 +539,7 @@ describe("the headers of a request body", () => {
     })
 
   test(
-    "are those that fetch would send",
+    "match the headers that fetch sends",
     {},
     Effect.gen(function* () {
       const form = new FormData()

@@ -1,4 +1,4 @@
-/** Files that executions of the simulator create. */
+/** Tests the output files of executions in the simulator. */
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -8,7 +8,7 @@ import { crc32, inflateSync } from "node:zlib"
 import { start } from "../utils/harness.js"
 import { call, createExecution, errorOf, fluxRequest, idOf, send, test, withApiKey } from "../utils/rawApi.js"
 
-describe("an output file", () => {
+describe("Simulator output file", () => {
   const createFile = Effect.gen(function* () {
     const id = idOf(
       yield* createExecution({ ...fluxRequest, input: { ...fluxRequest.input, width: 301, height: 257 } })
@@ -21,7 +21,7 @@ describe("an output file", () => {
   const fetchFile = (url: string) => send(HttpClientRequest.get(url))
 
   test(
-    "is a PNG of the requested size",
+    "is a PNG image of the requested size",
     {},
     Effect.gen(function* () {
       const file = yield* createFile
@@ -44,7 +44,7 @@ describe("an output file", () => {
   )
 
   test(
-    "has a presigned URL that is valid for one hour, only with its signature and without an API key",
+    "has a signed URL that is valid for one hour",
     {},
     Effect.gen(function* () {
       const url = String((yield* call("GET", `/files/${yield* createFile}/url`)).json["url"])
@@ -67,7 +67,7 @@ describe("an output file", () => {
   )
 
   test(
-    "differs by prompt and index, and is reproducible",
+    "depends only on the prompt and the index",
     { models: { pair: { duration: 0, cost: "0.01", output: "images", result: "both" } } },
     Effect.gen(function* () {
       const checksumsOf = (prompt: string) =>
@@ -88,7 +88,7 @@ describe("an output file", () => {
   )
 
   test(
-    "is the body of the download with the option `bytes`",
+    "is the body of the download response if the option `download` is `bytes`",
     { download: "bytes" },
     Effect.gen(function* () {
       const file = yield* createFile
@@ -100,7 +100,7 @@ describe("an output file", () => {
   )
 
   test(
-    "is behind a redirect with the option `redirect`",
+    "is available after a redirect if the option `download` is `redirect`",
     { download: "redirect", storageOrigin: "https://cdn.test/modelroute" },
     Effect.gen(function* () {
       const { status, headers } = yield* call("GET", `/files/${yield* createFile}/download`)
@@ -111,7 +111,7 @@ describe("an output file", () => {
   )
 
   test(
-    "is not found under an unknown id",
+    "is not found if the id is unknown",
     {},
     Effect.gen(function* () {
       const response = yield* call("GET", "/files/file_1/download")

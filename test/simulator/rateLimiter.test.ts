@@ -1,4 +1,4 @@
-/** The three kinds of rate limit, and the rate limit headers of the simulator's responses. */
+/** Tests the three kinds of rate limit and the rate limit headers of the simulator. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe, it } from "@effect/vitest"
@@ -9,19 +9,19 @@ import * as RateLimiter from "../../src/internal/simulator/http/rateLimiter.js"
 import { start } from "../utils/harness.js"
 import { call, createExecution, errorOf, test } from "../utils/rawApi.js"
 
-/** Returns for each time whether a request is accepted. */
+/** Calls `tryAcquire` at each time and returns the results. */
 const acquireAt = (limiter: RateLimiter.RateLimiter, moments: ReadonlyArray<number>) =>
   moments.map((moment) => limiter.tryAcquire(moment))
 
-/** Returns limit, remaining and reset at each time. */
+/** Returns the limit, the remaining requests and the reset at each time. */
 const statesAt = (limiter: RateLimiter.RateLimiter, moments: ReadonlyArray<number>) =>
   moments.map((moment) => {
     const state = limiter.state(moment)
     return [state?.limit, state?.remaining, state?.reset]
   })
 
-describe("fixed windows", () => {
-  it("start at whole multiples of their length", () => {
+describe("RateLimiter.fixedWindow", () => {
+  it("starts each window at a multiple of its length", () => {
     const limiter = RateLimiter.fixedWindow(2, 1000)
     assert.deepStrictEqual(acquireAt(limiter, [5999, 5999, 5999, 6000, 6000, 6999, 7000]), [
       true,
@@ -34,7 +34,7 @@ describe("fixed windows", () => {
     ])
   })
 
-  it("start later by the offset", () => {
+  it("adds the offset to the start of each window", () => {
     const limiter = RateLimiter.fixedWindow(1, 1000, 250)
     assert.deepStrictEqual(acquireAt(limiter, [6000, 6249, 6250, 7249, 7250]), [true, false, true, false, true])
     assert.deepStrictEqual(statesAt(limiter, [7250, 8249, 8250]), [
@@ -44,7 +44,7 @@ describe("fixed windows", () => {
     ])
   })
 
-  it("count accepted requests only", () => {
+  it("counts only accepted requests", () => {
     const limiter = RateLimiter.fixedWindow(3, 1000)
     assert.deepStrictEqual(statesAt(limiter, [6100]), [[3, 3, 7000]])
     acquireAt(limiter, [6100, 6200])
@@ -57,8 +57,8 @@ describe("fixed windows", () => {
   })
 })
 
-describe("a sliding window", () => {
-  it("accepts a request as soon as the oldest one leaves the window", () => {
+describe("RateLimiter.slidingWindow", () => {
+  it("accepts a request when the oldest request leaves the window", () => {
     const limiter = RateLimiter.slidingWindow(2, 1000)
     assert.deepStrictEqual(acquireAt(limiter, [6100, 6400, 6400, 7099, 7100, 7399, 7400]), [
       true,
@@ -71,7 +71,7 @@ describe("a sliding window", () => {
     ])
   })
 
-  it("resets when the oldest request leaves, or at once if there is none", () => {
+  it("reports the time when the oldest request leaves the window as the reset", () => {
     const limiter = RateLimiter.slidingWindow(2, 1000)
     assert.deepStrictEqual(statesAt(limiter, [6000]), [[2, 2, 6000]])
     acquireAt(limiter, [6100, 6400, 6500])
@@ -85,8 +85,8 @@ describe("a sliding window", () => {
   })
 })
 
-describe("a token bucket", () => {
-  it("starts full and gains one token per part of the window", () => {
+describe("RateLimiter.tokenBucket", () => {
+  it("starts full and adds tokens at a constant rate", () => {
     const limiter = RateLimiter.tokenBucket(4, 1024)
     assert.deepStrictEqual(acquireAt(limiter, [6000, 6000, 6000, 6000, 6000, 6255, 6256, 6256, 6511, 6512]), [
       true,
@@ -102,13 +102,13 @@ describe("a token bucket", () => {
     ])
   })
 
-  it("never holds more than the limit", () => {
+  it("never contains more tokens than the limit", () => {
     const limiter = RateLimiter.tokenBucket(2, 1024)
     acquireAt(limiter, [6000, 6000])
     assert.deepStrictEqual(acquireAt(limiter, [60_000, 60_000, 60_000]), [true, true, false])
   })
 
-  it("reports whole tokens, and resets when it is full", () => {
+  it("reports whole tokens and the time when the bucket is full", () => {
     const limiter = RateLimiter.tokenBucket(4, 1024)
     assert.deepStrictEqual(statesAt(limiter, [6000]), [[4, 4, 6000]])
     acquireAt(limiter, [6000, 6000, 6000])
@@ -123,7 +123,7 @@ describe("a token bucket", () => {
   })
 })
 
-describe("toHeaders", () => {
+describe("RateLimiter.toHeaders", () => {
   it("rounds the reset up by default", () => {
     const state = { limit: 60, remaining: 57, reset: 1_774_002_600_001 }
     const headersWith = (reset: string) => ({
@@ -145,7 +145,8 @@ describe("toHeaders", () => {
 })
 
 /**
- * Sends a request at each time after `start`. Returns the status, remaining, and the reset in seconds after `start`.
+ * Sends a request at each time, in milliseconds after `start`. Returns the status, the remaining requests, and the
+ * reset in seconds after `start`.
  */
 const requestAt = (rateLimit: Simulator.RateLimit, moments: ReadonlyArray<number>) =>
   Effect.gen(function* () {
@@ -161,8 +162,8 @@ const requestAt = (rateLimit: Simulator.RateLimit, moments: ReadonlyArray<number
     )
   }).pipe(Effect.provide(Simulator.layer({ rateLimit })))
 
-describe("the simulator", () => {
-  it.effect("has fixed windows by default", () =>
+describe("Simulator option `rateLimit`", () => {
+  it.effect("uses fixed windows by default", () =>
     Effect.gen(function* () {
       const moments = [1700, 1700, 1999, 2000]
       const expected = [
@@ -176,7 +177,7 @@ describe("the simulator", () => {
     })
   )
 
-  it.effect("applies the offset of fixed windows and the rounding of the reset", () =>
+  it.effect("applies the options `offset` and `rounding`", () =>
     Effect.gen(function* () {
       const limit = { limit: 1, window: "2 seconds", offset: "600 millis" } as const
       const moments = [0, 599, 600, 2599, 2600]
@@ -201,7 +202,7 @@ describe("the simulator", () => {
     })
   )
 
-  it.effect("can have a sliding window", () =>
+  it.effect("supports a sliding window", () =>
     Effect.gen(function* () {
       const limit = { limit: 2, window: "2 seconds", kind: "sliding" } as const
       assert.deepStrictEqual(yield* requestAt(limit, [100, 1400, 2000, 2099, 2100, 3399, 3400]), [
@@ -216,7 +217,7 @@ describe("the simulator", () => {
     })
   )
 
-  it.effect("can have a token bucket", () =>
+  it.effect("supports a token bucket", () =>
     Effect.gen(function* () {
       const limit = { limit: 4, window: "8 seconds", kind: "bucket" } as const
       assert.deepStrictEqual(yield* requestAt(limit, [0, 0, 0, 0, 0, 1500, 2000, 2500, 4000]), [
@@ -234,11 +235,11 @@ describe("the simulator", () => {
   )
 })
 
-describe("the headers of responses", () => {
+describe("Simulator response headers", () => {
   const reset = String(start / 1000 + 60)
 
   test(
-    "count down to a 429, and the limit is open again at the reset",
+    "contain the remaining requests and the reset of the window",
     { rateLimit: { limit: 2, window: "60 seconds" } },
     Effect.gen(function* () {
       yield* TestClock.adjust("20 seconds")
@@ -271,7 +272,7 @@ describe("the headers of responses", () => {
   )
 
   test(
-    "include Retry-After with the option `retryAfter`",
+    "contain Retry-After if the option `retryAfter` is true",
     { rateLimit: { limit: 1, window: "10 seconds" }, retryAfter: true },
     Effect.gen(function* () {
       yield* call("GET", "/executions")
@@ -281,7 +282,7 @@ describe("the headers of responses", () => {
   )
 
   test(
-    "omit the rate limit and Date if both are disabled",
+    "exclude Date and the rate limit if both options are false",
     { rateLimit: false, date: false },
     Effect.gen(function* () {
       const { headers } = yield* call("GET", "/executions")
@@ -290,7 +291,7 @@ describe("the headers of responses", () => {
   )
 
   test(
-    "use the server's clock for Date, reset and times",
+    "use the server's clock for Date and reset",
     { clockSkew: -90_500, rateLimit: { limit: 1, window: "60 seconds" } },
     Effect.gen(function* () {
       const created = yield* createExecution()

@@ -1,4 +1,4 @@
-/** The simulator's log of requests. */
+/** Tests the request log of the simulator. */
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -8,11 +8,11 @@ import * as Simulator from "effect-modelroute/Simulator"
 import { start } from "../utils/harness.js"
 import { call, createExecution, fluxRequest, idOf, send, test, toUrl, withApiKey } from "../utils/rawApi.js"
 
-describe("requests", () => {
+describe("Simulator requests", () => {
   const observed: Array<Simulator.RequestRecord> = []
 
   test(
-    "are the latest ones, with a redacted API key",
+    "are logged with a redacted API key",
     { recordRequests: 2, onRequest: (record) => Effect.sync(() => observed.push(record)) },
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
@@ -39,7 +39,7 @@ describe("requests", () => {
   )
 
   test(
-    "may have a body of text or a stream",
+    "can have a text body or a stream body",
     {},
     Effect.gen(function* () {
       const text = JSON.stringify(fluxRequest)

@@ -1,4 +1,4 @@
-/** The simulator's webhooks: endpoints, events and deliveries. */
+/** Tests the webhooks of the simulator: endpoints, events and deliveries. */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import { assert, describe, it } from "@effect/vitest"
@@ -35,9 +35,9 @@ const create = (body: unknown = fluxRequest): CallEffect<string> =>
 const describeEvents = (received: ReadonlyArray<ReceivedEvent>) =>
   received.map(({ at, json }) => [String(json["event_type"]).replace("execution.", ""), at])
 
-describe("endpoints", () => {
+describe("Simulator webhook endpoints", () => {
   test(
-    "have the long shape by default, and show the secret only in the response to the create",
+    "have the long shape by default",
     {},
     Effect.gen(function* () {
       const events = ["execution.completed", "execution.failed"]
@@ -66,7 +66,7 @@ describe("endpoints", () => {
   )
 
   test(
-    "have a status in the short shape",
+    "have the short shape if `endpointShape` is `short`",
     { webhooks: { endpointShape: "short" } },
     Effect.gen(function* () {
       const { id, secret, ...rest } = yield* createEndpoint({ url: hook, description: "Production" })
@@ -87,7 +87,7 @@ describe("endpoints", () => {
   )
 
   test(
-    "are not found after a removal",
+    "are not found after their removal",
     {},
     Effect.gen(function* () {
       const { id } = yield* createEndpoint()
@@ -127,7 +127,7 @@ describe("endpoints", () => {
   ]
   for (const [body, details] of invalid) {
     test(
-      `reject ${JSON.stringify(body)}`,
+      `reject the request body ${JSON.stringify(body)}`,
       {},
       Effect.gen(function* () {
         const { id } = yield* createEndpoint()
@@ -148,10 +148,10 @@ describe("endpoints", () => {
   }
 })
 
-describe("events", () => {
+describe("Simulator webhook events", () => {
   const documented = makeReceiver()
   test(
-    "are sent at the start and at the end of an execution, in the documented format",
+    "are sent when an execution starts and ends",
     { clockSkew: 60_500, webhooks: { client: documented.client } },
     Effect.gen(function* () {
       const { secret } = yield* createEndpoint({
@@ -212,7 +212,7 @@ describe("events", () => {
 
   const short = makeReceiver()
   test(
-    "can have the short shape, and are not sent for an execution that expires",
+    "have the short shape if `payload` is `short`",
     {
       faults: [
         Fault.ends({ status: "FAILED", code: "CONTENT_MODERATION_REJECTED", message: "no", retryable: false }),
@@ -275,7 +275,7 @@ describe("events", () => {
 
   const cancelling = makeReceiver()
   test(
-    "are sent at once for a cancel, and not after it",
+    "are sent immediately after a cancel request",
     { webhooks: { client: cancelling.client } },
     Effect.gen(function* () {
       yield* createEndpoint()
@@ -299,7 +299,7 @@ describe("events", () => {
 
   const instant = makeReceiver()
   test(
-    "are ordered for an execution without a duration",
+    "are sent in order if an execution has no duration",
     {
       models: { instant: { duration: 0, cost: "0.010", output: "none" } },
       webhooks: { client: instant.client }
@@ -326,7 +326,7 @@ describe("events", () => {
 
   const filtered = makeReceiver()
   test(
-    "go to the endpoints that subscribe to them at that time, and to the execution's own URL",
+    "are sent to subscribed endpoints and to the execution's `webhook_url`",
     { webhooks: { client: filtered.client } },
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
@@ -368,7 +368,7 @@ describe("events", () => {
 
   const tested = makeReceiver()
   test(
-    "for a test are sent at once, also to an inactive endpoint",
+    "are sent to an inactive endpoint after a test request",
     { webhooks: { client: tested.client, secret: "whsec_own" } },
     Effect.gen(function* () {
       const { id, secret } = yield* createEndpoint({ url: hook, events: ["execution.failed"], is_active: false })
@@ -398,10 +398,10 @@ describe("events", () => {
   )
 })
 
-describe("deliveries", () => {
+describe("Simulator webhook deliveries", () => {
   const failing = makeReceiver(() => 500)
   test(
-    "are retried after 2, 4, 8, 16 and 30 minutes, with a new signature each time",
+    "are retried after 2, 4, 8, 16 and 30 minutes with a new signature",
     { webhooks: { client: failing.client } },
     Effect.gen(function* () {
       const { id, secret } = yield* createEndpoint({ url: hook, events: ["execution.completed"] })
@@ -435,7 +435,7 @@ describe("deliveries", () => {
 
   const recovering = makeReceiver(({ path }, n) => (path === "/hook/own" || n < 4 ? 503 : 200))
   test(
-    "end with a success, which resets the number of failures",
+    "reset the number of failures after a success",
     { webhooks: { client: recovering.client } },
     Effect.gen(function* () {
       yield* createEndpoint({ url: hook, events: ["execution.completed"] })
@@ -472,7 +472,7 @@ describe("deliveries", () => {
 
   const broken = makeReceiver(() => Effect.dieMessage("a bug in the handler"))
   test(
-    "record a 500 if the app dies",
+    "record a 500 if the receiving app dies",
     { webhooks: { client: broken.client } },
     Effect.gen(function* () {
       const { id } = yield* createEndpoint()
@@ -487,14 +487,14 @@ describe("deliveries", () => {
 
   const ten = makeReceiver(({ path }) => (path === "/hook/fine" ? 200 : 500))
   test(
-    "stop after ten consecutive failures of an endpoint, which becomes inactive",
+    "stop after ten consecutive failures of an endpoint",
     { webhooks: { client: ten.client } },
     Effect.gen(function* () {
       const { id } = yield* createEndpoint({ url: `${hook}/bad`, events: ["execution.completed"] })
       yield* createEndpoint({ url: `${hook}/fine`, events: ["execution.completed"] })
       yield* Effect.forEach([1, 2, 3], () => create({ ...fluxRequest, webhook_url: `${hook}/own` }))
       const sentTo = (path: string) => ten.received.filter(({ path: to }) => to === path)
-      // Three deliveries fail three times each, which is nine failures.
+      // Each of the three deliveries has failed three times.
       yield* TestClock.setTime(start + 8420 + minutesToMillis(6))
       const state = Effect.map(listEndpoints, ([endpoint]) => [endpoint?.["is_active"], endpoint?.["failure_count"]])
       assert.deepStrictEqual(yield* state, [true, 9])
@@ -524,7 +524,7 @@ describe("deliveries", () => {
 
   const alwaysFailing = makeReceiver(() => 500)
   test(
-    "deactivate the endpoint at exactly the tenth failure",
+    "deactivate the endpoint after the tenth failure",
     { webhooks: { client: alwaysFailing.client } },
     Effect.gen(function* () {
       const { id } = yield* createEndpoint()
@@ -544,7 +544,7 @@ describe("deliveries", () => {
   ] as const) {
     const stopped = makeReceiver(() => 500)
     test(
-      `stop at the ${change} of the endpoint`,
+      `stop after the ${change} of the endpoint`,
       { webhooks: { client: stopped.client } },
       Effect.gen(function* () {
         const { id } = yield* createEndpoint()
@@ -562,7 +562,7 @@ describe("deliveries", () => {
 
   const moved = makeReceiver((_, n) => (n === 1 ? 500 : 200))
   test(
-    "are retried at the current URL of the endpoint",
+    "use the current URL of the endpoint for retries",
     { webhooks: { client: moved.client } },
     Effect.gen(function* () {
       const { id } = yield* createEndpoint()
@@ -585,7 +585,7 @@ describe("deliveries", () => {
     path === "/hook/slow" ? Effect.as(Effect.sleep("20 seconds"), 200) : 200
   )
   test(
-    "to different receivers run in parallel",
+    "run in parallel for different recipients",
     { webhooks: { client: slowAndFast.client } },
     Effect.gen(function* () {
       yield* createEndpoint({ url: `${hook}/slow` })
@@ -609,7 +609,7 @@ describe("deliveries", () => {
     path === "/hook" ? new Response(null, { status: 302, headers: { location: "/x" } }) : 200
   )
   test(
-    "fail on a redirect, which they do not follow",
+    "fail on a redirect",
     { webhooks: { client: redirecting.client } },
     Effect.gen(function* () {
       const { id } = yield* createEndpoint()
@@ -635,7 +635,7 @@ describe("deliveries", () => {
   ]
   const attempts: Array<Simulator.DeliveryAttempt> = []
   test(
-    "can be dropped, delayed, sent twice or lose their response",
+    "apply the delivery fault of each attempt",
     {
       webhooks: {
         client: faulty.client,
@@ -682,7 +682,7 @@ describe("deliveries", () => {
 
   const many = makeReceiver()
   test(
-    "are recorded up to `recordRequests`",
+    "are recorded up to the limit `recordRequests`",
     { recordRequests: 2, webhooks: { client: many.client } },
     Effect.gen(function* () {
       const { id } = yield* createEndpoint()
@@ -697,8 +697,8 @@ describe("deliveries", () => {
   )
 })
 
-describe("no fiber remains", () => {
-  /** Fails if a fiber still sleeps after the program, although the scope of the simulator is open. */
+describe("Simulator background fibers", () => {
+  /** Fails if a fiber still sleeps after the program. The scope of the simulator stays open. */
   const testNoFiber = <E>(
     name: string,
     options: Simulator.Options,
@@ -723,10 +723,10 @@ describe("no fiber remains", () => {
       yield* change(`/webhooks/endpoints/${String(id)}`)
     })
 
-  testNoFiber("without an endpoint", {}, Effect.asVoid(Effect.zipRight(create(), create())))
+  testNoFiber("do not start without an endpoint", {}, Effect.asVoid(Effect.zipRight(create(), create())))
 
   testNoFiber(
-    "without an endpoint for the scheduled events",
+    "do not start without an endpoint for the scheduled events",
     {},
     Effect.gen(function* () {
       yield* create()
@@ -738,7 +738,7 @@ describe("no fiber remains", () => {
 
   const delivered = makeReceiver()
   testNoFiber(
-    "after all deliveries",
+    "end after all deliveries",
     { webhooks: { client: delivered.client } },
     Effect.gen(function* () {
       yield* createEndpoint()
@@ -750,7 +750,7 @@ describe("no fiber remains", () => {
 
   const fails = { webhooks: { client: makeReceiver(() => 500).client } }
   testNoFiber(
-    "after the last retry",
+    "end after the last retry",
     fails,
     Effect.gen(function* () {
       yield* createEndpoint({ url: hook, events: ["execution.completed"] })
@@ -760,19 +760,19 @@ describe("no fiber remains", () => {
   )
 
   testNoFiber(
-    "after the removal of an endpoint",
+    "end after the removal of an endpoint",
     fails,
     changeBetweenEvents((path) => call("DELETE", path), "1 second")
   )
 
   testNoFiber(
-    "after the deactivation of an endpoint",
+    "end after the deactivation of an endpoint",
     fails,
     changeBetweenEvents((path) => call("PATCH", path, { is_active: false }), "3 minutes")
   )
 
   testNoFiber(
-    "after an endpoint changes its subscription",
+    "end after an endpoint changes its subscription",
     fails,
     Effect.gen(function* () {
       const { id } = yield* createEndpoint()
@@ -782,7 +782,7 @@ describe("no fiber remains", () => {
   )
 
   testNoFiber(
-    "after ten failures of an endpoint",
+    "end after ten failures of an endpoint",
     fails,
     Effect.gen(function* () {
       const { id } = yield* createEndpoint()
@@ -792,7 +792,7 @@ describe("no fiber remains", () => {
   )
 
   testNoFiber(
-    "after the cancel of an execution",
+    "end after the cancellation of an execution",
     { webhooks: { client: makeReceiver().client } },
     Effect.gen(function* () {
       const id = yield* create({ ...fluxRequest, webhook_url: hook })
@@ -802,7 +802,7 @@ describe("no fiber remains", () => {
   )
 
   const slow = makeReceiver(() => Effect.as(Effect.sleep("1 minute"), 200))
-  it.live("after the simulator's scope closes", () =>
+  it.live("end when the simulator's scope closes", () =>
     Effect.gen(function* () {
       const program = Effect.gen(function* () {
         yield* createEndpoint()
@@ -817,7 +817,7 @@ describe("no fiber remains", () => {
   )
 })
 
-describe("the seed", () => {
+describe("Simulator option `seed`", () => {
   it.effect("determines ids and secrets", () => {
     const secretsOf = (seed: number) =>
       Effect.gen(function* () {

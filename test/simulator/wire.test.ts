@@ -1,4 +1,4 @@
-/** The simulator on a real connection: bodies with and without a length, and deliveries to a receiver on a port. */
+/** Tests the simulator on a port: uploads and webhook deliveries. */
 import * as Http from "node:http"
 import * as Net from "node:net"
 import { assert, describe, it } from "@effect/vitest"
@@ -21,7 +21,7 @@ interface WireResponse {
   readonly bytes: Buffer
 }
 
-/** Sends a request. The body is chunked unless the headers have a `content-length`. */
+/** Sends a request. The body is chunked unless the headers contain `content-length`. */
 const sendRequest = (
   method: string,
   url: string,
@@ -85,9 +85,9 @@ const test = <E>(
     )
   )
 
-describe("an upload", () => {
+describe("SimulatorServer upload", () => {
   test(
-    "of 20 MiB is stored and downloaded, in full and in part",
+    "stores 20 MiB for full and partial downloads",
     {},
     Effect.gen(function* () {
       const { id, uploadUrl } = yield* startUpload
@@ -112,7 +112,7 @@ describe("an upload", () => {
   )
 
   test(
-    "is rejected in chunks, with an API key, and over `maxUpload`",
+    "is rejected without a Content-Length, with an API key, or above `maxUpload`",
     { maxUpload: 1000 },
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
@@ -144,7 +144,7 @@ describe("an upload", () => {
   )
 
   test(
-    "that ends early is not stored",
+    "is not stored if the body ends early",
     {},
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
@@ -170,7 +170,7 @@ interface ReceivedRequest {
   readonly text: string
 }
 
-/** Starts a receiver on a port that responds with these statuses. `done` waits for as many requests. */
+/** Starts a receiver on a port. Responds with `statuses` in order. `done` waits for one request per status. */
 const startReceiver = (statuses: ReadonlyArray<number>) =>
   Effect.gen(function* () {
     const received: Array<ReceivedRequest> = []
@@ -190,7 +190,7 @@ const startReceiver = (statuses: ReadonlyArray<number>) =>
     return { url: `${url}/hook`, received, done: Deferred.await(done) }
   })
 
-/** Waits until there are `n` deliveries and none is pending. */
+/** Waits until `n` deliveries exist and no delivery is pending. */
 const waitForDeliveries = (
   n: number
 ): Effect.Effect<ReadonlyArray<Simulator.DeliveryRecord>, never, Simulator.Simulator> =>
@@ -202,9 +202,9 @@ const waitForDeliveries = (
     )
   )
 
-describe("a delivery", () => {
+describe("SimulatorServer webhook delivery", () => {
   test(
-    "is signed and sent by fetch, which does not follow a redirect",
+    "is signed and does not follow a redirect",
     {},
     Effect.gen(function* () {
       const { done, received, url } = yield* startReceiver([307, 200])
@@ -243,7 +243,7 @@ describe("a delivery", () => {
   )
 
   test(
-    "to a closed port has no response",
+    "records `no response` for a closed port",
     {},
     Effect.gen(function* () {
       yield* callApi("POST", "/executions", { model: "quick", input: {}, webhook_url: "http://127.0.0.1:1/hook" })
