@@ -1,5 +1,5 @@
 /**
- * Handles the API key operations of the API.
+ * Handles the API's operations on API keys.
  *
  * @internal
  */

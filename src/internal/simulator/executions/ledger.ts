@@ -16,7 +16,7 @@ export interface LedgerEntry {
   readonly executionId: string
   readonly idempotencyKey?: string | undefined
   readonly model: string
-  /** Current status. */
+  /** Status at the time of the call. */
   readonly status: string
   /** Current hold, in dollars, as a decimal string. */
   readonly held: string

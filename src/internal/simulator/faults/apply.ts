@@ -65,9 +65,9 @@ const convertReset = (unit: ResetUnit, seconds: string, now: number): string => 
     case "garbage":
       return "soon"
     case "past":
-      return "1710924600" // 2024-03-20, a sample value in the API's documentation
+      return "1710924600" // A sample in the API's documentation contains this time, 2024-03-20.
     case "absurd":
-      return "253402300799" // the last second of the year 9999
+      return "253402300799" // This time is the last second of the year 9999.
   }
 }
 

@@ -90,7 +90,7 @@ export const rateLimited = (options: {
   readonly resetIn: Duration.DurationInput
   readonly retryAfter?: string | undefined
   readonly message?: string | undefined
-  /** Default: `before` */
+  /** Phase of the response. Default: `before` */
   readonly phase?: Phase | undefined
 }): Fault => {
   const { resetIn, phase = "before", ...rest } = options

@@ -49,7 +49,7 @@ export interface RawResponse {
   /** Headers of the response. The server adds no `content-type`. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly body: string | Uint8Array
-  /** Default: `before` */
+  /** Phase of the response. Default: `before` */
   readonly phase?: Phase | undefined
 }
 
@@ -73,7 +73,7 @@ export interface EnvelopeOptions {
   readonly details?: ReadonlyArray<Detail> | undefined
   /** Headers in addition to those of the API. A header replaces the API's header of the same name. */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** Default: `before` */
+  /** Phase of the response. Default: `before` */
   readonly phase?: Phase | undefined
 }
 

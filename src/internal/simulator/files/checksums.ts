@@ -18,7 +18,7 @@ let table: Uint32Array | undefined
 
 /** @internal Returns the CRC-32 checksum that PNG and zip files contain. */
 export const crc32 = (data: Uint8Array): number => {
-  table ??= makeTable() // Created on first use, because loading a module must have no side effects.
+  table ??= makeTable() // Creates the table on first use, because loading a module must have no side effects.
   let c = 0xffff_ffff
   for (const byte of data) {
     c = (table[(c ^ byte) & 0xff] ?? 0) ^ (c >>> 8)
@@ -33,7 +33,7 @@ export const checksum = (data: Uint8Array): number => {
   let hash = 0x811c_9dc5
   const add = (value: number) => {
     hash = Math.imul(hash ^ value, 0x0100_0193)
-    hash ^= hash >>> 15 // Mixes high bits into low bits, because a multiplication does not.
+    hash ^= hash >>> 15 // Mixes high bits into low bits, because a multiplication moves bits only upwards.
   }
   for (let at = 0; at < words; at += 4) {
     add(view.getUint32(at, true))

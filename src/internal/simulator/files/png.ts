@@ -78,7 +78,7 @@ const header = (image: Image): Uint8Array => {
   const view = new DataView(data.buffer)
   view.setUint32(0, image.width)
   view.setUint32(4, image.height)
-  data.set([4, 3], 8) // bit depth 4, colour type 3 (palette)
+  data.set([4, 3], 8) // A palette of sixteen colours requires bit depth 4 and colour type 3.
   return data
 }
 
