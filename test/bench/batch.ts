@@ -1,8 +1,8 @@
 /**
- * Measures the memory and CPU of a long batch with a journal in SQLite and an API in memory. The memory after the last
- * item should equal the memory after the first 10,000 items.
+ * Measures the memory and CPU time of a long batch with a SQLite journal and an in-memory API. The memory must not grow
+ * after the first 10,000 items.
  *
- * npm run bench:batch [-- --items 1000000 --runs 2]
+ *     npm run bench:batch [-- --items 1000000 --runs 2]
  */
 import { mkdtemp, rm, stat } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -18,7 +18,7 @@ import * as SqlJournal from "effect-modelroute/SqlJournal"
 
 const print = (...columns: ReadonlyArray<string>): boolean => process.stdout.write(`${columns.join("")}\n`)
 
-/** Responds within one turn of the event loop, so that the benchmark measures the batch itself. */
+/** Responds within one turn of the event loop to exclude the API from the measurement. */
 const api = HttpClient.make((request) =>
   Effect.async<HttpClientResponse.HttpClientResponse>((resume) => {
     const body = JSON.stringify({

@@ -1,6 +1,6 @@
 /**
- * Measures the CPU time of this process for each create, with 64 concurrent creates at a server in another process. Compares
- * this package with plain clients in the same run. Compare the ratios, because machines differ and are shared.
+ * Measures the CPU time for each create request with 64 concurrent requests. The server runs in another process. The
+ * same run measures other clients for comparison. Compare the ratios, because the absolute times depend on the machine.
  *
  *     npm run bench:calls [-- rounds]
  */
@@ -58,7 +58,7 @@ const startServer = Effect.acquireRelease(
 
 const Execution = Schema.Struct({ id: Schema.String, status: Schema.String })
 
-/** Builds a client over the `HttpClient` in the context. Returns its create. */
+/** Creates a client from the `HttpClient` in the context. Returns an effect that sends one create request. */
 type BenchClient = Effect.Effect<Effect.Effect<unknown, unknown>, unknown, HttpClient.HttpClient>
 
 const makeFetchCreate = (url: string): BenchClient =>
@@ -111,10 +111,10 @@ const main = Effect.gen(function* () {
     ["HttpClient over undici", yield* Effect.provide(makePlainCreate(url), undici)],
     ["effect-modelroute over undici", yield* Effect.provide(makeCreate(url), undici)]
   ] as const
-  // Warm up.
+  // The first round includes just-in-time compilation, so its times are discarded.
   yield* Effect.forEach(benchClients, ([, call]) => measureMicros(call))
   const times = benchClients.map((): Array<number> => [])
-  // Alternate the clients, so that a machine that slows down affects all of them.
+  // The clients alternate, because the speed of the machine can change during the benchmark.
   for (let round = 0; round < rounds; round++) {
     for (const [i, [, call]] of benchClients.entries()) times[i]?.push(yield* measureMicros(call))
   }

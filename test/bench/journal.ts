@@ -1,9 +1,9 @@
 /**
- * Measures the cost of each journal. Each item is written in four steps, in groups of 1 or 32 items. The baseline is a
- * file to which the same entries are appended as lines of JSON. Compare the ratios, because the absolute times depend
- * on the machine.
+ * Measures the cost of each journal. Each item is written in four steps, in groups of 1 or 32 items. The baseline
+ * appends the same entries to a file as lines of JSON. Compare the ratios, because the absolute times depend on the
+ * machine.
  *
- * npm run bench:journal
+ *     npm run bench:journal
  */
 import { appendFile, mkdtemp, readdir, rm, stat } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -21,7 +21,7 @@ import { Journal, type JournalService } from "../../src/internal/batch/journal.j
 import * as journalMemory from "../../src/internal/batch/journalMemory.js"
 import * as journalStore from "../../src/internal/batch/journalKeyValueStore.js"
 
-/** How long each contestant writes with each group size. */
+/** Duration of the measurement for each journal and group size. */
 const runMillis = 1_000
 
 const groups = [1, 32]
@@ -53,7 +53,7 @@ const makeEntry = (key: string, step: JournalStep): JournalEntry =>
     ...(step === "Ended" || step === "Delivered" ? { completed } : {})
   })
 
-/** A journal and the number of its writes. */
+/** Journal with a write counter. */
 interface Medium {
   readonly journal: JournalService
   readonly writes: () => number
@@ -79,7 +79,7 @@ const countStoreWrites = (store: KeyValueStore.KeyValueStore) => {
   }
 }
 
-/** Counts each call as one write, because a small group fits into one statement. */
+/** Counts each `write` call as one write, because a group of up to 32 items fits into one statement. */
 const countWrites = (journal: JournalService): Medium => {
   let writes = 0
   return {
@@ -100,7 +100,7 @@ const sqlite = (directory: string, synchronous: "NORMAL" | "FULL") => {
       const sql = yield* SqlClient.SqlClient
       yield* sql`PRAGMA journal_mode = WAL`
       yield* sql`PRAGMA synchronous = ${sql.literal(synchronous)}`
-      // The size of the main file is measured, so the log must be empty.
+      // The benchmark measures only the main file, so the checkpoint moves all data from the WAL to the main file.
       yield* Effect.addFinalizer(() => Effect.orDie(sql`PRAGMA wal_checkpoint(TRUNCATE)`))
     })
   ).pipe(Layer.provideMerge(LibsqlClient.layer({ url: `file:${join(directory, "batch.db")}` })))
@@ -164,7 +164,7 @@ const sizes = (directory: string) =>
     }
   })
 
-/** Reads each item of a group and then writes its four steps, like a batch. Measures only the calls to the journal. */
+/** Reads the items of a group and then writes their four steps, like a batch. Measures only the journal calls. */
 const write = ({ journal, writes }: Medium, group: number, duration: number) =>
   Effect.gen(function* () {
     let [items, cpu, wall] = [0, 0, 0]

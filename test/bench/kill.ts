@@ -1,8 +1,9 @@
 /**
- * Kills a batch repeatedly and checks that nothing is paid for twice and nothing is lost. The moments of the kills
- * depend on the seed. What is in flight at these moments also depends on the machine.
+ * Kills a batch process repeatedly. Checks that each item is executed exactly once. The seed determines the time of
+ * each kill. The requests in flight at that time also depend on the machine. The journal is `sqlite` or `files`.
+ * Default: both.
  *
- * npm run bench:kill [-- --items 10000 --kills 25 --seed 1 --journal sqlite]     (or files; default: both)
+ *     npm run bench:kill [-- --items 10000 --kills 25 --seed 1 --journal sqlite]
  */
 import { parseArgs } from "node:util"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"

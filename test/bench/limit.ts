@@ -1,8 +1,9 @@
 /**
- * Compares clients at a server with a rate limit, in virtual time. Prints the makespan of the same batch and the
- * rejections. The same seed gives the same numbers on every machine. Only the last table is measured.
+ * Compares clients with a rate-limited server in virtual time. Prints the makespan of a batch and the number of 429
+ * responses for each client. The same seed produces the same numbers on every machine. Only the last table contains
+ * measured times. `--waiters 0` omits the last table.
  *
- *     npm run bench:limit [-- --seed 1 --waiters 100000]     (no last table with 0 waiters)
+ *     npm run bench:limit [-- --seed 1 --waiters 100000]
  */
 import { writeFile } from "node:fs/promises"
 import { parseArgs } from "node:util"
@@ -38,11 +39,11 @@ const printResult = (scenario: Scenario, result: ScenarioResult): void => {
   print("  ", name.padEnd(22), ...numbers, formatShortfall(scenario, result))
 }
 
-/** Runs one item after the other, because each needs the global clock. */
+/** Processes the items sequentially, because only one run can use the global clock. */
 const forEachInTurn = <A>(items: ReadonlyArray<A>, run: (item: A) => Promise<void>): Promise<void> =>
   items.reduce((before, item) => before.then(() => run(item)), Promise.resolve())
 
-/** Returns the names of the clients that did not finish. */
+/** Runs every client in every scenario. Returns the names of the clients with failed requests. */
 const runAllScenarios = async (seed: number): Promise<ReadonlyArray<string>> => {
   const unfinished: Array<string> = []
   await forEachInTurn(scenarios, async (scenario) => {

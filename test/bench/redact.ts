@@ -1,6 +1,6 @@
 /**
- * Measures the CPU time and memory of one error, for requests of 10 KB to 20 MB that the error must not quote. Machines differ and are
- * shared, so compare each line with the first.
+ * Measures the CPU time and memory of the redaction in one error. The requests have up to 20 MB. Compare each line with
+ * the first line, because the absolute times depend on the machine.
  *
  *     npm run bench:redact [-- rounds]
  */
@@ -13,7 +13,7 @@ const vocabulary = "lorem ipsum dolor sit amet consectetur adipiscing elit sed d
   " "
 )
 
-/** Returns prose without repetitions. */
+/** Returns text without repeated sections. */
 const prose = (length: number): string => {
   let text = ""
   for (let n = 1; text.length < length; n = (n * 1_103_515_245 + 12_345) % 2 ** 31) {
@@ -69,7 +69,7 @@ const used = (): number => {
   return arrayBuffers + heapUsed
 }
 
-/** Returns the median time, and the memory that the creation of one error takes. */
+/** Returns the median CPU time and the median memory for the creation of one error. */
 const measure = (request: object, details: number, count: number) => {
   const response = responseOf(details)
   const context = {
@@ -85,7 +85,7 @@ const measure = (request: object, details: number, count: number) => {
     const { system, user } = process.cpuUsage(began)
     return (system + user) / 1000
   })
-  // In rounds of their own, because the garbage collector also discards compiled code.
+  // Separate rounds measure the memory, because the garbage collector also discards compiled code.
   const sizes = Array.map(rounds, () => {
     globalThis.gc?.()
     const before = used()
@@ -102,7 +102,7 @@ const main = Effect.gen(function* () {
   for (const details of [1, 5000]) {
     yield* Console.log(`\nan error with ${details} detail${details === 1 ? "" : "s"}, ${rounds} rounds`)
     const [short] = requests
-    // The first call warms up the compiler.
+    // The first measurement includes just-in-time compilation, so its result is discarded.
     measure(short[1], details, rounds)
     const first = measure(short[1], details, rounds)
     for (const [name, request] of requests) {

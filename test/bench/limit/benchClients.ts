@@ -1,6 +1,5 @@
 /**
- * The clients of the benchmark. Each is configured as its own documentation shows, in the way that works best here, with
- * unlimited retries. Comments name the information that a client gets in advance.
+ * Clients of the benchmark. Each client has unlimited retries and the best configuration in its documentation.
  */
 import * as HttpClient from "@effect/platform/HttpClient"
 import { Effect, Layer, Logger, LogLevel, Random, Redacted } from "effect"
@@ -14,7 +13,7 @@ export interface ClientContext {
   readonly fetch: () => Promise<Response>
   readonly http: HttpClient.HttpClient
   readonly seed: number
-  /** Only for clients that declare that they know it in advance. */
+  /** Parameters of the scenario. Only `evenlySpaced` uses these parameters. */
   readonly known: { readonly limit: number; readonly length: number; readonly clients: number }
 }
 
@@ -22,7 +21,7 @@ export type Create = () => Promise<unknown>
 
 export interface BenchClient {
   readonly name: string
-  /** Creates one client. It shares no state with other clients. */
+  /** Creates a client that shares no state with other clients. */
   readonly connect: (context: ClientContext) => Promise<Create>
 }
 
@@ -30,7 +29,7 @@ const url = "https://api.modelroute.ai/v1/executions"
 const body = { model: "flux-1.1-pro", input: { prompt: "a lighthouse in a storm" } }
 const unlimitedRetries = 100_000
 
-/** Returns a create by the client of this package, with its default options. */
+/** Returns a create request by the client of this package with default options. */
 export const makeCreate = ({ http, seed }: Pick<ClientContext, "http" | "seed">) =>
   ModelRouteClient.make({ apiKey: Redacted.make("sk_x") }).pipe(
     Effect.map(({ executions }) =>
@@ -54,7 +53,7 @@ const secondsToReset = (headers: Headers): number =>
 
 const sleep = (seconds: number): Promise<void> => VirtualTime.sleepUntil(VirtualTime.now() + seconds * 1000)
 
-/** Follows the API's documentation: waits until the reset, at least 1 s. After any other error waits 1, 2, 4 … 30 s. */
+/** Follows the API documentation. Waits for the reset after a 429, and 1, 2, 4 … 30 s after any other error. */
 const documentedRule: BenchClient = {
   name: "the documented rule",
   connect: async ({ fetch }) => {
@@ -68,7 +67,7 @@ const documentedRule: BenchClient = {
   }
 }
 
-/** Reads `X-RateLimit-Reset` itself. POST has to be added to the methods that it retries. */
+/** Reads `X-RateLimit-Reset`. By default, ky does not retry POST requests. */
 const kyClient: BenchClient = {
   name: "ky",
   connect: async ({ fetch }) => {
@@ -77,7 +76,7 @@ const kyClient: BenchClient = {
   }
 }
 
-/** Reads only `Retry-After`. Its `fetch` computes one from the reset, at least 1 s. */
+/** Reads only `Retry-After` headers. The custom `fetch` adds `retry-after-ms` from the reset, with a minimum of 1 s. */
 const openaiClient: BenchClient = {
   name: "openai",
   connect: async ({ fetch }) => {
@@ -103,7 +102,7 @@ class TooManyRequests extends Error {
   }
 }
 
-/** Reads no header. Its hook for failed attempts waits for the reset, and a 429 uses no retry and no backoff. */
+/** Reads no headers. `onFailedAttempt` waits for the reset. A 429 does not count as a retry. */
 const pRetryClient: BenchClient = {
   name: "p-retry",
   connect:
@@ -123,7 +122,7 @@ const pRetryClient: BenchClient = {
       )
 }
 
-/** Knows the limit, the window length and the number of clients in advance. A rejected request takes the next free turn. */
+/** Sends requests at a constant interval. Resends a request after a 429 at the next free time. */
 const evenlySpaced: BenchClient = {
   name: "evenly spaced",
   connect: async ({ fetch, known }) => {
@@ -140,7 +139,7 @@ const evenlySpaced: BenchClient = {
   }
 }
 
-/** Follows the documented rule, but the first 429 pauses all calls of the client. */
+/** Follows the API documentation, but a 429 pauses all requests of the client. */
 const sharedPause: BenchClient = {
   name: "pause all on a 429",
   connect: async ({ fetch }) => {

@@ -1,4 +1,4 @@
-/** The chart of a scenario: for each client, the accepted requests upwards and the rejected ones downwards, over time. */
+/** Draws the requests of each client over time. Accepted requests point up, and rejected requests point down. */
 import type { HandledRequest } from "../../utils/limitedServer.js"
 import type { ScenarioResult } from "./runScenario.js"
 import { start, type Scenario } from "./scenarios.js"
@@ -12,7 +12,7 @@ const requestHeight = 0.36
 const gap = 22
 const minuteMillis = 60_000
 
-// The card follows the light or dark mode of the reader. Blue and orange suit colour-blind readers, as does the direction.
+// Colour-blind readers can distinguish blue and orange. The media query supports dark mode.
 const style = [
   `text{fill:#1f2328;font:13px system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif}`,
   ".title{font-size:17px;font-weight:600}.soft{fill:#59636e;font-size:12px}.tick{fill:#59636e;font-size:10px}",
@@ -24,7 +24,7 @@ const style = [
   ".ok{fill:#58a6ff}.no{fill:#f0883e}}"
 ].join("")
 
-/** Rounds a coordinate to a tenth of a pixel. */
+/** Rounds a coordinate to 0.1 pixels. */
 const px = (n: number): string => String(Math.round(n * 10) / 10)
 
 const escapeXml = (content: string): string => content.replaceAll("&", "&amp;").replaceAll("<", "&lt;")
@@ -41,7 +41,7 @@ const formatDuration = (millis: number): string => {
 
 const rangeTo = (n: number): ReadonlyArray<number> => Array.from({ length: n + 1 }, (_, i) => i)
 
-/** The number of requests in each interval, by the index of the interval. */
+/** Number of requests by the index of the interval. */
 type Counts = ReadonlyMap<number, number>
 
 const countRequests = (handled: ReadonlyArray<HandledRequest>, isRejected: boolean, intervalMillis: number): Counts => {
@@ -56,7 +56,7 @@ const countRequests = (handled: ReadonlyArray<HandledRequest>, isRejected: boole
 
 const maxCount = (counts: Counts): number => Math.max(0, ...counts.values())
 
-/** Returns the starts of the windows in milliseconds after the start. */
+/** Returns the start of each window in milliseconds after `start`. */
 const windowStarts = ({ length, offset = 0 }: Scenario, endMillis: number): ReadonlyArray<number> => {
   const first = (Math.floor((start - offset) / length) + 1) * length + offset - start
   return rangeTo(Math.floor((endMillis - first) / length)).map((n) => first + n * length)
@@ -64,7 +64,7 @@ const windowStarts = ({ length, offset = 0 }: Scenario, endMillis: number): Read
 
 interface TimeScale {
   readonly minutes: number
-  /** The interval of one bar. */
+  /** Duration of one bar. */
   readonly intervalMillis: number
   readonly toX: (millis: number) => number
 }
@@ -151,7 +151,7 @@ const drawTimeAxis = ({ minutes, toX }: TimeScale, bottom: number): ReadonlyArra
   ]
 }
 
-/** Draws the chart as SVG. The first result is that of this package. */
+/** Returns the chart as SVG. The first result must be the result of this package. */
 export const drawChart = (scenario: Scenario, best: number, results: ReadonlyArray<ScenarioResult>): string => {
   const scale = makeTimeScale(scenario, Math.max(best, ...results.map(({ makespan }) => makespan)))
   let bottom = top

@@ -7,18 +7,18 @@ import * as VirtualTime from "./virtualTime.js"
 
 export interface ScenarioResult {
   readonly name: string
-  /** Milliseconds from the start to the last response of a create. */
+  /** Milliseconds from the start to the last response. */
   readonly makespan: number
-  /** The makespan divided by the best possible one. */
+  /** Makespan divided by the best possible makespan. */
   readonly ratio: number
   readonly rejections: number
   readonly handled: ReadonlyArray<HandledRequest>
-  /** Creates that returned an execution. */
+  /** Number of create requests that returned an execution. */
   readonly succeeded: number
   readonly failures: ReadonlyArray<unknown>
 }
 
-/** A run is stopped at this multiple of the best makespan. */
+/** Maximum ratio of the makespan to the best possible makespan. The benchmark stops slower runs. */
 const maxRatio = 5
 
 interface Counters {

@@ -1,8 +1,8 @@
-/** The scenarios of the benchmark: the limits, the concurrency, and the best possible makespan. */
+/** Scenarios of the rate limit benchmark and their best possible makespan. */
 import * as RateLimiter from "../../../src/internal/simulator/http/rateLimiter.js"
 import { earliestEnd, fixedWindowOpenings, type LimitedServerOptions } from "../../utils/limitedServer.js"
 
-/** In the middle of a window of a minute. The windows of the scenario with a rounded reset begin at this moment. */
+/** Start of each run, 18.6 s after the start of a 1-minute window. The 2-second windows begin exactly at this time. */
 export const start = Date.UTC(2026, 2, 20, 10, 30, 18, 600)
 
 export interface Scenario extends Pick<LimitedServerOptions, "latency" | "skew" | "headers"> {
@@ -12,14 +12,14 @@ export interface Scenario extends Pick<LimitedServerOptions, "latency" | "skew" 
   /** Length of a window in milliseconds. */
   readonly length: number
   readonly limiter: () => RateLimiter.RateLimiter
-  /** For one batch: the earliest moment for request `n`, counted from 0, with a worker that is free at `freeAt`. */
+  /** Creates a function that returns the earliest time for request `n` of a worker. `n` starts at 0. */
   readonly openings: () => (n: number, freeAt: number) => number
-  /** Start of the fixed windows on the clients' clock, relative to whole multiples of the length. */
+  /** Start of the fixed windows on the client clock, in milliseconds after a multiple of `length`. */
   readonly offset?: number
   readonly clients: number
-  /** Creates of each client. */
+  /** Number of create requests per client. */
   readonly requests: number
-  /** Concurrent creates of each client. */
+  /** Maximum number of concurrent create requests per client. */
   readonly concurrency: number
 }
 
@@ -43,7 +43,7 @@ const makeFixed = (
   }
 }
 
-/** A sliding window allows as much as fixed windows that begin with the first request. */
+/** A sliding window has the same best makespan as fixed windows that begin with the first request. */
 const sliding: Scenario = {
   ...defaults,
   name: "sliding window",
@@ -58,7 +58,7 @@ const bucket: Scenario = {
   openings: () => (n) => start + (Math.max(0, n + 1 - defaults.limit) * defaults.length) / defaults.limit
 }
 
-/** The scenario of the chart in the README. */
+/** Scenario of the chart in the README. */
 export const chartedScenario = makeFixed("fixed windows")
 
 export const scenarios: ReadonlyArray<Scenario> = [
@@ -80,7 +80,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   bucket
 ]
 
-/** Computes the best possible makespan of a scenario in milliseconds. */
+/** Returns the best possible makespan of a scenario in milliseconds. */
 export const bestMakespan = (scenario: Scenario, seed: number): number =>
   earliestEnd({
     requests: scenario.clients * scenario.requests,

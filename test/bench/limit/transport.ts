@@ -1,4 +1,4 @@
-/** The transports to the limited server: a `fetch` and an `HttpClient`. Each request takes the round trip of the server. */
+/** `fetch` and `HttpClient` for the rate-limited server. Each request takes one simulated round trip. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { Clock, Effect } from "effect"

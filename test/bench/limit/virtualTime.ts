@@ -1,11 +1,11 @@
 /**
- * Virtual time for code that uses the global clock and timers, with or without Effect. Time stands still while code can run,
- * and then jumps to the next timer.
+ * Provides virtual time for code that uses the global clock and timers, with or without Effect. The time jumps to the
+ * next timer if no code can run.
  */
 import * as FakeTimers from "@sinonjs/fake-timers"
 import { Clock, Effect } from "effect"
 
-/** Turns of the event loop without a timer after which the run is stuck. Reading a response body takes fewer turns. */
+/** Maximum event loop turns without a timer before the run fails. Reading a response body takes fewer turns. */
 const maxIdleTurns = 10
 
 type FakeClock = ReturnType<typeof FakeTimers.install>
@@ -17,7 +17,7 @@ const getClock = (): FakeClock => {
   return current
 }
 
-/** Returns epoch milliseconds. */
+/** Returns the virtual time in epoch milliseconds. */
 export const now = (): number => getClock().now
 
 export const sleepUntil = (moment: number): Promise<void> =>
@@ -27,7 +27,7 @@ export const sleepUntil = (moment: number): Promise<void> =>
 
 const real = Clock.make()
 
-/** Effect's clock in virtual time. Effect reads the monotonic timer of the process, which fake timers cannot replace. */
+/** Effect `Clock` for virtual time. The fake timers do not replace the monotonic timer of the default `Clock`. */
 export const clock: Clock.Clock = {
   [Clock.ClockTypeId]: Clock.ClockTypeId,
   unsafeCurrentTimeMillis: now,
@@ -38,8 +38,9 @@ export const clock: Clock.Clock = {
 }
 
 /**
- * Runs a function in virtual time from `start` to `end` (epoch milliseconds). Returns its result, or `undefined` if it has
- * none at `end`. The function must not need real time. Only one run is possible at a time.
+ * Runs a function in virtual time from `start` to `end` in epoch milliseconds. Returns the result of the function, or
+ * `undefined` if the function is still running at `end`. The function must not wait for real I/O or timers. Concurrent
+ * runs are not supported.
  */
 export const runInVirtualTime = <A>(
   times: { readonly start: number; readonly end: number },

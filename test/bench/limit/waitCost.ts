@@ -1,7 +1,7 @@
 /**
- * The cost of waiting for the limit: memory for each waiting fiber, and CPU time for each admission. Measures the gate alone,
- * the gate with ten times as many fibers, and whole creates. Compares them with a semaphore, and with creates without a limit.
- * Compare the ratios, because machines differ and are shared.
+ * Measures the memory per waiting fiber and the CPU time per admission. Compares the gate and complete create requests
+ * with a semaphore and with requests without a limit. Compare the ratios, because the absolute values depend on the
+ * machine.
  */
 import { Effect, Logger, LogLevel } from "effect"
 import { Gate } from "../../../src/internal/rateLimit/gate.js"
@@ -19,15 +19,15 @@ export const windowMillis = 60_000
 export interface WaitCost {
   readonly name: string
   readonly fibers: number
-  /** Heap bytes for each waiting fiber. */
+  /** Heap bytes per waiting fiber. */
   readonly bytes?: number
-  /** CPU microseconds for each admission. */
+  /** CPU microseconds per admission. */
   readonly micros: number
 }
 
 const range = (n: number): ReadonlyArray<number> => Array.from({ length: n }, (_, i) => i)
 
-/** Returns `NaN` without `--expose-gc`, because the heap then depends on the last collection. */
+/** Returns the heap size after a garbage collection, or `NaN` if Node.js runs without `--expose-gc`. */
 const readHeapBytes = (): number => {
   if (globalThis.gc === undefined) return Number.NaN
   globalThis.gc()
@@ -39,12 +39,12 @@ const readCpuMicros = (): number => {
   return system + user
 }
 
-/** Lets all fibers run that can run without a timer. */
+/** Yields until all fibers wait for a timer or another event. */
 const nextTurn = Effect.async<void>((resume) => {
   setImmediate(() => resume(Effect.void))
 })
 
-/** Each release wakes all waiting fibers. With many fibers, a few releases take long enough to measure. */
+/** Measures 5 single releases and one release of all other permits. Each release wakes all waiting fibers. */
 const measureSemaphore = (fibers: number): Effect.Effect<ReadonlyArray<WaitCost>> =>
   Effect.gen(function* () {
     const singleReleases = Math.min(5, fibers)
@@ -68,7 +68,7 @@ const measureSemaphore = (fibers: number): Effect.Effect<ReadonlyArray<WaitCost>
     ]
   })
 
-/** Runs as many concurrent creates as the limit allows in a window, but without a limit. */
+/** Measures create requests without a rate limit. The concurrency equals the limit of the other measurements. */
 const measureUnlimited = (fibers: number, seed: number): Effect.Effect<WaitCost, unknown> =>
   Effect.gen(function* () {
     const server = new LimitedServer({ limiter: RateLimiter.unlimited, seed })
@@ -78,7 +78,7 @@ const measureUnlimited = (fibers: number, seed: number): Effect.Effect<WaitCost,
     return { name: "create, without a limit", fibers, micros: (readCpuMicros() - cpuBefore) / fibers }
   })
 
-/** Runs all requests at once under a limit that admits a few of them in the first window. */
+/** Measures concurrent requests. The first window admits only a part of the requests. */
 const measureWaiting = (
   name: string,
   fibers: number,
@@ -91,7 +91,7 @@ const measureWaiting = (
     const all = yield* Effect.forkDaemon(
       Effect.forEach(range(fibers), () => counted, { concurrency: "unbounded", discard: true })
     )
-    // All requests of the first window have a response by then.
+    // After 10 s, all requests of the first window have ended and all other requests wait.
     yield* Effect.sleep("10 seconds")
     const waiting = fibers - done
     const bytes = (readHeapBytes() - heapBefore) / waiting
@@ -111,7 +111,7 @@ const measureCreate = (fibers: number, seed: number): Effect.Effect<WaitCost, un
     measureWaiting("create, waiting for the limit", fibers, create)
   )
 
-/** Allows some windows more than needed. */
+/** Returns an end time with more windows than necessary, because a slow run must not be stopped. */
 const toEnd = (fibers: number): number => start + (Math.ceil(fibers / limit) * 1.5 + 5) * windowMillis
 
 const runMeasurement = async (fibers: number, measurement: Effect.Effect<WaitCost, unknown>): Promise<WaitCost> => {
