@@ -1,4 +1,4 @@
-/** Every response becomes one declared error: never a defect, and in bounded memory. */
+/** Tests that every error response becomes a declared error instead of a defect, in bounded memory. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck as fc } from "effect"
 import { Execution, ModelRouteError } from "effect-modelroute"
@@ -26,9 +26,9 @@ const bytes = (text: string) => new TextEncoder().encode(text)
 
 const envelope = (error: Record<string, unknown>) => ({ error })
 
-describe("an envelope with a documented code", () => {
+describe("error envelope with a documented code", () => {
   for (const [code, { retryable, status, tag }] of Object.entries(ModelRouteError.codes)) {
-    it(`becomes ${tag}, whatever the status: ${code}`, () => {
+    it(`becomes ${tag} with any status: ${code}`, () => {
       const reported = { code, message: "no", request_id: "req_1" }
       for (const wire of [status, 400, 418, 500, 503]) {
         const error = classify.fromResponse(responseData(wire, envelope(reported)), context)
@@ -54,7 +54,7 @@ describe("an envelope with a documented code", () => {
     })
   }
 
-  it("keeps the text of a code in lower case", () => {
+  it("accepts a lowercase code and keeps the case", () => {
     const error = classify.fromResponse(
       responseData(503, envelope({ code: "model_overloaded", message: "busy" })),
       context
@@ -62,7 +62,7 @@ describe("an envelope with a documented code", () => {
     assert.strictEqual(error._tag === "ModelOverloaded" && error.code, "model_overloaded")
   })
 
-  it("shows the first three details in the message and counts the others", () => {
+  it("includes three details and the number of further details in the message", () => {
     const details = Array.from({ length: 5 }, (_, i) => ({
       field: `input.f${i}`,
       code: "REQUIRED",
@@ -78,7 +78,7 @@ describe("an envelope with a documented code", () => {
   })
 })
 
-describe("a response without a documented code", () => {
+describe("error response without a documented code", () => {
   const cases: ReadonlyArray<readonly [string, classify.ResponseData, string, boolean]> = [
     ["an unknown code", responseData(400, envelope({ code: "NEW", message: "?" })), "UnrecognizedError", false],
     [
@@ -135,14 +135,14 @@ describe("a response without a documented code", () => {
     [409, "IDEMPOTENCY_CONFLICT", "another request already uses this idempotency key"],
     [400, "NEW", "for a reason that this version of the library does not know"]
   ] as const) {
-    it(`has a message that explains ${status} ${code}`, () => {
+    it(`produces a message that explains ${status} ${code}`, () => {
       const { message } = classify.fromResponse(responseData(status, envelope({ code, message: "no" })), context)
       assert.include(message, words)
       assert.notInclude(message, "To continue later")
     })
   }
 
-  it("passes isNotFound for a 404, and isIdempotencyConflict for a 409 of a create with its key", () => {
+  it("satisfies isNotFound for a 404 and isIdempotencyConflict for a 409 of a keyed request", () => {
     const { isIdempotencyConflict, isNotFound } = ModelRouteError
     const withCode = (status: number, code: string) =>
       classify.fromResponse(responseData(status, envelope({ code })), context)
@@ -153,14 +153,14 @@ describe("a response without a documented code", () => {
     assert.deepStrictEqual(guarded(withCode(409, "IDEMPOTENCY_CONFLICT")), [false, true])
     assert.deepStrictEqual(guarded(classify.fromResponse(responseData(409, ""), context)), [false, true])
     assert.deepStrictEqual(guarded(withCode(400, "NEW")), [false, false])
-    // A 409 of a poll is not a conflict with the key of the create.
+    // A poll has no idempotency key, so a 409 of a poll is not an idempotency conflict.
     const poll = { ...context, executionId: Execution.ExecutionId.make("exec_1"), isKeyed: false }
     assert.deepStrictEqual(guarded(classify.fromResponse(responseData(409, ""), poll)), [false, false])
     assert.deepStrictEqual(guarded(new Error("404")), [false, false])
     assert.deepStrictEqual(guarded(undefined), [false, false])
   })
 
-  it("is not retryable if the API could execute the request twice", () => {
+  it("is not retryable if a retry can execute the request twice", () => {
     const unrepeatable = { ...context, isRepeatable: false, isKeyed: false }
     assert.isFalse(classify.fromResponse(responseData(502, "<html>"), unrepeatable).retryable)
     assert.isFalse(classify.fromResponse(responseData(500, ""), unrepeatable).retryable)
@@ -170,7 +170,7 @@ describe("a response without a documented code", () => {
     assert.isTrue(classify.fromResponse(responseData(429, ""), unrepeatable).retryable)
   })
 
-  it("keeps at most 2 KiB of the body, decoded with its charset", () => {
+  it("contains at most 2 KiB of the body, decoded with the charset of the response", () => {
     const error = classify.fromResponse(
       responseData(500, "x".repeat(100_000), { "content-type": "text/plain" }),
       context
@@ -186,7 +186,7 @@ describe("a response without a documented code", () => {
   })
 })
 
-describe("any response", () => {
+describe("classification of random responses", () => {
   const text = fc.oneof(fc.string(), fc.fullUnicodeString(), fc.constantFrom("sk_abc", "__proto__", "RATE_LIMITED"))
   const member = fc.oneof(
     text,
@@ -233,7 +233,7 @@ describe("any response", () => {
   )
   const status = fc.oneof(fc.integer({ min: 100, max: 599 }), fc.constantFrom(0, 999, 429, 401, 409))
 
-  it(`becomes an error of this library, from seed ${seed}`, () => {
+  it(`returns a ModelRouteError for every response with seed ${seed}`, () => {
     fc.assert(
       fc.property(status, headers, body, fc.integer({ min: 0, max: 8.64e15 }), (status, headers, body, receivedAt) => {
         const error = classify.fromResponse({ status, headers, body, receivedAt }, context)
@@ -246,7 +246,7 @@ describe("any response", () => {
     )
   })
 
-  it.effect("ends a call with a value or a declared error", () =>
+  it.effect("ends every request with a value or a ModelRouteError", () =>
     Effect.forEach(
       fc.sample(fc.tuple(fc.integer({ min: 200, max: 599 }), body), { numRuns: numRuns(30, 300), seed }),
       ([status, bytes]) =>
@@ -262,8 +262,8 @@ describe("any response", () => {
   )
 })
 
-describe("a quote from the request in an API message", () => {
-  it("is redacted: the whole prompt, a part of it, or an escaped form", () => {
+describe("quoted prompt in an API message", () => {
+  it("is redacted in full, partial and escaped form", () => {
     const long = `${prompt} with "quotes" & <tags>`
     const quotes = [
       `refused: ${long}`,
@@ -287,10 +287,10 @@ describe("a quote from the request in an API message", () => {
   })
 })
 
-describe("the fields of an error", () => {
+describe("fields of ModelRouteError", () => {
   const context: classify.ErrorContext = { operation: "executions.create", attempts: 1, isRepeatable: true }
 
-  it("include the smallest limit and remaining if proxies joined several headers", () => {
+  it("contain the smallest values of joined rate limit headers", () => {
     const error = classify.fromResponse(
       {
         status: 429,
@@ -303,7 +303,7 @@ describe("the fields of an error", () => {
     assert.deepStrictEqual(error._tag === "RateLimited" && [error.limit, error.remaining], [60, 0])
   })
 
-  it("are retryable for 408, 429, 500, 502, 503, 504 and 520 to 530 of an idempotent call only", () => {
+  it("derive retryable from the status of the response", () => {
     for (const [status, retryable] of [
       [408, true],
       [429, true],
@@ -322,7 +322,7 @@ describe("the fields of an error", () => {
     }
   })
 
-  it("include the request id of the header if the body has none", () => {
+  it("contain the request id of the header if the body has no request id", () => {
     const envelope = { error: { code: "INTERNAL_ERROR", message: "x" } }
     for (const name of ["x-request-id", "request-id", "x-amz-request-id"]) {
       for (const body of [envelope, "<html>"]) {
@@ -335,7 +335,7 @@ describe("the fields of an error", () => {
     assert.strictEqual("requestId" in error && error.requestId, "req_1")
   })
 
-  it("come from a flat body only if it has code and message, and from a code with blanks around it", () => {
+  it("are read from a flat body and from a code with surrounding spaces", () => {
     assert.strictEqual(
       classify.fromResponse(responseData(400, { code: "FILE_NOT_FOUND" }), context)._tag,
       "UnexpectedResponse"
@@ -345,7 +345,7 @@ describe("the fields of an error", () => {
     assert.include(error.message, "a file is unknown or has expired")
   })
 
-  it("advise to retry with the key, or warn that the request may have been executed", () => {
+  it("explain in the message if a retry is safe", () => {
     const unkeyed = classify.transportError("reset", { ...context, isRepeatable: false })
     assert.include(unkeyed.message, "The request may have been executed")
     const keyed = classify.transportError("reset", { ...context, attempts: 2, idempotencyKey: "key-1", isKeyed: true })
@@ -354,7 +354,7 @@ describe("the fields of an error", () => {
     assert.notInclude(classify.transportError("reset", context).message, "idempotency key")
   })
 
-  it("show the wait in seconds, minutes or hours", () => {
+  it("express the wait in seconds, minutes or hours in the message", () => {
     const message = (after: string) =>
       classify.fromResponse(
         responseData(429, { error: { code: "RATE_LIMITED", message: "x" } }, { "retry-after": after }),
@@ -365,7 +365,7 @@ describe("the fields of an error", () => {
     assert.include(message("9000"), "resets in 2.5 h.")
   })
 
-  it("have defaults, so that a test can create every error", () => {
+  it("have a default in the constructor of each API error", () => {
     for (const Class of ModelRouteError.ApiError.members) {
       const error = new Class({})
       const [code, { retryable, status }] =

@@ -12,25 +12,25 @@ const url = "https://example.com/hook"
 type Misuse = (client: ModelRouteClient.Service) => Effect.Effect<unknown, ModelRouteError.ModelRouteError>
 
 const misuses: ReadonlyArray<readonly [name: string, field: string, misuse: Misuse]> = [
-  // @ts-expect-error the request is missing
+  // @ts-expect-error The request is missing.
   ["create without a request", "request", ({ executions }) => executions.create()],
-  // @ts-expect-error null is no request
+  // @ts-expect-error null is not a request.
   ["run with null as the request", "request", ({ executions }) => executions.run(null)],
-  // @ts-expect-error null is no object
+  // @ts-expect-error null is not an object.
   ["create with null as the options", "options", ({ executions }) => executions.create(image, null)],
-  // @ts-expect-error null is no object
+  // @ts-expect-error null is not an object.
   ["run with null as the options", "options", ({ executions }) => executions.run(image, null)],
-  // @ts-expect-error null is no object
+  // @ts-expect-error null is not an object.
   ["await with null as the options", "options", ({ executions }) => executions.await(id, null)],
-  // @ts-expect-error a text is no object
-  ["create with a text as extra", "extra", ({ executions }) => executions.create({ ...image, extra: "abc" })],
-  // @ts-expect-error a number is no object
+  // @ts-expect-error A string is not an object.
+  ["create with a string as extra", "extra", ({ executions }) => executions.create({ ...image, extra: "abc" })],
+  // @ts-expect-error A number is not an object.
   ["create with a number as metadata", "metadata", ({ executions }) => executions.create({ ...image, metadata: 5 })],
-  // @ts-expect-error the id is missing
+  // @ts-expect-error The id is missing.
   ["await without an id", "id", ({ executions }) => executions.await()],
-  // @ts-expect-error a number is no id
+  // @ts-expect-error A number is not an id.
   ["await with a number as the id", "id", ({ executions }) => executions.await(5)],
-  // @ts-expect-error a text is not an id
+  // @ts-expect-error A plain string is not an ExecutionId.
   ["watch with an empty id", "id", ({ executions }) => Stream.runDrain(executions.watch(""))],
   ...["exec_\ud800", ".", ".."].flatMap((text): typeof misuses => {
     const wrong = Execution.ExecutionId.make(text)
@@ -58,33 +58,33 @@ const misuses: ReadonlyArray<readonly [name: string, field: string, misuse: Misu
     "timeout",
     ({ executions }) => executions.run(image, { timeout: [Number.NaN, Number.NaN] })
   ],
-  // @ts-expect-error the request is missing
+  // @ts-expect-error The request is missing.
   ["webhookEndpoints.create without a request", "request", (client) => client.webhookEndpoints.create()],
-  // @ts-expect-error the request is missing
+  // @ts-expect-error The request is missing.
   ["webhookEndpoints.update without changes", "request", (client) => client.webhookEndpoints.update(endpointId)],
   [
     "webhookEndpoints.create with a Map of headers",
     "headers",
-    // @ts-expect-error a Map is no plain object
+    // @ts-expect-error A Map is not a plain object.
     (client) => client.webhookEndpoints.create({ url, headers: new Map([["authorization", "x"]]) })
   ],
   [
     "webhookEndpoints.create with a number as a header",
     "headers.retries",
-    // @ts-expect-error a number is not a text
+    // @ts-expect-error A number is not a string.
     (client) => client.webhookEndpoints.create({ url, headers: { retries: 5 } })
   ],
   [
     "webhookEndpoints.create with a redacted number as a header",
     "headers.retries",
-    // @ts-expect-error a number is not a text
+    // @ts-expect-error A redacted number is not a redacted string.
     (client) => client.webhookEndpoints.create({ url, headers: { retries: Redacted.make(5) } })
   ]
 ]
 
-describe("an argument from JavaScript", () => {
+describe("invalid argument", () => {
   for (const [name, field, misuse] of misuses) {
-    it.effect(`fails with InvalidRequest before anything is sent: ${name}`, () =>
+    it.effect(`fails with InvalidRequest before a request is sent: ${name}`, () =>
       Effect.gen(function* () {
         const fake = makeFakeClient(() => ({ status: 500 }))
         const error = failureOf(yield* Effect.exit(silent(misuse(yield* fake.client))))
@@ -96,14 +96,14 @@ describe("an argument from JavaScript", () => {
   }
 })
 
-describe("a callback that returns no effect", () => {
+describe("callback or option with a wrong type", () => {
   const accepted = { status: 202, json: { id: "exec_1", status: "PENDING" } }
 
-  it.effect("of run fails with the id and the key of the execution", () =>
+  it.effect("fails executions.run with the execution id and key if onAccepted returns a Promise", () =>
     Effect.gen(function* () {
       const fake = makeFakeClient(() => accepted)
       const { executions } = yield* fake.client
-      // @ts-expect-error a promise is not an effect
+      // @ts-expect-error A Promise is not an Effect.
       const run = executions.run(image, { idempotencyKey: "key-1", onAccepted: () => Promise.resolve() })
       const error = failureOf(yield* Effect.exit(silent(run)))
       assert.deepInclude(error, {
@@ -135,22 +135,22 @@ describe("a callback that returns no effect", () => {
       return { error: failureOf(exit), creates: fake.urls.filter((url) => url.endsWith("executions")).length }
     })
 
-  it.effect("of a batch fails the batch: beforeSubmit", () =>
+  it.effect("fails Batch.run if beforeSubmit returns a Promise", () =>
     Effect.gen(function* () {
-      // @ts-expect-error a promise is not an effect
+      // @ts-expect-error A Promise is not an Effect.
       const { creates, error } = yield* failureOfBatch(Batch.run(items, { ...options, beforeSubmit: async () => true }))
       assert.deepInclude(error, { _tag: "InvalidRequest", field: "beforeSubmit" })
       assert.strictEqual(creates, 0)
     })
   )
 
-  it.effect("of a batch is an InvalidRequest that names the option: items, retryBudget", () =>
+  it.effect("fails Batch.run with InvalidRequest if items or retryBudget is invalid", () =>
     Effect.gen(function* () {
-      // @ts-expect-error a number is not iterable
+      // @ts-expect-error A number is not iterable.
       const wrongItems = yield* failureOfBatch(Batch.run(5, options))
       assert.deepInclude(wrongItems, { creates: 0 })
       assert.deepInclude(wrongItems.error, { _tag: "InvalidRequest", field: "items" })
-      // @ts-expect-error a text is no budget
+      // @ts-expect-error A string is not a retry budget.
       const wrongBudget = yield* failureOfBatch(Batch.run(items, { ...options, retryBudget: "yes" }))
       assert.deepInclude(wrongBudget, { creates: 0 })
       assert.deepInclude(wrongBudget.error, { _tag: "InvalidRequest", field: "retryBudget" })
@@ -158,9 +158,9 @@ describe("a callback that returns no effect", () => {
   )
 })
 
-describe("an id that no request can contain", () => {
+describe("execution id that is invalid in a path", () => {
   for (const unusable of ["exec_\ud800", ".", "..", ""]) {
-    it.effect(`in the response to a create is an UnexpectedResponse with the key: ${JSON.stringify(unusable)}`, () =>
+    it.effect(`fails executions.run with UnexpectedResponse and the idempotency key: ${JSON.stringify(unusable)}`, () =>
       Effect.gen(function* () {
         const fake = makeFakeClient(() => ({ status: 202, json: { id: unusable, status: "PENDING" } }))
         const { executions } = yield* fake.client

@@ -1,5 +1,5 @@
+/** Tests the redaction of free text at a bounded cost. Codes, field names and public texts remain readable. */
 import * as classify from "../../src/internal/errors/classify.js"
-/** Free text is redacted at a bounded cost. Codes, field names and texts that are not confidential stay readable. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
@@ -17,7 +17,7 @@ type Client = ModelRouteClient.Service
 
 const noRetry = { retry: RetryPolicy.none }
 
-/** Returns the error of a call to which the API responds with `reply`. */
+/** Calls `use` with a client that receives `reply` for every request. Returns the error. */
 const failing = <A>(
   reply: FakeResponse,
   use: (client: Client) => Effect.Effect<A, ModelRouteError.ModelRouteError>,
@@ -44,7 +44,7 @@ describe("presigned URLs", () => {
   const json = (value: unknown): FakeResponse => ({ status: 200, json: value })
   const xml = (status: number): FakeResponse => ({ status, text: "<Error><Code>AccessDenied</Code></Error>" })
 
-  it.effect("with an empty query value end a rejected upload in a typed error", () => {
+  it.effect("with an empty query value produce a typed error for a rejected upload", () => {
     const url = "https://storage.example/put?X-Amz-Signature=a&x-id="
     const { client } = makeFakeClient(
       (asked) => (asked.startsWith("https://storage") ? xml(403) : json({ file_id: "file_1", upload_url: url })),
@@ -58,7 +58,7 @@ describe("presigned URLs", () => {
     })
   })
 
-  it.effect("with a query without a value end a rejected download in a typed error", () => {
+  it.effect("with a query parameter without a value produce a typed error for a rejected download", () => {
     const { client } = makeFakeClient(
       (asked) =>
         asked.startsWith("https://storage")
@@ -73,7 +73,7 @@ describe("presigned URLs", () => {
     })
   })
 
-  it.effect("are redacted in the message of an HTTP client, with user name, password and query", () => {
+  it.effect("are redacted in the error message of the HTTP client", () => {
     const url = "https://storage.example/put?X-Amz-Signature=canarysignature"
     const words = "no: https://canaryuser:canarypass@storage.example/put?X-Amz-Signature=canarysignature"
     const http = HttpClient.make((request, asked) =>
@@ -93,7 +93,7 @@ describe("presigned URLs", () => {
   })
 })
 
-describe("a presigned URL that storage quotes in its error", () => {
+describe("presigned URL in a storage error", () => {
   for (const [what, query, quoted] of [
     ["a value with raw plus signs", "sig=abcdef+ghijkl+mnopqr", "abcdef+ghijkl+mnopqr"],
     ["a value with raw plus signs and escapes, decoded", "sig=abc%2Fdef+ghi%3Djkl", "abc/def+ghi=jkl"],
@@ -108,7 +108,7 @@ describe("a presigned URL that storage quotes in its error", () => {
     ["a fragment", "x=1#abcdefghijklmnopqrstu", "abcdefghijklmnopqrstu"],
     ["a parameter in a fragment", "x=1#token=abcdefg", "abcdefg"]
   ] as const) {
-    it.effect(`hides ${what}`, () => {
+    it.effect(`is redacted if the error contains ${what}`, () => {
       const url = `https://storage.example/file?${query}`
       const { client } = makeFakeClient(
         (requested) =>
@@ -131,7 +131,7 @@ describe("a presigned URL that storage quotes in its error", () => {
     })
   }
 
-  it.effect("shows the names of documented parameters", () => {
+  it.effect("is redacted except for the names of documented parameters", () => {
     const url =
       "https://storage.example/file?X-Amz-Credential=canary0123&response-content-disposition=inline&versionId=1"
     const text = "X-Amz-Credential, response-content-disposition and versionId are invalid"
@@ -147,14 +147,14 @@ describe("a presigned URL that storage quotes in its error", () => {
   })
 })
 
-describe("a presigned URL with stray percent signs", () => {
+describe("presigned URL with invalid percent-encoding", () => {
   const id = File.FileId.make("file_1")
   for (const url of [
     "https://%zz@storage.example/file?sig=canarysignature",
     "https://canaryuser%zz:%e9@storage.example/file",
     "https://storage.example/%zz?%zz=%"
   ]) {
-    it.effect(`ends in a typed error: ${url}`, () => {
+    it.effect(`produces a typed error: ${url}`, () => {
       const { client } = makeFakeClient(
         (asked) =>
           asked.startsWith("https://api")
@@ -175,7 +175,7 @@ describe("a presigned URL with stray percent signs", () => {
   }
 })
 
-describe("codes and field names", () => {
+describe("error codes and field names", () => {
   it.effect("are kept if the request contains the same words", () =>
     Effect.gen(function* () {
       const details = [{ field: "input.width", code: "OUT_OF_RANGE", message: "width must be at least 256" }]
@@ -217,9 +217,9 @@ describe("codes and field names", () => {
   )
 })
 
-describe("secrets of the call", () => {
+describe("secrets of a client method", () => {
   for (const key of ["mr_key_0123456789abcdef", "sk-proj-0123456789abcdef", "0123456789abcdefghij", "mr_key"]) {
-    it.effect(`are redacted in an envelope and in a page: an API key such as ${key.slice(0, 8)}`, () =>
+    it.effect(`are redacted in an error envelope and in an HTML page: API key ${key.slice(0, 8)}`, () =>
       Effect.gen(function* () {
         const options = { apiKey: Redacted.make(key) }
         const said = rejection({ code: "UNAUTHORIZED", message: `Incorrect API key provided: ${key}.` })
@@ -232,7 +232,7 @@ describe("secrets of the call", () => {
     )
   }
 
-  it.effect("are redacted in a response that lacks a field: a webhook secret, and a new API key of any form", () =>
+  it.effect("are redacted in an incomplete response with a webhook secret or a new API key", () =>
     Effect.gen(function* () {
       const secret = "plain-canary-secret"
       const endpoint = yield* failing(
@@ -251,7 +251,7 @@ describe("secrets of the call", () => {
   )
 })
 
-describe("large requests", () => {
+describe("redaction for large requests", () => {
   const base64 = (bytes: number): string =>
     Buffer.from(Uint8Array.from({ length: bytes }, (_, i) => (i * 7919 + (i >> 8) * 31) & 255)).toString("base64")
   const document = (characters: number): string => {
@@ -260,21 +260,19 @@ describe("large requests", () => {
   }
   const prompt = "a lighthouse in a storm"
 
-  it.effect(
-    "with a file of 20 MB in base64 have quotes from the file and the prompt redacted, and no other words",
-    () =>
-      Effect.gen(function* () {
-        const image = base64(15_000_000)
-        const message = `input.source_image of "${prompt}" is unprocessable near ${image.slice(9_000_000, 9_000_030)}`
-        const error = yield* failing(
-          rejection({ code: "INPUT_VALIDATION_ERROR", message }),
-          create({ prompt, source_image: image })
-        )
-        assert.strictEqual(apiMessageOf(error), 'input.source_image of "[redacted]" is unprocessable near [redacted]')
-      })
+  it.effect("removes quotes from a base64 file of 20 MB and from the prompt", () =>
+    Effect.gen(function* () {
+      const image = base64(15_000_000)
+      const message = `input.source_image of "${prompt}" is unprocessable near ${image.slice(9_000_000, 9_000_030)}`
+      const error = yield* failing(
+        rejection({ code: "INPUT_VALIDATION_ERROR", message }),
+        create({ prompt, source_image: image })
+      )
+      assert.strictEqual(apiMessageOf(error), 'input.source_image of "[redacted]" is unprocessable near [redacted]')
+    })
   )
 
-  it.effect("with a text of 1 MB have a quote from its middle redacted", () =>
+  it.effect("removes a quote from the middle of a text of 1 MB", () =>
     Effect.gen(function* () {
       const text = document(1_000_000)
       const message = `refused because of "${text.slice(700_000, 700_060)}"`
@@ -283,7 +281,7 @@ describe("large requests", () => {
     })
   )
 
-  it.effect("with a text of 5 MB have the API's message withheld, and codes and fields kept", () =>
+  it.effect("removes the entire API message for a text of 5 MB but keeps codes and field names", () =>
     Effect.gen(function* () {
       const text = document(5_000_000)
       const details = [{ field: "input.text", code: "TOO_LONG", message: text.slice(0, 40) }]
@@ -301,7 +299,7 @@ describe("large requests", () => {
     })
   )
 
-  it.effect("with 5,000 short texts have these redacted in 5,000 details", () =>
+  it.effect("removes 5,000 short texts from 5,000 details", () =>
     Effect.gen(function* () {
       const labels = Array.from({ length: 5000 }, (_, n) => `label${n}`)
       const details = labels.map((label, n) => ({
@@ -331,22 +329,22 @@ describe("quotes from the prompt", () => {
     .replaceAll('"', "&#x22;")
   const asAscii = JSON.stringify(prompt).slice(1, -1).replaceAll("ä", "\\u00e4")
   for (const [name, quoted] of [
-    ["as it is", prompt],
-    ["as JSON", JSON.stringify(prompt).slice(1, -1)],
-    ["as ASCII JSON", asAscii],
-    ["as JSON inside JSON", JSON.stringify(JSON.stringify(prompt)).slice(3, -3)],
-    ["as HTML", asHtml],
-    ["as a URL", encodeURIComponent(prompt)],
-    ["as HTML inside JSON", JSON.stringify(asHtml).slice(1, -1)]
+    ["plain text", prompt],
+    ["JSON", JSON.stringify(prompt).slice(1, -1)],
+    ["ASCII JSON", asAscii],
+    ["JSON inside JSON", JSON.stringify(JSON.stringify(prompt)).slice(3, -3)],
+    ["HTML", asHtml],
+    ["percent-encoding", encodeURIComponent(prompt)],
+    ["HTML inside JSON", JSON.stringify(asHtml).slice(1, -1)]
   ] as const) {
-    it.effect(`are redacted ${name}`, () =>
+    it.effect(`are redacted in the format ${name}`, () =>
       Effect.gen(function* () {
         assert.strictEqual(yield* quote(`refused: ${quoted}; try again`), "refused: [redacted]; try again")
       })
     )
   }
 
-  it.effect("are unchanged if they are incomplete escapes", () =>
+  it.effect("remain unchanged if they are incomplete escape sequences", () =>
     Effect.gen(function* () {
       for (const odd of ["%", "%e", "%e4", "%zz", "&#", "&#x110000;", "&bogus;", "\\", "\\u12", "\\ud800", "\0"]) {
         assert.strictEqual(yield* quote(`refused: ${odd}`), `refused: ${odd}`)
@@ -355,10 +353,10 @@ describe("quotes from the prompt", () => {
   )
 })
 
-describe("secrets in the messages of the API", () => {
+describe("secrets in API messages", () => {
   const context: classify.ErrorContext = { operation: "executions.create", attempts: 1, isRepeatable: true }
 
-  it("are redacted one by one", () => {
+  it("are redacted in each supported format", () => {
     for (const [said, secret] of [
       ["unknown key sk_live_canary-1.x", "canary"],
       ["secret whsec_canary1", "canary"],
@@ -375,7 +373,7 @@ describe("secrets in the messages of the API", () => {
     }
   })
 
-  it("are redacted if they quote the request in any encoding, or contain a short text as a whole word", () => {
+  it("are redacted if they are quotes from the request in any encoding", () => {
     const said = (body: unknown, message: string) => {
       const error = classify.fromResponse(responseData(400, { error: { code: "NEW", message } }), {
         ...context,
@@ -402,13 +400,13 @@ describe("secrets in the messages of the API", () => {
     const long = { input: { prompt } }
     assert.strictEqual(said(long, `no: ${prompt.slice(0, 14)}!`), "no: [redacted]!")
     assert.strictEqual(said(long, `no: ${prompt.slice(0, 31)}!`), "no: [redacted]!")
-    // A text that only looks like an id is redacted.
+    // `pass_` is not an id prefix of the API, so the text is redacted.
     assert.strictEqual(said({ input: { prompt: "pass_hunter2" } }, "no: pass_hunter2"), "no: [redacted]")
-    // Half a surrogate pair must not fail.
+    // A lone surrogate must not cause an exception.
     assert.strictEqual(said({ input: { prompt: "\ud800 and more" } }, "no"), "no")
   })
 
-  it("are redacted in the content type and in the message of the HTTP client", () => {
+  it("are redacted in the content type and in the error message of the HTTP client", () => {
     const quoting = { ...context, confidential: { privateTexts: privateTextsOf({ input: { prompt } }) } }
     const page = classify.fromResponse(responseData(500, "x", { "content-type": `text/${prompt}` }), quoting)
     assert.notInclude(JSON.stringify(page), prompt)
@@ -420,7 +418,7 @@ describe("secrets in the messages of the API", () => {
     '"X-Amz-Signature": "canary"',
     "&quot;X-Amz-Signature&quot;:&quot;canary&quot;"
   ]) {
-    it(`are redacted if they are a signature in JSON: ${said}`, () => {
+    it(`are redacted if they are a presigned URL signature: ${said}`, () => {
       const error = classify.fromResponse(
         {
           status: 400,

@@ -1,4 +1,4 @@
-/** Errors, log lines, spans and metrics contain no API key, prompt, signature or webhook secret. */
+/** Tests that errors, log lines, spans and metrics contain no API key, prompt, signature or webhook secret. */
 import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import {
@@ -30,7 +30,7 @@ const signature = "5f3cf00dcafe0123456789abcdef5f3cf00dcafe0123456789abcdef5f3cf
 const whsec = "whsec_k8m2n4p6r8t0v2x4z6a8c0e2g4i6k8m2n4p6r8t0"
 const link = `https://storage.modelroute.example/files/file_1?X-Amz-Expires=3600&X-Amz-Signature=${signature}`
 const [fileName, fileText, headerToken] = ["canary-name.txt", "canary-text", "canary-header"]
-/** The secrets that the API created during a test. */
+/** Secrets that the API has created during the test. */
 const created: Array<string> = []
 const canaries = [
   fileName,
@@ -46,7 +46,7 @@ const canaries = [
 
 const body = { model: "m", input: { prompt }, metadata: { label: "canary-metadata-label" } }
 
-/** A message that quotes the whole request and other secrets. */
+/** API message that quotes the request and all secrets. */
 const leak = `You sent "${prompt}" (${JSON.stringify(body)}) with Bearer ${apiKey}; see ${link} or ${encodeURIComponent(link)}, secret ${whsec}`
 
 const assertClean = (texts: ReadonlyArray<string>, name: string): void => {
@@ -67,27 +67,27 @@ const envelope = (code: string) =>
     error: { code, message: leak, request_id: leak, details: [{ field: leak, code: leak, message: leak }] }
   })
 
-describe("an error", () => {
+describe("ModelRouteError", () => {
   const codes = [...Object.keys(ModelRouteError.codes), "UNAUTHORIZED", `NEW ${leak}`]
   for (const code of codes) {
-    it(`contains no secret: ${code.slice(0, 30)}`, () => {
+    it(`contains no secret for the code ${code.slice(0, 30)}`, () => {
       assertClean(renderings(classify.fromResponse(responseData(400, envelope(code)), context)), code)
     })
   }
 
   for (const [name, given] of [
-    ["text", responseData(500, leak)],
-    ["a page", responseData(502, `<html>${leak.replaceAll('"', "&quot;")}</html>`, { "content-type": leak })],
-    ["storage's XML", responseData(403, `<Error><SignatureProvided>${signature}</SignatureProvided></Error>`)]
+    ["plain text", responseData(500, leak)],
+    ["an HTML page", responseData(502, `<html>${leak.replaceAll('"', "&quot;")}</html>`, { "content-type": leak })],
+    ["XML from storage", responseData(403, `<Error><SignatureProvided>${signature}</SignatureProvided></Error>`)]
   ] as const) {
-    it(`contains no secret: UnexpectedResponse for ${name}`, () => {
+    it(`contains no secret if it is an UnexpectedResponse with ${name}`, () => {
       const error = classify.fromResponse(given, context)
       assert.strictEqual(error._tag, "UnexpectedResponse")
       assertClean(renderings(error), name)
     })
   }
 
-  it("contains no secret: TransportError", () => {
+  it("contains no secret if it is a TransportError", () => {
     assertClean(renderings(classify.transportError("unknown", context, leak)), "transport")
   })
 
@@ -109,13 +109,13 @@ describe("an error", () => {
     ["EXPIRED", "ExecutionExpired"],
     ["FAILED", "GenerationFailed"]
   ] as const) {
-    it.effect(`contains no secret: ${tag}`, () =>
+    it.effect(`contains no secret if it is ${tag}`, () =>
       Effect.gen(function* () {
         const error = yield* failureOfRun({ status, error: { code: "GENERATION_FAILED", message: leak } })
         assert.strictEqual(error?._tag, tag)
         assertClean(renderings(error), tag)
         if (error?._tag === "AwaitTimeout") {
-          // Only renderings omit the output. The program can read it.
+          // The renderings omit the output, but the program must be able to read the output.
           assert.strictEqual(error.execution?.result, leak)
           assert.include(JSON.stringify(error), '"status":"PROCESSING"')
         }
@@ -123,7 +123,7 @@ describe("an error", () => {
     )
   }
 
-  it("contains no secret: InvalidRequest and FileTooLarge", () => {
+  it("contains no secret if it is InvalidRequest or FileTooLarge", () => {
     const invalid = new ModelRouteError.InvalidRequest({
       field: "apiKey",
       message: "ModelRouteClient.make: apiKey is empty."
@@ -133,8 +133,8 @@ describe("an error", () => {
   })
 })
 
-describe("observability", () => {
-  it.effect("contains no secret in log lines of any logger, span attributes, span events and metrics", () =>
+describe("telemetry", () => {
+  it.effect("contains no secret in log lines, spans and metrics", () =>
     Effect.gen(function* () {
       const lines: Array<string> = []
       const keep = (out: unknown) => void lines.push(inspect(out, { depth: 10 }))
@@ -148,7 +148,7 @@ describe("observability", () => {
         lines.push(inspect([message, HashMap.toEntries(annotations)], { depth: 10 }))
       })
 
-      // These loggers print to the console.
+      // These loggers print to the console, so the test replaces the console.
       const printers = [Logger.prettyLoggerDefault, Logger.withLeveledConsole(Logger.stringLogger)]
       const shown = yield* Effect.console
       const print = (...args: ReadonlyArray<unknown>) => void lines.push(inspect(args, { depth: 10 }))
@@ -172,7 +172,7 @@ describe("observability", () => {
           yield* client.files.url(file)
           yield* Stream.runDrain(client.files.download(file))
         }
-        // The simulator creates the secrets from here on.
+        // The following requests create the secrets in `created`.
         const url = "https://backend.test/hook"
         const registered = yield* client.webhookEndpoints.create({ url, headers: { "x-token": headerToken } })
         const rotated = yield* client.apiKeys.rotate(
@@ -240,11 +240,11 @@ describe("observability", () => {
   )
 })
 
-describe("text of the server that becomes part of a message", () => {
+describe("error message with text from the server", () => {
   const render = (error: ModelRouteError.ModelRouteError) =>
     [error.message, String(error), JSON.stringify(error)].join()
 
-  it.effect("shows no API key that the server sends as the content type", () =>
+  it.effect("contains no API key from the content type", () =>
     Effect.gen(function* () {
       const { executions } = yield* makeFakeClient(() => ({
         status: 400,
@@ -259,7 +259,7 @@ describe("text of the server that becomes part of a message", () => {
 
   const statuses = ["A_SECRET_PROMPT", "A secret prompt\nin two lines", "X".repeat(5_000_000)]
   for (const status of statuses) {
-    it.effect(`shows no unknown status, which could quote the request: ${JSON.stringify(status.slice(0, 20))}`, () =>
+    it.effect(`contains no unknown execution status: ${JSON.stringify(status.slice(0, 20))}`, () =>
       Effect.gen(function* () {
         const { executions } = yield* makeFakeClient(() => ({ status: 200, json: { id: "exec_1", status } })).client
         const id = Execution.ExecutionId.make("exec_1")

@@ -1,4 +1,4 @@
-/** Each row lists the predicates that hold for an error. All other predicates must be false. */
+/** Tests the error predicates. Each row lists all predicates that return `true` for an error. */
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime } from "effect"
 import { Execution, ModelRouteError as E } from "effect-modelroute"
@@ -40,8 +40,8 @@ type Row = readonly [error: E.ModelRouteError, ...holding: ReadonlyArray<Name>]
 const namesOf = (error: E.ModelRouteError): ReadonlyArray<string> =>
   Object.entries<Predicate>(predicates).flatMap(([name, holds]) => (holds(error) ? [name] : []))
 
-const holds = (name: string, [error, ...holding]: Row) =>
-  it(name, () => {
+const testPredicates = (name: string, [error, ...holding]: Row) =>
+  it(`only the expected predicates return true: ${name}`, () => {
     assert.deepStrictEqual([...namesOf(error)].sort(), [...new Set(holding)].sort())
   })
 
@@ -49,7 +49,6 @@ const executionId = Execution.ExecutionId.make("exec_1")
 const execution = new Execution.Execution({ id: executionId, status: "PROCESSING" })
 const message = "failed"
 
-// The same sets of predicates occur in many rows.
 const serverFault = ["isRetryable", "isTransientFault", "canRepeatRead"] as const
 const rejected = ["wasRejected", "isDefiniteRejection", "wasNotProcessed", "canRepeatRead", "canRepeatWrite"] as const
 const permanentlyRejected = [
@@ -61,7 +60,7 @@ const permanentlyRejected = [
   "isClientError"
 ] as const
 
-/** One row for each tag: a missing tag does not compile. */
+/** One row for each tag. The type requires a row for every tag. */
 const byTag: { readonly [Tag in E.ModelRouteError["_tag"]]: Row } = {
   InputValidationError: [new E.InputValidationError({}), ...permanentlyRejected],
   ContentModerationRejected: [new E.ContentModerationRejected({}), ...permanentlyRejected],
@@ -102,15 +101,15 @@ const byTag: { readonly [Tag in E.ModelRouteError["_tag"]]: Row } = {
   JournalError: [new E.JournalError({ message }), "canRepeatRead"]
 }
 
-describe("the predicates for each tag", () => {
+describe("error predicates by tag", () => {
   for (const [tag, row] of Object.entries(byTag)) {
-    it(`has the tag of its row: ${tag}`, () => assert.strictEqual(row[0]._tag, tag))
-    holds(tag, row)
+    it(`the error under test has the tag ${tag}`, () => assert.strictEqual(row[0]._tag, tag))
+    testPredicates(tag, row)
   }
 })
 
-describe("the predicates for a transport failure", () => {
-  holds("a failure to connect", [
+describe("error predicates of a transport failure", () => {
+  testPredicates("a failure to connect", [
     new E.TransportError({ message, reason: "connect" }),
     ...serverFault,
     "wasNotSent",
@@ -118,15 +117,15 @@ describe("the predicates for a transport failure", () => {
     "canRepeatWrite"
   ])
   for (const reason of ["timeout", "truncated", "unknown"] as const) {
-    holds(`no complete response: ${reason}`, [new E.TransportError({ message, reason }), ...serverFault])
+    testPredicates(`no complete response: ${reason}`, [new E.TransportError({ message, reason }), ...serverFault])
   }
-  holds("a broken connection during a write without an idempotency key", [
+  testPredicates("a broken connection during a write without an idempotency key", [
     new E.TransportError({ message, reason: "reset", retryable: false }),
     "canRepeatRead"
   ])
 })
 
-/** The error of a response to a create. */
+/** Returns the error of a response to a create request. */
 const created = (status: number, error?: Record<string, unknown>): E.ModelRouteError =>
   classify.fromResponse(
     {
@@ -138,33 +137,37 @@ const created = (status: number, error?: Record<string, unknown>): E.ModelRouteE
     { operation: "executions.create", attempts: 1, isRepeatable: true, isKeyed: true, idempotencyKey: "key" }
   )
 
-describe("the predicates for a response", () => {
-  holds("429 with an unknown code", [created(429, { code: "NEW" }), ...rejected, "isRetryable", "isRateLimit"])
-  holds("429 with an unknown code that is not retryable", [
+describe("error predicates of a response", () => {
+  testPredicates("429 with an unknown code", [created(429, { code: "NEW" }), ...rejected, "isRetryable", "isRateLimit"])
+  testPredicates("429 with an unknown code that is not retryable", [
     created(429, { code: "NEW", retryable: false }),
     ...rejected,
     "isRateLimit"
   ])
-  holds("429 without an envelope", [created(429), ...rejected, "isRetryable", "isRateLimit"])
-  holds("429 of an overloaded model", [created(429, { code: "MODEL_OVERLOADED" }), ...rejected, ...serverFault])
-  holds("429 of storage", [
+  testPredicates("429 without an envelope", [created(429), ...rejected, "isRetryable", "isRateLimit"])
+  testPredicates("429 of an overloaded model", [
+    created(429, { code: "MODEL_OVERLOADED" }),
+    ...rejected,
+    ...serverFault
+  ])
+  testPredicates("429 of storage", [
     new E.UnexpectedResponse({ message, status: 429, retryable: true }),
     ...rejected,
     ...serverFault,
     "hasNoEnvelope",
     "isStorageRejection"
   ])
-  holds("RATE_LIMITED with status 503", [
+  testPredicates("RATE_LIMITED with status 503", [
     created(503, { code: "RATE_LIMITED" }),
     ...rejected,
     "isRetryable",
     "isRateLimit",
     "isHiddenRateLimit"
   ])
-  holds("401 without an envelope", [created(401), ...rejected, "stopsAccount"])
-  holds("401 with an unknown code", [created(401, { code: "NEW" }), "canRepeatRead"])
-  holds("403 with an unknown code", [created(403, { code: "FORBIDDEN" }), "canRepeatRead", "isClientError"])
-  holds("403 without an envelope", [
+  testPredicates("401 without an envelope", [created(401), ...rejected, "stopsAccount"])
+  testPredicates("401 with an unknown code", [created(401, { code: "NEW" }), "canRepeatRead"])
+  testPredicates("403 with an unknown code", [created(403, { code: "FORBIDDEN" }), "canRepeatRead", "isClientError"])
+  testPredicates("403 without an envelope", [
     created(403),
     "canRepeatRead",
     "isClientError",
@@ -172,7 +175,7 @@ describe("the predicates for a response", () => {
     "isForeignResponse",
     "isStorageRejection"
   ])
-  holds("404 with an unknown code", [
+  testPredicates("404 with an unknown code", [
     created(404, { code: "NOT_FOUND" }),
     "isNotFound",
     "canRepeatRead",
@@ -181,7 +184,7 @@ describe("the predicates for a response", () => {
     "isAbsent",
     "isNotReady"
   ])
-  holds("404 without an envelope", [
+  testPredicates("404 without an envelope", [
     created(404),
     "isNotFound",
     "canRepeatRead",
@@ -192,49 +195,49 @@ describe("the predicates for a response", () => {
     "hasNoEnvelope",
     "isStorageRejection"
   ])
-  holds("405 with an unknown code", [
+  testPredicates("405 with an unknown code", [
     created(405, { code: "METHOD_NOT_ALLOWED" }),
     "canRepeatRead",
     "isClientError",
     "isAbsent"
   ])
-  holds("409 of a create with its idempotency key", [
+  testPredicates("409 of a create with its idempotency key", [
     created(409, { code: "IDEMPOTENCY_CONFLICT" }),
     ...serverFault,
     "isClientError",
     "isConflict",
     "isNotReady"
   ])
-  holds("409 without an idempotency key", [
+  testPredicates("409 without an idempotency key", [
     new E.UnrecognizedError({ code: "CONFLICT", status: 409 }),
     "canRepeatRead",
     "isClientError",
     "isConflict",
     "isNotReady"
   ])
-  holds("410 with an unknown code", [
+  testPredicates("410 with an unknown code", [
     created(410, { code: "GONE" }),
     "canRepeatRead",
     "isClientError",
     "isMissing",
     "isGone"
   ])
-  holds("425 with an unknown code", [
+  testPredicates("425 with an unknown code", [
     created(425, { code: "TOO_EARLY" }),
     "canRepeatRead",
     "isClientError",
     "isNotReady"
   ])
-  holds("a redirect", [created(302), "canRepeatRead", "hasNoEnvelope", "isForeignResponse"])
-  holds("an undocumented 2xx response", [created(200), "canRepeatRead", "hasNoEnvelope", "isForeignResponse"])
-  holds("a validation error with retryable", [
+  testPredicates("a redirect", [created(302), "canRepeatRead", "hasNoEnvelope", "isForeignResponse"])
+  testPredicates("an undocumented 2xx response", [created(200), "canRepeatRead", "hasNoEnvelope", "isForeignResponse"])
+  testPredicates("a validation error with retryable", [
     created(400, { code: "INPUT_VALIDATION_ERROR", retryable: true }),
     ...serverFault,
     "isClientError"
   ])
 })
 
-/** The error of a FAILED execution. */
+/** Returns the error of a FAILED execution with this code. */
 const failed = (code: string): E.ModelRouteError =>
   classify.fromExecution(
     new Execution.Execution({
@@ -245,7 +248,7 @@ const failed = (code: string): E.ModelRouteError =>
     { operation: "executions.await", attempts: 1, isRepeatable: true }
   )
 
-describe("the predicates for a FAILED execution", () => {
+describe("error predicates of a FAILED execution", () => {
   for (const code of [
     "INPUT_VALIDATION_ERROR",
     "CONTENT_MODERATION_REJECTED",
@@ -255,10 +258,16 @@ describe("the predicates for a FAILED execution", () => {
     "INTERNAL_ERROR",
     "NEW"
   ]) {
-    holds(code, [failed(code), "isExecutionEnded", "canRepeatRead"])
+    testPredicates(code, [failed(code), "isExecutionEnded", "canRepeatRead"])
   }
   for (const code of ["MODEL_OVERLOADED", "GENERATION_FAILED", "GENERATION_TIMEOUT", "SERVICE_UNAVAILABLE"]) {
-    holds(code, [failed(code), "isExecutionEnded", ...serverFault])
+    testPredicates(code, [failed(code), "isExecutionEnded", ...serverFault])
   }
-  holds("RATE_LIMITED", [failed("RATE_LIMITED"), "isExecutionEnded", "isRetryable", "isRateLimit", "canRepeatRead"])
+  testPredicates("RATE_LIMITED", [
+    failed("RATE_LIMITED"),
+    "isExecutionEnded",
+    "isRetryable",
+    "isRateLimit",
+    "canRepeatRead"
+  ])
 })
