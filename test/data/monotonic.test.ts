@@ -1,4 +1,4 @@
-/** No timer of the library changes if the wall clock is set back by 10 minutes or forward by an hour. */
+/** Tests that all timers are independent of changes to the wall clock. */
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Schedule, Stream } from "effect"
 import { Batch, Execution, File, ModelRouteClient, RetryPolicy, Webhook } from "effect-modelroute"
@@ -22,14 +22,14 @@ const json = (body: unknown, headers: Record<string, string> = {}): FakeResponse
 const running = json({ id: "exec_1", status: "PROCESSING" })
 const silence: FakeResponse = { status: 200, body: Stream.never }
 
-/** Returns the milliseconds since the start. */
+/** Returns the milliseconds since `start`. */
 const now = Effect.map(monotonicMillis, (at) => at - start)
 
-/** Returns the time at which an effect ends, with a success or a failure. */
+/** Returns the end time of an effect after a success or a failure. */
 const endOf = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<ReadonlyArray<number>, never, R> =>
   Effect.map(Effect.zipRight(Effect.exit(effect), now), (at) => [at])
 
-/** Returns the times at which a client sends its requests during `use`. */
+/** Returns the time of each request of a client during `use`. */
 const requestsOf = <E>(
   reply: (url: string, n: number, at: number) => FakeResponse,
   options: Partial<ModelRouteClient.Options>,
@@ -45,7 +45,7 @@ const clientOf = (reply: (url: string, n: number) => FakeResponse, options: Part
 
 const unavailable: FakeResponse = { status: 503 }
 
-/** The headers of a rate limit without remaining requests. They use the server's clock, which is never set. */
+/** Returns the headers of a used-up rate limit. `date` contains the server time, not the wall clock. */
 const limitedUntil = (at: number, until: number): Record<string, string> => ({
   date: httpDate(start + at),
   "x-ratelimit-limit": "1",
@@ -55,7 +55,7 @@ const limitedUntil = (at: number, until: number): Record<string, string> => ({
 
 interface Timer {
   readonly name: string
-  /** The time at which the wall clock is set. */
+  /** Milliseconds from the start to the change of the wall clock. */
   readonly after: number
   readonly effect: Effect.Effect<ReadonlyArray<number>>
   readonly expected: ReadonlyArray<number>
@@ -63,7 +63,7 @@ interface Timer {
 
 const timers: ReadonlyArray<Timer> = [
   {
-    name: "the time limit of an attempt",
+    name: "attempt timeout",
     after: 500,
     effect: Effect.flatMap(
       clientOf(() => silence, { attemptTimeout: "1 second", retry: noRetry }),
@@ -72,7 +72,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [1000]
   },
   {
-    name: "the time limit of an attempt that begins while another timer runs",
+    name: "attempt timeout during another timer",
     after: 1000,
     effect: Effect.gen(function* () {
       const options = { attemptTimeout: "500 millis", retry: noRetry } as const
@@ -84,7 +84,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [1700]
   },
   {
-    name: "the backoff between attempts",
+    name: "backoff between attempts",
     after: 1000,
     effect: requestsOf(
       () => unavailable,
@@ -94,7 +94,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [0, 4000, 12_000]
   },
   {
-    name: "the elapsed time of a retry schedule",
+    name: "elapsed time of a retry schedule",
     after: 15_000,
     effect: requestsOf(
       () => unavailable,
@@ -104,7 +104,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [0, 10_000, 20_000, 30_000, 40_000]
   },
   {
-    name: "the wait that Retry-After requests",
+    name: "delay of Retry-After",
     after: 1000,
     effect: requestsOf(
       (_, n) => (n === 1 ? { status: 503, headers: { "retry-after": "20" } } : running),
@@ -114,7 +114,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [0, 20_000]
   },
   {
-    name: "the wait after a 429 until the reset",
+    name: "wait for the reset after a 429",
     after: 1000,
     effect: requestsOf(
       (_, n, at) => (n === 1 ? { status: 429, headers: limitedUntil(at, 60_000) } : running),
@@ -124,7 +124,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [0, 60_001]
   },
   {
-    name: "the wait at the gate for the next window",
+    name: "wait in the gate for the next window",
     after: 1000,
     effect: requestsOf(
       (_, n, at) => json({ id: "exec_1", status: "PROCESSING" }, limitedUntil(at, n === 1 ? 60_000 : 120_000)),
@@ -134,7 +134,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [0, 60_001]
   },
   {
-    name: "the window that the gate assumes if no response has a reset",
+    name: "default window of the gate without a reset header",
     after: 57_500,
     effect: requestsOf(
       (_, n) => json({ id: "exec_1", status: "PROCESSING" }, n === 1 ? { "x-ratelimit-remaining": "0" } : {}),
@@ -151,7 +151,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [0, 55_000, 56_000, 57_000, 58_000, 59_000, 60_000, 60_000, 60_000]
   },
   {
-    name: "the wait at the gate for a response that does not arrive",
+    name: "wait in the gate for a missing response",
     after: 11_000,
     effect: Effect.gen(function* () {
       const { executions } = yield* ModelRouteClient.ModelRouteClient
@@ -167,7 +167,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [10_001, 12_001, 14_001, 14_001, 16_001]
   },
   {
-    name: "the retries per minute of a batch",
+    name: "retry budget of a batch",
     after: 9000,
     effect: Effect.gen(function* () {
       const fake = makeFakeClient(
@@ -187,7 +187,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [0, 1000, 11_000, 21_000, 31_000]
   },
   {
-    name: "the time for which handled events are remembered",
+    name: "ttl of Webhook.Dedup",
     after: 5000,
     effect: Effect.gen(function* () {
       const { handleOnce } = yield* Webhook.Dedup
@@ -202,7 +202,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [0, 86_400_000]
   },
   {
-    name: "the delay between polls",
+    name: "delay between polls",
     after: 3000,
     effect: requestsOf(
       (_, n) => (n < 4 ? running : json({ id: "exec_1", status: "COMPLETED", output: {} })),
@@ -212,7 +212,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [2000, 5000, 9500, 16_250]
   },
   {
-    name: "the bound of a wait without an expiry",
+    name: "maximum wait without expires_at",
     after: 60_000,
     effect: Effect.flatMap(
       clientOf(() => running, {}),
@@ -221,7 +221,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [600_000]
   },
   {
-    name: "the bound of a wait with an expiry",
+    name: "maximum wait with expires_at",
     after: 60_000,
     effect: Effect.suspend(() => {
       const expires_at = new Date(start + 300_000).toISOString()
@@ -234,7 +234,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [330_000]
   },
   {
-    name: "the time limit of a wait",
+    name: "timeout of a wait",
     after: 10_000,
     effect: Effect.flatMap(
       clientOf(() => running, {}),
@@ -243,7 +243,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [30_000]
   },
   {
-    name: "the time limit of a poll that begins late",
+    name: "timeout of a delayed poll",
     after: 10_000,
     effect: Effect.flatMap(
       clientOf(() => silence, { attemptTimeout: "1 hour" }),
@@ -252,7 +252,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [35_000]
   },
   {
-    name: "the time for which a new execution may return 404",
+    name: "period of accepted 404 responses for a new execution",
     after: 25_000,
     effect: requestsOf(
       (url) => (url.endsWith("/executions") ? running : { status: 404 }),
@@ -262,7 +262,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [0, 10_000, 20_000, 30_000, 40_000, 50_000, 60_000]
   },
   {
-    name: "the time for which an interruption waits for the cancel",
+    name: "wait of an interruption for the cancel request",
     after: 5000,
     effect: Effect.gen(function* () {
       const options = { attemptTimeout: "20 seconds", retry: noRetry } as const
@@ -276,7 +276,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [13_000]
   },
   {
-    name: "the time that a create may take in the background after an interruption",
+    name: "maximum duration of a create request after an interruption",
     after: 60_000,
     effect: Effect.gen(function* () {
       const { at, client } = makeFakeClient(() => silence, { attemptTimeout: "100 seconds", retry: Schedule.forever })
@@ -290,7 +290,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [0, 100_000, 200_000, 300_000]
   },
   {
-    name: "the time limit of an upload to which storage does not respond",
+    name: "timeout of an upload without a response",
     after: 5000,
     effect: Effect.suspend(() => {
       const { client, puts } = clientWithStorage(() => Effect.never, { retry: noRetry })
@@ -300,7 +300,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [0, 10_000]
   },
   {
-    name: "the time limit of a chunk of a download",
+    name: "timeout of a download chunk",
     after: 25_000,
     effect: Effect.suspend(() => {
       const chunks = Stream.mapEffect(Stream.make(1, 2, 3), (n) =>
@@ -319,7 +319,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [20_000, 40_000, 70_000]
   },
   {
-    name: "the execution of a simulated model",
+    name: "duration of a simulated execution",
     after: 3000,
     effect: Effect.gen(function* () {
       const { executions } = yield* ModelRouteClient.ModelRouteClient
@@ -333,9 +333,9 @@ const timers: ReadonlyArray<Timer> = [
 for (const { after, effect, expected, name } of timers) {
   describe(name, () => {
     for (const [title, millis] of [
-      ["is as expected if the wall clock is not set", 0],
-      ["is unchanged if the wall clock is set back by 10 minutes", -600_000],
-      ["is unchanged if the wall clock is set forward by an hour", 3_600_000]
+      ["is as expected if the wall clock is unchanged", 0],
+      ["is the same if the wall clock is set back by 10 minutes", -600_000],
+      ["is the same if the wall clock is set forward by an hour", 3_600_000]
     ] as const) {
       it(title, () =>
         Effect.runPromise(

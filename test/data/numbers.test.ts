@@ -1,4 +1,4 @@
-/** Numbers in responses and headers that are infinite, negative, huge or not numbers. */
+/** Tests responses and headers with numbers that are infinite, negative, huge or invalid. */
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Duration, Effect, Schedule, Stream, TestClock } from "effect"
 import { ApiKey, Execution, File, RetryPolicy } from "effect-modelroute"
@@ -10,10 +10,10 @@ import { httpDate, image, runToEnd, silent, start } from "../utils/harness.js"
 const id = Execution.ExecutionId.make("exec_1")
 const fileId = File.FileId.make("file_1")
 
-/** Values in JSON. `JSON.parse` reads `1e400` as infinity. */
+/** Unusual numbers and other values in JSON. `JSON.parse` parses `1e400` as `Infinity`. */
 const odd = ["1e400", "-1e400", "-1", "1.5", "1e300", '"NaN"', '"12"', "true", "[]", "{}", "null"] as const
 
-/** Values in the place of a date. */
+/** Invalid and extreme date values in JSON. */
 const oddDates = [
   '"0001-01-01T00:00:00Z"',
   '"275760-09-13T00:00:01Z"',
@@ -24,7 +24,7 @@ const oddDates = [
   "null"
 ] as const
 
-/** Returns the decoded field of a response. */
+/** Returns a function that sends `value` in a response and reads the decoded field with `read`. */
 const fieldOf = <A>(
   body: (value: string) => string,
   read: (client: Effect.Effect.Success<ReturnType<typeof makeFakeClient>["client"]>) => Effect.Effect<A, unknown>
@@ -43,7 +43,7 @@ const millisOf = (date: { readonly epochMillis: number } | undefined) => date?.e
 interface Field {
   readonly name: string
   readonly read: (value: string) => Effect.Effect<unknown, unknown>
-  /** The values that can be decoded. All other values become absent. */
+  /** Decoded values by JSON text. All other values are decoded as absent. */
   readonly decodable: Readonly<Record<string, unknown>>
 }
 
@@ -126,10 +126,10 @@ for (const [fields, values] of [
   [dates, oddDates]
 ] as const) {
   for (const { name, read, decodable } of fields) {
-    describe(name, () => {
+    describe(`response field ${name}`, () => {
       for (const value of values) {
         const expected = decodable[value]
-        it.effect(`is ${expected === undefined ? "absent" : "decoded"}: ${value}`, () =>
+        it.effect(`is ${expected === undefined ? "absent" : "decoded"} for the value ${value}`, () =>
           Effect.map(read(value), (found) => assert.strictEqual(found, expected))
         )
       }
@@ -137,17 +137,17 @@ for (const [fields, values] of [
   }
 }
 
-/** Values in headers. */
+/** Invalid and extreme header values. */
 const oddHeaders = ["NaN", "-1", "Infinity", "1e400", "0x10", "", " ", "9".repeat(400), "1.5", "soon", "1,,2"] as const
 
-describe("the headers of a response", () => {
+describe("rate limit and content headers", () => {
   const day = 86_400_000
-  /** A hundred years. */
-  const longest = 100 * 365 * day
+  /** Maximum delay of 100 years in milliseconds. */
+  const maxDelayMillis = 100 * 365 * day
   const expected: Readonly<
     Record<string, readonly [limit?: number, remaining?: number, reset?: number, retry?: number]>
   > = {
-    ["9".repeat(400)]: [1e15, 1e15, 1e15, start + longest],
+    ["9".repeat(400)]: [1e15, 1e15, 1e15, start + maxDelayMillis],
     "1.5": [1, 1, start + 1500, start + 1500],
     "1,,2": [1, 1, start + 2000, start + 2000]
   }
@@ -169,7 +169,7 @@ describe("the headers of a response", () => {
 
   for (const value of oddHeaders) {
     it.effect(
-      `do not stop a download with Content-Length and Content-Range ${JSON.stringify(value.slice(0, 10))}`,
+      `do not interrupt a download with Content-Length and Content-Range ${JSON.stringify(value.slice(0, 10))}`,
       () => {
         const { client } = makeFakeClient(() => ({
           status: 200,
@@ -188,7 +188,7 @@ describe("the headers of a response", () => {
     )
   }
 
-  it.effect("with absurd numbers in a 429 do not cause an endless wait", () =>
+  it.effect("do not cause an unbounded wait after a 429 with invalid numbers", () =>
     Effect.gen(function* () {
       for (const value of oddHeaders) {
         const { at, client } = makeFakeClient(
@@ -210,7 +210,7 @@ describe("the headers of a response", () => {
         const from = yield* TestClock.currentTimeMillis
         const exit = yield* runToEnd(silent((yield* client).executions.get(id)))
         const waited = (at.at(-1) ?? 0) - from
-        // A wait of a hundred years is longer than the policy allows.
+        // A wait of 100 years exceeds `maxWait` of the policy.
         if (value === "9".repeat(400)) assert.strictEqual(failureOf(exit)._tag, "RateLimited")
         else assert.strictEqual(valueOf(exit).status, "PROCESSING")
         assert.isAtMost(waited, 2000, value)
@@ -219,9 +219,9 @@ describe("the headers of a response", () => {
   )
 })
 
-describe("a latency that is not a duration", () => {
+describe("invalid latency_ms", () => {
   for (const latency of ["1e400", "-1e400", "-5", "1e300", '"NaN"']) {
-    it.effect(`does not cause polls without delay if few requests are left: ${latency}`, () => {
+    it.effect(`does not cause polls without delay if few requests remain: ${latency}`, () => {
       const scarce = (at: number) => ({
         date: httpDate(at),
         "x-ratelimit-limit": "100",
@@ -240,7 +240,7 @@ describe("a latency that is not a duration", () => {
       return Effect.gen(function* () {
         yield* TestClock.setTime(start)
         const { executions } = yield* fake.client
-        // The client polls according to the durations of earlier executions of the model.
+        // The client estimates the end of an execution from earlier executions of the model.
         for (let n = 0; n < 3; n++) valueOf(yield* runToEnd(silent(executions.run(image))))
         const polls = fake.urls.flatMap((url, i) =>
           url.endsWith("exec_1") ? [((fake.at[i] ?? 0) - start) / 1000] : []

@@ -7,13 +7,13 @@ const bytes = (length: number) => Uint8Array.from({ length }, (_, at) => (at * 3
 const lengths = [...Array.from({ length: 200 }, (_, length) => length), 100_000]
 
 describe("sha256Hex", () => {
-  it("equals Node's SHA-256", () => {
+  it("returns the same hash as node:crypto", () => {
     for (const length of lengths) {
       assert.strictEqual(sha256Hex(bytes(length)), createHash("sha256").update(bytes(length)).digest("hex"))
     }
   })
 
-  it("hashes a text as UTF-8", () => {
+  it("encodes a string as UTF-8", () => {
     for (const text of ["", "key", "bäh", "日本語", "🦊", "\ud83e"]) {
       assert.strictEqual(sha256Hex(text), createHash("sha256").update(text, "utf8").digest("hex"))
     }
@@ -21,7 +21,7 @@ describe("sha256Hex", () => {
 })
 
 describe("hmacSha256Hex", () => {
-  it("equals Node's HMAC-SHA256, also for keys longer than a block", () => {
+  it("returns the same code as node:crypto for keys of any length", () => {
     for (const length of lengths) {
       const key = bytes(length % 150)
       assert.strictEqual(
@@ -31,7 +31,7 @@ describe("hmacSha256Hex", () => {
     }
   })
 
-  it("accepts texts", () => {
+  it("accepts strings as key and message", () => {
     assert.strictEqual(hmacSha256Hex("whsec_ä", "1.{}"), createHmac("sha256", "whsec_ä").update("1.{}").digest("hex"))
   })
 })
