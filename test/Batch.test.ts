@@ -1,4 +1,4 @@
-/** The public API of `Batch`: outcomes, items, deliveries, progress, invalid options and interruption. */
+/** Tests the public API of `Batch`: outcomes, items, deliveries, progress, invalid options and interruption. */
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import { assert, describe, it } from "@effect/vitest"
 import { Array, Clock, DateTime, Deferred, Effect, Fiber, Layer, Option, Schedule, Stream } from "effect"
@@ -19,7 +19,7 @@ import { arrivalTimes, start } from "./utils/harness.js"
 
 const { Fault } = Simulator
 
-/** Models whose executions take 10, 11, 12 … seconds. */
+/** Options with the models `model-0` to `model-9`. Their executions take 10 to 19 seconds. */
 const slower = {
   models: Object.fromEntries(
     range(10).map((n) => [
@@ -34,7 +34,7 @@ const oneSecond = Schedule.spaced("1 second")
 const ofModel = (n: number) => ({ model: `model-${n}`, input: {} })
 
 describe("Batch.run", () => {
-  it.effect("has one outcome per item, with the item, its index, its key and its execution", () =>
+  it.effect("emits one outcome per item with its index, key and execution", () =>
     Effect.gen(function* () {
       const { executions, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -57,7 +57,7 @@ describe("Batch.run", () => {
     })
   )
 
-  it.effect("waits for the output if /result is older than the execution", () =>
+  it.effect("waits for the output if `/result` returns an outdated status", () =>
     Effect.gen(function* () {
       const behind = (status: string) =>
         Fault.on(
@@ -89,7 +89,7 @@ describe("Batch.run", () => {
     })
   )
 
-  it.effect("emits outcomes as the items end, or in the order of the input", () =>
+  it.effect("emits outcomes in completion order by default, or in input order", () =>
     Effect.gen(function* () {
       const wanted = [9, 0, 5, 3]
       const order = (order?: "completion" | "input") =>
@@ -108,7 +108,7 @@ describe("Batch.run", () => {
     })
   )
 
-  it.effect("continues after a failed item and emits its error", () =>
+  it.effect("emits the error of a failed item and continues", () =>
     Effect.gen(function* () {
       const faults = [
         Fault.on("executions.create", Fault.envelope("CONTENT_MODERATION_REJECTED")),
@@ -158,14 +158,14 @@ describe("Batch.run", () => {
     })
   )
 
-  it.effect("emits nothing for an empty input", () =>
+  it.effect("emits no outcome for an empty input", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* runBatchTest(collect(Batch.run([], batchOptions))), [])
       assert.deepStrictEqual(yield* runBatchTest(collect(Batch.run(Stream.empty, batchOptions))), [])
     })
   )
 
-  it.effect("fails with the error of the input, and a later run resumes the executions", () =>
+  it.effect("resumes the executions of a run that failed with an input error", () =>
     Effect.gen(function* () {
       const input = Stream.concat(Stream.fromIterable(range(3)), Stream.fail("no more" as const))
       const { executions, failure, outcomes } = yield* runBatchTest(
@@ -180,10 +180,8 @@ describe("Batch.run", () => {
       assert.strictEqual(executions.length, 3)
     })
   )
-})
 
-describe("the items of a batch", () => {
-  it.effect("are read as needed, and at most `concurrency` of them run at once", () =>
+  it.effect("reads items on demand and runs at most `concurrency` of them", () =>
     Effect.gen(function* () {
       let read = 0
       function* endless() {
@@ -210,7 +208,7 @@ describe("the items of a batch", () => {
     })
   )
 
-  it.effect("wait while the consumer takes no outcome", () =>
+  it.effect("stops submitting items if the consumer stops pulling outcomes", () =>
     Effect.gen(function* () {
       const created = yield* runBatchTest(
         Effect.gen(function* () {
@@ -226,13 +224,13 @@ describe("the items of a batch", () => {
           return executions.length
         })
       )
-      // The consumer holds one. The buffer of 16 and the 5 running items finish behind it.
+      // The consumer holds 1 outcome and the buffer holds 16. Up to 10 more items have been submitted.
       assert.isAtLeast(created, 6)
       assert.isAtMost(created, 1 + 16 + 2 * 5)
     })
   )
 
-  it.effect("are submitted as a stream emits them, without waiting for a full group", () =>
+  it.effect("submits each item as soon as the input stream emits it", () =>
     Effect.gen(function* () {
       const trickle = Stream.fromIterable(range(3)).pipe(
         Stream.rechunk(1),
@@ -245,7 +243,7 @@ describe("the items of a batch", () => {
     })
   )
 
-  it.effect("with the same key run once and have one outcome each", () =>
+  it.effect("runs items with the same key once and emits one outcome for each item", () =>
     Effect.gen(function* () {
       const { executions, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -263,27 +261,25 @@ describe("the items of a batch", () => {
   )
 
   for (const concurrency of [1, 4]) {
-    it.effect(
-      `with the same key run once per run if the failed one is submitted again, concurrency ${concurrency}`,
-      () =>
-        Effect.gen(function* () {
-          const { executions, first, second } = yield* runBatchTest(
-            Effect.gen(function* () {
-              const runOnce = collect(Batch.run([1, 2, 1, 1], { ...batchOptions, concurrency, resubmit: () => true }))
-              return { first: yield* runOnce, second: yield* runOnce, executions: (yield* readLedger).executions }
-            }),
-            { simulator: { faults: [Fault.ends({ status: "FAILED" }), Fault.ends({ status: "FAILED" })] } }
-          )
-          assert.deepStrictEqual(countTags(first), { "Failed for good": 4 })
-          assert.deepStrictEqual(countTags(second), { Succeeded: 4 })
-          assert.strictEqual(executions.length, 4)
-        })
+    it.effect(`resubmits a failed key at most once per run with concurrency ${concurrency}`, () =>
+      Effect.gen(function* () {
+        const { executions, first, second } = yield* runBatchTest(
+          Effect.gen(function* () {
+            const runOnce = collect(Batch.run([1, 2, 1, 1], { ...batchOptions, concurrency, resubmit: () => true }))
+            return { first: yield* runOnce, second: yield* runOnce, executions: (yield* readLedger).executions }
+          }),
+          { simulator: { faults: [Fault.ends({ status: "FAILED" }), Fault.ends({ status: "FAILED" })] } }
+        )
+        assert.deepStrictEqual(countTags(first), { "Failed for good": 4 })
+        assert.deepStrictEqual(countTags(second), { Succeeded: 4 })
+        assert.strictEqual(executions.length, 4)
+      })
     )
 
-    it.effect(`with the same key run once if the API does not find the execution, concurrency ${concurrency}`, () =>
+    it.effect(`does not resubmit a key after a 404 of a poll with concurrency ${concurrency}`, () =>
       Effect.gen(function* () {
         let first: string | undefined
-        // More often than a replica that lags behind would.
+        // Eight 404 responses last longer than the maximum replica lag of 60 s.
         const unknown = Fault.times(
           8,
           Fault.on(
@@ -306,7 +302,7 @@ describe("the items of a batch", () => {
     )
   }
 
-  it.effect("with the same key fail if their request differs from the first", () =>
+  it.effect("rejects an item if an earlier item has the same key but a different request", () =>
     Effect.gen(function* () {
       const { executions, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -321,7 +317,7 @@ describe("the items of a batch", () => {
     })
   )
 
-  it.effect("with the same key run once even if the journal is read before the first has ended", () =>
+  it.effect("runs items with the same key once even if journal reads are slow", () =>
     Effect.gen(function* () {
       const memory = yield* makeMemoryJournal
       const slow: Batch.JournalService = {
@@ -348,7 +344,7 @@ describe("the items of a batch", () => {
     })
   )
 
-  it.effect("fail alone if a function of the caller throws for them", () =>
+  it.effect("fails only the affected item if an option callback throws", () =>
     Effect.gen(function* () {
       const thrown = (name: string, at: number) => (n: number) => {
         if (n === at) throw new Error(`no ${name}`)
@@ -379,7 +375,7 @@ describe("the items of a batch", () => {
     })
   )
 
-  it.effect("fail alone and keep their journal entry if resubmit throws for them", () =>
+  it.effect("keeps the journal entry of an item if resubmit throws", () =>
     Effect.gen(function* () {
       const { executions, runs } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -407,7 +403,7 @@ describe("the items of a batch", () => {
     })
   )
 
-  it.effect("fail alone if their effect makes a request that JSON cannot represent", () =>
+  it.effect("fails only the affected item if its request cannot be encoded as JSON", () =>
     Effect.gen(function* () {
       const outcomes = yield* runBatchTest(
         collect(
@@ -422,7 +418,7 @@ describe("the items of a batch", () => {
     })
   )
 
-  it.effect("fail alone with the name of the field if their request is invalid", () =>
+  it.effect("reports the invalid field in the error of an item", () =>
     Effect.gen(function* () {
       const cycle: Record<string, unknown> = {}
       cycle["itself"] = cycle
@@ -457,8 +453,8 @@ const nameOf = (outcome: Batch.Outcome<unknown>): string => {
   return outcome.error._tag === "InvalidRequest" ? `InvalidRequest ${outcome.error.field}` : outcome.error._tag
 }
 
-describe("an effect that makes a request", () => {
-  it.effect("runs once per submitted item and not for an item that has ended", () =>
+describe("Batch.run with an effect as request", () => {
+  it.effect("runs the effect once per submitted item and skips items that have ended", () =>
     Effect.gen(function* () {
       const made: Array<number> = []
       const prepared = { ...batchOptions, request: (n: number) => Effect.sync(() => (made.push(n), requestOf(n))) }
@@ -474,7 +470,7 @@ describe("an effect that makes a request", () => {
     })
   )
 
-  it.effect("fails its item with its own error", () =>
+  it.effect("fails the item with the error of the effect", () =>
     Effect.gen(function* () {
       const outcomes = yield* runBatchTest(
         collect(
@@ -498,8 +494,8 @@ interface NoPicture {
   readonly n: number
 }
 
-describe("the option deliver", () => {
-  it.effect("runs for several outcomes at once, each before the stream emits it", () =>
+describe("Batch.run with deliver", () => {
+  it.effect("delivers outcomes concurrently before it emits them", () =>
     Effect.gen(function* () {
       const seen: Array<string> = []
       let running = 0
@@ -526,7 +522,7 @@ describe("the option deliver", () => {
     })
   )
 
-  it.effect("leaves an outcome to a later run if it returns false, and the batch continues", () =>
+  it.effect("delivers an outcome again in the next run if deliver returns false", () =>
     Effect.gen(function* () {
       const delivered = yield* runBatchTest(
         Effect.gen(function* () {
@@ -552,7 +548,7 @@ describe("the option deliver", () => {
     })
   )
 
-  it.effect("ends the batch if it fails, and runs again in a later run", () =>
+  it.effect("fails with the error of deliver and repeats the delivery in the next run", () =>
     Effect.gen(function* () {
       const saved: Array<string> = []
       let full = true
@@ -581,8 +577,8 @@ describe("the option deliver", () => {
   )
 })
 
-describe("the progress of a batch", () => {
-  it.effect("counts each item once at every step", () =>
+describe("Batch.Progress", () => {
+  it.effect("never counts an item in two states", () =>
     Effect.gen(function* () {
       const states = yield* runBatchTest(
         Effect.gen(function* () {
@@ -632,7 +628,7 @@ describe("the progress of a batch", () => {
     })
   )
 
-  it.effect("reaches each subscriber at its own pace", () =>
+  it.effect("updates a fast subscriber independently of a slow subscriber", () =>
     Effect.gen(function* () {
       const { fast, slow } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -661,7 +657,7 @@ describe("the progress of a batch", () => {
     })
   )
 
-  it.effect("counts running deliveries, and counts an outcome as fromJournal only if it took no request", () =>
+  it.effect("counts running deliveries and excludes resumed executions from fromJournal", () =>
     Effect.gen(function* () {
       const { again, during } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -687,7 +683,7 @@ describe("the progress of a batch", () => {
     })
   )
 
-  it.effect("estimates the end from the number of items per minute", () =>
+  it.effect("calculates estimatedEnd from itemsPerMinute", () =>
     Effect.gen(function* () {
       yield* runBatchTest(
         Effect.gen(function* () {
@@ -705,7 +701,7 @@ describe("the progress of a batch", () => {
           yield* Effect.sleep("25 seconds")
           const middle = yield* batch.progress.get
           const now = yield* Clock.currentTimeMillis
-          // Two rounds of ten have ended in 25 seconds. The other twenty take as long.
+          // Twenty items have ended in 25 seconds. The other twenty items need another 25 seconds.
           assert.strictEqual(middle.succeeded, 20)
           assert.strictEqual(middle.itemsPerMinute, 48)
           assert.strictEqual(middle.estimatedEnd?.epochMillis, now + 25_000)
@@ -713,20 +709,20 @@ describe("the progress of a batch", () => {
           const after = yield* batch.progress.get
           assert.strictEqual(after.succeeded, 40)
           assert.isUndefined(after.estimatedEnd)
-          // Outcomes from the journal must not count in the rate.
+          // Outcomes from the journal must not increase `itemsPerMinute`.
           const more = yield* Batch.make(range(80), { ...batchOptions, concurrency: 10, request: () => ofModel(0) })
-          const goingOn = yield* Effect.fork(Stream.runDrain(more.outcomes))
+          const secondRun = yield* Effect.fork(Stream.runDrain(more.outcomes))
           yield* Effect.sleep("25 seconds")
           const again = yield* more.progress.get
           assert.deepStrictEqual([again.succeeded, again.fromJournal, again.itemsPerMinute], [60, 40, 48])
-          yield* Fiber.join(goingOn)
+          yield* Fiber.join(secondRun)
         }),
         { simulator: slower, client: { pollSchedule: oneSecond } }
       )
     })
   )
 
-  it.effect("has the size of the input as its total, or the number of items when a stream has ended", () =>
+  it.effect("contains the total initially for a collection and at the end for a stream", () =>
     Effect.gen(function* () {
       const totalOf = (items: Iterable<number> | Stream.Stream<number>) =>
         runBatchTest(
@@ -744,7 +740,7 @@ describe("the progress of a batch", () => {
     })
   )
 
-  it.effect("has pausedUntil while the rate limit blocks requests", () =>
+  it.effect("contains pausedUntil while the rate limit blocks requests", () =>
     Effect.gen(function* () {
       const paused = yield* runBatchTest(
         Effect.gen(function* () {
@@ -764,7 +760,7 @@ describe("the progress of a batch", () => {
   )
 })
 
-describe("invalid options of a batch", () => {
+describe("Batch.run with invalid options", () => {
   const cases: ReadonlyArray<readonly [field: string, Partial<Batch.Options<number>>]> = [
     ["id", { id: " " }],
     ["concurrency", { concurrency: 0 }],
@@ -778,7 +774,7 @@ describe("invalid options of a batch", () => {
     ["keyTtl", { keyTtl: -5 }],
     ["total", { total: -1 }],
     ["wait.timeout", { wait: { timeout: -5 } }],
-    // Values that only a JavaScript caller can pass.
+    // TypeScript rejects the following values, but a JavaScript caller can pass them.
     ["maxCost", JSON.parse('{"maxCost":5}')],
     ["keyTtl", JSON.parse('{"keyTtl":"10h"}')],
     ["order", JSON.parse('{"order":"random"}')],
@@ -787,23 +783,25 @@ describe("invalid options of a batch", () => {
     ["wait.pollSchedule", JSON.parse('{"wait":{"pollSchedule":"2 seconds"}}')]
   ]
   for (const [field, wrong] of cases) {
-    it.effect(`fail with InvalidRequest before any request: ${field} ${JSON.stringify(Object.values(wrong))}`, () =>
-      Effect.gen(function* () {
-        const { error, sent } = yield* runBatchTest(
-          Effect.gen(function* () {
-            const error = yield* Effect.flip(Stream.runDrain(Batch.run(range(3), { ...batchOptions, ...wrong })))
-            return { error, sent: yield* arrivalTimes() }
-          })
-        )
-        assert.strictEqual(error._tag, "InvalidRequest")
-        if (error._tag === "InvalidRequest") assert.strictEqual(error.field, field)
-        assert.match(error.message, new RegExp(`^Batch.run: ${field} .+\\. .+\\.$`))
-        assert.deepStrictEqual(sent, [])
-      })
+    it.effect(
+      `fails with InvalidRequest before it sends a request: ${field} ${JSON.stringify(Object.values(wrong))}`,
+      () =>
+        Effect.gen(function* () {
+          const { error, sent } = yield* runBatchTest(
+            Effect.gen(function* () {
+              const error = yield* Effect.flip(Stream.runDrain(Batch.run(range(3), { ...batchOptions, ...wrong })))
+              return { error, sent: yield* arrivalTimes() }
+            })
+          )
+          assert.strictEqual(error._tag, "InvalidRequest")
+          if (error._tag === "InvalidRequest") assert.strictEqual(error.field, field)
+          assert.match(error.message, new RegExp(`^Batch.run: ${field} .+\\. .+\\.$`))
+          assert.deepStrictEqual(sent, [])
+        })
     )
   }
 
-  it.effect("include a second run of the same batch", () =>
+  it.effect("rejects a second run of the outcomes of Batch.make", () =>
     Effect.gen(function* () {
       const error = yield* runBatchTest(
         Effect.gen(function* () {
@@ -817,7 +815,7 @@ describe("invalid options of a batch", () => {
   )
 })
 
-describe("the interruption of a batch", () => {
+describe("Batch.run and interruption", () => {
   const uninterruptible = {
     plain: {},
     "with maxCost": { maxCost: "5.00" },
@@ -825,7 +823,7 @@ describe("the interruption of a batch", () => {
     "with a slow beforeSubmit": { beforeSubmit: () => Effect.as(Effect.sleep("1 second"), true) }
   } satisfies Record<string, Partial<Batch.Options<number>>>
   for (const [name, extra] of Object.entries(uninterruptible)) {
-    it.effect(`is not needed for its end, so that an uninterruptible batch ends: ${name}`, () =>
+    it.effect(`completes a batch in an uninterruptible region: ${name}`, () =>
       Effect.gen(function* () {
         const outcomes = yield* runBatchTest(
           Effect.uninterruptible(
@@ -844,7 +842,7 @@ describe("the interruption of a batch", () => {
     )
   }
 
-  it.effect("is immediate and leaves the executions running, and the next run resumes them", () =>
+  it.effect("leaves executions running after an interruption and resumes them in the next run", () =>
     Effect.gen(function* () {
       const { at, executions, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {

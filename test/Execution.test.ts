@@ -5,7 +5,7 @@ import { start } from "./utils/harness.js"
 
 const id = Execution.ExecutionId.make("exec_1")
 
-describe("Execution", () => {
+describe("Execution.Execution", () => {
   it("encodes an execution to JSON and decodes it", () => {
     const execution = new Execution.Execution({
       id,
@@ -19,8 +19,8 @@ describe("Execution", () => {
   })
 })
 
-describe("pollSchedule", () => {
-  it("has growing delays of at most 15 s", () =>
+describe("Execution.pollSchedule", () => {
+  it("increases the delay up to 15 s", () =>
     Effect.gen(function* () {
       const delays = yield* Schedule.delays(Execution.pollSchedule).pipe(
         Schedule.run(
@@ -35,8 +35,8 @@ describe("pollSchedule", () => {
     }).pipe(Effect.runPromise))
 })
 
-describe("fileIds", () => {
-  it("finds file ids at any depth, in order and without duplicates", () => {
+describe("Execution.fileIds", () => {
+  it("returns file ids at any depth in order without duplicates", () => {
     const value = {
       images: [{ file_id: "file_b" }, { file_id: "file_a", mask: ["file_c", "file_b"] }],
       note: "file_ is not one, nor is a file_x in a sentence",

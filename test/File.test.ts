@@ -1,4 +1,4 @@
-/** Sources and destinations on a real disk. */
+/** Tests file sources and destinations on a real disk. */
 import {
   chmodSync,
   lstatSync,
@@ -25,7 +25,7 @@ const test = <A, E>(title: string, use: (folder: string) => Effect.Effect<A, E, 
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
-/** A file system that records its operations in order. Each `write` writes one byte. */
+/** Creates a file system that records its operations in order. Each `write` writes only one byte. */
 const recordingFileSystem = Effect.map(FileSystem.FileSystem, (fs) => {
   const operations: Array<string> = []
   const record =
@@ -57,8 +57,8 @@ const recordingFileSystem = Effect.map(FileSystem.FileSystem, (fs) => {
   return { operations, fs: recording }
 })
 
-describe("fromPath", () => {
-  test("reads a file in chunks, and has its size and name", (folder) =>
+describe("File.fromPath", () => {
+  test("returns a source with the size, name and chunks of the file", (folder) =>
     Effect.gen(function* () {
       const path = `${folder}/fox.bin`
       writeFileSync(path, Buffer.alloc(200_000, "fox"))
@@ -72,7 +72,7 @@ describe("fromPath", () => {
       assert.strictEqual(api.bodies[1], readFileSync(path, "latin1"))
     }))
 
-  test("fails if there is no file, and if the file changes before the upload", (folder) =>
+  test("fails if the file does not exist or changes before the upload", (folder) =>
     Effect.gen(function* () {
       const missing = failureOf(yield* Effect.exit(File.fromPath(`${folder}/none`)))
       assert.strictEqual(missing._tag === "SystemError" && missing.reason, "NotFound")
@@ -93,7 +93,7 @@ describe("fromPath", () => {
       assert.strictEqual(gone._tag === "SystemError" && gone.reason, "NotFound")
     }))
 
-  test("has the name after the last separator, also after a backslash", (folder) =>
+  test("sets name to the part of the path after the last slash or backslash", (folder) =>
     Effect.gen(function* () {
       writeFileSync(`${folder}/plans\\fox.png`, "fox")
       const source = yield* File.fromPath(`${folder}/plans\\fox.png`)
@@ -102,7 +102,7 @@ describe("fromPath", () => {
     }))
 })
 
-describe("toPath", () => {
+describe("File.toPath", () => {
   test("replaces an existing file", (folder) =>
     Effect.gen(function* () {
       const path = `${folder}/fox.txt`
@@ -113,7 +113,7 @@ describe("toPath", () => {
       assert.deepStrictEqual(readdirSync(folder), ["fox.txt"])
     }))
 
-  test("creates the file only after all bytes have arrived, and removes the temporary file otherwise", (folder) =>
+  test("creates no file if the stream fails or is interrupted", (folder) =>
     Effect.gen(function* () {
       const path = `${folder}/fox.txt`
       const half = yield* Deferred.make<void>()
@@ -136,7 +136,7 @@ describe("toPath", () => {
       assert.deepStrictEqual(readdirSync(folder), [])
     }))
 
-  test("does not mix two downloads to the same path", (folder) =>
+  test("does not mix the bytes of two concurrent downloads to the same path", (folder) =>
     Effect.gen(function* () {
       const path = `${folder}/fox.bin`
       const bytesOf = (byte: number) =>
@@ -159,7 +159,7 @@ describe("toPath", () => {
           Effect.zipRight(Deferred.succeed(half, undefined), Effect.as(Deferred.await(end), bytes("fox")))
         )
       )
-      // Both downloads get the same temporary name.
+      // The fixed `Random` creates the same temporary name for both downloads.
       const first = yield* Effect.fork(Effect.withRandom(File.toPath(path)(slow), Random.fixed([7])))
       yield* Deferred.await(half)
       const exit = yield* Effect.exit(Effect.withRandom(File.toPath(path)(Stream.empty), Random.fixed([7])))
@@ -188,7 +188,7 @@ describe("toPath", () => {
       assert.lengthOf(readdirSync(folder), 3)
     }))
 
-  test("keeps a symbolic link and replaces its target", (folder) =>
+  test("keeps a symbolic link and replaces the target file", (folder) =>
     Effect.gen(function* () {
       mkdirSync(`${folder}/data`)
       for (const [link, target] of [
@@ -212,7 +212,7 @@ describe("toPath", () => {
       assert.deepStrictEqual(readdirSync(`${folder}/data`), ["absolute.txt", "missing.txt", "relative.txt"])
     }))
 
-  test("keeps the mode of a replaced file", (folder) =>
+  test("keeps the permissions of a replaced file", (folder) =>
     Effect.gen(function* () {
       const path = `${folder}/fox.txt`
       for (const mode of [0o600, 0o644, 0o444, 0o755]) {
@@ -250,7 +250,7 @@ describe("toPath", () => {
       assert.isTrue(Exit.isFailure(exit))
     }))
 
-  test("renames the temporary file after it was written, synced and closed", (folder) =>
+  test("writes, syncs and closes the temporary file before the rename", (folder) =>
     Effect.gen(function* () {
       const { fs, operations } = yield* recordingFileSystem
       const path = `${folder}/fox.txt`

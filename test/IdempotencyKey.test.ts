@@ -17,8 +17,8 @@ const sentKeys = Effect.flatMap(Simulator, ({ requests }) =>
   Effect.map(requests, (all) => all.map(({ idempotencyKey }) => idempotencyKey))
 )
 
-describe("layer", () => {
-  it.effect("returns a random UUID for every call, also for the same body", () =>
+describe("IdempotencyKey.layer", () => {
+  it.effect("creates a random UUID for every call, even with the same body", () =>
     Effect.gen(function* () {
       const keys = yield* keysFor(IdempotencyKey.layer, [image, image, image])
       for (const key of keys) assert.match(key, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
@@ -27,8 +27,8 @@ describe("layer", () => {
   )
 })
 
-describe("layerSequence", () => {
-  it.effect("counts from 1 in each build of the layer", () =>
+describe("IdempotencyKey.layerSequence", () => {
+  it.effect("numbers the keys from 1 after each build of the layer", () =>
     Effect.gen(function* () {
       const layer = IdempotencyKey.layerSequence("test")
       assert.deepStrictEqual(yield* keysFor(layer, [1, 2, 3]), ["test-1", "test-2", "test-3"])
@@ -37,13 +37,13 @@ describe("layerSequence", () => {
   )
 })
 
-describe("layerDeterministic", () => {
+describe("IdempotencyKey.layerDeterministic", () => {
   const job = IdempotencyKey.layerDeterministic({ scope: "job-7" })
   const a = { model: "m", input: { prompt, size: { w: 1, h: 2 } } }
   const aInOtherOrder = { input: { size: { h: 2, w: 1 }, prompt }, model: "m" }
   const b = { model: "m", input: { prompt: "another" } }
 
-  it.effect("returns the same keys after a restart, whatever the order of the fields", () =>
+  it.effect("creates the same keys after a restart regardless of the field order", () =>
     Effect.gen(function* () {
       const before = yield* keysFor(job, [a, b, a])
       const after = yield* keysFor(job, [b, aInOtherOrder, a])
@@ -51,7 +51,7 @@ describe("layerDeterministic", () => {
     })
   )
 
-  it.effect("returns different keys for two calls with the same body", () =>
+  it.effect("creates different keys for two calls with the same body", () =>
     Effect.gen(function* () {
       const [first, second, other] = yield* keysFor(job, [a, aInOtherOrder, b])
       assert.match(String(first), /^[0-9a-f]{32}-1$/)
@@ -61,7 +61,7 @@ describe("layerDeterministic", () => {
     })
   )
 
-  it.effect("returns other keys in another scope and for another operation", () =>
+  it.effect("creates different keys for different scopes and operations", () =>
     Effect.gen(function* () {
       const [here] = yield* keysFor(job, [a])
       const [there] = yield* keysFor(IdempotencyKey.layerDeterministic({ scope: "job-8" }), [a])
@@ -72,7 +72,7 @@ describe("layerDeterministic", () => {
     })
   )
 
-  it.effect("returns different keys for concurrent calls", () =>
+  it.effect("creates different keys for concurrent calls", () =>
     Effect.gen(function* () {
       const keys = yield* Effect.flatMap(IdempotencyKey.IdempotencyKey, ({ next }) =>
         Effect.all(
@@ -84,7 +84,7 @@ describe("layerDeterministic", () => {
     })
   )
 
-  it.effect("returns the same executions for a list of creates that was interrupted and run again", () =>
+  it.effect("prevents duplicate executions if a list of create calls is repeated", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const bodies = Array.from({ length: 5 }, (_, i) => ({ model: "m", input: { prompt: `${prompt} ${i % 2}` } }))
@@ -104,7 +104,7 @@ describe("layerDeterministic", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it("encodes JSON as in RFC 8785", () => {
+  it("canonicalizes JSON as in RFC 8785", () => {
     assert.strictEqual(
       canonicalJson({
         numbers: [333333333.3333333, 1e30, 4.5, 2e-3, 1e-27],
@@ -117,8 +117,8 @@ describe("layerDeterministic", () => {
   })
 })
 
-describe("the key of a call", () => {
-  it.effect("is created once, and sent with the same bytes on every attempt", () =>
+describe("idempotency key of executions.create", () => {
+  it.effect("is sent unchanged with the same body on every attempt", () =>
     withClient((client) =>
       Effect.gen(function* () {
         valueOf(yield* runToEnd(client.executions.create(image)))
@@ -131,7 +131,7 @@ describe("the key of a call", () => {
     ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.dropAfter, Fault.cutBody(), Fault.badGateway] } })))
   )
 
-  it.effect("comes from the option, else from withKey, else from the service", () =>
+  it.effect("is read from the option first, then from withKey, then from the service", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { create } = client.executions
@@ -143,7 +143,7 @@ describe("the key of a call", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("comes from the service in the context, else from that of the client", () =>
+  it.effect("is read from the service in the context first, then from the client", () =>
     withClient((client) =>
       Effect.gen(function* () {
         yield* client.executions.create(image).pipe(Effect.provide(IdempotencyKey.layerSequence("job")))
@@ -153,7 +153,7 @@ describe("the key of a call", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("of withKey is rejected for a second body in the same effect", () =>
+  it.effect("is rejected if the effect in withKey sends two different bodies", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { create } = client.executions
@@ -162,7 +162,7 @@ describe("the key of a call", () => {
         const error = failureOf(yield* Effect.exit(two))
         assert.strictEqual(error._tag === "InvalidRequest" && error.field, "idempotencyKey")
         assert.deepStrictEqual(yield* sentKeys, ["effect", "effect"])
-        // Another run of the effect can use the key for another body.
+        // A new run of the effect does not compare its body with earlier runs.
         const one = create(again).pipe(IdempotencyKey.withKey("other"))
         assert.strictEqual((yield* one).id, (yield* one).id)
       })
@@ -170,7 +170,7 @@ describe("the key of a call", () => {
   )
 
   for (const key of ["", " padded", "line\nbreak", "schl\u00fcssel", "x".repeat(256)]) {
-    it.effect(`is rejected if it cannot be sent: ${JSON.stringify(key.slice(0, 12))}`, () =>
+    it.effect(`is rejected if it is not a valid header value: ${JSON.stringify(key.slice(0, 12))}`, () =>
       withClient((client) =>
         Effect.gen(function* () {
           const error = failureOf(yield* Effect.exit(client.executions.create(image, { idempotencyKey: key })))

@@ -10,7 +10,7 @@ import { makeFakeClient } from "./utils/fake.js"
 import { apiKey, arrivalTimes, image, layer, runToEnd, silent, start, withClient } from "./utils/harness.js"
 import { runInVirtualTime } from "./utils/virtualTime.js"
 
-describe("options", () => {
+describe("ModelRouteClient.make", () => {
   for (const [key, problem] of [
     ["", "is empty"],
     [" \t", "is empty"],
@@ -19,7 +19,7 @@ describe("options", () => {
     ["sk_\u00e9", "contains quotes or characters that cannot be sent"],
     ['"sk_quoted"', "contains quotes"]
   ] as const) {
-    it.effect(`reject the API key ${JSON.stringify(key)}`, () =>
+    it.effect(`rejects the API key ${JSON.stringify(key)}`, () =>
       Effect.gen(function* () {
         const { client } = makeFakeClient(() => ({ status: 200 }), { apiKey: Redacted.make(key) })
         const error = failureOf(yield* Effect.exit(client))
@@ -42,7 +42,7 @@ describe("options", () => {
     ["propagateTraceContext", '{"propagateTraceContext":"yes"}']
   ]
   for (const [field, options] of given) {
-    it.effect(`are rejected by name if they are not valid, also from JavaScript: ${options}`, () =>
+    it.effect(`fails with the name of the invalid option: ${options}`, () =>
       Effect.gen(function* () {
         const { client } = makeFakeClient(() => ({ status: 200 }), JSON.parse(options))
         const error = failureOf(yield* Effect.exit(client))
@@ -64,7 +64,7 @@ describe("options", () => {
     ["idempotencyKey", '{"idempotencyKey":5}']
   ]
   for (const [field, options] of waitOptions) {
-    it.effect(`of run are checked before the create: ${options}`, () =>
+    it.effect(`creates a client that validates the options of executions.run: ${options}`, () =>
       withClient((client) =>
         Effect.gen(function* () {
           const error = yield* Effect.flip(client.executions.run(image, JSON.parse(options)))
@@ -85,7 +85,7 @@ describe("options", () => {
     ["http://[::1]:8787", false],
     ["http://api.localhost", false]
   ] as const) {
-    it.effect(`log ${warns ? "one warning" : "no warning"} about an API key in clear text: ${baseUrl}`, () => {
+    it.effect(`logs ${warns ? "one warning" : "no warning"} about an unencrypted API key for ${baseUrl}`, () => {
       const lines: Array<string> = []
       const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
         lines.push(`${logLevel.label} ${String(message)}`)
@@ -102,7 +102,7 @@ describe("options", () => {
     })
   }
 
-  it.effect("accept an API key of any form or checksum", () =>
+  it.effect("accepts an API key in any format", () =>
     Effect.gen(function* () {
       for (const key of ["sk_your_api_key_here", "mr_key", "x"]) {
         const { client, headers } = makeFakeClient(() => ({ status: 200, json: {} }), { apiKey: Redacted.make(key) })
@@ -118,7 +118,7 @@ describe("options", () => {
     "https://proxy.example/modelroute/v1",
     "https://proxy.example/modelroute/v1/"
   ]) {
-    it.effect(`accept the base URL ${baseUrl}`, () =>
+    it.effect(`accepts the base URL ${baseUrl}`, () =>
       Effect.gen(function* () {
         const { client, urls } = makeFakeClient(() => ({ status: 200, json: {} }), { baseUrl })
         yield* (yield* client).request("GET", "/executions")
@@ -128,7 +128,7 @@ describe("options", () => {
   }
 
   for (const baseUrl of ["api.modelroute.ai", "ftp://x", "https://a:b@x", "https://x?y=1", "https://x#y", ""]) {
-    it.effect(`reject the base URL ${JSON.stringify(baseUrl)}`, () =>
+    it.effect(`rejects the base URL ${JSON.stringify(baseUrl)}`, () =>
       Effect.gen(function* () {
         const error = failureOf(yield* Effect.exit(makeFakeClient(() => ({ status: 200 }), { baseUrl }).client))
         assert.strictEqual(error.field, "baseUrl")
@@ -137,7 +137,7 @@ describe("options", () => {
   }
 
   for (const attemptTimeout of [0, -1, "0 seconds"] as const) {
-    it.effect(`reject the attempt timeout ${JSON.stringify(attemptTimeout)}`, () =>
+    it.effect(`rejects the attempt timeout ${JSON.stringify(attemptTimeout)}`, () =>
       Effect.gen(function* () {
         const error = failureOf(yield* Effect.exit(makeFakeClient(() => ({ status: 200 }), { attemptTimeout }).client))
         assert.strictEqual(error.field, "attemptTimeout")
@@ -145,7 +145,7 @@ describe("options", () => {
     )
   }
 
-  it.effect("apply transformClient last", () => {
+  it.effect("applies transformClient after all other changes to the request", () => {
     const { client, headers, urls } = makeFakeClient(() => ({ status: 200, json: {} }), {
       transformClient: HttpClient.mapRequest((request) =>
         request.pipe(
@@ -161,7 +161,7 @@ describe("options", () => {
     })
   })
 
-  it.effect("reject a user name in the base URL", () =>
+  it.effect("rejects a user name in the base URL", () =>
     Effect.gen(function* () {
       const error = failureOf(
         yield* Effect.exit(makeFakeClient(() => ({ status: 200 }), { baseUrl: "https://a@x" }).client)
@@ -171,7 +171,7 @@ describe("options", () => {
   )
 })
 
-describe("layerConfig", () => {
+describe("ModelRouteClient.layerConfig", () => {
   const withVariables = (variables: ReadonlyArray<readonly [string, string]>) => {
     const requests: Array<string> = []
     const http = HttpClient.make((request, url) => {
@@ -196,7 +196,7 @@ describe("layerConfig", () => {
     )
   }
 
-  it.effect("reads the API key and the optional base URL", () =>
+  it.effect("reads the API key and the optional base URL from the configuration", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(valueOf(yield* withVariables([["MODELROUTE_API_KEY", "sk_1"]])), [
         "https://api.modelroute.ai/v1/x Bearer sk_1"
@@ -209,7 +209,7 @@ describe("layerConfig", () => {
     })
   )
 
-  it.effect("fails with the name of a missing or invalid variable, and without the API key", () =>
+  it.effect("fails with the name of the missing or invalid variable", () =>
     Effect.gen(function* () {
       const cases = [
         [[], "MODELROUTE_API_KEY"],
@@ -232,7 +232,7 @@ describe("layerConfig", () => {
     })
   )
 
-  it.effect("uses the base URL of the options if the configuration has none", () => {
+  it.effect("uses the base URL of the options if the configuration contains no base URL", () => {
     const urls: Array<string> = []
     const http = HttpClient.make((_, url) => {
       urls.push(url.href)
@@ -257,8 +257,8 @@ describe("layerConfig", () => {
   })
 })
 
-describe("an attempt", () => {
-  it.effect("times out after 30 s, including the body", () =>
+describe("attempt timeout", () => {
+  it.effect("is 30 s by default", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const error = failureOf(yield* runToEnd(client.executions.create(image)))
@@ -269,7 +269,7 @@ describe("an attempt", () => {
     ).pipe(Effect.provide(layer({ simulator: { faults: Fault.times(4, Fault.hang()) } })))
   )
 
-  it.effect("times out after the attemptTimeout of the options", () =>
+  it.effect("is configurable with attemptTimeout", () =>
     withClient((client) =>
       Effect.gen(function* () {
         valueOf(yield* runToEnd(client.executions.create(image)))
@@ -282,7 +282,7 @@ describe("an attempt", () => {
     )
   )
 
-  it.effect("times out if the body does not end", () => {
+  it.effect("applies to a response body that does not end", () => {
     const http = HttpClient.make((request) =>
       Effect.sync(() => {
         const body = new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode("{")) })
@@ -297,8 +297,8 @@ describe("an attempt", () => {
   })
 })
 
-describe("interruption", () => {
-  /** Runs in virtual time, whose end fails if a fiber still sleeps. */
+describe("interruption of a client method", () => {
+  /** Interrupts `use` after `millis` in virtual time. Fails if a fiber still sleeps at the end. */
   const interruptedAfter = (
     millis: number,
     faults: ReadonlyArray<Fault.Fault>,
@@ -324,13 +324,13 @@ describe("interruption", () => {
   for (const [what, millis, faults, use, at] of [
     ["a wait between attempts", 500, [Fault.dropBefore], create, [0]],
     ["a wait for the rate limit", 5000, [Fault.rateLimited({ resetIn: "1 minute" })], create, [0]],
-    ["a send", 5000, [Fault.hang("before")], create, [0]],
+    ["a request", 5000, [Fault.hang("before")], create, [0]],
     ["a wait between polls", 3000, [], (client) => client.executions.run(image), [0, 2000]],
     ["a watch", 1000, [], (client) => Stream.runDrain(client.executions.watch(Execution.ExecutionId.make("x"))), []]
   ] as const satisfies ReadonlyArray<
     readonly [string, number, ReadonlyArray<Fault.Fault>, Parameters<typeof interruptedAfter>[2], ReadonlyArray<number>]
   >) {
-    it.effect(`ends ${what} immediately, and leaves no timer`, () =>
+    it.effect(`ends ${what} immediately without leaving a timer`, () =>
       Effect.gen(function* () {
         assert.deepStrictEqual(yield* interruptedAfter(millis, faults, use), { at: [...at], ended: millis })
       })
@@ -338,8 +338,8 @@ describe("interruption", () => {
   }
 })
 
-describe("onAccepted", () => {
-  it.effect("receives the execution before the wait begins", () =>
+describe("executions.run with onAccepted", () => {
+  it.effect("calls onAccepted with the execution before the first poll", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const accepted: Array<string> = []
@@ -358,7 +358,7 @@ describe("onAccepted", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("ends the run with its own failure, while the execution continues", () =>
+  it.effect("fails with the error of onAccepted without cancelling the execution", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const ids: Array<Execution.ExecutionId> = []

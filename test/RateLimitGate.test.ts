@@ -1,4 +1,4 @@
-/** The gate as users of a client see it. The tests of its rules and of its throughput are in rateLimit/. */
+/** Tests the gate through the public API. `test/rateLimit` tests its parts and its throughput. */
 import { assert, describe, it } from "@effect/vitest"
 import {
   Chunk,
@@ -38,8 +38,8 @@ const countRejected = Effect.flatMap(Simulator, ({ requests }) =>
   Effect.map(requests, (all) => all.filter(({ outcome }) => outcome === 429).length)
 )
 
-describe("a client", () => {
-  it.effect("has a gate of its own, so that no request is rejected", () =>
+describe("RateLimitGate of a client", () => {
+  it.effect("prevents 429 responses by default", () =>
     Effect.gen(function* () {
       const server = new LimitedServer({ limiter: fixedWindow(60, 60_000), skew: -5400 })
       const ended = yield* measureEnd(
@@ -48,13 +48,13 @@ describe("a client", () => {
       )
       assert.strictEqual(server.rejections, 0)
       assert.lengthOf(server.handled, 300)
-      // The fifth window of the server begins after 3 minutes and 5.4 s.
+      // The fifth window of the server begins after 3 minutes and 5.4 s, because its clock is 5.4 s behind.
       assert.isAtLeast(ended - start, 185_400)
       assert.isAtMost(ended - start, 186_900)
     })
   )
 
-  it.effect("uses the gate provided to the program, like a client that was built with it", () =>
+  it.effect("is replaced by a gate in the context of the effect", () =>
     Effect.gen(function* () {
       const clients = yield* Effect.all(
         times(3, ModelRouteClient.make({ apiKey: Redacted.make(apiKey) }).pipe(Effect.provide(IdempotencyKey.layer)))
@@ -69,12 +69,12 @@ describe("a client", () => {
       assert.strictEqual(yield* countRejected, 0)
       assert.deepStrictEqual([provided.limit, provided.remaining], [60, 30])
       assert.deepStrictEqual(ofClient, provided)
-      // Outside the program, each client uses its own gate.
+      // Without a gate in the context, each client uses a separate gate.
       assert.isUndefined((yield* clients[1]?.rateLimit ?? Effect.succeed(provided)).limit)
     }).pipe(Effect.provide(simulatorLayer({ rateLimit: { limit: 60, window: "1 minute" } })), inVirtualTime)
   )
 
-  it.effect("is slowed down for a minute at most by a response with Remaining and without a reset", () =>
+  it.effect("delays requests for at most 1 minute after X-RateLimit-Remaining without a reset", () =>
     Effect.gen(function* () {
       const { at, client } = makeFakeClient((_, n) => ({
         status: 202,
@@ -86,7 +86,7 @@ describe("a client", () => {
       )
       yield* inVirtualTime(created)
       const seconds = at.map((instant) => (instant - start) / 1000)
-      // No requests seem to remain, so one is sent per second, for the minute that a window may last.
+      // The gate admits 1 request per second until the longest possible window of 1 minute has ended.
       assert.isAtMost(seconds.filter((second) => second < 60).length, 66)
       assert.isAtMost(Math.max(...seconds), 62)
     })
@@ -148,7 +148,7 @@ describe("a client", () => {
     ]
   ]
   for (const [name, withBroken] of broken) {
-    it.effect(`keeps its permits and its results although a ${name} throws`, () =>
+    it.effect(`releases all permits if a ${name} throws`, () =>
       Effect.gen(function* () {
         const program = Effect.gen(function* () {
           const client = yield* ModelRouteClient.ModelRouteClient
@@ -170,7 +170,7 @@ describe("a client", () => {
     )
   }
 
-  it.effect("shares a provided gate with other clients", () =>
+  it.effect("is shared by all clients with the same gate layer", () =>
     Effect.gen(function* () {
       const clients = yield* Effect.all(
         times(3, ModelRouteClient.make({ apiKey: Redacted.make(apiKey) }).pipe(Effect.provide(IdempotencyKey.layer)))
@@ -181,7 +181,7 @@ describe("a client", () => {
         concurrency: "unbounded"
       })
       assert.strictEqual(yield* countRejected, 0)
-      // 150 requests need three windows of 60.
+      // 150 requests require three windows of 60 requests.
       assert.strictEqual(Math.floor(((yield* Clock.currentTimeMillis) - start) / 60_000), 2)
       const { limit, remaining, resetAt, skew, ...rest } = yield* RateLimitGate.snapshot
       assert.deepStrictEqual(
@@ -195,14 +195,14 @@ describe("a client", () => {
           hasOtherClients: false
         }
       )
-      // The simulator uses the local clock. Its `Date` is rounded to the second.
+      // The simulator uses the local clock, but its `Date` header has a resolution of 1 s.
       const { max = Number.NaN, min = Number.NaN } = skew ?? {}
       assert.isTrue(min <= 0 && max > 0 && max - min <= 1010, JSON.stringify(skew))
       assert.strictEqual(resetAt && DateTime.toEpochMillis(resetAt), start + 180_000 - Math.floor(min))
     }).pipe(Effect.provide(Layer.merge(simulatorLayer(), RateLimitGate.layer)), inVirtualTime)
   )
 
-  it.effect("without a gate sends all requests at once, and retries rejections", () =>
+  it.effect("is disabled by RateLimitGate.layerUnlimited", () =>
     Effect.gen(function* () {
       const client = yield* ModelRouteClient.ModelRouteClient
       yield* Effect.forEach(times(150, client), create, { concurrency: 150 })
@@ -224,7 +224,7 @@ describe("a client", () => {
     )
   )
 
-  it.effect("closes its gate for a rejection that only the error code shows", () =>
+  it.effect("blocks requests after RATE_LIMITED with a status other than 429", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const first = yield* Effect.fork(create(client))
@@ -246,10 +246,10 @@ describe("a client", () => {
     )
   )
 
-  it.effect("waits once for a reset with all requests", () =>
+  it.effect("blocks all requests until the reset after a 429", () =>
     withClient((client) =>
       Effect.gen(function* () {
-        // The reset is 7 s ahead. `Date` is exact here, so the skew adds 1 ms.
+        // The reset is in 7 s. The gate adds 1 ms, because `Date` is exact in this test.
         const first = yield* Effect.fork(create(client))
         yield* TestClock.adjust("3 seconds")
         const others = yield* Effect.fork(Effect.forEach(times(3, client), create, { concurrency: 3 }))
@@ -264,7 +264,7 @@ describe("a client", () => {
   )
 })
 
-describe("a wait in the gate", () => {
+describe("wait for the RateLimitGate", () => {
   const limited = (limit: number, retry?: RetryPolicy.RetryPolicy) =>
     layer({
       simulator: { rateLimit: { limit, window: "10 seconds" }, date: false },
@@ -281,13 +281,13 @@ describe("a wait in the gate", () => {
       })
     )
 
-  it.effect("is as long as the queue needs, by default", () =>
+  it.effect("has no maximum by default", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* outcomes(10), [0, 0, 0, 10, 10, 10, 20, 20, 20, 30])
     }).pipe(Effect.provide(limited(3)))
   )
 
-  it.effect("fails at once if it would be longer than maxWait, with the wait in the error", () =>
+  it.effect("fails immediately if the required wait exceeds maxWait", () =>
     Effect.gen(function* () {
       const ended = yield* outcomes(10)
       assert.deepStrictEqual(ended.slice(0, 6), [0, 0, 0, 10, 10, 10])
@@ -326,7 +326,7 @@ describe("a wait in the gate", () => {
     }).pipe(Effect.provide(limited(3, RetryPolicy.make({ rateLimit: { maxWait: "15 seconds" } }))))
   )
 
-  it.effect("fails at once if the policy does not wait for the limit", () =>
+  it.effect("fails immediately if the retry policy is none", () =>
     Effect.gen(function* () {
       const ended = yield* outcomes(5)
       assert.deepStrictEqual(
@@ -337,7 +337,7 @@ describe("a wait in the gate", () => {
     }).pipe(Effect.provide(limited(3, RetryPolicy.none)))
   )
 
-  it.effect("fails when a later reset makes it longer than maxWait", () =>
+  it.effect("fails if a 429 delays the reset beyond maxWait", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { inject } = yield* Simulator
@@ -356,7 +356,7 @@ describe("a wait in the gate", () => {
               error._tag === "RateLimited" && error.retryAfter && Duration.toSeconds(error.retryAfter)
             ]
           }),
-          // The rejected request, and the queued request, which has waited for 10 s.
+          // The first request received the 429. The second request has waited for 10 s in the queue.
           [
             ["RateLimited", 1, 300],
             ["RateLimited", 0, 310]
@@ -367,7 +367,7 @@ describe("a wait in the gate", () => {
     ).pipe(Effect.provide(limited(3)))
   )
 
-  it.effect("ends at once if it is interrupted, and leaves its permit to the next request and no timer", () =>
+  it.effect("ends immediately on interruption without losing a permit or leaving a timer", () =>
     Effect.gen(function* () {
       const client = yield* ModelRouteClient.ModelRouteClient
       yield* Effect.forEach(times(3, client), create)
@@ -384,14 +384,14 @@ describe("a wait in the gate", () => {
       const last = yield* Effect.forEach(times(9, client), (one) => Effect.fork(create(one)))
       yield* Effect.sleep(1)
       assert.isAbove((yield* RateLimitGate.snapshot).waiting, 5)
-      // `inVirtualTime` dies if a sleeper remains.
+      // `inVirtualTime` fails if a fiber still sleeps, so the interruption must remove all timers.
       yield* Fiber.interruptAll(last)
       const { inFlight, waiting } = yield* RateLimitGate.snapshot
       assert.deepStrictEqual({ inFlight, waiting }, { inFlight: 0, waiting: 0 })
     }).pipe(Effect.provide(Layer.provideMerge(limited(3), RateLimitGate.layer)), inVirtualTime)
   )
 
-  it.effect("is a span event for each request, and one log line for all at its start and end", () => {
+  it.effect("adds a span event to each request and logs one line for all requests", () => {
     const lines: Array<readonly [LogLevel.LogLevel["label"], unknown]> = []
     const logger = Logger.make<unknown, void>(({ annotations, logLevel, message }) => {
       lines.push([logLevel.label, Array.isArray(message) ? message[0] : message])
@@ -417,12 +417,12 @@ describe("a wait in the gate", () => {
         "events" in span && Array.isArray(span.events)
           ? span.events
               .map(([name, at, { reason, waitMillis }]) => [name, Number(at / 1_000_000n) - start, reason, waitMillis])
-              // Effect adds log lines to the current span as events.
+              // Effect also adds log lines to the current span as events.
               .filter(([name]) => name === "modelroute.wait")
           : []
       )
       const waited = (millis: number) => [["modelroute.wait", millis, "gate", millis]]
-      // Two requests wait only for the first response, which takes no time here.
+      // Two requests wait only for the first response. The simulator sends the response immediately.
       assert.deepStrictEqual(events, [[], ...[0, 0, 10_000, 10_000, 10_000, 20_000, 20_000].map(waited)])
       const after = yield* Metric.value(waits)
       assert.strictEqual(after.count - before.count, 7)
@@ -433,7 +433,7 @@ describe("a wait in the gate", () => {
     )
   })
 
-  it.effect("counts in gauges while it lasts, and rejections count in a counter", () =>
+  it.effect("updates the gauges of waiting requests and the counter of 429 responses", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const counts = Effect.all({
@@ -472,7 +472,7 @@ describe("a wait in the gate", () => {
   )
 })
 
-describe("a retry", () => {
+describe("retry with a RateLimitGate", () => {
   const sent = (retry: RetryPolicy.RetryPolicy, faults: ReadonlyArray<Fault.Fault>) =>
     withClient((client) =>
       Effect.gen(function* () {
@@ -481,7 +481,7 @@ describe("a retry", () => {
       })
     ).pipe(Effect.provide(layer({ client: { retry }, simulator: { faults, date: false } })))
 
-  it.effect("waits for the gate without another step of the schedule", () =>
+  it.effect("waits for the gate without using an extra step of the schedule", () =>
     Effect.gen(function* () {
       const limited = Fault.rateLimited({ resetIn: "4 seconds" })
       assert.deepStrictEqual(yield* sent(Schedule.recurs(1), [limited]), { ended: "ok", at: [0, 4000] })
@@ -493,7 +493,7 @@ describe("a retry", () => {
     })
   )
 
-  it.effect("after another error waits for the gate, also with the last step of the schedule", () =>
+  it.effect("waits for the gate even after the last step of the schedule", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const fiber = yield* Effect.fork(create(client))
@@ -517,8 +517,8 @@ describe("a retry", () => {
   )
 })
 
-describe("cancelOnInterrupt", () => {
-  it.effect("ends the interruption after 10 s, and cancels with priority once the gate opens", () =>
+describe("cancelOnInterrupt with a RateLimitGate", () => {
+  it.effect("sends the cancel request before older create requests", () =>
     Effect.gen(function* () {
       const { executions } = yield* ModelRouteClient.ModelRouteClient
       const running = yield* Effect.fork(executions.run(image, { cancelOnInterrupt: true }))
@@ -531,7 +531,7 @@ describe("cancelOnInterrupt", () => {
       yield* Fiber.join(rest)
       const requests = yield* (yield* Simulator).requests
       const cancel = requests.findIndex(({ operation }) => operation === "executions.cancel")
-      // Three creates of the first minute, then the cancel, before six creates that have waited longer.
+      // Three create requests use the first window. The cancel request precedes the six queued create requests.
       assert.strictEqual(cancel, 3)
       assert.strictEqual(requests[cancel]?.outcome, 200)
       assert.strictEqual((yield* (yield* Simulator).ledger).executions[0]?.status, "CANCELLED")
@@ -551,7 +551,7 @@ describe("cancelOnInterrupt", () => {
   )
 })
 
-describe("polls", () => {
+describe("polls with a RateLimitGate", () => {
   const pollTimes = Effect.map(arrivalTimes("executions.get"), (at) => at.map((millis) => millis / 1000))
 
   it.effect("are shared by all waits for the same execution", () =>
@@ -568,13 +568,13 @@ describe("polls", () => {
         )
         const seen = Chunk.toReadonlyArray(yield* Fiber.join(statuses)).map(({ status }) => status)
         assert.deepStrictEqual(seen, ["PROCESSING", "COMPLETED"])
-        // It takes 8.42 s. The wait that began after 4 s polls last, before the others would at 9.5 and 10.5 s.
+        // The execution takes 8.42 s. The wait that began after 4 s polls at 9 s, before the polls at 9.5 and 10.5 s.
         assert.deepStrictEqual(yield* pollTimes, [2, 5, 9])
       })
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("continue if the polling wait is interrupted or fails permanently", () =>
+  it.effect("continue in another wait after an interruption or a permanent failure", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const { inject } = yield* Simulator
@@ -587,12 +587,12 @@ describe("polls", () => {
         assert.deepStrictEqual(yield* pollTimes, [2])
         yield* Fiber.interrupt(first)
         yield* TestClock.adjust(0)
-        // The second wait polls instead, and the third uses its result.
+        // The second wait polls instead of the first wait. The third wait uses the same response.
         assert.deepStrictEqual(yield* pollTimes, [2, 3])
         yield* inject(Fault.envelope("UNAUTHORIZED"))
         yield* TestClock.adjust("3 seconds")
         yield* TestClock.adjust(0)
-        // One wait fails. The other polls by itself.
+        // One wait fails, and the other wait continues to poll.
         assert.deepStrictEqual(yield* pollTimes, [2, 3, 6, 6])
         const ends = valueOf(yield* runToEnd(Effect.forEach([second, third], Fiber.await)))
         const tags = ends.map((exit) => (Exit.isSuccess(exit) ? exit.value.status : failureOf(exit)._tag))
@@ -601,14 +601,14 @@ describe("polls", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("come at the estimated end of the execution if the limit is nearly used up", () =>
+  it.effect("are sent at the estimated end of the execution if few requests remain", () =>
     Effect.gen(function* () {
       const { executions } = yield* ModelRouteClient.ModelRouteClient
       yield* Effect.forEach(times(1000, image), (one) => executions.run(one), { concurrency: 100, discard: true })
       const requests = yield* (yield* Simulator).requests
       assert.strictEqual(yield* countRejected, 0)
       assert.strictEqual(requests.filter(({ operation }) => operation === "executions.create").length, 1000)
-      // With the default schedule each needs 4 requests, because it polls after 2, 5 and 9.5 s.
+      // The default schedule requires 4 requests for each execution: the create request and polls after 2, 5 and 9.5 s.
       assert.isAtMost(requests.length, 2250)
     }).pipe(
       Effect.provide(layer({ simulator: { rateLimit: { limit: 600, window: "60 seconds" }, expiresAfter: "1 hour" } })),
@@ -616,7 +616,7 @@ describe("polls", () => {
     )
   )
 
-  it.effect("outlast a timeout by at most 30 s if the limit delays them", () =>
+  it.effect("extend the timeout by at most 30 s if the rate limit delays them", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const { id } = yield* executions.create(image)
@@ -628,7 +628,7 @@ describe("polls", () => {
     ).pipe(Effect.provide(layer({ simulator: { rateLimit: { limit: 1, window: "100 seconds" } } })))
   )
 
-  it.effect("wait for the gate whatever the policy, because the execution is paid", () =>
+  it.effect("wait for the gate even if the retry policy is none", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const { inject } = yield* Simulator
@@ -637,11 +637,11 @@ describe("polls", () => {
         yield* Effect.forEach(times(2, image), (one) => executions.create(one))
         assert.strictEqual(valueOf(yield* runToEnd(Fiber.join(one))).status, "COMPLETED")
         assert.deepStrictEqual(yield* pollTimes, [20])
-        // A rejected poll is repeated after the reset.
+        // The client repeats a poll with a 429 response after the reset.
         const { id } = yield* executions.create(image)
         yield* inject(Fault.on("executions.get", Fault.rateLimited({ resetIn: "25 seconds" })))
         assert.strictEqual(valueOf(yield* runToEnd(executions.await(id))).status, "COMPLETED")
-        // The limit is nearly used up, so the poll comes after 4 s instead of 2 s.
+        // Few requests remain, so the client polls after 4 s instead of 2 s.
         assert.deepStrictEqual(yield* pollTimes, [20, 24, 49])
       })
     ).pipe(
@@ -654,12 +654,12 @@ describe("polls", () => {
     )
   )
 
-  it.effect("find the end of an execution even if they come late", () =>
+  it.effect("return the terminal status even if the rate limit delays them", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const exit = yield* runToEnd(executions.run(image))
         assert.strictEqual(valueOf(exit).status, "COMPLETED")
-        // The execution expires after 10 s, so its wait would end after 40 s.
+        // The execution expires after 10 s. Without a delayed poll, the wait ends after 40 s.
         assert.deepStrictEqual(yield* pollTimes, [100.001])
       })
     ).pipe(
@@ -669,7 +669,7 @@ describe("polls", () => {
     )
   )
 
-  it.effect("follow the schedule if enough requests remain", () =>
+  it.effect("follow the poll schedule if enough requests remain", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         valueOf(yield* runToEnd(executions.run(image)))
@@ -680,8 +680,8 @@ describe("polls", () => {
   )
 })
 
-describe("types", () => {
-  it("do not change the requirements of the layer of a client", () => {
+describe("RateLimitGate.layer", () => {
+  it("does not change the requirements of ModelRouteClient.layer", () => {
     const client: Layer.Layer<ModelRouteClient.ModelRouteClient, unknown, never> = ModelRouteClient.layer({
       apiKey: Redacted.make(apiKey)
     }).pipe(Layer.provide(RateLimitGate.layer), Layer.provide(Layer.merge(simulatorLayer(), IdempotencyKey.layer)))

@@ -20,7 +20,7 @@ import { arrivalTimes, httpDate, image, layer, runToEnd, start, withClient } fro
 
 const overloaded = Fault.envelope("MODEL_OVERLOADED")
 
-/** Runs a create. Returns the moments at which it was sent, and its exit. */
+/** Sends a create request. Returns the time of each attempt and the exit. */
 const runCreate = (
   faults: ReadonlyArray<Fault.Fault>,
   options: { readonly retry?: RetryPolicy.RetryPolicy; readonly date?: boolean; readonly clockSkew?: number } = {}
@@ -37,8 +37,8 @@ const runCreate = (
 const gaps = (instants: ReadonlyArray<number>): ReadonlyArray<number> =>
   instants.slice(1).map((instant, i) => (instant - (instants[i] ?? 0)) / 1000)
 
-describe("backoff", () => {
-  it.effect("sends an overloaded call at 0, 1, 3 and 7 s, then fails", () =>
+describe("RetryPolicy.backoff", () => {
+  it.effect("sends an overloaded request after 0, 1, 3 and 7 s and then fails", () =>
     Effect.gen(function* () {
       const { exit, instants } = yield* runCreate(Fault.times(9, overloaded))
       assert.deepStrictEqual(instants, [0, 1000, 3000, 7000])
@@ -49,7 +49,7 @@ describe("backoff", () => {
     })
   )
 
-  it.effect("doubles the delay up to the cap: 1 2 4 8 16 30 30 30", () =>
+  it.effect("doubles the delay up to the cap of 30 s", () =>
     Effect.gen(function* () {
       const retry = RetryPolicy.make({ backoff: { times: 8 } })
       const { instants } = yield* runCreate(Fault.times(20, overloaded), { retry })
@@ -57,7 +57,7 @@ describe("backoff", () => {
     })
   )
 
-  it.effect("retries exactly when the delay has passed", () =>
+  it.effect("retries exactly at the end of the delay", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const fiber = yield* Effect.fork(client.executions.create(image))
@@ -91,7 +91,7 @@ describe("backoff", () => {
     )
   }
 
-  it.effect("prefers the retryable field of the response to the table of codes", () =>
+  it.effect("applies the retryable field of the response instead of the default for the code", () =>
     Effect.gen(function* () {
       const yes = yield* runCreate([Fault.envelope("INTERNAL_ERROR", { retryable: true })])
       assert.deepStrictEqual(yes.instants, [0, 1000])
@@ -100,7 +100,7 @@ describe("backoff", () => {
     })
   )
 
-  it.effect("shortens the delay by jitter, with Effect's Random", () =>
+  it.effect("reduces the delay by jitter from the Random service", () =>
     Effect.gen(function* () {
       const instants = (jitter: "equal" | "full", random: number) =>
         runCreate(Fault.times(9, overloaded), { retry: RetryPolicy.make({ backoff: { jitter } }) }).pipe(
@@ -116,7 +116,7 @@ describe("backoff", () => {
   const withRetryAfter = (retryAfter: string, status = 503, code = "SERVICE_UNAVAILABLE") =>
     Fault.envelope(code, { status, retryable: null, headers: { "retry-after": retryAfter } })
 
-  it.effect("waits for Retry-After if it is longer than the delay, up to the cap", () =>
+  it.effect("waits for Retry-After up to the cap if Retry-After exceeds the delay", () =>
     Effect.gen(function* () {
       const faults = ["5", "1", "999", "3"].map((retryAfter) => withRetryAfter(retryAfter))
       const { exit, instants } = yield* runCreate(faults)
@@ -127,7 +127,7 @@ describe("backoff", () => {
     })
   )
 
-  it.effect("does not shorten a Retry-After by jitter", () =>
+  it.effect("applies no jitter to Retry-After", () =>
     Effect.gen(function* () {
       const retry = RetryPolicy.make({ backoff: { jitter: "full" } })
       const { instants } = yield* Effect.withRandom(
@@ -138,7 +138,7 @@ describe("backoff", () => {
     })
   )
 
-  it.effect("adds Retry-After to every retryable error, and to no other", () =>
+  it.effect("adds retryAfter only to retryable errors", () =>
     Effect.gen(function* () {
       const headers = { "retry-after": "7" }
       const page = { headers, body: "<html>" }
@@ -163,14 +163,14 @@ describe("backoff", () => {
     })
   )
 
-  it("computes the delay in backoffDelay", () => {
+  it("doubles the delay of backoffDelay up to the cap", () => {
     const delays = [0, 1, 2, 3, 4, 5, 6, 5000].map((n) => Duration.toSeconds(RetryPolicy.backoffDelay(n)))
     assert.deepStrictEqual(delays, [1, 2, 4, 8, 16, 30, 30, 30])
     assert.strictEqual(Duration.toMillis(RetryPolicy.backoffDelay(3, { base: "100 millis", cap: "500 millis" })), 500)
   })
 })
 
-describe("any Schedule", () => {
+describe("Schedule as retry policy", () => {
   const rejectedWith = (code: string, status = 400) => Fault.times(9, Fault.envelope(code, { status }))
   const schedules: ReadonlyArray<readonly [name: string, RetryPolicy.RetryPolicy]> = [
     ["exponential, 4 times", Schedule.exponential("1 second").pipe(Schedule.intersect(Schedule.recurs(4)))],
@@ -195,7 +195,7 @@ describe("any Schedule", () => {
     )
   }
 
-  it.effect("of withPolicy retries only retryable errors", () =>
+  it.effect("retries only retryable errors with RetryPolicy.withPolicy", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const always = RetryPolicy.withPolicy(client.executions.create(image), Schedule.spaced("1 second"))
@@ -205,7 +205,7 @@ describe("any Schedule", () => {
     ).pipe(Effect.provide(layer({ simulator: { faults: rejectedWith("CONTENT_MODERATION_REJECTED") } })))
   )
 
-  it.effect("retries the errors that retryWhile allows, also with the standard policy", () =>
+  it.effect("retries exactly the errors that match retryWhile", () =>
     Effect.gen(function* () {
       const instants = (code: string, retryWhile: (error: ModelRouteError.ModelRouteError) => boolean) =>
         withClient((client) => Effect.zipRight(runToEnd(client.executions.create(image)), arrivalTimes())).pipe(
@@ -219,7 +219,7 @@ describe("any Schedule", () => {
     })
   )
 
-  it.effect("does not retry a write without a key that may have been executed, whatever retryWhile returns", () =>
+  it.effect("does not retry an ambiguous failure without an idempotency key even if retryWhile matches", () =>
     withClient((client) =>
       Effect.gen(function* () {
         yield* runToEnd(client.webhookEndpoints.create({ url: "https://example.com" }))
@@ -229,7 +229,7 @@ describe("any Schedule", () => {
   )
 })
 
-describe("an invalid option", () => {
+describe("RetryPolicy with an invalid option", () => {
   const wrong: ReadonlyArray<readonly [field: string, make: () => unknown]> = [
     ["RetryPolicy.backoff: times", () => RetryPolicy.backoff({ times: -1 })],
     ["RetryPolicy.backoff: times", () => RetryPolicy.make({ backoff: { times: Number.NaN } })],
@@ -244,7 +244,7 @@ describe("an invalid option", () => {
     ["RetryPolicy.rateLimit: maxWait", () => RetryPolicy.rateLimit(JSON.parse('{"maxWait":"soon"}'))]
   ]
   for (const [field, make] of wrong) {
-    it(`throws in the constructor: ${field}`, () => {
+    it(`throws an exception that names the option: ${field}`, () => {
       try {
         make()
       } catch (error) {
@@ -257,8 +257,8 @@ describe("an invalid option", () => {
   }
 })
 
-describe("rateLimit", () => {
-  // With the clock at x.7 s, a reset in whole seconds is 7.3 s later.
+describe("RetryPolicy.rateLimit", () => {
+  // The clock starts at x.7 s, because the reset after 7.3 s must be a whole second.
   const momentsAfterLimit = (simulator: { readonly date: boolean; readonly clockSkew?: number }) =>
     withClient((client) =>
       Effect.gen(function* () {
@@ -270,7 +270,7 @@ describe("rateLimit", () => {
       Effect.provide(layer({ simulator: { ...simulator, faults: [Fault.rateLimited({ resetIn: "7300 millis" })] } }))
     )
 
-  it.effect("retries exactly at the reset, by the local clock if there is no Date header", () =>
+  it.effect("retries exactly at the reset by the local clock without a Date header", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* momentsAfterLimit({ date: false }), [0, 7300])
     })
@@ -282,10 +282,10 @@ describe("rateLimit", () => {
     ["10 minutes fast", -600_000],
     ["5.4 s fast", -5400]
   ] as const) {
-    it.effect(`retries at most 1 s after the reset of the Date header with a clock that is ${name}`, () =>
+    it.effect(`retries at most 1 s after the reset if the local clock is ${name}`, () =>
       Effect.gen(function* () {
         const [first, second] = yield* momentsAfterLimit({ date: true, clockSkew })
-        // The simulator's reset is the first whole second of its clock at or after 7.3 s from now.
+        // The simulator rounds its reset up to a whole second.
         const reset = Math.ceil((start + 700 + clockSkew + 7300) / 1000) * 1000 - (start + 700 + clockSkew)
         assert.strictEqual(first, 0)
         assert.isAtLeast(second ?? 0, reset)
@@ -294,7 +294,7 @@ describe("rateLimit", () => {
     )
   }
 
-  it.effect("has a budget separate from that of backoff", () =>
+  it.effect("counts retries separately from RetryPolicy.backoff", () =>
     Effect.gen(function* () {
       const limited = Fault.rateLimited({ resetIn: "5 seconds" })
       const { instants } = yield* runCreate(
@@ -305,7 +305,7 @@ describe("rateLimit", () => {
     })
   )
 
-  it.effect("fails after 5 waits", () =>
+  it.effect("fails after 5 retries", () =>
     Effect.gen(function* () {
       const { exit, instants } = yield* runCreate(Fault.times(9, Fault.rateLimited({ resetIn: "2 seconds" })), {
         date: false
@@ -322,7 +322,7 @@ describe("rateLimit", () => {
       body: '{"error":{"code":"RATE_LIMITED","message":"slow down","retryable":true}}'
     })
 
-  it("reads the three date forms of RFC 9110 in GMT only", () => {
+  it("parses the three date formats of RFC 9110 only in GMT", () => {
     const now = Date.UTC(1994, 10, 6, 8, 49, 0)
     const seconds = (text: string) =>
       Option.getOrUndefined(Option.map(RetryPolicy.rateLimitDelay({ "retry-after": text }, now), Duration.toSeconds))
@@ -346,7 +346,7 @@ describe("rateLimit", () => {
     }
   })
 
-  it("reads a Date header in asctime form as GMT", () => {
+  it("parses a Date header in asctime format as GMT", () => {
     const now = Date.UTC(2026, 2, 20, 10, 30)
     const headers = { date: "Fri Mar 20 10:25:00 2026", "x-ratelimit-reset": String(now / 1000) }
     assert.deepStrictEqual(Option.getOrUndefined(RetryPolicy.rateLimitDelay(headers, now)), Duration.minutes(5))
@@ -359,7 +359,7 @@ describe("rateLimit", () => {
     ["garbage", { "x-ratelimit-reset": "soon", "retry-after": "-3" }],
     ["NaN", { "x-ratelimit-reset": "NaN" }]
   ] as const) {
-    it.effect(`doubles the delay from 1 s to 30 s if the headers are ${name}`, () =>
+    it.effect(`doubles the delay from 1 s to 30 s if the reset headers are ${name}`, () =>
       Effect.gen(function* () {
         const retry = RetryPolicy.rateLimit({ times: 7 })
         const { instants } = yield* runCreate(Fault.times(9, rateLimitWith(headers)), { retry })
@@ -368,7 +368,7 @@ describe("rateLimit", () => {
     )
   }
 
-  it.effect("fails immediately with the wait if the reset is too far away", () =>
+  it.effect("fails immediately if the reset exceeds maxWait", () =>
     Effect.gen(function* () {
       const resetIn = 3 * 3600
       const headers = { "x-ratelimit-reset": String(start / 1000 + resetIn) }
@@ -388,7 +388,7 @@ describe("rateLimit", () => {
     })
   )
 
-  it.effect("waits for a 429 without an envelope, and for one with an unknown code", () =>
+  it.effect("retries a 429 without an envelope or with an unknown code", () =>
     Effect.gen(function* () {
       const bare = Fault.raw({
         status: 429,
@@ -401,7 +401,7 @@ describe("rateLimit", () => {
     })
   )
 
-  it("computes the delay in rateLimitDelay", () => {
+  it("calculates the delay of rateLimitDelay from the response headers", () => {
     const seconds = (headers: Record<string, string>, now = start) =>
       Option.match(RetryPolicy.rateLimitDelay(headers, now), { onNone: () => undefined, onSome: Duration.toSeconds })
     const reset = String(start / 1000 + 9)
@@ -421,11 +421,11 @@ describe("rateLimit", () => {
   })
 })
 
-describe("policies", () => {
+describe("RetryPolicy", () => {
   const failed = new ModelRouteError.ModelOverloaded({})
   const limited = new ModelRouteError.RateLimited({ retryAfter: Duration.seconds(3) })
 
-  it.effect("compose with the combinators of Schedule", () =>
+  it.effect("composes with the combinators of Schedule", () =>
     Effect.gen(function* () {
       const retry = RetryPolicy.make({ backoff: { times: 8 } }).pipe(Schedule.intersect(Schedule.recurs(2)))
       const { instants } = yield* runCreate(Fault.times(9, overloaded), { retry })
@@ -437,7 +437,7 @@ describe("policies", () => {
     })
   )
 
-  it.effect("retry only the kinds of errors that are enabled", () =>
+  it.effect("retries only the enabled kinds of errors", () =>
     Effect.gen(function* () {
       const decide = (policy: RetryPolicy.RetryPolicy, error: ModelRouteError.ModelRouteError) =>
         Effect.map(policy.step(0, error, policy.initial), ([, , decision]) => ScheduleDecision.isContinue(decision))
@@ -453,7 +453,7 @@ describe("policies", () => {
     })
   )
 
-  it.effect("can be replaced for one effect by withPolicy", () =>
+  it.effect("is replaced for one effect by withPolicy", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { inject } = yield* Simulator
@@ -468,7 +468,7 @@ describe("policies", () => {
   )
 })
 
-describe("the delay of a policy", () => {
+describe("delay of a RetryPolicy", () => {
   const id = Execution.ExecutionId.make("exec_1")
   const waitOf = (policy: RetryPolicy.RetryPolicy, error: ModelRouteError.ModelRouteError, now = 0) =>
     Effect.map(Effect.zipRight(TestClock.setTime(now), policy.step(now, error, policy.initial)), ([, , decision]) =>
@@ -477,7 +477,7 @@ describe("the delay of a policy", () => {
   const limited = (retryAfter: Duration.DurationInput) =>
     new ModelRouteError.RateLimited({ retryAfter: Duration.decode(retryAfter) })
 
-  it.effect("is the retryAfter of the error, at least minDelay and at most maxWait", () =>
+  it.effect("is the retryAfter of the error between minDelay and maxWait", () =>
     Effect.gen(function* () {
       const { rateLimit } = RetryPolicy
       assert.strictEqual(yield* waitOf(rateLimit(), limited("3 seconds")), 3000)
@@ -494,7 +494,7 @@ describe("the delay of a policy", () => {
     })
   )
 
-  it.effect("ends at the reset, however long the body of the response took", () =>
+  it.effect("ends at the reset even if the response body was slow", () =>
     Effect.gen(function* () {
       const error = new ModelRouteError.RateLimited({
         retryAfter: Duration.seconds(5),
@@ -505,26 +505,26 @@ describe("the delay of a policy", () => {
     })
   )
 
-  it.effect("does not exist for a 429 with an unknown code and retryable: false", () =>
+  it.effect("is absent for a 429 with an unknown code and retryable: false", () =>
     Effect.gen(function* () {
       const error = new ModelRouteError.UnrecognizedError({ status: 429, retryable: false, code: "QUOTA_GONE" })
       assert.isUndefined(yield* waitOf(RetryPolicy.standard, error))
     })
   )
 
-  it("is read from joined headers, and never from a reset in the distant past", () => {
+  it("is read from joined headers, but not from a reset in the past", () => {
     const seconds = (headers: Record<string, string>) => {
       const o = RetryPolicy.rateLimitDelay(headers, start)
       return o._tag === "None" ? undefined : Duration.toSeconds(o.value)
     }
     assert.strictEqual(seconds({ "retry-after": "2, 5" }), 5)
-    // More than a day is not read as seconds from now, but as a moment in the past.
+    // A reset of more than 86400 is read as epoch seconds, not as a delay.
     assert.isUndefined(seconds({ "x-ratelimit-reset": "86401" }))
     assert.strictEqual(seconds({ "x-ratelimit-reset": "86400" }), 86_400)
     assert.isUndefined(seconds({ "x-ratelimit-reset": String(start / 1000 - 86_400) }))
   })
 
-  it.effect("does not grow for rate limits after faults", () =>
+  it.effect("grows separately for 429 responses and other errors", () =>
     Effect.gen(function* () {
       const limited = { status: 429, text: "" }
       const replies = [limited, { status: 503 }, { status: 503 }, limited, { status: 200, json: { id: "exec_1" } }]
@@ -534,7 +534,7 @@ describe("the delay of a policy", () => {
     })
   )
 
-  it.effect("does not exist for RATE_LIMITED with retryable: false", () => {
+  it.effect("is absent for RATE_LIMITED with retryable: false", () => {
     const { at, client } = makeFakeClient(() => ({
       status: 429,
       json: { error: { code: "RATE_LIMITED", message: "x", retryable: false } }

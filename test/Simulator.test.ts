@@ -10,8 +10,8 @@ import { call, createExecution, errorOf, fluxRequest, idOf, send, test, toUrl, w
 
 const { Fault } = Simulator
 
-describe("make", () => {
-  it.effect("draws ids from the seed, regardless of error responses", () => {
+describe("Simulator.make", () => {
+  it.effect("generates the same ids from the same seed, regardless of error responses", () => {
     const ids = (seed: number, faults: Simulator.Options["faults"]) =>
       Effect.gen(function* () {
         yield* Effect.forEach(faults ?? [], () => createExecution({}))
@@ -24,7 +24,7 @@ describe("make", () => {
     })
   })
 
-  it.scopedLive("serves twenty thousand executions in less than ten seconds", () =>
+  it.scopedLive("processes 20,000 executions in less than 10 s", () =>
     Effect.gen(function* () {
       const simulator = yield* Simulator.make({
         rateLimit: false,
@@ -47,7 +47,7 @@ describe("make", () => {
     })
   )
 
-  it.scoped("dies if an amount is not a decimal string", () =>
+  it.scoped("dies with a defect if an amount is not a decimal string", () =>
     Effect.gen(function* () {
       const invalid: ReadonlyArray<Simulator.Options> = [
         { balance: "1,5" },
@@ -62,9 +62,9 @@ describe("make", () => {
   )
 })
 
-describe("layer", () => {
+describe("Simulator.layer", () => {
   test(
-    "responds with an envelope to an unknown path, an unknown id and a wrong method",
+    "returns an error envelope for an unknown path, an unknown id and an unsupported method",
     {},
     Effect.gen(function* () {
       const unknownPath = yield* call("GET", "/nowhere")
@@ -83,8 +83,8 @@ describe("layer", () => {
   )
 })
 
-describe("httpApp", () => {
-  it.scoped("runs on any server of the platform, and a dropped connection fails the body", () =>
+describe("Simulator.httpApp", () => {
+  it.scoped("runs in a web handler and fails the response body after a dropped connection", () =>
     Effect.gen(function* () {
       const simulator = yield* Simulator.make({ rateLimit: false })
       const handler = HttpApp.toWebHandler(Effect.provideService(Simulator.httpApp, Simulator.Simulator, simulator))

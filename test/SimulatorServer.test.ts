@@ -45,7 +45,7 @@ const Executions = Schema.Struct({
 const DownloadUrl = Schema.Struct({ url: Schema.String, size_bytes: Schema.Number })
 
 for (const [name, client] of Object.entries(transports)) {
-  describe(name, () => {
+  describe(`SimulatorServer with ${name}`, () => {
     const test = <E>(
       title: string,
       options: SimulatorServer.Options,
@@ -56,7 +56,7 @@ for (const [name, client] of Object.entries(transports)) {
       )
 
     test(
-      "creates and lists an execution, and downloads its file",
+      "creates and lists an execution and serves the output file",
       {},
       Effect.gen(function* () {
         const created = yield* create("key")
@@ -80,7 +80,7 @@ for (const [name, client] of Object.entries(transports)) {
     )
 
     test(
-      "drops connections and cuts bodies, without an effect on the next request",
+      "drops connections and cuts response bodies without affecting the next request",
       { faults: [Fault.dropBefore, Fault.dropAfter, Fault.cutBody(), Fault.cutBody({ keep: 0 })] },
       Effect.gen(function* () {
         const simulator = yield* Simulator.Simulator
@@ -102,7 +102,7 @@ for (const [name, client] of Object.entries(transports)) {
     )
 
     test(
-      "ends a truncated chunked response normally",
+      "ends a truncated chunked response without a connection error",
       { faults: [Fault.truncateCleanly({ keep: 5 })] },
       Effect.gen(function* () {
         const { bytes, headers } = yield* create("key")
@@ -112,7 +112,7 @@ for (const [name, client] of Object.entries(transports)) {
     )
 
     test(
-      "omits the Date header",
+      "omits the Date header if a fault removes it",
       { faults: [Fault.withoutHeaders("date")] },
       Effect.gen(function* () {
         assert.notProperty((yield* create("key")).headers, "date")
@@ -121,8 +121,8 @@ for (const [name, client] of Object.entries(transports)) {
   })
 }
 
-describe("the server", () => {
-  it.live("closes at once with open connections", () =>
+describe("SimulatorServer", () => {
+  it.live("closes immediately even if connections are open", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const arrived = yield* Deferred.make<void>()
@@ -146,7 +146,7 @@ describe("the server", () => {
     })
   )
 
-  it.scopedLive("fails if the port is in use", () =>
+  it.scopedLive("fails with ServeError if the port is in use", () =>
     Effect.gen(function* () {
       const { port } = yield* SimulatorServer.SimulatorServer
       const error = yield* Effect.flip(Layer.build(SimulatorServer.layer({ port })))
@@ -154,7 +154,7 @@ describe("the server", () => {
     }).pipe(Effect.provide(SimulatorServer.layer()))
   )
 
-  it.scopedLive("rejects a body over 10 MiB", () =>
+  it.scopedLive("rejects a request body of more than 10 MiB with 413", () =>
     Effect.gen(function* () {
       const request = HttpClientRequest.bodyUint8Array(
         yield* toRequest("POST", "/executions"),

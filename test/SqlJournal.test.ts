@@ -1,4 +1,4 @@
-/** The journal in a SQL database: its table, its errors, concurrent processes. */
+/** Tests the table, the errors and the concurrency of the SQL journal. */
 import { join } from "node:path"
 import type { PlatformError } from "@effect/platform/Error"
 import { LibsqlClient } from "@effect/sql-libsql"
@@ -37,7 +37,7 @@ const { client: postgres, server } = usePostgres()
 interface Database {
   readonly name: string
   readonly skip?: boolean
-  /** Returns a client layer for an empty database. Each build makes a new client. */
+  /** Creates a client layer for an empty database. Each build of the layer opens a new client. */
   readonly open: Effect.Effect<Layer.Layer<SqlClient.SqlClient>, PlatformError, Scope.Scope>
 }
 
@@ -51,7 +51,7 @@ const databases: ReadonlyArray<Database> = [
 
 for (const { name, open, skip = false } of databases) {
   describe.skipIf(skip)(`SqlJournal in ${name}`, () => {
-    /** Provides a second client, as another process would use, and the name of a table that does not exist. */
+    /** Calls `use` with a client, the name of a new table and a layer that opens further clients. */
     const withTable = <A, E, R>(
       use: (sql: SqlClient.SqlClient, table: string, client: Layer.Layer<SqlClient.SqlClient>) => Effect.Effect<A, E, R>
     ) =>
@@ -63,7 +63,7 @@ for (const { name, open, skip = false } of databases) {
         )
       )
 
-    it.live("keeps one row per item with readable columns", () =>
+    it.live("stores one row per item with readable columns", () =>
       withTable((sql, table, client) =>
         Effect.gen(function* () {
           const layer = Layer.provide(SqlJournal.layer({ table }), client)
@@ -93,7 +93,7 @@ for (const { name, open, skip = false } of databases) {
       )
     )
 
-    it.live("lets the event loop turn after each read, so that the driver frees its memory", () =>
+    it.live("yields to the event loop during each read", () =>
       withTable((_, table, client) =>
         runProcess(Layer.provide(SqlJournal.layer({ table }), client), (journal) =>
           Effect.gen(function* () {
@@ -109,7 +109,7 @@ for (const { name, open, skip = false } of databases) {
       )
     )
 
-    it.live("creates its table if eight processes start at the same time", () =>
+    it.live("creates the table once if eight processes start concurrently", () =>
       withTable((sql, _, client) =>
         Effect.gen(function* () {
           for (let round = 0; round < 5; round++) {
@@ -127,7 +127,7 @@ for (const { name, open, skip = false } of databases) {
       )
     )
 
-    it.live("fails if the table has other columns", () =>
+    it.live("fails if the columns of the table do not match", () =>
       withTable((sql, table, client) =>
         Effect.gen(function* () {
           yield* sql`create table ${sql(table)} (batch text, item text)`
@@ -154,7 +154,7 @@ for (const { name, open, skip = false } of databases) {
       )
     )
 
-    it.live("fails with the item and batch of a row that is unreadable", () =>
+    it.live("fails with the item and the batch of an unreadable row", () =>
       withTable((sql, table, client) =>
         Effect.gen(function* () {
           const layer = Layer.provide(SqlJournal.layer({ table }), client)
@@ -182,7 +182,7 @@ for (const { name, open, skip = false } of databases) {
       )
     )
 
-    it.live("fails to write within a transaction of the user", () =>
+    it.live("rejects a write inside sql.withTransaction", () =>
       withTable((sql, table) =>
         runProcess(Layer.provide(SqlJournal.layer({ table }), Layer.succeed(SqlClient.SqlClient, sql)), (journal) =>
           Effect.gen(function* () {
@@ -196,7 +196,7 @@ for (const { name, open, skip = false } of databases) {
       )
     )
 
-    it.live("works with a client that transforms names", () =>
+    it.live("supports a client that transforms names", () =>
       withTable((sql, table) =>
         Effect.gen(function* () {
           const odd = sql.onDialectOrElse<
@@ -258,17 +258,17 @@ describe("SqlJournal", () => {
       }
     })
 
-  it.live("fails with the message of a closed SQLite client", () =>
+  it.live("fails with the error message of a closed SQLite client", () =>
     Effect.gen(function* () {
       yield* failsWith(sqliteClient(`file:${yield* makeTempDirectory}/batch.db`), /client is closed/)
     }).pipe(Effect.scoped)
   )
 
-  it.live.skipIf(skipPostgres.skip === true)("fails with the message of a closed PostgreSQL pool", () =>
+  it.live.skipIf(skipPostgres.skip === true)("fails with the error message of a closed PostgreSQL pool", () =>
     failsWith(postgres, /after calling end on the pool/)
   )
 
-  it.live.skipIf(skipPostgres.skip === true)("fails with the message of a PostgreSQL server that has ended", () =>
+  it.live.skipIf(skipPostgres.skip === true)("fails with the error message of a stopped PostgreSQL server", () =>
     Effect.gen(function* () {
       if (typeof postgresPrograms === "string") return
       const { host, stop, username } = yield* Postgres.start(postgresPrograms)
@@ -284,7 +284,7 @@ describe("SqlJournal", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("writes and reads more entries than a statement has parameters", () =>
+  it.live("writes and reads more entries than one statement supports", () =>
     Effect.gen(function* () {
       const entries = Array.makeBy(5_000, (n) => makeEntry(`${n}`, "Submitted"))
       const keys = entries.map(({ key }) => key)
@@ -302,7 +302,7 @@ describe("SqlJournal", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("waits while another client writes to a SQLite database", () =>
+  it.live("waits for the transaction of another SQLite client", () =>
     Effect.gen(function* () {
       const client = sqliteClient(`file:${yield* makeTempDirectory}/batch.db`)
       const context = yield* Layer.build(Layer.fresh(client))
@@ -321,7 +321,7 @@ describe("SqlJournal", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("fails for an invalid table name", () =>
+  it.live("rejects an invalid table name", () =>
     Effect.gen(function* () {
       const client = yield* Layer.build(sqliteClient(":memory:"))
       for (const table of ["", "a b", "1a", "a;drop", 'a"b', "a.b.c", "é", ".a", "a.", "x".repeat(64), "a\n"]) {
@@ -338,7 +338,7 @@ describe("SqlJournal", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("fails for a database other than SQLite and PostgreSQL", () =>
+  it.live("rejects databases other than SQLite and PostgreSQL", () =>
     Effect.gen(function* () {
       const context = yield* Layer.build(sqliteClient(":memory:"))
       const client = Context.get(context, SqlClient.SqlClient)

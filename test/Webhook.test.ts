@@ -1,4 +1,4 @@
-/** Verification of deliveries and decoding of events. */
+/** Tests the verification of deliveries and the decoding of events. */
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import * as Headers from "@effect/platform/Headers"
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
@@ -13,7 +13,7 @@ import { numRuns } from "./utils/suite.js"
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
 
-/** The test vector of the API page "Verifying webhooks". */
+/** Test vector of the API page "Verifying webhooks". */
 const documented = {
   secret: Redacted.make("whsec_your_secret_here"),
   timestamp: 1774002735,
@@ -26,21 +26,21 @@ const setTime = (seconds: number) => TestClock.setTime(seconds * 1000)
 const verify = (delivery: Webhook.Delivery, options: Partial<Webhook.VerifyOptions> = {}) =>
   Webhook.verify(delivery, { secrets: secret, ...options })
 
-/** Returns why a delivery is rejected, or `undefined`. */
+/** Returns the reason of the rejection, or `undefined` if the delivery is accepted. */
 const rejection = (delivery: Webhook.Delivery, options: Partial<Webhook.VerifyOptions> = {}) =>
   Effect.match(verify(delivery, options), {
     onSuccess: () => undefined,
     onFailure: (error) => (error._tag === "WebhookRejected" ? error.reason : error._tag)
   })
 
-/** Returns the event of a genuine delivery with this JSON. */
+/** Signs a delivery with this JSON and returns its event. */
 const eventOf = (json: unknown) => Effect.flatMap(signDelivery(JSON.stringify(json)), (delivery) => verify(delivery))
 
-describe("the documented test vector", () => {
+describe("documented test vector of webhooks", () => {
   const { body, secret, signature, timestamp } = documented
   const headers = { "x-signature": signature, "x-signature-timestamp": "1774002735" }
 
-  it.effect("is reproduced by sign, with a given time and with the time of the Clock", () =>
+  it.effect("matches Webhook.sign with an explicit timestamp and with the Clock", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* Webhook.sign({ body, secret, timestamp }), headers)
       assert.deepStrictEqual(yield* Webhook.sign({ body: encode(body), secret, timestamp }), headers)
@@ -49,7 +49,7 @@ describe("the documented test vector", () => {
     })
   )
 
-  it.effect("is accepted by verify", () =>
+  it.effect("is accepted by Webhook.verify", () =>
     Effect.gen(function* () {
       yield* setTime(timestamp)
       for (const delivered of [body, encode(body)]) {
@@ -60,19 +60,19 @@ describe("the documented test vector", () => {
   )
 })
 
-describe("a signature", () => {
+describe("webhook signature", () => {
   const alphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
 
   const now = 1_774_002_735
 
-  /** Makes a random case from a seed: a body, whether it decodes to an event, a secret and a timestamp. */
+  /** Generates a body, a secret and a timestamp from a seed. `isEvent` is `false` if the body is not a valid event. */
   const generate = (seed: number) => {
     const next = seededRandom(seed)
     const below = (n: number) => Math.floor(next() * n)
     const text = (length: number) => Array.from({ length }, () => alphabet[below(alphabet.length)]).join("")
     const noise = (length: number) => Uint8Array.from({ length }, () => below(256))
     const kind = below(10)
-    // Random bytes in braces are not JSON, and random bytes in a JSON string are not UTF-8.
+    // Kinds 0 to 2 are not JSON. Kinds 3 and 4 contain invalid UTF-8 in a JSON string.
     const body =
       kind === 0
         ? new Uint8Array(0)
@@ -102,7 +102,7 @@ describe("a signature", () => {
     return flipped
   }
 
-  it.effect("does not match after any bit of the body, the timestamp, the signature or the secret has changed", () =>
+  it.effect("does not match after a change to the body, timestamp, signature or secret", () =>
     Effect.gen(function* () {
       yield* setTime(now)
       const cases = numRuns(200, 5000)
@@ -111,7 +111,7 @@ describe("a signature", () => {
         const { below, body, isEvent, secret: secretText, timestamp } = generate(seed)
         const secret = Redacted.make(secretText)
         const headers = yield* Webhook.sign({ body, secret, timestamp: Number(timestamp) })
-        // A body is decoded only if its signature matches.
+        // `malformed` proves that the signature matches, because `verify` decodes the body after the signature check.
         const accepted = yield* rejection({ body, headers }, { secrets: secret })
         assert.strictEqual(accepted, isEvent ? undefined : "malformed", `valid ${seed}`)
         counted.accepted += 1
@@ -135,7 +135,7 @@ describe("a signature", () => {
     })
   )
 
-  it.effect("does not match after any single bit of a small delivery has changed", () =>
+  it.effect("does not match after a change of any single bit of the delivery", () =>
     Effect.gen(function* () {
       const { secret: secrets, signature, timestamp } = documented
       const body = encode(documented.body)
@@ -163,7 +163,7 @@ describe("a signature", () => {
     })
   )
 
-  it.effect("must be exactly 64 lower-case hex characters", () =>
+  it.effect("is rejected unless it consists of 64 lowercase hex characters", () =>
     Effect.gen(function* () {
       const { body, secret: secrets, signature, timestamp } = documented
       yield* setTime(timestamp)
@@ -183,7 +183,7 @@ describe("a signature", () => {
     })
   )
 
-  it.effect("covers the text of the timestamp, not its number", () =>
+  it.effect("covers the timestamp as text instead of a number", () =>
     Effect.gen(function* () {
       yield* setTime(7)
       const headers = yield* Webhook.sign({ body: "{}", secret, timestamp: 7 })
@@ -194,7 +194,7 @@ describe("a signature", () => {
   )
 })
 
-describe("the tolerance", () => {
+describe("Webhook.verify tolerance", () => {
   const verifyAt = (offset: number, options: Partial<Webhook.VerifyOptions> = {}) =>
     Effect.gen(function* () {
       const { body, secret: secrets, signature, timestamp } = documented
@@ -204,7 +204,7 @@ describe("the tolerance", () => {
     })
 
   for (const direction of [1, -1]) {
-    it.effect(`is 300 s by default, for a delivery from the ${direction > 0 ? "past" : "future"}`, () =>
+    it.effect(`is 300 s by default for a delivery from the ${direction > 0 ? "past" : "future"}`, () =>
       Effect.gen(function* () {
         assert.isUndefined(yield* verifyAt(direction * 299_000))
         assert.isUndefined(yield* verifyAt(direction * 300_000))
@@ -213,7 +213,7 @@ describe("the tolerance", () => {
       })
     )
 
-    it.effect(`can be set, for a delivery from the ${direction > 0 ? "past" : "future"}`, () =>
+    it.effect(`is configurable for a delivery from the ${direction > 0 ? "past" : "future"}`, () =>
       Effect.gen(function* () {
         assert.isUndefined(yield* verifyAt(direction * 10_000, { tolerance: "10 seconds" }))
         assert.strictEqual(yield* verifyAt(direction * 11_000, { tolerance: "10 seconds" }), "stale")
@@ -225,7 +225,7 @@ describe("the tolerance", () => {
     )
   }
 
-  it.effect("is in the message of a stale delivery, with its age", () =>
+  it.effect("is in the error message of a stale delivery", () =>
     Effect.gen(function* () {
       const { body, secret: secrets, timestamp } = documented
       const headers = yield* Webhook.sign({ body, secret: secrets, timestamp })
@@ -240,11 +240,11 @@ describe("the tolerance", () => {
   )
 })
 
-describe("secrets", () => {
+describe("webhook secrets", () => {
   const old = Redacted.make("whsec_old")
   const other = Redacted.make("whsec_other")
 
-  it.effect("are all tried, in any order", () =>
+  it.effect("are all tried regardless of their order", () =>
     Effect.gen(function* () {
       const delivery = yield* signDelivery("{}", other)
       for (const secrets of [[other], [other, old], [old, other], [old, secret, other], [other, other]] as const) {
@@ -256,7 +256,7 @@ describe("secrets", () => {
     })
   )
 
-  it.effect("can be rotated: the old one, both, then only the new one", () =>
+  it.effect("support a rotation with both secrets at the same time", () =>
     Effect.gen(function* () {
       const before = yield* signDelivery("{}", old)
       const after = yield* signDelivery("{}", other)
@@ -276,9 +276,9 @@ describe("secrets", () => {
     })
   )
 
-  it.effect("must not be empty", () =>
+  it.effect("are rejected if they are empty", () =>
     Effect.gen(function* () {
-      // Anyone can sign with an empty key.
+      // This signature is valid for an empty secret, so anyone can create it.
       const headers = { "x-signature": "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad" }
       const delivery = { body: "{}", headers: { ...headers, "x-signature-timestamp": "0" } }
       const none: ReadonlyArray<Redacted.Redacted> = []
@@ -287,7 +287,7 @@ describe("secrets", () => {
         assert.strictEqual(error._tag === "InvalidRequest" && error.field, "secrets")
         assert.match(error.message, /^Webhook\.verify: secrets is empty\. /)
       }
-      // @ts-expect-error The types rule out an empty list, but JavaScript can pass one.
+      // @ts-expect-error The types reject an empty list, but a JavaScript caller can pass an empty list.
       const error = yield* Effect.flip(verify(delivery, { secrets: none }))
       assert.strictEqual(error._tag === "InvalidRequest" && error.field, "secrets")
       for (const text of ["", "  "]) {
@@ -297,7 +297,7 @@ describe("secrets", () => {
     })
   )
 
-  it.effect("sign only timestamps in whole seconds", () =>
+  it.effect("do not sign a timestamp that is not in whole seconds", () =>
     Effect.gen(function* () {
       for (const timestamp of [1.5, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
         const error = yield* Effect.flip(Webhook.sign({ body: "", secret, timestamp }))
@@ -307,8 +307,8 @@ describe("secrets", () => {
   )
 })
 
-describe("headers", () => {
-  it.effect("are found by name in any case, in the header records of any server", () =>
+describe("webhook headers", () => {
+  it.effect("are read regardless of case and from any type of header record", () =>
     Effect.gen(function* () {
       const { body, headers } = yield* signDelivery("{}")
       const { "x-signature": signature, "x-signature-timestamp": timestamp } = headers
@@ -324,7 +324,7 @@ describe("headers", () => {
     })
   )
 
-  it.effect("are required", () =>
+  it.effect("are both required", () =>
     Effect.gen(function* () {
       const { body, headers } = yield* signDelivery("{}")
       const { "x-signature": signature, "x-signature-timestamp": timestamp } = headers
@@ -339,7 +339,7 @@ describe("headers", () => {
     })
   )
 
-  it.effect("are rejected if they occur twice", () =>
+  it.effect("are rejected if a header occurs twice", () =>
     Effect.gen(function* () {
       const { body, headers } = yield* signDelivery("{}")
       const { "x-signature": signature, "x-signature-timestamp": timestamp } = headers
@@ -360,7 +360,7 @@ describe("headers", () => {
     })
   )
 
-  it.effect("must contain a timestamp in whole seconds", () =>
+  it.effect("are rejected if the timestamp is not in whole seconds", () =>
     Effect.gen(function* () {
       const { body, headers } = yield* signDelivery("{}")
       for (const text of ["1e3", "1.5", "-1", "+1", " 1", "2026-03-20T10:30:00Z", "0x10", "١", "9".repeat(16)]) {
@@ -371,8 +371,8 @@ describe("headers", () => {
   )
 })
 
-describe("an event", () => {
-  it.effect("has all fields of the full payload", () =>
+describe("Webhook.Event", () => {
+  it.effect("contains all fields of the full payload", () =>
     Effect.gen(function* () {
       const event = yield* Effect.flatMap(signDelivery(eventPayload("1")), (delivery) => verify(delivery))
       assert.instanceOf(event, Webhook.Event)
@@ -402,7 +402,7 @@ describe("an event", () => {
     })
   )
 
-  it.effect("has all fields of the short payload", () =>
+  it.effect("contains all fields of the short payload", () =>
     Effect.gen(function* () {
       const event = yield* eventOf({
         id: "evt_abc123",
@@ -420,7 +420,7 @@ describe("an event", () => {
     })
   )
 
-  it.effect("has the execution id from any of its documented places", () =>
+  it.effect("contains the execution id from any documented field", () =>
     Effect.gen(function* () {
       const found = (json: unknown) =>
         Effect.map(eventOf(json), ({ execution, executionId }): ReadonlyArray<string | undefined> => [
@@ -437,7 +437,7 @@ describe("an event", () => {
     })
   )
 
-  it.effect("has its type from event_type, then from type, or else unknown", () =>
+  it.effect("reads its type from event_type, then from type, and defaults to unknown", () =>
     Effect.gen(function* () {
       const type = (json: object) => Effect.map(eventOf({ id: "evt_1", ...json }), (event) => event.type)
       assert.strictEqual(yield* type({ event_type: "a", type: "b" }), "a")
@@ -448,7 +448,7 @@ describe("an event", () => {
     })
   )
 
-  it.effect("keeps unknown fields, and omits fields that cannot be decoded", () =>
+  it.effect("keeps unknown fields and omits invalid fields", () =>
     Effect.gen(function* () {
       const event = yield* eventOf({
         id: "evt_1",
@@ -469,7 +469,7 @@ describe("an event", () => {
     })
   )
 
-  it.effect("can have any data", () =>
+  it.effect("accepts any JSON value as data", () =>
     Effect.gen(function* () {
       for (const data of ["text", 7, true, ["a"], [], {}]) {
         const event = yield* eventOf({ id: "evt_1", data })
@@ -481,7 +481,7 @@ describe("an event", () => {
     })
   )
 
-  it.effect("without an id has the hash of its body as its id, the same in every delivery", () =>
+  it.effect("uses the hash of the body as the id if the payload has no id", () =>
     Effect.gen(function* () {
       for (const id of [undefined, null, "", 7]) {
         const event = yield* eventOf({ id, type: "execution.started" })
@@ -493,7 +493,7 @@ describe("an event", () => {
     })
   )
 
-  it.effect("must be a JSON object, or else the delivery is malformed", () =>
+  it.effect("is rejected as malformed if the body is not a JSON object", () =>
     Effect.gen(function* () {
       for (const body of ["", " ", "[]", "null", '"evt_1"', "1", "{", '{"id":"evt_1"}x', "[{}]", "\u0000"]) {
         assert.strictEqual(yield* rejection(yield* signDelivery(body)), "malformed", JSON.stringify(body))
@@ -502,13 +502,13 @@ describe("an event", () => {
       assert.isUndefined(yield* rejection(yield* signDelivery('\ufeff {"id":"evt_1"}\n')))
       const deep = `{"data":${"[".repeat(100_000)}${"]".repeat(100_000)}}`
       assert.isUndefined(yield* rejection(yield* signDelivery(deep)))
-      // The signature is verified before the body is decoded.
+      // `verify` checks the signature before it decodes the body.
       const unsigned = { body: "[]", headers: (yield* signDelivery("{}")).headers }
       assert.strictEqual(yield* rejection(unsigned), "signature-mismatch")
     })
   )
 
-  it.effect("cannot pollute prototypes", () =>
+  it.effect("does not pollute prototypes", () =>
     Effect.gen(function* () {
       const body = '{"id":"evt_1","__proto__":{"type":"x"},"constructor":1,"data":{"__proto__":{"status":"FAILED"}}}'
       const event = yield* verify(yield* signDelivery(body))
@@ -519,7 +519,7 @@ describe("an event", () => {
     })
   )
 
-  it.effect("can be encoded to JSON and decoded again", () =>
+  it.effect("is unchanged after encoding to JSON and decoding", () =>
     Effect.gen(function* () {
       const event = yield* verify(yield* signDelivery(eventPayload("1", { metadata: { a: 1 }, phase: "new" })))
       const text = JSON.stringify(yield* Schema.encode(Webhook.Event)(event))
@@ -529,14 +529,14 @@ describe("an event", () => {
   )
 })
 
-describe("invalid options", () => {
+describe("Webhook with invalid options", () => {
   for (const [field, options] of [
     ["tolerance", '{"tolerance":"5min"}'],
     ["tolerance", '{"tolerance":-1}'],
     ["secrets", '{"secrets":"whsec_abc"}'],
     ["secrets", '{"secrets":["whsec_abc"]}']
   ] as const) {
-    it.effect(`fail with their name: ${options}`, () =>
+    it.effect(`fails with the name of the option: ${options}`, () =>
       Effect.gen(function* () {
         const error = yield* Effect.flip(verify(yield* signDelivery("{}"), JSON.parse(options)))
         assert.strictEqual(error._tag === "InvalidRequest" && error.field, field)
@@ -553,23 +553,23 @@ describe("invalid options", () => {
       () => Webhook.handler({ secrets: secret, onEvent: () => Effect.void, maxBodySize: 0 })
     ]
   ] as const) {
-    it(`throw where they are given: ${name}`, () => {
+    it(`throws an exception that names the option: ${name}`, () => {
       assert.throws(make, `${name} is `)
     })
   }
 })
 
-describe("an output that is nested more deeply than the stack", () => {
+describe("deeply nested execution output", () => {
   const depth = 6000
   const json = `{"id":"evt_1","event_type":"execution.completed","data":{"id":"exec_1","status":"COMPLETED","output":${"[".repeat(depth)}"file_1"${"]".repeat(depth)}}}`
 
-  it.effect("is decoded from a webhook, and ends a wait", () => {
+  it.effect("is decoded from a webhook and completes a wait", () => {
     const { client } = makeFakeClient(() => ({ status: 200, json: { id: "exec_1", status: "PROCESSING" } }))
     return Effect.gen(function* () {
       const event = yield* Effect.flatMap(signDelivery(json), (delivery) => verify(delivery))
       const made = yield* client
       const notify = Effect.provideService(Webhook.notifyClient(event), ModelRouteClient.ModelRouteClient, made)
-      // The first event arrives before the wait, the second one during it.
+      // The first notification precedes the first wait. The second notification arrives during the second wait.
       yield* notify
       const id = Execution.ExecutionId.make("exec_1")
       assert.deepStrictEqual((yield* made.executions.await(id)).fileIds, [File.FileId.make("file_1")])
@@ -580,7 +580,7 @@ describe("an output that is nested more deeply than the stack", () => {
     })
   })
 
-  it.effect("is written to the journal of a batch and read from it", () =>
+  it.effect("is stored in the batch journal and read by the next run", () =>
     Effect.gen(function* () {
       const output = `"output":${"[".repeat(depth)}"file_1"${"]".repeat(depth)}`
       const { client } = makeFakeClient(() => ({
@@ -610,7 +610,7 @@ describe("an output that is nested more deeply than the stack", () => {
 })
 
 describe("WebhookRejected", () => {
-  it.effect("shows neither secret, signature nor body, for every reason", () =>
+  it.effect("contains no secret, signature or body with any rejection reason", () =>
     Effect.gen(function* () {
       const canary = "canary-body-text"
       yield* setTime(1000)
@@ -649,7 +649,7 @@ describe("WebhookRejected", () => {
     })
   )
 
-  it.effect("can be encoded and decoded to the same class", () =>
+  it.effect("is decoded to the same class after encoding", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(verify({ body: "", headers: {} }))
       if (error._tag !== "WebhookRejected") return assert.fail(error._tag)
@@ -661,7 +661,7 @@ describe("WebhookRejected", () => {
   )
 })
 
-it("types", () => {
+it("Webhook.verify has the documented types", () => {
   expectTypeOf(Webhook.verify).returns.toEqualTypeOf<
     Effect.Effect<Webhook.Event, Webhook.WebhookRejected | ModelRouteError.InvalidRequest>
   >()

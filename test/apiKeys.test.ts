@@ -1,4 +1,4 @@
-/** The methods on API keys. */
+/** Tests the methods of `client.apiKeys`. */
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Effect, Redacted } from "effect"
 import { ApiKey } from "effect-modelroute"
@@ -16,7 +16,7 @@ describe("apiKeys.rotate", () => {
     previous_key_valid_until: "2026-03-20T11:00:00Z"
   }
 
-  it.effect("returns the redacted new key, and the time until which the old one works", () =>
+  it.effect("returns the redacted new key and the expiry of the previous key", () =>
     Effect.gen(function* () {
       const { bodies, run, urls } = scriptedApi({ status: 200, json: rotation })
       const rotated = valueOf(yield* run(({ apiKeys }) => apiKeys.rotate(keyId)))
@@ -32,7 +32,7 @@ describe("apiKeys.rotate", () => {
     })
   )
 
-  it.effect("defaults to the id of the request, and reads the key from either field", () =>
+  it.effect("reads the new key from either field and defaults to the requested id", () =>
     Effect.gen(function* () {
       const requestedId = ApiKey.KeyId.make("key_1")
       for (const [json, id] of [
@@ -48,7 +48,7 @@ describe("apiKeys.rotate", () => {
     })
   )
 
-  it.effect("shows no key in the error of an unexpected response", () =>
+  it.effect("omits the key from the error of an unexpected response", () =>
     Effect.gen(function* () {
       for (const json of [
         { id: "key_1", secret: rotation.new_key },
@@ -61,7 +61,7 @@ describe("apiKeys.rotate", () => {
     })
   )
 
-  it.effect("says in an ambiguous failure that the key may have been rotated", () =>
+  it.effect("reports a possible rotation in the message of an ambiguous failure", () =>
     Effect.gen(function* () {
       const { run } = scriptedApi({ status: 200, text: '{"id":"key' })
       const error = failureOf(yield* run(({ apiKeys }) => apiKeys.rotate(keyId)))
@@ -70,7 +70,7 @@ describe("apiKeys.rotate", () => {
     })
   )
 
-  it.effect("encodes the id as one path segment", () =>
+  it.effect("encodes the id as a single path segment", () =>
     Effect.gen(function* () {
       const { requests, run } = scriptedApi({ status: 200, json: rotation })
       valueOf(yield* run(({ apiKeys }) => apiKeys.rotate(ApiKey.KeyId.make("id/1?x"))))
@@ -78,7 +78,7 @@ describe("apiKeys.rotate", () => {
     })
   )
 
-  it.effect('sends nothing for the ids "." and "..", which would change the path', () =>
+  it.effect('rejects the ids "." and ".." without a request', () =>
     Effect.gen(function* () {
       for (const dots of [".", ".."]) {
         const { requests, run } = scriptedApi({ status: 200, json: rotation })
@@ -89,7 +89,7 @@ describe("apiKeys.rotate", () => {
     })
   )
 
-  it.effect("has one span", () =>
+  it.effect("records one span", () =>
     Effect.gen(function* () {
       const { client } = scriptedApi({ status: 200, json: rotation })
       const { apiKeys } = yield* client

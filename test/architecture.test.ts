@@ -5,7 +5,7 @@ import { describe, expect, it } from "@effect/vitest"
 
 const src = fileURLToPath(new URL("../src", import.meta.url))
 
-/** The modules of `src`, each with the modules that it imports, types included. */
+/** Returns the imports of each module in `src`, including type imports. */
 const importsOf = (): ReadonlyMap<string, ReadonlyArray<string>> => {
   const modules = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".ts"))
   return new Map(
@@ -19,7 +19,7 @@ const importsOf = (): ReadonlyMap<string, ReadonlyArray<string>> => {
   )
 }
 
-/** A path of imports that returns to its first module. */
+/** Returns the first circular import path, or `undefined`. */
 const findCircle = (imports: ReadonlyMap<string, ReadonlyArray<string>>): ReadonlyArray<string> | undefined => {
   const done = new Set<string>()
   const visit = (path: ReadonlyArray<string>, module: string): ReadonlyArray<string> | undefined => {
@@ -39,21 +39,21 @@ const findCircle = (imports: ReadonlyMap<string, ReadonlyArray<string>>): Readon
   return undefined
 }
 
-describe("the modules of src", () => {
+describe("modules of src", () => {
   const imports = importsOf()
 
-  it("are all found, and so are their imports", () => {
+  it("import only existing modules", () => {
     expect(imports.size).toBeGreaterThan(100)
     for (const [module, imported] of imports) {
       for (const path of imported) expect(imports.has(path), `${module} imports ${path}`).toBe(true)
     }
   })
 
-  it("import each other without a circle, types included", () => {
+  it("have no circular imports, including type imports", () => {
     expect(findCircle(imports)?.join(" → ")).toBeUndefined()
   })
 
-  it("in http/ and errors/ import nothing from batch/, webhooks/ or simulator/", () => {
+  it("in http and errors do not import batch, webhooks or simulator", () => {
     const wrong = [...imports].flatMap(([module, imported]) =>
       /^internal\/(http|errors)\//.test(module)
         ? imported

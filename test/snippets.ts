@@ -1,6 +1,8 @@
 /**
- * Writes the snippets of the documentation into a folder, each as a module: `tsx test/snippets.ts FOLDER`. The code blocks of
- * README.md keep the name after their language. The examples in the docstrings of `src` are called `example-<module>-<number>.ts`.
+ * Writes each code example of the documentation to a module in a folder. The info string of a code block in README.md
+ * contains the file name. The file name of an example in a docstring is `example-<module>-<number>.ts`.
+ *
+ *     tsx test/snippets.ts FOLDER
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"

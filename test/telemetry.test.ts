@@ -1,4 +1,4 @@
-/** Spans, log lines and metrics of calls. */
+/** Tests the spans, log lines and metrics of client methods. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, HashMap, Logger, LogLevel, Metric, Schedule, Stream, TestClock } from "effect"
 import { Execution, File, Metrics, ModelRouteClient } from "effect-modelroute"
@@ -8,7 +8,7 @@ import { image, layer, runToEnd, start, withClient } from "./utils/harness.js"
 import { spansOf } from "./utils/tracing.js"
 
 describe("telemetry", () => {
-  it.effect("records the execution id in every span, and the outcome of an interrupted operation", () =>
+  it.effect("records the execution id and the interrupted outcome in spans", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { executions } = client
@@ -42,7 +42,7 @@ describe("telemetry", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("logs the wait for a poll at Debug with its execution, and a retry with the reason of the failure", () => {
+  it.effect("logs the delay before each poll and each retry at Debug", () => {
     const lines: Array<readonly [string, unknown, Record<string, unknown>]> = []
     const logger = Logger.make<unknown, void>(({ annotations, logLevel, message }) => {
       lines.push([
@@ -83,7 +83,7 @@ describe("telemetry", () => {
     )
   })
 
-  it.effect("records one span per operation, with attempts, outcome and an event per wait", () =>
+  it.effect("records one span per operation with attempts, outcome and wait events", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const spans = yield* spansOf(runToEnd(client.executions.run(image)))
@@ -147,7 +147,7 @@ describe("telemetry", () => {
     ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.envelope("MODEL_OVERLOADED")] } })))
   )
 
-  it.effect("logs each wait before it begins: Debug, or Info from 5 s", () => {
+  it.effect("logs retry delays of at least 5 s at Info instead of Debug", () => {
     const lines: Array<readonly [LogLevel.LogLevel["label"], unknown, unknown]> = []
     const logger = Logger.make<unknown, void>(({ annotations, logLevel, message }) => {
       lines.push([
@@ -222,7 +222,7 @@ describe("telemetry", () => {
     ).pipe(Effect.provide(layer({ simulator: { faults: Fault.times(2, Fault.dropBefore) } })))
   )
 
-  it.effect("sends trace headers only with propagateTraceContext", () =>
+  it.effect("sends trace headers only if propagateTraceContext is true", () =>
     Effect.gen(function* () {
       const sent = (options: Partial<ModelRouteClient.Options>) => {
         const { client, headers } = makeFakeClient(() => ({ status: 200, json: {} }), options)

@@ -1,4 +1,4 @@
-/** Types that the compiler must accept or reject. `tsc` checks this file. */
+/** Tests the public types. `tsc` checks this file. */
 import type { HttpClient } from "@effect/platform/HttpClient"
 import { describe, expectTypeOf, it } from "@effect/vitest"
 import { type ConfigError, Effect, type Layer, Match, Schedule, Stream } from "effect"
@@ -27,8 +27,8 @@ const run = Effect.flatMap(ModelRouteClient.ModelRouteClient, ({ executions }) =
   executions.run({ model: "m", input: {} })
 )
 
-describe("catchTag", () => {
-  it("narrows to the class of the tag and removes it from the error channel", () => {
+describe("types of ModelRouteError", () => {
+  it("are narrowed and removed from the error channel by catchTag", () => {
     const none = Effect.catchTags(run, {
       InputValidationError: (error) =>
         Effect.succeed(expectTypeOf(error).toEqualTypeOf<ModelRouteError.InputValidationError>()),
@@ -81,9 +81,9 @@ describe("catchTag", () => {
     )
     expectTypeOf<Failure<typeof others>>().toEqualTypeOf<"mine">()
 
-    // @ts-expect-error a create does not wait, so it cannot fail with this error
+    // @ts-expect-error `create` does not wait, so `create` does not fail with AwaitTimeout.
     void Effect.catchTag(create, "AwaitTimeout", () => Effect.void)
-    // @ts-expect-error no such tag
+    // @ts-expect-error The tag does not exist.
     void Effect.catchTag(run, "ModelOverload", () => Effect.void)
   })
 
@@ -101,30 +101,30 @@ describe("catchTag", () => {
     ServiceUnavailable: (error: ModelRouteError.ServiceUnavailable) => error.status
   }
 
-  it("allows an exhaustive Match over the twelve codes", () => {
+  it("support an exhaustive Match over the twelve API errors", () => {
     const all = Match.type<ModelRouteError.ApiError>().pipe(
       Match.tagsExhaustive({ ...one, InternalError: (error) => error.status })
     )
     expectTypeOf(all).returns.toEqualTypeOf<number>()
 
-    // @ts-expect-error InternalError is missing
+    // @ts-expect-error InternalError is missing.
     void Match.type<ModelRouteError.ApiError>().pipe(Match.tagsExhaustive(one))
 
     void Match.type<ModelRouteError.RequestFailure>().pipe(
-      // @ts-expect-error the errors of the client are missing
+      // @ts-expect-error The client errors are missing.
       Match.tagsExhaustive({ ...one, InternalError: (error) => error.status })
     )
   })
 
-  it("agrees with the table of codes", () => {
+  it("contain every tag of ModelRouteError.codes", () => {
     expectTypeOf<(typeof ModelRouteError.codes)[ModelRouteError.Code]["tag"]>().toEqualTypeOf<
       ModelRouteError.ApiError["_tag"]
     >()
   })
 })
 
-describe("the service", () => {
-  it("has methods that require no service", () => {
+describe("types of ModelRouteClient", () => {
+  it("contain no requirements in the methods of the service", () => {
     type Methods<A> = {
       [K in keyof A]: A[K] extends (...args: never) => infer Out
         ? Needs<Out>
@@ -136,7 +136,7 @@ describe("the service", () => {
     expectTypeOf<All<Methods<ModelRouteClient.Service>>>().toBeNever()
   })
 
-  it("declares the failures of each method", () => {
+  it("declare the failures of each method", () => {
     expectTypeOf<Failure<typeof create>>().toEqualTypeOf<ModelRouteError.RequestFailure>()
     expectTypeOf<Failure<typeof run>>().toEqualTypeOf<ModelRouteError.AwaitFailure>()
     expectTypeOf<ModelRouteClient.Files["download"]>().returns.toEqualTypeOf<
@@ -144,13 +144,13 @@ describe("the service", () => {
     >()
   })
 
-  it("distinguishes the ids of different resources", () => {
+  it("distinguish the ids of different resources", () => {
     expectTypeOf<Execution.ExecutionId>().toExtend<string>()
     expectTypeOf<string>().not.toExtend<Execution.ExecutionId>()
     expectTypeOf<File.FileId>().not.toExtend<Execution.ExecutionId>()
   })
 
-  it("has layers that require only HttpClient and IdempotencyKey", () => {
+  it("require only HttpClient and IdempotencyKey for the layers", () => {
     expectTypeOf(ModelRouteClient.layer).returns.toEqualTypeOf<
       Layer.Layer<
         ModelRouteClient.ModelRouteClient,
@@ -168,8 +168,8 @@ describe("the service", () => {
   })
 })
 
-describe("policies", () => {
-  it("are schedules, and every schedule over the errors is a policy", () => {
+describe("types of RetryPolicy", () => {
+  it("are compatible with Schedule in both directions", () => {
     expectTypeOf(RetryPolicy.standard).toExtend<Schedule.Schedule<unknown, ModelRouteError.ModelRouteError>>()
     expectTypeOf(Schedule.recurs(3)).toExtend<RetryPolicy.RetryPolicy>()
     expectTypeOf(
@@ -178,17 +178,17 @@ describe("policies", () => {
     expectTypeOf(Schedule.recurWhile((text: string) => text === "")).not.toExtend<RetryPolicy.RetryPolicy>()
   })
 
-  it("do not change the type of the effect in withPolicy", () => {
+  it("keep the type of the effect in withPolicy", () => {
     expectTypeOf(create.pipe(RetryPolicy.withPolicy(RetryPolicy.none))).toEqualTypeOf<typeof create>()
   })
 })
 
-describe("a batch", () => {
+describe("types of Batch.run", () => {
   interface Disk {
     readonly _: unique symbol
   }
 
-  it("has the failures of items in its outcomes, and all other failures in its error channel", () => {
+  it("separate the failures of items from the failures of the stream", () => {
     const outcomes = Batch.run([1, 2], {
       id: "b",
       key: String,
@@ -205,7 +205,7 @@ describe("a batch", () => {
     >()
   })
 
-  it("adds only the failures and requirements of its input", () => {
+  it("add only the failures and requirements of the input", () => {
     const request = () => ({ model: "m", input: {} })
     const plain = Batch.run(["a"], { id: "b", key: (name) => name, request })
     expectTypeOf<Stream.Stream.Error<typeof plain>>().toEqualTypeOf<

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
-// Code that reads a date as local time fails in this zone, and passes in UTC.
+// In UTC, the tests do not detect dates that are parsed as local time.
 // @effect-diagnostics-next-line processEnv:off
 process.env["TZ"] = "America/St_Johns"
 
@@ -19,7 +19,7 @@ export default defineConfig({
     include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
     provide: { isFull: false },
     testTimeout: 120_000,
-    // Two files at a time also where there are only two cores: many of them wait for processes of their own.
+    // Vitest uses one worker on two cores by default. A second worker saves time while tests wait for processes.
     isolate: false,
     minWorkers: 2,
     maxWorkers: 2

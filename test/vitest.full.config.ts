@@ -6,7 +6,7 @@ export default mergeConfig(
   defineConfig({
     test: {
       provide: { isFull: true },
-      // A machine under load takes minutes where an idle one takes seconds.
+      // A test that takes seconds on an idle machine can take minutes under load.
       testTimeout: 600_000
     }
   })
