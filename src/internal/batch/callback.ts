@@ -1,5 +1,5 @@
 /**
- * Runs the functions that the caller passes as options. A function that throws fails its item, not the batch.
+ * Runs the functions that the caller passes as options for each item. An exception fails the item, but not the batch.
  *
  * @internal
  */
@@ -7,7 +7,11 @@ import * as Effect from "effect/Effect"
 import type { InvalidRequest } from "../../ModelRouteError.js"
 import { invalidRequest } from "../errors/invalidRequest.js"
 
-/** @internal Runs a function that the option `field` holds. Fails with `InvalidRequest` if the function throws. */
+/**
+ * Runs the function in the option `field`. Fails with `InvalidRequest` if the function throws an exception.
+ *
+ * @internal
+ */
 export const tryCallback = <A>(field: string, callback: () => A): Effect.Effect<A, InvalidRequest> =>
   Effect.try({
     try: callback,

@@ -1,5 +1,5 @@
 /**
- * Concludes an item. Writes its end to the journal and builds its outcome.
+ * Finishes an item. Writes the final entry to the journal and builds the outcome.
  *
  * @internal
  */
@@ -21,10 +21,10 @@ import { carryOver, submissionOutcomeUnknown } from "./plan.js"
 import type { StopCause } from "./stopSignal.js"
 import type { ItemSubmitGuard } from "./submitGuard.js"
 
-/** @internal Why an item is not submitted. */
+/** @internal Reason for not submitting an item. */
 export type NotAttemptedCause = Pick<NotAttempted<never>, "error" | "reason">
 
-/** @internal Concludes an item whose execution is COMPLETED. */
+/** @internal Records a COMPLETED execution in the journal and returns the result of its item. */
 export const concludeCompleted = <A, E, R>(
   { write }: ItemContext,
   item: Item<A, E, R>,
@@ -35,7 +35,11 @@ export const concludeCompleted = <A, E, R>(
   return Effect.as(write(entry), toSucceeded(item, completed, entry))
 }
 
-/** @internal Concludes an item whose wait for the execution failed. */
+/**
+ * Returns the result of an item whose wait failed. Records a final failure, a 404 or a 410 in the journal.
+ *
+ * @internal
+ */
 export const concludeWaitFailure = <A, E, R>(
   { runId, stop, write }: ItemContext,
   item: Item<A, E, R>,
@@ -46,15 +50,20 @@ export const concludeWaitFailure = <A, E, R>(
     const hasEnded = isExecutionEnded(error)
     const stopCause = toStopCause(error)
     if (stopCause !== undefined) yield* stop.trigger(stopCause)
-    // A 404 for an accepted execution is recorded, because the API has deleted it or the API key belongs to another
-    // account.
+    // The execution was deleted, or the API key is for another account. A later run passes the recorded 404 or 410 to
+    // `resubmit`.
     if (!hasEnded && !isMissing(error)) return toFailed(item, error, accepted)
     const entry = hasEnded ? toFailedEntry(accepted, error, runId) : makeEntry({ ...accepted, error, run: runId })
     yield* write(entry)
     return toFailed(item, error, entry)
   })
 
-/** @internal Concludes an item whose create failed or was blocked. */
+/**
+ * Returns the result of an item whose create request failed or was blocked. Records the failure in the journal if the
+ * API has certainly not processed the request.
+ *
+ * @internal
+ */
 export const concludeSubmitFailure = <A, E, R>(
   { runId, stop, write }: ItemContext,
   item: Item<A, E, R>,
@@ -74,7 +83,7 @@ export const concludeSubmitFailure = <A, E, R>(
       yield* write(entry)
       return toFailed(item, error, entry)
     }
-    // The API executed nothing under the key, so a later run may submit the item again.
+    // The API did not process the create request. A later run can submit the item again.
     const released = makeEntry({
       ...carryOver(latest),
       ...omitUndefined({ body: latest.body, error: stopCause?.error }),
@@ -89,7 +98,8 @@ const toFailedEntry = (latest: JournalEntry, error: AwaitFailure, runId: string)
   makeEntry({ ...carryOver(latest), step: "Ended", error, run: runId })
 
 /**
- * Returns the cost of an item, or `undefined` if the cost is unknown or the execution may still have a hold.
+ * Returns the settled cost of an item. Returns `undefined` if the cost is unknown or the execution may still have a
+ * hold.
  *
  * @internal
  */
@@ -98,7 +108,7 @@ export const settledCost = (entry: JournalEntry): money.Amount | undefined => {
   return money.parse(committedAmount(entry)) ?? money.zero
 }
 
-/** Returns why an error stops all submissions of the account, if it does. */
+/** Returns the stop cause if an error applies to every submission of the account. */
 const toStopCause = (error: AwaitFailure): StopCause | undefined =>
   stopsAccount(error) ? { reason: error._tag, error } : undefined
 

@@ -1,6 +1,6 @@
 /**
- * The cost limit of a batch. Settled costs and current holds together stay within the limit, as far as the hold of an
- * execution is known before it is submitted.
+ * Enforces the cost limit of a batch. The sum of settled costs and current holds stays within the limit. Only a
+ * submission with an unknown hold can exceed the limit.
  *
  * @internal
  */
@@ -13,7 +13,12 @@ import { invalidRequest } from "../errors/invalidRequest.js"
 import * as money from "../data/money.js"
 import { runSafely } from "../telemetry.js"
 
-/** @internal Parses the amount in the option `field`: a decimal string of at least zero. */
+/**
+ * Parses the amount in the option `field`. Returns `InvalidRequest` unless the amount is a decimal string of at least
+ * zero.
+ *
+ * @internal
+ */
 export const parseAmount = (field: string, text: unknown): Either.Either<money.Amount, InvalidRequest> => {
   const amount = typeof text === "string" && /^\d+(\.\d+)?$/.test(text) ? money.parse(text) : undefined
   return amount === undefined
@@ -28,23 +33,26 @@ export const parseAmount = (field: string, text: unknown): Either.Either<money.A
     : Either.right(amount)
 }
 
-/** @internal The amount that is reserved for one execution. */
+/** @internal Amount that is reserved for one execution. */
 export interface Reservation {
   readonly model: string
-  /** Zero if the hold is unknown. */
+  /** Reserved amount in dollars. Zero if the hold is unknown. */
   readonly amount: money.Amount
-  /** Whether the hold is unknown. Then other items of the model wait until it is known. */
+  /** Indicates whether the hold is unknown. Other items of the model wait while the hold is unknown. */
   readonly isHoldUnknown: boolean
 }
 
-/** @internal A submission of an earlier run. */
+/** @internal Submission of an earlier run. */
 export interface EarlierSubmission extends Reservation {
-  /** The hold that the API reported, if it did. */
+  /** Hold that the API reported. `undefined` if the API reported no hold. */
   readonly hold: money.Amount | undefined
 }
 
 /**
- * Why nothing can be reserved. `MaxCost`: the limit is reached. `UnknownHold`: the hold of the model is unknown.
+ * Reason why the budget cannot reserve an amount:
+ *
+ * - `MaxCost`: the limit is reached.
+ * - `UnknownHold`: the hold of the model is unknown.
  *
  * @internal
  */
@@ -52,38 +60,41 @@ export type BudgetShortage = "MaxCost" | "UnknownHold"
 
 /** @internal */
 export class CostBudget {
-  /** By model: the highest known hold of an execution. */
+  /** Highest known hold of an execution, by model. */
   private readonly maxHolds = new Map<string, money.Amount>()
-  /** By model: how many submissions have an unknown hold, or may have one. */
+  /** Number of submissions with an unknown hold, by model. Includes submissions that the API may not have accepted. */
   private readonly unknownCounts = new Map<string, number>()
   /**
-   * By model: the amount that is counted for each of these submissions, once another execution of the model has
+   * Assumed hold of each submission with an unknown hold, by model. Present after another execution of the model has
    * reported its hold.
    */
   private readonly assumedHolds = new Map<string, money.Amount>()
   /** Sum of settled costs and current holds. */
   private committed = money.zero
-  /** How many executions run whose end can free an amount. */
+  /** Number of active reservations. A reservation can free part of the limit when it ends. */
   private runningCount = 0
   private readonly waiters = new Set<() => void>()
-  /** The models whose unknown hold has been logged. */
+  /** Models whose unknown hold has been logged. */
   private readonly warnedModels = new Set<string>()
 
   constructor(private readonly limit: money.Amount) {}
 
-  /** Counts a submission of an earlier run. Must not be called after the first reservation. */
+  /** Adds a submission of an earlier run. Must be called before the first reservation. */
   addEarlier({ amount, hold, isHoldUnknown, model }: EarlierSubmission): void {
     this.committed = BigDecimal.sum(this.committed, amount)
     if (hold !== undefined) this.recordHold(model, hold)
     if (isHoldUnknown) this.adjustUnknownCount(model, 1)
   }
 
-  /** Counts the known hold of a model for its submissions of unknown hold. Call it after the last `addEarlier`. */
+  /**
+   * Assigns the highest known hold of each model to its submissions with an unknown hold. Must be called after the last
+   * `addEarlier`.
+   */
   assumeUnknownHolds(): void {
     for (const model of Array.from(this.unknownCounts.keys())) this.assumeHold(model)
   }
 
-  /** Reserves for an earlier submission that this run awaits or submits again. Its amount is already counted. */
+  /** Returns a reservation for an earlier submission that this run awaits or resends. The amount is already counted. */
   reserveAgain(earlier: EarlierSubmission): Reservation {
     const { isHoldUnknown, model } = earlier
     this.runningCount += 1
@@ -95,8 +106,8 @@ export class CostBudget {
   }
 
   /**
-   * Waits until the limit has room for one more execution, and reserves it. Frees the amount of `replaced`, which the
-   * execution replaces. Returns a `BudgetShortage` if no running execution can make room.
+   * Waits until the limit allows one more execution, and reserves its expected hold. Also releases the amount of the
+   * `replaced` submission. Returns a `BudgetShortage` if the limit allows no execution and no reservation is active.
    */
   reserve(
     model: string,
@@ -104,8 +115,8 @@ export class CostBudget {
     replaced: EarlierSubmission | undefined
   ): Effect.Effect<Either.Either<Reservation, BudgetShortage>> {
     return Effect.async((resume) => {
-      // The first try and the registration run in one synchronous step. Otherwise an execution could end between them
-      // unnoticed.
+      // The registration and the first attempt run in one synchronous step. Otherwise a reservation that ends between
+      // them would not resume this wait.
       const attempt = () => {
         const result = this.tryReserve(model, expectedHold, replaced)
         if (result === undefined) return
@@ -118,7 +129,7 @@ export class CostBudget {
     })
   }
 
-  /** Logs once per model that the API did not report a hold. */
+  /** Logs that the API did not report a valid hold. Logs once per model. */
   warnOfUnknownHold({ extra, model = "" }: Execution): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (this.warnedModels.has(model)) return Effect.void
@@ -136,12 +147,14 @@ export class CostBudget {
     })
   }
 
-  /** Whether the limit is reached and no running execution can free an amount. */
+  /** Returns whether the limit is reached and no active reservation can free an amount. */
   get isExhausted(): boolean {
     return this.runningCount === 0 && BigDecimal.greaterThanOrEqualTo(this.committed, this.limit)
   }
 
-  /** Records that the API accepted an execution. Replaces the reserved amount by its hold, if the API reported one. */
+  /**
+   * Records that the API accepted an execution. Replaces the reserved amount with the reported hold, if there is one.
+   */
   accept(reservation: Reservation, hold: money.Amount | undefined): Reservation {
     if (hold === undefined) return reservation
     const before = this.resolveUnknown(reservation)
@@ -160,7 +173,7 @@ export class CostBudget {
     this.runningCount -= 1
     if (cost === undefined) return this.replaceAmount(money.zero, money.zero)
     const before = this.resolveUnknown(reservation)
-    // Without reported holds, the cost of one execution is the best estimate for the next.
+    // Without a reported hold, the cost of an execution is the best estimate for the next execution.
     if (reservation.isHoldUnknown && BigDecimal.greaterThan(cost, money.zero)) {
       this.recordHold(reservation.model, cost)
       this.assumeHold(reservation.model)
@@ -184,7 +197,7 @@ export class CostBudget {
     else this.unknownCounts.delete(model)
   }
 
-  /** Counts the highest known hold of the model for each of its submissions of unknown hold. */
+  /** Counts the highest known hold of the model for each of its submissions with an unknown hold. */
   private assumeHold(model: string): void {
     const hold = this.maxHolds.get(model)
     const count = this.unknownCounts.get(model)
@@ -198,14 +211,14 @@ export class CostBudget {
     return isHoldUnknown ? (this.assumedHolds.get(model) ?? money.zero) : amount
   }
 
-  /** Returns the counted amount, and stops counting the reservation as one of unknown hold. */
+  /** Returns the counted amount. The reservation no longer counts as a submission with an unknown hold. */
   private resolveUnknown(reservation: Reservation): money.Amount {
     const { isHoldUnknown, model } = reservation
     if (isHoldUnknown && !this.assumedHolds.has(model)) this.adjustUnknownCount(model, -1)
     return this.countedAmount(reservation)
   }
 
-  /** Returns a reservation, a shortage, or `undefined` if a running execution may make room. */
+  /** Returns a reservation or a shortage. Returns `undefined` if an active reservation can still free an amount. */
   private tryReserve(
     model: string,
     expectedHold: money.Amount | undefined,
@@ -216,7 +229,7 @@ export class CostBudget {
     const amount = knownHold ?? money.zero
     const freed = replaced === undefined ? money.zero : this.countedAmount(replaced)
     const sum = BigDecimal.sum(BigDecimal.subtract(this.committed, freed), amount)
-    // While the hold of a model is unknown, its other executions could exceed the limit.
+    // Concurrent executions of a model could exceed the limit while its hold is unknown.
     const isReplacedUnknown = replaced?.isHoldUnknown === true && replaced.model === model
     const otherUnknowns = (this.unknownCounts.get(model) ?? 0) - (isReplacedUnknown ? 1 : 0)
     const isWithinLimit = isHoldUnknown

@@ -1,5 +1,5 @@
 /**
- * The types that the steps of one batch item share.
+ * Defines the types that all steps of a batch item share.
  *
  * @internal
  */
@@ -17,7 +17,7 @@ import type { PlanOptions, RequestBody } from "./plan.js"
 import type { ProgressCounter } from "./progress.js"
 import type { StopSignal } from "./stopSignal.js"
 
-/** @internal The services and options that all items of a run share. */
+/** @internal Services and options that all items of a run share. */
 export interface ItemContext {
   readonly batchId: string
   readonly runId: string
@@ -25,39 +25,39 @@ export interface ItemContext {
   readonly write: WriteEntry
   readonly stop: StopSignal
   readonly progress: ProgressCounter
-  /** Present if the batch has a cost limit. */
+  /** Budget for the option `maxCost`. `undefined` if the batch has no cost limit. */
   readonly costBudget: CostBudget | undefined
   readonly waitOptions: WatchOptions
 }
 
-/** @internal One item and its journal entry. */
+/** @internal Batch item with its request and its journal entry. */
 export interface Item<A, E, R> {
   readonly item: A
   readonly index: number
   readonly key: string
-  /** The journal entry of an earlier run, or of an earlier item with the same key. */
+  /** Journal entry of an earlier run, or of an earlier item with the same key. */
   readonly previous: Option.Option<JournalEntry>
-  /** Digest of the request. Empty if an effect makes the request and there is no `version`. */
+  /** Digest of the request or of its `version`. Empty if an effect makes the request and `version` is absent. */
   readonly digest: string
   readonly body: Effect.Effect<RequestBody, AwaitFailure | E, R>
-  /** The expected hold, if the caller provides one. */
+  /** Expected hold from the option `hold`. `undefined` if the option is absent. */
   readonly hold: money.Amount | undefined
   readonly planOptions: PlanOptions
 }
 
-/** @internal The outcome of an item and its newest journal entry. */
+/** @internal Outcome of an item with its latest journal entry. */
 export interface ItemResult<A, E> {
   readonly outcome: Outcome<A, E>
   readonly entry?: JournalEntry
-  /** Whether the outcome came from the journal, without a request. */
+  /** Indicates whether the outcome came from the journal, without a request. */
   readonly isFromJournal?: boolean
 }
 
-/** @internal Returns whether the outcome of an entry counts as delivered once its consumer asks for the next one. */
+/** @internal Returns whether an entry contains a final outcome that is not marked as delivered. */
 export const canMarkDelivered = (entry: JournalEntry | undefined): entry is JournalEntry => entry?.step === "Ended"
 
 /** @internal */
 export const markDelivered = (entry: JournalEntry): JournalEntry => makeEntry({ ...entry, step: "Delivered" })
 
-/** @internal Returns the first 128 bits of the SHA-256 of a text, in hex. */
+/** @internal Returns the first 128 bits of the SHA-256 hash of a text as hexadecimal digits. */
 export const computeDigest = (content: string): string => sha256Hex(content).slice(0, 32)

@@ -25,7 +25,7 @@ import type { ProgressCounter } from "./progress.js"
 import { planItem } from "./settle.js"
 import type { StopSignal } from "./stopSignal.js"
 
-/** @internal The caller's options for each item. */
+/** @internal Batch options that apply to each item. */
 export interface ItemOptions<A, E, E2, R> {
   readonly key: (item: A, index: number) => string
   readonly request: (item: A, index: number) => Execution.CreateRequest | Effect.Effect<Execution.CreateRequest, E, R>
@@ -35,7 +35,7 @@ export interface ItemOptions<A, E, E2, R> {
   readonly beforeSubmit: ((count: number) => Effect.Effect<boolean, E2, R>) | undefined
 }
 
-/** @internal The services that the reader uses. */
+/** @internal Services of the item reader. */
 export interface ReaderContext {
   readonly batchId: string
   readonly journal: JournalService
@@ -43,25 +43,26 @@ export interface ReaderContext {
   readonly progress: ProgressCounter
 }
 
-/** @internal An item with its position among the items of the same key. */
+/** @internal Item with its position in the queue of its key. */
 export interface QueuedItem<A, E, R> {
   readonly item: Item<A, E, R>
   /**
-   * Completes when the item before it with the same key is done. This item then continues from the entry of that item.
+   * Completes when the previous item with the same key is done. This item then continues from the journal entry of the
+   * previous item.
    */
   readonly previousDone: Deferred.Deferred<void> | undefined
-  /** Lets the next item with the same key run. To be run when this item is done or abandoned. */
+  /** Allows the next item with the same key to start. Must run when this item ends or is interrupted. */
   readonly release: Effect.Effect<void>
 }
 
 const operation = "Batch.run"
 
-/** An item before its journal entry is read. */
+/** Item whose journal entry has not been read. */
 interface ItemDraft<A, E, R> extends Omit<Item<A, E, R>, "previous"> {}
 
 /**
- * Makes the draft of an item. A request that takes no effect is made here, so that its digest can be compared with the
- * journal.
+ * Makes the draft of an item. Encodes a plain request immediately, because its digest is compared with the journal.
+ * Runs an effect in `request` only if the item is submitted.
  */
 const makeDraft = <A, E, E2, R>(
   options: ItemOptions<A, E, E2, R>,
@@ -122,7 +123,12 @@ const makeDraft = <A, E, E2, R>(
   })
 }
 
-/** @internal Reads the journal entries of items. Returns a function from the key of an item to its entry. */
+/**
+ * Reads the journal entries of items. Returns a function from the key of an item to its entry. Fails with
+ * `JournalError` if the journal cannot be read or returns the wrong number of entries.
+ *
+ * @internal
+ */
 export const readEntries = (
   { batchId, journal }: Pick<ReaderContext, "batchId" | "journal">,
   itemKeys: ReadonlyArray<string>
@@ -139,7 +145,7 @@ export const readEntries = (
   })
 }
 
-/** Queues items by key. Each item waits for the one before it with the same key. */
+/** Creates a queue of items by key. Each item waits for the previous item with the same key. */
 const makeKeyQueue = () => {
   const lastOfKey = new Map<string, Deferred.Deferred<void>>()
   return (key: string) => {
@@ -154,7 +160,10 @@ const makeKeyQueue = () => {
   }
 }
 
-/** Runs `beforeSubmit` for the items of a group that will be submitted. Stops the batch if it returns `false`. */
+/**
+ * Runs `beforeSubmit` for the items of a group that will be submitted. Stops the batch if `beforeSubmit` returns
+ * `false`.
+ */
 const confirmSubmit = <A, E, E2, R>(
   { stop }: ReaderContext,
   { beforeSubmit }: ItemOptions<A, E, E2, R>,
@@ -169,7 +178,7 @@ const confirmSubmit = <A, E, E2, R>(
     if (isConfirmed === false) yield* stop.trigger({ reason: "BeforeSubmit" })
   })
 
-/** @internal Reads the items of the input in groups of at most `maxReadAhead`. */
+/** @internal Reads the input in groups of at most `maxReadAhead` items. */
 export const readItems = <A, E, E2, R, EI, RI>(
   context: ReaderContext,
   options: ItemOptions<A, E, E2, R>,
@@ -182,7 +191,7 @@ export const readItems = <A, E, E2, R, EI, RI>(
   const readGroup = (from: number, chunk: Chunk.Chunk<A>) =>
     Effect.gen(function* () {
       const drafts = yield* Effect.forEach(chunk, (item, i) => makeDraft(options, item, from + i))
-      // Enqueued before the journal is read, because an earlier item with the same key may write its entry during the
+      // Queues the items before the journal is read. An earlier item with the same key may write its entry during the
       // read.
       const places = drafts.map((draft) => ({ draft, place: enqueue(draft.key) }))
       const entryOf = yield* readEntries(

@@ -1,5 +1,5 @@
 /**
- * The journal of batches as a service.
+ * Defines the journal of batches as a service.
  *
  * @internal
  */
@@ -11,16 +11,15 @@ import type { JournalError } from "../../ModelRouteError.js"
 import type { JournalEntry } from "./journalEntry.js"
 
 /**
- * A store of journal entries. Each entry belongs to the id of a batch and the key of an item. Both can be any text that
- * is not empty.
+ * Store of journal entries. The id of a batch and the key of an item identify an entry. Both can be any non-empty text.
  *
  * @since 0.1.0
  * @category models
  */
 export interface JournalService {
   /**
-   * Returns the newest entry of each of these items, in the order of the keys. Fails with `JournalError` if the store
-   * cannot be read.
+   * Returns the newest entry of each key, in the order of the keys. Returns `None` for a missing entry. Fails with
+   * `JournalError` if the store cannot be read.
    *
    * @example
    * ```ts
@@ -36,8 +35,8 @@ export interface JournalService {
   ) => Effect.Effect<ReadonlyArray<Option.Option<JournalEntry>>, JournalError>
   /**
    * Replaces the entry of each item, unless the stored entry has a higher `revision`. Returns when all entries are
-   * stored. If the process is killed during a write, each item keeps its old entry or its new one. A run of a batch
-   * starts no second write before the first returns, and passes each item at most once per call. Fails with
+   * stored. If the process is killed during a write, each item keeps either its old or its new entry. A batch run
+   * completes each write before it starts the next write. Each call contains at most one entry per item. Fails with
    * `JournalError` if the store cannot be written.
    *
    * @example
@@ -51,7 +50,8 @@ export interface JournalService {
    */
   readonly write: (batch: string, entries: ReadonlyArray<JournalEntry>) => Effect.Effect<void, JournalError>
   /**
-   * Streams all entries of a batch, each once, in any order. Fails with `JournalError` if the store cannot be read.
+   * Streams all entries of a batch in any order. Emits each entry once. Fails with `JournalError` if the store cannot
+   * be read.
    *
    * @example
    * ```ts
@@ -68,9 +68,9 @@ export interface JournalService {
    * Removes all entries of a batch. Succeeds if the batch is unknown. Fails with `JournalError` if the store cannot be
    * written.
    *
-   * When the batch runs again, its items use their first idempotency keys. The API returns the existing executions
-   * while it remembers these keys. An item that was submitted under a later key would be paid for again: after a 401 or
-   * 402, by `resubmit`, or with a changed request after a failure.
+   * If the batch runs again, its items use their first idempotency keys. The API returns the existing executions while
+   * it stores these keys. An item with a later idempotency key is executed and charged again. A later key is used after
+   * a 401 or 402, after `resubmit`, or for a changed request after a failure.
    *
    * @example
    * ```ts
@@ -84,7 +84,7 @@ export interface JournalService {
 }
 
 /**
- * The tag of the journal. `Batch.run` reads the steps of earlier runs from it and continues from there.
+ * Tag of the journal service. `Batch.run` reads the steps of earlier runs from the journal and continues from them.
  *
  * @since 0.1.0
  * @category tags

@@ -1,5 +1,5 @@
 /**
- * The journal's record of one item. A later run continues from it.
+ * Defines the journal entry of an item. A later run continues from the entry.
  *
  * @internal
  */
@@ -12,14 +12,14 @@ import { StoredCompleted } from "../executions/decode.js"
 import type { EarlierSubmission } from "./costBudget.js"
 
 /**
- * The steps of an item. Each step is written to the journal before it takes effect.
+ * Steps of an item. Each step is written to the journal before it takes effect.
  *
- * - `Submitted`: the idempotency key is fixed, and a create may be sent under it.
- * - `Refused`: the API executed nothing, and a later run submits the item again. It uses a new idempotency key after a
- *   401 or 402, or if the request has changed.
- * - `Accepted`: the id of the execution is known.
+ * - `Submitted`: the idempotency key is set, and a create request with this key may be sent.
+ * - `Refused`: the API did not process the create request. A later run submits the item again. The idempotency key is
+ *   new after a 401, a 402 or a changed request.
+ * - `Accepted`: the execution id is recorded.
  * - `Ended`: the outcome is final.
- * - `Delivered`: the outcome was delivered, and its consumer has asked for the next one.
+ * - `Delivered`: the consumer has received the outcome and requested the next outcome.
  *
  * @since 0.1.0
  * @category schemas
@@ -27,7 +27,7 @@ import type { EarlierSubmission } from "./costBudget.js"
 export const JournalStep = Schema.Literal("Submitted", "Refused", "Accepted", "Ended", "Delivered")
 
 /**
- * The latest step of an item.
+ * Latest step of an item.
  *
  * @since 0.1.0
  * @category models
@@ -37,49 +37,56 @@ export type JournalStep = typeof JournalStep.Type
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
 
 /**
- * The journal's record of one item. An entry is complete, so that it replaces the one before.
+ * Journal entry of an item. Each entry is complete and replaces the previous entry.
  *
  * @since 0.1.0
  * @category schemas
  */
 export class JournalEntry extends Schema.Class<JournalEntry>("effect-modelroute/Batch/JournalEntry")({
-  /** The item's key within its batch. */
+  /** Key of the item within its batch. */
   key: Schema.String,
   step: JournalStep,
-  /** Counts the submissions of the item as a new execution, from 1. */
+  /** Number of the submission, starting at 1. A resend of the same submission does not increase the number. */
   attempt: Schema.Number,
   /**
-   * First 128 bits of the SHA-256 of the request, in hex. Detects a changed request. Empty if an effect makes the
-   * request.
+   * First 128 bits of the SHA-256 hash of the request or of its `version`, as hexadecimal digits. Detects a changed
+   * request. Empty if an effect makes the request and `version` is absent.
    */
   digest: Schema.String,
-  /** The body of the request. Kept until it cannot be needed again. */
+  /** Body of the create request. Present until the API accepts or permanently rejects the request. */
   body: optional(Attributes),
   idempotencyKey: Schema.String,
-  /** The time just before the first request under the idempotency key. */
+  /** Time immediately before the first request with the idempotency key. */
   submittedAt: Schema.DateTimeUtc,
-  /** Id of the run that submitted the item or found that it had failed. */
+  /** Id of the run that submitted the item or recorded its failure. */
   run: optional(Schema.String),
   executionId: optional(Execution.ExecutionId),
   model: optional(Schema.String),
-  /** The hold of the execution, or the expected hold. Dollars, as a decimal string. */
+  /** Expected hold until the API reports the hold of the execution. Decimal string in dollars. */
   hold: optional(Schema.String),
-  /** The completed execution of a step `Ended` or `Delivered`. */
+  /** Completed execution. Present only in the steps `Ended` and `Delivered`. */
   completed: optional(StoredCompleted),
   /**
-   * The failure of a step `Ended` or `Delivered`. With `Refused`, the 401 or 402 of the API. With `Accepted`, the 404
-   * or 410 of the last attempt to find the execution.
+   * Error of the item:
+   *
+   * - `Ended` and `Delivered`: the failure of the item.
+   * - `Refused`: the 401 or 402 from the API.
+   * - `Accepted`: the 404 or 410 from the latest attempt to find the execution.
    */
   error: optional(ModelRouteError.AwaitFailure)
 }) {}
 
-/** @internal Builds an entry from valid fields. Skips the validation, which would cost time at each step. */
+/** @internal Builds an entry from valid fields. Skips the validation to save time at each step. */
 export const makeEntry = (fields: ConstructorParameters<typeof JournalEntry>[0]): JournalEntry =>
   new JournalEntry(fields, { disableValidation: true })
 
 const steps: ReadonlyArray<JournalStep> = JournalStep.literals
 
-/** @internal Returns the cost of an item, or its hold while its execution may run. Dollars, as a decimal string. */
+/**
+ * Returns the cost of an item, or the hold while the execution may run. The amount is a decimal string in dollars.
+ *
+ * @internal
+ */
 export const committedAmount = ({ completed, hold, step }: JournalEntry): string | undefined => {
   switch (step) {
     case "Submitted":
@@ -89,29 +96,30 @@ export const committedAmount = ({ completed, hold, step }: JournalEntry): string
       return undefined
     case "Ended":
     case "Delivered":
-      // An unknown cost is at most the hold.
+      // The hold is the upper bound of an unknown cost.
       return completed === undefined ? undefined : (completed.cost ?? hold)
   }
 }
 
-/** @internal Returns whether an item may have cost or hold an amount that the API did not report. */
+/** @internal Returns whether an item may have a cost or a hold that the API did not report. */
 export const isCostUnknown = (entry: JournalEntry): boolean => {
   const mayHaveCost = entry.step === "Submitted" || entry.step === "Accepted" || entry.completed !== undefined
   return mayHaveCost && money.parse(committedAmount(entry)) === undefined
 }
 
-/** @internal Returns the amounts of the submission that an entry records. */
+/** @internal Converts an entry to the submission that the entry records. */
 export const toEarlierSubmission = (entry: JournalEntry): EarlierSubmission => ({
   model: entry.model ?? "",
   amount: money.parse(committedAmount(entry)) ?? money.zero,
-  // Without an execution the hold is only expected. It must not count as the known hold of the model.
+  // Before the API accepts the execution, the hold is an estimate. An estimate must not become the known hold of the
+  // model.
   hold: entry.executionId === undefined ? undefined : money.parse(entry.hold),
   isHoldUnknown: isCostUnknown(entry)
 })
 
 /**
- * Returns the revision of an entry. It grows with each entry that is written for an item. An entry must not replace one
- * with a higher revision.
+ * Returns the revision of an entry. The revision increases with each new entry of an item. An entry must not replace an
+ * entry with a higher revision.
  *
  * @since 0.1.0
  * @category combinators

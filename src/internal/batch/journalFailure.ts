@@ -7,7 +7,7 @@ import { JournalError } from "../../ModelRouteError.js"
 
 const maxKeyLength = 100
 
-/** @internal Quotes a key for an error message, and shortens it. */
+/** @internal Quotes a key for an error message. Shortens a key of more than 100 characters. */
 export const quote = (key: string): string =>
   JSON.stringify(key.length > maxKeyLength ? `${key.slice(0, maxKeyLength)}…` : key)
 
@@ -20,7 +20,7 @@ export const journalError = (operation: string, message: string, detail?: string
     ...(detail === undefined ? {} : { detail })
   })
 
-/** @internal The error of an entry that JSON cannot represent. */
+/** @internal Returns the error for an entry that JSON cannot represent. */
 export const notEncodable = (key: string): JournalError =>
   journalError(
     "Batch.run",

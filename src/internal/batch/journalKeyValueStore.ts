@@ -1,11 +1,11 @@
 /**
- * Keeps the journal in a `KeyValueStore`. If the process is killed while it sets a value, the value may be empty or cut
- * off.
+ * Keeps the journal in a `KeyValueStore`. A value may be empty or truncated if the process is killed during the write
+ * of the value.
  *
- * Each item has two values, the slots, which are written in turn. A write never touches the slot of the newest entry. A
- * store cannot list its keys. Therefore each call that adds items first writes their names to a list. The lists of a
- * batch are numbered without a gap. An item is in two lists if the process was killed between the two writes. Its entry
- * contains the number of the list that counts.
+ * Each item has two values, called slots. Writes alternate between the slots and never change the slot of the newest
+ * entry. A store cannot list its keys. A call that adds items therefore first writes their names to a list. The numbers
+ * of the lists of a batch have no gap. An item is in two lists if the process was killed before it wrote the entry. The
+ * entry contains the number of the valid list.
  *
  * @internal
  */
@@ -30,16 +30,16 @@ import {
   type StoredEntry
 } from "./journalValues.js"
 
-/** Items that are read or written at once. */
+/** Maximum number of items that are read or written concurrently. */
 const concurrency = 16
 
-/** Items, and batches, whose positions are cached. */
+/** Maximum number of items or batches in each cache. */
 const maxCached = 16_384
 
-/** Batches share these locks by hash. Concurrent batches rarely share one. */
+/** Number of write locks. A hash assigns each batch to a lock. Concurrent batches rarely share a lock. */
 const lockCount = 16
 
-/** The position of the newest entry of an item. */
+/** Position of the newest entry of an item. */
 interface Position {
   readonly slot: Slot
   readonly sequence: number
@@ -48,17 +48,18 @@ interface Position {
 }
 
 /**
- * `pending` while a read runs. A write in the meantime replaces the object, and the read must then not overwrite it.
+ * Cached position of an item. The position is `pending` during a read. A read must not overwrite an object from a later
+ * write.
  */
 interface CachedPosition {
   readonly position: Position | "none" | "pending"
 }
 
-/** The state that the methods of a journal share. Hashes of their names identify items and batches. */
+/** State that the methods of a journal share. Hashes identify items and batches. */
 interface State {
   readonly values: JournalValues
   readonly positions: Map<string, CachedPosition>
-  /** By batch: the first number that may have no list. */
+  /** First list number that may be free, by batch. */
   readonly nextLists: Map<string, number>
   readonly locks: ReadonlyArray<Effect.Semaphore>
 }
@@ -75,7 +76,7 @@ const toPosition = (slot: Slot, { entry, list, sequence }: StoredEntry): Positio
   revision: revision(entry)
 })
 
-/** Adds a value to a bounded cache. Removes the oldest values. */
+/** Adds a value to a bounded cache. Removes the oldest values if the cache is full. */
 const cache = <V>(map: Map<string, V>, key: string, value: V): void => {
   map.delete(key)
   map.set(key, value)
@@ -85,13 +86,13 @@ const cache = <V>(map: Map<string, V>, key: string, value: V): void => {
   }
 }
 
-/** Caches the position of an item. A delivered item is not written again and needs no cache. */
+/** Caches the position of an item. Removes a delivered item from the cache, because the item is not written again. */
 const cachePosition = (state: State, item: string, step: JournalEntry["step"], position: Position): void => {
   if (step === "Delivered") state.positions.delete(item)
   else cache(state.positions, item, { position })
 }
 
-/** Runs one write or removal of a batch at a time. */
+/** Runs an effect with the lock of a batch. Prevents concurrent writes and removals. */
 const withLock =
   ({ locks }: State, batch: string) =>
   <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> => {
@@ -107,7 +108,10 @@ const damagedItem = ({ slotKey }: JournalValues, item: string, key: string | und
       "Restore the values, or remove both. Without them the item is submitted again under its first idempotency key."
   )
 
-/** Finds the newest entry of an item. `key` is the item's own key, if it is known. */
+/**
+ * Finds the newest entry of an item. `key` is absent if only the hash of the item is available. Fails with
+ * `JournalError` if both values are unreadable.
+ */
 const findEntry = (
   { values: { get, slotKey }, values }: State,
   batch: string,
@@ -115,7 +119,7 @@ const findEntry = (
   key?: string
 ): Effect.Effect<FoundEntry | undefined, JournalError> =>
   Effect.gen(function* () {
-    // A foreign value, or a value of another item with the same hash, counts as unreadable.
+    // The store may contain values of other programs, or of other items with the same hash.
     const isOfItem = ({ entry }: StoredEntry) =>
       key === undefined ? hashName([batch, entry.key]) === item : entry.key === key
     const read = (value: Option.Option<string>) =>
@@ -130,9 +134,9 @@ const findEntry = (
         b !== undefined && (a === undefined || (revision(b.entry) - revision(a.entry) || b.sequence - a.sequence) > 0)
       if (isSecondNewer) return { stored: b, position: toPosition(1, b) }
       if (a !== undefined) return { stored: a, position: toPosition(0, a) }
-      // The very first write was cut off, so nothing was submitted for the item.
+      // The first write of the item was truncated, so the item has not been submitted.
       if (Option.isNone(second)) return undefined
-      // Another process may write both slots between the two reads. In that case the values change, so read them again.
+      // Another process may write both slots between the two reads. Changed values are therefore read again.
       if (unreadable?.[0] === first.value && unreadable[1] === second.value) {
         return yield* damagedItem(values, item, key)
       }
@@ -152,7 +156,7 @@ const currentPosition = (
     return Effect.succeed(position === "none" ? undefined : position)
   })
 
-/** Writes an entry to the slot that does not hold the newest one. */
+/** Writes an entry to the slot that does not contain the newest entry. */
 const putEntry = (
   state: State,
   item: string,
@@ -169,11 +173,11 @@ const putEntry = (
     )
   })
 
-/** Returns the first number without a list. All numbers before `from` have one. */
+/** Returns the first number without a list. All numbers before `from` have a list. */
 const firstFreeList = ({ values }: State, batch: string, from?: number): Effect.Effect<number, JournalError> =>
   findFreeSlot((n) => values.has(values.listKey(batch, n)), from)
 
-/** Writes new items to a list and returns its number. */
+/** Writes new items to a list and returns the number of the list. */
 const addList = (state: State, batch: string, items: ReadonlyArray<string>): Effect.Effect<number, JournalError> =>
   Effect.gen(function* () {
     const { nextLists, values } = state
@@ -236,7 +240,7 @@ const streamEntries = (state: State, batch: string): Stream.Stream<JournalEntry,
   )
 
 const removeItem = ({ positions, values }: State, item: string): Effect.Effect<void, JournalError> =>
-  // Removes the second slot first, because a missing first slot means that the item has no second one.
+  // Removes the second slot first. A missing first slot must imply that the second slot is also missing.
   Effect.zipRight(values.remove(values.slotKey(item, 1)), values.remove(values.slotKey(item, 0))).pipe(
     Effect.ensuring(Effect.sync(() => void positions.delete(item)))
   )
@@ -246,7 +250,7 @@ const removeBatch = (state: State, batchId: string): Effect.Effect<void, Journal
   return Effect.gen(function* () {
     const { nextLists, values } = state
     nextLists.delete(batch)
-    // Removes the last list first. After a kill, the remaining lists have no gap and still contain their items.
+    // Removes the last list first. After a kill, the remaining lists have no gap and contain all remaining items.
     for (let n = (yield* firstFreeList(state, batch)) - 1; n >= 0; n--) {
       const list = yield* values.get(values.listKey(batch, n))
       const items = itemsIn(Option.getOrElse(list, () => ""))
@@ -256,7 +260,12 @@ const removeBatch = (state: State, batchId: string): Effect.Effect<void, Journal
   }).pipe(withLock(state, batch))
 }
 
-/** @internal The key of each value begins with `prefix`. Only one process at a time may write to a batch. */
+/**
+ * Creates a journal in a `KeyValueStore`. The key of each value begins with `prefix`. Only one process at a time may
+ * write to a batch.
+ *
+ * @internal
+ */
 export const make = (
   store: KeyValueStore.KeyValueStore,
   { prefix }: { readonly prefix: string }

@@ -9,7 +9,7 @@ import * as Stream from "effect/Stream"
 import { type JournalEntry, revision } from "./journalEntry.js"
 import type { JournalService } from "./journal.js"
 
-/** @internal Makes an empty journal. */
+/** @internal Creates an empty journal. */
 export const make: Effect.Effect<JournalService> = Effect.sync(() => {
   const batches = new Map<string, Map<string, JournalEntry>>()
   const itemsOf = (batch: string): ReadonlyMap<string, JournalEntry> =>
@@ -29,7 +29,7 @@ export const make: Effect.Effect<JournalService> = Effect.sync(() => {
           if (before === undefined || revision(entry) >= revision(before)) items.set(entry.key, entry)
         }
       }),
-    // The array is a snapshot, so that a concurrent write does not change the stream.
+    // The array is a snapshot, because a concurrent write must not change the stream.
     entries: (batch) => Stream.suspend(() => Stream.fromIterable(Array.from(itemsOf(batch).values()))),
     remove: (batch) => Effect.sync(() => void batches.delete(batch))
   }

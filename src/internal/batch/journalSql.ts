@@ -1,5 +1,5 @@
 /**
- * Keeps the journal in a table of a SQL database: SQLite or PostgreSQL.
+ * Keeps the journal in a table of a SQLite or PostgreSQL database.
  *
  * @internal
  */
@@ -23,10 +23,10 @@ import { JournalEntry, revision } from "./journalEntry.js"
 import type { JournalService } from "./journal.js"
 import { journalError, notEncodable, quote } from "./journalFailure.js"
 
-/** Keeps the parameters of a statement below 999, the limit of old SQLite versions. */
+/** Maximum number of rows per statement. Old SQLite versions allow at most 999 parameters. */
 const rowsPerStatement = 128
 
-/** Bounds the memory of a read of all entries. */
+/** Number of rows per page. Limits the memory that a read of all entries uses. */
 const rowsPerPage = 128
 
 const maxColumnLength = 200
@@ -34,8 +34,11 @@ const maxColumnLength = 200
 const tablePattern = /^[A-Za-z_]\w{0,62}(\.[A-Za-z_]\w{0,62})?$/
 
 /**
- * Returns a text as a column stores it. A text becomes its hash if it is too long for an index of PostgreSQL, if
- * PostgreSQL cannot store it (NUL, half a surrogate pair), or if it looks like a hash.
+ * Returns the column value of a text. Returns a hash in these cases:
+ *
+ * - The text is too long for an index in PostgreSQL.
+ * - The text contains a NUL or an unpaired surrogate. PostgreSQL cannot store these characters.
+ * - The text has the prefix of a hash.
  */
 const toColumn = (text: string): string =>
   text.length <= maxColumnLength && !/[\0\p{Surrogate}]/u.test(text) && !text.startsWith("sha256:")
@@ -54,40 +57,43 @@ const encodeEntry = (entry: JournalEntry): Effect.Effect<string, JournalError> =
 
 const messageOf = (u: unknown): string | undefined => {
   if (!(u instanceof Error)) return undefined
-  // The error of a refused connection contains one error per address and has no message.
+  // The error of a refused connection has no message. Its first nested error has a message.
   return u.message || (u instanceof AggregateError ? messageOf(u.errors[0]) : undefined)
 }
 const databaseMessage = (error: SqlError): string => messageOf(error.cause) ?? error.message
 
-/** The live clock. The clock in the context may be a `TestClock`. */
+/** Uses the live clock, because the clock in the context may be a `TestClock`. */
 const clock = Clock.make()
 
-/** SQLite allows one writer at a time, and some drivers do not wait for it. */
+/**
+ * Returns whether another writer blocks the statement. SQLite allows one writer at a time, and some drivers do not
+ * wait.
+ */
 const isBusy = (error: SqlError): boolean => /SQLITE_BUSY|database (table )?is locked/.test(databaseMessage(error))
 const busySchedule = Schedule.spaced("50 millis").pipe(Schedule.intersect(Schedule.recurs(100)))
 
-/** The tags under which drivers keep the connection of a transaction. */
+/** Tags that contain the connection of a transaction in the supported drivers. */
 const transactionTags: ReadonlyArray<Context.Tag<never, unknown>> = [
   Context.GenericTag<never, unknown>(SqlClient.TransactionConnection.key),
   Context.GenericTag<never, unknown>("@effect/sql-libsql/LibsqlClient/LibsqlTransaction")
 ]
 
-/** The table of a journal. */
+/** Table of a journal. */
 interface Table {
   readonly sql: SqlClient.SqlClient
   readonly name: string
   /**
-   * Lets the event loop turn. Some SQLite drivers respond within one turn, and free the memory of a statement only
-   * between two turns.
+   * Yields to the event loop. Some SQLite drivers respond within one turn of the event loop. These drivers free the
+   * memory of a statement only between two turns.
    */
   readonly yieldToEventLoop: Effect.Effect<void>
 }
 
-/** Returns the column type of a text. */
+/** Returns the SQL type of a text column. Fails with `JournalError` for a database other than SQLite or PostgreSQL. */
 const textType = (sql: SqlClient.SqlClient): Effect.Effect<string, JournalError> => {
   const type = sql.onDialectOrElse({
     sqlite: () => "text",
-    // Pages are read in the order of this column, which must not depend on the locale of the system.
+    // Pages are read in the order of this column. The order must not depend on the locale of the system.
     pg: () => 'text collate "C"',
     orElse: () => undefined
   })
@@ -99,7 +105,9 @@ const textType = (sql: SqlClient.SqlClient): Effect.Effect<string, JournalError>
     : Effect.succeed(type)
 }
 
-/** Creates the table if it is missing, and checks its columns. */
+/**
+ * Creates the table if it is missing, and checks the columns. Fails with `JournalError` if the table cannot be used.
+ */
 const openTable = (name: string): Effect.Effect<Table, JournalError, SqlClient.SqlClient> =>
   Effect.gen(function* () {
     if (!tablePattern.test(name)) {
@@ -118,7 +126,8 @@ const openTable = (name: string): Effect.Effect<Table, JournalError, SqlClient.S
     const checkColumns =
       sql`select batch, item, revision, step, execution_id, idempotency_key, entry from ${sql(name)} where 1 = 0`
         .withoutTransform
-    // A failure to create the table is not final. Another process, or a user with more rights, may have created it.
+    // The table may exist even if `create table` fails. Another process or a user with more permissions may have
+    // created the table.
     const created = yield* Effect.either(create)
     yield* Effect.mapError(checkColumns, (error) =>
       journalError(
@@ -134,7 +143,10 @@ const openTable = (name: string): Effect.Effect<Table, JournalError, SqlClient.S
     return { sql, name, yieldToEventLoop }
   })
 
-/** Runs a statement. Waits up to 5 seconds for another writer of a SQLite database. */
+/**
+ * Runs a statement. Waits up to 5 seconds while another writer locks a SQLite database. Fails with `JournalError` if
+ * the statement fails.
+ */
 const runStatement = <A>(
   { name }: Table,
   verb: string,
@@ -219,7 +231,7 @@ const encodeRow = (batch: string, entry: JournalEntry) =>
     entry: text
   }))
 
-/** Fails within a transaction of the user, whose rollback would remove what the journal has written. */
+/** Fails with `JournalError` inside a transaction. A rollback of the transaction would remove the journal entries. */
 const rejectTransaction: Effect.Effect<void, JournalError> = Effect.flatMap(Effect.context<never>(), (context) =>
   transactionTags.some((tag) => Option.isSome(Context.getOption(context, tag)))
     ? journalError(

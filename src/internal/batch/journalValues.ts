@@ -1,5 +1,5 @@
 /**
- * The values of a journal in a `KeyValueStore`: their keys, their encoding and the errors of the store.
+ * Defines the keys, the encoding and the errors of the values of a journal in a `KeyValueStore`.
  *
  * @internal
  */
@@ -15,14 +15,14 @@ import { JournalEntry } from "./journalEntry.js"
 import { journalError, notEncodable, quote } from "./journalFailure.js"
 
 const StoredEntry = Schema.Struct({
-  /** Counts the writes of the item, from 1. */
+  /** Number of the write of the item, starting at 1. */
   sequence: Schema.NonNegativeInt,
   /** Number of the list that contains the item. */
   list: Schema.NonNegativeInt,
   entry: JournalEntry
 })
 
-/** @internal The content of a slot. */
+/** @internal Content of a slot. */
 export type StoredEntry = typeof StoredEntry.Type
 
 /** @internal */
@@ -32,19 +32,23 @@ export const encodeStoredEntry = (stored: StoredEntry): Effect.Effect<string, Jo
     Effect.mapError(() => notEncodable(stored.entry.key))
   )
 
-/** @internal Returns nothing for a torn or foreign value. */
+/** @internal Decodes a stored entry. Returns `None` if the value is truncated or from another program. */
 export const decodeStoredEntry: (value: string) => Option.Option<StoredEntry> = Schema.decodeOption(
   Schema.parseJson(StoredEntry)
 )
 
-/** @internal The two values of an item. */
+/** @internal Index of one of the two values of an item. */
 export type Slot = 0 | 1
 
-/** @internal Returns a name of 32 hex digits. File names are limited to 255 characters, keys are not. */
+/**
+ * Returns a hash of 32 hexadecimal digits. File names are limited to 255 characters, but item keys have no limit.
+ *
+ * @internal
+ */
 export const hashName = (parts: unknown): string => sha256Hex(JSON.stringify(parts)).slice(0, 32)
 
 /**
- * Returns the items in a list. Skips a name that is cut off: the process was killed before it wrote the item.
+ * Returns the items in a list. Skips a truncated name, because its item has not been written.
  *
  * @internal
  */
@@ -58,11 +62,11 @@ export interface JournalValues {
   readonly get: (key: string) => Effect.Effect<Option.Option<string>, JournalError>
   readonly has: (key: string) => Effect.Effect<boolean, JournalError>
   /**
-   * Writes a value and then runs `onWritten`. Uninterruptible: an abandoned write could overlap with the next write of
-   * the same value.
+   * Writes a value and then runs `onWritten`. The write is uninterruptible. An interrupted write could overlap with the
+   * next write of the same value.
    */
   readonly set: (key: string, value: string, onWritten: () => void) => Effect.Effect<void, JournalError>
-  /** Succeeds if the value is missing. */
+  /** Removes a value. Succeeds if the value is missing. */
   readonly remove: (key: string) => Effect.Effect<void, JournalError>
 }
 
@@ -75,7 +79,7 @@ const describeFailure = (verb: string, key: string) =>
     )
   )
 
-/** @internal The key of each value begins with `prefix`. */
+/** @internal Returns the functions that read and write the values of a journal. Each key begins with `prefix`. */
 export const makeValues = (store: KeyValueStore.KeyValueStore, prefix: string): JournalValues => ({
   slotKey: (item, slot) => `${prefix}${item}-${slot}`,
   listKey: (batch, list) => `${prefix}${batch}-n${list}`,

@@ -12,7 +12,11 @@ import type { JournalError } from "../../ModelRouteError.js"
 import { type JournalEntry, revision } from "./journalEntry.js"
 import type { JournalService } from "./journal.js"
 
-/** @internal Writes an entry. Returns when the journal has stored it. */
+/**
+ * Writes an entry to the journal. Returns when the entry is stored. Fails with `JournalError` if the write fails.
+ *
+ * @internal
+ */
 export type WriteEntry = (entry: JournalEntry) => Effect.Effect<void, JournalError>
 
 const maxEntriesPerWrite = 256
@@ -22,7 +26,7 @@ interface PendingWrite {
   readonly done: Deferred.Deferred<void, JournalError>
 }
 
-/** Keeps the newest entry of each item. Two entries of an item meet if one item has two positions in the input. */
+/** Returns the newest entry of each item. An item with two positions in the input can have two entries in one write. */
 const latestPerItem = (pending: Chunk.Chunk<PendingWrite>): ReadonlyArray<JournalEntry> => {
   const entries = new Map<string, JournalEntry>()
   for (const { entry } of pending) {
@@ -36,9 +40,8 @@ const latestPerItem = (pending: Chunk.Chunk<PendingWrite>): ReadonlyArray<Journa
 export const make = (journal: JournalService, batchId: string): Effect.Effect<WriteEntry, never, Scope.Scope> =>
   Effect.gen(function* () {
     const queue = yield* Queue.unbounded<PendingWrite>()
-    // A write that has begun is completed, and the fibers that wait for it get its result. Only the wait for the next
-    // entry can be
-    // interrupted, so that the scope can close even if the batch itself is uninterruptible.
+    // A started write completes, and all waiting fibers receive its result. Only the wait for the next entry is
+    // interruptible. The scope can therefore close even if the batch is uninterruptible.
     yield* Effect.flatMap(Effect.interruptible(Queue.takeBetween(queue, 1, maxEntriesPerWrite)), (pending) =>
       Effect.flatMap(Effect.exit(journal.write(batchId, latestPerItem(pending))), (exit) =>
         Effect.forEach(pending, ({ done }) => Deferred.done(done, exit), { discard: true })

@@ -1,5 +1,5 @@
 /**
- * Checks the options of a batch before anything is read or submitted.
+ * Validates the options of a batch before the batch reads or submits items.
  *
  * @internal
  */
@@ -14,7 +14,7 @@ import type { Options } from "./types.js"
 
 const operation = "Batch.run"
 
-/** @internal The options that are decoded for the run. */
+/** @internal Decoded options of a run. */
 export interface CheckedOptions {
   readonly keyTtlMillis: number
   readonly maxCost: money.Amount | undefined
@@ -45,7 +45,7 @@ const checkRetryBudget = (
       )
 }
 
-/** @internal Checks the options. Returns `InvalidRequest` for the first option that is invalid. */
+/** @internal Validates the options. Returns `InvalidRequest` for the first invalid option. */
 export const checkOptions = <A, E, E2, R>(
   options: Options<A, E, E2, R>
 ): Either.Either<CheckedOptions, InvalidRequest> => {

@@ -1,5 +1,5 @@
 /**
- * The outcome of one item of a batch.
+ * Defines the outcome of a batch item.
  *
  * @internal
  */
@@ -14,15 +14,15 @@ import type { StopReason } from "./stopSignal.js"
 
 interface OutcomeFields<A> {
   readonly item: A
-  /** Position of the item in the input, from 0. */
+  /** Position of the item in the input, starting at 0. */
   readonly index: number
   readonly key: string
-  /** Whether an earlier run has already delivered this outcome. */
+  /** Indicates whether an earlier run has already delivered this outcome. */
   readonly delivered: boolean
 }
 
 /**
- * The outcome of an item whose execution is COMPLETED.
+ * Outcome of an item whose execution is COMPLETED.
  *
  * @since 0.1.0
  * @category models
@@ -33,7 +33,8 @@ export interface Succeeded<A> extends OutcomeFields<A> {
 }
 
 /**
- * The outcome of an item that failed with an error of `executions.run`, or with the error `E` of its `request`.
+ * Outcome of a failed item. `error` is an error of `executions.run`, a `SubmissionOutcomeUnknown`, or the error `E` of
+ * the `request`.
  *
  * @since 0.1.0
  * @category models
@@ -42,15 +43,15 @@ export interface Failed<A, E = never> extends OutcomeFields<A> {
   readonly _tag: "Failed"
   readonly error: AwaitFailure | SubmissionOutcomeUnknown | E
   /**
-   * Whether the failure is final. A later run returns a final failure again without a request, unless `resubmit`
-   * returns `true`. A later run continues an item whose failure is not final,
-   * such as an overload, a timeout or a failure of `request`.
+   * Indicates whether the failure is final. A later run returns a final failure again without a request, unless
+   * `resubmit` returns `true`. A later run continues the item after any other failure. Examples are an overload, a
+   * timeout and a failure of `request`.
    */
   readonly final: boolean
 }
 
 /**
- * The outcome of an item that this run did not submit. A later run submits it.
+ * Outcome of an item that this run did not submit. A later run submits the item.
  *
  * @since 0.1.0
  * @category models
@@ -58,17 +59,19 @@ export interface Failed<A, E = never> extends OutcomeFields<A> {
 export interface NotAttempted<A> extends OutcomeFields<A> {
   readonly _tag: "NotAttempted"
   /**
-   * Why the batch had stopped. `UnknownHold` concerns this item alone: `maxCost` is set, another item of its model may
-   * have been accepted, and the hold of that model is unknown. A later run submits the item when the hold is known. The
-   * option `hold` makes it known beforehand.
+   * Reason why the item was not submitted. A `StopReason` applies to all remaining items of the batch.
+   *
+   * `UnknownHold` applies only to this item. The batch has a `maxCost`, and another item of the same model may have
+   * been accepted with an unknown hold. A later run submits the item after the API has reported the hold. The option
+   * `hold` prevents this reason.
    */
   readonly reason: StopReason | "UnknownHold"
-  /** The response of the API, if it is the reason. */
+  /** Error response of the API that stopped the batch, if there is one. */
   readonly error?: InsufficientBalance | Unauthorized
 }
 
 /**
- * The outcome of one item. A run returns exactly one for each item.
+ * Outcome of a batch item. A run emits exactly one outcome per item.
  *
  * @since 0.1.0
  * @category models

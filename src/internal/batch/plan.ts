@@ -1,5 +1,5 @@
 /**
- * Decides the next step of an item from its journal entry.
+ * Determines the next step of an item from its journal entry.
  *
  * @internal
  */
@@ -12,27 +12,27 @@ import { invalidRequest } from "../errors/invalidRequest.js"
 import { omitUndefined } from "../data/lenient.js"
 import type { JournalEntry } from "./journalEntry.js"
 
-/** @internal The body of a create, as JSON. */
+/** @internal JSON body of a create request. */
 export type RequestBody = { readonly [field: string]: unknown }
 
-/** @internal Submits the item. */
+/** @internal Plan to submit the item. */
 export interface SubmitPlan {
   readonly _tag: "Submit"
   readonly attempt: number
-  /** The entry of a submission that may have been sent. Its key and body are sent again unchanged. */
+  /** Journal entry of a submission that may have been sent. The submission is resent with the same key and body. */
   readonly resent?: JournalEntry
-  /** The idempotency key to use. Default: a new one. */
+  /** Idempotency key of the submission. Default: a new key. */
   readonly idempotencyKey?: string | undefined
-  /** The body of a rejected submission. Used again, because an effect may have made it. */
+  /** Body of a rejected submission. The next submission uses the same body, because an effect may have made it. */
   readonly savedBody?: RequestBody
-  /** The entry of the submission that this one replaces. */
+  /** Journal entry of the submission that this submission replaces. */
   readonly replaced?: JournalEntry
 }
 
 /** @internal */
 export type Plan =
   | SubmitPlan
-  /** Awaits the execution, which runs or has ended. */
+  /** Waits for an execution that is running or has ended. */
   | { readonly _tag: "Await"; readonly entry: JournalEntry; readonly executionId: ExecutionId }
   /** Returns the recorded outcome without a request. */
   | { readonly _tag: "Replay"; readonly entry: JournalEntry; readonly result: Either.Either<Completed, AwaitFailure> }
@@ -42,9 +42,9 @@ export type Plan =
 /** @internal */
 export interface PlanOptions {
   readonly keyTtlMillis: number
-  /** Id of the running run. It does not submit an item again that failed in the same run. */
+  /** Id of the current run. An item that failed in this run is not submitted again in the same run. */
   readonly runId: string
-  /** Returns whether a failed item is submitted again as a new execution. */
+  /** Returns whether a failed item should be submitted again as a new execution. */
   readonly shouldResubmit: (error: AwaitFailure | SubmissionOutcomeUnknown) => boolean
 }
 
@@ -58,7 +58,7 @@ const changedRequest = (entry: JournalEntry): InvalidRequest =>
     "Restore the earlier request to continue. For a new request, change the item key or the batch id."
   )
 
-/** @internal Builds the error of a submission that may have been accepted and whose idempotency key has expired. */
+/** @internal Builds the error for a possibly accepted submission with an expired idempotency key. */
 export const submissionOutcomeUnknown = (entry: JournalEntry): SubmissionOutcomeUnknown =>
   new SubmissionOutcomeUnknown({
     operation,
@@ -68,7 +68,11 @@ export const submissionOutcomeUnknown = (entry: JournalEntry): SubmissionOutcome
     message: `This item was submitted at ${DateTime.formatIso(entry.submittedAt)} under the idempotency key ${entry.idempotencyKey}. It is unknown whether the API accepted it. The key has expired, so sending it again could create a second execution. Look for the execution in the dashboard. If there is none, return true from resubmit.`
   })
 
-/** @internal Returns the next step of an item. `digest` is empty if an effect makes the request. */
+/**
+ * Returns the next step of an item. `digest` is empty if an effect makes the request and `version` is absent.
+ *
+ * @internal
+ */
 export const makePlan = (
   previous: Option.Option<JournalEntry>,
   digest: string,
@@ -83,7 +87,7 @@ export const makePlan = (
   switch (entry.step) {
     case "Refused":
       if (isChanged || entry.body === undefined) return resubmission
-      // The API may return the same 401 or 402 for a key while it remembers the key. Such an item needs a new key.
+      // The API may return the same 401 or 402 again for an idempotency key. An item with this error needs a new key.
       return {
         ...resubmission,
         savedBody: entry.body,
@@ -102,7 +106,7 @@ export const makePlan = (
     case "Delivered": {
       if (entry.error !== undefined) {
         const hasFailed = entry.step !== "Accepted"
-        // A changed request may replace a failed execution, because nothing of that execution runs or was charged.
+        // A changed request can replace a failed execution, because the failed execution has ended without a charge.
         if (!isOfThisRun && ((isChanged && hasFailed) || options.shouldResubmit(entry.error))) return resubmission
         if (!isChanged && hasFailed) return { _tag: "Replay", entry, result: Either.left(entry.error) }
       }
@@ -115,7 +119,7 @@ export const makePlan = (
   }
 }
 
-/** @internal Returns the fields that every later entry of an item keeps. */
+/** @internal Returns the fields that all later entries of an item contain. */
 export const carryOver = ({
   attempt,
   digest,

@@ -1,5 +1,5 @@
 /**
- * Counts the progress of a batch.
+ * Tracks the progress of a batch.
  *
  * @internal
  */
@@ -19,49 +19,52 @@ import * as money from "../data/money.js"
 import type { StopReason, StopSignal } from "./stopSignal.js"
 
 /**
- * The progress of a batch at one moment.
+ * Snapshot of the progress of a batch.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Progress {
-  /** Number of items: the option `total`, or the size of the input. For a stream, known when it has ended. */
-  readonly total?: number
-  /** Items that have succeeded in this run or an earlier one. */
-  readonly succeeded: number
-  /** Items that have failed. */
-  readonly failed: number
-  /** Items that this run did not attempt. */
-  readonly notAttempted: number
-  /** Items that were read and that the API has not accepted yet. */
-  readonly waiting: number
-  /** Executions that run and are awaited. Zero after an interruption, which leaves them running. */
-  readonly inFlight: number
-  /** Items that have ended and whose `deliver` runs. */
-  readonly delivering: number
-  /** Outcomes that came from the journal, without a request. */
-  readonly fromJournal: number
   /**
-   * Latest time until which requests wait for the rate limit, or retries wait for the retry budget. Absent if none
-   * waits.
+   * Number of items, from the option `total` or the size of the input. Absent until the input has ended if neither is
+   * available.
    */
+  readonly total?: number
+  /** Number of items that have succeeded in this run or an earlier run. */
+  readonly succeeded: number
+  /** Number of items that have failed. */
+  readonly failed: number
+  /** Number of items that this run did not attempt. */
+  readonly notAttempted: number
+  /** Number of items that were read and that the API has not accepted yet. */
+  readonly waiting: number
+  /**
+   * Number of running executions that the batch awaits. Zero after an interruption, even if executions are still
+   * running.
+   */
+  readonly inFlight: number
+  /** Number of ended items whose `deliver` is running. */
+  readonly delivering: number
+  /** Number of outcomes that came from the journal, without a request. */
+  readonly fromJournal: number
+  /** Latest end of the waits for the rate limit and the retry budget. Absent if no request waits. */
   readonly pausedUntil?: DateTime.Utc
   /** Number of requests that this run has sent. */
   readonly requests: number
-  /** Number of retries that the retry budget has left. */
+  /** Number of retries that the retry budget still allows. */
   readonly retriesLeft: number
   /**
-   * Cost of the finished items, in this run and earlier ones. Dollars, as a decimal string. Items with the same key
-   * count once each.
+   * Total cost of the succeeded items of this run and earlier runs. Decimal string in dollars. An item counts once for
+   * each of its positions in the input.
    */
   readonly cost: string
-  /** Sum of the holds of the running executions. Dollars, as a decimal string. */
+  /** Sum of the holds of the running executions. Decimal string in dollars. */
   readonly held: string
-  /** Number of items per minute that have ended in this run. Items from the journal do not count. */
+  /** Average number of items per minute that have ended in this run. Excludes outcomes from the journal. */
   readonly itemsPerMinute: number
-  /** When the last item ends at the current rate. Absent if that is unknown. */
+  /** Estimated end of the last item at the current rate. Absent if there is no estimate. */
   readonly estimatedEnd?: DateTime.Utc
-  /** Why the batch submits nothing more. Absent if it has not stopped. */
+  /** Reason why the batch has stopped its submissions. Absent if the batch has not stopped. */
   readonly stopped?: StopReason
 }
 
@@ -69,9 +72,12 @@ const minuteMillis = 60_000
 
 /** @internal */
 export class ProgressCounter {
-  /** Each queue holds at most one signal. A slow subscriber gets the newest state and does not delay the batch. */
+  /**
+   * Queues that signal a new state to the subscribers. Each queue holds at most one signal. A slow subscriber receives
+   * only the newest state and does not delay the batch.
+   */
   private readonly subscribers = new Set<Queue.Queue<void>>()
-  /** Monotonic milliseconds. */
+  /** Start time in monotonic milliseconds. */
   private startedAt: number | undefined
   private read = 0
   private succeeded = 0
@@ -90,7 +96,7 @@ export class ProgressCounter {
     private readonly rateLimit: Effect.Effect<Snapshot>
   ) {}
 
-  /** `now` is in monotonic milliseconds. */
+  /** Records the start of the run. `now` is in monotonic milliseconds. */
   start(now: number): void {
     this.startedAt = now
     this.notifySubscribers()
@@ -119,7 +125,7 @@ export class ProgressCounter {
     this.notifySubscribers()
   }
 
-  /** Counts an outcome as being delivered while `deliver` runs. */
+  /** Runs `deliver` and counts its outcome as being delivered until `deliver` ends. */
   countDelivery<A, E, R>(deliver: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     const count = (by: number) =>
       Effect.sync(() => {
@@ -206,7 +212,7 @@ export class ProgressCounter {
   })
 }
 
-/** The latest time that `Date` can represent. */
+/** Latest time that `Date` can represent. */
 const maxDateMillis = 8.64e15
 
 const toUtc = (epochMillis: number | undefined): DateTime.Utc | undefined =>
@@ -215,7 +221,7 @@ const toUtc = (epochMillis: number | undefined): DateTime.Utc | undefined =>
 const latest = (a: number | undefined, b: number | undefined): number | undefined =>
   a === undefined || b === undefined ? (a ?? b) : Math.max(a, b)
 
-/** Returns when the gate admits the requests that wait, if any wait. */
+/** Returns the time when the gate admits the waiting requests. Returns `undefined` if no request waits. */
 const gateResumesAt = ({ blockedUntil, resetAt, waiting }: Snapshot, now: number): number | undefined => {
   if (waiting === 0) return undefined
   const at = Math.max(blockedUntil?.epochMillis ?? 0, resetAt?.epochMillis ?? 0)

@@ -12,7 +12,7 @@ import type { Item, ItemContext, ItemResult } from "./item.js"
 import { type JournalEntry, makeEntry, toEarlierSubmission } from "./journalEntry.js"
 import { carryOver } from "./plan.js"
 
-/** @internal Awaits the execution of an accepted item, and concludes the item with its result. */
+/** @internal Waits for the execution of an accepted item and returns the result of the item. */
 export const resume = <A, E, R>(
   context: ItemContext,
   item: Item<A, E, R>,
@@ -29,8 +29,8 @@ export const resume = <A, E, R>(
       latest = makeEntry({ ...carryOver(entry), step: "Accepted" })
       return write(latest)
     })
-    // If an earlier run got a 404 for the execution, remove that error from the journal as soon as the API returns the
-    // execution.
+    // An earlier run may have recorded a 404 or 410 for the execution. The error is cleared when the API returns the
+    // execution. Otherwise a later run could replace the execution.
     return Effect.zipRight(
       entry.error === undefined ? Effect.void : clearMissing,
       executions.await(executionId, { ...waitOptions, pollImmediately: true })

@@ -1,6 +1,6 @@
 /**
- * Limits the retries of a batch. During an outage the whole batch makes a few retries per minute, instead of several
- * per item.
+ * Limits the retries of a batch. During an outage, the whole batch sends a few retries per minute instead of several
+ * retries per item.
  *
  * @internal
  */
@@ -12,22 +12,23 @@ import * as monotonic from "../data/monotonic.js"
 import { runSafely } from "../telemetry.js"
 
 /**
- * Options of the token bucket that limits the retries of a batch. Each retry takes one token. Without a token, retries
- * queue and are sent at the minimum rate until requests succeed again. Retries after a rate limit take no token.
+ * Options of the token bucket that limits the retries of a batch. Each retry takes one token. If the bucket is empty,
+ * retries wait in a queue. Queued retries are sent at the minimum rate until requests succeed again. A retry after a
+ * rate limit takes no token.
  *
  * @since 0.1.0
  * @category models
  */
 export interface RetryBudgetOptions {
-  /** Capacity of the bucket, which starts full. Default: 50 tokens. */
+  /** Capacity of the bucket. The bucket starts full. Default: 50 tokens. */
   readonly maxTokens?: number | undefined
-  /** Tokens that each successful request adds. Default: 0.5. */
+  /** Number of tokens that each successful request adds. Default: 0.5. */
   readonly tokenRatio?: number | undefined
-  /** Tokens that the bucket gains per minute without any success. Default: 10. */
+  /** Number of tokens that are added per minute, regardless of successful requests. Default: 10. */
   readonly minPerMinute?: number | undefined
 }
 
-/** How often a queued retry checks whether successful requests have added tokens. */
+/** Interval between the checks of a queued retry for tokens from successful requests. */
 const recheckMillis = 5000
 
 const minuteMillis = 60_000
@@ -42,12 +43,12 @@ export class RetryBudget implements AttemptInterceptor {
   private readonly maxTokens: number
   private readonly tokenRatio: number
   private readonly minPerMinute: number
-  /** Lets one retry at a time wait for a token, so that there is only one timer. */
+  /** Allows one retry at a time to wait for a token, so that only one timer runs. */
   private readonly queue = Effect.unsafeMakeSemaphore(1)
   private tokens: number
-  /** Whether the latest log line was that the budget is exhausted. */
+  /** Indicates whether the latest log line reported an exhausted budget. */
   private isExhausted = false
-  /** Time and number of successes at the latest refill. */
+  /** Time and number of successful requests at the latest refill. */
   private lastRefill: { readonly at: number; readonly succeeded: number } | undefined
 
   constructor(options: RetryBudgetOptions | false) {
@@ -62,15 +63,15 @@ export class RetryBudget implements AttemptInterceptor {
     this.tokens = maxTokens
   }
 
-  /** Returns the number of tokens. `now` is in monotonic milliseconds. */
+  /** Returns the number of available tokens. `now` is in monotonic milliseconds. */
   tokensLeft(now: number): number {
     this.refill(now)
     return Math.floor(this.tokens)
   }
 
   /**
-   * Returns the latest time at which the next queued retry is sent, if one is queued. Both times are in monotonic
-   * milliseconds.
+   * Returns the latest time for the next queued retry. Returns `undefined` if no retry is queued. `now` and the result
+   * are in monotonic milliseconds.
    */
   nextRetryAt(now: number): number | undefined {
     this.refill(now)
@@ -91,11 +92,11 @@ export class RetryBudget implements AttemptInterceptor {
 
   readonly onFailure = (): Effect.Effect<void> => Effect.void
 
-  /** Takes a token. A retry after a rate limit takes none, because a rate limit does not indicate an outage. */
+  /** Waits for a token. A retry after a rate limit takes no token, because a rate limit does not indicate an outage. */
   readonly beforeRetry = (error: RequestFailure): Effect.Effect<void> =>
     isRateLimit(error) ? Effect.void : this.waitForToken
 
-  /** Takes a token, or waits in the queue until there is one. */
+  /** Takes a token, or waits in the queue until a token is available. */
   readonly waitForToken: Effect.Effect<void> = Effect.acquireUseRelease(
     Effect.sync(() => {
       this.waiting += 1
@@ -136,7 +137,7 @@ export class RetryBudget implements AttemptInterceptor {
     this.lastRefill = { at: now, succeeded: this.succeeded }
   }
 
-  /** Time until the minimum rate alone completes the next token. */
+  /** Returns the milliseconds until the minimum rate alone completes the next token. */
   private get millisToNextToken(): number {
     return Math.max(0, Math.ceil(((1 - this.tokens) * minuteMillis) / this.minPerMinute))
   }

@@ -1,6 +1,6 @@
 /**
- * Runs a batch. Reads its items, settles several at once, delivers each outcome and records the delivery in the
- * journal.
+ * Runs a batch. Reads the items, processes several items concurrently and delivers each outcome. Records each delivery
+ * in the journal.
  *
  * @internal
  */
@@ -36,12 +36,12 @@ import type { Batch, Options } from "./types.js"
 
 const operation = "Batch.run"
 
-/** Maximum number of items that are read ahead, and whose journal entries are read at once. */
+/** Maximum number of items that are read ahead. The journal entries of these items are read together. */
 const maxReadAhead = 64
 
 const defaultConcurrency = 20
 
-/** The services of one run. */
+/** Services of one run. */
 interface RunContext extends ItemContext, ReaderContext {
   readonly retryBudget: RetryBudget
 }
@@ -53,8 +53,8 @@ interface DeliveryOptions<A, E, E2, R> {
 }
 
 /**
- * Delivers an outcome. Drops the journal entry from the result if `deliver` returns `false`, so that it is not marked
- * as delivered.
+ * Delivers an outcome. Removes the journal entry from the result if `deliver` returns `false`. The outcome is then not
+ * marked as delivered.
  */
 const deliverResult = <A, E, E2, R>(
   { progress }: RunContext,
@@ -81,7 +81,7 @@ const settleAndDeliver = <A, E, E2, R>(
     })
   )
 
-/** Processes an item after the item before it with the same key. */
+/** Processes an item after the previous item with the same key. */
 const processItem = <A, E, E2, R>(
   context: RunContext,
   options: DeliveryOptions<A, E, E2, R>,
@@ -100,7 +100,7 @@ const processItem = <A, E, E2, R>(
   )
 }
 
-/** Marks an outcome as delivered in the journal when its consumer asks for the next one. */
+/** Marks an outcome as delivered in the journal when the consumer requests the next outcome. */
 const recordDeliveries = <A, E, E2, E3, R>(
   results: Stream.Stream<ItemResult<A, E>, E2, R>,
   write: (entry: JournalEntry) => Effect.Effect<void, E3>
@@ -144,7 +144,7 @@ const makeOutcomes = <A, E, E2, R, EI, RI>(
   return recordDeliveries(results, context.write)
 }
 
-/** Makes the cost budget, if there is a limit. Counts the costs and holds of earlier runs. */
+/** Creates the cost budget if the batch has a limit. Counts the costs and holds of earlier runs. */
 const makeCostBudget = (
   limit: money.Amount | undefined,
   journal: JournalService,
@@ -178,7 +178,7 @@ const toItemOptions = <A, E, E2, R>(
   beforeSubmit
 })
 
-/** @internal Makes a batch. Nothing happens before its `outcomes` run. */
+/** @internal Creates a batch. The batch starts when its `outcomes` run. */
 export const make = <A, E, E2, R, EI, RI>(
   client: Pick<Service, "executions" | "rateLimit">,
   journal: JournalService,

@@ -1,5 +1,5 @@
 /**
- * Takes one item from its journal entry to its outcome. Each step is written to the journal before it takes effect.
+ * Processes one item from its journal entry to its outcome. Each step is written to the journal before it takes effect.
  *
  * @internal
  */
@@ -14,7 +14,7 @@ import { makePlan, type Plan } from "./plan.js"
 import { resume } from "./resume.js"
 import { submit } from "./submit.js"
 
-/** @internal Decides the next step of an item. */
+/** @internal Determines the next step of an item. Rejects the item if `resubmit` throws an exception. */
 export const planItem = <A, E, R>({ digest, planOptions, previous }: Item<A, E, R>): Effect.Effect<Plan> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) =>
     Effect.catchAll(
@@ -23,7 +23,7 @@ export const planItem = <A, E, R>({ digest, planOptions, previous }: Item<A, E, 
     )
   )
 
-/** @internal Runs an item to its outcome. */
+/** @internal Processes an item and returns its result. Fails with `JournalError` if the journal cannot be written. */
 export const settle = <A, E, R>(
   context: ItemContext,
   item: Item<A, E, R>

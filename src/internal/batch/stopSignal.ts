@@ -1,5 +1,5 @@
 /**
- * Stops the submissions of a batch. All its items share one signal.
+ * Stops the submissions of a batch. All items of the batch share one signal.
  *
  * @internal
  */
@@ -9,13 +9,13 @@ import { raceListener } from "../http/attemptTimeout.js"
 import type { InsufficientBalance, Unauthorized } from "../../ModelRouteError.js"
 
 /**
- * Why a batch submits nothing more:
+ * Reason why a batch stops its submissions:
  *
  * - `InsufficientBalance`: the balance does not cover another hold (402).
  * - `Unauthorized`: the API rejects the API key (401).
- * - `MaxCost`: `maxCost` has no room for another hold.
+ * - `MaxCost`: another hold would exceed `maxCost`.
  * - `BeforeSubmit`: `beforeSubmit` returned `false`.
- * - `Stopped`: the effect `stop` was run.
+ * - `Stopped`: the effect `stop` ran.
  *
  * @since 0.1.0
  * @category models
@@ -25,7 +25,7 @@ export type StopReason = "InsufficientBalance" | "Unauthorized" | "MaxCost" | "B
 /** @internal */
 export interface StopCause {
   readonly reason: StopReason
-  /** The response of the API, if it is the reason. */
+  /** Error response of the API that caused the stop, if there is one. */
   readonly error?: InsufficientBalance | Unauthorized
 }
 
@@ -40,7 +40,7 @@ const reasonTexts: { readonly [R in StopReason]: string } = {
 /** @internal */
 export class StopSignal {
   private readonly listeners = new Set<() => void>()
-  /** The first cause, once the batch has stopped. */
+  /** First cause of the stop. `undefined` if the batch has not stopped. */
   cause: StopCause | undefined
 
   constructor(private readonly batchId: string) {}
@@ -58,14 +58,16 @@ export class StopSignal {
   }
 
   /**
-   * Returns the cause that blocks an item, if any. `MaxCost` does not block an item whose cost `maxCost` has counted
-   * before, because it needs no more room.
+   * Returns the cause that blocks an item, if there is one. `MaxCost` does not block an item whose cost is already
+   * counted.
    */
   blocks(isCounted: boolean): StopCause | undefined {
     return isCounted && this.cause?.reason === "MaxCost" ? undefined : this.cause
   }
 
-  /** Runs an effect until the signal blocks the item. Returns `undefined` if the signal came first. */
+  /**
+   * Runs an effect until the signal blocks the item. Returns `undefined` if the item is blocked before the effect ends.
+   */
   runUnlessStopped<A, E, R>(effect: Effect.Effect<A, E, R>, isCounted = false): Effect.Effect<A | undefined, E, R> {
     const untilStopped = Effect.flatMap(Effect.context<R>(), (context) =>
       raceListener(Effect.provide(effect, context), (resume: (end: Effect.Effect<undefined>) => void) => {

@@ -27,14 +27,14 @@ import { type JournalEntry, makeEntry, toEarlierSubmission } from "./journalEntr
 import { carryOver, type RequestBody, type SubmitPlan } from "./plan.js"
 import { ItemSubmitGuard, makeKeyExpiry } from "./submitGuard.js"
 
-/** The request of an item and the amount that is reserved for it. */
+/** Request of an item with its reservation and its journal entry. */
 interface PreparedSubmission {
   readonly body: RequestBody
   readonly reservation: Reservation
   readonly entry: JournalEntry
 }
 
-/** @internal Submits an item and returns its outcome. */
+/** @internal Submits an item, waits for its execution and returns the result. */
 export const submit = <A, E, R>(
   context: ItemContext,
   item: Item<A, E, R>,
@@ -52,7 +52,7 @@ export const submit = <A, E, R>(
     })
   )
 
-/** Makes the request and reserves its cost. Returns the outcome on the left if the item is not submitted. */
+/** Makes the request and reserves its cost. Returns the result as a `Left` if the item is not submitted. */
 const prepare = <A, E, R>(
   context: ItemContext,
   item: Item<A, E, R>,
@@ -62,11 +62,11 @@ const prepare = <A, E, R>(
     const { resent, savedBody } = plan
     const isCounted = isCostCounted(plan)
     const { costBudget, stop } = context
-    // Checked before an effect makes the request, because the effect may upload a file for nothing.
+    // Checks the limit before the effect in `request` runs, because the effect could upload a file unnecessarily.
     if (!isCounted && costBudget?.isExhausted === true) yield* stop.trigger({ reason: "MaxCost" })
     const blockedBefore = stop.blocks(isCounted)
     if (blockedBefore !== undefined) return Either.left(toNotAttempted(item, blockedBefore))
-    // A request that may have been sent must be sent again unchanged.
+    // A request that may have been sent must be resent unchanged.
     const recordedBody = resent?.body ?? savedBody
     const made = recordedBody === undefined ? yield* Effect.either(item.body) : Either.right(recordedBody)
     if (Either.isLeft(made)) return Either.left(toFailed(item, made.left))
@@ -80,13 +80,13 @@ const prepare = <A, E, R>(
   })
 
 /**
- * Returns whether `maxCost` has counted the item, because it may have been accepted or replaces an item that may have
- * been.
+ * Returns whether `maxCost` already counts the item. `maxCost` counts a submission that the API may have accepted,
+ * including a replaced submission.
  */
 const isCostCounted = ({ replaced, resent }: SubmitPlan): boolean =>
   resent !== undefined || (replaced !== undefined && settledCost(replaced) === undefined)
 
-/** Creates the execution, writes its id to the journal and awaits its result. */
+/** Creates the execution, writes its id to the journal and waits for its result. */
 const createAndAwait = <A, E, R>(
   context: ItemContext,
   item: Item<A, E, R>,
@@ -138,7 +138,7 @@ const createAndAwait = <A, E, R>(
     )
   })
 
-/** Reserves the expected cost of an item. Returns the cause on the left if the item must not be submitted. */
+/** Reserves the expected cost of an item. Returns the cause as a `Left` if the item must not be submitted. */
 const reserveCost = <A, E, R>(
   { costBudget, stop }: ItemContext,
   { hold }: Item<A, E, R>,
@@ -181,7 +181,7 @@ const makeFirstEntry = <A, E, R>(
       digest,
       model,
       body,
-      // A new key is derived, not random. After a restart the item gets the same key, even if the journal lost the
+      // A new key is derived and not random. After a restart, the item gets the same key even if the journal lost the
       // entry.
       idempotencyKey: idempotencyKey ?? computeDigest(JSON.stringify([batchId, key, attempt, digest])),
       submittedAt,

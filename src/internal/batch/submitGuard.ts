@@ -1,6 +1,6 @@
 /**
- * Decides before each attempt whether the create of an item may be sent. Tracks whether the API may have processed the
- * create.
+ * Checks before each attempt whether the create request of an item may be sent. Tracks whether the API may have
+ * processed the request.
  *
  * @internal
  */
@@ -14,8 +14,8 @@ import { isDefiniteRejection } from "../errors/semantics.js"
 import type { StopCause, StopSignal } from "./stopSignal.js"
 
 /**
- * When an idempotency key expires, on both clocks. The journal records the wall clock only, and a user can set the wall
- * clock while the batch runs.
+ * Expiry of an idempotency key on the wall clock and the monotonic clock. The journal records only the wall clock. A
+ * user can change the wall clock while the batch runs.
  *
  * @internal
  */
@@ -30,7 +30,7 @@ export const makeKeyExpiry = (epochMillis: number): Effect.Effect<KeyExpiry> =>
     Effect.sync(() => ({ epochMillis, monotonicMillis: epochMillis - monotonic.wallOffset(clock) }))
   )
 
-/** Returns whether the key has expired on either clock. */
+/** Returns whether the idempotency key has expired on either clock. */
 const isExpired = (expiry: KeyExpiry): Effect.Effect<boolean> =>
   Effect.clockWith((clock) =>
     Effect.sync(
@@ -38,22 +38,22 @@ const isExpired = (expiry: KeyExpiry): Effect.Effect<boolean> =>
     )
   )
 
-/** @internal Blocks a create after the batch has stopped, or after its idempotency key has expired. */
+/** @internal Blocks a create request if the batch has stopped or the idempotency key has expired. */
 export class ItemSubmitGuard implements AttemptInterceptor {
-  /** Why the latest attempt was not sent. */
+  /** Reason why the latest attempt was not sent. */
   blockedBy: StopCause | "key expired" | undefined
   private readonly tracker = new SubmissionTracker()
 
   constructor(
     private readonly stop: StopSignal,
     private readonly keyExpiry: KeyExpiry,
-    /** Whether the API may have processed a create of an earlier run under the same key. */
+    /** Indicates whether the API may have processed a create request of an earlier run with the same key. */
     private readonly mayBeProcessedEarlier: boolean,
-    /** Whether `maxCost` has already counted the item. */
+    /** Indicates whether `maxCost` already counts the item. */
     private readonly isCounted: boolean
   ) {}
 
-  /** Whether the API may have processed the create, in this run or an earlier one. */
+  /** Returns whether the API may have processed the create request in this run or an earlier run. */
   get mayHaveBeenProcessed(): boolean {
     return this.tracker.isAmbiguous || this.mayBeProcessedEarlier
   }
@@ -63,7 +63,8 @@ export class ItemSubmitGuard implements AttemptInterceptor {
 
   private readonly check = (previousAttempts: number): Effect.Effect<void, InvalidRequest> =>
     Effect.flatMap(isExpired(this.keyExpiry), (hasExpired) => {
-      // A stopped batch still retries a create that the API may have accepted, to learn its outcome.
+      // A stopped batch still retries a create request that the API may have accepted. The retry determines the
+      // outcome.
       if (!this.tracker.isAmbiguous) this.blockedBy = this.stop.blocks(this.isCounted)
       if (this.mayHaveBeenProcessed && hasExpired) this.blockedBy = "key expired"
       if (this.blockedBy !== undefined) return blockedRequest(this.blockedBy, previousAttempts)

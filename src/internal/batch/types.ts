@@ -1,5 +1,5 @@
 /**
- * The options and the interface of a batch.
+ * Defines the options and the interface of a batch.
  *
  * @internal
  */
@@ -15,111 +15,125 @@ import type { Progress } from "./progress.js"
 import type { RetryBudgetOptions } from "./retryBudget.js"
 
 /**
- * Options of a batch. `E` is the error of an effect in `request`, which fails its item. `E2` is the error of the other
- * effects, which fails the batch. `R` is what the effects require.
+ * Options of a batch. `E` is the error type of an effect in `request` and fails its item. `E2` is the error type of the
+ * other effects and fails the batch. `R` is the context that the effects require.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options<A, E = never, E2 = never, R = never> {
   /**
-   * Name of the batch. A run with the same id continues the batch. The first idempotency key of an item is derived
-   * from the id, the item's key and its request. A run without the journal therefore finds the execution again. New
-   * work needs a new id.
+   * Name of the batch. A run with the same id continues the batch. The first idempotency key of an item depends on the
+   * batch id, the item key and the request. A run without the journal therefore finds the existing execution. Use a new
+   * id for new work.
    */
   readonly id: string
   /**
-   * Returns the key of an item, the same in every run, such as the number in a catalogue. Items with the same key are
-   * the same item. It is executed once. Each position in the input gets its own outcome, one after the other, and
-   * `deliver` may run for each of them.
+   * Returns the key of an item, for example the number in a catalogue. The key must be the same in every run. Items
+   * with the same key are executed once. Each position in the input has its own outcome. These outcomes are processed
+   * one after the other, and `deliver` may run for each outcome.
    */
   readonly key: (item: A, index: number) => string
   /**
-   * Returns the request of an item, or an effect that makes the request, such as an upload.
+   * Returns the request of an item, or an effect that makes the request. For example, an effect can upload a file.
    *
-   * An effect runs only for an item that has to be submitted. Its failure fails the item. A defect of the effect ends
-   * the batch. The request that an effect made is kept until the API accepts it, and is sent again unchanged until
-   * `version` changes.
+   * The effect runs only if the item must be submitted. A failure of the effect fails the item. A defect of the effect
+   * ends the batch. The journal keeps the request from the effect until the API accepts the request. A later run sends
+   * the recorded request unchanged until `version` changes.
    *
-   * A later run detects a changed request if the request takes no effect, or if `version` is set. An exception fails
+   * A later run detects a changed request if the request is not an effect, or if `version` is set. An exception fails
    * the item with `InvalidRequest`.
    */
   readonly request: (item: A, index: number) => Execution.CreateRequest | Effect.Effect<Execution.CreateRequest, E, R>
   /**
-   * Returns a text that changes when the request of an item changes, such as a hash of its input. A later run compares
-   * it. Needed only if an effect makes the request. Default: the request itself, or nothing for an effect.
+   * Returns a text that changes when the request of an item changes, such as a hash of the input. A later run compares
+   * the text with the text of the earlier run. Only an effect in `request` needs a version. Default: the request
+   * itself, or no comparison for an effect.
    */
   readonly version?: ((item: A, index: number) => string) | undefined
-  /** How many items are processed at once, from the submission to the end of `deliver`. Default: 20. */
+  /**
+   * Maximum number of items that are processed concurrently, from the submission to the end of `deliver`. Default: 20.
+   */
   readonly concurrency?: number | undefined
-  /** Order of the outcomes: as the items end, or as in the input. Default: `completion`. */
+  /**
+   * Order of the outcomes. `completion` emits each outcome when its item ends. `input` keeps the order of the input.
+   * Default: `completion`.
+   */
   readonly order?: "completion" | "input" | undefined
-  /** Number of items, for `Progress.estimatedEnd`. Default: the size of the input, if it has one. */
+  /** Number of items for `Progress.estimatedEnd`. Default: the size of the input, if the input has a size. */
   readonly total?: number | undefined
   /**
-   * How long the API remembers an idempotency key. Its documentation does not say. A submission without a response is
-   * sent again under its key within this time. After that, the item fails with `SubmissionOutcomeUnknown`. Default: 24
-   * hours.
+   * Lifetime of an idempotency key at the API. The API documentation does not specify the lifetime. Within this time, a
+   * submission without a response is resent with the same key. After this time, the item fails with
+   * `SubmissionOutcomeUnknown`. Default: 24 hours.
    */
   readonly keyTtl?: Duration.DurationInput | undefined
   /**
-   * Limit of the costs and holds of the batch, earlier runs included. Dollars, as a decimal string. Default: no limit.
+   * Limit of the costs and holds of the batch, including earlier runs. Decimal string in dollars. Default: no limit.
    *
-   * The batch submits nothing that would exceed the limit. The API holds more than an execution costs, so that a part
-   * of the limit may stay unused. For example, it holds 0.048 for a cost of 0.040, and a limit of 0.20 is enough for 4
-   * executions. While the hold of a model is unknown, the batch submits one item of this model at a
-   * time. This first item may exceed the limit, unless `hold` is set. A submission of an earlier run whose outcome is
-   * unknown is sent again even if the limit is reached.
+   * The batch submits no item that would exceed the limit. A hold is higher than the cost of the execution, so part of
+   * the limit may stay unused. For example, a hold is 0.048 and a cost is 0.040. A limit of 0.20 then allows 4
+   * executions.
+   *
+   * While the hold of a model is unknown, the batch submits one item of the model at a time. The first item may exceed
+   * the limit, unless `hold` is set. A submission of an earlier run with an unknown outcome is resent even if the limit
+   * is reached.
    */
   readonly maxCost?: string | undefined
   /**
-   * Returns the expected hold of an item for `maxCost`. Dollars, as a decimal string. Default: the highest hold that
-   * the API has reported for the model.
+   * Returns the expected hold of an item for `maxCost`. The result is a decimal string in dollars. Default: the highest
+   * hold that the API has reported for the model.
    */
   readonly hold?: ((item: A, index: number) => string) | undefined
   /**
-   * Runs before each group of submissions, such as to check the balance, for which the API has no endpoint. Gets the
-   * number of submissions in the group: at most `concurrency` and at most 64. If it returns `false`, the batch submits
-   * nothing more. Default: nothing.
+   * Runs before each group of submissions, for example to check the balance. The API has no endpoint for the balance.
+   * The argument is the number of submissions in the group, at most `concurrency` and at most 64. The batch stops its
+   * submissions if the effect returns `false`. A failure ends the batch. Default: no check.
    */
   readonly beforeSubmit?: ((count: number) => Effect.Effect<boolean, E2, R>) | undefined
   /**
-   * Processes an outcome, such as saving the result, before the stream emits it. Runs for up to `concurrency` outcomes
-   * at once. A later run does not repeat it for an outcome that counts as delivered.
-   * An outcome that does not count yet when the process ends is delivered again: at least once.
+   * Processes an outcome before the stream emits it, for example to save the result. Runs concurrently for up to
+   * `concurrency` outcomes. A later run does not repeat `deliver` for a delivered outcome. If the process ends before
+   * an outcome counts as delivered, a later run delivers the outcome again. Delivery is therefore at least once.
    *
-   * If it returns `false`, the batch continues, but the outcome does not count as delivered and a later run tries
-   * again. A failure ends the batch. Default: nothing.
+   * If the effect returns `false`, the outcome does not count as delivered. The batch continues, and a later run calls
+   * `deliver` again. A failure ends the batch. Default: no processing.
    */
   readonly deliver?: ((outcome: Outcome<A, E>) => Effect.Effect<unknown, E2, R>) | undefined
   /**
-   * Returns whether an item is submitted again as a new execution, such as `({ _tag, retryable }) => retryable || _tag
-   * === "ExecutionExpired"`.
+   * Returns whether to submit an item again as a new execution. For example:
+   * `({ _tag, retryable }) => retryable || _tag === "ExecutionExpired"`. The function runs in these cases:
    *
-   * Runs for an item that failed for good in an earlier run, whose execution the API did not find (404 or 410), or
-   * whose submission has an unknown outcome. An item is submitted again at most once per run. `maxCost` no longer
-   * counts the replaced execution. Default: only if the item failed for good and its request has changed.
+   * - The item had a final failure in an earlier run.
+   * - The API did not find the execution of the item in an earlier run (404 or 410).
+   * - The outcome of the submission is unknown.
+   *
+   * An item is submitted again at most once per run. `maxCost` no longer counts the replaced execution. An item with a
+   * final failure and a changed request is always submitted again. Default: returns `false`.
    */
   readonly resubmit?: ((error: AwaitFailure | SubmissionOutcomeUnknown, item: A) => boolean) | undefined
-  /** How long to wait for each execution, and when to poll. Default: as the client. */
+  /** Timeout and poll schedule of the wait for each execution. Default: the settings of the client. */
   readonly wait?: Pick<WatchOptions, "pollSchedule" | "timeout"> | undefined
-  /** Limit of the retries of all items together. `false`: only the limits of the client's retry policy. */
+  /**
+   * Limit of the retries of all items together. With `false`, only the retry policy of the client limits the retries.
+   * Default: the defaults of `RetryBudgetOptions`.
+   */
   readonly retryBudget?: RetryBudgetOptions | false | undefined
 }
 
 /**
- * A batch that is ready to run.
+ * Batch that is ready to run.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Batch<A, E = never, E2 = never, R = never> {
   /**
-   * Runs the batch and emits one outcome per item. The consumer sets the pace: items wait while it does not ask for the
-   * next outcome. An outcome counts as delivered when the consumer asks for the next one. An interruption waits for the
-   * end of a journal write.
+   * Runs the batch and emits one outcome per item. The batch applies backpressure while the consumer does not request
+   * the next outcome. An outcome counts as delivered when the consumer requests the next outcome. An interruption waits
+   * until a running journal write has ended.
    *
-   * Fails with `InvalidRequest` if an option is invalid or if the batch has already run, and with `JournalError` if the
+   * Fails with `InvalidRequest` if an option is invalid or the batch has already run. Fails with `JournalError` if the
    * journal cannot be read or written.
    *
    * @example
@@ -139,7 +153,7 @@ export interface Batch<A, E = never, E2 = never, R = never> {
    */
   readonly outcomes: Stream.Stream<Outcome<A, E>, E2 | InvalidRequest | JournalError, R>
   /**
-   * The progress of the batch. `changes` emits the newest state after each step of an item, and does not end.
+   * Progress of the batch. `changes` emits the newest state after each step of an item and never ends.
    *
    * @example
    * ```ts
@@ -156,8 +170,9 @@ export interface Batch<A, E = never, E2 = never, R = never> {
    */
   readonly progress: Subscribable.Subscribable<Progress>
   /**
-   * Stops the submissions. The batch waits for its running executions. It sends a create without a response again under
-   * its key, to learn its outcome. The remaining items are `NotAttempted`.
+   * Stops the submissions. The batch still waits for its running executions. A create request without a response is
+   * resent with the same idempotency key to determine its outcome. The outcome of the remaining items is
+   * `NotAttempted`.
    *
    * @example
    * ```ts
