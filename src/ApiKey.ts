@@ -7,8 +7,8 @@ import * as Schema from "effect/Schema"
 import { lenient } from "./internal/data/lenient.js"
 
 /**
- * Decodes the id of an API key, such as `key_abc123`. The dashboard shows it. The id is opaque and not a secret. `KeyId.make(text)` brands a stored id and
- * throws if it is empty.
+ * Schema of the id of an API key, such as `key_abc123`. The dashboard shows the id. The id is opaque and is not a
+ * secret. `KeyId.make(text)` brands a stored id and throws if the text is empty.
  *
  * @example
  * ```ts
@@ -31,8 +31,8 @@ export const KeyId = Schema.NonEmptyString.pipe(Schema.brand("effect-modelroute/
 export type KeyId = typeof KeyId.Type
 
 /**
- * The result of a rotation. The API shows the new key only once. `Redacted.value(rotated.newKey)` returns its text. API page
- * "Authentication".
+ * The result of `apiKeys.rotate`. The API returns the new key only once. `Redacted.value(rotated.newKey)` returns the
+ * text of the key. API page "Authentication".
  *
  * @example
  * ```ts
@@ -46,10 +46,10 @@ export type KeyId = typeof KeyId.Type
  * @category models
  */
 export class RotatedKey extends Schema.Class<RotatedKey>("effect-modelroute/RotatedKey")({
-  /** The id of the key. */
+  /** The id of the rotated key. */
   id: KeyId,
-  /** The new key. */
+  /** The new API key. */
   newKey: Schema.Redacted(Schema.NonEmptyString),
-  /** When the old key becomes invalid, if the API states it. */
+  /** The time at which the old key becomes invalid. Absent if the response does not contain this field. */
   previousKeyValidUntil: lenient(Schema.DateTimeUtc)
 }) {}

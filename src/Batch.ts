@@ -1,6 +1,6 @@
 /**
- * Runs batches of thousands of executions that can be watched, stopped, killed and restarted. A journal records each
- * step of each item. A later run continues where an earlier one stopped, submits nothing twice and loses nothing.
+ * Runs batches of thousands of executions. A journal records each step of each item. After an interruption or a crash,
+ * a later run continues the batch. No item is lost or submitted twice.
  *
  * @since 0.1.0
  */
@@ -39,10 +39,8 @@ export {
 }
 
 /**
- * Makes a batch with its progress and an effect to stop it. Nothing happens before `outcomes` runs.
+ * Creates a batch with its progress and an effect that stops it. The batch starts when `outcomes` runs.
  *
- * @since 0.1.0
- * @category constructors
  * @example
  * ```ts
  * import { Console, Effect, Stream } from "effect"
@@ -59,6 +57,9 @@ export {
  *   yield* Console.log(`${succeeded} succeeded for $${cost}`)
  * })
  * ```
+ *
+ * @since 0.1.0
+ * @category constructors
  */
 export const make = <A, EI = never, RI = never, E = never, E2 = never, R = never>(
   items: Iterable<A> | Stream.Stream<A, EI, RI>,
@@ -68,21 +69,20 @@ export const make = <A, EI = never, RI = never, E = never, E2 = never, R = never
 
 /**
  * Runs a batch. Submits each item once, waits for its execution and emits one outcome per item. Continues a batch that
- * an earlier run did not finish. Reads the items as it needs them, and never holds
- * all of them in memory.
+ * an earlier run did not finish. Reads the input on demand and does not hold all items in memory.
  *
- * A failed item does not end the batch. The first `InsufficientBalance` or `Unauthorized` stops the submissions. The
- * batch then waits for its running executions, and the remaining items are `NotAttempted` until the next run. After an
- * interruption or a crash, the executions keep running, and the next run waits for them.
+ * A failed item does not end the batch. The first `InsufficientBalance` or `Unauthorized` stops further submissions.
+ * The batch then waits for the running executions. The remaining items have the outcome `NotAttempted`, and the next
+ * run submits them.
  *
- * Fails with `InvalidRequest` if an option is invalid, and with `JournalError` if the journal cannot be read or
- * written. A failure of the input, of `beforeSubmit` or of `deliver` also ends the batch.
+ * An interruption or a crash does not cancel the running executions. The next run waits for them.
  *
- * Run a batch in one process at a time. If the API rejects the account in one of two concurrent runs (401, 402), the
- * other run may pay for an item a second time.
+ * Fails with `InvalidRequest` if an option is invalid. Fails with `JournalError` if the journal cannot be read or
+ * written. Fails with the errors of the input, of `beforeSubmit` and of `deliver`.
  *
- * @since 0.1.0
- * @category constructors
+ * Run a batch in only one process at a time. If the API rejects the account (401 or 402) in one of two concurrent runs,
+ * the other run may pay for an item twice.
+ *
  * @example
  * ```ts
  * import { Console, Stream } from "effect"
@@ -101,6 +101,9 @@ export const make = <A, EI = never, RI = never, E = never, E2 = never, R = never
  *   )
  * )
  * ```
+ *
+ * @since 0.1.0
+ * @category constructors
  */
 export const run = <A, EI = never, RI = never, E = never, E2 = never, R = never>(
   items: Iterable<A> | Stream.Stream<A, EI, RI>,
@@ -109,12 +112,12 @@ export const run = <A, EI = never, RI = never, E = never, E2 = never, R = never>
   Stream.unwrap(Effect.map(make(items, options), ({ outcomes }) => outcomes))
 
 /**
- * Keeps the journal in the memory of this process. A batch continues after a failure or an interruption, but not after
- * a restart. Each item takes about 1 KB and the size of its output. Use it in tests with `TestClock`, which does not wait
- * for the real time that files and databases take.
+ * Provides a journal in the memory of this process. A batch continues after a failure or an interruption, but not after
+ * a restart. Each item uses about 1 KB of memory plus the size of its output.
  *
- * @since 0.1.0
- * @category layers
+ * Use this layer in tests with `TestClock`. Files and databases take real time, and `TestClock` does not wait for real
+ * time.
+ *
  * @example
  * ```ts
  * import { FetchHttpClient } from "@effect/platform"
@@ -126,28 +129,30 @@ export const run = <A, EI = never, RI = never, E = never, E2 = never, R = never>
  *   Layer.provide(ModelRouteClient.layerConfig(), [FetchHttpClient.layer, IdempotencyKey.layer])
  * )
  * ```
+ *
+ * @since 0.1.0
+ * @category layers
  */
 export const layerJournalMemory: Layer.Layer<Journal> = Layer.effect(Journal, journalMemory.make)
 
 /**
- * Options of the journal in a `KeyValueStore`.
+ * Options of `layerJournal`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface StoredJournalOptions {
-  /** Prefix of each key in the store. Default: `modelroute-batch-`. */
+  /** The prefix of each key in the store. Default: `modelroute-batch-`. */
   readonly prefix?: string | undefined
 }
 
 /**
- * Keeps the journal in a `KeyValueStore`, such as a directory (`KeyValueStore.layerFileSystem`).
+ * Provides a journal in a `KeyValueStore`, such as a directory (`KeyValueStore.layerFileSystem`).
  *
- * Each item has two values, which are written in turn. A process that is killed during a write leaves the earlier value
- * intact. A power failure may lose what the store has not written to the disk. `SqlJournal` waits for the disk.
+ * Each item has two values, and writes alternate between them. If the process is killed during a write, the earlier
+ * value stays intact. A power failure may lose writes that the store has not flushed to the disk. `SqlJournal` waits
+ * for the disk.
  *
- * @since 0.1.0
- * @category layers
  * @example
  * ```ts
  * import { KeyValueStore } from "@effect/platform"
@@ -160,6 +165,9 @@ export interface StoredJournalOptions {
  *   Layer.provide(NodeContext.layer)
  * )
  * ```
+ *
+ * @since 0.1.0
+ * @category layers
  */
 export const layerJournal = (
   options: StoredJournalOptions = {}

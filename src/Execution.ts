@@ -1,5 +1,5 @@
 /**
- * Executions: one paid run of one model, from the request to the result.
+ * Models of executions. An execution is one paid run of a model.
  *
  * @since 0.1.0
  */
@@ -11,8 +11,8 @@ import { Money } from "./internal/data/money.js"
 import { Attributes, isRecord, DurationMillis, lenient } from "./internal/data/lenient.js"
 
 /**
- * Decodes the id of an execution, such as `exec_abc123`. The id is opaque. `ExecutionId.make(text)` brands a stored id and
- * throws if it is empty.
+ * Schema of the id of an execution, such as `exec_abc123`. The id is opaque. `ExecutionId.make(text)` brands a stored
+ * id and throws if the text is empty.
  *
  * @example
  * ```ts
@@ -35,8 +35,8 @@ export const ExecutionId = Schema.NonEmptyString.pipe(Schema.brand("effect-model
 export type ExecutionId = typeof ExecutionId.Type
 
 /**
- * The status of an execution. The API can add statuses. A wait continues while the status is unknown. API page "Executions
- * overview".
+ * The status of an execution. The API can add new statuses. An unknown status is not terminal, so a wait continues. API
+ * page "Executions overview".
  *
  * @since 0.1.0
  * @category models
@@ -45,7 +45,7 @@ export type Status =
   "PENDING" | "PROCESSING" | "AWAITING_WEBHOOK" | "COMPLETED" | "FAILED" | "CANCELLED" | "EXPIRED" | (string & {})
 
 /**
- * Decodes any status, known or unknown.
+ * Schema of a status. Accepts every string, because the API can add new statuses.
  *
  * @since 0.1.0
  * @category schemas
@@ -53,7 +53,7 @@ export type Status =
 export const Status: Schema.Schema<Status> = Schema.String
 
 /**
- * The request of a create. API page "Creating executions".
+ * The request that creates an execution. API page "Creating executions".
  *
  * @example
  * ```ts
@@ -72,32 +72,33 @@ export const Status: Schema.Schema<Status> = Schema.String
 export interface CreateRequest {
   /** The slug of the model, such as `flux-1.1-pro`. */
   readonly model: string
-  /** The parameters of the model. A file is passed by its id. */
+  /** The parameters of the model. A file parameter contains the id of the file. */
   readonly input: object
-  /** An http(s) URL to which the API posts the events of this execution. See `Webhook`. Default: none. */
+  /** The http(s) URL that receives the events of this execution. See `Webhook`. Default: none. */
   readonly webhookUrl?: string | undefined
-  /** Labels of your own, which the API returns with the execution. Default: none. */
+  /** Custom labels. The API returns them with the execution. Default: none. */
   readonly metadata?: object | undefined
-  /** Additional fields of the request body, sent unchanged. Default: none. */
+  /** Additional fields of the request body. The client sends them unchanged. Default: none. */
   readonly extra?: { readonly [field: string]: unknown } | undefined
 }
 
 const commonFields = {
   id: ExecutionId,
   model: lenient(Schema.String),
-  /** The amount that was charged, a decimal string. */
+  /** The charged amount in dollars, as a decimal string. */
   cost: lenient(Money),
-  /** How long the generation took. */
+  /** The duration of the generation. */
   latency: lenient(DurationMillis),
   createdAt: lenient(Schema.DateTimeUtc),
   completedAt: lenient(Schema.DateTimeUtc),
   metadata: lenient(Attributes),
-  /** Fields of the response that this version does not know, and amounts that it cannot decode. */
+  /** Response fields that this version of the library does not support, and amounts that cannot be decoded. */
   extra: Schema.optionalWith(Attributes, { default: () => ({}) })
 }
 
 /**
- * The error of a FAILED execution, as the API describes it. `executions.await` converts it to the tagged error of its code.
+ * The error of a FAILED execution, as the API returns it. `executions.await` fails with the tagged error of the same
+ * code.
  *
  * @example
  * ```ts
@@ -118,9 +119,9 @@ export class Failure extends Schema.Class<Failure>("effect-modelroute/Failure")(
 }) {}
 
 /**
- * The latest known state of an execution. Only `id` and `status` are always present. A field that is missing or cannot be
- * decoded is absent. The schema encodes an execution to JSON with these field names, so you can store it and decode it again.
- * API page "Polling".
+ * The latest state of an execution. Only `id`, `status` and `extra` are always present. A field is absent if the API
+ * did not send it or if it cannot be decoded. The schema encodes an execution to JSON with these field names, so a
+ * stored execution can be decoded again. API page "Polling".
  *
  * @example
  * ```ts
@@ -138,15 +139,15 @@ export class Failure extends Schema.Class<Failure>("effect-modelroute/Failure")(
 export class Execution extends Schema.Class<Execution>("effect-modelroute/Execution")({
   ...commonFields,
   status: Status,
-  /** The amount of the balance that is held for this execution, a decimal string. */
+  /** The amount in dollars that the API holds from the balance for this execution, as a decimal string. */
   holdAmount: lenient(Money),
-  /** The estimated cost, a decimal string. */
+  /** The estimated cost in dollars, as a decimal string. */
   estimatedCost: lenient(Money),
-  /** When the execution becomes EXPIRED if it has not ended. */
+  /** The time at which the execution becomes EXPIRED, unless it ends earlier. */
   expiresAt: lenient(Schema.DateTimeUtc),
-  /** The output of the model, if the response names it `result`. */
+  /** The output of the model, if the response contains it in the field `result`. */
   result: lenient(Schema.Unknown),
-  /** The output of the model, if the response names it `output`. */
+  /** The output of the model, if the response contains it in the field `output`. */
   output: lenient(Schema.Unknown),
   /** The error of a FAILED execution. */
   error: lenient(Failure)
@@ -171,12 +172,12 @@ export class Completed extends Schema.Class<Completed>("effect-modelroute/Comple
   ...commonFields,
   status: Schema.Literal("COMPLETED"),
   /**
-   * The output of the model, unchanged, from the field `output` or `result` of the response. Decode it with a schema of
-   * the model. Absent if the API has no output.
+   * The unchanged output of the model, from the field `output` or `result` of the response. Decode the output with a
+   * schema for the model. Absent if the response contains no output.
    */
   output: lenient(Schema.Unknown)
 }) {
-  /** The ids of the files in `output`, in their order. */
+  /** Returns the ids of the files in `output`, in the order of the output. */
   get fileIds(): ReadonlyArray<File.FileId> {
     return fileIds(this.output)
   }
@@ -185,7 +186,7 @@ export class Completed extends Schema.Class<Completed>("effect-modelroute/Comple
 const terminalStatuses: ReadonlySet<string> = new Set(["COMPLETED", "FAILED", "CANCELLED", "EXPIRED"])
 
 /**
- * Returns whether an execution has ended. A terminal status never changes again.
+ * Returns `true` if an execution has ended. A terminal status never changes.
  *
  * @example
  * ```ts
@@ -200,8 +201,8 @@ const terminalStatuses: ReadonlySet<string> = new Set(["COMPLETED", "FAILED", "C
 export const isTerminal = (execution: { readonly status: Status }): boolean => terminalStatuses.has(execution.status)
 
 /**
- * Returns every file id (`file_…`) in a value, at any depth, in order and without duplicates. It finds the files in the output
- * of every model.
+ * Returns every file id (`file_…`) in a value, at any depth. The ids are in order and without duplicates. The function
+ * works with the output of every model.
  *
  * @example
  * ```ts
@@ -215,7 +216,7 @@ export const isTerminal = (execution: { readonly status: Status }): boolean => t
  */
 export const fileIds = (value: unknown): ReadonlyArray<File.FileId> => {
   const found = new Set<File.FileId>()
-  // A stack instead of recursion, because the depth of a response is not limited.
+  // Uses a stack instead of recursion, because a deeply nested response would overflow the call stack.
   const unread: Array<unknown> = [value]
   while (unread.length > 0) {
     const next = unread.pop()
@@ -232,8 +233,8 @@ export const fileIds = (value: unknown): ReadonlyArray<File.FileId> => {
 }
 
 /**
- * The default delays between polls: 2 seconds, then 1.5 times the previous delay, up to 15 seconds. The schedule does not end.
- * The `timeout` of a wait ends the polls. API page "Polling".
+ * The default poll schedule. The first delay is 2 seconds. Each later delay is 1.5 times the previous delay, up to 15
+ * seconds. The schedule never ends, so the `timeout` of a wait limits the polls. API page "Polling".
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * Models of files, sources of uploads, and the destination of downloads.
+ * Models of files, upload sources and downloads.
  *
  * @since 0.1.0
  */
@@ -15,7 +15,8 @@ import * as Stream from "effect/Stream"
 import { omitUndefined, lenient } from "./internal/data/lenient.js"
 
 /**
- * Schema of a file id, such as `file_…`. The id is opaque. `FileId.make(text)` turns a stored text into an id.
+ * Schema of the id of a file, such as `file_abc123`. The id is opaque. `FileId.make(text)` brands a stored id and
+ * throws if the text is empty.
  *
  * @example
  * ```ts
@@ -30,7 +31,7 @@ import { omitUndefined, lenient } from "./internal/data/lenient.js"
 export const FileId = Schema.NonEmptyString.pipe(Schema.brand("effect-modelroute/FileId"))
 
 /**
- * Id of a file.
+ * The id of a file.
  *
  * @since 0.1.0
  * @category models
@@ -38,8 +39,8 @@ export const FileId = Schema.NonEmptyString.pipe(Schema.brand("effect-modelroute
 export type FileId = typeof FileId.Type
 
 /**
- * A link to a file that works without an API key, for 1 hour by default. Anyone who has the URL can read the file, so
- * it is `Redacted`. `Redacted.value(link.url)` returns its text. API page "Downloading files".
+ * A presigned URL of a file. The URL works without an API key, for 1 hour by default. Anyone with the URL can read the
+ * file, so the URL is `Redacted`. `Redacted.value(link.url)` returns the text of the URL. API page "Downloading files".
  *
  * @since 0.1.0
  * @category models
@@ -48,30 +49,32 @@ export class DownloadLink extends Schema.Class<DownloadLink>("effect-modelroute/
   url: Schema.Redacted(Schema.String),
   expiresAt: lenient(Schema.DateTimeUtc),
   contentType: lenient(Schema.String),
-  /** Size in bytes. */
+  /** The size in bytes. */
   size: lenient(Schema.NonNegativeInt)
 }) {}
 
 /**
- * Source of an upload. The upload fails with an error `E` if reading the source fails with it.
+ * The source of an upload. If the stream fails, the upload fails with the same error `E`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Source<out E = never> {
-  /** Number of bytes in the stream. The upload fails with `InvalidRequest` if there are more or fewer. */
+  /**
+   * The number of bytes in the stream. The upload fails with `InvalidRequest` if the stream has more or fewer bytes.
+   */
   readonly size: number
-  /** Runs once for each attempt, from the start. */
+  /** The content of the file. Each attempt runs the stream again from the start. */
   readonly stream: Stream.Stream<Uint8Array, E>
-  /** Name of the file, for the older edition of the API (`UploadOptions.legacy`). */
+  /** The name of the file. The client sends the name only in the older upload format (`UploadOptions.legacy`). */
   readonly name?: string | undefined
 }
 
-/** Small enough for visible progress, and large enough for little overhead. */
+/** With chunks of 64 KiB, progress is reported often and the overhead per chunk stays low. */
 const chunkBytes = 64 * 1024
 
 /**
- * Makes a source from bytes in memory.
+ * Creates a source from bytes in memory.
  *
  * @example
  * ```ts
@@ -94,8 +97,9 @@ export const fromBytes = (bytes: Uint8Array, options: { readonly name?: string |
 })
 
 /**
- * Makes a source from a stream, which is never held in memory as a whole. `size` is the number of bytes in the stream.
- * Each retry runs the stream again, so it must not read from a `ReadableStream` that is already open.
+ * Creates a source from a stream. The upload does not buffer the whole stream in memory. `size` is the number of bytes
+ * in the stream. Each retry runs the stream again. Do not use a `ReadableStream` that is already open, because it can
+ * be read only once.
  *
  * @example
  * ```ts
@@ -114,8 +118,8 @@ export const fromStream = <E>(
 ): Source<E> => ({ size: options.size, stream, ...omitUndefined({ name: options.name }) })
 
 /**
- * Makes a source from a file on disk. It is read in chunks of 64 KiB and never held in memory as a whole. Fails with
- * `PlatformError` if the file does not exist or is not a file. An error while it is read fails the upload.
+ * Creates a source from a file on disk. Each attempt reads the file in chunks of 64 KiB. Fails with `PlatformError` if
+ * the file does not exist or is not a regular file. The upload fails with `PlatformError` if a read fails.
  *
  * @example
  * ```ts
@@ -152,19 +156,19 @@ export const fromPath = (
   })
 
 /**
- * Progress of an upload in bytes. It never decreases, because bytes that a retry sends again do not count.
+ * The progress of an upload in bytes. The progress never decreases. Bytes that a retry sends again are not counted.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Progress {
-  /** Number of bytes that the transport has taken. */
+  /** The number of bytes that the transport has accepted. */
   readonly sent: number
   readonly size: number
 }
 
 /**
- * A step of `files.uploadProgress`. The last step is `Uploaded`, with the id of the file.
+ * An element of the stream `files.uploadProgress`. The last element is `Uploaded`, which contains the id of the file.
  *
  * @since 0.1.0
  * @category models
@@ -175,7 +179,7 @@ export type Upload = Data.TaggedEnum<{
 }>
 
 /**
- * Constructors and matchers of `Upload`.
+ * The constructors and matchers of `Upload`.
  *
  * @example
  * ```ts
@@ -200,16 +204,18 @@ export const Upload: Data.TaggedEnum.Constructor<Upload> = Data.taggedEnum<Uploa
  */
 export interface Download {
   readonly path: string
-  /** Size in bytes. */
+  /** The size in bytes. */
   readonly size: number
 }
 
 /**
- * Writes bytes to a file. They are written to a temporary file in the same folder, which is renamed after all bytes are
- * on disk. No reader sees an incomplete file. A failure or an interruption removes the temporary file.
+ * Writes a stream of bytes to a file. The bytes are first written to a temporary file in the same folder. After all
+ * bytes are on disk, the temporary file replaces the target. Other processes never read an incomplete file. A failure
+ * or an interruption removes the temporary file.
  *
- * Replaces an existing file and keeps its mode. Keeps a symbolic link and replaces its target. Writes directly to a
- * device or a pipe. Fails as the stream does, or with `PlatformError`.
+ * Replaces an existing file and keeps its mode. Follows a symbolic link and replaces the target of the link. Writes
+ * directly to a device or a pipe. Fails with the error of the stream, or with `PlatformError` if the file cannot be
+ * written.
  *
  * @example
  * ```ts
@@ -236,7 +242,7 @@ export const toPath =
       const target = yield* resolveTarget(fs, path)
       const existing = Option.getOrUndefined(yield* Effect.option(fs.stat(target)))
       if (existing !== undefined && existing.type !== "File") {
-        // A device or a pipe cannot be replaced or synced.
+        // Writes directly, because a device or a pipe can be neither replaced nor synced.
         return { path, size: yield* writeTo(yield* fs.open(target, { flag: "w" }), bytes) }
       }
       const suffix = (yield* Random.nextIntBetween(0, 2 ** 48)).toString(36)
@@ -262,18 +268,21 @@ export const toPath =
     }).pipe(Effect.scoped)
 
 /**
- * A temporary file starts with the name of its target, shortened because the suffix could exceed the limit for names.
+ * The maximum number of characters that a temporary file's name takes from its target. With the whole name of the
+ * target and the suffix, the name could exceed the file system's limit.
  */
 const maxPrefixLength = 32
 
-/** Returns the folder of a path with its separator, or an empty text for the current folder. */
+/**
+ * Returns the folder of a path, including the last separator. Returns an empty string for a file in the current folder.
+ */
 const folderOf = (path: string): string => path.slice(0, Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1)
 
 const nameOf = (path: string): string => path.slice(folderOf(path).length)
 
 const maxSymbolicLinks = 40
 
-/** Resolves symbolic links. The target may not exist yet. */
+/** Resolves symbolic links. The target does not have to exist. */
 const resolveTarget = (fs: FileSystem.FileSystem, path: string): Effect.Effect<string> =>
   Effect.gen(function* () {
     let target = path

@@ -1,6 +1,7 @@
 /**
- * Idempotency keys make a create safe to retry. The API returns the same execution for the same key, so that a lost response never
- * leads to a second, paid execution. The client takes one key for each call, and every attempt sends the same key.
+ * Services that create idempotency keys. An idempotency key makes a create request safe to retry, because the API
+ * returns the same execution for the same key. A retry after a lost response therefore never creates a second, paid
+ * execution. The client creates one key for each call and sends the key with every attempt.
  *
  * @since 0.1.0
  */
@@ -15,21 +16,21 @@ import { CurrentKey } from "./internal/http/currentKey.js"
 import { sha256Hex } from "./internal/data/sha256.js"
 
 /**
- * A call that needs a key.
+ * A call that needs an idempotency key.
  *
  * @since 0.1.0
  * @category models
  */
 export interface KeyRequest {
-  /** Name of the method, such as `executions.create`. */
+  /** The name of the method, such as `executions.create`. */
   readonly operation: string
-  /** Body of the request, before it is encoded. */
+  /** The body of the request, before encoding. */
   readonly body: unknown
 }
 
 /**
- * The tag of the service that creates keys. The client calls `next` once for each call, before the first attempt. It uses the service
- * in the context of the call, else the service that it was built with.
+ * The tag of the service that creates idempotency keys. The client calls `next` once for each call, before the first
+ * attempt. A service in the context of the call has precedence over the service of the client.
  *
  * @example
  * ```ts
@@ -51,7 +52,7 @@ export class IdempotencyKey extends Context.Tag("effect-modelroute/IdempotencyKe
 >() {}
 
 /**
- * Provides random UUIDs (RFC 9562, version 4). Two calls with the same body have different keys.
+ * Provides random UUIDs (version 4). Two calls with the same body have different keys. RFC 9562.
  *
  * @example
  * ```ts
@@ -72,7 +73,7 @@ export const layer: Layer.Layer<IdempotencyKey> = Layer.succeed(IdempotencyKey, 
 })
 
 /**
- * Provides the keys `prefix-1`, `prefix-2`, … in the order of the calls, for tests.
+ * Provides the keys `prefix-1`, `prefix-2`, … in the order of the calls. Use this layer in tests.
  *
  * @example
  * ```ts
@@ -91,13 +92,16 @@ export const layerSequence = (prefix: string): Layer.Layer<IdempotencyKey> =>
     return { next: () => Effect.sync(() => `${prefix}-${++calls}`) }
   })
 
-/** Returns 128 bits in hexadecimal. */
+/** Returns the first 128 bits of the SHA-256 hash in hexadecimal. */
 const digest = (text: string): string => sha256Hex(text).slice(0, 32)
 
 /**
- * Provides keys that are the same after a restart. A key is 128 bits of the SHA-256 of scope, operation and canonical body (RFC 8785),
- * followed by the ordinal of the body in the scope. Two intended executions of the same body therefore have different keys.
- * `scope` names the unit of work, such as the id of a job. Uses about 100 bytes of memory for each distinct body.
+ * Provides keys that stay the same after a restart. A key consists of 128 bits of a SHA-256 hash and an ordinal. The
+ * hash covers the scope, the operation and the canonical body. The ordinal counts the calls with the same body in the
+ * scope. Two intended executions of the same body therefore have different keys.
+ *
+ * `scope` is the name of a unit of work, such as the id of a job. Uses about 100 bytes of memory for each distinct
+ * body. RFC 8785.
  *
  * @example
  * ```ts
@@ -130,9 +134,11 @@ export const layerDeterministic = (options: { readonly scope: string }): Layer.L
   })
 
 /**
- * Sets the key of the create inside an effect. Use it to resume a create whose outcome is unknown. A key has 1 to 255 printable ASCII
- * characters. A second create with another body in the same effect fails with `InvalidRequest`, because the API would return the
- * execution of the first one.
+ * Sets the idempotency key of the create request inside an effect. Use this function to resume a create request after
+ * an ambiguous failure. A key has 1 to 255 printable ASCII characters.
+ *
+ * A second create request with a different body fails with `InvalidRequest`, because the API would return the first
+ * execution.
  *
  * @example
  * ```ts

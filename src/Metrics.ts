@@ -1,6 +1,6 @@
 /**
- * The metrics of this library. Every exporter of Effect's metrics includes them, and `Metric.snapshot` returns them.
- * Each constant documents its tags.
+ * The metrics of this library. `Metric.snapshot` and every exporter of Effect metrics include them. Each constant
+ * documents its tags.
  *
  * @since 0.1.0
  */
@@ -8,7 +8,10 @@ import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
 
 /**
- * Counts requests. Tags: `operation`, such as `executions.create`, and `outcome`, which is `ok` or the tag of the error.
+ * Counts the requests to the API. The metric has two tags:
+ *
+ * - `operation`: the name of the method, such as `executions.create`
+ * - `outcome`: `ok` or the tag of the error
  *
  * @example
  * ```ts
@@ -29,7 +32,10 @@ export const requests: Metric.Metric.Counter<number> = Metric.counter("modelrout
 })
 
 /**
- * Counts retries. Tags: `operation`, and `reason`, which is the tag of the error.
+ * Counts the retries of requests. The metric has two tags:
+ *
+ * - `operation`: the name of the method, such as `executions.create`
+ * - `reason`: the tag of the error that caused the retry
  *
  * @example
  * ```ts
@@ -50,8 +56,10 @@ export const retries: Metric.Metric.Counter<number> = Metric.counter("modelroute
 })
 
 /**
- * Measures waits in seconds. Tags: `operation`, and `reason`, which is the tag of the error, `poll`, or `gate` for a wait for the rate
- * limit.
+ * Measures the waits before requests, in seconds. The metric has two tags:
+ *
+ * - `operation`: the name of the method, such as `executions.create`
+ * - `reason`: the tag of an error, `poll`, or `gate` for a wait in the queue of the gate
  *
  * @example
  * ```ts
@@ -73,7 +81,7 @@ export const waits: Metric.Metric.Histogram<number> = Metric.histogram(
 )
 
 /**
- * Counts the requests of all clients that wait for the rate limit.
+ * Counts the requests that wait in the queue of a rate limit gate. Includes the requests of all clients.
  *
  * @example
  * ```ts
@@ -91,7 +99,7 @@ export const waiting: Metric.Metric.Gauge<number> = Metric.gauge("modelroute_gat
 })
 
 /**
- * Counts the requests of all clients whose response has not arrived.
+ * Counts the requests in flight. Includes the requests of all clients.
  *
  * @example
  * ```ts
@@ -109,7 +117,8 @@ export const inFlight: Metric.Metric.Gauge<number> = Metric.gauge("modelroute_ga
 })
 
 /**
- * Requests that remain in the window of the rate limit, after the latest response of any client.
+ * Contains the number of remaining requests in the current rate limit window. The latest response to any client sets
+ * the value.
  *
  * @example
  * ```ts
@@ -127,7 +136,7 @@ export const remaining: Metric.Metric.Gauge<number> = Metric.gauge("modelroute_g
 })
 
 /**
- * Counts the requests that the API rejected because of the rate limit.
+ * Counts the requests that the API rejected because of the rate limit. Includes the requests of all clients.
  *
  * @example
  * ```ts

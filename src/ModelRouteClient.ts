@@ -1,12 +1,13 @@
 /**
- * The client: the ModelRoute API as an Effect service.
+ * The client of the ModelRoute API, as an Effect service.
  *
- * Each operation has one span, such as `modelroute.executions.run`. Its attributes include the attempts, the outcome and
- * the id of the execution. Each wait has a span event, a metric and a log line. The level is Debug, or Info for a retry
- * after 5 seconds or more. The gate logs one line when the limit is used up and one when it has reset.
+ * Each operation creates one span, such as `modelroute.executions.run`. The span attributes include the number of
+ * attempts, the outcome and the execution id. Each wait adds a span event and a log line, and updates a metric. The log
+ * level is Debug, or Info for a retry after 5 seconds or more. The gate logs one line when the rate limit is exhausted
+ * and one line when it resets.
  *
- * The API key, webhook secrets, the query of presigned URLs and the texts of a request never appear in errors, logs,
- * spans or metrics. The API key is sent to the API only.
+ * Errors, logs, spans and metrics never contain the API key, webhook secrets, queries of presigned URLs or texts of a
+ * request. The client sends the API key only to the API.
  *
  * @since 0.1.0
  */
@@ -47,34 +48,40 @@ import type { WebhookEndpoints } from "./internal/webhooks/endpointTypes.js"
 import * as webhookEndpoints from "./internal/webhooks/endpoints.js"
 
 /**
- * Options of a client. Only the API key has no default.
+ * Options of a client. Only `apiKey` is required.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
-  /** API key. Sent as a bearer token to the API only. Rejected if it is empty or contains white space. API page "Authentication". */
+  /**
+   * The API key. The client sends the key as a bearer token, and only to the API. The client fails with
+   * `InvalidRequest` if the key is empty or contains white space. API page "Authentication".
+   */
   readonly apiKey: Redacted.Redacted
-  /** Base URL of the API. Default: `https://api.modelroute.ai`. */
+  /** The base URL of the API. Default: `https://api.modelroute.ai`. */
   readonly baseUrl?: string | undefined
-  /** Decides when and how often a failed request is retried. Default: `RetryPolicy.standard`. */
+  /** Determines when and how often a failed request is retried. Default: `RetryPolicy.standard`. */
   readonly retry?: RetryPolicy.RetryPolicy | undefined
   /**
-   * Decides which errors may be retried, whatever the schedule of `retry` or `RetryPolicy.withPolicy`. Without an idempotency key a
-   * write is retried only if it was certainly not executed. Default: `ModelRouteError.isRetryable`.
+   * Selects the errors that may be retried. The predicate also limits policies from `RetryPolicy.withPolicy`. A write
+   * without an idempotency key is retried only if the API certainly did not execute it. Default:
+   * `ModelRouteError.isRetryable`.
    */
   readonly retryWhile?: ((error: ModelRouteError.ModelRouteError) => boolean) | undefined
   /**
-   * Delays between the polls of a wait for an execution. Use `Webhook.pollSchedule` if webhooks end the waits. Default:
+   * The delays between the polls of an execution. Use `Webhook.pollSchedule` if webhooks end the waits. Default:
    * `Execution.pollSchedule`.
    */
   readonly pollSchedule?: Schedule.Schedule<unknown, Execution.Execution> | undefined
-  /** Time limit of each attempt, including the response body. Default: 30 seconds. */
+  /** The timeout of each attempt, including the response body. Default: 30 seconds. */
   readonly attemptTimeout?: Duration.DurationInput | undefined
   /**
-   * Transforms the HTTP client for the API, for example to log requests or to add a header or a proxy. It is applied last and can
-   * read the API key. It must not retry requests, and neither must the `HttpClient` in the context. `retry` alone decides what may be
-   * sent twice. Default: no transformation.
+   * Transforms the HTTP client that calls the API, for example to log requests, to add a header or to use a proxy. The
+   * transformation runs last, so it can read the API key. Default: no transformation.
+   *
+   * Neither the transformed client nor the `HttpClient` in the context may retry requests. Only the policy in `retry`
+   * may send a request again.
    */
   readonly transformClient?: ((client: HttpClient.HttpClient) => HttpClient.HttpClient) | undefined
   /** Sends the trace headers `traceparent` and `b3` to the API, which is a third party. Default: `false`. */
@@ -87,20 +94,20 @@ export type { Files, UploadOptions } from "./internal/files/types.js"
 export type { WebhookEndpoints } from "./internal/webhooks/endpointTypes.js"
 
 /**
- * The methods of a client. No method requires a service. All failures are in its type. Interruption ends a request or
- * a wait immediately. `cancelOnInterrupt` can delay it by up to 10 seconds.
+ * The methods of a client. No method requires a service. All failures are in its type. Interruption immediately ends a
+ * request or a wait. The option `cancelOnInterrupt` can delay the interruption by up to 10 seconds.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Service {
-  /** Methods on executions. */
+  /** The methods for executions. */
   readonly executions: Executions
-  /** Methods on files. */
+  /** The methods for files. */
   readonly files: Files
-  /** Methods on webhook endpoints. */
+  /** The methods for webhook endpoints. */
   readonly webhookEndpoints: WebhookEndpoints
-  /** Methods on API keys. */
+  /** The methods for API keys. */
   readonly apiKeys: ApiKeys
   /**
    * Returns the current state of the client's rate limit gate.
@@ -119,9 +126,10 @@ export interface Service {
    */
   readonly rateLimit: Effect.Effect<RateLimitGate.Snapshot>
   /**
-   * Sends a request to an endpoint that has no method, and returns the JSON of the response, or `undefined` if the body is empty.
-   * `path` begins with `/` and may contain a query. Without a key from `IdempotencyKey.withKey`, a POST or PATCH is retried only if it
-   * was certainly not executed. Fails with `InvalidRequest` for a method, path or body that cannot be sent.
+   * Sends a request to an endpoint without a dedicated method. Returns the JSON of the response, or `undefined` if the
+   * body is empty. `path` begins with `/` and may contain a query. A POST or PATCH without a key from
+   * `IdempotencyKey.withKey` is not retried after an ambiguous failure. Fails with `InvalidRequest` if the method, the
+   * path or the body is invalid.
    *
    * @example
    * ```ts
@@ -138,7 +146,7 @@ export interface Service {
 }
 
 /**
- * The tag of the client.
+ * The tag of the client service.
  *
  * @example
  * ```ts
@@ -159,9 +167,9 @@ export class ModelRouteClient extends Context.Tag("effect-modelroute/ModelRouteC
 const defaultBaseUrl = "https://api.modelroute.ai"
 
 /**
- * Creates a client over the `HttpClient` in the context. `FetchHttpClient.layer` works on every platform.
- * `NodeHttpClient.layerUndici` from `@effect/platform-node` works on Node. The client has its own rate limit gate unless a `RateLimitGate` is provided.
- * Fails with `InvalidRequest` if an option is not valid.
+ * Creates a client with the `HttpClient` in the context. `FetchHttpClient.layer` works on every platform.
+ * `NodeHttpClient.layerUndici` from `@effect/platform-node` works on Node. The client creates a rate limit gate unless
+ * the context contains a `RateLimitGate`. Fails with `InvalidRequest` if an option is invalid.
  *
  * @example
  * ```ts
@@ -203,14 +211,15 @@ export const make = (
         HttpClient.mapRequest(HttpClientRequest.prependUrl(baseUrl)),
         HttpClient.mapRequest(HttpClientRequest.bearerToken(apiKey)),
         options.propagateTraceContext === true ? HttpClient.mapRequestEffect(addTraceHeaders) : Function.identity,
-        // The transformed client can send a request several times. Each of them is reported.
+        // Reports each request separately, because the transformed client can send a request several times.
         options.transformClient === undefined
           ? Function.identity
           : Function.flow(
               HttpClient.transform((effect) => Effect.zipRight(reportTransportSend, effect)),
               options.transformClient
             ),
-        // The operation has a span already. Outermost, so that `transformClient` can enable the tracer again.
+        // Disables the span of the HTTP client, because the operation already has a span. This step comes last, so that
+        // `transformClient` can enable the tracer again.
         HttpClient.withTracerDisabledWhen(() => true)
       ),
       baseUrl,
@@ -232,8 +241,8 @@ export const make = (
   })
 
 /**
- * Provides a client. Each call of `layer` creates another client, so keep the layer in a constant. Fails with `InvalidRequest` if an
- * option is not valid.
+ * Provides a client. Each call of `layer` creates another client, so assign the layer to a constant. Fails with
+ * `InvalidRequest` if an option is invalid.
  *
  * @example
  * ```ts
@@ -272,8 +281,9 @@ const loadOptions = Effect.mapError(optionsConfig, (error) =>
 )
 
 /**
- * Provides a client with `MODELROUTE_API_KEY` and the optional `MODELROUTE_BASE_URL` from the configuration, by default from the
- * environment. Fails with a `ConfigError` that names the variable if it is missing or not valid.
+ * Provides a client from the configuration variables `MODELROUTE_API_KEY` and `MODELROUTE_BASE_URL`. The second
+ * variable is optional. The default `ConfigProvider` reads environment variables. Fails with `ConfigError` if a
+ * variable is missing or invalid. The error contains the name of the variable.
  *
  * @example
  * ```ts

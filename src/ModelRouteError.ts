@@ -1,8 +1,8 @@
 /**
- * The errors of this library: one tagged class for each error code of the API, and the classes of the client's own
- * errors. The code in the response chooses the class. The HTTP status does not.
+ * The errors of the API and of the client, as tagged classes. Each error code of the API has its own class. The error
+ * code in the response determines the class, not the HTTP status.
  *
- * A test should compare fields of an error, such as `_tag` and `attempts`, instead of whole errors.
+ * In tests, compare fields of an error, such as `_tag` and `attempts`, instead of whole errors.
  *
  * @since 0.1.0
  */
@@ -16,7 +16,7 @@ import { summarizeExecution } from "./internal/errors/executionSummary.js"
 import { defaultMessage } from "./internal/errors/messages.js"
 
 /**
- * The property that marks every error of this library.
+ * The property key that identifies the errors of this library.
  *
  * @since 0.1.0
  * @category type ids
@@ -32,7 +32,7 @@ export const TypeId: unique symbol = Symbol.for("effect-modelroute/ModelRouteErr
 export type TypeId = typeof TypeId
 
 /**
- * One of the twelve error codes that the API documents (API page "Error codes").
+ * An error code of the API. The API documents twelve codes. API page "Error codes".
  *
  * @since 0.1.0
  * @category models
@@ -40,24 +40,24 @@ export type TypeId = typeof TypeId
 export type Code = table.Code
 
 /**
- * The table of error codes (API page "Error codes"). Each code has the tag of its class, its usual HTTP status, and
- * whether the same request can succeed later. If the response has a `retryable` field, the error has that value
- * instead.
+ * The table of the twelve error codes. Each entry contains the tag of the error class, the usual HTTP status and the
+ * default of `retryable`. A `retryable` field in the response overrides the default. API page "Error codes".
  *
- * @since 0.1.0
- * @category models
  * @example
  * ```ts
  * import { ModelRouteError } from "effect-modelroute"
  *
  * export const { retryable, status, tag } = ModelRouteError.codes.MODEL_OVERLOADED
  * ```
+ *
+ * @since 0.1.0
+ * @category models
  */
 export const codes: typeof table.codes = table.codes
 
 /**
- * One reason why the API rejected a request. `field` is a path from the root of the request body, such as
- * `input.width`.
+ * Schema of one reason for the rejection of a request. `field` is the path of the parameter in the request body, such
+ * as `input.width`.
  *
  * @since 0.1.0
  * @category schemas
@@ -69,7 +69,7 @@ export const Detail = Schema.Struct({
 })
 
 /**
- * One reason why the API rejected a request.
+ * One reason for the rejection of a request.
  *
  * @since 0.1.0
  * @category models
@@ -87,44 +87,44 @@ const callFields = {
   operation: withDefault(Schema.String, "request"),
   /** The number of requests that the call sent. */
   attempts: withDefault(Schema.Number, 1),
-  /** The key of a create. Repeat the call with this key to continue without paying twice. */
+  /** The idempotency key of the create request. Repeat the call with this key to continue without a second payment. */
   idempotencyKey: optional(Schema.String),
-  /** The execution that the error is about, if its id is known. */
+  /** The id of the execution. Absent if the client has not received the id. */
   executionId: optional(Execution.ExecutionId),
   /**
-   * The file that the error is about. Every failed download has it, and every upload that fails after its URL was
-   * issued.
+   * The id of the file. Every error of a download has this field. An error of an upload has this field after the API
+   * has issued the upload URL.
    */
   fileId: optional(File.FileId)
 }
 
-/** The wait that the response requests. */
 const retryAfterField = {
-  /** The wait that `Retry-After` requests, from the arrival of the response. Only retryable errors have it. */
+  /**
+   * The delay that the header `Retry-After` requests, measured from the arrival of the response. Only retryable errors
+   * have this field.
+   */
   retryAfter: optional(Schema.Duration)
 }
 
 /**
- * The fields of every error with a code. Only the constructor has defaults. A test can then write
- * `new ModelOverloaded({})`.
+ * Returns the fields of every error with a code. Only the constructor has defaults, so that a test can write `new
+ * ModelOverloaded({})`.
  */
 const codedFields = (code: string, known: { readonly status: number; readonly retryable: boolean }) => ({
-  /** Text for the log: what failed, the API's message, the request id, and what to do. */
+  /** The message for logs. Contains the failed operation, the message of the API, the request id and advice. */
   message: withDefault(Schema.String, defaultMessage(code)),
-  /** The code, exactly as the API sent it. */
+  /** The error code, exactly as in the response. */
   code: withDefault(Schema.String, code),
-  /** The API's message. Quotes from the request and secrets are redacted. */
+  /** The message of the API. Secrets and quotes from the request are redacted. */
   apiMessage: optional(Schema.String),
-  /** Whether the same request can succeed later. */
+  /** Indicates whether the same request can succeed later. */
   retryable: withDefault(Schema.Boolean, known.retryable),
-  /**
-   * The HTTP status of the response. The error of a FAILED execution has the status that `codes` lists for its code.
-   */
+  /** The HTTP status of the response. The error of a FAILED execution has the status from `codes` instead. */
   status: withDefault(Schema.Number, known.status),
-  /** The id of the request. ModelRoute's support asks for it. */
+  /** The request id from the response. Include the id in requests to ModelRoute's support. */
   requestId: optional(Schema.String),
   /**
-   * `FAILED` if the error comes from a FAILED execution. Absent if the API rejected a request. See `isExecutionEnded`.
+   * `FAILED` if the error describes a FAILED execution. Absent if the API rejected a request. See `isExecutionEnded`.
    */
   executionStatus: optional(Schema.Literal("FAILED")),
   ...retryAfterField,
@@ -135,19 +135,19 @@ const apiFields = (code: Code) => codedFields(code, table.codes[code])
 
 const rateLimitFields = {
   /**
-   * The wait that the response requests, from its arrival. If the request was not sent (`attempts` is 0), this is the
-   * whole wait in the queue.
+   * The delay that the response headers request, measured from the arrival of the response. If `attempts` is 0, the
+   * field contains the expected wait in the queue of the gate.
    */
   retryAfter: optional(Schema.Duration),
-  /** The time at which the limit resets, on the local clock. */
+  /** The time at which the rate limit resets, on the local clock. */
   resetAt: optional(Schema.DateTimeUtc),
-  /** The number of requests per window. */
+  /** The maximum number of requests per window. */
   limit: optional(Schema.Number),
-  /** The number of requests that are left in this window. */
+  /** The number of remaining requests in the current window. */
   remaining: optional(Schema.Number)
 }
 
-/** The fields of the client's own errors. */
+/** Returns the fields of an error without an error code. */
 const clientFields = (retryable: boolean) => ({
   message: Schema.String,
   retryable: withDefault(Schema.Boolean, retryable),
@@ -155,10 +155,9 @@ const clientFields = (retryable: boolean) => ({
 })
 
 /**
- * `INPUT_VALIDATION_ERROR`, HTTP 400, not retryable. A parameter is wrong, and `details` names it.
+ * The error for code `INPUT_VALIDATION_ERROR` (HTTP 400, not retryable). A parameter of the request is invalid.
+ * `details` contains the invalid parameters.
  *
- * @since 0.1.0
- * @category errors
  * @example
  * ```ts
  * import { Console, Effect } from "effect"
@@ -173,6 +172,9 @@ const clientFields = (retryable: boolean) => ({
  *   )
  * )
  * ```
+ *
+ * @since 0.1.0
+ * @category errors
  */
 export class InputValidationError extends Schema.TaggedError<InputValidationError>(
   "effect-modelroute/InputValidationError"
@@ -183,8 +185,8 @@ export class InputValidationError extends Schema.TaggedError<InputValidationErro
 }
 
 /**
- * `CONTENT_MODERATION_REJECTED`, HTTP 400, not retryable. The safety filter rejected the content, and will reject it
- * every time.
+ * The error for code `CONTENT_MODERATION_REJECTED` (HTTP 400, not retryable). The safety filter rejected the content.
+ * The filter rejects the same content every time.
  *
  * @since 0.1.0
  * @category errors
@@ -198,7 +200,8 @@ export class ContentModerationRejected extends Schema.TaggedError<ContentModerat
 }
 
 /**
- * `FILE_NOT_FOUND`, HTTP 400, not retryable. A file is unknown or has expired. Upload it again and use the new id.
+ * The error for code `FILE_NOT_FOUND` (HTTP 400, not retryable). A file does not exist or has expired. Upload the file
+ * again and use the new id.
  *
  * @since 0.1.0
  * @category errors
@@ -213,7 +216,8 @@ export class FileNotFound extends Schema.TaggedError<FileNotFound>("effect-model
 }
 
 /**
- * `FILE_FORMAT_UNSUPPORTED`, HTTP 400, not retryable. The model does not accept files of this format.
+ * The error for code `FILE_FORMAT_UNSUPPORTED` (HTTP 400, not retryable). The model does not accept files of this
+ * format.
  *
  * @since 0.1.0
  * @category errors
@@ -227,7 +231,8 @@ export class FileFormatUnsupported extends Schema.TaggedError<FileFormatUnsuppor
 }
 
 /**
- * `INSUFFICIENT_BALANCE`, HTTP 402, not retryable. The balance does not cover the hold. Top it up, then submit again.
+ * The error for code `INSUFFICIENT_BALANCE` (HTTP 402, not retryable). The balance does not cover the hold. Top up the
+ * balance, then submit again.
  *
  * @since 0.1.0
  * @category errors
@@ -241,14 +246,12 @@ export class InsufficientBalance extends Schema.TaggedError<InsufficientBalance>
 }
 
 /**
- * `RATE_LIMITED`, HTTP 429, retryable. The request limit is used up. `retryAfter` is the wait that the headers request,
- * if they do.
+ * The error for code `RATE_LIMITED` (HTTP 429, retryable). The rate limit is exhausted. `retryAfter` contains the delay
+ * that the response headers request. Two other failures have the same class:
  *
- * A 429 without a code, such as a gateway sends, has this class too. So has a request that was not sent because its
- * wait in the client's queue would be longer than the retry policy allows.
+ * - a 429 without an error code, for example from a gateway
+ * - a request that was not sent, because its wait in the queue would exceed the limit of the retry policy
  *
- * @since 0.1.0
- * @category errors
  * @example
  * ```ts
  * import { Duration, Effect } from "effect"
@@ -263,6 +266,9 @@ export class InsufficientBalance extends Schema.TaggedError<InsufficientBalance>
  *   )
  * )
  * ```
+ *
+ * @since 0.1.0
+ * @category errors
  */
 export class RateLimited extends Schema.TaggedError<RateLimited>("effect-modelroute/RateLimited")("RateLimited", {
   ...apiFields("RATE_LIMITED"),
@@ -274,7 +280,7 @@ export class RateLimited extends Schema.TaggedError<RateLimited>("effect-modelro
 }
 
 /**
- * `MODEL_OVERLOADED`, HTTP 503, retryable. The model is at capacity.
+ * The error for code `MODEL_OVERLOADED` (HTTP 503, retryable). The model is at capacity.
  *
  * @since 0.1.0
  * @category errors
@@ -289,7 +295,7 @@ export class ModelOverloaded extends Schema.TaggedError<ModelOverloaded>("effect
 }
 
 /**
- * `MODEL_UNAVAILABLE`, HTTP 503, retryable. The model is temporarily out of service.
+ * The error for code `MODEL_UNAVAILABLE` (HTTP 503, retryable). The model is temporarily out of service.
  *
  * @since 0.1.0
  * @category errors
@@ -304,8 +310,8 @@ export class ModelUnavailable extends Schema.TaggedError<ModelUnavailable>("effe
 }
 
 /**
- * `GENERATION_TIMEOUT`, HTTP 504, retryable. The generation took too long. To retry a FAILED execution, create a new
- * execution with a new idempotency key.
+ * The error for code `GENERATION_TIMEOUT` (HTTP 504, retryable). The generation took too long. To retry a FAILED
+ * execution, create a new execution with a new idempotency key.
  *
  * @since 0.1.0
  * @category errors
@@ -320,8 +326,8 @@ export class GenerationTimeout extends Schema.TaggedError<GenerationTimeout>("ef
 }
 
 /**
- * `GENERATION_FAILED`, HTTP 500, retryable. The model's provider failed. To retry a FAILED execution, create a new
- * execution with a new idempotency key.
+ * The error for code `GENERATION_FAILED` (HTTP 500, retryable). The provider of the model failed. To retry a FAILED
+ * execution, create a new execution with a new idempotency key.
  *
  * @since 0.1.0
  * @category errors
@@ -336,7 +342,7 @@ export class GenerationFailed extends Schema.TaggedError<GenerationFailed>("effe
 }
 
 /**
- * `SERVICE_UNAVAILABLE`, HTTP 503, retryable. ModelRoute is temporarily out of service.
+ * The error for code `SERVICE_UNAVAILABLE` (HTTP 503, retryable). ModelRoute is temporarily out of service.
  *
  * @since 0.1.0
  * @category errors
@@ -351,7 +357,8 @@ export class ServiceUnavailable extends Schema.TaggedError<ServiceUnavailable>("
 }
 
 /**
- * `INTERNAL_ERROR`, HTTP 500, not retryable. An internal error of ModelRoute. Contact support with the `requestId`.
+ * The error for code `INTERNAL_ERROR` (HTTP 500, not retryable). ModelRoute failed with an internal error. Contact
+ * support with the `requestId`.
  *
  * @since 0.1.0
  * @category errors
@@ -366,8 +373,8 @@ export class InternalError extends Schema.TaggedError<InternalError>("effect-mod
 }
 
 /**
- * `UNAUTHORIZED`, HTTP 401, not retryable. The API key is missing, wrong or revoked. A 401 without a code has this
- * class too. The API documents this code on the page "Downloading", not in the table of twelve codes.
+ * The error for code `UNAUTHORIZED` (HTTP 401, not retryable). The API key is missing, wrong or revoked. A 401 without
+ * an error code has the same class. The code is not one of the twelve codes in `codes`. API page "Downloading".
  *
  * @since 0.1.0
  * @category errors
@@ -382,8 +389,8 @@ export class Unauthorized extends Schema.TaggedError<Unauthorized>("effect-model
 }
 
 /**
- * An error whose code this version of the library does not know. It keeps `code`, the API's message and `retryable`.
- * With status 429 it has the fields of `RateLimited` too.
+ * An error with a code that this version of the library does not support. The error preserves `code`, `apiMessage` and
+ * `retryable` from the response. With status 429, the error also has the fields of `RateLimited`.
  *
  * @since 0.1.0
  * @category errors
@@ -398,9 +405,11 @@ export class UnrecognizedError extends Schema.TaggedError<UnrecognizedError>("ef
 }
 
 /**
- * A complete response that the API does not document: a page of a proxy, an empty body, XML of storage, or a success
- * without a required field. Retryable for 429. If the call can be repeated, it is also retryable for 408, 500, 502,
- * 503, 504 and 520 to 530. A 409 is retryable if the request has an idempotency key.
+ * A complete response in an undocumented format. Examples are an HTML page of a proxy, an empty body, XML from storage,
+ * and a success without a required field.
+ *
+ * A 429 is retryable. A 409 is retryable if the request has an idempotency key. If the request is safe to repeat, 408,
+ * 500, 502, 503, 504 and 520 to 530 are also retryable.
  *
  * @since 0.1.0
  * @category errors
@@ -413,7 +422,7 @@ export class UnexpectedResponse extends Schema.TaggedError<UnexpectedResponse>("
     requestId: optional(Schema.String),
     contentType: optional(Schema.String),
     ...retryAfterField,
-    /** The start of the body, at most 2 KiB. Quotes from the request and secrets are redacted. */
+    /** The beginning of the response body, at most 2 KiB. Secrets and quotes from the request are redacted. */
     body: withDefault(Schema.String, "")
   }
 ) {
@@ -423,8 +432,13 @@ export class UnexpectedResponse extends Schema.TaggedError<UnexpectedResponse>("
 }
 
 /**
- * The reason why no complete response arrived: `connect` (could not connect), `reset` (the connection broke), `timeout`
- * (the time limit of one attempt passed), `truncated` (the body ended early), or `unknown`.
+ * Schema of the reason for a `TransportError`:
+ *
+ * - `connect`: the client could not connect
+ * - `reset`: the connection broke
+ * - `timeout`: the attempt exceeded its timeout
+ * - `truncated`: the body ended early
+ * - `unknown`: the reason could not be determined
  *
  * @since 0.1.0
  * @category schemas
@@ -432,7 +446,7 @@ export class UnexpectedResponse extends Schema.TaggedError<UnexpectedResponse>("
 export const TransportReason = Schema.Literal("connect", "reset", "timeout", "truncated", "unknown")
 
 /**
- * The reason why no complete response arrived.
+ * The reason for a `TransportError`.
  *
  * @since 0.1.0
  * @category models
@@ -440,8 +454,8 @@ export const TransportReason = Schema.Literal("connect", "reset", "timeout", "tr
 export type TransportReason = typeof TransportReason.Type
 
 /**
- * No complete response arrived. Retryable if the request can be repeated safely: reads, and creates, which have an
- * idempotency key. A failure to connect is always retryable, because nothing was sent.
+ * No complete response arrived. The error is retryable if the request is safe to repeat. Reads and requests with an
+ * idempotency key are safe to repeat. A failure to connect is always retryable, because the request was not sent.
  *
  * @since 0.1.0
  * @category errors
@@ -461,7 +475,7 @@ export class TransportError extends Schema.TaggedError<TransportError>("effect-m
 }
 
 /**
- * The execution was cancelled. Its hold is released.
+ * The execution was cancelled. The API has released the hold.
  *
  * @since 0.1.0
  * @category errors
@@ -476,7 +490,7 @@ export class ExecutionCancelled extends Schema.TaggedError<ExecutionCancelled>("
 }
 
 /**
- * The execution expired before it had a result. Its hold is released. To retry, create a new execution.
+ * The execution expired before it had a result. The API has released the hold. To retry, create a new execution.
  *
  * @since 0.1.0
  * @category errors
@@ -491,11 +505,9 @@ export class ExecutionExpired extends Schema.TaggedError<ExecutionExpired>("effe
 }
 
 /**
- * The wait ended before the execution did, or before the API had its output. The execution continues.
- * `executions.await(executionId)` waits for it again.
+ * The wait ended before the execution ended or before the output was available. The execution continues. Call
+ * `executions.await(executionId)` to resume the wait.
  *
- * @since 0.1.0
- * @category errors
  * @example
  * ```ts
  * import { Effect } from "effect"
@@ -509,18 +521,21 @@ export class ExecutionExpired extends Schema.TaggedError<ExecutionExpired>("effe
  *     .pipe(Effect.catchTag("AwaitTimeout", ({ executionId }) => executions.await(executionId)))
  * })
  * ```
+ *
+ * @since 0.1.0
+ * @category errors
  */
 export class AwaitTimeout extends Schema.TaggedError<AwaitTimeout>("effect-modelroute/AwaitTimeout")("AwaitTimeout", {
   ...clientFields(false),
   executionId: Execution.ExecutionId,
-  /** The execution as of the last poll or notification. */
+  /** The state of the execution after the latest poll or notification. */
   execution: optional(Execution.Execution)
 }) {
   get [TypeId](): TypeId {
     return TypeId
   }
 
-  /** Shows only the id, status, model and times of the execution, because output and metadata can quote the prompt. */
+  /** Reduces the execution to its id, status, model and times, because its output and metadata can quote the prompt. */
   override toJSON(): unknown {
     const { execution, ...rest } = this
     return {
@@ -536,8 +551,8 @@ export class AwaitTimeout extends Schema.TaggedError<AwaitTimeout>("effect-model
 }
 
 /**
- * `executions.result` was called before the execution had ended, or before the API had its output. The execution
- * continues. `executions.await(executionId)` waits for it.
+ * `executions.result` was called before the execution had ended or before the output was available. The execution
+ * continues. Call `executions.await(executionId)` to wait for the result.
  *
  * @since 0.1.0
  * @category errors
@@ -555,7 +570,7 @@ export class ExecutionNotReady extends Schema.TaggedError<ExecutionNotReady>("ef
     return TypeId
   }
 
-  /** Shows only the id, status, model and times of the execution, because output and metadata can quote the prompt. */
+  /** Reduces the execution to its id, status, model and times, because its output and metadata can quote the prompt. */
   override toJSON(): unknown {
     const { execution, ...rest } = this
     return { ...rest, message: this.message, execution: summarizeExecution(execution) }
@@ -567,7 +582,7 @@ export class ExecutionNotReady extends Schema.TaggedError<ExecutionNotReady>("ef
 }
 
 /**
- * The file is larger than the limit. Nothing was sent. `size` and `limit` are in bytes.
+ * The file exceeds the size limit. The client sent no request. `size` and `limit` are in bytes.
  *
  * @since 0.1.0
  * @category errors
@@ -583,9 +598,8 @@ export class FileTooLarge extends Schema.TaggedError<FileTooLarge>("effect-model
 }
 
 /**
- * This client rejected the call before it sent anything. An upload also fails with it if the source has another size
- * than it declares. `field` is the option or argument that is wrong. `message`
- * says how to correct it.
+ * The client rejected the call before it sent a request. An upload also fails with this error if the size of its source
+ * differs from the declared size. `field` is the name of the invalid option or argument. `message` contains advice.
  *
  * @since 0.1.0
  * @category errors
@@ -600,9 +614,12 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("effect-m
 }
 
 /**
- * An item of a batch was submitted, and it is unknown whether the API accepted it. Its idempotency key is too old: a
- * repeated request might be paid for twice. `Batch` does not send the item again and keeps it in the journal. Look for
- * the execution in the dashboard. If there is none, use the option `resubmit` to run the item with a new key.
+ * The API may have accepted an item of a batch, and the idempotency key of the item is too old for a retry. `Batch`
+ * does not resubmit the item, because a second request could create a second, paid execution. The journal keeps the
+ * item.
+ *
+ * Search for the execution in the dashboard. If the execution does not exist, use the option `resubmit` to submit the
+ * item with a new key.
  *
  * @since 0.1.0
  * @category errors
@@ -620,15 +637,15 @@ export class SubmissionOutcomeUnknown extends Schema.TaggedError<SubmissionOutco
 }
 
 /**
- * The journal of a batch could not be read or written. A batch submits nothing that the journal does not hold. Run the
- * batch again when the journal works. It then continues.
+ * The journal of a batch could not be read or written. A batch submits an item only after the journal has recorded the
+ * item. To continue the batch, run it again when the journal is available.
  *
  * @since 0.1.0
  * @category errors
  */
 export class JournalError extends Schema.TaggedError<JournalError>("effect-modelroute/JournalError")("JournalError", {
   ...clientFields(false),
-  /** The message of the store. */
+  /** The error message of the store. */
   detail: optional(Schema.String)
 }) {
   get [TypeId](): TypeId {
@@ -637,7 +654,7 @@ export class JournalError extends Schema.TaggedError<JournalError>("effect-model
 }
 
 /**
- * The schema of the errors of the twelve codes that the API documents. Use it to send errors between your own services.
+ * Schema of the errors with one of the twelve documented codes. Use this schema to send errors between services.
  *
  * @since 0.1.0
  * @category schemas
@@ -658,7 +675,7 @@ export const ApiError = Schema.Union(
 )
 
 /**
- * An error of one of the twelve codes that the API documents.
+ * An error with one of the twelve documented codes.
  *
  * @since 0.1.0
  * @category errors
@@ -666,7 +683,7 @@ export const ApiError = Schema.Union(
 export type ApiError = typeof ApiError.Type
 
 /**
- * The schema of the errors of a single call.
+ * Schema of the errors of a single call.
  *
  * @since 0.1.0
  * @category schemas
@@ -689,7 +706,7 @@ export const RequestFailure = Schema.Union(
 export type RequestFailure = typeof RequestFailure.Type
 
 /**
- * The schema of the errors of a wait for an execution.
+ * Schema of the errors of a wait for an execution.
  *
  * @since 0.1.0
  * @category schemas
@@ -705,7 +722,7 @@ export const AwaitFailure = Schema.Union(...RequestFailure.members, ExecutionCan
 export type AwaitFailure = typeof AwaitFailure.Type
 
 /**
- * The schema of the errors of `executions.result`.
+ * Schema of the errors of `executions.result`.
  *
  * @since 0.1.0
  * @category schemas
@@ -726,7 +743,7 @@ export const ResultFailure = Schema.Union(
 export type ResultFailure = typeof ResultFailure.Type
 
 /**
- * The schema of the errors of an upload. The errors of its source are not included.
+ * Schema of the errors of an upload. Excludes the errors of the source.
  *
  * @since 0.1.0
  * @category schemas
@@ -734,7 +751,7 @@ export type ResultFailure = typeof ResultFailure.Type
 export const UploadFailure = Schema.Union(...RequestFailure.members, FileTooLarge)
 
 /**
- * An error of an upload. The errors of its source are not included.
+ * An error of an upload. Excludes the errors of the source.
  *
  * @since 0.1.0
  * @category errors
@@ -742,10 +759,8 @@ export const UploadFailure = Schema.Union(...RequestFailure.members, FileTooLarg
 export type UploadFailure = typeof UploadFailure.Type
 
 /**
- * The schema of every error of this library.
+ * Schema of every error of this library.
  *
- * @since 0.1.0
- * @category schemas
  * @example
  * ```ts
  * import { Schema } from "effect"
@@ -753,6 +768,9 @@ export type UploadFailure = typeof UploadFailure.Type
  *
  * export const encode = Schema.encode(ModelRouteError.ModelRouteError)
  * ```
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export const ModelRouteError = Schema.Union(
   ...AwaitFailure.members,
@@ -788,10 +806,8 @@ export const isModelRouteError = <A>(u: A): u is A & ModelRouteError => Predicat
 const apiTags: ReadonlySet<string> = new Set(Object.values(table.codes).map(({ tag }) => tag))
 
 /**
- * Tests whether a value is an error of one of the twelve codes that the API documents.
+ * Tests whether a value is an error with one of the twelve documented codes.
  *
- * @since 0.1.0
- * @category guards
  * @example
  * ```ts
  * import { ModelRouteError } from "effect-modelroute"
@@ -799,14 +815,16 @@ const apiTags: ReadonlySet<string> = new Set(Object.values(table.codes).map(({ t
  * export const codeOf = (error: unknown): string | undefined =>
  *   ModelRouteError.isApiError(error) ? error.code : undefined
  * ```
+ *
+ * @since 0.1.0
+ * @category guards
  */
 export const isApiError = <A>(u: A): u is A & ApiError => isModelRouteError(u) && apiTags.has(u._tag)
 
 /**
- * Tests whether a value is an error of this library after which the same request can succeed later.
+ * Tests whether a value is a retryable error of this library. After a retryable error, the same request can succeed
+ * later.
  *
- * @since 0.1.0
- * @category guards
  * @example
  * ```ts
  * import { Effect } from "effect"
@@ -817,15 +835,16 @@ export const isApiError = <A>(u: A): u is A & ApiError => isModelRouteError(u) &
  *   return yield* executions.create({ model: "flux-1.1-pro", input: { prompt: "a fox" } })
  * }).pipe(Effect.retry({ times: 2, while: ModelRouteError.isRetryable }))
  * ```
+ *
+ * @since 0.1.0
+ * @category guards
  */
 export const isRetryable = <A>(u: A): u is A & ModelRouteError => isModelRouteError(u) && u.retryable
 
 /**
- * Tests whether a value is an error of this library with HTTP status 404. The API does not know the execution, endpoint
- * or path, or storage does not have the file. After a create, the base URL is wrong.
+ * Tests whether a value is an error of this library with HTTP status 404. The execution, endpoint, path or file does
+ * not exist. A 404 response to a create request means that the base URL is wrong.
  *
- * @since 0.1.0
- * @category guards
  * @example
  * ```ts
  * import { Effect } from "effect"
@@ -836,16 +855,17 @@ export const isRetryable = <A>(u: A): u is A & ModelRouteError => isModelRouteEr
  *   return yield* Effect.asSome(executions.get(Execution.ExecutionId.make("exec_1")))
  * }).pipe(Effect.catchIf(ModelRouteError.isNotFound, () => Effect.succeedNone))
  * ```
+ *
+ * @since 0.1.0
+ * @category guards
  */
 export const isNotFound = <A>(u: A): u is A & (ApiError | Unauthorized | UnrecognizedError | UnexpectedResponse) =>
   isModelRouteError(u) && "status" in u && u.status === 404
 
 /**
- * Tests whether a value is the error of a create whose idempotency key is already in use (HTTP 409). The first request
- * with the key is still in progress, or it had another body.
+ * Tests whether a value is the error of an idempotency conflict (HTTP 409). The first request with the same key is
+ * still in progress, or had a different body.
  *
- * @since 0.1.0
- * @category guards
  * @example
  * ```ts
  * import { Effect } from "effect"
@@ -856,6 +876,9 @@ export const isNotFound = <A>(u: A): u is A & (ApiError | Unauthorized | Unrecog
  *   return yield* executions.create({ model: "flux-1.1-pro", input: { prompt: "a fox" } }, { idempotencyKey: "order-7" })
  * }).pipe(Effect.catchIf(ModelRouteError.isIdempotencyConflict, () => Effect.logWarning("Already submitted")))
  * ```
+ *
+ * @since 0.1.0
+ * @category guards
  */
 export const isIdempotencyConflict = <A>(
   u: A
@@ -864,15 +887,13 @@ export const isIdempotencyConflict = <A>(
   "status" in u &&
   u.status === 409 &&
   u.idempotencyKey !== undefined &&
-  // The errors of a wait also have the key of the create.
+  // An error of a wait also contains the idempotency key, but does not describe a create request.
   u.executionId === undefined
 
 /**
- * Tests whether a value is the error of an execution that has ended: FAILED, CANCELLED or EXPIRED. After any other
- * error of a wait the execution can still be running. `executions.await` then waits for it again.
+ * Tests whether a value is the error of a FAILED, CANCELLED or EXPIRED execution. After any other error of a wait, the
+ * execution can still be running. Call `executions.await` to resume the wait.
  *
- * @since 0.1.0
- * @category guards
  * @example
  * ```ts
  * import { Effect } from "effect"
@@ -891,6 +912,9 @@ export const isIdempotencyConflict = <A>(
  *   )
  * )
  * ```
+ *
+ * @since 0.1.0
+ * @category guards
  */
 export const isExecutionEnded = <A>(
   u: A

@@ -1,13 +1,14 @@
 /**
- * Admission control for the rate limit of the API. All requests of a client pass a gate, which admits as many as the
- * limit allows and queues the others. Each client has a gate of its own unless one is provided. Clients with the same
- * API key should share one.
+ * Admission control for the rate limit of the API. All requests of a client pass through a gate. The gate admits as
+ * many requests as the limit allows and queues the other requests. Each client creates its own gate unless a gate is
+ * provided. Clients with the same API key should share one gate.
  *
- * Cancels go first. Creates, polls of waits, and all other requests take turns, so that none of them starves. Within
- * each group, retries go first, and then the order is first in, first out.
+ * Cancel requests have the highest priority. Create requests, polls and all other requests are admitted in turn, so
+ * that no group starves. Within a group, retries precede first attempts. Otherwise, the order is first in, first out.
  *
- * The retry policy decides whether a request waits. Without a retry of `RateLimited` the request fails immediately.
- * The error has 0 `attempts`, and its `retryAfter` is the whole wait. Polls wait for any policy until their deadline.
+ * The retry policy determines whether a request waits in the queue. If the policy does not retry `RateLimited`, the
+ * request fails immediately. The error has 0 `attempts`, and its `retryAfter` is the expected wait. Under every policy,
+ * the polls of a wait queue until their deadline.
  *
  * @since 0.1.0
  */
@@ -22,8 +23,7 @@ export type { Service } from "./internal/rateLimit/admission.js"
 export type { Snapshot } from "./internal/rateLimit/snapshot.js"
 
 /**
- * The tag of a gate. A client uses the gate that is provided to the effect that calls it. Otherwise it uses the gate
- * that it was built with, or its own.
+ * The tag of a gate. A gate in the context of a call has precedence over the gate of the client.
  *
  * @example
  * ```ts
@@ -43,15 +43,16 @@ export type { Snapshot } from "./internal/rateLimit/snapshot.js"
 export class RateLimitGate extends Context.Tag("effect-modelroute/RateLimitGate")<RateLimitGate, Service>() {}
 
 /**
- * Creates a gate. It learns the limit from the headers of the responses. It reads `X-RateLimit-*`, `Retry-After` and
- * `Date`, and needs no options.
+ * Creates a gate. The gate needs no options, because it reads the limit from the response headers. These headers are
+ * `X-RateLimit-*`, `Retry-After` and `Date`.
  *
- * A client that is alone on its API key is never rejected if the responses contain the remaining requests, a reset and
- * `Date`. A new gate sends one request first. For 1 second after the first response it assumes other clients.
+ * If only one client uses an API key, the API never rejects its requests for the rate limit. This requires headers with
+ * the remaining requests, a reset and `Date`. A new gate first sends a single request. For 1 second after the first
+ * response, the gate assumes that other clients share the key.
  *
- * The gate detects other clients by the remaining requests. Each of several gates can cause about one rejection per
- * window. Without the remaining requests, the gate learns how many requests a window accepts. That costs 1 or 2
- * rejections per window. After a rejection without a usable reset, it sends at most one request a second.
+ * The gate detects other clients by the number of remaining requests. If several gates share a key, each gate can cause
+ * about one 429 per window. Without the number of remaining requests, the gate estimates the limit. The estimate causes
+ * one or two 429s per window. After a 429 without a usable reset, the gate sends at most one request per second.
  *
  * @example
  * ```ts
@@ -74,8 +75,8 @@ export class RateLimitGate extends Context.Tag("effect-modelroute/RateLimitGate"
 export const make: Effect.Effect<Service> = Effect.sync(() => fromGate(new Gate()))
 
 /**
- * Provides one gate to clients with the same API key. Provide it to the layers of the clients, or to an effect whose
- * calls share the gate. Merged beside the clients, the layer has no effect.
+ * Provides a gate for clients with the same API key. Provide the layer to the layers of the clients, or to an effect
+ * that contains the calls. A gate that is merged beside the clients has no effect.
  *
  * @example
  * ```ts
@@ -95,7 +96,8 @@ export const make: Effect.Effect<Service> = Effect.sync(() => fromGate(new Gate(
 export const layer: Layer.Layer<RateLimitGate> = Layer.effect(RateLimitGate, make)
 
 /**
- * Sends every request at once, without a gate. Only the retry policy then handles the rate limit, after a 429 response.
+ * Provides a gate that admits every request immediately. Only the retry policy then handles the rate limit, after a
+ * 429.
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
 /**
- * When a failed request is retried. A policy is a `Schedule` over `ModelRouteError`. The standard policy has separate budgets for faults
- * and for rate limits.
+ * Policies for the retries of failed requests. A policy is a `Schedule` over `ModelRouteError`. The standard policy has
+ * separate budgets for faults and for rate limits.
  *
  * @since 0.1.0
  */
@@ -29,8 +29,8 @@ import {
 import type { ModelRouteError } from "./ModelRouteError.js"
 
 /**
- * A schedule that receives each failure and returns the delay before the next attempt, or ends. Every schedule over
- * `ModelRouteError` is a policy, so the combinators of `Schedule` apply.
+ * A schedule that determines the delay before the next attempt from the latest error. The retries end when the schedule
+ * ends. Every schedule over `ModelRouteError` is a policy, so all combinators of `Schedule` work with policies.
  *
  * @example
  * ```ts
@@ -53,15 +53,16 @@ export interface RetryPolicy extends Schedule.Schedule<unknown, ModelRouteError>
  * @category models
  */
 export interface BackoffOptions {
-  /** Delay before the first retry. Each later delay is twice as long. Default: 1 second. */
+  /** The delay before the first retry. Each later delay is twice the previous delay. Default: 1 second. */
   readonly base?: Duration.DurationInput | undefined
-  /** Maximum delay. Default: 30 seconds. */
+  /** The maximum delay. Default: 30 seconds. */
   readonly cap?: Duration.DurationInput | undefined
-  /** Maximum number of retries, without the first attempt. Default: 3. */
+  /** The maximum number of retries, excluding the first attempt. Default: 3. */
   readonly times?: number | undefined
   /**
-   * Shortens each delay at random, with Effect's `Random`, so that many clients do not retry at the same moment. `"equal"` keeps
-   * between half and all of the delay, `"full"` between nothing and all of it. Default: `"none"`.
+   * Shortens each delay by a random amount, so that clients do not retry simultaneously. `"equal"` uses 50 to 100 % of
+   * the delay. `"full"` uses 0 to 100 % of the delay. The random numbers come from Effect's `Random`. Default:
+   * `"none"`.
    */
   readonly jitter?: "none" | "equal" | "full" | undefined
 }
@@ -73,15 +74,17 @@ export interface BackoffOptions {
  * @category models
  */
 export interface RateLimitOptions {
-  /** Minimum delay. Also the first delay if the response has no usable reset. Default: 1 second. */
+  /** The minimum delay. Also the first delay if the response contains no usable reset. Default: 1 second. */
   readonly minDelay?: Duration.DurationInput | undefined
   /**
-   * Maximum wait. If the wait would be longer, the call fails immediately with `RateLimited`, which contains that wait.
-   * Default: 2 minutes for each reset, without a limit on the number of resets that a request waits for in the queue of the gate.
-   * If you set it, it limits the whole wait in the queue.
+   * The maximum wait. If the wait would be longer, the call fails immediately with `RateLimited`. The `retryAfter` of
+   * the error is the expected wait.
+   *
+   * Default: 2 minutes for each reset, without a limit on the total wait in the queue of the gate. An explicit value
+   * also limits the total wait in the queue.
    */
   readonly maxWait?: Duration.DurationInput | undefined
-  /** Maximum number of retries, without the first attempt. Default: 5. */
+  /** The maximum number of retries, excluding the first attempt. Default: 5. */
   readonly times?: number | undefined
 }
 
@@ -92,9 +95,9 @@ export interface RateLimitOptions {
  * @category models
  */
 export interface Options {
-  /** Options for faults, or `false` to retry none. */
+  /** The options for faults. `false` disables retries of faults. */
   readonly backoff?: BackoffOptions | false | undefined
-  /** Options for rate limits, or `false` to retry none. */
+  /** The options for rate limits. `false` disables retries of rate limits. */
   readonly rateLimit?: RateLimitOptions | false | undefined
 }
 
@@ -134,7 +137,7 @@ const toSchedule = (rules: RetryRules): RetryPolicy =>
   Schedule.makeWithState(noRetries, (now, error: ModelRouteError, counts) =>
     Effect.gen(function* () {
       const isRetried = yield* CurrentRetryFilter
-      // `now` is not the wall clock, which dates in headers refer to.
+      // Reads the wall clock for dates in headers, because `now` can differ from the wall clock.
       const wallClock = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
       const retry = isRetried(error) ? nextRetry(rules, counts, error, wallClock) : undefined
       if (retry === undefined) return [counts, counts, ScheduleDecision.done] as const
@@ -144,8 +147,8 @@ const toSchedule = (rules: RetryRules): RetryPolicy =>
   )
 
 /**
- * Returns the delay before retry `n`, counted from 0: `min(base · 2^n, cap)`. By default that is 1, 2, 4, 8, 16, 30, 30 … seconds.
- * Throws `InvalidRequest` if an option is not valid. API page "Errors overview".
+ * Returns the delay before retry `n`, counted from 0. The delay is `min(base · 2^n, cap)`. The default delays are 1, 2,
+ * 4, 8, 16, 30, 30 … seconds. Throws `InvalidRequest` if an option is invalid. API page "Errors overview".
  *
  * @example
  * ```ts
@@ -164,9 +167,11 @@ export const backoffDelay = (n: number, options: Pick<BackoffOptions, "base" | "
 }
 
 /**
- * Returns the delay that response headers request, or `None` if they request none: missing, garbage, zero or past. A `Retry-After`
- * above zero has precedence over `X-RateLimit-Reset`. The reset is compared with the `Date` header, or with `now` without one.
- * `now` is in epoch milliseconds. Header names are in lower case. API page "Rate limits".
+ * Returns the delay that response headers request. Returns `None` if the delay is missing, malformed, zero or negative.
+ * A `Retry-After` above zero has precedence over `X-RateLimit-Reset`. The delay until the reset is measured from the
+ * `Date` header. Without a `Date` header, the delay is measured from `now`.
+ *
+ * `now` is in epoch milliseconds. Header names must be in lower case. API page "Rate limits".
  *
  * @example
  * ```ts
@@ -188,9 +193,12 @@ export const rateLimitDelay = (
   Option.map(Option.fromNullable(requestedWaitMillis(headers, now)), Duration.millis)
 
 /**
- * Creates a policy of exponential backoff. It retries every retryable error except rate limits, by default after 1, 2 and 4 seconds.
- * The delays are exact unless `jitter` shortens them. A `Retry-After` header is a lower bound of the delay, up to `cap`.
- * Alone, the policy does not wait in the queue of the gate, because it does not retry `RateLimited`. Throws `InvalidRequest` if an option is not valid.
+ * Creates a policy with exponential backoff. Retries every retryable error except rate limits. The default delays are
+ * 1, 2 and 4 seconds. The delays are exact unless `jitter` shortens them. A `Retry-After` header sets the minimum
+ * delay, up to `cap`.
+ *
+ * On its own, the policy does not retry `RateLimited`. Requests therefore do not wait in the queue of the gate. Throws
+ * `InvalidRequest` if an option is invalid.
  *
  * @example
  * ```ts
@@ -206,9 +214,9 @@ export const rateLimitDelay = (
 export const backoff = (options: BackoffOptions = {}): RetryPolicy => toSchedule({ backoff: makeBackoffRule(options) })
 
 /**
- * Creates a policy that retries rate limits only. It waits until the reset in the response headers, at least 1 second. Without a
- * usable reset the delays are 1, 2, 4 … 30 seconds. If a wait would exceed 2 minutes, the call fails immediately.
- * Throws `InvalidRequest` if an option is not valid.
+ * Creates a policy that retries only rate limits. Waits until the reset in the response headers, but at least 1 second.
+ * Without a usable reset, the delays are 1, 2, 4 … 30 seconds. If a wait would exceed 2 minutes, the call fails
+ * immediately. Throws `InvalidRequest` if an option is invalid.
  *
  * @example
  * ```ts
@@ -225,8 +233,8 @@ export const rateLimit = (options: RateLimitOptions = {}): RetryPolicy =>
   toSchedule({ rateLimit: makeRateLimitRule(options) })
 
 /**
- * A policy without retries. A request that would have to wait in the queue of the gate fails with `RateLimited`
- * and 0 `attempts`.
+ * A policy without retries. If a request would have to wait in the queue of the gate, the request fails with
+ * `RateLimited` and 0 `attempts`.
  *
  * @example
  * ```ts
@@ -242,8 +250,8 @@ export const rateLimit = (options: RateLimitOptions = {}): RetryPolicy =>
 export const none: RetryPolicy = Schedule.stop
 
 /**
- * Creates a policy for faults and rate limits. Each has its own budget: a retry of one kind does not count for the other.
- * Throws `InvalidRequest` if an option is not valid.
+ * Creates a policy for faults and rate limits. Faults and rate limits have separate budgets. Throws `InvalidRequest` if
+ * an option is invalid.
  *
  * @example
  * ```ts
@@ -263,8 +271,8 @@ export const make = (options: Options = {}): RetryPolicy =>
   })
 
 /**
- * The default policy: up to 3 retries of faults after 1, 2 and 4 seconds, and up to 5 waits for the rate limit, each of at most 2
- * minutes.
+ * The default policy. Retries faults up to 3 times, after 1, 2 and 4 seconds. Retries rate limits up to 5 times, with
+ * waits of up to 2 minutes.
  *
  * @example
  * ```ts
@@ -281,7 +289,7 @@ export const make = (options: Options = {}): RetryPolicy =>
 export const standard: RetryPolicy = make()
 
 /**
- * Sets the policy of every call inside an effect, in place of the policy of the client.
+ * Sets the retry policy of every call inside an effect. Replaces the policy of the client.
  *
  * @example
  * ```ts

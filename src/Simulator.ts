@@ -1,6 +1,7 @@
 /**
- * A stateful simulator of the ModelRoute API: executions with a duration and a cost, a rate limit, idempotency keys,
- * files, webhooks and faults. It uses the `Clock`, so that a test with `TestClock` does not wait.
+ * A stateful simulator of the ModelRoute API. It simulates executions with a duration and a cost, a rate limit,
+ * idempotency keys, files, webhooks and faults. It uses Effect's `Clock`, so that a test can control the time with
+ * `TestClock`.
  *
  * @since 0.1.0
  */
@@ -30,7 +31,7 @@ import type { PayloadShape } from "./internal/simulator/webhooks/event.js"
 
 export {
   /**
-   * Faults of single requests, as values.
+   * The faults that the simulator can inject into single requests.
    *
    * @since 0.1.0
    * @category models
@@ -59,10 +60,8 @@ export type {
 }
 
 /**
- * The tag of a running simulator.
+ * The tag of the simulator service.
  *
- * @since 0.1.0
- * @category tags
  * @example
  * ```ts
  * import * as Effect from "effect/Effect"
@@ -73,15 +72,16 @@ export type {
  *   return yield* simulator.ledger
  * })
  * ```
+ *
+ * @since 0.1.0
+ * @category tags
  */
 export class Simulator extends Context.Tag("effect-modelroute/Simulator")<Simulator, Service>() {}
 
 /**
- * Creates a simulator with its own state. Its webhook deliveries end when the scope closes. An amount in the options
- * that is not a decimal string is a defect.
+ * Creates a simulator with its own state. Webhook deliveries stop when the scope closes. Dies if an amount in the
+ * options is not a decimal string.
  *
- * @since 0.1.0
- * @category constructors
  * @example
  * ```ts
  * import * as Effect from "effect/Effect"
@@ -92,6 +92,9 @@ export class Simulator extends Context.Tag("effect-modelroute/Simulator")<Simula
  *   return yield* simulator.balance
  * }).pipe(Effect.scoped)
  * ```
+ *
+ * @since 0.1.0
+ * @category constructors
  */
 export const make = (options: Options = {}): Effect.Effect<Service, never, Scope.Scope> =>
   Effect.all([HttpClient.HttpClient, Effect.scope]).pipe(
@@ -100,10 +103,8 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, Scope
   )
 
 /**
- * Provides a new simulator without an `HttpClient`, for use with `httpApp`.
+ * Provides a new simulator without an `HttpClient`. Use this layer with `httpApp`.
  *
- * @since 0.1.0
- * @category layers
  * @example
  * ```ts
  * import * as HttpServer from "@effect/platform/HttpServer"
@@ -113,15 +114,16 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, Scope
  * // Needs the `HttpServer` of a platform.
  * export const server = HttpServer.serve(Simulator.httpApp).pipe(Layer.provide(Simulator.layerService()))
  * ```
+ *
+ * @since 0.1.0
+ * @category layers
  */
 export const layerService = (options?: Options): Layer.Layer<Simulator> => Layer.scoped(Simulator, make(options))
 
 /**
- * Provides a new simulator in memory, and an `HttpClient` that sends all requests to it. URLs under the storage origin
- * go to the storage, all other URLs to the API.
+ * Provides a new simulator and an `HttpClient` that sends all requests to the simulator in memory. URLs under the
+ * storage origin lead to the simulated storage. All other URLs lead to the simulated API.
  *
- * @since 0.1.0
- * @category layers
  * @example
  * ```ts
  * import * as Effect from "effect/Effect"
@@ -139,6 +141,9 @@ export const layerService = (options?: Options): Layer.Layer<Simulator> => Layer
  *   return yield* client.executions.run({ model: "flux-1.1-pro", input: { prompt: "a lighthouse" } })
  * }).pipe(Effect.provide(layer))
  * ```
+ *
+ * @since 0.1.0
+ * @category layers
  */
 export const layer = (options?: Options): Layer.Layer<Simulator | HttpClient.HttpClient> =>
   Layer.effect(HttpClient.HttpClient, Effect.map(Simulator, MemoryClient.make)).pipe(
@@ -146,12 +151,10 @@ export const layer = (options?: Options): Layer.Layer<Simulator | HttpClient.Htt
   )
 
 /**
- * The HTTP app of the simulator, for example for `HttpServer.serve`. It rejects bodies over 10 MiB, except uploads to
- * the storage. Faults that break the connection need `effect-modelroute/SimulatorServer`. On another server the body of
- * the response fails instead.
+ * The HTTP app of the simulator, for example for `HttpServer.serve`. Rejects request bodies of more than 10 MiB, except
+ * uploads to the storage. Faults that break the connection require `effect-modelroute/SimulatorServer`. On another
+ * server, the response body fails instead.
  *
- * @since 0.1.0
- * @category constructors
  * @example
  * ```ts
  * import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
@@ -164,5 +167,8 @@ export const layer = (options?: Options): Layer.Layer<Simulator | HttpClient.Htt
  *   Layer.provide([Simulator.layerService(), NodeHttpServer.layer(createServer, { port: 8787 })])
  * )
  * ```
+ *
+ * @since 0.1.0
+ * @category constructors
  */
 export const httpApp: HttpApp.Default<never, Simulator> = Effect.flatMap(Simulator, ServerApp.make)

@@ -1,5 +1,5 @@
 /**
- * Serves the simulator on a local port, with Node.
+ * Serves the simulator on a port, with Node.
  *
  * @since 0.1.0
  */
@@ -15,10 +15,8 @@ import { Disconnect } from "./internal/simulator/http/serverApp.js"
 import * as Simulator from "./Simulator.js"
 
 /**
- * The address of the running server.
+ * The tag of the address of a running simulator server.
  *
- * @since 0.1.0
- * @category tags
  * @example
  * ```ts
  * import * as Effect from "effect/Effect"
@@ -29,26 +27,31 @@ import * as Simulator from "./Simulator.js"
  *   yield* Effect.log(`The simulator listens at ${url}`)
  * })
  * ```
+ *
+ * @since 0.1.0
+ * @category tags
  */
 export class SimulatorServer extends Context.Tag("effect-modelroute/SimulatorServer")<
   SimulatorServer,
   {
-    /** For example `http://127.0.0.1:8787`. */
+    /** The base URL, such as `http://127.0.0.1:8787`. */
     readonly url: string
     readonly port: number
   }
 >() {}
 
 /**
- * The options of the server and of the simulator.
+ * Options of the server and of the simulator.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options extends Simulator.Options {
-  /** The port. Default: 0, which selects any free port */
+  /** The port. Default: 0, which selects a free port. */
   readonly port?: number | undefined
-  /** The host name or address to listen at. Default: `127.0.0.1`, which accepts only local connections */
+  /**
+   * The host name or address that the server listens on. Default: `127.0.0.1`, which accepts only local connections.
+   */
   readonly host?: string | undefined
 }
 
@@ -64,7 +67,7 @@ const disconnect = Layer.succeed(Disconnect, {
     })
 })
 
-/** Closes all connections with the scope, because the server would wait for those that clients keep open. */
+/** Closes all connections when the scope closes. Otherwise, the server would wait for idle keep-alive connections. */
 const closeConnections = (server: Http.Server) =>
   Layer.scopedDiscard(
     Effect.addFinalizer(() =>
@@ -85,11 +88,9 @@ const layerAddress = (host: string) =>
   )
 
 /**
- * Serves a new simulator until the scope closes, and then closes all open connections. Fails with `ServeError` if the
- * port is in use.
+ * Provides a new simulator and serves it until the scope closes. Closes all open connections when the scope closes.
+ * Fails with `ServeError` if the port is in use.
  *
- * @since 0.1.0
- * @category layers
  * @example
  * ```ts
  * import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -105,6 +106,9 @@ const layerAddress = (host: string) =>
  *
  * export const main = () => NodeRuntime.runMain(Layer.launch(Layer.provide(printUrl, server)))
  * ```
+ *
+ * @since 0.1.0
+ * @category layers
  */
 export const layer = (
   options: Options = {}
@@ -113,7 +117,7 @@ export const layer = (
     Effect.sync(() => {
       const { port = 0, host = "127.0.0.1", ...simulatorOptions } = options
       const server = Http.createServer((_, response) => {
-        response.sendDate = false // The simulator decides whether there is a Date header.
+        response.sendDate = false // Disables Node's Date header, because the simulator can omit it.
       })
       return HttpServer.serve(Simulator.httpApp).pipe(
         Layer.provide(disconnect),

@@ -1,6 +1,6 @@
 /**
- * The journal of batches in a SQL database, SQLite or PostgreSQL. Each item has one row, which can be queried while a
- * batch runs. Needs `@effect/sql` and the package of a driver, such as `@effect/sql-libsql` or `@effect/sql-pg`.
+ * Keeps the journal of batches in SQLite or PostgreSQL. Each item has one row, and the table can be queried while a
+ * batch runs. Requires `@effect/sql` and a driver package, such as `@effect/sql-libsql` or `@effect/sql-pg`.
  *
  * @since 0.1.0
  */
@@ -18,37 +18,35 @@ import type { JournalError } from "./ModelRouteError.js"
  */
 export interface Options {
   /**
-   * Name of the table, optionally after the name of a schema and a dot. Each name has up to 63 letters, digits and `_`,
-   * and does not begin with a digit. Default: `modelroute_batch`.
+   * The name of the table, optionally with a schema, such as `schema.table`. Each name consists of up to 63 letters,
+   * digits and `_`, and does not begin with a digit. Default: `modelroute_batch`.
    */
   readonly table?: string | undefined
 }
 
 /**
- * Keeps the journal of batches in a table of the database in the context. Works with SQLite and PostgreSQL and any
- * driver of `@effect/sql`. Creates the table if it is missing.
+ * Provides a journal in a table of the database in the context. Supports SQLite and PostgreSQL with any driver of
+ * `@effect/sql`. Creates the table if it does not exist.
  *
- * Many batches share one table. The columns `batch`, `item`, `step`, `execution_id` and `idempotency_key` are meant for
- * queries. They hold `sha256:` and a hash in place of a text that is longer than 200 characters or that PostgreSQL
- * cannot store. The column `entry` is internal.
+ * Several batches can share one table. The columns `batch`, `item`, `step`, `execution_id` and `idempotency_key` are
+ * intended for queries. These columns contain `sha256:` and a hash if PostgreSQL cannot store a text or if the text
+ * exceeds 200 characters. The column `entry` is internal.
  *
- * One process at a time may run a batch. A batch must not run within `sql.withTransaction`, whose rollback would remove
- * the journal's writes. The journal waits up to 5 seconds for another writer of a SQLite database.
+ * Run a batch in only one process at a time. Do not run a batch within `sql.withTransaction`, because a rollback would
+ * remove the writes of the journal. The journal waits up to 5 seconds for another writer of a SQLite database.
  *
- * A killed process loses nothing in any mode. After a power failure:
+ * No entry is lost if the process is killed. The effects of a power failure depend on the database:
  *
- * - SQLite with `synchronous = FULL`, the default of most drivers, loses nothing. Each write waits for the disk.
- * - SQLite with `synchronous = NORMAL` in WAL mode may lose the latest writes. Such an item continues from an older entry
- *   and its key.
+ * - SQLite with `synchronous = FULL`, the default of most drivers, loses no entry. Each write waits for the disk.
+ * - SQLite with `synchronous = NORMAL` in WAL mode may lose the latest writes. An affected item continues from an older
+ *   entry and its key.
  * - SQLite with `synchronous = OFF` may lose the whole file.
- * - PostgreSQL loses nothing, unless `synchronous_commit` is off.
+ * - PostgreSQL loses no entry, unless `synchronous_commit` is off.
  *
- * The layer fails with `JournalError` if `table` is not a table name, if the table can be neither created nor read, or
- * if the database is neither SQLite nor PostgreSQL. A batch fails with `JournalError` if the database fails, or if
- * another program has changed a row.
+ * The layer fails with `JournalError` if `table` is invalid, if the table is inaccessible, or if the database is
+ * neither SQLite nor PostgreSQL. A batch fails with `JournalError` if the database fails, or if another program has
+ * changed a row.
  *
- * @since 0.1.0
- * @category layers
  * @example
  * ```ts
  * import { PgClient } from "@effect/sql-pg"
@@ -59,6 +57,7 @@ export interface Options {
  *   Layer.provide(PgClient.layerConfig({ url: Config.redacted("DATABASE_URL") }))
  * )
  * ```
+ *
  * @example
  * ```ts
  * import { SqlClient } from "@effect/sql"
@@ -76,6 +75,9 @@ export interface Options {
  *
  * export const journal = Layer.provide(SqlJournal.layer(), database)
  * ```
+ *
+ * @since 0.1.0
+ * @category layers
  */
 export const layer = (options: Options = {}): Layer.Layer<Journal, JournalError, SqlClient.SqlClient> =>
   Layer.effect(Journal, journalSql.make(options.table ?? "modelroute_batch"))

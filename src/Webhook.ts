@@ -1,5 +1,5 @@
 /**
- * Receives webhooks. Verifies the signature of each delivery and handles each event once. API pages "Webhooks overview"
+ * Receives webhooks, verifies the signature of each delivery and handles each event once. API pages "Webhooks overview"
  * and "Verifying webhooks".
  *
  * @since 0.1.0
@@ -48,42 +48,41 @@ export {
  */
 export interface HandlerOptions<E, R, RD = never> extends VerifyOptions {
   /**
-   * Handles an event, in a scope of its own. After it has succeeded, it does not run again for the same event. After a
-   * failure or a defect, the API delivers the event again, up to five times.
+   * Handles an event. Each call has its own scope. After a success, the handler does not run again for the same event.
+   * After a failure or a defect, the API delivers the event again, up to five times.
    *
-   * The API also delivers an event again if it gets no response within 30 seconds. That delivery waits for the running
-   * handler.
+   * The API also repeats a delivery if it receives no response within 30 seconds. A repeated delivery waits for the
+   * running handler.
    */
   readonly onEvent: (event: Event) => Effect.Effect<void, E, R>
   /**
-   * The record of handled events, such as `Webhook.Dedup`, which the app then requires. Default: a record in memory
-   * that belongs to this handler.
+   * The store of handled events, such as `Webhook.Dedup`. The app requires the services of this effect. Default: a
+   * store in memory for this handler only.
    */
   readonly dedup?: Effect.Effect<DedupService, never, RD> | undefined
-  /** Maximum size of a body in bytes. Default: 1 MiB (1,048,576). */
+  /** The maximum size of a request body in bytes. Default: 1 MiB (1,048,576). */
   readonly maxBodySize?: number | undefined
 }
 
 /**
- * Makes an HTTP app that receives deliveries, for any server of `@effect/platform`. An `HttpApi` serves it beside its
- * endpoints, or in the raw handler of an endpoint. Its responses have an empty body
- * and one of these statuses:
+ * Creates an HTTP app that receives deliveries, for any server of `@effect/platform`. An `HttpApi` can serve the app
+ * beside its endpoints or in the raw handler of an endpoint. Each response has an empty body and one of these statuses:
  *
- * - 200: the event has been handled, now or before
- * - 400: the delivery is genuine but is not an event, or its body is incomplete
- * - 401: the delivery is not genuine, or its age exceeds `tolerance`
+ * - 200: the event has been handled, either now or earlier
+ * - 400: the signature is valid, but the body is incomplete or is not an event
+ * - 401: the signature is invalid, or the age of the delivery exceeds `tolerance`
  * - 405: the method is not POST
  * - 413: the body is larger than `maxBodySize`
- * - 500: `onEvent` or the record of handled events failed, or `secrets` or `tolerance` is invalid; the log contains the
- *   reason
+ * - 500: `onEvent` or the store of handled events failed, or `secrets` or `tolerance` is invalid
  *
- * An event is handled in a fiber of its own, so a sender that disconnects does not interrupt it. Make the handler only
- * once, because without `dedup` each handler has its own record of handled events.
+ * Each event is handled in a separate fiber, so that a disconnect of the sender does not interrupt the handler. Create
+ * the handler only once. Without `dedup`, each handler has its own store of handled events.
  *
- * Logs a rejected delivery as a warning, with its reason only. Logs a failure of `onEvent` as a warning and a defect as
- * an error, without the content of the event. Each verified delivery has a span `modelroute.webhook.receive`.
+ * Logs a rejected delivery as a warning, with only the reason. Logs a failure of `onEvent` as a warning and a defect as
+ * an error, without the content of the event. Logs the reason of each 500. Each verified delivery has a span
+ * `modelroute.webhook.receive`.
  *
- * Throws if `onEvent` or `maxBodySize` is invalid.
+ * Throws `InvalidRequest` if `onEvent` or `maxBodySize` is invalid.
  *
  * @example
  * ```ts
@@ -122,17 +121,18 @@ export const handler = <E, R, RD = never>(
 }
 
 /**
- * Notifies the client in the context about the execution of an event. A terminal status ends the `await`, `run` and
- * `watch` of that execution immediately.
+ * Notifies the client in the context of the execution in an event. A terminal status immediately ends each `await`,
+ * `run` and `watch` of the execution.
  *
- * It ends only waits of this client. For another process, encode `event.execution` with the schema
- * `Execution.Execution`, and pass the decoded execution to `executions.notify` there. If the event reaches no waiting
- * process, the next poll returns the state.
+ * Ends only the waits of this client. To notify another process, encode `event.execution` with the schema
+ * `Execution.Execution`. Decode the execution in the other process and pass it to `executions.notify`. Without a
+ * notification, the next poll returns the state.
  *
- * If nobody waits for the execution, the client keeps the event for the next wait. An event may arrive before the
- * response to the create. It keeps the latest 1000 events,
- * without large outputs. A repeated or late event has no effect. The client still polls by its `pollSchedule`, because
- * there is no event for EXPIRED and events can be lost.
+ * If the client has no wait for the execution, it keeps the event for the next wait. An event may arrive before the
+ * response to the create request. The client keeps the latest 1000 events, without large outputs. A repeated or late
+ * event has no effect.
+ *
+ * The client continues to poll with its `pollSchedule`. The API sends no event for EXPIRED, and events can be lost.
  *
  * @example
  * ```ts
@@ -154,9 +154,9 @@ export const notifyClient = (event: Event): Effect.Effect<void, never, ModelRout
   )
 
 /**
- * Polls rarely, for executions whose end is reported by a webhook. The first delay is 30 seconds. Each later delay is
- * 1.5 times the previous delay. The maximum delay is 2 minutes. The schedule never ends. Use it as the `pollSchedule`
- * of the client or of one wait.
+ * The poll schedule for clients that receive webhooks. The first delay is 30 seconds. Each later delay is 1.5 times the
+ * previous delay. The maximum delay is 2 minutes. The schedule never ends. Use the schedule as the `pollSchedule` of a
+ * client or of a single wait.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * Models of webhook endpoints, the URLs to which the API delivers events.
+ * Models of webhook endpoints. The API delivers events to these endpoints.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,8 @@ import { Attributes, lenient } from "./internal/data/lenient.js"
 import type { EventType } from "./internal/webhooks/eventType.js"
 
 /**
- * Schema of an endpoint id, such as `wh_…`. The id is opaque. `EndpointId.make(text)` turns a stored text into an id.
+ * Schema of the id of an endpoint, such as `wh_abc123`. The id is opaque. `EndpointId.make(text)` brands a stored id
+ * and throws if the text is empty.
  *
  * @example
  * ```ts
@@ -24,7 +25,7 @@ import type { EventType } from "./internal/webhooks/eventType.js"
 export const EndpointId = Schema.NonEmptyString.pipe(Schema.brand("effect-modelroute/EndpointId"))
 
 /**
- * Id of an endpoint.
+ * The id of an endpoint.
  *
  * @since 0.1.0
  * @category models
@@ -32,23 +33,23 @@ export const EndpointId = Schema.NonEmptyString.pipe(Schema.brand("effect-modelr
 export type EndpointId = typeof EndpointId.Type
 
 /**
- * Request that creates an endpoint. API page "Webhook setup".
+ * The request that creates an endpoint. API page "Webhook setup".
  *
  * @since 0.1.0
  * @category models
  */
 export interface CreateRequest {
-  /** Absolute http(s) URL. The API requires https. */
+  /** The absolute http(s) URL. The API requires https. */
   readonly url: string
   readonly description?: string | undefined
-  /** Types of events to deliver. Default, also for an empty list: all types. */
+  /** The event types that the API delivers. An empty list selects all types. Default: all types. */
   readonly events?: ReadonlyArray<EventType> | undefined
-  /** Additional headers of each delivery. Their values never appear in errors or logs. */
+  /** Additional headers of each delivery. The header values never appear in errors or logs. */
   readonly headers?: { readonly [name: string]: string | Redacted.Redacted } | undefined
 }
 
 /**
- * Fields of an endpoint to change. Absent fields keep their values.
+ * The changes to an endpoint. Absent fields keep their values.
  *
  * @since 0.1.0
  * @category models
@@ -62,22 +63,22 @@ const fields = {
   id: EndpointId,
   url: lenient(Schema.String),
   description: lenient(Schema.String),
-  /** Types of events to deliver. Empty: all types. */
+  /** The event types that the API delivers. An empty list selects all types. */
   events: lenient(Schema.Array(Schema.String)),
   /** Additional headers of each delivery. */
   headers: lenient(Schema.Record({ key: Schema.String, value: Schema.Redacted(Schema.String) })),
-  /** Absent if the response does not contain it. */
+  /** Indicates whether the endpoint receives events. Absent if the response does not contain this field. */
   isActive: lenient(Schema.Boolean),
-  /** Number of consecutive failed deliveries. The API deactivates the endpoint after 10. */
+  /** The number of consecutive failed deliveries. The API deactivates the endpoint after 10 failed deliveries. */
   failureCount: lenient(Schema.NonNegativeInt),
   lastSuccess: lenient(Schema.DateTimeUtc),
   createdAt: lenient(Schema.DateTimeUtc),
-  /** Fields of the response that this version of the library does not know. */
+  /** Response fields that this version of the library does not support. */
   extra: Schema.optionalWith(Attributes, { default: () => ({}) })
 }
 
 /**
- * An endpoint, in either documented shape. Only `id` and `extra` are always present.
+ * A webhook endpoint. The schema decodes both documented response formats. Only `id` and `extra` are always present.
  *
  * @since 0.1.0
  * @category models
@@ -85,8 +86,9 @@ const fields = {
 export class Endpoint extends Schema.Class<Endpoint>("effect-modelroute/Endpoint")(fields) {}
 
 /**
- * A new endpoint with the secret that signs its deliveries. The API shows the secret only once, so store it.
- * `Redacted.value(created.secret)` returns its text. `Webhook.verify` needs the complete text, with its `whsec_`.
+ * A new endpoint with the secret that signs its deliveries. The API returns the secret only once, so store it.
+ * `Redacted.value(created.secret)` returns the text of the secret. `Webhook.verify` needs the complete text, including
+ * the prefix `whsec_`.
  *
  * @since 0.1.0
  * @category models

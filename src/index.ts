@@ -1,6 +1,6 @@
 /**
- * The ModelRoute API as Effect modules. Each module has its own path, such as `effect-modelroute/ModelRouteClient`.
- * An import from that path loads faster.
+ * The modules of the ModelRoute client. Each module also has its own import path, such as
+ * `effect-modelroute/ModelRouteClient`. An import from the path of a module loads faster.
  *
  * @since 0.1.0
  */
@@ -13,28 +13,28 @@
 export * as ApiKey from "./ApiKey.js"
 
 /**
- * Batches: thousands of executions that survive a crash.
+ * Runs batches of thousands of executions. A batch continues after a crash.
  *
  * @since 0.1.0
  */
 export * as Batch from "./Batch.js"
 
 /**
- * Executions: one paid run of one model, from the request to the result.
+ * Models of executions. An execution is one paid run of a model.
  *
  * @since 0.1.0
  */
 export * as Execution from "./Execution.js"
 
 /**
- * Models of files, sources of uploads, and the destination of downloads.
+ * Models of files, upload sources and downloads.
  *
  * @since 0.1.0
  */
 export * as File from "./File.js"
 
 /**
- * Idempotency keys, which make a create safe to retry.
+ * Services that create idempotency keys. An idempotency key makes a create request safe to retry.
  *
  * @since 0.1.0
  */
@@ -48,7 +48,7 @@ export * as IdempotencyKey from "./IdempotencyKey.js"
 export * as Metrics from "./Metrics.js"
 
 /**
- * The client: the ModelRoute API as an Effect service.
+ * The client of the ModelRoute API, as an Effect service.
  *
  * @since 0.1.0
  */
@@ -69,21 +69,21 @@ export * as ModelRouteError from "./ModelRouteError.js"
 export * as RateLimitGate from "./RateLimitGate.js"
 
 /**
- * When a failed request is retried.
+ * Policies for the retries of failed requests.
  *
  * @since 0.1.0
  */
 export * as RetryPolicy from "./RetryPolicy.js"
 
 /**
- * Receives webhooks: verifies signatures and handles each event once.
+ * Receives webhooks, verifies their signatures and handles each event once.
  *
  * @since 0.1.0
  */
 export * as Webhook from "./Webhook.js"
 
 /**
- * Models of webhook endpoints, the URLs to which the API delivers events.
+ * Models of webhook endpoints. The API delivers events to these endpoints.
  *
  * @since 0.1.0
  */
