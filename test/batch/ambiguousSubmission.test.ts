@@ -1,5 +1,5 @@
 /**
- * Items whose create has an unknown outcome: they are neither paid for twice nor lost, and do not block other items.
+ * Tests items whose submission has an unknown outcome. These items must be charged once and must not block other items.
  */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
@@ -23,7 +23,7 @@ const { Fault } = Simulator
 
 const onCreate = (fault: Simulator.Fault.Fault) => Fault.on("executions.create", fault)
 
-/** Lose all four attempts of one item in one run: after the API has accepted them, or before. */
+/** Faults that drop all four attempts of an item. The API processes the requests only in `acceptedCreates`. */
 const acceptedCreates = Array.replicate(onCreate(Fault.dropAfter), 4)
 const lostCreates = Array.replicate(onCreate(Fault.dropBefore), 4)
 
@@ -38,12 +38,12 @@ const namesOf = (outcomes: ReadonlyArray<Batch.Outcome<number>>): ReadonlyArray<
     return `${outcome.key} ${result}`
   })
 
-/** Runs the items one after the other, in the order of the input. */
+/** Runs the items sequentially in the order of the input. Returns the name of each outcome. */
 const runItems = (items: ReadonlyArray<number>, extra: Partial<Batch.Options<number>> = {}) =>
   Effect.map(collect(Batch.run(items, { ...batchOptions, concurrency: 1, order: "input", ...extra })), namesOf)
 
-describe("an item whose response was lost", () => {
-  it.effect("keeps its key and request if the retry of its create is rejected permanently", () =>
+describe("Batch.run after a lost response", () => {
+  it.effect("keeps the idempotency key and the request after a permanent rejection of the retry", () =>
     Effect.gen(function* () {
       const { executions, runs } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -59,7 +59,7 @@ describe("an item whose response was lost", () => {
     })
   )
 
-  it.effect("counts for maxCost if the retry of its create is rejected permanently", () =>
+  it.effect("counts the item toward maxCost after a permanent rejection of the retry", () =>
     Effect.gen(function* () {
       const { charged, names } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -79,7 +79,7 @@ describe("an item whose response was lost", () => {
   )
 
   for (const code of ["ECONNREFUSED", "EHOSTUNREACH"]) {
-    it.effect(`keeps its key if a transport that retries by itself ends with ${code}`, () =>
+    it.effect(`keeps the idempotency key if a retrying transport fails with ${code}`, () =>
       Effect.gen(function* () {
         let left = 4
         const cause = Object.assign(new Error(code), { code })
@@ -105,7 +105,7 @@ describe("an item whose response was lost", () => {
   }
 })
 
-describe("a rejection after a transport has retried by itself", () => {
+describe("Batch.run with a retrying transport", () => {
   const transformClient = (client: HttpClient.HttpClient) =>
     HttpClient.retry(client, { times: 2, while: ({ _tag }) => _tag === "RequestError" })
   for (const [name, refusal] of [
@@ -114,7 +114,7 @@ describe("a rejection after a transport has retried by itself", () => {
     ["429", onCreate(Fault.rateLimited({ resetIn: "3 hours" }))],
     ["FILE_NOT_FOUND", onCreate(Fault.envelope("FILE_NOT_FOUND"))]
   ] as const) {
-    it.effect(`does not prove that the first request was not processed: ${name}`, () =>
+    it.effect(`keeps the idempotency key after the rejection of a retry: ${name}`, () =>
       Effect.gen(function* () {
         const { executions, second } = yield* runBatchTest(
           Effect.gen(function* () {
@@ -130,7 +130,7 @@ describe("a rejection after a transport has retried by itself", () => {
     )
   }
 
-  it.effect("does not extend the life of the idempotency key", () =>
+  it.effect("does not extend the lifetime of the idempotency key after a 429", () =>
     Effect.gen(function* () {
       const { executions, second } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -149,8 +149,8 @@ describe("a rejection after a transport has retried by itself", () => {
   )
 })
 
-describe("an item whose request could not be sent", () => {
-  it.effect("is certainly not processed and is submitted after the key has expired", () =>
+describe("Batch.run with a request that cannot be sent", () => {
+  it.effect("submits the item again after the idempotency key has expired", () =>
     Effect.gen(function* () {
       let isBroken = true
       const runs = yield* runBatchTest(
@@ -173,8 +173,8 @@ describe("an item whose request could not be sent", () => {
   )
 })
 
-describe("an item that the rate limit rejected", () => {
-  it.effect("keeps its key, so that it is not paid for twice if the journal is lost", () =>
+describe("Batch.run after a rate limit rejection", () => {
+  it.effect("finds the existing execution if the journal is lost", () =>
     Effect.gen(function* () {
       const { executions, first, second } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -195,7 +195,7 @@ describe("an item that the rate limit rejected", () => {
     })
   )
 
-  it.effect("is paid for once by two concurrent runs, one of which is rejected", () =>
+  it.effect("creates one execution if one of two concurrent runs is rejected", () =>
     Effect.gen(function* () {
       const executions = yield* runBatchTest(
         Effect.gen(function* () {
@@ -206,7 +206,7 @@ describe("an item that the rate limit rejected", () => {
         {
           simulator: {
             faults: [
-              // The status is not 429, so that the gate does not delay the other run.
+              // The status is not 429, because a 429 would make the gate delay the other run.
               onCreate(Fault.envelope("RATE_LIMITED", { status: 400, retryable: false })),
               onCreate(Fault.delay("20 seconds"))
             ]
@@ -218,8 +218,8 @@ describe("an item that the rate limit rejected", () => {
   )
 })
 
-describe("an item of unknown hold under maxCost", () => {
-  it.effect("blocks only items of its model, until a later run learns its hold", () =>
+describe("Batch.run with maxCost and an unknown hold", () => {
+  it.effect("blocks only items of the same model until a later run receives the hold", () =>
     Effect.gen(function* () {
       const model = (n: number) => ({ ...requestOf(n), model: n < 5 ? "flux-1.1-pro" : "seedance-video" })
       const extra = { maxCost: "5.00", request: model }
@@ -243,7 +243,7 @@ describe("an item of unknown hold under maxCost", () => {
     })
   )
 
-  it.effect("blocks no item after resubmit has replaced it", () =>
+  it.effect("blocks no item after `resubmit` replaces the submission", () =>
     Effect.gen(function* () {
       const { charged, runs } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -264,7 +264,7 @@ describe("an item of unknown hold under maxCost", () => {
     })
   )
 
-  it.effect("counts with the hold of another execution of its model", () =>
+  it.effect("counts an ambiguous submission with the hold of another execution of the model", () =>
     Effect.gen(function* () {
       const { charged, names } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -274,7 +274,8 @@ describe("an item of unknown hold under maxCost", () => {
         }),
         { simulator: { faults: [...acceptedCreates, ...acceptedCreates, ...acceptedCreates] } }
       )
-      // The first costs 0.040 and two others may hold 0.096. That leaves room for two more, one after the other.
+      // The first item costs 0.040, and the last two items may hold 0.096 in total. The limit of 0.25 then allows two
+      // more items, one after the other.
       assert.deepStrictEqual(names, [
         "1 Succeeded",
         "10 Succeeded",
@@ -288,10 +289,10 @@ describe("an item of unknown hold under maxCost", () => {
   )
 })
 
-describe("an item that the API may have accepted under maxCost", () => {
+describe("Batch.run with maxCost and an ambiguous submission", () => {
   const tight = { maxCost: "0.09", hold: () => "0.048" }
 
-  it.effect("is submitted again although the limit is reached, because it is already counted", () =>
+  it.effect("resends the counted submission even if the limit is reached", () =>
     Effect.gen(function* () {
       const { charged, runs } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -311,9 +312,9 @@ describe("an item that the API may have accepted under maxCost", () => {
 
   for (const [name, items] of [
     ["alone", [9]],
-    ["after an item without room", [0, 9]]
+    ["after an item that exceeds the limit", [0, 9]]
   ] as const) {
-    it.effect(`makes room for its replacement by resubmit: ${name}`, () =>
+    it.effect(`replaces the submission without exceeding the limit: ${name}`, () =>
       Effect.gen(function* () {
         const { executions, second } = yield* runBatchTest(
           Effect.gen(function* () {
@@ -331,7 +332,7 @@ describe("an item that the API may have accepted under maxCost", () => {
     )
   }
 
-  it.effect("counts until another submission has replaced it", () =>
+  it.effect("counts the submission until another submission replaces it", () =>
     Effect.gen(function* () {
       const outcomes = yield* runBatchTest(
         Effect.gen(function* () {

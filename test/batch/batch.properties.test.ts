@@ -1,8 +1,14 @@
 /**
- * Random histories of a batch: faults, rejections, endings of every kind, runs that are stopped, killed and restarted,
- * items with the same key, and a cost limit. In each history nothing is executed twice, each run has one outcome per
- * item, the limit is kept, the counters are consistent, and a last run without faults returns everything that was paid
- * for.
+ * Tests random histories of a batch. The histories contain faults, rejections, terminal statuses, stopped and killed
+ * runs, duplicate keys and a cost limit.
+ *
+ * Each history must meet these conditions:
+ *
+ * - No item is executed twice.
+ * - Each run emits one outcome per item.
+ * - The costs and holds stay within the limit.
+ * - The counters are consistent.
+ * - A last run without faults returns every paid execution.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Exit, FastCheck as fc, Fiber, Stream } from "effect"
@@ -17,7 +23,7 @@ const seed = 20_260_320
 const histories = numRuns(4, 100)
 
 const distinct = 6
-/** Two keys occur twice. */
+/** Items of the batch. Two keys occur twice. */
 const items = [...range(distinct), 2, 4]
 
 const onCreate = (fault: Simulator.Fault.Fault) => Fault.on("executions.create", fault)
@@ -47,7 +53,7 @@ const scene = fc.record({
   concurrency: fc.constantFrom(1, 2, 4, 10),
   order: fc.constantFrom<"completion" | "input">("completion", "input"),
   end: fc.constantFrom<"undisturbed" | "stopped" | "killed">("undisturbed", "stopped", "killed"),
-  /** Milliseconds until the run is stopped or killed. */
+  /** Time until the run is stopped or killed, in milliseconds. */
   after: fc.oneof(fc.integer({ min: 0, max: 500 }), fc.integer({ min: 0, max: 20_000 })),
   pause: fc.constantFrom(0, 60_000, 3_600_000),
   isDelivered: fc.boolean(),
@@ -59,7 +65,7 @@ type Scene = typeof scene extends fc.Arbitrary<infer S> ? S : never
 const history = fc.record({
   scenes: fc.array(scene, { minLength: 1, maxLength: 4 }),
   faults: fc.array(fault, { maxLength: 14 }),
-  /** `undefined` stands for no limit. */
+  /** Cost limit in dollars. `undefined` means no limit. */
   maxCost: fc.constantFrom(undefined, undefined, "0.20", "0.10", "0.05"),
   hasHold: fc.boolean()
 })
@@ -116,13 +122,13 @@ const playHistory = (history: History) => {
         }
         const ledger = yield* simulator.ledger
         assert.strictEqual(new Set(ledger.executions.map(({ body }) => body)).size, ledger.executions.length)
-        // If the hold is unknown, the first execution may exceed the limit.
+        // The first execution may exceed the limit if the hold is unknown.
         if (maxCost !== undefined) {
           assert.isAtMost(Math.max(most, committedMills(ledger)), toMills(maxCost) + (hasHold ? 0 : 48))
         }
         yield* Effect.sleep(scene.pause)
       }
-      // These runs use up the remaining faults. The last run meets none.
+      // These runs consume the remaining faults, so that the last run has no faults.
       yield* Effect.repeatN(Effect.delay(collect(Batch.run(items, batchOptions)), "11 minutes"), faults.length)
       const last = yield* collect(Batch.run(items, { ...batchOptions, order: "input" }))
       return { last, ledger: yield* simulator.ledger }
@@ -143,9 +149,9 @@ const playHistory = (history: History) => {
   )
 }
 
-describe("a batch", () => {
+describe("Batch.run", () => {
   it.effect(
-    `pays for nothing twice and loses nothing in ${histories} random histories from seed ${seed}`,
+    `returns every paid execution once in ${histories} random histories (seed ${seed})`,
     () =>
       Effect.promise(() =>
         fc.assert(

@@ -1,4 +1,4 @@
-/** The cost limit of a batch with unknown holds, unreadable amounts and expected holds. */
+/** Tests the cost limit of a batch with unknown holds, unreadable amounts and expected holds. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { assert, describe, it } from "@effect/vitest"
@@ -12,7 +12,7 @@ import { collect, readLedger, range, batchOptions, runBatchTest, countTags } fro
 
 const { Fault } = Simulator
 
-/** Replaces parts of each response body. */
+/** Replaces each match of a pattern in the response bodies. */
 const replaceInResponses = (pattern: RegExp, replacement: string) => (client: HttpClient.HttpClient) =>
   HttpClient.transform(client, (effect, request) =>
     Effect.flatMap(effect, (response) =>
@@ -26,7 +26,7 @@ const replaceInResponses = (pattern: RegExp, replacement: string) => (client: Ht
 
 const withoutHold = replaceInResponses(/"hold_amount":"[^"]*",?/g, "")
 
-describe("maxCost with amounts that cannot be read", () => {
+describe("Batch.run with maxCost and unreadable amounts", () => {
   const holds = /"hold_amount":"[^"]*"/g
   const amounts = /"(hold_amount|cost)":"[^"]*"/g
   const runTwice = (transformClient: (client: HttpClient.HttpClient) => HttpClient.HttpClient, maxCost = "0.20") =>
@@ -55,10 +55,10 @@ describe("maxCost with amounts that cannot be read", () => {
     Array.from(new Set(outcomes.flatMap((outcome) => (outcome._tag === "NotAttempted" ? [outcome.reason] : []))))
 
   for (const hold of ["$0.048", "0,048", "0.048 USD", "", "-1", "NaN"]) {
-    it.effect(`runs one item at a time until a cost is known: a hold of "${hold}"`, () =>
+    it.effect(`runs one item at a time until the API reports a cost: hold "${hold}"`, () =>
       Effect.gen(function* () {
         const { executions, outcomes, warnings } = yield* runTwice(replaceInResponses(holds, `"hold_amount":"${hold}"`))
-        // The first execution reports a cost of 0.040.
+        // The reported cost of 0.040 replaces the unreadable hold. The limit of 0.20 then allows five items.
         assert.deepStrictEqual(outcomes, { Succeeded: 5, NotAttempted: 15 })
         assert.strictEqual(executions, 5)
         assert.lengthOf(
@@ -73,7 +73,7 @@ describe("maxCost with amounts that cannot be read", () => {
     ["neither hold nor cost", replaceInResponses(amounts, '"unit":"credits"')],
     ["hold and cost with a currency", replaceInResponses(amounts, '"$1":"0.048 USD"')]
   ] as const) {
-    it.effect(`submits one item and no other in this run or a later one: ${name}`, () =>
+    it.effect(`submits only one item in two runs: ${name}`, () =>
       Effect.gen(function* () {
         const { again, executions, outcomes, reasons } = yield* runTwice(transform)
         assert.deepStrictEqual(outcomes, { Succeeded: 1, NotAttempted: 19 })
@@ -84,7 +84,7 @@ describe("maxCost with amounts that cannot be read", () => {
     )
   }
 
-  it.effect("uses the option hold if the API reports no amounts", () =>
+  it.effect("uses the option `hold` if the API reports no amounts", () =>
     Effect.gen(function* () {
       const outcomes = yield* runBatchTest(
         collect(Batch.run(range(20), { ...batchOptions, concurrency: 20, maxCost: "0.20", hold: () => "0.05" })),
@@ -94,7 +94,7 @@ describe("maxCost with amounts that cannot be read", () => {
     })
   )
 
-  it.effect("counts amounts in exponent form exactly", () =>
+  it.effect("adds costs without a rounding error", () =>
     Effect.gen(function* () {
       const batch = yield* runBatchTest(
         Effect.gen(function* () {
@@ -114,7 +114,7 @@ describe("maxCost with amounts that cannot be read", () => {
   )
 })
 
-describe("an amount in a response", () => {
+describe("executions.get", () => {
   const read = (cost: unknown) => {
     const { client } = makeFakeClient(() => ({
       status: 200,
@@ -144,14 +144,14 @@ describe("an amount in a response", () => {
     ["true", { cost: true }],
     ["null", {}]
   ] as const) {
-    it.effect(`decodes to a decimal string, or is unknown and kept in extra: ${wire}`, () =>
+    it.effect(`decodes a valid cost and keeps an invalid cost in extra: ${wire}`, () =>
       Effect.map(read(wire), (found) => assert.deepStrictEqual(found, expected))
     )
   }
 })
 
-describe("maxCost without reported holds", () => {
-  it.effect("submits one item and then uses its cost as the hold of the others", () =>
+describe("Batch.run with maxCost and no reported holds", () => {
+  it.effect("uses the cost of the first item as the hold of the other items", () =>
     Effect.gen(function* () {
       const { charged, most, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -166,7 +166,7 @@ describe("maxCost without reported holds", () => {
     })
   )
 
-  it.effect("counts an execution of an earlier run that still runs", () =>
+  it.effect("counts a running execution of an earlier run", () =>
     Effect.gen(function* () {
       const { charged, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -178,16 +178,16 @@ describe("maxCost without reported holds", () => {
         }),
         { client: { transformClient: withoutHold } }
       )
-      // While the execution of the earlier run runs, no other item of its model is submitted.
+      // No other item of the model is submitted while the earlier execution is running.
       assert.deepStrictEqual(countTags(outcomes), { Succeeded: 1, NotAttempted: 3 })
       assert.strictEqual(charged, "0.040")
     })
   )
 })
 
-describe("an expected hold", () => {
+describe("Batch.run with maxCost after an expected hold", () => {
   for (const hold of ["5.00", "0.001"]) {
-    it.effect(`does not count as the known hold of the model: ${hold}`, () =>
+    it.effect(`does not use the expected hold as the hold of the model: ${hold}`, () =>
       Effect.gen(function* () {
         const { charged, outcomes } = yield* runBatchTest(
           Effect.gen(function* () {
@@ -198,7 +198,7 @@ describe("an expected hold", () => {
           }),
           { simulator: { faults: [Fault.on("executions.create", Fault.envelope("CONTENT_MODERATION_REJECTED"))] } }
         )
-        // The sixth item finds 0.050 left, which covers its hold of 0.048.
+        // Five items cost 0.200. The remaining 0.050 covers the hold of 0.048 for the sixth item.
         assert.deepStrictEqual(countTags(outcomes), { Succeeded: 6, NotAttempted: 2 })
         assert.strictEqual(charged, "0.240")
       })
@@ -206,14 +206,14 @@ describe("an expected hold", () => {
   }
 })
 
-describe("a reservation that waits for room", () => {
-  it.live("resumes at whichever operation its fiber has yielded", () =>
+describe("CostBudget.reserve", () => {
+  it.live("resumes a waiting fiber after any number of earlier operations", () =>
     Effect.gen(function* () {
       const limit = BigDecimal.unsafeFromString("1")
       const steps = (count: number): Effect.Effect<void> =>
         count === 0 ? Effect.void : Effect.flatMap(Effect.void, () => steps(count - 1))
       const stuck: Array<number> = []
-      // A fiber yields after 2048 operations at the latest.
+      // A fiber yields after at most 2048 operations. The range of counts includes this yield.
       for (let count = 900; count < 1100; count++) {
         const budget = new CostBudget(limit)
         const first = yield* budget.reserve("m", limit, undefined)

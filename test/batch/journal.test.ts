@@ -1,4 +1,4 @@
-/** The contract of `Batch.Journal`, run against every implementation. */
+/** Tests every implementation of `Batch.Journal` against the same contract. */
 import { join } from "node:path"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import { assert, describe, it } from "@effect/vitest"
@@ -67,12 +67,12 @@ const kinds: ReadonlyArray<Kind> = [
   }
 ]
 for (const { isInMemory = false, name, open, skip = false } of kinds) {
-  describe.skipIf(skip)(`a journal in ${name}`, () => {
+  describe.skipIf(skip)(`Batch.Journal in ${name}`, () => {
     const withNewJournal = <A, E>(use: (journal: JournalService) => Effect.Effect<A, E>) =>
       Effect.scoped(Effect.flatMap(open, (layer) => runProcess(layer, use)))
 
     /**
-     * Runs `first` and `second` in two processes one after the other. A journal in memory gets one process for both.
+     * Runs `first` and `second` sequentially in two processes. Uses one process for both if the journal is in memory.
      */
     const runInTwoProcesses = <A, B, E1, E2>(
       first: (journal: JournalService) => Effect.Effect<A, E1>,
@@ -88,7 +88,7 @@ for (const { isInMemory = false, name, open, skip = false } of kinds) {
         )
       )
 
-    it.live("reads the newest entry of each item in the order of the keys", () =>
+    it.live("returns the newest entry of each item in the order of the keys", () =>
       runInTwoProcesses(
         (journal) =>
           Effect.gen(function* () {
@@ -110,7 +110,7 @@ for (const { isInMemory = false, name, open, skip = false } of kinds) {
       )
     )
 
-    it.live("decodes every kind of entry as it was written", () => {
+    it.live("returns every type of entry unchanged", () => {
       const entries = [
         ...makeLifecycle("a").map((entry, n) => new JournalEntry({ ...entry, key: `step ${n}` })),
         makeEntry("refused", "Refused", { attempt: 12, error: errors[4] ?? assert.fail() }),
@@ -153,7 +153,7 @@ for (const { isInMemory = false, name, open, skip = false } of kinds) {
       )
     })
 
-    it.live("keeps each entry of an item across restarts, over two attempts", () => {
+    it.live("returns the newest entry of an item after each restart", () => {
       const steps = [
         makeEntry("x", "Submitted"),
         makeEntry("x", "Refused", { error: errors[6] ?? assert.fail() }),
@@ -177,7 +177,7 @@ for (const { isInMemory = false, name, open, skip = false } of kinds) {
       )
     })
 
-    it.live("keeps an entry of a higher revision and replaces one of the same revision", () =>
+    it.live("replaces an entry unless the stored entry has a higher revision", () =>
       runInTwoProcesses(
         (journal) =>
           Effect.gen(function* () {
@@ -200,7 +200,7 @@ for (const { isInMemory = false, name, open, skip = false } of kinds) {
       )
     )
 
-    it.live("accepts any text as a key and as a batch id", () => {
+    it.live("accepts any text as an item key and as a batch id", () => {
       const texts = [
         "a",
         "A",
@@ -225,7 +225,7 @@ for (const { isInMemory = false, name, open, skip = false } of kinds) {
         "\r\n",
         "sha256:",
         "sha256:0000000000000000000000000000000000000000000000000000000000000000",
-        // Equals the hash of another text in this list.
+        // This text equals the hash of another text in the list.
         `sha256:${sha256Hex(JSON.stringify("x".repeat(201)))}`,
         "__proto__",
         "constructor",
@@ -233,7 +233,7 @@ for (const { isInMemory = false, name, open, skip = false } of kinds) {
         "x".repeat(201),
         "☃".repeat(200),
         "x".repeat(10_000),
-        // Does not compress, so that it exceeds the limit of an index in PostgreSQL.
+        // This text is incompressible and exceeds the size limit of an index in PostgreSQL.
         Array.makeBy(2_000, (n) => `${(n * 7_368_787) % 99_991}`).join("")
       ]
       return runInTwoProcesses(
@@ -272,7 +272,7 @@ for (const { isInMemory = false, name, open, skip = false } of kinds) {
       )
     })
 
-    it.live("keeps the entries of two batches apart", () =>
+    it.live("separates the entries of two batches", () =>
       runInTwoProcesses(
         (journal) =>
           Effect.gen(function* () {
@@ -294,7 +294,7 @@ for (const { isInMemory = false, name, open, skip = false } of kinds) {
       )
     )
 
-    it.live("writes a thousand entries at once and streams each of them once", () => {
+    it.live("streams each of 1,000 entries once after a single write", () => {
       const keys = Array.makeBy(1_000, (n) => `item ${n}`)
       return runInTwoProcesses(
         (journal) =>
@@ -327,7 +327,7 @@ for (const { isInMemory = false, name, open, skip = false } of kinds) {
       )
     })
 
-    it.live("removes a batch, succeeds for an unknown one, and accepts new entries afterwards", () =>
+    it.live("accepts new entries after the removal of a batch", () =>
       runInTwoProcesses(
         (journal) =>
           Effect.gen(function* () {
@@ -376,14 +376,14 @@ for (const { isInMemory = false, name, open, skip = false } of kinds) {
     )
   })
 }
-it("the entries of these tests cover every member of AwaitFailure", () => {
+it("the test entries include every member of AwaitFailure", () => {
   assert.deepStrictEqual(
     errors.map(({ _tag }) => _tag),
     ModelRouteError.AwaitFailure.members.map(({ _tag }) => _tag)
   )
 })
-describe("a stored journal", () => {
-  it("stores a result with the field names of the API", () => {
+describe("Batch.JournalEntry", () => {
+  it("encodes a result with the field names of the API", () => {
     const entry = makeEntry("x", "Ended", {
       completed: new Execution.Completed({
         id: executionId,
@@ -405,7 +405,7 @@ describe("a stored journal", () => {
     })
     assert.deepStrictEqual(Schema.decodeSync(JournalEntry)(stored), entry)
   })
-  it.live("fails without writing if an entry cannot be encoded as JSON", () =>
+  it.live("causes a JournalError if JSON cannot represent the entry", () =>
     Effect.gen(function* () {
       const round: { self?: unknown } = {}
       round.self = round

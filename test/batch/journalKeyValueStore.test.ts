@@ -1,4 +1,7 @@
-/** The journal in a KeyValueStore: kills during a write, damaged values, the number of reads and writes. */
+/**
+ * Tests the journal in a `KeyValueStore`. Covers kills during a write, damaged values, and the number of reads and
+ * writes.
+ */
 import { readdirSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
@@ -26,7 +29,7 @@ import {
   storedJournal
 } from "../utils/journals.js"
 
-describe.runIf(isFull)("a journal in a KeyValueStore whose process is killed", () => {
+describe.runIf(isFull)("Batch.layerJournal after a kill", () => {
   const steps = [
     makeEntry("x", "Submitted"),
     makeEntry("x", "Refused", { error: errors[4] ?? assert.fail() }),
@@ -35,7 +38,7 @@ describe.runIf(isFull)("a journal in a KeyValueStore whose process is killed", (
   ]
 
   it.live(
-    "keeps the previous entry if the kill cuts the new one at any byte",
+    "returns the previous entry if the new entry is truncated at any byte",
     () =>
       Effect.gen(function* () {
         let cases = 0
@@ -57,7 +60,7 @@ describe.runIf(isFull)("a journal in a KeyValueStore whose process is killed", (
             const left = values.get(slot) === value ? step : steps[n - 1]
             yield* runProcess(storedJournal(values), (journal) =>
               Effect.gen(function* () {
-                // Half of the cases write without a read before.
+                // Half of the cases write without a previous read, because a read caches the position of the item.
                 if (bytes % 2 === 0) assertEntry(yield* readOne(journal, "b", "x"), left)
                 assert.lengthOf(yield* readAll(journal, "b"), left === undefined ? 0 : 1)
                 const next = steps[n + 1] ?? step
@@ -75,7 +78,7 @@ describe.runIf(isFull)("a journal in a KeyValueStore whose process is killed", (
     120_000
   )
 
-  it.live("keeps the old or the new entry of each item after a kill during a write", () =>
+  it.live("returns the old or the new entry of each item after a kill during a write", () =>
     Effect.gen(function* () {
       const known = ["a", "b", "c"].map((key) => makeEntry(key, "Submitted"))
       const next = [
@@ -127,7 +130,7 @@ describe.runIf(isFull)("a journal in a KeyValueStore whose process is killed", (
     })
   )
 
-  it.live("lists every stored item if the kill cuts a list at any byte", () =>
+  it.live("streams every stored item if a list is truncated at any byte", () =>
     Effect.gen(function* () {
       const keys = ["a", "b", "c"]
       const submitted = keys.map((key) => makeEntry(key, "Submitted"))
@@ -142,7 +145,7 @@ describe.runIf(isFull)("a journal in a KeyValueStore whose process is killed", (
           (journal) => Effect.exit(journal.write("b", submitted))
         )
         assert.strictEqual(values.size, 3)
-        // A name that is cut off must not be read as an item.
+        // A truncated name must not be read as an item.
         const get = (key: string) => Effect.sync(() => assert.match(key, /^modelroute-batch-[0-9a-f]{32}-(0|1|n\d)$/))
         yield* runProcess(storedJournal(values, { get }), (journal) =>
           Effect.gen(function* () {
@@ -168,7 +171,7 @@ describe.runIf(isFull)("a journal in a KeyValueStore whose process is killed", (
     })
   )
 
-  it.live("removes the rest of a batch after a kill during a removal", () =>
+  it.live("removes the remaining entries after a kill during a removal", () =>
     Effect.gen(function* () {
       let removals = 0
       for (let n = 1; ; n++) {
@@ -189,7 +192,7 @@ describe.runIf(isFull)("a journal in a KeyValueStore whose process is killed", (
             const entries = yield* readAll(journal, "b")
             const read = (yield* journal.read("b", ["a", "b", "c", "d", "e"])).flatMap(Option.toArray)
             assert.deepStrictEqual(entries.map(encodeEntry), read.map(encodeEntry))
-            // A batch that is partly removed can also be started again.
+            // A partially removed batch must accept new entries.
             const gone = ["a", "b", "c", "d", "e"].filter((key) => !entries.some((entry) => entry.key === key))
             const again = gone.map((key) => makeEntry(key, "Submitted", { idempotencyKey: "again" }))
             if (n % 2 === 0) {
@@ -206,18 +209,18 @@ describe.runIf(isFull)("a journal in a KeyValueStore whose process is killed", (
         if (Exit.isSuccess(exit)) break
         removals += 1
       }
-      // Two removals per item, also for an item with one value, and one per list.
+      // Each item needs two removals, even if the item has one value. Each list needs one removal.
       assert.strictEqual(removals, 2 * 5 + 5)
     })
   )
 })
 
-describe("the values of a journal in a KeyValueStore", () => {
+describe("Batch.layerJournal with stored values", () => {
   const writeAll = (values: StoreValues, entries: ReadonlyArray<JournalEntry>) =>
     runProcess(storedJournal(values), (journal) => Effect.forEach(entries, (entry) => journal.write("b", [entry])))
   const slots = (values: StoreValues) => [...values.keys()].filter((key) => !isListKey(key)).toSorted()
 
-  it.live("have keys that are valid file names", () =>
+  it.live("uses valid file names as keys", () =>
     Effect.gen(function* () {
       const home = yield* makeTempDirectory
       const directory = join(home, "store")
@@ -246,7 +249,7 @@ describe("the values of a journal in a KeyValueStore", () => {
 
   const garbage = ["", "0", "{}", "null", "\u0000\u0000\u0000", `{"sequence":9,"list":0,"entry":{}}`]
 
-  it.live("may be unreadable in one of the two slots", () =>
+  it.live("reads the entry in one slot if the other slot is unreadable", () =>
     Effect.gen(function* () {
       for (const text of garbage) {
         for (const count of [2, 3]) {
@@ -269,7 +272,7 @@ describe("the values of a journal in a KeyValueStore", () => {
     })
   )
 
-  it.live("fail the read if both slots are unreadable, with an error that names both", () =>
+  it.live("fails with the keys of both slots if both slots are unreadable", () =>
     Effect.gen(function* () {
       for (const text of garbage) {
         const values: StoreValues = new Map()
@@ -294,7 +297,7 @@ describe("the values of a journal in a KeyValueStore", () => {
               for (const word of [one, two, "Restore the values, or remove both"]) assert.include(error.message, word)
               if (n < 2) assert.include(error.message, 'the item "x"')
             }
-            // Follows the instructions of the error.
+            // Removes both values, as the error message instructs.
             values.delete(one)
             values.delete(two)
             assert.isUndefined(yield* readOne(journal, "b", "x"))
@@ -307,7 +310,7 @@ describe("the values of a journal in a KeyValueStore", () => {
     })
   )
 
-  it.live("are ignored if they belong to another item", () =>
+  it.live("ignores a value of another item", () =>
     Effect.gen(function* () {
       const values: StoreValues = new Map()
       yield* writeAll(values, makeLifecycle("x").slice(0, 2))
@@ -333,7 +336,7 @@ describe("the values of a journal in a KeyValueStore", () => {
     })
   )
 
-  it.live("are read again if another process writes them during the read", () =>
+  it.live("reads the slots again if another process writes the slots during the read", () =>
     Effect.gen(function* () {
       const values: StoreValues = new Map()
       yield* writeAll(values, makeLifecycle("x").slice(0, 3))
@@ -344,7 +347,7 @@ describe("the values of a journal in a KeyValueStore", () => {
         Effect.sync(() => {
           if (isListKey(key)) return
           gets += 1
-          // Each value is empty at the first read, as while another process writes it.
+          // The first read of each value returns an empty text, as during a write of another process.
           values.set(one, key === one && gets <= 2 ? "" : first)
           values.set(two, key === two && gets <= 2 ? "" : second)
         })
@@ -358,7 +361,7 @@ describe("the values of a journal in a KeyValueStore", () => {
   )
 })
 
-describe("the requests of a journal to its KeyValueStore", () => {
+describe("Batch.layerJournal with a request counter", () => {
   const countRequests = (values: StoreValues) => {
     const counts = { get: 0, set: 0 }
     const hooks: StoreHooks = {
@@ -373,19 +376,19 @@ describe("the requests of a journal to its KeyValueStore", () => {
     return { during, layer: storedJournal(values, hooks) }
   }
 
-  it.live("are one read per unknown item and one write per step", () => {
+  it.live("reads an unknown item once and writes each step once", () => {
     const { during, layer } = countRequests(new Map())
     return runProcess(layer, (journal) =>
       Effect.gen(function* () {
         const keys = ["a", "b", "c"]
         assert.deepStrictEqual(yield* during(journal.read("b", keys)), { get: 3, set: 0 })
         const [first = [], ...next] = Array.makeBy(4, (n) => keys.flatMap((key) => makeLifecycle(key).slice(n, n + 1)))
-        // One write is the list of the three items. One read finds its number.
+        // The three items need one write for their list and one read for the number of the list.
         assert.deepStrictEqual(yield* during(journal.write("b", first)), { get: 1, set: 4 })
         for (const entries of next) {
           assert.deepStrictEqual(yield* during(journal.write("b", entries)), { get: 0, set: 3 })
         }
-        // The position of a delivered item is not cached, so it is read again.
+        // The position of a delivered item is not cached. The write therefore reads both values of the item.
         assert.deepStrictEqual(
           yield* during(journal.write("b", [makeLifecycle("a", { attempt: 2 })[0] ?? assert.fail()])),
           {
@@ -399,7 +402,7 @@ describe("the requests of a journal to its KeyValueStore", () => {
     )
   })
 
-  it.live("read an item again after 16,384 other items", () => {
+  it.live("reads an item again after reads of 16,384 other items", () => {
     const values: StoreValues = new Map()
     const { during, layer } = countRequests(values)
     return runProcess(layer, (journal) =>
@@ -412,7 +415,7 @@ describe("the requests of a journal to its KeyValueStore", () => {
         )
         assert.deepStrictEqual(yield* during(journal.write("b", makeLifecycle("a").slice(1, 2))), { get: 2, set: 1 })
         assert.deepStrictEqual(yield* during(journal.write("b", makeLifecycle("a").slice(2, 3))), { get: 0, set: 1 })
-        // Reads the item and the number of the next list.
+        // The two reads are for the item and for the number of the next list.
         assert.deepStrictEqual(yield* during(journal.write("b", makeLifecycle("c").slice(0, 1))), { get: 2, set: 2 })
         assert.lengthOf(yield* readAll(journal, "b"), 3)
       })
@@ -420,8 +423,8 @@ describe("the requests of a journal to its KeyValueStore", () => {
   })
 })
 
-describe("a journal in a KeyValueStore", () => {
-  it.live("does not cache a position that a write has changed during the read", () =>
+describe("Batch.layerJournal", () => {
+  it.live("does not cache a position that a write changes during the read", () =>
     Effect.gen(function* () {
       for (const last of [2, 3, 4]) {
         const values: StoreValues = new Map()
@@ -433,7 +436,7 @@ describe("a journal in a KeyValueStore", () => {
           Effect.suspend(() => {
             if (!isSlow || !key.endsWith("-1")) return Effect.void
             isSlow = false
-            // The read has already seen the first slot.
+            // The read of the first slot has completed at this point.
             return Effect.zipRight(Deferred.succeed(begun, undefined), Deferred.await(go))
           })
         yield* runProcess(storedJournal(values, { get }), (journal) =>
@@ -447,7 +450,7 @@ describe("a journal in a KeyValueStore", () => {
             const before = new Map(values)
             yield* journal.write("b", [next])
             const changed = [...values.keys()].find((key) => values.get(key) !== before.get(key)) ?? ""
-            // With the newest value cut off, the read must return the entry before it.
+            // If the newest value is unreadable, the read must return the previous entry.
             values.set(changed, "")
             assertEntry(yield* readOne(journal, "b", "x"), makeLifecycle("x")[last - 1])
           })
@@ -456,7 +459,7 @@ describe("a journal in a KeyValueStore", () => {
     })
   )
 
-  it.live("does not cache a position that a removal has deleted during the read", () =>
+  it.live("does not cache a position that a removal deletes during the read", () =>
     Effect.gen(function* () {
       const values: StoreValues = new Map()
       const begun = yield* Deferred.make<void>()
@@ -470,7 +473,7 @@ describe("a journal in a KeyValueStore", () => {
         )
       yield* runProcess(storedJournal(values, { get }), (journal) =>
         Effect.gen(function* () {
-          // The position of a delivered item is not cached.
+          // The position of a delivered item is not cached, so the next read accesses the store.
           yield* journal.write("b", makeLifecycle("x").slice(3))
           isSlow = true
           const reading = yield* Effect.fork(journal.read("b", ["x"]))
@@ -484,7 +487,7 @@ describe("a journal in a KeyValueStore", () => {
           assert.lengthOf(yield* readAll(journal, "b"), 1)
           yield* journal.write("b", [makeEntry("y", "Submitted")])
           yield* journal.remove("b")
-          // The removal has cleared the cache.
+          // This write must not use a position that was cached before the removal.
           yield* journal.write("b", [makeEntry("y", "Accepted")])
           assert.isDefined(yield* readOne(journal, "b", "y"))
           assert.lengthOf(yield* readAll(journal, "b"), 1)
@@ -493,7 +496,7 @@ describe("a journal in a KeyValueStore", () => {
     })
   )
 
-  it.live("fails with the message of the store and works again when the store does", () =>
+  it.live("fails with the message of the store while the store is unavailable", () =>
     Effect.gen(function* () {
       const values: StoreValues = new Map()
       let down: "get" | "set" | "remove" | undefined
@@ -533,7 +536,7 @@ describe("a journal in a KeyValueStore", () => {
     })
   )
 
-  it.live("lists every item after concurrent writes", () => {
+  it.live("streams every item after concurrent writes", () => {
     const set = () => Effect.yieldNow()
     const keys = Array.makeBy(10, (n) => `${n}`)
     return runProcess(storedJournal(new Map(), { set }), (journal) =>
@@ -549,7 +552,7 @@ describe("a journal in a KeyValueStore", () => {
     )
   })
 
-  it.live("completes the write of a value although its caller is interrupted", () =>
+  it.live("completes the write of a value even if the caller is interrupted", () =>
     Effect.gen(function* () {
       const begun = yield* Deferred.make<void>()
       const go = yield* Deferred.make<void>()
@@ -562,7 +565,7 @@ describe("a journal in a KeyValueStore", () => {
           yield* Deferred.await(begun)
           const interruption = yield* Effect.fork(Fiber.interrupt(writing))
           yield* Effect.yieldNow()
-          // The next write waits for the running one.
+          // The next write must wait for the interrupted write.
           const next = yield* Effect.fork(journal.write("b", makeLifecycle("x").slice(1, 2)))
           yield* Effect.yieldNow()
           yield* Deferred.succeed(go, undefined)

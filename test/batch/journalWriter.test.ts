@@ -1,4 +1,4 @@
-/** The journal writer combines the entries of many items into few writes. */
+/** Tests the journal writer. The writer combines the entries of many items into few writes. */
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Deferred, Effect, Exit, Fiber, Option, Scope } from "effect"
 import { Batch, ModelRouteError } from "effect-modelroute"
@@ -17,7 +17,7 @@ const makeEntry = (key: string, step: Batch.JournalStep, attempt = 1): Batch.Jou
 
 const nameOf = ({ attempt, key, step }: Batch.JournalEntry): string => `${key} ${step} ${attempt}`
 
-/** A journal whose writes wait until the test releases them, one at a time. */
+/** Creates a journal whose writes wait. The test releases one write at a time. */
 const makeBlockedJournal = Effect.gen(function* () {
   const memory = yield* makeMemoryJournal
   const calls: Array<ReadonlyArray<string>> = []
@@ -36,8 +36,8 @@ const makeBlockedJournal = Effect.gen(function* () {
 
 const yieldRepeatedly = Effect.repeatN(Effect.yieldNow(), 20)
 
-describe("the journal writer", () => {
-  it.effect("combines the entries that arrive during a write into the next write", () =>
+describe("journalWriter.make", () => {
+  it.effect("combines the entries from the time of a write into the next write", () =>
     Effect.gen(function* () {
       const { calls, next, service } = yield* makeBlockedJournal
       const write = yield* writer.make(service, "b")
@@ -59,7 +59,7 @@ describe("the journal writer", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("writes at most 256 entries at once", () =>
+  it.effect("writes at most 256 entries in one call", () =>
     Effect.gen(function* () {
       const { calls, next, service } = yield* makeBlockedJournal
       const write = yield* writer.make(service, "b")
@@ -102,8 +102,8 @@ describe("the journal writer", () => {
   }
 })
 
-describe("a write of the journal writer", () => {
-  it.effect("fails every caller whose entry it contains, and no other", () =>
+describe("journalWriter.make after a write", () => {
+  it.effect("fails only the callers of a failed write", () =>
     Effect.gen(function* () {
       const memory = yield* makeMemoryJournal
       const full = new ModelRouteError.JournalError({ message: "the disk is full" })
@@ -121,7 +121,7 @@ describe("a write of the journal writer", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is completed before the scope closes", () =>
+  it.effect("completes a started write before the scope closes", () =>
     Effect.gen(function* () {
       const { next, service } = yield* makeBlockedJournal
       const scope = yield* Scope.make()

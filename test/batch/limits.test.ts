@@ -1,6 +1,6 @@
 /**
- * The limits of a batch: the balance, the API key, `stop`, `beforeSubmit`, `maxCost`, the retry budget and the rate
- * limit.
+ * Tests the limits of a batch: the balance, the API key, `stop`, `beforeSubmit`, `maxCost`, the retry budget and the
+ * rate limit.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Array, Clock, Effect, Fiber, Ref, Schedule, Stream } from "effect"
@@ -29,12 +29,11 @@ const readCreates = Effect.flatMap(Simulator.Simulator, (simulator) =>
 const countReasons = (outcomes: ReadonlyArray<Batch.Outcome<unknown>>) =>
   countBy(outcomes.flatMap((outcome) => (outcome._tag === "NotAttempted" ? [outcome.reason] : [])))
 
-describe.runIf(isFull)("a balance that covers 300 of 1,000 items", () => {
-  it.effect("runs exactly 300 items, and the rest after a top-up", () =>
+describe.runIf(isFull)("Batch.run with a balance for 300 of 1,000 items", () => {
+  it.effect("runs 300 items before a top-up and 700 items after the top-up", () =>
     Effect.gen(function* () {
-      // Sixteen items run at once. Each holds 0.048 and then costs 0.040. After 18 rounds, which cost 11.52, the
-      // balance covers the
-      // holds of 12 more.
+      // Sixteen items run concurrently. Each item holds 0.048 and then costs 0.040. Eighteen rounds cost 11.52. The
+      // remaining balance covers the holds of 12 more items.
       const balance = "12.10"
       const result = yield* runBatchTest(
         Effect.gen(function* () {
@@ -64,8 +63,8 @@ describe.runIf(isFull)("a balance that covers 300 of 1,000 items", () => {
   )
 })
 
-describe("a batch that stops", () => {
-  it.effect("waits for the running executions and reports the 402 for the other items", () =>
+describe("Batch.run", () => {
+  it.effect("reports a 402 for the remaining items after the running executions have ended", () =>
     Effect.gen(function* () {
       const { at, outcomes, progress, sent } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -112,7 +111,7 @@ describe("a batch that stops", () => {
     })
   )
 
-  it.effect("stops if a poll is rejected with 401, and a later run resumes the executions", () =>
+  it.effect("resumes the executions in a later run after a poll fails with a 401", () =>
     Effect.gen(function* () {
       const rejectedPoll = Fault.on("executions.get", Fault.envelope("UNAUTHORIZED", { status: 401 }))
       const { executions, first, second } = yield* runBatchTest(
@@ -129,7 +128,7 @@ describe("a batch that stops", () => {
     })
   )
 
-  it.effect("uses a new idempotency key after a certain 402", () =>
+  it.effect("uses a new idempotency key after a 402 for the first attempt", () =>
     Effect.gen(function* () {
       const keys = yield* runBatchTest(
         Effect.gen(function* () {
@@ -146,7 +145,7 @@ describe("a batch that stops", () => {
     })
   )
 
-  it.effect("keeps the idempotency key if the API may have accepted the create before the 402", () =>
+  it.effect("keeps the idempotency key if the API may have accepted the create request before a 402", () =>
     Effect.gen(function* () {
       const { executions, first, keys, second } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -171,7 +170,7 @@ describe("a batch that stops", () => {
     })
   )
 
-  it.effect("keeps the idempotency key if the API may have accepted the create of an earlier run", () =>
+  it.effect("keeps the idempotency key after a 402 if an earlier run may have submitted the item", () =>
     Effect.gen(function* () {
       const { executions, keys, runs } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -195,9 +194,9 @@ describe("a batch that stops", () => {
     })
   )
 
-  it.effect("keeps the idempotency key after a 429 and submits the item again after the key has expired", () =>
+  it.effect("reuses the idempotency key of a rate-limited item after the key has expired", () =>
     Effect.gen(function* () {
-      // The reset is too late to wait for. One request is rejected, and the next is not sent.
+      // The client does not wait 3 hours for the reset. One request is rejected, and the next request is not sent.
       const { first, keys, second, sent } = yield* runBatchTest(
         Effect.gen(function* () {
           const first = yield* collect(Batch.run([1, 2], { ...batchOptions, concurrency: 1 }))
@@ -223,7 +222,7 @@ describe("a batch that stops", () => {
     })
   )
 
-  it.effect("uses a new idempotency key after a 429 and a 402", () =>
+  it.effect("uses a new idempotency key if a 402 follows a 429", () =>
     Effect.gen(function* () {
       const { executions, first, keys, second } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -251,7 +250,7 @@ describe("a batch that stops", () => {
     })
   )
 
-  it.effect("does not send a create again that waits after a 429", () =>
+  it.effect("does not resend a rate-limited create request after `stop`", () =>
     Effect.gen(function* () {
       const { outcomes, sent } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -264,13 +263,13 @@ describe("a batch that stops", () => {
         }),
         { simulator: { faults: [Fault.on("executions.create", Fault.rateLimited({ resetIn: "30 seconds" }))] } }
       )
-      // The gate sends one request first. Its rejection delays the others.
+      // The gate sends a single request first. The 429 for this request delays the other requests.
       assert.strictEqual(sent, 1)
       assert.deepStrictEqual(countReasons(outcomes), { Stopped: 5 })
     })
   )
 
-  it.effect("ends although the retry policy of the caller retries every failure", () =>
+  it.effect("ends after `stop` even if the retry policy retries every failure", () =>
     Effect.gen(function* () {
       const { at, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -291,7 +290,7 @@ describe("a batch that stops", () => {
     })
   )
 
-  it.effect("does not send a create of an earlier run again and keeps its journal entry", () =>
+  it.effect("does not resend the create request of an earlier run after `stop`", () =>
     Effect.gen(function* () {
       const lostCreates = Array.replicate(Fault.on("executions.create", Fault.dropBefore), 4)
       const { keys, outcomes, stopped } = yield* runBatchTest(
@@ -316,7 +315,7 @@ describe("a batch that stops", () => {
     })
   )
 
-  it.effect("sends a create again that the API may have accepted before a 429", () =>
+  it.effect("resends a create request after `stop` if the API may have accepted the request", () =>
     Effect.gen(function* () {
       const { executions, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -341,7 +340,7 @@ describe("a batch that stops", () => {
     })
   )
 
-  it.effect("submits neither the items that wait for the rate limit nor those whose request is being made", () =>
+  it.effect("does not submit waiting items after `stop`", () =>
     Effect.gen(function* () {
       const { after, outcomes, second, stopped } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -367,7 +366,7 @@ describe("a batch that stops", () => {
     })
   )
 
-  it.effect("does not stop if an execution has FAILED with UNAUTHORIZED or INSUFFICIENT_BALANCE", () =>
+  it.effect("continues after an execution has FAILED with UNAUTHORIZED or INSUFFICIENT_BALANCE", () =>
     Effect.gen(function* () {
       const outcomes = yield* runBatchTest(collect(Batch.run(range(20), { ...batchOptions, concurrency: 2 })), {
         simulator: {
@@ -381,7 +380,7 @@ describe("a batch that stops", () => {
     })
   )
 
-  it.effect("keeps the request that an effect has made for the next run", () =>
+  it.effect("reuses the request of an effect in the next run after a 402", () =>
     Effect.gen(function* () {
       let made = 0
       const outcomes = yield* runBatchTest(
@@ -403,7 +402,7 @@ describe("a batch that stops", () => {
     })
   )
 
-  it.effect("waits for the running executions after `stop` and attempts no other item", () =>
+  it.effect("waits for the running executions after `stop`", () =>
     Effect.gen(function* () {
       const { outcomes, executions, progress } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -431,8 +430,8 @@ describe("a batch that stops", () => {
 
 const delayed = Fault.on("executions.create", Fault.delay("1 second"))
 
-describe("the option beforeSubmit", () => {
-  it.effect("gets the number of items to submit and does not run for items that have ended", () =>
+describe("Batch.run with beforeSubmit", () => {
+  it.effect("passes only the number of items that will be submitted", () =>
     Effect.gen(function* () {
       const asked: Array<number> = []
       yield* runBatchTest(
@@ -452,7 +451,7 @@ describe("the option beforeSubmit", () => {
     })
   )
 
-  it.effect("stops the submissions if it returns false, and delays them while it runs", () =>
+  it.effect("stops the submissions if the effect returns `false`", () =>
     Effect.gen(function* () {
       const { outcomes, sentAt } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -470,19 +469,19 @@ describe("the option beforeSubmit", () => {
               }
             })
           )
-          // It does not run again after it has returned false.
+          // `beforeSubmit` does not run again after it returns `false`.
           assert.deepStrictEqual(asked, [20, 20, 20, 4, 20])
           return { outcomes, sentAt: (yield* readCreates).map(({ at }) => at - start) }
         })
       )
-      // Three groups of 20 and one of 4, because an array is read in chunks of 64.
+      // An array is read in chunks of 64. Each chunk has three groups of 20 items and one group of 4 items.
       assert.deepStrictEqual(countTags(outcomes), { Succeeded: 64, NotAttempted: 136 })
       assert.deepStrictEqual(countReasons(outcomes), { BeforeSubmit: 136 })
       assert.strictEqual(sentAt[0], 60_000)
     })
   )
 
-  it.effect("is interrupted by `stop`", () =>
+  it.effect("interrupts the effect after `stop`", () =>
     Effect.gen(function* () {
       const { at, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -501,7 +500,7 @@ describe("the option beforeSubmit", () => {
     })
   )
 
-  it.effect("gets at most `concurrency` items at once", () =>
+  it.effect("passes at most `concurrency` items per call", () =>
     Effect.gen(function* () {
       const asked: Array<number> = []
       yield* runBatchTest(
@@ -517,7 +516,7 @@ describe("the option beforeSubmit", () => {
     })
   )
 
-  it.effect("ends the batch if it fails", () =>
+  it.effect("fails with the error of the effect", () =>
     Effect.gen(function* () {
       const error = yield* runBatchTest(
         Effect.flip(
@@ -529,7 +528,7 @@ describe("the option beforeSubmit", () => {
   )
 })
 
-describe("the option maxCost", () => {
+describe("Batch.run with maxCost", () => {
   const runWithLimit = (extra: Partial<Batch.Options<number>>, setup: Simulator.Options = {}) => {
     let most = 0
     let readCommitted: Effect.Effect<number> = Effect.succeed(0)
@@ -555,10 +554,10 @@ describe("the option maxCost", () => {
     )
   }
 
-  it.effect("is never exceeded by costs and holds, and is used up", () =>
+  it.effect("keeps the sum of costs and holds within the limit", () =>
     Effect.gen(function* () {
       const { charged, executions, most, outcomes } = yield* runWithLimit({ maxCost: "1.00" })
-      // 24 items cost 0.96. The hold of a 25th, 0.048, would exceed the limit.
+      // The cost of 24 items is 0.96. Another hold of 0.048 would exceed the limit.
       assert.strictEqual(executions, 24)
       assert.strictEqual(charged, "0.960")
       assert.isAtMost(most, 1000)
@@ -570,7 +569,7 @@ describe("the option maxCost", () => {
 
   it.effect("does not count failed items", () =>
     Effect.gen(function* () {
-      // These items are rejected when the hold is known, so that room is reserved for them.
+      // The API rejects these items after the first hold is reported. Each item therefore has a reservation.
       const late: Simulator.Fault.Matcher = ({ body, operation }) =>
         operation === "executions.create" && /picture 2[0-4]"/.test(new TextDecoder().decode(body))
       const faults = [
@@ -585,11 +584,11 @@ describe("the option maxCost", () => {
     })
   )
 
-  it.effect("submits one item of each model first to learn its hold", () =>
+  it.effect("submits a single item of each model until the API reports the hold", () =>
     Effect.gen(function* () {
       const sentAt = yield* runBatchTest(
         Effect.gen(function* () {
-          // The gate sends one request first until it knows the limit.
+          // This run provides the rate limit to the gate. Otherwise the gate would send a single request first.
           yield* Stream.runDrain(Batch.run([0], { ...batchOptions, id: "before" }))
           const simulator = yield* Simulator.Simulator
           yield* simulator.inject(delayed, delayed)
@@ -616,7 +615,7 @@ describe("the option maxCost", () => {
     })
   )
 
-  it.effect("delays the first item of a model while the limit has no room", () =>
+  it.effect("delays the first item of a model while other holds use the limit", () =>
     Effect.gen(function* () {
       const { sentAt, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -628,13 +627,13 @@ describe("the option maxCost", () => {
         })
       )
       assert.deepStrictEqual(countTags(outcomes), { Succeeded: 2 })
-      // The hold of 0.048 takes the rest of the limit. When it is settled, there is room again.
+      // The hold of 0.048 uses the rest of the limit. After the first item ends, the limit allows the second item.
       assert.strictEqual(sentAt[0], 0)
       assert.isAbove(sentAt[1] ?? 0, 8000)
     })
   )
 
-  it.effect("uses the option hold as the hold of an item", () =>
+  it.effect("uses the option `hold` as the expected hold of an item", () =>
     Effect.gen(function* () {
       const none = yield* runWithLimit({ maxCost: "0.04", hold: () => "0.048" })
       assert.strictEqual(none.executions, 0)
@@ -649,7 +648,7 @@ describe("the option maxCost", () => {
     })
   )
 
-  it.effect("reserves room for an item that the API may have accepted", () =>
+  it.effect("reserves the hold of an item that the API may have accepted", () =>
     Effect.gen(function* () {
       const lost = Array.replicate(Fault.on("executions.create", Fault.dropAfter), 4)
       const { charged, executions, outcomes } = yield* runWithLimit(
@@ -662,7 +661,7 @@ describe("the option maxCost", () => {
     })
   )
 
-  it.effect("sends no other item of a model while the first may have been accepted with an unknown hold", () =>
+  it.effect("submits no other item of a model after an ambiguous submission with an unknown hold", () =>
     Effect.gen(function* () {
       const { executions, outcomes } = yield* runWithLimit(
         { maxCost: "0.10", concurrency: 3 },
@@ -673,7 +672,7 @@ describe("the option maxCost", () => {
     })
   )
 
-  it.effect("counts the submissions of an earlier run without a limit", () =>
+  it.effect("counts the submissions of an earlier run that had no limit", () =>
     Effect.gen(function* () {
       const lost = Fault.on("executions.create", Fault.dropAfter)
       const charged = yield* runBatchTest(
@@ -683,7 +682,7 @@ describe("the option maxCost", () => {
           yield* simulator.inject(...Array.replicate(lost, 12))
           yield* Stream.runDrain(Batch.run([1, 2, 3], { ...batchOptions, concurrency: 1 }))
           yield* Effect.sleep("1 hour")
-          // Four items have cost 0.160, which leaves room for two of the three others.
+          // Four items cost 0.160. The limit of 0.25 allows two of the other three items.
           yield* Stream.runDrain(Batch.run([9, 8, 7, 3, 2, 1, 0], { ...batchOptions, maxCost: "0.25" }))
           return (yield* readLedger).charged
         })
@@ -692,7 +691,7 @@ describe("the option maxCost", () => {
     })
   )
 
-  it.effect("waits for executions of an earlier run to make room until `stop`", () =>
+  it.effect("stops the wait for executions of an earlier run after `stop`", () =>
     Effect.gen(function* () {
       const { at, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -713,7 +712,7 @@ describe("the option maxCost", () => {
     })
   )
 
-  it.effect("does not run the effect of an item without room", () =>
+  it.effect("does not run the request effect of an item that would exceed the limit", () =>
     Effect.gen(function* () {
       let made = 0
       const outcomes = yield* runBatchTest(
@@ -730,7 +729,7 @@ describe("the option maxCost", () => {
     })
   )
 
-  it.effect("applies to all runs of a batch, whatever the order of the items", () =>
+  it.effect("applies the limit to all runs, regardless of the order of the items", () =>
     Effect.gen(function* () {
       const result = yield* runBatchTest(
         Effect.gen(function* () {
@@ -757,10 +756,10 @@ describe("the option maxCost", () => {
   )
 })
 
-describe.runIf(isFull)("an outage of five minutes", () => {
+describe.runIf(isFull)("Batch.run during an outage of five minutes", () => {
   const isOut = (at: number) => at >= 0 && at < 300_000
 
-  /** Runs a batch while every request gets a 503 for five minutes. */
+  /** Runs a batch during an outage. Every request fails with a 503 for five minutes. */
   const runThroughOutage = (retryBudget: Batch.RetryBudgetOptions | false | undefined) => {
     let clock: Clock.Clock | undefined
     const out = () => clock !== undefined && isOut(clock.unsafeCurrentTimeMillis() - start)
@@ -788,17 +787,16 @@ describe.runIf(isFull)("an outage of five minutes", () => {
     )
   }
 
-  it.effect("causes few requests, and the progress reports the exhausted retry budget", () =>
+  it.effect("sends few requests with the default retry budget", () =>
     Effect.gen(function* () {
       const { after, executions, middle, outcomes, second, sent } = yield* runThroughOutage(undefined)
-      // The 25 running items, the 50 tokens of the full bucket and 10 tokens per minute. Every fourth failure ends a
-      // poll or an item,
-      // and the next request takes no token.
+      // The bound consists of 25 running items, 50 tokens of the full bucket and 10 tokens per minute. Every fourth
+      // failure ends a poll or an item. The next request takes no token.
       assert.isAtMost(sent, Math.ceil(((25 + 50 + 5 * 10) * 4) / 3))
       assert.strictEqual(middle.retriesLeft, 0)
       assert.isAbove(middle.pausedUntil?.epochMillis ?? 0, start + 180_000)
       assert.isAtMost(middle.pausedUntil?.epochMillis ?? 0, start + 186_000)
-      // Each failed item has taken three retries.
+      // Each failed item has used three retries.
       assert.isAtMost(outcomes.filter(({ _tag }) => _tag === "Failed").length, (50 + 5 * 10) / 3)
       assert.isAbove(after.retriesLeft, 0)
       assert.isUndefined(after.pausedUntil)
@@ -807,7 +805,7 @@ describe.runIf(isFull)("an outage of five minutes", () => {
     })
   )
 
-  it.effect("causes thousands of requests without a retry budget", () =>
+  it.effect("sends thousands of requests without a retry budget", () =>
     Effect.gen(function* () {
       const { executions, middle, outcomes, second, sent } = yield* runThroughOutage(false)
       assert.strictEqual(sent, 4 * 500)
@@ -818,7 +816,7 @@ describe.runIf(isFull)("an outage of five minutes", () => {
     })
   )
 
-  it.effect("causes as many requests as the options of the retry budget allow", () =>
+  it.effect("sends as many requests as the options of the retry budget allow", () =>
     Effect.gen(function* () {
       const strict = yield* runThroughOutage({ maxTokens: 1, minPerMinute: 2, tokenRatio: 0 })
       assert.isAtMost(strict.sent, Math.ceil(((25 + 1 + 5 * 2) * 4) / 3))
@@ -828,8 +826,8 @@ describe.runIf(isFull)("an outage of five minutes", () => {
   )
 })
 
-describe("occasional faults", () => {
-  /** Runs one item after the other. The first create of each gets a 503. */
+describe("Batch.run with occasional faults", () => {
+  /** Runs the items sequentially. The first create request of each item fails with a 503. */
   const runWithBudget = (retryBudget: Batch.RetryBudgetOptions | false) =>
     runBatchTest(
       Effect.gen(function* () {
@@ -850,14 +848,14 @@ describe("occasional faults", () => {
       }
     )
 
-  it.effect("do not wait for the retry budget, because successful requests refill it", () =>
+  it.effect("does not delay retries while successful requests refill the retry budget", () =>
     Effect.gen(function* () {
       const free = yield* runWithBudget(false)
-      // Per retry, each item has a create and at least one poll that succeed.
+      // For each retry, an item has a successful create request and at least one successful poll.
       const rich = yield* runWithBudget({ maxTokens: 1, tokenRatio: 0.5, minPerMinute: 0.01 })
       assert.strictEqual(rich.millis, free.millis)
       assert.deepStrictEqual([rich.succeeded, rich.requests, rich.retriesLeft], [10, free.requests, 1])
-      // The first retry finds a token in the bucket. The other nine wait for the minimum rate.
+      // The first retry takes the token in the bucket. The other nine retries wait for the minimum rate.
       const poor = yield* runWithBudget({ maxTokens: 1, tokenRatio: 0, minPerMinute: 0.01 })
       assert.isAtLeast(poor.millis, 9 * 100 * 60_000)
       assert.strictEqual(poor.succeeded, 10)
@@ -865,7 +863,7 @@ describe("occasional faults", () => {
   )
 })
 
-describe("a rate limit during a batch", () => {
+describe("Batch.run after a rate limit rejection", () => {
   for (const [code, status] of [
     ["RATE_LIMITED", 429],
     ["A_LIMIT_OF_TOMORROW", 429]
@@ -892,8 +890,8 @@ describe("a rate limit during a batch", () => {
   }
 })
 
-describe.runIf(isFull)("a rate limit of 600 per minute", () => {
-  it.effect("is used completely by submissions and polls, and never exceeded", () =>
+describe.runIf(isFull)("Batch.run with a rate limit of 600 requests per minute", () => {
+  it.effect("uses at least 98 % of the rate limit without a 429", () =>
     Effect.gen(function* () {
       const items = 2400
       const { end, rejected, requests } = yield* runBatchTest(
@@ -913,10 +911,11 @@ describe.runIf(isFull)("a rate limit of 600 per minute", () => {
         { simulator: { rateLimit: { limit: 600, window: "1 minute" }, balance: "1000.00", recordRequests: 1_000_000 } }
       )
       assert.strictEqual(rejected, 0)
-      // The requests need this many windows, and the last requests cannot be sent before their window opens.
+      // This is the shortest possible time, because the last requests wait until their window opens.
       const best = (Math.ceil(requests / 600) - 1) * 60_000
       assert.isAtMost(end / best, 1.02)
-      // One create, one poll at the end, and a few polls until the usual duration is known.
+      // Each item needs one create request and one poll. Some items need more polls until the latency estimate is
+      // available.
       assert.isAtMost(requests / items, 2.1)
     })
   )

@@ -1,4 +1,6 @@
-/** A batch resumes after it has ended at any point: nothing is submitted twice and nothing is lost (P10). */
+/**
+ * Tests that a batch can resume after a failure at any point. No item is submitted twice, and no outcome is lost (P10).
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Option, Stream } from "effect"
 import { Batch, ModelRouteError } from "effect-modelroute"
@@ -23,7 +25,10 @@ const unsentCreate = Fault.on("executions.create", Fault.dropBefore)
 
 const journalFailure = new ModelRouteError.JournalError({ message: "the journal is gone" })
 
-/** A journal that fails at its n-th write, before or after the entries are stored. Then every read and write fails. */
+/**
+ * Returns a journal that fails at its n-th write, before or after the entries are stored. All later reads and writes
+ * fail.
+ */
 const failAtWrite = (
   kept: Batch.JournalService,
   at: number,
@@ -59,8 +64,8 @@ const executionIdOf = (outcome: Batch.Outcome<number>): string | undefined =>
       ? outcome.error.executionId
       : undefined
 
-describe("a step of an item", () => {
-  it.effect("is written to the journal before it takes effect", () =>
+describe("Batch.run", () => {
+  it.effect("writes each step to the journal before the step takes effect", () =>
     Effect.gen(function* () {
       const log: Array<string> = []
       const memory = yield* makeMemoryJournal
@@ -86,7 +91,7 @@ describe("a step of an item", () => {
     })
   )
 
-  it.effect("has a journal entry with everything that the next step needs", () =>
+  it.effect("writes the data for the next step to each journal entry", () =>
     Effect.gen(function* () {
       const memory = yield* makeMemoryJournal
       const history: Array<Batch.JournalEntry> = []
@@ -129,7 +134,7 @@ describe("a step of an item", () => {
   )
 })
 
-describe("a batch whose journal fails", () => {
+describe("Batch.run with a failing journal", () => {
   const count = 5
   const faults = [
     lostCreate,
@@ -137,7 +142,7 @@ describe("a batch whose journal fails", () => {
     Fault.ends({ status: "FAILED", code: "GENERATION_FAILED" })
   ]
 
-  /** Runs a batch until the given write fails, and then twice with the same journal. */
+  /** Runs a batch until the given write fails. Then runs the batch twice with the same journal. */
   const runWithFailure = (at: number, isStored: boolean, setup: Setup) =>
     runBatchTest(
       Effect.gen(function* () {
@@ -157,7 +162,7 @@ describe("a batch whose journal fails", () => {
     )
 
   for (const isStored of [false, true]) {
-    it.effect(`${isStored ? "after" : "before"} any of its writes has one execution and one outcome per item`, () =>
+    it.effect(`executes each item once if a write fails ${isStored ? "after" : "before"} the entries are stored`, () =>
       Effect.gen(function* () {
         for (let at = 1; at <= 4 * count; at++) {
           const name = `write ${at}`
@@ -167,7 +172,7 @@ describe("a batch whose journal fails", () => {
           assert.isTrue(Exit.isFailure(first), name)
           assert.strictEqual(executions.length, count, name)
           assert.strictEqual(new Set(executions.map(({ idempotencyKey }) => idempotencyKey)).size, count, name)
-          // Every run sends the same bytes under the same key.
+          // Every run sends the same bytes with the same idempotency key.
           const bodies = new Set(
             creates.map(({ body, headers }) => `${headers["idempotency-key"]} ${new TextDecoder().decode(body)}`)
           )
@@ -189,7 +194,7 @@ describe("a batch whose journal fails", () => {
     )
   }
 
-  it.effect("neither sends a request nor emits an outcome after a failed write", () =>
+  it.effect("does not continue an item after a failed write", () =>
     Effect.gen(function* () {
       const sentAt = (step: Batch.JournalStep) =>
         runBatchTest(
@@ -213,8 +218,8 @@ describe("a batch whose journal fails", () => {
   )
 })
 
-describe("a later run of a batch", () => {
-  it.effect("emits ended items without a request and marks those that were delivered", () =>
+describe("Batch.run in a later run", () => {
+  it.effect("emits delivered outcomes again without a request", () =>
     Effect.gen(function* () {
       const { again, sent } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -240,7 +245,7 @@ describe("a later run of a batch", () => {
     })
   )
 
-  it.effect("submits an item again under the same key if it may have been accepted", () =>
+  it.effect("submits a possibly accepted item again with the same idempotency key", () =>
     Effect.gen(function* () {
       const { executions, first, keys, second } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -261,7 +266,7 @@ describe("a later run of a batch", () => {
     })
   )
 
-  it.effect("sends no changed request under a used key, and continues with the original request", () =>
+  it.effect("rejects a changed request after an ambiguous submission", () =>
     Effect.gen(function* () {
       const { runs, sent } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -298,7 +303,7 @@ describe("a later run of a batch", () => {
       { simulator: { faults: [fault, fault, fault, fault] } }
     )
 
-  it.effect("does not send an expired key again and fails with SubmissionOutcomeUnknown", () =>
+  it.effect("fails with SubmissionOutcomeUnknown after the idempotency key has expired", () =>
     Effect.gen(function* () {
       const { executions, first, outcomes, sent } = yield* runAfterExpiry({}, "24 hours")
       assert.deepStrictEqual(sent, [])
@@ -317,7 +322,7 @@ describe("a later run of a batch", () => {
     })
   )
 
-  it.effect("uses the option keyTtl", () =>
+  it.effect("applies the option `keyTtl` to the idempotency key", () =>
     Effect.gen(function* () {
       const beforeExpiry = yield* runAfterExpiry({ keyTtl: "2 hours" }, "1 hour")
       assert.deepStrictEqual(countTags(beforeExpiry.outcomes), { Succeeded: 1 })
@@ -326,7 +331,7 @@ describe("a later run of a batch", () => {
     })
   )
 
-  it.effect("does not retry a create whose key expires during the delay", () =>
+  it.effect("does not retry a create request if its key expires during the delay", () =>
     Effect.gen(function* () {
       const { at, executions, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -335,14 +340,14 @@ describe("a later run of a batch", () => {
         }),
         { simulator: { faults: [lostCreate, lostCreate, lostCreate, lostCreate] } }
       )
-      // The next attempt would be due at 7 s, when the key has just expired.
+      // The next attempt would start after 7 seconds, but the key expires at the same time.
       assert.deepStrictEqual(at, [0, 1000, 3000])
       assert.deepStrictEqual(outcomes.map(nameOf), ["SubmissionOutcomeUnknown"])
       assert.strictEqual(executions.length, 1)
     })
   )
 
-  it.effect("retries a create after a 429 although its key has expired", () =>
+  it.effect("retries a create request after a 429 even if its key has expired", () =>
     Effect.gen(function* () {
       const { at, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -357,7 +362,7 @@ describe("a later run of a batch", () => {
     })
   )
 
-  it.effect("submits an item of unknown outcome under a new key if resubmit returns true", () =>
+  it.effect("submits an ambiguous item again with a new key if `resubmit` returns `true`", () =>
     Effect.gen(function* () {
       const asked: Array<string> = []
       const resubmit = (error: ModelRouteError.ModelRouteError, item: number) => {
@@ -373,7 +378,7 @@ describe("a later run of a batch", () => {
     })
   )
 
-  it.effect("calls resubmit once for two items with the same key", () =>
+  it.effect("resubmits two items with the same key only once", () =>
     Effect.gen(function* () {
       const faults = Array.from({ length: 8 }, () => unsentCreate)
       const { outcomes, sent } = yield* runBatchTest(
@@ -382,7 +387,7 @@ describe("a later run of a batch", () => {
           yield* Effect.sleep("2 days")
           const simulator = yield* Simulator.Simulator
           const before = (yield* simulator.requests).length
-          // The response under the new key is lost, too, and that key expires soon.
+          // The response to the new key is also lost. The new key expires after 5 seconds.
           const outcomes = yield* collect(
             Batch.run([1, 1], { ...batchOptions, keyTtl: "5 seconds", resubmit: () => true })
           )
@@ -396,7 +401,7 @@ describe("a later run of a batch", () => {
     })
   )
 
-  it.effect("resumes an execution by its id after its key has expired", () =>
+  it.effect("resumes an execution after its idempotency key has expired", () =>
     Effect.gen(function* () {
       const { creates, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -414,7 +419,7 @@ describe("a later run of a batch", () => {
     })
   )
 
-  describe("that gets a 404 for an execution", () => {
+  describe("after a 404 for an execution", () => {
     const notFound = Fault.on(
       "executions.get",
       Fault.raw({
@@ -431,8 +436,8 @@ describe("a later run of a batch", () => {
     const isUnknown = (error: ModelRouteError.ModelRouteError) => "status" in error && error.status === 404
 
     /**
-     * Has one item accepted, and runs the batch again with each of `runs`, 70 s apart. The first of these runs gets a
-     * 404. It comes too late for a replica that lags behind.
+     * Submits one item and then runs the batch again with each of `runs`, at intervals of 70 seconds. The first of
+     * these runs receives a 404. After 70 seconds, replication lag cannot cause a 404.
      */
     const runAfterNotFound = (
       runs: ReadonlyArray<Partial<Batch.Options<number>>>,
@@ -450,7 +455,7 @@ describe("a later run of a batch", () => {
         { simulator: { faults: [notFound, ...then] } }
       )
 
-    it.effect("fails the item and polls again in the next run", () =>
+    it.effect("polls the execution again in the next run", () =>
       Effect.gen(function* () {
         const { executions, outcomes } = yield* runAfterNotFound([{}, {}])
         const [unknown, found] = outcomes
@@ -463,7 +468,7 @@ describe("a later run of a batch", () => {
       })
     )
 
-    it.effect("submits the item again in the next run if resubmit and beforeSubmit return true", () =>
+    it.effect("submits the item again if `resubmit` and `beforeSubmit` return `true`", () =>
       Effect.gen(function* () {
         const counts: Array<number> = []
         const { executions, outcomes } = yield* runAfterNotFound([
@@ -494,7 +499,7 @@ describe("a later run of a batch", () => {
       })
     )
 
-    it.effect("clears the 404 even if the run that sees the execution is interrupted", () =>
+    it.effect("clears the 404 even if the run is interrupted after a successful poll", () =>
       Effect.gen(function* () {
         const executions = yield* runBatchTest(
           Effect.gen(function* () {
@@ -502,7 +507,7 @@ describe("a later run of a batch", () => {
             yield* Effect.sleep("70 seconds")
             const [unknown] = yield* collect(Batch.run([1], video))
             assert.strictEqual(unknown && nameOf(unknown), "UnrecognizedError")
-            // This run polls immediately, and the execution has not ended yet.
+            // This run polls immediately. The execution is still running.
             yield* Effect.timeoutOption(Stream.runDrain(Batch.run([1], video)), "1 second")
             yield* Stream.runDrain(Batch.run([1], { ...video, resubmit: isUnknown }))
             return (yield* readLedger).executions
@@ -522,7 +527,7 @@ describe("a later run of a batch", () => {
       })
     )
 
-    it.effect("does not submit a changed request in place of the missing execution", () =>
+    it.effect("rejects a changed request", () =>
       Effect.gen(function* () {
         const { executions, outcomes } = yield* runAfterNotFound([{}, { request: (n) => requestOf(n + 1) }])
         assert.deepStrictEqual(outcomes.map(nameOf), ["UnrecognizedError", "InvalidRequest"])
@@ -552,7 +557,7 @@ describe("a later run of a batch", () => {
     })
   )
 
-  it.effect("emits a final failure again, or submits the item under a new key if resubmit returns true", () =>
+  it.effect("submits an item with a final failure again only if `resubmit` returns `true`", () =>
     Effect.gen(function* () {
       const { executions, runs } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -585,7 +590,7 @@ describe("a later run of a batch", () => {
     })
   )
 
-  it.effect("submits a changed request after a failure and rejects one after a success", () =>
+  it.effect("submits a changed request only after a final failure", () =>
     Effect.gen(function* () {
       const changed = (n: number) => ({ model: "flux-1.1-pro", input: { prompt: `another picture ${n}` } })
       const { executions, second, third } = yield* runBatchTest(
@@ -610,7 +615,7 @@ describe("a later run of a batch", () => {
     })
   )
 
-  it.effect("detects a changed request of an effect by its version", () =>
+  it.effect("uses `version` to detect a changed request of an effect", () =>
     Effect.gen(function* () {
       const { executions, runs } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -643,7 +648,7 @@ describe("a later run of a batch", () => {
     })
   )
 
-  it.effect("ignores the order of the fields of a request", () =>
+  it.effect("ignores the field order of a request", () =>
     Effect.gen(function* () {
       const outcomes = yield* runBatchTest(
         Effect.gen(function* () {
@@ -657,7 +662,7 @@ describe("a later run of a batch", () => {
     })
   )
 
-  it.effect("with another batch id uses other idempotency keys", () =>
+  it.effect("uses new idempotency keys for a new batch id", () =>
     Effect.gen(function* () {
       const executions = yield* runBatchTest(
         Effect.gen(function* () {
@@ -671,7 +676,7 @@ describe("a later run of a batch", () => {
     })
   )
 
-  it.effect("pays for nothing twice without the journal while the API remembers the keys", () =>
+  it.effect("finds the existing executions without the journal", () =>
     Effect.gen(function* () {
       const executions = yield* runBatchTest(
         Effect.gen(function* () {
@@ -687,7 +692,7 @@ describe("a later run of a batch", () => {
     })
   )
 
-  it.effect("sends the recorded body instead of running the effect again", () =>
+  it.effect("resends the recorded body without running the effect again", () =>
     Effect.gen(function* () {
       let made = 0
       const uploading = {
@@ -723,8 +728,8 @@ describe("a later run of a batch", () => {
 const nameOf = (outcome: Batch.Outcome<unknown>): string =>
   outcome._tag === "Failed" ? outcome.error._tag : outcome._tag
 
-describe("two concurrent runs of one batch", () => {
-  it.effect("pay for nothing twice", () =>
+describe("Batch.run in two concurrent runs", () => {
+  it.effect("executes each item once", () =>
     Effect.gen(function* () {
       const { both, executions } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -739,8 +744,8 @@ describe("two concurrent runs of one batch", () => {
   )
 })
 
-describe("the journal of a finished batch", () => {
-  it.effect("streams the last step of each item and can be removed", () =>
+describe("Batch.Journal after a finished batch", () => {
+  it.effect("streams the last step of each item until the batch is removed", () =>
     Effect.gen(function* () {
       const { after, steps } = yield* runBatchTest(
         Effect.gen(function* () {

@@ -1,4 +1,4 @@
-/** The retry budget that the items of a batch share. */
+/** Tests the retry budget that all items of a batch share. */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Logger } from "effect"
 import { RetryBudget, type RetryBudgetOptions } from "../../src/internal/batch/retryBudget.js"
@@ -10,13 +10,13 @@ const elapsed = Effect.map(Clock.currentTimeMillis, (now) => now - start)
 
 interface Retry {
   readonly name: string
-  /** Milliseconds after the start. */
+  /** Due time in milliseconds after the start. */
   readonly due: number
 }
 
 /**
- * Runs retries that start at their due times. Returns the order and the times at which they get a token. `concurrently`
- * runs beside them.
+ * Starts each retry at its due time. Runs `concurrently` at the same time. Returns the time of the token of each retry,
+ * in order.
  */
 const runRetries = (
   options: RetryBudgetOptions | false,
@@ -54,8 +54,8 @@ const runRetries = (
 
 const at = (due: number, ...names: ReadonlyArray<string>): ReadonlyArray<Retry> => names.map((name) => ({ name, due }))
 
-describe("a retry under the budget", () => {
-  it.effect("is sent immediately while the bucket has tokens", () =>
+describe("RetryBudget.waitForToken", () => {
+  it.effect("returns immediately while the bucket has tokens", () =>
     Effect.gen(function* () {
       const { budget, lines, out } = yield* runRetries({ maxTokens: 3 }, at(0, "a", "b", "c"))
       assert.deepStrictEqual(out, [
@@ -68,9 +68,9 @@ describe("a retry under the budget", () => {
     })
   )
 
-  it.effect("waits until the minimum rate has completed a token", () =>
+  it.effect("waits until the minimum rate has added a token", () =>
     Effect.gen(function* () {
-      // Ten per minute are one in 6 s. Half of that time has passed.
+      // Ten tokens per minute are one token in 6 s. The retry `b` starts after half of that time.
       const { out } = yield* runRetries({ maxTokens: 1 }, [...at(0, "a"), ...at(3000, "b")])
       assert.deepStrictEqual(out, [
         ["a", 0],
@@ -79,7 +79,7 @@ describe("a retry under the budget", () => {
     })
   )
 
-  it.effect("does not overtake an earlier retry", () =>
+  it.effect("takes tokens in the order of the retries", () =>
     Effect.gen(function* () {
       const { out } = yield* runRetries({ maxTokens: 1 }, [...at(0, "a", "b", "c"), ...at(10_900, "d")])
       assert.deepStrictEqual(out, [
@@ -91,7 +91,7 @@ describe("a retry under the budget", () => {
     })
   )
 
-  it.effect("is sent within 5 s after two requests have succeeded", () =>
+  it.effect("returns within 5 s after two requests have succeeded", () =>
     Effect.gen(function* () {
       const { out } = yield* runRetries({ maxTokens: 1, minPerMinute: 1 }, at(0, "a", "b", "c"), (budget) =>
         Effect.delay(
@@ -101,7 +101,7 @@ describe("a retry under the budget", () => {
           1000
         )
       )
-      // The bucket holds one token, so the share of the 5 s is lost.
+      // The bucket has a capacity of one token. The fraction of a token from the minimum rate is therefore lost.
       assert.deepStrictEqual(out, [
         ["a", 0],
         ["b", 5000],
@@ -110,7 +110,7 @@ describe("a retry under the budget", () => {
     })
   )
 
-  it.effect("leaves the queue when it is interrupted", () =>
+  it.effect("leaves the queue after an interruption", () =>
     Effect.gen(function* () {
       const { budget, out } = yield* runRetries({ maxTokens: 1 }, at(0, "a"), (budget) =>
         Effect.asVoid(Effect.timeoutOption(Effect.delay(budget.waitForToken, 1), 1000))
@@ -122,15 +122,15 @@ describe("a retry under the budget", () => {
   )
 })
 
-describe("the bucket of the retry budget", () => {
-  it("never holds more than maxTokens", () => {
+describe("RetryBudget", () => {
+  it("never contains more than `maxTokens` tokens", () => {
     const budget = new RetryBudget({ maxTokens: 4 })
     assert.strictEqual(budget.tokensLeft(start), 4)
     budget.succeeded += 1000
     assert.strictEqual(budget.tokensLeft(start + 3_600_000), 4)
   })
 
-  it.effect("lets every retry pass immediately if the budget is disabled", () =>
+  it.effect("does not delay retries if the budget is disabled", () =>
     Effect.gen(function* () {
       const { budget, out } = yield* runRetries(false, at(0, ...Array.from({ length: 500 }, (_, n) => `retry ${n}`)))
       assert.isTrue(out.length === 500 && out.every(([, at]) => at === 0))
@@ -138,7 +138,7 @@ describe("the bucket of the retry budget", () => {
     })
   )
 
-  it.effect("logs once that it is exhausted and once that it is refilled", () =>
+  it.effect("logs each exhaustion and each refill once", () =>
     Effect.gen(function* () {
       const retries = [...at(0, "a", "b", "c", "d"), ...at(60_000, "e"), ...at(61_000, "f", "g", "h")]
       const { lines } = yield* runRetries({ maxTokens: 2 }, retries, (budget) =>
