@@ -1,5 +1,6 @@
 /**
- * Traces, counts and logs calls: one span for each operation, one count for each request, and one report for each wait.
+ * Records spans, metrics and log lines. Each operation has one span, each request updates one counter, and each wait
+ * has one report.
  *
  * @internal
  */
@@ -23,7 +24,7 @@ import { formatMillis } from "./data/durationText.js"
 import { omitUndefined } from "./data/lenient.js"
 import * as monotonic from "./data/monotonic.js"
 
-/** @internal The attributes of a call that its span records when it ends. */
+/** @internal The attributes that the span of a call records at its end. */
 export interface CallStats {
   attempts: number
   executionId?: ExecutionId | undefined
@@ -33,14 +34,14 @@ export interface CallStats {
 const toOutcome = (exit: Exit.Exit<unknown, unknown>): string => {
   if (Exit.isSuccess(exit)) return "ok"
   const failure = Cause.failureOption(exit.cause)
-  // The source of an upload and the caller's effects have their own failures.
+  // An upload source or an effect of the caller can fail with an error of another library.
   if (Option.isSome(failure)) return isModelRouteError(failure.value) ? failure.value._tag : "CallerFailure"
   return Cause.isInterrupted(exit.cause) ? "interrupted" : "defect"
 }
 
 /**
- * Runs loggers and tracers and ignores their failures. They are the user's code and must not change the result of a call or the count
- * of permits.
+ * Runs an effect and ignores its failures and defects. Loggers and tracers are user code. Their failures must not
+ * change the result of a call or the number of permits.
  *
  * @internal
  */
@@ -62,7 +63,7 @@ const closeSpan = (span: Tracer.Span, exit: Exit.Exit<unknown, unknown>, attribu
     runSafely(Effect.clockWith((clock) => Effect.sync(() => span.end(clock.unsafeCurrentTimeNanos(), exit))))
   )
 
-/** @internal Runs an effect in a span. `attributesOf` is evaluated when the effect ends. */
+/** @internal Runs an effect in a span. Evaluates `attributesOf` when the effect ends. */
 export const withSpan = <A, E, R>(
   name: string,
   kind: Tracer.SpanKind,
@@ -89,7 +90,7 @@ const operationAttributes =
     "modelroute.file_id": stats.fileId
   })
 
-/** @internal Adds the headers that continue the trace at the API. */
+/** @internal Adds the trace headers of the current span to a request. */
 export const addTraceHeaders = (
   request: HttpClientRequest.HttpClientRequest
 ): Effect.Effect<HttpClientRequest.HttpClientRequest> =>
@@ -101,14 +102,14 @@ export const addTraceHeaders = (
     })
   )
 
-/** @internal Runs an operation in one span, whatever the number of its requests and waits. */
+/** @internal Runs an operation in one span. The span includes all requests and waits of the operation. */
 export const withOperationSpan = <A, E>(
   operation: string,
   stats: CallStats,
   effect: Effect.Effect<A, E>
 ): Effect.Effect<A, E> => withSpan(`modelroute.${operation}`, "client", operationAttributes(operation, stats), effect)
 
-/** @internal Runs a stream in one span, which ends with the stream. */
+/** @internal Runs a stream in one span. The span ends when the stream ends. */
 export const withOperationSpanStream = <A, E>(
   operation: string,
   stats: CallStats,
@@ -132,7 +133,10 @@ const withLabels = <Type, Out>(
     Object.entries(labels).map(([name, value]) => MetricLabel.make(name, value))
   )
 
-/** Caches the metric of each label, because making a metric costs more than updating it. There are few labels. */
+/**
+ * Creates a function that increments the counter of a label. Caches the labelled metrics, because creating a metric is
+ * slower than updating it. The number of labels is small.
+ */
 const makeCounter = (metric: Metric.Metric.Counter<number>, label: string) => {
   const cache = new Map<string, Effect.Effect<void>>()
   return (operation: string, value: string): Effect.Effect<void> => {
@@ -151,20 +155,20 @@ export const countRequest = makeCounter(Metrics.requests, "outcome")
 /** @internal Counts a retry. The reason is the tag of the error. */
 export const countRetry = makeCounter(Metrics.retries, "reason")
 
-/** A wait of at least this length is logged at level Info, a shorter one at level Debug. */
+/** The minimum length of a wait that is logged at level Info instead of Debug. */
 const infoThresholdMillis = Duration.toMillis("5 seconds")
 
 /** @internal Logs the start of a wait. */
 export const logWait = (millis: number, text: string): Effect.Effect<void> =>
   millis < infoThresholdMillis ? Effect.logDebug(text) : Effect.logInfo(text)
 
-/** @internal A wait that is about to begin. */
+/** @internal The report of a wait, before the wait begins. */
 export interface WaitReport {
   readonly operation: string
   /** The tag of the error that causes the wait, or `poll`. */
   readonly reason: string
   readonly millis: number
-  /** The reason of the transport failure, or the HTTP status. */
+  /** The reason of the `TransportError`, or the HTTP status. */
   readonly detail?: string | undefined
   /** The number of the failed attempt, counted from 1. */
   readonly attempt?: number | undefined
@@ -187,7 +191,8 @@ const countWait = (operation: string, reason: string, millis: number): Effect.Ef
   Metric.update(withLabels(Metrics.waits, { operation, reason }), millis / 1000)
 
 /**
- * Reports a wait before it begins: a log line (Debug, or Info for retries after 5 s or more), a span event and a metric.
+ * Reports a wait before it begins. Writes a log line, adds a span event and updates a metric. The log level is Debug,
+ * or Info for a retry after 5 seconds or more.
  *
  * @internal
  */
@@ -208,8 +213,8 @@ export const reportWait = (wait: WaitReport): Effect.Effect<void> => {
 }
 
 /**
- * Measures a wait for the rate limit. After the wait it adds a span event and updates a metric. The gate writes the log line, one for
- * all waiting requests.
+ * Measures a wait in the queue of the gate. Adds a span event and updates a metric after the wait. Writes no log line,
+ * because the gate writes one line for all waiting requests.
  *
  * @internal
  */

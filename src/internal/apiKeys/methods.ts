@@ -1,8 +1,4 @@
-/**
- * The methods on API keys.
- *
- * @internal
- */
+/** @internal The methods for API keys. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -17,7 +13,7 @@ import { runOperation } from "../http/retryLoop.js"
 
 const operation = "apiKeys.rotate"
 
-/** @internal Makes the methods on API keys of a client. */
+/** @internal Creates the methods of a client for API keys. */
 export const make = (sender: RequestSender): ApiKeys => ({
   rotate: (id) =>
     Effect.flatMap(requests.encodeSegment(operation, "id", id), (segment) =>
@@ -25,22 +21,26 @@ export const make = (sender: RequestSender): ApiKeys => ({
         operation,
         request: requests.make("POST", `/v1/api-keys/${segment}/rotate`),
         decode: attempt.decodeJson("the new key", (json) => decodeRotatedKey(json, id)),
-        // A repeated rotation would create a second key, and the first one would be lost.
+        // A repeated rotation would create a second key, and the first new key would be lost.
         isRepeatable: false
       })
     )
 })
 
 /**
- * The methods on API keys. They need an API key with full access. No method requires a service. All failures are in its type.
+ * The methods for API keys. They require an API key with full access. No method requires a service. All failures are in
+ * its type.
  *
  * @since 0.1.0
  * @category models
  */
 export interface ApiKeys {
   /**
-   * Replaces an API key by a new one. The old key stays valid for 1 hour. A client whose own key is rotated continues with the old
-   * key, so create a new client with the new key within that hour. Not retried after an ambiguous failure, because a second rotation would create a second key. API page "Authentication".
+   * Replaces an API key with a new key. The old key stays valid for 1 hour. A client continues to use its old key after
+   * the rotation. Create a client with the new key within 1 hour.
+   *
+   * A rotation is not retried after an ambiguous failure, because a second rotation would create a second key. API page
+   * "Authentication".
    *
    * @example
    * ```ts
@@ -63,7 +63,7 @@ const wire = wireNames.make({
 
 const decodeFields = Schema.decodeUnknownOption(ApiKey.RotatedKey)
 
-/** Adds the requested id if the response has none. */
+/** Decodes a rotated key. Uses the requested id if the response contains no id. */
 const decodeRotatedKey = (json: unknown, id: ApiKey.KeyId): ApiKey.RotatedKey | undefined => {
   if (!isRecord(json)) return undefined
   const fields = wire.toModel(json)

@@ -1,10 +1,6 @@
-/**
- * Helpers for bytes.
- *
- * @internal
- */
+/** @internal Functions for byte arrays. */
 
-/** @internal Concatenates chunks of bytes. */
+/** @internal Concatenates byte arrays. */
 export const concatBytes = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
   const whole = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
   let at = 0

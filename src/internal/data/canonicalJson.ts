@@ -1,10 +1,10 @@
 /**
- * Writes equal JSON values as the same text, whatever the order of their keys (RFC 8785).
+ * Serializes JSON values canonically. Equal values have the same text, regardless of the order of their keys. RFC 8785.
  *
  * @internal
  */
 
-/** @internal Accepts any value, as `JSON.stringify` does, and throws if `JSON.stringify` throws. */
+/** @internal Returns the canonical JSON of a value. Throws if `JSON.stringify` throws. */
 export const canonicalJson = (value: unknown): string => write(JSON.parse(JSON.stringify(value) ?? "null"))
 
 const write = (value: unknown): string => {

@@ -4,7 +4,7 @@
  * @internal
  */
 
-/** @internal Formats milliseconds, such as "7.3 s", "2 min 5 s" or "3.5 h". */
+/** @internal Formats milliseconds as a text, such as "7.3 s", "2 min 5 s" or "3.5 h". */
 export const formatMillis = (millis: number): string => {
   const total = Math.max(0, millis) / 1000
   if (total < 120) return `${Math.round(total * 10) / 10} s`

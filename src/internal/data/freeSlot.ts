@@ -1,13 +1,14 @@
 /**
- * Finds the first free slot in a store that cannot list its keys. Slots have numbers from 0 and are taken without a
- * gap.
+ * Finds the first free slot in a store that cannot list its keys. Slots are numbered from 0 and are filled without
+ * gaps.
  *
  * @internal
  */
 import * as Effect from "effect/Effect"
 
 /**
- * Searches with doubling, then halving steps. All slots before `from` are taken. If `from` is free, it asks once.
+ * Returns the number of the first free slot. Doubles the step until a slot is free, then halves the step. All slots
+ * before `from` must be taken. If `from` is free, calls `isTaken` only once.
  *
  * @internal
  */

@@ -1,12 +1,12 @@
 /**
- * Writes JSON of any depth. `JSON.stringify` is recursive and overflows the stack after some thousand levels. A
- * response can be deeper, because `JSON.parse` reads any depth.
+ * Serializes JSON values of any depth. `JSON.stringify` is recursive and overflows the stack after a few thousand
+ * levels. A response can be deeper, because `JSON.parse` accepts any depth.
  *
  * @internal
  */
 import { isRecord } from "./lenient.js"
 
-/** @internal Writes a value that consists of JSON types only, such as a result of `JSON.parse`. */
+/** @internal Serializes a value that contains only JSON types, such as a result of `JSON.parse`. */
 export const stringify = (value: unknown): string => {
   try {
     return JSON.stringify(value)
@@ -16,14 +16,14 @@ export const stringify = (value: unknown): string => {
   }
 }
 
-/** Text between values, which is written unchanged. */
+/** A text between values, such as a bracket or a comma. */
 class Raw {
   constructor(readonly text: string) {}
 }
 
 const stringifyDeep = (value: unknown): string => {
   const parts: Array<string> = []
-  /** The values and texts that are still to be written, in reverse order. */
+  /** The remaining values and texts, in reverse order. */
   const unwritten: Array<unknown> = [value]
   while (unwritten.length > 0) {
     const next = unwritten.pop()
@@ -48,7 +48,12 @@ const stringifyDeep = (value: unknown): string => {
   return parts.join("")
 }
 
-/** @internal Tests whether the strings and keys of a value have more characters than `limit`, at any depth. */
+/**
+ * Tests whether the total length of the strings and keys of a value exceeds `limit`, at any depth. Each other value
+ * counts as one character.
+ *
+ * @internal
+ */
 export const isLargerThan = (value: unknown, limit: number): boolean => {
   const unread: Array<unknown> = [value]
   let size = 0

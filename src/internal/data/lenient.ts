@@ -1,6 +1,6 @@
 /**
- * Lenient decoding of responses. A field that is missing, null or unreadable becomes absent. The caller has paid for
- * the result, so one unreadable field must not make it fail.
+ * Decodes responses leniently. A field that is missing, `null` or invalid becomes absent. One invalid field must not
+ * fail a response, because the caller has paid for the result.
  *
  * @internal
  */
@@ -17,39 +17,35 @@ export const lenient = <A, I>(schema: Schema.Schema<A, I>) => {
   })
 }
 
-/** Ten years. */
+/** Limits a duration to ten years. */
 const maxDurationMillis = 315_576_000_000
 
-/**
- * The schema of a duration in milliseconds, such as a latency. Infinity and negative numbers do not decode.
- *
- * @internal
- */
+/** @internal Schema of a duration in milliseconds, such as a latency. Rejects Infinity and negative numbers. */
 export const DurationMillis = Schema.compose(
   Schema.Number.pipe(Schema.between(0, maxDurationMillis)),
   Schema.DurationFromMillis
 )
 
-/** @internal The schema of an object with any fields. */
+/** @internal Schema of an object with any fields. */
 export const Attributes = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 
-/** @internal Tests whether a value is an object, and not an array. */
+/** @internal Tests whether a value is an object other than an array. */
 export const isRecord = (u: unknown): u is { readonly [key: string]: unknown } =>
   typeof u === "object" && u !== null && !Array.isArray(u)
 
-/** @internal Returns a string that is not empty, or `undefined`. */
+/** @internal Returns the value if it is a non-empty string. Otherwise, returns `undefined`. */
 export const nonEmptyString = (u: unknown): string | undefined => (typeof u === "string" && u !== "" ? u : undefined)
 
 /**
- * Whether a value can be one segment of a URL path. A lone surrogate has no encoding, and `.` and `..` name other paths. Messages quote
- * ids, so control characters and long texts are not accepted either.
+ * Tests whether a value can be one segment of a URL path. A lone surrogate has no encoding, and `.` and `..` refer to
+ * other paths. Rejects control characters and texts of more than 512 characters, because messages quote ids.
  *
  * @internal
  */
 export const isPathSegment = (u: unknown): u is string =>
   typeof u === "string" && u !== "." && u !== ".." && /^[^\p{Surrogate}\p{Cc}]{1,512}$/u.test(u)
 
-/** @internal Returns an id that later requests can contain. */
+/** @internal Returns the value if it is an id that requests can contain. Otherwise, returns `undefined`. */
 export const idOf = (u: unknown): string | undefined => (isPathSegment(u) ? u : undefined)
 
 /** @internal Tests whether a value is an absolute http(s) URL. */
@@ -59,6 +55,11 @@ type WithoutUndefined<T> = { readonly [K in keyof T as undefined extends T[K] ? 
   readonly [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>
 }
 
-/** @internal Removes the fields that are `undefined`. TypeScript cannot follow the filter, so the type is asserted. */
+/**
+ * Removes the fields that are `undefined`. TypeScript cannot infer the type of the filtered object, so the type is
+ * asserted.
+ *
+ * @internal
+ */
 export const omitUndefined = <T extends object>(fields: T): WithoutUndefined<T> =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as WithoutUndefined<T>

@@ -1,8 +1,4 @@
-/**
- * Amounts in dollars, as decimal strings without an exponent.
- *
- * @internal
- */
+/** @internal Parses and formats amounts in dollars. An amount is a decimal string without an exponent. */
 import * as BigDecimal from "effect/BigDecimal"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
@@ -14,10 +10,15 @@ export type Amount = BigDecimal.BigDecimal
 /** @internal */
 export const zero: Amount = BigDecimal.unsafeFromString("0")
 
-/** Limits the digits, because `1e-999999999` would be written with a billion zeros. */
+/** Limits the digits and the exponent, because `1e-999999999` would be formatted with a billion zeros. */
 const amountPattern = /^\d{1,30}(\.\d{1,30})?(e[+-]?\d{1,2})?$/i
 
-/** @internal Writes all digits. `BigDecimal.format` writes small amounts with an exponent, which can be misread. */
+/**
+ * Formats an amount without an exponent. `BigDecimal.format` uses an exponent for small amounts, which is easy to
+ * misread.
+ *
+ * @internal
+ */
 export const format = (amount: Amount): string => {
   const { scale, value } = BigDecimal.normalize(amount)
   const digits = String(value < 0n ? -value : value)
@@ -27,17 +28,21 @@ export const format = (amount: Amount): string => {
   return `${sign}${padded.slice(0, -scale)}.${padded.slice(-scale)}`
 }
 
-/** @internal Writes at least two decimal places. */
+/** @internal Formats an amount with at least two decimal places. */
 export const formatDollars = (amount: Amount): string => {
   const [whole = "", fraction = ""] = format(amount).split(".")
   return `${whole}.${fraction.padEnd(2, "0")}`
 }
 
-/** @internal Returns `undefined` if the amount cannot be read. It is then unknown, not zero. */
+/**
+ * Parses an amount. Returns `undefined` if the text is not an amount, because an unknown amount is not zero.
+ *
+ * @internal
+ */
 export const parse = (text: string | undefined): Amount | undefined =>
   text !== undefined && amountPattern.test(text) ? Option.getOrUndefined(BigDecimal.fromString(text)) : undefined
 
-/** Returns a decimal string unchanged, and converts a number or an exponent to a decimal string. */
+/** Returns a decimal string unchanged. Converts a number or a text with an exponent to a decimal string. */
 const toDecimalString = (wire: string | number): string | undefined => {
   const text = String(wire).trim()
   const amount = parse(text)
@@ -45,7 +50,7 @@ const toDecimalString = (wire: string | number): string | undefined => {
   return /e/i.test(text) ? format(amount) : text
 }
 
-/** @internal The schema of an amount in a response. Other texts, such as `$0.048` or `0,048`, do not decode. */
+/** @internal Schema of an amount in a response. Rejects other texts, such as `$0.048` or `0,048`. */
 export const Money = Schema.transformOrFail(Schema.Union(Schema.String, Schema.Number), Schema.String, {
   strict: true,
   decode: (wire, _, ast) => {
@@ -57,6 +62,6 @@ export const Money = Schema.transformOrFail(Schema.Union(Schema.String, Schema.N
   encode: ParseResult.succeed
 })
 
-/** @internal Tests whether an amount in a response can be read. */
+/** @internal Tests whether a value in a response is a valid amount. */
 export const isAmount = (wire: unknown): boolean =>
   (typeof wire === "string" || typeof wire === "number") && toDecimalString(wire) !== undefined

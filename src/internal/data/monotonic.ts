@@ -1,6 +1,6 @@
 /**
- * Monotonic time, for durations. The wall clock can be set back or forward while a timer runs. Effect's `Clock` has
- * both clocks, and `TestClock` drives both.
+ * Reads the monotonic clock for durations. The wall clock is unsuitable, because it can be changed while a timer runs.
+ * Effect's `Clock` provides both clocks, and `TestClock` controls both.
  *
  * @internal
  */
@@ -8,8 +8,8 @@ import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 
 /**
- * Returns the milliseconds since an arbitrary moment. They are rounded, because `TestClock` computes nanoseconds in
- * floating point and is off by a fraction of a microsecond.
+ * Returns the milliseconds since an arbitrary moment. Rounds the result, because `TestClock` computes nanoseconds in
+ * floating point with a small error.
  *
  * @internal
  */
@@ -19,7 +19,8 @@ export const read = (clock: Clock.Clock): number => Number((clock.unsafeCurrentT
 export const now: Effect.Effect<number> = Effect.clockWith((clock) => Effect.sync(() => read(clock)))
 
 /**
- * Returns the wall clock minus the monotonic clock in milliseconds. It changes only if the wall clock is set.
+ * Returns the wall clock minus the monotonic clock in milliseconds. The difference changes only if the wall clock is
+ * changed.
  *
  * @internal
  */

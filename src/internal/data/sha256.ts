@@ -1,6 +1,6 @@
 /**
- * SHA-256 and HMAC-SHA256 as synchronous functions. WebCrypto is asynchronous and completes in real time, which
- * `TestClock` does not wait for.
+ * Computes SHA-256 and HMAC-SHA256 synchronously. WebCrypto is asynchronous and completes in real time, and `TestClock`
+ * does not wait for real time.
  *
  * @internal
  */
@@ -11,9 +11,9 @@ import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
 const bytesOf = (message: Uint8Array | string): Uint8Array =>
   typeof message === "string" ? utf8ToBytes(message) : message
 
-/** @internal Returns 64 lower-case hex characters. A text is hashed as UTF-8. */
+/** @internal Returns the SHA-256 hash as 64 lower-case hexadecimal digits. Encodes a string as UTF-8. */
 export const sha256Hex = (message: Uint8Array | string): string => bytesToHex(sha256(bytesOf(message)))
 
-/** @internal Returns 64 lower-case hex characters. A text is hashed as UTF-8. */
+/** @internal Returns the HMAC-SHA256 as 64 lower-case hexadecimal digits. Encodes a string as UTF-8. */
 export const hmacSha256Hex = (key: Uint8Array | string, message: Uint8Array | string): string =>
   bytesToHex(hmac(sha256, bytesOf(key), bytesOf(message)))

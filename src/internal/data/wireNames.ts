@@ -21,15 +21,11 @@ const rename = (json: Json, pairs: ReadonlyArray<readonly [from: string, to: str
   return renamed
 }
 
-/**
- * Makes the converters of a model.
- *
- * @internal
- */
+/** @internal Creates the converters of a model. */
 export const make = (options: {
-  /** Name of each field in the API's JSON, by its name in the model. */
+  /** The name of each field in the API's JSON, by its name in the model. */
   readonly names: { readonly [modelField: string]: string }
-  /** Further JSON fields that the decoder of the model reads. Default: none. */
+  /** Additional JSON fields that the decoder of the model reads. Default: none. */
   readonly alsoRead?: ReadonlyArray<string>
 }): WireNames => {
   const toWire = Object.entries(options.names)

@@ -1,15 +1,11 @@
-/**
- * Runs the callbacks of options.
- *
- * @internal
- */
+/** @internal Runs callbacks from the options of a call. */
 import * as Effect from "effect/Effect"
 import type { InvalidRequest } from "../../ModelRouteError.js"
 import { invalidRequest, type SentRequest } from "./invalidRequest.js"
 
 /**
- * Runs a callback that returns an effect. Fails with `InvalidRequest` if it returns something else, such as a promise,
- * because a defect would lose what `sent` contains.
+ * Runs a callback that returns an effect. Fails with `InvalidRequest` if the callback returns another value, such as a
+ * promise. The error contains the fields of `sent`, which a defect would lose.
  *
  * @internal
  */

@@ -1,6 +1,6 @@
 /**
- * Creates the error for a response, for a FAILED execution, and for a request without a complete response. Every
- * response has an error.
+ * Creates errors from responses, from FAILED executions and from requests without a complete response. Every
+ * unsuccessful response has an error, even in an unknown format.
  *
  * @internal
  */
@@ -18,33 +18,35 @@ import { decodeText, parseJson, findEnvelope } from "./envelope.js"
 import * as messages from "./messages.js"
 import { type Redactor, makeRedactor, maxShownChars } from "./redact.js"
 
-/** @internal The facts about a call that its error needs. */
+/** @internal The facts about a call that its error depends on. */
 export interface ErrorContext {
   readonly operation: string
   readonly attempts: number
   readonly idempotencyKey?: string
   readonly executionId?: ExecutionId
   readonly fileId?: FileId
-  /** Whether the API executes the request once, however often it arrives. */
+  /** Indicates whether the request is safe to repeat. The API executes a repeatable request only once. */
   readonly isRepeatable: boolean
-  /** Whether the request has the idempotency key, so that the API repeats its first response. */
+  /**
+   * Indicates whether the request contains the idempotency key. The API returns its first response to a repeated key.
+   */
   readonly isKeyed?: boolean
-  /** Texts that no error may show. */
+  /** The texts that the error must not contain. */
   readonly confidential?: Confidential
-  /** Whether the response comes from object storage, which has no error envelope. */
+  /** Indicates whether the response comes from object storage. Storage responses have no error envelope. */
   readonly isStorage?: boolean
 }
 
-/** @internal A response with its whole body. */
+/** @internal A response with its complete body. */
 export interface ResponseData {
   readonly status: number
   readonly headers: { readonly [name: string]: string | undefined }
   readonly body: Uint8Array
-  /** Epoch milliseconds on the local clock at which the headers arrived. */
+  /** The arrival time of the headers, in epoch milliseconds on the local clock. */
   readonly receivedAt: number
   /**
-   * Milliseconds until the gate admits requests again, if the response is rate-limited. The gate knows more than this
-   * response.
+   * The milliseconds until the gate admits requests again, if the response is rate-limited. Takes precedence over the
+   * headers, because the gate also considers other responses.
    */
   readonly opensIn?: number | undefined
 }
@@ -56,7 +58,7 @@ interface ReportedError {
   readonly details: unknown
 }
 
-/** The same error without confidential texts. */
+/** A reported error without confidential texts. */
 interface RedactedError {
   readonly code: string
   readonly apiMessage: string | undefined
@@ -91,7 +93,7 @@ const findRequestId = (
     .filter((id) => typeof id === "string")
     .find((id) => /^[\w.:+/=-]{1,128}$/.test(id) && redactIdentifiers([id])[0] === id)
 
-/** Times after the latest valid date become that date. */
+/** Returns the time as a date. Replaces a time after the latest valid date by that date. */
 const toDateTime = (epochMillis: number): DateTime.Utc => DateTime.unsafeMake(Math.min(epochMillis, 8.64e15))
 
 const rateLimitFieldsOf = ({ headers, opensIn, receivedAt }: ResponseData) => {
@@ -119,10 +121,10 @@ const callFields = (context: ErrorContext) =>
     fileId: context.fileId
   })
 
-/** The error's `code` keeps the text of the response. */
+/** Returns the code in upper case, as in the table of codes. The error keeps the original text. */
 const normalizeCode = (code: string): string => code.trim().toUpperCase()
 
-// A conflict with the request's own key means that an earlier attempt is still in progress.
+// A 409 for a request with an idempotency key means that an earlier attempt is still in progress.
 const isInProgress = (status: number, context: ErrorContext): boolean => status === 409 && context.isKeyed === true
 
 const isWorthRetrying = (status: number, context: ErrorContext): boolean =>
@@ -164,7 +166,7 @@ const fromEnvelope = (
   return makeCodedError(name, { ...callFields(context), ...fields, message }, { details, rateLimitFields })
 }
 
-/** The statuses that have a meaning without an envelope. */
+/** The codes of statuses that determine the error class without an envelope. */
 const codeOfStatus: { readonly [status: number]: string } = { 401: "UNAUTHORIZED", 429: "RATE_LIMITED" }
 
 const redirectProblem = "the response is a redirect, which this call does not follow"
@@ -177,7 +179,7 @@ const describeProblem = (status: number, content: string, { isStorage }: ErrorCo
 
 const contentTypePattern = /^([\w.+-]+\/[\w.+-]+)(; *charset=[\w-]{1,40})?$/
 
-/** Returns the content type without secrets. A media type that also occurs in the request is kept. */
+/** Returns the content type without secrets. Keeps a media type even if the request contains the same text. */
 const redactContentType = (contentType: string, redactor: Redactor): string | undefined => {
   const [, mediaType, charset = ""] = contentTypePattern.exec(contentType) ?? []
   const [redacted] =
@@ -214,11 +216,15 @@ export const unexpectedResponse = (
   return new E.UnexpectedResponse({ ...callFields(context), ...fields, message, body }, unchecked)
 }
 
-/** @internal Creates the error of a redirect that the HTTP client reports as a failure, without the status. */
+/**
+ * Creates the error of a redirect. Used if the HTTP client reports a redirect as a failure without a status.
+ *
+ * @internal
+ */
 export const redirectError = (context: ErrorContext): E.UnexpectedResponse =>
   unexpectedResponse({ status: 0, headers: {}, body: new Uint8Array(0), receivedAt: 0 }, context, redirectProblem)
 
-/** @internal Creates the error of an unsuccessful response, or of a 2xx response that holds an error envelope. */
+/** @internal Creates the error of an unsuccessful response, or of a 2xx response with an error envelope. */
 export const fromResponse = (response: ResponseData, context: ErrorContext): E.RequestFailure => {
   if (context.isStorage === true) return unexpectedResponse(response, context)
   const json = parseJson(decodeText(response.body, response.headers["content-type"]))
@@ -228,11 +234,7 @@ export const fromResponse = (response: ResponseData, context: ErrorContext): E.R
     : unexpectedResponse(response, context)
 }
 
-/**
- * Creates the error of a FAILED execution. Its status comes from the table of codes.
- *
- * @internal
- */
+/** @internal Creates the error of a FAILED execution. The status of the error comes from the table of codes. */
 export const fromExecution = (execution: Execution, context: ErrorContext): CodedError => {
   const failure = execution.error
   const wireCode = failure?.code ?? "FAILED"
@@ -256,8 +258,8 @@ export const fromExecution = (execution: Execution, context: ErrorContext): Code
 }
 
 /**
- * Creates the error of a request that was not sent because its wait in the queue is longer than the retry policy
- * allows.
+ * Creates the error of a request that was not sent. The wait in the queue would have exceeded the limit of the retry
+ * policy.
  *
  * @internal
  */
@@ -268,7 +270,7 @@ export const rateLimitedByGate = (
     readonly limit: number | undefined
     readonly remaining: number | undefined
   },
-  /** Epoch milliseconds. */
+  /** The current time in epoch milliseconds. */
   now: number,
   context: ErrorContext
 ): E.RateLimited => {
@@ -293,7 +295,7 @@ const transportProblems: { readonly [R in E.TransportReason]: string } = {
   unknown: "the HTTP client failed before a response arrived"
 }
 
-/** @internal Creates the error of an upload to which storage responded with a success before it had the whole file. */
+/** @internal Creates the error of an upload if storage reports success before it has received the complete file. */
 export const incompleteUpload = (context: ErrorContext, detail: string): E.TransportError => {
   const fields = { reason: "truncated" as const, retryable: context.isRepeatable, detail }
   const message = messages.transportError(context, {

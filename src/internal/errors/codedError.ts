@@ -1,8 +1,4 @@
-/**
- * Creates the error that belongs to a code.
- *
- * @internal
- */
+/** @internal Creates the error for an error code. */
 import type * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
 import type { ExecutionId } from "../../Execution.js"
@@ -10,10 +6,10 @@ import type { FileId } from "../../File.js"
 import * as E from "../../ModelRouteError.js"
 import * as codes from "./codes.js"
 
-/** @internal An error from an envelope or from a FAILED execution. */
+/** @internal An error with an error code, from an envelope or from a FAILED execution. */
 export type CodedError = E.ApiError | E.Unauthorized | E.UnrecognizedError
 
-/** @internal The fields that all these errors have. */
+/** @internal The fields of every `CodedError`. */
 export interface CodedFields {
   readonly operation: string
   readonly attempts: number
@@ -30,7 +26,7 @@ export interface CodedFields {
   readonly executionStatus?: "FAILED"
 }
 
-/** @internal The fields that only some of these errors have. */
+/** @internal The fields of only some classes of `CodedError`. */
 export interface ExtraFields {
   readonly details: ReadonlyArray<E.Detail>
   readonly rateLimitFields: {
@@ -41,7 +37,12 @@ export interface ExtraFields {
   }
 }
 
-/** @internal The fields have the right types, and to validate ten thousand details would take milliseconds. */
+/**
+ * Skips the validation in the error constructors. The types of the fields are already correct. Validating ten thousand
+ * details would take milliseconds.
+ *
+ * @internal
+ */
 export const unchecked = { disableValidation: true } as const
 
 const constructors: { readonly [C in codes.Code]: (fields: CodedFields, extra: ExtraFields) => E.ApiError } = {
@@ -59,7 +60,11 @@ const constructors: { readonly [C in codes.Code]: (fields: CodedFields, extra: E
   INTERNAL_ERROR: (fields) => new E.InternalError(fields, unchecked)
 }
 
-/** @internal `name` is the code in upper case. An unknown code makes an `UnrecognizedError`. */
+/**
+ * Creates the error for a code. `name` is the code in upper case. An unknown code results in an `UnrecognizedError`.
+ *
+ * @internal
+ */
 export const makeCodedError = (name: string, fields: CodedFields, extra: ExtraFields): CodedError => {
   if (codes.isCode(name)) return constructors[name](fields, extra)
   if (name === "UNAUTHORIZED") return new E.Unauthorized(fields, unchecked)

@@ -1,6 +1,5 @@
 /**
- * The table of the twelve codes of ModelRoute's error envelope. The error classes, the retry rules and the simulator
- * use it.
+ * The table of the twelve error codes of the API. The error classes, the retry rules and the simulator use this table.
  *
  * @internal
  */
@@ -28,8 +27,8 @@ export const isCode = (text: string): text is Code => Object.hasOwn(codes, text)
 const retryableStatuses: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504])
 
 /**
- * Tests whether a request can succeed later, by its status alone. It applies if neither the envelope nor the table says
- * so. Cloudflare sends 520 to 530 if it cannot reach the server.
+ * Tests whether a status is retryable. Applies only if neither the envelope nor the table of codes contains
+ * `retryable`. Cloudflare sends 520 to 530 if it cannot reach the server.
  *
  * @internal
  */

@@ -1,40 +1,41 @@
-/**
- * Collects the texts that no error may show.
- *
- * @internal
- */
+/** @internal Collects the texts that errors must not contain. */
 
-/** @internal The texts of a request body that no error may quote. */
+/** @internal The texts of a request body that errors must not quote. */
 export interface PrivateTexts {
   readonly texts: ReadonlyArray<string>
-  /** `false` if the body has more texts than were collected. */
+  /** `false` if the body contains more texts than the collector accepts. */
   readonly isComplete: boolean
 }
 
 /** @internal The texts that a redactor removes. */
 export interface Confidential {
   readonly privateTexts?: PrivateTexts
-  /** Texts such as the API key, a signature or a header value. They are removed from identifiers as well. */
+  /**
+   * The secrets, such as the API key, a signature or a header value. A redactor also removes secrets from identifiers.
+   */
   readonly secrets?: ReadonlyArray<string>
 }
 
-/** @internal Adds secrets. */
+/** @internal Returns the confidential texts with additional secrets. */
 export const withSecrets = (confidential: Confidential = {}, secrets: ReadonlyArray<string>): Confidential => ({
   ...confidential,
   secrets: [...(confidential.secrets ?? []), ...secrets]
 })
 
-/** @internal Shorter texts are too common to be removed. */
+/** @internal The minimum length of a text that a redactor removes. Shorter texts are too common. */
 export const minWordChars = 3
 
-/** A body with more texts is too large to be searched. */
+/** The maximum number of texts that are collected. A search for more texts would take too long. */
 const maxCollectedTexts = 100_000
 
-/** References such as `file_…` and `exec_…` are not private. */
+/**
+ * Tests whether a text is private. Short texts are not private. Ids, such as `file_…` and `exec_…`, are not private
+ * either.
+ */
 const isPrivate = (text: string): boolean =>
   text.length >= minWordChars && !/^(exec|file|wh|evt|org|key|req)_[\w-]{1,80}$/.test(text)
 
-/** @internal Collects the texts of a body one by one. */
+/** @internal Collects the private texts of a request body. */
 export class TextCollector implements PrivateTexts {
   readonly texts: Array<string> = []
   isComplete = true
@@ -46,7 +47,7 @@ export class TextCollector implements PrivateTexts {
   }
 }
 
-/** @internal Collects the texts in a JSON value. */
+/** @internal Collects the private texts of a JSON value. */
 export const privateTextsOf = (json: unknown): PrivateTexts => {
   const collector = new TextCollector()
   const unread: Array<unknown> = [json]

@@ -5,7 +5,7 @@
  */
 import { isRecord, nonEmptyString } from "../data/lenient.js"
 
-/** @internal Decodes a body with the charset of its content type, or as UTF-8 if the charset is unknown. */
+/** @internal Decodes a body with the charset of its content type. Uses UTF-8 if the charset is missing or unknown. */
 export const decodeText = (body: Uint8Array, contentType: string | undefined): string => {
   const label = /charset\s*=\s*"?([\w-]+)/i.exec(contentType ?? "")?.[1] ?? "utf-8"
   try {
@@ -15,7 +15,7 @@ export const decodeText = (body: Uint8Array, contentType: string | undefined): s
   }
 }
 
-/** @internal Returns `undefined` if the text is not JSON. */
+/** @internal Parses JSON. Returns `undefined` if the text is not valid JSON. */
 export const parseJson = (text: string): unknown => {
   try {
     return JSON.parse(text)
@@ -24,14 +24,21 @@ export const parseJson = (text: string): unknown => {
   }
 }
 
-/** Finds the documented error envelope, or an error whose fields are at the top level of the body. */
+/**
+ * Returns the documented error envelope, or the body itself if it contains `code` and `message`. Returns `undefined` if
+ * the body contains neither.
+ */
 export const findEnvelope = (json: unknown): { readonly [key: string]: unknown } | undefined => {
   if (!isRecord(json)) return undefined
   if (isRecord(json["error"]) && nonEmptyString(json["error"]["code"]) !== undefined) return json["error"]
   return nonEmptyString(json["code"]) !== undefined && nonEmptyString(json["message"]) !== undefined ? json : undefined
 }
 
-/** @internal Tests whether a 2xx response holds an error of the call. The `error` of an execution is none. */
+/**
+ * Tests whether a 2xx response contains an error envelope. The `error` of an execution is not an envelope.
+ *
+ * @internal
+ */
 export const isErrorEnvelope = (json: unknown): boolean =>
   isRecord(json) &&
   findEnvelope(json) !== undefined &&

@@ -1,11 +1,8 @@
-/**
- * Decodes the escapes in a text, and maps each decoded character back to its place in the text.
- *
- * @internal
- */
+/** @internal Decodes the escapes in a text, and maps each decoded character to its position in the original text. */
 
 /**
- * A text as it is, or with its escapes decoded. `starts` maps each character to its place in the original text.
+ * An original or decoded text. `starts` maps each character to its position in the original text. `starts` is
+ * `undefined` for the original text.
  *
  * @internal
  */
@@ -15,8 +12,8 @@ export interface Reading {
 }
 
 /**
- * Returns the text as it is, decoded once, and decoded twice. A quote can be escaped as JSON, HTML or a URL, and as one
- * inside another.
+ * Returns the original text, the text decoded once and the text decoded twice. A quote can contain JSON, HTML or URL
+ * escapes, and nested escapes.
  *
  * @internal
  */
@@ -47,7 +44,7 @@ const decodeEscape = (escape: string): string => {
   return htmlEntities[name] ?? escape
 }
 
-/** The number of bytes in a UTF-8 sequence, by its first byte. */
+/** Returns the number of bytes in a UTF-8 sequence that begins with a byte. */
 const utf8Length = (byte: number): number => (byte < 0xc0 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4)
 
 const decodePercents = (text: string, at: number): { readonly decoded: string; readonly length: number } => {
@@ -86,8 +83,8 @@ const decodeEscapes = ({ starts: before, text }: Reading): Reading | undefined =
   return { text: result, starts }
 }
 
-/** @internal Masks a range of a reading in the original text. */
+/** @internal Masks the range of the original text that corresponds to a range of a reading. */
 export const maskRange = ({ starts }: Reading, from: number, to: number, mask: Uint8Array): void => {
-  // The end is where the next character starts: an escape is masked as a whole.
+  // The range ends at the start of the next character, so that it includes the complete escape.
   mask.fill(1, starts?.[from] ?? from, starts?.[to] ?? to)
 }

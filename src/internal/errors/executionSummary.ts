@@ -6,7 +6,7 @@
 import * as DateTime from "effect/DateTime"
 import type { Execution } from "../../Execution.js"
 
-/** @internal Returns the id, status, model and times. */
+/** @internal Returns the id, status, model and times of an execution. */
 export const summarizeExecution = (execution: Execution): { readonly [field: string]: string } => ({
   id: execution.id,
   status: execution.status,

@@ -1,13 +1,9 @@
-/**
- * Creates the error of a call that this client rejects before it sends anything.
- *
- * @internal
- */
+/** @internal Creates the error of a call that the client rejects. */
 import type { ExecutionId } from "../../Execution.js"
 import type { FileId } from "../../File.js"
 import { InvalidRequest } from "../../ModelRouteError.js"
 
-/** @internal Describes the requests that were sent before the problem was found. */
+/** @internal The facts about requests that were sent before the client rejected the call. */
 export interface SentRequest {
   readonly attempts?: number
   readonly executionId?: ExecutionId
@@ -16,8 +12,8 @@ export interface SentRequest {
 }
 
 /**
- * `problem` continues a sentence that begins with the field, such as "is empty". `advice` says how to correct it.
- * `sent` describes what was sent before the problem was found.
+ * Creates an `InvalidRequest`. `problem` completes a sentence that begins with the field, such as "is empty". `advice`
+ * is a sentence about the correction. `sent` contains the facts about requests that were already sent.
  *
  * @internal
  */

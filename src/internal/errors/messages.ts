@@ -1,5 +1,5 @@
 /**
- * Builds the messages of errors. A message says what failed, what the API said, and what to do.
+ * Builds the messages of errors. A message contains the failed operation, the message of the API and advice.
  *
  * @internal
  */
@@ -54,7 +54,7 @@ const unrecognized: Phrase = {
   advice: "Look up the code in ModelRoute's documentation."
 }
 
-/** Rejections without a documented code whose status is specific enough. */
+/** The phrases for statuses of responses without a documented code. */
 const phrasesByStatus: { readonly [status: number]: Phrase } = {
   403: { problem: "the API key does not have permission for this call", advice: "Use a key with full access." },
   404: {
@@ -73,7 +73,7 @@ const wrongBaseUrl: Phrase = {
   advice: "Check that the base URL is ModelRoute's and has no extra path."
 }
 
-/** The operations whose path contains no id. */
+/** The operations without an id in their path. A 404 response to such an operation means that the base URL is wrong. */
 const operationsWithoutId: ReadonlySet<string> = new Set([
   "executions.create",
   "files.upload",
@@ -97,15 +97,15 @@ export const defaultMessage = (code: string): string => {
   return `${toSentence(problem)} ${advice}`
 }
 
-/** @internal The facts about a call that its messages show. */
+/** @internal The facts about a call that error messages contain. */
 export interface CallInfo {
   readonly operation: string
   readonly attempts: number
   readonly idempotencyKey?: string
   readonly executionId?: string
-  /** Whether the request has the idempotency key. */
+  /** Indicates whether the request contains the idempotency key. */
   readonly isKeyed?: boolean
-  /** Whether the response comes from storage. */
+  /** Indicates whether the response comes from storage. */
   readonly isStorage?: boolean
 }
 
@@ -119,25 +119,25 @@ const resumeAdvice = (call: CallInfo, retryable: boolean): string =>
     ? ` To continue later without paying twice, use the idempotency key ${call.idempotencyKey}.`
     : ""
 
-/** With the old key the API may return the same failure again. */
+/** Returns advice to use a new idempotency key, because the API may return the same failure for the old key. */
 const newKeyAdvice = (retryable: boolean): string => (retryable ? " Use a new idempotency key for it." : "")
 
-/** @internal Returns the message of an error with a code. */
+/** @internal Returns the message of an error with an error code. */
 export const apiError = (
   call: CallInfo,
   error: {
-    /** The code as the table of codes writes it. */
+    /** The code as in the table of codes. */
     readonly name: string
-    /** The code as the API sent it. */
+    /** The code exactly as in the response. */
     readonly code: string
     readonly status: number
     readonly retryable: boolean
     readonly apiMessage?: string
     readonly requestId?: string
     readonly details?: ReadonlyArray<{ readonly field: string; readonly code: string; readonly message: string }>
-    /** Milliseconds until the reset, if the headers say so. */
+    /** The milliseconds until the reset. Absent if the headers contain no reset. */
     readonly resetsInMillis?: number
-    /** Whether the error is that of a FAILED execution. Otherwise it is a response to a request. */
+    /** Indicates whether the error describes a FAILED execution instead of a rejected request. */
     readonly isExecutionFailure?: boolean
   }
 ): string => {

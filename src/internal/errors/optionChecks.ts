@@ -1,5 +1,5 @@
 /**
- * Checks options before anything is sent or paid. It also checks what the types forbid, because the caller can use
+ * Checks options before a request is sent. Also rejects values that the types forbid, because the caller can use
  * JavaScript. An absent option is valid.
  *
  * @internal
@@ -20,7 +20,7 @@ const valid: Check = Either.right(undefined)
 
 const durationAdvice = 'Give a duration such as "30 seconds", or a number of milliseconds.'
 
-/** Whether none of the numbers of a duration is negative or NaN. */
+/** Tests whether a duration contains no negative number and no NaN. */
 const isNotNegative = (input: unknown): boolean => {
   if (typeof input === "string") return !input.startsWith("-")
   if (typeof input === "number" || typeof input === "bigint") return input >= 0
@@ -28,7 +28,8 @@ const isNotNegative = (input: unknown): boolean => {
 }
 
 /**
- * Returns milliseconds. Infinity is valid. Effect reads a negative number and NaN as zero, so they are rejected here.
+ * Checks a duration and returns its milliseconds. Infinity is valid. Rejects negative numbers and NaN, because Effect
+ * decodes them as zero.
  */
 const checkDuration = (
   operation: string,
@@ -43,7 +44,9 @@ const checkDuration = (
   return millis === 0 && minimum === "above zero" ? reject("is not above zero") : Either.right(millis)
 }
 
-/** Fails unless `isValid`. `problem` continues a sentence that begins with the option's name. */
+/**
+ * A check that fails if `isValid` is `false`. `problem` completes a sentence that begins with the name of the option.
+ */
 type Ensure = (isValid: boolean, field: string, problem: string, advice: string) => Check
 
 const numberChecks = (ensure: Ensure) => ({
@@ -112,21 +115,25 @@ const typeChecks = (ensure: Ensure) => ({
     )
 })
 
-/** @internal Returns the checks of one operation. */
+/** @internal Returns the option checks of an operation. */
 export const checksOf = (operation: string) => {
   const ensure: Ensure = (isValid, field, problem, advice) =>
     isValid ? valid : Either.left(invalidRequest(operation, field, problem, advice))
   return {
     ...numberChecks(ensure),
     ...typeChecks(ensure),
-    /** Returns milliseconds. */
+    /** Checks a duration and returns its milliseconds. */
     duration: (field: string, input: unknown, minimum: "zero" | "above zero") =>
       checkDuration(operation, field, input, minimum)
   }
 }
 
-/** @internal Throws the `InvalidRequest`. For constructors that do not return an effect. */
+/**
+ * Returns the value of a check, or throws its `InvalidRequest`. Used by constructors that do not return an effect.
+ *
+ * @internal
+ */
 export const orThrow = <A>(check: Check<A>): A => Either.getOrThrowWith(check, identity)
 
-/** @internal Returns the first check that fails. */
+/** @internal Combines checks. Fails with the `InvalidRequest` of the first check that fails. */
 export const checkAll = (checks: Iterable<Check<unknown>>): Check => Either.map(Either.all(checks), () => undefined)

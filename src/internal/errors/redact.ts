@@ -1,8 +1,8 @@
 /**
- * Redacts text before an error or a log line shows it. It removes the secrets of the call, the query of every URL, and
- * every quote from the request body, such as the prompt.
+ * Redacts texts for errors and log lines. Removes the secrets of the call, the query of every URL, and every quote from
+ * the request body, such as the prompt.
  *
- * The cost depends on the text that is shown, not on the request. A text is cut to 2 KiB, and at most
+ * The cost depends on the redacted text, not on the size of the request. Each text is truncated to 2 KiB. At most
  * `maxSearchedChars` characters of the request are searched.
  *
  * @internal
@@ -11,26 +11,33 @@ import { type PrivateTexts, type Confidential, minWordChars } from "./confidenti
 import { type Reading, readingsOf, maskRange } from "./escapes.js"
 import { runChars, separator, eachRun, RunIndex } from "./runIndex.js"
 
-/** @internal The maximum length of a text that an error shows. */
+/** @internal The maximum length of a text in an error. */
 export const maxShownChars = 2048
 
-/** @internal Redacts all texts of one error together, so that the request is searched once. */
+/**
+ * Redacts the texts of one error. One call redacts all texts together, so that the request is searched only once.
+ *
+ * @internal
+ */
 export interface Redactor {
-  /** `false` if the request is too large to be searched. Free text is then withheld. */
+  /** `false` if the request is too large to be searched. The redactor then withholds all free text. */
   readonly canSearch: boolean
   /** Redacts free text. */
   readonly redactText: (texts: ReadonlyArray<string>) => ReadonlyArray<string>
-  /** Redacts codes, field names and ids. Words that also occur in the request are kept. */
+  /** Redacts codes, field names and ids. Keeps words that also occur in the request. */
   readonly redactIdentifiers: (texts: ReadonlyArray<string>) => ReadonlyArray<string>
 }
 
 const placeholder = "[redacted]"
 const withheld = "[withheld, because the request is too large to be searched for quotes]"
 
-/** Only the shortest texts of a longer body are searched. */
+/**
+ * The maximum number of characters of the request that are searched. If the request is larger, its longest texts are
+ * not searched.
+ */
 const maxSearchedChars = 1024 * 1024
 
-/** Codes, ids and dotted paths. Any other text is redacted as free text. */
+/** Matches codes, ids and dotted paths. Any other text is redacted as free text. */
 const identifierPattern = /^[\w.:[\]$/*+-]{1,200}$/
 
 /** @internal Returns the redactor of one error. */
@@ -54,11 +61,11 @@ export const makeRedactor = ({ privateTexts = noTexts, secrets = [] }: Confident
 
 const noTexts: PrivateTexts = { texts: [], isComplete: true }
 
-/** The texts of the request to search for, within the limit. */
+/** The texts of the request that the redactor searches for, up to the limit. */
 interface Sources {
   readonly long: ReadonlyArray<string>
   readonly words: ReadonlySet<string>
-  /** Whether the request has a text beyond the limit that contains no space, such as a file in base64. */
+  /** Indicates whether a text beyond the limit contains no space, such as a file in base64. */
   readonly hasBlob: boolean
   readonly isComplete: boolean
 }
@@ -114,7 +121,7 @@ const applyMask = (text: string, mask: Uint8Array, from: number): string => {
   return shown === 0 ? text : result + text.slice(shown)
 }
 
-/** Masks every run that a reading shares with a source. It indexes the smaller side and scans the larger one. */
+/** Masks every run that a reading shares with a source. Indexes the smaller side and scans the larger side. */
 const maskRuns = (readings: ReadonlyArray<Reading>, sources: ReadonlyArray<string>, mask: Uint8Array): void => {
   if (sources.length === 0 || readings.every(({ text }) => text.length < runChars)) return
   const shown = readings.map(({ text }) => text)
@@ -166,7 +173,7 @@ const maskWords = (readings: ReadonlyArray<Reading>, words: ReadonlySet<string>,
   }
 }
 
-/** Words and dotted field names. Twelve characters of base64 look like this once in 40,000 times. */
+/** Matches words and dotted field names. Twelve base64 characters match with a probability of 1 in 40,000. */
 const ordinaryWord = /^[^\w]*[A-Z]?[a-z]+(?:[_.-][a-z]+)*[^\w]*$/
 
 /** Masks every text without spaces that may be a quote from a blob. Blobs are too large to be searched. */

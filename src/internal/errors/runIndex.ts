@@ -1,31 +1,22 @@
-/**
- * Finds the runs of characters that two texts share.
- *
- * @internal
- */
+/** @internal Finds runs of characters that occur in two texts. */
 
-/** @internal Two texts can share shorter runs by chance. */
+/** @internal The number of characters in a run. Two texts can share shorter runs by coincidence. */
 export const runChars = 12
 
-/** @internal Separates the texts that are searched together. */
+/** @internal Separates texts that are searched together. */
 export const separator = "\0"
 
 const hashBase = 0x0100_0193
 
-/** The weight of the character that leaves a run. */
+/** The weight of a run's first character in the rolling hash. */
 const leavingWeight = Array.from({ length: runChars - 1 }).reduce<number>((power) => Math.imul(power, hashBase), 1)
 
-/** Holds one bit of each hash, so that a scan skips most runs without a look-up. */
+/** The number of entries in the filter. The filter allows a scan to skip most runs without a lookup. */
 const filterSize = 2 ** 16
 
 const filterIndex = (hash: number): number => (hash ^ (hash >>> 16)) & (filterSize - 1)
 
-/**
- * Visits each run of `runChars` characters with its rolling hash. With a filter, it skips the runs that the filter
- * excludes.
- *
- * @internal
- */
+/** @internal Calls `visit` with the position and the rolling hash of each run. Skips runs that the filter excludes. */
 export const eachRun = (
   text: string,
   filter: Uint8Array | undefined,
@@ -41,11 +32,11 @@ export const eachRun = (
   }
 }
 
-/** @internal A hash table of the runs in several texts. Equal runs share an id. */
+/** @internal A hash table of the runs in several texts. Equal runs have the same id. */
 export class RunIndex {
   readonly filter = new Uint8Array(filterSize)
   private readonly text: string
-  /** Positions in `text` plus 1; 0 is a free slot. */
+  /** The positions in `text` plus 1. The value 0 marks a free slot. */
   private readonly slots: Int32Array
 
   constructor(texts: ReadonlyArray<string>) {
@@ -58,12 +49,12 @@ export class RunIndex {
     })
   }
 
-  /** One more than the largest id. */
+  /** Returns the largest possible id plus 1. */
   get size(): number {
     return this.text.length + 1
   }
 
-  /** Returns the id of the run at a position of another text, or 0. */
+  /** Returns the id of the run at position `at` of another text. Returns 0 if the index does not contain the run. */
   find(text: string, at: number, hash: number): number {
     return this.slots[this.slotOf(text, at, hash)] ?? 0
   }

@@ -4,13 +4,13 @@
  * @internal
  */
 
-/** Shorter values of parameters, such as `3600` or `host`, are options. */
+/** The minimum length of a secret value. Shorter parameter values, such as `3600` or `host`, are options. */
 const minSecretValueChars = 6
 
-/** Shorter names of parameters, such as `acl` or `versionId`, are options. */
+/** The minimum length of a secret parameter name. Shorter names, such as `acl` or `versionId`, are options. */
 const minSecretNameChars = 12
 
-/** Parameters that S3 and Google Cloud Storage document. Their errors name them. */
+/** Matches the documented parameters of S3 and Google Cloud Storage. The names of these parameters are not secret. */
 const documentedName =
   /^(?:x-(?:amz|goog)-[a-z\d-]{1,32}|response-(?:content|cache|expires)[a-z-]{0,32}|AWSAccessKeyId|GoogleAccessId)$/i
 
@@ -24,8 +24,11 @@ const rawParameters = (query: string): ReadonlyArray<readonly [name: string, val
 const isSecretName = (name: string): boolean => name.length >= minSecretNameChars && !documentedName.test(name)
 
 /**
- * Returns the secrets of a query in each form that storage can quote: as in the URL, or decoded, with `+` kept or as a
- * space.
+ * Returns the secrets of a query in every form that a storage error can contain:
+ *
+ * - encoded, as in the URL
+ * - decoded, with `+` as a space
+ * - decoded, with `+` unchanged
  */
 const secretsOfQuery = (query: string): ReadonlyArray<string> => {
   const parameters = [
@@ -39,7 +42,11 @@ const secretsOfQuery = (query: string): ReadonlyArray<string> => {
   ]
 }
 
-/** @internal Returns the parts of a presigned URL that grant access to the file. Storage quotes them in its errors. */
+/**
+ * Returns the parts of a presigned URL that grant access to the file. Errors of storage can quote these parts.
+ *
+ * @internal
+ */
 export const secretsOfUrl = (url: string): ReadonlyArray<string> => {
   const { hash, search } = new URL(url)
   return Array.from(new Set([search, hash].flatMap((part) => secretsOfQuery(part.slice(1)))))
