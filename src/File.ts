@@ -268,8 +268,8 @@ export const toPath =
     }).pipe(Effect.scoped)
 
 /**
- * The maximum number of characters that a temporary file's name takes from its target. With the whole name of the
- * target and the suffix, the name could exceed the file system's limit.
+ * The maximum number of characters of the target's name in the name of a temporary file. A longer name could exceed the
+ * file system's limit.
  */
 const maxPrefixLength = 32
 

@@ -1,7 +1,7 @@
 /**
- * Services that create idempotency keys. An idempotency key makes a create request safe to retry, because the API
- * returns the same execution for the same key. A retry after a lost response therefore never creates a second, paid
- * execution. The client creates one key for each call and sends the key with every attempt.
+ * Services that create idempotency keys. An idempotency key makes a create request safe to retry. The API returns the
+ * same execution for the same key. A retry after a lost response therefore never creates a second, paid execution. The
+ * client creates one key for each call and sends the key with every attempt.
  *
  * @since 0.1.0
  */

@@ -6,8 +6,8 @@
  * level is Debug, or Info for a retry after 5 seconds or more. The gate logs one line when the rate limit is exhausted
  * and one line when it resets.
  *
- * Errors, logs, spans and metrics never contain the API key, webhook secrets, queries of presigned URLs or texts of a
- * request. The client sends the API key only to the API.
+ * Errors, logs, spans and metrics never contain API keys, webhook secrets, queries of presigned URLs or request texts.
+ * The client sends the API key only to the API.
  *
  * @since 0.1.0
  */
@@ -77,7 +77,7 @@ export interface Options {
   /** The timeout of each attempt, including the response body. Default: 30 seconds. */
   readonly attemptTimeout?: Duration.DurationInput | undefined
   /**
-   * Transforms the HTTP client that calls the API, for example to log requests, to add a header or to use a proxy. The
+   * Transforms the HTTP client that calls the API, for example to log requests or to add a header or a proxy. The
    * transformation runs last, so it can read the API key. Default: no transformation.
    *
    * Neither the transformed client nor the `HttpClient` in the context may retry requests. Only the policy in `retry`

@@ -405,8 +405,8 @@ export class UnrecognizedError extends Schema.TaggedError<UnrecognizedError>("ef
 }
 
 /**
- * A complete response in an undocumented format. Examples are an HTML page of a proxy, an empty body, XML from storage,
- * and a success without a required field.
+ * A complete response in an undocumented format. Examples are a page of a proxy, an empty body, XML from storage, and a
+ * success without a required field.
  *
  * A 429 is retryable. A 409 is retryable if the request has an idempotency key. If the request is safe to repeat, 408,
  * 500, 502, 503, 504 and 520 to 530 are also retryable.
@@ -614,9 +614,8 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("effect-m
 }
 
 /**
- * The API may have accepted an item of a batch, and the idempotency key of the item is too old for a retry. `Batch`
- * does not resubmit the item, because a second request could create a second, paid execution. The journal keeps the
- * item.
+ * The API may have accepted an item of a batch. The idempotency key of the item is too old for a retry. `Batch` does
+ * not resubmit the item, because a second request could create a second, paid execution. The journal keeps the item.
  *
  * Search for the execution in the dashboard. If the execution does not exist, use the option `resubmit` to submit the
  * item with a new key.
@@ -638,7 +637,7 @@ export class SubmissionOutcomeUnknown extends Schema.TaggedError<SubmissionOutco
 
 /**
  * The journal of a batch could not be read or written. A batch submits an item only after the journal has recorded the
- * item. To continue the batch, run it again when the journal is available.
+ * item. To continue, run the batch again when the journal is available.
  *
  * @since 0.1.0
  * @category errors

@@ -8,7 +8,7 @@
  *
  * The retry policy determines whether a request waits in the queue. If the policy does not retry `RateLimited`, the
  * request fails immediately. The error has 0 `attempts`, and its `retryAfter` is the expected wait. Under every policy,
- * the polls of a wait queue until their deadline.
+ * a poll waits in the queue until the deadline of its wait.
  *
  * @since 0.1.0
  */
@@ -46,13 +46,14 @@ export class RateLimitGate extends Context.Tag("effect-modelroute/RateLimitGate"
  * Creates a gate. The gate needs no options, because it reads the limit from the response headers. These headers are
  * `X-RateLimit-*`, `Retry-After` and `Date`.
  *
- * If only one client uses an API key, the API never rejects its requests for the rate limit. This requires headers with
- * the remaining requests, a reset and `Date`. A new gate first sends a single request. For 1 second after the first
- * response, the gate assumes that other clients share the key.
+ * The only client of an API key receives no 429 if the headers are complete. Complete headers contain the remaining
+ * requests, a reset and `Date`. A new gate first sends a single request. For 1 second after the first response, the
+ * gate assumes that other clients share the key.
  *
  * The gate detects other clients by the number of remaining requests. If several gates share a key, each gate can cause
  * about one 429 per window. Without the number of remaining requests, the gate estimates the limit. The estimate causes
- * one or two 429s per window. After a 429 without a usable reset, the gate sends at most one request per second.
+ * one or two 429 responses per window. After a 429 without a usable reset, the gate sends at most one request per
+ * second.
  *
  * @example
  * ```ts

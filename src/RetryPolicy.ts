@@ -74,7 +74,7 @@ export interface BackoffOptions {
  * @category models
  */
 export interface RateLimitOptions {
-  /** The minimum delay. Also the first delay if the response contains no usable reset. Default: 1 second. */
+  /** The minimum delay, and the first delay if the response contains no usable reset. Default: 1 second. */
   readonly minDelay?: Duration.DurationInput | undefined
   /**
    * The maximum wait. If the wait would be longer, the call fails immediately with `RateLimited`. The `retryAfter` of
@@ -233,8 +233,7 @@ export const rateLimit = (options: RateLimitOptions = {}): RetryPolicy =>
   toSchedule({ rateLimit: makeRateLimitRule(options) })
 
 /**
- * A policy without retries. If a request would have to wait in the queue of the gate, the request fails with
- * `RateLimited` and 0 `attempts`.
+ * A policy without retries. A request fails with `RateLimited` and 0 `attempts` if it would have to wait in the queue.
  *
  * @example
  * ```ts

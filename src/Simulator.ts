@@ -121,8 +121,8 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, Scope
 export const layerService = (options?: Options): Layer.Layer<Simulator> => Layer.scoped(Simulator, make(options))
 
 /**
- * Provides a new simulator and an `HttpClient` that sends all requests to the simulator in memory. URLs under the
- * storage origin lead to the simulated storage. All other URLs lead to the simulated API.
+ * Provides a new simulator and an `HttpClient` that sends all requests to the simulator in memory. The simulated
+ * storage handles URLs under the storage origin. The simulated API handles all other URLs.
  *
  * @example
  * ```ts

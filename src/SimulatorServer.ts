@@ -117,7 +117,7 @@ export const layer = (
     Effect.sync(() => {
       const { port = 0, host = "127.0.0.1", ...simulatorOptions } = options
       const server = Http.createServer((_, response) => {
-        response.sendDate = false // Disables Node's Date header, because the simulator can omit it.
+        response.sendDate = false // Disables Node's Date header, because the simulator can omit the header.
       })
       return HttpServer.serve(Simulator.httpApp).pipe(
         Layer.provide(disconnect),

@@ -29,8 +29,8 @@ export interface Options {
  * `@effect/sql`. Creates the table if it does not exist.
  *
  * Several batches can share one table. The columns `batch`, `item`, `step`, `execution_id` and `idempotency_key` are
- * intended for queries. These columns contain `sha256:` and a hash if PostgreSQL cannot store a text or if the text
- * exceeds 200 characters. The column `entry` is internal.
+ * intended for queries. A text of more than 200 characters is replaced by `sha256:` and its hash. A text that
+ * PostgreSQL cannot store is replaced in the same way. The column `entry` is internal.
  *
  * Run a batch in only one process at a time. Do not run a batch within `sql.withTransaction`, because a rollback would
  * remove the writes of the journal. The journal waits up to 5 seconds for another writer of a SQLite database.
@@ -43,9 +43,9 @@ export interface Options {
  * - SQLite with `synchronous = OFF` may lose the whole file.
  * - PostgreSQL loses no entry, unless `synchronous_commit` is off.
  *
- * The layer fails with `JournalError` if `table` is invalid, if the table is inaccessible, or if the database is
- * neither SQLite nor PostgreSQL. A batch fails with `JournalError` if the database fails, or if another program has
- * changed a row.
+ * The layer fails with `JournalError` if `table` is invalid or if the table can be neither created nor read. The layer
+ * also fails with `JournalError` if the database is neither SQLite nor PostgreSQL. A batch fails with `JournalError` if
+ * the database fails, or if another program has changed a row.
  *
  * @example
  * ```ts

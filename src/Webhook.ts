@@ -121,14 +121,14 @@ export const handler = <E, R, RD = never>(
 }
 
 /**
- * Notifies the client in the context of the execution in an event. A terminal status immediately ends each `await`,
- * `run` and `watch` of the execution.
+ * Passes the execution of an event to the client in the context. A terminal status immediately ends each `await`, `run`
+ * and `watch` of the execution.
  *
  * Ends only the waits of this client. To notify another process, encode `event.execution` with the schema
  * `Execution.Execution`. Decode the execution in the other process and pass it to `executions.notify`. Without a
  * notification, the next poll returns the state.
  *
- * If the client has no wait for the execution, it keeps the event for the next wait. An event may arrive before the
+ * If no wait for the execution is running, the client keeps the event for the next wait. An event may arrive before the
  * response to the create request. The client keeps the latest 1000 events, without large outputs. A repeated or late
  * event has no effect.
  *

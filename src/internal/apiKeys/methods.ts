@@ -1,4 +1,8 @@
-/** @internal The methods for API keys. */
+/**
+ * The methods for API keys.
+ *
+ * @internal
+ */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"

@@ -1,4 +1,8 @@
-/** @internal Functions for byte arrays. */
+/**
+ * Functions for byte arrays.
+ *
+ * @internal
+ */
 
 /** @internal Concatenates byte arrays. */
 export const concatBytes = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {

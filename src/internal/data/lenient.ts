@@ -17,7 +17,7 @@ export const lenient = <A, I>(schema: Schema.Schema<A, I>) => {
   })
 }
 
-/** Limits a duration to ten years. */
+/** The maximum duration, ten years. */
 const maxDurationMillis = 315_576_000_000
 
 /** @internal Schema of a duration in milliseconds, such as a latency. Rejects Infinity and negative numbers. */

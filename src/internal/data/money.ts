@@ -1,4 +1,8 @@
-/** @internal Parses and formats amounts in dollars. An amount is a decimal string without an exponent. */
+/**
+ * Parses and formats amounts in dollars. An amount is a decimal string without an exponent.
+ *
+ * @internal
+ */
 import * as BigDecimal from "effect/BigDecimal"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
@@ -14,7 +18,7 @@ export const zero: Amount = BigDecimal.unsafeFromString("0")
 const amountPattern = /^\d{1,30}(\.\d{1,30})?(e[+-]?\d{1,2})?$/i
 
 /**
- * Formats an amount without an exponent. `BigDecimal.format` uses an exponent for small amounts, which is easy to
+ * Formats an amount without an exponent. `BigDecimal.format` uses an exponent for small amounts. An exponent is easy to
  * misread.
  *
  * @internal

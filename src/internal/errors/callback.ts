@@ -1,4 +1,8 @@
-/** @internal Runs callbacks from the options of a call. */
+/**
+ * Runs callbacks from the options of a call.
+ *
+ * @internal
+ */
 import * as Effect from "effect/Effect"
 import type { InvalidRequest } from "../../ModelRouteError.js"
 import { invalidRequest, type SentRequest } from "./invalidRequest.js"

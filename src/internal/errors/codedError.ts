@@ -1,4 +1,8 @@
-/** @internal Creates the error for an error code. */
+/**
+ * Creates the error for an error code.
+ *
+ * @internal
+ */
 import type * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
 import type { ExecutionId } from "../../Execution.js"

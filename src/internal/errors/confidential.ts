@@ -1,4 +1,8 @@
-/** @internal Collects the texts that errors must not contain. */
+/**
+ * Collects the texts that errors must not contain.
+ *
+ * @internal
+ */
 
 /** @internal The texts of a request body that errors must not quote. */
 export interface PrivateTexts {
@@ -28,10 +32,7 @@ export const minWordChars = 3
 /** The maximum number of texts that are collected. A search for more texts would take too long. */
 const maxCollectedTexts = 100_000
 
-/**
- * Tests whether a text is private. Short texts are not private. Ids, such as `file_…` and `exec_…`, are not private
- * either.
- */
+/** Tests whether a text is private. Short texts and ids, such as `file_…` and `exec_…`, are not private. */
 const isPrivate = (text: string): boolean =>
   text.length >= minWordChars && !/^(exec|file|wh|evt|org|key|req)_[\w-]{1,80}$/.test(text)
 

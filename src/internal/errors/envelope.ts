@@ -25,8 +25,8 @@ export const parseJson = (text: string): unknown => {
 }
 
 /**
- * Returns the documented error envelope, or the body itself if it contains `code` and `message`. Returns `undefined` if
- * the body contains neither.
+ * Returns the documented error envelope, or the body itself if it contains `code` and `message`. Otherwise, returns
+ * `undefined`.
  */
 export const findEnvelope = (json: unknown): { readonly [key: string]: unknown } | undefined => {
   if (!isRecord(json)) return undefined

@@ -1,4 +1,8 @@
-/** @internal Decodes the escapes in a text, and maps each decoded character to its position in the original text. */
+/**
+ * Decodes the escapes in a text, and maps each decoded character to its position in the original text.
+ *
+ * @internal
+ */
 
 /**
  * An original or decoded text. `starts` maps each character to its position in the original text. `starts` is
@@ -13,7 +17,7 @@ export interface Reading {
 
 /**
  * Returns the original text, the text decoded once and the text decoded twice. A quote can contain JSON, HTML or URL
- * escapes, and nested escapes.
+ * escapes. Escapes can be nested.
  *
  * @internal
  */
@@ -44,7 +48,7 @@ const decodeEscape = (escape: string): string => {
   return htmlEntities[name] ?? escape
 }
 
-/** Returns the number of bytes in a UTF-8 sequence that begins with a byte. */
+/** Returns the number of bytes in a UTF-8 sequence. `byte` is the first byte of the sequence. */
 const utf8Length = (byte: number): number => (byte < 0xc0 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4)
 
 const decodePercents = (text: string, at: number): { readonly decoded: string; readonly length: number } => {

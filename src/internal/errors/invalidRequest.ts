@@ -1,4 +1,8 @@
-/** @internal Creates the error of a call that the client rejects. */
+/**
+ * Creates the error of a call that the client rejects.
+ *
+ * @internal
+ */
 import type { ExecutionId } from "../../Execution.js"
 import type { FileId } from "../../File.js"
 import { InvalidRequest } from "../../ModelRouteError.js"

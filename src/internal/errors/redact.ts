@@ -1,6 +1,6 @@
 /**
- * Redacts texts for errors and log lines. Removes the secrets of the call, the query of every URL, and every quote from
- * the request body, such as the prompt.
+ * Redacts texts for errors and log lines. Removes the secrets of the call and the query of every URL. Removes every
+ * quote from the request body, such as the prompt.
  *
  * The cost depends on the redacted text, not on the size of the request. Each text is truncated to 2 KiB. At most
  * `maxSearchedChars` characters of the request are searched.

@@ -1,4 +1,8 @@
-/** @internal Finds runs of characters that occur in two texts. */
+/**
+ * Finds runs of characters that occur in two texts.
+ *
+ * @internal
+ */
 
 /** @internal The number of characters in a run. Two texts can share shorter runs by coincidence. */
 export const runChars = 12
