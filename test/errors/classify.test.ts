@@ -74,7 +74,7 @@ describe("error envelope with a documented code", () => {
     )
     assert.deepStrictEqual(error._tag === "InputValidationError" && error.details, details)
     assert.include(error.message, "input.f0: f0 is required (REQUIRED). input.f1: f1 is required (REQUIRED).")
-    assert.include(error.message, "And 2 more in details.")
+    assert.include(error.message, "See details for 2 more.")
   })
 })
 
@@ -130,10 +130,10 @@ describe("error response without a documented code", () => {
   }
 
   for (const [status, code, words] of [
-    [404, "NOT_FOUND", "there is no such endpoint at this base URL"],
+    [404, "NOT_FOUND", "the endpoint does not exist at this base URL"],
     [403, "FORBIDDEN", "the API key does not have permission for this call"],
     [409, "IDEMPOTENCY_CONFLICT", "another request already uses this idempotency key"],
-    [400, "NEW", "for a reason that this version of the library does not know"]
+    [400, "NEW", "with a code that this version of the library does not support"]
   ] as const) {
     it(`produces a message that explains ${status} ${code}`, () => {
       const { message } = classify.fromResponse(responseData(status, envelope({ code, message: "no" })), context)

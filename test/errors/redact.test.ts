@@ -290,7 +290,7 @@ describe("redaction for large requests", () => {
         create({ text })
       )
       if (error._tag !== "InputValidationError") return assert.fail(error._tag)
-      assert.match(error.apiMessage ?? "", /^\[withheld, because the request is too large/)
+      assert.match(error.apiMessage ?? "", /^\[redacted, because the request is too large/)
       assert.deepStrictEqual(
         error.details.map(({ code, field }) => [field, code]),
         [["input.text", "TOO_LONG"]]

@@ -122,7 +122,7 @@ describe("executions.await", () => {
         const second = failureOf(yield* runToEnd(resubmit))
         assert.strictEqual(first._tag, "GenerationTimeout")
         assert.strictEqual(second._tag, "GenerationTimeout")
-        assert.include(second.message, "Submit it again as a new execution. Use a new idempotency key for it.")
+        assert.include(second.message, "Submit the request again as a new execution. Use a new idempotency key.")
         assert.notInclude(second.message, "To continue later")
         const { ledger } = yield* Simulator
         assert.lengthOf((yield* ledger).executions, 1)

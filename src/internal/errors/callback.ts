@@ -28,7 +28,7 @@ export const runCallback = <A, E, R>(
             operation,
             field,
             "does not return an Effect",
-            "Return one, for example with Effect.promise.",
+            "Return an Effect, for example with Effect.promise.",
             sent
           )
         )

@@ -174,7 +174,7 @@ const redirectProblem = "the response is a redirect, which this call does not fo
 const describeProblem = (status: number, content: string, { isStorage }: ErrorContext): string => {
   if (status >= 300 && status < 400) return redirectProblem
   if (isStorage === true) return "storage rejected the request"
-  return content === "" ? "the response is empty" : "the response has no error envelope of ModelRoute"
+  return content === "" ? "the response is empty" : "the response contains no ModelRoute error envelope"
 }
 
 const contentTypePattern = /^([\w.+-]+\/[\w.+-]+)(; *charset=[\w-]{1,40})?$/
@@ -289,7 +289,7 @@ export const rateLimitedByGate = (
 
 const transportProblems: { readonly [R in E.TransportReason]: string } = {
   connect: "could not connect",
-  reset: "the connection broke before a response arrived",
+  reset: "the connection was reset before a response arrived",
   timeout: "no complete response arrived in time",
   truncated: "the response ended early",
   unknown: "the HTTP client failed before a response arrived"
@@ -300,7 +300,7 @@ export const incompleteUpload = (context: ErrorContext, detail: string): E.Trans
   const fields = { reason: "truncated" as const, retryable: context.isRepeatable, detail }
   const message = messages.transportError(context, {
     ...fields,
-    problem: "storage responded before it had the whole file"
+    problem: "storage responded before it received the whole file"
   })
   return new E.TransportError({ ...callFields(context), ...fields, message }, unchecked)
 }

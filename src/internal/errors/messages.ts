@@ -14,7 +14,7 @@ interface Phrase {
 const phrases: { readonly [C in Code]: Phrase } = {
   INPUT_VALIDATION_ERROR: {
     problem: "a parameter is wrong",
-    advice: "Correct the parameters that the details name, then submit again."
+    advice: "Correct the parameters in details, then submit again."
   },
   CONTENT_MODERATION_REJECTED: {
     problem: "the safety filter rejected the content",
@@ -32,11 +32,14 @@ const phrases: { readonly [C in Code]: Phrase } = {
     problem: "the balance does not cover the hold for this execution",
     advice: "Top up the balance in the dashboard, then submit again."
   },
-  RATE_LIMITED: { problem: "the rate limit is used up", advice: "Send fewer requests, or wait for the reset." },
+  RATE_LIMITED: { problem: "the rate limit is exhausted", advice: "Send fewer requests, or wait for the reset." },
   MODEL_OVERLOADED: { problem: "the model is at capacity", advice: "Try again later, or use another model." },
   MODEL_UNAVAILABLE: { problem: "the model is temporarily out of service", advice: "Try again in a few minutes." },
-  GENERATION_TIMEOUT: { problem: "the generation took too long", advice: "Submit it again as a new execution." },
-  GENERATION_FAILED: { problem: "the model's provider failed", advice: "Submit it again as a new execution." },
+  GENERATION_TIMEOUT: {
+    problem: "the generation took too long",
+    advice: "Submit the request again as a new execution."
+  },
+  GENERATION_FAILED: { problem: "the model's provider failed", advice: "Submit the request again as a new execution." },
   SERVICE_UNAVAILABLE: { problem: "ModelRoute is temporarily out of service", advice: "Try again in a few minutes." },
   INTERNAL_ERROR: {
     problem: "ModelRoute had an internal error",
@@ -50,7 +53,7 @@ const unauthorized: Phrase = {
 }
 
 const unrecognized: Phrase = {
-  problem: "ModelRoute rejected the request for a reason that this version of the library does not know",
+  problem: "ModelRoute rejected the request with a code that this version of the library does not support",
   advice: "Look up the code in ModelRoute's documentation."
 }
 
@@ -65,11 +68,12 @@ const phrasesByStatus: { readonly [status: number]: Phrase } = {
 
 const conflict: Phrase = {
   problem: "another request already uses this idempotency key",
-  advice: "If it is the same call, it is still in progress, so try again later. If it had another body, use a new key."
+  advice:
+    "If both requests have the same body, the first request is still in progress. Try again later. If the bodies differ, use a new key."
 }
 
 const wrongBaseUrl: Phrase = {
-  problem: "there is no such endpoint at this base URL",
+  problem: "the endpoint does not exist at this base URL",
   advice: "Check that the base URL is ModelRoute's and has no extra path."
 }
 
@@ -120,7 +124,7 @@ const resumeAdvice = (call: CallInfo, retryable: boolean): string =>
     : ""
 
 /** Returns advice to use a new idempotency key, because the API may return the same failure for the old key. */
-const newKeyAdvice = (retryable: boolean): string => (retryable ? " Use a new idempotency key for it." : "")
+const newKeyAdvice = (retryable: boolean): string => (retryable ? " Use a new idempotency key." : "")
 
 /** @internal Returns the message of an error with an error code. */
 export const apiError = (
@@ -145,7 +149,7 @@ export const apiError = (
   const subject = error.isExecutionFailure
     ? `Execution ${call.executionId} failed`
     : `${call.operation} failed${describeAttempts(call.attempts)}`
-  const reason = error.apiMessage ? ` ModelRoute says: "${error.apiMessage}"` : " ModelRoute gave no reason"
+  const reason = error.apiMessage ? ` ModelRoute's message: "${error.apiMessage}"` : " ModelRoute sent no message"
   const facts = joinFacts([
     error.code,
     error.isExecutionFailure ? undefined : `HTTP ${error.status}`,
@@ -153,7 +157,7 @@ export const apiError = (
   ])
   const details = error.details ?? []
   const shownDetails = details.slice(0, 3).map(({ code, field, message }) => ` ${field}: ${message} (${code}).`)
-  const otherDetails = details.length > 3 ? ` And ${details.length - 3} more in details.` : ""
+  const otherDetails = details.length > 3 ? ` See details for ${details.length - 3} more.` : ""
   const reset = error.resetsInMillis === undefined ? "" : ` The limit resets in ${formatMillis(error.resetsInMillis)}.`
   const keyAdvice = (): string => {
     if (error.isExecutionFailure) return newKeyAdvice(error.retryable)
@@ -182,8 +186,8 @@ export const unexpectedResponse = (
     if (response.retryable)
       return "ModelRoute, or a proxy in front of it, may be temporarily out of service. Try again later."
     return call.isStorage === true
-      ? "See body for the message of storage, if it sent one."
-      : "Check the base URL, and any proxy between you and ModelRoute. body holds the start of the response."
+      ? "The field body contains the message from storage, if there is one."
+      : "Check the base URL, and any proxy between you and ModelRoute. The field body contains the start of the response."
   }
   return `${call.operation} failed${describeAttempts(call.attempts)}: ${response.problem} (${facts}). ${advice()}${resumeAdvice(call, response.retryable)}`
 }
@@ -191,7 +195,7 @@ export const unexpectedResponse = (
 /** @internal Returns the message of a request that was not sent because its wait in the queue was too long. */
 export const rateLimitedByGate = (call: CallInfo, waitMillis: number): string => {
   const again = call.attempts > 0 ? " again" : ""
-  return `${call.operation} was not sent${again}: the rate limit is used up. The request would have waited ${formatMillis(waitMillis)}, longer than the retry policy allows. Try again then, send fewer requests, or raise maxWait in RetryPolicy.rateLimit.${resumeAdvice(call, call.attempts > 0)}`
+  return `${call.operation} was not sent${again}: the rate limit is exhausted. The request would have waited ${formatMillis(waitMillis)}, longer than the retry policy allows. Try again after that time, send fewer requests, or raise maxWait in RetryPolicy.rateLimit.${resumeAdvice(call, call.attempts > 0)}`
 }
 
 /** @internal Returns the message of a call without a complete response. */
@@ -202,6 +206,6 @@ export const transportError = (
   const detail = failure.detail === undefined ? "" : ` (${failure.detail})`
   const advice = failure.retryable
     ? "Try again later."
-    : "The request may have been executed. Check that before you send it again."
+    : "The request may have been executed. Check whether it was executed before you send the request again."
   return `${call.operation} failed${describeAttempts(call.attempts)}: ${failure.problem}${detail}. ${advice}${resumeAdvice(call, failure.retryable)}`
 }

@@ -18,7 +18,7 @@ type Check<A = void> = Either.Either<A, InvalidRequest>
 
 const valid: Check = Either.right(undefined)
 
-const durationAdvice = 'Give a duration such as "30 seconds", or a number of milliseconds.'
+const durationAdvice = 'Pass a duration such as "30 seconds", or a number of milliseconds.'
 
 /** Tests whether a duration contains no negative number and no NaN. */
 const isNotNegative = (input: unknown): boolean => {
@@ -57,7 +57,7 @@ const numberChecks = (ensure: Ensure) => ({
       maximum === Number.MAX_SAFE_INTEGER
         ? `is not a whole number of at least ${minimum}`
         : `is not a whole number from ${minimum} to ${maximum}`,
-      `Give a number such as ${Math.max(minimum, 1)}.`
+      `Pass a number such as ${Math.max(minimum, 1)}.`
     ),
 
   number: (field: string, input: unknown, isValid: (input: number) => boolean, expected: string): Check =>
@@ -65,7 +65,7 @@ const numberChecks = (ensure: Ensure) => ({
       input === undefined || (typeof input === "number" && isValid(input)),
       field,
       `is not ${expected}`,
-      "Give a number, or leave the option out."
+      "Pass a number, or omit the option."
     )
 })
 
@@ -75,35 +75,35 @@ const typeChecks = (ensure: Ensure) => ({
       input === undefined || values.includes(input),
       field,
       "is unknown",
-      `Give ${values.map((value) => JSON.stringify(value)).join(" or ")}.`
+      `Pass ${values.map((value) => JSON.stringify(value)).join(" or ")}.`
     ),
 
   boolean: (field: string, input: unknown): Check =>
-    ensure(input === undefined || typeof input === "boolean", field, "is not a boolean", "Give true or false."),
+    ensure(input === undefined || typeof input === "boolean", field, "is not a boolean", "Pass true or false."),
 
   text: (field: string, input: unknown): Check =>
     ensure(
       input === undefined || (typeof input === "string" && input !== ""),
       field,
       "is not a non-empty string",
-      "Give a non-empty string."
+      "Pass a non-empty string."
     ),
 
   record: (field: string, input: unknown): Check =>
-    ensure(input === undefined || isRecord(input), field, "is not an object", "Pass an object, or nothing."),
+    ensure(input === undefined || isRecord(input), field, "is not an object", "Pass an object, or omit the option."),
 
   id: (field: string, input: unknown): Check =>
     ensure(isPathSegment(input), field, "is not an id", "Pass the id that the API returned."),
 
   function: (field: string, input: unknown): Check =>
-    ensure(input === undefined || typeof input === "function", field, "is not a function", "Give a function."),
+    ensure(input === undefined || typeof input === "function", field, "is not a function", "Pass a function."),
 
   schedule: (field: string, input: unknown): Check =>
     ensure(
       input === undefined || Schedule.isSchedule(input),
       field,
       "is not a Schedule",
-      'Give a Schedule of Effect, such as Schedule.spaced("5 seconds").'
+      'Pass an Effect Schedule, such as Schedule.spaced("5 seconds").'
     ),
 
   redacted: (field: string, input: unknown): Check =>
@@ -111,7 +111,7 @@ const typeChecks = (ensure: Ensure) => ({
       Redacted.isRedacted(input) && typeof Redacted.value(input) === "string",
       field,
       "is not a Redacted string",
-      "Wrap it with Redacted.make, so that no log shows it."
+      "Wrap the string with Redacted.make to keep it out of logs."
     )
 })
 

@@ -29,7 +29,7 @@ export interface Redactor {
 }
 
 const placeholder = "[redacted]"
-const withheld = "[withheld, because the request is too large to be searched for quotes]"
+const tooLargeToCheck = "[redacted, because the request is too large to check for quoted text]"
 
 /**
  * The maximum number of characters of the request that are searched. If the request is larger, its longest texts are
@@ -45,7 +45,7 @@ export const makeRedactor = ({ privateTexts = noTexts, secrets = [] }: Confident
   const secretTexts = secrets.filter((secret) => secret.length >= minWordChars)
   const sources = selectSources(privateTexts, secretTexts)
   const redactText = (texts: ReadonlyArray<string>) =>
-    sources.isComplete ? redact(texts, sources) : texts.map((text) => (text === "" ? text : withheld))
+    sources.isComplete ? redact(texts, sources) : texts.map((text) => (text === "" ? text : tooLargeToCheck))
   return {
     canSearch: sources.isComplete,
     redactText,
