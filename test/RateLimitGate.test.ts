@@ -320,7 +320,7 @@ describe("wait for the RateLimitGate", () => {
       )
       assert.strictEqual(
         failures[0]?.message,
-        "executions.create was not sent: the rate limit is used up. The request would have waited 20 s, longer than the retry policy allows. Try again then, send fewer requests, or raise maxWait in RetryPolicy.rateLimit."
+        "executions.create was not sent: the rate limit is exhausted. The request would have waited 20 s, longer than the retry policy allows. Try again after that time, send fewer requests, or raise maxWait in RetryPolicy.rateLimit."
       )
       assert.lengthOf(yield* arrivalTimes(), 6)
     }).pipe(Effect.provide(limited(3, RetryPolicy.make({ rateLimit: { maxWait: "15 seconds" } }))))
@@ -408,9 +408,9 @@ describe("wait for the RateLimitGate", () => {
         )
       )
       assert.deepStrictEqual(lines, [
-        ["INFO", "The rate limit of 3 requests per window is used up. It resets in 10 s. Waiting requests: 5"],
+        ["INFO", "The rate limit of 3 requests per window is exhausted and resets in 10 s. Waiting requests: 5"],
         ["INFO", "The rate limit has reset after 10 s. Waiting requests: 4"],
-        ["INFO", "The rate limit of 3 requests per window is used up. It resets in 10 s. Waiting requests: 2"],
+        ["INFO", "The rate limit of 3 requests per window is exhausted and resets in 10 s. Waiting requests: 2"],
         ["INFO", "The rate limit has reset after 10 s. Waiting requests: 1"]
       ])
       const events = spans.map((span) =>

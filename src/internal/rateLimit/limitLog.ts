@@ -33,7 +33,7 @@ export class LimitLog {
       const size = limit === undefined ? "" : ` of ${limit} requests per window`
       return log(
         millis,
-        `The rate limit${size} is used up. It resets in ${formatMillis(millis)}. Waiting requests: ${waiting}`
+        `The rate limit${size} is exhausted and resets in ${formatMillis(millis)}. Waiting requests: ${waiting}`
       )
     }
     if (capacity.limited) return Effect.void
