@@ -38,7 +38,7 @@ describe("download", () => {
         const { client, urls } = makeFakeClient(() => ({ status: 200, json }))
         const error = failureOf(yield* Effect.exit(collectText((yield* client).files.download(fileId))))
         assert.strictEqual(error._tag, "UnexpectedResponse")
-        assert.include(error.message, "the response lacks a download URL")
+        assert.include(error.message, "the response lacks a valid download URL")
         assert.strictEqual(error.fileId, fileId)
         assert.lengthOf(urls, 1)
       }
@@ -117,7 +117,7 @@ describe("download", () => {
       )
       const other = failureOf(yield* Effect.exit(collectText((yield* fromStorage.client).files.download(fileId))))
       assert.strictEqual(other._tag, "UnexpectedResponse")
-      assert.include(other.message, "the response is a page, not the file of type image/png")
+      assert.include(other.message, "the response is an HTML page instead of a file of type image/png")
     })
   )
 
@@ -338,7 +338,7 @@ describe("download", () => {
         const { client } = breaksAfter(4, (_, n) => (n === 1 ? whole : other))
         const error = failureOf(yield* runToEnd(collectText((yield* client).files.download(fileId))))
         assert.strictEqual(error._tag, "UnexpectedResponse")
-        assert.include(error.message, "the response is not the file")
+        assert.include(error.message, "the response contains another file")
       }
       // Only a strong ETag guarantees the same bytes.
       const weak = breaksAfter(4, (from) =>
@@ -363,7 +363,7 @@ describe("download", () => {
         )
         const error = failureOf(yield* runToEnd(collectText((yield* api.client).files.download(fileId))))
         assert.strictEqual(error._tag, "UnexpectedResponse")
-        assert.include(error.message, "the response is not the file")
+        assert.include(error.message, "the response contains another file")
         assert.lengthOf(api.urls, 2)
       }
     })

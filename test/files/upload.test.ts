@@ -403,7 +403,7 @@ describe("upload", () => {
       ]) {
         const error = failureOf(yield* upload(makeFakeClient(() => ({ status: 200, json }))))
         assert.strictEqual(error._tag, "UnexpectedResponse")
-        assert.include(error.message, "the response lacks an upload URL")
+        assert.include(error.message, "the response lacks a valid upload URL")
       }
     })
   )

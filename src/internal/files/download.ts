@@ -109,8 +109,8 @@ const acceptApiResponse = (
     state.isFromApi = true
     return acceptContent(download, received)
   }
-  if (isHtml(contentType)) return discardAndFail(received, "the response is a page, not a file")
-  const acceptLink = attempt.decodeJson("a download URL that can be requested", (json) => {
+  if (isHtml(contentType)) return discardAndFail(received, "the response is an HTML page instead of a file")
+  const acceptLink = attempt.decodeJson("a valid download URL", (json) => {
     const link = decode.downloadLink(json)
     if (link === undefined) return undefined
     const target = resolveTarget(sender.baseUrl, Redacted.value(link.url))

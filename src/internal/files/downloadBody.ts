@@ -45,9 +45,9 @@ export const unknownFile: ExpectedFile = { size: undefined, contentType: undefin
 export const isHtml = (contentType: string | undefined): boolean => /^text\/html\b/i.test(contentType ?? "")
 
 const unverifiableProblem =
-  "the file is encoded and its size is unknown, so fetch cannot tell whether it is complete; undici and node:http can"
+  "the file is encoded and its size is unknown. Only undici and node:http can check whether such a file is complete"
 
-const otherFileProblem = "the response is not the file, or not the version that has arrived so far"
+const otherFileProblem = "the response contains another file, or another version of the file"
 
 /** @internal Closes a response without reading its body, which would keep the connection. */
 export const discard = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<void> =>
@@ -84,7 +84,7 @@ const readBytes = ({ sender }: DownloadContext, { context, response }: attempt.R
       ? Option.none()
       : Option.some(classify.transportError("truncated", context, describeTransportError(error).text))
 
-  const onTimeout = () => Option.some(classify.transportError("timeout", context, "the file's bytes stopped coming"))
+  const onTimeout = () => Option.some(classify.transportError("timeout", context, "no more bytes of the file arrived"))
 
   const body = Stream.unwrapScoped(
     Effect.map(Stream.toPull(response.stream), (pull) => {
@@ -153,7 +153,7 @@ export const acceptContent = (
     return discardAndFail(received, otherFileProblem)
   }
   if (isHtml(response.headers["content-type"]) && expected.contentType !== undefined && !isHtml(expected.contentType)) {
-    return discardAndFail(received, `the response is a page, not the file of type ${expected.contentType}`)
+    return discardAndFail(received, `the response is an HTML page instead of a file of type ${expected.contentType}`)
   }
   if (!contentEncoding.isDecodable(response)) {
     return discardAndFail(received, "the response has a content encoding that was not requested and is not supported")

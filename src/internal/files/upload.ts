@@ -62,7 +62,7 @@ const linkCall = (
   return {
     operation: uploadOperation,
     request: requests.make("POST", "/v1/files/upload", { body: JSON.stringify(body) }),
-    decode: attempt.decodeJson("an upload URL that can be requested", (json, { receivedAt, response }) => {
+    decode: attempt.decodeJson("a valid upload URL", (json, { receivedAt, response }) => {
       const link = decode.uploadLink(json)
       if (link === undefined) return undefined
       const target = resolveTarget(sender.baseUrl, link.url)
@@ -89,7 +89,7 @@ const putCall = <E>(link: UploadLink, body: UploadBody<E>, size: number, content
     return Effect.flatMap(attempt.readWholeBody(received), () =>
       body.isComplete
         ? Effect.void
-        : Effect.fail(classify.incompleteUpload(received.context, `it took ${body.sentBytes} of ${size} bytes`))
+        : Effect.fail(classify.incompleteUpload(received.context, `${body.sentBytes} of ${size} bytes were sent`))
     )
   },
   isRepeatable: true,
@@ -115,7 +115,7 @@ const confirmCall = (fileId: File.FileId, size: number): attempt.Call<unknown> =
       const stored = isRecord(json) ? json["size_bytes"] : undefined
       return typeof stored !== "number" || stored === size
         ? Effect.void
-        : attempt.failWithProblem(received, `storage holds ${stored} of the ${size} bytes`)
+        : attempt.failWithProblem(received, `the stored file has ${stored} bytes instead of ${size}`)
     }),
   isRepeatable: true,
   fileId
@@ -149,8 +149,8 @@ const makeSizeError =
   (found: string, runs: number): InvalidRequest => {
     const [problem, cure] =
       runs > 1
-        ? [`has ${found} when it is run again`, "Give a stream that can be run again."]
-        : [`has ${found}`, "Give the number of bytes in its stream."]
+        ? [`has ${found} when it is run again`, "Pass a stream that can be run again."]
+        : [`has ${found}`, "Pass the number of bytes in the stream."]
     return invalidRequest(
       uploadOperation,
       "source",

@@ -36,10 +36,14 @@ export const checkUpload = (
     Either.left(invalidRequest(uploadOperation, field, problem, cure))
   return Either.gen(function* () {
     if (!Number.isSafeInteger(size) || size < 0) {
-      return yield* fail("size", "is not a number of bytes", "Give the length of the source in bytes.")
+      return yield* fail("size", "is not a number of bytes", "Pass the length of the source in bytes.")
     }
     if (!Predicate.hasProperty(stream, Stream.StreamTypeId)) {
-      return yield* fail("source", "has no Stream", "Make it with File.fromBytes, File.fromStream or File.fromPath.")
+      return yield* fail(
+        "source",
+        "has no Stream",
+        "Create the source with File.fromBytes, File.fromStream or File.fromPath."
+      )
     }
     yield* checkAll([
       checks.wholeNumber("ttlDays", ttlDays, 1, 365),
@@ -50,11 +54,11 @@ export const checkUpload = (
       checks.text("region", region)
     ])
     if (legacy !== undefined && !(typeof legacy.contentType === "string" && mediaType.test(legacy.contentType))) {
-      return yield* fail("legacy.contentType", "is not a MIME type", "Give one such as image/png.")
+      return yield* fail("legacy.contentType", "is not a MIME type", "Pass a MIME type such as image/png.")
     }
     const filename = legacy === undefined ? "file" : (legacy.filename ?? source.name ?? "")
     if (typeof filename !== "string" || filename === "") {
-      return yield* fail("legacy.filename", "is missing", "Name the file, such as fox.png.")
+      return yield* fail("legacy.filename", "is missing", "Pass a file name such as fox.png.")
     }
     if (size <= maxSize) return
     return yield* Either.left(
@@ -63,7 +67,7 @@ export const checkUpload = (
         attempts: 0,
         size,
         limit: maxSize,
-        message: `${uploadOperation}: the file has ${size} bytes, and the limit is ${maxSize}. Nothing was sent. Make it smaller, or raise maxSize if your account allows more.`
+        message: `${uploadOperation}: the file has ${size} bytes, and the limit is ${maxSize}. No request was sent. Use a smaller file, or raise maxSize if your account allows larger files.`
       })
     )
   })
