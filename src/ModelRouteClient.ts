@@ -203,7 +203,7 @@ export const make = (
     const baseUrl = yield* clientOptions.normalizeBaseUrl(options.baseUrl ?? defaultBaseUrl)
     const duration = yield* clientOptions.checkAttemptTimeout(options.attemptTimeout ?? "30 seconds")
     if (clientOptions.isUnencrypted(baseUrl)) {
-      yield* runSafely(Effect.logWarning(`The API key is sent in clear text to ${baseUrl}: use an https URL`))
+      yield* runSafely(Effect.logWarning(`The API key is sent to ${baseUrl} without encryption. Use an https URL`))
     }
     const timer = new SharedTimer()
     const sender: RequestSender = {

@@ -96,7 +96,7 @@ describe("ModelRouteClient.make", () => {
         yield* made.request("GET", "/executions")
         assert.deepStrictEqual(
           lines,
-          warns ? [`WARN The API key is sent in clear text to ${baseUrl}: use an https URL`] : []
+          warns ? [`WARN The API key is sent to ${baseUrl} without encryption. Use an https URL`] : []
         )
       }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
     })
@@ -242,7 +242,7 @@ describe("ModelRouteClient.layerConfig", () => {
       const client = yield* ModelRouteClient.ModelRouteClient
       const error = failureOf(yield* runToEnd(client.request("GET", "/x")))
       assert.strictEqual(error.attempts, 1)
-      assert.include(error.message, "the limit of one attempt is 2 s")
+      assert.include(error.message, "the timeout of one attempt is 2 s")
       assert.deepStrictEqual(urls, ["https://proxy.example/v1/x"])
     }).pipe(
       Effect.provide(
@@ -263,7 +263,7 @@ describe("attempt timeout", () => {
       Effect.gen(function* () {
         const error = failureOf(yield* runToEnd(client.executions.create(image)))
         assert.strictEqual(error._tag === "TransportError" && error.reason, "timeout")
-        assert.include(error.message, "the limit of one attempt is 30 s")
+        assert.include(error.message, "the timeout of one attempt is 30 s")
         assert.deepStrictEqual(yield* arrivalTimes(), [0, 31_000, 63_000, 97_000])
       })
     ).pipe(Effect.provide(layer({ simulator: { faults: Fault.times(4, Fault.hang()) } })))

@@ -162,7 +162,7 @@ const toRequestFailure = (error: HttpClientError.HttpClientError, context: class
       operation: context.operation,
       attempts: context.attempts,
       field: "request",
-      message: `${context.operation} was not sent: the HTTP client could not make the request (${error.reason}). Check the base URL and transformClient.`
+      message: `${context.operation} was not sent: the HTTP client could not create the request (${error.reason}). Check the base URL and transformClient.`
     })
   }
   if (isRefusedRedirect(error)) return classify.redirectError(context)
@@ -207,6 +207,6 @@ export const runOnce = <A>(
   )
   return attemptLimits.withTimeout(attempt, () => {
     const limit = formatMillis(Duration.toMillis(attemptLimits.duration))
-    return classify.transportError("timeout", context, `the limit of one attempt is ${limit}`)
+    return classify.transportError("timeout", context, `the timeout of one attempt is ${limit}`)
   })
 }

@@ -68,7 +68,7 @@ export const isUnencrypted = (baseUrl: string): boolean => {
 /** @internal Requires an absolute http(s) URL. Removes a trailing `/v1` and slashes, because every path begins with `/v1`. */
 export const normalizeBaseUrl = (text: string): Either.Either<string, InvalidRequest> => {
   const reject = (problem: string) =>
-    Either.left(invalidRequest(operation, "baseUrl", problem, "Give an address such as https://api.modelroute.ai."))
+    Either.left(invalidRequest(operation, "baseUrl", problem, "Pass a URL such as https://api.modelroute.ai."))
   if (typeof text !== "string" || !URL.canParse(text)) return reject("is not an absolute URL")
   const url = new URL(text)
   if (url.protocol !== "https:" && url.protocol !== "http:") return reject("is neither http nor https")

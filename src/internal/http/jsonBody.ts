@@ -39,7 +39,7 @@ const cures: Readonly<Record<string, string>> = {
   ReadableStream: uploadCure,
   Map: "Pass a plain object, such as Object.fromEntries(map).",
   Set: "Pass an array, such as Array.from(set).",
-  Promise: "Await it first."
+  Promise: "Await the promise first."
 }
 
 const plainTags: ReadonlySet<string> = new Set(["Object", "Array", "Arguments", "String", "Number", "Boolean"])
@@ -65,12 +65,12 @@ const problemOf = (value: unknown): Problem | undefined => {
 
 const problemOfObject = (value: object): Problem | undefined => {
   if (Redacted.isRedacted(value)) {
-    return { problem: "is Redacted", cure: "Pass Redacted.value of it if the API may see it." }
+    return { problem: "is Redacted", cure: "Unwrap the value with Redacted.value if the API may receive it." }
   }
   if (ArrayBuffer.isView(value)) return { problem: `is a ${tagOf(value)}`, cure: uploadCure }
   const tag = tagOf(value)
   if (plainTags.has(tag) || "toJSON" in value) return undefined
-  return { problem: `is a ${tag}, which JSON cannot hold`, cure: cures[tag] ?? "Pass a plain object or array." }
+  return { problem: `is a ${tag}, which JSON cannot represent`, cure: cures[tag] ?? "Pass a plain object or array." }
 }
 
 /** Returns the value that `JSON.stringify` writes. */
@@ -116,7 +116,7 @@ const visit = (
   if (givenProblem !== undefined) return givenProblem
   const value = jsonValue(given, String(key))
   if (value !== given) {
-    if (isEffectData(value)) return { problem: `is an Effect ${value._id}`, cure: "Pass the value that it holds." }
+    if (isEffectData(value)) return { problem: `is an Effect ${value._id}`, cure: "Pass the contained value." }
     const valueProblem = problemOf(value)
     if (valueProblem !== undefined) return valueProblem
   }

@@ -45,7 +45,7 @@ const checkBody = (method: HttpMethod, body: unknown): Effect.Effect<void, Inval
         invalidRequest(
           operation,
           "body",
-          `is given to a ${method} request`,
+          `is not allowed in a ${method} request`,
           "Put the parameters in the query of the path."
         )
       )
@@ -58,7 +58,7 @@ const toApiPath = (path: string): Effect.Effect<string, InvalidRequest> =>
           operation,
           "path",
           "is not a path of the API",
-          "Begin it with /, encode its parts, leave out the host."
+          "Start the path with /, encode its segments and omit the host."
         )
       )
 

@@ -54,7 +54,7 @@ const stringify = (operation: string, body: unknown): Effect.Effect<string, Inva
   }).pipe(
     Effect.filterOrFail(
       (text) => typeof text === "string",
-      () => invalidRequest(operation, "body", "has no JSON form", "Pass an object.")
+      () => invalidRequest(operation, "body", "has no JSON representation", "Pass an object.")
     )
   )
 
