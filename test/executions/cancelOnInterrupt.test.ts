@@ -138,7 +138,7 @@ describe("cancelOnInterrupt", () => {
       )
       assert.deepStrictEqual([returnedAt, statuses], [7000, ["COMPLETED"]])
       assert.lengthOf(warnings, 1)
-      assert.match(warnings[0] ?? "", /^An interrupted create may have been accepted .* idempotency key key-1$/)
+      assert.match(warnings[0] ?? "", /^An interrupted create could not be cancelled .* idempotency key key-1$/)
     })
   )
 
@@ -150,10 +150,7 @@ describe("cancelOnInterrupt", () => {
       )
       assert.deepStrictEqual(statuses, ["COMPLETED"])
       assert.lengthOf(warnings, 1)
-      assert.match(
-        warnings[0] ?? "",
-        /^Execution exec_\S+ \(idempotency key key-1\) keeps running and may be charged: it could not be cancelled/
-      )
+      assert.match(warnings[0] ?? "", /^Execution exec_\S+ \(idempotency key key-1\) could not be cancelled/)
     })
   )
 
@@ -204,7 +201,7 @@ describe("cancelOnInterrupt", () => {
       assert.lengthOf(lines, 1)
       assert.include(
         JSON.stringify(lines[0]),
-        `["WARN",["Execution ${id} keeps running and may be charged: it could not be cancelled (executions.cancel failed: `
+        `["WARN",["Execution ${id} could not be cancelled (executions.cancel failed: `
       )
     }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
   })

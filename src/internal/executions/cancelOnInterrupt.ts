@@ -37,7 +37,7 @@ interface Failure {
   readonly message: string
 }
 
-const timeoutFailure = (): Failure => ({ message: "there was no response in time" })
+const timeoutFailure = (): Failure => ({ message: "no response arrived before the deadline" })
 
 const withBackgroundLimit = <A, E>(timer: SharedTimer, effect: Effect.Effect<A, E>): Effect.Effect<A, E | Failure> =>
   Effect.flatMap(monotonic.now, (now) => withDeadline(timer, effect, () => now + maxBackgroundMillis, timeoutFailure))
@@ -55,7 +55,7 @@ const cancelOrWarn = (
     Effect.catchAll(({ message }) => {
       const key = idempotencyKey === undefined ? "" : ` (idempotency key ${idempotencyKey})`
       return warn(
-        `Execution ${id}${key} keeps running and may be charged: it could not be cancelled (${message})`,
+        `Execution ${id}${key} could not be cancelled (${message}). The execution continues and may be charged`,
         idempotencyKey === undefined ? { executionId: id } : { executionId: id, idempotencyKey }
       )
     }),
@@ -121,7 +121,7 @@ class InterruptibleCreate implements AttemptInterceptor {
           "executions.create",
           "request",
           "was interrupted before it was sent",
-          "Submit it again.",
+          "Submit the request again.",
           {
             attempts: attempt.previousAttempts
           }
@@ -183,7 +183,7 @@ const cancelCreated = <A extends { readonly id: ExecutionId }>(
       onFailure: ({ message }) =>
         interceptor.mayHaveBeenSent
           ? warn(
-              `An interrupted create may have been accepted and may be charged: its execution could not be cancelled (${message}). Find it with the idempotency key ${idempotencyKey}`,
+              `An interrupted create could not be cancelled (${message}). The execution may have been accepted and may be charged. Find the execution with the idempotency key ${idempotencyKey}`,
               { idempotencyKey }
             )
           : Effect.void

@@ -56,13 +56,13 @@ export const toResult = <E>(
     }
     case "CANCELLED":
       return Effect.fail(
-        new ExecutionCancelled({ ...fields, message: `Execution ${id} was cancelled; its hold is released.` })
+        new ExecutionCancelled({ ...fields, message: `Execution ${id} was cancelled. The hold is released.` })
       )
     case "EXPIRED":
       return Effect.fail(
         new ExecutionExpired({
           ...fields,
-          message: `Execution ${id} expired before a result arrived; its hold is released. Submit it again as a new execution.`
+          message: `Execution ${id} expired before a result arrived. The hold is released. Submit the request again as a new execution.`
         })
       )
     default:

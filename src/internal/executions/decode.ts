@@ -97,7 +97,7 @@ const knownStatuses: ReadonlySet<string> = new Set<Execution.Status>([
  * @internal
  */
 export const describeStatus = (status: string): string =>
-  knownStatuses.has(status) ? status : "in a status that this version does not know"
+  knownStatuses.has(status) ? status : "in an unrecognized status"
 
 /** @internal Decodes an execution. A missing status decodes to `UNKNOWN`, which does not end a wait. */
 export const execution = (json: unknown): Execution.Execution | undefined => {

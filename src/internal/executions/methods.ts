@@ -78,7 +78,7 @@ const makeResult =
         const state = isWithoutOutput
           ? "COMPLETED, but its output is not available yet"
           : `still ${decode.describeStatus(execution.status)}`
-        const message = `Execution ${id} is ${state}. Wait for it with executions.await.`
+        const message = `Execution ${id} is ${state}. Wait for the execution with executions.await.`
         return new ExecutionNotReady({ ...errorFields(waitContext, id), execution, message })
       }
       const toCompleted = (observation: Observation): Effect.Effect<Execution.Completed, ResultFailure> =>
@@ -116,7 +116,9 @@ const makeNotify =
       poller.polls.notify({ execution, observedAt, deadline: undefined })
         ? Effect.void
         : telemetry.runSafely(
-            Effect.logDebug(`Execution ${execution.id} is ${execution.status}, and no wait for it runs in this client`)
+            Effect.logDebug(
+              `Execution ${execution.id} is ${execution.status}, and this client has no wait for the execution`
+            )
           )
     )
 
@@ -172,7 +174,7 @@ const awaitEnd = (
   )
   return Effect.flatMap(Effect.scoped(ended), (execution) =>
     toResult(waitContext, execution, () => {
-      const message = `Execution ${id} is still ${decode.describeStatus(execution.status)}. Wait for it with executions.await.`
+      const message = `Execution ${id} is still ${decode.describeStatus(execution.status)}. Wait for the execution with executions.await.`
       return new AwaitTimeout({ ...errorFields(waitContext, id), execution, message })
     })
   )

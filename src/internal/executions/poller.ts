@@ -82,16 +82,16 @@ const timeoutError = (state: PollState.PollState, info: WaitInfo, now: number): 
   const isWithoutOutput = PollState.phaseOf(state) === "needsOutput"
   const status =
     latest === undefined
-      ? "has not been seen"
+      ? "has no known state yet"
       : `is ${describeStatus(latest.execution.status)}${isWithoutOutput ? ", but the API has not returned its output" : ""}`
   const reason = pollFailure === undefined ? "" : ` The last poll failed: ${pollFailure.message}`
-  const continues = isWithoutOutput ? "" : " It continues:"
+  const continues = isWithoutOutput ? "" : " The execution continues."
   return new AwaitTimeout({
     operation,
     attempts: stats.attempts,
     executionId: id,
     ...omitUndefined({ idempotencyKey, execution: latest?.execution }),
-    message: `${operation} ended after ${formatMillis(now - state.startedAt)}: execution ${id} ${status}.${reason}${continues} Wait for it again with executions.await.`
+    message: `${operation} ended after ${formatMillis(now - state.startedAt)}: execution ${id} ${status}.${reason}${continues} Wait for the execution again with executions.await.`
   })
 }
 

@@ -62,7 +62,7 @@ export const encodeCreateBody = (
     }
   }
   if (typeof request.model !== "string" || request.model.trim() === "") {
-    return Effect.fail(invalidRequest(operation, "model", "is empty", "Name a model, such as flux-1.1-pro."))
+    return Effect.fail(invalidRequest(operation, "model", "is empty", "Pass a model name, such as flux-1.1-pro."))
   }
   if (!isRecord(request.input)) {
     return Effect.fail(
@@ -75,7 +75,7 @@ export const encodeCreateBody = (
         operation,
         "webhookUrl",
         "is not an absolute http(s) URL",
-        "Give one such as https://example.com/webhooks."
+        "Pass a URL such as https://example.com/webhooks."
       )
     )
   }
