@@ -98,7 +98,7 @@ const forkCleanup = (events: EventStore): Effect.Effect<Effect.Effect<void>, nev
       Effect.zipRight(cleanUp(events)),
       Effect.catchAllCause((cause) =>
         runSafely(
-          Effect.logWarning("Webhook.layerDedup could not clean up its store and tries again within the hour", cause)
+          Effect.logWarning("Webhook.layerDedup could not clean up its store and retries within one hour", cause)
         )
       ),
       Effect.forever,

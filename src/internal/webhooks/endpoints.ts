@@ -55,7 +55,7 @@ const encodeBody = (operation: string, request: UpdateRequest) => {
         operation,
         "url",
         "is not an absolute http(s) URL",
-        "Give one such as https://example.com/webhooks."
+        "Pass a URL such as https://example.com/webhooks."
       )
     )
   }

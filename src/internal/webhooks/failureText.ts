@@ -38,5 +38,5 @@ export const failureText = <E>(cause: Cause.Cause<E>, event: Event, secrets: Rea
   })
   return canSearch
     ? freeText([Cause.pretty(cause)]).join("")
-    : `${errorNames(cause)} (its text is withheld, because the event is too large to be searched for quotes)`
+    : `${errorNames(cause)} (text redacted, because the event is too large to check for quoted text)`
 }

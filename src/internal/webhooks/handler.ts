@@ -83,8 +83,8 @@ const logFailure = <E>(event: Event, cause: Cause.Cause<E | HandlerFailed>): Eff
   const isHandlerFailure = failure instanceof HandlerFailed
   const reason = isHandlerFailure
     ? failure.message
-    : `the record of handled events could not be read or written: ${Cause.pretty(cause)}`
-  const text = `Webhook event ${event.id} was not completed, so ModelRoute will deliver it again: ${reason}`
+    : `The record of handled events could not be read or written: ${Cause.pretty(cause)}`
+  const text = `Webhook event ${event.id} was not handled, so ModelRoute will deliver the event again. Cause: ${reason}`
   const log = isHandlerFailure && !failure.isDefect ? Effect.logWarning(text) : Effect.logError(text)
   return runSafely(
     Effect.annotateLogs(
@@ -108,7 +108,7 @@ const handleEvent = <E, R, RD>(
       onFailure: (cause) => Effect.as(logFailure(event, cause), emptyResponse(500)),
       onSuccess: (isFirst) =>
         Effect.as(
-          isFirst ? Effect.void : runSafely(Effect.logDebug(`Webhook event ${event.id} was handled before`)),
+          isFirst ? Effect.void : runSafely(Effect.logDebug(`Webhook event ${event.id} was already handled`)),
           emptyResponse(200)
         )
     }),

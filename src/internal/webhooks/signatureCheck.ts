@@ -32,35 +32,35 @@ export const toBytes = (body: Uint8Array | string): Uint8Array =>
 const signatureMissing: Rejection = {
   reason: "signature-missing",
   message:
-    "The delivery has no X-Signature, so anyone could have sent it. If ModelRoute did send it, check that every proxy in front of this server forwards the header."
+    "The delivery has no X-Signature, so anyone could have sent it. If ModelRoute sent the delivery, check that every proxy in front of this server forwards the header."
 }
 
 const timestampMissing: Rejection = {
   reason: "timestamp-missing",
   message:
-    "The delivery has no X-Signature-Timestamp in whole Unix seconds. If ModelRoute did send it, check that every proxy in front of this server forwards the header unchanged."
+    "The delivery has no X-Signature-Timestamp in whole Unix seconds. If ModelRoute sent the delivery, check that every proxy in front of this server forwards the header unchanged."
 }
 
 const signatureMismatch = (secretCount: number): Rejection => ({
   reason: "signature-mismatch",
-  message: `The delivery's X-Signature does not match its body with ${secretCount === 1 ? "the secret" : `any of the ${secretCount} secrets`}. If ModelRoute did send it, check the secret and the body. The secret must be this endpoint's, complete with its whsec_ and without quotes or line breaks. The body must be the bytes as they arrived, not read before, and not parsed and encoded again.`
+  message: `The delivery's X-Signature does not match its body with ${secretCount === 1 ? "the secret" : `any of the ${secretCount} secrets`}. If ModelRoute sent the delivery, check the secret and the body. The secret must belong to this endpoint, start with whsec_ and contain no quotes or line breaks. The body must be the bytes as received. No other code may read, parse or encode the body first.`
 })
 
 const stale = (ageMillis: number, toleranceMillis: number): Rejection => ({
   reason: "stale",
-  message: `The delivery is genuine, but was signed ${formatMillis(Math.abs(ageMillis))} ${ageMillis > 0 ? "before" : "after"} this machine's time; the tolerance is ${formatMillis(toleranceMillis)}. It was delayed or replayed, or a clock is wrong. Correct the clock, or widen tolerance.`
+  message: `The signature is valid, but the delivery was signed ${formatMillis(Math.abs(ageMillis))} ${ageMillis > 0 ? "before" : "after"} this machine's time. The tolerance is ${formatMillis(toleranceMillis)}. The delivery was delayed or replayed, or a clock is wrong. Correct the clock, or increase tolerance.`
 })
 
 /** @internal */
 export const malformed: Rejection = {
   reason: "malformed",
-  message: "The delivery is genuine, but its body is not a JSON object. Check that the body is complete."
+  message: "The signature is valid, but the body is not a JSON object. Check that the body is complete."
 }
 
 /** @internal */
 export const tooLarge = (limitBytes: number): Rejection => ({
   reason: "too-large",
-  message: `The delivery's body is larger than ${limitBytes} bytes. If ModelRoute did send it, raise maxBodySize.`
+  message: `The delivery's body is larger than ${limitBytes} bytes. If ModelRoute sent the delivery, raise maxBodySize.`
 })
 
 /**

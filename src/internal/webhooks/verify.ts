@@ -53,7 +53,7 @@ export const readSecrets = (
   secrets: Redacted.Redacted | ReadonlyArray<Redacted.Redacted>
 ): Either.Either<ReadonlyArray<string>, InvalidRequest> => {
   const list = isList(secrets) ? secrets : [secrets]
-  const cure = "Give the endpoint's secret, whsec_…, as it was shown when the endpoint was created."
+  const cure = "Pass the endpoint's secret, whsec_…, as shown when the endpoint was created."
   const fail = (problem: string) => Either.left(invalidRequest(operation, field, problem, cure))
   return Either.gen(function* () {
     if (list.length === 0) return yield* fail("is an empty list")
@@ -96,7 +96,7 @@ export const verify = (
         verifyOperation,
         "body",
         "is neither bytes nor text",
-        "Give the body as it arrived, before it is parsed."
+        "Pass the body as received, before it is parsed."
       )
     }
     const body = check.toBytes(delivery.body)
@@ -164,7 +164,12 @@ export const sign = (options: SignOptions): Effect.Effect<SignatureHeaders, Inva
     const [secret = ""] = yield* readSecrets(signOperation, "secret", [options.secret])
     const timestamp = options.timestamp ?? Math.floor((yield* Clock.currentTimeMillis) / 1000)
     if (!Number.isSafeInteger(timestamp) || timestamp < 0) {
-      return yield* invalidRequest(signOperation, "timestamp", "is not in whole seconds", "Give seconds since 1970.")
+      return yield* invalidRequest(
+        signOperation,
+        "timestamp",
+        "is not a whole number of seconds",
+        "Pass the seconds since 1970."
+      )
     }
     const text = String(timestamp)
     return {
