@@ -137,7 +137,7 @@ for (const { name, open, skip = false } of databases) {
           assert.strictEqual(error._tag, "JournalError")
           assert.strictEqual(
             error.message,
-            `SqlJournal.layer: the table "${table}" is missing, or its columns are not those of a journal.`
+            `SqlJournal.layer: the table "${table}" is missing, or does not have the columns of a journal.`
           )
           assert.include(error.detail, "revision")
         })
@@ -188,7 +188,7 @@ for (const { name, open, skip = false } of databases) {
           Effect.gen(function* () {
             const error = yield* Effect.flip(sql.withTransaction(journal.write("b", [makeEntry("x", "Submitted")])))
             assert.strictEqual(error._tag, "JournalError")
-            assert.include(error.message, "Run it outside of `sql.withTransaction`")
+            assert.include(error.message, "Run the batch outside of `sql.withTransaction`")
             yield* journal.write("b", [makeEntry("x", "Submitted")])
             assert.lengthOf(yield* readAll(journal, "b"), 1)
           })
@@ -329,7 +329,7 @@ describe("SqlJournal", () => {
         const error = yield* Effect.flip(runProcess(layer, () => Effect.void))
         assert.strictEqual(error._tag, "JournalError")
         assert.strictEqual(error.operation, "SqlJournal.layer")
-        assert.include(error.message, `table is ${JSON.stringify(table)}, which is not a table name`)
+        assert.include(error.message, `the table name ${JSON.stringify(table)} is not valid`)
       }
       for (const table of ["A_1", "x".repeat(63), "main.Batch"]) {
         const layer = Layer.provide(SqlJournal.layer({ table }), Layer.succeedContext(client))

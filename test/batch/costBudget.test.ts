@@ -62,7 +62,7 @@ describe("Batch.run with maxCost and unreadable amounts", () => {
         assert.deepStrictEqual(outcomes, { Succeeded: 5, NotAttempted: 15 })
         assert.strictEqual(executions, 5)
         assert.lengthOf(
-          warnings.filter((line) => line.includes(`reported the hold ${JSON.stringify(hold)} for`)),
+          warnings.filter((line) => line.includes(`reported the invalid hold ${JSON.stringify(hold)} for`)),
           1
         )
       })

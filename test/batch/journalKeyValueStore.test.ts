@@ -527,7 +527,7 @@ describe("Batch.layerJournal", () => {
           yield* journal.write("b", makeLifecycle("x").slice(1, 2))
           yield* fails("get", journal.read("b", ["x"]), "read")
           yield* fails("get", readAll(journal, "b"), "read")
-          yield* fails("get", journal.remove("b"), "look for")
+          yield* fails("get", journal.remove("b"), "check")
           yield* fails("remove", journal.remove("b"), "remove")
           yield* journal.remove("b")
         })

@@ -150,7 +150,7 @@ describe("RetryBudget", () => {
         )
       )
       assert.deepStrictEqual(
-        lines.map(([at, line]) => [at, line.includes("exhausted"), line.includes("refilled")]),
+        lines.map(([at, line]) => [at, line.includes("exhausted"), line.includes("has tokens again")]),
         [
           [0, true, false],
           [60_000, false, true],

@@ -138,10 +138,10 @@ export class CostBudget {
       const problem =
         reported === undefined
           ? `reported no hold for an execution of ${model}`
-          : `reported the hold ${JSON.stringify(reported)} for an execution of ${model}, which is not an amount`
+          : `reported the invalid hold ${JSON.stringify(reported)} for an execution of ${model}`
       return runSafely(
         Effect.logWarning(
-          `The API ${problem}. With maxCost, executions of this model run one at a time until one has reported its cost. The option hold sets the hold beforehand`
+          `The API ${problem}. With maxCost, executions of this model run one at a time until the cost of one execution is known. Set the option hold to avoid this`
         )
       )
     })

@@ -22,7 +22,4 @@ export const journalError = (operation: string, message: string, detail?: string
 
 /** @internal Returns the error for an entry that JSON cannot represent. */
 export const notEncodable = (key: string): JournalError =>
-  journalError(
-    "Batch.run",
-    `the entry of the item ${quote(key)} cannot be written as JSON. Nothing was written for this item.`
-  )
+  journalError("Batch.run", `the entry of the item ${quote(key)} cannot be written as JSON. The entry was not saved.`)

@@ -105,7 +105,8 @@ const damagedItem = ({ slotKey }: JournalValues, item: string, key: string | und
     "Batch.run",
     `both values of the item ${key === undefined ? item : quote(key)} in the journal are unreadable: ` +
       `"${slotKey(item, 0)}" and "${slotKey(item, 1)}". A killed process cannot cause this, so the store is damaged. ` +
-      "Restore the values, or remove both. Without them the item is submitted again under its first idempotency key."
+      "Restore the values, or remove both. If you remove both values, the item is submitted again under its first " +
+      "idempotency key."
   )
 
 /**

@@ -113,8 +113,8 @@ const openTable = (name: string): Effect.Effect<Table, JournalError, SqlClient.S
     if (!tablePattern.test(name)) {
       return yield* journalError(
         "SqlJournal.layer",
-        `table is ${quote(name)}, which is not a table name. Use up to 63 letters, digits and "_", and do not begin with a ` +
-          "digit. The name of a schema and a dot may come first."
+        `the table name ${quote(name)} is not valid. Use up to 63 letters, digits and "_". Do not start with a digit. A ` +
+          "schema name and a dot may come first."
       )
     }
     const sql = yield* SqlClient.SqlClient
@@ -132,7 +132,7 @@ const openTable = (name: string): Effect.Effect<Table, JournalError, SqlClient.S
     yield* Effect.mapError(checkColumns, (error) =>
       journalError(
         "SqlJournal.layer",
-        `the table "${name}" is missing, or its columns are not those of a journal.`,
+        `the table "${name}" is missing, or does not have the columns of a journal.`,
         databaseMessage(Either.isLeft(created) ? created.left : error)
       )
     )
@@ -157,7 +157,7 @@ const runStatement = <A>(
     Effect.mapError((error) =>
       journalError(
         "Batch.run",
-        `the journal could not ${verb} the table "${name}". Run the batch again when the database works. It continues from there.`,
+        `the journal could not ${verb} the table "${name}". Run the batch again after you have repaired the database. The batch resumes from the journal.`,
         databaseMessage(error)
       )
     )
@@ -167,8 +167,8 @@ const unreadableRow = ({ name }: Table, batch: string, item: string): JournalErr
   journalError(
     "Batch.run",
     `the row of the item ${quote(item)} of the batch ${quote(batch)} in the table "${name}" is unreadable. Another ` +
-      "program or a newer version has written it. Restore the row, or delete it. Without it the item is submitted again " +
-      "under its first idempotency key."
+      "program or a newer version of the library wrote the row. Restore or delete the row. If you delete the row, the " +
+      "item is submitted again under its first idempotency key."
   )
 
 interface DecodedRow {
@@ -195,7 +195,7 @@ const selectRows = (
     Effect.zipLeft(table.yieldToEventLoop),
     Effect.flatMap((rows) =>
       Effect.mapError(decodeRows(rows), () =>
-        journalError("Batch.run", `the columns of the table "${table.name}" are not those of a journal.`)
+        journalError("Batch.run", `the table "${table.name}" does not have the columns of a journal.`)
       )
     ),
     Effect.flatMap(Effect.forEach((row) => decodeRow(table, batch, row)))
@@ -236,7 +236,7 @@ const rejectTransaction: Effect.Effect<void, JournalError> = Effect.flatMap(Effe
   transactionTags.some((tag) => Option.isSome(Context.getOption(context, tag)))
     ? journalError(
         "Batch.run",
-        "the batch runs in a transaction, and a rollback would remove what the journal has written. Run it outside of " +
+        "the batch runs in a transaction, and a rollback would remove the journal entries. Run the batch outside of " +
           "`sql.withTransaction`."
       )
     : Effect.void

@@ -74,7 +74,7 @@ const describeFailure = (verb: string, key: string) =>
   Effect.mapError((error: PlatformError) =>
     journalError(
       "Batch.run",
-      `the journal could not ${verb} ${quote(key)} in its store. Run the batch again when the store works. It continues from there.`,
+      `the journal could not ${verb} ${quote(key)} in its store. Run the batch again after you have repaired the store. The batch resumes from the journal.`,
       error.message
     )
   )
@@ -84,7 +84,7 @@ export const makeValues = (store: KeyValueStore.KeyValueStore, prefix: string): 
   slotKey: (item, slot) => `${prefix}${item}-${slot}`,
   listKey: (batch, list) => `${prefix}${batch}-n${list}`,
   get: (key) => describeFailure("read", key)(store.get(key)),
-  has: (key) => describeFailure("look for", key)(store.has(key)),
+  has: (key) => describeFailure("check", key)(store.has(key)),
   set: (key, value, onWritten) =>
     Effect.uninterruptible(
       Effect.zipRight(describeFailure("write", key)(store.set(key, value)), Effect.sync(onWritten))

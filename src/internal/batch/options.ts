@@ -55,7 +55,7 @@ export const checkOptions = <A, E, E2, R>(
   return Either.gen(function* () {
     if (typeof id !== "string" || id.trim() === "") {
       return yield* Either.left(
-        invalidRequest(operation, "id", "is empty", "Pass the name of the batch, the same in each of its runs.")
+        invalidRequest(operation, "id", "is empty", "Pass the name of the batch. Use the same name in every run.")
       )
     }
     yield* checkAll([

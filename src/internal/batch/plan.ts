@@ -54,7 +54,7 @@ const changedRequest = (entry: JournalEntry): InvalidRequest =>
   invalidRequest(
     operation,
     "request",
-    `differs from the request that this batch submitted before for the same item key (idempotency key ${entry.idempotencyKey}${entry.executionId === undefined ? "" : `, execution ${entry.executionId}`})`,
+    `differs from the request that this batch submitted earlier for the same item key (idempotency key ${entry.idempotencyKey}${entry.executionId === undefined ? "" : `, execution ${entry.executionId}`})`,
     "Restore the earlier request to continue. For a new request, change the item key or the batch id."
   )
 
@@ -65,7 +65,7 @@ export const submissionOutcomeUnknown = (entry: JournalEntry): SubmissionOutcome
     attempts: 0,
     idempotencyKey: entry.idempotencyKey,
     submittedAt: entry.submittedAt,
-    message: `This item was submitted at ${DateTime.formatIso(entry.submittedAt)} under the idempotency key ${entry.idempotencyKey}. It is unknown whether the API accepted it. The key has expired, so sending it again could create a second execution. Look for the execution in the dashboard. If there is none, return true from resubmit.`
+    message: `This item was submitted at ${DateTime.formatIso(entry.submittedAt)} under the idempotency key ${entry.idempotencyKey}. It is unknown whether the API accepted the request. The key has expired, so another submission could create a second execution. Look for the execution in the dashboard. If the execution does not exist, return true from resubmit.`
   })
 
 /**

@@ -117,7 +117,7 @@ export class RetryBudget implements AttemptInterceptor {
       return Effect.zipRight(
         runSafely(
           Effect.logInfo(
-            `The retry budget of this batch is exhausted. Until requests succeed again, the batch sends ${this.minPerMinute} retries per minute and the others wait`
+            `The retry budget of this batch is exhausted. Until requests succeed again, the batch sends ${this.minPerMinute} retries per minute. All other retries wait`
           )
         ),
         wait
@@ -126,7 +126,9 @@ export class RetryBudget implements AttemptInterceptor {
     this.tokens -= 1
     if (!this.isExhausted || this.tokens < 1) return Effect.void
     this.isExhausted = false
-    return runSafely(Effect.logInfo("The retry budget of this batch is refilled. Retries no longer wait for it"))
+    return runSafely(
+      Effect.logInfo("The retry budget of this batch has tokens again. Retries no longer wait for tokens")
+    )
   })
 
   private refill(now: number): void {

@@ -198,7 +198,7 @@ export const make = <A, E, E2, R, EI, RI>(
         operation,
         "items",
         "is neither an iterable nor a Stream",
-        "Pass an array, for example."
+        "Pass an iterable such as an array, or a Stream."
       )
     }
     if (hasRun) {
@@ -206,7 +206,7 @@ export const make = <A, E, E2, R, EI, RI>(
         operation,
         "outcomes",
         "has already run",
-        "Make a new batch with the same id to continue."
+        "Create a batch with the same id to continue."
       )
     }
     hasRun = true

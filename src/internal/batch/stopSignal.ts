@@ -32,9 +32,9 @@ export interface StopCause {
 const reasonTexts: { readonly [R in StopReason]: string } = {
   InsufficientBalance: "the balance does not cover another execution. Top up the balance, then run the batch again",
   Unauthorized: "the API rejects the API key. Set a valid key, then run the batch again",
-  MaxCost: "maxCost has no room for another execution",
+  MaxCost: "another execution would exceed maxCost",
   BeforeSubmit: "beforeSubmit returned false",
-  Stopped: "its stop effect was run"
+  Stopped: "the stop effect of the batch ran"
 }
 
 /** @internal */
@@ -51,7 +51,7 @@ export class StopSignal {
       if (this.cause !== undefined) return Effect.void
       this.cause = cause
       for (const listener of Array.from(this.listeners)) listener()
-      const text = `Batch ${this.batchId} waits for its running executions and submits nothing more: ${reasonTexts[cause.reason]}`
+      const text = `Batch ${this.batchId} submits no more items and waits for its running executions. Reason: ${reasonTexts[cause.reason]}`
       const log = cause.reason === "Stopped" ? Effect.logInfo(text) : Effect.logWarning(text)
       return runSafely(Effect.annotateLogs(log, { batch: this.batchId, reason: cause.reason }))
     })

@@ -90,7 +90,7 @@ const blockedRequest = (blockedBy: StopCause | "key expired", attempts: number):
     "idempotencyKey",
     blockedBy === "key expired"
       ? "has expired and must not be sent again"
-      : "belongs to an item that its batch had not submitted when it stopped",
+      : "belongs to an item that was not submitted before the batch stopped",
     "Run the batch again.",
     { attempts }
   )
