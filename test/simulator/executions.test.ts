@@ -172,7 +172,7 @@ describe("Simulator execution", () => {
       assert.deepStrictEqual(late.json, {
         execution_id: id,
         status: "COMPLETED",
-        output: { text: "text-generation-standard was asked: hi" },
+        output: { text: "Response of text-generation-standard to: hi" },
         cost: "0.010",
         latency_ms: 2500
       })

@@ -94,7 +94,7 @@ const getResult = (context: ApiContext, execution: Execution, now: number): Resp
     : context.errorResponses.error({
         code: "EXECUTION_NOT_COMPLETED",
         status: 409,
-        message: `Execution ${execution.id} is ${snapshot.status}: it has no result`
+        message: `Execution ${execution.id} is ${snapshot.status} and has no result`
       })
 }
 

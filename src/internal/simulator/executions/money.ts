@@ -12,7 +12,7 @@ export type Micros = number
 export const parse = (text: string): Micros => {
   const [, integer, fraction = ""] = /^(\d{1,9})(?:\.(\d{1,6}))?$/.exec(text) ?? []
   if (integer === undefined) {
-    throw new RangeError(`"${text}" is not an amount: write digits with at most ${decimals} decimals, such as "0.040"`)
+    throw new RangeError(`"${text}" is not an amount. Use digits with at most ${decimals} decimals, such as "0.040"`)
   }
   return Number(integer + fraction.padEnd(decimals, "0"))
 }

@@ -42,7 +42,7 @@ const imagesOf = (execution: Execution) =>
     return { fileId, width, height }
   })
 
-const textOf = (execution: Execution): string => `${execution.submission.model} was asked: ${promptOf(execution)}`
+const textOf = (execution: Execution): string => `Response of ${execution.submission.model} to: ${promptOf(execution)}`
 
 /** @internal Returns the field `output` of `GET /v1/executions/{id}/result`. */
 export const output = (execution: Execution): unknown => {

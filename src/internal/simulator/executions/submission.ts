@@ -61,7 +61,7 @@ export const validateInput = (model: Model, input: Submission["input"]): Validat
     ...urls.map((name) => ({
       field: `input.${name}`,
       code: "URL_NOT_ACCEPTED",
-      message: `${name} must be a file id; URLs are not accepted`
+      message: `${name} must be a file id. URLs are not accepted`
     })),
     ...(hasImages ? [...checkSize(input, "width"), ...checkSize(input, "height")] : []),
     ...(model.output === "images" ? [...checkCount(input, "n"), ...checkCount(input, "num_images")] : [])

@@ -64,7 +64,7 @@ const checkDeclaration = ({ request: declared }: Upload, { body, headers }: Requ
     : storageError(
         400,
         body.length > declared.size ? "EntityTooLarge" : "EntityTooSmall",
-        `The body has ${body.length} bytes and not the ${declared.size} that were declared`
+        `The body has ${body.length} bytes, but ${declared.size} bytes were declared`
       )
 }
 

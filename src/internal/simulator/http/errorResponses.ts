@@ -26,6 +26,6 @@ export const make = (ids: Ids): ErrorResponses => {
     fileNotFound: (fileId) =>
       error({ code: "FILE_NOT_FOUND", message: `File ${fileId} does not exist or has expired` }),
     resourceNotFound: (name) => error({ code: "NOT_FOUND", status: 404, message: `${name} does not exist` }),
-    pathNotFound: () => error({ code: "NOT_FOUND", status: 404, message: "There is nothing at this path" })
+    pathNotFound: () => error({ code: "NOT_FOUND", status: 404, message: "The path does not exist" })
   }
 }

@@ -98,7 +98,7 @@ export const read = (request: HttpClientRequest.HttpClientRequest): ReadBodyEffe
             new HttpClientError.RequestError({
               request,
               reason: "Encode",
-              cause: new TypeError("The simulator reads bytes, text and blobs")
+              cause: new TypeError("Unsupported body type. The simulator supports bytes, text and blobs")
             })
           )
     case "FormData":

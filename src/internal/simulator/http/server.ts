@@ -112,7 +112,7 @@ const callApi = (
     case "Api":
       return api[route.operation]({ request, id: route.id, now, nextOutcome })
     case "WrongMethod": {
-      const message = `${request.method} does not fit this path`
+      const message = `Method ${request.method} is not allowed for this path`
       const response = errorResponses.error({ code: "METHOD_NOT_ALLOWED", status: 405, message })
       return withHeaders(response, { allow: route.allow })
     }

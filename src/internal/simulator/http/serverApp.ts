@@ -25,7 +25,7 @@ import type { Server } from "./server.js"
 export class Disconnect extends Context.Reference<Disconnect>()("effect-modelroute/Simulator/Disconnect", {
   defaultValue: () => ({
     run: (_request: HttpServerRequest.HttpServerRequest, _options: { readonly flush: boolean }): Effect.Effect<void> =>
-      Effect.die(new Error("The simulator breaks the connection"))
+      Effect.die(new Error("The simulator resets the connection"))
   })
 }) {}
 

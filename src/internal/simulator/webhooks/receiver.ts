@@ -51,7 +51,7 @@ export const fromApp = <E>(app: HttpApp.Default<E>): HttpClient.HttpClient =>
       ).pipe(
         Effect.provideService(HttpServerRequest.HttpServerRequest, HttpServerRequest.fromWeb(webRequest)),
         // Only logs the failure, because the platform has already converted the failure to a response.
-        Effect.catchAllCause((cause) => Effect.logDebug("The app that receives webhooks has failed", cause))
+        Effect.catchAllCause((cause) => Effect.logDebug("The webhook app failed", cause))
       )
       return HttpClientResponse.fromWeb(request, webResponse)
     })
