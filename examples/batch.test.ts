@@ -51,10 +51,7 @@ describe.runIf(isFull)("Batch example", { concurrent: true, timeout: 120_000 }, 
       assert.strictEqual(code, 130, output)
       assert.match(output, /^Stopping: no more executions are submitted, and \d+ in flight are still saved.$/m)
       assert.include(output, "24 prompts: 12 succeeded, 12 not attempted. $0.48 paid in all.")
-      assert.include(
-        output,
-        `To continue without paying for anything twice, run the same command:\n  ${again} --concurrency 12\n`
-      )
+      assert.include(output, `To continue without paying twice, run the same command:\n  ${again} --concurrency 12\n`)
       const { executions } = yield* simulator.ledger
       assert.deepStrictEqual(
         executions.map(({ status }) => status),
@@ -88,7 +85,7 @@ describe.runIf(isFull)("Batch example", { concurrent: true, timeout: 120_000 }, 
         if (signal !== "SIGKILL") {
           assert.match(
             output,
-            /^Ended at once. \d+ executions continue at ModelRoute. To resume, run the same command:$/m
+            /^Exited immediately. \d+ executions continue at ModelRoute. To resume, run the same command:$/m
           )
           assert.include(output, `\n  ${again} --concurrency 24\n`)
         }
@@ -146,8 +143,8 @@ describe.runIf(isFull)("Batch example", { concurrent: true, timeout: 120_000 }, 
         '  line 3: is not a JSON object such as {"prompt": "a red fox in snow"}',
         '  line 4: "id" is not 1 to 100 letters, digits, "-" and "_"',
         '  line 5: "prompt" is missing',
-        '  line 6: "prompt" is not a text, or is empty',
-        '  line 7: has the same name "1" as line 1: set another "id"',
+        '  line 6: "prompt" is not a non-empty string',
+        '  line 7: has the same name "1" as line 1. Set another "id"',
         '  line 8: "model" is not the name of a model',
         '  line 9: is not a JSON object such as {"prompt": "a red fox in snow"}',
         '  line 10: is not a JSON object such as {"prompt": "a red fox in snow"}',
@@ -230,7 +227,7 @@ describe("Prompts", () => {
       assert.deepStrictEqual(yield* read(""), none)
       assert.deepStrictEqual(yield* read("\n \n"), none)
       const twice = yield* read('{"id": "Fox", "prompt": "a"}\n{"id": "fox", "prompt": "a"}')
-      assert.include(Either.merge(twice), '  line 2: has the same name "fox" as line 1: set another "id"')
+      assert.include(Either.merge(twice), '  line 2: has the same name "fox" as line 1. Set another "id"')
     })
   )
 
@@ -258,11 +255,11 @@ describe("Summary", () => {
   it("returns advice for each stop reason and for permanent failures", () => {
     const advice = (reason?: Batch.StopReason) => Summary.adviceFor(counts, "npm run it", reason)
     assert.deepStrictEqual(advice("Stopped"), [
-      "To continue without paying for anything twice, run the same command:",
+      "To continue without paying twice, run the same command:",
       "  npm run it"
     ])
     assert.deepStrictEqual(advice("InsufficientBalance"), [
-      "The balance is used up. Top it up and run the same command:",
+      "The balance is exhausted. Top up the balance and run the same command:",
       "  npm run it"
     ])
     assert.match(advice("Unauthorized").join(), /^The API key was rejected. /)

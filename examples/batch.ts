@@ -65,9 +65,11 @@ const run = ({ again, concurrency, file, folder, maxCost }: Command.Batch, total
     const stop = Effect.gen(function* () {
       yield* batch.stop
       const { inFlight } = yield* batch.progress.get
-      yield* Effect.logWarning(`Stopping: no more executions are submitted, and ${inFlight} in flight are still saved.`)
+      yield* Effect.logWarning(
+        `Stopping. No more executions are submitted. The results of ${inFlight} running executions are still saved.`
+      )
     })
-    const announce = Effect.logWarning("Press Ctrl-C again to end at once.")
+    const announce = Effect.logWarning("Press Ctrl-C again to exit immediately.")
 
     const ended = yield* Effect.map(counts, Either.right).pipe(
       Effect.raceFirst(Effect.map(Effect.zip(Signals.awaitExit(stop, announce), batch.progress.get), Either.left)),
@@ -78,8 +80,8 @@ const run = ({ again, concurrency, file, folder, maxCost }: Command.Batch, total
       const [{ exitCode }, { inFlight }] = ended.left
       yield* Console.log(
         isEphemeral
-          ? "Ended at once, together with the simulator."
-          : `Ended at once. ${inFlight} executions continue at ModelRoute. To resume, run the same command:\n  ${again}`
+          ? "Exited immediately. The simulator has stopped, too."
+          : `Exited immediately. ${inFlight} executions continue at ModelRoute. To resume, run the same command:\n  ${again}`
       )
       return exitCode
     }

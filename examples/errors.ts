@@ -39,7 +39,7 @@ const severalTags = Effect.gen(function* () {
     ContentModerationRejected: () => Effect.succeed("ask the user for another prompt"),
     RateLimited: ({ retryAfter = Duration.minutes(1) }) =>
       Effect.succeed(`ask the user to retry in ${Duration.format(retryAfter)}`),
-    TransportError: ({ attempts, reason }) => Effect.succeed(`no response to any of ${attempts} requests (${reason})`)
+    TransportError: ({ attempts, reason }) => Effect.succeed(`no response to ${attempts} requests (${reason})`)
   })
 )
 
@@ -56,7 +56,7 @@ const adviceFor = Match.typeTags<ModelRouteError.ApiError>()({
   GenerationTimeout: () => "submit a new execution",
   GenerationFailed: () => "submit a new execution",
   ServiceUnavailable: () => "retry in a few minutes",
-  InternalError: ({ requestId }) => `contact the support and quote ${requestId}`
+  InternalError: ({ requestId }) => `contact support and quote ${requestId}`
 })
 
 const everyCode = Effect.gen(function* () {

@@ -38,7 +38,9 @@ const makeSimulated = (options: Options): ModelRoute => ({
   client: Layer.unwrapEffect(
     Effect.gen(function* () {
       const { url } = yield* SimulatorServer.SimulatorServer
-      yield* Console.log(`MODELROUTE_API_KEY is not set, so the backend uses a simulator on ${url}. It costs nothing.`)
+      yield* Console.log(
+        `MODELROUTE_API_KEY is not set, so the backend uses a simulator on ${url}. The simulator is free.`
+      )
       return ModelRouteClient.layer({ ...options, apiKey: Redacted.make("sk_simulated"), baseUrl: url })
     })
   ).pipe(Layer.provide([transport, simulator])),

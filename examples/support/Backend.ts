@@ -46,7 +46,7 @@ const real = Layer.merge(
           Effect.gen(function* () {
             const sent = yield* createCount
             const paid = cost === undefined ? "unknown cost" : `$${cost} paid`
-            return `${pluralize(sent, "request")} to submit it, 1 execution, ${paid}.`
+            return `${pluralize(sent, "create request")}, 1 execution, ${paid}.`
           })
       }
     })
@@ -99,7 +99,7 @@ const simulate = ({ server, faultText }: Simulation) =>
         ModelRouteClient.layer({ apiKey: Redacted.make("sk_simulated"), baseUrl: url }),
         Layer.succeed(Backend, {
           greeting: `MODELROUTE_API_KEY is not set, so this program uses a simulator on ${url}.
-${faultText} It costs nothing.`,
+${faultText} The simulator is free.`,
           isEphemeral: true,
           receipt: () =>
             Effect.gen(function* () {
@@ -107,7 +107,7 @@ ${faultText} It costs nothing.`,
               const sent = (yield* simulator.requests).filter(
                 ({ operation }) => operation === "executions.create"
               ).length
-              return `${pluralize(sent, "request")} to submit it, ${pluralize(executions.length, "execution")}, $${charged} paid, according to the simulator's ledger.`
+              return `${pluralize(sent, "create request")}, ${pluralize(executions.length, "execution")}, $${charged} paid, according to the simulator's ledger.`
             })
         })
       )

@@ -43,7 +43,7 @@ export const batch = parse(batchUsage, () =>
       const { concurrency, id, "max-cost": maxCost } = values
       const [file = "examples/prompts.jsonl", folder = "out", ...more] = positionals
       if (more.length > 0)
-        return yield* usageError(`Unexpected argument "${more.join(" ")}": pass a file and a folder.`)
+        return yield* usageError(`Unexpected argument "${more.join(" ")}". Pass a file and a folder.`)
       if (!/^[1-9]\d{0,3}$/.test(concurrency))
         return yield* usageError("--concurrency must be a whole number from 1 to 9999.")
       if (maxCost !== undefined && !/^\d+(\.\d+)?$/.test(maxCost)) {

@@ -47,7 +47,7 @@ const batchIdIn = (folder: string, wanted: string | undefined) =>
     if (row === undefined) return wanted ?? randomUUID()
     if (wanted === undefined || wanted === row.batch) return row.batch
     return yield* new WrongFolder({
-      message: `${folder} holds the batch ${row.batch}. Use another folder for ${wanted}, or omit --id to continue.`
+      message: `${folder} contains the batch ${row.batch}. Use another folder for ${wanted}, or omit --id to continue.`
     })
   })
 
@@ -80,7 +80,7 @@ const inMemory = (folder: string) =>
       const path = yield* Path.Path
       if (!(yield* fs.exists(path.join(folder, database)))) return "simulated"
       return yield* new WrongFolder({
-        message: `${folder} holds the results of a paid batch, which a simulator would overwrite. Set MODELROUTE_API_KEY to continue the batch, or use another folder.`
+        message: `${folder} contains the results of a paid batch. A simulator would overwrite the results. Set MODELROUTE_API_KEY to continue the batch, or use another folder.`
       })
     })
   ).pipe(Layer.provideMerge(Batch.layerJournalMemory))

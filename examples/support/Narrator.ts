@@ -20,7 +20,7 @@ const Wait = Schema.Struct({
 const decodeWait = Schema.decodeUnknownOption(Wait)
 
 const reasonTexts: { readonly [reason: string]: string } = {
-  RateLimited: "The rate limit is used up.",
+  RateLimited: "The rate limit is exhausted.",
   ModelOverloaded: "The model is overloaded.",
   ModelUnavailable: "The model is unavailable.",
   ServiceUnavailable: "ModelRoute is unavailable.",
@@ -29,7 +29,7 @@ const reasonTexts: { readonly [reason: string]: string } = {
 
 const transportTexts: { readonly [detail: string]: string } = {
   connect: "The connection failed.",
-  reset: "The connection broke before a response arrived.",
+  reset: "The connection was reset before a response arrived.",
   timeout: "No response arrived in time.",
   truncated: "The response was truncated."
 } satisfies { readonly [Reason in ModelRouteError.TransportReason]?: string }

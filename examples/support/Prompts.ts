@@ -31,7 +31,7 @@ const Line = Schema.parseJson(
         default: () => "flux-1.1-pro"
       }),
       prompt: Schema.propertySignature(
-        Schema.String.pipe(Schema.pattern(/\S/, withMessage("is not a text, or is empty")))
+        Schema.String.pipe(Schema.pattern(/\S/, withMessage("is not a non-empty string")))
       ).annotations({
         missingMessage: () => "is missing"
       })
@@ -97,7 +97,7 @@ export const count = (file: string): Effect.Effect<number, InvalidPrompts, FileS
         // Some file systems ignore case in file names.
         const name = key.toLowerCase()
         const before = seen.get(name)
-        if (before !== undefined) return report(line, `has the same name "${key}" as line ${before}: set another "id"`)
+        if (before !== undefined) return report(line, `has the same name "${key}" as line ${before}. Set another "id"`)
         seen.set(name, line)
       })
     )

@@ -57,17 +57,16 @@ export const text = (counts: Counts, cost: string): string => {
 }
 
 const adviceByReason: { readonly [R in Batch.StopReason]?: string } = {
-  InsufficientBalance: "The balance is used up. Top it up and run the same command:",
+  InsufficientBalance: "The balance is exhausted. Top up the balance and run the same command:",
   Unauthorized: "The API key was rejected. Set another MODELROUTE_API_KEY and run the same command:",
-  MaxCost: "--max-cost is reached. Raise it in the same command:"
+  MaxCost: "--max-cost is reached. Raise --max-cost in the same command:"
 }
 
 /** Returns advice for the remaining prompts. `again` is the command that continues the batch. */
 export const adviceFor = (counts: Counts, again: string, stopped?: Batch.StopReason): ReadonlyArray<string> => {
   const { permanent, notAttempted, unsaved } = counts
   const open = notAttempted + unsaved + failures(counts) - permanent
-  const advice =
-    (stopped && adviceByReason[stopped]) ?? "To continue without paying for anything twice, run the same command:"
+  const advice = (stopped && adviceByReason[stopped]) ?? "To continue without paying twice, run the same command:"
   return [
     ...some(permanent, "failed permanently. Correct these lines and run the same command."),
     ...(open > 0 ? [advice, `  ${again}`] : [])
