@@ -270,7 +270,7 @@ describe("Batch.run", () => {
           }),
           { simulator: { faults: [Fault.ends({ status: "FAILED" }), Fault.ends({ status: "FAILED" })] } }
         )
-        assert.deepStrictEqual(countTags(first), { "Failed for good": 4 })
+        assert.deepStrictEqual(countTags(first), { "Failed permanently": 4 })
         assert.deepStrictEqual(countTags(second), { Succeeded: 4 })
         assert.strictEqual(executions.length, 4)
       })

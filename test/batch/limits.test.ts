@@ -376,7 +376,7 @@ describe("Batch.run", () => {
           ]
         }
       })
-      assert.deepStrictEqual(countTags(outcomes), { "Failed for good": 2, Succeeded: 18 })
+      assert.deepStrictEqual(countTags(outcomes), { "Failed permanently": 2, Succeeded: 18 })
     })
   )
 
@@ -580,7 +580,7 @@ describe("Batch.run with maxCost", () => {
       assert.strictEqual(executions, 34)
       assert.strictEqual(charged, "0.960")
       assert.isAtMost(most, 1000)
-      assert.deepStrictEqual(countTags(outcomes), { Succeeded: 24, "Failed for good": 15, NotAttempted: 21 })
+      assert.deepStrictEqual(countTags(outcomes), { Succeeded: 24, "Failed permanently": 15, NotAttempted: 21 })
     })
   )
 

@@ -179,7 +179,7 @@ describe("Batch.run with a failing journal", () => {
           assert.strictEqual(bodies.size, count, name)
           for (const outcomes of [second, third]) {
             assert.deepStrictEqual(outcomes.map(({ index }) => index).toSorted(), range(count), name)
-            assert.deepStrictEqual(countTags(outcomes), { Succeeded: count - 1, "Failed for good": 1 }, name)
+            assert.deepStrictEqual(countTags(outcomes), { Succeeded: count - 1, "Failed permanently": 1 }, name)
             for (const outcome of outcomes) {
               const mine = executions.find(({ body }) => body === JSON.stringify(requestOf(outcome.item)))
               assert.strictEqual(executionIdOf(outcome), mine?.executionId, name)

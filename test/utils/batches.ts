@@ -56,4 +56,4 @@ export const countBy = (names: Iterable<string>): Readonly<Record<string, number
 }
 
 export const countTags = (outcomes: ReadonlyArray<Batch.Outcome<unknown, unknown>>): Readonly<Record<string, number>> =>
-  countBy(outcomes.map((outcome) => (outcome._tag === "Failed" && outcome.final ? "Failed for good" : outcome._tag)))
+  countBy(outcomes.map((outcome) => (outcome._tag === "Failed" && outcome.final ? "Failed permanently" : outcome._tag)))

@@ -374,7 +374,7 @@ export const runWithKills = (options: Options): Effect.Effect<Report, never, Sco
     return {
       violations: [
         ...violations,
-        ...Option.match(evidence, { onNone: () => ["the last runs did not end"], onSome: findViolations })
+        ...Option.match(evidence, { onNone: () => ["the last runs did not finish"], onSome: findViolations })
       ],
       runs: run,
       kills,

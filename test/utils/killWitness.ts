@@ -108,7 +108,7 @@ export class RequestWitness {
       this.newItems += 1
     }
     if (this.settledItems.has(item)) {
-      this.violations.push(`${item} was submitted again although its execution was known`)
+      this.violations.push(`${item} was submitted again after its execution id was known`)
     }
     const before = this.submissions.get(idempotencyKey)
     if (before === undefined) {
@@ -184,7 +184,7 @@ const findRepeatedOutcomes = (
     .filter(([run, those]) => those.length > (lost.get(run) ?? 0))
     .map(([run, [first, ...others]]) => {
       const more = others.length === 0 ? "" : `, and ${others.length} more,`
-      return `${first?.key}${more} was emitted again after run ${run}, which had asked for the next outcome`
+      return `${first?.key}${more} was emitted again after run ${run}, although the run had requested the next outcome`
     })
 }
 
@@ -214,9 +214,9 @@ export const findViolations = (seen: Evidence): ReadonlyArray<string> => {
   ] as const) {
     const outcomes = lines.filter((line) => line.run === run)
     expect(`outcomes of ${name}`, outcomes.length, items)
-    expect(`outcomes of ${name}, as it counts them`, summary.outcomes, items)
+    expect(`outcomes of ${name}, according to its summary`, summary.outcomes, items)
     expect(`keys of ${name}`, new Set(outcomes.map(({ key }) => key)).size, items)
-    expect(`keys of ${name}, as it counts them`, summary.keys, items)
+    expect(`keys of ${name}, according to its summary`, summary.keys, items)
     expect(`final outcomes of ${name}`, outcomes.filter(({ final }) => final).length, items)
     const unmatched = outcomes.filter(({ executionId, key, tag }) => {
       const execution = byItem.get(key)

@@ -122,7 +122,7 @@ export const runInVirtualTime = <A, E>(
           ? exit
           : yield* Effect.dieMessage(`${clock.size} sleepers remain after the end of the effect`)
       }
-      if (!clock.advance()) return yield* Effect.dieMessage("all fibers wait, and none has a timer")
+      if (!clock.advance()) return yield* Effect.dieMessage("all fibers are waiting, but no timer is pending")
     }
   })
 
