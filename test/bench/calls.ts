@@ -122,7 +122,7 @@ const main = Effect.gen(function* () {
     ["fetch", median(times[1] ?? [])],
     ["undici", median(times[3] ?? [])]
   ])
-  yield* Console.log(`CPU per call, median of ${rounds} rounds of ${calls} calls, ${concurrency} at once`)
+  yield* Console.log(`CPU per call, median of ${rounds} rounds of ${calls} calls, ${concurrency} concurrent`)
   for (const [i, [name]] of benchClients.entries()) {
     const time = median(times[i] ?? [])
     const peer = plainMicros.get(name.endsWith("undici") ? "undici" : "fetch") ?? Number.NaN

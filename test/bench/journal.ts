@@ -113,7 +113,7 @@ const sqlite = (directory: string, synchronous: "NORMAL" | "FULL") => {
 
 const toText = Schema.encodeSync(Schema.parseJson(JournalEntry))
 
-const baseline = "a log of lines (appendFile)"
+const baseline = "line log (appendFile)"
 const contestants: ReadonlyArray<Contestant> = [
   {
     name: baseline,
@@ -199,7 +199,7 @@ const measure = ({ open }: Contestant, group: number, duration: number) =>
 const main = Effect.gen(function* () {
   yield* Effect.forEach(contestants, (contestant) => measure(contestant, 8, 250))
   yield* Console.log(
-    "Figures per item of four steps. The ratio to the baseline follows each time. On disk: whole blocks, after closing."
+    "Values per item of four steps. Each time is followed by its ratio to the baseline. On disk: whole blocks after close."
   )
   for (const group of groups) {
     const rows = yield* Effect.forEach(contestants, (contestant) =>

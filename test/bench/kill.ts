@@ -33,7 +33,7 @@ const toRows = (report: Report): ReadonlyArray<readonly [string, string]> => [
   ["outcomes of the last run", `${report.lastSummary.outcomes}, ${report.lastSummary.keys} keys`],
   ["", formatCounts(new Map(Object.entries(report.lastSummary.tags)))],
   ["resumed", `${report.resumedOutcomes} outcomes that were not final`],
-  ["emitted again", `${report.repeatedOutcomes} outcomes that a kill had left undelivered`],
+  ["emitted again", `${report.repeatedOutcomes} outcomes that were not delivered before a kill`],
   ["time", `${(report.millis / 1000).toFixed(1)} s`]
 ]
 

@@ -27,10 +27,10 @@ const formatShortfall = (scenario: Scenario, { failures, succeeded }: ScenarioRe
 
 const printHeader = (scenario: Scenario, seed: number): void => {
   const { clients, concurrency, length, limit, name, requests } = scenario
-  const batch = `${clients > 1 ? `${clients} times ` : ""}${requests} creates, ${concurrency} at once`
+  const batch = `${clients > 1 ? `${clients} times ` : ""}${requests} creates, ${concurrency} concurrent`
   print(name, `: ${batch}, ${limit} per ${length / 1000} s`)
-  print("  ", "".padEnd(22), "makespan".padStart(10), "of best".padStart(10), "rejected".padStart(10))
-  print("  ", "at best".padEnd(22), formatSeconds(bestMakespan(scenario, seed)))
+  print("  ", "".padEnd(22), "makespan".padStart(10), "x optimum".padStart(10), "rejected".padStart(10))
+  print("  ", "optimum".padEnd(22), formatSeconds(bestMakespan(scenario, seed)))
 }
 
 const printResult = (scenario: Scenario, result: ScenarioResult): void => {

@@ -119,7 +119,12 @@ const drawHeader = (
   best: number,
   intervalMillis: number
 ): ReadonlyArray<string> => [
-  text(20, 32, "title", `${requests} requests, ${concurrency} at once, to a server that accepts ${limit} a minute`),
+  text(
+    20,
+    32,
+    "title",
+    `${requests} requests, ${concurrency} concurrent, to a server that accepts ${limit} per minute`
+  ),
   path("ok", "M20 60v-12h12v12z"),
   text(38, 59, "", "up: accepted"),
   path("no", "M150 48v12h12v-12z"),
@@ -128,7 +133,7 @@ const drawHeader = (
   text(496, 59, "", "a new window begins"),
   text(left, 98, "soft", `requests in ${intervalMillis / 1000} s`),
   text(790, 82, "soft end", "finished after"),
-  text(790, 98, "soft end", `(${formatDuration(best)} at best)`),
+  text(790, 98, "soft end", `(optimum: ${formatDuration(best)})`),
   text(880, 98, "soft end", "rejected")
 ]
 

@@ -13,7 +13,7 @@ type FakeClock = ReturnType<typeof FakeTimers.install>
 let current: FakeClock | undefined
 
 const getClock = (): FakeClock => {
-  if (current === undefined) throw new Error("virtual time exists only during a run")
+  if (current === undefined) throw new Error("virtual time is available only during a run")
   return current
 }
 
@@ -55,7 +55,7 @@ export const runInVirtualTime = <A>(
       if (isOver) return
       if (clock.now >= times.end) return resolve(undefined)
       idleTurns = clock.countTimers() === 0 ? idleTurns + 1 : 0
-      if (idleTurns > maxIdleTurns) return reject(new Error("all code waits, and there is no timer"))
+      if (idleTurns > maxIdleTurns) return reject(new Error("all code is waiting, but no timer is pending"))
       clock.next()
       setImmediate(turn)
     }

@@ -64,7 +64,7 @@ const measureSemaphore = (fibers: number): Effect.Effect<ReadonlyArray<WaitCost>
     const restMicros = (readCpuMicros() - cpuBeforeRest) / Math.max(1, rest)
     return [
       { name: "semaphore, permits one by one", fibers, bytes, micros },
-      { name: "semaphore, all permits at once", fibers, bytes, micros: restMicros }
+      { name: "semaphore, all permits together", fibers, bytes, micros: restMicros }
     ]
   })
 
@@ -118,7 +118,7 @@ const runMeasurement = async (fibers: number, measurement: Effect.Effect<WaitCos
   const cost = await VirtualTime.runInVirtualTime({ start, end: toEnd(fibers) }, () =>
     Effect.runPromise(measurement.pipe(Logger.withMinimumLogLevel(LogLevel.None), Effect.withClock(VirtualTime.clock)))
   )
-  if (cost === undefined) throw new Error(`${fibers} requests did not end in time`)
+  if (cost === undefined) throw new Error(`${fibers} requests did not finish before the end of the run`)
   return cost
 }
 
