@@ -49,7 +49,10 @@ describe.runIf(isFull)("Batch example", { concurrent: true, timeout: 120_000 }, 
       yield* child.signal("SIGINT")
       const { code, output } = yield* child.ended
       assert.strictEqual(code, 130, output)
-      assert.match(output, /^Stopping: no more executions are submitted, and \d+ in flight are still saved.$/m)
+      assert.match(
+        output,
+        /^Stopping\. No more executions are submitted\. The results of \d+ running executions are still saved\.$/m
+      )
       assert.include(output, "24 prompts: 12 succeeded, 12 not attempted. $0.48 paid in all.")
       assert.include(output, `To continue without paying twice, run the same command:\n  ${again} --concurrency 12\n`)
       const { executions } = yield* simulator.ledger

@@ -82,7 +82,7 @@ overEachTransport((test, name) => {
     )
 
     test(
-      `a download in ${format} of unknown size fails over fetch, which cannot tell whether it is complete`,
+      `a download in ${format} of unknown size fails over fetch, which cannot check whether the file is complete`,
       Effect.gen(function* () {
         const server = yield* serveFile({}, (response) => send(response, encoding, encoded))
         const { files } = yield* makeClientAt(server.url, noRetry)
