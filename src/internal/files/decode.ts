@@ -1,5 +1,5 @@
 /**
- * Decodes links for uploads and downloads.
+ * Decodes the upload and download links of API responses.
  *
  * @internal
  */
@@ -15,7 +15,11 @@ const wire = wireNames.make({
 
 const decodeDownloadLink = Schema.decodeUnknownOption(File.DownloadLink)
 
-/** @internal Requires an http(s) URL, because a stored file can be JSON, too. */
+/**
+ * Decodes a download link. Returns `undefined` without an http(s) URL, because other JSON can be a stored file.
+ *
+ * @internal
+ */
 export const downloadLink = (json: unknown): File.DownloadLink | undefined =>
   isRecord(json) && isHttpUrl(json["url"]) ? Option.getOrUndefined(decodeDownloadLink(wire.toModel(json))) : undefined
 

@@ -1,6 +1,6 @@
 /**
- * Downloads a file in each documented way: as bytes, through JSON with a link, or through redirects. Only requests to
- * the API carry the API key, and only JSON from the API counts as a link. An interrupted download is resumed.
+ * Downloads a file. The API responds with the bytes, with a JSON link, or with a redirect. Only requests to the API
+ * contain the API key. Only JSON from the API is decoded as a link. Resumes an interrupted download.
  *
  * @internal
  */
@@ -37,11 +37,14 @@ import { isApiUrl, type InvalidTarget, resolveRedirect, resolveTarget, type Targ
 
 const maxRedirects = 5
 
-/** Recognizes the types of the API's own JSON. `application/geo+json`, for example, is a stored file. */
+/**
+ * Returns `true` for the JSON media types of the API. Other types, for example `application/geo+json`, are stored
+ * files.
+ */
 const isJson = (contentType: string | undefined): boolean =>
   /^(application|text)\/(problem\+)?json\s*(;|$)/i.test(contentType ?? "")
 
-/** Returns whether the API marks the body as a stored file of any type. */
+/** Returns `true` if the response is an attachment. An attachment is a stored file of any media type. */
 const isAttachment = ({ headers }: HttpClientResponse.HttpClientResponse): boolean =>
   /^\s*attachment\b/i.test(headers["content-disposition"] ?? "")
 
@@ -93,7 +96,9 @@ const followRedirect = (
 const apiRequest = (path: string, state: DownloadState): HttpClientRequest.HttpClientRequest =>
   HttpClientRequest.setHeaders(requests.make("GET", path), downloadHeaders(state, state.isFromApi))
 
-/** Accepts the file, a link to it, or an error. JSON is the file only if the API marks it as an attachment. */
+/**
+ * Accepts a file, a download link, or an error from the API. JSON is accepted as a file only if it is an attachment.
+ */
 const acceptApiResponse = (
   download: DownloadContext,
   received: attempt.ReceivedResponse,
@@ -124,7 +129,7 @@ const acceptApiResponse = (
 /** @internal */
 export const operation = "files.download"
 
-/** @internal `storage` is the HTTP client without the API key. */
+/** @internal Returns a function that downloads a file. `storage` is an HTTP client that does not send the API key. */
 export const make =
   (sender: RequestSender, storage: HttpClient.HttpClient) =>
   (id: FileId, stats: CallStats): Bytes =>

@@ -1,5 +1,5 @@
 /**
- * Checks one response of a download and streams its bytes.
+ * Validates a download response and streams its bytes.
  *
  * @internal
  */
@@ -24,15 +24,15 @@ import { contentRange, type DownloadState, strongEtag, unsatisfiedSize } from ".
 /** @internal */
 export type Bytes = Stream.Stream<Uint8Array, RequestFailure>
 
-/** @internal The state and the HTTP clients that all requests of one download share. */
+/** @internal State and HTTP clients shared by all requests of one download. */
 export interface DownloadContext {
   readonly sender: RequestSender
-  /** The HTTP client without the API key. */
+  /** HTTP client that does not send the API key. */
   readonly storage: HttpClient.HttpClient
   readonly state: DownloadState
 }
 
-/** @internal Properties of a file that the API declares along with a link to it. */
+/** @internal File properties that the API declares in a download link. */
 export interface ExpectedFile {
   readonly size: number | undefined
   readonly contentType: string | undefined
@@ -49,7 +49,7 @@ const unverifiableProblem =
 
 const otherFileProblem = "the response contains another file, or another version of the file"
 
-/** @internal Closes a response without reading its body, which would keep the connection. */
+/** @internal Closes a response without reading its body. An unread body would keep the connection open. */
 export const discard = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<void> =>
   Effect.scoped(Effect.flatMap(Stream.toPull(response.stream), Effect.ignore))
 
@@ -60,7 +60,7 @@ export const discardAndFail = (
 ): Effect.Effect<never, RequestFailure> =>
   Effect.zipRight(discard(received.response), attempt.failWithProblem(received, problem))
 
-/** Skips the first bytes of a response, which have arrived before. */
+/** Returns a function that skips the first `count` bytes, because an earlier response contained them. */
 const skipBytes = (count: number) => {
   let remaining = count
   return (chunk: Chunk.Chunk<Uint8Array>): ReadonlyArray<Uint8Array> => {
@@ -74,12 +74,12 @@ const skipBytes = (count: number) => {
   }
 }
 
-/** Streams the body without its encoding. The time limit of an attempt applies to each read from the connection. */
+/** Streams the decoded body of a response. The attempt timeout applies to each read from the connection. */
 const readBytes = ({ sender }: DownloadContext, { context, response }: attempt.ReceivedResponse): Bytes => {
   const limitMillis = Duration.toMillis(sender.attemptLimits.duration)
 
   const onError = (error: HttpClientError.ResponseError): Option.Option<RequestFailure> =>
-    // The platform fails with `EmptyBody` if a response has no body.
+    // An empty file is valid. The platform fails with `EmptyBody` if a response has no body.
     error.reason === "EmptyBody"
       ? Option.none()
       : Option.some(classify.transportError("truncated", context, describeTransportError(error).text))
@@ -99,7 +99,7 @@ const readBytes = ({ sender }: DownloadContext, { context, response }: attempt.R
   return contentEncoding.decodeBody(response, body, onDamage)
 }
 
-/** Streams the bytes that have not arrived before, and checks their number. */
+/** Streams the bytes that were not received earlier. Fails if the number of bytes differs from the size of the file. */
 const streamBytes = (download: DownloadContext, received: attempt.ReceivedResponse, skippedBytes: number): Bytes => {
   const { state } = download
   const skip = skipBytes(skippedBytes)
@@ -132,7 +132,11 @@ const streamBytes = (download: DownloadContext, received: attempt.ReceivedRespon
 const isMismatch = (a: string | number | undefined, b: string | number | undefined): boolean =>
   a !== undefined && b !== undefined && a !== b
 
-/** @internal Accepts a response with bytes of the file. The stream continues where the last response ended. */
+/**
+ * Accepts a response that contains the file or a range of it. Streams only the bytes that are still missing.
+ *
+ * @internal
+ */
 export const acceptContent = (
   download: DownloadContext,
   received: attempt.ReceivedResponse,
@@ -141,7 +145,7 @@ export const acceptContent = (
   const { state } = download
   const { response } = received
   const isEncoded = contentEncoding.isEncoded(response.headers)
-  // The range of an encoded response refers to the encoded bytes.
+  // The range counts encoded bytes, but `receivedBytes` counts decoded bytes.
   if (isEncoded && response.status === 206) return discardAndRestart(download, received)
   const { offset, size } = contentRange(response)
   const isOtherFile =
@@ -171,7 +175,7 @@ export const acceptContent = (
   return Effect.succeed(streamBytes(download, received, state.receivedBytes - offset))
 }
 
-/** Fails so that the next attempt starts from the first byte. */
+/** Disables range requests and fails. The next attempt starts from the first byte. */
 const discardAndRestart = (
   { state }: DownloadContext,
   { context, response }: attempt.ReceivedResponse
@@ -185,8 +189,8 @@ const discardAndRestart = (
   )
 
 /**
- * Accepts a 416 response. The download is complete if the file has as many bytes as have arrived. Otherwise storage
- * cannot resume it, and the next attempt starts from the first byte. RFC 9110, 15.5.17.
+ * Accepts a 416 response. The download is complete if the number of received bytes equals the declared file size.
+ * Otherwise fails, and the next attempt starts from the first byte. RFC 9110, 15.5.17.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * Tracks how much of a file has arrived, and makes the range requests that resume its download.
+ * Tracks the received bytes of a download and creates the headers of its range requests.
  *
  * @internal
  */
@@ -12,11 +12,11 @@ export interface DownloadState {
   receivedBytes: number
   /** Size of the file in bytes. */
   size: number | undefined
-  /** Strong `ETag` of the file. A weak one would not guarantee the same bytes. */
+  /** Strong `ETag` of the file. A weak `ETag` does not guarantee identical bytes. */
   etag: string | undefined
-  /** Whether a request may ask for a range. */
+  /** Indicates whether requests can contain a `Range` header. */
   canResume: boolean
-  /** Whether the API sends the bytes itself, and not a link to them. */
+  /** Indicates whether the API returns the bytes instead of a link. */
   isFromApi: boolean
 }
 
@@ -33,15 +33,15 @@ export const initialState = (): DownloadState => ({
 export const parseWholeNumber = (text: string | undefined): number | undefined =>
   text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
 
-/** @internal Returns the strong `ETag` of a response if it can be sent back in `If-Range`. */
+/** @internal Returns the `ETag` of a response if it is strong and valid in `If-Range`. Ignores an encoded response. */
 export const strongEtag = (response: HttpClientResponse.HttpClientResponse): string | undefined => {
   const etag = response.headers["etag"]
   return etag !== undefined && /^"[\x21\x23-\x7e]*"$/.test(etag) && !isEncoded(response.headers) ? etag : undefined
 }
 
 /**
- * Returns the headers of a request. It asks for the missing range if `isForBytes` and if the download can be resumed.
- * It refuses content encodings, because they would change the size and the offsets. RFC 9110, 14.2 and 13.1.5.
+ * Returns the headers of a download request. Requests the missing range if `isForBytes` is `true` and the download can
+ * be resumed. Disables content encodings, because they change the size and the offsets. RFC 9110, 14.2 and 13.1.5.
  *
  * @internal
  */
@@ -55,7 +55,7 @@ export const downloadHeaders = (
     : { range: `bytes=${receivedBytes}-`, ...(etag === undefined ? {} : { "if-range": etag }) })
 })
 
-/** @internal Returns the offset of a response in the file, and the size of the file, in bytes. */
+/** @internal Returns the offset of a response in the file and the size of the file, in bytes. */
 export const contentRange = (
   response: HttpClientResponse.HttpClientResponse
 ): { readonly offset: number | undefined; readonly size: number | undefined } => {
@@ -64,7 +64,7 @@ export const contentRange = (
   return { offset: parseWholeNumber(offset), size: parseWholeNumber(size) }
 }
 
-/** @internal Returns the size of the file that a 416 response declares. */
+/** @internal Returns the file size that a 416 response declares, in bytes. */
 export const unsatisfiedSize = ({ headers }: HttpClientResponse.HttpClientResponse): number | undefined => {
   const [, size] = /^bytes \*\/(\d+)$/.exec(headers["content-range"] ?? "") ?? []
   return parseWholeNumber(size)

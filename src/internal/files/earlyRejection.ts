@@ -1,7 +1,7 @@
 /**
- * Finds the rejection of an upload that node:http does not report. The platform's client for node:http returns a response only
- * after it has sent the whole body. An early response ends the sending, so the attempt times out or its connection breaks, and the
- * response is lost. `fetch` and undici return the response at once.
+ * Detects storage rejections that node:http does not report. The platform client for node:http returns a response only
+ * after it has sent the whole body. An early rejection stops the upload, and the attempt fails without a response.
+ * `fetch` and undici return an early response immediately.
  *
  * @internal
  */
@@ -17,10 +17,13 @@ import * as monotonic from "../data/monotonic.js"
 import { withDeadline } from "../http/attemptTimeout.js"
 import type { SharedTimer } from "../http/sharedTimer.js"
 
-/** A rejection of the URL needs no bytes, so it arrives soon. */
+/** A short timeout is sufficient, because storage rejects an invalid URL before it reads the body. */
 const maxProbeMillis = 5000
 
-/** The same request without a byte of its body. Its connection cannot be used again, because the body is incomplete. */
+/**
+ * Returns the request with an empty body and its original length. The connection is closed, because the body is
+ * incomplete.
+ */
 const withoutBytes = (request: HttpClientRequest.HttpClientRequest): HttpClientRequest.HttpClientRequest => {
   const { contentLength, contentType = "" } = request.body
   return HttpClientRequest.setBody(request, HttpBody.stream(Stream.empty, contentType, contentLength)).pipe(
@@ -29,8 +32,9 @@ const withoutBytes = (request: HttpClientRequest.HttpClientRequest): HttpClientR
 }
 
 /**
- * Makes the attempt after an interrupted upload start with a request without bytes. If storage rejects that request, its response
- * is the response of the attempt. Storage never stores the request, because the declared bytes are missing.
+ * Returns a client that sends a probe without bytes after an interrupted attempt. If storage rejects the probe, the
+ * attempt returns this rejection. Otherwise the attempt sends all bytes. Storage does not store the probe, because its
+ * body is incomplete.
  *
  * @internal
  */
@@ -38,7 +42,7 @@ export const withRejectionProbe = (
   client: HttpClient.HttpClient,
   timer: SharedTimer,
   attemptMillis: number,
-  /** Whether a response can be lost, because the transport has taken some of the bytes, but not all. */
+  /** Returns `true` if the transport can have lost the response to an incomplete upload. */
   canLoseResponse: () => boolean
 ): HttpClient.HttpClient => {
   let wasInterrupted = false

@@ -1,5 +1,5 @@
 /**
- * Implements the methods on files.
+ * Implements the file methods of the client.
  *
  * @internal
  */
@@ -18,7 +18,7 @@ import type { Files } from "./types.js"
 import * as upload from "./upload.js"
 import { uploadOperation } from "./uploadChecks.js"
 
-/** A slow consumer of `uploadProgress` gets the latest steps and misses earlier ones. */
+/** Maximum number of progress steps in the buffer of a slow consumer. Older steps are dropped. */
 const progressBufferSize = 16
 
 const makeUpload = (sender: RequestSender, storage: HttpClient.HttpClient): Files["upload"] => {
@@ -72,7 +72,7 @@ const makeUrl = (sender: RequestSender): Files["url"] => {
     )
 }
 
-/** @internal `storage` is the HTTP client without the API key, for links to any host. */
+/** @internal Creates the file methods. `storage` does not send the API key, because links can point to any host. */
 export const make = (sender: RequestSender, storage: HttpClient.HttpClient): Files => {
   const uploadFile = makeUpload(sender, storage)
   return {

@@ -1,5 +1,5 @@
 /**
- * Resolves redirects, and decides which URLs may be requested.
+ * Resolves redirects and rejects unsafe URLs.
  *
  * @internal
  */
@@ -7,19 +7,19 @@ import { secretsOfUrl } from "../errors/urlSecrets.js"
 import type * as attempt from "../http/attempt.js"
 import type { RequestSender } from "../http/requestSender.js"
 
-/** @internal A URL that may be requested. */
+/** @internal Validated URL of a request. */
 export interface Target {
   readonly url: string
-  /** Parts of the link that no error may show. */
+  /** Parts of the URL to redact in errors. */
   readonly secrets: ReadonlyArray<string>
 }
 
-/** @internal The reason why a URL is not requested. */
+/** @internal Reason for the rejection of a URL. */
 export interface InvalidTarget {
   readonly problem: string
 }
 
-/** @internal Returns `undefined` if the response is not a redirect. */
+/** @internal Returns the validated target of a redirect, or `undefined` if the response is not a redirect. */
 export const resolveRedirect = (
   { baseUrl }: RequestSender,
   { response }: attempt.ReceivedResponse,
@@ -35,9 +35,9 @@ export const resolveRedirect = (
 }
 
 /**
- * Returns the URL that is requested for a link of the API or a redirect. It allows `https` and the scheme of the base
- * URL. Other schemes could reach the internal network of the backend. It rejects a user name and removes the fragment,
- * because each transport treats them differently.
+ * Validates a download link, an upload link, or a redirect target. Allows `https` and the scheme of the base URL,
+ * because other schemes could reach the internal network of the backend. Rejects a user name or password and removes
+ * the fragment, because transports treat them differently.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * Declares the methods on files and their options.
+ * Declares the file methods and their options.
  *
  * @internal
  */
@@ -9,55 +9,55 @@ import type * as File from "../../File.js"
 import type { RequestFailure, UploadFailure } from "../../ModelRouteError.js"
 
 /**
- * Options of an upload. API page "Uploading files".
+ * Options of `files.upload` and `files.uploadProgress`. API page "Uploading files".
  *
  * @since 0.1.0
  * @category models
  */
 export interface UploadOptions {
-  /** Use of the file: `INPUT` for executions, `UPLOAD` for storage. Default: `INPUT`. */
+  /** Purpose of the file. `INPUT` is for executions, and `UPLOAD` is for storage. Default: `INPUT`. */
   readonly purpose?: "INPUT" | "UPLOAD" | (string & {}) | undefined
-  /** Region in which the file is stored. Default: the API's default, `US`. */
+  /** Storage region of the file. Default: the API's default, `US`. */
   readonly region?: "US" | "EU" | "APAC" | (string & {}) | undefined
-  /** Number of days for which the file is kept, 1 to 365. Default: the setting of the organization. */
+  /** Retention period of the file in days, from 1 to 365. Default: the setting of the organization. */
   readonly ttlDays?: number | undefined
   /**
-   * Uploads in the format of the older edition of the API. `contentType` must be the type of the file. `filename`
-   * defaults to the name of the source. `purpose`, `region` and `ttlDays` are not sent.
+   * Uses the request format of the older API edition. `contentType` must be the media type of the file. `filename`
+   * defaults to the name of the source. Does not send `purpose`, `region` or `ttlDays`.
    */
   readonly legacy?: { readonly contentType: string; readonly filename?: string | undefined } | undefined
   /**
-   * Confirms the upload after the bytes have arrived. `"optional"` succeeds if the API has no endpoint for it (404 or
-   * 405). Default: `true`, or `false` with `legacy`.
+   * Confirms the upload after the bytes have arrived. `"optional"` also succeeds if the API has no confirmation
+   * endpoint (404 or 405). Default: `true`, or `false` with `legacy`.
    */
   readonly confirm?: boolean | "optional" | undefined
   /**
-   * Maximum size in bytes. A larger source fails before anything is sent. Default: 150 MiB (157,286,400), the API's
-   * limit.
+   * Maximum size in bytes. A larger source fails before the first request. Default: 150 MiB (157,286,400 bytes), the
+   * API's limit.
    */
   readonly maxSize?: number | undefined
-  /** Runs for each chunk that the transport has taken, and at the end for all bytes. The transport waits for it. */
+  /** Runs for each chunk that the transport takes. The last run reports all bytes. The upload waits for this effect. */
   readonly onProgress?: ((progress: File.Progress) => Effect.Effect<void>) | undefined
 }
 
 /**
- * Methods on files. No method requires a service. All failures are in its type.
+ * Methods for files. No method requires a service. The error type of each method contains all its failures.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Files {
   /**
-   * Uploads a file and returns its id. Requests a URL, streams the bytes to it with their length, and confirms the
-   * upload. Storage receives no header of the API. An expired URL is replaced once.
+   * Uploads a file and returns its id. Requests an upload URL, streams the bytes with their length, and confirms the
+   * upload. Sends no API headers to storage. Replaces an expired URL once.
    *
-   * The upload as a whole has no time limit. An attempt fails with `TransportError` if storage takes no bytes for the
-   * `attemptTimeout`. Over node:http, a rejection that arrives before all bytes are sent is known only to the next
-   * attempt, so a policy without retries reports a `TransportError` instead.
+   * The upload has no overall timeout. An attempt fails with `TransportError` if storage takes no bytes for the
+   * `attemptTimeout`. With node:http, only the next attempt detects an early rejection by storage. A policy without
+   * retries reports a `TransportError` instead.
    *
-   * Fails with `FileTooLarge` or `InvalidRequest` before anything is sent. Fails with `InvalidRequest` if the source
-   * has another size than it declares. Fails with the error of the source if reading it fails. Any other rejection by
-   * storage is an `UnexpectedResponse`. API page "Uploading files".
+   * Fails with `FileTooLarge` or `InvalidRequest` before the first request if the source or an option is invalid. Fails
+   * with `InvalidRequest` if the source does not match its declared size. Fails with the error of the source if the
+   * source cannot be read. Fails with `UnexpectedResponse` if storage rejects the upload. API page "Uploading files".
    *
    * @example
    * ```ts
@@ -75,9 +75,9 @@ export interface Files {
     options?: UploadOptions
   ) => Effect.Effect<File.FileId, UploadFailure | E>
   /**
-   * Uploads a file and streams its progress. The last element holds the id of the file. A slow consumer misses steps
-   * and does not delay the upload. The upload is interrupted if the consumer stops. Fails as `upload` does. API page
-   * "Uploading files".
+   * Uploads a file and streams its progress. The last element contains the id of the file. The upload does not wait for
+   * a slow consumer, and drops older steps. Interrupts the upload if the consumer stops. Fails with the errors of
+   * `upload`. API page "Uploading files".
    *
    * @example
    * ```ts
@@ -102,14 +102,16 @@ export interface Files {
     options?: UploadOptions
   ) => Stream.Stream<File.Upload, UploadFailure | E>
   /**
-   * Streams the bytes of a file, whether the API returns them directly, through a link or through redirects. The API
-   * key is never sent to storage. `File.toPath` writes the bytes to a file.
+   * Streams the bytes of a file. Follows download links and redirects to storage. Never sends the API key to storage.
+   * Use `File.toPath` to write the bytes to a file.
    *
-   * The time limit of an attempt applies to each chunk. An interrupted download is resumed as the retry policy allows,
-   * with a `Range` request if storage supports it. The number of bytes is checked if the size is known. Follows at most 5
-   * redirects, and only to `https` or the scheme of the base URL. Fails with `FileNotFound` if there is no such file. Fails with
-   * `UnexpectedResponse` over `fetch` if the bytes have a content encoding and the size of the file is unknown, because
-   * `fetch` does not report an incomplete encoding. API page "Downloading files".
+   * The attempt timeout applies to each chunk. An interrupted download is resumed according to the retry policy. Sends
+   * a `Range` request if storage supports ranges. Checks the number of bytes if the size of the file is known. Follows
+   * at most 5 redirects. Each redirect must use `https` or the scheme of the base URL.
+   *
+   * Fails with `FileNotFound` if the file does not exist. With `fetch`, fails with `UnexpectedResponse` if the response
+   * is encoded and the file size is unknown. `fetch` does not report an incomplete encoded response. API page
+   * "Downloading files".
    *
    * @example
    * ```ts
@@ -125,8 +127,8 @@ export interface Files {
    */
   readonly download: (id: File.FileId) => Stream.Stream<Uint8Array, RequestFailure>
   /**
-   * Returns a link to a file. The link works for a limited time and without an API key. Fails with `FileNotFound` if
-   * there is no such file. API page "Downloading files".
+   * Returns a download link for a file. The link expires and requires no API key. Fails with `FileNotFound` if the file
+   * does not exist. API page "Downloading files".
    *
    * @example
    * ```ts

@@ -1,6 +1,6 @@
 /**
- * Uploads a file in three steps: requests a URL, sends the bytes to it, and confirms the upload. Requests to storage
- * carry the bytes and no header of the API.
+ * Uploads a file. Requests an upload URL, sends the bytes to storage, and confirms the upload. Sends no API headers to
+ * storage.
  *
  * @internal
  */
@@ -42,9 +42,9 @@ import { checkUpload, uploadOperation } from "./uploadChecks.js"
 interface UploadLink {
   readonly fileId: File.FileId
   readonly target: Target
-  /** Monotonic milliseconds. */
+  /** Expiry in milliseconds of the monotonic clock. */
   readonly expiresAt: number | undefined
-  /** Whether the transport of the link loses the rejection of an upload. */
+  /** Indicates whether the transport can lose an early rejection by storage. */
   readonly losesEarlyResponses: boolean
 }
 
@@ -71,7 +71,7 @@ const linkCall = (
       const expiresAt = link.expiresAt && link.expiresAt.epochMillis - sentAt + receivedAt.monotonic
       return { fileId: link.fileId, target, expiresAt, losesEarlyResponses: losesEarlyResponses(response) }
     }),
-    // A second link has no effect, because the file exists only when its bytes have arrived.
+    // A repeated request is safe, because a file exists only after its bytes have arrived.
     isRepeatable: true,
     confidential: { privateTexts: privateTextsOf(filename) }
   }
@@ -81,7 +81,7 @@ const putCall = <E>(link: UploadLink, body: UploadBody<E>, size: number, content
   operation: uploadOperation,
   request: HttpClientRequest.put(link.target.url).pipe(
     HttpClientRequest.setBody(HttpBody.stream(body.stream, contentType, size)),
-    // The platform omits a length of zero.
+    // The platform omits a `content-length` of zero.
     HttpClientRequest.setHeader("content-length", String(size))
   ),
   decode: (received) => {
@@ -99,7 +99,8 @@ const putCall = <E>(link: UploadLink, body: UploadBody<E>, size: number, content
 })
 
 /**
- * Recognizes an expired URL by the text of the rejection or by the time. Its status is the same as for an invalid URL.
+ * Returns `true` if storage rejected an expired URL. Checks the text of the rejection and the expiry time, because
+ * storage uses the same status for invalid URLs.
  */
 const isExpired = (link: UploadLink, error: unknown): Effect.Effect<boolean> =>
   Effect.map(monotonic.now, (now) => {
@@ -135,7 +136,8 @@ const confirmUpload = (
     return retryLoop(sender, confirmCall(fileId, size), stats).pipe(
       Effect.asVoid,
       Effect.catchIf(
-        // An earlier attempt confirmed it and its response was lost, or this API has no confirmation.
+        // A conflict after a retry shows that an earlier attempt succeeded. An optional confirmation endpoint can be
+        // absent.
         (error) =>
           (isConflict(error) && stats.attempts - attemptsBefore > 1) || (mode === "optional" && isAbsent(error)),
         () => Effect.void
@@ -160,7 +162,7 @@ const makeSizeError =
     )
   }
 
-/** @internal `storage` is the HTTP client without the API key. */
+/** @internal Returns a function that uploads a file. `storage` is an HTTP client that does not send the API key. */
 export const make =
   (sender: RequestSender, storage: HttpClient.HttpClient) =>
   <E>(

@@ -1,6 +1,6 @@
 /**
- * Streams the bytes of an upload to storage, and reports the progress. Sends exactly as many bytes as declared. Limits
- * the time for which storage may take none of them.
+ * Streams the bytes of an upload to storage and reports the progress. Sends exactly the declared number of bytes. Fails
+ * an attempt if storage takes no bytes until the timeout.
  *
  * @internal
  */
@@ -23,22 +23,22 @@ import type { SharedTimer } from "../http/sharedTimer.js"
 const noBytes = new Uint8Array(0)
 
 /**
- * Splits a chunk in two. The client for node:http applies backpressure only between chunks, and would buffer a whole
- * file.
+ * Splits an array in two. The client for node:http applies no backpressure after the last array of a chunk. Without the
+ * split, the client would buffer the whole file.
  */
 const halve = (bytes: Uint8Array): ReadonlyArray<Uint8Array> => {
   const half = bytes.length >> 1
   return [bytes.subarray(0, half), bytes.subarray(half)].filter(({ length }) => length > 0)
 }
 
-/** One attempt. It runs the source once, in its own scope, because a transport does not always close its body. */
+/** State of one attempt. The source runs in a separate scope, because a transport does not always close the body. */
 interface Attempt {
   readonly scope: Scope.CloseableScope
   sentBytes: number
-  /** Whether the transport has taken all bytes. */
+  /** Indicates whether the transport has taken all bytes. */
   isComplete: boolean
   isClosed: boolean
-  /** The fiber that is reading the source. */
+  /** Fiber that reads the source. */
   reader: Fiber.RuntimeFiber<unknown, unknown> | undefined
 }
 
@@ -47,25 +47,25 @@ export interface UploadBodyOptions<E> {
   readonly source: Source<E>
   readonly onProgress: (progress: Progress) => Effect.Effect<void>
   /**
-   * Makes the error for a source of another size than declared. `runs` is the number of times that the source has run.
+   * Creates the error for a source that does not match its declared size. `runs` is the number of runs of the source.
    */
   readonly makeSizeError: (found: string, runs: number) => InvalidRequest
   /**
-   * The level at which fibers of the caller log unhandled failures. The fibers of the transport log none, because their
-   * errors contain the URL.
+   * Log level for unhandled failures in the fibers of the caller. Fibers of the transport do not log failures, because
+   * their errors contain the URL.
    */
   readonly logLevel: Option.Option<LogLevel.LogLevel>
 }
 
-/** @internal The bytes of one source, for all attempts of one upload. */
+/** @internal Request body of an upload. All attempts read the same source. */
 export class UploadBody<E> {
   private attempt: Attempt | undefined
   private runs = 0
-  /** The most bytes that an attempt has sent. Bytes that are sent again are not reported. */
+  /** Highest number of bytes that has been reported. Bytes that are sent again are not reported. */
   private reportedBytes = -1
-  /** Monotonic milliseconds since which the transport has taken nothing, or `undefined` while the source is read. */
+  /** Start of the idle time in monotonic milliseconds, or `undefined` while the source is read. */
   private idleSince: number | undefined
-  /** The failure of the source. It ends the upload, because another attempt would fail, too. */
+  /** Failure of the source. A failed source ends the upload, because the next attempt would also fail. */
   private sourceFailure: Effect.Effect<never, E | InvalidRequest> | undefined
   private listener: (() => void) | undefined
 
@@ -76,15 +76,15 @@ export class UploadBody<E> {
     return this.attempt?.sentBytes ?? 0
   }
 
-  /** Whether the transport has taken all bytes in the latest attempt. */
+  /** Indicates whether the transport has taken all bytes in the latest attempt. */
   get isComplete(): boolean {
     return this.attempt?.isComplete === true
   }
 
-  /** Returns whether the transport has taken some of the bytes in the latest attempt, but not all. */
+  /** Returns `true` if the transport has taken some of the bytes in the latest attempt, but not all. */
   readonly isPartlySent = (): boolean => this.sentBytes > 0 && !this.isComplete
 
-  /** Registers a callback for the failure of the source, and returns a function that removes it. */
+  /** Registers a listener for the failure of the source. Returns a function that removes the listener. */
   readonly onSourceFailure = (resume: (failure: Effect.Effect<never, E | InvalidRequest>) => void): (() => void) => {
     this.listener = () => {
       if (this.sourceFailure !== undefined) resume(this.sourceFailure)
@@ -95,7 +95,7 @@ export class UploadBody<E> {
     }
   }
 
-  /** The request body of each attempt. Ends early if the attempt has ended. */
+  /** Request body of each attempt. The stream ends early if its attempt has ended. */
   readonly stream: Stream.Stream<Uint8Array, E | InvalidRequest> = Stream.unwrap(
     Effect.suspend(() => {
       const { attempt } = this
@@ -112,7 +112,8 @@ export class UploadBody<E> {
     pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<E>>
   ): Stream.Stream<Uint8Array, E | InvalidRequest> {
     const { makeSizeError, source } = this.options
-    // Held back until the source ends. Otherwise storage would complete the file before a source with more bytes fails.
+    // The last bytes are sent after the source has ended. Otherwise storage could complete the file before an oversized
+    // source fails.
     let lastBytes: Uint8Array | undefined
     let readBytes = 0
     let isEnded = false
@@ -168,8 +169,8 @@ export class UploadBody<E> {
   }
 
   /**
-   * Returns the time limit of each attempt. The attempt fails if storage neither takes bytes nor responds for `millis`.
-   * The source stops when the attempt ends.
+   * Returns the timeout of each attempt. An attempt fails if storage neither takes bytes nor responds for `millis`. The
+   * source stops when its attempt ends.
    */
   timeLimit(timer: SharedTimer, millis: number): AttemptTimeout {
     const deadline = (now: number): number => (this.idleSince ?? now) + millis

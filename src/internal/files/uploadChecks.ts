@@ -1,5 +1,5 @@
 /**
- * Checks the source and the options of an upload before anything is sent.
+ * Checks the source and the options of an upload before the first request.
  *
  * @internal
  */
@@ -18,7 +18,7 @@ export const uploadOperation = "files.upload"
 const MiB = 1024 * 1024
 const defaultMaxSize = 150 * MiB
 
-// RFC 9110, 8.3.1. Every attempt would fail with a value that is not valid in a header.
+// A value that is not valid in a header would fail every attempt. RFC 9110, 8.3.1.
 const token = "[\\w!#$&^.+-]+"
 const mediaType = new RegExp(
   `^${token}/${token}(?:[ \\t]*;[ \\t]*${token}=(?:${token}|"[ !\\x23-\\x5b\\x5d-\\x7e]*"))*$`
