@@ -1,5 +1,6 @@
 /**
- * Handles each event once. Holds the events that are being handled; `HandledEvents` holds those that have been handled.
+ * Handles each event once. `make` tracks the events that are being handled. `HandledEvents` records the events that
+ * have been handled.
  *
  * @internal
  */
@@ -10,18 +11,20 @@ import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import type { DedupService } from "./dedupService.js"
 
-/** @internal The events that have been handled successfully. */
+/** @internal Record of the events that have been handled successfully. */
 export interface HandledEvents {
   /**
-   * Prepares the handling of an event. Returns the effect that records the event afterwards, or `undefined` if the
-   * event has been handled before.
+   * Prepares the handling of an event. Returns an effect that records the event after it has been handled. Returns
+   * `undefined` if the event has been handled before.
    */
   readonly start: (id: string) => Effect.Effect<Effect.Effect<void, PlatformError> | undefined, PlatformError>
 }
 
 /** @internal */
 export const make = (handledEvents: HandledEvents): DedupService => {
-  /** Each value completes with `true` when the event has been handled, and with `false` when its handler has failed. */
+  /**
+   * Events that are being handled. Each value completes with `true` after a success and with `false` after a failure.
+   */
   const running = new Map<string, Deferred.Deferred<boolean>>()
 
   const handleOnce = <E, R>(
@@ -39,7 +42,7 @@ export const make = (handledEvents: HandledEvents): DedupService => {
       running.set(id, done)
       return restore(handledEvents.start(id)).pipe(
         Effect.flatMap((record) =>
-          // `record` is uninterruptible, because an event that was handled must be recorded.
+          // `record` is uninterruptible, because every handled event must be recorded.
           record === undefined ? Effect.succeed(false) : Effect.as(Effect.zipRight(restore(handle), record), true)
         ),
         Effect.onExit((exit) =>

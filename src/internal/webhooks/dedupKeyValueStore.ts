@@ -1,14 +1,12 @@
 /**
- * Records handled events in a `KeyValueStore`.
+ * Records handled events in a `KeyValueStore`. A store cannot list its keys, so each event has two values:
  *
- * A store cannot list its keys, so each event has two values:
+ * - The entry contains the time at which the event was handled. Its key is the hash of the event id.
+ * - The slot contains the hash. Its key consists of an hour and a number. Cleanup uses the slots to find the entries of
+ *   an hour.
  *
- * - The entry holds the time at which the event was handled. Its key is the hash of the event's id.
- * - The slot holds that hash. Its key is the hour and a number within the hour, so that cleanup finds the entries of an
- *   hour.
- *
- * The slot is written before the event is handled, so that only the entry has to be written afterwards. If the process
- * is killed during a write, one value is torn. A torn entry still shows that its event was handled.
+ * The slot is written before the event is handled, and the entry afterwards. If the process is killed during a write,
+ * one value is torn. A torn entry still marks its event as handled.
  *
  * @internal
  */
@@ -29,7 +27,7 @@ const hourOf = (millis: number): number => Math.floor(millis / hourMillis)
 /** Number of expired hours that cleanup checks if no earlier cleanup is recorded. */
 const firstCleanupHours = 24 * 7
 
-/** Writes a number with a dot at its end, which distinguishes it from a torn number. */
+/** Encodes a number with a dot at its end. A number without the dot is the result of a torn write. */
 const encodeNumber = (n: number): string => `${n}.`
 const decodeNumber = (value: Option.Option<string>): number | undefined =>
   Option.isSome(value) && /^\d{1,16}\.$/.test(value.value) ? Number(value.value.slice(0, -1)) : undefined
@@ -41,14 +39,14 @@ interface EventStore {
   readonly ttlMillis: number
   readonly entryKey: (hash: string) => string
   readonly slotKey: (hour: number, n: number) => string
-  /** Key of the hour before which all hours have been cleaned up. */
+  /** Key of the value that contains the first hour without a cleanup. */
   readonly cleanedKey: string
 }
 
 const removeKey = ({ store }: EventStore, key: string): Effect.Effect<void, PlatformError> =>
   Effect.catchIf(
     store.remove(key),
-    // Another process has removed it.
+    // Another process may have removed the value.
     (error) => error._tag === "SystemError" && error.reason === "NotFound",
     () => Effect.void
   )
@@ -57,8 +55,7 @@ const findFreeNumber = ({ slotKey, store }: EventStore, hour: number, from = 0):
   findFreeSlot((n) => store.has(slotKey(hour, n)), from)
 
 /**
- * Removes the slots of an hour and their entries, last slot first. If the process is killed, no gap is left in the
- * slots.
+ * Removes the slots of an hour and their entries. Starts with the last slot, so that a killed process leaves no gap.
  */
 const cleanHour = (events: EventStore, hour: number): Effect.Effect<void, PlatformError> =>
   Effect.gen(function* () {
@@ -67,7 +64,7 @@ const cleanHour = (events: EventStore, hour: number): Effect.Effect<void, Platfo
       const hash = Option.getOrElse(yield* store.get(slotKey(hour, n)), () => "")
       if (isHash(hash)) {
         const entry = yield* store.get(entryKey(hash))
-        // The entry is newer than this slot if the event was handled again after it had expired.
+        // The entry is newer than its slot if the event was handled again after its expiry.
         const isExpired = hourOf(decodeNumber(entry) ?? 0) <= hour
         if (Option.isSome(entry) && isExpired) yield* removeKey(events, entryKey(hash))
       }
@@ -81,7 +78,7 @@ const cleanUp = (events: EventStore): Effect.Effect<void, PlatformError> =>
     const now = yield* Clock.currentTimeMillis
     const end = hourOf(now - ttlMillis)
     const cleaned = decodeNumber(yield* store.get(cleanedKey))
-    // An hour in the future was written while the clock was wrong.
+    // An hour in the future is invalid, because it was recorded while the clock was wrong.
     const isKnown = cleaned !== undefined && cleaned <= hourOf(now)
     const start = isKnown ? cleaned : Math.max(0, end - firstCleanupHours)
     if (!(start < end)) return
@@ -89,7 +86,10 @@ const cleanUp = (events: EventStore): Effect.Effect<void, PlatformError> =>
     yield* store.set(cleanedKey, encodeNumber(end))
   })
 
-/** Cleans up in the background: immediately, and each time the returned effect is run. Stops when the scope closes. */
+/**
+ * Starts a cleanup in the background. Each run of the returned effect requests another cleanup. Stops when the scope
+ * closes.
+ */
 const forkCleanup = (events: EventStore): Effect.Effect<Effect.Effect<void>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const requested = yield* Effect.makeLatch(true)
@@ -114,7 +114,7 @@ const makeSlotWriter = (
   Effect.map(Effect.makeSemaphore(1), (lock) => {
     let next = { hour: Number.NaN, n: 0 }
     return (hour, hash) =>
-      // One write at a time leaves no gap in the slots, even if the process is killed.
+      // Sequential writes leave no gap in the slots, even if the process is killed.
       lock.withPermits(1)(
         Effect.gen(function* () {
           const n = yield* findFreeNumber(events, hour, next.hour === hour ? next.n : 0)
@@ -124,7 +124,7 @@ const makeSlotWriter = (
       )
   })
 
-/** The events that were handled while the store could not be written to. */
+/** Handled events that could not be written to the store. */
 class UnsavedEvents {
   private readonly handledAt = new Map<string, number>()
 
@@ -138,7 +138,7 @@ class UnsavedEvents {
     this.handledAt.delete(hash)
   }
 
-  /** Removes the expired events, too. */
+  /** Adds an event and removes the expired events. */
   add(hash: string, now: number): void {
     for (const [oldest, at] of this.handledAt) {
       if (at + this.ttlMillis > now) break
@@ -149,8 +149,7 @@ class UnsavedEvents {
 }
 
 /**
- * Returns a function that writes the entry of a handled event. `slotHour` is the hour in which its slot was written, if
- * any.
+ * Returns a function that writes the entry of a handled event. `slotHour` is the hour of its slot, if the slot exists.
  */
 const makeRecorder = (
   events: EventStore,
@@ -163,7 +162,7 @@ const makeRecorder = (
     Effect.flatMap(Clock.currentTimeMillis, (now) =>
       Effect.gen(function* () {
         const hour = hourOf(now)
-        // Cleanup of the earlier hour would miss an entry of a later one.
+        // Cleanup of the earlier hour would not remove an entry from a later hour.
         if (slotHour !== hour) yield* writeSlot(hour, hash)
         yield* events.store.set(events.entryKey(hash), encodeNumber(now))
         unsaved.delete(hash)
@@ -175,7 +174,7 @@ const makeRecorder = (
     )
 }
 
-/** @internal Cleans up in the background until the scope closes. */
+/** @internal Creates a record of handled events in a store. Cleans up in the background until the scope closes. */
 export const make = (
   store: KeyValueStore.KeyValueStore,
   { prefix, ttlMillis }: { readonly prefix: string; readonly ttlMillis: number }
@@ -203,7 +202,7 @@ export const make = (
           const now = yield* Clock.currentTimeMillis
           const entry = yield* store.get(events.entryKey(hash))
           const handledAt = decodeNumber(entry)
-          // A torn entry counts as handled, because entries are written after the handling.
+          // A torn entry counts as handled, because an entry is written only after its event was handled.
           if (Option.isSome(entry) && (handledAt === undefined || handledAt + ttlMillis > now)) return undefined
           const hour = hourOf(now)
           yield* writeSlot(hour, hash)

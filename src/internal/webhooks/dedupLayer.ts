@@ -1,5 +1,5 @@
 /**
- * Layers of `Dedup`.
+ * Creates the layers of `Dedup`.
  *
  * @internal
  */
@@ -13,7 +13,7 @@ import * as dedupKeyValueStore from "./dedupKeyValueStore.js"
 import { InMemoryEvents } from "./dedupMemory.js"
 import { Dedup, type DedupOptions, type DedupService, type StoredDedupOptions } from "./dedupService.js"
 
-/** The API repeats a delivery for up to 24 hours. */
+/** Minimum retention of an event, because the API repeats a delivery for up to 24 hours. */
 const minTtlMillis = Duration.toMillis("24 hours")
 
 const ttlMillisOf = (options: DedupOptions): number =>
@@ -24,8 +24,8 @@ export const makeInMemory = (options: DedupOptions = {}): DedupService =>
   dedup.make(new InMemoryEvents(ttlMillisOf(options)))
 
 /**
- * Records handled events in the memory of this process. Uses about 250 bytes for each event of the last `ttl`, by
- * default 24 hours. After a restart, a repeated delivery is handled again. Throws if `ttl` is not a duration.
+ * Records handled events in the memory of the process. Uses about 250 bytes for each recorded event. Handles a repeated
+ * event again after a restart. Default `ttl`: 24 hours. Throws if `ttl` is not a duration.
  *
  * @example
  * ```ts
@@ -48,11 +48,11 @@ export const layerDedupMemory = (options: DedupOptions = {}): Layer.Layer<Dedup>
 }
 
 /**
- * Records handled events in a `KeyValueStore`, so that they survive restarts and crashes. Writes two small values for
- * each event. Expired values are removed in the background: at the start, and with the first event of each hour.
+ * Records handled events in a `KeyValueStore`. The record survives restarts and crashes. Writes two small values for
+ * each event. Removes expired values in the background, at startup and with the first event of each hour.
  *
- * Several processes can share a store. A `KeyValueStore` has no locks, so two processes that receive the same event at
- * the same moment both handle it. Throws if `ttl` is not a duration.
+ * Several processes can share a store. If two processes receive the same event at the same time, both handle the event.
+ * A `KeyValueStore` has no locks to prevent the second run. Default `ttl`: 24 hours. Throws if `ttl` is not a duration.
  *
  * @example
  * ```ts

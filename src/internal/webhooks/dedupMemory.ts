@@ -8,12 +8,14 @@ import * as MutableList from "effect/MutableList"
 import * as monotonic from "../data/monotonic.js"
 import type { HandledEvents } from "./dedup.js"
 
-/** @internal Removes the events that are older than `ttlMillis` whenever it records an event. */
+/**
+ * Record of handled events in memory. Removes the events older than `ttlMillis` when an event is recorded.
+ *
+ * @internal
+ */
 export class InMemoryEvents implements HandledEvents {
   private readonly handledAt = new Map<string, number>()
-  /**
-   * The same events, oldest first. Removing the first entries of a large `Map` again and again gets slower each time.
-   */
+  /** Handled events, oldest first. Repeated removal of the first entry of a large `Map` becomes slower over time. */
   private readonly byAge = MutableList.empty<{ readonly id: string; readonly at: number }>()
 
   constructor(private readonly ttlMillis: number) {}
@@ -36,7 +38,7 @@ export class InMemoryEvents implements HandledEvents {
       const oldest = MutableList.head(this.byAge)
       if (oldest === undefined || oldest.at + this.ttlMillis > now) return
       MutableList.shift(this.byAge)
-      // The event may have been handled again since.
+      // A newer value exists if the event was handled again after its expiry.
       if (this.handledAt.get(oldest.id) === oldest.at) this.handledAt.delete(oldest.id)
     }
   }

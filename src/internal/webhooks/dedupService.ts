@@ -10,21 +10,24 @@ import type * as Effect from "effect/Effect"
 import type { EventId } from "./event.js"
 
 /**
- * Records which events have been handled.
+ * Service that handles each event once and records the handled events.
  *
  * @since 0.1.0
  * @category models
  */
 export interface DedupService {
   /**
-   * Handles an event unless it has been handled before. Returns `true` if it was handled now, and `false` if it was
-   * handled before. Fails as `handle` does, and with `PlatformError` if the record cannot be read or written.
+   * Handles an event that has not been handled before. Returns `true` if this call handled the event. Returns `false`
+   * if the event was handled before.
    *
-   * While an event is being handled, its other deliveries wait. If the handler fails, the next delivery handles the
-   * event. A handler that never ends blocks all other deliveries of its event, so give it a time limit.
+   * Other deliveries of an event wait while the event is being handled. If the handler fails, the next delivery handles
+   * the event. Set a timeout for the handler, because a handler that never ends blocks all other deliveries of its
+   * event.
    *
-   * An event is recorded after its handler has succeeded. If the process dies in between, the event is handled again.
-   * Events are handled at least once.
+   * An event is recorded after its handler has succeeded. If the process dies before the event is recorded, the event
+   * is handled again. Each event is therefore handled at least once.
+   *
+   * Fails with the errors of `handle`. Fails with `PlatformError` if the record cannot be read or written.
    *
    * @example
    * ```ts
@@ -44,8 +47,8 @@ export interface DedupService {
 }
 
 /**
- * The record of handled events, for the `dedup` option of `Webhook.handler`. An implementation of your own can record
- * an event in the same transaction that handles it.
+ * Service tag for the record of handled events. Use this tag as the `dedup` option of `Webhook.handler`. A custom
+ * implementation can record an event in the same transaction that handles the event.
  *
  * @example
  * ```ts
@@ -71,21 +74,21 @@ export interface DedupService {
 export class Dedup extends Context.Tag("effect-modelroute/Webhook/Dedup")<Dedup, DedupService>() {}
 
 /**
- * Options of `layerDedupMemory`.
+ * Options of `Webhook.layerDedupMemory`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface DedupOptions {
   /**
-   * Minimum time for which an event is recorded. Default: 24 hours. A shorter time counts as 24 hours, because the API
-   * repeats a delivery for that long.
+   * Minimum retention of a handled event. Default: 24 hours. A shorter value is raised to 24 hours, because the API
+   * repeats a delivery for up to 24 hours.
    */
   readonly ttl?: Duration.DurationInput | undefined
 }
 
 /**
- * Options of `layerDedup`.
+ * Options of `Webhook.layerDedup`.
  *
  * @since 0.1.0
  * @category models

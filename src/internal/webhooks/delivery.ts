@@ -1,19 +1,19 @@
 /**
- * Declares deliveries and their rejections.
+ * Declares webhook deliveries and the reasons for their rejection.
  *
  * @internal
  */
 import * as Schema from "effect/Schema"
 
 /**
- * Schema of the reasons for which a delivery is rejected:
+ * Schema of the reason for the rejection of a delivery:
  *
- * - `signature-missing`: it has no `X-Signature` header
- * - `timestamp-missing`: it has no `X-Signature-Timestamp` header in whole seconds
- * - `stale`: it was signed earlier or later than the tolerance allows
- * - `signature-mismatch`: none of the secrets has signed this body and timestamp
- * - `malformed`: it is signed, but it is not a JSON object
- * - `too-large`: its body is larger than the limit
+ * - `signature-missing`: the `X-Signature` header is missing
+ * - `timestamp-missing`: the `X-Signature-Timestamp` header is missing or is not in whole seconds
+ * - `stale`: the timestamp is earlier or later than the tolerance allows
+ * - `signature-mismatch`: the signature does not match any of the secrets
+ * - `malformed`: the signature is valid, but the body is not a JSON object
+ * - `too-large`: the body is larger than the limit
  *
  * @since 0.1.0
  * @category schemas
@@ -28,7 +28,7 @@ export const RejectionReason = Schema.Literal(
 )
 
 /**
- * Reason for which a delivery is rejected.
+ * Reason for the rejection of a delivery.
  *
  * @since 0.1.0
  * @category models
@@ -36,7 +36,7 @@ export const RejectionReason = Schema.Literal(
 export type RejectionReason = typeof RejectionReason.Type
 
 /**
- * A delivery that is not genuine, or not readable. The error contains nothing from the delivery.
+ * Error for a delivery that is not genuine or not readable. The error contains no data from the delivery.
  *
  * @since 0.1.0
  * @category errors
@@ -44,21 +44,21 @@ export type RejectionReason = typeof RejectionReason.Type
 export class WebhookRejected extends Schema.TaggedError<WebhookRejected>("effect-modelroute/WebhookRejected")(
   "WebhookRejected",
   {
-    /** Describes the problem, and what to check if ModelRoute did send the delivery. */
+    /** Describes the problem and the settings to check if ModelRoute sent the delivery. */
     message: Schema.String,
     reason: RejectionReason
   }
 ) {}
 
 /**
- * A delivery as a server received it.
+ * HTTP delivery of a webhook event.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Delivery {
-  /** The body, byte for byte. JSON that was parsed and encoded again does not match the signature. */
+  /** Raw body. JSON that was parsed and encoded again does not match the signature. */
   readonly body: Uint8Array | string
-  /** The headers, with names in any case. A signature or timestamp header that occurs twice is rejected. */
+  /** Request headers with names in any case. A repeated signature or timestamp header is rejected. */
   readonly headers: { readonly [name: string]: string | ReadonlyArray<string> | undefined }
 }

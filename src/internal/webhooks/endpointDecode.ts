@@ -1,5 +1,5 @@
 /**
- * Decodes webhook endpoints in each documented shape.
+ * Decodes webhook endpoints in both documented formats.
  *
  * @internal
  */
@@ -31,7 +31,7 @@ const readIsActive = ({ is_active: flag, status }: Json): boolean | undefined =>
   return typeof status === "string" ? status.toLowerCase() === "active" : undefined
 }
 
-/** Returns the fields of an endpoint, from either documented shape and from a wrapper. */
+/** Returns the fields of an endpoint. Accepts both documented formats, with or without a wrapper. */
 const endpointFields = (json: unknown): Json | undefined => {
   if (!isRecord(json)) return undefined
   const wrapped = json["endpoint"] ?? json["data"]
@@ -51,7 +51,7 @@ const decodeCreatedEndpoint = Schema.decodeUnknownOption(WebhookEndpoint.Created
 export const createdEndpoint = (json: unknown): WebhookEndpoint.CreatedEndpoint | undefined =>
   Option.getOrUndefined(decodeCreatedEndpoint(endpointFields(json)))
 
-/** @internal Decodes a list in any of its wrappers. Leaves out the entries that are no endpoints. */
+/** @internal Decodes a list with or without a wrapper. Omits entries that are not endpoints. */
 export const endpoints = (json: unknown): ReadonlyArray<WebhookEndpoint.Endpoint> | undefined => {
   const list = isRecord(json) ? (json["endpoints"] ?? json["data"]) : json
   return Array.isArray(list) ? list.map(endpoint).filter((each) => each !== undefined) : undefined

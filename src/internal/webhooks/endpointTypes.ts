@@ -1,5 +1,5 @@
 /**
- * Declares the methods on webhook endpoints.
+ * Declares the webhook endpoint methods of the client.
  *
  * @internal
  */
@@ -8,16 +8,17 @@ import type { RequestFailure } from "../../ModelRouteError.js"
 import type * as WebhookEndpoint from "../../WebhookEndpoint.js"
 
 /**
- * Methods on webhook endpoints. They require an API key with full access. The module `Webhook` receives the deliveries.
- * No method requires a service. All failures are in its type.
+ * Methods for webhook endpoints. All methods require an API key with full access. Use the `Webhook` module to receive
+ * deliveries. No method requires a service. The error type of each method contains all its failures.
  *
  * @since 0.1.0
  * @category models
  */
 export interface WebhookEndpoints {
   /**
-   * Creates an endpoint. Only this response contains the secret that signs its deliveries. Not retried after an
-   * ambiguous failure. Call `list` to find out. Remove an endpoint whose secret was lost with the response. API page "Webhook setup".
+   * Creates an endpoint. Only this response contains the secret that signs the deliveries of the endpoint. Not retried
+   * after an ambiguous failure. Call `list` to find out whether the endpoint exists. Remove an endpoint if its secret
+   * was lost with the response. API page "Webhook setup".
    *
    * @example
    * ```ts
@@ -38,7 +39,7 @@ export interface WebhookEndpoints {
     request: WebhookEndpoint.CreateRequest
   ) => Effect.Effect<WebhookEndpoint.CreatedEndpoint, RequestFailure>
   /**
-   * Returns all endpoints, without their secrets. API page "Webhook setup".
+   * Returns all endpoints without their secrets. API page "Webhook setup".
    *
    * @example
    * ```ts
@@ -54,7 +55,7 @@ export interface WebhookEndpoints {
    */
   readonly list: Effect.Effect<ReadonlyArray<WebhookEndpoint.Endpoint>, RequestFailure>
   /**
-   * Changes the given fields of an endpoint and returns its latest state. API page "Webhook setup".
+   * Updates the given fields of an endpoint and returns its latest state. API page "Webhook setup".
    *
    * @example
    * ```ts
@@ -87,8 +88,8 @@ export interface WebhookEndpoints {
    */
   readonly remove: (id: WebhookEndpoint.EndpointId) => Effect.Effect<void, RequestFailure>
   /**
-   * Asks the API to deliver a test event to an endpoint. Returns the JSON of the response, which the API does not
-   * document.
+   * Requests the delivery of a test event to an endpoint. Returns the JSON of the response. The API does not document
+   * the format of this response.
    *
    * @example
    * ```ts

@@ -1,5 +1,5 @@
 /**
- * Implements the methods on webhook endpoints.
+ * Implements the webhook endpoint methods of the client.
  *
  * @internal
  */
@@ -23,7 +23,10 @@ import type { WebhookEndpoints } from "./endpointTypes.js"
 
 const path = "/v1/webhooks/endpoints"
 
-/** Returns the values of the headers. Fails with `InvalidRequest` for a value that JSON would drop, because deliveries would lack it. */
+/**
+ * Returns the header values as strings. Fails with `InvalidRequest` for any other value, because JSON can omit such a
+ * value.
+ */
 const headerValues = (
   operation: string,
   headers: UpdateRequest["headers"]
@@ -44,7 +47,7 @@ const headerValues = (
   return Either.right(values)
 }
 
-/** Returns the JSON body of a request, and the header values that no error may show. */
+/** Returns the JSON body of a request and the header values to redact in errors. */
 const encodeBody = (operation: string, request: UpdateRequest) => {
   const isObject = checksOf(operation).record("request", request ?? null)
   if (Either.isLeft(isObject)) return Effect.fail(isObject.left)
@@ -71,7 +74,7 @@ const encodeBody = (operation: string, request: UpdateRequest) => {
   )
 }
 
-/** Runs an operation on one endpoint in its span. `use` gets the path of the endpoint. */
+/** Runs an operation on one endpoint in a span. `use` receives the URL path of the endpoint. */
 const withEndpoint = <A>(
   operation: string,
   id: EndpointId,
@@ -95,7 +98,7 @@ const create = (sender: RequestSender): WebhookEndpoints["create"] => {
         operation,
         request: requests.make("POST", path, { body: text }),
         decode: attempt.decodeJson("the endpoint's id and secret", decode.createdEndpoint),
-        // A second request would create a second endpoint, and every event would be delivered twice.
+        // A retry could create a second endpoint. Every event would then be delivered twice.
         isRepeatable: false,
         confidential
       })
@@ -121,7 +124,7 @@ const update = (sender: RequestSender): WebhookEndpoints["update"] => {
             operation,
             request: requests.make("PATCH", endpointPath, { body: text }),
             decode: attempt.decodeJson("a readable body", (json) => Option.fromNullable(decode.endpoint(json))),
-            // The same values have no further effect.
+            // A retry is safe, because the same values have no further effect.
             isRepeatable: true,
             confidential
           },
@@ -156,7 +159,7 @@ const remove = (sender: RequestSender): WebhookEndpoints["remove"] => {
         stats
       ).pipe(
         Effect.asVoid,
-        // An earlier attempt removed it, and its response was lost.
+        // An earlier attempt removed the endpoint, but its response was lost.
         Effect.catchIf(
           (error) => isMissing(error) && stats.attempts > 1,
           () => Effect.void
@@ -176,7 +179,7 @@ const test = (sender: RequestSender): WebhookEndpoints["test"] => {
             operation,
             request: requests.make("POST", `${endpointPath}/test`),
             decode: attempt.decodeAny,
-            // The API may deliver any event twice.
+            // A retry is safe, because the API can deliver any event more than once.
             isRepeatable: true
           },
           stats

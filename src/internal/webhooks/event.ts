@@ -9,8 +9,8 @@ import { Attributes, lenient } from "../data/lenient.js"
 import { EventType } from "./eventType.js"
 
 /**
- * Schema of an event id, such as `evt_…`. The id is opaque, and it is the same in every delivery of the event. An event
- * without an id gets `sha256_…`, the SHA-256 of its body.
+ * Schema of an event id, for example `evt_…`. The id is opaque. All deliveries of an event have the same id. An event
+ * without an id gets `sha256_…`, the SHA-256 hash of its body.
  *
  * @example
  * ```ts
@@ -33,8 +33,8 @@ export const EventId = Schema.NonEmptyString.pipe(Schema.brand("effect-modelrout
 export type EventId = typeof EventId.Type
 
 /**
- * An event from a verified delivery. Only `id`, `type` and `extra` are always present. Events can arrive in any order.
- * An execution with a terminal status never changes again, whichever event arrives later.
+ * Event from a verified delivery. Only `id`, `type` and `extra` are always present. Events can arrive in any order. A
+ * terminal status of an execution is final, even if another event arrives later.
  *
  * @since 0.1.0
  * @category models
@@ -46,10 +46,10 @@ export class Event extends Schema.Class<Event>("effect-modelroute/WebhookEvent")
   version: lenient(Schema.String),
   organizationId: lenient(Schema.String),
   executionId: lenient(Execution.ExecutionId),
-  /** The execution in `data`. The API omits some of its fields, such as a large output. */
+  /** Execution in `data`. The API omits some of its fields, for example a large output. */
   execution: lenient(Execution.Execution),
-  /** The `data` of the event, not decoded. */
+  /** Undecoded `data` of the event. */
   data: lenient(Schema.Unknown),
-  /** Fields that this version of the library does not know. */
+  /** Fields that this version of the library does not decode. */
   extra: Schema.optionalWith(Attributes, { default: () => ({}) })
 }) {}

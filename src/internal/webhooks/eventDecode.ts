@@ -1,5 +1,5 @@
 /**
- * Decodes the body of a delivery into an event, in either documented shape.
+ * Decodes the body of a delivery into an event. Supports both documented formats.
  *
  * @internal
  */
@@ -37,7 +37,7 @@ const parseObject = (body: Uint8Array): Json | undefined => {
   }
 }
 
-/** @internal Returns `undefined` if the body is not a JSON object. */
+/** @internal Decodes the body of a delivery. Returns `undefined` if the body is not a JSON object. */
 export const event = (body: Uint8Array): Event | undefined => {
   const json = parseObject(body)
   if (json === undefined) return undefined

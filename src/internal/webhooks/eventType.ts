@@ -6,8 +6,8 @@
 import * as Schema from "effect/Schema"
 
 /**
- * Type of an event. The API can add types, and there is none for EXPIRED, so decide by `execution.status`. An event
- * without a type has `"unknown"`. API page "Webhooks overview".
+ * Type of an event. The API can add types, and EXPIRED has no event type. Use `execution.status` to determine the
+ * outcome of an execution. The type of an event without a type is `"unknown"`. API page "Webhooks overview".
  *
  * @since 0.1.0
  * @category models
@@ -16,7 +16,7 @@ export type EventType =
   "execution.started" | "execution.completed" | "execution.failed" | "execution.cancelled" | (string & {})
 
 /**
- * Schema of any event type, known or not.
+ * Schema of an event type. Accepts unknown types.
  *
  * @since 0.1.0
  * @category schemas

@@ -1,5 +1,5 @@
 /**
- * Describes the failure of an event handler for the log, without secrets and without the content of the event.
+ * Formats the failure of an event handler for the log. Redacts the secrets and the content of the event.
  *
  * @internal
  */
@@ -11,7 +11,7 @@ import { makeRedactor } from "../errors/redact.js"
 import { privateTextsOf } from "../errors/confidential.js"
 import type { Event } from "./event.js"
 
-/** Returns the private fields of `data`. The other fields hold common words, which must not be redacted. */
+/** Returns the private fields of `data`. The other fields contain common words that must not be redacted. */
 const privateData = (data: unknown): unknown => {
   if (!isRecord(data)) return data
   const { completed_at: _d, created_at: _a, cost: _c, latency_ms: _l, model: _m, status: _s, ...rest } = data

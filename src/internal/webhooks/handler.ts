@@ -1,5 +1,5 @@
 /**
- * Handles a delivery as an HTTP request: reads and verifies it, handles its event once, and responds.
+ * Handles a delivery as an HTTP request. Verifies the delivery, handles its event once, and responds.
  *
  * @internal
  */
@@ -25,12 +25,12 @@ import * as requestBody from "./requestBody.js"
 /** @internal */
 export interface HandlerContext<E, R, RD> {
   readonly maxBodyBytes: number
-  /** The error for a body that is larger than `maxBodyBytes`. */
+  /** Error for a body larger than `maxBodyBytes`. */
   readonly tooLarge: WebhookRejected
   readonly verify: (delivery: Delivery) => Effect.Effect<Event, WebhookRejected | InvalidRequest>
   readonly dedup: Effect.Effect<DedupService, never, RD>
   readonly onEvent: (event: Event) => Effect.Effect<void, E, R>
-  /** The secrets to redact in log lines. */
+  /** Secrets to redact in log lines. */
   readonly secrets: ReadonlyArray<string>
 }
 
@@ -50,7 +50,7 @@ const reject = (rejected: WebhookRejected): Effect.Effect<HttpServerResponse.Htt
     Effect.as(emptyResponse(statuses[rejected.reason]))
   )
 
-/** Failure of `onEvent`. Its message is safe for logs and traces. */
+/** Failure of `onEvent`. The message is redacted for logs and traces. */
 class HandlerFailed extends Data.TaggedError("HandlerFailed")<{
   readonly message: string
   readonly isDefect: boolean
@@ -113,7 +113,7 @@ const handleEvent = <E, R, RD>(
         )
     }),
     Effect.interruptible,
-    // A sender that disconnects must not interrupt the handler.
+    // A disconnected sender must not interrupt the handler.
     Effect.forkDaemon,
     Effect.flatMap(Fiber.join)
   )
@@ -143,6 +143,6 @@ export const make = <E, R, RD>(
       InvalidRequest: ({ message }) =>
         Effect.as(runSafely(Effect.logError(`No webhook delivery can be verified: ${message}`)), emptyResponse(500))
     }),
-    // The platform runs apps uninterruptibly, and would wait for a client that has disconnected.
+    // The platform runs apps uninterruptibly. An uninterruptible app would wait for a disconnected client.
     Effect.interruptible
   )

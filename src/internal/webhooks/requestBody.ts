@@ -1,5 +1,5 @@
 /**
- * Reads the body of a request into memory, up to a limit.
+ * Reads the body of a request into memory up to a limit.
  *
  * @internal
  */
@@ -10,16 +10,16 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { concatBytes } from "../data/bytes.js"
 
-/** @internal `Truncated`: the connection closed before the body was complete. */
+/** @internal Result of reading a body. `Truncated` means that the connection closed before the body was complete. */
 export type RequestBody =
   | { readonly _tag: "Complete"; readonly bytes: Uint8Array }
   | { readonly _tag: "TooLarge" }
   | { readonly _tag: "Truncated" }
 
 /**
- * Reads the body of a request. Counts the bytes that arrive, and ignores the declared length. Returns `TooLarge` when
- * more than `limitBytes` have arrived. It then discards up to as many bytes again in the background. Node would
- * otherwise close the connection before the sender sees the response.
+ * Reads the body of a request. Counts the received bytes and ignores the declared length. Returns `TooLarge` after more
+ * than `limitBytes` bytes. Then discards up to `limitBytes` more bytes in the background. Otherwise Node would close
+ * the connection before the sender receives the response.
  *
  * @internal
  */
@@ -28,7 +28,7 @@ export const read = (request: HttpServerRequest.HttpServerRequest, limitBytes: n
     const body = yield* Deferred.make<RequestBody>()
     const chunks: Array<Uint8Array> = []
     let size = 0
-    /** Returns whether to read on. */
+    /** Returns `true` to continue reading. */
     const onChunk = (chunk: Uint8Array) =>
       Effect.suspend(() => {
         size += chunk.length
@@ -43,7 +43,7 @@ export const read = (request: HttpServerRequest.HttpServerRequest, limitBytes: n
       Stream.runForEachWhile(onChunk),
       Effect.matchCause({
         onSuccess: (): RequestBody => ({ _tag: "Complete", bytes: concatBytes(chunks) }),
-        // The platform fails if a request has no body.
+        // An empty body is complete. The platform fails if a request has no body.
         onFailure: (): RequestBody =>
           size === 0 ? { _tag: "Complete", bytes: concatBytes([]) } : { _tag: "Truncated" }
       }),

@@ -1,6 +1,7 @@
 /**
- * Makes and verifies signatures. A signature is the HMAC-SHA256 of `{timestamp}.{raw body}` in lower-case hex. The key
- * is the complete secret, with its `whsec_`. WebCrypto compares in constant time. API page "Verifying webhooks".
+ * Creates and verifies signatures. A signature is the HMAC-SHA256 of `{timestamp}.{raw body}` in lowercase hex. The key
+ * is the complete secret, including the prefix `whsec_`. WebCrypto compares in constant time. API page "Verifying
+ * webhooks".
  *
  * @internal
  */
@@ -20,14 +21,16 @@ const signedMessage = (timestamp: string, body: Uint8Array): Uint8Array<ArrayBuf
   return message
 }
 
-/** @internal `timestamp` is the text of the header. WebCrypto rejects an empty secret. */
+/** @internal Signs a body. `timestamp` is the text of the header. WebCrypto rejects an empty secret. */
 export const sign = async (secret: string, timestamp: string, body: Uint8Array): Promise<string> => {
   const key = await importKey(secret, "sign")
   return bytesToHex(new Uint8Array(await globalThis.crypto.subtle.sign(algorithm, key, signedMessage(timestamp, body))))
 }
 
 /**
- * @internal Returns whether any of the secrets made this signature. Always tries all of them, to take the same time.
+ * Returns `true` if one of the secrets created the signature. Checks all secrets to keep the duration constant.
+ *
+ * @internal
  */
 export const isSignedBy = async (
   secrets: ReadonlyArray<string>,

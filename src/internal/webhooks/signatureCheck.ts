@@ -16,7 +16,9 @@ export interface Rejection {
   readonly message: string
 }
 
-/** Joins repeated headers with commas, as HTTP does. Neither a signature nor a timestamp is valid then. */
+/**
+ * Returns the value of a header. Joins repeated headers with commas, and thus makes a signature or timestamp invalid.
+ */
 const findHeader = (headers: Delivery["headers"], name: string): string | undefined =>
   nonEmptyString(
     Object.entries(headers)
@@ -64,8 +66,8 @@ export const tooLarge = (limitBytes: number): Rejection => ({
 })
 
 /**
- * Returns why a delivery is rejected, or `undefined` if it is genuine and recent. Checks the signature before the age,
- * so that only genuine deliveries are rejected as stale.
+ * Returns the reason for the rejection of a delivery, or `undefined` if the delivery is genuine and recent. Checks the
+ * signature before the age, because only genuine deliveries can be stale.
  *
  * @internal
  */

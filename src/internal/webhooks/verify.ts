@@ -19,8 +19,8 @@ import * as signature from "./signature.js"
 import * as check from "./signatureCheck.js"
 
 /**
- * The secret of a webhook endpoint, complete with its `whsec_`. Several secrets are for several endpoints, or for the
- * time in which one secret replaces another.
+ * Secret of a webhook endpoint, including the prefix `whsec_`. Use several secrets for several endpoints, or during the
+ * rotation of a secret.
  *
  * @since 0.1.0
  * @category models
@@ -28,18 +28,18 @@ import * as check from "./signatureCheck.js"
 export type Secrets = Redacted.Redacted | NonEmptyReadonlyArray<Redacted.Redacted>
 
 /**
- * Options of `verify`.
+ * Options of `Webhook.verify`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface VerifyOptions {
-  /** A delivery is genuine if any of these secrets has signed it. */
+  /** Secrets of the endpoints. A delivery is genuine if one of the secrets signed the delivery. */
   readonly secrets: Secrets
   /**
-   * Maximum difference between the time of signing and the present, in either direction. Default: 5 minutes, as the API
-   * recommends. The API does not document whether it signs a repeated delivery again. If repeated deliveries are
-   * rejected as `stale`, allow 1 day.
+   * Maximum difference between the time of signing and the current time, in either direction. Default: 5 minutes, as
+   * the API recommends. The API does not document whether a repeated delivery has a new timestamp. Use 1 day if
+   * repeated deliveries are rejected as `stale`.
    */
   readonly tolerance?: Duration.DurationInput | undefined
 }
@@ -66,12 +66,13 @@ export const readSecrets = (
 const verifyOperation = "Webhook.verify"
 
 /**
- * Verifies the signature and the age of a delivery and returns its event. The age is measured on Effect's `Clock`.
- * The signature covers the bytes of the body, and is compared in constant time.
+ * Verifies the signature and the age of a delivery and returns its event. The signature covers the bytes of the body.
+ * Compares signatures in constant time. Measures the age on Effect's `Clock`. Does not detect events that were handled
+ * before. Use `Dedup` to handle each event once.
  *
  * Fails with `WebhookRejected` if the delivery is not genuine, not recent or not a JSON object. Fails with
- * `InvalidRequest` if an option is invalid, such as an empty secret. The same applies if the body is neither bytes nor
- * text. Does not check whether the event has been handled before. See `Dedup`. API page "Verifying webhooks".
+ * `InvalidRequest` if an option is invalid, for example an empty secret. Fails with `InvalidRequest` if the body is
+ * neither bytes nor text. API page "Verifying webhooks".
  *
  * @example
  * ```ts
@@ -111,22 +112,22 @@ export const verify = (
   })
 
 /**
- * Options of `sign`.
+ * Options of `Webhook.sign`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface SignOptions {
-  /** The body of the delivery, byte for byte. */
+  /** Raw body of the delivery. */
   readonly body: Uint8Array | string
-  /** The secret of the endpoint, complete with its `whsec_`. */
+  /** Secret of the endpoint, including the prefix `whsec_`. */
   readonly secret: Redacted.Redacted
-  /** Time of signing, in whole seconds since 1970. Default: now, on Effect's `Clock`. */
+  /** Time of signing in whole seconds since 1970. Default: the current time of Effect's `Clock`. */
   readonly timestamp?: number | undefined
 }
 
 /**
- * The headers of a signed delivery, for any HTTP client.
+ * Headers of a signed delivery for any HTTP client.
  *
  * @since 0.1.0
  * @category models
@@ -139,9 +140,9 @@ export type SignatureHeaders = {
 const signOperation = "Webhook.sign"
 
 /**
- * Signs a body as ModelRoute does, and returns the headers of the delivery. Use it to test code that receives webhooks.
- * Fails with `InvalidRequest` if the secret is empty, or if the timestamp is not a number of whole seconds. API page
- * "Verifying webhooks".
+ * Signs a body in the same way as ModelRoute and returns the headers of the delivery. Use this function to test a
+ * webhook receiver. Fails with `InvalidRequest` if the secret is empty, or if the timestamp is not a number of whole
+ * seconds. API page "Verifying webhooks".
  *
  * @example
  * ```ts
