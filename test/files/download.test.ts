@@ -1,4 +1,4 @@
-/** Downloads: links, redirects, and the resumption of interrupted downloads. */
+/** Tests for file downloads, redirects, and resumed downloads. */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
@@ -14,9 +14,9 @@ import { apiKey, arrivalTimes, layer, runToEnd, silent, start, withClient, isoDa
 const content = "0123456789"
 const etag = '"v1"'
 
-describe("download", () => {
+describe("files.download", () => {
   for (const download of ["json", "bytes", "redirect"] as const) {
-    it.effect(`returns the bytes of a file that the API sends as ${download}`, () =>
+    it.effect(`downloads a file through a ${download} response`, () =>
       withClient((client) =>
         Effect.gen(function* () {
           const file = yield* createImage(client)
@@ -31,7 +31,7 @@ describe("download", () => {
     )
   }
 
-  it.effect("decodes JSON of the API as a link or an error, and as content only if it is an attachment", () =>
+  it.effect("accepts JSON from the API as a file only if the response is an attachment", () =>
     Effect.gen(function* () {
       const stored = [{ a: 1 }, [storageUrl], { url: "ftp://storage.example/file" }, { file: imageLinkJson }]
       for (const json of stored) {
@@ -51,7 +51,7 @@ describe("download", () => {
     })
   )
 
-  it.effect("returns JSON of storage as content, and follows no link in it", () =>
+  it.effect("returns JSON from storage without following its links", () =>
     Effect.gen(function* () {
       const stored = { url: "http://169.254.169.254/latest/meta-data", expires_at: "2026-03-20T11:30:00Z" }
       const { client, urls } = makeFakeClient((url) =>
@@ -62,7 +62,7 @@ describe("download", () => {
     })
   )
 
-  it.effect("fails with the error of an envelope in a 200, and retries a truncated link", () =>
+  it.effect("retries a truncated link response but not an error envelope", () =>
     Effect.gen(function* () {
       const gone = { error: { code: "FILE_NOT_FOUND", message: "expired" } }
       const missing = makeFakeClient(() => ({ status: 200, json: gone }))
@@ -87,7 +87,7 @@ describe("download", () => {
     })
   )
 
-  it.effect("follows a redirect to another path of the API with the key, and decodes its JSON as a link", () =>
+  it.effect("sends the API key to a redirect target within the API", () =>
     Effect.gen(function* () {
       const canonical = "https://api.modelroute.ai/v1/files/file_1/content"
       const { client, headers, urls } = makeFakeClient((url) =>
@@ -106,7 +106,7 @@ describe("download", () => {
     })
   )
 
-  it.effect("does not return an HTML page as the file", () =>
+  it.effect("rejects an HTML page instead of a file", () =>
     Effect.gen(function* () {
       const page = { status: 200, text: "<html>login</html>", headers: { "content-type": "text/html; charset=utf-8" } }
       const fromApi = makeFakeClient(() => page)
@@ -171,7 +171,7 @@ describe("download", () => {
     })
   )
 
-  it.effect("is complete if storage has no bytes after those that have arrived", () =>
+  it.effect("completes after a 416 response if all bytes have arrived", () =>
     Effect.gen(function* () {
       const broken = Stream.concat(Stream.make(new TextEncoder().encode("01234")), Stream.die("connection lost"))
       const { client, headers } = makeFakeClient((url, n) => {
@@ -188,7 +188,7 @@ describe("download", () => {
     })
   )
 
-  it.effect("follows a limited number of redirects of storage, without the API key", () =>
+  it.effect("follows a limited number of storage redirects without the API key", () =>
     Effect.gen(function* () {
       const hops = (count: number) =>
         makeFakeClient((_, n) =>
@@ -215,7 +215,7 @@ describe("download", () => {
     })
   )
 
-  it.effect("redacts a signature that storage quotes in its rejection", () => {
+  it.effect("redacts the URL signature in a rejection by storage", () => {
     const { client } = makeFakeClient((_, n) =>
       n === 1
         ? { status: 200, json: imageLinkJson }
@@ -244,7 +244,7 @@ describe("download", () => {
     })
   })
 
-  it.effect("retries errors of the API and of storage before the first byte", () =>
+  it.effect("retries API errors and storage errors before the first byte", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const file = yield* createImage(client)
@@ -260,8 +260,8 @@ describe("download", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  /** A client whose storage breaks the connection after `step` bytes of each response. */
-  const breaksAfter = (
+  /** Creates a client. Storage breaks the connection after `step` bytes of each response. */
+  const makeBreakingClient = (
     step: number,
     respond: (from: number, n: number) => Partial<FakeResponse> & { readonly text: string },
     first: FakeResponse = { status: 200, json: { ...imageLinkJson, size_bytes: content.length } }
@@ -285,13 +285,13 @@ describe("download", () => {
   })
   const whole = { text: content, headers: { etag } }
 
-  it.effect("resumes with a range of the same version, as often as the policy allows", () =>
+  it.effect("resumes with range requests until the retry policy is exhausted", () =>
     Effect.gen(function* () {
-      const { at, client, headers } = breaksAfter(4, (from) => (from === 0 ? whole : partial(from)))
+      const { at, client, headers } = makeBreakingClient(4, (from) => (from === 0 ? whole : partial(from)))
       yield* TestClock.setTime(start)
       const bytes = valueOf(yield* runToEnd(collectText((yield* client).files.download(fileId))))
       assert.strictEqual(bytes, content)
-      // Each resumption requests a new link, and then the missing range.
+      // Each retry requests a new link and then the missing range.
       assert.deepStrictEqual(
         headers.map(({ range, ...others }) => [range, others["if-range"]]),
         [
@@ -307,12 +307,12 @@ describe("download", () => {
         at.map((instant) => instant - start),
         [0, 0, 1000, 1000, 3000, 3000]
       )
-      const slow = breaksAfter(1, (from) => (from === 0 ? whole : partial(from)))
+      const slow = makeBreakingClient(1, (from) => (from === 0 ? whole : partial(from)))
       const error = failureOf(yield* runToEnd(collectText((yield* slow.client).files.download(fileId))))
       assert.strictEqual(error._tag === "TransportError" && error.reason, "truncated")
       assert.isTrue(error.retryable)
       assert.strictEqual(slow.urls.length, 8)
-      const none = breaksAfter(4, (from) => (from === 0 ? whole : partial(from)))
+      const none = makeBreakingClient(4, (from) => (from === 0 ? whole : partial(from)))
       const once = collectText((yield* none.client).files.download(fileId)).pipe(
         RetryPolicy.withPolicy(RetryPolicy.none)
       )
@@ -321,9 +321,9 @@ describe("download", () => {
     })
   )
 
-  it.effect("skips the received bytes if storage ignores ranges, and fails if the file has changed", () =>
+  it.effect("resumes without range support, but rejects a changed file", () =>
     Effect.gen(function* () {
-      const again = breaksAfter(4, (_, n) => ({
+      const again = makeBreakingClient(4, (_, n) => ({
         ...whole,
         ...(n < 3 ? {} : { body: Stream.make(new TextEncoder().encode(content)) })
       }))
@@ -335,13 +335,13 @@ describe("download", () => {
         { ...partial(4), headers: { "content-range": "bytes 4-9/11" } },
         { ...partial(4), headers: {} }
       ]) {
-        const { client } = breaksAfter(4, (_, n) => (n === 1 ? whole : other))
+        const { client } = makeBreakingClient(4, (_, n) => (n === 1 ? whole : other))
         const error = failureOf(yield* runToEnd(collectText((yield* client).files.download(fileId))))
         assert.strictEqual(error._tag, "UnexpectedResponse")
         assert.include(error.message, "the response contains another file")
       }
-      // Only a strong ETag guarantees the same bytes.
-      const weak = breaksAfter(4, (from) =>
+      // A weak ETag is not sent, because only a strong ETag guarantees identical bytes.
+      const weak = makeBreakingClient(4, (from) =>
         from === 0 ? { text: content, headers: { etag: 'W/"v1"' } } : partial(from)
       )
       assert.strictEqual(valueOf(yield* runToEnd(collectText((yield* weak.client).files.download(fileId)))), content)
@@ -349,13 +349,13 @@ describe("download", () => {
     })
   )
 
-  it.effect("fails if the file does not have the size that the API declared", () =>
+  it.effect("fails if the size of the file differs from the declared size", () =>
     Effect.gen(function* () {
       const declared = (length: number) => ({ "content-length": String(length) })
       for (const stored of [
         { status: 200, text: "<html>login</html>", headers: declared(18) },
         { status: 200, text: "", headers: declared(0) },
-        // Noticed at the end, because storage declares no length.
+        // Storage declares no length, so the mismatch is detected in the body.
         { status: 200, text: "0123456789x" }
       ]) {
         const api = makeFakeClient((url) =>
@@ -370,7 +370,7 @@ describe("download", () => {
   )
 
   it.effect("succeeds if the connection breaks after the last byte", () => {
-    const { client, urls } = breaksAfter(9, () => ({
+    const { client, urls } = makeBreakingClient(9, () => ({
       ...whole,
       body: Stream.concat(Stream.make(new TextEncoder().encode(content)), Stream.die("connection lost"))
     }))
@@ -380,7 +380,7 @@ describe("download", () => {
     })
   })
 
-  it.effect("applies the time limit of an attempt to each chunk", () => {
+  it.effect("applies the attempt timeout to each chunk", () => {
     const chunks = Stream.range(1, 5).pipe(
       Stream.mapEffect((n) =>
         Effect.delay(Effect.succeed(new TextEncoder().encode(String(n))), n < 5 ? "20 seconds" : "1 hour")
@@ -405,12 +405,12 @@ describe("download", () => {
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
-/** A body whose connection breaks after these chunks. */
+/** Returns a body that emits the chunks and then breaks the connection. */
 const brokenAfter = (...chunks: ReadonlyArray<string>) =>
   Stream.concat(inChunks(...chunks), Stream.die("connection lost"))
 const inChunks = (...chunks: ReadonlyArray<string>) => Stream.rechunk(Stream.fromIterable(chunks.map(bytes)), 1)
 
-/** A client of an API, and of a storage with these responses in turn. */
+/** Creates a client. Storage returns the given responses in order. */
 const clientOver = (
   storage: ReadonlyArray<FakeResponse>,
   api: (n: number) => FakeResponse = () => ({ status: 200, json: linkJson })
@@ -436,7 +436,7 @@ const seconds = (at: ReadonlyArray<number>) => at.map((instant) => (instant - st
 const rangesOf = (headers: ReadonlyArray<Readonly<Record<string, string>>>) =>
   headers.flatMap(({ authorization, range, "if-range": version }) => (authorization ? [] : [[range, version]]))
 
-describe("an interrupted download", () => {
+describe("files.download after an interruption", () => {
   const rest = (from: number, headers: Record<string, string> = {}) => ({
     status: 206,
     headers: { "content-range": `bytes ${from}-9/10`, ...headers }
@@ -454,7 +454,7 @@ describe("an interrupted download", () => {
     })
   )
 
-  it.effect("resumes with the first version, also after a response without an ETag", () =>
+  it.effect("keeps the first ETag after a response without an ETag", () =>
     Effect.gen(function* () {
       const api = clientOver([
         { status: 200, headers: { etag }, body: brokenAfter("0123") },
@@ -484,7 +484,7 @@ describe("an interrupted download", () => {
         () => ({ status: 200, json: { ...linkJson, size_bytes: content.length } })
       )
       assert.strictEqual(valueOf(yield* runDownload(api)), content)
-      // Offsets would refer to the encoded bytes, so the next request asks for the whole file.
+      // The next request has no range, because offsets would refer to the encoded bytes.
       assert.deepStrictEqual(rangesOf(api.headers), [
         [undefined, undefined],
         [undefined, undefined]
@@ -492,7 +492,7 @@ describe("an interrupted download", () => {
     })
   )
 
-  it.effect("counts the failures of the API and of storage in one retry policy", () =>
+  it.effect("applies one retry policy to API failures and storage failures", () =>
     Effect.gen(function* () {
       const api = clientOver([{ status: 200, body: brokenAfter("0123") }], (n) =>
         n === 1 ? { status: 200, json: linkJson } : { status: 503 }
@@ -502,7 +502,7 @@ describe("an interrupted download", () => {
     })
   )
 
-  it.effect("closes the response with another version", () =>
+  it.effect("closes the response if the ETag has changed", () =>
     Effect.gen(function* () {
       let released = 0
       const other = Stream.ensuring(
@@ -520,8 +520,8 @@ describe("an interrupted download", () => {
   )
 })
 
-describe("a link or a redirect", () => {
-  it.effect("follows five redirects, including the redirect of the API, and not six", () =>
+describe("files.download links and redirects", () => {
+  it.effect("follows at most five redirects", () =>
     Effect.gen(function* () {
       const hop = { status: 302, headers: { location: "/next" } }
       const first = () => ({ status: 302, headers: { location: storageUrl } })
@@ -535,7 +535,7 @@ describe("a link or a redirect", () => {
     })
   )
 
-  it.effect("fails with UnexpectedResponse for a redirect to an invalid URL", () =>
+  it.effect("fails with UnexpectedResponse if the redirect URL is invalid", () =>
     Effect.gen(function* () {
       const invalidRedirect = { status: 302, headers: { location: "https://[" } }
       const first = { status: 302, headers: { location: storageUrl } }
@@ -550,7 +550,7 @@ describe("a link or a redirect", () => {
     })
   )
 
-  it.effect("checks the declared size also after redirects of storage", () =>
+  it.effect("checks the declared size after storage redirects", () =>
     Effect.gen(function* () {
       const body = () => ({ status: 200, body: inChunks("012") })
       const hop = { status: 307, headers: { location: "/next" } }
@@ -563,7 +563,7 @@ describe("a link or a redirect", () => {
     })
   )
 
-  it.effect("recognizes a link by its media type in any case", () =>
+  it.effect("recognizes the JSON media type in any letter case", () =>
     Effect.gen(function* () {
       const api = clientOver([{ status: 200, text: content }], () => ({
         status: 200,
@@ -575,8 +575,8 @@ describe("a link or a redirect", () => {
   )
 })
 
-describe("fetch", () => {
-  it.effect("keeps the RequestInit of the caller, except for redirects", () =>
+describe("files.download with fetch", () => {
+  it.effect("keeps the RequestInit of the caller except for the redirect mode", () =>
     Effect.gen(function* () {
       const seen: Array<unknown> = []
       const http = HttpClient.make((request, url) =>
@@ -600,10 +600,10 @@ describe("fetch", () => {
   )
 })
 
-describe("a response to a download", () => {
+describe("files.download responses", () => {
   const png = { "content-type": "image/png" }
 
-  it.effect("fails as truncated if it is shorter than its declared length, unless it has a content encoding", () =>
+  it.effect("fails if an unencoded body is shorter than its Content-Length", () =>
     Effect.gen(function* () {
       const short = { status: 200, text: "abc", headers: { ...png, "content-length": "5" } }
       for (const first of [short, { status: 302, headers: { location: storageUrl } }]) {
@@ -621,7 +621,7 @@ describe("a response to a download", () => {
     })
   )
 
-  it.effect("fails as truncated if a single byte is missing", () => {
+  it.effect("fails if a single byte is missing", () => {
     const { client } = makeFakeClient(() => ({
       status: 200,
       text: "abcd",
@@ -633,7 +633,7 @@ describe("a response to a download", () => {
     })
   })
 
-  it.effect("does not show the signatures of redirects in an error", () => {
+  it.effect("redacts the signatures of redirect URLs in errors", () => {
     const { client } = makeFakeClient((_, n) =>
       n < 3
         ? { status: 302, headers: { location: n === 1 ? storageUrl : "/next?sig=other0123456789" } }
@@ -646,7 +646,7 @@ describe("a response to a download", () => {
     })
   })
 
-  it.effect("with JSON of a content type that the API does not use is a file, and a link can be long", () =>
+  it.effect("identifies a link by its media type regardless of its size", () =>
     Effect.gen(function* () {
       for (const type of ["application/geo+json", "application/jsonl"]) {
         const { client, urls } = makeFakeClient(() => ({
@@ -666,7 +666,7 @@ describe("a response to a download", () => {
     })
   )
 
-  it.effect("is followed only if it is a redirect, and can be empty", () =>
+  it.effect("accepts an empty file and ignores Location in a rejection", () =>
     Effect.gen(function* () {
       const rejecting = makeFakeClient(() => ({ status: 403, text: "no", headers: { location: storageUrl } }))
       const error = failureOf(yield* Effect.exit(collectText((yield* rejecting.client).files.download(fileId))))
@@ -678,7 +678,7 @@ describe("a response to a download", () => {
   )
 
   for (const url of ["https://", "http://[", "https://a b"]) {
-    it.effect(`with an invalid link fails with a typed error: ${url}`, () => {
+    it.effect(`reports the invalid link ${url} as a typed error`, () => {
       const { client } = makeFakeClient(() => ({ status: 200, json: { url, expires_at: isoDate(start) } }))
       return Effect.gen(function* () {
         const exit = yield* Effect.exit(Stream.runDrain((yield* client).files.download(fileId)))

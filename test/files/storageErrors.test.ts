@@ -1,4 +1,4 @@
-/** Errors of storage, which are never decoded as errors of the API. */
+/** Tests for storage errors. Storage errors are never decoded as API errors. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream, TestClock } from "effect"
 import { File } from "effect-modelroute"
@@ -16,7 +16,7 @@ const xml = (status: number, code: string): FakeResponse => ({
   headers: { "content-type": "application/xml" }
 })
 
-/** Responses of S3, GCS, R2, Azure, MinIO and proxies, and envelopes that look like those of the API. */
+/** Responses of S3, GCS, R2, Azure, MinIO and proxies. Some responses have the format of API errors. */
 const rejections: ReadonlyArray<readonly [string, FakeResponse]> = [
   ["a bare 401", { status: 401 }],
   ["a 401 with a page", { status: 401, text: "<html>Sign in</html>", headers: { "content-type": "text/html" } }],
@@ -42,8 +42,8 @@ const fakeDownloadApi = (get: (n: number) => FakeResponse) => {
 }
 
 for (const [name, response] of rejections) {
-  describe(`${name} of storage`, () => {
-    it.effect("fails an upload as an unexpected response with the id of the file", () => {
+  describe(`${name} from storage`, () => {
+    it.effect("fails an upload with UnexpectedResponse and the file id", () => {
       const api = fakeUploadApi({ put: () => response })
       return Effect.gen(function* () {
         yield* TestClock.setTime(start)
@@ -60,7 +60,7 @@ for (const [name, response] of rejections) {
       })
     })
 
-    it.effect("fails a download as an unexpected response with the id of the file", () => {
+    it.effect("fails a download with UnexpectedResponse and the file id", () => {
       const api = fakeDownloadApi(() => response)
       return Effect.gen(function* () {
         const error = failureOf(yield* runToEnd(silent(Stream.runDrain((yield* api.client).files.download(fileId)))))
@@ -73,7 +73,7 @@ for (const [name, response] of rejections) {
       })
     })
 
-    it.effect("counts as an expired URL after the expiry, and the upload requests another URL", () => {
+    it.effect("causes a request for another upload URL after the expiry", () => {
       const api = fakeUploadApi({ put: (n) => (n === 1 ? response : { status: 200 }), expiresIn: 20_000 })
       return Effect.gen(function* () {
         yield* TestClock.setTime(start)

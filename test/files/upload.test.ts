@@ -1,4 +1,4 @@
-/** Uploads: requests, options, retries, progress and errors. */
+/** Tests for file uploads, including options, retries, progress and errors. */
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import { Chunk, Data, Deferred, Effect, Exit, Fiber, Option, Stream, TestClock } from "effect"
 import { File, type ModelRouteError, RetryPolicy } from "effect-modelroute"
@@ -18,8 +18,8 @@ const seconds = (at: ReadonlyArray<number>) => at.map((instant) => (instant - st
 
 const denied = { status: 403, text: "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>" }
 
-describe("upload", () => {
-  it.effect("requests a URL, sends the bytes with their length and no other header, and confirms", () =>
+describe("files.upload", () => {
+  it.effect("requests an upload URL, sends the bytes, and confirms the upload", () =>
     Effect.gen(function* () {
       const api = fakeUploadApi()
       assert.strictEqual(valueOf(yield* upload(api)), "file_1")
@@ -42,7 +42,7 @@ describe("upload", () => {
     })
   )
 
-  it.effect("sends type and size and does not confirm with legacy", () =>
+  it.effect("sends the legacy format without a confirmation by default", () =>
     Effect.gen(function* () {
       const api = fakeUploadApi()
       const legacy = { contentType: "text/plain" }
@@ -61,7 +61,7 @@ describe("upload", () => {
     })
   )
 
-  it.effect("confirms unless confirm is false, and accepts a missing endpoint only if confirm is optional", () =>
+  it.effect("confirms the upload according to the confirm option", () =>
     Effect.gen(function* () {
       const none = fakeUploadApi()
       yield* upload(none, digits, { confirm: false })
@@ -79,12 +79,12 @@ describe("upload", () => {
       const error = failureOf(yield* upload(fakeUploadApi({ confirm: () => missing }), digits, { confirm: "optional" }))
       assert.strictEqual(error._tag, "FileNotFound")
       assert.strictEqual(error.attempts, 3)
-      // Any 2xx is accepted, with or without a body.
+      // A confirmation succeeds with any 2xx status, even without a body.
       assert.strictEqual(valueOf(yield* upload(fakeUploadApi({ confirm: () => ({ status: 204 }) }))), "file_1")
     })
   )
 
-  for (const [field, what, options] of [
+  for (const [field, source, options] of [
     ["size", { ...digits, size: Number.NaN }, {}],
     ["size", { ...digits, size: -1 }, {}],
     ["size", { ...digits, size: 1.5 }, {}],
@@ -96,10 +96,10 @@ describe("upload", () => {
     ["legacy.contentType", digits, { legacy: { contentType: "png" } }],
     ["legacy.filename", { ...digits, name: undefined }, { legacy: { contentType: "image/png" } }]
   ] as const) {
-    it.effect(`rejects an invalid ${field} before anything is sent: ${JSON.stringify([what.size, options])}`, () =>
+    it.effect(`rejects an invalid ${field} before the first request: ${JSON.stringify([source.size, options])}`, () =>
       Effect.gen(function* () {
         const api = fakeUploadApi()
-        const error = failureOf(yield* upload(api, what, options))
+        const error = failureOf(yield* upload(api, source, options))
         assert.strictEqual(error._tag === "InvalidRequest" && error.field, field)
         assert.strictEqual(error.attempts, 0)
         assert.deepStrictEqual(api.urls, [])
@@ -132,23 +132,21 @@ describe("upload", () => {
     ['text/plain; charset="utf-8', false]
   ]
   for (const [contentType, isValid] of mediaTypes) {
-    it.effect(
-      `${isValid ? "sends" : "rejects, before anything is sent,"} the type ${JSON.stringify(contentType)}`,
-      () =>
-        Effect.gen(function* () {
-          const api = fakeUploadApi()
-          const exit = yield* upload(api, digits, { legacy: { contentType } })
-          if (isValid) {
-            assert.strictEqual(valueOf(exit), "file_1")
-            return assert.strictEqual(api.headers[1]?.["content-type"], contentType)
-          }
-          const error = failureOf(exit)
-          assert.deepStrictEqual([error._tag === "InvalidRequest" && error.field, api.urls], ["legacy.contentType", []])
-        })
+    it.effect(`${isValid ? "sends" : "rejects"} the content type ${JSON.stringify(contentType)}`, () =>
+      Effect.gen(function* () {
+        const api = fakeUploadApi()
+        const exit = yield* upload(api, digits, { legacy: { contentType } })
+        if (isValid) {
+          assert.strictEqual(valueOf(exit), "file_1")
+          return assert.strictEqual(api.headers[1]?.["content-type"], contentType)
+        }
+        const error = failureOf(exit)
+        assert.deepStrictEqual([error._tag === "InvalidRequest" && error.field, api.urls], ["legacy.contentType", []])
+      })
     )
   }
 
-  it.effect("succeeds if an earlier confirmation took effect but its response was lost", () => {
+  it.effect("succeeds if the response to a successful confirmation was lost", () => {
     let confirms = 0
     const api = makeFakeClient((url) => {
       if (url.endsWith("/upload")) return { status: 200, json: { file_id: "file_1", upload_url: uploadUrl(1) } }
@@ -162,7 +160,7 @@ describe("upload", () => {
     })
   })
 
-  it.effect("fails if the first confirmation conflicts", () =>
+  it.effect("fails if the first confirmation request returns a conflict", () =>
     Effect.gen(function* () {
       const conflict = { status: 409, json: { error: { code: "CONFLICT", message: "not uploaded" } } }
       const error = failureOf(yield* upload(fakeUploadApi({ confirm: () => conflict })))
@@ -175,9 +173,9 @@ describe("upload", () => {
 
   const failures: ReadonlyArray<readonly [string, () => ReturnType<typeof fakeUploadApi>, string]> = [
     ["a rejection by storage", () => fakeUploadApi({ put: () => ({ status: 403 }) }), "UnexpectedResponse"],
-    ["a 503 of storage", () => fakeUploadApi({ put: () => ({ status: 503 }) }), "UnexpectedResponse"],
-    ["a 503 of the confirmation", () => fakeUploadApi({ confirm: () => ({ status: 503 }) }), "UnexpectedResponse"],
-    ["a 401 of the confirmation", () => fakeUploadApi({ confirm: () => ({ status: 401 }) }), "Unauthorized"],
+    ["a 503 from storage", () => fakeUploadApi({ put: () => ({ status: 503 }) }), "UnexpectedResponse"],
+    ["a 503 from the confirmation", () => fakeUploadApi({ confirm: () => ({ status: 503 }) }), "UnexpectedResponse"],
+    ["a 401 from the confirmation", () => fakeUploadApi({ confirm: () => ({ status: 401 }) }), "Unauthorized"],
     [
       "a rejected confirmation",
       () =>
@@ -193,7 +191,7 @@ describe("upload", () => {
     ]
   ]
   for (const [name, api, tag] of failures) {
-    it.effect(`has the file id in the error after ${name}`, () =>
+    it.effect(`includes the file id in the error after ${name}`, () =>
       Effect.gen(function* () {
         const error = failureOf(yield* upload(api()))
         assert.deepStrictEqual([error._tag, "fileId" in error && error.fileId], [tag, File.FileId.make("file_1")])
@@ -201,7 +199,7 @@ describe("upload", () => {
     )
   }
 
-  it.effect("fails with FileTooLarge before anything is sent: above 150 MiB, or above maxSize", () =>
+  it.effect("fails with FileTooLarge if the file exceeds 150 MiB or maxSize", () =>
     Effect.gen(function* () {
       const sized = (size: number) => File.fromStream(Stream.die("read"), { size })
       for (const [size, maxSize] of [
@@ -217,7 +215,7 @@ describe("upload", () => {
         assert.deepStrictEqual(api.urls, [])
       }
       assert.strictEqual(valueOf(yield* upload(fakeUploadApi(), digits, { maxSize: 10 })), "file_1")
-      // A source at the limit is read.
+      // A source at the limit passes the size check and fails only when it is read.
       assert.isTrue(Exit.isFailure(yield* upload(fakeUploadApi(), sized(150 * MiB))))
     })
   )
@@ -228,7 +226,7 @@ describe("upload", () => {
     ["only 10 of its 11 bytes", ["01234", "56789"], 11, "0123456789"],
     ["only 0 of its 1 bytes", [], 1, ""]
   ] as const) {
-    it.effect(`fails if the source has ${found}, and does not complete the file`, () =>
+    it.effect(`does not complete the file if the source has ${found}`, () =>
       Effect.gen(function* () {
         const api = fakeUploadApi()
         const stream = Stream.map(Stream.fromIterable(chunks), (chunk) => new TextEncoder().encode(chunk)).pipe(
@@ -245,7 +243,7 @@ describe("upload", () => {
     )
   }
 
-  it.effect("names the reason if a stream cannot be run again", () =>
+  it.effect("reports a stream that cannot be run again", () =>
     Effect.gen(function* () {
       let runs = 0
       const readableOnce = Stream.suspend(() => (++runs === 1 ? digits.stream : Stream.empty))
@@ -257,7 +255,7 @@ describe("upload", () => {
     })
   )
 
-  it.effect("skips empty chunks, and uploads an empty file", () =>
+  it.effect("accepts empty chunks and empty files", () =>
     Effect.gen(function* () {
       const api = fakeUploadApi()
       const parts = ["", "0123456789", "", ""].map((part) => new TextEncoder().encode(part))
@@ -293,7 +291,7 @@ describe("upload", () => {
     })
   )
 
-  it.effect("sends all bytes again after a 503 of storage, and reports no byte twice", () =>
+  it.effect("resends all bytes after a 503 from storage without reporting a byte twice", () =>
     Effect.gen(function* () {
       const api = fakeUploadApi({
         put: (n) => (n < 3 ? { status: 503, text: "<Code>SlowDown</Code>" } : { status: 200 })
@@ -333,7 +331,7 @@ describe("upload", () => {
     text: "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
   }
 
-  it.effect("replaces an expired URL once, and does not replace a URL that is rejected for another reason", () =>
+  it.effect("replaces an upload URL once and only after its expiry", () =>
     Effect.gen(function* () {
       const once = fakeUploadApi({ put: (n) => (n === 1 ? expired : { status: 200 }) })
       assert.strictEqual(valueOf(yield* upload(once)), "file_2")
@@ -359,7 +357,7 @@ describe("upload", () => {
       assert.notInclude(rejected.message, "base URL")
       assert.lengthOf(rejecting.urls, 2)
 
-      // A rejection without that word counts as expired after the expiry.
+      // After the expiry, any rejection by storage counts as an expired URL.
       const late = fakeUploadApi({
         put: (n) => (n === 1 ? { status: 503 } : n === 2 ? denied : { status: 200 }),
         expiresIn: 1000
@@ -371,7 +369,7 @@ describe("upload", () => {
     })
   )
 
-  it.effect("redacts the signature of the URL and the name of the file in errors", () =>
+  it.effect("redacts the URL signature and the file name in errors", () =>
     Effect.gen(function* () {
       const quoting = fakeUploadApi({
         put: () => ({ status: 400, text: `<Error>canary0123456789 in ${uploadUrl(1)}</Error>` })
@@ -390,7 +388,7 @@ describe("upload", () => {
     })
   )
 
-  it.effect("reads a link from other field names, and fails if there is none", () =>
+  it.effect("requires an upload link under one of the supported field names", () =>
     Effect.gen(function* () {
       const otherNames = makeFakeClient((url) =>
         url.endsWith("/upload") ? { status: 200, json: { id: "file_9", url: uploadUrl(9) } } : { status: 200 }
@@ -408,7 +406,7 @@ describe("upload", () => {
     })
   )
 
-  it.effect("uses the current retry policy, and follows no redirect of storage", () =>
+  it.effect("uses the current retry policy and rejects storage redirects", () =>
     Effect.gen(function* () {
       const down = fakeUploadApi({ put: () => ({ status: 503 }) })
       const { files } = yield* down.client
@@ -423,7 +421,7 @@ describe("upload", () => {
     })
   )
 
-  it.effect("has one span with the file id and without a storage URL", () =>
+  it.effect("creates one span with the file id but without the storage URL", () =>
     Effect.gen(function* () {
       const api = fakeUploadApi()
       const { files } = yield* api.client
@@ -454,16 +452,16 @@ const stallAfter = (count: number) => (bytes: Stream.Stream<Uint8Array, unknown>
 
 const fileId = File.FileId.make("file_1")
 
-/** Returns the value of an effect, and the time in milliseconds after `start`. */
+/** Returns the value of an effect and its end time in milliseconds after `start`. */
 const withEndTime = <A, E>(effect: Effect.Effect<A, E>) =>
   Effect.flatMap(effect, (value) =>
     Effect.map(Effect.clock, (clock) => [value, clock.unsafeCurrentTimeMillis() - start] as const)
   )
 
-describe("a stalled upload", () => {
+describe("files.upload with stalled storage", () => {
   const large = File.fromBytes(new Uint8Array(1_000_000))
 
-  it.effect("fails each attempt when storage takes no bytes for the attempt timeout", () =>
+  it.effect("fails an attempt if storage takes no bytes until the attempt timeout", () =>
     Effect.gen(function* () {
       const { client, puts } = clientWithStorage((bytes, n) =>
         n === 1
@@ -479,12 +477,12 @@ describe("a stalled upload", () => {
         fileId,
         32_000 + 16 * 9000
       ])
-      // Attempt 1: a chunk at 9 s, timeout at 19 s, 1 s of backoff. Attempt 2: timeout after 10 s, 2 s of backoff.
+      // Attempt 1 takes a chunk at 9 s, times out at 19 s, and waits 1 s. Attempt 2 times out after 10 s and waits 2 s.
       assert.deepStrictEqual(puts, [0, 20_000, 32_000])
     })
   )
 
-  it.effect("waits for the response after the last byte for the attempt timeout", () =>
+  it.effect("applies the attempt timeout to the response after the last byte", () =>
     Effect.gen(function* () {
       const { client, puts } = clientWithStorage((bytes) => Effect.zipRight(Stream.runDrain(bytes), Effect.never))
       const { files } = yield* client
@@ -495,7 +493,7 @@ describe("a stalled upload", () => {
     })
   )
 
-  it.effect("has no time limit for the source", () =>
+  it.effect("does not apply the attempt timeout to the source", () =>
     Effect.gen(function* () {
       const { client, puts } = clientWithStorage(Stream.runDrain)
       const slow = Stream.range(1, 3).pipe(
@@ -509,7 +507,7 @@ describe("a stalled upload", () => {
     })
   )
 
-  it.effect("stops immediately when it is interrupted", () =>
+  it.effect("stops immediately after an interruption", () =>
     Effect.gen(function* () {
       const released = yield* Deferred.make<string>()
       const { client, puts } = clientWithStorage(stallAfter(2))
@@ -530,8 +528,8 @@ describe("a stalled upload", () => {
   )
 })
 
-describe("uploadProgress", () => {
-  it.effect("emits the progress and finally the id", () =>
+describe("files.uploadProgress", () => {
+  it.effect("emits the progress and then the file id", () =>
     Effect.gen(function* () {
       const { files } = yield* fakeUploadApi().client
       const reported: Array<number> = []
@@ -546,7 +544,7 @@ describe("uploadProgress", () => {
     })
   )
 
-  it.effect("does not wait for a slow consumer, which still gets the last step", () =>
+  it.effect("skips steps for a slow consumer but always emits the last step", () =>
     Effect.gen(function* () {
       const { client, puts } = clientWithStorage(Stream.runDrain)
       const { files } = yield* client
@@ -576,7 +574,7 @@ describe("uploadProgress", () => {
     })
   )
 
-  it.effect("fails as the upload does, and interrupts it when the consumer stops", () =>
+  it.effect("propagates upload errors and consumer interruption", () =>
     Effect.gen(function* () {
       const { files } = yield* fakeUploadApi({ put: () => ({ status: 403, text: "no" }) }).client
       const error = failureOf(yield* Effect.exit(Stream.runDrain(files.uploadProgress(digits))))
@@ -594,12 +592,12 @@ describe("uploadProgress", () => {
   )
 })
 
-describe("the URL of an upload", () => {
+describe("files.upload URL", () => {
   for (const skew of [-3_600_000, 3_600_000]) {
-    it.effect(`expires by the clock of the server, which is ${skew / 1000} s ahead`, () =>
+    it.effect(`expires according to a server clock with a skew of ${skew / 1000} s`, () =>
       Effect.gen(function* () {
         const headers = { date: httpDate(start + skew) }
-        // Rejected one second after the link was issued.
+        // Storage rejects the upload one second after the API issued the link.
         const put = (n: number) => (n === 1 ? { status: 503 } : n === 2 ? denied : { status: 200 })
         const late = fakeUploadApi({ put, expiresIn: skew + 1000, headers })
         assert.strictEqual(valueOf(yield* upload(late)), "file_2")
@@ -610,7 +608,7 @@ describe("the URL of an upload", () => {
     )
   }
 
-  it.effect("has expired if the error of storage contains the word in any spelling", () =>
+  it.effect('is expired if the storage error contains "expired" in any letter case', () =>
     Effect.gen(function* () {
       const text = "<Error><Code>ExpiredToken</Code></Error>"
       const api = fakeUploadApi({ put: (n) => (n === 1 ? { status: 400, text } : { status: 200 }) })
@@ -618,7 +616,7 @@ describe("the URL of an upload", () => {
     })
   )
 
-  it.effect("has not expired after a redirect or a 5xx of storage, with any text and at any time", () =>
+  it.effect("is not expired after a redirect or a 5xx response from storage", () =>
     Effect.gen(function* () {
       for (const [status, requests] of [
         [307, 1],
@@ -634,7 +632,7 @@ describe("the URL of an upload", () => {
     })
   )
 
-  it.effect("is requested again after a 502, and so is the confirmation", () =>
+  it.effect("is retried independently of the confirmation", () =>
     Effect.gen(function* () {
       const api = fakeUploadApi({
         link: (n) => (n === 1 ? { status: 502 } : undefined),
@@ -642,12 +640,12 @@ describe("the URL of an upload", () => {
       })
       assert.strictEqual(valueOf(yield* upload(api)), "file_2")
       assert.deepStrictEqual(pathsOf(api.urls), [linkPath, linkPath, "/uploads/file_2", confirmPath, confirmPath])
-      // Each of the three requests has its own retries.
+      // The link request and the confirmation are each retried after 1 s.
       assert.deepStrictEqual(seconds(api.at), [0, 1, 1, 1, 2])
     })
   )
 
-  it.effect("is read from the newer field names if a response has both", () =>
+  it.effect("is read from the newer field name if the response has both names", () =>
     Effect.gen(function* () {
       const json = {
         id: "req_1",
@@ -662,8 +660,8 @@ describe("the URL of an upload", () => {
   )
 })
 
-describe("the bytes of an upload", () => {
-  it.effect("have any valid media type, with parameters", () =>
+describe("files.upload storage request", () => {
+  it.effect("accepts only valid media types, including parameters", () =>
     Effect.gen(function* () {
       for (const contentType of ["text/plain; charset=utf-8", "image/svg+xml", "application/vnd.ms-excel"]) {
         const api = fakeUploadApi()
@@ -678,7 +676,7 @@ describe("the bytes of an upload", () => {
     })
   )
 
-  it.effect("do not count against the rate limit of the API", () =>
+  it.effect("does not count against the API rate limit", () =>
     Effect.gen(function* () {
       const window = { "x-ratelimit-limit": "2", "x-ratelimit-reset": String(start / 1000 + 60) }
       const api = fakeUploadApi({ headers: { ...window, "x-ratelimit-remaining": "1" } })
@@ -688,7 +686,7 @@ describe("the bytes of an upload", () => {
     })
   )
 
-  it.effect("do not delay requests to the API after rate limit headers of storage", () =>
+  it.effect("does not apply rate limit headers from storage to API requests", () =>
     Effect.gen(function* () {
       const slow = { "x-ratelimit-limit": "1", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "60" }
       const api = fakeUploadApi({ put: () => ({ status: 200, headers: slow }) })
@@ -697,10 +695,10 @@ describe("the bytes of an upload", () => {
     })
   )
 
-  it.effect("have arrived only after the response of storage has been read to its end", () =>
+  it.effect("succeeds only after the storage response has been read completely", () =>
     Effect.gen(function* () {
       let read = 0
-      // More than a client would buffer.
+      // The body is larger than the buffer of a client.
       const body = Stream.tap(Stream.repeatValue(new Uint8Array(65_536)).pipe(Stream.rechunk(1), Stream.take(50)), () =>
         Effect.sync(() => (read += 1))
       )
@@ -716,8 +714,8 @@ describe("the bytes of an upload", () => {
   )
 })
 
-describe("a source", () => {
-  it.effect("runs again if the connection breaks while it is being read", () =>
+describe("File.Source", () => {
+  it.effect("runs again if the connection breaks during a read", () =>
     Effect.gen(function* () {
       let runs = 0
       let released = 0
@@ -736,7 +734,7 @@ describe("a source", () => {
     })
   )
 
-  it.effect("is reported as far as it has been sent, and as complete only after it has ended", () =>
+  it.effect("is reported as complete only after its stream has ended", () =>
     Effect.gen(function* () {
       const parts = [3, 7].map((length) => new Uint8Array(length))
       const reportsOf = (stream: Stream.Stream<Uint8Array>, size: number) =>
@@ -746,7 +744,7 @@ describe("a source", () => {
           const exit = yield* upload(fakeUploadApi(), File.fromStream(stream, { size }), { onProgress })
           return [Exit.isSuccess(exit), reported] as const
         })
-      // One chunk of parts, a chunk for each part, one part, and an additional byte at the end.
+      // The cases are one chunk with two parts, two chunks, and a single part. The last case has an additional byte.
       assert.deepStrictEqual(yield* reportsOf(Stream.fromIterable(parts), 10), [true, [3, 10]])
       assert.deepStrictEqual(yield* reportsOf(Stream.rechunk(Stream.fromIterable(parts), 1), 10), [true, [3, 10]])
       assert.deepStrictEqual(yield* reportsOf(Stream.make(new Uint8Array(10)), 10), [true, [10]])
@@ -755,7 +753,7 @@ describe("a source", () => {
     })
   )
 
-  it.effect("gives no empty chunk to the transport", () =>
+  it.effect("passes no empty chunks to the transport", () =>
     Effect.gen(function* () {
       const lengths: Array<number> = []
       const api = clientWithStorage((bytes) =>
@@ -771,7 +769,7 @@ describe("a source", () => {
     })
   )
 
-  it.effect("of bytes has chunks of 64 KiB, none of them empty", () =>
+  it.effect("splits bytes into chunks of at most 64 KiB", () =>
     Effect.gen(function* () {
       for (const [size, expected] of [
         [0, []],
@@ -785,7 +783,7 @@ describe("a source", () => {
     })
   )
 
-  it.effect("has the given name, from each constructor", () =>
+  it.effect("has the name that its constructor received", () =>
     Effect.gen(function* () {
       const bytes = new Uint8Array(1)
       const legacy = { contentType: "image/png" }

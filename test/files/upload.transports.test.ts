@@ -1,4 +1,4 @@
-/** Uploads over real sockets with fetch, undici and node:http to the simulator on a port. */
+/** Tests for uploads over real sockets with fetch, undici and node:http. */
 import { spawn } from "node:child_process"
 import { createHash } from "node:crypto"
 import { createWriteStream } from "node:fs"
@@ -30,7 +30,7 @@ import { makeClientAt, overEachTransport } from "../utils/transports.js"
 const MiB = 1024 * 1024
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex")
 
-/** Pseudo-random bytes. */
+/** Returns pseudo-random bytes. */
 const noise = (size: number): Uint8Array => {
   const bytes = new Uint32Array(Math.ceil(size / 4))
   let state = 1
@@ -52,7 +52,7 @@ const Report = Schema.parseJson(
   })
 )
 
-/** Runs a script in another process, and returns its output. The process is killed when the scope closes. */
+/** Runs a script in another process and returns its output. Kills the process when the scope closes. */
 const runScript = (args: ReadonlyArray<string>): Effect.Effect<string, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() =>
@@ -87,7 +87,7 @@ overEachTransport((test, name) => {
 
   for (const size of [0, 1, 5 * MiB]) {
     test(
-      `uploads ${size} bytes unchanged, without the API key and without trace headers for storage`,
+      `uploads ${size} bytes without API headers on the storage request`,
       Effect.gen(function* () {
         const { client, simulator } = yield* startSimulator()
         const bytes = noise(size)
@@ -108,7 +108,7 @@ overEachTransport((test, name) => {
             ["files.confirm", 200]
           ]
         )
-        // The request to the API has trace headers, so propagation is on.
+        // The API request must have trace headers. Otherwise the check of the storage headers would have no effect.
         assert.isDefined(requests[0]?.headers["traceparent"])
         const headers = requests[1]?.headers ?? {}
         assert.strictEqual(headers["content-length"], String(size))
@@ -166,7 +166,7 @@ overEachTransport((test, name) => {
   )
 
   test(
-    "sends all bytes again if the connection breaks",
+    "resends all bytes if the connection breaks",
     Effect.gen(function* () {
       const { client, simulator } = yield* startSimulator()
       yield* simulator.inject(Fault.on("storage.put", Fault.dropBefore), Fault.on("storage.put", Fault.dropAfter))
@@ -201,7 +201,7 @@ overEachTransport((test, name) => {
   )
 
   test(
-    "does not retry if storage rejects the upload before it has read the bytes",
+    "does not request another URL if storage rejects the upload early",
     Effect.gen(function* () {
       let links = 0
       const server = yield* serve((response, request) => {
@@ -221,7 +221,7 @@ overEachTransport((test, name) => {
   )
 
   test(
-    "reads the source only as fast as storage takes the bytes, and times out if storage takes none",
+    "applies backpressure to the source until the attempt timeout",
     Effect.gen(function* () {
       const arrived = yield* Deferred.make<void>()
       const server = yield* serve((response, request) => {
@@ -241,20 +241,20 @@ overEachTransport((test, name) => {
       const error = yield* Effect.gen(function* () {
         const fiber = yield* Effect.fork(Effect.flip(upload))
         yield* Deferred.await(arrived)
-        // The time limit is 30 s on the test clock after storage has taken the last bytes.
+        // The timeout is 30 s on the test clock. The timeout starts after storage has taken the last bytes.
         const passSecond = Effect.zipRight(TestClock.adjust("1 second"), Effect.yieldNow())
         yield* Effect.repeat(passSecond, { while: () => fiber.unsafePoll() === null })
         return yield* Fiber.join(fiber)
       }).pipe(Effect.provide(TestContext.TestContext))
       assert.strictEqual(error._tag === "TransportError" && error.reason, "timeout")
-      // The buffers of the sockets on both sides.
+      // The socket buffers on both sides can hold several MiB.
       assert.isBelow(read, 16 * MiB)
       assert.lengthOf(server.received, 2)
     })
   )
 
   test(
-    "closes the socket immediately when it is interrupted",
+    "closes the socket immediately when the upload is interrupted",
     Effect.gen(function* () {
       const arrived = yield* Deferred.make<void>()
       const closed = yield* Deferred.make<void>()
@@ -274,8 +274,8 @@ overEachTransport((test, name) => {
   )
 })
 
-describe("fetch", () => {
-  it.scopedLive("is the one that the client was made with, also for the bytes", () =>
+describe("files.upload with fetch", () => {
+  it.scopedLive("uses the fetch of the client for all requests", () =>
     Effect.gen(function* () {
       const context = yield* Layer.build(SimulatorServer.layer({ rateLimit: false }))
       const { url } = yield* Effect.provide(SimulatorServer.SimulatorServer, context)

@@ -1,4 +1,4 @@
-/** Links to files. */
+/** Tests for download links. */
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Effect, Redacted } from "effect"
 import { createImage, fileId, imageLinkJson, linkJson } from "../utils/downloads.js"
@@ -18,7 +18,7 @@ describe("files.url", () => {
         )
         assert.strictEqual(found.contentType, "image/png")
         assert.isAbove(found.size ?? 0, 1000)
-        // Requested 9.5 s after the start, in whole seconds, and valid for 1 hour.
+        // The link is requested 9.5 s after the start and expires 1 hour later. The expiry is in whole seconds.
         assert.strictEqual(found.expiresAt && DateTime.toEpochMillis(found.expiresAt), start + 9000 + 3_600_000)
         assert.notInclude(JSON.stringify(found), "X-Amz")
         assert.notInclude(String(found), "X-Amz")
@@ -26,7 +26,7 @@ describe("files.url", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("fails with FileNotFound for an unknown file, and with UnexpectedResponse without a link", () =>
+  it.effect("fails if the file is unknown or the response has no link", () =>
     Effect.gen(function* () {
       const unknown = withClient((client) => Effect.exit(client.files.url(fileId))).pipe(Effect.provide(layer()))
       assert.strictEqual(failureOf(yield* unknown)._tag, "FileNotFound")
@@ -39,7 +39,7 @@ describe("files.url", () => {
     })
   )
 
-  it.effect("is retried after a 502", () => {
+  it.effect("retries after a 502 response", () => {
     const { client, urls } = makeFakeClient((_, n) => (n === 1 ? { status: 502 } : { status: 200, json: linkJson }))
     return Effect.gen(function* () {
       valueOf(yield* runToEnd((yield* client).files.url(fileId)))
