@@ -1,6 +1,4 @@
-/**
- * Kills a receiver of webhooks while it handles events. No event is lost, and no event is handled again after a 200.
- */
+/** Tests that a killed webhook receiver loses no event and repeats no confirmed event. */
 import { spawn } from "node:child_process"
 import { createHash } from "node:crypto"
 import { existsSync, readFileSync } from "node:fs"
@@ -18,12 +16,12 @@ const script = fileURLToPath(new URL("../utils/webhookReceiver.ts", import.meta.
 
 interface Receiver {
   readonly url: string
-  /** Stops the process immediately, as a power cut does. */
+  /** Kills the process immediately to simulate a power failure. */
   readonly kill: () => void
   readonly ended: Effect.Effect<void>
 }
 
-/** Starts a process that has loaded its modules and waits for `begin`. */
+/** Starts a receiver process. The process loads its modules and waits for `begin`. */
 const startReceiver = (directory: string, log: string) =>
   Effect.acquireRelease(
     Effect.sync(() => {
@@ -55,7 +53,7 @@ const shuffle = <A>(items: ReadonlyArray<A>, seed: number): ReadonlyArray<A> => 
     .map(({ item }) => item)
 }
 
-/** Returns the status of the response, if there is one. */
+/** Delivers an event and returns the status of the response. Returns `None` without a response. */
 const deliver = (url: string, id: string) =>
   Effect.flatMap(signDelivery(eventPayload(id)), (delivery) =>
     Effect.option(Effect.catchAllDefect(postDelivery(url, delivery), () => Effect.fail("no response")))
@@ -65,7 +63,7 @@ const entryOf = (directory: string, id: string): string =>
   join(directory, `modelroute-webhook-${createHash("sha256").update(id).digest("hex")}`)
 
 it.scopedLive.runIf(isFull)(
-  "a receiver that is killed five times during 200 deliveries of 140 events loses none and repeats no confirmed one",
+  "Webhook.layerDedup loses no event and repeats no confirmed event if the process is killed",
   () =>
     Effect.gen(function* () {
       const files = yield* FileSystem.FileSystem
@@ -77,7 +75,7 @@ it.scopedLive.runIf(isFull)(
       const [first, ...others] = yield* Effect.replicateEffect(startReceiver(directory, log), 6)
       if (first === undefined) return assert.fail()
       let receiver = yield* first.begin
-      // Each receiver continues with the store of the previous one, and is then killed, too.
+      // Each receiver uses the store of the previous receiver and is then also killed.
       for (const [round, next] of others.entries()) {
         const killAfter = [1, 40, 90, 140, 190][round] ?? 0
         const events = Array.from({ length: 140 }, (_, n) => `evt_${round}_${n}`)
@@ -104,7 +102,7 @@ it.scopedLive.runIf(isFull)(
         for (const id of confirmed) assert.include(recorded, id)
 
         receiver = yield* next.begin
-        // The API repeats the deliveries without a response. Some of the confirmed ones are repeated, too.
+        // The API repeats unconfirmed deliveries and some of the confirmed deliveries.
         const again = [...inFlight, ...[...confirmed].slice(0, 30)]
         const statuses = yield* Effect.forEach(again, (id) => deliver(receiver.url, id), { concurrency: 50 })
         for (const status of statuses) assert.deepStrictEqual(Option.getOrUndefined(status), 200)

@@ -1,4 +1,4 @@
-/** Deduplication of events: during and after their handling, over restarts and torn writes, and until they expire. */
+/** Tests for the deduplication of events in memory and in a store, including restarts and torn writes. */
 import { NodeContext } from "@effect/platform-node"
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -17,16 +17,16 @@ const day = 86_400_000
 const dedupOver = (values: StoreValues, options?: Webhook.StoredDedupOptions, hooks?: StoreHooks) =>
   Layer.provide(Webhook.layerDedup(options), Layer.succeed(KeyValueStore.KeyValueStore, makeStore(values, hooks)))
 
-/** Returns whether a key holds the entry of a handled event. */
+/** Returns `true` if a key belongs to the entry of a handled event. */
 const isEntry = (key: string): boolean => /[0-9a-f]{64}$/.test(key)
 
-/** Uses a fresh `Dedup`, as a process that starts and ends. */
+/** Runs `use` with a fresh `Dedup` to simulate a new process. */
 const withDedup = <A, E, R>(
   layer: Layer.Layer<Webhook.Dedup>,
   use: (dedup: Context.Tag.Service<Webhook.Dedup>) => Effect.Effect<A, E, R>
 ) => Effect.flatMap(Webhook.Dedup, use).pipe(Effect.provide(Layer.fresh(layer)), silent)
 
-/** Lets background fibers run until the condition is true. */
+/** Yields to background fibers until the condition is true. */
 const eventually = (isTrue: () => boolean) =>
   Effect.gen(function* () {
     for (let i = 0; i < 10_000 && !isTrue(); i++) {
@@ -35,7 +35,7 @@ const eventually = (isTrue: () => boolean) =>
     assert.isTrue(isTrue(), "in time")
   })
 
-/** Handles an event, and returns whether it was handled now. */
+/** Handles an event. Returns `true` if this call handled the event. */
 const handle = (dedup: Webhook.DedupService, text: string) => dedup.handleOnce(id(text), Effect.void)
 
 const layers = {
@@ -44,7 +44,7 @@ const layers = {
 }
 
 for (const [name, layer] of Object.entries(layers)) {
-  describe(name, () => {
+  describe(`Webhook.${name}`, () => {
     it.effect("handles an event once", () =>
       withDedup(layer(), (dedup) =>
         Effect.gen(function* () {
@@ -63,7 +63,7 @@ for (const [name, layer] of Object.entries(layers)) {
       )
     )
 
-    it.effect("waits while the same event is being handled, and not for other events", () =>
+    it.effect("waits only for a running handler of the same event", () =>
       withDedup(layer(), (dedup) =>
         Effect.gen(function* () {
           const begun = yield* Deferred.make<void>()
@@ -92,7 +92,7 @@ for (const [name, layer] of Object.entries(layers)) {
       "interrupts itself": Effect.interrupt
     }
     for (const [how, failure] of Object.entries(failures)) {
-      it.effect(`lets the next delivery handle an event whose handler ${how}, one at a time`, () =>
+      it.effect(`handles the event with the next delivery if the handler ${how}`, () =>
         withDedup(layer(), (dedup) =>
           Effect.gen(function* () {
             let tries = 0
@@ -126,7 +126,7 @@ for (const [name, layer] of Object.entries(layers)) {
       )
     }
 
-    it.effect("lets the next delivery handle an event whose handler was interrupted", () =>
+    it.effect("handles the event with the next delivery if the caller is interrupted", () =>
       withDedup(layer(), (dedup) =>
         Effect.gen(function* () {
           const begun = yield* Deferred.make<void>()
@@ -142,7 +142,7 @@ for (const [name, layer] of Object.entries(layers)) {
       )
     )
 
-    it.effect("records an event for at least 24 hours, and for longer if ttl is longer", () =>
+    it.effect("keeps a handled event for the ttl, but for at least 24 hours", () =>
       Effect.gen(function* () {
         for (const [ttl, millis] of [
           [undefined, day],
@@ -168,7 +168,7 @@ for (const [name, layer] of Object.entries(layers)) {
       })
     )
 
-    it.effect("records an event for ever with an infinite ttl, also when the clock is set back", () =>
+    it.effect("records an event permanently if the ttl is infinite", () =>
       withDedup(layer({ ttl: Infinity }), (dedup) =>
         Effect.gen(function* () {
           yield* TestClock.setTime(start)
@@ -196,7 +196,7 @@ describe("InMemoryEvents", () => {
         for (let n = 0; n < 20; n++) yield* handleOnce(id(`${hour}-${n}`), Effect.void)
         largest = Math.max(largest, memory.size)
       }
-      // The oldest events are removed before an event at the moment of their expiry is recorded.
+      // Expired events are removed before a new event is recorded, so the memory never exceeds 24 hours of events.
       assert.strictEqual(largest, 24 * 20)
       yield* TestClock.adjust("2 days")
       yield* handleOnce(id("last"), Effect.void)
@@ -205,8 +205,8 @@ describe("InMemoryEvents", () => {
   )
 })
 
-describe("layerDedup over a store", () => {
-  it.effect("recognizes events after a restart", () =>
+describe("Webhook.layerDedup with a store", () => {
+  it.effect("recognizes handled events after a restart", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(start)
       const values: StoreValues = new Map()
@@ -217,20 +217,20 @@ describe("layerDedup over a store", () => {
     })
   )
 
-  it.effect("removes the values of expired events and no others", () =>
+  it.effect("removes only the values of expired events", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(start)
       const values: StoreValues = new Map([["mine", "kept"]])
       yield* withDedup(dedupOver(values), (dedup) =>
         Effect.gen(function* () {
           for (let n = 0; n < 100; n++) yield* handle(dedup, `a${n}`)
-          // The last value is the progress of the cleanup.
+          // The store contains a foreign value, two values for each event, and the progress of the cleanup.
           yield* eventually(() => values.size === 1 + 200 + 1)
           yield* TestClock.adjust("12 hours")
           for (let n = 0; n < 50; n++) yield* handle(dedup, `b${n}`)
           yield* TestClock.setTime(start + day + day / 24)
           yield* handle(dedup, "c")
-          // Two values of c, 100 values of the 50 events b, and the progress of the cleanup.
+          // The store contains a foreign value, the values of c and of 50 events b, and the cleanup progress.
           yield* eventually(() => values.size === 1 + 2 + 100 + 1)
           assert.isFalse(yield* handle(dedup, "b0"))
           assert.isTrue(yield* handle(dedup, "a0"))
@@ -241,7 +241,7 @@ describe("layerDedup over a store", () => {
   )
 
   for (const days of [3, 100, 5000]) {
-    it.effect(`cleans up at the start, before any event, after ${days} days without a process`, () =>
+    it.effect(`cleans up at startup after ${days} days without a process`, () =>
       Effect.gen(function* () {
         yield* TestClock.setTime(start)
         const values: StoreValues = new Map()
@@ -260,7 +260,7 @@ describe("layerDedup over a store", () => {
     )
   }
 
-  it.effect("cleans up without a valid record of the last cleanup", () =>
+  it.effect("cleans up if the record of the last cleanup is missing or invalid", () =>
     Effect.gen(function* () {
       for (const cleaned of [undefined, "", "49", "x.", "999999999."]) {
         yield* TestClock.setTime(start)
@@ -274,10 +274,10 @@ describe("layerDedup over a store", () => {
     })
   )
 
-  it.effect("makes the same number of calls for each event, and keeps no expired events", () =>
+  it.effect("limits the number of store calls and stored values", () =>
     Effect.gen(function* () {
       let calls = 0
-      // Each call yields to the calls for the other events of the hour.
+      // Each call yields, so that the calls for different events interleave.
       const count = () =>
         Effect.async<void>((resume) => {
           calls += 1
@@ -305,32 +305,30 @@ describe("layerDedup over a store", () => {
     })
   )
 
-  it.effect(
-    "keeps an event that was handled again after its expiry, and removes both slots of a handler that ran into another hour",
-    () =>
-      Effect.gen(function* () {
-        yield* TestClock.setTime(start)
-        const values: StoreValues = new Map()
-        yield* withDedup(dedupOver(values), (dedup) =>
-          Effect.gen(function* () {
-            assert.isTrue(yield* handle(dedup, "again"))
-            assert.isTrue(yield* dedup.handleOnce(id("long"), TestClock.adjust("3 hours")))
-            yield* TestClock.setTime(start + day)
-            assert.isTrue(yield* handle(dedup, "again"))
-            yield* TestClock.adjust("2 hours")
-            assert.isTrue(yield* handle(dedup, "other"))
-            // Removed are the first slot of "again" and the first slot of "long".
-            yield* eventually(() => values.size === 2 * 3 + 1)
-            assert.isFalse(yield* handle(dedup, "again"))
-            assert.isFalse(yield* handle(dedup, "long"))
-          })
-        )
-        yield* TestClock.adjust("2 days")
-        yield* withDedup(dedupOver(values), () => eventually(() => values.size === 1))
-      })
+  it.effect("keeps entries that are newer than an expired slot", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(start)
+      const values: StoreValues = new Map()
+      yield* withDedup(dedupOver(values), (dedup) =>
+        Effect.gen(function* () {
+          assert.isTrue(yield* handle(dedup, "again"))
+          assert.isTrue(yield* dedup.handleOnce(id("long"), TestClock.adjust("3 hours")))
+          yield* TestClock.setTime(start + day)
+          assert.isTrue(yield* handle(dedup, "again"))
+          yield* TestClock.adjust("2 hours")
+          assert.isTrue(yield* handle(dedup, "other"))
+          // Cleanup has removed the first slot of "again" and the first slot of "long".
+          yield* eventually(() => values.size === 2 * 3 + 1)
+          assert.isFalse(yield* handle(dedup, "again"))
+          assert.isFalse(yield* handle(dedup, "long"))
+        })
+      )
+      yield* TestClock.adjust("2 days")
+      yield* withDedup(dedupOver(values), () => eventually(() => values.size === 1))
+    })
   )
 
-  it.effect("accepts any id, also if keys are file names", () =>
+  it.effect("accepts any event id, even if keys are file names", () =>
     Effect.gen(function* () {
       const files = yield* FileSystem.FileSystem
       const directory = yield* files.makeTempDirectoryScoped()
@@ -351,7 +349,7 @@ describe("layerDedup over a store", () => {
     }).pipe(Effect.scoped, Effect.provide(NodeContext.layer))
   )
 
-  it.effect("is shared by two processes without lost writes", () =>
+  it.effect("supports two processes with the same store", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(start)
       const values: StoreValues = new Map()
@@ -367,17 +365,17 @@ describe("layerDedup over a store", () => {
         )
       )
       yield* TestClock.adjust("2 days")
-      // Another process has always removed the value before.
+      // The hook simulates another process that has already removed the value.
       const remove = (key: string) => Effect.sync(() => void values.delete(key))
       yield* withDedup(dedupOver(values, {}, { remove }), () => eventually(() => values.size === 1))
     })
   )
 })
 
-describe("a process that is killed", () => {
+describe("Webhook.layerDedup after a crash", () => {
   /**
-   * Handles three events, and dies during the n-th write. `part` is the written fraction of that value, or negative if
-   * it was not written at all.
+   * Handles three events and dies during write number `writes`. `part` is the written fraction of the last value. A
+   * negative `part` writes no value.
    */
   const runUntilKilled = (values: StoreValues, writes: number, part: number) => {
     const handled: Array<string> = []
@@ -406,7 +404,7 @@ describe("a process that is killed", () => {
     )
   }
 
-  it.effect("loses no event, repeats no confirmed event, and leaves no value for ever", () =>
+  it.effect("loses no event and repeats no confirmed event", () =>
     Effect.gen(function* () {
       let cases = 0
       for (let writes = 1; writes <= 7; writes++) {
@@ -435,7 +433,7 @@ describe("a process that is killed", () => {
     })
   )
 
-  it.effect("leaves no value for ever if it is killed during a cleanup", () =>
+  it.effect("completes an interrupted cleanup after a restart", () =>
     Effect.gen(function* () {
       for (let removals = 1; removals <= 21; removals++) {
         yield* TestClock.setTime(start)
@@ -459,7 +457,7 @@ describe("a process that is killed", () => {
     })
   )
 
-  it.effect("is recognized as having handled the event, whatever a torn write left", () =>
+  it.effect("recognizes handled events after a torn write", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(start)
       const complete: StoreValues = new Map()
@@ -471,7 +469,7 @@ describe("a process that is killed", () => {
           values.set(key, garbage)
           yield* withDedup(dedupOver(values), (dedup) =>
             Effect.gen(function* () {
-              // An entry exists only for a handled event.
+              // Both events count as handled, because an entry exists only for a handled event.
               assert.isFalse(yield* handle(dedup, "a"))
               assert.isFalse(yield* handle(dedup, "b"))
               assert.isTrue(yield* handle(dedup, "c"))
@@ -486,8 +484,8 @@ describe("a process that is killed", () => {
   )
 })
 
-describe("layerDedup over a failing store", () => {
-  it.effect("fails before the event is handled", () =>
+describe("Webhook.layerDedup with a failing store", () => {
+  it.effect("fails before it handles the event if the store cannot be read", () =>
     Effect.gen(function* () {
       const layer = dedupOver(new Map(), {}, { get: () => storeFailure() })
       yield* withDedup(layer, (dedup) =>
@@ -527,7 +525,7 @@ describe("layerDedup over a failing store", () => {
     })
   )
 
-  it.effect("records a handled event after the caller was interrupted", () =>
+  it.effect("records a handled event even if the caller is interrupted", () =>
     Effect.gen(function* () {
       const values: StoreValues = new Map()
       const writing = yield* Deferred.make<void>()
@@ -574,7 +572,7 @@ describe("layerDedup over a failing store", () => {
   )
 })
 
-it("handleOnce has the errors and requirements of the handler", () => {
+it("Dedup.handleOnce preserves the error and requirement types of the handler", () => {
   class Failed {
     readonly _tag = "Failed"
   }

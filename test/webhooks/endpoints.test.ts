@@ -1,4 +1,4 @@
-/** The methods on webhook endpoints. */
+/** Tests for the webhook endpoint methods. */
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Effect, Redacted } from "effect"
 import { type ModelRouteClient, type ModelRouteError, WebhookEndpoint } from "effect-modelroute"
@@ -37,7 +37,7 @@ describe("webhookEndpoints.create", () => {
     ["short", shortShape],
     ["wrapped", { endpoint: longShape }]
   ] as const) {
-    it.effect(`returns the endpoint with a redacted secret from the ${name} shape`, () =>
+    it.effect(`returns the endpoint with a redacted secret from a ${name} response`, () =>
       Effect.gen(function* () {
         const { bodies, run, urls } = scriptedApi({ status: 201, json })
         const created = valueOf(yield* run(({ webhookEndpoints }) => webhookEndpoints.create({ url, events })))
@@ -55,7 +55,7 @@ describe("webhookEndpoints.create", () => {
     )
   }
 
-  it.effect("unwraps an endpoint, and keeps a field with the name of a wrapper", () =>
+  it.effect("distinguishes a wrapper from a field with the same name", () =>
     Effect.gen(function* () {
       const endpoint = { id: "wh_1", url, secret, region: "EU" }
       const data = { id: "wh_2", secret: "whsec_other" }
@@ -80,7 +80,7 @@ describe("webhookEndpoints.create", () => {
     })
   )
 
-  it.effect("sends all fields, and shows no header value in an error", () =>
+  it.effect("sends all fields and redacts header values in errors", () =>
     Effect.gen(function* () {
       const { bodies, run } = scriptedApi(quotedHeaders)
       const exit = yield* run(({ webhookEndpoints }) =>
@@ -96,7 +96,7 @@ describe("webhookEndpoints.create", () => {
     })
   )
 
-  it.effect("rejects an invalid url before anything is sent", () =>
+  it.effect("rejects an invalid URL without a request", () =>
     Effect.gen(function* () {
       for (const invalidUrl of ["", "your-app.com", "ftp://your-app.com"]) {
         const { run, urls } = scriptedApi({ status: 201, json: longShape })
@@ -107,7 +107,7 @@ describe("webhookEndpoints.create", () => {
     })
   )
 
-  it.effect("fails if the response has no secret, and shows the id in the error", () =>
+  it.effect("includes the endpoint id in the error if the response has no secret", () =>
     Effect.gen(function* () {
       const { secret: _, ...json } = longShape
       const { run } = scriptedApi({ status: 201, json })
@@ -130,11 +130,11 @@ describe("webhookEndpoints.list", () => {
     region: "EU"
   }
   for (const [name, json] of [
-    ["in endpoints", { endpoints: [listed, { ...shortShape, last_success: null }, "no endpoint"] }],
-    ["in data", { data: [listed, shortShape] }],
+    ["in the endpoints field", { endpoints: [listed, { ...shortShape, last_success: null }, "no endpoint"] }],
+    ["in the data field", { data: [listed, shortShape] }],
     ["without a wrapper", [listed, shortShape]]
   ] as const) {
-    it.effect(`returns all endpoints of a list ${name}, without secrets`, () =>
+    it.effect(`returns all endpoints without secrets from a list ${name}`, () =>
       Effect.gen(function* () {
         const { run, urls } = scriptedApi({ status: 502 }, { status: 200, json })
         const endpoints = valueOf(yield* run(({ webhookEndpoints }) => webhookEndpoints.list))
@@ -151,7 +151,7 @@ describe("webhookEndpoints.list", () => {
     )
   }
 
-  it.effect("returns an empty list, and fails if there is no list", () =>
+  it.effect("accepts an empty list but rejects a missing list", () =>
     Effect.gen(function* () {
       const empty = scriptedApi({ status: 200, json: { endpoints: [] } })
       assert.deepStrictEqual(valueOf(yield* empty.run(({ webhookEndpoints }) => webhookEndpoints.list)), [])
@@ -161,7 +161,7 @@ describe("webhookEndpoints.list", () => {
     })
   )
 
-  it.effect("leaves isActive undefined if the response does not contain it", () =>
+  it.effect("determines isActive from is_active or status", () =>
     Effect.gen(function* () {
       const states = [
         { status: "Active" },
@@ -181,7 +181,7 @@ describe("webhookEndpoints.list", () => {
 })
 
 describe("webhookEndpoints.update", () => {
-  it.effect("sends the changed fields, retries, and returns the endpoint", () =>
+  it.effect("retries with the changed fields and returns the endpoint", () =>
     Effect.gen(function* () {
       const { bodies, run, urls } = scriptedApi(
         { status: 503 },
@@ -198,7 +198,7 @@ describe("webhookEndpoints.update", () => {
     })
   )
 
-  it.effect("finds the endpoint in the list if the response is empty", () =>
+  it.effect("returns the endpoint from the list if the response is empty", () =>
     Effect.gen(function* () {
       const { run } = scriptedApi({ status: 204 }, { status: 200, json: { endpoints: [{ id: "wh_0" }, longShape] } })
       const endpoint = valueOf(yield* run(({ webhookEndpoints }) => webhookEndpoints.update(id, { events })))
@@ -210,7 +210,7 @@ describe("webhookEndpoints.update", () => {
     })
   )
 
-  it.effect("rejects an invalid url before anything is sent", () =>
+  it.effect("rejects an invalid URL without a request", () =>
     Effect.gen(function* () {
       const { run, urls } = scriptedApi({ status: 200, json: longShape })
       const error = failureOf(yield* run(({ webhookEndpoints }) => webhookEndpoints.update(id, { url: "x" })))
@@ -219,7 +219,7 @@ describe("webhookEndpoints.update", () => {
     })
   )
 
-  it.effect("shows no header value in an error", () =>
+  it.effect("redacts header values in errors", () =>
     Effect.gen(function* () {
       const { run } = scriptedApi(quotedHeaders)
       const error = failureOf(
@@ -240,7 +240,7 @@ describe("webhookEndpoints.remove", () => {
     )
   }
 
-  it.effect("succeeds with any 2xx, and if a retry finds no endpoint", () =>
+  it.effect("succeeds after any 2xx response or a 404 response to a retry", () =>
     Effect.gen(function* () {
       for (const reply of [{ status: 204 }, { status: 200, json: { deleted: true } }, { status: 200, text: "OK" }]) {
         assert.strictEqual(valueOf((yield* removeWith(reply)).exit), undefined)
@@ -267,7 +267,7 @@ describe("webhookEndpoints.test", () => {
     })
   )
 
-  it.effect("retries, because a second test event does no harm", () =>
+  it.effect("retries after a 502 response", () =>
     Effect.gen(function* () {
       const { requests, run } = scriptedApi({ status: 502 }, { status: 200, json: { event_id: "evt_1" } })
       assert.deepStrictEqual(valueOf(yield* run(({ webhookEndpoints }) => webhookEndpoints.test(id))), {
@@ -278,10 +278,10 @@ describe("webhookEndpoints.test", () => {
   )
 })
 
-describe("the requests", () => {
+describe("webhookEndpoints requests", () => {
   const success = { status: 200, json: { id: "wh_1", url, secret, endpoints: [] } }
 
-  it.effect("are a POST for create and a GET for list", () =>
+  it.effect("use POST for create and GET for list", () =>
     Effect.gen(function* () {
       const { requests, run } = scriptedApi(success)
       valueOf(
@@ -306,7 +306,7 @@ describe("the requests", () => {
     "POST /v1/webhooks/endpoints/{id}/test": ({ webhookEndpoints }, id) => webhookEndpoints.test(id)
   }
   for (const [request, use] of Object.entries(operations)) {
-    it.effect(`encode the id as one path segment: ${request}`, () =>
+    it.effect(`encode the id as one path segment in ${request}`, () =>
       Effect.gen(function* () {
         const { requests, run } = scriptedApi(success)
         valueOf(yield* run((client) => use(client, WebhookEndpoint.EndpointId.make("id/1?x"))))
@@ -314,7 +314,7 @@ describe("the requests", () => {
       })
     )
 
-    it.effect(`are not sent for the ids "." and "..", which would change the path: ${request}`, () =>
+    it.effect(`are not sent with the ids "." and ".." in ${request}`, () =>
       Effect.gen(function* () {
         for (const dots of [".", ".."]) {
           const { requests, run } = scriptedApi(success)
@@ -327,7 +327,7 @@ describe("the requests", () => {
   }
 })
 
-it.effect("each method has one span", () =>
+it.effect("webhookEndpoints creates one span for each method call", () =>
   Effect.gen(function* () {
     const { client } = scriptedApi({ status: 200, json: { ...longShape, endpoints: [longShape] } })
     const { webhookEndpoints } = yield* client

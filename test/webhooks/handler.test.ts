@@ -1,4 +1,4 @@
-/** Deliveries to a server: over real local sockets, in an HttpApi, and as a web handler. */
+/** Tests for `Webhook.handler` over real sockets, in an HttpApi, and as a web handler. */
 import type * as Http from "node:http"
 import { inspect } from "node:util"
 import { NodeHttpServer } from "@effect/platform-node"
@@ -42,7 +42,7 @@ import {
 
 const failOnEvent = () => Effect.dieMessage("no event was expected")
 
-/** An event handler that records the ids of its events. */
+/** Creates an event handler that records the ids of its events. */
 const idRecorder = () => {
   const ids: Array<string> = []
   return { ids, onEvent: (event: Webhook.Event) => Effect.sync(() => void ids.push(event.id)) }
@@ -69,7 +69,7 @@ const awaitClosedSocket = (server: Http.Server) =>
     server.once("connection", (socket) => socket.once("close", () => resume(Effect.void)))
   })
 
-/** Runs an effect, and returns its log lines of all levels with their annotations. */
+/** Runs an effect and returns its log lines of all levels with their annotations. */
 const withLogLines = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const lines: Array<{ readonly level: string; readonly text: string }> = []
@@ -86,9 +86,9 @@ const withLogLines = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     return { lines, value }
   })
 
-describe("responds with", () => {
+describe("Webhook.handler responses", () => {
   test(
-    "200 to an event and to its repetition",
+    "returns 200 for an event and its repeated deliveries",
     Effect.gen(function* () {
       const { ids, onEvent } = idRecorder()
       const { url } = yield* serve({ onEvent })
@@ -102,7 +102,7 @@ describe("responds with", () => {
   )
 
   test(
-    "401 to a delivery that is not genuine, and 400 to one that is not an event",
+    "returns 401 for an invalid signature and 400 for an invalid body",
     Effect.gen(function* () {
       const { url } = yield* serve({ onEvent: failOnEvent, secrets: [secret, Redacted.make("whsec_2")] })
       const genuine = yield* signDelivery(eventPayload("evt_1"))
@@ -125,7 +125,7 @@ describe("responds with", () => {
   )
 
   test(
-    "405 to any method other than POST",
+    "returns 405 for any method other than POST",
     Effect.gen(function* () {
       const { url } = yield* serve({ onEvent: failOnEvent })
       for (const method of ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"]) {
@@ -137,7 +137,7 @@ describe("responds with", () => {
   )
 
   test(
-    "500 to every delivery if the secret is blank",
+    "returns 500 for every delivery if the secret is blank",
     Effect.gen(function* () {
       const { url } = yield* serve({ onEvent: failOnEvent, secrets: Redacted.make(" ") })
       assert.deepStrictEqual(yield* postDelivery(url, yield* signDelivery(eventPayload("evt_1"))), {
@@ -155,7 +155,7 @@ describe("responds with", () => {
     ["is interrupted", Effect.interrupt]
   ] as const) {
     test(
-      `500 if onEvent ${how}, and 200 to the repeated delivery`,
+      `returns 500 while onEvent ${how} and 200 afterwards`,
       Effect.gen(function* () {
         let tries = 0
         const { url } = yield* serve({
@@ -178,7 +178,7 @@ describe("responds with", () => {
   }
 
   test(
-    "500 if onEvent throws instead of returning an effect",
+    "returns 500 if onEvent throws instead of returning an effect",
     Effect.gen(function* () {
       const delivery = yield* signDelivery(eventPayload("evt_1"))
       const { lines, value } = yield* withLogLines(
@@ -197,7 +197,7 @@ describe("responds with", () => {
   )
 
   test(
-    "500 while the store of handled events fails, without handling the event",
+    "returns 500 without handling the event if the store fails",
     Effect.gen(function* () {
       const { ids, onEvent } = idRecorder()
       let isDown = true
@@ -216,15 +216,15 @@ describe("responds with", () => {
       assert.strictEqual((yield* postDelivery(url, delivery)).status, 200)
       assert.strictEqual((yield* postDelivery(url, delivery)).status, 200)
       assert.deepStrictEqual(ids, ["evt_1"])
-      // The given store holds an entry, its slot, and possibly the progress of the cleanup.
+      // The background cleanup can add a third value to the entry and the slot.
       assert.isAtLeast(values.size, 2)
     })
   )
 })
 
-describe("a body", () => {
+describe("Webhook.handler request body", () => {
   test(
-    "can arrive in one piece, in chunks, or byte by byte",
+    "is accepted in chunks of any size",
     Effect.gen(function* () {
       const { ids, onEvent } = idRecorder()
       const { port } = yield* serve({ onEvent })
@@ -249,7 +249,7 @@ describe("a body", () => {
   )
 
   test(
-    "can be as large as maxBodySize and no byte larger",
+    "is limited to maxBodySize bytes",
     Effect.gen(function* () {
       const { ids, onEvent } = idRecorder()
       const { url } = yield* serve({ onEvent, maxBodySize: 1000 })
@@ -270,7 +270,7 @@ describe("a body", () => {
     ["a wrong Content-Length and chunks", { "content-length": "2", "transfer-encoding": "chunked" }]
   ] as const) {
     test(
-      `is rejected at the limit without being read to its end: ${name}`,
+      `is rejected at the limit with ${name}`,
       Effect.gen(function* () {
         const limit = 64 * 1024
         const { port } = yield* serve({ onEvent: failOnEvent, maxBodySize: limit })
@@ -285,18 +285,18 @@ describe("a body", () => {
         }
         socket.on("drain", writeMore)
         writeMore()
-        // This side never ends the body, so the server has to close the connection.
+        // The client never ends the body, so only the server can close the connection.
         const text = yield* Effect.promise(() => response)
-        // Node itself rejects a wrong length.
+        // Node rejects an invalid length before the handler runs.
         assert.match(text, name.includes("wrong") ? /^HTTP\/1\.1 400 / : /^HTTP\/1\.1 413 /)
-        // Includes the buffers of the sockets on both sides.
+        // The limit includes the socket buffers on both sides.
         assert.isBelow(socket.bytesWritten, 16_000_000)
       })
     )
   }
 
   test(
-    "that is slightly too large is read to its end, so that the sender gets the response and keeps the connection",
+    "is read completely if it is slightly too large",
     Effect.gen(function* () {
       const { ids, onEvent } = idRecorder()
       const { port } = yield* serve({ onEvent, maxBodySize: 1000 })
@@ -315,7 +315,7 @@ describe("a body", () => {
   )
 
   test(
-    "that is truncated is not handled, and the next delivery is received",
+    "is not handled if it is truncated",
     Effect.gen(function* () {
       const { ids, onEvent } = idRecorder()
       const { port, server, url } = yield* serve({ onEvent })
@@ -330,9 +330,9 @@ describe("a body", () => {
   )
 })
 
-describe("an event is handled once", () => {
+describe("Webhook.handler deduplication", () => {
   test(
-    "in 200 concurrent deliveries, 30 % of them duplicates",
+    "handles each event once in 200 concurrent deliveries with duplicates",
     Effect.gen(function* () {
       const events = Array.from({ length: 140 }, (_, n) => `evt_${n}`)
       const handled = new Map<string, number>()
@@ -341,7 +341,8 @@ describe("an event is handled once", () => {
         onEvent: ({ id }) =>
           Effect.suspend(() => {
             handled.set(id, (handled.get(id) ?? 0) + 1)
-            // No handler ends before all have started, so every duplicate arrives during or after the handling.
+            // No handler ends before all handlers have started. Every duplicate therefore arrives during or after the
+            // handling.
             return handled.size === events.length ? Deferred.succeed(all, undefined) : Deferred.await(all)
           })
       })
@@ -359,7 +360,7 @@ describe("an event is handled once", () => {
   )
 
   test(
-    "if the sender disconnects meanwhile: the next delivery waits for the same handler",
+    "waits for the running handler of a disconnected sender",
     Effect.gen(function* () {
       const begun = yield* Deferred.make<void>()
       const go = yield* Deferred.make<void>()
@@ -391,13 +392,13 @@ describe("an event is handled once", () => {
       yield* Deferred.succeed(go, undefined)
       assert.strictEqual((yield* Fiber.join(second)).status, 200)
       assert.deepStrictEqual([began, ended], [1, 1])
-      // The scope of the handler closes with the handler, not with the request that started it.
+      // The scope closes at the end of the handler, not at the end of its request.
       assert.deepStrictEqual(closedAfter, [1])
     })
   )
 
   test(
-    "if every sender has disconnected before its handler ends",
+    "completes the handler after every sender has disconnected",
     Effect.gen(function* () {
       const begun = yield* Deferred.make<void>()
       const go = yield* Deferred.make<void>()
@@ -425,7 +426,7 @@ describe("an event is handled once", () => {
   )
 
   test(
-    "and the event handler can have a time limit",
+    "returns 500 if the event handler times out",
     Effect.gen(function* () {
       const begun = yield* Deferred.make<void>()
       const { url } = yield* serve({
@@ -442,7 +443,7 @@ describe("an event is handled once", () => {
   )
 
   test(
-    "by each handler, or by all handlers with the same Dedup",
+    "shares handled events only between handlers with the same Dedup",
     Effect.gen(function* () {
       const { ids, onEvent } = idRecorder()
       const delivery = yield* signDelivery(eventPayload("evt_1"))
@@ -456,11 +457,11 @@ describe("an event is handled once", () => {
   )
 })
 
-describe("the app", () => {
+describe("Webhook.handler app", () => {
   class Database extends Context.Tag("Database")<Database, { readonly saved: Array<string> }>() {}
   const save = ({ id }: Webhook.Event) => Effect.map(Database, ({ saved }) => void saved.push(id))
 
-  it("requires what onEvent and dedup require, except a scope", () => {
+  it("requires the services of onEvent and dedup except Scope", () => {
     const app = Webhook.handler({
       secrets: secret,
       onEvent: (event) =>
@@ -522,7 +523,7 @@ describe("the app", () => {
     })
 
   test(
-    "runs as the raw handler of an HttpApi endpoint, with the Dedup of its group",
+    "runs as a raw HttpApi handler with the Dedup of its group",
     Effect.gen(function* () {
       const saved: Array<string> = []
       const receive = Webhook.handler({ secrets: secret, dedup: Webhook.Dedup, onEvent: save })
@@ -534,7 +535,7 @@ describe("the app", () => {
       const { url } = yield* serveApi(Layer.provide(webhooks, dedup), saved)
       const address = `${url}webhooks/modelroute`
       const delivery = yield* signDelivery(eventPayload("evt_1", { note: "é" }))
-      // The body reaches the handler byte for byte, with any content type.
+      // The handler receives the raw body with any content type.
       for (const type of ["application/json", "text/plain", "multipart/form-data; boundary=x"]) {
         assert.deepStrictEqual(yield* postDelivery(address, delivery, { "content-type": type }), {
           status: 200,
@@ -551,7 +552,7 @@ describe("the app", () => {
   )
 
   test(
-    "runs in the router of an HttpApi, outside its endpoints",
+    "runs in the router of an HttpApi outside its endpoints",
     Effect.gen(function* () {
       const saved: Array<string> = []
       const webhooks = HttpApiBuilder.group(Api, "webhooks", (handlers) =>
@@ -632,7 +633,7 @@ describe("the app", () => {
   )
 })
 
-describe("logs and spans contain", () => {
+describe("Webhook.handler telemetry", () => {
   const prompt = "a lighthouse in a storm, oil on canvas"
   const observe = <E>(
     options: Partial<Webhook.HandlerOptions<E, never>>,
@@ -679,7 +680,7 @@ describe("logs and spans contain", () => {
     "modelroute.outcome": outcome
   })
 
-  it.scoped("one span for each delivery, and a log line only for a repetition, if nothing fails", () =>
+  it.scoped("creates one span for each delivery and logs only repeated deliveries", () =>
     Effect.gen(function* () {
       const delivery = yield* Effect.zipRight(TestClock.setTime(start), signDelivery(eventPayload("evt_1", { prompt })))
       const { lines, spans, statuses } = yield* observe({}, [delivery, delivery])
@@ -695,41 +696,36 @@ describe("logs and spans contain", () => {
     })
   )
 
-  it.scoped(
-    "the reason why an event was not handled: a failure as a warning, a defect as an error, both without private texts",
-    () =>
-      Effect.gen(function* () {
-        class DatabaseError extends Data.TaggedError("DatabaseError")<{ readonly message: string }> {}
-        const delivery = yield* Effect.zipRight(
-          TestClock.setTime(start),
-          signDelivery(eventPayload("evt_1", { prompt }))
+  it.scoped("logs a redacted warning for a failure and a redacted error for a defect", () =>
+    Effect.gen(function* () {
+      class DatabaseError extends Data.TaggedError("DatabaseError")<{ readonly message: string }> {}
+      const delivery = yield* Effect.zipRight(TestClock.setTime(start), signDelivery(eventPayload("evt_1", { prompt })))
+      const other = "a-secret-of-another-form"
+      const message = `insert failed for ${prompt} ${JSON.stringify(delivery.body)} with ${secretText} and ${other}`
+      for (const [failure, level] of [
+        [new DatabaseError({ message }), "WARN"],
+        [Effect.die(new Error(message)), "ERROR"]
+      ] as const) {
+        const onEvent = (): Effect.Effect<void, DatabaseError> => failure
+        const secrets = [secret, Redacted.make(other)] as const
+        const { lines, spans, statuses } = yield* observe({ onEvent, secrets }, [delivery])
+        assert.deepStrictEqual(statuses, [500])
+        assert.deepStrictEqual(
+          lines.map((line) => line.level),
+          [level]
         )
-        const other = "a-secret-of-another-form"
-        const message = `insert failed for ${prompt} ${JSON.stringify(delivery.body)} with ${secretText} and ${other}`
-        for (const [failure, level] of [
-          [new DatabaseError({ message }), "WARN"],
-          [Effect.die(new Error(message)), "ERROR"]
-        ] as const) {
-          const onEvent = (): Effect.Effect<void, DatabaseError> => failure
-          const secrets = [secret, Redacted.make(other)] as const
-          const { lines, spans, statuses } = yield* observe({ onEvent, secrets }, [delivery])
-          assert.deepStrictEqual(statuses, [500])
-          assert.deepStrictEqual(
-            lines.map((line) => line.level),
-            [level]
-          )
-          for (const part of ["evt_1", "exec_evt_1", "execution.completed", "insert failed for [redacted]"]) {
-            assert.include(lines[0]?.text, part)
-          }
-          assert.notInclude(lines[0]?.text, other)
-          assert.deepStrictEqual(spans, [
-            { name: "modelroute.webhook.receive", kind: "consumer", attributes: attributes("failed") }
-          ])
+        for (const part of ["evt_1", "exec_evt_1", "execution.completed", "insert failed for [redacted]"]) {
+          assert.include(lines[0]?.text, part)
         }
-      })
+        assert.notInclude(lines[0]?.text, other)
+        assert.deepStrictEqual(spans, [
+          { name: "modelroute.webhook.receive", kind: "consumer", attributes: attributes("failed") }
+        ])
+      }
+    })
   )
 
-  it.scoped("only the name of an error if the event is too large to be redacted in its text", () =>
+  it.scoped("logs only the name of an error if the event is too large to redact", () =>
     Effect.gen(function* () {
       const words = Array.from({ length: 90_000 }, (_, n) => `lighthouse ${n}`).join(" ")
       const delivery = yield* Effect.zipRight(
@@ -744,7 +740,7 @@ describe("logs and spans contain", () => {
     })
   )
 
-  it.scoped("one warning for each rejected delivery, with its reason", () =>
+  it.scoped("logs one warning with the reason for each rejected delivery", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(start - 400_000)
       const old = yield* signDelivery(eventPayload("evt_0"))
@@ -769,7 +765,7 @@ describe("logs and spans contain", () => {
     })
   )
 
-  it.scoped("the name of an invalid option", () =>
+  it.scoped("logs the name of an invalid option", () =>
     Effect.gen(function* () {
       const genuine = yield* Effect.zipRight(TestClock.setTime(start), signDelivery(eventPayload("evt_1")))
       const { lines, statuses } = yield* observe({ secrets: [secret, Redacted.make("")] }, [genuine])

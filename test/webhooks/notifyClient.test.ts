@@ -1,4 +1,4 @@
-/** Waits that end with a webhook: client, API and receiver together. */
+/** Tests for `Webhook.notifyClient` with a client, a simulated API, and a webhook receiver. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted, Schedule, Stream, TestClock } from "effect"
 import { Execution, type ModelRouteClient, Webhook } from "effect-modelroute"
@@ -11,10 +11,10 @@ const { Fault } = Simulator
 const secret = "whsec_0123456789abcdefghij0123456789abcdefghij"
 const request = { ...image, webhookUrl: "https://backend.test/webhooks/modelroute" }
 
-/** flux-1.1-pro is PROCESSING after 1 s and COMPLETED after 8.42 s. */
+/** Completion time of flux-1.1-pro in milliseconds. The execution is PROCESSING after 1 s. */
 const completedAt = 8420
 
-/** Number of deliveries that are being verified. Verification takes real time, so the test clock must wait for it. */
+/** Number of deliveries that are being verified. The test clock must wait, because verification takes real time. */
 let verifying = 0
 const allVerified: Effect.Effect<void> = Effect.async<void>((resume) => {
   const check = (): void => {
@@ -26,7 +26,7 @@ const allVerified: Effect.Effect<void> = Effect.async<void>((resume) => {
 
 const runUntilDone = <A, E, R>(effect: Effect.Effect<A, E, R>) => runToEnd(effect, "1 day", allVerified)
 
-/** A backend whose receiver notifies its client. */
+/** Creates a backend with a webhook receiver that notifies the client. */
 const backend = (
   options: Simulator.Options = {},
   pollSchedule: Schedule.Schedule<unknown, Execution.Execution> = Webhook.pollSchedule
@@ -65,9 +65,9 @@ const polls = Effect.map(Effect.all([arrivalTimes("executions.get"), arrivalTime
 
 const completed = "execution.completed"
 
-describe("notifyClient", () => {
+describe("Webhook.notifyClient", () => {
   for (const payload of ["full", "short"] as const) {
-    it.effect(`ends a wait when the event arrives, without a poll: the ${payload} payload`, () => {
+    it.effect(`ends a wait without a poll after an event with a ${payload} payload`, () => {
       const { test, received } = backend({ webhooks: { payload } })
       return test(({ executions }) =>
         Effect.gen(function* () {
@@ -82,7 +82,7 @@ describe("notifyClient", () => {
     })
   }
 
-  it.effect("ends a wait between two polls of an ordinary schedule", () =>
+  it.effect("ends a wait between two polls of Execution.pollSchedule", () =>
     backend({}, Execution.pollSchedule).test(({ executions }) =>
       Effect.gen(function* () {
         valueOf(yield* runUntilDone(executions.run(request)))
@@ -96,7 +96,7 @@ describe("notifyClient", () => {
     ["30 s", Webhook.pollSchedule, [30_000]],
     ["2, 5 and 9.5 s", Execution.pollSchedule, [2000, 5000, 9500]]
   ] as const) {
-    it.effect(`polls if no delivery arrives: after ${name}`, () => {
+    it.effect(`polls after ${name} if no delivery arrives`, () => {
       const { test, received } = backend({ webhooks: { deliveryFault: () => "dropBefore" } }, pollSchedule)
       return test(({ executions }) =>
         Effect.gen(function* () {
@@ -110,7 +110,7 @@ describe("notifyClient", () => {
     })
   }
 
-  it.effect("ends a wait immediately if the event arrived before the response to the create", () =>
+  it.effect("ends a wait immediately if the event arrived before the create response", () =>
     backend({ faults: [Fault.on("executions.create", Fault.delay("10 seconds"))] }).test(({ executions }) =>
       Effect.gen(function* () {
         valueOf(yield* runUntilDone(executions.run(request)))
@@ -120,7 +120,7 @@ describe("notifyClient", () => {
     )
   )
 
-  it.effect("ignores repeated events, and events in the wrong order", () => {
+  it.effect("ignores repeated and out-of-order events", () => {
     const { test, received } = backend({
       webhooks: { deliveryFault: ({ type }) => (type === completed ? "twice" : { delay: "20 seconds" }) }
     })
@@ -130,14 +130,14 @@ describe("notifyClient", () => {
         assert.deepStrictEqual([...valueOf(yield* runUntilDone(Stream.runCollect(statuses)))], ["COMPLETED"])
         assert.strictEqual(yield* now, completedAt)
         valueOf(yield* runUntilDone(Effect.sleep("1 minute")))
-        // The repeated event was handled once.
+        // The receiver handles the repeated event only once.
         assert.deepStrictEqual(received, [completed, "execution.started"])
         assert.deepStrictEqual(yield* polls, [])
       })
     )
   })
 
-  it.effect("ends a wait with the second attempt of a lost delivery, 2 minutes later", () => {
+  it.effect("ends a wait after the second attempt of a lost delivery", () => {
     const deliveryFault = ({ attempt }: Simulator.DeliveryAttempt) => (attempt === 1 ? "dropBefore" : "deliver")
     return backend({ webhooks: { deliveryFault } }, Schedule.spaced("1 hour")).test(({ executions }) =>
       Effect.gen(function* () {
@@ -148,7 +148,7 @@ describe("notifyClient", () => {
     )
   })
 
-  it.effect("emits PROCESSING in watch when the event arrives", () =>
+  it.effect("emits PROCESSING from watch when the event arrives", () =>
     backend().test(({ executions }) =>
       Effect.gen(function* () {
         const { id } = yield* executions.create(request)
@@ -191,13 +191,14 @@ describe("notifyClient", () => {
     )
   )
 
-  it.effect("polls for EXPIRED, because there is no event for it", () => {
+  it.effect("detects EXPIRED by polling, because EXPIRED has no event", () => {
     const { test, received } = backend({ faults: [Fault.ends({ status: "EXPIRED" })] })
     return test(({ executions }) =>
       Effect.gen(function* () {
         assert.strictEqual(failureOf(yield* runUntilDone(executions.run(request)))._tag, "ExecutionExpired")
         assert.deepStrictEqual(received, ["execution.started"])
-        // After 30 s, then 45, 67.5 and 101.25 s later. The last poll is at the expiry, which is in whole seconds.
+        // The poll delays are 30, 45, 67.5 and 101.25 s. The last poll runs at the expiry. The expiry is in whole
+        // seconds.
         assert.deepStrictEqual(yield* polls, [30_000, 75_000, 142_500, 243_750, 330_750])
       })
     )
