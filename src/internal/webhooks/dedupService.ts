@@ -25,7 +25,7 @@ export interface DedupService {
    * event.
    *
    * An event is recorded after its handler has succeeded. If the process dies before the event is recorded, the event
-   * is handled again. Each event is therefore handled at least once.
+   * is handled again. Events are handled at least once.
    *
    * Fails with the errors of `handle`. Fails with `PlatformError` if the record cannot be read or written.
    *

@@ -24,8 +24,8 @@ import type { WebhookEndpoints } from "./endpointTypes.js"
 const path = "/v1/webhooks/endpoints"
 
 /**
- * Returns the header values as strings. Fails with `InvalidRequest` for any other value, because JSON can omit such a
- * value.
+ * Returns the header values as strings. Fails with `InvalidRequest` if a value is not a string, because JSON could omit
+ * the value.
  */
 const headerValues = (
   operation: string,

@@ -17,7 +17,7 @@ export interface Rejection {
 }
 
 /**
- * Returns the value of a header. Joins repeated headers with commas, and thus makes a signature or timestamp invalid.
+ * Returns the value of a header. Joins repeated headers with commas. The result is not a valid signature or timestamp.
  */
 const findHeader = (headers: Delivery["headers"], name: string): string | undefined =>
   nonEmptyString(
