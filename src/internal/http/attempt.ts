@@ -1,5 +1,6 @@
 /**
- * Sends a request once and reads its response within the time limit. Every result is a decoded value or a declared error.
+ * Sends a request once and reads the response within the time limit. Returns the decoded value or fails with a declared
+ * error.
  *
  * @internal
  */
@@ -21,17 +22,21 @@ import type { AttemptTimeout } from "./attemptTimeout.js"
 import { readBody } from "./responseBody.js"
 import { describeTransportError, isRefusedRedirect } from "./transportError.js"
 
-/** @internal A response whose headers have arrived and whose body is not read yet. */
+/** @internal Response after its headers have arrived and before its body is read. */
 export interface ReceivedResponse {
   readonly response: HttpClientResponse.HttpClientResponse
-  /** When the headers arrived. */
+  /** Arrival time of the headers. */
   readonly receivedAt: ReceiptTime
   readonly context: classify.ErrorContext
-  /** Milliseconds until the gate opens again, if the response is a rate limit. */
+  /** Milliseconds until the gate opens. `undefined` unless the response is a 429 with a reset. */
   readonly opensIn?: number | undefined
 }
 
-/** @internal One moment on both clocks, in milliseconds. `wall` is comparable with dates, `monotonic` measures durations. */
+/**
+ * Point in time on both clocks, in milliseconds. `wall` is for comparisons with dates. `monotonic` is for durations.
+ *
+ * @internal
+ */
 export interface ReceiptTime {
   readonly wall: number
   readonly monotonic: number
@@ -41,16 +46,16 @@ const readReceiptTime: Effect.Effect<ReceiptTime> = Effect.clockWith((clock) =>
   Effect.sync(() => ({ wall: clock.unsafeCurrentTimeMillis(), monotonic: monotonic.read(clock) }))
 )
 
-/** @internal One call. It is fixed before the first attempt, so that every attempt sends the same request. */
+/** @internal Call of a client method. All attempts of a call send the same request. */
 export interface Call<A> extends Omit<classify.ErrorContext, "attempts"> {
   readonly request: HttpClientRequest.HttpClientRequest
-  /** Decodes the response, or fails with its error. */
+  /** Decodes the response. Fails if the response is an error or has unexpected content. */
   readonly decode: (received: ReceivedResponse) => Effect.Effect<A, RequestFailure>
-  /** Until when the rate limit may delay the call, whatever the retry policy, in monotonic milliseconds. */
+  /** Deadline in monotonic milliseconds. Rate limit waits that end before the deadline do not use the retry policy. */
   readonly deadline?: number
 }
 
-/** @internal The time limit of each attempt. */
+/** @internal Time limit of each attempt. */
 export interface AttemptLimits {
   readonly duration: Duration.Duration
   readonly withTimeout: AttemptTimeout
@@ -74,26 +79,30 @@ const toResponseData = (
   opensIn
 })
 
-/** @internal Reads the body of an unsuccessful response and fails with its error. */
+/** @internal Reads the body of an unsuccessful response and fails with the corresponding error. */
 export const failWithResponse = (received: ReceivedResponse): Effect.Effect<never, RequestFailure> =>
   Effect.flatMap(readBody(received.response, maxErrorBodyBytes), ({ bytes, end }) => {
     const error = classify.fromResponse(toResponseData(received, bytes), received.context)
-    // A retry can return the complete envelope.
+    // A truncated body without an envelope is retryable because a retry can return the complete envelope.
     const isIncomplete = end === "truncated" && hasNoEnvelope(error)
     return Effect.fail(isIncomplete ? classify.transportError("truncated", received.context) : error)
   })
 
-/** @internal Fails with `UnexpectedResponse` for a successful response whose content is not usable. */
+/** @internal Fails with `UnexpectedResponse` for a successful response with unusable content. */
 export const failWithProblem = (received: ReceivedResponse, problem: string): Effect.Effect<never, RequestFailure> =>
   Effect.suspend(() =>
     Effect.fail(classify.unexpectedResponse(toResponseData(received, new Uint8Array(0)), received.context, problem))
   )
 
-/** @internal Whether JSON text is truncated. Some servers end an incomplete body like a complete one. */
+/**
+ * Returns `true` if JSON text is truncated. Some servers end an incomplete body without a transport error.
+ *
+ * @internal
+ */
 export const isTruncatedText = (text: string): boolean =>
   text === "" || (/^\s*[[{]/.test(text) && !/[\]}]\s*$/.test(text))
 
-/** @internal Reads the whole body of a successful response. Fails if the body is truncated or larger than 64 MiB. */
+/** @internal Reads the complete body of a successful response. Fails if the body is truncated or larger than 64 MiB. */
 export const readWholeBody = (received: ReceivedResponse): Effect.Effect<Uint8Array, RequestFailure> =>
   Effect.flatMap(
     readBody(received.response, maxSuccessBodyBytes),
@@ -112,8 +121,9 @@ export const readWholeBody = (received: ReceivedResponse): Effect.Effect<Uint8Ar
   )
 
 /**
- * Decodes the JSON of a successful response with `read`. `read` receives `undefined` for an empty or unreadable body, and returns
- * `undefined` if the required content is missing. `required` names that content in the error.
+ * Decodes the JSON body of a successful response with `read`. `read` receives `undefined` if the body is not JSON.
+ * `read` returns `undefined` if the required content is missing. `required` describes the required content in the error
+ * message.
  *
  * @internal
  */
@@ -141,7 +151,8 @@ export const decodeJson =
   }
 
 /**
- * Decodes any successful response. An empty body and plain text are values, truncated JSON is not.
+ * Decodes any successful response. Accepts an empty body and plain text. Fails with `TransportError` if JSON text is
+ * truncated.
  *
  * @internal
  */
@@ -150,7 +161,10 @@ export const decodeAny: Call<{ readonly json: unknown }>["decode"] = decodeJson(
   return isTruncatedText(text) ? undefined : { json: text }
 })
 
-/** A transformed client can turn a status into a failure, such as with `HttpClient.filterStatusOk`. */
+/**
+ * Returns the response of a status error. A transformed client can fail on a status, for example with
+ * `HttpClient.filterStatusOk`.
+ */
 const responseOfStatusError = (
   error: HttpClientError.HttpClientError
 ): HttpClientResponse.HttpClientResponse | undefined =>
@@ -184,15 +198,20 @@ export const sendRequest = (
     Effect.flatMap((response) => Effect.map(readReceiptTime, (receivedAt) => ({ response, receivedAt, context })))
   )
 
-/** @internal The settings of a client that concern one attempt. */
+/** @internal Client settings for one attempt. */
 export interface AttemptOptions {
   readonly client: HttpClient.HttpClient
   readonly attemptLimits: AttemptLimits
-  /** Texts that no error may contain. */
+  /** Secrets that are removed from all errors. */
   readonly secrets: ReadonlyArray<string>
 }
 
-/** @internal Sends the request of a call, reports the response to the gate and decodes it. `attempts` includes this attempt. */
+/**
+ * Sends the request of a call, reports the response to the gate and decodes the response. `attempts` is the number of
+ * attempts, including this attempt. Fails with `TransportError` after the time limit of the attempt.
+ *
+ * @internal
+ */
 export const runOnce = <A>(
   { attemptLimits, client, secrets }: AttemptOptions,
   { confidential, decode, request, ...fields }: Call<A>,

@@ -1,5 +1,5 @@
 /**
- * Hooks around the attempts of the running effect. They count attempts, prevent an attempt from being sent, or delay a retry.
+ * Provides hooks around the attempts of an effect. A hook can count attempts, block an attempt or delay a retry.
  *
  * @internal
  */
@@ -7,30 +7,36 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { InvalidRequest, RequestFailure } from "../../ModelRouteError.js"
 
-/** @internal The attempt that a hook runs for. */
+/** @internal Attempt that is passed to a hook. */
 export interface AttemptInfo {
   readonly operation: string
-  /** Whether the request carries an idempotency key. */
+  /** `true` if the request has an idempotency key. */
   readonly isKeyed: boolean
-  /** Attempts of the same call that were sent before this one. */
+  /** Number of earlier attempts of the same call. */
   readonly previousAttempts: number
 }
 
-/** @internal The hooks. A hook that has nothing to do is `Effect.void`. */
+/** @internal Hooks around an attempt. Use `Effect.void` for an unused hook. */
 export interface AttemptInterceptor {
-  /** Runs after the rate limit has admitted the attempt. A failure prevents the attempt from being sent and fails the call. */
+  /**
+   * Runs after the gate has admitted the attempt and before the request is sent. A failure of this hook prevents the
+   * request and fails the call.
+   */
   readonly beforeSend: (attempt: AttemptInfo) => Effect.Effect<void, InvalidRequest>
-  /** Runs when a transformed client hands the request to the transport. Such a client can do so several times per attempt. */
+  /**
+   * Runs each time a transformed client passes the request to the transport. A transformed client can send several
+   * requests per attempt.
+   */
   readonly onTransportSend: Effect.Effect<void>
-  /** Runs when the attempt has succeeded. */
+  /** Runs after the attempt has succeeded. */
   readonly onSuccess: (attempt: AttemptInfo) => Effect.Effect<void>
-  /** Runs when the attempt has failed. It does not run after a failure of `beforeSend`. */
+  /** Runs after the attempt has failed. Does not run after a failure of `beforeSend`. */
   readonly onFailure: (attempt: AttemptInfo, error: RequestFailure) => Effect.Effect<void>
-  /** Runs after the delay of the retry policy and before the request queues for the rate limit again. */
+  /** Runs after the retry delay and before the request waits for the rate limit again. */
   readonly beforeRetry: (error: RequestFailure) => Effect.Effect<void>
 }
 
-/** @internal The interceptor without any effect. */
+/** @internal Interceptor without hooks. */
 export const noInterceptor: AttemptInterceptor = {
   beforeSend: () => Effect.void,
   onTransportSend: Effect.void,
@@ -39,7 +45,7 @@ export const noInterceptor: AttemptInterceptor = {
   beforeRetry: () => Effect.void
 }
 
-/** @internal The interceptor of the running effect. */
+/** @internal Interceptor of the current effect. */
 export class CurrentAttemptInterceptor extends Context.Reference<CurrentAttemptInterceptor>()(
   "effect-modelroute/CurrentAttemptInterceptor",
   { defaultValue: (): AttemptInterceptor => noInterceptor }
@@ -53,7 +59,11 @@ const compose = (inner: AttemptInterceptor, outer: AttemptInterceptor): AttemptI
   beforeRetry: (error) => Effect.zipRight(inner.beforeRetry(error), outer.beforeRetry(error))
 })
 
-/** @internal Adds an interceptor to the effect. Its hooks run before those of the interceptors that the effect already has. */
+/**
+ * Adds an interceptor to the effect. The hooks of the inner interceptor run before the hooks of the outer interceptor.
+ *
+ * @internal
+ */
 export const withInterceptor = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   interceptor: AttemptInterceptor
@@ -66,7 +76,7 @@ export const withInterceptor = <A, E, R>(
     )
   )
 
-/** @internal Reports that the running attempt hands its request to the transport. */
+/** @internal Runs the `onTransportSend` hook of the current interceptor. */
 export const reportTransportSend: Effect.Effect<void> = Effect.flatMap(
   CurrentAttemptInterceptor,
   (interceptor) => interceptor.onTransportSend

@@ -1,7 +1,7 @@
 /**
- * Ends an effect at a deadline, or when a listener is called first. `Effect.timeout` and `Effect.race` are not used, because they cost
- * two fibers and a race. They also never end if they are interrupted after they have created their fibers and before they have started
- * them.
+ * Runs an effect until it ends, its deadline passes or a listener reports a result. `Effect.timeout` and `Effect.race`
+ * are not used because each starts two fibers. Both also never end if they are interrupted between the creation and the
+ * start of their fibers.
  *
  * @internal
  */
@@ -16,13 +16,13 @@ type Running<A, E> = Fiber.RuntimeFiber<Exit.Exit<A, E>>
 /** Registers a callback for the first result. Returns a function that removes the callback. */
 type Listen<A, E> = (resume: (result: Effect.Effect<A, E>) => void) => () => void
 
-/** Runs `effect` in a fiber while `use` waits. Interrupts the fiber if it still runs when `use` has ended. */
+/** Runs `effect` in a fiber until `use` ends. Interrupts the fiber if it is still running at that time. */
 const withFiber = <A, E, A2, E2>(
   effect: Effect.Effect<A, E>,
   use: (running: Running<A, E>) => Effect.Effect<A2, E2>
 ): Effect.Effect<A2, E2> =>
   Effect.uninterruptibleMask((restore) =>
-    // An `Exit`, because a fiber that fails logs its failure unless it is joined. A daemon, because `onExit` ends it anyway.
+    // `Effect.exit` prevents a log line for a failed fiber. The fiber can be a daemon because `onExit` interrupts it.
     Effect.flatMap(Effect.forkDaemon(Effect.exit(restore(effect))), (running) =>
       Effect.onExit(restore(use(running)), () =>
         running.unsafePoll() === null ? Fiber.interrupt(running) : Effect.void
@@ -38,7 +38,7 @@ const listenTo =
     return () => running.removeObserver(observer)
   }
 
-/** @internal Returns the result of the effect, or the result that `listen` reports earlier. */
+/** @internal Returns the result of the effect or the result that `listen` reports, whichever comes first. */
 export const raceListener = <A, E, A2, E2>(
   effect: Effect.Effect<A, E>,
   listen: Listen<A2, E2>
@@ -55,9 +55,9 @@ export const raceListener = <A, E, A2, E2>(
   })
 
 /**
- * Fails with `onTimeout` if the effect has not ended by its deadline, in monotonic milliseconds. When the deadline has passed,
- * `deadline` is called again, because it may have moved. Returns only after the effect has ended, so that nothing continues in the
- * background.
+ * Returns the result of the effect if the effect ends before its deadline. The deadline is in monotonic milliseconds.
+ * When the deadline passes, `deadline` is called again because the deadline can move. Otherwise, interrupts the effect,
+ * waits for its end and fails with `onTimeout`.
  *
  * @internal
  */
@@ -77,10 +77,10 @@ export const withDeadline = <A, E, E2>(
     return waitForEnd
   })
 
-/** @internal The time limit of one attempt. */
+/** @internal Applies a time limit to an attempt. Fails with `onTimeout` after the time limit. */
 export type AttemptTimeout = <A, E>(attempt: Effect.Effect<A, E>, onTimeout: () => E) => Effect.Effect<A, E>
 
-/** @internal Makes a time limit that is the same for each attempt. */
+/** @internal Creates a time limit of `millis` milliseconds per attempt. */
 export const makeAttemptTimeout =
   (timer: SharedTimer, millis: number): AttemptTimeout =>
   (attempt, onTimeout) =>

@@ -1,5 +1,5 @@
 /**
- * Checks the options of a client when it is built, so that an error does not appear only with the first request.
+ * Checks the options of a client when the client is created. Invalid options fail before the first request.
  *
  * @internal
  */
@@ -14,7 +14,8 @@ const operation = "ModelRouteClient.make"
 const checks = checksOf(operation)
 
 /**
- * Rejects only a key that cannot be sent in a header, because the examples in the API documentation do not have the documented form.
+ * Rejects an API key that cannot be sent in a header. Accepts other formats because the examples in the API
+ * documentation do not have the documented format. Fails with `InvalidRequest`.
  *
  * @internal
  */
@@ -43,11 +44,11 @@ const checkKeyText = (key: Redacted.Redacted): Either.Either<Redacted.Redacted, 
       )
 }
 
-/** @internal Requires a timeout above zero. A timeout of zero would send every request and wait for no response. */
+/** @internal Rejects a timeout of zero. Such a timeout would end every attempt before the response arrives. */
 export const checkAttemptTimeout = (input: Duration.DurationInput): Either.Either<Duration.Duration, InvalidRequest> =>
   Either.map(checks.duration("attemptTimeout", input, "above zero"), Duration.millis)
 
-/** @internal Checks the options that are used without conversion. */
+/** @internal Checks the types of the options that are used without conversion. */
 export const checkOptions = (options: {
   readonly [name in "pollSchedule" | "propagateTraceContext" | "retry" | "retryWhile" | "transformClient"]?: unknown
 }): Either.Either<void, InvalidRequest> =>
@@ -59,13 +60,18 @@ export const checkOptions = (options: {
     checks.boolean("propagateTraceContext", options.propagateTraceContext)
   ])
 
-/** @internal Whether the API key would cross a network in clear text. */
+/** @internal Returns `true` if requests to the base URL would send the API key unencrypted over a network. */
 export const isUnencrypted = (baseUrl: string): boolean => {
   const { hostname, protocol } = new URL(baseUrl)
   return protocol === "http:" && !/^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
 }
 
-/** @internal Requires an absolute http(s) URL. Removes a trailing `/v1` and slashes, because every path begins with `/v1`. */
+/**
+ * Checks that the base URL is an absolute http(s) URL. Removes trailing slashes and a trailing `/v1` because every path
+ * begins with `/v1`.
+ *
+ * @internal
+ */
 export const normalizeBaseUrl = (text: string): Either.Either<string, InvalidRequest> => {
   const reject = (problem: string) =>
     Either.left(invalidRequest(operation, "baseUrl", problem, "Pass a URL such as https://api.modelroute.ai."))

@@ -1,5 +1,5 @@
 /**
- * Decodes `Content-Encoding` (RFC 9110, 8.4) of the transports that do not decode it.
+ * Decodes the `Content-Encoding` (RFC 9110, section 8.4) of response bodies if the transport does not decode it.
  *
  * @internal
  */
@@ -20,28 +20,32 @@ interface Headers {
 
 const encodingName = (headers: Headers): string => headers["content-encoding"]?.trim().toLowerCase() ?? ""
 
-/** @internal Returns whether the body was sent in an encoding. Sizes and offsets in the headers then refer to the encoded bytes. */
+/**
+ * Returns `true` if the body is encoded. Sizes and offsets in the headers then refer to the encoded bytes.
+ *
+ * @internal
+ */
 export const isEncoded = (headers: Headers): boolean => !["", "identity"].includes(encodingName(headers))
 
-/** @internal Returns whether the bytes are available without their encoding over every transport. */
+/** @internal Returns `true` if the decoded bytes are available with every transport. */
 export const isDecodable = ({ headers }: HttpClientResponse.HttpClientResponse): boolean =>
   !isEncoded(headers) || encodings[encodingName(headers)] !== undefined
 
 /**
- * Returns whether the transport decodes the body, as `fetch` does. It then ends without an error if the encoded bytes are
- * incomplete.
+ * Returns `true` if the transport decodes the body. `fetch` decodes bodies and reports no error if the encoded bytes
+ * are incomplete.
  *
  * @internal
  */
 export const isDecodedByTransport = (response: HttpClientResponse.HttpClientResponse): boolean =>
   isEncoded(response.headers) && !keepsContentEncoding(response)
 
-/** Number of bytes by which the format of a body is recognized. */
+/** Number of leading bytes that identify the format of a body. */
 const magicLength = 2
 
 /**
- * Returns the format of a body by its first bytes (RFC 1952, RFC 1950), or `undefined` if it is not encoded. `deflate` is a zlib
- * stream, but some servers send the raw deflate data (RFC 9110, 8.4.1.2).
+ * Returns the format of a body from its first bytes (RFC 1950, RFC 1952). Returns `undefined` if the body is not
+ * encoded. `deflate` is a zlib stream, but some servers send raw deflate data (RFC 9110, section 8.4.1.2).
  */
 const formatOf = (encoding: Encoding, start: Uint8Array): CompressionFormat | undefined => {
   const [first = 0, second] = start
@@ -49,21 +53,21 @@ const formatOf = (encoding: Encoding, start: Uint8Array): CompressionFormat | un
   return (first & 0x0f) === 8 && (first * 256 + (second ?? 0)) % 31 === 0 ? "deflate" : "deflate-raw"
 }
 
-/** Fails with `onDamage` if the encoded bytes end early or are damaged. */
+/** Decodes a stream of encoded bytes. Fails with `onDamage` if the bytes are truncated or damaged. */
 const decompress = <E>(
   encoded: Stream.Stream<Uint8Array, E>,
   format: CompressionFormat,
   onDamage: (cause: unknown) => E
 ): Stream.Stream<Uint8Array, E> =>
   Stream.suspend(() => {
-    // The decoder replaces the failure of the bytes that it reads by its own.
+    // The decoder replaces a failure of its input with a decoding error. The original failure is restored in `onError`.
     let failure = Option.none<E>()
     const input = encoded.pipe(
       Stream.map((bytes) => Uint8Array.from(bytes)),
       Stream.tapError((error) => Effect.sync(() => (failure = Option.some(error))))
     )
     return Stream.unwrap(
-      // The fiber that feeds the decoder passes its failure on, so it does not log it.
+      // The fiber that reads the input must not log its failure because the stream returns the same failure.
       Effect.withUnhandledErrorLogLevel(
         Effect.map(Effect.runtime<never>(), (runtime) =>
           Stream.fromReadableStream({
@@ -77,8 +81,8 @@ const decompress = <E>(
   })
 
 /**
- * Returns the bytes of a body without the encoding that the headers of its response name. Nothing is emitted before the encoding
- * of the bytes is known. `onDamage` makes the error for bytes that cannot be decoded.
+ * Returns the decoded bytes of a response body. Emits no bytes before the format of the body is detected. Fails with
+ * `onDamage` if the bytes cannot be decoded.
  *
  * @internal
  */

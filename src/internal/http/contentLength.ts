@@ -1,6 +1,6 @@
 /**
- * Sends `Content-Length` with streamed bodies over `fetch`. The platform's client for `fetch` removes the header, and object storage
- * rejects bodies without a length.
+ * Sends `Content-Length` with streamed bodies over `fetch`. The platform's client for `fetch` removes the header.
+ * Object storage rejects bodies without a length.
  *
  * @internal
  */
@@ -13,12 +13,15 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 
 /**
- * Node keeps a second copy of the body for a redirect, unless a redirect is an error. For a larger body a redirect is an error, so that
- * the body is not copied.
+ * Maximum body size for the redirect mode `manual`. In this mode, Node keeps a second copy of the body. The mode
+ * `error` for larger bodies avoids the copy.
  */
 const maxCopiedBytes = 1024 * 1024
 
-/** Finds the `fetch` that the client was built with. Only an effect inside the client can read it. Sends nothing. */
+/**
+ * Returns the `fetch` function of a client without sending a request. Only an effect inside the client can read this
+ * function.
+ */
 const findFetch = (client: HttpClient.HttpClient): Effect.Effect<typeof globalThis.fetch> =>
   Effect.suspend(() => {
     let found = Option.none<typeof globalThis.fetch>()
@@ -33,7 +36,7 @@ const findFetch = (client: HttpClient.HttpClient): Effect.Effect<typeof globalTh
     )
   })
 
-/** @internal Returns a client that sends `length` as the length of every body. */
+/** @internal Returns a client that sends `length` as the `Content-Length` of every body. */
 export const withContentLength = (
   client: HttpClient.HttpClient,
   length: number

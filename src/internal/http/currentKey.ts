@@ -1,5 +1,5 @@
 /**
- * The key that `IdempotencyKey.withKey` sets for an effect.
+ * Stores the idempotency key that `IdempotencyKey.withKey` sets for an effect.
  *
  * @internal
  */
@@ -7,7 +7,7 @@ import * as Context from "effect/Context"
 import * as Option from "effect/Option"
 import type * as Ref from "effect/Ref"
 
-/** @internal `usedBody` is the body of the request that has used the key. */
+/** @internal `usedBody` contains the body of the first request with the key. */
 export class CurrentKey extends Context.Reference<CurrentKey>()("effect-modelroute/CurrentKey", {
   defaultValue: (): Option.Option<{ readonly key: string; readonly usedBody: Ref.Ref<Option.Option<string>> }> =>
     Option.none()

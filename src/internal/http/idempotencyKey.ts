@@ -1,5 +1,5 @@
 /**
- * Checks and chooses the idempotency key of a call.
+ * Selects and checks the idempotency key of a call.
  *
  * @internal
  */
@@ -24,7 +24,12 @@ const checkKey = (operation: string, key: string): Effect.Effect<string, Invalid
         )
       )
 
-/** @internal Returns the key of `withKey`, if there is one. Fails if the key was used for another body. */
+/**
+ * Returns the key of `withKey`, or `None` without `withKey`. Fails with `InvalidRequest` if the key is invalid or was
+ * used for another body.
+ *
+ * @internal
+ */
 export const takeCurrentKey = (operation: string, body: string): Effect.Effect<Option.Option<string>, InvalidRequest> =>
   Effect.flatMap(CurrentKey, (current) => {
     if (Option.isNone(current)) return Effect.succeedNone
@@ -48,8 +53,8 @@ export const takeCurrentKey = (operation: string, body: string): Effect.Effect<O
   })
 
 /**
- * Returns the idempotency key of a call. The order of precedence is: the option of the call, `withKey`, the service in the context, the
- * service of the client.
+ * Returns the idempotency key of a call. The order of precedence is the call option, `withKey`, the service in the
+ * context and the client's service. Fails with `InvalidRequest` if the key is invalid or was used for another body.
  *
  * @internal
  */

@@ -1,6 +1,7 @@
 /**
- * Checks that JSON can represent a value before it is sent, and collects the texts in it that no error may quote. `JSON.stringify` turns
- * `NaN` into `null` and a `Map` or a `Blob` into `{}`. The API would then execute, and charge for, a different request.
+ * Checks that JSON can represent a value before the value is sent. Collects the texts in the value that errors must not
+ * quote. `JSON.stringify` converts `NaN` to `null` and a `Map` or a `Blob` to `{}`. The API would then execute and
+ * charge for a different request.
  *
  * @internal
  */
@@ -12,13 +13,13 @@ import { isRecord } from "../data/lenient.js"
 import { type PrivateTexts, TextCollector } from "../errors/confidential.js"
 import { invalidRequest } from "../errors/invalidRequest.js"
 
-/** Servers reject deeper JSON, and recursive code overflows the stack. */
+/** Maximum nesting depth. Servers reject deeper JSON, and recursive code overflows the stack. */
 const maxDepth = 500
 
 interface Container {
   readonly value: object
   readonly parent: Container | undefined
-  /** The key or index in the parent, or the name of the argument if there is no parent. */
+  /** Key or index in the parent. Name of the argument if the container has no parent. */
   readonly key: string | number
   readonly depth: number
 }
@@ -30,7 +31,7 @@ interface Problem {
 
 const uploadCure = "Upload the bytes with files.upload and pass the file id."
 
-/** Types whose content JSON loses. Other built-in types get a general cure. */
+/** Specific hints for types that lose their content in JSON. Other built-in types have a general hint. */
 const cures: Readonly<Record<string, string>> = {
   ArrayBuffer: uploadCure,
   Blob: uploadCure,
@@ -46,7 +47,7 @@ const plainTags: ReadonlySet<string> = new Set(["Object", "Array", "Arguments", 
 
 const tagOf = (value: object): string => Object.prototype.toString.call(value).slice(8, -1)
 
-/** Checks a value, but not the values in it. */
+/** Returns the problem of a value. Does not check the members of the value. */
 const problemOf = (value: unknown): Problem | undefined => {
   switch (typeof value) {
     case "number":
@@ -73,19 +74,22 @@ const problemOfObject = (value: object): Problem | undefined => {
   return { problem: `is a ${tag}, which JSON cannot represent`, cure: cures[tag] ?? "Pass a plain object or array." }
 }
 
-/** Returns the value that `JSON.stringify` writes. */
+/** Returns the value that `JSON.stringify` serializes. */
 const jsonValue = (value: unknown, key: string): unknown =>
   typeof value === "object" && value !== null && "toJSON" in value && typeof value.toJSON === "function"
     ? value.toJSON(key)
     : value
 
-/** The JSON form of Effect's data types is for logs. APIs do not understand it. */
+/**
+ * Returns `true` if the value is the JSON form of an Effect data type. This form is for logs and is not valid API
+ * input.
+ */
 const isEffectData = (json: unknown): json is { readonly _id: string } =>
   isRecord(json) && typeof json["_id"] === "string"
 
 const tooDeep: Problem = { problem: `is nested more than ${maxDepth} levels deep`, cure: "Pass a flatter value." }
 
-/** Returns the outermost ancestor that contains itself. */
+/** Returns the outermost ancestor that contains itself, or `undefined` if there is no cycle. */
 const cycleIn = (deepest: Container): Container | undefined => {
   const ancestors: Array<Container> = []
   for (let next: Container | undefined = deepest; next !== undefined; next = next.parent) ancestors.unshift(next)
@@ -98,13 +102,15 @@ const pathOf = ({ key, parent }: Pick<Container, "key" | "parent">): string => {
   return typeof key === "number" ? `${pathOf(parent)}[${key}]` : `${pathOf(parent)}.${key}`
 }
 
-/** The containers whose members are not checked yet, and the texts found so far. */
+/**
+ * State of a check. `unread` contains the containers with unchecked members. `texts` contains the texts found so far.
+ */
 interface Traversal {
   readonly texts: TextCollector
   readonly unread: Array<Container>
 }
 
-/** Checks a value. Collects its text, or queues it if it has members. */
+/** Checks a value. Collects the value if it is a string. Queues the value if it has members. */
 const visit = (
   { texts, unread }: Traversal,
   given: unknown,
@@ -182,8 +188,9 @@ const checkFields = (
 }
 
 /**
- * Checks the arguments of a method. `fields` contains their values by name. Fails with `InvalidRequest`, whose `field` is the path of
- * the first value that JSON cannot represent.
+ * Checks the arguments of a method and returns the texts that errors must not quote. `fields` contains the arguments by
+ * name. Fails with `InvalidRequest` at the first value that JSON cannot represent. The `field` of the error is the path
+ * of that value.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * Makes the request for a permit of the rate limit from a call.
+ * Creates the permit request of a call.
  *
  * @internal
  */
@@ -29,8 +29,9 @@ const requestClassOf = (operation: string): RequestClass => {
 }
 
 /**
- * The retry policy decides on every wait for the rate limit, also on a wait before the first attempt. Before a retry, its decision
- * replaces that of the latest step. A call with a deadline waits until the deadline, whatever the policy.
+ * Creates the permit request of a call. The retry policy accepts or rejects every wait for the rate limit, including a
+ * wait before the first attempt. Before a retry, the policy reevaluates its latest step. A wait that ends before the
+ * deadline of the call does not use the policy.
  *
  * @internal
  */

@@ -1,5 +1,6 @@
 /**
- * The method `request`: sends a request to any endpoint, with the keys, retries and errors of the other methods.
+ * Implements the method `request`. The method sends a request to any endpoint. Idempotency keys, retries and errors
+ * work as in the other methods.
  *
  * @internal
  */
@@ -17,12 +18,15 @@ import { runOperation } from "./retryLoop.js"
 
 const methods: ReadonlySet<string> = new Set<HttpMethod>(["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"])
 
-// RFC 9110, 9.2.2
+// Idempotent methods according to RFC 9110, section 9.2.2.
 const idempotentMethods: ReadonlySet<HttpMethod> = new Set<HttpMethod>(["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
 
 const operation = "request"
 
-/** Whether a URL parser keeps the path as it is. It changes another host, dot segments in any spelling and a fragment. */
+/**
+ * Returns `true` if a URL parser does not change the path. Rejects a path with another host, a dot segment in any
+ * spelling or a fragment.
+ */
 const isPlainPath = (path: string): boolean => {
   const host = "http://api.invalid"
   if (!path.startsWith("/") || !URL.canParse(path, host)) return false
@@ -37,7 +41,7 @@ const checkMethod = (method: HttpMethod): Effect.Effect<void, InvalidRequest> =>
         invalidRequest(operation, "method", "is not an HTTP method", `Pass one of ${[...methods].join(", ")}.`)
       )
 
-/** `fetch` does not send a body with GET and HEAD. */
+/** Rejects a body with GET or HEAD because `fetch` does not send it. */
 const checkBody = (method: HttpMethod, body: unknown): Effect.Effect<void, InvalidRequest> =>
   body === undefined || (method !== "GET" && method !== "HEAD")
     ? Effect.void

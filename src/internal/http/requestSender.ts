@@ -1,5 +1,5 @@
 /**
- * The settings and services that all calls of one client share.
+ * Defines the settings and services that all calls of one client share.
  *
  * @internal
  */
@@ -12,17 +12,17 @@ import type { RetryFilter } from "../retry/retryFilter.js"
 import type { AttemptLimits } from "./attempt.js"
 import type { SharedTimer } from "./sharedTimer.js"
 
-/** @internal One per client. Calls to other hosts use a copy with another client or admission. */
+/** @internal Settings and services of one client. Calls to other hosts use a copy with another client or admission. */
 export interface RequestSender {
   readonly client: HttpClient.HttpClient
-  /** Has no trailing slash and no `/v1`. */
+  /** Base URL without a trailing slash and without `/v1`. */
   readonly baseUrl: string
-  /** Returns the admission of the nearest gate in the context, else of the client's own gate. */
+  /** Returns the admission of the nearest gate in the context. Default: the gate of the client. */
   readonly admission: Effect.Effect<Admission>
   readonly policy: Schedule.Schedule<unknown, ModelRouteError>
-  /** Whether an error may be retried, whatever the policy. */
+  /** Returns `false` if an error must not be retried, regardless of the retry policy. */
   readonly retryWhile: RetryFilter
-  /** Texts that no error may contain: the API key. */
+  /** Secrets that are removed from all errors, for example the API key. */
   readonly secrets: ReadonlyArray<string>
   readonly attemptLimits: AttemptLimits
   readonly timer: SharedTimer

@@ -1,5 +1,5 @@
 /**
- * Makes requests. Their ids are encoded, and their bodies are bytes, so that every attempt sends the same bytes.
+ * Creates HTTP requests. Encodes ids in paths. Stores bodies as bytes because every attempt must send the same bytes.
  *
  * @internal
  */
@@ -13,21 +13,21 @@ import type { PrivateTexts } from "../errors/confidential.js"
 import { invalidRequest } from "../errors/invalidRequest.js"
 import { checkJson } from "./jsonBody.js"
 
-/** @internal Encodes an id as one segment of a path. Fails with `InvalidRequest` if the id has no encoding. */
+/** @internal Encodes an id as one path segment. Fails with `InvalidRequest` if the id cannot be a path segment. */
 export const encodeSegment = (operation: string, field: string, id: string): Effect.Effect<string, InvalidRequest> =>
   isPathSegment(id)
     ? Effect.succeed(encodeURIComponent(id))
     : Effect.fail(invalidRequest(operation, field, "is not an id", "Pass the id that the API returned."))
 
-/** @internal The text of a JSON body, and the texts in it that no error may quote. */
+/** @internal Text of a JSON body, and the parts of the text that errors must not quote. */
 export interface JsonBody {
   readonly text: string
   readonly privateTexts: PrivateTexts
 }
 
 /**
- * Encodes `body` as JSON. `fields` contains the caller's arguments by name, from which `body` is made. An `InvalidRequest` names the
- * argument that JSON cannot represent.
+ * Encodes `body` as JSON. `fields` contains the arguments of the caller by name. Fails with `InvalidRequest` if JSON
+ * cannot represent an argument. The error contains the name of the argument.
  *
  * @internal
  */
@@ -58,7 +58,7 @@ const stringify = (operation: string, body: unknown): Effect.Effect<string, Inva
     )
   )
 
-/** @internal Makes a request. `body` is JSON text, `key` an idempotency key. */
+/** @internal Creates a request. `body` is JSON text. `key` is an idempotency key. */
 export const make = (
   method: HttpMethod,
   path: string,

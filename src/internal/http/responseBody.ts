@@ -1,5 +1,5 @@
 /**
- * Reads a response body into memory, up to a limit, and decodes its content encoding if the transport has not.
+ * Reads a response body into memory up to a limit. Decodes the content encoding if the transport has not decoded it.
  *
  * @internal
  */
@@ -15,7 +15,10 @@ import { decodeBody, isDecodedByTransport, isEncoded } from "./contentEncoding.j
 /** @internal */
 export interface ReadResult {
   readonly bytes: Uint8Array
-  /** `truncated`: the connection ended before the body did. `too large`: the part beyond the limit was not read. */
+  /**
+   * `truncated` means that the connection ended before the body was complete. `too large` means that the bytes beyond
+   * the limit were not read.
+   */
   readonly end: "complete" | "truncated" | "too large"
 }
 
@@ -36,17 +39,20 @@ const collectChunks = (pull: Pull, maxBytes: number): Effect.Effect<ReadResult> 
     },
     onFailure: Option.match({
       onNone: () => finish("complete"),
-      // The platform fails with `EmptyBody` for a response without a body.
+      // `EmptyBody` is not an error because the platform reports it for every response without a body.
       onSome: (error) => finish(error.reason === "EmptyBody" ? "complete" : "truncated")
     })
   })
   return next
 }
 
-/** Statuses of responses without a body. */
+/** Status codes of responses without a body. */
 const bodilessStatuses: ReadonlySet<number> = new Set([204, 205, 304])
 
-/** `fetch` decodes a body that ends within its first bytes to an empty one, without an error. */
+/**
+ * Returns `true` if an encoded body ended before its first decoded byte. In this case, `fetch` returns an empty body
+ * without an error.
+ */
 const lacksAnnouncedBytes = (response: HttpClientResponse.HttpClientResponse, { bytes, end }: ReadResult): boolean =>
   end === "complete" &&
   bytes.length === 0 &&
@@ -55,7 +61,7 @@ const lacksAnnouncedBytes = (response: HttpClientResponse.HttpClientResponse, { 
   response.request.method !== "HEAD" &&
   !bodilessStatuses.has(response.status)
 
-/** Pulls the stream by hand, because `Stream.run` forks a fiber that logs its failure. */
+/** Reads a body as a stream. Pulls the stream directly because `Stream.run` forks a fiber that logs its failure. */
 const readStream = (response: HttpClientResponse.HttpClientResponse, maxBytes: number): Effect.Effect<ReadResult> => {
   const onDamage = (cause: unknown) =>
     new HttpClientError.ResponseError({ request: response.request, response, reason: "Decode", cause })
@@ -66,7 +72,10 @@ const readStream = (response: HttpClientResponse.HttpClientResponse, maxBytes: n
   ).pipe(Effect.map((result) => (lacksAnnouncedBytes(response, result) ? { ...result, end: "truncated" } : result)))
 }
 
-/** A larger body is read as a stream, because the platform's `node:http` client copies the body with every chunk. */
+/**
+ * Maximum size of a body that is read in one piece. The platform's `node:http` client copies a larger body with every
+ * chunk.
+ */
 const maxSinglePieceBytes = 64 * 1024
 
 const readSinglePiece = (response: HttpClientResponse.HttpClientResponse, length: number): Effect.Effect<ReadResult> =>
@@ -78,14 +87,20 @@ const readSinglePiece = (response: HttpClientResponse.HttpClientResponse, length
     onFailure: (): ReadResult => ({ bytes: new Uint8Array(0), end: "truncated" })
   })
 
-/** @internal Returns the length of the body. An encoded response declares the encoded length, which is not returned. */
+/**
+ * Returns the length of the body in bytes. Returns `undefined` for an encoded body because its declared length is the
+ * encoded length.
+ *
+ * @internal
+ */
 export const parseContentLength = (headers: { readonly [name: string]: string | undefined }): number | undefined => {
   const length = headers["content-length"]
   return length !== undefined && /^\d{1,15}$/.test(length) && !isEncoded(headers) ? Number(length) : undefined
 }
 
 /**
- * Reads the body. Never fails. A small body of known length is read in one piece, which costs a fraction of a stream.
+ * Reads the body of a response up to `maxBytes`. Never fails. Reads a small body of declared length in one piece
+ * because a stream is slower.
  *
  * @internal
  */

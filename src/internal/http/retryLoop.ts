@@ -1,5 +1,5 @@
 /**
- * The path of a request:
+ * Sends a request with retries. The steps of a request are:
  * operation → retryLoop → admission.withPermit → attempt → decode or classify → policy → sleep.
  *
  * @internal
@@ -16,14 +16,19 @@ import { CurrentAttemptInterceptor } from "./attemptInterceptor.js"
 import { makePermitRequest } from "./makePermitRequest.js"
 import type { RequestSender } from "./requestSender.js"
 
-/** @internal Runs an operation that consists of one call, in a span of its own. */
+/** @internal Runs an operation with one call inside a span. */
 export const runOperation = <A>(sender: RequestSender, call: Call<A>): Effect.Effect<A, RequestFailure> =>
   Effect.suspend(() => {
     const stats: telemetry.CallStats = { attempts: 0, executionId: call.executionId, fileId: call.fileId }
     return telemetry.withOperationSpan(call.operation, stats, retryLoop(sender, call, stats))
   })
 
-/** @internal Repeats a call until an attempt succeeds or the retry policy ends. Opens no span. */
+/**
+ * Repeats a call until an attempt succeeds or the retry policy ends. Does not create a span. Fails with the error of
+ * the last attempt.
+ *
+ * @internal
+ */
 export const retryLoop = <A>(
   sender: RequestSender,
   call: Call<A>,
@@ -65,14 +70,18 @@ const runAttempt = <A>(
     )
   )
 
-/** Reports what the status and the headers of the response do not show. */
+/** Reports to the gate that a request was not sent or was rate limited with a status other than 429. */
 const reportToGate = (permit: Permit, error: RequestFailure): Effect.Effect<void> => {
   if (wasNotSent(error)) return permit.reportUnsent
   if (!isHiddenRateLimit(error)) return Effect.void
   return permit.reportRateLimited(error.retryAfter && Duration.toMillis(error.retryAfter))
 }
 
-/** @internal Waits for the delay of the retry policy. Fails with `error` if the call must not be repeated or the policy has ended. */
+/**
+ * Waits for the delay of the retry policy. Fails with `error` if the call must not be repeated or the policy has ended.
+ *
+ * @internal
+ */
 export const waitForRetry = (
   sender: RequestSender,
   call: Call<unknown>,

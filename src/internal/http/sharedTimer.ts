@@ -1,6 +1,6 @@
 /**
- * One timer for many waits. A fiber that only sleeps takes kilobytes, and a client can wait for a hundred thousand attempts and
- * executions.
+ * Provides one timer for many waits. A sleeping fiber uses kilobytes of memory. A client can have a hundred thousand
+ * waits for attempts and executions.
  *
  * @internal
  */
@@ -14,14 +14,25 @@ import * as monotonic from "../data/monotonic.js"
 
 type Callback = () => void
 
-/** @internal The timers of JavaScript have 31 bits of milliseconds, and Effect never ends a longer sleep. */
+/**
+ * Maximum duration of a sleep. JavaScript timers are limited to 31 bits of milliseconds, and Effect never ends a longer
+ * sleep.
+ *
+ * @internal
+ */
 export const maxSleepMillis = 3_600_000
 
-/** Sleeps until the next due callback. Has no fiber if there is none, so that it does not keep the process alive. */
+/**
+ * Sleeps until the next callback is due. Runs no fiber without callbacks because a sleeping fiber keeps the process
+ * alive.
+ */
 class ClockTimer {
   private due = SortedMap.empty<number, Set<Callback>>(Order.number)
   private fiber: Fiber.RuntimeFiber<void> | undefined
-  /** Infinity if no fiber sleeps. It is set before `fiber`, because other fibers can run between the fork and the assignment. */
+  /**
+   * End of the current sleep, or `Infinity` if no fiber is sleeping. This field is set before `fiber` because other
+   * fibers can run between the fork and the assignment.
+   */
   private sleepingUntil = Infinity
 
   constructor(private readonly clock: Clock.Clock) {}
@@ -75,9 +86,9 @@ class ClockTimer {
   }
 }
 
-/** @internal One per client. */
+/** @internal Timer for all waits of one client. */
 export class SharedTimer {
-  // Fibers can have different clocks, such as those of two tests.
+  // Fibers can have different clocks, for example in two tests.
   private readonly timers = new WeakMap<Clock.Clock, ClockTimer>()
 
   /** Waits for the given number of milliseconds. */
@@ -92,8 +103,8 @@ export class SharedTimer {
   }
 
   /**
-   * Waits until `at`, in monotonic milliseconds or infinity, and continues with `onFire`, unless `listen` resumes it earlier.
-   * `listen` returns a function that stops listening.
+   * Waits until `at` and then runs `onFire`. `at` is in monotonic milliseconds and can be `Infinity`. `listen` can
+   * resume the wait earlier. `listen` returns a function that removes the listener.
    */
   wait<A, E>(
     at: number,
@@ -102,7 +113,7 @@ export class SharedTimer {
   ): Effect.Effect<A, E> {
     return Effect.uninterruptibleMask((restore) =>
       Effect.clockWith((clock) => {
-        // A NaN has no place in the sorted map, and the timer would loop without a sleep.
+        // `NaN` has no order in the sorted map, and the timer would loop without a sleep.
         if (Number.isNaN(at)) return Effect.dieMessage("A timer was set to NaN")
         const timer = this.timerOf(clock)
         let hasFired = false

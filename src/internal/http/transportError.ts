@@ -1,5 +1,5 @@
 /**
- * Finds the reason of a transport failure. Each runtime has its own error classes, but the codes in them are similar.
+ * Determines the reason of a transport failure. Runtimes have different error classes but similar error codes.
  *
  * @internal
  */
@@ -9,7 +9,7 @@ import type { TransportReason } from "../../ModelRouteError.js"
 interface CauseLink {
   readonly code: string
   readonly message: string
-  /** Whether the connection was established before the error. */
+  /** `true` if the connection was established before the error. */
   readonly isEstablished: boolean
 }
 
@@ -17,7 +17,10 @@ const maxCauses = 8
 
 const isObject = (u: unknown): u is { readonly [key: string]: unknown } => typeof u === "object" && u !== null
 
-/** The chain of causes, outermost first. An `AggregateError`, which has one error per address, counts by its first error. */
+/**
+ * Returns the chain of causes, outermost first. Uses the first error of an `AggregateError` because it contains one
+ * error per address.
+ */
 const causeChain = (cause: unknown): ReadonlyArray<CauseLink> => {
   const links: Array<CauseLink> = []
   for (let next = cause; isObject(next) && links.length < maxCauses;) {
@@ -29,7 +32,10 @@ const causeChain = (cause: unknown): ReadonlyArray<CauseLink> => {
   return links
 }
 
-/** A TLS error counts as `connect` only if it ends a handshake. Other TLS errors can occur after the request was sent. */
+/**
+ * Error codes of each reason. A TLS error is `connect` only if the handshake failed. Other TLS errors can occur after
+ * the request was sent.
+ */
 const reasons: ReadonlyArray<readonly [RegExp, TransportReason]> = [
   [/^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT)$/, "connect"],
   [/^(CERT_|ERR_TLS_CERT|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/, "connect"],
@@ -42,11 +48,16 @@ const reasons: ReadonlyArray<readonly [RegExp, TransportReason]> = [
   [/^(ETIMEDOUT|ESOCKETTIMEDOUT|UND_ERR_HEADERS_TIMEOUT|UND_ERR_BODY_TIMEOUT)$/, "timeout"]
 ]
 
-/** @internal Whether `fetch` refused to follow a redirect. */
+/** @internal Returns `true` if `fetch` rejected a redirect. */
 export const isRefusedRedirect = (error: HttpClientError.HttpClientError): boolean =>
   causeChain(error.cause).some(({ message }) => message === "unexpected redirect")
 
-/** @internal Returns the reason and the transport's text. It never returns the causes, which can contain the request. */
+/**
+ * Returns the reason and the message of a transport error. Does not return the causes because they can contain the
+ * request.
+ *
+ * @internal
+ */
 export const describeTransportError = (
   error: Pick<HttpClientError.HttpClientError, "cause" | "reason">
 ): { readonly reason: TransportReason; readonly text: string } => {

@@ -1,5 +1,5 @@
 /**
- * Makes the transports `fetch`, undici and `node:http` behave in the same way.
+ * Removes the differences between the transports `fetch`, undici and `node:http`.
  *
  * @internal
  */
@@ -12,7 +12,8 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 
 /**
- * Stops `fetch` from following redirects. It would send the body again, or turn a POST into a GET. The other transports return the 3xx.
+ * Prevents `fetch` from following redirects. A followed redirect would resend the body or change POST to GET. The other
+ * transports return the 3xx response.
  *
  * @internal
  */
@@ -28,8 +29,8 @@ export const withoutRedirects = (client: HttpClient.HttpClient): HttpClient.Http
   )
 
 /**
- * Returns the client for object storage. It opens no span, because a span records the URL, and a presigned URL is a secret. Its fibers
- * do not log their failures, which contain the URL, too.
+ * Returns the client for object storage. The client creates no spans because a span records the URL and a presigned URL
+ * is a secret. The fibers of the client do not log failures because failures contain the URL.
  *
  * @internal
  */
@@ -39,7 +40,7 @@ export const storageClient = (client: HttpClient.HttpClient): HttpClient.HttpCli
     HttpClient.withTracerDisabledWhen(() => true)
   )
 
-/** Returns the response in the form of the transport. */
+/** Returns the response object of the transport. */
 const sourceOf = (response: HttpClientResponse.HttpClientResponse): unknown => {
   // The platform wraps the response of a transport to close the connection on interruption.
   const inner = Predicate.hasProperty(response, "original") ? response.original : response
@@ -47,8 +48,8 @@ const sourceOf = (response: HttpClientResponse.HttpClientResponse): unknown => {
 }
 
 /**
- * Returns whether the transport leaves the body in its content encoding. undici and node:http do, and name the status `statusCode`.
- * `fetch` decodes the body and keeps the header.
+ * Returns `true` if the transport does not decode the body. undici and `node:http` do not decode bodies, and their
+ * responses have a `statusCode`. `fetch` decodes the body and keeps the header.
  *
  * @internal
  */
@@ -56,7 +57,7 @@ export const keepsContentEncoding = (response: HttpClientResponse.HttpClientResp
   Predicate.hasProperty(sourceOf(response), "statusCode")
 
 /**
- * Returns whether the transport loses a response that is complete before the request is. node:http does.
+ * Returns `true` if the transport loses a response that ends before its request. `node:http` loses such a response.
  *
  * @internal
  */

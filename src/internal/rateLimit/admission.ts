@@ -1,5 +1,5 @@
 /**
- * The ways to a permit: through a gate, without a limit, or past both.
+ * Implements admission with a gate, without a limit, and for hosts other than the API.
  *
  * @internal
  */
@@ -12,17 +12,19 @@ import { makeSnapshot, type Snapshot } from "./snapshot.js"
 
 /** @internal */
 export interface Admission {
-  /** Waits for a permit, then runs the attempt. Fails as `confirmWait` returns if the caller rejects the wait. */
+  /**
+   * Waits for a permit, then runs the attempt. Fails with the failure of `confirmWait` if the caller rejects the wait.
+   */
   readonly withPermit: <A, E>(
     request: PermitRequest<E>,
     attempt: (permit: Permit) => Effect.Effect<A, E>
   ) => Effect.Effect<A, E>
-  /** Whether the limit is nearly used up, so that requests that can wait should wait. */
+  /** Returns `true` if the limit is nearly used up. Requests that are not urgent should then wait. */
   readonly isScarce: Effect.Effect<boolean>
 }
 
 /**
- * The service behind the tag `RateLimitGate`. Create one with `make`, `layer` or `layerUnlimited`.
+ * Service of the tag `RateLimitGate`. Use `make`, `layer` or `layerUnlimited` to create a service.
  *
  * @since 0.1.0
  * @category models
@@ -54,7 +56,7 @@ export const fromGate = (gate: Gate): Service => ({
   }
 })
 
-/** @internal Creates a service that admits every request at once and counts requests and rejections. */
+/** @internal Creates a service that admits every request immediately. The service counts requests and rejections. */
 export const makeUnlimited = (): Service => {
   let inFlight = 0
   let rateLimited = 0
@@ -86,7 +88,7 @@ export const makeUnlimited = (): Service => {
   }
 }
 
-/** @internal Admits requests to hosts other than the API, such as uploads to storage, without a limit. */
+/** @internal Admits requests to hosts other than the API without a limit, for example uploads to storage. */
 export const bypass: Admission = {
   withPermit: (_, attempt) =>
     attempt({

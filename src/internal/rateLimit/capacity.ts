@@ -1,16 +1,16 @@
 /**
- * The number of requests that the limit admits at one moment.
+ * Defines the number of requests that the limit admits at a given time.
  *
  * @internal
  */
 
 /** @internal */
 export interface Capacity {
-  /** Requests that may be sent now. */
+  /** Number of requests that can be sent now. */
   readonly permits: number
-  /** Monotonic milliseconds after which the capacity can change without a response. */
+  /** Earliest time of a change without a response, in monotonic milliseconds. */
   readonly recheckAt: number | undefined
-  /** Whether the rate limit is the reason for missing permits. `false` while a pending response can add permits. */
+  /** `true` if the rate limit is the reason for missing permits. `false` while a pending response can add permits. */
   readonly limited: boolean
 }
 

@@ -1,31 +1,31 @@
 /**
- * Bounds for the difference between the server's clock and the local clock. Each response yields bounds of about a
- * second, because `Date` is rounded down to the second. The intersection over many responses is narrower.
+ * Computes bounds for the difference between the server's clock and the local clock. Each response yields bounds of
+ * about a second because `Date` is rounded down to the second. The intersection over many responses is narrower.
  *
  * @internal
  */
 import type { Moment } from "../retry/rateLimitHeaders.js"
 
-/** @internal The server's clock minus the local clock, in milliseconds. */
+/** @internal Bounds of the server's clock minus the local clock, in milliseconds. */
 export interface Skew {
   readonly min: number
   readonly max: number
-  /** Local moment of the last response that confirmed the bounds. */
+  /** Local time of the last response that confirmed the bounds. */
   readonly updatedAt: number
 }
 
-/** Drift of two clocks against each other: 100 ppm, the drift of a poor quartz. */
+/** Drift between two clocks per millisecond. A low-quality quartz has a drift of 100 ppm. */
 const driftPerMilli = 1e-4
 
-/** A local clock rounds down to whole milliseconds. */
+/** Rounding error of the local clock, which rounds down to whole milliseconds. */
 const localRoundingMillis = 1
 
-/** `Date` rounds down to whole seconds. */
+/** Rounding error of `Date`, which rounds down to whole seconds. */
 const dateRoundingMillis = 1000
 
 /**
- * Narrows the bounds by one response. The server has read its clock between `sentAt` and `receivedAt`. Starts again
- * from this response if it contradicts the known bounds, because one of the clocks was set.
+ * Narrows the bounds with a response. The server reads its clock between `sentAt` and `receivedAt`. If the response
+ * contradicts the previous bounds, a clock was set. The bounds of the response then replace the previous bounds.
  *
  * @internal
  */
@@ -46,22 +46,22 @@ export const narrow = (
   return min > max ? fresh : { min, max, updatedAt }
 }
 
-/** @internal Returns the latest local moment that can correspond to a moment on the server's clock. */
+/** @internal Returns the latest local time that can correspond to a time on the server's clock. */
 export const toLatestLocal = (skew: Skew, serverMillis: number): number => Math.ceil(serverMillis - skew.min)
 
-/** @internal Converts moments of the server's clock to local ones. */
+/** @internal Converts times on the server's clock to local times. */
 export class ServerClock {
   skew: Skew | undefined
-  /** The local wall clock minus the local monotonic clock, in milliseconds. */
+  /** Local wall clock minus local monotonic clock, in milliseconds. */
   wallOffset = 0
 
-  /** Without a `Date` header so far, takes the server's clock for the local wall clock. */
+  /** Returns the local time of a moment. Assumes equal clocks until a response contains a `Date` header. */
   toLocal({ at, clock }: Moment): number {
     if (clock === "local") return at
     return this.skew === undefined ? at - this.wallOffset : toLatestLocal(this.skew, at)
   }
 
-  /** Updates the skew by a response. Returns the server's clock at the arrival of the response. */
+  /** Updates the skew with a response. Returns the time of the server's clock at the arrival of the response. */
   update(date: number | undefined, sentAt: number, receivedAt: number): number {
     if (date === undefined) return receivedAt + this.wallOffset
     this.skew = narrow(this.skew, { date, sentAt, receivedAt })

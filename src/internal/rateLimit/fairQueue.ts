@@ -1,13 +1,13 @@
 /**
- * The queue of the gate. One class of requests has priority. The other three take turns, so that none starves another.
- * `add`, `remove` and `take` cost the same for any queue length.
+ * Implements the queue of the gate. One request class has priority. The other three classes take turns, so no class
+ * blocks another class. `add`, `remove` and `take` run in constant time.
  *
  * @internal
  */
 
 /**
- * `cancels` go first, because a late cancel does not save its cost. `submissions` create executions. `polls` read
- * executions that are awaited. `calls` are all other requests.
+ * Class of a request. `cancels` have priority because a late cancel request does not save costs. `submissions` create
+ * executions. `polls` read executions that a caller awaits. `calls` are all other requests.
  *
  * @internal
  */
@@ -20,7 +20,7 @@ const allClasses: ReadonlyArray<RequestClass> = [priorityClass, ...rotatingClass
 /** @internal */
 export interface Queued {
   readonly requestClass: RequestClass
-  /** A retry goes before the first attempts of its class. */
+  /** `true` if the request is a retry. A retry precedes the first attempts of its class. */
   readonly isRetry: boolean
 }
 
@@ -30,7 +30,7 @@ class Link<T> {
   constructor(readonly value: T | undefined) {}
 }
 
-/** A first-in, first-out list. It is doubly linked in a ring around an anchor, so that `remove` takes constant time. */
+/** First-in, first-out list. The list is a doubly linked ring because `remove` must run in constant time. */
 class LinkedList<T> {
   private readonly anchor = new Link<T>(undefined)
   size = 0
@@ -80,7 +80,7 @@ export class FairQueue<T extends Queued> {
     this.positions.set(value, { list, link: list.add(value) })
   }
 
-  /** Returns `false` if the value is not in the queue. */
+  /** Removes a value. Returns `false` if the value is not in the queue. */
   remove(value: T): boolean {
     const position = this.positions.get(value)
     if (position === undefined) return false
@@ -88,7 +88,7 @@ export class FairQueue<T extends Queued> {
     return this.positions.delete(value)
   }
 
-  /** Removes and returns the next value: from the priority class, else from the class whose turn it is. */
+  /** Removes and returns the next value. The priority class precedes the other classes, which take turns. */
   take(): T | undefined {
     let next = this.first(priorityClass)
     for (let i = 0; next === undefined && i < rotatingClasses.length; i++) {
@@ -105,12 +105,12 @@ export class FairQueue<T extends Queued> {
     return lists?.retries.first ?? lists?.firstAttempts.first
   }
 
-  /** Counts the values that go before a new value of this class. */
+  /** Returns the number of values that precede a new value of this class. */
   countAhead(requestClass: RequestClass): number {
     return this.countBefore(requestClass, this.sizeOf(requestClass))
   }
 
-  /** Iterates over all values, each with the number of values that go before it. */
+  /** Iterates over all values, each with the number of values that precede it. */
   *[Symbol.iterator](): Iterator<readonly [value: T, ahead: number]> {
     for (const [requestClass, { firstAttempts, retries }] of this.classes) {
       let index = 0
@@ -120,7 +120,7 @@ export class FairQueue<T extends Queued> {
     }
   }
 
-  /** Counts the values of all classes that go before the value at this index of its class. */
+  /** Returns the number of values of all classes that precede the value at `index` of its class. */
   private countBefore(requestClass: RequestClass, index: number): number {
     if (requestClass === priorityClass) return index
     return rotatingClasses.reduce((sum, other) => sum + Math.min(this.sizeOf(other), index), this.sizeOf(priorityClass))

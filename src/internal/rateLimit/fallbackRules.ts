@@ -1,49 +1,58 @@
 /**
- * Rules for servers that omit rate limit headers. Without `X-RateLimit-Remaining`, learns how many requests a window
- * accepts. After a rejection without a reset, sends one request a second.
+ * Implements rules for servers that omit rate limit headers. Without `X-RateLimit-Remaining`, these rules estimate the
+ * number of requests per window. After a rejection without a reset, these rules admit one request per second.
  *
  * @internal
  */
 import { admit, awaitResponse, type Capacity, limitUntil } from "./capacity.js"
 import * as rejection from "./rejection.js"
 
-/** One request a second is polite to any server. */
+/** Interval between paced requests. One request per second is an acceptable rate for any server. */
 const pacedIntervalMillis = 1000
 
-/** A rejection without a reset is forgotten after this time without a rejection or a queue. */
+/** Time after the last rejection until pacing can end. Pacing ends only if the queue is empty. */
 const memoryMillis = 600_000
 
 /** @internal */
 export class FallbackRules {
-  /** Whether the last rejection named no reset, and no later response has. */
+  /** `true` after a rejection without a reset, until a response reports a reset. */
   hasNoReset = false
-  /** Requests that the server has accepted since the last rejection or in the current window. */
+  /** Number of requests that the server has accepted since the last rejection or since the start of the window. */
   accepted = 0
-  /** Requests accepted before the last rejection. */
+  /**
+   * Number of requests that the server accepted before the last rejection. This number estimates the allowance of a
+   * window.
+   */
   private learned: number | undefined
-  /** Accepted requests up to which several may be in flight at once. Beyond it, requests go one at a time. */
+  /**
+   * Number of accepted requests up to which requests are sent concurrently. Further requests are sent one at a time.
+   */
   private concurrentUpTo = 0
-  /** Rejections without a reset since the last success. */
+  /** Number of rejections without a reset since the last success. */
   private rejectionsWithoutReset = 0
   private rejectedAt = Number.NEGATIVE_INFINITY
   private lastSentAt = Number.NEGATIVE_INFINITY
 
-  /** Returns the capacity under the learned allowance, if one is learned and the window has a success. */
+  /**
+   * Returns the capacity under the estimated allowance. Returns `undefined` without an estimate or before the first
+   * success in the window.
+   */
   capacity(pending: number, orphansExpireAt: number | undefined): Capacity | undefined {
     if (this.learned === undefined || this.accepted === 0) return undefined
     const permits = this.concurrentUpTo - this.accepted - pending
     if (permits > 0) return admit(permits)
-    // Continue one at a time, because the window in which the allowance was learned may have been half used.
+    // Further requests are sent one at a time. The estimate can be too low because its window may have been partly
+    // used.
     return pending === 0 ? admit(1) : awaitResponse(orphansExpireAt)
   }
 
-  /** Returns the capacity of one request a second. */
+  /** Returns the capacity at a rate of one request per second. */
   pace(now: number): Capacity {
     const next = this.lastSentAt + pacedIntervalMillis
     return now < next ? limitUntil(next) : admit(1)
   }
 
-  /** Estimates how long so many paced requests take. 0 if requests are not paced. */
+  /** Returns the estimated duration of paced requests in milliseconds. Returns 0 if requests are not paced. */
   estimatePacedWait(requests: number): number {
     return this.hasNoReset ? requests * pacedIntervalMillis : 0
   }
@@ -55,20 +64,20 @@ export class FallbackRules {
   onAccepted(sentAt: number): void {
     this.rejectionsWithoutReset = 0
     if (sentAt <= this.rejectedAt) {
-      // Accepted before the rejection, so the window holds one request more than was learned.
+      // The request was accepted before the rejection. The window therefore accepts one request more than estimated.
       if (this.learned !== undefined) this.learned += 1
       return
     }
     if (this.accepted === 0) return this.startWindow()
     this.accepted += 1
     if (this.learned !== undefined && this.accepted >= this.concurrentUpTo + this.learned) {
-      // The allowance was accepted a second time, so the window is larger, or a new one has begun.
+      // The estimated allowance was accepted twice. The window is larger than estimated, or a new window has opened.
       this.concurrentUpTo = this.accepted + this.learned
       this.learned *= 2
     }
   }
 
-  /** Counts a request without a response as accepted. */
+  /** Counts an interrupted request without a response as accepted. */
   onOrphanExpired(): void {
     this.accepted += 1
   }
@@ -83,14 +92,17 @@ export class FallbackRules {
     this.hasNoReset = false
   }
 
-  /** Learns the allowance from a rejection. Requests sent before the last rejection belong to it and teach nothing. */
+  /**
+   * Estimates the allowance from a rejection. Ignores requests that were sent before the last rejection because they
+   * are part of the same burst.
+   */
   learnAllowance(sentAt: number): void {
     if (sentAt > this.rejectedAt) this.learned = Math.max(1, this.accepted)
   }
 
   /**
-   * Returns the moment until which a rejection blocks requests: the reset, else a backoff. One burst counts as one
-   * rejection. Therefore returns `undefined` without a reset if the request was sent before the last rejection.
+   * Records a rejection and returns the end of the block. The block ends at the reset or, without a reset, after a
+   * backoff. Without a reset, returns `undefined` for further rejections of the same burst.
    */
   onRejected(resetAt: number | undefined, sentAt: number, now: number): number | undefined {
     const isFirst = sentAt > this.rejectedAt
@@ -101,7 +113,7 @@ export class FallbackRules {
     return rejection.blockWithoutReset(now, this.rejectionsWithoutReset++)
   }
 
-  /** Forgets a rejection without a reset after 10 minutes. Called when no request is queued. */
+  /** Ends pacing 10 minutes after the last rejection. Called when the queue is empty. */
   onIdle(now: number): void {
     const isPaused = now < this.lastSentAt + pacedIntervalMillis
     if (!isPaused && now - this.rejectedAt > memoryMillis) this.hasNoReset = false

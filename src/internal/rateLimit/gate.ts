@@ -1,5 +1,6 @@
 /**
- * The gate that all requests of a client pass. It queues requests and admits as many as the limiter allows.
+ * Implements the gate for all requests of a client. The gate queues requests and admits as many requests as the limiter
+ * allows.
  *
  * @internal
  */
@@ -19,7 +20,7 @@ import type { Permit, PermitRequest } from "./permit.js"
 import { QueueTimer } from "./queueTimer.js"
 import { acceptDelay, hasAccepted, makeQueueEntry, toQueueDelay, type QueueEntry } from "./queueEntry.js"
 
-/** Callers are asked to confirm their waits again only if the gate opens later than before by more than this. */
+/** Callers confirm their waits again only if the opening time moves by more than this tolerance. */
 const reconfirmToleranceMillis = 1000
 
 /** @internal */
@@ -28,10 +29,10 @@ export class Gate {
   private readonly queue = new FairQueue<QueueEntry>()
   private readonly timer = new QueueTimer()
   private readonly log = new LimitLog()
-  /** The opening time for which all queued callers were last asked to confirm their waits. */
+  /** Opening time at the last confirmation of the waits of all queued callers. */
   private confirmedUntil = Number.NEGATIVE_INFINITY
 
-  /** Returns monotonic milliseconds, so that no wait changes when the wall clock is set. */
+  /** Returns the time in monotonic milliseconds because a change of the wall clock must not change a wait. */
   private now(clock: Clock.Clock): number {
     this.limiter.serverClock.wallOffset = monotonic.wallOffset(clock)
     return monotonic.read(clock)
@@ -46,8 +47,8 @@ export class Gate {
   }
 
   /**
-   * Waits for a permit, then runs the attempt. The permit is released at the first report or when the attempt ends.
-   * Fails as `confirmWait` returns if the caller rejects the wait.
+   * Waits for a permit, then runs the attempt. Releases the permit at the first report or at the end of the attempt.
+   * Fails with the failure of `confirmWait` if the caller rejects the wait.
    */
   withPermit<A, E>(request: PermitRequest<E>, attempt: (permit: Permit) => Effect.Effect<A, E>): Effect.Effect<A, E> {
     return Effect.uninterruptibleMask((restore) =>
@@ -73,7 +74,10 @@ export class Gate {
     attempt: (permit: Permit) => Effect.Effect<A, E>
   ): Effect.Effect<A, E> {
     let isReleased = false
-    /** Only the first report counts. Uninterruptible, because the queued requests depend on it. */
+    /**
+     * Releases the permit at the first report and ignores later reports. The release is uninterruptible because queued
+     * requests depend on it.
+     */
     const release = <B>(report: (now: number) => B): Effect.Effect<B | undefined> =>
       Effect.uninterruptible(
         Effect.clockWith((clock) => {
@@ -123,7 +127,7 @@ export class Gate {
     return opensAt === undefined ? undefined : opensAt - now
   }
 
-  /** Admits a request at once if no other request waits and the limit has room. */
+  /** Admits a request immediately if the queue is empty and the limit has capacity. Otherwise, queues the request. */
   private admitOrQueue(request: PermitRequest<unknown>, now: number): QueueEntry {
     const ahead = request.isRetry ? 0 : this.queue.countAhead(request.requestClass)
     const waiter = makeQueueEntry(request, ahead, now)
@@ -144,7 +148,10 @@ export class Gate {
     Metrics.inFlight.unsafeModify(1, [])
   }
 
-  /** Removes a request that was interrupted or does not wait. Returns its permit if it has just been admitted. */
+  /**
+   * Removes a request after an interruption or a rejected wait. Releases the permit if the request was already
+   * admitted.
+   */
   private leave(waiter: QueueEntry): Effect.Effect<void> {
     return Effect.clockWith((clock) => {
       if (this.queue.remove(waiter)) Metrics.waiting.unsafeModify(-1, [])
@@ -171,7 +178,7 @@ export class Gate {
     })
   }
 
-  /** Suspends the caller until its request is admitted or it has to confirm a longer wait. */
+  /** Suspends the caller until its request is admitted or a longer wait needs confirmation. */
   private park<E>(waiter: QueueEntry, request: PermitRequest<E>): Effect.Effect<SentRequest, E> {
     return Effect.async<SentRequest, E>((resume) => {
       waiter.wake = () => {
@@ -182,7 +189,7 @@ export class Gate {
     })
   }
 
-  /** Admits queued requests, asks callers to confirm longer waits, logs, and sets the timer for the next change. */
+  /** Admits queued requests, reconfirms longer waits, logs the state of the limit and schedules the next update. */
   private readonly processQueue: Effect.Effect<void> = Effect.clockWith((clock) => {
     const now = this.now(clock)
     const capacity = this.admitQueued(now)
@@ -207,7 +214,7 @@ export class Gate {
     return capacity
   }
 
-  /** If the gate opens later than before, wakes the callers that have accepted a shorter wait. */
+  /** Resumes the callers that must confirm a longer wait because the opening time has moved. */
   private reconfirmWaits({ limited, recheckAt }: Capacity, now: number): void {
     if (!limited || recheckAt === undefined || recheckAt <= this.confirmedUntil + reconfirmToleranceMillis) return
     this.confirmedUntil = recheckAt

@@ -1,5 +1,6 @@
 /**
- * The log lines of the gate: one when the limit is reached while requests wait, one when it has reset.
+ * Writes the log lines of the gate. The first line reports an exhausted limit with queued requests. The second line
+ * reports the reset.
  *
  * @internal
  */
@@ -10,16 +11,19 @@ import { formatMillis } from "../data/durationText.js"
 import { logWait, runSafely } from "../telemetry.js"
 import type { Capacity } from "./capacity.js"
 
-/** Logs without annotations. The line concerns all queued requests, not only that of the fiber that logs it. */
+/**
+ * Writes a log line without annotations. The line is about all queued requests, not only about the request of the
+ * current fiber.
+ */
 const log = (millis: number, text: string): Effect.Effect<void> =>
   runSafely(Effect.locally(logWait(millis, text), FiberRef.currentLogAnnotations, HashMap.empty()))
 
 /** @internal */
 export class LimitLog {
-  /** The time at which the limit was logged as reached, and the milliseconds until its reset. */
+  /** Time of the log line about the exhausted limit, and milliseconds until the reset. */
   private reached: { readonly at: number; readonly millis: number } | undefined
 
-  /** Whether the limit was logged as reached and its reset was not. */
+  /** `true` if the exhausted limit was logged and the reset was not logged yet. */
   get isResetPending(): boolean {
     return this.reached !== undefined
   }

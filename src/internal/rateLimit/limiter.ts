@@ -1,18 +1,17 @@
 /**
- * The rules that decide how many requests may be sent at one moment. All moments are milliseconds on the local
- * monotonic clock.
+ * Determines how many requests can be sent at a given time. All times are in milliseconds on the local monotonic clock.
  *
  * 1. Admit requests while fewer are in flight than remain in the window. Probe an unknown window (`probes.ts`).
- * 2. Each response lowers the remaining requests, opens a later window, or belongs to an earlier window (`window.ts`).
- * 3. A rejection (429) blocks all requests until the moment that it names (`rejection.ts`).
- * 4. That moment is on the server's clock. Convert it to the latest possible local moment (`clockSkew.ts`).
+ * 2. Each response reduces the remaining requests, opens a later window or is part of an earlier window (`window.ts`).
+ * 3. A rejection (429) blocks all requests until its reset (`rejection.ts`).
+ * 4. The reset is a time on the server's clock. Convert the reset to the latest possible local time (`clockSkew.ts`).
  * 5. Use a share of the remaining requests while other clients use the same API key (`otherClients.ts`).
- * 6. Without headers, learn an allowance or send one request a second (`fallbackRules.ts`). If the server rounds its
- *    reset down, find the lag (`resetLag.ts`).
+ * 6. Without headers, estimate an allowance or send one request per second (`fallbackRules.ts`). If the server rounds
+ *    its reset down, determine the lag (`resetLag.ts`).
  *
- * A client without other clients is never rejected. Proof: let `remaining` be the smallest number that a response has
- * reported. A request that the server handled after that response would report less, so its response is still pending.
- * Therefore at least `remaining - inFlight` requests remain.
+ * A client is never rejected if no other client uses its API key. Let `remaining` be the smallest number that a
+ * response has reported. A later request would report a smaller number, so the response to that request is still
+ * pending. Therefore, at least `remaining - inFlight` requests remain.
  *
  * @internal
  */
@@ -26,19 +25,19 @@ import * as rejection from "./rejection.js"
 import { canBeLag, LagSearch } from "./resetLag.js"
 import * as Window from "./window.js"
 
-/** @internal A request that was sent. */
+/** @internal Request that was sent. */
 export interface SentRequest {
   readonly sentAt: number
-  /** Whether the request probes a window, because nothing is known about the window yet. */
+  /** `true` if no response had reported the window of the request before the request was sent. */
   readonly isProbe: boolean
-  /** The number of windows that were known when it was sent. */
+  /** Number of windows that responses had reported before the request was sent. */
   readonly windowCount: number
 }
 
-/** A request whose caller is gone can still reach the server, but not later than this. */
+/** Maximum time until an interrupted request reaches the server. */
 const orphanLifetimeMillis = 1000
 
-/** A window without a reset is forgotten so long after the last response that reported the remaining requests. */
+/** Time after the last reported number of remaining requests until a window without a reset is discarded. */
 const maxSilenceMillis = 60_000
 
 const maxResetAgeMillis = 2000
@@ -50,47 +49,50 @@ export class Limiter {
   readonly fallback = new FallbackRules()
   inFlight = 0
   blockedUntil = Number.NEGATIVE_INFINITY
-  /** Length of a window in milliseconds: the longest time to a reset in the last two windows. */
+  /** Length of a window in milliseconds. Equals the longest time to a reset in the last two windows. */
   windowLength = 0
-  /** Rejections since the client was created. */
+  /** Number of rejections since the client was created. */
   rejections = 0
 
   private readonly others = new OtherClients()
   private readonly probes = new Probes()
   private readonly lag = new LagSearch()
-  /** Expiry times of interrupted requests, which can still reach the server. Until then they count as in flight. */
+  /**
+   * Expiry times of interrupted requests. Until then, these requests count as in flight because they can still reach
+   * the server.
+   */
   private readonly orphans: Array<number> = []
   private windowCount = 0
   private remainingReportedAt = Number.NEGATIVE_INFINITY
   private scarceUntil = Number.NEGATIVE_INFINITY
 
-  /** Requests that the server can count before its next response. */
+  /** Number of requests that the server can still count. */
   private get pending(): number {
     return this.inFlight + this.orphans.length
   }
 
-  /** The latest moment at which the known window ends. */
+  /** Latest end of the current window, in local time. */
   get opensAt(): number | undefined {
     const reset = this.window?.reset
     return reset === undefined ? undefined : this.serverClock.toLocal(reset) + this.lag.next
   }
 
-  /** Whether one of the last windows has shown other clients with the same API key. */
+  /** `true` if other clients with the same API key were detected in one of the last windows. */
   get hasOtherClients(): boolean {
     return this.others.isDetected
   }
 
-  /** Counts the clients that share the API key, this client included. */
+  /** Returns the number of clients that share the API key, including this client. */
   countClients(now: number): number {
     return this.others.count(this.window, now)
   }
 
-  /** Returns `true` if the limit is nearly used up, so that requests that can wait should wait. */
+  /** Returns `true` if the limit is nearly used up. Requests that are not urgent should then wait. */
   isScarce(now: number): boolean {
     return now < this.scarceUntil
   }
 
-  /** Returns how many requests may be sent now. */
+  /** Returns the number of requests that can be sent now. */
   capacity(now: number): Capacity {
     this.expireOrphans(now)
     this.forgetSilentWindow(now)
@@ -113,7 +115,10 @@ export class Limiter {
     return this.probes.capacity(now, maximum, this.orphans[0])
   }
 
-  /** Forgets a window without a reset if no response reports it any more. It must not slow requests down for good. */
+  /**
+   * Discards a window without a reset if responses no longer report it. Otherwise, the window would limit requests
+   * permanently.
+   */
   private forgetSilentWindow(now: number): void {
     if (this.window === undefined || this.window.reset !== undefined || Window.isUnmetered(this.window)) return
     if (now - this.remainingReportedAt < maxSilenceMillis) return
@@ -129,7 +134,7 @@ export class Limiter {
     }
   }
 
-  /** Records that a request is sent now. */
+  /** Records a request that is sent now. */
   register(now: number): SentRequest {
     const { opensAt, window } = this
     const isProbe = Window.isUnmetered(window) || (opensAt !== undefined && now >= opensAt)
@@ -145,18 +150,18 @@ export class Limiter {
     if (this.isCurrentProbe(sent)) this.probes.onSettled(now)
   }
 
-  /** Returns `true` if the request probes the window after the known one, and that window is not open yet. */
+  /** Returns `true` if the request is a probe and no window was opened after the request was sent. */
   private isCurrentProbe({ isProbe, windowCount }: SentRequest): boolean {
     return isProbe && windowCount === this.windowCount
   }
 
-  /** Records that a request was never attempted. */
+  /** Records that an admitted request was withdrawn before it was sent. */
   onWithdrawn(sent: SentRequest, now: number): void {
     this.settle(sent, now)
     if (this.window !== undefined) this.window = Window.addOwnRequests(this.window, -1)
   }
 
-  /** Records that a request never reached the server, because the connection failed. */
+  /** Records that a request did not reach the server because the connection failed. */
   onUnsent(sent: SentRequest, now: number): void {
     this.onWithdrawn(sent, now)
     if (sent.isProbe) this.probes.raiseLimit()
@@ -168,13 +173,13 @@ export class Limiter {
     this.orphans.push(now + orphanLifetimeMillis)
   }
 
-  /** Records that a request failed without a response, for example by a reset connection or a timeout. */
+  /** Records that a request failed without a response, for example because of a connection reset or a timeout. */
   onLost(sent: SentRequest, now: number): void {
     this.onAbandoned(sent, now)
     if (sent.isProbe) this.probes.raiseLimit()
   }
 
-  /** Records a response that is not a rejection. */
+  /** Records a response other than a rejection. */
   onResponse(sent: SentRequest, headers: RateLimitInfo, now: number): void {
     this.settle(sent, now)
     const observation = this.observe(sent, headers, now)
@@ -198,19 +203,19 @@ export class Limiter {
     this.window = isOver ? undefined : Window.takeOne(this.window)
   }
 
-  /** Records a rejection. Returns the moment until which the gate is blocked if the response names one. */
+  /** Records a rejection. Returns the end of the block, or `undefined` if the response has no usable reset. */
   onRejected(sent: SentRequest, headers: RateLimitInfo, now: number): number | undefined {
     this.settle(sent, now)
     const { window } = this
     if (Window.isUnmetered(window)) this.fallback.learnAllowance(sent.sentAt)
     const resetAt = this.applyRejection(sent, this.observe(sent, headers, now), now)
-    // The window had requests left, so another client has used them.
+    // A rejection despite remaining requests shows that another client has used these requests.
     if (!sent.isProbe && window !== undefined && window.remaining > 0) this.others.detect()
     this.block(resetAt, sent, now)
     return resetAt === undefined ? undefined : this.blockedUntil
   }
 
-  /** Blocks all requests until a moment, or without one for a time that doubles. */
+  /** Blocks all requests until the given time. Without a time, blocks requests with an exponential backoff. */
   block(until: number | undefined, sent: SentRequest, now: number): void {
     this.rejections += 1
     this.others.onRejected()
@@ -220,7 +225,10 @@ export class Limiter {
     this.markScarce(this.blockedUntil)
   }
 
-  /** Returns the moment until which a rejection blocks requests. `undefined` if its headers name no usable moment. */
+  /**
+   * Applies a rejection to the window. Returns the end of the block, or `undefined` if the headers contain no usable
+   * time.
+   */
   private applyRejection(sent: SentRequest, observation: Window.WindowObservation, now: number): number | undefined {
     const toUsable = (moment: Moment | undefined): number | undefined => {
       const at = moment && this.serverClock.toLocal(moment)
@@ -234,12 +242,15 @@ export class Limiter {
     const isUnknown = Window.isUnmetered(this.window)
     const reset: Moment = observation.reset ?? { clock: "local", at: resetAt }
     this.applyToWindow(sent, isUnknown ? { ...observation, reset } : observation)
-    // Retry-After can come from a limit other than that of the known window.
+    // `Retry-After` can refer to a limit other than the limit of the current window.
     if (this.window !== undefined && (isUnknown || retryAt === undefined)) this.window = Window.exhaust(this.window)
     return rejection.blockUntil(now, resetAt)
   }
 
-  /** Returns the moment until which a rejection whose reset has just passed blocks requests. */
+  /**
+   * Applies a rejection with a reset that has just passed. Returns the end of the block, or `undefined` if the reset is
+   * unusable.
+   */
   private applyPastReset(sent: SentRequest, observation: Window.WindowObservation, now: number): number | undefined {
     if (this.window?.reset === undefined) return undefined
     const isAfterEnd = this.isCurrentProbe(sent)
@@ -262,7 +273,10 @@ export class Limiter {
     return { ...headers, reset, sentAt: sent.sentAt, receivedAt: now, serverNow }
   }
 
-  /** A server that rounds its reset down can name a reset that has just passed. Older resets are wrong. */
+  /**
+   * Returns `true` if the reset is in the future or has just passed. A server that rounds its reset down can report a
+   * reset that has just passed.
+   */
   private isCredible(reset: Moment, now: number): boolean {
     return rejection.isUsable(this.serverClock.toLocal(reset), now - maxResetAgeMillis)
   }

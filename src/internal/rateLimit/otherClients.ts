@@ -1,24 +1,27 @@
 /**
- * Detects other clients that use the same API key, and computes this client's share of the limit.
+ * Detects other clients with the same API key and computes the share of this client.
  *
  * @internal
  */
 import type { Window } from "./window.js"
 
-/** @internal Clients that are assumed while their number is unknown. */
+/** @internal Assumed number of clients if their number is unknown. */
 export const defaultClients = 8
 const minClients = 4
 const maxClients = 64
 
-/** Windows for which detected clients are assumed to be there still. */
+/** Number of windows that assume other clients after a detection. */
 const rememberedWindows = 3
 
-/** Time after the first response in which no response can show other clients yet. They are assumed. */
+/**
+ * Duration of the discovery phase after the first response. Other clients are assumed during this phase because
+ * responses cannot show them yet.
+ */
 const discoveryMillis = 1000
 
 /**
- * Estimates the number of clients from this client's part of a finished window, within bounds. A small part can also
- * mean that the other clients were faster. Slowing down would not help then.
+ * Estimates the number of clients from this client's share of a finished window. The estimate is between 4 and 8. The
+ * maximum is low because a small share can also mean that the other clients were faster.
  *
  * @internal
  */
@@ -30,31 +33,37 @@ export const estimateClients = (window: Window): number =>
         Math.max(minClients, Math.ceil((window.limit - window.remaining) / Math.max(1, window.ownRequests)))
       )
 
-/** @internal Returns `true` if more requests are used than this client can have used. */
+/** @internal Returns `true` if the server has counted more requests than this client can have sent. */
 export const isUsedByOthers = (window: Window): boolean =>
   window.limit !== undefined && window.limit - window.remaining > window.ownRequests
 
-/** @internal Doubles the number of clients after more than one rejection in a window. Sharing costs one rejection. */
+/**
+ * Doubles the number of clients after more than one rejection in a window. One rejection per window is normal with
+ * other clients.
+ *
+ * @internal
+ */
 export const increaseClients = (clients: number, rejections: number): number =>
   rejections > 1 ? Math.min(maxClients, 2 * clients) : clients
 
 /**
- * Returns how many requests of this client may be in flight. The other clients see the same `remaining` and compute the
- * same share. The share shrinks with `remaining`, so that each client sends at most one request too many per window.
+ * Returns the maximum number of requests of this client in flight. The other clients receive the same `remaining` and
+ * compute the same share. The share decreases with `remaining`. Each client therefore sends at most one excess request
+ * per window.
  *
  * @internal
  */
 export const fairShare = (remaining: number, clients: number): number =>
   clients <= 1 ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor(remaining / Math.max(8, 2 * clients)))
 
-/** @internal The other clients that the responses so far have shown. */
+/** @internal Tracks the other clients that were detected in responses. */
 export class OtherClients {
   private clients = defaultClients
   private windowsLeft = 0
   private rejectionsInWindow = 0
   private firstResponseAt: number | undefined
 
-  /** Whether one of the last windows has shown other clients. */
+  /** `true` if other clients were detected in one of the last windows. */
   get isDetected(): boolean {
     return this.windowsLeft > 0
   }
@@ -67,13 +76,13 @@ export class OtherClients {
     return now < this.discoveryEndsAt && window?.limit !== undefined
   }
 
-  /** Counts the clients that share the API key, this client included. */
+  /** Returns the number of clients that share the API key, including this client. */
   count(window: Window | undefined, now: number): number {
     if (this.isDetected) return this.clients
     return this.isDiscovering(window, now) ? defaultClients : 1
   }
 
-  /** Assumes other clients for this window and the next two. */
+  /** Assumes other clients for this window and the next two windows. */
   detect(): void {
     this.clients = increaseClients(this.isDetected ? this.clients : defaultClients, this.rejectionsInWindow)
     this.windowsLeft = rememberedWindows

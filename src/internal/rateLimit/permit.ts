@@ -1,5 +1,5 @@
 /**
- * The request for a permit, and the permit, by which its caller reports the outcome.
+ * Defines permits and the requests for permits. A permit receives the outcome of the request.
  *
  * @internal
  */
@@ -8,11 +8,11 @@ import type * as Option from "effect/Option"
 import type { Headers } from "../retry/rateLimitHeaders.js"
 import type { RequestClass } from "./fairQueue.js"
 
-/** @internal How long a request would have to wait for its permit. */
+/** @internal Delay of a request before its permit is available. */
 export interface QueueDelay {
   /** Milliseconds until the gate opens. */
   readonly opensIn: number
-  /** Milliseconds that the request waits in total, including the time behind other requests. */
+  /** Total wait of the request in milliseconds, including the time behind other requests. */
   readonly wait: number
   readonly limit: number | undefined
   readonly remaining: number | undefined
@@ -22,11 +22,11 @@ export interface QueueDelay {
 export interface PermitRequest<E> {
   readonly operation: string
   readonly requestClass: RequestClass
-  /** Whether the request was sent before. */
+  /** `true` if the request is a retry. */
   readonly isRetry: boolean
   /**
-   * Returns a failure if the caller does not accept the wait. The gate calls it before a wait for the limit, and again
-   * if the wait becomes longer than accepted.
+   * Returns a failure if the caller rejects the wait. The gate calls this function before a wait for the limit. The
+   * gate calls this function again if the wait becomes longer than accepted.
    */
   readonly confirmWait: (delay: QueueDelay) => Effect.Effect<Option.Option<E>>
 }
@@ -35,8 +35,10 @@ export interface PermitRequest<E> {
 export interface Permit {
   /** Reports a response. Returns the milliseconds until the gate opens if the response is a 429 with a reset. */
   readonly reportResponse: (status: number, headers: Headers) => Effect.Effect<number | undefined>
-  /** Reports that the request was never sent. */
+  /** Reports that the request was not sent. */
   readonly reportUnsent: Effect.Effect<void>
-  /** Reports a rate limit that the status does not show. `opensIn` is the requested wait in milliseconds. */
+  /**
+   * Reports a rate limit in a response with a status other than 429. `opensIn` is the requested wait in milliseconds.
+   */
   readonly reportRateLimited: (opensIn: number | undefined) => Effect.Effect<void>
 }

@@ -1,23 +1,32 @@
 /**
- * Counts the requests that probe a window before a response has reported its remaining requests.
+ * Limits the number of probes. A probe is a request to a window without a reported number of remaining requests.
  *
  * @internal
  */
 import { admit, awaitResponse, type Capacity } from "./capacity.js"
 
-/** A probe without a response must not block all other requests. After this time twice as many may be in flight. */
+/**
+ * Time without a response until the maximum number of probes doubles. A probe without a response must not block all
+ * other requests.
+ */
 const silenceMillis = 2000
 
 /** @internal */
 export class Probes {
-  /** Probes without a response. */
+  /** Number of probes without a response. */
   private pending = 0
-  /** Probes that may be in flight. Grows with each probe that reported nothing, to use a limit without headers. */
+  /**
+   * Maximum number of probes in flight. Increases after each probe without a reported limit because the server may omit
+   * the headers.
+   */
   private limit = 1
-  /** Moment of the last response, or of the first probe after it. */
+  /** Time of the last response or of the first pending probe, whichever is later. */
   private silentSince = 0
 
-  /** `maximum` is the number of requests that still fit in the window. It can grow at `orphansExpireAt`. */
+  /**
+   * Returns the capacity for probes. `maximum` is the number of requests that fit in the window. `maximum` can increase
+   * at `orphansExpireAt`.
+   */
   capacity(now: number, maximum: number, orphansExpireAt: number | undefined): Capacity {
     const doublings = this.pending === 0 ? 0 : Math.floor((now - this.silentSince) / silenceMillis)
     const permits = Math.min(maximum, this.limit * 2 ** doublings - this.pending)

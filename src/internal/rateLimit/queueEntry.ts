@@ -1,5 +1,5 @@
 /**
- * A request in the queue of the gate, its estimated wait, and the wait that its caller has accepted.
+ * Defines the entries of the gate's queue, with their estimated and accepted waits.
  *
  * @internal
  */
@@ -9,15 +9,15 @@ import type { PermitRequest, QueueDelay } from "./permit.js"
 
 /** @internal */
 export interface QueueEntry extends Queued {
-  /** Monotonic milliseconds. */
+  /** Start of the wait in monotonic milliseconds. */
   readonly queuedAt: number
-  /** Number of requests ahead of it when its caller was last asked to confirm the wait. */
+  /** Number of requests ahead of this request at the last confirmation of the wait. */
   ahead: number
-  /** The longest delay that the caller has accepted, in milliseconds. */
+  /** Maximum delay that the caller has accepted, in milliseconds. */
   accepted: Pick<QueueDelay, "opensIn" | "wait">
-  /** Set when the request is admitted. */
+  /** Sent request. Set when the request is admitted. */
   sent?: SentRequest
-  /** Resumes the caller, either with its permit or to confirm a longer wait. */
+  /** Resumes the caller to use its permit or to confirm a longer wait. */
   wake?: () => void
 }
 
@@ -46,7 +46,7 @@ export const toQueueDelay = (waiter: QueueEntry, limiter: Limiter, opensAt: numb
   }
 }
 
-/** Adds 5 % and 1 s, so that a caller is not asked again for each small change. */
+/** Adds 5 % and 1 s. The tolerance avoids a new confirmation after every small change. */
 const addTolerance = (millis: number): number => millis * 1.05 + 1000
 
 /** @internal Records that the caller has accepted a delay. */

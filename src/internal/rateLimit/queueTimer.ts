@@ -1,5 +1,5 @@
 /**
- * The timer of the queue. There is at most one, whatever the number of queued requests.
+ * Implements the timer of the gate's queue. One timer serves any number of queued requests.
  *
  * @internal
  */
@@ -12,8 +12,9 @@ export class QueueTimer {
   private current: { readonly fiber: Fiber.RuntimeFiber<void>; readonly at: number } | undefined
 
   /**
-   * Runs `onFire` at the moment `at` (monotonic milliseconds) unless the timer fires earlier already. Without a moment,
-   * cancels the timer. Fires early if the wait is longer than a timer allows, so `onFire` has to schedule it again.
+   * Runs `onFire` at `at` unless the timer is already set to an earlier time. `at` is in monotonic milliseconds.
+   * Cancels the timer if `at` is `undefined`. Runs `onFire` early if the wait is longer than the maximum sleep.
+   * `onFire` must then schedule the timer again.
    */
   schedule(at: number | undefined, now: number, onFire: Effect.Effect<void>): Effect.Effect<void> {
     const { current } = this

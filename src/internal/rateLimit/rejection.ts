@@ -1,21 +1,26 @@
 /**
- * The moment until which a rejection (429) blocks the gate.
+ * Computes the end of the block after a rejection (429).
  *
  * @internal
  */
 import { backoffDelayMillis } from "../retry/backoff.js"
 
-/** Longer than any window. A reset further ahead is wrong and must not block all requests. */
+/** Maximum time to a reset. No window is longer, so a later reset is incorrect and must not block requests. */
 const maxBlockMillis = 25 * 3_600_000
 const minBlockMillis = 1000
 const maxBackoffMillis = 30_000
 
-/** @internal Returns `true` if a moment from the headers is in the future and at most 25 hours ahead. */
+/** @internal Returns `true` if a time from the headers is in the future and at most 25 hours ahead. */
 export const isUsable = (at: number, now: number): boolean => at > now && at - now <= maxBlockMillis
 
-/** @internal Blocks until the reset, at least 1 s. */
+/** @internal Returns the end of a block with a reset. The block lasts at least 1 s. */
 export const blockUntil = (now: number, resetAt: number): number => Math.max(resetAt, now + minBlockMillis)
 
-/** @internal Blocks without a reset for 1, 2, 4 … 30 s, after `n` such rejections without a success between them. */
+/**
+ * Returns the end of a block without a reset. `n` is the number of earlier rejections without a reset since the last
+ * success. The block lasts 1, 2, 4 … 30 s.
+ *
+ * @internal
+ */
 export const blockWithoutReset = (now: number, n: number): number =>
   now + backoffDelayMillis(n, minBlockMillis, maxBackoffMillis)

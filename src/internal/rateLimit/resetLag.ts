@@ -1,36 +1,36 @@
 /**
- * The lag of a server that rounds its reset down: it opens the next window later than it says. The lag is found by a
- * search over several windows, first in steps that double, then by bisection.
+ * Determines the lag of a server that rounds its reset down. Such a server opens the next window later than reported.
+ * The search covers several windows, first with steps that double and then by bisection.
  *
  * @internal
  */
 
-/** @internal All values are milliseconds after the reset. */
+/** @internal Bounds of the lag. All values are in milliseconds after the reset. */
 export interface Lag {
-  /** The server rejected a request sent at this time. -1: no request was rejected. */
+  /** Send time of a rejected request. -1 if no request was rejected. */
   readonly low: number
-  /** The server accepted a request sent at this time. Infinity: no request was accepted yet. */
+  /** Send time of an accepted request. `Infinity` if no request was accepted yet. */
   readonly high: number
-  /** Send the first request of the next window at this time. */
+  /** Send time for the first request of the next window. */
   readonly next: number
 }
 
 /** @internal */
 export const none: Lag = { low: -1, high: 0, next: 0 }
 
-/** The search ends when the bounds are this close. */
+/** Maximum difference between the bounds at the end of the search. */
 const precisionMillis = 60
-/** A reset is rounded to whole seconds. */
+/** Maximum lag. A reset is rounded to whole seconds. */
 const maxLagMillis = 1000
 const firstStepMillis = 50
 
-/** @internal Returns `true` if a rejection so long after the reset can come from a reset that was rounded down. */
+/** @internal Returns `true` if a rounded reset can cause a rejection `after` milliseconds after the reset. */
 export const canBeLag = (after: number): boolean => after <= 2 * maxLagMillis
 
 /**
- * Updates the lag after a rejection of a request that was sent `after` the reset. `receivedAfter` is the time of the
- * response, relative to the reset. Continues with the earliest accepted time if there is one, else with a step that
- * doubles each time.
+ * Updates the lag after a rejected request. `after` is the send time and `receivedAfter` is the response time, both
+ * relative to the reset. Continues with the earliest accepted time. Without an accepted time, continues with a step
+ * that doubles each time.
  *
  * @internal
  */
@@ -41,7 +41,11 @@ export const onRejected = (lag: Lag, after: number, receivedAfter: number, step:
     : { low, high: Number.POSITIVE_INFINITY, next: receivedAfter + firstStepMillis * 2 ** step }
 }
 
-/** @internal Updates the lag after a request sent `after` the reset was accepted. Continues halfway to `low`. */
+/**
+ * Updates the lag after an accepted request that was sent at `after`. Continues halfway between the bounds.
+ *
+ * @internal
+ */
 export const onAccepted = (lag: Lag, after: number): Lag => {
   if (lag.low < 0) return lag
   const high = Math.min(maxLagMillis, after)
@@ -49,13 +53,13 @@ export const onAccepted = (lag: Lag, after: number): Lag => {
   return { low, high, next: high - low > precisionMillis ? Math.round((low + high) / 2) : high }
 }
 
-/** @internal The search for the lag, over all windows of a limit. */
+/** @internal Searches for the lag over all windows of a limit. */
 export class LagSearch {
   private lag = none
-  /** Rejections since the last success. */
+  /** Number of rejections since the last success. */
   private steps = 0
 
-  /** Milliseconds after the reset at which to send the first request of the next window. */
+  /** Send time for the first request of the next window, in milliseconds after the reset. */
   get next(): number {
     return this.lag.next
   }
@@ -70,7 +74,7 @@ export class LagSearch {
     if (canBeLag(after)) this.lag = onAccepted(this.lag, after)
   }
 
-  /** Starts again with the first step. */
+  /** Restarts the search with the first step. */
   resetSteps(): void {
     this.steps = 0
   }

@@ -1,5 +1,5 @@
 /**
- * The state of a gate at one moment.
+ * Creates the snapshot of a gate.
  *
  * @internal
  */
@@ -38,28 +38,32 @@ export const makeSnapshot = ({ limiter, waiting }: Gate, clock: Clock.Clock): Sn
 }
 
 /**
- * The state of a gate at one moment. Values that no response has reported yet are absent.
+ * State of a gate at a point in time. Values that no response has reported yet are absent.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Snapshot {
-  /** Requests per window. */
+  /** Maximum number of requests per window. */
   readonly limit?: number
-  /** The smallest number of remaining requests that a response of the current window has reported. */
+  /** Smallest number of remaining requests that a response of the current window has reported. */
   readonly remaining?: number
-  /** The end of the current window: the latest moment on the local clock that the responses allow. */
+  /** End of the current window. This is the latest local time that the responses allow. */
   readonly resetAt?: DateTime.Utc
-  /** The moment until which a 429 response keeps the gate closed. */
+  /** End of the block after a 429 response. */
   readonly blockedUntil?: DateTime.Utc
-  /** Requests in the queue. */
+  /** Number of requests in the queue. */
   readonly waiting: number
-  /** Requests that were sent and have no response yet. */
+  /** Number of requests that were sent and have no response yet. */
   readonly inFlight: number
-  /** Requests that the API has rejected for the rate limit. */
+  /** Number of requests that the API has rejected because of the rate limit. */
   readonly rateLimited: number
-  /** Bounds of the server's clock minus the local clock, in milliseconds, from the `Date` headers of responses. */
+  /**
+   * Bounds of the server's clock minus the local clock, in milliseconds. Computed from the `Date` headers of responses.
+   */
   readonly skew?: { readonly min: number; readonly max: number }
-  /** Whether other clients seem to use the same API key. The gate then leaves requests for them. */
+  /**
+   * `true` if other clients appear to use the same API key. The gate then leaves part of the limit to these clients.
+   */
   readonly hasOtherClients: boolean
 }

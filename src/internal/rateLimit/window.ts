@@ -1,5 +1,5 @@
 /**
- * The known window of the limit, as reported by the server.
+ * Defines the current window of the limit, as reported by the server.
  *
  * @internal
  */
@@ -7,38 +7,44 @@ import type { Moment, RateLimitInfo } from "../retry/rateLimitHeaders.js"
 
 /** @internal */
 export interface Window {
-  /** The end of the window. Absent if no response names it. */
+  /** End of the window. `undefined` if no response has reported the end. */
   readonly reset: Moment | undefined
   readonly limit: number | undefined
-  /** The smallest reported number of remaining requests, minus one for each response that reported none. */
+  /**
+   * Smallest reported number of remaining requests. Decreases by one with each response that does not report the
+   * number.
+   */
   readonly remaining: number
-  /** Requests of this client that the server can have counted. */
+  /** Number of requests of this client that the server can have counted. */
   readonly ownRequests: number
-  /** Local moment of the first response. */
+  /** Local time of the first response. */
   readonly firstSeenAt: number
   /** Milliseconds from the first response to the reset. */
   readonly millisToReset: number
 }
 
-/** @internal The rate limit headers of a response, and when it was requested and received. */
+/** @internal Rate limit headers of a response, and the times of the request and the response. */
 export interface WindowObservation extends RateLimitInfo {
   readonly sentAt: number
   readonly receivedAt: number
-  /** The server's clock at the arrival of the response. */
+  /** Time of the server's clock at the arrival of the response. */
   readonly serverNow: number
 }
 
-/** @internal Whether a response belongs to the known window, to a later one, or to an earlier one. */
+/** @internal Window of a response: the current window, a later window or an earlier window. */
 export type Relation = "same" | "newer" | "older"
 
-/** Servers that report the seconds until the reset add them to a rounded clock, so that the reset varies. */
+/**
+ * Returns the maximum difference in milliseconds between two resets of the same window. Resets vary because servers
+ * compute them from a rounded clock.
+ */
 const resetToleranceMillis = (window: Window, reset: Moment): number =>
   reset.clock === "local" ? 2000 : window.millisToReset > 3000 ? 1000 : 0
 
 /**
- * Compares a response with the known window. A later reset is a later window. An earlier reset is an earlier window
- * only if the request was sent before the known window was seen. Otherwise the known reset was wrong. `isAfterEnd` says
- * whether the request was sent after the end of the known window.
+ * Compares a response with the current window. `isAfterEnd` is `true` if the request was sent after the end of the
+ * current window. A later reset is a later window. An earlier reset is an earlier window if the request was sent before
+ * the first response of the current window. Otherwise, the reset of the current window was incorrect.
  *
  * @internal
  */
@@ -56,8 +62,8 @@ export const compare = (window: Window, observation: WindowObservation, isAfterE
 }
 
 /**
- * Opens a window from its first response. Without `X-RateLimit-Remaining`, `accepted` requests are taken off the limit.
- * `inFlight` requests can still be counted in the window.
+ * Opens a window from its first response. `inFlight` is the number of requests that the server can still count in the
+ * window. Without `X-RateLimit-Remaining`, subtracts `accepted` requests from the limit.
  *
  * @internal
  */
@@ -81,7 +87,7 @@ export const open = (
   }
 }
 
-/** @internal Updates a window by a further response. The remaining requests can only decrease. */
+/** @internal Updates a window with a later response. The number of remaining requests can only decrease. */
 export const update = (window: Window, { limit, remaining, reset }: WindowObservation): Window => ({
   ...window,
   limit: limit ?? window.limit,
@@ -89,22 +95,22 @@ export const update = (window: Window, { limit, remaining, reset }: WindowObserv
   reset: reset?.clock === window.reset?.clock && (reset?.at ?? 0) > (window.reset?.at ?? 0) ? reset : window.reset
 })
 
-/** @internal Adds requests of this client, or removes one that the server has not counted. */
+/** @internal Adds requests of this client. `requests` is -1 for a request that the server has not counted. */
 export const addOwnRequests = (window: Window, requests: number): Window => ({
   ...window,
   ownRequests: window.ownRequests + requests
 })
 
-/** @internal Takes one request off the remaining ones, because the server may have counted it. */
+/** @internal Subtracts one from the remaining requests because the server may have counted a request. */
 export const takeOne = (window: Window): Window => ({ ...window, remaining: Math.max(0, window.remaining - 1) })
 
-/** @internal Removes all remaining requests, whatever was reported before. */
+/** @internal Sets the remaining requests to 0, regardless of the reported number. */
 export const exhaust = (window: Window): Window => ({ ...window, remaining: 0 })
 
-/** @internal Returns `true` if no response has reported how many requests remain. */
+/** @internal Returns `true` if no response has reported the number of remaining requests. */
 export const isUnmetered = (window: Window | undefined): boolean =>
   window === undefined || window.remaining === Number.POSITIVE_INFINITY
 
-/** @internal Returns `true` if the number of remaining requests follows from the headers. */
+/** @internal Returns `true` if the headers determine the number of remaining requests. */
 export const hasRemaining = ({ limit, remaining, reset }: WindowObservation): boolean =>
   remaining !== undefined || (limit !== undefined && reset !== undefined)
