@@ -1,4 +1,4 @@
-/** One attempt: how a response is read and which error it becomes. */
+/** Tests how an attempt reads and classifies a response. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe, it } from "@effect/vitest"
@@ -8,7 +8,7 @@ import { failureOf, valueOf } from "../utils/exit.js"
 import { makeFakeClient } from "../utils/fake.js"
 import { runToEnd } from "../utils/harness.js"
 
-describe("a response", () => {
+describe("ModelRouteClient", () => {
   const id = Execution.ExecutionId.make("exec_1")
   const bytes = (text: string) => new TextEncoder().encode(text)
   const endless = (chunk: number, of: number) => {
@@ -23,7 +23,7 @@ describe("a response", () => {
   }
   const MiB = 1024 * 1024
 
-  it.effect("with status 200 and an empty or truncated body is retried", () =>
+  it.effect("retries a request after a 200 response with an empty or truncated body", () =>
     Effect.gen(function* () {
       for (const text of ["", '{"id":"exec_1","status":"PEN']) {
         const { client, urls } = makeFakeClient((_, n) =>
@@ -35,7 +35,7 @@ describe("a response", () => {
     })
   )
 
-  it.effect("with status 200 and an error envelope is that error, but the error of an execution is not", () =>
+  it.effect("fails for an error envelope with status 200 unless the body is an execution", () =>
     Effect.gen(function* () {
       const error = { code: "INSUFFICIENT_BALANCE", message: "no money" }
       const rejected = makeFakeClient(() => ({ status: 200, json: { error } }))
@@ -48,7 +48,7 @@ describe("a response", () => {
     })
   )
 
-  it.effect("is read up to 64 MiB if it is a success and up to 1 MiB if it is an error", () =>
+  it.effect("reads at most 64 MiB of a successful response and at most 1 MiB of an error response", () =>
     Effect.gen(function* () {
       for (const [status, most, whole] of [
         [200, 64 * MiB, 96 * MiB],
@@ -73,7 +73,7 @@ describe("a response", () => {
     })
   )
 
-  it.effect("with a truncated body is the error of a complete envelope, else a truncated transport error", () =>
+  it.effect("reports an error response with a truncated body as truncated unless its envelope is complete", () =>
     Effect.gen(function* () {
       const failing = (status: number, text: string) => {
         const { client } = makeFakeClient(() => ({ status, text, headers: { "content-length": "999" } }), {
@@ -88,7 +88,7 @@ describe("a response", () => {
     })
   )
 
-  it.effect("shorter than its declared length is truncated, unless it has a content encoding", () =>
+  it.effect("reports a body that is shorter than its declared length as truncated unless the body is encoded", () =>
     Effect.gen(function* () {
       const json = { id: "exec_1", status: "PENDING" }
       const none = { retry: RetryPolicy.none }
@@ -103,7 +103,7 @@ describe("a response", () => {
     })
   )
 
-  it.effect("with an error status is truncated if the connection breaks in its body", () => {
+  it.effect("reports an error response as truncated if the connection breaks in its body", () => {
     const { client } = makeFakeClient(
       () => ({
         status: 500,
@@ -118,7 +118,7 @@ describe("a response", () => {
     })
   })
 
-  it.effect("is classified if transformClient fails on the status, and missing if it cannot make the request", () =>
+  it.effect("classifies a status error and an invalid request that transformClient causes", () =>
     Effect.gen(function* () {
       const strict = makeFakeClient(
         () => ({ status: 402, json: { error: { code: "INSUFFICIENT_BALANCE", message: "x" } } }),

@@ -1,4 +1,4 @@
-/** The hooks that run around the attempts of a call. */
+/** Tests the hooks around the attempts of a call. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -15,7 +15,7 @@ import { image, runToEnd } from "../utils/harness.js"
 
 const id = Execution.ExecutionId.make("exec_1")
 
-/** Records each hook as `name hook details`. */
+/** Returns an interceptor that records each hook as `name hook details`. */
 const recorder = (name: string, events: Array<string>): AttemptInterceptor => {
   const record = (event: string) => Effect.sync(() => void events.push(`${name} ${event}`))
   return {
@@ -64,7 +64,7 @@ describe("withInterceptor", () => {
     })
   })
 
-  it.effect("sends nothing and retries nothing after a failure of beforeSend", () => {
+  it.effect("sends no request and does not retry after a failure of beforeSend", () => {
     const events: Array<string> = []
     const blocked = new ModelRouteError.InvalidRequest({ operation: "x", field: "request", message: "blocked" })
     const { client, urls } = makeFakeClient(() => ({ status: 200, json: { id: "exec_1" } }))
@@ -80,7 +80,7 @@ describe("withInterceptor", () => {
     })
   })
 
-  it.effect("reports each time that a transformed client sends the request", () => {
+  it.effect("runs onTransportSend each time a transformed client sends the request", () => {
     const events: Array<string> = []
     const { client } = makeFakeClient((_, n) => ({ status: n === 1 ? 500 : 200, json: { id: "exec_1" } }), {
       transformClient: (http) => HttpClient.retry(HttpClient.filterStatusOk(http), { times: 1 })
@@ -95,5 +95,5 @@ describe("withInterceptor", () => {
     })
   })
 
-  it.effect("does nothing outside of an interceptor", () => reportTransportSend)
+  it.effect("is not required by reportTransportSend", () => reportTransportSend)
 })

@@ -11,7 +11,7 @@ import { runInVirtualTime } from "../utils/virtualTime.js"
 const seconds = Effect.map(Clock.currentTimeMillis, (now) => now / 1000)
 
 describe("makeAttemptTimeout", () => {
-  it.effect("ends each attempt at its own limit, and leaves no timer", () =>
+  it.effect("ends each of several concurrent attempts after its time limit", () =>
     Effect.gen(function* () {
       const withTimeout = makeAttemptTimeout(new SharedTimer(), 5000)
       const ended: Array<readonly [name: string, how: string, at: number]> = []
@@ -22,7 +22,7 @@ describe("makeAttemptTimeout", () => {
           Effect.delay(from * 1000)
         )
       const program = Effect.gen(function* () {
-        // The attempt whose fiber started the timer is interrupted while the other attempts use it.
+        // The interruption of the attempt that started the timer must not affect the other attempts.
         const first = yield* Effect.fork(attempt("interrupted", 0, 60))
         const others = yield* Effect.fork(
           Effect.all(
@@ -31,7 +31,7 @@ describe("makeAttemptTimeout", () => {
               attempt("b", 1, 3),
               attempt("c", 2.5, 60),
               attempt("d", 2.5, 4.999),
-              // Starts after a period without attempts.
+              // The timer must restart after a period without attempts.
               attempt("e", 20, 60),
               attempt("f", 40, 1)
             ],
@@ -42,7 +42,7 @@ describe("makeAttemptTimeout", () => {
         assert.isTrue(Exit.isInterrupted(yield* Fiber.interrupt(first)))
         yield* Fiber.join(others)
       })
-      // Virtual time ends with a defect if a fiber still sleeps.
+      // Virtual time fails with a defect if a fiber is still sleeping.
       valueOf(yield* runInVirtualTime(program, 0))
       assert.deepStrictEqual(ended, [
         ["b", "done", 4],
@@ -55,7 +55,7 @@ describe("makeAttemptTimeout", () => {
     })
   )
 
-  it.effect("interrupts the attempt and waits for its end", () =>
+  it.effect("interrupts the attempt after the time limit and waits for its end", () =>
     Effect.gen(function* () {
       const withTimeout = makeAttemptTimeout(new SharedTimer(), 5000)
       const order: Array<string> = []
@@ -75,7 +75,7 @@ describe("makeAttemptTimeout", () => {
     })
   )
 
-  it.effect("keeps failures and defects", () =>
+  it.effect("preserves the failures and defects of an attempt", () =>
     Effect.gen(function* () {
       const withTimeout = makeAttemptTimeout(new SharedTimer(), 5000)
       assert.deepStrictEqual(yield* Effect.exit(withTimeout(Effect.fail("no"), () => "late")), Exit.fail("no"))
@@ -83,9 +83,9 @@ describe("makeAttemptTimeout", () => {
     })
   )
 
-  it.effect("resumes every wait wherever fibers yield, also waits that are due immediately", () =>
+  it.effect("uses a timer that resumes every wait, regardless of when fibers yield", () =>
     Effect.gen(function* () {
-      // Effect itself makes no progress with fewer than ten operations between two yields.
+      // Effect makes no progress with fewer than ten operations between two yields.
       for (let steps = 10; steps <= 80; steps++) {
         const timer = new SharedTimer()
         const wait = (millis: number) =>
@@ -103,7 +103,7 @@ describe("makeAttemptTimeout", () => {
   )
 })
 
-describe("the time limit of a call", () => {
+describe("ModelRouteClient option attemptTimeout", () => {
   const id = Execution.ExecutionId.make("exec_1")
 
   it.effect("waits for the end of the attempt after a timeout and after an interruption", () => {

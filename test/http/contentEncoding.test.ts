@@ -1,4 +1,7 @@
-/** Bodies with a Content-Encoding, over each transport: fetch decodes them, undici and node:http do not. */
+/**
+ * Tests bodies with a `Content-Encoding` over each transport. `fetch` decodes these bodies. undici and `node:http` do
+ * not decode them.
+ */
 import { deflateRawSync, deflateSync, gzipSync } from "node:zlib"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { assert } from "@effect/vitest"
@@ -12,7 +15,7 @@ const fileId = File.FileId.make("file_1")
 const endpointId = WebhookEndpoint.EndpointId.make("wh_1")
 const noRetry = { retry: RetryPolicy.none }
 
-/** A PNG signature and bytes that do not compress well. */
+/** File with a PNG signature and bytes that do not compress well. */
 const file = Buffer.from("\x89PNG\r\n\x1a\n".padEnd(50_000), "latin1")
 for (let at = 8, next = 1; at < file.length; at++) {
   next = (next * 48_271) % 2_147_483_647
@@ -28,7 +31,7 @@ const encodings = [
 const collect = (download: Stream.Stream<Uint8Array, unknown>) =>
   Effect.map(Stream.runCollect(download), (chunks) => Buffer.concat(Chunk.toReadonlyArray(chunks)))
 
-/** An API that links to `storage`, which is called with the number of its request. */
+/** Starts an API server with links to `storage`. `n` is the number of the request to `storage`, starting at 1. */
 const serveFile = (
   link: { readonly size_bytes?: number },
   storage: (response: ServerResponse, n: number, request: IncomingMessage) => void
@@ -46,7 +49,7 @@ const send = (response: ServerResponse, encoding: string, body: Uint8Array) =>
     .writeHead(200, { "content-type": "image/png", "content-encoding": encoding, "content-length": body.length })
     .end(body)
 
-/** Sends the first bytes of an encoded body, and then nothing. */
+/** Sends the first bytes of an encoded body and keeps the connection open. */
 const stall = (response: ServerResponse, encoding: string, body: Uint8Array, sent: number) => {
   response.writeHead(200, { "content-encoding": encoding, "content-length": body.length })
   response.flushHeaders()
@@ -56,7 +59,7 @@ const stall = (response: ServerResponse, encoding: string, body: Uint8Array, sen
 overEachTransport((test, name) => {
   for (const [format, encoding, encoded] of encodings) {
     test(
-      `a download in ${format} is decoded, and its size is checked`,
+      `files.download decodes a file in ${format} and checks its size`,
       Effect.gen(function* () {
         const server = yield* serveFile({ size_bytes: file.length }, (response) => send(response, encoding, encoded))
         const { files } = yield* makeClientAt(server.url, noRetry)
@@ -69,7 +72,7 @@ overEachTransport((test, name) => {
     )
 
     test(
-      `a download in ${format} that ends early, with the Content-Length of its bytes, is truncated`,
+      `files.download reports a file in ${format} as truncated if its bytes end early`,
       Effect.gen(function* () {
         const server = yield* serveFile({ size_bytes: file.length }, (response) =>
           send(response, encoding, encoded.subarray(0, encoded.length >> 1))
@@ -82,7 +85,7 @@ overEachTransport((test, name) => {
     )
 
     test(
-      `a download in ${format} of unknown size fails over fetch, which cannot check whether the file is complete`,
+      `files.download rejects a file in ${format} of unknown size only over fetch`,
       Effect.gen(function* () {
         const server = yield* serveFile({}, (response) => send(response, encoding, encoded))
         const { files } = yield* makeClientAt(server.url, noRetry)
@@ -95,7 +98,7 @@ overEachTransport((test, name) => {
     )
 
     test(
-      `a download in ${format} whose bytes stop coming is resumed after the time limit`,
+      `files.download resumes a stalled download in ${format} after the attempt timeout`,
       Effect.forEach(
         [0, 1, 2, 3, 20_000],
         (sent) =>
@@ -113,13 +116,13 @@ overEachTransport((test, name) => {
     )
 
     test(
-      `a download in ${format} whose connection breaks is resumed at the right byte`,
+      `files.download resumes a download in ${format} after a broken connection`,
       Effect.forEach(
         [0, 1, 2, 3, 20_000],
         (sent) =>
           Effect.gen(function* () {
             const server = yield* serveFile({ size_bytes: file.length }, (response, n) => {
-              // The second response is not encoded.
+              // The response to the resumed download can have no encoding.
               if (n > 1) return void response.writeHead(200, { "content-length": file.length }).end(file)
               stall(response, encoding, encoded, sent)
               return response.socket?.destroySoon()
@@ -132,7 +135,7 @@ overEachTransport((test, name) => {
     )
 
     test(
-      `an API response in ${format} is decoded`,
+      `executions.get decodes a response in ${format}`,
       Effect.gen(function* () {
         const execution = { id: "exec_1", status: "COMPLETED", output: { text: "é".repeat(5000) } }
         const json = Buffer.from(JSON.stringify(execution))
@@ -144,7 +147,7 @@ overEachTransport((test, name) => {
     )
 
     test(
-      `an API response in ${format} that ends before its first decoded byte is truncated`,
+      `webhookEndpoints.remove reports a response in ${format} without a decoded byte as truncated`,
       Effect.forEach(
         [1, 2, 5],
         (sent) =>
@@ -161,7 +164,7 @@ overEachTransport((test, name) => {
   }
 
   test(
-    "a range of encoded bytes is not used to resume a download",
+    "files.download does not resume a download with a range of encoded bytes",
     Effect.gen(function* () {
       const encoded = gzipSync(file)
       const server = yield* serveFile({}, (response, n, request) => {
@@ -176,7 +179,7 @@ overEachTransport((test, name) => {
   )
 
   test(
-    "an encoded file without a byte is complete",
+    "files.download accepts an encoded file without bytes",
     Effect.gen(function* () {
       const server = yield* serveFile({}, (response) => send(response, "gzip", new Uint8Array(0)))
       const { files } = yield* makeClientAt(server.url, noRetry)
@@ -189,7 +192,7 @@ overEachTransport((test, name) => {
     ["with the status 204", {}, 204]
   ] as const) {
     test(
-      `an encoded API response ${what} is complete`,
+      `webhookEndpoints.remove accepts an encoded response ${what}`,
       Effect.gen(function* () {
         const server = yield* serve((response) => {
           response.writeHead(status, { "content-encoding": "gzip", ...headers }).end()

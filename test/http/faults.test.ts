@@ -1,4 +1,7 @@
-/** Any sequence of faults: no execution is created twice or lost, and every call ends with a declared result. */
+/**
+ * Tests the client with random sequences of faults. No execution is created twice or lost. Every call ends with a
+ * declared result.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, FastCheck as fc } from "effect"
 import { ModelRouteClient, ModelRouteError } from "effect-modelroute"
@@ -65,7 +68,7 @@ const anyFault: fc.Arbitrary<Fault.Fault> = fc.oneof(
 
 const script = fc.array(anyFault, { minLength: 1, maxLength: maxFaults })
 
-/** Creates an execution and waits for it. After a failure, resumes the call with the key of the error. */
+/** Creates an execution and waits for its end. After a failure, resumes the call with the key of the error. */
 const runCaller = (faults: ReadonlyArray<Fault.Fault>, name: string) =>
   Effect.gen(function* () {
     const { executions } = yield* ModelRouteClient.ModelRouteClient
@@ -82,7 +85,7 @@ const runCaller = (faults: ReadonlyArray<Fault.Fault>, name: string) =>
       assert.notInclude(JSON.stringify(error), apiKey, name)
       assert.strictEqual(error.idempotencyKey, "key-1", name)
       assert.isAtMost((yield* simulator.ledger).executions.length, 1, name)
-      // P2: the error has all that is needed to resume the call with the same key and body.
+      // The error must contain the key because the caller resumes the call with the same key and body.
       const resumed = executions.create(request, { idempotencyKey: error.idempotencyKey })
       const waitForReset = (e: ModelRouteError.RequestFailure) =>
         e._tag === "RateLimited" && e.retryAfter !== undefined ? Effect.sleep(e.retryAfter) : Effect.void
@@ -98,8 +101,8 @@ const runCaller = (faults: ReadonlyArray<Fault.Fault>, name: string) =>
     return Exit.isSuccess(first)
   }).pipe(Effect.provide(layer({ simulator: { faults } })))
 
-describe("any sequence of faults", () => {
-  it.effect(`never causes a second execution: ${scripts} scripts from seed ${seed}`, () =>
+describe("executions.run", () => {
+  it.effect(`creates exactly one execution under ${scripts} random sequences of faults (seed ${seed})`, () =>
     Effect.gen(function* () {
       const drawn = fc.sample(script, { numRuns: scripts, seed })
       let succeeded = 0
@@ -107,7 +110,7 @@ describe("any sequence of faults", () => {
         const name = `seed ${seed}, script ${i}: ${JSON.stringify(faults)}`
         if (valueOf(yield* runInVirtualTime(silent(runCaller(faults, name)), start))) succeeded += 1
       }
-      // Some runs must succeed and some must fail, so that both branches are tested.
+      // The test covers both branches only if some runs succeed and some runs fail.
       assert.isAbove(succeeded, scripts / 10)
       assert.isAbove(scripts - succeeded, scripts / 10)
     })

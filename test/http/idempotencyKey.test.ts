@@ -1,4 +1,4 @@
-/** The source and the checks of an idempotency key. */
+/** Tests the sources and the checks of idempotency keys. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { IdempotencyKey } from "effect-modelroute"
@@ -7,8 +7,8 @@ import { failureOf } from "../utils/exit.js"
 import { makeFakeClient } from "../utils/fake.js"
 import { image, layer, prompt, withClient } from "../utils/harness.js"
 
-describe("an idempotency key", () => {
-  it.effect("is checked whatever its source, and can have 255 characters", () =>
+describe("chooseKey", () => {
+  it.effect("checks the key of every source and accepts 255 characters", () =>
     Effect.gen(function* () {
       const longest = "x".repeat(255)
       const sent = makeFakeClient(() => ({ status: 202, json: { id: "exec_1" } }))
@@ -32,7 +32,7 @@ describe("an idempotency key", () => {
     })
   )
 
-  it.effect("of withKey can be used for another body in another run of the effect", () => {
+  it.effect("accepts another body with the key of withKey in a second run of the effect", () => {
     const { client, headers } = makeFakeClient(() => ({ status: 202, json: { id: "exec_1" } }))
     return Effect.gen(function* () {
       const { create } = (yield* client).executions
@@ -49,7 +49,7 @@ describe("an idempotency key", () => {
     })
   })
 
-  it.effect("of withKey stays rejected for a second body in the same effect", () => {
+  it.effect("rejects every request with a second body under the same withKey", () => {
     const { bodies, client } = makeFakeClient(() => ({ status: 202, json: { id: "exec_1" } }))
     return Effect.gen(function* () {
       const { create } = (yield* client).executions
@@ -63,7 +63,7 @@ describe("an idempotency key", () => {
     })
   })
 
-  it.effect("of withKey is neither sent with nor used by a read", () =>
+  it.effect("does not use the key of withKey for a GET request", () =>
     withClient((client) =>
       Effect.gen(function* () {
         yield* Effect.zipRight(client.request("GET", "/executions"), client.executions.create(image)).pipe(

@@ -1,4 +1,7 @@
-/** Calls that are interrupted at each of their operations. They end and leave no timer, permit or fiber. */
+/**
+ * Tests calls that are interrupted at each of their operations. Every call must end and leave no timer, permit or
+ * fiber.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, type Duration, Effect, Exit, Stream } from "effect"
 import { File, ModelRouteClient } from "effect-modelroute"
@@ -9,7 +12,7 @@ import { image, layer, silent, start } from "../utils/harness.js"
 import { numRuns } from "../utils/suite.js"
 import { type OperationCounter, runInVirtualTime } from "../utils/virtualTime.js"
 
-/** The number of operations between two tested interruptions. */
+/** Number of operations between two tested interruptions. */
 const stride = numRuns(61, 1)
 
 /** Counts the operations of an effect. */
@@ -30,7 +33,10 @@ const countOperations = <A, E, R>(
 
 type Subject = (operations: OperationCounter) => Effect.Effect<unknown, unknown>
 
-/** Runs an effect to its end. Then runs it once for each of its operations, and interrupts it there. */
+/**
+ * Runs an effect without interruption. Then runs the effect again for every `stride` operations and interrupts each
+ * run.
+ */
 const interruptAtEach = (subject: Subject, stride: number) =>
   Effect.gen(function* () {
     const runWith = (operations: OperationCounter) => runInVirtualTime(silent(subject(operations)), start, operations)
@@ -40,7 +46,7 @@ const interruptAtEach = (subject: Subject, stride: number) =>
     let interrupted = 0
     const stuck: Array<string> = []
     for (let interruptAt = 1; interruptAt <= total.count; interruptAt += stride) {
-      // Virtual time ends with a defect if all fibers wait without a timer, or if a timer remains.
+      // Virtual time fails with a defect if all fibers wait without a timer or if a timer remains.
       const exit = yield* Effect.exit(runWith({ isCounting: false, count: 0, interruptAt }))
       if (Exit.isFailure(exit)) stuck.push(`${interruptAt}: ${Cause.pretty(exit.cause)}`)
       else if (Exit.isInterrupted(exit.value)) interrupted += 1
@@ -49,7 +55,10 @@ const interruptAtEach = (subject: Subject, stride: number) =>
     return { interrupted, stuck }
   })
 
-/** Runs an effect with a client, and asserts that its gate is empty afterwards, or ten minutes later with `background`. */
+/**
+ * Runs an effect with a client and asserts that the gate is empty afterwards. With `background`, checks the gate ten
+ * minutes later.
+ */
 const withEmptyGate =
   (
     use: (client: ModelRouteClient.Service) => Effect.Effect<unknown, unknown>,
@@ -82,11 +91,11 @@ const bytes = new Uint8Array(200_000)
 const subjects: ReadonlyArray<readonly [string, Subject]> = [
   ["an effect within a time limit", (operations) => countOperations(operations, withTimeLimit("1 second"))],
   [
-    "an effect that a time limit ends",
+    "an effect that exceeds its time limit",
     (operations) => countOperations(operations, Effect.flip(withTimeLimit("9 seconds")))
   ],
   [
-    "an effect and a callback",
+    "a race between an effect and a callback",
     (operations) =>
       countOperations(
         operations,
@@ -94,7 +103,7 @@ const subjects: ReadonlyArray<readonly [string, Subject]> = [
       )
   ],
   [
-    "a get that waits for the rate limit and is retried",
+    "an executions.get call that waits for the rate limit and is retried",
     withEmptyGate(
       ({ executions }) =>
         Effect.zipRight(
@@ -104,13 +113,13 @@ const subjects: ReadonlyArray<readonly [string, Subject]> = [
       { faults: [Fault.badGateway] }
     )
   ],
-  ["run", withEmptyGate(({ executions }) => executions.run(image))],
+  ["executions.run", withEmptyGate(({ executions }) => executions.run(image))],
   [
-    "run with cancelOnInterrupt",
+    "executions.run with cancelOnInterrupt",
     withEmptyGate(({ executions }) => executions.run(image, { cancelOnInterrupt: true }), { background: true })
   ],
   [
-    "watch",
+    "executions.watch",
     withEmptyGate(({ executions }) =>
       Effect.flatMap(executions.create(image), ({ id }) => Stream.runDrain(executions.watch(id)))
     )

@@ -1,4 +1,4 @@
-/** The method `request` for endpoints without a method of their own. */
+/** Tests the method `request` for endpoints without a dedicated method. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
 import { IdempotencyKey, type RetryPolicy } from "effect-modelroute"
@@ -8,7 +8,7 @@ import { makeFakeClient } from "../utils/fake.js"
 import { arrivalTimes, image, layer, prompt, runToEnd, withClient } from "../utils/harness.js"
 
 describe("request", () => {
-  it.effect("retries exactly the idempotent methods", () =>
+  it.effect("retries only idempotent methods", () =>
     Effect.gen(function* () {
       for (const [method, count] of [
         ["GET", 2],
@@ -26,7 +26,7 @@ describe("request", () => {
     })
   )
 
-  it.effect("does not expect a body in the response to a HEAD", () => {
+  it.effect("accepts a HEAD response without a body", () => {
     const { client, urls } = makeFakeClient(() => ({ status: 200, headers: { "content-length": "5" } }))
     return Effect.gen(function* () {
       assert.isUndefined(valueOf(yield* runToEnd((yield* client).request("HEAD", "/x"))))
@@ -34,7 +34,7 @@ describe("request", () => {
     })
   })
 
-  it.effect("adds /v1 unless the first segment of the path is exactly v1", () => {
+  it.effect("adds /v1 unless the first segment of the path is v1", () => {
     const { client, urls } = makeFakeClient(() => ({ status: 200, json: {} }))
     return Effect.gen(function* () {
       const { request } = yield* client
@@ -46,7 +46,7 @@ describe("request", () => {
     })
   })
 
-  it.effect("retries a 409 only with an idempotency key, and fails with the method and the key", () =>
+  it.effect("retries a 409 response only with an idempotency key and reports the key", () =>
     Effect.gen(function* () {
       const failing = (key?: string) => {
         const { client, urls } = makeFakeClient(() => ({
@@ -70,7 +70,7 @@ describe("request", () => {
     })
   )
 
-  it.effect("retries truncated JSON", () => {
+  it.effect("retries a response with truncated JSON", () => {
     const { client, urls } = makeFakeClient((_, n) => ({ status: 200, text: n === 1 ? '{"data":[1' : '{"data":[1]}' }))
     return Effect.gen(function* () {
       assert.deepStrictEqual(valueOf(yield* runToEnd((yield* client).request("GET", "/x"))), { data: [1] })
@@ -78,7 +78,7 @@ describe("request", () => {
     })
   })
 
-  it.effect("rejects a body without a JSON form", () => {
+  it.effect("rejects a body that JSON cannot represent", () => {
     const { client, urls } = makeFakeClient(() => ({ status: 200, json: {} }))
     return Effect.gen(function* () {
       const error = failureOf(yield* Effect.exit((yield* client).request("POST", "/x", () => 1)))
@@ -143,11 +143,11 @@ describe("request", () => {
     ["HEAD", "/executions", null, "body"]
   ]
   for (const [method, path, body, field] of bad) {
-    it.effect(`rejects the ${field} of ${JSON.stringify(method)} with ${JSON.stringify(body)}`, () => {
+    it.effect(`rejects the ${field} of a ${JSON.stringify(method)} request with ${JSON.stringify(body)}`, () => {
       const { client, urls } = makeFakeClient(() => ({ status: 200 }))
       return Effect.gen(function* () {
         const { request } = yield* client
-        // @ts-expect-error JavaScript passes any text.
+        // @ts-expect-error A JavaScript caller can pass any method.
         const error = failureOf(yield* Effect.exit(request(method, path, body)))
         assert.strictEqual(error._tag === "InvalidRequest" && error.field, field)
         assert.deepStrictEqual(urls, [])
@@ -155,7 +155,7 @@ describe("request", () => {
     })
   }
 
-  it.effect("retries a POST only if it was not executed or has a key, whatever the policy", () => {
+  it.effect("retries a POST request only if it was not executed or has a key, regardless of the policy", () => {
     const attempts = (method: "GET" | "POST", fault: Fault.Fault, key?: string, retry?: RetryPolicy.RetryPolicy) =>
       withClient((client) =>
         Effect.gen(function* () {

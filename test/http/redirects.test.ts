@@ -1,4 +1,7 @@
-/** No transport follows a redirect of an API call or an upload, which could change the method or send the API key to another host. */
+/**
+ * Tests that no transport follows a redirect of an API call or an upload. A redirect could change the method or send
+ * the API key to another host.
+ */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { assert } from "@effect/vitest"
 import { Chunk, Effect, Stream } from "effect"
@@ -15,7 +18,7 @@ const endpointId = WebhookEndpoint.EndpointId.make("wh_1")
 const json = (response: ServerResponse, body: unknown) =>
   response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body))
 
-/** A successful response to every request, at the target of the redirects. */
+/** Successful response to every request at the target of the redirects. */
 const target = {
   id: "exec_1",
   status: "COMPLETED",
@@ -27,7 +30,10 @@ const target = {
   endpoints: []
 }
 
-/** A server that redirects the requests to one path. It responds to the other requests so that the operation reaches that path. */
+/**
+ * Starts a server that redirects the requests to one path. Other requests succeed because the operation must reach that
+ * path.
+ */
 const serveRedirect = (path: string, status: number) =>
   serve((response: ServerResponse, request: IncomingMessage) => {
     const { headers, url = "" } = request
@@ -90,7 +96,7 @@ overEachTransport((test) => {
   for (const [name, path, use] of operations) {
     for (const status of statuses) {
       test(
-        `${name} fails with a redirect ${status}, after one request`,
+        `${name} fails after one request if the response is a ${status} redirect`,
         Effect.gen(function* () {
           const server = yield* serveRedirect(path, status)
           const error = yield* Effect.flip(use(yield* makeClientAt(server.url)))
@@ -98,7 +104,7 @@ overEachTransport((test) => {
           assert.propertyVal(error, "_tag", "UnexpectedResponse")
           assert.propertyVal(error, "retryable", false)
           assert.include(String(error), "the response is a redirect, which this call does not follow")
-          // Over fetch, a redirect of a body of more than 1 MiB is an error without a status.
+          // With `fetch`, a redirect of a body above 1 MiB is an error without a status.
           if (name !== "executions.create of 2 MB") assert.propertyVal(error, "status", status)
           assert.lengthOf(
             received.filter(({ url }) => url === path),
@@ -116,7 +122,7 @@ overEachTransport((test) => {
 
   for (const status of statuses) {
     test(
-      `files.download follows a redirect ${status} of the API to storage, without the API key`,
+      `files.download follows a ${status} redirect to storage without sending the API key`,
       Effect.gen(function* () {
         const storage = yield* serve((response) => {
           response.writeHead(200, { "content-type": "image/png", "content-length": "5" }).end("bytes")
@@ -134,7 +140,7 @@ overEachTransport((test) => {
     )
 
     test(
-      `files.download fails after five redirects ${status}`,
+      `files.download fails after five ${status} redirects`,
       Effect.gen(function* () {
         const storage = yield* serve((response) => {
           response.writeHead(status, { location: "/elsewhere" }).end()

@@ -1,12 +1,12 @@
-/** How requests are made. */
+/** Tests the construction of requests. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Execution, File } from "effect-modelroute"
 import { failureOf } from "../utils/exit.js"
 import { makeFakeClient } from "../utils/fake.js"
 
-describe("an id in a path", () => {
-  it.effect("is rejected if it is empty or a dot segment", () => {
+describe("encodeSegment", () => {
+  it.effect("rejects an empty id and a dot segment", () => {
     const { client, urls } = makeFakeClient(() => ({ status: 200, json: { id: "exec_1" } }))
     return Effect.gen(function* () {
       const { executions, files } = yield* client
@@ -17,7 +17,7 @@ describe("an id in a path", () => {
         )
         assert.strictEqual(failureOf(yield* Effect.exit(files.url(File.FileId.make(text))))._tag, "InvalidRequest")
       }
-      // An id out of unchecked JSON.
+      // Unchecked JSON can contain an empty id.
       const empty: { id: Execution.ExecutionId } = JSON.parse('{"id":""}')
       assert.strictEqual(failureOf(yield* Effect.exit(executions.get(empty.id)))._tag, "InvalidRequest")
       assert.deepStrictEqual(urls, [])

@@ -1,4 +1,4 @@
-/** How a response body is read, and how much of it. */
+/** Tests how response bodies are read up to a limit. */
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { assert, describe, it } from "@effect/vitest"
@@ -7,7 +7,7 @@ import { readBody } from "../../src/internal/http/responseBody.js"
 
 const request = HttpClientRequest.get("https://api.modelroute.ai/v1/executions/exec_1")
 
-/** A response that can only be read as a stream. */
+/** Returns a response that can only be read as a stream. */
 const makeStreamedResponse = (size: number, headers: Record<string, string>) => {
   const response = HttpClientResponse.fromWeb(request, new Response(new Uint8Array(size), { headers }))
   const whole = Effect.dieMessage("the body was read in one piece")
@@ -17,7 +17,7 @@ const makeStreamedResponse = (size: number, headers: Record<string, string>) => 
   })
 }
 
-describe("a response body", () => {
+describe("readBody", () => {
   for (const [size, headers] of [
     [65_537, { "content-length": "65537" }],
     [1_000_000, { "content-length": "1000000" }],
@@ -25,7 +25,7 @@ describe("a response body", () => {
     [1_000_000, {}],
     [100, { "content-length": "1e2" }]
   ] as const) {
-    it.effect(`of ${size} bytes with ${JSON.stringify(headers)} is read in pieces`, () =>
+    it.effect(`reads a body of ${size} bytes with the headers ${JSON.stringify(headers)} as a stream`, () =>
       Effect.gen(function* () {
         const { bytes, end } = yield* readBody(makeStreamedResponse(size, headers), 2_000_000)
         assert.deepStrictEqual([bytes.length, end], [size, "complete"])
@@ -33,7 +33,7 @@ describe("a response body", () => {
     )
   }
 
-  it.effect("of up to 64 KiB is read in one piece", () =>
+  it.effect("reads a body of up to 64 KiB in one piece", () =>
     Effect.gen(function* () {
       const response = HttpClientResponse.fromWeb(
         request,
@@ -48,7 +48,7 @@ describe("a response body", () => {
     })
   )
 
-  it.effect("is not read beyond the limit", () =>
+  it.effect("does not read a body beyond the limit", () =>
     Effect.gen(function* () {
       let pulled = 0
       const endless = Stream.repeatEffect(

@@ -5,7 +5,7 @@ import { atStart } from "../utils/executions.js"
 import { start } from "../utils/harness.js"
 
 describe("SharedTimer", () => {
-  it.effect("needs one sleeping fiber for any number of waits", () =>
+  it.effect("uses one sleeping fiber for any number of waits", () =>
     atStart(
       Effect.gen(function* () {
         const timer = new SharedTimer()
@@ -27,7 +27,7 @@ describe("SharedTimer", () => {
         yield* TestClock.adjust("1 second")
         assert.deepStrictEqual(fired, [3, 3, 7, 9])
         assert.deepStrictEqual([...(yield* TestClock.sleeps())], [])
-        // A wait until a past moment ends immediately.
+        // A wait until a past time must end immediately.
         yield* wait(1)
         assert.deepStrictEqual(fired.at(-1), 1)
       })

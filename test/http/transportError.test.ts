@@ -1,11 +1,11 @@
-/** The reasons of transport failures in every runtime. */
+/** Tests the reasons of transport failures in every runtime. */
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe, it } from "@effect/vitest"
 import { describeTransportError } from "../../src/internal/http/transportError.js"
 
 describe("describeTransportError", () => {
-  it("finds the reason of a failure by the error codes of every runtime", () => {
+  it("determines the reason of a failure from the error codes of every runtime", () => {
     const request = HttpClientRequest.get("https://x")
     const reasonOf = (cause: unknown) =>
       describeTransportError(new HttpClientError.RequestError({ request, reason: "Transport", cause })).reason

@@ -1,4 +1,4 @@
-/** One suite over real sockets, for fetch, undici and node:http. */
+/** Tests the client over real sockets with `fetch`, undici and `node:http`. */
 import { assert } from "@effect/vitest"
 import { Chunk, Deferred, Effect, Fiber, Layer, Schedule, Stream } from "effect"
 import { Execution, File, type ModelRouteClient, RetryPolicy } from "effect-modelroute"
@@ -18,7 +18,10 @@ const collect = <E, R>(stream: Stream.Stream<Uint8Array, E, R>) =>
   Effect.map(Stream.runCollect(stream), (chunks) => Buffer.concat(Chunk.toReadonlyArray(chunks)))
 
 overEachTransport((test) => {
-  /** A client of a simulator on a port. The links of the simulator point to a server that records the headers of its requests. */
+  /**
+   * Starts a simulator on a port and returns its client. The links of the simulator point to a server that records
+   * request headers.
+   */
   const makeOnPort = (options: SimulatorServer.Options, client: Partial<ModelRouteClient.Options> = {}) =>
     Effect.gen(function* () {
       const stored = { size: 64 * 1024 }
@@ -35,7 +38,7 @@ overEachTransport((test) => {
     })
 
   test.full(
-    "never exceeds the rate limit with more concurrent requests than the limit",
+    "does not exceed the rate limit with more concurrent requests than the limit",
     Effect.gen(function* () {
       const limit = 40
       const { client, simulator } = yield* makeOnPort({ rateLimit: { limit, window: "1 second" } })
@@ -90,7 +93,7 @@ overEachTransport((test) => {
 
   for (const download of ["json", "bytes", "redirect"] as const) {
     test(
-      `downloads a file that is sent as ${download}, without the API key or trace headers for storage`,
+      `downloads a file as ${download} without sending the API key or trace headers to storage`,
       Effect.gen(function* () {
         const { client, simulator, storage, stored } = yield* makeOnPort({ download }, { propagateTraceContext: true })
         const { fileIds } = yield* client.executions.run(small, { pollSchedule })
@@ -115,12 +118,12 @@ overEachTransport((test) => {
   }
 
   test(
-    "distinguishes a failed connection, a broken connection and a timeout",
+    "distinguishes between a failed connection, a broken connection and a timeout",
     Effect.gen(function* () {
       const closed = yield* Effect.scoped(serve(() => {}))
       const unconnected = yield* Effect.flip((yield* makeClientAt(closed.url)).request("POST", "/x", {}))
       assert.strictEqual(unconnected._tag === "TransportError" && unconnected.reason, "connect")
-      // The request was not sent, so even a POST without a key is retried.
+      // Even a POST request without a key is retried because the request was not sent.
       assert.strictEqual(unconnected.attempts, 4)
       assert.include(unconnected.message, "ECONNREFUSED")
 
@@ -138,7 +141,7 @@ overEachTransport((test) => {
   )
 
   test(
-    "distinguishes a truncated body and a body that cannot be decoded",
+    "distinguishes a truncated body from a body that cannot be decoded",
     Effect.gen(function* () {
       const cut = yield* serve((response) => {
         response.writeHead(200, { "content-length": "100", "content-type": "application/json" })
@@ -160,7 +163,7 @@ overEachTransport((test) => {
   )
 
   test(
-    "reads at most 1 MiB of a 50 MB error",
+    "reads at most 1 MiB of a 50 MB error response",
     Effect.gen(function* () {
       let written = 0
       const chunk = Buffer.alloc(64 * 1024, "x")
@@ -181,7 +184,7 @@ overEachTransport((test) => {
       const error = yield* Effect.flip(client.executions.get(id))
       const after = process.memoryUsage()
       assert.strictEqual(error._tag === "UnexpectedResponse" && error.body.length, 2048)
-      // The buffers of the sockets on both sides count, too.
+      // The bound includes the buffers of the sockets on both sides.
       assert.isBelow(written, 16_000_000)
       assert.isBelow(after.arrayBuffers - before.arrayBuffers, 16_000_000)
     })

@@ -1,4 +1,4 @@
-/** Unusual servers on real sockets. All three transports behave in the same way. */
+/** Tests unusual servers over real sockets. All three transports must behave in the same way. */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { gzipSync } from "node:zlib"
 import { assert } from "@effect/vitest"
@@ -14,7 +14,7 @@ const MiB = 1024 * 1024
 const json = (response: ServerResponse, body: unknown) =>
   void response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body))
 
-/** An API that returns an upload URL of this server and confirms every upload. */
+/** Starts an API server that receives uploads at its own URL and confirms every upload. */
 const serveUploads = (put: (response: ServerResponse, request: IncomingMessage) => void, query = "") =>
   serve((response, request) => {
     if (request.url?.startsWith("/put")) return put(response, request)
@@ -26,7 +26,7 @@ const collectBytes = (download: Stream.Stream<Uint8Array, unknown>) =>
 
 const noRetry = { retry: RetryPolicy.none }
 
-/** Sends a body with a declared length, and closes the connection after `kept` bytes. */
+/** Declares the full length of a body and closes the connection after `kept` bytes. */
 const sendTruncated = (response: ServerResponse, headers: Record<string, string>, body: Uint8Array, kept: number) => {
   response.writeHead(200, { ...headers, "content-length": String(body.length) })
   response.write(body.subarray(0, kept))
@@ -38,7 +38,7 @@ const gzipped = gzipSync(JSON.stringify(execution))
 
 overEachTransport((test, name) => {
   test(
-    "an API response with Content-Encoding gzip is decoded",
+    "executions.get decodes a gzip response",
     Effect.gen(function* () {
       const server = yield* serve((response) => {
         response.writeHead(200, { "content-type": "application/json", "content-encoding": "gzip" }).end(gzipped)
@@ -53,12 +53,12 @@ overEachTransport((test, name) => {
     ["in chunks", "chunked"]
   ] as const) {
     test(
-      `a truncated API response with Content-Encoding gzip is a truncated transport error, ${how}`,
+      `executions.get reports a truncated gzip response ${how} as truncated`,
       Effect.gen(function* () {
         const server = yield* serve((response) => {
           const headers = { "content-type": "application/json", "content-encoding": "gzip" }
           if (body === undefined) return sendTruncated(response, headers, gzipped, gzipped.length - 20)
-          // The transfer ends correctly, but the gzip stream does not.
+          // The transfer is complete, but the gzip stream is truncated.
           return void response.writeHead(200, headers).end(gzipped.subarray(0, gzipped.length - 20))
         })
         const error = yield* Effect.flip((yield* makeClientAt(server.url, noRetry)).executions.get(id))
@@ -69,7 +69,7 @@ overEachTransport((test, name) => {
   }
 
   test(
-    "an error with Content-Encoding gzip is decoded",
+    "executions.get decodes a gzip error response",
     Effect.gen(function* () {
       const error = gzipSync(JSON.stringify({ error: { code: "INSUFFICIENT_BALANCE", message: "Top up." } }))
       const server = yield* serve((response) => {
@@ -81,7 +81,7 @@ overEachTransport((test, name) => {
   )
 
   test(
-    "a download requests the stored bytes, and decodes them if they are encoded nevertheless",
+    "files.download requests unencoded bytes but decodes an encoded response",
     Effect.gen(function* () {
       const server = yield* serve((response, request) => {
         if (request.url !== "/file") {
@@ -101,7 +101,7 @@ overEachTransport((test, name) => {
   )
 
   test(
-    "a truncated encoded download fails, and does not end normally",
+    "files.download fails if an encoded response is truncated",
     Effect.gen(function* () {
       const stored = gzipSync(Buffer.from(Array.from({ length: 200_000 }, (_, n) => (n * n) % 251)))
       const server = yield* serve((response) => {
@@ -117,7 +117,7 @@ overEachTransport((test, name) => {
 
   for (const location of ["ftp://127.0.0.1/x", "data:text/plain,secret", "file:///etc/hostname", "javascript:0"]) {
     test(
-      `a download does not follow a redirect to ${location}`,
+      `files.download does not follow a redirect to ${location}`,
       Effect.gen(function* () {
         const server = yield* serve((response) => {
           response.writeHead(302, { location }).end()
@@ -131,7 +131,7 @@ overEachTransport((test, name) => {
   }
 
   test(
-    "an upload fails if storage responds before it has read the bytes",
+    "files.upload fails if storage responds before the upload is complete",
     Effect.gen(function* () {
       const server = yield* serveUploads((response, request) => {
         request.pause()
@@ -149,11 +149,11 @@ overEachTransport((test, name) => {
   )
 
   for (const [what, text, expectedLinks] of [
-    ["because its URL has expired is sent to a new URL", "Request has expired", 2],
-    ["for another reason fails with its response", "The signature does not match", 1]
+    ["requests a new URL if storage rejects an expired URL early", "Request has expired", 2],
+    ["fails with the response if storage rejects the signature early", "The signature does not match", 1]
   ] as const) {
     test(
-      `an upload that storage rejects before it has the bytes ${what}`,
+      `files.upload ${what}`,
       Effect.gen(function* () {
         let links = 0
         const server = yield* serve((response, request) => {
@@ -171,14 +171,15 @@ overEachTransport((test, name) => {
         if (upload._tag === "Right") return assert.strictEqual(expectedLinks, 2)
         assert.propertyVal(upload.left, "_tag", "UnexpectedResponse")
         assert.propertyVal(upload.left, "status", 403)
-        // The platform's client for node:http loses the response of the first attempt. The request of the URL is an attempt, too.
+        // The platform's `node:http` client loses the response of the first attempt. The request for the upload URL is
+        // also an attempt.
         assert.isAtMost("attempts" in upload.left ? upload.left.attempts : 0, 3)
       })
     )
   }
 
   test(
-    "an upload fails if the confirmation has a smaller size",
+    "files.upload fails if the confirmation reports a smaller size",
     Effect.gen(function* () {
       const server = yield* serve((response, request) => {
         if (request.url === "/put") return void request.on("end", () => response.writeHead(200).end())
@@ -197,13 +198,13 @@ overEachTransport((test, name) => {
 
   const piece = new Uint8Array(65_536)
   const sources = [
-    ["that always has more", Stream.repeatValue(piece)],
-    ["that waits for more", Stream.concat(Stream.make(piece), Stream.never)]
+    ["with endless data", Stream.repeatValue(piece)],
+    ["that waits for more data", Stream.concat(Stream.make(piece), Stream.never)]
   ] as const
-  // The platform's client for node:http reads the response only after the source has ended or the connection is closed.
+  // The platform's `node:http` client reads the response only after the source ends or the connection closes.
   for (const [what, content] of name === "node:http" ? sources.slice(0, 1) : sources) {
     test(
-      `the source of an upload that storage rejects early is finalized: one ${what}`,
+      `files.upload finalizes a source ${what} if storage rejects the upload early`,
       Effect.gen(function* () {
         const finalized = yield* Deferred.make<void>()
         const server = yield* serveUploads((response, request) => {
@@ -227,7 +228,7 @@ overEachTransport((test, name) => {
     ["a rejected PUT", (response) => response.writeHead(403).end(`<Error>${canary}</Error>`)]
   ] satisfies ReadonlyArray<readonly [string, (response: ServerResponse, request: IncomingMessage) => void]>) {
     test(
-      `no log line of any level and no error contains the signature of ${what}`,
+      `files.upload excludes the URL signature of ${what} from logs and errors`,
       Effect.gen(function* () {
         const server = yield* serveUploads(put, `?X-Amz-Signature=${canary}&X-Amz-Expires=60`)
         const lines: Array<string> = []
@@ -243,7 +244,7 @@ overEachTransport((test, name) => {
           Logger.withMinimumLogLevel(LogLevel.All),
           Effect.provide(log)
         )
-        // A fiber that still runs in the background may log when it ends.
+        // A fiber in the background can write a log line when the fiber ends.
         yield* Effect.sleep("20 millis")
         assert.notInclude(JSON.stringify([exit, lines]), canary)
         assert.strictEqual(exit._tag, what.includes("204") ? "Success" : "Failure")
@@ -252,7 +253,7 @@ overEachTransport((test, name) => {
   }
 
   test(
-    "no error contains the user name or password of an upload URL",
+    "files.upload excludes the user name and password of the upload URL from errors",
     Effect.gen(function* () {
       const server = yield* serve((response, request) =>
         json(response, { file_id: "file_1", upload_url: `http://canaryuser:canarypass@${request.headers.host}/put` })
@@ -267,7 +268,7 @@ overEachTransport((test, name) => {
     received.map(({ url }) => url).filter((url) => !url.startsWith("/v1/"))
 
   test(
-    "the fragment of a link is not sent",
+    "files.upload and files.download do not send the fragment of a URL",
     Effect.gen(function* () {
       const storage = yield* serve((response) => {
         response.writeHead(302, { location: "/file?b=2#canary2" }).end()
@@ -292,7 +293,7 @@ overEachTransport((test, name) => {
 
   for (const user of ["canaryuser", "canaryuser:canarypass", ":canarypass"]) {
     test(
-      `a link or redirect to a URL with the user information ${user} is not followed`,
+      `files.upload and files.download reject a URL with the user information ${user}`,
       Effect.gen(function* () {
         const server = yield* serve((response, request) => {
           const url = `http://${user}@${request.headers.host}/file`
@@ -318,7 +319,7 @@ overEachTransport((test, name) => {
   }
 
   test(
-    "a download of known size fails at the first byte beyond that size",
+    "files.download fails at the first byte beyond the known size",
     Effect.gen(function* () {
       let written = 0
       const chunk = Buffer.alloc(10_000)
@@ -342,13 +343,13 @@ overEachTransport((test, name) => {
       )
       assert.propertyVal(error, "_tag", "UnexpectedResponse")
       assert.isAtMost(received, 40_000)
-      // The buffers of the sockets on both sides.
+      // The bound includes the buffers of the sockets on both sides.
       assert.isBelow(written, 20 * MiB)
     })
   )
 
   test(
-    "a large JSON body of declared length is read completely",
+    "executions.get reads a large JSON body of declared length completely",
     Effect.gen(function* () {
       const large = { id: "exec_1", status: "COMPLETED", output: { data: "x".repeat(25 * MiB) } }
       const server = yield* serve((response) => {

@@ -1,4 +1,4 @@
-/** How a client uses its gate: permit requests, reported outcomes, shared polls. */
+/** Tests how a client uses its gate. Covers permit requests, reported outcomes and shared polls. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import { assert, describe, it } from "@effect/vitest"
@@ -16,14 +16,17 @@ const times = <A>(n: number, value: A): ReadonlyArray<A> => Array.from({ length:
 
 const create = ({ executions }: ModelRouteClient.Service) => executions.create(image)
 
-/** Allows three requests in 10 s. Provides the gate for its snapshot. */
+/**
+ * Returns a layer with a limit of three requests in 10 s. The layer also provides the gate because tests read its
+ * snapshot.
+ */
 const limited = (simulator: SimulatorOptions = {}, client: Omit<ModelRouteClient.Options, "apiKey"> = {}) =>
   Layer.provideMerge(
     layer({ simulator: { rateLimit: { limit: 3, window: "10 seconds" }, date: false, ...simulator }, client }),
     RateLimitGate.layer
   )
 
-/** Lists the requests: the key, else the operation, and the seconds from `start` to the arrival. */
+/** Returns the requests. Each entry contains the key or the operation, and the arrival in seconds after `start`. */
 const sent = Effect.flatMap(Simulator, ({ requests }) =>
   Effect.map(requests, (all) =>
     all.map(({ at, idempotencyKey, operation }) => [idempotencyKey ?? operation, (at - start) / 1000] as const)
@@ -36,8 +39,8 @@ const pollTimes = Effect.map(arrivalTimes("executions.get"), (at) => at.map((mil
 const joinAll = <A, E>(fibers: ReadonlyArray<Fiber.Fiber<A, E>>) =>
   Effect.map(runToEnd(Effect.forEach(fibers, Fiber.join)), valueOf)
 
-describe("a queued request", () => {
-  it.effect("asks the policy to confirm the wait, and uses none of its retries", () =>
+describe("Gate.withPermit", () => {
+  it.effect("confirms the wait with the retry policy without using a retry", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { inject } = yield* Simulator
@@ -51,7 +54,7 @@ describe("a queued request", () => {
     ).pipe(Effect.provide(limited({}, { retry: RetryPolicy.rateLimit({ times: 1 }) })))
   )
 
-  it.effect("takes turns with requests of other classes", () =>
+  it.effect("admits requests of different classes in turn", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { executions } = client
@@ -74,7 +77,7 @@ describe("a queued request", () => {
     ).pipe(Effect.provide(limited()))
   )
 
-  it.effect("goes before the other requests of its class if it is a retry", () =>
+  it.effect("admits a retry before the first attempts of its class", () =>
     withClient((client) =>
       Effect.gen(function* () {
         yield* joinAll(yield* Effect.forEach(times(4, client), (one) => Effect.fork(create(one))))
@@ -93,7 +96,7 @@ describe("a queued request", () => {
     )
   )
 
-  it.effect("counts in the gauge of waiting requests until it is interrupted", () =>
+  it.effect("counts a queued request in the gauge of waiting requests until the request is interrupted", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const waiting = Effect.map(Metric.value(Metrics.waiting), ({ value }) => value)
@@ -108,7 +111,7 @@ describe("a queued request", () => {
     ).pipe(Effect.provide(limited()))
   )
 
-  it.effect("fails when other requests make its wait longer than maxWait, as soon as the gate closes again", () =>
+  it.effect("fails a queued request if other requests extend its wait beyond maxWait", () =>
     withClient((client) =>
       Effect.gen(function* () {
         yield* Effect.forEach(times(3, client), create)
@@ -120,11 +123,11 @@ describe("a queued request", () => {
         const one = Effect.flatMap(Effect.exit(create(client)), ended)
         const creates = yield* Effect.forEach(times(6, one), (effect) => Effect.fork(effect))
         yield* TestClock.adjust("1 second")
-        // The limit is nearly used up, so the first polls come after 4 s instead of 2 s.
+        // Polling starts after 4 s instead of 2 s because the limit is nearly used up.
         const ids = Array.from({ length: 30 }, (_, i) => Execution.ExecutionId.make(`exec_${i}`))
         const polls = yield* Effect.forEach(ids, (id) => Effect.fork(Effect.exit(client.executions.await(id))))
         const ends = yield* joinAll(creates)
-        // Without the polls, all six would be sent within 20 s.
+        // Without the polls, all six create requests would be sent within 20 s.
         assert.deepStrictEqual(ends, [
           ["sent", 10],
           ["sent", 10],
@@ -139,47 +142,48 @@ describe("a queued request", () => {
   )
 
   for (const [name, latency, waiting] of [
-    ["before the rejection", 0, 15],
-    ["when asked to confirm", 100, 14]
+    ["without latency", 0, 15],
+    ["with a latency of 100 ms", 100, 14]
   ] as const) {
-    it.effect(
-      `after a rejection without a reset waits only if its turn comes in time, and fails ${name} otherwise`,
-      () =>
-        Effect.gen(function* () {
-          const gate = new Gate()
-          let responses = 0
-          const permitRequest = makePermitRequest({
-            failureFor: ({ wait }) => (wait > 15_000 ? "declined" : undefined)
+    it.effect(`fails paced requests that would wait longer than accepted, ${name}`, () =>
+      Effect.gen(function* () {
+        const gate = new Gate()
+        let responses = 0
+        const permitRequest = makePermitRequest({
+          failureFor: ({ wait }) => (wait > 15_000 ? "declined" : undefined)
+        })
+        const one = gate.withPermit(permitRequest, (permit) =>
+          Effect.gen(function* () {
+            const sentAt = yield* Clock.currentTimeMillis
+            yield* Effect.sleep(latency)
+            responses += 1
+            yield* permit.reportResponse(responses === 1 ? 429 : 200, {})
+            return sentAt - start
           })
-          const one = gate.withPermit(permitRequest, (permit) =>
-            Effect.gen(function* () {
-              const sentAt = yield* Clock.currentTimeMillis
-              yield* Effect.sleep(latency)
-              responses += 1
-              yield* permit.reportResponse(responses === 1 ? 429 : 200, {})
-              return sentAt - start
-            })
-          )
-          const fibers = yield* Effect.forEach(times(40, one), (request) => Effect.fork(request))
-          yield* Effect.sleep(latency + 1)
-          assert.strictEqual(gate.waiting, waiting)
-          const exits = yield* Effect.forEach(fibers, Fiber.await)
-          const [rejectedAt, ...sentAt] = exits.filter(Exit.isSuccess).map(({ value }) => value)
-          assert.strictEqual(rejectedAt, 0)
-          assert.deepStrictEqual(
-            sentAt,
-            Array.from({ length: waiting }, (_, i) => latency + 1000 * (i + 1))
-          )
-          assert.deepStrictEqual(exits.filter(Exit.isFailure).map(failureOf), times(39 - waiting, "declined"))
-        }).pipe(inVirtualTime)
+        )
+        const fibers = yield* Effect.forEach(times(40, one), (request) => Effect.fork(request))
+        yield* Effect.sleep(latency + 1)
+        assert.strictEqual(gate.waiting, waiting)
+        const exits = yield* Effect.forEach(fibers, Fiber.await)
+        const [rejectedAt, ...sentAt] = exits.filter(Exit.isSuccess).map(({ value }) => value)
+        assert.strictEqual(rejectedAt, 0)
+        assert.deepStrictEqual(
+          sentAt,
+          Array.from({ length: waiting }, (_, i) => latency + 1000 * (i + 1))
+        )
+        assert.deepStrictEqual(exits.filter(Exit.isFailure).map(failureOf), times(39 - waiting, "declined"))
+      }).pipe(inVirtualTime)
     )
   }
 })
 
-describe("a wall clock that is set back by an hour", () => {
+describe("Gate after a wall clock change", () => {
   const minute = 60_000
 
-  /** Returns when three requests were sent, on the steady clock. `toHeaders` are the headers of a response at a moment. */
+  /**
+   * Returns the send times of three requests on the steady clock. `toHeaders` creates the headers of a response at the
+   * given time.
+   */
   const sentAt = (toHeaders: (now: number) => { readonly [name: string]: string }) =>
     Effect.gen(function* () {
       const steady = yield* Effect.clock
@@ -210,7 +214,7 @@ describe("a wall clock that is set back by an hour", () => {
   })
   const nextMinute = (now: number): number => (Math.floor(now / minute) + 1) * minute
 
-  it.effect("does not delay requests that come later, with or without a queue", () =>
+  it.effect("does not delay later requests if the clock was set back by one hour", () =>
     Effect.gen(function* () {
       for (const others of [0, 1]) {
         const sent = yield* Effect.gen(function* () {
@@ -253,7 +257,7 @@ describe("a wall clock that is set back by an hour", () => {
     ],
     ["a server that reports the seconds to the reset", makeHeaders((now) => (nextMinute(now) - now) / 1000)]
   ] as const) {
-    it.effect(`does not delay queued requests for ${name}`, () =>
+    it.effect(`does not delay queued requests to ${name} if the clock was set back by one hour`, () =>
       Effect.gen(function* () {
         const [first = -1, second = -1, third = -1] = yield* sentAt(toHeaders)
         assert.strictEqual(first, 0)
@@ -264,8 +268,8 @@ describe("a wall clock that is set back by an hour", () => {
   }
 })
 
-describe("the outcome of a request", () => {
-  it.effect("returns the permit if no connection was made", () => {
+describe("Gate", () => {
+  it.effect("releases the permit of a request if the connection fails", () => {
     let requests = 0
     const cause = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" })
     const transformClient = (client: HttpClient.HttpClient) =>
@@ -283,7 +287,7 @@ describe("the outcome of a request", () => {
     ).pipe(Effect.provide(limited({ rateLimit: { limit: 2, window: "10 seconds" } }, { transformClient })))
   })
 
-  it.effect("blocks after a 429 until the reset by the clock skew of all responses, earlier than by one response", () =>
+  it.effect("converts the reset of a 429 with the clock skew of all responses", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { inject } = yield* Simulator
@@ -291,7 +295,7 @@ describe("the outcome of a request", () => {
         yield* TestClock.adjust("700 millis")
         yield* inject(Fault.rateLimited({ resetIn: "7300 millis" }))
         valueOf(yield* runToEnd(create(client)))
-        // By this response alone, whose `Date` is rounded down to 0 s, it would be at 8.7 s.
+        // With the clock skew of this response alone, the block would end at 8.7 s.
         assert.deepStrictEqual(yield* arrivalTimes(), [0, 700, 8002])
       })
     ).pipe(Effect.provide(limited({ rateLimit: false, date: true })))
@@ -317,14 +321,14 @@ describe("the outcome of a request", () => {
       return soon
     }).pipe(inVirtualTime)
 
-  it.effect("allows two more probes if it failed", () =>
+  it.effect("allows two more probes after a failed probe", () =>
     Effect.gen(function* () {
       const lost = (gate: Gate) => gate.withPermit(makePermitRequest(), () => Effect.delay(Effect.fail("lost"), 1000))
       assert.deepStrictEqual(yield* sentAfter(lost), [1000, 1000])
     })
   )
 
-  it.effect("allows one more probe if it was interrupted", () =>
+  it.effect("allows one more probe after an interrupted probe", () =>
     Effect.gen(function* () {
       const interrupted = (gate: Gate) =>
         Effect.asVoid(
@@ -337,7 +341,7 @@ describe("the outcome of a request", () => {
     })
   )
 
-  it.effect("returns the permit if it was interrupted at the moment of its admission", () =>
+  it.effect("releases the permit of a request that is interrupted during its admission", () =>
     Effect.gen(function* () {
       const gate = new Gate()
       const other = yield* Deferred.make<Fiber.RuntimeFiber<void, string>>()
@@ -368,10 +372,10 @@ describe("the outcome of a request", () => {
   )
 })
 
-describe("the snapshot", () => {
+describe("RateLimitGate.snapshot", () => {
   const millis = (moment: DateTime.Utc | undefined) => moment && DateTime.toEpochMillis(moment) - start
 
-  it.effect("has the end of a block while it lasts, and all rejections", () =>
+  it.effect("contains the end of a block until the block ends and the number of all rejections", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const fiber = yield* Effect.fork(create(client))
@@ -385,7 +389,7 @@ describe("the snapshot", () => {
     ).pipe(Effect.provide(limited({ faults: [Fault.rateLimited({ resetIn: "5 seconds" })] })))
   )
 
-  it.effect("has the remaining requests and the reset while the window lasts, and the limit forever", () =>
+  it.effect("omits the remaining requests and the reset after the end of the window", () =>
     withClient((client) =>
       Effect.gen(function* () {
         yield* create(client)
@@ -400,21 +404,21 @@ describe("the snapshot", () => {
   )
 })
 
-describe("shared polls", () => {
-  it.effect("fail for all waits with a transient failure, and all waits continue", () =>
+describe("SharedPolls", () => {
+  it.effect("continues all waits after a transient poll failure", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const { inject } = yield* Simulator
         const { id } = yield* executions.create(image)
         yield* inject(...Fault.times(4, Fault.badGateway))
         yield* joinAll(yield* Effect.forEach(times(2, id), (one) => Effect.fork(executions.await(one))))
-        // One poll and its three retries, then the next poll. No wait has polled alone meanwhile.
+        // The waits share every poll. The first poll has three retries and is followed by the next poll.
         assert.deepStrictEqual(yield* pollTimes, [2, 3, 5, 9, 12])
       })
     ).pipe(Effect.provide(limited({ rateLimit: false })))
   )
 
-  it.effect("are repeated by another wait if the first one does not retry a rejection, and continue for both", () =>
+  it.effect("repeats a rejected poll for another wait if the first wait does not retry", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const { inject } = yield* Simulator
@@ -427,13 +431,14 @@ describe("shared polls", () => {
           ends.map(({ status }) => status),
           ["COMPLETED", "COMPLETED"]
         )
-        // The other wait polls when the gate opens. The next poll comes after 6 s instead of 3 s, because the limit is nearly used up.
+        // The other wait polls when the gate opens. The next poll follows after 6 s instead of 3 s because the limit is
+        // nearly used up.
         assert.deepStrictEqual(yield* pollTimes, [2.1, 3.2, 9.3])
       })
     ).pipe(Effect.provide(limited({ rateLimit: false, onRequest: () => Effect.sleep(100) })))
   )
 
-  it.effect("are shared with later waits, also after one wait was interrupted", () =>
+  it.effect("shares polls with later waits after the interruption of a wait", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const { id } = yield* executions.create(image)
@@ -451,7 +456,7 @@ describe("shared polls", () => {
     ).pipe(Effect.provide(limited({ rateLimit: false })))
   )
 
-  it.effect("come half as often if more than half of the limit is used", () =>
+  it.effect("doubles the poll interval if more than half of the limit is used", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const made = yield* Effect.forEach(times(40, client), create)

@@ -1,7 +1,8 @@
 /**
- * Random histories at a reference limiter: requests of all classes, some interrupted in the queue or in flight, some with a
- * lost or empty response, with any latency, skew and window. A client without other clients is never rejected. Every request
- * that is not interrupted completes, and nothing remains.
+ * Tests the gate with random histories of requests against a reference limiter. The histories contain all request
+ * classes and any latency, clock skew and window. Some requests are interrupted, are lost or have a response without
+ * headers. A client without other clients must not be rejected. Every request must complete unless it is interrupted.
+ * The gate must be empty at the end.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Exit, FastCheck as fc, Fiber, Option } from "effect"
@@ -24,7 +25,7 @@ interface RequestPlan {
   readonly returnMillis: number
   /** Milliseconds from the request to the interruption of its caller. */
   readonly interruptAfter: number | undefined
-  /** Outcome of the request: a complete response, one without headers, a lost one, or never sent. */
+  /** Outcome of the request: a complete response, a response without headers, a lost response or an unsent request. */
   readonly outcome: "complete" | "noHeaders" | "lost" | "unsent"
 }
 
@@ -55,11 +56,11 @@ const history = fc.record({
 
 type History = typeof history extends fc.Arbitrary<infer H> ? H : never
 
-/** A limiter that only counts the accepted requests of each window. */
+/** Limiter that only counts the accepted requests of each window. */
 class ReferenceLimiter {
   accepted = 0
   rejections = 0
-  /** Requests without a complete response to the client. */
+  /** Number of requests without a complete response to the client. */
   unreported = 0
   private window = Number.NaN
   private used = 0
@@ -142,12 +143,12 @@ const playHistory = (options: History) =>
       Effect.map(Fiber.await(fiber), (exit) => ({ exit, plan }))
     )
     const waited = (yield* Clock.currentTimeMillis) - from
-    // Wait until the server has handled all requests.
+    // Requests of interrupted callers can still be on their way to the server.
     yield* Effect.sleep(500)
     return {
       server,
       waited,
-      // Each window admits as many requests as the limit, or one at a time without responses.
+      // Each window admits as many requests as the limit. Without responses, requests are admitted one at a time.
       bound: (plans.length / limit + 2) * 2 * window + plans.length * 1900,
       left: { waiting: gate.waiting, inFlight: gate.limiter.inFlight },
       stuck: ends.filter(({ exit, plan }) => Exit.isFailure(exit) && plan.interruptAfter === undefined).length,
@@ -155,23 +156,23 @@ const playHistory = (options: History) =>
     }
   })
 
-describe("the gate at a reference limiter", () => {
-  it.effect(`has no rejection and completes every request in ${histories} histories from seed ${seed}`, () =>
+describe("Gate", () => {
+  it.effect(`completes every request without a rejection in ${histories} random histories (seed ${seed})`, () =>
     Effect.gen(function* () {
       let completeHistories = 0
       let interrupted = 0
       for (const [i, options] of fc.sample(history, { numRuns: histories, seed }).entries()) {
         const name = `seed ${seed}, history ${i}: ${JSON.stringify(options)}`
-        // `runInVirtualTime` dies if a sleeper remains.
+        // `runInVirtualTime` fails with a defect if a fiber is still sleeping.
         const { bound, server, waited, ...rest } = valueOf(yield* runInVirtualTime(silent(playHistory(options)), start))
         assert.deepStrictEqual(rest, { left: { waiting: 0, inFlight: 0 }, stuck: 0, defects: 0 }, name)
         assert.isAtMost(waited, bound, name)
-        // A request without a response can have used the last request of a window, and the gate sends more probes then.
+        // A request without a response can use the last request of a window. The gate then sends more probes.
         assert.isAtMost(server.rejections, 2 * server.unreported, name)
         if (server.unreported === 0 && server.accepted > options.limit) completeHistories += 1
         interrupted += options.plans.filter(({ interruptAfter }) => interruptAfter !== undefined).length
       }
-      // Many histories must have complete responses and span several windows.
+      // The test is meaningful only if many histories have complete responses and span several windows.
       assert.isAbove(completeHistories, histories / 6)
       assert.isAbove(interrupted, histories)
     })

@@ -1,11 +1,11 @@
-/** The limiter without a gate: its capacity at each moment, after requests and responses. */
+/** Tests the limiter without a gate. Checks the capacity after requests and responses. */
 import { assert, describe, it } from "@effect/vitest"
 import { Limiter, type SentRequest } from "../../src/internal/rateLimit/limiter.js"
 import { parseRateLimitHeaders, type RateLimitInfo } from "../../src/internal/retry/rateLimitHeaders.js"
 import { start } from "../utils/harness.js"
 import { type ReportedLimit, toRateLimitInfo } from "../utils/reportedLimit.js"
 
-/** Creates a limiter. `known` is the response to a request before `start`. Moments are milliseconds after `start`. */
+/** Creates a limiter. `known` is the response to a request before `start`. Times are in milliseconds after `start`. */
 const makeLimiter = (known?: ReportedLimit) => {
   const limiter = new Limiter()
   const send = (at: number): SentRequest => limiter.register(start + at)
@@ -26,8 +26,8 @@ const makeLimiter = (known?: ReportedLimit) => {
   return { abandon, blockedUntil, capacityAt, limiter, lose, permitsAt, reject, respond, send }
 }
 
-describe("probes", () => {
-  it("double every 2 s without a response", () => {
+describe("Limiter.capacity", () => {
+  it("doubles the number of probes every 2 s without a response", () => {
     const { permitsAt, send, capacityAt } = makeLimiter()
     assert.strictEqual(permitsAt(0), 1)
     send(0)
@@ -41,56 +41,56 @@ describe("probes", () => {
     assert.strictEqual(permitsAt(6000), 4)
   })
 
-  it("wait for 2 s again after each response", () => {
+  it("waits 2 s after each response before it doubles the number of probes", () => {
     const { respond, permitsAt, send } = makeLimiter()
     const first = send(0)
     send(2000)
     respond(first, 3000)
-    // Two probes may be in flight after a response without headers, and one is.
+    // Two probes may be in flight after a response without headers. One probe is already in flight.
     assert.strictEqual(permitsAt(3000), 1)
     assert.strictEqual(permitsAt(4999), 1)
     assert.strictEqual(permitsAt(5000), 3)
   })
 
-  it("never exceed the limit, including lost requests that can still arrive", () => {
+  it("counts lost probes against the limit until they expire", () => {
     const { lose, send, capacityAt } = makeLimiter({ limit: 2, remaining: 0, reset: 10_000 })
     for (const at of [10_000, 10_100]) lose(send(at), at + 50)
     assert.deepStrictEqual(capacityAt(10_200), { permits: 0, recheckAt: 11_050, limited: false })
   })
 
-  it("allow two more after one that was never sent", () => {
+  it("allows two probes after an unsent probe", () => {
     const { limiter, permitsAt, send } = makeLimiter()
     limiter.onUnsent(send(0), start + 1)
     assert.strictEqual(permitsAt(2), 2)
   })
 
-  it("allow two more after one that was lost", () => {
+  it("allows two probes after a lost probe", () => {
     const { lose, permitsAt, send } = makeLimiter()
     lose(send(0), 1)
     assert.strictEqual(permitsAt(2), 2)
   })
 
-  it("allow two more in a new window after a response without headers", () => {
+  it("allows two probes in a new window after a response without headers", () => {
     const { respond, permitsAt, send } = makeLimiter({ limit: 60, remaining: 0, reset: 10_000 })
     respond(send(10_000), 10_050)
     assert.strictEqual(permitsAt(10_060), 2)
   })
 
-  it("start with one in each window", () => {
+  it("starts each window with one probe", () => {
     const { respond, lose, permitsAt, send } = makeLimiter({ limit: 60, remaining: 0, reset: 10_000 })
     for (const at of [10_000, 10_100, 10_200]) lose(send(at), at + 50)
     respond(send(10_300), 10_350, { limit: 60, remaining: 40, reset: 20_000 })
     assert.strictEqual(permitsAt(20_000), 1)
   })
 
-  it("start with one after a rejection", () => {
+  it("allows one probe after a rejection", () => {
     const { lose, permitsAt, reject, send } = makeLimiter({ limit: 60, remaining: 0, reset: 10_000 })
     for (const at of [10_000, 10_100, 10_200]) lose(send(at), at + 50)
     reject(send(10_300), 10_350, { retryAfter: 12_350 })
     assert.strictEqual(permitsAt(12_350), 1)
   })
 
-  it("of an earlier window do not count among the probes of the current window", () => {
+  it("ignores the response to a probe of an earlier window", () => {
     const { respond, permitsAt, send } = makeLimiter({ limit: 60, remaining: 0, reset: 10_000 })
     const late = send(10_000)
     respond(send(12_000), 12_050, { limit: 60, remaining: 58, reset: 20_000 })
@@ -101,8 +101,8 @@ describe("probes", () => {
   })
 })
 
-describe("requests without a response", () => {
-  it("count against a window that opened after they were sent", () => {
+describe("Limiter without responses", () => {
+  it("counts an interrupted request against a window that opens later", () => {
     const { abandon, respond, permitsAt, send } = makeLimiter({ limit: 2, remaining: 1, reset: 10_000 })
     abandon(send(9990), 9991)
     assert.strictEqual(permitsAt(9992), 0)
@@ -110,7 +110,7 @@ describe("requests without a response", () => {
     assert.deepStrictEqual([permitsAt(10_060), permitsAt(11_500)], [0, 0])
   })
 
-  it("are taken off the remaining requests 1 s after they were abandoned", () => {
+  it("subtracts an interrupted request from the remaining requests after 1 s", () => {
     const { abandon, limiter, send, capacityAt } = makeLimiter({ limit: 60, remaining: 5, reset: 60_000 })
     abandon(send(2000), 2010)
     capacityAt(3009)
@@ -119,18 +119,18 @@ describe("requests without a response", () => {
     assert.strictEqual(limiter.window?.remaining, 4)
   })
 
-  it("count as accepted in the learned allowance", () => {
+  it("includes an interrupted request in the estimated allowance", () => {
     const { abandon, respond, permitsAt, reject, send, capacityAt } = makeLimiter()
     for (const at of [0, 1, 2]) respond(send(at), at + 1)
     abandon(send(10), 11)
     capacityAt(1011)
     reject(send(1100), 1150, { retryAfter: 60_000 })
     respond(send(60_000), 60_050)
-    // Four requests were accepted, and one of the next four is used.
+    // The allowance is four requests, and one request of the new window is used.
     assert.strictEqual(permitsAt(60_060), 3)
   })
 
-  it("are not own requests if they were withdrawn, so that one more used request shows other clients", () => {
+  it("does not count a withdrawn request as a request of this client", () => {
     const { respond, limiter, send } = makeLimiter({ limit: 60, remaining: 59, reset: 60_000 })
     limiter.onWithdrawn(send(2000), start + 2000)
     respond(send(2001), 2050, { limit: 60, remaining: 58, reset: 60_000 })
@@ -141,7 +141,7 @@ describe("requests without a response", () => {
   })
 })
 
-describe("the learned limit", () => {
+describe("Limiter without a reported limit", () => {
   it("counts requests before the first reported window against that window", () => {
     const { respond, limiter, send } = makeLimiter()
     for (const at of [0, 1, 2]) respond(send(at), at + 1)
@@ -149,7 +149,7 @@ describe("the learned limit", () => {
     assert.strictEqual(limiter.window?.remaining, 56)
   })
 
-  it("is the number of requests accepted before a rejection, including later responses", () => {
+  it("includes responses that arrive after a rejection in the estimated allowance", () => {
     const { respond, permitsAt, reject, send } = makeLimiter()
     for (const at of [0, 1, 2]) respond(send(at), at + 1)
     const late = send(10)
@@ -159,21 +159,21 @@ describe("the learned limit", () => {
     assert.strictEqual(permitsAt(60_060), 3)
   })
 
-  it("is kept for a later window that does not report it", () => {
+  it("keeps the limit for a later window that does not report a limit", () => {
     const { respond, limiter, send } = makeLimiter({ limit: 60, remaining: 0, reset: 10_000 })
     respond(send(10_000), 10_050, { reset: 20_000 })
     assert.strictEqual(limiter.window?.remaining, 59)
   })
 
-  it("does not outlive a window without a limit if the next response has no headers", () => {
+  it("discards a window without a limit after a response without headers", () => {
     const { respond, limiter, send } = makeLimiter({ remaining: 0, reset: 10_000 })
     respond(send(10_000), 10_050)
     assert.isUndefined(limiter.window)
   })
 })
 
-describe("a rejection", () => {
-  it("blocks until the latest moment that any rejection has named", () => {
+describe("Limiter.onRejected", () => {
+  it("blocks until the latest reset of all rejections", () => {
     const { blockedUntil, reject, send } = makeLimiter()
     const [first, second] = [send(0), send(0)]
     reject(first, 50, { retryAfter: 30_050 })
@@ -181,7 +181,7 @@ describe("a rejection", () => {
     assert.strictEqual(blockedUntil(), 30_050)
   })
 
-  it("exhausts its window, whatever remaining requests it reports", () => {
+  it("exhausts the window regardless of the reported remaining requests", () => {
     const { limiter, permitsAt, reject, send, capacityAt } = makeLimiter({ limit: 60, remaining: 50, reset: 60_000 })
     reject(send(2000), 2050, { limit: 60, remaining: 3, reset: 60_000 })
     assert.strictEqual(limiter.window?.remaining, 0)
@@ -189,7 +189,7 @@ describe("a rejection", () => {
     assert.strictEqual(permitsAt(60_000), 1)
   })
 
-  it("with only Retry-After blocks for that time, and takes one request off the known window", () => {
+  it("blocks for the time in Retry-After and subtracts one request from the window", () => {
     const { respond, limiter, permitsAt, reject, send, capacityAt } = makeLimiter({
       limit: 600,
       remaining: 599,
@@ -202,7 +202,7 @@ describe("a rejection", () => {
     assert.strictEqual(limiter.window?.remaining, 596)
   })
 
-  it("with a reset that has just passed blocks for 1 s, whatever requests remain", () => {
+  it("blocks for 1 s if the reset has just passed", () => {
     const { blockedUntil, reject, send, capacityAt } = makeLimiter({ limit: 600, remaining: 590, reset: 60_000 })
     const burst = [send(2010), send(2010), send(2010)]
     for (const sent of burst) reject(sent, 2060, { limit: 600, remaining: 590, reset: 2000 })
@@ -212,7 +212,7 @@ describe("a rejection", () => {
     assert.isAtLeast(blockedUntil(), 4110)
   })
 
-  it("of a request sent in the previous window blocks nothing", () => {
+  it("does not block after a rejection of a request from the previous window", () => {
     const { respond, permitsAt, reject, send } = makeLimiter({ limit: 60, remaining: 9, reset: 10_000 })
     const late = send(9900)
     respond(send(10_001), 10_050, { limit: 60, remaining: 58, reset: 20_000 })
@@ -222,7 +222,7 @@ describe("a rejection", () => {
     assert.isAbove(permitsAt(10_100), 0)
   })
 
-  it("of a limit of 0 blocks until its reset, not forever", () => {
+  it("blocks until the reset if the limit is 0", () => {
     for (const how of ["onResponse", "onRejected"] as const) {
       const { limiter, permitsAt, send, capacityAt } = makeLimiter()
       const toUsedUp = (reset: number, at: number): RateLimitInfo =>
@@ -244,8 +244,8 @@ describe("a rejection", () => {
   })
 })
 
-describe("a rejection without a reset", () => {
-  it("blocks for 1 s, then 2 s, and for 1 s again after a success", () => {
+describe("Limiter.onRejected without a reset", () => {
+  it("doubles the block after each rejection until a request succeeds", () => {
     const { respond, blockedUntil, reject, send } = makeLimiter()
     reject(send(0), 50)
     assert.strictEqual(blockedUntil(), 1050)
@@ -256,7 +256,7 @@ describe("a rejection without a reset", () => {
     assert.strictEqual(blockedUntil(), 6050)
   })
 
-  it("counts once for all requests of a burst", () => {
+  it("counts a burst of rejections as one rejection", () => {
     const { blockedUntil, reject, send } = makeLimiter()
     const burst = [send(0), send(0), send(0)]
     burst.forEach((sent, i) => reject(sent, 50 + 10 * i))
@@ -265,7 +265,7 @@ describe("a rejection without a reset", () => {
     assert.strictEqual(blockedUntil(), 3100)
   })
 
-  it("is followed by one request a second", () => {
+  it("admits one request per second after the block", () => {
     const { permitsAt, reject, send, capacityAt } = makeLimiter()
     reject(send(0), 50)
     assert.strictEqual(permitsAt(1050), 1)
@@ -273,14 +273,14 @@ describe("a rejection without a reset", () => {
     assert.deepStrictEqual(capacityAt(1500), { permits: 0, recheckAt: 2050, limited: true })
   })
 
-  it("is forgotten after the first response that reports the limit", () => {
+  it("ends pacing after the first response that reports the limit", () => {
     const { respond, permitsAt, reject, send } = makeLimiter()
     reject(send(0), 50)
     respond(send(2000), 2050, { limit: 60, remaining: 59, reset: 60_000 })
     assert.strictEqual(permitsAt(2060), 59)
   })
 
-  it("is forgotten after more than 10 minutes, not earlier", () => {
+  it("ends pacing more than 10 minutes after the last rejection", () => {
     const after = (rest: number) => {
       const { respond, limiter, permitsAt, reject, send } = makeLimiter()
       reject(send(0), 50)
@@ -292,15 +292,15 @@ describe("a rejection without a reset", () => {
   })
 })
 
-describe("consecutive windows", () => {
-  it("ignore a reset long past, and treat a reset that has just passed as the end of a window", () => {
+describe("Limiter.onResponse", () => {
+  it("ignores an old reset but ends the window at a reset that has just passed", () => {
     const long = makeLimiter({ limit: 60, remaining: 59, reset: -10_000 })
     assert.strictEqual(long.permitsAt(2000), 59)
     const just = makeLimiter({ limit: 60, remaining: 50, reset: -500 })
     assert.strictEqual(just.permitsAt(100), 1)
   })
 
-  it("keep the smaller number of remaining requests of two probes", () => {
+  it("keeps the smaller number of remaining requests from two probes", () => {
     const { respond, limiter, send } = makeLimiter({ limit: 60, remaining: 10, reset: 10_000 })
     const [first, second] = [send(10_000), send(10_000)]
     respond(first, 10_050, { limit: 60, remaining: 58, reset: 20_000 })
@@ -308,7 +308,7 @@ describe("consecutive windows", () => {
     assert.strictEqual(limiter.window?.remaining, 58)
   })
 
-  it("count as own requests only requests that they can contain", () => {
+  it("excludes requests of the previous window from the requests of this client", () => {
     const { respond, limiter, send } = makeLimiter({ limit: 60, remaining: 10, reset: 10_000 })
     const before = send(9900)
     respond(send(10_000), 10_050, { limit: 60, remaining: 59, reset: 20_000 })
@@ -317,7 +317,7 @@ describe("consecutive windows", () => {
     assert.strictEqual(limiter.window?.ownRequests, 1)
   })
 
-  it("have the length of the longer of the last two", () => {
+  it("uses the length of the longer of the last two windows", () => {
     const { respond, limiter, send } = makeLimiter({ limit: 60, remaining: 10, reset: 60_000, date: 0 })
     respond(send(60_002), 60_050, { limit: 60, remaining: 59, reset: 61_000, date: 60_000 })
     assert.strictEqual(limiter.windowLength, 60_000)
@@ -325,31 +325,31 @@ describe("consecutive windows", () => {
     assert.strictEqual(limiter.windowLength, 1000)
   })
 
-  it("are scarce if less than half of the limit remains", () => {
+  it("reports a scarce limit if less than half of the limit remains", () => {
     const isScarce = (remaining: number) =>
       makeLimiter({ limit: 60, remaining, reset: 60_000 }).limiter.isScarce(start + 1000)
     assert.deepStrictEqual([isScarce(30), isScarce(29)], [false, true])
   })
 })
 
-describe("other clients", () => {
-  it("are assumed for the first second, and requests in flight count in the share of this client", () => {
+describe("Limiter with other clients", () => {
+  it("limits the requests in flight to a share of the limit for the first second", () => {
     const sendMany = (requests: number) => {
       const { send, capacityAt } = makeLimiter({ limit: 600, remaining: 599, reset: 60_000 })
       for (let i = 0; i < requests; i++) send(10)
       return capacityAt
     }
-    // The share is a 16th of 599.
+    // The share is one sixteenth of 599 requests.
     assert.strictEqual(sendMany(30)(20).permits, 7)
     assert.deepStrictEqual(sendMany(37)(20), { permits: 0, recheckAt: 1000, limited: false })
     assert.strictEqual(sendMany(37)(1000).permits, 562)
   })
 
-  it("leave at least one request for this client", () => {
+  it("admits at least one request of this client", () => {
     assert.strictEqual(makeLimiter({ limit: 60, remaining: 5, reset: 60_000 }).permitsAt(10), 1)
   })
 
-  it("are detected by a rejection although requests remained", () => {
+  it("detects other clients by a rejection despite remaining requests", () => {
     const { respond, limiter, reject, send } = makeLimiter({ remaining: 5, reset: 60_000 })
     respond(send(1000), 1050, { remaining: 4, reset: 60_000 })
     assert.isFalse(limiter.hasOtherClients)
@@ -357,16 +357,16 @@ describe("other clients", () => {
     assert.isTrue(limiter.hasOtherClients)
   })
 
-  it("are estimated from the share of this client in the last window", () => {
+  it("estimates the number of clients from the share of this client in the last window", () => {
     const { respond, limiter, send } = makeLimiter({ limit: 60, remaining: 50, reset: 10_000 })
     assert.isTrue(limiter.hasOtherClients)
     for (let i = 0; i < 19; i++) respond(send(2000 + i), 2100, { limit: 60, remaining: 0, reset: 10_000 })
     respond(send(10_000), 10_050, { limit: 60, remaining: 59, reset: 20_000 })
-    // This client had 20 of 60 requests, as one of 3 clients would. The minimum is 4 clients.
+    // A share of 20 of 60 requests corresponds to 3 clients, but the minimum is 4 clients.
     assert.strictEqual(limiter.countClients(start + 10_050), 4)
   })
 
-  it("are doubled after several rejections in one window, not after one in each of two windows", () => {
+  it("doubles the number of clients once after several rejections in one window", () => {
     const { respond, limiter, reject, send } = makeLimiter({ limit: 60, remaining: 50, reset: 10_000 })
     const burst = [send(2000), send(2000), send(2000)]
     for (const sent of burst) reject(sent, 2050, { limit: 60, remaining: 0, reset: 10_000 })

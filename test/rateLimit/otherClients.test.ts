@@ -3,7 +3,7 @@ import * as otherClients from "../../src/internal/rateLimit/otherClients.js"
 import type * as Window from "../../src/internal/rateLimit/window.js"
 import { start } from "../utils/harness.js"
 
-describe("other clients", () => {
+describe("otherClients", () => {
   const makeWindow = (remaining: number, own: number): Window.Window => ({
     reset: { clock: "server", at: start + 60_000 },
     limit: 60,
@@ -13,13 +13,13 @@ describe("other clients", () => {
     millisToReset: 60_000
   })
 
-  it("are detected when more requests are used than this client can have used", () => {
+  it("detects more used requests than this client can have sent", () => {
     assert.isFalse(otherClients.isUsedByOthers(makeWindow(50, 10)))
     assert.isTrue(otherClients.isUsedByOthers(makeWindow(49, 10)))
     assert.isFalse(otherClients.isUsedByOthers({ ...makeWindow(0, 1), limit: undefined }))
   })
 
-  it("leave at most an eighth of the remaining requests in flight, less for many clients, and one at the end", () => {
+  it("limits the share to an eighth of the remaining requests but to at least one request", () => {
     const shares = (clients: number) =>
       [600, 60, 16, 8, 1].map((remaining) => otherClients.fairShare(remaining, clients))
     assert.deepStrictEqual(shares(4), [75, 7, 2, 1, 1])
@@ -30,7 +30,7 @@ describe("other clients", () => {
     )
   })
 
-  it("are estimated from this client's part of a window between 4 and 8, and doubled after several rejections", () => {
+  it("estimates 4 to 8 clients and doubles the number after several rejections", () => {
     assert.deepStrictEqual(
       [30, 10, 2].map((own) => otherClients.estimateClients(makeWindow(0, own))),
       [4, 6, 8]

@@ -2,13 +2,13 @@ import { assert, describe, it } from "@effect/vitest"
 import * as rejection from "../../src/internal/rateLimit/rejection.js"
 import { start } from "../utils/harness.js"
 
-describe("a rejection", () => {
-  it("blocks until the reset, at least 1 s", () => {
+describe("rejection", () => {
+  it("blocks until the reset and for at least 1 s", () => {
     assert.strictEqual(rejection.blockUntil(start, start + 42_000), start + 42_000)
     assert.strictEqual(rejection.blockUntil(start, start + 200), start + 1000)
   })
 
-  it("without a reset blocks for 1, 2, 4 … 30 s", () => {
+  it("blocks for 1, 2, 4 … 30 s without a reset", () => {
     const waits = [0, 1, 2, 3, 4, 5, 6].map((n) => (rejection.blockWithoutReset(start, n) - start) / 1000)
     assert.deepStrictEqual(waits, [1, 2, 4, 8, 16, 30, 30])
   })

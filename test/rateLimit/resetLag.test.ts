@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as ResetLag from "../../src/internal/rateLimit/resetLag.js"
 
-describe("the lag of a reset that was rounded down", () => {
-  it("is found by steps that double, then by bisection", () => {
-    // The server opens 600 ms late; each response takes 20 ms.
+describe("ResetLag", () => {
+  it("finds the lag with steps that double and then by bisection", () => {
+    // The server opens each window 600 ms late. Each response takes 20 ms.
     const sentAfter: Array<number> = []
     let lag = ResetLag.none
     let step = 0
@@ -22,7 +22,7 @@ describe("the lag of a reset that was rounded down", () => {
     assert.deepStrictEqual(sentAfter, [0, 70, 190, 410, 830, 620, 515, 620, 568, 620, 620, 620, 620, 620])
   })
 
-  it("is 0 without a rejection, and at most 1 s", () => {
+  it("keeps the lag at 0 without a rejection and at most at 1 s otherwise", () => {
     assert.deepStrictEqual(ResetLag.onAccepted(ResetLag.none, 300), ResetLag.none)
     assert.deepStrictEqual(
       [0, 2000, 2001].map((after) => ResetLag.canBeLag(after)),

@@ -1,4 +1,4 @@
-/** Rejections and makespan of the gate at different servers, in virtual time. */
+/** Tests the rejections and the total duration of a batch with different servers, in virtual time. */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, Option } from "effect"
 import { Gate } from "../../src/internal/rateLimit/gate.js"
@@ -15,7 +15,7 @@ const seeds = [1, 2, 3, 4, 5]
 
 interface Scenario extends Partial<LimitedServerOptions> {
   readonly limit: number
-  /** Milliseconds. Default: one minute. */
+  /** Length of a window in milliseconds. Default: one minute. */
   readonly window?: number
   readonly offset?: number
   readonly requests?: number
@@ -62,29 +62,27 @@ const runScenario = (scenario: Scenario) =>
 const maxCount = (counts: ReadonlyMap<number, number>, from = 0): number =>
   Math.max(0, ...Array.from(counts, ([window, n]) => (window >= from ? n : 0)))
 
-describe.runIf(isFull)("one client with complete headers", () => {
+describe.runIf(isFull)("Gate with complete headers", () => {
   for (const limit of [60, 600]) {
     for (const concurrency of [1, 10, 100, 1000]) {
-      it.effect(
-        `has no rejection at ${limit} a minute with ${concurrency} concurrent requests, for any clock skew`,
-        () =>
-          Effect.gen(function* () {
-            for (const skew of [-600_000, -5000, 0, 5000, 600_000]) {
-              for (const seed of seeds) {
-                const name = `skew ${skew}, seed ${seed}`
-                const { ratio, rejections, sentIn } = yield* runScenario({ limit, concurrency, skew, seed })
-                assert.strictEqual(rejections, 0, name)
-                // No request is sent before the reset, even if it would arrive after it.
-                assert.isAtMost(maxCount(sentIn), limit, name)
-                assert.isAtMost(ratio, limit === 60 ? 1.01 : 1.02, name)
-              }
+      it.effect(`receives no rejection at ${limit} requests per minute with ${concurrency} concurrent requests`, () =>
+        Effect.gen(function* () {
+          for (const skew of [-600_000, -5000, 0, 5000, 600_000]) {
+            for (const seed of seeds) {
+              const name = `skew ${skew}, seed ${seed}`
+              const { ratio, rejections, sentIn } = yield* runScenario({ limit, concurrency, skew, seed })
+              assert.strictEqual(rejections, 0, name)
+              // No request may be sent before the reset, even if the request would arrive after the reset.
+              assert.isAtMost(maxCount(sentIn), limit, name)
+              assert.isAtMost(ratio, limit === 60 ? 1.01 : 1.02, name)
             }
-          })
+          }
+        })
       )
     }
   }
 
-  it.effect("has no rejection for any start within a window and any clock skew", () =>
+  it.effect("receives no rejection for any start within a window and any clock skew", () =>
     Effect.gen(function* () {
       const draw = seededRandom(7)
       for (let seed = 1; seed <= 60; seed++) {
@@ -102,7 +100,7 @@ describe.runIf(isFull)("one client with complete headers", () => {
         const name = `seed ${seed}, skew ${skew}, phase ${phase}`
         assert.strictEqual(rejections, 0, name)
         assert.isAtMost(maxCount(sentIn), 60, name)
-        // One round trip for the probe, and the uncertainty of the server's clock.
+        // The tolerance covers one round trip for the probe and the uncertainty of the server's clock.
         assert.isAtMost(late, 1500, name)
       }
     })
@@ -119,11 +117,11 @@ describe.runIf(isFull)("one client with complete headers", () => {
       "repeated headers",
       (s) => Object.fromEntries(Object.entries(plain(s)).map(([name, value]) => [name, `${value}, ${value}`]))
     ],
-    ["no Remaining", (s) => ({ ...plain(s), "x-ratelimit-remaining": "" })],
-    ["no Limit", (s) => ({ ...plain(s), "x-ratelimit-limit": "" })]
+    ["no X-RateLimit-Remaining header", (s) => ({ ...plain(s), "x-ratelimit-remaining": "" })],
+    ["no X-RateLimit-Limit header", (s) => ({ ...plain(s), "x-ratelimit-limit": "" })]
   ]
   for (const [name, headers] of headerFormats) {
-    it.effect(`has no rejection with ${name}`, () =>
+    it.effect(`receives no rejection with ${name}`, () =>
       Effect.gen(function* () {
         for (const seed of seeds) {
           const { ratio, rejections } = yield* runScenario({ limit: 60, concurrency: 100, seed, headers })
@@ -134,7 +132,7 @@ describe.runIf(isFull)("one client with complete headers", () => {
     )
   }
 
-  it.effect("has no rejection without a Date header", () =>
+  it.effect("receives no rejection without a Date header", () =>
     Effect.gen(function* () {
       const { ratio, rejections } = yield* runScenario({ limit: 60, concurrency: 100, hasDate: false })
       assert.strictEqual(rejections, 0)
@@ -143,7 +141,7 @@ describe.runIf(isFull)("one client with complete headers", () => {
   )
 })
 
-describe.runIf(isFull)("one client with incomplete headers", () => {
+describe.runIf(isFull)("Gate with incomplete headers", () => {
   const shortcomings: ReadonlyArray<readonly [string, Required<LimitedServerOptions>["headers"]]> = [
     ["responses report only the reset", (s) => ({ "x-ratelimit-reset": String(s.reset / 1000) })],
     [
@@ -152,7 +150,7 @@ describe.runIf(isFull)("one client with incomplete headers", () => {
     ]
   ]
   for (const [name, headers] of shortcomings) {
-    it.effect(`learns the allowance if ${name}`, () =>
+    it.effect(`estimates the allowance if ${name}`, () =>
       Effect.gen(function* () {
         for (const seed of seeds) {
           const { ratio, rejectionsIn } = yield* runScenario({ limit: 60, concurrency: 100, seed, headers })
@@ -171,7 +169,7 @@ describe.runIf(isFull)("one client with incomplete headers", () => {
     ["centuries ahead", { "x-ratelimit-reset": "253402300799", "retry-after": "9".repeat(30) }]
   ]
   for (const [name, headers] of useless) {
-    it.effect(`sends at most one request a second after a rejection with headers that are ${name}`, () =>
+    it.effect(`sends at most one request per second if the headers of a rejection are ${name}`, () =>
       Effect.gen(function* () {
         const { handled, sent } = yield* runScenario({
           limit: 60,
@@ -180,17 +178,17 @@ describe.runIf(isFull)("one client with incomplete headers", () => {
           headers: () => headers
         })
         const rejectedAt = Math.min(...handled.filter(({ isRejected }) => isRejected).map(({ handledAt }) => handledAt))
-        // The response takes at most 420 ms.
+        // A response takes at most 420 ms.
         const after = sent.filter((at) => at > rejectedAt - start + 420)
         assert.isAbove(after.length, 200)
-        // A burst counts as one rejection, so the backoff is at its first step.
+        // The backoff is at its first step because a burst counts as one rejection.
         assert.isAtMost((after[0] ?? 0) - (rejectedAt - start), 1420)
         assert.isAtLeast(Math.min(...after.slice(1).map((at, i) => at - (after[i] ?? 0))), 1000)
       })
     )
   }
 
-  it.effect("finds the lag of a server that rounds its reset down once", () =>
+  it.effect("determines the lag of a server that rounds its reset down", () =>
     Effect.gen(function* () {
       const headers = (standing: RateLimiter.RateLimitState) => RateLimiter.toHeaders(standing, Math.floor)
       for (const date of [true, false]) {
@@ -207,7 +205,7 @@ describe.runIf(isFull)("one client with incomplete headers", () => {
   )
 })
 
-describe("one client with a request that hangs", () => {
+describe("Gate with a hanging request", () => {
   const hangingRequest = (gate: Gate) =>
     gate.withPermit(
       {
@@ -223,7 +221,7 @@ describe("one client with a request that hangs", () => {
     ["before the first response", 0],
     ["in the middle of a batch", 40]
   ] as const) {
-    it.effect(`continues with the other requests ${name}`, () =>
+    it.effect(`admits other requests if a request hangs ${name}`, () =>
       Effect.gen(function* () {
         const gate = new Gate()
         const server = new LimitedServer({
@@ -240,26 +238,27 @@ describe("one client with a request that hangs", () => {
         })
         yield* measureEnd(program, start)
         assert.strictEqual(server.rejections, 0)
-        // 150 or 190 requests at 30 in 2 s, 2 s until the probe counts as silent, and two windows for its cost.
+        // The batch needs 8 s or 12 s at 30 requests in 2 s. The extra 6 s cover 2 s without a response and two
+        // windows.
         assert.isAtMost(done - start, (before === 0 ? 8000 : 12_000) + 6000)
       })
     )
   }
 })
 
-describe("one client with a limit that slides", () => {
+describe("Gate with a sliding limit", () => {
   for (const [name, limiter] of [
     ["a sliding window", () => RateLimiter.slidingWindow(60, minute)],
     ["a token bucket", () => RateLimiter.tokenBucket(60, minute)]
   ] as const) {
-    it.effect(`has no rejection at ${name}, and is at most 10 % slower than possible`, () =>
+    it.effect(`receives no rejection with ${name} and takes at most 10 % longer than necessary`, () =>
       Effect.gen(function* () {
         for (const seed of seeds) {
           const gate = new Gate()
           const server = new LimitedServer({ limiter: limiter(), seed })
           const ended = yield* measureEnd(sendAll(gate, server, 420, 100), start)
           assert.strictEqual(server.rejections, 0, `seed ${seed}`)
-          // 60 requests at once, then 60 a minute.
+          // The limit admits 60 requests immediately and then 60 requests per minute.
           assert.isAtMost(ended - start, 1.1 * 6 * minute, `seed ${seed}`)
         }
       })
@@ -267,24 +266,26 @@ describe("one client with a limit that slides", () => {
   }
 })
 
-describe.runIf(isFull)("several clients with one API key", () => {
+describe.runIf(isFull)("Gate with other clients", () => {
   for (const clients of [2, 4, 8]) {
     for (const limit of [60, 600]) {
-      it.effect(`have about ${clients - 1} rejections per window for ${clients} clients at a limit of ${limit}`, () =>
-        Effect.gen(function* () {
-          for (const seed of seeds) {
-            const { ratio, rejections, rejectionsIn } = yield* runScenario({ limit, clients, concurrency: 100, seed })
-            assert.isAbove(rejections, 0, `seed ${seed}`)
-            assert.isAtMost(maxCount(rejectionsIn), 1.5 * (clients - 1), `seed ${seed}`)
-            assert.isAtMost(ratio, 1.02, `seed ${seed}`)
-          }
-        })
+      it.effect(
+        `receives about ${clients - 1} rejections per window with ${clients} clients at a limit of ${limit}`,
+        () =>
+          Effect.gen(function* () {
+            for (const seed of seeds) {
+              const { ratio, rejections, rejectionsIn } = yield* runScenario({ limit, clients, concurrency: 100, seed })
+              assert.isAbove(rejections, 0, `seed ${seed}`)
+              assert.isAtMost(maxCount(rejectionsIn), 1.5 * (clients - 1), `seed ${seed}`)
+              assert.isAtMost(ratio, 1.02, `seed ${seed}`)
+            }
+          })
       )
     }
   }
 })
 
-describe("request classes", () => {
+describe("Gate with two request classes", () => {
   const waits = (crowd: "submissions" | "polls", few: "submissions" | "polls") =>
     Effect.gen(function* () {
       const gate = new Gate()
@@ -297,7 +298,7 @@ describe("request classes", () => {
       })
       const program = Effect.gen(function* () {
         const rest = yield* Effect.fork(sendAll(gate, server, 900, 900, { requestClass: crowd }))
-        // One request every 7 s while the crowd waits.
+        // The requests start at intervals of 7 s because they must arrive while the crowd waits.
         const some = yield* Effect.forEach(Array.from({ length: 100 }), () => Effect.delay(Effect.fork(one), 7000))
         assert.isAbove(gate.waiting, 100)
         yield* Effect.forEach(some, Fiber.join)
@@ -308,7 +309,7 @@ describe("request classes", () => {
       return Math.max(...longest)
     })
 
-  it.effect("delay no poll behind creates by more than two windows, and no create behind polls", () =>
+  it.effect("delays no request behind another class by more than two windows", () =>
     Effect.gen(function* () {
       assert.isAtMost(yield* waits("submissions", "polls"), 2 * minute)
       assert.isAtMost(yield* waits("polls", "submissions"), 2 * minute)

@@ -24,7 +24,7 @@ const makeHeaders = (remaining: number, resetIn: number) => ({
 describe("Window", () => {
   const known = Window.open(observe({ sentAt: 100, receivedAt: 200 }, makeHeaders(50, 60_000)), 1, 3, undefined)
 
-  it("opens with the values of its first response, and counts the requests in flight as its own", () => {
+  it("opens with the values of its first response and the number of requests in flight", () => {
     assert.deepStrictEqual(known, {
       reset: { clock: "server", at: start + 60_000 },
       limit: 60,
@@ -41,22 +41,22 @@ describe("Window", () => {
     ["treats a later reset as a later window", observe({ sentAt: 300 }, makeHeaders(59, 120_000)), "newer"],
     ["treats an earlier reset as an earlier window", observe({ sentAt: 150 }, makeHeaders(3, 1000)), "older"],
     [
-      "treats an earlier reset as correct if the request was sent after the known window was seen",
+      "treats an earlier reset as a later window if the request was sent after the first response",
       observe({ sentAt: 300 }, makeHeaders(3, 1000)),
       "newer"
     ],
     [
-      "treats a reset one second later as a later window if the request was sent after the end",
+      "treats a reset one second later as a later window if the request was sent after the reset",
       observe({ sentAt: 60_000 }, makeHeaders(59, 61_000)),
       "newer"
     ],
     [
-      "treats more remaining requests as a later window if the request was sent after the end",
+      "treats more remaining requests as a later window if the request was sent after the reset",
       observe({ sentAt: 60_000 }, makeHeaders(59, 60_000)),
       "newer"
     ],
     [
-      "treats fewer remaining requests as the same window if the request was sent after the end",
+      "treats fewer remaining requests as the same window if the request was sent after the reset",
       observe({ sentAt: 60_000 }, makeHeaders(49, 60_000)),
       "same"
     ]
@@ -67,13 +67,13 @@ describe("Window", () => {
     })
   }
 
-  it("detects a later window without a reset by more remaining requests, if the request was sent after the known window was seen", () => {
+  it("detects a later window without a reset by an increase of the remaining requests", () => {
     const { "x-ratelimit-reset": _, ...rest } = makeHeaders(59, 0)
     assert.strictEqual(Window.compare(known, observe({ sentAt: 300 }, rest), false), "newer")
     assert.strictEqual(Window.compare(known, observe({ sentAt: 100 }, rest), false), "same")
   })
 
-  it("only lowers the remaining requests, by one if a response does not report them", () => {
+  it("never increases the remaining requests during an update", () => {
     const remaining = (headers: { readonly [name: string]: string }) =>
       Window.update(known, observe({ sentAt: 300 }, headers)).remaining
     assert.strictEqual(remaining(makeHeaders(47, 60_000)), 47)
@@ -81,7 +81,7 @@ describe("Window", () => {
     assert.strictEqual(remaining({}), 49)
   })
 
-  it("derives the remaining requests from the limit, and leaves them unknown without one", () => {
+  it("derives the remaining requests from the limit if a limit is reported", () => {
     const { "x-ratelimit-remaining": _, ...rest } = makeHeaders(0, 60_000)
     assert.strictEqual(Window.open(observe({}, rest), 3, 0, undefined).remaining, 57)
     assert.strictEqual(Window.open(observe({}, {}), 1, 0, undefined).remaining, Number.POSITIVE_INFINITY)
@@ -101,14 +101,14 @@ describe("Window", () => {
     assert.strictEqual(Window.compare(openWindow({ reset: 2000, date: 0 }), next, false), "newer")
   })
 
-  it("treats a difference of 2 s as rounding if the reset is relative to the arrival of a response", () => {
+  it("treats a difference of 2 s as rounding if the reset is relative to the response", () => {
     const known = openWindow({ reset: 60_000, clock: "local" })
     const observeReset = (reset: number) => observeAt(1, { remaining: 7, reset, clock: "local" })
     assert.strictEqual(Window.compare(known, observeReset(62_000), false), "same")
     assert.strictEqual(Window.compare(known, observeReset(62_001), false), "newer")
   })
 
-  it("does not compare resets of two clocks", () => {
+  it("does not compare resets of different clocks", () => {
     const other = observeAt(1, { remaining: 7, reset: 90_000, clock: "local" })
     assert.strictEqual(Window.compare(openWindow({ reset: 60_000, date: 0 }), other, false), "same")
   })

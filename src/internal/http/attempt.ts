@@ -33,7 +33,7 @@ export interface ReceivedResponse {
 }
 
 /**
- * Point in time on both clocks, in milliseconds. `wall` is for comparisons with dates. `monotonic` is for durations.
+ * Time on both clocks, in milliseconds. `wall` is for comparisons with dates. `monotonic` is for durations.
  *
  * @internal
  */

@@ -7,7 +7,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { InvalidRequest, RequestFailure } from "../../ModelRouteError.js"
 
-/** @internal Attempt that is passed to a hook. */
+/** @internal Information about the current attempt. */
 export interface AttemptInfo {
   readonly operation: string
   /** `true` if the request has an idempotency key. */

@@ -16,7 +16,7 @@ type Running<A, E> = Fiber.RuntimeFiber<Exit.Exit<A, E>>
 /** Registers a callback for the first result. Returns a function that removes the callback. */
 type Listen<A, E> = (resume: (result: Effect.Effect<A, E>) => void) => () => void
 
-/** Runs `effect` in a fiber until `use` ends. Interrupts the fiber if it is still running at that time. */
+/** Runs `effect` in a fiber until `use` ends. Then interrupts the fiber if the fiber is still running. */
 const withFiber = <A, E, A2, E2>(
   effect: Effect.Effect<A, E>,
   use: (running: Running<A, E>) => Effect.Effect<A2, E2>

@@ -48,7 +48,7 @@ const sourceOf = (response: HttpClientResponse.HttpClientResponse): unknown => {
 }
 
 /**
- * Returns `true` if the transport does not decode the body. undici and `node:http` do not decode bodies, and their
+ * Returns `true` if the transport does not decode the body. undici and `node:http` do not decode bodies. Only their
  * responses have a `statusCode`. `fetch` decodes the body and keeps the header.
  *
  * @internal

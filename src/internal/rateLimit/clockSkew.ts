@@ -17,10 +17,10 @@ export interface Skew {
 /** Drift between two clocks per millisecond. A low-quality quartz has a drift of 100 ppm. */
 const driftPerMilli = 1e-4
 
-/** Rounding error of the local clock, which rounds down to whole milliseconds. */
+/** Rounding error of a local clock with whole milliseconds. */
 const localRoundingMillis = 1
 
-/** Rounding error of `Date`, which rounds down to whole seconds. */
+/** Rounding error of `Date` with whole seconds. */
 const dateRoundingMillis = 1000
 
 /**

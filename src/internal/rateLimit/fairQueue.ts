@@ -88,7 +88,9 @@ export class FairQueue<T extends Queued> {
     return this.positions.delete(value)
   }
 
-  /** Removes and returns the next value. The priority class precedes the other classes, which take turns. */
+  /**
+   * Removes and returns the next value. The priority class precedes the other classes. The other classes take turns.
+   */
   take(): T | undefined {
     let next = this.first(priorityClass)
     for (let i = 0; next === undefined && i < rotatingClasses.length; i++) {

@@ -24,9 +24,7 @@ export class FallbackRules {
    * window.
    */
   private learned: number | undefined
-  /**
-   * Number of accepted requests up to which requests are sent concurrently. Further requests are sent one at a time.
-   */
+  /** Maximum number of accepted requests for concurrent sending. Further requests are sent one at a time. */
   private concurrentUpTo = 0
   /** Number of rejections without a reset since the last success. */
   private rejectionsWithoutReset = 0

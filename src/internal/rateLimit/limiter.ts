@@ -134,7 +134,7 @@ export class Limiter {
     }
   }
 
-  /** Records a request that is sent now. */
+  /** Records that a request is sent. */
   register(now: number): SentRequest {
     const { opensAt, window } = this
     const isProbe = Window.isUnmetered(window) || (opensAt !== undefined && now >= opensAt)
