@@ -20,9 +20,12 @@ export const lenient = <A, I>(schema: Schema.Schema<A, I>) => {
 /** The maximum duration, ten years. */
 const maxDurationMillis = 315_576_000_000
 
+/** @internal Tests whether a value is a duration in milliseconds of at most ten years. */
+export const isDurationMillis = (u: unknown): u is number => typeof u === "number" && u >= 0 && u <= maxDurationMillis
+
 /** @internal Schema of a duration in milliseconds, such as a latency. Rejects Infinity and negative numbers. */
 export const DurationMillis = Schema.compose(
-  Schema.Number.pipe(Schema.between(0, maxDurationMillis)),
+  Schema.Number.pipe(Schema.filter(isDurationMillis)),
   Schema.DurationFromMillis
 )
 
@@ -32,6 +35,9 @@ export const Attributes = Schema.Record({ key: Schema.String, value: Schema.Unkn
 /** @internal Tests whether a value is an object other than an array. */
 export const isRecord = (u: unknown): u is { readonly [key: string]: unknown } =>
   typeof u === "object" && u !== null && !Array.isArray(u)
+
+/** @internal Returns the value if it is a string. Otherwise, returns `undefined`. */
+export const readString = (u: unknown): string | undefined => (typeof u === "string" ? u : undefined)
 
 /** @internal Returns the value if it is a non-empty string. Otherwise, returns `undefined`. */
 export const nonEmptyString = (u: unknown): string | undefined => (typeof u === "string" && u !== "" ? u : undefined)
@@ -56,10 +62,13 @@ type WithoutUndefined<T> = { readonly [K in keyof T as undefined extends T[K] ? 
 }
 
 /**
- * Removes the fields that are `undefined`. TypeScript cannot infer the type of the filtered object, so the type is
- * asserted.
+ * Copies an object without the fields that are `undefined`. TypeScript cannot infer the type of the filtered object, so
+ * the type is asserted.
  *
  * @internal
  */
-export const omitUndefined = <T extends object>(fields: T): WithoutUndefined<T> =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as WithoutUndefined<T>
+export const omitUndefined = <T extends object>(fields: T): WithoutUndefined<T> => {
+  const copy: Record<string, unknown> = {}
+  for (const key in fields) if (fields[key] !== undefined) copy[key] = fields[key]
+  return copy as WithoutUndefined<T>
+}

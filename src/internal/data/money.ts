@@ -66,6 +66,6 @@ export const Money = Schema.transformOrFail(Schema.Union(Schema.String, Schema.N
   encode: ParseResult.succeed
 })
 
-/** @internal Tests whether a value in a response is a valid amount. */
-export const isAmount = (wire: unknown): boolean =>
-  (typeof wire === "string" || typeof wire === "number") && toDecimalString(wire) !== undefined
+/** @internal Returns an amount in a response, or `undefined` if it cannot be decoded. */
+export const readMoney = (wire: unknown): string | undefined =>
+  typeof wire === "string" || typeof wire === "number" ? toDecimalString(wire) : undefined

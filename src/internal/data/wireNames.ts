@@ -12,7 +12,7 @@ export interface WireNames {
   /** Returns the API's JSON. Omits all other fields of the model. */
   readonly toWire: (model: Json) => Json
   /** Returns the fields of the JSON that the model does not contain. */
-  readonly unknownFields: (json: Json) => Json
+  readonly unknownFields: (json: Json) => Record<string, unknown>
 }
 
 const rename = (json: Json, pairs: ReadonlyArray<readonly [from: string, to: string]>): Json => {
@@ -35,6 +35,10 @@ export const make = (options: {
   return {
     toModel: (json) => rename(json, toModel),
     toWire: (model) => rename(model, toWire),
-    unknownFields: (json) => Object.fromEntries(Object.entries(json).filter(([key]) => !omitted.has(key)))
+    unknownFields: (json) => {
+      const unknown: Record<string, unknown> = {}
+      for (const key of Object.keys(json)) if (!omitted.has(key)) unknown[key] = json[key]
+      return unknown
+    }
   }
 }
