@@ -1,4 +1,3 @@
-/** Tests how response bodies are read up to a limit. */
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { assert, describe, it } from "@effect/vitest"
@@ -7,48 +6,62 @@ import { readBody } from "../../src/internal/http/responseBody.js"
 
 const request = HttpClientRequest.get("https://api.modelroute.ai/v1/executions/exec_1")
 
-/** Returns a response that can only be read as a stream. */
-const makeStreamedResponse = (size: number, headers: Record<string, string>) => {
-  const response = HttpClientResponse.fromWeb(request, new Response(new Uint8Array(size), { headers }))
-  const whole = Effect.dieMessage("the body was read in one piece")
+/** A response of `fetch` with some of its properties replaced. */
+const makeResponse = (
+  body: BodyInit,
+  headers: Record<string, string>,
+  replaced: { readonly [name: string]: unknown } = {}
+): HttpClientResponse.HttpClientResponse => {
+  const response = HttpClientResponse.fromWeb(request, new Response(body, { headers }))
   return new Proxy(response, {
     get: (target, name) =>
-      name === "arrayBuffer" || name === "text" || name === "json" ? whole : Reflect.get(target, name, target)
+      typeof name === "string" && name in replaced ? replaced[name] : Reflect.get(target, name, target)
   })
 }
 
 describe("readBody", () => {
   for (const [size, headers] of [
+    [65_536, { "content-length": "65536" }],
     [65_537, { "content-length": "65537" }],
     [1_000_000, { "content-length": "1000000" }],
     [100, {}],
     [1_000_000, {}],
     [100, { "content-length": "1e2" }]
   ] as const) {
-    it.effect(`reads a body of ${size} bytes with the headers ${JSON.stringify(headers)} as a stream`, () =>
+    it.effect(`reads ${size} bytes with ${JSON.stringify(headers)} from the transport`, () =>
       Effect.gen(function* () {
-        const { bytes, end } = yield* readBody(makeStreamedResponse(size, headers), 2_000_000)
+        const unused = Effect.dieMessage("the body was not read from the transport")
+        const response = makeResponse(new Uint8Array(size), headers, {
+          arrayBuffer: unused,
+          json: unused,
+          stream: Stream.dieMessage("the body was read as a stream"),
+          text: unused
+        })
+        const { bytes, end } = yield* readBody(response, 2_000_000)
         assert.deepStrictEqual([bytes.length, end], [size, "complete"])
       })
     )
   }
 
-  it.effect("reads a body of up to 64 KiB in one piece", () =>
+  it.effect("returns truncated if the body is shorter than its content-length", () =>
     Effect.gen(function* () {
-      const response = HttpClientResponse.fromWeb(
-        request,
-        new Response(new Uint8Array(65_536), { headers: { "content-length": "65536" } })
-      )
-      const whole = new Proxy(response, {
-        get: (target, name) =>
-          name === "stream" ? Stream.dieMessage("the body was read in pieces") : Reflect.get(target, name, target)
-      })
-      const { bytes, end } = yield* readBody(whole, 2_000_000)
-      assert.deepStrictEqual([bytes.length, end], [65_536, "complete"])
+      const { bytes, end } = yield* readBody(makeResponse("abc", { "content-length": "4" }), 100)
+      assert.deepStrictEqual([bytes.length, end], [3, "truncated"])
     })
   )
 
-  it.effect("does not read a body beyond the limit", () =>
+  /** A response that replaces the stream of the response of `fetch`. */
+  const streamed = (stream: Stream.Stream<Uint8Array>): HttpClientResponse.HttpClientResponse =>
+    Object.create(HttpClientResponse.fromWeb(request, new Response("encrypted")), { stream: { value: stream } })
+
+  it.effect("reads the stream of a response that transformClient has replaced", () =>
+    Effect.gen(function* () {
+      const response = streamed(Stream.make(Uint8Array.of(1), Uint8Array.of(2, 3)))
+      assert.deepStrictEqual(yield* readBody(response, 100), { bytes: Uint8Array.of(1, 2, 3), end: "complete" })
+    })
+  )
+
+  it.effect("does not read such a stream beyond the limit", () =>
     Effect.gen(function* () {
       let pulled = 0
       const endless = Stream.repeatEffect(
@@ -57,13 +70,7 @@ describe("readBody", () => {
           return new Uint8Array(1000)
         })
       )
-      const response = HttpClientResponse.fromWeb(request, new Response())
-      const { bytes, end } = yield* readBody(
-        new Proxy(response, {
-          get: (target, name) => (name === "stream" ? endless : Reflect.get(target, name, target))
-        }),
-        10_000
-      )
+      const { bytes, end } = yield* readBody(streamed(endless), 10_000)
       assert.deepStrictEqual([bytes.length, end, pulled], [10_000, "too large", 11])
     })
   )

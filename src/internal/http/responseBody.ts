@@ -11,16 +11,8 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { concatBytes } from "../data/bytes.js"
 import { decodeBody, isDecodedByTransport, isEncoded } from "./contentEncoding.js"
-
-/** @internal */
-export interface ReadResult {
-  readonly bytes: Uint8Array
-  /**
-   * `truncated` means that the connection ended before the body was complete. `too large` means that the bytes beyond
-   * the limit were not read.
-   */
-  readonly end: "complete" | "truncated" | "too large"
-}
+import { type ReadResult, readTransportBody } from "./transportBody.js"
+import { transportBodyOf } from "./transports.js"
 
 type Pull = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<HttpClientError.ResponseError>>
 
@@ -69,23 +61,8 @@ const readStream = (response: HttpClientResponse.HttpClientResponse, maxBytes: n
     Effect.flatMap(Stream.toPull(decodeBody(response, response.stream, onDamage)), (pull) =>
       collectChunks(pull, maxBytes)
     )
-  ).pipe(Effect.map((result) => (lacksAnnouncedBytes(response, result) ? { ...result, end: "truncated" } : result)))
+  )
 }
-
-/**
- * Maximum size of a body that is read in one piece. The platform's `node:http` client copies a larger body with every
- * chunk.
- */
-const maxSinglePieceBytes = 64 * 1024
-
-const readSinglePiece = (response: HttpClientResponse.HttpClientResponse, length: number): Effect.Effect<ReadResult> =>
-  Effect.match(response.arrayBuffer, {
-    onSuccess: (buffer): ReadResult => ({
-      bytes: new Uint8Array(buffer),
-      end: buffer.byteLength < length && response.request.method !== "HEAD" ? "truncated" : "complete"
-    }),
-    onFailure: (): ReadResult => ({ bytes: new Uint8Array(0), end: "truncated" })
-  })
 
 /**
  * Returns the length of the body in bytes. Returns `undefined` for an encoded body because its declared length is the
@@ -98,9 +75,12 @@ export const parseContentLength = (headers: { readonly [name: string]: string | 
   return length !== undefined && /^\d{1,15}$/.test(length) && !isEncoded(headers) ? Number(length) : undefined
 }
 
+const isShorterThanDeclared = (response: HttpClientResponse.HttpClientResponse, { bytes, end }: ReadResult): boolean =>
+  end === "complete" && response.request.method !== "HEAD" && bytes.length < (parseContentLength(response.headers) ?? 0)
+
 /**
- * Reads the body of a response up to `maxBytes`. Never fails. Reads a small body of declared length in one piece
- * because a stream is slower.
+ * Reads the body. Never fails. Reads it as a stream only if the transport is unknown, or if the transport leaves the
+ * body in its content encoding.
  *
  * @internal
  */
@@ -108,8 +88,11 @@ export const readBody = (
   response: HttpClientResponse.HttpClientResponse,
   maxBytes: number
 ): Effect.Effect<ReadResult> => {
-  const length = parseContentLength(response.headers)
-  return length !== undefined && length <= Math.min(maxBytes, maxSinglePieceBytes)
-    ? readSinglePiece(response, length)
-    : readStream(response, maxBytes)
+  const body = isEncoded(response.headers) && !isDecodedByTransport(response) ? undefined : transportBodyOf(response)
+  const read = body === undefined ? readStream(response, maxBytes) : readTransportBody(body, maxBytes)
+  return Effect.map(read, (result) =>
+    lacksAnnouncedBytes(response, result) || isShorterThanDeclared(response, result)
+      ? { ...result, end: "truncated" }
+      : result
+  )
 }
