@@ -42,7 +42,7 @@ import * as clientOptions from "./internal/http/clientOptions.js"
 import { makeRequestMethod } from "./internal/http/rawRequest.js"
 import type { RequestSender } from "./internal/http/requestSender.js"
 import { SharedTimer } from "./internal/http/sharedTimer.js"
-import { storageClient, withoutRedirects } from "./internal/http/transports.js"
+import { attemptFiberOptions, storageClient, withoutRedirects } from "./internal/http/transports.js"
 import { addTraceHeaders, runSafely } from "./internal/telemetry.js"
 import type { WebhookEndpoints } from "./internal/webhooks/endpointTypes.js"
 import * as webhookEndpoints from "./internal/webhooks/endpoints.js"
@@ -166,6 +166,17 @@ export class ModelRouteClient extends Context.Tag("effect-modelroute/ModelRouteC
 
 const defaultBaseUrl = "https://api.modelroute.ai"
 
+/** Applies the caller's transformation. Reports each request that the transformed client sends, because it can send several. */
+const transformClient = (
+  transform: (client: HttpClient.HttpClient) => HttpClient.HttpClient
+): ((client: HttpClient.HttpClient) => HttpClient.HttpClient) =>
+  Function.flow(
+    // The transformation can replace the options of `fetch`.
+    withoutRedirects,
+    HttpClient.transform((effect) => Effect.zipRight(reportTransportSend, effect)),
+    transform
+  )
+
 /**
  * Creates a client with the `HttpClient` in the context. `FetchHttpClient.layer` works on every platform.
  * `NodeHttpClient.layerUndici` from `@effect/platform-node` works on Node. The client creates a rate limit gate unless
@@ -194,10 +205,8 @@ export const make = (
     const keys = yield* IdempotencyKey.IdempotencyKey
     const provided = yield* Effect.serviceOption(RateLimitGate.RateLimitGate)
     const clientGate = Option.isSome(provided) ? provided.value : yield* RateLimitGate.make
-    const gate = Effect.map(
-      Effect.serviceOption(RateLimitGate.RateLimitGate),
-      Option.getOrElse(() => clientGate)
-    )
+    const gateOf = (context: Context.Context<never>): RateLimitGate.Service =>
+      Option.getOrElse(Context.getOption(context, RateLimitGate.RateLimitGate), () => clientGate)
     yield* clientOptions.checkOptions(options)
     const apiKey = yield* clientOptions.checkApiKey(options.apiKey)
     const baseUrl = yield* clientOptions.normalizeBaseUrl(options.baseUrl ?? defaultBaseUrl)
@@ -206,28 +215,24 @@ export const make = (
       yield* runSafely(Effect.logWarning(`The API key is sent to ${baseUrl} without encryption. Use an https URL`))
     }
     const timer = new SharedTimer()
-    const sender: RequestSender = {
-      client: withoutRedirects(http).pipe(
-        HttpClient.mapRequest(HttpClientRequest.prependUrl(baseUrl)),
-        HttpClient.mapRequest(HttpClientRequest.bearerToken(apiKey)),
-        options.propagateTraceContext === true ? HttpClient.mapRequestEffect(addTraceHeaders) : Function.identity,
-        // Reports each request separately, because the transformed client can send a request several times.
-        options.transformClient === undefined
-          ? Function.identity
-          : Function.flow(
-              HttpClient.transform((effect) => Effect.zipRight(reportTransportSend, effect)),
-              options.transformClient
-            ),
-        // Disables the span of the HTTP client, because the operation already has a span. This step comes last, so that
-        // `transformClient` can enable the tracer again.
-        HttpClient.withTracerDisabledWhen(() => true)
+    const client = http.pipe(
+      HttpClient.mapRequest(
+        Function.flow(HttpClientRequest.prependUrl(baseUrl), HttpClientRequest.bearerToken(apiKey))
       ),
+      options.propagateTraceContext === true ? HttpClient.mapRequestEffect(addTraceHeaders) : Function.identity,
+      options.transformClient === undefined ? Function.identity : transformClient(options.transformClient)
+    )
+    const sender: RequestSender = {
+      client,
       baseUrl,
-      admission: Effect.map(gate, ({ admission }) => admission),
+      admissionOf: (context) => gateOf(context).admission,
       policy: options.retry ?? RetryPolicy.standard,
       retryWhile: options.retryWhile ?? ModelRouteError.isRetryable,
       secrets: [Redacted.value(apiKey)],
-      attemptLimits: { duration, withTimeout: makeAttemptTimeout(timer, Duration.toMillis(duration)) },
+      attemptLimits: {
+        duration,
+        withTimeout: makeAttemptTimeout(timer, Duration.toMillis(duration), attemptFiberOptions)
+      },
       timer
     }
     return ModelRouteClient.of({
@@ -235,7 +240,7 @@ export const make = (
       files: files.make(sender, storageClient(http)),
       webhookEndpoints: webhookEndpoints.make(sender),
       apiKeys: apiKeys.make(sender),
-      rateLimit: Effect.flatMap(gate, ({ snapshot }) => snapshot),
+      rateLimit: Effect.contextWithEffect((context: Context.Context<never>) => gateOf(context).snapshot),
       request: makeRequestMethod(sender)
     })
   })

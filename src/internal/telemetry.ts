@@ -8,9 +8,11 @@ import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberRef from "effect/FiberRef"
 import * as Metric from "effect/Metric"
 import * as MetricLabel from "effect/MetricLabel"
 import * as Option from "effect/Option"
@@ -53,17 +55,33 @@ type Attributes = { readonly [name: string]: string | number | undefined }
 const openSpan = (name: string, kind: Tracer.SpanKind): Effect.Effect<Tracer.Span | undefined> =>
   Effect.catchAllCause(Effect.makeSpan(name, { kind, captureStackTrace: false }), () => Effect.succeed(undefined))
 
-const closeSpan = (span: Tracer.Span, exit: Exit.Exit<unknown, unknown>, attributes: Attributes): Effect.Effect<void> =>
-  Effect.zipRight(
-    runSafely(
-      Effect.sync(() => {
-        for (const [name, value] of Object.entries(attributes)) if (value !== undefined) span.attribute(name, value)
-      })
-    ),
-    runSafely(Effect.clockWith((clock) => Effect.sync(() => span.end(clock.unsafeCurrentTimeNanos(), exit))))
-  )
+/** Calls the tracer, and ignores its exceptions. */
+const callTracer = (call: () => void): void => {
+  try {
+    call()
+  } catch {
+    // A tracer is the caller's code and must not change the result of a call.
+  }
+}
 
-/** @internal Runs an effect in a span. Evaluates `attributesOf` when the effect ends. */
+const closeSpan = (span: Tracer.Span, exit: Exit.Exit<unknown, unknown>, attributes: Attributes): Effect.Effect<void> =>
+  Effect.clockWith((clock) => {
+    callTracer(() => {
+      for (const name in attributes) {
+        const value = attributes[name]
+        if (value !== undefined) span.attribute(name, value)
+      }
+    })
+    callTracer(() => span.end(clock.unsafeCurrentTimeNanos(), exit))
+    return Effect.void
+  })
+
+/**
+ * Runs an effect in a span. Evaluates `attributesOf` when the effect ends. Sets the context of the fiber itself, because
+ * `Effect.provideService` would add a second uninterruptible region to every call.
+ *
+ * @internal
+ */
 export const withSpan = <A, E, R>(
   name: string,
   kind: Tracer.SpanKind,
@@ -71,13 +89,23 @@ export const withSpan = <A, E, R>(
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(openSpan(name, kind), (span) =>
-      span === undefined
-        ? restore(effect)
-        : Effect.onExit(restore(Effect.provideService(effect, Tracer.ParentSpan, span)), (exit) =>
-            closeSpan(span, exit, attributesOf(exit))
-          )
-    )
+    Effect.flatMap(openSpan(name, kind), (span) => {
+      if (span === undefined) return restore(effect)
+      return Effect.contextWithEffect((context: Context.Context<never>) => {
+        const close = (exit: Exit.Exit<A, E>): Effect.Effect<A, E> =>
+          Effect.flatMap(FiberRef.set(FiberRef.currentContext, context), () => {
+            return Effect.zipRight(closeSpan(span, exit, attributesOf(exit)), exit)
+          })
+        return Effect.flatMap(
+          FiberRef.set(FiberRef.currentContext, Context.add(context, Tracer.ParentSpan, span)),
+          () =>
+            Effect.matchCauseEffect(restore(effect), {
+              onSuccess: (value) => close(Exit.succeed(value)),
+              onFailure: (cause) => close(Exit.failCause(cause))
+            })
+        )
+      })
+    })
   )
 
 const operationAttributes =

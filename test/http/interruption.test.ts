@@ -6,7 +6,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, type Duration, Effect, Exit, Stream } from "effect"
 import { File, ModelRouteClient } from "effect-modelroute"
 import { Fault } from "effect-modelroute/Simulator"
-import { raceListener, withDeadline } from "../../src/internal/http/attemptTimeout.js"
+import { withDeadline } from "../../src/internal/http/attemptTimeout.js"
+import { runInChild } from "../../src/internal/http/childFiber.js"
 import { SharedTimer } from "../../src/internal/http/sharedTimer.js"
 import { image, layer, silent, start } from "../utils/harness.js"
 import { numRuns } from "../utils/suite.js"
@@ -99,7 +100,7 @@ const subjects: ReadonlyArray<readonly [string, Subject]> = [
     (operations) =>
       countOperations(
         operations,
-        raceListener(Effect.sleep("1 second"), () => () => {})
+        runInChild(Effect.sleep("1 second"), () => () => {})
       )
   ],
   [

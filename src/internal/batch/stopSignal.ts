@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import { runSafely } from "../telemetry.js"
-import { raceListener } from "../http/attemptTimeout.js"
+import { runInChild } from "../http/childFiber.js"
 import type { InsufficientBalance, Unauthorized } from "../../ModelRouteError.js"
 
 /**
@@ -70,7 +70,7 @@ export class StopSignal {
    */
   runUnlessStopped<A, E, R>(effect: Effect.Effect<A, E, R>, isCounted = false): Effect.Effect<A | undefined, E, R> {
     const untilStopped = Effect.flatMap(Effect.context<R>(), (context) =>
-      raceListener(Effect.provide(effect, context), (resume: (end: Effect.Effect<undefined>) => void) => {
+      runInChild(Effect.provide(effect, context), (resume: (end: Effect.Effect<undefined>) => void) => {
         const listener = () => {
           if (this.blocks(isCounted) !== undefined) resume(Effect.succeed(undefined))
         }

@@ -4,8 +4,10 @@
  *
  * @internal
  */
-import type * as Clock from "effect/Clock"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 
 /**
  * Returns the milliseconds since an arbitrary moment. Rounds the result, because `TestClock` computes nanoseconds in
@@ -14,6 +16,10 @@ import * as Effect from "effect/Effect"
  * @internal
  */
 export const read = (clock: Clock.Clock): number => Number((clock.unsafeCurrentTimeNanos() + 500_000n) / 1_000_000n)
+
+/** @internal Returns the clock of a fiber. */
+export const clockOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Clock.Clock =>
+  Context.get(fiber.currentDefaultServices, Clock.Clock)
 
 /** @internal Returns the milliseconds since an arbitrary moment. */
 export const now: Effect.Effect<number> = Effect.clockWith((clock) => Effect.sync(() => read(clock)))

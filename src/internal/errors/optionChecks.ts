@@ -115,8 +115,7 @@ const typeChecks = (ensure: Ensure) => ({
     )
 })
 
-/** @internal Returns the option checks of an operation. */
-export const checksOf = (operation: string) => {
+const makeChecks = (operation: string) => {
   const ensure: Ensure = (isValid, field, problem, advice) =>
     isValid ? valid : Either.left(invalidRequest(operation, field, problem, advice))
   return {
@@ -126,6 +125,18 @@ export const checksOf = (operation: string) => {
     duration: (field: string, input: unknown, minimum: "zero" | "above zero") =>
       checkDuration(operation, field, input, minimum)
   }
+}
+
+const checksByOperation = new Map<string, ReturnType<typeof makeChecks>>()
+
+/** @internal Returns the option checks of an operation. Makes them once, because every call checks its options. */
+export const checksOf = (operation: string): ReturnType<typeof makeChecks> => {
+  let checks = checksByOperation.get(operation)
+  if (checks === undefined) {
+    checks = makeChecks(operation)
+    checksByOperation.set(operation, checks)
+  }
+  return checks
 }
 
 /**

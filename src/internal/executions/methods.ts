@@ -243,7 +243,7 @@ export const make = (
     pollSchedule,
     latency: new LatencyEstimator(),
     timer: sender.timer,
-    isScarce: Effect.flatMap(sender.admission, ({ isScarce }) => isScarce)
+    isScarce: Effect.contextWithEffect((services: Context.Context<never>) => sender.admissionOf(services).isScarce)
   }
   const context: ExecutionsContext = { sender, keys, poller, recentCreates: new RecentCreates() }
   return {

@@ -24,7 +24,8 @@ import * as PollState from "./pollState.js"
 import * as transitions from "./pollTransitions.js"
 import { isRateLimit } from "../errors/semantics.js"
 import { reportWait, type CallStats } from "../telemetry.js"
-import { raceListener, withDeadline } from "../http/attemptTimeout.js"
+import { withDeadline } from "../http/attemptTimeout.js"
+import { runInChild } from "../http/childFiber.js"
 
 /** @internal The services that all waits of one client share. */
 export interface PollerContext {
@@ -190,7 +191,7 @@ export const makePoller = (
     const poll = ({ deadline, since, target }: PollState.PollStep) => {
       state = transitions.onPollStarted(state)
       const request = subscription.poll(requests[target](deadline), since)
-      return raceListener(toTransition(withinTimeout(context.timer, state, request)), listen)
+      return runInChild(toTransition(withinTimeout(context.timer, state, request)), listen)
     }
 
     const next = Effect.gen(function* () {

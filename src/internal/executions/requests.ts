@@ -5,6 +5,7 @@
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type * as Execution from "../../Execution.js"
 import type * as IdempotencyKey from "../../IdempotencyKey.js"
@@ -52,25 +53,25 @@ export interface CreateBody extends requests.JsonBody {
 export const encodeCreateBody = (
   operation: string,
   request: Execution.CreateRequest
-): Effect.Effect<CreateBody, InvalidRequest> => {
+): Either.Either<CreateBody, InvalidRequest> => {
   if (!isRecord(request)) {
-    return Effect.fail(invalidRequest(operation, "request", "is not an object", "Pass { model, input }."))
+    return Either.left(invalidRequest(operation, "request", "is not an object", "Pass { model, input }."))
   }
   for (const field of ["metadata", "extra"] as const) {
     if (request[field] !== undefined && !isRecord(request[field])) {
-      return Effect.fail(invalidRequest(operation, field, "is not an object", "Pass an object, or omit the field."))
+      return Either.left(invalidRequest(operation, field, "is not an object", "Pass an object, or omit the field."))
     }
   }
   if (typeof request.model !== "string" || request.model.trim() === "") {
-    return Effect.fail(invalidRequest(operation, "model", "is empty", "Pass a model name, such as flux-1.1-pro."))
+    return Either.left(invalidRequest(operation, "model", "is empty", "Pass a model name, such as flux-1.1-pro."))
   }
   if (!isRecord(request.input)) {
-    return Effect.fail(
+    return Either.left(
       invalidRequest(operation, "input", "is not an object", "Pass the model's parameters, such as { prompt }.")
     )
   }
   if (request.webhookUrl !== undefined && !isHttpUrl(request.webhookUrl)) {
-    return Effect.fail(
+    return Either.left(
       invalidRequest(
         operation,
         "webhookUrl",
@@ -82,7 +83,7 @@ export const encodeCreateBody = (
   const { extra, input, metadata, model, webhookUrl } = request
   const body = { ...extra, model, input, ...omitUndefined({ webhook_url: webhookUrl, metadata }) }
   // `model` is not among the checked fields, because it is not confidential.
-  return Effect.map(requests.encodeJsonBody(operation, { input, webhookUrl, metadata, extra }, body), (json) => ({
+  return Either.map(requests.encodeJsonBody(operation, { input, webhookUrl, metadata, extra }, body), (json) => ({
     ...json,
     body
   }))
@@ -111,11 +112,12 @@ export const create = (
   request: Execution.CreateRequest,
   keyOption: string | undefined
 ): Effect.Effect<CreateCall, InvalidRequest> =>
-  Effect.gen(function* () {
+  Effect.suspend(() => {
     const operation = "executions.create"
-    const { body, privateTexts, text } = yield* encodeCreateBody(operation, request)
-    const idempotencyKey = yield* chooseKey(keys, { operation, body }, text, keyOption)
-    return {
+    const encoded = encodeCreateBody(operation, request)
+    if (Either.isLeft(encoded)) return Effect.fail(encoded.left)
+    const { body, privateTexts, text } = encoded.right
+    return Effect.map(chooseKey(keys, { operation, body }, text, keyOption), (idempotencyKey) => ({
       operation,
       request: requests.make("POST", "/v1/executions", { body: text, key: idempotencyKey }),
       decode: decodeObservation,
@@ -123,7 +125,7 @@ export const create = (
       isKeyed: true,
       idempotencyKey,
       confidential: { privateTexts }
-    }
+    }))
   })
 
 /** Returns a function that creates a call for one execution. */

@@ -23,7 +23,7 @@ import { invalidRequest } from "../errors/invalidRequest.js"
 import { privateTextsOf } from "../errors/confidential.js"
 import { isAbsent, isConflict, isStorageRejection } from "../errors/semantics.js"
 import * as attempt from "../http/attempt.js"
-import { raceListener } from "../http/attemptTimeout.js"
+import { runInChild } from "../http/childFiber.js"
 import { withContentLength } from "../http/contentLength.js"
 import * as requests from "../http/requests.js"
 import type { RequestSender } from "../http/requestSender.js"
@@ -190,7 +190,7 @@ export const make =
           millis,
           () => losesRejection && body.isPartlySent()
         ),
-        admission: Effect.succeed(bypass),
+        admissionOf: () => bypass,
         attemptLimits: { duration, withTimeout: body.timeLimit(sender.timer, millis) }
       }
 
@@ -199,7 +199,7 @@ export const make =
         losesRejection = link.losesEarlyResponses
       })
       const sendBytes = (link: UploadLink) =>
-        raceListener(
+        runInChild(
           retryLoop(storageSender, putCall(link, body, size, options.legacy?.contentType ?? ""), stats),
           body.onSourceFailure
         )

@@ -25,6 +25,8 @@ import { describeTransportError, isRefusedRedirect } from "./transportError.js"
 /** @internal Response after its headers have arrived and before its body is read. */
 export interface ReceivedResponse {
   readonly response: HttpClientResponse.HttpClientResponse
+  /** Headers of `response`. Some transports convert the headers at every access. */
+  readonly headers: HttpClientResponse.HttpClientResponse["headers"]
   /** Arrival time of the headers. */
   readonly receivedAt: ReceiptTime
   readonly context: classify.ErrorContext
@@ -41,10 +43,6 @@ export interface ReceiptTime {
   readonly wall: number
   readonly monotonic: number
 }
-
-const readReceiptTime: Effect.Effect<ReceiptTime> = Effect.clockWith((clock) =>
-  Effect.sync(() => ({ wall: clock.unsafeCurrentTimeMillis(), monotonic: monotonic.read(clock) }))
-)
 
 /** @internal Call of a client method. All attempts of a call send the same request. */
 export interface Call<A> extends Omit<classify.ErrorContext, "attempts"> {
@@ -69,11 +67,11 @@ const maxSuccessBodyBytes = 64 * MiB
 export const isSuccess = (status: number): boolean => status >= 200 && status < 300
 
 const toResponseData = (
-  { opensIn, receivedAt, response }: ReceivedResponse,
+  { headers, opensIn, receivedAt, response }: ReceivedResponse,
   body: Uint8Array
 ): classify.ResponseData => ({
   status: response.status,
-  headers: response.headers,
+  headers,
   body,
   receivedAt: receivedAt.wall,
   opensIn
@@ -136,16 +134,17 @@ export const decodeJson =
     const { context, response } = received
     if (!isSuccess(response.status)) return failWithResponse(received)
     return Effect.flatMap(readWholeBody(received), (bytes): Effect.Effect<A, RequestFailure> => {
-      const data = toResponseData(received, bytes)
-      const text = envelope.decodeText(bytes, response.headers["content-type"])
+      const text = envelope.decodeText(bytes, received.headers["content-type"])
       const json = envelope.parseJson(text)
-      if (envelope.isErrorEnvelope(json)) return Effect.fail(classify.fromResponse(data, context))
+      if (envelope.isErrorEnvelope(json)) {
+        return Effect.fail(classify.fromResponse(toResponseData(received, bytes), context))
+      }
       const value = read(json, received, text)
       if (value !== undefined) return Effect.succeed(value)
       return Effect.fail(
         json === undefined && isTruncatedText(text)
           ? classify.transportError("truncated", context)
-          : classify.unexpectedResponse(data, context, `the response lacks ${required}`)
+          : classify.unexpectedResponse(toResponseData(received, bytes), context, `the response lacks ${required}`)
       )
     })
   }
@@ -190,13 +189,22 @@ export const sendRequest = (
   request: HttpClientRequest.HttpClientRequest,
   context: classify.ErrorContext
 ): Effect.Effect<ReceivedResponse, RequestFailure> =>
-  client.execute(request).pipe(
-    Effect.catchAll((error) => {
+  Effect.matchEffect(client.execute(request), {
+    onSuccess: (response) => receive(response, context),
+    onFailure: (error) => {
       const response = responseOfStatusError(error)
-      return response === undefined ? Effect.fail(toRequestFailure(error, context)) : Effect.succeed(response)
-    }),
-    Effect.flatMap((response) => Effect.map(readReceiptTime, (receivedAt) => ({ response, receivedAt, context })))
-  )
+      return response === undefined ? Effect.fail(toRequestFailure(error, context)) : receive(response, context)
+    }
+  })
+
+const receive = (
+  response: HttpClientResponse.HttpClientResponse,
+  context: classify.ErrorContext
+): Effect.Effect<ReceivedResponse> =>
+  Effect.clockWith((clock) => {
+    const receivedAt = { wall: clock.unsafeCurrentTimeMillis(), monotonic: monotonic.read(clock) }
+    return Effect.succeed({ response, headers: response.headers, receivedAt, context })
+  })
 
 /** @internal Client settings for one attempt. */
 export interface AttemptOptions {
@@ -220,7 +228,7 @@ export const runOnce = <A>(
 ): Effect.Effect<A, RequestFailure> => {
   const context: classify.ErrorContext = { ...fields, attempts, confidential: withSecrets(confidential, secrets) }
   const attempt = Effect.flatMap(sendRequest(client, request, context), (received) =>
-    Effect.flatMap(permit.reportResponse(received.response.status, received.response.headers), (opensIn) =>
+    Effect.flatMap(permit.reportResponse(received.response.status, received.headers), (opensIn) =>
       decode({ ...received, opensIn })
     )
   )

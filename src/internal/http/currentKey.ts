@@ -7,8 +7,13 @@ import * as Context from "effect/Context"
 import * as Option from "effect/Option"
 import type * as Ref from "effect/Ref"
 
-/** @internal `usedBody` contains the body of the first request with the key. */
+/** @internal Key of an effect. `usedBody` contains the body of the first request with the key. */
+export interface KeyForEffect {
+  readonly key: string
+  readonly usedBody: Ref.Ref<Option.Option<string>>
+}
+
+/** @internal */
 export class CurrentKey extends Context.Reference<CurrentKey>()("effect-modelroute/CurrentKey", {
-  defaultValue: (): Option.Option<{ readonly key: string; readonly usedBody: Ref.Ref<Option.Option<string>> }> =>
-    Option.none()
+  defaultValue: (): Option.Option<KeyForEffect> => Option.none()
 }) {}

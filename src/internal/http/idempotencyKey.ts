@@ -3,14 +3,14 @@
  *
  * @internal
  */
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import * as IdempotencyKey from "../../IdempotencyKey.js"
 import type { InvalidRequest } from "../../ModelRouteError.js"
 import { invalidRequest } from "../errors/invalidRequest.js"
-import { CurrentKey } from "./currentKey.js"
+import { CurrentKey, type KeyForEffect } from "./currentKey.js"
 
 const checkKey = (operation: string, key: string): Effect.Effect<string, InvalidRequest> =>
   typeof key === "string" && /^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/.test(key)
@@ -24,6 +24,27 @@ const checkKey = (operation: string, key: string): Effect.Effect<string, Invalid
         )
       )
 
+/** Records the body that is sent with the key of `withKey`, and returns the key. */
+const useKey = (
+  operation: string,
+  body: string,
+  { key, usedBody }: KeyForEffect
+): Effect.Effect<string, InvalidRequest> =>
+  Effect.flatMap(
+    Ref.modify(usedBody, (used) => [Option.getOrElse(used, () => body) === body, Option.orElseSome(used, () => body)]),
+    (isSame) =>
+      isSame
+        ? checkKey(operation, key)
+        : Effect.fail(
+            invalidRequest(
+              operation,
+              "idempotencyKey",
+              "was used for another body in the same effect, and the API would return the execution of that body",
+              "Use a separate withKey for each create."
+            )
+          )
+  )
+
 /**
  * Returns the key of `withKey`, or `None` without `withKey`. Fails with `InvalidRequest` if the key is invalid or was
  * used for another body.
@@ -31,26 +52,9 @@ const checkKey = (operation: string, key: string): Effect.Effect<string, Invalid
  * @internal
  */
 export const takeCurrentKey = (operation: string, body: string): Effect.Effect<Option.Option<string>, InvalidRequest> =>
-  Effect.flatMap(CurrentKey, (current) => {
-    if (Option.isNone(current)) return Effect.succeedNone
-    const { key, usedBody } = current.value
-    return Ref.modify(usedBody, (used) => [
-      Option.getOrElse(used, () => body) === body,
-      Option.orElseSome(used, () => body)
-    ]).pipe(
-      Effect.filterOrFail(
-        (isSame) => isSame,
-        () =>
-          invalidRequest(
-            operation,
-            "idempotencyKey",
-            "was used for another body in the same effect, and the API would return the execution of that body",
-            "Use a separate withKey for each create."
-          )
-      ),
-      Effect.zipRight(Effect.asSome(checkKey(operation, key)))
-    )
-  })
+  Effect.flatMap(CurrentKey, (current) =>
+    Option.isNone(current) ? Effect.succeedNone : Effect.asSome(useKey(operation, body, current.value))
+  )
 
 /**
  * Returns the idempotency key of a call. The order of precedence is the call option, `withKey`, the service in the
@@ -65,15 +69,11 @@ export const chooseKey = (
   keyOption: string | undefined
 ): Effect.Effect<string, InvalidRequest> => {
   if (keyOption !== undefined) return checkKey(call.operation, keyOption)
-  return Effect.flatMap(
-    takeCurrentKey(call.operation, body),
-    Option.match({
-      onSome: Effect.succeed,
-      onNone: () =>
-        Effect.serviceOption(IdempotencyKey.IdempotencyKey).pipe(
-          Effect.flatMap((nearest) => Option.getOrElse(nearest, () => clientKeys).next(call)),
-          Effect.flatMap((key) => checkKey(call.operation, key))
-        )
-    })
-  )
+  return Effect.contextWithEffect((context: Context.Context<never>) => {
+    const current = Context.get(context, CurrentKey)
+    if (Option.isSome(current)) return useKey(call.operation, body, current.value)
+    const nearest = Context.getOption(context, IdempotencyKey.IdempotencyKey)
+    const keys = Option.isSome(nearest) ? nearest.value : clientKeys
+    return Effect.flatMap(keys.next(call), (key) => checkKey(call.operation, key))
+  })
 }

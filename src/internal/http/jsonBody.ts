@@ -5,7 +5,6 @@
  *
  * @internal
  */
-import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import type { InvalidRequest } from "../../ModelRouteError.js"
@@ -144,20 +143,30 @@ const locate = (parent: Container | undefined, key: string | number, problem: Pr
   path: pathOf({ parent, key })
 })
 
+const visitMember = (
+  traversal: Traversal,
+  container: Container,
+  key: string | number,
+  member: unknown
+): LocatedProblem | undefined => {
+  const problem = visit(traversal, member, container, key, container.depth + 1)
+  if (problem === undefined) return undefined
+  const cycle = problem === tooDeep ? cycleIn(container) : undefined
+  return cycle === undefined
+    ? locate(container, key, problem)
+    : locate(cycle.parent, cycle.key, { problem: "contains itself", cure: "Pass a value without cycles." })
+}
+
+/** Visits the members of a container. Avoids `Object.entries` because it allocates an array for each member. */
 const visitMembers = (traversal: Traversal, container: Container): LocatedProblem | undefined => {
-  const { depth, value } = container
-  const members: Iterable<readonly [string | number, unknown]> = Array.isArray(value)
-    ? value.entries()
-    : Object.entries(value)
-  for (const [key, member] of members) {
-    const problem = visit(traversal, member, container, key, depth + 1)
-    if (problem === undefined) continue
-    const cycle = problem === tooDeep ? cycleIn(container) : undefined
-    return cycle === undefined
-      ? locate(container, key, problem)
-      : locate(cycle.parent, cycle.key, { problem: "contains itself", cure: "Pass a value without cycles." })
+  const { value } = container
+  let found: LocatedProblem | undefined
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length && found === undefined; i++) found = visitMember(traversal, container, i, value[i])
+  } else {
+    for (const name of Object.keys(value)) found ??= visitMember(traversal, container, name, Reflect.get(value, name))
   }
-  return undefined
+  return found
 }
 
 const findProblem = (traversal: Traversal, name: string, argument: unknown): LocatedProblem | undefined => {
@@ -170,7 +179,14 @@ const findProblem = (traversal: Traversal, name: string, argument: unknown): Loc
   return undefined
 }
 
-const checkFields = (
+/**
+ * Checks the arguments of a method and returns the texts that errors must not quote. `fields` contains the arguments by
+ * name. Fails with `InvalidRequest` at the first value that JSON cannot represent. The `field` of the error is the path
+ * of that value.
+ *
+ * @internal
+ */
+export const checkJson = (
   operation: string,
   fields: { readonly [name: string]: unknown }
 ): Either.Either<PrivateTexts, InvalidRequest> => {
@@ -186,15 +202,3 @@ const checkFields = (
   }
   return Either.right(traversal.texts)
 }
-
-/**
- * Checks the arguments of a method and returns the texts that errors must not quote. `fields` contains the arguments by
- * name. Fails with `InvalidRequest` at the first value that JSON cannot represent. The `field` of the error is the path
- * of that value.
- *
- * @internal
- */
-export const checkJson = (
-  operation: string,
-  fields: { readonly [name: string]: unknown }
-): Effect.Effect<PrivateTexts, InvalidRequest> => Effect.suspend(() => checkFields(operation, fields))

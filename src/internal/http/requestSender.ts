@@ -4,7 +4,7 @@
  * @internal
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
-import type * as Effect from "effect/Effect"
+import type * as Context from "effect/Context"
 import type * as Schedule from "effect/Schedule"
 import type { ModelRouteError } from "../../ModelRouteError.js"
 import type { Admission } from "../rateLimit/admission.js"
@@ -17,8 +17,8 @@ export interface RequestSender {
   readonly client: HttpClient.HttpClient
   /** Base URL without a trailing slash and without `/v1`. */
   readonly baseUrl: string
-  /** Returns the admission of the nearest gate in the context. Default: the gate of the client. */
-  readonly admission: Effect.Effect<Admission>
+  /** Returns the admission of the gate in the context. Default: the gate of the client. */
+  readonly admissionOf: (context: Context.Context<never>) => Admission
   readonly policy: Schedule.Schedule<unknown, ModelRouteError>
   /** Returns `false` if an error must not be retried, regardless of the retry policy. */
   readonly retryWhile: RetryFilter

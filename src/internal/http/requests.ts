@@ -7,6 +7,7 @@ import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpMethod } from "@effect/platform/HttpMethod"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import type { InvalidRequest } from "../../ModelRouteError.js"
 import { isPathSegment } from "../data/lenient.js"
 import type { PrivateTexts } from "../errors/confidential.js"
@@ -35,28 +36,27 @@ export const encodeJsonBody = (
   operation: string,
   fields: { readonly [name: string]: unknown },
   body: unknown
-): Effect.Effect<JsonBody, InvalidRequest> =>
-  Effect.zipWith(checkJson(operation, fields), stringify(operation, body), (privateTexts, text) => ({
-    text,
-    privateTexts
-  }))
+): Either.Either<JsonBody, InvalidRequest> => {
+  const privateTexts = checkJson(operation, fields)
+  if (Either.isLeft(privateTexts)) return Either.left(privateTexts.left)
+  const text = stringify(operation, body)
+  if (Either.isLeft(text)) return Either.left(text.left)
+  return Either.right({ text: text.right, privateTexts: privateTexts.right })
+}
 
-const stringify = (operation: string, body: unknown): Effect.Effect<string, InvalidRequest> =>
-  Effect.try({
-    try: () => JSON.stringify(body),
-    catch: (cause) =>
-      invalidRequest(
-        operation,
-        "body",
-        `cannot be written as JSON (${cause instanceof Error ? cause.message : String(cause)})`,
-        "Remove cycles and bigints."
-      )
-  }).pipe(
-    Effect.filterOrFail(
-      (text) => typeof text === "string",
-      () => invalidRequest(operation, "body", "has no JSON representation", "Pass an object.")
-    )
-  )
+const stringify = (operation: string, body: unknown): Either.Either<string, InvalidRequest> => {
+  try {
+    const text: unknown = JSON.stringify(body)
+    return typeof text === "string"
+      ? Either.right(text)
+      : Either.left(invalidRequest(operation, "body", "has no JSON form", "Pass an object."))
+  } catch (cause) {
+    const problem = `cannot be written as JSON (${cause instanceof Error ? cause.message : String(cause)})`
+    return Either.left(invalidRequest(operation, "body", problem, "Remove cycles and bigints."))
+  }
+}
+
+const textEncoder = new TextEncoder()
 
 /** @internal Creates a request. `body` is JSON text. `key` is an idempotency key. */
 export const make = (
@@ -68,9 +68,6 @@ export const make = (
   const withBody =
     options.body === undefined
       ? request
-      : HttpClientRequest.setBody(
-          request,
-          HttpBody.uint8Array(new TextEncoder().encode(options.body), "application/json")
-        )
+      : HttpClientRequest.setBody(request, HttpBody.uint8Array(textEncoder.encode(options.body), "application/json"))
   return options.key === undefined ? withBody : HttpClientRequest.setHeader(withBody, "idempotency-key", options.key)
 }

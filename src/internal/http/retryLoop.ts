@@ -4,6 +4,7 @@
  *
  * @internal
  */
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { RequestFailure } from "../../ModelRouteError.js"
@@ -12,7 +13,7 @@ import type { Permit, PermitRequest } from "../rateLimit/permit.js"
 import { makeRetryDriver, type RetryDriver } from "../retry/retryDriver.js"
 import * as telemetry from "../telemetry.js"
 import { type Call, runOnce } from "./attempt.js"
-import { CurrentAttemptInterceptor } from "./attemptInterceptor.js"
+import { CurrentAttemptInterceptor, noInterceptor } from "./attemptInterceptor.js"
 import { makePermitRequest } from "./makePermitRequest.js"
 import type { RequestSender } from "./requestSender.js"
 
@@ -49,26 +50,40 @@ const runAttempt = <A>(
   stats: telemetry.CallStats,
   request: PermitRequest<RequestFailure>
 ): Effect.Effect<A, RequestFailure> =>
-  Effect.flatMap(sender.admission, ({ withPermit }) =>
-    withPermit(request, (permit) =>
-      Effect.gen(function* () {
-        const interceptor = yield* CurrentAttemptInterceptor
-        const info = { operation: call.operation, isKeyed: call.isKeyed === true, previousAttempts: stats.attempts }
-        yield* Effect.tapError(interceptor.beforeSend(info), () => permit.reportUnsent)
+  Effect.contextWithEffect((context: Context.Context<never>) => {
+    const interceptor = Context.get(context, CurrentAttemptInterceptor)
+    return sender.admissionOf(context).withPermit(request, (permit) => {
+      const send = Effect.suspend(() => {
         stats.attempts += 1
-        return yield* Effect.tapBoth(runOnce(sender, call, stats.attempts, permit), {
-          onSuccess: () => Effect.zipRight(interceptor.onSuccess(info), telemetry.countRequest(call.operation, "ok")),
-          onFailure: (error) =>
-            interceptor
-              .onFailure(info, error)
-              .pipe(
-                Effect.zipRight(reportToGate(permit, error)),
-                Effect.zipRight(telemetry.countRequest(call.operation, error._tag))
-              )
-        })
+        return runOnce(sender, call, stats.attempts, permit)
       })
-    )
-  )
+      if (interceptor === noInterceptor) return countAndReport(call.operation, permit, send)
+      const info = { operation: call.operation, isKeyed: call.isKeyed === true, previousAttempts: stats.attempts }
+      const intercepted = Effect.tapBoth(send, {
+        onSuccess: () => interceptor.onSuccess(info),
+        onFailure: (error) => interceptor.onFailure(info, error)
+      })
+      return Effect.zipRight(
+        Effect.tapError(interceptor.beforeSend(info), () => permit.reportUnsent),
+        countAndReport(call.operation, permit, intercepted)
+      )
+    })
+  })
+
+/** Counts an attempt and reports its failure to the gate. */
+const countAndReport = <A>(
+  operation: string,
+  permit: Permit,
+  attempt: Effect.Effect<A, RequestFailure>
+): Effect.Effect<A, RequestFailure> =>
+  Effect.matchEffect(attempt, {
+    onSuccess: (value) => Effect.as(telemetry.countRequest(operation, "ok"), value),
+    onFailure: (error) =>
+      reportToGate(permit, error).pipe(
+        Effect.zipRight(telemetry.countRequest(operation, error._tag)),
+        Effect.zipRight(Effect.fail(error))
+      )
+  })
 
 /** Reports to the gate that a request was not sent or was rate limited with a status other than 429. */
 const reportToGate = (permit: Permit, error: RequestFailure): Effect.Effect<void> => {

@@ -7,12 +7,10 @@
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
-import * as Order from "effect/Order"
-import * as SortedMap from "effect/SortedMap"
 import * as monotonic from "../data/monotonic.js"
-
-type Callback = () => void
+import { TimerQueue } from "../data/timerQueue.js"
+import { type AnyFiber, awaitCallback } from "./awaitCallback.js"
+import { startFiber } from "./childFiber.js"
 
 /**
  * Maximum duration of a sleep. JavaScript timers are limited to 31 bits of milliseconds, and Effect never ends a longer
@@ -23,60 +21,48 @@ type Callback = () => void
 export const maxSleepMillis = 3_600_000
 
 /**
- * Sleeps until the next callback is due. Runs no fiber without callbacks because a sleeping fiber keeps the process
- * alive.
+ * Sleeps until the next timer is due. Runs no fiber without timers because a sleeping fiber keeps the process alive.
  */
 class ClockTimer {
-  private due = SortedMap.empty<number, Set<Callback>>(Order.number)
+  private readonly queue = new TimerQueue()
   private fiber: Fiber.RuntimeFiber<void> | undefined
-  /**
-   * End of the current sleep, or `Infinity` if no fiber is sleeping. This field is set before `fiber` because other
-   * fibers can run between the fork and the assignment.
-   */
+  /** End of the current sleep, or `Infinity` if no fiber is sleeping. */
   private sleepingUntil = Infinity
 
   constructor(private readonly clock: Clock.Clock) {}
 
-  private readonly run: Effect.Effect<void> = Effect.gen(this, function* () {
-    for (let next = this.nextDue(); next !== Infinity; next = this.nextDue()) {
-      const wait = next - monotonic.read(this.clock)
-      this.sleepingUntil = next
-      if (wait > 0) yield* Effect.sleep(Math.min(wait, maxSleepMillis))
-      else this.fireDue(next)
-    }
-    this.sleepingUntil = Infinity
+  private readonly run: Effect.Effect<void> = Effect.suspend(() => {
+    const next = this.fireDue()
+    this.sleepingUntil = next ?? Infinity
+    if (next === undefined) return Effect.void
+    const millis = Math.min(next - monotonic.read(this.clock), maxSleepMillis)
+    return Effect.flatMap(Effect.sleep(millis), () => this.run)
   })
 
-  add(at: number, fire: Callback): Effect.Effect<void> {
-    const callbacks = SortedMap.get(this.due, at)
-    if (Option.isSome(callbacks)) {
-      callbacks.value.add(fire)
-    } else {
-      this.due = SortedMap.set(this.due, at, new Set([fire]))
+  /** Fires the timers that are due. Returns when the next timer is due. */
+  private fireDue(): number | undefined {
+    const now = monotonic.read(this.clock)
+    for (let { first } = this.queue; first !== undefined; { first } = this.queue) {
+      if (first.at > now) return first.at
+      this.queue.remove(first)
+      first.fire()
     }
-    if (this.sleepingUntil <= at) return Effect.void
-    this.stop()
-    this.sleepingUntil = at
-    return Effect.map(Effect.forkDaemon(Effect.interruptible(this.run)), (fiber) => {
-      this.fiber = fiber
-    })
+    return undefined
   }
 
-  remove(at: number, fire: Callback): void {
-    const callbacks = SortedMap.get(this.due, at)
-    if (Option.isNone(callbacks) || !callbacks.value.delete(fire) || callbacks.value.size > 0) return
-    this.due = SortedMap.remove(this.due, at)
-    if (SortedMap.size(this.due) === 0) this.stop()
-  }
-
-  private nextDue(): number {
-    return Option.match(SortedMap.headOption(this.due), { onNone: () => Infinity, onSome: ([at]) => at })
-  }
-
-  private fireDue(at: number): void {
-    const callbacks = Option.getOrElse(SortedMap.get(this.due, at), () => new Set<Callback>())
-    this.due = SortedMap.remove(this.due, at)
-    for (const fire of callbacks) fire()
+  /** Adds a timer. Returns a function that removes the timer. */
+  add(parent: AnyFiber, at: number, fire: () => void): () => void {
+    const timer = this.queue.add(at, fire)
+    if (at < this.sleepingUntil) {
+      this.stop()
+      this.sleepingUntil = at
+      // An immediate start could call `fire` before `add` returns.
+      this.fiber = startFiber(parent, this.run, { immediate: false })
+    }
+    return () => {
+      this.queue.remove(timer)
+      if (this.queue.size === 0) this.stop()
+    }
   }
 
   private stop(): void {
@@ -90,6 +76,23 @@ class ClockTimer {
 export class SharedTimer {
   // Fibers can have different clocks, for example in two tests.
   private readonly timers = new WeakMap<Clock.Clock, ClockTimer>()
+
+  /**
+   * Calls `fire` at `at` on the clock of `fiber`. `at` is in monotonic milliseconds and can be `Infinity`. Returns a
+   * function that cancels the timer. Does not call `fire` before it returns.
+   */
+  schedule(fiber: AnyFiber, at: number, fire: () => void): () => void {
+    // `NaN` has no order in the queue, and the timer would loop without a sleep.
+    if (Number.isNaN(at)) throw new Error("A timer was set to NaN")
+    if (at === Infinity) return () => {}
+    const clock = monotonic.clockOf(fiber)
+    let timer = this.timers.get(clock)
+    if (timer === undefined) {
+      timer = new ClockTimer(clock)
+      this.timers.set(clock, timer)
+    }
+    return timer.add(fiber, at, fire)
+  }
 
   /** Waits for the given number of milliseconds. */
   sleep(millis: number): Effect.Effect<void> {
@@ -111,39 +114,21 @@ export class SharedTimer {
     onFire: () => Effect.Effect<A, E>,
     listen: (resume: (end: Effect.Effect<A, E>) => void) => () => void
   ): Effect.Effect<A, E> {
-    return Effect.uninterruptibleMask((restore) =>
-      Effect.clockWith((clock) => {
-        // `NaN` has no order in the sorted map, and the timer would loop without a sleep.
-        if (Number.isNaN(at)) return Effect.dieMessage("A timer was set to NaN")
-        const timer = this.timerOf(clock)
-        let hasFired = false
-        let onFired = (): void => {}
-        const fire = (): void => {
-          hasFired = true
-          onFired()
-        }
-        let stop = (): void => {}
-        const first = Effect.async<A, E>((resume) => {
-          onFired = () => resume(Effect.suspend(onFire))
-          stop = listen(resume)
-          if (hasFired) onFired()
-        })
-        return Effect.zipRight(
-          timer.add(at, fire),
-          Effect.onExit(restore(first), () =>
-            Effect.sync(() => {
-              timer.remove(at, fire)
-              stop()
-            })
-          )
-        )
+    return awaitCallback((resume, fiber) => {
+      let stop = (): void => {}
+      const cancel = this.schedule(fiber, at, () => {
+        stop()
+        resume(Effect.suspend(onFire))
       })
-    )
-  }
-
-  private timerOf(clock: Clock.Clock): ClockTimer {
-    const timer = this.timers.get(clock) ?? new ClockTimer(clock)
-    this.timers.set(clock, timer)
-    return timer
+      stop = listen((end) => {
+        cancel()
+        stop()
+        resume(end)
+      })
+      return Effect.sync(() => {
+        cancel()
+        stop()
+      })
+    })
   }
 }

@@ -8,8 +8,18 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as FiberRefs from "effect/FiberRefs"
+import * as Function from "effect/Function"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import type { FiberOptions } from "./childFiber.js"
+import { isNodeReadable, type TransportBody } from "./transportBody.js"
+
+const refuseRedirects = (context: Context.Context<never>): Context.Context<never> =>
+  Context.add(context, FetchHttpClient.RequestInit, {
+    ...Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit)),
+    redirect: "manual"
+  })
 
 /**
  * Prevents `fetch` from following redirects. A followed redirect would resend the body or change POST to GET. The other
@@ -18,15 +28,23 @@ import * as Predicate from "effect/Predicate"
  * @internal
  */
 export const withoutRedirects = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
-  HttpClient.transformResponse(
-    client,
-    Effect.mapInputContext((context: Context.Context<never>) =>
-      Context.add(context, FetchHttpClient.RequestInit, {
-        ...Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit)),
-        redirect: "manual"
-      })
-    )
-  )
+  HttpClient.transformResponse(client, Effect.mapInputContext(refuseRedirects))
+
+/**
+ * Options for the fiber of an attempt. `fetch` does not follow redirects. The HTTP client creates no span because the
+ * operation already has a span. The same settings on the client would allocate several kilobytes per attempt.
+ *
+ * @internal
+ */
+export const attemptFiberOptions: FiberOptions = {
+  mapContext: refuseRedirects,
+  updateRefs: (refs, fiberId) =>
+    FiberRefs.updateAs(refs, {
+      fiberId,
+      fiberRef: HttpClient.currentTracerDisabledWhen,
+      value: Function.constTrue
+    })
+}
 
 /**
  * Returns the client for object storage. The client creates no spans because a span records the URL and a presigned URL
@@ -45,6 +63,22 @@ const sourceOf = (response: HttpClientResponse.HttpClientResponse): unknown => {
   // The platform wraps the response of a transport to close the connection on interruption.
   const inner = Predicate.hasProperty(response, "original") ? response.original : response
   return Predicate.hasProperty(inner, "source") ? inner.source : undefined
+}
+
+/**
+ * Returns the body object of the transport. Returns `undefined` if the transport is unknown, if `transformClient` has
+ * replaced the response, or if the body is already being read, for example by a logger.
+ *
+ * @internal
+ */
+export const transportBodyOf = (response: HttpClientResponse.HttpClientResponse): TransportBody | undefined => {
+  // An object that inherits from the response can replace the body.
+  if (!Object.hasOwn(response, "original") && !Object.hasOwn(response, "source")) return undefined
+  const source = sourceOf(response)
+  // The response of `node:http` is its own body.
+  const body = isNodeReadable(source) ? source : Predicate.hasProperty(source, "body") ? source.body : undefined
+  if (isNodeReadable(body)) return body.readableEnded ? undefined : body
+  return body instanceof ReadableStream && !body.locked ? body : undefined
 }
 
 /**

@@ -4,6 +4,7 @@
  *
  * @internal
  */
+import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -52,68 +53,37 @@ export class Gate {
    */
   withPermit<A, E>(request: PermitRequest<E>, attempt: (permit: Permit) => Effect.Effect<A, E>): Effect.Effect<A, E> {
     return Effect.uninterruptibleMask((restore) =>
-      Effect.clockWith((clock) => {
-        const waiter = this.admitOrQueue(request, this.now(clock))
-        const { sent } = waiter
-        if (sent !== undefined) {
-          const result = this.runAttempt(sent, restore, attempt)
-          return this.isIdle ? result : Effect.zipRight(this.processQueue, result)
+      Effect.withFiberRuntime((fiber) => {
+        const waiter = this.admitOrQueue(request, this.now(monotonic.clockOf(fiber)))
+        const run = (sent: SentRequest): Effect.Effect<A, E> => {
+          const permit = new GatePermit(this, sent)
+          return Effect.matchCauseEffect(restore(attempt(permit)), {
+            onSuccess: (value) => (permit.isReleased ? Effect.succeed(value) : Effect.as(permit.onEnd(false), value)),
+            onFailure: (cause) => Effect.zipRight(permit.onEnd(Cause.isInterrupted(cause)), Effect.failCause(cause))
+          })
         }
+        const { sent } = waiter
+        if (sent !== undefined) return this.isIdle ? run(sent) : Effect.zipRight(this.processQueue, run(sent))
         const wait = measureQueueWait(request.operation, restore(this.waitForPermit(waiter, request)))
         return Effect.zipRight(this.processQueue, wait).pipe(
           Effect.onExit((exit) => (Exit.isFailure(exit) ? this.leave(waiter) : Effect.void)),
-          Effect.flatMap((admitted) => this.runAttempt(admitted, restore, attempt))
+          Effect.flatMap(run)
         )
       })
     )
   }
 
-  private runAttempt<A, E>(
-    sent: SentRequest,
-    restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
-    attempt: (permit: Permit) => Effect.Effect<A, E>
-  ): Effect.Effect<A, E> {
-    let isReleased = false
-    /**
-     * Releases the permit at the first report and ignores later reports. The release is uninterruptible because queued
-     * requests depend on it.
-     */
-    const release = <B>(report: (now: number) => B): Effect.Effect<B | undefined> =>
-      Effect.uninterruptible(
-        Effect.clockWith((clock) => {
-          if (isReleased) return Effect.succeed(undefined)
-          isReleased = true
-          Metrics.inFlight.unsafeModify(-1, [])
-          const result = report(this.now(clock))
-          return this.isIdle ? Effect.succeed(result) : Effect.as(this.processQueue, result)
-        })
-      )
-    const permit: Permit = {
-      reportResponse: (status, headers) => release((now) => this.onResponse(sent, status, headers, now)),
-      reportUnsent: release((now) => this.limiter.onUnsent(sent, now)),
-      reportRateLimited: (opensIn) =>
-        Effect.uninterruptible(
-          Effect.clockWith((clock) => {
-            const now = this.now(clock)
-            Metrics.rateLimited.unsafeUpdate(1, [])
-            this.limiter.block(opensIn === undefined ? undefined : now + opensIn, sent, now)
-            return this.processQueue
-          })
-        )
-    }
-    return Effect.onExit(restore(attempt(permit)), (exit) =>
-      release((now) =>
-        Exit.isInterrupted(exit) ? this.limiter.onAbandoned(sent, now) : this.limiter.onLost(sent, now)
-      )
+  /** Applies a report about a request. The report is uninterruptible because queued requests depend on it. */
+  report<A>(apply: (now: number) => A): Effect.Effect<A> {
+    return Effect.uninterruptible(
+      Effect.withFiberRuntime((fiber) => {
+        const result = apply(this.now(monotonic.clockOf(fiber)))
+        return this.isIdle ? Effect.succeed(result) : Effect.as(this.processQueue, result)
+      })
     )
   }
 
-  private onResponse(
-    sent: SentRequest,
-    status: number,
-    headers: rateLimitHeaders.Headers,
-    now: number
-  ): number | undefined {
+  onResponse(sent: SentRequest, status: number, headers: rateLimitHeaders.Headers, now: number): number | undefined {
     const limits = rateLimitHeaders.parseRateLimitHeaders(headers, now, now + this.limiter.serverClock.wallOffset)
     let opensAt: number | undefined
     if (status === 429) {
@@ -222,5 +192,46 @@ export class Gate {
       waiter.ahead = ahead
       if (!hasAccepted(waiter, this.limiter, recheckAt, now)) waiter.wake?.()
     }
+  }
+}
+
+/** Permit of one request. Releases the permit at the first report and ignores later releases. */
+class GatePermit implements Permit {
+  isReleased = false
+
+  constructor(
+    private readonly gate: Gate,
+    private readonly sent: SentRequest
+  ) {}
+
+  reportResponse(status: number, headers: rateLimitHeaders.Headers): Effect.Effect<number | undefined> {
+    return this.release((now) => this.gate.onResponse(this.sent, status, headers, now))
+  }
+
+  get reportUnsent(): Effect.Effect<void> {
+    return this.release((now) => this.gate.limiter.onUnsent(this.sent, now))
+  }
+
+  reportRateLimited(opensIn: number | undefined): Effect.Effect<void> {
+    return this.gate.report((now) => {
+      Metrics.rateLimited.unsafeUpdate(1, [])
+      this.gate.limiter.block(opensIn === undefined ? undefined : now + opensIn, this.sent, now)
+    })
+  }
+
+  /** Releases the permit at the end of the attempt. */
+  onEnd(isInterrupted: boolean): Effect.Effect<void> {
+    return this.release((now) =>
+      isInterrupted ? this.gate.limiter.onAbandoned(this.sent, now) : this.gate.limiter.onLost(this.sent, now)
+    )
+  }
+
+  private release<A>(report: (now: number) => A): Effect.Effect<A | undefined> {
+    return this.gate.report((now) => {
+      if (this.isReleased) return undefined
+      this.isReleased = true
+      Metrics.inFlight.unsafeModify(-1, [])
+      return report(now)
+    })
   }
 }

@@ -31,8 +31,19 @@ const fullYear = (year: string, now: number): number => {
   return latest - ((latest - Number(year)) % 100)
 }
 
+/** The last date with a four-digit year. Most responses repeat the date of the previous response. */
+let lastDate: { readonly text: string; readonly millis: number | undefined } | undefined
+
 /** @internal Parses an HTTP date. Returns epoch milliseconds, or `undefined` if the text is not an HTTP date. */
 export const parseHttpDate = (text: string, now: number): number | undefined => {
+  if (text === lastDate?.text) return lastDate.millis
+  const millis = parseDate(text, now)
+  // A date with a two-digit year depends on `now`.
+  if (/\d{4}/.test(text)) lastDate = { text, millis }
+  return millis
+}
+
+const parseDate = (text: string, now: number): number | undefined => {
   const groups = forms.map((form) => form.exec(text)?.groups).find((found) => found !== undefined)
   if (groups === undefined) return undefined
   const { hour, minute, second } = groups
