@@ -45,7 +45,7 @@ describe("README", () => {
     assert.include(readme.replaceAll("\n", " "), "effect-modelroute finishes in 15 min 42 s without a 429.")
     assert.include(
       readme.replaceAll("\n", " "),
-      `Five other clients receive ${Math.min(...rejected)} to ${Math.max(...rejected)} rejections. One takes 16 min 39 s without a rejection.`
+      `Five other clients receive ${Math.min(...rejected)} to ${Math.max(...rejected)} rejections. A sixth client takes 16 min 39 s without a rejection.`
     )
     assert.lengthOf(rejected, 5)
     assert.deepStrictEqual(

@@ -15,7 +15,7 @@ import { JournalEntry } from "./journalEntry.js"
 import { journalError, notEncodable, quote } from "./journalFailure.js"
 
 const StoredEntry = Schema.Struct({
-  /** Number of the write of the item, starting at 1. */
+  /** Sequence number of this write of the item. Starts at 1. */
   sequence: Schema.NonNegativeInt,
   /** Number of the list that contains the item. */
   list: Schema.NonNegativeInt,

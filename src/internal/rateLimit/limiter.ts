@@ -66,7 +66,7 @@ export class Limiter {
   private remainingReportedAt = Number.NEGATIVE_INFINITY
   private scarceUntil = Number.NEGATIVE_INFINITY
 
-  /** Number of requests that the server can still count. */
+  /** Number of sent requests that may still count against the rate limit. */
   private get pending(): number {
     return this.inFlight + this.orphans.length
   }
