@@ -161,5 +161,5 @@ it.scopedLive.runIf(isFull)(
       const [, first = 0] = heaps
       assert.isBelow((heaps.at(-1) ?? 0) - first, 4 * 2 ** 20)
     }).pipe(Effect.provide([modelRoute(simulator), NodeContext.layer, quiet])),
-  120_000
+  400_000
 )
