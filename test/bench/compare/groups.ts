@@ -1,4 +1,6 @@
 /** All groups of the comparison benchmark, in the order of their output. */
+import { bundle } from "./bundle.js"
 import type { Group } from "./figure.js"
+import { startUp } from "./startUp.js"
 
-export const groups: ReadonlyArray<Group> = []
+export const groups: ReadonlyArray<Group> = [startUp, bundle]
