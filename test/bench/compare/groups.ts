@@ -2,5 +2,6 @@
 import { bundle } from "./bundle.js"
 import type { Group } from "./figure.js"
 import { startUp } from "./startUp.js"
+import { transfer } from "./transfer.js"
 
-export const groups: ReadonlyArray<Group> = [startUp, bundle]
+export const groups: ReadonlyArray<Group> = [transfer, startUp, bundle]
