@@ -89,7 +89,7 @@ describe("Batch.run", () => {
     })
   )
 
-  it.effect("emits outcomes in completion order by default, or in input order", () =>
+  it.effect("emits outcomes in completion order by default", () =>
     Effect.gen(function* () {
       const wanted = [9, 0, 5, 3]
       const order = (order?: "completion" | "input") =>
@@ -108,7 +108,7 @@ describe("Batch.run", () => {
     })
   )
 
-  it.effect("emits the error of a failed item and continues", () =>
+  it.effect("continues with the other items after an item fails", () =>
     Effect.gen(function* () {
       const faults = [
         Fault.on("executions.create", Fault.envelope("CONTENT_MODERATION_REJECTED")),
@@ -165,7 +165,7 @@ describe("Batch.run", () => {
     })
   )
 
-  it.effect("resumes the executions of a run that failed with an input error", () =>
+  it.effect("resumes the executions of an earlier run that failed with an input error", () =>
     Effect.gen(function* () {
       const input = Stream.concat(Stream.fromIterable(range(3)), Stream.fail("no more" as const))
       const { executions, failure, outcomes } = yield* runBatchTest(
@@ -181,7 +181,7 @@ describe("Batch.run", () => {
     })
   )
 
-  it.effect("reads items on demand and runs at most `concurrency` of them", () =>
+  it.effect("runs at most `concurrency` items at the same time", () =>
     Effect.gen(function* () {
       let read = 0
       function* endless() {
@@ -243,7 +243,7 @@ describe("Batch.run", () => {
     })
   )
 
-  it.effect("runs items with the same key once and emits one outcome for each item", () =>
+  it.effect("runs items with the same key once", () =>
     Effect.gen(function* () {
       const { executions, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -261,7 +261,7 @@ describe("Batch.run", () => {
   )
 
   for (const concurrency of [1, 4]) {
-    it.effect(`resubmits a failed key at most once per run with concurrency ${concurrency}`, () =>
+    it.effect(`resubmits a failed key at most once per run if concurrency is ${concurrency}`, () =>
       Effect.gen(function* () {
         const { executions, first, second } = yield* runBatchTest(
           Effect.gen(function* () {
@@ -276,7 +276,7 @@ describe("Batch.run", () => {
       })
     )
 
-    it.effect(`does not resubmit a key after a 404 of a poll with concurrency ${concurrency}`, () =>
+    it.effect(`does not resubmit a key after a poll fails with a 404 and concurrency is ${concurrency}`, () =>
       Effect.gen(function* () {
         let first: string | undefined
         // Eight 404 responses last longer than the maximum replica lag of 60 s.
@@ -454,7 +454,7 @@ const nameOf = (outcome: Batch.Outcome<unknown>): string => {
 }
 
 describe("Batch.run with an effect as request", () => {
-  it.effect("runs the effect once per submitted item and skips items that have ended", () =>
+  it.effect("runs the effect only once per item", () =>
     Effect.gen(function* () {
       const made: Array<number> = []
       const prepared = { ...batchOptions, request: (n: number) => Effect.sync(() => (made.push(n), requestOf(n))) }
@@ -495,7 +495,7 @@ interface NoPicture {
 }
 
 describe("Batch.run with deliver", () => {
-  it.effect("delivers outcomes concurrently before it emits them", () =>
+  it.effect("emits an outcome only after its delivery", () =>
     Effect.gen(function* () {
       const seen: Array<string> = []
       let running = 0
@@ -548,7 +548,7 @@ describe("Batch.run with deliver", () => {
     })
   )
 
-  it.effect("fails with the error of deliver and repeats the delivery in the next run", () =>
+  it.effect("repeats the delivery in the next run after deliver fails", () =>
     Effect.gen(function* () {
       const saved: Array<string> = []
       let full = true
@@ -657,7 +657,7 @@ describe("Batch.Progress", () => {
     })
   )
 
-  it.effect("counts running deliveries and excludes resumed executions from fromJournal", () =>
+  it.effect("counts running deliveries separately from succeeded items", () =>
     Effect.gen(function* () {
       const { again, during } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -722,7 +722,7 @@ describe("Batch.Progress", () => {
     })
   )
 
-  it.effect("contains the total initially for a collection and at the end for a stream", () =>
+  it.effect("contains the total from the start if the input is a collection", () =>
     Effect.gen(function* () {
       const totalOf = (items: Iterable<number> | Stream.Stream<number>) =>
         runBatchTest(
@@ -760,7 +760,7 @@ describe("Batch.Progress", () => {
   )
 })
 
-describe("Batch.run with invalid options", () => {
+describe("Batch", () => {
   const cases: ReadonlyArray<readonly [field: string, Partial<Batch.Options<number>>]> = [
     ["id", { id: " " }],
     ["concurrency", { concurrency: 0 }],
@@ -784,7 +784,7 @@ describe("Batch.run with invalid options", () => {
   ]
   for (const [field, wrong] of cases) {
     it.effect(
-      `fails with InvalidRequest before it sends a request: ${field} ${JSON.stringify(Object.values(wrong))}`,
+      `rejects an invalid option before it sends a request: ${field} ${JSON.stringify(Object.values(wrong))}`,
       () =>
         Effect.gen(function* () {
           const { error, sent } = yield* runBatchTest(
@@ -801,7 +801,7 @@ describe("Batch.run with invalid options", () => {
     )
   }
 
-  it.effect("rejects a second run of the outcomes of Batch.make", () =>
+  it.effect("rejects a second run of the outcomes stream of Batch.make", () =>
     Effect.gen(function* () {
       const error = yield* runBatchTest(
         Effect.gen(function* () {
@@ -815,7 +815,7 @@ describe("Batch.run with invalid options", () => {
   )
 })
 
-describe("Batch.run and interruption", () => {
+describe("Batch.run", () => {
   const uninterruptible = {
     plain: {},
     "with maxCost": { maxCost: "5.00" },
@@ -842,7 +842,7 @@ describe("Batch.run and interruption", () => {
     )
   }
 
-  it.effect("leaves executions running after an interruption and resumes them in the next run", () =>
+  it.effect("resumes the executions of an interrupted run", () =>
     Effect.gen(function* () {
       const { at, executions, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {

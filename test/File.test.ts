@@ -227,7 +227,7 @@ describe("File.toPath", () => {
       assert.strictEqual(statSync(path).mode, statSync(`${folder}/plain`).mode)
     }))
 
-  test("writes to a device without replacing it", (folder) =>
+  test("writes to an existing device file", (folder) =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const path = `${folder}/device`

@@ -43,7 +43,7 @@ describe("IdempotencyKey.layerDeterministic", () => {
   const aInOtherOrder = { input: { size: { h: 2, w: 1 }, prompt }, model: "m" }
   const b = { model: "m", input: { prompt: "another" } }
 
-  it.effect("creates the same keys after a restart regardless of the field order", () =>
+  it.effect("creates the same keys after a restart", () =>
     Effect.gen(function* () {
       const before = yield* keysFor(job, [a, b, a])
       const after = yield* keysFor(job, [b, aInOtherOrder, a])
@@ -104,7 +104,7 @@ describe("IdempotencyKey.layerDeterministic", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it("canonicalizes JSON as in RFC 8785", () => {
+  it("canonicalizes JSON according to RFC 8785", () => {
     assert.strictEqual(
       canonicalJson({
         numbers: [333333333.3333333, 1e30, 4.5, 2e-3, 1e-27],

@@ -42,7 +42,7 @@ describe("ModelRouteClient.make", () => {
     ["propagateTraceContext", '{"propagateTraceContext":"yes"}']
   ]
   for (const [field, options] of given) {
-    it.effect(`fails with the name of the invalid option: ${options}`, () =>
+    it.effect(`fails with an error that contains the name of the invalid option: ${options}`, () =>
       Effect.gen(function* () {
         const { client } = makeFakeClient(() => ({ status: 200 }), JSON.parse(options))
         const error = failureOf(yield* Effect.exit(client))
@@ -64,7 +64,7 @@ describe("ModelRouteClient.make", () => {
     ["idempotencyKey", '{"idempotencyKey":5}']
   ]
   for (const [field, options] of waitOptions) {
-    it.effect(`creates a client that validates the options of executions.run: ${options}`, () =>
+    it.effect(`creates a client that rejects invalid options of executions.run: ${options}`, () =>
       withClient((client) =>
         Effect.gen(function* () {
           const error = yield* Effect.flip(client.executions.run(image, JSON.parse(options)))
@@ -209,7 +209,7 @@ describe("ModelRouteClient.layerConfig", () => {
     })
   )
 
-  it.effect("fails with the name of the missing or invalid variable", () =>
+  it.effect("fails with an error that contains the name of the missing or invalid variable", () =>
     Effect.gen(function* () {
       const cases = [
         [[], "MODELROUTE_API_KEY"],
@@ -358,7 +358,7 @@ describe("executions.run with onAccepted", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("fails with the error of onAccepted without cancelling the execution", () =>
+  it.effect("fails with the error of onAccepted", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const ids: Array<Execution.ExecutionId> = []

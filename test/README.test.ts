@@ -29,7 +29,7 @@ describe("README", () => {
     assert.deepStrictEqual(table, codes)
   })
 
-  it("describes the rate limit picture with the figures in the picture", () => {
+  it("contains the same figures as the picture of the rate limit", () => {
     const texts = Array.from(
       readFileSync("test/bench/limit.svg", "utf8").matchAll(/<text[^>]*>([^<]*)/g),
       ([, text = ""]) => text
@@ -75,7 +75,7 @@ describe("README", () => {
     })
   )
 
-  it("lists every error", () => {
+  it("lists every error class", () => {
     const named = new Set(rows.flatMap(([first = ""]) => Array.from(first.matchAll(/`(\w+)`/g), ([, name]) => name)))
     for (const { identifier } of ModelRouteError.ModelRouteError.members) {
       assert.isTrue(named.has(identifier.replace("effect-modelroute/", "")), identifier)

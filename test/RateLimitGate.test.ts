@@ -38,8 +38,8 @@ const countRejected = Effect.flatMap(Simulator, ({ requests }) =>
   Effect.map(requests, (all) => all.filter(({ outcome }) => outcome === 429).length)
 )
 
-describe("RateLimitGate of a client", () => {
-  it.effect("prevents 429 responses by default", () =>
+describe("RateLimitGate", () => {
+  it.effect("prevents 429 responses of a client by default", () =>
     Effect.gen(function* () {
       const server = new LimitedServer({ limiter: fixedWindow(60, 60_000), skew: -5400 })
       const ended = yield* measureEnd(
@@ -74,7 +74,7 @@ describe("RateLimitGate of a client", () => {
     }).pipe(Effect.provide(simulatorLayer({ rateLimit: { limit: 60, window: "1 minute" } })), inVirtualTime)
   )
 
-  it.effect("delays requests for at most 1 minute after X-RateLimit-Remaining without a reset", () =>
+  it.effect("delays requests for at most 1 minute if the API omits X-RateLimit-Reset", () =>
     Effect.gen(function* () {
       const { at, client } = makeFakeClient((_, n) => ({
         status: 202,
@@ -224,7 +224,7 @@ describe("RateLimitGate of a client", () => {
     )
   )
 
-  it.effect("blocks requests after RATE_LIMITED with a status other than 429", () =>
+  it.effect("blocks requests after RATE_LIMITED even if the status is not 429", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const first = yield* Effect.fork(create(client))
@@ -264,7 +264,7 @@ describe("RateLimitGate of a client", () => {
   )
 })
 
-describe("wait for the RateLimitGate", () => {
+describe("RateLimitGate queue", () => {
   const limited = (limit: number, retry?: RetryPolicy.RetryPolicy) =>
     layer({
       simulator: { rateLimit: { limit, window: "10 seconds" }, date: false },
@@ -281,13 +281,13 @@ describe("wait for the RateLimitGate", () => {
       })
     )
 
-  it.effect("has no maximum by default", () =>
+  it.effect("has no maximum wait by default", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* outcomes(10), [0, 0, 0, 10, 10, 10, 20, 20, 20, 30])
     }).pipe(Effect.provide(limited(3)))
   )
 
-  it.effect("fails immediately if the required wait exceeds maxWait", () =>
+  it.effect("fails a request immediately if the required wait exceeds maxWait", () =>
     Effect.gen(function* () {
       const ended = yield* outcomes(10)
       assert.deepStrictEqual(ended.slice(0, 6), [0, 0, 0, 10, 10, 10])
@@ -326,7 +326,7 @@ describe("wait for the RateLimitGate", () => {
     }).pipe(Effect.provide(limited(3, RetryPolicy.make({ rateLimit: { maxWait: "15 seconds" } }))))
   )
 
-  it.effect("fails immediately if the retry policy is none", () =>
+  it.effect("fails a request immediately if the retry policy is RetryPolicy.none", () =>
     Effect.gen(function* () {
       const ended = yield* outcomes(5)
       assert.deepStrictEqual(
@@ -337,7 +337,7 @@ describe("wait for the RateLimitGate", () => {
     }).pipe(Effect.provide(limited(3, RetryPolicy.none)))
   )
 
-  it.effect("fails if a 429 delays the reset beyond maxWait", () =>
+  it.effect("fails a queued request if a 429 delays the reset beyond maxWait", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { inject } = yield* Simulator
@@ -367,7 +367,7 @@ describe("wait for the RateLimitGate", () => {
     ).pipe(Effect.provide(limited(3)))
   )
 
-  it.effect("ends immediately on interruption without losing a permit or leaving a timer", () =>
+  it.effect("removes an interrupted request and its timer immediately", () =>
     Effect.gen(function* () {
       const client = yield* ModelRouteClient.ModelRouteClient
       yield* Effect.forEach(times(3, client), create)
@@ -391,7 +391,7 @@ describe("wait for the RateLimitGate", () => {
     }).pipe(Effect.provide(Layer.provideMerge(limited(3), RateLimitGate.layer)), inVirtualTime)
   )
 
-  it.effect("adds a span event to each request and logs one line for all requests", () => {
+  it.effect("adds a wait event to the span of each queued request", () => {
     const lines: Array<readonly [LogLevel.LogLevel["label"], unknown]> = []
     const logger = Logger.make<unknown, void>(({ annotations, logLevel, message }) => {
       lines.push([logLevel.label, Array.isArray(message) ? message[0] : message])
@@ -433,7 +433,7 @@ describe("wait for the RateLimitGate", () => {
     )
   })
 
-  it.effect("updates the gauges of waiting requests and the counter of 429 responses", () =>
+  it.effect("updates the gauge of waiting requests", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const counts = Effect.all({
@@ -481,7 +481,7 @@ describe("retry with a RateLimitGate", () => {
       })
     ).pipe(Effect.provide(layer({ client: { retry }, simulator: { faults, date: false } })))
 
-  it.effect("waits for the gate without using an extra step of the schedule", () =>
+  it.effect("uses one step of the schedule for each 429 response", () =>
     Effect.gen(function* () {
       const limited = Fault.rateLimited({ resetIn: "4 seconds" })
       assert.deepStrictEqual(yield* sent(Schedule.recurs(1), [limited]), { ended: "ok", at: [0, 4000] })
@@ -493,7 +493,7 @@ describe("retry with a RateLimitGate", () => {
     })
   )
 
-  it.effect("waits for the gate even after the last step of the schedule", () =>
+  it.effect("waits for the gate even if the schedule allows no further retry", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const fiber = yield* Effect.fork(create(client))
@@ -574,7 +574,7 @@ describe("polls with a RateLimitGate", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("continue in another wait after an interruption or a permanent failure", () =>
+  it.effect("continue for the other waits after one wait ends", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const { inject } = yield* Simulator
@@ -616,7 +616,7 @@ describe("polls with a RateLimitGate", () => {
     )
   )
 
-  it.effect("extend the timeout by at most 30 s if the rate limit delays them", () =>
+  it.effect("extend the timeout of the wait by at most 30 s during a rate limit", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const { id } = yield* executions.create(image)
@@ -628,7 +628,7 @@ describe("polls with a RateLimitGate", () => {
     ).pipe(Effect.provide(layer({ simulator: { rateLimit: { limit: 1, window: "100 seconds" } } })))
   )
 
-  it.effect("wait for the gate even if the retry policy is none", () =>
+  it.effect("wait for the gate even if the retry policy is RetryPolicy.none", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const { inject } = yield* Simulator
@@ -654,7 +654,7 @@ describe("polls with a RateLimitGate", () => {
     )
   )
 
-  it.effect("return the terminal status even if the rate limit delays them", () =>
+  it.effect("return the terminal status even after a delay by the rate limit", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const exit = yield* runToEnd(executions.run(image))
@@ -669,7 +669,7 @@ describe("polls with a RateLimitGate", () => {
     )
   )
 
-  it.effect("follow the poll schedule if enough requests remain", () =>
+  it.effect("follow the poll schedule while enough requests remain", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         valueOf(yield* runToEnd(executions.run(image)))

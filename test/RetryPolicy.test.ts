@@ -38,7 +38,7 @@ const gaps = (instants: ReadonlyArray<number>): ReadonlyArray<number> =>
   instants.slice(1).map((instant, i) => (instant - (instants[i] ?? 0)) / 1000)
 
 describe("RetryPolicy.backoff", () => {
-  it.effect("sends an overloaded request after 0, 1, 3 and 7 s and then fails", () =>
+  it.effect("retries ModelOverloaded after 1, 3 and 7 s by default", () =>
     Effect.gen(function* () {
       const { exit, instants } = yield* runCreate(Fault.times(9, overloaded))
       assert.deepStrictEqual(instants, [0, 1000, 3000, 7000])
@@ -205,7 +205,7 @@ describe("Schedule as retry policy", () => {
     ).pipe(Effect.provide(layer({ simulator: { faults: rejectedWith("CONTENT_MODERATION_REJECTED") } })))
   )
 
-  it.effect("retries exactly the errors that match retryWhile", () =>
+  it.effect("retries only errors that match retryWhile", () =>
     Effect.gen(function* () {
       const instants = (code: string, retryWhile: (error: ModelRouteError.ModelRouteError) => boolean) =>
         withClient((client) => Effect.zipRight(runToEnd(client.executions.create(image)), arrivalTimes())).pipe(
@@ -244,7 +244,7 @@ describe("RetryPolicy with an invalid option", () => {
     ["RetryPolicy.rateLimit: maxWait", () => RetryPolicy.rateLimit(JSON.parse('{"maxWait":"soon"}'))]
   ]
   for (const [field, make] of wrong) {
-    it(`throws an exception that names the option: ${field}`, () => {
+    it(`throws an error that contains the name of the option: ${field}`, () => {
       try {
         make()
       } catch (error) {
@@ -270,7 +270,7 @@ describe("RetryPolicy.rateLimit", () => {
       Effect.provide(layer({ simulator: { ...simulator, faults: [Fault.rateLimited({ resetIn: "7300 millis" })] } }))
     )
 
-  it.effect("retries exactly at the reset by the local clock without a Date header", () =>
+  it.effect("uses the local clock for the reset if the response has no Date header", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* momentsAfterLimit({ date: false }), [0, 7300])
     })
@@ -322,7 +322,7 @@ describe("RetryPolicy.rateLimit", () => {
       body: '{"error":{"code":"RATE_LIMITED","message":"slow down","retryable":true}}'
     })
 
-  it("parses the three date formats of RFC 9110 only in GMT", () => {
+  it("parses the three date formats of RFC 9110", () => {
     const now = Date.UTC(1994, 10, 6, 8, 49, 0)
     const seconds = (text: string) =>
       Option.getOrUndefined(Option.map(RetryPolicy.rateLimitDelay({ "retry-after": text }, now), Duration.toSeconds))
@@ -359,7 +359,7 @@ describe("RetryPolicy.rateLimit", () => {
     ["garbage", { "x-ratelimit-reset": "soon", "retry-after": "-3" }],
     ["NaN", { "x-ratelimit-reset": "NaN" }]
   ] as const) {
-    it.effect(`doubles the delay from 1 s to 30 s if the reset headers are ${name}`, () =>
+    it.effect(`doubles the delay from 1 s to 30 s if X-RateLimit-Reset is ${name}`, () =>
       Effect.gen(function* () {
         const retry = RetryPolicy.rateLimit({ times: 7 })
         const { instants } = yield* runCreate(Fault.times(9, rateLimitWith(headers)), { retry })
@@ -388,7 +388,7 @@ describe("RetryPolicy.rateLimit", () => {
     })
   )
 
-  it.effect("retries a 429 without an envelope or with an unknown code", () =>
+  it.effect("retries a 429 even if the body contains no documented error", () =>
     Effect.gen(function* () {
       const bare = Fault.raw({
         status: 429,
@@ -401,7 +401,7 @@ describe("RetryPolicy.rateLimit", () => {
     })
   )
 
-  it("calculates the delay of rateLimitDelay from the response headers", () => {
+  it("calculates the delay of rateLimitDelay from the rate limit headers", () => {
     const seconds = (headers: Record<string, string>, now = start) =>
       Option.match(RetryPolicy.rateLimitDelay(headers, now), { onNone: () => undefined, onSome: Duration.toSeconds })
     const reset = String(start / 1000 + 9)
@@ -437,7 +437,7 @@ describe("RetryPolicy", () => {
     })
   )
 
-  it.effect("retries only the enabled kinds of errors", () =>
+  it.effect("retries only the errors that its options enable", () =>
     Effect.gen(function* () {
       const decide = (policy: RetryPolicy.RetryPolicy, error: ModelRouteError.ModelRouteError) =>
         Effect.map(policy.step(0, error, policy.initial), ([, , decision]) => ScheduleDecision.isContinue(decision))
@@ -453,7 +453,7 @@ describe("RetryPolicy", () => {
     })
   )
 
-  it.effect("is replaced for one effect by withPolicy", () =>
+  it.effect("is replaced by withPolicy for one effect", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { inject } = yield* Simulator
@@ -477,7 +477,7 @@ describe("delay of a RetryPolicy", () => {
   const limited = (retryAfter: Duration.DurationInput) =>
     new ModelRouteError.RateLimited({ retryAfter: Duration.decode(retryAfter) })
 
-  it.effect("is the retryAfter of the error between minDelay and maxWait", () =>
+  it.effect("equals retryAfter if retryAfter is between minDelay and maxWait", () =>
     Effect.gen(function* () {
       const { rateLimit } = RetryPolicy
       assert.strictEqual(yield* waitOf(rateLimit(), limited("3 seconds")), 3000)
@@ -505,14 +505,14 @@ describe("delay of a RetryPolicy", () => {
     })
   )
 
-  it.effect("is absent for a 429 with an unknown code and retryable: false", () =>
+  it.effect("is absent after an unrecognized 429 that is not retryable", () =>
     Effect.gen(function* () {
       const error = new ModelRouteError.UnrecognizedError({ status: 429, retryable: false, code: "QUOTA_GONE" })
       assert.isUndefined(yield* waitOf(RetryPolicy.standard, error))
     })
   )
 
-  it("is read from joined headers, but not from a reset in the past", () => {
+  it("is the maximum of joined Retry-After values", () => {
     const seconds = (headers: Record<string, string>) => {
       const o = RetryPolicy.rateLimitDelay(headers, start)
       return o._tag === "None" ? undefined : Duration.toSeconds(o.value)
@@ -524,7 +524,7 @@ describe("delay of a RetryPolicy", () => {
     assert.isUndefined(seconds({ "x-ratelimit-reset": String(start / 1000 - 86_400) }))
   })
 
-  it.effect("grows separately for 429 responses and other errors", () =>
+  it.effect("increases separately for 429 responses and other errors", () =>
     Effect.gen(function* () {
       const limited = { status: 429, text: "" }
       const replies = [limited, { status: 503 }, { status: 503 }, limited, { status: 200, json: { id: "exec_1" } }]
@@ -534,7 +534,7 @@ describe("delay of a RetryPolicy", () => {
     })
   )
 
-  it.effect("is absent for RATE_LIMITED with retryable: false", () => {
+  it.effect("is absent after a RATE_LIMITED error that is not retryable", () => {
     const { at, client } = makeFakeClient(() => ({
       status: 429,
       json: { error: { code: "RATE_LIMITED", message: "x", retryable: false } }

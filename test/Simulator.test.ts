@@ -11,7 +11,7 @@ import { call, createExecution, errorOf, fluxRequest, idOf, send, test, toUrl, w
 const { Fault } = Simulator
 
 describe("Simulator.make", () => {
-  it.effect("generates the same ids from the same seed, regardless of error responses", () => {
+  it.effect("generates the same ids from the same seed", () => {
     const ids = (seed: number, faults: Simulator.Options["faults"]) =>
       Effect.gen(function* () {
         yield* Effect.forEach(faults ?? [], () => createExecution({}))
@@ -84,7 +84,7 @@ describe("Simulator.layer", () => {
 })
 
 describe("Simulator.httpApp", () => {
-  it.scoped("runs in a web handler and fails the response body after a dropped connection", () =>
+  it.scoped("fails the response body of a web handler if the connection is dropped", () =>
     Effect.gen(function* () {
       const simulator = yield* Simulator.make({ rateLimit: false })
       const handler = HttpApp.toWebHandler(Effect.provideService(Simulator.httpApp, Simulator.Simulator, simulator))

@@ -56,7 +56,7 @@ for (const [name, client] of Object.entries(transports)) {
       )
 
     test(
-      "creates and lists an execution and serves the output file",
+      "serves the output file of an execution",
       {},
       Effect.gen(function* () {
         const created = yield* create("key")
@@ -80,7 +80,7 @@ for (const [name, client] of Object.entries(transports)) {
     )
 
     test(
-      "drops connections and cuts response bodies without affecting the next request",
+      "accepts a request after dropped connections and truncated response bodies",
       { faults: [Fault.dropBefore, Fault.dropAfter, Fault.cutBody(), Fault.cutBody({ keep: 0 })] },
       Effect.gen(function* () {
         const simulator = yield* Simulator.Simulator

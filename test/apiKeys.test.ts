@@ -32,7 +32,7 @@ describe("apiKeys.rotate", () => {
     })
   )
 
-  it.effect("reads the new key from either field and defaults to the requested id", () =>
+  it.effect("reads the new key from each supported field", () =>
     Effect.gen(function* () {
       const requestedId = ApiKey.KeyId.make("key_1")
       for (const [json, id] of [
@@ -78,7 +78,7 @@ describe("apiKeys.rotate", () => {
     })
   )
 
-  it.effect('rejects the ids "." and ".." without a request', () =>
+  it.effect('rejects the ids "." and ".." before it sends a request', () =>
     Effect.gen(function* () {
       for (const dots of [".", ".."]) {
         const { requests, run } = scriptedApi({ status: 200, json: rotation })

@@ -53,7 +53,7 @@ describe("modules of src", () => {
     expect(findCircle(imports)?.join(" → ")).toBeUndefined()
   })
 
-  it("in http and errors do not import batch, webhooks or simulator", () => {
+  it("keep http and errors independent of batch, webhooks and simulator", () => {
     const wrong = [...imports].flatMap(([module, imported]) =>
       /^internal\/(http|errors)\//.test(module)
         ? imported

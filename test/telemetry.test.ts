@@ -8,7 +8,7 @@ import { image, layer, runToEnd, start, withClient } from "./utils/harness.js"
 import { spansOf } from "./utils/tracing.js"
 
 describe("telemetry", () => {
-  it.effect("records the execution id and the interrupted outcome in spans", () =>
+  it.effect("records the execution id in spans", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { executions } = client
@@ -42,7 +42,7 @@ describe("telemetry", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("logs the delay before each poll and each retry at Debug", () => {
+  it.effect("logs the delay before each poll and each retry at level Debug", () => {
     const lines: Array<readonly [string, unknown, Record<string, unknown>]> = []
     const logger = Logger.make<unknown, void>(({ annotations, logLevel, message }) => {
       lines.push([
@@ -147,7 +147,7 @@ describe("telemetry", () => {
     ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.envelope("MODEL_OVERLOADED")] } })))
   )
 
-  it.effect("logs retry delays of at least 5 s at Info instead of Debug", () => {
+  it.effect("logs retry delays of at least 5 s at level Info", () => {
     const lines: Array<readonly [LogLevel.LogLevel["label"], unknown, unknown]> = []
     const logger = Logger.make<unknown, void>(({ annotations, logLevel, message }) => {
       lines.push([

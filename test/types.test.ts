@@ -27,8 +27,8 @@ const run = Effect.flatMap(ModelRouteClient.ModelRouteClient, ({ executions }) =
   executions.run({ model: "m", input: {} })
 )
 
-describe("types of ModelRouteError", () => {
-  it("are narrowed and removed from the error channel by catchTag", () => {
+describe("ModelRouteError type", () => {
+  it("is narrowed to the class of the tag by catchTag", () => {
     const none = Effect.catchTags(run, {
       InputValidationError: (error) =>
         Effect.succeed(expectTypeOf(error).toEqualTypeOf<ModelRouteError.InputValidationError>()),
@@ -101,7 +101,7 @@ describe("types of ModelRouteError", () => {
     ServiceUnavailable: (error: ModelRouteError.ServiceUnavailable) => error.status
   }
 
-  it("support an exhaustive Match over the twelve API errors", () => {
+  it("supports an exhaustive Match over the twelve API errors", () => {
     const all = Match.type<ModelRouteError.ApiError>().pipe(
       Match.tagsExhaustive({ ...one, InternalError: (error) => error.status })
     )
@@ -116,15 +116,15 @@ describe("types of ModelRouteError", () => {
     )
   })
 
-  it("contain every tag of ModelRouteError.codes", () => {
+  it("contains every tag of ModelRouteError.codes", () => {
     expectTypeOf<(typeof ModelRouteError.codes)[ModelRouteError.Code]["tag"]>().toEqualTypeOf<
       ModelRouteError.ApiError["_tag"]
     >()
   })
 })
 
-describe("types of ModelRouteClient", () => {
-  it("contain no requirements in the methods of the service", () => {
+describe("ModelRouteClient type", () => {
+  it("has no requirements in any method", () => {
     type Methods<A> = {
       [K in keyof A]: A[K] extends (...args: never) => infer Out
         ? Needs<Out>
@@ -136,7 +136,7 @@ describe("types of ModelRouteClient", () => {
     expectTypeOf<All<Methods<ModelRouteClient.Service>>>().toBeNever()
   })
 
-  it("declare the failures of each method", () => {
+  it("declares the failures of each method", () => {
     expectTypeOf<Failure<typeof create>>().toEqualTypeOf<ModelRouteError.RequestFailure>()
     expectTypeOf<Failure<typeof run>>().toEqualTypeOf<ModelRouteError.AwaitFailure>()
     expectTypeOf<ModelRouteClient.Files["download"]>().returns.toEqualTypeOf<
@@ -144,13 +144,13 @@ describe("types of ModelRouteClient", () => {
     >()
   })
 
-  it("distinguish the ids of different resources", () => {
+  it("has distinct types for execution ids and file ids", () => {
     expectTypeOf<Execution.ExecutionId>().toExtend<string>()
     expectTypeOf<string>().not.toExtend<Execution.ExecutionId>()
     expectTypeOf<File.FileId>().not.toExtend<Execution.ExecutionId>()
   })
 
-  it("require only HttpClient and IdempotencyKey for the layers", () => {
+  it("requires only HttpClient and IdempotencyKey in its layers", () => {
     expectTypeOf(ModelRouteClient.layer).returns.toEqualTypeOf<
       Layer.Layer<
         ModelRouteClient.ModelRouteClient,
@@ -168,8 +168,8 @@ describe("types of ModelRouteClient", () => {
   })
 })
 
-describe("types of RetryPolicy", () => {
-  it("are compatible with Schedule in both directions", () => {
+describe("RetryPolicy", () => {
+  it("has a type that is compatible with Schedule in both directions", () => {
     expectTypeOf(RetryPolicy.standard).toExtend<Schedule.Schedule<unknown, ModelRouteError.ModelRouteError>>()
     expectTypeOf(Schedule.recurs(3)).toExtend<RetryPolicy.RetryPolicy>()
     expectTypeOf(
@@ -178,17 +178,17 @@ describe("types of RetryPolicy", () => {
     expectTypeOf(Schedule.recurWhile((text: string) => text === "")).not.toExtend<RetryPolicy.RetryPolicy>()
   })
 
-  it("keep the type of the effect in withPolicy", () => {
+  it("preserves the type of the effect in withPolicy", () => {
     expectTypeOf(create.pipe(RetryPolicy.withPolicy(RetryPolicy.none))).toEqualTypeOf<typeof create>()
   })
 })
 
-describe("types of Batch.run", () => {
+describe("Batch.run type", () => {
   interface Disk {
     readonly _: unique symbol
   }
 
-  it("separate the failures of items from the failures of the stream", () => {
+  it("separates item failures from stream failures", () => {
     const outcomes = Batch.run([1, 2], {
       id: "b",
       key: String,
@@ -205,7 +205,7 @@ describe("types of Batch.run", () => {
     >()
   })
 
-  it("add only the failures and requirements of the input", () => {
+  it("includes the failures and requirements of the input stream", () => {
     const request = () => ({ model: "m", input: {} })
     const plain = Batch.run(["a"], { id: "b", key: (name) => name, request })
     expectTypeOf<Stream.Stream.Error<typeof plain>>().toEqualTypeOf<
