@@ -43,7 +43,7 @@ const runItems = (items: ReadonlyArray<number>, extra: Partial<Batch.Options<num
   Effect.map(collect(Batch.run(items, { ...batchOptions, concurrency: 1, order: "input", ...extra })), namesOf)
 
 describe("Batch.run after a lost response", () => {
-  it.effect("keeps the idempotency key and the request after a permanent rejection of the retry", () =>
+  it.effect("keeps the idempotency key after a permanent rejection of the retry", () =>
     Effect.gen(function* () {
       const { executions, runs } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -195,7 +195,7 @@ describe("Batch.run after a rate limit rejection", () => {
     })
   )
 
-  it.effect("creates one execution if one of two concurrent runs is rejected", () =>
+  it.effect("creates only one execution if the API rejects one of two concurrent runs", () =>
     Effect.gen(function* () {
       const executions = yield* runBatchTest(
         Effect.gen(function* () {
@@ -219,7 +219,7 @@ describe("Batch.run after a rate limit rejection", () => {
 })
 
 describe("Batch.run with maxCost and an unknown hold", () => {
-  it.effect("blocks only items of the same model until a later run receives the hold", () =>
+  it.effect("blocks only items of the same model", () =>
     Effect.gen(function* () {
       const model = (n: number) => ({ ...requestOf(n), model: n < 5 ? "flux-1.1-pro" : "seedance-video" })
       const extra = { maxCost: "5.00", request: model }
@@ -243,7 +243,7 @@ describe("Batch.run with maxCost and an unknown hold", () => {
     })
   )
 
-  it.effect("blocks no item after `resubmit` replaces the submission", () =>
+  it.effect("submits all items after `resubmit` replaces the ambiguous submission", () =>
     Effect.gen(function* () {
       const { charged, runs } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -264,7 +264,7 @@ describe("Batch.run with maxCost and an unknown hold", () => {
     })
   )
 
-  it.effect("counts an ambiguous submission with the hold of another execution of the model", () =>
+  it.effect("uses the hold of another execution for an ambiguous submission", () =>
     Effect.gen(function* () {
       const { charged, names } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -292,7 +292,7 @@ describe("Batch.run with maxCost and an unknown hold", () => {
 describe("Batch.run with maxCost and an ambiguous submission", () => {
   const tight = { maxCost: "0.09", hold: () => "0.048" }
 
-  it.effect("resends the counted submission even if the limit is reached", () =>
+  it.effect("resends the ambiguous submission even if maxCost is reached", () =>
     Effect.gen(function* () {
       const { charged, runs } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -314,7 +314,7 @@ describe("Batch.run with maxCost and an ambiguous submission", () => {
     ["alone", [9]],
     ["after an item that exceeds the limit", [0, 9]]
   ] as const) {
-    it.effect(`replaces the submission without exceeding the limit: ${name}`, () =>
+    it.effect(`replaces the ambiguous submission without exceeding maxCost: ${name}`, () =>
       Effect.gen(function* () {
         const { executions, second } = yield* runBatchTest(
           Effect.gen(function* () {
@@ -332,7 +332,7 @@ describe("Batch.run with maxCost and an ambiguous submission", () => {
     )
   }
 
-  it.effect("counts the submission until another submission replaces it", () =>
+  it.effect("counts the ambiguous submission until a resubmission", () =>
     Effect.gen(function* () {
       const outcomes = yield* runBatchTest(
         Effect.gen(function* () {

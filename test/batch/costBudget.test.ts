@@ -73,7 +73,7 @@ describe("Batch.run with maxCost and unreadable amounts", () => {
     ["neither hold nor cost", replaceInResponses(amounts, '"unit":"credits"')],
     ["hold and cost with a currency", replaceInResponses(amounts, '"$1":"0.048 USD"')]
   ] as const) {
-    it.effect(`submits only one item in two runs: ${name}`, () =>
+    it.effect(`submits only one item if the API reports ${name}`, () =>
       Effect.gen(function* () {
         const { again, executions, outcomes, reasons } = yield* runTwice(transform)
         assert.deepStrictEqual(outcomes, { Succeeded: 1, NotAttempted: 19 })
@@ -144,7 +144,7 @@ describe("executions.get", () => {
     ["true", { cost: true }],
     ["null", {}]
   ] as const) {
-    it.effect(`decodes a valid cost and keeps an invalid cost in extra: ${wire}`, () =>
+    it.effect(`decodes the cost field ${wire}`, () =>
       Effect.map(read(wire), (found) => assert.deepStrictEqual(found, expected))
     )
   }
@@ -166,7 +166,7 @@ describe("Batch.run with maxCost and no reported holds", () => {
     })
   )
 
-  it.effect("counts a running execution of an earlier run", () =>
+  it.effect("counts a running execution of an earlier run toward the limit", () =>
     Effect.gen(function* () {
       const { charged, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -185,9 +185,9 @@ describe("Batch.run with maxCost and no reported holds", () => {
   )
 })
 
-describe("Batch.run with maxCost after an expected hold", () => {
+describe("Batch.run with maxCost and the option `hold`", () => {
   for (const hold of ["5.00", "0.001"]) {
-    it.effect(`does not use the expected hold as the hold of the model: ${hold}`, () =>
+    it.effect(`uses the option `hold` only for items of the same run: ${hold}`, () =>
       Effect.gen(function* () {
         const { charged, outcomes } = yield* runBatchTest(
           Effect.gen(function* () {

@@ -200,7 +200,7 @@ for (const { isInMemory = false, name, open, skip = false } of kinds) {
       )
     )
 
-    it.live("accepts any text as an item key and as a batch id", () => {
+    it.live("accepts any text as item key or batch id", () => {
       const texts = [
         "a",
         "A",

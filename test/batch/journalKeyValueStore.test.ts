@@ -29,7 +29,7 @@ import {
   storedJournal
 } from "../utils/journals.js"
 
-describe.runIf(isFull)("Batch.layerJournal after a kill", () => {
+describe.runIf(isFull)("Batch.layerJournal", () => {
   const steps = [
     makeEntry("x", "Submitted"),
     makeEntry("x", "Refused", { error: errors[4] ?? assert.fail() }),
@@ -78,7 +78,7 @@ describe.runIf(isFull)("Batch.layerJournal after a kill", () => {
     120_000
   )
 
-  it.live("returns the old or the new entry of each item after a kill during a write", () =>
+  it.live("returns the old or the new entry if the process is killed during a write", () =>
     Effect.gen(function* () {
       const known = ["a", "b", "c"].map((key) => makeEntry(key, "Submitted"))
       const next = [
@@ -171,7 +171,7 @@ describe.runIf(isFull)("Batch.layerJournal after a kill", () => {
     })
   )
 
-  it.live("removes the remaining entries after a kill during a removal", () =>
+  it.live("removes the remaining entries if the process was killed during a removal", () =>
     Effect.gen(function* () {
       let removals = 0
       for (let n = 1; ; n++) {
@@ -220,7 +220,7 @@ describe("Batch.layerJournal with stored values", () => {
     runProcess(storedJournal(values), (journal) => Effect.forEach(entries, (entry) => journal.write("b", [entry])))
   const slots = (values: StoreValues) => [...values.keys()].filter((key) => !isListKey(key)).toSorted()
 
-  it.live("uses valid file names as keys", () =>
+  it.live("stores values under keys that are valid file names", () =>
     Effect.gen(function* () {
       const home = yield* makeTempDirectory
       const directory = join(home, "store")
@@ -272,7 +272,7 @@ describe("Batch.layerJournal with stored values", () => {
     })
   )
 
-  it.live("fails with the keys of both slots if both slots are unreadable", () =>
+  it.live("fails with an error that contains both keys if both slots are unreadable", () =>
     Effect.gen(function* () {
       for (const text of garbage) {
         const values: StoreValues = new Map()
@@ -336,7 +336,7 @@ describe("Batch.layerJournal with stored values", () => {
     })
   )
 
-  it.live("reads the slots again if another process writes the slots during the read", () =>
+  it.live("reads the slots again if another process writes to the slots during the read", () =>
     Effect.gen(function* () {
       const values: StoreValues = new Map()
       yield* writeAll(values, makeLifecycle("x").slice(0, 3))
@@ -361,7 +361,7 @@ describe("Batch.layerJournal with stored values", () => {
   )
 })
 
-describe("Batch.layerJournal with a request counter", () => {
+describe("Batch.layerJournal", () => {
   const countRequests = (values: StoreValues) => {
     const counts = { get: 0, set: 0 }
     const hooks: StoreHooks = {
@@ -376,7 +376,7 @@ describe("Batch.layerJournal with a request counter", () => {
     return { during, layer: storedJournal(values, hooks) }
   }
 
-  it.live("reads an unknown item once and writes each step once", () => {
+  it.live("sends one write to the store for each step of an item", () => {
     const { during, layer } = countRequests(new Map())
     return runProcess(layer, (journal) =>
       Effect.gen(function* () {
@@ -402,7 +402,7 @@ describe("Batch.layerJournal with a request counter", () => {
     )
   })
 
-  it.live("reads an item again after reads of 16,384 other items", () => {
+  it.live("evicts an item from the cache after reads of 16,384 other items", () => {
     const values: StoreValues = new Map()
     const { during, layer } = countRequests(values)
     return runProcess(layer, (journal) =>
@@ -496,7 +496,7 @@ describe("Batch.layerJournal", () => {
     })
   )
 
-  it.live("fails with the message of the store while the store is unavailable", () =>
+  it.live("fails with a JournalError that contains the message of the store", () =>
     Effect.gen(function* () {
       const values: StoreValues = new Map()
       let down: "get" | "set" | "remove" | undefined

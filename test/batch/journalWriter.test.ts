@@ -36,8 +36,8 @@ const makeBlockedJournal = Effect.gen(function* () {
 
 const yieldRepeatedly = Effect.repeatN(Effect.yieldNow(), 20)
 
-describe("journalWriter.make", () => {
-  it.effect("combines the entries from the time of a write into the next write", () =>
+describe("journalWriter", () => {
+  it.effect("combines all entries that arrive during a write into the next write", () =>
     Effect.gen(function* () {
       const { calls, next, service } = yield* makeBlockedJournal
       const write = yield* writer.make(service, "b")
@@ -102,7 +102,7 @@ describe("journalWriter.make", () => {
   }
 })
 
-describe("journalWriter.make after a write", () => {
+describe("journalWriter", () => {
   it.effect("fails only the callers of a failed write", () =>
     Effect.gen(function* () {
       const memory = yield* makeMemoryJournal

@@ -30,7 +30,7 @@ const countReasons = (outcomes: ReadonlyArray<Batch.Outcome<unknown>>) =>
   countBy(outcomes.flatMap((outcome) => (outcome._tag === "NotAttempted" ? [outcome.reason] : [])))
 
 describe.runIf(isFull)("Batch.run with a balance for 300 of 1,000 items", () => {
-  it.effect("runs 300 items before a top-up and 700 items after the top-up", () =>
+  it.effect("runs the other 700 items after a top-up", () =>
     Effect.gen(function* () {
       // Sixteen items run concurrently. Each item holds 0.048 and then costs 0.040. Eighteen rounds cost 11.52. The
       // remaining balance covers the holds of 12 more items.
@@ -64,7 +64,7 @@ describe.runIf(isFull)("Batch.run with a balance for 300 of 1,000 items", () => 
 })
 
 describe("Batch.run", () => {
-  it.effect("reports a 402 for the remaining items after the running executions have ended", () =>
+  it.effect("waits for the running executions after a 402", () =>
     Effect.gen(function* () {
       const { at, outcomes, progress, sent } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -128,7 +128,7 @@ describe("Batch.run", () => {
     })
   )
 
-  it.effect("uses a new idempotency key after a 402 for the first attempt", () =>
+  it.effect("uses a new idempotency key if the first attempt fails with a 402", () =>
     Effect.gen(function* () {
       const keys = yield* runBatchTest(
         Effect.gen(function* () {
@@ -380,7 +380,7 @@ describe("Batch.run", () => {
     })
   )
 
-  it.effect("reuses the request of an effect in the next run after a 402", () =>
+  it.effect("does not run the request effect again in the next run after a 402", () =>
     Effect.gen(function* () {
       let made = 0
       const outcomes = yield* runBatchTest(
@@ -431,7 +431,7 @@ describe("Batch.run", () => {
 const delayed = Fault.on("executions.create", Fault.delay("1 second"))
 
 describe("Batch.run with beforeSubmit", () => {
-  it.effect("passes only the number of items that will be submitted", () =>
+  it.effect("passes the number of new submissions to beforeSubmit", () =>
     Effect.gen(function* () {
       const asked: Array<number> = []
       yield* runBatchTest(
@@ -451,7 +451,7 @@ describe("Batch.run with beforeSubmit", () => {
     })
   )
 
-  it.effect("stops the submissions if the effect returns `false`", () =>
+  it.effect("stops the submissions after beforeSubmit returns `false`", () =>
     Effect.gen(function* () {
       const { outcomes, sentAt } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -481,7 +481,7 @@ describe("Batch.run with beforeSubmit", () => {
     })
   )
 
-  it.effect("interrupts the effect after `stop`", () =>
+  it.effect("interrupts beforeSubmit after `stop`", () =>
     Effect.gen(function* () {
       const { at, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -500,7 +500,7 @@ describe("Batch.run with beforeSubmit", () => {
     })
   )
 
-  it.effect("passes at most `concurrency` items per call", () =>
+  it.effect("passes a number of at most `concurrency` to beforeSubmit", () =>
     Effect.gen(function* () {
       const asked: Array<number> = []
       yield* runBatchTest(
@@ -516,7 +516,7 @@ describe("Batch.run with beforeSubmit", () => {
     })
   )
 
-  it.effect("fails with the error of the effect", () =>
+  it.effect("fails with the error of beforeSubmit", () =>
     Effect.gen(function* () {
       const error = yield* runBatchTest(
         Effect.flip(
@@ -615,7 +615,7 @@ describe("Batch.run with maxCost", () => {
     })
   )
 
-  it.effect("delays the first item of a model while other holds use the limit", () =>
+  it.effect("delays the first item of a model while other holds exhaust the limit", () =>
     Effect.gen(function* () {
       const { sentAt, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -729,7 +729,7 @@ describe("Batch.run with maxCost", () => {
     })
   )
 
-  it.effect("applies the limit to all runs, regardless of the order of the items", () =>
+  it.effect("applies the limit to the costs of all runs", () =>
     Effect.gen(function* () {
       const result = yield* runBatchTest(
         Effect.gen(function* () {

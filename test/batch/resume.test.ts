@@ -91,7 +91,7 @@ describe("Batch.run", () => {
     })
   )
 
-  it.effect("writes the data for the next step to each journal entry", () =>
+  it.effect("adds the data for the next step to each journal entry", () =>
     Effect.gen(function* () {
       const memory = yield* makeMemoryJournal
       const history: Array<Batch.JournalEntry> = []
@@ -692,7 +692,7 @@ describe("Batch.run in a later run", () => {
     })
   )
 
-  it.effect("resends the recorded body without running the effect again", () =>
+  it.effect("resends the recorded request without running the request effect again", () =>
     Effect.gen(function* () {
       let made = 0
       const uploading = {
@@ -744,8 +744,8 @@ describe("Batch.run in two concurrent runs", () => {
   )
 })
 
-describe("Batch.Journal after a finished batch", () => {
-  it.effect("streams the last step of each item until the batch is removed", () =>
+describe("Batch.Journal", () => {
+  it.effect("contains the last step of each item after the batch has ended", () =>
     Effect.gen(function* () {
       const { after, steps } = yield* runBatchTest(
         Effect.gen(function* () {
