@@ -152,7 +152,7 @@ describe("rate limit and content headers", () => {
     "1,,2": [1, 1, start + 2000, start + 2000]
   }
   for (const value of oddHeaders) {
-    it(`are parsed as ${JSON.stringify(expected[value] ?? "absent")}: ${JSON.stringify(value.slice(0, 10))}`, () => {
+    it(`are ${expected[value] === undefined ? "ignored" : "parsed"} if the value is ${JSON.stringify(value.slice(0, 10))}`, () => {
       const { limit, remaining, reset, retryAfter } = limitHeaders.parseRateLimitHeaders(
         {
           "x-ratelimit-limit": value,
@@ -168,27 +168,24 @@ describe("rate limit and content headers", () => {
   }
 
   for (const value of oddHeaders) {
-    it.effect(
-      `do not interrupt a download with Content-Length and Content-Range ${JSON.stringify(value.slice(0, 10))}`,
-      () => {
-        const { client } = makeFakeClient(() => ({
-          status: 200,
-          headers: {
-            "content-type": "image/png",
-            "content-length": value,
-            "content-range": `bytes ${value}-${value}/${value}`
-          },
-          bytes: new Uint8Array(3)
-        }))
-        return Effect.gen(function* () {
-          const chunks = valueOf(yield* runToEnd(silent(Stream.runCollect((yield* client).files.download(fileId)))))
-          assert.strictEqual(Chunk.join(Chunk.map(chunks, String), ","), "0,0,0")
-        })
-      }
-    )
+    it.effect(`do not interrupt a download if Content-Length is ${JSON.stringify(value.slice(0, 10))}`, () => {
+      const { client } = makeFakeClient(() => ({
+        status: 200,
+        headers: {
+          "content-type": "image/png",
+          "content-length": value,
+          "content-range": `bytes ${value}-${value}/${value}`
+        },
+        bytes: new Uint8Array(3)
+      }))
+      return Effect.gen(function* () {
+        const chunks = valueOf(yield* runToEnd(silent(Stream.runCollect((yield* client).files.download(fileId)))))
+        assert.strictEqual(Chunk.join(Chunk.map(chunks, String), ","), "0,0,0")
+      })
+    })
   }
 
-  it.effect("do not cause an unbounded wait after a 429 with invalid numbers", () =>
+  it.effect("do not cause an unbounded wait after a 429", () =>
     Effect.gen(function* () {
       for (const value of oddHeaders) {
         const { at, client } = makeFakeClient(
@@ -221,7 +218,7 @@ describe("rate limit and content headers", () => {
 
 describe("invalid latency_ms", () => {
   for (const latency of ["1e400", "-1e400", "-5", "1e300", '"NaN"']) {
-    it.effect(`does not cause polls without delay if few requests remain: ${latency}`, () => {
+    it.effect(`does not remove the delay between polls: ${latency}`, () => {
       const scarce = (at: number) => ({
         date: httpDate(at),
         "x-ratelimit-limit": "100",

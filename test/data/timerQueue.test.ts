@@ -10,7 +10,7 @@ const step = FastCheck.oneof(
 )
 
 describe("TimerQueue", () => {
-  it("returns the remaining timers by time and then by insertion", () => {
+  it("returns the remaining timers in the order of their times", () => {
     FastCheck.assert(
       FastCheck.property(FastCheck.array(step, { maxLength: 60 }), (steps) => {
         const queue = new TimerQueue()

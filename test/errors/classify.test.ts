@@ -54,7 +54,7 @@ describe("error envelope with a documented code", () => {
     })
   }
 
-  it("accepts a lowercase code and keeps the case", () => {
+  it("is recognized if the code is in lowercase", () => {
     const error = classify.fromResponse(
       responseData(503, envelope({ code: "model_overloaded", message: "busy" })),
       context
@@ -62,7 +62,7 @@ describe("error envelope with a documented code", () => {
     assert.strictEqual(error._tag === "ModelOverloaded" && error.code, "model_overloaded")
   })
 
-  it("includes three details and the number of further details in the message", () => {
+  it("becomes an error with three details in its message", () => {
     const details = Array.from({ length: 5 }, (_, i) => ({
       field: `input.f${i}`,
       code: "REQUIRED",
@@ -122,7 +122,7 @@ describe("error response without a documented code", () => {
     ["a 409 of a request with its own idempotency key", responseData(409, ""), "UnexpectedResponse", true]
   ]
   for (const [name, given, tag, retryable] of cases) {
-    it(`becomes ${retryable ? "a retryable" : "a"} ${tag}: ${name}`, () => {
+    it(`becomes ${retryable ? "retryable" : "non-retryable"} ${tag}: ${name}`, () => {
       const error = classify.fromResponse(given, context)
       assert.strictEqual(error._tag, tag)
       assert.strictEqual(error.retryable, retryable)
@@ -135,14 +135,14 @@ describe("error response without a documented code", () => {
     [409, "IDEMPOTENCY_CONFLICT", "another request already uses this idempotency key"],
     [400, "NEW", "with a code that this version of the library does not support"]
   ] as const) {
-    it(`produces a message that explains ${status} ${code}`, () => {
+    it(`becomes an error with a message that explains ${status} ${code}`, () => {
       const { message } = classify.fromResponse(responseData(status, envelope({ code, message: "no" })), context)
       assert.include(message, words)
       assert.notInclude(message, "To continue later")
     })
   }
 
-  it("satisfies isNotFound for a 404 and isIdempotencyConflict for a 409 of a keyed request", () => {
+  it("satisfies isNotFound only after a 404", () => {
     const { isIdempotencyConflict, isNotFound } = ModelRouteError
     const withCode = (status: number, code: string) =>
       classify.fromResponse(responseData(status, envelope({ code })), context)
@@ -170,7 +170,7 @@ describe("error response without a documented code", () => {
     assert.isTrue(classify.fromResponse(responseData(429, ""), unrepeatable).retryable)
   })
 
-  it("contains at most 2 KiB of the body, decoded with the charset of the response", () => {
+  it("becomes an error with at most 2 KiB of the body", () => {
     const error = classify.fromResponse(
       responseData(500, "x".repeat(100_000), { "content-type": "text/plain" }),
       context
@@ -246,7 +246,7 @@ describe("classification of random responses", () => {
     )
   })
 
-  it.effect("ends every request with a value or a ModelRouteError", () =>
+  it.effect("causes no defect in executions.create", () =>
     Effect.forEach(
       fc.sample(fc.tuple(fc.integer({ min: 200, max: 599 }), body), { numRuns: numRuns(30, 300), seed }),
       ([status, bytes]) =>
@@ -287,10 +287,10 @@ describe("quoted prompt in an API message", () => {
   })
 })
 
-describe("fields of ModelRouteError", () => {
+describe("ModelRouteError", () => {
   const context: classify.ErrorContext = { operation: "executions.create", attempts: 1, isRepeatable: true }
 
-  it("contain the smallest values of joined rate limit headers", () => {
+  it("contains the smallest values of joined rate limit headers", () => {
     const error = classify.fromResponse(
       {
         status: 429,
@@ -303,7 +303,7 @@ describe("fields of ModelRouteError", () => {
     assert.deepStrictEqual(error._tag === "RateLimited" && [error.limit, error.remaining], [60, 0])
   })
 
-  it("derive retryable from the status of the response", () => {
+  it("is retryable depending on the status of the response", () => {
     for (const [status, retryable] of [
       [408, true],
       [429, true],
@@ -322,7 +322,7 @@ describe("fields of ModelRouteError", () => {
     }
   })
 
-  it("contain the request id of the header if the body has no request id", () => {
+  it("contains the request id of the header if the body has no request id", () => {
     const envelope = { error: { code: "INTERNAL_ERROR", message: "x" } }
     for (const name of ["x-request-id", "request-id", "x-amz-request-id"]) {
       for (const body of [envelope, "<html>"]) {
@@ -335,7 +335,7 @@ describe("fields of ModelRouteError", () => {
     assert.strictEqual("requestId" in error && error.requestId, "req_1")
   })
 
-  it("are read from a flat body and from a code with surrounding spaces", () => {
+  it("has the class of the code even if the code has surrounding spaces", () => {
     assert.strictEqual(
       classify.fromResponse(responseData(400, { code: "FILE_NOT_FOUND" }), context)._tag,
       "UnexpectedResponse"
@@ -345,7 +345,7 @@ describe("fields of ModelRouteError", () => {
     assert.include(error.message, "a file is unknown or has expired")
   })
 
-  it("explain in the message if a retry is safe", () => {
+  it("explains in its message if a retry is safe", () => {
     const unkeyed = classify.transportError("reset", { ...context, isRepeatable: false })
     assert.include(unkeyed.message, "The request may have been executed")
     const keyed = classify.transportError("reset", { ...context, attempts: 2, idempotencyKey: "key-1", isKeyed: true })
@@ -354,7 +354,7 @@ describe("fields of ModelRouteError", () => {
     assert.notInclude(classify.transportError("reset", context).message, "idempotency key")
   })
 
-  it("express the wait in seconds, minutes or hours in the message", () => {
+  it("formats the wait in its message as seconds, minutes or hours", () => {
     const message = (after: string) =>
       classify.fromResponse(
         responseData(429, { error: { code: "RATE_LIMITED", message: "x" } }, { "retry-after": after }),
@@ -365,7 +365,7 @@ describe("fields of ModelRouteError", () => {
     assert.include(message("9000"), "resets in 2.5 h.")
   })
 
-  it("have a default in the constructor of each API error", () => {
+  it("has default fields in the constructor of each API error", () => {
     for (const Class of ModelRouteError.ApiError.members) {
       const error = new Class({})
       const [code, { retryable, status }] =

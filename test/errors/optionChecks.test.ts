@@ -82,9 +82,9 @@ const misuses: ReadonlyArray<readonly [name: string, field: string, misuse: Misu
   ]
 ]
 
-describe("invalid argument", () => {
+describe("client method with an invalid argument", () => {
   for (const [name, field, misuse] of misuses) {
-    it.effect(`fails with InvalidRequest before a request is sent: ${name}`, () =>
+    it.effect(`fails with InvalidRequest before it sends a request: ${name}`, () =>
       Effect.gen(function* () {
         const fake = makeFakeClient(() => ({ status: 500 }))
         const error = failureOf(yield* Effect.exit(silent(misuse(yield* fake.client))))
@@ -99,7 +99,7 @@ describe("invalid argument", () => {
 describe("callback or option with a wrong type", () => {
   const accepted = { status: 202, json: { id: "exec_1", status: "PENDING" } }
 
-  it.effect("fails executions.run with the execution id and key if onAccepted returns a Promise", () =>
+  it.effect("causes InvalidRequest in executions.run if onAccepted returns a Promise", () =>
     Effect.gen(function* () {
       const fake = makeFakeClient(() => accepted)
       const { executions } = yield* fake.client
@@ -135,7 +135,7 @@ describe("callback or option with a wrong type", () => {
       return { error: failureOf(exit), creates: fake.urls.filter((url) => url.endsWith("executions")).length }
     })
 
-  it.effect("fails Batch.run if beforeSubmit returns a Promise", () =>
+  it.effect("causes InvalidRequest in Batch.run if beforeSubmit returns a Promise", () =>
     Effect.gen(function* () {
       // @ts-expect-error A Promise is not an Effect.
       const { creates, error } = yield* failureOfBatch(Batch.run(items, { ...options, beforeSubmit: async () => true }))
@@ -144,7 +144,7 @@ describe("callback or option with a wrong type", () => {
     })
   )
 
-  it.effect("fails Batch.run with InvalidRequest if items or retryBudget is invalid", () =>
+  it.effect("causes InvalidRequest in Batch.run if items or retryBudget is invalid", () =>
     Effect.gen(function* () {
       // @ts-expect-error A number is not iterable.
       const wrongItems = yield* failureOfBatch(Batch.run(5, options))
@@ -160,7 +160,7 @@ describe("callback or option with a wrong type", () => {
 
 describe("execution id that is invalid in a path", () => {
   for (const unusable of ["exec_\ud800", ".", "..", ""]) {
-    it.effect(`fails executions.run with UnexpectedResponse and the idempotency key: ${JSON.stringify(unusable)}`, () =>
+    it.effect(`causes UnexpectedResponse in executions.run: ${JSON.stringify(unusable)}`, () =>
       Effect.gen(function* () {
         const fake = makeFakeClient(() => ({ status: 202, json: { id: unusable, status: "PENDING" } }))
         const { executions } = yield* fake.client

@@ -40,11 +40,11 @@ const assertHidden = (error: ModelRouteError.ModelRouteError, ...secrets: Readon
   for (const text of renderings(error)) for (const secret of secrets) assert.notInclude(text, secret)
 }
 
-describe("presigned URLs", () => {
+describe("files.upload and files.download", () => {
   const json = (value: unknown): FakeResponse => ({ status: 200, json: value })
   const xml = (status: number): FakeResponse => ({ status, text: "<Error><Code>AccessDenied</Code></Error>" })
 
-  it.effect("with an empty query value produce a typed error for a rejected upload", () => {
+  it.effect("fail with UnexpectedResponse if the presigned URL has an empty query value", () => {
     const url = "https://storage.example/put?X-Amz-Signature=a&x-id="
     const { client } = makeFakeClient(
       (asked) => (asked.startsWith("https://storage") ? xml(403) : json({ file_id: "file_1", upload_url: url })),
@@ -58,7 +58,7 @@ describe("presigned URLs", () => {
     })
   })
 
-  it.effect("with a query parameter without a value produce a typed error for a rejected download", () => {
+  it.effect("fail with UnexpectedResponse if a query parameter of the presigned URL has no value", () => {
     const { client } = makeFakeClient(
       (asked) =>
         asked.startsWith("https://storage")
@@ -73,7 +73,7 @@ describe("presigned URLs", () => {
     })
   })
 
-  it.effect("are redacted in the error message of the HTTP client", () => {
+  it.effect("redact the presigned URL in the error message of the HTTP client", () => {
     const url = "https://storage.example/put?X-Amz-Signature=canarysignature"
     const words = "no: https://canaryuser:canarypass@storage.example/put?X-Amz-Signature=canarysignature"
     const http = HttpClient.make((request, asked) =>
@@ -154,7 +154,7 @@ describe("presigned URL with invalid percent-encoding", () => {
     "https://canaryuser%zz:%e9@storage.example/file",
     "https://storage.example/%zz?%zz=%"
   ]) {
-    it.effect(`produces a typed error: ${url}`, () => {
+    it.effect(`causes UnexpectedResponse if storage rejects the request: ${url}`, () => {
       const { client } = makeFakeClient(
         (asked) =>
           asked.startsWith("https://api")
@@ -176,7 +176,7 @@ describe("presigned URL with invalid percent-encoding", () => {
 })
 
 describe("error codes and field names", () => {
-  it.effect("are kept if the request contains the same words", () =>
+  it.effect("are not redacted if the request contains the same words", () =>
     Effect.gen(function* () {
       const details = [{ field: "input.width", code: "OUT_OF_RANGE", message: "width must be at least 256" }]
       const error = yield* failing(
@@ -192,7 +192,7 @@ describe("error codes and field names", () => {
     })
   )
 
-  it.effect("are kept for an unknown code", () =>
+  it.effect("are not redacted if the code is unknown", () =>
     Effect.gen(function* () {
       const error = yield* failing(
         rejection({ code: "NEW_FAILURE", message: "NEW_FAILURE", request_id: "req_from_prompt" }),
@@ -203,7 +203,7 @@ describe("error codes and field names", () => {
     })
   )
 
-  it.effect("are redacted if they contain the API key or a sentence", () =>
+  it.effect("are redacted if they contain the API key or the prompt", () =>
     Effect.gen(function* () {
       const key = "mr_key_canary0123"
       const prompt = "a lighthouse in a storm"
@@ -219,7 +219,7 @@ describe("error codes and field names", () => {
 
 describe("secrets of a client method", () => {
   for (const key of ["mr_key_0123456789abcdef", "sk-proj-0123456789abcdef", "0123456789abcdefghij", "mr_key"]) {
-    it.effect(`are redacted in an error envelope and in an HTML page: API key ${key.slice(0, 8)}`, () =>
+    it.effect(`are redacted in every error response: API key ${key.slice(0, 8)}`, () =>
       Effect.gen(function* () {
         const options = { apiKey: Redacted.make(key) }
         const said = rejection({ code: "UNAUTHORIZED", message: `Incorrect API key provided: ${key}.` })
@@ -232,7 +232,7 @@ describe("secrets of a client method", () => {
     )
   }
 
-  it.effect("are redacted in an incomplete response with a webhook secret or a new API key", () =>
+  it.effect("are redacted in an incomplete response", () =>
     Effect.gen(function* () {
       const secret = "plain-canary-secret"
       const endpoint = yield* failing(
@@ -260,7 +260,7 @@ describe("redaction for large requests", () => {
   }
   const prompt = "a lighthouse in a storm"
 
-  it.effect("removes quotes from a base64 file of 20 MB and from the prompt", () =>
+  it.effect("removes quoted parts of a base64 file of 20 MB", () =>
     Effect.gen(function* () {
       const image = base64(15_000_000)
       const message = `input.source_image of "${prompt}" is unprocessable near ${image.slice(9_000_000, 9_000_030)}`
@@ -272,7 +272,7 @@ describe("redaction for large requests", () => {
     })
   )
 
-  it.effect("removes a quote from the middle of a text of 1 MB", () =>
+  it.effect("removes a quoted part of a text of 1 MB", () =>
     Effect.gen(function* () {
       const text = document(1_000_000)
       const message = `refused because of "${text.slice(700_000, 700_060)}"`
@@ -281,7 +281,7 @@ describe("redaction for large requests", () => {
     })
   )
 
-  it.effect("removes the entire API message for a text of 5 MB but keeps codes and field names", () =>
+  it.effect("removes the entire API message if the request contains a text of 5 MB", () =>
     Effect.gen(function* () {
       const text = document(5_000_000)
       const details = [{ field: "input.text", code: "TOO_LONG", message: text.slice(0, 40) }]
@@ -318,7 +318,7 @@ describe("redaction for large requests", () => {
   )
 })
 
-describe("quotes from the prompt", () => {
+describe("redaction of a quoted prompt", () => {
   const prompt = `a "red" fox <in> snow & ice, 50% ä`
   const quote = (message: string) =>
     Effect.map(failing(rejection({ code: "CONTENT_MODERATION_REJECTED", message }), create({ prompt })), apiMessageOf)
@@ -337,14 +337,14 @@ describe("quotes from the prompt", () => {
     ["percent-encoding", encodeURIComponent(prompt)],
     ["HTML inside JSON", JSON.stringify(asHtml).slice(1, -1)]
   ] as const) {
-    it.effect(`are redacted in the format ${name}`, () =>
+    it.effect(`removes a prompt in the format ${name}`, () =>
       Effect.gen(function* () {
         assert.strictEqual(yield* quote(`refused: ${quoted}; try again`), "refused: [redacted]; try again")
       })
     )
   }
 
-  it.effect("remain unchanged if they are incomplete escape sequences", () =>
+  it.effect("keeps incomplete escape sequences", () =>
     Effect.gen(function* () {
       for (const odd of ["%", "%e", "%e4", "%zz", "&#", "&#x110000;", "&bogus;", "\\", "\\u12", "\\ud800", "\0"]) {
         assert.strictEqual(yield* quote(`refused: ${odd}`), `refused: ${odd}`)
@@ -373,7 +373,7 @@ describe("secrets in API messages", () => {
     }
   })
 
-  it("are redacted if they are quotes from the request in any encoding", () => {
+  it("are redacted if they are quoted from the request", () => {
     const said = (body: unknown, message: string) => {
       const error = classify.fromResponse(responseData(400, { error: { code: "NEW", message } }), {
         ...context,
@@ -406,7 +406,7 @@ describe("secrets in API messages", () => {
     assert.strictEqual(said({ input: { prompt: "\ud800 and more" } }, "no"), "no")
   })
 
-  it("are redacted in the content type and in the error message of the HTTP client", () => {
+  it("are redacted in the content type of a response", () => {
     const quoting = { ...context, confidential: { privateTexts: privateTextsOf({ input: { prompt } }) } }
     const page = classify.fromResponse(responseData(500, "x", { "content-type": `text/${prompt}` }), quoting)
     assert.notInclude(JSON.stringify(page), prompt)

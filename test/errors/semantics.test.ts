@@ -41,7 +41,7 @@ const namesOf = (error: E.ModelRouteError): ReadonlyArray<string> =>
   Object.entries<Predicate>(predicates).flatMap(([name, holds]) => (holds(error) ? [name] : []))
 
 const testPredicates = (name: string, [error, ...holding]: Row) =>
-  it(`only the expected predicates return true: ${name}`, () => {
+  it(`return the expected results: ${name}`, () => {
     assert.deepStrictEqual([...namesOf(error)].sort(), [...new Set(holding)].sort())
   })
 
@@ -103,7 +103,7 @@ const byTag: { readonly [Tag in E.ModelRouteError["_tag"]]: Row } = {
 
 describe("error predicates by tag", () => {
   for (const [tag, row] of Object.entries(byTag)) {
-    it(`the error under test has the tag ${tag}`, () => assert.strictEqual(row[0]._tag, tag))
+    it(`are tested with an error that has the tag ${tag}`, () => assert.strictEqual(row[0]._tag, tag))
     testPredicates(tag, row)
   }
 })

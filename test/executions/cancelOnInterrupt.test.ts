@@ -68,7 +68,7 @@ describe("cancelOnInterrupt", () => {
       return { ...valueOf(result), warnings }
     })
 
-  it.effect("waits for the response to an interrupted create request and cancels the execution", () =>
+  it.effect("cancels the execution after the response to an interrupted create request", () =>
     Effect.gen(function* () {
       const { cancels, creates, returnedAt, statuses, warnings } = yield* interruptCreate(
         { faults: [Fault.delay("4 seconds")] },
@@ -78,7 +78,7 @@ describe("cancelOnInterrupt", () => {
     })
   )
 
-  it.effect("stops a create request that is queued for the rate limit", () =>
+  it.effect("removes an interrupted create request from the rate limit queue", () =>
     Effect.gen(function* () {
       const { cancels, creates, returnedAt, statuses, warnings } = yield* interruptCreate(
         { rateLimit: { limit: 1, window: "1 minute" } },

@@ -37,7 +37,7 @@ describe("isExecutionEnded", () => {
   )
 })
 
-describe("completion", () => {
+describe("wait for an execution", () => {
   it.effect("fails with an error that contains all fields of the execution error", () => {
     const { client } = makeFakeClient(() => ({
       status: 200,
@@ -65,7 +65,7 @@ describe("completion", () => {
     })
   })
 
-  it.effect("merges the fields of the execution with the fields of /result", () => {
+  it.effect("returns the merged fields of the execution and of /result", () => {
     const { client } = makeFakeClient((url) => ({
       status: 200,
       json: url.endsWith("/result")
@@ -89,7 +89,7 @@ describe("completion", () => {
     })
   })
 
-  it.effect("fetches the execution if /result returns a 404, but not after a 401, 429 or 500", () =>
+  it.effect("fetches the execution only if /result returns a 404", () =>
     Effect.gen(function* () {
       for (const [status, code, requests] of [
         [404, "NEW", 2],
@@ -111,7 +111,7 @@ describe("completion", () => {
     })
   )
 
-  it.effect("fails with the idempotency key and the execution id, but without the prompt", () => {
+  it.effect("fails with an error that contains the idempotency key and the execution id", () => {
     const { client } = makeFakeClient((_, n) =>
       n === 1
         ? { status: 202, json: { id: "exec_1", status: "PENDING" } }

@@ -34,7 +34,7 @@ describe("EarlyNotifications", () => {
     )
   )
 
-  it.effect("stores notifications of the last 1000 executions without large outputs", () =>
+  it.effect("stores notifications of the last 1000 executions", () =>
     atStart(
       Effect.gen(function* () {
         const { client, urls } = clientWithStatus()

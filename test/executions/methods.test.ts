@@ -173,7 +173,7 @@ describe("executions.cancel", () => {
 })
 
 describe("executions.watch", () => {
-  it.effect("emits each change of status and ends after a terminal status", () =>
+  it.effect("emits each change of status until a terminal status", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { id } = yield* client.executions.create({ model: "seedance-video", input: { prompt } })
@@ -196,7 +196,7 @@ describe("executions.watch", () => {
     ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.ends({ status: "FAILED" })] } })))
   )
 
-  it.effect("polls according to pollSchedule and emits each status once", () => {
+  it.effect("polls according to pollSchedule", () => {
     const { at, client } = makeFakeClient(() => ({ status: 200, json: { id: "exec_1", status: "PROCESSING" } }))
     return Effect.gen(function* () {
       yield* TestClock.setTime(start)
@@ -217,7 +217,7 @@ describe("executions.watch", () => {
 })
 
 describe("executions.run", () => {
-  it.effect("submits an execution and waits for its result", () =>
+  it.effect("returns the result of the submitted execution", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const completed = valueOf(yield* runToEnd(client.executions.run(image)))

@@ -137,7 +137,7 @@ describe("executions.notify", () => {
       return failureOf(yield* runToEnd(Fiber.join(fiber)))
     })
 
-  it.effect("fails a wait with the error of a FAILED notification or of a later poll", () =>
+  it.effect("fails a wait with the error of a FAILED notification", () =>
     atStart(
       Effect.gen(function* () {
         const withError = clientWithStatus()
@@ -187,7 +187,7 @@ describe("executions.notify", () => {
     )
   )
 
-  it.effect("keeps the fields and the deadline that are missing in a notification", () =>
+  it.effect("keeps the fields that are missing in a notification", () =>
     atStart(
       Effect.gen(function* () {
         const expiry = { model: "m", metadata: { order: 7 }, expires_at: isoDate(start + 60_000) }

@@ -162,7 +162,7 @@ describe("executions.await of a COMPLETED execution without output", () => {
     ["500", page(500)]
   ]
   for (const [name, reply] of outdated) {
-    it.effect(`polls /result again while the response is ${name}`, () => {
+    it.effect(`polls /result again after an outdated response: ${name}`, () => {
       const script = makeScript({ get: [ended], result: [reply, reply, result] })
       return Effect.gen(function* () {
         const completed = valueOf(yield* runAwait(script))
@@ -177,7 +177,7 @@ describe("executions.await of a COMPLETED execution without output", () => {
   }
 
   for (const [name, reply] of outdated.slice(0, 4)) {
-    it.effect(`fails with AwaitTimeout if every response of /result is ${name}`, () => {
+    it.effect(`fails with AwaitTimeout if every response of /result is outdated: ${name}`, () => {
       const script = makeScript({ get: [ended], result: [reply] })
       return Effect.gen(function* () {
         const error = failureOf(yield* runAwait(script))
@@ -199,7 +199,7 @@ describe("executions.await of a COMPLETED execution without output", () => {
     ]
   ]
   for (const [name, reply, requests] of none) {
-    it.effect(`returns no output if the response of /result is ${name}`, () => {
+    it.effect(`returns no output after a final response of /result: ${name}`, () => {
       const script = makeScript({ get: [ended], result: [reply] })
       return Effect.gen(function* () {
         const completed = valueOf(yield* runAwait(script))
@@ -210,7 +210,7 @@ describe("executions.await of a COMPLETED execution without output", () => {
     })
   }
 
-  it.effect("returns the output to run after outdated responses of /result", () => {
+  it.effect("returns the output in executions.run after outdated responses of /result", () => {
     const replies = [outdated[0]?.[1], outdated[2]?.[1], result].filter((reply) => reply !== undefined)
     const script = makeScript({ get: [ended], result: replies })
     return Effect.gen(function* () {
@@ -275,7 +275,7 @@ describe("executions.await after a FAILED notification without an error", () => 
       })
     })
 
-    it.effect(`fails without the error after a minute of polls with ${name}`, () => {
+    it.effect(`fails with UnrecognizedError if each poll for one minute receives ${name}`, () => {
       const script = makeScript({ get: [reply] })
       return Effect.gen(function* () {
         const error = yield* awaitNotified(script)
@@ -285,7 +285,7 @@ describe("executions.await after a FAILED notification without an error", () => 
     })
   }
 
-  it.effect("fails without the error if the API returns no error", () => {
+  it.effect("fails with UnrecognizedError if the API returns no error", () => {
     const script = makeScript({ get: [failedWithoutError] })
     return Effect.gen(function* () {
       assert.strictEqual((yield* awaitNotified(script))._tag, "UnrecognizedError")
@@ -293,7 +293,7 @@ describe("executions.await after a FAILED notification without an error", () => 
     })
   })
 
-  it.effect("fails without the error if the API rejects the poll", () => {
+  it.effect("fails with UnrecognizedError if the API rejects the poll", () => {
     const script = makeScript({ get: [envelope(401, "UNAUTHORIZED")] })
     return Effect.gen(function* () {
       assert.strictEqual((yield* awaitNotified(script))._tag, "UnrecognizedError")

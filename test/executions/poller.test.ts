@@ -31,7 +31,7 @@ describe("pollSchedule", () => {
 })
 
 describe("pollImmediately", () => {
-  it.effect("polls immediately and then according to the schedule", () =>
+  it.effect("adds an immediate poll before the schedule", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const { id } = yield* executions.create(image)
@@ -91,23 +91,25 @@ describe("executions.await with a rate limit", () => {
     [600, [0, 600]],
     [610, [0]]
   ] as const) {
-    it.effect(`delays the poll until a reset within 600 s, or fails: reset in ${resetIn} s`, () =>
-      atStart(
-        Effect.gen(function* () {
-          const { at, client } = makeFakeClient(
-            (_, n) => (n === 1 ? rateLimitResponse(resetIn) : statusResponse("COMPLETED", { output })),
-            {
-              retry: RetryPolicy.none
-            }
-          )
-          const { executions } = yield* client
-          yield* Effect.exit(executions.get(Execution.ExecutionId.make("exec_0")))
-          const exit = yield* runToEnd(executions.await(id))
-          assert.deepStrictEqual(toSeconds(at), [...polls])
-          if (polls.length === 1) assert.strictEqual(failureOf(exit)._tag, "RateLimited")
-          else assert.strictEqual(valueOf(exit).status, "COMPLETED")
-        })
-      )
+    it.effect(
+      `${polls.length === 1 ? "fails with RateLimited" : "delays the poll"} if the rate limit resets in ${resetIn} s`,
+      () =>
+        atStart(
+          Effect.gen(function* () {
+            const { at, client } = makeFakeClient(
+              (_, n) => (n === 1 ? rateLimitResponse(resetIn) : statusResponse("COMPLETED", { output })),
+              {
+                retry: RetryPolicy.none
+              }
+            )
+            const { executions } = yield* client
+            yield* Effect.exit(executions.get(Execution.ExecutionId.make("exec_0")))
+            const exit = yield* runToEnd(executions.await(id))
+            assert.deepStrictEqual(toSeconds(at), [...polls])
+            if (polls.length === 1) assert.strictEqual(failureOf(exit)._tag, "RateLimited")
+            else assert.strictEqual(valueOf(exit).status, "COMPLETED")
+          })
+        )
     )
   }
 })
