@@ -187,7 +187,7 @@ describe("Batch.run with maxCost and no reported holds", () => {
 
 describe("Batch.run with maxCost and the option `hold`", () => {
   for (const hold of ["5.00", "0.001"]) {
-    it.effect(`uses the option `hold` only for items of the same run: ${hold}`, () =>
+    it.effect(`uses the option hold only for items of the same run: ${hold}`, () =>
       Effect.gen(function* () {
         const { charged, outcomes } = yield* runBatchTest(
           Effect.gen(function* () {

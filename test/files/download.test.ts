@@ -51,7 +51,7 @@ describe("files.download", () => {
     })
   )
 
-  it.effect("returns JSON from storage without following its links", () =>
+  it.effect("returns a JSON file from storage unchanged", () =>
     Effect.gen(function* () {
       const stored = { url: "http://169.254.169.254/latest/meta-data", expires_at: "2026-03-20T11:30:00Z" }
       const { client, urls } = makeFakeClient((url) =>
@@ -62,7 +62,7 @@ describe("files.download", () => {
     })
   )
 
-  it.effect("retries a truncated link response but not an error envelope", () =>
+  it.effect("retries a truncated link response", () =>
     Effect.gen(function* () {
       const gone = { error: { code: "FILE_NOT_FOUND", message: "expired" } }
       const missing = makeFakeClient(() => ({ status: 200, json: gone }))
@@ -188,7 +188,7 @@ describe("files.download", () => {
     })
   )
 
-  it.effect("follows a limited number of storage redirects without the API key", () =>
+  it.effect("follows storage redirects without sending the API key", () =>
     Effect.gen(function* () {
       const hops = (count: number) =>
         makeFakeClient((_, n) =>
@@ -215,7 +215,7 @@ describe("files.download", () => {
     })
   )
 
-  it.effect("redacts the URL signature in a rejection by storage", () => {
+  it.effect("redacts the URL signature in the error after a storage rejection", () => {
     const { client } = makeFakeClient((_, n) =>
       n === 1
         ? { status: 200, json: imageLinkJson }
@@ -285,7 +285,7 @@ describe("files.download", () => {
   })
   const whole = { text: content, headers: { etag } }
 
-  it.effect("resumes with range requests until the retry policy is exhausted", () =>
+  it.effect("resumes a broken download with range requests", () =>
     Effect.gen(function* () {
       const { at, client, headers } = makeBreakingClient(4, (from) => (from === 0 ? whole : partial(from)))
       yield* TestClock.setTime(start)
@@ -321,7 +321,7 @@ describe("files.download", () => {
     })
   )
 
-  it.effect("resumes without range support, but rejects a changed file", () =>
+  it.effect("fails with UnexpectedResponse if the file changes during the download", () =>
     Effect.gen(function* () {
       const again = makeBreakingClient(4, (_, n) => ({
         ...whole,
@@ -436,7 +436,7 @@ const seconds = (at: ReadonlyArray<number>) => at.map((instant) => (instant - st
 const rangesOf = (headers: ReadonlyArray<Readonly<Record<string, string>>>) =>
   headers.flatMap(({ authorization, range, "if-range": version }) => (authorization ? [] : [[range, version]]))
 
-describe("files.download after an interruption", () => {
+describe("files.download after a broken connection", () => {
   const rest = (from: number, headers: Record<string, string> = {}) => ({
     status: 206,
     headers: { "content-range": `bytes ${from}-9/10`, ...headers }
@@ -520,7 +520,7 @@ describe("files.download after an interruption", () => {
   )
 })
 
-describe("files.download links and redirects", () => {
+describe("files.download", () => {
   it.effect("follows at most five redirects", () =>
     Effect.gen(function* () {
       const hop = { status: 302, headers: { location: "/next" } }
@@ -563,7 +563,7 @@ describe("files.download links and redirects", () => {
     })
   )
 
-  it.effect("recognizes the JSON media type in any letter case", () =>
+  it.effect("recognizes the media type of a link response in any letter case", () =>
     Effect.gen(function* () {
       const api = clientOver([{ status: 200, text: content }], () => ({
         status: 200,
@@ -600,7 +600,7 @@ describe("files.download with fetch", () => {
   )
 })
 
-describe("files.download responses", () => {
+describe("files.download", () => {
   const png = { "content-type": "image/png" }
 
   it.effect("fails if an unencoded body is shorter than its Content-Length", () =>
@@ -666,7 +666,7 @@ describe("files.download responses", () => {
     })
   )
 
-  it.effect("accepts an empty file and ignores Location in a rejection", () =>
+  it.effect("accepts an empty file", () =>
     Effect.gen(function* () {
       const rejecting = makeFakeClient(() => ({ status: 403, text: "no", headers: { location: storageUrl } }))
       const error = failureOf(yield* Effect.exit(collectText((yield* rejecting.client).files.download(fileId))))
@@ -678,7 +678,7 @@ describe("files.download responses", () => {
   )
 
   for (const url of ["https://", "http://[", "https://a b"]) {
-    it.effect(`reports the invalid link ${url} as a typed error`, () => {
+    it.effect(`fails without a defect if the link is ${url}`, () => {
       const { client } = makeFakeClient(() => ({ status: 200, json: { url, expires_at: isoDate(start) } }))
       return Effect.gen(function* () {
         const exit = yield* Effect.exit(Stream.runDrain((yield* client).files.download(fileId)))

@@ -43,7 +43,7 @@ const fakeDownloadApi = (get: (n: number) => FakeResponse) => {
 
 for (const [name, response] of rejections) {
   describe(`${name} from storage`, () => {
-    it.effect("fails an upload with UnexpectedResponse and the file id", () => {
+    it.effect("fails an upload with an UnexpectedResponse that contains the file id", () => {
       const api = fakeUploadApi({ put: () => response })
       return Effect.gen(function* () {
         yield* TestClock.setTime(start)
@@ -60,7 +60,7 @@ for (const [name, response] of rejections) {
       })
     })
 
-    it.effect("fails a download with UnexpectedResponse and the file id", () => {
+    it.effect("fails a download with an UnexpectedResponse that contains the file id", () => {
       const api = fakeDownloadApi(() => response)
       return Effect.gen(function* () {
         const error = failureOf(yield* runToEnd(silent(Stream.runDrain((yield* api.client).files.download(fileId)))))

@@ -226,7 +226,7 @@ describe("files.upload", () => {
     ["only 10 of its 11 bytes", ["01234", "56789"], 11, "0123456789"],
     ["only 0 of its 1 bytes", [], 1, ""]
   ] as const) {
-    it.effect(`does not complete the file if the source has ${found}`, () =>
+    it.effect(`does not confirm the upload if the source has ${found}`, () =>
       Effect.gen(function* () {
         const api = fakeUploadApi()
         const stream = Stream.map(Stream.fromIterable(chunks), (chunk) => new TextEncoder().encode(chunk)).pipe(
@@ -243,7 +243,7 @@ describe("files.upload", () => {
     )
   }
 
-  it.effect("reports a stream that cannot be run again", () =>
+  it.effect("fails with InvalidRequest if the stream cannot be run again", () =>
     Effect.gen(function* () {
       let runs = 0
       const readableOnce = Stream.suspend(() => (++runs === 1 ? digits.stream : Stream.empty))
@@ -291,7 +291,7 @@ describe("files.upload", () => {
     })
   )
 
-  it.effect("resends all bytes after a 503 from storage without reporting a byte twice", () =>
+  it.effect("resends all bytes after a 503 from storage", () =>
     Effect.gen(function* () {
       const api = fakeUploadApi({
         put: (n) => (n < 3 ? { status: 503, text: "<Code>SlowDown</Code>" } : { status: 200 })
@@ -331,7 +331,7 @@ describe("files.upload", () => {
     text: "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
   }
 
-  it.effect("replaces an upload URL once and only after its expiry", () =>
+  it.effect("replaces an expired upload URL only once", () =>
     Effect.gen(function* () {
       const once = fakeUploadApi({ put: (n) => (n === 1 ? expired : { status: 200 }) })
       assert.strictEqual(valueOf(yield* upload(once)), "file_2")
@@ -388,7 +388,7 @@ describe("files.upload", () => {
     })
   )
 
-  it.effect("requires an upload link under one of the supported field names", () =>
+  it.effect("fails with UnexpectedResponse if the response has no valid upload URL", () =>
     Effect.gen(function* () {
       const otherNames = makeFakeClient((url) =>
         url.endsWith("/upload") ? { status: 200, json: { id: "file_9", url: uploadUrl(9) } } : { status: 200 }
@@ -406,7 +406,7 @@ describe("files.upload", () => {
     })
   )
 
-  it.effect("uses the current retry policy and rejects storage redirects", () =>
+  it.effect("applies the retry policy of RetryPolicy.withPolicy", () =>
     Effect.gen(function* () {
       const down = fakeUploadApi({ put: () => ({ status: 503 }) })
       const { files } = yield* down.client
@@ -421,7 +421,7 @@ describe("files.upload", () => {
     })
   )
 
-  it.effect("creates one span with the file id but without the storage URL", () =>
+  it.effect("creates one span that contains the file id", () =>
     Effect.gen(function* () {
       const api = fakeUploadApi()
       const { files } = yield* api.client
@@ -461,7 +461,7 @@ const withEndTime = <A, E>(effect: Effect.Effect<A, E>) =>
 describe("files.upload with stalled storage", () => {
   const large = File.fromBytes(new Uint8Array(1_000_000))
 
-  it.effect("fails an attempt if storage takes no bytes until the attempt timeout", () =>
+  it.effect("fails an attempt if storage reads no bytes until the attempt timeout", () =>
     Effect.gen(function* () {
       const { client, puts } = clientWithStorage((bytes, n) =>
         n === 1
@@ -529,7 +529,7 @@ describe("files.upload with stalled storage", () => {
 })
 
 describe("files.uploadProgress", () => {
-  it.effect("emits the progress and then the file id", () =>
+  it.effect("emits the file id as the last step", () =>
     Effect.gen(function* () {
       const { files } = yield* fakeUploadApi().client
       const reported: Array<number> = []
@@ -544,7 +544,7 @@ describe("files.uploadProgress", () => {
     })
   )
 
-  it.effect("skips steps for a slow consumer but always emits the last step", () =>
+  it.effect("emits the last step even if the consumer is slow", () =>
     Effect.gen(function* () {
       const { client, puts } = clientWithStorage(Stream.runDrain)
       const { files } = yield* client
@@ -574,7 +574,7 @@ describe("files.uploadProgress", () => {
     })
   )
 
-  it.effect("propagates upload errors and consumer interruption", () =>
+  it.effect("fails with the error of the upload", () =>
     Effect.gen(function* () {
       const { files } = yield* fakeUploadApi({ put: () => ({ status: 403, text: "no" }) }).client
       const error = failureOf(yield* Effect.exit(Stream.runDrain(files.uploadProgress(digits))))
@@ -594,7 +594,7 @@ describe("files.uploadProgress", () => {
 
 describe("files.upload URL", () => {
   for (const skew of [-3_600_000, 3_600_000]) {
-    it.effect(`expires according to a server clock with a skew of ${skew / 1000} s`, () =>
+    it.effect(`expires according to the server's clock if the clock skew is ${skew / 1000} s`, () =>
       Effect.gen(function* () {
         const headers = { date: httpDate(start + skew) }
         // Storage rejects the upload one second after the API issued the link.
@@ -608,7 +608,7 @@ describe("files.upload URL", () => {
     )
   }
 
-  it.effect('is expired if the storage error contains "expired" in any letter case', () =>
+  it.effect('counts as expired if the storage error contains "expired" in any letter case', () =>
     Effect.gen(function* () {
       const text = "<Error><Code>ExpiredToken</Code></Error>"
       const api = fakeUploadApi({ put: (n) => (n === 1 ? { status: 400, text } : { status: 200 }) })
@@ -616,7 +616,7 @@ describe("files.upload URL", () => {
     })
   )
 
-  it.effect("is not expired after a redirect or a 5xx response from storage", () =>
+  it.effect("does not count as expired after a redirect or a 5xx response from storage", () =>
     Effect.gen(function* () {
       for (const [status, requests] of [
         [307, 1],
@@ -632,7 +632,7 @@ describe("files.upload URL", () => {
     })
   )
 
-  it.effect("is retried independently of the confirmation", () =>
+  it.effect("is requested again after a 502 response", () =>
     Effect.gen(function* () {
       const api = fakeUploadApi({
         link: (n) => (n === 1 ? { status: 502 } : undefined),
@@ -645,7 +645,7 @@ describe("files.upload URL", () => {
     })
   )
 
-  it.effect("is read from the newer field name if the response has both names", () =>
+  it.effect("is read from upload_url even if the response also contains url", () =>
     Effect.gen(function* () {
       const json = {
         id: "req_1",
@@ -661,7 +661,7 @@ describe("files.upload URL", () => {
 })
 
 describe("files.upload storage request", () => {
-  it.effect("accepts only valid media types, including parameters", () =>
+  it.effect("has the content type of the legacy options", () =>
     Effect.gen(function* () {
       for (const contentType of ["text/plain; charset=utf-8", "image/svg+xml", "application/vnd.ms-excel"]) {
         const api = fakeUploadApi()
@@ -686,7 +686,7 @@ describe("files.upload storage request", () => {
     })
   )
 
-  it.effect("does not apply rate limit headers from storage to API requests", () =>
+  it.effect("does not delay API requests if storage returns rate limit headers", () =>
     Effect.gen(function* () {
       const slow = { "x-ratelimit-limit": "1", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "60" }
       const api = fakeUploadApi({ put: () => ({ status: 200, headers: slow }) })

@@ -182,7 +182,7 @@ overEachTransport((test, name) => {
   )
 
   test(
-    "does not complete the file if the source has more or fewer bytes than declared",
+    "does not confirm the upload if the source has more or fewer bytes than declared",
     Effect.gen(function* () {
       const { client, simulator } = yield* startSimulator()
       const bytes = noise(MiB)
