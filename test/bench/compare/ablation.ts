@@ -1,0 +1,63 @@
+/**
+ * Compares the cost of a create request without single parts of this package. Each contestant removes one part with a
+ * public option. The CPU time excludes garbage collection.
+ */
+import type * as HttpClient from "@effect/platform/HttpClient"
+import { Duration, Effect } from "effect"
+import { RateLimitGate, RetryPolicy } from "effect-modelroute"
+import { createRequest, effectContestant, makeModelRoute, makePlainCall } from "./contestants.js"
+import type { Group } from "./figure.js"
+import { allocationFlags, builtInFetchFlags, measureLoads, withServer } from "./measure.js"
+
+type MakeCall = Effect.Effect<Effect.Effect<unknown, unknown>, unknown, HttpClient.HttpClient>
+
+/** Creates a call with `executions.create`. */
+const makeCreate = (...[baseUrl, options]: Parameters<typeof makeModelRoute>) =>
+  Effect.map(makeModelRoute(baseUrl, options), ({ executions }) =>
+    Effect.suspend(() => executions.create(createRequest))
+  )
+
+/** Creates a call with `request`. This method sends no idempotency key and returns the JSON of the response. */
+const makeRawRequest = (...[baseUrl, options]: Parameters<typeof makeModelRoute>) =>
+  Effect.map(makeModelRoute(baseUrl, options), ({ request }) =>
+    Effect.suspend(() => request("POST", "/executions", createRequest))
+  )
+
+const withoutGate = Effect.provide(RateLimitGate.layerUnlimited)
+
+const withoutSpan = Effect.map((call: Effect.Effect<unknown, unknown>) => Effect.withTracerEnabled(call, false))
+
+const full = "effect-modelroute over undici"
+
+const makeCalls = (baseUrl: string): { readonly [name: string]: MakeCall } => ({
+  [full]: makeCreate(baseUrl),
+  "without the rate limit gate": withoutGate(makeCreate(baseUrl)),
+  "with an infinite time limit": makeCreate(baseUrl, { attemptTimeout: Duration.infinity }),
+  "without spans": withoutSpan(makeCreate(baseUrl)),
+  "without retries": makeCreate(baseUrl, { retry: RetryPolicy.none }),
+  "without a generated key": Effect.map(makeModelRoute(baseUrl), ({ executions }) =>
+    Effect.suspend(() => executions.create(createRequest, { idempotencyKey: "key" }))
+  ),
+  "without a key and without decoding": makeRawRequest(baseUrl),
+  "without all of these parts": withoutSpan(
+    withoutGate(makeRawRequest(baseUrl, { attemptTimeout: Duration.infinity, retry: RetryPolicy.none }))
+  ),
+  "HttpClient over undici": makePlainCall(baseUrl),
+  "HttpClient over undici, without spans": withoutSpan(makePlainCall(baseUrl))
+})
+
+const names = Object.keys(makeCalls(""))
+
+export const ablation: Group = {
+  name: "ablation",
+  nodeFlags: [...allocationFlags, ...builtInFetchFlags],
+  measure: (rounds) =>
+    withServer(async (url) => {
+      const contestants = await Promise.all(
+        Object.entries(makeCalls(url)).map(([name, makeCall]) => effectContestant(name, "undici", makeCall))
+      )
+      const name = "create without single parts, 64 concurrent"
+      return measureLoads([{ name, contestants, calls: 512, concurrency: 64, metrics: ["allocated", "CPU"] }], rounds)
+    }),
+  ratios: names.filter((name) => name !== full).map((contestant) => ({ contestant, peer: full }))
+}
