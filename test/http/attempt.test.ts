@@ -35,7 +35,7 @@ describe("ModelRouteClient", () => {
     })
   )
 
-  it.effect("fails for an error envelope with status 200 unless the body is an execution", () =>
+  it.effect("fails with the error of an envelope even if the status is 200", () =>
     Effect.gen(function* () {
       const error = { code: "INSUFFICIENT_BALANCE", message: "no money" }
       const rejected = makeFakeClient(() => ({ status: 200, json: { error } }))
@@ -48,7 +48,7 @@ describe("ModelRouteClient", () => {
     })
   )
 
-  it.effect("reads at most 64 MiB of a successful response and at most 1 MiB of an error response", () =>
+  it.effect("reads at most 64 MiB of a successful response", () =>
     Effect.gen(function* () {
       for (const [status, most, whole] of [
         [200, 64 * MiB, 96 * MiB],
@@ -73,7 +73,7 @@ describe("ModelRouteClient", () => {
     })
   )
 
-  it.effect("reports an error response with a truncated body as truncated unless its envelope is complete", () =>
+  it.effect("fails with TransportError if the body of an error response is truncated", () =>
     Effect.gen(function* () {
       const failing = (status: number, text: string) => {
         const { client } = makeFakeClient(() => ({ status, text, headers: { "content-length": "999" } }), {
@@ -88,7 +88,7 @@ describe("ModelRouteClient", () => {
     })
   )
 
-  it.effect("reports a body that is shorter than its declared length as truncated unless the body is encoded", () =>
+  it.effect("fails with TransportError if the body is shorter than its Content-Length", () =>
     Effect.gen(function* () {
       const json = { id: "exec_1", status: "PENDING" }
       const none = { retry: RetryPolicy.none }
@@ -103,7 +103,7 @@ describe("ModelRouteClient", () => {
     })
   )
 
-  it.effect("reports an error response as truncated if the connection breaks in its body", () => {
+  it.effect("fails with TransportError if the connection breaks in the body of an error response", () => {
     const { client } = makeFakeClient(
       () => ({
         status: 500,
@@ -118,7 +118,7 @@ describe("ModelRouteClient", () => {
     })
   })
 
-  it.effect("classifies a status error and an invalid request that transformClient causes", () =>
+  it.effect("classifies the errors that transformClient causes", () =>
     Effect.gen(function* () {
       const strict = makeFakeClient(
         () => ({ status: 402, json: { error: { code: "INSUFFICIENT_BALANCE", message: "x" } } }),

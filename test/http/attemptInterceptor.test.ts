@@ -64,7 +64,7 @@ describe("withInterceptor", () => {
     })
   })
 
-  it.effect("sends no request and does not retry after a failure of beforeSend", () => {
+  it.effect("sends no request after a failure of beforeSend", () => {
     const events: Array<string> = []
     const blocked = new ModelRouteError.InvalidRequest({ operation: "x", field: "request", message: "blocked" })
     const { client, urls } = makeFakeClient(() => ({ status: 200, json: { id: "exec_1" } }))
@@ -95,5 +95,5 @@ describe("withInterceptor", () => {
     })
   })
 
-  it.effect("is not required by reportTransportSend", () => reportTransportSend)
+  it.effect("is optional for reportTransportSend", () => reportTransportSend)
 })

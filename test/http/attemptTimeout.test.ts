@@ -55,7 +55,7 @@ describe("makeAttemptTimeout", () => {
     })
   )
 
-  it.effect("interrupts the attempt after the time limit and waits for its end", () =>
+  it.effect("waits for the end of an interrupted attempt", () =>
     Effect.gen(function* () {
       const withTimeout = makeAttemptTimeout(new SharedTimer(), 5000)
       const order: Array<string> = []
@@ -83,7 +83,7 @@ describe("makeAttemptTimeout", () => {
     })
   )
 
-  it.effect("uses a timer that resumes every wait, regardless of when fibers yield", () =>
+  it.effect("uses a timer that resumes every wait", () =>
     Effect.gen(function* () {
       // Effect makes no progress with fewer than ten operations between two yields.
       for (let steps = 10; steps <= 80; steps++) {
@@ -106,7 +106,7 @@ describe("makeAttemptTimeout", () => {
 describe("ModelRouteClient option attemptTimeout", () => {
   const id = Execution.ExecutionId.make("exec_1")
 
-  it.effect("waits for the end of the attempt after a timeout and after an interruption", () => {
+  it.effect("waits for the end of the attempt after a timeout", () => {
     const at: Array<readonly [string, number]> = []
     const record = (what: string) => Effect.map(Clock.currentTimeMillis, (now) => void at.push([what, now - start]))
     const http = HttpClient.make(() =>

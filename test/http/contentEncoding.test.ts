@@ -59,7 +59,7 @@ const stall = (response: ServerResponse, encoding: string, body: Uint8Array, sen
 overEachTransport((test, name) => {
   for (const [format, encoding, encoded] of encodings) {
     test(
-      `files.download decodes a file in ${format} and checks its size`,
+      `files.download decodes a file in ${format}`,
       Effect.gen(function* () {
         const server = yield* serveFile({ size_bytes: file.length }, (response) => send(response, encoding, encoded))
         const { files } = yield* makeClientAt(server.url, noRetry)
@@ -72,7 +72,7 @@ overEachTransport((test, name) => {
     )
 
     test(
-      `files.download reports a file in ${format} as truncated if its bytes end early`,
+      `files.download fails with TransportError if a file in ${format} is truncated`,
       Effect.gen(function* () {
         const server = yield* serveFile({ size_bytes: file.length }, (response) =>
           send(response, encoding, encoded.subarray(0, encoded.length >> 1))
@@ -85,7 +85,7 @@ overEachTransport((test, name) => {
     )
 
     test(
-      `files.download rejects a file in ${format} of unknown size only over fetch`,
+      `files.download rejects a file in ${format} without a known size only if the client is fetch`,
       Effect.gen(function* () {
         const server = yield* serveFile({}, (response) => send(response, encoding, encoded))
         const { files } = yield* makeClientAt(server.url, noRetry)
@@ -147,7 +147,7 @@ overEachTransport((test, name) => {
     )
 
     test(
-      `webhookEndpoints.remove reports a response in ${format} without a decoded byte as truncated`,
+      `webhookEndpoints.remove fails with TransportError if a response in ${format} is truncated`,
       Effect.forEach(
         [1, 2, 5],
         (sent) =>
@@ -179,7 +179,7 @@ overEachTransport((test, name) => {
   )
 
   test(
-    "files.download accepts an encoded file without bytes",
+    "files.download accepts an empty encoded file",
     Effect.gen(function* () {
       const server = yield* serveFile({}, (response) => send(response, "gzip", new Uint8Array(0)))
       const { files } = yield* makeClientAt(server.url, noRetry)

@@ -8,7 +8,7 @@ import { makeFakeClient } from "../utils/fake.js"
 import { image, layer, prompt, withClient } from "../utils/harness.js"
 
 describe("chooseKey", () => {
-  it.effect("checks the key of every source and accepts 255 characters", () =>
+  it.effect("rejects an invalid key from every source", () =>
     Effect.gen(function* () {
       const longest = "x".repeat(255)
       const sent = makeFakeClient(() => ({ status: 202, json: { id: "exec_1" } }))
@@ -32,7 +32,7 @@ describe("chooseKey", () => {
     })
   )
 
-  it.effect("accepts another body with the key of withKey in a second run of the effect", () => {
+  it.effect("accepts a different body in the second run of an effect with withKey", () => {
     const { client, headers } = makeFakeClient(() => ({ status: 202, json: { id: "exec_1" } }))
     return Effect.gen(function* () {
       const { create } = (yield* client).executions
@@ -49,7 +49,7 @@ describe("chooseKey", () => {
     })
   })
 
-  it.effect("rejects every request with a second body under the same withKey", () => {
+  it.effect("rejects requests with different bodies in one effect with withKey", () => {
     const { bodies, client } = makeFakeClient(() => ({ status: 202, json: { id: "exec_1" } }))
     return Effect.gen(function* () {
       const { create } = (yield* client).executions

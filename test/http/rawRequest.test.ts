@@ -7,7 +7,7 @@ import { failureOf, valueOf } from "../utils/exit.js"
 import { makeFakeClient } from "../utils/fake.js"
 import { arrivalTimes, image, layer, prompt, runToEnd, withClient } from "../utils/harness.js"
 
-describe("request", () => {
+describe("client.request", () => {
   it.effect("retries only idempotent methods", () =>
     Effect.gen(function* () {
       for (const [method, count] of [
@@ -46,7 +46,7 @@ describe("request", () => {
     })
   })
 
-  it.effect("retries a 409 response only with an idempotency key and reports the key", () =>
+  it.effect("retries a 409 response only if the request has an idempotency key", () =>
     Effect.gen(function* () {
       const failing = (key?: string) => {
         const { client, urls } = makeFakeClient(() => ({
@@ -155,7 +155,7 @@ describe("request", () => {
     })
   }
 
-  it.effect("retries a POST request only if it was not executed or has a key, regardless of the policy", () => {
+  it.effect("does not retry a POST request without a key after an ambiguous failure", () => {
     const attempts = (method: "GET" | "POST", fault: Fault.Fault, key?: string, retry?: RetryPolicy.RetryPolicy) =>
       withClient((client) =>
         Effect.gen(function* () {

@@ -61,7 +61,7 @@ describe("readBody", () => {
     })
   )
 
-  it.effect("does not read such a stream beyond the limit", () =>
+  it.effect("does not read a replaced stream beyond the limit", () =>
     Effect.gen(function* () {
       let pulled = 0
       const endless = Stream.repeatEffect(

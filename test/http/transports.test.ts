@@ -55,7 +55,7 @@ overEachTransport((test) => {
   )
 
   test(
-    "creates one execution despite lost, rejected and truncated responses",
+    "creates only one execution despite lost, rejected and truncated responses",
     Effect.gen(function* () {
       const faults = [Fault.dropAfter, Fault.envelope("MODEL_OVERLOADED"), Fault.cutBody()]
       const { client, simulator } = yield* makeOnPort({
@@ -93,7 +93,7 @@ overEachTransport((test) => {
 
   for (const download of ["json", "bytes", "redirect"] as const) {
     test(
-      `downloads a file as ${download} without sending the API key or trace headers to storage`,
+      `does not send the API key or trace headers to storage if the download is ${download}`,
       Effect.gen(function* () {
         const { client, simulator, storage, stored } = yield* makeOnPort({ download }, { propagateTraceContext: true })
         const { fileIds } = yield* client.executions.run(small, { pollSchedule })
@@ -141,7 +141,7 @@ overEachTransport((test) => {
   )
 
   test(
-    "distinguishes a truncated body from a body that cannot be decoded",
+    "fails with TransportError if a response body is truncated",
     Effect.gen(function* () {
       const cut = yield* serve((response) => {
         response.writeHead(200, { "content-length": "100", "content-type": "application/json" })

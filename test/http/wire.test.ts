@@ -53,7 +53,7 @@ overEachTransport((test, name) => {
     ["in chunks", "chunked"]
   ] as const) {
     test(
-      `executions.get reports a truncated gzip response ${how} as truncated`,
+      `executions.get fails with TransportError if a gzip response ${how} is truncated`,
       Effect.gen(function* () {
         const server = yield* serve((response) => {
           const headers = { "content-type": "application/json", "content-encoding": "gzip" }
@@ -81,7 +81,7 @@ overEachTransport((test, name) => {
   )
 
   test(
-    "files.download requests unencoded bytes but decodes an encoded response",
+    "files.download decodes an encoded response",
     Effect.gen(function* () {
       const server = yield* serve((response, request) => {
         if (request.url !== "/file") {

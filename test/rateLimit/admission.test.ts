@@ -40,7 +40,7 @@ const joinAll = <A, E>(fibers: ReadonlyArray<Fiber.Fiber<A, E>>) =>
   Effect.map(runToEnd(Effect.forEach(fibers, Fiber.join)), valueOf)
 
 describe("Gate.withPermit", () => {
-  it.effect("confirms the wait with the retry policy without using a retry", () =>
+  it.effect("does not use a retry of the policy to confirm a wait", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { inject } = yield* Simulator
@@ -96,7 +96,7 @@ describe("Gate.withPermit", () => {
     )
   )
 
-  it.effect("counts a queued request in the gauge of waiting requests until the request is interrupted", () =>
+  it.effect("removes an interrupted request from the gauge of waiting requests", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const waiting = Effect.map(Metric.value(Metrics.waiting), ({ value }) => value)
@@ -145,7 +145,7 @@ describe("Gate.withPermit", () => {
     ["without latency", 0, 15],
     ["with a latency of 100 ms", 100, 14]
   ] as const) {
-    it.effect(`fails paced requests that would wait longer than accepted, ${name}`, () =>
+    it.effect(`fails paced requests if their wait exceeds the maximum: ${name}`, () =>
       Effect.gen(function* () {
         const gate = new Gate()
         let responses = 0
@@ -375,7 +375,7 @@ describe("Gate", () => {
 describe("RateLimitGate.snapshot", () => {
   const millis = (moment: DateTime.Utc | undefined) => moment && DateTime.toEpochMillis(moment) - start
 
-  it.effect("contains the end of a block until the block ends and the number of all rejections", () =>
+  it.effect("contains the end of a block until the block ends", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const fiber = yield* Effect.fork(create(client))

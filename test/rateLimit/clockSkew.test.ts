@@ -25,13 +25,13 @@ describe("ClockSkew", () => {
     assert.deepStrictEqual([third.min, Math.round(third.max)], [4999, 5300])
   })
 
-  it("widens the bounds over time because clocks drift", () => {
+  it("widens the bounds over time", () => {
     const skew = ClockSkew.narrow(ClockSkew.narrow(undefined, at(5000, 100, 300)), at(1_005_000, 1_000_100, 1_000_500))
     // The expected drift is 100 ppm of 1000.2 s.
     assert.closeTo(skew.min, 4699 - 100.02, 0.001)
   })
 
-  it("discards the bounds after a clock was set", () => {
+  it("discards the bounds after a clock change", () => {
     const skew = ClockSkew.narrow(ClockSkew.narrow(undefined, at(5000, 100, 300)), at(65_000, 400, 600))
     assert.deepStrictEqual(skew, { min: 64_399, max: 65_600, updatedAt: start + 600 })
   })

@@ -27,7 +27,7 @@ const makeLimiter = (known?: ReportedLimit) => {
 }
 
 describe("Limiter.capacity", () => {
-  it("doubles the number of probes every 2 s without a response", () => {
+  it("doubles the number of probes every 2 s until a response arrives", () => {
     const { permitsAt, send, capacityAt } = makeLimiter()
     assert.strictEqual(permitsAt(0), 1)
     send(0)
@@ -70,7 +70,7 @@ describe("Limiter.capacity", () => {
     assert.strictEqual(permitsAt(2), 2)
   })
 
-  it("allows two probes in a new window after a response without headers", () => {
+  it("allows two probes in a new window after a response without rate limit headers", () => {
     const { respond, permitsAt, send } = makeLimiter({ limit: 60, remaining: 0, reset: 10_000 })
     respond(send(10_000), 10_050)
     assert.strictEqual(permitsAt(10_060), 2)
@@ -101,7 +101,7 @@ describe("Limiter.capacity", () => {
   })
 })
 
-describe("Limiter without responses", () => {
+describe("Limiter", () => {
   it("counts an interrupted request against a window that opens later", () => {
     const { abandon, respond, permitsAt, send } = makeLimiter({ limit: 2, remaining: 1, reset: 10_000 })
     abandon(send(9990), 9991)
@@ -141,8 +141,8 @@ describe("Limiter without responses", () => {
   })
 })
 
-describe("Limiter without a reported limit", () => {
-  it("counts requests before the first reported window against that window", () => {
+describe("Limiter", () => {
+  it("counts earlier requests against the first reported window", () => {
     const { respond, limiter, send } = makeLimiter()
     for (const at of [0, 1, 2]) respond(send(at), at + 1)
     respond(send(10), 11, { limit: 60, reset: 60_000 })
@@ -159,13 +159,13 @@ describe("Limiter without a reported limit", () => {
     assert.strictEqual(permitsAt(60_060), 3)
   })
 
-  it("keeps the limit for a later window that does not report a limit", () => {
+  it("keeps the previous limit if a later window reports no limit", () => {
     const { respond, limiter, send } = makeLimiter({ limit: 60, remaining: 0, reset: 10_000 })
     respond(send(10_000), 10_050, { reset: 20_000 })
     assert.strictEqual(limiter.window?.remaining, 59)
   })
 
-  it("discards a window without a limit after a response without headers", () => {
+  it("discards an expired window if its limit is unknown", () => {
     const { respond, limiter, send } = makeLimiter({ remaining: 0, reset: 10_000 })
     respond(send(10_000), 10_050)
     assert.isUndefined(limiter.window)
@@ -189,7 +189,7 @@ describe("Limiter.onRejected", () => {
     assert.strictEqual(permitsAt(60_000), 1)
   })
 
-  it("blocks for the time in Retry-After and subtracts one request from the window", () => {
+  it("blocks for the time in Retry-After", () => {
     const { respond, limiter, permitsAt, reject, send, capacityAt } = makeLimiter({
       limit: 600,
       remaining: 599,
@@ -293,7 +293,7 @@ describe("Limiter.onRejected without a reset", () => {
 })
 
 describe("Limiter.onResponse", () => {
-  it("ignores an old reset but ends the window at a reset that has just passed", () => {
+  it("ignores a reset that is 10 s in the past", () => {
     const long = makeLimiter({ limit: 60, remaining: 59, reset: -10_000 })
     assert.strictEqual(long.permitsAt(2000), 59)
     const just = makeLimiter({ limit: 60, remaining: 50, reset: -500 })
@@ -317,7 +317,7 @@ describe("Limiter.onResponse", () => {
     assert.strictEqual(limiter.window?.ownRequests, 1)
   })
 
-  it("uses the length of the longer of the last two windows", () => {
+  it("uses the longer length of the last two windows", () => {
     const { respond, limiter, send } = makeLimiter({ limit: 60, remaining: 10, reset: 60_000, date: 0 })
     respond(send(60_002), 60_050, { limit: 60, remaining: 59, reset: 61_000, date: 60_000 })
     assert.strictEqual(limiter.windowLength, 60_000)
@@ -349,7 +349,7 @@ describe("Limiter with other clients", () => {
     assert.strictEqual(makeLimiter({ limit: 60, remaining: 5, reset: 60_000 }).permitsAt(10), 1)
   })
 
-  it("detects other clients by a rejection despite remaining requests", () => {
+  it("detects other clients if a request is rejected while requests remain", () => {
     const { respond, limiter, reject, send } = makeLimiter({ remaining: 5, reset: 60_000 })
     respond(send(1000), 1050, { remaining: 4, reset: 60_000 })
     assert.isFalse(limiter.hasOtherClients)

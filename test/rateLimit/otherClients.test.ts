@@ -19,7 +19,7 @@ describe("otherClients", () => {
     assert.isFalse(otherClients.isUsedByOthers({ ...makeWindow(0, 1), limit: undefined }))
   })
 
-  it("limits the share to an eighth of the remaining requests but to at least one request", () => {
+  it("limits the share to half of the remaining requests divided by the number of clients", () => {
     const shares = (clients: number) =>
       [600, 60, 16, 8, 1].map((remaining) => otherClients.fairShare(remaining, clients))
     assert.deepStrictEqual(shares(4), [75, 7, 2, 1, 1])
@@ -30,7 +30,7 @@ describe("otherClients", () => {
     )
   })
 
-  it("estimates 4 to 8 clients and doubles the number after several rejections", () => {
+  it("estimates the number of clients from the share of this client", () => {
     assert.deepStrictEqual(
       [30, 10, 2].map((own) => otherClients.estimateClients(makeWindow(0, own))),
       [4, 6, 8]

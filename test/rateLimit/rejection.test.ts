@@ -8,7 +8,7 @@ describe("rejection", () => {
     assert.strictEqual(rejection.blockUntil(start, start + 200), start + 1000)
   })
 
-  it("blocks for 1, 2, 4 … 30 s without a reset", () => {
+  it("doubles the block from 1 s to 30 s if the reset is unknown", () => {
     const waits = [0, 1, 2, 3, 4, 5, 6].map((n) => (rejection.blockWithoutReset(start, n) - start) / 1000)
     assert.deepStrictEqual(waits, [1, 2, 4, 8, 16, 30, 30])
   })

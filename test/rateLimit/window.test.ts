@@ -96,12 +96,12 @@ describe("Window", () => {
   const openWindow = (reported: ReportedLimit) =>
     Window.open(observeAt(0, { limit: 9, remaining: 8, ...reported }), 1, 0, undefined)
 
-  it("treats a reset one second later as a later window if windows are 2 s long", () => {
+  it("detects a later window by a reset difference of 1 s if windows are 2 s long", () => {
     const next = observeAt(1, { limit: 9, remaining: 8, reset: 3000 })
     assert.strictEqual(Window.compare(openWindow({ reset: 2000, date: 0 }), next, false), "newer")
   })
 
-  it("treats a difference of 2 s as rounding if the reset is relative to the response", () => {
+  it("ignores a reset difference of 2 s if the reset is relative to the response", () => {
     const known = openWindow({ reset: 60_000, clock: "local" })
     const observeReset = (reset: number) => observeAt(1, { remaining: 7, reset, clock: "local" })
     assert.strictEqual(Window.compare(known, observeReset(62_000), false), "same")

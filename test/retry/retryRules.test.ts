@@ -24,7 +24,7 @@ describe("nextRetry", () => {
     assert.isUndefined(next(fault, { backoff: 2, rateLimit: 0 }))
   })
 
-  it("counts retries of rate limits separately and delays them until the reset", () => {
+  it("counts retries of rate limits separately", () => {
     assert.deepStrictEqual(next(rateLimit), [5000, { backoff: 0, rateLimit: 1 }])
     assert.deepStrictEqual(next(rateLimit, { backoff: 2, rateLimit: 0 }, 4900), [1000, { backoff: 2, rateLimit: 1 }])
     assert.isUndefined(next(rateLimit, { backoff: 0, rateLimit: 1 }))
@@ -39,7 +39,7 @@ describe("nextRetry", () => {
     assert.isUndefined(nextRetry({}, noRetries, rateLimit, 0))
   })
 
-  it("limits the whole wait in the queue if limitsQueueWait is true", () => {
+  it("applies maxWaitMillis to the whole wait in the queue if limitsQueueWait is true", () => {
     const queued = new ModelRouteError.RateLimited({
       retryAfter: Duration.minutes(2),
       resetAt: DateTime.unsafeMake(5000)
@@ -53,7 +53,7 @@ describe("nextRetry", () => {
 })
 
 describe("retryDelayMillis", () => {
-  it("shortens the delay by jitter, but not below the minimum", () => {
+  it("shortens the delay by jitter", () => {
     const retry = { counts: noRetries, delayMillis: 8000, minDelayMillis: 3000 }
     assert.strictEqual(retryDelayMillis({ ...retry, jitter: "none" }, 0.5), 8000)
     assert.strictEqual(retryDelayMillis({ ...retry, jitter: "equal" }, 0.5), 6000)

@@ -69,7 +69,7 @@ describe("Simulator execution status", () => {
   )
 
   test(
-    "becomes EXPIRED after `expiresAfter` and releases the hold",
+    "becomes EXPIRED after `expiresAfter`",
     { models: { slow: { duration: "1 hour", cost: "1.00", output: "none" } }, expiresAfter: "10 minutes" },
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
@@ -89,7 +89,7 @@ describe("Simulator execution status", () => {
   )
 
   test(
-    "ends with the scripted outcome and without a charge",
+    "changes to the scripted terminal status",
     {
       faults: [
         Fault.dropAfter,
@@ -131,7 +131,7 @@ describe("Simulator execution status", () => {
 
 describe("Simulator execution", () => {
   test(
-    "returns the metadata of the create request",
+    "contains the metadata of the create request",
     {},
     Effect.gen(function* () {
       const id = idOf(yield* createExecution({ ...fluxRequest, metadata: { order: 7 } }))
@@ -180,7 +180,7 @@ describe("Simulator execution", () => {
   )
 
   test(
-    "returns the output fields that its model selects with `result`",
+    "contains the output fields that its model selects with `result`",
     {
       models: {
         separate: { duration: "1 second", cost: "0.01", output: "images", result: "separate" },
@@ -288,7 +288,7 @@ describe("POST /v1/executions", () => {
   )
 
   test(
-    "accepts an existing output file as input and rejects an unknown file",
+    "accepts an existing output file as input",
     {},
     Effect.gen(function* () {
       const id = idOf(yield* createExecution())
@@ -313,9 +313,9 @@ describe("POST /v1/executions", () => {
   )
 })
 
-describe("Simulator idempotency key", () => {
+describe("POST /v1/executions with an idempotency key", () => {
   test(
-    "replays the execution without a second charge",
+    "returns the existing execution to a repeated request",
     { balance: "0.05" },
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
@@ -334,7 +334,7 @@ describe("Simulator idempotency key", () => {
   )
 
   test(
-    "responds with a 409 to a different body",
+    "returns a 409 if the body differs",
     {},
     Effect.gen(function* () {
       yield* createExecution(fluxRequest, "key")
@@ -345,7 +345,7 @@ describe("Simulator idempotency key", () => {
   )
 
   test(
-    "expires after `keyTtl` and does not replay errors",
+    "creates another execution after `keyTtl`",
     { keyTtl: "1 hour", balance: "0.01" },
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator

@@ -49,7 +49,7 @@ describe("Simulator.Fault", () => {
   )
 
   test(
-    "cuts a response body before its Content-Length",
+    "closes the connection before the end of a response body",
     { faults: [Fault.cutBody({ keep: 10 }), ...Fault.times(2, Fault.cutBody())] },
     Effect.gen(function* () {
       const client = yield* HttpClient.HttpClient
@@ -76,7 +76,7 @@ describe("Simulator.Fault", () => {
   )
 
   test(
-    "truncates a response body and omits its Content-Length",
+    "omits the Content-Length of a truncated response body",
     { faults: [Fault.truncateCleanly(), Fault.truncateCleanly({ keep: 10 })] },
     Effect.gen(function* () {
       assert.strictEqual((yield* call("GET", "/executions")).text, '{"execut')
@@ -124,7 +124,7 @@ describe("Simulator.Fault", () => {
   )
 
   test(
-    "responds with an error envelope and the headers of the API",
+    "returns an error envelope with the headers of the API",
     {
       faults: [
         Fault.envelope("MODEL_OVERLOADED"),
@@ -158,7 +158,7 @@ describe("Simulator.Fault", () => {
   )
 
   test(
-    "responds with a gateway error, an empty body or invalid gzip",
+    "returns a gateway error, an empty body or invalid gzip",
     {
       faults: [
         Fault.badGateway,
@@ -181,7 +181,7 @@ describe("Simulator.Fault", () => {
   )
 
   test(
-    "responds with a 429 and a reset on the server's clock",
+    "returns a 429 with a reset on the server's clock",
     { clockSkew: 60_000, faults: [Fault.rateLimited({ resetIn: "2500 millis", retryAfter: "3" })] },
     Effect.gen(function* () {
       const response = yield* createExecution()
@@ -223,7 +223,7 @@ describe("Simulator.Fault", () => {
   )
 
   test(
-    "applies a scripted fault to the first request that matches",
+    "applies a scripted fault to the first matching request",
     {
       faults: [
         Fault.on("executions.get", Fault.badGateway),

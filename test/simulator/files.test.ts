@@ -48,7 +48,7 @@ const getDownloadUrl = (id: string) => Effect.map(call("GET", `/files/${id}/url`
 
 describe("Simulator upload", () => {
   test(
-    "is available as input and for download after a confirm request",
+    "is available as input after a confirm request",
     { clockSkew: 1500 },
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
@@ -269,7 +269,7 @@ describe("Simulator upload", () => {
   )
 
   test(
-    "supports a fault in each step",
+    "applies a scripted fault to each request",
     {
       faults: [
         Fault.on("files.upload", Fault.dropAfter),
@@ -464,7 +464,7 @@ describe("Simulator Range request", () => {
     ])
 
   test(
-    "returns the requested part, or the full file for an invalid range",
+    "returns the requested part of the file",
     {},
     Effect.gen(function* () {
       const url = yield* getDownloadUrl(yield* uploadFile(bytes))

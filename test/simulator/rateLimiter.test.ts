@@ -86,7 +86,7 @@ describe("RateLimiter.slidingWindow", () => {
 })
 
 describe("RateLimiter.tokenBucket", () => {
-  it("starts full and adds tokens at a constant rate", () => {
+  it("adds tokens at a constant rate", () => {
     const limiter = RateLimiter.tokenBucket(4, 1024)
     assert.deepStrictEqual(acquireAt(limiter, [6000, 6000, 6000, 6000, 6000, 6255, 6256, 6256, 6511, 6512]), [
       true,
@@ -108,7 +108,7 @@ describe("RateLimiter.tokenBucket", () => {
     assert.deepStrictEqual(acquireAt(limiter, [60_000, 60_000, 60_000]), [true, true, false])
   })
 
-  it("reports whole tokens and the time when the bucket is full", () => {
+  it("reports the time when the bucket is full as the reset", () => {
     const limiter = RateLimiter.tokenBucket(4, 1024)
     assert.deepStrictEqual(statesAt(limiter, [6000]), [[4, 4, 6000]])
     acquireAt(limiter, [6000, 6000, 6000])
@@ -162,7 +162,7 @@ const requestAt = (rateLimit: Simulator.RateLimit, moments: ReadonlyArray<number
     )
   }).pipe(Effect.provide(Simulator.layer({ rateLimit })))
 
-describe("Simulator option `rateLimit`", () => {
+describe("Simulator rate limit", () => {
   it.effect("uses fixed windows by default", () =>
     Effect.gen(function* () {
       const moments = [1700, 1700, 1999, 2000]

@@ -45,6 +45,6 @@ export const overEachTransport = (tests: (test: Test, name: string) => void): vo
       (condition: boolean): Run =>
       (title, effect) =>
         it.scopedLive.runIf(condition)(title, () => silent(effect).pipe(Effect.provide(layer)))
-    describe(name, () => tests(Object.assign(runIf(true), { full: runIf(isFull) }), name))
+    describe(`client over ${name}`, () => tests(Object.assign(runIf(true), { full: runIf(isFull) }), name))
   }
 }

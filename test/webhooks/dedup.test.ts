@@ -45,7 +45,7 @@ const layers = {
 
 for (const [name, layer] of Object.entries(layers)) {
   describe(`Webhook.${name}`, () => {
-    it.effect("handles an event once", () =>
+    it.effect("handles each event once", () =>
       withDedup(layer(), (dedup) =>
         Effect.gen(function* () {
           const handled: Array<string> = []
@@ -142,7 +142,7 @@ for (const [name, layer] of Object.entries(layers)) {
       )
     )
 
-    it.effect("keeps a handled event for the ttl, but for at least 24 hours", () =>
+    it.effect("keeps a handled event for at least 24 hours", () =>
       Effect.gen(function* () {
         for (const [ttl, millis] of [
           [undefined, day],
@@ -241,7 +241,7 @@ describe("Webhook.layerDedup with a store", () => {
   )
 
   for (const days of [3, 100, 5000]) {
-    it.effect(`cleans up at startup after ${days} days without a process`, () =>
+    it.effect(`removes expired events at startup after ${days} days without a process`, () =>
       Effect.gen(function* () {
         yield* TestClock.setTime(start)
         const values: StoreValues = new Map()
@@ -260,7 +260,7 @@ describe("Webhook.layerDedup with a store", () => {
     )
   }
 
-  it.effect("cleans up if the record of the last cleanup is missing or invalid", () =>
+  it.effect("removes expired events even if the record of the last cleanup is invalid", () =>
     Effect.gen(function* () {
       for (const cleaned of [undefined, "", "49", "x.", "999999999."]) {
         yield* TestClock.setTime(start)
@@ -305,7 +305,7 @@ describe("Webhook.layerDedup with a store", () => {
     })
   )
 
-  it.effect("keeps entries that are newer than an expired slot", () =>
+  it.effect("keeps an event if only one of its slots has expired", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(start)
       const values: StoreValues = new Map()
@@ -328,7 +328,7 @@ describe("Webhook.layerDedup with a store", () => {
     })
   )
 
-  it.effect("accepts any event id, even if keys are file names", () =>
+  it.effect("accepts any event id even if keys are file names", () =>
     Effect.gen(function* () {
       const files = yield* FileSystem.FileSystem
       const directory = yield* files.makeTempDirectoryScoped()

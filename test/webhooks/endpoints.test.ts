@@ -55,7 +55,7 @@ describe("webhookEndpoints.create", () => {
     )
   }
 
-  it.effect("distinguishes a wrapper from a field with the same name", () =>
+  it.effect("reads an endpoint with a field that has the name of a wrapper", () =>
     Effect.gen(function* () {
       const endpoint = { id: "wh_1", url, secret, region: "EU" }
       const data = { id: "wh_2", secret: "whsec_other" }
@@ -80,7 +80,7 @@ describe("webhookEndpoints.create", () => {
     })
   )
 
-  it.effect("sends all fields and redacts header values in errors", () =>
+  it.effect("sends all fields of the request", () =>
     Effect.gen(function* () {
       const { bodies, run } = scriptedApi(quotedHeaders)
       const exit = yield* run(({ webhookEndpoints }) =>
@@ -96,7 +96,7 @@ describe("webhookEndpoints.create", () => {
     })
   )
 
-  it.effect("rejects an invalid URL without a request", () =>
+  it.effect("rejects an invalid URL before it sends a request", () =>
     Effect.gen(function* () {
       for (const invalidUrl of ["", "your-app.com", "ftp://your-app.com"]) {
         const { run, urls } = scriptedApi({ status: 201, json: longShape })
@@ -151,7 +151,7 @@ describe("webhookEndpoints.list", () => {
     )
   }
 
-  it.effect("accepts an empty list but rejects a missing list", () =>
+  it.effect("fails with UnexpectedResponse if the list is missing", () =>
     Effect.gen(function* () {
       const empty = scriptedApi({ status: 200, json: { endpoints: [] } })
       assert.deepStrictEqual(valueOf(yield* empty.run(({ webhookEndpoints }) => webhookEndpoints.list)), [])
@@ -181,7 +181,7 @@ describe("webhookEndpoints.list", () => {
 })
 
 describe("webhookEndpoints.update", () => {
-  it.effect("retries with the changed fields and returns the endpoint", () =>
+  it.effect("sends the changed fields again in a retry", () =>
     Effect.gen(function* () {
       const { bodies, run, urls } = scriptedApi(
         { status: 503 },
@@ -210,7 +210,7 @@ describe("webhookEndpoints.update", () => {
     })
   )
 
-  it.effect("rejects an invalid URL without a request", () =>
+  it.effect("rejects an invalid URL before it sends a request", () =>
     Effect.gen(function* () {
       const { run, urls } = scriptedApi({ status: 200, json: longShape })
       const error = failureOf(yield* run(({ webhookEndpoints }) => webhookEndpoints.update(id, { url: "x" })))
@@ -314,7 +314,7 @@ describe("webhookEndpoints requests", () => {
       })
     )
 
-    it.effect(`are not sent with the ids "." and ".." in ${request}`, () =>
+    it.effect(`are not sent if the id is "." or "..": ${request}`, () =>
       Effect.gen(function* () {
         for (const dots of [".", ".."]) {
           const { requests, run } = scriptedApi(success)

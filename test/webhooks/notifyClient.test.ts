@@ -67,7 +67,7 @@ const completed = "execution.completed"
 
 describe("Webhook.notifyClient", () => {
   for (const payload of ["full", "short"] as const) {
-    it.effect(`ends a wait without a poll after an event with a ${payload} payload`, () => {
+    it.effect(`ends a wait immediately after an event with a ${payload} payload`, () => {
       const { test, received } = backend({ webhooks: { payload } })
       return test(({ executions }) =>
         Effect.gen(function* () {
@@ -96,7 +96,7 @@ describe("Webhook.notifyClient", () => {
     ["30 s", Webhook.pollSchedule, [30_000]],
     ["2, 5 and 9.5 s", Execution.pollSchedule, [2000, 5000, 9500]]
   ] as const) {
-    it.effect(`polls after ${name} if no delivery arrives`, () => {
+    it.effect(`does not delay the polls after ${name} if no delivery arrives`, () => {
       const { test, received } = backend({ webhooks: { deliveryFault: () => "dropBefore" } }, pollSchedule)
       return test(({ executions }) =>
         Effect.gen(function* () {
@@ -191,7 +191,7 @@ describe("Webhook.notifyClient", () => {
     )
   )
 
-  it.effect("detects EXPIRED by polling, because EXPIRED has no event", () => {
+  it.effect("allows polls to end the wait for an EXPIRED execution", () => {
     const { test, received } = backend({ faults: [Fault.ends({ status: "EXPIRED" })] })
     return test(({ executions }) =>
       Effect.gen(function* () {
