@@ -5,7 +5,7 @@
 import type * as HttpClient from "@effect/platform/HttpClient"
 import { Duration, Effect } from "effect"
 import { RateLimitGate, RetryPolicy } from "effect-modelroute"
-import { createRequest, effectContestant, makeModelRoute, makePlainCall } from "./contestants.js"
+import { createRequest, effectContestant, makeModelRoute, makePlainCall, type Transport } from "./contestants.js"
 import type { Group } from "./figure.js"
 import { allocationFlags, builtInFetchFlags, measureLoads, withServer } from "./measure.js"
 
@@ -25,37 +25,42 @@ const makeRawRequest = (...[baseUrl, options]: Parameters<typeof makeModelRoute>
 
 const withoutGate = Effect.provide(RateLimitGate.layerUnlimited)
 
-const withoutSpan = Effect.map((call: Effect.Effect<unknown, unknown>) => Effect.withTracerEnabled(call, false))
-
 const full = "effect-modelroute over undici"
 
 const makeCalls = (baseUrl: string): { readonly [name: string]: MakeCall } => ({
   [full]: makeCreate(baseUrl),
   "without the rate limit gate": withoutGate(makeCreate(baseUrl)),
   "with an infinite time limit": makeCreate(baseUrl, { attemptTimeout: Duration.infinity }),
-  "without spans": withoutSpan(makeCreate(baseUrl)),
   "without retries": makeCreate(baseUrl, { retry: RetryPolicy.none }),
   "without a generated key": Effect.map(makeModelRoute(baseUrl), ({ executions }) =>
     Effect.suspend(() => executions.create(createRequest, { idempotencyKey: "key" }))
   ),
   "without a key and without decoding": makeRawRequest(baseUrl),
-  "without all of these parts": withoutSpan(
-    withoutGate(makeRawRequest(baseUrl, { attemptTimeout: Duration.infinity, retry: RetryPolicy.none }))
-  ),
-  "HttpClient over undici": makePlainCall(baseUrl),
-  "HttpClient over undici, without spans": withoutSpan(makePlainCall(baseUrl))
+  "HttpClient over undici": makePlainCall(baseUrl)
 })
 
-const names = Object.keys(makeCalls(""))
+const makeCallsWithoutSpans = (baseUrl: string): { readonly [name: string]: MakeCall } => ({
+  "without spans": makeCreate(baseUrl),
+  "without all of these parts": withoutGate(
+    makeRawRequest(baseUrl, { attemptTimeout: Duration.infinity, retry: RetryPolicy.none })
+  ),
+  "HttpClient over undici, without spans": makePlainCall(baseUrl)
+})
+
+const contestantsOf = (calls: { readonly [name: string]: MakeCall }, transport: Transport) =>
+  Object.entries(calls).map(([name, makeCall]) => effectContestant(name, transport, makeCall))
+
+const names = Object.keys({ ...makeCalls(""), ...makeCallsWithoutSpans("") })
 
 export const ablation: Group = {
   name: "ablation",
   nodeFlags: [...allocationFlags, ...builtInFetchFlags],
   measure: (rounds) =>
     withServer(async (url) => {
-      const contestants = await Promise.all(
-        Object.entries(makeCalls(url)).map(([name, makeCall]) => effectContestant(name, "undici", makeCall))
-      )
+      const contestants = await Promise.all([
+        ...contestantsOf(makeCalls(url), "undici"),
+        ...contestantsOf(makeCallsWithoutSpans(url), "undiciWithoutSpans")
+      ])
       const name = "create without single parts, 64 concurrent"
       return measureLoads([{ name, contestants, calls: 512, concurrency: 64, metrics: ["allocated", "CPU"] }], rounds)
     }),

@@ -5,7 +5,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { Effect, ManagedRuntime, Redacted, Schema } from "effect"
+import { Effect, Layer, ManagedRuntime, Redacted, Schema } from "effect"
 import { IdempotencyKey, ModelRouteClient } from "effect-modelroute"
 import ky from "ky"
 import OpenAI from "openai"
@@ -19,7 +19,9 @@ export const createRequest = { model: "flux-1.1-pro", input: { prompt: "a lighth
 /** The context of the Effect contestants for each transport. */
 export const runtimes = {
   undici: ManagedRuntime.make(NodeHttpClient.layerUndici),
-  fetch: ManagedRuntime.make(FetchHttpClient.layer)
+  fetch: ManagedRuntime.make(FetchHttpClient.layer),
+  /** Disables spans for the whole run, because `Effect.withTracerEnabled` allocates memory in each call. */
+  undiciWithoutSpans: ManagedRuntime.make(Layer.merge(NodeHttpClient.layerUndici, Layer.setTracerEnabled(false)))
 }
 
 export type Transport = keyof typeof runtimes
