@@ -34,7 +34,7 @@ const oneSecond = Schedule.spaced("1 second")
 const ofModel = (n: number) => ({ model: `model-${n}`, input: {} })
 
 describe("Batch.run", () => {
-  it.effect("emits one outcome per item with its index, key and execution", () =>
+  it.effect("emits one outcome per item", () =>
     Effect.gen(function* () {
       const { executions, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -261,7 +261,7 @@ describe("Batch.run", () => {
   )
 
   for (const concurrency of [1, 4]) {
-    it.effect(`resubmits a failed key at most once per run if concurrency is ${concurrency}`, () =>
+    it.effect(`resubmits a failed key at most once per run: concurrency ${concurrency}`, () =>
       Effect.gen(function* () {
         const { executions, first, second } = yield* runBatchTest(
           Effect.gen(function* () {
@@ -276,7 +276,7 @@ describe("Batch.run", () => {
       })
     )
 
-    it.effect(`does not resubmit a key after a poll fails with a 404 and concurrency is ${concurrency}`, () =>
+    it.effect(`does not resubmit a key after a poll fails with a 404: concurrency ${concurrency}`, () =>
       Effect.gen(function* () {
         let first: string | undefined
         // Eight 404 responses last longer than the maximum replica lag of 60 s.

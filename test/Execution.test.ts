@@ -36,7 +36,7 @@ describe("Execution.pollSchedule", () => {
 })
 
 describe("Execution.fileIds", () => {
-  it("returns file ids at any depth in order without duplicates", () => {
+  it("returns the file ids at any depth without duplicates", () => {
     const value = {
       images: [{ file_id: "file_b" }, { file_id: "file_a", mask: ["file_c", "file_b"] }],
       note: "file_ is not one, nor is a file_x in a sentence",

@@ -188,7 +188,7 @@ describe("File.toPath", () => {
       assert.lengthOf(readdirSync(folder), 3)
     }))
 
-  test("keeps a symbolic link and replaces the target file", (folder) =>
+  test("replaces the target file of a symbolic link", (folder) =>
     Effect.gen(function* () {
       mkdirSync(`${folder}/data`)
       for (const [link, target] of [

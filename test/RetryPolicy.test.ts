@@ -219,7 +219,7 @@ describe("Schedule as retry policy", () => {
     })
   )
 
-  it.effect("does not retry an ambiguous failure without an idempotency key even if retryWhile matches", () =>
+  it.effect("does not retry an ambiguous request without a key even if retryWhile matches", () =>
     withClient((client) =>
       Effect.gen(function* () {
         yield* runToEnd(client.webhookEndpoints.create({ url: "https://example.com" }))

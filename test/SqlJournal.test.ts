@@ -154,7 +154,7 @@ for (const { name, open, skip = false } of databases) {
       )
     )
 
-    it.live("fails with the item and the batch of an unreadable row", () =>
+    it.live("fails with an error that contains the item and the batch of an unreadable row", () =>
       withTable((sql, table, client) =>
         Effect.gen(function* () {
           const layer = Layer.provide(SqlJournal.layer({ table }), client)
@@ -258,30 +258,33 @@ describe("SqlJournal", () => {
       }
     })
 
-  it.live("fails with the error message of a closed SQLite client", () =>
+  it.live("fails with an error that contains the message of a closed SQLite client", () =>
     Effect.gen(function* () {
       yield* failsWith(sqliteClient(`file:${yield* makeTempDirectory}/batch.db`), /client is closed/)
     }).pipe(Effect.scoped)
   )
 
-  it.live.skipIf(skipPostgres.skip === true)("fails with the error message of a closed PostgreSQL pool", () =>
-    failsWith(postgres, /after calling end on the pool/)
+  it.live.skipIf(skipPostgres.skip === true)(
+    "fails with an error that contains the message of a closed PostgreSQL pool",
+    () => failsWith(postgres, /after calling end on the pool/)
   )
 
-  it.live.skipIf(skipPostgres.skip === true)("fails with the error message of a stopped PostgreSQL server", () =>
-    Effect.gen(function* () {
-      if (typeof postgresPrograms === "string") return
-      const { host, stop, username } = yield* Postgres.start(postgresPrograms)
-      const client = yield* Layer.build(PgClient.layer({ host, username, database: "postgres" }))
-      yield* runProcess(Layer.provide(SqlJournal.layer(), Layer.succeedContext(client)), (journal) =>
-        Effect.gen(function* () {
-          yield* journal.write("b", [makeEntry("x", "Submitted")])
-          yield* stop
-          const error = yield* Effect.flip(journal.write("b", [makeEntry("y", "Submitted")]))
-          assert.match(error.detail ?? "", /terminat|ECONN|ENOENT/i)
-        })
-      )
-    }).pipe(Effect.scoped)
+  it.live.skipIf(skipPostgres.skip === true)(
+    "fails with an error that contains the message of a stopped PostgreSQL server",
+    () =>
+      Effect.gen(function* () {
+        if (typeof postgresPrograms === "string") return
+        const { host, stop, username } = yield* Postgres.start(postgresPrograms)
+        const client = yield* Layer.build(PgClient.layer({ host, username, database: "postgres" }))
+        yield* runProcess(Layer.provide(SqlJournal.layer(), Layer.succeedContext(client)), (journal) =>
+          Effect.gen(function* () {
+            yield* journal.write("b", [makeEntry("x", "Submitted")])
+            yield* stop
+            const error = yield* Effect.flip(journal.write("b", [makeEntry("y", "Submitted")]))
+            assert.match(error.detail ?? "", /terminat|ECONN|ENOENT/i)
+          })
+        )
+      }).pipe(Effect.scoped)
   )
 
   it.live("writes and reads more entries than one statement supports", () =>

@@ -83,7 +83,7 @@ describe("telemetry", () => {
     )
   })
 
-  it.effect("records one span per operation with attempts, outcome and wait events", () =>
+  it.effect("records one span per operation", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const spans = yield* spansOf(runToEnd(client.executions.run(image)))

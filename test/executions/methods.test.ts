@@ -20,7 +20,7 @@ describe("executions.get", () => {
     })
   })
 
-  it.effect("decodes valid fields and omits invalid fields", () => {
+  it.effect("omits invalid fields", () => {
     const { client } = makeFakeClient(() => ({
       status: 200,
       json: {
@@ -186,7 +186,7 @@ describe("executions.watch", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("emits a FAILED execution without failing", () =>
+  it.effect("completes without an error after a FAILED execution", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { id } = yield* client.executions.create(image)

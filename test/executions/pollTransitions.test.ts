@@ -210,7 +210,7 @@ describe("executions.await of a COMPLETED execution without output", () => {
     })
   }
 
-  it.effect("returns the output in executions.run after outdated responses of /result", () => {
+  it.effect("returns the output after several outdated responses of /result", () => {
     const replies = [outdated[0]?.[1], outdated[2]?.[1], result].filter((reply) => reply !== undefined)
     const script = makeScript({ get: [ended], result: replies })
     return Effect.gen(function* () {

@@ -454,7 +454,7 @@ describe("files.download after a broken connection", () => {
     })
   )
 
-  it.effect("keeps the first ETag after a response without an ETag", () =>
+  it.effect("keeps the first ETag even if a later response has no ETag", () =>
     Effect.gen(function* () {
       const api = clientOver([
         { status: 200, headers: { etag }, body: brokenAfter("0123") },

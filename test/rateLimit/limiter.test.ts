@@ -119,7 +119,7 @@ describe("Limiter", () => {
     assert.strictEqual(limiter.window?.remaining, 4)
   })
 
-  it("includes an interrupted request in the estimated allowance", () => {
+  it("counts an interrupted request toward the estimated allowance", () => {
     const { abandon, respond, permitsAt, reject, send, capacityAt } = makeLimiter()
     for (const at of [0, 1, 2]) respond(send(at), at + 1)
     abandon(send(10), 11)
@@ -149,7 +149,7 @@ describe("Limiter", () => {
     assert.strictEqual(limiter.window?.remaining, 56)
   })
 
-  it("includes responses that arrive after a rejection in the estimated allowance", () => {
+  it("counts responses after a rejection toward the estimated allowance", () => {
     const { respond, permitsAt, reject, send } = makeLimiter()
     for (const at of [0, 1, 2]) respond(send(at), at + 1)
     const late = send(10)

@@ -3,7 +3,7 @@ import * as rejection from "../../src/internal/rateLimit/rejection.js"
 import { start } from "../utils/harness.js"
 
 describe("rejection", () => {
-  it("blocks until the reset and for at least 1 s", () => {
+  it("blocks until the reset, but for at least 1 s", () => {
     assert.strictEqual(rejection.blockUntil(start, start + 42_000), start + 42_000)
     assert.strictEqual(rejection.blockUntil(start, start + 200), start + 1000)
   })

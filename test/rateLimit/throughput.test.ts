@@ -62,7 +62,7 @@ const runScenario = (scenario: Scenario) =>
 const maxCount = (counts: ReadonlyMap<number, number>, from = 0): number =>
   Math.max(0, ...Array.from(counts, ([window, n]) => (window >= from ? n : 0)))
 
-describe.runIf(isFull)("Gate with complete headers", () => {
+describe.runIf(isFull)("Gate with complete rate limit headers", () => {
   for (const limit of [60, 600]) {
     for (const concurrency of [1, 10, 100, 1000]) {
       it.effect(`receives no rejection at ${limit} requests per minute with ${concurrency} concurrent requests`, () =>
@@ -114,7 +114,7 @@ describe.runIf(isFull)("Gate with complete headers", () => {
       (s, _, now) => ({ ...plain(s), "x-ratelimit-reset": String(Math.ceil((s.reset - now) / 1000)) })
     ],
     [
-      "repeated headers",
+      "repeated rate limit headers",
       (s) => Object.fromEntries(Object.entries(plain(s)).map(([name, value]) => [name, `${value}, ${value}`]))
     ],
     ["no X-RateLimit-Remaining header", (s) => ({ ...plain(s), "x-ratelimit-remaining": "" })],
@@ -141,11 +141,11 @@ describe.runIf(isFull)("Gate with complete headers", () => {
   )
 })
 
-describe.runIf(isFull)("Gate with incomplete headers", () => {
+describe.runIf(isFull)("Gate with incomplete rate limit headers", () => {
   const shortcomings: ReadonlyArray<readonly [string, Required<LimitedServerOptions>["headers"]]> = [
     ["responses report only the reset", (s) => ({ "x-ratelimit-reset": String(s.reset / 1000) })],
     [
-      "only rejections have headers",
+      "only rejections have rate limit headers",
       (s, rejections, now) => (rejections ? { "retry-after": String(Math.ceil((s.reset - now) / 1000)) } : {})
     ]
   ]
@@ -169,7 +169,7 @@ describe.runIf(isFull)("Gate with incomplete headers", () => {
     ["centuries ahead", { "x-ratelimit-reset": "253402300799", "retry-after": "9".repeat(30) }]
   ]
   for (const [name, headers] of useless) {
-    it.effect(`sends at most one request per second if the headers of a rejection are ${name}`, () =>
+    it.effect(`sends at most one request per second if the rate limit headers of a rejection are ${name}`, () =>
       Effect.gen(function* () {
         const { handled, sent } = yield* runScenario({
           limit: 60,

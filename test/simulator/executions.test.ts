@@ -160,7 +160,7 @@ describe("Simulator execution", () => {
   )
 
   test(
-    "has no result before it is completed",
+    "has no result before its completion",
     {},
     Effect.gen(function* () {
       const id = idOf(yield* createExecution({ model: "text-generation-standard", input: { prompt: "hi" } }))

@@ -274,7 +274,7 @@ describe("Webhook.layerDedup with a store", () => {
     })
   )
 
-  it.effect("limits the number of store calls and stored values", () =>
+  it.effect("limits the number of stored values", () =>
     Effect.gen(function* () {
       let calls = 0
       // Each call yields, so that the calls for different events interleave.

@@ -134,7 +134,7 @@ describe("webhookEndpoints.list", () => {
     ["in the data field", { data: [listed, shortShape] }],
     ["without a wrapper", [listed, shortShape]]
   ] as const) {
-    it.effect(`returns all endpoints without secrets from a list ${name}`, () =>
+    it.effect(`returns all endpoints of a list ${name}`, () =>
       Effect.gen(function* () {
         const { run, urls } = scriptedApi({ status: 502 }, { status: 200, json })
         const endpoints = valueOf(yield* run(({ webhookEndpoints }) => webhookEndpoints.list))

@@ -552,7 +552,7 @@ describe("Webhook.handler app", () => {
   )
 
   test(
-    "runs in the router of an HttpApi outside its endpoints",
+    "runs as an additional route in the router of an HttpApi",
     Effect.gen(function* () {
       const saved: Array<string> = []
       const webhooks = HttpApiBuilder.group(Api, "webhooks", (handlers) =>

@@ -148,7 +148,7 @@ describe("Webhook.notifyClient", () => {
     )
   })
 
-  it.effect("emits PROCESSING from watch when the event arrives", () =>
+  it.effect("makes executions.watch emit PROCESSING when the event arrives", () =>
     backend().test(({ executions }) =>
       Effect.gen(function* () {
         const { id } = yield* executions.create(request)
