@@ -62,7 +62,10 @@ export const ablation: Group = {
         ...contestantsOf(makeCallsWithoutSpans(url), "undiciWithoutSpans")
       ])
       const name = "create without single parts, 64 concurrent"
-      return measureLoads([{ name, contestants, calls: 512, concurrency: 64, metrics: ["allocated", "CPU"] }], rounds)
+      return measureLoads(
+        [{ name, contestants, calls: 512, samples: 1, concurrency: 64, metrics: ["allocated", "CPU"] }],
+        rounds
+      )
     }),
   ratios: names.filter((name) => name !== full).map((contestant) => ({ contestant, peer: full }))
 }

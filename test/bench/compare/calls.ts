@@ -16,7 +16,10 @@ const ratios: Group["ratios"] = [
 ]
 
 /** Returns the load with 64 concurrent calls for each kind of response. */
-const loadsAt64 = async (url: string, load: Pick<Load, "calls" | "metrics">): Promise<ReadonlyArray<Load>> => {
+const loadsAt64 = async (
+  url: string,
+  load: Pick<Load, "calls" | "metrics" | "samples">
+): Promise<ReadonlyArray<Load>> => {
   const at64 = { ...load, concurrency: 64 }
   return [
     { ...at64, name: "create, 64 concurrent", contestants: await allContestants(url) },
@@ -34,7 +37,9 @@ export const calls: Group = {
   name: "calls",
   nodeFlags: [...allocationFlags, ...builtInFetchFlags],
   measure: (rounds) =>
-    withServer(async (url) => measureLoads(await loadsAt64(url, { calls: 256, metrics: ["allocated"] }), rounds)),
+    withServer(async (url) =>
+      measureLoads(await loadsAt64(url, { calls: 256, samples: 1, metrics: ["allocated"] }), rounds)
+    ),
   ratios
 }
 
@@ -45,9 +50,16 @@ export const callsCpu: Group = {
     withServer(async (url) => {
       const contestants = await allContestants(url)
       const loads: ReadonlyArray<Load> = [
-        { name: "create, sequential", contestants, calls: 150, concurrency: 1, metrics: ["latency p50", "CPU"] },
-        ...(await loadsAt64(url, { calls: 256, metrics: ["CPU"] })),
-        { name: "create, 512 concurrent", contestants, calls: 1024, concurrency: 512, metrics: ["CPU"] }
+        {
+          name: "create, sequential",
+          contestants,
+          calls: 15,
+          samples: 10,
+          concurrency: 1,
+          metrics: ["latency p50", "CPU"]
+        },
+        ...(await loadsAt64(url, { calls: 128, samples: 2, metrics: ["CPU"] })),
+        { name: "create, 512 concurrent", contestants, calls: 512, samples: 1, concurrency: 512, metrics: ["CPU"] }
       ]
       return measureLoads(loads, rounds)
     }),

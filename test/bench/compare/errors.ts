@@ -58,6 +58,7 @@ const makeLoad = async (url: string, details: number, calls: number): Promise<Lo
   name: `error with ${details.toLocaleString("en")} ${details === 1 ? "detail" : "details"}, sequential`,
   contestants: await contestantsOf(`${url}/errors-${details}`),
   calls,
+  samples: 10,
   concurrency: 1,
   metrics: ["CPU"]
 })
@@ -67,10 +68,7 @@ export const errors: Group = {
   nodeFlags: builtInFetchFlags,
   measure: (rounds) =>
     withServer(async (url) =>
-      measureLoads(
-        [await makeLoad(url, 1, 300), await makeLoad(url, 100, 200), await makeLoad(url, 10_000, 10)],
-        rounds
-      )
+      measureLoads([await makeLoad(url, 1, 25), await makeLoad(url, 100, 20), await makeLoad(url, 10_000, 1)], rounds)
     ),
   ratios: [
     { contestant: "effect-modelroute over undici", peer: "HttpClient over undici" },

@@ -2,7 +2,7 @@
 import { fork } from "node:child_process"
 import * as PerfHooks from "node:perf_hooks"
 import { fileURLToPath } from "node:url"
-import { Array, Effect } from "effect"
+import { Array, Effect, Number } from "effect"
 import { type Figure, median } from "./figure.js"
 
 /** Makes `calls` calls, of which at most `concurrency` run at the same time. Reports the latency in microseconds. */
@@ -20,7 +20,10 @@ export type Metric = "allocated" | "CPU" | "latency p50"
 export interface Load {
   readonly name: string
   readonly contestants: ReadonlyArray<Contestant>
+  /** The number of calls of a sample. */
   readonly calls: number
+  /** The number of samples of each contestant per round. Many short samples cancel changes in the load of the machine. */
+  readonly samples: number
   readonly concurrency: number
   readonly metrics: ReadonlyArray<Metric>
 }
@@ -61,12 +64,17 @@ const collectGarbage = Effect.gen(function* () {
   collections = 0
 })
 
-type Sample = { readonly [metric in Metric]: number | undefined }
+interface Sample {
+  /** Per call, in KB. `undefined` if a garbage collection ran. */
+  readonly allocated: number | undefined
+  /** Per call, in microseconds. */
+  readonly cpu: number
+  readonly latencies: ReadonlyArray<number>
+}
 
 const warmUp = ({ run }: Contestant, { calls, concurrency }: Load): Effect.Effect<void> =>
-  Effect.promise(() => run(Math.max(calls / 2, concurrency), concurrency))
+  Effect.promise(() => run(Math.max(Math.ceil(calls / 2), concurrency), concurrency))
 
-/** Returns the values of one run per call. Omits the allocated memory if a garbage collection ran. */
 const takeSample = (contestant: Contestant, load: Load): Effect.Effect<Sample> =>
   Effect.gen(function* () {
     yield* warmUp(contestant, load)
@@ -82,43 +90,68 @@ const takeSample = (contestant: Contestant, load: Load): Effect.Effect<Sample> =
     yield* Effect.sleep("5 millis")
     return {
       allocated: collections === 0 ? allocated / load.calls / 1024 : undefined,
-      CPU: (cpu.user + cpu.system) / load.calls,
-      "latency p50": median(latencies)
+      cpu: (cpu.user + cpu.system) / load.calls,
+      latencies
     }
   })
+
+/** Returns the value of a metric in one round. The CPU time is a mean, so it includes rare garbage collections. */
+const toValues = (samples: ReadonlyArray<Sample>, metric: Metric): ReadonlyArray<number> => {
+  switch (metric) {
+    case "allocated":
+      return samples.flatMap(({ allocated }) => allocated ?? [])
+    case "CPU":
+      return [Number.sumAll(samples.map(({ cpu }) => cpu)) / samples.length]
+    case "latency p50":
+      return [median(samples.flatMap(({ latencies }) => latencies))]
+  }
+}
 
 interface Series {
   readonly load: Load
   readonly contestant: Contestant
-  readonly samples: ReadonlyArray<Sample>
+  /** The samples of each round. */
+  readonly rounds: ReadonlyArray<ReadonlyArray<Sample>>
 }
 
-const toFigure = ({ contestant, load, samples }: Series, metric: Metric): Figure => {
+const toFigure = ({ contestant, load, rounds }: Series, metric: Metric): Figure => {
   const row = `${load.name}: ${metric}`
-  const values = samples.flatMap((sample) => sample[metric] ?? [])
+  const values = rounds.flatMap((samples) => toValues(samples, metric))
   if (values.length === 0) throw new Error(`A garbage collection ran in every round of "${row}", ${contestant.name}`)
   return { row, contestant: contestant.name, value: median(values), unit: metric === "allocated" ? "KB" : "us" }
 }
 
+/** Takes the samples of a load. The contestants take turns. */
+const measureRound = (load: Load): Effect.Effect<ReadonlyArray<ReadonlyArray<Sample>>> =>
+  Effect.forEach(Array.range(1, load.samples), () =>
+    Effect.forEach(load.contestants, (contestant) => takeSample(contestant, load))
+  )
+
+const toFigures = (load: Load, rounds: ReadonlyArray<ReadonlyArray<ReadonlyArray<Sample>>>): ReadonlyArray<Figure> => {
+  const series = load.contestants.map((contestant, n) => ({
+    load,
+    contestant,
+    rounds: rounds.map((turns) => turns.flatMap((samples) => samples[n] ?? []))
+  }))
+  return load.metrics.flatMap((metric) => series.map((each) => toFigure(each, metric)))
+}
+
 /**
- * Measures all loads in `rounds` rounds, after a warm-up round. In each round, the contestants of a load run one after
- * another. Returns the medians of the rounds.
+ * Measures all loads in `rounds` rounds, after a warm-up. In each round, the contestants of a load take turns. Returns
+ * the medians of the rounds.
  */
 export const measureLoads = (loads: ReadonlyArray<Load>, rounds: number): Promise<ReadonlyArray<Figure>> =>
   Effect.gen(function* () {
-    const pairs = loads.flatMap((load) => load.contestants.map((contestant) => ({ load, contestant })))
-    yield* Effect.forEach(pairs, ({ contestant, load }) => Effect.repeatN(warmUp(contestant, load), 3))
-    const measured = yield* Effect.forEach(Array.range(1, rounds), () =>
-      Effect.forEach(pairs, ({ contestant, load }) => takeSample(contestant, load))
+    yield* Effect.forEach(loads, (load) =>
+      Effect.forEach(load.contestants, ({ run }) =>
+        Effect.promise(() => run(2 * load.calls * load.samples, load.concurrency))
+      )
     )
-    const series = pairs.map(({ contestant, load }, n): Series => ({
-      contestant,
-      load,
-      samples: measured.flatMap((round) => round[n] ?? [])
-    }))
-    return loads.flatMap((load) =>
-      load.metrics.flatMap((metric) =>
-        series.filter((each) => each.load === load).map((each) => toFigure(each, metric))
+    const measured = yield* Effect.forEach(Array.range(1, rounds), () => Effect.forEach(loads, measureRound))
+    return loads.flatMap((load, n) =>
+      toFigures(
+        load,
+        measured.flatMap((round) => [round[n] ?? []])
       )
     )
   }).pipe(Effect.runPromise)
