@@ -123,7 +123,7 @@ describe("makePoller", () => {
     isOutputRequired: true
   }
   const options = { timeoutMillis: undefined, pollSchedule: undefined, pollImmediately: false }
-  it.scoped("removes its listener after a poll, a notification or an interruption", () =>
+  it.effect("removes its listener after a poll, a notification or an interruption", () =>
     atStart(
       Effect.gen(function* () {
         const polls = new SharedPolls()

@@ -5,10 +5,10 @@ import { id, observationOf } from "../utils/executions.js"
 import { start } from "../utils/harness.js"
 
 describe("SharedPolls", () => {
-  it.scoped("does not call a removed listener", () =>
+  it.effect("does not call a removed listener", () =>
     Effect.gen(function* () {
       const polls = new SharedPolls()
-      const subscription = yield* polls.subscribe(id)
+      const subscription = polls.join(id)
       const statuses: Array<string> = []
       const stop = subscription.listen(
         () => true,

@@ -38,7 +38,7 @@ import {
   submit,
   type SubmittedExecution
 } from "./operations.js"
-import { makePoller, type PollerContext, type PollerOptions, type WaitInfo } from "./poller.js"
+import { makePoller, type Poller, type PollerContext, type PollerOptions, type WaitInfo, withPoller } from "./poller.js"
 import { RecentCreates } from "./recentCreates.js"
 import { SharedPolls } from "./sharedPolls.js"
 import type { Executions, RunOptions } from "./types.js"
@@ -138,15 +138,22 @@ const makeWatch =
         const stats: telemetry.CallStats = { attempts: 0, executionId: id }
         const createdAt = context.recentCreates.get(id)
         const info: WaitInfo = { operation, id, stats, createdAt, isOutputRequired: false }
-        const executions = Effect.map(
-          makePoller(context.poller, info, pollRequests(context, operation, id, stats), checked),
-          ({ isEnded, next }) => Stream.takeUntil(Stream.repeatEffect(next), isEnded)
+        const requests = pollRequests(context, operation, id, stats)
+        const poller = Effect.acquireRelease(makePoller(context.poller, info, requests, checked), (made) =>
+          Effect.sync(() => made.close())
         )
-        const changes = Stream.changesWith(Stream.unwrapScoped(executions), (a, b) => a.status === b.status)
+        const executions = Stream.flatMap(Stream.scoped(poller), (made) =>
+          Stream.takeUntil(Stream.repeatEffect(made.next), () => made.isEnded())
+        )
+        const changes = Stream.changesWith(executions, (a, b) => a.status === b.status)
         return telemetry.withOperationSpanStream(operation, stats, changes)
       })
     )
   }
+
+/** Waits until an execution has ended. Unlike `Effect.repeat`, this loop keeps no schedule in memory during the wait. */
+const untilEnded = (poller: Poller): Poller["next"] =>
+  Effect.flatMap(poller.next, (execution) => (poller.isEnded() ? Effect.succeed(execution) : untilEnded(poller)))
 
 /** Waits until an execution has ended and its output is available. Returns the result. */
 const awaitEnd = (
@@ -168,11 +175,8 @@ const awaitEnd = (
     ...omitUndefined({ idempotencyKey: create.idempotencyKey })
   }
   const requests = pollRequests(context, operation, id, stats, create)
-  const ended = Effect.flatMap(
-    makePoller(context.poller, info, requests, options, submitted?.observation),
-    ({ isEnded, next }) => Effect.repeat(next, { until: isEnded })
-  )
-  return Effect.flatMap(Effect.scoped(ended), (execution) =>
+  const ended = withPoller(context.poller, info, requests, options, submitted?.observation, untilEnded)
+  return Effect.flatMap(ended, (execution) =>
     toResult(waitContext, execution, () => {
       const message = `Execution ${id} is still ${decode.describeStatus(execution.status)}. Wait for the execution with executions.await.`
       return new AwaitTimeout({ ...errorFields(waitContext, id), execution, message })

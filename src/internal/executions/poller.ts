@@ -8,14 +8,13 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import type * as Schedule from "effect/Schedule"
-import type * as Scope from "effect/Scope"
 import { AwaitTimeout, type RequestFailure } from "../../ModelRouteError.js"
 import * as Execution from "../../Execution.js"
 import { describeStatus } from "./decode.js"
 import type { SharedTimer } from "../http/sharedTimer.js"
 import type { LatencyEstimator } from "./latencyEstimate.js"
 import type { Observation } from "./observation.js"
-import type { SharedPolls } from "./sharedPolls.js"
+import type { SharedPolls, Subscription } from "./sharedPolls.js"
 import { formatMillis } from "../data/durationText.js"
 import * as monotonic from "../data/monotonic.js"
 import { omitUndefined } from "../data/lenient.js"
@@ -75,6 +74,8 @@ export interface Poller {
   readonly next: Effect.Effect<Execution.Execution, RequestFailure | AwaitTimeout>
   /** Returns `true` if the execution has ended and the wait needs no further data. */
   readonly isEnded: () => boolean
+  /** Ends the wait. */
+  readonly close: () => void
 }
 
 const timeoutError = (state: PollState.PollState, info: WaitInfo, now: number): AwaitTimeout => {
@@ -149,78 +150,130 @@ const toTransition = (poll: Effect.Effect<Observation, RequestFailure | "timeout
       })
   })
 
-/** Schedules the next poll and reports its delay. Returns the new state. */
-const schedulePoll = (
-  context: PollerContext,
-  { id, operation }: WaitInfo,
-  driver: ScheduleDriver.ScheduleDriver<Execution.Execution>,
-  state: PollState.PollState
-): Effect.Effect<PollState.PollState> =>
-  Effect.gen(function* () {
-    const execution = state.latest?.execution ?? new Execution.Execution({ id, status: "UNKNOWN" })
-    const scheduledMillis = yield* driver.next(execution)
-    const now = yield* monotonic.now
-    const isScarce = yield* context.isScarce
-    const expectedMillis = context.latency.expectedMillis(execution.model)
-    const next = transitions.onScheduled(state, now, { scheduledMillis, isScarce, expectedMillis })
-    if (next.scheduledPoll !== undefined) {
-      yield* reportWait({ operation, reason: "poll", millis: next.scheduledPoll.at - now, executionId: id })
-    }
-    return next
-  })
+class ExecutionPoller implements Poller {
+  private state: PollState.PollState
+  private readonly driver: ScheduleDriver.ScheduleDriver<Execution.Execution>
+  private readonly subscription: Subscription
 
-/** @internal Starts a wait for an execution. `created` is the execution in the create response. */
+  constructor(
+    private readonly context: PollerContext,
+    private readonly info: WaitInfo,
+    private readonly requests: PollRequests,
+    options: PollerOptions,
+    created: Observation | undefined,
+    now: number
+  ) {
+    this.driver = ScheduleDriver.makeScheduleDriver(options.pollSchedule ?? context.pollSchedule)
+    this.subscription = context.polls.join(info.id)
+    this.state = transitions.start({ ...info, ...options, created, now })
+  }
+
+  readonly next: Effect.Effect<Execution.Execution, RequestFailure | AwaitTimeout> = Effect.suspend(() => this.step())
+
+  isEnded(): boolean {
+    return PollState.phaseOf(this.state) === "ended"
+  }
+
+  close(): void {
+    this.subscription.leave()
+  }
+
+  private readonly isUpdate = (update: Observation): boolean => PollState.isUpdate(this.state, update)
+
+  private readonly listen = (resume: (transition: Effect.Effect<Transition>) => void): (() => void) =>
+    this.subscription.listen(this.isUpdate, (update) =>
+      resume(Effect.succeed((state) => transitions.onNotified(state, update)))
+    )
+
+  private step(): Effect.Effect<Execution.Execution, RequestFailure | AwaitTimeout> {
+    const update = this.subscription.latestUpdate(this.isUpdate)
+    if (update !== undefined) return this.continueWith(transitions.onNotified(this.state, update))
+    return Effect.clockWith((clock) => {
+      const now = monotonic.read(clock)
+      if (PollState.needsSchedule(this.state)) return this.schedulePoll(now)
+      const next = PollState.next(this.state, now)
+      switch (next._tag) {
+        case "Done":
+          return Effect.succeed(next.execution)
+        case "Fail":
+          return Effect.fail(next.error === "timeout" ? timeoutError(this.state, this.info, now) : next.error)
+        case "Wait":
+          return this.apply(
+            this.context.timer.wait<Transition, never>(next.until, () => Effect.succeed(identity), this.listen)
+          )
+        case "Poll":
+          return this.apply(this.poll(next))
+      }
+    })
+  }
+
+  private apply(
+    transition: Effect.Effect<Transition>
+  ): Effect.Effect<Execution.Execution, RequestFailure | AwaitTimeout> {
+    return Effect.flatMap(transition, (change) => this.continueWith(change(this.state)))
+  }
+
+  /** Sets the state. Returns the execution if it has changed. Otherwise, continues with the next step. */
+  private continueWith(state: PollState.PollState): Effect.Effect<Execution.Execution, RequestFailure | AwaitTimeout> {
+    const before = this.state.latest
+    this.state = state
+    if (state.latest === undefined || state.latest === before) return this.next
+    this.context.latency.record(state.latest.execution)
+    return Effect.succeed(state.latest.execution)
+  }
+
+  private poll({ deadline, since, target }: PollState.PollStep): Effect.Effect<Transition> {
+    this.state = transitions.onPollStarted(this.state)
+    const request = this.subscription.poll(this.requests[target](deadline), since)
+    return runInChild(toTransition(withinTimeout(this.context.timer, this.state, request)), this.listen)
+  }
+
+  /** Schedules the next poll and reports its delay. */
+  private schedulePoll(now: number): Effect.Effect<Execution.Execution, RequestFailure | AwaitTimeout> {
+    const { isScarce, latency } = this.context
+    const { id, operation } = this.info
+    const execution = this.state.latest?.execution ?? new Execution.Execution({ id, status: "UNKNOWN" })
+    return Effect.flatMap(this.driver.next(execution), (scheduledMillis) =>
+      Effect.flatMap(isScarce, (scarce) => {
+        const state = transitions.onScheduled(this.state, now, {
+          scheduledMillis,
+          isScarce: scarce,
+          expectedMillis: latency.expectedMillis(execution.model)
+        })
+        if (state.scheduledPoll === undefined) return this.continueWith(state)
+        const millis = state.scheduledPoll.at - now
+        return Effect.flatMap(reportWait({ operation, reason: "poll", millis, executionId: id }), () =>
+          this.continueWith(state)
+        )
+      })
+    )
+  }
+}
+
+/**
+ * Starts a wait for an execution, and ends the wait when `use` has ended. `created` is the execution in the create
+ * response.
+ *
+ * @internal
+ */
+export const withPoller = <A, E>(
+  context: PollerContext,
+  info: WaitInfo,
+  requests: PollRequests,
+  options: PollerOptions,
+  created: Observation | undefined,
+  use: (poller: Poller) => Effect.Effect<A, E>
+): Effect.Effect<A, E> =>
+  Effect.acquireUseRelease(makePoller(context, info, requests, options, created), use, (poller) =>
+    Effect.sync(() => poller.close())
+  )
+
+/** @internal Starts a wait for an execution. The caller must close the poller. */
 export const makePoller = (
   context: PollerContext,
   info: WaitInfo,
   requests: PollRequests,
   options: PollerOptions,
   created?: Observation
-): Effect.Effect<Poller, never, Scope.Scope> =>
-  Effect.zipWith(monotonic.now, context.polls.subscribe(info.id), (startedAt, subscription) => {
-    const driver = ScheduleDriver.makeScheduleDriver(options.pollSchedule ?? context.pollSchedule)
-    let state = transitions.start({ ...info, ...options, created, now: startedAt })
-
-    const isUpdate = (update: Observation) => PollState.isUpdate(state, update)
-
-    const listen = (resume: (transition: Effect.Effect<Transition>) => void) =>
-      subscription.listen(isUpdate, (update) =>
-        resume(Effect.succeed((current) => transitions.onNotified(current, update)))
-      )
-
-    const poll = ({ deadline, since, target }: PollState.PollStep) => {
-      state = transitions.onPollStarted(state)
-      const request = subscription.poll(requests[target](deadline), since)
-      return runInChild(toTransition(withinTimeout(context.timer, state, request)), listen)
-    }
-
-    const next = Effect.gen(function* () {
-      for (;;) {
-        const before = state.latest
-        const update = subscription.latestUpdate(isUpdate)
-        if (update !== undefined) {
-          state = transitions.onNotified(state, update)
-        } else if (PollState.needsSchedule(state)) {
-          state = yield* schedulePoll(context, info, driver, state)
-        } else {
-          const now = yield* monotonic.now
-          const step = PollState.next(state, now)
-          if (step._tag === "Done") return step.execution
-          if (step._tag === "Fail") {
-            return yield* Effect.fail(step.error === "timeout" ? timeoutError(state, info, now) : step.error)
-          }
-          const transition =
-            step._tag === "Wait"
-              ? yield* context.timer.wait<Transition, never>(step.until, () => Effect.succeed(identity), listen)
-              : yield* poll(step)
-          state = transition(state)
-        }
-        if (state.latest !== undefined && state.latest !== before) {
-          context.latency.record(state.latest.execution)
-          return state.latest.execution
-        }
-      }
-    })
-
-    return { next, isEnded: () => PollState.phaseOf(state) === "ended" }
-  })
+): Effect.Effect<Poller> =>
+  Effect.map(monotonic.now, (now) => new ExecutionPoller(context, info, requests, options, created, now))

@@ -7,7 +7,6 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Scope from "effect/Scope"
 import { type ExecutionId, isTerminal } from "../../Execution.js"
 import type { RequestFailure } from "../../ModelRouteError.js"
 import { isTransientFault } from "../errors/semantics.js"
@@ -28,29 +27,14 @@ export class SharedPolls {
   private readonly groups = new Map<ExecutionId, WaitGroup>()
   private readonly earlyNotifications = new EarlyNotifications()
 
-  /** Adds a wait for an execution. Removes the wait when the scope is closed. */
-  subscribe(id: ExecutionId): Effect.Effect<Subscription, never, Scope.Scope> {
-    return Effect.acquireRelease(
-      Effect.sync(() => {
-        const group = this.groups.get(id) ?? this.addGroup(id)
-        group.waitCount += 1
-        return group
-      }),
-      (group) =>
-        Effect.sync(() => {
-          group.waitCount -= 1
-          if (group.waitCount === 0) this.groups.delete(id)
-        })
-    ).pipe(
-      Effect.map((group) => ({
-        poll: (request, since) => pollOnce(group, request, since),
-        latestUpdate: (isUpdate) => {
-          const { lastNotification } = group
-          return lastNotification !== undefined && isUpdate(lastNotification) ? lastNotification : undefined
-        },
-        listen: (isUpdate, onUpdate) => listen(group, isUpdate, onUpdate)
-      }))
-    )
+  /** Adds a wait for an execution. `leave` of the subscription removes the wait. */
+  join(id: ExecutionId): Subscription {
+    const group = this.groups.get(id) ?? this.addGroup(id)
+    group.waitCount += 1
+    return new Subscription(group, () => {
+      group.waitCount -= 1
+      if (group.waitCount === 0) this.groups.delete(id)
+    })
   }
 
   /**
@@ -92,57 +76,52 @@ export class SharedPolls {
 }
 
 /** @internal Connects a wait to the polls and notifications of its execution. */
-export interface Subscription {
+export class Subscription {
+  constructor(
+    private readonly group: WaitGroup,
+    /** Removes the wait. */
+    readonly leave: () => void
+  ) {}
+
   /**
    * Returns the response of the last poll if it is newer than `since`, in monotonic milliseconds. Otherwise joins the
    * running poll or runs `request`.
    */
-  readonly poll: (
-    request: Effect.Effect<Observation, RequestFailure>,
-    since: number
-  ) => Effect.Effect<Observation, RequestFailure>
-  /** Returns the last notification, or `undefined` if `isUpdate` rejects the notification. */
-  readonly latestUpdate: (isUpdate: (notification: Observation) => boolean) => Observation | undefined
+  poll(request: Effect.Effect<Observation, RequestFailure>, since: number): Effect.Effect<Observation, RequestFailure> {
+    return Effect.suspend(() => {
+      const { lastPoll, runningPoll } = this.group
+      if (lastPoll !== undefined && lastPoll.observedAt > since) return Effect.succeed(lastPoll)
+      if (runningPoll === undefined) return startPoll(this.group, request)
+      // A permanent failure, a 429 or an interruption ends only the wait that started the poll.
+      return Effect.flatMap(Effect.exit(Deferred.await(runningPoll)), (exit) =>
+        Exit.isSuccess(exit) || isTransientFailure(exit) ? exit : this.poll(request, since)
+      )
+    })
+  }
+
+  /** Returns the last notification. Returns `undefined` if `isUpdate` rejects the notification. */
+  latestUpdate(isUpdate: (notification: Observation) => boolean): Observation | undefined {
+    const { lastNotification } = this.group
+    return lastNotification !== undefined && isUpdate(lastNotification) ? lastNotification : undefined
+  }
+
   /**
    * Calls `onUpdate` once, with the first notification that `isUpdate` accepts. Checks the last notification first.
    * Returns a function that removes the listener.
    */
-  readonly listen: (
-    isUpdate: (notification: Observation) => boolean,
-    onUpdate: (update: Observation) => void
-  ) => () => void
-}
-
-const listen = (
-  group: WaitGroup,
-  isUpdate: (notification: Observation) => boolean,
-  onUpdate: (update: Observation) => void
-): (() => void) => {
-  const listener = (notification: Observation) => {
-    if (!isUpdate(notification)) return
-    group.listeners.delete(listener)
-    onUpdate(notification)
+  listen(isUpdate: (notification: Observation) => boolean, onUpdate: (update: Observation) => void): () => void {
+    const { lastNotification, listeners } = this.group
+    const listener = (notification: Observation) => {
+      if (!isUpdate(notification)) return
+      listeners.delete(listener)
+      onUpdate(notification)
+    }
+    listeners.add(listener)
+    // A notification may have arrived since the last call of `latestUpdate`.
+    if (lastNotification !== undefined) listener(lastNotification)
+    return () => void listeners.delete(listener)
   }
-  group.listeners.add(listener)
-  // A notification may have arrived since the last call of `latestUpdate`.
-  if (group.lastNotification !== undefined) listener(group.lastNotification)
-  return () => void group.listeners.delete(listener)
 }
-
-const pollOnce = (
-  group: WaitGroup,
-  request: Effect.Effect<Observation, RequestFailure>,
-  since: number
-): Effect.Effect<Observation, RequestFailure> =>
-  Effect.suspend(() => {
-    const { lastPoll, runningPoll } = group
-    if (lastPoll !== undefined && lastPoll.observedAt > since) return Effect.succeed(lastPoll)
-    if (runningPoll === undefined) return startPoll(group, request)
-    // A permanent failure, a 429 or an interruption ends only the wait that started the poll.
-    return Effect.flatMap(Effect.exit(Deferred.await(runningPoll)), (exit) =>
-      Exit.isSuccess(exit) || isTransientFailure(exit) ? exit : pollOnce(group, request, since)
-    )
-  })
 
 const isTransientFailure = (exit: Exit.Exit<Observation, RequestFailure>): boolean =>
   Exit.isFailure(exit) && exit.cause._tag === "Fail" && isTransientFault(exit.cause.error)

@@ -18,39 +18,47 @@ export interface ScheduleDriver<In> {
   readonly reevaluate: (input: In) => Effect.Effect<number | undefined>
 }
 
-/**
- * Creates a clock that starts at the wall-clock time and advances with monotonic time. A change of the wall clock must
- * not change the delays of a schedule.
- */
-const makeSteadyClock = (): Effect.Effect<number> => {
-  let offset: number | undefined
-  return Effect.clockWith((clock) =>
-    Effect.sync(() => monotonic.read(clock) + (offset ??= monotonic.wallOffset(clock)))
-  )
-}
+/** The state of a schedule. */
+class RunningSchedule<In> implements ScheduleDriver<In> {
+  private previous: Schedule.Schedule<unknown, In>["initial"]
+  private current: Schedule.Schedule<unknown, In>["initial"]
+  /**
+   * Wall-clock time minus monotonic time at the first step. The schedule then advances with monotonic time, because a
+   * change of the wall clock must not change its delays.
+   */
+  private wallOffset: number | undefined
 
-/** @internal Creates a driver in the initial state of the schedule. */
-export const makeScheduleDriver = <In>(schedule: Schedule.Schedule<unknown, In>): ScheduleDriver<In> => {
-  const epochMillis = makeSteadyClock()
-  let previous = schedule.initial
-  let current = schedule.initial
-  const step = (state: typeof current, input: In, onStepped: (next: typeof current) => void) =>
-    Effect.flatMap(epochMillis, (now) =>
-      Effect.map(schedule.step(now, input, state), ([next, , decision]) => {
-        onStepped(next)
+  constructor(private readonly schedule: Schedule.Schedule<unknown, In>) {
+    this.previous = schedule.initial
+    this.current = schedule.initial
+  }
+
+  next(input: In): Effect.Effect<number | undefined> {
+    return this.step(true, input)
+  }
+
+  reevaluate(input: In): Effect.Effect<number | undefined> {
+    return this.step(false, input)
+  }
+
+  private step(isAdvance: boolean, input: In): Effect.Effect<number | undefined> {
+    return Effect.clockWith((clock) => {
+      this.wallOffset ??= monotonic.wallOffset(clock)
+      const now = monotonic.read(clock) + this.wallOffset
+      const state = isAdvance ? this.current : this.previous
+      return Effect.map(this.schedule.step(now, input, state), ([next, , decision]) => {
+        if (isAdvance) {
+          this.previous = state
+          this.current = next
+        }
         return ScheduleDecision.isDone(decision)
           ? undefined
           : Math.max(0, ScheduleIntervals.start(decision.intervals) - now)
       })
-    )
-  return {
-    next: (input) =>
-      Effect.suspend(() =>
-        step(current, input, (next) => {
-          previous = current
-          current = next
-        })
-      ),
-    reevaluate: (input) => Effect.suspend(() => step(previous, input, () => {}))
+    })
   }
 }
+
+/** @internal Creates a driver in the initial state of the schedule. */
+export const makeScheduleDriver = <In>(schedule: Schedule.Schedule<unknown, In>): ScheduleDriver<In> =>
+  new RunningSchedule(schedule)
