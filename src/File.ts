@@ -70,8 +70,20 @@ export interface Source<out E = never> {
   readonly name?: string | undefined
 }
 
-/** With chunks of 64 KiB, progress is reported often and the overhead per chunk stays low. */
-const chunkBytes = 64 * 1024
+const KiB = 1024
+
+/** Size of a chunk of a small source. The chunks of a source determine its progress reports. */
+const chunkBytes = 64 * KiB
+
+/** Maximum size of a chunk of a file. Larger chunks need less CPU time, but a slow upload then seems to stall. */
+const maxChunkBytes = 256 * KiB
+
+/** Number of chunks that are read ahead of the upload. */
+const readAheadChunks = 4
+
+/** Returns the size of the chunks of a file. A large file has at least 64 chunks. */
+const chunkBytesOf = (fileBytes: number): number =>
+  Math.min(maxChunkBytes, Math.max(chunkBytes, Math.floor(fileBytes / 64 / KiB) * KiB))
 
 /**
  * Creates a source from bytes in memory.
@@ -150,7 +162,7 @@ export const fromPath = (
     }
     return {
       size: Number(size),
-      stream: fs.stream(path, { chunkSize: chunkBytes }),
+      stream: fs.stream(path, { chunkSize: chunkBytesOf(Number(size)), bufferSize: readAheadChunks }),
       ...omitUndefined({ name: nameOf(path) || undefined })
     }
   })

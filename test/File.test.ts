@@ -72,6 +72,18 @@ describe("File.fromPath", () => {
       assert.strictEqual(api.bodies[1], readFileSync(path, "latin1"))
     }))
 
+  test("reads a file of 20 MiB in chunks of 256 KiB", (folder) =>
+    Effect.gen(function* () {
+      const path = `${folder}/large.bin`
+      writeFileSync(path, Buffer.alloc(20 * 1024 * 1024))
+      const source = yield* File.fromPath(path)
+      const lengths = yield* Stream.runCollect(Stream.map(source.stream, ({ length }) => length))
+      assert.deepStrictEqual(
+        [...lengths],
+        Array.from({ length: 80 }, () => 256 * 1024)
+      )
+    }))
+
   test("fails if the file does not exist or changes before the upload", (folder) =>
     Effect.gen(function* () {
       const missing = failureOf(yield* Effect.exit(File.fromPath(`${folder}/none`)))

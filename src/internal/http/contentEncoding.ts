@@ -53,6 +53,21 @@ const formatOf = (encoding: Encoding, start: Uint8Array): CompressionFormat | un
   return (first & 0x0f) === 8 && (first * 256 + (second ?? 0)) % 31 === 0 ? "deflate" : "deflate-raw"
 }
 
+/**
+ * Returns the format of a complete body, or `undefined` if the bytes are not encoded or the transport decodes the body.
+ *
+ * @internal
+ */
+export const compressionOf = (
+  response: HttpClientResponse.HttpClientResponse,
+  body: Uint8Array
+): CompressionFormat | undefined => {
+  const encoding = encodings[encodingName(response.headers)]
+  return encoding === undefined || body.length === 0 || isDecodedByTransport(response)
+    ? undefined
+    : formatOf(encoding, body)
+}
+
 /** Decodes a stream of encoded bytes. Fails with `onDamage` if the bytes are truncated or damaged. */
 const decompress = <E>(
   encoded: Stream.Stream<Uint8Array, E>,

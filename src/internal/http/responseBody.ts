@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { concatBytes } from "../data/bytes.js"
-import { decodeBody, isDecodedByTransport, isEncoded } from "./contentEncoding.js"
+import { compressionOf, decodeBody, isDecodedByTransport, isEncoded } from "./contentEncoding.js"
 import { type ReadResult, readTransportBody } from "./transportBody.js"
 import { transportBodyOf } from "./transports.js"
 
@@ -78,9 +78,23 @@ export const parseContentLength = (headers: { readonly [name: string]: string | 
 const isShorterThanDeclared = (response: HttpClientResponse.HttpClientResponse, { bytes, end }: ReadResult): boolean =>
   end === "complete" && response.request.method !== "HEAD" && bytes.length < (parseContentLength(response.headers) ?? 0)
 
+/** Decodes a body that the transport has not decoded. A damaged body is `truncated`. */
+const decompress = (
+  response: HttpClientResponse.HttpClientResponse,
+  encoded: ReadResult,
+  maxBytes: number
+): Effect.Effect<ReadResult> => {
+  const format = compressionOf(response, encoded.bytes)
+  if (format === undefined) return Effect.succeed(encoded)
+  const decoded = new Blob([Uint8Array.from(encoded.bytes)]).stream().pipeThrough(new DecompressionStream(format))
+  return Effect.map(readTransportBody(decoded, maxBytes), ({ bytes, end }) => ({
+    bytes,
+    end: encoded.end === "complete" ? end : encoded.end
+  }))
+}
+
 /**
- * Reads the body. Never fails. Reads it as a stream only if the transport is unknown, or if the transport leaves the
- * body in its content encoding.
+ * Reads and decodes the body. Never fails. Reads a `Stream` only if the transport is unknown.
  *
  * @internal
  */
@@ -88,8 +102,11 @@ export const readBody = (
   response: HttpClientResponse.HttpClientResponse,
   maxBytes: number
 ): Effect.Effect<ReadResult> => {
-  const body = isEncoded(response.headers) && !isDecodedByTransport(response) ? undefined : transportBodyOf(response)
-  const read = body === undefined ? readStream(response, maxBytes) : readTransportBody(body, maxBytes)
+  const body = transportBodyOf(response)
+  const read =
+    body === undefined
+      ? readStream(response, maxBytes)
+      : Effect.flatMap(readTransportBody(body, maxBytes), (encoded) => decompress(response, encoded, maxBytes))
   return Effect.map(read, (result) =>
     lacksAnnouncedBytes(response, result) || isShorterThanDeclared(response, result)
       ? { ...result, end: "truncated" }
