@@ -38,7 +38,7 @@ export const calls: Group = {
   nodeFlags: [...allocationFlags, ...builtInFetchFlags],
   measure: (rounds) =>
     withServer(async (url) =>
-      measureLoads(await loadsAt64(url, { calls: 256, samples: 1, metrics: ["allocated"] }), rounds)
+      measureLoads(await loadsAt64(url, { calls: 128, samples: 1, metrics: ["allocated"] }), rounds)
     ),
   ratios
 }
