@@ -12,6 +12,7 @@ import { readFile, writeFile } from "node:fs/promises"
 import { cpus } from "node:os"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import { Effect } from "effect"
 import { type Figure, type Group, type Ratio, ratiosOf } from "./compare/figure.js"
 import { groups } from "./compare/groups.js"
 
@@ -60,29 +61,36 @@ const printGroup = (figures: ReadonlyArray<Figure>, ratios: ReadonlyArray<Ratio>
 
 const keyOf = ({ contestant, peer, row }: Ratio): string => `${row} | ${contestant} / ${peer}`
 
-/** Returns the ratios that have grown beyond the margin. */
+/** Returns the saved ratios of allocated memory that have grown by more than a fifth or were not measured. */
 const findRegressions = (
   ratios: ReadonlyArray<Ratio>,
   saved: { readonly [key: string]: number }
-): ReadonlyArray<string> =>
-  ratios.flatMap((each) => {
-    const before = saved[keyOf(each)]
-    return before !== undefined && each.row.includes("allocated") && each.ratio > before * 1.2
-      ? [`${keyOf(each)}: ${before.toFixed(2)} before, ${each.ratio.toFixed(2)} now`]
-      : []
+): ReadonlyArray<string> => {
+  const measured = new Map(ratios.map((each) => [keyOf(each), each.ratio]))
+  return Object.entries(saved).flatMap(([key, before]) => {
+    if (!key.includes("allocated")) return []
+    const now = measured.get(key)
+    if (now === undefined) return [`${key}: not measured`]
+    return now > before * 1.2 ? [`${key}: ${before.toFixed(2)} before, ${now.toFixed(2)} now`] : []
   })
+}
 
 const main = async (): Promise<void> => {
   print(
     `Node.js ${process.version}, ${cpus().length} cores, ${cpus()[0]?.model ?? "unknown"}; median of ${rounds} rounds`
   )
-  const all: Array<Ratio> = []
-  for (const group of groups.filter(({ name }) => options.group.includes(name))) {
-    const figures = await measureInChild(group)
-    const ratios = ratiosOf(figures, group.ratios)
-    printGroup(figures, ratios)
-    all.push(...ratios)
-  }
+  const selected = groups.filter(({ name }) => options.group.includes(name))
+  const measured = Effect.forEach(selected, (group) =>
+    Effect.map(
+      Effect.promise(() => measureInChild(group)),
+      (figures) => {
+        const ratios = ratiosOf(figures, group.ratios)
+        printGroup(figures, ratios)
+        return ratios
+      }
+    )
+  )
+  const all = (await Effect.runPromise(measured)).flat()
   if (options.save !== undefined) {
     const saved = Object.fromEntries(all.map((each) => [keyOf(each), Number(each.ratio.toFixed(3))]))
     await writeFile(options.save, `${JSON.stringify(saved, null, 2)}\n`)

@@ -55,7 +55,7 @@ describe("Simulator execution status", () => {
   )
 
   test(
-    "changes to AWAITING_WEBHOOK after half of a video's duration",
+    "changes to AWAITING_WEBHOOK after half of the run time of a video execution",
     {},
     Effect.gen(function* () {
       const id = idOf(yield* createExecution({ model: "seedance-video", input: { prompt: "waves" } }))

@@ -17,7 +17,7 @@ import { CurrentAttemptInterceptor, noInterceptor } from "./attemptInterceptor.j
 import { makePermitRequest } from "./makePermitRequest.js"
 import type { RequestSender } from "./requestSender.js"
 
-/** @internal Runs an operation with one call inside a span. */
+/** @internal Runs an operation inside a span. The operation makes one API call, apart from retries. */
 export const runOperation = <A>(sender: RequestSender, call: Call<A>): Effect.Effect<A, RequestFailure> =>
   Effect.suspend(() => {
     const stats: telemetry.CallStats = { attempts: 0, executionId: call.executionId, fileId: call.fileId }
