@@ -42,6 +42,18 @@ const value = FastCheck.oneof(
   FastCheck.jsonValue()
 )
 
+describe("decode.StoredCompleted", () => {
+  it("keeps a field of the metadata whose name is __proto__", () => {
+    const metadata = JSON.parse('{"__proto__":{"tenant":"a"},"tenant":"b"}')
+    const execution = decode.execution({ id: "exec_1", status: "COMPLETED", metadata })
+    if (execution === undefined) throw new Error("the execution has an id")
+    const stored = Schema.encodeSync(decode.StoredCompleted)(decode.toCompleted(execution))
+    const restored = Schema.decodeUnknownSync(decode.StoredCompleted)(JSON.parse(JSON.stringify(stored)))
+    assert.strictEqual(JSON.stringify(restored.metadata), '{"__proto__":{"tenant":"a"},"tenant":"b"}')
+    assert.strictEqual(Object.getPrototypeOf(restored.metadata), Object.prototype)
+  })
+})
+
 describe("decode.execution", () => {
   it("returns the same fields as the schema of Execution", () => {
     const decodeWithSchema = Schema.decodeUnknownOption(Execution.Execution)

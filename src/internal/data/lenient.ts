@@ -29,12 +29,19 @@ export const DurationMillis = Schema.compose(
   Schema.DurationFromMillis
 )
 
-/** @internal Schema of an object with any fields. */
-export const Attributes = Schema.Record({ key: Schema.String, value: Schema.Unknown })
-
 /** @internal Tests whether a value is an object other than an array. */
 export const isRecord = (u: unknown): u is { readonly [key: string]: unknown } =>
   typeof u === "object" && u !== null && !Array.isArray(u)
+
+/**
+ * Schema of an object with any fields. `Schema.Record` copies an object by assignment, which would drop a field named
+ * `__proto__` or replace the prototype of the copy. This schema returns the object itself.
+ *
+ * @internal
+ */
+export const Attributes: Schema.Schema<{ readonly [key: string]: unknown }> = Schema.declare(isRecord, {
+  jsonSchema: { type: "object" }
+})
 
 /** @internal Returns the value if it is a string. Otherwise, returns `undefined`. */
 export const readString = (u: unknown): string | undefined => (typeof u === "string" ? u : undefined)
