@@ -22,12 +22,7 @@ import { tooLarge } from "./internal/webhooks/signatureCheck.js"
 import { readSecrets, verify, type VerifyOptions } from "./internal/webhooks/verify.js"
 
 export { layerDedup, layerDedupMemory } from "./internal/webhooks/dedupLayer.js"
-export {
-  Dedup,
-  type DedupOptions,
-  type DedupService,
-  type StoredDedupOptions
-} from "./internal/webhooks/dedupService.js"
+export { Dedup, type DedupService, type StoredDedupOptions } from "./internal/webhooks/dedupService.js"
 export { type Delivery, RejectionReason, WebhookRejected } from "./internal/webhooks/delivery.js"
 export { Event, EventId } from "./internal/webhooks/event.js"
 export { EventType } from "./internal/webhooks/eventType.js"

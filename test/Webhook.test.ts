@@ -547,7 +547,7 @@ describe("Webhook", () => {
 
   for (const [name, make] of [
     ["Webhook.Dedup: ttl", () => Webhook.layerDedup({ ttl: -1 })],
-    ["Webhook.Dedup: ttl", () => Webhook.layerDedupMemory(JSON.parse('{"ttl":"1day"}'))],
+    ["Webhook.Dedup: ttl", () => Webhook.layerDedup(JSON.parse('{"ttl":"1day"}'))],
     [
       "Webhook.handler: maxBodySize",
       () => Webhook.handler({ secrets: secret, onEvent: () => Effect.void, maxBodySize: 0 })

@@ -198,7 +198,7 @@ const timers: ReadonlyArray<Timer> = [
       )
       yield* Effect.repeatN(Effect.zipRight(handle, Effect.sleep("30 minutes")), 59)
       return handled
-    }).pipe(Effect.provide(Webhook.layerDedupMemory()), Effect.orDie),
+    }).pipe(Effect.provide(Webhook.layerDedupMemory), Effect.orDie),
     expected: [0, 86_400_000]
   },
   {

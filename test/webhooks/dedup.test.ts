@@ -38,9 +38,24 @@ const eventually = (isTrue: () => boolean) =>
 /** Handles an event. Returns `true` if this call handled the event. */
 const handle = (dedup: Webhook.DedupService, text: string) => dedup.handleOnce(id(text), Effect.void)
 
+/** Asserts that an event is handled again only after `millis`. */
+const assertRetention = (millis: number) => (dedup: Webhook.DedupService) =>
+  Effect.gen(function* () {
+    yield* TestClock.setTime(start)
+    assert.isTrue(yield* handle(dedup, "a"))
+    yield* TestClock.setTime(start + millis - 1)
+    assert.isTrue(yield* handle(dedup, "b"))
+    assert.isFalse(yield* handle(dedup, "a"))
+    yield* TestClock.setTime(start + millis)
+    assert.isTrue(yield* handle(dedup, "a"))
+    assert.isFalse(yield* handle(dedup, "b"))
+    yield* TestClock.setTime(start + 2 * millis - 1)
+    assert.isFalse(yield* handle(dedup, "a"))
+  })
+
 const layers = {
-  layerDedupMemory: (options?: Webhook.DedupOptions) => Webhook.layerDedupMemory(options),
-  layerDedup: (options?: Webhook.DedupOptions) => dedupOver(new Map(), options)
+  layerDedupMemory: () => Webhook.layerDedupMemory,
+  layerDedup: () => dedupOver(new Map())
 }
 
 for (const [name, layer] of Object.entries(layers)) {
@@ -142,46 +157,7 @@ for (const [name, layer] of Object.entries(layers)) {
       )
     )
 
-    it.effect("keeps a handled event for at least 24 hours", () =>
-      Effect.gen(function* () {
-        for (const [ttl, millis] of [
-          [undefined, day],
-          ["1 hour", day],
-          ["0 millis", day],
-          ["3 days", 3 * day]
-        ] as const) {
-          yield* withDedup(layer(ttl === undefined ? {} : { ttl }), (dedup) =>
-            Effect.gen(function* () {
-              yield* TestClock.setTime(start)
-              assert.isTrue(yield* handle(dedup, "a"))
-              yield* TestClock.setTime(start + millis - 1)
-              assert.isTrue(yield* handle(dedup, "b"))
-              assert.isFalse(yield* handle(dedup, "a"))
-              yield* TestClock.setTime(start + millis)
-              assert.isTrue(yield* handle(dedup, "a"))
-              assert.isFalse(yield* handle(dedup, "b"))
-              yield* TestClock.setTime(start + 2 * millis - 1)
-              assert.isFalse(yield* handle(dedup, "a"))
-            })
-          )
-        }
-      })
-    )
-
-    it.effect("records an event permanently if the ttl is infinite", () =>
-      withDedup(layer({ ttl: Infinity }), (dedup) =>
-        Effect.gen(function* () {
-          yield* TestClock.setTime(start)
-          assert.isTrue(yield* handle(dedup, "a"))
-          yield* TestClock.setTime(start - 10 * day)
-          assert.isFalse(yield* handle(dedup, "a"))
-          assert.isTrue(yield* handle(dedup, "b"))
-          yield* TestClock.setTime(start + 10_000 * day)
-          assert.isFalse(yield* handle(dedup, "a"))
-          assert.isFalse(yield* handle(dedup, "b"))
-        })
-      )
-    )
+    it.effect("keeps a handled event for 24 hours", () => withDedup(layer(), assertRetention(day)))
   })
 }
 
@@ -206,6 +182,31 @@ describe("InMemoryEvents", () => {
 })
 
 describe("Webhook.layerDedup with a store", () => {
+  for (const [ttl, millis] of [
+    ["1 hour", day],
+    ["0 millis", day],
+    ["3 days", 3 * day]
+  ] as const) {
+    it.effect(`keeps a handled event for ${millis / day} days if the ttl is ${ttl}`, () =>
+      withDedup(dedupOver(new Map(), { ttl }), assertRetention(millis))
+    )
+  }
+
+  it.effect("records an event permanently if the ttl is infinite", () =>
+    withDedup(dedupOver(new Map(), { ttl: Infinity }), (dedup) =>
+      Effect.gen(function* () {
+        yield* TestClock.setTime(start)
+        assert.isTrue(yield* handle(dedup, "a"))
+        yield* TestClock.setTime(start - 10 * day)
+        assert.isFalse(yield* handle(dedup, "a"))
+        assert.isTrue(yield* handle(dedup, "b"))
+        yield* TestClock.setTime(start + 10_000 * day)
+        assert.isFalse(yield* handle(dedup, "a"))
+        assert.isFalse(yield* handle(dedup, "b"))
+      })
+    )
+  )
+
   it.effect("recognizes handled events after a restart", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(start)
@@ -581,7 +582,7 @@ it("Dedup.handleOnce preserves the error and requirement types of the handler", 
   expectTypeOf(handleEvent).returns.toEqualTypeOf<
     Effect.Effect<boolean, Failed | PlatformError, FileSystem.FileSystem>
   >()
-  expectTypeOf(Webhook.layerDedupMemory).returns.toEqualTypeOf<Layer.Layer<Webhook.Dedup>>()
+  expectTypeOf(Webhook.layerDedupMemory).toEqualTypeOf<Layer.Layer<Webhook.Dedup>>()
   expectTypeOf(Webhook.layerDedup).returns.toEqualTypeOf<
     Layer.Layer<Webhook.Dedup, never, KeyValueStore.KeyValueStore>
   >()

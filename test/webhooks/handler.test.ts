@@ -449,7 +449,7 @@ describe("Webhook.handler", () => {
       const delivery = yield* signDelivery(eventPayload("evt_1"))
       for (const _ of [1, 2]) yield* postDelivery((yield* serve({ onEvent })).url, delivery)
       assert.lengthOf(ids, 2)
-      const dedup = yield* Layer.build(Webhook.layerDedupMemory())
+      const dedup = yield* Layer.build(Webhook.layerDedupMemory)
       for (const _ of [1, 2])
         yield* postDelivery((yield* Effect.provide(serve({ onEvent, dedup: Webhook.Dedup }), dedup)).url, delivery)
       assert.lengthOf(ids, 3)

@@ -11,21 +11,20 @@ import { checksOf, orThrow } from "../errors/optionChecks.js"
 import * as dedup from "./dedup.js"
 import * as dedupKeyValueStore from "./dedupKeyValueStore.js"
 import { InMemoryEvents } from "./dedupMemory.js"
-import { Dedup, type DedupOptions, type DedupService, type StoredDedupOptions } from "./dedupService.js"
+import { Dedup, type DedupService, type StoredDedupOptions } from "./dedupService.js"
 
 /** Minimum retention of an event, because the API repeats a delivery for up to 24 hours. */
 const minTtlMillis = Duration.toMillis("24 hours")
 
-const ttlMillisOf = (options: DedupOptions): number =>
+const ttlMillisOf = (options: StoredDedupOptions): number =>
   Math.max(minTtlMillis, orThrow(checksOf("Webhook.Dedup").duration("ttl", options.ttl ?? "24 hours", "zero")))
 
 /** @internal */
-export const makeInMemory = (options: DedupOptions = {}): DedupService =>
-  dedup.make(new InMemoryEvents(ttlMillisOf(options)))
+export const makeInMemory = (): DedupService => dedup.make(new InMemoryEvents(minTtlMillis))
 
 /**
- * Records handled events in the memory of the process. Uses about 250 bytes for each recorded event. Handles a repeated
- * event again after a restart. Default `ttl`: 24 hours. Throws if `ttl` is not a duration.
+ * Records handled events in the memory of the process for 24 hours. Uses about 250 bytes for each recorded event. After
+ * a restart, handles a repeated event again.
  *
  * @example
  * ```ts
@@ -36,16 +35,13 @@ export const makeInMemory = (options: DedupOptions = {}): DedupService =>
  *   secrets: Redacted.make("whsec_…"),
  *   dedup: Webhook.Dedup,
  *   onEvent: (event) => Effect.log(event.type)
- * }).pipe(Effect.provide(Webhook.layerDedupMemory({ ttl: "2 days" })))
+ * }).pipe(Effect.provide(Webhook.layerDedupMemory))
  * ```
  *
  * @since 0.1.0
  * @category layers
  */
-export const layerDedupMemory = (options: DedupOptions = {}): Layer.Layer<Dedup> => {
-  const ttlMillis = ttlMillisOf(options)
-  return Layer.sync(Dedup, () => dedup.make(new InMemoryEvents(ttlMillis)))
-}
+export const layerDedupMemory: Layer.Layer<Dedup> = Layer.sync(Dedup, makeInMemory)
 
 /**
  * Records handled events in a `KeyValueStore`. The record survives restarts and crashes. Writes two small values for

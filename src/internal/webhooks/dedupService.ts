@@ -74,26 +74,17 @@ export interface DedupService {
 export class Dedup extends Context.Tag("effect-modelroute/Webhook/Dedup")<Dedup, DedupService>() {}
 
 /**
- * Options of `Webhook.layerDedupMemory`.
- *
- * @since 0.1.0
- * @category models
- */
-export interface DedupOptions {
-  /**
-   * Minimum retention of a handled event. Default: 24 hours. A shorter value is raised to 24 hours, because the API
-   * repeats a delivery for up to 24 hours.
-   */
-  readonly ttl?: Duration.DurationInput | undefined
-}
-
-/**
  * Options of `Webhook.layerDedup`.
  *
  * @since 0.1.0
  * @category models
  */
-export interface StoredDedupOptions extends DedupOptions {
+export interface StoredDedupOptions {
+  /**
+   * Minimum retention of a handled event. Default: 24 hours. A shorter value is raised to 24 hours, because the API
+   * repeats a delivery for up to 24 hours.
+   */
+  readonly ttl?: Duration.DurationInput | undefined
   /** Prefix of every key in the store. Default: `modelroute-webhook-`. */
   readonly prefix?: string | undefined
 }
