@@ -8,14 +8,12 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
 /** @internal Returns the schema of a field that is absent if it cannot be decoded. */
-export const lenient = <A, I>(schema: Schema.Schema<A, I>) => {
-  const decode = Schema.decodeUnknownOption(schema)
-  const encode = Schema.encodeSync(schema)
-  return Schema.optionalToOptional(Schema.Unknown, Schema.typeSchema(schema), {
-    decode: Option.flatMap((wire) => (wire === null ? Option.none() : decode(wire))),
-    encode: Option.map((value): unknown => encode(value))
+export const lenient = <A, I>(schema: Schema.Schema<A, I>) =>
+  Schema.optionalToOptional(Schema.Unknown, Schema.typeSchema(schema), {
+    // The parsers are compiled at the first use, so that the import of a module does not compile them.
+    decode: Option.flatMap((wire) => (wire === null ? Option.none() : Schema.decodeUnknownOption(schema)(wire))),
+    encode: Option.map((value): unknown => Schema.encodeSync(schema)(value))
   })
-}
 
 /** The maximum duration, ten years. */
 const maxDurationMillis = 315_576_000_000
