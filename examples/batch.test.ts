@@ -106,8 +106,8 @@ describe.runIf(isFull)("Batch example", { concurrent: true, timeout: 120_000 }, 
     Effect.gen(function* () {
       const { assertComplete, report, simulator, start } = yield* setup(prompts(3), {
         faults: [
-          Fault.ends({ status: "FAILED", code: "GENERATION_TIMEOUT" }),
-          Fault.on("files.download", Fault.envelope("FILE_NOT_FOUND"))
+          Fault.executionOutcome({ status: "FAILED", code: "GENERATION_TIMEOUT" }),
+          Fault.on("files.download", Fault.apiError("FILE_NOT_FOUND"))
         ]
       })
       const { code, output } = yield* (yield* start()).ended

@@ -134,27 +134,31 @@ const main = Effect.gen(function* () {
   yield* Console.log("Several tags")
   yield* show(
     "a wrong parameter",
-    { faults: [Fault.envelope("INPUT_VALIDATION_ERROR", { details: [noPrompt] })] },
+    { faults: [Fault.apiError("INPUT_VALIDATION_ERROR", { details: [noPrompt] })] },
     severalTags
   )
   yield* show(
     "the filter rejects the prompt",
-    { faults: [Fault.ends({ status: "FAILED", code: "CONTENT_MODERATION_REJECTED" })] },
+    { faults: [Fault.executionOutcome({ status: "FAILED", code: "CONTENT_MODERATION_REJECTED" })] },
     severalTags
   )
-  yield* show("a reset in 10 minutes", { faults: [Fault.rateLimited({ resetIn: "10 minutes" })] }, severalTags)
-  yield* show("the network is down", { faults: Fault.times(3, Fault.dropBefore) }, severalTags)
+  yield* show(
+    "a reset in 10 minutes",
+    { faults: [Fault.apiError("RATE_LIMITED", { resetIn: "10 minutes" })] },
+    severalTags
+  )
+  yield* show("the network is down", { faults: [Fault.times(3, Fault.dropBefore)] }, severalTags)
   yield* show("success", {}, severalTags)
 
   yield* Console.log("Every code")
   yield* Effect.forEach(Record.keys(ModelRouteError.codes), (code) =>
-    show(code, { faults: [Fault.envelope(code)] }, everyCode)
+    show(code, { faults: [Fault.apiError(code)] }, everyCode)
   )
 
   yield* Console.log("Continue after an error")
-  yield* show("all three responses are lost", { faults: Fault.times(3, Fault.dropAfter) }, continueByKey)
+  yield* show("all three responses are lost", { faults: [Fault.times(3, Fault.dropAfter)] }, continueByKey)
   yield* show("the wait is too short", {}, continueById)
-  yield* show("the generation fails", { faults: [Fault.ends({ status: "FAILED" })] }, submitAgain)
+  yield* show("the generation fails", { faults: [Fault.executionOutcome({ status: "FAILED" })] }, submitAgain)
 })
 
 NodeRuntime.runMain(main)

@@ -123,7 +123,7 @@ describe("Images.render", () => {
         Array.map(yield* requestTimes, ([, at]) => at),
         [0, 1000, 3000, 7000]
       )
-    }).pipe(Effect.provide(backend({ faults: Fault.times(4, Fault.envelope("MODEL_OVERLOADED")) })))
+    }).pipe(Effect.provide(backend({ faults: [Fault.times(4, Fault.apiError("MODEL_OVERLOADED"))] })))
   )
 
   it.effect("dies if the API key is invalid", () =>

@@ -46,7 +46,7 @@ const show = (
   title: string,
   retry: RetryPolicy.RetryPolicy,
   effect: Effect.Effect<unknown, ModelRouteError.ModelRouteError, ModelRouteClient.ModelRouteClient> = create,
-  faults: ReadonlyArray<Simulator.Fault.Fault> = Fault.times(100, Fault.envelope("MODEL_OVERLOADED"))
+  faults: ReadonlyArray<Simulator.Fault.Fault> = [Fault.times(Infinity, Fault.apiError("MODEL_OVERLOADED"))]
 ) =>
   Effect.gen(function* () {
     const simulator = yield* Simulator.Simulator
@@ -72,8 +72,8 @@ const main = Effect.gen(function* () {
   yield* show("andThen: quick, then slow", quickThenSlow)
   yield* show("withPolicy(none) for one effect", persistent, create.pipe(RetryPolicy.withPolicy(RetryPolicy.none)))
   yield* show("make: a reset, then a fault", persistent, create, [
-    Fault.rateLimited({ resetIn: "1 second" }),
-    Fault.envelope("MODEL_OVERLOADED")
+    Fault.apiError("RATE_LIMITED", { resetIn: "1 second" }),
+    Fault.apiError("MODEL_OVERLOADED")
   ])
 })
 

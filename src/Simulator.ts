@@ -12,6 +12,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import { adjustUntilDone, type AdjustOptions } from "./internal/simulator/adjustUntilDone.js"
 import type { ApiKeyRecord } from "./internal/simulator/apiKeys/apiKeyRecord.js"
 import type { Balance } from "./internal/simulator/executions/account.js"
 import type { Ledger, LedgerEntry } from "./internal/simulator/executions/ledger.js"
@@ -30,6 +31,7 @@ import type { EndpointShape } from "./internal/simulator/webhooks/endpointView.j
 import type { PayloadShape } from "./internal/simulator/webhooks/event.js"
 
 export {
+  adjustUntilDone,
   /**
    * The faults that the simulator can inject into single requests.
    *
@@ -40,6 +42,7 @@ export {
   models
 }
 export type {
+  AdjustOptions,
   ApiKeyRecord,
   Balance,
   DeliveryAttempt,

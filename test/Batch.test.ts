@@ -111,9 +111,9 @@ describe("Batch.run", () => {
   it.effect("continues with the other items after an item fails", () =>
     Effect.gen(function* () {
       const faults = [
-        Fault.on("executions.create", Fault.envelope("CONTENT_MODERATION_REJECTED")),
-        Fault.ends({ status: "FAILED", code: "GENERATION_FAILED" }),
-        Fault.ends({ status: "CANCELLED" })
+        Fault.on("executions.create", Fault.apiError("CONTENT_MODERATION_REJECTED")),
+        Fault.executionOutcome({ status: "FAILED", code: "GENERATION_FAILED" }),
+        Fault.executionOutcome({ status: "CANCELLED" })
       ]
       const outcomes = yield* runBatchTest(collect(Batch.run(range(6), { ...batchOptions, concurrency: 1 })), {
         simulator: { faults }
@@ -135,9 +135,9 @@ describe("Batch.run", () => {
   it.effect("marks a failure as not final if a later run can succeed", () =>
     Effect.gen(function* () {
       const faults = [
-        ...Array.replicate(Fault.on("executions.create", Fault.envelope("MODEL_OVERLOADED")), 4),
-        Fault.on("executions.create", Fault.envelope("INTERNAL_ERROR")),
-        ...Array.replicate(Fault.on("executions.create", Fault.envelope("FILE_NOT_FOUND", { retryable: true })), 4)
+        Fault.times(4, Fault.on("executions.create", Fault.apiError("MODEL_OVERLOADED"))),
+        Fault.on("executions.create", Fault.apiError("INTERNAL_ERROR")),
+        Fault.times(4, Fault.on("executions.create", Fault.apiError("FILE_NOT_FOUND", { retryable: true })))
       ]
       const failures = yield* runBatchTest(
         Effect.gen(function* () {
@@ -268,7 +268,11 @@ describe("Batch.run", () => {
             const runOnce = collect(Batch.run([1, 2, 1, 1], { ...batchOptions, concurrency, resubmit: () => true }))
             return { first: yield* runOnce, second: yield* runOnce, executions: (yield* readLedger).executions }
           }),
-          { simulator: { faults: [Fault.ends({ status: "FAILED" }), Fault.ends({ status: "FAILED" })] } }
+          {
+            simulator: {
+              faults: [Fault.executionOutcome({ status: "FAILED" }), Fault.executionOutcome({ status: "FAILED" })]
+            }
+          }
         )
         assert.deepStrictEqual(countTags(first), { "Failed permanently": 4 })
         assert.deepStrictEqual(countTags(second), { Succeeded: 4 })
@@ -284,7 +288,7 @@ describe("Batch.run", () => {
           8,
           Fault.on(
             ({ operation, path }) => operation === "executions.get" && path === (first ??= path),
-            Fault.envelope("NOT_FOUND", { status: 404 })
+            Fault.apiError("NOT_FOUND", { status: 404 })
           )
         )
         const { executions, outcomes } = yield* runBatchTest(
@@ -294,7 +298,7 @@ describe("Batch.run", () => {
             )
             return { outcomes, executions: (yield* readLedger).executions }
           }),
-          { simulator: { faults: unknown } }
+          { simulator: { faults: [unknown] } }
         )
         assert.deepStrictEqual(countTags(outcomes), { Failed: 1, Succeeded: 3 })
         assert.strictEqual(executions.length, 3)
@@ -392,7 +396,7 @@ describe("Batch.run", () => {
           })
           return { runs: [first, second, yield* runOnce()], executions: (yield* readLedger).executions.length }
         }),
-        { simulator: { faults: [Fault.ends({ status: "FAILED", code: "GENERATION_FAILED" })] } }
+        { simulator: { faults: [Fault.executionOutcome({ status: "FAILED", code: "GENERATION_FAILED" })] } }
       )
       assert.deepStrictEqual(runs, [
         ["GenerationFailed", "Succeeded"],
@@ -595,7 +599,10 @@ describe("Batch.Progress", () => {
         }),
         {
           simulator: {
-            faults: [Fault.ends({ status: "FAILED" }), Fault.on("executions.create", Fault.envelope("FILE_NOT_FOUND"))]
+            faults: [
+              Fault.executionOutcome({ status: "FAILED" }),
+              Fault.on("executions.create", Fault.apiError("FILE_NOT_FOUND"))
+            ]
           }
         }
       )

@@ -266,7 +266,7 @@ describe("attempt timeout", () => {
         assert.include(error.message, "the timeout of one attempt is 30 s")
         assert.deepStrictEqual(yield* arrivalTimes(), [0, 31_000, 63_000, 97_000])
       })
-    ).pipe(Effect.provide(layer({ simulator: { faults: Fault.times(4, Fault.hang()) } })))
+    ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.times(4, Fault.hang())] } })))
   )
 
   it.effect("is configurable with attemptTimeout", () =>
@@ -323,7 +323,7 @@ describe("interruption of a client method", () => {
 
   for (const [what, millis, faults, use, at] of [
     ["a wait between attempts", 500, [Fault.dropBefore], create, [0]],
-    ["a wait for the rate limit", 5000, [Fault.rateLimited({ resetIn: "1 minute" })], create, [0]],
+    ["a wait for the rate limit", 5000, [Fault.apiError("RATE_LIMITED", { resetIn: "1 minute" })], create, [0]],
     ["a request", 5000, [Fault.hang("before")], create, [0]],
     ["a wait between polls", 3000, [], (client) => client.executions.run(image), [0, 2000]],
     ["a watch", 1000, [], (client) => Stream.runDrain(client.executions.watch(Execution.ExecutionId.make("x"))), []]

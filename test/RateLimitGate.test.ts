@@ -154,7 +154,7 @@ describe("RateLimitGate", () => {
           const client = yield* ModelRouteClient.ModelRouteClient
           const { inject } = yield* Simulator
           yield* Effect.forEach(times(9, client), create, { concurrency: 9, discard: true })
-          yield* inject(Fault.envelope("MODEL_OVERLOADED"), Fault.rateLimited({ resetIn: "9 seconds" }))
+          yield* inject(Fault.apiError("MODEL_OVERLOADED"), Fault.apiError("RATE_LIMITED", { resetIn: "9 seconds" }))
           const completed = yield* client.executions.run(image)
           const { inFlight, waiting } = yield* client.rateLimit
           return { inFlight, waiting, files: completed.fileIds.length }
@@ -240,7 +240,7 @@ describe("RateLimitGate", () => {
     ).pipe(
       Effect.provide(
         layer({
-          simulator: { faults: [Fault.envelope("RATE_LIMITED", { status: 503, headers: { "retry-after": "5" } })] }
+          simulator: { faults: [Fault.apiError("RATE_LIMITED", { status: 503, headers: { "retry-after": "5" } })] }
         })
       )
     )
@@ -260,7 +260,7 @@ describe("RateLimitGate", () => {
         yield* Fiber.join(others)
         assert.deepStrictEqual(yield* arrivalTimes(), [0, 7001, 7001, 7001, 7001])
       })
-    ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.rateLimited({ resetIn: "7 seconds" })] } })))
+    ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.apiError("RATE_LIMITED", { resetIn: "7 seconds" })] } })))
   )
 })
 
@@ -344,7 +344,7 @@ describe("RateLimitGate queue", () => {
         yield* Effect.forEach(times(3, client), create)
         const waiting = yield* Effect.forEach(times(2, Effect.exit(create(client))), Effect.fork)
         yield* TestClock.adjust("9 seconds")
-        yield* inject(Fault.rateLimited({ resetIn: "5 minutes" }))
+        yield* inject(Fault.apiError("RATE_LIMITED", { resetIn: "5 minutes" }))
         yield* TestClock.adjust("1 seconds")
         const exits = yield* Effect.forEach(waiting, Fiber.join)
         assert.deepStrictEqual(
@@ -444,7 +444,7 @@ describe("RateLimitGate queue", () => {
         })
         const before = yield* counts
         const { inject } = yield* Simulator
-        yield* inject(Fault.delay("1 second", "before"), Fault.rateLimited({ resetIn: "10 seconds" }))
+        yield* inject(Fault.delay("1 second", "before"), Fault.apiError("RATE_LIMITED", { resetIn: "10 seconds" }))
         const fibers = yield* Effect.forEach(times(3, client), (one) => Effect.fork(create(one)))
         yield* TestClock.adjust(0)
         const during = yield* counts
@@ -483,7 +483,7 @@ describe("retry with a RateLimitGate", () => {
 
   it.effect("uses one step of the schedule for each 429 response", () =>
     Effect.gen(function* () {
-      const limited = Fault.rateLimited({ resetIn: "4 seconds" })
+      const limited = Fault.apiError("RATE_LIMITED", { resetIn: "4 seconds" })
       assert.deepStrictEqual(yield* sent(Schedule.recurs(1), [limited]), { ended: "ok", at: [0, 4000] })
       assert.deepStrictEqual(yield* sent(Schedule.recurs(2), [limited, limited]), { ended: "ok", at: [0, 4000, 8000] })
       assert.deepStrictEqual(yield* sent(Schedule.recurs(1), [limited, limited]), {
@@ -509,7 +509,7 @@ describe("retry with a RateLimitGate", () => {
           simulator: {
             rateLimit: { limit: 3, window: "10 seconds" },
             date: false,
-            faults: [Fault.envelope("MODEL_OVERLOADED")]
+            faults: [Fault.apiError("MODEL_OVERLOADED")]
           }
         })
       )
@@ -589,7 +589,7 @@ describe("polls with a RateLimitGate", () => {
         yield* TestClock.adjust(0)
         // The second wait polls instead of the first wait. The third wait uses the same response.
         assert.deepStrictEqual(yield* pollTimes, [2, 3])
-        yield* inject(Fault.envelope("UNAUTHORIZED"))
+        yield* inject(Fault.apiError("UNAUTHORIZED"))
         yield* TestClock.adjust("3 seconds")
         yield* TestClock.adjust(0)
         // One wait fails, and the other wait continues to poll.
@@ -639,7 +639,7 @@ describe("polls with a RateLimitGate", () => {
         assert.deepStrictEqual(yield* pollTimes, [20])
         // The client repeats a poll with a 429 response after the reset.
         const { id } = yield* executions.create(image)
-        yield* inject(Fault.on("executions.get", Fault.rateLimited({ resetIn: "25 seconds" })))
+        yield* inject(Fault.on("executions.get", Fault.apiError("RATE_LIMITED", { resetIn: "25 seconds" })))
         assert.strictEqual(valueOf(yield* runToEnd(executions.await(id))).status, "COMPLETED")
         // Few requests remain, so the client polls after 4 s instead of 2 s.
         assert.deepStrictEqual(yield* pollTimes, [20, 24, 49])

@@ -18,7 +18,7 @@ import { failureOf, valueOf } from "./utils/exit.js"
 import { makeFakeClient } from "./utils/fake.js"
 import { arrivalTimes, httpDate, image, layer, runToEnd, start, withClient } from "./utils/harness.js"
 
-const overloaded = Fault.envelope("MODEL_OVERLOADED")
+const overloaded = Fault.apiError("MODEL_OVERLOADED")
 
 /** Sends a create request. Returns the time of each attempt and the exit. */
 const runCreate = (
@@ -40,7 +40,7 @@ const gaps = (instants: ReadonlyArray<number>): ReadonlyArray<number> =>
 describe("RetryPolicy.backoff", () => {
   it.effect("retries ModelOverloaded after 1, 3 and 7 s by default", () =>
     Effect.gen(function* () {
-      const { exit, instants } = yield* runCreate(Fault.times(9, overloaded))
+      const { exit, instants } = yield* runCreate([Fault.times(9, overloaded)])
       assert.deepStrictEqual(instants, [0, 1000, 3000, 7000])
       const error = failureOf(exit)
       assert.strictEqual(error._tag, "ModelOverloaded")
@@ -52,7 +52,7 @@ describe("RetryPolicy.backoff", () => {
   it.effect("doubles the delay up to the cap of 30 s", () =>
     Effect.gen(function* () {
       const retry = RetryPolicy.make({ backoff: { times: 8 } })
-      const { instants } = yield* runCreate(Fault.times(20, overloaded), { retry })
+      const { instants } = yield* runCreate([Fault.times(20, overloaded)], { retry })
       assert.deepStrictEqual(gaps(instants), [1, 2, 4, 8, 16, 30, 30, 30])
     })
   )
@@ -84,7 +84,7 @@ describe("RetryPolicy.backoff", () => {
   for (const [code, tag] of once) {
     it.effect(`does not retry ${code}`, () =>
       Effect.gen(function* () {
-        const { exit, instants } = yield* runCreate(Fault.times(3, Fault.envelope(code)))
+        const { exit, instants } = yield* runCreate([Fault.times(3, Fault.apiError(code))])
         assert.deepStrictEqual(instants, [0])
         assert.strictEqual(failureOf(exit)._tag, tag)
       })
@@ -93,9 +93,9 @@ describe("RetryPolicy.backoff", () => {
 
   it.effect("applies the retryable field of the response instead of the default for the code", () =>
     Effect.gen(function* () {
-      const yes = yield* runCreate([Fault.envelope("INTERNAL_ERROR", { retryable: true })])
+      const yes = yield* runCreate([Fault.apiError("INTERNAL_ERROR", { retryable: true })])
       assert.deepStrictEqual(yes.instants, [0, 1000])
-      const no = yield* runCreate([Fault.envelope("MODEL_OVERLOADED", { retryable: false })])
+      const no = yield* runCreate([Fault.apiError("MODEL_OVERLOADED", { retryable: false })])
       assert.deepStrictEqual(no.instants, [0])
     })
   )
@@ -103,7 +103,7 @@ describe("RetryPolicy.backoff", () => {
   it.effect("reduces the delay by jitter from the Random service", () =>
     Effect.gen(function* () {
       const instants = (jitter: "equal" | "full", random: number) =>
-        runCreate(Fault.times(9, overloaded), { retry: RetryPolicy.make({ backoff: { jitter } }) }).pipe(
+        runCreate([Fault.times(9, overloaded)], { retry: RetryPolicy.make({ backoff: { jitter } }) }).pipe(
           Effect.withRandom(Random.fixed([random])),
           Effect.map((result) => gaps(result.instants))
         )
@@ -114,7 +114,7 @@ describe("RetryPolicy.backoff", () => {
   )
 
   const withRetryAfter = (retryAfter: string, status = 503, code = "SERVICE_UNAVAILABLE") =>
-    Fault.envelope(code, { status, retryable: null, headers: { "retry-after": retryAfter } })
+    Fault.apiError(code, { status, retryable: null, headers: { "retry-after": retryAfter } })
 
   it.effect("waits for Retry-After up to the cap if Retry-After exceeds the delay", () =>
     Effect.gen(function* () {
@@ -171,7 +171,7 @@ describe("RetryPolicy.backoff", () => {
 })
 
 describe("Schedule as retry policy", () => {
-  const rejectedWith = (code: string, status = 400) => Fault.times(9, Fault.envelope(code, { status }))
+  const rejectedWith = (code: string, status = 400) => [Fault.times(9, Fault.apiError(code, { status }))]
   const schedules: ReadonlyArray<readonly [name: string, RetryPolicy.RetryPolicy]> = [
     ["exponential, 4 times", Schedule.exponential("1 second").pipe(Schedule.intersect(Schedule.recurs(4)))],
     ["standard or 2 times", Schedule.union(RetryPolicy.standard, Schedule.recurs(2))],
@@ -209,7 +209,9 @@ describe("Schedule as retry policy", () => {
     Effect.gen(function* () {
       const instants = (code: string, retryWhile: (error: ModelRouteError.ModelRouteError) => boolean) =>
         withClient((client) => Effect.zipRight(runToEnd(client.executions.create(image)), arrivalTimes())).pipe(
-          Effect.provide(layer({ simulator: { faults: Fault.times(9, Fault.envelope(code)) }, client: { retryWhile } }))
+          Effect.provide(
+            layer({ simulator: { faults: [Fault.times(9, Fault.apiError(code))] }, client: { retryWhile } })
+          )
         )
       const more = (error: ModelRouteError.ModelRouteError) => error.retryable || error._tag === "InternalError"
       assert.deepStrictEqual(yield* instants("INTERNAL_ERROR", more), [0, 1000, 3000, 7000])
@@ -267,7 +269,9 @@ describe("RetryPolicy.rateLimit", () => {
         return (yield* arrivalTimes()).map((at) => at - 700)
       })
     ).pipe(
-      Effect.provide(layer({ simulator: { ...simulator, faults: [Fault.rateLimited({ resetIn: "7300 millis" })] } }))
+      Effect.provide(
+        layer({ simulator: { ...simulator, faults: [Fault.apiError("RATE_LIMITED", { resetIn: "7300 millis" })] } })
+      )
     )
 
   it.effect("uses the local clock for the reset if the response has no Date header", () =>
@@ -296,7 +300,7 @@ describe("RetryPolicy.rateLimit", () => {
 
   it.effect("counts retries separately from RetryPolicy.backoff", () =>
     Effect.gen(function* () {
-      const limited = Fault.rateLimited({ resetIn: "5 seconds" })
+      const limited = Fault.apiError("RATE_LIMITED", { resetIn: "5 seconds" })
       const { instants } = yield* runCreate(
         [overloaded, limited, overloaded, limited, limited, overloaded, limited, limited, overloaded],
         { date: false }
@@ -307,9 +311,12 @@ describe("RetryPolicy.rateLimit", () => {
 
   it.effect("fails after 5 retries", () =>
     Effect.gen(function* () {
-      const { exit, instants } = yield* runCreate(Fault.times(9, Fault.rateLimited({ resetIn: "2 seconds" })), {
-        date: false
-      })
+      const { exit, instants } = yield* runCreate(
+        [Fault.times(9, Fault.apiError("RATE_LIMITED", { resetIn: "2 seconds" }))],
+        {
+          date: false
+        }
+      )
       assert.deepStrictEqual(gaps(instants), [2, 2, 2, 2, 2])
       assert.strictEqual(failureOf(exit).attempts, 6)
     })
@@ -362,7 +369,7 @@ describe("RetryPolicy.rateLimit", () => {
     it.effect(`doubles the delay from 1 s to 30 s if X-RateLimit-Reset is ${name}`, () =>
       Effect.gen(function* () {
         const retry = RetryPolicy.rateLimit({ times: 7 })
-        const { instants } = yield* runCreate(Fault.times(9, rateLimitWith(headers)), { retry })
+        const { instants } = yield* runCreate([Fault.times(9, rateLimitWith(headers))], { retry })
         assert.deepStrictEqual(gaps(instants), [1, 2, 4, 8, 16, 30, 30])
       })
     )
@@ -396,7 +403,7 @@ describe("RetryPolicy.rateLimit", () => {
         body: "<p>slow"
       })
       assert.deepStrictEqual((yield* runCreate([bare])).instants, [0, 4000])
-      const unknown = Fault.envelope("SLOW_DOWN", { status: 429, retryable: true, headers: { "retry-after": "6" } })
+      const unknown = Fault.apiError("SLOW_DOWN", { status: 429, retryable: true, headers: { "retry-after": "6" } })
       assert.deepStrictEqual((yield* runCreate([unknown])).instants, [0, 6000])
     })
   )
@@ -428,9 +435,9 @@ describe("RetryPolicy", () => {
   it.effect("composes with the combinators of Schedule", () =>
     Effect.gen(function* () {
       const retry = RetryPolicy.make({ backoff: { times: 8 } }).pipe(Schedule.intersect(Schedule.recurs(2)))
-      const { instants } = yield* runCreate(Fault.times(9, overloaded), { retry })
+      const { instants } = yield* runCreate([Fault.times(9, overloaded)], { retry })
       assert.deepStrictEqual(instants, [0, 1000, 3000])
-      const own = yield* runCreate(Fault.times(9, overloaded), {
+      const own = yield* runCreate([Fault.times(9, overloaded)], {
         retry: Schedule.spaced("5 seconds").pipe(Schedule.intersect(Schedule.recurs(2)))
       })
       assert.deepStrictEqual(own.instants, [0, 5000, 10_000])
@@ -457,7 +464,7 @@ describe("RetryPolicy", () => {
     withClient((client) =>
       Effect.gen(function* () {
         const { inject } = yield* Simulator
-        yield* inject(...Fault.times(2, overloaded))
+        yield* inject(Fault.times(2, overloaded))
         const exit = yield* Effect.exit(client.executions.create(image).pipe(RetryPolicy.withPolicy(RetryPolicy.none)))
         assert.strictEqual(failureOf(exit)._tag, "ModelOverloaded")
         yield* runToEnd(client.executions.create(image))

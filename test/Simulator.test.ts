@@ -12,14 +12,17 @@ const { Fault } = Simulator
 
 describe("Simulator.make", () => {
   it.effect("generates the same ids from the same seed", () => {
-    const ids = (seed: number, faults: Simulator.Options["faults"]) =>
+    const ids = (seed: number, faults: ReadonlyArray<Simulator.Fault.Fault>) =>
       Effect.gen(function* () {
-        yield* Effect.forEach(faults ?? [], () => createExecution({}))
+        yield* Effect.forEach(faults, () => createExecution({}))
         return [idOf(yield* createExecution()), idOf(yield* createExecution())]
       }).pipe(Effect.provide(Simulator.layer({ seed, faults })))
     return Effect.gen(function* () {
       const expected = yield* ids(7, [])
-      assert.deepStrictEqual(yield* ids(7, Fault.times(3, Fault.envelope("INTERNAL_ERROR"))), expected)
+      assert.deepStrictEqual(
+        yield* ids(7, [Fault.apiError("INTERNAL_ERROR"), Fault.apiError("MODEL_OVERLOADED"), Fault.badGateway]),
+        expected
+      )
       assert.notDeepEqual(yield* ids(8, []), expected)
     })
   })

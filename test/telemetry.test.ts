@@ -144,7 +144,7 @@ describe("telemetry", () => {
           ]
         )
       })
-    ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.envelope("MODEL_OVERLOADED")] } })))
+    ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.apiError("MODEL_OVERLOADED")] } })))
   )
 
   it.effect("logs retry delays of at least 5 s at level Info", () => {
@@ -178,8 +178,8 @@ describe("telemetry", () => {
         layer({
           simulator: {
             faults: [
-              Fault.envelope("MODEL_OVERLOADED", { requestId: "req_7" }),
-              Fault.envelope("RATE_LIMITED", { requestId: "req_7", headers: { "retry-after": "5" } })
+              Fault.apiError("MODEL_OVERLOADED", { requestId: "req_7" }),
+              Fault.apiError("RATE_LIMITED", { requestId: "req_7", headers: { "retry-after": "5" } })
             ]
           }
         }),
@@ -219,7 +219,7 @@ describe("telemetry", () => {
         assert.strictEqual(waitedAfter.count - waited.count, 2)
         assert.strictEqual(waitedAfter.sum - waited.sum, 3)
       })
-    ).pipe(Effect.provide(layer({ simulator: { faults: Fault.times(2, Fault.dropBefore) } })))
+    ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.times(2, Fault.dropBefore)] } })))
   )
 
   it.effect("sends trace headers only if propagateTraceContext is true", () =>

@@ -1,5 +1,7 @@
 /** Tests the public types. `tsc` checks this file. */
 import type { HttpClient } from "@effect/platform/HttpClient"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { describe, expectTypeOf, it } from "@effect/vitest"
 import { type ConfigError, Effect, type Layer, Match, Schedule, Stream } from "effect"
 import {
@@ -11,6 +13,7 @@ import {
   ModelRouteError,
   RetryPolicy
 } from "effect-modelroute"
+import * as Simulator from "effect-modelroute/Simulator"
 
 type Failure<A> = A extends Effect.Effect<unknown, infer E, unknown> ? E : never
 type Needs<A> =
@@ -219,5 +222,24 @@ describe("Batch.run type", () => {
     expectTypeOf<Stream.Stream.Context<typeof read>>().toEqualTypeOf<
       Disk | ModelRouteClient.ModelRouteClient | Batch.Journal
     >()
+  })
+})
+
+describe("Simulator type", () => {
+  it("requires the services of an app in deliverTo, except the request", () => {
+    const app = Effect.zipRight(
+      Effect.zip(HttpServerRequest.HttpServerRequest, ModelRouteClient.ModelRouteClient),
+      HttpServerResponse.empty()
+    )
+    const deliver = ({ deliverTo }: Simulator.Service) => deliverTo(app)
+    expectTypeOf(deliver).returns.toEqualTypeOf<Effect.Effect<void, never, ModelRouteClient.ModelRouteClient>>()
+  })
+
+  it("suggests the twelve codes and accepts other codes", () => {
+    expectTypeOf(Simulator.Fault.apiError).parameter(0).toEqualTypeOf<ModelRouteError.Code | (string & {})>()
+    // @ts-expect-error A status of a running execution is not an outcome.
+    Simulator.Fault.executionOutcome({ status: "PENDING" })
+    // @ts-expect-error A cancelled execution has no error code.
+    Simulator.Fault.executionOutcome({ status: "CANCELLED", code: "GENERATION_FAILED" })
   })
 })

@@ -169,7 +169,7 @@ describe("Backend error handling", () => {
       const url = yield* startBackend()
       const { inject } = yield* Simulator.Simulator
       for (const [code, [status, tag, retryAfter]] of Object.entries<Expected>(expectedResponses)) {
-        yield* inject(Fault.on("executions.create", Fault.envelope(code, { message: "secret words of ModelRoute" })))
+        yield* inject(Fault.on("executions.create", Fault.apiError(code, { message: "secret words of ModelRoute" })))
         const response = yield* post(url, prompt)
         assert.deepStrictEqual([response.status, response.headers["retry-after"]], [status, retryAfter], code)
         const body = yield* json(response)
@@ -205,9 +205,14 @@ describe("Backend error handling", () => {
     Effect.gen(function* () {
       const url = yield* startBackend()
       for (const [key, ending, status, tag] of [
-        ["fox-1", Fault.ends({ status: "FAILED", code: "CONTENT_MODERATION_REJECTED" }), 422, "PromptRejected"],
-        ["fox-2", Fault.ends({ status: "FAILED", code: "MODEL_OVERLOADED" }), 502, "GenerationFailed"],
-        ["fox-3", Fault.ends({ status: "CANCELLED" }), 502, "GenerationFailed"]
+        [
+          "fox-1",
+          Fault.executionOutcome({ status: "FAILED", code: "CONTENT_MODERATION_REJECTED" }),
+          422,
+          "PromptRejected"
+        ],
+        ["fox-2", Fault.executionOutcome({ status: "FAILED", code: "MODEL_OVERLOADED" }), 502, "GenerationFailed"],
+        ["fox-3", Fault.executionOutcome({ status: "CANCELLED" }), 502, "GenerationFailed"]
       ] as const) {
         yield* Effect.flatMap(Simulator.Simulator, ({ inject }) => inject(ending))
         const response = yield* waitForImage(url, yield* submitImage(url, key))
@@ -224,7 +229,7 @@ describe("Backend error handling", () => {
       const { inject } = yield* Simulator.Simulator
       const id = yield* submitImage(url)
       yield* waitForImage(url, id)
-      yield* inject(Fault.on("files.download", Fault.envelope("FILE_NOT_FOUND")))
+      yield* inject(Fault.on("files.download", Fault.apiError("FILE_NOT_FOUND")))
       assert.strictEqual((yield* get(url, id)).status, 410)
       yield* inject(Fault.on("storage.get", Fault.raw({ status: 503, body: "" })))
       const busy = yield* get(url, id)

@@ -24,7 +24,9 @@ const failures = 20
 
 /** Transient faults with short delays. Excludes faults that delay a client for seconds. */
 const transientFaults = [
-  ...Fault.transient.filter(({ _tag }) => !["Delay", "Hang", "RateLimited", "ResetUnit"].includes(_tag)),
+  ...Fault.transient.filter((fault) =>
+    fault._tag === "ApiError" ? fault.code !== "RATE_LIMITED" : !["Delay", "Hang", "ResetUnit"].includes(fault._tag)
+  ),
   Fault.delay("200 millis", "before"),
   Fault.delay("200 millis", "after")
 ]
@@ -35,7 +37,7 @@ const simulator: Simulator.Options = {
   balance: "1000",
   models: { "flux-1.1-pro": { duration: "100 millis", cost: "0.040", output: "image", requires: ["prompt"] } },
   randomFaults: { seed: 1, probability: 0.2, faults: transientFaults.map((fault) => Fault.on(isWork, fault)) },
-  faults: Fault.times(failures, Fault.ends({ status: "FAILED" }))
+  faults: [Fault.times(failures, Fault.executionOutcome({ status: "FAILED" }))]
 }
 
 class NotYet extends Data.TaggedError("NotYet") {}

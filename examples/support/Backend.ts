@@ -67,9 +67,11 @@ const timing = { duration: "11 seconds", queued: "8 seconds" } as const
 /** Simulation for a single execution. The three faults occur in this order. */
 const one: Simulation = {
   server: {
-    faults: [Fault.dropAfter, Fault.envelope("MODEL_OVERLOADED"), Fault.rateLimited({ resetIn: "3 seconds" })].map(
-      (fault) => Fault.on("executions.create", fault)
-    ),
+    faults: [
+      Fault.dropAfter,
+      Fault.apiError("MODEL_OVERLOADED"),
+      Fault.apiError("RATE_LIMITED", { resetIn: "3 seconds" })
+    ].map((fault) => Fault.on("executions.create", fault)),
     models: Record.map(Simulator.models, (model) => ({ ...model, ...timing })),
     defaultModel: { ...timing, cost: "0.040", output: "image" }
   },
@@ -81,7 +83,7 @@ export const many: Simulation = {
   server: {
     faults: [
       Fault.on("executions.create", Fault.dropAfter),
-      Fault.on("executions.create", Fault.envelope("MODEL_OVERLOADED")),
+      Fault.on("executions.create", Fault.apiError("MODEL_OVERLOADED")),
       Fault.on("storage.get", Fault.cutBody())
     ],
     rateLimit: { limit: 40, window: "10 seconds" },

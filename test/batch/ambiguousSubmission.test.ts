@@ -52,7 +52,7 @@ describe("Batch.run after a lost response", () => {
           const second = yield* runItems([1])
           return { runs: [first, changed, second], executions: (yield* readLedger).executions }
         }),
-        { simulator: { faults: [onCreate(Fault.dropAfter), onCreate(Fault.envelope("FILE_NOT_FOUND"))] } }
+        { simulator: { faults: [onCreate(Fault.dropAfter), onCreate(Fault.apiError("FILE_NOT_FOUND"))] } }
       )
       assert.deepStrictEqual(runs, [["1 FileNotFound"], ["1 InvalidRequest"], ["1 Succeeded"]])
       assert.strictEqual(executions.length, 1)
@@ -66,7 +66,7 @@ describe("Batch.run after a lost response", () => {
           const names = yield* runItems(range(4), { maxCost: "0.10", hold: () => "0.048" })
           return { names, charged: (yield* readLedger).charged }
         }),
-        { simulator: { faults: [onCreate(Fault.dropAfter), onCreate(Fault.envelope("FILE_NOT_FOUND"))] } }
+        { simulator: { faults: [onCreate(Fault.dropAfter), onCreate(Fault.apiError("FILE_NOT_FOUND"))] } }
       )
       assert.deepStrictEqual(names, [
         "0 FileNotFound",
@@ -109,10 +109,10 @@ describe("Batch.run with a retrying transport", () => {
   const transformClient = (client: HttpClient.HttpClient) =>
     HttpClient.retry(client, { times: 2, while: ({ _tag }) => _tag === "RequestError" })
   for (const [name, refusal] of [
-    ["402", onCreate(Fault.envelope("INSUFFICIENT_BALANCE"))],
-    ["401", onCreate(Fault.envelope("UNAUTHORIZED", { status: 401 }))],
-    ["429", onCreate(Fault.rateLimited({ resetIn: "3 hours" }))],
-    ["FILE_NOT_FOUND", onCreate(Fault.envelope("FILE_NOT_FOUND"))]
+    ["402", onCreate(Fault.apiError("INSUFFICIENT_BALANCE"))],
+    ["401", onCreate(Fault.apiError("UNAUTHORIZED", { status: 401 }))],
+    ["429", onCreate(Fault.apiError("RATE_LIMITED", { resetIn: "3 hours" }))],
+    ["FILE_NOT_FOUND", onCreate(Fault.apiError("FILE_NOT_FOUND"))]
   ] as const) {
     it.effect(`keeps the idempotency key after the rejection of a retry: ${name}`, () =>
       Effect.gen(function* () {
@@ -140,7 +140,9 @@ describe("Batch.run with a retrying transport", () => {
         }),
         {
           client: { transformClient },
-          simulator: { faults: [onCreate(Fault.dropAfter), onCreate(Fault.rateLimited({ resetIn: "3 hours" }))] }
+          simulator: {
+            faults: [onCreate(Fault.dropAfter), onCreate(Fault.apiError("RATE_LIMITED", { resetIn: "3 hours" }))]
+          }
         }
       )
       assert.deepStrictEqual(second, ["1 SubmissionOutcomeUnknown"])
@@ -187,7 +189,7 @@ describe("Batch.run after a rate limit rejection", () => {
           const second = yield* runItems([1])
           return { first, second, executions: (yield* readLedger).executions }
         }),
-        { simulator: { faults: [onCreate(Fault.rateLimited({ resetIn: "3 hours" }))] } }
+        { simulator: { faults: [onCreate(Fault.apiError("RATE_LIMITED", { resetIn: "3 hours" }))] } }
       )
       assert.deepStrictEqual(first, [["1 RateLimited"], ["1 Succeeded"]])
       assert.deepStrictEqual(second, ["1 Succeeded"])
@@ -207,7 +209,7 @@ describe("Batch.run after a rate limit rejection", () => {
           simulator: {
             faults: [
               // The status is not 429, because a 429 would make the gate delay the other run.
-              onCreate(Fault.envelope("RATE_LIMITED", { status: 400, retryable: false })),
+              onCreate(Fault.apiError("RATE_LIMITED", { status: 400, retryable: false })),
               onCreate(Fault.delay("20 seconds"))
             ]
           }

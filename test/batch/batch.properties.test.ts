@@ -34,18 +34,18 @@ const fault: fc.Arbitrary<Simulator.Fault.Fault> = fc.oneof(
     onCreate(Fault.dropBefore),
     onCreate(Fault.dropAfter),
     onCreate(Fault.cutBody()),
-    onCreate(Fault.envelope("INSUFFICIENT_BALANCE")),
-    onCreate(Fault.envelope("SERVICE_UNAVAILABLE")),
-    onCreate(Fault.envelope("SERVICE_UNAVAILABLE", { phase: "after" })),
-    onCreate(Fault.envelope("FILE_NOT_FOUND")),
-    onCreate(Fault.envelope("INPUT_VALIDATION_ERROR")),
+    onCreate(Fault.apiError("INSUFFICIENT_BALANCE")),
+    onCreate(Fault.apiError("SERVICE_UNAVAILABLE")),
+    onCreate(Fault.apiError("SERVICE_UNAVAILABLE", { phase: "after" })),
+    onCreate(Fault.apiError("FILE_NOT_FOUND")),
+    onCreate(Fault.apiError("INPUT_VALIDATION_ERROR")),
     onPoll(Fault.dropBefore),
-    onPoll(Fault.envelope("UNAUTHORIZED", { status: 401 })),
-    onPoll(Fault.envelope("NOT_FOUND", { status: 404 })),
-    Fault.ends({ status: "FAILED", code: "GENERATION_FAILED" }),
-    Fault.ends({ status: "EXPIRED" })
+    onPoll(Fault.apiError("UNAUTHORIZED", { status: 401 })),
+    onPoll(Fault.apiError("NOT_FOUND", { status: 404 })),
+    Fault.executionOutcome({ status: "FAILED", code: "GENERATION_FAILED" }),
+    Fault.executionOutcome({ status: "EXPIRED" })
   ),
-  fc.constantFrom(2000, 30_000, 600_000).map((resetIn) => onCreate(Fault.rateLimited({ resetIn }))),
+  fc.constantFrom(2000, 30_000, 600_000).map((resetIn) => onCreate(Fault.apiError("RATE_LIMITED", { resetIn }))),
   fc.constantFrom(500, 3000, 20_000).map((millis) => onCreate(Fault.delay(millis)))
 )
 

@@ -196,7 +196,7 @@ describe("Batch.run with maxCost and the option `hold`", () => {
             const outcomes = yield* collect(Batch.run(items, { ...batchOptions, concurrency: 8, maxCost: "0.25" }))
             return { outcomes, charged: (yield* readLedger).charged }
           }),
-          { simulator: { faults: [Fault.on("executions.create", Fault.envelope("CONTENT_MODERATION_REJECTED"))] } }
+          { simulator: { faults: [Fault.on("executions.create", Fault.apiError("CONTENT_MODERATION_REJECTED"))] } }
         )
         // Five items cost 0.200. The remaining 0.050 covers the hold of 0.048 for the sixth item.
         assert.deepStrictEqual(countTags(outcomes), { Succeeded: 6, NotAttempted: 2 })

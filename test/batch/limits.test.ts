@@ -77,7 +77,7 @@ describe("Batch.run", () => {
           simulator: {
             faults: [
               ...Array.replicate(delayed, 3),
-              Fault.on("executions.create", Fault.envelope("INSUFFICIENT_BALANCE"))
+              Fault.on("executions.create", Fault.apiError("INSUFFICIENT_BALANCE"))
             ]
           }
         }
@@ -113,7 +113,7 @@ describe("Batch.run", () => {
 
   it.effect("resumes the executions in a later run after a poll fails with a 401", () =>
     Effect.gen(function* () {
-      const rejectedPoll = Fault.on("executions.get", Fault.envelope("UNAUTHORIZED", { status: 401 }))
+      const rejectedPoll = Fault.on("executions.get", Fault.apiError("UNAUTHORIZED", { status: 401 }))
       const { executions, first, second } = yield* runBatchTest(
         Effect.gen(function* () {
           const first = yield* collect(Batch.run(range(10), { ...batchOptions, concurrency: 2, order: "input" }))
@@ -158,7 +158,7 @@ describe("Batch.run", () => {
           simulator: {
             faults: [
               Fault.on("executions.create", Fault.dropAfter),
-              Fault.on("executions.create", Fault.envelope("INSUFFICIENT_BALANCE"))
+              Fault.on("executions.create", Fault.apiError("INSUFFICIENT_BALANCE"))
             ]
           }
         }
@@ -181,8 +181,8 @@ describe("Batch.run", () => {
         {
           simulator: {
             faults: [
-              ...Array.replicate(Fault.on("executions.create", Fault.dropAfter), 4),
-              Fault.on("executions.create", Fault.envelope("INSUFFICIENT_BALANCE"))
+              Fault.times(4, Fault.on("executions.create", Fault.dropAfter)),
+              Fault.on("executions.create", Fault.apiError("INSUFFICIENT_BALANCE"))
             ]
           }
         }
@@ -205,7 +205,9 @@ describe("Batch.run", () => {
           const second = yield* collect(Batch.run([1, 2], batchOptions))
           return { first, second, sent, keys: (yield* readCreates).map(({ headers }) => headers["idempotency-key"]) }
         }),
-        { simulator: { faults: [Fault.on("executions.create", Fault.rateLimited({ resetIn: "3 hours" }))] } }
+        {
+          simulator: { faults: [Fault.on("executions.create", Fault.apiError("RATE_LIMITED", { resetIn: "3 hours" }))] }
+        }
       )
       assert.deepStrictEqual(
         first.map((outcome) =>
@@ -235,8 +237,8 @@ describe("Batch.run", () => {
         {
           simulator: {
             faults: [
-              Fault.on("executions.create", Fault.rateLimited({ resetIn: "5 seconds" })),
-              Fault.on("executions.create", Fault.envelope("INSUFFICIENT_BALANCE"))
+              Fault.on("executions.create", Fault.apiError("RATE_LIMITED", { resetIn: "5 seconds" })),
+              Fault.on("executions.create", Fault.apiError("INSUFFICIENT_BALANCE"))
             ]
           }
         }
@@ -261,7 +263,11 @@ describe("Batch.run", () => {
           const outcomes = yield* Fiber.join(running)
           return { outcomes, sent: (yield* readCreates).length }
         }),
-        { simulator: { faults: [Fault.on("executions.create", Fault.rateLimited({ resetIn: "30 seconds" }))] } }
+        {
+          simulator: {
+            faults: [Fault.on("executions.create", Fault.apiError("RATE_LIMITED", { resetIn: "30 seconds" }))]
+          }
+        }
       )
       // The gate sends a single request first. The 429 for this request delays the other requests.
       assert.strictEqual(sent, 1)
@@ -282,7 +288,9 @@ describe("Batch.run", () => {
         }),
         {
           client: { retry: Schedule.spaced("10 seconds") },
-          simulator: { faults: [Fault.on("executions.create", Fault.rateLimited({ resetIn: "30 seconds" }))] }
+          simulator: {
+            faults: [Fault.on("executions.create", Fault.apiError("RATE_LIMITED", { resetIn: "30 seconds" }))]
+          }
         }
       )
       assert.deepStrictEqual(countReasons(outcomes), { Stopped: 3 })
@@ -297,7 +305,9 @@ describe("Batch.run", () => {
         Effect.gen(function* () {
           const outcomes = [yield* collect(Batch.run([1], batchOptions))]
           const simulator = yield* Simulator.Simulator
-          yield* simulator.inject(Fault.on("executions.create", Fault.rateLimited({ resetIn: "30 seconds" })))
+          yield* simulator.inject(
+            Fault.on("executions.create", Fault.apiError("RATE_LIMITED", { resetIn: "30 seconds" }))
+          )
           const batch = yield* Batch.make([1], batchOptions)
           const running = yield* Effect.fork(collect(batch.outcomes))
           yield* Effect.sleep("1 second")
@@ -330,7 +340,7 @@ describe("Batch.run", () => {
           simulator: {
             faults: [
               Fault.on("executions.create", Fault.dropAfter),
-              Fault.on("executions.create", Fault.rateLimited({ resetIn: "30 seconds" }))
+              Fault.on("executions.create", Fault.apiError("RATE_LIMITED", { resetIn: "30 seconds" }))
             ]
           }
         }
@@ -371,8 +381,8 @@ describe("Batch.run", () => {
       const outcomes = yield* runBatchTest(collect(Batch.run(range(20), { ...batchOptions, concurrency: 2 })), {
         simulator: {
           faults: [
-            Fault.ends({ status: "FAILED", code: "UNAUTHORIZED" }),
-            Fault.ends({ status: "FAILED", code: "INSUFFICIENT_BALANCE" })
+            Fault.executionOutcome({ status: "FAILED", code: "UNAUTHORIZED" }),
+            Fault.executionOutcome({ status: "FAILED", code: "INSUFFICIENT_BALANCE" })
           ]
         }
       })
@@ -573,8 +583,8 @@ describe("Batch.run with maxCost", () => {
       const late: Simulator.Fault.Matcher = ({ body, operation }) =>
         operation === "executions.create" && /picture 2[0-4]"/.test(new TextDecoder().decode(body))
       const faults = [
-        ...Array.replicate(Fault.ends({ status: "FAILED" }), 10),
-        ...Array.replicate(Fault.on(late, Fault.envelope("CONTENT_MODERATION_REJECTED")), 5)
+        Fault.times(10, Fault.executionOutcome({ status: "FAILED" })),
+        Fault.times(5, Fault.on(late, Fault.apiError("CONTENT_MODERATION_REJECTED")))
       ]
       const { charged, executions, most, outcomes } = yield* runWithLimit({ maxCost: "1.00" }, { faults })
       assert.strictEqual(executions, 34)
@@ -781,7 +791,7 @@ describe.runIf(isFull)("Batch.run during an outage of five minutes", () => {
       {
         simulator: {
           recordRequests: 1_000_000,
-          randomFaults: { seed: 1, probability: 1, faults: [{ ...Fault.envelope("SERVICE_UNAVAILABLE"), on: out }] }
+          randomFaults: { seed: 1, probability: 1, faults: [{ ...Fault.apiError("SERVICE_UNAVAILABLE"), on: out }] }
         }
       }
     )
@@ -839,7 +849,7 @@ describe("Batch.run with occasional faults", () => {
         simulator: {
           faults: Array.replicate(
             [
-              Fault.on("executions.create", Fault.envelope("SERVICE_UNAVAILABLE")),
+              Fault.on("executions.create", Fault.apiError("SERVICE_UNAVAILABLE")),
               Fault.on("executions.create", Fault.delay("1 millis"))
             ],
             10
@@ -870,7 +880,7 @@ describe("Batch.run after a rate limit rejection", () => {
   ] as const) {
     it.effect(`takes no token from the retry budget: ${code}`, () =>
       Effect.gen(function* () {
-        const limited = Fault.envelope(code, { status, retryable: null, headers: { "retry-after": "1" } })
+        const limited = Fault.apiError(code, { status, retryable: null, headers: { "retry-after": "1" } })
         const { retriesLeft, succeeded } = yield* runBatchTest(
           Effect.gen(function* () {
             const batch = yield* Batch.make(range(3), {
@@ -882,7 +892,7 @@ describe("Batch.run after a rate limit rejection", () => {
             const { retriesLeft } = yield* batch.progress.get
             return { retriesLeft, succeeded: outcomes.filter(({ _tag }) => _tag === "Succeeded").length }
           }),
-          { simulator: { faults: Fault.times(3, Fault.on("executions.create", limited)) } }
+          { simulator: { faults: [Fault.times(3, Fault.on("executions.create", limited))] } }
         )
         assert.deepStrictEqual([succeeded, retriesLeft], [3, 5])
       })

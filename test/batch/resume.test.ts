@@ -139,7 +139,7 @@ describe("Batch.run with a failing journal", () => {
   const faults = [
     lostCreate,
     Fault.on("executions.create", Fault.cutBody()),
-    Fault.ends({ status: "FAILED", code: "GENERATION_FAILED" })
+    Fault.executionOutcome({ status: "FAILED", code: "GENERATION_FAILED" })
   ]
 
   /** Runs a batch until the given write fails. Then runs the batch twice with the same journal. */
@@ -354,7 +354,11 @@ describe("Batch.run in a later run", () => {
           const outcomes = yield* collect(Batch.run([1], { ...batchOptions, keyTtl: "5 seconds" }))
           return { outcomes, at: yield* arrivalTimes("executions.create") }
         }),
-        { simulator: { faults: [Fault.on("executions.create", Fault.rateLimited({ resetIn: "30 seconds" }))] } }
+        {
+          simulator: {
+            faults: [Fault.on("executions.create", Fault.apiError("RATE_LIMITED", { resetIn: "30 seconds" }))]
+          }
+        }
       )
       assert.deepStrictEqual(countTags(outcomes), { Succeeded: 1 })
       assert.strictEqual(at.length, 2)
@@ -520,7 +524,7 @@ describe("Batch.run in a later run", () => {
 
     it.effect("keeps the 404 in the journal if the next poll fails", () =>
       Effect.gen(function* () {
-        const rejected = Fault.on("executions.get", Fault.envelope("UNAUTHORIZED", { status: 401 }))
+        const rejected = Fault.on("executions.get", Fault.apiError("UNAUTHORIZED", { status: 401 }))
         const { executions, outcomes } = yield* runAfterNotFound([{}, {}, { resubmit: isUnknown }], [rejected])
         assert.deepStrictEqual(outcomes.map(nameOf), ["UnrecognizedError", "Unauthorized", "Succeeded"])
         assert.strictEqual(executions.length, 2)
@@ -572,8 +576,8 @@ describe("Batch.run in a later run", () => {
         {
           simulator: {
             faults: [
-              Fault.ends({ status: "FAILED", code: "GENERATION_FAILED" }),
-              Fault.on("executions.create", Fault.envelope("CONTENT_MODERATION_REJECTED"))
+              Fault.executionOutcome({ status: "FAILED", code: "GENERATION_FAILED" }),
+              Fault.on("executions.create", Fault.apiError("CONTENT_MODERATION_REJECTED"))
             ]
           }
         }
@@ -600,7 +604,7 @@ describe("Batch.run in a later run", () => {
           const third = yield* collect(Batch.run([1], batchOptions))
           return { second, third, executions: (yield* readLedger).executions }
         }),
-        { simulator: { faults: [Fault.on("executions.create", Fault.envelope("CONTENT_MODERATION_REJECTED"))] } }
+        { simulator: { faults: [Fault.on("executions.create", Fault.apiError("CONTENT_MODERATION_REJECTED"))] } }
       )
       assert.deepStrictEqual(second.map(nameOf), ["Succeeded", "InvalidRequest"])
       assert.deepStrictEqual(third.map(nameOf), ["Succeeded"])
@@ -637,7 +641,7 @@ describe("Batch.run in a later run", () => {
             executions: (yield* readLedger).executions
           }
         }),
-        { simulator: { faults: [Fault.on("executions.create", Fault.envelope("CONTENT_MODERATION_REJECTED"))] } }
+        { simulator: { faults: [Fault.on("executions.create", Fault.apiError("CONTENT_MODERATION_REJECTED"))] } }
       )
       assert.deepStrictEqual(runs, [
         ["ContentModerationRejected", "Succeeded"],

@@ -158,7 +158,7 @@ const timers: ReadonlyArray<Timer> = [
       const { inject, requests } = yield* Simulator
       const five = Array.from({ length: 5 }, () => executions.create(image))
       yield* Effect.all(five)
-      yield* inject(...Fault.times(5, Fault.hang("before")))
+      yield* inject(Fault.times(5, Fault.hang("before")))
       const more = yield* Effect.fork(Effect.all(five, { concurrency: "unbounded" }))
       yield* Effect.sleep("20 seconds")
       yield* Fiber.interrupt(more)

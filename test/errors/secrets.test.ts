@@ -157,12 +157,12 @@ describe("telemetry", () => {
 
       const { spans, tracer } = yield* recorder
 
-      const said = Fault.envelope("MODEL_OVERLOADED", { message: leak, requestId: null })
+      const said = Fault.apiError("MODEL_OVERLOADED", { message: leak, requestId: null })
       const faults = [
         said,
         Fault.dropAfter,
         Fault.raw({ status: 502, body: leak }),
-        Fault.rateLimited({ resetIn: "9 seconds" })
+        Fault.apiError("RATE_LIMITED", { resetIn: "9 seconds" })
       ]
       const program = Effect.gen(function* () {
         const client = yield* ModelRouteClient.ModelRouteClient

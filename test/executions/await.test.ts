@@ -63,7 +63,7 @@ describe("executions.await", () => {
     })
   }
 
-  const endings: ReadonlyArray<readonly [Parameters<typeof Fault.ends>[0], string]> = [
+  const endings: ReadonlyArray<readonly [Fault.Outcome, string]> = [
     [{ status: "FAILED", code: "GENERATION_FAILED" }, "GenerationFailed"],
     [{ status: "FAILED", code: "CONTENT_MODERATION_REJECTED" }, "ContentModerationRejected"],
     [{ status: "FAILED", code: "A_CODE_OF_TOMORROW" }, "UnrecognizedError"],
@@ -71,23 +71,25 @@ describe("executions.await", () => {
     [{ status: "EXPIRED" }, "ExecutionExpired"]
   ]
   for (const [ending, tag] of endings) {
-    it.effect(`fails with ${tag} if the execution is ${ending.status} with ${ending.code ?? "no code"}`, () =>
-      withClient((client) =>
-        Effect.gen(function* () {
-          const exit = yield* runToEnd(client.executions.run(image))
-          const error = failureOf(exit)
-          const { ledger } = yield* Simulator
-          const { charged, executions } = yield* ledger
-          assert.strictEqual(error._tag, tag)
-          assert.strictEqual(error.executionId, executions[0]?.executionId)
-          assert.strictEqual(error.idempotencyKey, "key-1")
-          assert.lengthOf(executions, 1)
-          assert.strictEqual(charged, "0.000")
-          if (tag === "UnrecognizedError" && error._tag === "UnrecognizedError") {
-            assert.strictEqual(error.code, "A_CODE_OF_TOMORROW")
-          }
-        })
-      ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.ends(ending)] } })))
+    it.effect(
+      `fails with ${tag} if the execution is ${ending.status} with ${"code" in ending ? ending.code : "no code"}`,
+      () =>
+        withClient((client) =>
+          Effect.gen(function* () {
+            const exit = yield* runToEnd(client.executions.run(image))
+            const error = failureOf(exit)
+            const { ledger } = yield* Simulator
+            const { charged, executions } = yield* ledger
+            assert.strictEqual(error._tag, tag)
+            assert.strictEqual(error.executionId, executions[0]?.executionId)
+            assert.strictEqual(error.idempotencyKey, "key-1")
+            assert.lengthOf(executions, 1)
+            assert.strictEqual(charged, "0.000")
+            if (tag === "UnrecognizedError" && error._tag === "UnrecognizedError") {
+              assert.strictEqual(error.code, "A_CODE_OF_TOMORROW")
+            }
+          })
+        ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.executionOutcome(ending)] } })))
     )
   }
 
@@ -128,7 +130,9 @@ describe("executions.await", () => {
         assert.lengthOf((yield* ledger).executions, 1)
       })
     ).pipe(
-      Effect.provide(layer({ simulator: { faults: [Fault.ends({ status: "FAILED", code: "GENERATION_TIMEOUT" })] } }))
+      Effect.provide(
+        layer({ simulator: { faults: [Fault.executionOutcome({ status: "FAILED", code: "GENERATION_TIMEOUT" })] } })
+      )
     )
   )
 
@@ -149,7 +153,7 @@ describe("executions.await", () => {
       Effect.gen(function* () {
         const { id } = yield* client.executions.create(image)
         const { inject } = yield* Simulator
-        yield* inject(...Fault.times(6, Fault.on("executions.get", Fault.envelope("SERVICE_UNAVAILABLE"))))
+        yield* inject(Fault.times(6, Fault.on("executions.get", Fault.apiError("SERVICE_UNAVAILABLE"))))
         const completed = valueOf(yield* runToEnd(client.executions.await(id)))
         assert.strictEqual(completed.id, id)
         // The first poll sends four requests. The second poll sends three requests and succeeds.
@@ -163,7 +167,7 @@ describe("executions.await", () => {
       Effect.gen(function* () {
         const { id } = yield* client.executions.create(image)
         const { inject } = yield* Simulator
-        yield* inject(Fault.rateLimited({ resetIn: "1 hour" }))
+        yield* inject(Fault.apiError("RATE_LIMITED", { resetIn: "1 hour" }))
         const error = failureOf(yield* runToEnd(client.executions.await(id)))
         assert.strictEqual(error._tag, "RateLimited")
         assert.strictEqual(error.executionId, id)

@@ -90,7 +90,7 @@ describe("cancelOnInterrupt", () => {
   )
 
   for (const [name, fault] of [
-    ["a 429", Fault.rateLimited({ resetIn: "20 seconds" })],
+    ["a 429", Fault.apiError("RATE_LIMITED", { resetIn: "20 seconds" })],
     [
       "a 402",
       Fault.raw({ status: 402, body: '{"error":{"code":"INSUFFICIENT_BALANCE","message":"no","retryable":true}}' })
@@ -133,7 +133,7 @@ describe("cancelOnInterrupt", () => {
   it.effect("logs the idempotency key of a create request that may have been accepted", () =>
     Effect.gen(function* () {
       const { returnedAt, statuses, warnings } = yield* interruptCreate(
-        { faults: Fault.times(9, Fault.on("executions.create", Fault.dropAfter)) },
+        { faults: [Fault.times(9, Fault.on("executions.create", Fault.dropAfter))] },
         500
       )
       assert.deepStrictEqual([returnedAt, statuses], [7000, ["COMPLETED"]])
@@ -145,7 +145,7 @@ describe("cancelOnInterrupt", () => {
   it.effect("logs the idempotency key and the execution id if the cancel request fails", () =>
     Effect.gen(function* () {
       const { statuses, warnings } = yield* interruptCreate(
-        { faults: Fault.times(9, Fault.on("executions.cancel", Fault.envelope("INTERNAL_ERROR"))) },
+        { faults: [Fault.times(9, Fault.on("executions.cancel", Fault.apiError("INTERNAL_ERROR")))] },
         3000
       )
       assert.deepStrictEqual(statuses, ["COMPLETED"])
@@ -157,7 +157,7 @@ describe("cancelOnInterrupt", () => {
   it.effect("retries the cancel request for at most 10 s", () =>
     Effect.gen(function* () {
       const lost = Fault.times(2, Fault.dropBefore)
-      assert.deepStrictEqual(yield* interruptWait(true, lost), { status: "CANCELLED", cancels: [3000, 4000, 6000] })
+      assert.deepStrictEqual(yield* interruptWait(true, [lost]), { status: "CANCELLED", cancels: [3000, 4000, 6000] })
       const { cancels } = yield* interruptWait(true, [Fault.hang("before")])
       assert.deepStrictEqual(cancels, [3000])
     })

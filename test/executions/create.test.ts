@@ -163,11 +163,11 @@ describe("executions.create", () => {
   it.effect("retries a 409 with the same key until the retries are exhausted", () =>
     withClient((client) =>
       Effect.gen(function* () {
-        const conflict = Fault.envelope("IDEMPOTENCY_CONFLICT", { status: 409, retryable: false })
+        const conflict = Fault.apiError("IDEMPOTENCY_CONFLICT", { status: 409, retryable: false })
         const { inject } = yield* Simulator
         yield* inject(conflict, Fault.raw({ status: 409, body: "" }))
         assert.strictEqual(valueOf(yield* runToEnd(client.executions.create(image))).status, "PENDING")
-        yield* inject(...Fault.times(4, conflict))
+        yield* inject(Fault.times(4, conflict))
         const error = failureOf(yield* runToEnd(client.executions.create(image)))
         assert.strictEqual(error._tag, "UnrecognizedError")
         assert.deepStrictEqual(yield* arrivalTimes(), [0, 1000, 3000, 3000, 4000, 6000, 10_000])

@@ -74,7 +74,7 @@ describe("executions.result", () => {
         yield* TestClock.adjust("9 seconds")
         assert.strictEqual(failureOf(yield* Effect.exit(client.executions.result(id)))._tag, "GenerationFailed")
       })
-    ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.ends({ status: "FAILED" })] } })))
+    ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.executionOutcome({ status: "FAILED" })] } })))
   )
 
   it.effect("fails with a 404 if the execution does not exist", () =>
@@ -193,7 +193,7 @@ describe("executions.watch", () => {
         const last = valueOf(yield* runToEnd(Stream.runLast(client.executions.watch(id))))
         assert.strictEqual(Option.getOrThrow(last).error?.code, "GENERATION_FAILED")
       })
-    ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.ends({ status: "FAILED" })] } })))
+    ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.executionOutcome({ status: "FAILED" })] } })))
   )
 
   it.effect("polls according to pollSchedule", () => {

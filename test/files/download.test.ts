@@ -250,7 +250,7 @@ describe("files.download", () => {
         const file = yield* createImage(client)
         const { inject } = yield* Simulator
         yield* inject(
-          Fault.on("files.download", Fault.envelope("SERVICE_UNAVAILABLE")),
+          Fault.on("files.download", Fault.apiError("SERVICE_UNAVAILABLE")),
           Fault.on("storage.get", Fault.badGateway)
         )
         assert.include(valueOf(yield* runToEnd(collectText(client.files.download(file)))).slice(0, 8), "PNG")

@@ -56,11 +56,17 @@ const anyFault: fc.Arbitrary<Fault.Fault> = fc.oneof(
   phase.map(Fault.hang),
   fc
     .tuple(code, phase, fc.constantFrom(true, false, null, undefined), fc.constantFrom(undefined, 200, 409, 500))
-    .map(([code, phase, retryable, status]) => Fault.envelope(code, { phase, retryable, status })),
+    .map(([code, phase, retryable, status]) => Fault.apiError(code, { phase, retryable, status })),
   raw,
   fc
     .tuple(fc.integer({ min: 0, max: 200_000 }), fc.option(header, { nil: undefined }), phase)
-    .map(([resetIn, retryAfter, phase]) => Fault.rateLimited({ resetIn, retryAfter, phase })),
+    .map(([resetIn, retryAfter, phase]) =>
+      Fault.apiError("RATE_LIMITED", {
+        resetIn,
+        headers: retryAfter === undefined ? {} : { "retry-after": retryAfter },
+        phase
+      })
+    ),
   fc.integer({ min: -600_000, max: 600_000 }).map(Fault.skewDate),
   fc.constant(Fault.withoutHeaders()),
   fc.constantFrom<Fault.ResetUnit>("millis", "delta", "garbage", "past", "absurd").map(Fault.resetUnit)

@@ -57,7 +57,7 @@ overEachTransport((test) => {
   test(
     "creates only one execution despite lost, rejected and truncated responses",
     Effect.gen(function* () {
-      const faults = [Fault.dropAfter, Fault.envelope("MODEL_OVERLOADED"), Fault.cutBody()]
+      const faults = [Fault.dropAfter, Fault.apiError("MODEL_OVERLOADED"), Fault.cutBody()]
       const { client, simulator } = yield* makeOnPort({
         faults: faults.map((fault) => Fault.on("executions.create", fault)),
         storageOrigin: undefined

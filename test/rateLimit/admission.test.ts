@@ -47,7 +47,7 @@ describe("Gate.withPermit", () => {
         yield* Effect.forEach(times(3, client), create)
         const fiber = yield* Effect.fork(create(client))
         yield* TestClock.adjust("9 seconds")
-        yield* inject(Fault.rateLimited({ resetIn: "5 seconds" }))
+        yield* inject(Fault.apiError("RATE_LIMITED", { resetIn: "5 seconds" }))
         yield* joinAll([fiber])
         assert.deepStrictEqual(yield* arrivalTimes(), [0, 0, 0, 10_000, 15_000])
       })
@@ -91,7 +91,7 @@ describe("Gate.withPermit", () => {
       })
     ).pipe(
       Effect.provide(
-        limited({ rateLimit: { limit: 1, window: "10 seconds" }, faults: [Fault.envelope("MODEL_OVERLOADED")] })
+        limited({ rateLimit: { limit: 1, window: "10 seconds" }, faults: [Fault.apiError("MODEL_OVERLOADED")] })
       )
     )
   )
@@ -293,7 +293,7 @@ describe("Gate", () => {
         const { inject } = yield* Simulator
         yield* create(client)
         yield* TestClock.adjust("700 millis")
-        yield* inject(Fault.rateLimited({ resetIn: "7300 millis" }))
+        yield* inject(Fault.apiError("RATE_LIMITED", { resetIn: "7300 millis" }))
         valueOf(yield* runToEnd(create(client)))
         // With the clock skew of this response alone, the block would end at 8.7 s.
         assert.deepStrictEqual(yield* arrivalTimes(), [0, 700, 8002])
@@ -386,7 +386,7 @@ describe("RateLimitGate.snapshot", () => {
         const after = yield* client.rateLimit
         assert.deepStrictEqual([millis(after.blockedUntil), after.rateLimited], [undefined, 1])
       })
-    ).pipe(Effect.provide(limited({ faults: [Fault.rateLimited({ resetIn: "5 seconds" })] })))
+    ).pipe(Effect.provide(limited({ faults: [Fault.apiError("RATE_LIMITED", { resetIn: "5 seconds" })] })))
   )
 
   it.effect("omits the remaining requests and the reset after the end of the window", () =>
@@ -410,7 +410,7 @@ describe("SharedPolls", () => {
       Effect.gen(function* () {
         const { inject } = yield* Simulator
         const { id } = yield* executions.create(image)
-        yield* inject(...Fault.times(4, Fault.badGateway))
+        yield* inject(Fault.times(4, Fault.badGateway))
         yield* joinAll(yield* Effect.forEach(times(2, id), (one) => Effect.fork(executions.await(one))))
         // The waits share every poll. The first poll has three retries and is followed by the next poll.
         assert.deepStrictEqual(yield* pollTimes, [2, 3, 5, 9, 12])
@@ -423,7 +423,7 @@ describe("SharedPolls", () => {
       Effect.gen(function* () {
         const { inject } = yield* Simulator
         const { id } = valueOf(yield* runToEnd(executions.create(image)))
-        yield* inject(Fault.rateLimited({ resetIn: "500 millis" }))
+        yield* inject(Fault.apiError("RATE_LIMITED", { resetIn: "500 millis" }))
         const one = yield* Effect.fork(executions.await(id).pipe(RetryPolicy.withPolicy(RetryPolicy.none)))
         const other = yield* Effect.fork(Effect.delay(executions.await(id), 50))
         const ends = yield* joinAll([one, other])

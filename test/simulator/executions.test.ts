@@ -88,14 +88,32 @@ describe("Simulator execution status", () => {
     })
   )
 
+  const output = { text: "A fox.", usage: { tokens: 3 } }
+  test(
+    "completes with the scripted output and charges the cost",
+    { faults: [Fault.executionOutcome({ status: "COMPLETED", output })] },
+    Effect.gen(function* () {
+      const simulator = yield* Simulator.Simulator
+      const id = idOf(yield* createExecution())
+      const next = idOf(yield* createExecution())
+      yield* TestClock.adjust("8419 millis")
+      assert.strictEqual(yield* getStatus(id), "PROCESSING")
+      yield* TestClock.adjust("1 millis")
+      assert.deepInclude(yield* get(id), { status: "COMPLETED", result: output, cost: "0.040" })
+      assert.deepStrictEqual(objectAt((yield* getResult(id)).json, "output"), output)
+      assert.property(objectAt(yield* get(next), "result"), "file_id")
+      assert.strictEqual((yield* simulator.ledger).charged, "0.080")
+    })
+  )
+
   test(
     "changes to the scripted terminal status",
     {
       faults: [
         Fault.dropAfter,
-        Fault.ends({ status: "FAILED", code: "CONTENT_MODERATION_REJECTED", message: "no" }),
-        Fault.ends({ status: "CANCELLED" }),
-        Fault.ends({ status: "EXPIRED" })
+        Fault.executionOutcome({ status: "FAILED", code: "CONTENT_MODERATION_REJECTED", message: "no" }),
+        Fault.executionOutcome({ status: "CANCELLED" }),
+        Fault.executionOutcome({ status: "EXPIRED" })
       ]
     },
     Effect.gen(function* () {
@@ -123,7 +141,7 @@ describe("Simulator execution status", () => {
       assert.strictEqual(yield* simulator.pendingFaults, 0)
       assert.deepStrictEqual(
         (yield* simulator.requests).slice(0, 5).map((request) => request.fault),
-        ["DropAfter", undefined, "Ends", "Ends", undefined]
+        ["DropAfter", undefined, "ExecutionOutcome", "ExecutionOutcome", undefined]
       )
     })
   )

@@ -7,8 +7,10 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Record from "effect/Record"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
+import { ModelRouteError } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
 import { start } from "../utils/harness.js"
 import { call, createExecution, errorOf, fluxRequest, idOf, test, toUrl, withApiKey } from "../utils/rawApi.js"
@@ -50,7 +52,7 @@ describe("Simulator.Fault", () => {
 
   test(
     "closes the connection before the end of a response body",
-    { faults: [Fault.cutBody({ keep: 10 }), ...Fault.times(2, Fault.cutBody())] },
+    { faults: [Fault.cutBody({ keep: 10 }), Fault.times(2, Fault.cutBody())] },
     Effect.gen(function* () {
       const client = yield* HttpClient.HttpClient
       const response = yield* client.execute(HttpClientRequest.get(toUrl("/executions")).pipe(withApiKey))
@@ -127,15 +129,15 @@ describe("Simulator.Fault", () => {
     "returns an error envelope with the headers of the API",
     {
       faults: [
-        Fault.envelope("MODEL_OVERLOADED"),
-        Fault.envelope("TEAPOT", {
+        Fault.apiError("MODEL_OVERLOADED"),
+        Fault.apiError("TEAPOT", {
           status: 418,
           message: "m",
           retryable: null,
           requestId: null,
           headers: { "X-A": "1" }
         }),
-        Fault.envelope("SERVICE_UNAVAILABLE", { phase: "after" })
+        Fault.apiError("SERVICE_UNAVAILABLE", { phase: "after" })
       ]
     },
     Effect.gen(function* () {
@@ -154,6 +156,35 @@ describe("Simulator.Fault", () => {
       const { executions } = yield* simulator.ledger
       assert.lengthOf(executions, 1)
       assert.strictEqual((yield* simulator.requests)[2]?.executionId, executions[0]?.executionId)
+    })
+  )
+
+  it.effect("returns an API error with the documented status and retryable flag of each code", () =>
+    Effect.forEach(Record.toEntries(ModelRouteError.codes), ([code, { retryable, status }]) =>
+      Effect.gen(function* () {
+        const response = yield* createExecution()
+        assert.strictEqual(response.status, status, code)
+        assert.deepInclude(errorOf(response), { code, retryable, message: `Simulated ${code}` })
+        assert.strictEqual((yield* createExecution()).status, 202)
+      }).pipe(Effect.provide(Simulator.layer({ faults: [Fault.apiError(code)] })))
+    )
+  )
+
+  const details = [{ field: "input.width", code: "OUT_OF_RANGE", message: "width must be at most 2048" }]
+  test(
+    "returns an API error with details and a Retry-After header",
+    {
+      faults: [
+        Fault.apiError("INPUT_VALIDATION_ERROR", { details }),
+        Fault.apiError("MODEL_OVERLOADED", { retryAfter: "1500 millis" })
+      ]
+    },
+    Effect.gen(function* () {
+      const invalid = yield* createExecution()
+      assert.deepStrictEqual([invalid.status, errorOf(invalid)["details"]], [400, details])
+      assert.notProperty(invalid.headers, "retry-after")
+      const overloaded = yield* createExecution()
+      assert.deepStrictEqual([overloaded.status, overloaded.headers["retry-after"]], [503, "2"])
     })
   )
 
@@ -182,7 +213,10 @@ describe("Simulator.Fault", () => {
 
   test(
     "returns a 429 with a reset on the server's clock",
-    { clockSkew: 60_000, faults: [Fault.rateLimited({ resetIn: "2500 millis", retryAfter: "3" })] },
+    {
+      clockSkew: 60_000,
+      faults: [Fault.apiError("RATE_LIMITED", { resetIn: "2500 millis", retryAfter: "2500 millis" })]
+    },
     Effect.gen(function* () {
       const response = yield* createExecution()
       assert.strictEqual(response.status, 429)
@@ -228,7 +262,7 @@ describe("Simulator.Fault", () => {
       faults: [
         Fault.on("executions.get", Fault.badGateway),
         Fault.on(({ idempotencyKey }) => idempotencyKey === "b", Fault.dropBefore),
-        ...Fault.times(2, Fault.envelope("INTERNAL_ERROR"))
+        Fault.times(2, Fault.apiError("INTERNAL_ERROR"))
       ]
     },
     Effect.gen(function* () {
@@ -242,6 +276,29 @@ describe("Simulator.Fault", () => {
       yield* simulator.inject(Fault.badGateway, Fault.badGateway)
       assert.strictEqual(yield* simulator.pendingFaults, 2)
       assert.strictEqual((yield* createExecution()).status, 502)
+    })
+  )
+
+  test(
+    "applies a fault to the given number of matching requests",
+    {
+      faults: [
+        Fault.on("executions.create", Fault.times(2, Fault.times(2, Fault.apiError("MODEL_OVERLOADED")))),
+        Fault.times(2, Fault.on("executions.list", Fault.badGateway)),
+        Fault.times(0, Fault.dropBefore)
+      ]
+    },
+    Effect.gen(function* () {
+      const { inject, pendingFaults } = yield* Simulator.Simulator
+      assert.strictEqual(yield* pendingFaults, 6)
+      const list = Effect.map(call("GET", "/executions"), ({ status }) => status)
+      const create = Effect.map(createExecution(), ({ status }) => status)
+      const statuses = yield* Effect.all([create, list, create, create, list, list, create, create])
+      assert.deepStrictEqual(statuses, [503, 502, 503, 503, 502, 200, 503, 202])
+      assert.strictEqual(yield* pendingFaults, 0)
+      yield* inject(Fault.times(Infinity, Fault.badGateway))
+      assert.deepStrictEqual(yield* Effect.all(Array.from({ length: 5 }, () => list)), [502, 502, 502, 502, 502])
+      assert.strictEqual(yield* pendingFaults, Infinity)
     })
   )
 

@@ -215,9 +215,14 @@ describe("Simulator webhook events", () => {
     "have the short shape if `payload` is `short`",
     {
       faults: [
-        Fault.ends({ status: "FAILED", code: "CONTENT_MODERATION_REJECTED", message: "no", retryable: false }),
-        Fault.ends({ status: "CANCELLED" }),
-        Fault.ends({ status: "EXPIRED" })
+        Fault.executionOutcome({
+          status: "FAILED",
+          code: "CONTENT_MODERATION_REJECTED",
+          message: "no",
+          retryable: false
+        }),
+        Fault.executionOutcome({ status: "CANCELLED" }),
+        Fault.executionOutcome({ status: "EXPIRED" })
       ],
       webhooks: { client: short.client, payload: "short" }
     },

@@ -1,10 +1,8 @@
 /** Provides a client of the simulator in memory, and helpers for its tests. */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as DateTime from "effect/DateTime"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
@@ -43,33 +41,13 @@ export const prompt = "a lighthouse in a storm, oil on canvas"
 export const image = { model: "flux-1.1-pro", input: { prompt } }
 
 /**
- * Runs an effect to its end and advances the clock to each sleep of a fiber. After each step, `waitForRealTime` waits
- * for work outside the test clock, for example WebCrypto. Dies if the effect does not end within `limit`.
+ * Runs an effect to its end on the test clock and returns its exit. `settle` waits for asynchronous work before each
+ * advance of the clock. Default: no wait
  */
 export const runToEnd = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
-  limit: Duration.DurationInput = "1 day",
-  waitForRealTime: Effect.Effect<void> = Effect.void
-): Effect.Effect<Exit.Exit<A, E>, never, R> =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.fork(effect)
-    const clock = yield* Effect.clock
-    const startedAt = clock.unsafeCurrentTimeMillis()
-    for (;;) {
-      // An adjustment by 0 runs every fiber to its next sleep.
-      yield* TestClock.adjust(0)
-      yield* waitForRealTime
-      const done = yield* Fiber.poll(fiber)
-      if (done._tag === "Some") return done.value
-      const sleeps = yield* TestClock.sleeps()
-      const next = Math.min(...sleeps)
-      if (next - startedAt > Duration.toMillis(limit)) {
-        yield* Fiber.interrupt(fiber)
-        return yield* Effect.dieMessage("the effect did not end within its limit")
-      }
-      yield* TestClock.setTime(next)
-    }
-  })
+  settle: Effect.Effect<void> | 0 = 0
+): Effect.Effect<Exit.Exit<A, E>, never, R> => Effect.exit(Simulator.adjustUntilDone(effect, { settle }))
 
 /** Returns the arrival times of requests, in milliseconds after `start`. Default: the requests of all operations. */
 export const arrivalTimes = (operation?: string): Effect.Effect<ReadonlyArray<number>, never, Simulator.Simulator> =>

@@ -57,14 +57,12 @@ export interface Report {
 
 const { Fault } = Simulator
 
-const endingFaults = (
-  ...endings: ReadonlyArray<Simulator.Fault.TerminalOutcome>
-): ReadonlyArray<Simulator.Fault.Fault> =>
+const endingFaults = (...endings: ReadonlyArray<Simulator.Fault.Outcome>): ReadonlyArray<Simulator.Fault.Fault> =>
   endings.map((ending) =>
     Fault.on(
       ({ body, operation }) =>
         operation === "executions.create" && new TextDecoder().decode(body).includes('"model":"fragile"'),
-      Fault.ends(ending)
+      Fault.executionOutcome(ending)
     )
   )
 
@@ -80,9 +78,9 @@ const faults: ReadonlyArray<Simulator.Fault.Fault> = [
   Fault.emptyOk,
   Fault.delay("40 millis", "before"),
   Fault.delay("40 millis", "after"),
-  Fault.envelope("MODEL_OVERLOADED"),
-  Fault.envelope("GENERATION_FAILED"),
-  Fault.envelope("SERVICE_UNAVAILABLE", { phase: "after" }),
+  Fault.apiError("MODEL_OVERLOADED"),
+  Fault.apiError("GENERATION_FAILED"),
+  Fault.apiError("SERVICE_UNAVAILABLE", { phase: "after" }),
   Fault.badGateway,
   Fault.raw({ status: 504, body: "upstream request timeout", phase: "after" }),
   ...endingFaults(

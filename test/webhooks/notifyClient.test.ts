@@ -1,6 +1,6 @@
 /** Tests for `Webhook.notifyClient` with a client, a simulated API, and a webhook receiver. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Redacted, Schedule, Stream, TestClock } from "effect"
+import { Effect, Redacted, Schedule, Stream } from "effect"
 import { Execution, type ModelRouteClient, Webhook } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "../utils/exit.js"
@@ -22,9 +22,9 @@ const allVerified: Effect.Effect<void> = Effect.async<void>((resume) => {
     else setImmediate(check)
   }
   check()
-}).pipe(Effect.zipRight(TestClock.adjust(0)))
+})
 
-const runUntilDone = <A, E, R>(effect: Effect.Effect<A, E, R>) => runToEnd(effect, "1 day", allVerified)
+const runUntilDone = <A, E, R>(effect: Effect.Effect<A, E, R>) => runToEnd(effect, allVerified)
 
 /** Creates a backend with a webhook receiver that notifies the client. */
 const backend = (
@@ -167,12 +167,13 @@ describe("Webhook.notifyClient", () => {
   )
 
   it.effect("fails a wait with the error in the event", () =>
-    backend({ faults: [Fault.ends({ status: "FAILED", code: "MODEL_OVERLOADED" })] }).test(({ executions }) =>
-      Effect.gen(function* () {
-        assert.strictEqual(failureOf(yield* runUntilDone(executions.run(request)))._tag, "ModelOverloaded")
-        assert.strictEqual(yield* now, completedAt)
-        assert.deepStrictEqual(yield* polls, [])
-      })
+    backend({ faults: [Fault.executionOutcome({ status: "FAILED", code: "MODEL_OVERLOADED" })] }).test(
+      ({ executions }) =>
+        Effect.gen(function* () {
+          assert.strictEqual(failureOf(yield* runUntilDone(executions.run(request)))._tag, "ModelOverloaded")
+          assert.strictEqual(yield* now, completedAt)
+          assert.deepStrictEqual(yield* polls, [])
+        })
     )
   )
 
@@ -192,7 +193,7 @@ describe("Webhook.notifyClient", () => {
   )
 
   it.effect("allows polls to end the wait for an EXPIRED execution", () => {
-    const { test, received } = backend({ faults: [Fault.ends({ status: "EXPIRED" })] })
+    const { test, received } = backend({ faults: [Fault.executionOutcome({ status: "EXPIRED" })] })
     return test(({ executions }) =>
       Effect.gen(function* () {
         assert.strictEqual(failureOf(yield* runUntilDone(executions.run(request)))._tag, "ExecutionExpired")

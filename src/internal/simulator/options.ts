@@ -97,7 +97,7 @@ export interface Options {
    * outlives the first run, the events of the second run are duplicates. Default: 1
    */
   readonly seed?: number | undefined
-  /** Scripted faults. Each fault applies once, to the first request that matches it. Default: none */
+  /** Scripted faults. Each fault applies to the next request that matches it. Default: none */
   readonly faults?: ReadonlyArray<Fault> | undefined
   /** Random faults for requests without a scripted fault. `faults` defaults to `Fault.transient`. Default: none */
   readonly randomFaults?:

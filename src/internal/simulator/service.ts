@@ -1,7 +1,8 @@
 /**
  * The operations of a running simulator.
  */
-import type * as HttpApp from "@effect/platform/HttpApp"
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
@@ -166,9 +167,11 @@ export interface Service {
    * }).pipe(Effect.provide([client, TestContext.TestContext]))
    * ```
    */
-  readonly deliverTo: <E, R>(app: HttpApp.Default<E, R>) => Effect.Effect<void, never, R>
+  readonly deliverTo: <E, R>(
+    app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
+  ) => Effect.Effect<void, never, Exclude<R, HttpServerRequest.HttpServerRequest>>
   /**
-   * Appends scripted faults. Each fault applies once, to the first request that matches it.
+   * Appends scripted faults. Each fault applies to the next request that matches it.
    *
    * @example
    * ```ts
@@ -183,7 +186,7 @@ export interface Service {
    */
   readonly inject: (...faults: ReadonlyArray<Fault>) => Effect.Effect<void>
   /**
-   * Returns the number of scripted faults that have not been applied.
+   * Returns the number of requests to which the scripted faults will still apply.
    *
    * @example
    * ```ts

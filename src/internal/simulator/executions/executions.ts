@@ -4,7 +4,7 @@
  *
  * @internal
  */
-import type { TerminalOutcome } from "../faults/types.js"
+import type { Outcome } from "../faults/types.js"
 import type { Ids } from "../ids.js"
 import type { Account } from "./account.js"
 import type { Model } from "./model.js"
@@ -25,6 +25,8 @@ export interface Execution {
   readonly createdAt: number
   readonly expiresAt: number
   readonly plan: Plan.Plan
+  /** Output that replaces the output of the model. */
+  readonly output: unknown
   readonly fileIds: ReadonlyArray<string>
 }
 
@@ -41,7 +43,7 @@ export interface CreateOptions {
   readonly model: Model
   readonly idempotencyKey: string | undefined
   /** Returns the outcome fault. Called only if the execution is created, because each call uses one fault. */
-  readonly nextOutcome: () => TerminalOutcome | undefined
+  readonly nextOutcome: () => Outcome | undefined
   readonly fileCount: number
 }
 
@@ -90,6 +92,8 @@ const makeExecution = (
     return undefined
   }
   const expiresAt = now + expiresAfterMillis
+  const outcome = nextOutcome()
+  const output = outcome?.status === "COMPLETED" ? outcome.output : undefined
   return {
     id: ids.execution(),
     idempotencyKey,
@@ -99,8 +103,9 @@ const makeExecution = (
     hold,
     createdAt: now,
     expiresAt,
-    plan: Plan.make(model, now, expiresAt, nextOutcome()),
-    fileIds: Array.from({ length: fileCount }, ids.file)
+    plan: Plan.make(model, now, expiresAt, outcome),
+    output,
+    fileIds: output === undefined ? Array.from({ length: fileCount }, ids.file) : []
   }
 }
 

@@ -46,6 +46,7 @@ const textOf = (execution: Execution): string => `Response of ${execution.submis
 
 /** @internal Returns the field `output` of `GET /v1/executions/{id}/result`. */
 export const output = (execution: Execution): unknown => {
+  if (execution.output !== undefined) return execution.output
   switch (execution.model.output) {
     case "image":
     case "images":
@@ -66,6 +67,7 @@ export const output = (execution: Execution): unknown => {
 
 /** @internal Returns the field `result` of `GET /v1/executions/{id}`, or undefined if the model has no output. */
 export const result = (execution: Execution): unknown => {
+  if (execution.output !== undefined) return execution.output
   const images = imagesOf(execution).map(({ fileId, width, height }) => ({
     file_id: fileId,
     content_type: "image/png",

@@ -4,7 +4,7 @@
  * @internal
  */
 import * as Duration from "effect/Duration"
-import type { TerminalOutcome } from "../faults/types.js"
+import type { FailedOutcome, Outcome } from "../faults/types.js"
 import type { Model } from "./model.js"
 
 /** @internal */
@@ -30,7 +30,7 @@ export interface Plan {
   readonly error?: ExecutionError
 }
 
-const toExecutionError = ({ code = "GENERATION_FAILED", message, retryable }: TerminalOutcome): ExecutionError => ({
+const toExecutionError = ({ code = "GENERATION_FAILED", message, retryable }: FailedOutcome): ExecutionError => ({
   code,
   message: message ?? `The provider failed with ${code}`,
   ...(retryable === undefined ? {} : { retryable })
@@ -42,12 +42,7 @@ const toExecutionError = ({ code = "GENERATION_FAILED", message, retryable }: Te
  *
  * @internal
  */
-export const make = (
-  model: Model,
-  createdAt: number,
-  expiresAt: number,
-  outcome: TerminalOutcome | undefined
-): Plan => {
+export const make = (model: Model, createdAt: number, expiresAt: number, outcome: Outcome | undefined): Plan => {
   const duration = Duration.toMillis(model.duration)
   const queued = model.queued === undefined ? duration / 10 : Duration.toMillis(model.queued)
   const running = {

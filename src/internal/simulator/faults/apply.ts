@@ -3,15 +3,9 @@
  *
  * @internal
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import {
-  bytesResponse,
-  dropResponse,
-  errorResponse,
-  type ResponseData,
-  Transmission,
-  withHeaders
-} from "../http/response.js"
+import { bytesResponse, dropResponse, errorResponse, type ResponseData, Transmission } from "../http/response.js"
 import { httpDate } from "../time.js"
 import type { Phase, RequestFault, ResetUnit } from "./types.js"
 
@@ -83,35 +77,32 @@ const replaceResponse = (
         Effect.map(replacement, (response) => ({ ...response, executionId }))
       )
 
-const applyEnvelope = (
-  fault: Extract<RequestFault, { readonly _tag: "Envelope" }>,
+const rateLimitHeaders = (resetIn: Duration.DurationInput, now: number): Readonly<Record<string, string>> => ({
+  "x-ratelimit-remaining": "0",
+  "x-ratelimit-reset": String(Math.ceil((now + Duration.toMillis(resetIn)) / 1000))
+})
+
+const applyApiError = (
+  fault: Extract<RequestFault, { readonly _tag: "ApiError" }>,
   exchange: Exchange
 ): Effect.Effect<ResponseData> => {
-  const { code, message = `Simulated ${code}`, requestId } = fault
-  const headers = lowerCaseNames(fault.headers ?? {})
-  const error = Effect.sync(() => {
+  const { code, headers, message = `Simulated ${code}`, requestId, resetIn, retryAfter } = fault
+  const error = Effect.map(exchange.now, (now) => {
     const response = errorResponse({
       ...fault,
       message,
       requestId: requestId === undefined ? exchange.requestId() : requestId
     })
-    return { ...response, headers: { ...response.headers, ...headers } }
+    return {
+      ...response,
+      headers: {
+        ...response.headers,
+        ...(resetIn === undefined ? {} : rateLimitHeaders(resetIn, now)),
+        ...(retryAfter === undefined ? {} : { "retry-after": String(Math.ceil(Duration.toSeconds(retryAfter))) }),
+        ...lowerCaseNames(headers ?? {})
+      }
+    }
   })
-  return replaceResponse(exchange, fault.phase, Effect.flatMap(error, exchange.withApiHeaders))
-}
-
-const applyRateLimited = (
-  fault: Extract<RequestFault, { readonly _tag: "RateLimited" }>,
-  exchange: Exchange
-): Effect.Effect<ResponseData> => {
-  const { message = "Too many requests", retryAfter } = fault
-  const error = Effect.map(exchange.now, (now) =>
-    withHeaders(errorResponse({ code: "RATE_LIMITED", message, requestId: exchange.requestId() }), {
-      "x-ratelimit-remaining": "0",
-      "x-ratelimit-reset": String(Math.ceil((now + fault.resetInMillis) / 1000)),
-      ...(retryAfter === undefined ? {} : { "retry-after": retryAfter })
-    })
-  )
   return replaceResponse(exchange, fault.phase, Effect.flatMap(error, exchange.withApiHeaders))
 }
 
@@ -133,14 +124,12 @@ export const applyFault = (fault: RequestFault, exchange: Exchange): Effect.Effe
         : Effect.zipLeft(serve, Effect.sleep(fault.millis))
     case "Hang":
       return replaceResponse(exchange, fault.phase, Effect.never)
-    case "Envelope":
-      return applyEnvelope(fault, exchange)
+    case "ApiError":
+      return applyApiError(fault, exchange)
     case "Raw": {
       const response = bytesResponse(fault.status, lowerCaseNames(fault.headers ?? {}), fault.body)
       return replaceResponse(exchange, fault.phase, exchange.withServerHeaders(response))
     }
-    case "RateLimited":
-      return applyRateLimited(fault, exchange)
     case "SkewDate":
       return Effect.map(serve, (response) =>
         mapHeader(response, "date", (date) => httpDate(Date.parse(date) + fault.millis))

@@ -2,25 +2,31 @@
  * Constructors of faults. Pass faults in the option `faults`, or inject them while the simulator runs.
  */
 import { cutBody, delay, dropAfter, dropBefore, hang } from "./connectionFaults.js"
-import { badGateway, envelope, raw, rateLimited, resetUnit, skewDate, withoutHeaders } from "./responseFaults.js"
-import { Fault, type Matcher, type TerminalOutcome } from "./types.js"
+import { apiError, badGateway, raw, resetUnit, skewDate, withoutHeaders } from "./responseFaults.js"
+import { Fault, type Matcher, type Outcome } from "./types.js"
 
 export * from "./connectionFaults.js"
 export * from "./responseFaults.js"
 export type {
-  EnvelopeOptions,
+  ApiErrorOptions,
+  CompletedOutcome,
+  EndedOutcome,
+  ErrorCode,
+  FailedOutcome,
   Fault,
   Matcher,
+  Outcome,
   Phase,
   RawResponse,
   ResetUnit,
-  Target,
-  TerminalOutcome
+  Selection,
+  Target
 } from "./types.js"
 
 /**
- * Ends the next created execution with this outcome. The outcome `EXPIRED` ends the execution at its `expires_at`. Any
- * other outcome ends the execution after the model's duration. A request fault can apply to the same create request.
+ * Sets the end of the next created execution. `EXPIRED` ends the execution at its `expires_at`. Any other outcome ends
+ * the execution after the model's duration. A longer duration than `expiresAfter` ends every execution as `EXPIRED`. A
+ * request fault can apply to the same create request.
  *
  * @since 0.1.0
  * @category constructors
@@ -29,11 +35,15 @@ export type {
  * import * as Simulator from "effect-modelroute/Simulator"
  *
  * export const simulator = Simulator.layer({
- *   faults: [Simulator.Fault.ends({ status: "FAILED", code: "CONTENT_MODERATION_REJECTED" })]
+ *   faults: [
+ *     Simulator.Fault.executionOutcome({ status: "COMPLETED", output: { text: "A fox." } }),
+ *     Simulator.Fault.executionOutcome({ status: "FAILED", code: "CONTENT_MODERATION_REJECTED" })
+ *   ]
  * })
  * ```
  */
-export const ends = (outcome: TerminalOutcome): Fault => Fault.Ends({ on: "executions.create", ...outcome })
+export const executionOutcome = (outcome: Outcome): Fault =>
+  Fault.ExecutionOutcome({ on: "executions.create", outcome })
 
 /**
  * Applies a fault only to requests that match an operation or a predicate. A fault without `on` does not apply to
@@ -55,7 +65,8 @@ export const ends = (outcome: TerminalOutcome): Fault => Fault.Ends({ on: "execu
 export const on = (matcher: Matcher, fault: Fault): Fault => ({ ...fault, on: matcher })
 
 /**
- * Returns `n` copies of a fault. Each copy applies to one request.
+ * Applies a fault to the next `n` requests that match the fault. `Infinity` applies the fault to all of these requests.
+ * Nested calls multiply.
  *
  * @since 0.1.0
  * @category combinators
@@ -64,11 +75,13 @@ export const on = (matcher: Matcher, fault: Fault): Fault => ({ ...fault, on: ma
  * import * as Simulator from "effect-modelroute/Simulator"
  *
  * export const simulator = Simulator.layer({
- *   faults: Simulator.Fault.times(3, Simulator.Fault.envelope("SERVICE_UNAVAILABLE"))
+ *   faults: [
+ *     Simulator.Fault.on("executions.create", Simulator.Fault.times(3, Simulator.Fault.apiError("MODEL_OVERLOADED")))
+ *   ]
  * })
  * ```
  */
-export const times = (n: number, fault: Fault): ReadonlyArray<Fault> => Array.from({ length: n }, () => fault)
+export const times = (n: number, fault: Fault): Fault => ({ ...fault, times: n * (fault.times ?? 1) })
 
 /**
  * All faults that a client can ignore or handle with a retry.
@@ -92,17 +105,17 @@ export const transient: ReadonlyArray<Fault> = [
   delay("2 seconds", "after"),
   hang("before"),
   hang("after"),
-  envelope("MODEL_OVERLOADED"),
-  envelope("MODEL_UNAVAILABLE"),
-  envelope("SERVICE_UNAVAILABLE"),
-  envelope("SERVICE_UNAVAILABLE", { phase: "after" }),
-  envelope("GENERATION_TIMEOUT"),
-  envelope("GENERATION_FAILED"),
+  apiError("MODEL_OVERLOADED"),
+  apiError("MODEL_UNAVAILABLE"),
+  apiError("SERVICE_UNAVAILABLE"),
+  apiError("SERVICE_UNAVAILABLE", { phase: "after" }),
+  apiError("GENERATION_TIMEOUT"),
+  apiError("GENERATION_FAILED"),
   badGateway,
   raw({ status: 503, body: "" }),
   raw({ status: 504, headers: { "content-type": "text/plain" }, body: "upstream request timeout", phase: "after" }),
-  rateLimited({ resetIn: "2 seconds" }),
-  rateLimited({ resetIn: "2 seconds", retryAfter: "2" }),
+  apiError("RATE_LIMITED", { resetIn: "2 seconds" }),
+  apiError("RATE_LIMITED", { resetIn: "2 seconds", retryAfter: "2 seconds" }),
   skewDate("5 minutes"),
   skewDate(-300_000),
   withoutHeaders(),

@@ -11,7 +11,7 @@ import { type Fault, isOutcomeFault, type OutcomeFault, type RequestFault, type 
 /** @internal */
 export interface Faults {
   readonly append: (faults: ReadonlyArray<Fault>) => void
-  /** Returns the number of scripted faults that have not been applied. */
+  /** Returns the number of requests to which the scripted faults will still apply. */
   readonly pending: () => number
   /** Returns the fault of the request and removes the fault from the script. */
   readonly nextFault: (target: Target) => RequestFault | undefined

@@ -1,13 +1,13 @@
 /**
  * Faults of the response: errors, responses of a gateway, and wrong headers.
  */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import { signedMillis } from "../time.js"
-import { type EnvelopeOptions, Fault, type Phase, type RawResponse, type ResetUnit } from "./types.js"
+import { type ApiErrorOptions, type ErrorCode, Fault, type RawResponse, type ResetUnit } from "./types.js"
 
 /**
- * Responds with an error envelope. With the phase `after`, the server processes the request first. By default, the
- * status and `retryable` are the documented values of the code. API page "Errors overview".
+ * Responds with an error of the API. By default, the status and `retryable` are the documented values of the code, as in
+ * `ModelRouteError.codes`. With the phase `after`, the server processes the request first. API page "Error codes".
  *
  * @since 0.1.0
  * @category constructors
@@ -15,13 +15,21 @@ import { type EnvelopeOptions, Fault, type Phase, type RawResponse, type ResetUn
  * ```ts
  * import * as Simulator from "effect-modelroute/Simulator"
  *
+ * const { apiError } = Simulator.Fault
+ *
  * export const simulator = Simulator.layer({
- *   faults: [Simulator.Fault.envelope("MODEL_OVERLOADED", { headers: { "retry-after": "3" } })]
+ *   faults: [
+ *     apiError("INPUT_VALIDATION_ERROR", {
+ *       details: [{ field: "input.width", code: "OUT_OF_RANGE", message: "width must be at most 2048" }]
+ *     }),
+ *     apiError("MODEL_OVERLOADED", { retryAfter: "3 seconds" }),
+ *     apiError("RATE_LIMITED", { resetIn: "10 seconds" })
+ *   ]
  * })
  * ```
  */
-export const envelope = (code: string, options?: EnvelopeOptions): Fault =>
-  Fault.Envelope({ ...options, code, phase: options?.phase ?? "before" })
+export const apiError = (code: ErrorCode, options?: ApiErrorOptions): Fault =>
+  Fault.ApiError({ ...options, code, phase: options?.phase ?? "before" })
 
 /**
  * Responds with any status, headers and body. Simulates, for example, the response of a proxy or a gateway.
@@ -70,32 +78,6 @@ export const badGateway: Fault = raw({
  * ```
  */
 export const emptyOk: Fault = raw({ status: 200, body: "", phase: "after" })
-
-/**
- * Responds with a 429 and the rate limit headers. `X-RateLimit-Reset` is the server's time plus `resetIn`, rounded up
- * to whole seconds. `retryAfter` is the value of the Retry-After header. Default: no Retry-After header.
- *
- * @since 0.1.0
- * @category constructors
- * @example
- * ```ts
- * import * as Simulator from "effect-modelroute/Simulator"
- *
- * export const simulator = Simulator.layer({
- *   faults: [Simulator.Fault.rateLimited({ resetIn: "5 seconds", retryAfter: "5" })]
- * })
- * ```
- */
-export const rateLimited = (options: {
-  readonly resetIn: Duration.DurationInput
-  readonly retryAfter?: string | undefined
-  readonly message?: string | undefined
-  /** Phase of the response. Default: `before` */
-  readonly phase?: Phase | undefined
-}): Fault => {
-  const { resetIn, phase = "before", ...rest } = options
-  return Fault.RateLimited({ ...rest, phase, resetInMillis: Duration.toMillis(resetIn) })
-}
 
 /**
  * Shifts the Date header of a normal response. A negative number of milliseconds shifts the date into the past.

@@ -16,10 +16,10 @@ export interface RandomFaults<F extends Fault> {
 /** @internal */
 export interface FaultScript<F extends Fault> {
   readonly append: (faults: ReadonlyArray<F>) => void
-  /** Returns the number of scripted faults that have not been applied. */
+  /** Returns the number of requests to which the scripted faults will still apply. */
   readonly pending: () => number
   /**
-   * Removes and returns the first scripted fault that matches the request. Without a match, returns a random fault or
+   * Uses and returns the first scripted fault that matches the request. Without a match, returns a random fault or
    * undefined.
    */
   readonly next: (target: Target) => F | undefined
@@ -44,16 +44,22 @@ const makeDraw = <F extends Fault>({ faults, probability, seed }: RandomFaults<F
 
 /** @internal */
 export const make = <F extends Fault>(random: RandomFaults<F> | undefined): FaultScript<F> => {
-  const script: Array<F> = []
+  const script: Array<{ readonly fault: F; left: number }> = []
   const draw = random === undefined ? () => undefined : makeDraw(random)
   return {
     append: (faults) => {
-      script.push(...faults)
+      for (const fault of faults) {
+        const { times = 1 } = fault
+        if (times >= 1) script.push({ fault, left: times })
+      }
     },
-    pending: () => script.length,
+    pending: () => script.reduce((sum, { left }) => sum + left, 0),
     next: (target) => {
-      const index = script.findIndex((fault) => isMatch(fault, target))
-      return index < 0 ? draw(target) : script.splice(index, 1)[0]
+      const entry = script.find(({ fault }) => isMatch(fault, target))
+      if (entry === undefined) return draw(target)
+      entry.left -= 1
+      if (entry.left < 1) script.splice(script.indexOf(entry), 1)
+      return entry.fault
     }
   }
 }

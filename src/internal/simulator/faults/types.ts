@@ -2,7 +2,8 @@
  * The types of the simulator's faults.
  */
 import * as Data from "effect/Data"
-import type { Detail } from "../../../ModelRouteError.js"
+import type * as Duration from "effect/Duration"
+import type { Code, Detail } from "../../../ModelRouteError.js"
 import type { Operation } from "../http/routes.js"
 
 /**
@@ -54,14 +55,23 @@ export interface RawResponse {
 }
 
 /**
- * The fields of an error envelope, except its code.
+ * One of the twelve documented error codes, or any other text. API page "Error codes".
  *
  * @since 0.1.0
  * @category models
  */
-export interface EnvelopeOptions {
+export type ErrorCode = Code | (string & {})
+
+/**
+ * Options of `apiError`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ApiErrorOptions {
   /** HTTP status. Default: the documented status of the code, or 400 for an undocumented code */
   readonly status?: number | undefined
+  /** Error message. Default: a message that contains the code */
   readonly message?: string | undefined
   /**
    * Value of `retryable`. `null` omits the field. Default: the documented value of the code, or `false` for an
@@ -70,7 +80,15 @@ export interface EnvelopeOptions {
   readonly retryable?: boolean | null | undefined
   /** Value of `request_id`. `null` omits the field. Default: a new id */
   readonly requestId?: string | null | undefined
+  /** Rejected fields of an `INPUT_VALIDATION_ERROR`. Default: no field `details` */
   readonly details?: ReadonlyArray<Detail> | undefined
+  /** Value of the Retry-After header, rounded up to whole seconds. Default: no header */
+  readonly retryAfter?: Duration.DurationInput | undefined
+  /**
+   * Time until the rate limit resets. Sets `X-RateLimit-Remaining` to 0, and `X-RateLimit-Reset` to the server's time
+   * plus `resetIn`, rounded up to whole seconds. Default: the actual rate limit of the simulator
+   */
+  readonly resetIn?: Duration.DurationInput | undefined
   /** Headers in addition to those of the API. A header replaces the API's header of the same name. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Phase of the response. Default: `before` */
@@ -78,22 +96,55 @@ export interface EnvelopeOptions {
 }
 
 /**
- * The outcome of an execution that does not complete.
+ * The execution completes and is charged.
  *
  * @since 0.1.0
  * @category models
  */
-export interface TerminalOutcome {
-  readonly status: "FAILED" | "CANCELLED" | "EXPIRED"
-  /** Error code of a failed execution. Default: `GENERATION_FAILED` */
-  readonly code?: string | undefined
-  /** Error message of a failed execution. Default: a message that contains the code */
+export interface CompletedOutcome {
+  readonly status: "COMPLETED"
+  /**
+   * JSON value of `output` and `result`. The execution creates no files if this value is set. Default: the output of
+   * the model
+   */
+  readonly output?: unknown
+}
+
+/**
+ * The execution fails and is not charged.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface FailedOutcome {
+  readonly status: "FAILED"
+  /** Error code of the execution. Default: `GENERATION_FAILED` */
+  readonly code?: ErrorCode | undefined
+  /** Error message of the execution. Default: a message that contains the code */
   readonly message?: string | undefined
   /**
    * Value of `retryable` in the execution's `error`. By default, the field is absent, as in the API's documentation.
    */
   readonly retryable?: boolean | undefined
 }
+
+/**
+ * The execution ends without a result and is not charged.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EndedOutcome {
+  readonly status: "CANCELLED" | "EXPIRED"
+}
+
+/**
+ * The end of an execution.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Outcome = CompletedOutcome | FailedOutcome | EndedOutcome
 
 /**
  * The kind of value that replaces the Unix seconds in `X-RateLimit-Reset`:
@@ -109,46 +160,52 @@ export interface TerminalOutcome {
  */
 export type ResetUnit = "millis" | "delta" | "garbage" | "past" | "absurd"
 
-interface MatchOptions {
-  /** Requests that match the fault. Default: any request under `/v1`. The default for `Ends` is any create request. */
+/**
+ * The requests to which a fault applies. `on` and `times` set these fields.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Selection {
+  /**
+   * Requests that match the fault. Default: any request under `/v1`. The default for `ExecutionOutcome` is any create
+   * request.
+   */
   readonly on?: Matcher | undefined
+  /** Number of matching requests to which the fault applies. Random faults ignore this number. Default: 1 */
+  readonly times?: number | undefined
 }
 
 /**
- * A fault of one request, or of the execution that the request creates.
+ * A fault of one request, or of the execution that the request creates. The functions of `Fault` create faults.
+ * `RequestRecord.fault` contains the `_tag` of a fault.
  *
  * @since 0.1.0
  * @category models
  */
 export type Fault = Data.TaggedEnum<{
-  DropBefore: MatchOptions
-  DropAfter: MatchOptions
-  CutBody: MatchOptions & { readonly keep: number }
-  TruncateCleanly: MatchOptions & { readonly keep: number }
-  Delay: MatchOptions & { readonly millis: number; readonly phase: Phase }
-  Hang: MatchOptions & { readonly phase: Phase }
-  Envelope: MatchOptions & EnvelopeOptions & { readonly code: string; readonly phase: Phase }
-  Raw: MatchOptions & RawResponse & { readonly phase: Phase }
-  RateLimited: MatchOptions & {
-    readonly resetInMillis: number
-    readonly retryAfter?: string | undefined
-    readonly message?: string | undefined
-    readonly phase: Phase
-  }
-  SkewDate: MatchOptions & { readonly millis: number }
-  WithoutHeaders: MatchOptions & { readonly names: ReadonlyArray<string> }
-  ResetUnit: MatchOptions & { readonly unit: ResetUnit }
-  Ends: MatchOptions & TerminalOutcome
+  DropBefore: Selection
+  DropAfter: Selection
+  CutBody: Selection & { readonly keep: number }
+  TruncateCleanly: Selection & { readonly keep: number }
+  Delay: Selection & { readonly millis: number; readonly phase: Phase }
+  Hang: Selection & { readonly phase: Phase }
+  ApiError: Selection & ApiErrorOptions & { readonly code: ErrorCode; readonly phase: Phase }
+  Raw: Selection & RawResponse & { readonly phase: Phase }
+  SkewDate: Selection & { readonly millis: number }
+  WithoutHeaders: Selection & { readonly names: ReadonlyArray<string> }
+  ResetUnit: Selection & { readonly unit: ResetUnit }
+  ExecutionOutcome: Selection & { readonly outcome: Outcome }
 }>
 
 /** @internal */
 export const Fault = Data.taggedEnum<Fault>()
 
 /** @internal A fault that sets the outcome of an execution. */
-export type OutcomeFault = Extract<Fault, { readonly _tag: "Ends" }>
+export type OutcomeFault = Extract<Fault, { readonly _tag: "ExecutionOutcome" }>
 
 /** @internal A fault of one request. */
 export type RequestFault = Exclude<Fault, OutcomeFault>
 
 /** @internal */
-export const isOutcomeFault = (fault: Fault): fault is OutcomeFault => fault._tag === "Ends"
+export const isOutcomeFault = (fault: Fault): fault is OutcomeFault => fault._tag === "ExecutionOutcome"

@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import type { TerminalOutcome } from "../faults/types.js"
+import type { Outcome } from "../faults/types.js"
 import type { RequestData } from "./request.js"
 import type { ResponseData } from "./response.js"
 import type { ApiOperation } from "./routes.js"
@@ -15,7 +15,7 @@ export interface ApiCall {
   readonly id: string
   readonly now: number
   /** Returns the outcome fault for the execution that this call creates. Each call uses one fault. */
-  readonly nextOutcome: () => TerminalOutcome | undefined
+  readonly nextOutcome: () => Outcome | undefined
 }
 
 /** @internal */

@@ -25,7 +25,7 @@ export interface RequestRecord extends Target {
   readonly outcome: number | "cut" | "dropped" | "pending"
   /** Number of body bytes that the server read for `storage.put`. 0 if the server rejected the Content-Length. */
   readonly bodySize?: number | undefined
-  /** The `_tag` of the applied fault. `Ends` if only an outcome fault was applied. */
+  /** The `_tag` of the applied fault. `ExecutionOutcome` if only an outcome fault was applied. */
   readonly fault?: string | undefined
   /** Id of the execution that the request created or addressed. */
   readonly executionId?: string | undefined

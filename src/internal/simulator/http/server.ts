@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as monotonic from "../../data/monotonic.js"
 import { applyFault, type Exchange } from "../faults/apply.js"
-import type { OutcomeFault, Target, TerminalOutcome } from "../faults/types.js"
+import type { Outcome, OutcomeFault, Target } from "../faults/types.js"
 import type { Faults } from "../faults/faults.js"
 import type { Storage } from "../files/storage.js"
 import type { Ids } from "../ids.js"
@@ -100,7 +100,7 @@ type ApiRoute = Exclude<Routes.Route, { readonly _tag: "Storage" }>
 interface RoutedRequest<Route extends Routes.Route = Routes.Route> {
   readonly request: RequestData
   readonly route: Route
-  readonly nextOutcome: () => TerminalOutcome | undefined
+  readonly nextOutcome: () => Outcome | undefined
 }
 
 const callApi = (
@@ -165,7 +165,7 @@ export const make = (context: ServerContext): Server => {
       const target = toTarget(request, route)
       const fault = faults.nextFault(target)
       let outcomeFault: OutcomeFault | undefined
-      const nextOutcome = () => (outcomeFault = faults.nextOutcome(target))
+      const nextOutcome = () => (outcomeFault = faults.nextOutcome(target))?.outcome
       const served = serve(context, { request, route, nextOutcome })
       const finish = log.start(target, yield* monotonic.now, fault?._tag)
       const faulted = fault === undefined ? served : applyFault(fault, { ...exchange, serve: served })

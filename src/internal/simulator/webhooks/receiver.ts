@@ -15,13 +15,22 @@ import * as Effect from "effect/Effect"
 import * as FixedLength from "../http/fixedLength.js"
 import * as RequestBody from "../http/requestBody.js"
 
-/** @internal Returns a client that runs the app with the current context. */
-export const make = <E, R>(app: HttpApp.Default<E, R>): Effect.Effect<HttpClient.HttpClient, never, R> =>
-  Effect.map(Effect.context<R>(), (context) =>
-    fromApp(Effect.mapInputContext(app, (request: RequestContext) => Context.merge(context, request)))
-  )
+/** The services that an app requires, except its request. */
+type AppContext<R> = Exclude<R, HttpServerRequest.HttpServerRequest>
 
-type RequestContext = Context.Context<HttpServerRequest.HttpServerRequest>
+/** @internal Returns a client that runs the app with the current context. */
+export const make = <E, R>(
+  app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
+): Effect.Effect<HttpClient.HttpClient, never, AppContext<R>> =>
+  Effect.map(Effect.context<AppContext<R>>(), (context) =>
+    fromApp(
+      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+        Effect.provideService(app, HttpServerRequest.HttpServerRequest, request).pipe(
+          Effect.mapInputContext((current: Context.Context<never>) => Context.merge(context, current))
+        )
+      )
+    )
+  )
 
 const toWebRequest = (request: HttpClientRequest.HttpClientRequest, url: URL) =>
   Effect.flatMap(RequestBody.read(request), ({ bytes, headers }) =>

@@ -1,0 +1,108 @@
+/**
+ * Runs an effect under `TestClock`.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as TestClock from "effect/TestClock"
+import * as TestServices from "effect/TestServices"
+
+/**
+ * Options of `adjustUntilDone`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AdjustOptions {
+  /** Maximum time on the `TestClock`. Default: 1 day */
+  readonly limit?: Duration.DurationInput | undefined
+  /**
+   * Wait for asynchronous work before each advance of the clock. A duration is real time, and the clock may advance
+   * during work that takes longer. An effect can wait for exactly the work of the test. Default: 10 milliseconds
+   */
+  readonly settle?: Duration.DurationInput | Effect.Effect<void> | undefined
+}
+
+/** Waits for asynchronous work, or until the fiber ends. */
+const waitForRealWork = (
+  fiber: Fiber.Fiber<unknown, unknown>,
+  settle: Duration.DurationInput | Effect.Effect<void>
+): Effect.Effect<void> => {
+  if (Effect.isEffect(settle)) return Effect.zipRight(settle, TestClock.adjust(0))
+  return Duration.toMillis(settle) === 0
+    ? Effect.void
+    : Effect.asVoid(Effect.raceFirst(Fiber.await(fiber), TestServices.provideLive(Effect.sleep(settle))))
+}
+
+/** Advances the clock to each sleep of a fiber until `fiber` ends. */
+const advanceUntilDone = (
+  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  { limit = "1 day", settle = "10 millis" }: AdjustOptions
+): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const clock = yield* Effect.clock
+    const endAt = clock.unsafeCurrentTimeMillis() + Duration.toMillis(limit)
+    for (;;) {
+      // An adjustment by 0 runs every fiber to its next sleep.
+      yield* TestClock.adjust(0)
+      yield* waitForRealWork(fiber, settle)
+      if (fiber.unsafePoll() !== null) return
+      const next = Math.min(...(yield* TestClock.sleeps()))
+      // Without a sleep, the effect waits only for work in real time.
+      if (next === Infinity) continue
+      if (next > endAt) {
+        return yield* Effect.dieMessage(`The effect did not end within ${Duration.format(limit)} on the TestClock`)
+      }
+      yield* TestClock.setTime(next)
+    }
+  })
+
+/**
+ * Runs an effect to its end and advances `TestClock` to each sleep. Work outside the clock continues between the
+ * advances: reads and writes of files, databases, sockets and promises. `TestClock.adjust` does not wait for such work,
+ * so that a later sleep of the effect would never end.
+ *
+ * The clock advances only to times at which a fiber sleeps, so that no timer ends late. Interrupts the effect and dies
+ * if the effect does not end within `limit`. Requires `TestClock`, which `it.effect` of `@effect/vitest` provides.
+ *
+ * @example
+ * ```ts
+ * import { KeyValueStore } from "@effect/platform"
+ * import { NodeContext } from "@effect/platform-node"
+ * import { Effect, Layer, Redacted, Stream, TestContext } from "effect"
+ * import { Batch, IdempotencyKey, ModelRouteClient } from "effect-modelroute"
+ * import * as Simulator from "effect-modelroute/Simulator"
+ *
+ * const journal = Batch.layerJournal().pipe(
+ *   Layer.provide(KeyValueStore.layerFileSystem("journal")),
+ *   Layer.provide(NodeContext.layer)
+ * )
+ * const client = ModelRouteClient.layer({ apiKey: Redacted.make("sk_test") }).pipe(
+ *   Layer.provide([Simulator.layer(), IdempotencyKey.layer])
+ * )
+ *
+ * // The journal writes real files. The executions take 8 seconds on the clock.
+ * export const test = Batch.run(["a red fox", "a blue whale"], {
+ *   id: "catalogue",
+ *   key: (prompt) => prompt,
+ *   request: (prompt) => ({ model: "flux-1.1-pro", input: { prompt } })
+ * }).pipe(
+ *   Stream.runCollect,
+ *   Simulator.adjustUntilDone,
+ *   Effect.provide([client, journal]),
+ *   Effect.provide(TestContext.TestContext)
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const adjustUntilDone = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  options: AdjustOptions = {}
+): Effect.Effect<A, E, R> =>
+  Effect.acquireUseRelease(
+    Effect.interruptible(Effect.fork(effect)),
+    (fiber) => Effect.zipRight(advanceUntilDone(fiber, options), Fiber.join(fiber)),
+    Fiber.interrupt
+  )
