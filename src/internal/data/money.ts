@@ -49,9 +49,10 @@ export const parse = (text: string | undefined): Amount | undefined =>
 /** Returns a decimal string unchanged. Converts a number or a text with an exponent to a decimal string. */
 const toDecimalString = (wire: string | number): string | undefined => {
   const text = String(wire).trim()
+  if (!amountPattern.test(text)) return undefined
+  if (!/e/i.test(text)) return text
   const amount = parse(text)
-  if (amount === undefined) return undefined
-  return /e/i.test(text) ? format(amount) : text
+  return amount && format(amount)
 }
 
 /** @internal Schema of an amount in a response. Rejects other texts, such as `$0.048` or `0,048`. */

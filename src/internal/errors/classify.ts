@@ -72,13 +72,18 @@ const redactReportedError = (
   const list = Array.isArray(details) ? details.filter(isRecord) : []
   const textsOf = (name: string) => list.map((detail) => nonEmptyString(detail[name]) ?? "")
   const [apiMessage, ...detailMessages] = redactText([message ?? "", ...textsOf("message")])
-  const [redactedCode = "", ...fieldsAndCodes] = redactIdentifiers([code, ...textsOf("field"), ...textsOf("code")])
+  const fields = redactIdentifiers(textsOf("field"))
+  const detailCodes = textsOf("code")
+  // Many details have the same code.
+  const distinctCodes = Array.from(new Set([code, ...detailCodes]))
+  const redactedCodes = redactIdentifiers(distinctCodes)
+  const codeByText = new Map(distinctCodes.map((text, i) => [text, redactedCodes[i] ?? ""]))
   return {
-    code: redactedCode,
+    code: codeByText.get(code) ?? "",
     apiMessage: apiMessage || undefined,
     details: list.map((_, i) => ({
-      field: fieldsAndCodes[i] ?? "",
-      code: fieldsAndCodes[list.length + i] ?? "",
+      field: fields[i] ?? "",
+      code: codeByText.get(detailCodes[i] ?? "") ?? "",
       message: detailMessages[i] ?? ""
     }))
   }

@@ -50,10 +50,11 @@ export const makeRedactor = ({ privateTexts = noTexts, secrets = [] }: Confident
     canSearch: sources.isComplete,
     redactText,
     redactIdentifiers: (texts) => {
-      const others = redactText(texts.filter((text) => !identifierPattern.test(text))).values()
+      const isIdentifier = texts.map((text) => text === "" || identifierPattern.test(text))
+      const freeTexts = redactText(texts.filter((_, i) => isIdentifier[i] !== true)).values()
       const withoutSecrets = redact(texts, selectSources(noTexts, secretTexts))
-      return texts.map((text, i) =>
-        identifierPattern.test(text) ? (withoutSecrets[i] ?? "") : (others.next().value ?? "")
+      return texts.map((_, i) =>
+        isIdentifier[i] === true ? (withoutSecrets[i] ?? "") : (freeTexts.next().value ?? "")
       )
     }
   }
@@ -100,6 +101,7 @@ const redact = (texts: ReadonlyArray<string>, sources: Sources): ReadonlyArray<s
   maskWords(readings, sources.words, mask)
   if (sources.hasBlob) maskTokens(joined, mask)
   const hasPattern = anyPattern.test(joined)
+  if (!hasPattern && !mask.includes(1)) return cut
   let from = 0
   return cut.map((text) => {
     const masked = applyMask(text, mask, from)

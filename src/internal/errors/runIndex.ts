@@ -15,10 +15,13 @@ const hashBase = 0x0100_0193
 /** The weight of a run's first character in the rolling hash. */
 const leavingWeight = Array.from({ length: runChars - 1 }).reduce<number>((power) => Math.imul(power, hashBase), 1)
 
-/** The number of entries in the filter. The filter allows a scan to skip most runs without a lookup. */
-const filterSize = 2 ** 16
+/** The maximum number of entries in the filter. The filter allows a scan to skip most runs without a lookup. */
+const maxFilterSize = 2 ** 16
 
-const filterIndex = (hash: number): number => (hash ^ (hash >>> 16)) & (filterSize - 1)
+/** Returns the least power of two that is at least `minimum`. */
+const powerOfTwo = (minimum: number): number => 2 ** Math.ceil(Math.log2(minimum))
+
+const filterIndex = (filter: Uint8Array, hash: number): number => (hash ^ (hash >>> 16)) & (filter.length - 1)
 
 /** @internal Calls `visit` with the position and the rolling hash of each run. Skips runs that the filter excludes. */
 export const eachRun = (
@@ -31,23 +34,24 @@ export const eachRun = (
     hash = (Math.imul(hash, hashBase) + text.charCodeAt(end)) | 0
     const at = end - runChars + 1
     if (at < 0) continue
-    if (filter === undefined || filter[filterIndex(hash)] === 1) visit(at, hash)
+    if (filter === undefined || filter[filterIndex(filter, hash)] === 1) visit(at, hash)
     hash = (hash - Math.imul(text.charCodeAt(at), leavingWeight)) | 0
   }
 }
 
 /** @internal A hash table of the runs in several texts. Equal runs have the same id. */
 export class RunIndex {
-  readonly filter = new Uint8Array(filterSize)
+  readonly filter: Uint8Array
   private readonly text: string
   /** The positions in `text` plus 1. The value 0 marks a free slot. */
   private readonly slots: Int32Array
 
   constructor(texts: ReadonlyArray<string>) {
     this.text = texts.join(separator)
-    this.slots = new Int32Array(2 * 2 ** Math.ceil(Math.log2(this.text.length + 1)))
+    this.slots = new Int32Array(2 * powerOfTwo(this.text.length + 1))
+    this.filter = new Uint8Array(Math.min(8 * this.slots.length, maxFilterSize))
     eachRun(this.text, undefined, (at, hash) => {
-      this.filter[filterIndex(hash)] = 1
+      this.filter[filterIndex(this.filter, hash)] = 1
       const slot = this.slotOf(this.text, at, hash)
       if (this.slots[slot] === 0) this.slots[slot] = at + 1
     })

@@ -61,9 +61,25 @@ export const ablation: Group = {
         ...contestantsOf(makeCalls(url), "undici"),
         ...contestantsOf(makeCallsWithoutSpans(url), "undiciWithoutSpans")
       ])
-      const name = "create without single parts, 64 concurrent"
       return measureLoads(
-        [{ name, contestants, calls: 512, samples: 1, concurrency: 64, metrics: ["allocated", "CPU"] }],
+        [
+          {
+            name: "create without single parts, 64 concurrent",
+            contestants,
+            calls: 512,
+            samples: 1,
+            concurrency: 64,
+            metrics: ["allocated", "CPU"]
+          },
+          {
+            name: "create without single parts, sequential",
+            contestants,
+            calls: 25,
+            samples: 4,
+            concurrency: 1,
+            metrics: ["latency p50", "CPU"]
+          }
+        ],
         rounds
       )
     }),

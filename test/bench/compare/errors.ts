@@ -20,7 +20,7 @@ const Envelope = Schema.Struct({
     message: Schema.String,
     retryable: Schema.Boolean,
     request_id: Schema.String,
-    details: Schema.Array(Schema.Struct({ field: Schema.String, issue: Schema.String }))
+    details: Schema.Array(Schema.Struct({ field: Schema.String, code: Schema.String, message: Schema.String }))
   })
 })
 

@@ -56,7 +56,8 @@ const rejected = (count: number): Reply => {
         request_id: "req_1",
         details: Array.from({ length: count }, (_, n) => ({
           field: `input.width${n}`,
-          issue: `must be between 256 and ${n + 1024}`
+          code: "OUT_OF_RANGE",
+          message: `width must be between 256 and ${n + 1024}`
         }))
       }
     })
