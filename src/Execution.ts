@@ -83,14 +83,19 @@ export interface CreateRequest {
 }
 
 const commonFields = {
+  /** The id of the execution. */
   id: ExecutionId,
+  /** The slug of the model, such as `flux-1.1-pro`. */
   model: lenient(Schema.String),
   /** The charged amount in dollars, as a decimal string. */
   cost: lenient(Money),
   /** The duration of the generation. */
   latency: lenient(DurationMillis),
+  /** The time at which the API created the execution. */
   createdAt: lenient(Schema.DateTimeUtc),
+  /** The time at which the execution ended. */
   completedAt: lenient(Schema.DateTimeUtc),
+  /** The custom labels from the create request. */
   metadata: lenient(Attributes),
   /** Response fields that this version of the library does not support, and amounts that cannot be decoded. */
   extra: Schema.optionalWith(Attributes, { default: () => ({}) })
@@ -111,10 +116,15 @@ const commonFields = {
  * @category models
  */
 export class Failure extends Schema.Class<Failure>("effect-modelroute/Failure")({
+  /** The error code, such as `GENERATION_FAILED`. */
   code: lenient(Schema.String),
+  /** The message of the API. */
   message: lenient(Schema.String),
+  /** Indicates whether a new execution can succeed later. */
   retryable: lenient(Schema.Boolean),
+  /** The request id. Include the id in requests to ModelRoute's support. */
   requestId: lenient(Schema.String),
+  /** The details of the error, undecoded. */
   details: lenient(Schema.Array(Schema.Unknown))
 }) {}
 
@@ -138,6 +148,7 @@ export class Failure extends Schema.Class<Failure>("effect-modelroute/Failure")(
  */
 export class Execution extends Schema.Class<Execution>("effect-modelroute/Execution")({
   ...commonFields,
+  /** The status. See `isTerminal`. */
   status: Status,
   /** The amount in dollars that the API holds from the balance for this execution, as a decimal string. */
   holdAmount: lenient(Money),
@@ -170,6 +181,7 @@ export class Execution extends Schema.Class<Execution>("effect-modelroute/Execut
  */
 export class Completed extends Schema.Class<Completed>("effect-modelroute/Completed")({
   ...commonFields,
+  /** The status, always `COMPLETED`. */
   status: Schema.Literal("COMPLETED"),
   /**
    * The unchanged output of the model, from the field `output` or `result` of the response. Decode the output with a

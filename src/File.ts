@@ -46,8 +46,11 @@ export type FileId = typeof FileId.Type
  * @category models
  */
 export class DownloadLink extends Schema.Class<DownloadLink>("effect-modelroute/DownloadLink")({
+  /** The presigned URL. `Redacted.value` returns its text. */
   url: Schema.Redacted(Schema.String),
+  /** The time at which the URL expires. */
   expiresAt: lenient(Schema.DateTimeUtc),
+  /** The media type of the file, such as `image/png`. */
   contentType: lenient(Schema.String),
   /** The size in bytes. */
   size: lenient(Schema.NonNegativeInt)
@@ -176,6 +179,7 @@ export const fromPath = (
 export interface Progress {
   /** The number of bytes that the transport has accepted. */
   readonly sent: number
+  /** The total number of bytes. */
   readonly size: number
 }
 
@@ -215,6 +219,7 @@ export const Upload: Data.TaggedEnum.Constructor<Upload> = Data.taggedEnum<Uploa
  * @category models
  */
 export interface Download {
+  /** The path that was passed to `toPath`. */
   readonly path: string
   /** The size in bytes. */
   readonly size: number

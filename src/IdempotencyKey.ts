@@ -48,7 +48,10 @@ export interface KeyRequest {
  */
 export class IdempotencyKey extends Context.Tag("effect-modelroute/IdempotencyKey")<
   IdempotencyKey,
-  { readonly next: (call: KeyRequest) => Effect.Effect<string> }
+  {
+    /** Returns the key of a call. A key has 1 to 255 printable ASCII characters. */
+    readonly next: (call: KeyRequest) => Effect.Effect<string>
+  }
 >() {}
 
 /**

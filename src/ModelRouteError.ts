@@ -149,7 +149,9 @@ const rateLimitFields = {
 
 /** Returns the fields of an error without an error code. */
 const clientFields = (retryable: boolean) => ({
+  /** The message for logs. Contains the failed operation, the reason and advice. */
   message: Schema.String,
+  /** Indicates whether the same request can succeed later. */
   retryable: withDefault(Schema.Boolean, retryable),
   ...callFields
 })
@@ -178,7 +180,11 @@ const clientFields = (retryable: boolean) => ({
  */
 export class InputValidationError extends Schema.TaggedError<InputValidationError>(
   "effect-modelroute/InputValidationError"
-)("InputValidationError", { ...apiFields("INPUT_VALIDATION_ERROR"), details: withDefault(Schema.Array(Detail), []) }) {
+)("InputValidationError", {
+  ...apiFields("INPUT_VALIDATION_ERROR"),
+  /** The invalid parameters. Empty if the response does not name them. */
+  details: withDefault(Schema.Array(Detail), [])
+}) {
   get [TypeId](): TypeId {
     return TypeId
   }
@@ -418,8 +424,11 @@ export class UnexpectedResponse extends Schema.TaggedError<UnexpectedResponse>("
   "UnexpectedResponse",
   {
     ...clientFields(false),
+    /** The HTTP status of the response. */
     status: Schema.Number,
+    /** The request id from the response. Include the id in requests to ModelRoute's support. */
     requestId: optional(Schema.String),
+    /** The header `Content-Type` of the response. */
     contentType: optional(Schema.String),
     ...retryAfterField,
     /** The beginning of the response body, at most 2 KiB. Secrets and quotes from the request are redacted. */
@@ -464,6 +473,7 @@ export class TransportError extends Schema.TaggedError<TransportError>("effect-m
   "TransportError",
   {
     ...clientFields(true),
+    /** The reason for the failure. */
     reason: TransportReason,
     /** The message of the HTTP client, such as `connect ECONNREFUSED 127.0.0.1:8787`. */
     detail: optional(Schema.String)
@@ -482,7 +492,11 @@ export class TransportError extends Schema.TaggedError<TransportError>("effect-m
  */
 export class ExecutionCancelled extends Schema.TaggedError<ExecutionCancelled>("effect-modelroute/ExecutionCancelled")(
   "ExecutionCancelled",
-  { ...clientFields(false), executionId: Execution.ExecutionId }
+  {
+    ...clientFields(false),
+    /** The id of the cancelled execution. */
+    executionId: Execution.ExecutionId
+  }
 ) {
   get [TypeId](): TypeId {
     return TypeId
@@ -497,7 +511,11 @@ export class ExecutionCancelled extends Schema.TaggedError<ExecutionCancelled>("
  */
 export class ExecutionExpired extends Schema.TaggedError<ExecutionExpired>("effect-modelroute/ExecutionExpired")(
   "ExecutionExpired",
-  { ...clientFields(false), executionId: Execution.ExecutionId }
+  {
+    ...clientFields(false),
+    /** The id of the expired execution. */
+    executionId: Execution.ExecutionId
+  }
 ) {
   get [TypeId](): TypeId {
     return TypeId
@@ -527,6 +545,7 @@ export class ExecutionExpired extends Schema.TaggedError<ExecutionExpired>("effe
  */
 export class AwaitTimeout extends Schema.TaggedError<AwaitTimeout>("effect-modelroute/AwaitTimeout")("AwaitTimeout", {
   ...clientFields(false),
+  /** The id of the execution. Pass the id to `executions.await` to resume the wait. */
   executionId: Execution.ExecutionId,
   /** The state of the execution after the latest poll or notification. */
   execution: optional(Execution.Execution)
@@ -535,7 +554,10 @@ export class AwaitTimeout extends Schema.TaggedError<AwaitTimeout>("effect-model
     return TypeId
   }
 
-  /** Reduces the execution to its id, status, model and times, because its output and metadata can quote the prompt. */
+  /**
+   * Returns the fields for logs. Reduces the execution to its id, status, model and times, because its output and
+   * metadata can quote the prompt.
+   */
   override toJSON(): unknown {
     const { execution, ...rest } = this
     return {
@@ -561,6 +583,7 @@ export class ExecutionNotReady extends Schema.TaggedError<ExecutionNotReady>("ef
   "ExecutionNotReady",
   {
     ...clientFields(false),
+    /** The id of the execution. Pass the id to `executions.await` to wait for the result. */
     executionId: Execution.ExecutionId,
     /** The latest state of the execution. */
     execution: Execution.Execution
@@ -570,7 +593,10 @@ export class ExecutionNotReady extends Schema.TaggedError<ExecutionNotReady>("ef
     return TypeId
   }
 
-  /** Reduces the execution to its id, status, model and times, because its output and metadata can quote the prompt. */
+  /**
+   * Returns the fields for logs. Reduces the execution to its id, status, model and times, because its output and
+   * metadata can quote the prompt.
+   */
   override toJSON(): unknown {
     const { execution, ...rest } = this
     return { ...rest, message: this.message, execution: summarizeExecution(execution) }
@@ -589,7 +615,9 @@ export class ExecutionNotReady extends Schema.TaggedError<ExecutionNotReady>("ef
  */
 export class FileTooLarge extends Schema.TaggedError<FileTooLarge>("effect-modelroute/FileTooLarge")("FileTooLarge", {
   ...clientFields(false),
+  /** The size of the file in bytes. */
   size: Schema.Number,
+  /** The maximum size in bytes. */
   limit: Schema.Number
 }) {
   get [TypeId](): TypeId {
@@ -606,7 +634,11 @@ export class FileTooLarge extends Schema.TaggedError<FileTooLarge>("effect-model
  */
 export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("effect-modelroute/InvalidRequest")(
   "InvalidRequest",
-  { ...clientFields(false), field: Schema.String }
+  {
+    ...clientFields(false),
+    /** The name of the invalid option or argument, such as `input` or `maxSize`. */
+    field: Schema.String
+  }
 ) {
   get [TypeId](): TypeId {
     return TypeId

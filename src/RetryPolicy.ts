@@ -95,9 +95,9 @@ export interface RateLimitOptions {
  * @category models
  */
 export interface Options {
-  /** The options for faults. `false` disables retries of faults. */
+  /** The options for faults. `false` disables retries of faults. Default: the defaults of `backoff`. */
   readonly backoff?: BackoffOptions | false | undefined
-  /** The options for rate limits. `false` disables retries of rate limits. */
+  /** The options for rate limits. `false` disables retries of rate limits. Default: the defaults of `rateLimit`. */
   readonly rateLimit?: RateLimitOptions | false | undefined
 }
 

@@ -36,6 +36,7 @@ export class SimulatorServer extends Context.Tag("effect-modelroute/SimulatorSer
   {
     /** The base URL, such as `http://127.0.0.1:8787`. */
     readonly url: string
+    /** The port that the server listens on. */
     readonly port: number
   }
 >() {}

@@ -41,10 +41,11 @@ export type EndpointId = typeof EndpointId.Type
 export interface CreateRequest {
   /** The absolute http(s) URL. The API requires https. */
   readonly url: string
+  /** A description of the endpoint. Default: none. */
   readonly description?: string | undefined
   /** The event types that the API delivers. An empty list selects all types. Default: all types. */
   readonly events?: ReadonlyArray<EventType> | undefined
-  /** Additional headers of each delivery. The header values never appear in errors or logs. */
+  /** Additional headers of each delivery. The header values never appear in errors or logs. Default: none. */
   readonly headers?: { readonly [name: string]: string | Redacted.Redacted } | undefined
 }
 
@@ -55,13 +56,16 @@ export interface CreateRequest {
  * @category models
  */
 export interface UpdateRequest extends Partial<CreateRequest> {
-  /** `true` reactivates an endpoint that the API has deactivated after 10 failed deliveries. */
+  /** Activates or deactivates the endpoint. The API deactivates an endpoint after 10 failed deliveries. */
   readonly isActive?: boolean | undefined
 }
 
 const fields = {
+  /** The id of the endpoint. */
   id: EndpointId,
+  /** The URL that receives the deliveries. */
   url: lenient(Schema.String),
+  /** The description of the endpoint. */
   description: lenient(Schema.String),
   /** The event types that the API delivers. An empty list selects all types. */
   events: lenient(Schema.Array(Schema.String)),
@@ -71,7 +75,9 @@ const fields = {
   isActive: lenient(Schema.Boolean),
   /** The number of consecutive failed deliveries. The API deactivates the endpoint after 10 failed deliveries. */
   failureCount: lenient(Schema.NonNegativeInt),
+  /** The time of the latest successful delivery. */
   lastSuccess: lenient(Schema.DateTimeUtc),
+  /** The time at which the endpoint was created. */
   createdAt: lenient(Schema.DateTimeUtc),
   /** Response fields that this version of the library does not support. */
   extra: Schema.optionalWith(Attributes, { default: () => ({}) })
@@ -95,5 +101,6 @@ export class Endpoint extends Schema.Class<Endpoint>("effect-modelroute/Endpoint
  */
 export class CreatedEndpoint extends Schema.Class<CreatedEndpoint>("effect-modelroute/CreatedEndpoint")({
   ...fields,
+  /** The secret that signs the deliveries. `Redacted.value` returns its text. */
   secret: Schema.Redacted(Schema.NonEmptyString)
 }) {}
