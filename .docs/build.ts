@@ -51,8 +51,6 @@ const app = await TypeDoc.Application.bootstrap({
   searchInComments: true,
   searchInDocuments: true,
   typePrintWidth: 100,
-  // The fields of this interface are on the pages of the functions that create faults.
-  intentionallyNotExported: ["MatchOptions"],
   validation: { notExported: true, invalidLink: true, invalidPath: true, rewrittenLink: false, notDocumented: false }
 })
 app.renderer.defineTheme("reference", ReferenceTheme)

@@ -20,11 +20,11 @@ export const exportCategories = [
   "tags",
   "constructors",
   "layers",
+  "errors",
   "combinators",
   "guards",
   "models",
   "schemas",
-  "errors",
   "type ids"
 ]
 

@@ -55,8 +55,25 @@ const removeComments = (type: TypeDoc.SomeType | undefined): void => {
   if (type instanceof TypeDoc.ReflectionType) for (const child of type.declaration.children ?? []) delete child.comment
 }
 
+/** Replaces an expanded brand, such as `string & Brand<"effect-modelroute/FileId">`, by the name of its type. */
+const nameBrands = (project: TypeDoc.ProjectReflection): void => {
+  const brands = new Map(
+    project
+      .getReflectionsByKind(ReflectionKind.TypeAlias)
+      .filter((reflection) => reflection.isDeclaration())
+      .map((alias) => [alias.type?.toString() ?? "", alias] as const)
+      .filter(([text]) => text.includes("Brand<"))
+  )
+  for (const reflection of declarations(project)) {
+    const alias = brands.get(reflection.type?.toString() ?? "")
+    if (alias === undefined || !reflection.kindOf(ReflectionKind.Property)) continue
+    reflection.type = TypeDoc.ReferenceType.createResolvedReference(alias.name, alias, project)
+  }
+}
+
 /** Removes the parts of the model that repeat themselves or that name internal code. */
 export const simplify = (project: TypeDoc.ProjectReflection): void => {
+  nameBrands(project)
   for (const reflection of declarations(project)) {
     if (reflection.kindOf(ReflectionKind.Variable)) toCallable(reflection, ReflectionKind.Function)
     if (isMethod(reflection)) toCallable(reflection, ReflectionKind.Method)
