@@ -3,6 +3,123 @@
  * idempotency keys, files, webhooks and faults. It uses Effect's `Clock`, so that a test can control the time with
  * `TestClock`.
  *
+ * ### Faults
+ *
+ * Pass faults in the option `faults`, or inject them with `Service.inject` while the simulator runs. A fault applies
+ * to the next API request, unless `Fault.on` or `Fault.times` changes this.
+ *
+ * | Fault                        | Effect                                                               |
+ * | ---------------------------- | -------------------------------------------------------------------- |
+ * | `apiError(code, options?)`   | responds with an error of the API                                    |
+ * | `executionOutcome(outcome)`  | ends the next execution: `COMPLETED` with an output, `FAILED` with a |
+ * |                              | code, `CANCELLED` or `EXPIRED`                                       |
+ * | `dropBefore`                 | resets the connection before the server processes the request        |
+ * | `dropAfter`                  | processes the request, but the response is lost                      |
+ * | `cutBody(options?)`          | resets the connection during the response body                       |
+ * | `truncateCleanly(options?)`  | ends the response before the end of the body                         |
+ * | `delay(duration, phase?)`    | delays the request or the response                                   |
+ * | `hang(phase?)`               | never responds                                                       |
+ * | `raw(response)`              | responds with any status, headers and body                           |
+ * | `badGateway`                 | responds with the HTML page of a gateway and the status 502          |
+ * | `emptyOk`                    | processes the request and responds with 200 and an empty body        |
+ * | `skewDate(by)`               | shifts the Date header                                               |
+ * | `withoutHeaders(...names)`   | omits headers. Default: Date and the rate limit headers              |
+ * | `resetUnit(unit)`            | changes the unit of `X-RateLimit-Reset`                              |
+ * | `on(matcher, fault)`         | applies a fault to an operation, or to requests with a property      |
+ * | `times(n, fault)`            | applies a fault to `n` requests                                      |
+ * | `transient`                  | all faults that a client can ignore or handle with a retry           |
+ *
+ * ### Options
+ *
+ * | Option          | Default        | Meaning                                                            |
+ * | --------------- | -------------- | ------------------------------------------------------------------ |
+ * | `models`        | `models`       | duration, cost and output of each model                            |
+ * | `defaultModel`  | 10 s, $0.040   | behaviour of all other models                                      |
+ * | `balance`       | `100.00`       | initial balance in dollars                                         |
+ * | `rateLimit`     | 60 per minute  | limit, window and kind of the rate limit, or `false`               |
+ * | `retryAfter`    | `false`        | adds a Retry-After header to each 429                              |
+ * | `faults`        | none           | scripted faults                                                    |
+ * | `randomFaults`  | none           | random faults with a probability                                   |
+ * | `apiKeys`       | any key        | authorized API keys                                                |
+ * | `expiresAfter`  | 5 minutes      | maximum duration of an execution                                   |
+ * | `keyTtl`        | 24 hours       | lifetime of an idempotency key                                     |
+ * | `date`          | `true`         | adds a Date header to each response                                |
+ * | `clockSkew`     | 0              | offset of the server's clock                                       |
+ * | `webhooks`      | `fetch`        | secret, HTTP client, JSON shapes and faults of webhook deliveries  |
+ * | `download`      | `json`         | response of a download request: `json`, `bytes` or `redirect`      |
+ * | `confirm`       | `needed`       | support of confirm requests for uploads                            |
+ * | `maxUpload`     | 150 MiB        | maximum size of an upload                                          |
+ * | `ranges`        | `true`         | support of Range requests                                          |
+ * | `storageOrigin` | see `Options`  | URL prefix of presigned URLs                                       |
+ * | `seed`          | 1              | seed of all ids and secrets                                        |
+ * | `recordRequests`| 10,000         | maximum length of the request log and of the delivery log          |
+ * | `onRequest`     | none           | effect that runs before the server sends a response                |
+ *
+ * ### Recipes
+ *
+ * `examples/simulator-recipes.test.ts` in the repository contains these recipes as tests.
+ *
+ * @example
+ * ```ts
+ * import * as Simulator from "effect-modelroute/Simulator"
+ *
+ * const { apiError, executionOutcome } = Simulator.Fault
+ *
+ * // Moderation rejects the create request. No execution is created.
+ * export const rejectedAtCreate = Simulator.layer({ faults: [apiError("CONTENT_MODERATION_REJECTED")] })
+ *
+ * // Moderation rejects the result. The execution ends with FAILED and is not charged.
+ * export const rejectedLater = Simulator.layer({
+ *   faults: [executionOutcome({ status: "FAILED", code: "CONTENT_MODERATION_REJECTED" })]
+ * })
+ * ```
+ *
+ * @example
+ * ```ts
+ * import * as Simulator from "effect-modelroute/Simulator"
+ *
+ * // The balance covers no execution. `Service.topUp` adds to the balance.
+ * export const noBalance = Simulator.layer({ balance: "0.01" })
+ * ```
+ *
+ * @example
+ * ```ts
+ * import * as Simulator from "effect-modelroute/Simulator"
+ *
+ * // A 429 whose rate limit resets in 20 seconds.
+ * export const rateLimited = Simulator.layer({
+ *   faults: [Simulator.Fault.apiError("RATE_LIMITED", { resetIn: "20 seconds" })]
+ * })
+ *
+ * // A rate limit of 5 requests per second.
+ * export const lowLimit = Simulator.layer({ rateLimit: { limit: 5, window: "1 second" } })
+ * ```
+ *
+ * @example
+ * ```ts
+ * import * as Simulator from "effect-modelroute/Simulator"
+ *
+ * const { dropAfter, on, times } = Simulator.Fault
+ *
+ * // The responses to the first three create requests are lost. The executions exist and are charged.
+ * export const lostResponses = Simulator.layer({ faults: [on("executions.create", times(3, dropAfter))] })
+ * ```
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Webhook } from "effect-modelroute"
+ * import * as Simulator from "effect-modelroute/Simulator"
+ *
+ * // Each webhook event is delivered twice. `Webhook.handler` handles it once.
+ * export const deliveredTwice = Simulator.layer({ webhooks: { deliveryFault: () => "twice" } })
+ *
+ * export const receive = Effect.gen(function* () {
+ *   const { deliverTo, webhookSecret } = yield* Simulator.Simulator
+ *   yield* deliverTo(Webhook.handler({ secrets: webhookSecret, onEvent: (event) => Effect.log(event.type) }))
+ * })
+ * ```
+ *
  * @since 0.1.0
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
@@ -24,7 +141,7 @@ import type { RequestRecord } from "./internal/simulator/http/requestLog.js"
 import type { Operation } from "./internal/simulator/http/routes.js"
 import * as ServerApp from "./internal/simulator/http/serverApp.js"
 import { unsafeMake } from "./internal/simulator/make.js"
-import type { Options, RateLimit, WebhookOptions } from "./internal/simulator/options.js"
+import type { Options, RandomFaults, RateLimit, WebhookOptions } from "./internal/simulator/options.js"
 import type { Service } from "./internal/simulator/service.js"
 import type { DeliveryAttempt, DeliveryFault, DeliveryRecord } from "./internal/simulator/webhooks/deliveryRecord.js"
 import type { EndpointShape } from "./internal/simulator/webhooks/endpointView.js"
@@ -33,7 +150,7 @@ import type { PayloadShape } from "./internal/simulator/webhooks/event.js"
 export {
   adjustUntilDone,
   /**
-   * The faults that the simulator can inject into single requests.
+   * The faults that the simulator can inject into requests and executions. `Fault.Fault` is the type of a fault.
    *
    * @since 0.1.0
    * @category models
@@ -56,6 +173,7 @@ export type {
   Operation,
   Options,
   PayloadShape,
+  RandomFaults,
   RateLimit,
   RequestRecord,
   Service,

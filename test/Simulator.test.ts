@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs"
 import * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe, it } from "@effect/vitest"
@@ -105,4 +106,28 @@ describe("Simulator.httpApp", () => {
       assert(Exit.isFailure(yield* Effect.exit(Effect.tryPromise(() => dropped.text()))))
     })
   )
+})
+
+describe("Simulator documentation", () => {
+  const source = readFileSync("src/Simulator.ts", "utf8")
+  /** Returns the names in the first column of the table below a heading. */
+  const namesBelow = (heading: string) =>
+    Array.from(
+      source
+        .split(`### ${heading}\n`)[1]
+        ?.split("###")[0]
+        ?.matchAll(/^ \* \| `(\w+)/gm) ?? [],
+      ([, name]) => name
+    ).toSorted()
+
+  it("lists every fault", () => {
+    assert.deepStrictEqual(namesBelow("Faults"), Object.keys(Fault).toSorted())
+  })
+
+  it("lists every option", () => {
+    const options = readFileSync("src/internal/simulator/options.ts", "utf8").split("export interface Options {")[1]
+    const names = Array.from((options ?? "").matchAll(/^ {2}readonly (\w+)/gm), ([, name]) => name)
+    assert.isAbove(names.length, 15)
+    assert.deepStrictEqual(namesBelow("Options"), names.toSorted())
+  })
 })

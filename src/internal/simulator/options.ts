@@ -60,6 +60,21 @@ export interface WebhookOptions {
 }
 
 /**
+ * Options of random faults.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RandomFaults {
+  /** Seed of the random choices. The same seed and the same requests cause the same faults. */
+  readonly seed: number
+  /** Probability of a fault for each request, from 0 to 1. */
+  readonly probability: number
+  /** Faults to choose from. Default: `Fault.transient` */
+  readonly faults?: ReadonlyArray<Fault> | undefined
+}
+
+/**
  * Options of a simulator. An amount that is not a decimal string causes a defect.
  *
  * @since 0.1.0
@@ -99,10 +114,8 @@ export interface Options {
   readonly seed?: number | undefined
   /** Scripted faults. Each fault applies to the next request that matches it. Default: none */
   readonly faults?: ReadonlyArray<Fault> | undefined
-  /** Random faults for requests without a scripted fault. `faults` defaults to `Fault.transient`. Default: none */
-  readonly randomFaults?:
-    | { readonly seed: number; readonly probability: number; readonly faults?: ReadonlyArray<Fault> | undefined }
-    | undefined
+  /** Random faults for requests without a scripted fault. Default: none */
+  readonly randomFaults?: RandomFaults | undefined
   /**
    * Response of `GET /v1/files/{id}/download`. `json` returns a presigned URL, `bytes` returns the file, and `redirect`
    * returns a 302. Default: `json`

@@ -4,7 +4,7 @@
  *
  * @internal
  */
-import type { Outcome } from "../faults/types.js"
+import type { Outcome } from "../faults/settings.js"
 import type { Ids } from "../ids.js"
 import type { Account } from "./account.js"
 import type { Model } from "./model.js"

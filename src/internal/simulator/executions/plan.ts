@@ -4,7 +4,7 @@
  * @internal
  */
 import * as Duration from "effect/Duration"
-import type { FailedOutcome, Outcome } from "../faults/types.js"
+import type { FailedOutcome, Outcome } from "../faults/settings.js"
 import type { Model } from "./model.js"
 
 /** @internal */

@@ -7,7 +7,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { bytesResponse, dropResponse, errorResponse, type ResponseData, Transmission } from "../http/response.js"
 import { httpDate } from "../time.js"
-import type { Phase, RequestFault, ResetUnit } from "./types.js"
+import type { Phase, ResetUnit } from "./settings.js"
+import type { RequestFault } from "./types.js"
 
 /** @internal The exchange without a fault, and the functions that build a replacement response. */
 export interface Exchange {

@@ -2,7 +2,8 @@
  * Faults of the connection: dropped, cut, delayed and missing responses.
  */
 import * as Duration from "effect/Duration"
-import { Fault, type Phase } from "./types.js"
+import type { Phase } from "./settings.js"
+import { Fault } from "./types.js"
 
 /**
  * Resets the connection. The server does not process the request.

@@ -3,7 +3,8 @@
  */
 import { cutBody, delay, dropAfter, dropBefore, hang } from "./connectionFaults.js"
 import { apiError, badGateway, raw, resetUnit, skewDate, withoutHeaders } from "./responseFaults.js"
-import { Fault, type Matcher, type Outcome } from "./types.js"
+import type { Matcher, Outcome } from "./settings.js"
+import { Fault } from "./types.js"
 
 export * from "./connectionFaults.js"
 export * from "./responseFaults.js"
@@ -13,7 +14,6 @@ export type {
   EndedOutcome,
   ErrorCode,
   FailedOutcome,
-  Fault,
   Matcher,
   Outcome,
   Phase,
@@ -21,6 +21,21 @@ export type {
   ResetUnit,
   Selection,
   Target
+} from "./settings.js"
+export type {
+  ApiError,
+  CutBody,
+  Delay,
+  DropAfter,
+  DropBefore,
+  ExecutionOutcome,
+  Fault,
+  Hang,
+  Raw,
+  SkewDate,
+  TruncateCleanly,
+  WithoutHeaders,
+  WrongResetUnit
 } from "./types.js"
 
 /**

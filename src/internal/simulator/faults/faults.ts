@@ -6,7 +6,8 @@
  */
 import * as Arr from "effect/Array"
 import * as FaultScript from "./script.js"
-import { type Fault, isOutcomeFault, type OutcomeFault, type RequestFault, type Target } from "./types.js"
+import type { Target } from "./settings.js"
+import { type Fault, isOutcomeFault, type OutcomeFault, type RequestFault } from "./types.js"
 
 /** @internal */
 export interface Faults {

@@ -3,7 +3,8 @@
  */
 import type * as Duration from "effect/Duration"
 import { signedMillis } from "../time.js"
-import { type ApiErrorOptions, type ErrorCode, Fault, type RawResponse, type ResetUnit } from "./types.js"
+import type { ApiErrorOptions, ErrorCode, RawResponse, ResetUnit } from "./settings.js"
+import { Fault } from "./types.js"
 
 /**
  * Responds with an error of the API. By default, the status and `retryable` are the documented values of the code, as in

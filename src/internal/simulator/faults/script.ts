@@ -4,7 +4,8 @@
  * @internal
  */
 import { PCGRandom } from "effect/Utils"
-import type { Fault, Target } from "./types.js"
+import type { Target } from "./settings.js"
+import type { Fault } from "./types.js"
 
 /** @internal */
 export interface RandomFaults<F extends Fault> {

@@ -2,178 +2,141 @@
  * The types of the simulator's faults.
  */
 import * as Data from "effect/Data"
-import type * as Duration from "effect/Duration"
-import type { Code, Detail } from "../../../ModelRouteError.js"
-import type { Operation } from "../http/routes.js"
+import type { ApiErrorOptions, ErrorCode, Outcome, Phase, RawResponse, ResetUnit, Selection } from "./settings.js"
 
 /**
- * Phase of a fault, before or after the server processes the request.
+ * Resets the connection before the server processes the request.
  *
  * @since 0.1.0
  * @category models
  */
-export type Phase = "before" | "after"
-
-/**
- * The request that the matcher of a fault receives.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Target {
-  readonly operation: Operation
-  readonly method: string
-  readonly path: string
-  /** Header names are in lower case. */
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: Uint8Array
-  readonly idempotencyKey?: string | undefined
+export interface DropBefore extends Selection {
+  readonly _tag: "DropBefore"
 }
 
 /**
- * Selects the requests of a fault, by operation or with a predicate.
+ * Processes the request and resets the connection without a response.
  *
  * @since 0.1.0
  * @category models
  */
-export type Matcher = Operation | ((target: Target) => boolean)
-
-/**
- * A response that replaces the response of the API.
- *
- * @since 0.1.0
- * @category models
- */
-export interface RawResponse {
-  /** HTTP status, from 200 to 599. */
-  readonly status: number
-  /** Headers of the response. The server adds no `content-type`. */
-  readonly headers?: Readonly<Record<string, string>> | undefined
-  readonly body: string | Uint8Array
-  /** Phase of the response. Default: `before` */
-  readonly phase?: Phase | undefined
+export interface DropAfter extends Selection {
+  readonly _tag: "DropAfter"
 }
 
 /**
- * One of the twelve documented error codes, or any other text. API page "Error codes".
+ * Resets the connection during the response body.
  *
  * @since 0.1.0
  * @category models
  */
-export type ErrorCode = Code | (string & {})
-
-/**
- * Options of `apiError`.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ApiErrorOptions {
-  /** HTTP status. Default: the documented status of the code, or 400 for an undocumented code */
-  readonly status?: number | undefined
-  /** Error message. Default: a message that contains the code */
-  readonly message?: string | undefined
-  /**
-   * Value of `retryable`. `null` omits the field. Default: the documented value of the code, or `false` for an
-   * undocumented code
-   */
-  readonly retryable?: boolean | null | undefined
-  /** Value of `request_id`. `null` omits the field. Default: a new id */
-  readonly requestId?: string | null | undefined
-  /** Rejected fields of an `INPUT_VALIDATION_ERROR`. Default: no field `details` */
-  readonly details?: ReadonlyArray<Detail> | undefined
-  /** Value of the Retry-After header, rounded up to whole seconds. Default: no header */
-  readonly retryAfter?: Duration.DurationInput | undefined
-  /**
-   * Time until the rate limit resets. Sets `X-RateLimit-Remaining` to 0, and `X-RateLimit-Reset` to the server's time
-   * plus `resetIn`, rounded up to whole seconds. Default: the actual rate limit of the simulator
-   */
-  readonly resetIn?: Duration.DurationInput | undefined
-  /** Headers in addition to those of the API. A header replaces the API's header of the same name. */
-  readonly headers?: Readonly<Record<string, string>> | undefined
-  /** Phase of the response. Default: `before` */
-  readonly phase?: Phase | undefined
+export interface CutBody extends Selection {
+  readonly _tag: "CutBody"
+  /** Length of the sent part. A number below 1 is a fraction of the body. Any other number is a number of bytes. */
+  readonly keep: number
 }
 
 /**
- * The execution completes and is charged.
+ * Ends the response before the end of the body.
  *
  * @since 0.1.0
  * @category models
  */
-export interface CompletedOutcome {
-  readonly status: "COMPLETED"
-  /**
-   * JSON value of `output` and `result`. The execution creates no files if this value is set. Default: the output of
-   * the model
-   */
-  readonly output?: unknown
+export interface TruncateCleanly extends Selection {
+  readonly _tag: "TruncateCleanly"
+  /** Length of the sent part. A number below 1 is a fraction of the body. Any other number is a number of bytes. */
+  readonly keep: number
 }
 
 /**
- * The execution fails and is not charged.
+ * Delays the request or the response.
  *
  * @since 0.1.0
  * @category models
  */
-export interface FailedOutcome {
-  readonly status: "FAILED"
-  /** Error code of the execution. Default: `GENERATION_FAILED` */
-  readonly code?: ErrorCode | undefined
-  /** Error message of the execution. Default: a message that contains the code */
-  readonly message?: string | undefined
-  /**
-   * Value of `retryable` in the execution's `error`. By default, the field is absent, as in the API's documentation.
-   */
-  readonly retryable?: boolean | undefined
+export interface Delay extends Selection {
+  readonly _tag: "Delay"
+  readonly millis: number
+  readonly phase: Phase
 }
 
 /**
- * The execution ends without a result and is not charged.
+ * Never responds.
  *
  * @since 0.1.0
  * @category models
  */
-export interface EndedOutcome {
-  readonly status: "CANCELLED" | "EXPIRED"
+export interface Hang extends Selection {
+  readonly _tag: "Hang"
+  readonly phase: Phase
 }
 
 /**
- * The end of an execution.
+ * Responds with an error of the API.
  *
  * @since 0.1.0
  * @category models
  */
-export type Outcome = CompletedOutcome | FailedOutcome | EndedOutcome
+export interface ApiError extends Selection, ApiErrorOptions {
+  readonly _tag: "ApiError"
+  readonly code: ErrorCode
+  readonly phase: Phase
+}
 
 /**
- * The kind of value that replaces the Unix seconds in `X-RateLimit-Reset`:
- *
- * - `millis`: Unix milliseconds.
- * - `delta`: seconds until the reset.
- * - `garbage`: text that is not a number.
- * - `past`: a time in 2024.
- * - `absurd`: a time in the year 9999.
+ * Responds with any status, headers and body.
  *
  * @since 0.1.0
  * @category models
  */
-export type ResetUnit = "millis" | "delta" | "garbage" | "past" | "absurd"
+export interface Raw extends Selection, RawResponse {
+  readonly _tag: "Raw"
+  readonly phase: Phase
+}
 
 /**
- * The requests to which a fault applies. `on` and `times` set these fields.
+ * Shifts the Date header.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Selection {
-  /**
-   * Requests that match the fault. Default: any request under `/v1`. The default for `ExecutionOutcome` is any create
-   * request.
-   */
-  readonly on?: Matcher | undefined
-  /** Number of matching requests to which the fault applies. Random faults ignore this number. Default: 1 */
-  readonly times?: number | undefined
+export interface SkewDate extends Selection {
+  readonly _tag: "SkewDate"
+  readonly millis: number
+}
+
+/**
+ * Omits headers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface WithoutHeaders extends Selection {
+  readonly _tag: "WithoutHeaders"
+  /** Header names in lower case. */
+  readonly names: ReadonlyArray<string>
+}
+
+/**
+ * Changes the unit of `X-RateLimit-Reset`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface WrongResetUnit extends Selection {
+  readonly _tag: "ResetUnit"
+  readonly unit: ResetUnit
+}
+
+/**
+ * Sets the end of the execution that the request creates.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ExecutionOutcome extends Selection {
+  readonly _tag: "ExecutionOutcome"
+  readonly outcome: Outcome
 }
 
 /**
@@ -183,20 +146,19 @@ export interface Selection {
  * @since 0.1.0
  * @category models
  */
-export type Fault = Data.TaggedEnum<{
-  DropBefore: Selection
-  DropAfter: Selection
-  CutBody: Selection & { readonly keep: number }
-  TruncateCleanly: Selection & { readonly keep: number }
-  Delay: Selection & { readonly millis: number; readonly phase: Phase }
-  Hang: Selection & { readonly phase: Phase }
-  ApiError: Selection & ApiErrorOptions & { readonly code: ErrorCode; readonly phase: Phase }
-  Raw: Selection & RawResponse & { readonly phase: Phase }
-  SkewDate: Selection & { readonly millis: number }
-  WithoutHeaders: Selection & { readonly names: ReadonlyArray<string> }
-  ResetUnit: Selection & { readonly unit: ResetUnit }
-  ExecutionOutcome: Selection & { readonly outcome: Outcome }
-}>
+export type Fault =
+  | DropBefore
+  | DropAfter
+  | CutBody
+  | TruncateCleanly
+  | Delay
+  | Hang
+  | ApiError
+  | Raw
+  | SkewDate
+  | WithoutHeaders
+  | WrongResetUnit
+  | ExecutionOutcome
 
 /** @internal */
 export const Fault = Data.taggedEnum<Fault>()

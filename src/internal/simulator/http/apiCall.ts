@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import type { Outcome } from "../faults/types.js"
+import type { Outcome } from "../faults/settings.js"
 import type { RequestData } from "./request.js"
 import type { ResponseData } from "./response.js"
 import type { ApiOperation } from "./routes.js"

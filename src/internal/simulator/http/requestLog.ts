@@ -1,7 +1,7 @@
 /**
  * The log of requests and their outcomes.
  */
-import type { Target } from "../faults/types.js"
+import type { Target } from "../faults/settings.js"
 import * as RingBuffer from "../ringBuffer.js"
 import type { ResponseData } from "./response.js"
 

@@ -1,0 +1,176 @@
+/**
+ * The settings of the simulator's faults.
+ */
+import type * as Duration from "effect/Duration"
+import type { Code, Detail } from "../../../ModelRouteError.js"
+import type { Operation } from "../http/routes.js"
+
+/**
+ * Phase of a fault, before or after the server processes the request.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Phase = "before" | "after"
+
+/**
+ * The request that the matcher of a fault receives.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Target {
+  readonly operation: Operation
+  readonly method: string
+  readonly path: string
+  /** Header names are in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Uint8Array
+  readonly idempotencyKey?: string | undefined
+}
+
+/**
+ * Selects the requests of a fault, by operation or with a predicate.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Matcher = Operation | ((target: Target) => boolean)
+
+/**
+ * A response that replaces the response of the API.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RawResponse {
+  /** HTTP status, from 200 to 599. */
+  readonly status: number
+  /** Headers of the response. The server adds no `content-type`. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly body: string | Uint8Array
+  /** Phase of the response. Default: `before` */
+  readonly phase?: Phase | undefined
+}
+
+/**
+ * One of the twelve documented error codes, or any other text. API page "Error codes".
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ErrorCode = Code | (string & {})
+
+/**
+ * Options of `apiError`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ApiErrorOptions {
+  /** HTTP status. Default: the documented status of the code, or 400 for an undocumented code */
+  readonly status?: number | undefined
+  /** Error message. Default: a message that contains the code */
+  readonly message?: string | undefined
+  /**
+   * Value of `retryable`. `null` omits the field. Default: the documented value of the code, or `false` for an
+   * undocumented code
+   */
+  readonly retryable?: boolean | null | undefined
+  /** Value of `request_id`. `null` omits the field. Default: a new id */
+  readonly requestId?: string | null | undefined
+  /** Rejected fields of an `INPUT_VALIDATION_ERROR`. Default: no field `details` */
+  readonly details?: ReadonlyArray<Detail> | undefined
+  /** Value of the Retry-After header, rounded up to whole seconds. Default: no header */
+  readonly retryAfter?: Duration.DurationInput | undefined
+  /**
+   * Time until the rate limit resets. Sets `X-RateLimit-Remaining` to 0, and `X-RateLimit-Reset` to the server's time
+   * plus `resetIn`, rounded up to whole seconds. Default: the actual rate limit of the simulator
+   */
+  readonly resetIn?: Duration.DurationInput | undefined
+  /** Headers in addition to those of the API. A header replaces the API's header of the same name. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Phase of the response. Default: `before` */
+  readonly phase?: Phase | undefined
+}
+
+/**
+ * The execution completes and is charged.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CompletedOutcome {
+  readonly status: "COMPLETED"
+  /**
+   * JSON value of `output` and `result`. The execution creates no files if this value is set. Default: the output of
+   * the model
+   */
+  readonly output?: unknown
+}
+
+/**
+ * The execution fails and is not charged.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface FailedOutcome {
+  readonly status: "FAILED"
+  /** Error code of the execution. Default: `GENERATION_FAILED` */
+  readonly code?: ErrorCode | undefined
+  /** Error message of the execution. Default: a message that contains the code */
+  readonly message?: string | undefined
+  /**
+   * Value of `retryable` in the execution's `error`. By default, the field is absent, as in the API's documentation.
+   */
+  readonly retryable?: boolean | undefined
+}
+
+/**
+ * The execution ends without a result and is not charged.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EndedOutcome {
+  readonly status: "CANCELLED" | "EXPIRED"
+}
+
+/**
+ * The end of an execution.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Outcome = CompletedOutcome | FailedOutcome | EndedOutcome
+
+/**
+ * The kind of value that replaces the Unix seconds in `X-RateLimit-Reset`:
+ *
+ * - `millis`: Unix milliseconds.
+ * - `delta`: seconds until the reset.
+ * - `garbage`: text that is not a number.
+ * - `past`: a time in 2024.
+ * - `absurd`: a time in the year 9999.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ResetUnit = "millis" | "delta" | "garbage" | "past" | "absurd"
+
+/**
+ * The requests to which a fault applies. `on` and `times` set these fields.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Selection {
+  /**
+   * Requests that match the fault. Default: any request under `/v1`. The default for `ExecutionOutcome` is any create
+   * request.
+   */
+  readonly on?: Matcher | undefined
+  /** Number of matching requests to which the fault applies. Random faults ignore this number. Default: 1 */
+  readonly times?: number | undefined
+}
