@@ -32,6 +32,18 @@ export interface Group {
 export const median = (values: ReadonlyArray<number>): number =>
   values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN
 
+/** Returns the difference between two contestants in each row, as the figure of `contestant`. */
+export const toDifference = (
+  figures: ReadonlyArray<Figure>,
+  names: { readonly contestant: string; readonly minuend: string; readonly subtrahend: string }
+): ReadonlyArray<Figure> =>
+  figures.flatMap((figure) => {
+    const other = figures.find(({ contestant, row }) => row === figure.row && contestant === names.subtrahend)
+    return figure.contestant === names.minuend && other !== undefined
+      ? [{ ...figure, contestant: names.contestant, value: figure.value - other.value }]
+      : []
+  })
+
 /** Returns the ratios of a group. Omits the rows that do not contain both contestants. */
 export const ratiosOf = (figures: ReadonlyArray<Figure>, comparisons: Group["ratios"]): ReadonlyArray<Ratio> =>
   [...new Set(figures.map(({ row }) => row))].flatMap((row) =>

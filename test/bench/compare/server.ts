@@ -3,7 +3,8 @@
  * port to the parent process.
  *
  * The path selects the response: `/chunked` has no `content-length`, `/gzip` is compressed, and `/errors-100` is an
- * error with 100 details. All other paths have a response with `content-length`.
+ * error with 100 details. A POST request below `/held` receives no response, and a GET request below `/held` receives the
+ * number of these requests. All other paths have a response with `content-length`.
  */
 import * as Http from "node:http"
 import { gzipSync } from "node:zlib"
@@ -65,11 +66,32 @@ const rejected = (count: number): Reply => {
   return { status: 400, headers: { ...contentType, "content-length": body.length }, chunks: [body] }
 }
 
+let heldCount = 0
+
+/** Keeps a request without a response until the client closes the connection. */
+const hold = (response: Http.ServerResponse): void => {
+  heldCount++
+  response.on("close", () => heldCount--)
+}
+
+/** The rate limit in the headers allows many concurrent requests. */
+const replyWithHeldCount = (): Reply => ({
+  status: 200,
+  headers: {
+    ...contentType,
+    "x-ratelimit-limit": 10_000,
+    "x-ratelimit-remaining": 9999,
+    "x-ratelimit-reset": Math.ceil((performance.timeOrigin + performance.now()) / 1000) + 60
+  },
+  chunks: [Buffer.from(String(heldCount))]
+})
+
 const rejections = new Map<number, Reply>()
 
 const replyTo = (path: string): Reply => {
   if (path.includes("/chunked")) return chunked
   if (path.includes("/gzip")) return gzip
+  if (path.includes("/held")) return replyWithHeldCount()
   const count = /\/errors-(\d+)/.exec(path)?.[1]
   if (count === undefined) return plain
   const reply = rejections.get(Number(count)) ?? rejected(Number(count))
@@ -78,9 +100,12 @@ const replyTo = (path: string): Reply => {
 }
 
 const server = Http.createServer((request, response) => {
-  const { chunks, headers, status } = replyTo(request.url ?? "/")
+  const path = request.url ?? "/"
+  const isHeld = request.method === "POST" && path.includes("/held")
   request.resume()
   request.on("end", () => {
+    if (isHeld) return hold(response)
+    const { chunks, headers, status } = replyTo(path)
     response.writeHead(status, headers)
     for (const chunk of chunks) response.write(chunk)
     response.end()
