@@ -1,5 +1,5 @@
 /** Compares the tables and figures of the README with the code. */
-import { readdirSync, readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { ModelRouteError } from "effect-modelroute"
@@ -80,6 +80,15 @@ describe("README", () => {
     for (const { identifier } of ModelRouteError.ModelRouteError.members) {
       assert.isTrue(named.has(identifier.replace("effect-modelroute/", "")), identifier)
     }
+  })
+
+  it("links to existing files", () => {
+    const paths = Array.from(readme.matchAll(/\]\(([^):]+)\)/g), ([, path = ""]) => path)
+    assert.isAbove(paths.length, 10)
+    assert.deepStrictEqual(
+      paths.filter((path) => !existsSync(path)),
+      []
+    )
   })
 
   it("states correctly that only SimulatorServer imports Node APIs", () => {
