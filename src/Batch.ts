@@ -17,13 +17,14 @@ import type { Progress } from "./internal/batch/progress.js"
 import type { RetryBudgetOptions } from "./internal/batch/retryBudget.js"
 import * as implementation from "./internal/batch/run.js"
 import type { StopReason } from "./internal/batch/stopSignal.js"
-import type { Batch, Options } from "./internal/batch/types.js"
+import type { Batch, ItemRequest, Options } from "./internal/batch/types.js"
 import { ModelRouteClient } from "./ModelRouteClient.js"
 import type { InvalidRequest, JournalError } from "./ModelRouteError.js"
 
 export {
   type Batch,
   type Failed,
+  type ItemRequest,
   Journal,
   JournalEntry,
   type JournalService,
@@ -61,10 +62,10 @@ export {
  * @since 0.1.0
  * @category constructors
  */
-export const make = <A, EI = never, RI = never, E = never, E2 = never, R = never>(
+export const make = <A, EI = never, RI = never, E = never, E2 = never, R = never, Out = unknown>(
   items: Iterable<A> | Stream.Stream<A, EI, RI>,
-  options: Options<A, E, E2, R>
-): Effect.Effect<Batch<A, E, E2 | EI, R | RI>, never, ModelRouteClient | Journal> =>
+  options: Options<A, E, E2, R, Out>
+): Effect.Effect<Batch<A, E, E2 | EI, R | RI, Out>, never, ModelRouteClient | Journal> =>
   Effect.zipWith(ModelRouteClient, Journal, (client, journal) => implementation.make(client, journal, items, options))
 
 /**
@@ -105,10 +106,10 @@ export const make = <A, EI = never, RI = never, E = never, E2 = never, R = never
  * @since 0.1.0
  * @category constructors
  */
-export const run = <A, EI = never, RI = never, E = never, E2 = never, R = never>(
+export const run = <A, EI = never, RI = never, E = never, E2 = never, R = never, Out = unknown>(
   items: Iterable<A> | Stream.Stream<A, EI, RI>,
-  options: Options<A, E, E2, R>
-): Stream.Stream<Outcome<A, E>, E2 | EI | InvalidRequest | JournalError, R | RI | ModelRouteClient | Journal> =>
+  options: Options<A, E, E2, R, Out>
+): Stream.Stream<Outcome<A, E, Out>, E2 | EI | InvalidRequest | JournalError, R | RI | ModelRouteClient | Journal> =>
   Stream.unwrap(Effect.map(make(items, options), ({ outcomes }) => outcomes))
 
 /**

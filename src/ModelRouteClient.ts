@@ -89,7 +89,14 @@ export interface Options {
 }
 
 export type { ApiKeys } from "./internal/apiKeys/methods.js"
-export type { AwaitOptions, CreateOptions, Executions, RunOptions, WatchOptions } from "./internal/executions/types.js"
+export type {
+  AwaitOptions,
+  CreateOptions,
+  ModelOption,
+  RunOptions,
+  WatchOptions
+} from "./internal/executions/optionTypes.js"
+export type { Executions } from "./internal/executions/types.js"
 export type { Files, UploadOptions } from "./internal/files/types.js"
 export type { WebhookEndpoints } from "./internal/webhooks/endpointTypes.js"
 
@@ -235,9 +242,10 @@ export const make = (
       },
       timer
     }
+    const fileMethods = files.make(sender, storageClient(http))
     return ModelRouteClient.of({
-      executions: executions.make(sender, keys, options.pollSchedule ?? Execution.pollSchedule),
-      files: files.make(sender, storageClient(http)),
+      executions: executions.make(sender, keys, options.pollSchedule ?? Execution.pollSchedule, fileMethods.upload),
+      files: fileMethods,
       webhookEndpoints: webhookEndpoints.make(sender),
       apiKeys: apiKeys.make(sender),
       rateLimit: Effect.contextWithEffect((context: Context.Context<never>) => gateOf(context).snapshot),

@@ -608,6 +608,77 @@ export class ExecutionNotReady extends Schema.TaggedError<ExecutionNotReady>("ef
 }
 
 /**
+ * Schema of one difference between an output and the schema of its model. `path` is the path of the field, such as
+ * `output.images[0].file_id`. `message` contains no part of the output.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const OutputIssue = Schema.Struct({ path: Schema.String, message: Schema.String })
+
+/**
+ * One difference between an output and the schema of its model.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type OutputIssue = typeof OutputIssue.Type
+
+/**
+ * The execution is COMPLETED and paid for, but its output does not match the output schema of the model. `completed`
+ * contains the result with the raw output. A new execution would be charged again. Correct the schema, then call
+ * `Model.decode` or `executions.await(executionId, { model })` to decode the result without a new execution.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Model, ModelRouteClient } from "effect-modelroute"
+ *
+ * const TextModel = Model.make({
+ *   id: "text-generation-standard",
+ *   input: Schema.Struct({ prompt: Schema.String }),
+ *   output: Schema.Struct({ text: Schema.String })
+ * })
+ *
+ * export const program = Effect.gen(function* () {
+ *   const { executions } = yield* ModelRouteClient.ModelRouteClient
+ *   const { output } = yield* executions.run({ model: TextModel, input: { prompt: "a haiku" } })
+ *   return output.text
+ * }).pipe(Effect.catchTag("OutputDecodeError", ({ completed }) => Effect.succeed(JSON.stringify(completed.output))))
+ * ```
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class OutputDecodeError extends Schema.TaggedError<OutputDecodeError>("effect-modelroute/OutputDecodeError")(
+  "OutputDecodeError",
+  {
+    ...clientFields(false),
+    executionId: Execution.ExecutionId,
+    /** The slug of the model whose schema does not match. */
+    model: Schema.String,
+    /** The differences, at most 20. */
+    issues: Schema.Array(OutputIssue),
+    /** The result of the execution, with the raw output. */
+    completed: Execution.Completed
+  }
+) {
+  get [TypeId](): TypeId {
+    return TypeId
+  }
+
+  /** Reduces the result to its id, status, model and times, because its output and metadata can quote the prompt. */
+  override toJSON(): unknown {
+    const { completed, ...rest } = this
+    return { ...rest, message: this.message, completed: summarizeExecution(completed) }
+  }
+
+  override [NodeInspectSymbol](): unknown {
+    return this.stack ?? this.toString()
+  }
+}
+
+/**
  * The file exceeds the size limit. The client sent no request. `size` and `limit` are in bytes.
  *
  * @since 0.1.0
@@ -806,6 +877,7 @@ export type UploadFailure = typeof UploadFailure.Type
 export const ModelRouteError = Schema.Union(
   ...AwaitFailure.members,
   ExecutionNotReady,
+  OutputDecodeError,
   FileTooLarge,
   SubmissionOutcomeUnknown,
   JournalError
@@ -923,7 +995,8 @@ export const isIdempotencyConflict = <A>(
 
 /**
  * Tests whether a value is the error of a FAILED, CANCELLED or EXPIRED execution. After any other error of a wait, the
- * execution can still be running. Call `executions.await` to resume the wait.
+ * execution can still be running. Call `executions.await` to resume the wait. Returns `false` for `OutputDecodeError`,
+ * because its execution has succeeded.
  *
  * @example
  * ```ts

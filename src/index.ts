@@ -48,6 +48,13 @@ export * as IdempotencyKey from "./IdempotencyKey.js"
 export * as Metrics from "./Metrics.js"
 
 /**
+ * Typed models: the slug of a model with the schemas of its input and output.
+ *
+ * @since 0.1.0
+ */
+export * as Model from "./Model.js"
+
+/**
  * The client of the ModelRoute API, as an Effect service.
  *
  * @since 0.1.0

@@ -2,7 +2,7 @@
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import { assert, describe, it } from "@effect/vitest"
 import { Array, Clock, DateTime, Deferred, Effect, Fiber, Layer, Option, Schedule, Stream } from "effect"
-import { Batch, type ModelRouteError } from "effect-modelroute"
+import { Batch } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
 import {
   collect,
@@ -485,8 +485,9 @@ describe("Batch.run with an effect as request", () => {
           })
         )
       )
-      const error: Option.Option<ModelRouteError.AwaitFailure | ModelRouteError.SubmissionOutcomeUnknown | NoPicture> =
-        Array.findFirst(outcomes, (o) => (o._tag === "Failed" ? Option.some(o.error) : Option.none()))
+      const error: Option.Option<Batch.Failed<number, NoPicture>["error"]> = Array.findFirst(outcomes, (o) =>
+        o._tag === "Failed" ? Option.some(o.error) : Option.none()
+      )
       assert.deepStrictEqual(Option.getOrUndefined(error), { _tag: "NoPicture", n: 2 })
       assert.deepStrictEqual(countTags(outcomes), { Succeeded: 3, Failed: 1 })
     })

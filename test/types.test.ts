@@ -1,14 +1,17 @@
 /** Tests the public types. `tsc` checks this file. */
+import type { PlatformError } from "@effect/platform/Error"
+import type { FileSystem } from "@effect/platform/FileSystem"
 import type { HttpClient } from "@effect/platform/HttpClient"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { describe, expectTypeOf, it } from "@effect/vitest"
-import { type ConfigError, Effect, type Layer, Match, Schedule, Stream } from "effect"
+import { type ConfigError, Effect, type Layer, Match, Schedule, Schema, Stream } from "effect"
 import {
   Batch,
   type Execution,
-  type File,
+  File,
   type IdempotencyKey,
+  Model,
   ModelRouteClient,
   ModelRouteError,
   RetryPolicy
@@ -241,5 +244,129 @@ describe("Simulator type", () => {
     Simulator.Fault.executionOutcome({ status: "PENDING" })
     // @ts-expect-error A cancelled execution has no error code.
     Simulator.Fault.executionOutcome({ status: "CANCELLED", code: "GENERATION_FAILED" })
+  })
+})
+
+describe("Model type", () => {
+  const Flux = Model.make({
+    id: "flux-1.1-pro",
+    input: Schema.Struct({ prompt: Schema.String, seed: Schema.optional(Schema.NumberFromString) }),
+    output: Model.imageOutput
+  })
+  const Writer = Model.make({
+    id: "text-generation-standard",
+    input: Schema.Struct({ prompt: Schema.String }),
+    output: Schema.Struct({ text: Schema.String })
+  })
+  const Upscaler = Model.make({
+    id: "upscaler",
+    input: Schema.Struct({ source_image: Model.upload }),
+    output: Model.imageOutput
+  })
+  type SourceError = PlatformError | ModelRouteError.FileTooLarge
+
+  const typed = ({ executions }: ModelRouteClient.Service, id: Execution.ExecutionId) => ({
+    create: executions.create({ model: Flux, input: { prompt: "a fox" } }),
+    run: executions.run({ model: Flux, input: { prompt: "a fox", seed: 7 }, metadata: { order: 1 } }),
+    runRequest: executions.run(Model.request(Writer, { prompt: "a fox" }), {
+      onAccepted: () => Effect.fail("mine" as const)
+    }),
+    upload: executions.run({ model: Upscaler, input: { source_image: File.fromBytes(new Uint8Array()) } }),
+    await: executions.await(id, { model: Flux, timeout: "1 minute" }),
+    result: executions.result(id, { model: Flux }),
+    watch: executions.watch(id, { model: Writer })
+  })
+  type Typed = ReturnType<typeof typed>
+
+  it("infers the decoded output of each method", () => {
+    type Images = Model.Completed<Model.ImageOutput>
+    expectTypeOf<Effect.Effect.Success<Typed["create"]>>().toEqualTypeOf<Execution.Execution>()
+    expectTypeOf<Effect.Effect.Success<Typed["run"]>>().toEqualTypeOf<Images>()
+    expectTypeOf<Effect.Effect.Success<Typed["runRequest"]>["output"]>().toEqualTypeOf<{ readonly text: string }>()
+    expectTypeOf<Effect.Effect.Success<Typed["await"]>>().toEqualTypeOf<Images>()
+    expectTypeOf<Effect.Effect.Success<Typed["result"]>>().toEqualTypeOf<Images>()
+    expectTypeOf<Stream.Stream.Success<Typed["watch"]>>().toEqualTypeOf<
+      Model.WatchedExecution<{ readonly text: string }>
+    >()
+    expectTypeOf<Images>().toExtend<Execution.Completed>()
+  })
+
+  it("declares the failures and no requirements", () => {
+    expectTypeOf<Failure<Typed["create"]>>().toEqualTypeOf<ModelRouteError.RequestFailure>()
+    type RunFailure = ModelRouteError.AwaitFailure | ModelRouteError.OutputDecodeError
+    expectTypeOf<Failure<Typed["run"]>>().toEqualTypeOf<RunFailure>()
+    expectTypeOf<Failure<Typed["runRequest"]>>().toEqualTypeOf<RunFailure | "mine">()
+    expectTypeOf<Failure<Typed["upload"]>>().toEqualTypeOf<RunFailure | SourceError>()
+    expectTypeOf<Failure<Typed["await"]>>().toEqualTypeOf<RunFailure>()
+    expectTypeOf<Failure<Typed["result"]>>().toEqualTypeOf<
+      ModelRouteError.ResultFailure | ModelRouteError.OutputDecodeError
+    >()
+    expectTypeOf<Stream.Stream.Error<Typed["watch"]>>().toEqualTypeOf<
+      ModelRouteError.RequestFailure | ModelRouteError.AwaitTimeout | ModelRouteError.OutputDecodeError
+    >()
+    expectTypeOf<Needs<Typed[keyof Typed]>>().toBeNever()
+  })
+
+  it("rejects an input that does not match the model", () => {
+    void (({ executions }: ModelRouteClient.Service) => {
+      // @ts-expect-error `prompt` is missing.
+      void executions.run({ model: Flux, input: {} })
+      // @ts-expect-error `prompt` is not a string.
+      void executions.create({ model: Flux, input: { prompt: 7 } })
+      // @ts-expect-error The encoded form of `seed` is not its type.
+      void executions.run({ model: Flux, input: { prompt: "a fox", seed: "7" } })
+      // @ts-expect-error `widht` is not a field of the schema.
+      void executions.run({ model: Flux, input: { prompt: "a fox", widht: 7 } })
+      // @ts-expect-error `prompt` is not a string.
+      void Model.request(Flux, { prompt: 7 })
+      // @ts-expect-error `prompt` is not a string.
+      void Model.requestEffect(Flux, Effect.succeed({ prompt: 7 }))
+      // @ts-expect-error The input needs a service, and `run` cannot provide it.
+      void executions.run(Model.requestEffect(Flux, Effect.as(ModelRouteClient.ModelRouteClient, { prompt: "a fox" })))
+      // @ts-expect-error The encoded input is not an object.
+      void Model.make({ id: "m", input: Schema.String, output: Schema.Unknown })
+    })
+  })
+
+  it("types the outcomes of a batch", () => {
+    const outcomes = Batch.run([1, 2], {
+      id: "b",
+      key: String,
+      request: () => Model.request(Flux, { prompt: "a fox" }),
+      deliver: (outcome) =>
+        outcome._tag === "Succeeded"
+          ? Effect.succeed(expectTypeOf(outcome.output).toEqualTypeOf<Model.ImageOutput>())
+          : Effect.void
+    })
+    expectTypeOf<Stream.Stream.Success<typeof outcomes>>().toEqualTypeOf<
+      Batch.Outcome<number, never, Model.ImageOutput>
+    >()
+    type Either = Model.ImageOutput | { readonly text: string }
+    const several = Batch.run([1, 2], {
+      id: "b",
+      key: String,
+      request: (n): Model.Request<Either> =>
+        n > 1 ? Model.request(Flux, { prompt: "a fox" }) : Model.request(Writer, { prompt: "a fox" })
+    })
+    expectTypeOf<Stream.Stream.Success<typeof several>>().toEqualTypeOf<Batch.Outcome<number, never, Either>>()
+    const uploads = Batch.run(["a"], {
+      id: "b",
+      key: String,
+      request: (path) =>
+        Model.requestEffect(
+          Upscaler,
+          Effect.map(File.fromPath(path), (source_image) => ({ source_image }))
+        )
+    })
+    expectTypeOf<Stream.Stream.Success<typeof uploads>>().toEqualTypeOf<
+      Batch.Outcome<string, Model.SourceFailure, Model.ImageOutput>
+    >()
+    expectTypeOf<Stream.Stream.Context<typeof uploads>>().toEqualTypeOf<
+      FileSystem | ModelRouteClient.ModelRouteClient | Batch.Journal
+    >()
+    const mixed = (n: number) =>
+      n > 1 ? Model.request(Flux, { prompt: "a fox" }) : { model: "flux-1.1-pro", input: { prompt: "a fox" } }
+    // @ts-expect-error The output of the untyped request is not an `ImageOutput`.
+    void Batch.run([1, 2], { id: "b", key: String, request: mixed })
   })
 })

@@ -93,6 +93,16 @@ const byTag: { readonly [Tag in E.ModelRouteError["_tag"]]: Row } = {
   ExecutionExpired: [new E.ExecutionExpired({ message, executionId }), "isExecutionEnded", "canRepeatRead"],
   AwaitTimeout: [new E.AwaitTimeout({ message, executionId }), "canRepeatRead"],
   ExecutionNotReady: [new E.ExecutionNotReady({ message, executionId, execution }), "canRepeatRead"],
+  OutputDecodeError: [
+    new E.OutputDecodeError({
+      message,
+      executionId,
+      model: "m",
+      issues: [],
+      completed: new Execution.Completed({ id: executionId, status: "COMPLETED" })
+    }),
+    "canRepeatRead"
+  ],
   FileTooLarge: [new E.FileTooLarge({ message, size: 2, limit: 1 }), "canRepeatRead"],
   SubmissionOutcomeUnknown: [
     new E.SubmissionOutcomeUnknown({ message, submittedAt: DateTime.unsafeMake(0) }),

@@ -127,7 +127,7 @@ export const toSucceeded = <A, E, R>(
   completed: Execution.Completed,
   entry: JournalEntry
 ): ItemResult<A, E> => ({
-  outcome: { ...outcomeFields(item, entry), _tag: "Succeeded", completed },
+  outcome: { ...outcomeFields(item, entry), _tag: "Succeeded", completed, output: completed.output },
   entry
 })
 

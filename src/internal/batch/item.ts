@@ -5,10 +5,12 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
-import type { AwaitFailure } from "../../ModelRouteError.js"
+import type { Completed } from "../../Execution.js"
+import type { AwaitFailure, InvalidRequest, OutputDecodeError } from "../../ModelRouteError.js"
 import type * as money from "../data/money.js"
 import { sha256Hex } from "../data/sha256.js"
-import type { Executions, WatchOptions } from "../executions/types.js"
+import type { WatchOptions } from "../executions/optionTypes.js"
+import type { Executions } from "../executions/types.js"
 import type { CostBudget } from "./costBudget.js"
 import { type JournalEntry, makeEntry } from "./journalEntry.js"
 import type { WriteEntry } from "./journalWriter.js"
@@ -31,7 +33,7 @@ export interface ItemContext {
 }
 
 /** @internal Batch item with its request and its journal entry. */
-export interface Item<A, E, R> {
+export interface Item<A, E, R, Out = unknown> {
   readonly item: A
   readonly index: number
   readonly key: string
@@ -40,17 +42,24 @@ export interface Item<A, E, R> {
   /** Digest of the request or of its `version`. Empty if an effect makes the request and `version` is absent. */
   readonly digest: string
   readonly body: Effect.Effect<RequestBody, AwaitFailure | E, R>
+  /**
+   * Decodes the output. Fails if the function `request` failed, because the model is then unknown. `undefined` if the
+   * request has no typed model.
+   */
+  readonly decode: ((completed: Completed) => Effect.Effect<Out, InvalidRequest | OutputDecodeError>) | undefined
   /** Expected hold from the option `hold`. `undefined` if the option is absent. */
   readonly hold: money.Amount | undefined
   readonly planOptions: PlanOptions
 }
 
 /** @internal Outcome of an item with its latest journal entry. */
-export interface ItemResult<A, E> {
-  readonly outcome: Outcome<A, E>
+export interface ItemResult<A, E, Out = unknown> {
+  readonly outcome: Outcome<A, E, Out>
   readonly entry?: JournalEntry
   /** Indicates whether the outcome came from the journal, without a request. */
   readonly isFromJournal?: boolean
+  /** Indicates whether the output could not be decoded. Such an outcome does not count as delivered. */
+  readonly isUndecoded?: boolean
 }
 
 /** @internal Returns whether an entry contains a final outcome that is not marked as delivered. */

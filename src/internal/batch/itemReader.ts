@@ -6,15 +6,19 @@
 import * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type * as Execution from "../../Execution.js"
-import { type AwaitFailure, type InvalidRequest, JournalError } from "../../ModelRouteError.js"
+import { type InvalidRequest, JournalError } from "../../ModelRouteError.js"
 import { canonicalJson } from "../data/canonicalJson.js"
 import { encodeCreateBody } from "../executions/requests.js"
 import { runCallback } from "../errors/callback.js"
 import { invalidRequest } from "../errors/invalidRequest.js"
+import { decodeCompleted } from "../models/decode.js"
+import { isRequest, toCreateRequest } from "../models/request.js"
+import { type PreparedInput, type Request, RequestTypeId, type UploadSource } from "../models/types.js"
 import { tryCallback } from "./callback.js"
 import { parseAmount } from "./costBudget.js"
 import { computeDigest, type Item } from "./item.js"
@@ -26,9 +30,12 @@ import { planItem } from "./settle.js"
 import type { StopSignal } from "./stopSignal.js"
 
 /** @internal Batch options that apply to each item. */
-export interface ItemOptions<A, E, E2, R> {
+export interface ItemOptions<A, E, E2, R, Out> {
   readonly key: (item: A, index: number) => string
-  readonly request: (item: A, index: number) => Execution.CreateRequest | Effect.Effect<Execution.CreateRequest, E, R>
+  readonly request: (
+    item: A,
+    index: number
+  ) => Execution.CreateRequest | Effect.Effect<Execution.CreateRequest, E, R> | Request<Out, E, R>
   readonly version: ((item: A, index: number) => string) | undefined
   readonly hold: ((item: A, index: number) => string) | undefined
   readonly planOptions: (item: A) => PlanOptions
@@ -41,11 +48,13 @@ export interface ReaderContext {
   readonly journal: JournalService
   readonly stop: StopSignal
   readonly progress: ProgressCounter
+  /** Uploads the sources in the input of a typed model. */
+  readonly upload: UploadSource
 }
 
 /** @internal Item with its position in the queue of its key. */
-export interface QueuedItem<A, E, R> {
-  readonly item: Item<A, E, R>
+export interface QueuedItem<A, E, R, Out> {
+  readonly item: Item<A, E, R, Out>
   /**
    * Completes when the previous item with the same key is done. This item then continues from the journal entry of the
    * previous item.
@@ -58,28 +67,73 @@ export interface QueuedItem<A, E, R> {
 const operation = "Batch.run"
 
 /** Item whose journal entry has not been read. */
-interface ItemDraft<A, E, R> extends Omit<Item<A, E, R>, "previous"> {}
+interface ItemDraft<A, E, R, Out> extends Omit<Item<A, E, R, Out>, "previous"> {}
+
+/** Request of an item. `content` is the text for the digest. `undefined` if the body is not known yet. */
+interface DraftRequest<E, R, Out> extends Pick<Item<unknown, E, R, Out>, "body" | "decode"> {
+  readonly content: string | undefined
+}
+
+const encodeBody = (request: Execution.CreateRequest): Either.Either<RequestBody, InvalidRequest> =>
+  Either.map(encodeCreateBody(operation, request), ({ body }) => body)
 
 /**
- * Makes the draft of an item. Encodes a plain request immediately, because its digest is compared with the journal.
+ * Encodes the input of a typed model. Files are uploaded by the effect `body`, so only if the item is submitted. A
+ * failure is part of `body`, so that a recorded output of the item can still be decoded.
+ */
+const encodeTyped = <E, R, Out>(
+  { upload }: ReaderContext,
+  request: Request<Out, E, R>
+): Effect.Effect<DraftRequest<E, R, Out>, never, R> => {
+  const { isEffect, model, prepareInput } = request[RequestTypeId]
+  const decode = (completed: Execution.Completed) =>
+    Effect.map(decodeCompleted(model, completed, { operation, attempts: 0 }), ({ output }) => output)
+  const finish = ({ finish, input }: PreparedInput<E>): Effect.Effect<RequestBody, E | InvalidRequest> => {
+    // An invalid field must fail before the first upload.
+    const body = encodeBody(toCreateRequest(request, input))
+    return finish === undefined || Either.isLeft(body)
+      ? body
+      : Effect.flatMap(finish(upload), (uploaded) => encodeBody(toCreateRequest(request, uploaded)))
+  }
+  const prepared = prepareInput(operation)
+  if (isEffect) return Effect.succeed({ body: Effect.flatMap(prepared, finish), content: undefined, decode })
+  return Effect.match(prepared, {
+    onFailure: (error) => ({ body: Effect.fail(error), content: undefined, decode }),
+    onSuccess: (input) => {
+      const body = encodeBody(toCreateRequest(request, input.input))
+      const isKnown = input.finish === undefined && Either.isRight(body)
+      return { body: finish(input), content: isKnown ? canonicalJson(body.right) : undefined, decode }
+    }
+  })
+}
+
+/**
+ * Encodes the request of an item. Encodes a plain request immediately, because its digest is compared with the journal.
  * Runs an effect in `request` only if the item is submitted.
  */
-const makeDraft = <A, E, E2, R>(
-  options: ItemOptions<A, E, E2, R>,
+const encodeItemRequest = <A, E, E2, R, Out>(
+  context: ReaderContext,
+  options: ItemOptions<A, E, E2, R, Out>,
   item: A,
   index: number
-): Effect.Effect<ItemDraft<A, E, R>> => {
-  const planOptions = options.planOptions(item)
-  const toDraft = (key: string, body: Effect.Effect<RequestBody, AwaitFailure | E, R>): ItemDraft<A, E, R> => ({
-    item,
-    index,
-    key,
-    digest: "",
-    body,
-    hold: undefined,
-    planOptions
-  })
-  const readKey = Effect.filterOrFail(
+): Effect.Effect<DraftRequest<E, R, Out>, InvalidRequest, R> =>
+  Effect.flatMap(
+    tryCallback("request", () => options.request(item, index)),
+    (request): Effect.Effect<DraftRequest<E, R, Out>, InvalidRequest, R> => {
+      if (isRequest(request)) return encodeTyped(context, request)
+      if (!Effect.isEffect(request)) {
+        return Effect.map(encodeBody(request), (body) => ({
+          body: Effect.succeed(body),
+          content: canonicalJson(body),
+          decode: undefined
+        }))
+      }
+      return Effect.succeed({ body: Effect.flatMap(request, encodeBody), content: undefined, decode: undefined })
+    }
+  )
+
+const readKey = <A, E, E2, R, Out>(options: ItemOptions<A, E, E2, R, Out>, item: A, index: number) =>
+  Effect.filterOrFail(
     tryCallback("key", () => options.key(item, index)),
     (key) => typeof key === "string" && key !== "",
     () =>
@@ -90,36 +144,43 @@ const makeDraft = <A, E, E2, R>(
         "Return a string that is unique to the item and the same in every run."
       )
   )
-  const makeRequest = (key: string) =>
+
+const readVersion = <A>(version: (item: A, index: number) => string, item: A, index: number) =>
+  Effect.filterOrFail(
+    tryCallback("version", () => version(item, index)),
+    (text) => typeof text === "string",
+    () => invalidRequest(operation, "version", "is not a string", "Return a string that changes with the request.")
+  )
+
+/** Makes the draft of an item. An invalid request fails the item when it is submitted. */
+const makeDraft = <A, E, E2, R, Out>(
+  context: ReaderContext,
+  options: ItemOptions<A, E, E2, R, Out>,
+  item: A,
+  index: number
+): Effect.Effect<ItemDraft<A, E, R, Out>, never, R> => {
+  const { hold: holdOf, version: versionOf } = options
+  const common = { item, index, planOptions: options.planOptions(item) }
+  const makeRequest = (key: string): Effect.Effect<ItemDraft<A, E, R, Out>, InvalidRequest, R> =>
     Effect.gen(function* () {
-      const { hold: holdOf, version: versionOf } = options
       const hold =
         holdOf &&
         (yield* Effect.flatMap(
           tryCallback("hold", () => holdOf(item, index)),
           (text) => parseAmount("hold", text)
         ))
-      const version =
-        versionOf &&
-        (yield* Effect.filterOrFail(
-          tryCallback("version", () => versionOf(item, index)),
-          (text) => typeof text === "string",
-          () =>
-            invalidRequest(operation, "version", "is not a string", "Return a string that changes with the request.")
-        ))
-      const request = yield* tryCallback("request", () => options.request(item, index))
-      if (Effect.isEffect(request)) {
-        const body = Effect.flatMap(request, (made) =>
-          Effect.map(encodeCreateBody(operation, made), ({ body }) => body)
-        )
-        return { ...toDraft(key, body), hold, digest: version === undefined ? "" : computeDigest(version) }
-      }
-      const { body } = yield* encodeCreateBody(operation, request)
-      return { ...toDraft(key, Effect.succeed(body)), hold, digest: computeDigest(version ?? canonicalJson(body)) }
-    }).pipe(Effect.catchAll((error) => Effect.succeed(toDraft(key, Effect.fail(error)))))
-  return Effect.matchEffect(readKey, {
-    onFailure: (error) => Effect.succeed(toDraft("", Effect.fail(error))),
-    onSuccess: makeRequest
+      const version = versionOf && (yield* readVersion(versionOf, item, index))
+      const { body, content, decode } = yield* encodeItemRequest(context, options, item, index)
+      const digested = version ?? content
+      return { ...common, key, digest: digested === undefined ? "" : computeDigest(digested), body, decode, hold }
+    })
+  const toInvalid = (key: string, error: InvalidRequest): ItemDraft<A, E, R, Out> => {
+    const failure = Effect.fail(error)
+    return { ...common, key, digest: "", body: failure, decode: () => failure, hold: undefined }
+  }
+  return Effect.matchEffect(readKey(options, item, index), {
+    onFailure: (error) => Effect.succeed(toInvalid("", error)),
+    onSuccess: (key) => Effect.catchAll(makeRequest(key), (error) => Effect.succeed(toInvalid(key, error)))
   })
 }
 
@@ -164,9 +225,9 @@ const makeKeyQueue = () => {
  * Runs `beforeSubmit` for the items of a group that will be submitted. Stops the batch if `beforeSubmit` returns
  * `false`.
  */
-const confirmSubmit = <A, E, E2, R>(
+const confirmSubmit = <A, E, E2, R, Out>(
   { stop }: ReaderContext,
-  { beforeSubmit }: ItemOptions<A, E, E2, R>,
+  { beforeSubmit }: ItemOptions<A, E, E2, R, Out>,
   group: ReadonlyArray<Item<A, E, R>>
 ): Effect.Effect<void, E2 | InvalidRequest, R> =>
   Effect.gen(function* () {
@@ -179,18 +240,18 @@ const confirmSubmit = <A, E, E2, R>(
   })
 
 /** @internal Reads the input in groups of at most `maxReadAhead` items. */
-export const readItems = <A, E, E2, R, EI, RI>(
+export const readItems = <A, E, E2, R, EI, RI, Out>(
   context: ReaderContext,
-  options: ItemOptions<A, E, E2, R>,
+  options: ItemOptions<A, E, E2, R, Out>,
   maxReadAhead: number,
   input: Stream.Stream<A, EI, RI>
-): Stream.Stream<QueuedItem<A, E, R>, E2 | EI | InvalidRequest | JournalError, R | RI> => {
+): Stream.Stream<QueuedItem<A, E, R, Out>, E2 | EI | InvalidRequest | JournalError, R | RI> => {
   const { progress } = context
   const enqueue = makeKeyQueue()
 
   const readGroup = (from: number, chunk: Chunk.Chunk<A>) =>
     Effect.gen(function* () {
-      const drafts = yield* Effect.forEach(chunk, (item, i) => makeDraft(options, item, from + i))
+      const drafts = yield* Effect.forEach(chunk, (item, i) => makeDraft(context, options, item, from + i))
       // Queues the items before the journal is read. An earlier item with the same key may write its entry during the
       // read.
       const places = drafts.map((draft) => ({ draft, place: enqueue(draft.key) }))

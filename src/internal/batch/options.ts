@@ -46,8 +46,8 @@ const checkRetryBudget = (
 }
 
 /** @internal Validates the options. Returns `InvalidRequest` for the first invalid option. */
-export const checkOptions = <A, E, E2, R>(
-  options: Options<A, E, E2, R>
+export const checkOptions = <A, E, E2, R, Out>(
+  options: Options<A, E, E2, R, Out>
 ): Either.Either<CheckedOptions, InvalidRequest> => {
   const check = checksOf(operation)
   const { beforeSubmit, concurrency = 20, deliver, hold, id, key, keyTtl = "24 hours", maxCost, order } = options

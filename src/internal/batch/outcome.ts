@@ -6,8 +6,9 @@
 import type * as Execution from "../../Execution.js"
 import type {
   AwaitFailure,
-  SubmissionOutcomeUnknown,
   InsufficientBalance,
+  OutputDecodeError,
+  SubmissionOutcomeUnknown,
   Unauthorized
 } from "../../ModelRouteError.js"
 import type { StopReason } from "./stopSignal.js"
@@ -27,25 +28,31 @@ interface OutcomeFields<A> {
  * @since 0.1.0
  * @category models
  */
-export interface Succeeded<A> extends OutcomeFields<A> {
+export interface Succeeded<A, Out = unknown> extends OutcomeFields<A> {
   readonly _tag: "Succeeded"
+  /** The result with the unchanged output of the API, as the journal contains it. */
   readonly completed: Execution.Completed
+  /** The output, decoded with the schema of the model. The unchanged output if the request has no typed model. */
+  readonly output: Out
 }
 
 /**
  * Outcome of a failed item. `error` is an error of `executions.run`, a `SubmissionOutcomeUnknown`, or the error `E` of
  * the `request`.
  *
+ * After an `OutputDecodeError`, the execution is COMPLETED and paid for, and the journal contains its result. The outcome
+ * does not count as delivered. A later run decodes the result again, without a request.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface Failed<A, E = never> extends OutcomeFields<A> {
   readonly _tag: "Failed"
-  readonly error: AwaitFailure | SubmissionOutcomeUnknown | E
+  readonly error: AwaitFailure | OutputDecodeError | SubmissionOutcomeUnknown | E
   /**
    * Indicates whether the failure is final. A later run returns a final failure again without a request, unless
    * `resubmit` returns `true`. A later run continues the item after any other failure. Examples are an overload, a
-   * timeout and a failure of `request`.
+   * timeout, a failure of `request` and an `OutputDecodeError`.
    */
   readonly final: boolean
 }
@@ -76,4 +83,4 @@ export interface NotAttempted<A> extends OutcomeFields<A> {
  * @since 0.1.0
  * @category models
  */
-export type Outcome<A, E = never> = Succeeded<A> | Failed<A, E> | NotAttempted<A>
+export type Outcome<A, E = never, Out = unknown> = Succeeded<A, Out> | Failed<A, E> | NotAttempted<A>

@@ -54,8 +54,8 @@ export interface Progress {
   /** Number of retries that the retry budget still allows. */
   readonly retriesLeft: number
   /**
-   * Total cost of the succeeded items of this run and earlier runs. Decimal string in dollars. An item counts once for
-   * each of its positions in the input.
+   * Total cost of the COMPLETED executions of this run and earlier runs. Decimal string in dollars. An item counts once
+   * for each of its positions in the input.
    */
   readonly cost: string
   /** Sum of the holds of the running executions. Decimal string in dollars. */
@@ -139,11 +139,11 @@ export class ProgressCounter {
     )
   }
 
+  /** Counts an outcome. `cost` is the cost of its COMPLETED execution, or zero. */
   addOutcome(outcome: Outcome<unknown, unknown>, cost: money.Amount, isFromJournal: boolean): void {
     switch (outcome._tag) {
       case "Succeeded":
         this.succeeded += 1
-        this.cost = BigDecimal.sum(this.cost, cost)
         break
       case "Failed":
         this.failed += 1
@@ -152,6 +152,7 @@ export class ProgressCounter {
         this.notAttempted += 1
         break
     }
+    this.cost = BigDecimal.sum(this.cost, cost)
     if (isFromJournal) this.fromJournal += 1
     this.notifySubscribers()
   }

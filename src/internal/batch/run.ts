@@ -46,21 +46,21 @@ interface RunContext extends ItemContext, ReaderContext {
   readonly retryBudget: RetryBudget
 }
 
-interface DeliveryOptions<A, E, E2, R> {
+interface DeliveryOptions<A, E, E2, R, Out> {
   readonly concurrency: number
   readonly isInOrder: boolean
-  readonly deliver: ((outcome: Outcome<A, E>) => Effect.Effect<unknown, E2, R>) | undefined
+  readonly deliver: ((outcome: Outcome<A, E, Out>) => Effect.Effect<unknown, E2, R>) | undefined
 }
 
 /**
  * Delivers an outcome. Removes the journal entry from the result if `deliver` returns `false`. The outcome is then not
  * marked as delivered.
  */
-const deliverResult = <A, E, E2, R>(
+const deliverResult = <A, E, E2, R, Out>(
   { progress }: RunContext,
-  { deliver }: DeliveryOptions<A, E, E2, R>,
-  result: ItemResult<A, E>
-): Effect.Effect<ItemResult<A, E>, E2 | InvalidRequest, R> => {
+  { deliver }: DeliveryOptions<A, E, E2, R, Out>,
+  result: ItemResult<A, E, Out>
+): Effect.Effect<ItemResult<A, E, Out>, E2 | InvalidRequest, R> => {
   if (deliver === undefined || result.outcome.delivered) return Effect.succeed(result)
   const delivery = runCallback(operation, "deliver", () => deliver(result.outcome))
   return Effect.map(progress.countDelivery(delivery), (isDelivered) =>
@@ -68,25 +68,52 @@ const deliverResult = <A, E, E2, R>(
   )
 }
 
-const settleAndDeliver = <A, E, E2, R>(
+/**
+ * Decodes the output of a succeeded item. The outcome is `Failed` if the output does not match the schema of the model.
+ */
+const decodeResult = <A, E, R, Out>(
+  { decode }: Item<A, E, R, Out>,
+  result: ItemResult<A, E>
+): Effect.Effect<ItemResult<A, E, Out>> => {
+  const { outcome } = result
+  if (outcome._tag !== "Succeeded") return Effect.succeed({ ...result, outcome })
+  // `ItemRequest` allows a request without a typed model only if `Out` is `unknown`.
+  if (decode === undefined) return Effect.succeed(result as ItemResult<A, E, Out>)
+  const { completed, output: _, ...fields } = outcome
+  return Effect.match(decode(completed), {
+    onFailure: (error) => ({
+      ...result,
+      outcome: { ...fields, _tag: "Failed", error, final: false },
+      isUndecoded: true
+    }),
+    onSuccess: (output) => ({ ...result, outcome: { ...outcome, output } })
+  })
+}
+
+/** Returns the cost of the COMPLETED execution of an item, or zero. */
+const costOf = ({ entry }: ItemResult<unknown, unknown>): money.Amount =>
+  (entry?.completed === undefined ? undefined : money.parse(committedAmount(entry))) ?? money.zero
+
+const settleAndDeliver = <A, E, E2, R, Out>(
   context: RunContext,
-  options: DeliveryOptions<A, E, E2, R>,
-  item: Item<A, E, R>
-): Effect.Effect<ItemResult<A, E>, E2 | InvalidRequest | JournalError, R> =>
-  Effect.flatMap(settle(context, item), (result) =>
-    Effect.map(deliverResult(context, options, result), (delivered) => {
-      const cost = money.parse(result.entry && committedAmount(result.entry)) ?? money.zero
-      context.progress.addOutcome(result.outcome, cost, result.isFromJournal === true)
-      return delivered
-    })
+  options: DeliveryOptions<A, E, E2, R, Out>,
+  item: Item<A, E, R, Out>
+): Effect.Effect<ItemResult<A, E, Out>, E2 | InvalidRequest | JournalError, R> =>
+  Effect.flatMap(
+    Effect.flatMap(settle(context, item), (settled) => decodeResult(item, settled)),
+    (result) =>
+      Effect.map(deliverResult(context, options, result), (delivered) => {
+        context.progress.addOutcome(result.outcome, costOf(result), result.isFromJournal === true)
+        return result.isUndecoded === true ? { outcome: result.outcome } : delivered
+      })
   )
 
 /** Processes an item after the previous item with the same key. */
-const processItem = <A, E, E2, R>(
+const processItem = <A, E, E2, R, Out>(
   context: RunContext,
-  options: DeliveryOptions<A, E, E2, R>,
-  { item, previousDone, release }: QueuedItem<A, E, R>
-): Effect.Effect<ItemResult<A, E>, E2 | InvalidRequest | JournalError, R> => {
+  options: DeliveryOptions<A, E, E2, R, Out>,
+  { item, previousDone, release }: QueuedItem<A, E, R, Out>
+): Effect.Effect<ItemResult<A, E, Out>, E2 | InvalidRequest | JournalError, R> => {
   const current =
     previousDone === undefined
       ? Effect.succeed(item)
@@ -101,10 +128,10 @@ const processItem = <A, E, E2, R>(
 }
 
 /** Marks an outcome as delivered in the journal when the consumer requests the next outcome. */
-const recordDeliveries = <A, E, E2, E3, R>(
-  results: Stream.Stream<ItemResult<A, E>, E2, R>,
+const recordDeliveries = <A, E, E2, E3, R, Out>(
+  results: Stream.Stream<ItemResult<A, E, Out>, E2, R>,
   write: (entry: JournalEntry) => Effect.Effect<void, E3>
-): Stream.Stream<Outcome<A, E>, E2 | E3, R> =>
+): Stream.Stream<Outcome<A, E, Out>, E2 | E3, R> =>
   Stream.fromPull(
     Effect.map(Stream.toPull(Stream.rechunk(results, 1)), (pull) => {
       let latest: JournalEntry | undefined
@@ -124,12 +151,12 @@ const recordDeliveries = <A, E, E2, E3, R>(
     })
   )
 
-const makeOutcomes = <A, E, E2, R, EI, RI>(
+const makeOutcomes = <A, E, E2, R, EI, RI, Out>(
   context: RunContext,
-  itemOptions: ItemOptions<A, E, E2, R>,
-  deliveryOptions: DeliveryOptions<A, E, E2, R>,
+  itemOptions: ItemOptions<A, E, E2, R, Out>,
+  deliveryOptions: DeliveryOptions<A, E, E2, R, Out>,
   input: Stream.Stream<A, EI, RI>
-): Stream.Stream<Outcome<A, E>, E2 | EI | InvalidRequest | JournalError, R | RI> => {
+): Stream.Stream<Outcome<A, E, Out>, E2 | EI | InvalidRequest | JournalError, R | RI> => {
   const { concurrency, isInOrder } = deliveryOptions
   const results = Stream.mapEffect(
     readItems(context, itemOptions, Math.min(concurrency, maxReadAhead), input),
@@ -165,11 +192,11 @@ const makeRunId: Effect.Effect<string> = Effect.zipWith(
   (now, random) => `${now.toString(36)}-${random.toString(36)}`
 )
 
-const toItemOptions = <A, E, E2, R>(
-  { beforeSubmit, hold, key, request, resubmit = () => false, version }: Options<A, E, E2, R>,
+const toItemOptions = <A, E, E2, R, Out>(
+  { beforeSubmit, hold, key, request, resubmit = () => false, version }: Options<A, E, E2, R, Out>,
   keyTtlMillis: number,
   runId: string
-): ItemOptions<A, E, E2, R> => ({
+): ItemOptions<A, E, E2, R, Out> => ({
   key,
   request,
   version,
@@ -179,12 +206,12 @@ const toItemOptions = <A, E, E2, R>(
 })
 
 /** @internal Creates a batch. The batch starts when its `outcomes` run. */
-export const make = <A, E, E2, R, EI, RI>(
-  client: Pick<Service, "executions" | "rateLimit">,
+export const make = <A, E, E2, R, EI, RI, Out>(
+  client: Pick<Service, "executions" | "files" | "rateLimit">,
   journal: JournalService,
   input: Iterable<A> | Stream.Stream<A, EI, RI>,
-  options: Options<A, E, E2, R>
-): Batch<A, E, E2 | EI, R | RI> => {
+  options: Options<A, E, E2, R, Out>
+): Batch<A, E, E2 | EI, R | RI, Out> => {
   const { concurrency = defaultConcurrency, id: batchId } = options
   const stop = new StopSignal(batchId)
   const retryBudget = new RetryBudget(options.retryBudget ?? {})
@@ -219,6 +246,7 @@ export const make = <A, E, E2, R, EI, RI>(
         batchId,
         runId,
         executions: client.executions,
+        upload: client.files.upload,
         journal,
         write,
         stop,

@@ -9,19 +9,31 @@ import type * as Stream from "effect/Stream"
 import type * as Subscribable from "effect/Subscribable"
 import type * as Execution from "../../Execution.js"
 import type { AwaitFailure, InvalidRequest, JournalError, SubmissionOutcomeUnknown } from "../../ModelRouteError.js"
-import type { WatchOptions } from "../executions/types.js"
+import type { Request } from "../models/types.js"
+import type { WatchOptions } from "../executions/optionTypes.js"
 import type { Outcome } from "./outcome.js"
 import type { Progress } from "./progress.js"
 import type { RetryBudgetOptions } from "./retryBudget.js"
 
 /**
- * Options of a batch. `E` is the error type of an effect in `request` and fails its item. `E2` is the error type of the
- * other effects and fails the batch. `R` is the context that the effects require.
+ * Request of an item. A request without a typed model is possible only if the type of the outputs is `unknown`.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Options<A, E = never, E2 = never, R = never> {
+export type ItemRequest<Out, E = never, R = never> =
+  | Request<Out, E, R>
+  | (unknown extends Out ? Execution.CreateRequest | Effect.Effect<Execution.CreateRequest, E, R> : never)
+
+/**
+ * Options of a batch. `E` is the error type of an effect in `request` and fails its item. `E2` is the error type of the
+ * other effects and fails the batch. `R` is the context that the effects require. `Out` is the type of the decoded
+ * outputs. `Out` is `unknown` if the requests have no typed model.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options<A, E = never, E2 = never, R = never, Out = unknown> {
   /**
    * Name of the batch. A run with the same id continues the batch. The first idempotency key of an item depends on the
    * batch id, the item key and the request. A run without the journal therefore finds the existing execution. Use a new
@@ -43,8 +55,13 @@ export interface Options<A, E = never, E2 = never, R = never> {
    *
    * A later run detects a changed request if the request is not an effect, or if `version` is set. An exception fails
    * the item with `InvalidRequest`.
+   *
+   * With a typed model, return `Model.request(model, input)`, or `Model.requestEffect(model, effect)` if an effect makes
+   * the input. The batch decodes the output of each outcome, also in a later run. It uploads the sources in an input
+   * before the item is submitted. A request with a source needs a `version`, like an effect. If the items have several
+   * models, declare the type of the result as `Model.Request<A | B>`.
    */
-  readonly request: (item: A, index: number) => Execution.CreateRequest | Effect.Effect<Execution.CreateRequest, E, R>
+  readonly request: (item: A, index: number) => ItemRequest<Out, E, R>
   /**
    * Returns a text that changes when the request of an item changes, such as a hash of the input. A later run compares
    * the text with the text of the earlier run. Only an effect in `request` needs a version. Default: the request
@@ -99,7 +116,7 @@ export interface Options<A, E = never, E2 = never, R = never> {
    * If the effect returns `false`, the outcome does not count as delivered. The batch continues, and a later run calls
    * `deliver` again. A failure ends the batch. Default: no processing.
    */
-  readonly deliver?: ((outcome: Outcome<A, E>) => Effect.Effect<unknown, E2, R>) | undefined
+  readonly deliver?: ((outcome: Outcome<A, E, Out>) => Effect.Effect<unknown, E2, R>) | undefined
   /**
    * Returns whether to submit an item again as a new execution. For example:
    * `({ _tag, retryable }) => retryable || _tag === "ExecutionExpired"`. The function runs in these cases:
@@ -127,7 +144,7 @@ export interface Options<A, E = never, E2 = never, R = never> {
  * @since 0.1.0
  * @category models
  */
-export interface Batch<A, E = never, E2 = never, R = never> {
+export interface Batch<A, E = never, E2 = never, R = never, Out = unknown> {
   /**
    * Runs the batch and emits one outcome per item. The batch applies backpressure while the consumer does not request
    * the next outcome. An outcome counts as delivered when the consumer requests the next outcome. An interruption waits
@@ -151,7 +168,7 @@ export interface Batch<A, E = never, E2 = never, R = never> {
    * })
    * ```
    */
-  readonly outcomes: Stream.Stream<Outcome<A, E>, E2 | InvalidRequest | JournalError, R>
+  readonly outcomes: Stream.Stream<Outcome<A, E, Out>, E2 | InvalidRequest | JournalError, R>
   /**
    * Progress of the batch. `changes` emits the newest state after each step of an item and never ends.
    *

@@ -7,7 +7,9 @@ import * as DateTime from "effect/DateTime"
 import type { Execution } from "../../Execution.js"
 
 /** @internal Returns the id, status, model and times of an execution. */
-export const summarizeExecution = (execution: Execution): { readonly [field: string]: string } => ({
+export const summarizeExecution = (
+  execution: Pick<Execution, "createdAt" | "expiresAt" | "id" | "model" | "status">
+): { readonly [field: string]: string } => ({
   id: execution.id,
   status: execution.status,
   ...(execution.model === undefined ? {} : { model: execution.model }),

@@ -9,51 +9,56 @@ import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
 import type * as Execution from "../../Execution.js"
 import type * as IdempotencyKey from "../../IdempotencyKey.js"
-import {
+import type {
+  AwaitFailure,
   AwaitTimeout,
-  type AwaitFailure,
-  ExecutionNotReady,
-  type InvalidRequest,
-  type ResultFailure
+  InvalidRequest,
+  OutputDecodeError,
+  RequestFailure,
+  ResultFailure
 } from "../../ModelRouteError.js"
-import { omitUndefined } from "../data/lenient.js"
 import * as monotonic from "../data/monotonic.js"
-import { runCallback } from "../errors/callback.js"
 import { checksOf } from "../errors/optionChecks.js"
-import { isClientError } from "../errors/semantics.js"
 import type { RequestSender } from "../http/requestSender.js"
+import { decodeCompleted } from "../models/decode.js"
+import { type AnyTyped, fromTyped, isTyped } from "../models/request.js"
+import { type Completed, RequestTypeId, type UploadSource, type WatchedExecution } from "../models/types.js"
 import * as telemetry from "../telemetry.js"
-import { cancelOnInterrupt, cancelOnInterruptedCreate, type Canceller } from "./cancelOnInterrupt.js"
-import { errorFields, toResult, type WaitContext } from "./completion.js"
-import * as decode from "./decode.js"
+import { awaitResult, runResult, type Submit } from "./awaitEnd.js"
 import { LatencyEstimator } from "./latencyEstimate.js"
-import { lacksOutput, type Observation } from "./observation.js"
 import {
   cancel,
   type ExecutionsContext,
   fetchExecution,
-  fetchResult,
   inSpan,
-  pollRequests,
   submit,
   type SubmittedExecution
 } from "./operations.js"
-import { makePoller, type Poller, type PollerContext, type PollerOptions, type WaitInfo, withPoller } from "./poller.js"
+import type { AwaitOptions, CreateOptions, ModelOption, RunOptions, WatchOptions } from "./optionTypes.js"
+import type { PollerContext, PollerOptions } from "./poller.js"
 import { RecentCreates } from "./recentCreates.js"
+import { fetchCompleted } from "./result.js"
 import { SharedPolls } from "./sharedPolls.js"
-import type { Executions, RunOptions } from "./types.js"
-import { checkAwaitOptions, checkRunOptions, checkWatchOptions } from "./waitOptions.js"
+import { submitTyped } from "./typed.js"
+import type { Executions } from "./types.js"
+import { checkAwaitOptions, checkModel, checkRunOptions, checkWatchOptions, hasModel } from "./waitOptions.js"
+import { watch, watchDecoded } from "./watch.js"
 
-const makeCreate =
-  (context: ExecutionsContext): Executions["create"] =>
-  (request, options = {}) =>
+const makeCreate = (context: ExecutionsContext): Executions["create"] => {
+  const operation = "executions.create"
+  const create = <E>(
+    options: CreateOptions,
+    submitWith: (stats: telemetry.CallStats) => Effect.Effect<SubmittedExecution, E>
+  ) =>
     Effect.zipRight(
-      checksOf("executions.create").record("options", options),
-      inSpan("executions.create", undefined, (stats) =>
-        Effect.map(submit(context, request, options, stats), ({ observation }) => observation.execution)
-      )
+      checksOf(operation).record("options", options),
+      inSpan(operation, undefined, (stats) => Effect.map(submitWith(stats), ({ observation }) => observation.execution))
     )
-
+  return <Out, E = never>(request: Execution.CreateRequest | AnyTyped<Out, E>, options: CreateOptions = {}) =>
+    isTyped(request)
+      ? create(options, (stats) => submitTyped(context, fromTyped(request), options, stats))
+      : create(options, (stats) => submit(context, request, options, stats))
+}
 const makeGet =
   (context: ExecutionsContext): Executions["get"] =>
   (id) => {
@@ -63,46 +68,28 @@ const makeGet =
     )
   }
 
-const hasOutput = ({ execution, hasNoOutput }: Observation): boolean =>
-  hasNoOutput === true || decode.outputOf(execution) !== undefined
-
-const makeResult =
-  (context: ExecutionsContext): Executions["result"] =>
-  (id) => {
-    const operation = "executions.result"
-    return inSpan(operation, id, (stats) => {
-      const waitContext: WaitContext = { sender: context.sender, operation, stats, create: {} }
-      const latest = fetchExecution(context, operation, id, stats)
-      const notReady = (execution: Execution.Execution) => {
-        const isWithoutOutput = execution.status === "COMPLETED"
-        const state = isWithoutOutput
-          ? "COMPLETED, but its output is not available yet"
-          : `still ${decode.describeStatus(execution.status)}`
-        const message = `Execution ${id} is ${state}. Wait for the execution with executions.await.`
-        return new ExecutionNotReady({ ...errorFields(waitContext, id), execution, message })
-      }
-      const toCompleted = (observation: Observation): Effect.Effect<Execution.Completed, ResultFailure> =>
-        lacksOutput(observation)
-          ? Effect.fail(notReady(observation.execution))
-          : toResult(waitContext, observation.execution, notReady)
-      return fetchResult(context, operation, id, stats).pipe(
-        Effect.flatMap((result) => {
-          const isOutdated = !hasOutput(result) && ["COMPLETED", "UNKNOWN"].includes(result.execution.status)
-          // A stale replica can omit the output, so the execution itself may already contain it.
-          return isOutdated ? latest : Effect.succeed(result)
-        }),
-        // After a 4xx response, the state of the execution determines the result or the error.
-        Effect.catchIf(isClientError, (rejection) =>
-          Effect.filterOrFail(
-            latest,
-            ({ execution }) => execution.status !== "COMPLETED" || decode.outputOf(execution) !== undefined,
-            () => rejection
-          )
-        ),
-        Effect.flatMap(toCompleted)
+const makeResult = (context: ExecutionsContext): Executions["result"] => {
+  const operation = "executions.result"
+  function result<Out>(
+    id: Execution.ExecutionId,
+    options: ModelOption<Out>
+  ): Effect.Effect<Completed<Out>, ResultFailure | OutputDecodeError>
+  function result(id: Execution.ExecutionId): Effect.Effect<Execution.Completed, ResultFailure>
+  function result(
+    id: Execution.ExecutionId,
+    options?: ModelOption<unknown>
+  ): Effect.Effect<Execution.Completed, ResultFailure | OutputDecodeError> {
+    if (!hasModel(options)) return inSpan(operation, id, (stats) => fetchCompleted(context, id, stats))
+    return Effect.flatMap(checkModel(operation, options), (model) =>
+      inSpan(operation, id, (stats) =>
+        Effect.flatMap(fetchCompleted(context, id, stats), (completed) =>
+          decodeCompleted(model, completed, { operation, attempts: stats.attempts })
+        )
       )
-    })
+    )
   }
+  return result
+}
 
 const makeCancel =
   (context: ExecutionsContext): Executions["cancel"] =>
@@ -129,118 +116,101 @@ const checkWait = (
   options: Either.Either<PollerOptions, InvalidRequest>
 ): Either.Either<PollerOptions, InvalidRequest> => Either.flatMap(checksOf(operation).id("id", id), () => options)
 
-const makeWatch =
-  (context: ExecutionsContext): Executions["watch"] =>
-  (id, options = {}) => {
-    const operation = "executions.watch"
+const makeWatch = (context: ExecutionsContext): Executions["watch"] => {
+  const operation = "executions.watch"
+  function watchExecution<Out>(
+    id: Execution.ExecutionId,
+    options: WatchOptions & ModelOption<Out>
+  ): Stream.Stream<WatchedExecution<Out>, RequestFailure | AwaitTimeout | OutputDecodeError>
+  function watchExecution(
+    id: Execution.ExecutionId,
+    options?: WatchOptions
+  ): Stream.Stream<Execution.Execution, RequestFailure | AwaitTimeout>
+  function watchExecution(
+    id: Execution.ExecutionId,
+    options: WatchOptions | (WatchOptions & ModelOption<unknown>) = {}
+  ): Stream.Stream<Execution.Execution, RequestFailure | AwaitTimeout | OutputDecodeError> {
+    const checks = checkWait(operation, id, checkWatchOptions(operation, options))
+    if (!hasModel(options)) {
+      return Stream.unwrap(Effect.map(checks, (checked) => watch(context, id, checked)))
+    }
     return Stream.unwrap(
-      Effect.map(checkWait(operation, id, checkWatchOptions(operation, options)), (checked) => {
-        const stats: telemetry.CallStats = { attempts: 0, executionId: id }
-        const createdAt = context.recentCreates.get(id)
-        const info: WaitInfo = { operation, id, stats, createdAt, isOutputRequired: false }
-        const requests = pollRequests(context, operation, id, stats)
-        const poller = Effect.acquireRelease(makePoller(context.poller, info, requests, checked), (made) =>
-          Effect.sync(() => made.close())
-        )
-        const executions = Stream.flatMap(Stream.scoped(poller), (made) =>
-          Stream.takeUntil(Stream.repeatEffect(made.next), () => made.isEnded())
-        )
-        const changes = Stream.changesWith(executions, (a, b) => a.status === b.status)
-        return telemetry.withOperationSpanStream(operation, stats, changes)
-      })
+      Effect.zipWith(checks, checkModel(operation, options), (checked, model) =>
+        watchDecoded(context, id, checked, model)
+      )
     )
   }
-
-/** Waits until an execution has ended. Unlike `Effect.repeat`, this loop keeps no schedule in memory during the wait. */
-const untilEnded = (poller: Poller): Poller["next"] =>
-  Effect.flatMap(poller.next, (execution) => (poller.isEnded() ? Effect.succeed(execution) : untilEnded(poller)))
-
-/** Waits until an execution has ended and its output is available. Returns the result. */
-const awaitEnd = (
-  context: ExecutionsContext,
-  id: Execution.ExecutionId,
-  options: PollerOptions,
-  stats: telemetry.CallStats,
-  submitted?: SubmittedExecution
-): Effect.Effect<Execution.Completed, AwaitFailure> => {
-  const operation = "executions.await"
-  const create = submitted?.create ?? {}
-  const waitContext: WaitContext = { sender: context.sender, operation, stats, create }
-  const info: WaitInfo = {
-    operation,
-    id,
-    stats,
-    createdAt: context.recentCreates.get(id),
-    isOutputRequired: true,
-    ...omitUndefined({ idempotencyKey: create.idempotencyKey })
-  }
-  const requests = pollRequests(context, operation, id, stats, create)
-  const ended = withPoller(context.poller, info, requests, options, submitted?.observation, untilEnded)
-  return Effect.flatMap(ended, (execution) =>
-    toResult(waitContext, execution, () => {
-      const message = `Execution ${id} is still ${decode.describeStatus(execution.status)}. Wait for the execution with executions.await.`
-      return new AwaitTimeout({ ...errorFields(waitContext, id), execution, message })
-    })
-  )
+  return watchExecution
 }
 
-const makeCanceller = (context: ExecutionsContext): Canceller => ({
-  timer: context.sender.timer,
-  cancel: (id, deadline) => inSpan("executions.cancel", id, (stats) => cancel(context, id, stats, deadline))
-})
+const makeAwait = (context: ExecutionsContext): Executions["await"] => {
+  const operation = "executions.await"
+  function awaitExecution<Out>(
+    id: Execution.ExecutionId,
+    options: AwaitOptions & ModelOption<Out>
+  ): Effect.Effect<Completed<Out>, AwaitFailure | OutputDecodeError>
+  function awaitExecution(
+    id: Execution.ExecutionId,
+    options?: AwaitOptions
+  ): Effect.Effect<Execution.Completed, AwaitFailure>
+  function awaitExecution(
+    id: Execution.ExecutionId,
+    options: AwaitOptions | (AwaitOptions & ModelOption<unknown>) = {}
+  ): Effect.Effect<Execution.Completed, AwaitFailure | OutputDecodeError> {
+    const checks = checkWait(operation, id, checkAwaitOptions(operation, options))
+    if (!hasModel(options)) {
+      return Effect.flatMap(checks, (checked) =>
+        inSpan(operation, id, (stats) => awaitResult(context, id, checked, options, stats))
+      )
+    }
+    return Effect.flatMap(Either.all([checks, checkModel(operation, options)]), ([checked, model]) =>
+      inSpan(operation, id, (stats) =>
+        Effect.flatMap(awaitResult(context, id, checked, options, stats), (completed) =>
+          decodeCompleted(model, completed, { operation, attempts: stats.attempts })
+        )
+      )
+    )
+  }
+  return awaitExecution
+}
 
-const makeAwait =
-  (context: ExecutionsContext): Executions["await"] =>
-  (id, options = {}) => {
-    const operation = "executions.await"
-    return Effect.flatMap(checkWait(operation, id, checkAwaitOptions(operation, options)), (checked) =>
-      inSpan(operation, id, (stats) => {
-        const wait = awaitEnd(context, id, checked, stats)
-        return options.cancelOnInterrupt === true
-          ? cancelOnInterrupt(makeCanceller(context), id, undefined, wait)
-          : wait
+const makeRun = (context: ExecutionsContext): Executions["run"] => {
+  const operation = "executions.run"
+  function run<Out, SE = never, E = never>(
+    request: AnyTyped<Out, SE>,
+    options?: RunOptions<E>
+  ): Effect.Effect<Completed<Out>, AwaitFailure | OutputDecodeError | E | SE>
+  function run<E = never>(
+    request: Execution.CreateRequest,
+    options?: RunOptions<E>
+  ): Effect.Effect<Execution.Completed, AwaitFailure | E>
+  function run<Out, SE, E>(
+    request: Execution.CreateRequest | AnyTyped<Out, SE>,
+    options: RunOptions<E> = {}
+  ): Effect.Effect<Execution.Completed, AwaitFailure | OutputDecodeError | E | SE> {
+    return Effect.flatMap(checkRunOptions(operation, options), (checked) =>
+      inSpan(operation, undefined, (stats) => {
+        if (!isTyped(request)) {
+          const submitPlain: Submit<never> = (wrap) => submit(context, request, options, stats, wrap)
+          return runResult(context, submitPlain, checked, options, stats)
+        }
+        const typed = fromTyped(request)
+        const submitEncoded: Submit<SE> = (wrap) => submitTyped(context, typed, options, stats, wrap)
+        return Effect.flatMap(runResult(context, submitEncoded, checked, options, stats), (completed) =>
+          decodeCompleted(typed[RequestTypeId].model, completed, { operation, attempts: stats.attempts })
+        )
       })
     )
   }
-
-const makeRun =
-  (context: ExecutionsContext): Executions["run"] =>
-  <E = never>(request: Execution.CreateRequest, options: RunOptions<E> = {}) => {
-    const operation = "executions.run"
-    return Effect.flatMap(checkRunOptions(operation, options), (checked) => {
-      const canceller = options.cancelOnInterrupt === true ? makeCanceller(context) : undefined
-      return inSpan(operation, undefined, (stats) =>
-        // Without the mask, an interruption between the create response and the wait would skip the cancel request.
-        Effect.uninterruptibleMask((restore) =>
-          Effect.gen(function* () {
-            const submitted = yield* restore(
-              submit(context, request, options, stats, (create, key) =>
-                canceller === undefined ? create : cancelOnInterruptedCreate(canceller, key, create)
-              )
-            )
-            const { create, id, observation } = submitted
-            const { onAccepted } = options
-            const accepted =
-              onAccepted === undefined
-                ? Effect.void
-                : runCallback(operation, "onAccepted", () => onAccepted(observation.execution), {
-                    attempts: stats.attempts,
-                    executionId: id,
-                    ...omitUndefined({ idempotencyKey: create.idempotencyKey })
-                  })
-            const wait = restore(Effect.zipRight(accepted, awaitEnd(context, id, checked, stats, submitted)))
-            return yield* canceller === undefined ? wait : cancelOnInterrupt(canceller, id, create.idempotencyKey, wait)
-          })
-        )
-      )
-    })
-  }
+  return run
+}
 
 /** @internal Creates the methods of `client.executions`. */
 export const make = (
   sender: RequestSender,
   keys: Context.Tag.Service<IdempotencyKey.IdempotencyKey>,
-  pollSchedule: PollerContext["pollSchedule"]
+  pollSchedule: PollerContext["pollSchedule"],
+  upload: UploadSource
 ): Executions => {
   const poller: PollerContext = {
     polls: new SharedPolls(),
@@ -249,7 +219,7 @@ export const make = (
     timer: sender.timer,
     isScarce: Effect.contextWithEffect((services: Context.Context<never>) => sender.admissionOf(services).isScarce)
   }
-  const context: ExecutionsContext = { sender, keys, poller, recentCreates: new RecentCreates() }
+  const context: ExecutionsContext = { sender, keys, poller, recentCreates: new RecentCreates(), upload }
   return {
     create: makeCreate(context),
     get: makeGet(context),

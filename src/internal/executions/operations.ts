@@ -14,6 +14,7 @@ import { omitUndefined } from "../data/lenient.js"
 import { isClientError } from "../errors/semantics.js"
 import type { RequestSender } from "../http/requestSender.js"
 import { retryLoop } from "../http/retryLoop.js"
+import type { UploadSource } from "../models/types.js"
 import * as telemetry from "../telemetry.js"
 import type { Observation } from "./observation.js"
 import type { PollerContext, PollRequests } from "./poller.js"
@@ -26,6 +27,8 @@ export interface ExecutionsContext {
   readonly keys: Context.Tag.Service<IdempotencyKey.IdempotencyKey>
   readonly poller: PollerContext
   readonly recentCreates: RecentCreates
+  /** Uploads the sources in the input of a typed model. */
+  readonly upload: UploadSource
 }
 
 /** @internal A submitted execution and the context of its create request. */
@@ -83,20 +86,19 @@ export const pollRequests = (
   result: (deadline) => fetchResult(context, operation, id, stats, { create, deadline })
 })
 
-/**
- * Submits an execution. `wrap` receives the create request with its idempotency key and returns the request to run.
- *
- * @internal
- */
+/** @internal Receives the create request with its idempotency key and returns the request to run. */
+export type WrapCreate = (
+  create: Effect.Effect<SubmittedExecution, RequestFailure>,
+  idempotencyKey: string
+) => Effect.Effect<SubmittedExecution, RequestFailure>
+
+/** @internal Submits an execution. */
 export const submit = (
   context: ExecutionsContext,
   request: Execution.CreateRequest,
   options: { readonly idempotencyKey?: string | undefined },
   stats: telemetry.CallStats,
-  wrap: (
-    create: Effect.Effect<SubmittedExecution, RequestFailure>,
-    idempotencyKey: string
-  ) => Effect.Effect<SubmittedExecution, RequestFailure> = identity
+  wrap: WrapCreate = identity
 ): Effect.Effect<SubmittedExecution, RequestFailure> =>
   Effect.flatMap(requests.create(context.keys, request, options.idempotencyKey), (call) => {
     const { confidential, idempotencyKey } = call

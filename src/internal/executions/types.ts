@@ -1,87 +1,20 @@
 /**
- * Declares the methods of `client.executions` and their options.
+ * Declares the methods of `client.executions`.
  *
  * @internal
  */
-import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
-import type * as Schedule from "effect/Schedule"
 import type * as Stream from "effect/Stream"
 import type * as Execution from "../../Execution.js"
-import type { RequestFailure, ResultFailure, AwaitTimeout, AwaitFailure } from "../../ModelRouteError.js"
-
-/**
- * Options of `create`.
- *
- * @since 0.1.0
- * @category models
- */
-export interface CreateOptions {
-  /**
-   * Idempotency key of the create request. Reuse the key of an earlier request to resume its submission. The API never
-   * executes a key twice. Use a new key after a FAILED execution. For the old key, the API may return the failed
-   * execution. Default: a new key from the `IdempotencyKey` service.
-   */
-  readonly idempotencyKey?: string | undefined
-}
-
-/**
- * Options of `watch`.
- *
- * @since 0.1.0
- * @category models
- */
-export interface WatchOptions {
-  /**
-   * Maximum duration of the wait. Default: until 30 seconds after the execution's `expiresAt`, at most 24 hours.
-   * Without `expiresAt`, the default is 10 minutes. The execution continues after the end of the wait. The wait fails
-   * with `AwaitTimeout` after this time, but never before the first poll. A poll that runs at the end of a `timeout`
-   * may take 30 more seconds.
-   */
-  readonly timeout?: Duration.DurationInput | undefined
-  /**
-   * Schedule of the polls. The input of the schedule is the latest state of the execution. Default: the `pollSchedule`
-   * of the client. If few requests are left under the rate limit, each delay is at least doubled. After a create
-   * request, the first poll then waits for the expected end of the execution. A poll by another fiber for the same
-   * execution replaces a poll of this wait.
-   */
-  readonly pollSchedule?: Schedule.Schedule<unknown, Execution.Execution> | undefined
-  /**
-   * Polls immediately instead of after the first delay. Use this option for an execution that may have ended, for
-   * example after a restart. Default: `false`.
-   */
-  readonly pollImmediately?: boolean | undefined
-}
-
-/**
- * Options of `await`.
- *
- * @since 0.1.0
- * @category models
- */
-export interface AwaitOptions extends WatchOptions {
-  /**
-   * Cancels the execution if the waiting fiber is interrupted. The interruption takes at most 10 seconds. After this
-   * time, the cancel request continues in the background for at most 5 minutes. A `timeout` does not cancel the
-   * execution. Default: `false`. Logs a warning if the cancel request fails.
-   */
-  readonly cancelOnInterrupt?: boolean | undefined
-}
-
-/**
- * Options of `run`.
- *
- * @since 0.1.0
- * @category models
- */
-export interface RunOptions<E = never> extends CreateOptions, AwaitOptions {
-  /**
-   * Runs after the API has accepted the create request, before the wait begins. For example, it can store the id. The
-   * argument is the execution in the create response. Default: no effect. If this effect fails, `run` fails with the
-   * same error and the execution continues.
-   */
-  readonly onAccepted?: ((execution: Execution.Execution) => Effect.Effect<void, E>) | undefined
-}
+import type {
+  AwaitFailure,
+  AwaitTimeout,
+  OutputDecodeError,
+  RequestFailure,
+  ResultFailure
+} from "../../ModelRouteError.js"
+import type { Completed, CreateRequest, Request, WatchedExecution } from "../models/types.js"
+import type { AwaitOptions, CreateOptions, ModelOption, RunOptions, WatchOptions } from "./optionTypes.js"
 
 /**
  * Methods on executions. No method requires a service. The type of each method contains all its failures.
@@ -94,6 +27,9 @@ export interface Executions {
    * Submits an execution and returns it without waiting for its end. All attempts send the same bytes and the same
    * idempotency key, so a retry never creates a second execution. Fails with `InvalidRequest` before the first attempt
    * if a field is missing or has no exact JSON form. API page "Creating executions".
+   *
+   * With a typed model, fails with `InvalidRequest` if the input does not match the schema of the model. Then uploads
+   * the sources in the input, and fails with the errors `E` of the uploads. See `Model.make` and `Model.upload`.
    *
    * @example
    * ```ts
@@ -111,10 +47,13 @@ export interface Executions {
    * })
    * ```
    */
-  readonly create: (
-    request: Execution.CreateRequest,
-    options?: CreateOptions
-  ) => Effect.Effect<Execution.Execution, RequestFailure>
+  readonly create: {
+    <In, Out, E = never>(
+      request: CreateRequest<In, Out, E> | Request<Out, E>,
+      options?: CreateOptions
+    ): Effect.Effect<Execution.Execution, RequestFailure | E>
+    (request: Execution.CreateRequest, options?: CreateOptions): Effect.Effect<Execution.Execution, RequestFailure>
+  }
   /**
    * Returns the latest state of an execution. Also succeeds if the execution is FAILED. API page "Polling".
    *
@@ -136,6 +75,8 @@ export interface Executions {
    * has not ended or its output is not available yet. Fails with the tagged error of the error code if the execution is
    * FAILED. Fails with `ExecutionCancelled` or `ExecutionExpired` for the other terminal statuses. API page "Polling".
    *
+   * With the option `model`, decodes the output. Fails with `OutputDecodeError` if the output does not match.
+   *
    * @example
    * ```ts
    * import { Effect, Option } from "effect"
@@ -150,7 +91,13 @@ export interface Executions {
    * })
    * ```
    */
-  readonly result: (id: Execution.ExecutionId) => Effect.Effect<Execution.Completed, ResultFailure>
+  readonly result: {
+    <Out>(
+      id: Execution.ExecutionId,
+      options: ModelOption<Out>
+    ): Effect.Effect<Completed<Out>, ResultFailure | OutputDecodeError>
+    (id: Execution.ExecutionId): Effect.Effect<Execution.Completed, ResultFailure>
+  }
   /**
    * Cancels an execution and returns its latest state. Succeeds if the execution had already ended. Fails with the
    * error of the API if the execution continues. API page "Executions overview".
@@ -192,6 +139,9 @@ export interface Executions {
    * including FAILED. Fails with `AwaitTimeout` after `timeout`. Fails with the poll error
    * after a non-transient poll failure.
    *
+   * With the option `model`, decodes the output of a COMPLETED execution, and emits COMPLETED only when the output is
+   * available. Fails with `OutputDecodeError` if the output does not match.
+   *
    * @example
    * ```ts
    * import { Console, Effect, Stream } from "effect"
@@ -204,10 +154,16 @@ export interface Executions {
    * })
    * ```
    */
-  readonly watch: (
-    id: Execution.ExecutionId,
-    options?: WatchOptions
-  ) => Stream.Stream<Execution.Execution, RequestFailure | AwaitTimeout>
+  readonly watch: {
+    <Out>(
+      id: Execution.ExecutionId,
+      options: WatchOptions & ModelOption<Out>
+    ): Stream.Stream<WatchedExecution<Out>, RequestFailure | AwaitTimeout | OutputDecodeError>
+    (
+      id: Execution.ExecutionId,
+      options?: WatchOptions
+    ): Stream.Stream<Execution.Execution, RequestFailure | AwaitTimeout>
+  }
   /**
    * Waits until an execution has ended and returns its result. The wait continues if the output of a COMPLETED
    * execution is not available yet. By default, the first poll starts after 2 seconds. Each further delay is 1.5 times
@@ -218,6 +174,8 @@ export interface Executions {
    *
    * Fails with the tagged error of the error code if the execution is FAILED. Fails with `ExecutionCancelled` or
    * `ExecutionExpired` for the other terminal statuses. Fails with `AwaitTimeout` after `timeout`. API page "Polling".
+   *
+   * With the option `model`, decodes the output. Fails with `OutputDecodeError` if the output does not match.
    *
    * @example
    * ```ts
@@ -232,13 +190,17 @@ export interface Executions {
    * })
    * ```
    */
-  readonly await: (
-    id: Execution.ExecutionId,
-    options?: AwaitOptions
-  ) => Effect.Effect<Execution.Completed, AwaitFailure>
+  readonly await: {
+    <Out>(
+      id: Execution.ExecutionId,
+      options: AwaitOptions & ModelOption<Out>
+    ): Effect.Effect<Completed<Out>, AwaitFailure | OutputDecodeError>
+    (id: Execution.ExecutionId, options?: AwaitOptions): Effect.Effect<Execution.Completed, AwaitFailure>
+  }
   /**
    * Submits an execution and waits for its result. Runs `create`, then `onAccepted`, then `await`. Fails with the
-   * errors of all three steps.
+   * errors of all three steps. With a typed model, decodes the output. Fails with `OutputDecodeError` if the output does
+   * not match. The error contains the result, which is paid for.
    *
    * @example
    * ```ts
@@ -255,8 +217,14 @@ export interface Executions {
    * })
    * ```
    */
-  readonly run: <E = never>(
-    request: Execution.CreateRequest,
-    options?: RunOptions<E>
-  ) => Effect.Effect<Execution.Completed, AwaitFailure | E>
+  readonly run: {
+    <In, Out, ME = never, E = never>(
+      request: CreateRequest<In, Out, ME> | Request<Out, ME>,
+      options?: RunOptions<E>
+    ): Effect.Effect<Completed<Out>, AwaitFailure | OutputDecodeError | ME | E>
+    <E = never>(
+      request: Execution.CreateRequest,
+      options?: RunOptions<E>
+    ): Effect.Effect<Execution.Completed, AwaitFailure | E>
+  }
 }

@@ -4,10 +4,13 @@
  * @internal
  */
 import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
 import type { InvalidRequest } from "../../ModelRouteError.js"
+import { invalidRequest } from "../errors/invalidRequest.js"
 import { checkAll, checksOf } from "../errors/optionChecks.js"
+import { TypeId } from "../models/types.js"
+import type { AwaitOptions, ModelOption, RunOptions, WatchOptions } from "./optionTypes.js"
 import type { PollerOptions } from "./poller.js"
-import type { AwaitOptions, RunOptions, WatchOptions } from "./types.js"
 
 type Checked = Either.Either<PollerOptions, InvalidRequest>
 
@@ -34,3 +37,16 @@ export const checkRunOptions = (operation: string, options: RunOptions<unknown>)
   Either.flatMap(checkAwaitOptions(operation, options), (checked) =>
     Either.map(checksOf(operation).function("onAccepted", options.onAccepted), () => checked)
   )
+
+/** @internal Tests whether the options contain a model. */
+export const hasModel = <Out>(options: object | ModelOption<Out> | undefined): options is ModelOption<Out> =>
+  options !== undefined && options !== null && "model" in options && options.model !== undefined
+
+/** @internal Checks the option `model` and returns the model. */
+export const checkModel = <Out>(
+  operation: string,
+  { model }: ModelOption<Out>
+): Either.Either<ModelOption<Out>["model"], InvalidRequest> =>
+  Predicate.hasProperty(model, TypeId)
+    ? Either.right(model)
+    : Either.left(invalidRequest(operation, "model", "is not a typed model", "Pass a model from Model.make."))

@@ -12,7 +12,8 @@ import type { InvalidRequest } from "../../ModelRouteError.js"
 import { invalidRequest } from "../errors/invalidRequest.js"
 import { CurrentKey, type KeyForEffect } from "./currentKey.js"
 
-const checkKey = (operation: string, key: string): Effect.Effect<string, InvalidRequest> =>
+/** @internal Returns the key. Fails with `InvalidRequest` if a header cannot contain the key. */
+export const checkKey = (operation: string, key: string): Effect.Effect<string, InvalidRequest> =>
   typeof key === "string" && /^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/.test(key)
     ? Effect.succeed(key)
     : Effect.fail(

@@ -1,0 +1,323 @@
+/**
+ * Typed models. A model consists of its slug and of the schemas of its input and output.
+ *
+ * The client encodes and checks an input before it sends a request, so an invalid input is never charged. It decodes
+ * the output of a COMPLETED execution. The client accepts models without schemas as well, see `Execution.CreateRequest`.
+ *
+ * @since 0.1.0
+ */
+import type { PlatformError } from "@effect/platform/Error"
+import type * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import type * as Schema from "effect/Schema"
+import type * as Execution from "./Execution.js"
+import * as File from "./File.js"
+import { makeCodec } from "./internal/models/codec.js"
+import { decodeCompleted } from "./internal/models/decode.js"
+import * as images from "./internal/models/imageOutput.js"
+import type { Image, ImageJson, ImageOutput } from "./internal/models/imageOutput.js"
+import * as requests from "./internal/models/request.js"
+import { RequestTypeId, TypeId } from "./internal/models/types.js"
+import type {
+  Completed,
+  CreateRequest,
+  Model,
+  Request,
+  RequestOptions,
+  SourceFailure,
+  WatchedExecution,
+  WithSchemas
+} from "./internal/models/types.js"
+import * as uploads from "./internal/models/uploads.js"
+import { Uploads } from "./internal/models/uploads.js"
+import type { OutputDecodeError } from "./ModelRouteError.js"
+
+export {
+  type Completed,
+  type CreateRequest,
+  type Image,
+  type ImageJson,
+  type ImageOutput,
+  type Model,
+  type Request,
+  type RequestOptions,
+  RequestTypeId,
+  type SourceFailure,
+  TypeId,
+  Uploads,
+  type WatchedExecution,
+  type WithSchemas
+}
+
+/**
+ * Options of `make`. `InEncoded` is the JSON of the input. `R` is `Uploads` if the input contains `Model.upload`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options<in out In, in out InEncoded extends object, in out Out, in out OutEncoded, out R = never> {
+  /** The slug of the model, such as `flux-1.1-pro`. */
+  readonly id: string
+  /**
+   * The schema of the input. The client rejects an input with fields that the schema does not contain. To send such
+   * fields, set `parseOptions: { onExcessProperty: "preserve" }` in the annotations of the schema.
+   */
+  readonly input: Schema.Schema<In, InEncoded, R>
+  /**
+   * The schema of the output. An output that the API confirms to be empty is `undefined`. A schema should ignore unknown
+   * fields, because the API can add fields. `Schema.Unknown` accepts every output.
+   */
+  readonly output: Schema.Schema<Out, OutEncoded>
+}
+
+/**
+ * Creates a model from its schemas. `executions.create` and `executions.run` accept the model in place of its slug, and
+ * then require an input of the type of the schema.
+ *
+ * Before the first request, the client encodes the input with the schema. It fails with `InvalidRequest` if the input
+ * does not match. `field` is the path of the invalid part, such as `input.width`. The error contains no value of the
+ * input. `run`, `await`, `result` and `watch` fail with `OutputDecodeError` if the output does not match.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Model, ModelRouteClient } from "effect-modelroute"
+ *
+ * const Flux = Model.make({
+ *   id: "flux-1.1-pro",
+ *   input: Schema.Struct({
+ *     prompt: Schema.NonEmptyString,
+ *     width: Schema.optional(Schema.Int.pipe(Schema.between(256, 2048)))
+ *   }),
+ *   output: Model.imageOutput
+ * })
+ *
+ * export const program = Effect.gen(function* () {
+ *   const { executions } = yield* ModelRouteClient.ModelRouteClient
+ *   const { output } = yield* executions.run({ model: Flux, input: { prompt: "a red fox in snow", width: 512 } })
+ *   return output.images.map(({ fileId }) => fileId)
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export function make<In, InEncoded extends object, Out, OutEncoded>(
+  options: Options<In, InEncoded, Out, OutEncoded>
+): WithSchemas<In, InEncoded, Out, OutEncoded>
+export function make<In, InEncoded extends object, Out, OutEncoded>(
+  options: Options<In, InEncoded, Out, OutEncoded, Uploads>
+): WithSchemas<In, InEncoded, Out, OutEncoded, Uploads, SourceFailure>
+// Only a schema with `Model.upload` requires `Uploads`. The input of any other schema contains no source, so its
+// encoding cannot fail with a `SourceFailure`.
+export function make<In, InEncoded extends object, Out, OutEncoded>({
+  id,
+  input,
+  output
+}: Options<In, InEncoded, Out, OutEncoded, Uploads>): WithSchemas<
+  In,
+  InEncoded,
+  Out,
+  OutEncoded,
+  Uploads,
+  SourceFailure
+> {
+  return { [TypeId]: { ...makeCodec(id, input, output), _In: () => {} }, id, input, output }
+}
+
+/**
+ * Tests whether a value is a typed model.
+ *
+ * @example
+ * ```ts
+ * import { Model } from "effect-modelroute"
+ *
+ * export const idOf = (model: string | Model.Model<never, unknown, unknown>): string =>
+ *   Model.isModel(model) ? model.id : model
+ * ```
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isModel = <A>(u: A): u is A & Model<never, unknown, unknown> => Predicate.hasProperty(u, TypeId)
+
+/**
+ * Creates a request for a typed model. `executions.create` and `executions.run` accept the request. The option
+ * `request` of a batch can return the request.
+ *
+ * @example
+ * ```ts
+ * import { Console, Schema, Stream } from "effect"
+ * import { Batch, Model } from "effect-modelroute"
+ *
+ * const Flux = Model.make({
+ *   id: "flux-1.1-pro",
+ *   input: Schema.Struct({ prompt: Schema.String }),
+ *   output: Model.imageOutput
+ * })
+ *
+ * export const program = Batch.run(["a red fox", "a blue whale"], {
+ *   id: "catalogue",
+ *   key: (prompt) => prompt,
+ *   request: (prompt) => Model.request(Flux, { prompt })
+ * }).pipe(
+ *   Stream.runForEach((outcome) =>
+ *     outcome._tag === "Succeeded" ? Console.log(outcome.output.images) : Console.error(outcome.key)
+ *   )
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const request = <In, Out, E = never>(
+  model: Model<In, Out, E>,
+  input: NoInfer<In>,
+  options: RequestOptions = {}
+): Request<Out, E> => requests.make(model, input, options)
+
+/**
+ * Creates a request whose input is made by an effect, for example by `File.fromPath`. The effect runs when the request
+ * is submitted. A batch does not run the effect if it already has the result of the item.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { File, Model } from "effect-modelroute"
+ *
+ * const Upscaler = Model.make({
+ *   id: "upscaler",
+ *   input: Schema.Struct({ source_image: Model.upload }),
+ *   output: Model.imageOutput
+ * })
+ *
+ * export const upscale = (path: string) =>
+ *   Model.requestEffect(
+ *     Upscaler,
+ *     Effect.map(File.fromPath(path), (source_image) => ({ source_image }))
+ *   )
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const requestEffect = <In, Out, E2, R, E = never>(
+  model: Model<In, Out, E>,
+  input: Effect.Effect<NoInfer<In>, E2, R>,
+  options: RequestOptions = {}
+): Request<Out, E | E2, R> => requests.makeEffect(model, input, options)
+
+/**
+ * Decodes the output of a result with the schema of a model. Use this function for a stored result, or for the
+ * `completed` field of an `OutputDecodeError` after a correction of the schema. Sends no request. Fails with
+ * `OutputDecodeError` if the output does not match.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Execution, Model } from "effect-modelroute"
+ *
+ * const TextModel = Model.make({
+ *   id: "text-generation-standard",
+ *   input: Schema.Struct({ prompt: Schema.String }),
+ *   output: Schema.Struct({ text: Schema.String })
+ * })
+ *
+ * export const textOf = (stored: string) =>
+ *   Schema.decode(Schema.parseJson(Execution.Completed))(stored).pipe(
+ *     Effect.flatMap((completed) => Model.decode(TextModel, completed)),
+ *     Effect.map(({ output }) => output.text)
+ *   )
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const decode = <Out>(
+  model: Model<never, Out, unknown>,
+  completed: Execution.Completed
+): Effect.Effect<Completed<Out>, OutputDecodeError> =>
+  decodeCompleted(model, completed, { operation: "Model.decode", attempts: 0 })
+
+/**
+ * Schema of the id of a file in an input or an output.
+ *
+ * @example
+ * ```ts
+ * import { Schema } from "effect"
+ * import { Model } from "effect-modelroute"
+ *
+ * export const Output = Schema.Struct({ video: Schema.Struct({ file_id: Model.file, duration: Schema.Number }) })
+ * ```
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const file: Schema.Schema<File.FileId, string> = File.FileId
+
+/**
+ * Schema of a file in an input. The value is the id of a file, or a source that the client uploads first. The client
+ * checks the whole input before the first upload. `create` and `run` then also fail with the errors of `files.upload`
+ * and with the `PlatformError` of the source.
+ *
+ * Each call uploads its sources again, so the body of the request contains new file ids. Before you repeat a call with
+ * your own idempotency key, or run a job again with `IdempotencyKey.layerDeterministic`, upload the file with
+ * `files.upload` and pass its id. Otherwise the same key belongs to two different bodies, or the job creates a second
+ * execution. Uploads use the default options of `files.upload`.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { File, Model, ModelRouteClient } from "effect-modelroute"
+ *
+ * const Upscaler = Model.make({
+ *   id: "upscaler",
+ *   input: Schema.Struct({ source_image: Model.upload }),
+ *   output: Model.imageOutput
+ * })
+ *
+ * export const program = Effect.gen(function* () {
+ *   const { executions } = yield* ModelRouteClient.ModelRouteClient
+ *   const source_image = yield* File.fromPath("fox.png")
+ *   return yield* executions.run({ model: Upscaler, input: { source_image } })
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const upload: Schema.Schema<File.FileId | File.Source<PlatformError>, string, Uploads> = uploads.upload
+
+/**
+ * Schema of one image in the output of a model. API page "Quickstart".
+ *
+ * @example
+ * ```ts
+ * import { Schema } from "effect"
+ * import { Model } from "effect-modelroute"
+ *
+ * export const Output = Schema.Struct({ preview: Model.image, images: Schema.Array(Model.image) })
+ * ```
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const image: Schema.Schema<Image, ImageJson> = images.image
+
+/**
+ * Schema of the documented output of image models: the list `images`, or a single image, which decodes to a list with
+ * one image. Ignores unknown fields. Fails only if the output contains no list and no `file_id`, or if an image has no
+ * `file_id`. The API documents the output of no other kind of model. API pages "Quickstart" and "Downloading files".
+ *
+ * @example
+ * ```ts
+ * import { Schema } from "effect"
+ * import { Model } from "effect-modelroute"
+ *
+ * export const decode = Schema.decodeUnknown(Model.imageOutput)
+ * ```
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const imageOutput: Schema.Schema<ImageOutput, unknown> = images.imageOutput

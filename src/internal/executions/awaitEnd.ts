@@ -1,0 +1,109 @@
+/**
+ * Waits for the end of an execution. Submits the execution first in `run`.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import type * as Execution from "../../Execution.js"
+import { type AwaitFailure, AwaitTimeout, type InvalidRequest, type RequestFailure } from "../../ModelRouteError.js"
+import { omitUndefined } from "../data/lenient.js"
+import { runCallback } from "../errors/callback.js"
+import type { CallStats } from "../telemetry.js"
+import { cancelOnInterrupt, cancelOnInterruptedCreate, type Canceller } from "./cancelOnInterrupt.js"
+import { errorFields, toResult, type WaitContext } from "./completion.js"
+import * as decode from "./decode.js"
+import {
+  cancel,
+  type ExecutionsContext,
+  inSpan,
+  pollRequests,
+  type SubmittedExecution,
+  type WrapCreate
+} from "./operations.js"
+import type { AwaitOptions, RunOptions } from "./optionTypes.js"
+import { type Poller, type PollerOptions, type WaitInfo, withPoller } from "./poller.js"
+
+/** Waits until an execution has ended. Unlike `Effect.repeat`, this loop keeps no schedule in memory during the wait. */
+const untilEnded = (poller: Poller): Poller["next"] =>
+  Effect.flatMap(poller.next, (execution) => (poller.isEnded() ? Effect.succeed(execution) : untilEnded(poller)))
+
+/** Waits until an execution has ended and its output is available. Returns the result. */
+const awaitEnd = (
+  context: ExecutionsContext,
+  id: Execution.ExecutionId,
+  options: PollerOptions,
+  stats: CallStats,
+  submitted?: SubmittedExecution
+): Effect.Effect<Execution.Completed, AwaitFailure> => {
+  const operation = "executions.await"
+  const create = submitted?.create ?? {}
+  const waitContext: WaitContext = { sender: context.sender, operation, stats, create }
+  const info: WaitInfo = {
+    operation,
+    id,
+    stats,
+    createdAt: context.recentCreates.get(id),
+    isOutputRequired: true,
+    ...omitUndefined({ idempotencyKey: create.idempotencyKey })
+  }
+  const requests = pollRequests(context, operation, id, stats, create)
+  const ended = withPoller(context.poller, info, requests, options, submitted?.observation, untilEnded)
+  return Effect.flatMap(ended, (execution) =>
+    toResult(waitContext, execution, () => {
+      const message = `Execution ${id} is still ${decode.describeStatus(execution.status)}. Wait for the execution with executions.await.`
+      return new AwaitTimeout({ ...errorFields(waitContext, id), execution, message })
+    })
+  )
+}
+
+const makeCanceller = (context: ExecutionsContext): Canceller => ({
+  timer: context.sender.timer,
+  cancel: (id, deadline) => inSpan("executions.cancel", id, (stats) => cancel(context, id, stats, deadline))
+})
+
+/** @internal Waits for the result of an execution with the options of `await`. */
+export const awaitResult = (
+  context: ExecutionsContext,
+  id: Execution.ExecutionId,
+  checked: PollerOptions,
+  options: AwaitOptions,
+  stats: CallStats
+): Effect.Effect<Execution.Completed, AwaitFailure> => {
+  const wait = awaitEnd(context, id, checked, stats)
+  return options.cancelOnInterrupt === true ? cancelOnInterrupt(makeCanceller(context), id, undefined, wait) : wait
+}
+
+/** @internal Submits an execution. Passes the create request to `wrap` and runs the request that `wrap` returns. */
+export type Submit<E> = (wrap?: WrapCreate) => Effect.Effect<SubmittedExecution, RequestFailure | E>
+
+/** @internal Submits an execution and waits for its result with the options of `run`. */
+export const runResult = <E, SE>(
+  context: ExecutionsContext,
+  submit: Submit<SE>,
+  checked: PollerOptions,
+  options: RunOptions<E>,
+  stats: CallStats
+): Effect.Effect<Execution.Completed, AwaitFailure | E | SE> => {
+  const canceller = options.cancelOnInterrupt === true ? makeCanceller(context) : undefined
+  const accept = ({ create, id, observation }: SubmittedExecution): Effect.Effect<void, E | InvalidRequest> => {
+    const { onAccepted } = options
+    return onAccepted === undefined
+      ? Effect.void
+      : runCallback("executions.run", "onAccepted", () => onAccepted(observation.execution), {
+          attempts: stats.attempts,
+          executionId: id,
+          ...omitUndefined({ idempotencyKey: create.idempotencyKey })
+        })
+  }
+  // Without the mask, an interruption between the create response and the wait would skip the cancel request.
+  return Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const submitted = yield* restore(
+        submit((create, key) => (canceller === undefined ? create : cancelOnInterruptedCreate(canceller, key, create)))
+      )
+      const { create, id } = submitted
+      const wait = restore(Effect.zipRight(accept(submitted), awaitEnd(context, id, checked, stats, submitted)))
+      return yield* canceller === undefined ? wait : cancelOnInterrupt(canceller, id, create.idempotencyKey, wait)
+    })
+  )
+}

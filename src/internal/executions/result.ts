@@ -1,0 +1,57 @@
+/**
+ * Fetches the result of an execution that has ended.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import type * as Execution from "../../Execution.js"
+import { ExecutionNotReady, type ResultFailure } from "../../ModelRouteError.js"
+import { isClientError } from "../errors/semantics.js"
+import type { CallStats } from "../telemetry.js"
+import { errorFields, toResult, type WaitContext } from "./completion.js"
+import * as decode from "./decode.js"
+import { lacksOutput, type Observation } from "./observation.js"
+import { type ExecutionsContext, fetchExecution, fetchResult } from "./operations.js"
+
+const operation = "executions.result"
+
+const hasOutput = ({ execution, hasNoOutput }: Observation): boolean =>
+  hasNoOutput === true || decode.outputOf(execution) !== undefined
+
+/** @internal Fetches the result of an execution. Fails with `ExecutionNotReady` if the result is not available. */
+export const fetchCompleted = (
+  context: ExecutionsContext,
+  id: Execution.ExecutionId,
+  stats: CallStats
+): Effect.Effect<Execution.Completed, ResultFailure> => {
+  const waitContext: WaitContext = { sender: context.sender, operation, stats, create: {} }
+  const latest = fetchExecution(context, operation, id, stats)
+  const notReady = (execution: Execution.Execution) => {
+    const isWithoutOutput = execution.status === "COMPLETED"
+    const state = isWithoutOutput
+      ? "COMPLETED, but its output is not available yet"
+      : `still ${decode.describeStatus(execution.status)}`
+    const message = `Execution ${id} is ${state}. Wait for the execution with executions.await.`
+    return new ExecutionNotReady({ ...errorFields(waitContext, id), execution, message })
+  }
+  const toCompleted = (observation: Observation): Effect.Effect<Execution.Completed, ResultFailure> =>
+    lacksOutput(observation)
+      ? Effect.fail(notReady(observation.execution))
+      : toResult(waitContext, observation.execution, notReady)
+  return fetchResult(context, operation, id, stats).pipe(
+    Effect.flatMap((result) => {
+      const isOutdated = !hasOutput(result) && ["COMPLETED", "UNKNOWN"].includes(result.execution.status)
+      // A stale replica can omit the output, so the execution itself may already contain it.
+      return isOutdated ? latest : Effect.succeed(result)
+    }),
+    // After a 4xx response, the state of the execution determines the result or the error.
+    Effect.catchIf(isClientError, (rejection) =>
+      Effect.filterOrFail(
+        latest,
+        ({ execution }) => execution.status !== "COMPLETED" || decode.outputOf(execution) !== undefined,
+        () => rejection
+      )
+    ),
+    Effect.flatMap(toCompleted)
+  )
+}

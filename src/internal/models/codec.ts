@@ -1,0 +1,136 @@
+/**
+ * Encodes the inputs of a model and decodes its outputs.
+ *
+ * @internal
+ */
+import type { PlatformError } from "@effect/platform/Error"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as ParseResult from "effect/ParseResult"
+import type * as Schema from "effect/Schema"
+import * as File from "../../File.js"
+import type { FileTooLarge, InvalidRequest } from "../../ModelRouteError.js"
+import { invalidRequest } from "../errors/invalidRequest.js"
+import { checkUpload } from "../files/uploadChecks.js"
+import { describeIssues } from "./issues.js"
+import type { Codec, PreparedInput, SourceFailure, UploadSource } from "./types.js"
+import { Uploads } from "./uploads.js"
+
+type Source = File.Source<PlatformError>
+
+/**
+ * Options of the encoder. An unknown field fails, because the encoder would remove the field and the API would charge
+ * for a different request. The order of the fields does not depend on the uploads.
+ */
+const encodeOptions = { onExcessProperty: "error", propertyOrder: "original" } as const
+
+const decodeOptions = { errors: "all" } as const
+
+/** Maximum number of messages of one field in an `InvalidRequest`. */
+const maxShownMessages = 3
+
+const inputError = (
+  operation: string,
+  model: string,
+  input: unknown,
+  issue: ParseResult.ParseIssue
+): Effect.Effect<InvalidRequest> =>
+  Effect.map(describeIssues("input", issue, input), (issues) => {
+    const field = issues[0]?.path ?? "input"
+    const messages = new Set(issues.filter(({ path }) => path === field).map(({ message }) => message))
+    // An optional field also accepts `undefined`.
+    if (messages.size > 1) messages.delete("expected undefined")
+    const problem = Array.from(messages).slice(0, maxShownMessages).join("; ")
+    return invalidRequest(
+      operation,
+      field,
+      problem.startsWith("is ") ? problem : `is invalid: ${problem}`,
+      `Pass an input that matches the schema of the model ${model}.`
+    )
+  })
+
+const encoderDefect = (operation: string): InvalidRequest =>
+  invalidRequest(
+    operation,
+    "input",
+    "cannot be encoded, because the schema of the model threw an exception",
+    "Correct the schema or the input."
+  )
+
+/** Checks all sources of an input, so that no file is uploaded if another file is too large. */
+const checkSources = (sources: Iterable<Source>): Either.Either<void, FileTooLarge | InvalidRequest> =>
+  Either.map(Either.all(Array.from(sources, (source) => checkUpload(source, {}))), () => undefined)
+
+/**
+ * Returns the ids of the files of an input. Returns the id of the same source if the second encoding creates the source
+ * again.
+ */
+const makeFileIds = (sources: ReadonlyArray<Source>, ids: ReadonlyMap<Source, File.FileId>, standIn: File.FileId) => {
+  let index = 0
+  return {
+    fileIdOf: (source: Source) =>
+      Effect.sync(() => {
+        const earlier = sources[index++]
+        return ids.get(source) ?? (earlier && ids.get(earlier)) ?? standIn
+      })
+  }
+}
+
+/** The id of a file that is not uploaded yet. */
+const standIn = File.FileId.make("file_not_uploaded")
+
+/** @internal Returns the encoder of the inputs of a model. */
+const makePrepareInput = <In, InEncoded extends object>(
+  model: string,
+  schema: Schema.Schema<In, InEncoded, Uploads>
+): Codec<never, SourceFailure>["prepareInput"] => {
+  const encodeInput = ParseResult.encodeUnknown(schema, encodeOptions)
+  return (operation, input) => {
+    const encode = (uploads: Uploads["Type"]) =>
+      Effect.suspend(() => encodeInput(input)).pipe(
+        Effect.provideService(Uploads, uploads),
+        Effect.catchAll((issue) => Effect.flatMap(inputError(operation, model, input, issue), Effect.fail)),
+        Effect.catchAllDefect(() => Effect.fail(encoderDefect(operation)))
+      )
+    const finish = (sources: ReadonlyArray<Source>) => (upload: UploadSource) =>
+      Effect.gen(function* () {
+        const ids = new Map<Source, File.FileId>()
+        yield* checkSources(sources)
+        for (const source of new Set(sources)) ids.set(source, yield* upload(source))
+        return yield* encode(makeFileIds(sources, ids, standIn))
+      })
+    return Effect.suspend(() => {
+      const sources: Array<Source> = []
+      // Encodes the whole input before the first upload, so that an invalid input uploads nothing.
+      const collect = (source: Source) => Effect.sync(() => (sources.push(source), standIn))
+      return Effect.map(encode({ fileIdOf: collect }), (encoded): PreparedInput<SourceFailure> => ({
+        input: encoded,
+        finish: sources.length === 0 ? undefined : finish(sources)
+      }))
+    })
+  }
+}
+
+const makeDecodeOutput = <Out, OutEncoded>(
+  schema: Schema.Schema<Out, OutEncoded>
+): Codec<Out, never>["decodeOutput"] => {
+  const decode = ParseResult.decodeUnknown(schema, decodeOptions)
+  return (output) =>
+    Effect.suspend(() => decode(output)).pipe(
+      Effect.catchAll((issue) => Effect.flatMap(describeIssues("output", issue, output), Effect.fail)),
+      // The execution is paid for. A defect would lose its result.
+      Effect.catchAllDefect(() =>
+        Effect.fail([{ path: "output", message: "cannot be decoded, because the schema threw an exception" }])
+      )
+    )
+}
+
+/** @internal Returns the codec of a model. */
+export const makeCodec = <In, InEncoded extends object, Out, OutEncoded>(
+  model: string,
+  input: Schema.Schema<In, InEncoded, Uploads>,
+  output: Schema.Schema<Out, OutEncoded>
+): Codec<Out, SourceFailure> => ({
+  prepareInput: makePrepareInput(model, input),
+  decodeOutput: makeDecodeOutput(output)
+})

@@ -1,0 +1,90 @@
+/**
+ * Defines the documented output of image models.
+ *
+ * @internal
+ */
+import * as Schema from "effect/Schema"
+import * as File from "../../File.js"
+import { isRecord, lenient, omitUndefined } from "../data/lenient.js"
+
+/**
+ * An image in the output of a model. `file_id` is required. All other fields are absent if the API did not send them or
+ * if they cannot be decoded.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Image {
+  /** The id of the image file, for `files.download`. */
+  readonly fileId: File.FileId
+  /** The format, such as `png`. */
+  readonly format?: string
+  /** The media type, such as `image/png`. */
+  readonly contentType?: string
+  /** The width in pixels. */
+  readonly width?: number
+  /** The height in pixels. */
+  readonly height?: number
+}
+
+/**
+ * The JSON of an image in the output of a model.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ImageJson {
+  readonly file_id: string
+  readonly format?: unknown
+  readonly content_type?: unknown
+  readonly width?: unknown
+  readonly height?: unknown
+}
+
+/**
+ * The output of an image model.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ImageOutput {
+  readonly images: ReadonlyArray<Image>
+}
+
+const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
+
+/** @internal The schema `Model.image`. */
+export const image: Schema.Schema<Image, ImageJson> = Schema.transform(
+  Schema.Struct({
+    file_id: File.FileId,
+    format: lenient(Schema.String),
+    content_type: lenient(Schema.String),
+    width: lenient(Schema.Number),
+    height: lenient(Schema.Number)
+  }),
+  Schema.Struct({
+    fileId: Schema.typeSchema(File.FileId),
+    format: optional(Schema.String),
+    contentType: optional(Schema.String),
+    width: optional(Schema.Number),
+    height: optional(Schema.Number)
+  }),
+  {
+    strict: true,
+    decode: ({ content_type: contentType, file_id: fileId, format, height, width }) =>
+      omitUndefined({ fileId, format, contentType, width, height }),
+    encode: ({ contentType: content_type, fileId: file_id, format, height, width }) =>
+      omitUndefined({ file_id, format, content_type, width, height })
+  }
+)
+
+/** Returns an output with `images`. `GET /v1/executions/{id}` returns a single image in place of the list. */
+const normalize = (output: unknown): unknown =>
+  isRecord(output) && "file_id" in output && !("images" in output) ? { images: [output] } : output
+
+/** @internal The schema `Model.imageOutput`. */
+export const imageOutput: Schema.Schema<ImageOutput, unknown> = Schema.transform(Schema.Unknown, Schema.Unknown, {
+  strict: true,
+  decode: normalize,
+  encode: (output) => output
+}).pipe(Schema.compose(Schema.Struct({ images: Schema.Array(image) }), { strict: false }))

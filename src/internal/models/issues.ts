@@ -1,0 +1,117 @@
+/**
+ * Describes the differences between a value and a schema. A description contains the path and the expected type, but no
+ * part of the value.
+ *
+ * @internal
+ */
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as ParseResult from "effect/ParseResult"
+import type { OutputIssue } from "../../ModelRouteError.js"
+import { isRecord } from "../data/lenient.js"
+import { privateTextsOf } from "../errors/confidential.js"
+import { makeRedactor } from "../errors/redact.js"
+
+const placeholder = "[redacted]"
+
+/** Start and end of a default message. The value at the end is the placeholder. */
+const defaultPrefix = "Expected "
+const actualSuffix = `, actual "${placeholder}"`
+
+/** Maximum length of a message. A message can contain the text of a large schema. */
+const maxMessageChars = 300
+
+const maxIssues = 20
+
+/** Maximum number of values that a message of the schema is searched for. */
+const maxSearchedValues = 1000
+
+/** Returns the strings and numbers in a value, as texts. */
+const textsIn = (value: unknown): ReadonlySet<string> => {
+  const found = new Set<string>()
+  const unread: Array<unknown> = [value]
+  for (let i = 0; i < unread.length && i < maxSearchedValues; i++) {
+    const next = unread[i]
+    if (Array.isArray(next)) unread.push(...next.slice(0, maxSearchedValues))
+    else if (isRecord(next)) unread.push(...Object.values(next).slice(0, maxSearchedValues))
+    else if (typeof next === "number" || typeof next === "bigint") found.add(String(next))
+    else if (typeof next === "string" && next !== "") found.add(next)
+  }
+  return found
+}
+
+const escapePattern = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, "\\$&")
+
+/** Replaces the parts of a message that are equal to a value in `actual`. The schema can quote the value. */
+const withoutValues = (message: string, actual: unknown): string => {
+  let result = message
+  for (const text of textsIn(actual)) {
+    if (!result.includes(text)) continue
+    const pattern = new RegExp(`(?<![\\p{L}\\p{N}_])${escapePattern(text)}(?![\\p{L}\\p{N}_])`, "gu")
+    result = result.replaceAll(pattern, placeholder)
+  }
+  return result
+}
+
+/** Replaces every value in an issue with a placeholder, so that no message can contain the value. */
+const redactIssue = (issue: ParseResult.ParseIssue): ParseResult.ParseIssue => {
+  const messageOf = ({ actual, message }: ParseResult.Forbidden | ParseResult.Type | ParseResult.Unexpected) =>
+    message === undefined ? undefined : withoutValues(message, actual)
+  switch (issue._tag) {
+    case "Type":
+      return new ParseResult.Type(issue.ast, placeholder, messageOf(issue))
+    case "Forbidden":
+      return new ParseResult.Forbidden(issue.ast, placeholder, messageOf(issue))
+    case "Unexpected":
+      return new ParseResult.Unexpected(placeholder, "is not a field of the schema")
+    case "Missing":
+      return issue
+    case "Pointer":
+      return new ParseResult.Pointer(issue.path, placeholder, redactIssue(issue.issue))
+    case "Refinement":
+      return new ParseResult.Refinement(issue.ast, placeholder, issue.kind, redactIssue(issue.issue))
+    case "Transformation":
+      return new ParseResult.Transformation(issue.ast, placeholder, issue.kind, redactIssue(issue.issue))
+    case "Composite": {
+      const issues = Arr.map(Arr.ensure(issue.issues), redactIssue)
+      return Arr.isNonEmptyArray(issues) ? new ParseResult.Composite(issue.ast, placeholder, issues) : issue
+    }
+  }
+}
+
+/** A key of a record can be a text of the caller. */
+const keyPattern = /^[\w$-]{1,64}$/
+
+const formatPath = (root: string, path: ReadonlyArray<PropertyKey>): string =>
+  path.reduce<string>((text, key) => {
+    if (typeof key === "number") return `${text}[${key}]`
+    return typeof key === "string" && keyPattern.test(key) ? `${text}.${key}` : `${text}.${placeholder}`
+  }, root)
+
+const cut = (message: string): string =>
+  message.length > maxMessageChars ? `${message.slice(0, maxMessageChars)}…` : message
+
+/**
+ * Returns the path and the message of each issue, at most 20. `root` is the name of the value, such as `input`. Removes
+ * the texts of `value` from the messages.
+ *
+ * @internal
+ */
+export const describeIssues = (
+  root: string,
+  issue: ParseResult.ParseIssue,
+  value: unknown
+): Effect.Effect<ReadonlyArray<OutputIssue>> =>
+  Effect.suspend(() => ParseResult.ArrayFormatter.formatIssue(redactIssue(issue))).pipe(
+    Effect.map((found) => {
+      const redactor = makeRedactor({ privateTexts: privateTextsOf(value) })
+      return found.slice(0, maxIssues).map(({ message, path }) => ({
+        path: formatPath(root, path),
+        message: message.endsWith(actualSuffix)
+          ? cut(`expected ${message.slice(defaultPrefix.length, -actualSuffix.length)}`)
+          : cut(redactor.redactText([message]).join("").replace(/\.$/, ""))
+      }))
+    }),
+    // A message function of the schema can throw an exception.
+    Effect.catchAllDefect(() => Effect.succeed([{ path: root, message: "does not match the schema" }]))
+  )

@@ -1,0 +1,49 @@
+/**
+ * Encodes the files of an input as file ids.
+ *
+ * @internal
+ */
+import type { PlatformError } from "@effect/platform/Error"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as ParseResult from "effect/ParseResult"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as File from "../../File.js"
+
+/**
+ * The service that replaces a source with the id of its file while an input is encoded. The client provides this
+ * service. Only `Model.upload` requires it.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class Uploads extends Context.Tag("effect-modelroute/Model/Uploads")<
+  Uploads,
+  { readonly fileIdOf: (source: File.Source<PlatformError>) => Effect.Effect<File.FileId> }
+>() {}
+
+const isSource = (u: unknown): u is File.Source<PlatformError> =>
+  Predicate.hasProperty(u, "stream") && Predicate.hasProperty(u.stream, Stream.StreamTypeId)
+
+const isFileId = Schema.is(File.FileId)
+
+/** @internal The schema `Model.upload`. */
+export const upload: Schema.Schema<File.FileId | File.Source<PlatformError>, string, Uploads> = Schema.transformOrFail(
+  Schema.String,
+  Schema.declare((u: unknown): u is File.FileId | File.Source<PlatformError> => isFileId(u) || isSource(u), {
+    identifier: "FileId | File.Source",
+    description: "a file id or a File.Source",
+    jsonSchema: { type: "string" }
+  }),
+  {
+    strict: true,
+    decode: (text, _, ast) =>
+      isFileId(text)
+        ? ParseResult.succeed(text)
+        : ParseResult.fail(new ParseResult.Type(ast, text, "is not a file id")),
+    encode: (file) =>
+      typeof file === "string" ? ParseResult.succeed(file) : Effect.flatMap(Uploads, ({ fileIdOf }) => fileIdOf(file))
+  }
+)
