@@ -38,6 +38,21 @@ const gzipped = gzipSync(JSON.stringify(execution))
 
 overEachTransport((test, name) => {
   test(
+    "files.download closes the connection if the caller stops reading",
+    Effect.gen(function* () {
+      const closed = yield* Deferred.make<void>()
+      const server = yield* serve((response) => {
+        response.on("close", () => Deferred.unsafeDone(closed, Effect.void))
+        response.writeHead(200, { "content-type": "image/png", "content-length": MiB }).write(Buffer.alloc(1000))
+      })
+      const { files } = yield* makeClientAt(server.url, noRetry)
+      const chunks = yield* Stream.runCollect(Stream.take(files.download(fileId), 1))
+      assert.strictEqual(Buffer.concat(Chunk.toReadonlyArray(chunks)).length, 1000)
+      yield* Effect.timeout(Deferred.await(closed), "20 seconds")
+    })
+  )
+
+  test(
     "executions.get decodes a gzip response",
     Effect.gen(function* () {
       const server = yield* serve((response) => {

@@ -16,9 +16,13 @@ import * as monotonic from "../data/monotonic.js"
 import * as classify from "../errors/classify.js"
 import * as attempt from "../http/attempt.js"
 import { withDeadline } from "../http/attemptTimeout.js"
+import { openBody, type Read } from "../http/bodyReader.js"
 import * as contentEncoding from "../http/contentEncoding.js"
 import type { RequestSender } from "../http/requestSender.js"
+import type { SharedTimer } from "../http/sharedTimer.js"
+import type { TransportBody } from "../http/transportBody.js"
 import { describeTransportError } from "../http/transportError.js"
+import { transportBodyOf } from "../http/transports.js"
 import { contentRange, type DownloadState, strongEtag, unsatisfiedSize } from "./downloadState.js"
 
 /** @internal */
@@ -74,29 +78,81 @@ const skipBytes = (count: number) => {
   }
 }
 
-/** Streams the decoded body of a response. The attempt timeout applies to each read from the connection. */
-const readBytes = ({ sender }: DownloadContext, { context, response }: attempt.ReceivedResponse): Bytes => {
-  const limitMillis = Duration.toMillis(sender.attemptLimits.duration)
+/** Streams the body of a transport. */
+const readTransport = (
+  body: TransportBody,
+  timer: SharedTimer,
+  limitMillis: number,
+  onBreak: (cause: unknown) => RequestFailure,
+  onTimeout: () => RequestFailure
+): Bytes => {
+  const toEffect = (read: Read): Effect.Effect<Uint8Array, Option.Option<RequestFailure>> => {
+    switch (read._tag) {
+      case "Bytes":
+        return Effect.succeed(read.bytes)
+      case "End":
+        return Effect.fail(Option.none())
+      case "Break":
+        return Effect.fail(Option.some(onBreak(read.cause)))
+    }
+  }
+  const open = Effect.acquireRelease(
+    Effect.sync(() => openBody(body)),
+    (reader) => Effect.sync(reader.close)
+  )
+  return Stream.unwrapScoped(
+    Effect.map(open, (reader) => {
+      const failWithTimeout = () => Effect.fail(Option.some(onTimeout()))
+      const read = Effect.flatMap(monotonic.now, (now) =>
+        timer.wait<Uint8Array, Option.Option<RequestFailure>>(now + limitMillis, failWithTimeout, (resume) =>
+          reader.next((result) => resume(toEffect(result)))
+        )
+      )
+      return Stream.repeatEffectOption(read)
+    })
+  )
+}
 
+/** Streams the body of an unknown transport, which is available only as a stream. */
+const readStream = (
+  { stream }: HttpClientResponse.HttpClientResponse,
+  timer: SharedTimer,
+  limitMillis: number,
+  onBreak: (cause: unknown) => RequestFailure,
+  onTimeout: () => RequestFailure
+): Bytes => {
   const onError = (error: HttpClientError.ResponseError): Option.Option<RequestFailure> =>
     // An empty file is valid. The platform fails with `EmptyBody` if a response has no body.
-    error.reason === "EmptyBody"
-      ? Option.none()
-      : Option.some(classify.transportError("truncated", context, describeTransportError(error).text))
-
-  const onTimeout = () => Option.some(classify.transportError("timeout", context, "no more bytes of the file arrived"))
-
-  const body = Stream.unwrapScoped(
-    Effect.map(Stream.toPull(response.stream), (pull) => {
+    error.reason === "EmptyBody" ? Option.none() : Option.some(onBreak(error.cause))
+  return Stream.unwrapScoped(
+    Effect.map(Stream.toPull(stream), (pull) => {
       const read = Effect.mapError(pull, Option.flatMap(onError))
       return Stream.repeatEffectChunkOption(
-        Effect.flatMap(monotonic.now, (now) => withDeadline(sender.timer, read, () => now + limitMillis, onTimeout))
+        Effect.flatMap(monotonic.now, (now) =>
+          withDeadline(
+            timer,
+            read,
+            () => now + limitMillis,
+            () => Option.some(onTimeout())
+          )
+        )
       )
     })
   )
-  const onDamage = (cause: unknown) =>
+}
+
+/** Streams the decoded body of a response. The attempt timeout applies to each read from the connection. */
+const readBytes = ({ sender }: DownloadContext, { context, response }: attempt.ReceivedResponse): Bytes => {
+  const limitMillis = Duration.toMillis(sender.attemptLimits.duration)
+  const onBreak = (cause: unknown) =>
     classify.transportError("truncated", context, describeTransportError({ reason: "Decode", cause }).text)
-  return contentEncoding.decodeBody(response, body, onDamage)
+  const onTimeout = () => classify.transportError("timeout", context, "no more bytes of the file arrived")
+  const transportBody = transportBodyOf(response)
+  const body =
+    transportBody === undefined
+      ? readStream(response, sender.timer, limitMillis, onBreak, onTimeout)
+      : readTransport(transportBody, sender.timer, limitMillis, onBreak, onTimeout)
+  return contentEncoding.decodeBody(response, body, onBreak)
 }
 
 /** Streams the bytes that were not received earlier. Fails if the number of bytes differs from the size of the file. */

@@ -21,10 +21,11 @@ export interface ReadResult {
 /** @internal A body whose reading has not begun. */
 export type TransportBody = ReadableStream<Uint8Array> | NodeReadable
 
-/** The part of a Node.js `Readable` that reading needs. */
-interface NodeReadable {
+/** @internal The part of a Node.js `Readable` that reading needs. */
+export interface NodeReadable {
   readonly destroyed: boolean
   readonly readableEnded: boolean
+  read(): Uint8Array | null
   on(event: string, listener: (chunk: Uint8Array) => void): unknown
   off(event: string, listener: (chunk: Uint8Array) => void): unknown
   destroy(): unknown
