@@ -7,7 +7,7 @@ const { ReflectionKind } = TypeDoc
 type Declaration = TypeDoc.DeclarationReflection
 
 /** The categories of exports that a caller uses in code, and not only in types. */
-const usedInCode = new Set(["tags", "constructors", "layers", "combinators", "guards"].map(headingOf))
+const usedInCode = new Set(["constructors", "layers", "combinators", "guards"].map(headingOf))
 
 const commentOf = (reflection: Declaration): TypeDoc.Comment | undefined =>
   reflection.comment ?? reflection.signatures?.[0]?.comment ?? reflection.getSignature?.comment
@@ -36,7 +36,7 @@ const exportGaps = (reflection: Declaration): ReadonlyArray<string> => {
   const isKnown = isNamespace(reflection) || exportCategories.map(headingOf).includes(category)
   const needsExample =
     reflection.kindOf(ReflectionKind.Function) ||
-    (usedInCode.has(category) && reflection.kindOf([ReflectionKind.Class, ReflectionKind.Variable]))
+    (usedInCode.has(category) && reflection.kindOf(ReflectionKind.Variable))
   return [
     ...commonGaps(reflection, needsExample),
     ...(/^\d+\.\d+\.\d+$/.test(contentOf(comment, "@since")) ? [] : ["@since with a version"]),

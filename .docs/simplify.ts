@@ -39,8 +39,9 @@ const isTagConstructor = (reflection: TypeDoc.DeclarationReflection): boolean =>
   reflection.kindOf(ReflectionKind.Constructor) &&
   reflection.signatures?.every(({ parameters }) => parameters?.[0]?.type?.toString() === "never") === true
 
-const simplifyClass = (project: TypeDoc.ProjectReflection, reflection: TypeDoc.DeclarationReflection): void => {
+const simplifyMembers = (project: TypeDoc.ProjectReflection, reflection: TypeDoc.DeclarationReflection): void => {
   for (const child of reflection.children?.slice() ?? []) {
+    // A field with a symbol as its name identifies a type and is of no use to a reader.
     if (isTagConstructor(child) || child.name.startsWith("[")) project.removeReflection(child)
     // The fields are described above the constructor.
     for (const signature of child.kindOf(ReflectionKind.Constructor) ? (child.signatures ?? []) : []) {
@@ -77,7 +78,7 @@ export const simplify = (project: TypeDoc.ProjectReflection): void => {
   for (const reflection of declarations(project)) {
     if (reflection.kindOf(ReflectionKind.Variable)) toCallable(reflection, ReflectionKind.Function)
     if (isMethod(reflection)) toCallable(reflection, ReflectionKind.Method)
-    if (reflection.kindOf(ReflectionKind.Class)) simplifyClass(project, reflection)
+    if (reflection.kindOf(ReflectionKind.ClassOrInterface)) simplifyMembers(project, reflection)
   }
   for (const reflection of project.getReflectionsByKind(ReflectionKind.All)) {
     if (!reflection.isDeclaration() && !reflection.isSignature()) continue

@@ -654,6 +654,7 @@ export class OutputDecodeError extends Schema.TaggedError<OutputDecodeError>("ef
   "OutputDecodeError",
   {
     ...clientFields(false),
+    /** The id of the execution. Pass the id to `executions.await` to decode the result again. */
     executionId: Execution.ExecutionId,
     /** The slug of the model whose schema does not match. */
     model: Schema.String,
