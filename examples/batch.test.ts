@@ -167,7 +167,7 @@ describe.runIf(isFull)("Batch example", { concurrent: true, timeout: 120_000 }, 
       const { code, output } = yield* (yield* start("--fast")).ended
       assert.match(
         output,
-        /^Unknown option '--fast'.*\nUsage: npm run example:batch -- prompts.jsonl out --concurrency 20 .*\n$/
+        /^Unknown option '--fast'\.\n\nUsage: npm run example:batch -- \[FILE\] \[FOLDER\] \[OPTIONS\]\n/
       )
       assert.strictEqual(code, 1)
       assert.deepStrictEqual(yield* simulator.requests, [])

@@ -94,7 +94,7 @@ const run = ({ again, concurrency, file, folder, maxCost }: Command.Batch, total
   })
 
 const main = Effect.gen(function* () {
-  const options = yield* Command.batch
+  const options = yield* Command.batch(process.argv.slice(2))
   // An invalid line must be reported before the first execution is charged.
   const total = yield* Prompts.count(options.file)
   const fs = yield* FileSystem.FileSystem
@@ -103,4 +103,4 @@ const main = Effect.gen(function* () {
   return yield* Effect.provide(run(options, total), Layer.provideMerge(journal, Backend.layerFor(Backend.many)))
 })
 
-main.pipe(Effect.provide(NodeContext.layer), Command.printFailure, Signals.runMain)
+main.pipe(Effect.provide(NodeContext.layer), Command.printHelp(0), Command.printFailure, Signals.runMain)

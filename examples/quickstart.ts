@@ -11,14 +11,14 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
-import { Console, Effect, Stream } from "effect"
+import { Cause, Console, Effect, Exit, Stream } from "effect"
 import { ModelRouteClient } from "effect-modelroute"
 import * as Backend from "./support/Backend.js"
 import * as Command from "./support/Command.js"
 import * as Narrator from "./support/Narrator.js"
 
 /** Submits an execution, waits for it and saves its files. The client handles retries, waits and idempotency keys. */
-const generate = (model: string, prompt: string) =>
+const generate = (model: string, prompt: string, isSimulated: boolean) =>
   Effect.gen(function* () {
     const { executions, files } = yield* ModelRouteClient.ModelRouteClient
     const fs = yield* FileSystem.FileSystem
@@ -34,21 +34,31 @@ const generate = (model: string, prompt: string) =>
     yield* fs.makeDirectory("out", { recursive: true })
     yield* Effect.forEach(completed.fileIds, (fileId) => {
       const file = path.join("out", `${fileId}.png`)
-      return Stream.run(files.download(fileId), fs.sink(file)).pipe(Effect.zipRight(Effect.log(`Saved ${file}.`)))
+      return Effect.zipRight(Stream.run(files.download(fileId), fs.sink(file)), Effect.log(`Saved ${file}.`))
     })
+    if (isSimulated) {
+      yield* Effect.log("The file is a placeholder of the simulator that shows the prompt.")
+    }
     return completed
   })
 
-const main = Effect.gen(function* () {
-  const { model, prompt } = yield* Command.request
-  const backend = yield* Backend.Backend
-  yield* Console.log(`${backend.greeting}\n`)
-  const completed = yield* Effect.provide(generate(model, prompt), Narrator.layer)
-  yield* Console.log(`\n${yield* backend.receipt(completed)}`)
-})
+const run = (model: string, prompt: string) =>
+  Effect.gen(function* () {
+    const { greeting, isEphemeral, receipt } = yield* Backend.Backend
+    yield* Console.log(`${greeting}\n`)
+    const completed = yield* Effect.provide(generate(model, prompt, isEphemeral), Narrator.layer)
+    yield* Console.log(`\n${yield* receipt(completed)}`)
+  }).pipe(Effect.provide([Backend.layer, NodeContext.layer]))
+
+const main = Effect.flatMap(Command.request(process.argv.slice(2)), ({ model, prompt }) => run(model, prompt))
 
 main.pipe(
-  Effect.provide([Backend.layer, NodeContext.layer]),
+  Command.printHelp(undefined),
   Command.printFailure,
-  NodeRuntime.runMain({ disableErrorReporting: true, disablePrettyLogger: true })
+  NodeRuntime.runMain({
+    disableErrorReporting: true,
+    disablePrettyLogger: true,
+    // A Ctrl-C ends the program without the image. By default, an interruption has the exit code 0.
+    teardown: (exit, onExit) => onExit(Exit.isSuccess(exit) ? 0 : Cause.isInterruptedOnly(exit.cause) ? 130 : 1)
+  })
 )

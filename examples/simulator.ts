@@ -4,58 +4,22 @@
  *     npm run simulator -- --port 8787 --balance 5 --rate-limit 60
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as Console from "effect/Console"
-import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import { Console, Data, Effect, Layer } from "effect"
 import type { RequestRecord } from "effect-modelroute/Simulator"
 import * as Simulator from "effect-modelroute/Simulator"
 import * as SimulatorServer from "effect-modelroute/SimulatorServer"
-import { parseArgs } from "node:util"
-
-const help = `Options:
-  --port 8787         0 selects a free port
-  --host 127.0.0.1
-  --balance 100.00    dollars
-  --rate-limit 60     requests per minute, 0 for no limit
-  --download json     the response to /download: json, bytes or redirect
-  --faults 0.1        the probability of a fault per request, 0 to 1
-  --seed 1            determines the ids and the faults`
-
-const { values } = parseArgs({
-  options: {
-    port: { type: "string", default: "8787" },
-    host: { type: "string", default: "127.0.0.1" },
-    balance: { type: "string", default: "100.00" },
-    "rate-limit": { type: "string", default: "60" },
-    download: { type: "string", default: "json" },
-    faults: { type: "string", default: "0" },
-    seed: { type: "string", default: "1" },
-    help: { type: "boolean", default: false }
-  }
-})
+import * as Command from "./support/Command.js"
+import { wrap } from "./support/Text.js"
 
 const line = ({ method, path, outcome, fault, executionId }: RequestRecord) =>
   [method, path.replace(/\?.*/, ""), outcome, fault, path.includes(executionId ?? "") ? undefined : executionId]
     .filter((word) => word !== undefined)
     .join(" ")
 
-const limit = Number(values["rate-limit"])
-const seed = Number(values.seed)
+const models = wrap(`Models: ${Object.keys(Simulator.models).join(", ")}.`)
 
-const server = SimulatorServer.layer({
-  port: Number(values.port),
-  host: values.host,
-  balance: values.balance,
-  rateLimit: limit === 0 ? false : { limit, window: "1 minute" },
-  download: values.download === "bytes" || values.download === "redirect" ? values.download : "json",
-  randomFaults: { seed, probability: Number(values.faults) },
-  seed,
-  onRequest: (record) => Console.log(line(record))
-})
-
-const usage = (
-  url: string
-) => `The simulator runs at ${url} and accepts any API key. Models: ${Object.keys(Simulator.models).join(", ")}.
+const example = (url: string) => `The simulator runs at ${url} and accepts any API key.
+${models}
 
 curl -X POST ${url}/v1/executions \\
   -H "Authorization: Bearer sk_anything" \\
@@ -63,16 +27,41 @@ curl -X POST ${url}/v1/executions \\
   -H "Idempotency-Key: my-first-execution-001" \\
   -d '{"model": "flux-1.1-pro", "input": {"prompt": "A lighthouse at dusk"}}'
 
-curl ${url}/v1/executions/EXECUTION_ID -H "Authorization: Bearer sk_anything"
-curl ${url}/v1/executions/EXECUTION_ID/result -H "Authorization: Bearer sk_anything"
-curl ${url}/v1/files/FILE_ID/download -H "Authorization: Bearer sk_anything"
+curl ${url}/v1/executions/EXECUTION_ID \\
+  -H "Authorization: Bearer sk_anything"
+curl ${url}/v1/executions/EXECUTION_ID/result \\
+  -H "Authorization: Bearer sk_anything"
+curl ${url}/v1/files/FILE_ID/download \\
+  -H "Authorization: Bearer sk_anything"
 curl "THE_URL_IN_THAT_RESPONSE" -o result.png
 `
 
-const main = Layer.launch(
-  Layer.effectDiscard(Effect.flatMap(SimulatorServer.SimulatorServer, ({ url }) => Console.log(usage(url)))).pipe(
-    Layer.provide(server)
-  )
-)
+/** The port is in use, or the host is invalid. */
+class CannotListen extends Data.TaggedError("CannotListen")<{ readonly message: string }> {}
 
-NodeRuntime.runMain(values.help ? Console.log(help) : main)
+const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
+
+const main = Effect.gen(function* () {
+  const { download, faults, rateLimit, seed, ...options } = yield* Command.simulator(process.argv.slice(2))
+  const server = SimulatorServer.layer({
+    ...options,
+    rateLimit: rateLimit === 0 ? false : { limit: rateLimit, window: "1 minute" },
+    download,
+    randomFaults: { seed, probability: faults },
+    seed,
+    onRequest: (record) => Console.log(line(record))
+  })
+  const printExample = Effect.flatMap(SimulatorServer.SimulatorServer, ({ url }) => Console.log(example(url)))
+  return yield* Layer.launch(Layer.provide(Layer.effectDiscard(printExample), server)).pipe(
+    Effect.catchTag(
+      "ServeError",
+      ({ cause }) => new CannotListen({ message: `The server cannot start: ${messageOf(cause)}` })
+    )
+  )
+})
+
+main.pipe(
+  Command.printHelp(undefined),
+  Command.printFailure,
+  NodeRuntime.runMain({ disableErrorReporting: true, disablePrettyLogger: true })
+)

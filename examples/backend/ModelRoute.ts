@@ -9,6 +9,7 @@ import { Config, type ConfigError, Console, Effect, Layer, Option, Record, Redac
 import { IdempotencyKey, ModelRouteClient, type ModelRouteError } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
 import * as SimulatorServer from "effect-modelroute/SimulatorServer"
+import { wrap } from "../support/Text.js"
 import * as Webhooks from "./Webhooks.js"
 
 export type Options = Omit<ModelRouteClient.Options, "apiKey" | "baseUrl">
@@ -39,7 +40,7 @@ const makeSimulated = (options: Options): ModelRoute => ({
     Effect.gen(function* () {
       const { url } = yield* SimulatorServer.SimulatorServer
       yield* Console.log(
-        `MODELROUTE_API_KEY is not set, so the backend uses a simulator on ${url}. The simulator is free.`
+        wrap(`MODELROUTE_API_KEY is not set, so the backend uses a simulator on ${url}. The simulator is free.`)
       )
       return ModelRouteClient.layer({ ...options, apiKey: Redacted.make("sk_simulated"), baseUrl: url })
     })

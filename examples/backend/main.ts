@@ -18,16 +18,23 @@ import * as Webhooks from "./Webhooks.js"
 
 const usage = (url: string) => `Listening on ${url}. To try it:
 
-ID=$(curl -s ${url}/images -H "Content-Type: application/json" -H "Idempotency-Key: fox-1" \\
-  -d '{"prompt": "a red fox in snow"}' | tee /dev/stderr | grep -o 'img_[0-9a-f]*' | head -n 1)
-curl -i ${url}/images/$ID
-until [ "$(curl -s -o fox.png -w '%{http_code}' ${url}/images/$ID)" != 202 ]; do sleep 1; done; file fox.png
-curl -i ${url}${Webhooks.path} -d '{"id": "evt_forged"}'
+URL=${url}
+ID=$(curl -s $URL/images -H "Content-Type: application/json" \\
+  -H "Idempotency-Key: fox-1" -d '{"prompt": "a red fox in snow"}' |
+  tee /dev/stderr | grep -o 'img_[0-9a-f]*' | head -n 1)
+curl -i $URL/images/$ID
+until [ "$(curl -s -o fox.png -w '%{http_code}' $URL/images/$ID)" != 202 ]
+do sleep 1; done; file fox.png
+curl -i $URL${Webhooks.path} -d '{"id": "evt_forged"}'
 `
 
-const printUsage = Layer.effectDiscard(
-  HttpServer.addressFormattedWith((address) =>
-    Effect.flatMap(Config.withDefault(Config.nonEmptyString("PUBLIC_URL"), address), (url) => Console.log(usage(url)))
+/** Prints the usage after the start, and a line when the backend begins to stop. */
+const printUsage = Layer.scopedDiscard(
+  Effect.zipRight(
+    HttpServer.addressFormattedWith((address) =>
+      Effect.flatMap(Config.withDefault(Config.nonEmptyString("PUBLIC_URL"), address), (url) => Console.log(usage(url)))
+    ),
+    Effect.addFinalizer(() => Console.log("Stopping after the open requests. Press Ctrl-C again to exit immediately."))
   )
 )
 
@@ -50,4 +57,6 @@ export const program = (options: ModelRoute.Options = {}) =>
     Layer.unwrapEffect
   )
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) NodeRuntime.runMain(Layer.launch(program()))
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  NodeRuntime.runMain(Effect.onInterrupt(Layer.launch(program()), () => Console.log("Stopped.")))
+}

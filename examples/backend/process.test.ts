@@ -58,6 +58,19 @@ describe.runIf(isFull)("Backend process on SIGTERM", () => {
   )
 })
 
+describe("Backend process on SIGINT", () => {
+  it.scopedLive("stops in order with the exit code 0 and prints lines of at most 80 columns", () =>
+    Effect.gen(function* () {
+      const { ended, output, signal } = yield* spawnBackend("main.ts", {})
+      yield* signal("SIGINT")
+      assert.strictEqual(yield* ended, 0)
+      const text = yield* output
+      assert.match(text, /\nStopping after the open requests\. .*\nStopped\.\n$/)
+      for (const line of text.split("\n")) assert.isAtMost(line.length, 80, line)
+    })
+  )
+})
+
 describe.runIf(isFull)("Backend process on SIGKILL", () => {
   it.scopedLive("creates one execution if it is killed between a create request and its response", () =>
     Effect.gen(function* () {

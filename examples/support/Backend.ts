@@ -8,6 +8,7 @@ import { Config, type ConfigError, Context, Effect, Layer, Metric, MetricState, 
 import { type Execution, IdempotencyKey, ModelRouteClient, type ModelRouteError } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
 import * as SimulatorServer from "effect-modelroute/SimulatorServer"
+import { wrap } from "./Text.js"
 
 export class Backend extends Context.Tag("examples/Backend")<
   Backend,
@@ -40,7 +41,7 @@ const real = Layer.merge(
     Effect.gen(function* () {
       const url = yield* Config.withDefault(Config.nonEmptyString("MODELROUTE_BASE_URL"), "https://api.modelroute.ai")
       return {
-        greeting: `MODELROUTE_API_KEY is set, so this program uses ${url} and costs money.`,
+        greeting: wrap(`MODELROUTE_API_KEY is set, so this program uses ${url} and costs money.`),
         isEphemeral: false,
         receipt: ({ cost }) =>
           Effect.gen(function* () {
@@ -100,8 +101,9 @@ const simulate = ({ server, faultText }: Simulation) =>
       return Layer.merge(
         ModelRouteClient.layer({ apiKey: Redacted.make("sk_simulated"), baseUrl: url }),
         Layer.succeed(Backend, {
-          greeting: `MODELROUTE_API_KEY is not set, so this program uses a simulator on ${url}.
-${faultText} The simulator is free.`,
+          greeting: wrap(
+            `MODELROUTE_API_KEY is not set, so this program uses a simulator on ${url}. ${faultText} The simulator is free.`
+          ),
           isEphemeral: true,
           receipt: () =>
             Effect.gen(function* () {
@@ -109,7 +111,8 @@ ${faultText} The simulator is free.`,
               const sent = (yield* simulator.requests).filter(
                 ({ operation }) => operation === "executions.create"
               ).length
-              return `${pluralize(sent, "create request")}, ${pluralize(executions.length, "execution")}, $${charged} paid, according to the simulator's ledger.`
+              const requests = pluralize(sent, "create request")
+              return `${requests}, ${pluralize(executions.length, "execution")}, $${charged} paid (ledger of the simulator).`
             })
         })
       )

@@ -6,6 +6,10 @@ import type * as Terminal from "@effect/platform/Terminal"
 import { Array, Clock, Effect, Layer, Logger, LogLevel, Option, Schema } from "effect"
 import type { ModelRouteError } from "effect-modelroute"
 import * as LiveLine from "./LiveLine.js"
+import { wrap } from "./Text.js"
+
+/** Columns of the elapsed time before each entry. */
+const margin = 10
 
 /** Annotations of the log entries that the client writes for waits. */
 const Wait = Schema.Struct({
@@ -49,7 +53,7 @@ const describeWait = (wait: typeof Wait.Type): ReadonlyArray<string> => {
     reason === "RateLimited"
       ? ", when the limit resets"
       : reason === "TransportError" && operation === "executions.create"
-        ? " with the same idempotency key to prevent a second charge"
+        ? " with the same key, which prevents a second charge"
         : ""
   return [describeFailure(wait), `Retrying in ${delay}${how}.`]
 }
@@ -95,7 +99,8 @@ export const layer: Layer.Layer<never, never, Terminal.Terminal> = Layer.unwrapS
       // On a terminal, the status line shows the time of the next poll.
       if (line.isDrawn && Option.exists(wait, ({ reason }) => reason === "poll")) return
       const lines = Option.match(wait, { onNone: () => Array.ensure(message).map(String), onSome: describeWait })
-      line.unsafePrint(`${elapsed(now)}  ${lines.join(`\n${" ".repeat(10)}`)}`)
+      const wrapped = lines.map((each) => wrap(each, margin))
+      line.unsafePrint(`${elapsed(now)}  ${wrapped.join(`\n${" ".repeat(margin)}`)}`)
     })
 
     return Layer.merge(Logger.replace(Logger.defaultLogger, logger), Logger.minimumLogLevel(LogLevel.Debug))

@@ -19,7 +19,8 @@ export interface Child {
   readonly ended: Effect.Effect<{ readonly code: number | string; readonly output: string }>
 }
 
-const spawnChild = (
+/** Starts a process that is killed when the scope closes. */
+export const spawnChild = (
   command: string,
   args: ReadonlyArray<string>,
   env: NodeJS.ProcessEnv

@@ -5,22 +5,22 @@ import { Effect, type Scope } from "effect"
 
 export interface Child {
   readonly url: string
-  readonly signal: (signal: "SIGTERM" | "SIGKILL") => Effect.Effect<void>
+  readonly signal: (signal: "SIGINT" | "SIGTERM" | "SIGKILL") => Effect.Effect<void>
   /** Waits until the process exits. Returns the exit code or the signal. */
   readonly ended: Effect.Effect<number | string>
+  /** Returns the text that the process has printed to its standard output. */
+  readonly output: Effect.Effect<string>
   /** Returns the heap size in bytes after a garbage collection. Requires `measured.ts`. */
   readonly heap: Effect.Effect<number>
 }
 
-const waitForUrl = (child: ChildProcess): Effect.Effect<string> =>
+const waitForUrl = (child: ChildProcess, output: () => string): Effect.Effect<string> =>
   Effect.async((resume) => {
-    let text = ""
-    child.stdout?.on("data", (chunk) => {
-      text += String(chunk)
-      const [, url] = /Listening on (\S+)\. /.exec(text) ?? []
+    child.stdout?.on("data", () => {
+      const [, url] = /Listening on (\S+)\. /.exec(output()) ?? []
       if (url !== undefined) resume(Effect.succeed(url))
     })
-    child.once("exit", () => resume(Effect.dieMessage(`the backend did not start: ${text}`)))
+    child.once("exit", () => resume(Effect.dieMessage(`the backend did not start: ${output()}`)))
   })
 
 export const spawnBackend = (
@@ -34,10 +34,15 @@ export const spawnBackend = (
         env: { PATH: "", PORT: "0", LOG_LEVEL: "OFF", ...variables },
         stdio: ["ignore", "pipe", "inherit", "ipc"]
       })
-      const ended = new Promise<number | string>((resolve) => {
-        child.once("exit", (code, signal) => resolve(code ?? signal ?? ""))
+      let text = ""
+      child.stdout?.on("data", (chunk) => {
+        text += String(chunk)
       })
-      return { child, ended: Effect.promise(() => ended) }
+      const ended = new Promise<number | string>((resolve) => {
+        // The output is complete at `close`, which follows `exit`.
+        child.once("close", (code, signal) => resolve(code ?? signal ?? ""))
+      })
+      return { child, output: () => text, ended: Effect.promise(() => ended) }
     }),
     ({ child, ended }) =>
       Effect.zipRight(
@@ -45,9 +50,10 @@ export const spawnBackend = (
         ended
       )
   ).pipe(
-    Effect.flatMap(({ child, ended }) =>
-      Effect.map(waitForUrl(child), (url) => ({
+    Effect.flatMap(({ child, ended, output }) =>
+      Effect.map(waitForUrl(child, output), (url) => ({
         url,
+        output: Effect.sync(output),
         ended,
         signal: (signal) => Effect.sync(() => void child.kill(signal)),
         heap: Effect.async((resume) => {

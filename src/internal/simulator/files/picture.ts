@@ -1,10 +1,11 @@
 /**
- * Draws a picture for a prompt. The prompt determines the colours and the wave pattern.
+ * Draws a picture for a prompt. The prompt determines the colours and the wave pattern. A caption shows the prompt.
  *
  * @internal
  */
 import * as Hash from "effect/Hash"
 import { PCGRandom } from "effect/Utils"
+import * as Caption from "./caption.js"
 import * as Png from "./png.js"
 
 /** @internal */
@@ -17,6 +18,9 @@ export interface Picture {
 }
 
 const paletteSize = 16
+/** The first and the last colour of the palette are the colours of the caption. */
+const waveColours = paletteSize - 2
+const title = "PLACEHOLDER FROM THE SIMULATOR"
 
 /** @internal Returns the length of the PNG file in bytes, without drawing the picture. */
 export const byteLength = ({ width, height }: Picture): number => Png.byteLength(width, height, paletteSize)
@@ -43,13 +47,17 @@ export const draw = ({ text, index, width, height }: Picture): Uint8Array => {
   const columns = wave(width)
   const rows = wave(height)
   const diagonal = wave(width + height)
+  const waves = Array.from({ length: waveColours }, (_, at) => mixColours(dark, light, at / (waveColours - 1)))
+  const caption = Caption.make(title, index === 0 ? text : `${text} (${index + 1})`, width, height)
   return Png.encode({
     width,
     height,
-    palette: Array.from({ length: paletteSize }, (_, at) => mixColours(dark, light, at / (paletteSize - 1))),
+    palette: [[0, 0, 0], ...waves, [255, 255, 255]],
     at: (x, y) => {
+      const pixel = caption(x, y)
+      if (pixel !== undefined) return pixel === "text" ? paletteSize - 1 : 0
       const level = ((columns[x] ?? 0) + (rows[y] ?? 0) + (diagonal[x + y] ?? 0) + 3) / 6
-      return Math.min(paletteSize - 1, Math.floor(level * paletteSize))
+      return 1 + Math.min(waveColours - 1, Math.floor(level * waveColours))
     }
   })
 }

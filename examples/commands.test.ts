@@ -1,0 +1,126 @@
+/** Tests the command lines of `npm start` and `npm run simulator` as child processes. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as SimulatorServer from "effect-modelroute/SimulatorServer"
+import { fileURLToPath } from "node:url"
+import * as Command from "./support/Command.js"
+import { spawnChild } from "./support/testing.js"
+
+/** Starts an example without an API key. */
+const start = (example: "quickstart" | "simulator", ...args: ReadonlyArray<string>) => {
+  const file = fileURLToPath(new URL(`./${example}.ts`, import.meta.url))
+  return spawnChild(process.execPath, ["--import", "tsx", file, ...args], { PATH: "" })
+}
+
+/** Runs an example to its end. */
+const run = (...command: Parameters<typeof start>) =>
+  Effect.scoped(Effect.flatMap(start(...command), ({ ended }) => ended))
+
+const assertWidth = (output: string) => {
+  for (const line of output.split("\n")) assert.isAtMost(line.length, 80, line)
+}
+
+const parsers: {
+  readonly [name: string]: (
+    args: ReadonlyArray<string>
+  ) => Effect.Effect<unknown, Command.HelpRequested | Command.UsageError>
+} = { request: Command.request, simulator: Command.simulator, batch: Command.batch }
+
+describe("Command", () => {
+  for (const [name, parse] of Object.entries(parsers)) {
+    it.effect(`${name} fails with the usage for --help and for an unknown option`, () =>
+      Effect.gen(function* () {
+        const help = yield* Effect.flip(parse(["--help"]))
+        assert.strictEqual(help._tag, "HelpRequested")
+        assert.match(help.message, /^Usage: npm /)
+        assertWidth(help.message)
+        const unknown = yield* Effect.flip(parse(["--fast"]))
+        assert.strictEqual(unknown._tag, "UsageError")
+        assert.strictEqual(unknown.message, `Unknown option '--fast'.\n\n${help.message}`)
+      })
+    )
+  }
+
+  it.effect("request joins the words of a prompt", () =>
+    Effect.gen(function* () {
+      const defaults = { prompt: "a red fox in snow", model: "flux-1.1-pro" }
+      assert.deepStrictEqual(yield* Command.request([]), defaults)
+      assert.deepStrictEqual(yield* Command.request(["a", "fox", "--model", "m"]), { prompt: "a fox", model: "m" })
+    })
+  )
+
+  it.effect("simulator converts the options", () =>
+    Effect.gen(function* () {
+      const words = ["--port", "0", "--rate-limit", "0", "--faults", "0.25", "--download", "bytes", "--seed", "7"]
+      const options = { port: 0, rateLimit: 0, faults: 0.25, download: "bytes", seed: 7 }
+      assert.deepStrictEqual(yield* Command.simulator(words), { ...options, host: "127.0.0.1", balance: "100.00" })
+    })
+  )
+
+  for (const [option, value] of [
+    ["port", "abc"],
+    ["port", "65536"],
+    ["balance", "1,5"],
+    ["rate-limit", "many"],
+    ["download", "xml"],
+    ["faults", "1.5"],
+    ["seed", "0x1"]
+  ] as const) {
+    it.effect(`simulator fails with the problem and the usage for --${option} ${value}`, () =>
+      Effect.gen(function* () {
+        const { message } = yield* Effect.flip(Command.simulator([`--${option}`, value]))
+        const [problem = "", usage = ""] = message.split("\n\n")
+        assert.isTrue(problem.startsWith(`--${option} must be `), message)
+        assert.isTrue(problem.endsWith(`not "${value}".`), message)
+        assert.isTrue(usage.startsWith("Usage: npm run simulator"), message)
+      })
+    )
+  }
+})
+
+describe("exit code", () => {
+  it.live("is 0 after --help, and 1 without a stack trace after a wrong argument or a used port", () =>
+    Effect.gen(function* () {
+      const { port } = yield* SimulatorServer.SimulatorServer
+      const [help, wrong, used] = yield* Effect.all(
+        [run("quickstart", "--help"), run("simulator", "--port", "abc"), run("simulator", "--port", String(port))],
+        { concurrency: "unbounded" }
+      )
+      assert.strictEqual(help.code, 0)
+      assert.match(help.output, /^Usage: npm start -- /)
+      assert.strictEqual(wrong.code, 1)
+      assert.match(
+        wrong.output,
+        /^--port must be a whole number from 0 to 65535, not "abc"\.\n\nUsage: [^{]*prints this text\n$/
+      )
+      assert.strictEqual(used.code, 1)
+      assert.match(used.output, /^The server cannot start: listen EADDRINUSE.*\n$/)
+    }).pipe(Effect.provide(SimulatorServer.layer()))
+  )
+})
+
+describe("Ctrl-C", () => {
+  it.scopedLive("stops the simulator with the exit code 0", () =>
+    Effect.gen(function* () {
+      const { ended, printed, signal } = yield* start("simulator", "--port", "0")
+      yield* printed("result.png")
+      yield* signal("SIGINT")
+      const { code, output } = yield* ended
+      assert.strictEqual(code, 0)
+      assert.match(output, /\nStopped\.\n$/)
+      assertWidth(output)
+    })
+  )
+
+  it.scopedLive("stops the quickstart with the exit code 130", () =>
+    Effect.gen(function* () {
+      const { ended, printed, signal } = yield* start("quickstart")
+      yield* printed("Retrying in")
+      yield* signal("SIGINT")
+      const { code, output } = yield* ended
+      assert.strictEqual(code, 130)
+      assert.match(output, /\nStopped\.\n$/)
+      assertWidth(output)
+    })
+  )
+})
