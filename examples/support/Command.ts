@@ -129,7 +129,7 @@ Submits one execution for each line of FILE and saves the results in FOLDER.
   FOLDER              default: out
   --concurrency 20    executions at the same time
   --max-cost 5.00     dollars. Default: no limit
-  --id NAME           name of the batch. Default: derived from FILE
+  --id NAME           name of the batch. Default: the batch in FOLDER
   --help              prints this text`
 
 const batchError = makeUsageError(batchUsage)
