@@ -8,17 +8,18 @@ import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
 
 /**
- * Counts the requests to the API. The metric has two tags:
+ * Counts the requests to the API. The metric has these tags:
  *
  * - `operation`: the name of the method, such as `executions.create`
  * - `outcome`: `ok` or the tag of the error
+ * - `model`: the name of the model, if the request or an earlier response contains it
  *
  * @example
  * ```ts
  * import { Console, Effect, Metric } from "effect"
  * import { Metrics } from "effect-modelroute"
  *
- * const metric = Metrics.requests.pipe(Metric.tagged("operation", "executions.create"), Metric.tagged("outcome", "ok"))
+ * const metric = Metrics.requests.pipe(Metric.tagged("operation", "executions.create"), Metric.tagged("outcome", "ok"), Metric.tagged("model", "flux-1.1-pro"))
  *
  * export const program = Effect.flatMap(Metric.value(metric), ({ count }) => Console.log(count))
  * ```
@@ -32,17 +33,18 @@ export const requests: Metric.Metric.Counter<number> = Metric.counter("modelrout
 })
 
 /**
- * Counts the retries of requests. The metric has two tags:
+ * Counts the retries of requests. The metric has these tags:
  *
  * - `operation`: the name of the method, such as `executions.create`
  * - `reason`: the tag of the error that caused the retry
+ * - `model`: the name of the model, if the request or an earlier response contains it
  *
  * @example
  * ```ts
  * import { Console, Effect, Metric } from "effect"
  * import { Metrics } from "effect-modelroute"
  *
- * const metric = Metrics.retries.pipe(Metric.tagged("operation", "executions.create"), Metric.tagged("reason", "TransportError"))
+ * const metric = Metrics.retries.pipe(Metric.tagged("operation", "executions.create"), Metric.tagged("reason", "TransportError"), Metric.tagged("model", "flux-1.1-pro"))
  *
  * export const program = Effect.flatMap(Metric.value(metric), ({ count }) => Console.log(count))
  * ```
@@ -56,17 +58,18 @@ export const retries: Metric.Metric.Counter<number> = Metric.counter("modelroute
 })
 
 /**
- * Measures the waits before requests, in seconds. The metric has two tags:
+ * Measures the waits before requests, in seconds. The metric has these tags:
  *
  * - `operation`: the name of the method, such as `executions.create`
  * - `reason`: the tag of an error, `poll`, or `gate` for a wait in the queue of the gate
+ * - `model`: the name of the model, if the request or an earlier response contains it. Absent for `gate`
  *
  * @example
  * ```ts
  * import { Console, Effect, Metric } from "effect"
  * import { Metrics } from "effect-modelroute"
  *
- * const metric = Metrics.waits.pipe(Metric.tagged("operation", "executions.create"), Metric.tagged("reason", "poll"))
+ * const metric = Metrics.waits.pipe(Metric.tagged("operation", "executions.create"), Metric.tagged("reason", "poll"), Metric.tagged("model", "flux-1.1-pro"))
  *
  * export const program = Effect.flatMap(Metric.value(metric), ({ count }) => Console.log(count))
  * ```
@@ -79,6 +82,76 @@ export const waits: Metric.Metric.Histogram<number> = Metric.histogram(
   MetricBoundaries.fromIterable([0.5, 1, 2, 4, 8, 16, 32, 64, 128]),
   "Waits before another request to ModelRoute"
 )
+
+/**
+ * Adds up the cost of executions, in dollars. Counts an execution when `executions.run`, `executions.await` or a batch
+ * returns its end, and the API reports a cost. Counts an execution once, even if several fibers wait for it. The metric
+ * has the tag `model`, the name of the model. After 500 models, the tag of each further model is `other`.
+ *
+ * The sum is a floating-point number. To add up amounts exactly, use the decimal string `cost` of each execution.
+ *
+ * @example
+ * ```ts
+ * import { Console, Effect, Metric } from "effect"
+ * import { Metrics } from "effect-modelroute"
+ *
+ * const metric = Metrics.cost.pipe(Metric.tagged("model", "flux-1.1-pro"))
+ *
+ * export const program = Effect.flatMap(Metric.value(metric), ({ count }) => Console.log(`$${count.toFixed(2)}`))
+ * ```
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const cost: Metric.Metric.Counter<number> = Metric.counter("modelroute_cost_dollars_total", {
+  description: "Cost of executions in dollars",
+  incremental: true
+})
+
+/**
+ * Measures the latency of executions, in seconds. The latency is `latency` of the execution, or the time from its
+ * creation to its completion. Counts the same executions as `cost`. The metric has two tags:
+ *
+ * - `model`: the name of the model
+ * - `outcome`: `ok`, or the tag of the error of an execution that ended without a result
+ *
+ * @example
+ * ```ts
+ * import { Console, Effect, Metric } from "effect"
+ * import { Metrics } from "effect-modelroute"
+ *
+ * const metric = Metrics.executionLatency.pipe(Metric.tagged("model", "flux-1.1-pro"), Metric.tagged("outcome", "ok"))
+ *
+ * export const program = Effect.flatMap(Metric.value(metric), ({ count, sum }) => Console.log(sum / count))
+ * ```
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const executionLatency: Metric.Metric.Histogram<number> = Metric.histogram(
+  "modelroute_execution_latency_seconds",
+  MetricBoundaries.fromIterable([0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512]),
+  "Latency of executions"
+)
+
+/**
+ * Counts the batches that have stopped because the balance does not cover another execution.
+ *
+ * @example
+ * ```ts
+ * import { Console, Effect, Metric } from "effect"
+ * import { Metrics } from "effect-modelroute"
+ *
+ * export const program = Effect.flatMap(Metric.value(Metrics.balanceStops), ({ count }) => Console.log(count))
+ * ```
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const balanceStops: Metric.Metric.Counter<number> = Metric.counter("modelroute_balance_stops_total", {
+  description: "Batches stopped because the balance is insufficient",
+  incremental: true
+})
 
 /**
  * Counts the requests that wait in the queue of a rate limit gate. Includes the requests of all clients.

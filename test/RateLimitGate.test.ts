@@ -416,7 +416,12 @@ describe("RateLimitGate queue", () => {
       const events = spans.map((span) =>
         "events" in span && Array.isArray(span.events)
           ? span.events
-              .map(([name, at, { reason, waitMillis }]) => [name, Number(at / 1_000_000n) - start, reason, waitMillis])
+              .map(([name, at, attributes]) => [
+                name,
+                Number(at / 1_000_000n) - start,
+                attributes["modelroute.wait.reason"],
+                attributes["modelroute.wait.duration_ms"]
+              ])
               // Effect also adds log lines to the current span as events.
               .filter(([name]) => name === "modelroute.wait")
           : []

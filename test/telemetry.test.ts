@@ -3,9 +3,24 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, HashMap, Logger, LogLevel, Metric, Schedule, Stream, TestClock } from "effect"
 import { Execution, File, Metrics, ModelRouteClient } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
+import { ModelTags } from "../src/internal/metrics.js"
 import { makeFakeClient } from "./utils/fake.js"
 import { image, layer, runToEnd, start, withClient } from "./utils/harness.js"
 import { spansOf } from "./utils/tracing.js"
+
+/** Returns the state of a metric with the given tags. */
+const valueOf = <Type, In, Out>(metric: Metric.Metric<Type, In, Out>, tags: { readonly [name: string]: string }) =>
+  Metric.value(Object.entries(tags).reduce((tagged, [name, value]) => Metric.tagged(tagged, name, value), metric))
+
+describe("ModelTags", () => {
+  it("returns other after the maximum number of models", () => {
+    const tags = new ModelTags(2)
+    assert.deepStrictEqual(
+      ["a", "b", "c", "a", "d"].map((model) => tags.toTag(model)),
+      ["a", "b", "other", "a", "other"]
+    )
+  })
+})
 
 describe("telemetry", () => {
   it.effect("records the execution id in spans", () =>
@@ -37,7 +52,7 @@ describe("telemetry", () => {
             yield* Fiber.interrupt(fiber)
           })
         )
-        assert.strictEqual(span?.attributes.get("modelroute.outcome"), "interrupted")
+        assert.strictEqual(span?.attributes.get("error.type"), "interrupted")
       })
     ).pipe(Effect.provide(layer()))
   )
@@ -62,18 +77,23 @@ describe("telemetry", () => {
         [
           "DEBUG",
           `Next poll of ${id} in 9 s`,
-          { operation: "executions.await", reason: "poll", executionId: id, waitMillis: 9000 }
+          {
+            "modelroute.operation": "executions.await",
+            "modelroute.wait.reason": "poll",
+            "modelroute.wait.duration_ms": 9000,
+            "modelroute.execution_id": id
+          }
         ],
         [
           "DEBUG",
           "Retrying executions.await in 1 s (TransportError: reset)",
           {
-            operation: "executions.await",
-            reason: "TransportError",
-            detail: "reset",
-            attempt: 1,
-            executionId: id,
-            waitMillis: 1000
+            "modelroute.operation": "executions.await",
+            "modelroute.wait.reason": "TransportError",
+            "modelroute.wait.detail": "reset",
+            "modelroute.wait.duration_ms": 1000,
+            "modelroute.attempt": 1,
+            "modelroute.execution_id": id
           }
         ]
       ])
@@ -94,9 +114,11 @@ describe("telemetry", () => {
         const [span] = spans
         const { ledger } = yield* Simulator
         assert.deepStrictEqual(Object.fromEntries(span?.attributes ?? []), {
+          "gen_ai.provider.name": "modelroute",
+          "gen_ai.request.model": "flux-1.1-pro",
           "modelroute.operation": "executions.run",
           "modelroute.attempts": 5,
-          "modelroute.outcome": "ok",
+          "modelroute.cost_dollars": 0.04,
           "modelroute.execution_id": (yield* ledger).executions[0]?.executionId
         })
         const events = span !== undefined && "events" in span && Array.isArray(span.events) ? span.events : []
@@ -104,8 +126,8 @@ describe("telemetry", () => {
           events.map(([name, at, attributes]) => [
             name,
             Number(at / 1_000_000n) - start,
-            attributes.reason,
-            attributes.waitMillis
+            attributes["modelroute.wait.reason"],
+            attributes["modelroute.wait.duration_ms"]
           ]),
           [
             ["modelroute.wait", 0, "ModelOverloaded", 1000],
@@ -115,7 +137,8 @@ describe("telemetry", () => {
           ]
         )
         const [failed] = yield* spansOf(runToEnd(client.executions.get(Execution.ExecutionId.make("exec_0"))))
-        assert.strictEqual(failed?.attributes.get("modelroute.outcome"), "UnrecognizedError")
+        assert.strictEqual(failed?.attributes.get("error.type"), "UnrecognizedError")
+        assert.strictEqual(failed?.attributes.get("http.response.status_code"), 404)
 
         const streamed = yield* spansOf(
           runToEnd(
@@ -133,7 +156,7 @@ describe("telemetry", () => {
             .map(({ attributes, name }) => [
               name.replace("modelroute.", ""),
               attributes.get("modelroute.attempts"),
-              attributes.get("modelroute.outcome"),
+              attributes.get("error.type") ?? "ok",
               attributes.has("modelroute.execution_id"),
               attributes.has("modelroute.file_id")
             ]),
@@ -160,17 +183,34 @@ describe("telemetry", () => {
       yield* TestClock.setTime(start)
       const { executions } = yield* ModelRouteClient.ModelRouteClient
       yield* runToEnd(executions.create(image))
-      const retry = { operation: "executions.create", idempotencyKey: "key-1", requestId: "req_7" }
+      const retry = {
+        "gen_ai.request.model": "flux-1.1-pro",
+        "modelroute.operation": "executions.create",
+        "modelroute.idempotency_key": "key-1",
+        "modelroute.request_id": "req_7"
+      }
       assert.deepStrictEqual(lines, [
         [
           "DEBUG",
           "Retrying executions.create in 1 s (ModelOverloaded: HTTP 503)",
-          { ...retry, attempt: 1, reason: "ModelOverloaded", detail: "HTTP 503", waitMillis: 1000 }
+          {
+            ...retry,
+            "modelroute.attempt": 1,
+            "modelroute.wait.reason": "ModelOverloaded",
+            "modelroute.wait.detail": "HTTP 503",
+            "modelroute.wait.duration_ms": 1000
+          }
         ],
         [
           "INFO",
           "Retrying executions.create in 5 s (RateLimited: HTTP 429)",
-          { ...retry, attempt: 2, reason: "RateLimited", detail: "HTTP 429", waitMillis: 5000 }
+          {
+            ...retry,
+            "modelroute.attempt": 2,
+            "modelroute.wait.reason": "RateLimited",
+            "modelroute.wait.detail": "HTTP 429",
+            "modelroute.wait.duration_ms": 5000
+          }
         ]
       ])
     }).pipe(
@@ -189,37 +229,68 @@ describe("telemetry", () => {
     )
   })
 
-  it.effect("counts requests, retries and waits", () =>
+  it.effect("counts requests, retries and waits by model", () =>
     withClient((client) =>
       Effect.gen(function* () {
-        const count = (metric: Metric.Metric.Counter<number>, labels: Record<string, string>) =>
-          Effect.map(
-            Metric.value(
-              Object.entries(labels).reduce((tagged, [key, value]) => Metric.tagged(tagged, key, value), metric)
-            ),
-            ({ count }) => count
-          )
+        const operation = "executions.create"
+        const { model } = image
         const counts = Effect.all({
-          ok: count(Metrics.requests, { operation: "executions.create", outcome: "ok" }),
-          lost: count(Metrics.requests, { operation: "executions.create", outcome: "TransportError" }),
-          retries: count(Metrics.retries, { operation: "executions.create", reason: "TransportError" })
+          ok: valueOf(Metrics.requests, { operation, outcome: "ok", model }),
+          lost: valueOf(Metrics.requests, { operation, outcome: "TransportError", model }),
+          retries: valueOf(Metrics.retries, { operation, reason: "TransportError", model }),
+          waits: valueOf(Metrics.waits, { operation, reason: "TransportError", model })
         })
-        const waits = Metric.value(
-          Metrics.waits.pipe((metric) =>
-            Metric.tagged(Metric.tagged(metric, "operation", "executions.create"), "reason", "TransportError")
-          )
-        )
-        const [before, waited] = [yield* counts, yield* waits]
+        const before = yield* counts
         yield* runToEnd(client.executions.create(image))
-        const [after, waitedAfter] = [yield* counts, yield* waits]
+        const after = yield* counts
         assert.deepStrictEqual(
-          [after.ok - before.ok, after.lost - before.lost, after.retries - before.retries],
+          [
+            after.ok.count - before.ok.count,
+            after.lost.count - before.lost.count,
+            after.retries.count - before.retries.count
+          ],
           [1, 2, 2]
         )
-        assert.strictEqual(waitedAfter.count - waited.count, 2)
-        assert.strictEqual(waitedAfter.sum - waited.sum, 3)
+        assert.strictEqual(after.waits.count - before.waits.count, 2)
+        assert.strictEqual(after.waits.sum - before.waits.sum, 3)
       })
     ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.times(2, Fault.dropBefore)] } })))
+  )
+
+  it.effect("records the cost and the latency of an execution once", () =>
+    withClient(({ executions }) =>
+      Effect.gen(function* () {
+        const model = "model-of-the-cost-test"
+        const { id } = yield* executions.create({ ...image, model })
+        yield* runToEnd(Effect.all([executions.await(id), executions.await(id)], { concurrency: 2 }))
+        const { count } = yield* valueOf(Metrics.cost, { model })
+        assert.strictEqual(count, 0.04)
+        const latency = yield* valueOf(Metrics.executionLatency, { model, outcome: "ok" })
+        assert.deepStrictEqual([latency.count, latency.sum], [1, 8])
+      })
+    ).pipe(
+      Effect.provide(
+        layer({
+          simulator: { models: { "model-of-the-cost-test": { duration: "8 seconds", cost: "0.04", output: "image" } } }
+        })
+      )
+    )
+  )
+
+  it.effect("records the latency of a FAILED execution with the tag of its error", () =>
+    withClient(({ executions }) =>
+      Effect.gen(function* () {
+        const model = "model-of-the-failure-test"
+        yield* runToEnd(Effect.flip(executions.run({ ...image, model })))
+        const latency = yield* valueOf(Metrics.executionLatency, { model, outcome: "GenerationFailed" })
+        assert.strictEqual(latency.count, 1)
+        assert.strictEqual((yield* valueOf(Metrics.cost, { model })).count, 0)
+      })
+    ).pipe(
+      Effect.provide(
+        layer({ simulator: { faults: [Fault.executionOutcome({ status: "FAILED", code: "GENERATION_FAILED" })] } })
+      )
+    )
   )
 
   it.effect("sends trace headers only if propagateTraceContext is true", () =>

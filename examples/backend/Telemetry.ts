@@ -8,7 +8,7 @@ import { BatchSpanProcessor, type ReadableSpan, type SpanProcessor } from "@open
 import { Config, type ConfigError, Effect, Layer, Option } from "effect"
 
 /** Attributes that a tree shows. Ids and times are omitted, because they differ between equal requests. */
-const shownAttributes = ["url.path", "http.response.status_code", "modelroute.attempts", "modelroute.outcome"]
+const shownAttributes = ["url.path", "http.response.status_code", "modelroute.attempts", "error.type"]
 
 const formatSpan = ({ attributes, name }: ReadableSpan): string =>
   [
@@ -21,8 +21,10 @@ const formatSpan = ({ attributes, name }: ReadableSpan): string =>
 /** Formats the waits before retries. Omits waits between polls. */
 const formatWaits = ({ events }: ReadableSpan): ReadonlyArray<string> =>
   events
-    .filter(({ attributes, name }) => name === "modelroute.wait" && attributes?.["reason"] !== "poll")
-    .map(({ attributes = {} }) => `wait reason=${String(attributes["reason"])} detail=${String(attributes["detail"])}`)
+    .filter(({ attributes, name }) => name === "modelroute.wait" && attributes?.["modelroute.wait.reason"] !== "poll")
+    .map(({ attributes = {} }) => {
+      return `wait reason=${String(attributes["modelroute.wait.reason"])} detail=${String(attributes["modelroute.wait.detail"])}`
+    })
 
 /** Formats the spans of a trace as a tree, in the order of their start. */
 export const formatTree = (spans: ReadonlyArray<ReadableSpan>): string => {

@@ -13,12 +13,12 @@ const margin = 10
 
 /** Annotations of the log entries that the client writes for waits. */
 const Wait = Schema.Struct({
-  operation: Schema.String,
+  operation: Schema.propertySignature(Schema.String).pipe(Schema.fromKey("modelroute.operation")),
   /** Tag of the error that causes the wait, or `poll`. */
-  reason: Schema.String,
+  reason: Schema.propertySignature(Schema.String).pipe(Schema.fromKey("modelroute.wait.reason")),
   /** Reason of a transport error, or the HTTP status. */
-  detail: Schema.optional(Schema.String),
-  waitMillis: Schema.Number
+  detail: Schema.optional(Schema.String).pipe(Schema.fromKey("modelroute.wait.detail")),
+  waitMillis: Schema.propertySignature(Schema.Number).pipe(Schema.fromKey("modelroute.wait.duration_ms"))
 })
 
 const decodeWait = Schema.decodeUnknownOption(Wait)

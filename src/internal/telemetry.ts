@@ -1,6 +1,6 @@
 /**
- * Records spans, metrics and log lines. Each operation has one span, each request updates one counter, and each wait
- * has one report.
+ * Records spans and log lines. Each operation has one span, and each wait has one report. The names of attributes follow
+ * the semantic conventions of OpenTelemetry if the conventions have a name. Other names start with `modelroute.`.
  *
  * @internal
  */
@@ -13,32 +13,37 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberRef from "effect/FiberRef"
-import * as Metric from "effect/Metric"
-import * as MetricLabel from "effect/MetricLabel"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import type { ExecutionId } from "../Execution.js"
 import type { FileId } from "../File.js"
-import * as Metrics from "../Metrics.js"
 import { isModelRouteError } from "../ModelRouteError.js"
 import { formatMillis } from "./data/durationText.js"
 import { omitUndefined } from "./data/lenient.js"
 import * as monotonic from "./data/monotonic.js"
+import { recordWait } from "./metrics.js"
 
 /** @internal The attributes that the span of a call records at its end. */
 export interface CallStats {
   attempts: number
+  /** The name of the model. `undefined` if neither the request nor a response contains the name. */
+  model?: string | undefined
+  /** The cost of the execution in dollars, if the execution has ended. */
+  cost?: number | undefined
   executionId?: ExecutionId | undefined
   fileId?: FileId | undefined
 }
 
-const toOutcome = (exit: Exit.Exit<unknown, unknown>): string => {
-  if (Exit.isSuccess(exit)) return "ok"
+const errorAttributes = (exit: Exit.Exit<unknown, unknown>): Attributes => {
+  if (Exit.isSuccess(exit)) return {}
   const failure = Cause.failureOption(exit.cause)
+  if (Option.isNone(failure)) return { "error.type": Cause.isInterrupted(exit.cause) ? "interrupted" : "defect" }
   // An upload source or an effect of the caller can fail with an error of another library.
-  if (Option.isSome(failure)) return isModelRouteError(failure.value) ? failure.value._tag : "CallerFailure"
-  return Cause.isInterrupted(exit.cause) ? "interrupted" : "defect"
+  if (!isModelRouteError(failure.value)) return { "error.type": "CallerFailure" }
+  const { _tag } = failure.value
+  const status = "status" in failure.value ? failure.value.status : undefined
+  return { "error.type": _tag, "http.response.status_code": status }
 }
 
 /**
@@ -111,11 +116,14 @@ export const withSpan = <A, E, R>(
 const operationAttributes =
   (operation: string, stats: CallStats) =>
   (exit: Exit.Exit<unknown, unknown>): Attributes => ({
+    "gen_ai.provider.name": stats.model === undefined ? undefined : "modelroute",
+    "gen_ai.request.model": stats.model,
     "modelroute.operation": operation,
     "modelroute.attempts": stats.attempts,
-    "modelroute.outcome": toOutcome(exit),
     "modelroute.execution_id": stats.executionId,
-    "modelroute.file_id": stats.fileId
+    "modelroute.file_id": stats.fileId,
+    "modelroute.cost_dollars": stats.cost,
+    ...errorAttributes(exit)
   })
 
 /** @internal Adds the trace headers of the current span to a request. */
@@ -152,37 +160,6 @@ export const withOperationSpanStream = <A, E>(
     )
   )
 
-const withLabels = <Type, Out>(
-  metric: Metric.Metric<Type, number, Out>,
-  labels: { readonly [name: string]: string }
-): Metric.Metric<Type, number, Out> =>
-  Metric.taggedWithLabels(
-    metric,
-    Object.entries(labels).map(([name, value]) => MetricLabel.make(name, value))
-  )
-
-/**
- * Creates a function that increments the counter of a label. Caches the labelled metrics, because creating a metric is
- * slower than updating it. The number of labels is small.
- */
-const makeCounter = (metric: Metric.Metric.Counter<number>, label: string) => {
-  const cache = new Map<string, Effect.Effect<void>>()
-  return (operation: string, value: string): Effect.Effect<void> => {
-    const key = `${operation} ${value}`
-    const cached = cache.get(key)
-    if (cached !== undefined) return cached
-    const count = Metric.update(withLabels(metric, { operation, [label]: value }), 1)
-    cache.set(key, count)
-    return count
-  }
-}
-
-/** @internal Counts a request. The outcome is `ok` or the tag of the error. */
-export const countRequest = makeCounter(Metrics.requests, "outcome")
-
-/** @internal Counts a retry. The reason is the tag of the error. */
-export const countRetry = makeCounter(Metrics.retries, "reason")
-
 /** The minimum length of a wait that is logged at level Info instead of Debug. */
 const infoThresholdMillis = Duration.toMillis("5 seconds")
 
@@ -203,10 +180,22 @@ export interface WaitReport {
   readonly idempotencyKey?: string | undefined
   readonly requestId?: string | undefined
   readonly executionId?: string | undefined
+  readonly model?: string | undefined
 }
 
-const toAnnotations = ({ millis, ...rest }: WaitReport): Record<string, unknown> =>
-  omitUndefined({ ...rest, waitMillis: millis })
+/** Returns the attributes of a wait, for its log line and its span event. */
+const waitAttributes = (wait: WaitReport): Record<string, unknown> =>
+  omitUndefined({
+    "gen_ai.request.model": wait.model,
+    "modelroute.operation": wait.operation,
+    "modelroute.wait.reason": wait.reason,
+    "modelroute.wait.detail": wait.detail,
+    "modelroute.wait.duration_ms": wait.millis,
+    "modelroute.attempt": wait.attempt,
+    "modelroute.idempotency_key": wait.idempotencyKey,
+    "modelroute.request_id": wait.requestId,
+    "modelroute.execution_id": wait.executionId
+  })
 
 const addSpanEvent = (attributes: Record<string, unknown>): Effect.Effect<void> =>
   Effect.flatMap(Clock.currentTimeNanos, (now) =>
@@ -214,9 +203,6 @@ const addSpanEvent = (attributes: Record<string, unknown>): Effect.Effect<void> 
       if (Option.isSome(span)) span.value.event("modelroute.wait", now, attributes)
     })
   ).pipe(runSafely)
-
-const countWait = (operation: string, reason: string, millis: number): Effect.Effect<void> =>
-  Metric.update(withLabels(Metrics.waits, { operation, reason }), millis / 1000)
 
 /**
  * Reports a wait before it begins. Writes a log line, adds a span event and updates a metric. The log level is Debug,
@@ -232,9 +218,9 @@ export const reportWait = (wait: WaitReport): Effect.Effect<void> => {
   const log = logWait(isPoll ? 0 : wait.millis, text)
   return Effect.all(
     [
-      runSafely(Effect.annotateLogs(log, toAnnotations(wait))),
-      addSpanEvent(toAnnotations(wait)),
-      countWait(wait.operation, wait.reason, wait.millis)
+      runSafely(Effect.annotateLogs(log, waitAttributes(wait))),
+      addSpanEvent(waitAttributes(wait)),
+      recordWait(wait.operation, wait.reason, wait.model, wait.millis)
     ],
     { discard: true }
   )
@@ -252,8 +238,8 @@ export const measureQueueWait = <A, E, R>(operation: string, wait: Effect.Effect
       wait,
       Effect.flatMap(monotonic.now, (endedAt) =>
         Effect.zipRight(
-          addSpanEvent({ operation, reason: "gate", waitMillis: endedAt - startedAt }),
-          countWait(operation, "gate", endedAt - startedAt)
+          addSpanEvent(waitAttributes({ operation, reason: "gate", millis: endedAt - startedAt })),
+          recordWait(operation, "gate", undefined, endedAt - startedAt)
         )
       )
     )

@@ -3,8 +3,8 @@
  * rate limit.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Array, Clock, Effect, Fiber, Ref, Schedule, Stream } from "effect"
-import { Batch } from "effect-modelroute"
+import { Array, Clock, Effect, Fiber, Metric, Ref, Schedule, Stream } from "effect"
+import { Batch, Metrics } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
 import {
   collect,
@@ -125,6 +125,15 @@ describe("Batch.run", () => {
       assert.deepStrictEqual(countTags(first), { Failed: 1, Succeeded: 1, NotAttempted: 8 })
       assert.deepStrictEqual(countTags(second), { Succeeded: 10 })
       assert.strictEqual(executions, 10)
+    })
+  )
+
+  it.effect("counts the stop of a batch without a balance", () =>
+    Effect.gen(function* () {
+      const before = yield* Metric.value(Metrics.balanceStops)
+      yield* runBatchTest(Stream.runDrain(Batch.run([1, 2], batchOptions)), { simulator: { balance: "0.00" } })
+      const after = yield* Metric.value(Metrics.balanceStops)
+      assert.strictEqual(after.count - before.count, 1)
     })
   )
 

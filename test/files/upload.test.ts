@@ -434,7 +434,6 @@ describe("files.upload", () => {
             {
               "modelroute.operation": "files.upload",
               "modelroute.attempts": 3,
-              "modelroute.outcome": "ok",
               "modelroute.file_id": "file_1"
             }
           ]
@@ -442,7 +441,7 @@ describe("files.upload", () => {
       )
       const broken = files.upload(File.fromStream(Stream.fail("no"), { size: 1 }))
       const [span] = yield* spansOf(Effect.ignore(broken))
-      assert.strictEqual(span?.attributes.get("modelroute.outcome"), "CallerFailure")
+      assert.strictEqual(span?.attributes.get("error.type"), "CallerFailure")
     })
   )
 })

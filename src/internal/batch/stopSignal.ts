@@ -4,6 +4,7 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
+import * as Metrics from "../../Metrics.js"
 import { runSafely } from "../telemetry.js"
 import { runInChild } from "../http/childFiber.js"
 import type { InsufficientBalance, Unauthorized } from "../../ModelRouteError.js"
@@ -53,6 +54,7 @@ export class StopSignal {
       for (const listener of Array.from(this.listeners)) listener()
       const text = `Batch ${this.batchId} submits no more items and waits for its running executions. Reason: ${reasonTexts[cause.reason]}`
       const log = cause.reason === "Stopped" ? Effect.logInfo(text) : Effect.logWarning(text)
+      if (cause.reason === "InsufficientBalance") Metrics.balanceStops.unsafeUpdate(1, [])
       return runSafely(Effect.annotateLogs(log, { batch: this.batchId, reason: cause.reason }))
     })
   }

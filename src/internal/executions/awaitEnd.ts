@@ -4,10 +4,12 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import type * as Execution from "../../Execution.js"
+import * as Either from "effect/Either"
+import { type Completed, type Execution, type ExecutionId, isTerminal } from "../../Execution.js"
 import { type AwaitFailure, AwaitTimeout, type InvalidRequest, type RequestFailure } from "../../ModelRouteError.js"
 import { omitUndefined } from "../data/lenient.js"
 import { runCallback } from "../errors/callback.js"
+import { costDollars, recordExecution } from "../metrics.js"
 import type { CallStats } from "../telemetry.js"
 import { cancelOnInterrupt, cancelOnInterruptedCreate, type Canceller } from "./cancelOnInterrupt.js"
 import { errorFields, toResult, type WaitContext } from "./completion.js"
@@ -30,11 +32,11 @@ const untilEnded = (poller: Poller): Poller["next"] =>
 /** Waits until an execution has ended and its output is available. Returns the result. */
 const awaitEnd = (
   context: ExecutionsContext,
-  id: Execution.ExecutionId,
+  id: ExecutionId,
   options: PollerOptions,
   stats: CallStats,
   submitted?: SubmittedExecution
-): Effect.Effect<Execution.Completed, AwaitFailure> => {
+): Effect.Effect<Completed, AwaitFailure> => {
   const operation = "executions.await"
   const create = submitted?.create ?? {}
   const waitContext: WaitContext = { sender: context.sender, operation, stats, create }
@@ -48,13 +50,30 @@ const awaitEnd = (
   }
   const requests = pollRequests(context, operation, id, stats, create)
   const ended = withPoller(context.poller, info, requests, options, submitted?.observation, untilEnded)
-  return Effect.flatMap(ended, (execution) =>
-    toResult(waitContext, execution, () => {
+  return Effect.flatMap(ended, (execution) => {
+    const result = toResult(waitContext, execution, () => {
       const message = `Execution ${id} is still ${decode.describeStatus(execution.status)}. Wait for the execution with executions.await.`
       return new AwaitTimeout({ ...errorFields(waitContext, id), execution, message })
     })
-  )
+    return Effect.zipRight(recordEnd(context, execution, result, stats), result)
+  })
 }
+
+/** Records the end of an execution in the metrics, once per execution, and in the span of the wait. */
+const recordEnd = (
+  { recordedEnds }: ExecutionsContext,
+  execution: Execution,
+  result: Either.Either<Completed, AwaitFailure>,
+  stats: CallStats
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    stats.model ??= execution.model
+    if (!isTerminal(execution)) return Effect.void
+    stats.cost = costDollars(execution)
+    if (recordedEnds.get(execution.id) === true) return Effect.void
+    recordedEnds.set(execution.id, true)
+    return recordExecution(execution, Either.isRight(result) ? "ok" : result.left._tag)
+  })
 
 const makeCanceller = (context: ExecutionsContext): Canceller => ({
   timer: context.sender.timer,
@@ -64,11 +83,11 @@ const makeCanceller = (context: ExecutionsContext): Canceller => ({
 /** @internal Waits for the result of an execution with the options of `await`. */
 export const awaitResult = (
   context: ExecutionsContext,
-  id: Execution.ExecutionId,
+  id: ExecutionId,
   checked: PollerOptions,
   options: AwaitOptions,
   stats: CallStats
-): Effect.Effect<Execution.Completed, AwaitFailure> => {
+): Effect.Effect<Completed, AwaitFailure> => {
   const wait = awaitEnd(context, id, checked, stats)
   return options.cancelOnInterrupt === true ? cancelOnInterrupt(makeCanceller(context), id, undefined, wait) : wait
 }
@@ -83,7 +102,7 @@ export const runResult = <E, SE>(
   checked: PollerOptions,
   options: RunOptions<E>,
   stats: CallStats
-): Effect.Effect<Execution.Completed, AwaitFailure | E | SE> => {
+): Effect.Effect<Completed, AwaitFailure | E | SE> => {
   const canceller = options.cancelOnInterrupt === true ? makeCanceller(context) : undefined
   const accept = ({ create, id, observation }: SubmittedExecution): Effect.Effect<void, E | InvalidRequest> => {
     const { onAccepted } = options

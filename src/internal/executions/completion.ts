@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import type * as Execution from "../../Execution.js"
 import { ExecutionCancelled, ExecutionExpired } from "../../ModelRouteError.js"
 import type { RequestSender } from "../http/requestSender.js"
@@ -44,28 +44,28 @@ export const toResult = <E>(
   context: WaitContext,
   execution: Execution.Execution,
   onNotEnded: (execution: Execution.Execution) => E
-): Effect.Effect<Execution.Completed, EndFailure | E> => {
+): Either.Either<Execution.Completed, EndFailure | E> => {
   const { id, status } = execution
   const fields = errorFields(context, id)
   switch (status) {
     case "COMPLETED":
-      return Effect.succeed(decode.toCompleted(execution))
+      return Either.right(decode.toCompleted(execution))
     case "FAILED": {
       const confidential = withSecrets(context.create.confidential, context.sender.secrets)
-      return Effect.fail(classify.fromExecution(execution, { ...fields, confidential, isRepeatable: true }))
+      return Either.left(classify.fromExecution(execution, { ...fields, confidential, isRepeatable: true }))
     }
     case "CANCELLED":
-      return Effect.fail(
+      return Either.left(
         new ExecutionCancelled({ ...fields, message: `Execution ${id} was cancelled. The hold is released.` })
       )
     case "EXPIRED":
-      return Effect.fail(
+      return Either.left(
         new ExecutionExpired({
           ...fields,
           message: `Execution ${id} expired before a result arrived. The hold is released. Submit the request again as a new execution.`
         })
       )
     default:
-      return Effect.fail(onNotEnded(execution))
+      return Either.left(onNotEnded(execution))
   }
 }

@@ -18,6 +18,7 @@ import type {
   ResultFailure
 } from "../../ModelRouteError.js"
 import * as monotonic from "../data/monotonic.js"
+import { RecentMap } from "../data/recentMap.js"
 import { checksOf } from "../errors/optionChecks.js"
 import type { RequestSender } from "../http/requestSender.js"
 import { decodeCompleted } from "../models/decode.js"
@@ -36,7 +37,6 @@ import {
 } from "./operations.js"
 import type { AwaitOptions, CreateOptions, ModelOption, RunOptions, WatchOptions } from "./optionTypes.js"
 import type { PollerContext, PollerOptions } from "./poller.js"
-import { RecentCreates } from "./recentCreates.js"
 import { fetchCompleted } from "./result.js"
 import { SharedPolls } from "./sharedPolls.js"
 import { submitTyped } from "./typed.js"
@@ -219,7 +219,14 @@ export const make = (
     timer: sender.timer,
     isScarce: Effect.contextWithEffect((services: Context.Context<never>) => sender.admissionOf(services).isScarce)
   }
-  const context: ExecutionsContext = { sender, keys, poller, recentCreates: new RecentCreates(), upload }
+  const context: ExecutionsContext = {
+    sender,
+    keys,
+    poller,
+    recentCreates: new RecentMap(),
+    recordedEnds: new RecentMap(),
+    upload
+  }
   return {
     create: makeCreate(context),
     get: makeGet(context),

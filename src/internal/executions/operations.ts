@@ -11,6 +11,7 @@ import * as Execution from "../../Execution.js"
 import type * as IdempotencyKey from "../../IdempotencyKey.js"
 import type { RequestFailure } from "../../ModelRouteError.js"
 import { omitUndefined } from "../data/lenient.js"
+import type { RecentMap } from "../data/recentMap.js"
 import { isClientError } from "../errors/semantics.js"
 import type { RequestSender } from "../http/requestSender.js"
 import { retryLoop } from "../http/retryLoop.js"
@@ -18,7 +19,6 @@ import type { UploadSource } from "../models/types.js"
 import * as telemetry from "../telemetry.js"
 import type { Observation } from "./observation.js"
 import type { PollerContext, PollRequests } from "./poller.js"
-import type { RecentCreates } from "./recentCreates.js"
 import * as requests from "./requests.js"
 
 /** @internal The services that the methods of one client share. */
@@ -26,7 +26,13 @@ export interface ExecutionsContext {
   readonly sender: RequestSender
   readonly keys: Context.Tag.Service<IdempotencyKey.IdempotencyKey>
   readonly poller: PollerContext
-  readonly recentCreates: RecentCreates
+  /**
+   * The creation times of recent executions, in monotonic milliseconds. A stale replica of the API may return a 404 for a
+   * new execution.
+   */
+  readonly recentCreates: RecentMap<Execution.ExecutionId, number>
+  /** The executions whose end is recorded in the metrics. */
+  readonly recordedEnds: RecentMap<Execution.ExecutionId, true>
   /** Uploads the sources in the input of a typed model. */
   readonly upload: UploadSource
 }
@@ -65,7 +71,10 @@ const makeFetch =
     { create, deadline }: FetchOptions = {}
   ): Effect.Effect<Observation, RequestFailure> =>
     Effect.flatMap(makeCall(operation, id, create), (call) =>
-      retryLoop(sender, { ...call, ...omitUndefined({ deadline }) }, stats)
+      Effect.map(retryLoop(sender, { ...call, ...omitUndefined({ deadline }) }, stats), (observation) => {
+        stats.model ??= observation.execution.model
+        return observation
+      })
     )
 
 /** @internal Fetches the latest state of an execution. */
@@ -102,10 +111,11 @@ export const submit = (
 ): Effect.Effect<SubmittedExecution, RequestFailure> =>
   Effect.flatMap(requests.create(context.keys, request, options.idempotencyKey), (call) => {
     const { confidential, idempotencyKey } = call
+    stats.model = request.model
     const create = Effect.map(retryLoop(context.sender, call, stats), (observation): SubmittedExecution => {
       const { id } = observation.execution
       stats.executionId = id
-      context.recentCreates.add(id, observation.observedAt)
+      context.recentCreates.set(id, observation.observedAt)
       return { id, observation, create: { idempotencyKey, ...omitUndefined({ confidential }) } }
     })
     return wrap(create, idempotencyKey)

@@ -242,8 +242,9 @@ class ExecutionPoller implements Poller {
         })
         if (state.scheduledPoll === undefined) return this.continueWith(state)
         const millis = state.scheduledPoll.at - now
-        return Effect.flatMap(reportWait({ operation, reason: "poll", millis, executionId: id }), () =>
-          this.continueWith(state)
+        return Effect.flatMap(
+          reportWait({ operation, reason: "poll", millis, executionId: id, model: execution.model }),
+          () => this.continueWith(state)
         )
       })
     )

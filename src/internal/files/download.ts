@@ -149,7 +149,7 @@ export const make =
           // The download is complete if the connection broke after the last byte.
           state.receivedBytes === state.size
             ? Stream.empty
-            : Stream.concat(Stream.execute(waitForRetry(sender, nextCall(), error, driver)), missingBytes)
+            : Stream.concat(Stream.execute(waitForRetry(sender, nextCall(), error, driver, stats)), missingBytes)
         const missingBytes: Bytes = Stream.unwrap(
           Effect.suspend(() =>
             Effect.map(retryLoop(sender, nextCall(), stats, driver), (bytes) => Stream.catchAll(bytes, resume))

@@ -11,6 +11,7 @@ import type { RequestFailure } from "../../ModelRouteError.js"
 import { canRepeat, isHiddenRateLimit, wasNotSent } from "../errors/semantics.js"
 import type { Permit, PermitRequest } from "../rateLimit/permit.js"
 import { makeRetryDriver, type RetryDriver } from "../retry/retryDriver.js"
+import * as metrics from "../metrics.js"
 import * as telemetry from "../telemetry.js"
 import { type Call, runOnce } from "./attempt.js"
 import { CurrentAttemptInterceptor, noInterceptor } from "./attemptInterceptor.js"
@@ -38,7 +39,7 @@ export const retryLoop = <A>(
 ): Effect.Effect<A, RequestFailure> => {
   const run = (isRetry: boolean): Effect.Effect<A, RequestFailure> =>
     Effect.catchAll(runAttempt(sender, call, stats, makePermitRequest(call, stats, driver, isRetry)), (error) =>
-      Effect.zipRight(waitForRetry(sender, call, error, driver), run(true))
+      Effect.zipRight(waitForRetry(sender, call, error, driver, stats), run(true))
     )
   return run(false)
 }
@@ -57,7 +58,7 @@ const runAttempt = <A>(
         stats.attempts += 1
         return runOnce(sender, call, stats.attempts, permit)
       })
-      if (interceptor === noInterceptor) return countAndReport(call.operation, permit, send)
+      if (interceptor === noInterceptor) return countAndReport(call.operation, stats, permit, send)
       const info = { operation: call.operation, isKeyed: call.isKeyed === true, previousAttempts: stats.attempts }
       const intercepted = Effect.tapBoth(send, {
         onSuccess: () => interceptor.onSuccess(info),
@@ -65,7 +66,7 @@ const runAttempt = <A>(
       })
       return Effect.zipRight(
         Effect.tapError(interceptor.beforeSend(info), () => permit.reportUnsent),
-        countAndReport(call.operation, permit, intercepted)
+        countAndReport(call.operation, stats, permit, intercepted)
       )
     })
   })
@@ -73,14 +74,15 @@ const runAttempt = <A>(
 /** Counts an attempt and reports its failure to the gate. */
 const countAndReport = <A>(
   operation: string,
+  stats: telemetry.CallStats,
   permit: Permit,
   attempt: Effect.Effect<A, RequestFailure>
 ): Effect.Effect<A, RequestFailure> =>
   Effect.matchEffect(attempt, {
-    onSuccess: (value) => Effect.as(telemetry.countRequest(operation, "ok"), value),
+    onSuccess: (value) => Effect.as(metrics.countRequest(operation, "ok", stats.model), value),
     onFailure: (error) =>
       reportToGate(permit, error).pipe(
-        Effect.zipRight(telemetry.countRequest(operation, error._tag)),
+        Effect.zipRight(metrics.countRequest(operation, error._tag, stats.model)),
         Effect.zipRight(Effect.fail(error))
       )
   })
@@ -101,12 +103,13 @@ export const waitForRetry = (
   sender: RequestSender,
   call: Call<unknown>,
   error: RequestFailure,
-  driver: RetryDriver
+  driver: RetryDriver,
+  stats: telemetry.CallStats
 ): Effect.Effect<void, RequestFailure> =>
   Effect.gen(function* () {
     const millis = canRepeat(error, call.isRepeatable) ? yield* driver.next(error) : undefined
     if (millis === undefined) return yield* error
-    yield* sleepBeforeRetry(sender, call.operation, error, millis)
+    yield* sleepBeforeRetry(sender, call.operation, error, millis, stats.model)
     yield* (yield* CurrentAttemptInterceptor).beforeRetry(error)
   })
 
@@ -114,13 +117,15 @@ const sleepBeforeRetry = (
   { timer }: RequestSender,
   operation: string,
   error: RequestFailure,
-  millis: number
+  millis: number,
+  model: string | undefined
 ): Effect.Effect<void> => {
   const { _tag: reason, attempts: attempt, executionId, idempotencyKey } = error
   const requestId = "requestId" in error ? error.requestId : undefined
+  const ids = { executionId, idempotencyKey, requestId }
   return telemetry
-    .reportWait({ operation, reason, detail: detailOf(error), attempt, millis, executionId, idempotencyKey, requestId })
-    .pipe(Effect.zipRight(timer.sleep(millis)), Effect.zipRight(telemetry.countRetry(operation, reason)))
+    .reportWait({ operation, reason, detail: detailOf(error), attempt, millis, model, ...ids })
+    .pipe(Effect.zipRight(timer.sleep(millis)), Effect.zipRight(metrics.countRetry(operation, reason, model)))
 }
 
 const detailOf = (error: RequestFailure): string | undefined =>
