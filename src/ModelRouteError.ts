@@ -608,13 +608,17 @@ export class ExecutionNotReady extends Schema.TaggedError<ExecutionNotReady>("ef
 }
 
 /**
- * Schema of one difference between an output and the schema of its model. `path` is the path of the field, such as
- * `output.images[0].file_id`. `message` contains no part of the output.
+ * Schema of one difference between an output and the schema of its model.
  *
  * @since 0.1.0
  * @category schemas
  */
-export const OutputIssue = Schema.Struct({ path: Schema.String, message: Schema.String })
+export const OutputIssue = Schema.Struct({
+  /** The path of the field, such as `output.images[0].file_id`. */
+  path: Schema.String,
+  /** The expected type, or the message of the schema. Contains no part of the output. */
+  message: Schema.String
+})
 
 /**
  * One difference between an output and the schema of its model.
@@ -654,7 +658,7 @@ export class OutputDecodeError extends Schema.TaggedError<OutputDecodeError>("ef
   "OutputDecodeError",
   {
     ...clientFields(false),
-    /** The id of the execution. Pass the id to `executions.await` to decode the result again. */
+    /** The id of the execution. Pass the id to `executions.await` with a corrected model to decode the result. */
     executionId: Execution.ExecutionId,
     /** The slug of the model whose schema does not match. */
     model: Schema.String,

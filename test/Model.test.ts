@@ -1,14 +1,15 @@
-/** Tests typed models: the check of inputs, the decoding of outputs, and uploads. */
-import * as PlatformError from "@effect/platform/Error"
+/** Tests typed models: the check of inputs and the decoding of outputs. */
 import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, Chunk, Effect, FastCheck as fc, Schema, Stream, TestContext } from "effect"
+import { Arbitrary, Chunk, Effect, FastCheck as fc, Fiber, Schema, Stream, TestClock, TestContext } from "effect"
 import { Execution, File, Model, ModelRouteError, RetryPolicy } from "effect-modelroute"
 import { Simulator } from "effect-modelroute/Simulator"
 import { id } from "./utils/executions.js"
 import { failureOf, valueOf } from "./utils/exit.js"
-import { layer, prompt, runToEnd, type Setup, silent, withClient } from "./utils/harness.js"
+import { prompt, runToEnd, silent } from "./utils/harness.js"
 import { renderings } from "./utils/renderings.js"
 import { scriptedApi } from "./utils/scriptedApi.js"
+import { spansOf } from "./utils/tracing.js"
+import { bodies, operations, simulate } from "./utils/typedModels.js"
 
 const Flux = Model.make({
   id: "flux-1.1-pro",
@@ -34,32 +35,6 @@ const Writer = Model.make({
   output: Schema.Struct({ words: Schema.Array(Schema.Struct({ text: Schema.String })) })
 })
 
-const Upscaler = Model.make({
-  id: "upscaler",
-  input: Schema.Struct({
-    source_image: Model.upload,
-    mask: Schema.optional(Model.upload),
-    factor: Schema.optional(Schema.Int)
-  }),
-  output: Model.imageOutput
-})
-
-const models = { upscaler: { duration: "1 second", cost: "0.010", output: "image" } } as const
-
-/** Runs an effect with a client of the simulator. */
-const simulate = <A, E, R>(use: Parameters<typeof withClient<A, E, R>>[0], setup: Setup = {}) =>
-  withClient(use).pipe(Effect.provide(layer({ ...setup, simulator: { models, ...setup.simulator } })))
-
-const operations = Effect.flatMap(Simulator, (simulator) =>
-  Effect.map(simulator.requests, (requests) => requests.map(({ operation }) => operation))
-)
-
-const bodies = Effect.flatMap(Simulator, (simulator) =>
-  Effect.map(simulator.ledger, ({ executions }) => executions.map(({ body }): unknown => JSON.parse(body)))
-)
-
-const text = (content: string) => File.fromBytes(new TextEncoder().encode(content))
-
 /** Returns a response with a COMPLETED execution. */
 const completed = (output: unknown) => ({
   status: 200,
@@ -67,14 +42,6 @@ const completed = (output: unknown) => ({
 })
 
 const secret = "canary fox in snow"
-
-const brokenDisk = new PlatformError.SystemError({ module: "FileSystem", method: "read", reason: "Unknown" })
-
-/** Returns the sizes of the files in each request body. */
-const sentSizes = Effect.gen(function* () {
-  const sizes = new Map((yield* (yield* Simulator).files).map((file) => [file.id, file.size]))
-  return (yield* bodies).map((body) => Execution.fileIds(body).map((fileId) => sizes.get(fileId)))
-})
 
 describe("executions.run with a typed model", () => {
   it.effect("sends the encoded input and returns the decoded output", () =>
@@ -202,6 +169,31 @@ describe("executions.run with a typed model", () => {
     })
   })
 
+  it.effect("records OutputDecodeError as the outcome of the span", () => {
+    const { run } = scriptedApi(completed({ text: "fox" }))
+    return Effect.gen(function* () {
+      const spans = yield* spansOf(run(({ executions }) => executions.run({ model: Writer, input: { prompt } })))
+      const span = spans.find(({ name }) => name === "modelroute.executions.run")
+      assert.strictEqual(span?.attributes.get("modelroute.outcome"), "OutputDecodeError")
+    })
+  })
+
+  it.effect("cancels the execution if it is interrupted with cancelOnInterrupt", () =>
+    simulate(({ executions }) =>
+      Effect.gen(function* () {
+        const run = executions.run({ model: Flux, input: { prompt } }, { cancelOnInterrupt: true })
+        const fiber = yield* Effect.fork(run)
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.interrupt(fiber)
+        const { ledger } = yield* Simulator
+        assert.deepStrictEqual(
+          (yield* ledger).executions.map(({ status }) => status),
+          ["CANCELLED"]
+        )
+      })
+    )
+  )
+
   it.effect("contains no part of the output in a rendering of OutputDecodeError", () => {
     const { run } = scriptedApi(completed({ words: [{ text: secret }, { [secret]: secret }, secret] }))
     const Strict = Model.make({
@@ -305,101 +297,6 @@ describe("executions.create with a typed model", () => {
         const input = { prompt, tone: "formal" }
         yield* executions.create({ model: Open, input })
         assert.deepStrictEqual(yield* bodies, [{ model: Writer.id, input }])
-      })
-    )
-  })
-})
-
-describe("Model.upload", () => {
-  it.effect("uploads a source before the create request and sends the id of the file", () =>
-    simulate(({ executions }) =>
-      Effect.gen(function* () {
-        const run = executions.run({ model: Upscaler, input: { source_image: text("fox"), factor: 2 } })
-        assert.lengthOf(valueOf(yield* runToEnd(run)).output.images, 1)
-        const all = yield* operations
-        assert.deepStrictEqual(all.slice(0, 4), ["files.upload", "storage.put", "files.confirm", "executions.create"])
-        const [body] = yield* bodies
-        assert.match(
-          JSON.stringify(body),
-          /^\{"model":"upscaler","input":\{"source_image":"file_[^"]+","factor":2\}\}$/
-        )
-      })
-    )
-  )
-
-  it.effect("uploads a source once if it occurs twice, and two sources in order", () =>
-    simulate(({ executions }) =>
-      Effect.gen(function* () {
-        const [fox, mask] = [text("fox"), text("the mask")]
-        yield* executions.create({ model: Upscaler, input: { source_image: fox, mask: fox } })
-        yield* executions.create({ model: Upscaler, input: { source_image: fox, mask } })
-        assert.lengthOf(
-          (yield* operations).filter((operation) => operation === "storage.put"),
-          3
-        )
-        assert.deepStrictEqual(yield* sentSizes, [[3], [3, 8]])
-      })
-    )
-  )
-
-  it.effect("sends a file id without an upload", () =>
-    simulate(({ executions, files }) =>
-      Effect.gen(function* () {
-        const source_image = yield* files.upload(text("fox"))
-        const uploads = (yield* operations).length
-        yield* executions.create({ model: Upscaler, input: { source_image } })
-        assert.deepStrictEqual((yield* operations).slice(uploads), ["executions.create"])
-      })
-    )
-  )
-
-  const source_image = text("fox")
-  const tooLarge = { ...source_image, size: 200 * 1024 * 1024 }
-  const rejected: ReadonlyArray<readonly [string, Schema.Schema.Type<typeof Upscaler.input>, string, object]> = [
-    ["another field of the input", { source_image, factor: 1.5 }, "InvalidRequest", {}],
-    ["another source", { source_image, mask: tooLarge }, "FileTooLarge", {}],
-    ["webhookUrl", { source_image }, "InvalidRequest", { webhookUrl: "example.com" }],
-    ["idempotencyKey", { source_image }, "InvalidRequest", { idempotencyKey: "" }]
-  ]
-  for (const [name, input, tag, options] of rejected) {
-    it.effect(`uploads nothing if ${name} is invalid`, () =>
-      simulate(({ executions }) =>
-        Effect.gen(function* () {
-          const create = executions.create(Model.request(Upscaler, input, options), options)
-          assert.strictEqual(failureOf(yield* Effect.exit(create))._tag, tag)
-          assert.deepStrictEqual(yield* operations, [])
-        })
-      )
-    )
-  }
-
-  it.effect("fails with the error of the source and sends no create request", () =>
-    simulate(({ executions }) =>
-      Effect.gen(function* () {
-        const broken = File.fromStream(Stream.fail(brokenDisk), { size: 3 })
-        const run = executions.run({ model: Upscaler, input: { source_image: broken } })
-        const error = failureOf(yield* runToEnd(run))
-        assert.strictEqual(error._tag, "SystemError")
-        assert.notInclude(yield* operations, "executions.create")
-      })
-    )
-  )
-
-  it.effect("uploads a source that a transformation of the user creates", () => {
-    const Bytes = Schema.transformOrFail(Model.upload, Schema.Uint8ArrayFromSelf, {
-      strict: true,
-      decode: () => Effect.dieMessage("is not decoded"),
-      encode: (bytes) => Effect.succeed(File.fromBytes(bytes))
-    })
-    const FromBytes = Model.make({
-      ...Upscaler,
-      input: Schema.Struct({ source_image: Bytes, mask: Bytes })
-    })
-    return simulate(({ executions }) =>
-      Effect.gen(function* () {
-        const input = { source_image: new Uint8Array(3), mask: new Uint8Array(8) }
-        yield* executions.create({ model: FromBytes, input })
-        assert.deepStrictEqual(yield* sentSizes, [[3, 8]])
       })
     )
   })

@@ -76,6 +76,7 @@ export interface Codec<out Out, out E> {
  * @category models
  */
 export interface Model<in In, out Out, out E = never> {
+  /** The encoder of the inputs and the decoder of the outputs. */
   readonly [TypeId]: Codec<Out, E> & { readonly _In: Types.Contravariant<In> }
   /** The slug of the model, such as `flux-1.1-pro`. */
   readonly id: string
@@ -129,6 +130,7 @@ export interface CreateRequest<in out In, out Out, out E = never> extends Reques
  * @category models
  */
 export interface Request<out Out, out E = never, out R = never> {
+  /** The model, the options and the input. */
   readonly [RequestTypeId]: {
     readonly model: Model<never, Out, unknown>
     readonly options: RequestOptions

@@ -16,6 +16,20 @@ import * as File from "../../File.js"
  * The service that replaces a source with the id of its file while an input is encoded. The client provides this
  * service. Only `Model.upload` requires it.
  *
+ * @example
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { File, Model } from "effect-modelroute"
+ *
+ * const Input = Schema.Struct({ source_image: Model.upload })
+ *
+ * // Encodes an input without a client, for example in a test.
+ * export const encode = (input: typeof Input.Type) =>
+ *   Schema.encode(Input)(input).pipe(
+ *     Effect.provideService(Model.Uploads, { fileIdOf: () => Effect.succeed(File.FileId.make("file_abc123")) })
+ *   )
+ * ```
+ *
  * @since 0.1.0
  * @category tags
  */
