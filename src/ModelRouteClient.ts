@@ -50,6 +50,20 @@ import * as webhookEndpoints from "./internal/webhooks/endpoints.js"
 /**
  * Options of a client. Only `apiKey` is required.
  *
+ * | Option                  | Default                         | What it sets                                       |
+ * | ----------------------- | ------------------------------- | -------------------------------------------------- |
+ * | `apiKey`                | none                            | the API key                                        |
+ * | `baseUrl`               | `https://api.modelroute.ai`     | the base URL of the API                            |
+ * | `retry`                 | `RetryPolicy.standard`          | the delay and the number of retries                |
+ * | `retryWhile`            | `ModelRouteError.isRetryable`   | the errors that may be retried                     |
+ * | `pollSchedule`          | `Execution.pollSchedule`        | the delays between polls                           |
+ * | `attemptTimeout`        | 30 seconds                      | the timeout of each attempt, including the body    |
+ * | `transformClient`       | no transformation               | a transformation of the HTTP client                |
+ * | `propagateTraceContext` | `false`                         | whether requests to the API contain trace headers  |
+ *
+ * `layerConfig` reads `apiKey` from `MODELROUTE_API_KEY` and `baseUrl` from `MODELROUTE_BASE_URL`. The options of one
+ * call are in `CreateOptions`, `AwaitOptions`, `RunOptions`, `WatchOptions` and `UploadOptions`.
+ *
  * @since 0.1.0
  * @category models
  */
