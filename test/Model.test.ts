@@ -169,12 +169,12 @@ describe("executions.run with a typed model", () => {
     })
   })
 
-  it.effect("records OutputDecodeError as the outcome of the span", () => {
+  it.effect("records OutputDecodeError as the error type of the span", () => {
     const { run } = scriptedApi(completed({ text: "fox" }))
     return Effect.gen(function* () {
       const spans = yield* spansOf(run(({ executions }) => executions.run({ model: Writer, input: { prompt } })))
       const span = spans.find(({ name }) => name === "modelroute.executions.run")
-      assert.strictEqual(span?.attributes.get("modelroute.outcome"), "OutputDecodeError")
+      assert.strictEqual(span?.attributes.get("error.type"), "OutputDecodeError")
     })
   })
 
