@@ -127,7 +127,7 @@ export interface Service {
   readonly webhookSecret: Redacted.Redacted
   /**
    * Sends all later deliveries to an HTTP app in memory, regardless of their URL. The app runs in the fiber of the
-   * delivery and uses the `Clock` of that fiber.
+   * delivery and uses the `Clock` of that fiber. Requires the services of the app, except the request.
    *
    * @example
    * ```ts
