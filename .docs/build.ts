@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url"
 import * as TypeDoc from "typedoc"
 import { brokenLinks } from "./brokenLinks.js"
 import { addComments } from "./comments.js"
-import { addExamples } from "./examples.js"
+import { addDocuments } from "./documents.js"
 import { findGaps } from "./gaps.js"
 import { categoryOrder, entryPoints, sortModules } from "./modules.js"
 import { simplify } from "./simplify.js"
@@ -58,7 +58,7 @@ app.options.setValue("theme", "reference")
 keepAliases(app.converter)
 app.converter.on(TypeDoc.Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
   simplify(project)
-  addExamples(project, root)
+  addDocuments(project, root)
   addComments(project, root)
 })
 app.converter.on(TypeDoc.Converter.EVENT_RESOLVE_END, ({ project }) => sortModules(project), -1000)

@@ -15,6 +15,9 @@ const chapters: { readonly [chapter: string]: ReadonlyArray<string> } = {
 /** The heading of a module that is not in `chapters`. */
 const otherChapter = "More modules"
 
+/** The heading of the pages that are not about a module. The navigation shows them without a heading. */
+export const guides = "Guides"
+
 /** The headings of a module page, in their order. The names are the values of `@category`. */
 export const exportCategories = [
   "tags",
@@ -33,6 +36,7 @@ export const headingOf = (category: string): string => category.charAt(0).toUppe
 
 /** The categories of the project and of the modules, in their order. */
 export const categoryOrder: ReadonlyArray<string> = [
+  guides,
   ...Object.keys(chapters),
   otherChapter,
   "Examples",

@@ -1,5 +1,6 @@
 /** The theme of the reference. It is TypeDoc's theme with a flat navigation and without repeated signatures. */
 import * as TypeDoc from "typedoc"
+import { guides } from "./modules.js"
 
 const isDescribed = (parameter: TypeDoc.ParameterReflection): boolean =>
   parameter.hasComment() ||
@@ -37,7 +38,7 @@ const withoutCategories = (element: TypeDoc.NavigationElement): TypeDoc.Navigati
 
 const toHeading = ({ children = [], text }: TypeDoc.NavigationElement): Array<TypeDoc.NavigationElement> => {
   const heading: TypeDoc.NavigationElement = { text }
-  return [heading].concat(children.map(withoutCategories))
+  return (text === guides ? [] : [heading]).concat(children.map(withoutCategories))
 }
 
 export class ReferenceTheme extends TypeDoc.DefaultTheme {

@@ -1,11 +1,19 @@
 /** Compares the tables and figures of the README with the code. */
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import { ModelRouteError } from "effect-modelroute"
 import { makeFakeClient } from "./utils/fake.js"
 
 const readme = readFileSync("README.md", "utf8")
+
+const Ranges = Schema.optionalWith(Schema.Record({ key: Schema.String, value: Schema.String }), { default: () => ({}) })
+
+const PackageJson = Schema.parseJson(
+  Schema.Struct({ version: Schema.String, devDependencies: Ranges, peerDependencies: Ranges })
+)
+
+const readPackage = (path: string) => Schema.decodeSync(PackageJson)(readFileSync(path, "utf8"))
 
 const rows = readme
   .split("\n")
@@ -89,6 +97,27 @@ describe("README", () => {
       paths.filter((path) => !existsSync(path)),
       []
     )
+  })
+
+  it("states the ranges of package.json in VERSIONS.md", () => {
+    const { devDependencies, peerDependencies } = readPackage("package.json")
+    const stated = Array.from(
+      readFileSync(".github/VERSIONS.md", "utf8").matchAll(
+        /^\| `([^`]+)` +\| `([^`]+)` +\| (?:([\d.]+) and )?([\d.]+) /gm
+      ),
+      ([, name = "", range, oldest, latest = ""]) => ({ name, range, oldest, latest })
+    )
+    assert.isAbove(stated.length, 7)
+    assert.includeMembers(
+      stated.map(({ name }) => name),
+      Object.keys(peerDependencies)
+    )
+    for (const { latest, name, oldest, range } of stated) {
+      const peer = peerDependencies[name]
+      assert.strictEqual(range, peer ?? devDependencies[name])
+      assert.strictEqual(oldest, peer?.replace("^", ""))
+      assert.strictEqual(latest, readPackage(`node_modules/${name}/package.json`).version)
+    }
   })
 
   it("states correctly that only SimulatorServer imports Node APIs", () => {
