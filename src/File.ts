@@ -133,8 +133,9 @@ export const fromStream = <E>(
 ): Source<E> => ({ size: options.size, stream, ...omitUndefined({ name: options.name }) })
 
 /**
- * Creates a source from a file on disk. Each attempt reads the file in chunks of 64 KiB. Fails with `PlatformError` if
- * the file does not exist or is not a regular file. The upload fails with `PlatformError` if a read fails.
+ * Creates a source from a file on disk. Each attempt reads the file in chunks of 64 to 256 KiB. Fails with
+ * `PlatformError` if the file does not exist or is not a regular file. The upload fails with `PlatformError` if a read
+ * fails.
  *
  * @example
  * ```ts

@@ -1,10 +1,18 @@
 /**
  * The client of the ModelRoute API, as an Effect service.
  *
- * Each operation creates one span, such as `modelroute.executions.run`. The span attributes include the number of
- * attempts, the outcome and the execution id. Each wait adds a span event and a log line, and updates a metric. The log
- * level is Debug, or Info for a retry after 5 seconds or more. The gate logs one line when the rate limit is exhausted
- * and one line when it resets.
+ * Each operation creates one span, such as `modelroute.executions.run`. These attributes follow the semantic conventions
+ * of OpenTelemetry:
+ *
+ * - `gen_ai.provider.name` and `gen_ai.request.model`, if the model is known
+ * - `error.type`, if the operation fails: the tag of the error, `interrupted`, `defect`, or `CallerFailure` for an error
+ *   of the caller's own effect
+ * - `http.response.status_code`, if the error contains an HTTP status
+ *
+ * The other attributes are `modelroute.operation`, `modelroute.attempts`, `modelroute.execution_id`,
+ * `modelroute.file_id` and `modelroute.cost_dollars`. Each wait adds a span event `modelroute.wait` and a log line with
+ * the same attributes, and updates a metric. The log level is Debug, or Info for a retry after 5 seconds or more. The
+ * gate logs one line when the rate limit is exhausted and one line when it resets.
  *
  * Errors, logs, spans and metrics never contain API keys, webhook secrets, queries of presigned URLs or request texts.
  * The client sends the API key only to the API.
