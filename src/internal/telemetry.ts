@@ -7,12 +7,12 @@
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberRef from "effect/FiberRef"
+import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
@@ -163,9 +163,12 @@ export const withOperationSpanStream = <A, E>(
 /** The minimum length of a wait that is logged at level Info instead of Debug. */
 const infoThresholdMillis = Duration.toMillis("5 seconds")
 
+const waitLogLevel = (millis: number): LogLevel.LogLevel =>
+  millis < infoThresholdMillis ? LogLevel.Debug : LogLevel.Info
+
 /** @internal Logs the start of a wait. */
 export const logWait = (millis: number, text: string): Effect.Effect<void> =>
-  millis < infoThresholdMillis ? Effect.logDebug(text) : Effect.logInfo(text)
+  Effect.logWithLevel(waitLogLevel(millis), text)
 
 /** @internal The report of a wait, before the wait begins. */
 export interface WaitReport {
@@ -198,11 +201,26 @@ const waitAttributes = (wait: WaitReport): Record<string, unknown> =>
   })
 
 const addSpanEvent = (attributes: Record<string, unknown>): Effect.Effect<void> =>
-  Effect.flatMap(Clock.currentTimeNanos, (now) =>
-    Effect.map(Effect.option(Effect.currentSpan), (span) => {
-      if (Option.isSome(span)) span.value.event("modelroute.wait", now, attributes)
-    })
-  ).pipe(runSafely)
+  Effect.withFiberRuntime((fiber) => {
+    const span = Context.getOption(fiber.currentContext, Tracer.ParentSpan)
+    if (Option.isSome(span) && span.value._tag === "Span") {
+      const { value } = span
+      callTracer(() => value.event("modelroute.wait", monotonic.clockOf(fiber).unsafeCurrentTimeNanos(), attributes))
+    }
+    return Effect.void
+  })
+
+/** Logs with annotations. Sets no annotations if the level is disabled, because each annotation copies fiber references. */
+const logAnnotated = (
+  level: LogLevel.LogLevel,
+  text: string,
+  annotations: Record<string, unknown>
+): Effect.Effect<void> =>
+  Effect.withFiberRuntime((fiber) =>
+    LogLevel.lessThan(level, fiber.getFiberRef(FiberRef.currentMinimumLogLevel))
+      ? Effect.void
+      : runSafely(Effect.annotateLogs(Effect.logWithLevel(level, text), annotations))
+  )
 
 /**
  * Reports a wait before it begins. Writes a log line, adds a span event and updates a metric. The log level is Debug,
@@ -215,14 +233,10 @@ export const reportWait = (wait: WaitReport): Effect.Effect<void> => {
   const text = isPoll
     ? `Next poll of ${wait.executionId} in ${formatMillis(wait.millis)}`
     : `Retrying ${wait.operation} in ${formatMillis(wait.millis)} (${wait.reason}${wait.detail === undefined ? "" : `: ${wait.detail}`})`
-  const log = logWait(isPoll ? 0 : wait.millis, text)
-  return Effect.all(
-    [
-      runSafely(Effect.annotateLogs(log, waitAttributes(wait))),
-      addSpanEvent(waitAttributes(wait)),
-      recordWait(wait.operation, wait.reason, wait.model, wait.millis)
-    ],
-    { discard: true }
+  const attributes = waitAttributes(wait)
+  return logAnnotated(waitLogLevel(isPoll ? 0 : wait.millis), text, attributes).pipe(
+    Effect.zipRight(addSpanEvent(attributes)),
+    Effect.zipRight(recordWait(wait.operation, wait.reason, wait.model, wait.millis))
   )
 }
 
