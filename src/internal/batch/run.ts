@@ -26,6 +26,7 @@ import { type ItemOptions, type QueuedItem, readEntries, type ReaderContext, rea
 import type { JournalService } from "./journal.js"
 import { committedAmount, type JournalEntry, toEarlierSubmission } from "./journalEntry.js"
 import * as journalWriter from "./journalWriter.js"
+import { mapConcurrently } from "./mapConcurrently.js"
 import { checkOptions } from "./options.js"
 import type { Outcome } from "./outcome.js"
 import { ProgressCounter } from "./progress.js"
@@ -158,16 +159,12 @@ const makeOutcomes = <A, E, E2, R, EI, RI, Out>(
   input: Stream.Stream<A, EI, RI>
 ): Stream.Stream<Outcome<A, E, Out>, E2 | EI | InvalidRequest | JournalError, R | RI> => {
   const { concurrency, isInOrder } = deliveryOptions
-  const results = Stream.mapEffect(
-    readItems(context, itemOptions, Math.min(concurrency, maxReadAhead), input),
-    (queued) =>
-      Effect.provideService(
-        processItem(context, deliveryOptions, queued),
-        CurrentAttemptInterceptor,
-        context.retryBudget
-      ),
-    { concurrency, unordered: !isInOrder }
-  )
+  const queuedItems = readItems(context, itemOptions, Math.min(concurrency, maxReadAhead), input)
+  const process = (queued: QueuedItem<A, E, R, Out>) =>
+    Effect.provideService(processItem(context, deliveryOptions, queued), CurrentAttemptInterceptor, context.retryBudget)
+  const results = isInOrder
+    ? Stream.mapEffect(queuedItems, process, { concurrency })
+    : mapConcurrently(queuedItems, concurrency, process)
   return recordDeliveries(results, context.write)
 }
 

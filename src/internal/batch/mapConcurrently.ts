@@ -1,0 +1,66 @@
+/**
+ * Maps the elements of a stream concurrently and emits each result when it is available. A fixed number of workers takes
+ * the elements. `Stream.mapEffect` with the option `unordered` starts a channel for each element, which costs as much
+ * CPU time as the calls of a batch item.
+ *
+ * @internal
+ */
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+
+/** Maximum number of results that wait for the consumer. */
+const maxWaitingResults = 16
+
+/** Returns an effect that takes the next element of a stream. The effect fails with `None` after the last element. */
+const makeTake = <A, E, R>(
+  input: Stream.Stream<A, E, R>
+): Effect.Effect<Effect.Effect<A, Option.Option<E>, R>, never, R | Scope.Scope> =>
+  Effect.map(Stream.toPull(Stream.rechunk(input, 1)), (pull) => {
+    let hasEnded = false
+    const next = Effect.tapError(Effect.map(pull, Chunk.unsafeHead), () =>
+      Effect.sync(() => {
+        hasEnded = true
+      })
+    )
+    return Effect.unsafeMakeSemaphore(1).withPermits(1)(
+      Effect.suspend(() => (hasEnded ? Effect.fail(Option.none()) : next))
+    )
+  })
+
+/**
+ * Runs `f` for at most `concurrency` elements at the same time. The first failure interrupts all running effects and
+ * fails the stream. The end of the consumer also interrupts them.
+ *
+ * @internal
+ */
+export const mapConcurrently = <A, E, R, B, E2, R2>(
+  input: Stream.Stream<A, E, R>,
+  concurrency: number,
+  f: (element: A) => Effect.Effect<B, E2, R2>
+): Stream.Stream<B, E | E2, R | R2> =>
+  Stream.unwrapScoped(
+    Effect.gen(function* () {
+      const take = yield* makeTake(input)
+      const results = yield* Queue.bounded<Exit.Exit<B, Option.Option<E | E2>>>(maxWaitingResults)
+      const offer = (result: Exit.Exit<B, Option.Option<E | E2>>) => Queue.offer(results, result)
+      const runWorker: Effect.Effect<void, Option.Option<E | E2>, R | R2> = Effect.flatMap(take, (element) =>
+        Effect.flatMap(Effect.mapError(f(element), Option.some), (result) =>
+          Effect.zipRight(offer(Exit.succeed(result)), runWorker)
+        )
+      )
+      const worker = Effect.catchIf(runWorker, Option.isNone, () => Effect.void)
+      const workers = Effect.replicateEffect(worker, concurrency, { concurrency: "unbounded", discard: true })
+      const end = Effect.matchCauseEffect(workers, {
+        onSuccess: () => offer(Exit.fail(Option.none())),
+        onFailure: (cause) => offer(Exit.failCause(cause))
+      })
+      // Only the end of the scope interrupts the workers. The scope must also end if the stream is uninterruptible.
+      yield* Effect.forkScoped(Effect.interruptible(end))
+      return Stream.repeatEffectOption(Effect.flatten(Queue.take(results)))
+    })
+  )
