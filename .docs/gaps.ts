@@ -44,15 +44,10 @@ const exportGaps = (reflection: Declaration): ReadonlyArray<string> => {
   ]
 }
 
-/** Tests whether a member is declared in `src/internal`. */
-const isDeclaredInternally = (reflection: Declaration): boolean =>
-  reflection.project.getSymbolIdFromReflection(reflection)?.packagePath.includes("src/internal/") === true
-
 /** Returns the gaps of a field or a method. A method needs an example, and an option needs its default. */
 const memberGaps = (reflection: Declaration): ReadonlyArray<string> => {
   const isMethod =
     reflection.kindOf(ReflectionKind.Method) && reflection.parent?.kindOf(ReflectionKind.Interface) === true
-  if (isDeclaredInternally(reflection)) return isMethod ? commonGaps(reflection, true) : []
   const isOption = reflection.flags.isOptional && /Options$|^CreateRequest$/.test(reflection.parent?.name ?? "")
   const hasDefault = /\bdefaults?\b|\bDefault\b/.test(textOf(commentOf(reflection)))
   return [...commonGaps(reflection, isMethod), ...(isOption && !hasDefault ? ["its default"] : [])]

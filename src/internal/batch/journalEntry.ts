@@ -45,6 +45,7 @@ const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(sche
 export class JournalEntry extends Schema.Class<JournalEntry>("effect-modelroute/Batch/JournalEntry")({
   /** Key of the item within its batch. */
   key: Schema.String,
+  /** Latest step of the item. */
   step: JournalStep,
   /** Number of the submission, starting at 1. A resend of the same submission does not increase the number. */
   attempt: Schema.Number,
@@ -55,12 +56,15 @@ export class JournalEntry extends Schema.Class<JournalEntry>("effect-modelroute/
   digest: Schema.String,
   /** Body of the create request. Present until the API accepts or permanently rejects the request. */
   body: optional(Attributes),
+  /** Idempotency key of the create request. A resend of the same submission uses the same key. */
   idempotencyKey: Schema.String,
   /** Time immediately before the first request with the idempotency key. */
   submittedAt: Schema.DateTimeUtc,
   /** Id of the run that submitted the item or recorded its failure. */
   run: optional(Schema.String),
+  /** Id of the execution. Absent unless the API has accepted the create request. */
   executionId: optional(Execution.ExecutionId),
+  /** Slug of the model in the create request. */
   model: optional(Schema.String),
   /** Expected hold until the API reports the hold of the execution. Decimal string in dollars. */
   hold: optional(Schema.String),

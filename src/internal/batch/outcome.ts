@@ -14,9 +14,11 @@ import type {
 import type { StopReason } from "./stopSignal.js"
 
 interface OutcomeFields<A> {
+  /** Item from the input. */
   readonly item: A
   /** Position of the item in the input, starting at 0. */
   readonly index: number
+  /** Key of the item. Empty if the option `key` did not return a valid key. */
   readonly key: string
   /** Indicates whether an earlier run has already delivered this outcome. */
   readonly delivered: boolean
@@ -29,6 +31,7 @@ interface OutcomeFields<A> {
  * @category models
  */
 export interface Succeeded<A, Out = unknown> extends OutcomeFields<A> {
+  /** Tag of the outcome. */
   readonly _tag: "Succeeded"
   /** The result with the unchanged output of the API, as the journal contains it. */
   readonly completed: Execution.Completed
@@ -47,7 +50,9 @@ export interface Succeeded<A, Out = unknown> extends OutcomeFields<A> {
  * @category models
  */
 export interface Failed<A, E = never> extends OutcomeFields<A> {
+  /** Tag of the outcome. */
   readonly _tag: "Failed"
+  /** Error of the item. */
   readonly error: AwaitFailure | OutputDecodeError | SubmissionOutcomeUnknown | E
   /**
    * Indicates whether the failure is final. A later run returns a final failure again without a request, unless
@@ -64,6 +69,7 @@ export interface Failed<A, E = never> extends OutcomeFields<A> {
  * @category models
  */
 export interface NotAttempted<A> extends OutcomeFields<A> {
+  /** Tag of the outcome. */
   readonly _tag: "NotAttempted"
   /**
    * Reason why the item was not submitted. A `StopReason` applies to all remaining items of the batch.

@@ -8,8 +8,8 @@ import * as File from "../../File.js"
 import { isRecord, lenient, omitUndefined } from "../data/lenient.js"
 
 /**
- * An image in the output of a model. `file_id` is required. All other fields are absent if the API did not send them or
- * if they cannot be decoded.
+ * An image in the output of a model. Only `fileId` is always present. Any other field is absent if the API did not send
+ * the field or if the field cannot be decoded.
  *
  * @since 0.1.0
  * @category models
@@ -34,10 +34,15 @@ export interface Image {
  * @category models
  */
 export interface ImageJson {
+  /** The id of the image file. */
   readonly file_id: string
+  /** The format, such as `png`. A value that is not a string is ignored. */
   readonly format?: unknown
+  /** The media type, such as `image/png`. A value that is not a string is ignored. */
   readonly content_type?: unknown
+  /** The width in pixels. A value that is not a number is ignored. */
   readonly width?: unknown
+  /** The height in pixels. A value that is not a number is ignored. */
   readonly height?: unknown
 }
 
@@ -48,6 +53,7 @@ export interface ImageJson {
  * @category models
  */
 export interface ImageOutput {
+  /** The images in the order of the API. A single image is a list with one element. */
   readonly images: ReadonlyArray<Image>
 }
 

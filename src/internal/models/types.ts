@@ -118,7 +118,9 @@ export interface RequestOptions extends Pick<Execution.CreateRequest, "extra" | 
  * @category models
  */
 export interface CreateRequest<in out In, out Out, out E = never> extends RequestOptions {
+  /** The typed model. */
   readonly model: Model<In, Out, E>
+  /** The input of the model. The client encodes the input with the schema of the model. */
   readonly input: NoInfer<In>
 }
 

@@ -35,7 +35,10 @@ import * as File from "../../File.js"
  */
 export class Uploads extends Context.Tag("effect-modelroute/Model/Uploads")<
   Uploads,
-  { readonly fileIdOf: (source: File.Source<PlatformError>) => Effect.Effect<File.FileId> }
+  {
+    /** Returns the id that replaces the source in the encoded input. */
+    readonly fileIdOf: (source: File.Source<PlatformError>) => Effect.Effect<File.FileId>
+  }
 >() {}
 
 const isSource = (u: unknown): u is File.Source<PlatformError> =>

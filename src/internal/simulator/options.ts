@@ -18,7 +18,9 @@ import type { PayloadShape } from "./webhooks/event.js"
  * @category models
  */
 export interface RateLimit {
+  /** Number of requests that the server accepts per `window`. */
   readonly limit: number
+  /** Period of the limit. */
   readonly window: Duration.DurationInput
   /**
    * Kind of rate limit. Default: `fixed`
@@ -131,7 +133,7 @@ export interface Options {
   readonly maxUpload?: number | undefined
   /** Supports Range requests for files in the storage. Default: `true` */
   readonly ranges?: boolean | undefined
-  /** Options of webhook endpoints, events and deliveries. */
+  /** Options of webhook endpoints, events and deliveries. Default: the defaults of `WebhookOptions` */
   readonly webhooks?: WebhookOptions | undefined
   /**
    * URL prefix of presigned URLs. Default in memory: `https://storage.modelroute.example`. Default on a port:

@@ -46,6 +46,7 @@ export class WebhookRejected extends Schema.TaggedError<WebhookRejected>("effect
   {
     /** Describes the problem and the settings to check if ModelRoute sent the delivery. */
     message: Schema.String,
+    /** Reason for the rejection. */
     reason: RejectionReason
   }
 ) {}

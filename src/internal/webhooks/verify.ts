@@ -133,7 +133,9 @@ export interface SignOptions {
  * @category models
  */
 export type SignatureHeaders = {
+  /** HMAC-SHA256 of `{timestamp}.{body}`, as lowercase hexadecimal digits. */
   readonly "x-signature": string
+  /** Time of signing in whole seconds since 1970. */
   readonly "x-signature-timestamp": string
 }
 

@@ -12,7 +12,9 @@ import type { ApiKey } from "./apiKeys.js"
  * @category models
  */
 export interface ApiKeyRecord {
+  /** Id of the API key. */
   readonly id: string
+  /** API key that requests send as their bearer token. */
   readonly key: Redacted.Redacted
   /** Expiry time of a rotated key, on the `Clock`. Undefined before a rotation. */
   readonly validUntil?: DateTime.Utc | undefined

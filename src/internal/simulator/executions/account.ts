@@ -10,9 +10,13 @@ import * as Money from "./money.js"
  * @category models
  */
 export interface Balance {
+  /** Balance after all charges, including the held amount. */
   readonly total: string
+  /** Sum of the holds of the running executions. */
   readonly held: string
+  /** Balance for new holds. The API rejects a create request with a higher hold. */
   readonly available: string
+  /** Sum of all charges. */
   readonly charged: string
 }
 

@@ -13,8 +13,11 @@ import * as Money from "./money.js"
  * @category models
  */
 export interface LedgerEntry {
+  /** Id of the execution. */
   readonly executionId: string
+  /** Value of the Idempotency-Key header. Undefined if the create request had no such header. */
   readonly idempotencyKey?: string | undefined
+  /** Slug of the model. */
   readonly model: string
   /** Status at the time of the call. */
   readonly status: string
@@ -35,6 +38,7 @@ export interface LedgerEntry {
  * @category models
  */
 export interface Ledger {
+  /** Executions in the order of creation. */
   readonly executions: ReadonlyArray<LedgerEntry>
   /** Total charge in dollars, as a decimal string. */
   readonly charged: string

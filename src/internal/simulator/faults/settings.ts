@@ -20,12 +20,17 @@ export type Phase = "before" | "after"
  * @category models
  */
 export interface Target {
+  /** Operation of the request. `unknown` if the API does not define the request. */
   readonly operation: Operation
+  /** HTTP method, such as `POST`. */
   readonly method: string
+  /** Path and query of the URL. */
   readonly path: string
   /** Header names are in lower case. */
   readonly headers: Readonly<Record<string, string>>
+  /** Body of the request. Empty if the request has no body. */
   readonly body: Uint8Array
+  /** Value of the Idempotency-Key header. Undefined if the request has no such header. */
   readonly idempotencyKey?: string | undefined
 }
 
@@ -48,6 +53,7 @@ export interface RawResponse {
   readonly status: number
   /** Headers of the response. The server adds no `content-type`. */
   readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Body of the response. A string is encoded as UTF-8. */
   readonly body: string | Uint8Array
   /** Phase of the response. Default: `before` */
   readonly phase?: Phase | undefined
@@ -88,7 +94,7 @@ export interface ApiErrorOptions {
    * plus `resetIn`, rounded up to whole seconds. Default: the actual rate limit of the simulator
    */
   readonly resetIn?: Duration.DurationInput | undefined
-  /** Headers in addition to those of the API. A header replaces the API's header of the same name. */
+  /** Headers in addition to those of the API. A header replaces the API's header of the same name. Default: none */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Phase of the response. Default: `before` */
   readonly phase?: Phase | undefined
@@ -101,6 +107,7 @@ export interface ApiErrorOptions {
  * @category models
  */
 export interface CompletedOutcome {
+  /** Terminal status of the execution. */
   readonly status: "COMPLETED"
   /**
    * JSON value of `output` and `result`. The execution creates no files if this value is set. Default: the output of
@@ -116,6 +123,7 @@ export interface CompletedOutcome {
  * @category models
  */
 export interface FailedOutcome {
+  /** Terminal status of the execution. */
   readonly status: "FAILED"
   /** Error code of the execution. Default: `GENERATION_FAILED` */
   readonly code?: ErrorCode | undefined
@@ -134,6 +142,7 @@ export interface FailedOutcome {
  * @category models
  */
 export interface EndedOutcome {
+  /** Terminal status of the execution. `EXPIRED` ends the execution at its `expires_at`. */
   readonly status: "CANCELLED" | "EXPIRED"
 }
 

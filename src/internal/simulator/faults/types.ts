@@ -11,6 +11,7 @@ import type { ApiErrorOptions, ErrorCode, Outcome, Phase, RawResponse, ResetUnit
  * @category models
  */
 export interface DropBefore extends Selection {
+  /** Tag of the fault, as in `RequestRecord.fault`. */
   readonly _tag: "DropBefore"
 }
 
@@ -21,6 +22,7 @@ export interface DropBefore extends Selection {
  * @category models
  */
 export interface DropAfter extends Selection {
+  /** Tag of the fault, as in `RequestRecord.fault`. */
   readonly _tag: "DropAfter"
 }
 
@@ -31,6 +33,7 @@ export interface DropAfter extends Selection {
  * @category models
  */
 export interface CutBody extends Selection {
+  /** Tag of the fault, as in `RequestRecord.fault`. */
   readonly _tag: "CutBody"
   /** Length of the sent part. A number below 1 is a fraction of the body. Any other number is a number of bytes. */
   readonly keep: number
@@ -43,6 +46,7 @@ export interface CutBody extends Selection {
  * @category models
  */
 export interface TruncateCleanly extends Selection {
+  /** Tag of the fault, as in `RequestRecord.fault`. */
   readonly _tag: "TruncateCleanly"
   /** Length of the sent part. A number below 1 is a fraction of the body. Any other number is a number of bytes. */
   readonly keep: number
@@ -55,8 +59,11 @@ export interface TruncateCleanly extends Selection {
  * @category models
  */
 export interface Delay extends Selection {
+  /** Tag of the fault, as in `RequestRecord.fault`. */
   readonly _tag: "Delay"
+  /** Duration of the delay in milliseconds. */
   readonly millis: number
+  /** `before` delays the request, and `after` delays the response. */
   readonly phase: Phase
 }
 
@@ -67,7 +74,9 @@ export interface Delay extends Selection {
  * @category models
  */
 export interface Hang extends Selection {
+  /** Tag of the fault, as in `RequestRecord.fault`. */
   readonly _tag: "Hang"
+  /** With `after`, the server processes the request. With `before`, it does not. */
   readonly phase: Phase
 }
 
@@ -78,8 +87,11 @@ export interface Hang extends Selection {
  * @category models
  */
 export interface ApiError extends Selection, ApiErrorOptions {
+  /** Tag of the fault, as in `RequestRecord.fault`. */
   readonly _tag: "ApiError"
+  /** Error code of the response. */
   readonly code: ErrorCode
+  /** With `after`, the server processes the request before it responds. With `before`, it does not. */
   readonly phase: Phase
 }
 
@@ -90,7 +102,9 @@ export interface ApiError extends Selection, ApiErrorOptions {
  * @category models
  */
 export interface Raw extends Selection, RawResponse {
+  /** Tag of the fault, as in `RequestRecord.fault`. */
   readonly _tag: "Raw"
+  /** With `after`, the server processes the request before it responds. With `before`, it does not. */
   readonly phase: Phase
 }
 
@@ -101,7 +115,9 @@ export interface Raw extends Selection, RawResponse {
  * @category models
  */
 export interface SkewDate extends Selection {
+  /** Tag of the fault, as in `RequestRecord.fault`. */
   readonly _tag: "SkewDate"
+  /** Offset of the header in milliseconds. A negative number shifts the date into the past. */
   readonly millis: number
 }
 
@@ -112,6 +128,7 @@ export interface SkewDate extends Selection {
  * @category models
  */
 export interface WithoutHeaders extends Selection {
+  /** Tag of the fault, as in `RequestRecord.fault`. */
   readonly _tag: "WithoutHeaders"
   /** Header names in lower case. */
   readonly names: ReadonlyArray<string>
@@ -124,7 +141,9 @@ export interface WithoutHeaders extends Selection {
  * @category models
  */
 export interface WrongResetUnit extends Selection {
+  /** Tag of the fault, as in `RequestRecord.fault`. */
   readonly _tag: "ResetUnit"
+  /** Kind of value that replaces the header. */
   readonly unit: ResetUnit
 }
 
@@ -135,7 +154,9 @@ export interface WrongResetUnit extends Selection {
  * @category models
  */
 export interface ExecutionOutcome extends Selection {
+  /** Tag of the fault, as in `RequestRecord.fault`. */
   readonly _tag: "ExecutionOutcome"
+  /** End of the execution. */
   readonly outcome: Outcome
 }
 

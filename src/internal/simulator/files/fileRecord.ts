@@ -11,6 +11,7 @@ import type { Upload } from "./uploads.js"
  * @category models
  */
 export interface FileRecord {
+  /** Id of the file. */
   readonly id: string
   /** API edition of the upload request. A `legacy` request declares the name, type and size of the file. */
   readonly edition: "current" | "legacy"
@@ -24,6 +25,7 @@ export interface FileRecord {
   readonly contentType?: string | undefined
   /** Size in bytes. Undefined until the upload is complete. */
   readonly size?: number | undefined
+  /** Indicates whether a confirm request has succeeded. */
   readonly confirmed: boolean
   /** Expiry time on the `Clock`. Undefined if the request had no `ttl_days`. */
   readonly expiresAt?: DateTime.Utc | undefined

@@ -27,7 +27,7 @@ export interface RequestRecord extends Target {
   readonly bodySize?: number | undefined
   /** The `_tag` of the applied fault. `ExecutionOutcome` if only an outcome fault was applied. */
   readonly fault?: string | undefined
-  /** Id of the execution that the request created or addressed. */
+  /** Id of the execution that the request created or addressed, or that created the requested file. */
   readonly executionId?: string | undefined
 }
 

@@ -13,11 +13,13 @@ import type * as Duration from "effect/Duration"
 export interface DeliveryAttempt {
   /** Id of the event. All attempts to all recipients have the same id. */
   readonly eventId: string
+  /** Type of the event, such as `execution.completed` or `webhook.test`. */
   readonly type: string
   /** Id of the execution. Undefined for a test event. */
   readonly executionId?: string | undefined
   /** Id of the webhook endpoint. Undefined for the `webhook_url` of an execution. */
   readonly endpointId?: string | undefined
+  /** URL of the recipient. */
   readonly url: string
   /** Number of the attempt, starting at 1. */
   readonly attempt: number
