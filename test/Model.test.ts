@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Chunk, Effect, FastCheck as fc, Fiber, Schema, Stream, TestClock, TestContext } from "effect"
 import { Execution, File, Model, ModelRouteError, RetryPolicy } from "effect-modelroute"
-import { Simulator } from "effect-modelroute/Simulator"
+import { Fault, Simulator } from "effect-modelroute/Simulator"
 import { id } from "./utils/executions.js"
 import { failureOf, valueOf } from "./utils/exit.js"
 import { prompt, runToEnd, silent } from "./utils/harness.js"
@@ -178,21 +178,29 @@ describe("executions.run with a typed model", () => {
     })
   })
 
-  it.effect("cancels the execution if it is interrupted with cancelOnInterrupt", () =>
-    simulate(({ executions }) =>
-      Effect.gen(function* () {
-        const run = executions.run({ model: Flux, input: { prompt } }, { cancelOnInterrupt: true })
-        const fiber = yield* Effect.fork(run)
-        yield* TestClock.adjust("1 second")
-        yield* Fiber.interrupt(fiber)
-        const { ledger } = yield* Simulator
-        assert.deepStrictEqual(
-          (yield* ledger).executions.map(({ status }) => status),
-          ["CANCELLED"]
-        )
-      })
+  for (const [when, faults] of [
+    ["during the create request", [Fault.delay("4 seconds")]],
+    ["during the wait", []]
+  ] as const) {
+    it.effect(`cancels the execution if it is interrupted ${when} with cancelOnInterrupt`, () =>
+      simulate(
+        ({ executions }) =>
+          Effect.gen(function* () {
+            const run = executions.run({ model: Flux, input: { prompt } }, { cancelOnInterrupt: true })
+            const fiber = yield* Effect.fork(run)
+            yield* TestClock.adjust("1 second")
+            yield* Fiber.interruptFork(fiber)
+            yield* TestClock.adjust("5 seconds")
+            const { ledger } = yield* Simulator
+            assert.deepStrictEqual(
+              (yield* ledger).executions.map(({ status }) => status),
+              ["CANCELLED"]
+            )
+          }),
+        { simulator: { faults } }
+      )
     )
-  )
+  }
 
   it.effect("contains no part of the output in a rendering of OutputDecodeError", () => {
     const { run } = scriptedApi(completed({ words: [{ text: secret }, { [secret]: secret }, secret] }))

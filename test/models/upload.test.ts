@@ -109,7 +109,7 @@ describe("Model.upload", () => {
       Effect.gen(function* () {
         const create = executions.create({ model: Upscaler, input: { source_image } })
         const both = IdempotencyKey.withKey("order-7")(Effect.zipRight(create, create))
-        const error = failureOf(yield* Effect.exit(both))
+        const error = failureOf(yield* runToEnd(both))
         assert.strictEqual(error._tag === "InvalidRequest" && error.field, "idempotencyKey")
         assert.lengthOf(yield* bodies, 1)
       })
