@@ -12,6 +12,7 @@ import * as Predicate from "effect/Predicate"
 import type * as Schema from "effect/Schema"
 import type * as Execution from "./Execution.js"
 import * as File from "./File.js"
+import type { UploadOptions } from "./internal/files/types.js"
 import { makeCodec } from "./internal/models/codec.js"
 import { decodeCompleted } from "./internal/models/decode.js"
 import * as images from "./internal/models/imageOutput.js"
@@ -263,7 +264,7 @@ export const file: Schema.Schema<File.FileId, string> = File.FileId
  * Each call uploads its sources again, so the body of the request contains new file ids. Before you repeat a call with
  * your own idempotency key, or run a job again with `IdempotencyKey.layerDeterministic`, upload the file with
  * `files.upload` and pass its id. Otherwise the same key belongs to two different bodies, or the job creates a second
- * execution. Uploads use the default options of `files.upload`.
+ * execution. Uploads have the default options of `files.upload`. `Model.uploadWith` sets other options.
  *
  * @example
  * ```ts
@@ -286,7 +287,30 @@ export const file: Schema.Schema<File.FileId, string> = File.FileId
  * @since 0.1.0
  * @category schemas
  */
-export const upload: Schema.Schema<File.FileId | File.Source<PlatformError>, string, Uploads> = uploads.upload
+export const upload: Schema.Schema<File.FileId | File.Source<PlatformError>, string, Uploads> = uploads.makeUpload({})
+
+/**
+ * Returns the schema `Model.upload` with options of the upload, for example a region or the format of the older API
+ * edition.
+ *
+ * @example
+ * ```ts
+ * import { Schema } from "effect"
+ * import { Model } from "effect-modelroute"
+ *
+ * export const Upscaler = Model.make({
+ *   id: "upscaler",
+ *   input: Schema.Struct({ source_image: Model.uploadWith({ region: "EU", ttlDays: 1 }) }),
+ *   output: Model.imageOutput
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const uploadWith = (
+  options: UploadOptions
+): Schema.Schema<File.FileId | File.Source<PlatformError>, string, Uploads> => uploads.makeUpload(options)
 
 /**
  * Schema of one image in the output of a model. API page "Quickstart".

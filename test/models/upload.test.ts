@@ -3,6 +3,7 @@ import * as PlatformError from "@effect/platform/Error"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Schema, Stream } from "effect"
 import { File, IdempotencyKey, Model } from "effect-modelroute"
+import { Simulator } from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "../utils/exit.js"
 import { runToEnd } from "../utils/harness.js"
 import { bodies, operations, sentSizes, simulate, Upscaler } from "../utils/typedModels.js"
@@ -42,6 +43,59 @@ describe("Model.upload", () => {
       })
     )
   )
+
+  it.effect("uploads with the options of uploadWith, and once for each options", () => {
+    const [EU, US] = [Model.uploadWith({ region: "EU" }), Model.uploadWith({ region: "US" })]
+    const Regional = Model.make({ ...Upscaler, input: Schema.Struct({ source_image: EU, copy: EU, mask: US }) })
+    return simulate(({ executions }) =>
+      Effect.gen(function* () {
+        const fox = text("fox")
+        yield* executions.create({ model: Regional, input: { source_image: fox, copy: fox, mask: fox } })
+        const files = yield* (yield* Simulator).files
+        assert.deepStrictEqual(
+          files.map(({ region }) => region),
+          ["EU", "US"]
+        )
+        const [body] = yield* bodies
+        assert.deepStrictEqual(body, {
+          model: "upscaler",
+          input: { source_image: files[0]?.id, copy: files[0]?.id, mask: files[1]?.id }
+        })
+      })
+    )
+  })
+
+  it.effect("assigns each file to its field if the schema encodes the fields concurrently", () => {
+    const delays = new Map([
+      [3, 1],
+      [8, 2]
+    ])
+    let encodings = 0
+    /** Encodes the larger file last at first, and first afterwards. */
+    const Slow = Schema.transformOrFail(Model.upload, Schema.typeSchema(Model.upload), {
+      strict: true,
+      decode: (file) => Effect.succeed(file),
+      encode: (file) => {
+        const delay = typeof file === "string" ? 0 : (delays.get(file.size) ?? 0)
+        const millis = encodings++ < 2 ? delay : 3 - delay
+        return Effect.as(Effect.sleep(millis), file)
+      }
+    })
+    const Concurrent = Model.make({
+      ...Upscaler,
+      input: Schema.Struct({ source_image: Slow, mask: Slow }).annotations({ concurrency: "unbounded" })
+    })
+    return simulate(({ executions }) =>
+      Effect.gen(function* () {
+        const create = executions.create({
+          model: Concurrent,
+          input: { source_image: text("fox"), mask: text("the mask") }
+        })
+        valueOf(yield* runToEnd(create))
+        assert.deepStrictEqual(yield* sentSizes, [[3, 8]])
+      })
+    )
+  })
 
   it.effect("sends a file id without an upload", () =>
     simulate(({ executions, files }) =>

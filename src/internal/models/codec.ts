@@ -11,12 +11,17 @@ import type * as Schema from "effect/Schema"
 import * as File from "../../File.js"
 import type { FileTooLarge, InvalidRequest } from "../../ModelRouteError.js"
 import { invalidRequest } from "../errors/invalidRequest.js"
+import type { UploadOptions } from "../files/types.js"
 import { checkUpload } from "../files/uploadChecks.js"
 import { describeIssues } from "./issues.js"
 import type { Codec, PreparedInput, SourceFailure, UploadSource } from "./types.js"
 import { Uploads } from "./uploads.js"
 
-type Source = File.Source<PlatformError>
+/** A file in an input that is uploaded. */
+interface PendingFile {
+  readonly source: File.Source<PlatformError>
+  readonly options: UploadOptions
+}
 
 /**
  * Options of the encoder. An unknown field fails, because the encoder would remove the field and the API would charge
@@ -57,27 +62,46 @@ const encoderDefect = (operation: string): InvalidRequest =>
     "Correct the schema or the input."
   )
 
-/** Checks all sources of an input, so that no file is uploaded if another file is too large. */
-const checkSources = (sources: Iterable<Source>): Either.Either<void, FileTooLarge | InvalidRequest> =>
-  Either.map(Either.all(Array.from(sources, (source) => checkUpload(source, {}))), () => undefined)
+/** The id of a file that is not uploaded yet. */
+const standIn = File.FileId.make("file_not_uploaded")
+
+/** Checks all files of an input, so that no file is uploaded if another file is too large. */
+const checkFiles = (files: ReadonlyArray<PendingFile>): Either.Either<void, FileTooLarge | InvalidRequest> =>
+  Either.map(Either.all(files.map(({ options, source }) => checkUpload(source, options))), () => undefined)
+
+/** Returns the index of the first file with the same source and options, or -1. */
+const indexOfFile = (files: ReadonlyArray<PendingFile>, { options, source }: PendingFile): number =>
+  files.findIndex((file) => file.source === source && file.options === options)
+
+/** Uploads the files of an input. Uploads a source only once if it occurs several times with the same options. */
+const uploadFiles = (
+  files: ReadonlyArray<PendingFile>,
+  upload: UploadSource
+): Effect.Effect<ReadonlyArray<File.FileId>, SourceFailure> =>
+  Effect.gen(function* () {
+    const ids: Array<File.FileId> = []
+    for (const [index, file] of files.entries()) {
+      const first = indexOfFile(files, file)
+      ids.push((first < index ? ids[first] : undefined) ?? (yield* upload(file.source, file.options)))
+    }
+    return ids
+  })
 
 /**
- * Returns the ids of the files of an input. Returns the id of the same source if the second encoding creates the source
- * again.
+ * Returns the ids of uploaded files. The schema of a user can create the sources again when it encodes an input again.
+ * Such a source has the same position as in the first encoding.
  */
-const makeFileIds = (sources: ReadonlyArray<Source>, ids: ReadonlyMap<Source, File.FileId>, standIn: File.FileId) => {
-  let index = 0
+const makeFileIds = (files: ReadonlyArray<PendingFile>, ids: ReadonlyArray<File.FileId>): Uploads["Type"] => {
+  let position = 0
   return {
-    fileIdOf: (source: Source) =>
+    fileIdOf: (source, options) =>
       Effect.sync(() => {
-        const earlier = sources[index++]
-        return ids.get(source) ?? (earlier && ids.get(earlier)) ?? standIn
+        const known = indexOfFile(files, { source, options })
+        const current = position++
+        return ids[known === -1 ? current : known] ?? standIn
       })
   }
 }
-
-/** The id of a file that is not uploaded yet. */
-const standIn = File.FileId.make("file_not_uploaded")
 
 /** @internal Returns the encoder of the inputs of a model. */
 const makePrepareInput = <In, InEncoded extends object>(
@@ -92,20 +116,22 @@ const makePrepareInput = <In, InEncoded extends object>(
         Effect.catchAll((issue) => Effect.flatMap(inputError(operation, model, input, issue), Effect.fail)),
         Effect.catchAllDefect(() => Effect.fail(encoderDefect(operation)))
       )
-    const finish = (sources: ReadonlyArray<Source>) => (upload: UploadSource) =>
+    const finish = (files: ReadonlyArray<PendingFile>) => (upload: UploadSource) =>
       Effect.gen(function* () {
-        const ids = new Map<Source, File.FileId>()
-        yield* checkSources(sources)
-        for (const source of new Set(sources)) ids.set(source, yield* upload(source))
-        return yield* encode(makeFileIds(sources, ids, standIn))
+        yield* checkFiles(files)
+        return yield* encode(makeFileIds(files, yield* uploadFiles(files, upload)))
       })
     return Effect.suspend(() => {
-      const sources: Array<Source> = []
+      const files: Array<PendingFile> = []
       // Encodes the whole input before the first upload, so that an invalid input uploads nothing.
-      const collect = (source: Source) => Effect.sync(() => (sources.push(source), standIn))
+      const collect: Uploads["Type"]["fileIdOf"] = (source, options) =>
+        Effect.sync(() => {
+          files.push({ source, options })
+          return standIn
+        })
       return Effect.map(encode({ fileIdOf: collect }), (encoded): PreparedInput<SourceFailure> => ({
         input: encoded,
-        finish: sources.length === 0 ? undefined : finish(sources)
+        finish: files.length === 0 ? undefined : finish(files)
       }))
     })
   }

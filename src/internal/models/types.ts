@@ -10,6 +10,7 @@ import type * as Types from "effect/Types"
 import type * as Execution from "../../Execution.js"
 import type * as File from "../../File.js"
 import type { InvalidRequest, OutputIssue, UploadFailure } from "../../ModelRouteError.js"
+import type { UploadOptions } from "../files/types.js"
 
 /**
  * The property key that identifies typed models.
@@ -52,7 +53,10 @@ export type RequestTypeId = typeof RequestTypeId
 export type SourceFailure = UploadFailure | PlatformError
 
 /** @internal Uploads a source. */
-export type UploadSource = (source: File.Source<PlatformError>) => Effect.Effect<File.FileId, SourceFailure>
+export type UploadSource = (
+  source: File.Source<PlatformError>,
+  options: UploadOptions
+) => Effect.Effect<File.FileId, SourceFailure>
 
 /** @internal An encoded and checked input. */
 export interface PreparedInput<out E> {

@@ -11,6 +11,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as File from "../../File.js"
+import type { UploadOptions } from "../files/types.js"
 
 /**
  * The service that replaces a source with the id of its file while an input is encoded. The client provides this
@@ -36,8 +37,8 @@ import * as File from "../../File.js"
 export class Uploads extends Context.Tag("effect-modelroute/Model/Uploads")<
   Uploads,
   {
-    /** Returns the id that replaces the source in the encoded input. */
-    readonly fileIdOf: (source: File.Source<PlatformError>) => Effect.Effect<File.FileId>
+    /** Returns the id that replaces the source in the encoded input. `options` are the options of `uploadWith`. */
+    readonly fileIdOf: (source: File.Source<PlatformError>, options: UploadOptions) => Effect.Effect<File.FileId>
   }
 >() {}
 
@@ -46,21 +47,26 @@ const isSource = (u: unknown): u is File.Source<PlatformError> =>
 
 const isFileId = Schema.is(File.FileId)
 
-/** @internal The schema `Model.upload`. */
-export const upload: Schema.Schema<File.FileId | File.Source<PlatformError>, string, Uploads> = Schema.transformOrFail(
-  Schema.String,
-  Schema.declare((u: unknown): u is File.FileId | File.Source<PlatformError> => isFileId(u) || isSource(u), {
-    identifier: "FileId | File.Source",
-    description: "a file id or a File.Source",
-    jsonSchema: { type: "string" }
-  }),
-  {
-    strict: true,
-    decode: (text, _, ast) =>
-      isFileId(text)
-        ? ParseResult.succeed(text)
-        : ParseResult.fail(new ParseResult.Type(ast, text, "is not a file id")),
-    encode: (file) =>
-      typeof file === "string" ? ParseResult.succeed(file) : Effect.flatMap(Uploads, ({ fileIdOf }) => fileIdOf(file))
-  }
-)
+/** @internal Returns the schema `Model.upload` with options of the upload. */
+export const makeUpload = (
+  options: UploadOptions
+): Schema.Schema<File.FileId | File.Source<PlatformError>, string, Uploads> =>
+  Schema.transformOrFail(
+    Schema.String,
+    Schema.declare((u: unknown): u is File.FileId | File.Source<PlatformError> => isFileId(u) || isSource(u), {
+      identifier: "FileId | File.Source",
+      description: "a file id or a File.Source",
+      jsonSchema: { type: "string" }
+    }),
+    {
+      strict: true,
+      decode: (text, _, ast) =>
+        isFileId(text)
+          ? ParseResult.succeed(text)
+          : ParseResult.fail(new ParseResult.Type(ast, text, "is not a file id")),
+      encode: (file) =>
+        typeof file === "string"
+          ? ParseResult.succeed(file)
+          : Effect.flatMap(Uploads, ({ fileIdOf }) => fileIdOf(file, options))
+    }
+  )
