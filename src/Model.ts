@@ -6,17 +6,14 @@
  *
  * @since 0.1.0
  */
-import type { PlatformError } from "@effect/platform/Error"
 import type * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type * as Schema from "effect/Schema"
 import type * as Execution from "./Execution.js"
 import * as File from "./File.js"
-import type { UploadOptions } from "./internal/files/types.js"
 import { makeCodec } from "./internal/models/codec.js"
 import { decodeCompleted } from "./internal/models/decode.js"
-import * as images from "./internal/models/imageOutput.js"
-import type { Image, ImageJson, ImageOutput } from "./internal/models/imageOutput.js"
+import { type Image, image, type ImageJson, type ImageOutput, imageOutput } from "./internal/models/imageOutput.js"
 import * as requests from "./internal/models/request.js"
 import { RequestTypeId, TypeId } from "./internal/models/types.js"
 import type {
@@ -29,23 +26,26 @@ import type {
   WatchedExecution,
   WithSchemas
 } from "./internal/models/types.js"
-import * as uploads from "./internal/models/uploads.js"
-import { Uploads } from "./internal/models/uploads.js"
+import { upload, Uploads, uploadWith } from "./internal/models/uploads.js"
 import type { OutputDecodeError } from "./ModelRouteError.js"
 
 export {
   type Completed,
   type CreateRequest,
   type Image,
+  image,
   type ImageJson,
   type ImageOutput,
+  imageOutput,
   type Model,
   type Request,
   type RequestOptions,
   RequestTypeId,
   type SourceFailure,
   TypeId,
+  upload,
   Uploads,
+  uploadWith,
   type WatchedExecution,
   type WithSchemas
 }
@@ -255,93 +255,3 @@ export const decode = <Out>(
  * @category schemas
  */
 export const file: Schema.Schema<File.FileId, string> = File.FileId
-
-/**
- * Schema of a file in an input. The value is the id of a file, or a source that the client uploads first. The client
- * checks the whole input before the first upload. `create` and `run` then also fail with the errors of `files.upload`
- * and with the `PlatformError` of the source.
- *
- * Each call uploads its sources again, so the body of the request contains new file ids. Before you repeat a call with
- * your own idempotency key, or run a job again with `IdempotencyKey.layerDeterministic`, upload the file with
- * `files.upload` and pass its id. Otherwise the same key belongs to two different bodies, or the job creates a second
- * execution. Uploads have the default options of `files.upload`. `Model.uploadWith` sets other options.
- *
- * @example
- * ```ts
- * import { Effect, Schema } from "effect"
- * import { File, Model, ModelRouteClient } from "effect-modelroute"
- *
- * const Upscaler = Model.make({
- *   id: "upscaler",
- *   input: Schema.Struct({ source_image: Model.upload }),
- *   output: Model.imageOutput
- * })
- *
- * export const program = Effect.gen(function* () {
- *   const { executions } = yield* ModelRouteClient.ModelRouteClient
- *   const source_image = yield* File.fromPath("fox.png")
- *   return yield* executions.run({ model: Upscaler, input: { source_image } })
- * })
- * ```
- *
- * @since 0.1.0
- * @category schemas
- */
-export const upload: Schema.Schema<File.FileId | File.Source<PlatformError>, string, Uploads> = uploads.makeUpload({})
-
-/**
- * Returns the schema `Model.upload` with options of the upload, for example a region or the format of the older API
- * edition.
- *
- * @example
- * ```ts
- * import { Schema } from "effect"
- * import { Model } from "effect-modelroute"
- *
- * export const Upscaler = Model.make({
- *   id: "upscaler",
- *   input: Schema.Struct({ source_image: Model.uploadWith({ region: "EU", ttlDays: 1 }) }),
- *   output: Model.imageOutput
- * })
- * ```
- *
- * @since 0.1.0
- * @category schemas
- */
-export const uploadWith = (
-  options: UploadOptions
-): Schema.Schema<File.FileId | File.Source<PlatformError>, string, Uploads> => uploads.makeUpload(options)
-
-/**
- * Schema of one image in the output of a model. API page "Quickstart".
- *
- * @example
- * ```ts
- * import { Schema } from "effect"
- * import { Model } from "effect-modelroute"
- *
- * export const Output = Schema.Struct({ preview: Model.image, images: Schema.Array(Model.image) })
- * ```
- *
- * @since 0.1.0
- * @category schemas
- */
-export const image: Schema.Schema<Image, ImageJson> = images.image
-
-/**
- * Schema of the documented output of image models: the list `images`, or a single image, which decodes to a list with
- * one image. Ignores unknown fields. Fails only if the output contains no list and no `file_id`, or if an image has no
- * `file_id`. The API documents the output of no other kind of model. API pages "Quickstart" and "Downloading files".
- *
- * @example
- * ```ts
- * import { Schema } from "effect"
- * import { Model } from "effect-modelroute"
- *
- * export const decode = Schema.decodeUnknown(Model.imageOutput)
- * ```
- *
- * @since 0.1.0
- * @category schemas
- */
-export const imageOutput: Schema.Schema<ImageOutput, unknown> = images.imageOutput

@@ -59,7 +59,20 @@ export interface ImageOutput {
 
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
 
-/** @internal The schema `Model.image`. */
+/**
+ * Schema of one image in the output of a model. API page "Quickstart".
+ *
+ * @example
+ * ```ts
+ * import { Schema } from "effect"
+ * import { Model } from "effect-modelroute"
+ *
+ * export const Output = Schema.Struct({ preview: Model.image, images: Schema.Array(Model.image) })
+ * ```
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const image: Schema.Schema<Image, ImageJson> = Schema.transform(
   Schema.Struct({
     file_id: File.FileId,
@@ -88,7 +101,22 @@ export const image: Schema.Schema<Image, ImageJson> = Schema.transform(
 const normalize = (output: unknown): unknown =>
   isRecord(output) && "file_id" in output && !("images" in output) ? { images: [output] } : output
 
-/** @internal The schema `Model.imageOutput`. */
+/**
+ * Schema of the documented output of image models: the list `images`, or a single image, which decodes to a list with
+ * one image. Ignores unknown fields. Fails only if the output contains no list and no `file_id`, or if an image has no
+ * `file_id`. The API documents the output of no other kind of model. API pages "Quickstart" and "Downloading files".
+ *
+ * @example
+ * ```ts
+ * import { Schema } from "effect"
+ * import { Model } from "effect-modelroute"
+ *
+ * export const decode = Schema.decodeUnknown(Model.imageOutput)
+ * ```
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const imageOutput: Schema.Schema<ImageOutput, unknown> = Schema.transform(Schema.Unknown, Schema.Unknown, {
   strict: true,
   decode: normalize,

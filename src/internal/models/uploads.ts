@@ -47,8 +47,26 @@ const isSource = (u: unknown): u is File.Source<PlatformError> =>
 
 const isFileId = Schema.is(File.FileId)
 
-/** @internal Returns the schema `Model.upload` with options of the upload. */
-export const makeUpload = (
+/**
+ * Returns the schema `Model.upload` with options of the upload, for example a region or the format of the older API
+ * edition.
+ *
+ * @example
+ * ```ts
+ * import { Schema } from "effect"
+ * import { Model } from "effect-modelroute"
+ *
+ * export const Upscaler = Model.make({
+ *   id: "upscaler",
+ *   input: Schema.Struct({ source_image: Model.uploadWith({ region: "EU", ttlDays: 1 }) }),
+ *   output: Model.imageOutput
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const uploadWith = (
   options: UploadOptions
 ): Schema.Schema<File.FileId | File.Source<PlatformError>, string, Uploads> =>
   Schema.transformOrFail(
@@ -70,3 +88,36 @@ export const makeUpload = (
           : Effect.flatMap(Uploads, ({ fileIdOf }) => fileIdOf(file, options))
     }
   )
+
+/**
+ * Schema of a file in an input. The value is the id of a file, or a source that the client uploads first. The client
+ * checks the whole input before the first upload. `create` and `run` then also fail with the errors of `files.upload`
+ * and with the `PlatformError` of the source.
+ *
+ * Each call uploads its sources again, so the body of the request contains new file ids. Before you repeat a call with
+ * your own idempotency key, or run a job again with `IdempotencyKey.layerDeterministic`, upload the file with
+ * `files.upload` and pass its id. Otherwise the same key belongs to two different bodies, or the job creates a second
+ * execution. Uploads have the default options of `files.upload`. `Model.uploadWith` sets other options.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { File, Model, ModelRouteClient } from "effect-modelroute"
+ *
+ * const Upscaler = Model.make({
+ *   id: "upscaler",
+ *   input: Schema.Struct({ source_image: Model.upload }),
+ *   output: Model.imageOutput
+ * })
+ *
+ * export const program = Effect.gen(function* () {
+ *   const { executions } = yield* ModelRouteClient.ModelRouteClient
+ *   const source_image = yield* File.fromPath("fox.png")
+ *   return yield* executions.run({ model: Upscaler, input: { source_image } })
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const upload: Schema.Schema<File.FileId | File.Source<PlatformError>, string, Uploads> = uploadWith({})
