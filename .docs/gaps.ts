@@ -59,10 +59,12 @@ export const findGaps = (project: TypeDoc.ProjectReflection): ReadonlyArray<stri
     const isExport =
       reflection.parent === project || (reflection.parent?.isDeclaration() === true && isNamespace(reflection.parent))
     const gaps = isExport ? exportGaps(reflection) : memberGaps(reflection)
-    const members = isNamespace(reflection) || reflection.kindOf([ReflectionKind.Interface, ReflectionKind.Class])
+    const hasMembers =
+      isNamespace(reflection) ||
+      reflection.kindOf([ReflectionKind.Interface, ReflectionKind.Class, ReflectionKind.TypeAlias])
     return [
       ...gaps.map((gap) => `The docstring of ${reflection.getFullName()} lacks ${gap}`),
-      ...(members
+      ...(hasMembers
         ? (reflection.children ?? []).filter(({ kind }) => kind !== ReflectionKind.Constructor).flatMap(visit)
         : [])
     ]

@@ -72,6 +72,19 @@ const nameBrands = (project: TypeDoc.ProjectReflection): void => {
   }
 }
 
+/** Tests whether a type is an interface of this package that has no page. */
+const isInternalInterface = (type: TypeDoc.SomeType): boolean =>
+  type instanceof TypeDoc.ReferenceType &&
+  type.reflection === undefined &&
+  type.symbolId?.packagePath.includes("src/internal/") === true
+
+/** Removes internal interfaces from the hierarchy. The page of an interface contains all inherited fields. */
+const removeInternalParents = (reflection: TypeDoc.DeclarationReflection): void => {
+  const parents = reflection.extendedTypes?.filter((type) => !isInternalInterface(type)) ?? []
+  if (parents.length > 0) reflection.extendedTypes = parents
+  else delete reflection.extendedTypes
+}
+
 /** Removes the parts of the model that repeat themselves or that name internal code. */
 export const simplify = (project: TypeDoc.ProjectReflection): void => {
   nameBrands(project)
@@ -88,8 +101,10 @@ export const simplify = (project: TypeDoc.ProjectReflection): void => {
     if (reflection.isDeclaration()) {
       // Every field is read-only.
       reflection.setFlag(ReflectionFlag.Readonly, false)
-      if (reflection.defaultValue === "...") delete reflection.defaultValue
+      // The value of a field is its schema, and the value of a variable is internal code.
+      delete reflection.defaultValue
       if (reflection.kindOf(ReflectionKind.Class)) delete reflection.extendedTypes
+      if (reflection.kindOf(ReflectionKind.Interface)) removeInternalParents(reflection)
     }
   }
 }

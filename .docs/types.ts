@@ -87,8 +87,10 @@ const onDeclaration = (context: TypeDoc.Context, reflection: TypeDoc.Declaration
   const declaration = symbol?.declarations?.[0]
   if (symbol === undefined || declaration === undefined) return
   if (declaration.getSourceFile().fileName.includes("node_modules")) return
-  if (reflection.kindOf(TypeDoc.ReflectionKind.TypeAlias) && ts.isTypeAliasDeclaration(declaration)) {
-    if (isOpaque(declaration.type, checker)) reflection.comment?.modifierTags.add("@useDeclaredType")
+  if (reflection.kindOf(TypeDoc.ReflectionKind.TypeAlias)) {
+    // The symbol of a schema and its type has two declarations.
+    const alias = symbol.declarations?.find(ts.isTypeAliasDeclaration)
+    if (alias !== undefined && isOpaque(alias.type, checker)) reflection.comment?.modifierTags.add("@useDeclaredType")
   }
   if (reflection.kindOf(TypeDoc.ReflectionKind.Class) && ts.isClassDeclaration(declaration)) {
     const service = serviceOf(declaration)
@@ -124,8 +126,19 @@ const onSignature = (
   }
 }
 
+/** Shows all members of a long type. TypeDoc otherwise truncates the list of the schemas in a `Schema.Union`. */
+const disableTruncation = ({ programs }: TypeDoc.Context): void => {
+  for (const program of programs) {
+    const checker = program.getTypeChecker()
+    const toNode = checker.typeToTypeNode
+    checker.typeToTypeNode = (type: ts.Type, parent: ts.Node | undefined, flags: ts.NodeBuilderFlags = 0) =>
+      toNode(type, parent, flags | ts.NodeBuilderFlags.NoTruncation)
+  }
+}
+
 /** Converts written types from their syntax instead of from the types that the compiler infers. */
 export const keepAliases = (converter: TypeDoc.Converter): void => {
+  converter.on(TypeDoc.Converter.EVENT_BEGIN, disableTruncation)
   converter.on(TypeDoc.Converter.EVENT_CREATE_DECLARATION, onDeclaration)
   converter.on(TypeDoc.Converter.EVENT_CREATE_SIGNATURE, onSignature)
 }

@@ -56,20 +56,22 @@ export type Code = table.Code
 export const codes: typeof table.codes = table.codes
 
 /**
- * Schema of one reason for the rejection of a request. `field` is the path of the parameter in the request body, such
- * as `input.width`.
+ * Schema of one reason for the rejection of a request. A text that the response does not contain is empty.
  *
  * @since 0.1.0
  * @category schemas
  */
 export const Detail = Schema.Struct({
+  /** The path of the parameter in the request body, such as `input.width`. */
   field: Schema.String,
+  /** The code of the reason, such as `OUT_OF_RANGE`. */
   code: Schema.String,
+  /** The message of the API. */
   message: Schema.String
 })
 
 /**
- * One reason for the rejection of a request.
+ * One reason for the rejection of a request. A text that the response does not contain is empty.
  *
  * @since 0.1.0
  * @category models

@@ -135,4 +135,4 @@ export const toEarlierSubmission = (entry: JournalEntry): EarlierSubmission => (
  *   Batch.revision(a) >= Batch.revision(b) ? a : b
  * ```
  */
-export const revision = ({ attempt, step }: JournalEntry): number => attempt * 10 + steps.indexOf(step)
+export const revision = (entry: JournalEntry): number => entry.attempt * 10 + steps.indexOf(entry.step)

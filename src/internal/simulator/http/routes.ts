@@ -5,8 +5,15 @@ import * as Data from "effect/Data"
 import * as PresignedUrl from "../files/presignedUrl.js"
 import type { RequestHead } from "./request.js"
 
-/** @internal */
-export type ApiOperation =
+/**
+ * The operation of a request, named after the method of the client or a step of that method. `storage.get` is a
+ * download from a presigned URL. `storage.put` is an upload to a presigned URL. `unknown` is a request that the API
+ * does not define.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Operation =
   | "executions.create"
   | "executions.get"
   | "executions.result"
@@ -22,16 +29,12 @@ export type ApiOperation =
   | "webhookEndpoints.remove"
   | "webhookEndpoints.test"
   | "apiKeys.rotate"
+  | "storage.get"
+  | "storage.put"
+  | "unknown"
 
-/**
- * The operation of a request, named after the method of the client or a step of that method. `storage.get` is a
- * download from a presigned URL. `storage.put` is an upload to a presigned URL. `unknown` is a request that the API
- * does not define.
- *
- * @since 0.1.0
- * @category models
- */
-export type Operation = ApiOperation | "storage.get" | "storage.put" | "unknown"
+/** @internal */
+export type ApiOperation = Exclude<Operation, "storage.get" | "storage.put" | "unknown">
 
 /** @internal */
 export type Route = Data.TaggedEnum<{
