@@ -1,8 +1,9 @@
 /**
  * Typed models. A model consists of its slug and of the schemas of its input and output.
  *
- * The client encodes and checks an input before it sends a request, so an invalid input is never charged. It decodes
- * the output of a COMPLETED execution. The client accepts models without schemas as well, see `Execution.CreateRequest`.
+ * The client encodes and checks an input before it sends a request, so an invalid input is never charged. The client
+ * decodes the output of a COMPLETED execution. The client accepts models without schemas as well, see
+ * `Execution.CreateRequest`.
  *
  * @since 0.1.0
  */
@@ -65,8 +66,8 @@ export interface Options<in out In, in out InEncoded extends object, in out Out,
    */
   readonly input: Schema.Schema<In, InEncoded, R>
   /**
-   * The schema of the output. An output that the API confirms to be empty is `undefined`. A schema should ignore unknown
-   * fields, because the API can add fields. `Schema.Unknown` accepts every output.
+   * The schema of the output. If the API confirms that the output is empty, the schema decodes `undefined`. A schema
+   * should ignore unknown fields, because the API can add fields. `Schema.Unknown` accepts every output.
    */
   readonly output: Schema.Schema<Out, OutEncoded>
 }
@@ -75,9 +76,9 @@ export interface Options<in out In, in out InEncoded extends object, in out Out,
  * Creates a model from its schemas. `executions.create` and `executions.run` accept the model in place of its slug, and
  * then require an input of the type of the schema.
  *
- * Before the first request, the client encodes the input with the schema. It fails with `InvalidRequest` if the input
- * does not match. `field` is the path of the invalid part, such as `input.width`. The error contains no value of the
- * input. `run`, `await`, `result` and `watch` fail with `OutputDecodeError` if the output does not match.
+ * Before the first request, the client encodes the input with the schema. The call fails with `InvalidRequest` if the
+ * input does not match. `field` is the path of the invalid part, such as `input.width`. The error contains no value of
+ * the input. `run`, `await`, `result` and `watch` fail with `OutputDecodeError` if the output does not match.
  *
  * @example
  * ```ts

@@ -11,8 +11,7 @@
  * | Fault                        | Effect                                                               |
  * | ---------------------------- | -------------------------------------------------------------------- |
  * | `apiError(code, options?)`   | responds with an error of the API                                    |
- * | `executionOutcome(outcome)`  | ends the next execution: `COMPLETED` with an output, `FAILED` with a |
- * |                              | code, `CANCELLED` or `EXPIRED`                                       |
+ * | `executionOutcome(outcome)`  | sets the terminal status of the next execution                       |
  * | `dropBefore`                 | resets the connection before the server processes the request        |
  * | `dropAfter`                  | processes the request, but the response is lost                      |
  * | `cutBody(options?)`          | resets the connection during the response body                       |

@@ -64,8 +64,8 @@ export interface HandlerOptions<E, R, RD = never> extends VerifyOptions {
  * beside its endpoints or in the raw handler of an endpoint. Each response has an empty body and one of these statuses:
  *
  * - 200: the event has been handled, either now or earlier
- * - 400: the signature is valid, but the body is incomplete or is not an event
- * - 401: the signature is invalid, or the age of the delivery exceeds `tolerance`
+ * - 400: the body is incomplete, or the signature is valid and the body is not a JSON object
+ * - 401: the signature is missing or invalid, or the age of the delivery exceeds `tolerance`
  * - 405: the method is not POST
  * - 413: the body is larger than `maxBodySize`
  * - 500: `onEvent` or the store of handled events failed, or `secrets` or `tolerance` is invalid

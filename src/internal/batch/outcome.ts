@@ -20,7 +20,7 @@ interface OutcomeFields<A> {
   readonly index: number
   /** Key of the item. Empty if the option `key` did not return a valid key. */
   readonly key: string
-  /** Indicates whether an earlier run has already delivered this outcome. */
+  /** Indicates whether an earlier run or an earlier item with the same key has already delivered this outcome. */
   readonly delivered: boolean
 }
 
@@ -43,8 +43,8 @@ export interface Succeeded<A, Out = unknown> extends OutcomeFields<A> {
  * Outcome of a failed item. `error` is an error of `executions.run`, a `SubmissionOutcomeUnknown`, or the error `E` of
  * the `request`.
  *
- * After an `OutputDecodeError`, the execution is COMPLETED and paid for, and the journal contains its result. The outcome
- * does not count as delivered. A later run decodes the result again, without a request.
+ * After an `OutputDecodeError`, the execution is COMPLETED and paid for, and the journal contains its result. The
+ * outcome does not count as delivered. A later run decodes the result again, without a request.
  *
  * @since 0.1.0
  * @category models
@@ -63,7 +63,7 @@ export interface Failed<A, E = never> extends OutcomeFields<A> {
 }
 
 /**
- * Outcome of an item that this run did not submit. A later run submits the item.
+ * Outcome of an item for which this run created no execution. A later run submits the item.
  *
  * @since 0.1.0
  * @category models

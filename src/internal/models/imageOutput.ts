@@ -102,9 +102,10 @@ const normalize = (output: unknown): unknown =>
   isRecord(output) && "file_id" in output && !("images" in output) ? { images: [output] } : output
 
 /**
- * Schema of the documented output of image models: the list `images`, or a single image, which decodes to a list with
- * one image. Ignores unknown fields. Fails only if the output contains no list and no `file_id`, or if an image has no
- * `file_id`. The API documents the output of no other kind of model. API pages "Quickstart" and "Downloading files".
+ * Schema of the documented output of image models. The output is the list `images` or a single image. A single image
+ * decodes to a list with one image. Ignores unknown fields. Fails only if the output contains no list and no `file_id`,
+ * or if an image has no `file_id`. The API does not document the output of other models. API pages "Quickstart" and
+ * "Downloading files".
  *
  * @example
  * ```ts

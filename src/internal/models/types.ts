@@ -155,6 +155,8 @@ export interface Request<out Out, out E = never, out R = never> {
 export interface Completed<out Out> extends Execution.Completed {
   /** The output of the model, decoded with the schema of the model. */
   readonly output: Out
+  /** The ids of the files in `raw.output`, in the order of the output. Includes the ids that the schema ignores. */
+  readonly fileIds: ReadonlyArray<File.FileId>
   /**
    * The result with the unchanged output of the API. Includes the fields that the schema ignores. Store this value
    * instead of the decoded result, because `Model.decode` accepts this value.

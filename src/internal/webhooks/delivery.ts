@@ -36,7 +36,8 @@ export const RejectionReason = Schema.Literal(
 export type RejectionReason = typeof RejectionReason.Type
 
 /**
- * Error for a delivery that is not genuine or not readable. The error contains no data from the delivery.
+ * Error for a delivery that is not genuine, not recent or not readable. The error contains neither the body nor the
+ * signature of the delivery.
  *
  * @since 0.1.0
  * @category errors

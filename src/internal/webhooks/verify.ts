@@ -19,8 +19,8 @@ import * as signature from "./signature.js"
 import * as check from "./signatureCheck.js"
 
 /**
- * Secret of a webhook endpoint, including the prefix `whsec_`. Use several secrets for several endpoints, or during the
- * rotation of a secret.
+ * One or more secrets of webhook endpoints, including the prefix `whsec_`. Use several secrets for several endpoints,
+ * or during the rotation of a secret.
  *
  * @since 0.1.0
  * @category models

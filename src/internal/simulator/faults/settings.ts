@@ -26,7 +26,7 @@ export interface Target {
   readonly method: string
   /** Path and query of the URL. */
   readonly path: string
-  /** Header names are in lower case. */
+  /** Headers with names in lower case. */
   readonly headers: Readonly<Record<string, string>>
   /** Body of the request. Empty if the request has no body. */
   readonly body: Uint8Array

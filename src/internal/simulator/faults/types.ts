@@ -76,7 +76,7 @@ export interface Delay extends Selection {
 export interface Hang extends Selection {
   /** Tag of the fault, as in `RequestRecord.fault`. */
   readonly _tag: "Hang"
-  /** With `after`, the server processes the request. With `before`, it does not. */
+  /** With `after`, the server processes the request. With `before`, the server does not process the request. */
   readonly phase: Phase
 }
 
@@ -91,7 +91,7 @@ export interface ApiError extends Selection, ApiErrorOptions {
   readonly _tag: "ApiError"
   /** Error code of the response. */
   readonly code: ErrorCode
-  /** With `after`, the server processes the request before it responds. With `before`, it does not. */
+  /** With `after`, the server processes the request. With `before`, the server does not process the request. */
   readonly phase: Phase
 }
 
@@ -104,7 +104,7 @@ export interface ApiError extends Selection, ApiErrorOptions {
 export interface Raw extends Selection, RawResponse {
   /** Tag of the fault, as in `RequestRecord.fault`. */
   readonly _tag: "Raw"
-  /** With `after`, the server processes the request before it responds. With `before`, it does not. */
+  /** With `after`, the server processes the request. With `before`, the server does not process the request. */
   readonly phase: Phase
 }
 

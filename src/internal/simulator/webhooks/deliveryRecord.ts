@@ -37,7 +37,7 @@ export interface DeliveryRecord extends DeliveryAttempt {
   /**
    * The status of the response, or one of these values:
    *
-   * - `no response`: no response arrived within 30 seconds.
+   * - `no response`: the request failed, the response was lost, or no response arrived within 30 seconds.
    * - `dropped`: the server did not send the request.
    * - `pending`: the attempt has not ended.
    */
