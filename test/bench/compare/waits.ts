@@ -61,10 +61,10 @@ const makePermit: MakeFibers = (count) =>
       isRetry: false,
       confirmWait: () => Effect.succeedNone
     } as const
-    // The limit is unknown before the first response, so the gate admits one request.
+    // The limit is unknown before the first response. The gate admits one request, and another after several seconds.
     return {
       wait: () => admission.withPermit(request, () => Effect.never),
-      isWaiting: Effect.map(snapshot, ({ waiting }) => waiting === count - 1)
+      isWaiting: Effect.map(snapshot, ({ inFlight, waiting }) => inFlight + waiting === count)
     }
   })
 
