@@ -124,8 +124,8 @@ export const handler = <E, R, RD = never>(
  * notification, the next poll returns the state.
  *
  * If no wait for the execution is running, the client keeps the event for the next wait. An event may arrive before the
- * response to the create request. The client keeps the latest 1000 events, without large outputs. A repeated or late
- * event has no effect.
+ * response to the create request. The client keeps the latest event of each of the last 1000 executions, without large
+ * outputs. A repeated or late event has no effect.
  *
  * The client continues to poll with its `pollSchedule`. The API sends no event for EXPIRED, and events can be lost.
  *

@@ -15,7 +15,7 @@ import type { UploadOptions } from "../files/types.js"
 
 /**
  * The service that replaces a source with the id of its file while an input is encoded. The client provides this
- * service. Only `Model.upload` requires it.
+ * service. Only `Model.upload` and `Model.uploadWith` require this service.
  *
  * @example
  * ```ts
