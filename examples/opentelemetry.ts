@@ -29,7 +29,7 @@ const render = Effect.gen(function* () {
   yield* Effect.forEach(fileIds, (id) => Stream.runDrain(files.download(id)))
 }).pipe(Effect.withSpan("render", { attributes: { "user.id": "user_1" } }))
 
-const shownAttributes = ["http.response.status_code", "modelroute.attempts", "modelroute.outcome"]
+const shownAttributes = ["http.response.status_code", "modelroute.attempts", "error.type"]
 
 /** Formats a span and its events. Omits attributes that differ between two runs. */
 const format = ({ attributes, events, name }: ReadableSpan): ReadonlyArray<string> => {
@@ -37,8 +37,8 @@ const format = ({ attributes, events, name }: ReadableSpan): ReadonlyArray<strin
   return [
     [name, ...shown.map((key) => `${key}=${String(attributes[key])}`)].join("  "),
     ...events
-      .filter((event) => event.attributes?.["reason"] !== "poll")
-      .map((event) => `  event ${event.name}  reason=${String(event.attributes?.["reason"])}`)
+      .filter((event) => event.attributes?.["modelroute.wait.reason"] !== "poll")
+      .map((event) => `  event ${event.name}  reason=${String(event.attributes?.["modelroute.wait.reason"])}`)
   ]
 }
 

@@ -229,7 +229,8 @@ export interface Download {
 /**
  * Writes a stream of bytes to a file. The bytes are first written to a temporary file in the same folder. After all
  * bytes are on disk, the temporary file replaces the target. Other processes never read an incomplete file. A failure
- * or an interruption removes the temporary file.
+ * or an interruption removes the temporary file. A process that is killed leaves the temporary file, whose name ends with
+ * `.part`.
  *
  * Replaces an existing file and keeps its mode. Follows a symbolic link and replaces the target of the link. Writes
  * directly to a device or a pipe. Fails with the error of the stream, or with `PlatformError` if the file cannot be

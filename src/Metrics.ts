@@ -1,6 +1,6 @@
 /**
  * The metrics of this library. `Metric.snapshot` and every exporter of Effect metrics include them. Each constant
- * documents its tags.
+ * documents its name and its tags. To read a metric with tags, add the tags in the documented order.
  *
  * @since 0.1.0
  */
@@ -9,6 +9,8 @@ import * as MetricBoundaries from "effect/MetricBoundaries"
 
 /**
  * Counts the requests to the API. The metric has these tags:
+ *
+ * The name of the metric is `modelroute_requests_total`.
  *
  * - `operation`: the name of the method, such as `executions.create`
  * - `outcome`: `ok` or the tag of the error
@@ -35,6 +37,8 @@ export const requests: Metric.Metric.Counter<number> = Metric.counter("modelrout
 /**
  * Counts the retries of requests. The metric has these tags:
  *
+ * The name of the metric is `modelroute_retries_total`.
+ *
  * - `operation`: the name of the method, such as `executions.create`
  * - `reason`: the tag of the error that caused the retry
  * - `model`: the name of the model, if the request or an earlier response contains it
@@ -60,6 +64,8 @@ export const retries: Metric.Metric.Counter<number> = Metric.counter("modelroute
 /**
  * Measures the waits before requests, in seconds. The metric has these tags:
  *
+ * The name of the metric is `modelroute_wait_seconds`.
+ *
  * - `operation`: the name of the method, such as `executions.create`
  * - `reason`: the tag of an error, `poll`, or `gate` for a wait in the queue of the gate
  * - `model`: the name of the model, if the request or an earlier response contains it. Absent for `gate`
@@ -69,7 +75,7 @@ export const retries: Metric.Metric.Counter<number> = Metric.counter("modelroute
  * import { Console, Effect, Metric } from "effect"
  * import { Metrics } from "effect-modelroute"
  *
- * const metric = Metrics.waits.pipe(Metric.tagged("operation", "executions.create"), Metric.tagged("reason", "poll"), Metric.tagged("model", "flux-1.1-pro"))
+ * const metric = Metrics.waits.pipe(Metric.tagged("operation", "executions.await"), Metric.tagged("reason", "poll"), Metric.tagged("model", "flux-1.1-pro"))
  *
  * export const program = Effect.flatMap(Metric.value(metric), ({ count }) => Console.log(count))
  * ```
@@ -87,6 +93,8 @@ export const waits: Metric.Metric.Histogram<number> = Metric.histogram(
  * Adds up the cost of executions, in dollars. Counts an execution when `executions.run`, `executions.await` or a batch
  * returns its end, and the API reports a cost. Counts an execution once, even if several fibers wait for it. The metric
  * has the tag `model`, the name of the model. After 500 models, the tag of each further model is `other`.
+ *
+ * The name of the metric is `modelroute_cost_dollars_total`.
  *
  * The sum is a floating-point number. To add up amounts exactly, use the decimal string `cost` of each execution.
  *
@@ -111,6 +119,8 @@ export const cost: Metric.Metric.Counter<number> = Metric.counter("modelroute_co
 /**
  * Measures the latency of executions, in seconds. The latency is `latency` of the execution, or the time from its
  * creation to its completion. Counts the same executions as `cost`. The metric has two tags:
+ *
+ * The name of the metric is `modelroute_execution_latency_seconds`.
  *
  * - `model`: the name of the model
  * - `outcome`: `ok`, or the tag of the error of an execution that ended without a result
@@ -137,6 +147,8 @@ export const executionLatency: Metric.Metric.Histogram<number> = Metric.histogra
 /**
  * Counts the batches that have stopped because the balance does not cover another execution.
  *
+ * The name of the metric is `modelroute_balance_stops_total`.
+ *
  * @example
  * ```ts
  * import { Console, Effect, Metric } from "effect"
@@ -156,6 +168,8 @@ export const balanceStops: Metric.Metric.Counter<number> = Metric.counter("model
 /**
  * Counts the requests that wait in the queue of a rate limit gate. Includes the requests of all clients.
  *
+ * The name of the metric is `modelroute_gate_waiting`.
+ *
  * @example
  * ```ts
  * import { Console, Effect, Metric } from "effect"
@@ -173,6 +187,8 @@ export const waiting: Metric.Metric.Gauge<number> = Metric.gauge("modelroute_gat
 
 /**
  * Counts the requests in flight. Includes the requests of all clients.
+ *
+ * The name of the metric is `modelroute_gate_in_flight`.
  *
  * @example
  * ```ts
@@ -193,6 +209,8 @@ export const inFlight: Metric.Metric.Gauge<number> = Metric.gauge("modelroute_ga
  * Contains the number of remaining requests in the current rate limit window. The latest response to any client sets
  * the value.
  *
+ * The name of the metric is `modelroute_gate_remaining`.
+ *
  * @example
  * ```ts
  * import { Console, Effect, Metric } from "effect"
@@ -210,6 +228,8 @@ export const remaining: Metric.Metric.Gauge<number> = Metric.gauge("modelroute_g
 
 /**
  * Counts the requests that the API rejected because of the rate limit. Includes the requests of all clients.
+ *
+ * The name of the metric is `modelroute_gate_rate_limited_total`.
  *
  * @example
  * ```ts

@@ -53,8 +53,11 @@ export interface Options<A, E = never, E2 = never, R = never, Out = unknown> {
    * ends the batch. The journal keeps the request from the effect until the API accepts the request. A later run sends
    * the recorded request unchanged until `version` changes.
    *
-   * A later run detects a changed request if the request is not an effect, or if `version` is set. An exception fails
-   * the item with `InvalidRequest`.
+   * A later run compares the request of an item with the recorded request, unless the request is an effect without a
+   * `version`. If the requests differ, the item fails with `InvalidRequest`, even if its execution is already paid for.
+   * To change parts of a request that do not change the result, such as `webhookUrl`, set `version`.
+   *
+   * An exception fails the item with `InvalidRequest`.
    *
    * With a typed model, return `Model.request(model, input)`, or `Model.requestEffect(model, effect)` if an effect makes
    * the input. The batch decodes the output of each outcome, also in a later run. It uploads the sources in an input
@@ -64,7 +67,8 @@ export interface Options<A, E = never, E2 = never, R = never, Out = unknown> {
   readonly request: (item: A, index: number) => ItemRequest<Out, E, R>
   /**
    * Returns a text that changes when the request of an item changes, such as a hash of the input. A later run compares
-   * the text with the text of the earlier run. Only an effect in `request` needs a version. Default: the request
+   * the text with the text of the earlier run, in place of the requests. A version is useful if `request` returns an
+   * effect, or if the request contains a part that can differ between runs, such as `webhookUrl`. Default: the request
    * itself, or no comparison for an effect.
    */
   readonly version?: ((item: A, index: number) => string) | undefined
