@@ -48,11 +48,11 @@ export interface Executions {
    * ```
    */
   readonly create: {
+    (request: Execution.CreateRequest, options?: CreateOptions): Effect.Effect<Execution.Execution, RequestFailure>
     <In, Out, E = never>(
       request: CreateRequest<In, Out, E> | Request<Out, E>,
       options?: CreateOptions
     ): Effect.Effect<Execution.Execution, RequestFailure | E>
-    (request: Execution.CreateRequest, options?: CreateOptions): Effect.Effect<Execution.Execution, RequestFailure>
   }
   /**
    * Returns the latest state of an execution. Also succeeds if the execution is FAILED. API page "Polling".
@@ -218,13 +218,13 @@ export interface Executions {
    * ```
    */
   readonly run: {
-    <In, Out, ME = never, E = never>(
-      request: CreateRequest<In, Out, ME> | Request<Out, ME>,
-      options?: RunOptions<E>
-    ): Effect.Effect<Completed<Out>, AwaitFailure | OutputDecodeError | ME | E>
     <E = never>(
       request: Execution.CreateRequest,
       options?: RunOptions<E>
     ): Effect.Effect<Execution.Completed, AwaitFailure | E>
+    <In, Out, ME = never, E = never>(
+      request: CreateRequest<In, Out, ME> | Request<Out, ME>,
+      options?: RunOptions<E>
+    ): Effect.Effect<Completed<Out>, AwaitFailure | OutputDecodeError | ME | E>
   }
 }
