@@ -11,6 +11,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Execution from "./Execution.js"
 import * as File from "./File.js"
+import { omitUndefined } from "./internal/data/lenient.js"
 import * as table from "./internal/errors/codes.js"
 import { summarizeExecution } from "./internal/errors/executionSummary.js"
 import { defaultMessage } from "./internal/errors/messages.js"
@@ -1034,3 +1035,66 @@ export const isExecutionEnded = <A>(
   (u._tag === "ExecutionCancelled" ||
     u._tag === "ExecutionExpired" ||
     ("executionStatus" in u && u.executionStatus === "FAILED"))
+
+/**
+ * The fields of an error that identify a call for ModelRoute's support. Fields that the error does not contain are
+ * absent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Report {
+  /** The tag of the error. */
+  readonly tag: ModelRouteError["_tag"]
+  /** The method that failed, such as `executions.create`. */
+  readonly operation: string
+  /** The message of the error. It contains no secret and no part of the input. */
+  readonly message: string
+  /** The number of requests that were sent. */
+  readonly attempts: number
+  /** The error code of the API. */
+  readonly code?: string
+  /** The HTTP status. */
+  readonly status?: number
+  /** The id of the request at the API. */
+  readonly requestId?: string
+  /** The id of the execution. */
+  readonly executionId?: string
+  /** The idempotency key of the create request. */
+  readonly idempotencyKey?: string
+}
+
+/**
+ * Returns the fields of an error that identify a call for ModelRoute's support. Not every class has all of these
+ * fields, so this function saves a test for each field.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { ModelRouteClient, ModelRouteError } from "effect-modelroute"
+ *
+ * export const program = Effect.gen(function* () {
+ *   const { executions } = yield* ModelRouteClient.ModelRouteClient
+ *   return yield* executions.run({ model: "flux-1.1-pro", input: { prompt: "a red fox in snow" } })
+ * }).pipe(Effect.tapError((error) => Effect.logError("Report this failure", ModelRouteError.toReport(error))))
+ * ```
+ *
+ * @since 0.1.0
+ * @category utilities
+ */
+export const toReport = (error: ModelRouteError): Report => {
+  const { _tag: tag, attempts, executionId, idempotencyKey, message, operation } = error
+  return {
+    tag,
+    operation,
+    message,
+    attempts,
+    ...omitUndefined({
+      code: "code" in error ? error.code : undefined,
+      status: "status" in error ? error.status : undefined,
+      requestId: "requestId" in error ? error.requestId : undefined,
+      executionId,
+      idempotencyKey
+    })
+  }
+}

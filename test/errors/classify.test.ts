@@ -287,6 +287,39 @@ describe("quoted prompt in an API message", () => {
   })
 })
 
+describe("ModelRouteError.toReport", () => {
+  it("returns the fields that identify the call", () => {
+    const body = envelope({ code: "INTERNAL_ERROR", message: "x", request_id: "req_7" })
+    const error = classify.fromResponse(responseData(500, body), context)
+    assert.deepStrictEqual(ModelRouteError.toReport(error), {
+      tag: "InternalError",
+      operation: "executions.create",
+      message: error.message,
+      attempts: 1,
+      code: "INTERNAL_ERROR",
+      status: 500,
+      requestId: "req_7",
+      idempotencyKey: "key-1"
+    })
+  })
+
+  it("omits the fields that the error does not contain", () => {
+    const error = new ModelRouteError.TransportError({
+      message: "x",
+      operation: "files.url",
+      attempts: 2,
+      reason: "reset",
+      retryable: true
+    })
+    assert.deepStrictEqual(ModelRouteError.toReport(error), {
+      tag: "TransportError",
+      operation: "files.url",
+      message: error.message,
+      attempts: 2
+    })
+  })
+})
+
 describe("ModelRouteError", () => {
   const context: classify.ErrorContext = { operation: "executions.create", attempts: 1, isRepeatable: true }
 
