@@ -18,7 +18,11 @@ export interface Model {
   readonly awaitingWebhook?: boolean | undefined
   /** Estimated cost and charge, in dollars, as a decimal string. */
   readonly cost: string
-  /** Kind of output. `images` creates `input.n` or `input.num_images` images, from 1 to 10. Default: 1 image */
+  /**
+   * Kind of output. `images` creates `input.n` or `input.num_images` images, from 1 to 10. Default: 1 image. The size of
+   * an image is `input.width` by `input.height`, by default 1024 by 768 pixels. A download draws the image, so small
+   * images make tests with many downloads faster.
+   */
   readonly output: "image" | "images" | "text" | "none"
   /**
    * Output fields of a completed execution in `GET /v1/executions/{id}`. `embedded` returns `result`, `separate`
