@@ -17,6 +17,7 @@ import {
   TooBusy
 } from "./Errors.js"
 import { ImageId } from "./Image.js"
+import * as Prometheus from "./Prometheus.js"
 
 /** State of an accepted image. */
 export class Status extends Schema.Class<Status>("backend/Status")({
@@ -56,4 +57,9 @@ const health = HttpApiGroup.make("health", { topLevel: true }).add(
   HttpApiEndpoint.get("health", "/health").addSuccess(Schema.Struct({ status: Schema.Literal("ok") }))
 )
 
-export class Api extends HttpApi.make("backend").add(images).add(health) {}
+/** Contains the prices and the load of this backend. The reverse proxy must restrict the path to Prometheus. */
+const metrics = HttpApiGroup.make("metrics", { topLevel: true }).add(
+  HttpApiEndpoint.get("metrics", "/metrics").addSuccess(HttpApiSchema.Text({ contentType: Prometheus.contentType }))
+)
+
+export class Api extends HttpApi.make("backend").add(images).add(health).add(metrics) {}

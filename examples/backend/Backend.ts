@@ -9,6 +9,7 @@ import { type ConfigError, Layer } from "effect"
 import { type ModelRouteClient, Webhook } from "effect-modelroute"
 import type { OutOfService } from "./Errors.js"
 import * as Images from "./Images.js"
+import * as Prometheus from "./Prometheus.js"
 import * as Records from "./Records.js"
 import * as Server from "./Server.js"
 import * as Store from "./Store.js"
@@ -24,7 +25,7 @@ export const layer = <E>(
   Server.layer.pipe(
     Layer.provide(secret),
     Layer.provideMerge(Server.layerServer),
-    Layer.provide([Images.layer, Webhook.layerDedup()]),
+    Layer.provide([Images.layer, Prometheus.layer, Webhook.layerDedup()]),
     Layer.provide(Records.layer),
     Layer.provide(Store.layer),
     Layer.provide(NodeContext.layer)

@@ -15,6 +15,7 @@ import { Api, Status } from "./Api.js"
 import type { ImageError } from "./Errors.js"
 import type { UnfailedImage } from "./Image.js"
 import { Images } from "./Images.js"
+import { Prometheus } from "./Prometheus.js"
 import * as Webhooks from "./Webhooks.js"
 
 const statuses = { Submitting: "SUBMITTING", Running: "RUNNING", Completed: "COMPLETED" } as const
@@ -70,6 +71,10 @@ const health = HttpApiBuilder.group(Api, "health", (handlers) =>
   handlers.handle("health", () => Effect.succeed({ status: "ok" as const }))
 )
 
+const metrics = HttpApiBuilder.group(Api, "metrics", (handlers) =>
+  Effect.map(Prometheus, ({ page }) => handlers.handle("metrics", () => page))
+)
+
 /** Open connections of the server. */
 export class Connections extends Context.Tag("backend/Connections")<
   Connections,
@@ -117,8 +122,8 @@ const drainOnClose = Layer.scopedDiscard(Effect.flatMap(Connections, ({ drain })
 
 const routes = HttpApiBuilder.serve(HttpMiddleware.logger).pipe(
   Layer.provide(HttpApiBuilder.api(Api)),
-  Layer.provide([images, health, Webhooks.route]),
-  HttpMiddleware.withTracerDisabledForUrls(["/health"])
+  Layer.provide([images, health, metrics, Webhooks.route]),
+  HttpMiddleware.withTracerDisabledForUrls(["/health", "/metrics"])
 )
 
 /** Provides the routes of the backend with a graceful shutdown. */
@@ -129,6 +134,7 @@ export const layer: Layer.Layer<
   | Connections
   | Layer.Layer.Success<typeof NodeHttpServer.layerContext>
   | Images
+  | Prometheus
   | Webhooks.Secret
   | Webhook.Dedup
 > = Layer.provide(drainOnClose, routes)

@@ -7,6 +7,9 @@ import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http"
 import { BatchSpanProcessor, type ReadableSpan, type SpanProcessor } from "@opentelemetry/sdk-trace-base"
 import { Config, type ConfigError, Effect, Layer, Option } from "effect"
 
+/** Describes this backend in traces and metrics. */
+export const resource = { serviceName: "images" }
+
 /** Attributes that a tree shows. Ids and times are omitted, because they differ between equal requests. */
 const shownAttributes = ["url.path", "http.response.status_code", "modelroute.attempts", "error.type"]
 
@@ -64,7 +67,7 @@ export const treeProcessor = (onTree: (tree: string) => void): SpanProcessor => 
 
 /** Provides the tracer to all layers that are built after this layer. */
 export const layerProcessors = (spanProcessor: ReadonlyArray<SpanProcessor>): Layer.Layer<never> =>
-  Layer.discard(NodeSdk.layer(() => ({ resource: { serviceName: "images" }, spanProcessor })))
+  Layer.discard(NodeSdk.layer(() => ({ resource, spanProcessor })))
 
 export const layer: Layer.Layer<never, ConfigError.ConfigError> = Effect.gen(function* () {
   const endpoint = yield* Config.option(Config.nonEmptyString("OTEL_EXPORTER_OTLP_ENDPOINT"))

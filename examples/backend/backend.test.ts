@@ -144,6 +144,43 @@ describe("Images API", () => {
   )
 })
 
+/** Returns the sum of the samples of a metric that have all given labels. Returns `undefined` without a sample. */
+const sumSamples = (page: string, name: string, labels: Readonly<Record<string, string>> = {}) => {
+  const values = page.split("\n").flatMap((line) => {
+    const [, sampleName, sampleLabels = "", value] = /^(\w+)(?:{(.*)})? (\S+)$/.exec(line) ?? []
+    const hasLabels = Object.entries(labels).every(([label, text]) => sampleLabels.includes(`${label}="${text}"`))
+    return sampleName === name && hasLabels ? [Number(value)] : []
+  })
+  return values.length === 0 ? undefined : values.reduce((sum, value) => sum + value)
+}
+
+describe("Metrics page", () => {
+  it.scopedLive("contains the requests, costs and latencies of one image", () =>
+    Effect.gen(function* () {
+      const url = yield* startBackend()
+      const client = yield* HttpApiClient.make(Api, { baseUrl: url })
+      // The registry of metrics is global, so that the page contains the images of the other tests.
+      const before = yield* client.metrics()
+      yield* waitForImage(url, yield* submitImage(url))
+      const response = yield* HttpClient.get(`${url}/metrics`)
+      assert.strictEqual(response.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8")
+      const after = yield* response.text
+
+      const increase = (name: string, labels: Readonly<Record<string, string>>) =>
+        (sumSamples(after, name, labels) ?? 0) - (sumSamples(before, name, labels) ?? 0)
+      const model = "flux-1.1-pro"
+      const created = { operation: "executions.create", outcome: "ok", model }
+      assert.strictEqual(increase("modelroute_requests_total", created), 1)
+      assert.closeTo(increase("modelroute_cost_dollars_total", { model }), 0.04, 1e-9)
+      const buckets = ["0.5", "1", "+Inf"].map((le) =>
+        increase("modelroute_execution_latency_seconds_bucket", { model, outcome: "ok", le })
+      )
+      assert.deepStrictEqual(buckets, [1, 1, 1])
+      assert.strictEqual(sumSamples(after, "modelroute_gate_in_flight"), 0)
+    }).pipe(Effect.provide([modelRoute(), quiet]))
+  )
+})
+
 describe("Backend error handling", () => {
   const lines: Array<{ readonly level: string; readonly text: string }> = []
   const recordLogs = Logger.replace(

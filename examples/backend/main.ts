@@ -1,5 +1,6 @@
 /**
- * Runs a backend that creates images. Serves `POST /images`, `GET /images/:id` and a webhook endpoint for ModelRoute.
+ * Runs a backend that creates images. Serves `POST /images`, `GET /images/:id`, a webhook endpoint for ModelRoute, and
+ * metrics for Prometheus at `GET /metrics`.
  *
  *     npm run example:backend
  *     PORT=8080 IMAGES_FOLDER=images TRACE=console npm run example:backend
@@ -26,6 +27,7 @@ curl -i $URL/images/$ID
 until [ "$(curl -s -o fox.png -w '%{http_code}' $URL/images/$ID)" != 202 ]
 do sleep 1; done; file fox.png
 curl -i $URL${Webhooks.path} -d '{"id": "evt_forged"}'
+curl -s $URL/metrics | grep ^modelroute
 `
 
 /** Prints the usage after the start, and a line when the backend begins to stop. */
