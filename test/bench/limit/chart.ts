@@ -1,5 +1,6 @@
 /** Draws the requests of each client over time. Accepted requests point up, and rejected requests point down. */
 import type { HandledRequest } from "../../utils/limitedServer.js"
+import { drawDocument, path, px, rangeTo, text } from "../svg.js"
 import type { ScenarioResult } from "./runScenario.js"
 import { start, type Scenario } from "./scenarios.js"
 
@@ -12,34 +13,14 @@ const requestHeight = 0.36
 const gap = 22
 const minuteMillis = 60_000
 
-// Colour-blind readers can distinguish blue and orange. The media query supports dark mode.
-const style = [
-  `text{fill:#1f2328;font:13px system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif}`,
-  ".title{font-size:17px;font-weight:600}.soft{fill:#59636e;font-size:12px}.tick{fill:#59636e;font-size:10px}",
-  ".ours{font-weight:700}.end{text-anchor:end}.mid{text-anchor:middle}",
-  ".card{fill:#fff;stroke:#d0d7de}.grid{stroke:#afb8c1;stroke-dasharray:2 3}.axis{stroke:#818b98}",
-  ".ok{fill:#0969da}.no{fill:#d1570a}",
-  "@media (prefers-color-scheme:dark){text{fill:#f0f6fc}.soft,.tick{fill:#9198a1}",
-  ".card{fill:#0d1117;stroke:#3d444d}.grid{stroke:#3d444d}.axis{stroke:#656c76}",
-  ".ok{fill:#58a6ff}.no{fill:#f0883e}}"
-].join("")
-
-/** Rounds a coordinate to 0.1 pixels. */
-const px = (n: number): string => String(Math.round(n * 10) / 10)
-
-const escapeXml = (content: string): string => content.replaceAll("&", "&amp;").replaceAll("<", "&lt;")
-
-const text = (x: number, y: number, style: string, content: string): string =>
-  `<text x="${px(x)}" y="${px(y)}"${style === "" ? "" : ` class="${style}"`}>${escapeXml(content)}</text>`
-
-const path = (style: string, d: string): string => `<path class="${style}" d="${d}"/>`
+// Colour-blind readers can distinguish blue and orange.
+const style = ".ok{fill:#0969da}.no{fill:#d1570a}"
+const darkStyle = ".ok{fill:#58a6ff}.no{fill:#f0883e}"
 
 const formatDuration = (millis: number): string => {
   const seconds = Math.round(millis / 1000)
   return `${Math.floor(seconds / 60)} min ${seconds % 60} s`
 }
-
-const rangeTo = (n: number): ReadonlyArray<number> => Array.from({ length: n + 1 }, (_, i) => i)
 
 /** Number of requests by the index of the interval. */
 type Counts = ReadonlyMap<number, number>
@@ -100,7 +81,7 @@ const drawRow = (result: ScenarioResult, isOurs: boolean, rowTop: number, scale:
   const above = maxCount(accepted)
   const below = maxCount(rejected)
   const zero = rowTop + Math.max(above * requestHeight, 14)
-  const weight = isOurs ? "ours" : ""
+  const weight = isOurs ? "bold" : ""
   const parts = [
     path("ok", drawBars(accepted, zero, -1, scale)),
     path("no", drawBars(rejected, zero, 1, scale)),
@@ -165,16 +146,11 @@ export const drawChart = (scenario: Scenario, best: number, results: ReadonlyArr
     bottom = row.bottom
     return row.parts
   })
-  const height = bottom + 50
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${px(height)}" role="img">`,
-    "<title>How clients send the same requests to a server with a rate limit, and how many it rejects</title>",
-    `<style>${style}</style>`,
-    `<rect class="card" x=".5" y=".5" width="${width - 1}" height="${px(height - 1)}" rx="8"/>`,
+  const title = "How clients send the same requests to a server with a rate limit, and how many it rejects"
+  return drawDocument({ width, height: bottom + 50, title, style, darkStyle }, [
     ...drawHeader(scenario, best, scale.intervalMillis),
     drawWindowStarts(scenario, scale, bottom),
     ...rows,
-    ...drawTimeAxis(scale, bottom),
-    "</svg>\n"
-  ].join("\n")
+    ...drawTimeAxis(scale, bottom)
+  ])
 }
