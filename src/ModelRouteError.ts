@@ -1080,7 +1080,7 @@ export interface Report {
  * ```
  *
  * @since 0.1.0
- * @category utilities
+ * @category models
  */
 export const toReport = (error: ModelRouteError): Report => {
   const { _tag: tag, attempts, executionId, idempotencyKey, message, operation } = error
