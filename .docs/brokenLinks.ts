@@ -1,4 +1,4 @@
-/** Finds links in the generated pages that lead to no page or to no anchor. */
+/** Finds links in the generated pages whose page or anchor does not exist. */
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 

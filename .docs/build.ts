@@ -28,7 +28,7 @@ const app = await TypeDoc.Application.bootstrap({
   customCss: join(root, ".docs/style.css"),
   includeVersion: true,
   hideGenerator: true,
-  // The paths of internal modules are of no use to a reader.
+  // The pages must not contain the paths of internal modules.
   disableSources: true,
   excludeInternal: true,
   excludeExternals: true,

@@ -15,7 +15,7 @@ const childOf = (parent: TypeDoc.Reflection | undefined, name: string): Declarat
     ? parent.children?.find((child) => child.name === name)
     : undefined
 
-/** Finds the reflection that a name in the text of a comment means. */
+/** Finds the reflection that a name in a comment refers to. */
 const makeLookup = (project: TypeDoc.ProjectReflection) => {
   const service = childOf(childOf(project, "ModelRouteClient"), "Service")
   const errors = childOf(project, "ModelRouteError")

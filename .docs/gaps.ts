@@ -1,4 +1,4 @@
-/** Finds the docstrings that are incomplete. */
+/** Finds incomplete docstrings. */
 import * as TypeDoc from "typedoc"
 import { exportCategories, headingOf } from "./modules.js"
 
@@ -6,7 +6,7 @@ const { ReflectionKind } = TypeDoc
 
 type Declaration = TypeDoc.DeclarationReflection
 
-/** The categories of exports that a caller uses in code, and not only in types. */
+/** The categories of exports that are values. These exports need an example. */
 const usedInCode = new Set(["constructors", "layers", "combinators", "guards"].map(headingOf))
 
 const commentOf = (reflection: Declaration): TypeDoc.Comment | undefined =>
@@ -21,7 +21,7 @@ const contentOf = (comment: TypeDoc.Comment | undefined, tag: `@${string}`): str
 const isNamespace = (reflection: Declaration): boolean =>
   reflection.kindOf([ReflectionKind.Module, ReflectionKind.Namespace])
 
-/** Returns the gaps that an export and a member have in common. */
+/** Returns the gaps that can occur in an export and in a member. */
 const commonGaps = (reflection: Declaration, needsExample: boolean): ReadonlyArray<string> => {
   const comment = commentOf(reflection)
   return [

@@ -101,7 +101,7 @@ export const entryPoints = (root: string): Array<TypeDoc.DocumentationEntryPoint
   })
 }
 
-/** Sorts the modules of each chapter. TypeDoc sorts them by name. */
+/** Sorts the modules of each chapter, because TypeDoc sorts modules by name. */
 export const sortModules = (project: TypeDoc.ProjectReflection): void => {
   for (const { children } of project.categories ?? []) children.sort((a, b) => rankOf(a.name) - rankOf(b.name))
 }

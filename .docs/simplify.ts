@@ -1,4 +1,4 @@
-/** Removes what a reader of the reference does not need. */
+/** Removes the parts of the model that a reader of the reference does not need. */
 import * as TypeDoc from "typedoc"
 
 const { ReflectionFlag, ReflectionKind } = TypeDoc
@@ -41,7 +41,7 @@ const isTagConstructor = (reflection: TypeDoc.DeclarationReflection): boolean =>
 
 const simplifyMembers = (project: TypeDoc.ProjectReflection, reflection: TypeDoc.DeclarationReflection): void => {
   for (const child of reflection.children?.slice() ?? []) {
-    // A field with a symbol as its name identifies a type and is of no use to a reader.
+    // A field with a symbol as its name only identifies a type.
     if (isTagConstructor(child) || child.name.startsWith("[")) project.removeReflection(child)
     // The fields are described above the constructor.
     for (const signature of child.kindOf(ReflectionKind.Constructor) ? (child.signatures ?? []) : []) {
@@ -56,7 +56,7 @@ const removeComments = (type: TypeDoc.SomeType | undefined): void => {
   if (type instanceof TypeDoc.ReflectionType) for (const child of type.declaration.children ?? []) delete child.comment
 }
 
-/** Replaces an expanded brand, such as `string & Brand<"effect-modelroute/FileId">`, by the name of its type. */
+/** Replaces an expanded brand, such as `string & Brand<"effect-modelroute/FileId">`, with the name of its type. */
 const nameBrands = (project: TypeDoc.ProjectReflection): void => {
   const brands = new Map(
     project
@@ -85,7 +85,7 @@ const removeInternalParents = (reflection: TypeDoc.DeclarationReflection): void 
   else delete reflection.extendedTypes
 }
 
-/** Removes the parts of the model that repeat themselves or that name internal code. */
+/** Removes repeated parts of the model and references to internal code. */
 export const simplify = (project: TypeDoc.ProjectReflection): void => {
   nameBrands(project)
   for (const reflection of declarations(project)) {

@@ -14,7 +14,7 @@ const withoutUndefined = (type: TypeDoc.SomeType): TypeDoc.SomeType => {
   return types.length === 1 && first !== undefined ? first : new TypeDoc.UnionType(types)
 }
 
-/** Tests whether a declaration is internal: it has no `@since`. */
+/** Tests whether a declaration is internal. An internal declaration has no `@since`. */
 const isInternal = (declaration: ts.Declaration): boolean =>
   declaration.getSourceFile().fileName.includes("/src/internal/") &&
   !ts.isTypeParameterDeclaration(declaration) &&
@@ -26,7 +26,7 @@ const isOpaque = (node: ts.Node, checker: ts.TypeChecker): boolean => {
   const symbol = ts.isTypeReferenceNode(node) ? checker.getSymbolAtLocation(node.typeName) : undefined
   const target = symbol !== undefined && symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol
   if (target?.declarations?.some(isInternal) === true) return true
-  // The members of an object type are expanded only if the whole type is.
+  // The members of an object type are expanded only if the whole type is expanded.
   if (ts.isTypeLiteralNode(node)) return false
   return ts.forEachChild(node, (child) => isOpaque(child, checker) || undefined) === true
 }

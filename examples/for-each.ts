@@ -1,8 +1,8 @@
 /**
  * Runs many executions with `Effect.forEach`, and with `Batch`.
  *
- * Use `Effect.forEach` if you can submit every item again after a crash of the process.
- * Use `Batch` if an item must not be paid for twice: a journal records each item, and the next run continues.
+ * Use `Effect.forEach` if you can submit every item again after a crash of the process. Use `Batch` if an item must not
+ * be paid for twice. A journal records each item, and the next run continues.
  *
  *     npx tsx examples/for-each.ts
  */
@@ -29,7 +29,7 @@ const forEach = Effect.gen(function* () {
   return Array.getRights(results).length
 })
 
-/** Runs the items that the journal does not contain as finished. Returns the number of succeeded items. */
+/** Runs the items without a result in the journal. Returns the number of succeeded items. */
 const batch = Batch.run(animals, {
   id: "animals-2026",
   key: (animal) => animal,
@@ -47,7 +47,7 @@ const printLedger = (title: string) =>
     yield* Console.log(`${title}: ${executions.length} executions, $${charged} paid`)
   })
 
-/** Interrupts the effect after some executions, as a crash would do, and runs it again. */
+/** Interrupts the effect after some executions, like a crash, and runs the effect again. */
 const runTwice = <E, R>(name: string, effect: Effect.Effect<number, E, R>) =>
   Effect.gen(function* () {
     yield* Effect.timeoutOption(effect, "600 millis")

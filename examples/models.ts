@@ -1,6 +1,6 @@
 /**
  * Defines typed models. The client checks the input before it sends a request, uploads the files in the input, and
- * decodes the output. An output that does not match its schema is not lost: the error contains the result.
+ * decodes the output. If an output does not match its schema, the error contains the result.
  *
  *     npx tsx examples/models.ts
  *

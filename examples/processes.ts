@@ -1,11 +1,11 @@
 /**
- * Several processes use one API key. The API limits the key, but the gate of a client knows only its own requests and
- * the response headers. A 429 tells the gate that there are other clients. The gate then leaves requests to the others,
- * so that at most a few requests per window are rejected. A rejected request is retried and is not charged.
+ * Several processes use one API key. The API limits the requests of the key, but the gate of a client counts only the
+ * requests of that client. The gate detects other clients after a 429, and then uses only a part of each window. At
+ * most a few requests per window are rejected. A rejected request is retried and is not charged.
  *
  *     npx tsx examples/processes.ts
  *
- * Each client in this program has its own gate, as clients in separate processes have. Within one process, provide the
+ * Each client in this program has its own gate, like clients in separate processes. Within one process, provide the
  * same `RateLimitGate.layer` to all clients, as `examples/rate-limit.ts` does. Then no request is rejected.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -18,8 +18,8 @@ const processes = 3
 const creates = 40
 
 /**
- * Creates a client with its own gate. The keys of two processes must not collide: `IdempotencyKey.layer` creates random
- * keys, and `layerDeterministic` needs a scope per job.
+ * Creates a client with its own gate. The idempotency keys of two processes must differ. `IdempotencyKey.layer` creates
+ * random keys, and `layerDeterministic` needs a scope per job.
  */
 const makeProcess = ModelRouteClient.make({
   apiKey: Redacted.make("sk_simulated"),

@@ -58,7 +58,8 @@ main.pipe(
   NodeRuntime.runMain({
     disableErrorReporting: true,
     disablePrettyLogger: true,
-    // A Ctrl-C ends the program without the image. By default, an interruption has the exit code 0.
+    // The exit code of an interrupted program is 130, because the program has saved no image. The default exit code is
+    // 0.
     teardown: (exit, onExit) => onExit(Exit.isSuccess(exit) ? 0 : Cause.isInterruptedOnly(exit.cause) ? 130 : 1)
   })
 )

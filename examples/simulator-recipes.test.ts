@@ -19,7 +19,7 @@ const backend = (options: Simulator.Options) =>
 
 const request = { model: "flux-1.1-pro", input: { prompt: "a red fox in snow" } }
 
-/** Replace this effect by the code of your backend. */
+/** Replace this effect with the code of your backend. */
 const render = Effect.flatMap(ModelRouteClient.ModelRouteClient, ({ executions }) => executions.run(request)).pipe(
   Simulator.adjustUntilDone
 )
@@ -75,7 +75,7 @@ describe("simulator recipes", () => {
     }).pipe(Effect.provide(backend({ faults: [Fault.on("executions.create", Fault.times(3, Fault.dropAfter))] })))
   )
 
-  it.effect("an execution returns the output of the test", () =>
+  it.effect("an execution returns the scripted output", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual((yield* render).output, { text: "A fox." })
     }).pipe(
@@ -95,7 +95,7 @@ describe("simulator recipes", () => {
         )
       yield* simulator.deliverTo(Webhook.handler({ secrets: simulator.webhookSecret, onEvent }))
       const fiber = yield* Effect.fork(executions.run({ ...request, webhookUrl: "https://backend.test/" }))
-      // The verification of a signature takes real time. The clock must not advance to the first poll meanwhile.
+      // The verification of a signature takes real time. The clock must not advance to the first poll during this time.
       yield* TestClock.adjust("10 seconds")
       yield* Fiber.join(fiber)
       assert.lengthOf(yield* simulator.requests, 1)

@@ -36,7 +36,7 @@ const awaitTimeout = Effect.gen(function* () {
   return `created ${fileIds.length} file in the second wait`
 })
 
-/** Interrupts the call, as a disconnect of a user does. `onAccepted` stores the id before the wait. */
+/** Interrupts the call, for example after a user has disconnected. `onAccepted` stores the id before the wait. */
 const effectTimeout = Effect.gen(function* () {
   const { executions } = yield* ModelRouteClient.ModelRouteClient
   const accepted: Array<Execution.ExecutionId> = []

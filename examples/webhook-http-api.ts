@@ -61,7 +61,7 @@ const client = ModelRouteClient.layer({
   Layer.provide(IdempotencyKey.layer)
 )
 
-/** Sends an event that is not signed with the secret. */
+/** Sends an event without a signature. */
 const postForgery = (url: string) =>
   HttpClientRequest.post(url).pipe(
     HttpClientRequest.bodyText('{"id":"evt_forged"}', "application/json"),
@@ -80,7 +80,7 @@ const main = Effect.gen(function* () {
 
   const requests = yield* simulator.requests
   yield* Console.log(`The client sent ${requests.length} request: ${requests.map(({ operation }) => operation).join()}`)
-  yield* Console.log(`The status of a forged event is ${(yield* postForgery(webhookUrl)).status}`)
+  yield* Console.log(`The response to a forged event has the status ${(yield* postForgery(webhookUrl)).status}`)
 })
 
 NodeRuntime.runMain(Effect.provide(main, Layer.provideMerge(server, client)))

@@ -1,6 +1,6 @@
 /**
- * A backend without a server of its own: a `fetch` handler for Cloudflare Workers, Bun or Deno. `POST /images` submits
- * an execution. `GET /images/:id` redirects to the image. The module uses no API of Node.
+ * Exports the backend as a `fetch` handler for Cloudflare Workers, Bun or Deno. `POST /images` submits an execution.
+ * `GET /images/:id` redirects to the image. The module uses no API of Node.
  *
  *     curl http://localhost:3000/images -H "Idempotency-Key: fox-1" -d '{"prompt": "a red fox in snow"}'
  *
@@ -24,7 +24,7 @@ const toConfig = (env: unknown): ConfigProvider.ConfigProvider => {
 
 /**
  * Provides a client for one request. A worker must not share connections between requests, and may stop between two
- * requests. Therefore, the client does not remember the rate limit of earlier requests. The limits of the retries are
+ * requests. Therefore, each client starts without the rate limit of earlier requests. The limits of the retries are
  * short, because a worker may run for only a few seconds.
  */
 const client = (env: unknown) =>
@@ -40,8 +40,8 @@ const json = (status: number, body: Readonly<Record<string, unknown>>) =>
   HttpServerResponse.unsafeJson(body, { status })
 
 /**
- * Submits an execution and does not wait for its result. The key of the caller protects a repeated request from a
- * second charge.
+ * Submits an execution and does not wait for its result. The idempotency key of the caller prevents a second charge if
+ * the caller repeats the request.
  */
 const submit = Effect.gen(function* () {
   const { executions } = yield* ModelRouteClient.ModelRouteClient

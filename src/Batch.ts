@@ -116,8 +116,8 @@ export const run = <A, EI = never, RI = never, E = never, E2 = never, R = never,
  * Provides a journal in the memory of this process. A batch continues after a failure or an interruption, but not after
  * a restart. Each item uses about 1 KB of memory plus the size of its output.
  *
- * Use this layer in tests with `TestClock`. A journal in files or in a database takes real time, and a test then needs
- * `Simulator.adjustUntilDone`.
+ * Use this layer in tests with `TestClock`. A test with a journal in files or in a database needs
+ * `Simulator.adjustUntilDone`, because such a journal takes real time.
  *
  * @example
  * ```ts

@@ -1,6 +1,7 @@
 /**
  * The metrics of this library. `Metric.snapshot` and every exporter of Effect metrics include them. Each constant
- * documents its name and its tags. To read a metric with tags, add the tags in the documented order.
+ * documents its name and its tags. The tag `model` distinguishes at most 500 models. The tag of each further model is
+ * `other`. To read a metric with tags, add the tags in the documented order.
  *
  * @since 0.1.0
  */
@@ -8,9 +9,7 @@ import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
 
 /**
- * Counts the requests to the API. The metric has these tags:
- *
- * The name of the metric is `modelroute_requests_total`.
+ * Counts the requests to the API. The name of the metric is `modelroute_requests_total`. The metric has these tags:
  *
  * - `operation`: the name of the method, such as `executions.create`
  * - `outcome`: `ok` or the tag of the error
@@ -35,9 +34,7 @@ export const requests: Metric.Metric.Counter<number> = Metric.counter("modelrout
 })
 
 /**
- * Counts the retries of requests. The metric has these tags:
- *
- * The name of the metric is `modelroute_retries_total`.
+ * Counts the retries of requests. The name of the metric is `modelroute_retries_total`. The metric has these tags:
  *
  * - `operation`: the name of the method, such as `executions.create`
  * - `reason`: the tag of the error that caused the retry
@@ -62,9 +59,8 @@ export const retries: Metric.Metric.Counter<number> = Metric.counter("modelroute
 })
 
 /**
- * Measures the waits before requests, in seconds. The metric has these tags:
- *
- * The name of the metric is `modelroute_wait_seconds`.
+ * Measures the waits before requests, in seconds. The name of the metric is `modelroute_wait_seconds`. The metric has
+ * these tags:
  *
  * - `operation`: the name of the method, such as `executions.create`
  * - `reason`: the tag of an error, `poll`, or `gate` for a wait in the queue of the gate
@@ -91,8 +87,8 @@ export const waits: Metric.Metric.Histogram<number> = Metric.histogram(
 
 /**
  * Adds up the cost of executions, in dollars. Counts an execution when `executions.run`, `executions.await` or a batch
- * returns its end, and the API reports a cost. Counts an execution once, even if several fibers wait for it. The metric
- * has the tag `model`, the name of the model. After 500 models, the tag of each further model is `other`.
+ * returns its terminal state, and the API reports a cost. Counts an execution once, even if several fibers wait for it.
+ * The metric has the tag `model`, the name of the model.
  *
  * The name of the metric is `modelroute_cost_dollars_total`.
  *
@@ -118,9 +114,8 @@ export const cost: Metric.Metric.Counter<number> = Metric.counter("modelroute_co
 
 /**
  * Measures the latency of executions, in seconds. The latency is `latency` of the execution, or the time from its
- * creation to its completion. Counts the same executions as `cost`. The metric has two tags:
- *
- * The name of the metric is `modelroute_execution_latency_seconds`.
+ * creation to its completion. Counts the same executions as `cost`. The name of the metric is
+ * `modelroute_execution_latency_seconds`. The metric has these tags:
  *
  * - `model`: the name of the model
  * - `outcome`: `ok`, or the tag of the error of an execution that ended without a result

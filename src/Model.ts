@@ -66,7 +66,7 @@ export interface Options<in out In, in out InEncoded extends object, in out Out,
    */
   readonly input: Schema.Schema<In, InEncoded, R>
   /**
-   * The schema of the output. If the API confirms that the output is empty, the schema decodes `undefined`. A schema
+   * The schema of the output. The schema receives `undefined` if the API confirms that the output is empty. A schema
    * should ignore unknown fields, because the API can add fields. `Schema.Unknown` accepts every output.
    */
   readonly output: Schema.Schema<Out, OutEncoded>
@@ -74,7 +74,7 @@ export interface Options<in out In, in out InEncoded extends object, in out Out,
 
 /**
  * Creates a model from its schemas. `executions.create` and `executions.run` accept the model in place of its slug, and
- * then require an input of the type of the schema.
+ * then require an input of the schema's type.
  *
  * Before the first request, the client encodes the input with the schema. The call fails with `InvalidRequest` if the
  * input does not match. `field` is the path of the invalid part, such as `input.width`. The error contains no value of
@@ -179,8 +179,8 @@ export const request = <In, Out, E = never>(
 ): Request<Out, E> => requests.make(model, input, options)
 
 /**
- * Creates a request whose input is made by an effect, for example by `File.fromPath`. The effect runs when the request
- * is submitted. A batch does not run the effect if it already has the result of the item.
+ * Creates a request whose input is the result of an effect, for example of `File.fromPath`. The effect runs when the
+ * request is submitted. A batch does not run the effect if it already has the result of the item.
  *
  * @example
  * ```ts

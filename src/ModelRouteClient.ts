@@ -123,8 +123,8 @@ export type { Files, UploadOptions } from "./internal/files/types.js"
 export type { WebhookEndpoints } from "./internal/webhooks/endpointTypes.js"
 
 /**
- * The methods of a client. No method requires a service. All failures are in its type. Interruption immediately ends a
- * request or a wait. The option `cancelOnInterrupt` can delay the interruption by up to 10 seconds.
+ * The methods of a client. No method requires a service. The type of a method lists all its failures. Interruption
+ * immediately ends a request or a wait. The option `cancelOnInterrupt` can delay the interruption by up to 10 seconds.
  *
  * @since 0.1.0
  * @category models

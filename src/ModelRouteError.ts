@@ -57,7 +57,7 @@ export type Code = table.Code
 export const codes: typeof table.codes = table.codes
 
 /**
- * Schema of one reason for the rejection of a request. A text that the response does not contain is empty.
+ * Schema of one reason for the rejection of a request. A field that the response omits is an empty string.
  *
  * @since 0.1.0
  * @category schemas
@@ -72,7 +72,7 @@ export const Detail = Schema.Struct({
 })
 
 /**
- * One reason for the rejection of a request. A text that the response does not contain is empty.
+ * One reason for the rejection of a request. A field that the response omits is an empty string.
  *
  * @since 0.1.0
  * @category models
@@ -185,7 +185,7 @@ export class InputValidationError extends Schema.TaggedError<InputValidationErro
   "effect-modelroute/InputValidationError"
 )("InputValidationError", {
   ...apiFields("INPUT_VALIDATION_ERROR"),
-  /** The invalid parameters. Empty if the response does not name them. */
+  /** The invalid parameters. Empty if the response does not list the parameters. */
   details: withDefault(Schema.Array(Detail), [])
 }) {
   get [TypeId](): TypeId {
@@ -1065,8 +1065,8 @@ export interface Report {
 }
 
 /**
- * Returns the fields of an error that identify a call for ModelRoute's support. Not every class has all of these
- * fields, so this function saves a test for each field.
+ * Returns the fields of an error that identify a call for ModelRoute's support. Each error class has only some of these
+ * fields. With this function, a caller does not need to test for each field.
  *
  * @example
  * ```ts

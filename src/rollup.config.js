@@ -37,7 +37,10 @@ const typescript = {
   }
 }
 
-/** Empties the imports without bindings, which keep the order of side effects. The modules have no side effects. */
+/**
+ * Removes the imports without bindings. Such imports only keep the order of side effects, and the modules have no side
+ * effects.
+ */
 const withoutBareImports = {
   name: "without-bare-imports",
   renderChunk: (code) => ({ code: code.replace(/^import '\..*';$/gm, ""), map: null })

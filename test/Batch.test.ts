@@ -165,7 +165,7 @@ describe("Batch.run", () => {
     })
   )
 
-  it.effect("resumes the executions of an earlier run that failed with an input error", () =>
+  it.effect("resumes the executions of a run whose input failed", () =>
     Effect.gen(function* () {
       const input = Stream.concat(Stream.fromIterable(range(3)), Stream.fail("no more" as const))
       const { executions, failure, outcomes } = yield* runBatchTest(

@@ -106,7 +106,7 @@ describe("executions.run with a typed model", () => {
     })
   })
 
-  it.effect("fails with OutputDecodeError that contains the result if the output does not match", () => {
+  it.effect("fails with an OutputDecodeError that contains the result if the output does not match the schema", () => {
     const { requests, run } = scriptedApi(completed({ words: [{ text: secret }, { text: 7 }, {}], region: "EU" }))
     return Effect.gen(function* () {
       const exit = yield* run(({ executions }) => executions.run({ model: Writer, input: { prompt } }))
@@ -182,7 +182,7 @@ describe("executions.run with a typed model", () => {
     ["during the create request", [Fault.delay("4 seconds")]],
     ["during the wait", []]
   ] as const) {
-    it.effect(`cancels the execution if it is interrupted ${when} with cancelOnInterrupt`, () =>
+    it.effect(`cancels the execution if the call is interrupted ${when} with cancelOnInterrupt`, () =>
       simulate(
         ({ executions }) =>
           Effect.gen(function* () {
@@ -202,7 +202,7 @@ describe("executions.run with a typed model", () => {
     )
   }
 
-  it.effect("contains no part of the output in a rendering of OutputDecodeError", () => {
+  it.effect("omits the output from every rendering of OutputDecodeError", () => {
     const { run } = scriptedApi(completed({ words: [{ text: secret }, { [secret]: secret }, secret] }))
     const Strict = Model.make({
       ...Writer,
@@ -403,7 +403,7 @@ describe("Model.imageOutput", () => {
   const decode = Schema.decodeUnknownEither(Model.imageOutput)
   const fileId = File.FileId.make("file_1")
 
-  it("decodes the list images, a single image, and omits fields that cannot be decoded", () => {
+  it("decodes the list images and a single image, and omits fields that cannot be decoded", () => {
     const image = { file_id: "file_1", format: 7, content_type: null, width: "wide", height: 8, region: "EU" }
     const expected = { images: [{ fileId, height: 8 }] }
     assert.deepStrictEqual(Schema.decodeUnknownSync(Model.imageOutput)({ images: [image], seed: 1 }), expected)
@@ -428,7 +428,7 @@ describe("a typed model", () => {
   })
   const Echo = Model.make({ id: "echo", input: Values, output: Values })
 
-  it("sends and returns random values without a change", () =>
+  it("encodes and decodes random values without a change", () =>
     fc.assert(
       fc.asyncProperty(Arbitrary.make(Values), (input) =>
         Effect.gen(function* () {

@@ -25,7 +25,7 @@ const parse = <A extends { readonly values: { readonly help: boolean } }>(
 ): Effect.Effect<A, HelpRequested | UsageError> =>
   Effect.try({
     try: read,
-    // Only the first sentence names the problem.
+    // Only the first sentence describes the problem.
     catch: (error) => makeUsageError(usage)(`${String(error instanceof Error ? error.message : error).split(". ")[0]}.`)
   }).pipe(
     Effect.filterOrFail(

@@ -13,8 +13,8 @@ import * as Metrics from "../Metrics.js"
 import { omitUndefined } from "./data/lenient.js"
 
 /**
- * Limits the number of models with a tag of their own. Metrics stay in memory, and a caller can take the name of a model
- * from its own users.
+ * Limits the number of models that have their own tag. Every tagged metric stays in memory, and the name of a model can
+ * come from user input.
  *
  * @internal
  */

@@ -1,6 +1,6 @@
 /**
- * Records spans and log lines. Each operation has one span, and each wait has one report. The names of attributes follow
- * the semantic conventions of OpenTelemetry if the conventions have a name. Other names start with `modelroute.`.
+ * Records spans and log lines. Each operation has one span, and each wait has one report. Attributes have the names of
+ * the OpenTelemetry semantic conventions. The name of any other attribute starts with `modelroute.`.
  *
  * @internal
  */

@@ -128,7 +128,7 @@ describe("Batch.run", () => {
     })
   )
 
-  it.effect("counts the stop of a batch without a balance", () =>
+  it.effect("counts a batch that stops because the balance is too low", () =>
     Effect.gen(function* () {
       const before = yield* Metric.value(Metrics.balanceStops)
       yield* runBatchTest(Stream.runDrain(Batch.run([1, 2], batchOptions)), { simulator: { balance: "0.00" } })

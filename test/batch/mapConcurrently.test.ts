@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Deferred, Effect, Exit, Fiber, Stream, TestClock } from "effect"
 import { mapConcurrently } from "../../src/internal/batch/mapConcurrently.js"
 
-/** An effect that runs until its element is released, and the numbers of its starts and interruptions. */
+/** Returns an effect that runs until its element is released. Counts the starts and the interruptions of the effect. */
 const makeWork = (elements: ReadonlyArray<number>) =>
   Effect.gen(function* () {
     const gates = new Map<number, Deferred.Deferred<number, string>>()
@@ -48,7 +48,7 @@ describe("mapConcurrently", () => {
     })
   )
 
-  it.effect("ends after the last element of a shorter stream", () =>
+  it.effect("ends after the last element if the stream has fewer elements than the limit", () =>
     Effect.gen(function* () {
       const results = yield* Stream.runCollect(mapConcurrently(Stream.make(1, 2), 10, Effect.succeed))
       assert.deepStrictEqual(Chunk.toReadonlyArray(results), [1, 2])
@@ -89,7 +89,7 @@ describe("mapConcurrently", () => {
     })
   )
 
-  it.effect("stops the effects while the consumer takes no results", () =>
+  it.effect("starts a limited number of effects while the consumer takes no results", () =>
     Effect.gen(function* () {
       let started = 0
       const input = Stream.range(1, 100)

@@ -77,7 +77,7 @@ describe("Batch.run with typed models", () => {
     )
   )
 
-  it.effect("fails an item whose output does not match, and decodes the result again in a later run", () =>
+  it.effect("fails an item whose output does not match, and decodes its result in a later run", () =>
     withSharedJournal(
       Effect.gen(function* () {
         const delivered: Array<string> = []
@@ -122,7 +122,7 @@ describe("Batch.run with typed models", () => {
     )
   )
 
-  it.effect("fails an item whose input does not match without a request", () =>
+  it.effect("sends no request for an item whose input does not match", () =>
     withSharedJournal(
       Effect.gen(function* () {
         const outcomes = yield* collect(

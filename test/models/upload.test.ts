@@ -29,7 +29,7 @@ describe("Model.upload", () => {
     )
   )
 
-  it.effect("uploads a source once if it occurs twice, and two sources in order", () =>
+  it.effect("uploads a repeated source once, and two sources in order", () =>
     simulate(({ executions }) =>
       Effect.gen(function* () {
         const [fox, mask] = [text("fox"), text("the mask")]
@@ -44,7 +44,7 @@ describe("Model.upload", () => {
     )
   )
 
-  it.effect("uploads with the options of uploadWith, and once for each options", () => {
+  it.effect("uploads a source once for each set of uploadWith options", () => {
     const [EU, US] = [Model.uploadWith({ region: "EU" }), Model.uploadWith({ region: "US" })]
     const Regional = Model.make({ ...Upscaler, input: Schema.Struct({ source_image: EU, copy: EU, mask: US }) })
     return simulate(({ executions }) =>
@@ -71,7 +71,7 @@ describe("Model.upload", () => {
       [8, 2]
     ])
     let encodings = 0
-    /** Encodes the larger file last at first, and first afterwards. */
+    /** Encodes the larger file last in the first encoding, and first in the second encoding. */
     const Slow = Schema.transformOrFail(Model.upload, Schema.typeSchema(Model.upload), {
       strict: true,
       decode: (file) => Effect.succeed(file),
@@ -140,7 +140,7 @@ describe("Model.upload", () => {
     )
   )
 
-  it.effect("sends no create request if it is interrupted during the upload", () =>
+  it.effect("sends no create request if the call is interrupted during the upload", () =>
     simulate(({ executions }) =>
       Effect.gen(function* () {
         const reading = yield* Deferred.make<void>()
@@ -158,7 +158,7 @@ describe("Model.upload", () => {
     )
   )
 
-  it.effect("fails with InvalidRequest if two calls with the same key of withKey upload a source", () =>
+  it.effect("fails with InvalidRequest if two calls with the same withKey key upload a source", () =>
     simulate(({ executions }) =>
       Effect.gen(function* () {
         const create = executions.create({ model: Upscaler, input: { source_image } })

@@ -1,4 +1,4 @@
-/** Bodies in the forms of the transports. */
+/** Creates Web streams and Node.js streams as response bodies. */
 import { Readable } from "node:stream"
 import type { TransportBody } from "../../src/internal/http/transportBody.js"
 
@@ -54,12 +54,12 @@ export const makeReadable = ({ chunks, end }: Content): Source => {
       else if (end === "breaks") this.destroy(new Error("reset"))
     }
   })
-  // Like the clients of the platform.
+  // The HTTP clients of `@effect/platform` also add an error listener.
   body.on("error", () => {})
   return { body, isClosed: () => body.destroyed, chunksRead: () => next }
 }
 
-/** The functions that create a body, by the form of the body. */
+/** The functions that create a body, with the type of the body. */
 export const bodyForms = [
   ["a ReadableStream", makeWebStream],
   ["a Node.js Readable", makeReadable]

@@ -69,7 +69,7 @@ const operation = "Batch.run"
 /** Item whose journal entry has not been read. */
 interface ItemDraft<A, E, R, Out> extends Omit<Item<A, E, R, Out>, "previous"> {}
 
-/** Request of an item. `content` is the text for the digest. `undefined` if the body is not known yet. */
+/** Request of an item. `content` is the text for the digest, or `undefined` if the body is not known yet. */
 interface DraftRequest<E, R, Out> extends Pick<Item<unknown, E, R, Out>, "body" | "decode"> {
   readonly content: string | undefined
 }
@@ -78,8 +78,9 @@ const encodeBody = (request: Execution.CreateRequest): Either.Either<RequestBody
   Either.map(encodeCreateBody(operation, request), ({ body }) => body)
 
 /**
- * Encodes the input of a typed model. Files are uploaded by the effect `body`, so only if the item is submitted. A
- * failure is part of `body`, so that a recorded output of the item can still be decoded.
+ * Encodes the input of a typed model. The effect `body` uploads the files, so a file is uploaded only if the item is
+ * submitted. The effect `body` also contains a failure of the encoding, so a recorded output of the item can still be
+ * decoded.
  */
 const encodeTyped = <E, R, Out>(
   { upload }: ReaderContext,
@@ -152,7 +153,7 @@ const readVersion = <A>(version: (item: A, index: number) => string, item: A, in
     () => invalidRequest(operation, "version", "is not a string", "Return a string that changes with the request.")
   )
 
-/** Makes the draft of an item. An invalid request fails the item when it is submitted. */
+/** Creates the draft of an item. If the request is invalid, the submission of the item fails. */
 const makeDraft = <A, E, E2, R, Out>(
   context: ReaderContext,
   options: ItemOptions<A, E, E2, R, Out>,

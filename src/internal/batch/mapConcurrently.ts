@@ -13,7 +13,7 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 
-/** Maximum number of results that wait for the consumer. */
+/** Maximum number of results in the queue for the consumer. */
 const maxWaitingResults = 16
 
 /** Returns an effect that takes the next element of a stream. The effect fails with `None` after the last element. */
@@ -34,7 +34,7 @@ const makeTake = <A, E, R>(
 
 /**
  * Runs `f` for at most `concurrency` elements at the same time. The first failure interrupts all running effects and
- * fails the stream. The end of the consumer also interrupts them.
+ * fails the stream. The end of the consumer also interrupts the effects.
  *
  * @internal
  */
@@ -59,7 +59,8 @@ export const mapConcurrently = <A, E, R, B, E2, R2>(
         onSuccess: () => offer(Exit.fail(Option.none())),
         onFailure: (cause) => offer(Exit.failCause(cause))
       })
-      // Only the end of the scope interrupts the workers. The scope must also end if the stream is uninterruptible.
+      // The scope interrupts the workers when it closes. The workers are interruptible, so the scope also closes if the
+      // stream runs in an uninterruptible region.
       yield* Effect.forkScoped(Effect.interruptible(end))
       return Stream.repeatEffectOption(Effect.flatten(Queue.take(results)))
     })

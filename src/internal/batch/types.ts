@@ -47,7 +47,7 @@ export interface Options<A, E = never, E2 = never, R = never, Out = unknown> {
    */
   readonly key: (item: A, index: number) => string
   /**
-   * Returns the request of an item, or an effect that makes the request. For example, an effect can upload a file.
+   * Returns the request of an item, or an effect that creates the request. For example, an effect can upload a file.
    *
    * The effect runs only if the item must be submitted. A failure of the effect fails the item. A defect of the effect
    * ends the batch. The journal keeps the request from the effect until the API accepts the request. A later run sends
@@ -59,10 +59,10 @@ export interface Options<A, E = never, E2 = never, R = never, Out = unknown> {
    *
    * An exception fails the item with `InvalidRequest`.
    *
-   * With a typed model, return `Model.request(model, input)`, or `Model.requestEffect(model, effect)` if an effect makes
-   * the input. The batch decodes the output of each outcome, also in a later run. It uploads the sources in an input
-   * before the item is submitted. A request with a source needs a `version`, like an effect. If the items have several
-   * models, declare the type of the result as `Model.Request<A | B>`.
+   * With a typed model, return `Model.request(model, input)`, or `Model.requestEffect(model, effect)` if an effect
+   * creates the input. The batch decodes the output of each outcome, also in a later run. The batch uploads the sources
+   * in an input before it submits the item. Without a `version`, a later run does not compare a request that contains a
+   * source. If the items have several models, declare the type of the result as `Model.Request<A | B>`.
    */
   readonly request: (item: A, index: number) => ItemRequest<Out, E, R>
   /**

@@ -10,7 +10,7 @@ const maxEntries = 1000
 export class RecentMap<K, V> {
   private readonly entries = new Map<K, V>()
 
-  /** Sets an entry, and makes the entry the latest. */
+  /** Sets an entry and moves the entry to the end of the sequence. */
   set(key: K, value: V): void {
     this.entries.delete(key)
     this.entries.set(key, value)

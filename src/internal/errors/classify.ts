@@ -74,7 +74,7 @@ const redactReportedError = (
   const [apiMessage, ...detailMessages] = redactText([message ?? "", ...textsOf("message")])
   const fields = redactIdentifiers(textsOf("field"))
   const detailCodes = textsOf("code")
-  // Many details have the same code.
+  // Redacts each code once, because many details can have the same code.
   const distinctCodes = Array.from(new Set([code, ...detailCodes]))
   const redactedCodes = redactIdentifiers(distinctCodes)
   const codeByText = new Map(distinctCodes.map((text, i) => [text, redactedCodes[i] ?? ""]))

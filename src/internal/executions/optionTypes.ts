@@ -17,9 +17,9 @@ import type { Model } from "../models/types.js"
  */
 export interface CreateOptions {
   /**
-   * Idempotency key of the create request. Reuse the key of an earlier request to resume its submission. The API never
-   * executes a key twice. Use a new key after a FAILED execution. For the old key, the API may return the failed
-   * execution. Default: a new key from the `IdempotencyKey` service.
+   * Idempotency key of the create request. Reuse the key of an earlier request to resume its submission. The API
+   * creates at most one execution per key. After a FAILED execution, use a new key, because the API may return the
+   * failed execution for the old key. Default: a new key from the `IdempotencyKey` service.
    */
   readonly idempotencyKey?: string | undefined
 }
@@ -40,9 +40,9 @@ export interface WatchOptions {
   readonly timeout?: Duration.DurationInput | undefined
   /**
    * Schedule of the polls. The input of the schedule is the latest state of the execution. Default: the `pollSchedule`
-   * of the client. If few requests are left under the rate limit, each delay is at least doubled. After a create
-   * request, the first poll then waits for the expected end of the execution. A poll by another fiber for the same
-   * execution replaces a poll of this wait.
+   * of the client. If few requests are left under the rate limit, each delay is at least doubled, and a wait after a
+   * create request starts to poll at the expected end of the execution. A poll by another fiber for the same execution
+   * replaces a poll of this wait.
    */
   readonly pollSchedule?: Schedule.Schedule<unknown, Execution.Execution> | undefined
   /**

@@ -37,7 +37,7 @@ export interface UploadOptions {
    */
   readonly maxSize?: number | undefined
   /**
-   * Runs for each chunk that the transport takes. The last run reports all bytes. The upload waits for this effect.
+   * Runs for each chunk that the transport reads. The last run reports all bytes. The upload waits for this effect.
    * Default: no effect.
    */
   readonly onProgress?: ((progress: File.Progress) => Effect.Effect<void>) | undefined

@@ -1,12 +1,12 @@
 /**
- * Reads a body in pieces, in the form of its transport.
+ * Reads the chunks of a body. Supports Web streams and Node.js streams.
  *
  * @internal
  */
 import type { NodeReadable, TransportBody } from "./transportBody.js"
 import { isNodeReadable } from "./transportBody.js"
 
-/** @internal The result of one read. A body that breaks has a `cause`. */
+/** @internal The result of one read. `Break` means that the connection was lost. */
 export type Read =
   | { readonly _tag: "Bytes"; readonly bytes: Uint8Array }
   | { readonly _tag: "End" }

@@ -21,7 +21,7 @@ export interface ReadResult {
 /** @internal A body whose reading has not begun. */
 export type TransportBody = ReadableStream<Uint8Array> | NodeReadable
 
-/** @internal The part of a Node.js `Readable` that reading needs. */
+/** @internal The members of a Node.js `Readable` that a reader uses. */
 export interface NodeReadable {
   readonly destroyed: boolean
   readonly readableEnded: boolean

@@ -17,7 +17,7 @@ import { describeIssues } from "./issues.js"
 import type { Codec, PreparedInput, SourceFailure, UploadSource } from "./types.js"
 import { Uploads } from "./uploads.js"
 
-/** A file in an input that is uploaded. */
+/** A source in an input, with the options of its upload. */
 interface PendingFile {
   readonly source: File.Source<PlatformError>
   readonly options: UploadOptions
@@ -62,7 +62,7 @@ const encoderDefect = (operation: string): InvalidRequest =>
     "Correct the schema or the input."
   )
 
-/** The id of a file that is not uploaded yet. */
+/** The placeholder for the id of a file that is not uploaded yet. */
 const standIn = File.FileId.make("file_not_uploaded")
 
 /** Checks all files of an input, so that no file is uploaded if another file is too large. */
@@ -88,8 +88,8 @@ const uploadFiles = (
   })
 
 /**
- * Returns the ids of uploaded files. The schema of a user can create the sources again when it encodes an input again.
- * Such a source has the same position as in the first encoding.
+ * Returns the ids of uploaded files. A transformation in a schema can create new source objects in each encoding. A new
+ * source object has the same position as in the first encoding.
  */
 const makeFileIds = (files: ReadonlyArray<PendingFile>, ids: ReadonlyArray<File.FileId>): Uploads["Type"] => {
   let position = 0

@@ -9,7 +9,7 @@ import { OutputDecodeError, type OutputIssue } from "../../ModelRouteError.js"
 import { unchecked } from "../errors/codedError.js"
 import { type Completed, type Model, TypeId, type WatchedExecution } from "./types.js"
 
-/** @internal A model of any input, which decodes outputs. */
+/** @internal A model with any type of input. Only its output schema is used. */
 export type AnyInput<Out> = Model<never, Out, unknown>
 
 /** Result with a decoded output. Only `of` creates instances, so `output` has the type `Out`. */

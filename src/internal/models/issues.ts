@@ -23,7 +23,7 @@ const maxMessageChars = 300
 
 const maxIssues = 20
 
-/** Maximum number of values that a message of the schema is searched for. */
+/** Maximum number of values that are redacted in a message of the schema. */
 const maxSearchedValues = 1000
 
 /** Returns the strings and numbers in a value, as texts. */
@@ -79,7 +79,7 @@ const redactIssue = (issue: ParseResult.ParseIssue): ParseResult.ParseIssue => {
   }
 }
 
-/** A key of a record can be a text of the caller. */
+/** Keys that a path can contain. Other keys are redacted, because a key of a record can contain text of the caller. */
 const keyPattern = /^[\w$-]{1,64}$/
 
 const formatPath = (root: string, path: ReadonlyArray<PropertyKey>): string =>

@@ -26,7 +26,7 @@ export const make = <Out, E>(
   }
 })
 
-/** @internal Returns a request whose input is made by an effect. */
+/** @internal Returns a request whose input is the result of an effect. */
 export const makeEffect = <Out, E, E2, R>(
   model: Model<never, Out, E>,
   input: Effect.Effect<unknown, E2, R>,
@@ -44,7 +44,7 @@ export const makeEffect = <Out, E, E2, R>(
 export const isRequest = <A, Out, E, R>(u: A | Request<Out, E, R>): u is Request<Out, E, R> =>
   Predicate.hasProperty(u, RequestTypeId)
 
-/** A `Model.CreateRequest` of any input. */
+/** A `Model.CreateRequest` with any type of input. */
 interface AnyCreateRequest<out Out, out E> extends RequestOptions {
   readonly model: Model<never, Out, E>
   readonly input: unknown
@@ -54,8 +54,8 @@ interface AnyCreateRequest<out Out, out E> extends RequestOptions {
 export type AnyTyped<Out, E> = AnyCreateRequest<Out, E> | Request<Out, E>
 
 /**
- * Tests whether a request is for a typed model. Reads one property of an untyped request, because every call runs this
- * test.
+ * Tests whether a request is for a typed model. Reads only one property of an untyped request, because every call runs
+ * this test.
  *
  * @internal
  */

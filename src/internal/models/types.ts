@@ -60,7 +60,7 @@ export type UploadSource = (
 
 /** @internal An encoded and checked input. */
 export interface PreparedInput<out E> {
-  /** The encoded input. Contains stand-ins for the ids of the files that are not uploaded yet. */
+  /** The encoded input. Contains placeholders for the ids of the files that are not uploaded yet. */
   readonly input: object
   /** Uploads the files and encodes the input with their ids. `undefined` if the input contains no file to upload. */
   readonly finish: ((upload: UploadSource) => Effect.Effect<object, E>) | undefined
@@ -140,7 +140,7 @@ export interface Request<out Out, out E = never, out R = never> {
   readonly [RequestTypeId]: {
     readonly model: Model<never, Out, unknown>
     readonly options: RequestOptions
-    /** Indicates whether an effect makes the input. */
+    /** Indicates whether an effect creates the input. */
     readonly isEffect: boolean
     readonly prepareInput: (operation: string) => Effect.Effect<PreparedInput<E>, InvalidRequest | E, R>
   }

@@ -28,7 +28,7 @@ export interface RateLimitInfo {
   readonly retryAfter: Moment | undefined
 }
 
-/** Maximum value of a number in a header. `Number` parses a text of 400 digits as `Infinity`. */
+/** Upper limit for the numbers in a header. Without this limit, `Number` parses 400 digits as `Infinity`. */
 const maxNumber = 1e15
 
 /** Parses a list of numbers, because proxies join repeated headers with commas. */

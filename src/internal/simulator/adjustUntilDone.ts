@@ -58,9 +58,9 @@ const advanceUntilDone = (
   })
 
 /**
- * Runs an effect to its end and advances `TestClock` to each sleep. Work outside the clock continues between the
- * advances: reads and writes of files, databases, sockets and promises. `TestClock.adjust` does not wait for such work,
- * so that a later sleep of the effect would never end.
+ * Runs an effect to its end and advances `TestClock` to each sleep. Asynchronous work that does not use the clock
+ * continues between the advances, for example reads of files, databases and sockets. `TestClock.adjust` does not wait
+ * for such work, so a later sleep of the effect would never end.
  *
  * The clock advances only to times at which a fiber sleeps, so that no timer ends late. Interrupts the effect and dies
  * if the effect does not end within `limit`. Requires `TestClock`, which `it.effect` of `@effect/vitest` provides.

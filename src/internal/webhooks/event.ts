@@ -33,8 +33,8 @@ export const EventId = Schema.NonEmptyString.pipe(Schema.brand("effect-modelrout
 export type EventId = typeof EventId.Type
 
 /**
- * Event from a verified delivery. Only `id`, `type` and `extra` are always present. Any other field is absent if the API did
- * not send the field or if the field cannot be decoded. Events can arrive in any order. A terminal status of an
+ * Event from a verified delivery. Only `id`, `type` and `extra` are always present. Any other field is absent if the
+ * API did not send the field or if the field cannot be decoded. Events can arrive in any order. A terminal status of an
  * execution is final, even if another event arrives later.
  *
  * @since 0.1.0

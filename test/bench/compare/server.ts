@@ -3,8 +3,8 @@
  * port to the parent process.
  *
  * The path selects the response: `/chunked` has no `content-length`, `/gzip` is compressed, and `/errors-100` is an
- * error with 100 details. A POST request below `/held` receives no response, and a GET request below `/held` receives the
- * number of these requests. All other paths have a response with `content-length`.
+ * error with 100 details. A POST request below `/held` receives no response, and a GET request below `/held` receives
+ * the number of these requests. All other paths receive a response with `content-length`.
  */
 import * as Http from "node:http"
 import { gzipSync } from "node:zlib"

@@ -104,7 +104,7 @@ const measureCount = async (
 
 export const waits: Group = {
   name: "waits",
-  // The rounds with 100,000 waits take long, and their values vary little.
+  // Measures 100,000 waits only once, because a round takes long and its values vary little.
   measure: async (rounds) => [
     ...(await measureCount(withPolls, 10_000, Math.min(rounds, 3))),
     ...(await measureCount(contestants, 100_000, 1))

@@ -1,6 +1,7 @@
 /**
  * Measures the CPU time of one wake-up of a wait for an execution, without the call. A wake-up is the end of the delay,
- * the start of the poll and the start of the next delay. The group compares it with a fiber that sleeps in a loop.
+ * the start of the poll and the start of the next delay. The group compares a wake-up with a fiber that sleeps in a
+ * loop.
  */
 import * as HttpClient from "@effect/platform/HttpClient"
 import { Effect, Layer, Logger, LogLevel, ManagedRuntime, Schedule } from "effect"
@@ -38,7 +39,7 @@ const runtime = ManagedRuntime.make(
   )
 )
 
-/** Runs `concurrency` fibers, of which each makes `pollsPerWait` of the calls. */
+/** Runs `concurrency` fibers. Each fiber makes `pollsPerWait` calls. */
 const contestant = (name: string, run: (id: Execution.ExecutionId) => Effect.Effect<unknown, unknown>): Contestant => ({
   name,
   run: (calls, concurrency) =>

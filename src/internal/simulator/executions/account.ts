@@ -14,7 +14,7 @@ export interface Balance {
   readonly total: string
   /** Sum of the holds of the running executions. */
   readonly held: string
-  /** Balance for new holds. The API rejects a create request with a higher hold. */
+  /** Balance that is available for new holds. The API rejects a create request with a higher hold. */
   readonly available: string
   /** Sum of all charges. */
   readonly charged: string

@@ -39,9 +39,9 @@ export type {
 } from "./types.js"
 
 /**
- * Sets the end of the next created execution. `EXPIRED` ends the execution at its `expires_at`. Any other outcome ends
- * the execution after the model's duration. A longer duration than `expiresAfter` ends every execution as `EXPIRED`. A
- * request fault can apply to the same create request.
+ * Sets the terminal outcome of the next created execution. `EXPIRED` ends the execution at its `expires_at`. Any other
+ * outcome ends the execution after the model's duration. If this duration is longer than `expiresAfter`, the execution
+ * ends as `EXPIRED`. A request fault can apply to the same create request.
  *
  * @since 0.1.0
  * @category constructors

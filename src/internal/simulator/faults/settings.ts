@@ -147,7 +147,7 @@ export interface EndedOutcome {
 }
 
 /**
- * The end of an execution.
+ * The terminal outcome of an execution.
  *
  * @since 0.1.0
  * @category models

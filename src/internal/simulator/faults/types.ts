@@ -148,7 +148,7 @@ export interface WrongResetUnit extends Selection {
 }
 
 /**
- * Sets the end of the execution that the request creates.
+ * Sets the terminal outcome of the execution that the request creates.
  *
  * @since 0.1.0
  * @category models
@@ -156,7 +156,7 @@ export interface WrongResetUnit extends Selection {
 export interface ExecutionOutcome extends Selection {
   /** Tag of the fault, as in `RequestRecord.fault`. */
   readonly _tag: "ExecutionOutcome"
-  /** End of the execution. */
+  /** Terminal outcome of the execution. */
   readonly outcome: Outcome
 }
 

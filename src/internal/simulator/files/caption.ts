@@ -101,8 +101,8 @@ const toGlyphs = (line: string): ReadonlyArray<ReadonlyArray<number>> =>
   Array.from(line, (character) => Array.from(glyphs[character] ?? unknownGlyph, (digit) => Number.parseInt(digit, 32)))
 
 /**
- * Lays out a title and a text at the bottom of a picture. The caption has at most half of the height. Omits the caption
- * of a picture that is too small.
+ * Lays out a title and a text at the bottom of a picture. The caption uses at most half of the height. Omits the
+ * caption of a picture that is too small.
  *
  * @internal
  */
