@@ -1,4 +1,4 @@
-/** Completes the comments: headings, import lines, and links from the names in the text to their pages. */
+/** Completes the comments. Adds headings, import lines, and links from the names in the text to their pages. */
 import * as TypeDoc from "typedoc"
 import { barrelModules, chapterOf, headingOf } from "./modules.js"
 

@@ -21,7 +21,7 @@ const programs = (folder: string): ReadonlyArray<string> =>
 const partsOf = (markdown: string): Array<TypeDoc.CommentDisplayPart> =>
   markdown.split(/(`[^`]+`)/).map((text) => ({ kind: text.startsWith("`") ? "code" : "text", text }))
 
-/** Returns the page of a program: its first comment, then its code. */
+/** Returns the page of a program. The page contains the first comment of the program, then the code. */
 const contentOf = (path: string, title: string): Array<TypeDoc.CommentDisplayPart> => {
   const text = readFileSync(path, "utf8")
   const [comment = ""] = /^\/\*\*.*?\*\/\n/s.exec(text) ?? []

@@ -1,6 +1,6 @@
 /**
  * Keeps the names of type aliases. TypeDoc otherwise expands an alias, so that `RequestFailure` becomes a list of
- * sixteen errors.
+ * seventeen errors.
  */
 import * as TypeDoc from "typedoc"
 import ts from "typescript"

@@ -35,7 +35,7 @@ const Writer = Model.make({
   output: Schema.Struct({ text: Schema.NonEmptyString })
 })
 
-/** Expects an output that the model does not have. */
+/** Declares an output that the model does not return. */
 const WrongWriter = Model.make({
   id: Writer.id,
   input: Writer.input,

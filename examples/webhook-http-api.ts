@@ -28,7 +28,7 @@ const Api = HttpApi.make("backend").add(
 /** In production, read the secret with `Config.redacted("MODELROUTE_WEBHOOK_SECRET")`. */
 const secret = Redacted.make("whsec_0123456789abcdef0123456789abcdef")
 
-/** Creates the handler once, because the handler keeps the ids of the events that it has handled. */
+/** Creates the handler once, because the handler stores the ids of the handled events. */
 const receive = Webhook.handler({
   secrets: secret,
   onEvent: (event) =>

@@ -20,7 +20,7 @@ const Flux = Model.make({
     labels: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.Number })),
     seed: Schema.optional(Schema.NumberFromString),
     steps: Schema.optional(
-      Schema.Number.pipe(Schema.filter((steps) => steps % 8 === 0 || `is no multiple of 8: ${steps}`))
+      Schema.Number.pipe(Schema.filter((steps) => steps % 8 === 0 || `is not a multiple of 8: ${steps}`))
     ),
     style: Schema.optional(
       Schema.String.pipe(Schema.pattern(/^[a-z]+$/, { message: ({ actual }) => `bad style ${actual}` }))
@@ -235,7 +235,7 @@ describe("executions.create with a typed model", () => {
       'is invalid: expected "oil"; expected "ink"',
       { prompt: "x", styles: [{ name: "oil" }, { name: secret }] }
     ],
-    ["input.steps", "is no multiple of 8: [redacted]", { prompt: secret, steps: 77 }],
+    ["input.steps", "is not a multiple of 8: [redacted]", { prompt: secret, steps: 77 }],
     ["input.style", "is invalid: bad style [redacted]", { prompt: "x", style: "K9" }],
     ["input.labels.[redacted]", "is invalid: expected number", { prompt: "x", labels: { [secret]: secret } }],
     ["input.widht", "is not a field of the schema", { prompt: secret, widht: 771_177 }]

@@ -21,7 +21,7 @@ const makeWork = (elements: ReadonlyArray<number>) =>
 
 const elements = [0, 1, 2, 3, 4]
 
-/** Lets all fibers run until they wait. */
+/** Runs all fibers until each fiber waits. */
 const settle = TestClock.adjust("1 millis")
 
 describe("mapConcurrently", () => {

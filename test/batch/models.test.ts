@@ -11,7 +11,7 @@ const Flux = Model.make({
   output: Model.imageOutput
 })
 
-/** Expects an output that the model does not have. */
+/** Declares an output that the model does not return. */
 const Wrong = Model.make({ ...Flux, output: Schema.Struct({ video: Model.file }) })
 
 const Upscaler = Model.make({

@@ -33,7 +33,7 @@ interface OutcomeFields<A> {
 export interface Succeeded<A, Out = unknown> extends OutcomeFields<A> {
   /** Tag of the outcome. */
   readonly _tag: "Succeeded"
-  /** The result with the unchanged output of the API, as the journal contains it. */
+  /** The result with the unchanged output of the API, as in the journal. */
   readonly completed: Execution.Completed
   /** The output, decoded with the schema of the model. The unchanged output if the request has no typed model. */
   readonly output: Out

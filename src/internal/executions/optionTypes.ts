@@ -75,9 +75,9 @@ export interface AwaitOptions extends WatchOptions {
  */
 export interface RunOptions<E = never> extends CreateOptions, AwaitOptions {
   /**
-   * Runs after the API has accepted the create request, before the wait begins. For example, it can store the id. The
-   * argument is the execution in the create response. Default: no effect. If this effect fails, `run` fails with the
-   * same error and the execution continues.
+   * Runs after the API has accepted the create request, before the wait begins. For example, this effect can store the
+   * id. The argument is the execution in the create response. Default: no effect. If this effect fails, `run` fails
+   * with the same error and the execution continues.
    */
   readonly onAccepted?: ((execution: Execution.Execution) => Effect.Effect<void, E>) | undefined
 }

@@ -26,7 +26,7 @@ const maxIssues = 20
 /** Maximum number of values that are redacted in a message of the schema. */
 const maxSearchedValues = 1000
 
-/** Returns the strings and numbers in a value, as texts. */
+/** Returns the strings and the numbers in a value as strings. */
 const textsIn = (value: unknown): ReadonlySet<string> => {
   const found = new Set<string>()
   const unread: Array<unknown> = [value]

@@ -81,7 +81,7 @@ export const on = (matcher: Matcher, fault: Fault): Fault => ({ ...fault, on: ma
 
 /**
  * Applies a fault to the next `n` requests that match the fault. `Infinity` applies the fault to all of these requests.
- * Nested calls multiply.
+ * The numbers of nested calls are multiplied.
  *
  * @since 0.1.0
  * @category combinators
