@@ -1,8 +1,8 @@
 /**
  * Runs many executions with `Effect.forEach`, and with `Batch`.
  *
- * Use `Effect.forEach` if you can submit every item again after a crash of the process. Use `Batch` if an item must not
- * be paid for twice. A journal records each item, and the next run continues.
+ * - Use `Effect.forEach` if you can submit every item again after a crash of the process.
+ * - Use `Batch` if an item must not be paid for twice. A journal records each item, and the next run continues.
  *
  *     npx tsx examples/for-each.ts
  */

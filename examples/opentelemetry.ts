@@ -4,8 +4,8 @@
  *
  *     npx tsx examples/opentelemetry.ts
  *
- * To send the spans to a collector, replace the processor with `new BatchSpanProcessor(new OTLPTraceExporter({ url:
- * "http://localhost:4318/v1/traces" }))`.
+ * To send the spans to a collector, replace the processor with
+ * `new BatchSpanProcessor(new OTLPTraceExporter({ url: "http://localhost:4318/v1/traces" }))`.
  */
 import * as NodeSdk from "@effect/opentelemetry/NodeSdk"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"

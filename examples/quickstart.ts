@@ -58,8 +58,7 @@ main.pipe(
   NodeRuntime.runMain({
     disableErrorReporting: true,
     disablePrettyLogger: true,
-    // The exit code of an interrupted program is 130, because the program has saved no image. The default exit code is
-    // 0.
+    // An interrupted program has saved no image, so its exit code is 130 instead of the default 0.
     teardown: (exit, onExit) => onExit(Exit.isSuccess(exit) ? 0 : Cause.isInterruptedOnly(exit.cause) ? 130 : 1)
   })
 )

@@ -57,7 +57,7 @@ const health = HttpApiGroup.make("health", { topLevel: true }).add(
   HttpApiEndpoint.get("health", "/health").addSuccess(Schema.Struct({ status: Schema.Literal("ok") }))
 )
 
-/** Contains the prices and the load of this backend. The reverse proxy must restrict the path to Prometheus. */
+/** The response contains the prices and the load of this backend. The reverse proxy must restrict the path to Prometheus. */
 const metrics = HttpApiGroup.make("metrics", { topLevel: true }).add(
   HttpApiEndpoint.get("metrics", "/metrics").addSuccess(HttpApiSchema.Text({ contentType: Prometheus.contentType }))
 )

@@ -159,7 +159,7 @@ describe("Metrics page", () => {
     Effect.gen(function* () {
       const url = yield* startBackend()
       const client = yield* HttpApiClient.make(Api, { baseUrl: url })
-      // The registry of metrics is global, so that the page contains the images of the other tests.
+      // The registry of metrics is global, so the page contains the images of the other tests.
       const before = yield* client.metrics()
       yield* waitForImage(url, yield* submitImage(url))
       const response = yield* HttpClient.get(`${url}/metrics`)
