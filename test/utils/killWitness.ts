@@ -87,7 +87,7 @@ export class RequestWitness {
   onRequest(record: RequestRecord): boolean {
     const before = this.items.size
     this.requests += 1
-    if (record.fault !== undefined && record.fault !== "Ends") {
+    if (record.fault !== undefined && record.fault !== "ExecutionOutcome") {
       this.faultCounts.set(record.fault, (this.faultCounts.get(record.fault) ?? 0) + 1)
     }
     if (record.operation === "executions.create") {

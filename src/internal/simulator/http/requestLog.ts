@@ -2,6 +2,7 @@
  * The log of requests and their outcomes.
  */
 import type { Target } from "../faults/settings.js"
+import type { Fault } from "../faults/types.js"
 import * as RingBuffer from "../ringBuffer.js"
 import type { ResponseData } from "./response.js"
 
@@ -26,7 +27,7 @@ export interface RequestRecord extends Target {
   /** Number of body bytes that the server read for `storage.put`. 0 if the server rejected the Content-Length. */
   readonly bodySize?: number | undefined
   /** The `_tag` of the applied fault. `ExecutionOutcome` if only an outcome fault was applied. */
-  readonly fault?: string | undefined
+  readonly fault?: Fault["_tag"] | undefined
   /** Id of the execution that the request created or addressed, or that created the requested file. */
   readonly executionId?: string | undefined
 }
@@ -37,8 +38,8 @@ export interface RequestLog {
   readonly start: (
     target: Target,
     at: number,
-    fault: string | undefined
-  ) => (response: ResponseData, outcomeFault: string | undefined) => RequestRecord
+    fault: Fault["_tag"] | undefined
+  ) => (response: ResponseData, outcomeFault: Fault["_tag"] | undefined) => RequestRecord
   /** Returns the logged requests in the order of arrival. */
   readonly all: () => ReadonlyArray<RequestRecord>
 }
