@@ -12,6 +12,7 @@ import { omitUndefined, nonEmptyString } from "../data/lenient.js"
 import * as money from "../data/money.js"
 import { toCreateRequest } from "../executions/requests.js"
 import { withInterceptor } from "../http/attemptInterceptor.js"
+import { makeKeyExpiry } from "../http/keyExpiry.js"
 import {
   concludeCompleted,
   concludeSubmitFailure,
@@ -25,7 +26,7 @@ import type { Reservation } from "./costBudget.js"
 import { computeDigest, type Item, type ItemContext, type ItemResult } from "./item.js"
 import { type JournalEntry, makeEntry, toEarlierSubmission } from "./journalEntry.js"
 import { carryOver, type RequestBody, type SubmitPlan } from "./plan.js"
-import { ItemSubmitGuard, makeKeyExpiry } from "./submitGuard.js"
+import { ItemSubmitGuard } from "./submitGuard.js"
 
 /** Request of an item with its reservation and its journal entry. */
 interface PreparedSubmission {

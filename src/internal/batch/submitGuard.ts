@@ -7,36 +7,11 @@
 import * as Effect from "effect/Effect"
 import type { InvalidRequest, RequestFailure } from "../../ModelRouteError.js"
 import type { AttemptInfo, AttemptInterceptor } from "../http/attemptInterceptor.js"
+import { isExpired, type KeyExpiry } from "../http/keyExpiry.js"
 import { SubmissionTracker } from "../executions/submissionTracker.js"
 import { invalidRequest } from "../errors/invalidRequest.js"
-import * as monotonic from "../data/monotonic.js"
 import { isDefiniteRejection } from "../errors/semantics.js"
 import type { StopCause, StopSignal } from "./stopSignal.js"
-
-/**
- * Expiry of an idempotency key on the wall clock and the monotonic clock. The journal records only the wall clock. A
- * user can change the wall clock while the batch runs.
- *
- * @internal
- */
-export interface KeyExpiry {
-  readonly epochMillis: number
-  readonly monotonicMillis: number
-}
-
-/** @internal */
-export const makeKeyExpiry = (epochMillis: number): Effect.Effect<KeyExpiry> =>
-  Effect.clockWith((clock) =>
-    Effect.sync(() => ({ epochMillis, monotonicMillis: epochMillis - monotonic.wallOffset(clock) }))
-  )
-
-/** Returns whether the idempotency key has expired on either clock. */
-const isExpired = (expiry: KeyExpiry): Effect.Effect<boolean> =>
-  Effect.clockWith((clock) =>
-    Effect.sync(
-      () => clock.unsafeCurrentTimeMillis() >= expiry.epochMillis || monotonic.read(clock) >= expiry.monotonicMillis
-    )
-  )
 
 /** @internal Blocks a create request if the batch has stopped or the idempotency key has expired. */
 export class ItemSubmitGuard implements AttemptInterceptor {

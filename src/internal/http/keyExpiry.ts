@@ -1,0 +1,32 @@
+/**
+ * Checks whether an idempotency key has expired.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as monotonic from "../data/monotonic.js"
+
+/**
+ * Expiry of an idempotency key on the wall clock and the monotonic clock. Only the time on the wall clock is stored. A
+ * user can change the wall clock while the process runs.
+ *
+ * @internal
+ */
+export interface KeyExpiry {
+  readonly epochMillis: number
+  readonly monotonicMillis: number
+}
+
+/** @internal */
+export const makeKeyExpiry = (epochMillis: number): Effect.Effect<KeyExpiry> =>
+  Effect.clockWith((clock) =>
+    Effect.sync(() => ({ epochMillis, monotonicMillis: epochMillis - monotonic.wallOffset(clock) }))
+  )
+
+/** @internal Returns whether the idempotency key has expired on either clock. */
+export const isExpired = (expiry: KeyExpiry): Effect.Effect<boolean> =>
+  Effect.clockWith((clock) =>
+    Effect.sync(
+      () => clock.unsafeCurrentTimeMillis() >= expiry.epochMillis || monotonic.read(clock) >= expiry.monotonicMillis
+    )
+  )
