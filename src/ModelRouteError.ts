@@ -725,11 +725,12 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("effect-m
 }
 
 /**
- * The API may have accepted an item of a batch. The idempotency key of the item is too old for a retry. `Batch` does
- * not resubmit the item, because a second request could create a second, paid execution. The journal keeps the item.
+ * The API may have accepted an item of a batch or a durable execution. Its idempotency key is too old for a retry. The
+ * library does not submit the request again, because a second request could create a second, paid execution. The
+ * journal of a batch keeps the item.
  *
- * Search for the execution in the dashboard. If the execution does not exist, use the option `resubmit` to submit the
- * item with a new key.
+ * Search for the execution in the dashboard. If the execution does not exist, submit the request with a new key. For a
+ * batch, use the option `resubmit`. For a durable execution, start it with a new id.
  *
  * @since 0.1.0
  * @category errors

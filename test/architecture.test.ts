@@ -53,6 +53,18 @@ describe("modules of src", () => {
     expect(findCircle(imports)?.join(" → ")).toBeUndefined()
   })
 
+  it("import @effect/workflow only in DurableExecution, and never import @effect/cluster", () => {
+    const isDurable = (module: string) => /^(DurableExecution\.ts|internal\/durable\/)/.test(module)
+    const importers = (pattern: RegExp) =>
+      [...imports.keys()].filter((module) => pattern.test(readFileSync(join(src, module), "utf8")))
+    const workflow = importers(/["']@effect\/workflow/)
+    expect(workflow).toContain("DurableExecution.ts")
+    expect(workflow.filter((module) => !isDurable(module))).toEqual([])
+    expect(importers(/["']@effect\/cluster/)).toEqual([])
+    const others = [...imports].filter(([module, imported]) => !isDurable(module) && imported.some(isDurable))
+    expect(others.map(([module]) => module)).toEqual([])
+  })
+
   it("keep http and errors independent of batch, webhooks and simulator", () => {
     const wrong = [...imports].flatMap(([module, imported]) =>
       /^internal\/(http|errors)\//.test(module)

@@ -51,7 +51,7 @@ interface AnyCreateRequest<out Out, out E> extends RequestOptions {
 }
 
 /** @internal A request for a typed model, as an object or from `Model.request`. */
-export type AnyTyped<Out, E> = AnyCreateRequest<Out, E> | Request<Out, E>
+export type AnyTyped<Out, E, R = never> = AnyCreateRequest<Out, E> | Request<Out, E, R>
 
 /**
  * Tests whether a request is for a typed model. Reads only one property of an untyped request, because every call runs
@@ -59,13 +59,15 @@ export type AnyTyped<Out, E> = AnyCreateRequest<Out, E> | Request<Out, E>
  *
  * @internal
  */
-export const isTyped = <Out, E>(request: AnyTyped<Out, E> | Execution.CreateRequest): request is AnyTyped<Out, E> => {
+export const isTyped = <Out, E, R>(
+  request: AnyTyped<Out, E, R> | Execution.CreateRequest
+): request is AnyTyped<Out, E, R> => {
   if (typeof request !== "object" || request === null) return false
   return "model" in request ? Predicate.hasProperty(request.model, TypeId) : RequestTypeId in request
 }
 
 /** @internal Converts a request for a typed model to the form from `Model.request`. */
-export const fromTyped = <Out, E>(request: AnyTyped<Out, E>): Request<Out, E> =>
+export const fromTyped = <Out, E, R>(request: AnyTyped<Out, E, R>): Request<Out, E, R> =>
   isRequest(request) ? request : make(request.model, request.input, request)
 
 /** @internal Returns the create request with an encoded input. */

@@ -1,0 +1,95 @@
+/**
+ * Waits for the end of the execution of a workflow, and returns its result.
+ *
+ * The polls are not activities, so the engine stores the output only once, as the result of the workflow.
+ *
+ * @internal
+ */
+import { type WorkflowEngine, WorkflowInstance } from "@effect/workflow/WorkflowEngine"
+import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type * as Execution from "../../Execution.js"
+import { AwaitTimeout, type ExecutionNotReady, isExecutionEnded, type ResultFailure } from "../../ModelRouteError.js"
+import { isForeignResponse, isMissing, stopsAccount } from "../errors/semantics.js"
+import type { DurableContext } from "./options.js"
+import { type Accepted, logSuspension, type Submission } from "./submit.js"
+import { delayOf, firstOpenWait, hasEndEvent, isWaitOver, suspend, suspendUntil } from "./wait.js"
+import type { Failure } from "./workflow.js"
+
+/** A stale replica of the API may return a 404 for a new execution. */
+const maxReplicaLagMillis = Duration.toMillis("10 minutes")
+
+/** Maximum time from the expected end of an execution until its result is available. */
+const maxOverdueMillis = Duration.toMillis("24 hours")
+
+/** Returns whether the result of an execution should have been available long ago. */
+const isOverdue = ({ execution }: ExecutionNotReady, { submittedAt }: Accepted, now: number): boolean => {
+  const end = execution.completedAt ?? execution.expiresAt
+  return end !== undefined && now > Math.max(DateTime.toEpochMillis(end), submittedAt) + maxOverdueMillis
+}
+
+const timeout = ({ execution, executionId, message }: ExecutionNotReady): AwaitTimeout =>
+  new AwaitTimeout({ operation: "DurableExecution", attempts: 0, executionId, execution, message })
+
+/** Returns the error that ends the workflow, or `undefined` if a later poll can succeed. */
+const toEndFailure = (error: ResultFailure, accepted: Accepted, now: number): Failure | undefined => {
+  if (error._tag === "ExecutionNotReady") return isOverdue(error, accepted, now) ? timeout(error) : undefined
+  if (isExecutionEnded(error)) return error
+  const canPass =
+    error.retryable ||
+    isForeignResponse(error) ||
+    stopsAccount(error) ||
+    (isMissing(error) && now - accepted.submittedAt < maxReplicaLagMillis)
+  return canPass ? undefined : error
+}
+
+/** Fetches the result. Returns the error of the poll if a later poll can succeed. */
+const poll = (
+  { client }: DurableContext,
+  accepted: Accepted
+): Effect.Effect<Either.Either<Execution.Completed, ResultFailure>, Failure> =>
+  Effect.gen(function* () {
+    const result = yield* Effect.either(client.executions.result(accepted.id))
+    if (Either.isRight(result)) return result
+    const failure = toEndFailure(result.left, accepted, yield* Clock.currentTimeMillis)
+    if (failure !== undefined) return yield* failure
+    return result
+  })
+
+const anyOf = <E, R>(left: Effect.Effect<boolean, E, R>, right: Effect.Effect<boolean, E, R>) =>
+  Effect.flatMap(left, (isTrue) => (isTrue ? Effect.succeed(true) : right))
+
+/**
+ * Waits until the execution has ended. Polls once after each wait, and after the event that reports the end. Suspends
+ * the workflow in between.
+ *
+ * @internal
+ */
+export const awaitEnd = (
+  context: DurableContext,
+  submission: Submission,
+  accepted: Accepted
+): Effect.Effect<Execution.Completed, Failure, WorkflowEngine | WorkflowInstance> =>
+  Effect.gen(function* () {
+    const instance = yield* WorkflowInstance
+    // A cancelled workflow must not poll again. The suspension ends it.
+    if (instance.interrupted) yield* suspend
+    const wait = yield* firstOpenWait(accepted.nextWait)
+    const millis = delayOf(context.delays, wait - accepted.nextWait)
+    const isEventKnown = yield* hasEndEvent
+    if (wait === accepted.nextWait && !isEventKnown) {
+      yield* suspendUntil(wait, millis, anyOf(hasEndEvent, isWaitOver(wait)))
+    } else {
+      const result = yield* poll(context, accepted)
+      if (Either.isRight(result)) return result.right
+      if (result.left._tag !== "ExecutionNotReady") {
+        yield* logSuspension(submission.workflowId, `Execution ${accepted.id}: ${result.left.message}`, millis)
+      }
+      // An event that arrived before the poll must not end this wait.
+      yield* suspendUntil(wait, millis, isEventKnown ? isWaitOver(wait) : anyOf(hasEndEvent, isWaitOver(wait)))
+    }
+    return yield* awaitEnd(context, submission, accepted)
+  })

@@ -1,0 +1,100 @@
+/**
+ * Encodes the request of a workflow. Adds the id of the workflow to the request, so that an event leads to the
+ * workflow.
+ *
+ * @internal
+ */
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import type * as Execution from "../../Execution.js"
+import type { InvalidRequest } from "../../ModelRouteError.js"
+import { ModelRouteClient } from "../../ModelRouteClient.js"
+import { isRecord, nonEmptyString, omitUndefined } from "../data/lenient.js"
+import { invalidRequest } from "../errors/invalidRequest.js"
+import { encodeCreateBody, toCreateRequest } from "../executions/requests.js"
+import * as typed from "../models/request.js"
+import { type Request, RequestTypeId } from "../models/types.js"
+import type { Event } from "../webhooks/event.js"
+import type { Payload } from "./workflow.js"
+
+/** @internal The stored request. */
+export type StoredRequest = typeof Payload.Type.request
+
+const operation = "DurableExecution.start"
+
+/** @internal Checks the id of a durable execution. */
+export const checkId = (id: unknown): Either.Either<void, InvalidRequest> =>
+  typeof id === "string" && id !== ""
+    ? Either.void
+    : Either.left(
+        invalidRequest(operation, "id", "is empty", "Pass a name for the execution, such as the id of an order.")
+      )
+
+/**
+ * Checks a request and returns a copy with the exact JSON that the client sends. A change of the caller's object after
+ * the start has no effect.
+ *
+ * @internal
+ */
+export const encode = (request: Execution.CreateRequest): Effect.Effect<StoredRequest, InvalidRequest> =>
+  Effect.map(encodeCreateBody(operation, request), ({ text }) => {
+    const { extra, input, metadata, model, webhookUrl } = toCreateRequest(JSON.parse(text))
+    return {
+      model,
+      input: isRecord(input) ? input : {},
+      ...omitUndefined({ webhookUrl, metadata: isRecord(metadata) ? metadata : undefined, extra })
+    }
+  })
+
+/** @internal Encodes the input of a typed request. Uploads its files first. */
+export const encodeTyped = <E, R>(
+  request: Request<unknown, E, R>
+): Effect.Effect<StoredRequest, InvalidRequest | E, ModelRouteClient | R> =>
+  Effect.gen(function* () {
+    const { finish, input } = yield* request[RequestTypeId].prepareInput(operation)
+    const encoded = yield* encode(typed.toCreateRequest(request, input))
+    if (finish === undefined) return encoded
+    const { files } = yield* ModelRouteClient
+    return yield* encode(typed.toCreateRequest(request, yield* finish(files.upload)))
+  })
+
+/** The field of `metadata` that contains the id of the workflow. */
+const metadataField = "durable_execution"
+
+/** The query parameter of `webhookUrl` that contains the id of the workflow. */
+const queryParameter = "durable_execution"
+
+const addQueryParameter = (webhookUrl: string, workflowId: string): string => {
+  const url = new URL(webhookUrl)
+  url.searchParams.set(queryParameter, workflowId)
+  return url.href
+}
+
+/** @internal Returns the create request with the id of the workflow. */
+export const addWorkflowId = (request: StoredRequest, workflowId: string): Execution.CreateRequest => ({
+  ...request,
+  metadata: { ...request.metadata, [metadataField]: workflowId },
+  ...(request.webhookUrl === undefined ? {} : { webhookUrl: addQueryParameter(request.webhookUrl, workflowId) })
+})
+
+/** Returns the id of the workflow in the URL of the current HTTP request. */
+const workflowIdOfUrl: Effect.Effect<string | undefined> = Effect.map(
+  Effect.serviceOption(HttpServerRequest.HttpServerRequest),
+  Option.match({
+    onNone: () => undefined,
+    onSome: ({ url }) => nonEmptyString(new URL(url, "http://localhost").searchParams.get(queryParameter))
+  })
+)
+
+/**
+ * Returns the id of the workflow that an event belongs to. Reads the URL of the delivery if the event contains no
+ * metadata, because the API does not document that it returns the metadata.
+ *
+ * @internal
+ */
+export const workflowIdOfEvent = ({ execution }: Event): Effect.Effect<string | undefined> => {
+  const id = nonEmptyString(execution?.metadata?.[metadataField])
+  return id === undefined ? workflowIdOfUrl : Effect.succeed(id)
+}

@@ -1,0 +1,65 @@
+/**
+ * The body of the workflow. Submits the execution, waits for its end, and cancels it after `DurableExecution.cancel`.
+ *
+ * @internal
+ */
+import * as Workflow from "@effect/workflow/Workflow"
+import { type WorkflowEngine, WorkflowInstance } from "@effect/workflow/WorkflowEngine"
+import * as Effect from "effect/Effect"
+import type * as Execution from "../../Execution.js"
+import { runSafely } from "../telemetry.js"
+import { awaitEnd } from "./awaitEnd.js"
+import type { DurableContext } from "./options.js"
+import { addWorkflowId } from "./request.js"
+import { send, Submission, submit } from "./submit.js"
+import type { Failure, Payload } from "./workflow.js"
+
+const warn = ({ idempotencyKey, workflowId }: Submission, text: string): Effect.Effect<void> =>
+  runSafely(
+    Effect.annotateLogs(Effect.logWarning(`${text} The execution may continue and may be charged`), {
+      workflowId,
+      idempotencyKey
+    })
+  )
+
+/** Returns the id of the execution. Repeats a create request with an unknown outcome to learn the id. */
+const findExecution = (
+  context: DurableContext,
+  submission: Submission
+): Effect.Effect<Execution.ExecutionId | undefined> =>
+  Effect.gen(function* () {
+    const { ambiguousSince, executionId } = submission
+    if (executionId !== undefined || ambiguousSince === undefined) return executionId
+    const result = yield* send(context, submission, ambiguousSince, true)
+    if (result._tag === "Accepted") return result.id
+    yield* warn(submission, `The execution could not be cancelled, because its id is unknown: ${result.error.message}`)
+    return undefined
+  })
+
+/** Cancels the execution. Logs a warning if the cancel request fails. */
+const cancelExecution = (context: DurableContext, submission: Submission): Effect.Effect<void> =>
+  Effect.flatMap(findExecution(context, submission), (id) =>
+    id === undefined
+      ? Effect.void
+      : Effect.catchAll(context.client.executions.cancel(id), ({ message }) =>
+          warn(submission, `Execution ${id} could not be cancelled: ${message}`)
+        )
+  )
+
+/** @internal Returns the body of the workflow. */
+export const makeBody =
+  (context: DurableContext) =>
+  (
+    { request }: typeof Payload.Type,
+    workflowId: string
+  ): Effect.Effect<Execution.Completed, Failure, WorkflowEngine | WorkflowInstance> =>
+    Effect.gen(function* () {
+      const instance = yield* WorkflowInstance
+      const submission = new Submission(workflowId, addWorkflowId(request, workflowId))
+      yield* Workflow.addFinalizer(() =>
+        // The finalizer also runs if the workflow moves to another worker. The execution must then continue.
+        instance.interrupted ? cancelExecution(context, submission) : Effect.void
+      )
+      const accepted = yield* submit(context, submission)
+      return yield* awaitEnd(context, submission, accepted)
+    })

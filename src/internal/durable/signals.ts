@@ -1,0 +1,118 @@
+/**
+ * Sends signals to workflows and reads their results, from outside the workflows.
+ *
+ * @internal
+ */
+import type * as DurableDeferred from "@effect/workflow/DurableDeferred"
+import { WorkflowEngine, WorkflowInstance } from "@effect/workflow/WorkflowEngine"
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schedule from "effect/Schedule"
+import type * as Schema from "effect/Schema"
+import { type Completed, isTerminal } from "../../Execution.js"
+import type { Event } from "../webhooks/event.js"
+import { workflowIdOfEvent } from "./request.js"
+import { firstOpenWait } from "./wait.js"
+import { Cancelled, ended, type Failure, type Payload, resumed, workflow, workflowIdOf } from "./workflow.js"
+
+const defectRetries = Schedule.intersect(Schedule.exponential("200 millis"), Schedule.recurs(5))
+
+/**
+ * Retries an effect after a defect. A cluster engine fails with a defect if it loses the connection to a worker. All
+ * operations of an engine are idempotent.
+ *
+ * @internal
+ */
+export const retryDefects = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  effect.pipe(
+    Effect.sandbox,
+    Effect.retry({ schedule: defectRetries, while: (cause) => Cause.isDie(cause) && !Cause.isInterrupted(cause) }),
+    Effect.unsandbox
+  )
+
+/** @internal Starts a workflow. Returns its id in the engine. */
+export const start = (payload: typeof Payload.Type): Effect.Effect<string, never, WorkflowEngine> =>
+  Effect.flatMap(WorkflowEngine, (engine) => {
+    const executionId = workflowIdOf(payload.id)
+    return Effect.as(retryDefects(execute(engine, payload, executionId)), executionId)
+  })
+
+/** Starts a workflow without waiting for its end, so its errors cannot occur. */
+const execute = (
+  engine: WorkflowEngine["Type"],
+  payload: typeof Payload.Type,
+  executionId: string
+): Effect.Effect<unknown> => Effect.orDie(engine.execute(workflow, { executionId, payload, discard: true }))
+
+/** @internal Interrupts a workflow. */
+export const interrupt = (id: string): Effect.Effect<void, never, WorkflowEngine> =>
+  Effect.flatMap(WorkflowEngine, (engine) => retryDefects(engine.interrupt(workflow, workflowIdOf(id))))
+
+const done = <A extends Schema.Schema.AnyNoContext>(
+  deferred: DurableDeferred.DurableDeferred<A>,
+  executionId: string,
+  value: A["Type"]
+): Effect.Effect<void, never, WorkflowEngine> =>
+  Effect.flatMap(WorkflowEngine, (engine) =>
+    engine.deferredDone(deferred, {
+      workflowName: workflow.name,
+      executionId,
+      deferredName: deferred.name,
+      exit: Exit.succeed(value)
+    })
+  )
+
+/** @internal Ends the current wait of a workflow. */
+export const resume = (id: string): Effect.Effect<void, never, WorkflowEngine> => {
+  const workflowId = workflowIdOf(id)
+  return firstOpenWait(0).pipe(
+    // The engine stores the signals under the id of the workflow. Any instance with this id can read them.
+    Effect.provideServiceEffect(
+      WorkflowInstance,
+      Effect.sync(() => WorkflowInstance.initial(workflow, workflowId))
+    ),
+    Effect.flatMap((wait) => done(resumed(wait), workflowId, undefined)),
+    retryDefects
+  )
+}
+
+/** @internal Passes the end of an execution to its workflow. Ignores the other events. */
+export const notify = (event: Event): Effect.Effect<void, never, WorkflowEngine> => {
+  const { execution } = event
+  if (execution === undefined || !isTerminal(execution)) return Effect.void
+  const { id, status } = execution
+  return Effect.flatMap(workflowIdOfEvent(event), (workflowId) =>
+    workflowId === undefined
+      ? Effect.logDebug(`The event for execution ${id} belongs to no durable execution`)
+      : retryDefects(done(ended, workflowId, { id, status }))
+  )
+}
+
+const firstPollMillis = 200
+const maxPollMillis = Duration.toMillis("10 seconds")
+
+/**
+ * Waits until a workflow has ended. Returns its result.
+ *
+ * @internal
+ */
+export const awaitWorkflow = (
+  id: string,
+  millis = firstPollMillis
+): Effect.Effect<Completed, Failure | Cancelled, WorkflowEngine> =>
+  Effect.gen(function* () {
+    const engine = yield* WorkflowEngine
+    const result = yield* retryDefects(engine.poll(workflow, workflowIdOf(id)))
+    if (result === undefined || result._tag === "Suspended") {
+      yield* Effect.sleep(millis)
+      return yield* awaitWorkflow(id, Math.min(millis * 1.5, maxPollMillis))
+    }
+    const { exit } = result
+    if (Exit.isSuccess(exit)) return exit.value
+    // The engine interrupts a cancelled workflow. The interruption must not reach the caller.
+    return yield* Cause.isInterruptedOnly(exit.cause)
+      ? new Cancelled({ id, message: `The durable execution ${id} was cancelled.` })
+      : Effect.failCause(exit.cause)
+  })

@@ -1,0 +1,181 @@
+/**
+ * Submits the execution of a workflow. Each submission is an activity, and all submissions have the same idempotency
+ * key.
+ *
+ * @internal
+ */
+import * as Activity from "@effect/workflow/Activity"
+import { type WorkflowEngine, WorkflowInstance } from "@effect/workflow/WorkflowEngine"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Execution from "../../Execution.js"
+import { RequestFailure, SubmissionOutcomeUnknown } from "../../ModelRouteError.js"
+import { omitUndefined } from "../data/lenient.js"
+import { isForeignResponse, stopsAccount } from "../errors/semantics.js"
+import { withInterceptor } from "../http/attemptInterceptor.js"
+import { makeKeyExpiry } from "../http/keyExpiry.js"
+import { runSafely } from "../telemetry.js"
+import type { DurableContext } from "./options.js"
+import { SubmitGuard } from "./submitGuard.js"
+import { delayOf, isWaitOver, suspend, suspendUntil } from "./wait.js"
+import { type Failure, idempotencyKeyOf } from "./workflow.js"
+
+/** @internal An execution that the API has accepted. */
+export interface Accepted {
+  readonly id: Execution.ExecutionId
+  /** Time of the accepted submission, in epoch milliseconds. */
+  readonly submittedAt: number
+  /** Number of the first wait that no submission has used. */
+  readonly nextWait: number
+}
+
+const SubmitError = Schema.Union(...RequestFailure.members, SubmissionOutcomeUnknown)
+
+/** The result of a submission. A failure is a value, because the engine stores the result of each submission. */
+const SubmitResult = Schema.Union(
+  Schema.TaggedStruct("Accepted", { id: Execution.ExecutionId }),
+  Schema.TaggedStruct("Rejected", {
+    error: SubmitError,
+    /** Time of the first submission that the API may have processed, in epoch milliseconds. */
+    ambiguousSince: Schema.optional(Schema.Number)
+  })
+)
+
+type SubmitResult = typeof SubmitResult.Type
+
+/** @internal The create request of a workflow and its state. The finalizer reads the state. */
+export class Submission {
+  executionId: Execution.ExecutionId | undefined
+  /** Time of the first submission that the API may have processed, in epoch milliseconds. */
+  ambiguousSince: number | undefined
+  readonly idempotencyKey: string
+
+  constructor(
+    readonly workflowId: string,
+    readonly request: Execution.CreateRequest
+  ) {
+    this.idempotencyKey = idempotencyKeyOf(workflowId)
+  }
+}
+
+const outcomeUnknown = ({ idempotencyKey }: Submission, since: number): SubmissionOutcomeUnknown => {
+  const submittedAt = DateTime.unsafeMake(since)
+  return new SubmissionOutcomeUnknown({
+    operation: "DurableExecution",
+    attempts: 0,
+    idempotencyKey,
+    submittedAt,
+    message: `The request was submitted at ${DateTime.formatIso(submittedAt)} under the idempotency key ${idempotencyKey}. It is unknown whether the API accepted the request. The key has expired, so another submission could create a second execution. Look for the execution in the dashboard. If the execution does not exist, start the request with a new id.`
+  })
+}
+
+/**
+ * Sends the create request. `mayBeProcessed` indicates whether the API may have processed an earlier submission.
+ * `since` is the time of the first submission that the API may have processed.
+ *
+ * @internal
+ */
+export const send = (
+  { client, keyTtlMillis }: DurableContext,
+  submission: Submission,
+  since: number,
+  mayBeProcessed: boolean
+): Effect.Effect<SubmitResult> =>
+  Effect.flatMap(makeKeyExpiry(since + keyTtlMillis), (expiry) => {
+    const guard = new SubmitGuard(expiry, mayBeProcessed)
+    const { idempotencyKey, request } = submission
+    return withInterceptor(client.executions.create(request, { idempotencyKey }), guard).pipe(
+      Effect.match({
+        onSuccess: ({ id }): SubmitResult => ({ _tag: "Accepted", id }),
+        onFailure: (error): SubmitResult => ({
+          _tag: "Rejected",
+          error: guard.isBlocked ? outcomeUnknown(submission, since) : error,
+          ...omitUndefined({ ambiguousSince: guard.isAmbiguous ? since : undefined })
+        })
+      })
+    )
+  })
+
+type Services = WorkflowEngine | WorkflowInstance
+
+/** Runs one submission as an activity. Records its time before the request is sent. */
+const submitOnce = (
+  context: DurableContext,
+  submission: Submission,
+  wait: number
+): Effect.Effect<readonly [SubmitResult, number], never, Services> =>
+  Effect.gen(function* () {
+    // Stays `false` if the engine already has the time of the submission. An earlier run of the workflow may then have
+    // sent the request without recording its result.
+    let isFirstRun = false
+    const submittedAt = yield* Activity.make({
+      name: `submittedAt/${wait}`,
+      success: Schema.Number,
+      execute: Effect.clockWith((clock) =>
+        Effect.sync(() => {
+          isFirstRun = true
+          return clock.unsafeCurrentTimeMillis()
+        })
+      )
+    })
+    const earlier = submission.ambiguousSince
+    const since = earlier ?? submittedAt
+    // The finalizer must treat the submission as sent if the workflow is interrupted during the activity.
+    submission.ambiguousSince = since
+    const result = yield* Activity.make({
+      name: `submit/${wait}`,
+      success: SubmitResult,
+      execute: Effect.suspend(() => {
+        const mayBeProcessed = earlier !== undefined || !isFirstRun
+        // The engine runs an interrupted activity again.
+        isFirstRun = false
+        return send(context, submission, since, mayBeProcessed)
+      })
+    })
+    return [result, submittedAt] as const
+  })
+
+/** Returns whether a later submission under the same key can succeed. */
+const canSucceedLater = (error: typeof SubmitError.Type): boolean =>
+  error._tag !== "SubmissionOutcomeUnknown" && (error.retryable || stopsAccount(error) || isForeignResponse(error))
+
+/** @internal Logs why a workflow waits. */
+export const logSuspension = (workflowId: string, text: string, millis: number): Effect.Effect<void> =>
+  runSafely(
+    Effect.annotateLogs(
+      Effect.logWarning(`${text} The next attempt starts after ${millis / 1000} s or after DurableExecution.resume`),
+      { workflowId }
+    )
+  )
+
+/**
+ * Submits the execution until the API accepts it. Suspends the workflow after an error that can pass, such as an
+ * outage or an insufficient balance.
+ *
+ * @internal
+ */
+export const submit = (
+  context: DurableContext,
+  submission: Submission,
+  wait = 0
+): Effect.Effect<Accepted, Failure, Services> =>
+  Effect.gen(function* () {
+    const instance = yield* WorkflowInstance
+    // A cancelled workflow must not submit again. The suspension ends it.
+    if (instance.interrupted) yield* suspend
+    const [result, submittedAt] = yield* submitOnce(context, submission, wait)
+    if (result._tag === "Accepted") {
+      submission.executionId = result.id
+      return { id: result.id, submittedAt, nextWait: wait }
+    }
+    const { ambiguousSince, error } = result
+    submission.ambiguousSince = ambiguousSince
+    if (!canSucceedLater(error)) return yield* error
+    if (!(yield* isWaitOver(wait))) {
+      const millis = delayOf(context.delays, wait)
+      yield* logSuspension(submission.workflowId, `The execution could not be submitted: ${error.message}`, millis)
+      yield* suspendUntil(wait, millis, isWaitOver(wait))
+    }
+    return yield* submit(context, submission, wait + 1)
+  })

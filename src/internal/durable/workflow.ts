@@ -1,0 +1,126 @@
+/**
+ * Defines the workflow of a durable execution, and the names of its signals and clocks.
+ *
+ * @internal
+ */
+import * as DurableClock from "@effect/workflow/DurableClock"
+import * as DurableDeferred from "@effect/workflow/DurableDeferred"
+import * as Workflow from "@effect/workflow/Workflow"
+import * as Schema from "effect/Schema"
+import * as Execution from "../../Execution.js"
+import {
+  AwaitTimeout,
+  ExecutionCancelled,
+  ExecutionExpired,
+  RequestFailure,
+  SubmissionOutcomeUnknown
+} from "../../ModelRouteError.js"
+import { Attributes } from "../data/lenient.js"
+import { sha256Hex } from "../data/sha256.js"
+
+/** @internal Schema of the stored create request. */
+export const StoredRequest = Schema.Struct({
+  model: Schema.String,
+  input: Attributes,
+  webhookUrl: Schema.optional(Schema.String),
+  metadata: Schema.optional(Attributes),
+  extra: Schema.optional(Attributes)
+})
+
+/**
+ * Schema of the payload of the workflow. The engine stores it as plain text.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Payload = Schema.Struct({
+  /** The id of the durable execution. A second start with the same id has no effect. */
+  id: Schema.NonEmptyString,
+  /** The create request, with the encoded input of a typed model. */
+  request: StoredRequest
+})
+
+/**
+ * Schema of the errors of the workflow.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Failure = Schema.Union(
+  ...RequestFailure.members,
+  ExecutionCancelled,
+  ExecutionExpired,
+  AwaitTimeout,
+  SubmissionOutcomeUnknown
+)
+
+/**
+ * An error of a durable execution.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type Failure = typeof Failure.Type
+
+/**
+ * A durable execution was cancelled by `cancel`. The error `ExecutionCancelled` means that the API or another client
+ * cancelled the execution.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class Cancelled extends Schema.TaggedError<Cancelled>("effect-modelroute/DurableExecutionCancelled")(
+  "DurableExecutionCancelled",
+  {
+    /** The id of the durable execution. */
+    id: Schema.String,
+    /** The message for logs. */
+    message: Schema.String
+  }
+) {}
+
+const name = "effect-modelroute/DurableExecution"
+
+/** @internal The type of `workflow`. */
+export type DurableWorkflow = Workflow.Workflow<typeof name, typeof Payload, typeof Execution.Completed, typeof Failure>
+
+/** @internal The workflow of a durable execution. */
+export const workflow: DurableWorkflow = Workflow.make({
+  name,
+  payload: Payload,
+  success: Execution.Completed,
+  error: Failure,
+  idempotencyKey: ({ id }) => id
+})
+
+/**
+ * Returns the id of the workflow in the engine. `workflow.executionId` returns the same id, but requires the whole
+ * payload.
+ *
+ * @internal
+ */
+export const workflowIdOf = (id: string): string => sha256Hex(`${name}-${id}`).slice(0, 32)
+
+/**
+ * Returns the idempotency key of the create request. All attempts of a workflow have the same key.
+ *
+ * @internal
+ */
+export const idempotencyKeyOf = (workflowId: string): string => sha256Hex(`${workflowId}-submit`).slice(0, 32)
+
+/**
+ * Signal that an event reported a terminal status. Contains no output, because the engine stores it as plain text.
+ *
+ * @internal
+ */
+export const ended = DurableDeferred.make("ended", {
+  success: Schema.Struct({ id: Schema.optional(Execution.ExecutionId), status: Execution.Status })
+})
+
+/** @internal Returns the signal that ends a wait early. */
+export const resumed = (wait: number): DurableDeferred.DurableDeferred<typeof Schema.Void> =>
+  DurableDeferred.make(`resumed/${wait}`)
+
+/** @internal Returns the clock of a wait. */
+export const clockOf = (wait: number, millis: number): DurableClock.DurableClock =>
+  DurableClock.make({ name: `wait/${wait}`, duration: millis })

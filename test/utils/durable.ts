@@ -1,0 +1,55 @@
+/** Runs durable executions on the memory engine against the simulator. */
+import * as WorkflowEngine from "@effect/workflow/WorkflowEngine"
+import { Effect, Layer, TestClock } from "effect"
+import { type Execution, type ModelRouteClient, RetryPolicy } from "effect-modelroute"
+import * as DurableExecution from "effect-modelroute/DurableExecution"
+import { Simulator } from "effect-modelroute/Simulator"
+import * as harness from "./harness.js"
+
+/** Setup of the client and the simulator, and the options of the durable executions. */
+export interface Setup extends harness.Setup {
+  readonly durable?: DurableExecution.Options
+}
+
+export type Requirements = harness.Requirements | WorkflowEngine.WorkflowEngine
+
+/** Provides a worker. The client does not retry, so each request of a workflow is one attempt. */
+export const layer = ({ durable, ...setup }: Setup = {}) =>
+  DurableExecution.layer(durable).pipe(
+    Layer.provideMerge(
+      Layer.merge(
+        harness.layer({ ...setup, client: { retry: RetryPolicy.none, ...setup.client } }),
+        WorkflowEngine.layerMemory
+      )
+    )
+  )
+
+/** Runs a test at `start` on the test clock. Disables logging. */
+export const simulate = <A, E>(test: Effect.Effect<A, E, Requirements>, setup: Setup = {}) =>
+  Effect.zipRight(TestClock.setTime(harness.start), Effect.provide(test, layer(setup))).pipe(harness.silent)
+
+/** Returns the exit of a durable execution. Advances the clock until its end. */
+export const runToEnd = (id: string) => harness.runToEnd(DurableExecution.await(id))
+
+/** Returns `Complete` or `Suspended`, or `undefined` if the workflow runs. */
+export const stateOf = (id: string) =>
+  Effect.flatMap(DurableExecution.workflow.executionId({ id, request: harness.image }), (workflowId) =>
+    Effect.map(DurableExecution.workflow.poll(workflowId), (result) => result?._tag)
+  )
+
+/** Returns the arrival times of the requests of an operation, in seconds after `start`. */
+export const secondsOf = (operation: string) =>
+  Effect.map(harness.arrivalTimes(`executions.${operation}`), (times) => times.map((millis) => millis / 1000))
+
+/** Returns the statuses and the idempotency keys of all executions. */
+export const ledger = Effect.flatMap(Simulator, (simulator) =>
+  Effect.map(simulator.ledger, ({ executions }) => ({
+    statuses: executions.map(({ status }) => status),
+    keys: new Set(executions.map(({ idempotencyKey }) => idempotencyKey)).size
+  }))
+)
+
+/** A request whose events arrive at the app of `receiveEvents`. */
+export const withWebhook: Execution.CreateRequest = { ...harness.image, webhookUrl: "https://backend.test/hooks" }
+
+export type Client = ModelRouteClient.Service
