@@ -1,9 +1,9 @@
 /** Runs durable executions on the memory engine against the simulator. */
 import * as WorkflowEngine from "@effect/workflow/WorkflowEngine"
 import { Effect, Layer, TestClock } from "effect"
-import { type Execution, type ModelRouteClient, RetryPolicy } from "effect-modelroute"
+import { type Execution, RetryPolicy, Webhook } from "effect-modelroute"
 import * as DurableExecution from "effect-modelroute/DurableExecution"
-import { Simulator } from "effect-modelroute/Simulator"
+import { Fault, Simulator } from "effect-modelroute/Simulator"
 import * as harness from "./harness.js"
 
 /** Setup of the client and the simulator, and the options of the durable executions. */
@@ -52,4 +52,11 @@ export const ledger = Effect.flatMap(Simulator, (simulator) =>
 /** A request whose events arrive at the app of `receiveEvents`. */
 export const withWebhook: Execution.CreateRequest = { ...harness.image, webhookUrl: "https://backend.test/hooks" }
 
-export type Client = ModelRouteClient.Service
+/** Delivers the events of the simulator to `onEvent`. */
+export const receiveEvents = Effect.flatMap(Simulator, (simulator) =>
+  simulator.deliverTo(Webhook.handler({ secrets: simulator.webhookSecret, onEvent: DurableExecution.onEvent }))
+)
+
+/** Injects faults into the requests of an operation. */
+export const injectInto = (operation: Fault.Matcher, ...faults: ReadonlyArray<Fault.Fault>) =>
+  Effect.flatMap(Simulator, (simulator) => simulator.inject(...faults.map((fault) => Fault.on(operation, fault))))

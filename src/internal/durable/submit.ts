@@ -5,9 +5,11 @@
  * @internal
  */
 import * as Activity from "@effect/workflow/Activity"
-import { type WorkflowEngine, WorkflowInstance } from "@effect/workflow/WorkflowEngine"
+import * as DurableDeferred from "@effect/workflow/DurableDeferred"
+import { WorkflowEngine, WorkflowInstance } from "@effect/workflow/WorkflowEngine"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Execution from "../../Execution.js"
 import { RequestFailure, SubmissionOutcomeUnknown } from "../../ModelRouteError.js"
@@ -18,8 +20,8 @@ import { makeKeyExpiry } from "../http/keyExpiry.js"
 import { runSafely } from "../telemetry.js"
 import type { DurableContext } from "./options.js"
 import { SubmitGuard } from "./submitGuard.js"
-import { delayOf, isWaitOver, suspend, suspendUntil } from "./wait.js"
-import { type Failure, idempotencyKeyOf } from "./workflow.js"
+import { delayOf, firstOpen, isDone, isWaitOver, suspend, suspendUntil } from "./wait.js"
+import { type Failure, idempotencyKeyOf, rejected, workflow } from "./workflow.js"
 
 /** @internal An execution that the API has accepted. */
 export interface Accepted {
@@ -103,14 +105,14 @@ type Services = WorkflowEngine | WorkflowInstance
 const submitOnce = (
   context: DurableContext,
   submission: Submission,
-  wait: number
+  index: number
 ): Effect.Effect<readonly [SubmitResult, number], never, Services> =>
   Effect.gen(function* () {
     // Stays `false` if the engine already has the time of the submission. An earlier run of the workflow may then have
     // sent the request without recording its result.
     let isFirstRun = false
     const submittedAt = yield* Activity.make({
-      name: `submittedAt/${wait}`,
+      name: `submittedAt/${index}`,
       success: Schema.Number,
       execute: Effect.clockWith((clock) =>
         Effect.sync(() => {
@@ -124,7 +126,7 @@ const submitOnce = (
     // The finalizer must treat the submission as sent if the workflow is interrupted during the activity.
     submission.ambiguousSince = since
     const result = yield* Activity.make({
-      name: `submit/${wait}`,
+      name: `submit/${index}`,
       success: SubmitResult,
       execute: Effect.suspend(() => {
         const mayBeProcessed = earlier !== undefined || !isFirstRun
@@ -149,33 +151,56 @@ export const logSuspension = (workflowId: string, text: string, millis: number):
     )
   )
 
+/** Returns the number of rejected submissions, and reads the record of the latest one. */
+const readRejections = (submission: Submission): Effect.Effect<number, never, Services> =>
+  Effect.gen(function* () {
+    const count = yield* firstOpen(0, (index) => isDone(rejected(index)))
+    if (count > 0) submission.ambiguousSince = (yield* DurableDeferred.await(rejected(count - 1))).ambiguousSince
+    return count
+  })
+
+const recordRejection = ({ ambiguousSince, workflowId }: Submission, index: number) =>
+  Effect.flatMap(WorkflowEngine, (engine) =>
+    engine.deferredDone(rejected(index), {
+      workflowName: workflow.name,
+      executionId: workflowId,
+      deferredName: rejected(index).name,
+      exit: Exit.succeed(omitUndefined({ ambiguousSince }))
+    })
+  )
+
+/** Suspends the workflow after a rejected submission, until its wait is over. */
+const waitAfter = ({ delays }: DurableContext, wait: number): Effect.Effect<void, never, Services> =>
+  Effect.flatMap(isWaitOver(wait), (isOver) =>
+    isOver ? Effect.void : suspendUntil(wait, delayOf(delays, wait), isWaitOver(wait))
+  )
+
 /**
  * Submits the execution until the API accepts it. Suspends the workflow after an error that can pass, such as an
  * outage or an insufficient balance.
  *
  * @internal
  */
-export const submit = (
-  context: DurableContext,
-  submission: Submission,
-  wait = 0
-): Effect.Effect<Accepted, Failure, Services> =>
+export const submit = (context: DurableContext, submission: Submission): Effect.Effect<Accepted, Failure, Services> =>
   Effect.gen(function* () {
     const instance = yield* WorkflowInstance
+    const index = yield* readRejections(submission)
+    if (index > 0) yield* waitAfter(context, index - 1)
     // A cancelled workflow must not submit again. The suspension ends it.
     if (instance.interrupted) yield* suspend
-    const [result, submittedAt] = yield* submitOnce(context, submission, wait)
+    const [result, submittedAt] = yield* submitOnce(context, submission, index)
     if (result._tag === "Accepted") {
       submission.executionId = result.id
-      return { id: result.id, submittedAt, nextWait: wait }
+      return { id: result.id, submittedAt, nextWait: index }
     }
     const { ambiguousSince, error } = result
     submission.ambiguousSince = ambiguousSince
     if (!canSucceedLater(error)) return yield* error
-    if (!(yield* isWaitOver(wait))) {
-      const millis = delayOf(context.delays, wait)
-      yield* logSuspension(submission.workflowId, `The execution could not be submitted: ${error.message}`, millis)
-      yield* suspendUntil(wait, millis, isWaitOver(wait))
-    }
-    return yield* submit(context, submission, wait + 1)
+    yield* recordRejection(submission, index)
+    yield* logSuspension(
+      submission.workflowId,
+      `The execution could not be submitted: ${error.message}`,
+      delayOf(context.delays, index)
+    )
+    return yield* submit(context, submission)
   })

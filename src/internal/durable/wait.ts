@@ -15,7 +15,8 @@ import { clockOf, ended, resumed } from "./workflow.js"
 
 type Services = WorkflowEngine | WorkflowInstance
 
-const isDone = <A extends Schema.Schema.Any>(
+/** @internal Returns whether a deferred has a value. */
+export const isDone = <A extends Schema.Schema.Any>(
   deferred: DurableDeferred.DurableDeferred<A>
 ): Effect.Effect<boolean, never, Services> =>
   Effect.flatMap(WorkflowEngine, (engine) =>
@@ -31,9 +32,32 @@ export const isWaitOver = (wait: number): Effect.Effect<boolean, never, Services
     isResumed ? Effect.succeed(true) : isDone(clockOf(wait, 0).deferred)
   )
 
+type Predicate = (index: number) => Effect.Effect<boolean, never, Services>
+
+/** Returns the first index from `low` to `high` for which `isOver` returns `false`. It returns `false` for `high`. */
+const bisect = (low: number, high: number, isOver: Predicate): Effect.Effect<number, never, Services> => {
+  if (low === high) return Effect.succeed(low)
+  const middle = Math.floor((low + high) / 2)
+  return Effect.flatMap(isOver(middle), (isAfter) =>
+    isAfter ? bisect(middle + 1, high, isOver) : bisect(low, middle, isOver)
+  )
+}
+
+/**
+ * Returns the first index from `from` for which `isOver` returns `false`. `isOver` must return `false` for all later
+ * indices. Each call of `isOver` can be a query of the database, so the number of calls is logarithmic.
+ *
+ * @internal
+ */
+export const firstOpen = (from: number, isOver: Predicate, step = 1): Effect.Effect<number, never, Services> => {
+  const last = from + step - 1
+  return Effect.flatMap(isOver(last), (isAfter) =>
+    isAfter ? firstOpen(last + 1, isOver, step * 2) : bisect(from, last, isOver)
+  )
+}
+
 /** @internal Returns the number of the first wait that is not over. */
-export const firstOpenWait = (from: number): Effect.Effect<number, never, Services> =>
-  Effect.flatMap(isWaitOver(from), (isOver) => (isOver ? firstOpenWait(from + 1) : Effect.succeed(from)))
+export const firstOpenWait = (from: number): Effect.Effect<number, never, Services> => firstOpen(from, isWaitOver)
 
 /** @internal Delays of the clocks. */
 export interface ClockDelays {

@@ -108,6 +108,8 @@ export const workflowIdOf = (id: string): string => sha256Hex(`${name}-${id}`).s
  */
 export const idempotencyKeyOf = (workflowId: string): string => sha256Hex(`${workflowId}-submit`).slice(0, 32)
 
+const Rejection = Schema.Struct({ ambiguousSince: Schema.optional(Schema.Number) })
+
 /**
  * Signal that an event reported a terminal status. Contains no output, because the engine stores it as plain text.
  *
@@ -116,6 +118,15 @@ export const idempotencyKeyOf = (workflowId: string): string => sha256Hex(`${wor
 export const ended = DurableDeferred.make("ended", {
   success: Schema.Struct({ id: Schema.optional(Execution.ExecutionId), status: Execution.Status })
 })
+
+/**
+ * Returns the record of a rejected submission. Contains the time of the first submission that the API may have
+ * processed, in epoch milliseconds. A later run of the workflow reads only the latest record.
+ *
+ * @internal
+ */
+export const rejected = (submission: number): DurableDeferred.DurableDeferred<typeof Rejection> =>
+  DurableDeferred.make(`rejected/${submission}`, { success: Rejection })
 
 /** @internal Returns the signal that ends a wait early. */
 export const resumed = (wait: number): DurableDeferred.DurableDeferred<typeof Schema.Void> =>

@@ -1,0 +1,151 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, TestClock } from "effect"
+import * as DurableExecution from "effect-modelroute/DurableExecution"
+import { Fault, Simulator } from "effect-modelroute/Simulator"
+import { injectInto, ledger, runToEnd, secondsOf, simulate, stateOf } from "../utils/durable.js"
+import { failureOf, valueOf } from "../utils/exit.js"
+import { image } from "../utils/harness.js"
+
+const create = "executions.create"
+
+/** Starts an execution, and adjusts the clock by one millisecond so that the submission ends. */
+const startNow = (id: string) => Effect.zipRight(DurableExecution.start(id, image), TestClock.adjust(1))
+
+describe("DurableExecution.start", () => {
+  it.effect("creates one execution for several starts with the same id", () =>
+    Effect.gen(function* () {
+      const first = yield* DurableExecution.start("order-7", image)
+      yield* TestClock.adjust("5 seconds")
+      const second = yield* DurableExecution.start("order-7", { ...image, model: "seedance-video" })
+      assert.strictEqual(second, first)
+      valueOf(yield* runToEnd("order-7"))
+      yield* DurableExecution.start("order-7", image)
+      yield* DurableExecution.start("order-8", image)
+      valueOf(yield* runToEnd("order-8"))
+      assert.deepStrictEqual(yield* ledger, { statuses: ["COMPLETED", "COMPLETED"], keys: 2 })
+    }).pipe(simulate)
+  )
+
+  it.effect("returns the id that the workflow computes from its payload", () =>
+    Effect.gen(function* () {
+      const id = yield* DurableExecution.start("order-7", image)
+      assert.strictEqual(id, yield* DurableExecution.workflow.executionId({ id: "order-7", request: image }))
+    }).pipe(simulate)
+  )
+
+  it.effect("sends the request as it was at the start", () =>
+    Effect.gen(function* () {
+      const input = { prompt: "a fox", at: new Date(0) }
+      yield* DurableExecution.start("order-7", { ...image, input, metadata: { order: 7 }, extra: { seed: 1 } })
+      input.prompt = "a whale"
+      valueOf(yield* runToEnd("order-7"))
+      const simulator = yield* Simulator
+      const body: unknown = JSON.parse((yield* simulator.ledger).executions[0]?.body ?? "")
+      assert.deepStrictEqual(body, {
+        seed: 1,
+        model: image.model,
+        input: { prompt: "a fox", at: "1970-01-01T00:00:00.000Z" },
+        metadata: { order: 7, durable_execution: yield* DurableExecution.start("order-7", image) }
+      })
+    }).pipe(simulate)
+  )
+
+  it.effect("fails with InvalidRequest before the start if the id or the request is invalid", () =>
+    Effect.gen(function* () {
+      const fieldOf = (id: string, input: object) =>
+        Effect.map(Effect.flip(DurableExecution.start(id, { ...image, input })), ({ field }) => field)
+      assert.strictEqual(yield* fieldOf("", image.input), "id")
+      assert.strictEqual(yield* fieldOf("order-7", { seed: NaN }), "input.seed")
+      assert.isUndefined(yield* stateOf("order-7"))
+    }).pipe(simulate)
+  )
+})
+
+describe("a submission", () => {
+  it.effect("is repeated under the same key after an outage", () =>
+    Effect.gen(function* () {
+      yield* injectInto(create, Fault.dropAfter, Fault.badGateway, Fault.dropBefore, Fault.apiError("MODEL_OVERLOADED"))
+      yield* DurableExecution.start("order-7", image)
+      yield* TestClock.adjust("29999 millis")
+      assert.deepStrictEqual(yield* secondsOf("create"), [0])
+      valueOf(yield* runToEnd("order-7"))
+      assert.deepStrictEqual(yield* secondsOf("create"), [0, 30, 75, 142.5, 243.75])
+      assert.deepStrictEqual(yield* ledger, { statuses: ["COMPLETED"], keys: 1 })
+    }).pipe(simulate)
+  )
+
+  it.effect("suspends the workflow on an insufficient balance until resume", () =>
+    Effect.gen(function* () {
+      yield* startNow("order-7")
+      assert.strictEqual(yield* stateOf("order-7"), "Suspended")
+      yield* TestClock.adjust("20 seconds")
+      yield* Effect.flatMap(Simulator, ({ topUp }) => topUp("1.00"))
+      yield* DurableExecution.resume("order-7")
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* secondsOf("create"), [0, 20.001])
+      valueOf(yield* runToEnd("order-7"))
+      assert.deepStrictEqual(yield* ledger, { statuses: ["COMPLETED"], keys: 1 })
+    }).pipe((test) => simulate(test, { simulator: { balance: "0.00" } }))
+  )
+
+  it.effect("is repeated by the clock after an insufficient balance or a wrong API key", () =>
+    Effect.gen(function* () {
+      yield* injectInto(create, Fault.apiError("UNAUTHORIZED", { status: 401 }))
+      yield* DurableExecution.start("order-7", image)
+      yield* TestClock.adjust("40 seconds")
+      yield* Effect.flatMap(Simulator, ({ topUp }) => topUp("1.00"))
+      valueOf(yield* runToEnd("order-7"))
+      assert.deepStrictEqual(yield* secondsOf("create"), [0, 30, 75])
+    }).pipe((test) => simulate(test, { simulator: { balance: "0.00" } }))
+  )
+
+  it.effect("is repeated after each resume", () =>
+    Effect.gen(function* () {
+      yield* startNow("order-7")
+      yield* DurableExecution.resume("order-7")
+      yield* TestClock.adjust(1)
+      yield* DurableExecution.resume("order-7")
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* secondsOf("create"), [0, 0.001, 0.002])
+    }).pipe((test) => simulate(test, { simulator: { balance: "0.00" } }))
+  )
+
+  it.effect("ends the workflow if the API rejects the request for good", () =>
+    Effect.gen(function* () {
+      const codes = ["INPUT_VALIDATION_ERROR", "CONTENT_MODERATION_REJECTED", "FILE_NOT_FOUND"] as const
+      const tags = yield* Effect.forEach(codes, (code) =>
+        Effect.gen(function* () {
+          yield* injectInto(create, Fault.apiError(code))
+          yield* startNow(code)
+          return failureOf(yield* runToEnd(code))._tag
+        })
+      )
+      assert.deepStrictEqual(tags, ["InputValidationError", "ContentModerationRejected", "FileNotFound"])
+      assert.strictEqual((yield* secondsOf("create")).length, codes.length)
+    }).pipe(simulate)
+  )
+
+  it.effect("is repeated after a rejection by an account error that is older than keyTtl", () =>
+    Effect.gen(function* () {
+      yield* startNow("order-7")
+      yield* TestClock.adjust("3 days")
+      yield* Effect.flatMap(Simulator, ({ topUp }) => topUp("1.00"))
+      valueOf(yield* runToEnd("order-7"))
+      assert.deepStrictEqual(yield* ledger, { statuses: ["COMPLETED"], keys: 1 })
+    }).pipe((test) => simulate(test, { simulator: { balance: "0.00" } }))
+  )
+
+  it.effect("fails with SubmissionOutcomeUnknown if its outcome is unknown and its key is older than keyTtl", () =>
+    Effect.gen(function* () {
+      yield* injectInto(create, Fault.dropAfter, Fault.times(1000, Fault.dropBefore))
+      yield* startNow("order-7")
+      yield* TestClock.adjust("1 days")
+      const before = yield* secondsOf("create")
+      yield* Effect.flatMap(Simulator, ({ inject }) => inject(Fault.emptyOk))
+      const failure = failureOf(yield* runToEnd("order-7"))
+      assert.strictEqual(failure._tag, "SubmissionOutcomeUnknown")
+      assert.deepStrictEqual(yield* secondsOf("create"), before)
+      assert.deepStrictEqual(yield* ledger, { statuses: ["COMPLETED"], keys: 1 })
+    }).pipe(simulate)
+  )
+})
