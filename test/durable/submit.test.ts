@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, TestClock } from "effect"
 import * as DurableExecution from "effect-modelroute/DurableExecution"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
-import { injectInto, ledger, runToEnd, secondsOf, simulate, stateOf } from "../utils/durable.js"
+import { injectInto, ledger, runToEnd, secondsOf, simulate, stateOf, withLostSubmission } from "../utils/durable.js"
 import { failureOf, valueOf } from "../utils/exit.js"
 import { image } from "../utils/harness.js"
 
@@ -132,7 +132,7 @@ describe("a submission", () => {
       yield* Effect.flatMap(Simulator, ({ topUp }) => topUp("1.00"))
       valueOf(yield* runToEnd("order-7"))
       assert.deepStrictEqual(yield* ledger, { statuses: ["COMPLETED"], keys: 1 })
-    }).pipe((test) => simulate(test, { simulator: { balance: "0.00" } }))
+    }).pipe((test) => simulate(test, { simulator: { balance: "0.00" }, durable: { maxDelay: "2 hours" } }))
   )
 
   it.effect("fails with SubmissionOutcomeUnknown if its outcome is unknown and its key is older than keyTtl", () =>
@@ -146,6 +146,27 @@ describe("a submission", () => {
       assert.strictEqual(failure._tag, "SubmissionOutcomeUnknown")
       assert.deepStrictEqual(yield* secondsOf("create"), before)
       assert.deepStrictEqual(yield* ledger, { statuses: ["COMPLETED"], keys: 1 })
-    }).pipe(simulate)
+    }).pipe((test) => simulate(test, { durable: { maxDelay: "2 hours" } }))
+  )
+
+  it.effect("fails with SubmissionOutcomeUnknown if the worker ended during the request, longer ago than keyTtl", () =>
+    Effect.gen(function* () {
+      yield* DurableExecution.start("order-7", image)
+      yield* TestClock.adjust("25 hours")
+      const failure = failureOf(yield* runToEnd("order-7"))
+      assert.strictEqual(failure._tag, "SubmissionOutcomeUnknown")
+      assert.deepStrictEqual(yield* secondsOf("create"), [0])
+      assert.deepStrictEqual(yield* ledger, { statuses: ["COMPLETED"], keys: 1 })
+    }).pipe((test) => simulate(test, { engine: withLostSubmission("25 hours") }))
+  )
+
+  it.effect("is repeated under the same key if the worker ended during the request", () =>
+    Effect.gen(function* () {
+      yield* DurableExecution.start("order-7", image)
+      yield* TestClock.adjust("61 minutes")
+      valueOf(yield* runToEnd("order-7"))
+      assert.deepStrictEqual(yield* secondsOf("create"), [0, 3600])
+      assert.deepStrictEqual(yield* ledger, { statuses: ["COMPLETED"], keys: 1 })
+    }).pipe((test) => simulate(test, { engine: withLostSubmission("1 hour") }))
   )
 })

@@ -1,6 +1,6 @@
 /** Runs durable executions on the memory engine against the simulator. */
 import * as WorkflowEngine from "@effect/workflow/WorkflowEngine"
-import { Effect, Layer, TestClock } from "effect"
+import { type Duration, Effect, Layer, TestClock } from "effect"
 import { type Execution, RetryPolicy, Webhook } from "effect-modelroute"
 import * as DurableExecution from "effect-modelroute/DurableExecution"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
@@ -9,18 +9,16 @@ import * as harness from "./harness.js"
 /** Setup of the client and the simulator, and the options of the durable executions. */
 export interface Setup extends harness.Setup {
   readonly durable?: DurableExecution.Options
+  readonly engine?: Layer.Layer<WorkflowEngine.WorkflowEngine>
 }
 
 export type Requirements = harness.Requirements | WorkflowEngine.WorkflowEngine
 
 /** Provides a worker. The client does not retry, so each request of a workflow is one attempt. */
-export const layer = ({ durable, ...setup }: Setup = {}) =>
+export const layer = ({ durable, engine = WorkflowEngine.layerMemory, ...setup }: Setup = {}) =>
   DurableExecution.layer(durable).pipe(
     Layer.provideMerge(
-      Layer.merge(
-        harness.layer({ ...setup, client: { retry: RetryPolicy.none, ...setup.client } }),
-        WorkflowEngine.layerMemory
-      )
+      Layer.merge(harness.layer({ ...setup, client: { retry: RetryPolicy.none, ...setup.client } }), engine)
     )
   )
 
@@ -60,3 +58,43 @@ export const receiveEvents = Effect.flatMap(Simulator, (simulator) =>
 /** Injects faults into the requests of an operation. */
 export const injectInto = (operation: Fault.Matcher, ...faults: ReadonlyArray<Fault.Fault>) =>
   Effect.flatMap(Simulator, (simulator) => simulator.inject(...faults.map((fault) => Fault.on(operation, fault))))
+
+/** Wraps the memory engine. The body of a workflow also uses the wrapped engine. */
+export const wrapEngine = (
+  wrap: (engine: WorkflowEngine.WorkflowEngine["Type"]) => Partial<WorkflowEngine.WorkflowEngine["Type"]>
+): Layer.Layer<WorkflowEngine.WorkflowEngine> =>
+  Layer.effect(
+    WorkflowEngine.WorkflowEngine,
+    Effect.map(WorkflowEngine.WorkflowEngine, (engine) => {
+      const wrapped: WorkflowEngine.WorkflowEngine["Type"] = {
+        ...engine,
+        register: (workflow, execute) =>
+          engine.register(workflow, (payload, executionId) =>
+            Effect.provideService(execute(payload, executionId), WorkflowEngine.WorkflowEngine, wrapped)
+          ),
+        ...wrap(engine)
+      }
+      return wrapped
+    })
+  ).pipe(Layer.provide(WorkflowEngine.layerMemory))
+
+/**
+ * Provides an engine that loses the result of the first submission and runs it again after a delay. An engine does the
+ * same if the worker is killed after the request was sent.
+ */
+export const withLostSubmission = (delay: Duration.DurationInput) =>
+  wrapEngine(({ activityExecute }) => {
+    let isLost = false
+    return {
+      activityExecute: (activity, attempt) => {
+        if (isLost || !activity.name.startsWith("submit/")) return activityExecute(activity, attempt)
+        isLost = true
+        return activity.executeEncoded.pipe(
+          Effect.scoped,
+          Effect.ignore,
+          Effect.zipRight(Effect.sleep(delay)),
+          Effect.zipRight(activityExecute(activity, attempt))
+        )
+      }
+    }
+  })

@@ -14,6 +14,7 @@ import * as Schema from "effect/Schema"
 import * as Execution from "../../Execution.js"
 import { RequestFailure, SubmissionOutcomeUnknown } from "../../ModelRouteError.js"
 import { omitUndefined } from "../data/lenient.js"
+import { invalidRequest } from "../errors/invalidRequest.js"
 import { isForeignResponse, stopsAccount } from "../errors/semantics.js"
 import { withInterceptor } from "../http/attemptInterceptor.js"
 import { makeKeyExpiry } from "../http/keyExpiry.js"
@@ -99,6 +100,13 @@ export const send = (
     )
   })
 
+/** Returns the result of a submission that was cancelled before it was sent. */
+const notSent = (ambiguousSince: number | undefined): SubmitResult => ({
+  _tag: "Rejected",
+  error: invalidRequest("executions.create", "request", "was cancelled before it was sent", "Start it with a new id."),
+  ...omitUndefined({ ambiguousSince })
+})
+
 type Services = WorkflowEngine | WorkflowInstance
 
 /** Runs one submission as an activity. Records its time before the request is sent. */
@@ -108,6 +116,7 @@ const submitOnce = (
   index: number
 ): Effect.Effect<readonly [SubmitResult, number], never, Services> =>
   Effect.gen(function* () {
+    const instance = yield* WorkflowInstance
     // Stays `false` if the engine already has the time of the submission. An earlier run of the workflow may then have
     // sent the request without recording its result.
     let isFirstRun = false
@@ -132,7 +141,9 @@ const submitOnce = (
         const mayBeProcessed = earlier !== undefined || !isFirstRun
         // The engine runs an interrupted activity again.
         isFirstRun = false
-        return send(context, submission, since, mayBeProcessed)
+        return instance.interrupted
+          ? Effect.succeed(notSent(mayBeProcessed ? since : undefined))
+          : send(context, submission, since, mayBeProcessed)
       })
     })
     return [result, submittedAt] as const
@@ -186,8 +197,6 @@ export const submit = (context: DurableContext, submission: Submission): Effect.
     const instance = yield* WorkflowInstance
     const index = yield* readRejections(submission)
     if (index > 0) yield* waitAfter(context, index - 1)
-    // A cancelled workflow must not submit again. The suspension ends it.
-    if (instance.interrupted) yield* suspend
     const [result, submittedAt] = yield* submitOnce(context, submission, index)
     if (result._tag === "Accepted") {
       submission.executionId = result.id
@@ -195,6 +204,8 @@ export const submit = (context: DurableContext, submission: Submission): Effect.
     }
     const { ambiguousSince, error } = result
     submission.ambiguousSince = ambiguousSince
+    // The suspension ends a cancelled workflow.
+    if (instance.interrupted) yield* suspend
     if (!canSucceedLater(error)) return yield* error
     yield* recordRejection(submission, index)
     yield* logSuspension(
