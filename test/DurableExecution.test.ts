@@ -1,39 +1,145 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, TestClock } from "effect"
-import { Webhook } from "effect-modelroute"
+import * as WorkflowEngine from "@effect/workflow/WorkflowEngine"
+import { Effect, Exit, Fiber, Layer, Schema, TestClock } from "effect"
+import { File, Model } from "effect-modelroute"
 import * as DurableExecution from "effect-modelroute/DurableExecution"
-import { Simulator } from "effect-modelroute/Simulator"
-import { ledger, runToEnd, secondsOf, simulate, stateOf, withWebhook } from "./utils/durable.js"
-import { valueOf } from "./utils/exit.js"
+import { ledger, runToEnd, secondsOf, simulate, wrapEngine } from "./utils/durable.js"
+import { failureOf, valueOf } from "./utils/exit.js"
+import * as harness from "./utils/harness.js"
 import { image } from "./utils/harness.js"
+import { sentSizes, Upscaler } from "./utils/typedModels.js"
 
-/** Delivers the events of the simulator to `onEvent`. */
-const receiveEvents = Effect.flatMap(Simulator, (simulator) =>
-  simulator.deliverTo(Webhook.handler({ secrets: simulator.webhookSecret, onEvent: DurableExecution.onEvent }))
-)
+const Flux = Model.make({
+  id: image.model,
+  input: Schema.Struct({ prompt: Schema.NonEmptyString }),
+  output: Model.imageOutput
+})
 
-describe("DurableExecution", () => {
-  it.effect("returns the result after a poll by the clock", () =>
+const input = { prompt: "a red fox" }
+
+describe("DurableExecution with a typed model", () => {
+  it.effect("returns the decoded output", () =>
     Effect.gen(function* () {
-      yield* DurableExecution.start("order-7", image)
-      yield* TestClock.adjust("29999 millis")
-      assert.deepStrictEqual(yield* secondsOf("result"), [])
-      assert.strictEqual(yield* stateOf("order-7"), "Suspended")
-      yield* TestClock.adjust("1 millis")
-      assert.deepStrictEqual(yield* secondsOf("result"), [30])
-      const { fileIds, status } = valueOf(yield* runToEnd("order-7"))
-      assert.deepStrictEqual([status, fileIds.length], ["COMPLETED", 1])
-      assert.deepStrictEqual(yield* ledger, { statuses: ["COMPLETED"], keys: 1 })
+      yield* DurableExecution.start("order-7", { model: Flux, input })
+      yield* DurableExecution.start("order-8", Model.request(Flux, input))
+      yield* TestClock.adjust("30 seconds")
+      const { output, raw } = yield* DurableExecution.await("order-7", { model: Flux })
+      assert.deepStrictEqual(
+        output.images.map(({ fileId }) => fileId),
+        [...raw.fileIds]
+      )
+      const other = yield* DurableExecution.await("order-8", { model: Flux })
+      assert.notStrictEqual(other.id, raw.id)
+      assert.strictEqual((yield* ledger).keys, 2)
     }).pipe(simulate)
   )
 
-  it.effect("returns the result when the event arrives", () =>
+  it.effect("fails with InvalidRequest before the start if the input does not match", () =>
     Effect.gen(function* () {
-      yield* receiveEvents
-      yield* DurableExecution.start("order-7", withWebhook)
-      yield* TestClock.adjust("8420 millis")
-      assert.deepStrictEqual(yield* secondsOf("result"), [8.42])
-      valueOf(yield* runToEnd("order-7"))
+      const failure = yield* Effect.flip(DurableExecution.start("order-7", { model: Flux, input: { prompt: "" } }))
+      assert.deepStrictEqual([failure._tag, failure.field], ["InvalidRequest", "input.prompt"])
+      yield* TestClock.adjust("1 hour")
+      assert.deepStrictEqual(yield* secondsOf("create"), [])
     }).pipe(simulate)
+  )
+
+  it.effect("fails with OutputDecodeError, which contains the result, if the output does not match", () =>
+    Effect.gen(function* () {
+      const Other = Model.make({ id: image.model, input: Flux.input, output: Schema.Struct({ text: Schema.String }) })
+      yield* DurableExecution.start("order-7", { model: Other, input })
+      yield* TestClock.adjust("30 seconds")
+      const failure = yield* Effect.flip(DurableExecution.await("order-7", { model: Other }))
+      assert.strictEqual(failure._tag, "OutputDecodeError")
+      const completed = yield* DurableExecution.await("order-7")
+      assert.deepStrictEqual("completed" in failure && failure.completed, completed)
+    }).pipe(simulate)
+  )
+
+  it.effect("uploads the sources of the input before the start", () =>
+    Effect.gen(function* () {
+      const source_image = File.fromBytes(new Uint8Array(10).fill(0x89), { name: "fox.png" })
+      const start = DurableExecution.start("order-7", { model: Upscaler, input: { source_image } })
+      yield* harness.runToEnd(start)
+      valueOf(yield* runToEnd("order-7"))
+      assert.deepStrictEqual(yield* sentSizes, [[10]])
+    }).pipe((test) => simulate(test, { simulator: { models: { upscaler } } }))
+  )
+})
+
+const upscaler = { duration: "1 second", cost: "0.010", output: "image" } as const
+
+describe("DurableExecution.await", () => {
+  it.effect("waits for an execution that is started later, and for the end of its workflow", () =>
+    Effect.gen(function* () {
+      const fiber = yield* Effect.fork(DurableExecution.await("order-7"))
+      yield* TestClock.adjust("10 seconds")
+      yield* DurableExecution.start("order-7", image)
+      yield* TestClock.adjust("29 seconds")
+      assert.isNull(fiber.unsafePoll())
+      yield* TestClock.adjust("11 seconds")
+      assert.strictEqual((yield* Fiber.join(fiber)).status, "COMPLETED")
+    }).pipe(simulate)
+  )
+
+  it.effect("leaves the execution running after its interruption", () =>
+    Effect.gen(function* () {
+      yield* DurableExecution.start("order-7", image)
+      const fiber = yield* Effect.fork(DurableExecution.await("order-7"))
+      yield* TestClock.adjust("5 seconds")
+      assert.isTrue(Exit.isInterrupted(yield* Fiber.interrupt(fiber)))
+      valueOf(yield* runToEnd("order-7"))
+      assert.deepStrictEqual((yield* ledger).statuses, ["COMPLETED"])
+    }).pipe(simulate)
+  )
+})
+
+describe("DurableExecution on an engine with defects", () => {
+  /** Provides an engine whose operations fail twice with a defect. */
+  const unstable = wrapEngine((engine) => {
+    const failures = new Map<string, number>()
+    const failTwice = <A, E, R>(operation: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+      Effect.suspend(() => {
+        const count = (failures.get(operation) ?? 0) + 1
+        failures.set(operation, count)
+        return count <= 2 ? Effect.dieMessage("connection lost") : effect
+      })
+    return {
+      execute: (workflow, options) => failTwice("execute", engine.execute(workflow, options)),
+      poll: (workflow, id) => failTwice("poll", engine.poll(workflow, id)),
+      interrupt: (workflow, id) => failTwice("interrupt", engine.interrupt(workflow, id))
+    }
+  })
+
+  it.effect("retries start, await and cancel", () =>
+    Effect.gen(function* () {
+      valueOf(yield* harness.runToEnd(DurableExecution.start("order-7", image)))
+      valueOf(yield* harness.runToEnd(DurableExecution.cancel("order-7")))
+      assert.strictEqual(failureOf(yield* runToEnd("order-7"))._tag, "DurableExecutionCancelled")
+    }).pipe((test) => simulate(test, { engine: unstable }))
+  )
+
+  it.effect("dies after six failures", () =>
+    Effect.gen(function* () {
+      const exit = yield* harness.runToEnd(DurableExecution.start("order-7", image))
+      assert.isTrue(Exit.isFailure(exit) && exit.cause._tag === "Die")
+    }).pipe((test) =>
+      simulate(test, { engine: wrapEngine(() => ({ execute: () => Effect.dieMessage("connection lost") })) })
+    )
+  )
+})
+
+describe("DurableExecution.layer", () => {
+  it.effect("fails with InvalidRequest if an option is invalid", () =>
+    Effect.gen(function* () {
+      const fieldOf = (options: DurableExecution.Options) =>
+        Layer.build(DurableExecution.layer(options)).pipe(
+          Effect.scoped,
+          Effect.flip,
+          Effect.map(({ field }) => field)
+        )
+      assert.strictEqual(yield* fieldOf({ keyTtl: 0 }), "keyTtl")
+      assert.strictEqual(yield* fieldOf({ baseDelay: -1 }), "baseDelay")
+      assert.strictEqual(yield* fieldOf({ maxDelay: NaN }), "maxDelay")
+    }).pipe(Effect.provide([harness.layer(), WorkflowEngine.layerMemory]))
   )
 })

@@ -38,6 +38,14 @@ describe("DurableExecution.cancel", () => {
     }).pipe(simulate)
   )
 
+  it.effect("sends no request if the execution is not submitted yet", () =>
+    Effect.gen(function* () {
+      yield* DurableExecution.start("order-7", image)
+      assert.deepStrictEqual(yield* cancelNow, { tag, statuses: [], cancels: [] })
+      assert.deepStrictEqual(yield* secondsOf("create"), [])
+    }).pipe(simulate)
+  )
+
   it.effect("sends no request if the API accepted no submission", () =>
     Effect.gen(function* () {
       yield* DurableExecution.start("order-7", image)

@@ -6,7 +6,6 @@
 import * as Workflow from "@effect/workflow/Workflow"
 import { type WorkflowEngine, WorkflowInstance } from "@effect/workflow/WorkflowEngine"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import type * as Execution from "../../Execution.js"
 import { runSafely } from "../telemetry.js"
 import { awaitEnd } from "./awaitEnd.js"
@@ -37,10 +36,7 @@ const findExecution = (
     return undefined
   })
 
-/**
- * Cancels the execution. Logs a warning if the cancel request fails. Runs in another fiber, because a finalizer is
- * uninterruptible and the timeout of an attempt must be able to interrupt the attempt.
- */
+/** Cancels the execution. Logs a warning if the cancel request fails. */
 const cancelExecution = (context: DurableContext, submission: Submission): Effect.Effect<void> =>
   Effect.flatMap(findExecution(context, submission), (id) =>
     id === undefined
@@ -48,7 +44,7 @@ const cancelExecution = (context: DurableContext, submission: Submission): Effec
       : Effect.catchAll(context.client.executions.cancel(id), ({ message }) =>
           warn(submission, `Execution ${id} could not be cancelled: ${message}`)
         )
-  ).pipe(Effect.interruptible, Effect.forkDaemon, Effect.flatMap(Fiber.await), Effect.asVoid)
+  )
 
 /** @internal Returns the body of the workflow. */
 export const makeBody =
