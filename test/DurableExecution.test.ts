@@ -110,7 +110,7 @@ describe("DurableExecution on an engine with defects", () => {
     }
   })
 
-  it.effect("retries start, await and cancel", () =>
+  it.effect("retries start, await and cancel after a defect", () =>
     Effect.gen(function* () {
       valueOf(yield* harness.runToEnd(DurableExecution.start("order-7", image)))
       valueOf(yield* harness.runToEnd(DurableExecution.cancel("order-7")))
@@ -118,7 +118,7 @@ describe("DurableExecution on an engine with defects", () => {
     }).pipe((test) => simulate(test, { engine: unstable }))
   )
 
-  it.effect("dies after six failures", () =>
+  it.effect("dies after six defects", () =>
     Effect.gen(function* () {
       const exit = yield* harness.runToEnd(DurableExecution.start("order-7", image))
       assert.isTrue(Exit.isFailure(exit) && exit.cause._tag === "Die")

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import type { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
 import { Effect, Schema, TestClock } from "effect"
-import { Execution, Webhook } from "effect-modelroute"
+import { Execution, type ModelRouteError, Webhook } from "effect-modelroute"
 import * as DurableExecution from "effect-modelroute/DurableExecution"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import {
@@ -16,6 +17,7 @@ import {
 } from "../utils/durable.js"
 import { failureOf, valueOf } from "../utils/exit.js"
 import { image } from "../utils/harness.js"
+import { eventPayload, secret, signDelivery } from "../utils/webhooks.js"
 
 const modelOf = (duration: string & Parameters<typeof Effect.sleep>[0]) => ({
   simulator: {
@@ -175,7 +177,7 @@ describe("a wait", () => {
     )
   )
 
-  it.effect("uses no fiber: 100 workflows wait 24 hours", () =>
+  it.effect("ends at the event for 100 workflows that wait 24 hours", () =>
     Effect.gen(function* () {
       yield* receiveEvents
       const ids = Array.from({ length: 100 }, (_, n) => `order-${n}`)
@@ -202,15 +204,24 @@ const completedWithoutOutput = Fault.raw({
 })
 
 describe("DurableExecution.onEvent", () => {
-  const deliver = (event: Webhook.Event, url: string) =>
-    Effect.provideService(
-      DurableExecution.onEvent(event),
-      HttpServerRequest.HttpServerRequest,
-      HttpServerRequest.fromWeb(new Request(url))
-    )
+  /** Delivers an event without metadata to a webhook handler. */
+  const deliver = (url: string) =>
+    Effect.gen(function* () {
+      const { body, headers } = yield* signDelivery(eventPayload("abc123"))
+      const app = Webhook.handler({ secrets: secret, onEvent: DurableExecution.onEvent })
+      const request = new Request(url, { method: "POST", body, headers: { ...headers } })
+      const response = yield* Effect.provideService(
+        app,
+        HttpServerRequest.HttpServerRequest,
+        HttpServerRequest.fromWeb(request)
+      )
+      assert.strictEqual(response.status, 200)
+    })
 
   /** Returns the times of the result requests after one event at 5 seconds. */
-  const pollsAfter = (deliverTo: (workflowId: string) => ReturnType<typeof deliver>) =>
+  const pollsAfter = (
+    deliverTo: (workflowId: string) => Effect.Effect<void, ModelRouteError.InvalidRequest, WorkflowEngine>
+  ) =>
     Effect.gen(function* () {
       const workflowId = yield* DurableExecution.start("order-7", image)
       yield* TestClock.adjust("5 seconds")
@@ -231,7 +242,7 @@ describe("DurableExecution.onEvent", () => {
   it.effect("finds the workflow by the URL of the delivery", () =>
     Effect.gen(function* () {
       const polls = yield* pollsAfter((workflowId) =>
-        deliver(terminalEvent({}), `https://backend.test/hooks?a=1&durable_execution=${workflowId}`)
+        deliver(`https://backend.test/hooks?a=1&durable_execution=${workflowId}`)
       )
       assert.deepStrictEqual(polls, [5])
     })
@@ -239,7 +250,7 @@ describe("DurableExecution.onEvent", () => {
 
   it.effect("ignores an event without a workflow and an event without a terminal status", () =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* pollsAfter(() => deliver(terminalEvent({}), "https://backend.test/hooks")), [])
+      assert.deepStrictEqual(yield* pollsAfter(() => deliver("https://backend.test/hooks")), [])
       const started = (workflowId: string) => {
         const execution = new Execution.Execution({
           id: Execution.ExecutionId.make("exec_1"),

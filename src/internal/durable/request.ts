@@ -84,7 +84,7 @@ const workflowIdOfUrl: Effect.Effect<string | undefined> = Effect.map(
   Effect.serviceOption(HttpServerRequest.HttpServerRequest),
   Option.match({
     onNone: () => undefined,
-    onSome: ({ url }) => nonEmptyString(new URL(url, "http://localhost").searchParams.get(queryParameter))
+    onSome: ({ url }) => nonEmptyString(new URLSearchParams(url.replace(/^[^?]*/, "")).get(queryParameter))
   })
 )
 
