@@ -1,3 +1,5 @@
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientError from "@effect/platform/HttpClientError"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, TestClock } from "effect"
 import * as DurableExecution from "effect-modelroute/DurableExecution"
@@ -135,6 +137,27 @@ describe("a submission", () => {
       assert.deepStrictEqual(yield* ledger, { statuses: ["COMPLETED"], keys: 1 })
     }).pipe((test) => simulate(test, { simulator: { balance: "0.00" }, durable: { maxDelay: "2 hours" } }))
   )
+
+  it.effect("is repeated after failures to connect for longer than keyTtl", () => {
+    let isDown = true
+    const transformClient = (client: HttpClient.HttpClient) =>
+      HttpClient.transform(client, (response, request) =>
+        isDown
+          ? Effect.fail(
+              new HttpClientError.RequestError({ request, reason: "Transport", cause: { code: "ECONNREFUSED" } })
+            )
+          : response
+      )
+    return Effect.gen(function* () {
+      yield* startNow("order-7")
+      yield* TestClock.adjust("3 days")
+      isDown = false
+      yield* DurableExecution.resume("order-7")
+      valueOf(yield* runToEnd("order-7"))
+      assert.strictEqual((yield* secondsOf("create")).length, 1)
+      assert.deepStrictEqual(yield* ledger, { statuses: ["COMPLETED"], keys: 1 })
+    }).pipe((test) => simulate(test, { client: { transformClient }, durable: { maxDelay: "2 hours" } }))
+  })
 
   it.effect("fails with SubmissionOutcomeUnknown if its outcome is unknown and its key is older than keyTtl", () =>
     Effect.gen(function* () {
