@@ -1,6 +1,8 @@
 /** Tests the caption of the pictures that the simulator draws. */
+import { inflateSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
 import * as Caption from "../../src/internal/simulator/files/caption.js"
+import * as Picture from "../../src/internal/simulator/files/picture.js"
 
 /** Renders a rectangle of a caption. "#" is text, "." is the background and " " is outside. */
 const render = (caption: Caption.Caption, [left, top]: readonly [number, number], width: number, height: number) =>
@@ -14,6 +16,23 @@ const render = (caption: Caption.Caption, [left, top]: readonly [number, number]
 // Two lines of 9 pixels and margins of 4 pixels start at row 230 of a picture of 256 pixels.
 const firstLine = [4, 234] as const
 const secondLine = [4, 243] as const
+
+/** Returns the palette indices that occur in a PNG image with one IDAT chunk and four bits per pixel. */
+const coloursOf = (png: Uint8Array): ReadonlySet<number> => {
+  const file = Buffer.from(png)
+  const at = file.indexOf("IDAT")
+  const rows = inflateSync(file.subarray(at + 4, at + 4 + file.readUInt32BE(at - 4)))
+  return new Set(Array.from(rows).flatMap((byte) => [byte >> 4, byte & 15]))
+}
+
+describe("Picture.draw", () => {
+  it("draws the caption in white, a colour that occurs in no other part", () => {
+    const picture = { text: "a red fox", index: 0, width: 256, height: 256 }
+    assert.isTrue(coloursOf(Picture.draw(picture)).has(15))
+    // A picture of 16 pixels has no room for a caption.
+    assert.isFalse(coloursOf(Picture.draw({ ...picture, width: 16, height: 16 })).has(15))
+  })
+})
 
 describe("Caption.make", () => {
   it("draws the title above the text at the bottom of the picture", () => {
