@@ -10,7 +10,6 @@ import * as Metric from "effect/Metric"
 import * as MetricLabel from "effect/MetricLabel"
 import type { Execution } from "../Execution.js"
 import * as Metrics from "../Metrics.js"
-import { omitUndefined } from "./data/lenient.js"
 
 /**
  * Limits the number of models that have their own tag. Every tagged metric stays in memory, and the name of a model can
@@ -41,7 +40,7 @@ interface Tags {
 const withTags = <Type, Out>(metric: Metric.Metric<Type, number, Out>, tags: Tags): Metric.Metric<Type, number, Out> =>
   Metric.taggedWithLabels(
     metric,
-    Object.entries(omitUndefined({ ...tags })).map(([name, value]) => MetricLabel.make(name, value ?? ""))
+    Object.entries(tags).flatMap(([name, value]) => (value === undefined ? [] : [MetricLabel.make(name, value)]))
   )
 
 /**

@@ -78,14 +78,16 @@ const skipBytes = (count: number) => {
   }
 }
 
+/** The time limit of each read, and the errors of a body. */
+interface ReadLimits {
+  readonly timer: SharedTimer
+  readonly limitMillis: number
+  readonly onBreak: (cause: unknown) => RequestFailure
+  readonly onTimeout: () => RequestFailure
+}
+
 /** Streams the body of a transport. */
-const readTransport = (
-  body: TransportBody,
-  timer: SharedTimer,
-  limitMillis: number,
-  onBreak: (cause: unknown) => RequestFailure,
-  onTimeout: () => RequestFailure
-): Bytes => {
+const readTransport = (body: TransportBody, { limitMillis, onBreak, onTimeout, timer }: ReadLimits): Bytes => {
   const toEffect = (read: Read): Effect.Effect<Uint8Array, Option.Option<RequestFailure>> => {
     switch (read._tag) {
       case "Bytes":
@@ -116,10 +118,7 @@ const readTransport = (
 /** Streams the body of an unknown transport, which is available only as a stream. */
 const readStream = (
   { stream }: HttpClientResponse.HttpClientResponse,
-  timer: SharedTimer,
-  limitMillis: number,
-  onBreak: (cause: unknown) => RequestFailure,
-  onTimeout: () => RequestFailure
+  { limitMillis, onBreak, onTimeout, timer }: ReadLimits
 ): Bytes => {
   const onError = (error: HttpClientError.ResponseError): Option.Option<RequestFailure> =>
     // An empty file is valid. The platform fails with `EmptyBody` if a response has no body.
@@ -143,15 +142,16 @@ const readStream = (
 
 /** Streams the decoded body of a response. The attempt timeout applies to each read from the connection. */
 const readBytes = ({ sender }: DownloadContext, { context, response }: attempt.ReceivedResponse): Bytes => {
-  const limitMillis = Duration.toMillis(sender.attemptLimits.duration)
   const onBreak = (cause: unknown) =>
     classify.transportError("truncated", context, describeTransportError({ reason: "Decode", cause }).text)
-  const onTimeout = () => classify.transportError("timeout", context, "no more bytes of the file arrived")
+  const limits: ReadLimits = {
+    timer: sender.timer,
+    limitMillis: Duration.toMillis(sender.attemptLimits.duration),
+    onBreak,
+    onTimeout: () => classify.transportError("timeout", context, "no more bytes of the file arrived")
+  }
   const transportBody = transportBodyOf(response)
-  const body =
-    transportBody === undefined
-      ? readStream(response, sender.timer, limitMillis, onBreak, onTimeout)
-      : readTransport(transportBody, sender.timer, limitMillis, onBreak, onTimeout)
+  const body = transportBody === undefined ? readStream(response, limits) : readTransport(transportBody, limits)
   return contentEncoding.decodeBody(response, body, onBreak)
 }
 
