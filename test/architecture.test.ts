@@ -53,16 +53,33 @@ describe("modules of src", () => {
     expect(findCircle(imports)?.join(" → ")).toBeUndefined()
   })
 
-  it("import @effect/workflow only in DurableExecution, and never import @effect/cluster", () => {
+  describe("that need optional packages", () => {
     const isDurable = (module: string) => /^(DurableExecution\.ts|internal\/durable\/)/.test(module)
-    const importers = (pattern: RegExp) =>
+    const isCluster = (module: string) => /^(Cluster\w+\.ts|internal\/cluster\/)/.test(module)
+    const importersOf = (pattern: RegExp) =>
       [...imports.keys()].filter((module) => pattern.test(readFileSync(join(src, module), "utf8")))
-    const workflow = importers(/["']@effect\/workflow/)
-    expect(workflow).toContain("DurableExecution.ts")
-    expect(workflow.filter((module) => !isDurable(module))).toEqual([])
-    expect(importers(/["']@effect\/cluster/)).toEqual([])
-    const others = [...imports].filter(([module, imported]) => !isDurable(module) && imported.some(isDurable))
-    expect(others.map(([module]) => module)).toEqual([])
+
+    it("import @effect/workflow only in DurableExecution and in the cluster modules", () => {
+      const importers = importersOf(/["']@effect\/workflow/)
+      expect(importers).toContain("DurableExecution.ts")
+      expect(importers.filter((module) => !isDurable(module) && !isCluster(module))).toEqual([])
+    })
+
+    it("import @effect/cluster and @effect/rpc only in the cluster modules", () => {
+      expect(importersOf(/["']@effect\/(cluster|rpc)/).filter((module) => !isCluster(module))).toEqual([])
+    })
+
+    it("are not imported by the core", () => {
+      const wrong = [...imports].flatMap(([module, imported]) =>
+        imported
+          .filter(
+            (path) =>
+              (isCluster(path) && !isCluster(module)) || (isDurable(path) && !isDurable(module) && !isCluster(module))
+          )
+          .map((path) => `${module} → ${path}`)
+      )
+      expect(wrong).toEqual([])
+    })
   })
 
   it("keep http and errors independent of batch, webhooks and simulator", () => {
