@@ -14,25 +14,21 @@ import { Journal } from "../src/internal/batch/journal.js"
 import * as Postgres from "./utils/postgres.js"
 
 import {
-  PostgresServer,
   readAll,
   encodeEntry,
   makeEntry,
   executionId,
   makeTempDirectory,
-  postgresPrograms,
   makeLifecycle,
   nextTable,
-  skipPostgres,
-  postgresName,
   runProcess,
   readOne,
   assertEntry,
-  sqliteClient,
-  usePostgres
+  sqliteClient
 } from "./utils/journals.js"
 
-const { client: postgres, server } = usePostgres()
+const databaseUrl = Postgres.useDatabase()
+const postgres = Postgres.clientWith(databaseUrl)
 
 interface Database {
   readonly name: string
@@ -46,7 +42,7 @@ const databases: ReadonlyArray<Database> = [
     name: "SQLite",
     open: Effect.map(makeTempDirectory, (directory) => sqliteClient(`file:${join(directory, "batch.db")}`))
   },
-  { name: postgresName, ...skipPostgres, open: Effect.succeed(postgres) }
+  { name: Postgres.suiteName, skip: Postgres.isSkipped, open: Effect.succeed(postgres) }
 ]
 
 for (const { name, open, skip = false } of databases) {
@@ -211,15 +207,11 @@ for (const { name, open, skip = false } of databases) {
               }),
             orElse: () =>
               Layer.unwrapEffect(
-                Effect.map(
-                  Effect.promise(() => server.runPromise(PostgresServer)),
-                  ({ host, username }) =>
-                    PgClient.layer({
-                      host,
-                      username,
-                      transformQueryNames: (name) => `q_${name}`,
-                      transformResultNames: (name) => `r_${name}`
-                    })
+                Effect.map(databaseUrl, (url) =>
+                  Postgres.clientOf(url, {
+                    transformQueryNames: (name) => `q_${name}`,
+                    transformResultNames: (name) => `r_${name}`
+                  })
                 )
               )
           })
@@ -264,18 +256,16 @@ describe("SqlJournal", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live.skipIf(skipPostgres.skip === true)(
-    "fails with an error that contains the message of a closed PostgreSQL pool",
-    () => failsWith(postgres, /after calling end on the pool/)
+  it.live.skipIf(Postgres.isSkipped)("fails with an error that contains the message of a closed PostgreSQL pool", () =>
+    failsWith(postgres, /after calling end on the pool/)
   )
 
-  it.live.skipIf(skipPostgres.skip === true)(
+  it.live.skipIf(Postgres.isSkipped)(
     "fails with an error that contains the message of a stopped PostgreSQL server",
     () =>
       Effect.gen(function* () {
-        if (typeof postgresPrograms === "string") return
-        const { host, stop, username } = yield* Postgres.start(postgresPrograms)
-        const client = yield* Layer.build(PgClient.layer({ host, username, database: "postgres" }))
+        const { stop, url } = yield* Postgres.makeProxy(yield* Postgres.database)
+        const client = yield* Layer.build(Postgres.clientOf(url))
         yield* runProcess(Layer.provide(SqlJournal.layer(), Layer.succeedContext(client)), (journal) =>
           Effect.gen(function* () {
             yield* journal.write("b", [makeEntry("x", "Submitted")])

@@ -17,6 +17,7 @@ export default defineConfig({
   test: {
     root: root(""),
     include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
+    globalSetup: "test/utils/postgresSetup.ts",
     provide: { isFull: false },
     testTimeout: 120_000,
     // Vitest uses one worker on two cores by default. A second worker saves time while tests wait for processes.

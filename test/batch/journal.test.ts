@@ -22,18 +22,16 @@ import {
   keyValueJournal,
   makeLifecycle,
   nextTable,
-  skipPostgres,
-  postgresName,
   runProcess,
   readOne,
   assertEntry,
   sqliteClient,
   storedJournal,
-  usePostgres,
   rateLimitFields
 } from "../utils/journals.js"
+import * as Postgres from "../utils/postgres.js"
 
-const { client: postgres } = usePostgres()
+const postgres = Postgres.clientWith(Postgres.useDatabase())
 
 const kinds: ReadonlyArray<Kind> = [
   {
@@ -61,8 +59,8 @@ const kinds: ReadonlyArray<Kind> = [
     )
   },
   {
-    name: postgresName,
-    ...skipPostgres,
+    name: Postgres.suiteName,
+    skip: Postgres.isSkipped,
     open: Effect.sync(() => Layer.provide(SqlJournal.layer({ table: nextTable() }), postgres))
   }
 ]

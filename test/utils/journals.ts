@@ -4,28 +4,13 @@ import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import { LibsqlClient } from "@effect/sql-libsql"
-import { PgClient } from "@effect/sql-pg"
 import * as SqlClient from "@effect/sql/SqlClient"
-import { afterAll, assert } from "@effect/vitest"
-import {
-  Chunk,
-  Config,
-  Context,
-  DateTime,
-  Duration,
-  Effect,
-  Layer,
-  ManagedRuntime,
-  Option,
-  type Scope,
-  Schema,
-  Stream
-} from "effect"
+import { assert } from "@effect/vitest"
+import { Chunk, DateTime, Duration, Effect, Layer, Option, type Scope, Schema, Stream } from "effect"
 import { Execution, ModelRouteError } from "effect-modelroute"
 import { JournalEntry, type JournalStep } from "../../src/internal/batch/journalEntry.js"
 import { Journal, type JournalService } from "../../src/internal/batch/journal.js"
 import * as journalStore from "../../src/internal/batch/journalKeyValueStore.js"
-import * as Postgres from "./postgres.js"
 import { type StoreHooks, makeStore, type StoreValues } from "./store.js"
 
 export const utc = (text: string) => DateTime.unsafeMake(text)
@@ -186,31 +171,6 @@ export const sqliteClient = (url: string) =>
       Effect.zipRight(sql`PRAGMA journal_mode = WAL`, sql`PRAGMA synchronous = NORMAL`)
     )
   ).pipe(Layer.provideMerge(LibsqlClient.layer({ url })), Layer.orDie)
-
-export const postgresPrograms = Postgres.find(Effect.runSync(Config.withDefault(Config.string("PATH"), "")))
-export class PostgresServer extends Context.Tag("test/Server")<PostgresServer, Postgres.Server>() {}
-
-/**
- * Returns a PostgreSQL server and a client layer. The server starts on first use and stops after the tests of the file.
- */
-export const usePostgres = () => {
-  const server = ManagedRuntime.make(
-    Layer.scoped(
-      PostgresServer,
-      typeof postgresPrograms === "string" ? Effect.dieMessage(postgresPrograms) : Postgres.start(postgresPrograms)
-    )
-  )
-  afterAll(() => server.dispose())
-  const client = Layer.unwrapEffect(
-    Effect.promise(() => server.runPromise(PostgresServer)).pipe(
-      Effect.map(({ host, username }) => PgClient.layer({ host, username, database: "postgres" }))
-    )
-  ).pipe(Layer.orDie)
-  return { server, client }
-}
-export const skipPostgres = typeof postgresPrograms === "string" ? { skip: true } : {}
-export const postgresName =
-  typeof postgresPrograms === "string" ? `PostgreSQL (skipped: ${postgresPrograms})` : "PostgreSQL"
 
 let tables = 0
 export const nextTable = () => `journal_${(tables += 1)}`

@@ -1,89 +1,80 @@
-/** Starts a PostgreSQL server for a test if PostgreSQL is installed. */
-import { spawn, spawnSync } from "node:child_process"
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { delimiter, join } from "node:path"
-import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+/** Provides PostgreSQL databases for tests. Skips the tests if no server accepts connections. */
+import { createConnection, createServer, type Socket } from "node:net"
+import type * as SqlClient from "@effect/sql/SqlClient"
+import { afterAll, inject } from "@effect/vitest"
+import { Effect, Exit, Layer, Scope } from "effect"
+import { clientOf, makeDatabase } from "./postgresServer.js"
 
-interface Programs {
-  readonly folder: string
-  /** User that runs the server. Required for a test that runs as root, because PostgreSQL refuses to run as root. */
-  readonly user: { readonly uid: number; readonly gid: number } | undefined
+declare module "vitest" {
+  interface ProvidedContext {
+    /** URL of the server, and the reason if the server is not available. */
+    readonly postgres: { readonly url: string; readonly reason: string | undefined }
+  }
 }
 
-const debianFolder = "/usr/lib/postgresql"
+const { reason, url: serverUrl } = inject("postgres")
 
-const folders = (path: string): ReadonlyArray<string> => [
-  ...(existsSync(debianFolder) ? readdirSync(debianFolder).map((version) => join(debianFolder, version, "bin")) : []),
-  ...path.split(delimiter)
-]
+export { clientOf }
 
-const idOf = (flag: string): number => {
-  const { status, stdout } = spawnSync("id", [flag, "postgres"], { encoding: "utf8" })
-  return status === 0 ? Number(stdout) : Number.NaN
+/** `true` if no server accepts connections. */
+export const isSkipped: boolean = reason !== undefined
+
+/** Name for a group of tests. Contains the reason if the tests are skipped. */
+export const suiteName: string = isSkipped ? `PostgreSQL (skipped: ${reason})` : "PostgreSQL"
+
+/** Creates an empty database. Drops the database when the scope closes. Returns its URL. */
+export const database: Effect.Effect<string, never, Scope.Scope> = makeDatabase(serverUrl)
+
+/** Returns the URL of a database for the tests of a file. Creates the database on first use. */
+export const useDatabase = (): Effect.Effect<string> => {
+  const scope = Effect.runSync(Scope.make())
+  afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
+  return Effect.runSync(Effect.cached(Scope.extend(database, scope)))
 }
 
-/**
- * Finds the PostgreSQL programs in the folders of Debian packages and in `path`. Returns a reason if PostgreSQL cannot
- * run.
- */
-export const find = (path: string): Programs | string => {
-  const folder = folders(path).find((each) => ["initdb", "postgres"].every((name) => existsSync(join(each, name))))
-  if (folder === undefined) return "initdb is not installed"
-  if (process.getuid?.() !== 0) return { folder, user: undefined }
-  const user = { uid: idOf("-u"), gid: idOf("-g") }
-  return Number.isNaN(user.uid + user.gid) ? "the user postgres does not exist" : { folder, user }
-}
+/** Provides a client for the database of a URL. */
+export const clientWith = (url: Effect.Effect<string>): Layer.Layer<SqlClient.SqlClient> =>
+  Layer.unwrapEffect(Effect.map(url, (each) => clientOf(each)))
 
-export interface Server {
-  /** Folder of the socket. */
-  readonly host: string
-  readonly username: string
-  /** Stops the server before its scope closes. */
+export interface Proxy {
+  /** URL of the database through the proxy. */
+  readonly url: string
+  /** Closes all connections and refuses new ones. A client sees a server that has stopped. */
   readonly stop: Effect.Effect<void>
+  /** Accepts connections again. */
+  readonly start: Effect.Effect<void>
 }
 
-/** Starts a server without disk synchronization. Stops the server and deletes its data when the scope closes. */
-export const start = ({ folder, user }: Programs): Effect.Effect<Server, never, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.async<Server & { readonly home: string }>((resume) => {
-      const home = mkdtempSync(join(tmpdir(), "modelroute-pg-"))
-      if (user !== undefined) chownSync(home, user.uid, user.gid)
-      const data = join(home, "data")
-      const options = { cwd: home, ...user }
-      const made = spawnSync(
-        join(folder, "initdb"),
-        ["-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync"],
-        { ...options, encoding: "utf8" }
-      )
-      if (made.status !== 0) return resume(Effect.dieMessage(`initdb: ${made.stderr}`))
-      const settings = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses="]
-      const child = spawn(
-        join(folder, "postgres"),
-        ["-D", data, "-k", home, ...settings.flatMap((setting) => ["-c", setting])],
-        { ...options, stdio: ["ignore", "ignore", "pipe"] }
-      )
-      const ended = new Promise<void>((resolve) => {
-        child.once("exit", () => resolve())
+/** Forwards connections to the server of a URL until the scope closes. */
+export const makeProxy = (url: string): Effect.Effect<Proxy, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const target = new URL(url)
+    const sockets = new Set<Socket>()
+    const server = createServer((client) => {
+      const upstream = createConnection({ host: target.hostname, port: Number(target.port || 5432) })
+      for (const socket of [client, upstream]) {
+        sockets.add(socket)
+        socket.on("error", () => socket.destroy())
+        socket.on("close", () => {
+          sockets.delete(socket)
+          client.destroy()
+          upstream.destroy()
+        })
+      }
+      client.pipe(upstream).pipe(client)
+    })
+    const listen = (port: number) =>
+      Effect.async<number>((resume) => {
+        server.listen(port, "127.0.0.1", () => {
+          const address = server.address()
+          resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : port))
+        })
       })
-      const stop = Effect.promise(() => {
-        // SIGINT does not wait for connected clients, unlike SIGTERM.
-        child.kill("SIGINT")
-        return ended
-      })
-      let log = ""
-      child.stderr.on("data", (chunk) => {
-        log += String(chunk)
-        if (log.includes("ready to accept connections")) {
-          resume(Effect.succeed({ host: home, username: "postgres", stop, home }))
-        }
-      })
-      child.once("exit", () => resume(Effect.dieMessage(`postgres: ${log}`)))
-    }),
-    ({ home, stop }) =>
-      Effect.zipRight(
-        stop,
-        Effect.sync(() => rmSync(home, { recursive: true }))
-      )
-  )
+    const stop = Effect.async<void>((resume) => {
+      server.close(() => resume(Effect.void))
+      for (const socket of sockets) socket.destroy()
+    })
+    const port = yield* Effect.acquireRelease(listen(0), () => stop)
+    const proxied = Object.assign(new URL(url), { hostname: "127.0.0.1", port: String(port) })
+    return { url: proxied.href, stop, start: Effect.asVoid(Effect.suspend(() => listen(port))) }
+  })
