@@ -50,6 +50,6 @@ export class RotatedKey extends Schema.Class<RotatedKey>("effect-modelroute/Rota
   id: KeyId,
   /** The new API key. */
   newKey: Schema.Redacted(Schema.NonEmptyString),
-  /** The time at which the old key becomes invalid. Absent if the response does not contain this field. */
+  /** The time when the old key becomes invalid. Absent if the response does not contain this field. */
   previousKeyValidUntil: lenient(Schema.DateTimeUtc)
 }) {}

@@ -40,7 +40,7 @@ export {
 }
 
 /**
- * Creates a batch with its progress and an effect that stops it. The batch starts when `outcomes` runs.
+ * Creates a batch, with its progress and an effect that stops the batch. The batch starts when `outcomes` runs.
  *
  * @example
  * ```ts
@@ -73,16 +73,16 @@ export const make = <A, EI = never, RI = never, E = never, E2 = never, R = never
  * an earlier run did not finish. Reads the input on demand and does not hold all items in memory.
  *
  * A failed item does not end the batch. The first `InsufficientBalance` or `Unauthorized` stops further submissions.
- * The batch then waits for the running executions. The remaining items have the outcome `NotAttempted`, and the next
- * run submits them.
+ * The batch then waits for the running executions. The remaining items have the outcome `NotAttempted`. The next run
+ * submits these items.
  *
- * An interruption or a crash does not cancel the running executions. The next run waits for them.
+ * An interruption or a crash does not cancel the running executions. The next run waits for these executions.
  *
  * Fails with `InvalidRequest` if an option is invalid. Fails with `JournalError` if the journal cannot be read or
  * written. Fails with the errors of the input, of `beforeSubmit` and of `deliver`.
  *
- * Run a batch in only one process at a time. If the API rejects the account (401 or 402) in one of two concurrent runs,
- * the other run may pay for an item twice.
+ * Run a batch in only one process at a time. Two concurrent runs may pay for an item twice if the API rejects one run
+ * with a 401 or 402.
  *
  * @example
  * ```ts
@@ -150,9 +150,9 @@ export interface StoredJournalOptions {
 /**
  * Provides a journal in a `KeyValueStore`, such as a directory (`KeyValueStore.layerFileSystem`).
  *
- * Each item has two values, and writes alternate between them. If the process is killed during a write, the earlier
- * value stays intact. A power failure may lose writes that the store has not flushed to the disk. `SqlJournal` waits
- * for the disk.
+ * Each item has two values, and writes alternate between the two values. If the process is killed during a write, the
+ * earlier value stays intact. A power failure may lose writes that the store has not flushed to the disk. `SqlJournal`
+ * waits for the disk.
  *
  * @example
  * ```ts

@@ -76,9 +76,9 @@ export interface CreateRequest {
   readonly input: object
   /** The http(s) URL that receives the events of this execution. See `Webhook`. Default: none. */
   readonly webhookUrl?: string | undefined
-  /** Custom labels. The API returns them with the execution. Default: none. */
+  /** Custom labels. The API returns the labels with the execution. Default: none. */
   readonly metadata?: object | undefined
-  /** Additional fields of the request body. The client sends them unchanged. Default: none. */
+  /** Additional fields of the request body. The client sends the fields unchanged. Default: none. */
   readonly extra?: { readonly [field: string]: unknown } | undefined
 }
 
@@ -91,9 +91,9 @@ const commonFields = {
   cost: lenient(Money),
   /** The duration of the generation. */
   latency: lenient(DurationMillis),
-  /** The time at which the API created the execution. */
+  /** The time when the API created the execution. */
   createdAt: lenient(Schema.DateTimeUtc),
-  /** The time at which the execution ended. */
+  /** The time when the execution ended. */
   completedAt: lenient(Schema.DateTimeUtc),
   /** The custom labels from the create request. */
   metadata: lenient(Attributes),
@@ -130,8 +130,8 @@ export class Failure extends Schema.Class<Failure>("effect-modelroute/Failure")(
 
 /**
  * The latest state of an execution. Only `id`, `status` and `extra` are always present. A field is absent if the API
- * did not send it or if it cannot be decoded. The schema encodes an execution to JSON with these field names, so a
- * stored execution can be decoded again. API page "Polling".
+ * did not send the field or if the field cannot be decoded. The schema encodes an execution to JSON with these field
+ * names, so a stored execution can be decoded again. API page "Polling".
  *
  * @example
  * ```ts
@@ -154,11 +154,11 @@ export class Execution extends Schema.Class<Execution>("effect-modelroute/Execut
   holdAmount: lenient(Money),
   /** The estimated cost in dollars, as a decimal string. */
   estimatedCost: lenient(Money),
-  /** The time at which the execution becomes EXPIRED, unless it ends earlier. */
+  /** The time when the execution becomes EXPIRED, unless the execution ends earlier. */
   expiresAt: lenient(Schema.DateTimeUtc),
-  /** The output of the model, if the response contains it in the field `result`. */
+  /** The output of the model, if the response contains the output in the field `result`. */
   result: lenient(Schema.Unknown),
-  /** The output of the model, if the response contains it in the field `output`. */
+  /** The output of the model, if the response contains the output in the field `output`. */
   output: lenient(Schema.Unknown),
   /** The error of a FAILED execution. */
   error: lenient(Failure)

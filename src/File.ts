@@ -48,7 +48,7 @@ export type FileId = typeof FileId.Type
 export class DownloadLink extends Schema.Class<DownloadLink>("effect-modelroute/DownloadLink")({
   /** The presigned URL. `Redacted.value` returns its text. */
   url: Schema.Redacted(Schema.String),
-  /** The time at which the URL expires. */
+  /** The time when the URL expires. */
   expiresAt: lenient(Schema.DateTimeUtc),
   /** The media type of the file, such as `image/png`. */
   contentType: lenient(Schema.String),
@@ -78,7 +78,10 @@ const KiB = 1024
 /** Size of a chunk of a small source. The chunks of a source determine its progress reports. */
 const chunkBytes = 64 * KiB
 
-/** Maximum size of a chunk of a file. Larger chunks need less CPU time, but a slow upload then seems to stall. */
+/**
+ * Maximum size of a chunk of a file. Larger chunks need less CPU time. The attempt timeout applies to each chunk, so
+ * larger chunks need a faster connection.
+ */
 const maxChunkBytes = 256 * KiB
 
 /** Number of chunks that are read ahead of the upload. */
@@ -113,8 +116,8 @@ export const fromBytes = (bytes: Uint8Array, options: { readonly name?: string |
 
 /**
  * Creates a source from a stream. The upload does not buffer the whole stream in memory. `size` is the number of bytes
- * in the stream. Each retry runs the stream again. Do not use a `ReadableStream` that is already open, because it can
- * be read only once.
+ * in the stream. Each retry runs the stream again. Do not use a `ReadableStream` that is already open, because an open
+ * stream can be read only once.
  *
  * @example
  * ```ts
@@ -229,8 +232,8 @@ export interface Download {
 /**
  * Writes a stream of bytes to a file. The bytes are first written to a temporary file in the same folder. After all
  * bytes are on disk, the temporary file replaces the target. Other processes never read an incomplete file. A failure
- * or an interruption removes the temporary file. A process that is killed leaves the temporary file, whose name ends with
- * `.part`.
+ * or an interruption removes the temporary file. If the process is killed, the temporary file remains. Its name ends
+ * with `.part`.
  *
  * Replaces an existing file and keeps its mode. Follows a symbolic link and replaces the target of the link. Writes
  * directly to a device or a pipe. Fails with the error of the stream, or with `PlatformError` if the file cannot be

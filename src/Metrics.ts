@@ -1,7 +1,7 @@
 /**
- * The metrics of this library. `Metric.snapshot` and every exporter of Effect metrics include them. Each constant
- * documents its name and its tags. The tag `model` distinguishes at most 500 models. The tag of each further model is
- * `other`. To read a metric with tags, add the tags in the documented order.
+ * The metrics of this library. `Metric.snapshot` and every exporter of Effect metrics include these metrics. Each
+ * constant documents its name and its tags. The tag `model` distinguishes at most 500 models. The tag of each further
+ * model is `other`. To read a metric with tags, add the tags in the documented order.
  *
  * @since 0.1.0
  */

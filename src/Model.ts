@@ -1,8 +1,8 @@
 /**
  * Typed models. A model consists of its slug and of the schemas of its input and output.
  *
- * The client encodes and checks an input before it sends a request, so an invalid input is never charged. The client
- * decodes the output of a COMPLETED execution. The client accepts models without schemas as well, see
+ * The client encodes and checks an input before the first request, so an invalid input is never charged. The client
+ * decodes the output of a COMPLETED execution. The client also accepts models without schemas. See
  * `Execution.CreateRequest`.
  *
  * @since 0.1.0
@@ -180,7 +180,7 @@ export const request = <In, Out, E = never>(
 
 /**
  * Creates a request whose input is the result of an effect, for example of `File.fromPath`. The effect runs when the
- * request is submitted. A batch does not run the effect if it already has the result of the item.
+ * request is submitted. A batch does not run the effect if the journal already contains the result of the item.
  *
  * @example
  * ```ts
@@ -210,8 +210,8 @@ export const requestEffect = <In, Out, E2, R, E = never>(
 ): Request<Out, E | E2, R> => requests.makeEffect(model, input, options)
 
 /**
- * Decodes the output of a result with the schema of a model. Use this function for a stored result, or for the
- * `completed` field of an `OutputDecodeError` after a correction of the schema. Sends no request. Fails with
+ * Decodes the output of a result with the schema of a model. Use this function for a stored result. After an
+ * `OutputDecodeError`, correct the schema and pass the field `completed` to this function. Sends no request. Fails with
  * `OutputDecodeError` if the output does not match.
  *
  * @example

@@ -5,15 +5,15 @@
  * of OpenTelemetry:
  *
  * - `gen_ai.provider.name` and `gen_ai.request.model`, if the model is known
- * - `error.type`, if the operation fails: the tag of the error, `interrupted`, `defect`, or `CallerFailure` for an error
- *   of the caller's own effect
+ * - `error.type`, if the operation fails. The value is the tag of the error, `interrupted` or `defect`. The value is
+ *   `CallerFailure` if an effect of the caller fails.
  * - `http.response.status_code`, if the error contains an HTTP status
  *
  * The other attributes are `modelroute.operation`, `modelroute.attempts`, `modelroute.execution_id`,
- * `modelroute.file_id` and `modelroute.cost_dollars`. Each wait adds a span event `modelroute.wait` and updates a metric.
- * A wait before a retry or a poll also writes a log line with the same attributes. The log level is Debug, or Info for a
- * retry after 5 seconds or more. The gate writes one log line when the rate limit is exhausted, and one log line when
- * the rate limit resets.
+ * `modelroute.file_id` and `modelroute.cost_dollars`. Each wait adds a span event `modelroute.wait` and updates a
+ * metric. A wait before a retry or a poll also writes a log line with the same attributes. The log level is Debug, or
+ * Info for a retry after 5 seconds or more. The gate writes a log line when the rate limit is exhausted and when the
+ * rate limit resets.
  *
  * Errors, logs, spans and metrics never contain API keys, webhook secrets, queries of presigned URLs or request texts.
  * The client sends the API key only to the API.
@@ -88,7 +88,7 @@ export interface Options {
   readonly retry?: RetryPolicy.RetryPolicy | undefined
   /**
    * Selects the errors that may be retried. The predicate also limits policies from `RetryPolicy.withPolicy`. A write
-   * without an idempotency key is retried only if the API certainly did not execute it. Default:
+   * without an idempotency key is retried only if the API certainly did not execute the write. Default:
    * `ModelRouteError.isRetryable`.
    */
   readonly retryWhile?: ((error: ModelRouteError.ModelRouteError) => boolean) | undefined
@@ -100,8 +100,8 @@ export interface Options {
   /** The timeout of each attempt, including the response body. Default: 30 seconds. */
   readonly attemptTimeout?: Duration.DurationInput | undefined
   /**
-   * Transforms the HTTP client that calls the API, for example to log requests or to add a header or a proxy. The
-   * transformation runs last, so it can read the API key. Default: no transformation.
+   * Transforms the HTTP client that calls the API. For example, a transformation can log requests or add a header. The
+   * transformation runs last, so the transformation can read the API key. Default: no transformation.
    *
    * Neither the transformed client nor the `HttpClient` in the context may retry requests. Only the policy in `retry`
    * may send a request again.
@@ -196,7 +196,9 @@ export class ModelRouteClient extends Context.Tag("effect-modelroute/ModelRouteC
 
 const defaultBaseUrl = "https://api.modelroute.ai"
 
-/** Applies the caller's transformation. Reports each request that the transformed client sends, because it can send several. */
+/**
+ * Applies the caller's transformation. Reports each request, because the transformed client can send several requests.
+ */
 const transformClient = (
   transform: (client: HttpClient.HttpClient) => HttpClient.HttpClient
 ): ((client: HttpClient.HttpClient) => HttpClient.HttpClient) =>

@@ -142,7 +142,7 @@ const rateLimitFields = {
    * field contains the expected wait in the queue of the gate.
    */
   retryAfter: optional(Schema.Duration),
-  /** The time at which the rate limit resets, on the local clock. */
+  /** The time when the rate limit resets, on the local clock. */
   resetAt: optional(Schema.DateTimeUtc),
   /** The maximum number of requests per window. */
   limit: optional(Schema.Number),
@@ -507,7 +507,7 @@ export class ExecutionCancelled extends Schema.TaggedError<ExecutionCancelled>("
 }
 
 /**
- * The execution expired before it had a result. The API has released the hold. To retry, create a new execution.
+ * The execution expired before a result was available. The API has released the hold. To retry, create a new execution.
  *
  * @since 0.1.0
  * @category errors
@@ -730,7 +730,7 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("effect-m
  * journal of a batch keeps the item.
  *
  * Search for the execution in the dashboard. If the execution does not exist, submit the request with a new key. For a
- * batch, use the option `resubmit`. For a durable execution, start it with a new id.
+ * batch, use the option `resubmit`. For a durable execution, call `start` with a new id.
  *
  * @since 0.1.0
  * @category errors
@@ -1049,7 +1049,7 @@ export interface Report {
   readonly tag: ModelRouteError["_tag"]
   /** The method that failed, such as `executions.create`. */
   readonly operation: string
-  /** The message of the error. It contains no secret and no part of the input. */
+  /** The message of the error. The message contains no secret and no part of the input. */
   readonly message: string
   /** The number of requests that were sent. */
   readonly attempts: number

@@ -233,7 +233,7 @@ export const rateLimit = (options: RateLimitOptions = {}): RetryPolicy =>
   toSchedule({ rateLimit: makeRateLimitRule(options) })
 
 /**
- * A policy without retries. A request fails with `RateLimited` and 0 `attempts` if it would have to wait in the queue.
+ * A policy without retries. A request that would wait in the queue fails with `RateLimited` and 0 `attempts`.
  *
  * @example
  * ```ts

@@ -1,7 +1,7 @@
 /**
- * A stateful simulator of the ModelRoute API. It simulates executions with a duration and a cost, a rate limit,
- * idempotency keys, files, webhooks and faults. It uses Effect's `Clock`, so that a test can control the time with
- * `TestClock`.
+ * A stateful simulator of the ModelRoute API. The simulator supports executions with a duration and a cost, a rate
+ * limit, idempotency keys, files, webhooks and faults. The simulator uses Effect's `Clock`, so a test can control the
+ * time with `TestClock`.
  *
  * ### Faults
  *

@@ -89,8 +89,8 @@ const layerAddress = (host: string) =>
   )
 
 /**
- * Provides a new simulator and serves it until the scope closes. Closes all open connections when the scope closes.
- * Fails with `ServeError` if the port is in use.
+ * Provides a new simulator and serves the simulator until the scope closes. Closes all open connections when the scope
+ * closes. Fails with `ServeError` if the port is in use.
  *
  * @example
  * ```ts

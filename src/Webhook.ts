@@ -120,8 +120,8 @@ export const handler = <E, R, RD = never>(
  * and `watch` of the execution.
  *
  * Ends only the waits of this client. To notify another process, encode `event.execution` with the schema
- * `Execution.Execution`. Decode the execution in the other process and pass it to `executions.notify`. Without a
- * notification, the next poll returns the state.
+ * `Execution.Execution`. In the other process, decode the execution and pass the execution to `executions.notify`.
+ * Without a notification, the next poll returns the state.
  *
  * If no wait for the execution is running, the client keeps the event for the next wait. An event may arrive before the
  * response to the create request. The client keeps the latest event of each of the last 1000 executions, without large

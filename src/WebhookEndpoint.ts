@@ -77,7 +77,7 @@ const fields = {
   failureCount: lenient(Schema.NonNegativeInt),
   /** The time of the latest successful delivery. */
   lastSuccess: lenient(Schema.DateTimeUtc),
-  /** The time at which the endpoint was created. */
+  /** The time when the endpoint was created. */
   createdAt: lenient(Schema.DateTimeUtc),
   /** Response fields that this version of the library does not support. */
   extra: Schema.optionalWith(Attributes, { default: () => ({}) })

@@ -1,7 +1,7 @@
 /**
- * Builds `dist`: one file for each public module, and a few files that they share. Node.js loads these files about twice
- * as fast as one file for each source file. Marks the calls at the top level of modules as pure, so that bundlers can
- * remove the exports that an application does not use.
+ * Builds `dist`: one file for each public module, and a few files that they share. Node.js loads these files about
+ * twice as fast as one file for each source file. Marks the calls at the top level of modules as pure. Bundlers can
+ * then remove the exports that an application does not use.
  */
 import { readdirSync, readFileSync, rmSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"

@@ -32,8 +32,8 @@ export const make = (sender: RequestSender): ApiKeys => ({
 })
 
 /**
- * The methods for API keys. They require an API key with full access. No method requires a service. The type of a
- * method lists all its failures.
+ * The methods for API keys. The methods require an API key with full access. No method requires a service. The type of
+ * a method lists all its failures.
  *
  * @since 0.1.0
  * @category models

@@ -71,7 +71,7 @@ export class CostBudget {
   private readonly assumedHolds = new Map<string, money.Amount>()
   /** Sum of settled costs and current holds. */
   private committed = money.zero
-  /** Number of active reservations. A reservation can free part of the limit when it ends. */
+  /** Number of active reservations. The end of a reservation can free part of the limit. */
   private runningCount = 0
   private readonly waiters = new Set<() => void>()
   /** Models whose unknown hold has been logged. */
@@ -116,7 +116,7 @@ export class CostBudget {
   ): Effect.Effect<Either.Either<Reservation, BudgetShortage>> {
     return Effect.async((resume) => {
       // The registration and the first attempt run in one synchronous step. Otherwise a reservation that ends between
-      // them would not resume this wait.
+      // the registration and the attempt would not resume this wait.
       const attempt = () => {
         const result = this.tryReserve(model, expectedHold, replaced)
         if (result === undefined) return
@@ -153,7 +153,7 @@ export class CostBudget {
   }
 
   /**
-   * Records that the API accepted an execution. Replaces the reserved amount with the reported hold, if there is one.
+   * Records that the API accepted an execution. Replaces the reserved amount with `hold`, unless `hold` is `undefined`.
    */
   accept(reservation: Reservation, hold: money.Amount | undefined): Reservation {
     if (hold === undefined) return reservation

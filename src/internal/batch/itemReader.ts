@@ -79,8 +79,7 @@ const encodeBody = (request: Execution.CreateRequest): Either.Either<RequestBody
 
 /**
  * Encodes the input of a typed model. The effect `body` uploads the files, so a file is uploaded only if the item is
- * submitted. The effect `body` also contains a failure of the encoding, so a recorded output of the item can still be
- * decoded.
+ * submitted. The effect `body` also contains a failure of the encoding, so a recorded output can still be decoded.
  */
 const encodeTyped = <E, R, Out>(
   { upload }: ReaderContext,

@@ -11,7 +11,8 @@ import type { JournalError } from "../../ModelRouteError.js"
 import type { JournalEntry } from "./journalEntry.js"
 
 /**
- * Store of journal entries. The id of a batch and the key of an item identify an entry. Both can be any non-empty text.
+ * Store of journal entries. The id of a batch and the key of an item identify an entry. The id and the key can be any
+ * non-empty text.
  *
  * @since 0.1.0
  * @category models
@@ -68,9 +69,9 @@ export interface JournalService {
    * Removes all entries of a batch. Succeeds if the batch is unknown. Fails with `JournalError` if the store cannot be
    * written.
    *
-   * If the batch runs again, its items use their first idempotency keys. The API returns the existing executions while
-   * it stores these keys. An item with a later idempotency key is executed and charged again. A later key is used after
-   * a 401 or 402, after `resubmit`, or for a changed request after a failure.
+   * If the batch runs again, its items use their first idempotency keys. The API returns the existing executions until
+   * these keys expire. An item with a later idempotency key is executed and charged again. A later key is used after a
+   * 401 or 402, after `resubmit`, or for a changed request after a failure.
    *
    * @example
    * ```ts
@@ -84,7 +85,8 @@ export interface JournalService {
 }
 
 /**
- * Tag of the journal service. `Batch.run` reads the steps of earlier runs from the journal and continues from them.
+ * Tag of the journal service. `Batch.run` reads the steps of earlier runs from the journal and continues from these
+ * steps.
  *
  * @since 0.1.0
  * @category tags

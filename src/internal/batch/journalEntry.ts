@@ -12,7 +12,7 @@ import { StoredCompleted } from "../executions/decode.js"
 import type { EarlierSubmission } from "./costBudget.js"
 
 /**
- * Steps of an item. Each step is written to the journal before it takes effect.
+ * Steps of an item. Each step is written to the journal before the step takes effect.
  *
  * - `Submitted`: the idempotency key is set, and a create request with this key may be sent.
  * - `Refused`: the API did not process the create request. A later run submits the item again. The idempotency key is

@@ -4,8 +4,8 @@
  *
  * Each item has two values, called slots. Writes alternate between the slots and never change the slot of the newest
  * entry. A store cannot list its keys. A call that adds items therefore first writes their names to a list. The numbers
- * of the lists of a batch have no gap. An item is in two lists if the process was killed before it wrote the entry. The
- * entry contains the number of the valid list.
+ * of the lists of a batch have no gap. An item is in two lists if the process was killed before the write of the entry.
+ * The entry contains the number of the valid list.
  *
  * @internal
  */

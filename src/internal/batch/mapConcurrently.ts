@@ -1,7 +1,7 @@
 /**
- * Maps the elements of a stream concurrently and emits each result when it is available. A fixed number of workers takes
- * the elements. `Stream.mapEffect` with the option `unordered` starts a channel for each element, which costs as much
- * CPU time as the calls of a batch item.
+ * Maps the elements of a stream concurrently and emits each result when it is available. A fixed number of workers
+ * takes the elements. `Stream.mapEffect` with the option `unordered` starts a channel for each element. A channel costs
+ * as much CPU time as the calls of a batch item.
  *
  * @internal
  */
@@ -59,7 +59,7 @@ export const mapConcurrently = <A, E, R, B, E2, R2>(
         onSuccess: () => offer(Exit.fail(Option.none())),
         onFailure: (cause) => offer(Exit.failCause(cause))
       })
-      // The scope interrupts the workers when it closes. The workers are interruptible, so the scope also closes if the
+      // The end of the scope interrupts the workers. The workers are interruptible, so the scope also closes if the
       // stream runs in an uninterruptible region.
       yield* Effect.forkScoped(Effect.interruptible(end))
       return Stream.repeatEffectOption(Effect.flatten(Queue.take(results)))

@@ -63,7 +63,7 @@ export interface Failed<A, E = never> extends OutcomeFields<A> {
 }
 
 /**
- * Outcome of an item for which this run created no execution. A later run submits the item.
+ * Outcome of an item if this run created no execution for the item. A later run submits the item.
  *
  * @since 0.1.0
  * @category models
@@ -79,7 +79,7 @@ export interface NotAttempted<A> extends OutcomeFields<A> {
    * `hold` prevents this reason.
    */
   readonly reason: StopReason | "UnknownHold"
-  /** Error response of the API that stopped the batch, if there is one. */
+  /** Error response of the API that stopped the batch. Absent if another reason stopped the batch. */
   readonly error?: InsufficientBalance | Unauthorized
 }
 

@@ -23,7 +23,9 @@ export interface SubmitPlan {
   readonly resent?: JournalEntry
   /** Idempotency key of the submission. Default: a new key. */
   readonly idempotencyKey?: string | undefined
-  /** Body of a rejected submission. The next submission uses the same body, because an effect may have made it. */
+  /**
+   * Body of a rejected submission. The next submission uses the same body, because an effect may have created the body.
+   */
   readonly savedBody?: RequestBody
   /** Journal entry of the submission that this submission replaces. */
   readonly replaced?: JournalEntry

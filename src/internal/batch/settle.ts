@@ -1,5 +1,6 @@
 /**
- * Processes one item from its journal entry to its outcome. Each step is written to the journal before it takes effect.
+ * Processes one item from its journal entry to its outcome. Each step is written to the journal before the step takes
+ * effect.
  *
  * @internal
  */

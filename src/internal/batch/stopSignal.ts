@@ -26,7 +26,7 @@ export type StopReason = "InsufficientBalance" | "Unauthorized" | "MaxCost" | "B
 /** @internal */
 export interface StopCause {
   readonly reason: StopReason
-  /** Error response of the API that caused the stop, if there is one. */
+  /** Error response of the API that caused the stop. Absent if there was another cause. */
   readonly error?: InsufficientBalance | Unauthorized
 }
 
@@ -60,8 +60,8 @@ export class StopSignal {
   }
 
   /**
-   * Returns the cause that blocks an item, if there is one. `MaxCost` does not block an item whose cost is already
-   * counted.
+   * Returns the cause that blocks an item, or `undefined` if no cause blocks the item. `MaxCost` does not block an item
+   * whose cost is already counted.
    */
   blocks(isCounted: boolean): StopCause | undefined {
     return isCounted && this.cause?.reason === "MaxCost" ? undefined : this.cause

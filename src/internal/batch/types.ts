@@ -53,9 +53,9 @@ export interface Options<A, E = never, E2 = never, R = never, Out = unknown> {
    * ends the batch. The journal keeps the request from the effect until the API accepts the request. A later run sends
    * the recorded request unchanged until `version` changes.
    *
-   * A later run compares the request of an item with the recorded request, unless the request is an effect without a
-   * `version`. If the requests differ, the item fails with `InvalidRequest`, even if its execution is already paid for.
-   * To change parts of a request that do not change the result, such as `webhookUrl`, set `version`.
+   * A later run compares the request of an item with the recorded request. A request from an effect is compared only if
+   * `version` is set. If the requests differ, the item fails with `InvalidRequest`, even if its execution is already
+   * paid for. To change parts of a request that do not change the result, such as `webhookUrl`, set `version`.
    *
    * An exception fails the item with `InvalidRequest`.
    *
@@ -67,9 +67,9 @@ export interface Options<A, E = never, E2 = never, R = never, Out = unknown> {
   readonly request: (item: A, index: number) => ItemRequest<Out, E, R>
   /**
    * Returns a text that changes when the request of an item changes, such as a hash of the input. A later run compares
-   * the text with the text of the earlier run, in place of the requests. A version is useful if `request` returns an
-   * effect, or if the request contains a part that can differ between runs, such as `webhookUrl`. Default: the request
-   * itself, or no comparison for an effect.
+   * these texts instead of the requests. Set `version` if `request` returns an effect. Also set `version` if a part of
+   * the request can differ between runs, such as `webhookUrl`. Default: the request itself, or no comparison for an
+   * effect.
    */
   readonly version?: ((item: A, index: number) => string) | undefined
   /**

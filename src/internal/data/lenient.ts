@@ -7,7 +7,7 @@
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
-/** @internal Returns the schema of a field that is absent if it cannot be decoded. */
+/** @internal Returns the schema of a field. A value that cannot be decoded makes the field absent. */
 export const lenient = <A, I>(schema: Schema.Schema<A, I>) =>
   Schema.optionalToOptional(Schema.Unknown, Schema.typeSchema(schema), {
     // The parsers are compiled at the first use, so that the import of a module does not compile them.

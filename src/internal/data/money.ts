@@ -67,6 +67,6 @@ export const Money = Schema.transformOrFail(Schema.Union(Schema.String, Schema.N
   encode: ParseResult.succeed
 })
 
-/** @internal Returns an amount in a response, or `undefined` if it cannot be decoded. */
+/** @internal Returns an amount in a response, or `undefined` if the amount cannot be decoded. */
 export const readMoney = (wire: unknown): string | undefined =>
   typeof wire === "string" || typeof wire === "number" ? toDecimalString(wire) : undefined

@@ -1,6 +1,6 @@
 /**
- * Reads the monotonic clock for durations. The wall clock is unsuitable, because it can be changed while a timer runs.
- * Effect's `Clock` provides both clocks, and `TestClock` controls both.
+ * Reads the monotonic clock for durations. The wall clock is unsuitable, because a user can change the wall clock while
+ * a timer runs. Effect's `Clock` provides both clocks, and `TestClock` controls both.
  *
  * @internal
  */

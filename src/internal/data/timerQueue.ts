@@ -1,6 +1,6 @@
 /**
- * A priority queue of timers. It is a binary heap in which each timer records its index, so that a timer is removed
- * without a search.
+ * A priority queue of timers, as a binary heap. Each timer records its index in the heap, so that its removal needs no
+ * search.
  *
  * @internal
  */

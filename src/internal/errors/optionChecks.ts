@@ -29,7 +29,7 @@ const isNotNegative = (input: unknown): boolean => {
 
 /**
  * Checks a duration and returns its milliseconds. Infinity is valid. Rejects negative numbers and NaN, because Effect
- * decodes them as zero.
+ * decodes these numbers as zero.
  */
 const checkDuration = (
   operation: string,
@@ -129,7 +129,9 @@ const makeChecks = (operation: string) => {
 
 const checksByOperation = new Map<string, ReturnType<typeof makeChecks>>()
 
-/** @internal Returns the option checks of an operation. Makes them once, because every call checks its options. */
+/**
+ * @internal Returns the option checks of an operation. Creates the checks once, because every call checks its options.
+ */
 export const checksOf = (operation: string): ReturnType<typeof makeChecks> => {
   let checks = checksByOperation.get(operation)
   if (checks === undefined) {

@@ -52,7 +52,7 @@ export const isTransientFault = (error: ModelRouteError): boolean => error.retry
 export const stopsAccount = (error: ModelRouteError): error is InsufficientBalance | Unauthorized =>
   (error._tag === "InsufficientBalance" || error._tag === "Unauthorized") && !isExecutionEnded(error)
 
-/** @internal Tests whether the API rejected the request before it read the body (401, 402 or 429). */
+/** @internal Tests whether the API rejected the request without reading the body (401, 402 or 429). */
 export const wasRejected = (error: ModelRouteError): boolean =>
   (isRateLimit(error) && !isExecutionEnded(error)) || stopsAccount(error) || hasStatus(error, 429)
 
@@ -88,14 +88,15 @@ export const wasNotProcessed = (error: ModelRouteError): boolean =>
 
 /**
  * Tests whether the same request may be sent again. A repeatable request may always be sent again, because the API
- * executes it only once. Any other request may be sent again only if the API certainly did not process it.
+ * executes the request only once. Any other request may be sent again only if the API certainly did not process the
+ * request.
  *
  * @internal
  */
 export const canRepeat = (error: ModelRouteError, isRepeatable: boolean): boolean =>
   error._tag !== "InvalidRequest" && (isRepeatable || wasNotProcessed(error))
 
-/** @internal Tests whether the API understood and rejected the request, with a 4xx other than 401 and 429. */
+/** @internal Tests whether the API rejected the content of the request, with a 4xx other than 401 and 429. */
 export const isClientError = (error: ModelRouteError): boolean => {
   const status = responseStatus(error)
   return status !== undefined && status >= 400 && status < 500 && status !== 401 && status !== 429

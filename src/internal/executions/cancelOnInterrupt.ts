@@ -63,8 +63,8 @@ const cancelOrWarn = (
   )
 
 /**
- * Runs an effect in a daemon fiber and waits at most `maxInterruptionMillis`. If the effect takes longer, it continues
- * in the background.
+ * Runs an effect in a daemon fiber and waits at most `maxInterruptionMillis`. If the effect takes longer, the effect
+ * continues in the background.
  */
 const runInBackground = (timer: SharedTimer, effect: Effect.Effect<void>): Effect.Effect<void> =>
   Effect.flatMap(Effect.forkDaemon(Effect.interruptible(effect)), (fiber) =>
@@ -86,8 +86,8 @@ export const cancelOnInterrupt = <A, E>(
   Effect.onInterrupt(wait, () => runInBackground(canceller.timer, cancelOrWarn(canceller, id, idempotencyKey)))
 
 /**
- * An interceptor that stops an interrupted create request. It has no effect after the API may have processed an
- * attempt.
+ * An interceptor that stops an interrupted create request. The interceptor has no effect after the API may have
+ * processed an attempt.
  */
 class InterruptibleCreate implements AttemptInterceptor {
   private isInterrupted = false
@@ -168,7 +168,7 @@ export const cancelOnInterruptedCreate = <A extends { readonly id: ExecutionId }
 
 /**
  * Waits for the response to an interrupted create request and cancels the execution. Logs a warning if the request
- * fails but the API may have accepted it.
+ * fails but the API may have accepted the request.
  */
 const cancelCreated = <A extends { readonly id: ExecutionId }>(
   canceller: Canceller,

@@ -107,7 +107,7 @@ const knownStatuses: ReadonlySet<string> = new Set<Execution.Status>([
 ])
 
 /**
- * Returns the status for a message. Omits an unrecognized status, because it can contain text from the request.
+ * Returns the status for a message. Omits an unrecognized status, because the status can contain text from the request.
  *
  * @internal
  */

@@ -10,8 +10,8 @@ import type { Observation } from "./observation.js"
 
 const maxNotifications = 1000
 /**
- * Maximum size of `output`, `result`, `metadata` and `extra` together. Larger fields are not stored, and the wait
- * fetches them from the API.
+ * Maximum size of `output`, `result`, `metadata` and `extra` together. Larger fields are not stored. The wait fetches
+ * these fields from the API.
  */
 const maxCharacters = 16 * 1024
 

@@ -40,8 +40,8 @@ export interface WatchOptions {
   readonly timeout?: Duration.DurationInput | undefined
   /**
    * Schedule of the polls. The input of the schedule is the latest state of the execution. Default: the `pollSchedule`
-   * of the client. If few requests are left under the rate limit, each delay is at least doubled, and a wait after a
-   * create request starts to poll at the expected end of the execution. A poll by another fiber for the same execution
+   * of the client. If few requests are left under the rate limit, each delay is at least doubled. A wait after a create
+   * request then starts to poll at the expected end of the execution. A poll by another fiber for the same execution
    * replaces a poll of this wait.
    */
   readonly pollSchedule?: Schedule.Schedule<unknown, Execution.Execution> | undefined

@@ -31,7 +31,7 @@ export interface PollState {
   readonly isOutputRequired: boolean
   /** Latest state of the execution. */
   readonly latest: Observation | undefined
-  /** Deadline of a wait without `timeout`. It is computed from the expiry of the execution. */
+  /** Deadline of a wait without `timeout`, computed from the expiry of the execution. */
   readonly deadline: number
   /** Upper limit of `deadline`, even if the expiry is later. */
   readonly maxDeadline: number
@@ -49,7 +49,7 @@ export interface PollState {
   readonly pollFailure: RequestFailure | undefined
   /** Earliest time of the next poll according to the API, for example from `Retry-After`. */
   readonly notBefore: number
-  /** The scheduled poll, if it has not started yet. */
+  /** The scheduled poll. `undefined` after the poll has started. */
   readonly scheduledPoll: ScheduledPoll | undefined
   /** Reason for the failure of the wait. */
   readonly stoppedBy: RequestFailure | "timeout" | undefined

@@ -24,8 +24,8 @@ const maxWaitMillis = Duration.toMillis("24 hours")
 const waitWithoutExpiryMillis = Duration.toMillis("10 minutes")
 
 /**
- * Returns the state after a new observation. `maxDeadline` limits the wait even if the `Date` header never changes. It
- * also limits the wait if the expiry moves with every response.
+ * Returns the state after a new observation. `maxDeadline` limits the wait even if the `Date` header never changes.
+ * `maxDeadline` also limits the wait if the expiry moves with every response.
  */
 const withObservation = (state: PollState, latest: Observation): PollState => {
   const outputMissingSince = state.outputMissingSince ?? (lacksOutput(latest) ? latest.observedAt : undefined)

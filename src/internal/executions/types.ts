@@ -24,9 +24,9 @@ import type { AwaitOptions, CreateOptions, ModelOption, RunOptions, WatchOptions
  */
 export interface Executions {
   /**
-   * Submits an execution and returns it without waiting for its end. All attempts send the same bytes and the same
-   * idempotency key, so a retry never creates a second execution. Fails with `InvalidRequest` before the first attempt
-   * if a field is missing or has no exact JSON form. API page "Creating executions".
+   * Submits an execution and returns its first state without waiting for its end. All attempts send the same bytes and
+   * the same idempotency key, so a retry never creates a second execution. Fails with `InvalidRequest` before the first
+   * attempt if a field is missing or has no exact JSON form. API page "Creating executions".
    *
    * With a typed model, fails with `InvalidRequest` if the input does not match the schema of the model. Then uploads
    * the sources in the input, and fails with the errors `E` of the uploads. See `Model.make` and `Model.upload`.
@@ -136,8 +136,8 @@ export interface Executions {
   readonly notify: (execution: Execution.Execution) => Effect.Effect<void>
   /**
    * Returns a stream that emits the execution after each change of status. The stream ends after a terminal status,
-   * including FAILED. Fails with `AwaitTimeout` after `timeout`. Fails with the poll error
-   * after a non-transient poll failure.
+   * including FAILED. Fails with `AwaitTimeout` after `timeout`. Fails with the error of a poll if the failure is not
+   * transient.
    *
    * With the option `model`, decodes the output of a COMPLETED execution, and emits COMPLETED only when the output is
    * available. Fails with `OutputDecodeError` if the output does not match.

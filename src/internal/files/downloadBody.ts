@@ -64,7 +64,7 @@ export const discardAndFail = (
 ): Effect.Effect<never, RequestFailure> =>
   Effect.zipRight(discard(received.response), attempt.failWithProblem(received, problem))
 
-/** Returns a function that skips the first `count` bytes, because an earlier response contained them. */
+/** Returns a function that skips the first `count` bytes, because an earlier response contained these bytes. */
 const skipBytes = (count: number) => {
   let remaining = count
   return (chunk: Chunk.Chunk<Uint8Array>): ReadonlyArray<Uint8Array> => {
@@ -189,7 +189,7 @@ const isMismatch = (a: string | number | undefined, b: string | number | undefin
   a !== undefined && b !== undefined && a !== b
 
 /**
- * Accepts a response that contains the file or a range of it. Streams only the bytes that are still missing.
+ * Accepts a response that contains the file or a range of the file. Streams only the bytes that are still missing.
  *
  * @internal
  */

@@ -37,7 +37,7 @@ export const resolveRedirect = (
 /**
  * Validates a download link, an upload link, or a redirect target. Allows `https` and the scheme of the base URL,
  * because other schemes could reach the internal network of the backend. Rejects a user name or password and removes
- * the fragment, because transports treat them differently.
+ * the fragment, because transports treat these parts of a URL differently.
  *
  * @internal
  */

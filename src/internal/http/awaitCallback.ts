@@ -11,8 +11,8 @@ export type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
 /**
  * Calls `register` and waits until `resume` is called. If the wait is interrupted, runs the effect that `register`
- * returned. `Effect.async` is not sufficient, because it loses its cleanup effect if the fiber is interrupted between
- * the registration and the wait.
+ * returned. `Effect.async` is not sufficient, because an interruption between the registration and the wait loses the
+ * cleanup effect.
  *
  * @internal
  */

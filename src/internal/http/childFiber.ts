@@ -17,8 +17,8 @@ export interface FiberOptions extends Runtime.RunForkOptions {
 }
 
 /**
- * Starts an effect in a new fiber with the context and the references of `parent`. The new fiber is interruptible, and
- * the end of `parent` does not interrupt it.
+ * Starts an effect in a new fiber with the context and the references of `parent`. The new fiber is interruptible. The
+ * end of `parent` does not interrupt the new fiber.
  *
  * @internal
  */
@@ -43,8 +43,8 @@ type EndEarly<A, E> = (result: Effect.Effect<A, E>) => void
  * Runs an effect in a child fiber. `listen` can interrupt the child fiber and return another result. `listen` returns a
  * function that removes the listener. Returns after the child fiber has ended, so no work continues in the background.
  *
- * `Effect.timeout` and `Effect.race` are not used because each starts two fibers. Both also never end if they are
- * interrupted between the creation and the start of their fibers.
+ * `Effect.timeout` and `Effect.race` are not used because each starts two fibers. Both effects also never end after an
+ * interruption between the creation and the start of their fibers.
  *
  * @internal
  */

@@ -54,7 +54,8 @@ const formatOf = (encoding: Encoding, start: Uint8Array): CompressionFormat | un
 }
 
 /**
- * Returns the format of a complete body, or `undefined` if the bytes are not encoded or the transport decodes the body.
+ * Returns the format of a complete body. Returns `undefined` if the bytes are not encoded or the transport decodes the
+ * body.
  *
  * @internal
  */

@@ -41,7 +41,7 @@ const checkMethod = (method: HttpMethod): Effect.Effect<void, InvalidRequest> =>
         invalidRequest(operation, "method", "is not an HTTP method", `Pass one of ${[...methods].join(", ")}.`)
       )
 
-/** Rejects a body with GET or HEAD because `fetch` does not send it. */
+/** Rejects a body with GET or HEAD because `fetch` does not send such a body. */
 const checkBody = (method: HttpMethod, body: unknown): Effect.Effect<void, InvalidRequest> =>
   body === undefined || (method !== "GET" && method !== "HEAD")
     ? Effect.void

@@ -25,7 +25,7 @@ const idleMicrotasks = 32
 
 /**
  * Sleeps until the next timer is due. Ends the fiber when no timer is left, because a sleeping fiber keeps the process
- * alive. The fiber ends a few microtasks later, because the next timer in a sequence of calls can use the same fiber.
+ * alive. The fiber ends after a few microtasks, because the next call of a sequence can use the same fiber.
  */
 class ClockTimer {
   private readonly queue = new TimerQueue()

@@ -18,8 +18,8 @@ const maxCauses = 8
 const isObject = (u: unknown): u is { readonly [key: string]: unknown } => typeof u === "object" && u !== null
 
 /**
- * Returns the chain of causes, outermost first. Uses the first error of an `AggregateError` because it contains one
- * error per address.
+ * Returns the chain of causes, outermost first. Uses the first error of an `AggregateError`, which contains one error
+ * per address.
  */
 const causeChain = (cause: unknown): ReadonlyArray<CauseLink> => {
   const links: Array<CauseLink> = []
@@ -53,8 +53,8 @@ export const isRefusedRedirect = (error: HttpClientError.HttpClientError): boole
   causeChain(error.cause).some(({ message }) => message === "unexpected redirect")
 
 /**
- * Returns the reason and the message of a transport error. Does not return the causes because they can contain the
- * request.
+ * Returns the reason and the message of a transport error. Does not return the causes because the causes can contain
+ * the request.
  *
  * @internal
  */

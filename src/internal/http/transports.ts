@@ -66,8 +66,8 @@ const sourceOf = (response: HttpClientResponse.HttpClientResponse): unknown => {
 }
 
 /**
- * Returns the body object of the transport. Returns `undefined` if the transport is unknown, if `transformClient` has
- * replaced the response, or if the body is already being read, for example by a logger.
+ * Returns the body object of the transport. Returns `undefined` if the transport is unknown or `transformClient` has
+ * replaced the response. Also returns `undefined` if the body is already being read, for example by a logger.
  *
  * @internal
  */

@@ -48,8 +48,7 @@ const isSource = (u: unknown): u is File.Source<PlatformError> =>
 const isFileId = Schema.is(File.FileId)
 
 /**
- * Returns the schema `Model.upload` with options of the upload, for example a region or the format of the older API
- * edition.
+ * Returns the schema `Model.upload` with upload options, for example a region or the format of the older API edition.
  *
  * @example
  * ```ts
@@ -94,10 +93,11 @@ export const uploadWith = (
  * checks the whole input before the first upload. `create` and `run` then also fail with the errors of `files.upload`
  * and with the `PlatformError` of the source.
  *
- * Each call uploads its sources again, so the body of the request contains new file ids. Before you repeat a call with
- * your own idempotency key, or run a job again with `IdempotencyKey.layerDeterministic`, upload the file with
- * `files.upload` and pass its id. Otherwise the same key belongs to two different bodies, or the job creates a second
- * execution. Uploads have the default options of `files.upload`. `Model.uploadWith` sets other options.
+ * Each call uploads its sources again, so the body of the request contains new file ids. Pass a file id instead of a
+ * source if you repeat a call with your own idempotency key. Otherwise, one key belongs to two different bodies. Also
+ * pass a file id in a job with `IdempotencyKey.layerDeterministic`. Otherwise, a second run of the job creates a second
+ * execution. `files.upload` returns the id. Uploads have the default options of `files.upload`. `Model.uploadWith` sets
+ * other options.
  *
  * @example
  * ```ts

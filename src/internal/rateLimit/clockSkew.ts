@@ -55,7 +55,7 @@ export class ServerClock {
   /** Local wall clock minus local monotonic clock, in milliseconds. */
   wallOffset = 0
 
-  /** Returns the local time of a moment. Assumes equal clocks until a response contains a `Date` header. */
+  /** Returns the local time of a moment. Treats the clocks as equal until a response contains a `Date` header. */
   toLocal({ at, clock }: Moment): number {
     if (clock === "local") return at
     return this.skew === undefined ? at - this.wallOffset : toLatestLocal(this.skew, at)

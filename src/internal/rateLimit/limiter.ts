@@ -116,8 +116,8 @@ export class Limiter {
   }
 
   /**
-   * Discards a window without a reset if responses no longer report it. Otherwise, the window would limit requests
-   * permanently.
+   * Discards a window without a reset if responses no longer report the window. Otherwise, the window would limit
+   * requests permanently.
    */
   private forgetSilentWindow(now: number): void {
     if (this.window === undefined || this.window.reset !== undefined || Window.isUnmetered(this.window)) return

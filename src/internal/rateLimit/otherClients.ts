@@ -5,17 +5,17 @@
  */
 import type { Window } from "./window.js"
 
-/** @internal Assumed number of clients if their number is unknown. */
+/** @internal Number of clients if the actual number is unknown. */
 export const defaultClients = 8
 const minClients = 4
 const maxClients = 64
 
-/** Number of windows that assume other clients after a detection. */
+/** Number of windows with a reduced share after other clients were detected. */
 const rememberedWindows = 3
 
 /**
- * Duration of the discovery phase after the first response. Other clients are assumed during this phase because
- * responses cannot show them yet.
+ * Duration of the discovery phase after the first response. The share of this client is reduced during this phase
+ * because the first responses do not indicate other clients.
  */
 const discoveryMillis = 1000
 
@@ -82,7 +82,7 @@ export class OtherClients {
     return this.isDiscovering(window, now) ? defaultClients : 1
   }
 
-  /** Assumes other clients for this window and the next two windows. */
+  /** Reduces the share of this client for this window and the next two windows. */
   detect(): void {
     this.clients = increaseClients(this.isDetected ? this.clients : defaultClients, this.rejectionsInWindow)
     this.windowsLeft = rememberedWindows

@@ -48,7 +48,7 @@ export interface Snapshot {
   readonly limit?: number
   /** Smallest number of remaining requests that a response of the current window has reported. */
   readonly remaining?: number
-  /** End of the current window. This is the latest local time that the responses allow. */
+  /** End of the current window. The value is the latest local time that the responses allow. */
   readonly resetAt?: DateTime.Utc
   /** End of the block after a 429 response. */
   readonly blockedUntil?: DateTime.Utc
@@ -63,7 +63,8 @@ export interface Snapshot {
    */
   readonly skew?: { readonly min: number; readonly max: number }
   /**
-   * `true` if other clients appear to use the same API key. The gate then leaves part of the limit to these clients.
+   * `true` if responses indicate other clients with the same API key. The gate then leaves part of the limit to these
+   * clients.
    */
   readonly hasOtherClients: boolean
 }

@@ -62,8 +62,8 @@ const advanceUntilDone = (
  * continues between the advances, for example reads of files, databases and sockets. `TestClock.adjust` does not wait
  * for such work, so a later sleep of the effect would never end.
  *
- * The clock advances only to times at which a fiber sleeps, so that no timer ends late. Interrupts the effect and dies
- * if the effect does not end within `limit`. Requires `TestClock`, which `it.effect` of `@effect/vitest` provides.
+ * The clock advances only to times when a fiber sleeps, so that no timer ends late. Interrupts the effect and dies if
+ * the effect does not end within `limit`. Requires `TestClock`, which `it.effect` of `@effect/vitest` provides.
  *
  * @example
  * ```ts

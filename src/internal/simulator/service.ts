@@ -186,7 +186,7 @@ export interface Service {
    */
   readonly inject: (...faults: ReadonlyArray<Fault>) => Effect.Effect<void>
   /**
-   * Returns the number of requests to which the scripted faults will still apply.
+   * Returns the number of requests that the scripted faults still affect.
    *
    * @example
    * ```ts

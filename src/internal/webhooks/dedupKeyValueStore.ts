@@ -1,7 +1,7 @@
 /**
  * Records handled events in a `KeyValueStore`. A store cannot list its keys, so each event has two values:
  *
- * - The entry contains the time at which the event was handled. Its key is the hash of the event id.
+ * - The entry contains the time when the event was handled. Its key is the hash of the event id.
  * - The slot contains the hash. Its key consists of an hour and a number. Cleanup uses the slots to find the entries of
  *   an hour.
  *
@@ -78,7 +78,7 @@ const cleanUp = (events: EventStore): Effect.Effect<void, PlatformError> =>
     const now = yield* Clock.currentTimeMillis
     const end = hourOf(now - ttlMillis)
     const cleaned = decodeNumber(yield* store.get(cleanedKey))
-    // An hour in the future is invalid, because it was recorded while the clock was wrong.
+    // An hour in the future is invalid, because the hour was recorded while the clock was wrong.
     const isKnown = cleaned !== undefined && cleaned <= hourOf(now)
     const start = isKnown ? cleaned : Math.max(0, end - firstCleanupHours)
     if (!(start < end)) return

@@ -12,7 +12,7 @@ import { type Fault, isOutcomeFault, type OutcomeFault, type RequestFault } from
 /** @internal */
 export interface Faults {
   readonly append: (faults: ReadonlyArray<Fault>) => void
-  /** Returns the number of requests to which the scripted faults will still apply. */
+  /** Returns the number of requests that the scripted faults still affect. */
   readonly pending: () => number
   /** Returns the fault of the request and removes the fault from the script. */
   readonly nextFault: (target: Target) => RequestFault | undefined

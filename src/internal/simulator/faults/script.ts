@@ -17,7 +17,7 @@ export interface RandomFaults<F extends Fault> {
 /** @internal */
 export interface FaultScript<F extends Fault> {
   readonly append: (faults: ReadonlyArray<F>) => void
-  /** Returns the number of requests to which the scripted faults will still apply. */
+  /** Returns the number of requests that the scripted faults still affect. */
   readonly pending: () => number
   /**
    * Uses and returns the first scripted fault that matches the request. Without a match, returns a random fault or

@@ -169,7 +169,7 @@ export type Outcome = CompletedOutcome | FailedOutcome | EndedOutcome
 export type ResetUnit = "millis" | "delta" | "garbage" | "past" | "absurd"
 
 /**
- * The requests to which a fault applies. `on` and `times` set these fields.
+ * The requests that a fault affects. `on` and `times` set these fields.
  *
  * @since 0.1.0
  * @category models
@@ -180,6 +180,6 @@ export interface Selection {
    * request.
    */
   readonly on?: Matcher | undefined
-  /** Number of matching requests to which the fault applies. Random faults ignore this number. Default: 1 */
+  /** Number of matching requests that the fault affects. Random faults ignore this number. Default: 1 */
   readonly times?: number | undefined
 }

@@ -50,7 +50,7 @@ export interface Server {
   readonly handle: (request: RequestData) => Effect.Effect<ResponseData>
   /**
    * Returns the maximum body length of a storage upload in bytes, or undefined for other requests. A caller can skip a
-   * longer body or a body without Content-Length, because the storage rejects both.
+   * longer body or a body without Content-Length, because the storage rejects such bodies.
    */
   readonly uploadLimit: (request: RequestHead) => number | undefined
 }
