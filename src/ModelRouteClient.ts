@@ -23,8 +23,7 @@
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpMethod } from "@effect/platform/HttpMethod"
-import * as Config from "effect/Config"
-import * as ConfigError from "effect/ConfigError"
+import type * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -47,6 +46,7 @@ import * as files from "./internal/files/methods.js"
 import type { Files } from "./internal/files/types.js"
 import { reportTransportSend } from "./internal/http/attemptInterceptor.js"
 import { makeAttemptTimeout } from "./internal/http/attemptTimeout.js"
+import { withConfig } from "./internal/http/clientConfig.js"
 import * as clientOptions from "./internal/http/clientOptions.js"
 import { makeRequestMethod } from "./internal/http/rawRequest.js"
 import type { RequestSender } from "./internal/http/requestSender.js"
@@ -194,8 +194,6 @@ export interface Service {
  */
 export class ModelRouteClient extends Context.Tag("effect-modelroute/ModelRouteClient")<ModelRouteClient, Service>() {}
 
-const defaultBaseUrl = "https://api.modelroute.ai"
-
 /**
  * Applies the caller's transformation. Reports each request, because the transformed client can send several requests.
  */
@@ -241,7 +239,7 @@ export const make = (
       Option.getOrElse(Context.getOption(context, RateLimitGate.RateLimitGate), () => clientGate)
     yield* clientOptions.checkOptions(options)
     const apiKey = yield* clientOptions.checkApiKey(options.apiKey)
-    const baseUrl = yield* clientOptions.normalizeBaseUrl(options.baseUrl ?? defaultBaseUrl)
+    const baseUrl = yield* clientOptions.normalizeBaseUrl(options.baseUrl ?? clientOptions.defaultBaseUrl)
     const duration = yield* clientOptions.checkAttemptTimeout(options.attemptTimeout ?? "30 seconds")
     if (clientOptions.isUnencrypted(baseUrl)) {
       yield* runSafely(Effect.logWarning(`The API key is sent to ${baseUrl} without encryption. Use an https URL`))
@@ -302,22 +300,6 @@ export const layer = (
 ): Layer.Layer<ModelRouteClient, InvalidRequest, HttpClient.HttpClient | IdempotencyKey.IdempotencyKey> =>
   Layer.effect(ModelRouteClient, make(options))
 
-const optionsConfig: Config.Config<Pick<Options, "apiKey" | "baseUrl">> = Config.all({
-  apiKey: Config.redacted("MODELROUTE_API_KEY"),
-  baseUrl: Config.option(Config.nonEmptyString("MODELROUTE_BASE_URL"))
-}).pipe(Config.map(({ apiKey, baseUrl }) => ({ apiKey, baseUrl: Option.getOrUndefined(baseUrl) })))
-
-const variableNames: { readonly [field: string]: string } = {
-  apiKey: "MODELROUTE_API_KEY",
-  baseUrl: "MODELROUTE_BASE_URL"
-}
-
-const loadOptions = Effect.mapError(optionsConfig, (error) =>
-  ConfigError.isMissingData(error) && error.path.includes("MODELROUTE_API_KEY")
-    ? ConfigError.MissingData(error.path, "Set it to your API key from the dashboard.")
-    : error
-)
-
 /**
  * Provides a client from the configuration variables `MODELROUTE_API_KEY` and `MODELROUTE_BASE_URL`. The second
  * variable is optional. The default `ConfigProvider` reads environment variables. Fails with `ConfigError` if a
@@ -342,9 +324,5 @@ export const layerConfig = (
 ): Layer.Layer<ModelRouteClient, ConfigError.ConfigError, HttpClient.HttpClient | IdempotencyKey.IdempotencyKey> =>
   Layer.effect(
     ModelRouteClient,
-    Effect.flatMap(loadOptions, ({ apiKey, baseUrl }) =>
-      Effect.mapError(make({ ...options, apiKey, baseUrl: baseUrl ?? options.baseUrl }), (error) =>
-        ConfigError.InvalidData([variableNames[error.field] ?? error.field], error.message)
-      )
-    )
+    withConfig(({ apiKey, baseUrl }) => make({ ...options, apiKey, baseUrl: baseUrl ?? options.baseUrl }))
   )

@@ -10,8 +10,11 @@ import type { InvalidRequest } from "../../ModelRouteError.js"
 import { invalidRequest } from "../errors/invalidRequest.js"
 import { checkAll, checksOf } from "../errors/optionChecks.js"
 
-const operation = "ModelRouteClient.make"
-const checks = checksOf(operation)
+const clientOperation = "ModelRouteClient.make"
+const checks = checksOf(clientOperation)
+
+/** @internal */
+export const defaultBaseUrl = "https://api.modelroute.ai"
 
 /**
  * Rejects an API key that cannot be sent in a header. Accepts other formats because the examples in the API
@@ -19,10 +22,13 @@ const checks = checksOf(operation)
  *
  * @internal
  */
-export const checkApiKey = (key: Redacted.Redacted): Either.Either<Redacted.Redacted, InvalidRequest> =>
-  Either.flatMap(checks.redacted("apiKey", key), () => checkKeyText(key))
+export const checkApiKey = (
+  key: Redacted.Redacted,
+  operation = clientOperation
+): Either.Either<Redacted.Redacted, InvalidRequest> =>
+  Either.flatMap(checksOf(operation).redacted("apiKey", key), () => checkKeyText(key, operation))
 
-const checkKeyText = (key: Redacted.Redacted): Either.Either<Redacted.Redacted, InvalidRequest> => {
+const checkKeyText = (key: Redacted.Redacted, operation: string): Either.Either<Redacted.Redacted, InvalidRequest> => {
   const text = Redacted.value(key)
   const problem =
     text.trim() === ""
@@ -72,7 +78,7 @@ export const isUnencrypted = (baseUrl: string): boolean => {
  *
  * @internal
  */
-export const normalizeBaseUrl = (text: string): Either.Either<string, InvalidRequest> => {
+export const normalizeBaseUrl = (text: string, operation = clientOperation): Either.Either<string, InvalidRequest> => {
   const reject = (problem: string) =>
     Either.left(invalidRequest(operation, "baseUrl", problem, "Pass a URL such as https://api.modelroute.ai."))
   if (typeof text !== "string" || !URL.canParse(text)) return reject("is not an absolute URL")

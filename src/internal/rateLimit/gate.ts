@@ -12,9 +12,9 @@ import * as Option from "effect/Option"
 import * as Metrics from "../../Metrics.js"
 import * as monotonic from "../data/monotonic.js"
 import * as rateLimitHeaders from "../retry/rateLimitHeaders.js"
-import { measureQueueWait } from "../telemetry.js"
 import type { Capacity } from "./capacity.js"
 import { FairQueue } from "./fairQueue.js"
+import { processMetrics, type GateMetrics } from "./gateMetrics.js"
 import { Limiter, type SentRequest } from "./limiter.js"
 import { LimitLog } from "./limitLog.js"
 import type { Permit, PermitRequest } from "./permit.js"
@@ -32,6 +32,8 @@ export class Gate {
   private readonly log = new LimitLog()
   /** Opening time at the last confirmation of the waits of all queued callers. */
   private confirmedUntil = Number.NEGATIVE_INFINITY
+
+  constructor(private readonly metrics: GateMetrics = processMetrics) {}
 
   /** Returns the time in monotonic milliseconds because a change of the wall clock must not change a wait. */
   private now(clock: Clock.Clock): number {
@@ -64,7 +66,7 @@ export class Gate {
         }
         const { sent } = waiter
         if (sent !== undefined) return this.isIdle ? run(sent) : Effect.zipRight(this.processQueue, run(sent))
-        const wait = measureQueueWait(request.operation, restore(this.waitForPermit(waiter, request)))
+        const wait = this.metrics.measureWait(request.operation, restore(this.waitForPermit(waiter, request)))
         return Effect.zipRight(this.processQueue, wait).pipe(
           Effect.onExit((exit) => (Exit.isFailure(exit) ? this.leave(waiter) : Effect.void)),
           Effect.flatMap(run)
@@ -87,7 +89,7 @@ export class Gate {
     const limits = rateLimitHeaders.parseRateLimitHeaders(headers, now, now + this.limiter.serverClock.wallOffset)
     let opensAt: number | undefined
     if (status === 429) {
-      Metrics.rateLimited.unsafeUpdate(1, [])
+      this.metrics.countRateLimited()
       opensAt = this.limiter.onRejected(sent, limits, now)
     } else {
       this.limiter.onResponse(sent, limits, now)
@@ -95,6 +97,16 @@ export class Gate {
     const remaining = this.limiter.window?.remaining
     if (remaining !== undefined && Number.isFinite(remaining)) Metrics.remaining.unsafeUpdate(remaining, [])
     return opensAt === undefined ? undefined : opensAt - now
+  }
+
+  /** Blocks all requests after a rejection with a status other than 429. `opensIn` is the requested wait. */
+  onRateLimited(opensIn: number | undefined, sentAt: number, now: number): void {
+    this.metrics.countRateLimited()
+    this.limiter.block(opensIn === undefined ? undefined : now + opensIn, sentAt, now)
+  }
+
+  onReleased(): void {
+    this.metrics.addInFlight(-1)
   }
 
   /** Admits a request immediately if the queue is empty and the limit has capacity. Otherwise, queues the request. */
@@ -109,13 +121,13 @@ export class Gate {
       }
     }
     this.queue.add(waiter)
-    Metrics.waiting.unsafeModify(1, [])
+    this.metrics.addWaiting(1)
     return waiter
   }
 
   private admit(waiter: QueueEntry, now: number): void {
     waiter.sent = this.limiter.register(now)
-    Metrics.inFlight.unsafeModify(1, [])
+    this.metrics.addInFlight(1)
   }
 
   /**
@@ -124,9 +136,9 @@ export class Gate {
    */
   private leave(waiter: QueueEntry): Effect.Effect<void> {
     return Effect.clockWith((clock) => {
-      if (this.queue.remove(waiter)) Metrics.waiting.unsafeModify(-1, [])
+      if (this.queue.remove(waiter)) this.metrics.addWaiting(-1)
       if (waiter.sent !== undefined) {
-        Metrics.inFlight.unsafeModify(-1, [])
+        this.metrics.addInFlight(-1)
         this.limiter.onWithdrawn(waiter.sent, this.now(clock))
       }
       return this.processQueue
@@ -176,7 +188,7 @@ export class Gate {
     while (capacity.permits > 0) {
       const next = this.queue.take()
       if (next === undefined) break
-      Metrics.waiting.unsafeModify(-1, [])
+      this.metrics.addWaiting(-1)
       this.admit(next, now)
       next.wake?.()
       capacity = this.limiter.capacity(now)
@@ -213,10 +225,7 @@ class GatePermit implements Permit {
   }
 
   reportRateLimited(opensIn: number | undefined): Effect.Effect<void> {
-    return this.gate.report((now) => {
-      Metrics.rateLimited.unsafeUpdate(1, [])
-      this.gate.limiter.block(opensIn === undefined ? undefined : now + opensIn, this.sent, now)
-    })
+    return this.gate.report((now) => this.gate.onRateLimited(opensIn, this.sent.sentAt, now))
   }
 
   /** Releases the permit at the end of the attempt. */
@@ -230,7 +239,7 @@ class GatePermit implements Permit {
     return this.gate.report((now) => {
       if (this.isReleased) return undefined
       this.isReleased = true
-      Metrics.inFlight.unsafeModify(-1, [])
+      this.gate.onReleased()
       return report(now)
     })
   }

@@ -47,6 +47,7 @@ export class Limiter {
   window: Window.Window | undefined
   readonly serverClock = new ServerClock()
   readonly fallback = new FallbackRules()
+  readonly others = new OtherClients()
   inFlight = 0
   blockedUntil = Number.NEGATIVE_INFINITY
   /** Length of a window in milliseconds. Equals the longest time to a reset in the last two windows. */
@@ -54,7 +55,6 @@ export class Limiter {
   /** Number of rejections since the client was created. */
   rejections = 0
 
-  private readonly others = new OtherClients()
   private readonly probes = new Probes()
   private readonly lag = new LagSearch()
   /**
@@ -211,16 +211,16 @@ export class Limiter {
     const resetAt = this.applyRejection(sent, this.observe(sent, headers, now), now)
     // A rejection despite remaining requests shows that another client has used these requests.
     if (!sent.isProbe && window !== undefined && window.remaining > 0) this.others.detect()
-    this.block(resetAt, sent, now)
+    this.block(resetAt, sent.sentAt, now)
     return resetAt === undefined ? undefined : this.blockedUntil
   }
 
   /** Blocks all requests until the given time. Without a time, blocks requests with an exponential backoff. */
-  block(until: number | undefined, sent: SentRequest, now: number): void {
+  block(until: number | undefined, sentAt: number, now: number): void {
     this.rejections += 1
     this.others.onRejected()
     this.probes.resetLimit()
-    const blockedUntil = this.fallback.onRejected(until, sent.sentAt, now)
+    const blockedUntil = this.fallback.onRejected(until, sentAt, now)
     if (blockedUntil !== undefined) this.blockedUntil = Math.max(this.blockedUntil, blockedUntil)
     this.markScarce(this.blockedUntil)
   }

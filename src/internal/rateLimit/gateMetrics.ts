@@ -1,0 +1,33 @@
+/**
+ * Updates the metrics of a gate.
+ *
+ * @internal
+ */
+import type * as Effect from "effect/Effect"
+import * as Metrics from "../../Metrics.js"
+import { measureQueueWait } from "../telemetry.js"
+
+/** @internal */
+export interface GateMetrics {
+  readonly addWaiting: (n: number) => void
+  readonly addInFlight: (n: number) => void
+  readonly countRateLimited: () => void
+  /** Measures a wait in the queue. */
+  readonly measureWait: <A, E, R>(operation: string, wait: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+}
+
+/** @internal Metrics of requests that this process sends. */
+export const processMetrics: GateMetrics = {
+  addWaiting: (n) => Metrics.waiting.unsafeModify(n, []),
+  addInFlight: (n) => Metrics.inFlight.unsafeModify(n, []),
+  countRateLimited: () => Metrics.rateLimited.unsafeUpdate(1, []),
+  measureWait: measureQueueWait
+}
+
+/** @internal Updates no metrics. For a gate whose requests are sent by other processes, which count them. */
+export const noMetrics: GateMetrics = {
+  addWaiting: () => {},
+  addInFlight: () => {},
+  countRateLimited: () => {},
+  measureWait: (_, wait) => wait
+}
