@@ -41,7 +41,7 @@ describe.runIf(isFull)("Batch example", { concurrent: true, timeout: 120_000 }, 
     }).pipe(Effect.provide(NodeContext.layer))
   )
 
-  it.scopedLive("saves the executions in flight after the first Ctrl-C and submits no others", () =>
+  it.scopedLive("completes only the executions in flight after the first Ctrl-C", () =>
     Effect.gen(function* () {
       const { again, assertComplete, imageCount, simulator, start, waitForCreates } = yield* setup(prompts(24))
       const child = yield* start("--concurrency", "12")
@@ -175,7 +175,7 @@ describe.runIf(isFull)("Batch example", { concurrent: true, timeout: 120_000 }, 
   )
 
   it.scopedLive.skipIf(process.platform !== "linux" || !existsSync("/usr/bin/script"))(
-    "draws a status line in a terminal and erases it at the end",
+    "shows a status line in a terminal until the end of the run",
     () =>
       Effect.gen(function* () {
         const { assertComplete, out, startInTerminal } = yield* setup(prompts(3))
@@ -224,7 +224,7 @@ describe("Prompts", () => {
     })
   )
 
-  it.scoped("rejects files without prompts and files with duplicate ids", () =>
+  it.scoped("rejects a file without prompts or with duplicate ids", () =>
     Effect.gen(function* () {
       const none = Either.left("IT contains no prompts. Write one JSON object per line.")
       assert.deepStrictEqual(yield* read(""), none)
@@ -247,7 +247,7 @@ describe("Summary", () => {
   const failed = { GenerationFailed: 2, RateLimited: 1 }
   const counts = { succeeded: 5, unsaved: 1, notAttempted: 3, failed, permanent: 0 }
 
-  it("formats the counts and the cost", () => {
+  it("lists the counts of all outcomes and the cost", () => {
     assert.strictEqual(
       Summary.text(counts, "0.24"),
       "12 prompts: 5 succeeded, 1 not saved, 3 failed (2 GenerationFailed, 1 RateLimited), 3 not attempted. " +
@@ -255,7 +255,7 @@ describe("Summary", () => {
     )
   })
 
-  it("returns advice for each stop reason and for permanent failures", () => {
+  it("returns the next steps for each kind of incomplete batch", () => {
     const advice = (reason?: Batch.StopReason) => Summary.adviceFor(counts, "npm run it", reason)
     assert.deepStrictEqual(advice("Stopped"), [
       "To continue without paying twice, run the same command:",

@@ -28,7 +28,7 @@ const parsers: {
 
 describe("Command", () => {
   for (const [name, parse] of Object.entries(parsers)) {
-    it.effect(`${name} fails with the usage for --help and for an unknown option`, () =>
+    it.effect(`${name} prints the usage for --help and for an unknown option`, () =>
       Effect.gen(function* () {
         const help = yield* Effect.flip(parse(["--help"]))
         assert.strictEqual(help._tag, "HelpRequested")
@@ -41,7 +41,7 @@ describe("Command", () => {
     )
   }
 
-  it.effect("request joins the words of a prompt", () =>
+  it.effect("joins the words of the prompt of npm start", () =>
     Effect.gen(function* () {
       const defaults = { prompt: "a red fox in snow", model: "flux-1.1-pro" }
       assert.deepStrictEqual(yield* Command.request([]), defaults)
@@ -49,7 +49,7 @@ describe("Command", () => {
     })
   )
 
-  it.effect("simulator converts the options", () =>
+  it.effect("converts the options of the simulator to numbers and strings", () =>
     Effect.gen(function* () {
       const words = ["--port", "0", "--rate-limit", "0", "--faults", "0.25", "--download", "bytes", "--seed", "7"]
       const options = { port: 0, rateLimit: 0, faults: 0.25, download: "bytes", seed: 7 }
@@ -66,7 +66,7 @@ describe("Command", () => {
     ["faults", "1.5"],
     ["seed", "0x1"]
   ] as const) {
-    it.effect(`simulator fails with the problem and the usage for --${option} ${value}`, () =>
+    it.effect(`simulator rejects the invalid option --${option} ${value}`, () =>
       Effect.gen(function* () {
         const { message } = yield* Effect.flip(Command.simulator([`--${option}`, value]))
         const [problem = "", usage = ""] = message.split("\n\n")
@@ -79,7 +79,7 @@ describe("Command", () => {
 })
 
 describe("exit code", () => {
-  it.live("is 0 after --help, and 1 without a stack trace after a wrong argument or a used port", () =>
+  it.live("is 0 after --help and 1 after an invalid argument or an occupied port", () =>
     Effect.gen(function* () {
       const { port } = yield* SimulatorServer.SimulatorServer
       const [help, wrong, used] = yield* Effect.all(

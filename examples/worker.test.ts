@@ -28,7 +28,7 @@ const submit = (body: string) => call("/images", { method: "POST", headers: { "i
 const prompt = JSON.stringify({ prompt: "a red fox in snow" })
 
 describe("examples/worker.ts", () => {
-  it.live("submits an execution once and redirects to the image", () =>
+  it.live("redirects to the image of one execution after a repeated request", () =>
     Effect.gen(function* () {
       const created = yield* submit(prompt)
       assert.strictEqual(created.status, 202)

@@ -261,7 +261,7 @@ describe("Batch.run", () => {
   )
 
   for (const concurrency of [1, 4]) {
-    it.effect(`resubmits a failed key at most once per run: concurrency ${concurrency}`, () =>
+    it.effect(`resubmits items with the same failed key once per run: concurrency ${concurrency}`, () =>
       Effect.gen(function* () {
         const { executions, first, second } = yield* runBatchTest(
           Effect.gen(function* () {
@@ -280,7 +280,7 @@ describe("Batch.run", () => {
       })
     )
 
-    it.effect(`does not resubmit a key after a poll fails with a 404: concurrency ${concurrency}`, () =>
+    it.effect(`does not resubmit an item in the run whose poll failed with a 404: concurrency ${concurrency}`, () =>
       Effect.gen(function* () {
         let first: string | undefined
         // Eight 404 responses last longer than the maximum replica lag of 60 s.

@@ -84,7 +84,7 @@ describe("File.fromPath", () => {
       )
     }))
 
-  test("fails if the file does not exist or changes before the upload", (folder) =>
+  test("fails if the file is missing, is a directory or changes before the upload", (folder) =>
     Effect.gen(function* () {
       const missing = failureOf(yield* Effect.exit(File.fromPath(`${folder}/none`)))
       assert.strictEqual(missing._tag === "SystemError" && missing.reason, "NotFound")

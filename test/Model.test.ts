@@ -79,7 +79,7 @@ describe("executions.run with a typed model", () => {
     )
   )
 
-  it.effect("runs the effect of Model.requestEffect and fails with its error", () =>
+  it.effect("fails with the error of the effect in Model.requestEffect", () =>
     simulate(({ executions }) =>
       Effect.gen(function* () {
         const request = Model.requestEffect(Flux, Effect.succeed({ prompt }))
@@ -91,7 +91,7 @@ describe("executions.run with a typed model", () => {
     )
   )
 
-  it.effect("returns the result with the unchanged output in raw", () => {
+  it.effect("returns the unchanged output in the field raw", () => {
     const output = { images: [{ file_id: "file_1", nsfw: false }], previews: ["file_2"] }
     const { run } = scriptedApi(completed(output))
     return Effect.gen(function* () {
@@ -182,7 +182,7 @@ describe("executions.run with a typed model", () => {
     ["during the create request", [Fault.delay("4 seconds")]],
     ["during the wait", []]
   ] as const) {
-    it.effect(`cancels the execution if the call is interrupted ${when} with cancelOnInterrupt`, () =>
+    it.effect(`cancels the execution with cancelOnInterrupt if the call is interrupted ${when}`, () =>
       simulate(
         ({ executions }) =>
           Effect.gen(function* () {
@@ -281,7 +281,7 @@ describe("executions.create with a typed model", () => {
     )
   })
 
-  it.effect("rejects an empty slug and an encoded input without an exact JSON form", () =>
+  it.effect("rejects a request that JSON cannot represent or that has an empty slug", () =>
     simulate(({ executions }) =>
       Effect.gen(function* () {
         const Nameless = Model.make({ ...Writer, id: " " })
@@ -403,7 +403,7 @@ describe("Model.imageOutput", () => {
   const decode = Schema.decodeUnknownEither(Model.imageOutput)
   const fileId = File.FileId.make("file_1")
 
-  it("decodes the list images and a single image, and omits fields that cannot be decoded", () => {
+  it("decodes a list of images or a single image without the invalid fields", () => {
     const image = { file_id: "file_1", format: 7, content_type: null, width: "wide", height: 8, region: "EU" }
     const expected = { images: [{ fileId, height: 8 }] }
     assert.deepStrictEqual(Schema.decodeUnknownSync(Model.imageOutput)({ images: [image], seed: 1 }), expected)

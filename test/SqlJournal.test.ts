@@ -347,7 +347,7 @@ describe("SqlJournal", () => {
     }).pipe(Effect.scoped)
   )
 
-  it("has the documented types", () => {
+  it("accepts the documented configurations and declares their error types", () => {
     expectTypeOf(SqlJournal.layer).returns.toEqualTypeOf<
       Layer.Layer<Journal, ModelRouteError.JournalError, SqlClient.SqlClient>
     >()

@@ -661,7 +661,7 @@ describe("WebhookRejected", () => {
   )
 })
 
-it("Webhook.verify has the documented types", () => {
+it("Webhook.verify declares the types of its result and errors", () => {
   expectTypeOf(Webhook.verify).returns.toEqualTypeOf<
     Effect.Effect<Webhook.Event, Webhook.WebhookRejected | ModelRouteError.InvalidRequest>
   >()

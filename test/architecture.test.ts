@@ -53,23 +53,23 @@ describe("modules of src", () => {
     expect(findCircle(imports)?.join(" → ")).toBeUndefined()
   })
 
-  describe("that need optional packages", () => {
+  describe("optional packages", () => {
     const isDurable = (module: string) => /^(DurableExecution\.ts|internal\/durable\/)/.test(module)
     const isCluster = (module: string) => /^(Cluster\w+\.ts|internal\/cluster\/)/.test(module)
     const importersOf = (pattern: RegExp) =>
       [...imports.keys()].filter((module) => pattern.test(readFileSync(join(src, module), "utf8")))
 
-    it("import @effect/workflow only in DurableExecution and in the cluster modules", () => {
+    it("@effect/workflow is imported only by DurableExecution and the cluster modules", () => {
       const importers = importersOf(/["']@effect\/workflow/)
       expect(importers).toContain("DurableExecution.ts")
       expect(importers.filter((module) => !isDurable(module) && !isCluster(module))).toEqual([])
     })
 
-    it("import @effect/cluster and @effect/rpc only in the cluster modules", () => {
+    it("@effect/cluster and @effect/rpc are imported only by the cluster modules", () => {
       expect(importersOf(/["']@effect\/(cluster|rpc)/).filter((module) => !isCluster(module))).toEqual([])
     })
 
-    it("are not imported by the core", () => {
+    it("the core imports no module that needs an optional package", () => {
       const wrong = [...imports].flatMap(([module, imported]) =>
         imported
           .filter(

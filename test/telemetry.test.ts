@@ -13,7 +13,7 @@ const valueOf = <Type, In, Out>(metric: Metric.Metric<Type, In, Out>, tags: { re
   Metric.value(Object.entries(tags).reduce((tagged, [name, value]) => Metric.tagged(tagged, name, value), metric))
 
 describe("ModelTags", () => {
-  it("returns other after the maximum number of models", () => {
+  it("returns the tag `other` after the maximum number of models", () => {
     const tags = new ModelTags(2)
     assert.deepStrictEqual(
       ["a", "b", "c", "a", "d"].map((model) => tags.toTag(model)),

@@ -269,7 +269,7 @@ describe("Backend error handling", () => {
     }).pipe(Effect.provide([modelRoute(), quiet]))
   )
 
-  it.scopedLive("returns 410 for a missing file and 503 for a storage failure", () =>
+  it.scopedLive("maps a missing file to 410 and a storage failure to 503", () =>
     Effect.gen(function* () {
       const url = yield* startBackend()
       const { inject } = yield* Simulator.Simulator
@@ -345,7 +345,7 @@ describe("Webhooks.route", () => {
 })
 
 describe("Backend.layer", () => {
-  it.scopedLive("continues unfinished images and keeps finished images after a restart", () =>
+  it.scopedLive("restores finished and unfinished images after a restart", () =>
     Effect.gen(function* () {
       const files = yield* FileSystem.FileSystem
       const folder = { IMAGES_FOLDER: yield* files.makeTempDirectoryScoped() }

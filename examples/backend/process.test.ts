@@ -38,7 +38,7 @@ const waitForCreate = Effect.flatMap(Simulator.Simulator, ({ requests }) =>
 const slowResponse = modelRoute({ faults: [Fault.on("executions.create", Fault.delay("1 second", "after"))] })
 
 describe.runIf(isFull)("Backend process on SIGTERM", () => {
-  it.scopedLive("completes the requests in flight and rejects new connections", () =>
+  it.scopedLive("completes the requests in flight before it exits", () =>
     Effect.gen(function* () {
       const { setBackendUrl, variables } = yield* endpoint
       const { ended, signal, url } = yield* spawnBackend("main.ts", variables)
@@ -59,7 +59,7 @@ describe.runIf(isFull)("Backend process on SIGTERM", () => {
 })
 
 describe("Backend process on SIGINT", () => {
-  it.scopedLive("stops in order with the exit code 0 and prints lines of at most 80 columns", () =>
+  it.scopedLive("exits with code 0 and prints only lines of at most 80 columns", () =>
     Effect.gen(function* () {
       const { ended, output, signal } = yield* spawnBackend("main.ts", {})
       yield* signal("SIGINT")

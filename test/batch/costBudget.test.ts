@@ -207,7 +207,7 @@ describe("Batch.run with maxCost and the option `hold`", () => {
 })
 
 describe("CostBudget.reserve", () => {
-  it.live("resumes a fiber that waits for the limit", () =>
+  it.live("resumes a waiting fiber after another reservation has ended", () =>
     Effect.gen(function* () {
       const limit = BigDecimal.unsafeFromString("1")
       const steps = (count: number): Effect.Effect<void> =>

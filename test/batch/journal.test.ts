@@ -292,7 +292,7 @@ for (const { isInMemory = false, name, open, skip = false } of kinds) {
       )
     )
 
-    it.live("streams each of 1,000 entries once after a single write", () => {
+    it.live("streams each of 1,000 entries of one write exactly once", () => {
       const keys = Array.makeBy(1_000, (n) => `item ${n}`)
       return runInTwoProcesses(
         (journal) =>

@@ -130,7 +130,7 @@ describe.runIf(isFull)("Batch.layerJournal", () => {
     })
   )
 
-  it.live("streams every stored item if a list is truncated at any byte", () =>
+  it.live("streams every stored item if the list of new items is truncated at any byte", () =>
     Effect.gen(function* () {
       const keys = ["a", "b", "c"]
       const submitted = keys.map((key) => makeEntry(key, "Submitted"))
@@ -424,7 +424,7 @@ describe("Batch.layerJournal", () => {
 })
 
 describe("Batch.layerJournal", () => {
-  it.live("does not cache a position that a write changes during the read", () =>
+  it.live("does not cache an outdated slot if an item is written during a read", () =>
     Effect.gen(function* () {
       for (const last of [2, 3, 4]) {
         const values: StoreValues = new Map()
@@ -459,7 +459,7 @@ describe("Batch.layerJournal", () => {
     })
   )
 
-  it.live("does not cache a position that a removal deletes during the read", () =>
+  it.live("does not cache an outdated slot if an item is removed during a read", () =>
     Effect.gen(function* () {
       const values: StoreValues = new Map()
       const begun = yield* Deferred.make<void>()

@@ -38,7 +38,7 @@ const withSharedJournal = <A, E>(program: Parameters<typeof runBatchTest<A, E>>[
   Effect.flatMap(makeMemoryJournal, (journal) => runBatchTest(Effect.provide(program, withJournal(journal)), setup))
 
 describe("Batch.run with typed models", () => {
-  it.effect("emits the decoded output and keeps the unchanged output in the journal", () =>
+  it.effect("emits the decoded output, also for an output from the journal", () =>
     withSharedJournal(
       Effect.gen(function* () {
         const options = { ...batchOptions, request: (n: number) => Model.request(Flux, promptOf(n)) }
@@ -77,7 +77,7 @@ describe("Batch.run with typed models", () => {
     )
   )
 
-  it.effect("fails an item whose output does not match, and decodes its result in a later run", () =>
+  it.effect("decodes an output that did not match in a later run with a corrected model", () =>
     withSharedJournal(
       Effect.gen(function* () {
         const delivered: Array<string> = []

@@ -94,7 +94,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [0, 4000, 12_000]
   },
   {
-    name: "elapsed time of a retry schedule",
+    name: "retry schedule with a maximum duration",
     after: 15_000,
     effect: requestsOf(
       () => unavailable,
@@ -167,7 +167,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [10_001, 12_001, 14_001, 14_001, 16_001]
   },
   {
-    name: "retry budget of a batch",
+    name: "wait of a batch for its retry budget",
     after: 9000,
     effect: Effect.gen(function* () {
       const fake = makeFakeClient(
@@ -333,9 +333,9 @@ const timers: ReadonlyArray<Timer> = [
 for (const { after, effect, expected, name } of timers) {
   describe(name, () => {
     for (const [title, millis] of [
-      ["is as expected if the wall clock is unchanged", 0],
-      ["is the same if the wall clock is set back by 10 minutes", -600_000],
-      ["is the same if the wall clock is set forward by an hour", 3_600_000]
+      ["ends after the expected time if the wall clock is unchanged", 0],
+      ["ends after the same time if the wall clock is set back by 10 minutes", -600_000],
+      ["ends after the same time if the wall clock is set forward by an hour", 3_600_000]
     ] as const) {
       it(title, () =>
         Effect.runPromise(

@@ -135,7 +135,7 @@ describe("error response without a documented code", () => {
     [409, "IDEMPOTENCY_CONFLICT", "another request already uses this idempotency key"],
     [400, "NEW", "with a code that this version of the library does not support"]
   ] as const) {
-    it(`becomes an error with a message that explains ${status} ${code}`, () => {
+    it(`becomes an error whose message states the cause of ${status} ${code}`, () => {
       const { message } = classify.fromResponse(responseData(status, envelope({ code, message: "no" })), context)
       assert.include(message, words)
       assert.notInclude(message, "To continue later")
@@ -378,7 +378,7 @@ describe("ModelRouteError", () => {
     assert.include(error.message, "a file is unknown or has expired")
   })
 
-  it("explains in its message if a retry is safe", () => {
+  it("has a message that states whether a retry is safe", () => {
     const unkeyed = classify.transportError("reset", { ...context, isRepeatable: false })
     assert.include(unkeyed.message, "The request may have been executed")
     const keyed = classify.transportError("reset", { ...context, attempts: 2, idempotencyKey: "key-1", isKeyed: true })

@@ -41,7 +41,7 @@ const namesOf = (error: E.ModelRouteError): ReadonlyArray<string> =>
   Object.entries<Predicate>(predicates).flatMap(([name, holds]) => (holds(error) ? [name] : []))
 
 const testPredicates = (name: string, [error, ...holding]: Row) =>
-  it(`return the expected results: ${name}`, () => {
+  it(`for ${name}, ${holding.length === 0 ? "all return false" : `only ${[...new Set(holding)].join(", ")} return true`}`, () => {
     assert.deepStrictEqual([...namesOf(error)].sort(), [...new Set(holding)].sort())
   })
 
@@ -113,7 +113,7 @@ const byTag: { readonly [Tag in E.ModelRouteError["_tag"]]: Row } = {
 
 describe("error predicates by tag", () => {
   for (const [tag, row] of Object.entries(byTag)) {
-    it(`are tested with an error that has the tag ${tag}`, () => assert.strictEqual(row[0]._tag, tag))
+    it(`the example for ${tag} has this tag`, () => assert.strictEqual(row[0]._tag, tag))
     testPredicates(tag, row)
   }
 })

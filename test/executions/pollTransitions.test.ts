@@ -259,8 +259,8 @@ describe("executions.await after a FAILED notification without an error", () => 
     })
 
   const outdated: ReadonlyArray<readonly [string, FakeResponse]> = [
-    ["a stale replica", json({ id: "exec_1", status: "PROCESSING" })],
-    ["a replica with a 404", envelope(404, "NOT_FOUND")],
+    ["an outdated status", json({ id: "exec_1", status: "PROCESSING" })],
+    ["a 404 from a stale replica", envelope(404, "NOT_FOUND")],
     ["a page with status 403", page(403)],
     ["a 502 without an envelope", page(502)],
     ["a dropped connection", { status: 599 }]

@@ -29,7 +29,7 @@ const recorder = (name: string, events: Array<string>): AttemptInterceptor => {
 }
 
 describe("withInterceptor", () => {
-  it.effect("runs the hooks around each attempt and before a retry", () => {
+  it.effect("runs the hooks in the order of the attempts and retries", () => {
     const events: Array<string> = []
     const { client } = makeFakeClient((_, n) =>
       n === 1 ? { status: 503, text: "" } : { status: 202, json: { id: "exec_1" } }
@@ -95,5 +95,5 @@ describe("withInterceptor", () => {
     })
   })
 
-  it.effect("is optional for reportTransportSend", () => reportTransportSend)
+  it.effect("is not required by reportTransportSend", () => reportTransportSend)
 })

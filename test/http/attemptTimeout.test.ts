@@ -83,7 +83,7 @@ describe("makeAttemptTimeout", () => {
     })
   )
 
-  it.effect("uses a timer that resumes every wait", () =>
+  it.effect("uses a timer that ends all concurrent waits on time", () =>
     Effect.gen(function* () {
       // Effect makes no progress with fewer than ten operations between two yields.
       for (let steps = 10; steps <= 80; steps++) {

@@ -85,7 +85,7 @@ overEachTransport((test, name) => {
     )
 
     test(
-      `files.download rejects a file in ${format} without a known size only if the client is fetch`,
+      `files.download ${name === "fetch" ? "rejects" : "accepts"} a file in ${format} without a known size`,
       Effect.gen(function* () {
         const server = yield* serveFile({}, (response) => send(response, encoding, encoded))
         const { files } = yield* makeClientAt(server.url, noRetry)

@@ -104,7 +104,7 @@ const subjects: ReadonlyArray<readonly [string, Subject]> = [
       )
   ],
   [
-    "an executions.get call that waits for the rate limit and is retried",
+    "executions.get with a retry and a wait for the rate limit",
     withEmptyGate(
       ({ executions }) =>
         Effect.zipRight(
@@ -134,9 +134,9 @@ const subjects: ReadonlyArray<readonly [string, Subject]> = [
   ]
 ]
 
-describe("an interruption", () => {
+describe("interruption", () => {
   for (const [name, subject] of subjects) {
-    it(`ends ${name} and leaves no timer, permit or fiber`, () =>
+    it(`of ${name} leaves no timer, permit or fiber`, () =>
       Effect.runPromise(
         Effect.map(interruptAtEach(subject, stride), ({ interrupted, stuck }) => {
           assert.deepStrictEqual(stuck, [])

@@ -143,16 +143,19 @@ describe("client.request", () => {
     ["HEAD", "/executions", null, "body"]
   ]
   for (const [method, path, body, field] of bad) {
-    it.effect(`rejects the ${field} of a ${JSON.stringify(method)} request with ${JSON.stringify(body)}`, () => {
-      const { client, urls } = makeFakeClient(() => ({ status: 200 }))
-      return Effect.gen(function* () {
-        const { request } = yield* client
-        // @ts-expect-error A JavaScript caller can pass any method.
-        const error = failureOf(yield* Effect.exit(request(method, path, body)))
-        assert.strictEqual(error._tag === "InvalidRequest" && error.field, field)
-        assert.deepStrictEqual(urls, [])
-      })
-    })
+    it.effect(
+      `rejects the ${field} of a request with the method ${JSON.stringify(method)} and the body ${JSON.stringify(body)}`,
+      () => {
+        const { client, urls } = makeFakeClient(() => ({ status: 200 }))
+        return Effect.gen(function* () {
+          const { request } = yield* client
+          // @ts-expect-error A JavaScript caller can pass any method.
+          const error = failureOf(yield* Effect.exit(request(method, path, body)))
+          assert.strictEqual(error._tag === "InvalidRequest" && error.field, field)
+          assert.deepStrictEqual(urls, [])
+        })
+      }
+    )
   }
 
   it.effect("does not retry a POST request without a key after an ambiguous failure", () => {

@@ -28,7 +28,7 @@ describe("readBody", () => {
     [1_000_000, {}],
     [100, { "content-length": "1e2" }]
   ] as const) {
-    it.effect(`reads ${size} bytes with ${JSON.stringify(headers)} from the transport`, () =>
+    it.effect(`reads ${size} bytes from the transport with the headers ${JSON.stringify(headers)}`, () =>
       Effect.gen(function* () {
         const unused = Effect.dieMessage("the body was not read from the transport")
         const response = makeResponse(new Uint8Array(size), headers, {

@@ -93,7 +93,7 @@ overEachTransport((test) => {
 
   for (const download of ["json", "bytes", "redirect"] as const) {
     test(
-      `does not send the API key or trace headers to storage if the download is ${download}`,
+      `does not send the API key or trace headers to storage: option download ${download}`,
       Effect.gen(function* () {
         const { client, simulator, storage, stored } = yield* makeOnPort({ download }, { propagateTraceContext: true })
         const { fileIds } = yield* client.executions.run(small, { pollSchedule })

@@ -238,12 +238,12 @@ overEachTransport((test, name) => {
 
   const canary = "canarysignature0123456789"
   for (const [what, put] of [
-    ["a PUT with the response 204", (response, request) => request.on("end", () => response.writeHead(204).end())],
-    ["a PUT whose connection breaks", (_, request) => request.once("data", () => request.socket.resetAndDestroy())],
-    ["a rejected PUT", (response) => response.writeHead(403).end(`<Error>${canary}</Error>`)]
+    ["a PUT request with status 204", (response, request) => request.on("end", () => response.writeHead(204).end())],
+    ["a broken connection", (_, request) => request.once("data", () => request.socket.resetAndDestroy())],
+    ["a rejected PUT request", (response) => response.writeHead(403).end(`<Error>${canary}</Error>`)]
   ] satisfies ReadonlyArray<readonly [string, (response: ServerResponse, request: IncomingMessage) => void]>) {
     test(
-      `files.upload excludes the URL signature of ${what} from logs and errors`,
+      `files.upload omits the URL signature from logs and errors after ${what}`,
       Effect.gen(function* () {
         const server = yield* serveUploads(put, `?X-Amz-Signature=${canary}&X-Amz-Expires=60`)
         const lines: Array<string> = []

@@ -29,7 +29,7 @@ describe("Model.upload", () => {
     )
   )
 
-  it.effect("uploads a repeated source once, and two sources in order", () =>
+  it.effect("uploads each source of an input once and in order", () =>
     simulate(({ executions }) =>
       Effect.gen(function* () {
         const [fox, mask] = [text("fox"), text("the mask")]
@@ -170,7 +170,7 @@ describe("Model.upload", () => {
     )
   )
 
-  it.effect("uploads a source that a transformation of the user creates", () => {
+  it.effect("uploads a source that a transformation in the schema creates", () => {
     const Bytes = Schema.transformOrFail(Model.upload, Schema.Uint8ArrayFromSelf, {
       strict: true,
       decode: () => Effect.dieMessage("is not decoded"),

@@ -40,7 +40,7 @@ const joinAll = <A, E>(fibers: ReadonlyArray<Fiber.Fiber<A, E>>) =>
   Effect.map(runToEnd(Effect.forEach(fibers, Fiber.join)), valueOf)
 
 describe("Gate.withPermit", () => {
-  it.effect("does not use a retry of the policy to confirm a wait", () =>
+  it.effect("does not count a wait before the first attempt as a retry", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { inject } = yield* Simulator
@@ -252,12 +252,12 @@ describe("Gate after a wall clock change", () => {
 
   for (const [name, toHeaders] of [
     [
-      "a server that reports its clock",
+      "server with a Date header",
       (now: number) => ({ ...makeHeaders((at) => nextMinute(at) / 1000)(now), date: httpDate(now) })
     ],
-    ["a server that reports the seconds to the reset", makeHeaders((now) => (nextMinute(now) - now) / 1000)]
+    ["server that reports the seconds until the reset", makeHeaders((now) => (nextMinute(now) - now) / 1000)]
   ] as const) {
-    it.effect(`does not delay queued requests to ${name} if the clock was set back by one hour`, () =>
+    it.effect(`does not delay queued requests if the clock was set back: ${name}`, () =>
       Effect.gen(function* () {
         const [first = -1, second = -1, third = -1] = yield* sentAt(toHeaders)
         assert.strictEqual(first, 0)

@@ -65,7 +65,7 @@ const maxCount = (counts: ReadonlyMap<number, number>, from = 0): number =>
 describe.runIf(isFull)("Gate with complete rate limit headers", () => {
   for (const limit of [60, 600]) {
     for (const concurrency of [1, 10, 100, 1000]) {
-      it.effect(`receives no rejection at ${limit} requests per minute with ${concurrency} concurrent requests`, () =>
+      it.effect(`receives no rejection at ${limit} requests per minute with a concurrency of ${concurrency}`, () =>
         Effect.gen(function* () {
           for (const skew of [-600_000, -5000, 0, 5000, 600_000]) {
             for (const seed of seeds) {
@@ -270,7 +270,7 @@ describe.runIf(isFull)("Gate with other clients", () => {
   for (const clients of [2, 4, 8]) {
     for (const limit of [60, 600]) {
       it.effect(
-        `receives about ${clients - 1} rejections per window with ${clients} clients at a limit of ${limit}`,
+        `limits the rejections to about ${clients - 1} per window: ${clients} clients and a limit of ${limit}`,
         () =>
           Effect.gen(function* () {
             for (const seed of seeds) {

@@ -13,7 +13,7 @@ import { layer, silent } from "../utils/harness.js"
 const readFiles = Effect.flatMap(FileSystem.FileSystem, (fs) => Effect.repeatN(fs.readFileString("package.json"), 9))
 
 describe("Simulator.adjustUntilDone", () => {
-  it.effect("runs sleeps that follow work with files", () =>
+  it.effect("advances the clock for a sleep that follows file operations", () =>
     Effect.gen(function* () {
       const times = yield* Effect.forEach([1, 2, 3], () =>
         Effect.zipRight(readFiles, Effect.zipRight(Effect.sleep("1 hour"), Clock.currentTimeMillis))
@@ -50,11 +50,11 @@ describe("Simulator.adjustUntilDone", () => {
     })
   )
 
-  it.effect("ends with the effect, before the settle time has passed", () =>
+  it.effect("returns when the effect ends, without waiting for the settle time", () =>
     Simulator.adjustUntilDone(readFiles, { settle: "1 hour" }).pipe(Effect.provide(NodeContext.layer))
   )
 
-  it.effect("fails with the failure of the effect", () =>
+  it.effect("fails with the error of the effect", () =>
     Effect.gen(function* () {
       const failing = Effect.zipRight(Effect.sleep("1 second"), Effect.fail("no" as const))
       expectTypeOf(Simulator.adjustUntilDone(failing)).toEqualTypeOf<Effect.Effect<never, "no">>()
@@ -62,7 +62,7 @@ describe("Simulator.adjustUntilDone", () => {
     })
   )
 
-  it.effect("interrupts the effect and dies after the limit", () =>
+  it.effect("dies if the effect does not end within the limit", () =>
     Effect.gen(function* () {
       const interrupted = yield* Deferred.make<void>()
       const endless = Effect.forever(Effect.sleep("1 minute")).pipe(

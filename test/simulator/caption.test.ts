@@ -60,7 +60,7 @@ describe("Caption.make", () => {
     assert.deepStrictEqual(render(caption, [8, 470], 10, 1), ["....##...."])
   })
 
-  it("wraps a long text and uses at most half of the height", () => {
+  it("wraps a long text within the lower half of the picture", () => {
     const caption = Caption.make("T", "word ".repeat(1000), 256, 256)
     assert.isUndefined(caption(0, 127))
     assert.notInclude(render(caption, [252, 128], 4, 128).join(""), "#")

@@ -107,7 +107,7 @@ for (const [name, layer] of Object.entries(layers)) {
       "interrupts itself": Effect.interrupt
     }
     for (const [how, failure] of Object.entries(failures)) {
-      it.effect(`handles the event with the next delivery if the handler ${how}`, () =>
+      it.effect(`handles the event at the next delivery if the handler ${how}`, () =>
         withDedup(layer(), (dedup) =>
           Effect.gen(function* () {
             let tries = 0
@@ -141,7 +141,7 @@ for (const [name, layer] of Object.entries(layers)) {
       )
     }
 
-    it.effect("handles the event with the next delivery if the caller is interrupted", () =>
+    it.effect("handles the event at the next delivery if the caller is interrupted", () =>
       withDedup(layer(), (dedup) =>
         Effect.gen(function* () {
           const begun = yield* Deferred.make<void>()
@@ -187,7 +187,7 @@ describe("Webhook.layerDedup with a store", () => {
     ["0 millis", day],
     ["3 days", 3 * day]
   ] as const) {
-    it.effect(`keeps a handled event for ${millis / day} days if the ttl is ${ttl}`, () =>
+    it.effect(`keeps a handled event for ${(24 * millis) / day} hours if the ttl is ${ttl}`, () =>
       withDedup(dedupOver(new Map(), { ttl }), assertRetention(millis))
     )
   }

@@ -55,7 +55,7 @@ describe("webhookEndpoints.create", () => {
     )
   }
 
-  it.effect("reads an endpoint with a field that has the name of a wrapper", () =>
+  it.effect("decodes an endpoint with or without the wrappers data and endpoint", () =>
     Effect.gen(function* () {
       const endpoint = { id: "wh_1", url, secret, region: "EU" }
       const data = { id: "wh_2", secret: "whsec_other" }
