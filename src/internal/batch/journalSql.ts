@@ -13,12 +13,11 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { JournalError } from "../../ModelRouteError.js"
 import { stringify } from "../data/jsonText.js"
-import { sha256Hex } from "../data/sha256.js"
+import { databaseMessage, isTableName, retryWhileBusy, tableNameRule, textType, toColumn } from "../sql/table.js"
 import { JournalEntry, revision } from "./journalEntry.js"
 import type { JournalService } from "./journal.js"
 import { journalError, notEncodable, quote } from "./journalFailure.js"
@@ -28,22 +27,6 @@ const rowsPerStatement = 128
 
 /** Number of rows per page. Limits the memory that a read of all entries uses. */
 const rowsPerPage = 128
-
-const maxColumnLength = 200
-
-const tablePattern = /^[A-Za-z_]\w{0,62}(\.[A-Za-z_]\w{0,62})?$/
-
-/**
- * Returns the column value of a text. Returns a hash in these cases:
- *
- * - The text is too long for an index in PostgreSQL.
- * - The text contains a NUL or an unpaired surrogate. PostgreSQL cannot store these characters.
- * - The text has the prefix of a hash.
- */
-const toColumn = (text: string): string =>
-  text.length <= maxColumnLength && !/[\0\p{Surrogate}]/u.test(text) && !text.startsWith("sha256:")
-    ? text
-    : `sha256:${sha256Hex(JSON.stringify(text))}`
 
 const Row = Schema.Struct({ item: Schema.String, entry: Schema.String })
 type Row = typeof Row.Type
@@ -55,22 +38,8 @@ const encodeEntry = (entry: JournalEntry): Effect.Effect<string, JournalError> =
     Effect.mapError(() => notEncodable(entry.key))
   )
 
-const messageOf = (u: unknown): string | undefined => {
-  if (!(u instanceof Error)) return undefined
-  // The error of a refused connection has no message. Its first nested error has a message.
-  return u.message || (u instanceof AggregateError ? messageOf(u.errors[0]) : undefined)
-}
-const databaseMessage = (error: SqlError): string => messageOf(error.cause) ?? error.message
-
 /** Uses the live clock, because the clock in the context may be a `TestClock`. */
 const clock = Clock.make()
-
-/**
- * Returns whether another writer blocks the statement. SQLite allows one writer at a time, and some drivers do not
- * wait.
- */
-const isBusy = (error: SqlError): boolean => /SQLITE_BUSY|database (table )?is locked/.test(databaseMessage(error))
-const busySchedule = Schedule.spaced("50 millis").pipe(Schedule.intersect(Schedule.recurs(100)))
 
 /** Tags that contain the connection of a transaction in the supported drivers. */
 const transactionTags: ReadonlyArray<Context.Tag<never, unknown>> = [
@@ -90,13 +59,8 @@ interface Table {
 }
 
 /** Returns the SQL type of a text column. Fails with `JournalError` for a database other than SQLite or PostgreSQL. */
-const textType = (sql: SqlClient.SqlClient): Effect.Effect<string, JournalError> => {
-  const type = sql.onDialectOrElse({
-    sqlite: () => "text",
-    // Pages are read in the order of this column. The order must not depend on the locale of the system.
-    pg: () => 'text collate "C"',
-    orElse: () => undefined
-  })
+const textTypeOrFail = (sql: SqlClient.SqlClient): Effect.Effect<string, JournalError> => {
+  const type = textType(sql)
   return type === undefined
     ? journalError(
         "SqlJournal.layer",
@@ -110,15 +74,11 @@ const textType = (sql: SqlClient.SqlClient): Effect.Effect<string, JournalError>
  */
 const openTable = (name: string): Effect.Effect<Table, JournalError, SqlClient.SqlClient> =>
   Effect.gen(function* () {
-    if (!tablePattern.test(name)) {
-      return yield* journalError(
-        "SqlJournal.layer",
-        `the table name ${quote(name)} is not valid. Use up to 63 letters, digits and "_". Do not start with a digit. A ` +
-          "schema name and a dot may come first."
-      )
+    if (!isTableName(name)) {
+      return yield* journalError("SqlJournal.layer", `the table name ${quote(name)} is not valid. ${tableNameRule}`)
     }
     const sql = yield* SqlClient.SqlClient
-    const key = sql.literal(`${yield* textType(sql)} not null`)
+    const key = sql.literal(`${yield* textTypeOrFail(sql)} not null`)
     const create = sql`create table if not exists ${sql(name)} (
       batch ${key}, item ${key}, revision integer not null, step text not null, execution_id text,
       idempotency_key text not null, entry text not null, primary key (batch, item)
@@ -152,14 +112,11 @@ const runStatement = <A>(
   verb: string,
   statement: Effect.Effect<A, SqlError>
 ): Effect.Effect<A, JournalError> =>
-  statement.pipe(
-    Effect.retry({ schedule: busySchedule, while: isBusy }),
-    Effect.mapError((error) =>
-      journalError(
-        "Batch.run",
-        `the journal could not ${verb} the table "${name}". Run the batch again after you have repaired the database. The batch resumes from the journal.`,
-        databaseMessage(error)
-      )
+  Effect.mapError(retryWhileBusy(statement), (error) =>
+    journalError(
+      "Batch.run",
+      `the journal could not ${verb} the table "${name}". Run the batch again after you have repaired the database. The batch resumes from the journal.`,
+      databaseMessage(error)
     )
   )
 

@@ -1,0 +1,62 @@
+/**
+ * Helpers for tables in SQLite and PostgreSQL.
+ *
+ * @internal
+ */
+import type * as SqlClient from "@effect/sql/SqlClient"
+import type { SqlError } from "@effect/sql/SqlError"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import { sha256Hex } from "../data/sha256.js"
+
+const maxColumnLength = 200
+
+/**
+ * Returns the column value of a text. Returns a hash in these cases:
+ *
+ * - The text is too long for an index in PostgreSQL.
+ * - The text contains a NUL or an unpaired surrogate. PostgreSQL cannot store these characters.
+ * - The text has the prefix of a hash.
+ *
+ * @internal
+ */
+export const toColumn = (text: string): string =>
+  text.length <= maxColumnLength && !/[\0\p{Surrogate}]/u.test(text) && !text.startsWith("sha256:")
+    ? text
+    : `sha256:${sha256Hex(JSON.stringify(text))}`
+
+const tablePattern = /^[A-Za-z_]\w{0,62}(\.[A-Za-z_]\w{0,62})?$/
+
+/** @internal Returns whether a text is the name of a table, optionally with a schema. */
+export const isTableName = (name: string): boolean => tablePattern.test(name)
+
+/** @internal Describes a valid table name, for error messages. */
+export const tableNameRule =
+  'Use up to 63 letters, digits and "_". Do not start with a digit. A schema name and a dot may come first.'
+
+/** @internal Returns the SQL type of a text column. Returns `undefined` for other databases. */
+export const textType = (sql: SqlClient.SqlClient): string | undefined =>
+  sql.onDialectOrElse({
+    sqlite: () => "text",
+    // Pages are read in the order of this column. The order must not depend on the locale of the system.
+    pg: () => 'text collate "C"',
+    orElse: () => undefined
+  })
+
+const messageOf = (u: unknown): string | undefined => {
+  if (!(u instanceof Error)) return undefined
+  // The error of a refused connection has no message. Its first nested error has a message.
+  return u.message || (u instanceof AggregateError ? messageOf(u.errors[0]) : undefined)
+}
+
+/** @internal Returns the message of the database. */
+export const databaseMessage = (error: SqlError): string => messageOf(error.cause) ?? error.message
+
+/** Returns whether another writer blocks the statement. SQLite allows one writer at a time, and some drivers do not wait. */
+const isBusy = (error: SqlError): boolean => /SQLITE_BUSY|database (table )?is locked/.test(databaseMessage(error))
+
+const busySchedule = Schedule.spaced("50 millis").pipe(Schedule.intersect(Schedule.recurs(100)))
+
+/** @internal Runs a statement. Waits up to 5 seconds while another writer locks a SQLite database. */
+export const retryWhileBusy = <A, R>(statement: Effect.Effect<A, SqlError, R>): Effect.Effect<A, SqlError, R> =>
+  Effect.retry(statement, { schedule: busySchedule, while: isBusy })
