@@ -9,7 +9,7 @@ const chapters: { readonly [chapter: string]: ReadonlyArray<string> } = {
   Client: ["ModelRouteClient", "ModelRouteError", "RetryPolicy", "RateLimitGate", "IdempotencyKey", "Metrics"],
   Resources: ["Execution", "Model", "File", "Webhook", "WebhookEndpoint", "ApiKey"],
   Batches: ["Batch", "SqlJournal"],
-  Workflows: ["DurableExecution"],
+  Workflows: ["DurableExecution", "SqlSuspensionStore"],
   Testing: ["Simulator", "SimulatorServer"]
 }
 

@@ -7,8 +7,8 @@
  * keeps the workflows in the memory of one process.
  *
  * - All submissions of a workflow have the same idempotency key, so a restart never creates a second execution.
- * - An outage, a wrong API key and an insufficient balance suspend the workflow. `resume` starts the next attempt
- *   immediately.
+ * - An outage, a wrong API key and an insufficient balance suspend the workflow. `resume` and `resumeAll` start the next
+ *   attempt immediately.
  * - A workflow that moves to another worker does not cancel its execution. Only `cancel` does.
  *
  * The engine stores the request and the output as plain text. An event stores only the id and the status.
@@ -24,6 +24,8 @@ import * as options from "./internal/durable/options.js"
 import * as requests from "./internal/durable/request.js"
 import { makeBody } from "./internal/durable/run.js"
 import * as signals from "./internal/durable/signals.js"
+import * as suspensionStore from "./internal/durable/suspensionStore.js"
+import { type Suspension, SuspensionStore, type SuspensionStoreError } from "./internal/durable/suspensionStore.js"
 import * as internal from "./internal/durable/workflow.js"
 import { Cancelled, Failure, Payload } from "./internal/durable/workflow.js"
 import { checkModel } from "./internal/executions/waitOptions.js"
@@ -35,6 +37,12 @@ import type { InvalidRequest, OutputDecodeError } from "./ModelRouteError.js"
 import type * as Webhook from "./Webhook.js"
 
 export type { Options } from "./internal/durable/options.js"
+export {
+  Suspension,
+  SuspensionStore,
+  SuspensionStoreError,
+  type SuspensionStoreService
+} from "./internal/durable/suspensionStore.js"
 export { Cancelled, Failure, Payload }
 
 /**
@@ -69,7 +77,8 @@ export const workflow: Workflow.Workflow<
  * worker. A process that only calls `start`, `await`, `cancel`, `resume` or `onEvent` does not need the layer if its
  * engine reaches a worker.
  *
- * Logs a warning when a workflow is suspended because of an error. Fails with `InvalidRequest` if an option is invalid.
+ * Logs a warning when a workflow is suspended because of an error, and adds the workflow to the store of suspensions. A
+ * failure of the store does not affect the workflow, and is logged as a warning. Fails with `InvalidRequest` if an option is invalid.
  *
  * @example
  * ```ts
@@ -82,7 +91,7 @@ export const workflow: Workflow.Workflow<
  * const client = ModelRouteClient.layerConfig().pipe(Layer.provide([FetchHttpClient.layer, IdempotencyKey.layer]))
  *
  * export const WorkerLive = DurableExecution.layer().pipe(
- *   Layer.provideMerge(Layer.merge(WorkflowEngine.layerMemory, client))
+ *   Layer.provideMerge(Layer.mergeAll(WorkflowEngine.layerMemory, DurableExecution.layerSuspensionStoreMemory, client))
  * )
  * ```
  *
@@ -91,14 +100,33 @@ export const workflow: Workflow.Workflow<
  */
 export const layer = (
   layerOptions: options.Options = {}
-): Layer.Layer<never, InvalidRequest, WorkflowEngine | ModelRouteClient> =>
+): Layer.Layer<never, InvalidRequest, WorkflowEngine | ModelRouteClient | SuspensionStore> =>
   Layer.unwrapEffect(
     Effect.gen(function* () {
       const checked = yield* options.checkOptions(layerOptions)
       const client = yield* ModelRouteClient
-      return workflow.toLayer(makeBody({ ...checked, client }))
+      const suspensions = yield* SuspensionStore
+      return workflow.toLayer(makeBody({ ...checked, client, suspensions }))
     })
   )
+
+/**
+ * Provides a store of suspensions in the memory of this process. Use this layer with `WorkflowEngine.layerMemory`. The
+ * workers of a cluster share a store in their database. `SqlSuspensionStore` provides this store.
+ *
+ * @example
+ * ```ts
+ * import { WorkflowEngine } from "@effect/workflow"
+ * import { Layer } from "effect"
+ * import * as DurableExecution from "effect-modelroute/DurableExecution"
+ *
+ * export const engine = Layer.merge(WorkflowEngine.layerMemory, DurableExecution.layerSuspensionStoreMemory)
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerSuspensionStoreMemory: Layer.Layer<SuspensionStore> = suspensionStore.layerMemory
 
 /**
  * Starts a durable execution. Returns the id of its workflow in the engine without waiting for the execution. `id` is a
@@ -248,6 +276,76 @@ export const cancel: (id: string) => Effect.Effect<void, never, WorkflowEngine> 
  * @category combinators
  */
 export const resume: (id: string) => Effect.Effect<void, never, WorkflowEngine> = signals.resume
+
+/**
+ * Returns the durable executions that are suspended after an error, the oldest first. Fails with `SuspensionStoreError`
+ * if the store cannot be read.
+ *
+ * @example
+ * ```ts
+ * import { Console, Effect } from "effect"
+ * import * as DurableExecution from "effect-modelroute/DurableExecution"
+ *
+ * export const report = Effect.gen(function* () {
+ *   for (const { id, message, tag } of yield* DurableExecution.suspensions) {
+ *     yield* Console.log(`${id} waits after ${tag}: ${message}`)
+ *   }
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const suspensions: Effect.Effect<
+  ReadonlyArray<Suspension>,
+  SuspensionStoreError,
+  SuspensionStore
+> = Effect.flatMap(SuspensionStore, ({ list }) => list)
+
+/**
+ * Options of `resumeAll`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ResumeAllOptions {
+  /** The tag of the error, for example `InsufficientBalance`. Default: every error. */
+  readonly tag?: Failure["_tag"] | undefined
+}
+
+/**
+ * Calls `resume` for each durable execution that is suspended after an error. Returns their number. Does not affect the
+ * executions that the API has accepted and that run. Fails with `SuspensionStoreError` if the store cannot be read.
+ *
+ * @example
+ * ```ts
+ * import { Console, Effect } from "effect"
+ * import * as DurableExecution from "effect-modelroute/DurableExecution"
+ *
+ * // After a top-up of the balance.
+ * export const program = DurableExecution.resumeAll({ tag: "InsufficientBalance" }).pipe(
+ *   Effect.flatMap((count) => Console.log(`${count} executions resumed`))
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const resumeAll = ({ tag }: ResumeAllOptions = {}): Effect.Effect<
+  number,
+  SuspensionStoreError,
+  WorkflowEngine | SuspensionStore
+> =>
+  Effect.flatMap(suspensions, (all) => {
+    const selected = all.filter((suspension) => tag === undefined || suspension.tag === tag)
+    return Effect.as(
+      Effect.forEach(selected, ({ id }) => resume(id), { concurrency: resumeConcurrency, discard: true }),
+      selected.length
+    )
+  })
+
+/** Each resumption uses a few queries of the database. */
+const resumeConcurrency = 10
 
 /**
  * Passes a webhook event to its durable execution. If the event reports a terminal status, the workflow fetches the

@@ -1,9 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as WorkflowEngine from "@effect/workflow/WorkflowEngine"
 import { Effect, Exit, Fiber, Layer, Schema, TestClock } from "effect"
 import { File, Model } from "effect-modelroute"
 import * as DurableExecution from "effect-modelroute/DurableExecution"
-import { ledger, runToEnd, secondsOf, simulate, wrapEngine } from "./utils/durable.js"
+import { ledger, memoryEngine, runToEnd, secondsOf, simulate, wrapEngine } from "./utils/durable.js"
 import { failureOf, valueOf } from "./utils/exit.js"
 import * as harness from "./utils/harness.js"
 import { image } from "./utils/harness.js"
@@ -140,6 +139,6 @@ describe("DurableExecution.layer", () => {
       assert.strictEqual(yield* fieldOf({ keyTtl: 0 }), "keyTtl")
       assert.strictEqual(yield* fieldOf({ baseDelay: -1 }), "baseDelay")
       assert.strictEqual(yield* fieldOf({ maxDelay: NaN }), "maxDelay")
-    }).pipe(Effect.provide([harness.layer(), WorkflowEngine.layerMemory]))
+    }).pipe(Effect.provide([harness.layer(), memoryEngine]))
   )
 })

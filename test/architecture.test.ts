@@ -54,7 +54,8 @@ describe("modules of src", () => {
   })
 
   describe("optional packages", () => {
-    const isDurable = (module: string) => /^(DurableExecution\.ts|internal\/durable\/)/.test(module)
+    const isDurable = (module: string) =>
+      /^((DurableExecution|SqlSuspensionStore)\.ts|internal\/durable\/)/.test(module)
     const isCluster = (module: string) => /^(Cluster\w+\.ts|internal\/cluster\/)/.test(module)
     const importersOf = (pattern: RegExp) =>
       [...imports.keys()].filter((module) => pattern.test(readFileSync(join(src, module), "utf8")))

@@ -1,10 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as WorkflowEngine from "@effect/workflow/WorkflowEngine"
 import { Effect, Exit, Layer, Logger, Scope, TestClock } from "effect"
 import { RetryPolicy } from "effect-modelroute"
 import * as DurableExecution from "effect-modelroute/DurableExecution"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
-import { injectInto, ledger, runToEnd, secondsOf, simulate, stateOf } from "../utils/durable.js"
+import { injectInto, ledger, memoryEngine, runToEnd, secondsOf, simulate, stateOf } from "../utils/durable.js"
 import { failureOf } from "../utils/exit.js"
 import * as harness from "../utils/harness.js"
 import { image } from "../utils/harness.js"
@@ -108,7 +107,7 @@ describe("DurableExecution.cancel", () => {
   )
 })
 
-const services = Layer.merge(harness.layer({ client: { retry: RetryPolicy.none } }), WorkflowEngine.layerMemory)
+const services = Layer.merge(harness.layer({ client: { retry: RetryPolicy.none } }), memoryEngine)
 
 const workerLayer = Layer.provideMerge(DurableExecution.layer(), services)
 

@@ -10,15 +10,28 @@ import * as harness from "./harness.js"
 export interface Setup extends harness.Setup {
   readonly durable?: DurableExecution.Options
   readonly engine?: Layer.Layer<WorkflowEngine.WorkflowEngine>
+  readonly suspensionStore?: Layer.Layer<DurableExecution.SuspensionStore>
 }
 
-export type Requirements = harness.Requirements | WorkflowEngine.WorkflowEngine
+export type Requirements = harness.Requirements | WorkflowEngine.WorkflowEngine | DurableExecution.SuspensionStore
+
+/** Provides the memory engine and a store of suspensions in memory. */
+export const memoryEngine = Layer.merge(WorkflowEngine.layerMemory, DurableExecution.layerSuspensionStoreMemory)
 
 /** Provides a worker. The client does not retry, so each request of a workflow is one attempt. */
-export const layer = ({ durable, engine = WorkflowEngine.layerMemory, ...setup }: Setup = {}) =>
+export const layer = ({
+  durable,
+  engine = WorkflowEngine.layerMemory,
+  suspensionStore = DurableExecution.layerSuspensionStoreMemory,
+  ...setup
+}: Setup = {}) =>
   DurableExecution.layer(durable).pipe(
     Layer.provideMerge(
-      Layer.merge(harness.layer({ ...setup, client: { retry: RetryPolicy.none, ...setup.client } }), engine)
+      Layer.mergeAll(
+        harness.layer({ ...setup, client: { retry: RetryPolicy.none, ...setup.client } }),
+        engine,
+        suspensionStore
+      )
     )
   )
 

@@ -15,7 +15,8 @@ import type * as Execution from "../../Execution.js"
 import { AwaitTimeout, type ExecutionNotReady, isExecutionEnded, type ResultFailure } from "../../ModelRouteError.js"
 import { isForeignResponse, isMissing, stopsAccount } from "../errors/semantics.js"
 import type { DurableContext } from "./options.js"
-import { type Accepted, logSuspension, type Submission } from "./submit.js"
+import type { Accepted, Submission } from "./submit.js"
+import { clearSuspension, reportSuspension } from "./suspension.js"
 import { delayOf, firstOpenWait, hasEndEvent, isWaitOver, suspend, suspendUntil } from "./wait.js"
 import type { Failure } from "./workflow.js"
 
@@ -85,9 +86,15 @@ export const awaitEnd = (
     } else {
       const result = yield* poll(context, accepted)
       if (Either.isRight(result)) return result.right
-      if (result.left._tag !== "ExecutionNotReady") {
-        yield* logSuspension(submission.workflowId, `Execution ${accepted.id}: ${result.left.message}`, millis)
-      }
+      yield* result.left._tag === "ExecutionNotReady"
+        ? clearSuspension(context.suspensions, submission)
+        : reportSuspension(
+            context.suspensions,
+            submission,
+            result.left,
+            `Execution ${accepted.id} could not be polled`,
+            millis
+          )
       // An event that arrived before the poll must not end this wait.
       yield* suspendUntil(wait, millis, isEventKnown ? isWaitOver(wait) : anyOf(hasEndEvent, isWaitOver(wait)))
     }

@@ -8,6 +8,7 @@ import * as Either from "effect/Either"
 import type { InvalidRequest } from "../../ModelRouteError.js"
 import type { Service } from "../../ModelRouteClient.js"
 import { checksOf } from "../errors/optionChecks.js"
+import type { SuspensionStoreService } from "./suspensionStore.js"
 import type { ClockDelays } from "./wait.js"
 
 /**
@@ -38,9 +39,10 @@ export interface CheckedOptions {
   readonly delays: ClockDelays
 }
 
-/** @internal The client and the options of a worker. */
+/** @internal The services and the options of a worker. */
 export interface DurableContext extends CheckedOptions {
   readonly client: Service
+  readonly suspensions: SuspensionStoreService
 }
 
 /** @internal Checks the options. Returns `InvalidRequest` for the first invalid option. */

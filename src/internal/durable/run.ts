@@ -6,12 +6,14 @@
 import * as Workflow from "@effect/workflow/Workflow"
 import { type WorkflowEngine, WorkflowInstance } from "@effect/workflow/WorkflowEngine"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Execution from "../../Execution.js"
 import { runSafely } from "../telemetry.js"
 import { awaitEnd } from "./awaitEnd.js"
 import type { DurableContext } from "./options.js"
 import { addWorkflowId } from "./request.js"
 import { send, Submission, submit } from "./submit.js"
+import { clearSuspension } from "./suspension.js"
 import type { Failure, Payload } from "./workflow.js"
 
 const warn = ({ idempotencyKey, workflowId }: Submission, text: string): Effect.Effect<void> =>
@@ -50,16 +52,18 @@ const cancelExecution = (context: DurableContext, submission: Submission): Effec
 export const makeBody =
   (context: DurableContext) =>
   (
-    { request }: typeof Payload.Type,
+    { id, request }: typeof Payload.Type,
     workflowId: string
   ): Effect.Effect<Execution.Completed, Failure, WorkflowEngine | WorkflowInstance> =>
     Effect.gen(function* () {
       const instance = yield* WorkflowInstance
-      const submission = new Submission(workflowId, addWorkflowId(request, workflowId))
-      yield* Workflow.addFinalizer(() =>
+      const submission = new Submission(id, workflowId, addWorkflowId(request, workflowId))
+      yield* Workflow.addFinalizer((exit) => {
+        const clear = clearSuspension(context.suspensions, submission)
+        if (instance.interrupted) return Effect.zipRight(cancelExecution(context, submission), clear)
         // The finalizer also runs if the workflow moves to another worker. The execution must then continue.
-        instance.interrupted ? cancelExecution(context, submission) : Effect.void
-      )
+        return Exit.isInterrupted(exit) ? Effect.void : clear
+      })
       const accepted = yield* submit(context, submission)
       return yield* awaitEnd(context, submission, accepted)
     })

@@ -18,9 +18,9 @@ import { invalidRequest } from "../errors/invalidRequest.js"
 import { isForeignResponse, stopsAccount } from "../errors/semantics.js"
 import { withInterceptor } from "../http/attemptInterceptor.js"
 import { makeKeyExpiry } from "../http/keyExpiry.js"
-import { runSafely } from "../telemetry.js"
 import type { DurableContext } from "./options.js"
 import { SubmitGuard } from "./submitGuard.js"
+import { clearSuspension, reportSuspension } from "./suspension.js"
 import { delayOf, firstOpen, isDone, isWaitOver, suspend, suspendUntil } from "./wait.js"
 import { type Failure, idempotencyKeyOf, rejected, workflow } from "./workflow.js"
 
@@ -55,6 +55,8 @@ export class Submission {
   readonly idempotencyKey: string
 
   constructor(
+    /** The id of the durable execution. */
+    readonly id: string,
     readonly workflowId: string,
     readonly request: Execution.CreateRequest
   ) {
@@ -143,7 +145,9 @@ const submitOnce = (
         isFirstRun = false
         return instance.interrupted
           ? Effect.succeed(notSent(mayBeProcessed ? since : undefined))
-          : send(context, submission, since, mayBeProcessed)
+          : Effect.tap(send(context, submission, since, mayBeProcessed), ({ _tag }) =>
+              _tag === "Accepted" && index > 0 ? clearSuspension(context.suspensions, submission) : Effect.void
+            )
       })
     })
     return [result, submittedAt] as const
@@ -152,15 +156,6 @@ const submitOnce = (
 /** Returns whether a later submission under the same key can succeed. */
 const canSucceedLater = (error: typeof SubmitError.Type): boolean =>
   error._tag !== "SubmissionOutcomeUnknown" && (error.retryable || stopsAccount(error) || isForeignResponse(error))
-
-/** @internal Logs why a workflow waits. */
-export const logSuspension = (workflowId: string, text: string, millis: number): Effect.Effect<void> =>
-  runSafely(
-    Effect.annotateLogs(
-      Effect.logWarning(`${text} The next attempt starts after ${millis / 1000} s or after DurableExecution.resume`),
-      { workflowId }
-    )
-  )
 
 /** Returns the number of rejected submissions, and reads the record of the latest one. */
 const readRejections = (submission: Submission): Effect.Effect<number, never, Services> =>
@@ -186,17 +181,14 @@ const waitAfter = ({ delays }: DurableContext, wait: number): Effect.Effect<void
     isOver ? Effect.void : suspendUntil(wait, delayOf(delays, wait), isWaitOver(wait))
   )
 
-/**
- * Submits the execution until the API accepts it. Suspends the workflow after an error that can pass, such as an
- * outage or an insufficient balance.
- *
- * @internal
- */
-export const submit = (context: DurableContext, submission: Submission): Effect.Effect<Accepted, Failure, Services> =>
+/** Sends the submission with the number `index`. After an error that can pass, waits and sends the next submission. */
+const submitFrom = (
+  context: DurableContext,
+  submission: Submission,
+  index: number
+): Effect.Effect<Accepted, Failure, Services> =>
   Effect.gen(function* () {
     const instance = yield* WorkflowInstance
-    const index = yield* readRejections(submission)
-    if (index > 0) yield* waitAfter(context, index - 1)
     const [result, submittedAt] = yield* submitOnce(context, submission, index)
     if (result._tag === "Accepted") {
       submission.executionId = result.id
@@ -208,10 +200,22 @@ export const submit = (context: DurableContext, submission: Submission): Effect.
     if (instance.interrupted) yield* suspend
     if (!canSucceedLater(error)) return yield* error
     yield* recordRejection(submission, index)
-    yield* logSuspension(
-      submission.workflowId,
-      `The execution could not be submitted: ${error.message}`,
-      delayOf(context.delays, index)
-    )
-    return yield* submit(context, submission)
+    const millis = delayOf(context.delays, index)
+    yield* reportSuspension(context.suspensions, submission, error, "The execution could not be submitted", millis)
+    // A cluster stores the record only after the workflow is suspended, so this run must not read it.
+    yield* waitAfter(context, index)
+    return yield* submitFrom(context, submission, index + 1)
+  })
+
+/**
+ * Submits the execution until the API accepts it. Suspends the workflow after an error that can pass, such as an
+ * outage or an insufficient balance.
+ *
+ * @internal
+ */
+export const submit = (context: DurableContext, submission: Submission): Effect.Effect<Accepted, Failure, Services> =>
+  Effect.gen(function* () {
+    const index = yield* readRejections(submission)
+    if (index > 0) yield* waitAfter(context, index - 1)
+    return yield* submitFrom(context, submission, index)
   })
