@@ -1,5 +1,6 @@
 /** Compares the tables and figures of the README with the code. */
 import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { ModelRouteError } from "effect-modelroute"
@@ -91,8 +92,12 @@ describe("README", () => {
   })
 
   it("links to existing files", () => {
-    const paths = Array.from(readme.matchAll(/\]\(([^):]+)\)/g), ([, path = ""]) => path)
-    assert.isAbove(paths.length, 10)
+    const linksOf = (file: string) =>
+      Array.from(readFileSync(file, "utf8").matchAll(/\]\(([^):#]+)(#[^)]*)?\)/g), ([, path = ""]) =>
+        join(dirname(file), path)
+      )
+    const paths = ["README.md", "examples/README.md", "test/bench/README.md"].flatMap(linksOf)
+    assert.isAbove(paths.length, 20)
     assert.deepStrictEqual(
       paths.filter((path) => !existsSync(path)),
       []

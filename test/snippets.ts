@@ -1,6 +1,6 @@
 /**
  * Writes each code example of the documentation to a module in a folder. The info string of a code block in README.md
- * contains the file name. The file name of an example in a docstring is `example-<module>-<number>.ts`.
+ * or examples/README.md contains the file name. The file name of an example in a docstring is `example-<module>-<number>.ts`.
  *
  *     tsx test/snippets.ts FOLDER
  */
@@ -9,8 +9,10 @@ import { join } from "node:path"
 
 const folder = process.argv[2] ?? "."
 
-for (const [, name, code] of readFileSync("README.md", "utf8").matchAll(/^```ts (\S+)\n(.*?)^```$/gms)) {
-  if (name !== undefined && code !== undefined) writeFileSync(join(folder, name), code)
+for (const path of ["README.md", "examples/README.md"]) {
+  for (const [, name, code] of readFileSync(path, "utf8").matchAll(/^```ts (\S+)\n(.*?)^```$/gms)) {
+    if (name !== undefined && code !== undefined) writeFileSync(join(folder, name), code)
+  }
 }
 
 for (const path of readdirSync("src", { encoding: "utf8", recursive: true }).filter((file) => file.endsWith(".ts"))) {
