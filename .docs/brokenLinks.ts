@@ -1,4 +1,4 @@
-/** Finds links in the generated pages whose page or anchor does not exist. */
+/** Finds the links in the generated pages that lead to a missing page or anchor. */
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 

@@ -36,7 +36,7 @@ const contentOf = (path: string, title: string): Array<TypeDoc.CommentDisplayPar
   ]
 }
 
-/** Adds the pages. Links to the files then lead to the pages. */
+/** Adds the pages. TypeDoc then replaces links to the files by links to the pages. */
 export const addDocuments = (project: TypeDoc.ProjectReflection, root: string): void => {
   const document = (
     parent: TypeDoc.Reflection,

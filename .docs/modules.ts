@@ -65,7 +65,7 @@ export const barrelModules = (root: string): ReadonlySet<string> =>
 
 /**
  * Returns the entry point of each public module. TypeDoc reads the first comment of a file as the comment of the module
- * only if the comment contains `@module`, so the compiler host adds this tag to comments with `@since`.
+ * only if the comment contains `@module`. The compiler host therefore adds this tag to comments with `@since`.
  */
 export const entryPoints = (root: string): Array<TypeDoc.DocumentationEntryPoint> => {
   const src = join(root, "src")

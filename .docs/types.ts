@@ -20,7 +20,7 @@ const isInternal = (declaration: ts.Declaration): boolean =>
   !ts.isTypeParameterDeclaration(declaration) &&
   !ts.getJSDocTags(declaration).some(({ tagName }) => tagName.text === "since")
 
-/** Tests whether a type contains a name that a reader cannot look up, such as `typeof Detail.Type`. */
+/** Tests whether a type contains a name without a page, such as `typeof Detail.Type`. */
 const isOpaque = (node: ts.Node, checker: ts.TypeChecker): boolean => {
   if (ts.isTypeQueryNode(node)) return true
   const symbol = ts.isTypeReferenceNode(node) ? checker.getSymbolAtLocation(node.typeName) : undefined
@@ -46,7 +46,7 @@ const serviceOf = (declaration: ts.ClassDeclaration): ts.TypeNode | undefined =>
   return parent.expression.expression.getText() === "Context.Tag" ? parent.typeArguments?.[1] : undefined
 }
 
-/** Adds the methods of a service to the page of its tag, or a link to the interface of the service. */
+/** Adds the methods of a service, or a link to its interface, to the page of its tag. */
 const addService = (context: TypeDoc.Context, reflection: TypeDoc.DeclarationReflection, node: ts.TypeNode): void => {
   const type = context.converter.convertType(context.withScope(reflection), node)
   if (type instanceof TypeDoc.ReflectionType) context.project.mergeReflections(type.declaration, reflection)

@@ -1,5 +1,5 @@
 /**
- * Several processes use one API key. The API limits the requests of the key, but the gate of a client counts only the
+ * Several processes use one API key. The API limits the requests of the key. The gate of a client counts only the
  * requests of that client. The gate detects other clients after a 429, and then uses only a part of each window. At
  * most a few requests per window are rejected. A rejected request is retried and is not charged.
  *

@@ -1,5 +1,6 @@
 /**
- * Tests items whose submission has an unknown outcome. These items must be charged once and must not block other items.
+ * Tests items with an unknown outcome of their submission. These items must be charged once and must not block other
+ * items.
  */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"

@@ -17,7 +17,7 @@ const makeEntry = (key: string, step: Batch.JournalStep, attempt = 1): Batch.Jou
 
 const nameOf = ({ attempt, key, step }: Batch.JournalEntry): string => `${key} ${step} ${attempt}`
 
-/** Creates a journal whose writes wait. The test releases one write at a time. */
+/** Creates a journal with writes that wait. The test releases one write at a time. */
 const makeBlockedJournal = Effect.gen(function* () {
   const memory = yield* makeMemoryJournal
   const calls: Array<ReadonlyArray<string>> = []

@@ -1,7 +1,4 @@
-/**
- * Tests the limits of a batch: the balance, the API key, `stop`, `beforeSubmit`, `maxCost`, the retry budget and the
- * rate limit.
- */
+/** Tests the limits of a batch: balance, API key, `stop`, `beforeSubmit`, `maxCost`, retry budget and rate limit. */
 import { assert, describe, it } from "@effect/vitest"
 import { Array, Clock, Effect, Fiber, Metric, Ref, Schedule, Stream } from "effect"
 import { Batch, Metrics } from "effect-modelroute"

@@ -13,7 +13,7 @@ export type Command =
   | { readonly _tag: "TearWrite"; readonly writes: number; readonly share: number }
   /** Kills the process after the journal has stored the n-th later delivery, before the write returns. */
   | { readonly _tag: "DieAfterDelivery"; readonly writes: number }
-  /** Blocks the n-th later journal write forever, like a disk that hangs. The process prints `blockedLine`. */
+  /** Blocks the n-th later journal write forever, as a hanging disk would. The process prints `blockedLine`. */
   | { readonly _tag: "BlockWrite"; readonly writes: number }
 
 export const formatCommand = (command: Command): string => {

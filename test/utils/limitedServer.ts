@@ -36,7 +36,7 @@ export interface LimitedServerOptions {
 
 export interface LimitedExchange {
   readonly sentAt: number
-  /** Time at which the server handles the request. Call `respond` at this time. */
+  /** Time when the server handles the request. Call `respond` at this time. */
   readonly handledAt: number
   readonly receivedAt: number
   readonly respond: () => LimitedResponse
@@ -95,8 +95,8 @@ export class LimitedServer {
 
 /**
  * Returns the earliest end of a batch that begins at `start`. Each request waits for a free worker and for the rate
- * limit, and then takes its round trip. `openings(n, freeAt)` returns the time at which the limit admits request `n`
- * (from 0). The worker of that request is free at `freeAt`.
+ * limit, and then takes its round trip. `openings(n, freeAt)` returns the time when the limit admits request `n` (from
+ * 0). The worker of that request is free at `freeAt`.
  */
 export const earliestEnd = (batch: {
   readonly requests: number

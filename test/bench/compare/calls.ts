@@ -1,6 +1,6 @@
 /**
  * Compares the cost of a create request. One group measures the allocated memory, without garbage collection. The other
- * group measures the CPU time and the latency with the default heap, so its CPU time includes garbage collection.
+ * group measures the CPU time and the latency with the default heap. Its CPU time includes garbage collection.
  */
 import { allContestants, decodingContestants } from "./contestants.js"
 import type { Group } from "./figure.js"

@@ -2,7 +2,7 @@
 
 /** One measured value of one contestant. */
 export interface Figure {
-  /** What was measured, for example `create, 64 concurrent: CPU`. */
+  /** Name of the measured value, for example `create, 64 concurrent: CPU`. */
   readonly row: string
   readonly contestant: string
   readonly value: number

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url"
 import { Array, Effect, Number } from "effect"
 import { type Figure, median } from "./figure.js"
 
-/** Makes `calls` calls, of which at most `concurrency` run at the same time. Reports the latency in microseconds. */
+/** Makes `calls` calls. At most `concurrency` calls run at the same time. Reports the latency in microseconds. */
 export type RunCalls = (calls: number, concurrency: number, onLatency?: (micros: number) => void) => Promise<void>
 
 /** A client that the benchmark measures. */

@@ -62,10 +62,10 @@ const outcomeStyles: Readonly<Record<string, string>> = {
 
 const modelStyles = { "seedance-video": "video", "flux-1.1-pro": "image", "text-generation-standard": "text" } as const
 
-/** Seconds in which a bar counts the requests. */
+/** Duration of one bar in seconds. */
 const barSeconds = 10
 
-/** Seconds in which a percentile counts the executions. */
+/** Duration of the interval of one percentile, in seconds. */
 const percentileSeconds = 60
 
 const get = (values: ByTag<number> | undefined, tag: string): number => values?.get(tag) ?? 0

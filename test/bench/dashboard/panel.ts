@@ -114,7 +114,10 @@ export interface Series {
   readonly values: ReadonlyArray<number>
 }
 
-/** Calls `draw` for each series, from the bottom to the top of the stack, with the sums below and including it. */
+/**
+ * Calls `draw` for each series, from the bottom to the top of the stack. `lower` excludes the values of the series, and
+ * `upper` includes them.
+ */
 const forEachLayer = (
   series: ReadonlyArray<Series>,
   draw: (style: string, lower: ReadonlyArray<number>, upper: ReadonlyArray<number>) => string
