@@ -131,7 +131,8 @@ export const layerSuspensionStoreMemory: Layer.Layer<SuspensionStore> = suspensi
 /**
  * Starts a durable execution. Returns the id of its workflow in the engine without waiting for the execution. `id` is a
  * name of the caller for the execution, such as the id of an order. A second start with the same id has no effect, even
- * if the request differs.
+ * if the request differs. Retries for 6 seconds if the database of the engine is not available, and then dies. `cancel`,
+ * `resume` and `onEvent` do the same.
  *
  * Adds the field `durable_execution` to the metadata of the request. Adds a query parameter of the same name to
  * `webhookUrl`. Both contain the id of the workflow, so that `onEvent` can find the workflow.
@@ -182,7 +183,7 @@ export function start<Out, E, R>(
  * Waits until a durable execution has ended and returns its result. Reads the state of the workflow from the engine,
  * after 200 milliseconds and then at growing intervals of up to 10 seconds. Sends no request to the API. Any process
  * with the same engine can wait. An interruption of the wait does not affect the execution. Also waits for an execution
- * that has not been started yet.
+ * that has not been started yet. Retries for 2 minutes if the database of the engine is not available, and then dies.
  *
  * With the option `model`, decodes the output. Pass the model of the request, because the engine does not store it.
  * Fails with `OutputDecodeError` if the output does not match.

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Schema, TestClock } from "effect"
+import { Clock, Effect, Exit, Fiber, Layer, Schema, TestClock } from "effect"
 import { File, Model } from "effect-modelroute"
 import * as DurableExecution from "effect-modelroute/DurableExecution"
 import { ledger, memoryEngine, runToEnd, secondsOf, simulate, wrapEngine } from "./utils/durable.js"
@@ -115,6 +115,32 @@ describe("DurableExecution on an engine with defects", () => {
       valueOf(yield* harness.runToEnd(DurableExecution.cancel("order-7")))
       assert.strictEqual(failureOf(yield* runToEnd("order-7"))._tag, "DurableExecutionCancelled")
     }).pipe((test) => simulate(test, { engine: unstable }))
+  )
+
+  /** Provides an engine whose polls fail with a defect until a time, in milliseconds after `harness.start`. */
+  const unreadableUntil = (millis: number) =>
+    wrapEngine((engine) => ({
+      poll: (workflow, id) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) =>
+          now < harness.start + millis ? Effect.dieMessage("connection lost") : engine.poll(workflow, id)
+        )
+    }))
+
+  it.effect("continues await after 110 seconds of defects", () =>
+    Effect.gen(function* () {
+      yield* DurableExecution.start("order-7", image)
+      assert.strictEqual(valueOf(yield* runToEnd("order-7")).status, "COMPLETED")
+    }).pipe((test) => simulate(test, { engine: unreadableUntil(110_000) }))
+  )
+
+  it.effect("dies in await after 2 minutes of defects", () =>
+    Effect.gen(function* () {
+      yield* DurableExecution.start("order-7", image)
+      const exit = yield* runToEnd("order-7")
+      assert.isTrue(Exit.isFailure(exit) && exit.cause._tag === "Die")
+      const millis = (yield* Clock.currentTimeMillis) - harness.start
+      assert.isTrue(millis >= 120_000 && millis <= 130_000, String(millis))
+    }).pipe((test) => simulate(test, { engine: unreadableUntil(1_000_000) }))
   )
 
   it.effect("dies after six defects", () =>

@@ -17,18 +17,26 @@ import { workflowIdOfEvent } from "./request.js"
 import { firstOpenWait } from "./wait.js"
 import { Cancelled, ended, type Failure, type Payload, resumed, workflow, workflowIdOf } from "./workflow.js"
 
-const defectRetries = Schedule.intersect(Schedule.exponential("200 millis"), Schedule.recurs(5))
+const signalRetries = Schedule.intersect(Schedule.exponential("200 millis"), Schedule.recurs(5))
+
+/** A wait must survive a restart of the database. */
+const pollRetries = Schedule.union(Schedule.exponential("200 millis"), Schedule.spaced("10 seconds")).pipe(
+  Schedule.upTo("2 minutes")
+)
 
 /**
- * Retries an effect after a defect. A cluster engine fails with a defect if it loses the connection to a worker. All
- * operations of an engine are idempotent.
+ * Retries an effect after a defect. A cluster engine fails with a defect if it loses the connection to a worker or to
+ * its database. All operations of an engine are idempotent.
  *
  * @internal
  */
-export const retryDefects = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+export const retryDefects = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  schedule: Schedule.Schedule<unknown> = signalRetries
+): Effect.Effect<A, E, R> =>
   effect.pipe(
     Effect.sandbox,
-    Effect.retry({ schedule: defectRetries, while: (cause) => Cause.isDie(cause) && !Cause.isInterrupted(cause) }),
+    Effect.retry({ schedule, while: (cause) => Cause.isDie(cause) && !Cause.isInterrupted(cause) }),
     Effect.unsandbox
   )
 
@@ -104,7 +112,7 @@ export const awaitWorkflow = (
 ): Effect.Effect<Completed, Failure | Cancelled, WorkflowEngine> =>
   Effect.gen(function* () {
     const engine = yield* WorkflowEngine
-    const result = yield* retryDefects(engine.poll(workflow, workflowIdOf(id)))
+    const result = yield* retryDefects(engine.poll(workflow, workflowIdOf(id)), pollRetries)
     if (result === undefined || result._tag === "Suspended") {
       yield* Effect.sleep(millis)
       return yield* awaitWorkflow(id, Math.min(millis * 1.5, maxPollMillis))

@@ -6,6 +6,7 @@
 import * as DurableClock from "@effect/workflow/DurableClock"
 import * as DurableDeferred from "@effect/workflow/DurableDeferred"
 import * as Workflow from "@effect/workflow/Workflow"
+import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
 import * as Execution from "../../Execution.js"
 import {
@@ -90,7 +91,10 @@ export const workflow: DurableWorkflow = Workflow.make({
   payload: Payload,
   success: Execution.Completed,
   error: Failure,
-  idempotencyKey: ({ id }) => id
+  idempotencyKey: ({ id }) => id,
+  // The engine fails with a defect if its storage fails. The engine must then run the workflow again. By default, it
+  // would store the defect as the result of the workflow, and the result of a paid execution would be lost.
+  annotations: Context.make(Workflow.CaptureDefects, false)
 })
 
 /**

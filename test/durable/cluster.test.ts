@@ -1,0 +1,53 @@
+/** Tests durable executions on the cluster engine with one runner and a storage in memory. */
+import { ClusterError } from "@effect/cluster"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as DurableExecution from "effect-modelroute/DurableExecution"
+import { ledger } from "../utils/durable.js"
+import { layer } from "../utils/durableMemoryCluster.js"
+import { image, silent } from "../utils/harness.js"
+
+/** Provides a storage whose reads fail for a time, as those of a database that restarts. */
+const makeUnreadable = () => {
+  let until = 0
+  const failing = <A>(read: Effect.Effect<A, ClusterError.PersistenceError>) =>
+    Effect.clockWith((clock) =>
+      clock.unsafeCurrentTimeMillis() < until
+        ? Effect.fail(new ClusterError.PersistenceError({ cause: "the database is not available" }))
+        : read
+    )
+  return {
+    failFor: (millis: number) =>
+      Effect.clockWith((clock) => Effect.sync(() => void (until = clock.unsafeCurrentTimeMillis() + millis))),
+    failing
+  }
+}
+
+const fast = { models: { "flux-1.1-pro": { duration: "1 second", cost: "0.010", output: "image" } } } as const
+
+describe("a durable execution on the cluster engine", () => {
+  it.live("continues after reads of the storage failed during a run", () => {
+    const { failFor, failing } = makeUnreadable()
+    return Effect.gen(function* () {
+      yield* DurableExecution.start("order-7", image)
+      const { status } = yield* DurableExecution.await("order-7")
+      assert.strictEqual(status, "COMPLETED")
+      assert.deepStrictEqual(yield* ledger, { statuses: ["COMPLETED"], keys: 1 })
+    }).pipe(
+      Effect.provide(
+        layer({
+          simulator: {
+            ...fast,
+            // The reads fail when the workflow continues after the submission.
+            onRequest: ({ operation }) => (operation === "executions.create" ? failFor(4000) : Effect.void)
+          },
+          wrapStorage: ({ repliesForUnfiltered, requestIdForPrimaryKey }) => ({
+            repliesForUnfiltered: (ids) => failing(repliesForUnfiltered(ids)),
+            requestIdForPrimaryKey: (key) => failing(requestIdForPrimaryKey(key))
+          })
+        })
+      ),
+      silent
+    )
+  })
+})
