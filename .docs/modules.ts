@@ -10,6 +10,7 @@ const chapters: { readonly [chapter: string]: ReadonlyArray<string> } = {
   Resources: ["Execution", "Model", "File", "Webhook", "WebhookEndpoint", "ApiKey"],
   Batches: ["Batch", "SqlJournal"],
   Workflows: ["DurableExecution", "SqlSuspensionStore"],
+  Cluster: ["ClusterRateLimitGate"],
   Testing: ["Simulator", "SimulatorServer"]
 }
 

@@ -1,0 +1,166 @@
+/**
+ * Implements the rate limit gate of a process that shares the gate of its cluster. While the owner of the gate is out of
+ * reach, the process uses a gate of its own.
+ *
+ * @internal
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import type { Service } from "../../rateLimit/admission.js"
+import { fromGate } from "../../rateLimit/admission.js"
+import { Gate } from "../../rateLimit/gate.js"
+import { processMetrics } from "../../rateLimit/gateMetrics.js"
+import type { Permit, PermitRequest } from "../../rateLimit/permit.js"
+import { makeBackground } from "./background.js"
+import { ClusterPermit } from "./clusterPermit.js"
+import type { OwnerCalls } from "./ownerCalls.js"
+import { OwnerLink } from "./ownerLink.js"
+import type { WaitingEvent, WaitingRequest } from "./waitingRequest.js"
+
+type Attempt<A, E> = (permit: Permit) => Effect.Effect<A, E>
+type Restore = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
+
+/** Result of a wait: the permit, or the request must be queued again. */
+type WaitResult = "granted" | "moved"
+
+/** Creates a gate for the time without the owner. The other processes then also send requests with the API key. */
+const makeLocalGate = (): Gate => {
+  const gate = new Gate()
+  gate.limiter.others.detect()
+  return gate
+}
+
+class ClusterGate {
+  private local = makeLocalGate()
+  private readonly link: OwnerLink
+
+  constructor(calls: OwnerCalls, background: Effect.Effect.Success<typeof makeBackground>) {
+    this.link = new OwnerLink(calls, background, () => {
+      this.local = makeLocalGate()
+    })
+  }
+
+  get snapshot(): Service["snapshot"] {
+    return Effect.flatMap(this.link.currentState, (state) =>
+      state === undefined ? fromGate(this.local).snapshot : Effect.succeed(state.snapshot)
+    )
+  }
+
+  get isScarce(): Effect.Effect<boolean> {
+    return Effect.flatMap(this.link.currentState, (state) =>
+      state === undefined ? fromGate(this.local).admission.isScarce : Effect.succeed(state.isScarce)
+    )
+  }
+
+  withPermit<A, E>(request: PermitRequest<E>, attempt: Attempt<A, E>): Effect.Effect<A, E> {
+    return this.link.use(
+      Effect.uninterruptibleMask((restore) => {
+        const run: Effect.Effect<A, E> = Effect.suspend(() =>
+          this.link.isReachable
+            ? this.withClusterPermit(request, attempt, restore, run)
+            : this.withLocalPermit(request, attempt, restore, run)
+        )
+        return run
+      })
+    )
+  }
+
+  private withClusterPermit<A, E>(
+    request: PermitRequest<E>,
+    attempt: Attempt<A, E>,
+    restore: Restore,
+    again: Effect.Effect<A, E>
+  ): Effect.Effect<A, E> {
+    const waiting = this.link.acquire(request)
+    return restore(this.waitForPermit(waiting, request)).pipe(
+      Effect.onExit((exit) => Effect.sync(() => Exit.isFailure(exit) && this.link.withdraw(waiting))),
+      Effect.flatMap((result) => {
+        if (result === "moved") return again
+        this.link.onGranted(waiting)
+        return this.runAttempt(waiting, attempt, restore)
+      })
+    )
+  }
+
+  private runAttempt<A, E>(waiting: WaitingRequest, attempt: Attempt<A, E>, restore: Restore): Effect.Effect<A, E> {
+    return Effect.clockWith((clock) => {
+      const permit = new ClusterPermit(this.link, waiting, clock)
+      return Effect.onExit(restore(attempt(permit)), (exit) =>
+        Effect.sync(() => permit.onEnd(Exit.isFailure(exit) && Cause.isInterrupted(exit.cause)))
+      )
+    })
+  }
+
+  private waitForPermit<E>(waiting: WaitingRequest, request: PermitRequest<E>): Effect.Effect<WaitResult, E> {
+    return Effect.flatMap(waiting.take, (event) => {
+      if (event._tag === "Granted") return Effect.succeed("granted")
+      const wait = this.waitInQueue(waiting, request, event)
+      return Effect.acquireUseRelease(
+        Effect.sync(() => processMetrics.addWaiting(1)),
+        () => processMetrics.measureWait(request.operation, wait),
+        () => Effect.sync(() => processMetrics.addWaiting(-1))
+      )
+    })
+  }
+
+  private waitInQueue<E>(
+    waiting: WaitingRequest,
+    request: PermitRequest<E>,
+    event: WaitingEvent
+  ): Effect.Effect<WaitResult, E> {
+    const next = Effect.flatMap(waiting.take, (following) => this.waitInQueue(waiting, request, following))
+    switch (event._tag) {
+      case "Granted":
+        return Effect.succeed("granted")
+      case "Moved":
+        return Effect.succeed("moved")
+      case "Queued":
+        return next
+      case "Delayed": {
+        const { limit, opensIn, remaining, wait } = event
+        return Effect.flatMap(request.confirmWait({ limit, opensIn, remaining, wait }), (failure) =>
+          Option.isSome(failure) ? Effect.fail(failure.value) : next
+        )
+      }
+    }
+  }
+
+  /** Uses the gate of this process. A request that still waits when the owner is in reach again moves to its queue. */
+  private withLocalPermit<A, E>(
+    request: PermitRequest<E>,
+    attempt: Attempt<A, E>,
+    restore: Restore,
+    again: Effect.Effect<A, E>
+  ): Effect.Effect<A, E> {
+    let isAdmitted = false
+    let isMoved = false
+    const sent = this.local.withPermit(request, (permit) => {
+      // The request can be admitted after its move, before its interruption.
+      if (isMoved) return Effect.zipRight(permit.reportUnsent, Effect.never)
+      isAdmitted = true
+      return attempt(permit)
+    })
+    const moved = Effect.flatMap(this.link.awaitRecovery, () => {
+      if (isAdmitted) return Effect.never
+      isMoved = true
+      return Effect.succeed(again)
+    })
+    return Effect.flatten(restore(Effect.raceFirst(Effect.map(sent, Effect.succeed), moved)))
+  }
+}
+
+/** @internal Creates the service of the tag `RateLimitGate` for the calls to an owner. */
+export const makeClusterGate = (calls: OwnerCalls): Effect.Effect<Service, never, Scope.Scope> =>
+  Effect.map(makeBackground, (background) => {
+    const gate = new ClusterGate(calls, background)
+    return {
+      snapshot: Effect.suspend(() => gate.snapshot),
+      admission: {
+        withPermit: (request, attempt) => gate.withPermit(request, attempt),
+        isScarce: Effect.suspend(() => gate.isScarce)
+      }
+    }
+  })

@@ -1,0 +1,91 @@
+/**
+ * Implements the permit of a request that the owner of the gate has admitted.
+ *
+ * @internal
+ */
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import { omitUndefined } from "../../data/lenient.js"
+import * as monotonic from "../../data/monotonic.js"
+import { processMetrics } from "../../rateLimit/gateMetrics.js"
+import type { Permit } from "../../rateLimit/permit.js"
+import type { Headers } from "../../retry/rateLimitHeaders.js"
+import type { OwnerLink } from "./ownerLink.js"
+import type { Outcome } from "./protocol.js"
+import type { WaitingRequest } from "./waitingRequest.js"
+
+/** Maximum wait for the reply to a reported 429. Without the reply, the caller uses the headers of the response. */
+const replyTimeoutMillis = 1000
+
+/** @internal Reports the first outcome to the owner and ignores later outcomes. */
+export class ClusterPermit implements Permit {
+  private isReleased = false
+  private readonly grantedAt: number
+
+  constructor(
+    private readonly link: OwnerLink,
+    private readonly request: WaitingRequest,
+    private readonly clock: Clock.Clock
+  ) {
+    this.grantedAt = monotonic.read(clock)
+    processMetrics.addInFlight(1)
+  }
+
+  /** Only a 429 waits for the reply of the owner. */
+  reportResponse(status: number, headers: Headers): Effect.Effect<number | undefined> {
+    return Effect.suspend(() => {
+      if (!this.release()) return Effect.succeed(undefined)
+      const outcome: Outcome = { _tag: "Response", status, headers: rateLimitHeaders(headers) }
+      if (status !== 429) {
+        this.link.report(this.request, outcome)
+        return Effect.succeed(undefined)
+      }
+      processMetrics.countRateLimited()
+      return Fiber.await(this.link.reportAndReturn(this.request, outcome)).pipe(
+        Effect.timeoutOption(replyTimeoutMillis),
+        Effect.map((exit) => (Option.isSome(exit) && Exit.isSuccess(exit.value) ? exit.value.value : undefined))
+      )
+    })
+  }
+
+  get reportUnsent(): Effect.Effect<void> {
+    return Effect.sync(() => this.end({ _tag: "Unsent" }))
+  }
+
+  reportRateLimited(opensIn: number | undefined): Effect.Effect<void> {
+    return Effect.sync(() => {
+      processMetrics.countRateLimited()
+      const sentAgo = monotonic.read(this.clock) - this.grantedAt
+      this.link.report(this.request, { _tag: "RateLimited", sentAgo, ...omitUndefined({ opensIn }) })
+    })
+  }
+
+  /** Reports the end of an attempt without a response. */
+  onEnd(isInterrupted: boolean): void {
+    this.end({ _tag: isInterrupted ? "Interrupted" : "Lost" })
+  }
+
+  private end(outcome: Outcome): void {
+    if (this.release()) this.link.report(this.request, outcome)
+  }
+
+  /** Returns `false` if the permit was released before. */
+  private release(): boolean {
+    if (this.isReleased) return false
+    this.isReleased = true
+    processMetrics.addInFlight(-1)
+    return true
+  }
+}
+
+const rateLimitHeaders = (headers: Headers) =>
+  omitUndefined({
+    date: headers["date"],
+    "retry-after": headers["retry-after"],
+    "x-ratelimit-limit": headers["x-ratelimit-limit"],
+    "x-ratelimit-remaining": headers["x-ratelimit-remaining"],
+    "x-ratelimit-reset": headers["x-ratelimit-reset"]
+  })

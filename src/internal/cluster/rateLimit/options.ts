@@ -1,0 +1,36 @@
+/**
+ * Checks the options of a cluster gate and computes the id of its entity.
+ *
+ * @internal
+ */
+import * as Either from "effect/Either"
+import * as Redacted from "effect/Redacted"
+import type { InvalidRequest } from "../../../ModelRouteError.js"
+import { sha256Hex } from "../../data/sha256.js"
+import * as clientOptions from "../../http/clientOptions.js"
+
+/**
+ * Options of a cluster gate. Pass the same values to the client.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** The API key whose rate limit the processes share. The key itself stays in the process. */
+  readonly apiKey: Redacted.Redacted
+  /** The base URL of the API. Default: `https://api.modelroute.ai`. */
+  readonly baseUrl?: string | undefined
+}
+
+/** @internal Returns the id of the entity: a hash, so that neither the messages nor the logs contain the API key. */
+export const entityIdOf = ({
+  apiKey,
+  baseUrl = clientOptions.defaultBaseUrl
+}: Options): Either.Either<string, InvalidRequest> => {
+  const operation = "ClusterRateLimitGate.layer"
+  return Either.gen(function* () {
+    const key = yield* clientOptions.checkApiKey(apiKey, operation)
+    const url = yield* clientOptions.normalizeBaseUrl(baseUrl, operation)
+    return sha256Hex(`effect-modelroute/RateLimitGate\n${url}\n${Redacted.value(key)}`)
+  })
+}

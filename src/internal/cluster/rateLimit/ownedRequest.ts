@@ -1,0 +1,98 @@
+/**
+ * Implements the request of another process in the queue of the owned gate.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import { omitUndefined } from "../../data/lenient.js"
+import type { Gate } from "../../rateLimit/gate.js"
+import type { Permit, PermitRequest } from "../../rateLimit/permit.js"
+import type { AcquirePayload, Outcome, RequestEvent } from "./protocol.js"
+
+/** @internal Outcome that a request reports once. */
+export type FinalOutcome = Exclude<Outcome, { readonly _tag: "RateLimited" }>
+
+interface Admitted {
+  readonly permit: Permit
+  /** Ends the attempt at the gate. */
+  readonly end: () => void
+}
+
+/** @internal */
+export class OwnedRequest {
+  /** All events of the request, in their order. */
+  readonly events: Array<RequestEvent> = []
+  private admitted: Admitted | undefined
+  private fiber: Fiber.RuntimeFiber<void> | undefined
+
+  constructor(
+    private readonly payload: AcquirePayload,
+    /** Sends an event to the process. */
+    private readonly onEvent: (event: RequestEvent) => void
+  ) {}
+
+  /** Queues the request at the gate. Runs `onEnd` after the outcome. */
+  start(gate: Gate, scope: Scope.Scope, onEnd: () => void): Effect.Effect<void> {
+    const run = gate.withPermit(this.permitRequest, (permit) =>
+      Effect.async<void>((resume) => {
+        this.admitted = { permit, end: () => resume(Effect.void) }
+        this.emit({ _tag: "Granted" })
+      })
+    )
+    const fiber = Effect.forkIn(Effect.interruptible(Effect.ensuring(run, Effect.sync(onEnd))), scope)
+    return Effect.map(fiber, (started) => {
+      this.fiber = started
+    })
+  }
+
+  /**
+   * Accepts every delay, because the retry policy is in the other process. That process withdraws the request if the
+   * policy rejects the wait.
+   */
+  private get permitRequest(): PermitRequest<never> {
+    const { isRetry, requestClass } = this.payload
+    return {
+      operation: "acquire",
+      requestClass,
+      isRetry,
+      confirmWait: ({ limit, opensIn, remaining, wait }) =>
+        Effect.sync(() => {
+          this.emit({ _tag: "Delayed", opensIn, wait, ...omitUndefined({ limit, remaining }) })
+          return Option.none()
+        })
+    }
+  }
+
+  /** Ends the request. Returns the milliseconds until the gate opens after a 429 with a reset. */
+  conclude(outcome: FinalOutcome): Effect.Effect<number | undefined> {
+    const { admitted } = this
+    if (admitted === undefined || outcome._tag === "Interrupted") return Effect.as(this.interrupt, undefined)
+    const { end, permit } = admitted
+    const report = (): Effect.Effect<number | undefined> => {
+      switch (outcome._tag) {
+        case "Response":
+          return permit.reportResponse(outcome.status, outcome.headers)
+        case "Unsent":
+        case "Withdrawn":
+          return Effect.as(permit.reportUnsent, undefined)
+        case "Lost":
+          return Effect.succeed(undefined)
+      }
+    }
+    return Effect.ensuring(report(), Effect.sync(end))
+  }
+
+  /** Removes the request from the queue. The gate treats an admitted request as possibly sent. */
+  get interrupt(): Effect.Effect<void> {
+    return Effect.fiberIdWith((id) => Effect.sync(() => this.fiber?.unsafeInterruptAsFork(id)))
+  }
+
+  private emit(event: RequestEvent["event"]): void {
+    const numbered = { request: this.payload.request, index: this.events.length, event }
+    this.events.push(numbered)
+    this.onEvent(numbered)
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * Keeps the requests and the events of one process at the owner.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import type { OwnedRequest } from "./ownedRequest.js"
+import type { RequestEvent } from "./protocol.js"
+
+/** Maximum time that a poll waits for an event. A runner that shuts down waits for the end of its calls. */
+const pollHoldMillis = 1000
+
+/** @internal */
+export class OwnedSession {
+  readonly requests = new Map<number, OwnedRequest>()
+  /** Identifies this session. A process whose session was lost recognizes the new session by its epoch. */
+  readonly epoch = globalThis.crypto.randomUUID()
+  /** Number of the last event. */
+  last = 0
+  /** Events that the process has not acknowledged. The last of them has the number `last`. */
+  private pending: Array<RequestEvent> = []
+  private wake: (() => void) | undefined
+
+  /** `seenAt` is the monotonic time of the last message of the process. */
+  constructor(public seenAt: number) {}
+
+  get events(): ReadonlyArray<RequestEvent> {
+    return this.pending
+  }
+
+  push(event: RequestEvent): void {
+    this.last += 1
+    this.pending.push(event)
+    this.wake?.()
+  }
+
+  /** Deletes the events up to a number. */
+  acknowledge(last: number): void {
+    const isPending = this.last - last
+    this.pending = isPending <= 0 ? [] : this.pending.slice(-isPending)
+  }
+
+  /** Waits up to a second for an event. A process has one poll, so a second poll ends the first. */
+  get awaitEvent(): Effect.Effect<void> {
+    return Effect.raceFirst(
+      Effect.async<void>((resume) => {
+        this.wake?.()
+        const wake = () => {
+          if (this.wake === wake) this.wake = undefined
+          resume(Effect.void)
+        }
+        this.wake = wake
+        if (this.pending.length > 0) wake()
+      }),
+      Effect.sleep(pollHoldMillis)
+    )
+  }
+}

@@ -1,0 +1,20 @@
+/**
+ * Defines the calls of a process to the owner of the gate, and the outcome of a call that fails.
+ *
+ * @internal
+ */
+import type * as Effect from "effect/Effect"
+import type { AcquirePayload, AcquireReply, PollPayload, PollReply, ReportPayload, ReportReply } from "./protocol.js"
+
+/** @internal Calls to the owner. After a failure or a defect, the owner may have executed the call. */
+export interface OwnerCalls {
+  readonly acquire: (payload: AcquirePayload) => Effect.Effect<AcquireReply, unknown>
+  readonly poll: (payload: PollPayload) => Effect.Effect<PollReply, unknown>
+  readonly report: (payload: ReportPayload) => Effect.Effect<ReportReply, unknown>
+}
+
+/** @internal Time without a reply after which the owner is out of reach. */
+export const maxSilenceMillis = 5000
+
+/** @internal Delay before a failed call is repeated. */
+export const retryDelayMillis = 250
