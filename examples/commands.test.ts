@@ -1,4 +1,4 @@
-/** Tests the command lines of `npm start` and `npm run simulator` as child processes. */
+/** Tests the command lines of the examples as child processes. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as SimulatorServer from "effect-modelroute/SimulatorServer"
@@ -7,7 +7,7 @@ import * as Command from "./support/Command.js"
 import { spawnChild } from "./support/testing.js"
 
 /** Starts an example without an API key. */
-const start = (example: "quickstart" | "simulator", ...args: ReadonlyArray<string>) => {
+const start = (example: "quickstart" | "simulator" | "durable/main", ...args: ReadonlyArray<string>) => {
   const file = fileURLToPath(new URL(`./${example}.ts`, import.meta.url))
   return spawnChild(process.execPath, ["--import", "tsx", file, ...args], { PATH: "" })
 }
@@ -24,7 +24,7 @@ const parsers: {
   readonly [name: string]: (
     args: ReadonlyArray<string>
   ) => Effect.Effect<unknown, Command.HelpRequested | Command.UsageError>
-} = { request: Command.request, simulator: Command.simulator, batch: Command.batch }
+} = { request: Command.request, simulator: Command.simulator, batch: Command.batch, durable: Command.durable }
 
 describe("Command", () => {
   for (const [name, parse] of Object.entries(parsers)) {
@@ -56,6 +56,31 @@ describe("Command", () => {
       assert.deepStrictEqual(yield* Command.simulator(words), { ...options, host: "127.0.0.1", balance: "100.00" })
     })
   )
+
+  it.effect("durable converts the options", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* Command.durable([]), { engine: undefined, executions: 200 })
+      const options = { engine: "sqlite", executions: 5 } as const
+      assert.deepStrictEqual(yield* Command.durable(["--engine", "sqlite", "--executions", "5"]), options)
+    })
+  )
+
+  for (const [option, value] of [
+    ["engine", "mysql"],
+    ["executions", "0"],
+    ["executions", "1001"],
+    ["executions", "many"]
+  ] as const) {
+    it.effect(`durable fails with the problem and the usage for --${option} ${value}`, () =>
+      Effect.gen(function* () {
+        const { message } = yield* Effect.flip(Command.durable([`--${option}`, value]))
+        const [problem = "", usage = ""] = message.split("\n\n")
+        assert.isTrue(problem.startsWith(`--${option} must be `), message)
+        assert.isTrue(problem.endsWith(`not "${value}".`), message)
+        assert.isTrue(usage.startsWith("Usage: npm run example:durable"), message)
+      })
+    )
+  }
 
   for (const [option, value] of [
     ["port", "abc"],
@@ -121,6 +146,21 @@ describe("Ctrl-C", () => {
       assert.strictEqual(code, 130)
       assert.match(output, /\nStopped\.\n$/)
       assertWidth(output)
+    })
+  )
+
+  it.scopedLive("ends all processes of the demo of durable executions and exits with the code 130", () =>
+    Effect.gen(function* () {
+      const { ended, printed, signal } = yield* start("durable/main", "--engine", "sqlite", "--executions", "4")
+      yield* printed("Started single 2")
+      yield* signal("SIGINT")
+      const { code, output } = yield* ended
+      assert.strictEqual(code, 130)
+      assert.match(output, /\nStopped\.\n$/)
+      assertWidth(output)
+      const pids = Array.from(output.matchAll(/\(pid (\d+)\)/g), ([, pid]) => Number(pid))
+      assert.lengthOf(pids, 2)
+      for (const pid of pids) assert.throws(() => process.kill(pid, 0), "ESRCH")
     })
   )
 })

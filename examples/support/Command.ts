@@ -181,6 +181,37 @@ export const batch = (args: ReadonlyArray<string>) =>
     )
   )
 
+const durableUsage = `Usage: npm run example:durable -- [OPTIONS]
+
+Runs durable executions in several processes, and kills one of them.
+
+  --engine NAME        postgres or sqlite. Default: postgres if a server
+                       answers at DATABASE_URL or at 127.0.0.1:5432
+  --executions 200     1 to 1000
+  --help               prints this text`
+
+const isEngine = (text: string): text is "postgres" | "sqlite" => /^(postgres|sqlite)$/.test(text)
+
+/** Parses the options of the demo of durable executions. */
+export const durable = (args: ReadonlyArray<string>) =>
+  parse(durableUsage, () =>
+    parseArgs({
+      args: [...args],
+      options: { engine: { type: "string" }, executions: { type: "string", default: "200" }, help }
+    })
+  ).pipe(
+    Effect.flatMap(({ values: { engine, executions } }) => {
+      const fail = (problem: string) => Effect.fail(makeUsageError(durableUsage)(problem))
+      if (engine !== undefined && !isEngine(engine)) {
+        return fail(`--engine must be postgres or sqlite, not "${engine}".`)
+      }
+      if (!isWholeNumber(executions, 1000) || Number(executions) === 0) {
+        return fail(`--executions must be a whole number from 1 to 1000, not "${executions}".`)
+      }
+      return Effect.succeed({ engine, executions: Number(executions) })
+    })
+  )
+
 /** Prints the usage and succeeds with `value` if the command has the option `--help`. */
 export const printHelp =
   <B>(value: B) =>

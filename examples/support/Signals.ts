@@ -1,7 +1,7 @@
 /**
- * Stops a program gracefully after the first Ctrl-C. Stops it immediately after the second Ctrl-C or after SIGTERM.
+ * Stops a program after Ctrl-C or another signal.
  */
-import { Effect, Exit, Queue, type Scope } from "effect"
+import { Console, Effect, Either, Exit, Queue, Record, type Scope } from "effect"
 
 export interface ProgramExit {
   readonly exitCode: number
@@ -41,6 +41,24 @@ export const awaitExit = <R>(
         return { exitCode: 130 }
       })
       return yield* Effect.raceFirst(twice, Effect.as(Queue.take(terminations), { exitCode: 143 }))
+    })
+  )
+
+const exitCodes = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
+
+/**
+ * Runs a program until it ends or until the process receives a signal. Returns the exit code of the program or of the
+ * signal. Runs the finalizers of the program after the first signal, and ignores the later signals.
+ */
+export const interruptOnSignal = <E, R>(program: Effect.Effect<number, E, R>): Effect.Effect<number, E, R> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const signals = yield* Effect.forEach(Record.toEntries(exitCodes), ([signal, code]) =>
+        Effect.map(subscribe(signal), (queue) => Effect.as(Queue.take(queue), Either.left(code)))
+      )
+      const ended = yield* Effect.raceFirst(Effect.map(program, Either.right), Effect.raceAll(signals))
+      if (Either.isLeft(ended)) yield* Console.log("\nStopped.")
+      return Either.merge(ended)
     })
   )
 
