@@ -9,8 +9,9 @@ import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
 import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { Config, Effect, Layer, Option } from "effect"
+import * as SqlSuspensionStore from "effect-modelroute/SqlSuspensionStore"
 
-/** Moves the workflows of a killed worker after about 5 seconds. The defaults need about 30 seconds. */
+/** Moves the workflows of a killed worker after a few seconds. The defaults need about 30 seconds. */
 const sharding = {
   shardLockExpiration: "9 seconds",
   shardLockRefreshInterval: "3 seconds",
@@ -19,22 +20,27 @@ const sharding = {
   runnerHealthCheckInterval: "5 seconds"
 } satisfies Partial<ShardingConfig.ShardingConfig["Type"]>
 
+/**
+ * The other processes reach this runner at `RUNNER_HOST` and `RUNNER_PORT`. Use a port below 32768, because Linux
+ * assigns the ports above it to outgoing connections.
+ */
+const runnerAddress = Effect.map(
+  Config.all({ host: Config.nonEmptyString("RUNNER_HOST"), port: Config.integer("RUNNER_PORT") }),
+  ({ host, port }) => Option.some(RunnerAddress.make(host, port))
+)
+
+const sockets = Layer.unwrapEffect(
+  Effect.map(runnerAddress, (address) =>
+    NodeClusterSocket.layer({ shardingConfig: { ...sharding, runnerAddress: address } })
+  )
+)
+
 const postgres = PgClient.layerConfig({ url: Config.redacted("DATABASE_URL") })
 
-/** Runs workflows. The other processes reach this runner at `RUNNER_HOST` and `RUNNER_PORT`. */
-export const runner = Layer.unwrapEffect(
-  Effect.map(
-    Config.all({ host: Config.nonEmptyString("RUNNER_HOST"), port: Config.integer("RUNNER_PORT") }),
-    ({ host, port }) =>
-      ClusterWorkflowEngine.layer.pipe(
-        Layer.provide(
-          NodeClusterSocket.layer({
-            shardingConfig: { ...sharding, runnerAddress: Option.some(RunnerAddress.make(host, port)) }
-          })
-        )
-      )
-  )
-).pipe(Layer.provide(postgres))
+/** Runs workflows. All workers of a database share the workflows. */
+export const worker = Layer.merge(Layer.provide(ClusterWorkflowEngine.layer, sockets), SqlSuspensionStore.layer()).pipe(
+  Layer.provide(postgres)
+)
 
 /** Starts workflows, passes events to workflows and reads results. Runs no workflow. */
 export const clientOnly = ClusterWorkflowEngine.layer.pipe(
@@ -42,8 +48,11 @@ export const clientOnly = ClusterWorkflowEngine.layer.pipe(
   Layer.provide(postgres)
 )
 
-/** Does everything in one process. `bigint` is required, because the ids of the engine exceed 2^53. */
-export const single = ClusterWorkflowEngine.layer.pipe(
-  Layer.provide(SingleRunner.layer({ shardingConfig: sharding })),
-  Layer.provide(LibsqlClient.layerConfig({ url: Config.string("DATABASE_URL"), intMode: Config.succeed("bigint") }))
-)
+/** The ids of the engine exceed 2^53, so `bigint` is required. */
+const sqlite = LibsqlClient.layerConfig({ url: Config.string("DATABASE_URL"), intMode: Config.succeed("bigint") })
+
+/** Runs all workflows in one process. */
+export const single = Layer.merge(
+  Layer.provide(ClusterWorkflowEngine.layer, SingleRunner.layer({ shardingConfig: sharding })),
+  SqlSuspensionStore.layer()
+).pipe(Layer.provide(sqlite))

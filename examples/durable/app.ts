@@ -34,7 +34,7 @@ const workflows = DurableExecution.layer({ baseDelay: "10 seconds" }).pipe(
 const launch = <E>(layer: Layer.Layer<never, E>) => Layer.launch(Layer.tap(layer, () => Effect.log("Started")))
 
 const roles = {
-  worker: launch(Layer.provide(workflows, Engine.runner)),
+  worker: launch(Layer.provide(workflows, Engine.worker)),
   web: launch(Layer.provide(Web.layer, Engine.clientOnly)),
   single: launch(Layer.provide(Layer.merge(workflows, Web.layer), Engine.single))
 }
