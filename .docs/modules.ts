@@ -9,8 +9,7 @@ const chapters: { readonly [chapter: string]: ReadonlyArray<string> } = {
   Client: ["ModelRouteClient", "ModelRouteError", "RetryPolicy", "RateLimitGate", "IdempotencyKey", "Metrics"],
   Resources: ["Execution", "Model", "File", "Webhook", "WebhookEndpoint", "ApiKey"],
   Batches: ["Batch", "SqlJournal"],
-  Workflows: ["DurableExecution", "SqlSuspensionStore"],
-  Cluster: ["ClusterRateLimitGate"],
+  "Several machines": ["DurableExecution", "SqlSuspensionStore", "ClusterDurableExecution", "ClusterRateLimitGate"],
   Testing: ["Simulator", "SimulatorServer"]
 }
 

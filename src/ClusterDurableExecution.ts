@@ -1,0 +1,45 @@
+/**
+ * Deletes durable executions from the storage of a cluster. Requires the packages `@effect/workflow` and
+ * `@effect/cluster`.
+ *
+ * @since 0.1.0
+ */
+import type { PersistenceError } from "@effect/cluster/ClusterError"
+import type { MessageStorage } from "@effect/cluster/MessageStorage"
+import type { Sharding } from "@effect/cluster/Sharding"
+import type { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
+import type * as Effect from "effect/Effect"
+import * as internal from "./internal/cluster/forget.js"
+import type { InvalidRequest } from "./ModelRouteError.js"
+
+/**
+ * Deletes all that the engine stores for a durable execution: its request, its output, its signals and its clocks. The
+ * engine itself never deletes these rows. Has no effect if the execution does not exist.
+ *
+ * Afterwards, `await` waits until the execution is started again. A new start with the same id uses the same idempotency
+ * key. The API then returns the existing execution while it stores the key, and creates a second execution later.
+ *
+ * Fails with `InvalidRequest` if the execution has not ended. Fails with `PersistenceError` if the database fails.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as ClusterDurableExecution from "effect-modelroute/ClusterDurableExecution"
+ * import * as DurableExecution from "effect-modelroute/DurableExecution"
+ *
+ * // The engine keeps no copy of the output after the file ids have been returned.
+ * export const takeFileIds = (orderId: string) =>
+ *   Effect.gen(function* () {
+ *     const { fileIds } = yield* DurableExecution.await(orderId)
+ *     yield* ClusterDurableExecution.forget(orderId)
+ *     return fileIds
+ *   })
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const forget: (
+  id: string
+) => Effect.Effect<void, InvalidRequest | PersistenceError, WorkflowEngine | Sharding | MessageStorage> =
+  internal.forget

@@ -1,0 +1,53 @@
+/**
+ * Deletes the messages of a workflow and of its clocks.
+ *
+ * @internal
+ */
+import type { PersistenceError } from "@effect/cluster/ClusterError"
+import * as ClusterSchema from "@effect/cluster/ClusterSchema"
+import { EntityAddress } from "@effect/cluster/EntityAddress"
+import { EntityId } from "@effect/cluster/EntityId"
+import { EntityType } from "@effect/cluster/EntityType"
+import { MessageStorage } from "@effect/cluster/MessageStorage"
+import { Sharding } from "@effect/cluster/Sharding"
+import { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { InvalidRequest } from "../../ModelRouteError.js"
+import { retryDefects } from "../durable/signals.js"
+import { workflow, workflowIdOf } from "../durable/workflow.js"
+import { invalidRequest } from "../errors/invalidRequest.js"
+
+/** The entities of the engine that store messages for a workflow. */
+const workflowEntity = EntityType.make(`Workflow/${workflow.name}`)
+const clockEntity = EntityType.make("Workflow/-/DurableClock")
+
+const notEnded = invalidRequest(
+  "ClusterDurableExecution.forget",
+  "id",
+  "belongs to an execution that has not ended",
+  "Wait for its end with DurableExecution.await, or call DurableExecution.cancel first."
+)
+
+/** @internal Deletes all that the engine stores for a durable execution. */
+export const forget = (
+  id: string
+): Effect.Effect<void, InvalidRequest | PersistenceError, WorkflowEngine | Sharding | MessageStorage> =>
+  Effect.gen(function* () {
+    const engine = yield* WorkflowEngine
+    const sharding = yield* Sharding
+    const storage = yield* MessageStorage
+    const workflowId = workflowIdOf(id)
+    const entityId = EntityId.make(workflowId)
+    const shardGroup = Context.get(workflow.annotations, ClusterSchema.ShardGroup)(entityId)
+    const addressOf = (entityType: EntityType): EntityAddress =>
+      new EntityAddress({ entityType, entityId, shardId: sharding.getShardId(entityId, shardGroup) })
+    const run = yield* storage.requestIdForPrimaryKey({ address: addressOf(workflowEntity), tag: "run", id: "" })
+    if (Option.isSome(run)) {
+      const result = yield* retryDefects(engine.poll(workflow, workflowId))
+      if (result?._tag !== "Complete") return yield* notEnded
+    }
+    yield* storage.clearAddress(addressOf(workflowEntity))
+    yield* storage.clearAddress(addressOf(clockEntity))
+  })
