@@ -220,7 +220,7 @@ describe("CostBudget.reserve", () => {
         if (Either.isLeft(first)) return assert.fail()
         const waiting = yield* Effect.fork(Effect.zipRight(steps(count), budget.reserve("m", limit, undefined)))
         yield* Effect.yieldNow()
-        budget.settle(budget.accept(first.right, limit), money.zero)
+        budget.endReservation(budget.accept(first.right, limit), money.zero)
         yield* Effect.repeatN(Effect.yieldNow(), 10)
         if (Option.isNone(yield* Fiber.poll(waiting))) stuck.push(count)
         yield* Fiber.interrupt(waiting)

@@ -169,7 +169,7 @@ export class CostBudget {
    * Ends a reservation of this run. `cost` is `undefined` if the cost is unknown or the execution may still have a
    * hold.
    */
-  settle(reservation: Reservation, cost: money.Amount | undefined): void {
+  endReservation(reservation: Reservation, cost: money.Amount | undefined): void {
     this.runningCount -= 1
     if (cost === undefined) return this.replaceAmount(money.zero, money.zero)
     const before = this.resolveUnknown(reservation)

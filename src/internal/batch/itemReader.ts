@@ -26,7 +26,7 @@ import type { JournalEntry } from "./journalEntry.js"
 import type { JournalService } from "./journal.js"
 import type { PlanOptions, RequestBody } from "./plan.js"
 import type { ProgressCounter } from "./progress.js"
-import { planItem } from "./settle.js"
+import { planItem } from "./runItem.js"
 import type { StopSignal } from "./stopSignal.js"
 
 /** @internal Batch options that apply to each item. */

@@ -122,7 +122,7 @@ export const makePlan = (
 }
 
 /** @internal Returns the fields that all later entries of an item contain. */
-export const carryOver = ({
+export const permanentFields = ({
   attempt,
   digest,
   executionId,

@@ -7,10 +7,10 @@ import * as Effect from "effect/Effect"
 import type * as Execution from "../../Execution.js"
 import type { JournalError } from "../../ModelRouteError.js"
 import * as money from "../data/money.js"
-import { concludeCompleted, concludeWaitFailure, settledCost } from "./conclude.js"
+import { recordCompleted, recordWaitFailure, settledCost } from "./recordOutcome.js"
 import type { Item, ItemContext, ItemResult } from "./item.js"
 import { type JournalEntry, makeEntry, toEarlierSubmission } from "./journalEntry.js"
-import { carryOver } from "./plan.js"
+import { permanentFields } from "./plan.js"
 
 /** @internal Waits for the execution of an accepted item and returns the result of the item. */
 export const resume = <A, E, R>(
@@ -26,7 +26,7 @@ export const resume = <A, E, R>(
     progress.addExecution(hold)
     let latest = entry
     const clearMissing = Effect.flatMap(executions.get(executionId), () => {
-      latest = makeEntry({ ...carryOver(entry), step: "Accepted" })
+      latest = makeEntry({ ...permanentFields(entry), step: "Accepted" })
       return write(latest)
     })
     // An earlier run may have recorded a 404 or 410 for the execution. The error is cleared when the API returns the
@@ -37,11 +37,11 @@ export const resume = <A, E, R>(
     ).pipe(
       Effect.matchEffect({
         onFailure: (error) =>
-          error._tag === "JournalError" ? Effect.fail(error) : concludeWaitFailure(context, item, latest, error),
-        onSuccess: (completed) => concludeCompleted(context, item, latest, completed)
+          error._tag === "JournalError" ? Effect.fail(error) : recordWaitFailure(context, item, latest, error),
+        onSuccess: (completed) => recordCompleted(context, item, latest, completed)
       }),
       Effect.tap(({ entry: last = latest }) => {
-        if (reservation !== undefined) costBudget?.settle(reservation, settledCost(last))
+        if (reservation !== undefined) costBudget?.endReservation(reservation, settledCost(last))
       }),
       Effect.ensuring(Effect.sync(() => progress.removeExecution(hold)))
     )

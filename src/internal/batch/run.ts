@@ -31,7 +31,7 @@ import { checkOptions } from "./options.js"
 import type { Outcome } from "./outcome.js"
 import { ProgressCounter } from "./progress.js"
 import { RetryBudget } from "./retryBudget.js"
-import { settle } from "./settle.js"
+import { runItem } from "./runItem.js"
 import { StopSignal } from "./stopSignal.js"
 import type { Batch, Options } from "./types.js"
 
@@ -95,13 +95,13 @@ const decodeResult = <A, E, R, Out>(
 const costOf = ({ entry }: ItemResult<unknown, unknown>): money.Amount =>
   (entry?.completed === undefined ? undefined : money.parse(committedAmount(entry))) ?? money.zero
 
-const settleAndDeliver = <A, E, E2, R, Out>(
+const runAndDeliver = <A, E, E2, R, Out>(
   context: RunContext,
   options: DeliveryOptions<A, E, E2, R, Out>,
   item: Item<A, E, R, Out>
 ): Effect.Effect<ItemResult<A, E, Out>, E2 | InvalidRequest | JournalError, R> =>
   Effect.flatMap(
-    Effect.flatMap(settle(context, item), (settled) => decodeResult(item, settled)),
+    Effect.flatMap(runItem(context, item), (result) => decodeResult(item, result)),
     (result) =>
       Effect.map(deliverResult(context, options, result), (delivered) => {
         context.progress.addOutcome(result.outcome, costOf(result), result.isFromJournal === true)
@@ -123,7 +123,7 @@ const processItem = <A, E, E2, R, Out>(
           previous: entryOf(item.key)
         }))
   return Effect.ensuring(
-    Effect.flatMap(current, (next) => settleAndDeliver(context, options, next)),
+    Effect.flatMap(current, (next) => runAndDeliver(context, options, next)),
     release
   )
 }

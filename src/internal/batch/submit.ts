@@ -14,18 +14,18 @@ import { toCreateRequest } from "../executions/requests.js"
 import { withInterceptor } from "../http/attemptInterceptor.js"
 import { makeKeyExpiry } from "../http/keyExpiry.js"
 import {
-  concludeCompleted,
-  concludeSubmitFailure,
-  concludeWaitFailure,
+  recordCompleted,
+  recordSubmitFailure,
+  recordWaitFailure,
   type NotAttemptedCause,
   settledCost,
   toFailed,
   toNotAttempted
-} from "./conclude.js"
+} from "./recordOutcome.js"
 import type { Reservation } from "./costBudget.js"
 import { computeDigest, type Item, type ItemContext, type ItemResult } from "./item.js"
 import { type JournalEntry, makeEntry, toEarlierSubmission } from "./journalEntry.js"
-import { carryOver, type RequestBody, type SubmitPlan } from "./plan.js"
+import { permanentFields, type RequestBody, type SubmitPlan } from "./plan.js"
 import { ItemSubmitGuard } from "./submitGuard.js"
 
 /** Request of an item with its reservation and its journal entry. */
@@ -103,7 +103,7 @@ const createAndAwait = <A, E, R>(
     const onAccepted = (execution: Execution.Execution) =>
       Effect.suspend(() => {
         latest = makeEntry({
-          ...carryOver(entry),
+          ...permanentFields(entry),
           ...omitUndefined({ hold: execution.holdAmount }),
           step: "Accepted",
           executionId: execution.id
@@ -125,12 +125,12 @@ const createAndAwait = <A, E, R>(
         onFailure: (error) => {
           if (error._tag === "JournalError") return Effect.fail(error)
           return latest.step === "Accepted"
-            ? concludeWaitFailure(context, item, latest, error)
-            : concludeSubmitFailure(context, item, latest, error, guard)
+            ? recordWaitFailure(context, item, latest, error)
+            : recordSubmitFailure(context, item, latest, error, guard)
         },
-        onSuccess: (completed) => concludeCompleted(context, item, latest, completed)
+        onSuccess: (completed) => recordCompleted(context, item, latest, completed)
       }),
-      Effect.tap(({ entry: last = latest }) => costBudget?.settle(reservation, settledCost(last))),
+      Effect.tap(({ entry: last = latest }) => costBudget?.endReservation(reservation, settledCost(last))),
       Effect.ensuring(
         Effect.sync(() => {
           if (latest.step === "Accepted") progress.removeExecution(money.parse(latest.hold) ?? money.zero)

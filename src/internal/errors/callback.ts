@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { InvalidRequest } from "../../ModelRouteError.js"
-import { invalidRequest, type SentRequest } from "./invalidRequest.js"
+import { invalidRequest, type CallProgress } from "./invalidRequest.js"
 
 /**
  * Runs a callback that returns an effect. Fails with `InvalidRequest` if the callback returns another value, such as a
@@ -17,7 +17,7 @@ export const runCallback = <A, E, R>(
   operation: string,
   field: string,
   callback: () => Effect.Effect<A, E, R>,
-  sent: SentRequest = {}
+  sent: CallProgress = {}
 ): Effect.Effect<A, E | InvalidRequest, R> =>
   Effect.suspend((): Effect.Effect<A, E | InvalidRequest, R> => {
     const effect = callback()

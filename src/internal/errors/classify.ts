@@ -132,7 +132,7 @@ const normalizeCode = (code: string): string => code.trim().toUpperCase()
 // A 409 for a request with an idempotency key means that an earlier attempt is still in progress.
 const isInProgress = (status: number, context: ErrorContext): boolean => status === 409 && context.isKeyed === true
 
-const isWorthRetrying = (status: number, context: ErrorContext): boolean =>
+const isRetryableResponse = (status: number, context: ErrorContext): boolean =>
   status === 429 || isInProgress(status, context) || (codes.isRetryableStatus(status) && context.isRepeatable)
 
 const fromEnvelope = (
@@ -147,7 +147,7 @@ const fromEnvelope = (
   const retryableField = typeof error["retryable"] === "boolean" ? error["retryable"] : undefined
   const retryable = codes.isCode(name)
     ? (retryableField ?? codes.codes[name].retryable)
-    : isInProgress(status, context) || (retryableField ?? isWorthRetrying(status, context))
+    : isInProgress(status, context) || (retryableField ?? isRetryableResponse(status, context))
   const { details, ...redacted } = redactReportedError(
     { code: wireCode, message: nonEmptyString(error["message"]), details: error["details"] },
     redactor
@@ -206,7 +206,7 @@ export const unexpectedResponse = (
   const redactor = makeRedactor(context.confidential ?? {})
   const content = decodeText(response.body.subarray(0, 2 * maxShownChars), headers["content-type"])
   const [body = ""] = redactor.redactText([content])
-  const retryable = isWorthRetrying(status, context)
+  const retryable = isRetryableResponse(status, context)
   const fields = omitUndefined({
     status,
     retryable,

@@ -10,7 +10,7 @@
  *
  * @internal
  */
-export interface Reading {
+export interface TextVariant {
   readonly text: string
   readonly starts: Uint32Array | undefined
 }
@@ -21,14 +21,14 @@ export interface Reading {
  *
  * @internal
  */
-export const readingsOf = (text: string): ReadonlyArray<Reading> => {
-  const readings: Array<Reading> = [{ text, starts: undefined }]
-  for (let last = readings[0]; last !== undefined && readings.length < 3;) {
+export const variantsOf = (text: string): ReadonlyArray<TextVariant> => {
+  const variants: Array<TextVariant> = [{ text, starts: undefined }]
+  for (let last = variants[0]; last !== undefined && variants.length < 3;) {
     const decoded = decodeEscapes(last)
-    if (decoded !== undefined) readings.push(decoded)
+    if (decoded !== undefined) variants.push(decoded)
     last = decoded
   }
-  return readings
+  return variants
 }
 
 const escapes = /\\u[\da-f]{4}|\\["\\/bfnrt]|&(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[\da-f]{1,6});|%[\da-f]{2}/gi
@@ -61,7 +61,7 @@ const decodePercents = (text: string, at: number): { readonly decoded: string; r
   }
 }
 
-const decodeEscapes = ({ starts: before, text }: Reading): Reading | undefined => {
+const decodeEscapes = ({ starts: before, text }: TextVariant): TextVariant | undefined => {
   if (text.search(escapes) < 0) return undefined
   const starts = new Uint32Array(text.length + 1)
   let result = ""
@@ -87,8 +87,8 @@ const decodeEscapes = ({ starts: before, text }: Reading): Reading | undefined =
   return { text: result, starts }
 }
 
-/** @internal Masks the range of the original text that corresponds to a range of a reading. */
-export const maskRange = ({ starts }: Reading, from: number, to: number, mask: Uint8Array): void => {
+/** @internal Masks the range of the original text that corresponds to a range of a variant. */
+export const maskRange = ({ starts }: TextVariant, from: number, to: number, mask: Uint8Array): void => {
   // The range ends at the start of the next character, so that it includes the complete escape.
   mask.fill(1, starts?.[from] ?? from, starts?.[to] ?? to)
 }

@@ -8,7 +8,7 @@ import type { FileId } from "../../File.js"
 import { InvalidRequest } from "../../ModelRouteError.js"
 
 /** @internal The facts about requests that were sent before the client rejected the call. */
-export interface SentRequest {
+export interface CallProgress {
   readonly attempts?: number
   readonly executionId?: ExecutionId
   readonly fileId?: FileId
@@ -26,7 +26,7 @@ export const invalidRequest = (
   field: string,
   problem: string,
   advice: string,
-  sent: SentRequest = {}
+  sent: CallProgress = {}
 ): InvalidRequest =>
   new InvalidRequest({
     operation,

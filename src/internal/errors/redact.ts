@@ -8,8 +8,8 @@
  * @internal
  */
 import { type PrivateTexts, type Confidential, minWordChars } from "./confidential.js"
-import { type Reading, readingsOf, maskRange } from "./escapes.js"
-import { runChars, separator, eachRun, RunIndex } from "./runIndex.js"
+import { type TextVariant, variantsOf, maskRange } from "./escapes.js"
+import { substringChars, separator, forEachSubstring, SubstringIndex } from "./substringIndex.js"
 
 /** @internal The maximum length of a text in an error. */
 export const maxShownChars = 2048
@@ -78,7 +78,7 @@ const selectSources = ({ isComplete, texts }: PrivateTexts, secrets: ReadonlyArr
   const sorted = isWithinLimit ? texts : texts.toSorted((a, b) => a.length - b.length)
   const long: Array<string> = []
   const words = new Set<string>()
-  const add = (text: string) => (text.length < runChars ? words.add(text) : long.push(text))
+  const add = (text: string) => (text.length < substringChars ? words.add(text) : long.push(text))
   secrets.forEach(add)
   let left = maxSearchedChars
   let hasBlob = false
@@ -96,9 +96,9 @@ const redact = (texts: ReadonlyArray<string>, sources: Sources): ReadonlyArray<s
   const cut = texts.map((text) => text.slice(0, maxShownChars))
   const joined = cut.join(separator)
   const mask = new Uint8Array(joined.length)
-  const readings = readingsOf(joined)
-  maskRuns(readings, sources.long, mask)
-  maskWords(readings, sources.words, mask)
+  const variants = variantsOf(joined)
+  maskSubstrings(variants, sources.long, mask)
+  maskWords(variants, sources.words, mask)
   if (sources.hasBlob) maskTokens(joined, mask)
   const hasPattern = anyPattern.test(joined)
   if (!hasPattern && !mask.includes(1)) return cut
@@ -123,27 +123,34 @@ const applyMask = (text: string, mask: Uint8Array, from: number): string => {
   return shown === 0 ? text : result + text.slice(shown)
 }
 
-/** Masks every run that a reading shares with a source. Indexes the smaller side and scans the larger side. */
-const maskRuns = (readings: ReadonlyArray<Reading>, sources: ReadonlyArray<string>, mask: Uint8Array): void => {
-  if (sources.length === 0 || readings.every(({ text }) => text.length < runChars)) return
-  const shown = readings.map(({ text }) => text)
+/**
+ * Masks every substring that a variant of the text shares with a source. Indexes the smaller side and scans the larger
+ * side.
+ */
+const maskSubstrings = (
+  variants: ReadonlyArray<TextVariant>,
+  sources: ReadonlyArray<string>,
+  mask: Uint8Array
+): void => {
+  if (sources.length === 0 || variants.every(({ text }) => text.length < substringChars)) return
+  const shown = variants.map(({ text }) => text)
   const isSourceSmaller = sumLengths(sources) < sumLengths(shown)
-  const index = new RunIndex(isSourceSmaller ? sources : shown)
+  const index = new SubstringIndex(isSourceSmaller ? sources : shown)
   const isShared = new Uint8Array(index.size)
   if (isSourceSmaller) {
     isShared.fill(1)
   } else {
     for (const source of sources) {
-      eachRun(source, index.filter, (at, hash) => {
+      forEachSubstring(source, index.filter, (at, hash) => {
         isShared[index.find(source, at, hash)] = 1
       })
     }
   }
   isShared[0] = 0
-  for (const reading of readings) {
-    const { text } = reading
-    eachRun(text, index.filter, (at, hash) => {
-      if (isShared[index.find(text, at, hash)] === 1) maskRange(reading, at, at + runChars, mask)
+  for (const variant of variants) {
+    const { text } = variant
+    forEachSubstring(text, index.filter, (at, hash) => {
+      if (isShared[index.find(text, at, hash)] === 1) maskRange(variant, at, at + substringChars, mask)
     })
   }
 }
@@ -157,18 +164,18 @@ const isWordAt = (text: string, at: number): boolean => {
 }
 
 /** Masks short texts that are not part of a longer word. */
-const maskWords = (readings: ReadonlyArray<Reading>, words: ReadonlySet<string>, mask: Uint8Array): void => {
+const maskWords = (variants: ReadonlyArray<TextVariant>, words: ReadonlySet<string>, mask: Uint8Array): void => {
   if (words.size === 0) return
   const firsts = new Set(Array.from(words, (word) => word.charCodeAt(0)))
   const lengths = Array.from(new Set(Array.from(words, ({ length }) => length)))
-  for (const reading of readings) {
-    const { text } = reading
+  for (const variant of variants) {
+    const { text } = variant
     for (let at = 0; at + minWordChars <= text.length; at++) {
       if (!firsts.has(text.charCodeAt(at)) || isWordAt(text, at - 1)) continue
       for (const length of lengths) {
         const end = at + length
         if (end <= text.length && !isWordAt(text, end) && words.has(text.slice(at, end))) {
-          maskRange(reading, at, end, mask)
+          maskRange(variant, at, end, mask)
         }
       }
     }
@@ -184,7 +191,7 @@ const maskTokens = (text: string, mask: Uint8Array): void => {
   for (let at = 0; at <= text.length; at++) {
     const code = at < text.length ? text.charCodeAt(at) : 0
     if (code !== 0 && code !== 0x20) continue
-    if (at - from >= runChars && !ordinaryWord.test(text.slice(from, at))) mask.fill(1, from, at)
+    if (at - from >= substringChars && !ordinaryWord.test(text.slice(from, at))) mask.fill(1, from, at)
     from = at + 1
   }
 }

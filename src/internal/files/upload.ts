@@ -149,7 +149,7 @@ const confirmUpload = (
 const makeSizeError =
   (stats: CallStats) =>
   (found: string, runs: number): InvalidRequest => {
-    const [problem, cure] =
+    const [problem, advice] =
       runs > 1
         ? [`has ${found} when it is run again`, "Pass a stream that can be run again."]
         : [`has ${found}`, "Pass the number of bytes in the stream."]
@@ -157,7 +157,7 @@ const makeSizeError =
       uploadOperation,
       "source",
       problem,
-      cure,
+      advice,
       omitUndefined({ attempts: stats.attempts, fileId: stats.fileId })
     )
   }

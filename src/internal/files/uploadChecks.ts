@@ -32,8 +32,8 @@ export const checkUpload = (
   const { confirm, legacy, maxSize = defaultMaxSize, onProgress, purpose, region, ttlDays } = options
   const { size, stream } = source
   const checks = checksOf(uploadOperation)
-  const fail = (field: string, problem: string, cure: string) =>
-    Either.left(invalidRequest(uploadOperation, field, problem, cure))
+  const fail = (field: string, problem: string, advice: string) =>
+    Either.left(invalidRequest(uploadOperation, field, problem, advice))
   return Either.gen(function* () {
     if (!Number.isSafeInteger(size) || size < 0) {
       return yield* fail("size", "is not a number of bytes", "Pass the length of the source in bytes.")

@@ -20,7 +20,7 @@ import { hasNoEnvelope } from "../errors/semantics.js"
 import type { Permit } from "../rateLimit/permit.js"
 import type { AttemptTimeout } from "./attemptTimeout.js"
 import { readBody } from "./responseBody.js"
-import { describeTransportError, isRefusedRedirect } from "./transportError.js"
+import { describeTransportError, isRejectedRedirect } from "./transportError.js"
 
 /** @internal Response after its headers have arrived and before its body is read. */
 export interface ReceivedResponse {
@@ -178,7 +178,7 @@ const toRequestFailure = (error: HttpClientError.HttpClientError, context: class
       message: `${context.operation} was not sent: the HTTP client could not create the request (${error.reason}). Check the base URL and transformClient.`
     })
   }
-  if (isRefusedRedirect(error)) return classify.redirectError(context)
+  if (isRejectedRedirect(error)) return classify.redirectError(context)
   const { reason, text } = describeTransportError(error)
   return classify.transportError(reason, context, text)
 }

@@ -25,18 +25,18 @@ interface Container {
 
 interface Problem {
   readonly problem: string
-  readonly cure: string
+  readonly advice: string
 }
 
-const uploadCure = "Upload the bytes with files.upload and pass the file id."
+const uploadAdvice = "Upload the bytes with files.upload and pass the file id."
 
-/** Specific hints for types that lose their content in JSON. Other built-in types have a general hint. */
-const cures: Readonly<Record<string, string>> = {
-  ArrayBuffer: uploadCure,
-  Blob: uploadCure,
-  File: uploadCure,
-  FormData: uploadCure,
-  ReadableStream: uploadCure,
+/** Specific advice for types that lose their content in JSON. Other built-in types have general advice. */
+const adviceByType: Readonly<Record<string, string>> = {
+  ArrayBuffer: uploadAdvice,
+  Blob: uploadAdvice,
+  File: uploadAdvice,
+  FormData: uploadAdvice,
+  ReadableStream: uploadAdvice,
   Map: "Pass a plain object, such as Object.fromEntries(map).",
   Set: "Pass an array, such as Array.from(set).",
   Promise: "Await the promise first."
@@ -50,12 +50,12 @@ const tagOf = (value: object): string => Object.prototype.toString.call(value).s
 const problemOf = (value: unknown): Problem | undefined => {
   switch (typeof value) {
     case "number":
-      return Number.isFinite(value) ? undefined : { problem: `is ${value}`, cure: "Pass a finite number." }
+      return Number.isFinite(value) ? undefined : { problem: `is ${value}`, advice: "Pass a finite number." }
     case "bigint":
-      return { problem: "is a bigint", cure: "Pass a number or a string." }
+      return { problem: "is a bigint", advice: "Pass a number or a string." }
     case "function":
     case "symbol":
-      return { problem: `is a ${typeof value}`, cure: "Pass its value." }
+      return { problem: `is a ${typeof value}`, advice: "Pass its value." }
     case "object":
       return value === null ? undefined : problemOfObject(value)
     default:
@@ -65,12 +65,15 @@ const problemOf = (value: unknown): Problem | undefined => {
 
 const problemOfObject = (value: object): Problem | undefined => {
   if (Redacted.isRedacted(value)) {
-    return { problem: "is Redacted", cure: "Unwrap the value with Redacted.value if the API may receive it." }
+    return { problem: "is Redacted", advice: "Unwrap the value with Redacted.value if the API may receive it." }
   }
-  if (ArrayBuffer.isView(value)) return { problem: `is a ${tagOf(value)}`, cure: uploadCure }
+  if (ArrayBuffer.isView(value)) return { problem: `is a ${tagOf(value)}`, advice: uploadAdvice }
   const tag = tagOf(value)
   if (plainTags.has(tag) || "toJSON" in value) return undefined
-  return { problem: `is a ${tag}, which JSON cannot represent`, cure: cures[tag] ?? "Pass a plain object or array." }
+  return {
+    problem: `is a ${tag}, which JSON cannot represent`,
+    advice: adviceByType[tag] ?? "Pass a plain object or array."
+  }
 }
 
 /** Returns the value that `JSON.stringify` serializes. */
@@ -86,7 +89,7 @@ const jsonValue = (value: unknown, key: string): unknown =>
 const isEffectData = (json: unknown): json is { readonly _id: string } =>
   isRecord(json) && typeof json["_id"] === "string"
 
-const tooDeep: Problem = { problem: `is nested more than ${maxDepth} levels deep`, cure: "Pass a flatter value." }
+const tooDeep: Problem = { problem: `is nested more than ${maxDepth} levels deep`, advice: "Pass a flatter value." }
 
 /** Returns the outermost ancestor that contains itself, or `undefined` if there is no cycle. */
 const cycleIn = (deepest: Container): Container | undefined => {
@@ -121,7 +124,7 @@ const visit = (
   if (givenProblem !== undefined) return givenProblem
   const value = jsonValue(given, String(key))
   if (value !== given) {
-    if (isEffectData(value)) return { problem: `is an Effect ${value._id}`, cure: "Pass the contained value." }
+    if (isEffectData(value)) return { problem: `is an Effect ${value._id}`, advice: "Pass the contained value." }
     const valueProblem = problemOf(value)
     if (valueProblem !== undefined) return valueProblem
   }
@@ -154,7 +157,7 @@ const visitMember = (
   const cycle = problem === tooDeep ? cycleIn(container) : undefined
   return cycle === undefined
     ? locate(container, key, problem)
-    : locate(cycle.parent, cycle.key, { problem: "contains itself", cure: "Pass a value without cycles." })
+    : locate(cycle.parent, cycle.key, { problem: "contains itself", advice: "Pass a value without cycles." })
 }
 
 /** Visits the members of a container. Avoids `Object.entries` because it allocates an array for each member. */
@@ -194,7 +197,7 @@ export const checkJson = (
   for (const [name, argument] of Object.entries(fields)) {
     try {
       const found = findProblem(traversal, name, argument)
-      if (found !== undefined) return Either.left(invalidRequest(operation, found.path, found.problem, found.cure))
+      if (found !== undefined) return Either.left(invalidRequest(operation, found.path, found.problem, found.advice))
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       return Either.left(invalidRequest(operation, name, `cannot be read (${reason})`, "Pass a plain object."))

@@ -49,7 +49,7 @@ const reasons: ReadonlyArray<readonly [RegExp, TransportReason]> = [
 ]
 
 /** @internal Returns `true` if `fetch` rejected a redirect. */
-export const isRefusedRedirect = (error: HttpClientError.HttpClientError): boolean =>
+export const isRejectedRedirect = (error: HttpClientError.HttpClientError): boolean =>
   causeChain(error.cause).some(({ message }) => message === "unexpected redirect")
 
 /**

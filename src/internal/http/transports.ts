@@ -15,7 +15,7 @@ import * as Predicate from "effect/Predicate"
 import type { FiberOptions } from "./childFiber.js"
 import { isNodeReadable, type TransportBody } from "./transportBody.js"
 
-const refuseRedirects = (context: Context.Context<never>): Context.Context<never> =>
+const rejectRedirects = (context: Context.Context<never>): Context.Context<never> =>
   Context.add(context, FetchHttpClient.RequestInit, {
     ...Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit)),
     redirect: "manual"
@@ -28,7 +28,7 @@ const refuseRedirects = (context: Context.Context<never>): Context.Context<never
  * @internal
  */
 export const withoutRedirects = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
-  HttpClient.transformResponse(client, Effect.mapInputContext(refuseRedirects))
+  HttpClient.transformResponse(client, Effect.mapInputContext(rejectRedirects))
 
 /**
  * Options for the fiber of an attempt. `fetch` does not follow redirects. The HTTP client creates no span because the
@@ -37,7 +37,7 @@ export const withoutRedirects = (client: HttpClient.HttpClient): HttpClient.Http
  * @internal
  */
 export const attemptFiberOptions: FiberOptions = {
-  mapContext: refuseRedirects,
+  mapContext: rejectRedirects,
   updateRefs: (refs, fiberId) =>
     FiberRefs.updateAs(refs, {
       fiberId,

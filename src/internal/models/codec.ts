@@ -63,7 +63,7 @@ const encoderDefect = (operation: string): InvalidRequest =>
   )
 
 /** The placeholder for the id of a file that is not uploaded yet. */
-const standIn = File.FileId.make("file_not_uploaded")
+const placeholderId = File.FileId.make("file_not_uploaded")
 
 /** Checks all files of an input, so that no file is uploaded if another file is too large. */
 const checkFiles = (files: ReadonlyArray<PendingFile>): Either.Either<void, FileTooLarge | InvalidRequest> =>
@@ -98,7 +98,7 @@ const makeFileIds = (files: ReadonlyArray<PendingFile>, ids: ReadonlyArray<File.
       Effect.sync(() => {
         const known = indexOfFile(files, { source, options })
         const current = position++
-        return ids[known === -1 ? current : known] ?? standIn
+        return ids[known === -1 ? current : known] ?? placeholderId
       })
   }
 }
@@ -127,7 +127,7 @@ const makePrepareInput = <In, InEncoded extends object>(
       const collect: Uploads["Type"]["fileIdOf"] = (source, options) =>
         Effect.sync(() => {
           files.push({ source, options })
-          return standIn
+          return placeholderId
         })
       return Effect.map(encode({ fileIdOf: collect }), (encoded): PreparedInput<SourceFailure> => ({
         input: encoded,

@@ -11,7 +11,7 @@ import * as rejection from "./rejection.js"
 const pacedIntervalMillis = 1000
 
 /** Time after the last rejection until pacing can end. Pacing ends only if the queue is empty. */
-const memoryMillis = 600_000
+const minPacingMillis = 600_000
 
 /** @internal */
 export class FallbackRules {
@@ -19,11 +19,8 @@ export class FallbackRules {
   hasNoReset = false
   /** Number of requests that the server has accepted since the last rejection or since the start of the window. */
   accepted = 0
-  /**
-   * Number of requests that the server accepted before the last rejection. This number estimates the allowance of a
-   * window.
-   */
-  private learned: number | undefined
+  /** Estimated number of requests per window. The server accepted this number of requests before the last rejection. */
+  private allowance: number | undefined
   /** Maximum number of accepted requests for concurrent sending. Further requests are sent one at a time. */
   private concurrentUpTo = 0
   /** Number of rejections without a reset since the last success. */
@@ -36,7 +33,7 @@ export class FallbackRules {
    * success in the window.
    */
   capacity(pending: number, orphansExpireAt: number | undefined): Capacity | undefined {
-    if (this.learned === undefined || this.accepted === 0) return undefined
+    if (this.allowance === undefined || this.accepted === 0) return undefined
     const permits = this.concurrentUpTo - this.accepted - pending
     if (permits > 0) return admit(permits)
     // Further requests are sent one at a time. The estimate can be too low because its window may have been partly
@@ -63,15 +60,15 @@ export class FallbackRules {
     this.rejectionsWithoutReset = 0
     if (sentAt <= this.rejectedAt) {
       // The request was accepted before the rejection. The window therefore accepts one request more than estimated.
-      if (this.learned !== undefined) this.learned += 1
+      if (this.allowance !== undefined) this.allowance += 1
       return
     }
     if (this.accepted === 0) return this.startWindow()
     this.accepted += 1
-    if (this.learned !== undefined && this.accepted >= this.concurrentUpTo + this.learned) {
+    if (this.allowance !== undefined && this.accepted >= this.concurrentUpTo + this.allowance) {
       // The estimated allowance was accepted twice. The window is larger than estimated, or a new window has opened.
-      this.concurrentUpTo = this.accepted + this.learned
-      this.learned *= 2
+      this.concurrentUpTo = this.accepted + this.allowance
+      this.allowance *= 2
     }
   }
 
@@ -83,7 +80,7 @@ export class FallbackRules {
   /** Counts the first accepted request of a window. */
   startWindow(): void {
     this.accepted = 1
-    this.concurrentUpTo = this.learned ?? 0
+    this.concurrentUpTo = this.allowance ?? 0
   }
 
   onResetReported(): void {
@@ -94,8 +91,8 @@ export class FallbackRules {
    * Estimates the allowance from a rejection. Ignores requests that were sent before the last rejection because they
    * are part of the same burst.
    */
-  learnAllowance(sentAt: number): void {
-    if (sentAt > this.rejectedAt) this.learned = Math.max(1, this.accepted)
+  estimateAllowance(sentAt: number): void {
+    if (sentAt > this.rejectedAt) this.allowance = Math.max(1, this.accepted)
   }
 
   /**
@@ -114,6 +111,6 @@ export class FallbackRules {
   /** Ends pacing 10 minutes after the last rejection. Called when the queue is empty. */
   onIdle(now: number): void {
     const isPaused = now < this.lastSentAt + pacedIntervalMillis
-    if (!isPaused && now - this.rejectedAt > memoryMillis) this.hasNoReset = false
+    if (!isPaused && now - this.rejectedAt > minPacingMillis) this.hasNoReset = false
   }
 }

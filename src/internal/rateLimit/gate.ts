@@ -150,18 +150,19 @@ export class Gate {
       const now = this.now(clock)
       const { limited, recheckAt } = this.limiter.capacity(now)
       const isWaitForLimit = waiter.sent === undefined && limited && recheckAt !== undefined
-      if (!isWaitForLimit || hasAccepted(waiter, this.limiter, recheckAt, now)) return this.park(waiter, request)
+      if (!isWaitForLimit || hasAccepted(waiter, this.limiter, recheckAt, now))
+        return this.suspendCaller(waiter, request)
       const delay = toQueueDelay(waiter, this.limiter, recheckAt, now)
       return Effect.flatMap(request.confirmWait(delay), (failure) => {
         if (Option.isSome(failure)) return Effect.fail(failure.value)
         acceptDelay(waiter, delay)
-        return this.park(waiter, request)
+        return this.suspendCaller(waiter, request)
       })
     })
   }
 
   /** Suspends the caller until its request is admitted or a longer wait needs confirmation. */
-  private park<E>(waiter: QueueEntry, request: PermitRequest<E>): Effect.Effect<SentRequest, E> {
+  private suspendCaller<E>(waiter: QueueEntry, request: PermitRequest<E>): Effect.Effect<SentRequest, E> {
     return Effect.async<SentRequest, E>((resume) => {
       waiter.wake = () => {
         delete waiter.wake

@@ -95,11 +95,11 @@ export class Limiter {
   /** Returns the number of requests that can be sent now. */
   capacity(now: number): Capacity {
     this.expireOrphans(now)
-    this.forgetSilentWindow(now)
+    this.discardSilentWindow(now)
     if (now < this.blockedUntil) return limitUntil(this.blockedUntil)
     if (this.fallback.hasNoReset) return this.fallback.pace(now)
     const { opensAt, window } = this
-    if (window === undefined || Window.isUnmetered(window)) {
+    if (window === undefined || Window.isRemainingUnknown(window)) {
       return this.fallback.capacity(this.pending, this.orphans[0]) ?? this.probeCapacity(now)
     }
     if (opensAt !== undefined && now >= opensAt) return this.probeCapacity(now)
@@ -119,8 +119,8 @@ export class Limiter {
    * Discards a window without a reset if responses no longer report the window. Otherwise, the window would limit
    * requests permanently.
    */
-  private forgetSilentWindow(now: number): void {
-    if (this.window === undefined || this.window.reset !== undefined || Window.isUnmetered(this.window)) return
+  private discardSilentWindow(now: number): void {
+    if (this.window === undefined || this.window.reset !== undefined || Window.isRemainingUnknown(this.window)) return
     if (now - this.remainingReportedAt < maxSilenceMillis) return
     this.window = undefined
     this.probes.restart()
@@ -130,14 +130,14 @@ export class Limiter {
     while (this.orphans[0] !== undefined && this.orphans[0] <= now) {
       this.orphans.shift()
       this.fallback.onOrphanExpired()
-      if (this.window !== undefined) this.window = Window.takeOne(this.window)
+      if (this.window !== undefined) this.window = Window.decrementRemaining(this.window)
     }
   }
 
   /** Records that a request is sent. */
   register(now: number): SentRequest {
     const { opensAt, window } = this
-    const isProbe = Window.isUnmetered(window) || (opensAt !== undefined && now >= opensAt)
+    const isProbe = Window.isRemainingUnknown(window) || (opensAt !== undefined && now >= opensAt)
     this.inFlight += 1
     this.fallback.onSent(now)
     if (isProbe) this.probes.onSent(now)
@@ -145,7 +145,7 @@ export class Limiter {
     return { sentAt: now, isProbe, windowCount: this.windowCount }
   }
 
-  private settle(sent: SentRequest, now: number): void {
+  private endRequest(sent: SentRequest, now: number): void {
     this.inFlight -= 1
     if (this.isCurrentProbe(sent)) this.probes.onSettled(now)
   }
@@ -157,7 +157,7 @@ export class Limiter {
 
   /** Records that an admitted request was withdrawn before it was sent. */
   onWithdrawn(sent: SentRequest, now: number): void {
-    this.settle(sent, now)
+    this.endRequest(sent, now)
     if (this.window !== undefined) this.window = Window.addOwnRequests(this.window, -1)
   }
 
@@ -169,7 +169,7 @@ export class Limiter {
 
   /** Records that a request was interrupted. */
   onAbandoned(sent: SentRequest, now: number): void {
-    this.settle(sent, now)
+    this.endRequest(sent, now)
     this.orphans.push(now + orphanLifetimeMillis)
   }
 
@@ -181,7 +181,7 @@ export class Limiter {
 
   /** Records a response other than a rejection. */
   onResponse(sent: SentRequest, headers: RateLimitInfo, now: number): void {
-    this.settle(sent, now)
+    this.endRequest(sent, now)
     const observation = this.observe(sent, headers, now)
     const hasRemaining = Window.hasRemaining(observation)
     this.lag.resetSteps()
@@ -200,14 +200,14 @@ export class Limiter {
   private countResponseWithoutHeaders(sent: SentRequest): void {
     if (this.window === undefined) return
     const isOver = this.isCurrentProbe(sent) && this.window.limit === undefined
-    this.window = isOver ? undefined : Window.takeOne(this.window)
+    this.window = isOver ? undefined : Window.decrementRemaining(this.window)
   }
 
   /** Records a rejection. Returns the end of the block, or `undefined` if the response has no usable reset. */
   onRejected(sent: SentRequest, headers: RateLimitInfo, now: number): number | undefined {
-    this.settle(sent, now)
+    this.endRequest(sent, now)
     const { window } = this
-    if (Window.isUnmetered(window)) this.fallback.learnAllowance(sent.sentAt)
+    if (Window.isRemainingUnknown(window)) this.fallback.estimateAllowance(sent.sentAt)
     const resetAt = this.applyRejection(sent, this.observe(sent, headers, now), now)
     // A rejection despite remaining requests shows that another client has used these requests.
     if (!sent.isProbe && window !== undefined && window.remaining > 0) this.others.detect()
@@ -239,7 +239,7 @@ export class Limiter {
     if (resetAt === undefined) {
       return observation.reset === undefined ? undefined : this.applyPastReset(sent, observation, now)
     }
-    const isUnknown = Window.isUnmetered(this.window)
+    const isUnknown = Window.isRemainingUnknown(this.window)
     const reset: Moment = observation.reset ?? { clock: "local", at: resetAt }
     this.applyToWindow(sent, isUnknown ? { ...observation, reset } : observation)
     // `Retry-After` can refer to a limit other than the limit of the current window.
@@ -303,7 +303,7 @@ export class Limiter {
     this.windowLength = Math.max(previous?.millisToReset ?? 0, window.millisToReset)
     this.windowCount += 1
     this.probes.restart()
-    if (Window.isUnmetered(window)) this.fallback.startWindow()
+    if (Window.isRemainingUnknown(window)) this.fallback.startWindow()
     return window
   }
 

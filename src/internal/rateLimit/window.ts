@@ -102,13 +102,16 @@ export const addOwnRequests = (window: Window, requests: number): Window => ({
 })
 
 /** @internal Subtracts one from the remaining requests because the server may have counted a request. */
-export const takeOne = (window: Window): Window => ({ ...window, remaining: Math.max(0, window.remaining - 1) })
+export const decrementRemaining = (window: Window): Window => ({
+  ...window,
+  remaining: Math.max(0, window.remaining - 1)
+})
 
 /** @internal Sets the remaining requests to 0, regardless of the reported number. */
 export const exhaust = (window: Window): Window => ({ ...window, remaining: 0 })
 
 /** @internal Returns `true` if no response has reported the number of remaining requests. */
-export const isUnmetered = (window: Window | undefined): boolean =>
+export const isRemainingUnknown = (window: Window | undefined): boolean =>
   window === undefined || window.remaining === Number.POSITIVE_INFINITY
 
 /** @internal Returns `true` if the headers determine the number of remaining requests. */

@@ -104,7 +104,7 @@ export const parseRateLimitHeaders = (
   }
 }
 
-const waitUntil = (moment: Moment | undefined, date: number | undefined, receivedAt: number): number =>
+const millisUntil = (moment: Moment | undefined, date: number | undefined, receivedAt: number): number =>
   moment === undefined ? 0 : moment.at - (moment.clock === "local" ? receivedAt : (date ?? receivedAt))
 
 const usableWait = (wait: number): number | undefined => (wait > 0 ? Math.min(wait, maxWaitMillis) : undefined)
@@ -118,7 +118,7 @@ const usableWait = (wait: number): number | undefined => (wait > 0 ? Math.min(wa
 export const retryAfterMillis = (headers: Headers, receivedAt: number): number | undefined => {
   if (headers["retry-after"] === undefined) return undefined
   const { date, retryAfter } = parseRateLimitHeaders(headers, receivedAt)
-  return usableWait(waitUntil(retryAfter, date, receivedAt))
+  return usableWait(millisUntil(retryAfter, date, receivedAt))
 }
 
 /**
@@ -132,5 +132,5 @@ export const retryAfterMillis = (headers: Headers, receivedAt: number): number |
  */
 export const requestedWaitMillis = (headers: Headers, receivedAt: number): number | undefined => {
   const { date, reset, retryAfter } = parseRateLimitHeaders(headers, receivedAt)
-  return usableWait(waitUntil(retryAfter, date, receivedAt)) ?? usableWait(waitUntil(reset, date, receivedAt))
+  return usableWait(millisUntil(retryAfter, date, receivedAt)) ?? usableWait(millisUntil(reset, date, receivedAt))
 }

@@ -32,11 +32,11 @@ export const makeRetryDriver = ({ policy, retryWhile }: RetryOptions): RetryDriv
     CurrentPolicy,
     (current) => (started ??= makeScheduleDriver<RequestFailure>(Option.getOrElse(current, () => policy)))
   )
-  const decide =
+  const stepWith =
     (step: "next" | "reevaluate") =>
     (error: RequestFailure): Effect.Effect<number | undefined> =>
       retryWhile(error)
         ? Effect.flatMap(start, (driver) => Effect.provideService(driver[step](error), CurrentRetryFilter, retryWhile))
         : Effect.succeed(undefined)
-  return { next: decide("next"), reevaluate: decide("reevaluate") }
+  return { next: stepWith("next"), reevaluate: stepWith("reevaluate") }
 }

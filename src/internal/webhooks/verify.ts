@@ -53,8 +53,8 @@ export const readSecrets = (
   secrets: Redacted.Redacted | ReadonlyArray<Redacted.Redacted>
 ): Either.Either<ReadonlyArray<string>, InvalidRequest> => {
   const list = isList(secrets) ? secrets : [secrets]
-  const cure = "Pass the endpoint's secret, whsec_…, as shown when the endpoint was created."
-  const fail = (problem: string) => Either.left(invalidRequest(operation, field, problem, cure))
+  const advice = "Pass the endpoint's secret, whsec_…, as shown when the endpoint was created."
+  const fail = (problem: string) => Either.left(invalidRequest(operation, field, problem, advice))
   return Either.gen(function* () {
     if (list.length === 0) return yield* fail("is an empty list")
     for (const secret of list) yield* checksOf(operation).redacted(field, secret)

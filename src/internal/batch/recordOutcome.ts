@@ -1,5 +1,5 @@
 /**
- * Finishes an item. Writes the final entry to the journal and builds the outcome.
+ * Writes the final entry of an item to the journal and builds its outcome.
  *
  * @internal
  */
@@ -17,7 +17,7 @@ import { isMissing, isPermanentRejection, stopsAccount } from "../errors/semanti
 import type { Item, ItemContext, ItemResult } from "./item.js"
 import { committedAmount, isCostUnknown, type JournalEntry, makeEntry } from "./journalEntry.js"
 import type { NotAttempted } from "./outcome.js"
-import { carryOver, submissionOutcomeUnknown } from "./plan.js"
+import { permanentFields, submissionOutcomeUnknown } from "./plan.js"
 import type { StopCause } from "./stopSignal.js"
 import type { ItemSubmitGuard } from "./submitGuard.js"
 
@@ -25,13 +25,13 @@ import type { ItemSubmitGuard } from "./submitGuard.js"
 export type NotAttemptedCause = Pick<NotAttempted<never>, "error" | "reason">
 
 /** @internal Records a COMPLETED execution in the journal and returns the result of its item. */
-export const concludeCompleted = <A, E, R>(
+export const recordCompleted = <A, E, R>(
   { write }: ItemContext,
   item: Item<A, E, R>,
   latest: JournalEntry,
   completed: Execution.Completed
 ): Effect.Effect<ItemResult<A, E>, JournalError> => {
-  const entry = makeEntry({ ...carryOver(latest), step: "Ended", completed })
+  const entry = makeEntry({ ...permanentFields(latest), step: "Ended", completed })
   return Effect.as(write(entry), toSucceeded(item, completed, entry))
 }
 
@@ -40,7 +40,7 @@ export const concludeCompleted = <A, E, R>(
  *
  * @internal
  */
-export const concludeWaitFailure = <A, E, R>(
+export const recordWaitFailure = <A, E, R>(
   { runId, stop, write }: ItemContext,
   item: Item<A, E, R>,
   accepted: JournalEntry,
@@ -64,7 +64,7 @@ export const concludeWaitFailure = <A, E, R>(
  *
  * @internal
  */
-export const concludeSubmitFailure = <A, E, R>(
+export const recordSubmitFailure = <A, E, R>(
   { runId, stop, write }: ItemContext,
   item: Item<A, E, R>,
   latest: JournalEntry,
@@ -85,7 +85,7 @@ export const concludeSubmitFailure = <A, E, R>(
     }
     // The API did not process the create request. A later run can submit the item again.
     const released = makeEntry({
-      ...carryOver(latest),
+      ...permanentFields(latest),
       ...omitUndefined({ body: latest.body, error: stopCause?.error }),
       step: "Refused"
     })
@@ -95,7 +95,7 @@ export const concludeSubmitFailure = <A, E, R>(
   })
 
 const toFailedEntry = (latest: JournalEntry, error: AwaitFailure, runId: string): JournalEntry =>
-  makeEntry({ ...carryOver(latest), step: "Ended", error, run: runId })
+  makeEntry({ ...permanentFields(latest), step: "Ended", error, run: runId })
 
 /**
  * Returns the settled cost of an item. Returns `undefined` if the cost is unknown or the execution may still have a

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { JournalError } from "../../ModelRouteError.js"
 import { tryCallback } from "./callback.js"
-import { toFailed, toSucceeded } from "./conclude.js"
+import { toFailed, toSucceeded } from "./recordOutcome.js"
 import type { Item, ItemContext, ItemResult } from "./item.js"
 import { makePlan, type Plan } from "./plan.js"
 import { resume } from "./resume.js"
@@ -25,7 +25,7 @@ export const planItem = <A, E, R>({ digest, planOptions, previous }: Item<A, E, 
   )
 
 /** @internal Processes an item and returns its result. Fails with `JournalError` if the journal cannot be written. */
-export const settle = <A, E, R>(
+export const runItem = <A, E, R>(
   context: ItemContext,
   item: Item<A, E, R>
 ): Effect.Effect<ItemResult<A, E>, JournalError, R> =>
