@@ -42,7 +42,7 @@ export const image = { model: "flux-1.1-pro", input: { prompt } }
 
 /**
  * Runs an effect to its end on the test clock and returns its exit. `settle` waits for asynchronous work before each
- * advance of the clock. Default: no wait
+ * advance of the clock. Default: no wait.
  */
 export const runToEnd = <A, E, R>(
   effect: Effect.Effect<A, E, R>,

@@ -25,7 +25,8 @@ const dateRoundingMillis = 1000
 
 /**
  * Narrows the bounds with a response. The server reads its clock between `sentAt` and `receivedAt`. If the response
- * contradicts the previous bounds, a clock was set. The bounds of the response then replace the previous bounds.
+ * contradicts the previous bounds, the time of a clock was changed. The bounds of the response then replace the
+ * previous bounds.
  *
  * @internal
  */

@@ -43,8 +43,8 @@ const resetToleranceMillis = (window: Window, reset: Moment): number =>
 
 /**
  * Compares a response with the current window. `isAfterEnd` is `true` if the request was sent after the end of the
- * current window. A later reset is a later window. An earlier reset is an earlier window if the request was sent before
- * the first response of the current window. Otherwise, the reset of the current window was incorrect.
+ * current window. A later reset indicates a later window. An earlier reset indicates an earlier window if the request
+ * was sent before the first response of the current window. Otherwise, the reset of the current window was incorrect.
  *
  * @internal
  */

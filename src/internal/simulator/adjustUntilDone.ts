@@ -14,11 +14,11 @@ import * as TestServices from "effect/TestServices"
  * @category models
  */
 export interface AdjustOptions {
-  /** Maximum time on the `TestClock`. Default: 1 day */
+  /** Maximum time on the `TestClock`. Default: 1 day. */
   readonly limit?: Duration.DurationInput | undefined
   /**
    * Wait for asynchronous work before each advance of the clock. A duration is real time, and the clock may advance
-   * during work that takes longer. An effect can wait for exactly the work of the test. Default: 10 milliseconds
+   * during work that takes longer. An effect can wait for exactly the work of the test. Default: 10 milliseconds.
    */
   readonly settle?: Duration.DurationInput | Effect.Effect<void> | undefined
 }

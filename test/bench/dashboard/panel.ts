@@ -28,7 +28,7 @@ export const makePlot = (left: number, top: number, height: number, minutes: num
 }
 
 export interface LegendEntry {
-  /** CSS classes of the symbol. The class `line` draws a line, and `area` a square. Default: no symbol */
+  /** CSS classes of the symbol. The class `line` draws a line, and `area` a square. Default: no symbol. */
   readonly style?: string
   readonly label: string
 }

@@ -12,9 +12,9 @@ import type * as Duration from "effect/Duration"
 export interface Model {
   /** Time from the create request to the result. */
   readonly duration: Duration.DurationInput
-  /** Part of `duration` in `PENDING`. Default: a tenth of `duration` */
+  /** Part of `duration` in `PENDING`. Default: a tenth of `duration`. */
   readonly queued?: Duration.DurationInput | undefined
-  /** Keeps the execution in `AWAITING_WEBHOOK` for the second half of `duration`. Default: `false` */
+  /** Keeps the execution in `AWAITING_WEBHOOK` for the second half of `duration`. Default: `false`. */
   readonly awaitingWebhook?: boolean | undefined
   /** Estimated cost and charge, in dollars, as a decimal string. */
   readonly cost: string
@@ -27,7 +27,7 @@ export interface Model {
   /**
    * Output fields of a completed execution in `GET /v1/executions/{id}`. `embedded` returns `result`, `separate`
    * returns no output, and `both` returns `result` and `output`. `GET /v1/executions/{id}/result` always returns the
-   * output. Default: `embedded`
+   * output. Default: `embedded`.
    */
   readonly result?: "embedded" | "separate" | "both" | undefined
   /** Fields of `input` that must be non-empty strings. Default: none. */

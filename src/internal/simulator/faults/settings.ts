@@ -55,7 +55,7 @@ export interface RawResponse {
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Body of the response. A string is encoded as UTF-8. */
   readonly body: string | Uint8Array
-  /** Phase of the response. Default: `before` */
+  /** Phase of the response. Default: `before`. */
   readonly phase?: Phase | undefined
 }
 
@@ -74,29 +74,29 @@ export type ErrorCode = Code | (string & {})
  * @category models
  */
 export interface ApiErrorOptions {
-  /** HTTP status. Default: the documented status of the code, or 400 for an undocumented code */
+  /** HTTP status. Default: the documented status of the code, or 400 for an undocumented code. */
   readonly status?: number | undefined
-  /** Error message. Default: a message that contains the code */
+  /** Error message. Default: a message that contains the code. */
   readonly message?: string | undefined
   /**
    * Value of `retryable`. `null` omits the field. Default: the documented value of the code, or `false` for an
-   * undocumented code
+   * undocumented code.
    */
   readonly retryable?: boolean | null | undefined
-  /** Value of `request_id`. `null` omits the field. Default: a new id */
+  /** Value of `request_id`. `null` omits the field. Default: a new id. */
   readonly requestId?: string | null | undefined
-  /** Rejected fields of an `INPUT_VALIDATION_ERROR`. Default: no field `details` */
+  /** Rejected fields of an `INPUT_VALIDATION_ERROR`. Default: no field `details`. */
   readonly details?: ReadonlyArray<Detail> | undefined
-  /** Value of the Retry-After header, rounded up to whole seconds. Default: no header */
+  /** Value of the Retry-After header, rounded up to whole seconds. Default: no header. */
   readonly retryAfter?: Duration.DurationInput | undefined
   /**
    * Time until the rate limit resets. Sets `X-RateLimit-Remaining` to 0, and `X-RateLimit-Reset` to the server's time
-   * plus `resetIn`, rounded up to whole seconds. Default: the actual rate limit of the simulator
+   * plus `resetIn`, rounded up to whole seconds. Default: the actual rate limit of the simulator.
    */
   readonly resetIn?: Duration.DurationInput | undefined
-  /** Headers in addition to those of the API. A header replaces the API's header of the same name. Default: none */
+  /** Headers in addition to those of the API. A header replaces the API's header of the same name. Default: none. */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** Phase of the response. Default: `before` */
+  /** Phase of the response. Default: `before`. */
   readonly phase?: Phase | undefined
 }
 
@@ -111,7 +111,7 @@ export interface CompletedOutcome {
   readonly status: "COMPLETED"
   /**
    * JSON value of `output` and `result`. The execution creates no files if this value is set. Default: the output of
-   * the model
+   * the model.
    */
   readonly output?: unknown
 }
@@ -125,9 +125,9 @@ export interface CompletedOutcome {
 export interface FailedOutcome {
   /** Terminal status of the execution. */
   readonly status: "FAILED"
-  /** Error code of the execution. Default: `GENERATION_FAILED` */
+  /** Error code of the execution. Default: `GENERATION_FAILED`. */
   readonly code?: ErrorCode | undefined
-  /** Error message of the execution. Default: a message that contains the code */
+  /** Error message of the execution. Default: a message that contains the code. */
   readonly message?: string | undefined
   /**
    * Value of `retryable` in the execution's `error`. By default, the field is absent, as in the API's documentation.
@@ -180,6 +180,6 @@ export interface Selection {
    * request.
    */
   readonly on?: Matcher | undefined
-  /** Number of matching requests that the fault affects. Random faults ignore this number. Default: 1 */
+  /** Number of matching requests that the fault affects. Random faults ignore this number. Default: 1. */
   readonly times?: number | undefined
 }

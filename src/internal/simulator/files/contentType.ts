@@ -13,7 +13,7 @@ const riffTypes: Readonly<Record<string, string>> = { WEBP: "image/webp", WAVE: 
 const isMp3Frame = (bytes: Uint8Array): boolean =>
   bytes[0] === 0xff && ((bytes[1] ?? 0) & 0xe0) === 0xe0 && ((bytes[1] ?? 0) & 0x06) === 0x02
 
-/** @internal Detects the content type from the first bytes of a file. Default: `application/octet-stream` */
+/** @internal Detects the content type from the first bytes of a file. Default: `application/octet-stream`. */
 export const detectContentType = (bytes: Uint8Array): string => {
   const start = latin1(bytes, 0, 8)
   if (start === "\x89PNG\r\n\x1a\n") return "image/png"

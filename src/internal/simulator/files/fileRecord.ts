@@ -17,7 +17,7 @@ export interface FileRecord {
   readonly edition: "current" | "legacy"
   /** Purpose of the file, `INPUT` or `UPLOAD`. Current edition only. */
   readonly purpose?: string | undefined
-  /** Storage region. Current edition only. Default: `US` */
+  /** Storage region. Current edition only. Default: `US`. */
   readonly region?: string | undefined
   /** Name of the file. Legacy edition only. */
   readonly filename?: string | undefined

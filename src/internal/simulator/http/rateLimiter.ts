@@ -105,7 +105,7 @@ export const tokenBucket = (limit: number, windowMillis: number): RateLimiter =>
 /** @internal A limiter that accepts every request and adds no headers. */
 export const unlimited: RateLimiter = { tryAcquire: () => true, state: () => undefined }
 
-/** @internal Returns the three rate limit headers. `round` converts the reset to whole seconds. Default: `Math.ceil` */
+/** @internal Returns the three rate limit headers. `round` converts the reset to whole seconds, by default up. */
 export const toHeaders = (
   state: RateLimitState | undefined,
   round: (seconds: number) => number = Math.ceil
