@@ -825,7 +825,7 @@ describe("Batch", () => {
 
 describe("Batch.run", () => {
   const uninterruptible = {
-    plain: {},
+    "without a limit": {},
     "with maxCost": { maxCost: "5.00" },
     "with a full maxCost": { maxCost: "0.10", hold: () => "0.048" },
     "with a slow beforeSubmit": { beforeSubmit: () => Effect.as(Effect.sleep("1 second"), true) }

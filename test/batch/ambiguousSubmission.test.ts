@@ -314,7 +314,7 @@ describe("Batch.run with maxCost and an ambiguous submission", () => {
   )
 
   for (const [name, items] of [
-    ["alone", [9]],
+    ["without another item", [9]],
     ["after an item that exceeds the limit", [0, 9]]
   ] as const) {
     it.effect(`replaces the ambiguous submission without exceeding maxCost: ${name}`, () =>
@@ -329,7 +329,7 @@ describe("Batch.run with maxCost and an ambiguous submission", () => {
           { simulator: { faults: lostCreates } }
         )
         assert.strictEqual(second.at(-1), "9 Succeeded")
-        assert.deepStrictEqual(second.slice(0, -1), name === "alone" ? [] : ["0 NotAttempted MaxCost"])
+        assert.deepStrictEqual(second.slice(0, -1), name === "without another item" ? [] : ["0 NotAttempted MaxCost"])
         assert.strictEqual(executions.length, 1)
       })
     )

@@ -144,7 +144,7 @@ describe("executions.get", () => {
     ["true", { cost: true }],
     ["null", {}]
   ] as const) {
-    it.effect(`decodes the cost field ${wire}`, () =>
+    it.effect(`${typeof expected === "string" ? "decodes the cost" : "does not decode the invalid cost"} ${wire}`, () =>
       Effect.map(read(wire), (found) => assert.deepStrictEqual(found, expected))
     )
   }

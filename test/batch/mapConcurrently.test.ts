@@ -106,7 +106,7 @@ describe("mapConcurrently", () => {
     })
   )
 
-  it.effect("closes in an uninterruptible region while results wait for the consumer", () =>
+  it.effect("ends in an uninterruptible region even if results wait for the consumer", () =>
     Effect.gen(function* () {
       const results = mapConcurrently(Stream.range(1, 100), 4, Effect.succeed)
       const first = yield* Effect.uninterruptible(Stream.runHead(Stream.tap(results, () => Effect.yieldNow())))
