@@ -166,8 +166,7 @@ for (const { client, name, skip } of databases) {
       Effect.suspend(() => {
         const table = `suspensions_${(tables += 1)}`
         return Effect.flatMap(DurableExecution.SuspensionStore, (store) => use(store, table)).pipe(
-          Effect.provide(SqlSuspensionStore.layer({ table })),
-          Effect.provide(client),
+          Effect.provide(Layer.provideMerge(SqlSuspensionStore.layer({ table }), client)),
           Effect.scoped
         )
       })
