@@ -6,15 +6,22 @@ import { fileURLToPath } from "node:url"
 import * as Command from "./support/Command.js"
 import { spawnChild } from "./support/testing.js"
 
-/** Starts an example without an API key. */
-const start = (example: "quickstart" | "simulator" | "durable/main", ...args: ReadonlyArray<string>) => {
+type Example = "quickstart" | "simulator" | "durable/main" | "batch-singleton/main"
+
+/** Starts an example with environment variables. */
+const startWith = (env: Readonly<Record<string, string>>, example: Example, ...args: ReadonlyArray<string>) => {
   const file = fileURLToPath(new URL(`./${example}.ts`, import.meta.url))
-  return spawnChild(process.execPath, ["--import", "tsx", file, ...args], { PATH: "" })
+  return spawnChild(process.execPath, ["--import", "tsx", file, ...args], { PATH: "", ...env })
 }
 
+/** Starts an example without an API key. */
+const start = (example: Example, ...args: ReadonlyArray<string>) => startWith({}, example, ...args)
+
+/** Waits for the end of an example. */
+const ended = (child: ReturnType<typeof start>) => Effect.scoped(Effect.flatMap(child, ({ ended }) => ended))
+
 /** Runs an example to its end. */
-const run = (...command: Parameters<typeof start>) =>
-  Effect.scoped(Effect.flatMap(start(...command), ({ ended }) => ended))
+const run = (...command: Parameters<typeof start>) => ended(start(...command))
 
 const assertWidth = (output: string) => {
   for (const line of output.split("\n")) assert.isAtMost(line.length, 80, line)
@@ -24,7 +31,13 @@ const parsers: {
   readonly [name: string]: (
     args: ReadonlyArray<string>
   ) => Effect.Effect<unknown, Command.HelpRequested | Command.UsageError>
-} = { request: Command.request, simulator: Command.simulator, batch: Command.batch, durable: Command.durable }
+} = {
+  request: Command.request,
+  simulator: Command.simulator,
+  batch: Command.batch,
+  durable: Command.durable,
+  singleton: Command.singleton
+}
 
 describe("Command", () => {
   for (const [name, parse] of Object.entries(parsers)) {
@@ -121,6 +134,35 @@ describe("exit code", () => {
       assert.strictEqual(used.code, 1)
       assert.match(used.output, /^The server cannot start: listen EADDRINUSE.*\n$/)
     }).pipe(Effect.provide(SimulatorServer.layer()))
+  )
+})
+
+describe("DATABASE_URL", () => {
+  // Port 1 refuses connections.
+  const unreachable = { DATABASE_URL: "postgres://user:secret@127.0.0.1:1/database" }
+
+  it.live("ends the demo of durable executions with the exit code 1 if no server answers", () =>
+    Effect.gen(function* () {
+      const { code, output } = yield* ended(startWith(unreachable, "durable/main"))
+      assert.strictEqual(code, 1)
+      assert.match(output, /^PostgreSQL cannot be used at 127\.0\.0\.1:1: .*ECONNREFUSED.*\n$/)
+    })
+  )
+
+  it.live("ends the demo of durable executions without printing an invalid URL", () =>
+    Effect.gen(function* () {
+      const { code, output } = yield* ended(startWith({ DATABASE_URL: "secret" }, "durable/main"))
+      assert.deepStrictEqual({ code, output }, { code: 1, output: "DATABASE_URL is not a URL.\n" })
+    })
+  )
+
+  it.live("ends the example of a singleton with the exit code 0 if no server answers", () =>
+    Effect.gen(function* () {
+      const { code, output } = yield* ended(startWith(unreachable, "batch-singleton/main"))
+      assert.strictEqual(code, 0)
+      assert.match(output, /^PostgreSQL cannot be used at [^]*needs PostgreSQL\.\n$/)
+      assertWidth(output)
+    })
   )
 })
 

@@ -6,7 +6,7 @@ import * as Processes from "../support/Processes.js"
 import * as Apps from "./Apps.js"
 import type { Database } from "./Database.js"
 import * as Orders from "./Orders.js"
-import * as Simulation from "./Simulation.js"
+import * as Simulation from "../support/Simulation.js"
 import * as Table from "./Table.js"
 
 /** The demo has not ended in time. */

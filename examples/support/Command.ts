@@ -212,6 +212,17 @@ export const durable = (args: ReadonlyArray<string>) =>
     })
   )
 
+const singletonUsage = `Usage: npm run example:singleton -- [OPTIONS]
+
+Runs a batch on two runners of a cluster, and kills the runner that runs it.
+Uses PostgreSQL at DATABASE_URL or at 127.0.0.1:5432.
+
+  --help    prints this text`
+
+/** Parses the options of the example of a batch in a cluster. */
+export const singleton = (args: ReadonlyArray<string>) =>
+  parse(singletonUsage, () => parseArgs({ args: [...args], options: { help } }))
+
 /** Prints the usage and succeeds with `value` if the command has the option `--help`. */
 export const printHelp =
   <B>(value: B) =>

@@ -1,5 +1,5 @@
 /**
- * The simulator of the API. Counts the requests of each process, and keeps the ledger.
+ * Simulates the API for an example with several processes. Counts the requests of each process.
  */
 import { Console, Context, Data, Effect, Layer } from "effect"
 import * as Simulator from "effect-modelroute/Simulator"
