@@ -15,6 +15,12 @@ const fileId = File.FileId.make("file_1")
 const endpointId = WebhookEndpoint.EndpointId.make("wh_1")
 const noRetry = { retry: RetryPolicy.none }
 
+/** Allows many attempts, because a slow machine can exceed the timeout of several attempts. */
+const shortAttempts = {
+  attemptTimeout: 500,
+  retry: RetryPolicy.backoff({ base: "100 millis", times: 50 })
+}
+
 /** File with a PNG signature and bytes that do not compress well. */
 const file = Buffer.from("\x89PNG\r\n\x1a\n".padEnd(50_000), "latin1")
 for (let at = 8, next = 1; at < file.length; at++) {
@@ -106,7 +112,7 @@ overEachTransport((test, name) => {
             const server = yield* serveFile({ size_bytes: file.length }, (response, n) =>
               n === 1 ? stall(response, encoding, encoded, sent) : send(response, encoding, encoded)
             )
-            const { files } = yield* makeClientAt(server.url, { attemptTimeout: "500 millis" })
+            const { files } = yield* makeClientAt(server.url, shortAttempts)
             const bytes = yield* Effect.timeout(collect(files.download(fileId)), "60 seconds")
             assert.isTrue(file.equals(bytes), `after ${sent} bytes`)
             // On a slow machine, the timeout can also end other attempts.
@@ -174,7 +180,7 @@ overEachTransport((test, name) => {
         const range = { "content-range": `bytes 5000-${encoded.length - 1}/${encoded.length}` }
         return void response.writeHead(206, { "content-encoding": "gzip", ...range }).end(encoded.subarray(5000))
       })
-      const { files } = yield* makeClientAt(server.url, { attemptTimeout: "500 millis" })
+      const { files } = yield* makeClientAt(server.url, shortAttempts)
       assert.isTrue(file.equals(yield* collect(files.download(fileId))))
     })
   )
