@@ -1,9 +1,9 @@
 /** Tests durable executions on the cluster engine with one runner and a storage in memory. */
-import { ClusterError } from "@effect/cluster"
+import { ClusterError, MessageStorage } from "@effect/cluster"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as DurableExecution from "effect-modelroute/DurableExecution"
-import { ledger } from "../utils/durable.js"
+import { ledger, stateOf, until } from "../utils/durable.js"
 import { layer } from "../utils/durableMemoryCluster.js"
 import { image, silent } from "../utils/harness.js"
 
@@ -22,6 +22,8 @@ const makeUnreadable = () => {
     failing
   }
 }
+
+const slow = { duration: "4 minutes", cost: "0.010", output: "image" } as const
 
 const fast = { models: { "flux-1.1-pro": { duration: "1 second", cost: "0.010", output: "image" } } } as const
 
@@ -50,4 +52,23 @@ describe("a durable execution on the cluster engine", () => {
       silent
     )
   })
+
+  it.live("cancels its execution and removes its clock", () =>
+    Effect.gen(function* () {
+      yield* DurableExecution.start("order-7", image)
+      yield* until(Effect.map(stateOf("order-7"), (state) => state === "Suspended"))
+      yield* DurableExecution.cancel("order-7")
+      const failure = yield* Effect.flip(DurableExecution.await("order-7"))
+      assert.strictEqual(failure._tag, "DurableExecutionCancelled")
+      assert.deepStrictEqual((yield* ledger).statuses, ["CANCELLED"])
+      const { journal } = yield* MessageStorage.MemoryDriver
+      assert.notInclude(
+        journal.map(({ address }) => address.entityType),
+        "Workflow/-/DurableClock"
+      )
+    }).pipe(
+      Effect.provide(layer({ simulator: { models: { "flux-1.1-pro": slow } }, durable: { baseDelay: "1 hour" } })),
+      silent
+    )
+  )
 })

@@ -48,6 +48,10 @@ export const stateOf = (id: string) =>
     Effect.map(DurableExecution.workflow.poll(workflowId), (result) => result?._tag)
   )
 
+/** Waits until a condition holds. Uses the real clock. */
+export const until = <E, R>(condition: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
+  Effect.flatMap(condition, (isTrue) => (isTrue ? Effect.void : Effect.delay(until(condition), 20)))
+
 /** Returns the arrival times of the requests of an operation, in seconds after `start`. */
 export const secondsOf = (operation: string) =>
   Effect.map(harness.arrivalTimes(`executions.${operation}`), (times) => times.map((millis) => millis / 1000))

@@ -12,7 +12,10 @@ declare module "vitest" {
   }
 }
 
-const { reason, url: serverUrl } = inject("postgres")
+const { reason, url } = inject("postgres")
+
+/** URL of the server. */
+export const serverUrl: string = url
 
 export { clientOf }
 
