@@ -47,8 +47,8 @@ export class RateLimitGate extends Context.Tag("effect-modelroute/RateLimitGate"
  * `X-RateLimit-*`, `Retry-After` and `Date`.
  *
  * The only client of an API key receives no 429 if the headers are complete. Complete headers contain the remaining
- * requests, a reset and `Date`. A new gate first sends a single request. For 1 second after the first response, the
- * gate uses only a part of the limit, because other clients may share the key.
+ * requests, a reset and `Date`. A new gate first sends a single request. Other clients may share the key. The gate
+ * therefore uses only a part of the limit for 1 second after the first response.
  *
  * The gate detects other clients by the number of remaining requests. If several gates share a key, each gate can cause
  * about one 429 per window. Without the number of remaining requests, the gate estimates the limit. The estimate causes

@@ -18,7 +18,7 @@ export interface ReadResult {
   readonly end: "complete" | "truncated" | "too large"
 }
 
-/** @internal A body whose reading has not begun. */
+/** @internal A body that no reader has opened. */
 export type TransportBody = ReadableStream<Uint8Array> | NodeReadable
 
 /** @internal The members of a Node.js `Readable` that a reader uses. */
