@@ -37,7 +37,7 @@ export interface KeyRequest {
  * import { Effect, Layer } from "effect"
  * import { IdempotencyKey } from "effect-modelroute"
  *
- * // Keys with a prefix that names the deployment.
+ * // Keys with the name of the deployment as a prefix.
  * export const layer = Layer.succeed(IdempotencyKey.IdempotencyKey, {
  *   next: () => Effect.sync(() => `production-${crypto.randomUUID()}`)
  * })

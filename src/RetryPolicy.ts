@@ -204,7 +204,7 @@ export const rateLimitDelay = (
  * ```ts
  * import { RetryPolicy } from "effect-modelroute"
  *
- * // At most 5 retries, 10 seconds apart at most.
+ * // At most 5 retries, with at most 10 seconds between two attempts.
  * export const policy = RetryPolicy.backoff({ cap: "10 seconds", times: 5, jitter: "full" })
  * ```
  *
@@ -222,7 +222,7 @@ export const backoff = (options: BackoffOptions = {}): RetryPolicy => toSchedule
  * ```ts
  * import { RetryPolicy } from "effect-modelroute"
  *
- * // For a request that a person waits for.
+ * // For a request of an interactive user.
  * export const policy = RetryPolicy.rateLimit({ maxWait: "10 seconds", times: 2 })
  * ```
  *
@@ -256,7 +256,7 @@ export const none: RetryPolicy = Schedule.stop
  * ```ts
  * import { RetryPolicy } from "effect-modelroute"
  *
- * // Retries faults up to 5 times and rate limits never.
+ * // Retries faults up to 5 times, but no rate limits.
  * export const policy = RetryPolicy.make({ backoff: { times: 5 }, rateLimit: false })
  * ```
  *
@@ -278,7 +278,7 @@ export const make = (options: Options = {}): RetryPolicy =>
  * import { Schedule } from "effect"
  * import { RetryPolicy } from "effect-modelroute"
  *
- * // The default policy, for at most 1 minute.
+ * // The default policy. The retries end after 1 minute.
  * export const policy = RetryPolicy.standard.pipe(Schedule.upTo("1 minute"))
  * ```
  *

@@ -85,7 +85,7 @@
  * ```ts
  * import * as Simulator from "effect-modelroute/Simulator"
  *
- * // A 429 whose rate limit resets in 20 seconds.
+ * // A 429 with a rate limit that resets in 20 seconds.
  * export const rateLimited = Simulator.layer({
  *   faults: [Simulator.Fault.apiError("RATE_LIMITED", { resetIn: "20 seconds" })]
  * })
@@ -110,7 +110,7 @@
  * import { Webhook } from "effect-modelroute"
  * import * as Simulator from "effect-modelroute/Simulator"
  *
- * // Each webhook event is delivered twice. `Webhook.handler` handles it once.
+ * // Each webhook event is delivered twice. `Webhook.handler` handles each event once.
  * export const deliveredTwice = Simulator.layer({ webhooks: { deliveryFault: () => "twice" } })
  *
  * export const receive = Effect.gen(function* () {

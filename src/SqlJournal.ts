@@ -65,7 +65,7 @@ export interface Options {
  * import { Effect, Layer } from "effect"
  * import * as SqlJournal from "effect-modelroute/SqlJournal"
  *
- * // In WAL mode a reader does not block the batch, and not every step waits for the disk.
+ * // In WAL mode, a reader does not block the batch. Only some steps wait for the disk.
  * const walMode = Layer.effectDiscard(
  *   Effect.flatMap(SqlClient.SqlClient, (sql) =>
  *     Effect.zipRight(sql`PRAGMA journal_mode = WAL`, sql`PRAGMA synchronous = NORMAL`)
