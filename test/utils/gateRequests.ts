@@ -2,8 +2,8 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import type { Admission } from "../../src/internal/rateLimit/admission.js"
 import type { RequestClass } from "../../src/internal/rateLimit/fairQueue.js"
-import type { Gate } from "../../src/internal/rateLimit/gate.js"
 import type { PermitRequest, QueueDelay } from "../../src/internal/rateLimit/permit.js"
 import type { LimitedServer } from "./limitedServer.js"
 
@@ -25,7 +25,7 @@ export const makePermitRequest = (options: GateRequestOptions = {}): PermitReque
 
 /** Sends a request once. Returns `true` if the server accepts the request. */
 export const sendOnce = (
-  gate: Gate,
+  gate: Pick<Admission, "withPermit">,
   server: LimitedServer,
   options: GateRequestOptions = {}
 ): Effect.Effect<boolean, string> =>
@@ -42,7 +42,7 @@ export const sendOnce = (
 
 /** Sends a request until the server accepts it. Retries 1 s after a rejection, like the retry schedule. */
 export const sendUntilAccepted = (
-  gate: Gate,
+  gate: Pick<Admission, "withPermit">,
   server: LimitedServer,
   options: GateRequestOptions = {}
 ): Effect.Effect<void, string> =>
@@ -51,7 +51,7 @@ export const sendUntilAccepted = (
   )
 
 export const sendAll = (
-  gate: Gate,
+  gate: Pick<Admission, "withPermit">,
   server: LimitedServer,
   requests: number,
   concurrency: number,

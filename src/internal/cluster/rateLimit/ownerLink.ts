@@ -172,13 +172,13 @@ export class OwnerLink {
     return Effect.flatMap(monotonic.now, repeat)
   }
 
-  private readonly pollWhileUsed: Effect.Effect<void> = Effect.suspend(() => {
-    if (this.users > 0 || !this.isReachable) {
-      return Effect.zipRight(Effect.zipRight(this.waitForPoll, this.poll), this.pollWhileUsed)
-    }
-    this.isPolling = false
-    return Effect.void
-  })
+  private readonly pollWhileUsed: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.flatMap(this.waitForPoll, () => {
+      if (this.users > 0 || !this.isReachable) return Effect.zipRight(this.poll, this.pollWhileUsed)
+      this.isPolling = false
+      return Effect.void
+    })
+  )
 
   private get waitForPoll(): Effect.Effect<void> {
     return this.waiting.size > 0 || !this.isReachable
