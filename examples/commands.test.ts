@@ -160,7 +160,7 @@ describe("DATABASE_URL", () => {
     Effect.gen(function* () {
       const { code, output } = yield* ended(startWith(unreachable, "batch-singleton/main"))
       assert.strictEqual(code, 0)
-      assert.match(output, /^PostgreSQL cannot be used at [^]*needs PostgreSQL\.\n$/)
+      assert.match(output, /^PostgreSQL cannot be used at [^]*\nThis example needs PostgreSQL\.\n$/)
       assertWidth(output)
     })
   )

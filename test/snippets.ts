@@ -1,6 +1,7 @@
 /**
- * Writes each code example of the documentation to a module in a folder. The info string of a code block in README.md
- * or examples/README.md contains the file name. The file name of an example in a docstring is `example-<module>-<number>.ts`.
+ * Writes each code example of the documentation to a module in a folder. The info string of a code block in
+ * `README.md`, `examples/README.md` or `examples/durable/OTHER_ENGINES.md` contains the file name. The file name of an
+ * example in a docstring is `example-<module>-<number>.ts`.
  *
  *     tsx test/snippets.ts FOLDER
  */
@@ -9,7 +10,7 @@ import { join } from "node:path"
 
 const folder = process.argv[2] ?? "."
 
-for (const path of ["README.md", "examples/README.md"]) {
+for (const path of ["README.md", "examples/README.md", "examples/durable/OTHER_ENGINES.md"]) {
   for (const [, name, code] of readFileSync(path, "utf8").matchAll(/^```ts (\S+)\n(.*?)^```$/gms)) {
     if (name !== undefined && code !== undefined) writeFileSync(join(folder, name), code)
   }

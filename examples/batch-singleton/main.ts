@@ -107,7 +107,7 @@ const run = Effect.gen(function* () {
 
 const main = Command.singleton(process.argv.slice(2)).pipe(
   Effect.zipRight(run),
-  Effect.catchTag("NotReachable", ({ message }) => Console.log(wrap(`${message} This example needs PostgreSQL.`))),
+  Effect.catchTag("NotReachable", ({ message }) => Console.log(`${wrap(message)}\nThis example needs PostgreSQL.`)),
   Effect.as(0),
   Effect.scoped,
   Effect.provide(NodeContext.layer)

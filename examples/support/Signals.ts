@@ -1,7 +1,7 @@
 /**
  * Stops a program after Ctrl-C or another signal.
  */
-import { Console, Effect, Either, Exit, Queue, Record, type Scope } from "effect"
+import { Console, Deferred, Effect, Either, Exit, Queue, Record, type Scope } from "effect"
 
 export interface ProgramExit {
   readonly exitCode: number
@@ -46,9 +46,20 @@ export const awaitExit = <R>(
 
 const exitCodes = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 
+/** Ends when the reader of the output has ended, for example after `npm run example:durable | head`. */
+const outputClosed = Effect.gen(function* () {
+  const closed = yield* Deferred.make<void>()
+  const onError = () => Deferred.unsafeDone(closed, Effect.void)
+  yield* Effect.acquireRelease(
+    Effect.sync(() => process.stdout.on("error", onError)),
+    () => Effect.sync(() => process.stdout.off("error", onError))
+  )
+  return Effect.as(Deferred.await(closed), Either.left(141))
+})
+
 /**
- * Runs a program until it ends or until the process receives a signal. Returns the exit code of the program or of the
- * signal. Runs the finalizers of the program after the first signal, and ignores the later signals.
+ * Runs a program until it ends, until the process receives a signal, or until its output is closed. Returns the exit
+ * code of the program or of the signal. Then runs the finalizers of the program, and ignores the later signals.
  */
 export const interruptOnSignal = <E, R>(program: Effect.Effect<number, E, R>): Effect.Effect<number, E, R> =>
   Effect.scoped(
@@ -56,7 +67,8 @@ export const interruptOnSignal = <E, R>(program: Effect.Effect<number, E, R>): E
       const signals = yield* Effect.forEach(Record.toEntries(exitCodes), ([signal, code]) =>
         Effect.map(subscribe(signal), (queue) => Effect.as(Queue.take(queue), Either.left(code)))
       )
-      const ended = yield* Effect.raceFirst(Effect.map(program, Either.right), Effect.raceAll(signals))
+      const stopped = Effect.raceAll([yield* outputClosed, ...signals])
+      const ended = yield* Effect.raceFirst(Effect.map(program, Either.right), stopped)
       if (Either.isLeft(ended)) yield* Console.log("\nStopped.")
       return Either.merge(ended)
     })
