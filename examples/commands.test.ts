@@ -1,10 +1,13 @@
 /** Tests the command lines of the examples as child processes. */
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import * as FileSystem from "@effect/platform/FileSystem"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as SimulatorServer from "effect-modelroute/SimulatorServer"
 import { fileURLToPath } from "node:url"
 import * as Command from "./support/Command.js"
 import { spawnChild } from "./support/testing.js"
+import { isFull } from "../test/utils/suite.js"
 
 type Example = "quickstart" | "simulator" | "durable/main" | "batch-singleton/main"
 
@@ -204,5 +207,23 @@ describe("Ctrl-C", () => {
       assert.lengthOf(pids, 2)
       for (const pid of pids) assert.throws(() => process.kill(pid, 0), "ESRCH")
     })
+  )
+})
+
+describe.runIf(isFull)("closed output", () => {
+  it.scopedLive("ends the demo of durable executions and deletes its database", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const folder = yield* fs.makeTempDirectoryScoped()
+      const demo = `"${process.execPath}" --import tsx examples/durable/main.ts --engine sqlite --executions 50`
+      // The reader ends after the first line, but the shell waits for both programs.
+      const { ended } = yield* spawnChild("/bin/sh", ["-c", `${demo} | { read -r line; echo "$line"; }`], {
+        TMPDIR: folder
+      })
+      const { code, output } = yield* ended
+      assert.deepStrictEqual([code, output.split("\n").length], [0, 2])
+      const left = (yield* fs.readDirectory(folder)).filter((name) => !name.startsWith("tsx-"))
+      assert.deepStrictEqual(left, [])
+    }).pipe(Effect.provide(NodeContext.layer))
   )
 })
