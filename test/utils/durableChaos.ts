@@ -217,7 +217,7 @@ export const runDurableChaos = (options: Options): Effect.Effect<Report, never, 
 
 const postgresEngines = (url: string, workers: number) =>
   Effect.replicateEffect(
-    Effect.map(freePort, (port): Engine => ({ _tag: "Postgres", url, port, isTuned: true })),
+    Effect.map(freePort, (port): Engine => ({ _tag: "Postgres", url, port, settings: "tuned" })),
     workers
   )
 

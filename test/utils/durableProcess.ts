@@ -38,6 +38,8 @@ export const bundleWorker = (folder: string): Effect.Effect<string> =>
       },
       logLevel: "error"
     })
+    // The service of esbuild would keep this process alive.
+    await esbuild.stop()
     return outfile
   })
 
@@ -82,7 +84,7 @@ export const startWorker = (
   Effect.acquireRelease(
     Effect.sync(() => {
       const text = Schema.encodeSync(WorkerArgumentsText)(workerArguments)
-      const child = spawn(process.execPath, ["--enable-source-maps", script, text], {
+      const child = spawn(process.execPath, ["--enable-source-maps", "--expose-gc", script, text], {
         stdio: ["ignore", "pipe", "pipe"]
       })
       const isReady = Deferred.unsafeMake<void>(FiberId.none)

@@ -63,7 +63,7 @@ const single = ({ hooksPort, secret, workflows }: Extract<Engine, { readonly _ta
 
 const engineLayer =
   engine._tag === "Postgres"
-    ? engines.postgresWorker(engine.url, engine.port, engine.isTuned ? engines.tuned : {})
+    ? engines.postgresWorker(engine.url, engine.port, engine.settings)
     : engines.sqlite(engine.path)
 
 const worker = DurableExecution.layer({ baseDelay, maxDelay }).pipe(
@@ -80,5 +80,11 @@ const program = Layer.provideMerge(
   ),
   engine._tag === "Sqlite" ? Layer.provideMerge(single(engine), worker) : worker
 )
+
+// A measurement sends this signal before it reads the usage.
+process.on("SIGUSR2", () => {
+  globalThis.gc?.()
+  Effect.runSync(printUsage)
+})
 
 NodeRuntime.runMain(Layer.launch(program).pipe(Logger.withMinimumLogLevel(LogLevel.Warning)))

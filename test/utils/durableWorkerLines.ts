@@ -3,7 +3,11 @@ import * as Schema from "effect/Schema"
 
 /** The engine of a worker. */
 export const Engine = Schema.Union(
-  Schema.TaggedStruct("Postgres", { url: Schema.String, port: Schema.Int, isTuned: Schema.Boolean }),
+  Schema.TaggedStruct("Postgres", {
+    url: Schema.String,
+    port: Schema.Int,
+    settings: Schema.Literal("default", "detection", "tuned")
+  }),
   Schema.TaggedStruct("Sqlite", {
     path: Schema.String,
     /** Port of the webhook receiver. */
