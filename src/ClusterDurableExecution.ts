@@ -13,11 +13,12 @@ import * as internal from "./internal/cluster/forget.js"
 import type { InvalidRequest } from "./ModelRouteError.js"
 
 /**
- * Deletes all that the engine stores for a durable execution: its request, its output, its signals and its clocks. The
+ * Deletes the request, the output, the signals and the clocks that the engine stores for a durable execution. The
  * engine itself never deletes these rows. Has no effect if the execution does not exist.
  *
- * Afterwards, `await` waits until the execution is started again. A new start with the same id uses the same idempotency
- * key. The API then returns the existing execution while it stores the key, and creates a second execution later.
+ * Afterwards, `await` waits until the execution is started again. A new start with the same id uses the same
+ * idempotency key. The API then returns the existing execution until the key expires. Later, the API creates a second
+ * execution.
  *
  * Fails with `InvalidRequest` if the execution has not ended. Fails with `PersistenceError` if the database fails.
  *

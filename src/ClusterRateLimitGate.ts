@@ -2,16 +2,15 @@
  * One rate limit gate for all processes that use the same API key. Requires the packages `@effect/cluster` and
  * `@effect/rpc`.
  *
- * An entity of the cluster owns the gate. Each request asks the owner for a permit and reports its outcome, which takes
- * two messages. The database stores none of these messages. The retry policy of the calling process determines whether
- * a request waits.
+ * An entity of the cluster owns the gate. Each request needs two messages to the owner. The first message requests a
+ * permit, and the second message reports the outcome. The database stores none of these messages. The retry policy of
+ * the calling process determines whether a request waits.
  *
  * - If the owner ends, another runner becomes the owner and begins with a single request. The waiting requests move to
  *   the new owner.
  * - If a process ends, the owner releases its permits after 5 seconds.
- * - If the owner does not reply for 5 seconds, each process uses a gate of its own and logs a warning. These gates can
- *   cause 429 responses. When the owner replies again, the process logs a line, and its waiting requests return to the
- *   owner.
+ * - If the owner does not reply for 5 seconds, each process uses its own gate and logs a warning. These gates can cause
+ *   429 responses. When the owner replies again, the process logs a line, and its waiting requests return to the owner.
  *
  * A cluster needs time to replace a runner that was killed. The time depends on `ShardingConfig`, and is about 35 seconds
  * by default.
@@ -40,8 +39,8 @@ export type { Options } from "./internal/cluster/rateLimit/options.js"
 
 /**
  * Registers the entity, so that this process can own the gates of all API keys. `layer` and `layerConfig` include this
- * layer. Use it on runners that send no requests to the API, because every runner of the shard group `default` must
- * register the entity. In a process without a runner address, the layer has no effect.
+ * layer. Every runner of the shard group `default` must register the entity. Use this layer on runners that send no
+ * requests to the API. In a process without a runner address, the layer has no effect.
  *
  * @example
  * ```ts
@@ -101,9 +100,9 @@ export const layer = (options: Options): Layer.Layer<RateLimitGate, InvalidReque
   Layer.provide(Layer.scoped(RateLimitGate, make(options)), layerEntity)
 
 /**
- * Provides the gate of the cluster for the API key in the configuration variable `MODELROUTE_API_KEY` and the base URL
- * in `MODELROUTE_BASE_URL`. `ModelRouteClient.layerConfig` reads the same variables. Fails with `ConfigError` if a
- * variable is missing or invalid.
+ * Provides the gate of the cluster for the API key and the base URL in the configuration. The variables are
+ * `MODELROUTE_API_KEY` and `MODELROUTE_BASE_URL`. `ModelRouteClient.layerConfig` reads the same variables. Fails with
+ * `ConfigError` if a variable is missing or invalid.
  *
  * @example
  * ```ts

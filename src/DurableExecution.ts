@@ -3,8 +3,8 @@
  * on another machine of a cluster. Requires the package `@effect/workflow`.
  *
  * A worker submits the execution and then suspends the workflow. A suspended workflow uses no fiber. A webhook event or
- * a poll resumes it. The layer of the application chooses the engine, for example `WorkflowEngine.layerMemory`, which
- * keeps the workflows in the memory of one process.
+ * a poll resumes the workflow. The layer of the application provides the engine. For example,
+ * `WorkflowEngine.layerMemory` keeps the workflows in the memory of one process.
  *
  * - All submissions of a workflow have the same idempotency key, so a restart never creates a second execution.
  * - An outage, a wrong API key and an insufficient balance suspend the workflow. `resume` and `resumeAll` start the next
@@ -46,8 +46,9 @@ export {
 export { Cancelled, Failure, Payload }
 
 /**
- * The workflow of a durable execution. `start`, `await`, `cancel` and `resume` call it. Use the workflow itself to
- * compose it with other workflows. Its id in the engine is a hash of its name and the field `id` of the payload.
+ * The workflow of a durable execution. `start`, `await`, `cancel` and `resume` use this workflow. Use the value to
+ * compose the workflow with other workflows. Its id in the engine is a hash of its name and the field `id` of the
+ * payload.
  *
  * @example
  * ```ts
@@ -74,11 +75,11 @@ export const workflow: Workflow.Workflow<
 
 /**
  * Registers the workflow with the engine, so that this process runs durable executions. Provide the layer in each
- * worker. A process that only calls `start`, `await`, `cancel`, `resume` or `onEvent` does not need the layer if its
- * engine reaches a worker.
+ * worker. Another process can call `start`, `await`, `cancel`, `resume` and `onEvent` without the layer if its engine
+ * reaches a worker.
  *
- * Logs a warning when a workflow is suspended because of an error, and adds the workflow to the store of suspensions. A
- * failure of the store does not affect the workflow, and is logged as a warning. Fails with `InvalidRequest` if an option is invalid.
+ * When an error suspends a workflow, logs a warning and adds the workflow to the store of suspensions. A failure of the
+ * store does not affect the workflow, and is logged as a warning. Fails with `InvalidRequest` if an option is invalid.
  *
  * @example
  * ```ts
@@ -131,15 +132,15 @@ export const layerSuspensionStoreMemory: Layer.Layer<SuspensionStore> = suspensi
 /**
  * Starts a durable execution. Returns the id of its workflow in the engine without waiting for the execution. `id` is a
  * name of the caller for the execution, such as the id of an order. A second start with the same id has no effect, even
- * if the request differs. Retries for 6 seconds if the database of the engine is not available, and then dies. `cancel`,
- * `resume` and `onEvent` do the same.
+ * if the request differs. Retries for 6 seconds if the database of the engine is not available, and then dies.
+ * `cancel`, `resume` and `onEvent` also retry for 6 seconds.
  *
  * Adds the field `durable_execution` to the metadata of the request. Adds a query parameter of the same name to
- * `webhookUrl`. Both contain the id of the workflow, so that `onEvent` can find the workflow.
+ * `webhookUrl`. The field and the parameter contain the id of the workflow, so that `onEvent` can find the workflow.
  *
  * Fails with `InvalidRequest` if the id is empty, or if the request has no exact JSON form. With a typed model, fails
  * with `InvalidRequest` if the input does not match the schema. Then uploads the sources in the input, and fails with
- * the errors of the uploads. A second start uploads them again.
+ * the errors of the uploads. A second start uploads the sources again.
  *
  * @example
  * ```ts
@@ -180,19 +181,19 @@ export function start<Out, E, R>(
 }
 
 /**
- * Waits until a durable execution has ended and returns its result. Reads the state of the workflow from the engine,
- * after 200 milliseconds and then at growing intervals of up to 10 seconds. Sends no request to the API. Any process
+ * Waits until a durable execution has ended and returns its result. Reads the state of the workflow from the engine.
+ * The first delay is 200 milliseconds, and later delays grow to 10 seconds. Sends no request to the API. Any process
  * with the same engine can wait. An interruption of the wait does not affect the execution. Also waits for an execution
  * that has not been started yet. Retries for 2 minutes if the database of the engine is not available, and then dies.
  *
- * With the option `model`, decodes the output. Pass the model of the request, because the engine does not store it.
- * Fails with `OutputDecodeError` if the output does not match.
+ * With the option `model`, decodes the output. Pass the model of the request, because the engine does not store the
+ * model. Fails with `OutputDecodeError` if the output does not match.
  *
- * Fails with the tagged error of the error code if the execution is FAILED or if the API rejected the request for good.
- * Fails with `ExecutionCancelled` or `ExecutionExpired` for the other terminal statuses. Fails with
- * `DurableExecutionCancelled` after `cancel`. Fails with `SubmissionOutcomeUnknown` if the outcome of a submission is
- * unknown and its key is older than `keyTtl`. Fails with `AwaitTimeout` if the API returns no result within 24 hours
- * after `expiresAt` or `completedAt` of the execution.
+ * Fails with the tagged error of the error code if the execution is FAILED. Also fails with the tagged error if the API
+ * rejected the request permanently. Fails with `ExecutionCancelled` or `ExecutionExpired` for the other terminal
+ * statuses. Fails with `DurableExecutionCancelled` after `cancel`. Fails with `SubmissionOutcomeUnknown` if the outcome
+ * of a submission is unknown and its key is older than `keyTtl`. Fails with `AwaitTimeout` if the API returns no result
+ * within 24 hours after `expiresAt` or `completedAt` of the execution.
  *
  * @example
  * ```ts
@@ -238,8 +239,9 @@ export { awaitExecution as await }
 
 /**
  * Cancels a durable execution. Its worker then sends a cancel request to the API. If the outcome of the submission is
- * unknown, the worker first repeats the create request under its key to learn the id of the execution. Logs a warning
- * if the cancel request fails, because the execution may continue. `await` fails with `DurableExecutionCancelled`.
+ * unknown, the worker first repeats the create request under its key. The response contains the id of the execution.
+ * Logs a warning if the cancel request fails, because the execution may continue. `await` fails with
+ * `DurableExecutionCancelled`.
  *
  * Takes effect when the workflow is suspended, so a request to the API in progress ends first. Has no effect on a
  * workflow that has ended or does not exist.
@@ -315,8 +317,8 @@ export interface ResumeAllOptions {
 }
 
 /**
- * Calls `resume` for each durable execution that is suspended after an error. Returns their number. Does not affect the
- * executions that the API has accepted and that run. Fails with `SuspensionStoreError` if the store cannot be read.
+ * Calls `resume` for each durable execution that is suspended after an error. Returns their number. Does not affect
+ * running executions that the API has accepted. Fails with `SuspensionStoreError` if the store cannot be read.
  *
  * @example
  * ```ts

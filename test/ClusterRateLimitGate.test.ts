@@ -35,7 +35,7 @@ const summarize = Effect.map(requests, (all) => {
 const limited = simulatorLayer({ rateLimit: { limit: 20, window: "10 seconds" } })
 
 describe("ClusterRateLimitGate.layer", () => {
-  it.effect("prevents 429 responses of four processes and fills each window", () =>
+  it.effect("uses the whole limit for four processes without a 429", () =>
     Effect.gen(function* () {
       const cluster = new MemoryCluster()
       const { client, runner } = yield* startPair(cluster)
@@ -95,7 +95,7 @@ describe("ClusterRateLimitGate.layer", () => {
     )
   )
 
-  it.effect("counts the requests of each process in its own metrics, and all requests in the snapshot", () =>
+  it.effect("counts only the requests of the process in its metrics", () =>
     Effect.gen(function* () {
       const { client, runner } = yield* startPair(new MemoryCluster())
       const values = Effect.all([Metric.value(Metrics.waiting), Metric.value(Metrics.inFlight)])
@@ -113,7 +113,7 @@ describe("ClusterRateLimitGate.layer", () => {
     }).pipe(Effect.scoped, Effect.provide(limited), silent)
   )
 
-  it.effect("uses one gate per API key and base URL, and sends no API key to the cluster", () =>
+  it.effect("identifies a gate by a hash of the API key and the base URL", () =>
     Effect.gen(function* () {
       const cluster = new MemoryCluster()
       const { client } = yield* startPair(cluster)
@@ -161,7 +161,7 @@ describe("ClusterRateLimitGate.layerConfig", () => {
     )
   }
 
-  it.effect("reads the variables of the client", () =>
+  it.effect("reads the API key and the base URL from the variables of the client", () =>
     Effect.gen(function* () {
       const context = yield* build([
         ["MODELROUTE_API_KEY", apiKey],
@@ -189,7 +189,7 @@ describe("ClusterRateLimitGate.layerConfig", () => {
 })
 
 describe("ClusterRateLimitGate.layerEntity", () => {
-  it.effect("lets a process without an API key own the gate", () =>
+  it.effect("registers the owner of a gate in a process without an API key", () =>
     Effect.gen(function* () {
       const cluster = new MemoryCluster()
       yield* Layer.build(Layer.provide(ClusterRateLimitGate.layerEntity, cluster.connect().layer))

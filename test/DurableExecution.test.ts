@@ -42,7 +42,7 @@ describe("DurableExecution with a typed model", () => {
     }).pipe(simulate)
   )
 
-  it.effect("fails with OutputDecodeError, which contains the result, if the output does not match", () =>
+  it.effect("fails with an OutputDecodeError that contains the result if the output does not match", () =>
     Effect.gen(function* () {
       const Other = Model.make({ id: image.model, input: Flux.input, output: Schema.Struct({ text: Schema.String }) })
       yield* DurableExecution.start("order-7", { model: Other, input })
@@ -68,7 +68,7 @@ describe("DurableExecution with a typed model", () => {
 const upscaler = { duration: "1 second", cost: "0.010", output: "image" } as const
 
 describe("DurableExecution.await", () => {
-  it.effect("waits for an execution that is started later, and for the end of its workflow", () =>
+  it.effect("waits for the end of an execution that is started later", () =>
     Effect.gen(function* () {
       const fiber = yield* Effect.fork(DurableExecution.await("order-7"))
       yield* TestClock.adjust("10 seconds")
@@ -80,7 +80,7 @@ describe("DurableExecution.await", () => {
     }).pipe(simulate)
   )
 
-  it.effect("leaves the execution running after its interruption", () =>
+  it.effect("does not end the execution when the wait is interrupted", () =>
     Effect.gen(function* () {
       yield* DurableExecution.start("order-7", image)
       const fiber = yield* Effect.fork(DurableExecution.await("order-7"))
@@ -143,7 +143,7 @@ describe("DurableExecution on an engine with defects", () => {
     }).pipe((test) => simulate(test, { engine: unreadableUntil(1_000_000) }))
   )
 
-  it.effect("dies after six defects", () =>
+  it.effect("dies in start after six defects", () =>
     Effect.gen(function* () {
       const exit = yield* harness.runToEnd(DurableExecution.start("order-7", image))
       assert.isTrue(Exit.isFailure(exit) && exit.cause._tag === "Die")

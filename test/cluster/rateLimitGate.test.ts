@@ -81,7 +81,7 @@ describe("ClusterGate.withPermit", () => {
     }).pipe(Effect.scoped, silent)
   )
 
-  it.effect("fails immediately and leaves the queue if the caller rejects the wait", () =>
+  it.effect("removes a request from the queue if the caller rejects the wait", () =>
     Effect.gen(function* () {
       const { client, runner } = yield* startPair(new MemoryCluster())
       const server = makeServer(3)
@@ -102,7 +102,7 @@ describe("ClusterGate.withPermit", () => {
     }).pipe(Effect.scoped, silent)
   )
 
-  it.effect("asks the caller again if another process extends the wait", () =>
+  it.effect("requires another confirmation if another process extends the wait", () =>
     Effect.gen(function* () {
       const { client, runner } = yield* startPair(new MemoryCluster())
       const server = makeServer(3)
@@ -139,7 +139,7 @@ describe("ClusterGate.withPermit", () => {
     }).pipe(Effect.scoped, silent)
   )
 
-  it.effect("does not queue a request whose caller is interrupted before the owner replies", () =>
+  it.effect("does not queue a request if its caller is interrupted before the reply of the owner", () =>
     Effect.gen(function* () {
       const { client, runner } = yield* startPair(new MemoryCluster())
       const fiber = yield* Effect.fork(client.gate.admission.withPermit(makePermitRequest(), () => Effect.never))
@@ -244,7 +244,7 @@ describe("ClusterGate.isScarce and snapshot", () => {
 })
 
 describe("ClusterGate without its owner", () => {
-  it.effect("uses a local gate after 5 seconds and returns to the owner", () => {
+  it.effect("uses a local gate from 5 seconds until the owner is in reach again", () => {
     const { lines, logger } = collectLines()
     return Effect.gen(function* () {
       const cluster = new MemoryCluster()

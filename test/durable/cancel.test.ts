@@ -55,7 +55,7 @@ describe("DurableExecution.cancel", () => {
     }).pipe((test) => simulate(test, { simulator: { balance: "0.00" } }))
   )
 
-  it.effect("repeats a create request with an unknown outcome and cancels its execution", () =>
+  it.effect("repeats an ambiguous create request to cancel its execution", () =>
     Effect.gen(function* () {
       yield* injectInto("executions.create", Fault.dropAfter)
       yield* DurableExecution.start("order-7", image)
@@ -65,7 +65,7 @@ describe("DurableExecution.cancel", () => {
     }).pipe(simulate)
   )
 
-  it.effect("does not repeat a create request with an unknown outcome after keyTtl", () =>
+  it.effect("does not repeat an ambiguous create request after keyTtl", () =>
     Effect.gen(function* () {
       yield* injectInto("executions.create", Fault.dropAfter)
       yield* DurableExecution.start("order-7", image)
@@ -111,7 +111,7 @@ const services = Layer.merge(harness.layer({ client: { retry: RetryPolicy.none }
 
 const workerLayer = Layer.provideMerge(DurableExecution.layer(), services)
 
-describe("a worker that stops", () => {
+describe("worker of a durable execution that stops", () => {
   const stopAt = (operation: "executions.create" | "executions.get", seconds: number) =>
     Effect.gen(function* () {
       yield* TestClock.setTime(harness.start)

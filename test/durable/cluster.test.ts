@@ -27,8 +27,8 @@ const slow = { duration: "4 minutes", cost: "0.010", output: "image" } as const
 
 const fast = { models: { "flux-1.1-pro": { duration: "1 second", cost: "0.010", output: "image" } } } as const
 
-describe("a durable execution on the cluster engine", () => {
-  it.live("continues after reads of the storage failed during a run", () => {
+describe("DurableExecution on the cluster engine", () => {
+  it.live("continues a workflow after failed reads of the storage", () => {
     const { failFor, failing } = makeUnreadable()
     return Effect.gen(function* () {
       yield* DurableExecution.start("order-7", image)
@@ -53,7 +53,7 @@ describe("a durable execution on the cluster engine", () => {
     )
   })
 
-  it.live("cancels its execution and removes its clock", () =>
+  it.live("removes the clock of a cancelled execution", () =>
     Effect.gen(function* () {
       yield* DurableExecution.start("order-7", image)
       yield* until(Effect.map(stateOf("order-7"), (state) => state === "Suspended"))

@@ -73,7 +73,7 @@ const delayOperations = (storage: MessageStorage.Encoded): Partial<MessageStorag
   }
 }
 
-describe("an event at the suspension of its workflow", () => {
+describe("webhook event during the suspension of its workflow", () => {
   it.effect("resumes the workflow before its clock on the memory engine", () =>
     Effect.gen(function* () {
       yield* Effect.forEach(

@@ -27,7 +27,7 @@ const hasState = (id: string, expected: "Complete" | "Suspended") =>
   Effect.map(stateOf(id), (state) => state === expected)
 
 describe.skipIf(Postgres.isSkipped)(`durable executions on ${Postgres.suiteName}`, () => {
-  it.scopedLive("are started, resumed, ended by an event and cancelled by a process without workflows", () =>
+  it.scopedLive("are controlled by a process that runs no workflows", () =>
     Effect.gen(function* () {
       const url = yield* Postgres.database
       yield* startWorker(url, "1 hour")
@@ -61,7 +61,7 @@ describe.skipIf(Postgres.isSkipped)(`durable executions on ${Postgres.suiteName}
     )
   )
 
-  it.scopedLive.runIf(isFull)("continue after an outage of the database of 20 seconds", () =>
+  it.scopedLive.runIf(isFull)("continue after a database outage of 20 seconds", () =>
     Effect.gen(function* () {
       const proxy = yield* Postgres.makeProxy(yield* Postgres.database)
       yield* startWorker(proxy.url, "2 seconds")
@@ -123,7 +123,7 @@ describe.runIf(isFull)("durable executions on workers that are killed", () => {
       )
     })
 
-  it.scopedLive.skipIf(Postgres.isSkipped)("are created once and end after SIGKILL of three workers", () =>
+  it.scopedLive.skipIf(Postgres.isSkipped)("create one API execution each despite SIGKILL of three workers", () =>
     run("postgres", "SIGKILL", 3, 4)
   )
 
@@ -131,5 +131,7 @@ describe.runIf(isFull)("durable executions on workers that are killed", () => {
     run("postgres", "SIGTERM", 2, 4)
   )
 
-  it.scopedLive("are created once and end after SIGKILL of the worker on SQLite", () => run("sqlite", "SIGKILL", 1, 3))
+  it.scopedLive("create one API execution each despite SIGKILL of the worker on SQLite", () =>
+    run("sqlite", "SIGKILL", 1, 3)
+  )
 })

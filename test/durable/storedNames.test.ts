@@ -50,8 +50,8 @@ const payload = {
   }
 }
 
-describe("the stored data of a durable execution", () => {
-  it.live("has the pinned names and JSON", () =>
+describe("stored data of a durable execution", () => {
+  it.live("has the same names and JSON as in earlier versions", () =>
     Effect.gen(function* () {
       const { topUp } = yield* Simulator
       yield* receiveEvents

@@ -35,7 +35,7 @@ describe("DurableExecution.start", () => {
     }).pipe(simulate)
   )
 
-  it.effect("sends the request as it was at the start", () =>
+  it.effect("does not change the request if the caller changes its object after the start", () =>
     Effect.gen(function* () {
       const input = { prompt: "a fox", at: new Date(0) }
       yield* DurableExecution.start("order-7", { ...image, input, metadata: { order: 7 }, extra: { seed: 1 } })
@@ -63,7 +63,7 @@ describe("DurableExecution.start", () => {
   )
 })
 
-describe("a submission", () => {
+describe("submission of a durable execution", () => {
   it.effect("is repeated under the same key after an outage", () =>
     Effect.gen(function* () {
       yield* injectInto(create, Fault.dropAfter, Fault.badGateway, Fault.dropBefore, Fault.apiError("MODEL_OVERLOADED"))
@@ -76,7 +76,7 @@ describe("a submission", () => {
     }).pipe(simulate)
   )
 
-  it.effect("suspends the workflow on an insufficient balance until resume", () =>
+  it.effect("suspends the workflow after an insufficient balance until resume", () =>
     Effect.gen(function* () {
       yield* startNow("order-7")
       assert.strictEqual(yield* stateOf("order-7"), "Suspended")
@@ -90,7 +90,7 @@ describe("a submission", () => {
     }).pipe((test) => simulate(test, { simulator: { balance: "0.00" } }))
   )
 
-  it.effect("is repeated by the clock after an insufficient balance or a wrong API key", () =>
+  it.effect("is repeated after the delay if the balance or the API key was rejected", () =>
     Effect.gen(function* () {
       yield* injectInto(create, Fault.apiError("UNAUTHORIZED", { status: 401 }))
       yield* DurableExecution.start("order-7", image)
@@ -112,7 +112,7 @@ describe("a submission", () => {
     }).pipe((test) => simulate(test, { simulator: { balance: "0.00" } }))
   )
 
-  it.effect("ends the workflow if the API rejects the request for good", () =>
+  it.effect("ends the workflow if the API rejects the request permanently", () =>
     Effect.gen(function* () {
       const codes = ["INPUT_VALIDATION_ERROR", "CONTENT_MODERATION_REJECTED", "FILE_NOT_FOUND"] as const
       const tags = yield* Effect.forEach(codes, (code) =>
@@ -127,7 +127,7 @@ describe("a submission", () => {
     }).pipe(simulate)
   )
 
-  it.effect("is repeated after a rejection by an account error that is older than keyTtl", () =>
+  it.effect("is repeated after an account error that is older than keyTtl", () =>
     Effect.gen(function* () {
       yield* startNow("order-7")
       yield* TestClock.adjust("3 days")
@@ -159,7 +159,7 @@ describe("a submission", () => {
     }).pipe((test) => simulate(test, { client: { transformClient }, durable: { maxDelay: "2 hours" } }))
   })
 
-  it.effect("fails with SubmissionOutcomeUnknown if its outcome is unknown and its key is older than keyTtl", () =>
+  it.effect("fails with SubmissionOutcomeUnknown if an ambiguous submission is older than keyTtl", () =>
     Effect.gen(function* () {
       yield* injectInto(create, Fault.dropAfter, Fault.times(1000, Fault.dropBefore))
       yield* startNow("order-7")
@@ -174,7 +174,7 @@ describe("a submission", () => {
     }).pipe((test) => simulate(test, { durable: { maxDelay: "2 hours" } }))
   )
 
-  it.effect("fails with SubmissionOutcomeUnknown if the worker ended during the request, longer ago than keyTtl", () =>
+  it.effect("fails with SubmissionOutcomeUnknown if a worker ended during a request longer ago than keyTtl", () =>
     Effect.gen(function* () {
       yield* DurableExecution.start("order-7", image)
       yield* TestClock.adjust("25 hours")

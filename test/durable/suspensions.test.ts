@@ -18,7 +18,7 @@ const suspendedIds = Effect.map(DurableExecution.suspensions, (all) => all.map((
 const seconds = (time: DateTime.Utc) => (time.epochMillis - harness.start) / 1000
 
 describe("DurableExecution.suspensions", () => {
-  it.effect("contains the error and the next attempt of a rejected submission", () =>
+  it.effect("contains the error and the time of the next attempt after a rejected submission", () =>
     Effect.gen(function* () {
       const [workflowId] = yield* startAll("order-7")
       const [suspension, ...others] = yield* DurableExecution.suspensions
@@ -35,7 +35,7 @@ describe("DurableExecution.suspensions", () => {
     }).pipe((test) => simulate(test, { simulator: { balance: "0.00" } }))
   )
 
-  it.effect("contains the execution of a failed poll until the next success", () =>
+  it.effect("contains an execution from a failed poll until the next success", () =>
     Effect.gen(function* () {
       yield* injectInto("executions.result", Fault.apiError("UNAUTHORIZED", { status: 401 }))
       yield* DurableExecution.start("order-7", { ...harness.image, model: "seedance-video" })
@@ -114,7 +114,7 @@ const failingStore = Layer.succeed(DurableExecution.SuspensionStore, {
   list: failure
 })
 
-describe("a store of suspensions that fails", () => {
+describe("failing store of suspensions", () => {
   it.effect("does not affect the workflow", () => {
     const warnings: Array<string> = []
     const logger = Logger.make(({ logLevel, message }) => {
@@ -193,7 +193,7 @@ for (const { client, name, skip } of databases) {
       )
     )
 
-    it.live("removes a suspension, and ignores an unknown workflow", () =>
+    it.live("removes a suspension without an error for an unknown workflow", () =>
       withStore((store) =>
         Effect.gen(function* () {
           yield* Effect.forEach(["a", "b"], (id) => store.put(makeSuspension(id, now)))
@@ -207,7 +207,7 @@ for (const { client, name, skip } of databases) {
       )
     )
 
-    it.live("keeps the suspensions for a second process", () =>
+    it.live("shares the suspensions with a second process", () =>
       withStore((store, table) =>
         Effect.gen(function* () {
           yield* store.put(makeSuspension("a", now))
@@ -235,7 +235,7 @@ for (const { client, name, skip } of databases) {
       )
     )
 
-    it.live("fails with SuspensionStoreError if the name of the table is invalid or another table has the name", () =>
+    it.live("fails with SuspensionStoreError if the table name is invalid or in use", () =>
       withStore((_, table) =>
         Effect.gen(function* () {
           const sql = yield* SqlClient.SqlClient

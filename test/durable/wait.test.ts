@@ -33,8 +33,8 @@ const terminalEvent = (metadata: Record<string, unknown>) =>
     execution: new Execution.Execution({ id: Execution.ExecutionId.make("exec_1"), status: "COMPLETED", metadata })
   })
 
-describe("a wait", () => {
-  it.effect("ends when the clock starts a poll", () =>
+describe("wait of a durable execution", () => {
+  it.effect("ends after the poll that the clock starts", () =>
     Effect.gen(function* () {
       yield* DurableExecution.start("order-7", image)
       yield* TestClock.adjust("29999 millis")
@@ -74,7 +74,7 @@ describe("a wait", () => {
     }).pipe(simulate)
   )
 
-  it.effect("ends no later than at its clock when the event arrives at the suspension", () =>
+  it.effect("ends at its clock at the latest if an event arrives during the change to the suspension", () =>
     Effect.gen(function* () {
       yield* receiveEvents
       yield* injectInto("executions.create", Fault.delay("8420 millis"))
@@ -95,7 +95,7 @@ describe("a wait", () => {
     }).pipe((test) => simulate(test, { durable: { baseDelay: "4 seconds" } }))
   )
 
-  it.effect("continues by the clock if the result is not available when the event arrives", () =>
+  it.effect("polls again after the delay if the result is not available when the event arrives", () =>
     Effect.gen(function* () {
       yield* receiveEvents
       yield* injectInto("executions.result", Fault.badGateway, Fault.apiError("SERVICE_UNAVAILABLE"))
@@ -105,7 +105,7 @@ describe("a wait", () => {
     }).pipe(simulate)
   )
 
-  it.effect("continues after an outage and after an authorization error", () =>
+  it.effect("continues after an outage or an authorization error", () =>
     Effect.gen(function* () {
       yield* injectInto(
         "executions.result",
@@ -177,7 +177,7 @@ describe("a wait", () => {
     )
   )
 
-  it.effect("ends at the event for 100 workflows that wait 24 hours", () =>
+  it.effect("ends at the webhook event for each of 100 workflows after 24 hours", () =>
     Effect.gen(function* () {
       yield* receiveEvents
       const ids = Array.from({ length: 100 }, (_, n) => `order-${n}`)
@@ -248,7 +248,7 @@ describe("DurableExecution.onEvent", () => {
     })
   )
 
-  it.effect("ignores an event without a workflow and an event without a terminal status", () =>
+  it.effect("ignores an event without a workflow or without a terminal status", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* pollsAfter(() => deliver("https://backend.test/hooks")), [])
       const started = (workflowId: string) => {
@@ -280,7 +280,7 @@ describe("DurableExecution.onEvent", () => {
   )
 })
 
-describe("the payload and the result of the workflow", () => {
+describe("payload and result of the workflow", () => {
   it.effect("are equal after encoding to JSON and decoding", () =>
     Effect.gen(function* () {
       const request = { ...withWebhook, input: { prompt: "a fox" }, metadata: { a: [1] }, extra: { seed: 1 } }

@@ -30,7 +30,7 @@ const notEnded = invalidRequest(
   "Wait for its end with DurableExecution.await, or call DurableExecution.cancel first."
 )
 
-/** @internal Deletes all that the engine stores for a durable execution. */
+/** @internal Deletes all rows that the engine stores for a durable execution. */
 export const forget = (
   id: string
 ): Effect.Effect<void, InvalidRequest | PersistenceError, WorkflowEngine | Sharding | MessageStorage> =>

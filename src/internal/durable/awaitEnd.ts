@@ -26,7 +26,7 @@ const maxReplicaLagMillis = Duration.toMillis("10 minutes")
 /** Maximum time from the expected end of an execution until its result is available. */
 const maxOverdueMillis = Duration.toMillis("24 hours")
 
-/** Returns whether the result of an execution should have been available long ago. */
+/** Returns whether the result of an execution is overdue by more than the maximum time. */
 const isOverdue = ({ execution }: ExecutionNotReady, { submittedAt }: Accepted, now: number): boolean => {
   const end = execution.completedAt ?? execution.expiresAt
   return end !== undefined && now > Math.max(DateTime.toEpochMillis(end), submittedAt) + maxOverdueMillis
@@ -65,7 +65,7 @@ const anyOf = <E, R>(left: Effect.Effect<boolean, E, R>, right: Effect.Effect<bo
 
 /**
  * Waits until the execution has ended. Polls once after each wait, and after the event that reports the end. Suspends
- * the workflow in between.
+ * the workflow between two polls.
  *
  * @internal
  */
@@ -76,7 +76,7 @@ export const awaitEnd = (
 ): Effect.Effect<Execution.Completed, Failure, WorkflowEngine | WorkflowInstance> =>
   Effect.gen(function* () {
     const instance = yield* WorkflowInstance
-    // A cancelled workflow must not poll again. The suspension ends it.
+    // A cancelled workflow must not poll again. The suspension ends the workflow.
     if (instance.interrupted) yield* suspend
     const wait = yield* firstOpenWait(accepted.nextWait)
     const millis = delayOf(context.delays, wait - accepted.nextWait)

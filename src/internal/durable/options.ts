@@ -19,14 +19,14 @@ import type { ClockDelays } from "./wait.js"
  */
 export interface Options {
   /**
-   * Lifetime of an idempotency key at the API. The API documentation does not specify the lifetime. A submission whose
-   * outcome is unknown is repeated under its key within this time, and fails with `SubmissionOutcomeUnknown` after
-   * this time. Default: 24 hours.
+   * Lifetime of an idempotency key at the API. The API documentation does not specify the lifetime. Within this time, a
+   * submission with an unknown outcome is repeated under its key. After this time, the execution fails with
+   * `SubmissionOutcomeUnknown`. Default: 24 hours.
    */
   readonly keyTtl?: Duration.DurationInput | undefined
   /**
-   * Delay of the first poll after a submission, and of the first new attempt after an outage or an insufficient
-   * balance. Each later delay is 1.5 times as long. Default: 30 seconds.
+   * Delay of the first poll after a submission. Also the delay of the first new attempt after an outage or an
+   * insufficient balance. Each later delay is 1.5 times as long. Default: 30 seconds.
    */
   readonly baseDelay?: Duration.DurationInput | undefined
   /** Maximum delay between polls or attempts. Default: 15 minutes. */

@@ -1,6 +1,5 @@
 /**
- * Encodes the request of a workflow. Adds the id of the workflow to the request, so that an event leads to the
- * workflow.
+ * Encodes the request of a workflow. Adds the id of the workflow to the request, so that an event contains this id.
  *
  * @internal
  */
@@ -90,7 +89,7 @@ const workflowIdOfUrl: Effect.Effect<string | undefined> = Effect.map(
 
 /**
  * Returns the id of the workflow that an event belongs to. Reads the URL of the delivery if the event contains no
- * metadata, because the API does not document that it returns the metadata.
+ * metadata. The API does not document that events contain the metadata.
  *
  * @internal
  */

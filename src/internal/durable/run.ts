@@ -1,5 +1,6 @@
 /**
- * The body of the workflow. Submits the execution, waits for its end, and cancels it after `DurableExecution.cancel`.
+ * The body of the workflow. Submits the execution and waits for its end. Cancels the execution after
+ * `DurableExecution.cancel`.
  *
  * @internal
  */
@@ -24,7 +25,10 @@ const warn = ({ idempotencyKey, workflowId }: Submission, text: string): Effect.
     })
   )
 
-/** Returns the id of the execution. Repeats a create request with an unknown outcome to learn the id. */
+/**
+ * Returns the id of the execution. Repeats a create request with an unknown outcome, because the response contains the
+ * id.
+ */
 const findExecution = (
   context: DurableContext,
   submission: Submission

@@ -76,7 +76,7 @@ const done = <A extends Schema.Schema.AnyNoContext>(
 export const resume = (id: string): Effect.Effect<void, never, WorkflowEngine> => {
   const workflowId = workflowIdOf(id)
   return firstOpenWait(0).pipe(
-    // The engine stores the signals under the id of the workflow. Any instance with this id can read them.
+    // The engine stores the signals under the id of the workflow. Any instance with this id can read these signals.
     Effect.provideServiceEffect(
       WorkflowInstance,
       Effect.sync(() => WorkflowInstance.initial(workflow, workflowId))

@@ -157,7 +157,7 @@ const submitOnce = (
 const canSucceedLater = (error: typeof SubmitError.Type): boolean =>
   error._tag !== "SubmissionOutcomeUnknown" && (error.retryable || stopsAccount(error) || isForeignResponse(error))
 
-/** Returns the number of rejected submissions, and reads the record of the latest one. */
+/** Returns the number of rejected submissions. Reads only the record of the latest rejected submission. */
 const readRejections = (submission: Submission): Effect.Effect<number, never, Services> =>
   Effect.gen(function* () {
     const count = yield* firstOpen(0, (index) => isDone(rejected(index)))
@@ -181,7 +181,7 @@ const waitAfter = ({ delays }: DurableContext, wait: number): Effect.Effect<void
     isOver ? Effect.void : suspendUntil(wait, delayOf(delays, wait), isWaitOver(wait))
   )
 
-/** Sends the submission with the number `index`. After an error that can pass, waits and sends the next submission. */
+/** Sends the submission with the number `index`. After a temporary error, waits and sends the next submission. */
 const submitFrom = (
   context: DurableContext,
   submission: Submission,
@@ -196,7 +196,7 @@ const submitFrom = (
     }
     const { ambiguousSince, error } = result
     submission.ambiguousSince = ambiguousSince
-    // The suspension ends a cancelled workflow.
+    // A suspension ends a cancelled workflow.
     if (instance.interrupted) yield* suspend
     if (!canSucceedLater(error)) return yield* error
     yield* recordRejection(submission, index)
@@ -208,8 +208,8 @@ const submitFrom = (
   })
 
 /**
- * Submits the execution until the API accepts it. Suspends the workflow after an error that can pass, such as an
- * outage or an insufficient balance.
+ * Submits the execution until the API accepts it. Suspends the workflow after a temporary error, such as an outage or
+ * an insufficient balance.
  *
  * @internal
  */

@@ -10,7 +10,7 @@ import * as Schema from "effect/Schema"
 
 /**
  * A durable execution that is suspended after an error. The clock of the workflow starts the next attempt at
- * `nextAttemptAt`. `resume` and `resumeAll` start it earlier.
+ * `nextAttemptAt`. `resume` and `resumeAll` start the attempt earlier.
  *
  * @since 0.1.0
  * @category models
@@ -79,7 +79,7 @@ export interface SuspensionStoreService {
    * ```
    */
   readonly remove: (workflowId: string) => Effect.Effect<void, SuspensionStoreError>
-  /** All suspensions, the oldest first. Fails with `SuspensionStoreError` if the store cannot be read. */
+  /** Returns all suspensions, the oldest first. Fails with `SuspensionStoreError` if the store cannot be read. */
   readonly list: Effect.Effect<ReadonlyArray<Suspension>, SuspensionStoreError>
 }
 

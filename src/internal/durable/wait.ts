@@ -34,7 +34,7 @@ export const isWaitOver = (wait: number): Effect.Effect<boolean, never, Services
 
 type Predicate = (index: number) => Effect.Effect<boolean, never, Services>
 
-/** Returns the first index from `low` to `high` for which `isOver` returns `false`. It returns `false` for `high`. */
+/** Returns the first index from `low` to `high` with `isOver(index) === false`. `isOver(high)` must return `false`. */
 const bisect = (low: number, high: number, isOver: Predicate): Effect.Effect<number, never, Services> => {
   if (low === high) return Effect.succeed(low)
   const middle = Math.floor((low + high) / 2)
@@ -44,7 +44,7 @@ const bisect = (low: number, high: number, isOver: Predicate): Effect.Effect<num
 }
 
 /**
- * Returns the first index from `from` for which `isOver` returns `false`. `isOver` must return `false` for all later
+ * Returns the first index from `from` with `isOver(index) === false`. `isOver` must return `false` for all later
  * indices. Each call of `isOver` can be a query of the database, so the number of calls is logarithmic.
  *
  * @internal

@@ -92,8 +92,8 @@ export const workflow: DurableWorkflow = Workflow.make({
   success: Execution.Completed,
   error: Failure,
   idempotencyKey: ({ id }) => id,
-  // The engine fails with a defect if its storage fails. The engine must then run the workflow again. By default, it
-  // would store the defect as the result of the workflow, and the result of a paid execution would be lost.
+  // The engine fails with a defect if its storage fails. The engine must then run the workflow again. By default, the
+  // engine would store the defect as the result of the workflow. The result of a paid execution would then be lost.
   annotations: Context.make(Workflow.CaptureDefects, false)
 })
 

@@ -24,7 +24,10 @@ export const processMetrics: GateMetrics = {
   measureWait: measureQueueWait
 }
 
-/** @internal Updates no metrics. For a gate whose requests are sent by other processes, which count them. */
+/**
+ * @internal Updates no metrics. The owner of a shared gate uses this value, because the processes that send the
+ * requests update the metrics.
+ */
 export const noMetrics: GateMetrics = {
   addWaiting: () => {},
   addInFlight: () => {},

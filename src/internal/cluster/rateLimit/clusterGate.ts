@@ -1,6 +1,6 @@
 /**
- * Implements the rate limit gate of a process that shares the gate of its cluster. While the owner of the gate is out of
- * reach, the process uses a gate of its own.
+ * Implements the rate limit gate of a process that shares the gate of its cluster. While the owner of the gate is out
+ * of reach, the process uses its own gate.
  *
  * @internal
  */
@@ -23,7 +23,7 @@ import type { WaitingEvent, WaitingRequest } from "./waitingRequest.js"
 type Attempt<A, E> = (permit: Permit) => Effect.Effect<A, E>
 type Restore = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
 
-/** Result of a wait: the permit, or the request must be queued again. */
+/** Result of a wait. After `moved`, the request must be queued again. */
 type WaitResult = "granted" | "moved"
 
 /** Creates a gate for the time without the owner. The other processes then also send requests with the API key. */
@@ -128,7 +128,9 @@ class ClusterGate {
     }
   }
 
-  /** Uses the gate of this process. A request that still waits when the owner is in reach again moves to its queue. */
+  /**
+   * Uses the gate of this process. When the owner is in reach again, a waiting request moves to the queue of the owner.
+   */
   private withLocalPermit<A, E>(
     request: PermitRequest<E>,
     attempt: Attempt<A, E>,

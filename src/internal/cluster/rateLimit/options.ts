@@ -22,7 +22,10 @@ export interface Options {
   readonly baseUrl?: string | undefined
 }
 
-/** @internal Returns the id of the entity: a hash, so that neither the messages nor the logs contain the API key. */
+/**
+ * @internal Returns the id of the entity. The id is a hash, so that neither the messages nor the logs contain the API
+ * key.
+ */
 export const entityIdOf = ({
   apiKey,
   baseUrl = clientOptions.defaultBaseUrl

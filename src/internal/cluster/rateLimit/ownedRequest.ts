@@ -49,8 +49,8 @@ export class OwnedRequest {
   }
 
   /**
-   * Accepts every delay, because the retry policy is in the other process. That process withdraws the request if the
-   * policy rejects the wait.
+   * Accepts every delay, because the retry policy is in the other process. The other process withdraws the request if
+   * the policy rejects the wait.
    */
   private get permitRequest(): PermitRequest<never> {
     const { isRetry, requestClass } = this.payload

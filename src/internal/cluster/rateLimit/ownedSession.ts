@@ -13,11 +13,11 @@ const pollHoldMillis = 1000
 /** @internal */
 export class OwnedSession {
   readonly requests = new Map<number, OwnedRequest>()
-  /** Identifies this session. A process whose session was lost recognizes the new session by its epoch. */
+  /** Identifies this session. After the loss of a session, a process recognizes the new session by its epoch. */
   readonly epoch = globalThis.crypto.randomUUID()
   /** Number of the last event. */
   last = 0
-  /** Events that the process has not acknowledged. The last of them has the number `last`. */
+  /** Events that the process has not acknowledged. The last of these events has the number `last`. */
   private pending: Array<RequestEvent> = []
   private wake: (() => void) | undefined
 

@@ -111,7 +111,10 @@ export class OwnerLink {
     this.waiting.delete(request.id)
   }
 
-  /** Removes a request from the queue. Before the reply of the owner, the request may not be in its queue yet. */
+  /**
+   * Removes a request from the queue. Before the reply of the owner, the request may not be in the queue of the owner
+   * yet.
+   */
   withdraw(request: WaitingRequest): void {
     this.waiting.delete(request.id)
     request.isWithdrawn = true
@@ -123,7 +126,7 @@ export class OwnerLink {
     this.reportAndReturn(request, outcome)
   }
 
-  /** Reports an outcome. Returns the fiber, whose value is the time until the gate opens. */
+  /** Reports an outcome. Returns a fiber. The value of the fiber is the time until the gate opens. */
   reportAndReturn({ client, id }: WaitingRequest, outcome: Outcome): Fiber.RuntimeFiber<number | undefined> {
     const call = this.calls.report({ client, request: id, outcome })
     return this.background.runCall(
@@ -220,7 +223,7 @@ export class OwnerLink {
     })
   }
 
-  /** Queues the waiting requests again if the owner has lost them. */
+  /** Queues the waiting requests again if the owner has lost these requests. */
   private adoptEpoch(epoch: string): void {
     if (epoch === this.epoch) return
     this.epoch = epoch

@@ -92,7 +92,7 @@ export type WireSnapshot = typeof WireSnapshot.Type
 /**
  * Queues a request. Returns the events of the request until now. A repeated call has no further effect.
  *
- * `epoch` identifies the queue of the process at the owner. It changes if the queue is lost.
+ * `epoch` identifies the queue of the process at the owner. The epoch changes if the queue is lost.
  */
 const Acquire = Rpc.make("acquire", {
   payload: {

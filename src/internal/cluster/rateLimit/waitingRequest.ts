@@ -44,7 +44,7 @@ export class WaitingRequest {
     this.push(event)
   }
 
-  /** Returns the next event. Waits if there is none. Only one caller may wait. */
+  /** Returns the next event. Waits until an event arrives. Only one caller may wait. */
   readonly take: Effect.Effect<WaitingEvent> = Effect.async((resume) => {
     const resumeIfReady = () => {
       const event = this.events.shift()
