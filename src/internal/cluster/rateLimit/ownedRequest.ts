@@ -67,7 +67,7 @@ export class OwnedRequest {
   }
 
   /** Ends the request. Returns the milliseconds until the gate opens after a 429 with a reset. */
-  conclude(outcome: FinalOutcome): Effect.Effect<number | undefined> {
+  finish(outcome: FinalOutcome): Effect.Effect<number | undefined> {
     const { admitted } = this
     if (admitted === undefined || outcome._tag === "Interrupted") return Effect.as(this.interrupt, undefined)
     const { end, permit } = admitted

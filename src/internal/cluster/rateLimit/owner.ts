@@ -99,7 +99,7 @@ class GateOwner {
       // After a change of the owner or of the session, the request is unknown and its outcome has no effect.
       const owned = this.sessions.get(client)?.requests.get(request)
       if (owned === undefined) return Effect.succeed({})
-      return Effect.map(owned.conclude(outcome), (opensIn) => omitUndefined({ opensIn }))
+      return Effect.map(owned.finish(outcome), (opensIn) => omitUndefined({ opensIn }))
     })
   }
 
