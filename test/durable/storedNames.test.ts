@@ -51,7 +51,7 @@ const payload = {
 }
 
 describe("stored data of a durable execution", () => {
-  it.live("has the same names and JSON as in earlier versions", () =>
+  it.live("has the same names and JSON as in earlier versions, and contains the prompt and the output once", () =>
     Effect.gen(function* () {
       const { topUp } = yield* Simulator
       yield* receiveEvents
@@ -89,6 +89,10 @@ describe("stored data of a durable execution", () => {
       const rejection = JSON.stringify(resultOf("activity submit/0"))
       assert.include(rejection, '{"_tag":"Complete","exit":{"_tag":"Success","value":{"_tag":"Rejected","error":{')
       assert.include(rejection, '"_tag":"InsufficientBalance"')
+      const stored = JSON.stringify(
+        yield* Effect.map(MessageStorage.MemoryDriver, (driver) => [...driver.requests.values()])
+      )
+      assert.deepStrictEqual([stored.split(prompt).length, stored.split('"file_id"').length], [2, 2])
       assert.deepStrictEqual(
         executions.map(({ idempotencyKey, status }) => [idempotencyKey, status]),
         [["99185bc16459a0c68436b9489dfb63c7", "COMPLETED"]]
