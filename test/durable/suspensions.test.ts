@@ -4,7 +4,7 @@ import { DateTime, Effect, Layer, Logger, TestClock } from "effect"
 import * as DurableExecution from "effect-modelroute/DurableExecution"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import * as SqlSuspensionStore from "effect-modelroute/SqlSuspensionStore"
-import { injectInto, layer, ledger, runToEnd, secondsOf, simulate } from "../utils/durable.js"
+import { injectInto, layer, ledger, runToEnd, secondsOf, simulate, wrapEngine } from "../utils/durable.js"
 import { valueOf } from "../utils/exit.js"
 import * as harness from "../utils/harness.js"
 import { makeTempDirectory, sqliteClient } from "../utils/journals.js"
@@ -66,6 +66,24 @@ describe("DurableExecution.suspensions", () => {
       assert.deepStrictEqual(yield* suspendedIds, [])
     }).pipe(simulate)
   )
+
+  it.effect("contains an execution whose workflow continues after a defect of the engine", () => {
+    let isFailing = false
+    const engine = wrapEngine(({ deferredResult }) => ({
+      deferredResult: (deferred) => (isFailing ? Effect.dieMessage("connection lost") : deferredResult(deferred))
+    }))
+    return Effect.gen(function* () {
+      yield* startAll("order-7")
+      yield* Effect.flatMap(Simulator, ({ topUp }) => topUp("2.00"))
+      isFailing = true
+      yield* TestClock.adjust("30 seconds")
+      isFailing = false
+      assert.deepStrictEqual(yield* suspendedIds, [["order-7", "InsufficientBalance"]])
+      assert.strictEqual(yield* DurableExecution.resumeAll(), 1)
+      valueOf(yield* runToEnd("order-7"))
+      assert.deepStrictEqual(yield* suspendedIds, [])
+    }).pipe((test) => simulate(test, { engine, simulator: { balance: "0.00" } }))
+  })
 
   it.effect("is ordered by the time of the latest error", () =>
     Effect.gen(function* () {

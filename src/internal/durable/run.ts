@@ -6,6 +6,7 @@
  */
 import * as Workflow from "@effect/workflow/Workflow"
 import { type WorkflowEngine, WorkflowInstance } from "@effect/workflow/WorkflowEngine"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Execution from "../../Execution.js"
@@ -52,6 +53,9 @@ const cancelExecution = (context: DurableContext, submission: Submission): Effec
         )
   )
 
+/** Returns whether the workflow has ended with a result or an error. */
+const hasEnded = Exit.match({ onSuccess: () => true, onFailure: Cause.isFailure })
+
 /** @internal Returns the body of the workflow. */
 export const makeBody =
   (context: DurableContext) =>
@@ -65,8 +69,9 @@ export const makeBody =
       yield* Workflow.addFinalizer((exit) => {
         const clear = clearSuspension(context.suspensions, submission)
         if (instance.interrupted) return Effect.zipRight(cancelExecution(context, submission), clear)
-        // The finalizer also runs if the workflow moves to another worker. The execution must then continue.
-        return Exit.isInterrupted(exit) ? Effect.void : clear
+        // The finalizer also runs if the workflow moves to another worker, and after a defect of the engine. The workflow
+        // then continues.
+        return hasEnded(exit) ? clear : Effect.void
       })
       const accepted = yield* submit(context, submission)
       return yield* awaitEnd(context, submission, accepted)
