@@ -18,14 +18,14 @@ export const temporaryFolder = Effect.acquireRelease(
 )
 
 /**
- * Bundles the worker into one file of `folder`. Loading the separate modules takes several seconds of CPU time.
+ * Bundles a worker of `test/utils` into one file of `folder`. Loading the separate modules takes several seconds of CPU time.
  * Packages with native code remain separate.
  */
-export const bundleWorker = (folder: string): Effect.Effect<string> =>
+export const bundleWorker = (folder: string, worker = "durableWorker"): Effect.Effect<string> =>
   Effect.promise(async () => {
-    const outfile = join(folder, "worker.mjs")
+    const outfile = join(folder, `${worker}.mjs`)
     await esbuild.build({
-      entryPoints: [join(root, "test/utils/durableWorker.ts")],
+      entryPoints: [join(root, `test/utils/${worker}.ts`)],
       outfile,
       bundle: true,
       platform: "node",
