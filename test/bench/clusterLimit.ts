@@ -15,7 +15,7 @@
 import { parseArgs } from "node:util"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect } from "effect"
-import * as RateLimiter from "../../src/internal/simulator/http/rateLimiter.js"
+import { fixedWindow, slidingWindow } from "../../src/internal/simulator/http/rateLimiter.js"
 import { measureCluster } from "../utils/clusterThroughput.js"
 import {
   nextMultiple,
@@ -131,7 +131,7 @@ const runVirtual = (processes: number) =>
     for (const limit of limits) {
       for (const kind of kinds) {
         for (const gate of gates) {
-          const limiter = RateLimiter[kind === "fixed" ? "fixedWindow" : "slidingWindow"](limit, windowMillis)
+          const limiter = (kind === "fixed" ? fixedWindow : slidingWindow)(limit, windowMillis)
           const scenario = { gate, processes, limiter, limit, windowMillis, windows, latency }
           yield* printRow(nameOf(gate, kind, limit), limit, yield* measureCluster(scenario))
         }

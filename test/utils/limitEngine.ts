@@ -3,11 +3,11 @@ import * as RunnerAddress from "@effect/cluster/RunnerAddress"
 import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { Layer, Option, Redacted } from "effect"
-import { tuned } from "./durableEngine.js"
+import { settings } from "./durableEngine.js"
 import type { LimitArguments } from "./limitWorkerLines.js"
 
 export const limitEngine = ({ databaseUrl, isClientOnly, isTuned, port }: LimitArguments) => {
-  const sharding = isTuned ? tuned : {}
+  const sharding = isTuned ? settings.tuned : settings.default
   const cluster = isClientOnly
     ? NodeClusterSocket.layer({ clientOnly: true, shardingConfig: sharding })
     : NodeClusterSocket.layer({
