@@ -98,8 +98,8 @@ const run = Effect.gen(function* () {
   yield* follow(runners, printed).pipe(
     Effect.raceFirst(Effect.raceAll(runners.map(({ crash }) => crash))),
     Effect.timeoutFail({
-      duration: "3 minutes",
-      onTimeout: () => new ExampleFailed({ message: "The batch has not ended within 3 minutes." })
+      duration: "10 minutes",
+      onTimeout: () => new ExampleFailed({ message: "The batch has not ended within 10 minutes." })
     })
   )
   yield* Simulation.printLedger(simulator.service, 60)

@@ -93,8 +93,8 @@ export const run = (database: Database, total: number) =>
     ).pipe(
       Effect.raceFirst(apps.crash),
       Effect.timeoutFail({
-        duration: "5 minutes",
-        onTimeout: () => new TooSlow({ message: "The executions have not ended within 5 minutes." })
+        duration: "10 minutes",
+        onTimeout: () => new TooSlow({ message: "The executions have not ended within 10 minutes." })
       })
     )
     yield* Simulation.printLedger(simulator.service, total)

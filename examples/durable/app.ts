@@ -5,6 +5,9 @@
  * - `web` receives orders and webhooks. It runs no workflow.
  * - `single` does both in one process, with SQLite.
  *
+ * All processes read `DATABASE_URL`. A worker also reads `RUNNER_HOST`, `RUNNER_PORT` and `MODELROUTE_API_KEY`. The web
+ * server also reads `PORT`, `PUBLIC_URL` and `MODELROUTE_WEBHOOK_SECRET`.
+ *
  * Each process may be killed at any time. Another worker, or the next process, continues its workflows.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
