@@ -78,6 +78,11 @@ export const workflow: Workflow.Workflow<
  * worker. Another process can call `start`, `await`, `cancel`, `resume` and `onEvent` without the layer if its engine
  * reaches a worker.
  *
+ * All runners of a cluster need the layer. A process without the layer must be a client of the cluster, for example with
+ * the option `clientOnly`. Otherwise, `start` can wait forever, and a workflow can end with a defect.
+ *
+ * A defect of the engine, such as an outage of its database, does not end a workflow. The engine runs the workflow again.
+ *
  * When an error suspends a workflow, logs a warning and adds the workflow to the store of suspensions. A failure of the
  * store does not affect the workflow, and is logged as a warning. Fails with `InvalidRequest` if an option is invalid.
  *
