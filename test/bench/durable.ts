@@ -11,7 +11,7 @@
  */
 import { parseArgs } from "node:util"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Console, Effect } from "effect"
+import { Console, Effect, Exit } from "effect"
 import { type Options, type Report, runDurableChaos } from "../utils/durableChaos.js"
 import { settings } from "../utils/durableEngine.js"
 import { configuredUrl } from "../utils/postgresServer.js"
@@ -91,4 +91,7 @@ const measure = (name: string) =>
     yield* printRows(yield* Effect.scoped(measured))
   })
 
-NodeRuntime.runMain(values.measure === undefined ? chaos : measure(values.measure))
+NodeRuntime.runMain(values.measure === undefined ? chaos : measure(values.measure), {
+  // The connections of the engine to killed workers leave timers behind, which would keep the process alive.
+  teardown: (exit) => process.exit(Exit.isSuccess(exit) ? 0 : 1)
+})
