@@ -125,19 +125,27 @@ const printLogs = (workers: ReadonlyArray<{ readonly log: () => string }>) =>
 /** Latency of a request in virtual time: a tenth of 20 to 420 ms, like the windows. */
 const latency = { min: 2, max: 42 }
 
-const runVirtual = (processes: number) =>
-  Effect.gen(function* () {
-    yield* printHeader(`${processes} processes in virtual time, ${windows} windows of ${windowMillis / 1000} s`)
-    for (const limit of limits) {
-      for (const kind of kinds) {
-        for (const gate of gates) {
-          const limiter = (kind === "fixed" ? fixedWindow : slidingWindow)(limit, windowMillis)
-          const scenario = { gate, processes, limiter, limit, windowMillis, windows, latency }
-          yield* printRow(nameOf(gate, kind, limit), limit, yield* measureCluster(scenario))
-        }
-      }
-    }
-  })
+/** Kills the owner after this number of windows. */
+const killAfter = 2.5
+
+const runVirtual = (processes: number) => {
+  const print = (limit: number, kind: (typeof kinds)[number], gate: (typeof gates)[number], isKilled: boolean) => {
+    const limiter = (kind === "fixed" ? fixedWindow : slidingWindow)(limit, windowMillis)
+    const scenario = { gate, processes, limiter, limit, windowMillis, windows, latency }
+    return Effect.flatMap(measureCluster(isKilled ? { ...scenario, killAfter } : scenario), (report) =>
+      printRow(isKilled ? "  the same, owner killed" : nameOf(gate, kind, limit), limit, report)
+    )
+  }
+  const rows = limits.flatMap((limit) =>
+    kinds.flatMap((kind) => [
+      print(limit, kind, "local", false),
+      print(limit, kind, "cluster", false),
+      print(limit, kind, "cluster", true)
+    ])
+  )
+  const header = `${processes} processes in virtual time, ${windows} windows of ${windowMillis / 1000} s`
+  return Effect.zipRight(printHeader(header), Effect.all(rows, { discard: true }))
+}
 
 const runProcesses = (processes: number) =>
   Effect.gen(function* () {
@@ -156,10 +164,10 @@ const runKill = Effect.gen(function* () {
   if (first === undefined) return
   const workers = yield* start(jobs, 4, true)
   const from = yield* sendRequests(workers)
-  yield* Effect.sleep(2.5 * windowMillis)
+  yield* Effect.sleep(killAfter * windowMillis)
   const owner = yield* ownerOf(workers, first.job.name)
   yield* owner.kill
-  yield* Effect.sleep((windows - 2.5) * windowMillis)
+  yield* Effect.sleep((windows - killAfter) * windowMillis)
   yield* printHeader(`4 processes, SIGKILL of the owner of the first gate in the third window`)
   yield* printRows(jobs, from)
   yield* printLogs(workers)

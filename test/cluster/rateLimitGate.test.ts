@@ -2,8 +2,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Logger, LogLevel, Scope, TestClock } from "effect"
 import type { RateLimitGate } from "effect-modelroute"
-import { fixedWindow } from "../../src/internal/simulator/http/rateLimiter.js"
+import { fixedWindow, slidingWindow } from "../../src/internal/simulator/http/rateLimiter.js"
 import { MemoryCluster, startPair, startProcess } from "../utils/cluster.js"
+import { measureCluster } from "../utils/clusterThroughput.js"
 import { failureOf } from "../utils/exit.js"
 import { makePermitRequest, sendOnce, sendUntilAccepted, type GateRequestOptions } from "../utils/gateRequests.js"
 import { silent, start } from "../utils/harness.js"
@@ -330,5 +331,30 @@ describe("ClusterGate without its owner", () => {
       assert.deepStrictEqual(sentAt(server).slice(3), [["waiting", 10.1]])
       assert.strictEqual(server.rejections, 0)
     }).pipe(Effect.scoped, silent)
+  )
+})
+
+describe("ClusterGate in virtual time", () => {
+  const scenario = { gate: "cluster", processes: 4, limit: 12, windowMillis: 6000, windows: 4 } as const
+  const latency = { min: 2, max: 42 }
+
+  it.effect("prevents 429 responses of four processes in a sliding window", () =>
+    Effect.gen(function* () {
+      const limiter = slidingWindow(12, 6000)
+      const { rejected } = yield* measureCluster({ ...scenario, limiter, latency })
+      assert.deepStrictEqual(rejected, [0, 0, 0, 0])
+      const local = yield* measureCluster({ ...scenario, gate: "local", limiter: slidingWindow(12, 6000), latency })
+      assert.isAbove(Math.max(...local.rejected), 0)
+    })
+  )
+
+  it.effect("fills all windows after the owner is killed", () =>
+    Effect.gen(function* () {
+      const limiter = fixedWindow(12, 6000)
+      const { accepted, rejected } = yield* measureCluster({ ...scenario, limiter, latency, killAfter: 1.2 })
+      assert.deepStrictEqual(accepted, [12, 12, 12, 12])
+      // The first request of the new owner is rejected, because the old owner has used up the window.
+      assert.deepStrictEqual(rejected, [0, 1, 0, 0])
+    })
   )
 })

@@ -30,7 +30,7 @@ export interface ClusterThroughput {
 }
 
 /** Time from a kill until the other runners acquire the shards. */
-const takeoverMillis = 4000
+const takeoverMillis = 1500
 
 const countPerWindow = (server: LimitedServer, scenario: ClusterScenario, from: number): ClusterThroughput => {
   const count = (isRejected: boolean) =>
