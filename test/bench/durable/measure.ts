@@ -1,5 +1,6 @@
 /** Measures suspended workflows on PostgreSQL: their cost, the time from an event to the poll, and the takeover. */
 import * as SqlClient from "@effect/sql/SqlClient"
+import type { SqlError } from "@effect/sql/SqlError"
 import type { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
 import { Clock, Effect, type Scope } from "effect"
 import { Execution, Webhook } from "effect-modelroute"
@@ -20,6 +21,8 @@ export type Row = readonly [name: string, value: string]
 
 const hourMillis = 3_600_000
 
+const entityType = `Workflow/${DurableExecution.workflow.name}`
+
 const waitUntil = (isTrue: () => boolean): Effect.Effect<void> =>
   Effect.suspend(() => (isTrue() ? Effect.void : Effect.delay(waitUntil(isTrue), 20)))
 
@@ -34,7 +37,16 @@ const eventOf = (workflowId: string) =>
     })
   })
 
-/** Waits until all executions are created and no worker has used more than 5 % of a core for 3 seconds. */
+/** Waits until the engine has stored the suspension of each workflow. */
+const allSuspended = (workflows: number): Effect.Effect<void, SqlError, SqlClient.SqlClient> =>
+  Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    const rows = yield* sql`
+      SELECT id FROM cluster_messages WHERE tag = 'run' AND processed AND entity_type = ${entityType}`
+    if (rows.length < workflows) yield* Effect.delay(allSuspended(workflows), 500)
+  })
+
+/** Waits until no worker has used more than 5 % of a core for 3 seconds. */
 const settled = (workers: ReadonlyArray<Worker>): Effect.Effect<void> => {
   const total = () => workers.reduce((sum, worker) => sum + (worker.usage()?.cpuMillis ?? 0), 0)
   return Effect.suspend(() => {
@@ -69,6 +81,7 @@ const setUp = (options: Options, url: string, workerCount: number, polledAt: Map
     const suspend = Effect.gen(function* () {
       const indices = Array.from({ length: options.workflows }, (_, index) => index)
       const workflowIds = yield* Effect.forEach(indices, start, { concurrency: 10 })
+      yield* allSuspended(options.workflows)
       yield* settled(workers)
       return workflowIds
     })
