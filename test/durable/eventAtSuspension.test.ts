@@ -13,7 +13,7 @@ import { layer } from "../utils/durableMemoryCluster.js"
 import { image, silent } from "../utils/harness.js"
 import { numRuns } from "../utils/suite.js"
 
-const workflows = numRuns(100, 1000)
+const workflows = numRuns(40, 1000)
 
 const ids = Array.from({ length: workflows }, (_, index) => `order-${index}`)
 
