@@ -119,10 +119,18 @@ const sendRequests = (workers: ReadonlyArray<LimitWorker>) =>
     return yield* nextMultiple(windowMillis)
   })
 
+/** Prints the log lines about outages of the cluster. */
 const printLogs = (workers: ReadonlyArray<{ readonly log: () => string }>) =>
-  Effect.forEach(workers, ({ log }) => (log() === "" ? Effect.void : Console.log(log().trimEnd())), { discard: true })
+  Effect.forEach(
+    workers.flatMap(({ log }) =>
+      log()
+        .split("\n")
+        .filter((line) => /owner of|WARN|ERROR/.test(line))
+    ),
+    (line) => Console.log(`  ${line}`),
+    { discard: true }
+  )
 
-/** Latency of a request in virtual time: a tenth of 20 to 420 ms, like the windows. */
 const latency = { min: 2, max: 42 }
 
 /** Kills the owner after this number of windows. */

@@ -114,6 +114,6 @@ NodeRuntime.runMain(
   program.pipe(
     Effect.scoped,
     Effect.provide(Layer.provideMerge(ClusterRateLimitGate.layerEntity, engines.limitEngine(workerArguments))),
-    Logger.withMinimumLogLevel(LogLevel.Warning)
+    Logger.withMinimumLogLevel(LogLevel.Info)
   )
 )
