@@ -2,7 +2,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import type { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
-import { Clock, Effect, type Scope } from "effect"
+import { Clock, Effect, Layer, type Scope } from "effect"
 import { Execution, Webhook } from "effect-modelroute"
 import * as DurableExecution from "effect-modelroute/DurableExecution"
 import type { RequestRecord } from "effect-modelroute/Simulator"
@@ -111,7 +111,7 @@ const withSetup = <E>(
       onRequest
     })
     const run = Effect.flatMap(setUp(options, url, workerCount, polledAt), measure)
-    return yield* Effect.provide(Effect.provide(run, postgresClient(url)), simulator)
+    return yield* Effect.provide(run, Layer.merge(postgresClient(url), simulator))
   }).pipe(Effect.orDie)
 
 const percentile = (values: ReadonlyArray<number>, share: number): number =>
