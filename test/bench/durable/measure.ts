@@ -121,7 +121,7 @@ const percentile = (values: ReadonlyArray<number>, share: number): number =>
 const usageOf = (worker: Worker) =>
   Effect.gen(function* () {
     yield* worker.signal("SIGUSR2")
-    yield* Effect.sleep("300 millis")
+    yield* Effect.sleep("2 seconds")
     return worker.usage() ?? { cpuMillis: 0, heapBytes: 0, rssBytes: 0 }
   })
 
