@@ -1,7 +1,7 @@
 /**
  * Admission control for the rate limit of the API. All requests of a client pass through a gate. The gate admits as
  * many requests as the limit allows and queues the other requests. Each client creates its own gate unless a gate is
- * provided. Clients with the same API key should share one gate.
+ * provided. Clients with the same API key should share one gate. `ClusterRateLimitGate` shares a gate between processes.
  *
  * Cancel requests have the highest priority. Create requests, polls and all other requests are admitted in turn, so
  * that no group starves. Within a group, retries precede first attempts. Otherwise, the order is first in, first out.

@@ -183,11 +183,11 @@ const runKill = Effect.gen(function* () {
 
 const runCost = Effect.gen(function* () {
   const job = yield* startJob(
-    { name: "cost", gate: "cluster", concurrency: 1 },
+    { name: "cost", gate: "cluster", concurrency: 32 },
     { limit: 60, windowMillis, kind: "fixed" }
   )
   const workers = yield* start([job], 2, false, 1)
-  yield* Console.log("\ntime per request without a server\n")
+  yield* Console.log("\ntime per request without a server, 32 requests at a time\n")
   yield* Effect.forEach(workers, (worker, index) =>
     Effect.gen(function* () {
       yield* worker.send("cost")
