@@ -17,7 +17,7 @@ import { isFull } from "../test/utils/suite.js"
 const { Fault } = Simulator
 
 describe.runIf(isFull)("Batch example", { concurrent: true, timeout: 120_000 }, () => {
-  it.scopedLive("sends no request in a second run after every image was saved", () =>
+  it.scopedLive("sends no request in the second run if the first run saved every image", () =>
     Effect.gen(function* () {
       const { assertComplete, out, simulator, start } = yield* setup(prompts(40))
       const first = yield* (yield* start("--concurrency", "40")).ended
@@ -127,7 +127,7 @@ describe.runIf(isFull)("Batch example", { concurrent: true, timeout: 120_000 }, 
     }).pipe(Effect.provide(NodeContext.layer))
   )
 
-  it.scopedLive("lists invalid lines without submitting an execution", () =>
+  it.scopedLive("lists the invalid lines of the prompt file and submits no execution", () =>
     Effect.gen(function* () {
       const { simulator, start } = yield* setup([
         { prompt: "fine" },
@@ -243,7 +243,7 @@ describe("Prompts", () => {
   )
 })
 
-describe("Summary", () => {
+describe("Summary of a batch", () => {
   const failed = { GenerationFailed: 2, RateLimited: 1 }
   const counts = { succeeded: 5, unsaved: 1, notAttempted: 3, failed, permanent: 0 }
 
@@ -255,7 +255,7 @@ describe("Summary", () => {
     )
   })
 
-  it("returns the next steps for each kind of incomplete batch", () => {
+  it("contains the instructions to complete the batch for each stop reason", () => {
     const advice = (reason?: Batch.StopReason) => Summary.adviceFor(counts, "npm run it", reason)
     assert.deepStrictEqual(advice("Stopped"), [
       "To continue without paying twice, run the same command:",
@@ -273,7 +273,7 @@ describe("Summary", () => {
     assert.deepStrictEqual(Summary.adviceFor({ ...Summary.none, succeeded: 2 }, "npm run it"), [])
   })
 
-  it("returns an exit code for each kind of outcome", () => {
+  it("returns an exit code for each stop reason and each failed outcome", () => {
     const { exitCode, none } = Summary
     assert.strictEqual(exitCode({ ...none, succeeded: 2 }), 0)
     assert.strictEqual(exitCode({ ...none, succeeded: 2 }, "Stopped"), 0)
@@ -304,7 +304,7 @@ describe("ProgressLine", () => {
     estimatedEnd: after(500)
   }
 
-  it("shows the most important parts that fit the width", () => {
+  it("omits the least important parts if the terminal is too narrow", () => {
     assert.deepStrictEqual(
       [200, 79, 60, 40, 20].map((width) => ProgressLine.formatBar(half, now, width)),
       [
@@ -317,7 +317,7 @@ describe("ProgressLine", () => {
     )
   })
 
-  it("shows pauses and stops", () => {
+  it("shows whether the batch is paused or stopping", () => {
     assert.deepStrictEqual(
       [
         { ...half, pausedUntil: after(8.2) },

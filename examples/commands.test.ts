@@ -42,9 +42,9 @@ const parsers: {
   singleton: Command.singleton
 }
 
-describe("Command", () => {
+describe("parser of command line options", () => {
   for (const [name, parse] of Object.entries(parsers)) {
-    it.effect(`${name} prints the usage for --help and for an unknown option`, () =>
+    it.effect(`Command.${name} fails with the usage for --help and for an unknown option`, () =>
       Effect.gen(function* () {
         const help = yield* Effect.flip(parse(["--help"]))
         assert.strictEqual(help._tag, "HelpRequested")
@@ -57,7 +57,7 @@ describe("Command", () => {
     )
   }
 
-  it.effect("joins the words of the prompt of npm start", () =>
+  it.effect("Command.request joins several words to one prompt", () =>
     Effect.gen(function* () {
       const defaults = { prompt: "a red fox in snow", model: "flux-1.1-pro" }
       assert.deepStrictEqual(yield* Command.request([]), defaults)
@@ -65,7 +65,7 @@ describe("Command", () => {
     })
   )
 
-  it.effect("converts the options of the simulator to numbers and strings", () =>
+  it.effect("Command.simulator converts the options to numbers and strings", () =>
     Effect.gen(function* () {
       const words = ["--port", "0", "--rate-limit", "0", "--faults", "0.25", "--download", "bytes", "--seed", "7"]
       const options = { port: 0, rateLimit: 0, faults: 0.25, download: "bytes", seed: 7 }
@@ -73,7 +73,7 @@ describe("Command", () => {
     })
   )
 
-  it.effect("durable converts the options", () =>
+  it.effect("Command.durable converts --executions to a number", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* Command.durable([]), { engine: undefined, executions: 200 })
       const options = { engine: "sqlite", executions: 5 } as const
@@ -87,7 +87,7 @@ describe("Command", () => {
     ["executions", "1001"],
     ["executions", "many"]
   ] as const) {
-    it.effect(`durable fails with the problem and the usage for --${option} ${value}`, () =>
+    it.effect(`Command.durable rejects the invalid option --${option} ${value}`, () =>
       Effect.gen(function* () {
         const { message } = yield* Effect.flip(Command.durable([`--${option}`, value]))
         const [problem = "", usage = ""] = message.split("\n\n")
@@ -107,7 +107,7 @@ describe("Command", () => {
     ["faults", "1.5"],
     ["seed", "0x1"]
   ] as const) {
-    it.effect(`simulator rejects the invalid option --${option} ${value}`, () =>
+    it.effect(`Command.simulator rejects the invalid option --${option} ${value}`, () =>
       Effect.gen(function* () {
         const { message } = yield* Effect.flip(Command.simulator([`--${option}`, value]))
         const [problem = "", usage = ""] = message.split("\n\n")
@@ -119,7 +119,7 @@ describe("Command", () => {
   }
 })
 
-describe("exit code", () => {
+describe("exit code of an example", () => {
   it.live("is 0 after --help and 1 after an invalid argument or an occupied port", () =>
     Effect.gen(function* () {
       const { port } = yield* SimulatorServer.SimulatorServer
@@ -144,7 +144,7 @@ describe("DATABASE_URL", () => {
   // Port 1 refuses connections.
   const unreachable = { DATABASE_URL: "postgres://user:secret@127.0.0.1:1/database" }
 
-  it.live("ends the demo of durable executions with the exit code 1 if no server answers", () =>
+  it.live("ends the demo of durable executions with the exit code 1 if no database server is reachable", () =>
     Effect.gen(function* () {
       const { code, output } = yield* ended(startWith(unreachable, "durable/main"))
       assert.strictEqual(code, 1)
@@ -159,7 +159,7 @@ describe("DATABASE_URL", () => {
     })
   )
 
-  it.live("ends the example of a singleton with the exit code 0 if no server answers", () =>
+  it.live("ends the singleton example with the exit code 0 if no database server is reachable", () =>
     Effect.gen(function* () {
       const { code, output } = yield* ended(startWith(unreachable, "batch-singleton/main"))
       assert.strictEqual(code, 0)
@@ -194,7 +194,7 @@ describe("Ctrl-C", () => {
     })
   )
 
-  it.scopedLive("ends all processes of the demo of durable executions and exits with the code 130", () =>
+  it.scopedLive("ends all processes of the demo of durable executions with the exit code 130", () =>
     Effect.gen(function* () {
       const { ended, printed, signal } = yield* start("durable/main", "--engine", "sqlite", "--executions", "4")
       yield* printed("Started single 2")
@@ -210,7 +210,7 @@ describe("Ctrl-C", () => {
   )
 })
 
-describe.runIf(isFull)("closed output", () => {
+describe.runIf(isFull)("closed standard output", () => {
   it.scopedLive("ends the demo of durable executions and deletes its database", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem

@@ -9,7 +9,7 @@ import * as Table from "./durable/Table.js"
 import { isSkipped, suiteName } from "../test/utils/postgres.js"
 
 describe("formatTable", () => {
-  it("contains a line for each process, and the progress", () => {
+  it("returns a line for each process and a line with the progress", () => {
     const app = { started: Effect.void, kill: Effect.void }
     const lines = Table.formatTable({
       apps: [
@@ -33,7 +33,7 @@ describe("formatTable", () => {
 })
 
 describe("makePorts", () => {
-  it.effect("returns different ports below the range for outgoing connections", () =>
+  it.effect("returns distinct ports below the port range of outgoing connections", () =>
     Effect.gen(function* () {
       const nextPort = yield* Processes.makePorts
       const ports = yield* Effect.replicateEffect(nextPort, 5)

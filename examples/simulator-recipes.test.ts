@@ -27,14 +27,14 @@ const render = Effect.flatMap(ModelRouteClient.ModelRouteClient, ({ executions }
 const ledger = Effect.flatMap(Simulator.Simulator, (simulator) => simulator.ledger)
 
 describe("simulator recipes", () => {
-  it.effect("moderation rejects the create request", () =>
+  it.effect("Fault.apiError rejects the create request with a moderation error", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* Effect.flip(render))._tag, "ContentModerationRejected")
       assert.lengthOf((yield* ledger).executions, 0)
     }).pipe(Effect.provide(backend({ faults: [Fault.apiError("CONTENT_MODERATION_REJECTED")] })))
   )
 
-  it.effect("moderation ends the execution with FAILED", () =>
+  it.effect("Fault.executionOutcome ends the execution with a moderation error", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(render)
       assert.strictEqual(error._tag, "ContentModerationRejected")
@@ -48,7 +48,7 @@ describe("simulator recipes", () => {
     )
   )
 
-  it.effect("the balance is too low until a top-up", () =>
+  it.effect("a create request fails with InsufficientBalance until a top-up", () =>
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
       assert.strictEqual((yield* Effect.flip(render))._tag, "InsufficientBalance")
@@ -57,7 +57,7 @@ describe("simulator recipes", () => {
     }).pipe(Effect.provide(backend({ balance: "0.01" })))
   )
 
-  it.effect("a 429 delays the create request until the reset", () =>
+  it.effect("a 429 delays the retry of the create request until the reset", () =>
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
       yield* render
@@ -67,7 +67,7 @@ describe("simulator recipes", () => {
     }).pipe(Effect.provide(backend({ faults: [Fault.apiError("RATE_LIMITED", { resetIn: "20 seconds" })] })))
   )
 
-  it.effect("three lost responses do not cause a second charge", () =>
+  it.effect("three lost responses to a create request do not cause a second charge", () =>
     Effect.gen(function* () {
       yield* render
       const { charged, executions } = yield* ledger
@@ -75,7 +75,7 @@ describe("simulator recipes", () => {
     }).pipe(Effect.provide(backend({ faults: [Fault.on("executions.create", Fault.times(3, Fault.dropAfter))] })))
   )
 
-  it.effect("an execution returns the scripted output", () =>
+  it.effect("Fault.executionOutcome sets the output of an execution", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual((yield* render).output, { text: "A fox." })
     }).pipe(

@@ -28,7 +28,7 @@ const submit = (body: string) => call("/images", { method: "POST", headers: { "i
 const prompt = JSON.stringify({ prompt: "a red fox in snow" })
 
 describe("examples/worker.ts", () => {
-  it.live("redirects to the image of one execution after a repeated request", () =>
+  it.live("creates one execution for a repeated request and redirects to its image", () =>
     Effect.gen(function* () {
       const created = yield* submit(prompt)
       assert.strictEqual(created.status, 202)
@@ -44,7 +44,7 @@ describe("examples/worker.ts", () => {
     }).pipe(Effect.provide([simulator(), quiet]))
   )
 
-  it.live("responds with the tag of an error", () =>
+  it.live("responds with the error tag if the create request fails", () =>
     Effect.gen(function* () {
       const responses = yield* Effect.all([submit("{}"), submit(prompt), submit(prompt), call("/nowhere")])
       assert.deepStrictEqual(
@@ -64,7 +64,7 @@ describe("examples/worker.ts", () => {
     )
   )
 
-  it.live("responds with 500 without an API key", () =>
+  it.live("responds with 500 if no API key is configured", () =>
     Effect.gen(function* () {
       const response = yield* Effect.promise(() => worker.fetch(new Request("http://worker.test/images/exec_1"), {}))
       assert.strictEqual(response.status, 500)

@@ -125,7 +125,7 @@ describe("Images API", () => {
     )
   )
 
-  it.scopedLive("accepts the same idempotency key again after a 503", () =>
+  it.scopedLive("creates one execution if the client repeats the request after a 503", () =>
     Effect.gen(function* () {
       const url = yield* startBackend()
       const refused = yield* post(url, prompt, "fox-1")
@@ -155,7 +155,7 @@ const sumSamples = (page: string, name: string, labels: Readonly<Record<string, 
 }
 
 describe("Metrics page", () => {
-  it.scopedLive("contains the requests, costs and latencies of one image", () =>
+  it.scopedLive("contains the request count, the cost and the latency of a completed image", () =>
     Effect.gen(function* () {
       const url = yield* startBackend()
       const client = yield* HttpApiClient.make(Api, { baseUrl: url })
@@ -210,7 +210,7 @@ describe("Backend error handling", () => {
     RATE_LIMITED: [503, "TooBusy", "60"]
   } satisfies { readonly [C in ModelRouteError.Code]: Expected } & { readonly [code: string]: Expected }
 
-  it.scopedLive("maps each API error code without exposing ModelRoute details", () =>
+  it.scopedLive("maps each API error code to an error without ModelRoute details", () =>
     Effect.gen(function* () {
       const url = yield* startBackend()
       const { inject } = yield* Simulator.Simulator
@@ -284,7 +284,7 @@ describe("Backend error handling", () => {
     }).pipe(Effect.provide([modelRoute({}, { retry: RetryPolicy.none }), quiet]))
   )
 
-  it("maps errors that have no API error code", () => {
+  it("maps errors without an API error code to errors of the Images API", () => {
     const about = { message: "", executionId: Execution.ExecutionId.make("exec_1") }
     const others: ReadonlyArray<ModelRouteError.AwaitFailure> = [
       new ModelRouteError.UnrecognizedError({ retryable: true }),
@@ -377,7 +377,7 @@ describe("Backend.layer", () => {
 })
 
 describe("Telemetry.treeProcessor", () => {
-  it.scopedLive("formats a trace with its retries and its wait for a webhook", () =>
+  it.scopedLive("formats a trace as a tree that contains the retries and the wait for a webhook", () =>
     Effect.gen(function* () {
       const trees = yield* Queue.unbounded<string>()
       const telemetry = Telemetry.layerProcessors([Telemetry.treeProcessor((tree) => trees.unsafeOffer(tree))])

@@ -48,7 +48,7 @@ const completeImage = Effect.gen(function* () {
 })
 
 describe("Images.handleEvent", () => {
-  it.effect("succeeds only after the final state is stored", () => {
+  it.effect("succeeds only after the final state of the image is stored", () => {
     const latch = Effect.unsafeMakeLatch()
     return Effect.gen(function* () {
       const { get, handleEvent } = yield* Images.Images
@@ -65,7 +65,7 @@ describe("Images.handleEvent", () => {
     }).pipe(Effect.provide([service(latch.await), quiet]))
   })
 
-  it.effect("fails after 20 seconds if the store fails", () =>
+  it.effect("fails with Unsaved after 20 seconds if the image store always fails", () =>
     Effect.gen(function* () {
       const { handleEvent } = yield* Images.Images
       const { event } = yield* completeImage

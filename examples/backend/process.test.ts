@@ -72,7 +72,7 @@ describe("Backend process on SIGINT", () => {
 })
 
 describe.runIf(isFull)("Backend process on SIGKILL", () => {
-  it.scopedLive("creates one execution if it is killed between a create request and its response", () =>
+  it.scopedLive("creates only one execution if it is killed during the create request and restarted", () =>
     Effect.gen(function* () {
       const files = yield* FileSystem.FileSystem
       const { ledger, requests } = yield* Simulator.Simulator
