@@ -57,7 +57,7 @@ describe("Batch.run", () => {
     })
   )
 
-  it.effect("waits for the output if `/result` returns an outdated status", () =>
+  it.effect("waits for the output while `/result` returns an outdated status", () =>
     Effect.gen(function* () {
       const behind = (status: string) =>
         Fault.on(
@@ -165,7 +165,7 @@ describe("Batch.run", () => {
     })
   )
 
-  it.effect("resumes the executions of a run whose input failed", () =>
+  it.effect("resumes the executions of an earlier run whose input stream failed", () =>
     Effect.gen(function* () {
       const input = Stream.concat(Stream.fromIterable(range(3)), Stream.fail("no more" as const))
       const { executions, failure, outcomes } = yield* runBatchTest(
@@ -261,7 +261,7 @@ describe("Batch.run", () => {
   )
 
   for (const concurrency of [1, 4]) {
-    it.effect(`resubmits items with the same failed key once per run: concurrency ${concurrency}`, () =>
+    it.effect(`resubmits items with the same key only once per run after a failure (concurrency ${concurrency})`, () =>
       Effect.gen(function* () {
         const { executions, first, second } = yield* runBatchTest(
           Effect.gen(function* () {
@@ -280,29 +280,31 @@ describe("Batch.run", () => {
       })
     )
 
-    it.effect(`does not resubmit an item in the run whose poll failed with a 404: concurrency ${concurrency}`, () =>
-      Effect.gen(function* () {
-        let first: string | undefined
-        // Eight 404 responses last longer than the maximum replica lag of 60 s.
-        const unknown = Fault.times(
-          8,
-          Fault.on(
-            ({ operation, path }) => operation === "executions.get" && path === (first ??= path),
-            Fault.apiError("NOT_FOUND", { status: 404 })
-          )
-        )
-        const { executions, outcomes } = yield* runBatchTest(
-          Effect.gen(function* () {
-            const outcomes = yield* collect(
-              Batch.run([1, 2, 3, 1], { ...batchOptions, concurrency, resubmit: () => true })
+    it.effect(
+      `does not resubmit an item during the run that received a 404 for its execution (concurrency ${concurrency})`,
+      () =>
+        Effect.gen(function* () {
+          let first: string | undefined
+          // Eight 404 responses last longer than the maximum replica lag of 60 s.
+          const unknown = Fault.times(
+            8,
+            Fault.on(
+              ({ operation, path }) => operation === "executions.get" && path === (first ??= path),
+              Fault.apiError("NOT_FOUND", { status: 404 })
             )
-            return { outcomes, executions: (yield* readLedger).executions }
-          }),
-          { simulator: { faults: [unknown] } }
-        )
-        assert.deepStrictEqual(countTags(outcomes), { Failed: 1, Succeeded: 3 })
-        assert.strictEqual(executions.length, 3)
-      })
+          )
+          const { executions, outcomes } = yield* runBatchTest(
+            Effect.gen(function* () {
+              const outcomes = yield* collect(
+                Batch.run([1, 2, 3, 1], { ...batchOptions, concurrency, resubmit: () => true })
+              )
+              return { outcomes, executions: (yield* readLedger).executions }
+            }),
+            { simulator: { faults: [unknown] } }
+          )
+          assert.deepStrictEqual(countTags(outcomes), { Failed: 1, Succeeded: 3 })
+          assert.strictEqual(executions.length, 3)
+        })
     )
   }
 
@@ -379,7 +381,7 @@ describe("Batch.run", () => {
     })
   )
 
-  it.effect("keeps the journal entry of an item if resubmit throws", () =>
+  it.effect("keeps the journal entry of an item if `resubmit` throws", () =>
     Effect.gen(function* () {
       const { executions, runs } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -458,7 +460,7 @@ const nameOf = (outcome: Batch.Outcome<unknown>): string => {
 }
 
 describe("Batch.run with an effect as request", () => {
-  it.effect("runs the effect only once per item", () =>
+  it.effect("runs the request effect of each item only once in two runs", () =>
     Effect.gen(function* () {
       const made: Array<number> = []
       const prepared = { ...batchOptions, request: (n: number) => Effect.sync(() => (made.push(n), requestOf(n))) }
@@ -474,7 +476,7 @@ describe("Batch.run with an effect as request", () => {
     })
   )
 
-  it.effect("fails the item with the error of the effect", () =>
+  it.effect("fails the item with the error of the request effect", () =>
     Effect.gen(function* () {
       const outcomes = yield* runBatchTest(
         collect(
@@ -636,7 +638,7 @@ describe("Batch.Progress", () => {
     })
   )
 
-  it.effect("updates a fast subscriber independently of a slow subscriber", () =>
+  it.effect("is emitted to a fast subscriber without waiting for a slow subscriber", () =>
     Effect.gen(function* () {
       const { fast, slow } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -791,21 +793,19 @@ describe("Batch", () => {
     ["wait.pollSchedule", JSON.parse('{"wait":{"pollSchedule":"2 seconds"}}')]
   ]
   for (const [field, wrong] of cases) {
-    it.effect(
-      `rejects an invalid option before it sends a request: ${field} ${JSON.stringify(Object.values(wrong))}`,
-      () =>
-        Effect.gen(function* () {
-          const { error, sent } = yield* runBatchTest(
-            Effect.gen(function* () {
-              const error = yield* Effect.flip(Stream.runDrain(Batch.run(range(3), { ...batchOptions, ...wrong })))
-              return { error, sent: yield* arrivalTimes() }
-            })
-          )
-          assert.strictEqual(error._tag, "InvalidRequest")
-          if (error._tag === "InvalidRequest") assert.strictEqual(error.field, field)
-          assert.match(error.message, new RegExp(`^Batch.run: ${field} .+\\. .+\\.$`))
-          assert.deepStrictEqual(sent, [])
-        })
+    it.effect(`rejects the invalid option ${JSON.stringify(wrong)} before the first request`, () =>
+      Effect.gen(function* () {
+        const { error, sent } = yield* runBatchTest(
+          Effect.gen(function* () {
+            const error = yield* Effect.flip(Stream.runDrain(Batch.run(range(3), { ...batchOptions, ...wrong })))
+            return { error, sent: yield* arrivalTimes() }
+          })
+        )
+        assert.strictEqual(error._tag, "InvalidRequest")
+        if (error._tag === "InvalidRequest") assert.strictEqual(error.field, field)
+        assert.match(error.message, new RegExp(`^Batch.run: ${field} .+\\. .+\\.$`))
+        assert.deepStrictEqual(sent, [])
+      })
     )
   }
 
@@ -827,11 +827,11 @@ describe("Batch.run", () => {
   const uninterruptible = {
     "without a limit": {},
     "with maxCost": { maxCost: "5.00" },
-    "with a full maxCost": { maxCost: "0.10", hold: () => "0.048" },
+    "with an exhausted maxCost": { maxCost: "0.10", hold: () => "0.048" },
     "with a slow beforeSubmit": { beforeSubmit: () => Effect.as(Effect.sleep("1 second"), true) }
   } satisfies Record<string, Partial<Batch.Options<number>>>
   for (const [name, extra] of Object.entries(uninterruptible)) {
-    it.effect(`completes a batch in an uninterruptible region: ${name}`, () =>
+    it.effect(`completes a batch ${name} in an uninterruptible region`, () =>
       Effect.gen(function* () {
         const outcomes = yield* runBatchTest(
           Effect.uninterruptible(

@@ -123,7 +123,7 @@ for (const { name, open, skip = false } of databases) {
       )
     )
 
-    it.live("fails if the columns of the table do not match", () =>
+    it.live("fails if the existing table has other columns", () =>
       withTable((sql, table, client) =>
         Effect.gen(function* () {
           yield* sql`create table ${sql(table)} (batch text, item text)`
@@ -192,7 +192,7 @@ for (const { name, open, skip = false } of databases) {
       )
     )
 
-    it.live("supports a client that transforms names", () =>
+    it.live("supports an SQL client that transforms column names", () =>
       withTable((sql, table) =>
         Effect.gen(function* () {
           const odd = sql.onDialectOrElse<
@@ -277,7 +277,7 @@ describe("SqlJournal", () => {
       }).pipe(Effect.scoped)
   )
 
-  it.live("writes and reads more entries than one statement supports", () =>
+  it.live("writes and reads more entries than one SQL statement supports", () =>
     Effect.gen(function* () {
       const entries = Array.makeBy(5_000, (n) => makeEntry(`${n}`, "Submitted"))
       const keys = entries.map(({ key }) => key)
@@ -295,7 +295,7 @@ describe("SqlJournal", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("waits for the transaction of another SQLite client", () =>
+  it.live("delays a write until the transaction of another SQLite client has ended", () =>
     Effect.gen(function* () {
       const client = sqliteClient(`file:${yield* makeTempDirectory}/batch.db`)
       const context = yield* Layer.build(Layer.fresh(client))
@@ -347,7 +347,7 @@ describe("SqlJournal", () => {
     }).pipe(Effect.scoped)
   )
 
-  it("accepts the documented configurations and declares their error types", () => {
+  it("declares JournalError and the requirement SqlClient in the type of its layer", () => {
     expectTypeOf(SqlJournal.layer).returns.toEqualTypeOf<
       Layer.Layer<Journal, ModelRouteError.JournalError, SqlClient.SqlClient>
     >()

@@ -44,7 +44,7 @@ const runItems = (items: ReadonlyArray<number>, extra: Partial<Batch.Options<num
   Effect.map(collect(Batch.run(items, { ...batchOptions, concurrency: 1, order: "input", ...extra })), namesOf)
 
 describe("Batch.run after a lost response", () => {
-  it.effect("keeps the idempotency key after a permanent rejection of the retry", () =>
+  it.effect("keeps the idempotency key if the API rejects the retry permanently", () =>
     Effect.gen(function* () {
       const { executions, runs } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -60,7 +60,7 @@ describe("Batch.run after a lost response", () => {
     })
   )
 
-  it.effect("counts the item toward maxCost after a permanent rejection of the retry", () =>
+  it.effect("counts the item toward maxCost if the API rejects the retry permanently", () =>
     Effect.gen(function* () {
       const { charged, names } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -80,7 +80,7 @@ describe("Batch.run after a lost response", () => {
   )
 
   for (const code of ["ECONNREFUSED", "EHOSTUNREACH"]) {
-    it.effect(`keeps the idempotency key if a retrying transport fails with ${code}`, () =>
+    it.effect(`keeps the idempotency key if a transport that retries requests fails with ${code}`, () =>
       Effect.gen(function* () {
         let left = 4
         const cause = Object.assign(new Error(code), { code })
@@ -106,7 +106,7 @@ describe("Batch.run after a lost response", () => {
   }
 })
 
-describe("Batch.run with a retrying transport", () => {
+describe("Batch.run with a transport that retries requests", () => {
   const transformClient = (client: HttpClient.HttpClient) =>
     HttpClient.retry(client, { times: 2, while: ({ _tag }) => _tag === "RequestError" })
   for (const [name, refusal] of [
@@ -115,7 +115,7 @@ describe("Batch.run with a retrying transport", () => {
     ["429", onCreate(Fault.apiError("RATE_LIMITED", { resetIn: "3 hours" }))],
     ["FILE_NOT_FOUND", onCreate(Fault.apiError("FILE_NOT_FOUND"))]
   ] as const) {
-    it.effect(`keeps the idempotency key after the rejection of a retry: ${name}`, () =>
+    it.effect(`keeps the idempotency key if the API rejects the retry with ${name}`, () =>
       Effect.gen(function* () {
         const { executions, second } = yield* runBatchTest(
           Effect.gen(function* () {
@@ -198,7 +198,7 @@ describe("Batch.run after a rate limit rejection", () => {
     })
   )
 
-  it.effect("creates only one execution if the API rejects one of two concurrent runs", () =>
+  it.effect("creates only one execution if the API rejects a request of one of two concurrent runs", () =>
     Effect.gen(function* () {
       const executions = yield* runBatchTest(
         Effect.gen(function* () {
@@ -222,7 +222,7 @@ describe("Batch.run after a rate limit rejection", () => {
 })
 
 describe("Batch.run with maxCost and an unknown hold", () => {
-  it.effect("blocks only items of the same model", () =>
+  it.effect("blocks only items whose model has an unknown hold", () =>
     Effect.gen(function* () {
       const model = (n: number) => ({ ...requestOf(n), model: n < 5 ? "flux-1.1-pro" : "seedance-video" })
       const extra = { maxCost: "5.00", request: model }
@@ -267,7 +267,7 @@ describe("Batch.run with maxCost and an unknown hold", () => {
     })
   )
 
-  it.effect("uses the hold of another execution for an ambiguous submission", () =>
+  it.effect("reserves the hold of another execution for an ambiguous submission", () =>
     Effect.gen(function* () {
       const { charged, names } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -314,10 +314,10 @@ describe("Batch.run with maxCost and an ambiguous submission", () => {
   )
 
   for (const [name, items] of [
-    ["without another item", [9]],
-    ["after an item that exceeds the limit", [0, 9]]
+    ["the batch has no other item", [9]],
+    ["another item would exceed the limit", [0, 9]]
   ] as const) {
-    it.effect(`replaces the ambiguous submission without exceeding maxCost: ${name}`, () =>
+    it.effect(`replaces the ambiguous submission without exceeding maxCost if ${name}`, () =>
       Effect.gen(function* () {
         const { executions, second } = yield* runBatchTest(
           Effect.gen(function* () {
@@ -329,13 +329,16 @@ describe("Batch.run with maxCost and an ambiguous submission", () => {
           { simulator: { faults: lostCreates } }
         )
         assert.strictEqual(second.at(-1), "9 Succeeded")
-        assert.deepStrictEqual(second.slice(0, -1), name === "without another item" ? [] : ["0 NotAttempted MaxCost"])
+        assert.deepStrictEqual(
+          second.slice(0, -1),
+          name === "the batch has no other item" ? [] : ["0 NotAttempted MaxCost"]
+        )
         assert.strictEqual(executions.length, 1)
       })
     )
   }
 
-  it.effect("counts the ambiguous submission until a resubmission", () =>
+  it.effect("counts the ambiguous submission toward maxCost until its resubmission", () =>
     Effect.gen(function* () {
       const outcomes = yield* runBatchTest(
         Effect.gen(function* () {

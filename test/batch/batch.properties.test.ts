@@ -151,7 +151,7 @@ const playHistory = (history: History) => {
 
 describe("Batch.run", () => {
   it.effect(
-    `returns every paid execution once in ${histories} random histories (seed ${seed})`,
+    `returns every paid execution once in ${histories} random sequences of runs and faults (seed ${seed})`,
     () =>
       Effect.promise(() =>
         fc.assert(

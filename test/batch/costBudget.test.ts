@@ -55,7 +55,7 @@ describe("Batch.run with maxCost and unreadable amounts", () => {
     Array.from(new Set(outcomes.flatMap((outcome) => (outcome._tag === "NotAttempted" ? [outcome.reason] : []))))
 
   for (const hold of ["$0.048", "0,048", "0.048 USD", "", "-1", "NaN"]) {
-    it.effect(`runs one item at a time until the API reports a cost: hold "${hold}"`, () =>
+    it.effect(`runs one item at a time if the hold is "${hold}", until the API reports a cost`, () =>
       Effect.gen(function* () {
         const { executions, outcomes, warnings } = yield* runTwice(replaceInResponses(holds, `"hold_amount":"${hold}"`))
         // The reported cost of 0.040 replaces the unreadable hold. The limit of 0.20 then allows five items.
@@ -166,7 +166,7 @@ describe("Batch.run with maxCost and no reported holds", () => {
     })
   )
 
-  it.effect("counts a running execution of an earlier run toward the limit", () =>
+  it.effect("counts a running execution of an earlier run toward maxCost", () =>
     Effect.gen(function* () {
       const { charged, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -187,7 +187,7 @@ describe("Batch.run with maxCost and no reported holds", () => {
 
 describe("Batch.run with maxCost and the option `hold`", () => {
   for (const hold of ["5.00", "0.001"]) {
-    it.effect(`uses the option hold only for items of the same run: ${hold}`, () =>
+    it.effect(`does not apply a hold option of ${hold} to the items of a later run`, () =>
       Effect.gen(function* () {
         const { charged, outcomes } = yield* runBatchTest(
           Effect.gen(function* () {

@@ -15,7 +15,7 @@ const sum = (counts: ReadonlyMap<string, number>): number => [...counts.values()
 describe.runIf(isFull)("Batch.run with eight kills and a failure of every fifth request", () => {
   for (const journal of ["sqlite", "files"] as const) {
     it.scopedLive(
-      `executes each of 400 items once: ${journal}`,
+      `executes each of 400 items once with the journal in ${journal}`,
       () =>
         Effect.gen(function* () {
           const report = yield* runWithKills({ journal, items, kills, seed: 1 })

@@ -374,7 +374,7 @@ for (const { isInMemory = false, name, open, skip = false } of kinds) {
     )
   })
 }
-it("the test entries include every member of AwaitFailure", () => {
+it("the entries of these tests include every error of AwaitFailure", () => {
   assert.deepStrictEqual(
     errors.map(({ _tag }) => _tag),
     ModelRouteError.AwaitFailure.members.map(({ _tag }) => _tag)

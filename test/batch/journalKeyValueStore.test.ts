@@ -78,7 +78,7 @@ describe.runIf(isFull)("Batch.layerJournal", () => {
     120_000
   )
 
-  it.live("returns the old or the new entry if the process is killed during a write", () =>
+  it.live("returns the previous or the new entry if the process is killed during a write", () =>
     Effect.gen(function* () {
       const known = ["a", "b", "c"].map((key) => makeEntry(key, "Submitted"))
       const next = [
@@ -171,7 +171,7 @@ describe.runIf(isFull)("Batch.layerJournal", () => {
     })
   )
 
-  it.live("removes the remaining entries if the process was killed during a removal", () =>
+  it.live("can remove the remaining entries after the process was killed during a removal", () =>
     Effect.gen(function* () {
       let removals = 0
       for (let n = 1; ; n++) {
@@ -310,7 +310,7 @@ describe("Batch.layerJournal with stored values", () => {
     })
   )
 
-  it.live("ignores a value of another item", () =>
+  it.live("ignores the value in a slot if the value belongs to another item", () =>
     Effect.gen(function* () {
       const values: StoreValues = new Map()
       yield* writeAll(values, makeLifecycle("x").slice(0, 2))
@@ -336,7 +336,7 @@ describe("Batch.layerJournal with stored values", () => {
     })
   )
 
-  it.live("reads the slots again if another process writes to the slots during the read", () =>
+  it.live("reads both slots again if another process writes during the read", () =>
     Effect.gen(function* () {
       const values: StoreValues = new Map()
       yield* writeAll(values, makeLifecycle("x").slice(0, 3))

@@ -80,8 +80,8 @@ describe("journalWriter", () => {
     }).pipe(Effect.scoped)
   )
 
-  for (const order of ["the delivery first", "the next step first"]) {
-    it.effect(`writes only the newest of two entries of an item: ${order}`, () =>
+  for (const order of ["the older entry comes first", "the newer entry comes first"]) {
+    it.effect(`writes only the newest of two entries of an item if ${order}`, () =>
       Effect.gen(function* () {
         const { calls, next, service } = yield* makeBlockedJournal
         const write = yield* writer.make(service, "b")
@@ -89,7 +89,9 @@ describe("journalWriter", () => {
         yield* yieldRepeatedly
         const both = [makeEntry("a", "Delivered", 1), makeEntry("a", "Submitted", 2)]
         const written = yield* Effect.fork(
-          Effect.forEach(order === "the delivery first" ? both : both.toReversed(), write, { concurrency: "unbounded" })
+          Effect.forEach(order === "the older entry comes first" ? both : both.toReversed(), write, {
+            concurrency: "unbounded"
+          })
         )
         yield* yieldRepeatedly
         yield* Effect.zipRight(next, next)

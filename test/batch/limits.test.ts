@@ -27,7 +27,7 @@ const countReasons = (outcomes: ReadonlyArray<Batch.Outcome<unknown>>) =>
   countBy(outcomes.flatMap((outcome) => (outcome._tag === "NotAttempted" ? [outcome.reason] : [])))
 
 describe.runIf(isFull)("Batch.run with a balance for 300 of 1,000 items", () => {
-  it.effect("runs the other 700 items after a top-up", () =>
+  it.effect("runs the remaining 700 items in the next run after a top-up", () =>
     Effect.gen(function* () {
       // Sixteen items run concurrently. Each item holds 0.048 and then costs 0.040. Eighteen rounds cost 11.52. The
       // remaining balance covers the holds of 12 more items.
@@ -94,7 +94,7 @@ describe("Batch.run", () => {
     })
   )
 
-  it.effect("sends at most `concurrency` requests with an invalid API key", () =>
+  it.effect("sends at most `concurrency` requests if the API key is invalid", () =>
     Effect.gen(function* () {
       const { outcomes, sent } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -125,7 +125,7 @@ describe("Batch.run", () => {
     })
   )
 
-  it.effect("counts a batch that stops because the balance is too low", () =>
+  it.effect("increments the metric of balance stops if the balance is too low", () =>
     Effect.gen(function* () {
       const before = yield* Metric.value(Metrics.balanceStops)
       yield* runBatchTest(Stream.runDrain(Batch.run([1, 2], batchOptions)), { simulator: { balance: "0.00" } })
@@ -134,7 +134,7 @@ describe("Batch.run", () => {
     })
   )
 
-  it.effect("uses a new idempotency key if the first attempt fails with a 402", () =>
+  it.effect("uses a new idempotency key in the next run if the first attempt fails with a 402", () =>
     Effect.gen(function* () {
       const keys = yield* runBatchTest(
         Effect.gen(function* () {
@@ -151,7 +151,7 @@ describe("Batch.run", () => {
     })
   )
 
-  it.effect("keeps the idempotency key if the API may have accepted the create request before a 402", () =>
+  it.effect("keeps the idempotency key if a 402 follows a lost response to the create request", () =>
     Effect.gen(function* () {
       const { executions, first, keys, second } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -230,7 +230,7 @@ describe("Batch.run", () => {
     })
   )
 
-  it.effect("uses a new idempotency key if a 402 follows a 429", () =>
+  it.effect("uses a new idempotency key in the next run if a 402 follows a 429", () =>
     Effect.gen(function* () {
       const { executions, first, keys, second } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -382,7 +382,7 @@ describe("Batch.run", () => {
     })
   )
 
-  it.effect("continues after an execution has FAILED with UNAUTHORIZED or INSUFFICIENT_BALANCE", () =>
+  it.effect("submits further items after an execution has FAILED with UNAUTHORIZED or INSUFFICIENT_BALANCE", () =>
     Effect.gen(function* () {
       const outcomes = yield* runBatchTest(collect(Batch.run(range(20), { ...batchOptions, concurrency: 2 })), {
         simulator: {
@@ -583,7 +583,7 @@ describe("Batch.run with maxCost", () => {
     })
   )
 
-  it.effect("does not count failed items", () =>
+  it.effect("does not count failed items toward the limit", () =>
     Effect.gen(function* () {
       // The API rejects these items after the first hold is reported. Each item therefore has a reservation.
       const late: Simulator.Fault.Matcher = ({ body, operation }) =>
@@ -600,7 +600,7 @@ describe("Batch.run with maxCost", () => {
     })
   )
 
-  it.effect("submits a single item of each model until the API reports the hold", () =>
+  it.effect("submits a single item of each model until the API reports the hold of the model", () =>
     Effect.gen(function* () {
       const sentAt = yield* runBatchTest(
         Effect.gen(function* () {
@@ -631,7 +631,7 @@ describe("Batch.run with maxCost", () => {
     })
   )
 
-  it.effect("delays the first item of a model while other holds exhaust the limit", () =>
+  it.effect("delays the first item of a model while the holds of other items exhaust the limit", () =>
     Effect.gen(function* () {
       const { sentAt, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -688,7 +688,7 @@ describe("Batch.run with maxCost", () => {
     })
   )
 
-  it.effect("counts the submissions of an earlier run that had no limit", () =>
+  it.effect("counts the submissions of an earlier run that had no maxCost", () =>
     Effect.gen(function* () {
       const lost = Fault.on("executions.create", Fault.dropAfter)
       const charged = yield* runBatchTest(
@@ -707,7 +707,7 @@ describe("Batch.run with maxCost", () => {
     })
   )
 
-  it.effect("stops the wait for executions of an earlier run after `stop`", () =>
+  it.effect("does not submit the items that wait for the limit if `stop` is called", () =>
     Effect.gen(function* () {
       const { at, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -745,7 +745,7 @@ describe("Batch.run with maxCost", () => {
     })
   )
 
-  it.effect("applies the limit to the costs of all runs", () =>
+  it.effect("applies the limit to the sum of the costs of all runs", () =>
     Effect.gen(function* () {
       const result = yield* runBatchTest(
         Effect.gen(function* () {
@@ -832,7 +832,7 @@ describe.runIf(isFull)("Batch.run during an outage of five minutes", () => {
     })
   )
 
-  it.effect("limits the requests by the options of the retry budget", () =>
+  it.effect("sends fewer requests with a smaller retry budget", () =>
     Effect.gen(function* () {
       const strict = yield* runThroughOutage({ maxTokens: 1, minPerMinute: 2, tokenRatio: 0 })
       assert.isAtMost(strict.sent, Math.ceil(((25 + 1 + 5 * 2) * 4) / 3))
@@ -884,7 +884,7 @@ describe("Batch.run after a rate limit rejection", () => {
     ["RATE_LIMITED", 429],
     ["A_LIMIT_OF_TOMORROW", 429]
   ] as const) {
-    it.effect(`takes no token from the retry budget: ${code}`, () =>
+    it.effect(`takes no token from the retry budget if the error code is ${code}`, () =>
       Effect.gen(function* () {
         const limited = Fault.apiError(code, { status, retryable: null, headers: { "retry-after": "1" } })
         const { retriesLeft, succeeded } = yield* runBatchTest(

@@ -48,14 +48,14 @@ describe("mapConcurrently", () => {
     })
   )
 
-  it.effect("ends after the last element if the stream has fewer elements than the limit", () =>
+  it.effect("ends after the last element if the stream has fewer elements than the concurrency limit", () =>
     Effect.gen(function* () {
       const results = yield* Stream.runCollect(mapConcurrently(Stream.make(1, 2), 10, Effect.succeed))
       assert.deepStrictEqual(Chunk.toReadonlyArray(results), [1, 2])
     })
   )
 
-  it.effect("interrupts the other effects after a failure and fails with the same error", () =>
+  it.effect("interrupts the running effects if one effect fails, and fails with its error", () =>
     Effect.gen(function* () {
       const { counts, fail, run } = yield* makeWork(elements)
       const fiber = yield* Effect.fork(Stream.runDrain(mapConcurrently(Stream.fromIterable(elements), 3, run)))
@@ -67,7 +67,7 @@ describe("mapConcurrently", () => {
     })
   )
 
-  it.effect("fails with the error of the input", () =>
+  it.effect("fails with the error of the input stream", () =>
     Effect.gen(function* () {
       const { counts, run } = yield* makeWork(elements)
       const input = Stream.concat(Stream.make(0), Stream.fail("no more input"))

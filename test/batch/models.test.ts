@@ -38,7 +38,7 @@ const withSharedJournal = <A, E>(program: Parameters<typeof runBatchTest<A, E>>[
   Effect.flatMap(makeMemoryJournal, (journal) => runBatchTest(Effect.provide(program, withJournal(journal)), setup))
 
 describe("Batch.run with typed models", () => {
-  it.effect("emits the decoded output, also for an output from the journal", () =>
+  it.effect("emits the decoded output even if the output is read from the journal", () =>
     withSharedJournal(
       Effect.gen(function* () {
         const options = { ...batchOptions, request: (n: number) => Model.request(Flux, promptOf(n)) }
@@ -77,7 +77,7 @@ describe("Batch.run with typed models", () => {
     )
   )
 
-  it.effect("decodes an output that did not match in a later run with a corrected model", () =>
+  it.effect("decodes the output of an OutputDecodeError in a later run with a corrected model", () =>
     withSharedJournal(
       Effect.gen(function* () {
         const delivered: Array<string> = []
@@ -122,7 +122,7 @@ describe("Batch.run with typed models", () => {
     )
   )
 
-  it.effect("sends no request for an item whose input does not match", () =>
+  it.effect("sends no request for an item whose input does not match the schema", () =>
     withSharedJournal(
       Effect.gen(function* () {
         const outcomes = yield* collect(
@@ -155,7 +155,7 @@ describe("Batch.run with typed models", () => {
     )
   )
 
-  it.effect("uploads the files of an item only before its submission", () =>
+  it.effect("uploads the files of an item once, immediately before its submission", () =>
     withSharedJournal(
       Effect.gen(function* () {
         let made = 0

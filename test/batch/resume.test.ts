@@ -91,7 +91,7 @@ describe("Batch.run", () => {
     })
   )
 
-  it.effect("adds the data for the next step to each journal entry", () =>
+  it.effect("stores in each journal entry the data that the next step needs", () =>
     Effect.gen(function* () {
       const memory = yield* makeMemoryJournal
       const history: Array<Batch.JournalEntry> = []
@@ -162,39 +162,41 @@ describe("Batch.run with a failing journal", () => {
     )
 
   for (const isStored of [false, true]) {
-    it.effect(`executes each item once if a write fails ${isStored ? "after" : "before"} the entries are stored`, () =>
-      Effect.gen(function* () {
-        for (let at = 1; at <= 4 * count; at++) {
-          const name = `write ${at}`
-          const { creates, executions, first, second, third } = yield* runWithFailure(at, isStored, {
-            simulator: { faults }
-          })
-          assert.isTrue(Exit.isFailure(first), name)
-          assert.strictEqual(executions.length, count, name)
-          assert.strictEqual(new Set(executions.map(({ idempotencyKey }) => idempotencyKey)).size, count, name)
-          // Every run sends the same bytes with the same idempotency key.
-          const bodies = new Set(
-            creates.map(({ body, headers }) => `${headers["idempotency-key"]} ${new TextDecoder().decode(body)}`)
-          )
-          assert.strictEqual(bodies.size, count, name)
-          for (const outcomes of [second, third]) {
-            assert.deepStrictEqual(outcomes.map(({ index }) => index).toSorted(), range(count), name)
-            assert.deepStrictEqual(countTags(outcomes), { Succeeded: count - 1, "Failed permanently": 1 }, name)
-            for (const outcome of outcomes) {
-              const mine = executions.find(({ body }) => body === JSON.stringify(requestOf(outcome.item)))
-              assert.strictEqual(executionIdOf(outcome), mine?.executionId, name)
+    it.effect(
+      `executes each item once if a journal write fails ${isStored ? "after" : "before"} the entries are stored`,
+      () =>
+        Effect.gen(function* () {
+          for (let at = 1; at <= 4 * count; at++) {
+            const name = `write ${at}`
+            const { creates, executions, first, second, third } = yield* runWithFailure(at, isStored, {
+              simulator: { faults }
+            })
+            assert.isTrue(Exit.isFailure(first), name)
+            assert.strictEqual(executions.length, count, name)
+            assert.strictEqual(new Set(executions.map(({ idempotencyKey }) => idempotencyKey)).size, count, name)
+            // Every run sends the same bytes with the same idempotency key.
+            const bodies = new Set(
+              creates.map(({ body, headers }) => `${headers["idempotency-key"]} ${new TextDecoder().decode(body)}`)
+            )
+            assert.strictEqual(bodies.size, count, name)
+            for (const outcomes of [second, third]) {
+              assert.deepStrictEqual(outcomes.map(({ index }) => index).toSorted(), range(count), name)
+              assert.deepStrictEqual(countTags(outcomes), { Succeeded: count - 1, "Failed permanently": 1 }, name)
+              for (const outcome of outcomes) {
+                const mine = executions.find(({ body }) => body === JSON.stringify(requestOf(outcome.item)))
+                assert.strictEqual(executionIdOf(outcome), mine?.executionId, name)
+              }
             }
+            assert.isTrue(
+              third.every(({ delivered }) => delivered),
+              name
+            )
           }
-          assert.isTrue(
-            third.every(({ delivered }) => delivered),
-            name
-          )
-        }
-      })
+        })
     )
   }
 
-  it.effect("does not continue an item after a failed write", () =>
+  it.effect("does not start the next step of an item if the write of the current step fails", () =>
     Effect.gen(function* () {
       const sentAt = (step: Batch.JournalStep) =>
         runBatchTest(
@@ -245,7 +247,7 @@ describe("Batch.run in a later run", () => {
     })
   )
 
-  it.effect("submits a possibly accepted item again with the same idempotency key", () =>
+  it.effect("keeps the idempotency key of an item whose create response was lost", () =>
     Effect.gen(function* () {
       const { executions, first, keys, second } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -322,7 +324,7 @@ describe("Batch.run in a later run", () => {
     })
   )
 
-  it.effect("applies the option `keyTtl` to the idempotency key", () =>
+  it.effect("resends an ambiguous create request only until `keyTtl` has elapsed", () =>
     Effect.gen(function* () {
       const beforeExpiry = yield* runAfterExpiry({ keyTtl: "2 hours" }, "1 hour")
       assert.deepStrictEqual(countTags(beforeExpiry.outcomes), { Succeeded: 1 })
@@ -331,7 +333,7 @@ describe("Batch.run in a later run", () => {
     })
   )
 
-  it.effect("does not retry a create request if its key expires during the delay", () =>
+  it.effect("does not retry a create request if its idempotency key expires during the delay", () =>
     Effect.gen(function* () {
       const { at, executions, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -347,7 +349,7 @@ describe("Batch.run in a later run", () => {
     })
   )
 
-  it.effect("retries a create request after a 429 even if its key has expired", () =>
+  it.effect("retries a create request after a 429 even if its idempotency key has expired", () =>
     Effect.gen(function* () {
       const { at, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -366,7 +368,7 @@ describe("Batch.run in a later run", () => {
     })
   )
 
-  it.effect("submits an ambiguous item again with a new key if `resubmit` returns `true`", () =>
+  it.effect("submits an ambiguous item again with a new idempotency key if `resubmit` returns `true`", () =>
     Effect.gen(function* () {
       const asked: Array<string> = []
       const resubmit = (error: ModelRouteError.ModelRouteError, item: number) => {
@@ -382,7 +384,7 @@ describe("Batch.run in a later run", () => {
     })
   )
 
-  it.effect("resubmits two items with the same key only once", () =>
+  it.effect("resubmits two items with the same item key only once", () =>
     Effect.gen(function* () {
       const faults = Array.from({ length: 8 }, () => unsentCreate)
       const { outcomes, sent } = yield* runBatchTest(
@@ -423,124 +425,7 @@ describe("Batch.run in a later run", () => {
     })
   )
 
-  describe("after a 404 for an execution", () => {
-    const notFound = Fault.on(
-      "executions.get",
-      Fault.raw({
-        status: 404,
-        headers: { "content-type": "application/json" },
-        body: '{"error":{"code":"NOT_FOUND","message":"No such execution.","retryable":false,"request_id":"req_1"}}'
-      })
-    )
-    const image = batchOptions
-    const video = {
-      ...batchOptions,
-      request: (n: number) => ({ model: "seedance-video", input: { prompt: `picture ${n}` } })
-    }
-    const isUnknown = (error: ModelRouteError.ModelRouteError) => "status" in error && error.status === 404
-
-    /**
-     * Submits one item and then runs the batch again with each of `runs`, at intervals of 70 seconds. The first of
-     * these runs receives a 404. After 70 seconds, replication lag cannot cause a 404.
-     */
-    const runAfterNotFound = (
-      runs: ReadonlyArray<Partial<Batch.Options<number>>>,
-      then: ReadonlyArray<Simulator.Fault.Fault> = [],
-      options = image
-    ) =>
-      runBatchTest(
-        Effect.gen(function* () {
-          yield* Effect.timeoutOption(Stream.runDrain(Batch.run([1], options)), "1 second")
-          const outcomes = yield* Effect.forEach(runs, (extra) =>
-            Effect.zipRight(Effect.sleep("70 seconds"), collect(Batch.run([1], { ...options, ...extra })))
-          )
-          return { outcomes: outcomes.flat(), executions: (yield* readLedger).executions }
-        }),
-        { simulator: { faults: [notFound, ...then] } }
-      )
-
-    it.effect("polls the execution again in the next run", () =>
-      Effect.gen(function* () {
-        const { executions, outcomes } = yield* runAfterNotFound([{}, {}])
-        const [unknown, found] = outcomes
-        if (unknown?._tag !== "Failed") return assert.fail()
-        assert.strictEqual(unknown.error._tag, "UnrecognizedError")
-        assert.strictEqual(unknown.error.executionId, executions[0]?.executionId)
-        assert.isFalse(unknown.final)
-        assert.deepStrictEqual([found && nameOf(found), found?.delivered], ["Succeeded", false])
-        assert.strictEqual(executions.length, 1)
-      })
-    )
-
-    it.effect("submits the item again if `resubmit` and `beforeSubmit` return `true`", () =>
-      Effect.gen(function* () {
-        const counts: Array<number> = []
-        const { executions, outcomes } = yield* runAfterNotFound([
-          { resubmit: () => true },
-          { resubmit: isUnknown, beforeSubmit: (count) => Effect.sync(() => counts.push(count) > 0) },
-          {}
-        ])
-        assert.deepStrictEqual(outcomes.map(nameOf), ["UnrecognizedError", "Succeeded", "Succeeded"])
-        assert.deepStrictEqual(counts, [1])
-        assert.strictEqual(executions.length, 2)
-        assert.deepStrictEqual(outcomes.map(executionIdOf), [
-          executions[0]?.executionId,
-          executions[1]?.executionId,
-          executions[1]?.executionId
-        ])
-      })
-    )
-
-    it.effect("clears the 404 from the journal when the API returns the execution again", () =>
-      Effect.gen(function* () {
-        const { executions, outcomes } = yield* runAfterNotFound(
-          [{}, { wait: { timeout: "1 millis" } }, { resubmit: isUnknown }],
-          [],
-          video
-        )
-        assert.deepStrictEqual(outcomes.map(nameOf), ["UnrecognizedError", "AwaitTimeout", "Succeeded"])
-        assert.strictEqual(executions.length, 1)
-      })
-    )
-
-    it.effect("clears the 404 even if the run is interrupted after a successful poll", () =>
-      Effect.gen(function* () {
-        const executions = yield* runBatchTest(
-          Effect.gen(function* () {
-            yield* Effect.timeoutOption(Stream.runDrain(Batch.run([1], video)), "1 second")
-            yield* Effect.sleep("70 seconds")
-            const [unknown] = yield* collect(Batch.run([1], video))
-            assert.strictEqual(unknown && nameOf(unknown), "UnrecognizedError")
-            // This run polls immediately. The execution is still running.
-            yield* Effect.timeoutOption(Stream.runDrain(Batch.run([1], video)), "1 second")
-            yield* Stream.runDrain(Batch.run([1], { ...video, resubmit: isUnknown }))
-            return (yield* readLedger).executions
-          }),
-          { simulator: { faults: [notFound] } }
-        )
-        assert.strictEqual(executions.length, 1)
-      })
-    )
-
-    it.effect("keeps the 404 in the journal if the next poll fails", () =>
-      Effect.gen(function* () {
-        const rejected = Fault.on("executions.get", Fault.apiError("UNAUTHORIZED", { status: 401 }))
-        const { executions, outcomes } = yield* runAfterNotFound([{}, {}, { resubmit: isUnknown }], [rejected])
-        assert.deepStrictEqual(outcomes.map(nameOf), ["UnrecognizedError", "Unauthorized", "Succeeded"])
-        assert.strictEqual(executions.length, 2)
-      })
-    )
-
-    it.effect("rejects a changed request", () =>
-      Effect.gen(function* () {
-        const { executions, outcomes } = yield* runAfterNotFound([{}, { request: (n) => requestOf(n + 1) }])
-        assert.deepStrictEqual(outcomes.map(nameOf), ["UnrecognizedError", "InvalidRequest"])
-        assert.strictEqual(executions.length, 1)
-      })
-    )
-  })
-
-  it.effect("polls all running executions immediately and concurrently", () =>
+  it.effect("polls the executions of an earlier run immediately and concurrently", () =>
     Effect.gen(function* () {
       const { polls, outcomes, took } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -619,7 +504,7 @@ describe("Batch.run in a later run", () => {
     })
   )
 
-  it.effect("uses `version` to detect a changed request of an effect", () =>
+  it.effect("uses `version` to detect a changed request that an effect creates", () =>
     Effect.gen(function* () {
       const { executions, runs } = yield* runBatchTest(
         Effect.gen(function* () {
@@ -725,6 +610,123 @@ describe("Batch.run in a later run", () => {
       assert.strictEqual(bodies.size, 1)
       assert.strictEqual(executions.length, 1)
       assert.deepStrictEqual(countTags(outcomes), { Succeeded: 1 })
+    })
+  )
+})
+
+describe("Batch.run after a 404 for an execution", () => {
+  const notFound = Fault.on(
+    "executions.get",
+    Fault.raw({
+      status: 404,
+      headers: { "content-type": "application/json" },
+      body: '{"error":{"code":"NOT_FOUND","message":"No such execution.","retryable":false,"request_id":"req_1"}}'
+    })
+  )
+  const image = batchOptions
+  const video = {
+    ...batchOptions,
+    request: (n: number) => ({ model: "seedance-video", input: { prompt: `picture ${n}` } })
+  }
+  const isUnknown = (error: ModelRouteError.ModelRouteError) => "status" in error && error.status === 404
+
+  /**
+   * Submits one item and then runs the batch again with each of `runs`, at intervals of 70 seconds. The first of
+   * these runs receives a 404. After 70 seconds, replication lag cannot cause a 404.
+   */
+  const runAfterNotFound = (
+    runs: ReadonlyArray<Partial<Batch.Options<number>>>,
+    then: ReadonlyArray<Simulator.Fault.Fault> = [],
+    options = image
+  ) =>
+    runBatchTest(
+      Effect.gen(function* () {
+        yield* Effect.timeoutOption(Stream.runDrain(Batch.run([1], options)), "1 second")
+        const outcomes = yield* Effect.forEach(runs, (extra) =>
+          Effect.zipRight(Effect.sleep("70 seconds"), collect(Batch.run([1], { ...options, ...extra })))
+        )
+        return { outcomes: outcomes.flat(), executions: (yield* readLedger).executions }
+      }),
+      { simulator: { faults: [notFound, ...then] } }
+    )
+
+  it.effect("polls the execution again in the next run", () =>
+    Effect.gen(function* () {
+      const { executions, outcomes } = yield* runAfterNotFound([{}, {}])
+      const [unknown, found] = outcomes
+      if (unknown?._tag !== "Failed") return assert.fail()
+      assert.strictEqual(unknown.error._tag, "UnrecognizedError")
+      assert.strictEqual(unknown.error.executionId, executions[0]?.executionId)
+      assert.isFalse(unknown.final)
+      assert.deepStrictEqual([found && nameOf(found), found?.delivered], ["Succeeded", false])
+      assert.strictEqual(executions.length, 1)
+    })
+  )
+
+  it.effect("submits the item again if `resubmit` and `beforeSubmit` return `true`", () =>
+    Effect.gen(function* () {
+      const counts: Array<number> = []
+      const { executions, outcomes } = yield* runAfterNotFound([
+        { resubmit: () => true },
+        { resubmit: isUnknown, beforeSubmit: (count) => Effect.sync(() => counts.push(count) > 0) },
+        {}
+      ])
+      assert.deepStrictEqual(outcomes.map(nameOf), ["UnrecognizedError", "Succeeded", "Succeeded"])
+      assert.deepStrictEqual(counts, [1])
+      assert.strictEqual(executions.length, 2)
+      assert.deepStrictEqual(outcomes.map(executionIdOf), [
+        executions[0]?.executionId,
+        executions[1]?.executionId,
+        executions[1]?.executionId
+      ])
+    })
+  )
+
+  it.effect("clears the 404 from the journal when the API returns the execution again", () =>
+    Effect.gen(function* () {
+      const { executions, outcomes } = yield* runAfterNotFound(
+        [{}, { wait: { timeout: "1 millis" } }, { resubmit: isUnknown }],
+        [],
+        video
+      )
+      assert.deepStrictEqual(outcomes.map(nameOf), ["UnrecognizedError", "AwaitTimeout", "Succeeded"])
+      assert.strictEqual(executions.length, 1)
+    })
+  )
+
+  it.effect("clears the 404 from the journal even if the run is interrupted after a successful poll", () =>
+    Effect.gen(function* () {
+      const executions = yield* runBatchTest(
+        Effect.gen(function* () {
+          yield* Effect.timeoutOption(Stream.runDrain(Batch.run([1], video)), "1 second")
+          yield* Effect.sleep("70 seconds")
+          const [unknown] = yield* collect(Batch.run([1], video))
+          assert.strictEqual(unknown && nameOf(unknown), "UnrecognizedError")
+          // This run polls immediately. The execution is still running.
+          yield* Effect.timeoutOption(Stream.runDrain(Batch.run([1], video)), "1 second")
+          yield* Stream.runDrain(Batch.run([1], { ...video, resubmit: isUnknown }))
+          return (yield* readLedger).executions
+        }),
+        { simulator: { faults: [notFound] } }
+      )
+      assert.strictEqual(executions.length, 1)
+    })
+  )
+
+  it.effect("keeps the 404 in the journal if the next poll fails", () =>
+    Effect.gen(function* () {
+      const rejected = Fault.on("executions.get", Fault.apiError("UNAUTHORIZED", { status: 401 }))
+      const { executions, outcomes } = yield* runAfterNotFound([{}, {}, { resubmit: isUnknown }], [rejected])
+      assert.deepStrictEqual(outcomes.map(nameOf), ["UnrecognizedError", "Unauthorized", "Succeeded"])
+      assert.strictEqual(executions.length, 2)
+    })
+  )
+
+  it.effect("rejects a changed request for the same item", () =>
+    Effect.gen(function* () {
+      const { executions, outcomes } = yield* runAfterNotFound([{}, { request: (n) => requestOf(n + 1) }])
+      assert.deepStrictEqual(outcomes.map(nameOf), ["UnrecognizedError", "InvalidRequest"])
+      assert.strictEqual(executions.length, 1)
     })
   )
 })

@@ -79,7 +79,7 @@ describe("RetryBudget.waitForToken", () => {
     })
   )
 
-  it.effect("takes tokens in the order of the retries", () =>
+  it.effect("returns in the order of the calls", () =>
     Effect.gen(function* () {
       const { out } = yield* runRetries({ maxTokens: 1 }, [...at(0, "a", "b", "c"), ...at(10_900, "d")])
       assert.deepStrictEqual(out, [
@@ -110,7 +110,7 @@ describe("RetryBudget.waitForToken", () => {
     })
   )
 
-  it.effect("leaves the queue after an interruption", () =>
+  it.effect("leaves no entry in the queue after an interruption", () =>
     Effect.gen(function* () {
       const { budget, out } = yield* runRetries({ maxTokens: 1 }, at(0, "a"), (budget) =>
         Effect.asVoid(Effect.timeoutOption(Effect.delay(budget.waitForToken, 1), 1000))
