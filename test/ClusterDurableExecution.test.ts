@@ -53,7 +53,7 @@ const startAndAwait = (id: string, request: Execution.CreateRequest) =>
   Effect.zipLeft(DurableExecution.start(id, request), DurableExecution.await(id))
 
 describe("ClusterDurableExecution.forget", () => {
-  it.live("deletes only the messages and replies of the execution", () =>
+  it.live("deletes only the messages and replies of the given execution", () =>
     Effect.gen(function* () {
       const first = yield* startAndAwait("order-7", image)
       const second = yield* startAndAwait("order-8", image)
@@ -66,7 +66,7 @@ describe("ClusterDurableExecution.forget", () => {
     }).pipe(Effect.provide(worker), harness.silent)
   )
 
-  it.live("allows a new start of the same id with the same idempotency key", () =>
+  it.live("allows another start with the same id, which sends the same idempotency key", () =>
     Effect.gen(function* () {
       yield* startAndAwait("order-7", image)
       yield* ClusterDurableExecution.forget("order-7")
@@ -86,7 +86,7 @@ describe("ClusterDurableExecution.forget", () => {
     }).pipe(Effect.provide(worker), harness.silent)
   )
 
-  it.live("fails with InvalidRequest without a deletion if the execution has not ended", () =>
+  it.live("fails with InvalidRequest and deletes nothing if the execution has not ended", () =>
     Effect.gen(function* () {
       const workflowId = yield* DurableExecution.start("order-7", slow)
       const failure = yield* Effect.flip(ClusterDurableExecution.forget("order-7"))

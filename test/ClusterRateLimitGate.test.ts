@@ -35,7 +35,7 @@ const summarize = Effect.map(requests, (all) => {
 const limited = simulatorLayer({ rateLimit: { limit: 20, window: "10 seconds" } })
 
 describe("ClusterRateLimitGate.layer", () => {
-  it.effect("uses the whole limit for four processes without a 429", () =>
+  it.effect("lets four processes use the whole rate limit without a 429", () =>
     Effect.gen(function* () {
       const cluster = new MemoryCluster()
       const { client, runner } = yield* startPair(cluster)
@@ -95,7 +95,7 @@ describe("ClusterRateLimitGate.layer", () => {
     )
   )
 
-  it.effect("counts only the requests of the process in its metrics", () =>
+  it.effect("counts only the requests of its own process in the metrics", () =>
     Effect.gen(function* () {
       const { client, runner } = yield* startPair(new MemoryCluster())
       const values = Effect.all([Metric.value(Metrics.waiting), Metric.value(Metrics.inFlight)])
@@ -189,7 +189,7 @@ describe("ClusterRateLimitGate.layerConfig", () => {
 })
 
 describe("ClusterRateLimitGate.layerEntity", () => {
-  it.effect("registers the owner of a gate in a process without an API key", () =>
+  it.effect("makes a process without an API key the owner of a gate", () =>
     Effect.gen(function* () {
       const cluster = new MemoryCluster()
       yield* Layer.build(Layer.provide(ClusterRateLimitGate.layerEntity, cluster.connect().layer))

@@ -33,7 +33,7 @@ describe("DurableExecution with a typed model", () => {
     }).pipe(simulate)
   )
 
-  it.effect("fails with InvalidRequest before the start if the input does not match", () =>
+  it.effect("fails with InvalidRequest and starts no workflow if the input does not match the schema", () =>
     Effect.gen(function* () {
       const failure = yield* Effect.flip(DurableExecution.start("order-7", { model: Flux, input: { prompt: "" } }))
       assert.deepStrictEqual([failure._tag, failure.field], ["InvalidRequest", "input.prompt"])
@@ -42,7 +42,7 @@ describe("DurableExecution with a typed model", () => {
     }).pipe(simulate)
   )
 
-  it.effect("fails with an OutputDecodeError that contains the result if the output does not match", () =>
+  it.effect("fails with an OutputDecodeError that contains the result if the output does not match the schema", () =>
     Effect.gen(function* () {
       const Other = Model.make({ id: image.model, input: Flux.input, output: Schema.Struct({ text: Schema.String }) })
       yield* DurableExecution.start("order-7", { model: Other, input })
@@ -54,7 +54,7 @@ describe("DurableExecution with a typed model", () => {
     }).pipe(simulate)
   )
 
-  it.effect("uploads the sources of the input before the start", () =>
+  it.effect("uploads the files of the input before the workflow starts", () =>
     Effect.gen(function* () {
       const source_image = File.fromBytes(new Uint8Array(10).fill(0x89), { name: "fox.png" })
       const start = DurableExecution.start("order-7", { model: Upscaler, input: { source_image } })
@@ -68,7 +68,7 @@ describe("DurableExecution with a typed model", () => {
 const upscaler = { duration: "1 second", cost: "0.010", output: "image" } as const
 
 describe("DurableExecution.await", () => {
-  it.effect("waits for the end of an execution that is started later", () =>
+  it.effect("waits for an execution that starts after the call", () =>
     Effect.gen(function* () {
       const fiber = yield* Effect.fork(DurableExecution.await("order-7"))
       yield* TestClock.adjust("10 seconds")

@@ -7,7 +7,7 @@ import { isFull } from "../utils/suite.js"
 
 describe.skipIf(isSkipped || !isFull)(`ClusterRateLimitGate on ${suiteName}`, () => {
   it.scopedLive(
-    "shares the limit between processes, also after the owner is killed",
+    "shares the limit between processes, even after the owner is killed",
     () =>
       Effect.gen(function* () {
         const shared = yield* startJob(

@@ -48,7 +48,7 @@ const collectLines = () => {
 }
 
 describe("ClusterGate.withPermit", () => {
-  it.effect("admits the request classes of all processes in the order of one gate", () =>
+  it.effect("admits the requests of all processes in the order of their request classes", () =>
     Effect.gen(function* () {
       const cluster = new MemoryCluster()
       const { client, runner } = yield* startPair(cluster)
@@ -103,7 +103,7 @@ describe("ClusterGate.withPermit", () => {
     }).pipe(Effect.scoped, silent)
   )
 
-  it.effect("requires another confirmation if another process extends the wait", () =>
+  it.effect("lets the caller reject the wait if another process extends the wait", () =>
     Effect.gen(function* () {
       const { client, runner } = yield* startPair(new MemoryCluster())
       const server = makeServer(3)
@@ -207,7 +207,7 @@ describe("ClusterGate.withPermit", () => {
     }).pipe(Effect.scoped, silent)
   )
 
-  it.effect("makes two calls per request and one poll per second", () =>
+  it.effect("makes two calls to the owner per request and one poll per second", () =>
     Effect.gen(function* () {
       const cluster = new MemoryCluster()
       const { client } = yield* startPair(cluster)
@@ -245,7 +245,7 @@ describe("ClusterGate.isScarce and snapshot", () => {
 })
 
 describe("ClusterGate without its owner", () => {
-  it.effect("uses a local gate from 5 seconds until the owner is in reach again", () => {
+  it.effect("uses a local gate after 5 seconds until the owner is reachable again", () => {
     const { lines, logger } = collectLines()
     return Effect.gen(function* () {
       const cluster = new MemoryCluster()
@@ -338,7 +338,7 @@ describe("ClusterGate in virtual time", () => {
   const scenario = { gate: "cluster", processes: 4, limit: 12, windowMillis: 6000, windows: 4 } as const
   const latency = { min: 2, max: 42 }
 
-  it.effect("prevents 429 responses of four processes in a sliding window", () =>
+  it.effect("prevents 429 responses to four processes if the API uses a sliding window", () =>
     Effect.gen(function* () {
       const limiter = slidingWindow(12, 6000)
       const { rejected } = yield* measureCluster({ ...scenario, limiter, latency })
@@ -348,7 +348,7 @@ describe("ClusterGate in virtual time", () => {
     })
   )
 
-  it.effect("fills all windows after the owner is killed", () =>
+  it.effect("uses the whole limit of each window even if the owner is killed", () =>
     Effect.gen(function* () {
       const limiter = fixedWindow(12, 6000)
       const { accepted, rejected } = yield* measureCluster({ ...scenario, limiter, latency, killAfter: 1.2 })

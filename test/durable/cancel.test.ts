@@ -28,7 +28,7 @@ describe("DurableExecution.cancel", () => {
     }).pipe(simulate)
   )
 
-  it.effect("cancels the execution after the response to a create request in progress", () =>
+  it.effect("cancels the execution after the create request in flight has ended", () =>
     Effect.gen(function* () {
       yield* injectInto("executions.create", Fault.delay("6 seconds"))
       yield* DurableExecution.start("order-7", image)
@@ -37,7 +37,7 @@ describe("DurableExecution.cancel", () => {
     }).pipe(simulate)
   )
 
-  it.effect("sends no request if the execution is not submitted yet", () =>
+  it.effect("sends no request if the create request is not sent yet", () =>
     Effect.gen(function* () {
       yield* DurableExecution.start("order-7", image)
       assert.deepStrictEqual(yield* cancelNow, { tag, statuses: [], cancels: [] })
@@ -45,7 +45,7 @@ describe("DurableExecution.cancel", () => {
     }).pipe(simulate)
   )
 
-  it.effect("sends no request if the API accepted no submission", () =>
+  it.effect("sends no cancel request if the API rejected the create request", () =>
     Effect.gen(function* () {
       yield* DurableExecution.start("order-7", image)
       yield* TestClock.adjust("5 seconds")
@@ -65,7 +65,7 @@ describe("DurableExecution.cancel", () => {
     }).pipe(simulate)
   )
 
-  it.effect("does not repeat an ambiguous create request after keyTtl", () =>
+  it.effect("does not repeat an ambiguous create request after keyTtl has elapsed", () =>
     Effect.gen(function* () {
       yield* injectInto("executions.create", Fault.dropAfter)
       yield* DurableExecution.start("order-7", image)
@@ -111,7 +111,7 @@ const services = Layer.merge(harness.layer({ client: { retry: RetryPolicy.none }
 
 const workerLayer = Layer.provideMerge(DurableExecution.layer(), services)
 
-describe("worker of a durable execution that stops", () => {
+describe("worker of durable executions during its shutdown", () => {
   const stopAt = (operation: "executions.create" | "executions.get", seconds: number) =>
     Effect.gen(function* () {
       yield* TestClock.setTime(harness.start)
@@ -131,7 +131,7 @@ describe("worker of a durable execution that stops", () => {
       }
     }).pipe(harness.silent, Effect.provide(services))
 
-  it.effect("does not cancel an execution during a poll", () =>
+  it.effect("does not cancel an execution that it polls", () =>
     Effect.gen(function* () {
       const { cancels, last, statuses } = yield* stopAt("executions.get", 35)
       assert.deepStrictEqual(
@@ -141,7 +141,7 @@ describe("worker of a durable execution that stops", () => {
     })
   )
 
-  it.effect("does not cancel an execution during its submission", () =>
+  it.effect("does not cancel an execution that it submits", () =>
     Effect.gen(function* () {
       const { cancels, statuses } = yield* stopAt("executions.create", 5)
       assert.deepStrictEqual({ cancels, statuses }, { cancels: [], statuses: ["COMPLETED"] })

@@ -53,7 +53,7 @@ describe("DurableExecution on the cluster engine", () => {
     )
   })
 
-  it.live("removes the clock of a cancelled execution", () =>
+  it.live("removes the DurableClock of a cancelled execution", () =>
     Effect.gen(function* () {
       yield* DurableExecution.start("order-7", image)
       yield* until(Effect.map(stateOf("order-7"), (state) => state === "Suspended"))

@@ -74,7 +74,7 @@ const delayOperations = (storage: MessageStorage.Encoded): Partial<MessageStorag
 }
 
 describe("webhook event during the suspension of its workflow", () => {
-  it.effect("resumes the workflow before its clock on the memory engine", () =>
+  it.effect("resumes the workflow on the memory engine before its clock fires", () =>
     Effect.gen(function* () {
       yield* Effect.forEach(
         ids,
@@ -92,7 +92,7 @@ describe("webhook event during the suspension of its workflow", () => {
     }).pipe((test) => simulate(test, { simulator }))
   )
 
-  it.live("resumes the workflow before its clock on the cluster engine", () => {
+  it.live("resumes the workflow on the cluster engine before its clock fires", () => {
     const submitted = Effect.runSync(Queue.unbounded<string>())
     const states: Counts = { events: 0, running: 0, suspended: 0 }
     return Effect.gen(function* () {

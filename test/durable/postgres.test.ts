@@ -27,7 +27,7 @@ const hasState = (id: string, expected: "Complete" | "Suspended") =>
   Effect.map(stateOf(id), (state) => state === expected)
 
 describe.skipIf(Postgres.isSkipped)(`durable executions on ${Postgres.suiteName}`, () => {
-  it.scopedLive("are controlled by a process that runs no workflows", () =>
+  it.scopedLive("are started, resumed and cancelled by a process that runs no workflows", () =>
     Effect.gen(function* () {
       const url = yield* Postgres.database
       yield* startWorker(url, "1 hour")
@@ -127,7 +127,7 @@ describe.runIf(isFull)("durable executions on workers that are killed", () => {
     run("postgres", "SIGKILL", 3, 4)
   )
 
-  it.scopedLive.skipIf(Postgres.isSkipped)("are not cancelled by SIGTERM of two workers", () =>
+  it.scopedLive.skipIf(Postgres.isSkipped)("are not cancelled if two workers receive SIGTERM", () =>
     run("postgres", "SIGTERM", 2, 4)
   )
 

@@ -111,7 +111,7 @@ describe("stored data of a durable execution", () => {
     )
   )
 
-  it("contains a result and an error that the current schemas decode", () => {
+  it("is decoded with the current schemas if an earlier version stored it", () => {
     assert.strictEqual(Schema.decodeUnknownSync(DurableExecution.Payload)(payload).request.input["prompt"], prompt)
     const result = Schema.decodeUnknownSync(DurableExecution.workflow.successSchema)({
       id: "exec_1",

@@ -35,7 +35,7 @@ describe("DurableExecution.start", () => {
     }).pipe(simulate)
   )
 
-  it.effect("does not change the request if the caller changes its object after the start", () =>
+  it.effect("submits the original request if the caller changes the request object after the start", () =>
     Effect.gen(function* () {
       const input = { prompt: "a fox", at: new Date(0) }
       yield* DurableExecution.start("order-7", { ...image, input, metadata: { order: 7 }, extra: { seed: 1 } })
@@ -52,7 +52,7 @@ describe("DurableExecution.start", () => {
     }).pipe(simulate)
   )
 
-  it.effect("fails with InvalidRequest before the start if the id or the request is invalid", () =>
+  it.effect("fails with InvalidRequest and starts no workflow if the id or the request is invalid", () =>
     Effect.gen(function* () {
       const fieldOf = (id: string, input: object) =>
         Effect.map(Effect.flip(DurableExecution.start(id, { ...image, input })), ({ field }) => field)
@@ -64,7 +64,7 @@ describe("DurableExecution.start", () => {
 })
 
 describe("submission of a durable execution", () => {
-  it.effect("is repeated under the same key after an outage", () =>
+  it.effect("is repeated with the same idempotency key after an outage", () =>
     Effect.gen(function* () {
       yield* injectInto(create, Fault.dropAfter, Fault.badGateway, Fault.dropBefore, Fault.apiError("MODEL_OVERLOADED"))
       yield* DurableExecution.start("order-7", image)
@@ -76,7 +76,7 @@ describe("submission of a durable execution", () => {
     }).pipe(simulate)
   )
 
-  it.effect("suspends the workflow after an insufficient balance until resume", () =>
+  it.effect("suspends the workflow after InsufficientBalance until DurableExecution.resume is called", () =>
     Effect.gen(function* () {
       yield* startNow("order-7")
       assert.strictEqual(yield* stateOf("order-7"), "Suspended")
@@ -90,7 +90,7 @@ describe("submission of a durable execution", () => {
     }).pipe((test) => simulate(test, { simulator: { balance: "0.00" } }))
   )
 
-  it.effect("is repeated after the delay if the balance or the API key was rejected", () =>
+  it.effect("is repeated after the retry delay if the balance is too low or the API key is rejected", () =>
     Effect.gen(function* () {
       yield* injectInto(create, Fault.apiError("UNAUTHORIZED", { status: 401 }))
       yield* DurableExecution.start("order-7", image)
@@ -101,7 +101,7 @@ describe("submission of a durable execution", () => {
     }).pipe((test) => simulate(test, { simulator: { balance: "0.00" } }))
   )
 
-  it.effect("is repeated after each resume", () =>
+  it.effect("is repeated after each call of DurableExecution.resume", () =>
     Effect.gen(function* () {
       yield* startNow("order-7")
       yield* DurableExecution.resume("order-7")
@@ -127,7 +127,7 @@ describe("submission of a durable execution", () => {
     }).pipe(simulate)
   )
 
-  it.effect("is repeated after an account error that is older than keyTtl", () =>
+  it.effect("is repeated after InsufficientBalance even if keyTtl has elapsed", () =>
     Effect.gen(function* () {
       yield* startNow("order-7")
       yield* TestClock.adjust("3 days")
@@ -138,7 +138,7 @@ describe("submission of a durable execution", () => {
     }).pipe((test) => simulate(test, { simulator: { balance: "0.00" }, durable: { maxDelay: "2 hours" } }))
   )
 
-  it.effect("is repeated after failures to connect for longer than keyTtl", () => {
+  it.effect("is repeated even if connections were refused for longer than keyTtl", () => {
     let isDown = true
     const transformClient = (client: HttpClient.HttpClient) =>
       HttpClient.transform(client, (response, request) =>
@@ -174,18 +174,20 @@ describe("submission of a durable execution", () => {
     }).pipe((test) => simulate(test, { durable: { maxDelay: "2 hours" } }))
   )
 
-  it.effect("fails with SubmissionOutcomeUnknown if a worker ended during a request longer ago than keyTtl", () =>
-    Effect.gen(function* () {
-      yield* DurableExecution.start("order-7", image)
-      yield* TestClock.adjust("25 hours")
-      const failure = failureOf(yield* runToEnd("order-7"))
-      assert.strictEqual(failure._tag, "SubmissionOutcomeUnknown")
-      assert.deepStrictEqual(yield* secondsOf("create"), [0])
-      assert.deepStrictEqual(yield* ledger, { statuses: ["COMPLETED"], keys: 1 })
-    }).pipe((test) => simulate(test, { engine: withLostSubmission("25 hours") }))
+  it.effect(
+    "fails with SubmissionOutcomeUnknown if the worker ended during the create request and keyTtl has elapsed",
+    () =>
+      Effect.gen(function* () {
+        yield* DurableExecution.start("order-7", image)
+        yield* TestClock.adjust("25 hours")
+        const failure = failureOf(yield* runToEnd("order-7"))
+        assert.strictEqual(failure._tag, "SubmissionOutcomeUnknown")
+        assert.deepStrictEqual(yield* secondsOf("create"), [0])
+        assert.deepStrictEqual(yield* ledger, { statuses: ["COMPLETED"], keys: 1 })
+      }).pipe((test) => simulate(test, { engine: withLostSubmission("25 hours") }))
   )
 
-  it.effect("is repeated under the same key if the worker ended during the request", () =>
+  it.effect("is repeated with the same idempotency key if the worker ended during the create request", () =>
     Effect.gen(function* () {
       yield* DurableExecution.start("order-7", image)
       yield* TestClock.adjust("61 minutes")

@@ -35,7 +35,7 @@ describe("DurableExecution.suspensions", () => {
     }).pipe((test) => simulate(test, { simulator: { balance: "0.00" } }))
   )
 
-  it.effect("contains an execution from a failed poll until the next success", () =>
+  it.effect("contains an execution from a failed poll until a successful poll", () =>
     Effect.gen(function* () {
       yield* injectInto("executions.result", Fault.apiError("UNAUTHORIZED", { status: 401 }))
       yield* DurableExecution.start("order-7", { ...harness.image, model: "seedance-video" })
@@ -67,7 +67,7 @@ describe("DurableExecution.suspensions", () => {
     }).pipe(simulate)
   )
 
-  it.effect("contains an execution whose workflow continues after a defect of the engine", () => {
+  it.effect("contains an execution until its workflow resumes after a defect of the engine", () => {
     let isFailing = false
     const engine = wrapEngine(({ deferredResult }) => ({
       deferredResult: (deferred) => (isFailing ? Effect.dieMessage("connection lost") : deferredResult(deferred))
@@ -99,7 +99,7 @@ describe("DurableExecution.suspensions", () => {
 })
 
 describe("DurableExecution.resumeAll", () => {
-  it.effect("starts the next attempt of every suspended execution", () =>
+  it.effect("starts the next attempt of every suspended execution immediately", () =>
     Effect.gen(function* () {
       const ids = Array.from({ length: 25 }, (_, index) => `order-${index}`)
       yield* startAll(...ids)
@@ -112,7 +112,7 @@ describe("DurableExecution.resumeAll", () => {
     }).pipe((test) => simulate(test, { simulator: { balance: "0.00" } }))
   )
 
-  it.effect("resumes only the executions with the selected error", () =>
+  it.effect("resumes only the executions whose error has the given tag", () =>
     Effect.gen(function* () {
       yield* injectInto("executions.create", Fault.apiError("UNAUTHORIZED", { status: 401 }))
       yield* startAll("order-7", "order-8")
@@ -133,7 +133,7 @@ const failingStore = Layer.succeed(DurableExecution.SuspensionStore, {
 })
 
 describe("failing store of suspensions", () => {
-  it.effect("does not affect the workflow", () => {
+  it.effect("does not end the workflow", () => {
     const warnings: Array<string> = []
     const logger = Logger.make(({ logLevel, message }) => {
       if (logLevel._tag === "Warning") warnings.push(String(message))
@@ -189,7 +189,7 @@ for (const { client, name, skip } of databases) {
         )
       })
 
-    it.live("returns the suspensions in the order of their time", () =>
+    it.live("returns the suspensions in the order of suspendedAt", () =>
       withStore((store) =>
         Effect.gen(function* () {
           const [early, late] = [makeSuspension("b", now), makeSuspension("a", now + 5)]
@@ -200,7 +200,7 @@ for (const { client, name, skip } of databases) {
       )
     )
 
-    it.live("replaces the suspension of a workflow", () =>
+    it.live("replaces the stored suspension of the same workflow", () =>
       withStore((store) =>
         Effect.gen(function* () {
           yield* store.put(makeSuspension("a", now))
@@ -211,7 +211,7 @@ for (const { client, name, skip } of databases) {
       )
     )
 
-    it.live("removes a suspension without an error for an unknown workflow", () =>
+    it.live("removes a suspension and ignores an unknown workflow", () =>
       withStore((store) =>
         Effect.gen(function* () {
           yield* Effect.forEach(["a", "b"], (id) => store.put(makeSuspension(id, now)))
