@@ -6,7 +6,7 @@ import { start } from "./utils/harness.js"
 const id = Execution.ExecutionId.make("exec_1")
 
 describe("Execution.Execution", () => {
-  it("encodes an execution to JSON and decodes it", () => {
+  it("is unchanged after encoding to JSON and decoding", () => {
     const execution = new Execution.Execution({
       id,
       status: "PENDING",
@@ -20,7 +20,7 @@ describe("Execution.Execution", () => {
 })
 
 describe("Execution.pollSchedule", () => {
-  it("increases the delay up to 15 s", () =>
+  it("increases the delay between polls from 2 s to 15 s", () =>
     Effect.gen(function* () {
       const delays = yield* Schedule.delays(Execution.pollSchedule).pipe(
         Schedule.run(

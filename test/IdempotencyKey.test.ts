@@ -84,7 +84,7 @@ describe("IdempotencyKey.layerDeterministic", () => {
     })
   )
 
-  it.effect("prevents duplicate executions if a list of create calls is repeated", () =>
+  it.effect("prevents duplicate executions if a program repeats its create calls", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const bodies = Array.from({ length: 5 }, (_, i) => ({ model: "m", input: { prompt: `${prompt} ${i % 2}` } }))
@@ -143,7 +143,7 @@ describe("idempotency key of executions.create", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("is read from the service in the context first, then from the client", () =>
+  it.effect("is read from the service in the context first, then from the service of the client", () =>
     withClient((client) =>
       Effect.gen(function* () {
         yield* client.executions.create(image).pipe(Effect.provide(IdempotencyKey.layerSequence("job")))

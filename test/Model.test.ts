@@ -68,7 +68,7 @@ describe("executions.run with a typed model", () => {
     )
   )
 
-  it.effect("accepts Model.request", () =>
+  it.effect("accepts a request that Model.request returns", () =>
     simulate(({ executions }) =>
       Effect.gen(function* () {
         const request = Model.request(Flux, { prompt }, { extra: { tier: "fast" } })
@@ -127,7 +127,7 @@ describe("executions.run with a typed model", () => {
     })
   })
 
-  it.effect("creates one execution if a policy retries an output that does not match", () =>
+  it.effect("creates only one execution if a retry policy retries OutputDecodeError", () =>
     simulate(
       ({ executions }) =>
         Effect.gen(function* () {
@@ -160,7 +160,7 @@ describe("executions.run with a typed model", () => {
     })
   })
 
-  it.effect("decodes a confirmed empty output as undefined", () => {
+  it.effect("decodes a `null` output as undefined if the output schema is Schema.Undefined", () => {
     const Silent = Model.make({ id: "silent", input: Schema.Struct({}), output: Schema.Undefined })
     const { run } = scriptedApi({ status: 202, json: { id, status: "PENDING" } }, completed(null))
     return Effect.gen(function* () {
@@ -182,7 +182,7 @@ describe("executions.run with a typed model", () => {
     ["during the create request", [Fault.delay("4 seconds")]],
     ["during the wait", []]
   ] as const) {
-    it.effect(`cancels the execution with cancelOnInterrupt if the call is interrupted ${when}`, () =>
+    it.effect(`cancels the execution if cancelOnInterrupt is true and the call is interrupted ${when}`, () =>
       simulate(
         ({ executions }) =>
           Effect.gen(function* () {
@@ -241,7 +241,7 @@ describe("executions.create with a typed model", () => {
     ["input.widht", "is not a field of the schema", { prompt: secret, widht: 771_177 }]
   ]
   for (const [field, problem, input] of invalid) {
-    it.effect(`rejects an input before the first request: ${field} ${problem}`, () =>
+    it.effect(`rejects an input before the first request if ${field} ${problem}`, () =>
       simulate(({ executions }) =>
         Effect.gen(function* () {
           // @ts-expect-error A JavaScript caller can pass any input.
@@ -258,7 +258,7 @@ describe("executions.create with a typed model", () => {
     )
   }
 
-  it.effect("rejects an input that the schema cannot encode because it throws an exception", () => {
+  it.effect("rejects an input if the input schema throws an exception", () => {
     const Broken = Model.make({
       id: "broken",
       input: Schema.Struct({
@@ -281,7 +281,7 @@ describe("executions.create with a typed model", () => {
     )
   })
 
-  it.effect("rejects a request that JSON cannot represent or that has an empty slug", () =>
+  it.effect("rejects an empty model id and a number that JSON cannot represent", () =>
     simulate(({ executions }) =>
       Effect.gen(function* () {
         const Nameless = Model.make({ ...Writer, id: " " })
@@ -295,7 +295,7 @@ describe("executions.create with a typed model", () => {
     )
   )
 
-  it.effect("sends unknown fields if the schema preserves them", () => {
+  it.effect("sends unknown input fields if the schema preserves unknown fields", () => {
     const Open = Model.make({
       ...Writer,
       input: Writer.input.annotations({ parseOptions: { onExcessProperty: "preserve" } })
@@ -338,7 +338,7 @@ describe("a method with the option model", () => {
     )
   )
 
-  it.effect("emits the decoded output of executions.watch when the output is available", () => {
+  it.effect("emits COMPLETED from executions.watch only with the decoded output", () => {
     const status = (status: string, output?: unknown) => ({
       status: 200,
       json: { id, status, ...(output === undefined ? {} : { output }) }
@@ -361,7 +361,7 @@ describe("a method with the option model", () => {
     })
   })
 
-  it.effect("rejects a model that is not from Model.make before the first request", () =>
+  it.effect("sends no request if Model.make did not create the model", () =>
     simulate(({ executions }) =>
       Effect.gen(function* () {
         const options = { model: "flux-1.1-pro" }
@@ -383,7 +383,7 @@ describe("a method with the option model", () => {
 })
 
 describe("Model.decode", () => {
-  it.effect("decodes the result in an OutputDecodeError with another schema", () => {
+  it.effect("decodes the result of an OutputDecodeError with a corrected model", () => {
     const { run } = scriptedApi(completed({ text: "fox" }))
     return Effect.gen(function* () {
       const error = failureOf(yield* run(({ executions }) => executions.run({ model: Writer, input: { prompt } })))
@@ -403,7 +403,7 @@ describe("Model.imageOutput", () => {
   const decode = Schema.decodeUnknownEither(Model.imageOutput)
   const fileId = File.FileId.make("file_1")
 
-  it("decodes a list of images or a single image without the invalid fields", () => {
+  it("decodes a list of images or a single image and omits invalid fields", () => {
     const image = { file_id: "file_1", format: 7, content_type: null, width: "wide", height: 8, region: "EU" }
     const expected = { images: [{ fileId, height: 8 }] }
     assert.deepStrictEqual(Schema.decodeUnknownSync(Model.imageOutput)({ images: [image], seed: 1 }), expected)

@@ -64,7 +64,7 @@ describe("ModelRouteClient.make", () => {
     ["idempotencyKey", '{"idempotencyKey":5}']
   ]
   for (const [field, options] of waitOptions) {
-    it.effect(`creates a client that rejects invalid options of executions.run: ${options}`, () =>
+    it.effect(`creates a client whose executions.run rejects the invalid options ${options}`, () =>
       withClient((client) =>
         Effect.gen(function* () {
           const error = yield* Effect.flip(client.executions.run(image, JSON.parse(options)))
@@ -85,21 +85,24 @@ describe("ModelRouteClient.make", () => {
     ["http://[::1]:8787", false],
     ["http://api.localhost", false]
   ] as const) {
-    it.effect(`logs ${warns ? "one warning" : "no warning"} about an unencrypted API key for ${baseUrl}`, () => {
-      const lines: Array<string> = []
-      const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
-        lines.push(`${logLevel.label} ${String(message)}`)
-      })
-      return Effect.gen(function* () {
-        const made = yield* makeFakeClient(() => ({ status: 200, json: {} }), { baseUrl }).client
-        yield* made.request("GET", "/executions")
-        yield* made.request("GET", "/executions")
-        assert.deepStrictEqual(
-          lines,
-          warns ? [`WARN The API key is sent to ${baseUrl} without encryption. Use an https URL`] : []
-        )
-      }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
-    })
+    it.effect(
+      `logs ${warns ? "one warning" : "no warning"} about an unencrypted API key if the base URL is ${baseUrl}`,
+      () => {
+        const lines: Array<string> = []
+        const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
+          lines.push(`${logLevel.label} ${String(message)}`)
+        })
+        return Effect.gen(function* () {
+          const made = yield* makeFakeClient(() => ({ status: 200, json: {} }), { baseUrl }).client
+          yield* made.request("GET", "/executions")
+          yield* made.request("GET", "/executions")
+          assert.deepStrictEqual(
+            lines,
+            warns ? [`WARN The API key is sent to ${baseUrl} without encryption. Use an https URL`] : []
+          )
+        }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
+      }
+    )
   }
 
   it.effect("accepts an API key in any format", () =>
@@ -145,7 +148,7 @@ describe("ModelRouteClient.make", () => {
     )
   }
 
-  it.effect("applies transformClient after all other changes to the request", () => {
+  it.effect("applies transformClient after it has added the base URL to the request", () => {
     const { client, headers, urls } = makeFakeClient(() => ({ status: 200, json: {} }), {
       transformClient: HttpClient.mapRequest((request) =>
         request.pipe(
@@ -326,11 +329,17 @@ describe("interruption of a client method", () => {
     ["a wait for the rate limit", 5000, [Fault.apiError("RATE_LIMITED", { resetIn: "1 minute" })], create, [0]],
     ["a request", 5000, [Fault.hang("before")], create, [0]],
     ["a wait between polls", 3000, [], (client) => client.executions.run(image), [0, 2000]],
-    ["a watch", 1000, [], (client) => Stream.runDrain(client.executions.watch(Execution.ExecutionId.make("x"))), []]
+    [
+      "executions.watch",
+      1000,
+      [],
+      (client) => Stream.runDrain(client.executions.watch(Execution.ExecutionId.make("x"))),
+      []
+    ]
   ] as const satisfies ReadonlyArray<
     readonly [string, number, ReadonlyArray<Fault.Fault>, Parameters<typeof interruptedAfter>[2], ReadonlyArray<number>]
   >) {
-    it.effect(`ends ${what} immediately without leaving a timer`, () =>
+    it.effect(`ends ${what} immediately and leaves no timer`, () =>
       Effect.gen(function* () {
         assert.deepStrictEqual(yield* interruptedAfter(millis, faults, use), { at: [...at], ended: millis })
       })

@@ -27,7 +27,7 @@ const rows = readme
   )
 
 describe("README", () => {
-  it("lists each code of the API with its tag, status and retryable flag", () => {
+  it("lists each error code of the API with its tag, status and retryable flag", () => {
     const table = rows.filter((row) => row.length === 5).map((row) => row.slice(0, 4))
     const codes = Object.entries(ModelRouteError.codes).map(([code, { retryable, status, tag }]) => [
       `\`${tag}\``,
@@ -38,7 +38,7 @@ describe("README", () => {
     assert.deepStrictEqual(table, codes)
   })
 
-  it("contains the same figures as the picture of the rate limit", () => {
+  it("states the same durations and rejections as the diagram of the rate limit benchmark", () => {
     const texts = Array.from(
       readFileSync("test/bench/limit.svg", "utf8").matchAll(/<text[^>]*>([^<]*)/g),
       ([, text = ""]) => text
@@ -104,7 +104,7 @@ describe("README", () => {
     )
   })
 
-  it("states the ranges of package.json in VERSIONS.md", () => {
+  it("VERSIONS.md states the version ranges of package.json", () => {
     const { devDependencies, peerDependencies } = readPackage("package.json")
     const stated = Array.from(
       readFileSync(".github/VERSIONS.md", "utf8").matchAll(
@@ -126,7 +126,7 @@ describe("README", () => {
     }
   })
 
-  it("states correctly that only SimulatorServer imports Node APIs", () => {
+  it("is correct that only SimulatorServer imports Node APIs", () => {
     const files = readdirSync("src", { encoding: "utf8", recursive: true }).filter((file) => file.endsWith(".ts"))
     assert.isAbove(files.length, 30)
     const tied = files.filter((file) =>

@@ -54,7 +54,7 @@ describe("RateLimitGate", () => {
     })
   )
 
-  it.effect("is replaced by a gate in the context of the effect", () =>
+  it.effect("uses the gate of the context instead of the gate of the client", () =>
     Effect.gen(function* () {
       const clients = yield* Effect.all(
         times(3, ModelRouteClient.make({ apiKey: Redacted.make(apiKey) }).pipe(Effect.provide(IdempotencyKey.layer)))
@@ -438,7 +438,7 @@ describe("RateLimitGate queue", () => {
     )
   })
 
-  it.effect("updates the gauge of waiting requests", () =>
+  it.effect("updates the gauge that counts the waiting requests", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const counts = Effect.all({
@@ -486,7 +486,7 @@ describe("retry with a RateLimitGate", () => {
       })
     ).pipe(Effect.provide(layer({ client: { retry }, simulator: { faults, date: false } })))
 
-  it.effect("uses one step of the schedule for each 429 response", () =>
+  it.effect("uses one retry of the schedule for each 429 response", () =>
     Effect.gen(function* () {
       const limited = Fault.apiError("RATE_LIMITED", { resetIn: "4 seconds" })
       assert.deepStrictEqual(yield* sent(Schedule.recurs(1), [limited]), { ended: "ok", at: [0, 4000] })
@@ -498,7 +498,7 @@ describe("retry with a RateLimitGate", () => {
     })
   )
 
-  it.effect("waits for the gate even if the schedule allows no further retry", () =>
+  it.effect("waits for the gate before the last retry that the schedule allows", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const fiber = yield* Effect.fork(create(client))
@@ -579,7 +579,7 @@ describe("polls with a RateLimitGate", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("continue for the other waits after one wait ends", () =>
+  it.effect("continue for the remaining waits if one wait is interrupted or fails", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const { inject } = yield* Simulator
@@ -606,7 +606,7 @@ describe("polls with a RateLimitGate", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("are sent at the estimated end of the execution if few requests remain", () =>
+  it.effect("are sent at the estimated end of the execution if few requests remain in the window", () =>
     Effect.gen(function* () {
       const { executions } = yield* ModelRouteClient.ModelRouteClient
       yield* Effect.forEach(times(1000, image), (one) => executions.run(one), { concurrency: 100, discard: true })
@@ -621,7 +621,7 @@ describe("polls with a RateLimitGate", () => {
     )
   )
 
-  it.effect("extend the timeout of the wait by at most 30 s during a rate limit", () =>
+  it.effect("extend the timeout of executions.await by at most 30 s while the rate limit blocks requests", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const { id } = yield* executions.create(image)
@@ -659,7 +659,7 @@ describe("polls with a RateLimitGate", () => {
     )
   )
 
-  it.effect("return the terminal status even after a delay by the rate limit", () =>
+  it.effect("return the terminal status even if the rate limit delays the polls", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const exit = yield* runToEnd(executions.run(image))
@@ -674,7 +674,7 @@ describe("polls with a RateLimitGate", () => {
     )
   )
 
-  it.effect("follow the poll schedule while enough requests remain", () =>
+  it.effect("follow the poll schedule while enough requests remain in the window", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         valueOf(yield* runToEnd(executions.run(image)))
@@ -686,7 +686,7 @@ describe("polls with a RateLimitGate", () => {
 })
 
 describe("RateLimitGate.layer", () => {
-  it("does not change the requirements of ModelRouteClient.layer", () => {
+  it("adds no requirement to ModelRouteClient.layer", () => {
     const client: Layer.Layer<ModelRouteClient.ModelRouteClient, unknown, never> = ModelRouteClient.layer({
       apiKey: Redacted.make(apiKey)
     }).pipe(Layer.provide(RateLimitGate.layer), Layer.provide(Layer.merge(simulatorLayer(), IdempotencyKey.layer)))

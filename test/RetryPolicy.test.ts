@@ -91,7 +91,7 @@ describe("RetryPolicy.backoff", () => {
     )
   }
 
-  it.effect("applies the retryable field of the response instead of the default for the code", () =>
+  it.effect("applies the retryable field of the response instead of the default for the error code", () =>
     Effect.gen(function* () {
       const yes = yield* runCreate([Fault.apiError("INTERNAL_ERROR", { retryable: true })])
       assert.deepStrictEqual(yes.instants, [0, 1000])
@@ -116,7 +116,7 @@ describe("RetryPolicy.backoff", () => {
   const withRetryAfter = (retryAfter: string, status = 503, code = "SERVICE_UNAVAILABLE") =>
     Fault.apiError(code, { status, retryable: null, headers: { "retry-after": retryAfter } })
 
-  it.effect("waits for Retry-After up to the cap if Retry-After exceeds the delay", () =>
+  it.effect("waits for Retry-After instead of a shorter delay, up to the cap of 30 s", () =>
     Effect.gen(function* () {
       const faults = ["5", "1", "999", "3"].map((retryAfter) => withRetryAfter(retryAfter))
       const { exit, instants } = yield* runCreate(faults)
@@ -173,12 +173,12 @@ describe("RetryPolicy.backoff", () => {
 describe("Schedule as retry policy", () => {
   const rejectedWith = (code: string, status = 400) => [Fault.times(9, Fault.apiError(code, { status }))]
   const schedules: ReadonlyArray<readonly [name: string, RetryPolicy.RetryPolicy]> = [
-    ["exponential, 4 times", Schedule.exponential("1 second").pipe(Schedule.intersect(Schedule.recurs(4)))],
-    ["standard or 2 times", Schedule.union(RetryPolicy.standard, Schedule.recurs(2))],
-    ["spaced for ever", Schedule.spaced("1 second")]
+    ["an exponential schedule", Schedule.exponential("1 second").pipe(Schedule.intersect(Schedule.recurs(4)))],
+    ["the union of RetryPolicy.standard and Schedule.recurs", Schedule.union(RetryPolicy.standard, Schedule.recurs(2))],
+    ["Schedule.spaced", Schedule.spaced("1 second")]
   ]
   for (const [name, retry] of schedules) {
-    it.effect(`retries only retryable errors: ${name}`, () =>
+    it.effect(`retries only retryable errors with ${name}`, () =>
       Effect.gen(function* () {
         for (const [code, status] of [
           ["CONTENT_MODERATION_REJECTED", 400],
@@ -221,7 +221,7 @@ describe("Schedule as retry policy", () => {
     })
   )
 
-  it.effect("does not retry an ambiguous request without a key even if retryWhile matches", () =>
+  it.effect("does not retry an ambiguous failure without an idempotency key even if retryWhile matches", () =>
     withClient((client) =>
       Effect.gen(function* () {
         yield* runToEnd(client.webhookEndpoints.create({ url: "https://example.com" }))
@@ -298,7 +298,7 @@ describe("RetryPolicy.rateLimit", () => {
     )
   }
 
-  it.effect("counts retries separately from RetryPolicy.backoff", () =>
+  it.effect("counts its retries separately from the retries of RetryPolicy.backoff", () =>
     Effect.gen(function* () {
       const limited = Fault.apiError("RATE_LIMITED", { resetIn: "5 seconds" })
       const { instants } = yield* runCreate(
@@ -375,7 +375,7 @@ describe("RetryPolicy.rateLimit", () => {
     )
   }
 
-  it.effect("fails immediately if the reset exceeds maxWait", () =>
+  it.effect("fails immediately if the time until the reset exceeds maxWait", () =>
     Effect.gen(function* () {
       const resetIn = 3 * 3600
       const headers = { "x-ratelimit-reset": String(start / 1000 + resetIn) }
@@ -408,7 +408,7 @@ describe("RetryPolicy.rateLimit", () => {
     })
   )
 
-  it("calculates the delay of rateLimitDelay from the rate limit headers", () => {
+  it("calculates the delay of RetryPolicy.rateLimitDelay from the rate limit headers", () => {
     const seconds = (headers: Record<string, string>, now = start) =>
       Option.match(RetryPolicy.rateLimitDelay(headers, now), { onNone: () => undefined, onSome: Duration.toSeconds })
     const reset = String(start / 1000 + 9)
@@ -501,7 +501,7 @@ describe("delay of a RetryPolicy", () => {
     })
   )
 
-  it.effect("ends at the reset even if the response body was slow", () =>
+  it.effect("ends at the reset even if the response body arrives late", () =>
     Effect.gen(function* () {
       const error = new ModelRouteError.RateLimited({
         retryAfter: Duration.seconds(5),
@@ -519,7 +519,7 @@ describe("delay of a RetryPolicy", () => {
     })
   )
 
-  it("is the maximum of joined Retry-After values", () => {
+  it("is the longest of several Retry-After values", () => {
     const seconds = (headers: Record<string, string>) => {
       const o = RetryPolicy.rateLimitDelay(headers, start)
       return o._tag === "None" ? undefined : Duration.toSeconds(o.value)

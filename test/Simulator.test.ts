@@ -12,7 +12,7 @@ import { call, createExecution, errorOf, fluxRequest, idOf, send, test, toUrl, w
 const { Fault } = Simulator
 
 describe("Simulator.make", () => {
-  it.effect("generates the same ids from the same seed", () => {
+  it.effect("generates the same execution ids from the same seed", () => {
     const ids = (seed: number, faults: ReadonlyArray<Simulator.Fault.Fault>) =>
       Effect.gen(function* () {
         yield* Effect.forEach(faults, () => createExecution({}))
@@ -88,7 +88,7 @@ describe("Simulator.layer", () => {
 })
 
 describe("Simulator.httpApp", () => {
-  it.scoped("fails the response body of a web handler if the connection is dropped", () =>
+  it.scoped("makes the body of a web Response fail if a fault drops the connection", () =>
     Effect.gen(function* () {
       const simulator = yield* Simulator.make({ rateLimit: false })
       const handler = HttpApp.toWebHandler(Effect.provideService(Simulator.httpApp, Simulator.Simulator, simulator))

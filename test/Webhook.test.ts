@@ -244,7 +244,7 @@ describe("Webhook.sign and Webhook.verify", () => {
   const old = Redacted.make("whsec_old")
   const other = Redacted.make("whsec_other")
 
-  it.effect("accept each configured secret regardless of the order", () =>
+  it.effect("accept a delivery that is signed with any of the configured secrets", () =>
     Effect.gen(function* () {
       const delivery = yield* signDelivery("{}", other)
       for (const secrets of [[other], [other, old], [old, other], [old, secret, other], [other, other]] as const) {
@@ -308,7 +308,7 @@ describe("Webhook.sign and Webhook.verify", () => {
 })
 
 describe("webhook headers", () => {
-  it.effect("are read from any type of header record", () =>
+  it.effect("are read in any letter case from a plain object, Effect headers or Fetch headers", () =>
     Effect.gen(function* () {
       const { body, headers } = yield* signDelivery("{}")
       const { "x-signature": signature, "x-signature-timestamp": timestamp } = headers
@@ -372,7 +372,7 @@ describe("webhook headers", () => {
 })
 
 describe("Webhook.Event", () => {
-  it.effect("contains all fields of the full payload", () =>
+  it.effect("contains all fields of a payload with event_type and execution_id", () =>
     Effect.gen(function* () {
       const event = yield* Effect.flatMap(signDelivery(eventPayload("1")), (delivery) => verify(delivery))
       assert.instanceOf(event, Webhook.Event)
@@ -402,7 +402,7 @@ describe("Webhook.Event", () => {
     })
   )
 
-  it.effect("contains all fields of the short payload", () =>
+  it.effect("contains all fields of a payload with type instead of event_type", () =>
     Effect.gen(function* () {
       const event = yield* eventOf({
         id: "evt_abc123",
@@ -437,7 +437,7 @@ describe("Webhook.Event", () => {
     })
   )
 
-  it.effect("reads its type from event_type before type", () =>
+  it.effect("reads its type from event_type, or from type if event_type is absent", () =>
     Effect.gen(function* () {
       const type = (json: object) => Effect.map(eventOf({ id: "evt_1", ...json }), (event) => event.type)
       assert.strictEqual(yield* type({ event_type: "a", type: "b" }), "a")
@@ -508,7 +508,7 @@ describe("Webhook.Event", () => {
     })
   )
 
-  it.effect("does not pollute prototypes", () =>
+  it.effect("does not change Object.prototype if the body contains __proto__", () =>
     Effect.gen(function* () {
       const body = '{"id":"evt_1","__proto__":{"type":"x"},"constructor":1,"data":{"__proto__":{"status":"FAILED"}}}'
       const event = yield* verify(yield* signDelivery(body))

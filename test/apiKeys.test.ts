@@ -32,7 +32,7 @@ describe("apiKeys.rotate", () => {
     })
   )
 
-  it.effect("reads the new key from each supported field", () =>
+  it.effect("reads the new key from the field new_key or key", () =>
     Effect.gen(function* () {
       const requestedId = ApiKey.KeyId.make("key_1")
       for (const [json, id] of [
@@ -61,7 +61,7 @@ describe("apiKeys.rotate", () => {
     })
   )
 
-  it.effect("reports a possible rotation in the message of an ambiguous failure", () =>
+  it.effect("warns in the message of an ambiguous failure that the key may have been rotated", () =>
     Effect.gen(function* () {
       const { run } = scriptedApi({ status: 200, text: '{"id":"key' })
       const error = failureOf(yield* run(({ apiKeys }) => apiKeys.rotate(keyId)))
@@ -89,7 +89,7 @@ describe("apiKeys.rotate", () => {
     })
   )
 
-  it.effect("records one span", () =>
+  it.effect("records one span with the name modelroute.apiKeys.rotate", () =>
     Effect.gen(function* () {
       const { client } = scriptedApi({ status: 200, json: rotation })
       const { apiKeys } = yield* client

@@ -53,6 +53,17 @@ describe("modules of src", () => {
     expect(findCircle(imports)?.join(" → ")).toBeUndefined()
   })
 
+  it("in internal/http and internal/errors import nothing from batch, webhooks or simulator", () => {
+    const wrong = [...imports].flatMap(([module, imported]) =>
+      /^internal\/(http|errors)\//.test(module)
+        ? imported
+            .filter((path) => /^internal\/(batch|webhooks|simulator)\//.test(path))
+            .map((path) => `${module} → ${path}`)
+        : []
+    )
+    expect(wrong).toEqual([])
+  })
+
   describe("optional packages", () => {
     const isDurable = (module: string) =>
       /^((DurableExecution|SqlSuspensionStore)\.ts|internal\/durable\/)/.test(module)
@@ -81,16 +92,5 @@ describe("modules of src", () => {
       )
       expect(wrong).toEqual([])
     })
-  })
-
-  it("keep http and errors independent of batch, webhooks and simulator", () => {
-    const wrong = [...imports].flatMap(([module, imported]) =>
-      /^internal\/(http|errors)\//.test(module)
-        ? imported
-            .filter((path) => /^internal\/(batch|webhooks|simulator)\//.test(path))
-            .map((path) => `${module} → ${path}`)
-        : []
-    )
-    expect(wrong).toEqual([])
   })
 })

@@ -185,7 +185,7 @@ describe("rate limit and content headers", () => {
     })
   }
 
-  it.effect("do not cause an unbounded wait after a 429", () =>
+  it.effect("do not cause an unbounded wait after a 429 if their values are invalid", () =>
     Effect.gen(function* () {
       for (const value of oddHeaders) {
         const { at, client } = makeFakeClient(
@@ -218,7 +218,7 @@ describe("rate limit and content headers", () => {
 
 describe("invalid latency_ms", () => {
   for (const latency of ["1e400", "-1e400", "-5", "1e300", '"NaN"']) {
-    it.effect(`does not remove the delay between polls: ${latency}`, () => {
+    it.effect(`of ${latency} does not remove the delay between polls`, () => {
       const scarce = (at: number) => ({
         date: httpDate(at),
         "x-ratelimit-limit": "100",

@@ -10,7 +10,7 @@ const step = FastCheck.oneof(
 )
 
 describe("TimerQueue", () => {
-  it("returns the remaining timers in the order of their times", () => {
+  it("returns the timers that were not removed in the order of their times", () => {
     FastCheck.assert(
       FastCheck.property(FastCheck.array(step, { maxLength: 60 }), (steps) => {
         const queue = new TimerQueue()
