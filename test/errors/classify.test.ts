@@ -28,7 +28,7 @@ const envelope = (error: Record<string, unknown>) => ({ error })
 
 describe("error envelope with a documented code", () => {
   for (const [code, { retryable, status, tag }] of Object.entries(ModelRouteError.codes)) {
-    it(`becomes ${tag} with any status: ${code}`, () => {
+    it(`becomes ${tag} if the code is ${code}, regardless of the HTTP status`, () => {
       const reported = { code, message: "no", request_id: "req_1" }
       for (const wire of [status, 400, 418, 500, 503]) {
         const error = classify.fromResponse(responseData(wire, envelope(reported)), context)
@@ -62,7 +62,7 @@ describe("error envelope with a documented code", () => {
     assert.strictEqual(error._tag === "ModelOverloaded" && error.code, "model_overloaded")
   })
 
-  it("becomes an error with three details in its message", () => {
+  it("becomes an error whose message contains three of five details", () => {
     const details = Array.from({ length: 5 }, (_, i) => ({
       field: `input.f${i}`,
       code: "REQUIRED",
@@ -122,7 +122,7 @@ describe("error response without a documented code", () => {
     ["a 409 of a request with its own idempotency key", responseData(409, ""), "UnexpectedResponse", true]
   ]
   for (const [name, given, tag, retryable] of cases) {
-    it(`becomes ${retryable ? "retryable" : "non-retryable"} ${tag}: ${name}`, () => {
+    it(`becomes a ${retryable ? "retryable" : "non-retryable"} ${tag} in this case: ${name}`, () => {
       const error = classify.fromResponse(given, context)
       assert.strictEqual(error._tag, tag)
       assert.strictEqual(error.retryable, retryable)
@@ -135,14 +135,14 @@ describe("error response without a documented code", () => {
     [409, "IDEMPOTENCY_CONFLICT", "another request already uses this idempotency key"],
     [400, "NEW", "with a code that this version of the library does not support"]
   ] as const) {
-    it(`becomes an error whose message states the cause of ${status} ${code}`, () => {
+    it(`becomes an error whose message explains status ${status} with code ${code}`, () => {
       const { message } = classify.fromResponse(responseData(status, envelope({ code, message: "no" })), context)
       assert.include(message, words)
       assert.notInclude(message, "To continue later")
     })
   }
 
-  it("satisfies isNotFound only after a 404", () => {
+  it("satisfies isNotFound only if its status is 404", () => {
     const { isIdempotencyConflict, isNotFound } = ModelRouteError
     const withCode = (status: number, code: string) =>
       classify.fromResponse(responseData(status, envelope({ code })), context)
@@ -160,7 +160,7 @@ describe("error response without a documented code", () => {
     assert.deepStrictEqual(guarded(undefined), [false, false])
   })
 
-  it("is not retryable if a retry can execute the request twice", () => {
+  it("becomes a non-retryable error if the API may execute a repeated request twice", () => {
     const unrepeatable = { ...context, isRepeatable: false, isKeyed: false }
     assert.isFalse(classify.fromResponse(responseData(502, "<html>"), unrepeatable).retryable)
     assert.isFalse(classify.fromResponse(responseData(500, ""), unrepeatable).retryable)
@@ -170,7 +170,7 @@ describe("error response without a documented code", () => {
     assert.isTrue(classify.fromResponse(responseData(429, ""), unrepeatable).retryable)
   })
 
-  it("becomes an error with at most 2 KiB of the body", () => {
+  it("becomes an error that contains at most 2 KiB of the response body", () => {
     const error = classify.fromResponse(
       responseData(500, "x".repeat(100_000), { "content-type": "text/plain" }),
       context
@@ -233,7 +233,7 @@ describe("classification of random responses", () => {
   )
   const status = fc.oneof(fc.integer({ min: 100, max: 599 }), fc.constantFrom(0, 999, 429, 401, 409))
 
-  it(`returns a ModelRouteError for every response with seed ${seed}`, () => {
+  it(`returns a ModelRouteError for every random response (seed ${seed})`, () => {
     fc.assert(
       fc.property(status, headers, body, fc.integer({ min: 0, max: 8.64e15 }), (status, headers, body, receivedAt) => {
         const error = classify.fromResponse({ status, headers, body, receivedAt }, context)
@@ -246,7 +246,7 @@ describe("classification of random responses", () => {
     )
   })
 
-  it.effect("causes no defect in executions.create", () =>
+  it.effect("makes executions.create fail without a defect", () =>
     Effect.forEach(
       fc.sample(fc.tuple(fc.integer({ min: 200, max: 599 }), body), { numRuns: numRuns(30, 300), seed }),
       ([status, bytes]) =>
@@ -288,7 +288,7 @@ describe("quoted prompt in an API message", () => {
 })
 
 describe("ModelRouteError.toReport", () => {
-  it("returns the fields that identify the call", () => {
+  it("returns the tag, operation, attempts, ids and status of the error", () => {
     const body = envelope({ code: "INTERNAL_ERROR", message: "x", request_id: "req_7" })
     const error = classify.fromResponse(responseData(500, body), context)
     assert.deepStrictEqual(ModelRouteError.toReport(error), {
@@ -323,7 +323,7 @@ describe("ModelRouteError.toReport", () => {
 describe("ModelRouteError", () => {
   const context: classify.ErrorContext = { operation: "executions.create", attempts: 1, isRepeatable: true }
 
-  it("contains the smallest values of joined rate limit headers", () => {
+  it("contains the smallest value of a rate limit header with several values", () => {
     const error = classify.fromResponse(
       {
         status: 429,
@@ -336,7 +336,7 @@ describe("ModelRouteError", () => {
     assert.deepStrictEqual(error._tag === "RateLimited" && [error.limit, error.remaining], [60, 0])
   })
 
-  it("is retryable depending on the status of the response", () => {
+  it("is retryable for the statuses 408, 429, 500, 502 to 504 and 520 to 530", () => {
     for (const [status, retryable] of [
       [408, true],
       [429, true],
@@ -355,7 +355,7 @@ describe("ModelRouteError", () => {
     }
   })
 
-  it("contains the request id of the header if the body has no request id", () => {
+  it("contains the request id from the response header if the body has no request id", () => {
     const envelope = { error: { code: "INTERNAL_ERROR", message: "x" } }
     for (const name of ["x-request-id", "request-id", "x-amz-request-id"]) {
       for (const body of [envelope, "<html>"]) {
@@ -368,7 +368,7 @@ describe("ModelRouteError", () => {
     assert.strictEqual("requestId" in error && error.requestId, "req_1")
   })
 
-  it("has the class of the code even if the code has surrounding spaces", () => {
+  it("has the tag of its code even if the code has surrounding spaces", () => {
     assert.strictEqual(
       classify.fromResponse(responseData(400, { code: "FILE_NOT_FOUND" }), context)._tag,
       "UnexpectedResponse"
@@ -387,7 +387,7 @@ describe("ModelRouteError", () => {
     assert.notInclude(classify.transportError("reset", context).message, "idempotency key")
   })
 
-  it("formats the wait in its message as seconds, minutes or hours", () => {
+  it("states the time until the rate limit reset in seconds, minutes or hours", () => {
     const message = (after: string) =>
       classify.fromResponse(
         responseData(429, { error: { code: "RATE_LIMITED", message: "x" } }, { "retry-after": after }),

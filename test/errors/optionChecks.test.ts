@@ -84,7 +84,7 @@ const misuses: ReadonlyArray<readonly [name: string, field: string, misuse: Misu
 
 describe("client method with an invalid argument", () => {
   for (const [name, field, misuse] of misuses) {
-    it.effect(`fails with InvalidRequest before it sends a request: ${name}`, () =>
+    it.effect(`fails with InvalidRequest and sends no request: ${name}`, () =>
       Effect.gen(function* () {
         const fake = makeFakeClient(() => ({ status: 500 }))
         const error = failureOf(yield* Effect.exit(silent(misuse(yield* fake.client))))
@@ -144,7 +144,7 @@ describe("callback or option with a wrong type", () => {
     })
   )
 
-  it.effect("causes InvalidRequest in Batch.run if items or retryBudget is invalid", () =>
+  it.effect("causes InvalidRequest in Batch.run if items is a number or retryBudget is a string", () =>
     Effect.gen(function* () {
       // @ts-expect-error A number is not iterable.
       const wrongItems = yield* failureOfBatch(Batch.run(5, options))
@@ -158,9 +158,9 @@ describe("callback or option with a wrong type", () => {
   )
 })
 
-describe("execution id that is invalid in a path", () => {
+describe("create response with an execution id that is invalid in a URL path", () => {
   for (const unusable of ["exec_\ud800", ".", "..", ""]) {
-    it.effect(`causes UnexpectedResponse in executions.run: ${JSON.stringify(unusable)}`, () =>
+    it.effect(`makes executions.run fail with UnexpectedResponse: id ${JSON.stringify(unusable)}`, () =>
       Effect.gen(function* () {
         const fake = makeFakeClient(() => ({ status: 202, json: { id: unusable, status: "PENDING" } }))
         const { executions } = yield* fake.client

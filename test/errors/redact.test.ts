@@ -44,7 +44,7 @@ describe("files.upload and files.download", () => {
   const json = (value: unknown): FakeResponse => ({ status: 200, json: value })
   const xml = (status: number): FakeResponse => ({ status, text: "<Error><Code>AccessDenied</Code></Error>" })
 
-  it.effect("fail with UnexpectedResponse if the presigned URL has an empty query value", () => {
+  it.effect("fail with the error of storage if the presigned URL has an empty query value", () => {
     const url = "https://storage.example/put?X-Amz-Signature=a&x-id="
     const { client } = makeFakeClient(
       (asked) => (asked.startsWith("https://storage") ? xml(403) : json({ file_id: "file_1", upload_url: url })),
@@ -58,7 +58,7 @@ describe("files.upload and files.download", () => {
     })
   })
 
-  it.effect("fail with UnexpectedResponse if a query parameter of the presigned URL has no value", () => {
+  it.effect("fail with the error of storage if a query parameter of the presigned URL has no value", () => {
     const { client } = makeFakeClient(
       (asked) =>
         asked.startsWith("https://storage")
@@ -108,7 +108,7 @@ describe("presigned URL in a storage error", () => {
     ["a fragment", "x=1#abcdefghijklmnopqrstu", "abcdefghijklmnopqrstu"],
     ["a parameter in a fragment", "x=1#token=abcdefg", "abcdefg"]
   ] as const) {
-    it.effect(`is redacted if the error contains ${what}`, () => {
+    it.effect(`is redacted if the error quotes ${what}`, () => {
       const url = `https://storage.example/file?${query}`
       const { client } = makeFakeClient(
         (requested) =>
@@ -154,7 +154,7 @@ describe("presigned URL with invalid percent-encoding", () => {
     "https://canaryuser%zz:%e9@storage.example/file",
     "https://storage.example/%zz?%zz=%"
   ]) {
-    it.effect(`causes UnexpectedResponse if storage rejects the request: ${url}`, () => {
+    it.effect(`causes UnexpectedResponse instead of a defect if storage rejects the request: ${url}`, () => {
       const { client } = makeFakeClient(
         (asked) =>
           asked.startsWith("https://api")
@@ -175,8 +175,8 @@ describe("presigned URL with invalid percent-encoding", () => {
   }
 })
 
-describe("error codes and field names", () => {
-  it.effect("are not redacted if the request contains the same words", () =>
+describe("error codes and field names in an API error", () => {
+  it.effect("remain readable if the request contains the same words", () =>
     Effect.gen(function* () {
       const details = [{ field: "input.width", code: "OUT_OF_RANGE", message: "width must be at least 256" }]
       const error = yield* failing(
@@ -192,7 +192,7 @@ describe("error codes and field names", () => {
     })
   )
 
-  it.effect("are not redacted if the code is unknown", () =>
+  it.effect("remain readable if the error code is undocumented", () =>
     Effect.gen(function* () {
       const error = yield* failing(
         rejection({ code: "NEW_FAILURE", message: "NEW_FAILURE", request_id: "req_from_prompt" }),
@@ -217,9 +217,9 @@ describe("error codes and field names", () => {
   )
 })
 
-describe("secrets of a client method", () => {
+describe("secrets in the error of a client method", () => {
   for (const key of ["mr_key_0123456789abcdef", "sk-proj-0123456789abcdef", "0123456789abcdefghij", "mr_key"]) {
-    it.effect(`are redacted in every error response: API key ${key.slice(0, 8)}`, () =>
+    it.effect(`are redacted if the response quotes an API key that starts with ${key.slice(0, 8)}`, () =>
       Effect.gen(function* () {
         const options = { apiKey: Redacted.make(key) }
         const said = rejection({ code: "UNAUTHORIZED", message: `Incorrect API key provided: ${key}.` })
@@ -232,7 +232,7 @@ describe("secrets of a client method", () => {
     )
   }
 
-  it.effect("are redacted in an incomplete response", () =>
+  it.effect("are redacted if a successful response is incomplete", () =>
     Effect.gen(function* () {
       const secret = "plain-canary-secret"
       const endpoint = yield* failing(
@@ -251,7 +251,7 @@ describe("secrets of a client method", () => {
   )
 })
 
-describe("redaction for large requests", () => {
+describe("redaction of request parts in an API message", () => {
   const base64 = (bytes: number): string =>
     Buffer.from(Uint8Array.from({ length: bytes }, (_, i) => (i * 7919 + (i >> 8) * 31) & 255)).toString("base64")
   const document = (characters: number): string => {
@@ -260,7 +260,7 @@ describe("redaction for large requests", () => {
   }
   const prompt = "a lighthouse in a storm"
 
-  it.effect("removes quoted parts of a base64 file of 20 MB", () =>
+  it.effect("removes a quoted part of a 20 MB base64 file", () =>
     Effect.gen(function* () {
       const image = base64(15_000_000)
       const message = `input.source_image of "${prompt}" is unprocessable near ${image.slice(9_000_000, 9_000_030)}`
@@ -272,7 +272,7 @@ describe("redaction for large requests", () => {
     })
   )
 
-  it.effect("removes a quoted part of a text of 1 MB", () =>
+  it.effect("removes a quoted part of a 1 MB text", () =>
     Effect.gen(function* () {
       const text = document(1_000_000)
       const message = `refused because of "${text.slice(700_000, 700_060)}"`
@@ -281,7 +281,7 @@ describe("redaction for large requests", () => {
     })
   )
 
-  it.effect("removes the entire API message if the request contains a text of 5 MB", () =>
+  it.effect("removes the entire message if the request contains a 5 MB text", () =>
     Effect.gen(function* () {
       const text = document(5_000_000)
       const details = [{ field: "input.text", code: "TOO_LONG", message: text.slice(0, 40) }]
@@ -299,7 +299,7 @@ describe("redaction for large requests", () => {
     })
   )
 
-  it.effect("removes 5,000 short texts from 5,000 details", () =>
+  it.effect("removes 5,000 short texts of the request from 5,000 error details", () =>
     Effect.gen(function* () {
       const labels = Array.from({ length: 5000 }, (_, n) => `label${n}`)
       const details = labels.map((label, n) => ({
@@ -344,7 +344,7 @@ describe("redaction of a quoted prompt", () => {
     )
   }
 
-  it.effect("keeps incomplete escape sequences", () =>
+  it.effect("keeps incomplete escape sequences in the API message", () =>
     Effect.gen(function* () {
       for (const odd of ["%", "%e", "%e4", "%zz", "&#", "&#x110000;", "&bogus;", "\\", "\\u12", "\\ud800", "\0"]) {
         assert.strictEqual(yield* quote(`refused: ${odd}`), `refused: ${odd}`)
@@ -353,10 +353,10 @@ describe("redaction of a quoted prompt", () => {
   )
 })
 
-describe("secrets in API messages", () => {
+describe("secrets in an API message", () => {
   const context: classify.ErrorContext = { operation: "executions.create", attempts: 1, isRepeatable: true }
 
-  it("are redacted in each supported format", () => {
+  it("are redacted if they are API keys, tokens, signatures or URL parameters", () => {
     for (const [said, secret] of [
       ["unknown key sk_live_canary-1.x", "canary"],
       ["secret whsec_canary1", "canary"],
@@ -373,7 +373,7 @@ describe("secrets in API messages", () => {
     }
   })
 
-  it("are redacted if they are quoted from the request", () => {
+  it("are redacted if they are texts from the request", () => {
     const said = (body: unknown, message: string) => {
       const error = classify.fromResponse(responseData(400, { error: { code: "NEW", message } }), {
         ...context,
@@ -406,7 +406,7 @@ describe("secrets in API messages", () => {
     assert.strictEqual(said({ input: { prompt: "\ud800 and more" } }, "no"), "no")
   })
 
-  it("are redacted in the content type of a response", () => {
+  it("are redacted in an error that contains the content type of the response", () => {
     const quoting = { ...context, confidential: { privateTexts: privateTextsOf({ input: { prompt } }) } }
     const page = classify.fromResponse(responseData(500, "x", { "content-type": `text/${prompt}` }), quoting)
     assert.notInclude(JSON.stringify(page), prompt)
@@ -418,7 +418,7 @@ describe("secrets in API messages", () => {
     '"X-Amz-Signature": "canary"',
     "&quot;X-Amz-Signature&quot;:&quot;canary&quot;"
   ]) {
-    it(`are redacted if they are a presigned URL signature: ${said}`, () => {
+    it(`are redacted if the message contains a presigned URL signature: ${said}`, () => {
       const error = classify.fromResponse(
         {
           status: 400,
@@ -432,7 +432,7 @@ describe("secrets in API messages", () => {
     })
   }
 
-  it.effect("are redacted in the request id of a FAILED execution", () => {
+  it.effect("are redacted in the request id in the error of a FAILED execution", () => {
     const error = { code: "GENERATION_FAILED", message: "m", request_id: `${prompt} ${apiKey}` }
     const { client } = makeFakeClient(() => ({ status: 200, json: { id: "exec_1", status: "FAILED", error } }))
     return Effect.gen(function* () {

@@ -70,7 +70,7 @@ const envelope = (code: string) =>
 describe("ModelRouteError", () => {
   const codes = [...Object.keys(ModelRouteError.codes), "UNAUTHORIZED", `NEW ${leak}`]
   for (const code of codes) {
-    it(`contains no secret for the code ${code.slice(0, 30)}`, () => {
+    it(`contains no secret if an API error with the code ${code.slice(0, 30)} quotes secrets`, () => {
       assertClean(renderings(classify.fromResponse(responseData(400, envelope(code)), context)), code)
     })
   }
@@ -80,14 +80,14 @@ describe("ModelRouteError", () => {
     ["an HTML page", responseData(502, `<html>${leak.replaceAll('"', "&quot;")}</html>`, { "content-type": leak })],
     ["XML from storage", responseData(403, `<Error><SignatureProvided>${signature}</SignatureProvided></Error>`)]
   ] as const) {
-    it(`contains no secret if it is an UnexpectedResponse with ${name}`, () => {
+    it(`contains no secret if an UnexpectedResponse contains ${name}`, () => {
       const error = classify.fromResponse(given, context)
       assert.strictEqual(error._tag, "UnexpectedResponse")
       assertClean(renderings(error), name)
     })
   }
 
-  it("contains no secret if it is a TransportError", () => {
+  it("contains no secret if the cause of a TransportError quotes secrets", () => {
     assertClean(renderings(classify.transportError("unknown", context, leak)), "transport")
   })
 
@@ -109,7 +109,7 @@ describe("ModelRouteError", () => {
     ["EXPIRED", "ExecutionExpired"],
     ["FAILED", "GenerationFailed"]
   ] as const) {
-    it.effect(`contains no secret if it is ${tag}`, () =>
+    it.effect(`contains no secret if executions.run fails with ${tag}`, () =>
       Effect.gen(function* () {
         const error = yield* failureOfRun({ status, error: { code: "GENERATION_FAILED", message: leak } })
         assert.strictEqual(error?._tag, tag)
@@ -123,7 +123,7 @@ describe("ModelRouteError", () => {
     )
   }
 
-  it("contains no secret if it is InvalidRequest or FileTooLarge", () => {
+  it("contains no secret if the error is InvalidRequest or FileTooLarge", () => {
     const invalid = new ModelRouteError.InvalidRequest({
       field: "apiKey",
       message: "ModelRouteClient.make: apiKey is empty."
@@ -134,7 +134,7 @@ describe("ModelRouteError", () => {
 })
 
 describe("telemetry", () => {
-  it.effect("contains no secret in log lines, spans and metrics", () =>
+  it.effect("contains no secret in log lines, spans or metrics", () =>
     Effect.gen(function* () {
       const lines: Array<string> = []
       const keep = (out: unknown) => void lines.push(inspect(out, { depth: 10 }))
@@ -244,7 +244,7 @@ describe("error message with text from the server", () => {
   const render = (error: ModelRouteError.ModelRouteError) =>
     [error.message, String(error), JSON.stringify(error)].join()
 
-  it.effect("contains no API key from the content type", () =>
+  it.effect("contains no API key if the content type of the response quotes the key", () =>
     Effect.gen(function* () {
       const { executions } = yield* makeFakeClient(() => ({
         status: 400,
@@ -259,7 +259,7 @@ describe("error message with text from the server", () => {
 
   const statuses = ["A_SECRET_PROMPT", "A secret prompt\nin two lines", "X".repeat(5_000_000)]
   for (const status of statuses) {
-    it.effect(`contains no unknown execution status: ${JSON.stringify(status.slice(0, 20))}`, () =>
+    it.effect(`does not quote an undocumented execution status: ${JSON.stringify(status.slice(0, 20))}`, () =>
       Effect.gen(function* () {
         const { executions } = yield* makeFakeClient(() => ({ status: 200, json: { id: "exec_1", status } })).client
         const id = Execution.ExecutionId.make("exec_1")

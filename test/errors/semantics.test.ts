@@ -40,10 +40,12 @@ type Row = readonly [error: E.ModelRouteError, ...holding: ReadonlyArray<Name>]
 const namesOf = (error: E.ModelRouteError): ReadonlyArray<string> =>
   Object.entries<Predicate>(predicates).flatMap(([name, holds]) => (holds(error) ? [name] : []))
 
-const testPredicates = (name: string, [error, ...holding]: Row) =>
-  it(`for ${name}, ${holding.length === 0 ? "all return false" : `only ${[...new Set(holding)].join(", ")} return true`}`, () => {
-    assert.deepStrictEqual([...namesOf(error)].sort(), [...new Set(holding)].sort())
+const testPredicates = (name: string, [error, ...holding]: Row) => {
+  const expected = [...new Set(holding)].sort()
+  it(`only these error predicates return true for ${name}: ${expected.join(", ")}`, () => {
+    assert.deepStrictEqual([...namesOf(error)].sort(), expected)
   })
+}
 
 const executionId = Execution.ExecutionId.make("exec_1")
 const execution = new Execution.Execution({ id: executionId, status: "PROCESSING" })
@@ -113,7 +115,7 @@ const byTag: { readonly [Tag in E.ModelRouteError["_tag"]]: Row } = {
 
 describe("error predicates by tag", () => {
   for (const [tag, row] of Object.entries(byTag)) {
-    it(`the example for ${tag} has this tag`, () => assert.strictEqual(row[0]._tag, tag))
+    it(`the example error for ${tag} has the tag ${tag}`, () => assert.strictEqual(row[0]._tag, tag))
     testPredicates(tag, row)
   }
 })
@@ -127,7 +129,10 @@ describe("error predicates of a transport failure", () => {
     "canRepeatWrite"
   ])
   for (const reason of ["timeout", "truncated", "unknown"] as const) {
-    testPredicates(`no complete response: ${reason}`, [new E.TransportError({ message, reason }), ...serverFault])
+    testPredicates(`a TransportError with the reason ${reason}`, [
+      new E.TransportError({ message, reason }),
+      ...serverFault
+    ])
   }
   testPredicates("a broken connection during a write without an idempotency key", [
     new E.TransportError({ message, reason: "reset", retryable: false }),

@@ -9,7 +9,7 @@ import { arrivalTimes, httpDate, image, isoDate, layer, runToEnd, silent, start,
 import { runInVirtualTime } from "../utils/virtualTime.js"
 
 describe("executions.await", () => {
-  it.effect("polls after 2, 5 and 9.5 s", () =>
+  it.effect("polls 2, 5 and 9.5 s after the start of the wait by default", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { id } = yield* client.executions.create(image)
@@ -71,25 +71,23 @@ describe("executions.await", () => {
     [{ status: "EXPIRED" }, "ExecutionExpired"]
   ]
   for (const [ending, tag] of endings) {
-    it.effect(
-      `fails with ${tag} if the execution is ${ending.status} with ${"code" in ending ? ending.code : "no code"}`,
-      () =>
-        withClient((client) =>
-          Effect.gen(function* () {
-            const exit = yield* runToEnd(client.executions.run(image))
-            const error = failureOf(exit)
-            const { ledger } = yield* Simulator
-            const { charged, executions } = yield* ledger
-            assert.strictEqual(error._tag, tag)
-            assert.strictEqual(error.executionId, executions[0]?.executionId)
-            assert.strictEqual(error.idempotencyKey, "key-1")
-            assert.lengthOf(executions, 1)
-            assert.strictEqual(charged, "0.000")
-            if (tag === "UnrecognizedError" && error._tag === "UnrecognizedError") {
-              assert.strictEqual(error.code, "A_CODE_OF_TOMORROW")
-            }
-          })
-        ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.executionOutcome(ending)] } })))
+    it.effect(`fails with ${tag} if the execution ends with the outcome ${JSON.stringify(ending)}`, () =>
+      withClient((client) =>
+        Effect.gen(function* () {
+          const exit = yield* runToEnd(client.executions.run(image))
+          const error = failureOf(exit)
+          const { ledger } = yield* Simulator
+          const { charged, executions } = yield* ledger
+          assert.strictEqual(error._tag, tag)
+          assert.strictEqual(error.executionId, executions[0]?.executionId)
+          assert.strictEqual(error.idempotencyKey, "key-1")
+          assert.lengthOf(executions, 1)
+          assert.strictEqual(charged, "0.000")
+          if (tag === "UnrecognizedError" && error._tag === "UnrecognizedError") {
+            assert.strictEqual(error.code, "A_CODE_OF_TOMORROW")
+          }
+        })
+      ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.executionOutcome(ending)] } })))
     )
   }
 
@@ -116,7 +114,7 @@ describe("executions.await", () => {
     })
   }
 
-  it.effect("fails with the error of the execution if the create response is FAILED", () =>
+  it.effect("fails with the error of the execution if the create response contains a FAILED execution", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const resubmit = client.executions.run(image, { idempotencyKey: "job" })
@@ -136,7 +134,7 @@ describe("executions.await", () => {
     )
   )
 
-  it.effect("continues to poll while the status is unrecognized", () => {
+  it.effect("continues to poll while the execution status is undocumented", () => {
     let polls = 0
     const { client } = makeFakeClient(() => ({
       status: 200,
@@ -162,7 +160,7 @@ describe("executions.await", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("fails with RateLimited if the rate limit resets after the deadline of the wait", () =>
+  it.effect("fails with RateLimited if the rate limit resets later than the timeout of the wait", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { id } = yield* client.executions.create(image)
@@ -227,7 +225,7 @@ describe("executions.await", () => {
     })
   }
 
-  it.effect("runs the last poll at the timeout", () => {
+  it.effect("polls for the last time at the timeout", () => {
     const { at, client } = makeFakeClient(() => ({ status: 200, json: { id: "exec_1", status: "PROCESSING" } }))
     return Effect.gen(function* () {
       yield* TestClock.setTime(start)
@@ -249,7 +247,7 @@ describe("executions.await", () => {
 
   const processing = { id, status: "PROCESSING" }
 
-  it.effect("times out 30 s after the expiry in the create response if every poll fails", () => {
+  it.effect("times out 30 s after the expires_at of the create response if every poll fails", () => {
     const { at, client } = makeFakeClient(
       (_, n) =>
         n === 1
@@ -269,7 +267,7 @@ describe("executions.await", () => {
     })
   })
 
-  it.effect("polls after the expiry of the execution until the timeout", () => {
+  it.effect("continues to poll until an explicit timeout even if the execution has expired", () => {
     const { at, client } = makeFakeClient(() => ({
       status: 200,
       json: { ...processing, expires_at: isoDate(start + 60_000) }
@@ -281,7 +279,7 @@ describe("executions.await", () => {
     })
   })
 
-  it.effect("omits a poll failure from the AwaitTimeout message after a successful poll", () => {
+  it.effect("omits an earlier poll failure from the AwaitTimeout message if the last poll succeeded", () => {
     const { client } = makeFakeClient(
       (_, n) => (n === 1 ? errorResponse(503, "SERVICE_UNAVAILABLE") : { status: 200, json: processing }),
       { retry: RetryPolicy.none }
@@ -293,7 +291,7 @@ describe("executions.await", () => {
     })
   })
 
-  it.effect("passes the execution of each poll to the poll schedule", () => {
+  it.effect("passes the latest execution as the input to pollSchedule", () => {
     const { client } = makeFakeClient((_, n) => ({
       status: 200,
       json: { id, status: n < 3 ? `S${n}` : "COMPLETED", output: 1 }
@@ -308,7 +306,7 @@ describe("executions.await", () => {
     })
   })
 
-  it.effect("fails immediately after a permanent poll failure", () => {
+  it.effect("fails immediately after a poll receives a 403", () => {
     const { client, urls } = makeFakeClient(() => errorResponse(403))
     return Effect.gen(function* () {
       assert.strictEqual(failureOf(yield* runToEnd((yield* client).executions.await(id)))._tag, "UnrecognizedError")

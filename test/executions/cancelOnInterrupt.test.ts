@@ -24,7 +24,7 @@ describe("cancelOnInterrupt", () => {
       })
     ).pipe(Effect.provide(layer()))
 
-  it.effect("sends a cancel request when the waiting fiber is interrupted", () =>
+  it.effect("sends a cancel request when executions.run is interrupted during its wait", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* interruptWait(true), { status: "CANCELLED", cancels: [3000] })
       assert.deepStrictEqual(yield* interruptWait(false), { status: "PROCESSING", cancels: [] })
@@ -68,7 +68,7 @@ describe("cancelOnInterrupt", () => {
       return { ...valueOf(result), warnings }
     })
 
-  it.effect("cancels the execution after the response to an interrupted create request", () =>
+  it.effect("cancels the execution when the response to an interrupted create request arrives", () =>
     Effect.gen(function* () {
       const { cancels, creates, returnedAt, statuses, warnings } = yield* interruptCreate(
         { faults: [Fault.delay("4 seconds")] },
@@ -104,20 +104,22 @@ describe("cancelOnInterrupt", () => {
     )
   }
 
-  it.effect("cancels the execution of a slow create request in the background", () =>
-    Effect.gen(function* () {
-      const { cancels, creates, returnedAt, statuses, warnings } = yield* interruptCreate(
-        { faults: [Fault.delay("15 seconds")] },
-        1000
-      )
-      assert.deepStrictEqual(
-        [returnedAt, creates, cancels, statuses, warnings],
-        [11_000, [0], [15_000], ["CANCELLED"], []]
-      )
-    })
+  it.effect(
+    "cancels the execution in the background if the create response arrives more than 10 s after the interruption",
+    () =>
+      Effect.gen(function* () {
+        const { cancels, creates, returnedAt, statuses, warnings } = yield* interruptCreate(
+          { faults: [Fault.delay("15 seconds")] },
+          1000
+        )
+        assert.deepStrictEqual(
+          [returnedAt, creates, cancels, statuses, warnings],
+          [11_000, [0], [15_000], ["CANCELLED"], []]
+        )
+      })
   )
 
-  it.effect("retries an interrupted create request with the same key if the response is lost", () =>
+  it.effect("retries an interrupted create request with its idempotency key if the response is lost", () =>
     Effect.gen(function* () {
       const { cancels, creates, keys, returnedAt, statuses, warnings } = yield* interruptCreate(
         { faults: [Fault.hang()] },
@@ -130,7 +132,7 @@ describe("cancelOnInterrupt", () => {
     })
   )
 
-  it.effect("logs the idempotency key of a create request that may have been accepted", () =>
+  it.effect("logs the idempotency key if no response to an interrupted create request arrives", () =>
     Effect.gen(function* () {
       const { returnedAt, statuses, warnings } = yield* interruptCreate(
         { faults: [Fault.times(9, Fault.on("executions.create", Fault.dropAfter))] },
@@ -142,7 +144,7 @@ describe("cancelOnInterrupt", () => {
     })
   )
 
-  it.effect("logs the idempotency key and the execution id if the cancel request fails", () =>
+  it.effect("logs the idempotency key and the execution id if the cancel request of executions.run fails", () =>
     Effect.gen(function* () {
       const { statuses, warnings } = yield* interruptCreate(
         { faults: [Fault.times(9, Fault.on("executions.cancel", Fault.apiError("INTERNAL_ERROR")))] },
@@ -163,7 +165,7 @@ describe("cancelOnInterrupt", () => {
     })
   )
 
-  it.effect("does not cancel the execution after a timeout", () =>
+  it.effect("does not cancel the execution if executions.run fails with AwaitTimeout", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const options = { cancelOnInterrupt: true, timeout: "3 seconds" } as const
@@ -175,7 +177,7 @@ describe("cancelOnInterrupt", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("cancels the execution when await is interrupted", () =>
+  it.effect("cancels the execution when executions.await is interrupted", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { id } = yield* client.executions.create(image)
@@ -187,7 +189,7 @@ describe("cancelOnInterrupt", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("logs a warning if the cancel request fails", () => {
+  it.effect("logs a warning if the cancel request of executions.await fails", () => {
     const lines: Array<unknown> = []
     const logger = Logger.make<unknown, void>(({ logLevel, message }) => void lines.push([logLevel.label, message]))
     const { client } = makeFakeClient((url) =>

@@ -7,7 +7,7 @@ import { makeFakeClient } from "../utils/fake.js"
 import { image, prompt, runToEnd } from "../utils/harness.js"
 
 describe("isExecutionEnded", () => {
-  it.effect("returns true only for the error of an execution that has ended", () =>
+  it.effect("returns true for the error of an ended execution and false for a request failure", () =>
     atStart(
       Effect.gen(function* () {
         const code = { code: "INTERNAL_ERROR", message: "oh" }
@@ -37,8 +37,8 @@ describe("isExecutionEnded", () => {
   )
 })
 
-describe("wait for an execution", () => {
-  it.effect("fails with an error that contains all fields of the execution error", () => {
+describe("client.executions", () => {
+  it.effect("await fails with an error that contains the fields of the execution error", () => {
     const { client } = makeFakeClient(() => ({
       status: 200,
       json: {
@@ -65,7 +65,7 @@ describe("wait for an execution", () => {
     })
   })
 
-  it.effect("returns the merged fields of the execution and of /result", () => {
+  it.effect("await merges the fields of the execution with the fields of /result", () => {
     const { client } = makeFakeClient((url) => ({
       status: 200,
       json: url.endsWith("/result")
@@ -79,7 +79,7 @@ describe("wait for an execution", () => {
     })
   })
 
-  it.effect("fails with the error of /result after a 403", () => {
+  it.effect("await fails with the error of /result if /result responds with a 403", () => {
     const { client } = makeFakeClient((url) =>
       url.endsWith("/result") ? errorResponse(403) : { status: 200, json: { id: "exec_1", status: "COMPLETED" } }
     )
@@ -89,7 +89,7 @@ describe("wait for an execution", () => {
     })
   })
 
-  it.effect("fetches the execution only if /result returns a 404", () =>
+  it.effect("result fetches the execution after an error of /result only if the error is a 404", () =>
     Effect.gen(function* () {
       for (const [status, code, requests] of [
         [404, "NEW", 2],
@@ -111,7 +111,7 @@ describe("wait for an execution", () => {
     })
   )
 
-  it.effect("fails with an error that contains the idempotency key and the execution id", () => {
+  it.effect("run fails with an error that contains the idempotency key and the execution id", () => {
     const { client } = makeFakeClient((_, n) =>
       n === 1
         ? { status: 202, json: { id: "exec_1", status: "PENDING" } }

@@ -7,7 +7,7 @@ import { makeFakeClient } from "../utils/fake.js"
 import { arrivalTimes, image, layer, prompt, runToEnd, start, withClient } from "../utils/harness.js"
 
 describe("executions.create", () => {
-  it.effect("returns the execution from the response", () =>
+  it.effect("returns the execution from the create response", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const execution = yield* client.executions.create(image)
@@ -58,7 +58,7 @@ describe("executions.create", () => {
     ["input.seed", { model: "m", input: { seed: 1n } }],
     ["input.self", { model: "m", input: cyclic }]
   ] as const) {
-    it.effect(`rejects a request with an invalid field: ${field}`, () =>
+    it.effect(`fails with InvalidRequest if a field is invalid: ${field}`, () =>
       withClient((client) =>
         Effect.gen(function* () {
           const error = failureOf(yield* Effect.exit(client.executions.create(request)))
@@ -95,7 +95,7 @@ describe("executions.create", () => {
     ["extra.priority", "is a Set", { input: {}, extra: { priority: new Set() } }]
   ]
   for (const [path, problem, request] of unsendable) {
-    it.effect(`rejects a value without an exact JSON form: ${path} ${problem}`, () =>
+    it.effect(`rejects a value that JSON cannot represent: ${path} ${problem}`, () =>
       withClient((client) =>
         Effect.gen(function* () {
           const error = yield* Effect.flip(client.executions.create({ model: "flux-1.1-pro", input: {}, ...request }))
@@ -145,7 +145,7 @@ describe("executions.create", () => {
     ).pipe(Effect.provide(layer({ keys: IdempotencyKey.layerDeterministic({ scope: "test" }) })))
   )
 
-  it.effect("creates only one execution if the response is lost", () =>
+  it.effect("creates only one execution if the response is lost and the request is retried", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const execution = valueOf(yield* runToEnd(client.executions.create(image)))
@@ -160,7 +160,7 @@ describe("executions.create", () => {
     ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.dropAfter] } })))
   )
 
-  it.effect("retries a 409 with the same key until the retries are exhausted", () =>
+  it.effect("retries after a 409 with the same idempotency key until no retry is left", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const conflict = Fault.apiError("IDEMPOTENCY_CONFLICT", { status: 409, retryable: false })

@@ -43,7 +43,7 @@ const value = FastCheck.oneof(
 )
 
 describe("decode.StoredCompleted", () => {
-  it("keeps a field of the metadata whose name is __proto__", () => {
+  it("keeps a metadata field with the name __proto__", () => {
     const metadata = JSON.parse('{"__proto__":{"tenant":"a"},"tenant":"b"}')
     const execution = decode.execution({ id: "exec_1", status: "COMPLETED", metadata })
     if (execution === undefined) throw new Error("the execution has an id")
@@ -55,7 +55,7 @@ describe("decode.StoredCompleted", () => {
 })
 
 describe("decode.execution", () => {
-  it("returns the same fields as the schema of Execution", () => {
+  it("decodes every field like the schema Execution.Execution", () => {
     const decodeWithSchema = Schema.decodeUnknownOption(Execution.Execution)
     const fields = FastCheck.record(Object.fromEntries(Object.keys(wireNames).map((name) => [name, value])), {
       requiredKeys: []

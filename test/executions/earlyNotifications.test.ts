@@ -13,8 +13,8 @@ import {
 import { valueOf } from "../utils/exit.js"
 import { image, runToEnd } from "../utils/harness.js"
 
-describe("EarlyNotifications", () => {
-  it.effect("delivers a notification only to the first later wait", () =>
+describe("executions.notify before executions.await", () => {
+  it.effect("ends only the first wait that starts after the notification", () =>
     atStart(
       Effect.gen(function* () {
         const { client, urls } = clientWithStatus()
@@ -34,7 +34,7 @@ describe("EarlyNotifications", () => {
     )
   )
 
-  it.effect("stores notifications of the last 1000 executions", () =>
+  it.effect("stores the notifications of at most 1000 executions", () =>
     atStart(
       Effect.gen(function* () {
         const { client, urls } = clientWithStatus()
@@ -59,7 +59,7 @@ describe("EarlyNotifications", () => {
     )
   )
 
-  it.effect("replaces a notification with a later notification of the same execution", () =>
+  it.effect("stores only the latest notification of each execution", () =>
     atStart(
       Effect.gen(function* () {
         const { client, urls } = clientWithResponses(statusResponse("PROCESSING"))
@@ -86,7 +86,7 @@ describe("EarlyNotifications", () => {
     ["metadata", { metadata: { note: "x".repeat(20_000) } }],
     ["extra", { extra: { note: "x".repeat(20_000) } }]
   ] as const) {
-    it.effect(`does not store the large field ${field}`, () =>
+    it.effect(`does not store the field ${field} if it contains 20,000 characters`, () =>
       atStart(
         Effect.gen(function* () {
           const { client, urls } = clientWithResponses(statusResponse("COMPLETED", { output: "fetched" }))

@@ -12,7 +12,7 @@ describe("LatencyEstimator", () => {
     "x-ratelimit-reset": String(start / 1000 + 3600)
   }
 
-  it.effect("delays the first poll until the expected end if few requests are left", () =>
+  it.effect("delays the first poll to the expected end of the execution if few requests remain in the rate limit", () =>
     atStart(
       Effect.gen(function* () {
         const { at, client } = makeFakeClient((url, n) => ({

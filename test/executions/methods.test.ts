@@ -20,7 +20,7 @@ describe("executions.get", () => {
     })
   })
 
-  it.effect("omits invalid fields", () => {
+  it.effect("omits fields of the response that have an invalid value", () => {
     const { client } = makeFakeClient(() => ({
       status: 200,
       json: {
@@ -86,7 +86,7 @@ describe("executions.result", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("fails with ExecutionNotReady if the response is PROCESSING", () => {
+  it.effect("fails with ExecutionNotReady if the status in the response is PROCESSING", () => {
     const { client } = makeFakeClient(() => ({ status: 200, json: { execution_id: "exec_1", status: "PROCESSING" } }))
     return Effect.gen(function* () {
       const error = failureOf(yield* Effect.exit((yield* client).executions.result(id)))
@@ -119,7 +119,7 @@ describe("executions.cancel", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("succeeds if the execution had already ended", () =>
+  it.effect("succeeds if the execution has already ended", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { id } = yield* client.executions.create(image)
@@ -129,7 +129,7 @@ describe("executions.cancel", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("fetches the execution if the response is empty", () => {
+  it.effect("fetches the execution if the cancel response is empty", () => {
     const { client, urls } = makeFakeClient((url) =>
       url.endsWith("/cancel") ? { status: 204, text: "" } : { status: 200, json: { id: "exec_1", status: "CANCELLED" } }
     )
@@ -139,7 +139,7 @@ describe("executions.cancel", () => {
     })
   })
 
-  it.effect("fails with the error of the cancel request if the execution continues", () => {
+  it.effect("fails with the error of the cancel request if the execution is still running", () => {
     const { client } = makeFakeClient((url) =>
       url.endsWith("/cancel")
         ? { status: 409, json: { error: { code: "NOT_CANCELLABLE", message: "too late" } } }
@@ -151,7 +151,7 @@ describe("executions.cancel", () => {
     })
   })
 
-  it.effect("fetches the execution if the response has no status", () => {
+  it.effect("fetches the execution if the cancel response has no status", () => {
     const { client } = makeFakeClient((url) => ({
       status: 200,
       json: url.endsWith("/cancel") ? { id } : { id, status: "CANCELLED" }
@@ -173,7 +173,7 @@ describe("executions.cancel", () => {
 })
 
 describe("executions.watch", () => {
-  it.effect("emits each change of status until a terminal status", () =>
+  it.effect("emits the execution after each status change until a terminal status", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { id } = yield* client.executions.create({ model: "seedance-video", input: { prompt } })

@@ -19,7 +19,7 @@ import { arrivalTimes, image, isoDate, layer, runToEnd, silent, start, withClien
 import { runInVirtualTime } from "../utils/virtualTime.js"
 
 describe("executions.notify", () => {
-  it.effect("ends a wait immediately without a further poll", () =>
+  it.effect("ends a wait immediately after a COMPLETED notification, without a further poll", () =>
     atStart(
       Effect.gen(function* () {
         const { at, client, urls } = clientWithStatus()
@@ -52,7 +52,7 @@ describe("executions.notify", () => {
     )
   )
 
-  it.effect("leaves no running timer after the end of the wait", () =>
+  it.effect("stops the timer of the wait that it ends", () =>
     Effect.gen(function* () {
       const { client } = clientWithStatus()
       const { executions } = yield* client
@@ -69,7 +69,7 @@ describe("executions.notify", () => {
     })
   )
 
-  it.effect("ends all waits for the execution, but no other wait", () =>
+  it.effect("ends all waits for its execution, but no wait for another execution", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { executions } = client
@@ -89,7 +89,7 @@ describe("executions.notify", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("ignores a repeated or earlier status", () =>
+  it.effect("ignores a status that is equal to or earlier than the known status", () =>
     atStart(
       Effect.gen(function* () {
         const { at, client } = clientWithStatus("AWAITING_WEBHOOK")
@@ -137,7 +137,7 @@ describe("executions.notify", () => {
       return failureOf(yield* runToEnd(Fiber.join(fiber)))
     })
 
-  it.effect("fails a wait with the error of a FAILED notification", () =>
+  it.effect("makes a wait fail with the error of a FAILED notification", () =>
     atStart(
       Effect.gen(function* () {
         const withError = clientWithStatus()
@@ -165,7 +165,7 @@ describe("executions.notify", () => {
     )
   )
 
-  it.effect("fails a wait with ExecutionCancelled after a CANCELLED notification", () =>
+  it.effect("makes a wait fail with ExecutionCancelled after a CANCELLED notification", () =>
     atStart(
       Effect.gen(function* () {
         const { executions } = yield* clientWithStatus().client
@@ -187,7 +187,7 @@ describe("executions.notify", () => {
     )
   )
 
-  it.effect("keeps the fields that are missing in a notification", () =>
+  it.effect("keeps the known fields of the execution that the notification does not contain", () =>
     atStart(
       Effect.gen(function* () {
         const expiry = { model: "m", metadata: { order: 7 }, expires_at: isoDate(start + 60_000) }
@@ -210,7 +210,7 @@ describe("executions.notify", () => {
     )
   )
 
-  it.effect("merges the notification with the fields of an earlier poll", () =>
+  it.effect("merges the fields of the notification with the fields of an earlier poll", () =>
     atStart(
       Effect.gen(function* () {
         const { client } = clientWithResponses(
@@ -242,7 +242,7 @@ describe("executions.notify", () => {
     )
   )
 
-  it.effect("stops the poll for a missing error 30 s after the timeout", () =>
+  it.effect("stops a poll for the missing error of a FAILED notification 30 s after the timeout", () =>
     atStart(
       Effect.gen(function* () {
         const { client } = makeFakeClient(() => ({ status: 200, body: Stream.never }))
@@ -257,7 +257,7 @@ describe("executions.notify", () => {
     )
   )
 
-  it.effect("keeps a terminal notification for a slow consumer of watch", () =>
+  it.effect("delivers COMPLETED to a slow consumer of executions.watch despite later notifications", () =>
     atStart(
       Effect.gen(function* () {
         const { at, client } = clientWithResponses(statusResponse("PROCESSING"))
@@ -283,7 +283,7 @@ describe("executions.notify", () => {
     )
   )
 
-  it.effect("keeps the deadline of the wait if a notification has no expiry", () =>
+  it.effect("does not change the deadline of the wait if the notification has no expires_at", () =>
     atStart(
       Effect.gen(function* () {
         const { at, client } = makeFakeClient(
@@ -304,7 +304,7 @@ describe("executions.notify", () => {
     )
   )
 
-  it.effect("removes an earlier poll failure from the message of AwaitTimeout", () =>
+  it.effect("removes an earlier poll failure from the message of a later AwaitTimeout", () =>
     atStart(
       Effect.gen(function* () {
         for (const isNotified of [false, true]) {

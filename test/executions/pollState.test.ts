@@ -18,7 +18,7 @@ describe("PollState.next", () => {
   const schedule = (state: PollState.PollState, now: number, scheduledMillis: number | undefined) =>
     transitions.onScheduled(state, now, { scheduledMillis, isScarce: false, expectedMillis: undefined })
 
-  it("returns Wait until the scheduled poll", () => {
+  it("returns Wait before the time of the scheduled poll and Poll at that time", () => {
     assert.isTrue(PollState.needsSchedule(begin()))
     const state = schedule(begin(), 0, 2000)
     assert.isFalse(PollState.needsSchedule(state))
@@ -32,7 +32,7 @@ describe("PollState.next", () => {
     assert.strictEqual(PollState.next(begin({ pollImmediately: true }), 0)._tag, "Poll")
   })
 
-  it("returns Poll only once after the end of the schedule", () => {
+  it("returns Poll only once after pollSchedule has ended", () => {
     const first = schedule(begin(), 0, undefined)
     assert.strictEqual(PollState.next(first, 0)._tag, "Poll")
     const polled = transitions.onPolled(transitions.onPollStarted(first), observationOf("PROCESSING", 0))

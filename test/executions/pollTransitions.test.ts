@@ -65,7 +65,7 @@ const runCreateAndAwait = (
     return yield* runToEnd(silent(executions.run(image)))
   })
 
-describe("onPollFailed", () => {
+describe("executions.await after a failed poll", () => {
   const transient: ReadonlyArray<readonly [string, FakeResponse]> = [
     ["a 500 without a body", { status: 500 }],
     ["a 502 without an envelope", page(502)],
@@ -82,7 +82,7 @@ describe("onPollFailed", () => {
     ["an envelope with a retryable code", envelope(503, "MODEL_OVERLOADED")]
   ]
   for (const [name, reply] of transient) {
-    it.effect(`continues the wait after ${name}`, () => {
+    it.effect(`continues to poll after ${name}`, () => {
       const script = makeScript({ get: [reply, reply, completed] })
       return Effect.gen(function* () {
         assert.deepStrictEqual(valueOf(yield* runAwait(script)).output, output)
@@ -105,7 +105,7 @@ describe("onPollFailed", () => {
     ]
   ]
   for (const [name, reply, tag, status] of final) {
-    it.effect(`ends the wait after ${name}`, () => {
+    it.effect(`fails with the error of the poll after ${name}`, () => {
       const script = makeScript({ get: [reply, completed] })
       return Effect.gen(function* () {
         const error = failureOf(yield* runAwait(script))
@@ -119,7 +119,7 @@ describe("onPollFailed", () => {
     ["an envelope", envelope(404, "NOT_FOUND")],
     ["a page", page(404)]
   ] as const) {
-    it.effect(`continues the wait after a 404 with ${name} within 60 s of the create request`, () => {
+    it.effect(`continues to poll for 60 s after the create request if polls receive a 404 with ${name}`, () => {
       const script = makeScript({ get: [reply, reply, reply, reply, reply, completed] })
       return Effect.gen(function* () {
         assert.deepStrictEqual(valueOf(yield* runCreateAndAwait(script)).output, output)
@@ -135,7 +135,7 @@ describe("onPollFailed", () => {
       })
     })
 
-    it.effect(`ends the wait after a 404 with ${name} 60 s after the create request`, () => {
+    it.effect(`fails 60 s after the create request if polls still receive a 404 with ${name}`, () => {
       const script = makeScript({ get: [reply] })
       return Effect.gen(function* () {
         const error = failureOf(yield* runCreateAndAwait(script))
@@ -162,7 +162,7 @@ describe("executions.await of a COMPLETED execution without output", () => {
     ["500", page(500)]
   ]
   for (const [name, reply] of outdated) {
-    it.effect(`polls /result again after an outdated response: ${name}`, () => {
+    it.effect(`polls /result again if /result responds with ${name}`, () => {
       const script = makeScript({ get: [ended], result: [reply, reply, result] })
       return Effect.gen(function* () {
         const completed = valueOf(yield* runAwait(script))
@@ -177,7 +177,7 @@ describe("executions.await of a COMPLETED execution without output", () => {
   }
 
   for (const [name, reply] of outdated.slice(0, 4)) {
-    it.effect(`fails with AwaitTimeout if every response of /result is outdated: ${name}`, () => {
+    it.effect(`fails with AwaitTimeout if /result always responds with ${name}`, () => {
       const script = makeScript({ get: [ended], result: [reply] })
       return Effect.gen(function* () {
         const error = failureOf(yield* runAwait(script))
@@ -190,16 +190,16 @@ describe("executions.await of a COMPLETED execution without output", () => {
   }
 
   const none: ReadonlyArray<readonly [string, FakeResponse, ReadonlyArray<string>]> = [
-    ["null", json({ execution_id: "exec_1", status: "COMPLETED", output: null }), ["10 get", "10 result"]],
-    ["410", envelope(410, "GONE"), ["10 get", "10 result"]],
+    ["a null output", json({ execution_id: "exec_1", status: "COMPLETED", output: null }), ["10 get", "10 result"]],
+    ["a 410", envelope(410, "GONE"), ["10 get", "10 result"]],
     [
-      "404 for 60 s",
+      "a 404 for 60 s",
       envelope(404, "NOT_FOUND"),
       ["10 get", "10 result", ...[20, 30, 40, 50, 60, 70].map((second) => `${second} result`)]
     ]
   ]
   for (const [name, reply, requests] of none) {
-    it.effect(`returns no output after a final response of /result: ${name}`, () => {
+    it.effect(`returns no output if /result responds with ${name}`, () => {
       const script = makeScript({ get: [ended], result: [reply] })
       return Effect.gen(function* () {
         const completed = valueOf(yield* runAwait(script))
@@ -210,7 +210,7 @@ describe("executions.await of a COMPLETED execution without output", () => {
     })
   }
 
-  it.effect("returns the output after several outdated responses of /result", () => {
+  it.effect("returns the output after /result has responded with PROCESSING and without a status", () => {
     const replies = [outdated[0]?.[1], outdated[2]?.[1], result].filter((reply) => reply !== undefined)
     const script = makeScript({ get: [ended], result: replies })
     return Effect.gen(function* () {
@@ -219,7 +219,7 @@ describe("executions.await of a COMPLETED execution without output", () => {
     })
   })
 
-  it.effect("polls /result again after a stale replica responds with PROCESSING", () => {
+  it.effect("polls /result again after /result has responded with PROCESSING once", () => {
     const running = json({ id: "exec_1", status: "PROCESSING" })
     const script = makeScript({ get: [ended, running], result: [running, result] })
     return Effect.gen(function* () {
@@ -230,7 +230,7 @@ describe("executions.await of a COMPLETED execution without output", () => {
 })
 
 describe("executions.await after a FAILED notification without an error", () => {
-  it.effect("polls for the error after the expiry of the execution", () => {
+  it.effect("polls for the error even if the execution has expired", () => {
     const expires_at = isoDate(start + 15_000)
     const running = json({ id: "exec_1", status: "PROCESSING", expires_at })
     const script = makeScript({ get: [running, running, running, running, running, failed] })
@@ -285,7 +285,7 @@ describe("executions.await after a FAILED notification without an error", () => 
     })
   }
 
-  it.effect("fails with UnrecognizedError if the API returns no error", () => {
+  it.effect("fails with UnrecognizedError if the poll returns FAILED without an error", () => {
     const script = makeScript({ get: [failedWithoutError] })
     return Effect.gen(function* () {
       assert.strictEqual((yield* awaitNotified(script))._tag, "UnrecognizedError")
@@ -293,7 +293,7 @@ describe("executions.await after a FAILED notification without an error", () => 
     })
   })
 
-  it.effect("fails with UnrecognizedError if the API rejects the poll", () => {
+  it.effect("fails with UnrecognizedError if the poll receives a 401", () => {
     const script = makeScript({ get: [envelope(401, "UNAUTHORIZED")] })
     return Effect.gen(function* () {
       assert.strictEqual((yield* awaitNotified(script))._tag, "UnrecognizedError")
@@ -302,10 +302,10 @@ describe("executions.await after a FAILED notification without an error", () => 
   })
 })
 
-describe("deadlineOf", () => {
+describe("deadline of executions.await and executions.run", () => {
   const past = ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", isoDate(start - 1), isoDate(start)]
   for (const expires_at of past) {
-    it.effect(`ignores a past expiry in a poll response: ${expires_at}`, () => {
+    it.effect(`ignores an expires_at in the past in a poll response: ${expires_at}`, () => {
       const running = json({ id: "exec_1", status: "PROCESSING", expires_at })
       const script = makeScript({ get: [running, running, completed] })
       return Effect.gen(function* () {
@@ -314,7 +314,7 @@ describe("deadlineOf", () => {
       })
     })
 
-    it.effect(`ignores a past expiry in a create response: ${expires_at}`, () => {
+    it.effect(`ignores an expires_at in the past in a create response: ${expires_at}`, () => {
       const fake = makeFakeClient((url) =>
         operationOf(url) === "create" ? json({ id: "exec_1", status: "PENDING", expires_at }, 202) : completed
       )
@@ -327,7 +327,7 @@ describe("deadlineOf", () => {
     })
   }
 
-  it.effect("allows the first poll if the timeout is 0", () => {
+  it.effect("allows one poll if the timeout is 0", () => {
     const script = makeScript({ get: [completed] })
     return Effect.gen(function* () {
       yield* TestClock.setTime(start)

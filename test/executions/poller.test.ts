@@ -18,7 +18,7 @@ import { failureOf, valueOf } from "../utils/exit.js"
 import { makeFakeClient, type FakeResponse } from "../utils/fake.js"
 import { arrivalTimes, image, layer, runToEnd, start, withClient } from "../utils/harness.js"
 
-describe("pollSchedule", () => {
+describe("pollSchedule of executions.run", () => {
   it.effect("defaults to the pollSchedule of the client", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
@@ -30,8 +30,8 @@ describe("pollSchedule", () => {
   )
 })
 
-describe("pollImmediately", () => {
-  it.effect("adds an immediate poll before the schedule", () =>
+describe("pollImmediately of executions.await", () => {
+  it.effect("adds a poll at 0 s before the polls of pollSchedule", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const { id } = yield* executions.create(image)
@@ -70,8 +70,8 @@ describe("executions.await after a 429", () => {
   }
 })
 
-describe("executions.await with a rate limit", () => {
-  it.effect("delays the poll until the reset if there is no gate", () =>
+describe("executions.await after a 429 of an earlier request", () => {
+  it.effect("delays the next poll until the reset even with RateLimitGate.layerUnlimited", () =>
     atStart(
       Effect.gen(function* () {
         const { at, client } = makeFakeClient(
@@ -92,7 +92,7 @@ describe("executions.await with a rate limit", () => {
     [610, [0]]
   ] as const) {
     it.effect(
-      `${polls.length === 1 ? "fails with RateLimited" : "delays the poll"} if the rate limit resets in ${resetIn} s`,
+      `${polls.length === 1 ? "fails with RateLimited" : "delays the poll to the reset"} if the rate limit resets in ${resetIn} s and the timeout is 600 s`,
       () =>
         atStart(
           Effect.gen(function* () {

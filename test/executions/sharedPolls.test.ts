@@ -5,7 +5,7 @@ import { id, observationOf } from "../utils/executions.js"
 import { start } from "../utils/harness.js"
 
 describe("SharedPolls", () => {
-  it.effect("does not call a removed listener", () =>
+  it.effect("does not notify a listener that was removed", () =>
     Effect.gen(function* () {
       const polls = new SharedPolls()
       const subscription = polls.join(id)
