@@ -16,7 +16,7 @@ const etag = '"v1"'
 
 describe("files.download", () => {
   for (const download of ["json", "bytes", "redirect"] as const) {
-    it.effect(`downloads a file through a ${download} response`, () =>
+    it.effect(`downloads a file if the simulator option download is ${JSON.stringify(download)}`, () =>
       withClient((client) =>
         Effect.gen(function* () {
           const file = yield* createImage(client)
@@ -31,7 +31,7 @@ describe("files.download", () => {
     )
   }
 
-  it.effect("accepts JSON from the API as a file only if the response is an attachment", () =>
+  it.effect("returns JSON from the API as a file only if its Content-Disposition is attachment", () =>
     Effect.gen(function* () {
       const stored = [{ a: 1 }, [storageUrl], { url: "ftp://storage.example/file" }, { file: imageLinkJson }]
       for (const json of stored) {
@@ -62,7 +62,7 @@ describe("files.download", () => {
     })
   )
 
-  it.effect("retries a truncated link response", () =>
+  it.effect("requests the download URL again if its response is truncated", () =>
     Effect.gen(function* () {
       const gone = { error: { code: "FILE_NOT_FOUND", message: "expired" } }
       const missing = makeFakeClient(() => ({ status: 200, json: gone }))
@@ -106,7 +106,7 @@ describe("files.download", () => {
     })
   )
 
-  it.effect("rejects an HTML page instead of a file", () =>
+  it.effect("fails with UnexpectedResponse if the response is an HTML page", () =>
     Effect.gen(function* () {
       const page = { status: 200, text: "<html>login</html>", headers: { "content-type": "text/html; charset=utf-8" } }
       const fromApi = makeFakeClient(() => page)
@@ -144,7 +144,7 @@ describe("files.download", () => {
     )
   }
 
-  it.effect("fails at the first byte beyond the declared size", () =>
+  it.effect("fails at the first byte beyond size_bytes", () =>
     Effect.gen(function* () {
       let pulled = 0
       const endless = Stream.repeatEffect(
@@ -171,7 +171,7 @@ describe("files.download", () => {
     })
   )
 
-  it.effect("completes after a 416 response if all bytes have arrived", () =>
+  it.effect("succeeds after a 416 response to a range request if all bytes have arrived", () =>
     Effect.gen(function* () {
       const broken = Stream.concat(Stream.make(new TextEncoder().encode("01234")), Stream.die("connection lost"))
       const { client, headers } = makeFakeClient((url, n) => {
@@ -215,7 +215,7 @@ describe("files.download", () => {
     })
   )
 
-  it.effect("redacts the URL signature in the error after a storage rejection", () => {
+  it.effect("redacts the URL signature in the error if storage rejects the request", () => {
     const { client } = makeFakeClient((_, n) =>
       n === 1
         ? { status: 200, json: imageLinkJson }
@@ -233,7 +233,7 @@ describe("files.download", () => {
     })
   })
 
-  it.effect("fails if the body is shorter than the declared size", () => {
+  it.effect("fails if the body is shorter than size_bytes", () => {
     const { client } = makeFakeClient((_, n) =>
       n === 1 ? { status: 200, json: imageLinkJson } : { status: 200, text: "abc" }
     )
@@ -349,7 +349,7 @@ describe("files.download", () => {
     })
   )
 
-  it.effect("fails if the size of the file differs from the declared size", () =>
+  it.effect("fails with UnexpectedResponse if the file in storage is not size_bytes long", () =>
     Effect.gen(function* () {
       const declared = (length: number) => ({ "content-length": String(length) })
       for (const stored of [
@@ -380,7 +380,7 @@ describe("files.download", () => {
     })
   })
 
-  it.effect("applies the attempt timeout to each chunk", () => {
+  it.effect("applies the attempt timeout to each chunk of the body", () => {
     const chunks = Stream.range(1, 5).pipe(
       Stream.mapEffect((n) =>
         Effect.delay(Effect.succeed(new TextEncoder().encode(String(n))), n < 5 ? "20 seconds" : "1 hour")
@@ -442,7 +442,7 @@ describe("files.download after a broken connection", () => {
     headers: { "content-range": `bytes ${from}-9/10`, ...headers }
   })
 
-  it.effect("skips the received bytes in chunks of any size", () =>
+  it.effect("skips the bytes that it has already received if storage sends the whole file again", () =>
     Effect.gen(function* () {
       for (const chunks of [["012", "345", "678", "9"], ["0", "123", "4567", "89"], [content]]) {
         const api = clientOver([
@@ -454,7 +454,7 @@ describe("files.download after a broken connection", () => {
     })
   )
 
-  it.effect("keeps the first ETag even if a later response has no ETag", () =>
+  it.effect("sends the first ETag in If-Range even if a later response has no ETag", () =>
     Effect.gen(function* () {
       const api = clientOver([
         { status: 200, headers: { etag }, body: brokenAfter("0123") },
@@ -470,7 +470,7 @@ describe("files.download after a broken connection", () => {
     })
   )
 
-  it.effect("ignores the ETag of an encoded response", () =>
+  it.effect("sends no range request after a response with a Content-Encoding", () =>
     Effect.gen(function* () {
       const api = clientOver(
         [
@@ -492,7 +492,7 @@ describe("files.download after a broken connection", () => {
     })
   )
 
-  it.effect("applies one retry policy to API failures and storage failures", () =>
+  it.effect("counts retries after API failures and storage failures together", () =>
     Effect.gen(function* () {
       const api = clientOver([{ status: 200, body: brokenAfter("0123") }], (n) =>
         n === 1 ? { status: 200, json: linkJson } : { status: 503 }
@@ -502,7 +502,7 @@ describe("files.download after a broken connection", () => {
     })
   )
 
-  it.effect("closes the response if the ETag has changed", () =>
+  it.effect("closes the storage response if its ETag has changed", () =>
     Effect.gen(function* () {
       let released = 0
       const other = Stream.ensuring(
@@ -550,7 +550,7 @@ describe("files.download", () => {
     })
   )
 
-  it.effect("checks the declared size after storage redirects", () =>
+  it.effect("fails if the body is shorter than size_bytes after storage redirects", () =>
     Effect.gen(function* () {
       const body = () => ({ status: 200, body: inChunks("012") })
       const hop = { status: 307, headers: { location: "/next" } }
@@ -563,7 +563,7 @@ describe("files.download", () => {
     })
   )
 
-  it.effect("recognizes the media type of a link response in any letter case", () =>
+  it.effect("reads the download URL from a JSON response with a Content-Type in any letter case", () =>
     Effect.gen(function* () {
       const api = clientOver([{ status: 200, text: content }], () => ({
         status: 200,
@@ -621,7 +621,7 @@ describe("files.download", () => {
     })
   )
 
-  it.effect("fails if a single byte is missing", () => {
+  it.effect("fails if the body is one byte shorter than its Content-Length", () => {
     const { client } = makeFakeClient(() => ({
       status: 200,
       text: "abcd",
@@ -633,7 +633,7 @@ describe("files.download", () => {
     })
   })
 
-  it.effect("redacts the signatures of redirect URLs in errors", () => {
+  it.effect("redacts the signatures of redirect URLs in the error", () => {
     const { client } = makeFakeClient((_, n) =>
       n < 3
         ? { status: 302, headers: { location: n === 1 ? storageUrl : "/next?sig=other0123456789" } }
@@ -646,7 +646,7 @@ describe("files.download", () => {
     })
   })
 
-  it.effect("identifies a link by its media type regardless of its size", () =>
+  it.effect("reads a download URL only from an application/json response, regardless of its size", () =>
     Effect.gen(function* () {
       for (const type of ["application/geo+json", "application/jsonl"]) {
         const { client, urls } = makeFakeClient(() => ({
@@ -678,7 +678,7 @@ describe("files.download", () => {
   )
 
   for (const url of ["https://", "http://[", "https://a b"]) {
-    it.effect(`fails without a defect if the link is ${url}`, () => {
+    it.effect(`fails without a defect if the download URL is ${url}`, () => {
       const { client } = makeFakeClient(() => ({ status: 200, json: { url, expires_at: isoDate(start) } }))
       return Effect.gen(function* () {
         const exit = yield* Effect.exit(Stream.runDrain((yield* client).files.download(fileId)))

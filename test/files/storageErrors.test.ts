@@ -43,7 +43,7 @@ const fakeDownloadApi = (get: (n: number) => FakeResponse) => {
 
 for (const [name, response] of rejections) {
   describe(`${name} from storage`, () => {
-    it.effect("fails an upload with an UnexpectedResponse that contains the file id", () => {
+    it.effect("makes files.upload fail with an UnexpectedResponse that contains the file id", () => {
       const api = fakeUploadApi({ put: () => response })
       return Effect.gen(function* () {
         yield* TestClock.setTime(start)
@@ -60,7 +60,7 @@ for (const [name, response] of rejections) {
       })
     })
 
-    it.effect("fails a download with an UnexpectedResponse that contains the file id", () => {
+    it.effect("makes files.download fail with an UnexpectedResponse that contains the file id", () => {
       const api = fakeDownloadApi(() => response)
       return Effect.gen(function* () {
         const error = failureOf(yield* runToEnd(silent(Stream.runDrain((yield* api.client).files.download(fileId)))))
@@ -73,7 +73,7 @@ for (const [name, response] of rejections) {
       })
     })
 
-    it.effect("causes a request for another upload URL after the expiry", () => {
+    it.effect("makes files.upload request a new upload URL if the upload URL has expired", () => {
       const api = fakeUploadApi({ put: (n) => (n === 1 ? response : { status: 200 }), expiresIn: 20_000 })
       return Effect.gen(function* () {
         yield* TestClock.setTime(start)

@@ -61,7 +61,7 @@ describe("files.upload", () => {
     })
   )
 
-  it.effect("confirms the upload according to the confirm option", () =>
+  it.effect('ignores a 404 or 405 of the confirmation request only if confirm is "optional"', () =>
     Effect.gen(function* () {
       const none = fakeUploadApi()
       yield* upload(none, digits, { confirm: false })
@@ -146,7 +146,7 @@ describe("files.upload", () => {
     )
   }
 
-  it.effect("succeeds if the response to a successful confirmation was lost", () => {
+  it.effect("succeeds if the retry of the confirmation request receives a 409", () => {
     let confirms = 0
     const api = makeFakeClient((url) => {
       if (url.endsWith("/upload")) return { status: 200, json: { file_id: "file_1", upload_url: uploadUrl(1) } }
@@ -160,7 +160,7 @@ describe("files.upload", () => {
     })
   })
 
-  it.effect("fails if the first confirmation request returns a conflict", () =>
+  it.effect("fails if the first confirmation request receives a 409", () =>
     Effect.gen(function* () {
       const conflict = { status: 409, json: { error: { code: "CONFLICT", message: "not uploaded" } } }
       const error = failureOf(yield* upload(fakeUploadApi({ confirm: () => conflict })))
@@ -243,7 +243,7 @@ describe("files.upload", () => {
     )
   }
 
-  it.effect("fails with InvalidRequest if the stream cannot be run again", () =>
+  it.effect("fails with InvalidRequest if the stream of the source is empty when it is run again", () =>
     Effect.gen(function* () {
       let runs = 0
       const readableOnce = Stream.suspend(() => (++runs === 1 ? digits.stream : Stream.empty))
@@ -317,7 +317,7 @@ describe("files.upload", () => {
     })
   )
 
-  it.effect("reports the completion of an empty file", () =>
+  it.effect("calls onProgress once for an empty file", () =>
     Effect.gen(function* () {
       const reported: Array<File.Progress> = []
       const onProgress = (progress: File.Progress) => Effect.sync(() => void reported.push(progress))
@@ -331,7 +331,7 @@ describe("files.upload", () => {
     text: "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
   }
 
-  it.effect("replaces an expired upload URL only once", () =>
+  it.effect("requests a new upload URL only once if the upload URL has expired", () =>
     Effect.gen(function* () {
       const once = fakeUploadApi({ put: (n) => (n === 1 ? expired : { status: 200 }) })
       assert.strictEqual(valueOf(yield* upload(once)), "file_2")
@@ -369,7 +369,7 @@ describe("files.upload", () => {
     })
   )
 
-  it.effect("redacts the URL signature and the file name in errors", () =>
+  it.effect("redacts the URL signature and the file name in the error", () =>
     Effect.gen(function* () {
       const quoting = fakeUploadApi({
         put: () => ({ status: 400, text: `<Error>canary0123456789 in ${uploadUrl(1)}</Error>` })
@@ -406,7 +406,7 @@ describe("files.upload", () => {
     })
   )
 
-  it.effect("applies the retry policy of RetryPolicy.withPolicy", () =>
+  it.effect("does not retry after a 503 from storage with RetryPolicy.none", () =>
     Effect.gen(function* () {
       const down = fakeUploadApi({ put: () => ({ status: 503 }) })
       const { files } = yield* down.client
@@ -460,7 +460,7 @@ const withEndTime = <A, E>(effect: Effect.Effect<A, E>) =>
 describe("files.upload with stalled storage", () => {
   const large = File.fromBytes(new Uint8Array(1_000_000))
 
-  it.effect("fails an attempt if storage reads no bytes until the attempt timeout", () =>
+  it.effect("fails an attempt if storage reads no bytes for the duration of the attempt timeout", () =>
     Effect.gen(function* () {
       const { client, puts } = clientWithStorage((bytes, n) =>
         n === 1
@@ -481,7 +481,7 @@ describe("files.upload with stalled storage", () => {
     })
   )
 
-  it.effect("applies the attempt timeout to the response after the last byte", () =>
+  it.effect("applies the attempt timeout to the wait for the response after the last byte", () =>
     Effect.gen(function* () {
       const { client, puts } = clientWithStorage((bytes) => Effect.zipRight(Stream.runDrain(bytes), Effect.never))
       const { files } = yield* client
@@ -492,7 +492,7 @@ describe("files.upload with stalled storage", () => {
     })
   )
 
-  it.effect("does not apply the attempt timeout to the source", () =>
+  it.effect("does not apply the attempt timeout to the wait for bytes of the source", () =>
     Effect.gen(function* () {
       const { client, puts } = clientWithStorage(Stream.runDrain)
       const slow = Stream.range(1, 3).pipe(
@@ -506,7 +506,7 @@ describe("files.upload with stalled storage", () => {
     })
   )
 
-  it.effect("stops immediately after an interruption", () =>
+  it.effect("ends the storage request and the source immediately after an interruption", () =>
     Effect.gen(function* () {
       const released = yield* Deferred.make<string>()
       const { client, puts } = clientWithStorage(stallAfter(2))
@@ -528,7 +528,7 @@ describe("files.upload with stalled storage", () => {
 })
 
 describe("files.uploadProgress", () => {
-  it.effect("emits the file id as the last step", () =>
+  it.effect("emits Uploaded with the file id after the last byte", () =>
     Effect.gen(function* () {
       const { files } = yield* fakeUploadApi().client
       const reported: Array<number> = []
@@ -543,7 +543,7 @@ describe("files.uploadProgress", () => {
     })
   )
 
-  it.effect("emits the last step even if the consumer is slow", () =>
+  it.effect("emits Uploaded even if the consumer is slow", () =>
     Effect.gen(function* () {
       const { client, puts } = clientWithStorage(Stream.runDrain)
       const { files } = yield* client
@@ -591,7 +591,7 @@ describe("files.uploadProgress", () => {
   )
 })
 
-describe("files.upload URL", () => {
+describe("upload URL of files.upload", () => {
   for (const skew of [-3_600_000, 3_600_000]) {
     it.effect(`expires according to the server's clock if the clock skew is ${skew / 1000} s`, () =>
       Effect.gen(function* () {
@@ -631,7 +631,7 @@ describe("files.upload URL", () => {
     })
   )
 
-  it.effect("is requested again after a 502 response", () =>
+  it.effect("is requested again if the API responds with a 502", () =>
     Effect.gen(function* () {
       const api = fakeUploadApi({
         link: (n) => (n === 1 ? { status: 502 } : undefined),
@@ -659,8 +659,8 @@ describe("files.upload URL", () => {
   )
 })
 
-describe("files.upload storage request", () => {
-  it.effect("has the content type of the legacy options", () =>
+describe("storage request of files.upload", () => {
+  it.effect("has the Content-Type of the option legacy.contentType", () =>
     Effect.gen(function* () {
       for (const contentType of ["text/plain; charset=utf-8", "image/svg+xml", "application/vnd.ms-excel"]) {
         const api = fakeUploadApi()
@@ -714,7 +714,7 @@ describe("files.upload storage request", () => {
 })
 
 describe("File.Source", () => {
-  it.effect("runs again if the connection breaks during a read", () =>
+  it.effect("is run again if the connection breaks while storage reads it", () =>
     Effect.gen(function* () {
       let runs = 0
       let released = 0
@@ -782,7 +782,7 @@ describe("File.Source", () => {
     })
   )
 
-  it.effect("has the name that its constructor received", () =>
+  it.effect("has the name that File.fromBytes or File.fromStream received", () =>
     Effect.gen(function* () {
       const bytes = new Uint8Array(1)
       const legacy = { contentType: "image/png" }

@@ -275,7 +275,7 @@ overEachTransport((test, name) => {
 })
 
 describe("files.upload with fetch", () => {
-  it.scopedLive("uses the fetch of the client for all requests", () =>
+  it.scopedLive("sends all three requests with the service FetchHttpClient.Fetch", () =>
     Effect.gen(function* () {
       const context = yield* Layer.build(SimulatorServer.layer({ rateLimit: false }))
       const { url } = yield* Effect.provide(SimulatorServer.SimulatorServer, context)

@@ -7,7 +7,7 @@ import { makeFakeClient } from "../utils/fake.js"
 import { layer, runToEnd, start, withClient } from "../utils/harness.js"
 
 describe("files.url", () => {
-  it.effect("returns a redacted link with its expiry, type and size", () =>
+  it.effect("returns the redacted download URL with its expiry, content type and size", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const file = yield* createImage(client)
@@ -26,7 +26,7 @@ describe("files.url", () => {
     ).pipe(Effect.provide(layer()))
   )
 
-  it.effect("fails if the file is unknown or the response has no link", () =>
+  it.effect("fails if the file is unknown or the response has no valid download URL", () =>
     Effect.gen(function* () {
       const unknown = withClient((client) => Effect.exit(client.files.url(fileId))).pipe(Effect.provide(layer()))
       assert.strictEqual(failureOf(yield* unknown)._tag, "FileNotFound")

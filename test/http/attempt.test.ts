@@ -35,7 +35,7 @@ describe("ModelRouteClient", () => {
     })
   )
 
-  it.effect("fails with the error of an envelope even if the status is 200", () =>
+  it.effect("fails with the API error in the body even if the status is 200", () =>
     Effect.gen(function* () {
       const error = { code: "INSUFFICIENT_BALANCE", message: "no money" }
       const rejected = makeFakeClient(() => ({ status: 200, json: { error } }))
@@ -88,7 +88,7 @@ describe("ModelRouteClient", () => {
     })
   )
 
-  it.effect("fails with TransportError if the body is shorter than its Content-Length", () =>
+  it.effect("fails with TransportError if the body of a 200 response is shorter than its Content-Length", () =>
     Effect.gen(function* () {
       const json = { id: "exec_1", status: "PENDING" }
       const none = { retry: RetryPolicy.none }
@@ -103,7 +103,7 @@ describe("ModelRouteClient", () => {
     })
   )
 
-  it.effect("fails with TransportError if the connection breaks in the body of an error response", () => {
+  it.effect("fails with TransportError if the connection breaks while the body of an error response is read", () => {
     const { client } = makeFakeClient(
       () => ({
         status: 500,
@@ -118,7 +118,7 @@ describe("ModelRouteClient", () => {
     })
   })
 
-  it.effect("classifies the errors that transformClient causes", () =>
+  it.effect("converts the errors of a transformed HTTP client to ModelRouteErrors", () =>
     Effect.gen(function* () {
       const strict = makeFakeClient(
         () => ({ status: 402, json: { error: { code: "INSUFFICIENT_BALANCE", message: "x" } } }),

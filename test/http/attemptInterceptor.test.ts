@@ -29,7 +29,7 @@ const recorder = (name: string, events: Array<string>): AttemptInterceptor => {
 }
 
 describe("withInterceptor", () => {
-  it.effect("runs the hooks in the order of the attempts and retries", () => {
+  it.effect("runs the hooks of each attempt and retry in order", () => {
     const events: Array<string> = []
     const { client } = makeFakeClient((_, n) =>
       n === 1 ? { status: 503, text: "" } : { status: 202, json: { id: "exec_1" } }
@@ -64,7 +64,7 @@ describe("withInterceptor", () => {
     })
   })
 
-  it.effect("sends no request after a failure of beforeSend", () => {
+  it.effect("sends no request if the hook beforeSend fails", () => {
     const events: Array<string> = []
     const blocked = new ModelRouteError.InvalidRequest({ operation: "x", field: "request", message: "blocked" })
     const { client, urls } = makeFakeClient(() => ({ status: 200, json: { id: "exec_1" } }))
@@ -80,7 +80,7 @@ describe("withInterceptor", () => {
     })
   })
 
-  it.effect("runs onTransportSend each time a transformed client sends the request", () => {
+  it.effect("runs onTransportSend for each request that a retry in transformClient sends", () => {
     const events: Array<string> = []
     const { client } = makeFakeClient((_, n) => ({ status: n === 1 ? 500 : 200, json: { id: "exec_1" } }), {
       transformClient: (http) => HttpClient.retry(HttpClient.filterStatusOk(http), { times: 1 })
@@ -95,5 +95,5 @@ describe("withInterceptor", () => {
     })
   })
 
-  it.effect("is not required by reportTransportSend", () => reportTransportSend)
+  it.effect("is not necessary for a successful call of reportTransportSend", () => reportTransportSend)
 })

@@ -11,7 +11,7 @@ import { runInVirtualTime } from "../utils/virtualTime.js"
 const seconds = Effect.map(Clock.currentTimeMillis, (now) => now / 1000)
 
 describe("makeAttemptTimeout", () => {
-  it.effect("ends each of several concurrent attempts after its time limit", () =>
+  it.effect("ends each of several concurrent attempts at its own deadline", () =>
     Effect.gen(function* () {
       const withTimeout = makeAttemptTimeout(new SharedTimer(), 5000)
       const ended: Array<readonly [name: string, how: string, at: number]> = []
@@ -55,7 +55,7 @@ describe("makeAttemptTimeout", () => {
     })
   )
 
-  it.effect("waits for the end of an interrupted attempt", () =>
+  it.effect("waits for the finalizers of an attempt that exceeds the timeout", () =>
     Effect.gen(function* () {
       const withTimeout = makeAttemptTimeout(new SharedTimer(), 5000)
       const order: Array<string> = []
@@ -83,7 +83,7 @@ describe("makeAttemptTimeout", () => {
     })
   )
 
-  it.effect("uses a timer that ends all concurrent waits on time", () =>
+  it.effect("uses a timer that ends each wait on time even if fibers yield often", () =>
     Effect.gen(function* () {
       // Effect makes no progress with fewer than ten operations between two yields.
       for (let steps = 10; steps <= 80; steps++) {
@@ -106,7 +106,7 @@ describe("makeAttemptTimeout", () => {
 describe("ModelRouteClient option attemptTimeout", () => {
   const id = Execution.ExecutionId.make("exec_1")
 
-  it.effect("waits for the end of the attempt after a timeout", () => {
+  it.effect("waits for the finalizers of an attempt that exceeds the timeout", () => {
     const at: Array<readonly [string, number]> = []
     const record = (what: string) => Effect.map(Clock.currentTimeMillis, (now) => void at.push([what, now - start]))
     const http = HttpClient.make(() =>

@@ -108,7 +108,7 @@ const runCaller = (faults: ReadonlyArray<Fault.Fault>, name: string) =>
   }).pipe(Effect.provide(layer({ simulator: { faults } })))
 
 describe("executions.run", () => {
-  it.effect(`creates exactly one execution under ${scripts} random sequences of faults (seed ${seed})`, () =>
+  it.effect(`creates exactly one execution in each of ${scripts} random sequences of faults (seed ${seed})`, () =>
     Effect.gen(function* () {
       const drawn = fc.sample(script, { numRuns: scripts, seed })
       let succeeded = 0

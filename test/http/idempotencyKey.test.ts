@@ -7,8 +7,8 @@ import { failureOf } from "../utils/exit.js"
 import { makeFakeClient } from "../utils/fake.js"
 import { image, layer, prompt, withClient } from "../utils/harness.js"
 
-describe("chooseKey", () => {
-  it.effect("rejects an invalid key from every source", () =>
+describe("idempotency key", () => {
+  it.effect("is rejected if it is invalid and comes from withKey or the IdempotencyKey service", () =>
     Effect.gen(function* () {
       const longest = "x".repeat(255)
       const sent = makeFakeClient(() => ({ status: 202, json: { id: "exec_1" } }))
@@ -32,7 +32,7 @@ describe("chooseKey", () => {
     })
   )
 
-  it.effect("accepts a different body in the second run of an effect with withKey", () => {
+  it.effect("of withKey can be sent with another body in a second run of the effect", () => {
     const { client, headers } = makeFakeClient(() => ({ status: 202, json: { id: "exec_1" } }))
     return Effect.gen(function* () {
       const { create } = (yield* client).executions
@@ -49,7 +49,7 @@ describe("chooseKey", () => {
     })
   })
 
-  it.effect("rejects requests with different bodies in one effect with withKey", () => {
+  it.effect("of withKey cannot be sent with two different bodies in one run of the effect", () => {
     const { bodies, client } = makeFakeClient(() => ({ status: 202, json: { id: "exec_1" } }))
     return Effect.gen(function* () {
       const { create } = (yield* client).executions
@@ -63,7 +63,7 @@ describe("chooseKey", () => {
     })
   })
 
-  it.effect("does not use the key of withKey for a GET request", () =>
+  it.effect("of withKey is not sent with a GET request", () =>
     withClient((client) =>
       Effect.gen(function* () {
         yield* Effect.zipRight(client.request("GET", "/executions"), client.executions.create(image)).pipe(

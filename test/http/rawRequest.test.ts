@@ -8,7 +8,7 @@ import { makeFakeClient } from "../utils/fake.js"
 import { arrivalTimes, image, layer, prompt, runToEnd, withClient } from "../utils/harness.js"
 
 describe("client.request", () => {
-  it.effect("retries only idempotent methods", () =>
+  it.effect("retries after a 502 only if the method is idempotent", () =>
     Effect.gen(function* () {
       for (const [method, count] of [
         ["GET", 2],
@@ -34,7 +34,7 @@ describe("client.request", () => {
     })
   })
 
-  it.effect("adds /v1 unless the first segment of the path is v1", () => {
+  it.effect("adds /v1 to the path unless its first segment is v1", () => {
     const { client, urls } = makeFakeClient(() => ({ status: 200, json: {} }))
     return Effect.gen(function* () {
       const { request } = yield* client
@@ -46,7 +46,7 @@ describe("client.request", () => {
     })
   })
 
-  it.effect("retries a 409 response only if the request has an idempotency key", () =>
+  it.effect("retries after a 409 only if the request has an idempotency key", () =>
     Effect.gen(function* () {
       const failing = (key?: string) => {
         const { client, urls } = makeFakeClient(() => ({
@@ -70,7 +70,7 @@ describe("client.request", () => {
     })
   )
 
-  it.effect("retries a response with truncated JSON", () => {
+  it.effect("retries after a response with truncated JSON", () => {
     const { client, urls } = makeFakeClient((_, n) => ({ status: 200, text: n === 1 ? '{"data":[1' : '{"data":[1]}' }))
     return Effect.gen(function* () {
       assert.deepStrictEqual(valueOf(yield* runToEnd((yield* client).request("GET", "/x"))), { data: [1] })
@@ -78,7 +78,7 @@ describe("client.request", () => {
     })
   })
 
-  it.effect("rejects a body that JSON cannot represent", () => {
+  it.effect("rejects a request body that JSON cannot represent", () => {
     const { client, urls } = makeFakeClient(() => ({ status: 200, json: {} }))
     return Effect.gen(function* () {
       const error = failureOf(yield* Effect.exit((yield* client).request("POST", "/x", () => 1)))
@@ -158,7 +158,7 @@ describe("client.request", () => {
     )
   }
 
-  it.effect("does not retry a POST request without a key after an ambiguous failure", () => {
+  it.effect("does not retry a POST request without an idempotency key if the API may have executed it", () => {
     const attempts = (method: "GET" | "POST", fault: Fault.Fault, key?: string, retry?: RetryPolicy.RetryPolicy) =>
       withClient((client) =>
         Effect.gen(function* () {

@@ -6,7 +6,7 @@ import { failureOf } from "../utils/exit.js"
 import { makeFakeClient } from "../utils/fake.js"
 
 describe("encodeSegment", () => {
-  it.effect("rejects an empty id and a dot segment", () => {
+  it.effect('rejects an empty id and the ids "." and ".."', () => {
     const { client, urls } = makeFakeClient(() => ({ status: 200, json: { id: "exec_1" } }))
     return Effect.gen(function* () {
       const { executions, files } = yield* client

@@ -28,22 +28,24 @@ describe("readBody", () => {
     [1_000_000, {}],
     [100, { "content-length": "1e2" }]
   ] as const) {
-    it.effect(`reads ${size} bytes from the transport with the headers ${JSON.stringify(headers)}`, () =>
-      Effect.gen(function* () {
-        const unused = Effect.dieMessage("the body was not read from the transport")
-        const response = makeResponse(new Uint8Array(size), headers, {
-          arrayBuffer: unused,
-          json: unused,
-          stream: Stream.dieMessage("the body was read as a stream"),
-          text: unused
+    it.effect(
+      `reads a body of ${size} bytes directly from the transport if the headers are ${JSON.stringify(headers)}`,
+      () =>
+        Effect.gen(function* () {
+          const unused = Effect.dieMessage("the body was not read from the transport")
+          const response = makeResponse(new Uint8Array(size), headers, {
+            arrayBuffer: unused,
+            json: unused,
+            stream: Stream.dieMessage("the body was read as a stream"),
+            text: unused
+          })
+          const { bytes, end } = yield* readBody(response, 2_000_000)
+          assert.deepStrictEqual([bytes.length, end], [size, "complete"])
         })
-        const { bytes, end } = yield* readBody(response, 2_000_000)
-        assert.deepStrictEqual([bytes.length, end], [size, "complete"])
-      })
     )
   }
 
-  it.effect("returns truncated if the body is shorter than its content-length", () =>
+  it.effect('returns the end "truncated" if the body is shorter than its Content-Length', () =>
     Effect.gen(function* () {
       const { bytes, end } = yield* readBody(makeResponse("abc", { "content-length": "4" }), 100)
       assert.deepStrictEqual([bytes.length, end], [3, "truncated"])
@@ -54,14 +56,14 @@ describe("readBody", () => {
   const streamed = (stream: Stream.Stream<Uint8Array>): HttpClientResponse.HttpClientResponse =>
     Object.create(HttpClientResponse.fromWeb(request, new Response("encrypted")), { stream: { value: stream } })
 
-  it.effect("reads the stream of a response that transformClient has replaced", () =>
+  it.effect("reads the new stream if transformClient has replaced the stream of the response", () =>
     Effect.gen(function* () {
       const response = streamed(Stream.make(Uint8Array.of(1), Uint8Array.of(2, 3)))
       assert.deepStrictEqual(yield* readBody(response, 100), { bytes: Uint8Array.of(1, 2, 3), end: "complete" })
     })
   )
 
-  it.effect("does not read a replaced stream beyond the limit", () =>
+  it.effect("does not read a stream of transformClient beyond the size limit", () =>
     Effect.gen(function* () {
       let pulled = 0
       const endless = Stream.repeatEffect(

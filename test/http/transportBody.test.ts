@@ -22,14 +22,14 @@ for (const [name, make] of bodyForms) {
       })
     )
 
-    it.live("returns the bytes before a lost connection", () =>
+    it.live("returns the bytes that arrived before the connection was lost", () =>
       Effect.gen(function* () {
         const { body } = make({ chunks: [chunk(2)], end: "breaks" })
         assert.deepStrictEqual(yield* readTransportBody(body, 100), { bytes: Uint8Array.of(2, 2), end: "truncated" })
       })
     )
 
-    it.live("closes a body that is larger than the limit", () =>
+    it.live("closes a body whose size is larger than the limit", () =>
       Effect.gen(function* () {
         const source = make({ chunks: Array.from({ length: 100 }, () => chunk(10)), end: "stays open" })
         const { bytes, end } = yield* readTransportBody(source.body, 25)
@@ -39,7 +39,7 @@ for (const [name, make] of bodyForms) {
       })
     )
 
-    it.live("accepts a body of exactly the limit", () =>
+    it.live("accepts a body whose size is equal to the limit", () =>
       Effect.gen(function* () {
         const { body } = make({ chunks: [chunk(10), chunk(15)], end: "ends" })
         const { bytes, end } = yield* readTransportBody(body, 25)
@@ -60,7 +60,7 @@ for (const [name, make] of bodyForms) {
 }
 
 describe("readTransportBody of a Node.js Readable", () => {
-  it.live("returns truncated for a body that was destroyed before the read", () =>
+  it.live('returns the end "truncated" if the body was destroyed before the read', () =>
     Effect.gen(function* () {
       const { body } = makeReadable({ chunks: [chunk(2)], end: "ends" })
       if ("destroy" in body) {
