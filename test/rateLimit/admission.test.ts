@@ -40,7 +40,7 @@ const joinAll = <A, E>(fibers: ReadonlyArray<Fiber.Fiber<A, E>>) =>
   Effect.map(runToEnd(Effect.forEach(fibers, Fiber.join)), valueOf)
 
 describe("Gate.withPermit", () => {
-  it.effect("does not count a wait before the first attempt as a retry", () =>
+  it.effect("does not count a wait in the rate limit queue as a retry", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { inject } = yield* Simulator
@@ -54,7 +54,7 @@ describe("Gate.withPermit", () => {
     ).pipe(Effect.provide(limited({}, { retry: RetryPolicy.rateLimit({ times: 1 }) })))
   )
 
-  it.effect("admits requests of different classes in turn", () =>
+  it.effect("admits queued create requests, polls and other requests in turn", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { executions } = client
@@ -77,7 +77,7 @@ describe("Gate.withPermit", () => {
     ).pipe(Effect.provide(limited()))
   )
 
-  it.effect("admits a retry before the first attempts of its class", () =>
+  it.effect("admits a retry before queued first attempts of its request class", () =>
     withClient((client) =>
       Effect.gen(function* () {
         yield* joinAll(yield* Effect.forEach(times(4, client), (one) => Effect.fork(create(one))))
@@ -96,7 +96,7 @@ describe("Gate.withPermit", () => {
     )
   )
 
-  it.effect("removes an interrupted request from the gauge of waiting requests", () =>
+  it.effect("decrements the gauge of waiting requests after a queued request is interrupted", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const waiting = Effect.map(Metric.value(Metrics.waiting), ({ value }) => value)
@@ -145,7 +145,7 @@ describe("Gate.withPermit", () => {
     ["without latency", 0, 15],
     ["with a latency of 100 ms", 100, 14]
   ] as const) {
-    it.effect(`fails paced requests if their wait exceeds the maximum: ${name}`, () =>
+    it.effect(`fails the requests whose wait after a 429 would exceed 15 s: ${name}`, () =>
       Effect.gen(function* () {
         const gate = new Gate()
         let responses = 0
@@ -177,7 +177,7 @@ describe("Gate.withPermit", () => {
   }
 })
 
-describe("Gate after a wall clock change", () => {
+describe("Gate after the wall clock is set back by one hour", () => {
   const minute = 60_000
 
   /**
@@ -214,7 +214,7 @@ describe("Gate after a wall clock change", () => {
   })
   const nextMinute = (now: number): number => (Math.floor(now / minute) + 1) * minute
 
-  it.effect("does not delay later requests if the clock was set back by one hour", () =>
+  it.effect("admits new requests when the server's reset has passed", () =>
     Effect.gen(function* () {
       for (const others of [0, 1]) {
         const sent = yield* Effect.gen(function* () {
@@ -257,7 +257,7 @@ describe("Gate after a wall clock change", () => {
     ],
     ["server that reports the seconds until the reset", makeHeaders((now) => (nextMinute(now) - now) / 1000)]
   ] as const) {
-    it.effect(`does not delay queued requests if the clock was set back: ${name}`, () =>
+    it.effect(`admits queued requests when the reset has passed: ${name}`, () =>
       Effect.gen(function* () {
         const [first = -1, second = -1, third = -1] = yield* sentAt(toHeaders)
         assert.strictEqual(first, 0)
@@ -269,7 +269,7 @@ describe("Gate after a wall clock change", () => {
 })
 
 describe("Gate", () => {
-  it.effect("releases the permit of a request if the connection fails", () => {
+  it.effect("does not count a request against the limit if the connection was refused", () => {
     let requests = 0
     const cause = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" })
     const transformClient = (client: HttpClient.HttpClient) =>
@@ -287,7 +287,7 @@ describe("Gate", () => {
     ).pipe(Effect.provide(limited({ rateLimit: { limit: 2, window: "10 seconds" } }, { transformClient })))
   })
 
-  it.effect("converts the reset of a 429 with the clock skew of all responses", () =>
+  it.effect("converts the reset of a 429 with the clock skew from all responses", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { inject } = yield* Simulator
@@ -321,14 +321,14 @@ describe("Gate", () => {
       return soon
     }).pipe(inVirtualTime)
 
-  it.effect("allows two more probes after a failed probe", () =>
+  it.effect("allows two probes if the only probe fails", () =>
     Effect.gen(function* () {
       const lost = (gate: Gate) => gate.withPermit(makePermitRequest(), () => Effect.delay(Effect.fail("lost"), 1000))
       assert.deepStrictEqual(yield* sentAfter(lost), [1000, 1000])
     })
   )
 
-  it.effect("allows one more probe after an interrupted probe", () =>
+  it.effect("allows one probe if the only probe is interrupted", () =>
     Effect.gen(function* () {
       const interrupted = (gate: Gate) =>
         Effect.asVoid(
@@ -341,7 +341,7 @@ describe("Gate", () => {
     })
   )
 
-  it.effect("releases the permit of a request that is interrupted during its admission", () =>
+  it.effect("releases the permit of a request that is interrupted while it is admitted", () =>
     Effect.gen(function* () {
       const gate = new Gate()
       const other = yield* Deferred.make<Fiber.RuntimeFiber<void, string>>()
@@ -375,7 +375,7 @@ describe("Gate", () => {
 describe("RateLimitGate.snapshot", () => {
   const millis = (moment: DateTime.Utc | undefined) => moment && DateTime.toEpochMillis(moment) - start
 
-  it.effect("contains the end of a block until the block ends", () =>
+  it.effect("contains blockedUntil after a 429 until the reset", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const fiber = yield* Effect.fork(create(client))
@@ -418,7 +418,7 @@ describe("SharedPolls", () => {
     ).pipe(Effect.provide(limited({ rateLimit: false })))
   )
 
-  it.effect("repeats a rejected poll for another wait if the first wait does not retry", () =>
+  it.effect("retries a rejected poll for a second wait if the first wait does not retry", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const { inject } = yield* Simulator
@@ -438,7 +438,7 @@ describe("SharedPolls", () => {
     ).pipe(Effect.provide(limited({ rateLimit: false, onRequest: () => Effect.sleep(100) })))
   )
 
-  it.effect("shares polls with later waits after the interruption of a wait", () =>
+  it.effect("shares each poll between the remaining and the new waits after one wait is interrupted", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const { id } = yield* executions.create(image)

@@ -16,7 +16,7 @@ describe("FairQueue", () => {
     return names
   }
 
-  it("takes values from the classes in turn, with retries before first attempts", () => {
+  it("takes requests from the request classes in turn, with retries before first attempts", () => {
     const queue = new FairQueue<NamedRequest>()
     for (const name of ["s1", "s2", "s3", "s4"]) queue.add(makeRequest(name, "submissions"))
     for (const name of ["p1", "p2"]) queue.add(makeRequest(name, "polls"))
@@ -25,7 +25,7 @@ describe("FairQueue", () => {
     assert.deepStrictEqual(takeAll(queue), ["s0", "p1", "c1", "s1", "p2", "s2", "s3", "s4"])
   })
 
-  it("removes a value only once", () => {
+  it("removes a request only once", () => {
     const queue = new FairQueue<NamedRequest>()
     const [a, b, c] = [makeRequest("a", "polls"), makeRequest("b", "polls"), makeRequest("c", "polls")]
     for (const request of [a, b, c]) queue.add(request)
@@ -34,7 +34,7 @@ describe("FairQueue", () => {
     assert.strictEqual(queue.size, 0)
   })
 
-  it("counts the values that precede each value", () => {
+  it("counts the requests that precede each queued request", () => {
     const queue = new FairQueue<NamedRequest>()
     for (const name of ["s1", "s2", "s3"]) queue.add(makeRequest(name, "submissions"))
     queue.add(makeRequest("p1", "polls"))

@@ -157,7 +157,7 @@ const playHistory = (options: History) =>
   })
 
 describe("Gate", () => {
-  it.effect(`completes every request without a rejection in ${histories} random histories (seed ${seed})`, () =>
+  it.effect(`completes every request without a rejection in ${histories} random request sequences (seed ${seed})`, () =>
     Effect.gen(function* () {
       let completeHistories = 0
       let interrupted = 0

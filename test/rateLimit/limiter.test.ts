@@ -27,7 +27,7 @@ const makeLimiter = (known?: ReportedLimit) => {
 }
 
 describe("Limiter.capacity", () => {
-  it("doubles the number of probes every 2 s until a response arrives", () => {
+  it("doubles the allowed number of probes every 2 s until a response arrives", () => {
     const { permitsAt, send, capacityAt } = makeLimiter()
     assert.strictEqual(permitsAt(0), 1)
     send(0)
@@ -41,7 +41,7 @@ describe("Limiter.capacity", () => {
     assert.strictEqual(permitsAt(6000), 4)
   })
 
-  it("waits 2 s after each response before it doubles the number of probes", () => {
+  it("doubles the allowed number of probes at the earliest 2 s after a response", () => {
     const { respond, permitsAt, send } = makeLimiter()
     const first = send(0)
     send(2000)
@@ -52,25 +52,25 @@ describe("Limiter.capacity", () => {
     assert.strictEqual(permitsAt(5000), 3)
   })
 
-  it("counts lost probes against the limit until they expire", () => {
+  it("counts probes without a response against the limit for 1 s", () => {
     const { lose, send, capacityAt } = makeLimiter({ limit: 2, remaining: 0, reset: 10_000 })
     for (const at of [10_000, 10_100]) lose(send(at), at + 50)
     assert.deepStrictEqual(capacityAt(10_200), { permits: 0, recheckAt: 11_050, limited: false })
   })
 
-  it("allows two probes after an unsent probe", () => {
+  it("allows two probes after a probe could not be sent", () => {
     const { limiter, permitsAt, send } = makeLimiter()
     limiter.onUnsent(send(0), start + 1)
     assert.strictEqual(permitsAt(2), 2)
   })
 
-  it("allows two probes after a lost probe", () => {
+  it("allows two probes after a probe receives no response", () => {
     const { lose, permitsAt, send } = makeLimiter()
     lose(send(0), 1)
     assert.strictEqual(permitsAt(2), 2)
   })
 
-  it("allows two probes in a new window after a response without rate limit headers", () => {
+  it("allows two probes in a new window if the first response has no rate limit headers", () => {
     const { respond, permitsAt, send } = makeLimiter({ limit: 60, remaining: 0, reset: 10_000 })
     respond(send(10_000), 10_050)
     assert.strictEqual(permitsAt(10_060), 2)
@@ -83,14 +83,14 @@ describe("Limiter.capacity", () => {
     assert.strictEqual(permitsAt(20_000), 1)
   })
 
-  it("allows one probe after a rejection", () => {
+  it("allows one probe when the block after a rejection ends", () => {
     const { lose, permitsAt, reject, send } = makeLimiter({ limit: 60, remaining: 0, reset: 10_000 })
     for (const at of [10_000, 10_100, 10_200]) lose(send(at), at + 50)
     reject(send(10_300), 10_350, { retryAfter: 12_350 })
     assert.strictEqual(permitsAt(12_350), 1)
   })
 
-  it("ignores the response to a probe of an earlier window", () => {
+  it("allows no further probe after the response to a probe of an earlier window", () => {
     const { respond, permitsAt, send } = makeLimiter({ limit: 60, remaining: 0, reset: 10_000 })
     const late = send(10_000)
     respond(send(12_000), 12_050, { limit: 60, remaining: 58, reset: 20_000 })
@@ -102,7 +102,7 @@ describe("Limiter.capacity", () => {
 })
 
 describe("Limiter", () => {
-  it("counts an interrupted request against a window that opens later", () => {
+  it("counts an interrupted request against a window that opens 10 ms later", () => {
     const { abandon, respond, permitsAt, send } = makeLimiter({ limit: 2, remaining: 1, reset: 10_000 })
     abandon(send(9990), 9991)
     assert.strictEqual(permitsAt(9992), 0)
@@ -110,7 +110,7 @@ describe("Limiter", () => {
     assert.deepStrictEqual([permitsAt(10_060), permitsAt(11_500)], [0, 0])
   })
 
-  it("subtracts an interrupted request from the remaining requests after 1 s", () => {
+  it("subtracts an interrupted request from the remaining requests 1 s after its interruption", () => {
     const { abandon, limiter, send, capacityAt } = makeLimiter({ limit: 60, remaining: 5, reset: 60_000 })
     abandon(send(2000), 2010)
     capacityAt(3009)
@@ -119,7 +119,7 @@ describe("Limiter", () => {
     assert.strictEqual(limiter.window?.remaining, 4)
   })
 
-  it("counts an interrupted request toward the estimated allowance", () => {
+  it("counts an interrupted request when it estimates how many requests a window allows", () => {
     const { abandon, respond, permitsAt, reject, send, capacityAt } = makeLimiter()
     for (const at of [0, 1, 2]) respond(send(at), at + 1)
     abandon(send(10), 11)
@@ -130,7 +130,7 @@ describe("Limiter", () => {
     assert.strictEqual(permitsAt(60_060), 3)
   })
 
-  it("does not count a withdrawn request as a request of this client", () => {
+  it("does not count a request that was withdrawn before it was sent as a request of this client", () => {
     const { respond, limiter, send } = makeLimiter({ limit: 60, remaining: 59, reset: 60_000 })
     limiter.onWithdrawn(send(2000), start + 2000)
     respond(send(2001), 2050, { limit: 60, remaining: 58, reset: 60_000 })
@@ -142,14 +142,14 @@ describe("Limiter", () => {
 })
 
 describe("Limiter", () => {
-  it("counts earlier requests against the first reported window", () => {
+  it("counts requests before the first reported window against that window", () => {
     const { respond, limiter, send } = makeLimiter()
     for (const at of [0, 1, 2]) respond(send(at), at + 1)
     respond(send(10), 11, { limit: 60, reset: 60_000 })
     assert.strictEqual(limiter.window?.remaining, 56)
   })
 
-  it("counts responses after a rejection toward the estimated allowance", () => {
+  it("counts responses after a rejection when it estimates how many requests a window allows", () => {
     const { respond, permitsAt, reject, send } = makeLimiter()
     for (const at of [0, 1, 2]) respond(send(at), at + 1)
     const late = send(10)
@@ -173,7 +173,7 @@ describe("Limiter", () => {
 })
 
 describe("Limiter.onRejected", () => {
-  it("blocks until the latest reset of all rejections", () => {
+  it("blocks until the latest reset of several rejections", () => {
     const { blockedUntil, reject, send } = makeLimiter()
     const [first, second] = [send(0), send(0)]
     reject(first, 50, { retryAfter: 30_050 })
@@ -181,7 +181,7 @@ describe("Limiter.onRejected", () => {
     assert.strictEqual(blockedUntil(), 30_050)
   })
 
-  it("exhausts the window regardless of the reported remaining requests", () => {
+  it("allows no request until the reset even if the rejection reports remaining requests", () => {
     const { limiter, permitsAt, reject, send, capacityAt } = makeLimiter({ limit: 60, remaining: 50, reset: 60_000 })
     reject(send(2000), 2050, { limit: 60, remaining: 3, reset: 60_000 })
     assert.strictEqual(limiter.window?.remaining, 0)
@@ -212,7 +212,7 @@ describe("Limiter.onRejected", () => {
     assert.isAtLeast(blockedUntil(), 4110)
   })
 
-  it("does not block after a rejection of a request from the previous window", () => {
+  it("does not block if the rejected request was sent in the previous window", () => {
     const { respond, permitsAt, reject, send } = makeLimiter({ limit: 60, remaining: 9, reset: 10_000 })
     const late = send(9900)
     respond(send(10_001), 10_050, { limit: 60, remaining: 58, reset: 20_000 })
@@ -245,7 +245,7 @@ describe("Limiter.onRejected", () => {
 })
 
 describe("Limiter.onRejected without a reset", () => {
-  it("doubles the block after each rejection until a request succeeds", () => {
+  it("doubles the duration of the block after each rejection until a request succeeds", () => {
     const { respond, blockedUntil, reject, send } = makeLimiter()
     reject(send(0), 50)
     assert.strictEqual(blockedUntil(), 1050)
@@ -256,7 +256,7 @@ describe("Limiter.onRejected without a reset", () => {
     assert.strictEqual(blockedUntil(), 6050)
   })
 
-  it("counts a burst of rejections as one rejection", () => {
+  it("doubles the duration of the block only once for requests that are rejected together", () => {
     const { blockedUntil, reject, send } = makeLimiter()
     const burst = [send(0), send(0), send(0)]
     burst.forEach((sent, i) => reject(sent, 50 + 10 * i))
@@ -273,14 +273,14 @@ describe("Limiter.onRejected without a reset", () => {
     assert.deepStrictEqual(capacityAt(1500), { permits: 0, recheckAt: 2050, limited: true })
   })
 
-  it("ends pacing after the first response that reports the limit", () => {
+  it("admits more than one request per second after a response reports the limit", () => {
     const { respond, permitsAt, reject, send } = makeLimiter()
     reject(send(0), 50)
     respond(send(2000), 2050, { limit: 60, remaining: 59, reset: 60_000 })
     assert.strictEqual(permitsAt(2060), 59)
   })
 
-  it("ends pacing more than 10 minutes after the last rejection", () => {
+  it("admits more than one request per second 10 minutes after the last rejection", () => {
     const after = (rest: number) => {
       const { respond, limiter, permitsAt, reject, send } = makeLimiter()
       reject(send(0), 50)
@@ -293,14 +293,14 @@ describe("Limiter.onRejected without a reset", () => {
 })
 
 describe("Limiter.onResponse", () => {
-  it("ignores a reset that is 10 s in the past", () => {
+  it("ignores a reset that was 10 s in the past when the response arrived", () => {
     const long = makeLimiter({ limit: 60, remaining: 59, reset: -10_000 })
     assert.strictEqual(long.permitsAt(2000), 59)
     const just = makeLimiter({ limit: 60, remaining: 50, reset: -500 })
     assert.strictEqual(just.permitsAt(100), 1)
   })
 
-  it("keeps the smaller number of remaining requests from two probes", () => {
+  it("keeps the smaller number of remaining requests if two probes of a window report different numbers", () => {
     const { respond, limiter, send } = makeLimiter({ limit: 60, remaining: 10, reset: 10_000 })
     const [first, second] = [send(10_000), send(10_000)]
     respond(first, 10_050, { limit: 60, remaining: 58, reset: 20_000 })
@@ -308,7 +308,7 @@ describe("Limiter.onResponse", () => {
     assert.strictEqual(limiter.window?.remaining, 58)
   })
 
-  it("excludes requests of the previous window from the requests of this client", () => {
+  it("does not count requests of the previous window as requests of this client in the window", () => {
     const { respond, limiter, send } = makeLimiter({ limit: 60, remaining: 10, reset: 10_000 })
     const before = send(9900)
     respond(send(10_000), 10_050, { limit: 60, remaining: 59, reset: 20_000 })
@@ -317,7 +317,7 @@ describe("Limiter.onResponse", () => {
     assert.strictEqual(limiter.window?.ownRequests, 1)
   })
 
-  it("uses the longer length of the last two windows", () => {
+  it("estimates the window length as the longer of the last two windows", () => {
     const { respond, limiter, send } = makeLimiter({ limit: 60, remaining: 10, reset: 60_000, date: 0 })
     respond(send(60_002), 60_050, { limit: 60, remaining: 59, reset: 61_000, date: 60_000 })
     assert.strictEqual(limiter.windowLength, 60_000)
@@ -325,7 +325,7 @@ describe("Limiter.onResponse", () => {
     assert.strictEqual(limiter.windowLength, 1000)
   })
 
-  it("reports a scarce limit if less than half of the limit remains", () => {
+  it("makes isScarce return true if less than half of the limit remains", () => {
     const isScarce = (remaining: number) =>
       makeLimiter({ limit: 60, remaining, reset: 60_000 }).limiter.isScarce(start + 1000)
     assert.deepStrictEqual([isScarce(30), isScarce(29)], [false, true])
@@ -333,7 +333,7 @@ describe("Limiter.onResponse", () => {
 })
 
 describe("Limiter with other clients", () => {
-  it("limits the requests in flight to a share of the limit for the first second", () => {
+  it("limits the requests in flight to a share of the limit in the first second of a window", () => {
     const sendMany = (requests: number) => {
       const { send, capacityAt } = makeLimiter({ limit: 600, remaining: 599, reset: 60_000 })
       for (let i = 0; i < requests; i++) send(10)
@@ -345,11 +345,11 @@ describe("Limiter with other clients", () => {
     assert.strictEqual(sendMany(37)(1000).permits, 562)
   })
 
-  it("admits at least one request of this client", () => {
+  it("admits at least one request if five requests remain in the window", () => {
     assert.strictEqual(makeLimiter({ limit: 60, remaining: 5, reset: 60_000 }).permitsAt(10), 1)
   })
 
-  it("detects other clients if a request is rejected while requests remain", () => {
+  it("detects other clients if a request is rejected while the window has remaining requests", () => {
     const { respond, limiter, reject, send } = makeLimiter({ remaining: 5, reset: 60_000 })
     respond(send(1000), 1050, { remaining: 4, reset: 60_000 })
     assert.isFalse(limiter.hasOtherClients)
@@ -357,7 +357,7 @@ describe("Limiter with other clients", () => {
     assert.isTrue(limiter.hasOtherClients)
   })
 
-  it("estimates the number of clients from the share of this client in the last window", () => {
+  it("estimates at least four clients if this client sent 20 of 60 requests in the last window", () => {
     const { respond, limiter, send } = makeLimiter({ limit: 60, remaining: 50, reset: 10_000 })
     assert.isTrue(limiter.hasOtherClients)
     for (let i = 0; i < 19; i++) respond(send(2000 + i), 2100, { limit: 60, remaining: 0, reset: 10_000 })

@@ -13,13 +13,13 @@ describe("otherClients", () => {
     millisToReset: 60_000
   })
 
-  it("detects more used requests than this client can have sent", () => {
+  it("detects other clients if more requests are used than this client has sent", () => {
     assert.isFalse(otherClients.isUsedByOthers(makeWindow(50, 10)))
     assert.isTrue(otherClients.isUsedByOthers(makeWindow(49, 10)))
     assert.isFalse(otherClients.isUsedByOthers({ ...makeWindow(0, 1), limit: undefined }))
   })
 
-  it("limits the share to half of the remaining requests divided by the number of clients", () => {
+  it("limits the requests in flight to half of the remaining requests divided by the number of clients", () => {
     const shares = (clients: number) =>
       [600, 60, 16, 8, 1].map((remaining) => otherClients.fairShare(remaining, clients))
     assert.deepStrictEqual(shares(4), [75, 7, 2, 1, 1])
@@ -30,7 +30,7 @@ describe("otherClients", () => {
     )
   })
 
-  it("estimates the number of clients from the share of this client", () => {
+  it("estimates the number of clients from the requests of this client in the window", () => {
     assert.deepStrictEqual(
       [30, 10, 2].map((own) => otherClients.estimateClients(makeWindow(0, own))),
       [4, 6, 8]

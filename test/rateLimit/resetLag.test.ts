@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as ResetLag from "../../src/internal/rateLimit/resetLag.js"
 
 describe("ResetLag", () => {
-  it("determines the lag by doubling and then by bisection", () => {
+  it("determines the lag of the server's reset by doubling and then by bisection", () => {
     // The server opens each window 600 ms late. Each response takes 20 ms.
     const sentAfter: Array<number> = []
     let lag = ResetLag.none
@@ -22,7 +22,7 @@ describe("ResetLag", () => {
     assert.deepStrictEqual(sentAfter, [0, 70, 190, 410, 830, 620, 515, 620, 568, 620, 620, 620, 620, 620])
   })
 
-  it("limits the lag to 1 s", () => {
+  it("limits the lag of the server's reset to 1 s", () => {
     assert.deepStrictEqual(ResetLag.onAccepted(ResetLag.none, 300), ResetLag.none)
     assert.deepStrictEqual(
       [0, 2000, 2001].map((after) => ResetLag.canBeLag(after)),

@@ -62,7 +62,7 @@ const runScenario = (scenario: Scenario) =>
 const maxCount = (counts: ReadonlyMap<number, number>, from = 0): number =>
   Math.max(0, ...Array.from(counts, ([window, n]) => (window >= from ? n : 0)))
 
-describe.runIf(isFull)("Gate with complete rate limit headers", () => {
+describe.runIf(isFull)("Gate with usable rate limit headers", () => {
   for (const limit of [60, 600]) {
     for (const concurrency of [1, 10, 100, 1000]) {
       it.effect(`receives no rejection at ${limit} requests per minute with a concurrency of ${concurrency}`, () =>
@@ -82,7 +82,7 @@ describe.runIf(isFull)("Gate with complete rate limit headers", () => {
     }
   }
 
-  it.effect("receives no rejection for any start within a window and any clock skew", () =>
+  it.effect("receives no rejection at random start times in a window with random clock skews", () =>
     Effect.gen(function* () {
       const draw = seededRandom(7)
       for (let seed = 1; seed <= 60; seed++) {
@@ -150,7 +150,7 @@ describe.runIf(isFull)("Gate with incomplete rate limit headers", () => {
     ]
   ]
   for (const [name, headers] of shortcomings) {
-    it.effect(`estimates the allowance if ${name}`, () =>
+    it.effect(`receives at most two rejections per window after the first window if ${name}`, () =>
       Effect.gen(function* () {
         for (const seed of seeds) {
           const { ratio, rejectionsIn } = yield* runScenario({ limit: 60, concurrency: 100, seed, headers })
@@ -188,20 +188,22 @@ describe.runIf(isFull)("Gate with incomplete rate limit headers", () => {
     )
   }
 
-  it.effect("determines the lag of a server that rounds its reset down", () =>
-    Effect.gen(function* () {
-      const headers = (standing: RateLimiter.RateLimitState) => RateLimiter.toHeaders(standing, Math.floor)
-      for (const date of [true, false]) {
-        for (const seed of seeds) {
-          const latency = { min: 5, max: 50 }
-          const scenario = { limit: 50, window: 2000, offset: 600, requests: 400, concurrency: 32, latency, headers }
-          const { ratio, rejectionsIn } = yield* runScenario({ ...scenario, hasDate: date, seed })
-          assert.isAtMost(rejectionsIn.get(0) ?? 0, 5, `seed ${seed}`)
-          assert.isAtMost(maxCount(rejectionsIn, 1), 1, `seed ${seed}`)
-          assert.isAtMost(ratio, 1.02, `seed ${seed}`)
+  it.effect(
+    "receives at most one rejection per window after the first window if the server rounds its reset down",
+    () =>
+      Effect.gen(function* () {
+        const headers = (standing: RateLimiter.RateLimitState) => RateLimiter.toHeaders(standing, Math.floor)
+        for (const date of [true, false]) {
+          for (const seed of seeds) {
+            const latency = { min: 5, max: 50 }
+            const scenario = { limit: 50, window: 2000, offset: 600, requests: 400, concurrency: 32, latency, headers }
+            const { ratio, rejectionsIn } = yield* runScenario({ ...scenario, hasDate: date, seed })
+            assert.isAtMost(rejectionsIn.get(0) ?? 0, 5, `seed ${seed}`)
+            assert.isAtMost(maxCount(rejectionsIn, 1), 1, `seed ${seed}`)
+            assert.isAtMost(ratio, 1.02, `seed ${seed}`)
+          }
         }
-      }
-    })
+      })
   )
 })
 
@@ -270,7 +272,7 @@ describe.runIf(isFull)("Gate with other clients", () => {
   for (const clients of [2, 4, 8]) {
     for (const limit of [60, 600]) {
       it.effect(
-        `limits the rejections to about ${clients - 1} per window: ${clients} clients and a limit of ${limit}`,
+        `receives at most ${1.5 * (clients - 1)} rejections per window with ${clients} clients and a limit of ${limit}`,
         () =>
           Effect.gen(function* () {
             for (const seed of seeds) {
@@ -309,7 +311,7 @@ describe("Gate with two request classes", () => {
       return Math.max(...longest)
     })
 
-  it.effect("delays a request behind another class by at most two windows", () =>
+  it.effect("delays a request by at most two windows while 900 requests of another class wait", () =>
     Effect.gen(function* () {
       assert.isAtMost(yield* waits("submissions", "polls"), 2 * minute)
       assert.isAtMost(yield* waits("polls", "submissions"), 2 * minute)

@@ -24,7 +24,7 @@ const makeHeaders = (remaining: number, resetIn: number) => ({
 describe("Window", () => {
   const known = Window.open(observe({ sentAt: 100, receivedAt: 200 }, makeHeaders(50, 60_000)), 1, 3, undefined)
 
-  it("opens with the values of its first response and the number of requests in flight", () => {
+  it("contains the values of its first response and counts the requests in flight", () => {
     assert.deepStrictEqual(known, {
       reset: { clock: "server", at: start + 60_000 },
       limit: 60,
@@ -67,13 +67,13 @@ describe("Window", () => {
     })
   }
 
-  it("detects a later window without a reset by an increase of the remaining requests", () => {
+  it("treats more remaining requests as a later window if no reset is reported", () => {
     const { "x-ratelimit-reset": _, ...rest } = makeHeaders(59, 0)
     assert.strictEqual(Window.compare(known, observe({ sentAt: 300 }, rest), false), "newer")
     assert.strictEqual(Window.compare(known, observe({ sentAt: 100 }, rest), false), "same")
   })
 
-  it("never increases the remaining requests during an update", () => {
+  it("never increases the remaining requests when it reads the headers of a later response", () => {
     const remaining = (headers: { readonly [name: string]: string }) =>
       Window.update(known, observe({ sentAt: 300 }, headers)).remaining
     assert.strictEqual(remaining(makeHeaders(47, 60_000)), 47)
@@ -81,7 +81,7 @@ describe("Window", () => {
     assert.strictEqual(remaining({}), 49)
   })
 
-  it("derives the remaining requests from the limit if a limit is reported", () => {
+  it("derives the remaining requests from the limit if a response reports only the limit", () => {
     const { "x-ratelimit-remaining": _, ...rest } = makeHeaders(0, 60_000)
     assert.strictEqual(Window.open(observe({}, rest), 3, 0, undefined).remaining, 57)
     assert.strictEqual(Window.open(observe({}, {}), 1, 0, undefined).remaining, Number.POSITIVE_INFINITY)
@@ -96,24 +96,24 @@ describe("Window", () => {
   const openWindow = (reported: ReportedLimit) =>
     Window.open(observeAt(0, { limit: 9, remaining: 8, ...reported }), 1, 0, undefined)
 
-  it("detects a later window by a reset difference of 1 s if windows are 2 s long", () => {
+  it("treats a reset 1 s later as a later window if windows are 2 s long", () => {
     const next = observeAt(1, { limit: 9, remaining: 8, reset: 3000 })
     assert.strictEqual(Window.compare(openWindow({ reset: 2000, date: 0 }), next, false), "newer")
   })
 
-  it("ignores a reset difference of 2 s if the reset is relative to the response", () => {
+  it("treats a reset 2 s later as the same window if the reset is relative to the response", () => {
     const known = openWindow({ reset: 60_000, clock: "local" })
     const observeReset = (reset: number) => observeAt(1, { remaining: 7, reset, clock: "local" })
     assert.strictEqual(Window.compare(known, observeReset(62_000), false), "same")
     assert.strictEqual(Window.compare(known, observeReset(62_001), false), "newer")
   })
 
-  it("does not compare resets of different clocks", () => {
+  it("treats a later reset as the same window if the two resets are on different clocks", () => {
     const other = observeAt(1, { remaining: 7, reset: 90_000, clock: "local" })
     assert.strictEqual(Window.compare(openWindow({ reset: 60_000, date: 0 }), other, false), "same")
   })
 
-  it("keeps the latest reported reset", () => {
+  it("keeps the latest of all resets that responses report", () => {
     const known = openWindow({ reset: 60_000, date: 0 })
     const updatedReset = (reset: number) => Window.update(known, observeAt(1, { remaining: 7, reset })).reset
     assert.deepStrictEqual(updatedReset(61_000), { clock: "server", at: start + 61_000 })

@@ -12,14 +12,14 @@ describe("parseRateLimitHeaders", () => {
   const formats: ReadonlyArray<readonly [name: string, string, string, string, Limits]> = [
     ["the documented format", "60", "57", String(at / 1000), all],
     ["a reset in milliseconds", "60", "57", String(at), all],
-    ["headers repeated by a proxy", "60, 60", "57, 58", `${at / 1000}, ${at / 1000}`, all],
+    ["values repeated by a proxy", "60, 60", "57, 58", `${at / 1000}, ${at / 1000}`, all],
     ["a reset in seconds from now", "60", "57", "42", { ...all, reset: { clock: "local", at } }],
     ["unreadable values", "many", "-1", "soon", none],
     ["empty values", "", "", "0", none],
     ["a limit of 0", "0", "57", String(at / 1000), { ...all, limit: undefined }]
   ]
   for (const [name, limit, remaining, reset, expected] of formats) {
-    it(`parses ${name}`, () => {
+    it(`parses rate limit headers with ${name}`, () => {
       const parsed = parse({
         "x-ratelimit-limit": limit,
         "x-ratelimit-remaining": remaining,

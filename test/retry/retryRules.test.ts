@@ -18,28 +18,28 @@ const next = (error: ModelRouteError.ModelRouteError, counts = noRetries, now = 
 }
 
 describe("nextRetry", () => {
-  it("doubles the delay between retries of faults until no retry is left", () => {
+  it("doubles the delay after each ModelOverloaded error until no retry is left", () => {
     assert.deepStrictEqual(next(fault), [1000, { backoff: 1, rateLimit: 0 }])
     assert.deepStrictEqual(next(fault, { backoff: 1, rateLimit: 1 }), [2000, { backoff: 2, rateLimit: 1 }])
     assert.isUndefined(next(fault, { backoff: 2, rateLimit: 0 }))
   })
 
-  it("counts retries of rate limits separately", () => {
+  it("counts retries after RateLimited separately from retries after other errors", () => {
     assert.deepStrictEqual(next(rateLimit), [5000, { backoff: 0, rateLimit: 1 }])
     assert.deepStrictEqual(next(rateLimit, { backoff: 2, rateLimit: 0 }, 4900), [1000, { backoff: 2, rateLimit: 1 }])
     assert.isUndefined(next(rateLimit, { backoff: 0, rateLimit: 1 }))
   })
 
-  it("returns undefined if the wait exceeds maxWaitMillis", () => {
+  it("returns undefined if the rate limit resets after more than maxWaitMillis", () => {
     assert.isUndefined(next(rateLimit, noRetries, -60_000))
   })
 
-  it("returns undefined for an error without a rule", () => {
+  it("returns undefined if the rules are empty", () => {
     assert.isUndefined(nextRetry({}, noRetries, fault, 0))
     assert.isUndefined(nextRetry({}, noRetries, rateLimit, 0))
   })
 
-  it("applies maxWaitMillis to the whole wait in the queue if limitsQueueWait is true", () => {
+  it("limits the whole wait in the rate limit queue to maxWaitMillis if limitsQueueWait is true", () => {
     const queued = new ModelRouteError.RateLimited({
       retryAfter: Duration.minutes(2),
       resetAt: DateTime.unsafeMake(5000)
@@ -53,7 +53,7 @@ describe("nextRetry", () => {
 })
 
 describe("retryDelayMillis", () => {
-  it("shortens the delay by jitter", () => {
+  it("shortens the delay according to the kind of jitter", () => {
     const retry = { counts: noRetries, delayMillis: 8000, minDelayMillis: 3000 }
     assert.strictEqual(retryDelayMillis({ ...retry, jitter: "none" }, 0.5), 8000)
     assert.strictEqual(retryDelayMillis({ ...retry, jitter: "equal" }, 0.5), 6000)

@@ -7,7 +7,7 @@ import { makeFakeClient } from "../utils/fake.js"
 describe("makeScheduleDriver", () => {
   const id = Execution.ExecutionId.make("exec_1")
 
-  it.effect("returns a delay of zero for an interval in the past", () => {
+  it.effect("retries without a delay if the next interval of the schedule is in the past", () => {
     const { at, client } = makeFakeClient(
       (_, n) => (n === 1 ? { status: 503 } : { status: 200, json: { id: "exec_1" } }),
       {
