@@ -34,7 +34,7 @@ const terminalEvent = (metadata: Record<string, unknown>) =>
   })
 
 describe("wait of a durable execution", () => {
-  it.effect("ends after the poll that the clock starts", () =>
+  it.effect("polls after baseDelay and ends with the result", () =>
     Effect.gen(function* () {
       yield* DurableExecution.start("order-7", image)
       yield* TestClock.adjust("29999 millis")
@@ -45,7 +45,7 @@ describe("wait of a durable execution", () => {
     }).pipe(simulate)
   )
 
-  it.effect("polls with growing delays up to maxDelay", () =>
+  it.effect("increases the delay between polls up to maxDelay", () =>
     Effect.gen(function* () {
       yield* DurableExecution.start("order-7", image)
       valueOf(yield* runToEnd("order-7"))
@@ -53,7 +53,7 @@ describe("wait of a durable execution", () => {
     }).pipe((test) => simulate(test, { ...modelOf("100 seconds"), durable: { baseDelay: 10_000, maxDelay: 30_000 } }))
   )
 
-  it.effect("ends when the event arrives during the suspension", () =>
+  it.effect("ends when the webhook event arrives while the workflow is suspended", () =>
     Effect.gen(function* () {
       yield* receiveEvents
       yield* DurableExecution.start("order-7", withWebhook)
@@ -64,7 +64,7 @@ describe("wait of a durable execution", () => {
     }).pipe(simulate)
   )
 
-  it.effect("ends when the event arrived before the response to the create request", () =>
+  it.effect("ends when the create response arrives if the webhook event has already arrived", () =>
     Effect.gen(function* () {
       yield* receiveEvents
       yield* injectInto("executions.create", Fault.delay("15 seconds"))
@@ -74,7 +74,7 @@ describe("wait of a durable execution", () => {
     }).pipe(simulate)
   )
 
-  it.effect("ends at its clock at the latest if an event arrives during the change to the suspension", () =>
+  it.effect("ends after baseDelay at the latest if the webhook event arrives while the workflow suspends", () =>
     Effect.gen(function* () {
       yield* receiveEvents
       yield* injectInto("executions.create", Fault.delay("8420 millis"))
@@ -84,7 +84,7 @@ describe("wait of a durable execution", () => {
     }).pipe(simulate)
   )
 
-  it.effect("polls again when the event arrives during a poll", () =>
+  it.effect("polls again if the webhook event arrives during a poll", () =>
     Effect.gen(function* () {
       yield* receiveEvents
       // The client asks for the execution after the API has rejected the request for the result.
@@ -95,7 +95,7 @@ describe("wait of a durable execution", () => {
     }).pipe((test) => simulate(test, { durable: { baseDelay: "4 seconds" } }))
   )
 
-  it.effect("polls again after the delay if the result is not available when the event arrives", () =>
+  it.effect("continues to poll at the usual delays if the poll after the webhook event fails", () =>
     Effect.gen(function* () {
       yield* receiveEvents
       yield* injectInto("executions.result", Fault.badGateway, Fault.apiError("SERVICE_UNAVAILABLE"))
@@ -105,7 +105,7 @@ describe("wait of a durable execution", () => {
     }).pipe(simulate)
   )
 
-  it.effect("continues after an outage or an authorization error", () =>
+  it.effect("continues to poll after a dropped connection, a 401 or a 429", () =>
     Effect.gen(function* () {
       yield* injectInto(
         "executions.result",
@@ -120,7 +120,7 @@ describe("wait of a durable execution", () => {
     }).pipe(simulate)
   )
 
-  it.effect("polls immediately after resume", () =>
+  it.effect("polls immediately after DurableExecution.resume", () =>
     Effect.gen(function* () {
       yield* DurableExecution.start("order-7", image)
       yield* TestClock.adjust("20 seconds")
@@ -138,7 +138,7 @@ describe("wait of a durable execution", () => {
   ] as const
 
   for (const [outcome, tag] of outcomes) {
-    it.effect(`fails with ${tag} if the execution ends as ${outcome.status}`, () =>
+    it.effect(`fails with ${tag} if the execution ends with the outcome ${JSON.stringify(outcome)}`, () =>
       Effect.gen(function* () {
         yield* DurableExecution.start("order-7", image)
         assert.strictEqual(failureOf(yield* runToEnd("order-7"))._tag, tag)
@@ -147,7 +147,7 @@ describe("wait of a durable execution", () => {
     )
   }
 
-  it.effect("fails with the error of the API if the execution is still missing after 10 minutes", () =>
+  it.effect("fails with the 404 of the API if every poll for 10 minutes receives a 404", () =>
     Effect.gen(function* () {
       const missing = Fault.raw({ status: 404, body: JSON.stringify({ error: { code: "NOT_FOUND", message: "" } }) })
       yield* injectInto(({ path }) => path.includes("exec_"), Fault.times(1000, missing))
@@ -158,7 +158,7 @@ describe("wait of a durable execution", () => {
     }).pipe(simulate)
   )
 
-  it.effect("fails with AwaitTimeout if a result is missing 24 hours after the end", () =>
+  it.effect("fails with AwaitTimeout if the API returns no output for 24 hours after the end of the execution", () =>
     Effect.gen(function* () {
       yield* DurableExecution.start("order-7", image)
       yield* TestClock.adjust("30 hours")
@@ -177,7 +177,7 @@ describe("wait of a durable execution", () => {
     )
   )
 
-  it.effect("ends at the webhook event for each of 100 workflows after 24 hours", () =>
+  it.effect("completes 100 workflows when their webhook events arrive after 24 hours", () =>
     Effect.gen(function* () {
       yield* receiveEvents
       const ids = Array.from({ length: 100 }, (_, n) => `order-${n}`)
@@ -230,7 +230,7 @@ describe("DurableExecution.onEvent", () => {
       return yield* secondsOf("result")
     }).pipe(simulate)
 
-  it.effect("finds the workflow by the metadata of the execution", () =>
+  it.effect("resumes the workflow whose id is in the metadata of the execution", () =>
     Effect.gen(function* () {
       const polls = yield* pollsAfter((workflowId) =>
         DurableExecution.onEvent(terminalEvent({ durable_execution: workflowId }))
@@ -239,7 +239,7 @@ describe("DurableExecution.onEvent", () => {
     })
   )
 
-  it.effect("finds the workflow by the URL of the delivery", () =>
+  it.effect("resumes the workflow whose id is in the URL of the delivery", () =>
     Effect.gen(function* () {
       const polls = yield* pollsAfter((workflowId) =>
         deliver(`https://backend.test/hooks?a=1&durable_execution=${workflowId}`)
@@ -248,7 +248,7 @@ describe("DurableExecution.onEvent", () => {
     })
   )
 
-  it.effect("ignores an event without a workflow or without a terminal status", () =>
+  it.effect("ignores an event that has no workflow id or no terminal status", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* pollsAfter(() => deliver("https://backend.test/hooks")), [])
       const started = (workflowId: string) => {
@@ -262,8 +262,10 @@ describe("DurableExecution.onEvent", () => {
       assert.deepStrictEqual(yield* pollsAfter((id) => DurableExecution.onEvent(started(id))), [])
     })
   )
+})
 
-  it.effect("adds the id of the workflow to the webhook URL", () =>
+describe("DurableExecution.start", () => {
+  it.effect("adds the workflow id to the webhook URL as a query parameter", () =>
     Effect.gen(function* () {
       yield* receiveEvents
       const webhookUrl = "https://backend.test/hooks?a=1"
@@ -280,8 +282,8 @@ describe("DurableExecution.onEvent", () => {
   )
 })
 
-describe("payload and result of the workflow", () => {
-  it.effect("are equal after encoding to JSON and decoding", () =>
+describe("payload and result of a durable execution", () => {
+  it.effect("are unchanged after they are encoded to JSON and decoded", () =>
     Effect.gen(function* () {
       const request = { ...withWebhook, input: { prompt: "a fox" }, metadata: { a: [1] }, extra: { seed: 1 } }
       const payload = { id: "order-7", request }

@@ -63,7 +63,7 @@ const entryOf = (directory: string, id: string): string =>
   join(directory, `modelroute-webhook-${createHash("sha256").update(id).digest("hex")}`)
 
 it.scopedLive.runIf(isFull)(
-  "Webhook.layerDedup loses no event and repeats no confirmed event if the process is killed",
+  "Webhook.layerDedup loses no event and repeats no acknowledged event if the process is killed",
   () =>
     Effect.gen(function* () {
       const files = yield* FileSystem.FileSystem

@@ -78,7 +78,7 @@ for (const [name, layer] of Object.entries(layers)) {
       )
     )
 
-    it.effect("waits only for a running handler of the same event", () =>
+    it.effect("waits for a running handler of the event, but not for handlers of other events", () =>
       withDedup(layer(), (dedup) =>
         Effect.gen(function* () {
           const begun = yield* Deferred.make<void>()
@@ -157,12 +157,12 @@ for (const [name, layer] of Object.entries(layers)) {
       )
     )
 
-    it.effect("keeps a handled event for 24 hours", () => withDedup(layer(), assertRetention(day)))
+    it.effect("recognizes a handled event for 24 hours", () => withDedup(layer(), assertRetention(day)))
   })
 }
 
 describe("InMemoryEvents", () => {
-  it.effect("removes expired events", () =>
+  it.effect("removes expired events before it records a new event", () =>
     Effect.gen(function* () {
       const memory = new InMemoryEvents(day)
       const { handleOnce } = make(memory)
@@ -187,12 +187,12 @@ describe("Webhook.layerDedup with a store", () => {
     ["0 millis", day],
     ["3 days", 3 * day]
   ] as const) {
-    it.effect(`keeps a handled event for ${(24 * millis) / day} hours if the ttl is ${ttl}`, () =>
+    it.effect(`recognizes a handled event for ${(24 * millis) / day} hours if the ttl is ${ttl}`, () =>
       withDedup(dedupOver(new Map(), { ttl }), assertRetention(millis))
     )
   }
 
-  it.effect("records an event permanently if the ttl is infinite", () =>
+  it.effect("recognizes a handled event permanently if the ttl is infinite", () =>
     withDedup(dedupOver(new Map(), { ttl: Infinity }), (dedup) =>
       Effect.gen(function* () {
         yield* TestClock.setTime(start)
@@ -218,7 +218,7 @@ describe("Webhook.layerDedup with a store", () => {
     })
   )
 
-  it.effect("removes only the values of expired events", () =>
+  it.effect("removes only the stored values of expired events", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(start)
       const values: StoreValues = new Map([["mine", "kept"]])
@@ -275,7 +275,7 @@ describe("Webhook.layerDedup with a store", () => {
     })
   )
 
-  it.effect("limits the number of stored values", () =>
+  it.effect("stores at most two values for each event of the last 25 hours", () =>
     Effect.gen(function* () {
       let calls = 0
       // Each call yields, so that the calls for different events interleave.
@@ -306,7 +306,7 @@ describe("Webhook.layerDedup with a store", () => {
     })
   )
 
-  it.effect("keeps an event if only one of its slots has expired", () =>
+  it.effect("recognizes a handled event if only one of its two stored values has expired", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(start)
       const values: StoreValues = new Map()
@@ -329,7 +329,7 @@ describe("Webhook.layerDedup with a store", () => {
     })
   )
 
-  it.effect("accepts any event id even if keys are file names", () =>
+  it.effect("accepts any event id if the store uses its keys as file names", () =>
     Effect.gen(function* () {
       const files = yield* FileSystem.FileSystem
       const directory = yield* files.makeTempDirectoryScoped()
@@ -350,7 +350,7 @@ describe("Webhook.layerDedup with a store", () => {
     }).pipe(Effect.scoped, Effect.provide(NodeContext.layer))
   )
 
-  it.effect("supports two processes with the same store", () =>
+  it.effect("handles each event once if two processes use the same store", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(start)
       const values: StoreValues = new Map()
@@ -405,7 +405,7 @@ describe("Webhook.layerDedup after a crash", () => {
     )
   }
 
-  it.effect("loses no event and repeats no confirmed event", () =>
+  it.effect("loses no event and repeats no acknowledged event", () =>
     Effect.gen(function* () {
       let cases = 0
       for (let writes = 1; writes <= 7; writes++) {
@@ -458,7 +458,7 @@ describe("Webhook.layerDedup after a crash", () => {
     })
   )
 
-  it.effect("recognizes handled events after a torn write", () =>
+  it.effect("recognizes handled events if one stored value is corrupt", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(start)
       const complete: StoreValues = new Map()
@@ -498,7 +498,7 @@ describe("Webhook.layerDedup with a failing store", () => {
     })
   )
 
-  it.effect("does not handle an event again if its entry could not be written", () =>
+  it.effect("does not handle an event again if the store failed to record it", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(start)
       const values: StoreValues = new Map()
@@ -573,17 +573,19 @@ describe("Webhook.layerDedup with a failing store", () => {
   )
 })
 
-it("Dedup.handleOnce preserves the error and requirement types of the handler", () => {
-  class Failed {
-    readonly _tag = "Failed"
-  }
-  const handleEvent = (dedup: Webhook.DedupService, handle: Effect.Effect<void, Failed, FileSystem.FileSystem>) =>
-    dedup.handleOnce(id("a"), handle)
-  expectTypeOf(handleEvent).returns.toEqualTypeOf<
-    Effect.Effect<boolean, Failed | PlatformError, FileSystem.FileSystem>
-  >()
-  expectTypeOf(Webhook.layerDedupMemory).toEqualTypeOf<Layer.Layer<Webhook.Dedup>>()
-  expectTypeOf(Webhook.layerDedup).returns.toEqualTypeOf<
-    Layer.Layer<Webhook.Dedup, never, KeyValueStore.KeyValueStore>
-  >()
+describe("Dedup.handleOnce", () => {
+  it("preserves the error and requirement types of the handler", () => {
+    class Failed {
+      readonly _tag = "Failed"
+    }
+    const handleEvent = (dedup: Webhook.DedupService, handle: Effect.Effect<void, Failed, FileSystem.FileSystem>) =>
+      dedup.handleOnce(id("a"), handle)
+    expectTypeOf(handleEvent).returns.toEqualTypeOf<
+      Effect.Effect<boolean, Failed | PlatformError, FileSystem.FileSystem>
+    >()
+    expectTypeOf(Webhook.layerDedupMemory).toEqualTypeOf<Layer.Layer<Webhook.Dedup>>()
+    expectTypeOf(Webhook.layerDedup).returns.toEqualTypeOf<
+      Layer.Layer<Webhook.Dedup, never, KeyValueStore.KeyValueStore>
+    >()
+  })
 })

@@ -33,11 +33,11 @@ const quotedHeaders = {
 
 describe("webhookEndpoints.create", () => {
   for (const [name, json] of [
-    ["long", longShape],
-    ["short", shortShape],
-    ["wrapped", { endpoint: longShape }]
+    ["contains is_active", longShape],
+    ["contains status instead of is_active", shortShape],
+    ["is wrapped in the field endpoint", { endpoint: longShape }]
   ] as const) {
-    it.effect(`returns the endpoint with a redacted secret from a ${name} response`, () =>
+    it.effect(`returns the endpoint with a redacted secret if the response ${name}`, () =>
       Effect.gen(function* () {
         const { bodies, run, urls } = scriptedApi({ status: 201, json })
         const created = valueOf(yield* run(({ webhookEndpoints }) => webhookEndpoints.create({ url, events })))
@@ -55,7 +55,7 @@ describe("webhookEndpoints.create", () => {
     )
   }
 
-  it.effect("decodes an endpoint with or without the wrappers data and endpoint", () =>
+  it.effect("reads the endpoint from the field data or endpoint if the response is wrapped", () =>
     Effect.gen(function* () {
       const endpoint = { id: "wh_1", url, secret, region: "EU" }
       const data = { id: "wh_2", secret: "whsec_other" }
@@ -134,7 +134,7 @@ describe("webhookEndpoints.list", () => {
     ["in the data field", { data: [listed, shortShape] }],
     ["without a wrapper", [listed, shortShape]]
   ] as const) {
-    it.effect(`returns all endpoints of a list ${name}`, () =>
+    it.effect(`returns all endpoints if the array of endpoints is ${name}`, () =>
       Effect.gen(function* () {
         const { run, urls } = scriptedApi({ status: 502 }, { status: 200, json })
         const endpoints = valueOf(yield* run(({ webhookEndpoints }) => webhookEndpoints.list))
@@ -151,7 +151,7 @@ describe("webhookEndpoints.list", () => {
     )
   }
 
-  it.effect("fails with UnexpectedResponse if the list is missing", () =>
+  it.effect("fails with UnexpectedResponse if the response contains no array of endpoints", () =>
     Effect.gen(function* () {
       const empty = scriptedApi({ status: 200, json: { endpoints: [] } })
       assert.deepStrictEqual(valueOf(yield* empty.run(({ webhookEndpoints }) => webhookEndpoints.list)), [])
@@ -181,7 +181,7 @@ describe("webhookEndpoints.list", () => {
 })
 
 describe("webhookEndpoints.update", () => {
-  it.effect("sends the changed fields again in a retry", () =>
+  it.effect("sends the changed fields again when it retries the request", () =>
     Effect.gen(function* () {
       const { bodies, run, urls } = scriptedApi(
         { status: 503 },
@@ -198,7 +198,7 @@ describe("webhookEndpoints.update", () => {
     })
   )
 
-  it.effect("returns the endpoint from the list if the response is empty", () =>
+  it.effect("returns the endpoint from `list` if the response is empty", () =>
     Effect.gen(function* () {
       const { run } = scriptedApi({ status: 204 }, { status: 200, json: { endpoints: [{ id: "wh_0" }, longShape] } })
       const endpoint = valueOf(yield* run(({ webhookEndpoints }) => webhookEndpoints.update(id, { events })))
@@ -219,7 +219,7 @@ describe("webhookEndpoints.update", () => {
     })
   )
 
-  it.effect("redacts header values in errors", () =>
+  it.effect("redacts the webhook header values in the error", () =>
     Effect.gen(function* () {
       const { run } = scriptedApi(quotedHeaders)
       const error = failureOf(

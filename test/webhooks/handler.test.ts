@@ -461,7 +461,7 @@ describe("Webhook.handler app", () => {
   class Database extends Context.Tag("Database")<Database, { readonly saved: Array<string> }>() {}
   const save = ({ id }: Webhook.Event) => Effect.map(Database, ({ saved }) => void saved.push(id))
 
-  it("requires the services of onEvent and dedup except Scope", () => {
+  it("requires the services of onEvent and dedup, except Scope", () => {
     const app = Webhook.handler({
       secrets: secret,
       onEvent: (event) =>
@@ -696,7 +696,7 @@ describe("Webhook.handler", () => {
     })
   )
 
-  it.scoped("logs a redacted warning for a failure", () =>
+  it.scoped("logs a redacted message if onEvent fails or dies", () =>
     Effect.gen(function* () {
       class DatabaseError extends Data.TaggedError("DatabaseError")<{ readonly message: string }> {}
       const delivery = yield* Effect.zipRight(TestClock.setTime(start), signDelivery(eventPayload("evt_1", { prompt })))
@@ -725,7 +725,7 @@ describe("Webhook.handler", () => {
     })
   )
 
-  it.scoped("logs only the name of an error if the event is too large to redact", () =>
+  it.scoped("logs only the name of the error of onEvent if the event is too large to redact", () =>
     Effect.gen(function* () {
       const words = Array.from({ length: 90_000 }, (_, n) => `lighthouse ${n}`).join(" ")
       const delivery = yield* Effect.zipRight(
@@ -765,7 +765,7 @@ describe("Webhook.handler", () => {
     })
   )
 
-  it.scoped("logs the name of an invalid option", () =>
+  it.scoped("logs the name of an invalid option of the handler", () =>
     Effect.gen(function* () {
       const genuine = yield* Effect.zipRight(TestClock.setTime(start), signDelivery(eventPayload("evt_1")))
       const { lines, statuses } = yield* observe({ secrets: [secret, Redacted.make("")] }, [genuine])

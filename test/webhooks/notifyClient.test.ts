@@ -82,7 +82,7 @@ describe("Webhook.notifyClient", () => {
     })
   }
 
-  it.effect("ends a wait between two polls of Execution.pollSchedule", () =>
+  it.effect("ends a wait when the event arrives between two polls", () =>
     backend({}, Execution.pollSchedule).test(({ executions }) =>
       Effect.gen(function* () {
         valueOf(yield* runUntilDone(executions.run(request)))
@@ -96,7 +96,7 @@ describe("Webhook.notifyClient", () => {
     ["30 s", Webhook.pollSchedule, [30_000]],
     ["2, 5 and 9.5 s", Execution.pollSchedule, [2000, 5000, 9500]]
   ] as const) {
-    it.effect(`does not delay the polls after ${name} if no delivery arrives`, () => {
+    it.effect(`does not delay the polls at ${name} if no delivery arrives`, () => {
       const { test, received } = backend({ webhooks: { deliveryFault: () => "dropBefore" } }, pollSchedule)
       return test(({ executions }) =>
         Effect.gen(function* () {
@@ -120,7 +120,7 @@ describe("Webhook.notifyClient", () => {
     )
   )
 
-  it.effect("ignores repeated and out-of-order events", () => {
+  it.effect("ignores repeated events and events that arrive out of order", () => {
     const { test, received } = backend({
       webhooks: { deliveryFault: ({ type }) => (type === completed ? "twice" : { delay: "20 seconds" }) }
     })
@@ -137,7 +137,7 @@ describe("Webhook.notifyClient", () => {
     )
   })
 
-  it.effect("ends a wait after the second attempt of a lost delivery", () => {
+  it.effect("ends a wait when the second attempt of a lost delivery arrives", () => {
     const deliveryFault = ({ attempt }: Simulator.DeliveryAttempt) => (attempt === 1 ? "dropBefore" : "deliver")
     return backend({ webhooks: { deliveryFault } }, Schedule.spaced("1 hour")).test(({ executions }) =>
       Effect.gen(function* () {
@@ -148,7 +148,7 @@ describe("Webhook.notifyClient", () => {
     )
   })
 
-  it.effect("makes executions.watch emit PROCESSING when the event arrives", () =>
+  it.effect("makes executions.watch emit PROCESSING when the event execution.started arrives", () =>
     backend().test(({ executions }) =>
       Effect.gen(function* () {
         const { id } = yield* executions.create(request)
@@ -166,7 +166,7 @@ describe("Webhook.notifyClient", () => {
     )
   )
 
-  it.effect("fails a wait with the error in the event", () =>
+  it.effect("makes a wait fail with the error in the event", () =>
     backend({ faults: [Fault.executionOutcome({ status: "FAILED", code: "MODEL_OVERLOADED" })] }).test(
       ({ executions }) =>
         Effect.gen(function* () {
@@ -192,7 +192,7 @@ describe("Webhook.notifyClient", () => {
     )
   )
 
-  it.effect("allows polls to end the wait for an EXPIRED execution", () => {
+  it.effect("does not prevent a poll from ending the wait for an EXPIRED execution", () => {
     const { test, received } = backend({ faults: [Fault.executionOutcome({ status: "EXPIRED" })] })
     return test(({ executions }) =>
       Effect.gen(function* () {
