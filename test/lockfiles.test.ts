@@ -20,7 +20,7 @@ describe.each(["package-lock.json", ".docs/package-lock.json"])("%s", (path) => 
   const { packages } = Schema.decodeUnknownSync(Lockfile)(readFileSync(path, "utf8"))
   const entries = Object.entries(packages).filter(([name]) => name !== "")
 
-  it("contains no download addresses", () => {
+  it("the lockfile contains no download URL of a package", () => {
     assert.isAbove(entries.length, 10)
     assert.deepStrictEqual(
       entries.filter(([, { resolved }]) => resolved !== undefined),
@@ -28,7 +28,7 @@ describe.each(["package-lock.json", ".docs/package-lock.json"])("%s", (path) => 
     )
   })
 
-  it("contains the integrity of every package, except for the binaries of @effect/tsgo for other platforms", () => {
+  it("the lockfile contains the integrity of every package except the platform binaries of @effect/tsgo", () => {
     const missing = entries.filter(
       ([name, { integrity, os }]) =>
         integrity === undefined && !(name.startsWith("node_modules/@effect/tsgo-") && os !== undefined)

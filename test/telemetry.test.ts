@@ -13,7 +13,7 @@ const valueOf = <Type, In, Out>(metric: Metric.Metric<Type, In, Out>, tags: { re
   Metric.value(Object.entries(tags).reduce((tagged, [name, value]) => Metric.tagged(tagged, name, value), metric))
 
 describe("ModelTags", () => {
-  it("returns the tag `other` after the maximum number of models", () => {
+  it("returns the tag `other` for each new model after the maximum number of models", () => {
     const tags = new ModelTags(2)
     assert.deepStrictEqual(
       ["a", "b", "c", "a", "d"].map((model) => tags.toTag(model)),
@@ -23,7 +23,7 @@ describe("ModelTags", () => {
 })
 
 describe("telemetry", () => {
-  it.effect("records the execution id in spans", () =>
+  it.effect("records one span with the execution id for each executions method", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const { executions } = client
@@ -103,7 +103,7 @@ describe("telemetry", () => {
     )
   })
 
-  it.effect("records one span per operation", () =>
+  it.effect("records the attempts, the cost and the waits of executions.run in one span", () =>
     withClient((client) =>
       Effect.gen(function* () {
         const spans = yield* spansOf(runToEnd(client.executions.run(image)))
@@ -257,7 +257,7 @@ describe("telemetry", () => {
     ).pipe(Effect.provide(layer({ simulator: { faults: [Fault.times(2, Fault.dropBefore)] } })))
   )
 
-  it.effect("records the cost and the latency of an execution once", () =>
+  it.effect("records the cost and the latency of an execution once even if two fibers wait for it", () =>
     withClient(({ executions }) =>
       Effect.gen(function* () {
         const model = "model-of-the-cost-test"

@@ -34,7 +34,7 @@ const run = Effect.flatMap(ModelRouteClient.ModelRouteClient, ({ executions }) =
 )
 
 describe("ModelRouteError type", () => {
-  it("is narrowed to the class of the tag by catchTag", () => {
+  it("is narrowed to the class of its tag by Effect.catchTag", () => {
     const none = Effect.catchTags(run, {
       InputValidationError: (error) =>
         Effect.succeed(expectTypeOf(error).toEqualTypeOf<ModelRouteError.InputValidationError>()),
@@ -130,7 +130,7 @@ describe("ModelRouteError type", () => {
 })
 
 describe("ModelRouteClient type", () => {
-  it("has no requirements in any method", () => {
+  it("requires no service in any method", () => {
     type Methods<A> = {
       [K in keyof A]: A[K] extends (...args: never) => infer Out
         ? Needs<Out>
@@ -142,7 +142,7 @@ describe("ModelRouteClient type", () => {
     expectTypeOf<All<Methods<ModelRouteClient.Service>>>().toBeNever()
   })
 
-  it("declares the failures of each method", () => {
+  it("contains the exact failures of create, run and download", () => {
     expectTypeOf<Failure<typeof create>>().toEqualTypeOf<ModelRouteError.RequestFailure>()
     expectTypeOf<Failure<typeof run>>().toEqualTypeOf<ModelRouteError.AwaitFailure>()
     expectTypeOf<ModelRouteClient.Files["download"]>().returns.toEqualTypeOf<
@@ -174,8 +174,8 @@ describe("ModelRouteClient type", () => {
   })
 })
 
-describe("RetryPolicy", () => {
-  it("has a type that is compatible with Schedule in both directions", () => {
+describe("RetryPolicy type", () => {
+  it("is assignable to Schedule, and a Schedule is assignable to RetryPolicy", () => {
     expectTypeOf(RetryPolicy.standard).toExtend<Schedule.Schedule<unknown, ModelRouteError.ModelRouteError>>()
     expectTypeOf(Schedule.recurs(3)).toExtend<RetryPolicy.RetryPolicy>()
     expectTypeOf(
@@ -194,7 +194,7 @@ describe("Batch.run type", () => {
     readonly _: unique symbol
   }
 
-  it("separates item failures from stream failures", () => {
+  it("contains the failures of request in its outcomes and the failures of other callbacks in its error type", () => {
     const outcomes = Batch.run([1, 2], {
       id: "b",
       key: String,
@@ -211,7 +211,7 @@ describe("Batch.run type", () => {
     >()
   })
 
-  it("includes the failures and requirements of the input stream", () => {
+  it("contains the failures and requirements of the input stream", () => {
     const request = () => ({ model: "m", input: {} })
     const plain = Batch.run(["a"], { id: "b", key: (name) => name, request })
     expectTypeOf<Stream.Stream.Error<typeof plain>>().toEqualTypeOf<
@@ -229,7 +229,7 @@ describe("Batch.run type", () => {
 })
 
 describe("Simulator type", () => {
-  it("requires the services of an app in deliverTo, except the request", () => {
+  it("requires the services of the app in deliverTo, except HttpServerRequest", () => {
     const app = Effect.zipRight(
       Effect.zip(HttpServerRequest.HttpServerRequest, ModelRouteClient.ModelRouteClient),
       HttpServerResponse.empty()
@@ -238,7 +238,7 @@ describe("Simulator type", () => {
     expectTypeOf(deliver).returns.toEqualTypeOf<Effect.Effect<void, never, ModelRouteClient.ModelRouteClient>>()
   })
 
-  it("suggests the twelve codes and accepts other codes", () => {
+  it("suggests the twelve documented error codes and accepts other codes", () => {
     expectTypeOf(Simulator.Fault.apiError).parameter(0).toEqualTypeOf<ModelRouteError.Code | (string & {})>()
     // @ts-expect-error A status of a running execution is not an outcome.
     Simulator.Fault.executionOutcome({ status: "PENDING" })
@@ -291,7 +291,7 @@ describe("Model type", () => {
     expectTypeOf<Images>().toExtend<Execution.Completed>()
   })
 
-  it("declares the failures and no requirements", () => {
+  it("contains the failures of each method and requires no service", () => {
     expectTypeOf<Failure<Typed["create"]>>().toEqualTypeOf<ModelRouteError.RequestFailure>()
     type RunFailure = ModelRouteError.AwaitFailure | ModelRouteError.OutputDecodeError
     expectTypeOf<Failure<Typed["run"]>>().toEqualTypeOf<RunFailure>()
@@ -328,7 +328,7 @@ describe("Model type", () => {
     })
   })
 
-  it("types the outcomes of a batch", () => {
+  it("contains the decoded output in the outcomes of a batch", () => {
     const outcomes = Batch.run([1, 2], {
       id: "b",
       key: String,

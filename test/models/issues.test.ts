@@ -12,12 +12,12 @@ const describeDecoding = <A, I>(schema: Schema.Schema<A, I>, value: unknown): Re
 describe("describeIssues", () => {
   const redactedNumber = 'output Unable to decode "[redacted]" into a number'
   for (const value of ["7-(7", "ab", "$&", "canary fox"]) {
-    it(`omits the value from the message of a transformation: ${value}`, () => {
+    it(`omits the decoded value from the message of a failed transformation: ${value}`, () => {
       assert.deepStrictEqual(describeDecoding(Schema.NumberFromString, value), [redactedNumber])
     })
   }
 
-  it("omits the fields of an object from the message of a filter", () => {
+  it("omits the field values of an object from the message of a filter", () => {
     const Range = Schema.Struct({ from: Schema.Number, to: Schema.Number }).pipe(
       Schema.filter(({ from, to }) => from < to || `from (${from}) must be less than to (${to})`)
     )
@@ -26,7 +26,7 @@ describe("describeIssues", () => {
     ])
   })
 
-  it("omits the text from the message of invalid JSON", () => {
+  it("omits the decoded text from the message for invalid JSON", () => {
     const [message = ""] = describeDecoding(Schema.parseJson(), "canary fox in snow")
     assert.notInclude(message, "canary")
   })
@@ -51,7 +51,7 @@ describe("describeIssues", () => {
     assert.isAtMost(describeDecoding(Long, 7).join().length, "output ".length + 301)
   })
 
-  it("omits every string of a random value", () => {
+  it("omits every string of a random value from the messages", () => {
     const Nested = Schema.Struct({
       a: Schema.Array(Schema.NumberFromString),
       b: Schema.Union(Schema.Boolean, Schema.Struct({ c: Schema.DateFromString })),

@@ -13,7 +13,7 @@ const text = (content: string) => File.fromBytes(new TextEncoder().encode(conten
 const brokenDisk = new PlatformError.SystemError({ module: "FileSystem", method: "read", reason: "Unknown" })
 
 describe("Model.upload", () => {
-  it.effect("uploads a source before the create request and sends the id of the file", () =>
+  it.effect("uploads a source before the create request and sends its file id as the input", () =>
     simulate(({ executions }) =>
       Effect.gen(function* () {
         const run = executions.run({ model: Upscaler, input: { source_image: text("fox"), factor: 2 } })
@@ -29,7 +29,7 @@ describe("Model.upload", () => {
     )
   )
 
-  it.effect("uploads each source of an input once and in order", () =>
+  it.effect("uploads each source of an input once and in the order of the fields", () =>
     simulate(({ executions }) =>
       Effect.gen(function* () {
         const [fox, mask] = [text("fox"), text("the mask")]
@@ -97,7 +97,7 @@ describe("Model.upload", () => {
     )
   })
 
-  it.effect("sends a file id without an upload", () =>
+  it.effect("sends a file id in the input without an upload", () =>
     simulate(({ executions, files }) =>
       Effect.gen(function* () {
         const source_image = yield* files.upload(text("fox"))

@@ -13,7 +13,7 @@ import { layer, silent } from "../utils/harness.js"
 const readFiles = Effect.flatMap(FileSystem.FileSystem, (fs) => Effect.repeatN(fs.readFileString("package.json"), 9))
 
 describe("Simulator.adjustUntilDone", () => {
-  it.effect("advances the clock for a sleep that follows file operations", () =>
+  it.effect("advances the TestClock for a sleep that follows file operations", () =>
     Effect.gen(function* () {
       const times = yield* Effect.forEach([1, 2, 3], () =>
         Effect.zipRight(readFiles, Effect.zipRight(Effect.sleep("1 hour"), Clock.currentTimeMillis))
@@ -38,7 +38,7 @@ describe("Simulator.adjustUntilDone", () => {
     }).pipe(Effect.provide([layer(), NodeContext.layer]), silent)
   )
 
-  it.effect("does not advance the clock if no fiber sleeps", () =>
+  it.effect("does not advance the TestClock if no fiber sleeps", () =>
     Effect.gen(function* () {
       const waitForTurns = Effect.async<void>((resume) => {
         let turns = 0
@@ -50,7 +50,7 @@ describe("Simulator.adjustUntilDone", () => {
     })
   )
 
-  it.effect("returns when the effect ends, without waiting for the settle time", () =>
+  it.effect("returns when the effect ends, without a wait for the settle time", () =>
     Simulator.adjustUntilDone(readFiles, { settle: "1 hour" }).pipe(Effect.provide(NodeContext.layer))
   )
 
@@ -62,7 +62,7 @@ describe("Simulator.adjustUntilDone", () => {
     })
   )
 
-  it.effect("dies if the effect does not end within the limit", () =>
+  it.effect("dies if the effect does not end within `limit`", () =>
     Effect.gen(function* () {
       const interrupted = yield* Deferred.make<void>()
       const endless = Effect.forever(Effect.sleep("1 minute")).pipe(

@@ -26,7 +26,7 @@ const coloursOf = (png: Uint8Array): ReadonlySet<number> => {
 }
 
 describe("Picture.draw", () => {
-  it("draws the caption in white, a colour that occurs in no other part", () => {
+  it("draws the caption in white and uses white for no other part", () => {
     const picture = { text: "a red fox", index: 0, width: 256, height: 256 }
     assert.isTrue(coloursOf(Picture.draw(picture)).has(15))
     // A picture of 16 pixels has no room for a caption.
@@ -71,7 +71,7 @@ describe("Caption.make", () => {
     assert.deepStrictEqual(render(Caption.make("T", "雪", 256, 256), secondLine, 5, 7), box)
   })
 
-  it("omits the caption of a picture that is too small", () => {
+  it("draws nothing if the picture is too small", () => {
     assert.isUndefined(Caption.make("TITLE", "text", 16, 16)(15, 15))
     assert.isUndefined(Caption.make("TITLE", "text", 256, 16)(15, 15))
   })

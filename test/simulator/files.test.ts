@@ -401,7 +401,7 @@ describe("Simulator upload body", () => {
     })
   )
 
-  it.scoped("is rejected as incomplete if it differs from its Content-Length", () =>
+  it.scoped("is rejected as incomplete if its length differs from its Content-Length", () =>
     Effect.gen(function* () {
       const { handle } = yield* Simulator.make()
       const head = { origin: "https://api.test", storage: "https://storage.test", method: "POST" }

@@ -44,7 +44,7 @@ describe("RateLimiter.fixedWindow", () => {
     ])
   })
 
-  it("counts only accepted requests", () => {
+  it("does not count rejected requests against the limit", () => {
     const limiter = RateLimiter.fixedWindow(3, 1000)
     assert.deepStrictEqual(statesAt(limiter, [6100]), [[3, 3, 7000]])
     acquireAt(limiter, [6100, 6200])
@@ -124,7 +124,7 @@ describe("RateLimiter.tokenBucket", () => {
 })
 
 describe("RateLimiter.toHeaders", () => {
-  it("rounds the reset up by default", () => {
+  it("rounds the reset up to whole seconds by default", () => {
     const state = { limit: 60, remaining: 57, reset: 1_774_002_600_001 }
     const headersWith = (reset: string) => ({
       "x-ratelimit-limit": "60",
@@ -137,7 +137,7 @@ describe("RateLimiter.toHeaders", () => {
     assert.deepStrictEqual(RateLimiter.toHeaders({ ...state, reset: 1_774_002_600_000 }), headersWith("1774002600"))
   })
 
-  it("returns no headers without a limit", () => {
+  it("returns no headers if the limiter is unlimited", () => {
     const moments = Array.from({ length: 1000 }, () => 6000)
     assert.notInclude(acquireAt(RateLimiter.unlimited, moments), false)
     assert.deepStrictEqual(RateLimiter.toHeaders(RateLimiter.unlimited.state(6000)), {})
@@ -177,7 +177,7 @@ describe("Simulator rate limit", () => {
     })
   )
 
-  it.effect("applies the options `offset` and `rounding`", () =>
+  it.effect("starts each window at `offset` and rounds the reset in the direction of `rounding`", () =>
     Effect.gen(function* () {
       const limit = { limit: 1, window: "2 seconds", offset: "600 millis" } as const
       const moments = [0, 599, 600, 2599, 2600]

@@ -823,7 +823,7 @@ describe("Simulator background fibers", () => {
 })
 
 describe("Simulator option `seed`", () => {
-  it.effect("determines ids and secrets", () => {
+  it.effect("determines the generated ids and secrets", () => {
     const secretsOf = (seed: number) =>
       Effect.gen(function* () {
         const simulator = yield* Simulator.Simulator
