@@ -77,11 +77,7 @@ class ClusterGate {
     const waiting = this.link.acquire(request)
     return restore(this.waitForPermit(waiting, request)).pipe(
       Effect.onExit((exit) => Effect.sync(() => Exit.isFailure(exit) && this.link.withdraw(waiting))),
-      Effect.flatMap((result) => {
-        if (result === "moved") return again
-        this.link.onGranted(waiting)
-        return this.runAttempt(waiting, attempt, restore)
-      })
+      Effect.flatMap((result) => (result === "moved" ? again : this.runAttempt(waiting, attempt, restore)))
     )
   }
 

@@ -16,7 +16,7 @@ import type { Snapshot } from "../../rateLimit/snapshot.js"
 import { runSafely } from "../../telemetry.js"
 import type { Background } from "./background.js"
 import { maxSilenceMillis, retryDelayMillis, type OwnerCalls } from "./ownerCalls.js"
-import type { AcquireReply, Outcome, PollReply } from "./protocol.js"
+import type { AcquireReply, Outcome, PollReply, RequestEvent } from "./protocol.js"
 import { WaitingRequest } from "./waitingRequest.js"
 import { fromWire } from "./wireSnapshot.js"
 
@@ -97,18 +97,19 @@ export class OwnerLink {
 
   private onAcquireReply(request: WaitingRequest, { epoch, events }: AcquireReply): void {
     request.epoch = epoch
-    if (request.isWithdrawn) return this.report(request, { _tag: "Withdrawn" })
+    // The owner may have received a repeated call after the end of the request. The call then queued the request again.
+    if (request.isEnded) return this.report(request, { _tag: "Withdrawn" })
     this.adoptEpoch(epoch)
     if (events.every(({ event }) => event._tag !== "Granted")) {
       request.push({ _tag: "Queued" })
       this.pollNow.unsafeOpen()
     }
-    for (const event of events) request.receive(event)
+    for (const event of events) this.receive(request, event)
   }
 
-  /** Records that a request has its permit. */
-  onGranted(request: WaitingRequest): void {
-    this.waiting.delete(request.id)
+  private receive(request: WaitingRequest, numbered: RequestEvent): void {
+    request.receive(numbered)
+    if (numbered.event._tag === "Granted") this.waiting.delete(request.id)
   }
 
   /**
@@ -117,7 +118,7 @@ export class OwnerLink {
    */
   withdraw(request: WaitingRequest): void {
     this.waiting.delete(request.id)
-    request.isWithdrawn = true
+    request.isEnded = true
     if (request.epoch !== undefined) this.report(request, { _tag: "Withdrawn" })
   }
 
@@ -127,8 +128,9 @@ export class OwnerLink {
   }
 
   /** Reports an outcome. Returns a fiber. The value of the fiber is the time until the gate opens. */
-  reportAndReturn({ client, id }: WaitingRequest, outcome: Outcome): Fiber.RuntimeFiber<number | undefined> {
-    const call = this.calls.report({ client, request: id, outcome })
+  reportAndReturn(request: WaitingRequest, outcome: Outcome): Fiber.RuntimeFiber<number | undefined> {
+    if (outcome._tag !== "RateLimited") request.isEnded = true
+    const call = this.calls.report({ client: request.client, request: request.id, outcome })
     return this.background.runCall(
       this.isReachable ? Effect.map(this.repeatUntilReply(call), ({ opensIn }) => opensIn) : Effect.succeed(undefined)
     )
@@ -211,7 +213,10 @@ export class OwnerLink {
       this.notifyState()
       this.adoptEpoch(epoch)
       this.lastEvent = last
-      for (const event of events) this.waiting.get(event.request)?.receive(event)
+      for (const event of events) {
+        const request = this.waiting.get(event.request)
+        if (request !== undefined) this.receive(request, event)
+      }
       return this.isReachable ? Effect.void : this.recover(now)
     })
   }
@@ -229,7 +234,10 @@ export class OwnerLink {
     this.epoch = epoch
     this.lastEvent = 0
     for (const request of this.waiting.values()) {
-      if (request.epoch !== undefined && request.epoch !== epoch) this.move(request)
+      if (request.epoch === undefined || request.epoch === epoch) continue
+      this.move(request)
+      // If the reply of an earlier owner arrived late, the current owner still has the request in its queue.
+      this.report(request, { _tag: "Withdrawn" })
     }
   }
 

@@ -20,8 +20,8 @@ export type WaitingEvent = RequestEvent["event"] | { readonly _tag: "Queued" } |
 export class WaitingRequest {
   /** Epoch of the owner's reply. `undefined` before the reply. */
   epoch: string | undefined
-  /** `true` if the caller no longer waits. */
-  isWithdrawn = false
+  /** `true` if the caller no longer waits and no longer needs a permit. */
+  isEnded = false
   private nextIndex = 0
   private readonly events: Array<WaitingEvent> = []
   private wake: (() => void) | undefined
