@@ -143,9 +143,10 @@ export const layerSuspensionStoreMemory: Layer.Layer<SuspensionStore> = suspensi
  * Adds the field `durable_execution` to the metadata of the request. Adds a query parameter of the same name to
  * `webhookUrl`. The field and the parameter contain the id of the workflow, so that `onEvent` can find the workflow.
  *
- * Fails with `InvalidRequest` if the id is empty, or if the request has no exact JSON form. With a typed model, fails
- * with `InvalidRequest` if the input does not match the schema. Then uploads the sources in the input, and fails with
- * the errors of the uploads. A second start uploads the sources again.
+ * Fails with `InvalidRequest` if the id is empty or contains a lone surrogate. Also fails with `InvalidRequest` if the
+ * request has no exact JSON form. With a typed model, fails with `InvalidRequest` if the input does not match the
+ * schema. Then uploads the sources in the input, and fails with the errors of the uploads. A second start uploads the
+ * sources again.
  *
  * @example
  * ```ts
@@ -249,7 +250,8 @@ export { awaitExecution as await }
  * `DurableExecutionCancelled`.
  *
  * Takes effect when the workflow is suspended, so a request to the API in progress ends first. Has no effect on a
- * workflow that has ended or does not exist.
+ * workflow that has ended. A cluster stores the call for a workflow that does not exist, and cancels the workflow after
+ * a later start with this id. The memory engine ignores the call.
  *
  * @example
  * ```ts

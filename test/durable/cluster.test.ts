@@ -53,6 +53,16 @@ describe("DurableExecution on the cluster engine", () => {
     )
   })
 
+  it.live("cancels an execution that is started after the call of cancel", () =>
+    Effect.gen(function* () {
+      yield* DurableExecution.cancel("order-7")
+      yield* DurableExecution.start("order-7", image)
+      const failure = yield* Effect.flip(DurableExecution.await("order-7"))
+      assert.strictEqual(failure._tag, "DurableExecutionCancelled")
+      assert.deepStrictEqual(yield* ledger, { statuses: ["CANCELLED"], keys: 1 })
+    }).pipe(Effect.provide(layer({ simulator: { models: { "flux-1.1-pro": slow } } })), silent)
+  )
+
   it.live("removes the DurableClock of a cancelled execution", () =>
     Effect.gen(function* () {
       yield* DurableExecution.start("order-7", image)

@@ -57,6 +57,7 @@ describe("DurableExecution.start", () => {
       const fieldOf = (id: string, input: object) =>
         Effect.map(Effect.flip(DurableExecution.start(id, { ...image, input })), ({ field }) => field)
       assert.strictEqual(yield* fieldOf("", image.input), "id")
+      assert.strictEqual(yield* fieldOf("order-\ud800", image.input), "id")
       assert.strictEqual(yield* fieldOf("order-7", { seed: NaN }), "input.seed")
       assert.isUndefined(yield* stateOf("order-7"))
     }).pipe(simulate)
@@ -124,6 +125,16 @@ describe("submission of a durable execution", () => {
       )
       assert.deepStrictEqual(tags, ["InputValidationError", "ContentModerationRejected", "FileNotFound"])
       assert.strictEqual((yield* secondsOf("create")).length, codes.length)
+    }).pipe(simulate)
+  )
+
+  it.effect("ends the workflow with InvalidRequest if a composed workflow passes an invalid webhook URL", () =>
+    Effect.gen(function* () {
+      const request = { ...image, webhookUrl: "/hooks" }
+      yield* DurableExecution.workflow.execute({ id: "order-7", request }, { discard: true })
+      const failure = failureOf(yield* runToEnd("order-7"))
+      assert.strictEqual(failure._tag === "InvalidRequest" && failure.field, "webhookUrl")
+      assert.deepStrictEqual(yield* secondsOf("create"), [])
     }).pipe(simulate)
   )
 

@@ -10,13 +10,13 @@ import * as Option from "effect/Option"
 import type * as Execution from "../../Execution.js"
 import type { InvalidRequest } from "../../ModelRouteError.js"
 import { ModelRouteClient } from "../../ModelRouteClient.js"
-import { isRecord, nonEmptyString, omitUndefined } from "../data/lenient.js"
+import { isHttpUrl, isRecord, omitUndefined } from "../data/lenient.js"
 import { invalidRequest } from "../errors/invalidRequest.js"
 import { encodeCreateBody, toCreateRequest } from "../executions/requests.js"
 import * as typed from "../models/request.js"
 import { type Request, RequestTypeId } from "../models/types.js"
 import type { Event } from "../webhooks/event.js"
-import type { Payload } from "./workflow.js"
+import { isWorkflowId, type Payload } from "./workflow.js"
 
 /** @internal The stored request. */
 export type StoredRequest = typeof Payload.Type.request
@@ -24,12 +24,14 @@ export type StoredRequest = typeof Payload.Type.request
 const operation = "DurableExecution.start"
 
 /** @internal Checks the id of a durable execution. */
-export const checkId = (id: unknown): Either.Either<void, InvalidRequest> =>
-  typeof id === "string" && id !== ""
-    ? Either.void
-    : Either.left(
-        invalidRequest(operation, "id", "is empty", "Pass a name for the execution, such as the id of an order.")
-      )
+export const checkId = (id: unknown): Either.Either<void, InvalidRequest> => {
+  const advice = "Pass a name for the execution, such as the id of an order."
+  if (typeof id !== "string" || id === "") return Either.left(invalidRequest(operation, "id", "is empty", advice))
+  // UTF-8 encodes all lone surrogates as the same character, so different ids would have the same hash.
+  return /\p{Surrogate}/u.test(id)
+    ? Either.left(invalidRequest(operation, "id", "contains half of a surrogate pair", advice))
+    : Either.void
+}
 
 /**
  * Checks a request and returns a copy with the exact JSON that the client sends. A change of the caller's object after
@@ -65,7 +67,9 @@ const metadataField = "durable_execution"
 /** The query parameter of `webhookUrl` that contains the id of the workflow. */
 const queryParameter = "durable_execution"
 
+/** Returns an invalid URL unchanged, so that the create request fails with `InvalidRequest`. */
 const addQueryParameter = (webhookUrl: string, workflowId: string): string => {
+  if (!isHttpUrl(webhookUrl)) return webhookUrl
   const url = new URL(webhookUrl)
   url.searchParams.set(queryParameter, workflowId)
   return url.href
@@ -78,12 +82,15 @@ export const addWorkflowId = (request: StoredRequest, workflowId: string): Execu
   ...(request.webhookUrl === undefined ? {} : { webhookUrl: addQueryParameter(request.webhookUrl, workflowId) })
 })
 
+/** Ignores other texts, because the database of an engine can reject a long text or a control character. */
+const readWorkflowId = (u: unknown): string | undefined => (isWorkflowId(u) ? u : undefined)
+
 /** Returns the id of the workflow in the URL of the current HTTP request. */
 const workflowIdOfUrl: Effect.Effect<string | undefined> = Effect.map(
   Effect.serviceOption(HttpServerRequest.HttpServerRequest),
   Option.match({
     onNone: () => undefined,
-    onSome: ({ url }) => nonEmptyString(new URLSearchParams(url.replace(/^[^?]*/, "")).get(queryParameter))
+    onSome: ({ url }) => readWorkflowId(new URLSearchParams(url.replace(/^[^?]*/, "")).get(queryParameter))
   })
 )
 
@@ -94,6 +101,6 @@ const workflowIdOfUrl: Effect.Effect<string | undefined> = Effect.map(
  * @internal
  */
 export const workflowIdOfEvent = ({ execution }: Event): Effect.Effect<string | undefined> => {
-  const id = nonEmptyString(execution?.metadata?.[metadataField])
+  const id = readWorkflowId(execution?.metadata?.[metadataField])
   return id === undefined ? workflowIdOfUrl : Effect.succeed(id)
 }

@@ -105,6 +105,9 @@ export const workflow: DurableWorkflow = Workflow.make({
  */
 export const workflowIdOf = (id: string): string => sha256Hex(`${name}-${id}`).slice(0, 32)
 
+/** @internal Tests whether a value has the form of a result of `workflowIdOf`. */
+export const isWorkflowId = (u: unknown): u is string => typeof u === "string" && /^[0-9a-f]{32}$/.test(u)
+
 /**
  * Returns the idempotency key of the create request. All attempts of a workflow have the same key.
  *
