@@ -12,7 +12,7 @@
  * - If the owner does not reply for 5 seconds, each process uses its own gate and logs a warning. These gates can cause
  *   429 responses. When the owner replies again, the process logs a line, and its waiting requests return to the owner.
  *
- * A cluster needs time to replace a runner that was killed. The time depends on `ShardingConfig`, and is about 35 seconds
+ * A cluster needs time to replace a runner that was killed. The time depends on `ShardingConfig`, and is about 40 seconds
  * by default.
  *
  * `RateLimitGate.snapshot` and `client.rateLimit` return the state of the shared gate with the requests of all

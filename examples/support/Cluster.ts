@@ -7,7 +7,7 @@ import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { Config, Effect, Layer, Option } from "effect"
 
-/** Moves the work of a killed process after a few seconds. The defaults need about 30 seconds. */
+/** Moves the work of a killed process within about 10 seconds. The defaults need about 40 seconds. */
 export const sharding = {
   shardLockExpiration: "9 seconds",
   shardLockRefreshInterval: "3 seconds",
