@@ -20,6 +20,9 @@ import type { InvalidRequest } from "./ModelRouteError.js"
  * idempotency key. The API then returns the existing execution until the key expires. Later, the API creates a second
  * execution.
  *
+ * A later call of `resume` or `cancel` and a later webhook event store a row again. Another call of `forget` deletes these
+ * rows.
+ *
  * Fails with `InvalidRequest` if the execution has not ended. Fails with `PersistenceError` if the database fails.
  *
  * @example

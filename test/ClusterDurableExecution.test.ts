@@ -76,6 +76,17 @@ describe("ClusterDurableExecution.forget", () => {
     }).pipe(Effect.provide(worker), harness.silent)
   )
 
+  it.live("deletes a signal that arrives after an earlier call", () =>
+    Effect.gen(function* () {
+      const workflowId = yield* startAndAwait("order-7", image)
+      yield* ClusterDurableExecution.forget("order-7")
+      yield* DurableExecution.resume("order-7")
+      assert.isAbove((yield* countRows(workflowId))[0]?.[0] ?? 0, 0)
+      yield* ClusterDurableExecution.forget("order-7")
+      assert.deepStrictEqual((yield* countRows(workflowId))[0]?.[0], 0)
+    }).pipe(Effect.provide(worker), harness.silent)
+  )
+
   it.live("deletes a cancelled execution", () =>
     Effect.gen(function* () {
       const workflowId = yield* DurableExecution.start("order-7", slow)
