@@ -140,7 +140,7 @@ describe("exit code of an example", () => {
   )
 })
 
-describe("DATABASE_URL", () => {
+describe.runIf(isFull)("DATABASE_URL", () => {
   // Port 1 refuses connections.
   const unreachable = { DATABASE_URL: "postgres://user:secret@127.0.0.1:1/database" }
 
@@ -194,7 +194,7 @@ describe("Ctrl-C", () => {
     })
   )
 
-  it.scopedLive("ends all processes of the demo of durable executions with the exit code 130", () =>
+  it.scopedLive.runIf(isFull)("ends all processes of the demo of durable executions with the exit code 130", () =>
     Effect.gen(function* () {
       const { ended, printed, signal } = yield* start("durable/main", "--engine", "sqlite", "--executions", "4")
       yield* printed("Started single 2")
