@@ -22,6 +22,7 @@ import * as Layer from "effect/Layer"
 import type * as Execution from "./Execution.js"
 import * as options from "./internal/durable/options.js"
 import * as requests from "./internal/durable/request.js"
+import { resumeAll as internalResumeAll } from "./internal/durable/resumeAll.js"
 import { makeBody } from "./internal/durable/run.js"
 import * as signals from "./internal/durable/signals.js"
 import * as suspensionStore from "./internal/durable/suspensionStore.js"
@@ -345,17 +346,7 @@ export const resumeAll = ({ tag }: ResumeAllOptions = {}): Effect.Effect<
   number,
   SuspensionStoreError,
   WorkflowEngine | SuspensionStore
-> =>
-  Effect.flatMap(suspensions, (all) => {
-    const selected = all.filter((suspension) => tag === undefined || suspension.tag === tag)
-    return Effect.as(
-      Effect.forEach(selected, ({ id }) => resume(id), { concurrency: resumeConcurrency, discard: true }),
-      selected.length
-    )
-  })
-
-/** Each resumption uses a few queries of the database. */
-const resumeConcurrency = 10
+> => internalResumeAll((suspension) => tag === undefined || suspension.tag === tag)
 
 /**
  * Passes a webhook event to its durable execution. If the event reports a terminal status, the workflow fetches the

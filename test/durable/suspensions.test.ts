@@ -122,6 +122,17 @@ describe("DurableExecution.resumeAll", () => {
       assert.deepStrictEqual(yield* suspendedIds, [["order-7", "Unauthorized"]])
     }).pipe((test) => simulate(test, { simulator: { balance: "0.00" } }))
   )
+
+  it.effect("removes the suspension of a workflow that has ended", () =>
+    Effect.gen(function* () {
+      const workflowId = yield* DurableExecution.start("order-7", harness.image)
+      valueOf(yield* runToEnd("order-7"))
+      const store = yield* DurableExecution.SuspensionStore
+      yield* store.put(new DurableExecution.Suspension({ ...makeSuspension(workflowId, harness.start), id: "order-7" }))
+      assert.strictEqual(yield* DurableExecution.resumeAll(), 0)
+      assert.deepStrictEqual(yield* suspendedIds, [])
+    }).pipe(simulate)
+  )
 })
 
 const failure = new DurableExecution.SuspensionStoreError({ message: "The disk is full.", detail: "ENOSPC" })

@@ -10,12 +10,12 @@ import { EntityId } from "@effect/cluster/EntityId"
 import { EntityType } from "@effect/cluster/EntityType"
 import { MessageStorage } from "@effect/cluster/MessageStorage"
 import { Sharding } from "@effect/cluster/Sharding"
-import { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
+import type { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { InvalidRequest } from "../../ModelRouteError.js"
-import { retryDefects } from "../durable/signals.js"
+import { hasEnded, retryDefects } from "../durable/signals.js"
 import { workflow, workflowIdOf } from "../durable/workflow.js"
 import { invalidRequest } from "../errors/invalidRequest.js"
 
@@ -35,7 +35,6 @@ export const forget = (
   id: string
 ): Effect.Effect<void, InvalidRequest | PersistenceError, WorkflowEngine | Sharding | MessageStorage> =>
   Effect.gen(function* () {
-    const engine = yield* WorkflowEngine
     const sharding = yield* Sharding
     const storage = yield* MessageStorage
     const workflowId = workflowIdOf(id)
@@ -44,10 +43,7 @@ export const forget = (
     const addressOf = (entityType: EntityType): EntityAddress =>
       new EntityAddress({ entityType, entityId, shardId: sharding.getShardId(entityId, shardGroup) })
     const run = yield* storage.requestIdForPrimaryKey({ address: addressOf(workflowEntity), tag: "run", id: "" })
-    if (Option.isSome(run)) {
-      const result = yield* retryDefects(engine.poll(workflow, workflowId))
-      if (result?._tag !== "Complete") return yield* notEnded
-    }
+    if (Option.isSome(run) && !(yield* retryDefects(hasEnded(id)))) return yield* notEnded
     yield* storage.clearAddress(addressOf(workflowEntity))
     yield* storage.clearAddress(addressOf(clockEntity))
   })

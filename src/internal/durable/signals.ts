@@ -98,6 +98,12 @@ export const notify = (event: Event): Effect.Effect<void, never, WorkflowEngine>
   )
 }
 
+/** @internal Returns whether a workflow has ended. Dies if the state of the workflow cannot be read. */
+export const hasEnded = (id: string): Effect.Effect<boolean, never, WorkflowEngine> =>
+  Effect.flatMap(WorkflowEngine, (engine) =>
+    Effect.map(engine.poll(workflow, workflowIdOf(id)), (result) => result?._tag === "Complete")
+  )
+
 const firstPollMillis = 200
 const maxPollMillis = Duration.toMillis("10 seconds")
 
