@@ -195,7 +195,8 @@ export interface Service {
 export class ModelRouteClient extends Context.Tag("effect-modelroute/ModelRouteClient")<ModelRouteClient, Service>() {}
 
 /**
- * Applies the caller's transformation. Reports each request, because the transformed client can send several requests.
+ * Applies the caller's transformation to the HTTP client. Reports each request to the interceptor of the attempt, because
+ * the transformed client can send several requests per attempt.
  */
 const transformClient = (
   transform: (client: HttpClient.HttpClient) => HttpClient.HttpClient

@@ -35,7 +35,7 @@ const halve = (bytes: Uint8Array): ReadonlyArray<Uint8Array> => {
 interface Attempt {
   readonly scope: Scope.CloseableScope
   sentBytes: number
-  /** Indicates whether the transport has taken all bytes. */
+  /** Indicates whether the transport has read all bytes. */
   isComplete: boolean
   isClosed: boolean
   /** Fiber that reads the source. */
@@ -71,17 +71,17 @@ export class UploadBody<E> {
 
   constructor(private readonly options: UploadBodyOptions<E>) {}
 
-  /** Number of bytes that the transport has taken in the latest attempt. */
+  /** Number of bytes that the transport has read in the latest attempt. */
   get sentBytes(): number {
     return this.attempt?.sentBytes ?? 0
   }
 
-  /** Indicates whether the transport has taken all bytes in the latest attempt. */
+  /** Indicates whether the transport has read all bytes in the latest attempt. */
   get isComplete(): boolean {
     return this.attempt?.isComplete === true
   }
 
-  /** Returns `true` if the transport has taken some of the bytes in the latest attempt, but not all. */
+  /** Returns `true` if the transport has read some of the bytes in the latest attempt, but not all. */
   readonly isPartlySent = (): boolean => this.sentBytes > 0 && !this.isComplete
 
   /** Registers a listener for the failure of the source. Returns a function that removes the listener. */

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type { OwnedRequest } from "./ownedRequest.js"
 import type { RequestEvent } from "./protocol.js"
 
-/** Maximum time that a poll waits for an event. A runner that shuts down waits for the end of its calls. */
+/** Maximum time that a poll waits for an event. It is short, because a runner waits for its calls before it shuts down. */
 const pollHoldMillis = 1000
 
 /** @internal */

@@ -94,7 +94,7 @@ export interface ApiErrorOptions {
    * plus `resetIn`, rounded up to whole seconds. Default: the actual rate limit of the simulator.
    */
   readonly resetIn?: Duration.DurationInput | undefined
-  /** Headers in addition to those of the API. A header replaces the API's header of the same name. Default: none. */
+  /** Additional response headers. A header replaces the header of the API with the same name. Default: none. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Phase of the response. Default: `before`. */
   readonly phase?: Phase | undefined

@@ -21,7 +21,7 @@ import type { Event } from "./event.js"
 /** @internal The destination of one delivery attempt. */
 export interface Destination {
   readonly url: string
-  /** Headers in addition to those of the API. */
+  /** Additional headers of the delivery. */
   readonly headers: Readonly<Record<string, string>>
   readonly secret: string
 }
