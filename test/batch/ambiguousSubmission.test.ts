@@ -267,7 +267,7 @@ describe("Batch.run with maxCost and an unknown hold", () => {
     })
   )
 
-  it.effect("reserves the hold of another execution for an ambiguous submission", () =>
+  it.effect("reserves the same amount for an ambiguous submission as for another execution", () =>
     Effect.gen(function* () {
       const { charged, names } = yield* runBatchTest(
         Effect.gen(function* () {

@@ -78,7 +78,7 @@ describe("error envelope with a documented code", () => {
   })
 })
 
-describe("error response without a documented code", () => {
+describe("error response with a missing or undocumented code", () => {
   const cases: ReadonlyArray<readonly [string, classify.ResponseData, string, boolean]> = [
     ["an unknown code", responseData(400, envelope({ code: "NEW", message: "?" })), "UnrecognizedError", false],
     [

@@ -19,7 +19,7 @@ import { Cancelled, ended, type Failure, type Payload, resumed, workflow, workfl
 
 const signalRetries = Schedule.intersect(Schedule.exponential("200 millis"), Schedule.recurs(5))
 
-/** A wait must survive a restart of the database. */
+/** Schedule of the retries after a failed poll. A wait must survive a restart of the database. */
 const pollRetries = Schedule.union(Schedule.exponential("200 millis"), Schedule.spaced("10 seconds")).pipe(
   Schedule.upTo("2 minutes")
 )

@@ -46,7 +46,7 @@ export class SubmitGuard implements AttemptInterceptor {
 
   readonly onFailure = ({ isKeyed }: AttemptInfo, error: RequestFailure): Effect.Effect<void> =>
     Effect.sync(() => {
-      // A failure to connect also counts, because an outage of any length must not end the workflow.
+      // A failure to connect counts as not processed, because an outage of any length must not end the workflow.
       if (isKeyed && wasNotProcessed(error)) this.tracker.onNotProcessed()
     })
 

@@ -57,7 +57,7 @@ const unrecognized: Phrase = {
   advice: "Look up the code in ModelRoute's documentation."
 }
 
-/** The phrases for statuses of responses without a documented code. */
+/** The problem and the advice for each HTTP status. Used if the response has no documented error code. */
 const phrasesByStatus: { readonly [status: number]: Phrase } = {
   403: { problem: "the API key does not have permission for this call", advice: "Use a key with full access." },
   404: {

@@ -46,7 +46,7 @@ const plainTags: ReadonlySet<string> = new Set(["Object", "Array", "Arguments", 
 
 const tagOf = (value: object): string => Object.prototype.toString.call(value).slice(8, -1)
 
-/** Returns the problem of a value. Does not check the members of the value. */
+/** Returns the reason why JSON cannot represent a value. Does not check the members of the value. */
 const problemOf = (value: unknown): Problem | undefined => {
   switch (typeof value) {
     case "number":
