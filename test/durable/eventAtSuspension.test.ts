@@ -5,11 +5,11 @@
 import type { ClusterError, MessageStorage } from "@effect/cluster"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Queue, Schema, TestClock } from "effect"
-import { Execution, Webhook } from "effect-modelroute"
 import * as DurableExecution from "effect-modelroute/DurableExecution"
 import { Simulator } from "effect-modelroute/Simulator"
 import { secondsOf, simulate, until } from "../utils/durable.js"
 import { layer } from "../utils/durableMemoryCluster.js"
+import { completedEventOf } from "../utils/durableWorkload.js"
 import { image, silent } from "../utils/harness.js"
 import { numRuns } from "../utils/suite.js"
 
@@ -20,18 +20,7 @@ const ids = Array.from({ length: workflows }, (_, index) => `order-${index}`)
 /** Each execution is COMPLETED when the API accepts it. */
 const simulator = { models: { "flux-1.1-pro": { duration: 0, cost: "0.001", output: "image" } } } as const
 
-const deliverEvent = (workflowId: string) =>
-  DurableExecution.onEvent(
-    new Webhook.Event({
-      id: Webhook.EventId.make(`evt_${workflowId}`),
-      type: "execution.completed",
-      execution: new Execution.Execution({
-        id: Execution.ExecutionId.make("exec_1"),
-        status: "COMPLETED",
-        metadata: { durable_execution: workflowId }
-      })
-    })
-  )
+const deliverEvent = (workflowId: string) => DurableExecution.onEvent(completedEventOf(workflowId))
 
 const workflowIdOf = (body: Uint8Array): string =>
   Schema.decodeUnknownSync(CreateBody)(new TextDecoder().decode(body)).metadata.durable_execution

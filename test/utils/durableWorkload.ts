@@ -1,6 +1,6 @@
-/** The durable executions that the chaos runs start. */
+/** The durable executions and the webhook events of the tests and benchmarks. */
 import * as Effect from "effect/Effect"
-import type { Execution } from "effect-modelroute"
+import { Execution, Webhook } from "effect-modelroute"
 import * as DurableExecution from "effect-modelroute/DurableExecution"
 
 /** Durations of the simulated executions, in seconds. */
@@ -31,3 +31,15 @@ export const outcomeOf = (index: number) =>
   DurableExecution.await(idOf(index)).pipe(
     Effect.match({ onFailure: ({ _tag }): string => _tag, onSuccess: ({ status }): string => status })
   )
+
+/** Returns the webhook event that reports the end of the execution of a workflow. */
+export const completedEventOf = (workflowId: string): Webhook.Event =>
+  new Webhook.Event({
+    id: Webhook.EventId.make(`evt_${workflowId}`),
+    type: "execution.completed",
+    execution: new Execution.Execution({
+      id: Execution.ExecutionId.make("exec_1"),
+      status: "COMPLETED",
+      metadata: { durable_execution: workflowId }
+    })
+  })

@@ -3,12 +3,12 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import type { WorkflowEngine } from "@effect/workflow/WorkflowEngine"
 import { Clock, Effect, Layer, type Scope } from "effect"
-import { Execution, Webhook } from "effect-modelroute"
 import * as DurableExecution from "effect-modelroute/DurableExecution"
 import type { RequestRecord } from "effect-modelroute/Simulator"
 import * as SimulatorServer from "effect-modelroute/SimulatorServer"
 import { postgresClient, type Settings } from "../../utils/durableEngine.js"
 import { bundleWorker, freePort, startWorker, temporaryFolder, type Worker } from "../../utils/durableProcess.js"
+import { completedEventOf } from "../../utils/durableWorkload.js"
 import { makeDatabase } from "../../utils/postgresServer.js"
 
 export interface Options {
@@ -25,17 +25,6 @@ const entityType = `Workflow/${DurableExecution.workflow.name}`
 
 const waitUntil = (isTrue: () => boolean): Effect.Effect<void> =>
   Effect.suspend(() => (isTrue() ? Effect.void : Effect.delay(waitUntil(isTrue), 20)))
-
-const eventOf = (workflowId: string) =>
-  new Webhook.Event({
-    id: Webhook.EventId.make(`evt_${workflowId}`),
-    type: "execution.completed",
-    execution: new Execution.Execution({
-      id: Execution.ExecutionId.make("exec_1"),
-      status: "COMPLETED",
-      metadata: { durable_execution: workflowId }
-    })
-  })
 
 /** Waits until the engine has stored the suspension of each workflow. */
 const allSuspended = (workflows: number): Effect.Effect<void, SqlError, SqlClient.SqlClient> =>
@@ -174,7 +163,7 @@ export const measureEvents = (options: Options) =>
       for (const workflowId of workflowIds) {
         const from = yield* Clock.currentTimeMillis
         const count = polledAt.size
-        yield* DurableExecution.onEvent(eventOf(workflowId))
+        yield* DurableExecution.onEvent(completedEventOf(workflowId))
         yield* waitUntil(() => polledAt.size > count)
         millis.push(Math.max(...polledAt.values()) - from)
       }
@@ -195,7 +184,7 @@ export const measureTakeover = (options: Options) =>
       const workflowIds = yield* suspend
       const from = yield* Clock.currentTimeMillis
       yield* worker.signal("SIGKILL")
-      yield* Effect.forEach(workflowIds, (workflowId) => DurableExecution.onEvent(eventOf(workflowId)), {
+      yield* Effect.forEach(workflowIds, (workflowId) => DurableExecution.onEvent(completedEventOf(workflowId)), {
         concurrency: 10,
         discard: true
       })

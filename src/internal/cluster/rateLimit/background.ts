@@ -4,8 +4,8 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
-import * as Runtime from "effect/Runtime"
+import type * as Fiber from "effect/Fiber"
+import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 
 /** @internal */
@@ -18,20 +18,16 @@ export interface Background {
 
 /** @internal Interrupts all effects when the scope closes. */
 export const makeBackground: Effect.Effect<Background, never, Scope.Scope> = Effect.gen(function* () {
-  const runFork = Runtime.runFork(yield* Effect.interruptible(Effect.runtime<never>()))
   const id = yield* Effect.fiberId
-  const fibers = new Set<Fiber.RuntimeFiber<unknown>>()
-  const calls = new Set<Fiber.RuntimeFiber<unknown>>()
-  const runIn = <A>(set: Set<Fiber.RuntimeFiber<unknown>>, effect: Effect.Effect<A>): Fiber.RuntimeFiber<A> => {
-    const fiber = runFork(effect)
-    set.add(fiber)
-    fiber.addObserver(() => set.delete(fiber))
-    return fiber
-  }
-  yield* Effect.addFinalizer(() => Fiber.interruptAll([...fibers, ...calls]))
+  const calls = yield* FiberSet.make<unknown, never>()
+  // The layer is built without interruption, and its effects must be interruptible.
+  const run = yield* Effect.interruptible(FiberSet.makeRuntime<never, void, never>())
+  const runCall = yield* Effect.interruptible(FiberSet.runtime(calls)())
   return {
-    run: (effect) => void runIn(fibers, effect),
-    runCall: (call) => runIn(calls, call),
-    interruptCalls: () => calls.forEach((fiber) => fiber.unsafeInterruptAsFork(id))
+    run: (effect) => void run(effect),
+    runCall: (call) => runCall(call),
+    interruptCalls: () => {
+      for (const fiber of calls) fiber.unsafeInterruptAsFork(id)
+    }
   }
 })

@@ -14,7 +14,7 @@ import { fromGate } from "../../rateLimit/admission.js"
 import { Gate } from "../../rateLimit/gate.js"
 import { processMetrics } from "../../rateLimit/gateMetrics.js"
 import type { Permit, PermitRequest } from "../../rateLimit/permit.js"
-import { makeBackground } from "./background.js"
+import { type Background, makeBackground } from "./background.js"
 import { ClusterPermit } from "./clusterPermit.js"
 import type { OwnerCalls } from "./ownerCalls.js"
 import { OwnerLink } from "./ownerLink.js"
@@ -37,7 +37,7 @@ class ClusterGate {
   private local = makeLocalGate()
   private readonly link: OwnerLink
 
-  constructor(calls: OwnerCalls, background: Effect.Effect.Success<typeof makeBackground>) {
+  constructor(calls: OwnerCalls, background: Background) {
     this.link = new OwnerLink(calls, background, () => {
       this.local = makeLocalGate()
     })

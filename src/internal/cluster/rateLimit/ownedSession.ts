@@ -36,8 +36,8 @@ export class OwnedSession {
 
   /** Deletes the events up to a number. */
   acknowledge(last: number): void {
-    const isPending = this.last - last
-    this.pending = isPending <= 0 ? [] : this.pending.slice(-isPending)
+    const pendingCount = this.last - last
+    this.pending = pendingCount <= 0 ? [] : this.pending.slice(-pendingCount)
   }
 
   /** Waits up to a second for an event. A process has one poll, so a second poll ends the first. */

@@ -1,5 +1,5 @@
 /**
- * Defines the calls of a process to the owner of the gate, and the outcome of a call that fails.
+ * Defines the calls of a process to the owner of the gate, and the time limits of these calls.
  *
  * @internal
  */
