@@ -140,7 +140,7 @@ describe("cancelOnInterrupt", () => {
       )
       assert.deepStrictEqual([returnedAt, statuses], [7000, ["COMPLETED"]])
       assert.lengthOf(warnings, 1)
-      assert.match(warnings[0] ?? "", /^An interrupted create could not be cancelled .* idempotency key key-1$/)
+      assert.match(warnings[0] ?? "", /^An interrupted create request could not be cancelled .* idempotency key key-1$/)
     })
   )
 

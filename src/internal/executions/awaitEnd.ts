@@ -1,5 +1,5 @@
 /**
- * Waits for the end of an execution. Submits the execution first in `run`.
+ * Implements `executions.await` and `executions.run`. Both methods wait for the result of an execution.
  *
  * @internal
  */
@@ -59,7 +59,7 @@ const awaitEnd = (
   })
 }
 
-/** Records the end of an execution in the metrics, once per execution, and in the span of the wait. */
+/** Records the end of an execution in the span of the wait. Records the metrics of the end once per execution. */
 const recordEnd = (
   { recordedEnds }: ExecutionsContext,
   execution: Execution,

@@ -1,7 +1,7 @@
 /**
- * Cancels an execution if the fiber that waits for its result is interrupted. A create request that was not sent is
- * stopped. A create request that may have been sent continues in the background. After its response, the execution is
- * cancelled.
+ * Cancels an execution if the fiber that waits for its result is interrupted. If the create request was not sent, the
+ * interruption stops the request. If the request may have been sent, the request continues in the background. The
+ * execution is cancelled after the response.
  *
  * @internal
  */
@@ -85,10 +85,7 @@ export const cancelOnInterrupt = <A, E>(
 ): Effect.Effect<A, E> =>
   Effect.onInterrupt(wait, () => runInBackground(canceller.timer, cancelOrWarn(canceller, id, idempotencyKey)))
 
-/**
- * An interceptor that stops an interrupted create request. The interceptor has no effect after the API may have
- * processed an attempt.
- */
+/** Stops the retries of an interrupted create request. Has no effect after the API may have processed an attempt. */
 class InterruptibleCreate implements AttemptInterceptor {
   private isInterrupted = false
   private readonly tracker = new SubmissionTracker()
@@ -168,7 +165,7 @@ export const cancelOnInterruptedCreate = <A extends { readonly id: ExecutionId }
 
 /**
  * Waits for the response to an interrupted create request and cancels the execution. Logs a warning if the request
- * fails but the API may have accepted the request.
+ * fails and the API may have accepted the request.
  */
 const cancelCreated = <A extends { readonly id: ExecutionId }>(
   canceller: Canceller,
@@ -183,7 +180,7 @@ const cancelCreated = <A extends { readonly id: ExecutionId }>(
       onFailure: ({ message }) =>
         interceptor.mayHaveBeenSent
           ? warn(
-              `An interrupted create could not be cancelled (${message}). The execution may have been accepted and may be charged. Find the execution with the idempotency key ${idempotencyKey}`,
+              `An interrupted create request could not be cancelled (${message}). The execution may have been accepted and may be charged. Find the execution with the idempotency key ${idempotencyKey}`,
               { idempotencyKey }
             )
           : Effect.void

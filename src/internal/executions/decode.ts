@@ -49,7 +49,7 @@ const readTime = (time: unknown): DateTime.Utc | undefined =>
 const readDuration = (millis: unknown): Duration.Duration | undefined =>
   isDurationMillis(millis) ? Duration.millis(millis) : undefined
 
-/** Returns the fields that the model does not contain, and the amounts that cannot be decoded. */
+/** Returns the unrecognized fields, and the amounts that cannot be decoded. */
 const readExtra = (json: Json): Json => {
   const extra = wire.unknownFields(json)
   for (const name of ["cost", "hold_amount", "estimated_cost"]) {
@@ -77,7 +77,7 @@ const makeFailure = (json: Json, message: string | undefined, details: unknown):
     { disableValidation: true }
   )
 
-/** Decodes the error of an execution. The API can also send a string or an array. */
+/** Decodes the error of an execution. The error can be an object, a string or an array. */
 const readFailure = (error: unknown): Execution.Failure | undefined => {
   if (error === undefined || error === null) return undefined
   if (isRecord(error)) return makeFailure(error, errorMessage(error), error["details"])

@@ -10,8 +10,8 @@ import type { Observation } from "./observation.js"
 
 const maxNotifications = 1000
 /**
- * Maximum size of `output`, `result`, `metadata` and `extra` together. Larger fields are not stored. The wait fetches
- * these fields from the API.
+ * Maximum size of `output`, `result`, `metadata` and `extra` together, in characters. If the size is larger, none of
+ * these fields is stored. The wait then fetches the fields from the API.
  */
 const maxCharacters = 16 * 1024
 

@@ -27,8 +27,8 @@ export interface ExecutionsContext {
   readonly keys: Context.Tag.Service<IdempotencyKey.IdempotencyKey>
   readonly poller: PollerContext
   /**
-   * The creation times of recent executions, in monotonic milliseconds. A stale replica of the API may return a 404 for a
-   * new execution.
+   * The creation times of recent executions, in monotonic milliseconds. A wait retries a 404 for a recent execution,
+   * because a stale replica of the API may not contain the execution yet.
    */
   readonly recentCreates: RecentMap<Execution.ExecutionId, number>
   /** The executions whose end is recorded in the metrics. */

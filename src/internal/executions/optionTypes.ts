@@ -89,6 +89,9 @@ export interface RunOptions<E = never> extends CreateOptions, AwaitOptions {
  * @category models
  */
 export interface ModelOption<out Out> {
-  /** The model of the execution. The method decodes the output with the schema of the model. Default: no decoding. */
+  /**
+   * The model of the execution. The method decodes the output with the schema of the model. Without this option, the
+   * method does not decode the output.
+   */
   readonly model: Model<never, Out, unknown>
 }

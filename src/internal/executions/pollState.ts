@@ -79,7 +79,11 @@ export type Step =
   | PollStep
   | { readonly _tag: "Done"; readonly execution: Execution.Execution }
   | { readonly _tag: "Fail"; readonly error: RequestFailure | "timeout" }
-/** @internal Maximum lag of a replica of the API. A stale replica may omit the execution, its error or its result. */
+/**
+ * Assumed maximum lag of a replica of the API. A stale replica may omit the execution, its error or its result.
+ *
+ * @internal
+ */
 export const replicaLagMillis = Duration.toMillis("60 seconds")
 
 /** @internal Returns the phase of a wait. */

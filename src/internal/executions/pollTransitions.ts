@@ -24,8 +24,8 @@ const maxWaitMillis = Duration.toMillis("24 hours")
 const waitWithoutExpiryMillis = Duration.toMillis("10 minutes")
 
 /**
- * Returns the state after a new observation. `maxDeadline` limits the wait even if the `Date` header never changes.
- * `maxDeadline` also limits the wait if the expiry moves with every response.
+ * Returns the state after a new observation. Each observation sets a new deadline, from `expiresAt` and the `Date`
+ * header. `maxDeadline` ends the wait even if a constant `Date` header or a changing expiry always moves the deadline.
  */
 const withObservation = (state: PollState, latest: Observation): PollState => {
   const outputMissingSince = state.outputMissingSince ?? (lacksOutput(latest) ? latest.observedAt : undefined)
@@ -112,7 +112,7 @@ export const start = (options: {
   return created === undefined ? state : withObservation(state, created)
 }
 
-/** Margin for executions that take longer than the estimate. */
+/** Safety factor for the estimated latency, because some executions take longer than the estimate. */
 const expectedLatencyFactor = 1.1
 
 /** @internal Returns the state after the schedule has set the next poll. A wait never ends before its first poll. */

@@ -1,6 +1,6 @@
 /**
  * Polls an execution until it has ended or the deadline has passed. A notification interrupts the delay or the running
- * poll. `pollTransitions.ts` schedules the polls, and `pollState.ts` determines the next step.
+ * poll. `pollTransitions.ts` schedules the polls, and `pollState.ts` computes the next step.
  *
  * @internal
  */
@@ -101,8 +101,8 @@ const timeoutError = (state: PollState.PollState, info: WaitInfo, now: number): 
 const pollGraceMillis = Duration.toMillis("30 seconds")
 
 /**
- * Limits a poll by the caller's `timeout`, because retries and the rate limit can delay the poll. Without `timeout`
- * there is no limit. A poll after the expiry still returns the final status.
+ * Limits a poll by the caller's `timeout`, because retries and the rate limit can delay the poll. Without `timeout`,
+ * the poll has no limit, because a poll after the expiry still returns the final status.
  */
 const withinTimeout = (
   timer: SharedTimer,

@@ -82,7 +82,7 @@ export const encodeCreateBody = (
   }
   const { extra, input, metadata, model, webhookUrl } = request
   const body = { ...extra, model, input, ...omitUndefined({ webhook_url: webhookUrl, metadata }) }
-  // `model` is not among the checked fields, because `model` is not confidential.
+  // Error messages may quote `model`, because the name of a model is not confidential.
   return Either.map(requests.encodeJsonBody(operation, { input, webhookUrl, metadata, extra }, body), (json) => ({
     ...json,
     body

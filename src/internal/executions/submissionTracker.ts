@@ -29,7 +29,7 @@ export class SubmissionTracker {
 
   /**
    * Records that the API has not processed the latest attempt. Earlier attempts stay ambiguous. The latest attempt also
-   * stays ambiguous if a transformed client has sent its request several times.
+   * stays ambiguous if the client from `transformClient` has sent its request several times.
    */
   onNotProcessed(): void {
     if (this.transportSends <= 1) this.mayBeProcessed = this.mayHaveBeenProcessedBefore

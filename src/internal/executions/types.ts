@@ -199,8 +199,8 @@ export interface Executions {
   }
   /**
    * Submits an execution and waits for its result. Runs `create`, then `onAccepted`, then `await`. Fails with the
-   * errors of all three steps. With a typed model, decodes the output. Fails with `OutputDecodeError` if the output does
-   * not match. The error contains the result, which is paid for.
+   * errors of all three steps. With a typed model, decodes the output. Fails with `OutputDecodeError` if the output
+   * does not match. The error contains the result, because the execution has already been charged.
    *
    * @example
    * ```ts

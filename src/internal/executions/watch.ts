@@ -1,5 +1,5 @@
 /**
- * Emits the changes of an execution.
+ * Implements `executions.watch`.
  *
  * @internal
  */
@@ -61,7 +61,7 @@ export const watchDecoded = <Out>(
         execution
       ): Effect.Effect<Option.Option<WatchedExecution<Out>>, RequestFailure | AwaitTimeout | OutputDecodeError> => {
         if (execution.status !== "COMPLETED") return Effect.succeedSome(UndecodedExecution.of(execution))
-        // The output is not available yet.
+        // The stream emits COMPLETED only when the output is available.
         if (!poller.isEnded()) return Effect.succeedNone
         const { attempts } = stats
         return Effect.asSome(decodeExecution(model, execution, decode.toCompleted(execution), { operation, attempts }))

@@ -33,7 +33,12 @@ export const initialState = (): DownloadState => ({
 export const parseWholeNumber = (text: string | undefined): number | undefined =>
   text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
 
-/** @internal Returns the `ETag` of a response if it is strong and valid in `If-Range`. Ignores an encoded response. */
+/**
+ * Returns the `ETag` of a response if it is strong and valid in `If-Range`. Ignores an encoded response, because its
+ * `ETag` applies to the encoded bytes.
+ *
+ * @internal
+ */
 export const strongEtag = (response: HttpClientResponse.HttpClientResponse): string | undefined => {
   const etag = response.headers["etag"]
   return etag !== undefined && /^"[\x21\x23-\x7e]*"$/.test(etag) && !isEncoded(response.headers) ? etag : undefined

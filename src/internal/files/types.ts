@@ -23,7 +23,8 @@ export interface UploadOptions {
   readonly ttlDays?: number | undefined
   /**
    * Uses the request format of the older API edition. `contentType` must be the media type of the file. `filename`
-   * defaults to the name of the source. Does not send `purpose`, `region` or `ttlDays`.
+   * defaults to the name of the source. Does not send `purpose`, `region` or `ttlDays`. Default: the format of the
+   * newer edition.
    */
   readonly legacy?: { readonly contentType: string; readonly filename?: string | undefined } | undefined
   /**
@@ -54,9 +55,9 @@ export interface Files {
    * Uploads a file and returns its id. Requests an upload URL, streams the bytes with their length, and confirms the
    * upload. Sends no API headers to storage. Replaces an expired URL once.
    *
-   * The upload has no overall timeout. An attempt fails with `TransportError` if storage takes no bytes for the
-   * `attemptTimeout`. With node:http, only the next attempt detects an early rejection by storage. A policy without
-   * retries reports a `TransportError` instead.
+   * The upload has no overall timeout. An attempt fails with `TransportError` if storage reads no bytes for the
+   * `attemptTimeout`. With node:http, only the next attempt detects an early rejection by storage. Without retries, the
+   * upload fails with `TransportError` instead.
    *
    * Fails with `FileTooLarge` or `InvalidRequest` before the first request if the source or an option is invalid. Fails
    * with `InvalidRequest` if the source does not match its declared size. Fails with the error of the source if the

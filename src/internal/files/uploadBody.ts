@@ -1,6 +1,6 @@
 /**
  * Streams the bytes of an upload to storage and reports the progress. Sends exactly the declared number of bytes. Fails
- * an attempt if storage takes no bytes until the timeout.
+ * an attempt if storage reads no bytes until the timeout.
  *
  * @internal
  */
@@ -169,7 +169,7 @@ export class UploadBody<E> {
   }
 
   /**
-   * Returns the timeout of each attempt. An attempt fails if storage neither takes bytes nor responds for `millis`. The
+   * Returns the timeout of each attempt. An attempt fails if storage neither reads bytes nor responds for `millis`. The
    * source stops when its attempt ends.
    */
   timeLimit(timer: SharedTimer, millis: number): AttemptTimeout {
