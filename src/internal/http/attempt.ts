@@ -1,6 +1,6 @@
 /**
- * Sends a request once and reads the response within the time limit. Returns the decoded value or fails with a declared
- * error.
+ * Sends a request once and reads the response within the time limit. Returns the decoded value or fails with a
+ * `RequestFailure`.
  *
  * @internal
  */
@@ -22,20 +22,21 @@ import type { AttemptTimeout } from "./attemptTimeout.js"
 import { readBody } from "./responseBody.js"
 import { describeTransportError, isRejectedRedirect } from "./transportError.js"
 
-/** @internal Response after its headers have arrived and before its body is read. */
+/** @internal A response with an unread body. */
 export interface ReceivedResponse {
   readonly response: HttpClientResponse.HttpClientResponse
-  /** Headers of `response`. Some transports convert the headers at every access. */
+  /** Headers of `response`, stored because some transports convert the headers at every access. */
   readonly headers: HttpClientResponse.HttpClientResponse["headers"]
   /** Arrival time of the headers. */
   readonly receivedAt: ReceiptTime
   readonly context: classify.ErrorContext
-  /** Milliseconds until the gate opens. `undefined` unless the response is a 429 with a reset. */
+  /** Milliseconds until the gate opens. Absent unless the response is a 429 with a reset. */
   readonly opensIn?: number | undefined
 }
 
 /**
- * Time on both clocks, in milliseconds. `wall` is for comparisons with dates. `monotonic` is for durations.
+ * The time when a response arrived, in milliseconds. `wall` is comparable with dates. `monotonic` is the base of
+ * durations.
  *
  * @internal
  */
@@ -44,12 +45,15 @@ export interface ReceiptTime {
   readonly monotonic: number
 }
 
-/** @internal Call of a client method. All attempts of a call send the same request. */
+/** @internal A call of a client method. All attempts of a call send the same request. */
 export interface Call<A> extends Omit<classify.ErrorContext, "attempts"> {
   readonly request: HttpClientRequest.HttpClientRequest
   /** Decodes the response. Fails if the response is an error or has unexpected content. */
   readonly decode: (received: ReceivedResponse) => Effect.Effect<A, RequestFailure>
-  /** Deadline in monotonic milliseconds. Rate limit waits that end before the deadline do not use the retry policy. */
+  /**
+   * Deadline in monotonic milliseconds. The retry policy cannot reject a wait for the rate limit that ends before the
+   * deadline.
+   */
   readonly deadline?: number
 }
 
@@ -93,7 +97,8 @@ export const failWithProblem = (received: ReceivedResponse, problem: string): Ef
   )
 
 /**
- * Returns `true` if JSON text is truncated. Some servers end an incomplete body without a transport error.
+ * Returns `true` if JSON text is truncated. The check is necessary because some servers end an incomplete body without
+ * a transport error.
  *
  * @internal
  */

@@ -45,7 +45,7 @@ export const noInterceptor: AttemptInterceptor = {
   beforeRetry: () => Effect.void
 }
 
-/** @internal Interceptor of the current effect. */
+/** @internal The interceptor of the running effect. */
 export class CurrentAttemptInterceptor extends Context.Reference<CurrentAttemptInterceptor>()(
   "effect-modelroute/CurrentAttemptInterceptor",
   { defaultValue: (): AttemptInterceptor => noInterceptor }

@@ -9,9 +9,9 @@ import { type FiberOptions, runInChild } from "./childFiber.js"
 import type { SharedTimer } from "./sharedTimer.js"
 
 /**
- * Returns the result of the effect if the effect ends before its deadline. The deadline is in monotonic milliseconds.
- * When the deadline passes, `deadline` is called again because the deadline can move. Otherwise, interrupts the effect,
- * waits for its end and fails with `onTimeout`. `options` apply to the fiber of the effect.
+ * Returns the result of the effect if the effect ends before its deadline. Otherwise, interrupts the effect, waits for
+ * its end and fails with `onTimeout`. `deadline` returns the deadline in monotonic milliseconds. Calls `deadline` again
+ * at each deadline, because the deadline can move. `options` apply to the fiber of the effect.
  *
  * @internal
  */

@@ -14,7 +14,10 @@ export type Read =
 
 /** @internal Reader of one body. */
 export interface BodyReader {
-  /** Calls `onRead` once with the next bytes or the end. Returns a function that cancels the read. */
+  /**
+   * Calls `onRead` once with the next bytes, the end or the loss of the connection. Returns a function that cancels the
+   * read.
+   */
   readonly next: (onRead: (read: Read) => void) => () => void
   /** Closes the connection if the body has not ended. */
   readonly close: () => void

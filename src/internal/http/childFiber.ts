@@ -1,5 +1,5 @@
 /**
- * Runs an effect in a child fiber, which can be interrupted without the calling fiber.
+ * Runs an effect in a child fiber. A child fiber can be interrupted without an interruption of the calling fiber.
  *
  * @internal
  */
@@ -43,8 +43,8 @@ type EndEarly<A, E> = (result: Effect.Effect<A, E>) => void
  * Runs an effect in a child fiber. `listen` can interrupt the child fiber and return another result. `listen` returns a
  * function that removes the listener. Returns after the child fiber has ended, so no work continues in the background.
  *
- * `Effect.timeout` and `Effect.race` are not used because each starts two fibers. Both effects also never end after an
- * interruption between the creation and the start of their fibers.
+ * `Effect.timeout` and `Effect.race` are not used, because each of these effects starts two fibers. An interruption
+ * before these fibers have started would also leave the caller waiting forever.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * Checks the options of a client when the client is created. Invalid options fail before the first request.
+ * Checks the options of a client when the client is created, so that an invalid option fails before the first request.
  *
  * @internal
  */
@@ -17,8 +17,8 @@ const checks = checksOf(clientOperation)
 export const defaultBaseUrl = "https://api.modelroute.ai"
 
 /**
- * Rejects an API key that cannot be sent in a header. Accepts other formats because the examples in the API
- * documentation do not have the documented format. Fails with `InvalidRequest`.
+ * Rejects an API key that cannot be sent in a header. Does not check the documented format of keys, because the
+ * examples in the API documentation do not have this format. Fails with `InvalidRequest`.
  *
  * @internal
  */
@@ -50,7 +50,11 @@ const checkKeyText = (key: Redacted.Redacted, operation: string): Either.Either<
       )
 }
 
-/** @internal Rejects a timeout of zero. Such a timeout would end every attempt before the response arrives. */
+/**
+ * Checks the attempt timeout. Rejects zero, because a timeout of zero would end every attempt before its response.
+ *
+ * @internal
+ */
 export const checkAttemptTimeout = (input: Duration.DurationInput): Either.Either<Duration.Duration, InvalidRequest> =>
   Either.map(checks.duration("attemptTimeout", input, "above zero"), Duration.millis)
 

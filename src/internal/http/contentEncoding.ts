@@ -1,5 +1,6 @@
 /**
- * Decodes the `Content-Encoding` (RFC 9110, section 8.4) of response bodies if the transport does not decode it.
+ * Decodes response bodies with a `Content-Encoding` (RFC 9110, section 8.4) if the transport does not decode these
+ * bodies.
  *
  * @internal
  */
@@ -21,13 +22,13 @@ interface Headers {
 const encodingName = (headers: Headers): string => headers["content-encoding"]?.trim().toLowerCase() ?? ""
 
 /**
- * Returns `true` if the body is encoded. Sizes and offsets in the headers then refer to the encoded bytes.
+ * Returns `true` if the body is encoded. In this case, sizes and offsets in the headers refer to the encoded bytes.
  *
  * @internal
  */
 export const isEncoded = (headers: Headers): boolean => !["", "identity"].includes(encodingName(headers))
 
-/** @internal Returns `true` if the decoded bytes are available with every transport. */
+/** @internal Returns `true` if the body has no encoding, or an encoding that this module can decode. */
 export const isDecodable = ({ headers }: HttpClientResponse.HttpClientResponse): boolean =>
   !isEncoded(headers) || encodings[encodingName(headers)] !== undefined
 

@@ -1,6 +1,6 @@
 /**
- * Sends `Content-Length` with streamed bodies over `fetch`. The platform's client for `fetch` removes the header.
- * Object storage rejects bodies without a length.
+ * Sends `Content-Length` with streamed bodies over `fetch`. The `fetch` client of `@effect/platform` removes this
+ * header, but object storage rejects bodies without a length.
  *
  * @internal
  */

@@ -7,7 +7,7 @@ import * as Context from "effect/Context"
 import * as Option from "effect/Option"
 import type * as Ref from "effect/Ref"
 
-/** @internal Key of an effect. `usedBody` contains the body of the first request with the key. */
+/** @internal The key of an effect. `usedBody` contains the body of the first request with the key. */
 export interface KeyForEffect {
   readonly key: string
   readonly usedBody: Ref.Ref<Option.Option<string>>

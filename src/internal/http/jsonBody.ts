@@ -112,7 +112,7 @@ interface Traversal {
   readonly unread: Array<Container>
 }
 
-/** Checks a value. Collects the value if it is a string. Queues the value if it has members. */
+/** Checks a value. Collects a string. Queues an object or an array, so that its members are checked later. */
 const visit = (
   { texts, unread }: Traversal,
   given: unknown,
@@ -160,7 +160,10 @@ const visitMember = (
     : locate(cycle.parent, cycle.key, { problem: "contains itself", advice: "Pass a value without cycles." })
 }
 
-/** Visits the members of a container. Avoids `Object.entries` because it allocates an array for each member. */
+/**
+ * Visits the members of a container. Avoids `Object.entries`, because `Object.entries` allocates an array for each
+ * member.
+ */
 const visitMembers = (traversal: Traversal, container: Container): LocatedProblem | undefined => {
   const { value } = container
   let found: LocatedProblem | undefined

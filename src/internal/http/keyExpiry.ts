@@ -7,8 +7,8 @@ import * as Effect from "effect/Effect"
 import * as monotonic from "../data/monotonic.js"
 
 /**
- * Expiry of an idempotency key on the wall clock and the monotonic clock. Only the time on the wall clock is stored. A
- * user can change the wall clock while the process runs.
+ * The expiry of an idempotency key on the wall clock and on the monotonic clock. The wall clock alone is not
+ * sufficient, because a user can set the wall clock back while the process runs.
  *
  * @internal
  */

@@ -18,14 +18,14 @@ import { runOperation } from "./retryLoop.js"
 
 const methods: ReadonlySet<string> = new Set<HttpMethod>(["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"])
 
-// Idempotent methods according to RFC 9110, section 9.2.2.
+// RFC 9110, section 9.2.2, defines these methods as idempotent.
 const idempotentMethods: ReadonlySet<HttpMethod> = new Set<HttpMethod>(["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
 
 const operation = "request"
 
 /**
- * Returns `true` if a URL parser does not change the path. Rejects a path with another host, a dot segment in any
- * spelling or a fragment.
+ * Returns `true` if a URL parser does not change the path. Returns `false` for a path with another host, a fragment, or
+ * a plain or encoded dot segment.
  */
 const isPlainPath = (path: string): boolean => {
   const host = "http://api.invalid"

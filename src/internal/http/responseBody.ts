@@ -1,5 +1,5 @@
 /**
- * Reads a response body into memory up to a limit. Decodes the content encoding if the transport has not decoded it.
+ * Reads a response body into memory up to a limit. Decodes encoded bytes that the transport has not decoded.
  *
  * @internal
  */
@@ -31,7 +31,7 @@ const collectChunks = (pull: Pull, maxBytes: number): Effect.Effect<ReadResult> 
     },
     onFailure: Option.match({
       onNone: () => finish("complete"),
-      // `EmptyBody` is not an error because the platform reports it for every response without a body.
+      // `EmptyBody` is not an error, because the platform reports `EmptyBody` for every response without a body.
       onSome: (error) => finish(error.reason === "EmptyBody" ? "complete" : "truncated")
     })
   })
@@ -94,7 +94,8 @@ const decompress = (
 }
 
 /**
- * Reads and decodes the body. Never fails. Reads a `Stream` only if the transport is unknown.
+ * Reads and decodes at most `maxBytes` bytes of the body. Never fails. Uses a `Stream` only if the transport is
+ * unknown, because a `Stream` is slow.
  *
  * @internal
  */

@@ -1,6 +1,6 @@
 /**
- * Provides one timer for many waits. A sleeping fiber uses kilobytes of memory. A client can have a hundred thousand
- * waits for attempts and executions.
+ * Provides one timer for many waits. A client can have a hundred thousand concurrent waits for attempts and executions.
+ * A sleeping fiber for each wait would use kilobytes of memory.
  *
  * @internal
  */
@@ -24,8 +24,9 @@ export const maxSleepMillis = 3_600_000
 const idleMicrotasks = 32
 
 /**
- * Sleeps until the next timer is due. Ends the fiber when no timer is left, because a sleeping fiber keeps the process
- * alive. The fiber ends after a few microtasks, because the next call of a sequence can use the same fiber.
+ * The timers of one clock. One fiber sleeps until the next timer is due. The fiber ends when no timer is left, because
+ * a sleeping fiber keeps the process alive. The fiber first waits a few microtasks, because the next call of a sequence
+ * can reuse the fiber.
  */
 class ClockTimer {
   private readonly queue = new TimerQueue()
@@ -44,7 +45,7 @@ class ClockTimer {
     return Effect.flatMap(Effect.sleep(millis), () => this.run)
   })
 
-  /** Fires the timers that are due. Returns when the next timer is due. */
+  /** Fires the timers that are due. Returns the time of the next timer in monotonic milliseconds. */
   private fireDue(): number | undefined {
     const now = monotonic.read(this.clock)
     for (let { first } = this.queue; first !== undefined; { first } = this.queue) {
@@ -88,14 +89,14 @@ class ClockTimer {
   }
 }
 
-/** @internal Timer for all waits of one client. */
+/** @internal The timer for all waits of one client. */
 export class SharedTimer {
   // Fibers can have different clocks, for example in two tests.
   private readonly timers = new WeakMap<Clock.Clock, ClockTimer>()
 
   /**
    * Calls `fire` at `at` on the clock of `fiber`. `at` is in monotonic milliseconds and can be `Infinity`. Returns a
-   * function that cancels the timer. Does not call `fire` before it returns.
+   * function that cancels the timer. Never calls `fire` synchronously.
    */
   schedule(fiber: AnyFiber, at: number, fire: () => void): () => void {
     // `NaN` has no order in the queue, and the timer would loop without a sleep.

@@ -1,5 +1,6 @@
 /**
- * Reads a body in the form of its transport. A `Stream` of the same body costs several times as much as the whole call.
+ * Reads a body with the API of its transport. A `Stream` of the same body would use several times the CPU time of the
+ * whole call.
  *
  * @internal
  */

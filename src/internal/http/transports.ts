@@ -31,8 +31,9 @@ export const withoutRedirects = (client: HttpClient.HttpClient): HttpClient.Http
   HttpClient.transformResponse(client, Effect.mapInputContext(rejectRedirects))
 
 /**
- * Options for the fiber of an attempt. `fetch` does not follow redirects. The HTTP client creates no span because the
- * operation already has a span. The same settings on the client would allocate several kilobytes per attempt.
+ * Options for the fiber of an attempt. With these options, `fetch` does not follow redirects. The HTTP client creates
+ * no span, because the operation already has a span. The same settings on the client would allocate several kilobytes
+ * per attempt.
  *
  * @internal
  */
@@ -82,8 +83,8 @@ export const transportBodyOf = (response: HttpClientResponse.HttpClientResponse)
 }
 
 /**
- * Returns `true` if the transport does not decode the body. undici and `node:http` do not decode bodies. Only their
- * responses have a `statusCode`. `fetch` decodes the body and keeps the header.
+ * Returns `true` if the transport does not decode the body. undici and `node:http` do not decode bodies. Only responses
+ * of these two transports have a `statusCode`. `fetch` decodes the body and keeps the header.
  *
  * @internal
  */
