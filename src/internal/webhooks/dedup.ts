@@ -14,8 +14,8 @@ import type { DedupService } from "./dedupService.js"
 /** @internal Record of the events that have been handled successfully. */
 export interface HandledEvents {
   /**
-   * Prepares the handling of an event. Returns an effect that records the event after it has been handled. Returns
-   * `undefined` if the event has been handled before.
+   * Returns `undefined` if an event has been handled before. Otherwise returns an effect that records the event. The
+   * caller runs this effect after the handler has succeeded.
    */
   readonly start: (id: string) => Effect.Effect<Effect.Effect<void, PlatformError> | undefined, PlatformError>
 }

@@ -6,7 +6,7 @@
  *   an hour.
  *
  * The slot is written before the event is handled, and the entry afterwards. If the process is killed during a write,
- * one value is torn. A torn entry still marks its event as handled.
+ * the value can be torn. A torn entry still marks its event as handled.
  *
  * @internal
  */
@@ -98,7 +98,10 @@ const forkCleanup = (events: EventStore): Effect.Effect<Effect.Effect<void>, nev
       Effect.zipRight(cleanUp(events)),
       Effect.catchAllCause((cause) =>
         runSafely(
-          Effect.logWarning("Webhook.layerDedup could not clean up its store and retries within one hour", cause)
+          Effect.logWarning(
+            "Webhook.layerDedup could not clean up its store. The first event of the next hour starts another cleanup",
+            cause
+          )
         )
       ),
       Effect.forever,
@@ -162,7 +165,7 @@ const makeRecorder = (
     Effect.flatMap(Clock.currentTimeMillis, (now) =>
       Effect.gen(function* () {
         const hour = hourOf(now)
-        // Cleanup of the earlier hour would not remove an entry from a later hour.
+        // The entry needs a slot of its own hour, because cleanup keeps entries that are newer than their slot.
         if (slotHour !== hour) yield* writeSlot(hour, hash)
         yield* events.store.set(events.entryKey(hash), encodeNumber(now))
         unsaved.delete(hash)

@@ -47,9 +47,8 @@ export const layerDedupMemory: Layer.Layer<Dedup> = Layer.sync(Dedup, makeInMemo
  * Records handled events in a `KeyValueStore`. The record survives restarts and crashes. Writes two small values for
  * each event. Removes expired values in the background, at startup and with the first event of each hour.
  *
- * Several processes can share a store. If two processes receive the same event at the same time, both processes handle
- * the event. A `KeyValueStore` has no locks. Default `ttl`: 24 hours. Throws `InvalidRequest` if `ttl` is not a
- * duration.
+ * Several processes can share a store. Two simultaneous deliveries of an event to two processes are both handled,
+ * because a `KeyValueStore` has no locks. Default `ttl`: 24 hours. Throws `InvalidRequest` if `ttl` is not a duration.
  *
  * @example
  * ```ts

@@ -9,8 +9,8 @@ import { Attributes, lenient } from "../data/lenient.js"
 import { EventType } from "./eventType.js"
 
 /**
- * Schema of an event id, for example `evt_…`. The id is opaque. All deliveries of an event have the same id. An event
- * without an id gets `sha256_…`, the SHA-256 hash of its body.
+ * Schema of an event id, for example `evt_…`. The id is opaque. All deliveries of an event have the same id. If an
+ * event has no id, its id is `sha256_…`, the SHA-256 hash of its body.
  *
  * @example
  * ```ts

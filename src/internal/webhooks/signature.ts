@@ -28,7 +28,8 @@ export const sign = async (secret: string, timestamp: string, body: Uint8Array):
 }
 
 /**
- * Returns `true` if one of the secrets created the signature. Checks all secrets to keep the duration constant.
+ * Returns `true` if the signature matches one of the secrets. Checks all secrets, so that the duration does not reveal
+ * the matching secret.
  *
  * @internal
  */

@@ -17,7 +17,8 @@ export interface Rejection {
 }
 
 /**
- * Returns the value of a header. Joins repeated headers with commas. The result is not a valid signature or timestamp.
+ * Returns the value of a header. Joins repeated headers with commas. The joined value is never a valid signature or
+ * timestamp, so repeated headers are rejected.
  */
 const findHeader = (headers: Delivery["headers"], name: string): string | undefined =>
   nonEmptyString(

@@ -34,7 +34,7 @@ export type Secrets = Redacted.Redacted | NonEmptyReadonlyArray<Redacted.Redacte
  * @category models
  */
 export interface VerifyOptions {
-  /** Secrets of the endpoints. A delivery is genuine if one of the secrets signed the delivery. */
+  /** Secrets of the endpoints. A delivery is genuine if its signature matches one of the secrets. */
   readonly secrets: Secrets
   /**
    * Maximum difference between the time of signing and the current time, in either direction. Default: 5 minutes, as
