@@ -43,8 +43,8 @@ export interface ApiKeys {
    * Replaces an API key with a new key. The old key stays valid for 1 hour. A client continues to use its old key after
    * the rotation. Create a client with the new key within 1 hour.
    *
-   * A rotation is not retried after an ambiguous failure, because a second rotation would create a second key. API page
-   * "Authentication".
+   * A rotation is not retried after an ambiguous failure, because a second rotation would create a second key. Fails
+   * with `InvalidRequest` if the id cannot be part of a URL path. See the API page "Authentication".
    *
    * @example
    * ```ts

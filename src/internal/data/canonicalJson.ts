@@ -1,5 +1,6 @@
 /**
- * Serializes JSON values canonically. Equal values have the same text, regardless of the order of their keys. RFC 8785.
+ * Serializes JSON values canonically (RFC 8785). Equal values have the same text, regardless of the order of their
+ * keys.
  *
  * @internal
  */

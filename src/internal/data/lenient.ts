@@ -10,7 +10,7 @@ import * as Schema from "effect/Schema"
 /** @internal Returns the schema of a field. A value that cannot be decoded makes the field absent. */
 export const lenient = <A, I>(schema: Schema.Schema<A, I>) =>
   Schema.optionalToOptional(Schema.Unknown, Schema.typeSchema(schema), {
-    // The parsers are compiled at the first use, so that the import of a module does not compile them.
+    // The parsers are compiled at the first use, so that the import of a module stays fast.
     decode: Option.flatMap((wire) => (wire === null ? Option.none() : Schema.decodeUnknownOption(schema)(wire))),
     encode: Option.map((value): unknown => Schema.encodeSync(schema)(value))
   })

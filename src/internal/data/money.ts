@@ -1,5 +1,5 @@
 /**
- * Parses and formats amounts in dollars. An amount is a decimal string without an exponent.
+ * Parses and formats amounts in dollars. The models contain an amount as a decimal string without an exponent.
  *
  * @internal
  */
@@ -14,7 +14,10 @@ export type Amount = BigDecimal.BigDecimal
 /** @internal */
 export const zero: Amount = BigDecimal.unsafeFromString("0")
 
-/** Limits the digits and the exponent, because `1e-999999999` would be formatted with a billion zeros. */
+/**
+ * Matches an amount with few digits and a small exponent. Without these limits, `format` would write a billion zeros
+ * for `1e-999999999`.
+ */
 const amountPattern = /^\d{1,30}(\.\d{1,30})?(e[+-]?\d{1,2})?$/i
 
 /**
@@ -39,7 +42,8 @@ export const formatDollars = (amount: Amount): string => {
 }
 
 /**
- * Parses an amount. Returns `undefined` if the text is not an amount, because an unknown amount is not zero.
+ * Parses an amount. Returns `undefined` instead of zero if the text is not an amount, because the true amount is
+ * unknown.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * A priority queue of timers, as a binary heap. Each timer records its index in the heap, so that its removal needs no
+ * Orders timers by their time in a binary heap. Each timer records its index in the heap, so that its removal needs no
  * search.
  *
  * @internal
@@ -7,10 +7,10 @@
 
 /** @internal A timer in the queue. */
 export interface Timer {
-  /** Monotonic milliseconds. */
+  /** The time in monotonic milliseconds. */
   readonly at: number
   readonly fire: () => void
-  /** Position of insertion. Timers with the same `at` fire in this order. */
+  /** The number of earlier insertions. Timers with the same `at` fire in the order of their insertion. */
   readonly order: number
   /** Index in the heap, or -1 if the timer is not in the queue. */
   index: number

@@ -9,7 +9,8 @@ import { invalidRequest, type CallProgress } from "./invalidRequest.js"
 
 /**
  * Runs a callback that returns an effect. Fails with `InvalidRequest` if the callback returns another value, such as a
- * promise. The error contains the fields of `sent`, which a defect would lose.
+ * promise. The error contains the fields of `sent`, such as the id of an execution. A defect would not contain these
+ * fields.
  *
  * @internal
  */

@@ -1,6 +1,6 @@
 /**
- * Creates errors from responses, from FAILED executions and from requests without a complete response. Every
- * unsuccessful response has an error, even in an unknown format.
+ * Creates errors from responses, from FAILED executions and from requests without a complete response. An unsuccessful
+ * response in an unknown format also results in an error.
  *
  * @internal
  */
@@ -98,7 +98,7 @@ const findRequestId = (
     .filter((id) => typeof id === "string")
     .find((id) => /^[\w.:+/=-]{1,128}$/.test(id) && redactIdentifiers([id])[0] === id)
 
-/** Returns the time as a date. Replaces a time after the latest valid date by that date. */
+/** Returns the time as a date. Replaces a later time than the latest valid date by the latest valid date. */
 const toDateTime = (epochMillis: number): DateTime.Utc => DateTime.unsafeMake(Math.min(epochMillis, 8.64e15))
 
 const rateLimitFieldsOf = ({ headers, opensIn, receivedAt }: ResponseData) => {
@@ -263,7 +263,7 @@ export const fromExecution = (execution: Execution, context: ErrorContext): Code
 }
 
 /**
- * Creates the error of a request that was not sent. The wait in the queue would have exceeded the limit of the retry
+ * Creates the error of a request that was not sent, because its wait in the queue would exceed the limit of the retry
  * policy.
  *
  * @internal
@@ -300,7 +300,7 @@ const transportProblems: { readonly [R in E.TransportReason]: string } = {
   unknown: "the HTTP client failed before a response arrived"
 }
 
-/** @internal Creates the error of an upload if storage reports success before it has received the complete file. */
+/** @internal Creates the error of an upload if storage reports success before the arrival of the complete file. */
 export const incompleteUpload = (context: ErrorContext, detail: string): E.TransportError => {
   const fields = { reason: "truncated" as const, retryable: context.isRepeatable, detail }
   const message = messages.transportError(context, {

@@ -42,8 +42,8 @@ export interface ExtraFields {
 }
 
 /**
- * Skips the validation in the error constructors. The types of the fields are already correct. Validating ten thousand
- * details would take milliseconds.
+ * An option that skips the validation in the error constructors. The types of the fields are already correct. The
+ * validation of ten thousand details would take milliseconds.
  *
  * @internal
  */

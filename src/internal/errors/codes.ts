@@ -28,7 +28,7 @@ const retryableStatuses: ReadonlySet<number> = new Set([408, 429, 500, 502, 503,
 
 /**
  * Tests whether a status is retryable. Applies only if neither the envelope nor the table of codes contains
- * `retryable`. Cloudflare sends 520 to 530 if it cannot reach the server.
+ * `retryable`. Cloudflare sends 520 to 530 if the server is unreachable.
  *
  * @internal
  */

@@ -25,8 +25,10 @@ export const parseJson = (text: string): unknown => {
 }
 
 /**
- * Returns the documented error envelope, or the body itself if it contains `code` and `message`. Otherwise, returns
- * `undefined`.
+ * Returns the documented error envelope. Returns the whole body if `code` and `message` are at its top level.
+ * Otherwise, returns `undefined`.
+ *
+ * @internal
  */
 export const findEnvelope = (json: unknown): { readonly [key: string]: unknown } | undefined => {
   if (!isRecord(json)) return undefined

@@ -89,6 +89,6 @@ const decodeEscapes = ({ starts: before, text }: TextVariant): TextVariant | und
 
 /** @internal Masks the range of the original text that corresponds to a range of a variant. */
 export const maskRange = ({ starts }: TextVariant, from: number, to: number, mask: Uint8Array): void => {
-  // The range ends at the start of the next character, so that it includes the complete escape.
+  // The range ends at the start of the next character, so that the range includes the complete escape.
   mask.fill(1, starts?.[from] ?? from, starts?.[to] ?? to)
 }

@@ -123,7 +123,7 @@ const resumeAdvice = (call: CallInfo, retryable: boolean): string =>
     ? ` To continue later without paying twice, use the idempotency key ${call.idempotencyKey}.`
     : ""
 
-/** Returns advice to use a new idempotency key, because the API may return the same failure for the old key. */
+/** Returns the advice to use a new idempotency key, because the API may return the same failure for the old key. */
 const newKeyAdvice = (retryable: boolean): string => (retryable ? " Use a new idempotency key." : "")
 
 /** @internal Returns the message of an error with an error code. */
@@ -186,7 +186,7 @@ export const unexpectedResponse = (
     if (response.retryable)
       return "ModelRoute, or a proxy in front of it, may be temporarily out of service. Try again later."
     return call.isStorage === true
-      ? "The field body contains the message from storage, if there is one."
+      ? "The field body contains the message from storage, if storage sent a message."
       : "Check the base URL, and any proxy between you and ModelRoute. The field body contains the start of the response."
   }
   return `${call.operation} failed${describeAttempts(call.attempts)}: ${response.problem} (${facts}). ${advice()}${resumeAdvice(call, response.retryable)}`

@@ -20,7 +20,7 @@ const valid: Check = Either.right(undefined)
 
 const durationAdvice = 'Pass a duration such as "30 seconds", or a number of milliseconds.'
 
-/** Tests whether a duration contains no negative number and no NaN. */
+/** Tests whether a duration contains neither a negative number nor NaN. */
 const isNotNegative = (input: unknown): boolean => {
   if (typeof input === "string") return !input.startsWith("-")
   if (typeof input === "number" || typeof input === "bigint") return input >= 0
@@ -45,7 +45,8 @@ const checkDuration = (
 }
 
 /**
- * A check that fails if `isValid` is `false`. `problem` completes a sentence that begins with the name of the option.
+ * Returns a check that fails if `isValid` is `false`. `problem` completes a sentence that begins with the name of the
+ * option.
  */
 type Ensure = (isValid: boolean, field: string, problem: string, advice: string) => Check
 
@@ -142,7 +143,8 @@ export const checksOf = (operation: string): ReturnType<typeof makeChecks> => {
 }
 
 /**
- * Returns the value of a check, or throws its `InvalidRequest`. Used by constructors that do not return an effect.
+ * Returns the value of a check, or throws its `InvalidRequest`. Constructors that do not return an effect use this
+ * function.
  *
  * @internal
  */

@@ -66,7 +66,7 @@ const noTexts: PrivateTexts = { texts: [], isComplete: true }
 interface Sources {
   readonly long: ReadonlyArray<string>
   readonly words: ReadonlySet<string>
-  /** Indicates whether a text beyond the limit contains no space, such as a file in base64. */
+  /** Indicates whether a text that is not searched contains no space, such as a file in base64. */
   readonly hasBlob: boolean
   readonly isComplete: boolean
 }
@@ -182,10 +182,13 @@ const maskWords = (variants: ReadonlyArray<TextVariant>, words: ReadonlySet<stri
   }
 }
 
-/** Matches words and dotted field names. Twelve base64 characters match with a probability of 1 in 40,000. */
+/** Matches words and dotted field names. Twelve random base64 characters match with a probability of 1 in 40,000. */
 const ordinaryWord = /^[^\w]*[A-Z]?[a-z]+(?:[_.-][a-z]+)*[^\w]*$/
 
-/** Masks every text without spaces that may be a quote from a blob. Blobs are too large to be searched. */
+/**
+ * Masks every text without spaces that may be a quote from a large file in base64. Such a file is too large to be
+ * searched.
+ */
 const maskTokens = (text: string, mask: Uint8Array): void => {
   let from = 0
   for (let at = 0; at <= text.length; at++) {

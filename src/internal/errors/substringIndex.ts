@@ -7,7 +7,7 @@
 /** @internal The length of the substrings. Two texts can share shorter substrings by coincidence. */
 export const substringChars = 12
 
-/** @internal Separates texts that are searched together. */
+/** @internal The separator between texts that are searched together. */
 export const separator = "\0"
 
 const hashBase = 0x0100_0193

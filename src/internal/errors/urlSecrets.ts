@@ -14,7 +14,7 @@ const minSecretNameChars = 12
 const documentedName =
   /^(?:x-(?:amz|goog)-[a-z\d-]{1,32}|response-(?:content|cache|expires)[a-z-]{0,32}|AWSAccessKeyId|GoogleAccessId)$/i
 
-/** Splits a query into names and values, without decoding them. */
+/** Splits a query into encoded names and values. */
 const rawParameters = (query: string): ReadonlyArray<readonly [name: string, value: string]> =>
   query.split(/[&;]/).map((parameter) => {
     const [name = ""] = parameter.split("=", 1)

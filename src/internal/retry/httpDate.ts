@@ -1,7 +1,7 @@
 /**
- * Parses the dates in HTTP headers. Accepts only the three formats of the RFC, which are always in GMT. `Date.parse` is
- * not used, because it parses the asctime format as local time. `Date.parse` also accepts text such as "after 2099".
- * RFC 9110, section 5.6.7.
+ * Parses the dates in HTTP headers (RFC 9110, section 5.6.7). Accepts only the three formats of the RFC, which are
+ * always in GMT. `Date.parse` is not suitable, because `Date.parse` parses the asctime format as local time.
+ * `Date.parse` also accepts text such as "after 2099".
  *
  * @internal
  */

@@ -69,7 +69,7 @@ const resetMoment = (value: number | undefined, serverNow: number, receivedAt: n
   if (value === undefined || value === 0) return undefined
   const absolute = value > 1e11 ? value : value * 1000
   const delta = value * 1000
-  // A small number is in seconds from now. As an absolute time, a small number would be in the distant past.
+  // A small number is a number of seconds from now. As an absolute time, a small number would be in the distant past.
   return serverNow - absolute > maxResetAgeMillis && delta <= maxRelativeResetMillis
     ? { clock: "local", at: receivedAt + delta }
     : { clock: "server", at: absolute }

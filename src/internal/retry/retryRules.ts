@@ -22,8 +22,8 @@ export interface RateLimitRule {
   readonly minDelayMillis: number
   readonly maxWaitMillis: number
   /**
-   * Indicates that `maxWaitMillis` limits the whole wait in the queue of the gate. Otherwise `maxWaitMillis` limits
-   * only the wait for the next reset.
+   * Indicates whether `maxWaitMillis` also limits the whole wait in the queue of the gate. If `false`, `maxWaitMillis`
+   * limits only the wait for the next reset.
    */
   readonly limitsQueueWait: boolean
   readonly times: number

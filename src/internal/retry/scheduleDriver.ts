@@ -1,6 +1,6 @@
 /**
  * Steps a schedule manually and returns each delay before the wait begins. The caller can log the delay, shorten it or
- * fail instead. `Effect.retry` is not used, because it sleeps inside its driver.
+ * fail instead. `Effect.retry` is not suitable, because `Effect.retry` sleeps inside its driver.
  *
  * @internal
  */
@@ -18,7 +18,7 @@ export interface ScheduleDriver<In> {
   readonly reevaluate: (input: In) => Effect.Effect<number | undefined>
 }
 
-/** The state of a schedule. */
+/** A schedule with its current and previous state. */
 class RunningSchedule<In> implements ScheduleDriver<In> {
   private previous: Schedule.Schedule<unknown, In>["initial"]
   private current: Schedule.Schedule<unknown, In>["initial"]
