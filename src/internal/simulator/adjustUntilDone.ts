@@ -17,13 +17,14 @@ export interface AdjustOptions {
   /** Maximum time on the `TestClock`. Default: 1 day. */
   readonly limit?: Duration.DurationInput | undefined
   /**
-   * Wait for asynchronous work before each advance of the clock. A duration is real time, and the clock may advance
-   * during work that takes longer. An effect can wait for exactly the work of the test. Default: 10 milliseconds.
+   * Wait before each advance of the clock, so that asynchronous work can finish. A duration is measured in real time.
+   * The clock may advance during work that takes longer. Pass an effect to wait for exactly the work of the test.
+   * Default: 10 milliseconds.
    */
   readonly settle?: Duration.DurationInput | Effect.Effect<void> | undefined
 }
 
-/** Waits for asynchronous work, or until the fiber ends. */
+/** Waits for asynchronous work. If `settle` is a duration, the wait also ends with the fiber. */
 const waitForRealWork = (
   fiber: Fiber.Fiber<unknown, unknown>,
   settle: Duration.DurationInput | Effect.Effect<void>

@@ -1,6 +1,6 @@
 /**
  * Generates ids and secrets from a seed. Two runs with the same seed generate the same values. Each kind of value has a
- * separate random sequence. An additional error response does not change the ids of later executions.
+ * separate random sequence, so an additional error response does not change later execution ids.
  *
  * @internal
  */

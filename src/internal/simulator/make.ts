@@ -1,5 +1,5 @@
 /**
- * Builds a simulator from its parts.
+ * Builds a simulator from its options.
  *
  * @internal
  */

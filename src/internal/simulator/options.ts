@@ -1,5 +1,5 @@
 /**
- * The options of a simulator.
+ * Declares the options of a simulator.
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as Duration from "effect/Duration"

@@ -1,5 +1,5 @@
 /**
- * A buffer that keeps only its latest entries.
+ * Creates buffers that keep only their latest entries.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * The operations of a running simulator.
+ * Declares the operations of a running simulator.
  */
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"

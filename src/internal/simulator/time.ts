@@ -16,7 +16,7 @@ export const httpDate = (millis: number): string => DateTime.toDateUtc(DateTime.
 /** @internal Formats a time as an X-Amz-Date, for example `20260320T103500Z`. */
 export const amzDate = (millis: number): string => iso(millis).replace(/[-:]/g, "")
 
-/** @internal Parses an X-Amz-Date. Returns NaN if the text is invalid. */
+/** @internal Parses an X-Amz-Date. Returns `NaN` if the text is invalid. */
 export const parseAmzDate = (text: string): number => {
   const [, year, month, day, hour, minute, second] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text) ?? []
   return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)

@@ -1,5 +1,5 @@
 /**
- * Records of API keys in the public API of the simulator.
+ * Declares the records of API keys in the public API of the simulator.
  */
 import * as DateTime from "effect/DateTime"
 import * as Redacted from "effect/Redacted"
@@ -16,7 +16,7 @@ export interface ApiKeyRecord {
   readonly id: string
   /** API key that requests send as their bearer token. */
   readonly key: Redacted.Redacted
-  /** Expiry time of a rotated key, on the `Clock`. Undefined before a rotation. */
+  /** Expiry time of a rotated key, on the `Clock`. `undefined` before a rotation. */
   readonly validUntil?: DateTime.Utc | undefined
 }
 

@@ -10,7 +10,7 @@ export interface ApiKey {
   /** Id of the key. A rotation does not change the id. */
   readonly id: string
   readonly key: string
-  /** Expiry time of a rotated key in milliseconds, on the `Clock`. Undefined before a rotation. */
+  /** Expiry time of a rotated key in milliseconds, on the `Clock`. `undefined` before a rotation. */
   readonly validUntil?: number
 }
 
@@ -23,7 +23,7 @@ export interface Rotation {
 /** @internal */
 export interface ApiKeys {
   readonly isAuthorized: (key: string, now: number) => boolean
-  /** Creates a new key. The previous key expires after one hour. Returns undefined if the id does not exist. */
+  /** Creates a new key. The previous key expires after one hour. Returns `undefined` if the id does not exist. */
   readonly rotate: (id: string, now: number) => Rotation | undefined
   /** Returns all keys in the order of creation. */
   readonly all: () => ReadonlyArray<ApiKey>

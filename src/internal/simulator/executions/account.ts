@@ -1,5 +1,5 @@
 /**
- * Account of the organization: balance, holds and charges.
+ * Tracks the account of the organization: balance, holds and charges.
  */
 import * as Money from "./money.js"
 
@@ -22,7 +22,7 @@ export interface Balance {
 
 /** @internal */
 export interface Account {
-  /** Holds an amount and returns true. Returns false if the available balance is lower than the amount. */
+  /** Holds an amount and returns `true`. Returns `false` if the available balance is lower than the amount. */
   readonly hold: (amount: Money.Micros) => boolean
   /** Releases a hold and charges the cost. The cost is 0 unless the execution completed. */
   readonly settle: (hold: Money.Micros, cost: Money.Micros) => void

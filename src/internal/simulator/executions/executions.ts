@@ -51,12 +51,12 @@ export interface CreateOptions {
 export interface Executions {
   /** Settles all executions that have ended by `now`. Call `settle` before the other methods. */
   readonly settle: (now: number) => void
-  /** Creates an execution. Returns undefined if the available balance is lower than the hold. */
+  /** Creates an execution. Returns `undefined` if the available balance is lower than the hold. */
   readonly create: (options: CreateOptions, now: number) => Execution | undefined
   readonly get: (id: string) => Execution | undefined
   readonly findByKey: (key: string, now: number) => Execution | undefined
   readonly findByFile: (fileId: string) => Execution | undefined
-  /** Returns the terminal state, or undefined while the execution runs. */
+  /** Returns the terminal state, or `undefined` while the execution runs. */
   readonly terminalState: (execution: Execution) => TerminalState | undefined
   readonly status: (execution: Execution, now: number) => Plan.RunningStatus | Plan.TerminalStatus
   readonly cancel: (execution: Execution, now: number) => void
@@ -80,7 +80,9 @@ interface Store {
   readonly endQueue: TimeQueue.TimeQueue<Execution>
 }
 
-/** Places the hold and returns the new execution. Returns undefined if the available balance is lower than the hold. */
+/**
+ * Places the hold and returns the new execution. Returns `undefined` if the available balance is lower than the hold.
+ */
 const makeExecution = (
   { account, expiresAfterMillis, ids }: ExecutionsContext,
   { fileCount, idempotencyKey, model, nextOutcome, submission }: CreateOptions,

@@ -1,5 +1,5 @@
 /**
- * Ledger of all executions and their charges.
+ * Builds the ledger of all executions and their charges.
  */
 import * as DateTime from "effect/DateTime"
 import type { Account } from "./account.js"
@@ -15,7 +15,7 @@ import * as Money from "./money.js"
 export interface LedgerEntry {
   /** Id of the execution. */
   readonly executionId: string
-  /** Value of the Idempotency-Key header. Undefined if the create request had no such header. */
+  /** Value of the Idempotency-Key header. `undefined` if the create request had no such header. */
   readonly idempotencyKey?: string | undefined
   /** Slug of the model. */
   readonly model: string

@@ -1,5 +1,5 @@
 /**
- * The cost, duration and output of the simulator's models.
+ * Declares the cost, duration and output of the models.
  */
 import type * as Duration from "effect/Duration"
 

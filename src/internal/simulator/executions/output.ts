@@ -65,7 +65,7 @@ export const output = (execution: Execution): unknown => {
   }
 }
 
-/** @internal Returns the field `result` of `GET /v1/executions/{id}`, or undefined if the model has no output. */
+/** @internal Returns the field `result` of `GET /v1/executions/{id}`, or `undefined` if the model has no output. */
 export const result = (execution: Execution): unknown => {
   if (execution.output !== undefined) return execution.output
   const images = imagesOf(execution).map(({ fileId, width, height }) => ({

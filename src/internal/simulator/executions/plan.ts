@@ -23,7 +23,7 @@ export interface ExecutionError {
 /** @internal The planned status changes of an execution. All times are in milliseconds on the `Clock`. */
 export interface Plan {
   readonly processingAt: number
-  /** Infinity if the execution never has the status `AWAITING_WEBHOOK`. */
+  /** `Infinity` if the execution never has the status `AWAITING_WEBHOOK`. */
   readonly awaitingWebhookAt: number
   readonly endsAt: number
   readonly status: TerminalStatus

@@ -31,8 +31,8 @@ export interface ScheduledEvents<E> {
   /** Removes and returns the events that are due at `now` or earlier, in the order of their time. */
   readonly takeDue: (now: number) => ReadonlyArray<ScheduledEvent<E>>
   /**
-   * Returns the time of the next event with a recipient, or undefined. An event has a recipient if its execution has a
-   * `webhook_url` or if `hasSubscriber` returns true for its type.
+   * Returns the time of the next event with a recipient, or `undefined`. An event has a recipient if its execution has
+   * a `webhook_url` or if `hasSubscriber` returns `true` for its type.
    */
   readonly nextAt: (hasSubscriber: (type: EventType) => boolean) => number | undefined
 }

@@ -1,5 +1,5 @@
 /**
- * Priority queue of items, ordered by due time.
+ * Creates priority queues that order their items by due time.
  *
  * @internal
  */
@@ -12,7 +12,7 @@ export interface TimeQueue<A> {
   readonly add: (at: number, item: A) => void
   /** Removes the matching items that are due at exactly `at`. */
   readonly remove: (at: number, isMatch: (item: A) => boolean) => void
-  /** Returns the due time of the first item, or Infinity if the queue is empty. */
+  /** Returns the due time of the first item, or `Infinity` if the queue is empty. */
   readonly nextAt: () => number
   /** Removes and returns the items that are due at `now` or earlier, in the order of their due time. */
   readonly takeDue: (now: number) => ReadonlyArray<A>

@@ -1,5 +1,5 @@
 /**
- * Faults of the connection: dropped, cut, delayed and missing responses.
+ * Creates faults of the connection: dropped, cut, delayed and missing responses.
  */
 import * as Duration from "effect/Duration"
 import type { Phase } from "./settings.js"

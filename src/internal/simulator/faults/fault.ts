@@ -1,5 +1,5 @@
 /**
- * Constructors of faults. Pass faults in the option `faults`, or inject them while the simulator runs.
+ * Creates faults. Pass faults in the option `faults`, or inject them while the simulator runs.
  */
 import { cutBody, delay, dropAfter, dropBefore, hang } from "./connectionFaults.js"
 import { apiError, badGateway, raw, resetUnit, skewDate, withoutHeaders } from "./responseFaults.js"

@@ -1,5 +1,5 @@
 /**
- * Faults of the response: errors, responses of a gateway, and wrong headers.
+ * Creates faults of the response: errors, responses of a gateway, and wrong headers.
  */
 import type * as Duration from "effect/Duration"
 import { signedMillis } from "../time.js"

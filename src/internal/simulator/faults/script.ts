@@ -21,7 +21,7 @@ export interface FaultScript<F extends Fault> {
   readonly pending: () => number
   /**
    * Uses and returns the first scripted fault that matches the request. Without a match, returns a random fault or
-   * undefined.
+   * `undefined`.
    */
   readonly next: (target: Target) => F | undefined
 }

@@ -1,5 +1,5 @@
 /**
- * The settings of the simulator's faults.
+ * Declares the settings of faults.
  */
 import type * as Duration from "effect/Duration"
 import type { Code, Detail } from "../../../ModelRouteError.js"
@@ -30,7 +30,7 @@ export interface Target {
   readonly headers: Readonly<Record<string, string>>
   /** Body of the request. Empty if the request has no body. */
   readonly body: Uint8Array
-  /** Value of the Idempotency-Key header. Undefined if the request has no such header. */
+  /** Value of the Idempotency-Key header. `undefined` if the request has no such header. */
   readonly idempotencyKey?: string | undefined
 }
 
@@ -110,7 +110,7 @@ export interface CompletedOutcome {
   /** Terminal status of the execution. */
   readonly status: "COMPLETED"
   /**
-   * JSON value of `output` and `result`. The execution creates no files if this value is set. Default: the output of
+   * JSON value of `output` and `result`. If this value is set, the execution creates no files. Default: the output of
    * the model.
    */
   readonly output?: unknown

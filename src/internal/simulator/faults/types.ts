@@ -1,5 +1,5 @@
 /**
- * The types of the simulator's faults.
+ * Declares the types of faults.
  */
 import * as Data from "effect/Data"
 import type { ApiErrorOptions, ErrorCode, Outcome, Phase, RawResponse, ResetUnit, Selection } from "./settings.js"

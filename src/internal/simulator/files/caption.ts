@@ -68,7 +68,7 @@ const glyphHeight = 7
 const cellWidth = glyphWidth + 1
 const lineHeight = glyphHeight + 2
 const margin = 4
-/** Width of a picture whose characters have the size of the font. */
+/** Picture width per unit of the character scale, in pixels. */
 const unscaledWidth = 256
 
 /** @internal A pixel of the caption. `undefined` is a pixel outside the caption. */

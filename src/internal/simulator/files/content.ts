@@ -1,5 +1,5 @@
 /**
- * Content of a file. The content of an upload is in memory. A picture is drawn on each read.
+ * Represents the content of a file. Keeps uploads in memory, and draws a picture on each read.
  *
  * @internal
  */

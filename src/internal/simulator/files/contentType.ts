@@ -9,7 +9,7 @@ const latin1 = (bytes: Uint8Array, from: number, length: number): string =>
 
 const riffTypes: Readonly<Record<string, string>> = { WEBP: "image/webp", WAVE: "audio/wav" }
 
-/** Returns true for an MPEG frame of layer III. A frame starts with eleven set bits. */
+/** Returns `true` for an MPEG frame of layer III. A frame starts with eleven set bits. */
 const isMp3Frame = (bytes: Uint8Array): boolean =>
   bytes[0] === 0xff && ((bytes[1] ?? 0) & 0xe0) === 0xe0 && ((bytes[1] ?? 0) & 0x06) === 0x02
 

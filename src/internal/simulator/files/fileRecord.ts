@@ -1,5 +1,5 @@
 /**
- * Records of uploaded files in the public API of the simulator.
+ * Declares the records of uploaded files in the public API of the simulator.
  */
 import * as DateTime from "effect/DateTime"
 import type { Upload } from "./uploads.js"
@@ -21,13 +21,13 @@ export interface FileRecord {
   readonly region?: string | undefined
   /** Name of the file. Legacy edition only. */
   readonly filename?: string | undefined
-  /** Content type that the server detected or a legacy request declared. Undefined until the upload is complete. */
+  /** Content type that the server detected or a legacy request declared. `undefined` until the upload is complete. */
   readonly contentType?: string | undefined
-  /** Size in bytes. Undefined until the upload is complete. */
+  /** Size in bytes. `undefined` until the upload is complete. */
   readonly size?: number | undefined
   /** Indicates whether a confirm request has succeeded. */
   readonly confirmed: boolean
-  /** Expiry time on the `Clock`. Undefined if the request had no `ttl_days`. */
+  /** Expiry time on the `Clock`. `undefined` if the request had no `ttl_days`. */
   readonly expiresAt?: DateTime.Utc | undefined
 }
 

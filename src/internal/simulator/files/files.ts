@@ -11,13 +11,13 @@ import type { Uploads } from "./uploads.js"
 /** @internal */
 export interface StoredFile {
   readonly content: Content.Content
-  /** Id of the execution that created the file. Undefined for an upload. */
+  /** Id of the execution that created the file. `undefined` for an upload. */
   readonly executionId?: string
 }
 
 /** @internal */
 export interface Files {
-  /** Returns a file. Returns undefined if the file does not exist, is not ready or has expired. */
+  /** Returns a file. Returns `undefined` if the file does not exist, is not ready or has expired. */
   readonly find: (fileId: string, now: number) => StoredFile | undefined
 }
 

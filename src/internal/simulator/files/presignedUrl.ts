@@ -16,7 +16,7 @@ export type StorageMethod = "GET" | "PUT"
 
 /** @internal The path of a file in the storage. */
 export interface StoragePath {
-  /** The only method that the path allows. Undefined if the path does not exist. */
+  /** The only method that the path allows. `undefined` if the path does not exist. */
   readonly method: StorageMethod | undefined
   readonly fileId: string
 }
@@ -40,7 +40,7 @@ export const make = (base: string, seed: number, method: StorageMethod, fileId: 
 
 /**
  * Checks the signature and expiry of a presigned URL. Rejects a request with an Authorization header. Returns the
- * storage's error response, or undefined if the request is valid.
+ * storage's error response, or `undefined` if the request is valid.
  *
  * @internal
  */

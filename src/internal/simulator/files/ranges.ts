@@ -15,7 +15,7 @@ interface Range {
 }
 
 /**
- * Parses a Range header with one range. Returns undefined if the header is invalid or has several ranges. The storage
+ * Parses a Range header with one range. Returns `undefined` if the header is invalid or has several ranges. The storage
  * then sends the full content. RFC 9110, section 14.2.
  */
 const parseRange = (header: string, size: number): Range | undefined => {

@@ -30,7 +30,7 @@ interface StorageContext {
 
 const noSuchKey = (): ResponseData => storageError(404, "NoSuchKey", "The specified key does not exist.")
 
-/** Returns the storage's error response for an invalid Content-Length, or undefined if the length is valid. */
+/** Returns the storage's error response for an invalid Content-Length, or `undefined` if the length is valid. */
 const checkLength = (request: RequestData, maxUpload: number): ResponseData | undefined => {
   const length = FixedLength.contentLength(request.headers)
   if (length === undefined) {
@@ -49,8 +49,8 @@ const checkLength = (request: RequestData, maxUpload: number): ResponseData | un
 }
 
 /**
- * Returns the storage's error response if a legacy upload differs from its declared type or size. The signature of the
- * URL includes the declaration.
+ * Returns the storage's error response if a legacy upload differs from its declared type or size. The type is part of
+ * the signature.
  */
 const checkDeclaration = ({ request: declared }: Upload, { body, headers }: RequestData): ResponseData | undefined => {
   if (declared.edition === "current") {

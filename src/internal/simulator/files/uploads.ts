@@ -12,9 +12,9 @@ import type { UploadRequest } from "./uploadRequest.js"
 export interface Upload {
   readonly id: string
   readonly request: UploadRequest
-  /** Expiry time in milliseconds on the `Clock`. Undefined if the file does not expire. */
+  /** Expiry time in milliseconds on the `Clock`. `undefined` if the file does not expire. */
   readonly expiresAt: number | undefined
-  /** The content of the file. Undefined until the upload is complete. */
+  /** The content of the file. `undefined` until the upload is complete. */
   readonly content: Content.Content | undefined
   readonly confirmed: boolean
 }
@@ -25,9 +25,9 @@ export interface Uploads {
   readonly get: (id: string) => Upload | undefined
   /** Stores the bytes without copying them. Replaces the bytes of an earlier upload. */
   readonly store: (upload: Upload, bytes: Uint8Array) => Content.Content
-  /** Confirms a file and returns its content. Returns undefined if the file is not uploaded or has expired. */
+  /** Confirms a file and returns its content. Returns `undefined` if the file is not uploaded or has expired. */
   readonly confirm: (id: string, now: number) => Content.Content | undefined
-  /** Returns the content of a file that an execution can use as input, or undefined. */
+  /** Returns the content of a file that an execution can use as input, or `undefined`. */
   readonly findUsable: (id: string, now: number) => Content.Content | undefined
   /** Returns all uploads in the order of creation. */
   readonly all: () => Iterable<Upload>

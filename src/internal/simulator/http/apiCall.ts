@@ -1,5 +1,5 @@
 /**
- * Types of an API call and of the handlers of all operations.
+ * Declares the types of API calls and of their handlers.
  *
  * @internal
  */

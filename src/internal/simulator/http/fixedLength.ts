@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { RequestHead } from "./request.js"
 
-/** @internal Returns the Content-Length in bytes, or undefined if the header is missing or invalid. */
+/** @internal Returns the Content-Length in bytes, or `undefined` if the header is missing or invalid. */
 export const contentLength = (headers: RequestHead["headers"]): number | undefined => {
   const length = headers["content-length"]
   return length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : undefined

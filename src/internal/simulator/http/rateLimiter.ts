@@ -1,5 +1,5 @@
 /**
- * Rate limiters of the simulator. All times are in epoch milliseconds on the server's clock.
+ * Limits the rate of API requests. All times are in epoch milliseconds on the server's clock.
  *
  * @internal
  */
@@ -14,9 +14,9 @@ export interface RateLimitState {
 
 /** @internal */
 export interface RateLimiter {
-  /** Counts the request and returns true. Returns false without counting the request if the limit is reached. */
+  /** Counts the request and returns `true`. Returns `false` without counting the request if the limit is reached. */
   readonly tryAcquire: (now: number) => boolean
-  /** Returns the state at `now`, or undefined if there is no limit. */
+  /** Returns the state at `now`, or `undefined` if there is no limit. */
   readonly state: (now: number) => RateLimitState | undefined
 }
 

@@ -1,5 +1,5 @@
 /**
- * One HTTP request as plain data, for the simulator in memory and on a port.
+ * Represents an HTTP request as plain data, for the simulator in memory and on a port.
  *
  * @internal
  */

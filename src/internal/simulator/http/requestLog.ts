@@ -1,5 +1,5 @@
 /**
- * The log of requests and their outcomes.
+ * Logs requests and their outcomes.
  */
 import type { Target } from "../faults/settings.js"
 import type { Fault } from "../faults/types.js"

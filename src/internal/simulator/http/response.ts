@@ -1,5 +1,5 @@
 /**
- * One HTTP response as plain data, for the simulator in memory and on a port.
+ * Represents an HTTP response as plain data, for the simulator in memory and on a port.
  *
  * @internal
  */

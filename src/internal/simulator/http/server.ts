@@ -49,8 +49,8 @@ export interface ServerContext {
 export interface Server {
   readonly handle: (request: RequestData) => Effect.Effect<ResponseData>
   /**
-   * Returns the maximum body length of a storage upload in bytes, or undefined for other requests. A caller can skip a
-   * longer body or a body without Content-Length, because the storage rejects such bodies.
+   * Returns the maximum body length of a storage upload in bytes, or `undefined` for other requests. A caller can skip
+   * a longer body or a body without Content-Length, because the storage rejects such bodies.
    */
   readonly uploadLimit: (request: RequestHead) => number | undefined
 }
@@ -76,7 +76,7 @@ const withContentLength = (response: ResponseData): ResponseData =>
     ? response
     : withHeaders(response, { "content-length": String(response.body.length) })
 
-/** Adds the Date header unless the option `date` is false. */
+/** Adds the Date header unless the option `date` is `false`. */
 const withServerHeaders = ({ date, skew }: ServerContext, response: ResponseData, now: number): ResponseData =>
   date ? withHeaders(response, { date: httpDate(now + skew) }) : response
 

@@ -61,7 +61,7 @@ const toServerResponse = (
 const emptyBytes = new Uint8Array(0)
 
 /**
- * Reads the body of an upload. Skips a body with a length that the storage rejects. Does not use the platform's
+ * Reads the body of an upload. Skips a body if the storage rejects its length. Does not use the platform's
  * `arrayBuffer`, because `arrayBuffer` copies all previous bytes with every chunk.
  */
 const readUpload = (request: HttpServerRequest.HttpServerRequest, limit: number) => {

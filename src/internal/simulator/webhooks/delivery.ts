@@ -81,7 +81,7 @@ const execute = (
     Effect.catchAllCause(() => Effect.succeed("no response" as const))
   )
 
-/** Sends one signed request and records its outcome. Returns true if the outcome is a 2xx status. */
+/** Sends one signed request and records its outcome. Returns `true` if the outcome is a 2xx status. */
 const send = (
   { client, log, skew }: DeliveryContext,
   attempt: DeliveryAttempt,
@@ -100,7 +100,7 @@ const send = (
     return isSuccess(outcome)
   })
 
-/** Records a dropped request without sending the request. Returns false, because the attempt fails. */
+/** Records a dropped request without sending the request. Returns `false`, because the attempt fails. */
 const recordDropped = ({ log }: DeliveryContext, attempt: DeliveryAttempt): Effect.Effect<boolean> =>
   Effect.map(monotonic.now, (at) => {
     log.append({ ...attempt, at, outcome: "dropped" })
@@ -147,7 +147,9 @@ const toAttempt = (
  * @internal
  */
 export const deliver = (context: DeliveryContext, event: Event, recipient: Recipient): Effect.Effect<void> => {
-  /** Waits until `at` and returns true. Returns false if the event is too old at `at`, or if the recipient stops. */
+  /**
+   * Waits until `at` and returns `true`. Returns `false` if the event is too old at `at`, or if the recipient stops.
+   */
   const waitUntil = (at: number): Effect.Effect<boolean> =>
     at < event.at + maxEventAgeMillis ? sleepUntil(at, recipient.stopped) : Effect.succeed(false)
 

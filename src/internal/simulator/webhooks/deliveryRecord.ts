@@ -1,5 +1,5 @@
 /**
- * Records of webhook deliveries in the public API of the simulator.
+ * Declares the records of webhook deliveries in the public API of the simulator.
  */
 import type * as Duration from "effect/Duration"
 
@@ -15,9 +15,9 @@ export interface DeliveryAttempt {
   readonly eventId: string
   /** Type of the event, such as `execution.completed` or `webhook.test`. */
   readonly type: string
-  /** Id of the execution. Undefined for a test event. */
+  /** Id of the execution. `undefined` for a test event. */
   readonly executionId?: string | undefined
-  /** Id of the webhook endpoint. Undefined for the `webhook_url` of an execution. */
+  /** Id of the webhook endpoint. `undefined` for the `webhook_url` of an execution. */
   readonly endpointId?: string | undefined
   /** URL of the recipient. */
   readonly url: string

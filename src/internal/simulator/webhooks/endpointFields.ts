@@ -11,7 +11,7 @@ import type { Settings } from "./endpoints.js"
 const isStringArray = (value: unknown): value is ReadonlyArray<string> =>
   Array.isArray(value) && value.every(Predicate.isString)
 
-/** Returns true for valid HTTP headers. Invalid headers would cause every delivery to fail. */
+/** Returns `true` for valid HTTP headers. Invalid headers would cause every delivery to fail. */
 const isHeaderRecord = (value: unknown): value is Readonly<Record<string, string>> =>
   Validation.isObject(value) &&
   Object.entries(value).every(

@@ -43,7 +43,7 @@ export interface Endpoints {
   readonly recordSuccess: (id: string, now: number) => void
   /** Records a failure and deactivates the endpoint after 10 consecutive failures. */
   readonly recordFailure: (id: string) => void
-  /** Returns true if an active endpoint subscribes to the event type. */
+  /** Returns `true` if an active endpoint subscribes to the event type. */
   readonly hasSubscriber: (type: string) => boolean
 }
 
