@@ -14,8 +14,8 @@ import * as money from "../data/money.js"
 import { runSafely } from "../telemetry.js"
 
 /**
- * Parses the amount in the option `field`. Returns `InvalidRequest` unless the amount is a decimal string of at least
- * zero.
+ * Parses the dollar amount in the option `field`. Returns `InvalidRequest` as a `Left` unless the text is a decimal
+ * string without a sign.
  *
  * @internal
  */
@@ -62,11 +62,14 @@ export type BudgetShortage = "MaxCost" | "UnknownHold"
 export class CostBudget {
   /** Highest known hold of an execution, by model. */
   private readonly maxHolds = new Map<string, money.Amount>()
-  /** Number of submissions with an unknown hold, by model. Includes submissions that the API may not have accepted. */
+  /**
+   * Number of submissions with neither a known hold nor an assumed hold, by model. The number includes submissions that
+   * the API may not have accepted.
+   */
   private readonly unknownCounts = new Map<string, number>()
   /**
-   * Assumed hold of each submission with an unknown hold, by model. Present after another execution of the model has
-   * reported its hold.
+   * Hold that the budget assumes for each submission with an unknown hold, by model. The value is present after the
+   * hold or the cost of another execution of the model is known.
    */
   private readonly assumedHolds = new Map<string, money.Amount>()
   /** Sum of settled costs and current holds. */
@@ -79,7 +82,7 @@ export class CostBudget {
 
   constructor(private readonly limit: money.Amount) {}
 
-  /** Adds a submission of an earlier run. Must be called before the first reservation. */
+  /** Adds a submission of an earlier run. The caller must add all earlier submissions before the first reservation. */
   addEarlier({ amount, hold, isHoldUnknown, model }: EarlierSubmission): void {
     this.committed = BigDecimal.sum(this.committed, amount)
     if (hold !== undefined) this.recordHold(model, hold)
@@ -87,14 +90,17 @@ export class CostBudget {
   }
 
   /**
-   * Assigns the highest known hold of each model to its submissions with an unknown hold. Must be called after the last
-   * `addEarlier`.
+   * Assigns the highest known hold of each model to its submissions with an unknown hold. The caller must run this
+   * method after the last `addEarlier`.
    */
   assumeUnknownHolds(): void {
     for (const model of Array.from(this.unknownCounts.keys())) this.assumeHold(model)
   }
 
-  /** Returns a reservation for an earlier submission that this run awaits or resends. The amount is already counted. */
+  /**
+   * Returns a reservation for an earlier submission that this run awaits or resends. The committed sum already contains
+   * the amount.
+   */
   reserveAgain(earlier: EarlierSubmission): Reservation {
     const { isHoldUnknown, model } = earlier
     this.runningCount += 1
@@ -106,8 +112,9 @@ export class CostBudget {
   }
 
   /**
-   * Waits until the limit allows one more execution, and reserves its expected hold. Also releases the amount of the
-   * `replaced` submission. Returns a `BudgetShortage` if the limit allows no execution and no reservation is active.
+   * Waits until the limit allows one more execution, and reserves its expected hold. Releases the amount of the
+   * `replaced` submission in the same step. Returns a `BudgetShortage` as a `Left` if the limit allows no execution and
+   * no reservation is active.
    */
   reserve(
     model: string,
@@ -115,8 +122,7 @@ export class CostBudget {
     replaced: EarlierSubmission | undefined
   ): Effect.Effect<Either.Either<Reservation, BudgetShortage>> {
     return Effect.async((resume) => {
-      // The registration and the first attempt run in one synchronous step. Otherwise a reservation that ends between
-      // the registration and the attempt would not resume this wait.
+      // The registration and the first attempt run in one synchronous step, so no reservation can end between the two.
       const attempt = () => {
         const result = this.tryReserve(model, expectedHold, replaced)
         if (result === undefined) return
@@ -141,7 +147,7 @@ export class CostBudget {
           : `reported the invalid hold ${JSON.stringify(reported)} for an execution of ${model}`
       return runSafely(
         Effect.logWarning(
-          `The API ${problem}. With maxCost, executions of this model run one at a time until the cost of one execution is known. Set the option hold to avoid this`
+          `The API ${problem}. With maxCost, executions of this model run one at a time until the cost of one execution is known. To run these executions concurrently, set the option hold`
         )
       )
     })
@@ -173,7 +179,7 @@ export class CostBudget {
     this.runningCount -= 1
     if (cost === undefined) return this.replaceAmount(money.zero, money.zero)
     const before = this.resolveUnknown(reservation)
-    // Without a reported hold, the cost of an execution is the best estimate for the next execution.
+    // Without a reported hold, the cost of an execution is the best estimate for the hold of the next execution.
     if (reservation.isHoldUnknown && BigDecimal.greaterThan(cost, money.zero)) {
       this.recordHold(reservation.model, cost)
       this.assumeHold(reservation.model)
@@ -197,7 +203,7 @@ export class CostBudget {
     else this.unknownCounts.delete(model)
   }
 
-  /** Counts the highest known hold of the model for each of its submissions with an unknown hold. */
+  /** Adds the highest known hold of the model to the committed sum for each submission with an unknown hold. */
   private assumeHold(model: string): void {
     const hold = this.maxHolds.get(model)
     const count = this.unknownCounts.get(model)
@@ -211,7 +217,7 @@ export class CostBudget {
     return isHoldUnknown ? (this.assumedHolds.get(model) ?? money.zero) : amount
   }
 
-  /** Returns the counted amount. The reservation no longer counts as a submission with an unknown hold. */
+  /** Removes a reservation from the submissions with an unknown hold. Returns the counted amount of the reservation. */
   private resolveUnknown(reservation: Reservation): money.Amount {
     const { isHoldUnknown, model } = reservation
     if (isHoldUnknown && !this.assumedHolds.has(model)) this.adjustUnknownCount(model, -1)
@@ -229,7 +235,7 @@ export class CostBudget {
     const amount = knownHold ?? money.zero
     const freed = replaced === undefined ? money.zero : this.countedAmount(replaced)
     const sum = BigDecimal.sum(BigDecimal.subtract(this.committed, freed), amount)
-    // Concurrent executions of a model could exceed the limit while its hold is unknown.
+    // Concurrent executions of a model with an unknown hold could exceed the limit.
     const isReplacedUnknown = replaced?.isHoldUnknown === true && replaced.model === model
     const otherUnknowns = (this.unknownCounts.get(model) ?? 0) - (isReplacedUnknown ? 1 : 0)
     const isWithinLimit = isHoldUnknown

@@ -39,12 +39,12 @@ export interface Item<A, E, R, Out = unknown> {
   readonly key: string
   /** Journal entry of an earlier run, or of an earlier item with the same key. */
   readonly previous: Option.Option<JournalEntry>
-  /** Digest of the request or of its `version`. Empty if an effect makes the request and `version` is absent. */
+  /** Digest of the request or of its `version`. Empty if an effect creates the request and `version` is absent. */
   readonly digest: string
   readonly body: Effect.Effect<RequestBody, AwaitFailure | E, R>
   /**
-   * Decodes the output. Fails if the function `request` failed, because the model is then unknown. `undefined` if the
-   * request has no typed model.
+   * Decodes the output. Fails if the item has no valid request, because the model is then unknown. The field is
+   * `undefined` if the request has no typed model.
    */
   readonly decode: ((completed: Completed) => Effect.Effect<Out, InvalidRequest | OutputDecodeError>) | undefined
   /** Expected hold from the option `hold`. `undefined` if the option is absent. */
@@ -58,7 +58,7 @@ export interface ItemResult<A, E, Out = unknown> {
   readonly entry?: JournalEntry
   /** Indicates whether the outcome came from the journal, without a request. */
   readonly isFromJournal?: boolean
-  /** Indicates whether the output could not be decoded. Such an outcome does not count as delivered. */
+  /** Indicates whether the output could not be decoded. An undecoded outcome does not count as delivered. */
   readonly isUndecoded?: boolean
 }
 

@@ -1,5 +1,6 @@
 /**
- * Reads the items of a batch. Makes their requests, reads their journal entries and queues items with the same key.
+ * Reads the items of a batch. Creates the requests of the items, reads the journal entries and queues items with the
+ * same key.
  *
  * @internal
  */
@@ -57,10 +58,13 @@ export interface QueuedItem<A, E, R, Out> {
   readonly item: Item<A, E, R, Out>
   /**
    * Completes when the previous item with the same key is done. This item then continues from the journal entry of the
-   * previous item.
+   * previous item. The field is `undefined` if no earlier item with the same key is running.
    */
   readonly previousDone: Deferred.Deferred<void> | undefined
-  /** Allows the next item with the same key to start. Must run when this item ends or is interrupted. */
+  /**
+   * Allows the next item with the same key to start. The caller must run `release` when this item ends or is
+   * interrupted.
+   */
   readonly release: Effect.Effect<void>
 }
 
@@ -79,7 +83,7 @@ const encodeBody = (request: Execution.CreateRequest): Either.Either<RequestBody
 
 /**
  * Encodes the input of a typed model. The effect `body` uploads the files, so a file is uploaded only if the item is
- * submitted. The effect `body` also contains a failure of the encoding, so a recorded output can still be decoded.
+ * submitted. A failed encoding fails only the effect `body`. A recorded output can therefore still be decoded.
  */
 const encodeTyped = <E, R, Out>(
   { upload }: ReaderContext,
@@ -108,8 +112,8 @@ const encodeTyped = <E, R, Out>(
 }
 
 /**
- * Encodes the request of an item. Encodes a plain request immediately, because its digest is compared with the journal.
- * Runs an effect in `request` only if the item is submitted.
+ * Encodes the request of an item. Encodes a plain request immediately, because the digest of the body is compared with
+ * the journal. Runs an effect in `request` only if the item is submitted.
  */
 const encodeItemRequest = <A, E, E2, R, Out>(
   context: ReaderContext,
@@ -185,8 +189,8 @@ const makeDraft = <A, E, E2, R, Out>(
 }
 
 /**
- * Reads the journal entries of items. Returns a function from the key of an item to its entry. Fails with
- * `JournalError` if the journal cannot be read or returns the wrong number of entries.
+ * Reads the journal entries of items. Returns a function that returns the entry of a key. Fails with `JournalError` if
+ * the journal cannot be read or returns the wrong number of entries.
  *
  * @internal
  */
@@ -206,7 +210,10 @@ export const readEntries = (
   })
 }
 
-/** Creates a queue of items by key. Each item waits for the previous item with the same key. */
+/**
+ * Creates a function that adds an item to the queue of its key. Each item waits for the previous item with the same
+ * key.
+ */
 const makeKeyQueue = () => {
   const lastOfKey = new Map<string, Deferred.Deferred<void>>()
   return (key: string) => {
@@ -252,8 +259,8 @@ export const readItems = <A, E, E2, R, EI, RI, Out>(
   const readGroup = (from: number, chunk: Chunk.Chunk<A>) =>
     Effect.gen(function* () {
       const drafts = yield* Effect.forEach(chunk, (item, i) => makeDraft(context, options, item, from + i))
-      // Queues the items before the journal is read. An earlier item with the same key may write its entry during the
-      // read.
+      // An earlier item with the same key may write its entry during the read of the journal. The items are therefore
+      // queued before the read, and a queued item reads its entry again.
       const places = drafts.map((draft) => ({ draft, place: enqueue(draft.key) }))
       const entryOf = yield* readEntries(
         context,

@@ -50,8 +50,9 @@ export class JournalEntry extends Schema.Class<JournalEntry>("effect-modelroute/
   /** Number of the submission, starting at 1. A resend of the same submission does not increase the number. */
   attempt: Schema.Number,
   /**
-   * First 128 bits of the SHA-256 hash of the request or of its `version`, as hexadecimal digits. Detects a changed
-   * request. Empty if an effect makes the request and `version` is absent.
+   * First 128 bits of the SHA-256 hash of the request or of its `version`, as hexadecimal digits. A later run compares
+   * the digests to detect a changed request. The digest is empty if an effect creates the request and `version` is
+   * absent.
    */
   digest: Schema.String,
   /** Body of the create request. Present until the API accepts or permanently rejects the request. */
@@ -66,7 +67,7 @@ export class JournalEntry extends Schema.Class<JournalEntry>("effect-modelroute/
   executionId: optional(Execution.ExecutionId),
   /** Slug of the model in the create request. */
   model: optional(Schema.String),
-  /** Expected hold until the API reports the hold of the execution. Decimal string in dollars. */
+  /** Hold of the execution, or the expected hold before the API has reported the hold. Decimal string in dollars. */
   hold: optional(Schema.String),
   /** Completed execution. Present only in the steps `Ended` and `Delivered`. */
   completed: optional(StoredCompleted),

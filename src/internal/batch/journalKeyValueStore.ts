@@ -4,8 +4,8 @@
  *
  * Each item has two values, called slots. Writes alternate between the slots and never change the slot of the newest
  * entry. A store cannot list its keys. A call that adds items therefore first writes their names to a list. The numbers
- * of the lists of a batch have no gap. An item is in two lists if the process was killed before the write of the entry.
- * The entry contains the number of the valid list.
+ * of the lists of a batch have no gap. If the process is killed before the entry is written, the next write adds the
+ * item to a second list. The entry contains the number of the valid list.
  *
  * @internal
  */
@@ -241,7 +241,7 @@ const streamEntries = (state: State, batch: string): Stream.Stream<JournalEntry,
   )
 
 const removeItem = ({ positions, values }: State, item: string): Effect.Effect<void, JournalError> =>
-  // Removes the second slot first. A missing first slot must imply that the second slot is also missing.
+  // `findEntry` ignores the second slot if the first slot is missing. The second slot is therefore removed first.
   Effect.zipRight(values.remove(values.slotKey(item, 1)), values.remove(values.slotKey(item, 0))).pipe(
     Effect.ensuring(Effect.sync(() => void positions.delete(item)))
   )
@@ -251,7 +251,8 @@ const removeBatch = (state: State, batchId: string): Effect.Effect<void, Journal
   return Effect.gen(function* () {
     const { nextLists, values } = state
     nextLists.delete(batch)
-    // Removes the last list first. After a kill, the remaining lists have no gap and contain all remaining items.
+    // The last list is removed first. If the process is killed, the remaining lists therefore have no gap and contain
+    // all remaining items.
     for (let n = (yield* firstFreeList(state, batch)) - 1; n >= 0; n--) {
       const list = yield* values.get(values.listKey(batch, n))
       const items = itemsIn(Option.getOrElse(list, () => ""))

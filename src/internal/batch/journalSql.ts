@@ -25,7 +25,7 @@ import { journalError, notEncodable, quote } from "./journalFailure.js"
 /** Maximum number of rows per statement. Old SQLite versions allow at most 999 parameters. */
 const rowsPerStatement = 128
 
-/** Number of rows per page. Limits the memory that a read of all entries uses. */
+/** Number of rows per page. A read of all entries keeps only one page in memory. */
 const rowsPerPage = 128
 
 const Row = Schema.Struct({ item: Schema.String, entry: Schema.String })
@@ -38,10 +38,13 @@ const encodeEntry = (entry: JournalEntry): Effect.Effect<string, JournalError> =
     Effect.mapError(() => notEncodable(entry.key))
   )
 
-/** Uses the live clock, because the clock in the context may be a `TestClock`. */
+/** Live clock, because the clock in the context may be a `TestClock`. */
 const clock = Clock.make()
 
-/** Tags that contain the connection of a transaction in the supported drivers. */
+/**
+ * Tags for the connection of a transaction in the supported drivers. Inside a transaction, the context contains one of
+ * these tags.
+ */
 const transactionTags: ReadonlyArray<Context.Tag<never, unknown>> = [
   Context.GenericTag<never, unknown>(SqlClient.TransactionConnection.key),
   Context.GenericTag<never, unknown>("@effect/sql-libsql/LibsqlClient/LibsqlTransaction")

@@ -15,7 +15,7 @@ import { JournalEntry } from "./journalEntry.js"
 import { journalError, notEncodable, quote } from "./journalFailure.js"
 
 const StoredEntry = Schema.Struct({
-  /** Sequence number of this write of the item. Starts at 1. */
+  /** Number of this write of the item. The first write has the number 1. */
   sequence: Schema.NonNegativeInt,
   /** Number of the list that contains the item. */
   list: Schema.NonNegativeInt,

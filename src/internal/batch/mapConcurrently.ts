@@ -1,7 +1,7 @@
 /**
  * Maps the elements of a stream concurrently and emits each result when it is available. A fixed number of workers
- * takes the elements. `Stream.mapEffect` with the option `unordered` starts a channel for each element. A channel costs
- * as much CPU time as the calls of a batch item.
+ * processes the elements. `Stream.mapEffect` with the option `unordered` would start a channel for each element. A
+ * channel uses as much CPU time as the calls of a batch item.
  *
  * @internal
  */
@@ -34,7 +34,7 @@ const makeTake = <A, E, R>(
 
 /**
  * Runs `f` for at most `concurrency` elements at the same time. The first failure interrupts all running effects and
- * fails the stream. The end of the consumer also interrupts the effects.
+ * fails the stream. The running effects are also interrupted when the consumer ends.
  *
  * @internal
  */

@@ -39,7 +39,7 @@ const checkRetryBudget = (
         invalidRequest(
           operation,
           "retryBudget",
-          "allows no retry",
+          "contains an invalid value",
           "Pass maxTokens of at least 1, tokenRatio of at least 0 and minPerMinute above 0, or false for no budget."
         )
       )

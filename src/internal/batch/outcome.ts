@@ -33,15 +33,15 @@ interface OutcomeFields<A> {
 export interface Succeeded<A, Out = unknown> extends OutcomeFields<A> {
   /** Tag of the outcome. */
   readonly _tag: "Succeeded"
-  /** The result with the unchanged output of the API, as in the journal. */
+  /** The result with the unchanged output of the API. The journal contains the same result. */
   readonly completed: Execution.Completed
-  /** The output, decoded with the schema of the model. The unchanged output if the request has no typed model. */
+  /** The output, decoded with the schema of the model. The output is unchanged if the request has no typed model. */
   readonly output: Out
 }
 
 /**
  * Outcome of a failed item. `error` is an error of `executions.run`, a `SubmissionOutcomeUnknown`, or the error `E` of
- * the `request`.
+ * `request`.
  *
  * After an `OutputDecodeError`, the execution is COMPLETED and paid for, and the journal contains its result. The
  * outcome does not count as delivered. A later run decodes the result again, without a request.
@@ -56,14 +56,14 @@ export interface Failed<A, E = never> extends OutcomeFields<A> {
   readonly error: AwaitFailure | OutputDecodeError | SubmissionOutcomeUnknown | E
   /**
    * Indicates whether the failure is final. A later run returns a final failure again without a request, unless
-   * `resubmit` returns `true`. A later run continues the item after any other failure. Examples are an overload, a
-   * timeout, a failure of `request` and an `OutputDecodeError`.
+   * `resubmit` returns `true`. A later run continues the item after any other failure, such as a timeout or an
+   * `OutputDecodeError`.
    */
   readonly final: boolean
 }
 
 /**
- * Outcome of an item if this run created no execution for the item. A later run submits the item.
+ * Outcome of an item for which this run created no execution. A later run submits the item.
  *
  * @since 0.1.0
  * @category models

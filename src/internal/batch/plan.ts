@@ -71,7 +71,7 @@ export const submissionOutcomeUnknown = (entry: JournalEntry): SubmissionOutcome
   })
 
 /**
- * Returns the next step of an item. `digest` is empty if an effect makes the request and `version` is absent.
+ * Returns the next step of an item. `digest` is empty if an effect creates the request and `version` is absent.
  *
  * @internal
  */
@@ -89,7 +89,8 @@ export const makePlan = (
   switch (entry.step) {
     case "Refused":
       if (isChanged || entry.body === undefined) return resubmission
-      // The API may return the same 401 or 402 again for an idempotency key. An item with this error needs a new key.
+      // The API may return the same 401 or 402 again for the same idempotency key. After such an error, the item
+      // therefore needs a new key.
       return {
         ...resubmission,
         savedBody: entry.body,

@@ -26,8 +26,8 @@ import type { StopReason, StopSignal } from "./stopSignal.js"
  */
 export interface Progress {
   /**
-   * Number of items, from the option `total` or the size of the input. Absent until the input has ended if neither is
-   * available.
+   * Number of items, from the option `total` or the size of the input. If both are missing, the field is absent until
+   * the input has ended.
    */
   readonly total?: number
   /** Number of items that have succeeded in this run or an earlier run. */
@@ -39,8 +39,8 @@ export interface Progress {
   /** Number of items that were read and that the API has not accepted yet. */
   readonly waiting: number
   /**
-   * Number of running executions that the batch awaits. Zero after an interruption, even if executions are still
-   * running.
+   * Number of running executions that the batch awaits. The number is zero after an interruption, even if executions
+   * are still running.
    */
   readonly inFlight: number
   /** Number of ended items whose `deliver` is running. */
@@ -51,7 +51,7 @@ export interface Progress {
   readonly pausedUntil?: DateTime.Utc
   /** Number of requests that this run has sent. */
   readonly requests: number
-  /** Number of retries that the retry budget still allows. */
+  /** Number of retries that the retry budget still allows. Infinite if `retryBudget` is `false`. */
   readonly retriesLeft: number
   /**
    * Total cost of the COMPLETED executions of this run and earlier runs. Decimal string in dollars. An item counts once
@@ -60,9 +60,12 @@ export interface Progress {
   readonly cost: string
   /** Sum of the holds of the running executions. Decimal string in dollars. */
   readonly held: string
-  /** Average number of items per minute that have ended in this run. Excludes outcomes from the journal. */
+  /** Average number of items that have ended per minute in this run. Outcomes from the journal do not count. */
   readonly itemsPerMinute: number
-  /** Estimated end of the last item at the current rate. Absent if there is no estimate. */
+  /**
+   * Estimated end of the last item at the current rate. The field is absent if `total` is unknown or no item has ended
+   * in this run. The field is also absent if the batch has stopped or all items have ended.
+   */
   readonly estimatedEnd?: DateTime.Utc
   /** Reason why the batch has stopped its submissions. Absent if the batch has not stopped. */
   readonly stopped?: StopReason
@@ -125,7 +128,7 @@ export class ProgressCounter {
     this.notifySubscribers()
   }
 
-  /** Runs `deliver` and counts its outcome as being delivered until `deliver` ends. */
+  /** Runs `deliver` and counts the outcome in `delivering` until `deliver` ends. */
   countDelivery<A, E, R>(deliver: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     const count = (by: number) =>
       Effect.sync(() => {
@@ -222,7 +225,10 @@ const toUtc = (epochMillis: number | undefined): DateTime.Utc | undefined =>
 const latest = (a: number | undefined, b: number | undefined): number | undefined =>
   a === undefined || b === undefined ? (a ?? b) : Math.max(a, b)
 
-/** Returns the time when the gate admits the waiting requests. Returns `undefined` if no request waits. */
+/**
+ * Returns the time when the gate admits the waiting requests. Returns `undefined` if no request waits or the gate is
+ * open.
+ */
 const gateResumesAt = ({ blockedUntil, resetAt, waiting }: Snapshot, now: number): number | undefined => {
   if (waiting === 0) return undefined
   const at = Math.max(blockedUntil?.epochMillis ?? 0, resetAt?.epochMillis ?? 0)

@@ -21,7 +21,7 @@ import { permanentFields, submissionOutcomeUnknown } from "./plan.js"
 import type { StopCause } from "./stopSignal.js"
 import type { ItemSubmitGuard } from "./submitGuard.js"
 
-/** @internal Reason for not submitting an item. */
+/** @internal Reason why an item was not submitted. */
 export type NotAttemptedCause = Pick<NotAttempted<never>, "error" | "reason">
 
 /** @internal Records a COMPLETED execution in the journal and returns the result of its item. */
@@ -36,7 +36,8 @@ export const recordCompleted = <A, E, R>(
 }
 
 /**
- * Returns the result of an item whose wait failed. Records a final failure, a 404 or a 410 in the journal.
+ * Returns the result of an item whose wait failed. Records a final failure, a 404 or a 410 in the journal. Stops the
+ * batch after a 401 or 402.
  *
  * @internal
  */

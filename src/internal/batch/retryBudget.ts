@@ -28,7 +28,10 @@ export interface RetryBudgetOptions {
   readonly minPerMinute?: number | undefined
 }
 
-/** Interval between the checks of a queued retry for tokens from successful requests. */
+/**
+ * Maximum delay before a queued retry checks the number of tokens again. A successful request can add a token earlier
+ * than the minimum rate.
+ */
 const recheckMillis = 5000
 
 const minuteMillis = 60_000
@@ -43,7 +46,7 @@ export class RetryBudget implements AttemptInterceptor {
   private readonly maxTokens: number
   private readonly tokenRatio: number
   private readonly minPerMinute: number
-  /** Allows one retry at a time to wait for a token, so that only one timer runs. */
+  /** Semaphore that allows only one queued retry to run a timer. */
   private readonly queue = Effect.unsafeMakeSemaphore(1)
   private tokens: number
   /** Indicates whether the latest log line reported an exhausted budget. */
@@ -70,8 +73,8 @@ export class RetryBudget implements AttemptInterceptor {
   }
 
   /**
-   * Returns the latest time for the next queued retry. Returns `undefined` if no retry is queued. `now` and the result
-   * are in monotonic milliseconds.
+   * Returns the latest time at which the next queued retry is sent. Returns `undefined` if no retry is queued. `now`
+   * and the result are in monotonic milliseconds.
    */
   nextRetryAt(now: number): number | undefined {
     this.refill(now)

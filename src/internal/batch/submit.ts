@@ -53,7 +53,10 @@ export const submit = <A, E, R>(
     })
   )
 
-/** Makes the request and reserves its cost. Returns the result as a `Left` if the item is not submitted. */
+/**
+ * Creates the body of the request and reserves the cost of the item. Returns the result as a `Left` if the item is not
+ * submitted.
+ */
 const prepare = <A, E, R>(
   context: ItemContext,
   item: Item<A, E, R>,
@@ -63,7 +66,7 @@ const prepare = <A, E, R>(
     const { resent, savedBody } = plan
     const isCounted = isCostCounted(plan)
     const { costBudget, stop } = context
-    // Checks the limit before the effect in `request` runs, because the effect could upload a file unnecessarily.
+    // The limit is checked before the effect in `request` runs, because the effect could upload a file unnecessarily.
     if (!isCounted && costBudget?.isExhausted === true) yield* stop.trigger({ reason: "MaxCost" })
     const blockedBefore = stop.blocks(isCounted)
     if (blockedBefore !== undefined) return Either.left(toNotAttempted(item, blockedBefore))
@@ -182,8 +185,8 @@ const makeFirstEntry = <A, E, R>(
       digest,
       model,
       body,
-      // A new key is derived and not random. After a restart, the item gets the same key even if the journal lost the
-      // entry.
+      // A new key is a hash instead of a random text. After a restart, the item therefore has the same key even if the
+      // journal does not contain the entry.
       idempotencyKey: idempotencyKey ?? computeDigest(JSON.stringify([batchId, key, attempt, digest])),
       submittedAt,
       run: runId,

@@ -54,8 +54,9 @@ export interface Options<A, E = never, E2 = never, R = never, Out = unknown> {
    * the recorded request unchanged until `version` changes.
    *
    * A later run compares the request of an item with the recorded request. A request from an effect is compared only if
-   * `version` is set. If the requests differ, the item fails with `InvalidRequest`, even if its execution is already
-   * paid for. To change parts of a request that do not change the result, such as `webhookUrl`, set `version`.
+   * `version` is set. If the requests differ, the item fails with `InvalidRequest`, even if the execution of the item
+   * is already paid for. To change parts of a request that do not change the result, such as `webhookUrl`, set
+   * `version`.
    *
    * An exception fails the item with `InvalidRequest`.
    *
@@ -191,7 +192,7 @@ export interface Batch<A, E = never, E2 = never, R = never, Out = unknown> {
    */
   readonly progress: Subscribable.Subscribable<Progress>
   /**
-   * Stops the submissions. The batch still waits for its running executions. A create request without a response is
+   * Stops the submissions. The batch still waits for the running executions. A create request without a response is
    * resent with the same idempotency key to determine its outcome. The outcome of the remaining items is
    * `NotAttempted`.
    *
