@@ -1,5 +1,5 @@
 /**
- * Deletes the messages of a workflow and of its clocks.
+ * Deletes the messages that the engine stores for a workflow and for the clocks of the workflow.
  *
  * @internal
  */
@@ -19,7 +19,7 @@ import { hasEnded, retryDefects } from "../durable/signals.js"
 import { workflow, workflowIdOf } from "../durable/workflow.js"
 import { invalidRequest } from "../errors/invalidRequest.js"
 
-/** The entities of the engine that store messages for a workflow. */
+/** Entity of the engine that stores the messages of a workflow. */
 const workflowEntity = EntityType.make(`Workflow/${workflow.name}`)
 const clockEntity = EntityType.make("Workflow/-/DurableClock")
 
@@ -30,7 +30,12 @@ const notEnded = invalidRequest(
   "Wait for its end with DurableExecution.await, or call DurableExecution.cancel first."
 )
 
-/** @internal Deletes all rows that the engine stores for a durable execution. */
+/**
+ * Deletes all rows that the engine stores for a durable execution. Fails with `InvalidRequest` if the execution has not
+ * ended.
+ *
+ * @internal
+ */
 export const forget = (
   id: string
 ): Effect.Effect<void, InvalidRequest | PersistenceError, WorkflowEngine | Sharding | MessageStorage> =>

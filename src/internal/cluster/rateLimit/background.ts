@@ -12,15 +12,18 @@ import type * as Scope from "effect/Scope"
 export interface Background {
   readonly run: (effect: Effect.Effect<void>) => void
   readonly runCall: <A>(call: Effect.Effect<A>) => Fiber.RuntimeFiber<A>
-  /** Interrupts all calls without waiting for their end, because the interruption of a remote call needs the network. */
+  /**
+   * Interrupts all calls. Does not wait for the interruptions, because the interruption of a remote call needs the
+   * network.
+   */
   readonly interruptCalls: () => void
 }
 
-/** @internal Interrupts all effects when the scope closes. */
+/** @internal Creates a background. The end of the scope interrupts all effects in the background. */
 export const makeBackground: Effect.Effect<Background, never, Scope.Scope> = Effect.gen(function* () {
   const id = yield* Effect.fiberId
   const calls = yield* FiberSet.make<unknown, never>()
-  // The layer is built without interruption, and its effects must be interruptible.
+  // A layer is built in an uninterruptible region, but the effects in the background must be interruptible.
   const run = yield* Effect.interruptible(FiberSet.makeRuntime<never, void, never>())
   const runCall = yield* Effect.interruptible(FiberSet.runtime(calls)())
   return {

@@ -26,7 +26,10 @@ type Restore = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
 /** Result of a wait. After `moved`, the request must be queued again. */
 type WaitResult = "granted" | "moved"
 
-/** Creates a gate for the time without the owner. The other processes then also send requests with the API key. */
+/**
+ * Creates the gate of this process for the time without the owner. The limiter expects other clients, because the other
+ * processes send requests with the same API key.
+ */
 const makeLocalGate = (): Gate => {
   const gate = new Gate()
   gate.limiter.others.detect()
@@ -136,7 +139,7 @@ class ClusterGate {
     let isAdmitted = false
     let isMoved = false
     const sent = this.local.withPermit(request, (permit) => {
-      // The request can be admitted after its move, before its interruption.
+      // The gate can admit the request after the move and before the interruption.
       if (isMoved) return Effect.zipRight(permit.reportUnsent, Effect.never)
       isAdmitted = true
       return attempt(permit)

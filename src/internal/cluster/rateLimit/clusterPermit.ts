@@ -20,7 +20,12 @@ import type { WaitingRequest } from "./waitingRequest.js"
 /** Maximum wait for the reply to a reported 429. Without the reply, the caller uses the headers of the response. */
 const replyTimeoutMillis = 1000
 
-/** @internal Reports the first outcome to the owner and ignores later outcomes. */
+/**
+ * Reports the first final outcome to the owner and ignores later final outcomes. `reportRateLimited` always sends a
+ * report.
+ *
+ * @internal
+ */
 export class ClusterPermit implements Permit {
   private isReleased = false
   private readonly grantedAt: number
@@ -34,7 +39,7 @@ export class ClusterPermit implements Permit {
     processMetrics.addInFlight(1)
   }
 
-  /** Only a 429 waits for the reply of the owner. */
+  /** Reports a response to the owner. Waits for the reply of the owner only after a 429. */
   reportResponse(status: number, headers: Headers): Effect.Effect<number | undefined> {
     return Effect.suspend(() => {
       if (!this.release()) return Effect.succeed(undefined)
@@ -72,7 +77,7 @@ export class ClusterPermit implements Permit {
     if (this.release()) this.link.report(this.request, outcome)
   }
 
-  /** Returns `false` if the permit was released before. */
+  /** Releases the permit. Returns `false` if the permit was already released. */
   private release(): boolean {
     if (this.isReleased) return false
     this.isReleased = true

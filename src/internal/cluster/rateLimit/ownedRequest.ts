@@ -23,7 +23,7 @@ interface Admitted {
 
 /** @internal */
 export class OwnedRequest {
-  /** All events of the request, in their order. */
+  /** All events of the request, the oldest first. */
   readonly events: Array<RequestEvent> = []
   private admitted: Admitted | undefined
   private fiber: Fiber.RuntimeFiber<void> | undefined

@@ -7,13 +7,16 @@ import * as Effect from "effect/Effect"
 import type { OwnedRequest } from "./ownedRequest.js"
 import type { RequestEvent } from "./protocol.js"
 
-/** Maximum time that a poll waits for an event. It is short, because a runner waits for its calls before it shuts down. */
+/**
+ * Maximum time that a poll waits for an event. The time is short, because a runner waits for its calls before the
+ * runner shuts down.
+ */
 const pollHoldMillis = 1000
 
 /** @internal */
 export class OwnedSession {
   readonly requests = new Map<number, OwnedRequest>()
-  /** Identifies this session. After the loss of a session, a process recognizes the new session by its epoch. */
+  /** Identifies this session. A process compares the epoch to detect that the owner has lost the previous session. */
   readonly epoch = globalThis.crypto.randomUUID()
   /** Number of the last event. */
   last = 0
@@ -21,7 +24,7 @@ export class OwnedSession {
   private pending: Array<RequestEvent> = []
   private wake: (() => void) | undefined
 
-  /** `seenAt` is the monotonic time of the last message of the process. */
+  /** `seenAt` is the time of the last message of the process, in monotonic milliseconds. */
   constructor(public seenAt: number) {}
 
   get events(): ReadonlyArray<RequestEvent> {
@@ -34,13 +37,15 @@ export class OwnedSession {
     this.wake?.()
   }
 
-  /** Deletes the events up to a number. */
+  /** Deletes the events up to the event with the number `last`. */
   acknowledge(last: number): void {
     const pendingCount = this.last - last
     this.pending = pendingCount <= 0 ? [] : this.pending.slice(-pendingCount)
   }
 
-  /** Waits up to a second for an event. A process has one poll, so a second poll ends the first. */
+  /**
+   * Waits up to a second for an event. A process has only one poll, so a new poll ends the wait of the previous poll.
+   */
   get awaitEvent(): Effect.Effect<void> {
     return Effect.raceFirst(
       Effect.async<void>((resume) => {

@@ -61,7 +61,7 @@ class GateOwner {
       return request
         .start(this.gate, this.scope, () => session.requests.delete(payload.request))
         .pipe(
-          // The fiber of the request runs until its first wait, so that the reply contains its first events.
+          // The yield lets the fiber of the request run until its first wait. The reply then contains the first events.
           Effect.zipRight(Effect.yieldNow()),
           Effect.map(() => {
             isReplied = true
@@ -103,7 +103,7 @@ class GateOwner {
     })
   }
 
-  /** Releases the requests of processes that have ended without a report. */
+  /** Releases the requests of processes that have sent no message during the lifetime of a session. */
   private readonly expireSessions = Effect.flatMap(monotonic.now, (now) =>
     Effect.forEach(
       [...this.sessions].filter(([, { seenAt }]) => now - seenAt >= sessionLifetimeMillis),
@@ -136,6 +136,6 @@ export const layerEntity = GateEntity.toLayer(
       report: ({ payload }) => owner.report(payload)
     })
   }),
-  // A gate without requests keeps its state, because a new gate would begin with a single request.
+  // A gate without requests keeps its state for a day, because a new gate would begin with a single request.
   { concurrency: "unbounded", mailboxCapacity: "unbounded", maxIdleTime: "1 day" }
 )

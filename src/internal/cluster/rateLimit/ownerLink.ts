@@ -1,6 +1,7 @@
 /**
  * Connects this process to the owner of the gate. Sends one poll after the other while requests wait for a permit.
- * Otherwise, sends one poll per second while requests are in flight, so that the owner does not release their permits.
+ * Otherwise, sends one poll per second while requests are in flight. Without these polls, the owner would release the
+ * permits of the requests.
  *
  * @internal
  */
@@ -35,7 +36,9 @@ export interface GateState {
 /** @internal */
 export class OwnerLink {
   isReachable = true
-  /** Identifies this process. Changes after an outage, so that the owner releases the earlier requests. */
+  /**
+   * Id of this process at the owner. The id changes after an outage, so that the owner releases the earlier requests.
+   */
   client = globalThis.crypto.randomUUID()
 
   private epoch = ""
@@ -65,7 +68,7 @@ export class OwnerLink {
     return Deferred.await(this.recovered)
   }
 
-  /** Keeps the link active while an effect runs. */
+  /** Polls the owner while an effect runs. */
   use<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
     return Effect.acquireUseRelease(
       Effect.sync(() => {
@@ -86,7 +89,7 @@ export class OwnerLink {
     this.background.run(Effect.zipRight(this.startSilence, this.pollWhileUsed))
   }
 
-  /** Queues a request at the owner. The events of the request show its progress. */
+  /** Queues a request at the owner. The events of the request report the permit and the delays. */
   acquire({ isRetry, requestClass }: PermitRequest<unknown>): WaitingRequest {
     const request = new WaitingRequest(this.nextId++, this.client)
     this.waiting.set(request.id, request)
@@ -113,8 +116,7 @@ export class OwnerLink {
   }
 
   /**
-   * Removes a request from the queue. Before the reply of the owner, the request may not be in the queue of the owner
-   * yet.
+   * Removes a request from the queue. If the owner has not replied yet, `onAcquireReply` reports the withdrawal later.
    */
   withdraw(request: WaitingRequest): void {
     this.waiting.delete(request.id)
@@ -127,7 +129,10 @@ export class OwnerLink {
     this.reportAndReturn(request, outcome)
   }
 
-  /** Reports an outcome. Returns a fiber. The value of the fiber is the time until the gate opens. */
+  /**
+   * Reports an outcome. Returns a fiber whose value is the time until the gate opens, in milliseconds. The value is
+   * `undefined` unless the outcome is a 429 with a reset.
+   */
   reportAndReturn(request: WaitingRequest, outcome: Outcome): Fiber.RuntimeFiber<number | undefined> {
     if (outcome._tag !== "RateLimited") request.isEnded = true
     const call = this.calls.report({ client: request.client, request: request.id, outcome })
@@ -136,7 +141,9 @@ export class OwnerLink {
     )
   }
 
-  /** Returns the state of the gate, at most about 1 s old. Returns `undefined` if the owner is out of reach. */
+  /**
+   * Returns the state of the gate, which is at most about 1 s old. Returns `undefined` if the owner is out of reach.
+   */
   get currentState(): Effect.Effect<GateState | undefined> {
     return Effect.flatMap(monotonic.now, (now) => {
       if (!this.isReachable) return Effect.succeed(undefined)

@@ -2,7 +2,8 @@
  * Defines the entity that owns the gate of an API key, and its protocol. All calls end within about a second, so that a
  * runner can hand over its entities quickly. The database stores none of the calls.
  *
- * All times are durations or times of the server, because each process has its own monotonic clock.
+ * All times are in milliseconds. Each process has its own monotonic clock. Messages therefore contain only durations
+ * and times of the server.
  *
  * @internal
  */
@@ -90,7 +91,7 @@ export const WireSnapshot = Schema.Struct({
 export type WireSnapshot = typeof WireSnapshot.Type
 
 /**
- * Queues a request. Returns the events of the request until now. A repeated call has no further effect.
+ * Queues a request. Returns the events of the request so far. A repeated call has no further effect.
  *
  * `epoch` identifies the queue of the process at the owner. The epoch changes if the queue is lost.
  */

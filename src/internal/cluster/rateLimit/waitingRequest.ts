@@ -18,9 +18,9 @@ export type WaitingEvent = RequestEvent["event"] | { readonly _tag: "Queued" } |
 
 /** @internal */
 export class WaitingRequest {
-  /** Epoch of the owner's reply. `undefined` before the reply. */
+  /** Epoch in the reply of the owner. `undefined` before the reply. */
   epoch: string | undefined
-  /** `true` if the caller no longer waits and no longer needs a permit. */
+  /** Indicates whether the caller no longer waits and no longer needs a permit. */
   isEnded = false
   private nextIndex = 0
   private readonly events: Array<WaitingEvent> = []

@@ -25,7 +25,12 @@ export const toWire = (gate: Gate, clock: Clock.Clock): WireSnapshot => {
   }
 }
 
-/** @internal `wall` is the time of the receipt on the wall clock of this process. */
+/**
+ * Converts a snapshot from the owner. `wall` is the wall clock time at the arrival of the snapshot, in epoch
+ * milliseconds.
+ *
+ * @internal
+ */
 export const fromWire = ({ blockedIn, resetIn, serverNow, ...rest }: WireSnapshot, wall: number): Snapshot => {
   const toDateTime = (millis: number | undefined) =>
     millis === undefined ? undefined : DateTime.unsafeMake(wall + millis)
