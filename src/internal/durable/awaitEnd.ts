@@ -1,5 +1,5 @@
 /**
- * Waits for the end of the execution of a workflow, and returns its result.
+ * Waits until the execution of a workflow has ended, and returns the result.
  *
  * The polls are not activities, so the engine stores the output only once, as the result of the workflow.
  *
@@ -20,7 +20,10 @@ import { clearSuspension, reportSuspension } from "./suspension.js"
 import { delayOf, firstOpenWait, hasEndEvent, isWaitOver, suspend, suspendUntil } from "./wait.js"
 import type { Failure } from "./workflow.js"
 
-/** A stale replica of the API may return a 404 for a new execution. */
+/**
+ * Time after a submission during which a 404 does not end the wait. A stale replica of the API may return a 404 for a
+ * new execution.
+ */
 const maxReplicaLagMillis = Duration.toMillis("10 minutes")
 
 /** Maximum time from the expected end of an execution until its result is available. */
@@ -76,7 +79,7 @@ export const awaitEnd = (
 ): Effect.Effect<Execution.Completed, Failure, WorkflowEngine | WorkflowInstance> =>
   Effect.gen(function* () {
     const instance = yield* WorkflowInstance
-    // A cancelled workflow must not poll again. The suspension ends the workflow.
+    // A cancelled workflow must not poll again. The engine ends a cancelled workflow when the workflow is suspended.
     if (instance.interrupted) yield* suspend
     const wait = yield* firstOpenWait(accepted.nextWait)
     const millis = delayOf(context.delays, wait - accepted.nextWait)

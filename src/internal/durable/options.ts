@@ -25,8 +25,8 @@ export interface Options {
    */
   readonly keyTtl?: Duration.DurationInput | undefined
   /**
-   * Delay of the first poll after a submission. Also the delay of the first new attempt after an outage or an
-   * insufficient balance. Each later delay is 1.5 times as long. Default: 30 seconds.
+   * Delay of the first poll after a submission, and of the first attempt after an outage or insufficient balance. Each
+   * later delay is 1.5 times as long. Default: 30 seconds.
    */
   readonly baseDelay?: Duration.DurationInput | undefined
   /** Maximum delay between polls or attempts. Default: 15 minutes. */

@@ -18,7 +18,7 @@ import { type Request, RequestTypeId } from "../models/types.js"
 import type { Event } from "../webhooks/event.js"
 import { isWorkflowId, type Payload } from "./workflow.js"
 
-/** @internal The stored request. */
+/** @internal The create request in the payload of the workflow. */
 export type StoredRequest = typeof Payload.Type.request
 
 const operation = "DurableExecution.start"
@@ -34,8 +34,8 @@ export const checkId = (id: unknown): Either.Either<void, InvalidRequest> => {
 }
 
 /**
- * Checks a request and returns a copy with the exact JSON that the client sends. A change of the caller's object after
- * the start has no effect.
+ * Checks a request and returns a copy with the exact JSON that the client sends. A later change of the caller's object
+ * therefore has no effect.
  *
  * @internal
  */
@@ -49,7 +49,7 @@ export const encode = (request: Execution.CreateRequest): Effect.Effect<StoredRe
     }
   })
 
-/** @internal Encodes the input of a typed request. Uploads its files first. */
+/** @internal Encodes a typed request and uploads the files in its input. */
 export const encodeTyped = <E, R>(
   request: Request<unknown, E, R>
 ): Effect.Effect<StoredRequest, InvalidRequest | E, ModelRouteClient | R> =>
@@ -67,7 +67,10 @@ const metadataField = "durable_execution"
 /** The query parameter of `webhookUrl` that contains the id of the workflow. */
 const queryParameter = "durable_execution"
 
-/** Returns an invalid URL unchanged, so that the create request fails with `InvalidRequest`. */
+/**
+ * Adds the id of a workflow to the query of a URL. Returns an invalid URL unchanged, so that the create request fails
+ * with `InvalidRequest`.
+ */
 const addQueryParameter = (webhookUrl: string, workflowId: string): string => {
   if (!isHttpUrl(webhookUrl)) return webhookUrl
   const url = new URL(webhookUrl)
@@ -82,7 +85,10 @@ export const addWorkflowId = (request: StoredRequest, workflowId: string): Execu
   ...(request.webhookUrl === undefined ? {} : { webhookUrl: addQueryParameter(request.webhookUrl, workflowId) })
 })
 
-/** Ignores other texts, because the database of an engine can reject a long text or a control character. */
+/**
+ * Returns a value that is the id of a workflow. Ignores other texts, because the database of an engine can reject a
+ * long text or a control character.
+ */
 const readWorkflowId = (u: unknown): string | undefined => (isWorkflowId(u) ? u : undefined)
 
 /** Returns the id of the workflow in the URL of the current HTTP request. */

@@ -8,12 +8,12 @@ import * as Effect from "effect/Effect"
 import { hasEnded, resume } from "./signals.js"
 import { type Suspension, SuspensionStore, type SuspensionStoreError } from "./suspensionStore.js"
 
-/** Each resumption uses a few queries of the database. */
+/** Maximum number of concurrent resumptions. Each resumption runs a few database queries. */
 const concurrency = 10
 
 /**
- * Resumes the workflows of the selected suspensions. Returns their number. Removes the suspension of a workflow that has
- * ended. Such a suspension remains if the store fails at the end of the workflow.
+ * Resumes the workflows of the selected suspensions. Returns the number of resumed workflows. Removes the suspension of
+ * a workflow that has ended. The suspension of an ended workflow remains if the store fails at the end of the workflow.
  *
  * @internal
  */
@@ -26,7 +26,7 @@ export const resumeAll = (
     const resumed = yield* Effect.forEach(
       selected,
       ({ id, workflowId }) =>
-        // A resumption of a workflow that has ended is harmless.
+        // The workflow is also resumed if its state cannot be read. A resumption of an ended workflow has no effect.
         Effect.flatMap(
           Effect.catchAllDefect(hasEnded(id), () => Effect.succeed(false)),
           (isEnded) => (isEnded ? Effect.as(store.remove(workflowId), 0) : Effect.as(resume(id), 1))

@@ -1,6 +1,6 @@
 /**
- * The body of the workflow. Submits the execution and waits for its end. Cancels the execution after
- * `DurableExecution.cancel`.
+ * Runs the body of the workflow. Submits the execution and waits until the execution has ended. Cancels the execution
+ * after `DurableExecution.cancel`.
  *
  * @internal
  */
@@ -69,8 +69,8 @@ export const makeBody =
       yield* Workflow.addFinalizer((exit) => {
         const clear = clearSuspension(context.suspensions, submission)
         if (instance.interrupted) return Effect.zipRight(cancelExecution(context, submission), clear)
-        // The finalizer also runs if the workflow moves to another worker, and after a defect of the engine. The workflow
-        // then continues.
+        // The finalizer also runs if the workflow moves to another worker, and after a defect of the engine. The
+        // workflow continues in both cases.
         return hasEnded(exit) ? clear : Effect.void
       })
       const accepted = yield* submit(context, submission)

@@ -1,5 +1,5 @@
 /**
- * Sends signals to workflows and reads their results, from outside the workflows.
+ * Sends signals to workflows and reads the results of workflows. This code runs outside the workflows.
  *
  * @internal
  */
@@ -25,8 +25,8 @@ const pollRetries = Schedule.union(Schedule.exponential("200 millis"), Schedule.
 )
 
 /**
- * Retries an effect after a defect. A cluster engine fails with a defect if it loses the connection to a worker or to
- * its database. All operations of an engine are idempotent.
+ * Retries an effect after a defect. A cluster engine fails with a defect if a connection to a worker or to the database
+ * is lost. All operations of an engine are idempotent.
  *
  * @internal
  */
@@ -40,14 +40,14 @@ export const retryDefects = <A, E, R>(
     Effect.unsandbox
   )
 
-/** @internal Starts a workflow. Returns its id in the engine. */
+/** @internal Starts a workflow. Returns the id of the workflow in the engine. */
 export const start = (payload: typeof Payload.Type): Effect.Effect<string, never, WorkflowEngine> =>
   Effect.flatMap(WorkflowEngine, (engine) => {
     const executionId = workflowIdOf(payload.id)
     return Effect.as(retryDefects(execute(engine, payload, executionId)), executionId)
   })
 
-/** Starts a workflow without waiting for its end, so its errors cannot occur. */
+/** Starts a workflow and does not wait for its end. The effect therefore cannot fail with an error of the workflow. */
 const execute = (
   engine: WorkflowEngine["Type"],
   payload: typeof Payload.Type,
@@ -86,7 +86,7 @@ export const resume = (id: string): Effect.Effect<void, never, WorkflowEngine> =
   )
 }
 
-/** @internal Passes the end of an execution to its workflow. Ignores the other events. */
+/** @internal Reports the end of an execution to its workflow. Ignores all other events. */
 export const notify = (event: Event): Effect.Effect<void, never, WorkflowEngine> => {
   const { execution } = event
   if (execution === undefined || !isTerminal(execution)) return Effect.void
@@ -108,7 +108,8 @@ const firstPollMillis = 200
 const maxPollMillis = Duration.toMillis("10 seconds")
 
 /**
- * Waits until a workflow has ended. Returns its result.
+ * Waits until a workflow has ended. Returns the result of the workflow. Fails with `Cancelled` if the workflow was
+ * cancelled. `millis` is the delay before the second poll.
  *
  * @internal
  */

@@ -47,7 +47,11 @@ const SubmitResult = Schema.Union(
 
 type SubmitResult = typeof SubmitResult.Type
 
-/** @internal The create request of a workflow and its state. The finalizer reads the state. */
+/**
+ * The create request of a workflow, with the state of the submission. The finalizer of the workflow reads the state.
+ *
+ * @internal
+ */
 export class Submission {
   executionId: Execution.ExecutionId | undefined
   /** Time of the first submission that the API may have processed, in epoch milliseconds. */
@@ -77,7 +81,7 @@ const outcomeUnknown = ({ idempotencyKey }: Submission, since: number): Submissi
 
 /**
  * Sends the create request. `mayBeProcessed` indicates whether the API may have processed an earlier submission.
- * `since` is the time of the first submission that the API may have processed.
+ * `since` is the time of the first submission that the API may have processed, in epoch milliseconds.
  *
  * @internal
  */
@@ -111,7 +115,7 @@ const notSent = (ambiguousSince: number | undefined): SubmitResult => ({
 
 type Services = WorkflowEngine | WorkflowInstance
 
-/** Runs one submission as an activity. Records its time before the request is sent. */
+/** Runs one submission as an activity. Records the time of the submission before the request is sent. */
 const submitOnce = (
   context: DurableContext,
   submission: Submission,
@@ -119,8 +123,8 @@ const submitOnce = (
 ): Effect.Effect<readonly [SubmitResult, number], never, Services> =>
   Effect.gen(function* () {
     const instance = yield* WorkflowInstance
-    // Stays `false` if the engine already has the time of the submission. An earlier run of the workflow may then have
-    // sent the request without recording its result.
+    // `isFirstRun` stays `false` if the engine already contains the time of the submission. An earlier run of the
+    // workflow may then have sent the request without recording the result.
     let isFirstRun = false
     const submittedAt = yield* Activity.make({
       name: `submittedAt/${index}`,
@@ -141,7 +145,7 @@ const submitOnce = (
       success: SubmitResult,
       execute: Effect.suspend(() => {
         const mayBeProcessed = earlier !== undefined || !isFirstRun
-        // The engine runs an interrupted activity again.
+        // The engine may run this activity again after an interruption. The next run is then not the first run.
         isFirstRun = false
         return instance.interrupted
           ? Effect.succeed(notSent(mayBeProcessed ? since : undefined))
@@ -175,7 +179,7 @@ const recordRejection = ({ ambiguousSince, workflowId }: Submission, index: numb
     })
   )
 
-/** Suspends the workflow after a rejected submission, until its wait is over. */
+/** Suspends the workflow after a rejected submission, until the wait is over. */
 const waitAfter = ({ delays }: DurableContext, wait: number): Effect.Effect<void, never, Services> =>
   Effect.flatMap(isWaitOver(wait), (isOver) =>
     isOver ? Effect.void : suspendUntil(wait, delayOf(delays, wait), isWaitOver(wait))
@@ -196,20 +200,20 @@ const submitFrom = (
     }
     const { ambiguousSince, error } = result
     submission.ambiguousSince = ambiguousSince
-    // A suspension ends a cancelled workflow.
+    // The engine ends a cancelled workflow when the workflow is suspended.
     if (instance.interrupted) yield* suspend
     if (!canSucceedLater(error)) return yield* error
     yield* recordRejection(submission, index)
     const millis = delayOf(context.delays, index)
     yield* reportSuspension(context.suspensions, submission, error, "The execution could not be submitted", millis)
-    // A cluster stores the record only after the workflow is suspended, so this run must not read it.
+    // A cluster stores the record only after the workflow is suspended, so this run must not read the record.
     yield* waitAfter(context, index)
     return yield* submitFrom(context, submission, index + 1)
   })
 
 /**
- * Submits the execution until the API accepts it. Suspends the workflow after a temporary error, such as an outage or
- * an insufficient balance.
+ * Submits the execution until the API accepts the request. Suspends the workflow after a temporary error, such as an
+ * outage or an insufficient balance.
  *
  * @internal
  */

@@ -16,13 +16,20 @@ export interface WorkflowIds {
   readonly workflowId: string
 }
 
-/** Logs a failure of the store. The workflow continues, because its clock does not need the store. */
+/**
+ * Runs an operation of the store. Logs a failure and succeeds, because the clock of the workflow does not need the
+ * store.
+ */
 const logFailure = <A>(effect: Effect.Effect<A, SuspensionStoreError>, workflowId: string): Effect.Effect<void> =>
   Effect.catchAll(Effect.asVoid(effect), ({ detail = "", message }) =>
     runSafely(Effect.annotateLogs(Effect.logWarning(`${message} ${detail}`.trimEnd()), { workflowId }))
   )
 
-/** @internal Logs why a workflow waits, and adds the workflow to the store. */
+/**
+ * Logs why a workflow waits, and adds the workflow to the store. The next attempt starts after `millis` milliseconds.
+ *
+ * @internal
+ */
 export const reportSuspension = (
   store: SuspensionStoreService,
   { id, workflowId }: WorkflowIds,

@@ -67,8 +67,8 @@ export interface SuspensionStoreService {
    */
   readonly put: (suspension: Suspension) => Effect.Effect<void, SuspensionStoreError>
   /**
-   * Removes the suspension of a workflow. Has no effect if the workflow has no suspension. Fails with
-   * `SuspensionStoreError` if the store cannot be written.
+   * Removes the suspension of a workflow. Succeeds if the workflow has no suspension. Fails with `SuspensionStoreError`
+   * if the store cannot be written.
    *
    * @example
    * ```ts

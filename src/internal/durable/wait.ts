@@ -1,8 +1,8 @@
 /**
- * Suspends a workflow until a signal arrives or its clock ends the wait. A suspended workflow has no fiber.
+ * Suspends a workflow until a signal arrives or the clock of the wait ends. A suspended workflow has no fiber.
  *
- * The waits of a workflow are numbered from 0. A wait is over if its clock has ended or if it was resumed. Each run of
- * the workflow reads this state from the engine again.
+ * The waits of a workflow are numbered from 0. A wait is over if its clock has ended or the signal of `resume` has
+ * arrived. Each run of the workflow reads the state of the waits from the engine.
  *
  * @internal
  */
@@ -45,7 +45,7 @@ const bisect = (low: number, high: number, isOver: Predicate): Effect.Effect<num
 
 /**
  * Returns the first index from `from` with `isOver(index) === false`. `isOver` must return `false` for all later
- * indices. Each call of `isOver` can be a query of the database, so the number of calls is logarithmic.
+ * indices. Calls `isOver` only a logarithmic number of times, because each call can be a database query.
  *
  * @internal
  */
@@ -68,16 +68,21 @@ export interface ClockDelays {
 /** Factor between two successive delays. */
 const delayFactor = 1.5
 
-/** @internal Returns the delay of a clock. `index` counts the waits for the same reason. */
+/** @internal Returns the delay of a clock. `index` is the number of earlier waits for the same reason. */
 export const delayOf = ({ baseMillis, capMillis }: ClockDelays, index: number): number =>
   Math.min(Math.round(baseMillis * delayFactor ** index), capMillis)
 
-/** @internal Suspends the workflow. The clock must be armed, or the workflow must be interrupted. */
+/**
+ * Suspends the workflow. The caller must arm a clock first, unless the workflow is interrupted. Without a clock, the
+ * workflow may never continue.
+ *
+ * @internal
+ */
 export const suspend: Effect.Effect<never, never, WorkflowInstance> = Effect.flatMap(WorkflowInstance, Workflow.suspend)
 
 /**
  * Arms the clock of a wait, and suspends the workflow unless the wait is already over. `isReady` returns `true` if a
- * signal has ended the wait.
+ * signal or the clock has ended the wait.
  *
  * @internal
  */
@@ -90,8 +95,8 @@ export const suspendUntil = (
     const engine = yield* WorkflowEngine
     const { executionId, workflow } = yield* WorkflowInstance
     yield* engine.scheduleClock(workflow, { executionId, clock: clockOf(wait, millis) })
-    // The signals are checked after the clock is armed. If a signal arrives after this check and the engine does not
-    // resume the workflow, the clock does.
+    // The signals are checked after the clock is armed. A signal that arrives between this check and the suspension may
+    // not resume the workflow. The clock then resumes the workflow.
     if (yield* isReady) return
     yield* suspend
   })

@@ -29,7 +29,7 @@ export const StoredRequest = Schema.Struct({
 })
 
 /**
- * Schema of the payload of the workflow. The engine stores it as plain text.
+ * Schema of the payload of the workflow. The engine stores the payload as plain text.
  *
  * @since 0.1.0
  * @category schemas
@@ -118,7 +118,8 @@ export const idempotencyKeyOf = (workflowId: string): string => sha256Hex(`${wor
 const Rejection = Schema.Struct({ ambiguousSince: Schema.optional(Schema.Number) })
 
 /**
- * Signal that an event reported a terminal status. Contains no output, because the engine stores it as plain text.
+ * Signal that an event reported a terminal status. The signal contains no output, because the engine stores signals as
+ * plain text.
  *
  * @internal
  */
@@ -127,8 +128,8 @@ export const ended = DurableDeferred.make("ended", {
 })
 
 /**
- * Returns the record of a rejected submission. Contains the time of the first submission that the API may have
- * processed, in epoch milliseconds. A later run of the workflow reads only the latest record.
+ * Returns the record of a rejected submission. The record contains the time of the first submission that the API may
+ * have processed, in epoch milliseconds. A later run of the workflow reads only the latest record.
  *
  * @internal
  */
