@@ -43,7 +43,7 @@ const inputError = (
   Effect.map(describeIssues("input", issue, input), (issues) => {
     const field = issues[0]?.path ?? "input"
     const messages = new Set(issues.filter(({ path }) => path === field).map(({ message }) => message))
-    // An optional field also accepts `undefined`.
+    // The error of an optional field would otherwise also recommend `undefined`.
     if (messages.size > 1) messages.delete("expected undefined")
     const problem = Array.from(messages).slice(0, maxShownMessages).join("; ")
     return invalidRequest(
@@ -73,7 +73,10 @@ const checkFiles = (files: ReadonlyArray<PendingFile>): Either.Either<void, File
 const indexOfFile = (files: ReadonlyArray<PendingFile>, { options, source }: PendingFile): number =>
   files.findIndex((file) => file.source === source && file.options === options)
 
-/** Uploads the files of an input. Uploads a source only once if it occurs several times with the same options. */
+/**
+ * Uploads the files of an input. Uploads a source only once if the input contains the source several times with the
+ * same options.
+ */
 const uploadFiles = (
   files: ReadonlyArray<PendingFile>,
   upload: UploadSource
@@ -88,8 +91,8 @@ const uploadFiles = (
   })
 
 /**
- * Returns the ids of uploaded files. A transformation in a schema can create new source objects in each encoding. A new
- * source object has the same position as in the first encoding.
+ * Creates a service that returns the ids of uploaded files. A transformation in a schema can create new source objects
+ * in each encoding. The position of a new source object is then the index of its id.
  */
 const makeFileIds = (files: ReadonlyArray<PendingFile>, ids: ReadonlyArray<File.FileId>): Uploads["Type"] => {
   let position = 0
@@ -123,7 +126,7 @@ const makePrepareInput = <In, InEncoded extends object>(
       })
     return Effect.suspend(() => {
       const files: Array<PendingFile> = []
-      // Encodes the whole input before the first upload, so that an invalid input uploads nothing.
+      // The whole input is encoded before the first upload, so that an invalid input causes no upload.
       const collect: Uploads["Type"]["fileIdOf"] = (source, options) =>
         Effect.sync(() => {
           files.push({ source, options })
@@ -144,7 +147,7 @@ const makeDecodeOutput = <Out, OutEncoded>(
   return (output) =>
     Effect.suspend(() => decode(output)).pipe(
       Effect.catchAll((issue) => Effect.flatMap(describeIssues("output", issue, output), Effect.fail)),
-      // The execution is paid for. A defect would lose its result.
+      // The execution is already paid for, and a defect would lose the result.
       Effect.catchAllDefect(() =>
         Effect.fail([{ path: "output", message: "cannot be decoded, because the schema threw an exception" }])
       )

@@ -9,7 +9,7 @@ import { OutputDecodeError, type OutputIssue } from "../../ModelRouteError.js"
 import { unchecked } from "../errors/codedError.js"
 import { type Completed, type Model, TypeId, type WatchedExecution } from "./types.js"
 
-/** @internal A model with any type of input. Only its output schema is used. */
+/** @internal A model with any type of input, for code that needs only the output schema. */
 export type AnyInput<Out> = Model<never, Out, unknown>
 
 /** Result with a decoded output. Only `of` creates instances, so `output` has the type `Out`. */
@@ -43,7 +43,8 @@ class DecodedExecution<Out> extends Execution.Execution implements WatchedExecut
 }
 
 /**
- * Execution that has not completed. Has no output, because the schema of a model applies to a complete output.
+ * Execution that has not completed. The class removes the output, because the schema of a model applies only to a
+ * complete output.
  *
  * @internal
  */
@@ -98,7 +99,7 @@ export const decodeCompleted = <Out>(
 ): Effect.Effect<Completed<Out>, OutputDecodeError> =>
   Effect.map(decodeOutput(model, completed, context), (output) => DecodedCompleted.of(completed, output))
 
-/** @internal Decodes the output of an execution that is COMPLETED. `completed` is its result. */
+/** @internal Decodes the output of an execution that is COMPLETED. `completed` is the result of the execution. */
 export const decodeExecution = <Out>(
   model: AnyInput<Out>,
   execution: Execution.Execution,

@@ -103,9 +103,9 @@ const normalize = (output: unknown): unknown =>
 
 /**
  * Schema of the documented output of image models. The output is the list `images` or a single image. A single image
- * decodes to a list with one image. Ignores unknown fields. Fails only if the output contains no list and no `file_id`,
- * or if an image has no `file_id`. The API does not document the output of other models. API pages "Quickstart" and
- * "Downloading files".
+ * decodes to a list with one image. The schema ignores unknown fields. Decoding fails only if the output contains no
+ * list and no `file_id`, or if an image has no `file_id`. The API does not document the output of other models. API
+ * pages "Quickstart" and "Downloading files".
  *
  * @example
  * ```ts

@@ -12,7 +12,7 @@ import { type Model, type Request, type RequestOptions, RequestTypeId, TypeId } 
 const optionsOf = ({ extra, metadata, webhookUrl }: RequestOptions): RequestOptions =>
   omitUndefined({ extra, metadata, webhookUrl })
 
-/** @internal Returns a request with an input that is known. */
+/** @internal Creates a request with a known input. */
 export const make = <Out, E>(
   model: Model<never, Out, E>,
   input: unknown,
@@ -26,7 +26,7 @@ export const make = <Out, E>(
   }
 })
 
-/** @internal Returns a request whose input is the result of an effect. */
+/** @internal Creates a request whose input is the result of an effect. */
 export const makeEffect = <Out, E, E2, R>(
   model: Model<never, Out, E>,
   input: Effect.Effect<unknown, E2, R>,

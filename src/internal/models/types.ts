@@ -60,7 +60,7 @@ export type UploadSource = (
 
 /** @internal An encoded and checked input. */
 export interface PreparedInput<out E> {
-  /** The encoded input. Contains placeholders for the ids of the files that are not uploaded yet. */
+  /** The encoded input. The input contains placeholders for the ids of the files that are not uploaded yet. */
   readonly input: object
   /** Uploads the files and encodes the input with their ids. `undefined` if the input contains no file to upload. */
   readonly finish: ((upload: UploadSource) => Effect.Effect<object, E>) | undefined
@@ -155,11 +155,14 @@ export interface Request<out Out, out E = never, out R = never> {
 export interface Completed<out Out> extends Execution.Completed {
   /** The output of the model, decoded with the schema of the model. */
   readonly output: Out
-  /** The ids of the files in `raw.output`, in the order of the output. Includes the ids that the schema ignores. */
+  /**
+   * The ids of the files in `raw.output`, in the order of the output. The list includes the ids that the schema
+   * ignores.
+   */
   readonly fileIds: ReadonlyArray<File.FileId>
   /**
-   * The result with the unchanged output of the API. Includes the fields that the schema ignores. Store this value
-   * instead of the decoded result, because `Model.decode` accepts this value.
+   * The result with the unchanged output of the API. The output includes the fields that the schema ignores. Store this
+   * value instead of the decoded result, because `Model.decode` accepts this value.
    */
   readonly raw: Execution.Completed
 }
