@@ -1,5 +1,5 @@
 /**
- * Helpers for tables in SQLite and PostgreSQL.
+ * Provides functions for tables in SQLite and PostgreSQL.
  *
  * @internal
  */
@@ -34,18 +34,22 @@ export const isTableName = (name: string): boolean => tablePattern.test(name)
 export const tableNameRule =
   'Use up to 63 letters, digits and "_". Do not start with a digit. A schema name and a dot may come first.'
 
-/** @internal Returns the SQL type of a text column. Returns `undefined` for other databases. */
+/**
+ * Returns the SQL type of a text column. Returns `undefined` for a database other than SQLite or PostgreSQL.
+ *
+ * @internal
+ */
 export const textType = (sql: SqlClient.SqlClient): string | undefined =>
   sql.onDialectOrElse({
     sqlite: () => "text",
-    // Pages are read in the order of this column. The order must not depend on the locale of the system.
+    // The journal reads pages in the order of a text column. The order must not depend on the locale of the database.
     pg: () => 'text collate "C"',
     orElse: () => undefined
   })
 
 const messageOf = (u: unknown): string | undefined => {
   if (!(u instanceof Error)) return undefined
-  // The error of a refused connection has no message. Its first nested error has a message.
+  // The error of a refused connection has no message. The first nested error has a message.
   return u.message || (u instanceof AggregateError ? messageOf(u.errors[0]) : undefined)
 }
 
