@@ -19,7 +19,7 @@ export interface Admission {
     request: PermitRequest<E>,
     attempt: (permit: Permit) => Effect.Effect<A, E>
   ) => Effect.Effect<A, E>
-  /** Returns `true` if the limit is nearly used up. Requests that are not urgent should then wait. */
+  /** Returns whether the limit is nearly exhausted. Requests that are not urgent should then wait. */
   readonly isScarce: Effect.Effect<boolean>
 }
 

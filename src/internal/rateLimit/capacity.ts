@@ -8,9 +8,12 @@
 export interface Capacity {
   /** Number of requests that can be sent now. */
   readonly permits: number
-  /** Earliest time of a change without a response, in monotonic milliseconds. */
+  /**
+   * Time at which the capacity can change without a response, in monotonic milliseconds. The field is `undefined` if
+   * only a response can change the capacity.
+   */
   readonly recheckAt: number | undefined
-  /** `true` if the rate limit is the reason for missing permits. `false` while a pending response can add permits. */
+  /** Indicates whether the rate limit prevents further permits. `false` while a pending response can add permits. */
   readonly limited: boolean
 }
 

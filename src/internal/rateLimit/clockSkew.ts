@@ -14,7 +14,7 @@ export interface Skew {
   readonly updatedAt: number
 }
 
-/** Drift between two clocks per millisecond. A low-quality quartz has a drift of 100 ppm. */
+/** Maximum drift between two clocks per millisecond. A low-quality quartz has a drift of 100 ppm. */
 const driftPerMilli = 1e-4
 
 /** Rounding error of a local clock with whole milliseconds. */
@@ -62,7 +62,10 @@ export class ServerClock {
     return this.skew === undefined ? at - this.wallOffset : toLatestLocal(this.skew, at)
   }
 
-  /** Updates the skew with a response. Returns the time of the server's clock at the arrival of the response. */
+  /**
+   * Updates the skew with a response. Returns the time of the server's clock at the arrival of the response, in epoch
+   * milliseconds.
+   */
   update(date: number | undefined, sentAt: number, receivedAt: number): number {
     if (date === undefined) return receivedAt + this.wallOffset
     this.skew = narrow(this.skew, { date, sentAt, receivedAt })

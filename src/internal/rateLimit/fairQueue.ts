@@ -20,7 +20,7 @@ const allClasses: ReadonlyArray<RequestClass> = [priorityClass, ...rotatingClass
 /** @internal */
 export interface Queued {
   readonly requestClass: RequestClass
-  /** `true` if the request is a retry. A retry precedes the first attempts of its class. */
+  /** Indicates whether the request is a retry. A retry precedes the first attempts of its class. */
   readonly isRetry: boolean
 }
 
@@ -112,7 +112,7 @@ export class FairQueue<T extends Queued> {
     return this.countBefore(requestClass, this.sizeOf(requestClass))
   }
 
-  /** Iterates over all values, each with the number of values that precede it. */
+  /** Iterates over all values. Returns each value with the number of preceding values. */
   *[Symbol.iterator](): Iterator<readonly [value: T, ahead: number]> {
     for (const [requestClass, { firstAttempts, retries }] of this.classes) {
       let index = 0

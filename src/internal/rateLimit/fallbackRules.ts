@@ -15,13 +15,16 @@ const minPacingMillis = 600_000
 
 /** @internal */
 export class FallbackRules {
-  /** `true` after a rejection without a reset, until a response reports a reset. */
+  /** Indicates whether requests are paced because the server has rejected a request without a reset. */
   hasNoReset = false
   /** Number of requests that the server has accepted since the last rejection or since the start of the window. */
   accepted = 0
   /** Estimated number of requests per window. The server accepted this number of requests before the last rejection. */
   private allowance: number | undefined
-  /** Maximum number of accepted requests for concurrent sending. Further requests are sent one at a time. */
+  /**
+   * Requests are sent concurrently until the server has accepted this number of requests. Further requests are sent one
+   * at a time.
+   */
   private concurrentUpTo = 0
   /** Number of rejections without a reset since the last success. */
   private rejectionsWithoutReset = 0
@@ -36,8 +39,8 @@ export class FallbackRules {
     if (this.allowance === undefined || this.accepted === 0) return undefined
     const permits = this.concurrentUpTo - this.accepted - pending
     if (permits > 0) return admit(permits)
-    // Further requests are sent one at a time. The estimate can be too low because its window may have been partly
-    // used.
+    // Further requests are sent one at a time. The estimate can be too low because the estimated window may have been
+    // partly used.
     return pending === 0 ? admit(1) : awaitResponse(orphansExpireAt)
   }
 
@@ -88,8 +91,8 @@ export class FallbackRules {
   }
 
   /**
-   * Estimates the allowance from a rejection. Ignores requests that were sent before the last rejection because they
-   * are part of the same burst.
+   * Estimates the allowance from a rejection. Ignores requests that were sent before the last rejection because these
+   * requests are part of the same burst.
    */
   estimateAllowance(sentAt: number): void {
     if (sentAt > this.rejectedAt) this.allowance = Math.max(1, this.accepted)
@@ -108,7 +111,7 @@ export class FallbackRules {
     return rejection.blockWithoutReset(now, this.rejectionsWithoutReset++)
   }
 
-  /** Ends pacing 10 minutes after the last rejection. Called when the queue is empty. */
+  /** Ends pacing 10 minutes after the last rejection. The gate calls this method when the queue is empty. */
   onIdle(now: number): void {
     const isPaused = now < this.lastSentAt + pacedIntervalMillis
     if (!isPaused && now - this.rejectedAt > minPacingMillis) this.hasNoReset = false

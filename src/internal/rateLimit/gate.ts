@@ -35,7 +35,10 @@ export class Gate {
 
   constructor(private readonly metrics: GateMetrics = processMetrics) {}
 
-  /** Returns the time in monotonic milliseconds because a change of the wall clock must not change a wait. */
+  /**
+   * Returns the time in monotonic milliseconds and updates the offset of the wall clock. A change of the wall clock
+   * must not change a wait.
+   */
   private now(clock: Clock.Clock): number {
     this.limiter.serverClock.wallOffset = monotonic.wallOffset(clock)
     return monotonic.read(clock)
@@ -75,7 +78,7 @@ export class Gate {
     )
   }
 
-  /** Applies a report about a request. The report is uninterruptible because queued requests depend on it. */
+  /** Applies a report about a request. The report is uninterruptible because queued requests depend on the report. */
   report<A>(apply: (now: number) => A): Effect.Effect<A> {
     return Effect.uninterruptible(
       Effect.withFiberRuntime((fiber) => {
@@ -99,7 +102,10 @@ export class Gate {
     return opensAt === undefined ? undefined : opensAt - now
   }
 
-  /** Blocks all requests after a rejection with a status other than 429. `opensIn` is the requested wait. */
+  /**
+   * Blocks all requests after a rejection with a status other than 429. `opensIn` is the requested wait in
+   * milliseconds.
+   */
   onRateLimited(opensIn: number | undefined, sentAt: number, now: number): void {
     this.metrics.countRateLimited()
     this.limiter.block(opensIn === undefined ? undefined : now + opensIn, sentAt, now)
@@ -208,7 +214,10 @@ export class Gate {
   }
 }
 
-/** Permit of one request. Releases the permit at the first report and ignores later releases. */
+/**
+ * Permit of one request. The first report of a response or of the end of the attempt releases the permit. Later
+ * releases have no effect.
+ */
 class GatePermit implements Permit {
   isReleased = false
 

@@ -12,7 +12,7 @@ export interface GateMetrics {
   readonly addWaiting: (n: number) => void
   readonly addInFlight: (n: number) => void
   readonly countRateLimited: () => void
-  /** Measures a wait in the queue. */
+  /** Runs a wait in the queue and records its duration. */
   readonly measureWait: <A, E, R>(operation: string, wait: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 

@@ -23,7 +23,7 @@ export class LimitLog {
   /** Time of the log line about the exhausted limit, and milliseconds until the reset. */
   private reached: { readonly at: number; readonly millis: number } | undefined
 
-  /** `true` if the exhausted limit was logged and the reset was not logged yet. */
+  /** Returns whether the exhausted limit was logged and the reset was not logged yet. */
   get isResetPending(): boolean {
     return this.reached !== undefined
   }

@@ -1,17 +1,19 @@
 /**
  * Determines how many requests can be sent at a given time. All times are in milliseconds on the local monotonic clock.
  *
- * 1. Admit requests while fewer are in flight than remain in the window. Probe an unknown window (`probes.ts`).
+ * 1. The limiter admits requests while fewer requests are in flight than remain in the window. In an unknown window,
+ *    the limiter admits only probes (`probes.ts`).
  * 2. Each response reduces the remaining requests, opens a later window or is part of an earlier window (`window.ts`).
  * 3. A rejection (429) blocks all requests until its reset (`rejection.ts`).
- * 4. The reset is a time on the server's clock. Convert the reset to the latest possible local time (`clockSkew.ts`).
- * 5. Use a share of the remaining requests while other clients use the same API key (`otherClients.ts`).
- * 6. Without headers, estimate an allowance or send one request per second (`fallbackRules.ts`). If the server rounds
- *    its reset down, determine the lag (`resetLag.ts`).
+ * 4. The reset is a time on the server's clock. The limiter converts the reset to the latest possible local time
+ *    (`clockSkew.ts`).
+ * 5. The limiter uses a share of the remaining requests while other clients use the same API key (`otherClients.ts`).
+ * 6. Without headers, the limiter estimates an allowance or admits one request per second (`fallbackRules.ts`). If the
+ *    server rounds its reset down, the limiter determines the lag (`resetLag.ts`).
  *
  * A client is never rejected if no other client uses its API key. Let `remaining` be the smallest number that a
- * response has reported. A later request would report a smaller number, so the response to that request is still
- * pending. Therefore, at least `remaining - inFlight` requests remain.
+ * response has reported. If the server has counted further requests since then, the responses to these requests are
+ * still pending. Therefore, at least `remaining - inFlight` requests remain.
  *
  * @internal
  */
@@ -28,7 +30,7 @@ import * as Window from "./window.js"
 /** @internal Request that was sent. */
 export interface SentRequest {
   readonly sentAt: number
-  /** `true` if no response had reported the window of the request before the request was sent. */
+  /** Indicates whether the request was sent before a response had reported its window. */
   readonly isProbe: boolean
   /** Number of windows that responses had reported before the request was sent. */
   readonly windowCount: number
@@ -50,7 +52,7 @@ export class Limiter {
   readonly others = new OtherClients()
   inFlight = 0
   blockedUntil = Number.NEGATIVE_INFINITY
-  /** Length of a window in milliseconds. Equals the longest time to a reset in the last two windows. */
+  /** Length of a window in milliseconds. The length is the longest time to a reset in the last two windows. */
   windowLength = 0
   /** Number of rejections since the client was created. */
   rejections = 0
@@ -58,8 +60,8 @@ export class Limiter {
   private readonly probes = new Probes()
   private readonly lag = new LagSearch()
   /**
-   * Expiry times of interrupted requests. Until then, these requests count as in flight because they can still reach
-   * the server.
+   * Expiry times of interrupted requests. Until then, these requests count as in flight because the requests can still
+   * reach the server.
    */
   private readonly orphans: Array<number> = []
   private windowCount = 0
@@ -77,7 +79,7 @@ export class Limiter {
     return reset === undefined ? undefined : this.serverClock.toLocal(reset) + this.lag.next
   }
 
-  /** `true` if other clients with the same API key were detected in one of the last windows. */
+  /** Returns whether other clients with the same API key were detected in one of the last windows. */
   get hasOtherClients(): boolean {
     return this.others.isDetected
   }
@@ -87,7 +89,7 @@ export class Limiter {
     return this.others.count(this.window, now)
   }
 
-  /** Returns `true` if the limit is nearly used up. Requests that are not urgent should then wait. */
+  /** Returns whether the limit is nearly exhausted. Requests that are not urgent should then wait. */
   isScarce(now: number): boolean {
     return now < this.scarceUntil
   }
@@ -150,7 +152,7 @@ export class Limiter {
     if (this.isCurrentProbe(sent)) this.probes.onSettled(now)
   }
 
-  /** Returns `true` if the request is a probe and no window was opened after the request was sent. */
+  /** Returns whether the request is a probe and no window was opened after the request was sent. */
   private isCurrentProbe({ isProbe, windowCount }: SentRequest): boolean {
     return isProbe && windowCount === this.windowCount
   }
@@ -209,7 +211,7 @@ export class Limiter {
     const { window } = this
     if (Window.isRemainingUnknown(window)) this.fallback.estimateAllowance(sent.sentAt)
     const resetAt = this.applyRejection(sent, this.observe(sent, headers, now), now)
-    // A rejection despite remaining requests shows that another client has used these requests.
+    // A rejection despite remaining requests means that another client has used these requests.
     if (!sent.isProbe && window !== undefined && window.remaining > 0) this.others.detect()
     this.block(resetAt, sent.sentAt, now)
     return resetAt === undefined ? undefined : this.blockedUntil
@@ -274,7 +276,7 @@ export class Limiter {
   }
 
   /**
-   * Returns `true` if the reset is in the future or has just passed. A server that rounds its reset down can report a
+   * Returns whether the reset is in the future or has just passed. A server that rounds its reset down can report a
    * reset that has just passed.
    */
   private isCredible(reset: Moment, now: number): boolean {

@@ -33,7 +33,7 @@ export const estimateClients = (window: Window): number =>
         Math.max(minClients, Math.ceil((window.limit - window.remaining) / Math.max(1, window.ownRequests)))
       )
 
-/** @internal Returns `true` if the server has counted more requests than this client can have sent. */
+/** @internal Returns whether the server has counted more requests than this client can have sent. */
 export const isUsedByOthers = (window: Window): boolean =>
   window.limit !== undefined && window.limit - window.remaining > window.ownRequests
 
@@ -63,7 +63,7 @@ export class OtherClients {
   private rejectionsInWindow = 0
   private firstResponseAt: number | undefined
 
-  /** `true` if other clients were detected in one of the last windows. */
+  /** Returns whether other clients were detected in one of the last windows. */
   get isDetected(): boolean {
     return this.windowsLeft > 0
   }

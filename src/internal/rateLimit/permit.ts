@@ -22,7 +22,7 @@ export interface QueueDelay {
 export interface PermitRequest<E> {
   readonly operation: string
   readonly requestClass: RequestClass
-  /** `true` if the request is a retry. */
+  /** Indicates whether the request is a retry. */
   readonly isRetry: boolean
   /**
    * Returns a failure if the caller rejects the wait. The gate calls this function before a wait for the limit. The

@@ -16,11 +16,11 @@ export class Probes {
   /** Number of probes without a response. */
   private pending = 0
   /**
-   * Maximum number of probes in flight. Increases after each probe without a reported limit because the server may omit
-   * the headers.
+   * Maximum number of probes in flight. The number increases after each probe without a reported limit because the
+   * server may omit the headers.
    */
   private limit = 1
-  /** Time of the last response or of the first pending probe, whichever is later. */
+  /** Later of two times: the time of the last response and the time of the first pending probe. */
   private silentSince = 0
 
   /**

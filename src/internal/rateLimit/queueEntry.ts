@@ -15,7 +15,7 @@ export interface QueueEntry extends Queued {
   ahead: number
   /** Maximum delay that the caller has accepted, in milliseconds. */
   accepted: Pick<QueueDelay, "opensIn" | "wait">
-  /** Sent request. Set when the request is admitted. */
+  /** Sent request. Absent until the request is admitted. */
   sent?: SentRequest
   /** Resumes the caller to use its permit or to confirm a longer wait. */
   wake?: () => void
@@ -46,7 +46,7 @@ export const toQueueDelay = (waiter: QueueEntry, limiter: Limiter, opensAt: numb
   }
 }
 
-/** Adds 5 % and 1 s. The tolerance avoids a new confirmation after every small change. */
+/** Adds a tolerance of 5 % and 1 s to a delay. The tolerance prevents a new confirmation after every small change. */
 const addTolerance = (millis: number): number => millis * 1.05 + 1000
 
 /** @internal Records that the caller has accepted a delay. */
@@ -54,6 +54,6 @@ export const acceptDelay = (waiter: QueueEntry, { opensIn, wait }: QueueDelay): 
   waiter.accepted = { opensIn: addTolerance(opensIn), wait: addTolerance(wait) }
 }
 
-/** @internal Returns `true` if the caller has accepted the delay until `opensAt`. */
+/** @internal Returns whether the caller has accepted the delay until `opensAt`. */
 export const hasAccepted = (waiter: QueueEntry, limiter: Limiter, opensAt: number, now: number): boolean =>
   opensAt - now <= waiter.accepted.opensIn && estimateWait(waiter, limiter, opensAt) <= waiter.accepted.wait

@@ -10,7 +10,7 @@ const maxBlockMillis = 25 * 3_600_000
 const minBlockMillis = 1000
 const maxBackoffMillis = 30_000
 
-/** @internal Returns `true` if a time from the headers is in the future and at most 25 hours ahead. */
+/** @internal Returns whether a time from the headers is in the future and at most 25 hours ahead. */
 export const isUsable = (at: number, now: number): boolean => at > now && at - now <= maxBlockMillis
 
 /** @internal Returns the end of a block with a reset. The block lasts at least 1 s. */

@@ -24,7 +24,7 @@ const precisionMillis = 60
 const maxLagMillis = 1000
 const firstStepMillis = 50
 
-/** @internal Returns `true` if a rounded reset can cause a rejection `after` milliseconds after the reset. */
+/** @internal Returns whether a rounded reset can cause a rejection `after` milliseconds after the reset. */
 export const canBeLag = (after: number): boolean => after <= 2 * maxLagMillis
 
 /**

@@ -59,12 +59,13 @@ export interface Snapshot {
   /** Number of requests that the API has rejected because of the rate limit. */
   readonly rateLimited: number
   /**
-   * Bounds of the server's clock minus the local clock, in milliseconds. Computed from the `Date` headers of responses.
+   * Bounds of the server's clock minus the local clock, in milliseconds. The bounds come from the `Date` headers of
+   * responses.
    */
   readonly skew?: { readonly min: number; readonly max: number }
   /**
-   * `true` if responses indicate other clients with the same API key. The gate then leaves part of the limit to these
-   * clients.
+   * Indicates whether the gate has detected other clients with the same API key. The gate then leaves part of the limit
+   * to these clients.
    */
   readonly hasOtherClients: boolean
 }

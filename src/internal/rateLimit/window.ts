@@ -11,8 +11,8 @@ export interface Window {
   readonly reset: Moment | undefined
   readonly limit: number | undefined
   /**
-   * Smallest reported number of remaining requests. Decreases by one with each response that does not report the
-   * number.
+   * Smallest reported number of remaining requests. The number decreases by one with each response that does not report
+   * the number.
    */
   readonly remaining: number
   /** Number of requests of this client that the server can have counted. */
@@ -31,12 +31,12 @@ export interface WindowObservation extends RateLimitInfo {
   readonly serverNow: number
 }
 
-/** @internal Window of a response: the current window, a later window or an earlier window. */
+/** @internal Relation of a response to the current window: the same window, a later window or an earlier window. */
 export type Relation = "same" | "newer" | "older"
 
 /**
- * Returns the maximum difference in milliseconds between two resets of the same window. Resets vary because servers
- * compute them from a rounded clock.
+ * Returns the maximum difference in milliseconds between two resets of the same window. The resets of a window vary
+ * because servers compute each reset from a rounded clock.
  */
 const resetToleranceMillis = (window: Window, reset: Moment): number =>
   reset.clock === "local" ? 2000 : window.millisToReset > 3000 ? 1000 : 0
@@ -44,7 +44,8 @@ const resetToleranceMillis = (window: Window, reset: Moment): number =>
 /**
  * Compares a response with the current window. `isAfterEnd` is `true` if the request was sent after the end of the
  * current window. A later reset indicates a later window. An earlier reset indicates an earlier window if the request
- * was sent before the first response of the current window. Otherwise, the reset of the current window was incorrect.
+ * was sent before the first response of the current window. Otherwise, the reset of the current window was incorrect,
+ * and the response opens a new window.
  *
  * @internal
  */
@@ -110,10 +111,10 @@ export const decrementRemaining = (window: Window): Window => ({
 /** @internal Sets the remaining requests to 0, regardless of the reported number. */
 export const exhaust = (window: Window): Window => ({ ...window, remaining: 0 })
 
-/** @internal Returns `true` if no response has reported the number of remaining requests. */
+/** @internal Returns whether no response has reported the number of remaining requests. */
 export const isRemainingUnknown = (window: Window | undefined): boolean =>
   window === undefined || window.remaining === Number.POSITIVE_INFINITY
 
-/** @internal Returns `true` if the headers determine the number of remaining requests. */
+/** @internal Returns whether the headers determine the number of remaining requests. */
 export const hasRemaining = ({ limit, remaining, reset }: WindowObservation): boolean =>
   remaining !== undefined || (limit !== undefined && reset !== undefined)
