@@ -44,8 +44,8 @@ const withTags = <Type, Out>(metric: Metric.Metric<Type, number, Out>, tags: Tag
   )
 
 /**
- * Returns a function that updates the metric with the given tags. Caches the tagged metrics, because creating a tagged
- * metric is slower than updating it.
+ * Returns a function that updates the metric with the given tags. Caches the tagged metrics, because the creation of a
+ * tagged metric is slower than an update.
  */
 const makeUpdate = <Type, Out>(metric: Metric.Metric<Type, number, Out>, tagName: string) => {
   const cache = new Map<string, Metric.Metric<Type, number, Out>>()
@@ -88,7 +88,7 @@ const latencySeconds = ({ completedAt, createdAt, latency }: Execution): number 
   return Math.max(0, Duration.toSeconds(DateTime.distanceDuration(createdAt, completedAt)))
 }
 
-/** @internal Returns the cost of an execution in dollars. The result is a number, so it is only for display. */
+/** @internal Returns the cost of an execution in dollars. A number is not exact, so the result is only for display. */
 export const costDollars = ({ cost }: { readonly cost?: string | undefined }): number | undefined =>
   cost === undefined ? undefined : Number(cost)
 

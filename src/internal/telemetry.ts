@@ -24,7 +24,7 @@ import { omitUndefined } from "./data/lenient.js"
 import * as monotonic from "./data/monotonic.js"
 import { recordWait } from "./metrics.js"
 
-/** @internal The attributes that the span of a call records at its end. */
+/** @internal The attributes that the span of a call records at the end of the call. */
 export interface CallStats {
   attempts: number
   /** The name of the model. `undefined` if neither the request nor a response contains the name. */
@@ -60,7 +60,7 @@ type Attributes = { readonly [name: string]: string | number | undefined }
 const openSpan = (name: string, kind: Tracer.SpanKind): Effect.Effect<Tracer.Span | undefined> =>
   Effect.catchAllCause(Effect.makeSpan(name, { kind, captureStackTrace: false }), () => Effect.succeed(undefined))
 
-/** Calls the tracer, and ignores its exceptions. */
+/** Calls the tracer and ignores exceptions of the tracer. */
 const callTracer = (call: () => void): void => {
   try {
     call()
@@ -223,8 +223,8 @@ const logAnnotated = (
   )
 
 /**
- * Reports a wait before it begins. Writes a log line, adds a span event and updates a metric. The log level is Debug,
- * or Info for a retry after 5 seconds or more.
+ * Reports a wait before the wait begins. Writes a log line, adds a span event and updates a metric. The log level is
+ * Debug, or Info for a retry after 5 seconds or more.
  *
  * @internal
  */
