@@ -32,7 +32,7 @@ export type KeyId = typeof KeyId.Type
 
 /**
  * The result of `apiKeys.rotate`. The API returns the new key only once. `Redacted.value(rotated.newKey)` returns the
- * text of the key. API page "Authentication".
+ * text of the key. See the API page "Authentication".
  *
  * @example
  * ```ts

@@ -16,12 +16,11 @@ import type { InvalidRequest } from "./ModelRouteError.js"
  * Deletes the request, the output, the signals and the clocks that the engine stores for a durable execution. The
  * engine itself never deletes these rows. Has no effect if the execution does not exist.
  *
- * Afterwards, `await` waits until the execution is started again. A new start with the same id uses the same
+ * After `forget`, `await` waits until the execution is started again. A new start with the same id uses the same
  * idempotency key. The API then returns the existing execution until the key expires. Later, the API creates a second
  * execution.
  *
- * A later call of `resume` or `cancel` and a later webhook event store a row again. Another call of `forget` deletes these
- * rows.
+ * A later `resume`, `cancel` or webhook event stores a row again. Another call of `forget` deletes this row.
  *
  * Fails with `InvalidRequest` if the execution has not ended. Fails with `PersistenceError` if the database fails.
  *

@@ -1,5 +1,5 @@
 /**
- * One rate limit gate for all processes that use the same API key. Requires the packages `@effect/cluster` and
+ * Provides one rate limit gate for all processes that use the same API key. Requires the packages `@effect/cluster` and
  * `@effect/rpc`.
  *
  * An entity of the cluster owns the gate. Each request needs two messages to the owner. The first message requests a
@@ -8,9 +8,10 @@
  *
  * - If the owner ends, another runner becomes the owner and begins with a single request. The waiting requests move to
  *   the new owner.
- * - If a process ends, the owner releases its permits after 5 seconds.
+ * - If a process ends, the owner releases the permits of the process after 5 seconds.
  * - If the owner does not reply for 5 seconds, each process uses its own gate and logs a warning. These gates can cause
- *   429 responses. When the owner replies again, the process logs a line, and its waiting requests return to the owner.
+ *   429 responses. When the owner replies again, the process logs a line. The waiting requests of the process then
+ *   return to the owner.
  *
  * A cluster needs time to replace a runner that was killed. The time depends on `ShardingConfig`, and is about 40 seconds
  * by default.
@@ -18,7 +19,7 @@
  * `RateLimitGate.snapshot` and `client.rateLimit` return the state of the shared gate with the requests of all
  * processes. This state can be 1 second old. The metrics `modelroute_gate_waiting`, `modelroute_gate_in_flight` and
  * `modelroute_gate_rate_limited_total` count only the requests of their own process. The owner updates
- * `modelroute_gate_remaining`, and logs when the rate limit is exhausted and when it resets.
+ * `modelroute_gate_remaining`. The owner also logs when the rate limit is exhausted and when the rate limit resets.
  *
  * @since 0.1.0
  */

@@ -9,7 +9,8 @@
  * - All submissions of a workflow have the same idempotency key, so a restart never creates a second execution.
  * - An outage, a wrong API key and an insufficient balance suspend the workflow. `resume` and `resumeAll` start the next
  *   attempt immediately.
- * - A workflow that moves to another worker does not cancel its execution. Only `cancel` does.
+ * - A workflow that moves to another worker does not cancel its execution. Only a call of `cancel` cancels the
+ *   execution.
  *
  * The engine stores the request and the output as plain text. An event stores only the id and the status.
  *
@@ -48,8 +49,8 @@ export { Cancelled, Failure, Payload }
 
 /**
  * The workflow of a durable execution. `start`, `await`, `cancel` and `resume` use this workflow. Use the value to
- * compose the workflow with other workflows. Its id in the engine is a hash of its name and the field `id` of the
- * payload.
+ * compose the workflow with other workflows. The id of the workflow in the engine is a hash of the workflow name and
+ * the field `id` of the payload.
  *
  * @example
  * ```ts
@@ -85,7 +86,8 @@ export const workflow: Workflow.Workflow<
  * A defect of the engine, such as an outage of its database, does not end a workflow. The engine runs the workflow again.
  *
  * When an error suspends a workflow, logs a warning and adds the workflow to the store of suspensions. A failure of the
- * store does not affect the workflow, and is logged as a warning. Fails with `InvalidRequest` if an option is invalid.
+ * store does not affect the workflow. The layer logs the failure as a warning. Fails with `InvalidRequest` if an option
+ * is invalid.
  *
  * @example
  * ```ts
@@ -136,10 +138,10 @@ export const layer = (
 export const layerSuspensionStoreMemory: Layer.Layer<SuspensionStore> = suspensionStore.layerMemory
 
 /**
- * Starts a durable execution. Returns the id of its workflow in the engine without waiting for the execution. `id` is a
- * name of the caller for the execution, such as the id of an order. A second start with the same id has no effect, even
- * if the request differs. Retries for 6 seconds if the database of the engine is not available, and then dies.
- * `cancel`, `resume` and `onEvent` also retry for 6 seconds.
+ * Starts a durable execution. Returns the id of its workflow in the engine without waiting for the execution. `id` is
+ * the name that the caller chooses for the execution, such as the id of an order. A second start with the same id has
+ * no effect, even if the request differs. Retries for 6 seconds if the database of the engine is not available, and
+ * then dies. `cancel`, `resume` and `onEvent` also retry for 6 seconds.
  *
  * Adds the field `durable_execution` to the metadata of the request. Adds a query parameter of the same name to
  * `webhookUrl`. The field and the parameter contain the id of the workflow, so that `onEvent` can find the workflow.
@@ -189,9 +191,9 @@ export function start<Out, E, R>(
 
 /**
  * Waits until a durable execution has ended and returns its result. Reads the state of the workflow from the engine.
- * The first delay is 200 milliseconds, and later delays grow to 10 seconds. Sends no request to the API. Any process
- * with the same engine can wait. An interruption of the wait does not affect the execution. Also waits for an execution
- * that has not been started yet. Retries for 2 minutes if the database of the engine is not available, and then dies.
+ * The delay between two reads grows from 200 milliseconds to 10 seconds. Sends no request to the API. Any process with
+ * the same engine can wait. An interruption of the wait does not affect the execution. Also waits for an execution that
+ * has not been started yet. Retries for 2 minutes if the database of the engine is not available, and then dies.
  *
  * With the option `model`, decodes the output. Pass the model of the request, because the engine does not store the
  * model. Fails with `OutputDecodeError` if the output does not match.
@@ -251,8 +253,8 @@ export { awaitExecution as await }
  * `DurableExecutionCancelled`.
  *
  * Takes effect when the workflow is suspended, so a request to the API in progress ends first. Has no effect on a
- * workflow that has ended. A cluster stores the call for a workflow that does not exist, and cancels the workflow after
- * a later start with this id. The memory engine ignores the call.
+ * workflow that has ended. If the workflow does not exist, a cluster stores the call. The cluster cancels the workflow
+ * after a later start with this id. The memory engine ignores the call.
  *
  * @example
  * ```ts
@@ -268,8 +270,8 @@ export const cancel: (id: string) => Effect.Effect<void, never, WorkflowEngine> 
 
 /**
  * Ends the current wait of a durable execution. After an insufficient balance, a wrong API key or an outage, the next
- * attempt starts immediately. An execution that the API has accepted is polled immediately. Without this call, the
- * next attempt starts when the clock of the wait ends.
+ * attempt starts immediately. The workflow polls an accepted execution immediately. Without this call, the next attempt
+ * starts at the end of the wait.
  *
  * If the workflow is not suspended, the next wait ends immediately. Has no effect on a workflow that has ended.
  *
@@ -325,8 +327,9 @@ export interface ResumeAllOptions {
 }
 
 /**
- * Calls `resume` for each durable execution that is suspended after an error. Returns their number. Does not affect
- * running executions that the API has accepted. Fails with `SuspensionStoreError` if the store cannot be read.
+ * Calls `resume` for each durable execution that is suspended after an error. Returns the number of these executions.
+ * Does not affect running executions that the API has accepted. Fails with `SuspensionStoreError` if the store cannot
+ * be read.
  *
  * @example
  * ```ts

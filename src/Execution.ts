@@ -35,8 +35,8 @@ export const ExecutionId = Schema.NonEmptyString.pipe(Schema.brand("effect-model
 export type ExecutionId = typeof ExecutionId.Type
 
 /**
- * The status of an execution. The API can add new statuses. An unknown status is not terminal, so a wait continues. API
- * page "Executions overview".
+ * The status of an execution. The API can add new statuses. An unknown status is not terminal, so a wait continues. See
+ * the API page "Executions overview".
  *
  * @since 0.1.0
  * @category models
@@ -53,7 +53,7 @@ export type Status =
 export const Status: Schema.Schema<Status> = Schema.String
 
 /**
- * The request that creates an execution. API page "Creating executions".
+ * The request that creates an execution. See the API page "Creating executions".
  *
  * @example
  * ```ts
@@ -131,7 +131,7 @@ export class Failure extends Schema.Class<Failure>("effect-modelroute/Failure")(
 /**
  * The latest state of an execution. Only `id`, `status` and `extra` are always present. A field is absent if the API
  * did not send the field or if the field cannot be decoded. The schema encodes an execution to JSON with these field
- * names, so a stored execution can be decoded again. API page "Polling".
+ * names, so a stored execution can be decoded again. See the API page "Polling".
  *
  * @example
  * ```ts
@@ -165,7 +165,7 @@ export class Execution extends Schema.Class<Execution>("effect-modelroute/Execut
 }) {}
 
 /**
- * A COMPLETED execution with its output. API page "Polling".
+ * A COMPLETED execution with its output. See the API page "Polling".
  *
  * @example
  * ```ts
@@ -246,7 +246,7 @@ export const fileIds = (value: unknown): ReadonlyArray<File.FileId> => {
 
 /**
  * The default poll schedule. The first delay is 2 seconds. Each later delay is 1.5 times the previous delay, up to 15
- * seconds. The schedule never ends, so the `timeout` of a wait limits the polls. API page "Polling".
+ * seconds. The schedule never ends, so the `timeout` of a wait limits the polls. See the API page "Polling".
  *
  * @example
  * ```ts

@@ -40,7 +40,8 @@ export type FileId = typeof FileId.Type
 
 /**
  * A presigned URL of a file. The URL works without an API key, for 1 hour by default. Anyone with the URL can read the
- * file, so the URL is `Redacted`. `Redacted.value(link.url)` returns the text of the URL. API page "Downloading files".
+ * file, so the URL is `Redacted`. `Redacted.value(link.url)` returns the text of the URL. See the API page "Downloading
+ * files".
  *
  * @since 0.1.0
  * @category models
@@ -75,7 +76,7 @@ export interface Source<out E = never> {
 
 const KiB = 1024
 
-/** Size of a chunk of a small source. The chunks of a source determine its progress reports. */
+/** Size of a chunk of a small source. An upload reports its progress after each chunk. */
 const chunkBytes = 64 * KiB
 
 /**
@@ -84,7 +85,7 @@ const chunkBytes = 64 * KiB
  */
 const maxChunkBytes = 256 * KiB
 
-/** Number of chunks that are read ahead of the upload. */
+/** Number of chunks that the source reads ahead of the upload. */
 const readAheadChunks = 4
 
 /** Returns the size of the chunks of a file. A large file has at least 64 chunks. */
@@ -175,7 +176,8 @@ export const fromPath = (
   })
 
 /**
- * The progress of an upload in bytes. The progress never decreases. Bytes that a retry sends again are not counted.
+ * The progress of an upload in bytes. The progress never decreases. The progress does not count bytes that a retry
+ * sends again.
  *
  * @since 0.1.0
  * @category models
@@ -230,10 +232,10 @@ export interface Download {
 }
 
 /**
- * Writes a stream of bytes to a file. The bytes are first written to a temporary file in the same folder. After all
- * bytes are on disk, the temporary file replaces the target. Other processes never read an incomplete file. A failure
- * or an interruption removes the temporary file. If the process is killed, the temporary file remains. Its name ends
- * with `.part`.
+ * Writes a stream of bytes to a file. First writes the bytes to a temporary file in the same folder. After all bytes
+ * are on disk, the temporary file replaces the target. Other processes never read an incomplete file. A failure or an
+ * interruption removes the temporary file. If the process is killed, the temporary file remains. Its name ends with
+ * `.part`.
  *
  * Replaces an existing file and keeps its mode. Follows a symbolic link and replaces the target of the link. Writes
  * directly to a device or a pipe. Fails with the error of the stream, or with `PlatformError` if the file cannot be

@@ -49,13 +49,13 @@ export interface KeyRequest {
 export class IdempotencyKey extends Context.Tag("effect-modelroute/IdempotencyKey")<
   IdempotencyKey,
   {
-    /** Returns the key of a call. A key has 1 to 255 printable ASCII characters. */
+    /** Returns the key of a call. A key must consist of 1 to 255 printable ASCII characters. */
     readonly next: (call: KeyRequest) => Effect.Effect<string>
   }
 >() {}
 
 /**
- * Provides random UUIDs (version 4). Two calls with the same body have different keys. RFC 9562.
+ * Provides random UUIDs (version 4, RFC 9562). Two calls with the same body have different keys.
  *
  * @example
  * ```ts
@@ -100,11 +100,11 @@ const digest = (text: string): string => sha256Hex(text).slice(0, 32)
 
 /**
  * Provides keys that stay the same after a restart. A key consists of 128 bits of a SHA-256 hash and an ordinal. The
- * hash covers the scope, the operation and the canonical body. The ordinal counts the calls with the same body in the
- * scope. Two intended executions of the same body therefore have different keys.
+ * hash covers the scope, the operation and the canonical JSON of the body (RFC 8785). The ordinal counts the calls with
+ * the same body in the scope. Two intended executions of the same body therefore have different keys.
  *
  * `scope` is the name of a unit of work, such as the id of a job. Uses about 100 bytes of memory for each distinct
- * body. RFC 8785.
+ * body.
  *
  * @example
  * ```ts

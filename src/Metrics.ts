@@ -1,7 +1,7 @@
 /**
  * The metrics of this library. `Metric.snapshot` and every exporter of Effect metrics include these metrics. Each
- * constant documents its name and its tags. The tag `model` distinguishes at most 500 models. The tag of each further
- * model is `other`. To read a metric with tags, add the tags in the documented order.
+ * constant documents its name and its tags. The tag `model` contains the names of at most 500 models. For every further
+ * model, the tag is `other`. To read a metric with tags, add the tags in the documented order.
  *
  * @since 0.1.0
  */
@@ -13,7 +13,7 @@ import * as MetricBoundaries from "effect/MetricBoundaries"
  *
  * - `operation`: the name of the method, such as `executions.create`
  * - `outcome`: `ok` or the tag of the error
- * - `model`: the name of the model, if the request or an earlier response contains it
+ * - `model`: the name of the model, if the request or an earlier response contains the name
  *
  * @example
  * ```ts
@@ -38,7 +38,7 @@ export const requests: Metric.Metric.Counter<number> = Metric.counter("modelrout
  *
  * - `operation`: the name of the method, such as `executions.create`
  * - `reason`: the tag of the error that caused the retry
- * - `model`: the name of the model, if the request or an earlier response contains it
+ * - `model`: the name of the model, if the request or an earlier response contains the name
  *
  * @example
  * ```ts
@@ -64,7 +64,7 @@ export const retries: Metric.Metric.Counter<number> = Metric.counter("modelroute
  *
  * - `operation`: the name of the method, such as `executions.create`
  * - `reason`: the tag of an error, `poll`, or `gate` for a wait in the queue of the gate
- * - `model`: the name of the model, if the request or an earlier response contains it. Absent for `gate`
+ * - `model`: the name of the model, if the request or an earlier response contains the name. Absent for `gate`
  *
  * @example
  * ```ts
@@ -87,8 +87,8 @@ export const waits: Metric.Metric.Histogram<number> = Metric.histogram(
 
 /**
  * Adds up the cost of executions, in dollars. Counts an execution when `executions.run`, `executions.await` or a batch
- * returns its terminal state, and the API reports a cost. Counts an execution once, even if several fibers wait for it.
- * The metric has the tag `model`, the name of the model.
+ * returns its terminal state with a cost. Counts an execution once, even if several fibers wait for the execution. The
+ * metric has the tag `model`, the name of the model.
  *
  * The name of the metric is `modelroute_cost_dollars_total`.
  *
@@ -113,9 +113,9 @@ export const cost: Metric.Metric.Counter<number> = Metric.counter("modelroute_co
 })
 
 /**
- * Measures the latency of executions, in seconds. The latency is `latency` of the execution, or the time from its
- * creation to its completion. Counts the same executions as `cost`. The name of the metric is
- * `modelroute_execution_latency_seconds`. The metric has these tags:
+ * Measures the latency of executions, in seconds. The latency is the field `latency` of the execution. If this field is
+ * absent, the latency is the time from the creation to the completion. Counts the same executions as `cost`. The name
+ * of the metric is `modelroute_execution_latency_seconds`. The metric has these tags:
  *
  * - `model`: the name of the model
  * - `outcome`: `ok`, or the tag of the error of an execution that ended without a result
@@ -140,7 +140,7 @@ export const executionLatency: Metric.Metric.Histogram<number> = Metric.histogra
 )
 
 /**
- * Counts the batches that have stopped because the balance does not cover another execution.
+ * Counts the batches that stopped because the balance did not cover another execution.
  *
  * The name of the metric is `modelroute_balance_stops_total`.
  *
@@ -181,7 +181,7 @@ export const waiting: Metric.Metric.Gauge<number> = Metric.gauge("modelroute_gat
 })
 
 /**
- * Counts the requests in flight. Includes the requests of all clients.
+ * Counts the requests that were sent and have no response yet. Includes the requests of all clients.
  *
  * The name of the metric is `modelroute_gate_in_flight`.
  *

@@ -79,7 +79,7 @@ import * as webhookEndpoints from "./internal/webhooks/endpoints.js"
 export interface Options {
   /**
    * The API key. The client sends the key as a bearer token, and only to the API. The client fails with
-   * `InvalidRequest` if the key is empty or contains white space. API page "Authentication".
+   * `InvalidRequest` if the key is empty or contains white space. See the API page "Authentication".
    */
   readonly apiKey: Redacted.Redacted
   /** The base URL of the API. Default: `https://api.modelroute.ai`. */
@@ -124,7 +124,7 @@ export type { Files, UploadOptions } from "./internal/files/types.js"
 export type { WebhookEndpoints } from "./internal/webhooks/endpointTypes.js"
 
 /**
- * The methods of a client. No method requires a service. The type of a method lists all its failures. Interruption
+ * The methods of a client. No method requires a service. The type of a method lists all its failures. An interruption
  * immediately ends a request or a wait. The option `cancelOnInterrupt` can delay the interruption by up to 10 seconds.
  *
  * @since 0.1.0
@@ -202,7 +202,7 @@ const transformClient = (
   transform: (client: HttpClient.HttpClient) => HttpClient.HttpClient
 ): ((client: HttpClient.HttpClient) => HttpClient.HttpClient) =>
   Function.flow(
-    // The transformation can replace the options of `fetch`.
+    // Disables redirects below the transformation, because the transformation can replace the options of `fetch`.
     withoutRedirects,
     HttpClient.transform((effect) => Effect.zipRight(reportTransportSend, effect)),
     transform

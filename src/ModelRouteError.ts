@@ -33,7 +33,7 @@ export const TypeId: unique symbol = Symbol.for("effect-modelroute/ModelRouteErr
 export type TypeId = typeof TypeId
 
 /**
- * An error code of the API. The API documents twelve codes. API page "Error codes".
+ * An error code of the API. The API documents twelve codes. See the API page "Error codes".
  *
  * @since 0.1.0
  * @category models
@@ -42,7 +42,7 @@ export type Code = table.Code
 
 /**
  * The table of the twelve error codes. Each entry contains the tag of the error class, the usual HTTP status and the
- * default of `retryable`. A `retryable` field in the response overrides the default. API page "Error codes".
+ * default of `retryable`. A `retryable` field in the response overrides the default. See the API page "Error codes".
  *
  * @example
  * ```ts
@@ -114,7 +114,7 @@ const retryAfterField = {
  * ModelOverloaded({})`.
  */
 const codedFields = (code: string, known: { readonly status: number; readonly retryable: boolean }) => ({
-  /** The message for logs. Contains the failed operation, the message of the API, the request id and advice. */
+  /** The message for logs, with the failed operation, the message of the API, the request id and advice. */
   message: withDefault(Schema.String, defaultMessage(code)),
   /** The error code, exactly as in the response. */
   code: withDefault(Schema.String, code),
@@ -126,9 +126,7 @@ const codedFields = (code: string, known: { readonly status: number; readonly re
   status: withDefault(Schema.Number, known.status),
   /** The request id from the response. Include the id in requests to ModelRoute's support. */
   requestId: optional(Schema.String),
-  /**
-   * `FAILED` if the error describes a FAILED execution. Absent if the API rejected a request. See `isExecutionEnded`.
-   */
+  /** `FAILED` if the error describes a FAILED execution, otherwise absent. See `isExecutionEnded`. */
   executionStatus: optional(Schema.Literal("FAILED")),
   ...retryAfterField,
   ...callFields
@@ -138,8 +136,8 @@ const apiFields = (code: Code) => codedFields(code, table.codes[code])
 
 const rateLimitFields = {
   /**
-   * The delay that the response headers request, measured from the arrival of the response. If `attempts` is 0, the
-   * field contains the expected wait in the queue of the gate.
+   * The delay that the response headers request, measured from the arrival of the response. If the gate did not admit
+   * the request, the field contains the expected wait in the queue.
    */
   retryAfter: optional(Schema.Duration),
   /** The time when the rate limit resets, on the local clock. */
@@ -152,7 +150,7 @@ const rateLimitFields = {
 
 /** Returns the fields of an error without an error code. */
 const clientFields = (retryable: boolean) => ({
-  /** The message for logs. Contains the failed operation, the reason and advice. */
+  /** The message for logs, with the failed operation, the reason and advice. */
   message: Schema.String,
   /** Indicates whether the same request can succeed later. */
   retryable: withDefault(Schema.Boolean, retryable),
@@ -383,7 +381,8 @@ export class InternalError extends Schema.TaggedError<InternalError>("effect-mod
 
 /**
  * The error for code `UNAUTHORIZED` (HTTP 401, not retryable). The API key is missing, wrong or revoked. A 401 without
- * an error code has the same class. The code is not one of the twelve codes in `codes`. API page "Downloading".
+ * an error code has the same class. The code is not one of the twelve codes in `codes`. See the API page "Downloading
+ * files".
  *
  * @since 0.1.0
  * @category errors
@@ -619,7 +618,7 @@ export class ExecutionNotReady extends Schema.TaggedError<ExecutionNotReady>("ef
 export const OutputIssue = Schema.Struct({
   /** The path of the field, such as `output.images[0].file_id`. */
   path: Schema.String,
-  /** The expected type, or the message of the schema. Contains no part of the output. */
+  /** The expected type or the message of the schema, without any part of the output. */
   message: Schema.String
 })
 
@@ -705,8 +704,9 @@ export class FileTooLarge extends Schema.TaggedError<FileTooLarge>("effect-model
 }
 
 /**
- * The client rejected the call before it sent a request. An upload also fails with this error if the size of its source
- * differs from the declared size. `field` is the name of the invalid option or argument. `message` contains advice.
+ * The client rejected the call before the first request. An upload also fails with this error if the size of its source
+ * differs from the declared size. Every call also fails with this error if a callback does not return an Effect.
+ * `field` is the name of the invalid option or argument. `message` contains advice.
  *
  * @since 0.1.0
  * @category errors
@@ -854,7 +854,7 @@ export const ResultFailure = Schema.Union(
 export type ResultFailure = typeof ResultFailure.Type
 
 /**
- * Schema of the errors of an upload. Excludes the errors of the source.
+ * Schema of the errors of an upload, except the errors of its source.
  *
  * @since 0.1.0
  * @category schemas
@@ -862,7 +862,7 @@ export type ResultFailure = typeof ResultFailure.Type
 export const UploadFailure = Schema.Union(...RequestFailure.members, FileTooLarge)
 
 /**
- * An error of an upload. Excludes the errors of the source.
+ * An error of an upload, except an error of its source.
  *
  * @since 0.1.0
  * @category errors
@@ -1038,8 +1038,8 @@ export const isExecutionEnded = <A>(
     ("executionStatus" in u && u.executionStatus === "FAILED"))
 
 /**
- * The fields of an error that identify a call for ModelRoute's support. Fields that the error does not contain are
- * absent.
+ * The fields of an error that identify a call for ModelRoute's support. A field is absent if the error does not contain
+ * the field.
  *
  * @since 0.1.0
  * @category models
@@ -1057,7 +1057,7 @@ export interface Report {
   readonly code?: string
   /** The HTTP status. */
   readonly status?: number
-  /** The id of the request at the API. */
+  /** The request id from the response. */
   readonly requestId?: string
   /** The id of the execution. */
   readonly executionId?: string

@@ -1,9 +1,10 @@
 /**
- * Admission control for the rate limit of the API. All requests of a client pass through a gate. The gate admits as
- * many requests as the limit allows and queues the other requests. Each client creates its own gate unless a gate is
- * provided. Clients with the same API key should share one gate. `ClusterRateLimitGate` shares a gate between processes.
+ * Controls when requests are sent, so that clients respect the rate limit of the API. All requests of a client pass
+ * through a gate. The gate admits as many requests as the limit allows and queues the other requests. Each client
+ * creates its own gate unless the context contains a gate. Clients with the same API key should share one gate.
+ * `ClusterRateLimitGate` shares a gate between processes.
  *
- * Cancel requests have the highest priority. Create requests, polls and all other requests are admitted in turn, so
+ * Cancel requests have the highest priority. The gate admits create requests, polls and all other requests in turn, so
  * that no group starves. Within a group, retries precede first attempts. Otherwise, the order is first in, first out.
  *
  * The retry policy determines whether a request waits in the queue. If the policy does not retry `RateLimited`, the
@@ -43,8 +44,8 @@ export type { Snapshot } from "./internal/rateLimit/snapshot.js"
 export class RateLimitGate extends Context.Tag("effect-modelroute/RateLimitGate")<RateLimitGate, Service>() {}
 
 /**
- * Creates a gate. The gate needs no options, because it reads the limit from the response headers. These headers are
- * `X-RateLimit-*`, `Retry-After` and `Date`.
+ * Creates a gate. The gate needs no options, because the gate reads the limit from the response headers. These headers
+ * are `X-RateLimit-*`, `Retry-After` and `Date`.
  *
  * The only client of an API key receives no 429 if the headers are complete. Complete headers contain the remaining
  * requests, a reset and `Date`. A new gate first sends a single request. Other clients may share the key. The gate

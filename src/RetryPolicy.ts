@@ -1,6 +1,6 @@
 /**
- * Policies for the retries of failed requests. A policy is a `Schedule` over `ModelRouteError`. The standard policy has
- * separate budgets for faults and for rate limits.
+ * Policies for the retries of failed requests. A policy is a `Schedule` over `ModelRouteError`. A fault is a retryable
+ * error other than a rate limit. The standard policy has separate budgets for faults and for rate limits.
  *
  * @since 0.1.0
  */
@@ -137,7 +137,7 @@ const toSchedule = (rules: RetryRules): RetryPolicy =>
   Schedule.makeWithState(noRetries, (now, error: ModelRouteError, counts) =>
     Effect.gen(function* () {
       const isRetried = yield* CurrentRetryFilter
-      // Reads the wall clock for dates in headers, because `now` can differ from the wall clock.
+      // Reads the wall clock, because dates in headers refer to the wall clock and `now` can differ from this clock.
       const wallClock = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
       const retry = isRetried(error) ? nextRetry(rules, counts, error, wallClock) : undefined
       if (retry === undefined) return [counts, counts, ScheduleDecision.done] as const
@@ -148,7 +148,7 @@ const toSchedule = (rules: RetryRules): RetryPolicy =>
 
 /**
  * Returns the delay before retry `n`, counted from 0. The delay is `min(base · 2^n, cap)`. The default delays are 1, 2,
- * 4, 8, 16, 30, 30 … seconds. Throws `InvalidRequest` if an option is invalid. API page "Errors overview".
+ * 4, 8, 16, 30, 30 … seconds. Throws `InvalidRequest` if an option is invalid. See the API page "Errors overview".
  *
  * @example
  * ```ts
@@ -171,7 +171,7 @@ export const backoffDelay = (n: number, options: Pick<BackoffOptions, "base" | "
  * A `Retry-After` above zero has precedence over `X-RateLimit-Reset`. The delay until the reset is measured from the
  * `Date` header. Without a `Date` header, the delay is measured from `now`.
  *
- * `now` is in epoch milliseconds. Header names must be in lower case. API page "Rate limits".
+ * `now` is in epoch milliseconds. Header names must be in lower case. See the API pages "Authentication" and "Polling".
  *
  * @example
  * ```ts
@@ -194,7 +194,7 @@ export const rateLimitDelay = (
 
 /**
  * Creates a policy with exponential backoff. Retries every retryable error except rate limits. The default delays are
- * 1, 2 and 4 seconds. The delays are exact unless `jitter` shortens them. A `Retry-After` header sets the minimum
+ * 1, 2 and 4 seconds. The delays are exact unless `jitter` shortens the delays. A `Retry-After` header sets the minimum
  * delay, up to `cap`.
  *
  * On its own, the policy does not retry `RateLimited`. Requests therefore do not wait in the queue of the gate. Throws

@@ -5,8 +5,8 @@
  *
  * ### Faults
  *
- * Pass faults in the option `faults`, or inject them with `Service.inject` while the simulator runs. A fault applies
- * to the next API request, unless `Fault.on` or `Fault.times` changes this.
+ * Pass faults in the option `faults`, or inject faults with `Service.inject` while the simulator runs. A fault applies
+ * to the next API request. `Fault.on` and `Fault.times` select other requests.
  *
  * | Fault                        | Effect                                                               |
  * | ---------------------------- | -------------------------------------------------------------------- |

@@ -1,6 +1,6 @@
 /**
- * Receives webhooks, verifies the signature of each delivery and handles each event once. API pages "Webhooks overview"
- * and "Verifying webhooks".
+ * Receives webhooks, verifies the signature of each delivery and handles each event once. See the API pages "Webhooks
+ * overview" and "Verifying webhooks".
  *
  * @since 0.1.0
  */
@@ -46,8 +46,8 @@ export interface HandlerOptions<E, R, RD = never> extends VerifyOptions {
    * Handles an event. Each call has its own scope. After a success, the handler does not run again for the same event.
    * After a failure or a defect, the API delivers the event again, up to five times.
    *
-   * The API also repeats a delivery if it receives no response within 30 seconds. A repeated delivery waits for the
-   * running handler.
+   * The API also repeats a delivery without a response within 30 seconds. A repeated delivery waits for the running
+   * handler.
    */
   readonly onEvent: (event: Event) => Effect.Effect<void, E, R>
   /**

@@ -33,7 +33,7 @@ export const EndpointId = Schema.NonEmptyString.pipe(Schema.brand("effect-modelr
 export type EndpointId = typeof EndpointId.Type
 
 /**
- * The request that creates an endpoint. API page "Webhook setup".
+ * The request that creates an endpoint. See the API page "Webhook setup".
  *
  * @since 0.1.0
  * @category models
@@ -92,9 +92,9 @@ const fields = {
 export class Endpoint extends Schema.Class<Endpoint>("effect-modelroute/Endpoint")(fields) {}
 
 /**
- * A new endpoint with the secret that signs its deliveries. The API returns the secret only once, so store it.
- * `Redacted.value(created.secret)` returns the text of the secret. `Webhook.verify` needs the complete text, including
- * the prefix `whsec_`.
+ * A new endpoint with the secret that signs its deliveries. Store the secret, because the API returns the secret only
+ * once. `Redacted.value(created.secret)` returns the text of the secret. `Webhook.verify` needs the complete text,
+ * including the prefix `whsec_`.
  *
  * @since 0.1.0
  * @category models

@@ -1,6 +1,7 @@
 /**
  * The modules of the ModelRoute client. Each module also has its own import path, such as
- * `effect-modelroute/ModelRouteClient`. An import from the path of a module loads faster.
+ * `effect-modelroute/ModelRouteClient`. An import from the path of a module is faster than an import from
+ * `effect-modelroute`.
  *
  * @since 0.1.0
  */
@@ -48,7 +49,7 @@ export * as IdempotencyKey from "./IdempotencyKey.js"
 export * as Metrics from "./Metrics.js"
 
 /**
- * Typed models: the slug of a model with the schemas of its input and output.
+ * Typed models. A model consists of its slug and of the schemas of its input and output.
  *
  * @since 0.1.0
  */
@@ -69,7 +70,7 @@ export * as ModelRouteClient from "./ModelRouteClient.js"
 export * as ModelRouteError from "./ModelRouteError.js"
 
 /**
- * Admission control for the rate limit of the API.
+ * Controls when requests are sent, so that clients respect the rate limit of the API.
  *
  * @since 0.1.0
  */
