@@ -85,7 +85,10 @@ export const cancelOnInterrupt = <A, E>(
 ): Effect.Effect<A, E> =>
   Effect.onInterrupt(wait, () => runInBackground(canceller.timer, cancelOrWarn(canceller, id, idempotencyKey)))
 
-/** Stops the retries of an interrupted create request. Has no effect after the API may have processed an attempt. */
+/**
+ * Stops an interrupted create request before its next attempt. Has no effect after the API may have processed an
+ * attempt.
+ */
 class InterruptibleCreate implements AttemptInterceptor {
   private isInterrupted = false
   private readonly tracker = new SubmissionTracker()

@@ -83,7 +83,7 @@ export const fetchExecution = makeFetch(requests.get)
 /** @internal Fetches the result of an execution. */
 export const fetchResult = makeFetch(requests.result)
 
-/** @internal Returns the poll requests of a wait. */
+/** @internal */
 export const pollRequests = (
   context: ExecutionsContext,
   operation: string,
@@ -101,7 +101,7 @@ export type WrapCreate = (
   idempotencyKey: string
 ) => Effect.Effect<SubmittedExecution, RequestFailure>
 
-/** @internal Submits an execution. */
+/** @internal */
 export const submit = (
   context: ExecutionsContext,
   request: Execution.CreateRequest,

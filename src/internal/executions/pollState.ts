@@ -86,7 +86,7 @@ export type Step =
  */
 export const replicaLagMillis = Duration.toMillis("60 seconds")
 
-/** @internal Returns the phase of a wait. */
+/** @internal */
 export const phaseOf = ({ isErrorUnavailable, isOutputRequired, latest }: PollState): Phase => {
   if (latest === undefined || !Execution.isTerminal(latest.execution)) return "running"
   if (lacksError(latest.execution) && !isErrorUnavailable) return "needsError"

@@ -92,7 +92,8 @@ export class Subscription {
       const { lastPoll, runningPoll } = this.group
       if (lastPoll !== undefined && lastPoll.observedAt > since) return Effect.succeed(lastPoll)
       if (runningPoll === undefined) return startPoll(this.group, request)
-      // A permanent failure, a 429 or an interruption ends only the wait that started the poll.
+      // A permanent failure, a 429 or an interruption ends only the wait that started the poll. The other waits poll
+      // again.
       return Effect.flatMap(Effect.exit(Deferred.await(runningPoll)), (exit) =>
         Exit.isSuccess(exit) || isTransientFailure(exit) ? exit : this.poll(request, since)
       )

@@ -31,7 +31,7 @@ const encodeRequest = <E>(
     return toCreateRequest(request, yield* finish(upload))
   })
 
-/** @internal Submits an execution of a typed model. */
+/** @internal */
 export const submitTyped = <E>(
   context: ExecutionsContext,
   request: Request<unknown, E>,

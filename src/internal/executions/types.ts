@@ -137,7 +137,7 @@ export interface Executions {
   /**
    * Returns a stream that emits the execution after each change of status. The stream ends after a terminal status,
    * including FAILED. Fails with `AwaitTimeout` after `timeout`. Fails with the error of a poll if the failure is not
-   * transient.
+   * transient. API page "Polling".
    *
    * With the option `model`, decodes the output of a COMPLETED execution, and emits COMPLETED only when the output is
    * available. Fails with `OutputDecodeError` if the output does not match.

@@ -38,8 +38,8 @@ import { isApiUrl, type InvalidTarget, resolveRedirect, resolveTarget, type Targ
 const maxRedirects = 5
 
 /**
- * Returns `true` for the JSON media types of the API. Other types, for example `application/geo+json`, are stored
- * files.
+ * Returns `true` for the JSON media types of the API. A response of another type, for example `application/geo+json`,
+ * contains a stored file.
  */
 const isJson = (contentType: string | undefined): boolean =>
   /^(application|text)\/(problem\+)?json\s*(;|$)/i.test(contentType ?? "")
@@ -97,7 +97,8 @@ const apiRequest = (path: string, state: DownloadState): HttpClientRequest.HttpC
   HttpClientRequest.setHeaders(requests.make("GET", path), downloadHeaders(state, state.isFromApi))
 
 /**
- * Accepts a file, a download link, or an error from the API. JSON is accepted as a file only if it is an attachment.
+ * Accepts a file, a download link, or an error from the API. Accepts JSON or HTML as a file only if the response is an
+ * attachment.
  */
 const acceptApiResponse = (
   download: DownloadContext,

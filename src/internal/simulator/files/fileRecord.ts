@@ -15,11 +15,11 @@ export interface FileRecord {
   readonly id: string
   /** API edition of the upload request. A `legacy` request declares the name, type and size of the file. */
   readonly edition: "current" | "legacy"
-  /** Purpose of the file, `INPUT` or `UPLOAD`. Current edition only. */
+  /** Purpose of the file, `INPUT` or `UPLOAD`. `undefined` for a legacy request. */
   readonly purpose?: string | undefined
-  /** Storage region. Current edition only. Default: `US`. */
+  /** Storage region. Default: `US`. `undefined` for a legacy request. */
   readonly region?: string | undefined
-  /** Name of the file. Legacy edition only. */
+  /** Name of the file. `undefined` for a request of the current edition. */
   readonly filename?: string | undefined
   /** Content type that the server detected or a legacy request declared. `undefined` until the upload is complete. */
   readonly contentType?: string | undefined

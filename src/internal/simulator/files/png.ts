@@ -82,7 +82,7 @@ const header = (image: Image): Uint8Array => {
   return data
 }
 
-/** @internal Encodes an image as a PNG file. */
+/** @internal */
 export const encode = (image: Image): Uint8Array => {
   const file = new Uint8Array(byteLength(image.width, image.height, image.palette.length))
   const view = new DataView(file.buffer)

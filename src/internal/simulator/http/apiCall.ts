@@ -29,5 +29,5 @@ export type ResourceHandlers<Name extends string> = Pick<ApiHandlers, Extract<Ap
 
 const decoder = new TextDecoder()
 
-/** @internal Returns the request body as text. */
+/** @internal */
 export const bodyText = ({ request }: ApiCall): string => decoder.decode(request.body)

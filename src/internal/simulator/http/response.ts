@@ -49,7 +49,7 @@ export const bytesResponse = (
   transmission: Transmission.Complete()
 })
 
-/** @internal Returns a response with a JSON body. */
+/** @internal */
 export const jsonResponse = (status: number, value: unknown): ResponseData =>
   bytesResponse(status, { "content-type": "application/json" }, JSON.stringify(value))
 

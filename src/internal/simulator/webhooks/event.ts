@@ -62,7 +62,7 @@ const makeEvent = (event: Omit<Event, "body">, data: unknown, { organization, sh
   return { ...event, body: encoder.encode(JSON.stringify(payload)) }
 }
 
-/** @internal Returns the event of an execution. */
+/** @internal */
 export const fromExecution = (
   id: string,
   { at, execution, type }: ScheduledEvent<Execution>,
@@ -80,6 +80,6 @@ export const fromExecution = (
   return makeEvent({ id, type, executionId: execution.id, at }, data, style)
 }
 
-/** @internal Returns a test event. */
+/** @internal */
 export const makeTest = (id: string, at: number, style: Style): Event =>
   makeEvent({ id, type: "webhook.test", executionId: undefined, at }, { message: "This is a test event" }, style)
