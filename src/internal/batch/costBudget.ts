@@ -74,7 +74,7 @@ export class CostBudget {
   private readonly assumedHolds = new Map<string, money.Amount>()
   /** Sum of settled costs and current holds. */
   private committed = money.zero
-  /** Number of active reservations. The end of a reservation can free part of the limit. */
+  /** Number of active reservations. The end of each active reservation can free part of the limit. */
   private runningCount = 0
   private readonly waiters = new Set<() => void>()
   /** Models whose unknown hold has been logged. */

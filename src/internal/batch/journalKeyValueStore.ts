@@ -104,7 +104,7 @@ const damagedItem = ({ slotKey }: JournalValues, item: string, key: string | und
   journalError(
     "Batch.run",
     `both values of the item ${key === undefined ? item : quote(key)} in the journal are unreadable: ` +
-      `"${slotKey(item, 0)}" and "${slotKey(item, 1)}". A killed process cannot cause this, so the store is damaged. ` +
+      `"${slotKey(item, 0)}" and "${slotKey(item, 1)}". A killed process damages at most one value, so the store is damaged. ` +
       "Restore the values, or remove both. If you remove both values, the item is submitted again under its first " +
       "idempotency key."
   )

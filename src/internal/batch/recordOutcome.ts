@@ -122,7 +122,7 @@ const outcomeFields = <A, E, R>({ index, item, key }: Item<A, E, R>, entry?: Jou
   delivered: entry?.step === "Delivered"
 })
 
-/** @internal */
+/** @internal Builds the result of an item with a COMPLETED execution. */
 export const toSucceeded = <A, E, R>(
   item: Item<A, E, R>,
   completed: Execution.Completed,
@@ -132,7 +132,7 @@ export const toSucceeded = <A, E, R>(
   entry
 })
 
-/** @internal */
+/** @internal Builds the result of a failed item. */
 export const toFailed = <A, E, R>(
   item: Item<A, E, R>,
   error: AwaitFailure | SubmissionOutcomeUnknown | E,
@@ -142,7 +142,7 @@ export const toFailed = <A, E, R>(
   ...omitUndefined({ entry })
 })
 
-/** @internal */
+/** @internal Builds the result of an item that was not submitted. */
 export const toNotAttempted = <A, E, R>(
   item: Item<A, E, R>,
   { error, reason }: NotAttemptedCause,

@@ -109,7 +109,12 @@ export const send = (
 /** Returns the result of a submission that was cancelled before it was sent. */
 const notSent = (ambiguousSince: number | undefined): SubmitResult => ({
   _tag: "Rejected",
-  error: invalidRequest("executions.create", "request", "was cancelled before it was sent", "Start it with a new id."),
+  error: invalidRequest(
+    "executions.create",
+    "request",
+    "was cancelled before it was sent",
+    "Start the request with a new id."
+  ),
   ...omitUndefined({ ambiguousSince })
 })
 

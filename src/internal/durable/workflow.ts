@@ -118,8 +118,8 @@ export const idempotencyKeyOf = (workflowId: string): string => sha256Hex(`${wor
 const Rejection = Schema.Struct({ ambiguousSince: Schema.optional(Schema.Number) })
 
 /**
- * Signal that an event reported a terminal status. The signal contains no output, because the engine stores signals as
- * plain text.
+ * Signal that an event has reported a terminal status. The signal contains no output, because the engine stores signals
+ * as plain text.
  *
  * @internal
  */
@@ -128,8 +128,8 @@ export const ended = DurableDeferred.make("ended", {
 })
 
 /**
- * Returns the record of a rejected submission. The record contains the time of the first submission that the API may
- * have processed, in epoch milliseconds. A later run of the workflow reads only the latest record.
+ * Returns the durable deferred that records a rejected submission. The record contains the time of the first submission
+ * that the API may have processed, in epoch milliseconds. A later run of the workflow reads only the latest record.
  *
  * @internal
  */

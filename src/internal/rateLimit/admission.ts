@@ -10,7 +10,7 @@ import type { Gate } from "./gate.js"
 import type { Permit, PermitRequest } from "./permit.js"
 import { makeSnapshot, type Snapshot } from "./snapshot.js"
 
-/** @internal */
+/** @internal Admits requests under a rate limit. */
 export interface Admission {
   /**
    * Waits for a permit, then runs the attempt. Fails with the failure of `confirmWait` if the caller rejects the wait.
@@ -47,7 +47,7 @@ export interface Service {
   readonly admission: Admission
 }
 
-/** @internal */
+/** @internal Creates the service of a gate. */
 export const fromGate = (gate: Gate): Service => ({
   snapshot: Effect.clockWith((clock) => Effect.sync(() => makeSnapshot(gate, clock))),
   admission: {

@@ -4,7 +4,7 @@
  * @internal
  */
 
-/** @internal */
+/** @internal Number of requests that can be sent now, and the reason for the limit. */
 export interface Capacity {
   /** Number of requests that can be sent now. */
   readonly permits: number
@@ -17,11 +17,11 @@ export interface Capacity {
   readonly limited: boolean
 }
 
-/** @internal */
+/** @internal Returns a capacity that admits requests now. */
 export const admit = (permits: number): Capacity => ({ permits, recheckAt: undefined, limited: false })
 
-/** @internal */
+/** @internal Returns a capacity without permits until the rate limit can change. */
 export const limitUntil = (recheckAt: number): Capacity => ({ permits: 0, recheckAt, limited: true })
 
-/** @internal */
+/** @internal Returns a capacity without permits until a response arrives or `recheckAt` has passed. */
 export const awaitResponse = (recheckAt: number | undefined): Capacity => ({ permits: 0, recheckAt, limited: false })

@@ -17,7 +17,7 @@ const priorityClass: RequestClass = "cancels"
 const rotatingClasses: ReadonlyArray<RequestClass> = ["submissions", "polls", "calls"]
 const allClasses: ReadonlyArray<RequestClass> = [priorityClass, ...rotatingClasses]
 
-/** @internal */
+/** @internal Request in a fair queue. */
 export interface Queued {
   readonly requestClass: RequestClass
   /** Indicates whether the request is a retry. A retry precedes the first attempts of its class. */
@@ -61,7 +61,7 @@ class LinkedList<T> {
   }
 }
 
-/** @internal */
+/** @internal Queue in which the request classes take turns. */
 export class FairQueue<T extends Queued> {
   private readonly classes = new Map(
     allClasses.map((name) => [name, { retries: new LinkedList<T>(), firstAttempts: new LinkedList<T>() }] as const)

@@ -18,7 +18,7 @@ export interface QueueDelay {
   readonly remaining: number | undefined
 }
 
-/** @internal */
+/** @internal Request for a permit to send one request to the API. */
 export interface PermitRequest<E> {
   readonly operation: string
   readonly requestClass: RequestClass
@@ -31,7 +31,7 @@ export interface PermitRequest<E> {
   readonly confirmWait: (delay: QueueDelay) => Effect.Effect<Option.Option<E>>
 }
 
-/** @internal */
+/** @internal Permit to send one request. Receives the outcome of the request. */
 export interface Permit {
   /** Reports a response. Returns the milliseconds until the gate opens if the response is a 429 with a reset. */
   readonly reportResponse: (status: number, headers: Headers) => Effect.Effect<number | undefined>

@@ -7,7 +7,7 @@ import type { Queued } from "./fairQueue.js"
 import type { Limiter, SentRequest } from "./limiter.js"
 import type { PermitRequest, QueueDelay } from "./permit.js"
 
-/** @internal */
+/** @internal Request in the queue of the gate. */
 export interface QueueEntry extends Queued {
   /** Start of the wait in monotonic milliseconds. */
   readonly queuedAt: number
@@ -21,7 +21,7 @@ export interface QueueEntry extends Queued {
   wake?: () => void
 }
 
-/** @internal */
+/** @internal Creates an entry for a request that has not accepted a delay yet. */
 export const makeQueueEntry = (
   { isRetry, requestClass }: PermitRequest<unknown>,
   ahead: number,
@@ -35,7 +35,7 @@ const estimateWait = ({ ahead, queuedAt }: QueueEntry, limiter: Limiter, opensAt
   return opensAt - queuedAt + windows * windowLength + limiter.fallback.estimatePacedWait(ahead)
 }
 
-/** @internal */
+/** @internal Returns the delay of a request if the gate opens at `opensAt`. */
 export const toQueueDelay = (waiter: QueueEntry, limiter: Limiter, opensAt: number, now: number): QueueDelay => {
   const { window } = limiter
   return {

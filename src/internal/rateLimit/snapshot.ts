@@ -9,11 +9,11 @@ import { omitUndefined } from "../data/lenient.js"
 import * as monotonic from "../data/monotonic.js"
 import type { Gate } from "./gate.js"
 
-/** @internal */
+/** @internal Returns `undefined` for an infinite number. */
 export const finiteOrUndefined = (n: number | undefined): number | undefined =>
   n !== undefined && Number.isFinite(n) ? n : undefined
 
-/** @internal */
+/** @internal Returns the state of a gate. Converts monotonic times to times of the wall clock. */
 export const makeSnapshot = ({ limiter, waiting }: Gate, clock: Clock.Clock): Snapshot => {
   const now = monotonic.read(clock)
   const offset = monotonic.wallOffset(clock)
@@ -50,7 +50,7 @@ export interface Snapshot {
   readonly remaining?: number
   /** End of the current window. The value is the latest local time that the responses allow. */
   readonly resetAt?: DateTime.Utc
-  /** End of the block after a 429 response. */
+  /** End of the block after a rejection. Absent if the gate is not blocked. */
   readonly blockedUntil?: DateTime.Utc
   /** Number of requests in the queue. */
   readonly waiting: number

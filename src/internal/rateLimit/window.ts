@@ -5,7 +5,7 @@
  */
 import type { Moment, RateLimitInfo } from "../retry/rateLimitHeaders.js"
 
-/** @internal */
+/** @internal Window of the rate limit. All requests in a window share one limit. */
 export interface Window {
   /** End of the window. `undefined` if no response has reported the end. */
   readonly reset: Moment | undefined

@@ -1,6 +1,6 @@
 /**
- * Implements the rate limit gate of a process that shares the gate of its cluster. While the owner of the gate is out
- * of reach, the process uses its own gate.
+ * Implements the rate limit gate of a process that shares the gate of its cluster. While the owner of the gate is
+ * unreachable, the process uses its own gate.
  *
  * @internal
  */
@@ -128,7 +128,8 @@ class ClusterGate {
   }
 
   /**
-   * Uses the gate of this process. When the owner is in reach again, a waiting request moves to the queue of the owner.
+   * Uses the gate of this process. When the owner is reachable again, a waiting request moves to the queue of the
+   * owner.
    */
   private withLocalPermit<A, E>(
     request: PermitRequest<E>,

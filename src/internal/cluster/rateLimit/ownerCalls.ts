@@ -13,7 +13,7 @@ export interface OwnerCalls {
   readonly report: (payload: ReportPayload) => Effect.Effect<ReportReply, unknown>
 }
 
-/** @internal Time without a reply after which the owner is out of reach. */
+/** @internal Time without a reply after which the owner counts as unreachable. */
 export const maxSilenceMillis = 5000
 
 /** @internal Delay before a failed call is repeated. */

@@ -63,7 +63,7 @@ export class OwnerLink {
     private readonly onOutOfReach: () => void
   ) {}
 
-  /** Waits until the owner is in reach again. */
+  /** Waits until the owner is reachable again. */
   get awaitRecovery(): Effect.Effect<void> {
     return Deferred.await(this.recovered)
   }
@@ -141,9 +141,7 @@ export class OwnerLink {
     )
   }
 
-  /**
-   * Returns the state of the gate, which is at most about 1 s old. Returns `undefined` if the owner is out of reach.
-   */
+  /** Returns the state of the gate, which is at most about 1 s old. Returns `undefined` if the owner is unreachable. */
   get currentState(): Effect.Effect<GateState | undefined> {
     return Effect.flatMap(monotonic.now, (now) => {
       if (!this.isReachable) return Effect.succeed(undefined)

@@ -10,7 +10,7 @@ import type { RequestEvent } from "./protocol.js"
  * Event for the caller of a waiting request.
  *
  * - `Queued`: the owner has queued the request without a permit.
- * - `Moved`: the owner has changed or is out of reach, so the request must be queued again.
+ * - `Moved`: the owner has changed or is unreachable, so the request must be queued again.
  *
  * @internal
  */

@@ -10,7 +10,7 @@ import type { Gate } from "../../rateLimit/gate.js"
 import { makeSnapshot, type Snapshot } from "../../rateLimit/snapshot.js"
 import type { WireSnapshot } from "./protocol.js"
 
-/** @internal */
+/** @internal Returns the snapshot of a gate with times relative to now. */
 export const toWire = (gate: Gate, clock: Clock.Clock): WireSnapshot => {
   const wall = clock.unsafeCurrentTimeMillis()
   const { blockedUntil, resetAt, skew, ...rest } = makeSnapshot(gate, clock)
