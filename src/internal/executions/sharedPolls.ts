@@ -79,7 +79,7 @@ export class SharedPolls {
 export class Subscription {
   constructor(
     private readonly group: WaitGroup,
-    /** Removes the wait. */
+    /** Removes the wait from the group. */
     readonly leave: () => void
   ) {}
 

@@ -86,7 +86,7 @@ interface ReadLimits {
   readonly onTimeout: () => RequestFailure
 }
 
-/** Streams the body of a transport. */
+/** Streams the body of a known transport, which supports single reads. */
 const readTransport = (body: TransportBody, { limitMillis, onBreak, onTimeout, timer }: ReadLimits): Bytes => {
   const toEffect = (read: Read): Effect.Effect<Uint8Array, Option.Option<RequestFailure>> => {
     switch (read._tag) {

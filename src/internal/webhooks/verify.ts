@@ -120,7 +120,7 @@ export const verify = (
 export interface SignOptions {
   /** Raw body of the delivery. */
   readonly body: Uint8Array | string
-  /** Secret of the endpoint, including the prefix `whsec_`. */
+  /** Secret that signs the delivery, including the prefix `whsec_`. */
   readonly secret: Redacted.Redacted
   /** Time of signing in whole seconds since 1970. Default: the current time of Effect's `Clock`. */
   readonly timestamp?: number | undefined

@@ -49,7 +49,10 @@ export interface CreateOptions {
 
 /** @internal */
 export interface Executions {
-  /** Settles all executions that have ended by `now`. Call `settle` before the other methods. */
+  /**
+   * Releases the holds of all executions that have ended by `now`, and charges the completed executions. Call `settle`
+   * before the other methods.
+   */
   readonly settle: (now: number) => void
   /** Creates an execution. Returns `undefined` if the available balance is lower than the hold. */
   readonly create: (options: CreateOptions, now: number) => Execution | undefined

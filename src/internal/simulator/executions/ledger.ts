@@ -19,7 +19,7 @@ export interface LedgerEntry {
   readonly idempotencyKey?: string | undefined
   /** Slug of the model. */
   readonly model: string
-  /** Status at the time of the call. */
+  /** Status of the execution when the ledger was read. */
   readonly status: string
   /** Current hold, in dollars, as a decimal string. */
   readonly held: string

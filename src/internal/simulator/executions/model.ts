@@ -79,5 +79,5 @@ export const models: {
   }
 }
 
-/** @internal The model of all slugs without an entry. */
+/** @internal The model of every slug that `models` does not contain. */
 export const defaultModel: Model = { duration: "10 seconds", cost: "0.040", output: "image" }

@@ -55,7 +55,7 @@ export interface RawResponse {
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Body of the response. A string is encoded as UTF-8. */
   readonly body: string | Uint8Array
-  /** Phase of the response. Default: `before`. */
+  /** Phase of the response. With `after`, the server processes the request first. Default: `before`. */
   readonly phase?: Phase | undefined
 }
 
@@ -96,7 +96,7 @@ export interface ApiErrorOptions {
   readonly resetIn?: Duration.DurationInput | undefined
   /** Additional response headers. A header replaces the header of the API with the same name. Default: none. */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** Phase of the response. Default: `before`. */
+  /** Phase of the response. With `after`, the server processes the request first. Default: `before`. */
   readonly phase?: Phase | undefined
 }
 
