@@ -15,7 +15,10 @@ import type { HandledEvents } from "./dedup.js"
  */
 export class InMemoryEvents implements HandledEvents {
   private readonly handledAt = new Map<string, number>()
-  /** Handled events, oldest first. Repeated removal of the first entry of a large `Map` becomes slower over time. */
+  /**
+   * Handled events, oldest first. The list is separate, because repeated removal of the first entry of a large `Map`
+   * becomes slower over time.
+   */
   private readonly byAge = MutableList.empty<{ readonly id: string; readonly at: number }>()
 
   constructor(private readonly ttlMillis: number) {}

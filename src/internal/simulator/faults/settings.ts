@@ -101,7 +101,7 @@ export interface ApiErrorOptions {
 }
 
 /**
- * The execution completes and is charged.
+ * The outcome of an execution that completes and is charged.
  *
  * @since 0.1.0
  * @category models
@@ -117,7 +117,7 @@ export interface CompletedOutcome {
 }
 
 /**
- * The execution fails and is not charged.
+ * The outcome of an execution that fails and is not charged.
  *
  * @since 0.1.0
  * @category models
@@ -136,7 +136,7 @@ export interface FailedOutcome {
 }
 
 /**
- * The execution ends without a result and is not charged.
+ * The outcome of an execution that ends without a result and is not charged.
  *
  * @since 0.1.0
  * @category models
