@@ -49,8 +49,8 @@ export { Cancelled, Failure, Payload }
 
 /**
  * The workflow of a durable execution. `start`, `await`, `cancel` and `resume` use this workflow. Use the value to
- * compose the workflow with other workflows. The id of the workflow in the engine is a hash of the workflow name and
- * the field `id` of the payload.
+ * compose the workflow with other workflows. In the engine, the id of the workflow is a hash of its name and of the
+ * payload field `id`.
  *
  * @example
  * ```ts

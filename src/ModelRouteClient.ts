@@ -10,10 +10,10 @@
  * - `http.response.status_code`, if the error contains an HTTP status
  *
  * The other attributes are `modelroute.operation`, `modelroute.attempts`, `modelroute.execution_id`,
- * `modelroute.file_id` and `modelroute.cost_dollars`. Each wait adds a span event `modelroute.wait` and updates a
- * metric. A wait before a retry or a poll also writes a log line with the same attributes. The log level is Debug, or
- * Info for a retry after 5 seconds or more. The gate writes a log line when the rate limit is exhausted and when the
- * rate limit resets.
+ * `modelroute.file_id` and `modelroute.cost_dollars`. Each wait adds a span event `modelroute.wait` and updates the
+ * metric `modelroute_wait_seconds`. A wait before a retry or a poll also writes a log line with the same attributes.
+ * The log level is Debug, or Info for a retry after 5 seconds or more. The gate writes a log line when the rate limit
+ * is exhausted and when the rate limit resets.
  *
  * Errors, logs, spans and metrics never contain API keys, webhook secrets, queries of presigned URLs or request texts.
  * The client sends the API key only to the API.

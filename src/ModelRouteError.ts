@@ -118,7 +118,7 @@ const codedFields = (code: string, known: { readonly status: number; readonly re
   message: withDefault(Schema.String, defaultMessage(code)),
   /** The error code, exactly as in the response. */
   code: withDefault(Schema.String, code),
-  /** The message of the API. Secrets and quotes from the request are redacted. */
+  /** The message of the API, without secrets and without quotes from the request. */
   apiMessage: optional(Schema.String),
   /** Indicates whether the same request can succeed later. */
   retryable: withDefault(Schema.Boolean, known.retryable),
@@ -433,7 +433,7 @@ export class UnexpectedResponse extends Schema.TaggedError<UnexpectedResponse>("
     /** The header `Content-Type` of the response. */
     contentType: optional(Schema.String),
     ...retryAfterField,
-    /** The beginning of the response body, at most 2 KiB. Secrets and quotes from the request are redacted. */
+    /** The beginning of the response body, at most 2 KiB, without secrets and without quotes from the request. */
     body: withDefault(Schema.String, "")
   }
 ) {
@@ -725,7 +725,7 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("effect-m
 }
 
 /**
- * The API may have accepted an item of a batch or a durable execution. Its idempotency key is too old for a retry. The
+ * The API may have accepted an item of a batch or a durable execution. The idempotency key is too old for a retry. The
  * library does not submit the request again, because a second request could create a second, paid execution. The
  * journal of a batch keeps the item.
  *

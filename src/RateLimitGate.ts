@@ -9,7 +9,7 @@
  *
  * The retry policy determines whether a request waits in the queue. If the policy does not retry `RateLimited`, the
  * request fails immediately. The error has 0 `attempts`, and its `retryAfter` is the expected wait. Under every policy,
- * a poll waits in the queue until the deadline of its wait.
+ * a poll stays in the queue until the `timeout` of the wait for the execution.
  *
  * @since 0.1.0
  */
@@ -47,9 +47,9 @@ export class RateLimitGate extends Context.Tag("effect-modelroute/RateLimitGate"
  * Creates a gate. The gate needs no options, because the gate reads the limit from the response headers. These headers
  * are `X-RateLimit-*`, `Retry-After` and `Date`.
  *
- * The only client of an API key receives no 429 if the headers are complete. Complete headers contain the remaining
- * requests, a reset and `Date`. A new gate first sends a single request. Other clients may share the key. The gate
- * therefore uses only a part of the limit for 1 second after the first response.
+ * If only one client uses an API key and the headers are complete, the client receives no 429. Complete headers contain
+ * the remaining requests, a reset and `Date`. A new gate first sends a single request. Other clients may share the key.
+ * The gate therefore uses only a part of the limit for 1 second after the first response.
  *
  * The gate detects other clients by the number of remaining requests. If several gates share a key, each gate can cause
  * about one 429 per window. Without the number of remaining requests, the gate estimates the limit. The estimate causes

@@ -56,7 +56,10 @@ export interface CreateRequest {
  * @category models
  */
 export interface UpdateRequest extends Partial<CreateRequest> {
-  /** Activates or deactivates the endpoint. The API deactivates an endpoint after 10 failed deliveries. */
+  /**
+   * Activates or deactivates the endpoint. The API deactivates an endpoint after 10 failed deliveries. Default:
+   * unchanged.
+   */
   readonly isActive?: boolean | undefined
 }
 

@@ -129,7 +129,7 @@ const callFields = (context: ErrorContext) =>
 /** Returns the code in upper case, as in the table of codes. The error keeps the original text. */
 const normalizeCode = (code: string): string => code.trim().toUpperCase()
 
-// A 409 for a request with an idempotency key means that an earlier attempt is still in progress.
+// A 409 for a request with an idempotency key usually means that an earlier attempt is still in progress.
 const isInProgress = (status: number, context: ErrorContext): boolean => status === 409 && context.isKeyed === true
 
 const isRetryableResponse = (status: number, context: ErrorContext): boolean =>
@@ -263,7 +263,7 @@ export const fromExecution = (execution: Execution, context: ErrorContext): Code
 }
 
 /**
- * Creates the error of a request that was not sent, because its wait in the queue would exceed the limit of the retry
+ * Creates the error of a request that the gate did not admit. The wait in the queue would exceed the limit of the retry
  * policy.
  *
  * @internal

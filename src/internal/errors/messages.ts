@@ -57,7 +57,10 @@ const unrecognized: Phrase = {
   advice: "Look up the code in ModelRoute's documentation."
 }
 
-/** The problem and the advice for each HTTP status. Used if the response has no documented error code. */
+/**
+ * The problem and the advice for each HTTP status. The status determines the message only if the response has no
+ * documented error code.
+ */
 const phrasesByStatus: { readonly [status: number]: Phrase } = {
   403: { problem: "the API key does not have permission for this call", advice: "Use a key with full access." },
   404: {
@@ -95,7 +98,11 @@ const findPhrase = (code: string, status?: number, call?: Pick<CallInfo, "isKeye
 
 const toSentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
 
-/** @internal Returns the message of an error that was created without a response, such as in a test. */
+/**
+ * Returns the default message of an error. A caller can create an error without a response, for example in a test.
+ *
+ * @internal
+ */
 export const defaultMessage = (code: string): string => {
   const { advice, problem } = findPhrase(code)
   return `${toSentence(problem)} ${advice}`
@@ -123,7 +130,7 @@ const resumeAdvice = (call: CallInfo, retryable: boolean): string =>
     ? ` To continue later without paying twice, use the idempotency key ${call.idempotencyKey}.`
     : ""
 
-/** Returns the advice to use a new idempotency key, because the API may return the same failure for the old key. */
+/** Returns the advice to use a new idempotency key. With the old key, the API may return the same failure. */
 const newKeyAdvice = (retryable: boolean): string => (retryable ? " Use a new idempotency key." : "")
 
 /** @internal Returns the message of an error with an error code. */

@@ -52,11 +52,11 @@ export const isTransientFault = (error: ModelRouteError): boolean => error.retry
 export const stopsAccount = (error: ModelRouteError): error is InsufficientBalance | Unauthorized =>
   (error._tag === "InsufficientBalance" || error._tag === "Unauthorized") && !isExecutionEnded(error)
 
-/** @internal Tests whether the API rejected the request without reading the body (401, 402 or 429). */
+/** @internal Tests whether the API rejected the request because of the account or the rate limit (401, 402 or 429). */
 export const wasRejected = (error: ModelRouteError): boolean =>
   (isRateLimit(error) && !isExecutionEnded(error)) || stopsAccount(error) || hasStatus(error, 429)
 
-/** @internal Tests whether the API read the request and will reject the same request every time. */
+/** @internal Tests whether the API rejects the same request every time, because its content is invalid. */
 export const isPermanentRejection = (error: ModelRouteError): boolean => {
   switch (error._tag) {
     case "InputValidationError":
@@ -96,7 +96,7 @@ export const wasNotProcessed = (error: ModelRouteError): boolean =>
 export const canRepeat = (error: ModelRouteError, isRepeatable: boolean): boolean =>
   error._tag !== "InvalidRequest" && (isRepeatable || wasNotProcessed(error))
 
-/** @internal Tests whether the API rejected the content of the request, with a 4xx other than 401 and 429. */
+/** @internal Tests whether the API rejected the request with a 4xx other than 401 and 429. */
 export const isClientError = (error: ModelRouteError): boolean => {
   const status = responseStatus(error)
   return status !== undefined && status >= 400 && status < 500 && status !== 401 && status !== 429

@@ -215,7 +215,7 @@ const receive = (
 export interface AttemptOptions {
   readonly client: HttpClient.HttpClient
   readonly attemptLimits: AttemptLimits
-  /** Secrets that are removed from all errors. */
+  /** Secrets that no error may contain. */
   readonly secrets: ReadonlyArray<string>
 }
 

@@ -1,5 +1,5 @@
 /**
- * Checks the options of a client when the client is created, so that an invalid option fails before the first request.
+ * Checks the options at the creation of a client, so that an invalid option fails before the first request.
  *
  * @internal
  */

@@ -22,7 +22,7 @@ export interface RequestSender {
   readonly policy: Schedule.Schedule<unknown, ModelRouteError>
   /** Returns `false` if an error must not be retried, regardless of the retry policy. */
   readonly retryWhile: RetryFilter
-  /** Secrets that are removed from all errors, for example the API key. */
+  /** Secrets that no error may contain, for example the API key. */
   readonly secrets: ReadonlyArray<string>
   readonly attemptLimits: AttemptLimits
   readonly timer: SharedTimer

@@ -13,11 +13,11 @@ const month = `(?<month>${months.join("|")})`
 const time = "(?<hour>\\d\\d):(?<minute>\\d\\d):(?<second>\\d\\d)"
 
 const forms: ReadonlyArray<RegExp> = [
-  // IMF-fixdate, for example Sun, 06 Nov 1994 08:49:37 GMT
+  // Matches an IMF-fixdate, for example `Sun, 06 Nov 1994 08:49:37 GMT`.
   new RegExp(`^\\w{3}, (?<day>\\d\\d) ${month} (?<year>\\d{4}) ${time} GMT$`),
-  // RFC 850 date, for example Sunday, 06-Nov-94 08:49:37 GMT
+  // Matches an RFC 850 date, for example `Sunday, 06-Nov-94 08:49:37 GMT`.
   new RegExp(`^\\w{6,9}, (?<day>\\d\\d)-${month}-(?<year>\\d\\d) ${time} GMT$`),
-  // asctime date, for example Sun Nov  6 08:49:37 1994
+  // Matches an asctime date, for example `Sun Nov  6 08:49:37 1994`.
   new RegExp(`^\\w{3} ${month} (?<day>[ \\d]\\d) ${time} (?<year>\\d{4})$`)
 ]
 
