@@ -58,7 +58,7 @@ export interface QueuedItem<A, E, R, Out> {
   readonly item: Item<A, E, R, Out>
   /**
    * Completes when the previous item with the same key is done. This item then continues from the journal entry of the
-   * previous item. The field is `undefined` if no earlier item with the same key is running.
+   * previous item. The field is `undefined` if all earlier items with the same key are done.
    */
   readonly previousDone: Deferred.Deferred<void> | undefined
   /**

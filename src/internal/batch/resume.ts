@@ -30,7 +30,7 @@ export const resume = <A, E, R>(
       return write(latest)
     })
     // An earlier run may have recorded a 404 or 410 for the execution. The error is cleared when the API returns the
-    // execution. Otherwise a later run could replace the execution.
+    // execution. Otherwise, a later run could replace the execution.
     return Effect.zipRight(
       entry.error === undefined ? Effect.void : clearMissing,
       executions.await(executionId, { ...waitOptions, pollImmediately: true })

@@ -19,7 +19,7 @@ import { hasEnded, retryDefects } from "../durable/signals.js"
 import { workflow, workflowIdOf } from "../durable/workflow.js"
 import { invalidRequest } from "../errors/invalidRequest.js"
 
-/** Entity of the engine that stores the messages of a workflow. */
+/** Entity type under which the engine stores the messages of a workflow. */
 const workflowEntity = EntityType.make(`Workflow/${workflow.name}`)
 const clockEntity = EntityType.make("Workflow/-/DurableClock")
 

@@ -4,7 +4,7 @@
  * @internal
  */
 
-/** @internal Number of requests that can be sent now, and the reason for the limit. */
+/** @internal Capacity of the rate limit at a given time. */
 export interface Capacity {
   /** Number of requests that can be sent now. */
   readonly permits: number

@@ -10,7 +10,7 @@ import type { Moment } from "../retry/rateLimitHeaders.js"
 export interface Skew {
   readonly min: number
   readonly max: number
-  /** Local time of the last response that confirmed the bounds. */
+  /** Time of the last response that confirmed the bounds, in monotonic milliseconds. */
   readonly updatedAt: number
 }
 

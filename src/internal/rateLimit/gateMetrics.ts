@@ -25,8 +25,10 @@ export const processMetrics: GateMetrics = {
 }
 
 /**
- * @internal Updates no metrics. The owner of a shared gate uses this value, because the processes that send the
- * requests update the metrics.
+ * Updates no metrics. The owner of a shared gate uses this value, because the processes that send the requests update
+ * the metrics.
+ *
+ * @internal
  */
 export const noMetrics: GateMetrics = {
   addWaiting: () => {},

@@ -3,7 +3,7 @@
  *
  * 1. The limiter admits requests while fewer requests are in flight than remain in the window. In an unknown window,
  *    the limiter admits only probes (`probes.ts`).
- * 2. Each response reduces the remaining requests, opens a later window or is part of an earlier window (`window.ts`).
+ * 2. Each response reduces the remaining requests, opens a later window or belongs to an earlier window (`window.ts`).
  * 3. A rejection (429) blocks all requests until its reset (`rejection.ts`).
  * 4. The reset is a time on the server's clock. The limiter converts the reset to the latest possible local time
  *    (`clockSkew.ts`).
@@ -73,7 +73,7 @@ export class Limiter {
     return this.inFlight + this.orphans.length
   }
 
-  /** Latest end of the current window, in local time. */
+  /** Latest possible end of the current window, in monotonic milliseconds. */
   get opensAt(): number | undefined {
     const reset = this.window?.reset
     return reset === undefined ? undefined : this.serverClock.toLocal(reset) + this.lag.next

@@ -17,7 +17,7 @@ export interface Window {
   readonly remaining: number
   /** Number of requests of this client that the server can have counted. */
   readonly ownRequests: number
-  /** Local time of the first response. */
+  /** Time of the first response, in monotonic milliseconds. */
   readonly firstSeenAt: number
   /** Milliseconds from the first response to the reset. */
   readonly millisToReset: number

@@ -23,8 +23,9 @@ export interface Options {
 }
 
 /**
- * @internal Returns the id of the entity. The id is a hash, so that neither the messages nor the logs contain the API
- * key.
+ * Returns the id of the entity. The id is a hash, so that neither the messages nor the logs contain the API key.
+ *
+ * @internal
  */
 export const entityIdOf = ({
   apiKey,
