@@ -120,7 +120,7 @@ describe("parser of command line options", () => {
 })
 
 describe("exit code of an example", () => {
-  it.live("is 0 after --help and 1 after an invalid argument or an occupied port", () =>
+  it.live.runIf(isFull)("is 0 after --help and 1 after an invalid argument or an occupied port", () =>
     Effect.gen(function* () {
       const { port } = yield* SimulatorServer.SimulatorServer
       const [help, wrong, used] = yield* Effect.all(
@@ -182,7 +182,7 @@ describe("Ctrl-C", () => {
     })
   )
 
-  it.scopedLive("stops the quickstart with the exit code 130", () =>
+  it.scopedLive.runIf(isFull)("stops the quickstart with the exit code 130", () =>
     Effect.gen(function* () {
       const { ended, printed, signal } = yield* start("quickstart")
       yield* printed("Retrying in")

@@ -26,6 +26,7 @@ import {
   assertEntry,
   sqliteClient
 } from "./utils/journals.js"
+import { numRuns } from "./utils/suite.js"
 
 const databaseUrl = Postgres.useDatabase()
 const postgres = Postgres.clientWith(databaseUrl)
@@ -279,7 +280,7 @@ describe("SqlJournal", () => {
 
   it.live("writes and reads more entries than one SQL statement supports", () =>
     Effect.gen(function* () {
-      const entries = Array.makeBy(5_000, (n) => makeEntry(`${n}`, "Submitted"))
+      const entries = Array.makeBy(numRuns(500, 5000), (n) => makeEntry(`${n}`, "Submitted"))
       const keys = entries.map(({ key }) => key)
       yield* runProcess(
         Layer.provide(SqlJournal.layer(), sqliteClient(`file:${yield* makeTempDirectory}/batch.db`)),

@@ -47,7 +47,7 @@ const collectLines = () => {
   return { lines, logger: Logger.replace(Logger.defaultLogger, logger) }
 }
 
-describe("ClusterGate.withPermit", () => {
+describe("ClusterGate.withPermit", { concurrent: true }, () => {
   it.effect("admits the requests of all processes in the order of their request classes", () =>
     Effect.gen(function* () {
       const cluster = new MemoryCluster()
@@ -244,7 +244,7 @@ describe("ClusterGate.isScarce and snapshot", () => {
   )
 })
 
-describe("ClusterGate without its owner", () => {
+describe("ClusterGate without its owner", { concurrent: true }, () => {
   it.effect("uses a local gate after 5 seconds until the owner is reachable again", () => {
     const { lines, logger } = collectLines()
     return Effect.gen(function* () {
@@ -334,7 +334,7 @@ describe("ClusterGate without its owner", () => {
   )
 })
 
-describe("ClusterGate in virtual time", () => {
+describe("ClusterGate in virtual time", { concurrent: true }, () => {
   const scenario = { gate: "cluster", processes: 4, limit: 12, windowMillis: 6000, windows: 4 } as const
   const latency = { min: 2, max: 42 }
 

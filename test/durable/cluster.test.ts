@@ -27,7 +27,7 @@ const slow = { duration: "4 minutes", cost: "0.010", output: "image" } as const
 
 const fast = { models: { "flux-1.1-pro": { duration: "1 second", cost: "0.010", output: "image" } } } as const
 
-describe("DurableExecution on the cluster engine", () => {
+describe("DurableExecution on the cluster engine", { concurrent: true }, () => {
   it.live("continues a workflow after failed reads of the storage", () => {
     const { failFor, failing } = makeUnreadable()
     return Effect.gen(function* () {

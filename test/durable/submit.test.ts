@@ -64,7 +64,7 @@ describe("DurableExecution.start", () => {
   )
 })
 
-describe("submission of a durable execution", () => {
+describe("submission of a durable execution", { concurrent: true }, () => {
   it.effect("is repeated with the same idempotency key after an outage", () =>
     Effect.gen(function* () {
       yield* injectInto(create, Fault.dropAfter, Fault.badGateway, Fault.dropBefore, Fault.apiError("MODEL_OVERLOADED"))

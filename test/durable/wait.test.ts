@@ -34,7 +34,7 @@ const terminalEvent = (metadata: Record<string, unknown>) =>
     execution: new Execution.Execution({ id: Execution.ExecutionId.make("exec_1"), status: "COMPLETED", metadata })
   })
 
-describe("wait of a durable execution", () => {
+describe("wait of a durable execution", { concurrent: true }, () => {
   it.effect("polls after baseDelay and ends with the result", () =>
     Effect.gen(function* () {
       yield* DurableExecution.start("order-7", image)
@@ -206,7 +206,7 @@ const completedWithoutOutput = Fault.raw({
   body: JSON.stringify({ id: "exec_1", status: "COMPLETED", completed_at: "2026-03-20T10:30:08Z" })
 })
 
-describe("DurableExecution.onEvent", () => {
+describe("DurableExecution.onEvent", { concurrent: true }, () => {
   /** Delivers an event without metadata to a webhook handler. */
   const deliver = (url: string) =>
     Effect.gen(function* () {

@@ -8,7 +8,7 @@ import { makeFakeClient } from "../utils/fake.js"
 import { arrivalTimes, httpDate, image, isoDate, layer, runToEnd, silent, start, withClient } from "../utils/harness.js"
 import { runInVirtualTime } from "../utils/virtualTime.js"
 
-describe("executions.await", () => {
+describe("executions.await", { concurrent: true }, () => {
   it.effect("polls 2, 5 and 9.5 s after the start of the wait by default", () =>
     withClient((client) =>
       Effect.gen(function* () {

@@ -65,7 +65,7 @@ const runCreateAndAwait = (
     return yield* runToEnd(silent(executions.run(image)))
   })
 
-describe("executions.await after a failed poll", () => {
+describe("executions.await after a failed poll", { concurrent: true }, () => {
   const transient: ReadonlyArray<readonly [string, FakeResponse]> = [
     ["a 500 without a body", { status: 500 }],
     ["a 502 without an envelope", page(502)],
@@ -147,7 +147,7 @@ describe("executions.await after a failed poll", () => {
   }
 })
 
-describe("executions.await of a COMPLETED execution without output", () => {
+describe("executions.await of a COMPLETED execution without output", { concurrent: true }, () => {
   const ended = json({ id: "exec_1", status: "COMPLETED", cost: "0.040", metadata: { order: 7 } })
   const result = json({ execution_id: "exec_1", status: "COMPLETED", output })
 
@@ -229,7 +229,7 @@ describe("executions.await of a COMPLETED execution without output", () => {
   })
 })
 
-describe("executions.await after a FAILED notification without an error", () => {
+describe("executions.await after a FAILED notification without an error", { concurrent: true }, () => {
   it.effect("polls for the error even if the execution has expired", () => {
     const expires_at = isoDate(start + 15_000)
     const running = json({ id: "exec_1", status: "PROCESSING", expires_at })

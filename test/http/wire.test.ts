@@ -6,6 +6,7 @@ import { Chunk, Deferred, Effect, Logger, LogLevel, Stream } from "effect"
 import { Execution, File, RetryPolicy } from "effect-modelroute"
 import { serve } from "../utils/server.js"
 import { makeClientAt, overEachTransport } from "../utils/transports.js"
+import { numRuns } from "../utils/suite.js"
 
 const id = Execution.ExecutionId.make("exec_1")
 const fileId = File.FileId.make("file_1")
@@ -366,7 +367,7 @@ overEachTransport((test, name) => {
   test(
     "executions.get reads a large JSON body of declared length completely",
     Effect.gen(function* () {
-      const large = { id: "exec_1", status: "COMPLETED", output: { data: "x".repeat(25 * MiB) } }
+      const large = { id: "exec_1", status: "COMPLETED", output: { data: "x".repeat(numRuns(5, 25) * MiB) } }
       const server = yield* serve((response) => {
         const body = Buffer.from(JSON.stringify(large))
         response.writeHead(200, { "content-type": "application/json", "content-length": String(body.length) }).end(body)

@@ -10,6 +10,7 @@ import { InMemoryEvents } from "../../src/internal/webhooks/dedupMemory.js"
 import { make } from "../../src/internal/webhooks/dedup.js"
 import { silent, start } from "../utils/harness.js"
 import { type StoreHooks, storeFailure, makeStore, type StoreValues } from "../utils/store.js"
+import { numRuns } from "../utils/suite.js"
 
 const id = (text: string) => Webhook.EventId.make(text)
 const day = 86_400_000
@@ -286,7 +287,7 @@ describe("Webhook.layerDedup with a store", () => {
         })
       const values: StoreValues = new Map()
       const perHour = 30
-      const hours = 24 * 3
+      const hours = numRuns(30, 72)
       let largest = 0
       yield* withDedup(dedupOver(values, {}, { get: count, set: count, remove: count }), (dedup) =>
         Effect.gen(function* () {
