@@ -29,8 +29,8 @@ export interface Options {
  * `@effect/sql`. Creates the table if it does not exist.
  *
  * Several batches can share one table. The columns `batch`, `item`, `step`, `execution_id` and `idempotency_key` are
- * intended for queries. A text of more than 200 characters is replaced by `sha256:` and its hash. A text that
- * PostgreSQL cannot store is replaced in the same way. The column `entry` is internal.
+ * intended for queries. The journal replaces a text of more than 200 characters by `sha256:` and its hash. The journal
+ * also replaces a text that PostgreSQL cannot store. The column `entry` is internal.
  *
  * Run a batch in only one process at a time. Do not run a batch within `sql.withTransaction`, because a rollback would
  * remove the writes of the journal. The journal waits up to 5 seconds for another writer of a SQLite database.

@@ -25,7 +25,9 @@ export interface ErrorContext {
   readonly idempotencyKey?: string
   readonly executionId?: ExecutionId
   readonly fileId?: FileId
-  /** Indicates whether the request is safe to repeat. The API executes a repeatable request only once. */
+  /**
+   * Indicates whether the request is safe to repeat. A repetition of such a request has no further effect at the API.
+   */
   readonly isRepeatable: boolean
   /**
    * Indicates whether the request contains the idempotency key. The API returns its first response to a repeated key.
@@ -221,11 +223,7 @@ export const unexpectedResponse = (
   return new E.UnexpectedResponse({ ...callFields(context), ...fields, message, body }, unchecked)
 }
 
-/**
- * Creates the error of a redirect. Used if the HTTP client reports a redirect as a failure without a status.
- *
- * @internal
- */
+/** @internal Creates the error of a redirect that the HTTP client reports as a failure without a status. */
 export const redirectError = (context: ErrorContext): E.UnexpectedResponse =>
   unexpectedResponse({ status: 0, headers: {}, body: new Uint8Array(0), receivedAt: 0 }, context, redirectProblem)
 

@@ -87,8 +87,8 @@ export const wasNotProcessed = (error: ModelRouteError): boolean =>
   isDefiniteRejection(error) || isConnectFailure(error)
 
 /**
- * Tests whether the same request may be sent again. A repeatable request may always be sent again, because the API
- * executes the request only once. Any other request may be sent again only if the API certainly did not process the
+ * Tests whether the same request may be sent again. A repeatable request may always be sent again, because a repetition
+ * has no further effect at the API. Any other request may be sent again only if the API certainly did not process the
  * request.
  *
  * @internal

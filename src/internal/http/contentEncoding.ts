@@ -77,7 +77,7 @@ const decompress = <E>(
   onDamage: (cause: unknown) => E
 ): Stream.Stream<Uint8Array, E> =>
   Stream.suspend(() => {
-    // The decoder replaces a failure of its input with a decoding error. The original failure is restored in `onError`.
+    // The decoder replaces a failure of its input with a decoding error. `onError` restores the original failure.
     let failure = Option.none<E>()
     const input = encoded.pipe(
       Stream.map((bytes) => Uint8Array.from(bytes)),

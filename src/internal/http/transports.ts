@@ -92,7 +92,8 @@ export const keepsContentEncoding = (response: HttpClientResponse.HttpClientResp
   Predicate.hasProperty(sourceOf(response), "statusCode")
 
 /**
- * Returns `true` if the transport loses a response that ends before its request. `node:http` loses such a response.
+ * Returns `true` if the transport loses a response that arrives before the end of its request. Only `node:http` loses
+ * such a response.
  *
  * @internal
  */

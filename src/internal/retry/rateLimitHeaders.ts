@@ -51,7 +51,8 @@ const smallest = (values: ReadonlyArray<number>): number | undefined =>
   values.length === 0 ? undefined : Math.min(...values)
 
 /**
- * Returns the server time in epoch milliseconds from the `Date` header. The header is rounded down to the second.
+ * Returns the server time in epoch milliseconds from the `Date` header. The server rounds the header down to the
+ * second.
  *
  * @internal
  */
@@ -125,8 +126,8 @@ export const retryAfterMillis = (headers: Headers, receivedAt: number): number |
  * Returns the delay that the headers of a rate-limited response request, in milliseconds after `receivedAt`. A
  * `Retry-After` above zero takes precedence over the reset. Returns `undefined` if neither header is usable.
  *
- * The `Date` header is rounded down to the second. The delay can therefore end up to 1 second after the reset, but
- * never before the reset.
+ * The server rounds the `Date` header down to the second. The delay can therefore end up to 1 second after the reset,
+ * but never before the reset.
  *
  * @internal
  */
