@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Effect, Redacted } from "effect"
 import { ApiKey } from "effect-modelroute"
+import * as samples from "./utils/apiSamples.js"
 import { failureOf, valueOf } from "./utils/exit.js"
 import { describeNonIdempotent } from "./utils/nonIdempotent.js"
 import { renderings } from "./utils/renderings.js"
@@ -10,11 +11,7 @@ import { spansOf } from "./utils/tracing.js"
 
 describe("apiKeys.rotate", () => {
   const keyId = ApiKey.KeyId.make("key_a1b2c3d4")
-  const rotation = {
-    id: "key_a1b2c3d4",
-    new_key: "sk_new_canary_value_0badcafe",
-    previous_key_valid_until: "2026-03-20T11:00:00Z"
-  }
+  const rotation = { ...samples.rotatedKey.json, new_key: "sk_new_canary_value_0badcafe" }
 
   it.effect("returns the redacted new key and the expiry of the previous key", () =>
     Effect.gen(function* () {

@@ -44,6 +44,7 @@ export const makeFakeClient = (
   respond: (url: string, n: number, headers: Readonly<Record<string, string>>) => FakeResponse,
   options: Partial<ModelRouteClient.Options> = {}
 ) => {
+  const methods: Array<string> = []
   const urls: Array<string> = []
   const bodies: Array<string> = []
   const headers: Array<Readonly<Record<string, string>>> = []
@@ -52,6 +53,7 @@ export const makeFakeClient = (
     Effect.gen(function* () {
       const runtime = yield* Effect.runtime<never>()
       at.push(yield* monotonicMillis)
+      methods.push(request.method)
       urls.push(url.href)
       headers.push(request.headers)
       const n = bodies.push(request.body._tag === "Uint8Array" ? new TextDecoder().decode(request.body.body) : "")
@@ -68,5 +70,5 @@ export const makeFakeClient = (
   const client = ModelRouteClient.make({ apiKey: Redacted.make(apiKey), ...options }).pipe(
     Effect.provide(Layer.merge(Layer.succeed(HttpClient.HttpClient, http), IdempotencyKey.layerSequence("key")))
   )
-  return { at, bodies, client, headers, urls }
+  return { at, bodies, client, headers, methods, urls }
 }

@@ -8,29 +8,21 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Webhook from "../../src/Webhook.js"
+import * as samples from "./apiSamples.js"
 
-export const secretText = "whsec_k8m2n4p6r8t0v2x4z6a8c0e2g4i6k8m2n4p6r8t0"
+export const secretText = samples.createdEndpoint.json.secret
 export const secret = Redacted.make(secretText)
 
-/** Returns the body of an event for a completed execution. API page "Webhooks overview". */
-export const eventPayload = (id: string, data: Record<string, unknown> = {}): string =>
-  JSON.stringify({
+/** Returns the body of an event for a completed execution, like the sample of the API documentation. */
+export const eventPayload = (id: string, data: Record<string, unknown> = {}): string => {
+  const { created_at: _created, completed_at: _completed, ...execution } = samples.completedEvent.json.data
+  return JSON.stringify({
+    ...samples.completedEvent.json,
     id,
-    event_type: "execution.completed",
-    timestamp: "2026-03-20T10:32:15Z",
-    version: "1.0",
-    organization_id: "org_a1b2c3d4",
     execution_id: `exec_${id}`,
-    data: {
-      id: `exec_${id}`,
-      status: "COMPLETED",
-      model: "flux-1.1-pro",
-      cost: "0.040",
-      latency_ms: 8420,
-      result: { file_id: "file_d4e5f678-9012-3456-abcd-ef1234567890" },
-      ...data
-    }
+    data: { ...execution, id: `exec_${id}`, ...data }
   })
+}
 
 /** Signs a body at the current time. */
 export const signDelivery = (body: string, withSecret: Redacted.Redacted = secret) =>

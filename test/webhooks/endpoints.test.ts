@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Effect, Redacted } from "effect"
 import { type ModelRouteClient, type ModelRouteError, WebhookEndpoint } from "effect-modelroute"
+import * as samples from "../utils/apiSamples.js"
 import { failureOf, valueOf } from "../utils/exit.js"
 import type { FakeResponse } from "../utils/fake.js"
 import { describeNonIdempotent } from "../utils/nonIdempotent.js"
@@ -10,20 +11,10 @@ import { errorReply, scriptedApi } from "../utils/scriptedApi.js"
 import { spansOf } from "../utils/tracing.js"
 
 const id = WebhookEndpoint.EndpointId.make("wh_1")
-const secret = "whsec_k8m2n4p6r8t0v2x4z6a8c0e2g4i6k8m2n4p6r8t0"
-const url = "https://your-app.com/webhooks/modelroute"
-const events = ["execution.completed", "execution.failed"]
+const { events, secret, url } = samples.createdEndpoint.json
 
-const longShape = {
-  id: "wh_1",
-  url,
-  description: "Production webhook endpoint",
-  events,
-  secret,
-  is_active: true,
-  created_at: "2026-03-20T10:00:00Z"
-}
-const shortShape = { id: "wh_1", url, secret, events, status: "active" }
+const longShape = { ...samples.createdEndpoint.json, id: "wh_1" }
+const shortShape = { ...samples.createdEndpointWithStatus.json, id: "wh_1", secret }
 
 const privateHeaders = { "x-token": Redacted.make("canary-token-123"), "x-plain": "plain-canary-456" }
 const quotedHeaders = {
@@ -121,12 +112,10 @@ describeNonIdempotent("webhookEndpoints.create", ({ webhookEndpoints }) => webho
 
 describe("webhookEndpoints.list", () => {
   const listed = {
+    ...samples.listedEndpoints.json.endpoints[0],
     id: "wh_1",
-    url,
-    events,
     is_active: false,
     failure_count: 10,
-    last_success: "2026-03-20T10:15:00Z",
     region: "EU"
   }
   for (const [name, json] of [
