@@ -17,7 +17,7 @@ export interface QueueEntry extends Queued {
   accepted: Pick<QueueDelay, "opensIn" | "wait">
   /** Sent request. Absent until the request is admitted. */
   sent?: SentRequest
-  /** Resumes the caller to use its permit or to confirm a longer wait. */
+  /** Resumes the caller. The caller then uses its permit or confirms a longer wait. */
   wake?: () => void
 }
 
