@@ -18,7 +18,7 @@ export interface ReceivedEvent {
   readonly json: Json
 }
 
-/** Verifies a signature with `node:crypto`, independently of this library. API page "Webhooks overview". */
+/** Verifies a signature with `node:crypto`, independently of this library. See the API page "Webhooks overview". */
 export const isSigned = ({ headers, text }: Pick<ReceivedEvent, "headers" | "text">, secret: string): boolean =>
   headers["x-signature"] ===
   createHmac("sha256", secret).update(`${headers["x-signature-timestamp"]}.`).update(text).digest("hex")

@@ -26,7 +26,7 @@ export interface Executions {
   /**
    * Submits an execution and returns its first state without waiting for its end. All attempts send the same bytes and
    * the same idempotency key, so a retry never creates a second execution. Fails with `InvalidRequest` before the first
-   * attempt if a field is missing or has no exact JSON form. API page "Creating executions".
+   * attempt if a field is missing or has no exact JSON form. See the API page "Creating executions".
    *
    * With a typed model, fails with `InvalidRequest` if the input does not match the schema of the model. Then uploads
    * the sources in the input, and fails with the errors `E` of the uploads. See `Model.make` and `Model.upload`.
@@ -55,7 +55,7 @@ export interface Executions {
     ): Effect.Effect<Execution.Execution, RequestFailure | E>
   }
   /**
-   * Returns the latest state of an execution. Also succeeds if the execution is FAILED. API page "Polling".
+   * Returns the latest state of an execution. Also succeeds if the execution is FAILED. See the API page "Polling".
    *
    * @example
    * ```ts
@@ -73,7 +73,8 @@ export interface Executions {
   /**
    * Returns the result of an execution that has ended, without waiting. Fails with `ExecutionNotReady` if the execution
    * has not ended or its output is not available yet. Fails with the tagged error of the error code if the execution is
-   * FAILED. Fails with `ExecutionCancelled` or `ExecutionExpired` for the other terminal statuses. API page "Polling".
+   * FAILED. Fails with `ExecutionCancelled` or `ExecutionExpired` for the other terminal statuses. See the API page
+   * "Polling".
    *
    * With the option `model`, decodes the output. Fails with `OutputDecodeError` if the output does not match.
    *
@@ -100,7 +101,7 @@ export interface Executions {
   }
   /**
    * Cancels an execution and returns its latest state. Succeeds if the execution had already ended. Fails with the
-   * error of the API if the execution continues. API page "Executions overview".
+   * error of the API if the execution continues. See the API page "Executions overview".
    *
    * @example
    * ```ts
@@ -137,7 +138,7 @@ export interface Executions {
   /**
    * Returns a stream that emits the execution after each change of status. The stream ends after a terminal status,
    * including FAILED. Fails with `AwaitTimeout` after `timeout`. Fails with the error of a poll if the failure is not
-   * transient. API page "Polling".
+   * transient. See the API page "Polling".
    *
    * With the option `model`, decodes the output of a COMPLETED execution, and emits COMPLETED only when the output is
    * available. Fails with `OutputDecodeError` if the output does not match.
@@ -173,7 +174,8 @@ export interface Executions {
    * from the API. A 404 is transient in the first minute after this client has created the execution.
    *
    * Fails with the tagged error of the error code if the execution is FAILED. Fails with `ExecutionCancelled` or
-   * `ExecutionExpired` for the other terminal statuses. Fails with `AwaitTimeout` after `timeout`. API page "Polling".
+   * `ExecutionExpired` for the other terminal statuses. Fails with `AwaitTimeout` after `timeout`. See the API page
+   * "Polling".
    *
    * With the option `model`, decodes the output. Fails with `OutputDecodeError` if the output does not match.
    *

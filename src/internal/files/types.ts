@@ -9,7 +9,7 @@ import type * as File from "../../File.js"
 import type { RequestFailure, UploadFailure } from "../../ModelRouteError.js"
 
 /**
- * Options of `files.upload` and `files.uploadProgress`. API page "Uploading files".
+ * Options of `files.upload` and `files.uploadProgress`. See the API page "Uploading files".
  *
  * @since 0.1.0
  * @category models
@@ -61,7 +61,8 @@ export interface Files {
    *
    * Fails with `FileTooLarge` or `InvalidRequest` before the first request if the source or an option is invalid. Fails
    * with `InvalidRequest` if the source does not match its declared size. Fails with the error of the source if the
-   * source cannot be read. Fails with `UnexpectedResponse` if storage rejects the upload. API page "Uploading files".
+   * source cannot be read. Fails with `UnexpectedResponse` if storage rejects the upload. See the API page "Uploading
+   * files".
    *
    * @example
    * ```ts
@@ -81,7 +82,7 @@ export interface Files {
   /**
    * Uploads a file and streams its progress. The last element contains the id of the file. The upload does not wait for
    * a slow consumer, and drops older steps. Interrupts the upload if the consumer stops. Fails with the errors of
-   * `upload`. API page "Uploading files".
+   * `upload`. See the API page "Uploading files".
    *
    * @example
    * ```ts
@@ -114,7 +115,7 @@ export interface Files {
    * at most 5 redirects. Each redirect must use `https` or the scheme of the base URL.
    *
    * Fails with `FileNotFound` if the file does not exist. With `fetch`, fails with `UnexpectedResponse` if the response
-   * is encoded and the file size is unknown. `fetch` does not report an incomplete encoded response. API page
+   * is encoded and the file size is unknown. `fetch` does not report an incomplete encoded response. See the API page
    * "Downloading files".
    *
    * @example
@@ -132,7 +133,7 @@ export interface Files {
   readonly download: (id: File.FileId) => Stream.Stream<Uint8Array, RequestFailure>
   /**
    * Returns a download link for a file. The link expires and requires no API key. Fails with `FileNotFound` if the file
-   * does not exist. API page "Downloading files".
+   * does not exist. See the API page "Downloading files".
    *
    * @example
    * ```ts

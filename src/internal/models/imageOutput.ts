@@ -60,7 +60,7 @@ export interface ImageOutput {
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
 
 /**
- * Schema of one image in the output of a model. API page "Quickstart".
+ * Schema of one image in the output of a model. See the API page "Quickstart".
  *
  * @example
  * ```ts
@@ -104,8 +104,8 @@ const normalize = (output: unknown): unknown =>
 /**
  * Schema of the documented output of image models. The output is the list `images` or a single image. A single image
  * decodes to a list with one image. The schema ignores unknown fields. Decoding fails only if the output contains no
- * list and no `file_id`, or if an image has no `file_id`. The API does not document the output of other models. API
- * pages "Quickstart" and "Downloading files".
+ * list and no `file_id`, or if an image has no `file_id`. The API does not document the output of other models. See the
+ * API pages "Quickstart" and "Downloading files".
  *
  * @example
  * ```ts

@@ -12,7 +12,7 @@ import type { EndpointShape } from "./webhooks/endpointView.js"
 import type { PayloadShape } from "./webhooks/event.js"
 
 /**
- * The rate limit of the server. Rejected requests do not count towards the limit. API page "Rate limits".
+ * The rate limit of the server. Rejected requests do not count towards the limit. See the API page "Authentication".
  *
  * @since 0.1.0
  * @category models

@@ -18,7 +18,7 @@ export interface WebhookEndpoints {
   /**
    * Creates an endpoint. Only this response contains the secret that signs the deliveries of the endpoint. Not retried
    * after an ambiguous failure. Call `list` to find out whether the endpoint exists. Remove an endpoint if its secret
-   * was lost with the response. API page "Webhook setup".
+   * was lost with the response. See the API page "Webhook setup".
    *
    * @example
    * ```ts
@@ -39,7 +39,7 @@ export interface WebhookEndpoints {
     request: WebhookEndpoint.CreateRequest
   ) => Effect.Effect<WebhookEndpoint.CreatedEndpoint, RequestFailure>
   /**
-   * Returns all endpoints without their secrets. API page "Webhook setup".
+   * Returns all endpoints without their secrets. See the API page "Webhook setup".
    *
    * @example
    * ```ts
@@ -55,7 +55,7 @@ export interface WebhookEndpoints {
    */
   readonly list: Effect.Effect<ReadonlyArray<WebhookEndpoint.Endpoint>, RequestFailure>
   /**
-   * Updates the given fields of an endpoint and returns its latest state. API page "Webhook setup".
+   * Updates the given fields of an endpoint and returns its latest state. See the API page "Webhook setup".
    *
    * @example
    * ```ts
@@ -73,7 +73,8 @@ export interface WebhookEndpoints {
     changes: WebhookEndpoint.UpdateRequest
   ) => Effect.Effect<WebhookEndpoint.Endpoint, RequestFailure>
   /**
-   * Removes an endpoint. Succeeds if a retry finds that the endpoint no longer exists. API page "Webhook setup".
+   * Removes an endpoint. Succeeds if a retry finds that the endpoint no longer exists. See the API page "Webhook
+   * setup".
    *
    * @example
    * ```ts

@@ -1,7 +1,7 @@
 /**
  * Creates and verifies signatures. A signature is the HMAC-SHA256 of `{timestamp}.{raw body}` in lowercase hex. The key
- * is the complete secret, including the prefix `whsec_`. WebCrypto compares in constant time. API page "Verifying
- * webhooks".
+ * is the complete secret, including the prefix `whsec_`. WebCrypto compares in constant time. See the API page
+ * "Verifying webhooks".
  *
  * @internal
  */

@@ -72,7 +72,7 @@ const verifyOperation = "Webhook.verify"
  *
  * Fails with `WebhookRejected` if the delivery is not genuine, not recent or not a JSON object. Fails with
  * `InvalidRequest` if an option is invalid, for example an empty secret. Fails with `InvalidRequest` if the body is
- * neither bytes nor text. API page "Verifying webhooks".
+ * neither bytes nor text. See the API page "Verifying webhooks".
  *
  * @example
  * ```ts
@@ -144,7 +144,7 @@ const signOperation = "Webhook.sign"
 /**
  * Signs a body in the same way as ModelRoute and returns the headers of the delivery. Use this function to test a
  * webhook receiver. Fails with `InvalidRequest` if the secret is empty, or if the timestamp is not a number of whole
- * seconds. API page "Verifying webhooks".
+ * seconds. See the API page "Verifying webhooks".
  *
  * @example
  * ```ts

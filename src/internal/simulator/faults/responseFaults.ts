@@ -7,8 +7,9 @@ import type { ApiErrorOptions, ErrorCode, RawResponse, ResetUnit } from "./setti
 import { Fault } from "./types.js"
 
 /**
- * Responds with an error of the API. By default, the status and `retryable` are the documented values of the code, as in
- * `ModelRouteError.codes`. With the phase `after`, the server processes the request first. API page "Error codes".
+ * Responds with an error of the API. By default, the status and `retryable` are the documented values of the code, as
+ * in `ModelRouteError.codes`. With the phase `after`, the server processes the request first. See the API page "Error
+ * codes".
  *
  * @since 0.1.0
  * @category constructors

@@ -60,7 +60,7 @@ export interface RawResponse {
 }
 
 /**
- * One of the twelve documented error codes, or any other text. API page "Error codes".
+ * One of the twelve documented error codes, or any other text. See the API page "Error codes".
  *
  * @since 0.1.0
  * @category models

@@ -5,7 +5,7 @@ import type * as Duration from "effect/Duration"
 
 /**
  * One attempt to deliver an event to one recipient. The server retries a failed attempt after 2, 4, 8, 16 and 30
- * minutes. Retries end 24 hours after the event. API page "Webhooks overview".
+ * minutes. Retries end 24 hours after the event. See the API page "Webhooks overview".
  *
  * @since 0.1.0
  * @category models

@@ -12,7 +12,7 @@ import type { Endpoint } from "./endpoints.js"
  * - `long`: contains `description`, `is_active` and `created_at`.
  * - `short`: contains `status` with the value `active` or `inactive`.
  *
- * API page "Webhook setup".
+ * See the API page "Webhook setup".
  *
  * @since 0.1.0
  * @category models

@@ -14,7 +14,7 @@ import { iso } from "../time.js"
  * - `full`: contains `event_type`, `version`, `organization_id` and `execution_id`.
  * - `short`: contains `type` instead of these fields.
  *
- * API page "Webhooks overview".
+ * See the API page "Webhooks overview".
  *
  * @since 0.1.0
  * @category models
