@@ -62,6 +62,26 @@ describe("Simulator.make", () => {
       }
     })
   )
+
+  for (const kind of ["fixed", "sliding", "bucket"] as const) {
+    it.scoped(`dies with a defect that names the invalid field of a ${kind} rate limit`, () =>
+      Effect.gen(function* () {
+        const invalid: ReadonlyArray<readonly [number, number, string]> = [
+          [0, 1000, "rateLimit.limit is 0. Use a whole number above 0"],
+          [-1, 1000, "rateLimit.limit is -1."],
+          [1.5, 1000, "rateLimit.limit is 1.5."],
+          [Number.NaN, 1000, "rateLimit.limit is NaN."],
+          [60, 0, "rateLimit.window must be a finite duration above 0"],
+          [60, Infinity, "rateLimit.window must be a finite duration above 0"]
+        ]
+        for (const [limit, window, message] of invalid) {
+          const exit = yield* Effect.exit(Simulator.make({ rateLimit: { kind, limit, window } }))
+          assert(Exit.isFailure(exit) && Cause.isDieType(exit.cause), message)
+          assert.include(String(exit.cause.defect), message)
+        }
+      })
+    )
+  }
 })
 
 describe("Simulator.layer", () => {

@@ -164,8 +164,15 @@ const makeApi = (
   }
 }
 
+/** Returns the limiter. Throws a `RangeError` if the limit or the window is invalid. */
 const makeLimiter = ({ kind = "fixed", limit, offset = 0, window }: RateLimit): RateLimiter.RateLimiter => {
   const windowMillis = Duration.toMillis(window)
+  if (!Number.isInteger(limit) || limit < 1) {
+    throw new RangeError(`rateLimit.limit is ${limit}. Use a whole number above 0, or "rateLimit: false" for no limit`)
+  }
+  if (!(windowMillis > 0 && windowMillis < Infinity)) {
+    throw new RangeError("rateLimit.window must be a finite duration above 0")
+  }
   switch (kind) {
     case "fixed":
       return RateLimiter.fixedWindow(limit, windowMillis, Duration.toMillis(offset))

@@ -18,9 +18,9 @@ import type { PayloadShape } from "./webhooks/event.js"
  * @category models
  */
 export interface RateLimit {
-  /** Number of requests that the server accepts per `window`. */
+  /** Number of requests that the server accepts per `window`. A whole number above 0. */
   readonly limit: number
-  /** Period of the limit. */
+  /** Period of the limit. Finite and above 0. */
   readonly window: Duration.DurationInput
   /**
    * Kind of rate limit. Default: `fixed`.
@@ -77,7 +77,7 @@ export interface RandomFaults {
 }
 
 /**
- * Options of a simulator. An amount that is not a decimal string causes a defect.
+ * Options of a simulator. An amount that is not a decimal string and an invalid rate limit cause a defect.
  *
  * @since 0.1.0
  * @category models
