@@ -116,9 +116,9 @@ export const fromBytes = (bytes: Uint8Array, options: { readonly name?: string |
 })
 
 /**
- * Creates a source from a stream. The upload does not buffer the whole stream in memory. `size` is the number of bytes
- * in the stream. Each retry runs the stream again. Do not use a `ReadableStream` that is already open, because an open
- * stream can be read only once.
+ * Creates a source from a stream. `size` is the number of bytes in the stream. Each retry runs the stream again. Do not
+ * use a `ReadableStream` that is already open, because an open stream can be read only once. `files.upload` holds the
+ * whole stream in memory only on Deno and in browsers.
  *
  * @example
  * ```ts

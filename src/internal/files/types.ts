@@ -55,6 +55,11 @@ export interface Files {
    * Uploads a file and returns its id. Requests an upload URL, streams the bytes with their length, and confirms the
    * upload. Sends no API headers to storage. Replaces an expired URL once.
    *
+   * `fetch` cannot stream a body with its length on Deno and in browsers. There, each attempt reads the whole file into
+   * memory, the progress counts the bytes that were read, and the attempt timeout is longer by 1 second per 64,000 bytes.
+   * Node, Bun and Cloudflare Workers hold only a few chunks in memory. On Deno, `NodeHttpClient.layer` from
+   * `@effect/platform-node` streams as well.
+   *
    * The upload has no overall timeout. An attempt fails with `TransportError` if storage reads no bytes for the
    * `attemptTimeout`. With node:http, only the next attempt detects an early rejection by storage. Without retries, the
    * upload fails with `TransportError` instead.

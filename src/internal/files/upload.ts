@@ -185,7 +185,7 @@ export const make =
       const storageSender: RequestSender = {
         ...sender,
         client: withRejectionProbe(
-          yield* withContentLength(storage, size),
+          yield* withContentLength(storage, size, body.onCollected),
           sender.timer,
           millis,
           () => losesRejection && body.isPartlySent()

@@ -23,6 +23,12 @@ import type { SharedTimer } from "../http/sharedTimer.js"
 const noBytes = new Uint8Array(0)
 
 /**
+ * Minimum speed of an upload from memory, in bytes per millisecond. The transport does not report which of these bytes
+ * it has sent.
+ */
+const minBytesPerMilli = 64
+
+/**
  * Splits an array in two. The client for node:http applies no backpressure after the last array of a chunk. Without the
  * split, the client would buffer the whole file.
  */
@@ -65,6 +71,8 @@ export class UploadBody<E> {
   private reportedBytes = -1
   /** Start of the idle time in monotonic milliseconds, or `undefined` while the source is read. */
   private idleSince: number | undefined
+  /** Additional idle time in milliseconds, while the transport sends the whole body from memory. */
+  private sendMillis = 0
   /** Failure of the source. A failed source ends the upload, because the next attempt would also fail. */
   private sourceFailure: Effect.Effect<never, E | InvalidRequest> | undefined
   private listener: (() => void) | undefined
@@ -83,6 +91,11 @@ export class UploadBody<E> {
 
   /** Returns `true` if the transport has read some of the bytes in the latest attempt, but not all. */
   readonly isPartlySent = (): boolean => this.sentBytes > 0 && !this.isComplete
+
+  /** Extends the timeout of the attempt, because the transport sends the whole body from memory. */
+  readonly onCollected = (): void => {
+    this.sendMillis = this.options.source.size / minBytesPerMilli
+  }
 
   /** Registers a listener for the failure of the source. Returns a function that removes the listener. */
   readonly onSourceFailure = (resume: (failure: Effect.Effect<never, E | InvalidRequest>) => void): (() => void) => {
@@ -173,7 +186,7 @@ export class UploadBody<E> {
    * source stops when its attempt ends.
    */
   timeLimit(timer: SharedTimer, millis: number): AttemptTimeout {
-    const deadline = (now: number): number => (this.idleSince ?? now) + millis
+    const deadline = (now: number): number => (this.idleSince ?? now) + millis + this.sendMillis
     return <A, E2>(run: Effect.Effect<A, E2>, onTimeout: () => E2) =>
       Effect.acquireUseRelease(
         this.startAttempt,
@@ -183,6 +196,7 @@ export class UploadBody<E> {
   }
 
   private readonly startAttempt: Effect.Effect<Attempt> = Effect.map(Scope.make(), (scope) => {
+    this.sendMillis = 0
     this.attempt = { scope, sentBytes: 0, isComplete: false, isClosed: false, reader: undefined }
     return this.attempt
   })

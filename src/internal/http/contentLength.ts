@@ -11,6 +11,7 @@ import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as runtime from "./runtime.js"
 
 /**
  * Maximum body size for the redirect mode `manual`. In this mode, Node keeps a second copy of the body. The mode
@@ -36,16 +37,54 @@ const findFetch = (client: HttpClient.HttpClient): Effect.Effect<typeof globalTh
     )
   })
 
-/** @internal Returns a client that sends `length` as the `Content-Length` of every body. */
+/** Sends a request with a body of a known length. */
+type Send = (options: Pick<RequestInit, "body" | "headers" | "redirect">) => Promise<Response>
+
+const ignore = (): void => {}
+
+/**
+ * Sends a body with its length. Reads the whole body into memory if the runtime cannot stream a body with a length. The
+ * redirect mode is `manual` in all runtimes except Node, because Cloudflare Workers reject the mode `error`.
+ */
+const sendWithLength = async (
+  send: Send,
+  body: ReadableStream<Uint8Array>,
+  length: number,
+  headers: Headers,
+  onCollected: () => void
+): Promise<Response> => {
+  if (runtime.keepsContentLength()) {
+    headers.set("content-length", String(length))
+    return send({ body, headers, redirect: length > maxCopiedBytes ? "error" : "manual" })
+  }
+  const stream = runtime.makeFixedLengthStream(length)
+  if (stream !== undefined) {
+    // `fetch` also fails if the body fails.
+    void body.pipeTo(stream.writable).catch(ignore)
+    return send({ body: stream.readable, headers, redirect: "manual" })
+  }
+  const collected = await new Response(body).blob()
+  onCollected()
+  return send({ body: collected, headers, redirect: "manual" })
+}
+
+/**
+ * Returns a client that sends `length` as the `Content-Length` of every body. Calls `onCollected` when a body is in
+ * memory, before the first byte is sent.
+ *
+ * @internal
+ */
 export const withContentLength = (
   client: HttpClient.HttpClient,
-  length: number
+  length: number,
+  onCollected: () => void
 ): Effect.Effect<HttpClient.HttpClient> =>
   Effect.map(findFetch(client), (fetch) => {
-    const fetchWithLength: typeof globalThis.fetch = (input, init) => {
-      const headers = new Headers(init?.headers)
-      headers.set("content-length", String(length))
-      return fetch(input, { ...init, headers, redirect: length > maxCopiedBytes ? "error" : "manual" })
+    const fetchWithLength: typeof globalThis.fetch = (input, init = {}) => {
+      const send: Send = (options) => fetch(input, { ...init, ...options })
+      return init.body instanceof ReadableStream
+        ? sendWithLength(send, init.body, length, new Headers(init.headers), onCollected)
+        : send({})
     }
     return HttpClient.transformResponse(
       client,
