@@ -176,10 +176,13 @@ const fromEnvelope = (
 /** The codes of statuses that determine the error class without an envelope. */
 const codeOfStatus: { readonly [status: number]: string } = { 401: "UNAUTHORIZED", 429: "RATE_LIMITED" }
 
+/** @internal Returns `true` for the status of a redirect in a browser. A browser hides the real status and the target. */
+export const isHiddenRedirect = (status: number): boolean => status === 0
+
 const redirectProblem = "the response is a redirect, which this call does not follow"
 
 const describeProblem = (status: number, content: string, { isStorage }: ErrorContext): string => {
-  if (status >= 300 && status < 400) return redirectProblem
+  if (isHiddenRedirect(status) || (status >= 300 && status < 400)) return redirectProblem
   if (isStorage === true) return "storage rejected the request"
   return content === "" ? "the response is empty" : "the response contains no ModelRoute error envelope"
 }

@@ -12,7 +12,7 @@ import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import type { FileId } from "../../File.js"
 import type { RequestFailure } from "../../ModelRouteError.js"
-import type * as classify from "../errors/classify.js"
+import * as classify from "../errors/classify.js"
 import { withSecrets } from "../errors/confidential.js"
 import * as attempt from "../http/attempt.js"
 import * as requests from "../http/requests.js"
@@ -127,6 +127,16 @@ const acceptApiResponse = (
   )
 }
 
+/** Requests the link of the file, because the target of the redirect is hidden. */
+const requestLink = (
+  download: DownloadContext,
+  path: string,
+  context: classify.ErrorContext
+): Effect.Effect<Bytes, RequestFailure> =>
+  Effect.flatMap(attempt.sendRequest(download.sender.client, requests.make("GET", path), context), (received) =>
+    acceptApiResponse(download, received)
+  )
+
 /** @internal */
 export const operation = "files.download"
 
@@ -141,7 +151,10 @@ export const make =
         const nextCall = (): attempt.Call<Bytes> => ({
           operation,
           request: apiRequest(`/v1/files/${segment}/download`, state),
-          decode: (received) => acceptApiResponse(download, received),
+          decode: (received) =>
+            classify.isHiddenRedirect(received.response.status)
+              ? requestLink(download, `/v1/files/${segment}/url`, received.context)
+              : acceptApiResponse(download, received),
           isRepeatable: true,
           fileId: id
         })

@@ -117,7 +117,8 @@ export interface Files {
    *
    * The attempt timeout applies to each chunk. An interrupted download is resumed according to the retry policy. Sends
    * a `Range` request if storage supports ranges. Checks the number of bytes if the size of the file is known. Follows
-   * at most 5 redirects. Each redirect must use `https` or the scheme of the base URL.
+   * at most 5 redirects. Each redirect must use `https` or the scheme of the base URL. A browser hides the target of a
+   * redirect, so the client requests the link of the file there.
    *
    * Fails with `FileNotFound` if the file does not exist. With `fetch`, fails with `UnexpectedResponse` if the response
    * is encoded and the file size is unknown. `fetch` does not report an incomplete encoded response. See the API page
