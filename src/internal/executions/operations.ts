@@ -28,7 +28,7 @@ export interface ExecutionsContext {
   readonly poller: PollerContext
   /**
    * The creation times of recent executions, in monotonic milliseconds. A wait retries a 404 for a recent execution,
-   * because a stale replica of the API may not contain the execution yet.
+   * because a replica of the API can be stale.
    */
   readonly recentCreates: RecentMap<Execution.ExecutionId, number>
   /** The executions whose end is recorded in the metrics. */
