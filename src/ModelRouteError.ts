@@ -705,8 +705,8 @@ export class FileTooLarge extends Schema.TaggedError<FileTooLarge>("effect-model
 
 /**
  * The client rejected the call before the first request. An upload also fails with this error if the size of its source
- * differs from the declared size. Every call also fails with this error if a callback does not return an Effect.
- * `field` is the name of the invalid option or argument. `message` contains advice.
+ * differs from the declared size. A call also fails with this error if a callback, such as `onAccepted`, does not
+ * return an Effect. `field` is the name of the invalid option or argument. `message` contains advice.
  *
  * @since 0.1.0
  * @category errors

@@ -67,8 +67,8 @@ type WithoutUndefined<T> = { readonly [K in keyof T as undefined extends T[K] ? 
 }
 
 /**
- * Copies an object without the fields that are `undefined`. TypeScript cannot infer the type of the filtered object, so
- * the type is asserted.
+ * Copies an object without the fields that are `undefined`. Asserts the type of the copy, because TypeScript cannot
+ * infer this type.
  *
  * @internal
  */

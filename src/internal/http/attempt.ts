@@ -124,9 +124,9 @@ export const readWholeBody = (received: ReceivedResponse): Effect.Effect<Uint8Ar
   )
 
 /**
- * Decodes the JSON body of a successful response with `read`. `read` receives `undefined` if the body is not JSON.
- * `read` returns `undefined` if the required content is missing. `required` describes the required content in the error
- * message.
+ * Decodes the JSON body of a successful response with `read`. The argument `json` of `read` is `undefined` if the body
+ * is not JSON. `read` returns `undefined` if the required content is missing. `required` describes the required content
+ * in the error message.
  *
  * @internal
  */

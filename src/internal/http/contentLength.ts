@@ -43,8 +43,8 @@ type Send = (options: Pick<RequestInit, "body" | "headers" | "redirect">) => Pro
 const ignore = (): void => {}
 
 /**
- * Sends a body with its length. Reads the whole body into memory if the runtime cannot stream a body with a length. The
- * redirect mode is `manual` in all runtimes except Node, because Cloudflare Workers reject the mode `error`.
+ * Sends a body with its length. Reads the whole body into memory if the runtime cannot stream a body with a length.
+ * Uses the redirect mode `error` only for large bodies in Node and Bun, because Cloudflare Workers reject this mode.
  */
 const sendWithLength = async (
   send: Send,
@@ -59,7 +59,7 @@ const sendWithLength = async (
   }
   const stream = runtime.makeFixedLengthStream(length)
   if (stream !== undefined) {
-    // `fetch` also fails if the body fails.
+    // Ignores a failure of the body, because `fetch` then fails, too.
     void body.pipeTo(stream.writable).catch(ignore)
     return send({ body: stream.readable, headers, redirect: "manual" })
   }

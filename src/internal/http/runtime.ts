@@ -8,7 +8,10 @@ import * as Predicate from "effect/Predicate"
 
 const hasGlobal = (name: string): boolean => Predicate.hasProperty(globalThis, name)
 
-/** Deno and Cloudflare Workers also report a version of Node. A `document` means that `fetch` belongs to a browser. */
+/**
+ * Returns `true` in Node. Excludes Deno and Cloudflare Workers, because these runtimes also report a version of Node.
+ * Excludes programs with a `document`, because their `fetch` belongs to a browser.
+ */
 const isNode = (): boolean =>
   globalThis.process?.versions?.node !== undefined &&
   !["Deno", "WebSocketPair", "document"].some((name) => hasGlobal(name))
