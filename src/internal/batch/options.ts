@@ -24,25 +24,19 @@ const checkRetryBudget = (
   options: RetryBudgetOptions | false | undefined = {}
 ): Either.Either<void, InvalidRequest> => {
   if (options === false) return Either.void
-  const isObject = checksOf(operation).record("retryBudget", options)
-  if (Either.isLeft(isObject)) return isObject
-  const { maxTokens = 1, minPerMinute = 1, tokenRatio = 0 } = options
-  const isValid =
-    maxTokens >= 1 &&
-    tokenRatio >= 0 &&
-    Number.isFinite(tokenRatio) &&
-    minPerMinute > 0 &&
-    Number.isFinite(minPerMinute)
-  return isValid
-    ? Either.right(undefined)
-    : Either.left(
-        invalidRequest(
-          operation,
-          "retryBudget",
-          "contains an invalid value",
-          "Pass maxTokens of at least 1, tokenRatio of at least 0 and minPerMinute above 0, or false for no budget."
-        )
-      )
+  const check = checksOf(operation)
+  return Either.flatMap(check.record("retryBudget", options), () =>
+    checkAll([
+      check.number("retryBudget.maxTokens", options.maxTokens, (tokens) => tokens >= 1, "at least 1"),
+      check.number(
+        "retryBudget.tokenRatio",
+        options.tokenRatio,
+        (ratio) => ratio >= 0 && ratio < Infinity,
+        "at least 0"
+      ),
+      check.number("retryBudget.minPerMinute", options.minPerMinute, (n) => n > 0 && n < Infinity, "above 0")
+    ])
+  )
 }
 
 /** @internal Validates the options. Returns `InvalidRequest` for the first invalid option. */
