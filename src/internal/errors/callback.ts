@@ -8,9 +8,9 @@ import type { InvalidRequest } from "../../ModelRouteError.js"
 import { invalidRequest, type CallProgress } from "./invalidRequest.js"
 
 /**
- * Runs a callback that returns an effect. Fails with `InvalidRequest` if the callback returns another value, such as a
- * promise. The error contains the fields of `sent`, such as the id of an execution. A defect would not contain these
- * fields.
+ * Runs a callback that must return an effect. Fails with `InvalidRequest` if the callback returns another value, such
+ * as a promise. `sent` contains the facts about requests that were already sent, such as the id of an execution. The
+ * error includes these facts, because the caller could not find the execution without its id.
  *
  * @internal
  */

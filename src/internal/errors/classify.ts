@@ -1,6 +1,6 @@
 /**
  * Creates errors from responses, from FAILED executions and from requests without a complete response. An unsuccessful
- * response in an unknown format also results in an error.
+ * response without an error envelope becomes an `UnexpectedResponse`.
  *
  * @internal
  */
@@ -18,24 +18,23 @@ import { decodeText, parseJson, findEnvelope } from "./envelope.js"
 import * as messages from "./messages.js"
 import { type Redactor, makeRedactor, maxShownChars } from "./redact.js"
 
-/** @internal The facts about a call that its error depends on. */
+/** @internal The facts about a call that determine its error. */
 export interface ErrorContext {
   readonly operation: string
   readonly attempts: number
   readonly idempotencyKey?: string
   readonly executionId?: ExecutionId
   readonly fileId?: FileId
-  /**
-   * Indicates whether the request is safe to repeat. A repetition of such a request has no further effect at the API.
-   */
+  /** `true` if the request can be sent again without a further effect at the API. */
   readonly isRepeatable: boolean
   /**
-   * Indicates whether the request contains the idempotency key. The API returns its first response to a repeated key.
+   * `true` if the request contains an idempotency key. If the key is sent again, the API returns the response to the
+   * first request.
    */
   readonly isKeyed?: boolean
   /** The texts that the error must not contain. */
   readonly confidential?: Confidential
-  /** Indicates whether the response comes from object storage. Storage responses have no error envelope. */
+  /** `true` if the response comes from object storage. Storage responses have no error envelope. */
   readonly isStorage?: boolean
 }
 
@@ -47,8 +46,8 @@ export interface ResponseData {
   /** The arrival time of the headers, in epoch milliseconds on the local clock. */
   readonly receivedAt: number
   /**
-   * The milliseconds until the gate admits requests again, if the response is rate-limited. Takes precedence over the
-   * headers, because the gate also considers other responses.
+   * The milliseconds until the gate admits requests again. Absent unless the response is rate-limited. Takes precedence
+   * over the headers of the response, because the gate also considers the headers of other responses.
    */
   readonly opensIn?: number | undefined
 }
@@ -76,7 +75,7 @@ const redactReportedError = (
   const [apiMessage, ...detailMessages] = redactText([message ?? "", ...textsOf("message")])
   const fields = redactIdentifiers(textsOf("field"))
   const detailCodes = textsOf("code")
-  // Redacts each code once, because many details can have the same code.
+  // Each distinct code is redacted once, because ten thousand details can have the same code.
   const distinctCodes = Array.from(new Set([code, ...detailCodes]))
   const redactedCodes = redactIdentifiers(distinctCodes)
   const codeByText = new Map(distinctCodes.map((text, i) => [text, redactedCodes[i] ?? ""]))
@@ -100,7 +99,7 @@ const findRequestId = (
     .filter((id) => typeof id === "string")
     .find((id) => /^[\w.:+/=-]{1,128}$/.test(id) && redactIdentifiers([id])[0] === id)
 
-/** Returns the time as a date. Replaces a later time than the latest valid date by the latest valid date. */
+/** Converts epoch milliseconds to a date. A time after the latest valid date becomes the latest valid date. */
 const toDateTime = (epochMillis: number): DateTime.Utc => DateTime.unsafeMake(Math.min(epochMillis, 8.64e15))
 
 const rateLimitFieldsOf = ({ headers, opensIn, receivedAt }: ResponseData) => {
@@ -128,10 +127,10 @@ const callFields = (context: ErrorContext) =>
     fileId: context.fileId
   })
 
-/** Returns the code in upper case, as in the table of codes. The error keeps the original text. */
+/** Converts a code to upper case, so that the code matches the table of codes. The error keeps the original text. */
 const normalizeCode = (code: string): string => code.trim().toUpperCase()
 
-// A 409 for a request with an idempotency key usually means that an earlier attempt is still in progress.
+// If a request has an idempotency key, a 409 usually means that an earlier attempt is still in progress.
 const isInProgress = (status: number, context: ErrorContext): boolean => status === 409 && context.isKeyed === true
 
 const isRetryableResponse = (status: number, context: ErrorContext): boolean =>
@@ -173,10 +172,13 @@ const fromEnvelope = (
   return makeCodedError(name, { ...callFields(context), ...fields, message }, { details, rateLimitFields })
 }
 
-/** The codes of statuses that determine the error class without an envelope. */
+/**
+ * The error codes of the statuses 401 and 429. These statuses determine the error class if the response has no error
+ * envelope.
+ */
 const codeOfStatus: { readonly [status: number]: string } = { 401: "UNAUTHORIZED", 429: "RATE_LIMITED" }
 
-/** @internal Returns `true` for the status of a redirect in a browser. A browser hides the real status and the target. */
+/** @internal Tests for the status 0, which a browser reports for every redirect. The browser hides the real status. */
 export const isHiddenRedirect = (status: number): boolean => status === 0
 
 const redirectProblem = "the response is a redirect, which this call does not follow"
@@ -189,7 +191,7 @@ const describeProblem = (status: number, content: string, { isStorage }: ErrorCo
 
 const contentTypePattern = /^([\w.+-]+\/[\w.+-]+)(; *charset=[\w-]{1,40})?$/
 
-/** Returns the content type without secrets. Keeps a media type even if the request contains the same text. */
+/** Redacts a content type. A media type, such as `image/png`, remains even if the request contains the same text. */
 const redactContentType = (contentType: string, redactor: Redactor): string | undefined => {
   const [, mediaType, charset = ""] = contentTypePattern.exec(contentType) ?? []
   const [redacted] =
@@ -198,7 +200,8 @@ const redactContentType = (contentType: string, redactor: Redactor): string | un
 }
 
 /**
- * Creates the error of a complete response without an envelope, or of a 2xx response without a required field.
+ * Creates the error of a complete response that has no error envelope. Also creates the error of a 2xx response without
+ * a required field. `problem` describes the missing field.
  *
  * @internal
  */
@@ -264,8 +267,7 @@ export const fromExecution = (execution: Execution, context: ErrorContext): Code
 }
 
 /**
- * Creates the error of a request that the gate did not admit. The wait in the queue would exceed the limit of the retry
- * policy.
+ * Creates the error of a request that the gate did not admit. The retry policy rejected the wait for the rate limit.
  *
  * @internal
  */

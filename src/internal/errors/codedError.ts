@@ -30,7 +30,7 @@ export interface CodedFields {
   readonly executionStatus?: "FAILED"
 }
 
-/** @internal The fields of only some classes of `CodedError`. */
+/** @internal The fields that only some classes of `CodedError` have. */
 export interface ExtraFields {
   readonly details: ReadonlyArray<E.Detail>
   readonly rateLimitFields: {
@@ -42,8 +42,8 @@ export interface ExtraFields {
 }
 
 /**
- * An option that skips the validation in the error constructors. The types of the fields are already correct. The
- * validation of ten thousand details would take milliseconds.
+ * An option of the error constructors that skips the validation of the fields. The types of the fields are already
+ * correct, and the validation of ten thousand details would take milliseconds.
  *
  * @internal
  */

@@ -27,8 +27,8 @@ export const isCode = (text: string): text is Code => Object.hasOwn(codes, text)
 const retryableStatuses: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504])
 
 /**
- * Tests whether a status is retryable. Applies only if neither the envelope nor the table of codes contains
- * `retryable`. Cloudflare sends 520 to 530 if the server is unreachable.
+ * Tests whether a response with the status is retryable. Used only for a response without a `retryable` field and
+ * without one of the twelve codes. Cloudflare sends 520 to 530 if the API's server is unreachable.
  *
  * @internal
  */

@@ -7,7 +7,9 @@
 /** @internal The texts of a request body that errors must not quote. */
 export interface PrivateTexts {
   readonly texts: ReadonlyArray<string>
-  /** `false` if the body contains more texts than the collector accepts. */
+  /**
+   * `false` if the body contains more than 100,000 private texts. The remaining texts are then missing from `texts`.
+   */
   readonly isComplete: boolean
 }
 
@@ -15,7 +17,8 @@ export interface PrivateTexts {
 export interface Confidential {
   readonly privateTexts?: PrivateTexts
   /**
-   * The secrets, such as the API key, a signature or a header value. A redactor also removes secrets from identifiers.
+   * The secrets, such as the API key, a signature or a header value. Secrets are removed from every text, private texts
+   * only from free text.
    */
   readonly secrets?: ReadonlyArray<string>
 }
@@ -26,13 +29,16 @@ export const withSecrets = (confidential: Confidential = {}, secrets: ReadonlyAr
   secrets: [...(confidential.secrets ?? []), ...secrets]
 })
 
-/** @internal The minimum length of a text that a redactor removes. Shorter texts are too common. */
+/** @internal The minimum length of a text that a redactor removes. Shorter texts occur in most messages. */
 export const minWordChars = 3
 
-/** The maximum number of texts that are collected. A search for more texts would take too long. */
+/** The maximum number of texts that are collected. The redactor would take too long to search for more texts. */
 const maxCollectedTexts = 100_000
 
-/** Tests whether a text is private. Short texts and ids, such as `file_…` and `exec_…`, are not private. */
+/**
+ * Tests whether errors must not quote a text. Texts of fewer than 3 characters are not private. Ids such as `file_…`
+ * and `exec_…` are not private either.
+ */
 const isPrivate = (text: string): boolean =>
   text.length >= minWordChars && !/^(exec|file|wh|evt|org|key|req)_[\w-]{1,80}$/.test(text)
 

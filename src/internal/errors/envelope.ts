@@ -25,8 +25,8 @@ export const parseJson = (text: string): unknown => {
 }
 
 /**
- * Returns the documented error envelope. Returns the whole body if `code` and `message` are at its top level.
- * Otherwise, returns `undefined`.
+ * Returns the `error` object of the documented error envelope. If the body has no such object, returns the whole body
+ * if its top level contains `code` and `message`. Otherwise, returns `undefined`.
  *
  * @internal
  */
@@ -37,7 +37,8 @@ export const findEnvelope = (json: unknown): { readonly [key: string]: unknown }
 }
 
 /**
- * Tests whether a 2xx response contains an error envelope. The `error` of an execution is not an envelope.
+ * Tests whether the body of a 2xx response is an error envelope. A FAILED execution also has an `error`, but its body
+ * is not an error envelope.
  *
  * @internal
  */

@@ -1,12 +1,12 @@
 /**
- * Decodes the escapes in a text, and maps each decoded character to its position in the original text.
+ * Decodes the JSON, HTML and URL escapes in a text. Maps each decoded character to its position in the original text.
  *
  * @internal
  */
 
 /**
- * An original or decoded text. `starts` maps each character to its position in the original text. `starts` is
- * `undefined` for the original text.
+ * The original text or a decoded text. `starts` contains, for each character, its position in the original text. For
+ * the original text, `starts` is `undefined`.
  *
  * @internal
  */
@@ -16,8 +16,8 @@ export interface TextVariant {
 }
 
 /**
- * Returns the original text, the text decoded once and the text decoded twice. A quote can contain JSON, HTML or URL
- * escapes. Escapes can be nested.
+ * Returns the original text, the text decoded once and the text decoded twice. Errors can quote the request with JSON,
+ * HTML or URL escapes, and these escapes can be nested.
  *
  * @internal
  */
@@ -48,7 +48,7 @@ const decodeEscape = (escape: string): string => {
   return htmlEntities[name] ?? escape
 }
 
-/** Returns the number of bytes in a UTF-8 sequence. `byte` is the first byte of the sequence. */
+/** Returns the number of bytes in a UTF-8 sequence that begins with `byte`. */
 const utf8Length = (byte: number): number => (byte < 0xc0 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4)
 
 const decodePercents = (text: string, at: number): { readonly decoded: string; readonly length: number } => {
@@ -89,6 +89,7 @@ const decodeEscapes = ({ starts: before, text }: TextVariant): TextVariant | und
 
 /** @internal Masks the range of the original text that corresponds to a range of a variant. */
 export const maskRange = ({ starts }: TextVariant, from: number, to: number, mask: Uint8Array): void => {
-  // The range ends at the start of the next character, so that the range includes the complete escape.
+  // `to` maps to the start of the character after the range. The mask therefore covers the whole escape of the last
+  // character.
   mask.fill(1, starts?.[from] ?? from, starts?.[to] ?? to)
 }

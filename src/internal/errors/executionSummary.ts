@@ -1,5 +1,5 @@
 /**
- * Summarizes an execution for logs and errors, without its input and output.
+ * Summarizes an execution for logs and errors. The summary contains neither input nor output.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * Creates the error of a call that the client rejects.
+ * Creates the error of a call that this client rejects, for example because of an invalid option.
  *
  * @internal
  */
@@ -16,8 +16,9 @@ export interface CallProgress {
 }
 
 /**
- * Creates an `InvalidRequest`. `problem` completes a sentence that begins with the field, such as "is empty". `advice`
- * is a sentence about the correction. `sent` contains the facts about requests that were already sent.
+ * Creates an `InvalidRequest`. The message is `${operation}: ${field} ${problem}. ${advice}`. `problem` is a verb
+ * phrase, such as "is empty". `advice` is a sentence that describes the correction. `sent` contains the facts about
+ * requests that the call has already sent.
  *
  * @internal
  */

@@ -1,5 +1,6 @@
 /**
- * Builds the messages of errors. A message contains the failed operation, the message of the API and advice.
+ * Builds the messages of errors. A message contains the failed operation, the message from the API and advice for the
+ * caller.
  *
  * @internal
  */
@@ -57,10 +58,7 @@ const unrecognized: Phrase = {
   advice: "Look up the code in ModelRoute's documentation."
 }
 
-/**
- * The problem and the advice for each HTTP status. The status determines the message only if the response has no
- * documented error code.
- */
+/** The problem and the advice for each HTTP status. Used only if the response contains no documented error code. */
 const phrasesByStatus: { readonly [status: number]: Phrase } = {
   403: { problem: "the API key does not have permission for this call", advice: "Use a key with full access." },
   404: {
@@ -80,7 +78,7 @@ const wrongBaseUrl: Phrase = {
   advice: "Check that the base URL is ModelRoute's and has no extra path."
 }
 
-/** The operations without an id in their path. A 404 response to such an operation means that the base URL is wrong. */
+/** The operations without an id in their path. If such an operation fails with 404, the base URL is wrong. */
 const operationsWithoutId: ReadonlySet<string> = new Set([
   "executions.create",
   "files.upload",
@@ -98,11 +96,7 @@ const findPhrase = (code: string, status?: number, call?: Pick<CallInfo, "isKeye
 
 const toSentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
 
-/**
- * Returns the default message of an error. A caller can create an error without a response, for example in a test.
- *
- * @internal
- */
+/** @internal Returns the message of an error that the caller creates without a message, for example in a test. */
 export const defaultMessage = (code: string): string => {
   const { advice, problem } = findPhrase(code)
   return `${toSentence(problem)} ${advice}`
@@ -114,9 +108,9 @@ export interface CallInfo {
   readonly attempts: number
   readonly idempotencyKey?: string
   readonly executionId?: string
-  /** Indicates whether the request contains the idempotency key. */
+  /** `true` if the request contains `idempotencyKey`. */
   readonly isKeyed?: boolean
-  /** Indicates whether the response comes from storage. */
+  /** `true` if the response comes from object storage. */
   readonly isStorage?: boolean
 }
 
@@ -130,25 +124,25 @@ const resumeAdvice = (call: CallInfo, retryable: boolean): string =>
     ? ` To continue later without paying twice, use the idempotency key ${call.idempotencyKey}.`
     : ""
 
-/** Returns the advice to use a new idempotency key. With the old key, the API may return the same failure. */
+/** Returns the advice to use a new idempotency key. The API may return the same failure again for the old key. */
 const newKeyAdvice = (retryable: boolean): string => (retryable ? " Use a new idempotency key." : "")
 
 /** @internal Returns the message of an error with an error code. */
 export const apiError = (
   call: CallInfo,
   error: {
-    /** The code as in the table of codes. */
+    /** The error code in upper case, as in the table of codes. */
     readonly name: string
-    /** The code exactly as in the response. */
+    /** The error code exactly as in the response. */
     readonly code: string
     readonly status: number
     readonly retryable: boolean
     readonly apiMessage?: string
     readonly requestId?: string
     readonly details?: ReadonlyArray<{ readonly field: string; readonly code: string; readonly message: string }>
-    /** The milliseconds until the reset. Absent if the headers contain no reset. */
+    /** The milliseconds until the rate limit resets. Absent if the headers contain no reset. */
     readonly resetsInMillis?: number
-    /** Indicates whether the error describes a FAILED execution instead of a rejected request. */
+    /** `true` if the error describes a FAILED execution instead of a rejected request. */
     readonly isExecutionFailure?: boolean
   }
 ): string => {
@@ -199,7 +193,7 @@ export const unexpectedResponse = (
   return `${call.operation} failed${describeAttempts(call.attempts)}: ${response.problem} (${facts}). ${advice()}${resumeAdvice(call, response.retryable)}`
 }
 
-/** @internal Returns the message of a request that was not sent because its wait in the queue was too long. */
+/** @internal Returns the message for a request that was not sent, because its wait in the queue would be too long. */
 export const rateLimitedByGate = (call: CallInfo, waitMillis: number): string => {
   const again = call.attempts > 0 ? " again" : ""
   return `${call.operation} was not sent${again}: the rate limit is exhausted. The request would have waited ${formatMillis(waitMillis)}, longer than the retry policy allows. Try again after that time, send fewer requests, or raise maxWait in RetryPolicy.rateLimit.${resumeAdvice(call, call.attempts > 0)}`

@@ -1,6 +1,6 @@
 /**
- * Checks options before a request is sent. Also rejects values that the types forbid, because the caller can use
- * JavaScript. An absent option is valid.
+ * Checks the options of a call before a request is sent. The checks also reject values that the option types forbid,
+ * because JavaScript callers have no types. `undefined` is valid for optional options.
  *
  * @internal
  */
@@ -28,8 +28,9 @@ const isNotNegative = (input: unknown): boolean => {
 }
 
 /**
- * Checks a duration and returns its milliseconds. Infinity is valid. Rejects negative numbers and NaN, because Effect
- * decodes these numbers as zero.
+ * Checks a duration and returns its milliseconds. Fails with `InvalidRequest` if the duration is negative, `NaN` or
+ * below `minimum`. The check precedes `Duration.decodeUnknown`, because Effect decodes negative numbers and `NaN` as
+ * zero. Infinity is valid.
  */
 const checkDuration = (
   operation: string,
@@ -45,8 +46,8 @@ const checkDuration = (
 }
 
 /**
- * Returns a check that fails if `isValid` is `false`. `problem` completes a sentence that begins with the name of the
- * option.
+ * Returns a check that fails with `InvalidRequest` if `isValid` is `false`. The message contains the field and its
+ * problem, for example "times is not a whole number of at least 0".
  */
 type Ensure = (isValid: boolean, field: string, problem: string, advice: string) => Check
 
@@ -122,7 +123,10 @@ const makeChecks = (operation: string) => {
   return {
     ...numberChecks(ensure),
     ...typeChecks(ensure),
-    /** Checks a duration and returns its milliseconds. */
+    /**
+     * Checks a duration and returns its milliseconds. Fails with `InvalidRequest` if the duration is invalid or below
+     * `minimum`.
+     */
     duration: (field: string, input: unknown, minimum: "zero" | "above zero") =>
       checkDuration(operation, field, input, minimum)
   }
@@ -143,8 +147,8 @@ export const checksOf = (operation: string): ReturnType<typeof makeChecks> => {
 }
 
 /**
- * Returns the value of a check, or throws its `InvalidRequest`. Constructors that do not return an effect use this
- * function.
+ * Returns the value of a check, or throws its `InvalidRequest`. Functions that do not return an effect, such as
+ * `RetryPolicy.backoff`, use `orThrow`.
  *
  * @internal
  */

@@ -1,9 +1,9 @@
 /**
  * Redacts texts for errors and log lines. Removes the secrets of the call and the query of every URL. Removes every
- * quote from the request body, such as the prompt.
+ * quote from the request body, such as a part of the prompt.
  *
- * The cost depends on the redacted text, not on the size of the request. Each text is truncated to 2 KiB. At most
- * `maxSearchedChars` characters of the request are searched.
+ * The cost of a redaction has an upper limit for requests of any size. Each redacted text is truncated to 2,048
+ * characters. At most `maxSearchedChars` characters of the request body are compared with the redacted texts.
  *
  * @internal
  */
@@ -15,16 +15,23 @@ import { substringChars, separator, forEachSubstring, SubstringIndex } from "./s
 export const maxShownChars = 2048
 
 /**
- * Redacts the texts of one error. One call redacts all texts together, so that the request is searched only once.
+ * Redacts the texts of one error. Each call redacts all of its texts together, so that the request body is searched
+ * once per call.
  *
  * @internal
  */
 export interface Redactor {
-  /** `false` if the request is too large to be searched. The redactor then withholds all free text. */
+  /**
+   * `false` if the request body is too large to be searched for quotes. `redactText` then returns a placeholder for
+   * every text.
+   */
   readonly canSearch: boolean
-  /** Redacts free text. */
+  /** Redacts texts that can contain quotes from the request body. */
   readonly redactText: (texts: ReadonlyArray<string>) => ReadonlyArray<string>
-  /** Redacts codes, field names and ids. Keeps words that also occur in the request. */
+  /**
+   * Removes secrets from codes, field names and ids. Keeps words that the request body also contains. Redacts any other
+   * text as free text.
+   */
   readonly redactIdentifiers: (texts: ReadonlyArray<string>) => ReadonlyArray<string>
 }
 
@@ -32,12 +39,12 @@ const placeholder = "[redacted]"
 const tooLargeToCheck = "[redacted, because the request is too large to check for quoted text]"
 
 /**
- * The maximum number of characters of the request that are searched. If the request is larger, its longest texts are
- * not searched.
+ * The maximum number of characters of the request body that are searched for quotes. If the body is larger, its longest
+ * texts are not searched.
  */
 const maxSearchedChars = 1024 * 1024
 
-/** Matches codes, ids and dotted paths. Any other text is redacted as free text. */
+/** Matches codes, ids and dotted paths. `redactIdentifiers` redacts any other text as free text. */
 const identifierPattern = /^[\w.:[\]$/*+-]{1,200}$/
 
 /** @internal Returns the redactor of one error. */
@@ -62,11 +69,11 @@ export const makeRedactor = ({ privateTexts = noTexts, secrets = [] }: Confident
 
 const noTexts: PrivateTexts = { texts: [], isComplete: true }
 
-/** The texts of the request that the redactor searches for, up to the limit. */
+/** The secrets and the texts of the request body that are searched for quotes. */
 interface Sources {
   readonly long: ReadonlyArray<string>
   readonly words: ReadonlySet<string>
-  /** Indicates whether a text that is not searched contains no space, such as a file in base64. */
+  /** `true` if a text without spaces is too large to be searched, such as a file in base64. */
   readonly hasBlob: boolean
   readonly isComplete: boolean
 }
@@ -124,8 +131,8 @@ const applyMask = (text: string, mask: Uint8Array, from: number): string => {
 }
 
 /**
- * Masks every substring that a variant of the text shares with a source. Indexes the smaller side and scans the larger
- * side.
+ * Masks every quote of at least 12 characters from a source. `variants` are the shown text and its decoded forms. The
+ * sources can be large, so the smaller of the two sides is indexed and the larger side is scanned.
  */
 const maskSubstrings = (
   variants: ReadonlyArray<TextVariant>,
@@ -163,7 +170,7 @@ const isWordAt = (text: string, at: number): boolean => {
   return code < 128 ? isAsciiWord[code] === 1 : wordPattern.test(text.charAt(at))
 }
 
-/** Masks short texts that are not part of a longer word. */
+/** Masks each word of `words`, unless the word is only a part of a longer word in the text. */
 const maskWords = (variants: ReadonlyArray<TextVariant>, words: ReadonlySet<string>, mask: Uint8Array): void => {
   if (words.size === 0) return
   const firsts = new Set(Array.from(words, (word) => word.charCodeAt(0)))
@@ -182,12 +189,15 @@ const maskWords = (variants: ReadonlyArray<TextVariant>, words: ReadonlySet<stri
   }
 }
 
-/** Matches words and dotted field names. Twelve random base64 characters match with a probability of 1 in 40,000. */
+/**
+ * Matches words and dotted field names, which are not quotes from a file. Twelve random base64 characters match with a
+ * probability of 1 in 40,000.
+ */
 const ordinaryWord = /^[^\w]*[A-Z]?[a-z]+(?:[_.-][a-z]+)*[^\w]*$/
 
 /**
- * Masks every text without spaces that may be a quote from a large file in base64. Such a file is too large to be
- * searched.
+ * Masks every token that may be a quote from a file in base64. A token is a text of at least 12 characters without
+ * spaces. The file itself is too large to be searched.
  */
 const maskTokens = (text: string, mask: Uint8Array): void => {
   let from = 0

@@ -1,9 +1,10 @@
 /**
- * Classifies errors by their consequences for the next step. Other modules do not classify errors by tag, status or
- * code. The public guards (`isExecutionEnded`, `isNotFound`, `isRetryable`) are in `ModelRouteError`.
+ * Classifies errors by their consequences, for example whether the API processed the request. Other modules do not
+ * classify errors by tag, status or code. The public guards (`isExecutionEnded`, `isNotFound`, `isRetryable`) are in
+ * `ModelRouteError`.
  *
- * The error of a FAILED execution does not describe a request. Only `isRateLimit` and `isTransientFault` apply to such
- * an error as well.
+ * The error of a FAILED execution does not describe a request. Of the functions in this module, only `isRateLimit` and
+ * `isTransientFault` can return `true` for such an error.
  *
  * @internal
  */
@@ -18,8 +19,8 @@ import {
 } from "../../ModelRouteError.js"
 
 /**
- * Returns the HTTP status of the response. Returns `undefined` for a FAILED execution, because its status comes from
- * the table of codes.
+ * Returns the HTTP status of the response. Returns `undefined` for the error of a FAILED execution, because its status
+ * comes from the table of codes.
  */
 const responseStatus = (error: ModelRouteError): number | undefined =>
   "status" in error && !isExecutionEnded(error) ? error.status : undefined
@@ -37,8 +38,8 @@ export const isRateLimit = (error: ModelRouteError): error is RateLimited | Unre
   error._tag === "RateLimited" || (error._tag === "UnrecognizedError" && error.status === 429)
 
 /**
- * Tests whether the error is a rate limit with a status other than 429. The gate cannot detect such a rate limit from
- * the status.
+ * Tests whether the error is a rate limit with a status other than 429. Such an error must be reported to the gate,
+ * because the gate detects only a 429.
  *
  * @internal
  */
@@ -70,8 +71,8 @@ export const isPermanentRejection = (error: ModelRouteError): boolean => {
 }
 
 /**
- * Tests whether the API or this client rejected the request. A failure to connect does not count, because no response
- * proves the rejection.
+ * Tests whether a response or this client proves that the request was rejected. A failed connection is not a rejection,
+ * because no response arrived.
  *
  * @internal
  */
@@ -87,9 +88,9 @@ export const wasNotProcessed = (error: ModelRouteError): boolean =>
   isDefiniteRejection(error) || isConnectFailure(error)
 
 /**
- * Tests whether the same request may be sent again. A repeatable request may always be sent again, because a repetition
- * has no further effect at the API. Any other request may be sent again only if the API certainly did not process the
- * request.
+ * Tests whether the failed request may be sent again. A repeatable request may always be sent again, because a
+ * repetition has no further effect at the API. Any other request may be sent again only if the API certainly did not
+ * process the request. An `InvalidRequest` is never sent again.
  *
  * @internal
  */
@@ -118,8 +119,8 @@ export const isConflict = (error: ModelRouteError): boolean => hasStatus(error, 
 export const isNotReady = (error: ModelRouteError): boolean => hasStatus(error, 404, 409, 425)
 
 /**
- * Tests whether the response has no error envelope. Such a response is incomplete, or comes from a proxy, a gateway or
- * storage.
+ * Tests whether the response has no error envelope. Such a response is incomplete, or comes from object storage, a
+ * proxy or a gateway.
  *
  * @internal
  */

@@ -1,10 +1,10 @@
 /**
- * Finds substrings that occur in two texts.
+ * Finds substrings of 12 characters that occur in two texts.
  *
  * @internal
  */
 
-/** @internal The length of the substrings. Two texts can share shorter substrings by coincidence. */
+/** @internal The length of a compared substring. Two unrelated texts often share shorter substrings. */
 export const substringChars = 12
 
 /** @internal The separator between texts that are searched together. */
@@ -12,21 +12,23 @@ export const separator = "\0"
 
 const hashBase = 0x0100_0193
 
-/** The weight of a substring's first character in the rolling hash. */
+/** The factor that removes the first character of a substring from the rolling hash. */
 const leavingWeight = Array.from({ length: substringChars - 1 }).reduce<number>(
   (power) => Math.imul(power, hashBase),
   1
 )
 
-/** The maximum number of entries in the filter. The filter allows a scan to skip most substrings without a lookup. */
+/**
+ * The maximum number of entries in the filter of an index. A scan skips a substring if the filter excludes its hash.
+ */
 const maxFilterSize = 2 ** 16
 
-/** Returns the least power of two that is at least `minimum`. */
+/** Returns the smallest power of two that is at least `minimum`. */
 const powerOfTwo = (minimum: number): number => 2 ** Math.ceil(Math.log2(minimum))
 
 const filterIndex = (filter: Uint8Array, hash: number): number => (hash ^ (hash >>> 16)) & (filter.length - 1)
 
-/** @internal Calls `visit` with the position and the rolling hash of each substring that the filter includes. */
+/** @internal Calls `visit` with the position and rolling hash of each substring whose hash is in the filter. */
 export const forEachSubstring = (
   text: string,
   filter: Uint8Array | undefined,
@@ -46,7 +48,7 @@ export const forEachSubstring = (
 export class SubstringIndex {
   readonly filter: Uint8Array
   private readonly text: string
-  /** The positions in `text` plus 1. The value 0 marks a free slot. */
+  /** The start of each substring in `text`, plus 1. The value 0 marks a free slot. */
   private readonly slots: Int32Array
 
   constructor(texts: ReadonlyArray<string>) {
@@ -66,8 +68,8 @@ export class SubstringIndex {
   }
 
   /**
-   * Returns the id of the substring at position `at` of another text. Returns 0 if the index does not contain the
-   * substring.
+   * Returns the id of the substring that begins at position `at` of `text`. Returns 0 if the index does not contain
+   * this substring. `hash` is the rolling hash of the substring.
    */
   find(text: string, at: number, hash: number): number {
     return this.slots[this.slotOf(text, at, hash)] ?? 0

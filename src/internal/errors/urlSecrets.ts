@@ -4,13 +4,13 @@
  * @internal
  */
 
-/** The minimum length of a secret value. Shorter parameter values, such as `3600` or `host`, are options. */
+/** The minimum length of a secret parameter value. Shorter values, such as `3600` or `host`, are not secret. */
 const minSecretValueChars = 6
 
-/** The minimum length of a secret parameter name. Shorter names, such as `acl` or `versionId`, are options. */
+/** The minimum length of a secret parameter name. Shorter names, such as `acl` or `versionId`, are not secret. */
 const minSecretNameChars = 12
 
-/** Matches the documented parameters of S3 and Google Cloud Storage. The names of these parameters are not secret. */
+/** Matches the documented parameter names of S3 and Google Cloud Storage, which are not secret. */
 const documentedName =
   /^(?:x-(?:amz|goog)-[a-z\d-]{1,32}|response-(?:content|cache|expires)[a-z-]{0,32}|AWSAccessKeyId|GoogleAccessId)$/i
 
@@ -43,7 +43,8 @@ const secretsOfQuery = (query: string): ReadonlyArray<string> => {
 }
 
 /**
- * Returns the parts of a presigned URL that grant access to the file. Errors of storage can quote these parts.
+ * Returns the parts of a presigned URL that grant access to the file. Errors must not contain these parts, but error
+ * responses of object storage can quote them.
  *
  * @internal
  */
