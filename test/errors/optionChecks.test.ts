@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted, Stream } from "effect"
-import { Batch, Execution, ModelRouteClient, type ModelRouteError, WebhookEndpoint } from "effect-modelroute"
+import { Batch, Execution, File, ModelRouteClient, type ModelRouteError, WebhookEndpoint } from "effect-modelroute"
 import { failureOf } from "../utils/exit.js"
 import { makeFakeClient } from "../utils/fake.js"
-import { image, silent } from "../utils/harness.js"
+import { image, runToEnd, silent } from "../utils/harness.js"
+import { fakeUploadApi, pathsOf } from "../utils/uploads.js"
 
 const id = Execution.ExecutionId.make("exec_1")
 const endpointId = WebhookEndpoint.EndpointId.make("we_1")
@@ -116,6 +117,24 @@ describe("callback or option with a wrong type", () => {
       assert.lengthOf(fake.urls, 1)
     })
   )
+
+  for (const method of ["upload", "uploadProgress"] as const) {
+    it.effect(`causes InvalidRequest in files.${method} if onProgress returns a Promise`, () =>
+      Effect.gen(function* () {
+        const fake = fakeUploadApi()
+        const { files } = yield* fake.client
+        // @ts-expect-error A Promise is not an Effect.
+        const options: ModelRouteClient.UploadOptions = { onProgress: () => Promise.resolve() }
+        const source = File.fromBytes(new Uint8Array(10))
+        const upload =
+          method === "upload" ? files.upload(source, options) : Stream.runDrain(files.uploadProgress(source, options))
+        const error = failureOf(yield* runToEnd(silent(upload)))
+        assert.deepInclude(error, { _tag: "InvalidRequest", field: "onProgress", fileId: File.FileId.make("file_1") })
+        assert.deepStrictEqual(pathsOf(fake.urls).slice(0, 1), ["/v1/files/upload"])
+        assert.notInclude(pathsOf(fake.urls), "/v1/files/confirm")
+      })
+    )
+  }
 
   const items = ["a", "b"]
   const options = { id: "b", key: (item: string) => item, request: () => image }

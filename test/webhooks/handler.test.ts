@@ -725,6 +725,20 @@ describe("Webhook.handler", () => {
     })
   )
 
+  it.scoped("logs the cure and responds with 500 if onEvent returns a Promise", () =>
+    Effect.gen(function* () {
+      const delivery = yield* Effect.zipRight(TestClock.setTime(start), signDelivery(eventPayload("evt_1")))
+      // @ts-expect-error A Promise is not an Effect.
+      const options: Parameters<typeof observe>[0] = { onEvent: () => Promise.resolve() }
+      const { lines, statuses } = yield* observe(options, [delivery])
+      assert.deepStrictEqual(statuses, [500])
+      assert.include(
+        lines[0]?.text,
+        "onEvent does not return an Effect. Return an Effect, for example with Effect.promise."
+      )
+    })
+  )
+
   it.scoped("logs only the name of the error of onEvent if the event is too large to redact", () =>
     Effect.gen(function* () {
       const words = Array.from({ length: 90_000 }, (_, n) => `lighthouse ${n}`).join(" ")

@@ -35,11 +35,10 @@ const makeUploadProgress =
   (source, options = {}) =>
     Stream.asyncPush(
       (emit) => {
-        const onProgress = (progress: File.Progress) =>
-          Effect.zipRight(
-            Effect.sync(() => emit.single(File.Upload.Sending(progress))),
-            options.onProgress?.(progress) ?? Effect.void
-          )
+        const onProgress = (progress: File.Progress) => {
+          emit.single(File.Upload.Sending(progress))
+          return options.onProgress?.(progress) ?? Effect.void
+        }
         return uploadFile(source, { ...options, onProgress }).pipe(
           Effect.map((fileId) => emit.single(File.Upload.Uploaded({ fileId, size: source.size }))),
           Effect.matchCause({ onSuccess: () => emit.end(), onFailure: (cause) => emit.halt(cause) }),

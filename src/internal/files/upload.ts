@@ -18,6 +18,7 @@ import {
 } from "../../ModelRouteError.js"
 import { isRecord, omitUndefined } from "../data/lenient.js"
 import * as monotonic from "../data/monotonic.js"
+import { runCallback } from "../errors/callback.js"
 import * as classify from "../errors/classify.js"
 import { invalidRequest } from "../errors/invalidRequest.js"
 import { privateTextsOf } from "../errors/confidential.js"
@@ -162,6 +163,16 @@ const makeSizeError =
     )
   }
 
+const reportProgress =
+  ({ onProgress }: UploadOptions, stats: CallStats) =>
+  (progress: File.Progress): Effect.Effect<void, InvalidRequest> =>
+    onProgress === undefined
+      ? Effect.void
+      : Effect.suspend(() => {
+          const sent = omitUndefined({ attempts: stats.attempts, fileId: stats.fileId })
+          return runCallback(uploadOperation, "onProgress", () => onProgress(progress), sent)
+        })
+
 /** @internal Returns a function that uploads a file. `storage` is an HTTP client that does not send the API key. */
 export const make =
   (sender: RequestSender, storage: HttpClient.HttpClient) =>
@@ -175,7 +186,7 @@ export const make =
       const { size } = source
       const body = new UploadBody({
         source,
-        onProgress: options.onProgress ?? (() => Effect.void),
+        onProgress: reportProgress(options, stats),
         makeSizeError: makeSizeError(stats),
         logLevel: yield* callerLogLevel
       })

@@ -51,7 +51,7 @@ interface Attempt {
 /** @internal */
 export interface UploadBodyOptions<E> {
   readonly source: Source<E>
-  readonly onProgress: (progress: Progress) => Effect.Effect<void>
+  readonly onProgress: (progress: Progress) => Effect.Effect<void, InvalidRequest>
   /**
    * Creates the error for a source that does not match its declared size. `runs` is the number of runs of the source.
    */
@@ -205,7 +205,7 @@ export class UploadBody<E> {
     this.idleSince = now
   })
 
-  private report(sentBytes: number): Effect.Effect<void> {
+  private report(sentBytes: number): Effect.Effect<void, InvalidRequest> {
     if (sentBytes <= this.reportedBytes) return Effect.void
     this.reportedBytes = sentBytes
     return this.asCaller(this.options.onProgress({ sent: sentBytes, size: this.options.source.size }))

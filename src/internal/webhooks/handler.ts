@@ -15,6 +15,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { InvalidRequest } from "../../ModelRouteError.js"
 import { omitUndefined } from "../data/lenient.js"
+import { runCallback } from "../errors/callback.js"
 import { runSafely, withSpan } from "../telemetry.js"
 import type { DedupService } from "./dedupService.js"
 import type { Delivery, RejectionReason, WebhookRejected } from "./delivery.js"
@@ -99,7 +100,7 @@ const handleEvent = <E, R, RD>(
   { dedup, onEvent, secrets }: HandlerContext<E, R, RD>
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, Exclude<R, Scope.Scope> | RD> => {
   const runHandler = Effect.catchAllCause(
-    Effect.scoped(Effect.suspend(() => onEvent(event))),
+    Effect.scoped(runCallback("Webhook.handler", "onEvent", () => onEvent(event))),
     toHandlerFailed(event, secrets)
   )
   const runOnce = Effect.flatMap(dedup, ({ handleOnce }) => handleOnce(event.id, runHandler))
