@@ -25,26 +25,30 @@ export const make = (sender: RequestSender): ApiKeys => ({
         operation,
         request: requests.make("POST", `/v1/api-keys/${segment}/rotate`),
         decode: attempt.decodeJson("the new key", (json) => decodeRotatedKey(json, id)),
-        // A repeated rotation would create a second key, and the first new key would be lost.
+        // If a request is sent again after a lost response, the API creates a second key. The new key of the lost
+        // response can then not be read again.
         isRepeatable: false
       })
     )
 })
 
 /**
- * The methods for API keys. The methods require an API key with full access. No method requires a service. The type of
- * a method lists all its failures.
+ * The methods for API keys. The client must use an API key with full access. No method requires an Effect service. The
+ * error type of each method contains all its failures.
  *
  * @since 0.1.0
  * @category models
  */
 export interface ApiKeys {
   /**
-   * Replaces an API key with a new key. The old key stays valid for 1 hour. A client continues to use its old key after
-   * the rotation. Create a client with the new key within 1 hour.
+   * Replaces an API key and returns the new key. The old key stays valid for 1 hour. An existing client does not switch
+   * to the new key. Create a client with the new key within 1 hour.
    *
-   * A rotation is not retried after an ambiguous failure, because a second rotation would create a second key. Fails
-   * with `InvalidRequest` if the id cannot be part of a URL path. See the API page "Authentication".
+   * A rotation is not retried after an ambiguous failure, because the API may already have created the new key. A
+   * failure is ambiguous if the API may have processed the request.
+   *
+   * Fails with `InvalidRequest` if the id cannot be part of a URL path. `RequestFailure` lists the failures of the
+   * request. See the API page "Authentication".
    *
    * @example
    * ```ts
@@ -67,7 +71,7 @@ const wire = wireNames.make({
 
 const decodeFields = Schema.decodeUnknownOption(ApiKey.RotatedKey)
 
-/** Decodes a rotated key. Uses the requested id if the response contains no id. */
+/** Decodes a rotated key. If the response contains no id, the result contains the requested id. */
 const decodeRotatedKey = (json: unknown, id: ApiKey.KeyId): ApiKey.RotatedKey | undefined => {
   if (!isRecord(json)) return undefined
   const fields = wire.toModel(json)

@@ -1,6 +1,6 @@
 /**
- * Serializes JSON values canonically (RFC 8785). Equal values have the same text, regardless of the order of their
- * keys.
+ * Serializes JSON values canonically (RFC 8785). Two objects with the same members have the same text, regardless of
+ * the order of their keys.
  *
  * @internal
  */

@@ -1,14 +1,15 @@
 /**
- * Finds the first free slot in a store that cannot list its keys. Slots are numbered from 0 and are filled without
- * gaps.
+ * Finds the first free slot in a store that cannot list its keys. Slots have numbers from 0. The slots are filled in
+ * order and without gaps.
  *
  * @internal
  */
 import * as Effect from "effect/Effect"
 
 /**
- * Returns the number of the first free slot. Doubles the step until a slot is free, then halves the step. All slots
- * before `from` must be taken. If `from` is free, calls `isTaken` only once.
+ * Returns the number of the first free slot. All slots before `from` must be taken. The search begins at `from` and
+ * doubles its step until a slot is free. The search then halves the interval between the last taken slot and this free
+ * slot. If `from` is free, `isTaken` is called only once.
  *
  * @internal
  */

@@ -1,6 +1,6 @@
 /**
  * Serializes JSON values of any depth. `JSON.stringify` is recursive and overflows the stack after a few thousand
- * levels. A response can be deeper, because `JSON.parse` accepts any depth.
+ * levels. A response can have more levels, because `JSON.parse` has no depth limit.
  *
  * @internal
  */
@@ -16,14 +16,14 @@ export const stringify = (value: unknown): string => {
   }
 }
 
-/** A text between values, such as a bracket or a comma. */
+/** A text that is written unchanged between values, such as a bracket or a comma. */
 class Raw {
   constructor(readonly text: string) {}
 }
 
 const stringifyDeep = (value: unknown): string => {
   const parts: Array<string> = []
-  /** The remaining values and texts, in reverse order. */
+  /** The values and texts that are not written yet, in reverse order. */
   const unwritten: Array<unknown> = [value]
   while (unwritten.length > 0) {
     const next = unwritten.pop()
@@ -49,8 +49,8 @@ const stringifyDeep = (value: unknown): string => {
 }
 
 /**
- * Tests whether the total length of the strings and keys of a value exceeds `limit`, at any depth. Each other value
- * counts as one character.
+ * Tests whether a value is larger than `limit` characters. The size is the total length of all strings and keys in the
+ * value, at any depth. Each value that is not a string adds one character.
  *
  * @internal
  */

@@ -1,21 +1,22 @@
 /**
- * Decodes responses leniently. A field that is missing, `null` or invalid becomes absent. One invalid field must not
- * fail a response, because the caller has paid for the result.
+ * Decodes responses leniently. A field that is `null` or invalid is treated as absent. An invalid field must not fail the
+ * whole response, because the caller has paid for the other fields.
  *
  * @internal
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
-/** @internal Returns the schema of a field. A value that cannot be decoded makes the field absent. */
+/** @internal Returns the schema of an optional field. If the value of the field is invalid, the field becomes absent. */
 export const lenient = <A, I>(schema: Schema.Schema<A, I>) =>
   Schema.optionalToOptional(Schema.Unknown, Schema.typeSchema(schema), {
-    // The parsers are compiled at the first use, so that the import of a module stays fast.
+    // `decodeUnknownOption` compiles the parser. The call is inside `decode`, so that the import of a module compiles
+    // no parsers.
     decode: Option.flatMap((wire) => (wire === null ? Option.none() : Schema.decodeUnknownOption(schema)(wire))),
     encode: Option.map((value): unknown => Schema.encodeSync(schema)(value))
   })
 
-/** The maximum duration, ten years. */
+/** The maximum duration that a response may contain, ten years. */
 const maxDurationMillis = 315_576_000_000
 
 /** @internal Tests whether a value is a duration in milliseconds of at most ten years. */
@@ -32,8 +33,8 @@ export const isRecord = (u: unknown): u is { readonly [key: string]: unknown } =
   typeof u === "object" && u !== null && !Array.isArray(u)
 
 /**
- * Schema of an object with any fields. `Schema.Record` copies an object by assignment, which would drop a field named
- * `__proto__` or replace the prototype of the copy. This schema returns the object itself.
+ * Schema of an object with any fields. Decoding returns the object itself. `Schema.Record` would copy the fields by
+ * assignment, and an assigned `__proto__` field replaces the prototype of the copy.
  *
  * @internal
  */
@@ -48,8 +49,9 @@ export const readString = (u: unknown): string | undefined => (typeof u === "str
 export const nonEmptyString = (u: unknown): string | undefined => (typeof u === "string" && u !== "" ? u : undefined)
 
 /**
- * Tests whether a value can be one segment of a URL path. A lone surrogate has no encoding, and `.` and `..` refer to
- * other paths. Rejects control characters and texts of more than 512 characters, because messages quote ids.
+ * Tests whether a text can be one segment of a URL path. Rejects lone surrogates, which have no URL encoding. Rejects
+ * `.` and `..`, because these segments refer to other paths. Also rejects control characters and texts of more than 512
+ * characters, because error messages contain the segment.
  *
  * @internal
  */
@@ -67,8 +69,8 @@ type WithoutUndefined<T> = { readonly [K in keyof T as undefined extends T[K] ? 
 }
 
 /**
- * Copies an object without the fields that are `undefined`. Asserts the type of the copy, because TypeScript cannot
- * infer this type.
+ * Copies an object without the fields that are `undefined`. TypeScript cannot infer the type of the copy, so the
+ * function asserts this type.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * Parses and formats amounts in dollars. The models contain an amount as a decimal string without an exponent.
+ * Parses and formats amounts in dollars. In the models, an amount is a decimal string without an exponent.
  *
  * @internal
  */
@@ -15,14 +15,14 @@ export type Amount = BigDecimal.BigDecimal
 export const zero: Amount = BigDecimal.unsafeFromString("0")
 
 /**
- * Matches an amount with few digits and a small exponent. Without these limits, `format` would write a billion zeros
- * for `1e-999999999`.
+ * Matches amounts with at most 30 digits before and after the decimal point and a two-digit exponent. Without these
+ * limits, `format` would write a billion zeros for `1e-999999999`.
  */
 const amountPattern = /^\d{1,30}(\.\d{1,30})?(e[+-]?\d{1,2})?$/i
 
 /**
- * Formats an amount without an exponent. `BigDecimal.format` uses an exponent for small amounts. An exponent is easy to
- * misread.
+ * Formats an amount without an exponent. `BigDecimal.format` is not suitable, because its output contains an exponent
+ * for small amounts.
  *
  * @internal
  */
@@ -42,15 +42,18 @@ export const formatDollars = (amount: Amount): string => {
 }
 
 /**
- * Parses an amount. Returns `undefined` instead of zero if the text is not an amount, because the true amount is
- * unknown.
+ * Parses an amount. Returns `undefined` if the text is not an amount. Zero would be wrong in this case, because the
+ * true amount is unknown.
  *
  * @internal
  */
 export const parse = (text: string | undefined): Amount | undefined =>
   text !== undefined && amountPattern.test(text) ? Option.getOrUndefined(BigDecimal.fromString(text)) : undefined
 
-/** Returns a decimal string unchanged. Converts a number or a text with an exponent to a decimal string. */
+/**
+ * Converts an amount in a response to a decimal string without an exponent. Returns `undefined` if the value is not an
+ * amount. A string without an exponent remains unchanged.
+ */
 const toDecimalString = (wire: string | number): string | undefined => {
   const text = String(wire).trim()
   if (!amountPattern.test(text)) return undefined

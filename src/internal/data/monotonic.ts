@@ -1,6 +1,6 @@
 /**
- * Reads the monotonic clock for durations. The wall clock is unsuitable, because a user can change the wall clock while
- * a timer runs. Effect's `Clock` provides both clocks, and `TestClock` controls both.
+ * Reads the monotonic clock, which measures durations. The wall clock is unsuitable, because a user can set the wall
+ * clock while a timer runs. Effect's `Clock` provides both clocks, and `TestClock` controls both.
  *
  * @internal
  */
@@ -10,8 +10,8 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 
 /**
- * Returns the milliseconds since an arbitrary moment. Rounds the result, because `TestClock` computes nanoseconds in
- * floating point with a small error.
+ * Returns the monotonic time in milliseconds since an arbitrary start. Rounds to the nearest millisecond, because
+ * `TestClock` computes nanoseconds in floating point with a small error.
  *
  * @internal
  */
@@ -25,8 +25,8 @@ export const clockOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Clock.Cloc
 export const now: Effect.Effect<number> = Effect.clockWith((clock) => Effect.sync(() => read(clock)))
 
 /**
- * Returns the wall clock minus the monotonic clock in milliseconds. The difference changes only if the wall clock is
- * changed.
+ * Returns the wall-clock time minus the monotonic time, in milliseconds. This difference is constant until the wall
+ * clock is set.
  *
  * @internal
  */

@@ -1,16 +1,16 @@
 /**
- * Stores the latest entries of a sequence.
+ * Provides a map with a limited number of entries. If the limit is exceeded, the oldest entries are removed.
  *
  * @internal
  */
 
 const maxEntries = 1000
 
-/** @internal A map with the last 1000 entries. */
+/** @internal A map with at most 1,000 entries. */
 export class RecentMap<K, V> {
   private readonly entries = new Map<K, V>()
 
-  /** Sets an entry and moves the entry to the end of the sequence. */
+  /** Sets an entry, which becomes the newest entry. Removes the oldest entries above the limit. */
   set(key: K, value: V): void {
     this.entries.delete(key)
     this.entries.set(key, value)

@@ -1,6 +1,6 @@
 /**
- * Computes SHA-256 and HMAC-SHA256 synchronously. WebCrypto is asynchronous and completes in real time, and `TestClock`
- * does not wait for real time.
+ * Computes SHA-256 and HMAC-SHA256 synchronously. WebCrypto is not suitable, because WebCrypto is asynchronous and
+ * `TestClock` does not wait for its promises.
  *
  * @internal
  */

@@ -1,18 +1,21 @@
 /**
- * Orders timers by their time in a binary heap. Each timer records its index in the heap, so that its removal needs no
- * search.
+ * Orders timers by their time in a binary heap. Each timer contains its index in the heap, so that a timer can be
+ * removed without a search.
  *
  * @internal
  */
 
 /** @internal A timer in the queue. */
 export interface Timer {
-  /** The time in monotonic milliseconds. */
+  /** The time at which the timer fires, in monotonic milliseconds. */
   readonly at: number
   readonly fire: () => void
-  /** The number of earlier insertions. Timers with the same `at` fire in the order of their insertion. */
+  /**
+   * The number of timers that were added before this timer. Timers with the same `at` fire in the order of their
+   * insertion.
+   */
   readonly order: number
-  /** Index in the heap, or -1 if the timer is not in the queue. */
+  /** The index of the timer in the heap, or -1 if the timer is not in the queue. */
   index: number
 }
 
@@ -27,7 +30,7 @@ export class TimerQueue {
     return this.heap.length
   }
 
-  /** Returns the timer that fires first. */
+  /** Returns the timer that fires first, or `undefined` if the queue is empty. */
   get first(): Timer | undefined {
     return this.heap[0]
   }

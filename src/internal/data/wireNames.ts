@@ -1,5 +1,5 @@
 /**
- * Converts the field names of the API's JSON to the field names of the models.
+ * Renames the fields of the API's JSON to the field names of the models, for example `created_at` to `createdAt`.
  *
  * @internal
  */
@@ -7,11 +7,11 @@ import type { Json } from "./json.js"
 
 /** @internal Converters between the fields of a model and the API's JSON. */
 export interface WireNames {
-  /** Returns the fields of the model. Omits all other fields of the JSON. */
+  /** Returns the JSON with the field names of the model. Omits fields without a name in the model. */
   readonly toModel: (json: Json) => Json
-  /** Returns the API's JSON. Omits all other fields of the model. */
+  /** Returns the model with the field names of the API. Omits fields without a name in the API's JSON. */
   readonly toWire: (model: Json) => Json
-  /** Returns the fields of the JSON that the model does not contain. */
+  /** Returns the fields of the JSON that have no name in the model and that the decoder does not read. */
   readonly unknownFields: (json: Json) => Record<string, unknown>
 }
 
@@ -23,14 +23,14 @@ const rename = (json: Json, pairs: ReadonlyArray<readonly [from: string, to: str
 
 /** @internal Creates the converters of a model. */
 export const make = (options: {
-  /** The name of each field in the API's JSON, by its name in the model. */
+  /** The names of the fields. A key is the name in the model, and its value is the name in the API's JSON. */
   readonly names: { readonly [modelField: string]: string }
-  /** Additional JSON fields that the decoder of the model reads. Default: none. */
+  /** The names of further JSON fields that the decoder of the model reads. Default: none. */
   readonly alsoRead?: ReadonlyArray<string>
 }): WireNames => {
   const toWire = Object.entries(options.names)
   const toModel = toWire.map(([modelField, wireField]) => [wireField, modelField] as const)
-  // Schemas copy fields by assignment, and an assigned `__proto__` would replace the prototype.
+  // Schemas copy the unknown fields by assignment. An assigned `__proto__` would replace the prototype of the copy.
   const omitted = new Set(["__proto__", ...Object.values(options.names), ...(options.alsoRead ?? [])])
   return {
     toModel: (json) => rename(json, toModel),

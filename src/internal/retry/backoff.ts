@@ -21,8 +21,9 @@ export const applyJitter = (delay: number, jitter: Jitter, random: number): numb
 const maxFallbackMillis = 30_000
 
 /**
- * Returns the delay in milliseconds before rate-limit retry `n`. The first retry has `n = 0`. The delay is the
- * requested delay, but at least `minimum`. Without a requested delay, the delay doubles from `minimum` up to 30
+ * Returns the delay in milliseconds before retry `n` of a rate-limited request. The first retry has `n = 0`.
+ * `requested` is the delay that the API requested. If `requested` is present, the delay is `requested`, but at least
+ * `minimum`. Otherwise, the first delay is `minimum`, and each later delay is twice the previous delay, up to 30
  * seconds.
  *
  * @internal

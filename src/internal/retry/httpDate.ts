@@ -1,7 +1,7 @@
 /**
  * Parses the dates in HTTP headers (RFC 9110, section 5.6.7). Accepts only the three formats of the RFC, which are
- * always in GMT. `Date.parse` is not suitable, because `Date.parse` parses the asctime format as local time.
- * `Date.parse` also accepts text such as "after 2099".
+ * always in GMT. `Date.parse` is not suitable, because `Date.parse` reads the asctime format as local time.
+ * `Date.parse` also accepts text that is not a date, such as "after 2099".
  *
  * @internal
  */
@@ -22,7 +22,7 @@ const forms: ReadonlyArray<RegExp> = [
 ]
 
 /**
- * Expands a two-digit year to the latest matching year that is at most 50 years after `now`. `now` is in epoch
+ * Expands a two-digit year to the latest year with these digits that is at most 50 years after `now`. `now` is in epoch
  * milliseconds.
  */
 const fullYear = (year: string, now: number): number => {
@@ -31,14 +31,17 @@ const fullYear = (year: string, now: number): number => {
   return latest - ((latest - Number(year)) % 100)
 }
 
-/** The last date with a four-digit year. Most responses repeat the date of the previous response. */
+/**
+ * The latest parsed date with a four-digit year. Most responses have the same date as the previous response, so that
+ * most dates are not parsed again.
+ */
 let lastDate: { readonly text: string; readonly millis: number | undefined } | undefined
 
 /** @internal Parses an HTTP date. Returns epoch milliseconds, or `undefined` if the text is not an HTTP date. */
 export const parseHttpDate = (text: string, now: number): number | undefined => {
   if (text === lastDate?.text) return lastDate.millis
   const millis = parseDate(text, now)
-  // A date with a two-digit year depends on `now`.
+  // A date with a two-digit year is not stored, because its meaning depends on `now`.
   if (/\d{4}/.test(text)) lastDate = { text, millis }
   return millis
 }
@@ -48,10 +51,10 @@ const parseDate = (text: string, now: number): number | undefined => {
   if (groups === undefined) return undefined
   const { hour, minute, second } = groups
   const day = Number(groups["day"])
-  // A leap second has the value 60.
+  // The second 60 is valid, because a leap second has this value.
   if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 60) return undefined
   const midnight = Date.UTC(fullYear(groups["year"] ?? "", now), months.indexOf(groups["month"] ?? ""), day)
-  // `Date.UTC` converts an invalid day to a later date, for example February 30 to March 2.
+  // `Date.UTC` accepts an invalid day and returns a later date, for example March 2 for February 30.
   if (DateTime.getPartUtc(DateTime.unsafeMake(midnight), "day") !== day) return undefined
   return midnight + ((Number(hour) * 60 + Number(minute)) * 60 + Number(second)) * 1000
 }

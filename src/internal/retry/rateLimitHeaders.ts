@@ -1,5 +1,5 @@
 /**
- * Parses the rate limit in response headers. All functions are pure.
+ * Parses the rate-limit headers of a response. All functions are pure.
  *
  * @internal
  */
@@ -10,7 +10,7 @@ export interface Headers {
   readonly [name: string]: string | undefined
 }
 
-/** @internal A time in milliseconds on the server's clock or on the local clock, depending on the header. */
+/** @internal A time in milliseconds. `clock` names the clock that shows this time. */
 export interface Moment {
   readonly clock: "server" | "local"
   readonly at: number
@@ -20,18 +20,21 @@ export interface Moment {
 export interface RateLimitInfo {
   /** Server time in epoch milliseconds, rounded down to the second. */
   readonly date: number | undefined
-  /** Number of requests per window. */
+  /** Number of requests per rate-limit window. */
   readonly limit: number | undefined
-  /** Number of requests left in this window. */
+  /** Number of requests left in the current window. */
   readonly remaining: number | undefined
   readonly reset: Moment | undefined
   readonly retryAfter: Moment | undefined
 }
 
-/** Upper limit for the numbers in a header. Without this limit, `Number` parses 400 digits as `Infinity`. */
+/** Upper limit for the numbers in a header. Without this limit, a header with 400 digits would result in `Infinity`. */
 const maxNumber = 1e15
 
-/** Parses a list of numbers, because proxies join repeated headers with commas. */
+/**
+ * Parses the numbers in a header. A header can contain several numbers, because proxies join repeated headers with
+ * commas.
+ */
 const parseNumbers = (text: string | undefined): ReadonlyArray<number> =>
   text === undefined
     ? []
@@ -51,8 +54,8 @@ const smallest = (values: ReadonlyArray<number>): number | undefined =>
   values.length === 0 ? undefined : Math.min(...values)
 
 /**
- * Returns the server time in epoch milliseconds from the `Date` header. The server rounds the header down to the
- * second.
+ * Returns the time in the `Date` header in epoch milliseconds. The server rounds this time down to the second, so that
+ * the result is up to 1 second early.
  *
  * @internal
  */
@@ -60,17 +63,21 @@ export const serverTime = (headers: Headers, receivedAt: number): number | undef
   headers["date"] === undefined ? undefined : parseHttpDate(headers["date"], receivedAt)
 
 const dayMillis = 86_400_000
-/** Maximum age of an absolute reset. An older value is a number of seconds from now. */
+/**
+ * Maximum age of a reset that is read as an absolute time. A reset in the more distant past is read as seconds from
+ * now.
+ */
 const maxResetAgeMillis = 365 * dayMillis
 const maxRelativeResetMillis = dayMillis
-/** Maximum wait. A longer wait would exceed the range of a calendar date. */
+/** Maximum wait. Without this limit, the end of a wait could exceed the latest valid `Date`. */
 const maxWaitMillis = 100 * 365 * dayMillis
 
 const resetMoment = (value: number | undefined, serverNow: number, receivedAt: number): Moment | undefined => {
   if (value === undefined || value === 0) return undefined
   const absolute = value > 1e11 ? value : value * 1000
   const delta = value * 1000
-  // A small number is a number of seconds from now. As an absolute time, a small number would be in the distant past.
+  // A gateway can send the seconds until the reset instead of a Unix time. As a Unix time, such a small number would be
+  // in the distant past.
   return serverNow - absolute > maxResetAgeMillis && delta <= maxRelativeResetMillis
     ? { clock: "local", at: receivedAt + delta }
     : { clock: "server", at: absolute }
@@ -84,8 +91,9 @@ const retryMoment = (text: string | undefined, receivedAt: number, wall: number)
 }
 
 /**
- * Parses the headers of a response that arrived at `wall`, in epoch milliseconds. `receivedAt` is the same time on the
- * clock that the caller uses for durations. Local times in the result refer to this clock.
+ * Parses the headers of a response. `wall` is the arrival time of the response in epoch milliseconds. `receivedAt` is
+ * the same time on the clock that the caller uses for durations. Moments of the clock `"local"` in the result are times
+ * on the clock of `receivedAt`.
  *
  * @internal
  */
@@ -97,7 +105,7 @@ export const parseRateLimitHeaders = (
   const date = serverTime(headers, wall)
   return {
     date,
-    // A limit of 0 would block the gate forever.
+    // A limit of 0 is ignored, because the gate would never admit a request again.
     limit: wholeNumber(smallest(parseNumbers(headers["x-ratelimit-limit"]))) || undefined,
     remaining: wholeNumber(smallest(parseNumbers(headers["x-ratelimit-remaining"]))),
     reset: resetMoment(largest(parseNumbers(headers["x-ratelimit-reset"])), date ?? wall, receivedAt),
@@ -111,8 +119,8 @@ const millisUntil = (moment: Moment | undefined, date: number | undefined, recei
 const usableWait = (wait: number): number | undefined => (wait > 0 ? Math.min(wait, maxWaitMillis) : undefined)
 
 /**
- * Returns the delay that `Retry-After` requests, in milliseconds after `receivedAt`. Returns `undefined` if the header
- * is missing or invalid.
+ * Returns the delay in the `Retry-After` header, in milliseconds after `receivedAt`. Returns `undefined` if the header
+ * is missing or invalid, or if its time has passed.
  *
  * @internal
  */
@@ -123,11 +131,11 @@ export const retryAfterMillis = (headers: Headers, receivedAt: number): number |
 }
 
 /**
- * Returns the delay that the headers of a rate-limited response request, in milliseconds after `receivedAt`. A
- * `Retry-After` above zero takes precedence over the reset. Returns `undefined` if neither header is usable.
+ * Returns the delay that a rate-limited response requests, in milliseconds after `receivedAt`. A `Retry-After` above
+ * zero takes precedence over `X-RateLimit-Reset`. Returns `undefined` if neither header contains a time in the future.
  *
- * The server rounds the `Date` header down to the second. The delay can therefore end up to 1 second after the reset,
- * but never before the reset.
+ * The delay never ends before the reset, but can end up to 1 second after the reset. The reason is the `Date` header,
+ * which the server rounds down to the second.
  *
  * @internal
  */

@@ -21,8 +21,9 @@ export interface RetryOptions {
 }
 
 /**
- * Creates the driver of the policy from `withPolicy`, or else of the client's policy. Returns no delay for errors that
- * `retryWhile` rejects. Starts the policy at the first error, because most calls have no error.
+ * Creates the driver for the retry policy of one call. A policy that `withPolicy` sets takes precedence over the policy
+ * of the client. The driver returns no delay for an error that `retryWhile` rejects, so that such an error is not
+ * retried. The policy starts at the first error, because most calls have no error.
  *
  * @internal
  */

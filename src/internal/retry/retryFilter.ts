@@ -1,5 +1,5 @@
 /**
- * Provides the `retryWhile` option of the running call to the schedules of `RetryPolicy`.
+ * Makes the client's `retryWhile` option available to the schedules of `RetryPolicy`.
  *
  * @internal
  */

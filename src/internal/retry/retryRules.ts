@@ -1,5 +1,5 @@
 /**
- * Determines the next retry of a failed call and its delay. All functions are pure.
+ * Determines whether a failed call is retried, and the delay of the retry. All functions are pure.
  *
  * @internal
  */
@@ -22,8 +22,8 @@ export interface RateLimitRule {
   readonly minDelayMillis: number
   readonly maxWaitMillis: number
   /**
-   * Indicates whether `maxWaitMillis` also limits the whole wait in the queue of the gate. If `false`, `maxWaitMillis`
-   * limits only the wait for the next reset.
+   * If `true`, `maxWaitMillis` limits the whole wait in the queue of the gate. If `false`, `maxWaitMillis` limits only
+   * the wait until the next reset, and a request can wait for several resets.
    */
   readonly limitsQueueWait: boolean
   readonly times: number
@@ -46,7 +46,7 @@ export const noRetries: RetryCounts = { backoff: 0, rateLimit: 0 }
 
 /** @internal A retry that the rules allow. */
 export interface Retry {
-  /** Counts after this retry. */
+  /** The number of retries under each rule, including this retry. */
   readonly counts: RetryCounts
   /** Delay before jitter, in milliseconds. */
   readonly delayMillis: number
@@ -75,7 +75,8 @@ const rateLimitRetry = (
   const resetAt = "resetAt" in error ? error.resetAt : undefined
   const requested = resetAt === undefined ? retryAfter : DateTime.toEpochMillis(resetAt) - now
   const delayMillis = rateLimitDelayMillis(counts.rateLimit, requested, rule.minDelayMillis)
-  // For a queued request, `retryAfter` is the whole wait in the gate. This wait can end after the next reset.
+  // If the gate did not admit the request, `retryAfter` is the wait in its queue. This wait can end after the next
+  // reset.
   const queueWaitMillis = rule.limitsQueueWait ? (retryAfter ?? 0) : 0
   if (Math.max(delayMillis, queueWaitMillis) > rule.maxWaitMillis) return undefined
   return {

@@ -1,6 +1,6 @@
 /**
- * Steps a schedule manually and returns each delay before the wait begins. The caller can log the delay, shorten it or
- * fail instead. `Effect.retry` is not suitable, because `Effect.retry` sleeps inside its driver.
+ * Steps a schedule manually and returns each delay before the wait begins. The caller can then log the delay, shorten
+ * the delay or fail instead. `Effect.retry` is not suitable, because `Effect.retry` sleeps inside its driver.
  *
  * @internal
  */
@@ -14,7 +14,10 @@ import * as monotonic from "../data/monotonic.js"
 export interface ScheduleDriver<In> {
   /** Steps the schedule. Returns the delay in milliseconds, or `undefined` if the schedule has ended. */
   readonly next: (input: In) => Effect.Effect<number | undefined>
-  /** Repeats the latest step with another input and returns the delay. Does not advance the schedule. */
+  /**
+   * Repeats the latest step with another input and returns its delay in milliseconds. Does not advance the schedule.
+   * Returns `undefined` if the schedule ends for this input.
+   */
   readonly reevaluate: (input: In) => Effect.Effect<number | undefined>
 }
 
@@ -23,8 +26,8 @@ class RunningSchedule<In> implements ScheduleDriver<In> {
   private previous: Schedule.Schedule<unknown, In>["initial"]
   private current: Schedule.Schedule<unknown, In>["initial"]
   /**
-   * Wall-clock time minus monotonic time at the first step. The schedule then advances with monotonic time, because a
-   * change of the wall clock must not change its delays.
+   * The wall-clock time minus the monotonic time at the first step. Each step adds this difference to the monotonic
+   * time. A change of the wall clock between two steps then does not change the delays.
    */
   private wallOffset: number | undefined
 
