@@ -25,7 +25,10 @@ import {
 import type { AwaitOptions, RunOptions } from "./optionTypes.js"
 import { type Poller, type PollerOptions, type WaitInfo, withPoller } from "./poller.js"
 
-/** Waits until an execution has ended. Unlike `Effect.repeat`, this loop keeps no schedule in memory during the wait. */
+/**
+ * Waits until an execution has ended. Does not use `Effect.repeat`, because it would keep a schedule in memory for each
+ * wait.
+ */
 const untilEnded = (poller: Poller): Poller["next"] =>
   Effect.flatMap(poller.next, (execution) => (poller.isEnded() ? Effect.succeed(execution) : untilEnded(poller)))
 
@@ -59,7 +62,10 @@ const awaitEnd = (
   })
 }
 
-/** Records the end of an execution in the span of the wait. Records the metrics of the end once per execution. */
+/**
+ * Records the model and the cost of an ended execution in the span of the wait. Counts each execution only once in the
+ * metrics, even if several waits return its end.
+ */
 const recordEnd = (
   { recordedEnds }: ExecutionsContext,
   execution: Execution,
@@ -80,7 +86,11 @@ const makeCanceller = (context: ExecutionsContext): Canceller => ({
   cancel: (id, deadline) => inSpan("executions.cancel", id, (stats) => cancel(context, id, stats, deadline))
 })
 
-/** @internal Waits for the result of an execution with the options of `await`. */
+/**
+ * Waits for the result of an execution. Implements `executions.await` after its options have been validated.
+ *
+ * @internal
+ */
 export const awaitResult = (
   context: ExecutionsContext,
   id: ExecutionId,
@@ -92,10 +102,19 @@ export const awaitResult = (
   return options.cancelOnInterrupt === true ? cancelOnInterrupt(makeCanceller(context), id, undefined, wait) : wait
 }
 
-/** @internal Submits an execution. Passes the create request to `wrap` and runs the request that `wrap` returns. */
+/**
+ * Submits an execution. If `wrap` is set, passes the create request to `wrap` and runs the returned effect instead of
+ * the request.
+ *
+ * @internal
+ */
 export type Submit<E> = (wrap?: WrapCreate) => Effect.Effect<SubmittedExecution, RequestFailure | E>
 
-/** @internal Submits an execution and waits for its result with the options of `run`. */
+/**
+ * Submits an execution and waits for its result. Implements `executions.run` after its options have been validated.
+ *
+ * @internal
+ */
 export const runResult = <E, SE>(
   context: ExecutionsContext,
   submit: Submit<SE>,
@@ -114,7 +133,8 @@ export const runResult = <E, SE>(
           ...omitUndefined({ idempotencyKey: create.idempotencyKey })
         })
   }
-  // Without the mask, an interruption between the create response and the wait would skip the cancel request.
+  // Without `uninterruptibleMask`, an interruption between the create response and the wait would skip the cancel
+  // request.
   return Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       const submitted = yield* restore(

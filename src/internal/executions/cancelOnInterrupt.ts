@@ -1,7 +1,7 @@
 /**
- * Cancels an execution if the fiber that waits for its result is interrupted. If the create request was not sent, the
- * interruption stops the request. If the request may have been sent, the request continues in the background. The
- * execution is cancelled after the response.
+ * Implements the option `cancelOnInterrupt`, which cancels an execution if the fiber that waits for its result is
+ * interrupted. If the create request has not been sent, the interruption only stops the request. If the create request
+ * may have been sent, the request continues in the background. After the create response, the execution is cancelled.
  *
  * @internal
  */
@@ -20,9 +20,12 @@ import { runSafely } from "../telemetry.js"
 import { withDeadline } from "../http/attemptTimeout.js"
 import { SubmissionTracker } from "./submissionTracker.js"
 
-/** Maximum time that an interruption waits for the cancel request. */
+/**
+ * Maximum time that an interrupted fiber waits for the cancel request. After this time, the request continues in the
+ * background.
+ */
 const maxInterruptionMillis = Duration.toMillis("10 seconds")
-/** Maximum duration of a create request or a cancel request in the background. */
+/** Maximum duration of each create request and each cancel request that continues in the background. */
 const maxBackgroundMillis = Duration.toMillis("5 minutes")
 
 /** @internal The cancel function and the timer of a client. */
@@ -32,7 +35,7 @@ export interface Canceller {
   readonly cancel: (id: ExecutionId, deadline: number) => Effect.Effect<unknown, RequestFailure>
 }
 
-/** The part of an error that a warning contains. */
+/** The part of an error that the log line of a failed cancellation contains. */
 interface Failure {
   readonly message: string
 }
@@ -63,13 +66,14 @@ const cancelOrWarn = (
   )
 
 /**
- * Runs an effect in a daemon fiber and waits at most `maxInterruptionMillis`. If the effect takes longer, the effect
+ * Runs an effect in a daemon fiber and waits at most `maxInterruptionMillis` for its end. After this time, the effect
  * continues in the background.
  */
 const runInBackground = (timer: SharedTimer, effect: Effect.Effect<void>): Effect.Effect<void> =>
   Effect.flatMap(Effect.forkDaemon(Effect.interruptible(effect)), (fiber) =>
     Effect.flatMap(monotonic.now, (now) =>
-      // A finalizer is uninterruptible, but `withDeadline` must be able to interrupt the wait for the fiber.
+      // This code runs in an uninterruptible finalizer. `Effect.interruptible` allows `withDeadline` to interrupt the
+      // wait for the fiber.
       Effect.ignore(
         withDeadline(timer, Effect.interruptible(Fiber.await(fiber)), () => now + maxInterruptionMillis, timeoutFailure)
       )
@@ -86,8 +90,8 @@ export const cancelOnInterrupt = <A, E>(
   Effect.onInterrupt(wait, () => runInBackground(canceller.timer, cancelOrWarn(canceller, id, idempotencyKey)))
 
 /**
- * Stops an interrupted create request before its next attempt. Has no effect after the API may have processed an
- * attempt.
+ * Stops an interrupted create request before its next attempt. If the API may have processed an earlier attempt, the
+ * request continues. Only its response contains the id of the execution to cancel.
  */
 class InterruptibleCreate implements AttemptInterceptor {
   private isInterrupted = false
@@ -140,8 +144,8 @@ class InterruptibleCreate implements AttemptInterceptor {
 }
 
 /**
- * Runs a create request. If the request is interrupted after an attempt was sent, waits for the response and cancels
- * the execution.
+ * Runs a create request. If the caller is interrupted after an attempt may have been sent, waits for the response and
+ * cancels the execution. If no attempt has been sent, the interruption stops the request.
  *
  * @internal
  */
@@ -167,8 +171,8 @@ export const cancelOnInterruptedCreate = <A extends { readonly id: ExecutionId }
   )
 
 /**
- * Waits for the response to an interrupted create request and cancels the execution. Logs a warning if the request
- * fails and the API may have accepted the request.
+ * Waits for the response to an interrupted create request and cancels the execution. If the create request fails but
+ * the API may have accepted the request, logs a warning.
  */
 const cancelCreated = <A extends { readonly id: ExecutionId }>(
   canceller: Canceller,

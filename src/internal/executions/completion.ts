@@ -35,8 +35,9 @@ export const errorFields = ({ stats, create, operation }: WaitContext, id: Execu
 export type EndFailure = CodedError | ExecutionCancelled | ExecutionExpired
 
 /**
- * Returns the result of an execution. Fails with the error of the status if the execution ended without a result. Fails
- * with the error of `onNotEnded` if the execution has not ended.
+ * Returns the result of a COMPLETED execution. For a FAILED execution, fails with the tagged error of the error code.
+ * For CANCELLED or EXPIRED, fails with `ExecutionCancelled` or `ExecutionExpired`. For any other status, fails with the
+ * error that `onNotEnded` returns.
  *
  * @internal
  */

@@ -1,6 +1,6 @@
 /**
- * Decodes executions from the JSON of the API. Accepts several field names and shapes. Returns `undefined` for an
- * execution without an id.
+ * Decodes executions from the JSON of the API. Accepts alternative field names, such as `execution_id` for `id`, and
+ * several shapes of `error`.
  *
  * @internal
  */
@@ -49,7 +49,10 @@ const readTime = (time: unknown): DateTime.Utc | undefined =>
 const readDuration = (millis: unknown): Duration.Duration | undefined =>
   isDurationMillis(millis) ? Duration.millis(millis) : undefined
 
-/** Returns the unrecognized fields, and the amounts that cannot be decoded. */
+/**
+ * Returns the fields of an execution that have no decoded value. These are the unrecognized fields and the amounts of
+ * money that cannot be decoded.
+ */
 const readExtra = (json: Json): Json => {
   const extra = wire.unknownFields(json)
   for (const name of ["cost", "hold_amount", "estimated_cost"]) {
@@ -88,8 +91,8 @@ const readFailure = (error: unknown): Execution.Failure | undefined => {
 }
 
 /**
- * Returns the status in upper case. Accepts unrecognized statuses of at most 64 characters. Returns `UNKNOWN` for other
- * values.
+ * Returns a status in upper case. Accepts statuses that this library does not know, if they have at most 64 characters.
+ * Returns `UNKNOWN` if the value is not a valid status.
  */
 const decodeStatus = (status: unknown): string => {
   const text = nonEmptyString(status)?.toUpperCase() ?? ""
@@ -107,7 +110,8 @@ const knownStatuses: ReadonlySet<string> = new Set<Execution.Status>([
 ])
 
 /**
- * Returns the status for a message. Omits an unrecognized status, because the status can contain text from the request.
+ * Returns the text for a status in a message. Does not include an unrecognized status, because the API could have
+ * copied text from the request into it.
  *
  * @internal
  */
@@ -115,8 +119,8 @@ export const describeStatus = (status: string): string =>
   knownStatuses.has(status) ? status : "in an unrecognized status"
 
 /**
- * Decodes an execution. A missing status decodes to `UNKNOWN`, which does not end a wait. Reads the fields without the
- * schema, which would take ten times as long.
+ * Decodes an execution. Returns `undefined` if the JSON has no id. A missing status decodes to `UNKNOWN`, so that a
+ * wait continues. Does not use the schema `Execution`, because schema decoding would take ten times as long.
  *
  * @internal
  */

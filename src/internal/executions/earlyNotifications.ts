@@ -1,6 +1,6 @@
 /**
- * Stores notifications for executions without a wait. A notification can arrive before the response to the create
- * request.
+ * Stores notifications for executions that no fiber waits for. For example, a notification can arrive before the
+ * response to the create request. The next wait for the execution uses the stored notification.
  *
  * @internal
  */
@@ -10,8 +10,8 @@ import type { Observation } from "./observation.js"
 
 const maxNotifications = 1000
 /**
- * Maximum size of `output`, `result`, `metadata` and `extra` together, in characters. If the size is larger, none of
- * these fields is stored. The wait then fetches the fields from the API.
+ * Maximum size of `output`, `result`, `metadata` and `extra` together, in characters. If the fields are larger, none of
+ * these fields is stored. The next wait fetches these fields from the API.
  */
 const maxCharacters = 16 * 1024
 
@@ -24,7 +24,7 @@ const withoutLargeFields = (notification: Observation): Observation => {
   return { ...notification, execution: new Execution(rest, { disableValidation: true }) }
 }
 
-/** @internal Stores the latest notification of each execution, for the last 1000 executions. */
+/** @internal Stores the latest notification for each of the 1000 most recently notified executions. */
 export class EarlyNotifications {
   private readonly notifications = new Map<ExecutionId, Observation>()
 

@@ -1,13 +1,13 @@
 /**
- * Estimates the execution latency of each model. If few requests are left under the rate limit, a client starts to poll
- * at the expected end.
+ * Estimates the latency of an execution for each model. If few requests are left under the rate limit, `executions.run`
+ * delays its first poll until the estimated end.
  *
  * @internal
  */
 import * as Duration from "effect/Duration"
 import type { Execution } from "../../Execution.js"
 
-/** Weight of the latest execution in the moving average. */
+/** Weight of the latest latency in the moving average, from 0 to 1. */
 const latestWeight = 1 / 2
 const maxModels = 1000
 
@@ -23,7 +23,10 @@ const latencyMillis = ({ completedAt, createdAt, latency }: Execution): number =
 export class LatencyEstimator {
   private readonly millisByModel = new Map<string, number>()
 
-  /** Adds the latency of an execution to the estimate of its model. Ignores executions that are not COMPLETED. */
+  /**
+   * Adds the latency of an execution to the estimate of its model. Ignores executions that are not COMPLETED or that
+   * have no latency.
+   */
   record(execution: Execution): void {
     const { model, status } = execution
     if (status !== "COMPLETED" || model === undefined) return

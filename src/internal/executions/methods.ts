@@ -109,7 +109,6 @@ const makeNotify =
           )
     )
 
-/** Returns the validated options, or `InvalidRequest` if the id or an option is invalid. */
 const checkWait = (
   operation: string,
   id: Execution.ExecutionId,

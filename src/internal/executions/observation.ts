@@ -1,5 +1,6 @@
 /**
- * Represents the state of an execution in one response or notification. Merges the states of several observations.
+ * Creates, compares and merges observations. An observation is the state of an execution in one response or one
+ * notification.
  *
  * @internal
  */
@@ -10,22 +11,33 @@ import type { ReceivedResponse } from "../http/attempt.js"
 import { serverTime } from "../retry/rateLimitHeaders.js"
 import * as decode from "./decode.js"
 
-/** @internal The state of an execution in a response or notification. All times are in monotonic milliseconds. */
+/**
+ * The state of an execution in one response or one notification. The times are in milliseconds of the monotonic clock.
+ *
+ * @internal
+ */
 export interface Observation {
   readonly execution: Execution.Execution
   readonly observedAt: number
-  /** Deadline of a wait, computed from `expiresAt`. `undefined` if `expiresAt` is missing or not in the future. */
+  /**
+   * The time at which a wait without `timeout` ends, `expiryGraceMillis` after `expiresAt`. `undefined` if `expiresAt`
+   * is missing or not in the future.
+   */
   readonly deadline: number | undefined
   /** Indicates that the API has confirmed that a COMPLETED execution has no output. Default: `false`. */
   readonly hasNoOutput?: boolean
 }
 
-/** @internal Time that a wait continues after the expiry of the execution. */
+/**
+ * Time that a wait continues after the `expiresAt` of its execution, so that a poll can return the final status.
+ *
+ * @internal
+ */
 export const expiryGraceMillis = Duration.toMillis("30 seconds")
 
 /**
- * Returns the state of an execution in a response. The `Date` header corrects the deadline, because `expires_at` refers
- * to the server's clock.
+ * Returns the observation of an execution in a response. Uses the time of the `Date` header as the current time,
+ * because `expiresAt` refers to the server's clock.
  *
  * @internal
  */
@@ -49,8 +61,8 @@ export const lacksError = ({ error, status }: Execution.Execution): boolean =>
   status === "FAILED" && error === undefined
 
 /**
- * Returns `true` if an execution is COMPLETED and its output is missing. Returns `false` if the API has confirmed that
- * there is no output.
+ * Returns `true` if the output of a COMPLETED execution is missing but may become available later. Returns `false`
+ * after the API has confirmed that the execution has no output.
  *
  * @internal
  */
@@ -61,15 +73,19 @@ export const lacksOutput = ({ execution, hasNoOutput }: Observation): boolean =>
 const runningStatuses = ["PENDING", "PROCESSING", "AWAITING_WEBHOOK"]
 
 /**
- * Returns `true` if an update has a terminal status or a later status than `known`. Notifications can arrive late,
- * repeatedly and in any order, so an earlier status is ignored.
+ * Returns `true` if an update has a terminal status or a later status than `known`. Ignores other updates, because
+ * notifications can arrive late, repeatedly and in any order.
  *
  * @internal
  */
 export const isProgress = (update: Execution.Execution, known: Execution.Execution | undefined): boolean =>
   Execution.isTerminal(update) || runningStatuses.indexOf(update.status) > runningStatuses.indexOf(known?.status ?? "")
 
-/** @internal Merges an update into an execution. Fields that are missing in the update keep their values. */
+/**
+ * Merges an update into the known state of an execution. If a field is missing in the update, its known value is kept.
+ *
+ * @internal
+ */
 export const mergeExecution = (known: Execution.Execution, update: Execution.Execution): Execution.Execution =>
   new Execution.Execution(
     { ...known, ...update, extra: { ...known.extra, ...update.extra } },

@@ -27,13 +27,16 @@ export interface ExecutionsContext {
   readonly keys: Context.Tag.Service<IdempotencyKey.IdempotencyKey>
   readonly poller: PollerContext
   /**
-   * The creation times of recent executions, in monotonic milliseconds. A wait retries a 404 for a recent execution,
-   * because a replica of the API can be stale.
+   * The time of the create response for each execution, in monotonic milliseconds. During the 60 seconds after this
+   * time, a 404 does not end a wait. A stale replica of the API may not contain the new execution.
    */
   readonly recentCreates: RecentMap<Execution.ExecutionId, number>
-  /** The executions whose end is recorded in the metrics. */
+  /**
+   * The executions whose end the metrics already contain. A second wait for one of these executions must not count its
+   * end again.
+   */
   readonly recordedEnds: RecentMap<Execution.ExecutionId, true>
-  /** Uploads the sources in the input of a typed model. */
+  /** Uploads a file source in the input of a typed model and returns the id of the file. */
   readonly upload: UploadSource
 }
 
@@ -95,7 +98,11 @@ export const pollRequests = (
   result: (deadline) => fetchResult(context, operation, id, stats, { create, deadline })
 })
 
-/** @internal Receives the create request with its idempotency key and returns the request to run. */
+/**
+ * Receives the create request and its idempotency key. Returns the effect that runs instead of the create request.
+ *
+ * @internal
+ */
 export type WrapCreate = (
   create: Effect.Effect<SubmittedExecution, RequestFailure>,
   idempotencyKey: string
@@ -137,7 +144,7 @@ export const cancel = (
     Effect.flatMap((call) => retryLoop(context.sender, { ...call, ...omitUndefined({ deadline }) }, stats)),
     Effect.flatMap(Option.filter(({ status }) => status !== "UNKNOWN")),
     Effect.catchTag("NoSuchElementException", () => latest),
-    // A rejected cancel request usually means that the execution has already ended.
+    // A 4xx response usually means that the execution has already ended. In this case, the latest state is the result.
     Effect.catchIf(isClientError, (rejection) =>
       Effect.mapError(
         Effect.filterOrFail(latest, Execution.isTerminal, () => rejection),

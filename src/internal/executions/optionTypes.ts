@@ -17,9 +17,9 @@ import type { Model } from "../models/types.js"
  */
 export interface CreateOptions {
   /**
-   * Idempotency key of the create request. Reuse the key of an earlier request to resume its submission. The API
-   * creates at most one execution per key. After a FAILED execution, use a new key, because the API may return the
-   * failed execution for the old key. Default: a new key from the `IdempotencyKey` service.
+   * Idempotency key of the create request. The API creates at most one execution per key. To resume the submission of
+   * an earlier request, pass the key of that request. After a FAILED execution, use a new key, because the API may
+   * return the failed execution for the old key. Default: a new key from the `IdempotencyKey` service.
    */
   readonly idempotencyKey?: string | undefined
 }
@@ -32,22 +32,22 @@ export interface CreateOptions {
  */
 export interface WatchOptions {
   /**
-   * Maximum duration of the wait. Default: until 30 seconds after the execution's `expiresAt`, at most 24 hours.
-   * Without `expiresAt`, the default is 10 minutes. The execution continues after the end of the wait. The wait fails
-   * with `AwaitTimeout` after this time, but never before the first poll. A poll that runs at the end of a `timeout`
-   * may take 30 more seconds.
+   * Maximum duration of the wait. After this time, the wait fails with `AwaitTimeout`, but the execution continues. The
+   * wait always polls at least once. If a poll is running when the `timeout` elapses, the wait may take 30 more
+   * seconds. Without this option, the wait ends 30 seconds after the execution's `expiresAt`, but after at most 24
+   * hours. If the execution has no `expiresAt`, the default is 10 minutes.
    */
   readonly timeout?: Duration.DurationInput | undefined
   /**
-   * Schedule of the polls. The input of the schedule is the latest state of the execution. Default: the `pollSchedule`
-   * of the client. If few requests are left under the rate limit, each delay is at least doubled. A wait after a create
-   * request then starts to poll at the expected end of the execution. A poll by another fiber for the same execution
-   * replaces a poll of this wait.
+   * Schedule of the polls. The input of the schedule is the latest state of the execution. If few requests are left
+   * under the rate limit, each delay is at least doubled. `executions.run` then also delays its first poll until the
+   * estimated end of the execution. If another fiber of the client polls the same execution during a delay, its
+   * response replaces the next poll. Default: the `pollSchedule` of the client.
    */
   readonly pollSchedule?: Schedule.Schedule<unknown, Execution.Execution> | undefined
   /**
-   * Polls immediately instead of after the first delay. Use this option for an execution that may have ended, for
-   * example after a restart. Default: `false`.
+   * Polls immediately instead of after the first delay of the schedule. Use this option for an execution that may have
+   * ended, for example after a restart. Default: `false`.
    */
   readonly pollImmediately?: boolean | undefined
 }
@@ -60,9 +60,9 @@ export interface WatchOptions {
  */
 export interface AwaitOptions extends WatchOptions {
   /**
-   * Cancels the execution if the waiting fiber is interrupted. The interruption takes at most 10 seconds. After this
-   * time, the cancel request continues in the background for at most 5 minutes. A `timeout` does not cancel the
-   * execution. Default: `false`. Logs a warning if the cancel request fails.
+   * Cancels the execution if the waiting fiber is interrupted. The interruption waits at most 10 seconds for the cancel
+   * request. After this time, the cancel request continues in the background for at most 5 minutes. If the cancel
+   * request fails, the client logs a warning. `AwaitTimeout` does not cancel the execution. Default: `false`.
    */
   readonly cancelOnInterrupt?: boolean | undefined
 }
@@ -75,9 +75,9 @@ export interface AwaitOptions extends WatchOptions {
  */
 export interface RunOptions<E = never> extends CreateOptions, AwaitOptions {
   /**
-   * Runs after the API has accepted the create request, before the wait begins. For example, this effect can store the
-   * id. The argument is the execution in the create response. Default: no effect. If this effect fails, `run` fails
-   * with the same error and the execution continues.
+   * Returns an effect that runs after the API has accepted the create request and before the wait begins. For example,
+   * the effect can store the id. The argument is the execution in the create response. If the effect fails, `run` fails
+   * with the same error and the execution continues. Default: no effect.
    */
   readonly onAccepted?: ((execution: Execution.Execution) => Effect.Effect<void, E>) | undefined
 }
@@ -90,8 +90,8 @@ export interface RunOptions<E = never> extends CreateOptions, AwaitOptions {
  */
 export interface ModelOption<out Out> {
   /**
-   * The model of the execution. The method decodes the output with the schema of the model. Without this option, the
-   * method does not decode the output.
+   * The model of the execution. If this option is set, the output is decoded with the output schema of the model.
+   * Otherwise, the output is not decoded.
    */
   readonly model: Model<never, Out, unknown>
 }

@@ -1,6 +1,6 @@
 /**
- * Represents the state of a wait and computes its next step. `pollTransitions.ts` changes the state. All functions are
- * pure. All times are in monotonic milliseconds.
+ * Represents the state of a wait for an execution and computes the next step of the wait. `pollTransitions.ts` contains
+ * the changes of this state. All functions are pure. All times are in monotonic milliseconds.
  *
  * @internal
  */
@@ -12,46 +12,53 @@ import { isProgress, lacksError, lacksOutput, type Observation } from "./observa
 /** @internal The next poll according to the schedule. */
 export interface ScheduledPoll {
   readonly at: number
-  /** Start of the delay before this poll. A poll by another wait after this time replaces this poll. */
+  /**
+   * Start of the delay before this poll. If another wait has polled the same execution after this time, its response
+   * replaces this poll.
+   */
   readonly since: number
 }
 
-/** @internal The state of a wait, including the latest state of its execution. */
+/** @internal The state of a wait for an execution. */
 export interface PollState {
   readonly startedAt: number
   /**
-   * Indicates that the wait directly follows the create request. `startedAt` is then also the start of the execution.
+   * Indicates that the wait directly follows the create request. In this case, `startedAt` is also the start of the
+   * execution.
    */
   readonly followsCreate: boolean
-  /** End of the caller's `timeout`. `undefined` without a `timeout`. */
+  /** The time at which the caller's `timeout` elapses. `undefined` without a `timeout`. */
   readonly callerDeadline: number | undefined
-  /** Time of the create request. `undefined` if this client did not create the execution recently. */
+  /** Time of the create response. `undefined` if this client did not create the execution recently. */
   readonly createdAt: number | undefined
-  /** Indicates that the wait continues until the output is available. */
+  /** Indicates that a COMPLETED execution does not end the wait before its output is available. */
   readonly isOutputRequired: boolean
-  /** Latest state of the execution. */
+  /** Latest state of the execution. `undefined` before the first response or notification. */
   readonly latest: Observation | undefined
-  /** Deadline of a wait without `timeout`, computed from the expiry of the execution. */
+  /** The time at which a wait without `timeout` ends. If `expiresAt` is missing, 10 minutes after the start. */
   readonly deadline: number
-  /** Upper limit of `deadline`, even if the expiry is later. */
+  /**
+   * Upper limit of `deadline`. Without this limit, a wait could continue forever, because each response can contain a
+   * later `expiresAt`.
+   */
   readonly maxDeadline: number
   readonly pollCount: number
   readonly resultPollCount: number
-  /** Time of the first FAILED status without an error. */
+  /** Time of the first response or notification with the status FAILED but without an error. */
   readonly errorMissingSince: number | undefined
-  /** Number of polls for an error that was missing in a notification. */
+  /** Number of polls after a FAILED status without an error. */
   readonly errorPollCount: number
   /** Indicates that the wait no longer polls for a missing error. */
   readonly isErrorUnavailable: boolean
-  /** Time of the first COMPLETED status without output. */
+  /** Time of the first response or notification with the status COMPLETED but without output. */
   readonly outputMissingSince: number | undefined
-  /** Failure of the last poll. */
+  /** Failure of the last poll. `undefined` if the last poll succeeded. */
   readonly pollFailure: RequestFailure | undefined
   /** Earliest time of the next poll according to the API, for example from `Retry-After`. */
   readonly notBefore: number
-  /** The scheduled poll. `undefined` after the poll has started. */
+  /** The next poll. `undefined` after the poll has started, until the schedule sets the following poll. */
   readonly scheduledPoll: ScheduledPoll | undefined
-  /** Reason for the failure of the wait. */
+  /** Reason for the failure of the wait. `undefined` if the wait has not failed. */
   readonly stoppedBy: RequestFailure | "timeout" | undefined
 }
 
@@ -67,7 +74,10 @@ export type Phase = "running" | "needsError" | "needsOutput" | "ended"
 export interface PollStep {
   readonly _tag: "Poll"
   readonly target: "execution" | "result"
-  /** A poll by another wait after this time replaces this poll. */
+  /**
+   * Start of the delay before this poll. If another wait has polled the same execution after this time, its response
+   * replaces this poll.
+   */
   readonly since: number
   /** The rate limit may delay the poll until this time. */
   readonly deadline: number
@@ -80,7 +90,8 @@ export type Step =
   | { readonly _tag: "Done"; readonly execution: Execution.Execution }
   | { readonly _tag: "Fail"; readonly error: RequestFailure | "timeout" }
 /**
- * Assumed maximum lag of a replica of the API. A stale replica may omit the execution, its error or its result.
+ * Assumed maximum time until all replicas of the API return a new state. Until then, a stale replica may omit the
+ * execution, its error or its result.
  *
  * @internal
  */
@@ -108,7 +119,8 @@ export const isUpdate = (state: PollState, update: Observation): boolean => {
 }
 
 /**
- * Returns the deadline of a wait. A wait without `timeout` allows `replicaLagMillis` for a missing output or error.
+ * Returns the time at which a wait ends. Without `timeout`, the wait lasts at least `replicaLagMillis` after an output
+ * or error was first missing.
  *
  * @internal
  */
@@ -117,7 +129,8 @@ export const deadlineOf = ({ callerDeadline, deadline, errorMissingSince, output
   Math.max(deadline, (outputMissingSince ?? errorMissingSince ?? Number.NEGATIVE_INFINITY) + replicaLagMillis)
 
 /**
- * Returns `true` if the next poll must start immediately. The first poll for a missing error or output has no delay.
+ * Returns `true` if the next poll starts without a delay of the schedule. This is the first poll for a missing error or
+ * output.
  */
 const isPollDue = (state: PollState): boolean => {
   const phase = phaseOf(state)
@@ -126,11 +139,15 @@ const isPollDue = (state: PollState): boolean => {
   )
 }
 
-/** @internal Returns `true` if the schedule must set the next poll. */
+/** @internal Returns `true` if the schedule must compute the delay before the next poll. */
 export const needsSchedule = (state: PollState): boolean =>
   state.scheduledPoll === undefined && state.stoppedBy === undefined && phaseOf(state) !== "ended" && !isPollDue(state)
 
-/** @internal Returns the next step of a wait. Requires that `needsSchedule` returns `false` for the state. */
+/**
+ * Returns the next step of a wait. Call this function only if `needsSchedule` returns `false` for the state.
+ *
+ * @internal
+ */
 export const next = (state: PollState, now: number): Step => {
   const { latest, scheduledPoll, stoppedBy } = state
   if (stoppedBy !== undefined) return { _tag: "Fail", error: stoppedBy }

@@ -24,8 +24,9 @@ const maxWaitMillis = Duration.toMillis("24 hours")
 const waitWithoutExpiryMillis = Duration.toMillis("10 minutes")
 
 /**
- * Returns the state after a new observation. Each observation sets a new deadline, from `expiresAt` and the `Date`
- * header. `maxDeadline` ends the wait even if a constant `Date` header or a changing expiry always moves the deadline.
+ * Returns the state after a new observation. The deadline of the observation replaces the deadline of the wait, but
+ * `maxDeadline` limits the new deadline. Without this limit, a constant `Date` header or a changing `expiresAt` could
+ * extend the wait forever.
  */
 const withObservation = (state: PollState, latest: Observation): PollState => {
   const outputMissingSince = state.outputMissingSince ?? (lacksOutput(latest) ? latest.observedAt : undefined)
@@ -38,14 +39,15 @@ const withObservation = (state: PollState, latest: Observation): PollState => {
   return { ...next, maxDeadline, deadline: Math.min(latest.deadline, maxDeadline) }
 }
 
-/** Returns `true` if the error has been missing for at least the maximum lag of a replica. */
+/** Returns `true` if the error of a FAILED execution has been missing for at least `replicaLagMillis`. */
 const isErrorLate = ({ errorMissingSince }: PollState, now: number): boolean =>
   errorMissingSince !== undefined && now - errorMissingSince >= replicaLagMillis
 
 /** Returns the state after a poll of the execution. */
 const onExecutionPolled = (state: PollState, polled: Observation): PollState => {
   const hasEnded = state.latest !== undefined && Execution.isTerminal(state.latest.execution)
-  // A terminal status never changes, so a non-terminal status comes from a stale replica.
+  // A terminal status never changes. If a poll returns a non-terminal status later, the response comes from a stale
+  // replica.
   const isOutdated = hasEnded && !Execution.isTerminal(polled.execution)
   const isErrorPoll = phaseOf(state) === "needsError"
   return {
@@ -58,8 +60,9 @@ const onExecutionPolled = (state: PollState, polled: Observation): PollState => 
 }
 
 /**
- * Returns the state after a poll of the result. The response contains the output and few other fields. Its status may
- * be outdated.
+ * Returns the state after a poll of the result. Merges the response into the known execution, because the response
+ * contains few fields besides the output. Ignores a response with a status other than COMPLETED, because it comes from
+ * a stale replica. Accepts a response without a status.
  */
 const onResultPolled = (state: PollState, known: Observation, { execution, hasNoOutput }: Observation): PollState => {
   const isCurrent = execution.status === "COMPLETED" || execution.status === "UNKNOWN"
@@ -85,7 +88,7 @@ export const start = (options: {
   readonly pollImmediately: boolean
   readonly isOutputRequired: boolean
   readonly createdAt: number | undefined
-  /** Execution in the create response. `undefined` if the wait does not directly follow the create request. */
+  /** Execution in the create response. `undefined` if the wait does not directly follow a create request. */
   readonly created: Observation | undefined
 }): PollState => {
   const { created, createdAt, isOutputRequired, now, pollImmediately, timeoutMillis } = options
@@ -112,19 +115,24 @@ export const start = (options: {
   return created === undefined ? state : withObservation(state, created)
 }
 
-/** Safety factor for the estimated latency, because some executions take longer than the estimate. */
+/** Factor that is applied to the expected latency, because some executions take longer than the average. */
 const expectedLatencyFactor = 1.1
 
-/** @internal Returns the state after the schedule has set the next poll. A wait never ends before its first poll. */
+/**
+ * Returns the state after the schedule has computed the next delay. If the deadline has passed or the schedule has
+ * ended, the wait times out. A wait that has not polled yet polls immediately instead.
+ *
+ * @internal
+ */
 export const onScheduled = (
   state: PollState,
   now: number,
   options: {
-    /** Delay of the schedule, or `undefined` if the schedule has ended. */
+    /** Delay that the schedule has computed, in milliseconds. `undefined` if the schedule has ended. */
     readonly scheduledMillis: number | undefined
-    /** Indicates that few requests are left under the rate limit. The delay is then at least doubled. */
+    /** Indicates that few requests are left under the rate limit. In this case, the delay is at least doubled. */
     readonly isScarce: boolean
-    /** Expected latency of the model, or `undefined` if there is no estimate. */
+    /** Expected latency of an execution of the model, in milliseconds. `undefined` if there is no estimate. */
     readonly expectedMillis: number | undefined
   }
 ): PollState => {
@@ -159,18 +167,26 @@ export const onNotified = (state: PollState, update: Observation): PollState =>
         deadline: update.deadline ?? state.latest.deadline
       })
 
-/** Returns `true` if a later poll can succeed. */
+/** Returns `true` if a later poll can succeed, although this poll has failed with `error`. */
 const isTransient = (state: PollState, error: RequestFailure, now: number): boolean => {
   if (error.retryable || isForeignResponse(error)) return true
   const isNew = state.createdAt !== undefined && now - state.createdAt < replicaLagMillis
   return isNotFound(error) && isNew
 }
 
-/** Returns `true` if the API will never return a result for the COMPLETED execution. */
+/**
+ * Returns `true` if the API will never return a result for a COMPLETED execution. This is certain after a 410. A 404 is
+ * sufficient if the output has been missing for at least `replicaLagMillis`.
+ */
 const isResultMissing = (state: PollState, error: RequestFailure, now: number): boolean =>
   isGone(error) || (isNotFound(error) && now - (state.outputMissingSince ?? now) >= replicaLagMillis)
 
-/** @internal Returns the state after a failed poll. A non-transient failure ends the wait. */
+/**
+ * Returns the state after a failed poll. A failure that is not transient ends the wait, except if only the error of a
+ * FAILED execution is missing. A 429 ends the wait if its reset is later than the deadline.
+ *
+ * @internal
+ */
 export const onPollFailed = (
   state: PollState,
   error: RequestFailure,
@@ -193,6 +209,11 @@ export const onPollFailed = (
   return { ...next, resultPollCount: state.resultPollCount + (phase === "needsOutput" ? 1 : 0) }
 }
 
-/** @internal Returns the state after the wait or its last poll has timed out. */
+/**
+ * Returns the state after the wait or its last poll has timed out. If only the error of a FAILED execution is missing,
+ * the wait ends without this error. Otherwise, the wait fails with `AwaitTimeout`.
+ *
+ * @internal
+ */
 export const onPollTimedOut = (state: PollState): PollState =>
   phaseOf(state) === "needsError" ? { ...state, isErrorUnavailable: true } : { ...state, stoppedBy: "timeout" }

@@ -1,6 +1,7 @@
 /**
- * Polls an execution until it has ended or the deadline has passed. A notification interrupts the delay or the running
- * poll. `pollTransitions.ts` schedules the polls, and `pollState.ts` computes the next step.
+ * Polls an execution until the execution has ended or the wait has timed out. A notification interrupts the delay
+ * before a poll or the running poll. `pollTransitions.ts` schedules the polls, and `pollState.ts` computes the next
+ * step.
  *
  * @internal
  */
@@ -50,11 +51,11 @@ export interface WaitInfo {
   readonly stats: CallStats
   readonly idempotencyKey?: string
   /**
-   * Time of the create request in monotonic milliseconds. `undefined` if this client did not create the execution
+   * Time of the create response in monotonic milliseconds. `undefined` if this client did not create the execution
    * recently.
    */
   readonly createdAt: number | undefined
-  /** Indicates that the wait continues until the output is available. */
+  /** Indicates that a COMPLETED execution does not end the wait before its output is available. */
   readonly isOutputRequired: boolean
 }
 
@@ -97,12 +98,13 @@ const timeoutError = (state: PollState.PollState, info: WaitInfo, now: number): 
   })
 }
 
-/** Maximum duration of a poll after the caller's `timeout`. */
+/** Maximum time that a running poll continues after the caller's `timeout` has elapsed. */
 const pollGraceMillis = Duration.toMillis("30 seconds")
 
 /**
- * Limits a poll by the caller's `timeout`, because retries and the rate limit can delay the poll. Without `timeout`,
- * the poll has no limit, because a poll after the expiry still returns the final status.
+ * Interrupts a poll `pollGraceMillis` after the caller's `timeout`, because retries and the rate limit can delay the
+ * poll. Without `timeout`, the poll has no time limit. A poll after the execution's `expiresAt` still returns the final
+ * status.
  */
 const withinTimeout = (
   timer: SharedTimer,
@@ -121,12 +123,14 @@ const withinTimeout = (
         )
       })
 
-/** Maximum delay that a `Retry-After` header can cause before the next poll. */
+/**
+ * Maximum delay before the next poll that a `Retry-After` header can cause. The reset time of a 429 has no such limit.
+ */
 const maxRetryAfterMillis = Duration.toMillis("30 seconds")
 
 /**
- * Returns the delay in milliseconds that a failed poll requests before the next poll. `wallMillis` is the wall-clock
- * time.
+ * Returns the delay before the next poll that the response to a failed poll requires, in milliseconds. `wallMillis` is
+ * the current time of the wall clock.
  */
 const retryAfterMillis = (error: RequestFailure, wallMillis: number): number => {
   if (isRateLimit(error) && error.resetAt !== undefined) return error.resetAt.epochMillis - wallMillis
@@ -134,7 +138,10 @@ const retryAfterMillis = (error: RequestFailure, wallMillis: number): number => 
   return Math.min(Duration.toMillis(error.retryAfter), maxRetryAfterMillis)
 }
 
-/** An update of the state. A poll races with a notification, and only the first update is applied. */
+/**
+ * A function that updates the state of a wait. While a poll runs, a notification can arrive, and only the first of both
+ * updates is applied.
+ */
 type Transition = (state: PollState.PollState) => PollState.PollState
 
 /** Runs a poll and returns the resulting update of the state. */
@@ -213,7 +220,10 @@ class ExecutionPoller implements Poller {
     return Effect.flatMap(transition, (change) => this.continueWith(change(this.state)))
   }
 
-  /** Sets the state. Returns the execution if it has changed. Otherwise, continues with the next step. */
+  /**
+   * Sets the state of the wait. Returns the execution if the state contains a new observation. Otherwise, continues
+   * with the next step of the wait.
+   */
   private continueWith(state: PollState.PollState): Effect.Effect<Execution.Execution, RequestFailure | AwaitTimeout> {
     const before = this.state.latest
     this.state = state
@@ -228,7 +238,7 @@ class ExecutionPoller implements Poller {
     return runInChild(toTransition(withinTimeout(this.context.timer, this.state, request)), this.listen)
   }
 
-  /** Schedules the next poll and reports its delay. */
+  /** Schedules the next poll. Reports the delay as a log line, a span event and a metric. */
   private schedulePoll(now: number): Effect.Effect<Execution.Execution, RequestFailure | AwaitTimeout> {
     const { isScarce, latency } = this.context
     const { id, operation } = this.info

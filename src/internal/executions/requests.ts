@@ -20,7 +20,8 @@ import * as requests from "../http/requests.js"
 import { isRecord, isHttpUrl, omitUndefined, nonEmptyString } from "../data/lenient.js"
 
 /**
- * The data of a create request for the errors of later calls. `confidential` contains the texts to redact.
+ * The data of a create request that the errors of later calls for the same execution need. `confidential` contains the
+ * texts that these errors must not contain.
  *
  * @internal
  */
@@ -150,8 +151,8 @@ const makeCallFor =
 export const get = makeCallFor("GET", "", decodeObservation)
 
 /**
- * Decodes a response that contains the result of an execution. A `null` output confirms that a COMPLETED execution has
- * no output. A missing output can become available later.
+ * Decodes a response that contains the result of an execution. If the output is `null`, the API confirms that a
+ * COMPLETED execution has no output. If the output is missing, it can become available later.
  */
 const decodeResultObservation = attempt.decodeJson("the id of an execution", (json, received) => {
   const execution = decode.execution(json)

@@ -18,7 +18,12 @@ const operation = "executions.result"
 const hasOutput = ({ execution, hasNoOutput }: Observation): boolean =>
   hasNoOutput === true || decode.outputOf(execution) !== undefined
 
-/** @internal Fetches the result of an execution. Fails with `ExecutionNotReady` if the result is not available. */
+/**
+ * Fetches the result of an execution without waiting. Fails with `ExecutionNotReady` if the execution has not ended or
+ * its output is not available yet. If the execution ended without a result, fails with the error of its status.
+ *
+ * @internal
+ */
 export const fetchCompleted = (
   context: ExecutionsContext,
   id: Execution.ExecutionId,
@@ -41,10 +46,11 @@ export const fetchCompleted = (
   return fetchResult(context, operation, id, stats).pipe(
     Effect.flatMap((result) => {
       const isOutdated = !hasOutput(result) && ["COMPLETED", "UNKNOWN"].includes(result.execution.status)
-      // A stale replica can omit the output, so the execution itself may already contain it.
+      // A stale replica can omit the output from the result, although the execution already contains the output.
       return isOutdated ? latest : Effect.succeed(result)
     }),
-    // After a 4xx response, the state of the execution determines the result or the error.
+    // After a 4xx response, the latest state of the execution determines the result or the error. If the execution is
+    // COMPLETED without output, the 4xx response determines the error.
     Effect.catchIf(isClientError, (rejection) =>
       Effect.filterOrFail(
         latest,

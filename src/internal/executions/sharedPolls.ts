@@ -1,6 +1,6 @@
 /**
- * Shares polls between the fibers of a client that wait for the same execution. Only one fiber polls at a time, and all
- * fibers receive the response. All fibers also receive each notification.
+ * Shares polls between all waits of a client for the same execution. Only one wait polls at a time, and its response
+ * also reaches the other waits. Each notification reaches all waits for its execution.
  *
  * @internal
  */
@@ -27,7 +27,7 @@ export class SharedPolls {
   private readonly groups = new Map<ExecutionId, WaitGroup>()
   private readonly earlyNotifications = new EarlyNotifications()
 
-  /** Adds a wait for an execution. `leave` of the subscription removes the wait. */
+  /** Adds a wait for an execution. At the end of the wait, the caller calls `leave` of the returned subscription. */
   join(id: ExecutionId): Subscription {
     const group = this.groups.get(id) ?? this.addGroup(id)
     group.waitCount += 1
@@ -38,8 +38,8 @@ export class SharedPolls {
   }
 
   /**
-   * Delivers a notification to all waits for its execution. If there is no wait, keeps the notification for the next
-   * wait and returns `false`.
+   * Delivers a notification to all waits for its execution and returns `true`. If there is no wait, keeps the
+   * notification for the next wait and returns `false`.
    */
   notify(notification: Observation): boolean {
     const group = this.groups.get(notification.execution.id)
@@ -47,7 +47,8 @@ export class SharedPolls {
       this.earlyNotifications.add(notification)
       return false
     }
-    // Notifications can arrive in any order, and a terminal status never changes.
+    // Notifications can arrive in any order. After a terminal status, other notifications are ignored, because a
+    // terminal status never changes.
     if (group.lastNotification === undefined || !isTerminal(group.lastNotification.execution)) {
       group.lastNotification = notification
       for (const listener of group.listeners) listener(notification)
@@ -84,23 +85,23 @@ export class Subscription {
   ) {}
 
   /**
-   * Returns the response of the last poll if it is newer than `since`, in monotonic milliseconds. Otherwise joins the
-   * running poll or runs `request`.
+   * Returns the response of the last poll of the execution if it arrived after `since`, in monotonic milliseconds.
+   * Otherwise, waits for the running poll of another wait. If no poll is running, runs `request`.
    */
   poll(request: Effect.Effect<Observation, RequestFailure>, since: number): Effect.Effect<Observation, RequestFailure> {
     return Effect.suspend(() => {
       const { lastPoll, runningPoll } = this.group
       if (lastPoll !== undefined && lastPoll.observedAt > since) return Effect.succeed(lastPoll)
       if (runningPoll === undefined) return startPoll(this.group, request)
-      // A permanent failure, a 429 or an interruption ends only the wait that started the poll. The other waits poll
-      // again.
+      // Waits share a response or a transient failure. A permanent failure, a 429 or an interruption ends only the wait
+      // that started the poll. This wait polls again.
       return Effect.flatMap(Effect.exit(Deferred.await(runningPoll)), (exit) =>
         Exit.isSuccess(exit) || isTransientFailure(exit) ? exit : this.poll(request, since)
       )
     })
   }
 
-  /** Returns the last notification. Returns `undefined` if `isUpdate` rejects the notification. */
+  /** Returns the last notification if `isUpdate` accepts the notification, otherwise `undefined`. */
   latestUpdate(isUpdate: (notification: Observation) => boolean): Observation | undefined {
     const { lastNotification } = this.group
     return lastNotification !== undefined && isUpdate(lastNotification) ? lastNotification : undefined
@@ -118,7 +119,7 @@ export class Subscription {
       onUpdate(notification)
     }
     listeners.add(listener)
-    // A notification may have arrived since the last call of `latestUpdate`.
+    // A notification may have arrived between the last call of `latestUpdate` and this call.
     if (lastNotification !== undefined) listener(lastNotification)
     return () => void listeners.delete(listener)
   }

@@ -28,8 +28,9 @@ export class SubmissionTracker {
   }
 
   /**
-   * Records that the API has not processed the latest attempt. Earlier attempts stay ambiguous. The latest attempt also
-   * stays ambiguous if the client from `transformClient` has sent its request several times.
+   * Records that the API has not processed the latest attempt. `isAmbiguous` then depends only on the earlier attempts.
+   * If the client from `transformClient` has sent the latest attempt several times, `isAmbiguous` stays `true`. The API
+   * may have processed one of these requests.
    */
   onNotProcessed(): void {
     if (this.transportSends <= 1) this.mayBeProcessed = this.mayHaveBeenProcessedBefore

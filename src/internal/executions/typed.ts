@@ -16,7 +16,7 @@ import { encodeCreateBody } from "./requests.js"
 
 const operation = "executions.create"
 
-/** Checks the whole request, uploads its files, and returns the request with the encoded input. */
+/** Checks the whole request, uploads the files of its input, and returns the request with the encoded input. */
 const encodeRequest = <E>(
   upload: UploadSource,
   request: Request<unknown, E>,
@@ -25,7 +25,7 @@ const encodeRequest = <E>(
   Effect.gen(function* () {
     const { finish, input } = yield* request[RequestTypeId].prepareInput(operation)
     if (finish === undefined) return toCreateRequest(request, input)
-    // An invalid field must fail before the first upload.
+    // An invalid field must cause `InvalidRequest` before the first upload.
     yield* encodeCreateBody(operation, toCreateRequest(request, input))
     if (idempotencyKey !== undefined) yield* checkKey(operation, idempotencyKey)
     return toCreateRequest(request, yield* finish(upload))

@@ -17,7 +17,8 @@ import type { Completed, CreateRequest, Request, WatchedExecution } from "../mod
 import type { AwaitOptions, CreateOptions, ModelOption, RunOptions, WatchOptions } from "./optionTypes.js"
 
 /**
- * Methods on executions. No method requires a service. The type of each method contains all its failures.
+ * Methods for executions. No method requires a service. The error type of each method contains all its failures. If a
+ * request fails, the method fails with an error of `RequestFailure`, such as `Unauthorized` or `TransportError`.
  *
  * @since 0.1.0
  * @category models
@@ -26,10 +27,12 @@ export interface Executions {
   /**
    * Submits an execution and returns its first state without waiting for its end. All attempts send the same bytes and
    * the same idempotency key, so a retry never creates a second execution. Fails with `InvalidRequest` before the first
-   * attempt if a field is missing or has no exact JSON form. See the API page "Creating executions".
+   * attempt if a field is missing or has no exact JSON form. If the request fails, fails with an error of
+   * `RequestFailure`. See the API page "Creating executions".
    *
-   * With a typed model, fails with `InvalidRequest` if the input does not match the schema of the model. Then uploads
-   * the sources in the input, and fails with the errors `E` of the uploads. See `Model.make` and `Model.upload`.
+   * With a typed model, checks the input before the first attempt. Fails with `InvalidRequest` if the input does not
+   * match the input schema of the model. Then uploads the file sources in the input. If an upload fails, fails with the
+   * error `E` of the upload. See `Model.make` and `Model.upload`.
    *
    * @example
    * ```ts
@@ -55,7 +58,9 @@ export interface Executions {
     ): Effect.Effect<Execution.Execution, RequestFailure | E>
   }
   /**
-   * Returns the latest state of an execution. Also succeeds if the execution is FAILED. See the API page "Polling".
+   * Returns the latest state of an execution. Also succeeds if the status of the execution is FAILED. If the request
+   * fails, fails with an error of `RequestFailure`. `ModelRouteError.isNotFound` detects that the execution does not
+   * exist. See the API page "Polling".
    *
    * @example
    * ```ts
@@ -72,11 +77,12 @@ export interface Executions {
   readonly get: (id: Execution.ExecutionId) => Effect.Effect<Execution.Execution, RequestFailure>
   /**
    * Returns the result of an execution that has ended, without waiting. Fails with `ExecutionNotReady` if the execution
-   * has not ended or its output is not available yet. Fails with the tagged error of the error code if the execution is
-   * FAILED. Fails with `ExecutionCancelled` or `ExecutionExpired` for the other terminal statuses. See the API page
-   * "Polling".
+   * has not ended or its output is not available yet. If the execution is FAILED, fails with the tagged error of its
+   * error code. Fails with `ExecutionCancelled` or `ExecutionExpired` if the execution has one of these statuses. If
+   * the request fails, fails with an error of `RequestFailure`. See the API page "Polling".
    *
-   * With the option `model`, decodes the output. Fails with `OutputDecodeError` if the output does not match.
+   * With the option `model`, decodes the output. Fails with `OutputDecodeError` if the output does not match the output
+   * schema of the model.
    *
    * @example
    * ```ts
@@ -100,8 +106,9 @@ export interface Executions {
     (id: Execution.ExecutionId): Effect.Effect<Execution.Completed, ResultFailure>
   }
   /**
-   * Cancels an execution and returns its latest state. Succeeds if the execution had already ended. Fails with the
-   * error of the API if the execution continues. See the API page "Executions overview".
+   * Cancels an execution and returns its latest state. Succeeds if the execution had already ended. If the API rejects
+   * the cancel request and the execution continues, fails with the error of the rejection. If the request fails, fails
+   * with an error of `RequestFailure`. See the API page "Executions overview".
    *
    * @example
    * ```ts
@@ -117,9 +124,10 @@ export interface Executions {
    */
   readonly cancel: (id: Execution.ExecutionId) => Effect.Effect<Execution.Execution, RequestFailure>
   /**
-   * Records an update from another source, such as a webhook, and resumes the waits for that execution. Only the waits
-   * in this client are resumed. `Webhook.notifyClient` calls this method with each event. If there is no wait, the
-   * client keeps the latest update for the next wait. The client keeps the updates of the last 1000 executions.
+   * Records an update from another source, such as a webhook, and resumes the waits for the execution. Only the waits
+   * in this client are resumed. `Webhook.notifyClient` calls this method for each event. If there is no wait for the
+   * execution, the client keeps the latest update for the next wait. The client keeps updates for the 1000 most
+   * recently updated executions.
    *
    * @example
    * ```ts
@@ -136,12 +144,13 @@ export interface Executions {
    */
   readonly notify: (execution: Execution.Execution) => Effect.Effect<void>
   /**
-   * Returns a stream that emits the execution after each change of status. The stream ends after a terminal status,
-   * including FAILED. Fails with `AwaitTimeout` after `timeout`. Fails with the error of a poll if the failure is not
-   * transient. See the API page "Polling".
+   * Returns a stream that emits the execution after each change of its status. The stream ends after a terminal status,
+   * including FAILED. Fails with `AwaitTimeout` after the option `timeout`. If a poll fails and the failure is not
+   * transient, fails with the `RequestFailure` of the poll. See the API page "Polling".
    *
-   * With the option `model`, decodes the output of a COMPLETED execution, and emits COMPLETED only when the output is
-   * available. Fails with `OutputDecodeError` if the output does not match.
+   * With the option `model`, decodes the output of a COMPLETED execution. The stream then emits COMPLETED only after
+   * the output is available. Fails with `OutputDecodeError` if the output does not match the output schema of the
+   * model.
    *
    * @example
    * ```ts
@@ -166,18 +175,20 @@ export interface Executions {
     ): Stream.Stream<Execution.Execution, RequestFailure | AwaitTimeout>
   }
   /**
-   * Waits until an execution has ended and returns its result. The wait continues if the output of a COMPLETED
-   * execution is not available yet. By default, the first poll starts after 2 seconds. Each further delay is 1.5 times
-   * as long, up to 15 seconds.
+   * Waits until an execution has ended and returns its result. If the output of a COMPLETED execution is not available
+   * yet, the wait continues. By default, the first poll starts after 2 seconds. Each further delay is 1.5 times as long
+   * as the previous delay, up to 15 seconds.
    *
-   * A transient poll failure does not end the wait. Transient failures are retryable errors and responses that are not
-   * from the API. A 404 is transient in the first minute after this client has created the execution.
+   * A transient poll failure does not end the wait. Transient failures are retryable errors and responses that do not
+   * come from the API. A 404 is transient in the first minute after this client has created the execution. If a poll
+   * fails and the failure is not transient, fails with the `RequestFailure` of the poll.
    *
-   * Fails with the tagged error of the error code if the execution is FAILED. Fails with `ExecutionCancelled` or
-   * `ExecutionExpired` for the other terminal statuses. Fails with `AwaitTimeout` after `timeout`. See the API page
-   * "Polling".
+   * If the execution is FAILED, fails with the tagged error of its error code. Fails with `ExecutionCancelled` or
+   * `ExecutionExpired` if the execution has one of these statuses. Fails with `AwaitTimeout` after the option
+   * `timeout`. See the API page "Polling".
    *
-   * With the option `model`, decodes the output. Fails with `OutputDecodeError` if the output does not match.
+   * With the option `model`, decodes the output. Fails with `OutputDecodeError` if the output does not match the output
+   * schema of the model.
    *
    * @example
    * ```ts
@@ -200,9 +211,10 @@ export interface Executions {
     (id: Execution.ExecutionId, options?: AwaitOptions): Effect.Effect<Execution.Completed, AwaitFailure>
   }
   /**
-   * Submits an execution and waits for its result. Runs `create`, then `onAccepted`, then `await`. Fails with the
-   * errors of all three steps. With a typed model, decodes the output. Fails with `OutputDecodeError` if the output
-   * does not match. The error contains the result, because the execution has already been charged.
+   * Submits an execution and waits for its result. Runs `create`, then the option `onAccepted`, then `await`. Fails
+   * with the errors of these three steps. With a typed model, decodes the output with the output schema of the model.
+   * Fails with `OutputDecodeError` if the output does not match this schema. The error contains the result, because the
+   * execution has already been charged.
    *
    * @example
    * ```ts

@@ -1,8 +1,4 @@
-/**
- * Checks the options of the methods that wait. The check runs before the first request.
- *
- * @internal
- */
+/** @internal Checks the options of `await`, `run` and `watch` before the first request. */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import type { InvalidRequest } from "../../ModelRouteError.js"

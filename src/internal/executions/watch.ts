@@ -17,7 +17,10 @@ import { makePoller, type Poller, type PollerOptions, type WaitInfo } from "./po
 
 const operation = "executions.watch"
 
-/** Returns the stream of the states from `toStates`, without states that have the same status as the previous state. */
+/**
+ * Polls an execution and returns the stream of its states from `toStates`. Omits a state that has the same status as
+ * the previous state.
+ */
 const watchWith = <A extends { readonly status: Execution.Status }, E>(
   context: ExecutionsContext,
   id: Execution.ExecutionId,
@@ -47,7 +50,12 @@ export const watch = (
     Stream.takeUntil(Stream.repeatEffect(poller.next), () => poller.isEnded())
   )
 
-/** @internal Returns a stream that emits the execution after each change of status, with the decoded output. */
+/**
+ * Returns a stream that emits the execution after each change of status. Decodes the output of a COMPLETED execution
+ * with `model`.
+ *
+ * @internal
+ */
 export const watchDecoded = <Out>(
   context: ExecutionsContext,
   id: Execution.ExecutionId,
