@@ -14,7 +14,7 @@ import { numRuns } from "../utils/suite.js"
 import { type OperationCounter, runInVirtualTime } from "../utils/virtualTime.js"
 
 /** Number of operations between two tested interruptions. */
-const stride = numRuns(61, 1)
+const stride = numRuns(61, 4)
 
 /** Counts the operations of an effect. */
 const countOperations = <A, E, R>(
