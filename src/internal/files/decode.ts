@@ -16,7 +16,8 @@ const wire = wireNames.make({
 const decodeDownloadLink = Schema.decodeUnknownOption(File.DownloadLink)
 
 /**
- * Decodes a download link. Returns `undefined` without an http(s) URL, because other JSON can be a stored file.
+ * Decodes a download link. Returns `undefined` if the JSON contains no http(s) URL. Such JSON can be the content of a
+ * stored file.
  *
  * @internal
  */

@@ -1,6 +1,7 @@
 /**
- * Downloads a file. The API responds with the bytes, with a JSON link, or with a redirect. Only requests to the API
- * contain the API key. Only JSON from the API is decoded as a link. Resumes an interrupted download.
+ * Downloads a file and resumes an interrupted download. The API responds with the bytes of the file, with a download
+ * link in JSON, or with a redirect. Requests to storage do not contain the API key. JSON from storage is the content of
+ * a file and is never decoded as a link.
  *
  * @internal
  */
@@ -38,13 +39,16 @@ import { isApiUrl, type InvalidTarget, resolveRedirect, resolveTarget, type Targ
 const maxRedirects = 5
 
 /**
- * Returns `true` for the JSON media types of the API. A response of another type, for example `application/geo+json`,
- * contains a stored file.
+ * Returns `true` for a media type that the API uses for links and errors. A response with another media type, for
+ * example `application/geo+json`, contains the bytes of a file.
  */
 const isJson = (contentType: string | undefined): boolean =>
   /^(application|text)\/(problem\+)?json\s*(;|$)/i.test(contentType ?? "")
 
-/** Returns `true` if the response is an attachment. An attachment is a stored file of any media type. */
+/**
+ * Returns `true` if the `Content-Disposition` of a response is `attachment`. An attachment contains the bytes of a
+ * file, even if its media type is JSON or HTML.
+ */
 const isAttachment = ({ headers }: HttpClientResponse.HttpClientResponse): boolean =>
   /^\s*attachment\b/i.test(headers["content-disposition"] ?? "")
 
@@ -97,8 +101,8 @@ const apiRequest = (path: string, state: DownloadState): HttpClientRequest.HttpC
   HttpClientRequest.setHeaders(requests.make("GET", path), downloadHeaders(state, state.isFromApi))
 
 /**
- * Accepts a file, a download link, or an error from the API. Accepts JSON or HTML as a file only if the response is an
- * attachment.
+ * Handles an API response that contains the bytes of a file, a download link, a redirect or an error. Treats JSON or
+ * HTML as the bytes of a file only if the response is an attachment.
  */
 const acceptApiResponse = (
   download: DownloadContext,
@@ -127,7 +131,10 @@ const acceptApiResponse = (
   )
 }
 
-/** Requests the link of the file, because the target of the redirect is hidden. */
+/**
+ * Requests the download link of a file after the API has responded with a redirect. A browser hides the target of a
+ * redirect from the client.
+ */
 const requestLink = (
   download: DownloadContext,
   path: string,
@@ -160,7 +167,7 @@ export const make =
         })
         const driver = makeRetryDriver(sender)
         const resume = (error: RequestFailure): Bytes =>
-          // The download is complete if the connection broke after the last byte.
+          // If the connection broke after the last byte, the download is complete and needs no further request.
           state.receivedBytes === state.size
             ? Stream.empty
             : Stream.concat(Stream.execute(waitForRetry(sender, nextCall(), error, driver, stats)), missingBytes)

@@ -64,7 +64,10 @@ export const discardAndFail = (
 ): Effect.Effect<never, RequestFailure> =>
   Effect.zipRight(discard(received.response), attempt.failWithProblem(received, problem))
 
-/** Returns a function that skips the first `count` bytes, because an earlier response contained these bytes. */
+/**
+ * Returns a function that removes the first `count` bytes of a response. Earlier responses of the download have already
+ * delivered these bytes.
+ */
 const skipBytes = (count: number) => {
   let remaining = count
   return (chunk: Chunk.Chunk<Uint8Array>): ReadonlyArray<Uint8Array> => {
@@ -78,7 +81,7 @@ const skipBytes = (count: number) => {
   }
 }
 
-/** The time limit of each read, and the errors of a body. */
+/** The time limit of each read of a response body, and the functions that create the errors of a read. */
 interface ReadLimits {
   readonly timer: SharedTimer
   readonly limitMillis: number
@@ -86,7 +89,7 @@ interface ReadLimits {
   readonly onTimeout: () => RequestFailure
 }
 
-/** Streams the body of a known transport, which supports single reads. */
+/** Streams the body of a transport that this library knows. Reads the body from the transport, one array at a time. */
 const readTransport = (body: TransportBody, { limitMillis, onBreak, onTimeout, timer }: ReadLimits): Bytes => {
   const toEffect = (read: Read): Effect.Effect<Uint8Array, Option.Option<RequestFailure>> => {
     switch (read._tag) {
@@ -115,13 +118,14 @@ const readTransport = (body: TransportBody, { limitMillis, onBreak, onTimeout, t
   )
 }
 
-/** Streams the body of an unknown transport, which is available only as a stream. */
+/** Streams the body of a transport that this library does not know. Reads the body from the stream of the platform. */
 const readStream = (
   { stream }: HttpClientResponse.HttpClientResponse,
   { limitMillis, onBreak, onTimeout, timer }: ReadLimits
 ): Bytes => {
   const onError = (error: HttpClientError.ResponseError): Option.Option<RequestFailure> =>
-    // An empty file is valid. The platform fails with `EmptyBody` if a response has no body.
+    // The platform fails with `EmptyBody` if a response has no body. The download then succeeds, because a file can be
+    // empty.
     error.reason === "EmptyBody" ? Option.none() : Option.some(onBreak(error.cause))
   return Stream.unwrapScoped(
     Effect.map(Stream.toPull(stream), (pull) => {
@@ -155,7 +159,10 @@ const readBytes = ({ sender }: DownloadContext, { context, response }: attempt.R
   return contentEncoding.decodeBody(response, body, onBreak)
 }
 
-/** Streams the bytes that were not received earlier. Fails if the number of bytes differs from the size of the file. */
+/**
+ * Streams the bytes of a response without the first `skippedBytes` bytes. Checks the number of bytes if the size of the
+ * file is known. Fails with `TransportError` after too few bytes, and with `UnexpectedResponse` after too many bytes.
+ */
 const streamBytes = (download: DownloadContext, received: attempt.ReceivedResponse, skippedBytes: number): Bytes => {
   const { state } = download
   const skip = skipBytes(skippedBytes)
@@ -189,7 +196,8 @@ const isMismatch = (a: string | number | undefined, b: string | number | undefin
   a !== undefined && b !== undefined && a !== b
 
 /**
- * Accepts a response that contains the file or a range of the file. Streams only the bytes that are still missing.
+ * Accepts a response that contains the whole file or a range of the file. Streams only the bytes that are still
+ * missing. Fails with `UnexpectedResponse` if the response belongs to another file or another version of the file.
  *
  * @internal
  */
@@ -201,7 +209,8 @@ export const acceptContent = (
   const { state } = download
   const { response } = received
   const isEncoded = contentEncoding.isEncoded(response.headers)
-  // The range counts encoded bytes, but `receivedBytes` counts decoded bytes.
+  // The range of an encoded response counts encoded bytes, but `receivedBytes` counts decoded bytes. Therefore the
+  // range cannot be used.
   if (isEncoded && response.status === 206) return discardAndRestart(download, received)
   const { offset, size } = contentRange(response)
   const isOtherFile =
@@ -231,7 +240,10 @@ export const acceptContent = (
   return Effect.succeed(streamBytes(download, received, state.receivedBytes - offset))
 }
 
-/** Disables range requests and fails. The next attempt starts from the first byte. */
+/**
+ * Closes a response and fails with a retryable `TransportError`. Disables range requests, so that the next attempt
+ * requests the whole file.
+ */
 const discardAndRestart = (
   { state }: DownloadContext,
   { context, response }: attempt.ReceivedResponse
@@ -245,8 +257,8 @@ const discardAndRestart = (
   )
 
 /**
- * Accepts a 416 response. The download is complete if the number of received bytes equals the declared file size.
- * Otherwise fails, and the next attempt starts from the first byte. RFC 9110, 15.5.17.
+ * Handles a 416 response to a range request. If all bytes of the file have been received, the download is complete.
+ * Otherwise, fails with a retryable `TransportError`, and the next attempt requests the whole file. RFC 9110, 15.5.17.
  *
  * @internal
  */

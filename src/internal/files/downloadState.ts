@@ -14,9 +14,12 @@ export interface DownloadState {
   size: number | undefined
   /** Strong `ETag` of the file. A weak `ETag` does not guarantee identical bytes. */
   etag: string | undefined
-  /** Indicates whether requests can contain a `Range` header. */
+  /** Indicates whether a retry may use a `Range` header to request only the missing bytes. */
   canResume: boolean
-  /** Indicates whether the API returns the bytes instead of a link. */
+  /**
+   * Indicates whether the API itself returns the bytes of the file. If the API returns a link, a `Range` header is sent
+   * only to storage.
+   */
   isFromApi: boolean
 }
 
@@ -34,8 +37,8 @@ export const parseWholeNumber = (text: string | undefined): number | undefined =
   text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
 
 /**
- * Returns the `ETag` of a response if it is strong and valid in `If-Range`. Ignores an encoded response, because its
- * `ETag` applies to the encoded bytes.
+ * Returns the `ETag` of a response if the `ETag` is strong, because `If-Range` does not allow a weak `ETag`. Returns
+ * `undefined` for an encoded response, because its `ETag` identifies the encoded bytes.
  *
  * @internal
  */
@@ -45,8 +48,10 @@ export const strongEtag = (response: HttpClientResponse.HttpClientResponse): str
 }
 
 /**
- * Returns the headers of a download request. Requests the missing range if `isForBytes` is `true` and the download can
- * be resumed. Disables content encodings, because they change the size and the offsets. RFC 9110, 14.2 and 13.1.5.
+ * Returns the headers of a download request. `isForBytes` is `true` if the response contains the bytes of the file
+ * instead of a link. In this case, the headers request only the missing bytes if the download can be resumed. The
+ * headers disable content encodings, because an encoding would change the size and the offsets of the bytes. RFC 9110,
+ * 14.2 and 13.1.5.
  *
  * @internal
  */
@@ -60,7 +65,11 @@ export const downloadHeaders = (
     : { range: `bytes=${receivedBytes}-`, ...(etag === undefined ? {} : { "if-range": etag }) })
 })
 
-/** @internal Returns the offset of a response in the file and the size of the file, in bytes. */
+/**
+ * Returns the offset of the first byte of a response in the file, and the size of the file. Both are in bytes.
+ *
+ * @internal
+ */
 export const contentRange = (
   response: HttpClientResponse.HttpClientResponse
 ): { readonly offset: number | undefined; readonly size: number | undefined } => {

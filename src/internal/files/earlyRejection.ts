@@ -1,7 +1,7 @@
 /**
- * Detects storage rejections that node:http does not report. The platform client for node:http returns a response only
- * after it has sent the whole body. An early rejection stops the upload, and the attempt fails without a response.
- * `fetch` and undici return an early response immediately.
+ * Detects a rejection that storage sends before it has read the whole upload. The platform client for node:http returns
+ * a response only after it has sent the whole body. If storage closes the connection after an early rejection, the
+ * attempt fails without a response. `fetch` and undici return an early response immediately, so they need no detection.
  *
  * @internal
  */
@@ -17,12 +17,15 @@ import * as monotonic from "../data/monotonic.js"
 import { withDeadline } from "../http/attemptTimeout.js"
 import type { SharedTimer } from "../http/sharedTimer.js"
 
-/** A short timeout is sufficient, because storage rejects an invalid URL before it reads the body. */
+/**
+ * Maximum duration of a probe, which is a request without its body. A short timeout is sufficient, because storage
+ * rejects an invalid URL before it reads a body.
+ */
 const maxProbeMillis = 5000
 
 /**
- * Returns the request with an empty body and its original length. The connection is closed, because the body is
- * incomplete.
+ * Returns a request without its body but with the `Content-Length` of the body. The request closes its connection,
+ * because a connection cannot be reused after an incomplete body.
  */
 const withoutBytes = (request: HttpClientRequest.HttpClientRequest): HttpClientRequest.HttpClientRequest => {
   const { contentLength, contentType = "" } = request.body
@@ -32,9 +35,9 @@ const withoutBytes = (request: HttpClientRequest.HttpClientRequest): HttpClientR
 }
 
 /**
- * Returns a client that sends a probe without bytes after an interrupted attempt. If storage rejects the probe, the
- * attempt returns this rejection. Otherwise the attempt sends all bytes. Storage does not store the probe, because its
- * body is incomplete.
+ * Returns a client that sends a probe before it repeats an interrupted upload. A probe is the request without its body.
+ * If storage rejects the probe, the attempt returns this rejection and does not send the body. Otherwise, the attempt
+ * sends the whole body. Storage does not create a file from a probe, because its body is incomplete.
  *
  * @internal
  */
@@ -42,7 +45,7 @@ export const withRejectionProbe = (
   client: HttpClient.HttpClient,
   timer: SharedTimer,
   attemptMillis: number,
-  /** Returns `true` if the transport can have lost the response to an incomplete upload. */
+  /** Returns `true` if the transport can have lost a response, because it sent only a part of the body. */
   canLoseResponse: () => boolean
 ): HttpClient.HttpClient => {
   let wasInterrupted = false

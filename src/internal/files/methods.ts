@@ -18,7 +18,10 @@ import type { Files } from "./types.js"
 import * as upload from "./upload.js"
 import { uploadOperation } from "./uploadChecks.js"
 
-/** Maximum number of progress steps in the buffer of a slow consumer. Older steps are dropped. */
+/**
+ * Maximum number of progress updates that are kept for a slow consumer. If the buffer is full, the oldest update is
+ * dropped.
+ */
 const progressBufferSize = 16
 
 const makeUpload = (sender: RequestSender, storage: HttpClient.HttpClient): Files["upload"] => {
@@ -71,7 +74,12 @@ const makeUrl = (sender: RequestSender): Files["url"] => {
     )
 }
 
-/** @internal Creates the file methods. `storage` does not send the API key, because links can point to any host. */
+/**
+ * Creates the file methods. `storage` is an HTTP client that does not send the API key, because a link can point to any
+ * host.
+ *
+ * @internal
+ */
 export const make = (sender: RequestSender, storage: HttpClient.HttpClient): Files => {
   const uploadFile = makeUpload(sender, storage)
   return {

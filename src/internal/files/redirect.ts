@@ -35,9 +35,9 @@ export const resolveRedirect = (
 }
 
 /**
- * Validates a download link, an upload link, or a redirect target. Allows `https` and the scheme of the base URL,
- * because other schemes could reach the internal network of the backend. Rejects a user name or password and removes
- * the fragment, because transports treat these parts of a URL differently.
+ * Validates the URL of a download link, an upload link or a redirect. Allows `https` and the scheme of the base URL.
+ * With another scheme, the URL could reach the internal network of the backend. Rejects a URL with a user name or a
+ * password, and removes the fragment. Transports treat these parts of a URL differently.
  *
  * @internal
  */

@@ -15,59 +15,68 @@ import type { RequestFailure, UploadFailure } from "../../ModelRouteError.js"
  * @category models
  */
 export interface UploadOptions {
-  /** Purpose of the file. `INPUT` is for executions, and `UPLOAD` is for storage. Default: `INPUT`. */
+  /**
+   * Purpose of the file. `INPUT` is for files that executions read, and `UPLOAD` is for general storage. Default:
+   * `INPUT`.
+   */
   readonly purpose?: "INPUT" | "UPLOAD" | (string & {}) | undefined
   /** Storage region of the file. Default: the API's default, `US`. */
   readonly region?: "US" | "EU" | "APAC" | (string & {}) | undefined
   /** Retention period of the file in days, from 1 to 365. Default: the setting of the organization. */
   readonly ttlDays?: number | undefined
   /**
-   * Uses the request format of the older API edition. `contentType` must be the media type of the file. `filename`
-   * defaults to the name of the source. Does not send `purpose`, `region` or `ttlDays`. Default: the format of the
-   * newer edition.
+   * Requests the upload URL in the format of the older API edition. `contentType` is the media type of the file.
+   * Default of `filename`: the name of the source. The older format has no `purpose`, `region` or `ttlDays`, so these
+   * options are not sent. Default: the format of the newer edition.
    */
   readonly legacy?: { readonly contentType: string; readonly filename?: string | undefined } | undefined
   /**
-   * Confirms the upload after the bytes have arrived. `"optional"` also succeeds if the API has no confirmation
-   * endpoint (404 or 405). Default: `true`, or `false` with `legacy`.
+   * Indicates whether the client confirms the upload to the API after storage has received all bytes. With
+   * `"optional"`, the upload also succeeds if the API has no confirmation endpoint (404 or 405). Default: `true`.
+   * Default with `legacy`: `false`.
    */
   readonly confirm?: boolean | "optional" | undefined
   /**
-   * Maximum size in bytes. A larger source fails before the first request. Default: 150 MiB (157,286,400 bytes), the
-   * API's limit.
+   * Maximum size of the source in bytes. If the source is larger, the upload fails with `FileTooLarge` before the first
+   * request. Default: 150 MiB (157,286,400 bytes), which is the API's limit.
    */
   readonly maxSize?: number | undefined
   /**
-   * Runs for each chunk that the transport reads. The last run reports all bytes. The upload waits for this effect.
-   * Default: no effect.
+   * Returns an effect that runs for each chunk that the transport reads from the source. The argument contains the
+   * number of sent bytes and the size of the source, in bytes. The last call reports all bytes. The upload waits for
+   * the end of each effect. Default: no effect.
    */
   readonly onProgress?: ((progress: File.Progress) => Effect.Effect<void>) | undefined
 }
 
 /**
- * Methods for files. No method requires a service. The error type of each method contains all its failures.
+ * Methods for files. No method requires a service. The error type of each method contains all its failures. If a
+ * request fails, the method fails with an error of `RequestFailure`, such as `Unauthorized` or `TransportError`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Files {
   /**
-   * Uploads a file and returns its id. Requests an upload URL, streams the bytes with their length, and confirms the
-   * upload. Sends no API headers to storage. Replaces an expired URL once.
+   * Uploads a file and returns its id. Requests an upload URL, streams the bytes of the file to storage, and confirms
+   * the upload. Requests to storage contain no API headers. If the upload URL expires, the client requests another URL
+   * once.
    *
-   * `fetch` cannot stream a body with its length on Deno and in browsers. There, each attempt reads the whole file into
-   * memory, the progress counts the bytes that were read, and the attempt timeout is longer by 1 second per 64,000 bytes.
-   * Node, Bun and Cloudflare Workers hold only a few chunks in memory. On Deno, `NodeHttpClient.layer` from
-   * `@effect/platform-node` streams as well.
+   * On Deno and in browsers, `fetch` cannot stream a body with a known length. On these platforms, each attempt reads
+   * the whole file into memory before it sends the file. The progress then counts the bytes in memory. The attempt
+   * timeout is extended by 1 second per 64,000 bytes. On Node, Bun and Cloudflare Workers, an upload holds only a few
+   * chunks in memory. To stream an upload on Deno, use `NodeHttpClient.layer` from `@effect/platform-node`.
    *
-   * The upload has no overall timeout. An attempt fails with `TransportError` if storage reads no bytes for the
-   * `attemptTimeout`. With node:http, only the next attempt detects an early rejection by storage. Without retries, the
-   * upload fails with `TransportError` instead.
+   * The upload has no overall timeout. An attempt fails with `TransportError` if storage reads no bytes during the
+   * `attemptTimeout` of the client. The client for node:http cannot return a rejection that storage sends before the
+   * end of the body. In this case, only the next attempt detects the rejection. If retries are disabled, the upload
+   * fails with `TransportError` instead of the rejection.
    *
-   * Fails with `FileTooLarge` or `InvalidRequest` before the first request if the source or an option is invalid. Fails
-   * with `InvalidRequest` if the source does not match its declared size. Fails with the error of the source if the
-   * source cannot be read. Fails with `UnexpectedResponse` if storage rejects the upload. See the API page "Uploading
-   * files".
+   * Fails with `FileTooLarge` before the first request if the source is larger than `maxSize`. Fails with
+   * `InvalidRequest` before the first request if the source or an option is invalid. Also fails with `InvalidRequest`
+   * if the stream has more or fewer bytes than the source declares. If the stream of the source fails, the upload fails
+   * with the same error `E`. Fails with `UnexpectedResponse` if storage rejects the upload. If another request fails,
+   * fails with an error of `RequestFailure`. See the API page "Uploading files".
    *
    * @example
    * ```ts
@@ -85,9 +94,9 @@ export interface Files {
     options?: UploadOptions
   ) => Effect.Effect<File.FileId, UploadFailure | E>
   /**
-   * Uploads a file and streams its progress. The last element contains the id of the file. The upload does not wait for
-   * a slow consumer, and drops older steps. Interrupts the upload if the consumer stops. Fails with the errors of
-   * `upload`. See the API page "Uploading files".
+   * Uploads a file and streams its progress. The last element of the stream contains the id of the file. The upload
+   * does not wait for a slow consumer. Instead, the stream drops the oldest progress elements. If the consumer stops,
+   * the upload is interrupted. Fails with the errors of `upload`. See the API page "Uploading files".
    *
    * @example
    * ```ts
@@ -112,17 +121,19 @@ export interface Files {
     options?: UploadOptions
   ) => Stream.Stream<File.Upload, UploadFailure | E>
   /**
-   * Streams the bytes of a file. Follows download links and redirects to storage. Never sends the API key to storage.
-   * Use `File.toPath` to write the bytes to a file.
+   * Streams the bytes of a file. Follows download links and redirects to storage. Requests to storage never contain the
+   * API key. To write the bytes to a file, use `File.toPath`.
    *
-   * The attempt timeout applies to each chunk. An interrupted download is resumed according to the retry policy. Sends
-   * a `Range` request if storage supports ranges. Checks the number of bytes if the size of the file is known. Follows
-   * at most 5 redirects. Each redirect must use `https` or the scheme of the base URL. A browser hides the target of a
-   * redirect, so the client requests the link of the file there.
+   * The `attemptTimeout` of the client applies to each chunk, not to the whole download. If the connection breaks, the
+   * download is resumed according to the retry policy. If storage supports range requests, the client requests only the
+   * missing bytes. If the size of the file is known, the client checks the number of received bytes.
+   *
+   * Follows at most 5 redirects. Each redirect must use `https` or the scheme of the base URL. A browser hides the target
+   * of a redirect. In this case, the client requests a download link from the API instead.
    *
    * Fails with `FileNotFound` if the file does not exist. With `fetch`, fails with `UnexpectedResponse` if the response
-   * is encoded and the file size is unknown. `fetch` does not report an incomplete encoded response. See the API page
-   * "Downloading files".
+   * has a content encoding and the size of the file is unknown. In this case, `fetch` would not report an incomplete
+   * response. If another request fails, fails with an error of `RequestFailure`. See the API page "Downloading files".
    *
    * @example
    * ```ts
@@ -138,8 +149,9 @@ export interface Files {
    */
   readonly download: (id: File.FileId) => Stream.Stream<Uint8Array, RequestFailure>
   /**
-   * Returns a download link for a file. The link expires and requires no API key. Fails with `FileNotFound` if the file
-   * does not exist. See the API page "Downloading files".
+   * Returns a download link for a file. A request with this link needs no API key, and the link expires. Fails with
+   * `FileNotFound` if the file does not exist. If the request fails, fails with an error of `RequestFailure`. See the
+   * API page "Downloading files".
    *
    * @example
    * ```ts

@@ -43,9 +43,12 @@ import { checkUpload, uploadOperation } from "./uploadChecks.js"
 interface UploadLink {
   readonly fileId: File.FileId
   readonly target: Target
-  /** Expiry in milliseconds of the monotonic clock. */
+  /**
+   * The time at which the upload URL expires, in monotonic milliseconds. `undefined` if the API has not declared an
+   * expiry.
+   */
   readonly expiresAt: number | undefined
-  /** Indicates whether the transport can lose an early rejection by storage. */
+  /** Indicates whether the transport can lose a rejection that storage sends before it has read the whole body. */
   readonly losesEarlyResponses: boolean
 }
 
@@ -72,7 +75,7 @@ const linkCall = (
       const expiresAt = link.expiresAt && link.expiresAt.epochMillis - sentAt + receivedAt.monotonic
       return { fileId: link.fileId, target, expiresAt, losesEarlyResponses: losesEarlyResponses(response) }
     }),
-    // A repeated request is safe, because a file exists only after its bytes have arrived.
+    // A repeated request for an upload URL is safe, because a file exists only after its bytes have arrived.
     isRepeatable: true,
     confidential: { privateTexts: privateTextsOf(filename) }
   }
@@ -82,7 +85,7 @@ const putCall = <E>(link: UploadLink, body: UploadBody<E>, size: number, content
   operation: uploadOperation,
   request: HttpClientRequest.put(link.target.url).pipe(
     HttpClientRequest.setBody(HttpBody.stream(body.stream, contentType, size)),
-    // The platform omits a `content-length` of zero.
+    // The platform omits a `Content-Length` of zero, so this header is set explicitly.
     HttpClientRequest.setHeader("content-length", String(size))
   ),
   decode: (received) => {
@@ -100,8 +103,9 @@ const putCall = <E>(link: UploadLink, body: UploadBody<E>, size: number, content
 })
 
 /**
- * Returns `true` if storage rejected an expired URL. Checks the text of the rejection and the expiry time, because
- * storage uses the same status for invalid URLs.
+ * Returns `true` if storage rejected the upload because the upload URL has expired. Storage uses the same status for
+ * expired URLs and invalid URLs. Therefore the text of the rejection or the expiry time of the URL must confirm the
+ * expiry.
  */
 const isExpired = (link: UploadLink, error: unknown): Effect.Effect<boolean> =>
   Effect.map(monotonic.now, (now) => {
@@ -137,8 +141,8 @@ const confirmUpload = (
     return retryLoop(sender, confirmCall(fileId, size), stats).pipe(
       Effect.asVoid,
       Effect.catchIf(
-        // A conflict after a retry shows that an earlier attempt succeeded. An optional confirmation endpoint can be
-        // absent.
+        // A 409 after a retry shows that an earlier attempt has already confirmed the upload. With `"optional"`, the
+        // confirmation endpoint may not exist.
         (error) =>
           (isConflict(error) && stats.attempts - attemptsBefore > 1) || (mode === "optional" && isAbsent(error)),
         () => Effect.void

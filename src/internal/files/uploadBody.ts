@@ -1,6 +1,6 @@
 /**
- * Streams the bytes of an upload to storage and reports the progress. Sends exactly the declared number of bytes. Fails
- * an attempt if storage reads no bytes until the timeout.
+ * Streams the bytes of an upload to storage and reports the progress. Each attempt sends exactly the declared number of
+ * bytes. An attempt fails if storage reads no bytes during the attempt timeout.
  *
  * @internal
  */
@@ -23,21 +23,24 @@ import type { SharedTimer } from "../http/sharedTimer.js"
 const noBytes = new Uint8Array(0)
 
 /**
- * Minimum speed of an upload from memory, in bytes per millisecond. The transport does not report which of these bytes
- * it has sent.
+ * Assumed minimum speed of an upload from memory, in bytes per millisecond. Extends the attempt timeout, because the
+ * transport does not report the progress of an upload from memory.
  */
 const minBytesPerMilli = 64
 
 /**
- * Splits an array in two. The client for node:http applies no backpressure after the last array of a chunk. Without the
- * split, the client would buffer the whole file.
+ * Splits an array into two arrays of one chunk. The client for node:http applies no backpressure after the last array
+ * of a chunk. If each chunk had only one array, the client would buffer the whole file.
  */
 const halve = (bytes: Uint8Array): ReadonlyArray<Uint8Array> => {
   const half = bytes.length >> 1
   return [bytes.subarray(0, half), bytes.subarray(half)].filter(({ length }) => length > 0)
 }
 
-/** State of one attempt. The source runs in a separate scope, because a transport does not always close the body. */
+/**
+ * State of one upload attempt. The source runs in the scope of the attempt, because a transport does not always close
+ * the body.
+ */
 interface Attempt {
   readonly scope: Scope.CloseableScope
   sentBytes: number
@@ -53,12 +56,13 @@ export interface UploadBodyOptions<E> {
   readonly source: Source<E>
   readonly onProgress: (progress: Progress) => Effect.Effect<void, InvalidRequest>
   /**
-   * Creates the error for a source that does not match its declared size. `runs` is the number of runs of the source.
+   * Creates the error for a source that does not match its declared size. `found` describes the actual size. `runs` is
+   * the number of times that the source was run.
    */
   readonly makeSizeError: (found: string, runs: number) => InvalidRequest
   /**
-   * Log level for unhandled failures in the fibers of the caller. Fibers of the transport do not log failures, because
-   * their errors contain the URL.
+   * Log level for unhandled failures in the source and in `onProgress`. This is the log level of the caller's fiber.
+   * The fibers of the transport use no log level, because their errors contain the upload URL.
    */
   readonly logLevel: Option.Option<LogLevel.LogLevel>
 }
@@ -67,13 +71,22 @@ export interface UploadBodyOptions<E> {
 export class UploadBody<E> {
   private attempt: Attempt | undefined
   private runs = 0
-  /** Highest number of bytes that has been reported. Bytes that are sent again are not reported. */
+  /**
+   * Highest number of sent bytes that `onProgress` has received. If a later attempt sends these bytes again, they are
+   * not reported again.
+   */
   private reportedBytes = -1
-  /** Start of the idle time in monotonic milliseconds, or `undefined` while the source is read. */
+  /**
+   * The time since which storage has read no bytes, in monotonic milliseconds. `undefined` while the source is read,
+   * because a slow source must not cause a timeout.
+   */
   private idleSince: number | undefined
-  /** Additional idle time in milliseconds, while the transport sends the whole body from memory. */
+  /** Extension of the attempt timeout in milliseconds, for a transport that sends the whole body from memory. */
   private sendMillis = 0
-  /** Failure of the source. A failed source ends the upload, because the next attempt would also fail. */
+  /**
+   * Failure of the source or of `onProgress`. This failure ends the upload without a retry, because the next attempt
+   * would also fail.
+   */
   private sourceFailure: Effect.Effect<never, E | InvalidRequest> | undefined
   private listener: (() => void) | undefined
 
@@ -92,12 +105,15 @@ export class UploadBody<E> {
   /** Returns `true` if the transport has read some of the bytes in the latest attempt, but not all. */
   readonly isPartlySent = (): boolean => this.sentBytes > 0 && !this.isComplete
 
-  /** Extends the timeout of the attempt, because the transport sends the whole body from memory. */
+  /**
+   * Extends the timeout of the latest attempt. The transport calls this function after it has read the whole body into
+   * memory.
+   */
   readonly onCollected = (): void => {
     this.sendMillis = this.options.source.size / minBytesPerMilli
   }
 
-  /** Registers a listener for the failure of the source. Returns a function that removes the listener. */
+  /** Calls `resume` if the source fails or has already failed. Returns a function that removes this listener. */
   readonly onSourceFailure = (resume: (failure: Effect.Effect<never, E | InvalidRequest>) => void): (() => void) => {
     this.listener = () => {
       if (this.sourceFailure !== undefined) resume(this.sourceFailure)
@@ -108,7 +124,7 @@ export class UploadBody<E> {
     }
   }
 
-  /** Request body of each attempt. The stream ends early if its attempt has ended. */
+  /** Request body of each attempt. If the transport continues to read after the end of its attempt, the stream ends. */
   readonly stream: Stream.Stream<Uint8Array, E | InvalidRequest> = Stream.unwrap(
     Effect.suspend(() => {
       const { attempt } = this
@@ -125,8 +141,8 @@ export class UploadBody<E> {
     pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<E>>
   ): Stream.Stream<Uint8Array, E | InvalidRequest> {
     const { makeSizeError, source } = this.options
-    // The last bytes are sent after the source has ended. Otherwise storage could complete the file before an oversized
-    // source fails.
+    // The last of the declared bytes are sent only after the source has ended. Otherwise, storage could complete the
+    // file before the source returns too many bytes.
     let lastBytes: Uint8Array | undefined
     let readBytes = 0
     let isEnded = false
@@ -182,8 +198,8 @@ export class UploadBody<E> {
   }
 
   /**
-   * Returns the timeout of each attempt. An attempt fails if storage neither reads bytes nor responds for `millis`. The
-   * source stops when its attempt ends.
+   * Returns a function that limits the time of each attempt. An attempt fails if storage neither reads bytes nor
+   * responds for `millis` milliseconds. At the end of an attempt, the source is interrupted.
    */
   timeLimit(timer: SharedTimer, millis: number): AttemptTimeout {
     const deadline = (now: number): number => (this.idleSince ?? now) + millis + this.sendMillis

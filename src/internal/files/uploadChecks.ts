@@ -18,8 +18,8 @@ export const uploadOperation = "files.upload"
 const MiB = 1024 * 1024
 const defaultMaxSize = 150 * MiB
 
-// The pattern rejects values that are not valid in a header, because these values would fail every attempt. RFC 9110,
-// 8.3.1.
+// This pattern matches a part of a media type. Other values are rejected before the first request, because every
+// attempt with an invalid header would fail. RFC 9110, 8.3.1.
 const token = "[\\w!#$&^.+-]+"
 const mediaType = new RegExp(
   `^${token}/${token}(?:[ \\t]*;[ \\t]*${token}=(?:${token}|"[ !\\x23-\\x5b\\x5d-\\x7e]*"))*$`
