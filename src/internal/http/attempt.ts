@@ -1,6 +1,6 @@
 /**
- * Sends a request once and reads the response within the time limit. Returns the decoded value or fails with a
- * `RequestFailure`.
+ * Sends a request once, and reads the response within the time limit of an attempt. Returns the decoded value or fails
+ * with a `RequestFailure`.
  *
  * @internal
  */
@@ -25,18 +25,21 @@ import { describeTransportError, isRejectedRedirect } from "./transportError.js"
 /** @internal A response with an unread body. */
 export interface ReceivedResponse {
   readonly response: HttpClientResponse.HttpClientResponse
-  /** Headers of `response`, stored because some transports convert the headers at every access. */
+  /**
+   * The headers of `response`. Stored here, because some transports build a new object at each access to
+   * `response.headers`.
+   */
   readonly headers: HttpClientResponse.HttpClientResponse["headers"]
-  /** Arrival time of the headers. */
+  /** The time when the headers of the response arrived. */
   readonly receivedAt: ReceiptTime
   readonly context: classify.ErrorContext
-  /** Milliseconds until the gate opens. Absent unless the response is a 429 with a reset. */
+  /** The milliseconds until the gate admits requests again. Absent unless the response is a 429 with a reset. */
   readonly opensIn?: number | undefined
 }
 
 /**
- * The time when a response arrived, in milliseconds. `wall` is comparable with dates. `monotonic` is the base of
- * durations.
+ * The arrival time of a response in milliseconds. `wall` is the time on the wall clock, for comparisons with dates.
+ * `monotonic` is the same time on the monotonic clock, for durations.
  *
  * @internal
  */
@@ -48,16 +51,16 @@ export interface ReceiptTime {
 /** @internal A call of a client method. All attempts of a call send the same request. */
 export interface Call<A> extends Omit<classify.ErrorContext, "attempts"> {
   readonly request: HttpClientRequest.HttpClientRequest
-  /** Decodes the response. Fails if the response is an error or has unexpected content. */
+  /** Decodes the response. Fails with a `RequestFailure` if the response is unsuccessful or has unexpected content. */
   readonly decode: (received: ReceivedResponse) => Effect.Effect<A, RequestFailure>
   /**
-   * Deadline in monotonic milliseconds. The retry policy cannot reject a wait for the rate limit that ends before the
-   * deadline.
+   * The deadline of the call, in monotonic milliseconds. The retry policy can reject a wait for the rate limit only if
+   * the wait ends after the deadline.
    */
   readonly deadline?: number
 }
 
-/** @internal Time limit of each attempt. */
+/** @internal The time limit of each attempt. */
 export interface AttemptLimits {
   readonly duration: Duration.Duration
   readonly withTimeout: AttemptTimeout
@@ -85,27 +88,37 @@ const toResponseData = (
 export const failWithResponse = (received: ReceivedResponse): Effect.Effect<never, RequestFailure> =>
   Effect.flatMap(readBody(received.response, maxErrorBodyBytes), ({ bytes, end }) => {
     const error = classify.fromResponse(toResponseData(received, bytes), received.context)
-    // A truncated body without an envelope is retryable because a retry can return the complete envelope.
+    // A truncated body without an envelope becomes a `TransportError`, because a retry can return the complete
+    // envelope.
     const isIncomplete = end === "truncated" && hasNoEnvelope(error)
     return Effect.fail(isIncomplete ? classify.transportError("truncated", received.context) : error)
   })
 
-/** @internal Fails with `UnexpectedResponse` for a successful response with unusable content. */
+/**
+ * Fails with `UnexpectedResponse`. `problem` describes why the content of a successful response is unusable.
+ *
+ * @internal
+ */
 export const failWithProblem = (received: ReceivedResponse, problem: string): Effect.Effect<never, RequestFailure> =>
   Effect.suspend(() =>
     Effect.fail(classify.unexpectedResponse(toResponseData(received, new Uint8Array(0)), received.context, problem))
   )
 
 /**
- * Returns `true` if JSON text is truncated. The check is necessary because some servers end an incomplete body without
- * a transport error.
+ * Returns `true` if the text is empty or is JSON without its end. Some servers end a response early without a transport
+ * error, so that only the text shows the truncation.
  *
  * @internal
  */
 export const isTruncatedText = (text: string): boolean =>
   text === "" || (/^\s*[[{]/.test(text) && !/[\]}]\s*$/.test(text))
 
-/** @internal Reads the complete body of a successful response. Fails if the body is truncated or larger than 64 MiB. */
+/**
+ * Reads the whole body of a successful response. Fails with `TransportError` if the body is truncated. Fails with
+ * `UnexpectedResponse` if the body is larger than 64 MiB.
+ *
+ * @internal
+ */
 export const readWholeBody = (received: ReceivedResponse): Effect.Effect<Uint8Array, RequestFailure> =>
   Effect.flatMap(
     readBody(received.response, maxSuccessBodyBytes),
@@ -124,9 +137,11 @@ export const readWholeBody = (received: ReceivedResponse): Effect.Effect<Uint8Ar
   )
 
 /**
- * Decodes the JSON body of a successful response with `read`. The argument `json` of `read` is `undefined` if the body
- * is not JSON. `read` returns `undefined` if the required content is missing. `required` describes the required content
- * in the error message.
+ * Decodes the JSON body of a successful response with `read`. The first argument of `read` is the parsed JSON, or
+ * `undefined` if the body is not JSON. `read` returns `undefined` if the response lacks the required content.
+ *
+ * `required` is the name of this content in the error message. Fails with `UnexpectedResponse` if `read` returns
+ * `undefined`. Fails with `TransportError` if the body is truncated.
  *
  * @internal
  */
@@ -155,8 +170,8 @@ export const decodeJson =
   }
 
 /**
- * Decodes any successful response. Accepts an empty body and plain text. Fails with `TransportError` if JSON text is
- * truncated.
+ * Decodes any successful response. The body can be JSON, plain text or empty. Fails with `TransportError` if the body
+ * is truncated JSON.
  *
  * @internal
  */
@@ -166,8 +181,8 @@ export const decodeAny: Call<{ readonly json: unknown }>["decode"] = decodeJson(
 })
 
 /**
- * Returns the response of a status error. A transformed client can fail on a status, for example with
- * `HttpClient.filterStatusOk`.
+ * Returns the response of an error that a transformed client creates from a status. `HttpClient.filterStatusOk` creates
+ * such errors. The caller then decodes the response as if the client had not failed.
  */
 const responseOfStatusError = (
   error: HttpClientError.HttpClientError
@@ -215,13 +230,14 @@ const receive = (
 export interface AttemptOptions {
   readonly client: HttpClient.HttpClient
   readonly attemptLimits: AttemptLimits
-  /** Secrets that no error may contain. */
+  /** The secrets that no error may contain, for example the API key. */
   readonly secrets: ReadonlyArray<string>
 }
 
 /**
  * Sends the request of a call, reports the response to the gate and decodes the response. `attempts` is the number of
- * attempts, including this attempt. Fails with `TransportError` after the time limit of the attempt.
+ * attempts of the call, including this attempt. Fails with `TransportError` if the attempt exceeds its time limit.
+ * Other failures come from `decode` or from the transport.
  *
  * @internal
  */

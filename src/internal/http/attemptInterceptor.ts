@@ -1,5 +1,6 @@
 /**
- * Provides hooks around the attempts of an effect. A hook can count attempts, block an attempt or delay a retry.
+ * Provides hooks that run before and after each attempt within an effect. For example, a hook can count attempts, block
+ * an attempt or delay a retry.
  *
  * @internal
  */
@@ -19,20 +20,20 @@ export interface AttemptInfo {
 /** @internal Hooks around an attempt. Use `Effect.void` for an unused hook. */
 export interface AttemptInterceptor {
   /**
-   * Runs after the gate has admitted the attempt and before the request is sent. A failure of this hook prevents the
-   * request and fails the call.
+   * Runs before the request is sent. The gate has already admitted the attempt. If this hook fails, the request is not
+   * sent and the call fails with the error of the hook.
    */
   readonly beforeSend: (attempt: AttemptInfo) => Effect.Effect<void, InvalidRequest>
   /**
-   * Runs each time a transformed client passes the request to the transport. A transformed client can send several
-   * requests per attempt.
+   * Runs each time the transport receives a request. A transformed client can send several requests per attempt, so
+   * that this hook can run several times per attempt.
    */
   readonly onTransportSend: Effect.Effect<void>
   /** Runs after the attempt has succeeded. */
   readonly onSuccess: (attempt: AttemptInfo) => Effect.Effect<void>
-  /** Runs after the attempt has failed. Does not run after a failure of `beforeSend`. */
+  /** Runs after a sent attempt has failed. Does not run if `beforeSend` fails, because the request is then not sent. */
   readonly onFailure: (attempt: AttemptInfo, error: RequestFailure) => Effect.Effect<void>
-  /** Runs after the retry delay and before the request waits for the rate limit again. */
+  /** Runs before each retry. The retry delay has ended, and the request has not joined the queue of the gate yet. */
   readonly beforeRetry: (error: RequestFailure) => Effect.Effect<void>
 }
 
@@ -60,7 +61,8 @@ const compose = (inner: AttemptInterceptor, outer: AttemptInterceptor): AttemptI
 })
 
 /**
- * Adds an interceptor to the effect. The hooks of the inner interceptor run before the hooks of the outer interceptor.
+ * Adds an interceptor to the attempts of `effect`. If `effect` runs inside an effect with another interceptor, the
+ * hooks of both run. The hooks of `interceptor` run before the hooks of the outer interceptor.
  *
  * @internal
  */

@@ -9,9 +9,11 @@ import { type FiberOptions, runInChild } from "./childFiber.js"
 import type { SharedTimer } from "./sharedTimer.js"
 
 /**
- * Returns the result of the effect if the effect ends before its deadline. Otherwise, interrupts the effect, waits for
- * its end and fails with `onTimeout`. `deadline` returns the deadline in monotonic milliseconds. Calls `deadline` again
- * at each deadline, because the deadline can move. `options` apply to the fiber of the effect.
+ * Runs `effect` with a deadline. If `effect` ends before the deadline, returns its result. Otherwise, interrupts
+ * `effect`, waits until the interruption is complete and fails with the error that `onTimeout` returns.
+ *
+ * `deadline` returns the deadline in monotonic milliseconds. The deadline can move, so the function is called again
+ * when a deadline is reached. `options` are the options of the fiber that runs `effect`.
  *
  * @internal
  */
@@ -39,7 +41,12 @@ export const withDeadline = <A, E, E2>(
     options
   )
 
-/** @internal Applies a time limit to an attempt. Fails with `onTimeout` after the time limit. */
+/**
+ * Runs an attempt with a time limit. If the attempt exceeds the limit, interrupts the attempt and fails with the error
+ * that `onTimeout` returns.
+ *
+ * @internal
+ */
 export type AttemptTimeout = <A, E>(attempt: Effect.Effect<A, E>, onTimeout: () => E) => Effect.Effect<A, E>
 
 /** @internal Creates a time limit of `millis` milliseconds per attempt. `options` apply to the fiber of the attempt. */

@@ -1,5 +1,5 @@
 /**
- * Waits for a callback.
+ * Waits for the result of a callback API, such as a timer or a stream reader.
  *
  * @internal
  */
@@ -10,9 +10,9 @@ import type * as Fiber from "effect/Fiber"
 export type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
 /**
- * Calls `register` and waits until `resume` is called. If the wait is interrupted, runs the effect that `register`
- * returned. `Effect.async` is not sufficient, because an interruption between the registration and the wait loses the
- * cleanup effect.
+ * Calls `register`, waits until `register` calls `resume`, and returns the result. `register` returns a cleanup effect.
+ * If the wait is interrupted, this cleanup effect runs. `Effect.async` is not sufficient. Its cleanup effect is lost if
+ * the interruption occurs after the registration and before the wait.
  *
  * @internal
  */

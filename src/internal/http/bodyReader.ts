@@ -1,5 +1,5 @@
 /**
- * Reads the chunks of a body. Supports Web streams and Node.js streams.
+ * Reads the chunks of a response body. Supports Web streams and Node.js streams.
  *
  * @internal
  */
@@ -14,12 +14,9 @@ export type Read =
 
 /** @internal Reader of one body. */
 export interface BodyReader {
-  /**
-   * Calls `onRead` once with the next bytes, the end or the loss of the connection. Returns a function that cancels the
-   * read.
-   */
+  /** Reads once and calls `onRead` with the result. Returns a function that cancels the read. */
   readonly next: (onRead: (read: Read) => void) => () => void
-  /** Closes the connection if the body has not ended. */
+  /** Closes the connection, unless the whole body has been read. */
   readonly close: () => void
 }
 

@@ -1,5 +1,6 @@
 /**
- * Runs an effect in a child fiber. A child fiber can be interrupted without an interruption of the calling fiber.
+ * Runs an effect in a child fiber. The child fiber can be interrupted without an interruption of the calling fiber, for
+ * example after a timeout.
  *
  * @internal
  */
@@ -12,13 +13,13 @@ import { type AnyFiber, awaitCallback } from "./awaitCallback.js"
 
 /** @internal Options of a new fiber. */
 export interface FiberOptions extends Runtime.RunForkOptions {
-  /** Returns the context of the new fiber. Default: the context of the parent. */
+  /** Maps the context of the parent to the context of the new fiber. Default: the context of the parent. */
   readonly mapContext?: (context: Context.Context<never>) => Context.Context<never>
 }
 
 /**
- * Starts an effect in a new fiber with the context and the references of `parent`. The new fiber is interruptible. The
- * end of `parent` does not interrupt the new fiber.
+ * Starts an effect in a new fiber. The new fiber has the context and the `FiberRef` values of `parent`. The new fiber
+ * is interruptible and continues after `parent` has ended.
  *
  * @internal
  */
@@ -36,15 +37,16 @@ export const startFiber = <A, E>(
   return Runtime.runFork(runtime, effect, options)
 }
 
-/** Interrupts the child fiber and returns another result. Ignores all calls after the first. */
+/** Interrupts the child fiber and replaces its result by `result`. Only the first call has an effect. */
 type EndEarly<A, E> = (result: Effect.Effect<A, E>) => void
 
 /**
- * Runs an effect in a child fiber. `listen` can interrupt the child fiber and return another result. `listen` returns a
- * function that removes the listener. Returns after the child fiber has ended, so no work continues in the background.
+ * Runs an effect in a child fiber and returns its result. `listen` receives a function `endEarly`, which interrupts the
+ * child fiber and replaces its result. `listen` returns a function that removes its listener. The caller resumes only
+ * after the child fiber has ended, so that no work continues in the background.
  *
- * `Effect.timeout` and `Effect.race` are not used, because each of these effects starts two fibers. An interruption
- * before these fibers have started would also leave the caller waiting forever.
+ * `Effect.timeout` and `Effect.race` are not used, because both start two fibers. If the caller is interrupted before
+ * these fibers start, the caller would also wait forever.
  *
  * @internal
  */
@@ -54,8 +56,8 @@ export const runInChild = <A, E, A2, E2>(
   options?: FiberOptions
 ): Effect.Effect<A | A2, E | E2> =>
   awaitCallback<A | A2, E | E2>((resume, parent) => {
-    // `Effect.exit` prevents a log line for a failed fiber. The fiber does not start immediately because concurrent
-    // requests must reach the gate before the first response.
+    // `Effect.exit` prevents the log line that Effect writes for an unhandled failure of a fiber. The fiber does not
+    // start immediately. All concurrent requests can then join the queue of the gate before the first response arrives.
     const child = startFiber(parent, Effect.exit(effect), { ...options, immediate: false })
     let early: Effect.Effect<A2, E2> | undefined
     let stop = (): void => {}

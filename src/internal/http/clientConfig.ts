@@ -33,8 +33,8 @@ const loadOptions = Effect.mapError(optionsConfig, (error) =>
 )
 
 /**
- * Runs `make` with the options from `MODELROUTE_API_KEY` and `MODELROUTE_BASE_URL`. Converts `InvalidRequest` to a
- * `ConfigError` with the name of the variable.
+ * Creates a client with the options from `MODELROUTE_API_KEY` and `MODELROUTE_BASE_URL`. If `make` fails with
+ * `InvalidRequest`, fails with a `ConfigError` that contains the name of the variable.
  *
  * @internal
  */

@@ -1,5 +1,6 @@
 /**
- * Checks the options at the creation of a client, so that an invalid option fails before the first request.
+ * Checks the options of a client. The checks run when the client is created, so that an invalid option fails before the
+ * first request.
  *
  * @internal
  */
@@ -17,8 +18,9 @@ const checks = checksOf(clientOperation)
 export const defaultBaseUrl = "https://api.modelroute.ai"
 
 /**
- * Rejects an API key that cannot be sent in a header. Does not check the documented format of keys, because the
- * examples in the API documentation do not have this format. Fails with `InvalidRequest`.
+ * Checks that a header can contain the API key. Fails with `InvalidRequest` if the key is empty or contains white
+ * space, quotes or non-ASCII characters. Accepts keys without the documented format, because the examples in the API
+ * documentation do not have this format.
  *
  * @internal
  */
@@ -51,7 +53,8 @@ const checkKeyText = (key: Redacted.Redacted, operation: string): Either.Either<
 }
 
 /**
- * Checks the attempt timeout. Rejects zero, because a timeout of zero would end every attempt before its response.
+ * Checks the attempt timeout. Fails with `InvalidRequest` if the timeout is invalid or zero. With a timeout of zero,
+ * every attempt would fail before its response.
  *
  * @internal
  */
@@ -77,8 +80,9 @@ export const isUnencrypted = (baseUrl: string): boolean => {
 }
 
 /**
- * Checks that the base URL is an absolute http(s) URL. Removes trailing slashes and a trailing `/v1` because every path
- * begins with `/v1`.
+ * Checks the base URL and returns the URL without trailing slashes. Also removes a trailing `/v1`, because every
+ * request path begins with `/v1`. Fails with `InvalidRequest` if the URL is not an absolute http(s) URL. Also fails if
+ * the URL contains credentials, a query or a fragment.
  *
  * @internal
  */

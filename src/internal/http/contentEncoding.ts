@@ -1,6 +1,6 @@
 /**
- * Decodes response bodies with a `Content-Encoding` (RFC 9110, section 8.4) if the transport does not decode these
- * bodies.
+ * Decodes response bodies with a `Content-Encoding` (RFC 9110, section 8.4). Some transports return such bodies without
+ * decoding.
  *
  * @internal
  */
@@ -22,7 +22,8 @@ interface Headers {
 const encodingName = (headers: Headers): string => headers["content-encoding"]?.trim().toLowerCase() ?? ""
 
 /**
- * Returns `true` if the body is encoded. In this case, sizes and offsets in the headers refer to the encoded bytes.
+ * Returns `true` if the headers contain a `Content-Encoding` other than `identity`. Sizes and offsets in the headers
+ * then refer to the encoded bytes.
  *
  * @internal
  */
@@ -33,20 +34,21 @@ export const isDecodable = ({ headers }: HttpClientResponse.HttpClientResponse):
   !isEncoded(headers) || encodings[encodingName(headers)] !== undefined
 
 /**
- * Returns `true` if the transport decodes the body. `fetch` decodes bodies and reports no error if the encoded bytes
- * are incomplete.
+ * Returns `true` if the body is encoded and the transport decodes the body. `fetch` decodes bodies, and reports no
+ * error if the encoded bytes are truncated.
  *
  * @internal
  */
 export const isDecodedByTransport = (response: HttpClientResponse.HttpClientResponse): boolean =>
   isEncoded(response.headers) && !keepsContentEncoding(response)
 
-/** Number of leading bytes that identify the format of a body. */
+/** The number of leading bytes that `formatOf` needs. */
 const magicLength = 2
 
 /**
- * Returns the format of a body from its first bytes (RFC 1950, RFC 1952). Returns `undefined` if the body is not
- * encoded. `deflate` is a zlib stream, but some servers send raw deflate data (RFC 9110, section 8.4.1.2).
+ * Returns the compression format of a body from its first bytes (RFC 1950, RFC 1952). For the encoding `deflate`, the
+ * body should be a zlib stream. Some servers send raw deflate data instead (RFC 9110, section 8.4.1.2). Returns
+ * `undefined` for `gzip` if the body is not compressed.
  */
 const formatOf = (encoding: Encoding, start: Uint8Array): CompressionFormat | undefined => {
   const [first = 0, second] = start
@@ -55,8 +57,8 @@ const formatOf = (encoding: Encoding, start: Uint8Array): CompressionFormat | un
 }
 
 /**
- * Returns the format of a complete body. Returns `undefined` if the bytes are not encoded or the transport decodes the
- * body.
+ * Returns the compression format of the bytes that a transport returned as the whole body. Returns `undefined` if these
+ * bytes are not compressed, or if this module does not support their encoding.
  *
  * @internal
  */
@@ -70,21 +72,23 @@ export const compressionOf = (
     : formatOf(encoding, body)
 }
 
-/** Decodes a stream of encoded bytes. Fails with `onDamage` if the bytes are truncated or damaged. */
+/** Decompresses a stream. Fails with the error of `onDamage` if the compressed bytes are truncated or damaged. */
 const decompress = <E>(
   encoded: Stream.Stream<Uint8Array, E>,
   format: CompressionFormat,
   onDamage: (cause: unknown) => E
 ): Stream.Stream<Uint8Array, E> =>
   Stream.suspend(() => {
-    // The decoder replaces a failure of its input with a decoding error. `onError` restores the original failure.
+    // If the input fails, `DecompressionStream` fails with its own error. `onError` therefore returns the failure of
+    // the input.
     let failure = Option.none<E>()
     const input = encoded.pipe(
       Stream.map((bytes) => Uint8Array.from(bytes)),
       Stream.tapError((error) => Effect.sync(() => (failure = Option.some(error))))
     )
     return Stream.unwrap(
-      // The fiber that reads the input must not log its failure because the stream returns the same failure.
+      // The returned stream already reports a failure of the input. The fiber that reads the input must not log the
+      // failure as well.
       Effect.withUnhandledErrorLogLevel(
         Effect.map(Effect.runtime<never>(), (runtime) =>
           Stream.fromReadableStream({
@@ -98,8 +102,8 @@ const decompress = <E>(
   })
 
 /**
- * Returns the decoded bytes of a response body. Emits no bytes before the format of the body is detected. Fails with
- * `onDamage` if the bytes cannot be decoded.
+ * Returns the decoded bytes of a response body. The first two bytes determine the compression format, so that no byte
+ * is emitted before these bytes have arrived. Fails with the error of `onDamage` if the bytes cannot be decoded.
  *
  * @internal
  */

@@ -1,6 +1,6 @@
 /**
- * Sends `Content-Length` with streamed bodies over `fetch`. The `fetch` client of `@effect/platform` removes this
- * header, but object storage rejects bodies without a length.
+ * Sends a `Content-Length` header with streamed bodies over `fetch`. The `fetch` client of `@effect/platform` removes
+ * this header, but object storage rejects uploads without a length.
  *
  * @internal
  */
@@ -14,14 +14,14 @@ import * as Option from "effect/Option"
 import * as runtime from "./runtime.js"
 
 /**
- * Maximum body size for the redirect mode `manual`. In this mode, Node keeps a second copy of the body. The mode
- * `error` for larger bodies avoids the copy.
+ * The maximum size of a body that is sent with the redirect mode `manual`. In this mode, Node keeps a second copy of
+ * the body. Larger bodies are sent with the mode `error`, which needs no copy.
  */
 const maxCopiedBytes = 1024 * 1024
 
 /**
- * Returns the `fetch` function of a client without sending a request. Only an effect inside the client can read this
- * function.
+ * Returns the `fetch` function that a client uses. A probe request fails before it is sent, because only an effect
+ * inside the client can read this function.
  */
 const findFetch = (client: HttpClient.HttpClient): Effect.Effect<typeof globalThis.fetch> =>
   Effect.suspend(() => {
@@ -37,14 +37,14 @@ const findFetch = (client: HttpClient.HttpClient): Effect.Effect<typeof globalTh
     )
   })
 
-/** Sends a request with a body of a known length. */
+/** Sends the same request with another body, other headers or another redirect mode. */
 type Send = (options: Pick<RequestInit, "body" | "headers" | "redirect">) => Promise<Response>
 
 const ignore = (): void => {}
 
 /**
- * Sends a body with its length. Reads the whole body into memory if the runtime cannot stream a body with a length.
- * Uses the redirect mode `error` only for large bodies in Node and Bun, because Cloudflare Workers reject this mode.
+ * Sends a streamed body with its length. If the runtime cannot stream a body with a length, the body is read into
+ * memory first. The redirect mode `error` is used only in Node and Bun, because Cloudflare Workers reject this mode.
  */
 const sendWithLength = async (
   send: Send,
@@ -59,7 +59,7 @@ const sendWithLength = async (
   }
   const stream = runtime.makeFixedLengthStream(length)
   if (stream !== undefined) {
-    // Ignores a failure of the body, because `fetch` then fails, too.
+    // A failure of the body is ignored here, because `fetch` then fails as well.
     void body.pipeTo(stream.writable).catch(ignore)
     return send({ body: stream.readable, headers, redirect: "manual" })
   }
@@ -69,8 +69,8 @@ const sendWithLength = async (
 }
 
 /**
- * Returns a client that sends `length` as the `Content-Length` of every body. Calls `onCollected` when a body is in
- * memory, before the first byte is sent.
+ * Returns a client that sends `length` as the `Content-Length` of every streamed body. If a body is read into memory,
+ * calls `onCollected` before the first byte is sent.
  *
  * @internal
  */

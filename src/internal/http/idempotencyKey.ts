@@ -25,7 +25,10 @@ export const checkKey = (operation: string, key: string): Effect.Effect<string, 
         )
       )
 
-/** Records the body that is sent with the key of `withKey`, and returns the key. */
+/**
+ * Returns the key of `withKey`. Records the first body that is sent with the key. Fails with `InvalidRequest` if the
+ * key is invalid or if `body` differs from the recorded body.
+ */
 const useKey = (
   operation: string,
   body: string,
@@ -47,8 +50,8 @@ const useKey = (
   )
 
 /**
- * Returns the key of `withKey`, or `None` without `withKey`. Fails with `InvalidRequest` if the key is invalid or was
- * used for another body.
+ * Returns the key that `withKey` sets, or `None` without `withKey`. Fails with `InvalidRequest` if the key is invalid
+ * or was used for another body.
  *
  * @internal
  */
@@ -58,8 +61,14 @@ export const takeCurrentKey = (operation: string, body: string): Effect.Effect<O
   )
 
 /**
- * Returns the idempotency key of a call. The order of precedence is the call option, `withKey`, the service in the
- * context and the client's service. Fails with `InvalidRequest` if the key is invalid or was used for another body.
+ * Returns the idempotency key of a call. Uses the first key that exists in this order:
+ *
+ * - the `idempotencyKey` option of the call
+ * - the key that `withKey` sets
+ * - the next key of the `IdempotencyKey` service in the context
+ * - the next key of the client's `IdempotencyKey` service
+ *
+ * Fails with `InvalidRequest` if the key is invalid or was used for another body.
  *
  * @internal
  */

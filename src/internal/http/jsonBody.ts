@@ -1,7 +1,8 @@
 /**
- * Checks that JSON can represent a value before the value is sent. Collects the texts in the value that errors must not
- * quote. `JSON.stringify` converts `NaN` to `null` and a `Map` or a `Blob` to `{}`. The API would then execute and
- * charge for a different request.
+ * Checks that JSON can represent the arguments of a call before the request is sent. `JSON.stringify` writes `NaN` as
+ * `null`, and a `Map` or a `Blob` as `{}`. Without the check, the API would execute and charge for a different request.
+ *
+ * The check also collects the texts in the arguments, which errors must not quote.
  *
  * @internal
  */
@@ -12,13 +13,15 @@ import { isRecord } from "../data/lenient.js"
 import { type PrivateTexts, TextCollector } from "../errors/confidential.js"
 import { invalidRequest } from "../errors/invalidRequest.js"
 
-/** Maximum nesting depth. Servers reject deeper JSON, and recursive code overflows the stack. */
+/**
+ * The maximum nesting depth of an argument. Servers reject deeper JSON, and recursive code would overflow the stack.
+ */
 const maxDepth = 500
 
 interface Container {
   readonly value: object
   readonly parent: Container | undefined
-  /** Key or index in the parent. Name of the argument if the container has no parent. */
+  /** The key or index of the value in its parent. The name of the argument if the value has no parent. */
   readonly key: string | number
   readonly depth: number
 }
@@ -30,7 +33,10 @@ interface Problem {
 
 const uploadAdvice = "Upload the bytes with files.upload and pass the file id."
 
-/** Specific advice for types that lose their content in JSON. Other built-in types have general advice. */
+/**
+ * The advice for types that JSON cannot represent, by the tag of the type. Types without an entry have a general
+ * advice.
+ */
 const adviceByType: Readonly<Record<string, string>> = {
   ArrayBuffer: uploadAdvice,
   Blob: uploadAdvice,
@@ -46,7 +52,7 @@ const plainTags: ReadonlySet<string> = new Set(["Object", "Array", "Arguments", 
 
 const tagOf = (value: object): string => Object.prototype.toString.call(value).slice(8, -1)
 
-/** Returns the reason why JSON cannot represent a value. Does not check the members of the value. */
+/** Returns the reason why JSON cannot represent a value. Does not check the members of an object or array. */
 const problemOf = (value: unknown): Problem | undefined => {
   switch (typeof value) {
     case "number":
@@ -76,22 +82,28 @@ const problemOfObject = (value: object): Problem | undefined => {
   }
 }
 
-/** Returns the value that `JSON.stringify` serializes. */
+/**
+ * Returns the value that `JSON.stringify` writes for `value`. An object with a `toJSON` method is written as the result
+ * of this method.
+ */
 const jsonValue = (value: unknown, key: string): unknown =>
   typeof value === "object" && value !== null && "toJSON" in value && typeof value.toJSON === "function"
     ? value.toJSON(key)
     : value
 
 /**
- * Returns `true` if the value is the JSON form of an Effect data type. This form is for logs and is not valid API
- * input.
+ * Returns `true` if a value is the `toJSON` result of an Effect data type, such as `Option`. This form is for logs, and
+ * the API does not accept this form.
  */
 const isEffectData = (json: unknown): json is { readonly _id: string } =>
   isRecord(json) && typeof json["_id"] === "string"
 
 const tooDeep: Problem = { problem: `is nested more than ${maxDepth} levels deep`, advice: "Pass a flatter value." }
 
-/** Returns the outermost ancestor that contains itself, or `undefined` if there is no cycle. */
+/**
+ * Returns the outermost of the container and its ancestors that contains itself. Returns `undefined` if there is no
+ * cycle.
+ */
 const cycleIn = (deepest: Container): Container | undefined => {
   const ancestors: Array<Container> = []
   for (let next: Container | undefined = deepest; next !== undefined; next = next.parent) ancestors.unshift(next)
@@ -105,14 +117,18 @@ const pathOf = ({ key, parent }: Pick<Container, "key" | "parent">): string => {
 }
 
 /**
- * State of a check. `unread` contains the containers with unchecked members. `texts` contains the texts found so far.
+ * The state of a check. `unread` contains the objects and arrays whose members are not checked yet. `texts` contains
+ * the texts that the check has found so far.
  */
 interface Traversal {
   readonly texts: TextCollector
   readonly unread: Array<Container>
 }
 
-/** Checks a value. Collects a string. Queues an object or an array, so that its members are checked later. */
+/**
+ * Checks one value. If the value is a string, adds the string to `texts`. If the value is an object or array, adds the
+ * value to `unread`, so that its members are checked later.
+ */
 const visit = (
   { texts, unread }: Traversal,
   given: unknown,
@@ -161,8 +177,8 @@ const visitMember = (
 }
 
 /**
- * Visits the members of a container. Avoids `Object.entries`, because `Object.entries` allocates an array for each
- * member.
+ * Checks the members of an object or array. `Object.entries` is not used, because `Object.entries` allocates an array
+ * for each member.
  */
 const visitMembers = (traversal: Traversal, container: Container): LocatedProblem | undefined => {
   const { value } = container
@@ -186,9 +202,9 @@ const findProblem = (traversal: Traversal, name: string, argument: unknown): Loc
 }
 
 /**
- * Checks the arguments of a method and returns the texts that errors must not quote. `fields` contains the arguments by
- * name. Fails with `InvalidRequest` at the first value that JSON cannot represent. The `field` of the error is the path
- * of that value.
+ * Checks the arguments of a method. `fields` contains the arguments by name. Fails with `InvalidRequest` if JSON cannot
+ * represent a value. The `field` of the error is the path of the first such value. Returns the texts in the arguments,
+ * which errors must not quote.
  *
  * @internal
  */

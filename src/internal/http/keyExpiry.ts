@@ -7,8 +7,8 @@ import * as Effect from "effect/Effect"
 import * as monotonic from "../data/monotonic.js"
 
 /**
- * The expiry of an idempotency key on the wall clock and on the monotonic clock. The wall clock alone is not
- * sufficient, because a user can set the wall clock back while the process runs.
+ * The expiry of an idempotency key, on the wall clock and on the monotonic clock. The wall clock alone is not
+ * sufficient. If a user sets the wall clock back, an expired key would become valid again.
  *
  * @internal
  */

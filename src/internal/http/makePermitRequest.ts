@@ -29,9 +29,10 @@ const requestClassOf = (operation: string): RequestClass => {
 }
 
 /**
- * Creates the permit request of a call. The retry policy accepts or rejects every wait for the rate limit, including a
- * wait before the first attempt. Before a retry, the policy reevaluates its latest step. A wait that ends before the
- * deadline of the call does not use the policy.
+ * Creates the request for the gate's permit to send an attempt. If the attempt must wait for the rate limit, the retry
+ * policy accepts or rejects the wait. This rule also applies before the first attempt. For the decision, the policy
+ * repeats its latest step with the error of the wait. A wait that ends before the deadline of the call is always
+ * accepted.
  *
  * @internal
  */

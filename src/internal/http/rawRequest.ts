@@ -1,6 +1,6 @@
 /**
- * Implements the method `request`. The method sends a request to any endpoint. Idempotency keys, retries and errors
- * work as in the other methods.
+ * Implements the client method `request`, which sends a request to any endpoint of the API. Idempotency keys, retries
+ * and errors work as in the other client methods.
  *
  * @internal
  */
@@ -24,8 +24,8 @@ const idempotentMethods: ReadonlySet<HttpMethod> = new Set<HttpMethod>(["GET", "
 const operation = "request"
 
 /**
- * Returns `true` if a URL parser does not change the path. Returns `false` for a path with another host, a fragment, or
- * a plain or encoded dot segment.
+ * Returns `true` if a URL parser keeps the path unchanged. Rejects a path with a host, a fragment or a dot segment,
+ * because the request would have another target.
  */
 const isPlainPath = (path: string): boolean => {
   const host = "http://api.invalid"
@@ -41,7 +41,7 @@ const checkMethod = (method: HttpMethod): Effect.Effect<void, InvalidRequest> =>
         invalidRequest(operation, "method", "is not an HTTP method", `Pass one of ${[...methods].join(", ")}.`)
       )
 
-/** Rejects a body with GET or HEAD because `fetch` does not send such a body. */
+/** Fails with `InvalidRequest` if a GET or HEAD request has a body, because `fetch` does not send such a body. */
 const checkBody = (method: HttpMethod, body: unknown): Effect.Effect<void, InvalidRequest> =>
   body === undefined || (method !== "GET" && method !== "HEAD")
     ? Effect.void

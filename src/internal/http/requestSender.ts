@@ -17,12 +17,15 @@ export interface RequestSender {
   readonly client: HttpClient.HttpClient
   /** Base URL without a trailing slash and without `/v1`. */
   readonly baseUrl: string
-  /** Returns the admission of the gate in the context. Default: the gate of the client. */
+  /**
+   * Returns the admission of the gate in `context`. If `context` contains no gate, returns the admission of the
+   * client's gate.
+   */
   readonly admissionOf: (context: Context.Context<never>) => Admission
   readonly policy: Schedule.Schedule<unknown, ModelRouteError>
-  /** Returns `false` if an error must not be retried, regardless of the retry policy. */
+  /** Returns `false` for an error that must not be retried. Takes precedence over the retry policy. */
   readonly retryWhile: RetryFilter
-  /** Secrets that no error may contain, for example the API key. */
+  /** The secrets that no error may contain, for example the API key. */
   readonly secrets: ReadonlyArray<string>
   readonly attemptLimits: AttemptLimits
   readonly timer: SharedTimer

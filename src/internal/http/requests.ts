@@ -1,5 +1,6 @@
 /**
- * Creates HTTP requests. Encodes ids in paths. Stores bodies as bytes because every attempt must send the same bytes.
+ * Creates HTTP requests. Encodes the ids in request paths. Encodes each body once, because every attempt must send the
+ * same bytes.
  *
  * @internal
  */
@@ -27,8 +28,9 @@ export interface JsonBody {
 }
 
 /**
- * Encodes `body` as JSON. `fields` contains the arguments of the caller by name. Fails with `InvalidRequest` if JSON
- * cannot represent an argument. The error contains the name of the argument.
+ * Encodes `body` as JSON. `fields` contains the arguments of the caller, by name, that `body` contains. Fails with
+ * `InvalidRequest` if JSON cannot represent an argument. The `field` of the error begins with the name of this
+ * argument.
  *
  * @internal
  */

@@ -1,5 +1,6 @@
 /**
- * Reads a response body into memory up to a limit. Decodes encoded bytes that the transport has not decoded.
+ * Reads a response body into memory, up to a limit in bytes. Decodes the body if the transport has not decoded the
+ * body.
  *
  * @internal
  */
@@ -31,19 +32,19 @@ const collectChunks = (pull: Pull, maxBytes: number): Effect.Effect<ReadResult> 
     },
     onFailure: Option.match({
       onNone: () => finish("complete"),
-      // `EmptyBody` is not an error, because the platform reports `EmptyBody` for every response without a body.
+      // `EmptyBody` is not a failure, because `@effect/platform` reports `EmptyBody` for every response without a body.
       onSome: (error) => finish(error.reason === "EmptyBody" ? "complete" : "truncated")
     })
   })
   return next
 }
 
-/** Status codes of responses without a body. */
+/** The statuses of responses that never have a body. */
 const bodilessStatuses: ReadonlySet<number> = new Set([204, 205, 304])
 
 /**
- * Returns `true` if an encoded body ended before its first decoded byte. In this case, `fetch` returns an empty body
- * without an error.
+ * Returns `true` if an encoded body is empty, although the response must have a body. `fetch` reports no error if the
+ * connection ends before the first decoded byte.
  */
 const lacksAnnouncedBytes = (response: HttpClientResponse.HttpClientResponse, { bytes, end }: ReadResult): boolean =>
   end === "complete" &&
@@ -53,7 +54,10 @@ const lacksAnnouncedBytes = (response: HttpClientResponse.HttpClientResponse, { 
   response.request.method !== "HEAD" &&
   !bodilessStatuses.has(response.status)
 
-/** Reads a body as a stream. Pulls the stream directly because `Stream.run` forks a fiber that logs its failure. */
+/**
+ * Reads a body as a `Stream`. The stream is pulled directly, because `Stream.run` starts a fiber that logs the failure
+ * of the stream.
+ */
 const readStream = (response: HttpClientResponse.HttpClientResponse, maxBytes: number): Effect.Effect<ReadResult> => {
   const onDamage = (cause: unknown) =>
     new HttpClientError.ResponseError({ request: response.request, response, reason: "Decode", cause })
@@ -65,8 +69,8 @@ const readStream = (response: HttpClientResponse.HttpClientResponse, maxBytes: n
 }
 
 /**
- * Returns the length of the body in bytes. Returns `undefined` for an encoded body because its declared length is the
- * encoded length.
+ * Returns the length of a body in bytes from the `Content-Length` header. Returns `undefined` for an encoded body,
+ * because the header contains the encoded length.
  *
  * @internal
  */
@@ -78,7 +82,7 @@ export const parseContentLength = (headers: { readonly [name: string]: string | 
 const isShorterThanDeclared = (response: HttpClientResponse.HttpClientResponse, { bytes, end }: ReadResult): boolean =>
   end === "complete" && response.request.method !== "HEAD" && bytes.length < (parseContentLength(response.headers) ?? 0)
 
-/** Decodes a body that the transport has not decoded. A damaged body is `truncated`. */
+/** Decompresses a body that the transport has not decompressed. The result of a damaged body ends with `truncated`. */
 const decompress = (
   response: HttpClientResponse.HttpClientResponse,
   encoded: ReadResult,
@@ -94,8 +98,8 @@ const decompress = (
 }
 
 /**
- * Reads and decodes at most `maxBytes` bytes of the body. Never fails. Uses a `Stream` only if the transport is
- * unknown, because a `Stream` is slow.
+ * Reads and decodes at most `maxBytes` bytes of a body. Never fails. If the body is damaged or incomplete, `end` of the
+ * result is `truncated`. A `Stream` is used only if the transport is unknown, because a `Stream` is slow.
  *
  * @internal
  */

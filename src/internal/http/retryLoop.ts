@@ -1,5 +1,6 @@
 /**
- * Sends a request with retries. The steps of a request are:
+ * Sends a request with retries. Each attempt passes these steps:
+ *
  * operation → retryLoop → admission.withPermit → attempt → decode or classify → policy → sleep.
  *
  * @internal
@@ -26,8 +27,8 @@ export const runOperation = <A>(sender: RequestSender, call: Call<A>): Effect.Ef
   })
 
 /**
- * Repeats a call until an attempt succeeds or the retry policy ends. Does not create a span. Fails with the error of
- * the last attempt.
+ * Sends the request of a call until an attempt succeeds or the retry policy ends. Does not create a span. Fails with
+ * the error of the last attempt.
  *
  * @internal
  */
@@ -44,7 +45,7 @@ export const retryLoop = <A>(
   return run(false)
 }
 
-/** Waits for a permit and sends the request once. */
+/** Waits for a permit of the gate and sends the request once. */
 const runAttempt = <A>(
   sender: RequestSender,
   call: Call<A>,
@@ -71,7 +72,7 @@ const runAttempt = <A>(
     })
   })
 
-/** Counts an attempt and reports its failure to the gate. */
+/** Runs an attempt and counts the attempt in the metrics. If the attempt fails, reports the failure to the gate. */
 const countAndReport = <A>(
   operation: string,
   stats: telemetry.CallStats,
@@ -87,7 +88,10 @@ const countAndReport = <A>(
       )
   })
 
-/** Reports to the gate that a request was not sent or was rate limited with a status other than 429. */
+/**
+ * Reports a failure to the gate if the gate cannot see the failure in a response. Such a failure is a request that was
+ * not sent, or a rate limit with a status other than 429.
+ */
 const reportToGate = (permit: Permit, error: RequestFailure): Effect.Effect<void> => {
   if (wasNotSent(error)) return permit.reportUnsent
   if (!isHiddenRateLimit(error)) return Effect.void
@@ -95,7 +99,8 @@ const reportToGate = (permit: Permit, error: RequestFailure): Effect.Effect<void
 }
 
 /**
- * Waits for the delay of the retry policy. Fails with `error` if the call must not be repeated or the policy has ended.
+ * Waits until the delay of the retry policy has passed. Fails with `error` if the call must not be repeated or if the
+ * policy has ended.
  *
  * @internal
  */

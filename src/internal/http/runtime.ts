@@ -1,6 +1,6 @@
 /**
- * Detects differences between the JavaScript runtimes that the web standards do not describe. Each function reads the
- * globals again, so that loading this module has no effect.
+ * Detects differences between JavaScript runtimes that no web standard covers. Each function reads the globals when it
+ * is called, so that the import of this module has no side effect.
  *
  * @internal
  */
@@ -9,16 +9,16 @@ import * as Predicate from "effect/Predicate"
 const hasGlobal = (name: string): boolean => Predicate.hasProperty(globalThis, name)
 
 /**
- * Returns `true` in Node. Excludes Deno and Cloudflare Workers, because these runtimes also report a version of Node.
- * Excludes programs with a `document`, because their `fetch` belongs to a browser.
+ * Returns `true` in Node. Deno and Cloudflare Workers also have `process.versions.node`, so their own globals exclude
+ * these runtimes. A global `document` excludes browser environments, because `fetch` is then the `fetch` of a browser.
  */
 const isNode = (): boolean =>
   globalThis.process?.versions?.node !== undefined &&
   !["Deno", "WebSocketPair", "document"].some((name) => hasGlobal(name))
 
 /**
- * Returns `true` if `fetch` sends the header `content-length` of a streamed body. Other runtimes remove the header and
- * send the body in chunks, and browsers reject a streamed body over HTTP/1.1.
+ * Returns `true` if `fetch` sends the `content-length` header of a streamed body. Other runtimes remove the header and
+ * send the body in chunks. Browsers reject streamed bodies over HTTP/1.1.
  *
  * @internal
  */
@@ -29,8 +29,8 @@ type FixedLengthStreamClass = new (length: number) => TransformStream<Uint8Array
 const isClass = (u: unknown): u is FixedLengthStreamClass => Predicate.isFunction(u)
 
 /**
- * Returns a stream with a known length, or `undefined` if the runtime has no such stream. On Cloudflare Workers, `fetch`
- * sends the length of this stream.
+ * Returns a stream of `length` bytes, or `undefined` if the runtime has no `FixedLengthStream`. Cloudflare Workers have
+ * this class. Their `fetch` sends the length of such a stream as the `Content-Length`.
  *
  * @internal
  */

@@ -1,6 +1,6 @@
 /**
- * Provides one timer for many waits. A client can have a hundred thousand concurrent waits for attempts and executions.
- * A sleeping fiber for each wait would use kilobytes of memory.
+ * Provides one timer for all waits of a client. A client can have a hundred thousand concurrent waits for attempts and
+ * executions. A separate sleeping fiber for each wait would use kilobytes of memory per wait.
  *
  * @internal
  */
@@ -13,25 +13,28 @@ import { type AnyFiber, awaitCallback } from "./awaitCallback.js"
 import { startFiber } from "./childFiber.js"
 
 /**
- * Maximum duration of a sleep. JavaScript timers are limited to 31 bits of milliseconds, and Effect never ends a longer
- * sleep.
+ * The maximum duration of one sleep, 1 hour. JavaScript timers are limited to 31 bits of milliseconds, and a longer
+ * `Effect.sleep` never ends.
  *
  * @internal
  */
 export const maxSleepMillis = 3_600_000
 
-/** Number of microtasks before an unused fiber ends. The next call of a sequence starts within fewer microtasks. */
+/**
+ * The number of microtasks before a fiber without timers ends. In a sequence of calls, the next call adds its timer
+ * within fewer microtasks and reuses the fiber.
+ */
 const idleMicrotasks = 32
 
 /**
- * The timers of one clock. One fiber sleeps until the next timer is due. The fiber ends when no timer is left, because
- * a sleeping fiber keeps the process alive. The fiber first waits a few microtasks, because the next call of a sequence
- * can reuse the fiber.
+ * The timers of one clock. One fiber sleeps until the next timer is due. A sleeping fiber keeps the process alive, so
+ * the fiber ends when no timer is left. The fiber ends a few microtasks later, because the next call of a sequence can
+ * reuse the fiber.
  */
 class ClockTimer {
   private readonly queue = new TimerQueue()
   private fiber: Fiber.RuntimeFiber<void> | undefined
-  /** End of the current sleep, or `Infinity` if no fiber is sleeping. */
+  /** The end of the current sleep in monotonic milliseconds, or `Infinity` if no fiber is sleeping. */
   private sleepingUntil = Infinity
   private isEnding = false
 
@@ -45,7 +48,10 @@ class ClockTimer {
     return Effect.flatMap(Effect.sleep(millis), () => this.run)
   })
 
-  /** Fires the timers that are due. Returns the time of the next timer in monotonic milliseconds. */
+  /**
+   * Fires the timers that are due. Returns the time of the next timer in monotonic milliseconds, or `undefined` if no
+   * timer is left.
+   */
   private fireDue(): number | undefined {
     const now = monotonic.read(this.clock)
     for (let { first } = this.queue; first !== undefined; { first } = this.queue) {
@@ -56,13 +62,13 @@ class ClockTimer {
     return undefined
   }
 
-  /** Adds a timer. Returns a function that removes the timer. */
+  /** Adds a timer that calls `fire` at the monotonic time `at`. Returns a function that removes the timer. */
   add(parent: AnyFiber, at: number, fire: () => void): () => void {
     const timer = this.queue.add(at, fire)
     if (at < this.sleepingUntil) {
       this.stop()
       this.sleepingUntil = at
-      // An immediate start could call `fire` before `add` returns.
+      // The fiber does not start immediately, because the fiber could then call `fire` before `add` returns.
       this.fiber = startFiber(parent, this.run, { immediate: false })
     }
     return () => {
@@ -91,15 +97,16 @@ class ClockTimer {
 
 /** @internal The timer for all waits of one client. */
 export class SharedTimer {
-  // Fibers can have different clocks, for example in two tests.
+  // Each clock has its own timers, because fibers of the same client can have different clocks, for example in tests.
   private readonly timers = new WeakMap<Clock.Clock, ClockTimer>()
 
   /**
-   * Calls `fire` at `at` on the clock of `fiber`. `at` is in monotonic milliseconds and can be `Infinity`. Returns a
-   * function that cancels the timer. Never calls `fire` synchronously.
+   * Sets a timer that calls `fire` at the time `at` on the clock of `fiber`. `at` is in monotonic milliseconds. If `at`
+   * is `Infinity`, `fire` is never called. Returns a function that cancels the timer. `fire` is never called before
+   * `schedule` returns.
    */
   schedule(fiber: AnyFiber, at: number, fire: () => void): () => void {
-    // `NaN` has no order in the queue, and the timer would loop without a sleep.
+    // The queue cannot order `NaN`, and the fiber would run in an endless loop without a sleep.
     if (Number.isNaN(at)) throw new Error("A timer was set to NaN")
     if (at === Infinity) return () => {}
     const clock = monotonic.clockOf(fiber)
@@ -111,7 +118,7 @@ export class SharedTimer {
     return timer.add(fiber, at, fire)
   }
 
-  /** Waits for the given number of milliseconds. */
+  /** Waits for `millis` milliseconds. */
   sleep(millis: number): Effect.Effect<void> {
     return Effect.flatMap(monotonic.now, (now) =>
       this.wait<void, never>(
@@ -123,8 +130,9 @@ export class SharedTimer {
   }
 
   /**
-   * Waits until `at` and then runs `onFire`. `at` is in monotonic milliseconds and can be `Infinity`. `listen` can
-   * resume the wait earlier. `listen` returns a function that removes the listener.
+   * Waits until `at`, in monotonic milliseconds, and then returns the result of `onFire`. `at` can be `Infinity`.
+   * `listen` registers a listener that can end the wait earlier with another result. `listen` returns a function that
+   * removes the listener.
    */
   wait<A, E>(
     at: number,

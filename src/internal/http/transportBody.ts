@@ -1,6 +1,6 @@
 /**
- * Reads a body with the API of its transport. A `Stream` of the same body would use several times the CPU time of the
- * whole call.
+ * Reads a response body with the API of its transport. Reading the body as a `Stream` would use several times the CPU
+ * time of a whole call.
  *
  * @internal
  */
@@ -13,8 +13,8 @@ import { awaitCallback } from "./awaitCallback.js"
 export interface ReadResult {
   readonly bytes: Uint8Array
   /**
-   * `truncated` means that the connection ended before the body was complete. `too large` means that the bytes beyond
-   * the limit were not read.
+   * `truncated` means that the connection ended before the body was complete. `too large` means that the body exceeds
+   * the limit. The bytes beyond the limit are then not read.
    */
   readonly end: "complete" | "truncated" | "too large"
 }
@@ -40,14 +40,14 @@ export const isNodeReadable = (u: unknown): u is NodeReadable =>
   Predicate.isFunction(u.destroy) &&
   Predicate.hasProperty(u, "readableEnded")
 
-/** Collects the chunks of a body up to a limit. */
+/** Collects the chunks of a body, up to `maxBytes` bytes. */
 class Collector {
   private readonly chunks: Array<Uint8Array> = []
   private size = 0
 
   constructor(private readonly maxBytes: number) {}
 
-  /** Adds a chunk. Returns `false` if the body is too large. */
+  /** Adds a chunk. Returns `false` if the collected chunks exceed the limit. */
   add(chunk: Uint8Array): boolean {
     this.chunks.push(chunk)
     this.size += chunk.length

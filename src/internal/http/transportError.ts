@@ -1,5 +1,6 @@
 /**
- * Determines the reason of a transport failure. Runtimes have different error classes but similar error codes.
+ * Determines the reason of a transport failure from its error codes. Runtimes have different error classes but similar
+ * error codes.
  *
  * @internal
  */
@@ -9,7 +10,7 @@ import type { TransportReason } from "../../ModelRouteError.js"
 interface CauseLink {
   readonly code: string
   readonly message: string
-  /** `true` if the connection was established before the error. */
+  /** `true` if the error occurred on an established connection, so that the request may have been sent. */
   readonly isEstablished: boolean
 }
 
@@ -18,8 +19,8 @@ const maxCauses = 8
 const isObject = (u: unknown): u is { readonly [key: string]: unknown } => typeof u === "object" && u !== null
 
 /**
- * Returns the chain of causes, outermost first. Uses the first error of an `AggregateError`, which contains one error
- * per address.
+ * Returns an error and its causes, outermost first. An `AggregateError` contains one error for each address of the
+ * host, and only the first of these errors is used.
  */
 const causeChain = (cause: unknown): ReadonlyArray<CauseLink> => {
   const links: Array<CauseLink> = []
@@ -33,8 +34,8 @@ const causeChain = (cause: unknown): ReadonlyArray<CauseLink> => {
 }
 
 /**
- * Error codes of each reason. A TLS error is `connect` only if the handshake failed. Other TLS errors can occur after
- * the request was sent.
+ * The error codes of each reason. The reason `connect` means that the request was certainly not sent. A TLS error is
+ * therefore `connect` only if the handshake failed.
  */
 const reasons: ReadonlyArray<readonly [RegExp, TransportReason]> = [
   [/^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT)$/, "connect"],
@@ -53,8 +54,8 @@ export const isRejectedRedirect = (error: HttpClientError.HttpClientError): bool
   causeChain(error.cause).some(({ message }) => message === "unexpected redirect")
 
 /**
- * Returns the reason and the message of a transport error. Does not return the causes because the causes can contain
- * the request.
+ * Returns the reason of a transport error, and the message of its innermost cause. The causes themselves are not
+ * returned, because they can contain the request.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * Removes the differences between the transports `fetch`, undici and `node:http`.
+ * Compensates for the differences between the transports `fetch`, undici and `node:http`.
  *
  * @internal
  */
@@ -22,8 +22,8 @@ const rejectRedirects = (context: Context.Context<never>): Context.Context<never
   })
 
 /**
- * Prevents `fetch` from following redirects. A followed redirect would resend the body or change POST to GET. The other
- * transports return the 3xx response.
+ * Returns a client that does not follow redirects. A redirect that `fetch` follows would send the body again or change
+ * POST to GET. The other transports never follow redirects.
  *
  * @internal
  */
@@ -31,9 +31,9 @@ export const withoutRedirects = (client: HttpClient.HttpClient): HttpClient.Http
   HttpClient.transformResponse(client, Effect.mapInputContext(rejectRedirects))
 
 /**
- * Options for the fiber of an attempt. With these options, `fetch` does not follow redirects. The HTTP client creates
- * no span, because the operation already has a span. The same settings on the client would allocate several kilobytes
- * per attempt.
+ * The options of the fiber that runs an attempt. `fetch` does not follow redirects in this fiber. The HTTP client
+ * creates no span, because the operation already has a span. The same settings on the HTTP client would allocate
+ * several kilobytes per attempt.
  *
  * @internal
  */
@@ -48,8 +48,8 @@ export const attemptFiberOptions: FiberOptions = {
 }
 
 /**
- * Returns the client for object storage. The client creates no spans because a span records the URL and a presigned URL
- * is a secret. The fibers of the client do not log failures because failures contain the URL.
+ * Returns a client for requests to presigned URLs of object storage. A presigned URL is a secret. The client therefore
+ * creates no spans and its fibers log no failures, because both would contain the URL.
  *
  * @internal
  */
@@ -59,32 +59,33 @@ export const storageClient = (client: HttpClient.HttpClient): HttpClient.HttpCli
     HttpClient.withTracerDisabledWhen(() => true)
   )
 
-/** Returns the response object of the transport. */
+/** Returns the response object of the transport, such as the `Response` of `fetch`. */
 const sourceOf = (response: HttpClientResponse.HttpClientResponse): unknown => {
-  // The platform wraps the response of a transport to close the connection on interruption.
+  // `@effect/platform` wraps each response, so that an interruption closes the connection. `original` is the wrapped
+  // response.
   const inner = Predicate.hasProperty(response, "original") ? response.original : response
   return Predicate.hasProperty(inner, "source") ? inner.source : undefined
 }
 
 /**
- * Returns the body object of the transport. Returns `undefined` if the transport is unknown or `transformClient` has
- * replaced the response. Also returns `undefined` if the body is already being read, for example by a logger.
+ * Returns the body object of the transport. Returns `undefined` if the transport is unknown, or if `transformClient`
+ * has replaced the response. Also returns `undefined` if another reader, such as a logger, has already opened the body.
  *
  * @internal
  */
 export const transportBodyOf = (response: HttpClientResponse.HttpClientResponse): TransportBody | undefined => {
-  // An object that inherits from the response can replace the body.
+  // An object whose prototype is the response can have another body. `transformClient` can return such an object.
   if (!Object.hasOwn(response, "original") && !Object.hasOwn(response, "source")) return undefined
   const source = sourceOf(response)
-  // The response of `node:http` is its own body.
+  // In `node:http`, the response itself is the body.
   const body = isNodeReadable(source) ? source : Predicate.hasProperty(source, "body") ? source.body : undefined
   if (isNodeReadable(body)) return body.readableEnded ? undefined : body
   return body instanceof ReadableStream && !body.locked ? body : undefined
 }
 
 /**
- * Returns `true` if the transport does not decode the body. undici and `node:http` do not decode bodies. Only responses
- * of these two transports have a `statusCode`. `fetch` decodes the body and keeps the header.
+ * Returns `true` if the transport does not decode encoded bodies. Only undici and `node:http` return encoded bodies,
+ * and only their responses have a `statusCode`. `fetch` decodes bodies, but keeps the `Content-Encoding` header.
  *
  * @internal
  */
@@ -92,8 +93,8 @@ export const keepsContentEncoding = (response: HttpClientResponse.HttpClientResp
   Predicate.hasProperty(sourceOf(response), "statusCode")
 
 /**
- * Returns `true` if the transport loses a response that arrives before the end of its request. Only `node:http` loses
- * such a response.
+ * Returns `true` if the transport loses a response that arrives before the whole request is sent. Only `node:http`
+ * loses such responses, and only its responses have `rawHeaders`.
  *
  * @internal
  */
