@@ -1,5 +1,6 @@
 /**
- * Runs the functions that the caller passes as options for each item. An exception fails the item, but not the batch.
+ * Runs batch options that are functions of an item, such as `key`. An exception in such a function fails the item, but
+ * not the batch.
  *
  * @internal
  */

@@ -1,6 +1,6 @@
 /**
- * Enforces the cost limit of a batch. The sum of settled costs and current holds stays within the limit. Only a
- * submission with an unknown hold can exceed the limit.
+ * Enforces the option `maxCost` of a batch. The settled costs plus the current holds stay within the limit, except
+ * after a submission with an unknown hold.
  *
  * @internal
  */
@@ -38,7 +38,7 @@ export interface Reservation {
   readonly model: string
   /** Reserved amount in dollars. Zero if the hold is unknown. */
   readonly amount: money.Amount
-  /** Indicates whether the hold is unknown. Other items of the model wait while the hold is unknown. */
+  /** Indicates whether the hold of `model` is unknown. Until the hold is known, other items of `model` wait. */
   readonly isHoldUnknown: boolean
 }
 
@@ -51,8 +51,8 @@ export interface EarlierSubmission extends Reservation {
 /**
  * Reason why the budget cannot reserve an amount:
  *
- * - `MaxCost`: the limit is reached.
- * - `UnknownHold`: the hold of the model is unknown.
+ * - `MaxCost`: the amount would exceed the limit.
+ * - `UnknownHold`: another submission of the same model has an unknown hold.
  *
  * @internal
  */
@@ -63,26 +63,29 @@ export class CostBudget {
   /** Highest known hold of an execution, by model. */
   private readonly maxHolds = new Map<string, money.Amount>()
   /**
-   * Number of submissions with neither a known hold nor an assumed hold, by model. The number includes submissions that
-   * the API may not have accepted.
+   * Number of submissions whose hold is neither known nor assumed, by model. The number includes submissions that the
+   * API may not have accepted, because these submissions may have a hold.
    */
   private readonly unknownCounts = new Map<string, number>()
   /**
-   * Hold that the budget assumes for each submission with an unknown hold, by model. The value is present after the
-   * hold or the cost of another execution of the model is known.
+   * Estimated hold of each submission with an unknown hold, by model. A model has no estimate until the hold or the
+   * cost of one of its executions is known.
    */
   private readonly assumedHolds = new Map<string, money.Amount>()
   /** Sum of settled costs and current holds. */
   private committed = money.zero
-  /** Number of active reservations. The end of each active reservation can free part of the limit. */
+  /** Number of active reservations. When a reservation ends, part of the limit can become free. */
   private runningCount = 0
   private readonly waiters = new Set<() => void>()
-  /** Models whose unknown hold has been logged. */
+  /** Models for which a log line has reported an unknown hold. */
   private readonly warnedModels = new Set<string>()
 
   constructor(private readonly limit: money.Amount) {}
 
-  /** Adds a submission of an earlier run. The caller must add all earlier submissions before the first reservation. */
+  /**
+   * Counts the cost or the hold of a submission from an earlier run. The caller must add all earlier submissions before
+   * the first reservation.
+   */
   addEarlier({ amount, hold, isHoldUnknown, model }: EarlierSubmission): void {
     this.committed = BigDecimal.sum(this.committed, amount)
     if (hold !== undefined) this.recordHold(model, hold)
@@ -90,16 +93,16 @@ export class CostBudget {
   }
 
   /**
-   * Assigns the highest known hold of each model to its submissions with an unknown hold. The caller must run this
-   * method after the last `addEarlier`.
+   * Counts each earlier submission with an unknown hold as the highest known hold of its model. The caller must run
+   * this method after the last `addEarlier`, because each call can increase the highest known hold.
    */
   assumeUnknownHolds(): void {
     for (const model of Array.from(this.unknownCounts.keys())) this.assumeHold(model)
   }
 
   /**
-   * Returns a reservation for an earlier submission that this run awaits or resends. The committed sum already contains
-   * the amount.
+   * Returns a reservation for an earlier submission that this run awaits or resends. Does not count the amount, because
+   * `addEarlier` has already counted the amount.
    */
   reserveAgain(earlier: EarlierSubmission): Reservation {
     const { isHoldUnknown, model } = earlier
@@ -112,9 +115,9 @@ export class CostBudget {
   }
 
   /**
-   * Waits until the limit allows one more execution, and reserves its expected hold. Releases the amount of the
-   * `replaced` submission in the same step. Returns a `BudgetShortage` as a `Left` if the limit allows no execution and
-   * no reservation is active.
+   * Reserves the expected hold of an execution. If the limit does not allow the hold, waits until other reservations
+   * end. Returns a `BudgetShortage` as a `Left` if no other reservation is active. Releases the amount of the
+   * `replaced` submission in the same step as the reservation.
    */
   reserve(
     model: string,
@@ -122,7 +125,8 @@ export class CostBudget {
     replaced: EarlierSubmission | undefined
   ): Effect.Effect<Either.Either<Reservation, BudgetShortage>> {
     return Effect.async((resume) => {
-      // The registration and the first attempt run in one synchronous step, so no reservation can end between the two.
+      // `attempt` is registered in the same synchronous step as its first run. Otherwise, a reservation could end
+      // between the two, and this wait would not resume.
       const attempt = () => {
         const result = this.tryReserve(model, expectedHold, replaced)
         if (result === undefined) return
@@ -135,7 +139,7 @@ export class CostBudget {
     })
   }
 
-  /** Logs that the API did not report a valid hold. Logs once per model. */
+  /** Logs once per model that the API did not report a valid hold for an execution. */
   warnOfUnknownHold({ extra, model = "" }: Execution): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (this.warnedModels.has(model)) return Effect.void
@@ -153,13 +157,14 @@ export class CostBudget {
     })
   }
 
-  /** Returns whether the limit is reached and no active reservation can free an amount. */
+  /** Returns whether the limit is reached and no active reservation can free part of the limit. */
   get isExhausted(): boolean {
     return this.runningCount === 0 && BigDecimal.greaterThanOrEqualTo(this.committed, this.limit)
   }
 
   /**
-   * Records that the API accepted an execution. Replaces the reserved amount with `hold`, unless `hold` is `undefined`.
+   * Records that the API accepted an execution and reported `hold`. Returns the reservation with `hold` as its amount,
+   * or the unchanged reservation if `hold` is `undefined`.
    */
   accept(reservation: Reservation, hold: money.Amount | undefined): Reservation {
     if (hold === undefined) return reservation
@@ -172,8 +177,8 @@ export class CostBudget {
   }
 
   /**
-   * Ends a reservation of this run. `cost` is `undefined` if the cost is unknown or the execution may still have a
-   * hold.
+   * Ends a reservation and replaces its amount with `cost`. If `cost` is `undefined`, the amount stays counted, because
+   * the execution may still have a hold or a cost.
    */
   endReservation(reservation: Reservation, cost: money.Amount | undefined): void {
     this.runningCount -= 1
@@ -203,7 +208,7 @@ export class CostBudget {
     else this.unknownCounts.delete(model)
   }
 
-  /** Adds the highest known hold of the model to the committed sum for each submission with an unknown hold. */
+  /** Adds the highest known hold of the model to `committed` for each submission of the model with an unknown hold. */
   private assumeHold(model: string): void {
     const hold = this.maxHolds.get(model)
     const count = this.unknownCounts.get(model)
@@ -217,14 +222,20 @@ export class CostBudget {
     return isHoldUnknown ? (this.assumedHolds.get(model) ?? money.zero) : amount
   }
 
-  /** Removes a reservation from the submissions with an unknown hold. Returns the counted amount of the reservation. */
+  /**
+   * Removes a reservation from `unknownCounts` if its hold is unknown. Returns the amount that `committed` contains for
+   * the reservation.
+   */
   private resolveUnknown(reservation: Reservation): money.Amount {
     const { isHoldUnknown, model } = reservation
     if (isHoldUnknown && !this.assumedHolds.has(model)) this.adjustUnknownCount(model, -1)
     return this.countedAmount(reservation)
   }
 
-  /** Returns a reservation or a shortage. Returns `undefined` if an active reservation can still free an amount. */
+  /**
+   * Returns a reservation if the limit allows the execution. Otherwise, returns a shortage, or `undefined` while an
+   * active reservation can still free part of the limit.
+   */
   private tryReserve(
     model: string,
     expectedHold: money.Amount | undefined,
@@ -235,7 +246,8 @@ export class CostBudget {
     const amount = knownHold ?? money.zero
     const freed = replaced === undefined ? money.zero : this.countedAmount(replaced)
     const sum = BigDecimal.sum(BigDecimal.subtract(this.committed, freed), amount)
-    // Concurrent executions of a model with an unknown hold could exceed the limit.
+    // A model with an unknown hold runs one execution at a time, because concurrent executions could exceed the limit.
+    // The replaced submission does not count as another execution.
     const isReplacedUnknown = replaced?.isHoldUnknown === true && replaced.model === model
     const otherUnknowns = (this.unknownCounts.get(model) ?? 0) - (isReplacedUnknown ? 1 : 0)
     const isWithinLimit = isHoldUnknown

@@ -37,14 +37,18 @@ export interface Item<A, E, R, Out = unknown> {
   readonly item: A
   readonly index: number
   readonly key: string
-  /** Journal entry of an earlier run, or of an earlier item with the same key. */
+  /** Journal entry from an earlier run or from an earlier item with the same key. `None` if the key has no entry. */
   readonly previous: Option.Option<JournalEntry>
-  /** Digest of the request or of its `version`. Empty if an effect creates the request and `version` is absent. */
+  /**
+   * Digest of `version`, or of the request if `version` is absent. Empty if the request is not known before the
+   * submission, for example because an effect creates the request.
+   */
   readonly digest: string
   readonly body: Effect.Effect<RequestBody, AwaitFailure | E, R>
   /**
-   * Decodes the output. Fails if the item has no valid request, because the model is then unknown. The field is
-   * `undefined` if the request has no typed model.
+   * Decodes the output with the schema of the typed model. Fails with `OutputDecodeError` if the output does not match
+   * the schema. Fails with `InvalidRequest` if the item has no valid request, because the model is then unknown. The
+   * field is `undefined` if the request has no typed model.
    */
   readonly decode: ((completed: Completed) => Effect.Effect<Out, InvalidRequest | OutputDecodeError>) | undefined
   /** Expected hold from the option `hold`. `undefined` if the option is absent. */
@@ -58,7 +62,10 @@ export interface ItemResult<A, E, Out = unknown> {
   readonly entry?: JournalEntry
   /** Indicates whether the outcome came from the journal, without a request. */
   readonly isFromJournal?: boolean
-  /** Indicates whether the output could not be decoded. An undecoded outcome does not count as delivered. */
+  /**
+   * Indicates whether the decoding of the output failed. The outcome then does not count as delivered, so a later run
+   * decodes the output again.
+   */
   readonly isUndecoded?: boolean
 }
 

@@ -1,6 +1,6 @@
 /**
- * Reads the items of a batch. Creates the requests of the items, reads the journal entries and queues items with the
- * same key.
+ * Reads the items of a batch. Creates the request of each item and reads its journal entry. Queues items with the same
+ * key, because these items must run one after the other.
  *
  * @internal
  */
@@ -49,7 +49,7 @@ export interface ReaderContext {
   readonly journal: JournalService
   readonly stop: StopSignal
   readonly progress: ProgressCounter
-  /** Uploads the sources in the input of a typed model. */
+  /** Uploads a source from the input of a typed model. */
   readonly upload: UploadSource
 }
 
@@ -73,7 +73,10 @@ const operation = "Batch.run"
 /** Item whose journal entry has not been read. */
 interface ItemDraft<A, E, R, Out> extends Omit<Item<A, E, R, Out>, "previous"> {}
 
-/** Request of an item. `content` is the text for the digest, or `undefined` if the body is not known yet. */
+/**
+ * Request of an item. The digest of the item is the hash of `content`. The field is `undefined` if the body is not
+ * known before the submission.
+ */
 interface DraftRequest<E, R, Out> extends Pick<Item<unknown, E, R, Out>, "body" | "decode"> {
   readonly content: string | undefined
 }
@@ -82,8 +85,8 @@ const encodeBody = (request: Execution.CreateRequest): Either.Either<RequestBody
   Either.map(encodeCreateBody(operation, request), ({ body }) => body)
 
 /**
- * Encodes the input of a typed model. The effect `body` uploads the files, so a file is uploaded only if the item is
- * submitted. A failed encoding fails only the effect `body`. A recorded output can therefore still be decoded.
+ * Encodes a request for a typed model. The effect `body` uploads the files and runs only if the item is submitted. If
+ * the input cannot be encoded, only `body` fails, so `decode` can still decode an output from the journal.
  */
 const encodeTyped = <E, R, Out>(
   { upload }: ReaderContext,
@@ -93,7 +96,7 @@ const encodeTyped = <E, R, Out>(
   const decode = (completed: Execution.Completed) =>
     Effect.map(decodeCompleted(model, completed, { operation, attempts: 0 }), ({ output }) => output)
   const finish = ({ finish, input }: PreparedInput<E>): Effect.Effect<RequestBody, E | InvalidRequest> => {
-    // An invalid field must fail before the first upload.
+    // The request is encoded before the first upload, so that an invalid field causes no upload.
     const body = encodeBody(toCreateRequest(request, input))
     return finish === undefined || Either.isLeft(body)
       ? body
@@ -112,8 +115,9 @@ const encodeTyped = <E, R, Out>(
 }
 
 /**
- * Encodes the request of an item. Encodes a plain request immediately, because the digest of the body is compared with
- * the journal. Runs an effect in `request` only if the item is submitted.
+ * Encodes the request of an item. Encodes a plain request immediately, because its digest is compared with the digest
+ * in the journal. If `request` returns an effect, the effect runs only if the item is submitted. Fails with
+ * `InvalidRequest` if `request` throws an exception or returns an invalid plain request.
  */
 const encodeItemRequest = <A, E, E2, R, Out>(
   context: ReaderContext,
@@ -156,7 +160,7 @@ const readVersion = <A>(version: (item: A, index: number) => string, item: A, in
     () => invalidRequest(operation, "version", "is not a string", "Return a string that changes with the request.")
   )
 
-/** Creates the draft of an item. If the request is invalid, the submission of the item fails. */
+/** Creates the draft of an item. An invalid key, request, `hold` or `version` fails the item, but not the batch. */
 const makeDraft = <A, E, E2, R, Out>(
   context: ReaderContext,
   options: ItemOptions<A, E, E2, R, Out>,
@@ -189,8 +193,8 @@ const makeDraft = <A, E, E2, R, Out>(
 }
 
 /**
- * Reads the journal entries of items. Returns a function that returns the entry of a key. Fails with `JournalError` if
- * the journal cannot be read or returns the wrong number of entries.
+ * Reads the journal entries of the items with `itemKeys`. Returns a function that looks up the entry of a key. Fails
+ * with `JournalError` if the journal cannot be read or returns the wrong number of entries.
  *
  * @internal
  */
@@ -211,8 +215,8 @@ export const readEntries = (
 }
 
 /**
- * Creates a function that adds an item to the queue of its key. Each item waits for the previous item with the same
- * key.
+ * Returns a function that appends an item to the queue of its key. `previousDone` completes when the previous item in
+ * this queue runs `release`.
  */
 const makeKeyQueue = () => {
   const lastOfKey = new Map<string, Deferred.Deferred<void>>()
@@ -229,8 +233,8 @@ const makeKeyQueue = () => {
 }
 
 /**
- * Runs `beforeSubmit` for the items of a group that will be submitted. Stops the batch if `beforeSubmit` returns
- * `false`.
+ * Runs `beforeSubmit` with the number of items in `group` that need a submission. Stops the submissions of the batch if
+ * the effect returns `false`.
  */
 const confirmSubmit = <A, E, E2, R, Out>(
   { stop }: ReaderContext,
@@ -259,8 +263,8 @@ export const readItems = <A, E, E2, R, EI, RI, Out>(
   const readGroup = (from: number, chunk: Chunk.Chunk<A>) =>
     Effect.gen(function* () {
       const drafts = yield* Effect.forEach(chunk, (item, i) => makeDraft(context, options, item, from + i))
-      // An earlier item with the same key may write its entry during the read of the journal. The items are therefore
-      // queued before the read, and a queued item reads its entry again.
+      // An earlier item with the same key may write a journal entry while this group is read. Each item therefore joins
+      // the queue of its key before the read. An item that waits in this queue reads its entry again after the wait.
       const places = drafts.map((draft) => ({ draft, place: enqueue(draft.key) }))
       const entryOf = yield* readEntries(
         context,

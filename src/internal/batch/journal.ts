@@ -36,8 +36,8 @@ export interface JournalService {
   ) => Effect.Effect<ReadonlyArray<Option.Option<JournalEntry>>, JournalError>
   /**
    * Replaces the entry of each item, unless the stored entry has a higher `revision`. Returns when all entries are
-   * stored. If the process is killed during a write, each item keeps either its old or its new entry. A batch run
-   * completes each write before it starts the next write. Each call contains at most one entry per item. Fails with
+   * stored. If the process is killed during a write, each item must keep either its old or its new entry. A batch
+   * starts a write only after its previous write has ended. Each call contains at most one entry per item. Fails with
    * `JournalError` if the store cannot be written.
    *
    * @example
@@ -69,9 +69,9 @@ export interface JournalService {
    * Removes all entries of a batch. Succeeds if the batch is unknown. Fails with `JournalError` if the store cannot be
    * written.
    *
-   * If the batch runs again, its items use their first idempotency keys. The API returns the existing executions until
-   * these keys expire. An item with a later idempotency key is executed and charged again. A later key is used after a
-   * 401 or 402, after `resubmit`, or for a changed request after a failure.
+   * If the batch runs again, each item uses its first idempotency key. Until this key expires, the API returns the
+   * execution that was created under this key. An item whose latest execution has a later key is executed and charged
+   * again. An item has a later key after a 401, a 402, a resubmission, or a change of a failed request.
    *
    * @example
    * ```ts

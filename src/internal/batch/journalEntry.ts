@@ -12,11 +12,11 @@ import { StoredCompleted } from "../executions/decode.js"
 import type { EarlierSubmission } from "./costBudget.js"
 
 /**
- * Steps of an item. Each step is written to the journal before the step takes effect.
+ * Steps of an item. A batch writes each step to the journal before the batch continues with the item.
  *
  * - `Submitted`: the idempotency key is set, and a create request with this key may be sent.
- * - `Refused`: the API did not process the create request. A later run submits the item again. The idempotency key is
- *   new after a 401, a 402 or a changed request.
+ * - `Refused`: the API did not process the create request. A later run submits the item again. After a 401, a 402 or a
+ *   change of the request, this submission has a new idempotency key.
  * - `Accepted`: the execution id is recorded.
  * - `Ended`: the outcome is final.
  * - `Delivered`: the consumer has received the outcome and requested the next outcome.
@@ -50,9 +50,9 @@ export class JournalEntry extends Schema.Class<JournalEntry>("effect-modelroute/
   /** Number of the submission, starting at 1. A resend of the same submission does not increase the number. */
   attempt: Schema.Number,
   /**
-   * First 128 bits of the SHA-256 hash of the request or of its `version`, as hexadecimal digits. A later run compares
-   * the digests to detect a changed request. The digest is empty if an effect creates the request and `version` is
-   * absent.
+   * First 128 bits of a SHA-256 hash, as hexadecimal digits. The hash is of `version`, or of the request if `version`
+   * is absent. A later run compares the digests to detect a changed request. The digest is empty if the request is not
+   * known before the submission, for example if an effect creates it.
    */
   digest: Schema.String,
   /** Body of the create request. Present until the API accepts or permanently rejects the request. */
@@ -88,7 +88,8 @@ export const makeEntry = (fields: ConstructorParameters<typeof JournalEntry>[0])
 const steps: ReadonlyArray<JournalStep> = JournalStep.literals
 
 /**
- * Returns the cost of an item, or the hold while the execution may run. The amount is a decimal string in dollars.
+ * Returns the amount that an item counts toward `maxCost`, as a decimal string in dollars. The amount is the hold while
+ * the execution may run, and otherwise the cost. Returns `undefined` if the entry contains no amount.
  *
  * @internal
  */
@@ -101,30 +102,30 @@ export const committedAmount = ({ completed, hold, step }: JournalEntry): string
       return undefined
     case "Ended":
     case "Delivered":
-      // The hold is the upper bound of an unknown cost.
+      // If the API did not report the cost, the hold counts instead, because the cost is at most the hold.
       return completed === undefined ? undefined : (completed.cost ?? hold)
   }
 }
 
-/** @internal Returns whether an item may have a cost or a hold that the API did not report. */
+/** @internal Returns whether an item may have a cost or a hold whose amount is missing from the entry. */
 export const isCostUnknown = (entry: JournalEntry): boolean => {
   const mayHaveCost = entry.step === "Submitted" || entry.step === "Accepted" || entry.completed !== undefined
   return mayHaveCost && money.parse(committedAmount(entry)) === undefined
 }
 
-/** @internal Converts an entry to the submission that the entry records. */
+/** @internal Converts a journal entry to an earlier submission for the cost budget. */
 export const toEarlierSubmission = (entry: JournalEntry): EarlierSubmission => ({
   model: entry.model ?? "",
   amount: money.parse(committedAmount(entry)) ?? money.zero,
-  // Before the API accepts the execution, the hold is an estimate. An estimate must not become the known hold of the
+  // Before the API accepts the execution, `hold` is an estimate. An estimate must not become the known hold of the
   // model.
   hold: entry.executionId === undefined ? undefined : money.parse(entry.hold),
   isHoldUnknown: isCostUnknown(entry)
 })
 
 /**
- * Returns the revision of an entry. The revision increases with each new entry of an item. An entry must not replace an
- * entry with a higher revision.
+ * Returns the revision of an entry. The revision of an item never decreases from one entry to the next. An entry must
+ * not replace an entry with a higher revision.
  *
  * @since 0.1.0
  * @category combinators

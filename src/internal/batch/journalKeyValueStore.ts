@@ -1,11 +1,12 @@
 /**
- * Keeps the journal in a `KeyValueStore`. A value may be empty or truncated if the process is killed during the write
- * of the value.
+ * Keeps the journal in a `KeyValueStore`. If the process is killed during the write of a value, the value may be empty
+ * or truncated. Each item therefore has two values, called slots. Each write replaces the slot with the older entry, so
+ * the newest complete entry is never lost.
  *
- * Each item has two values, called slots. Writes alternate between the slots and never change the slot of the newest
- * entry. A store cannot list its keys. A call that adds items therefore first writes their names to a list. The numbers
- * of the lists of a batch have no gap. If the process is killed before the entry is written, the next write adds the
- * item to a second list. The entry contains the number of the valid list.
+ * A `KeyValueStore` cannot list its keys. A write of new items therefore first stores the hashes of these items in a
+ * list. The lists of a batch are numbered from 0 without a gap, so that all lists can be found. If the process is
+ * killed after this write, the next write stores the same items in another list. Each entry therefore contains the
+ * number of its list, and a list with another number is ignored for this entry.
  *
  * @internal
  */
@@ -36,7 +37,7 @@ const concurrency = 16
 /** Maximum number of items or batches in each cache. */
 const maxCached = 16_384
 
-/** Number of write locks. A hash assigns each batch to a lock. Concurrent batches rarely share a lock. */
+/** Number of write locks. The hash of a batch selects its lock, so that few concurrent batches share a lock. */
 const lockCount = 16
 
 /** Position of the newest entry of an item. */
@@ -48,18 +49,18 @@ interface Position {
 }
 
 /**
- * Cached position of an item. The position is `pending` during a read. A read must not overwrite an object from a later
- * write.
+ * Cached position of an item. A read first caches a new object with the position `pending`. At the end, the read
+ * replaces only this object. The read therefore does not overwrite the position from a later write.
  */
 interface CachedPosition {
   readonly position: Position | "none" | "pending"
 }
 
-/** State that the methods of a journal share. Hashes identify items and batches. */
+/** State that the methods of a journal share. The keys of the maps are hashes of items or batches. */
 interface State {
   readonly values: JournalValues
   readonly positions: Map<string, CachedPosition>
-  /** First list number that may be free, by batch. */
+  /** Smallest list number that may be unused, by batch. */
   readonly nextLists: Map<string, number>
   readonly locks: ReadonlyArray<Effect.Semaphore>
 }
@@ -86,13 +87,16 @@ const cache = <V>(map: Map<string, V>, key: string, value: V): void => {
   }
 }
 
-/** Caches the position of an item. Removes a delivered item from the cache, because the item is not written again. */
+/**
+ * Caches the position of an item. After the step `Delivered`, removes the item from the cache, because the item is not
+ * written again.
+ */
 const cachePosition = (state: State, item: string, step: JournalEntry["step"], position: Position): void => {
   if (step === "Delivered") state.positions.delete(item)
   else cache(state.positions, item, { position })
 }
 
-/** Runs an effect with the lock of a batch. Prevents concurrent writes and removals. */
+/** Runs an effect under the lock of a batch, so that writes and removals of the batch do not overlap. */
 const withLock =
   ({ locks }: State, batch: string) =>
   <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> => {
@@ -110,8 +114,8 @@ const damagedItem = ({ slotKey }: JournalValues, item: string, key: string | und
   )
 
 /**
- * Finds the newest entry of an item. `key` is absent if only the hash of the item is available. Fails with
- * `JournalError` if both values are unreadable.
+ * Returns the newest entry of an item, or `undefined` if the item has no entry. `item` is the hash of the item. `key`
+ * is absent if only this hash is known. Fails with `JournalError` if the store fails or both slots are unreadable.
  */
 const findEntry = (
   { values: { get, slotKey }, values }: State,
@@ -120,7 +124,8 @@ const findEntry = (
   key?: string
 ): Effect.Effect<FoundEntry | undefined, JournalError> =>
   Effect.gen(function* () {
-    // The store may contain values of other programs, or of other items with the same hash.
+    // The store may contain a value of another program, or of another item with the same hash. Such a value counts as
+    // unreadable.
     const isOfItem = ({ entry }: StoredEntry) =>
       key === undefined ? hashName([batch, entry.key]) === item : entry.key === key
     const read = (value: Option.Option<string>) =>
@@ -135,9 +140,11 @@ const findEntry = (
         b !== undefined && (a === undefined || (revision(b.entry) - revision(a.entry) || b.sequence - a.sequence) > 0)
       if (isSecondNewer) return { stored: b, position: toPosition(1, b) }
       if (a !== undefined) return { stored: a, position: toPosition(0, a) }
-      // The first write of the item was truncated, so the item has not been submitted.
+      // If only the first slot exists and is unreadable, the first write was truncated. The item has then not been
+      // submitted, so the item counts as new.
       if (Option.isNone(second)) return undefined
-      // Another process may write both slots between the two reads. Changed values are therefore read again.
+      // Another process may write both slots between the two reads. Unreadable values are therefore read again, and the
+      // store is damaged only if the values have not changed.
       if (unreadable?.[0] === first.value && unreadable[1] === second.value) {
         return yield* damagedItem(values, item, key)
       }
@@ -174,11 +181,11 @@ const putEntry = (
     )
   })
 
-/** Returns the first number without a list. All numbers before `from` have a list. */
+/** Returns the smallest number that no list of the batch has. All numbers below `from` must have a list. */
 const firstFreeList = ({ values }: State, batch: string, from?: number): Effect.Effect<number, JournalError> =>
   findFreeSlot((n) => values.has(values.listKey(batch, n)), from)
 
-/** Writes new items to a list and returns the number of the list. */
+/** Stores the hashes of new items in a new list and returns the number of the list. */
 const addList = (state: State, batch: string, items: ReadonlyArray<string>): Effect.Effect<number, JournalError> =>
   Effect.gen(function* () {
     const { nextLists, values } = state
@@ -241,7 +248,8 @@ const streamEntries = (state: State, batch: string): Stream.Stream<JournalEntry,
   )
 
 const removeItem = ({ positions, values }: State, item: string): Effect.Effect<void, JournalError> =>
-  // `findEntry` ignores the second slot if the first slot is missing. The second slot is therefore removed first.
+  // The second slot is removed first. Otherwise, a killed process could leave only the second slot. A later write of
+  // the first slot would then make the old entry visible again.
   Effect.zipRight(values.remove(values.slotKey(item, 1)), values.remove(values.slotKey(item, 0))).pipe(
     Effect.ensuring(Effect.sync(() => void positions.delete(item)))
   )

@@ -22,10 +22,13 @@ import { JournalEntry, revision } from "./journalEntry.js"
 import type { JournalService } from "./journal.js"
 import { journalError, notEncodable, quote } from "./journalFailure.js"
 
-/** Maximum number of rows per statement. Old SQLite versions allow at most 999 parameters. */
+/**
+ * Maximum number of rows per statement. A row has 7 parameters, and old SQLite versions allow at most 999 parameters
+ * per statement.
+ */
 const rowsPerStatement = 128
 
-/** Number of rows per page. A read of all entries keeps only one page in memory. */
+/** Number of rows that one query of `entries` returns. Only these rows are in memory at the same time. */
 const rowsPerPage = 128
 
 const Row = Schema.Struct({ item: Schema.String, entry: Schema.String })
@@ -38,12 +41,15 @@ const encodeEntry = (entry: JournalEntry): Effect.Effect<string, JournalError> =
     Effect.mapError(() => notEncodable(entry.key))
   )
 
-/** Live clock, because the clock in the context may be a `TestClock`. */
+/**
+ * Live clock for `yieldToEventLoop`. The clock in the context may be a `TestClock`, and a sleep with a `TestClock`
+ * would block a test.
+ */
 const clock = Clock.make()
 
 /**
- * Tags for the connection of a transaction in the supported drivers. Inside a transaction, the context contains one of
- * these tags.
+ * Tags under which the supported drivers provide the connection of a transaction. The context contains one of these
+ * tags only inside a transaction.
  */
 const transactionTags: ReadonlyArray<Context.Tag<never, unknown>> = [
   Context.GenericTag<never, unknown>(SqlClient.TransactionConnection.key),
@@ -55,8 +61,8 @@ interface Table {
   readonly sql: SqlClient.SqlClient
   readonly name: string
   /**
-   * Yields to the event loop. Some SQLite drivers respond within one turn of the event loop. These drivers free the
-   * memory of a statement only between two turns.
+   * Yields to the event loop after a query. Some SQLite drivers free the memory of a query only between two turns of
+   * the event loop. Without the yield, many queries could run in one turn.
    */
   readonly yieldToEventLoop: Effect.Effect<void>
 }
@@ -73,7 +79,8 @@ const textTypeOrFail = (sql: SqlClient.SqlClient): Effect.Effect<string, Journal
 }
 
 /**
- * Creates the table if it is missing, and checks the columns. Fails with `JournalError` if the table cannot be used.
+ * Creates the table `name` if necessary, and checks the columns. Fails with `JournalError` if the name is invalid, the
+ * database is not supported, or the table lacks a column.
  */
 const openTable = (name: string): Effect.Effect<Table, JournalError, SqlClient.SqlClient> =>
   Effect.gen(function* () {
@@ -89,8 +96,8 @@ const openTable = (name: string): Effect.Effect<Table, JournalError, SqlClient.S
     const checkColumns =
       sql`select batch, item, revision, step, execution_id, idempotency_key, entry from ${sql(name)} where 1 = 0`
         .withoutTransform
-    // The table may exist even if `create table` fails. Another process or a user with more permissions may have
-    // created the table.
+    // A failure of `create table` is ignored if the columns are correct. Another process or a user with more
+    // permissions may have created the table.
     const created = yield* Effect.either(create)
     yield* Effect.mapError(checkColumns, (error) =>
       journalError(
@@ -107,8 +114,8 @@ const openTable = (name: string): Effect.Effect<Table, JournalError, SqlClient.S
   })
 
 /**
- * Runs a statement. Waits up to 5 seconds while another writer locks a SQLite database. Fails with `JournalError` if
- * the statement fails.
+ * Runs a statement. If another writer locks a SQLite database, retries the statement for up to 5 seconds. Fails with
+ * `JournalError` if the statement fails.
  */
 const runStatement = <A>(
   { name }: Table,
@@ -191,7 +198,10 @@ const encodeRow = (batch: string, entry: JournalEntry) =>
     entry: text
   }))
 
-/** Fails with `JournalError` inside a transaction. A rollback of the transaction would remove the journal entries. */
+/**
+ * Fails with `JournalError` inside a transaction, because a rollback of the transaction would remove the journal
+ * entries.
+ */
 const rejectTransaction: Effect.Effect<void, JournalError> = Effect.flatMap(Effect.context<never>(), (context) =>
   transactionTags.some((tag) => Option.isSome(Context.getOption(context, tag)))
     ? journalError(

@@ -15,7 +15,7 @@ import { JournalEntry } from "./journalEntry.js"
 import { journalError, notEncodable, quote } from "./journalFailure.js"
 
 const StoredEntry = Schema.Struct({
-  /** Number of this write of the item. The first write has the number 1. */
+  /** Number of the write that stored this entry. The first write of an item has the number 1. */
   sequence: Schema.NonNegativeInt,
   /** Number of the list that contains the item. */
   list: Schema.NonNegativeInt,
@@ -41,14 +41,15 @@ export const decodeStoredEntry: (value: string) => Option.Option<StoredEntry> = 
 export type Slot = 0 | 1
 
 /**
- * Returns a hash of 32 hexadecimal digits. File names are limited to 255 characters, but item keys have no limit.
+ * Returns a hash of 32 hexadecimal digits as the name of a batch or an item. The name of a file can have at most 255
+ * characters, but batch ids and item keys have no limit.
  *
  * @internal
  */
 export const hashName = (parts: unknown): string => sha256Hex(JSON.stringify(parts)).slice(0, 32)
 
 /**
- * Returns the items in a list. Skips a truncated name, because its item has not been written.
+ * Returns the hashes of the items in a list. Skips a truncated hash, because an item is written only after its hash.
  *
  * @internal
  */
@@ -62,8 +63,8 @@ export interface JournalValues {
   readonly get: (key: string) => Effect.Effect<Option.Option<string>, JournalError>
   readonly has: (key: string) => Effect.Effect<boolean, JournalError>
   /**
-   * Writes a value and then runs `onWritten`. The write is uninterruptible. An interrupted write could overlap with the
-   * next write of the same value.
+   * Writes a value and then runs `onWritten`. The write is uninterruptible, because an interrupted write could overlap
+   * with the next write of the same value.
    */
   readonly set: (key: string, value: string, onWritten: () => void) => Effect.Effect<void, JournalError>
   /** Removes a value. Succeeds if the value is missing. */

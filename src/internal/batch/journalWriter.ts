@@ -1,5 +1,5 @@
 /**
- * Writes the entries of a run to the journal. Combines the entries of many items into one write.
+ * Writes the entries of a run to the journal. Combines all entries that wait for a write into one write.
  *
  * @internal
  */
@@ -26,7 +26,10 @@ interface PendingWrite {
   readonly done: Deferred.Deferred<void, JournalError>
 }
 
-/** Returns the newest entry of each item. An item with two positions in the input can have two entries in one write. */
+/**
+ * Returns the newest pending entry of each item key. Two pending entries can have the same key, because the input can
+ * contain a key several times.
+ */
 const latestPerItem = (pending: Chunk.Chunk<PendingWrite>): ReadonlyArray<JournalEntry> => {
   const entries = new Map<string, JournalEntry>()
   for (const { entry } of pending) {
@@ -36,12 +39,12 @@ const latestPerItem = (pending: Chunk.Chunk<PendingWrite>): ReadonlyArray<Journa
   return Array.from(entries.values())
 }
 
-/** @internal Starts a writer that runs until the scope closes. */
+/** @internal Starts a writer that runs until the scope closes. Returns the function that writes an entry. */
 export const make = (journal: JournalService, batchId: string): Effect.Effect<WriteEntry, never, Scope.Scope> =>
   Effect.gen(function* () {
     const queue = yield* Queue.unbounded<PendingWrite>()
-    // A started write completes, and all waiting fibers receive its result. Only the wait for the next entry is
-    // interruptible. The scope can therefore close even if the batch is uninterruptible.
+    // A write is uninterruptible, so that all fibers that wait for the write receive its result. The wait for the next
+    // entry is interruptible. Otherwise, the scope could not close in an uninterruptible region.
     yield* Effect.flatMap(Effect.interruptible(Queue.takeBetween(queue, 1, maxEntriesPerWrite)), (pending) =>
       Effect.flatMap(Effect.exit(journal.write(batchId, latestPerItem(pending))), (exit) =>
         Effect.forEach(pending, ({ done }) => Deferred.done(done, exit), { discard: true })

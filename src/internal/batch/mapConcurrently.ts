@@ -1,7 +1,7 @@
 /**
  * Maps the elements of a stream concurrently and emits each result when it is available. A fixed number of workers
  * processes the elements. `Stream.mapEffect` with the option `unordered` would start a channel for each element. A
- * channel uses as much CPU time as the calls of a batch item.
+ * channel uses about as much CPU time as all API calls of a batch item.
  *
  * @internal
  */
@@ -16,7 +16,10 @@ import * as Stream from "effect/Stream"
 /** Maximum number of results in the queue for the consumer. */
 const maxWaitingResults = 16
 
-/** Returns an effect that takes the next element of a stream. The effect fails with `None` after the last element. */
+/**
+ * Returns an effect that takes the next element of a stream. Several workers can share the effect. The effect fails
+ * with `None` after the last element, and with `Some` of the error if the stream fails.
+ */
 const makeTake = <A, E, R>(
   input: Stream.Stream<A, E, R>
 ): Effect.Effect<Effect.Effect<A, Option.Option<E>, R>, never, R | Scope.Scope> =>
@@ -33,8 +36,8 @@ const makeTake = <A, E, R>(
   })
 
 /**
- * Runs `f` for at most `concurrency` elements at the same time. The first failure interrupts all running effects and
- * fails the stream. The running effects are also interrupted when the consumer ends.
+ * Runs `f` for at most `concurrency` elements at the same time. A failure of `input` or `f` interrupts all running
+ * effects and fails the returned stream. An early end of the returned stream also interrupts the running effects.
  *
  * @internal
  */
@@ -59,8 +62,8 @@ export const mapConcurrently = <A, E, R, B, E2, R2>(
         onSuccess: () => offer(Exit.fail(Option.none())),
         onFailure: (cause) => offer(Exit.failCause(cause))
       })
-      // The end of the scope interrupts the workers. The workers are interruptible, so the scope also closes if the
-      // stream runs in an uninterruptible region.
+      // When the scope closes, the scope interrupts the workers. The workers must be interruptible even in an
+      // uninterruptible region. Otherwise, the scope could not close.
       yield* Effect.forkScoped(Effect.interruptible(end))
       return Stream.repeatEffectOption(Effect.flatten(Queue.take(results)))
     })

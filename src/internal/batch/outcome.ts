@@ -43,8 +43,8 @@ export interface Succeeded<A, Out = unknown> extends OutcomeFields<A> {
  * Outcome of a failed item. `error` is an error of `executions.run`, a `SubmissionOutcomeUnknown`, or the error `E` of
  * `request`.
  *
- * After an `OutputDecodeError`, the execution is COMPLETED and paid for, and the journal contains its result. The
- * outcome does not count as delivered. A later run decodes the result again, without a request.
+ * If `error` is an `OutputDecodeError`, the execution is COMPLETED and paid for, and the journal contains its result.
+ * The outcome does not count as delivered, so a later run decodes the result again without a request.
  *
  * @since 0.1.0
  * @category models
@@ -56,8 +56,8 @@ export interface Failed<A, E = never> extends OutcomeFields<A> {
   readonly error: AwaitFailure | OutputDecodeError | SubmissionOutcomeUnknown | E
   /**
    * Indicates whether the failure is final. A later run returns a final failure again without a request, unless
-   * `resubmit` returns `true`. A later run continues the item after any other failure, such as a timeout or an
-   * `OutputDecodeError`.
+   * `resubmit` returns `true` or the request has changed. A later run continues the item after any other failure, such
+   * as a timeout or an `OutputDecodeError`.
    */
   readonly final: boolean
 }
@@ -74,9 +74,9 @@ export interface NotAttempted<A> extends OutcomeFields<A> {
   /**
    * Reason why the item was not submitted. A `StopReason` applies to all remaining items of the batch.
    *
-   * `UnknownHold` applies only to this item. The batch has a `maxCost`, and another item of the same model may have
-   * been accepted with an unknown hold. A later run submits the item after the API has reported the hold. The option
-   * `hold` prevents this reason.
+   * `UnknownHold` applies only to this item. Another item of the same model may have an unknown hold, so this item
+   * could exceed `maxCost`. A later run submits the item if the hold is known by then. The reason `UnknownHold` does
+   * not occur if the option `hold` is set.
    */
   readonly reason: StopReason | "UnknownHold"
   /** Error response of the API that stopped the batch. Absent if another reason stopped the batch. */

@@ -24,7 +24,8 @@ export interface SubmitPlan {
   /** Idempotency key of the submission. Default: a new key. */
   readonly idempotencyKey?: string | undefined
   /**
-   * Body of a rejected submission. The next submission uses the same body, because an effect may have created the body.
+   * Body of a rejected submission. The next submission uses the same body, so that an effect in `request` does not run
+   * again.
    */
   readonly savedBody?: RequestBody
   /** Journal entry of the submission that this submission replaces. */
@@ -71,7 +72,8 @@ export const submissionOutcomeUnknown = (entry: JournalEntry): SubmissionOutcome
   })
 
 /**
- * Returns the next step of an item. `digest` is empty if an effect creates the request and `version` is absent.
+ * Returns the next step of an item after the journal entry `previous`. `digest` is the digest of the current request,
+ * or empty if the request is not known before the submission.
  *
  * @internal
  */
@@ -89,7 +91,7 @@ export const makePlan = (
   switch (entry.step) {
     case "Refused":
       if (isChanged || entry.body === undefined) return resubmission
-      // The API may return the same 401 or 402 again for the same idempotency key. After such an error, the item
+      // The API may return a 401 or 402 again for the same idempotency key. After a recorded 401 or 402, the item
       // therefore needs a new key.
       return {
         ...resubmission,

@@ -36,7 +36,7 @@ export interface Progress {
   readonly failed: number
   /** Number of items that this run did not attempt. */
   readonly notAttempted: number
-  /** Number of items that were read and that the API has not accepted yet. */
+  /** Number of items that were read but whose create request the API has not accepted yet. */
   readonly waiting: number
   /**
    * Number of running executions that the batch awaits. The number is zero after an interruption, even if executions
@@ -47,24 +47,27 @@ export interface Progress {
   readonly delivering: number
   /** Number of outcomes that came from the journal, without a request. */
   readonly fromJournal: number
-  /** Latest end of the waits for the rate limit and the retry budget. Absent if no request waits. */
+  /** Time when the waits for the rate limit and the retry budget end. Absent if no request waits. */
   readonly pausedUntil?: DateTime.Utc
   /** Number of requests that this run has sent. */
   readonly requests: number
   /** Number of retries that the retry budget still allows. Infinite if `retryBudget` is `false`. */
   readonly retriesLeft: number
   /**
-   * Total cost of the COMPLETED executions of this run and earlier runs. Decimal string in dollars. An item counts once
-   * for each of its positions in the input.
+   * Total cost of the COMPLETED executions of this run and earlier runs. Decimal string in dollars. If several items
+   * have the same key, the cost of their execution counts once for each of these items.
    */
   readonly cost: string
   /** Sum of the holds of the running executions. Decimal string in dollars. */
   readonly held: string
-  /** Average number of items that have ended per minute in this run. Outcomes from the journal do not count. */
+  /**
+   * Average number of items per minute that have succeeded or failed in this run. Outcomes from the journal do not
+   * count.
+   */
   readonly itemsPerMinute: number
   /**
-   * Estimated end of the last item at the current rate. The field is absent if `total` is unknown or no item has ended
-   * in this run. The field is also absent if the batch has stopped or all items have ended.
+   * Estimated end of the last item at the rate `itemsPerMinute`. The field is absent if `total` is unknown or no item
+   * has ended in this run. The field is also absent if the batch has stopped or all items have ended.
    */
   readonly estimatedEnd?: DateTime.Utc
   /** Reason why the batch has stopped its submissions. Absent if the batch has not stopped. */
@@ -76,8 +79,8 @@ const minuteMillis = 60_000
 /** @internal */
 export class ProgressCounter {
   /**
-   * Queues that signal a new state to the subscribers. Each queue holds at most one signal. A slow subscriber receives
-   * only the newest state and does not delay the batch.
+   * Queues that signal a new state, one queue per subscriber. Each queue holds at most one signal. A slow subscriber
+   * therefore skips older states and does not delay the batch.
    */
   private readonly subscribers = new Set<Queue.Queue<void>>()
   /** Start time in monotonic milliseconds. */
@@ -110,7 +113,7 @@ export class ProgressCounter {
     this.notifySubscribers()
   }
 
-  /** Sets the total to the number of items that were read. */
+  /** Sets `total` to the number of items that were read, because the input has ended. */
   endInput(): void {
     this.total = this.read
     this.notifySubscribers()
@@ -142,7 +145,9 @@ export class ProgressCounter {
     )
   }
 
-  /** Counts an outcome. `cost` is the cost of its COMPLETED execution, or zero. */
+  /**
+   * Counts an outcome. `cost` is the cost of the COMPLETED execution in dollars, or zero if no execution is COMPLETED.
+   */
   addOutcome(outcome: Outcome<unknown, unknown>, cost: money.Amount, isFromJournal: boolean): void {
     switch (outcome._tag) {
       case "Succeeded":
@@ -226,8 +231,8 @@ const latest = (a: number | undefined, b: number | undefined): number | undefine
   a === undefined || b === undefined ? (a ?? b) : Math.max(a, b)
 
 /**
- * Returns the time when the gate admits the waiting requests. Returns `undefined` if no request waits or the gate is
- * open.
+ * Returns the time when the gate admits the waiting requests, in epoch milliseconds. Returns `undefined` if no request
+ * waits or the gate is open.
  */
 const gateResumesAt = ({ blockedUntil, resetAt, waiting }: Snapshot, now: number): number | undefined => {
   if (waiting === 0) return undefined

@@ -36,8 +36,8 @@ export const recordCompleted = <A, E, R>(
 }
 
 /**
- * Returns the result of an item whose wait failed. Records a final failure, a 404 or a 410 in the journal. Stops the
- * batch after a 401 or 402.
+ * Returns the result of an item after the wait for its execution has failed. Records the error in the journal if the
+ * execution has ended or was not found (404 or 410). Stops the batch after a 401 or 402.
  *
  * @internal
  */
@@ -51,8 +51,8 @@ export const recordWaitFailure = <A, E, R>(
     const hasEnded = isExecutionEnded(error)
     const stopCause = toStopCause(error)
     if (stopCause !== undefined) yield* stop.trigger(stopCause)
-    // The execution was deleted, or the API key is for another account. A later run passes the recorded 404 or 410 to
-    // `resubmit`.
+    // A 404 or 410 means that the execution was deleted or belongs to another account. The error is recorded, so that a
+    // later run can pass the error to `resubmit`.
     if (!hasEnded && !isMissing(error)) return toFailed(item, error, accepted)
     const entry = hasEnded ? toFailedEntry(accepted, error, runId) : makeEntry({ ...accepted, error, run: runId })
     yield* write(entry)
@@ -84,7 +84,7 @@ export const recordSubmitFailure = <A, E, R>(
       yield* write(entry)
       return toFailed(item, error, entry)
     }
-    // The API did not process the create request. A later run can submit the item again.
+    // The API did not process the create request. The step `Refused` allows a later run to submit the item again.
     const released = makeEntry({
       ...permanentFields(latest),
       ...omitUndefined({ body: latest.body, error: stopCause?.error }),
@@ -109,7 +109,7 @@ export const settledCost = (entry: JournalEntry): money.Amount | undefined => {
   return money.parse(committedAmount(entry)) ?? money.zero
 }
 
-/** Returns the stop cause if an error applies to every submission of the account. */
+/** Returns the cause for a stop of the batch if the error applies to the whole account (401 or 402). */
 const toStopCause = (error: AwaitFailure): StopCause | undefined =>
   stopsAccount(error) ? { reason: error._tag, error } : undefined
 

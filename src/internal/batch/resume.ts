@@ -29,8 +29,8 @@ export const resume = <A, E, R>(
       latest = makeEntry({ ...permanentFields(entry), step: "Accepted" })
       return write(latest)
     })
-    // An earlier run may have recorded a 404 or 410 for the execution. The error is cleared when the API returns the
-    // execution. Otherwise, a later run could replace the execution.
+    // An earlier run may have recorded a 404 or 410 for the execution. If the API returns the execution now, the
+    // recorded error is removed. Otherwise, a later run could submit the item again and pay for a second execution.
     return Effect.zipRight(
       entry.error === undefined ? Effect.void : clearMissing,
       executions.await(executionId, { ...waitOptions, pollImmediately: true })

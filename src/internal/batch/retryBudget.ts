@@ -13,8 +13,8 @@ import { runSafely } from "../telemetry.js"
 
 /**
  * Options of the token bucket that limits the retries of a batch. Each retry takes one token. If the bucket is empty,
- * retries wait in a queue. Queued retries are sent at the minimum rate until requests succeed again. A retry after a
- * rate limit takes no token.
+ * retries wait in a queue. Queued retries are sent at the rate `minPerMinute` until requests succeed again. A retry
+ * after a rate limit takes no token.
  *
  * @since 0.1.0
  * @category models
@@ -22,15 +22,20 @@ import { runSafely } from "../telemetry.js"
 export interface RetryBudgetOptions {
   /** Capacity of the bucket. The bucket starts full. Default: 50 tokens. */
   readonly maxTokens?: number | undefined
-  /** Number of tokens that each successful request adds. Default: 0.5. */
+  /**
+   * Number of tokens that each successful request adds to the bucket. Default: 0.5 tokens, so two successful requests
+   * allow one retry.
+   */
   readonly tokenRatio?: number | undefined
-  /** Number of tokens that are added per minute, regardless of successful requests. Default: 10. */
+  /**
+   * Number of tokens that are added to the bucket per minute, regardless of successful requests. Default: 10 tokens.
+   */
   readonly minPerMinute?: number | undefined
 }
 
 /**
- * Maximum delay before a queued retry checks the number of tokens again. A successful request can add a token earlier
- * than the minimum rate.
+ * Maximum delay before a queued retry checks the bucket again. A successful request can add a token before the next
+ * token of `minPerMinute` is due.
  */
 const recheckMillis = 5000
 
@@ -46,12 +51,14 @@ export class RetryBudget implements AttemptInterceptor {
   private readonly maxTokens: number
   private readonly tokenRatio: number
   private readonly minPerMinute: number
-  /** Semaphore that allows only one queued retry to run a timer. */
+  /**
+   * Semaphore that allows only the first queued retry to run a timer. All other queued retries wait for the semaphore.
+   */
   private readonly queue = Effect.unsafeMakeSemaphore(1)
   private tokens: number
   /** Indicates whether the latest log line reported an exhausted budget. */
   private isExhausted = false
-  /** Time and number of successful requests at the latest refill. */
+  /** Time of the latest refill in monotonic milliseconds, and the number of successful requests at that time. */
   private lastRefill: { readonly at: number; readonly succeeded: number } | undefined
 
   constructor(options: RetryBudgetOptions | false) {
@@ -142,7 +149,7 @@ export class RetryBudget implements AttemptInterceptor {
     this.lastRefill = { at: now, succeeded: this.succeeded }
   }
 
-  /** Returns the milliseconds until the minimum rate alone completes the next token. */
+  /** Returns the milliseconds until the next token is complete if no further request succeeds. */
   private get millisToNextToken(): number {
     return Math.max(0, Math.ceil(((1 - this.tokens) * minuteMillis) / this.minPerMinute))
   }

@@ -37,7 +37,10 @@ import type { Batch, Options } from "./types.js"
 
 const operation = "Batch.run"
 
-/** Maximum number of items that are read ahead. The journal entries of these items are read together. */
+/**
+ * Maximum number of items in a group that is read from the input. One read of the journal returns the entries of a
+ * group.
+ */
 const maxReadAhead = 64
 
 const defaultConcurrency = 20
@@ -54,8 +57,8 @@ interface DeliveryOptions<A, E, E2, R, Out> {
 }
 
 /**
- * Delivers an outcome. Removes the journal entry from the result if `deliver` returns `false`. The outcome is then not
- * marked as delivered.
+ * Runs `deliver` for an outcome that was not delivered before. If `deliver` returns `false`, removes the journal entry
+ * from the result, so that the outcome is not marked as delivered.
  */
 const deliverResult = <A, E, E2, R, Out>(
   { progress }: RunContext,
@@ -78,7 +81,7 @@ const decodeResult = <A, E, R, Out>(
 ): Effect.Effect<ItemResult<A, E, Out>> => {
   const { outcome } = result
   if (outcome._tag !== "Succeeded") return Effect.succeed({ ...result, outcome })
-  // `ItemRequest` allows a request without a typed model only if `Out` is `unknown`.
+  // The cast is safe, because `ItemRequest` allows a request without a typed model only if `Out` is `unknown`.
   if (decode === undefined) return Effect.succeed(result as ItemResult<A, E, Out>)
   const { completed, output: _, ...fields } = outcome
   return Effect.match(decode(completed), {
@@ -91,7 +94,7 @@ const decodeResult = <A, E, R, Out>(
   })
 }
 
-/** Returns the cost of the COMPLETED execution of an item, or zero. */
+/** Returns the cost of a COMPLETED execution in dollars, or zero if the item has no COMPLETED execution. */
 const costOf = ({ entry }: ItemResult<unknown, unknown>): money.Amount =>
   (entry?.completed === undefined ? undefined : money.parse(committedAmount(entry))) ?? money.zero
 
@@ -109,7 +112,7 @@ const runAndDeliver = <A, E, E2, R, Out>(
       })
   )
 
-/** Processes an item after the previous item with the same key. */
+/** Waits until the previous item with the same key is done, and then processes the item. */
 const processItem = <A, E, E2, R, Out>(
   context: RunContext,
   options: DeliveryOptions<A, E, E2, R, Out>,
@@ -168,7 +171,10 @@ const makeOutcomes = <A, E, E2, R, EI, RI, Out>(
   return recordDeliveries(results, context.write)
 }
 
-/** Creates the cost budget if the batch has a limit. Counts the costs and holds of earlier runs. */
+/**
+ * Creates a cost budget that contains the costs and holds of earlier runs. Returns `undefined` if the batch has no
+ * `maxCost`. Fails with `JournalError` if the journal cannot be read.
+ */
 const makeCostBudget = (
   limit: money.Amount | undefined,
   journal: JournalService,

@@ -1,6 +1,6 @@
 /**
- * Processes one item from its journal entry to its outcome. Each step is written to the journal before the step takes
- * effect.
+ * Continues an item from its journal entry until the item has an outcome. Writes each new step to the journal before
+ * the next step starts.
  *
  * @internal
  */

@@ -60,15 +60,16 @@ export class StopSignal {
   }
 
   /**
-   * Returns the cause that blocks an item, or `undefined` if no cause blocks the item. `MaxCost` does not block an item
-   * whose cost is already counted.
+   * Returns the cause that blocks the submission of an item, or `undefined` if the item can be submitted. `MaxCost`
+   * does not block an item if `isCounted` is `true`, because `maxCost` already counts the amount of the item.
    */
   blocks(isCounted: boolean): StopCause | undefined {
     return isCounted && this.cause?.reason === "MaxCost" ? undefined : this.cause
   }
 
   /**
-   * Runs an effect until the signal blocks the item. Returns `undefined` if the item is blocked before the effect ends.
+   * Runs an effect for an item. If the signal blocks the item before the effect ends, interrupts the effect and returns
+   * `undefined`.
    */
   runUnlessStopped<A, E, R>(effect: Effect.Effect<A, E, R>, isCounted = false): Effect.Effect<A | undefined, E, R> {
     const untilStopped = Effect.flatMap(Effect.context<R>(), (context) =>

@@ -54,8 +54,8 @@ export const submit = <A, E, R>(
   )
 
 /**
- * Creates the body of the request and reserves the cost of the item. Returns the result as a `Left` if the item is not
- * submitted.
+ * Creates the body of the request and reserves the cost of the item. Returns the result of the item as a `Left` if the
+ * item is not submitted.
  */
 const prepare = <A, E, R>(
   context: ItemContext,
@@ -66,7 +66,8 @@ const prepare = <A, E, R>(
     const { resent, savedBody } = plan
     const isCounted = isCostCounted(plan)
     const { costBudget, stop } = context
-    // The limit is checked before the effect in `request` runs, because the effect could upload a file unnecessarily.
+    // `maxCost` is checked before the effect in `request` runs. Otherwise, the effect could upload a file for an item
+    // that is not submitted.
     if (!isCounted && costBudget?.isExhausted === true) yield* stop.trigger({ reason: "MaxCost" })
     const blockedBefore = stop.blocks(isCounted)
     if (blockedBefore !== undefined) return Either.left(toNotAttempted(item, blockedBefore))
@@ -84,8 +85,8 @@ const prepare = <A, E, R>(
   })
 
 /**
- * Returns whether `maxCost` already counts the item. `maxCost` counts a submission that the API may have accepted,
- * including a replaced submission.
+ * Returns whether `maxCost` already counts an amount for the item. An amount is counted if the item is resent or
+ * replaces a submission without a settled cost.
  */
 const isCostCounted = ({ replaced, resent }: SubmitPlan): boolean =>
   resent !== undefined || (replaced !== undefined && settledCost(replaced) === undefined)
@@ -185,8 +186,8 @@ const makeFirstEntry = <A, E, R>(
       digest,
       model,
       body,
-      // A new key is a hash instead of a random text. After a restart, the item therefore has the same key even if the
-      // journal does not contain the entry.
+      // A new idempotency key is a hash instead of a random text. If the journal is lost, a later run therefore uses
+      // the same key.
       idempotencyKey: idempotencyKey ?? computeDigest(JSON.stringify([batchId, key, attempt, digest])),
       submittedAt,
       run: runId,

@@ -15,7 +15,7 @@ import type { StopCause, StopSignal } from "./stopSignal.js"
 
 /** @internal Blocks a create request if the batch has stopped or the idempotency key has expired. */
 export class ItemSubmitGuard implements AttemptInterceptor {
-  /** Reason why the latest attempt was not sent. */
+  /** Reason why the latest attempt was not sent. `undefined` if the latest attempt was sent. */
   blockedBy: StopCause | "key expired" | undefined
   private readonly tracker = new SubmissionTracker()
 
@@ -38,8 +38,8 @@ export class ItemSubmitGuard implements AttemptInterceptor {
 
   private readonly check = (previousAttempts: number): Effect.Effect<void, InvalidRequest> =>
     Effect.flatMap(isExpired(this.keyExpiry), (hasExpired) => {
-      // A stopped batch still retries a create request that the API may have accepted. The retry determines the
-      // outcome.
+      // A stopped batch still retries a create request that the API may have accepted. The retry determines whether an
+      // execution exists.
       if (!this.tracker.isAmbiguous) this.blockedBy = this.stop.blocks(this.isCounted)
       if (this.mayHaveBeenProcessed && hasExpired) this.blockedBy = "key expired"
       if (this.blockedBy !== undefined) return blockedRequest(this.blockedBy, previousAttempts)

@@ -16,7 +16,7 @@ import type { Progress } from "./progress.js"
 import type { RetryBudgetOptions } from "./retryBudget.js"
 
 /**
- * Request of an item. A request without a typed model is possible only if the type of the outputs is `unknown`.
+ * Request of an item. A request without a typed model is possible only if `Out` is `unknown`.
  *
  * @since 0.1.0
  * @category models
@@ -26,9 +26,9 @@ export type ItemRequest<Out, E = never, R = never> =
   | (unknown extends Out ? Execution.CreateRequest | Effect.Effect<Execution.CreateRequest, E, R> : never)
 
 /**
- * Options of a batch. `E` is the error type of an effect in `request` and fails its item. `E2` is the error type of the
- * other effects and fails the batch. `R` is the context that the effects require. `Out` is the type of the decoded
- * outputs. `Out` is `unknown` if the requests have no typed model.
+ * Options of a batch. `E` is the error type of an effect in `request`, and an error `E` fails the item. `E2` is the
+ * error type of `beforeSubmit` and `deliver`, and an error `E2` fails the batch. `R` is the context that the effects
+ * require. `Out` is the type of the decoded outputs. `Out` is `unknown` if the requests have no typed model.
  *
  * @since 0.1.0
  * @category models
@@ -36,14 +36,14 @@ export type ItemRequest<Out, E = never, R = never> =
 export interface Options<A, E = never, E2 = never, R = never, Out = unknown> {
   /**
    * Name of the batch. A run with the same id continues the batch. The first idempotency key of an item depends on the
-   * batch id, the item key and the request. A run without the journal therefore finds the existing execution. Use a new
-   * id for new work.
+   * batch id, the item key and the request. If the journal is lost, a later run uses the same key, and the API returns
+   * the existing execution. Use a new id for new work.
    */
   readonly id: string
   /**
-   * Returns the key of an item, for example the number in a catalogue. The key must be the same in every run. Items
-   * with the same key are executed once. Each position in the input has its own outcome. These outcomes are processed
-   * one after the other, and `deliver` may run for each outcome.
+   * Returns the key of an item, for example the number in a catalogue. The key must be the same in every run. If
+   * several items have the same key, the batch creates only one execution for these items. Each of these items has its
+   * own outcome, and `deliver` may run for each outcome. The batch processes these items one after the other.
    */
   readonly key: (item: A, index: number) => string
   /**
@@ -51,26 +51,25 @@ export interface Options<A, E = never, E2 = never, R = never, Out = unknown> {
    *
    * The effect runs only if the item must be submitted. A failure of the effect fails the item. A defect of the effect
    * ends the batch. The journal keeps the request from the effect until the API accepts the request. A later run sends
-   * the recorded request unchanged until `version` changes.
+   * the recorded request unchanged, unless `version` has changed.
    *
    * A later run compares the request of an item with the recorded request. A request from an effect is compared only if
    * `version` is set. If the requests differ, the item fails with `InvalidRequest`, even if the execution of the item
-   * is already paid for. To change parts of a request that do not change the result, such as `webhookUrl`, set
-   * `version`.
+   * is already paid for. To allow a change that does not affect the result, such as a new `webhookUrl`, set `version`.
    *
    * An exception fails the item with `InvalidRequest`.
    *
    * With a typed model, return `Model.request(model, input)`, or `Model.requestEffect(model, effect)` if an effect
    * creates the input. The batch decodes the output of each outcome, also in a later run. The batch uploads the sources
-   * in an input before it submits the item. Without a `version`, a later run does not compare a request that contains a
-   * source. If the items have several models, declare the type of the result as `Model.Request<A | B>`.
+   * in an input before the submission of the item. Without a `version`, a later run does not compare a request that
+   * contains a source. If the items have several models, declare the type of the result as `Model.Request<A | B>`.
    */
   readonly request: (item: A, index: number) => ItemRequest<Out, E, R>
   /**
    * Returns a text that changes when the request of an item changes, such as a hash of the input. A later run compares
    * these texts instead of the requests. Set `version` if `request` returns an effect. Also set `version` if a part of
-   * the request can differ between runs, such as `webhookUrl`. Default: the request itself, or no comparison for an
-   * effect.
+   * the request can differ between runs, such as `webhookUrl`. Default: a later run compares plain requests, and does
+   * not compare requests from an effect.
    */
   readonly version?: ((item: A, index: number) => string) | undefined
   /**
@@ -82,7 +81,10 @@ export interface Options<A, E = never, E2 = never, R = never, Out = unknown> {
    * Default: `completion`.
    */
   readonly order?: "completion" | "input" | undefined
-  /** Number of items for `Progress.estimatedEnd`. Default: the size of the input, if the input has a size. */
+  /**
+   * Number of items in the input, for `Progress.total` and `Progress.estimatedEnd`. Default: the size of the input, if
+   * the input has a size.
+   */
   readonly total?: number | undefined
   /**
    * Lifetime of an idempotency key at the API. The API documentation does not specify the lifetime. Within this time, a
@@ -94,12 +96,12 @@ export interface Options<A, E = never, E2 = never, R = never, Out = unknown> {
    * Limit of the costs and holds of the batch, including earlier runs. Decimal string in dollars. Default: no limit.
    *
    * The batch submits no item that would exceed the limit. A hold is higher than the cost of the execution, so part of
-   * the limit may stay unused. For example, a hold is 0.048 and a cost is 0.040. A limit of 0.20 then allows 4
-   * executions.
+   * the limit may stay unused. For example, if each hold is 0.048 and each cost is 0.040, a limit of 0.20 allows 4
+   * executions. A fifth hold would exceed the limit, because the sum would be 0.208.
    *
-   * While the hold of a model is unknown, the batch submits one item of the model at a time. The first item may exceed
-   * the limit, unless `hold` is set. A submission of an earlier run with an unknown outcome is resent even if the limit
-   * is reached.
+   * If `hold` is not set, the hold of a model can be unknown. Until the hold is known, the batch submits the items of
+   * the model one at a time. The first of these items may exceed the limit. A submission of an earlier run with an
+   * unknown outcome is resent even if the limit is reached.
    */
   readonly maxCost?: string | undefined
   /**
@@ -110,7 +112,7 @@ export interface Options<A, E = never, E2 = never, R = never, Out = unknown> {
   /**
    * Runs before each group of submissions, for example to check the balance. The API has no endpoint for the balance.
    * The argument is the number of submissions in the group, at most `concurrency` and at most 64. The batch stops its
-   * submissions if the effect returns `false`. A failure ends the batch. Default: no check.
+   * submissions if the effect returns `false`. A failure of the effect fails the batch. Default: no check.
    */
   readonly beforeSubmit?: ((count: number) => Effect.Effect<boolean, E2, R>) | undefined
   /**
@@ -119,7 +121,7 @@ export interface Options<A, E = never, E2 = never, R = never, Out = unknown> {
    * an outcome counts as delivered, a later run delivers the outcome again. Delivery is therefore at least once.
    *
    * If the effect returns `false`, the outcome does not count as delivered. The batch continues, and a later run calls
-   * `deliver` again. A failure ends the batch. Default: no processing.
+   * `deliver` again. A failure of the effect fails the batch. Default: no processing.
    */
   readonly deliver?: ((outcome: Outcome<A, E, Out>) => Effect.Effect<unknown, E2, R>) | undefined
   /**
@@ -130,8 +132,8 @@ export interface Options<A, E = never, E2 = never, R = never, Out = unknown> {
    * - The API did not find the execution of the item in an earlier run (404 or 410).
    * - The outcome of the submission is unknown.
    *
-   * An item is submitted again at most once per run. `maxCost` no longer counts the replaced execution. An item with a
-   * final failure and a changed request is always submitted again. Default: returns `false`.
+   * An item is submitted again at most once per run. `maxCost` no longer counts the replaced execution. If the request
+   * changes after a final failure, a later run submits the item again without this function. Default: returns `false`.
    */
   readonly resubmit?: ((error: AwaitFailure | SubmissionOutcomeUnknown, item: A) => boolean) | undefined
   /** Timeout and poll schedule of the wait for each execution. Default: the settings of the client. */
@@ -155,8 +157,9 @@ export interface Batch<A, E = never, E2 = never, R = never, Out = unknown> {
    * the next outcome. An outcome counts as delivered when the consumer requests the next outcome. An interruption waits
    * until a running journal write has ended.
    *
-   * Fails with `InvalidRequest` if an option is invalid or the batch has already run. Fails with `JournalError` if the
-   * journal cannot be read or written.
+   * Fails with `E2` if the input, `beforeSubmit` or `deliver` fails. Fails with `InvalidRequest` if an option is
+   * invalid, `beforeSubmit` or `deliver` throws an exception, or the batch has already run. Fails with `JournalError`
+   * if the journal cannot be read or written.
    *
    * @example
    * ```ts
