@@ -1,5 +1,5 @@
 /**
- * Deletes the messages that the engine stores for a workflow and for the clocks of the workflow.
+ * Deletes the messages that the workflow engine stores for a workflow and for its clocks.
  *
  * @internal
  */
@@ -19,7 +19,7 @@ import { hasEnded, retryDefects } from "../durable/signals.js"
 import { workflow, workflowIdOf } from "../durable/workflow.js"
 import { invalidRequest } from "../errors/invalidRequest.js"
 
-/** Entity type under which the engine stores the messages of a workflow. */
+/** Entity type under which the cluster engine stores the messages of a workflow. */
 const workflowEntity = EntityType.make(`Workflow/${workflow.name}`)
 const clockEntity = EntityType.make("Workflow/-/DurableClock")
 
@@ -31,8 +31,8 @@ const notEnded = invalidRequest(
 )
 
 /**
- * Deletes all rows that the engine stores for a durable execution. Fails with `InvalidRequest` if the execution has not
- * ended.
+ * Deletes all rows that the cluster engine stores for the durable execution `id`. Fails with `InvalidRequest` if the
+ * durable execution has not ended. Fails with `PersistenceError` if the database fails.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * Runs effects in the background of a layer.
+ * Runs effects in background fibers until the scope of a layer closes.
  *
  * @internal
  */
@@ -13,17 +13,18 @@ export interface Background {
   readonly run: (effect: Effect.Effect<void>) => void
   readonly runCall: <A>(call: Effect.Effect<A>) => Fiber.RuntimeFiber<A>
   /**
-   * Interrupts all calls. Does not wait for the interruptions, because the interruption of a remote call needs the
-   * network.
+   * Interrupts all calls from `runCall`. Does not wait for the end of the calls, because the interruption of a remote
+   * call needs the network.
    */
   readonly interruptCalls: () => void
 }
 
-/** @internal Creates a background. The end of the scope interrupts all effects in the background. */
+/** @internal Creates a `Background`. When the scope closes, all its effects are interrupted. */
 export const makeBackground: Effect.Effect<Background, never, Scope.Scope> = Effect.gen(function* () {
   const id = yield* Effect.fiberId
   const calls = yield* FiberSet.make<unknown, never>()
-  // A layer is built in an uninterruptible region, but the effects in the background must be interruptible.
+  // A layer is built in an uninterruptible region, and forked effects inherit this region. The background effects must
+  // be interruptible.
   const run = yield* Effect.interruptible(FiberSet.makeRuntime<never, void, never>())
   const runCall = yield* Effect.interruptible(FiberSet.runtime(calls)())
   return {

@@ -1,6 +1,6 @@
 /**
- * Implements the rate limit gate of a process that shares the gate of its cluster. While the owner of the gate is
- * unreachable, the process uses its own gate.
+ * Implements the rate limit gate of a process in a cluster. One process of the cluster, the owner, runs the shared
+ * gate. While the owner is unreachable, this process uses a gate of its own.
  *
  * @internal
  */
@@ -23,12 +23,15 @@ import type { WaitingEvent, WaitingRequest } from "./waitingRequest.js"
 type Attempt<A, E> = (permit: Permit) => Effect.Effect<A, E>
 type Restore = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
 
-/** Result of a wait. After `moved`, the request must be queued again. */
+/**
+ * Result of the wait for a permit. After `moved`, the request must be queued again, because the owner has changed or is
+ * unreachable.
+ */
 type WaitResult = "granted" | "moved"
 
 /**
- * Creates the gate of this process for the time without the owner. The limiter expects other clients, because the other
- * processes send requests with the same API key.
+ * Creates the gate that this process uses while the owner is unreachable. This gate uses only part of the limit,
+ * because the other processes send requests with the same API key.
  */
 const makeLocalGate = (): Gate => {
   const gate = new Gate()
@@ -128,8 +131,8 @@ class ClusterGate {
   }
 
   /**
-   * Uses the gate of this process. When the owner is reachable again, a waiting request moves to the queue of the
-   * owner.
+   * Runs the attempt with a permit of the local gate. If the owner is reachable again before the permit, moves the
+   * request to the queue of the owner.
    */
   private withLocalPermit<A, E>(
     request: PermitRequest<E>,
@@ -140,7 +143,8 @@ class ClusterGate {
     let isAdmitted = false
     let isMoved = false
     const sent = this.local.withPermit(request, (permit) => {
-      // The gate can admit the request after the move and before the interruption.
+      // The local gate can admit the request after the move and before the interruption. The attempt must then not run,
+      // because the moved request runs the attempt.
       if (isMoved) return Effect.zipRight(permit.reportUnsent, Effect.never)
       isAdmitted = true
       return attempt(permit)
@@ -154,7 +158,7 @@ class ClusterGate {
   }
 }
 
-/** @internal Creates the service of the tag `RateLimitGate` for the calls to an owner. */
+/** @internal Creates a `RateLimitGate` service that asks the owner for permits through `calls`. */
 export const makeClusterGate = (calls: OwnerCalls): Effect.Effect<Service, never, Scope.Scope> =>
   Effect.map(makeBackground, (background) => {
     const gate = new ClusterGate(calls, background)

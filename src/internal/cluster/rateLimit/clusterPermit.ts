@@ -1,5 +1,5 @@
 /**
- * Implements the permit of a request that the owner of the gate has admitted.
+ * Implements the permit of a request that the owner of the shared gate has admitted.
  *
  * @internal
  */
@@ -17,12 +17,15 @@ import type { OwnerLink } from "./ownerLink.js"
 import type { Outcome } from "./protocol.js"
 import type { WaitingRequest } from "./waitingRequest.js"
 
-/** Maximum wait for the reply to a reported 429. Without the reply, the caller uses the headers of the response. */
+/**
+ * Maximum wait for the reply of the owner to a reported 429. Without the reply, the caller computes the wait from the
+ * headers of the 429.
+ */
 const replyTimeoutMillis = 1000
 
 /**
- * Reports the first final outcome to the owner and ignores later final outcomes. `reportRateLimited` always sends a
- * report.
+ * Permit from the owner. Sends the first final outcome of the request to the owner and ignores later final outcomes.
+ * Sends every `reportRateLimited`, because a response body can reveal a rate limit after the first report.
  *
  * @internal
  */
@@ -39,7 +42,10 @@ export class ClusterPermit implements Permit {
     processMetrics.addInFlight(1)
   }
 
-  /** Reports a response to the owner. Waits for the reply of the owner only after a 429. */
+  /**
+   * Reports a response to the owner. After a 429, waits for the reply and returns the milliseconds until the gate
+   * opens.
+   */
   reportResponse(status: number, headers: Headers): Effect.Effect<number | undefined> {
     return Effect.suspend(() => {
       if (!this.release()) return Effect.succeed(undefined)
@@ -68,7 +74,7 @@ export class ClusterPermit implements Permit {
     })
   }
 
-  /** Reports the end of an attempt without a response. */
+  /** Reports that the attempt has ended. Has no effect after a response. */
   onEnd(isInterrupted: boolean): void {
     this.end({ _tag: isInterrupted ? "Interrupted" : "Lost" })
   }
@@ -77,7 +83,7 @@ export class ClusterPermit implements Permit {
     if (this.release()) this.link.report(this.request, outcome)
   }
 
-  /** Releases the permit. Returns `false` if the permit was already released. */
+  /** Marks the permit as released. Returns `false` if the permit was already released. */
   private release(): boolean {
     if (this.isReleased) return false
     this.isReleased = true

@@ -1,5 +1,5 @@
 /**
- * Checks the options of a cluster gate and computes the id of its entity.
+ * Checks the options of a cluster gate and computes the id of the cluster entity that owns the gate.
  *
  * @internal
  */
@@ -10,20 +10,24 @@ import { sha256Hex } from "../../data/sha256.js"
 import * as clientOptions from "../../http/clientOptions.js"
 
 /**
- * Options of a cluster gate. Pass the same values to the client.
+ * Options of a cluster gate. The values must be equal to the options of the client.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
-  /** The API key whose rate limit the processes share. The key itself stays in the process. */
+  /**
+   * The API key whose rate limit the processes of the cluster share. The other processes receive only a hash of the
+   * key.
+   */
   readonly apiKey: Redacted.Redacted
   /** The base URL of the API. Default: `https://api.modelroute.ai`. */
   readonly baseUrl?: string | undefined
 }
 
 /**
- * Returns the id of the entity. The id is a hash, so that neither the messages nor the logs contain the API key.
+ * Returns the id of the entity that owns the gate. The id is a hash, so that the messages and logs of the cluster do
+ * not contain the API key.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * Implements the request of another process in the queue of the owned gate.
+ * Represents a request of another process in the queue of the gate that this process owns.
  *
  * @internal
  */
@@ -12,7 +12,7 @@ import type { Gate } from "../../rateLimit/gate.js"
 import type { Permit, PermitRequest } from "../../rateLimit/permit.js"
 import type { AcquirePayload, Outcome, RequestEvent } from "./protocol.js"
 
-/** @internal Outcome that a request reports once. */
+/** @internal Outcome that ends a request, so a request has only one final outcome. */
 export type FinalOutcome = Exclude<Outcome, { readonly _tag: "RateLimited" }>
 
 interface Admitted {
@@ -30,11 +30,11 @@ export class OwnedRequest {
 
   constructor(
     private readonly payload: AcquirePayload,
-    /** Sends an event to the process. */
+    /** Sends an event to the process that queued the request. */
     private readonly onEvent: (event: RequestEvent) => void
   ) {}
 
-  /** Queues the request at the gate. Runs `onEnd` after the outcome. */
+  /** Queues the request at the gate. Runs `onEnd` after the final outcome or an interruption. */
   start(gate: Gate, scope: Scope.Scope, onEnd: () => void): Effect.Effect<void> {
     const run = gate.withPermit(this.permitRequest, (permit) =>
       Effect.async<void>((resume) => {
@@ -49,8 +49,8 @@ export class OwnedRequest {
   }
 
   /**
-   * Accepts every delay, because the retry policy is in the other process. The other process withdraws the request if
-   * the policy rejects the wait.
+   * Accepts every delay, because only the other process has the retry policy. If that policy rejects the wait, the
+   * other process withdraws the request.
    */
   private get permitRequest(): PermitRequest<never> {
     const { isRetry, requestClass } = this.payload
@@ -66,7 +66,10 @@ export class OwnedRequest {
     }
   }
 
-  /** Ends the request. Returns the milliseconds until the gate opens after a 429 with a reset. */
+  /**
+   * Reports the final outcome to the gate and ends the request. Returns the milliseconds until the gate opens if the
+   * outcome is a 429 with a reset.
+   */
   finish(outcome: FinalOutcome): Effect.Effect<number | undefined> {
     const { admitted } = this
     if (admitted === undefined || outcome._tag === "Interrupted") return Effect.as(this.interrupt, undefined)
@@ -85,7 +88,10 @@ export class OwnedRequest {
     return Effect.ensuring(report(), Effect.sync(end))
   }
 
-  /** Removes the request from the queue. The gate treats an admitted request as possibly sent. */
+  /**
+   * Interrupts the request. A queued request leaves the queue. If the request has already been admitted, the gate still
+   * counts the request, because it may have been sent.
+   */
   get interrupt(): Effect.Effect<void> {
     return Effect.fiberIdWith((id) => Effect.sync(() => this.fiber?.unsafeInterruptAsFork(id)))
   }

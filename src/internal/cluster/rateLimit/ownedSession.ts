@@ -1,5 +1,5 @@
 /**
- * Keeps the requests and the events of one process at the owner.
+ * Keeps the requests and the events of one process in the owner of the gate.
  *
  * @internal
  */
@@ -8,19 +8,24 @@ import type { OwnedRequest } from "./ownedRequest.js"
 import type { RequestEvent } from "./protocol.js"
 
 /**
- * Maximum time that a poll waits for an event. The time is short, because a runner waits for its calls before the
- * runner shuts down.
+ * Maximum time that a poll waits for an event. The time is short, because a cluster runner shuts down only after its
+ * calls have ended.
  */
 const pollHoldMillis = 1000
 
 /** @internal */
 export class OwnedSession {
   readonly requests = new Map<number, OwnedRequest>()
-  /** Identifies this session. A process compares the epoch to detect that the owner has lost the previous session. */
+  /**
+   * Random id of this session. A new epoch in a reply means that the owner has lost the previous session of the
+   * process.
+   */
   readonly epoch = globalThis.crypto.randomUUID()
-  /** Number of the last event. */
+  /** Number of the latest event. Events are numbered from 1 in each session. */
   last = 0
-  /** Events that the process has not acknowledged. The last of these events has the number `last`. */
+  /**
+   * Events that the process has not acknowledged, the oldest first. The newest of these events has the number `last`.
+   */
   private pending: Array<RequestEvent> = []
   private wake: (() => void) | undefined
 
@@ -44,7 +49,8 @@ export class OwnedSession {
   }
 
   /**
-   * Waits up to a second for an event. A process has only one poll, so a new poll ends the wait of the previous poll.
+   * Waits up to a second for an unacknowledged event. A process runs only one poll at a time, so a new poll ends the
+   * wait of the previous poll.
    */
   get awaitEvent(): Effect.Effect<void> {
     return Effect.raceFirst(

@@ -1,5 +1,5 @@
 /**
- * Owns the gate of an API key. Handles the calls of the processes that share the gate.
+ * Owns the shared gate of an API key. Handles the calls of all processes that use this API key.
  *
  * @internal
  */
@@ -24,8 +24,8 @@ import {
 import { toWire } from "./wireSnapshot.js"
 
 /**
- * Time without a message until the requests of a process are released. The cluster does not notify an entity of the end
- * of a process.
+ * Time after the last message of a process until its requests are released. The cluster does not report the end of a
+ * process.
  */
 const sessionLifetimeMillis = 5000
 
@@ -61,7 +61,8 @@ class GateOwner {
       return request
         .start(this.gate, this.scope, () => session.requests.delete(payload.request))
         .pipe(
-          // The yield lets the fiber of the request run until its first wait. The reply then contains the first events.
+          // The yield lets the fiber of the request run until its first wait. The reply can then contain the first
+          // events.
           Effect.zipRight(Effect.yieldNow()),
           Effect.map(() => {
             isReplied = true
@@ -96,14 +97,14 @@ class GateOwner {
       return Effect.as(this.gate.report(block), {})
     }
     return Effect.suspend(() => {
-      // After a change of the owner or of the session, the request is unknown and its outcome has no effect.
+      // The request is unknown if the owner has changed or the session has expired. The outcome then has no effect.
       const owned = this.sessions.get(client)?.requests.get(request)
       if (owned === undefined) return Effect.succeed({})
       return Effect.map(owned.finish(outcome), (opensIn) => omitUndefined({ opensIn }))
     })
   }
 
-  /** Releases the requests of processes that have sent no message during the lifetime of a session. */
+  /** Releases the requests of each process that has sent no message for `sessionLifetimeMillis`. */
   private readonly expireSessions = Effect.flatMap(monotonic.now, (now) =>
     Effect.forEach(
       [...this.sessions].filter(([, { seenAt }]) => now - seenAt >= sessionLifetimeMillis),
@@ -121,7 +122,7 @@ class GateOwner {
 }
 
 /**
- * Registers the entity, so that this process can own gates. A process without a runner address owns no gate.
+ * Registers the cluster entity, so that this process can own gates. A process without a runner address owns no gate.
  *
  * @internal
  */
@@ -136,6 +137,7 @@ export const layerEntity = GateEntity.toLayer(
       report: ({ payload }) => owner.report(payload)
     })
   }),
-  // A gate without requests keeps its state for a day, because a new gate would begin with a single request.
+  // A gate without requests keeps its state for a day. A new gate would have no state and would admit only one request
+  // at first.
   { concurrency: "unbounded", mailboxCapacity: "unbounded", maxIdleTime: "1 day" }
 )

@@ -1,7 +1,7 @@
 /**
- * Connects this process to the owner of the gate. Sends one poll after the other while requests wait for a permit.
- * Otherwise, sends one poll per second while requests are in flight. Without these polls, the owner would release the
- * permits of the requests.
+ * Connects this process to the owner of the shared gate. While requests wait for a permit, polls the owner without a
+ * pause, because the replies contain the permits. While requests are only in flight, polls once per second. Without
+ * these polls, the owner would release the permits of the requests.
  *
  * @internal
  */
@@ -23,10 +23,10 @@ import { fromWire } from "./wireSnapshot.js"
 
 const pollIntervalMillis = 1000
 
-/** Maximum age of the state of the gate. */
+/** Maximum age of a received gate state before the next read requests a new state. */
 const stateLifetimeMillis = 1000
 
-/** @internal State of the gate at the owner. */
+/** @internal State of the gate, as received from the owner at `receivedAt` (monotonic milliseconds). */
 export interface GateState {
   readonly snapshot: Snapshot
   readonly isScarce: boolean
@@ -37,19 +37,20 @@ export interface GateState {
 export class OwnerLink {
   isReachable = true
   /**
-   * Id of this process at the owner. The id changes after an outage, so that the owner releases the earlier requests.
+   * Id under which the owner keeps the requests of this process. The id changes after an outage, so that the owner
+   * releases the requests under the previous id.
    */
   client = globalThis.crypto.randomUUID()
 
   private epoch = ""
-  /** Number of the last event of this epoch. */
+  /** Number of the latest event that was received in this epoch. */
   private lastEvent = 0
   private lastReplyAt = Number.NEGATIVE_INFINITY
   private lostAt = Number.NEGATIVE_INFINITY
   private nextId = 0
   private readonly waiting = new Map<number, WaitingRequest>()
 
-  /** Number of effects that need the owner. */
+  /** Number of running effects that need the polls of the owner. */
   private users = 0
   private isPolling = false
   private readonly pollNow = Effect.unsafeMakeLatch(false)
@@ -63,12 +64,12 @@ export class OwnerLink {
     private readonly onOutOfReach: () => void
   ) {}
 
-  /** Waits until the owner is reachable again. */
+  /** Waits until the owner replies again after an outage. */
   get awaitRecovery(): Effect.Effect<void> {
     return Deferred.await(this.recovered)
   }
 
-  /** Polls the owner while an effect runs. */
+  /** Runs an effect, and polls the owner while the effect runs. */
   use<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
     return Effect.acquireUseRelease(
       Effect.sync(() => {
@@ -89,7 +90,7 @@ export class OwnerLink {
     this.background.run(Effect.zipRight(this.startSilence, this.pollWhileUsed))
   }
 
-  /** Queues a request at the owner. The events of the request report the permit and the delays. */
+  /** Queues a request at the owner. The returned request receives events that report the permit and the delays. */
   acquire({ isRetry, requestClass }: PermitRequest<unknown>): WaitingRequest {
     const request = new WaitingRequest(this.nextId++, this.client)
     this.waiting.set(request.id, request)
@@ -100,7 +101,8 @@ export class OwnerLink {
 
   private onAcquireReply(request: WaitingRequest, { epoch, events }: AcquireReply): void {
     request.epoch = epoch
-    // The owner may have received a repeated call after the end of the request. The call then queued the request again.
+    // The caller has withdrawn the request before this reply. The owner may still have the request in its queue, so the
+    // withdrawal is reported now.
     if (request.isEnded) return this.report(request, { _tag: "Withdrawn" })
     this.adoptEpoch(epoch)
     if (events.every(({ event }) => event._tag !== "Granted")) {
@@ -116,7 +118,8 @@ export class OwnerLink {
   }
 
   /**
-   * Removes a request from the queue. If the owner has not replied yet, `onAcquireReply` reports the withdrawal later.
+   * Withdraws a request from the queue of the owner. If the owner has not replied to `acquire` yet, `onAcquireReply`
+   * reports the withdrawal after the reply.
    */
   withdraw(request: WaitingRequest): void {
     this.waiting.delete(request.id)
@@ -124,14 +127,14 @@ export class OwnerLink {
     if (request.epoch !== undefined) this.report(request, { _tag: "Withdrawn" })
   }
 
-  /** Reports an outcome in the background. */
+  /** Reports the outcome of a request to the owner, and does not wait for the reply. */
   report(request: WaitingRequest, outcome: Outcome): void {
     this.reportAndReturn(request, outcome)
   }
 
   /**
-   * Reports an outcome. Returns a fiber whose value is the time until the gate opens, in milliseconds. The value is
-   * `undefined` unless the outcome is a 429 with a reset.
+   * Reports the outcome of a request to the owner. Returns a fiber that waits for the reply. For a 429 with a reset,
+   * the result of the fiber is the milliseconds until the gate opens. Otherwise, the result is `undefined`.
    */
   reportAndReturn(request: WaitingRequest, outcome: Outcome): Fiber.RuntimeFiber<number | undefined> {
     if (outcome._tag !== "RateLimited") request.isEnded = true
@@ -141,7 +144,10 @@ export class OwnerLink {
     )
   }
 
-  /** Returns the state of the gate, which is at most about 1 s old. Returns `undefined` if the owner is unreachable. */
+  /**
+   * Returns the state of the shared gate, which is at most about 1 s old. Returns `undefined` if the owner is
+   * unreachable.
+   */
   get currentState(): Effect.Effect<GateState | undefined> {
     return Effect.flatMap(monotonic.now, (now) => {
       if (!this.isReachable) return Effect.succeed(undefined)
@@ -162,7 +168,7 @@ export class OwnerLink {
     })
   }
 
-  /** Repeats a call until the owner replies. An outage interrupts the call. */
+  /** Repeats a failed call until the owner replies. If the owner becomes unreachable, the call is interrupted. */
   private repeatUntilReply<A>(call: Effect.Effect<A, unknown>): Effect.Effect<A> {
     const repeat = (startedAt: number): Effect.Effect<A> =>
       Effect.flatMap(Effect.exit(call), (exit) =>
@@ -233,7 +239,10 @@ export class OwnerLink {
     })
   }
 
-  /** Queues the waiting requests again if the owner has lost these requests. */
+  /**
+   * Handles the epoch of a reply. A new epoch means that the owner has lost the waiting requests, so these requests are
+   * queued again.
+   */
   private adoptEpoch(epoch: string): void {
     if (epoch === this.epoch) return
     this.epoch = epoch
@@ -241,7 +250,8 @@ export class OwnerLink {
     for (const request of this.waiting.values()) {
       if (request.epoch === undefined || request.epoch === epoch) continue
       this.move(request)
-      // If the reply of an earlier owner arrived late, the current owner still has the request in its queue.
+      // The new epoch can also come from a late reply of an earlier owner. The current owner then still has the request
+      // in its queue.
       this.report(request, { _tag: "Withdrawn" })
     }
   }

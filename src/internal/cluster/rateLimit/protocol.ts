@@ -1,9 +1,9 @@
 /**
- * Defines the entity that owns the gate of an API key, and its protocol. All calls end within about a second, so that a
- * runner can hand over its entities quickly. The database stores none of the calls.
+ * Defines the cluster entity that owns the gate of an API key, and the calls to the entity. Each call ends within about
+ * a second, so that a runner can hand over the entity quickly. The calls are not stored in the database.
  *
- * All times are in milliseconds. Each process has its own monotonic clock. Messages therefore contain only durations
- * and times of the server.
+ * All times are in milliseconds. Each process has its own monotonic clock. The calls therefore contain only durations
+ * and times of the API server.
  *
  * @internal
  */
@@ -25,7 +25,8 @@ const Delayed = Schema.TaggedStruct("Delayed", {
 })
 
 /**
- * Event of a request. `index` counts the events of the request from 0. A repeated call can return an event again.
+ * Event of a queued request. `index` numbers the events of the request from 0. A repeated call can return an event
+ * again, so the process ignores an `index` that it has already received.
  *
  * @internal
  */
@@ -51,11 +52,11 @@ export const Headers = Schema.Struct({
  * Outcome of a request.
  *
  * - `Response`: the headers of the response have arrived.
- * - `RateLimited`: the body of the response contains a rejection with a status other than 429.
+ * - `RateLimited`: a response with a status other than 429 contains a rate limit error in its body.
  * - `Unsent`: the request was not sent.
  * - `Lost`: the request failed without a response.
- * - `Interrupted`: the caller was interrupted after the request was sent.
- * - `Withdrawn`: the caller no longer waits for its permit.
+ * - `Interrupted`: the caller was interrupted, and the request may have been sent.
+ * - `Withdrawn`: the caller stopped its wait for a permit, so the request was not sent.
  *
  * @internal
  */
@@ -71,18 +72,23 @@ export const Outcome = Schema.Union(
 /** @internal */
 export type Outcome = typeof Outcome.Type
 
-/** @internal Snapshot of the gate with times that any process can convert. */
+/**
+ * Snapshot of the gate for other processes. Contains durations instead of times, because the clocks of two processes
+ * can differ.
+ *
+ * @internal
+ */
 export const WireSnapshot = Schema.Struct({
   limit: optionalNumber,
   remaining: optionalNumber,
-  /** Milliseconds until the reset. */
+  /** Milliseconds until the end of the current window. */
   resetIn: optionalNumber,
-  /** Milliseconds until the end of the block. */
+  /** Milliseconds until the end of the block after a rejection. */
   blockedIn: optionalNumber,
   waiting: Schema.Int,
   inFlight: Schema.Int,
   rateLimited: Schema.Int,
-  /** Bounds of the current time of the server, in epoch milliseconds. */
+  /** Bounds of the current time on the clock of the API server, in epoch milliseconds. */
   serverNow: Schema.optionalWith(Schema.Struct({ min: Schema.Number, max: Schema.Number }), { exact: true }),
   hasOtherClients: Schema.Boolean
 })
@@ -91,9 +97,10 @@ export const WireSnapshot = Schema.Struct({
 export type WireSnapshot = typeof WireSnapshot.Type
 
 /**
- * Queues a request. Returns the events of the request so far. A repeated call has no further effect.
+ * Queues a request and returns its first events. A repeated call does not queue the request again.
  *
- * `epoch` identifies the queue of the process at the owner. The epoch changes if the queue is lost.
+ * `epoch` identifies the session of the process at the owner. A different epoch means that the owner has lost the
+ * queued requests of the process.
  */
 const Acquire = Rpc.make("acquire", {
   payload: {
@@ -106,8 +113,8 @@ const Acquire = Rpc.make("acquire", {
 })
 
 /**
- * Returns the new events of a process and the state of the gate. With `hold`, waits up to a second for an event. Deletes
- * the events up to `acknowledged`.
+ * Deletes the events of a process up to the number `acknowledged`. Returns the remaining events and the state of the
+ * gate. If `hold` is `true` and no event remains, waits up to a second for an event.
  */
 const Poll = Rpc.make("poll", {
   payload: {
@@ -118,7 +125,7 @@ const Poll = Rpc.make("poll", {
   },
   success: Schema.Struct({
     epoch: Schema.String,
-    /** Number of the last event. */
+    /** Number of the newest event of the session. */
     last: Schema.Int,
     events: Schema.Array(RequestEvent),
     isScarce: Schema.Boolean,
@@ -126,7 +133,10 @@ const Poll = Rpc.make("poll", {
   })
 })
 
-/** Reports the outcome of a request. Returns the milliseconds until the gate opens after a 429 with a reset. */
+/**
+ * Reports the outcome of a request. If the outcome is a 429 with a reset, returns the milliseconds until the gate
+ * opens.
+ */
 const Report = Rpc.make("report", {
   payload: { client: Schema.String, request: Schema.Int, outcome: Outcome },
   success: Schema.Struct({ opensIn: optionalNumber })

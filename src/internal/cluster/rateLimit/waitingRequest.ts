@@ -1,5 +1,5 @@
 /**
- * Implements a request of this process that waits for its permit from the cluster gate.
+ * Represents a request of this process that waits for a permit from the owner of the shared gate.
  *
  * @internal
  */
@@ -9,7 +9,7 @@ import type { RequestEvent } from "./protocol.js"
 /**
  * Event for the caller of a waiting request.
  *
- * - `Queued`: the owner has queued the request without a permit.
+ * - `Queued`: the owner has queued the request, and no permit is available yet.
  * - `Moved`: the owner has changed or is unreachable, so the request must be queued again.
  *
  * @internal
@@ -18,9 +18,9 @@ export type WaitingEvent = RequestEvent["event"] | { readonly _tag: "Queued" } |
 
 /** @internal */
 export class WaitingRequest {
-  /** Epoch in the reply of the owner. `undefined` before the reply. */
+  /** Epoch of the session in which the owner queued the request. `undefined` until the owner has replied. */
   epoch: string | undefined
-  /** Indicates whether the caller no longer waits and no longer needs a permit. */
+  /** Indicates whether the request was withdrawn or has a final outcome. */
   isEnded = false
   private nextIndex = 0
   private readonly events: Array<WaitingEvent> = []
@@ -28,7 +28,7 @@ export class WaitingRequest {
 
   constructor(
     readonly id: number,
-    /** Id of this process at the owner. */
+    /** Id under which the owner keeps the requests of this process. */
     readonly client: string
   ) {}
 
@@ -37,7 +37,7 @@ export class WaitingRequest {
     this.wake?.()
   }
 
-  /** Adds an event of the owner. Ignores an event that was received before. */
+  /** Adds an event from the owner. Ignores an event that a repeated call returns again. */
   receive({ event, index }: RequestEvent): void {
     if (index < this.nextIndex) return
     this.nextIndex = index + 1

@@ -1,5 +1,5 @@
 /**
- * Converts the snapshot of a gate for other processes.
+ * Converts the snapshot of a gate for the transfer to other processes.
  *
  * @internal
  */
@@ -10,7 +10,11 @@ import type { Gate } from "../../rateLimit/gate.js"
 import { makeSnapshot, type Snapshot } from "../../rateLimit/snapshot.js"
 import type { WireSnapshot } from "./protocol.js"
 
-/** @internal Returns the snapshot of a gate with times relative to now. */
+/**
+ * Returns the snapshot of a gate. Converts its times to durations from now, because other processes have other clocks.
+ *
+ * @internal
+ */
 export const toWire = (gate: Gate, clock: Clock.Clock): WireSnapshot => {
   const wall = clock.unsafeCurrentTimeMillis()
   const { blockedUntil, resetAt, skew, ...rest } = makeSnapshot(gate, clock)
@@ -26,7 +30,7 @@ export const toWire = (gate: Gate, clock: Clock.Clock): WireSnapshot => {
 }
 
 /**
- * Converts a snapshot from the owner. `wall` is the wall clock time at the arrival of the snapshot, in epoch
+ * Converts a snapshot from the owner. `wall` is the local wall clock time when the snapshot arrives, in epoch
  * milliseconds.
  *
  * @internal
