@@ -1,6 +1,6 @@
 /**
- * Handles each event once. `make` tracks the events that are being handled. `HandledEvents` records the events that
- * have been handled.
+ * Implements `Dedup`, which handles each event once. `make` tracks the events that are being handled. `HandledEvents`
+ * records the events that have been handled.
  *
  * @internal
  */
@@ -14,8 +14,8 @@ import type { DedupService } from "./dedupService.js"
 /** @internal Record of the events that have been handled successfully. */
 export interface HandledEvents {
   /**
-   * Returns `undefined` if an event has been handled before. Otherwise returns an effect that records the event. The
-   * caller runs this effect after the handler has succeeded.
+   * Returns `undefined` if an event has already been handled. Otherwise, returns an effect that records the event. The
+   * caller runs the returned effect after the handler has succeeded.
    */
   readonly start: (id: string) => Effect.Effect<Effect.Effect<void, PlatformError> | undefined, PlatformError>
 }
@@ -23,7 +23,8 @@ export interface HandledEvents {
 /** @internal */
 export const make = (handledEvents: HandledEvents): DedupService => {
   /**
-   * Events that are being handled. Each value completes with `true` after a success and with `false` after a failure.
+   * Events that are being handled, by event id. The value of an event completes with `true` after its handler has
+   * succeeded, and with `false` after a failure.
    */
   const running = new Map<string, Deferred.Deferred<boolean>>()
 
@@ -42,7 +43,7 @@ export const make = (handledEvents: HandledEvents): DedupService => {
       running.set(id, done)
       return restore(handledEvents.start(id)).pipe(
         Effect.flatMap((record) =>
-          // `record` is uninterruptible, because every handled event must be recorded.
+          // `record` is uninterruptible, because every event must be recorded after its handler has succeeded.
           record === undefined ? Effect.succeed(false) : Effect.as(Effect.zipRight(restore(handle), record), true)
         ),
         Effect.onExit((exit) =>

@@ -1,12 +1,13 @@
 /**
- * Records handled events in a `KeyValueStore`. A store cannot list its keys, so each event has two values:
+ * Records handled events in a `KeyValueStore`. Cleanup must find expired events, but a store cannot list its keys.
+ * Therefore each event has two values in the store:
  *
- * - The entry contains the time when the event was handled. Its key is the hash of the event id.
- * - The slot contains the hash. Its key consists of an hour and a number. Cleanup uses the slots to find the entries of
- *   an hour.
+ * - The entry contains the time when the event was handled. The key of the entry is the hash of the event id.
+ * - The slot contains the same hash. The key of the slot consists of an hour and a number. Cleanup reads the slots of an
+ *   hour to find the entries of this hour.
  *
- * The slot is written before the event is handled, and the entry afterwards. If the process is killed during a write,
- * the value can be torn. A torn entry still marks its event as handled.
+ * The slot is written before the event is handled, and the entry afterwards. A value is torn if the process was killed
+ * during the write, so that the store contains only a part. A torn entry still marks its event as handled.
  *
  * @internal
  */
@@ -24,10 +25,13 @@ import type { HandledEvents } from "./dedup.js"
 const hourMillis = 3_600_000
 const hourOf = (millis: number): number => Math.floor(millis / hourMillis)
 
-/** Number of expired hours that cleanup checks if no earlier cleanup is recorded. */
+/** Number of expired hours that a cleanup checks if the store contains no valid record of an earlier cleanup. */
 const firstCleanupHours = 24 * 7
 
-/** Encodes a number with a dot at its end. A number without the dot is the result of a torn write. */
+/**
+ * Encodes a number with a dot at its end. If the dot is missing, the number is incomplete, because the process was
+ * killed during the write.
+ */
 const encodeNumber = (n: number): string => `${n}.`
 const decodeNumber = (value: Option.Option<string>): number | undefined =>
   Option.isSome(value) && /^\d{1,16}\.$/.test(value.value) ? Number(value.value.slice(0, -1)) : undefined
@@ -39,14 +43,14 @@ interface EventStore {
   readonly ttlMillis: number
   readonly entryKey: (hash: string) => string
   readonly slotKey: (hour: number, n: number) => string
-  /** Key of the value that contains the first hour without a cleanup. */
+  /** Key of the value that contains the first hour that has not been cleaned up. */
   readonly cleanedKey: string
 }
 
 const removeKey = ({ store }: EventStore, key: string): Effect.Effect<void, PlatformError> =>
   Effect.catchIf(
     store.remove(key),
-    // Another process may have removed the value.
+    // Another process that shares the store may have removed the value.
     (error) => error._tag === "SystemError" && error.reason === "NotFound",
     () => Effect.void
   )
@@ -55,7 +59,8 @@ const findFreeNumber = ({ slotKey, store }: EventStore, hour: number, from = 0):
   findFreeSlot((n) => store.has(slotKey(hour, n)), from)
 
 /**
- * Removes the slots of an hour and their entries. Starts with the last slot, so that a killed process leaves no gap.
+ * Removes the slots of an hour and their entries. Starts with the last slot. Otherwise, a killed process would leave a
+ * gap before the remaining slots, and cleanup would not find these slots.
  */
 const cleanHour = (events: EventStore, hour: number): Effect.Effect<void, PlatformError> =>
   Effect.gen(function* () {
@@ -64,7 +69,7 @@ const cleanHour = (events: EventStore, hour: number): Effect.Effect<void, Platfo
       const hash = Option.getOrElse(yield* store.get(slotKey(hour, n)), () => "")
       if (isHash(hash)) {
         const entry = yield* store.get(entryKey(hash))
-        // The entry is newer than its slot if the event was handled again after its expiry.
+        // If the event was handled again after its expiry, its entry is newer than this slot and must be kept.
         const isExpired = hourOf(decodeNumber(entry) ?? 0) <= hour
         if (Option.isSome(entry) && isExpired) yield* removeKey(events, entryKey(hash))
       }
@@ -78,7 +83,7 @@ const cleanUp = (events: EventStore): Effect.Effect<void, PlatformError> =>
     const now = yield* Clock.currentTimeMillis
     const end = hourOf(now - ttlMillis)
     const cleaned = decodeNumber(yield* store.get(cleanedKey))
-    // An hour in the future is invalid, because the hour was recorded while the clock was wrong.
+    // An hour in the future was recorded while the clock was wrong, so the recorded hour is ignored.
     const isKnown = cleaned !== undefined && cleaned <= hourOf(now)
     const start = isKnown ? cleaned : Math.max(0, end - firstCleanupHours)
     if (!(start < end)) return
@@ -87,8 +92,8 @@ const cleanUp = (events: EventStore): Effect.Effect<void, PlatformError> =>
   })
 
 /**
- * Starts a cleanup in the background. Each run of the returned effect requests another cleanup. Stops when the scope
- * closes.
+ * Starts a cleanup in the background and returns an effect. Each run of the effect requests another cleanup. The
+ * cleanups stop when the scope closes.
  */
 const forkCleanup = (events: EventStore): Effect.Effect<Effect.Effect<void>, never, Scope.Scope> =>
   Effect.gen(function* () {
@@ -110,14 +115,14 @@ const forkCleanup = (events: EventStore): Effect.Effect<Effect.Effect<void>, nev
     return Effect.asVoid(requested.open)
   })
 
-/** Returns a function that writes the hash of an event into the next free slot of an hour. */
+/** Returns a function that writes the hash of an event id into the next free slot of an hour. */
 const makeSlotWriter = (
   events: EventStore
 ): Effect.Effect<(hour: number, hash: string) => Effect.Effect<void, PlatformError>> =>
   Effect.map(Effect.makeSemaphore(1), (lock) => {
     let next = { hour: Number.NaN, n: 0 }
     return (hour, hash) =>
-      // Sequential writes leave no gap in the slots, even if the process is killed.
+      // One write at a time leaves no gap in the slots, even if the process is killed during a write.
       lock.withPermits(1)(
         Effect.gen(function* () {
           const n = yield* findFreeNumber(events, hour, next.hour === hour ? next.n : 0)
@@ -127,7 +132,10 @@ const makeSlotWriter = (
       )
   })
 
-/** Handled events that could not be written to the store. */
+/**
+ * Handled events whose entries could not be written to the store. The next delivery of such an event is not handled
+ * again, but its entry is written.
+ */
 class UnsavedEvents {
   private readonly handledAt = new Map<string, number>()
 
@@ -141,7 +149,7 @@ class UnsavedEvents {
     this.handledAt.delete(hash)
   }
 
-  /** Adds an event and removes the expired events. */
+  /** Adds a handled event and removes the events that have expired. */
   add(hash: string, now: number): void {
     for (const [oldest, at] of this.handledAt) {
       if (at + this.ttlMillis > now) break
@@ -152,7 +160,8 @@ class UnsavedEvents {
 }
 
 /**
- * Returns a function that writes the entry of a handled event. `slotHour` is the hour of its slot, if the slot exists.
+ * Returns a function that writes the entry of a handled event. `slotHour` is the hour of the event's slot, or
+ * `undefined` if the event has no slot.
  */
 const makeRecorder = (
   events: EventStore,
@@ -165,7 +174,8 @@ const makeRecorder = (
     Effect.flatMap(Clock.currentTimeMillis, (now) =>
       Effect.gen(function* () {
         const hour = hourOf(now)
-        // The entry needs a slot of its own hour, because cleanup keeps entries that are newer than their slot.
+        // If the hour has changed since the slot was written, the entry needs another slot. Cleanup of the earlier hour
+        // does not remove a newer entry.
         if (slotHour !== hour) yield* writeSlot(hour, hash)
         yield* events.store.set(events.entryKey(hash), encodeNumber(now))
         unsaved.delete(hash)
@@ -177,7 +187,12 @@ const makeRecorder = (
     )
 }
 
-/** @internal Creates a record of handled events in a store. Cleans up in the background until the scope closes. */
+/**
+ * Creates a record of handled events in a `KeyValueStore`. Removes expired events in the background until the scope
+ * closes.
+ *
+ * @internal
+ */
 export const make = (
   store: KeyValueStore.KeyValueStore,
   { prefix, ttlMillis }: { readonly prefix: string; readonly ttlMillis: number }
@@ -205,7 +220,7 @@ export const make = (
           const now = yield* Clock.currentTimeMillis
           const entry = yield* store.get(events.entryKey(hash))
           const handledAt = decodeNumber(entry)
-          // A torn entry counts as handled, because an entry is written only after its event was handled.
+          // A torn entry marks its event as handled, because an entry is written only after its event was handled.
           if (Option.isSome(entry) && (handledAt === undefined || handledAt + ttlMillis > now)) return undefined
           const hour = hourOf(now)
           yield* writeSlot(hour, hash)

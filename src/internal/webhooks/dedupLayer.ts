@@ -13,7 +13,7 @@ import * as dedupKeyValueStore from "./dedupKeyValueStore.js"
 import { InMemoryEvents } from "./dedupMemory.js"
 import { Dedup, type DedupService, type StoredDedupOptions } from "./dedupService.js"
 
-/** Minimum retention of an event, because the API repeats a delivery for up to 24 hours. */
+/** Minimum time for which a handled event is recorded, because the API repeats a delivery for up to 24 hours. */
 const minTtlMillis = Duration.toMillis("24 hours")
 
 const ttlMillisOf = (options: StoredDedupOptions): number =>
@@ -23,8 +23,8 @@ const ttlMillisOf = (options: StoredDedupOptions): number =>
 export const makeInMemory = (): DedupService => dedup.make(new InMemoryEvents(minTtlMillis))
 
 /**
- * Records handled events in the memory of the process for 24 hours. Uses about 250 bytes for each recorded event. After
- * a restart, handles a repeated event again.
+ * Records handled events in the memory of the process. Each event is recorded for 24 hours and uses about 250 bytes. A
+ * restart removes all records, so that a repeated delivery is handled again after a restart.
  *
  * @example
  * ```ts
@@ -44,11 +44,12 @@ export const makeInMemory = (): DedupService => dedup.make(new InMemoryEvents(mi
 export const layerDedupMemory: Layer.Layer<Dedup> = Layer.sync(Dedup, makeInMemory)
 
 /**
- * Records handled events in a `KeyValueStore`. The record survives restarts and crashes. Writes two small values for
- * each event. Removes expired values in the background, at startup and with the first event of each hour.
+ * Records handled events in a `KeyValueStore`, so that the records survive restarts and crashes. Writes two small
+ * values for each event. Removes expired values in the background, at startup and after the first event of each hour.
  *
  * Several processes can share a store. Two simultaneous deliveries of an event to two processes are both handled,
- * because a `KeyValueStore` has no locks. Default `ttl`: 24 hours. Throws `InvalidRequest` if `ttl` is not a duration.
+ * because a `KeyValueStore` has no locks. `ttl` is the minimum retention of a handled event, 24 hours by default.
+ * Throws `InvalidRequest` if `ttl` is not a duration.
  *
  * @example
  * ```ts

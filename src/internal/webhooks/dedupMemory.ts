@@ -9,15 +9,16 @@ import * as monotonic from "../data/monotonic.js"
 import type { HandledEvents } from "./dedup.js"
 
 /**
- * Record of handled events in memory. Removes the events older than `ttlMillis` when an event is recorded.
+ * Record of handled events in the memory of the process. Each new record removes the records that are older than
+ * `ttlMillis`.
  *
  * @internal
  */
 export class InMemoryEvents implements HandledEvents {
   private readonly handledAt = new Map<string, number>()
   /**
-   * Handled events, oldest first. The list is separate, because repeated removal of the first entry of a large `Map`
-   * becomes slower over time.
+   * Handled events, oldest first. Expired events are found in this list, because repeated removal of a large `Map`'s
+   * first entry becomes slower over time.
    */
   private readonly byAge = MutableList.empty<{ readonly id: string; readonly at: number }>()
 
@@ -41,7 +42,7 @@ export class InMemoryEvents implements HandledEvents {
       const oldest = MutableList.head(this.byAge)
       if (oldest === undefined || oldest.at + this.ttlMillis > now) return
       MutableList.shift(this.byAge)
-      // A newer value exists if the event was handled again after its expiry.
+      // If the event was handled again after its expiry, the map contains a newer time, which must be kept.
       if (this.handledAt.get(oldest.id) === oldest.at) this.handledAt.delete(oldest.id)
     }
   }

@@ -17,17 +17,17 @@ import type { EventId } from "./event.js"
  */
 export interface DedupService {
   /**
-   * Handles an event that has not been handled before. Returns `true` if this call handled the event. Returns `false`
-   * if the event was handled before.
+   * Runs `handle` if the event has not been handled before. Returns `true` if this call handled the event, and `false`
+   * if the event had already been handled.
    *
-   * Other deliveries of an event wait while the event is being handled. If the handler fails, the next delivery handles
-   * the event. Set a timeout for the handler, because a handler that never ends blocks all other deliveries of its
-   * event.
+   * While an event is being handled, other calls for the same event wait. If `handle` fails, the next call handles the
+   * event. Set a timeout for `handle`. If `handle` never ends, all other deliveries of the same event wait forever.
    *
-   * An event is recorded after its handler has succeeded. If the process dies before the event is recorded, the event
-   * is handled again. Events are handled at least once.
+   * An event is recorded after `handle` has succeeded. If the process ends before the event is recorded, the next
+   * delivery is handled again. Therefore each event is handled at least once.
    *
-   * Fails with the errors of `handle`. Fails with `PlatformError` if the record cannot be read or written.
+   * Fails with the error `E` of `handle`. Fails with `PlatformError` if the record of handled events cannot be read or
+   * written.
    *
    * @example
    * ```ts
@@ -47,8 +47,8 @@ export interface DedupService {
 }
 
 /**
- * Service tag for the record of handled events. Use this tag as the `dedup` option of `Webhook.handler`. A custom
- * implementation can record an event in the same transaction that handles the event.
+ * Service tag of `DedupService`, which handles each event once. Pass this tag as the option `dedup` of
+ * `Webhook.handler`. A custom implementation can handle and record an event in the same database transaction.
  *
  * @example
  * ```ts
@@ -81,8 +81,8 @@ export class Dedup extends Context.Tag("effect-modelroute/Webhook/Dedup")<Dedup,
  */
 export interface StoredDedupOptions {
   /**
-   * Minimum retention of a handled event. Default: 24 hours. A shorter value is raised to 24 hours, because the API
-   * repeats a delivery for up to 24 hours.
+   * Minimum time for which a handled event is recorded. The API repeats a delivery for up to 24 hours, so a lower value
+   * is raised to 24 hours. Default: 24 hours.
    */
   readonly ttl?: Duration.DurationInput | undefined
   /** Prefix of every key in the store. Default: `modelroute-webhook-`. */

@@ -36,8 +36,8 @@ export const RejectionReason = Schema.Literal(
 export type RejectionReason = typeof RejectionReason.Type
 
 /**
- * Error for a delivery that is not genuine, not recent or not readable. The error contains neither the body nor the
- * signature of the delivery.
+ * Error for a delivery that was not signed with the secret, was not signed recently, or cannot be read. The error
+ * contains neither the body nor the signature of the delivery.
  *
  * @since 0.1.0
  * @category errors
@@ -45,7 +45,7 @@ export type RejectionReason = typeof RejectionReason.Type
 export class WebhookRejected extends Schema.TaggedError<WebhookRejected>("effect-modelroute/WebhookRejected")(
   "WebhookRejected",
   {
-    /** Describes the problem and the settings to check if ModelRoute sent the delivery. */
+    /** Describes the problem. Also describes which settings to check if ModelRoute has sent the delivery. */
     message: Schema.String,
     /** Reason for the rejection. */
     reason: RejectionReason
@@ -59,8 +59,13 @@ export class WebhookRejected extends Schema.TaggedError<WebhookRejected>("effect
  * @category models
  */
 export interface Delivery {
-  /** Raw body. JSON that was parsed and encoded again does not match the signature. */
+  /**
+   * Raw body as received. Do not parse the body and encode it again, because the signature covers the received bytes.
+   */
   readonly body: Uint8Array | string
-  /** Request headers with names in any case. A repeated signature or timestamp header is rejected. */
+  /**
+   * Request headers. Names can be in upper case or lower case. A delivery is rejected if its signature header or its
+   * timestamp header is repeated.
+   */
   readonly headers: { readonly [name: string]: string | ReadonlyArray<string> | undefined }
 }

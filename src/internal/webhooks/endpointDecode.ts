@@ -1,5 +1,6 @@
 /**
- * Decodes webhook endpoints in both documented formats.
+ * Decodes webhook endpoints of API responses. The API documentation describes two formats, and this decoder accepts
+ * both.
  *
  * @internal
  */
@@ -31,7 +32,10 @@ const readIsActive = ({ is_active: flag, status }: Json): boolean | undefined =>
   return typeof status === "string" ? status.toLowerCase() === "active" : undefined
 }
 
-/** Returns the fields of an endpoint. Accepts both documented formats, with or without a wrapper. */
+/**
+ * Returns the fields of an endpoint from a response. Accepts both documented formats. The endpoint can be the whole
+ * JSON, or the value of its field `endpoint` or `data`.
+ */
 const endpointFields = (json: unknown): Json | undefined => {
   if (!isRecord(json)) return undefined
   const wrapped = json["endpoint"] ?? json["data"]
@@ -51,7 +55,12 @@ const decodeCreatedEndpoint = Schema.decodeUnknownOption(WebhookEndpoint.Created
 export const createdEndpoint = (json: unknown): WebhookEndpoint.CreatedEndpoint | undefined =>
   Option.getOrUndefined(decodeCreatedEndpoint(endpointFields(json)))
 
-/** @internal Decodes a list with or without a wrapper. Omits entries that are not endpoints. */
+/**
+ * Decodes a list of endpoints. The list can be the whole JSON, or the value of its field `endpoints` or `data`. Omits
+ * elements that are not endpoints.
+ *
+ * @internal
+ */
 export const endpoints = (json: unknown): ReadonlyArray<WebhookEndpoint.Endpoint> | undefined => {
   const list = isRecord(json) ? (json["endpoints"] ?? json["data"]) : json
   return Array.isArray(list) ? list.map(endpoint).filter((each) => each !== undefined) : undefined

@@ -8,17 +8,20 @@ import type { RequestFailure } from "../../ModelRouteError.js"
 import type * as WebhookEndpoint from "../../WebhookEndpoint.js"
 
 /**
- * Methods for webhook endpoints. All methods require an API key with full access. Use the `Webhook` module to receive
- * deliveries. No method requires a service. The error type of each method contains all its failures.
+ * Methods for webhook endpoints. All methods require an API key with full access. To receive deliveries, use the
+ * `Webhook` module. No method requires a service. The error type of each method contains all its failures. If a request
+ * fails, the method fails with an error of `RequestFailure`, such as `Unauthorized` or `TransportError`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface WebhookEndpoints {
   /**
-   * Creates an endpoint. Only this response contains the secret that signs the deliveries of the endpoint. Not retried
-   * after an ambiguous failure. Call `list` to find out whether the endpoint exists. Remove an endpoint if its secret
-   * was lost with the response. See the API page "Webhook setup".
+   * Creates an endpoint and returns its secret, which signs the deliveries to this endpoint. No other response contains
+   * the secret. If the client cannot know whether the API created the endpoint, the request is not retried. In this
+   * case, call `list` to find the endpoint. Remove the endpoint and create it again, because its secret is lost. Fails
+   * with `InvalidRequest` if an option is invalid. If the request fails, fails with an error of `RequestFailure`. See
+   * the API page "Webhook setup".
    *
    * @example
    * ```ts
@@ -39,7 +42,8 @@ export interface WebhookEndpoints {
     request: WebhookEndpoint.CreateRequest
   ) => Effect.Effect<WebhookEndpoint.CreatedEndpoint, RequestFailure>
   /**
-   * Returns all endpoints without their secrets. See the API page "Webhook setup".
+   * Returns all endpoints without their secrets. If the request fails, fails with an error of `RequestFailure`. See the
+   * API page "Webhook setup".
    *
    * @example
    * ```ts
@@ -55,7 +59,9 @@ export interface WebhookEndpoints {
    */
   readonly list: Effect.Effect<ReadonlyArray<WebhookEndpoint.Endpoint>, RequestFailure>
   /**
-   * Updates the given fields of an endpoint and returns its latest state. See the API page "Webhook setup".
+   * Updates the given fields of an endpoint and returns the latest state of the endpoint. Fails with `InvalidRequest`
+   * if a field is invalid. If the request fails, fails with an error of `RequestFailure`. See the API page "Webhook
+   * setup".
    *
    * @example
    * ```ts
@@ -73,8 +79,9 @@ export interface WebhookEndpoints {
     changes: WebhookEndpoint.UpdateRequest
   ) => Effect.Effect<WebhookEndpoint.Endpoint, RequestFailure>
   /**
-   * Removes an endpoint. Succeeds if a retry finds that the endpoint no longer exists. See the API page "Webhook
-   * setup".
+   * Removes an endpoint. If a retry finds that the endpoint no longer exists, the method succeeds, because an earlier
+   * attempt removed the endpoint. If the request fails, fails with an error of `RequestFailure`. See the API page
+   * "Webhook setup".
    *
    * @example
    * ```ts
@@ -89,8 +96,8 @@ export interface WebhookEndpoints {
    */
   readonly remove: (id: WebhookEndpoint.EndpointId) => Effect.Effect<void, RequestFailure>
   /**
-   * Requests the delivery of a test event to an endpoint. Returns the JSON of the response. The API does not document
-   * the format of this response.
+   * Requests the delivery of a test event to an endpoint. Returns the JSON of the response, because the API does not
+   * document the format of this response. If the request fails, fails with an error of `RequestFailure`.
    *
    * @example
    * ```ts

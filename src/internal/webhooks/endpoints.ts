@@ -24,8 +24,8 @@ import type { WebhookEndpoints } from "./endpointTypes.js"
 const path = "/v1/webhooks/endpoints"
 
 /**
- * Returns the header values as strings. Fails with `InvalidRequest` if a value is not a string, because JSON could omit
- * the value.
+ * Returns the header values as strings. Fails with `InvalidRequest` if a value is not a string. JSON would omit some
+ * other values, such as `undefined`, without an error.
  */
 const headerValues = (
   operation: string,
@@ -74,7 +74,7 @@ const encodeBody = (operation: string, request: UpdateRequest) => {
   )
 }
 
-/** Runs an operation on one endpoint in a span. `use` receives the URL path of the endpoint. */
+/** Runs an operation on one endpoint in a tracing span. `use` receives the URL path of this endpoint. */
 const withEndpoint = <A>(
   operation: string,
   id: EndpointId,
@@ -98,7 +98,7 @@ const create = (sender: RequestSender): WebhookEndpoints["create"] => {
         operation,
         request: requests.make("POST", path, { body: text }),
         decode: attempt.decodeJson("the endpoint's id and secret", decode.createdEndpoint),
-        // A retry could create a second endpoint. Every event would then be delivered twice.
+        // A retry could create a second endpoint, and the API would then deliver every event twice.
         isRepeatable: false,
         confidential
       })
@@ -124,7 +124,7 @@ const update = (sender: RequestSender): WebhookEndpoints["update"] => {
             operation,
             request: requests.make("PATCH", endpointPath, { body: text }),
             decode: attempt.decodeJson("a readable body", (json) => Option.fromNullable(decode.endpoint(json))),
-            // A retry is safe, because the same values have no further effect.
+            // A retry is safe, because a second update with the same values has no effect.
             isRepeatable: true,
             confidential
           },
@@ -159,7 +159,7 @@ const remove = (sender: RequestSender): WebhookEndpoints["remove"] => {
         stats
       ).pipe(
         Effect.asVoid,
-        // An earlier attempt removed the endpoint, but its response was lost.
+        // If a retry fails with 404 or 410, an earlier attempt has removed the endpoint, but its response was lost.
         Effect.catchIf(
           (error) => isMissing(error) && stats.attempts > 1,
           () => Effect.void
@@ -179,7 +179,7 @@ const test = (sender: RequestSender): WebhookEndpoints["test"] => {
             operation,
             request: requests.make("POST", `${endpointPath}/test`),
             decode: attempt.decodeAny,
-            // A retry is safe, because the API can deliver any event more than once.
+            // A retry is safe, because receivers must accept that the API delivers any event more than once.
             isRepeatable: true
           },
           stats

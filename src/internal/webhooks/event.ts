@@ -9,8 +9,8 @@ import { Attributes, lenient } from "../data/lenient.js"
 import { EventType } from "./eventType.js"
 
 /**
- * Schema of an event id, for example `evt_…`. The id is opaque. All deliveries of an event have the same id. If an
- * event has no id, its id is `sha256_…`, the SHA-256 hash of its body.
+ * Schema of an event id, for example `evt_…`. The id is opaque. All deliveries of an event have the same id. If the
+ * body of a delivery has no id, the event id is `sha256_` followed by the body's SHA-256 hash.
  *
  * @example
  * ```ts
@@ -33,9 +33,9 @@ export const EventId = Schema.NonEmptyString.pipe(Schema.brand("effect-modelrout
 export type EventId = typeof EventId.Type
 
 /**
- * Event from a verified delivery. Only `id`, `type` and `extra` are always present. Any other field is absent if the
- * API did not send the field or if the field cannot be decoded. Events can arrive in any order. A terminal status of an
- * execution is final, even if another event arrives later.
+ * Event from a verified delivery. The fields `id`, `type` and `extra` are always present. Another field is absent if
+ * the API did not send the field or if the value cannot be decoded. Events can arrive in any order. After a terminal
+ * status of an execution, ignore later events with another status.
  *
  * @since 0.1.0
  * @category models
@@ -51,11 +51,11 @@ export class Event extends Schema.Class<Event>("effect-modelroute/WebhookEvent")
   version: lenient(Schema.String),
   /** Id of the organization. */
   organizationId: lenient(Schema.String),
-  /** Id of the execution, from the event or from its `data`. Absent if the event belongs to no execution. */
+  /** Id of the execution that the event belongs to. Absent if the event belongs to no execution. */
   executionId: lenient(Execution.ExecutionId),
-  /** Execution in `data`. The API omits some of its fields, for example a large output. */
+  /** Execution in `data`. The API omits some fields of the execution, for example a large output. */
   execution: lenient(Execution.Execution),
-  /** Undecoded `data` of the event. */
+  /** Value of the field `data` of the event, as undecoded JSON. */
   data: lenient(Schema.Unknown),
   /** Fields that this version of the library does not decode. */
   extra: Schema.optionalWith(Attributes, { default: () => ({}) })

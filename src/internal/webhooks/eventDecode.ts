@@ -1,5 +1,6 @@
 /**
- * Decodes the body of a delivery into an event. Supports both documented formats.
+ * Decodes the body of a delivery into an event. The API documentation describes two formats, and this decoder accepts
+ * both.
  *
  * @internal
  */

@@ -6,8 +6,9 @@
 import * as Schema from "effect/Schema"
 
 /**
- * Type of an event. The API can add types, and EXPIRED has no event type. Use `execution.status` to determine the
- * outcome of an execution. If an event has no type, its type is `"unknown"`. See the API page "Webhooks overview".
+ * Type of an event. The API can add other types. To determine the outcome of an execution, use `execution.status`,
+ * because the status EXPIRED has no event type. If an event has no type, this type is `"unknown"`. See the API page
+ * "Webhooks overview".
  *
  * @since 0.1.0
  * @category models

@@ -11,7 +11,10 @@ import { makeRedactor } from "../errors/redact.js"
 import { privateTextsOf } from "../errors/confidential.js"
 import type { Event } from "./event.js"
 
-/** Returns the private fields of `data`. The other fields contain common words that must not be redacted. */
+/**
+ * Returns the fields of `data` whose texts must be redacted. The other fields are excluded, because they contain common
+ * words that may appear in any error.
+ */
 const privateData = (data: unknown): unknown => {
   if (!isRecord(data)) return data
   const { completed_at: _d, created_at: _a, cost: _c, latency_ms: _l, model: _m, status: _s, ...rest } = data

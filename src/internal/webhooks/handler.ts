@@ -26,7 +26,7 @@ import * as requestBody from "./requestBody.js"
 /** @internal */
 export interface HandlerContext<E, R, RD> {
   readonly maxBodyBytes: number
-  /** Error for a body larger than `maxBodyBytes`. */
+  /** Error for a delivery whose body is larger than `maxBodyBytes`. */
   readonly tooLarge: WebhookRejected
   readonly verify: (delivery: Delivery) => Effect.Effect<Event, WebhookRejected | InvalidRequest>
   readonly dedup: Effect.Effect<DedupService, never, RD>
@@ -51,7 +51,7 @@ const reject = (rejected: WebhookRejected): Effect.Effect<HttpServerResponse.Htt
     Effect.as(emptyResponse(statuses[rejected.reason]))
   )
 
-/** Failure of `onEvent`. The message is redacted for logs and traces. */
+/** Failure of the caller's `onEvent`. The message is redacted, because it is written to logs and traces. */
 class HandlerFailed extends Data.TaggedError("HandlerFailed")<{
   readonly message: string
   readonly isDefect: boolean
@@ -114,7 +114,7 @@ const handleEvent = <E, R, RD>(
         )
     }),
     Effect.interruptible,
-    // A disconnected sender must not interrupt the handler.
+    // The handler runs in a daemon fiber, so that a disconnected sender does not interrupt the handler.
     Effect.forkDaemon,
     Effect.flatMap(Fiber.join)
   )
@@ -144,6 +144,7 @@ export const make = <E, R, RD>(
       InvalidRequest: ({ message }) =>
         Effect.as(runSafely(Effect.logError(`No webhook delivery can be verified: ${message}`)), emptyResponse(500))
     }),
-    // The platform runs apps uninterruptibly. An uninterruptible app would wait for a disconnected client.
+    // The platform runs an HTTP app uninterruptibly. Without `Effect.interruptible`, the app would continue to read the
+    // body of a disconnected client.
     Effect.interruptible
   )

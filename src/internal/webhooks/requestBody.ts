@@ -17,9 +17,9 @@ export type RequestBody =
   | { readonly _tag: "Truncated" }
 
 /**
- * Reads the body of a request. Counts the received bytes and ignores the declared length. Returns `TooLarge` after more
- * than `limitBytes` bytes. Then discards up to `limitBytes` more bytes in the background. Otherwise Node would close
- * the connection before the sender receives the response.
+ * Reads the body of a request. Counts the received bytes and ignores `Content-Length`, because a sender can declare
+ * another length. Returns `TooLarge` after more than `limitBytes` bytes. In this case, discards up to `limitBytes` more
+ * bytes in the background. Without this, Node would close the connection before the sender receives the response.
  *
  * @internal
  */
@@ -28,7 +28,7 @@ export const read = (request: HttpServerRequest.HttpServerRequest, limitBytes: n
     const body = yield* Deferred.make<RequestBody>()
     const chunks: Array<Uint8Array> = []
     let size = 0
-    /** Returns `true` to continue reading. */
+    /** Returns `true` if the next chunk must be read. */
     const onChunk = (chunk: Uint8Array) =>
       Effect.suspend(() => {
         size += chunk.length
@@ -43,7 +43,7 @@ export const read = (request: HttpServerRequest.HttpServerRequest, limitBytes: n
       Stream.runForEachWhile(onChunk),
       Effect.matchCause({
         onSuccess: (): RequestBody => ({ _tag: "Complete", bytes: concatBytes(chunks) }),
-        // An empty body is complete. The platform fails if a request has no body.
+        // The platform fails if a request has no body. An empty body is not an error here.
         onFailure: (): RequestBody =>
           size === 0 ? { _tag: "Complete", bytes: concatBytes([]) } : { _tag: "Truncated" }
       }),

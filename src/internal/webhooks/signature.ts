@@ -1,7 +1,7 @@
 /**
- * Creates and verifies signatures. A signature is the HMAC-SHA256 of `{timestamp}.{raw body}` in lowercase hex. The key
- * is the complete secret, including the prefix `whsec_`. WebCrypto compares in constant time. See the API page
- * "Verifying webhooks".
+ * Creates and verifies the signatures of deliveries. A signature is the HMAC-SHA256 of `{timestamp}.{raw body}` in
+ * lowercase hexadecimal digits. The HMAC key is the complete secret, including the prefix `whsec_`. WebCrypto compares
+ * signatures in constant time. See the API page "Verifying webhooks".
  *
  * @internal
  */
@@ -21,15 +21,20 @@ const signedMessage = (timestamp: string, body: Uint8Array): Uint8Array<ArrayBuf
   return message
 }
 
-/** @internal Signs a body. `timestamp` is the text of the header. WebCrypto rejects an empty secret. */
+/**
+ * Signs a body. `timestamp` is the text of the `X-Signature-Timestamp` header. The promise rejects if the secret is
+ * empty.
+ *
+ * @internal
+ */
 export const sign = async (secret: string, timestamp: string, body: Uint8Array): Promise<string> => {
   const key = await importKey(secret, "sign")
   return bytesToHex(new Uint8Array(await globalThis.crypto.subtle.sign(algorithm, key, signedMessage(timestamp, body))))
 }
 
 /**
- * Returns `true` if the signature matches one of the secrets. Checks all secrets, so that the duration does not reveal
- * the matching secret.
+ * Returns `true` if a signature matches one of the secrets. Always checks all secrets, so that the duration of the
+ * check does not reveal which secret matches.
  *
  * @internal
  */

@@ -17,8 +17,8 @@ export interface Rejection {
 }
 
 /**
- * Returns the value of a header. Joins repeated headers with commas. The joined value is never a valid signature or
- * timestamp, so repeated headers are rejected.
+ * Returns the value of a header. Joins the values of a repeated header with commas. A joined value is never a valid
+ * signature or timestamp, so that a delivery with a repeated header is rejected.
  */
 const findHeader = (headers: Delivery["headers"], name: string): string | undefined =>
   nonEmptyString(
@@ -67,8 +67,8 @@ export const tooLarge = (limitBytes: number): Rejection => ({
 })
 
 /**
- * Returns the reason for the rejection of a delivery, or `undefined` if the delivery is genuine and recent. Checks the
- * signature before the age, because only genuine deliveries can be stale.
+ * Returns the reason for the rejection of a delivery. Returns `undefined` if the signature is valid and recent. Checks
+ * the signature before the age, because the timestamp of an invalid signature has no meaning.
  *
  * @internal
  */

@@ -19,8 +19,8 @@ import * as signature from "./signature.js"
 import * as check from "./signatureCheck.js"
 
 /**
- * One or more secrets of webhook endpoints, including the prefix `whsec_`. Use several secrets for several endpoints,
- * or during the rotation of a secret.
+ * One or more secrets of webhook endpoints. Each secret includes the prefix `whsec_`. Pass several secrets if one
+ * receiver serves several endpoints, or during the rotation of a secret.
  *
  * @since 0.1.0
  * @category models
@@ -34,12 +34,15 @@ export type Secrets = Redacted.Redacted | NonEmptyReadonlyArray<Redacted.Redacte
  * @category models
  */
 export interface VerifyOptions {
-  /** Secrets of the endpoints. A delivery is genuine if its signature matches one of the secrets. */
+  /**
+   * Secrets of the endpoints that the receiver serves. A delivery is genuine if its signature matches one of these
+   * secrets.
+   */
   readonly secrets: Secrets
   /**
    * Maximum difference between the time of signing and the current time, in either direction. Default: 5 minutes, as
-   * the API recommends. The API does not document whether a repeated delivery has a new timestamp. Use 1 day if
-   * repeated deliveries are rejected as `stale`.
+   * the API recommends. The API does not document whether a repeated delivery has a new timestamp. If repeated
+   * deliveries are rejected as `stale`, use 1 day.
    */
   readonly tolerance?: Duration.DurationInput | undefined
 }
@@ -66,13 +69,13 @@ export const readSecrets = (
 const verifyOperation = "Webhook.verify"
 
 /**
- * Verifies the signature and the age of a delivery and returns its event. The signature covers the bytes of the body.
- * Compares signatures in constant time. Measures the age on Effect's `Clock`. Does not detect events that were handled
- * before. Use `Dedup` to handle each event once.
+ * Verifies the signature and the age of a delivery and returns its event. The signature covers the received bytes of
+ * the body. Compares signatures in constant time. Computes the age from the current time of Effect's `Clock`. `verify`
+ * does not detect that an event has already been handled. To handle each event once, use `Dedup`.
  *
- * Fails with `WebhookRejected` if the delivery is not genuine, not recent or not a JSON object. Fails with
- * `InvalidRequest` if an option is invalid, for example an empty secret. Fails with `InvalidRequest` if the body is
- * neither bytes nor text. See the API page "Verifying webhooks".
+ * Fails with `WebhookRejected` if the signature or its age is invalid, or if the body is not a JSON object. Fails with
+ * `InvalidRequest` if an option is invalid, for example an empty secret. Also fails with `InvalidRequest` if the body
+ * is neither bytes nor text. See the API page "Verifying webhooks".
  *
  * @example
  * ```ts
@@ -122,7 +125,7 @@ export interface SignOptions {
   readonly body: Uint8Array | string
   /** Secret that signs the delivery, including the prefix `whsec_`. */
   readonly secret: Redacted.Redacted
-  /** Time of signing in whole seconds since 1970. Default: the current time of Effect's `Clock`. */
+  /** Time of signing in whole seconds since 1970 (UTC). Default: the current time of Effect's `Clock`. */
   readonly timestamp?: number | undefined
 }
 
@@ -135,7 +138,7 @@ export interface SignOptions {
 export type SignatureHeaders = {
   /** HMAC-SHA256 of `{timestamp}.{body}`, as lowercase hexadecimal digits. */
   readonly "x-signature": string
-  /** Time of signing in whole seconds since 1970. */
+  /** Time of signing in whole seconds since 1970 (UTC). */
   readonly "x-signature-timestamp": string
 }
 
