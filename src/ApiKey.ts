@@ -7,8 +7,8 @@ import * as Schema from "effect/Schema"
 import { lenient } from "./internal/data/lenient.js"
 
 /**
- * Schema of the id of an API key, such as `key_abc123`. The dashboard shows the id. The id is opaque and is not a
- * secret. `KeyId.make(text)` brands a stored id and throws if the text is empty.
+ * Schema of the id of an API key, such as `key_abc123`. The dashboard shows the id. The id has no documented format and
+ * is not a secret. `KeyId.make(text)` returns a stored id as a `KeyId`, and throws if the text is empty.
  *
  * @example
  * ```ts
@@ -50,6 +50,6 @@ export class RotatedKey extends Schema.Class<RotatedKey>("effect-modelroute/Rota
   id: KeyId,
   /** The new API key. */
   newKey: Schema.Redacted(Schema.NonEmptyString),
-  /** The time when the old key becomes invalid. Absent if the response does not contain this field. */
+  /** The time when the old key becomes invalid. Absent if the response does not contain a valid time. */
   previousKeyValidUntil: lenient(Schema.DateTimeUtc)
 }) {}

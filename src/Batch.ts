@@ -1,6 +1,7 @@
 /**
- * Runs batches of thousands of executions. A journal records each step of each item. After an interruption or a crash,
- * a later run continues the batch. No item is lost or submitted twice.
+ * Runs batches of thousands of executions. A journal records each step of each item. A run that is interrupted or
+ * crashes can be repeated. The new run continues the batch from the journal, so that no item is lost or submitted
+ * twice.
  *
  * @since 0.1.0
  */
@@ -40,7 +41,8 @@ export {
 }
 
 /**
- * Creates a batch, with its progress and an effect that stops the batch. The batch starts when `outcomes` runs.
+ * Creates a batch without starting the batch. The batch starts when its stream `outcomes` runs. The batch also contains
+ * its progress and an effect that stops the batch.
  *
  * @example
  * ```ts
@@ -69,17 +71,18 @@ export const make = <A, EI = never, RI = never, E = never, E2 = never, R = never
   Effect.zipWith(ModelRouteClient, Journal, (client, journal) => implementation.make(client, journal, items, options))
 
 /**
- * Runs a batch. Submits each item once, waits for its execution and emits one outcome per item. Continues a batch that
- * an earlier run did not finish. Reads the input on demand and does not hold all items in memory.
+ * Runs a batch. Submits each item once, waits for its execution and emits one outcome per item. If an earlier run did
+ * not finish the batch, continues the batch. Reads the items on demand, so that the items do not all have to fit in
+ * memory.
  *
  * A failed item does not end the batch. The first `InsufficientBalance` or `Unauthorized` stops further submissions.
- * The batch then waits for the running executions. The remaining items have the outcome `NotAttempted`. The next run
- * submits these items.
+ * The batch then waits for the running executions. The items that were not submitted have the outcome `NotAttempted`,
+ * and the next run submits these items.
  *
  * An interruption or a crash does not cancel the running executions. The next run waits for these executions.
  *
  * Fails with `InvalidRequest` if an option is invalid. Fails with `JournalError` if the journal cannot be read or
- * written. Fails with the errors of the input, of `beforeSubmit` and of `deliver`.
+ * written. Also fails with the errors of the input stream, of `beforeSubmit` and of `deliver`.
  *
  * Run a batch in only one process at a time. Two concurrent runs may pay for an item twice if the API rejects one run
  * with a 401 or 402.
@@ -113,11 +116,12 @@ export const run = <A, EI = never, RI = never, E = never, E2 = never, R = never,
   Stream.unwrap(Effect.map(make(items, options), ({ outcomes }) => outcomes))
 
 /**
- * Provides a journal in the memory of this process. A batch continues after a failure or an interruption, but not after
- * a restart. Each item uses about 1 KB of memory plus the size of its output.
+ * Provides a journal in the memory of this process. A new run in the same process continues a batch after a failure or
+ * an interruption. After a restart of the process, the journal is empty. Each item uses about 1 KB of memory plus the
+ * size of its output.
  *
- * Use this layer in tests with `TestClock`. A test with a journal in files or in a database needs
- * `Simulator.adjustUntilDone`, because such a journal takes real time.
+ * This journal works in tests with `TestClock`. Journals in files or databases take real time, so their tests need
+ * `Simulator.adjustUntilDone`.
  *
  * @example
  * ```ts
@@ -143,16 +147,16 @@ export const layerJournalMemory: Layer.Layer<Journal> = Layer.effect(Journal, jo
  * @category models
  */
 export interface StoredJournalOptions {
-  /** The prefix of each key in the store. Default: `modelroute-batch-`. */
+  /** The prefix of the keys that the journal uses in the `KeyValueStore`. Default: `modelroute-batch-`. */
   readonly prefix?: string | undefined
 }
 
 /**
  * Provides a journal in a `KeyValueStore`, such as a directory (`KeyValueStore.layerFileSystem`).
  *
- * Each item has two values, and writes alternate between the two values. If the process is killed during a write, the
- * earlier value stays intact. A power failure may lose writes that the store has not flushed to the disk. `SqlJournal`
- * waits for the disk.
+ * The journal stores two values for each item and overwrites the older of the two values. If the process is killed
+ * during a write, the newer value stays intact. After a power failure, writes may be missing that the store had not
+ * flushed to the disk. `SqlJournal` can wait until each write is on the disk.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * Deletes durable executions from the storage of a cluster. Requires the packages `@effect/workflow` and
+ * Deletes durable executions from the database of a cluster. Requires the packages `@effect/workflow` and
  * `@effect/cluster`.
  *
  * @since 0.1.0
@@ -13,16 +13,19 @@ import * as internal from "./internal/cluster/forget.js"
 import type { InvalidRequest } from "./ModelRouteError.js"
 
 /**
- * Deletes the request, the output, the signals and the clocks that the engine stores for a durable execution. The
- * engine itself never deletes these rows. Has no effect if the execution does not exist.
+ * Deletes the rows that the engine stores for a durable execution. The rows contain the request, the output, the
+ * signals and the clocks. The engine itself never deletes these rows. Has no effect if the durable execution does not
+ * exist.
  *
- * After `forget`, `await` waits until the execution is started again. A new start with the same id uses the same
- * idempotency key. The API then returns the existing execution until the key expires. Later, the API creates a second
- * execution.
+ * After `forget`, `await` waits until the durable execution is started again. A new start with the same id uses the
+ * same idempotency key. If the API still knows the key, the API returns the existing execution. After the key has
+ * expired, the API creates a second, paid execution.
  *
- * A later `resume`, `cancel` or webhook event stores a row again. Another call of `forget` deletes this row.
+ * A later `resume`, `cancel` or webhook event for the deleted execution stores a row again. Another call of `forget`
+ * deletes this row.
  *
- * Fails with `InvalidRequest` if the execution has not ended. Fails with `PersistenceError` if the database fails.
+ * Fails with `InvalidRequest` if the durable execution has not ended. Fails with `PersistenceError` if the database
+ * fails.
  *
  * @example
  * ```ts

@@ -2,24 +2,25 @@
  * Provides one rate limit gate for all processes that use the same API key. Requires the packages `@effect/cluster` and
  * `@effect/rpc`.
  *
- * An entity of the cluster owns the gate. Each request needs two messages to the owner. The first message requests a
- * permit, and the second message reports the outcome. The database stores none of these messages. The retry policy of
- * the calling process determines whether a request waits.
+ * The gate belongs to an entity of the cluster. The owner is the runner that currently runs this entity. For each
+ * request to the API, a process sends two messages to the owner. The first message requests a permit, and the second
+ * message reports the outcome. The messages are not stored in the database. The retry policy of the calling process
+ * determines whether a request waits for a permit.
  *
- * - If the owner ends, another runner becomes the owner and begins with a single request. The waiting requests move to
- *   the new owner.
- * - If a process ends, the owner releases the permits of the process after 5 seconds.
- * - If the owner does not reply for 5 seconds, each process uses its own gate and logs a warning. These gates can cause
- *   429 responses. When the owner replies again, the process logs a line. The waiting requests of the process then
- *   return to the owner.
+ * - If the owner ends, another runner becomes the owner. The waiting requests move to the new owner, which first admits
+ *   a single request.
+ * - If another process ends, the owner releases the permits of this process after 5 seconds.
+ * - If the owner does not reply for 5 seconds, each process logs a warning and uses a gate of its own. Together, these
+ *   gates can cause 429 responses. When the owner replies again, each process logs a line and returns its waiting
+ *   requests to the owner.
  *
- * A cluster needs time to replace a runner that was killed. The time depends on `ShardingConfig`, and is about 40 seconds
- * by default.
+ * A cluster needs time to replace a runner that was killed. The time depends on `ShardingConfig`, and is about 40
+ * seconds by default.
  *
- * `RateLimitGate.snapshot` and `client.rateLimit` return the state of the shared gate with the requests of all
- * processes. This state can be 1 second old. The metrics `modelroute_gate_waiting`, `modelroute_gate_in_flight` and
- * `modelroute_gate_rate_limited_total` count only the requests of their own process. The owner updates
- * `modelroute_gate_remaining`. The owner also logs when the rate limit is exhausted and when the rate limit resets.
+ * `RateLimitGate.snapshot` and `client.rateLimit` return the state of the shared gate, which includes the requests of
+ * all processes. This state can be 1 second old. The metrics `modelroute_gate_waiting`, `modelroute_gate_in_flight` and
+ * `modelroute_gate_rate_limited_total` count only the requests of their own process. Only the owner updates
+ * `modelroute_gate_remaining`. Only the owner logs when the rate limit is exhausted and when the rate limit resets.
  *
  * @since 0.1.0
  */
@@ -39,9 +40,9 @@ import { RateLimitGate, type Service } from "./RateLimitGate.js"
 export type { Options } from "./internal/cluster/rateLimit/options.js"
 
 /**
- * Registers the entity, so that this process can own the gates of all API keys. `layer` and `layerConfig` include this
- * layer. Every runner of the shard group `default` must register the entity. Use this layer on runners that send no
- * requests to the API. In a process without a runner address, the layer has no effect.
+ * Registers the entity of the gates, so that this process can own the gates of all API keys. Every runner of the shard
+ * group `default` must register the entity. `layer` and `layerConfig` include this layer. Use `layerEntity` alone on
+ * runners that send no requests to the API. In a process without a runner address, the layer has no effect.
  *
  * @example
  * ```ts
@@ -70,12 +71,12 @@ const make = (options: Options): Effect.Effect<Service, InvalidRequest, Sharding
   })
 
 /**
- * Provides the gate of the cluster for an API key. Provide the layer to the layers of the clients with this API key, in
- * every process that uses the key. A runner also registers the entity. A client-only process uses the gate of the
- * runners.
+ * Provides the shared gate of an API key. Provide the layer to the clients with this API key, in every process that
+ * uses the key. On a runner, the layer also registers the entity of the gates. A client-only process uses a gate that a
+ * runner owns.
  *
- * The messages contain a hash of the API key and the base URL, but not the key. Fails with `InvalidRequest` if an option
- * is invalid.
+ * The messages contain a hash of the API key and the base URL, but not the key itself. Fails with `InvalidRequest` if
+ * an option is invalid.
  *
  * @example
  * ```ts
@@ -101,8 +102,8 @@ export const layer = (options: Options): Layer.Layer<RateLimitGate, InvalidReque
   Layer.provide(Layer.scoped(RateLimitGate, make(options)), layerEntity)
 
 /**
- * Provides the gate of the cluster for the API key and the base URL in the configuration. The variables are
- * `MODELROUTE_API_KEY` and `MODELROUTE_BASE_URL`. `ModelRouteClient.layerConfig` reads the same variables. Fails with
+ * Provides the shared gate of the API key in the configuration. Reads the variables `MODELROUTE_API_KEY` and
+ * `MODELROUTE_BASE_URL`, as `ModelRouteClient.layerConfig` does. `MODELROUTE_BASE_URL` is optional. Fails with
  * `ConfigError` if a variable is missing or invalid.
  *
  * @example

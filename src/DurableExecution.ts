@@ -3,16 +3,17 @@
  * on another machine of a cluster. Requires the package `@effect/workflow`.
  *
  * A worker submits the execution and then suspends the workflow. A suspended workflow uses no fiber. A webhook event or
- * a poll resumes the workflow. The layer of the application provides the engine. For example,
- * `WorkflowEngine.layerMemory` keeps the workflows in the memory of one process.
+ * the time of the next poll resumes the workflow. The engine of the workflows is a layer of the application. For
+ * example, `WorkflowEngine.layerMemory` keeps the workflows in the memory of one process.
  *
  * - All submissions of a workflow have the same idempotency key, so a restart never creates a second execution.
- * - An outage, a wrong API key and an insufficient balance suspend the workflow. `resume` and `resumeAll` start the next
- *   attempt immediately.
- * - A workflow that moves to another worker does not cancel its execution. Only a call of `cancel` cancels the
+ * - An outage, a wrong API key and an insufficient balance suspend the workflow until the next attempt. `resume` and
+ *   `resumeAll` start the next attempt immediately.
+ * - If a workflow moves to another worker, its execution is not cancelled. Only a call of `cancel` cancels the
  *   execution.
  *
- * The engine stores the request and the output as plain text. An event stores only the id and the status.
+ * The engine stores the request and the output as plain text. From a webhook event, the engine stores only the id and
+ * the status.
  *
  * @since 0.1.0
  */
@@ -48,9 +49,9 @@ export {
 export { Cancelled, Failure, Payload }
 
 /**
- * The workflow of a durable execution. `start`, `await`, `cancel` and `resume` use this workflow. Use the value to
- * compose the workflow with other workflows. In the engine, the id of the workflow is a hash of its name and of the
- * payload field `id`.
+ * The workflow of durable executions, for example as a part of other workflows. `start`, `await`, `cancel` and `resume`
+ * use this workflow. In the engine, a workflow has an id. This id is a hash of the workflow's name and of the payload
+ * field `id`.
  *
  * @example
  * ```ts
@@ -77,17 +78,18 @@ export const workflow: Workflow.Workflow<
 
 /**
  * Registers the workflow with the engine, so that this process runs durable executions. Provide the layer in each
- * worker. Another process can call `start`, `await`, `cancel`, `resume` and `onEvent` without the layer if its engine
- * reaches a worker.
+ * worker. A process without the layer can call `start`, `await`, `cancel`, `resume` and `onEvent` if its engine reaches
+ * a worker.
  *
- * All runners of a cluster need the layer. A process without the layer must be a client of the cluster, for example with
- * the option `clientOnly`. Otherwise, `start` can wait forever, and a workflow can end with a defect.
+ * All runners of a cluster need the layer. A process without the layer must be a client of the cluster, for example
+ * with the option `clientOnly`. Otherwise, `start` can wait forever, and a workflow can end with a defect.
  *
- * A defect of the engine, such as an outage of its database, does not end a workflow. The engine runs the workflow again.
+ * A defect of the engine, such as an outage of its database, does not end a workflow. The engine runs the workflow
+ * again.
  *
- * When an error suspends a workflow, logs a warning and adds the workflow to the store of suspensions. A failure of the
- * store does not affect the workflow. The layer logs the failure as a warning. Fails with `InvalidRequest` if an option
- * is invalid.
+ * If an error suspends a workflow, the worker logs a warning and adds the workflow to the `SuspensionStore`. If the
+ * store fails, the worker logs a warning and the workflow continues normally. The layer fails with `InvalidRequest` if
+ * an option is invalid.
  *
  * @example
  * ```ts
@@ -120,8 +122,8 @@ export const layer = (
   )
 
 /**
- * Provides a store of suspensions in the memory of this process. Use this layer with `WorkflowEngine.layerMemory`. The
- * workers of a cluster share a store in their database. `SqlSuspensionStore` provides this store.
+ * Provides a `SuspensionStore` in the memory of this process, for use with `WorkflowEngine.layerMemory`. The workers of
+ * a cluster must share one store. `SqlSuspensionStore` provides such a store in a database.
  *
  * @example
  * ```ts
@@ -138,18 +140,20 @@ export const layer = (
 export const layerSuspensionStoreMemory: Layer.Layer<SuspensionStore> = suspensionStore.layerMemory
 
 /**
- * Starts a durable execution. Returns the id of its workflow in the engine without waiting for the execution. `id` is
- * the name that the caller chooses for the execution, such as the id of an order. A second start with the same id has
- * no effect, even if the request differs. Retries for 6 seconds if the database of the engine is not available, and
- * then dies. `cancel`, `resume` and `onEvent` also retry for 6 seconds.
+ * Starts a durable execution and returns the id of its workflow, without waiting for the result. `id` is a name that
+ * the caller chooses for the durable execution, such as the id of an order. A second start with the same `id` has no
+ * effect, even if the request differs.
  *
  * Adds the field `durable_execution` to the metadata of the request. Adds a query parameter of the same name to
- * `webhookUrl`. The field and the parameter contain the id of the workflow, so that `onEvent` can find the workflow.
+ * `webhookUrl`. Both contain the id of the workflow, so that `onEvent` can find the workflow.
  *
- * Fails with `InvalidRequest` if the id is empty or contains a lone surrogate. Also fails with `InvalidRequest` if the
- * request has no exact JSON form. With a typed model, fails with `InvalidRequest` if the input does not match the
- * schema. Then uploads the sources in the input, and fails with the errors of the uploads. A second start uploads the
- * sources again.
+ * Fails with `InvalidRequest` if `id` is empty or contains a lone surrogate. Fails with `InvalidRequest` if JSON cannot
+ * represent the request exactly. With a typed model, fails with `InvalidRequest` if the input does not match the
+ * schema. Before the start, uploads the sources in the input, and fails with the errors of the uploads. A second start
+ * uploads the sources again.
+ *
+ * If the database of the engine is not available, `start` retries for 6 seconds and then dies. `cancel`, `resume` and
+ * `onEvent` do the same.
  *
  * @example
  * ```ts
@@ -190,19 +194,25 @@ export function start<Out, E, R>(
 }
 
 /**
- * Waits until a durable execution has ended and returns its result. Reads the state of the workflow from the engine.
- * The delay between two reads grows from 200 milliseconds to 10 seconds. Sends no request to the API. Any process with
- * the same engine can wait. An interruption of the wait does not affect the execution. Also waits for an execution that
- * has not been started yet. Retries for 2 minutes if the database of the engine is not available, and then dies.
+ * Waits until a durable execution has ended and returns its result. Also waits for a durable execution that has not
+ * been started yet. Any process with the same engine can wait. An interruption of the wait does not affect the
+ * execution.
+ *
+ * `await` sends no request to the API, but reads the state of the workflow from the engine. The delay between two reads
+ * grows from 200 milliseconds to 10 seconds. If the database of the engine is not available, `await` retries for 2
+ * minutes and then dies.
  *
  * With the option `model`, decodes the output. Pass the model of the request, because the engine does not store the
- * model. Fails with `OutputDecodeError` if the output does not match.
+ * model. Fails with `OutputDecodeError` if the output does not match the schema.
  *
- * Fails with the tagged error of the error code if the execution is FAILED. Also fails with the tagged error if the API
- * rejected the request permanently. Fails with `ExecutionCancelled` or `ExecutionExpired` for the other terminal
- * statuses. Fails with `DurableExecutionCancelled` after `cancel`. Fails with `SubmissionOutcomeUnknown` if the outcome
- * of a submission is unknown and its key is older than `keyTtl`. Fails with `AwaitTimeout` if the API returns no result
- * within 24 hours after `expiresAt` or `completedAt` of the execution.
+ * The other failures are:
+ *
+ * - the tagged error of an error code, if the execution is FAILED or the API rejected the request permanently
+ * - `ExecutionCancelled` or `ExecutionExpired`, if the execution is CANCELLED or EXPIRED
+ * - `DurableExecutionCancelled`, after a call of `cancel`
+ * - `SubmissionOutcomeUnknown`, if the outcome of a submission is unknown and its idempotency key is older than
+ *   `keyTtl`
+ * - `AwaitTimeout`, if the API returns no result within 24 hours after `expiresAt` or `completedAt` of the execution
  *
  * @example
  * ```ts
@@ -247,14 +257,16 @@ function awaitExecution(
 export { awaitExecution as await }
 
 /**
- * Cancels a durable execution. Its worker then sends a cancel request to the API. If the outcome of the submission is
- * unknown, the worker first repeats the create request under its key. The response contains the id of the execution.
- * Logs a warning if the cancel request fails, because the execution may continue. `await` fails with
- * `DurableExecutionCancelled`.
+ * Cancels a durable execution. A worker then sends a cancel request to the API, and `await` fails with
+ * `DurableExecutionCancelled`. If the cancel request fails, the worker logs a warning, because the execution may
+ * continue.
  *
- * Takes effect when the workflow is suspended, so a request to the API in progress ends first. Has no effect on a
- * workflow that has ended. If the workflow does not exist, a cluster stores the call. The cluster cancels the workflow
- * after a later start with this id. The memory engine ignores the call.
+ * The cancel request needs the id of the execution. If the outcome of the submission is unknown, the worker first
+ * repeats the create request with the same idempotency key. The response contains the id.
+ *
+ * Takes effect when the workflow is suspended. A request to the API that is in progress therefore ends first. Has no
+ * effect on a workflow that has ended. If the workflow does not exist, a cluster stores the call and cancels the
+ * workflow after a later start. The memory engine ignores such a call.
  *
  * @example
  * ```ts
@@ -269,11 +281,11 @@ export { awaitExecution as await }
 export const cancel: (id: string) => Effect.Effect<void, never, WorkflowEngine> = signals.interrupt
 
 /**
- * Ends the current wait of a durable execution. After an insufficient balance, a wrong API key or an outage, the next
- * attempt starts immediately. The workflow polls an accepted execution immediately. Without this call, the next attempt
- * starts at the end of the wait.
+ * Ends the current wait of a durable execution. If an error suspended the workflow, the next attempt starts
+ * immediately. Use `resume` after the cause is corrected, for example after a top-up of the balance. If the API has
+ * accepted the execution, the workflow polls the execution immediately.
  *
- * If the workflow is not suspended, the next wait ends immediately. Has no effect on a workflow that has ended.
+ * If the workflow is not suspended, its next wait ends immediately. Has no effect on a workflow that has ended.
  *
  * @example
  * ```ts
@@ -291,8 +303,8 @@ export const cancel: (id: string) => Effect.Effect<void, never, WorkflowEngine> 
 export const resume: (id: string) => Effect.Effect<void, never, WorkflowEngine> = signals.resume
 
 /**
- * Returns the durable executions that are suspended after an error, the oldest first. Fails with `SuspensionStoreError`
- * if the store cannot be read.
+ * Returns the durable executions that an error has suspended, the oldest suspension first. Fails with
+ * `SuspensionStoreError` if the store cannot be read.
  *
  * @example
  * ```ts
@@ -322,14 +334,13 @@ export const suspensions: Effect.Effect<
  * @category models
  */
 export interface ResumeAllOptions {
-  /** The tag of the error, for example `InsufficientBalance`. Default: every error. */
+  /** The tag of the error that suspended the executions, for example `InsufficientBalance`. Default: every error. */
   readonly tag?: Failure["_tag"] | undefined
 }
 
 /**
- * Calls `resume` for each durable execution that is suspended after an error. Returns the number of these executions.
- * Does not affect running executions that the API has accepted. Fails with `SuspensionStoreError` if the store cannot
- * be read.
+ * Calls `resume` for each durable execution that an error has suspended, and returns the number of these executions.
+ * Does not affect executions that wait for a result. Fails with `SuspensionStoreError` if the store cannot be read.
  *
  * @example
  * ```ts
@@ -352,11 +363,12 @@ export const resumeAll = ({ tag }: ResumeAllOptions = {}): Effect.Effect<
 > => internalResumeAll((suspension) => tag === undefined || suspension.tag === tag)
 
 /**
- * Passes a webhook event to its durable execution. If the event reports a terminal status, the workflow fetches the
- * result immediately. Ignores every other event. Stores the id and the status of the event, and no output.
+ * Passes a webhook event to the durable execution that the event describes. If the event reports a terminal status, the
+ * workflow fetches the result immediately. Ignores every other event. From the event, the engine stores only the id and
+ * the status.
  *
- * Finds the workflow by the metadata of the execution in the event, or by the URL of the delivery. A lost event only
- * delays the result until the next poll.
+ * The metadata of the execution or the URL of the delivery contains the id of the workflow. If an event is lost, the
+ * result is delayed until the next poll.
  *
  * @example
  * ```ts

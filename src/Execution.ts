@@ -11,8 +11,8 @@ import { Money } from "./internal/data/money.js"
 import { Attributes, isRecord, DurationMillis, lenient } from "./internal/data/lenient.js"
 
 /**
- * Schema of the id of an execution, such as `exec_abc123`. The id is opaque. `ExecutionId.make(text)` brands a stored
- * id and throws if the text is empty.
+ * Schema of the id of an execution, such as `exec_abc123`. The id has no documented format. `ExecutionId.make(text)`
+ * returns a stored id as an `ExecutionId`, and throws if the text is empty.
  *
  * @example
  * ```ts
@@ -35,8 +35,8 @@ export const ExecutionId = Schema.NonEmptyString.pipe(Schema.brand("effect-model
 export type ExecutionId = typeof ExecutionId.Type
 
 /**
- * The status of an execution. The API can add new statuses. An unknown status is not terminal, so a wait continues. See
- * the API page "Executions overview".
+ * The status of an execution. The API can add new statuses. An unknown status is not terminal, so a wait for the
+ * execution continues. See the API page "Executions overview".
  *
  * @since 0.1.0
  * @category models
@@ -72,13 +72,13 @@ export const Status: Schema.Schema<Status> = Schema.String
 export interface CreateRequest {
   /** The slug of the model, such as `flux-1.1-pro`. */
   readonly model: string
-  /** The parameters of the model. A file parameter contains the id of the file. */
+  /** The parameters of the model. The value of a file parameter is the id of an uploaded file. */
   readonly input: object
-  /** The http(s) URL that receives the events of this execution. See `Webhook`. Default: none. */
+  /** The http(s) URL to which the API sends the webhook events of this execution. See `Webhook`. Default: none. */
   readonly webhookUrl?: string | undefined
   /** Custom labels. The API returns the labels with the execution. Default: none. */
   readonly metadata?: object | undefined
-  /** Additional fields of the request body. The client sends the fields unchanged. Default: none. */
+  /** Additional fields of the request body, which the client sends unchanged. Default: none. */
   readonly extra?: { readonly [field: string]: unknown } | undefined
 }
 
@@ -97,13 +97,16 @@ const commonFields = {
   completedAt: lenient(Schema.DateTimeUtc),
   /** The custom labels from the create request. */
   metadata: lenient(Attributes),
-  /** Response fields that this version of the library does not support, and amounts that cannot be decoded. */
+  /**
+   * The other fields of the response. These are fields that this version of the library does not support, and amounts
+   * that cannot be decoded.
+   */
   extra: Schema.optionalWith(Attributes, { default: () => ({}) })
 }
 
 /**
- * The error of a FAILED execution, as the API returns it. `executions.await` fails with the tagged error of the same
- * code.
+ * The error of a FAILED execution, as the API returns the error. `executions.await` fails with the tagged error for
+ * `code`, for example with `GenerationFailed` for `GENERATION_FAILED`.
  *
  * @example
  * ```ts
@@ -120,18 +123,20 @@ export class Failure extends Schema.Class<Failure>("effect-modelroute/Failure")(
   code: lenient(Schema.String),
   /** The message of the API. */
   message: lenient(Schema.String),
-  /** Indicates whether a new execution can succeed later. */
+  /** `true` if a new execution with the same request can succeed later. */
   retryable: lenient(Schema.Boolean),
-  /** The request id. Include the id in requests to ModelRoute's support. */
+  /** The id of the request at the API. Include this id in messages to ModelRoute's support. */
   requestId: lenient(Schema.String),
   /** The details of the error, undecoded. */
   details: lenient(Schema.Array(Schema.Unknown))
 }) {}
 
 /**
- * The latest state of an execution. Only `id`, `status` and `extra` are always present. A field is absent if the API
- * did not send the field or if the field cannot be decoded. The schema encodes an execution to JSON with these field
- * names, so a stored execution can be decoded again. See the API page "Polling".
+ * The state of an execution in a response or a webhook event. Only `id`, `status` and `extra` are always present. Every
+ * other field is absent if the API did not send the field or if its value is invalid. See the API page "Polling".
+ *
+ * The class is also a schema. The schema encodes an execution to JSON with the field names of this class. A stored
+ * execution can therefore be decoded again.
  *
  * @example
  * ```ts
@@ -154,11 +159,11 @@ export class Execution extends Schema.Class<Execution>("effect-modelroute/Execut
   holdAmount: lenient(Money),
   /** The estimated cost in dollars, as a decimal string. */
   estimatedCost: lenient(Money),
-  /** The time when the execution becomes EXPIRED, unless the execution ends earlier. */
+  /** The time when the execution becomes EXPIRED if the execution has not ended before. */
   expiresAt: lenient(Schema.DateTimeUtc),
-  /** The output of the model, if the response contains the output in the field `result`. */
+  /** The field `result` of the response. The API returns the output of the model in `result` or in `output`. */
   result: lenient(Schema.Unknown),
-  /** The output of the model, if the response contains the output in the field `output`. */
+  /** The field `output` of the response. The API returns the output of the model in `result` or in `output`. */
   output: lenient(Schema.Unknown),
   /** The error of a FAILED execution. */
   error: lenient(Failure)
@@ -184,12 +189,12 @@ export class Completed extends Schema.Class<Completed>("effect-modelroute/Comple
   /** The status, always `COMPLETED`. */
   status: Schema.Literal("COMPLETED"),
   /**
-   * The unchanged output of the model, from the field `output` or `result` of the response. Decode the output with a
-   * schema for the model. Absent if the response contains no output.
+   * The output of the model, unchanged. The client reads the output from the field `output` or `result` of the
+   * response. Absent if the execution has no output. To decode the output, use `Model.decode` or a schema.
    */
   output: lenient(Schema.Unknown)
 }) {
-  /** Returns the ids of the files in `output`, in the order of the output. */
+  /** Returns the ids of the files in `output`, in the order of their occurrence. */
   get fileIds(): ReadonlyArray<File.FileId> {
     return fileIds(this.output)
   }
@@ -213,8 +218,8 @@ const terminalStatuses: ReadonlySet<string> = new Set(["COMPLETED", "FAILED", "C
 export const isTerminal = (execution: { readonly status: Status }): boolean => terminalStatuses.has(execution.status)
 
 /**
- * Returns every file id (`file_…`) in a value, at any depth. The ids are in order and without duplicates. The function
- * works with the output of every model.
+ * Returns the file ids (`file_…`) that a value contains at any depth, in order and without duplicates. Works with the
+ * output of every model.
  *
  * @example
  * ```ts
@@ -228,7 +233,7 @@ export const isTerminal = (execution: { readonly status: Status }): boolean => t
  */
 export const fileIds = (value: unknown): ReadonlyArray<File.FileId> => {
   const found = new Set<File.FileId>()
-  // Uses a stack instead of recursion, because a deeply nested response would overflow the call stack.
+  // A stack replaces recursion, because a deeply nested response would overflow the call stack.
   const unread: Array<unknown> = [value]
   while (unread.length > 0) {
     const next = unread.pop()
@@ -245,8 +250,9 @@ export const fileIds = (value: unknown): ReadonlyArray<File.FileId> => {
 }
 
 /**
- * The default poll schedule. The first delay is 2 seconds. Each later delay is 1.5 times the previous delay, up to 15
- * seconds. The schedule never ends, so the `timeout` of a wait limits the polls. See the API page "Polling".
+ * The default schedule of the polls of an execution. The first delay is 2 seconds. Each later delay is 1.5 times the
+ * previous delay, up to 15 seconds. The schedule never ends, so only the `timeout` of a wait limits the number of
+ * polls. See the API page "Polling".
  *
  * @example
  * ```ts

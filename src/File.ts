@@ -15,8 +15,8 @@ import * as Stream from "effect/Stream"
 import { omitUndefined, lenient } from "./internal/data/lenient.js"
 
 /**
- * Schema of the id of a file, such as `file_abc123`. The id is opaque. `FileId.make(text)` brands a stored id and
- * throws if the text is empty.
+ * Schema of the id of a file, such as `file_abc123`. The id has no documented format. `FileId.make(text)` returns a
+ * stored id as a `FileId`, and throws if the text is empty.
  *
  * @example
  * ```ts
@@ -39,9 +39,9 @@ export const FileId = Schema.NonEmptyString.pipe(Schema.brand("effect-modelroute
 export type FileId = typeof FileId.Type
 
 /**
- * A presigned URL of a file. The URL works without an API key, for 1 hour by default. Anyone with the URL can read the
- * file, so the URL is `Redacted`. `Redacted.value(link.url)` returns the text of the URL. See the API page "Downloading
- * files".
+ * A presigned URL from which a file can be downloaded. The URL works without an API key, for 1 hour by default. Anyone
+ * with the URL can read the file, so the URL is `Redacted`. `Redacted.value(link.url)` returns the text of the URL. See
+ * the API page "Downloading files".
  *
  * @since 0.1.0
  * @category models
@@ -53,7 +53,7 @@ export class DownloadLink extends Schema.Class<DownloadLink>("effect-modelroute/
   expiresAt: lenient(Schema.DateTimeUtc),
   /** The media type of the file, such as `image/png`. */
   contentType: lenient(Schema.String),
-  /** The size in bytes. */
+  /** The size of the file in bytes. */
   size: lenient(Schema.NonNegativeInt)
 }) {}
 
@@ -64,31 +64,35 @@ export class DownloadLink extends Schema.Class<DownloadLink>("effect-modelroute/
  * @category models
  */
 export interface Source<out E = never> {
-  /**
-   * The number of bytes in the stream. The upload fails with `InvalidRequest` if the stream has more or fewer bytes.
-   */
+  /** The number of bytes in `stream`. If the stream has more or fewer bytes, the upload fails with `InvalidRequest`. */
   readonly size: number
   /** The content of the file. Each attempt runs the stream again from the start. */
   readonly stream: Stream.Stream<Uint8Array, E>
-  /** The name of the file. The client sends the name only in the older upload format (`UploadOptions.legacy`). */
+  /** The name of the file. The API receives the name only in the older upload format (`UploadOptions.legacy`). */
   readonly name?: string | undefined
 }
 
 const KiB = 1024
 
-/** Size of a chunk of a small source. An upload reports its progress after each chunk. */
+/**
+ * Minimum size of the chunks of a file, and size of the chunks of bytes in memory. An upload reports its progress after
+ * each chunk.
+ */
 const chunkBytes = 64 * KiB
 
 /**
- * Maximum size of a chunk of a file. Larger chunks need less CPU time. The attempt timeout applies to each chunk, so
- * larger chunks need a faster connection.
+ * Maximum size of the chunks of a file. Larger chunks would need less CPU time. However, each chunk must be sent within
+ * the attempt timeout, so larger chunks would need a faster connection.
  */
 const maxChunkBytes = 256 * KiB
 
-/** Number of chunks that the source reads ahead of the upload. */
+/** Maximum number of chunks that are read from the file before the upload needs them. */
 const readAheadChunks = 4
 
-/** Returns the size of the chunks of a file. A large file has at least 64 chunks. */
+/**
+ * Returns the size of the chunks of a file in bytes. A large file has at least 64 chunks, so that its upload reports
+ * its progress often.
+ */
 const chunkBytesOf = (fileBytes: number): number =>
   Math.min(maxChunkBytes, Math.max(chunkBytes, Math.floor(fileBytes / 64 / KiB) * KiB))
 
@@ -116,9 +120,9 @@ export const fromBytes = (bytes: Uint8Array, options: { readonly name?: string |
 })
 
 /**
- * Creates a source from a stream. `size` is the number of bytes in the stream. Each retry runs the stream again. Do not
- * use a `ReadableStream` that is already open, because an open stream can be read only once. `files.upload` holds the
- * whole stream in memory only on Deno and in browsers.
+ * Creates a source from a stream. `size` is the number of bytes in the stream. Each retry runs the stream again from
+ * the start. A `ReadableStream` that is already open is not suitable, because an open stream can be read only once. On
+ * Deno and in browsers, `files.upload` reads the whole stream into memory before the upload.
  *
  * @example
  * ```ts
@@ -137,9 +141,9 @@ export const fromStream = <E>(
 ): Source<E> => ({ size: options.size, stream, ...omitUndefined({ name: options.name }) })
 
 /**
- * Creates a source from a file on disk. Each attempt reads the file in chunks of 64 to 256 KiB. Fails with
- * `PlatformError` if the file does not exist or is not a regular file. The upload fails with `PlatformError` if a read
- * fails.
+ * Creates a source from a file on disk. Each attempt reads the file in chunks of 64 to 256 KiB. `fromPath` fails with
+ * `PlatformError` if the file does not exist or is not a regular file. If a later read of the file fails, the upload
+ * fails with `PlatformError`.
  *
  * @example
  * ```ts
@@ -176,8 +180,8 @@ export const fromPath = (
   })
 
 /**
- * The progress of an upload in bytes. The progress never decreases. The progress does not count bytes that a retry
- * sends again.
+ * The progress of an upload in bytes. The progress never decreases, because bytes that a retry sends again are not
+ * counted again.
  *
  * @since 0.1.0
  * @category models
@@ -185,12 +189,13 @@ export const fromPath = (
 export interface Progress {
   /** The number of bytes that the transport has accepted. */
   readonly sent: number
-  /** The total number of bytes. */
+  /** The size of the upload in bytes. */
   readonly size: number
 }
 
 /**
- * An element of the stream `files.uploadProgress`. The last element is `Uploaded`, which contains the id of the file.
+ * An element of the stream that `files.uploadProgress` returns. `Sending` contains the progress. The last element is
+ * `Uploaded`, which contains the id and the size of the file.
  *
  * @since 0.1.0
  * @category models
@@ -227,19 +232,19 @@ export const Upload: Data.TaggedEnum.Constructor<Upload> = Data.taggedEnum<Uploa
 export interface Download {
   /** The path that was passed to `toPath`. */
   readonly path: string
-  /** The size in bytes. */
+  /** The size of the file in bytes. */
   readonly size: number
 }
 
 /**
- * Writes a stream of bytes to a file. First writes the bytes to a temporary file in the same folder. After all bytes
- * are on disk, the temporary file replaces the target. Other processes never read an incomplete file. A failure or an
- * interruption removes the temporary file. If the process is killed, the temporary file remains. Its name ends with
- * `.part`.
+ * Writes a stream of bytes to a file. The bytes are first written to a temporary file in the same folder. When all
+ * bytes are on the disk, the temporary file replaces the file at `path`. Other processes therefore never read an
+ * incomplete file. A failure or an interruption removes the temporary file. If the process is killed, the temporary
+ * file remains, and its name ends with `.part`.
  *
- * Replaces an existing file and keeps its mode. Follows a symbolic link and replaces the target of the link. Writes
- * directly to a device or a pipe. Fails with the error of the stream, or with `PlatformError` if the file cannot be
- * written.
+ * If a file exists at `path`, the new file keeps its mode. If `path` is a symbolic link, the target of the link is
+ * replaced. A device or a pipe is written directly. Fails with the error of the stream. Fails with `PlatformError` if
+ * the file cannot be written.
  *
  * @example
  * ```ts
@@ -266,7 +271,7 @@ export const toPath =
       const target = yield* resolveTarget(fs, path)
       const existing = Option.getOrUndefined(yield* Effect.option(fs.stat(target)))
       if (existing !== undefined && existing.type !== "File") {
-        // Writes directly, because a device or a pipe can be neither replaced nor synced.
+        // A device or a pipe is written directly, because neither can be replaced or synced.
         return { path, size: yield* writeTo(yield* fs.open(target, { flag: "w" }), bytes) }
       }
       const suffix = (yield* Random.nextIntBetween(0, 2 ** 48)).toString(36)
@@ -292,8 +297,8 @@ export const toPath =
     }).pipe(Effect.scoped)
 
 /**
- * The maximum number of characters of the target's name in the name of a temporary file. A longer name could exceed the
- * file system's limit.
+ * The maximum number of characters that the name of a temporary file takes from the name of its target. A longer name
+ * could exceed the limit of the file system.
  */
 const maxPrefixLength = 32
 
@@ -306,7 +311,7 @@ const nameOf = (path: string): string => path.slice(folderOf(path).length)
 
 const maxSymbolicLinks = 40
 
-/** Resolves symbolic links. The target does not have to exist. */
+/** Returns the path to which a chain of symbolic links leads. The target does not have to exist. */
 const resolveTarget = (fs: FileSystem.FileSystem, path: string): Effect.Effect<string> =>
   Effect.gen(function* () {
     let target = path

@@ -1,7 +1,7 @@
 /**
- * Services that create idempotency keys. An idempotency key makes a create request safe to retry. The API returns the
- * same execution for the same key. A retry after a lost response therefore never creates a second, paid execution. The
- * client creates one key for each call and sends the key with every attempt.
+ * Services that create idempotency keys. An idempotency key makes a create request safe to retry, because the API
+ * creates at most one execution per key. If a response is lost, the retry returns the execution of the first attempt.
+ * The client creates one key for each call and sends the key with every attempt.
  *
  * @since 0.1.0
  */
@@ -29,8 +29,9 @@ export interface KeyRequest {
 }
 
 /**
- * The tag of the service that creates idempotency keys. The client calls `next` once for each call, before the first
- * attempt. A service in the context of the call has precedence over the service of the client.
+ * The tag of the service that creates idempotency keys. The client calls `next` once for each call that needs a key,
+ * before the first attempt. A service in the context of the call has precedence over the service with which the client
+ * was created.
  *
  * @example
  * ```ts
@@ -49,13 +50,16 @@ export interface KeyRequest {
 export class IdempotencyKey extends Context.Tag("effect-modelroute/IdempotencyKey")<
   IdempotencyKey,
   {
-    /** Returns the key of a call. A key must consist of 1 to 255 printable ASCII characters. */
+    /**
+     * Returns the idempotency key of a call. A key must consist of 1 to 255 printable ASCII characters. Otherwise, the
+     * call fails with `InvalidRequest`.
+     */
     readonly next: (call: KeyRequest) => Effect.Effect<string>
   }
 >() {}
 
 /**
- * Provides random UUIDs (version 4, RFC 9562). Two calls with the same body have different keys.
+ * Provides random UUIDs as idempotency keys (version 4, RFC 9562). Two calls with the same body have different keys.
  *
  * @example
  * ```ts
@@ -76,7 +80,8 @@ export const layer: Layer.Layer<IdempotencyKey> = Layer.succeed(IdempotencyKey, 
 })
 
 /**
- * Provides the keys `prefix-1`, `prefix-2`, … in the order of the calls. Use this layer in tests.
+ * Provides the idempotency keys `prefix-1`, `prefix-2`, … in the order of the calls. Use this layer only in tests,
+ * because a restart repeats the same keys.
  *
  * @example
  * ```ts
@@ -95,16 +100,16 @@ export const layerSequence = (prefix: string): Layer.Layer<IdempotencyKey> =>
     return { next: () => Effect.sync(() => `${prefix}-${++calls}`) }
   })
 
-/** Returns the first 128 bits of the SHA-256 hash in hexadecimal. */
+/** Returns the first 128 bits of the SHA-256 hash of a text, in hexadecimal. */
 const digest = (text: string): string => sha256Hex(text).slice(0, 32)
 
 /**
- * Provides keys that stay the same after a restart. A key consists of 128 bits of a SHA-256 hash and an ordinal. The
- * hash covers the scope, the operation and the canonical JSON of the body (RFC 8785). The ordinal counts the calls with
- * the same body in the scope. Two intended executions of the same body therefore have different keys.
+ * Provides idempotency keys that stay the same after a restart. A job that is repeated after a crash then creates no
+ * second execution. `scope` is the name of a unit of work, such as the id of a job.
  *
- * `scope` is the name of a unit of work, such as the id of a job. Uses about 100 bytes of memory for each distinct
- * body.
+ * A key consists of 128 bits of a SHA-256 hash and an ordinal. The hash covers `scope`, the operation and the canonical
+ * JSON of the request body (RFC 8785). The ordinal counts the calls with the same hash. Two intended executions of the
+ * same body therefore have different keys. Uses about 100 bytes of memory for each distinct body.
  *
  * @example
  * ```ts
@@ -137,11 +142,11 @@ export const layerDeterministic = (options: { readonly scope: string }): Layer.L
   })
 
 /**
- * Sets the idempotency key of the create request inside an effect. Use this function to resume a create request after
- * an ambiguous failure. A key has 1 to 255 printable ASCII characters.
+ * Sets the idempotency key of the create request inside an effect. Use this function to repeat a create request whose
+ * outcome is unknown, for example after a `TransportError`. A key has 1 to 255 printable ASCII characters.
  *
- * A second create request with a different body fails with `InvalidRequest`, because the API would return the first
- * execution.
+ * If the effect sends a second create request with a different body, this request fails with `InvalidRequest`. The API
+ * would otherwise return the first execution.
  *
  * @example
  * ```ts

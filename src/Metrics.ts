@@ -1,7 +1,9 @@
 /**
- * The metrics of this library. `Metric.snapshot` and every exporter of Effect metrics include these metrics. Each
- * constant documents its name and its tags. The tag `model` contains the names of at most 500 models. For every further
- * model, the tag is `other`. To read a metric with tags, add the tags in the documented order.
+ * The metrics of this library. `Metric.snapshot` and every exporter of Effect metrics include these metrics. The
+ * docstring of each constant contains the name and the tags of the metric. To read a metric with tags, add the tags in
+ * the documented order.
+ *
+ * The tag `model` has at most 500 different model names. For every further model, its value is `other`.
  *
  * @since 0.1.0
  */
@@ -9,7 +11,8 @@ import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
 
 /**
- * Counts the requests to the API. The name of the metric is `modelroute_requests_total`. The metric has these tags:
+ * Counts the attempts of requests to the API. The name of the metric is `modelroute_requests_total`. The metric has
+ * these tags:
  *
  * - `operation`: the name of the method, such as `executions.create`
  * - `outcome`: `ok` or the tag of the error
@@ -63,8 +66,10 @@ export const retries: Metric.Metric.Counter<number> = Metric.counter("modelroute
  * these tags:
  *
  * - `operation`: the name of the method, such as `executions.create`
- * - `reason`: the tag of an error, `poll`, or `gate` for a wait in the queue of the gate
- * - `model`: the name of the model, if the request or an earlier response contains the name. Absent for `gate`
+ * - `reason`: the cause of the wait. A wait before a retry has the tag of the error. A wait before a poll has `poll`. A
+ *   wait in the queue of the rate limit gate has `gate`.
+ * - `model`: the name of the model, if the request or an earlier response contains the name. Absent if `reason` is
+ *   `gate`
  *
  * @example
  * ```ts
@@ -86,11 +91,11 @@ export const waits: Metric.Metric.Histogram<number> = Metric.histogram(
 )
 
 /**
- * Adds up the cost of executions, in dollars. Counts an execution when `executions.run`, `executions.await` or a batch
- * returns its terminal state with a cost. Counts an execution once, even if several fibers wait for the execution. The
- * metric has the tag `model`, the name of the model.
+ * Adds up the cost of executions, in dollars. The name of the metric is `modelroute_cost_dollars_total`. The metric has
+ * the tag `model`, the name of the model.
  *
- * The name of the metric is `modelroute_cost_dollars_total`.
+ * Counts an execution when `executions.run`, `executions.await` or a batch receives its terminal state with a cost.
+ * Counts each execution once, even if several fibers wait for the execution.
  *
  * The sum is a floating-point number. To add up amounts exactly, use the decimal string `cost` of each execution.
  *
@@ -113,12 +118,15 @@ export const cost: Metric.Metric.Counter<number> = Metric.counter("modelroute_co
 })
 
 /**
- * Measures the latency of executions, in seconds. The latency is the field `latency` of the execution. If this field is
- * absent, the latency is the time from the creation to the completion. Counts the same executions as `cost`. The name
- * of the metric is `modelroute_execution_latency_seconds`. The metric has these tags:
+ * Measures the latency of executions, in seconds. The name of the metric is `modelroute_execution_latency_seconds`. The
+ * latency is the field `latency` of the execution. If this field is absent, the latency is the time from `createdAt` to
+ * `completedAt`.
+ *
+ * Counts each execution once, when `executions.run`, `executions.await` or a batch receives its terminal state. The
+ * metric has these tags:
  *
  * - `model`: the name of the model
- * - `outcome`: `ok`, or the tag of the error of an execution that ended without a result
+ * - `outcome`: `ok` for a COMPLETED execution, otherwise the tag of the error
  *
  * @example
  * ```ts
@@ -140,9 +148,9 @@ export const executionLatency: Metric.Metric.Histogram<number> = Metric.histogra
 )
 
 /**
- * Counts the batches that stopped because the balance did not cover another execution.
+ * Counts the batches that stopped early because the balance did not cover another execution.
  *
- * The name of the metric is `modelroute_balance_stops_total`.
+ * The name of the metric is `modelroute_balance_stops_total`. The metric has no tags.
  *
  * @example
  * ```ts
@@ -161,9 +169,10 @@ export const balanceStops: Metric.Metric.Counter<number> = Metric.counter("model
 })
 
 /**
- * Counts the requests that wait in the queue of a rate limit gate. Includes the requests of all clients.
+ * Contains the number of requests that currently wait in the queue of a rate limit gate. Includes the requests of all
+ * clients in this process.
  *
- * The name of the metric is `modelroute_gate_waiting`.
+ * The name of the metric is `modelroute_gate_waiting`. The metric has no tags.
  *
  * @example
  * ```ts
@@ -181,9 +190,10 @@ export const waiting: Metric.Metric.Gauge<number> = Metric.gauge("modelroute_gat
 })
 
 /**
- * Counts the requests that were sent and have no response yet. Includes the requests of all clients.
+ * Contains the number of requests that were sent and have no response yet. Includes the requests of all clients in this
+ * process.
  *
- * The name of the metric is `modelroute_gate_in_flight`.
+ * The name of the metric is `modelroute_gate_in_flight`. The metric has no tags.
  *
  * @example
  * ```ts
@@ -201,10 +211,10 @@ export const inFlight: Metric.Metric.Gauge<number> = Metric.gauge("modelroute_ga
 })
 
 /**
- * Contains the number of remaining requests in the current rate limit window. The latest response to any client sets
- * the value.
+ * Contains the number of requests that remain in the current window of the rate limit. Each response to a client in
+ * this process updates the value.
  *
- * The name of the metric is `modelroute_gate_remaining`.
+ * The name of the metric is `modelroute_gate_remaining`. The metric has no tags.
  *
  * @example
  * ```ts
@@ -222,9 +232,10 @@ export const remaining: Metric.Metric.Gauge<number> = Metric.gauge("modelroute_g
 })
 
 /**
- * Counts the requests that the API rejected because of the rate limit. Includes the requests of all clients.
+ * Counts the requests that the API rejected because of the rate limit. Includes the requests of all clients in this
+ * process.
  *
- * The name of the metric is `modelroute_gate_rate_limited_total`.
+ * The name of the metric is `modelroute_gate_rate_limited_total`. The metric has no tags.
  *
  * @example
  * ```ts

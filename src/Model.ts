@@ -1,8 +1,8 @@
 /**
- * Typed models. A model consists of its slug and of the schemas of its input and output.
+ * Typed models. A typed model consists of the slug of a model and of the schemas of its input and output.
  *
  * The client encodes and checks an input before the first request, so an invalid input is never charged. The client
- * decodes the output of a COMPLETED execution. The client also accepts models without schemas. See
+ * decodes the output of a COMPLETED execution. Models without schemas are also supported. See
  * `Execution.CreateRequest`.
  *
  * @since 0.1.0
@@ -52,7 +52,8 @@ export {
 }
 
 /**
- * Options of `make`. `InEncoded` is the JSON of the input. `R` is `Uploads` if the input contains `Model.upload`.
+ * Options of `make`. `InEncoded` is the type of the input as JSON. `R` is `Uploads` if the input schema contains
+ * `Model.upload`, otherwise `never`.
  *
  * @since 0.1.0
  * @category models
@@ -61,24 +62,26 @@ export interface Options<in out In, in out InEncoded extends object, in out Out,
   /** The slug of the model, such as `flux-1.1-pro`. */
   readonly id: string
   /**
-   * The schema of the input. The client rejects an input with fields that the schema does not contain. To send such
-   * fields, set `parseOptions: { onExcessProperty: "preserve" }` in the annotations of the schema.
+   * The schema of the input. A call fails with `InvalidRequest` if its input has fields that the schema does not
+   * contain. To send such fields, set `parseOptions: { onExcessProperty: "preserve" }` in the annotations of the
+   * schema.
    */
   readonly input: Schema.Schema<In, InEncoded, R>
   /**
-   * The schema of the output. The schema receives `undefined` if the API confirms that the output is empty. A schema
-   * should ignore unknown fields, because the API can add fields. `Schema.Unknown` accepts every output.
+   * The schema of the output. If the API confirms that an execution has no output, the schema decodes `undefined`. The
+   * schema should ignore unknown fields, because the API can add fields. `Schema.Unknown` accepts every output.
    */
   readonly output: Schema.Schema<Out, OutEncoded>
 }
 
 /**
- * Creates a model from its schemas. `executions.create` and `executions.run` accept the model in place of its slug, and
- * then require an input of the schema's type.
+ * Creates a typed model. `executions.create` and `executions.run` accept the model in place of its slug. The `input` of
+ * the request must then have the type of the input schema.
  *
- * Before the first request, the client encodes the input with the schema. The call fails with `InvalidRequest` if the
- * input does not match. `field` is the path of the invalid part, such as `input.width`. The error contains no value of
- * the input. `run`, `await`, `result` and `watch` fail with `OutputDecodeError` if the output does not match.
+ * The client encodes the input before the first request. If the input does not match its schema, the call fails with
+ * `InvalidRequest`. The `field` of this error is the path of the invalid part, such as `input.width`. The error
+ * contains no value of the input. If the output does not match its schema, `run`, `await`, `result` and `watch` fail
+ * with `OutputDecodeError`.
  *
  * @example
  * ```ts
@@ -110,8 +113,8 @@ export function make<In, InEncoded extends object, Out, OutEncoded>(
 export function make<In, InEncoded extends object, Out, OutEncoded>(
   options: Options<In, InEncoded, Out, OutEncoded, Uploads>
 ): WithSchemas<In, InEncoded, Out, OutEncoded, Uploads, SourceFailure>
-// Only a schema with `Model.upload` requires `Uploads`. The input of any other schema contains no source, so its
-// encoding cannot fail with a `SourceFailure`.
+// Only a schema with `Model.upload` requires `Uploads`. Without `Model.upload`, the input contains no upload source, so
+// its encoding cannot fail with a `SourceFailure`.
 export function make<In, InEncoded extends object, Out, OutEncoded>({
   id,
   input,
@@ -144,8 +147,8 @@ export function make<In, InEncoded extends object, Out, OutEncoded>({
 export const isModel = <A>(u: A): u is A & Model<never, unknown, unknown> => Predicate.hasProperty(u, TypeId)
 
 /**
- * Creates a request for a typed model. `executions.create` and `executions.run` accept the request. The option
- * `request` of a batch can return the request.
+ * Creates a request for a typed model. Pass the request to `executions.create` or `executions.run`, or return the
+ * request from the option `request` of a batch.
  *
  * @example
  * ```ts
@@ -179,8 +182,9 @@ export const request = <In, Out, E = never>(
 ): Request<Out, E> => requests.make(model, input, options)
 
 /**
- * Creates a request whose input is the result of an effect, for example of `File.fromPath`. The effect runs when the
- * request is submitted. A batch does not run the effect if the journal already contains the result of the item.
+ * Creates a request for a typed model. The input is the result of an effect, for example of `File.fromPath`. The effect
+ * runs when the request is submitted. In a batch, the effect does not run for an item whose result is already in the
+ * journal.
  *
  * @example
  * ```ts
@@ -210,9 +214,11 @@ export const requestEffect = <In, Out, E2, R, E = never>(
 ): Request<Out, E | E2, R> => requests.makeEffect(model, input, options)
 
 /**
- * Decodes the output of a result with the schema of a model. Use this function for a stored result. After an
- * `OutputDecodeError`, correct the schema and pass the field `completed` to this function. Sends no request. Fails with
- * `OutputDecodeError` if the output does not match.
+ * Decodes the output of a stored result with the output schema of a model. Sends no request. Fails with
+ * `OutputDecodeError` if the output does not match the schema.
+ *
+ * To recover from an `OutputDecodeError`, correct the schema and pass the field `completed` of the error to this
+ * function.
  *
  * @example
  * ```ts

@@ -1,22 +1,25 @@
 /**
  * The client of the ModelRoute API, as an Effect service.
  *
- * Each operation creates one span, such as `modelroute.executions.run`. These attributes follow the semantic conventions
- * of OpenTelemetry:
+ * Each client method that sends requests creates one span per call, such as `modelroute.executions.run`. These attributes follow the
+ * semantic conventions of OpenTelemetry:
  *
  * - `gen_ai.provider.name` and `gen_ai.request.model`, if the model is known
- * - `error.type`, if the operation fails. The value is the tag of the error, `interrupted` or `defect`. The value is
+ * - `error.type`, if the call fails. The value is the tag of the error, `interrupted` or `defect`. The value is
  *   `CallerFailure` if an effect of the caller fails.
  * - `http.response.status_code`, if the error contains an HTTP status
  *
  * The other attributes are `modelroute.operation`, `modelroute.attempts`, `modelroute.execution_id`,
- * `modelroute.file_id` and `modelroute.cost_dollars`. Each wait adds a span event `modelroute.wait` and updates the
- * metric `modelroute_wait_seconds`. A wait before a retry or a poll also writes a log line with the same attributes.
- * The log level is Debug, or Info for a retry after 5 seconds or more. The gate writes a log line when the rate limit
- * is exhausted and when the rate limit resets.
+ * `modelroute.file_id` and `modelroute.cost_dollars`.
  *
- * Errors, logs, spans and metrics never contain API keys, webhook secrets, queries of presigned URLs or request texts.
- * The client sends the API key only to the API.
+ * A call can wait before a retry, before a poll or in the queue of the rate limit gate. Each of these waits adds the
+ * event `modelroute.wait` to the span and updates the metric `modelroute_wait_seconds`. A wait before a retry or a poll
+ * also writes a log line with the attributes of the event. The log level is Info for a retry after 5 seconds or more,
+ * otherwise Debug. The gate writes a log line when the rate limit is exhausted, and another log line when the rate
+ * limit resets.
+ *
+ * Errors, logs, spans and metrics never contain API keys, webhook secrets, queries of presigned URLs or texts from
+ * requests. The client sends the API key only to the API.
  *
  * @since 0.1.0
  */
@@ -59,27 +62,27 @@ import * as webhookEndpoints from "./internal/webhooks/endpoints.js"
 /**
  * Options of a client. Only `apiKey` is required.
  *
- * | Option                  | Default                         | What it sets                                       |
+ * | Option                  | Default                         | Meaning                                            |
  * | ----------------------- | ------------------------------- | -------------------------------------------------- |
  * | `apiKey`                | none                            | the API key                                        |
  * | `baseUrl`               | `https://api.modelroute.ai`     | the base URL of the API                            |
  * | `retry`                 | `RetryPolicy.standard`          | the delay and the number of retries                |
  * | `retryWhile`            | `ModelRouteError.isRetryable`   | the errors that may be retried                     |
- * | `pollSchedule`          | `Execution.pollSchedule`        | the delays between polls                           |
+ * | `pollSchedule`          | `Execution.pollSchedule`        | the delays between the polls of an execution       |
  * | `attemptTimeout`        | 30 seconds                      | the timeout of each attempt, including the body    |
  * | `transformClient`       | no transformation               | a transformation of the HTTP client                |
  * | `propagateTraceContext` | `false`                         | whether requests to the API contain trace headers  |
  *
- * `layerConfig` reads `apiKey` from `MODELROUTE_API_KEY` and `baseUrl` from `MODELROUTE_BASE_URL`. The options of one
- * call are in `CreateOptions`, `AwaitOptions`, `RunOptions`, `WatchOptions` and `UploadOptions`.
+ * `layerConfig` reads `apiKey` from `MODELROUTE_API_KEY` and `baseUrl` from `MODELROUTE_BASE_URL`. The options of
+ * single calls are in `CreateOptions`, `AwaitOptions`, `RunOptions`, `WatchOptions` and `UploadOptions`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
   /**
-   * The API key. The client sends the key as a bearer token, and only to the API. The client fails with
-   * `InvalidRequest` if the key is empty or contains white space. See the API page "Authentication".
+   * The API key. The client sends the key as a bearer token, and only to the API. If a header cannot contain the key,
+   * the creation of the client fails with `InvalidRequest`. See the API page "Authentication".
    */
   readonly apiKey: Redacted.Redacted
   /** The base URL of the API. Default: `https://api.modelroute.ai`. */
@@ -87,27 +90,32 @@ export interface Options {
   /** Determines when and how often a failed request is retried. Default: `RetryPolicy.standard`. */
   readonly retry?: RetryPolicy.RetryPolicy | undefined
   /**
-   * Selects the errors that may be retried. The predicate also limits policies from `RetryPolicy.withPolicy`. A write
-   * without an idempotency key is retried only if the API certainly did not execute the write. Default:
+   * Returns `true` for an error that may be retried. Also applies to policies that `RetryPolicy.withPolicy` sets. A
+   * write without an idempotency key is retried only if the API certainly did not process the write. Default:
    * `ModelRouteError.isRetryable`.
    */
   readonly retryWhile?: ((error: ModelRouteError.ModelRouteError) => boolean) | undefined
   /**
-   * The delays between the polls of an execution. Use `Webhook.pollSchedule` if webhooks end the waits. Default:
-   * `Execution.pollSchedule`.
+   * The delays between the polls of an execution. If webhook events end the waits, use `Webhook.pollSchedule`, which
+   * polls less often. Default: `Execution.pollSchedule`.
    */
   readonly pollSchedule?: Schedule.Schedule<unknown, Execution.Execution> | undefined
-  /** The timeout of each attempt, including the response body. Default: 30 seconds. */
+  /**
+   * The timeout of each attempt, from the start of the request to the end of the response body. Default: 30 seconds.
+   */
   readonly attemptTimeout?: Duration.DurationInput | undefined
   /**
    * Transforms the HTTP client that calls the API. For example, a transformation can log requests or add a header. The
-   * transformation runs last, so the transformation can read the API key. Default: no transformation.
+   * transformed client receives complete requests, which contain the API key. Default: no transformation.
    *
    * Neither the transformed client nor the `HttpClient` in the context may retry requests. Only the policy in `retry`
    * may send a request again.
    */
   readonly transformClient?: ((client: HttpClient.HttpClient) => HttpClient.HttpClient) | undefined
-  /** Sends the trace headers `traceparent` and `b3` to the API, which is a third party. Default: `false`. */
+  /**
+   * Sends the trace headers `traceparent` and `b3` to the API. Disabled by default, because the API is a third party.
+   * Default: `false`.
+   */
   readonly propagateTraceContext?: boolean | undefined
 }
 
@@ -124,8 +132,11 @@ export type { Files, UploadOptions } from "./internal/files/types.js"
 export type { WebhookEndpoints } from "./internal/webhooks/endpointTypes.js"
 
 /**
- * The methods of a client. No method requires a service. The type of a method lists all its failures. An interruption
- * immediately ends a request or a wait. The option `cancelOnInterrupt` can delay the interruption by up to 10 seconds.
+ * The methods of a client. No method requires an Effect service. The error type of each method contains all its
+ * failures.
+ *
+ * An interruption immediately ends the request or the wait of a call. With the option `cancelOnInterrupt`, the
+ * interruption can take up to 10 seconds longer, because the client cancels the execution.
  *
  * @since 0.1.0
  * @category models
@@ -156,10 +167,12 @@ export interface Service {
    */
   readonly rateLimit: Effect.Effect<RateLimitGate.Snapshot>
   /**
-   * Sends a request to an endpoint without a dedicated method. Returns the JSON of the response, or `undefined` if the
-   * body is empty. `path` begins with `/` and may contain a query. A POST or PATCH without a key from
-   * `IdempotencyKey.withKey` is not retried after an ambiguous failure. Fails with `InvalidRequest` if the method, the
-   * path or the body is invalid.
+   * Sends a request to an endpoint without a dedicated method. `path` begins with `/` and may contain a query. Returns
+   * the JSON of the response, or `undefined` if the body is empty.
+   *
+   * A POST or PATCH is not retried after an ambiguous failure, unless `IdempotencyKey.withKey` sets a key. A failure is
+   * ambiguous if the API may have processed the request. Fails with `InvalidRequest` if the method, the path or the
+   * body is invalid. Fails with another `RequestFailure` if the request fails.
    *
    * @example
    * ```ts
@@ -195,23 +208,25 @@ export interface Service {
 export class ModelRouteClient extends Context.Tag("effect-modelroute/ModelRouteClient")<ModelRouteClient, Service>() {}
 
 /**
- * Applies the caller's transformation to the HTTP client. Reports each request to the interceptor of the attempt, because
- * the transformed client can send several requests per attempt.
+ * Applies the caller's transformation to the HTTP client. The transformed client can send several requests per attempt.
+ * Each of these requests is therefore reported to the interceptor of the attempt.
  */
 const transformClient = (
   transform: (client: HttpClient.HttpClient) => HttpClient.HttpClient
 ): ((client: HttpClient.HttpClient) => HttpClient.HttpClient) =>
   Function.flow(
-    // Disables redirects below the transformation, because the transformation can replace the options of `fetch`.
+    // Redirects are disabled inside the transformed client, because a transformation can replace the options of
+    // `fetch`.
     withoutRedirects,
     HttpClient.transform((effect) => Effect.zipRight(reportTransportSend, effect)),
     transform
   )
 
 /**
- * Creates a client with the `HttpClient` in the context. `FetchHttpClient.layer` works on every platform.
- * `NodeHttpClient.layerUndici` from `@effect/platform-node` works on Node. The client creates a rate limit gate unless
- * the context contains a `RateLimitGate`. Fails with `InvalidRequest` if an option is invalid.
+ * Creates a client that sends its requests with the `HttpClient` in the context. `FetchHttpClient.layer` provides this
+ * service on every platform. On Node, `NodeHttpClient.layerUndici` from `@effect/platform-node` is an alternative. The
+ * client uses the `RateLimitGate` in the context. Without this service, the client creates its own gate. Fails with
+ * `InvalidRequest` if an option is invalid.
  *
  * @example
  * ```ts
@@ -278,8 +293,8 @@ export const make = (
   })
 
 /**
- * Provides a client. Each call of `layer` creates another client, so assign the layer to a constant. Fails with
- * `InvalidRequest` if an option is invalid.
+ * Provides a client. Each call of `layer` returns a layer with its own client. Assign the layer to a constant to use
+ * one client everywhere. Fails with `InvalidRequest` if an option is invalid.
  *
  * @example
  * ```ts
@@ -302,9 +317,9 @@ export const layer = (
   Layer.effect(ModelRouteClient, make(options))
 
 /**
- * Provides a client from the configuration variables `MODELROUTE_API_KEY` and `MODELROUTE_BASE_URL`. The second
- * variable is optional. The default `ConfigProvider` reads environment variables. Fails with `ConfigError` if a
- * variable is missing or invalid. The error contains the name of the variable.
+ * Provides a client from the configuration variables `MODELROUTE_API_KEY` and `MODELROUTE_BASE_URL`.
+ * `MODELROUTE_BASE_URL` is optional. The default `ConfigProvider` reads environment variables. Fails with `ConfigError`
+ * if a variable or an option is missing or invalid. The error contains the name of the variable.
  *
  * @example
  * ```ts

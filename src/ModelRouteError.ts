@@ -1,8 +1,9 @@
 /**
- * The errors of the API and of the client, as tagged classes. Each error code of the API has its own class. The error
- * code in the response determines the class, not the HTTP status.
+ * The errors of the API and of the client, as tagged classes. Each error code of the API has its own class. The class
+ * of an error depends on the error code in the response, not on the HTTP status.
  *
- * In tests, compare fields of an error, such as `_tag` and `attempts`, instead of whole errors.
+ * In tests, compare fields of an error, such as `_tag` and `attempts`, instead of whole errors. The library can add
+ * fields to an error.
  *
  * @since 0.1.0
  */
@@ -42,7 +43,8 @@ export type Code = table.Code
 
 /**
  * The table of the twelve error codes. Each entry contains the tag of the error class, the usual HTTP status and the
- * default of `retryable`. A `retryable` field in the response overrides the default. See the API page "Error codes".
+ * default of `retryable`. If a response contains the field `retryable`, the error has the value of this field instead.
+ * See the API page "Error codes".
  *
  * @example
  * ```ts
@@ -57,7 +59,7 @@ export type Code = table.Code
 export const codes: typeof table.codes = table.codes
 
 /**
- * Schema of one reason for the rejection of a request. A field that the response omits is an empty string.
+ * Schema of one reason why the API rejected a request. If the response omits a field, the field is an empty string.
  *
  * @since 0.1.0
  * @category schemas
@@ -72,7 +74,7 @@ export const Detail = Schema.Struct({
 })
 
 /**
- * One reason for the rejection of a request. A field that the response omits is an empty string.
+ * One reason why the API rejected a request. If the response omits a field, the field is an empty string.
  *
  * @since 0.1.0
  * @category models
@@ -90,43 +92,48 @@ const callFields = {
   operation: withDefault(Schema.String, "request"),
   /** The number of requests that the call sent. */
   attempts: withDefault(Schema.Number, 1),
-  /** The idempotency key of the create request. Repeat the call with this key to continue without a second payment. */
+  /** The idempotency key of the create request. To continue without a second payment, repeat the call with this key. */
   idempotencyKey: optional(Schema.String),
-  /** The id of the execution. Absent if the client has not received the id. */
+  /**
+   * The id of the execution. Absent if the client did not receive the id, or if the call does not concern an execution.
+   */
   executionId: optional(Execution.ExecutionId),
   /**
-   * The id of the file. Every error of a download has this field. An error of an upload has this field after the API
-   * has issued the upload URL.
+   * The id of the file that the call downloads or uploads. An upload error contains the id only after the API has
+   * created the upload URL.
    */
   fileId: optional(File.FileId)
 }
 
 const retryAfterField = {
   /**
-   * The delay that the header `Retry-After` requests, measured from the arrival of the response. Only retryable errors
-   * have this field.
+   * The delay that the `Retry-After` header requests, measured from the arrival of the response. Absent if the error is
+   * not retryable or the response has no such header.
    */
   retryAfter: optional(Schema.Duration)
 }
 
 /**
- * Returns the fields of every error with a code. Only the constructor has defaults, so that a test can write `new
- * ModelOverloaded({})`.
+ * Returns the fields of every error with an error code. The defaults apply only to the constructor, so that a test can
+ * write `new ModelOverloaded({})`. Decoded errors must contain all required fields.
  */
 const codedFields = (code: string, known: { readonly status: number; readonly retryable: boolean }) => ({
-  /** The message for logs, with the failed operation, the message of the API, the request id and advice. */
+  /** The message for logs. Contains the failed operation, the message of the API, the request id and advice. */
   message: withDefault(Schema.String, defaultMessage(code)),
   /** The error code, exactly as in the response. */
   code: withDefault(Schema.String, code),
-  /** The message of the API, without secrets and without quotes from the request. */
+  /** The message of the API. Secrets and quotes from the request are replaced by a placeholder. */
   apiMessage: optional(Schema.String),
   /** Indicates whether the same request can succeed later. */
   retryable: withDefault(Schema.Boolean, known.retryable),
-  /** The HTTP status of the response. The error of a FAILED execution has the status from `codes` instead. */
+  /** The HTTP status of the response. For the error of a FAILED execution, the status of the error code in `codes`. */
   status: withDefault(Schema.Number, known.status),
   /** The request id from the response. Include the id in requests to ModelRoute's support. */
   requestId: optional(Schema.String),
-  /** `FAILED` if the error describes a FAILED execution, otherwise absent. See `isExecutionEnded`. */
+  /**
+   * `FAILED` if the error describes a FAILED execution. Absent if the error describes a rejected request. See
+   * `isExecutionEnded`.
+   */
   executionStatus: optional(Schema.Literal("FAILED")),
   ...retryAfterField,
   ...callFields
@@ -136,21 +143,21 @@ const apiFields = (code: Code) => codedFields(code, table.codes[code])
 
 const rateLimitFields = {
   /**
-   * The delay that the response headers request, measured from the arrival of the response. If the gate did not admit
-   * the request, the field contains the expected wait in the queue.
+   * The delay that the headers of the response request, measured from the arrival of the response. If the rate limit
+   * gate did not admit the request, the expected wait in the queue of the gate.
    */
   retryAfter: optional(Schema.Duration),
   /** The time when the rate limit resets, on the local clock. */
   resetAt: optional(Schema.DateTimeUtc),
-  /** The maximum number of requests per window. */
+  /** The maximum number of requests per window of the rate limit. */
   limit: optional(Schema.Number),
-  /** The number of remaining requests in the current window. */
+  /** The number of requests that remain in the current window of the rate limit. */
   remaining: optional(Schema.Number)
 }
 
-/** Returns the fields of an error without an error code. */
+/** Returns the fields of an error that has no error code. `retryable` is the default of the field `retryable`. */
 const clientFields = (retryable: boolean) => ({
-  /** The message for logs, with the failed operation, the reason and advice. */
+  /** The message for logs. Contains the failed operation, the reason for the failure and advice. */
   message: Schema.String,
   /** Indicates whether the same request can succeed later. */
   retryable: withDefault(Schema.Boolean, retryable),
@@ -192,8 +199,8 @@ export class InputValidationError extends Schema.TaggedError<InputValidationErro
 }
 
 /**
- * The error for code `CONTENT_MODERATION_REJECTED` (HTTP 400, not retryable). The safety filter rejected the content.
- * The filter rejects the same content every time.
+ * The error for code `CONTENT_MODERATION_REJECTED` (HTTP 400, not retryable). The safety filter of the API rejected the
+ * content of the request. The filter rejects the same content every time, so change the input.
  *
  * @since 0.1.0
  * @category errors
@@ -207,8 +214,8 @@ export class ContentModerationRejected extends Schema.TaggedError<ContentModerat
 }
 
 /**
- * The error for code `FILE_NOT_FOUND` (HTTP 400, not retryable). A file does not exist or has expired. Upload the file
- * again and use the new id.
+ * The error for code `FILE_NOT_FOUND` (HTTP 400, not retryable). A file in the request does not exist or has expired.
+ * Upload the file again and use the new id.
  *
  * @since 0.1.0
  * @category errors
@@ -223,8 +230,8 @@ export class FileNotFound extends Schema.TaggedError<FileNotFound>("effect-model
 }
 
 /**
- * The error for code `FILE_FORMAT_UNSUPPORTED` (HTTP 400, not retryable). The model does not accept files of this
- * format.
+ * The error for code `FILE_FORMAT_UNSUPPORTED` (HTTP 400, not retryable). The model does not accept the format of a
+ * file in the request.
  *
  * @since 0.1.0
  * @category errors
@@ -238,8 +245,8 @@ export class FileFormatUnsupported extends Schema.TaggedError<FileFormatUnsuppor
 }
 
 /**
- * The error for code `INSUFFICIENT_BALANCE` (HTTP 402, not retryable). The balance does not cover the hold. Top up the
- * balance, then submit again.
+ * The error for code `INSUFFICIENT_BALANCE` (HTTP 402, not retryable). The balance does not cover the amount that the
+ * API holds for an execution. Top up the balance, then submit the request again.
  *
  * @since 0.1.0
  * @category errors
@@ -254,10 +261,10 @@ export class InsufficientBalance extends Schema.TaggedError<InsufficientBalance>
 
 /**
  * The error for code `RATE_LIMITED` (HTTP 429, retryable). The rate limit is exhausted. `retryAfter` contains the delay
- * that the response headers request. Two other failures have the same class:
+ * that the headers of the response request. Two other failures also have this class:
  *
  * - a 429 without an error code, for example from a gateway
- * - a request that was not sent, because its wait in the queue would exceed the limit of the retry policy
+ * - a request that was not sent, because the retry policy rejected its wait for the rate limit
  *
  * @example
  * ```ts
@@ -317,8 +324,8 @@ export class ModelUnavailable extends Schema.TaggedError<ModelUnavailable>("effe
 }
 
 /**
- * The error for code `GENERATION_TIMEOUT` (HTTP 504, retryable). The generation took too long. To retry a FAILED
- * execution, create a new execution with a new idempotency key.
+ * The error for code `GENERATION_TIMEOUT` (HTTP 504, retryable). The model took too long to generate the output. If the
+ * execution is FAILED, create a new execution with a new idempotency key.
  *
  * @since 0.1.0
  * @category errors
@@ -333,8 +340,8 @@ export class GenerationTimeout extends Schema.TaggedError<GenerationTimeout>("ef
 }
 
 /**
- * The error for code `GENERATION_FAILED` (HTTP 500, retryable). The provider of the model failed. To retry a FAILED
- * execution, create a new execution with a new idempotency key.
+ * The error for code `GENERATION_FAILED` (HTTP 500, retryable). The provider of the model failed. If the execution is
+ * FAILED, create a new execution with a new idempotency key.
  *
  * @since 0.1.0
  * @category errors
@@ -365,7 +372,7 @@ export class ServiceUnavailable extends Schema.TaggedError<ServiceUnavailable>("
 
 /**
  * The error for code `INTERNAL_ERROR` (HTTP 500, not retryable). ModelRoute failed with an internal error. Contact
- * support with the `requestId`.
+ * ModelRoute's support and include the `requestId`.
  *
  * @since 0.1.0
  * @category errors
@@ -381,8 +388,8 @@ export class InternalError extends Schema.TaggedError<InternalError>("effect-mod
 
 /**
  * The error for code `UNAUTHORIZED` (HTTP 401, not retryable). The API key is missing, wrong or revoked. A 401 without
- * an error code has the same class. The code is not one of the twelve codes in `codes`. See the API page "Downloading
- * files".
+ * an error code also has this class. `UNAUTHORIZED` is not one of the twelve codes in `codes`. See the API page
+ * "Downloading files".
  *
  * @since 0.1.0
  * @category errors
@@ -397,8 +404,8 @@ export class Unauthorized extends Schema.TaggedError<Unauthorized>("effect-model
 }
 
 /**
- * An error with a code that this version of the library does not support. The error preserves `code`, `apiMessage` and
- * `retryable` from the response. With status 429, the error also has the fields of `RateLimited`.
+ * The error for a code that this version of the library does not support. `code`, `apiMessage` and `retryable` come
+ * from the response. If the status is 429, the error also has the rate limit fields of `RateLimited`.
  *
  * @since 0.1.0
  * @category errors
@@ -413,11 +420,11 @@ export class UnrecognizedError extends Schema.TaggedError<UnrecognizedError>("ef
 }
 
 /**
- * A complete response in an undocumented format. Examples are a page of a proxy, an empty body, XML from storage, and a
- * success without a required field.
+ * A response arrived completely, but its format is not documented. Examples are a page of a proxy, an empty body, and a
+ * 2xx response without a required field. Every unsuccessful response of object storage also has this class.
  *
- * A 429 is retryable. A 409 is retryable if the request has an idempotency key. If the request is safe to repeat, 408,
- * 500, 502, 503, 504 and 520 to 530 are also retryable.
+ * A 429 is retryable. A 409 is retryable if the request has an idempotency key. The statuses 408, 500, 502, 503, 504
+ * and 520 to 530 are retryable if the request is safe to repeat.
  *
  * @since 0.1.0
  * @category errors
@@ -433,7 +440,10 @@ export class UnexpectedResponse extends Schema.TaggedError<UnexpectedResponse>("
     /** The header `Content-Type` of the response. */
     contentType: optional(Schema.String),
     ...retryAfterField,
-    /** The beginning of the response body, at most 2 KiB, without secrets and without quotes from the request. */
+    /**
+     * The beginning of the response body, at most 2 KiB. Secrets and quotes from the request are replaced by a
+     * placeholder.
+     */
     body: withDefault(Schema.String, "")
   }
 ) {
@@ -445,11 +455,11 @@ export class UnexpectedResponse extends Schema.TaggedError<UnexpectedResponse>("
 /**
  * Schema of the reason for a `TransportError`:
  *
- * - `connect`: the client could not connect
- * - `reset`: the connection broke
- * - `timeout`: the attempt exceeded its timeout
- * - `truncated`: the body ended early
- * - `unknown`: the reason could not be determined
+ * - `connect`: the client could not connect, so that the request was not sent
+ * - `reset`: the connection ended before a response arrived
+ * - `timeout`: no complete response arrived within the timeout of the attempt
+ * - `truncated`: the connection ended before the end of the response body
+ * - `unknown`: the client could not determine the reason
  *
  * @since 0.1.0
  * @category schemas
@@ -465,8 +475,8 @@ export const TransportReason = Schema.Literal("connect", "reset", "timeout", "tr
 export type TransportReason = typeof TransportReason.Type
 
 /**
- * No complete response arrived. The error is retryable if the request is safe to repeat. Reads and requests with an
- * idempotency key are safe to repeat. A failure to connect is always retryable, because the request was not sent.
+ * No complete response arrived. The error is retryable if the request is safe to repeat, as reads and requests with an
+ * idempotency key are. A failure to connect is always retryable, because the request was not sent.
  *
  * @since 0.1.0
  * @category errors
@@ -487,7 +497,7 @@ export class TransportError extends Schema.TaggedError<TransportError>("effect-m
 }
 
 /**
- * The execution was cancelled. The API has released the hold.
+ * The execution was cancelled. The API has released the amount that it held for the execution.
  *
  * @since 0.1.0
  * @category errors
@@ -506,7 +516,8 @@ export class ExecutionCancelled extends Schema.TaggedError<ExecutionCancelled>("
 }
 
 /**
- * The execution expired before a result was available. The API has released the hold. To retry, create a new execution.
+ * The execution expired before its result was available. The API has released the amount that it held for the
+ * execution. To retry, create a new execution with a new idempotency key.
  *
  * @since 0.1.0
  * @category errors
@@ -525,8 +536,8 @@ export class ExecutionExpired extends Schema.TaggedError<ExecutionExpired>("effe
 }
 
 /**
- * The wait ended before the execution ended or before the output was available. The execution continues. Call
- * `executions.await(executionId)` to resume the wait.
+ * The time limit of a wait elapsed before the execution had ended or before its output was available. The execution
+ * continues. Call `executions.await(executionId)` to wait again.
  *
  * @example
  * ```ts
@@ -547,7 +558,7 @@ export class ExecutionExpired extends Schema.TaggedError<ExecutionExpired>("effe
  */
 export class AwaitTimeout extends Schema.TaggedError<AwaitTimeout>("effect-modelroute/AwaitTimeout")("AwaitTimeout", {
   ...clientFields(false),
-  /** The id of the execution. Pass the id to `executions.await` to resume the wait. */
+  /** The id of the execution. To wait again, pass the id to `executions.await`. */
   executionId: Execution.ExecutionId,
   /** The state of the execution after the latest poll or notification. */
   execution: optional(Execution.Execution)
@@ -557,7 +568,7 @@ export class AwaitTimeout extends Schema.TaggedError<AwaitTimeout>("effect-model
   }
 
   /**
-   * Returns the fields for logs. Reduces the execution to its id, status, model and times, because its output and
+   * Returns the fields for logs. The execution contains only its id, status, model and times, because its output and
    * metadata can quote the prompt.
    */
   override toJSON(): unknown {
@@ -575,7 +586,7 @@ export class AwaitTimeout extends Schema.TaggedError<AwaitTimeout>("effect-model
 }
 
 /**
- * `executions.result` was called before the execution had ended or before the output was available. The execution
+ * `executions.result` was called before the execution had ended or before its output was available. The execution
  * continues. Call `executions.await(executionId)` to wait for the result.
  *
  * @since 0.1.0
@@ -587,7 +598,7 @@ export class ExecutionNotReady extends Schema.TaggedError<ExecutionNotReady>("ef
     ...clientFields(false),
     /** The id of the execution. Pass the id to `executions.await` to wait for the result. */
     executionId: Execution.ExecutionId,
-    /** The latest state of the execution. */
+    /** The state of the execution in the response. */
     execution: Execution.Execution
   }
 ) {
@@ -596,7 +607,7 @@ export class ExecutionNotReady extends Schema.TaggedError<ExecutionNotReady>("ef
   }
 
   /**
-   * Returns the fields for logs. Reduces the execution to its id, status, model and times, because its output and
+   * Returns the fields for logs. The execution contains only its id, status, model and times, because its output and
    * metadata can quote the prompt.
    */
   override toJSON(): unknown {
@@ -610,20 +621,20 @@ export class ExecutionNotReady extends Schema.TaggedError<ExecutionNotReady>("ef
 }
 
 /**
- * Schema of one difference between an output and the schema of its model.
+ * Schema of one reason why an output does not match the output schema of its model.
  *
  * @since 0.1.0
  * @category schemas
  */
 export const OutputIssue = Schema.Struct({
-  /** The path of the field, such as `output.images[0].file_id`. */
+  /** The path of the value that does not match, such as `output.images[0].file_id`. */
   path: Schema.String,
   /** The expected type or the message of the schema, without any part of the output. */
   message: Schema.String
 })
 
 /**
- * One difference between an output and the schema of its model.
+ * One reason why an output does not match the output schema of its model.
  *
  * @since 0.1.0
  * @category models
@@ -631,9 +642,11 @@ export const OutputIssue = Schema.Struct({
 export type OutputIssue = typeof OutputIssue.Type
 
 /**
- * The execution is COMPLETED and paid for, but its output does not match the output schema of the model. `completed`
- * contains the result with the raw output. A new execution would be charged again. Correct the schema, then call
- * `Model.decode` or `executions.await(executionId, { model })` to decode the result without a new execution.
+ * The execution is COMPLETED and charged, but its output does not match the output schema of the model. `completed`
+ * contains the result with the unchanged output.
+ *
+ * Do not create a new execution, because the API would charge again. Correct the schema, then decode the result with
+ * `Model.decode` or with `executions.await(executionId, { model })`.
  *
  * @example
  * ```ts
@@ -660,13 +673,13 @@ export class OutputDecodeError extends Schema.TaggedError<OutputDecodeError>("ef
   "OutputDecodeError",
   {
     ...clientFields(false),
-    /** The id of the execution. Pass the id to `executions.await` with a corrected model to decode the result. */
+    /** The id of the execution. To decode the result, pass the id and a corrected model to `executions.await`. */
     executionId: Execution.ExecutionId,
-    /** The slug of the model whose schema does not match. */
+    /** The slug of the model whose output schema does not match. */
     model: Schema.String,
-    /** The differences, at most 20. */
+    /** The first 20 reasons why the output does not match. */
     issues: Schema.Array(OutputIssue),
-    /** The result of the execution, with the raw output. */
+    /** The result of the execution, with the unchanged output. */
     completed: Execution.Completed
   }
 ) {
@@ -674,7 +687,10 @@ export class OutputDecodeError extends Schema.TaggedError<OutputDecodeError>("ef
     return TypeId
   }
 
-  /** Reduces the result to its id, status, model and times, because its output and metadata can quote the prompt. */
+  /**
+   * Returns the fields for logs. The result contains only its id, status, model and times, because its output and
+   * metadata can quote the prompt.
+   */
   override toJSON(): unknown {
     const { completed, ...rest } = this
     return { ...rest, message: this.message, completed: summarizeExecution(completed) }
@@ -686,7 +702,7 @@ export class OutputDecodeError extends Schema.TaggedError<OutputDecodeError>("ef
 }
 
 /**
- * The file exceeds the size limit. The client sent no request. `size` and `limit` are in bytes.
+ * The file is larger than the size limit of the upload. The client sent no request.
  *
  * @since 0.1.0
  * @category errors
@@ -704,9 +720,11 @@ export class FileTooLarge extends Schema.TaggedError<FileTooLarge>("effect-model
 }
 
 /**
- * The client rejected the call before the first request. An upload also fails with this error if the size of its source
- * differs from the declared size. A call also fails with this error if a callback, such as `onAccepted`, does not
- * return an Effect. `field` is the name of the invalid option or argument. `message` contains advice.
+ * The client rejected the call before the first request. `field` is the name of the invalid option or argument, and
+ * `message` contains advice. Two failures after the first request also have this class:
+ *
+ * - the source of an upload has more or fewer bytes than its `size`
+ * - a callback of the caller, such as `onAccepted`, does not return an Effect
  *
  * @since 0.1.0
  * @category errors
@@ -715,7 +733,10 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("effect-m
   "InvalidRequest",
   {
     ...clientFields(false),
-    /** The name of the invalid option or argument, such as `input` or `maxSize`. */
+    /**
+     * The name of the invalid option or argument, such as `maxSize`. For an invalid part of an argument, its path, such
+     * as `input.width`.
+     */
     field: Schema.String
   }
 ) {
@@ -725,9 +746,9 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("effect-m
 }
 
 /**
- * The API may have accepted an item of a batch or a durable execution. The idempotency key is too old for a retry. The
- * library does not submit the request again, because a second request could create a second, paid execution. The
- * journal of a batch keeps the item.
+ * The outcome of a submission is unknown, and its idempotency key is too old for a retry. The submission belongs to a
+ * batch or to a durable execution, and the API may have accepted the submission. The library does not submit the
+ * request again, because this could create a second, paid execution. In a batch, the item stays in the journal.
  *
  * Search for the execution in the dashboard. If the execution does not exist, submit the request with a new key. For a
  * batch, use the option `resubmit`. For a durable execution, call `start` with a new id.
@@ -748,15 +769,15 @@ export class SubmissionOutcomeUnknown extends Schema.TaggedError<SubmissionOutco
 }
 
 /**
- * The journal of a batch could not be read or written. A batch submits an item only after the journal has recorded the
- * item. To continue, run the batch again when the journal is available.
+ * The journal of a batch could not be read or written. No paid execution is lost, because a batch submits an item only
+ * after the journal has recorded the item. To continue, run the batch again when the journal is available.
  *
  * @since 0.1.0
  * @category errors
  */
 export class JournalError extends Schema.TaggedError<JournalError>("effect-modelroute/JournalError")("JournalError", {
   ...clientFields(false),
-  /** The error message of the store. */
+  /** The error message of the store that contains the journal. */
   detail: optional(Schema.String)
 }) {
   get [TypeId](): TypeId {
@@ -794,7 +815,7 @@ export const ApiError = Schema.Union(
 export type ApiError = typeof ApiError.Type
 
 /**
- * Schema of the errors of a single call.
+ * Schema of the errors of a call that sends one request, apart from retries.
  *
  * @since 0.1.0
  * @category schemas
@@ -809,7 +830,12 @@ export const RequestFailure = Schema.Union(
 )
 
 /**
- * An error of a single call.
+ * An error of a call that sends one request, apart from retries:
+ *
+ * - an `ApiError`, `Unauthorized` or `UnrecognizedError`, if the API responds with an error
+ * - `UnexpectedResponse`, if the format of the response is not documented
+ * - `TransportError`, if no complete response arrives
+ * - `InvalidRequest`, if the client rejects the call
  *
  * @since 0.1.0
  * @category errors
@@ -825,7 +851,8 @@ export type RequestFailure = typeof RequestFailure.Type
 export const AwaitFailure = Schema.Union(...RequestFailure.members, ExecutionCancelled, ExecutionExpired, AwaitTimeout)
 
 /**
- * An error of a wait for an execution.
+ * An error of a wait for an execution. A `RequestFailure` with the `executionStatus` `FAILED` describes a FAILED
+ * execution. Any other `RequestFailure` describes a request of the wait.
  *
  * @since 0.1.0
  * @category errors
@@ -934,8 +961,8 @@ const apiTags: ReadonlySet<string> = new Set(Object.values(table.codes).map(({ t
 export const isApiError = <A>(u: A): u is A & ApiError => isModelRouteError(u) && apiTags.has(u._tag)
 
 /**
- * Tests whether a value is a retryable error of this library. After a retryable error, the same request can succeed
- * later.
+ * Tests whether a value is an error of this library with `retryable: true`. After such an error, the same request can
+ * succeed later.
  *
  * @example
  * ```ts
@@ -954,8 +981,8 @@ export const isApiError = <A>(u: A): u is A & ApiError => isModelRouteError(u) &
 export const isRetryable = <A>(u: A): u is A & ModelRouteError => isModelRouteError(u) && u.retryable
 
 /**
- * Tests whether a value is an error of this library with HTTP status 404. The execution, endpoint, path or file does
- * not exist. A 404 response to a create request means that the base URL is wrong.
+ * Tests whether a value is an error of this library with HTTP status 404. The execution, webhook endpoint, file or path
+ * of the request does not exist. For a create request, a 404 means that the base URL is wrong.
  *
  * @example
  * ```ts
@@ -975,8 +1002,8 @@ export const isNotFound = <A>(u: A): u is A & (ApiError | Unauthorized | Unrecog
   isModelRouteError(u) && "status" in u && u.status === 404
 
 /**
- * Tests whether a value is the error of an idempotency conflict (HTTP 409). The first request with the same key is
- * still in progress, or had a different body.
+ * Tests whether a value is the error of an idempotency conflict (HTTP 409). An earlier request with the same
+ * idempotency key is still in progress, or had a different body.
  *
  * @example
  * ```ts
@@ -999,13 +1026,13 @@ export const isIdempotencyConflict = <A>(
   "status" in u &&
   u.status === 409 &&
   u.idempotencyKey !== undefined &&
-  // An error of a wait also contains the idempotency key, but does not describe a create request.
+  // The error of a wait can also have the key and the status 409. Such an error does not describe a create request.
   u.executionId === undefined
 
 /**
- * Tests whether a value is the error of a FAILED, CANCELLED or EXPIRED execution. After any other error of a wait, the
- * execution can still be running. Call `executions.await` to resume the wait. Returns `false` for `OutputDecodeError`,
- * because its execution has succeeded.
+ * Tests whether a value is the error of a FAILED, CANCELLED or EXPIRED execution. Returns `false` for
+ * `OutputDecodeError`, because its execution is COMPLETED. After any other error of a wait, the execution can still be
+ * running. Call `executions.await` to wait again.
  *
  * @example
  * ```ts
@@ -1038,8 +1065,8 @@ export const isExecutionEnded = <A>(
     ("executionStatus" in u && u.executionStatus === "FAILED"))
 
 /**
- * The fields of an error that identify a call for ModelRoute's support. A field is absent if the error does not contain
- * the field.
+ * The facts about a failed call that ModelRoute's support needs. A field is absent if the error does not contain the
+ * field.
  *
  * @since 0.1.0
  * @category models
@@ -1066,8 +1093,8 @@ export interface Report {
 }
 
 /**
- * Returns the fields of an error that identify a call for ModelRoute's support. Each error class has only some of these
- * fields. With this function, a caller does not need to test for each field.
+ * Returns the facts about a failed call that ModelRoute's support needs. Accepts every error of this library, although
+ * each error class has only some of these fields.
  *
  * @example
  * ```ts

@@ -1,15 +1,17 @@
 /**
- * Controls when requests are sent, so that clients respect the rate limit of the API. All requests of a client pass
- * through a gate. The gate admits as many requests as the limit allows and queues the other requests. Each client
- * creates its own gate unless the context contains a gate. Clients with the same API key should share one gate.
- * `ClusterRateLimitGate` shares a gate between processes.
+ * Controls when requests are sent, so that clients respect the rate limit of the API. Every request of a client passes
+ * through a rate limit gate. The gate admits as many requests as the rate limit allows and queues the other requests.
  *
- * Cancel requests have the highest priority. The gate admits create requests, polls and all other requests in turn, so
- * that no group starves. Within a group, retries precede first attempts. Otherwise, the order is first in, first out.
+ * Each client creates its own gate unless the context contains a gate. Clients with the same API key should share one
+ * gate. `ClusterRateLimitGate` shares a gate between processes.
+ *
+ * Cancel requests have the highest priority. The other requests form three groups: create requests, polls and all other
+ * requests. The gate admits requests of these groups in turn, so that no group waits forever. Within a group, retries
+ * precede first attempts. Otherwise, the order is first in, first out.
  *
  * The retry policy determines whether a request waits in the queue. If the policy does not retry `RateLimited`, the
- * request fails immediately. The error has 0 `attempts`, and its `retryAfter` is the expected wait. Under every policy,
- * a poll stays in the queue until the `timeout` of the wait for the execution.
+ * request fails immediately. The error has 0 `attempts`, and its `retryAfter` is the expected wait. Polls are an
+ * exception. Under every policy, a poll can wait in the queue until the `timeout` of the wait for its execution.
  *
  * @since 0.1.0
  */
@@ -44,12 +46,12 @@ export type { Snapshot } from "./internal/rateLimit/snapshot.js"
 export class RateLimitGate extends Context.Tag("effect-modelroute/RateLimitGate")<RateLimitGate, Service>() {}
 
 /**
- * Creates a gate. The gate needs no options, because the gate reads the limit from the response headers. These headers
- * are `X-RateLimit-*`, `Retry-After` and `Date`.
+ * Creates a gate. The gate needs no options, because the gate reads the limit from the response headers
+ * `X-RateLimit-*`, `Retry-After` and `Date`.
  *
- * If only one client uses an API key and the headers are complete, the client receives no 429. Complete headers contain
- * the remaining requests, a reset and `Date`. A new gate first sends a single request. Other clients may share the key.
- * The gate therefore uses only a part of the limit for 1 second after the first response.
+ * A client receives no 429 if no other client uses the API key and the headers are complete. Complete headers contain
+ * the remaining requests, a reset and `Date`. A new gate first sends a single request. For 1 second after the first
+ * response, the gate uses only a part of the limit, because other clients may share the key.
  *
  * The gate detects other clients by the number of remaining requests. If several gates share a key, each gate can cause
  * about one 429 per window. Without the number of remaining requests, the gate estimates the limit. The estimate causes
@@ -77,8 +79,8 @@ export class RateLimitGate extends Context.Tag("effect-modelroute/RateLimitGate"
 export const make: Effect.Effect<Service> = Effect.sync(() => fromGate(new Gate()))
 
 /**
- * Provides a gate for clients with the same API key. Provide the layer to the layers of the clients, or to an effect
- * that contains the calls. A gate that is merged beside the clients has no effect.
+ * Provides a gate for clients with the same API key. Provide this layer to the layers of the clients, or to an effect
+ * that contains the calls. If the layer is only merged with the layers of the clients, the clients do not use the gate.
  *
  * @example
  * ```ts

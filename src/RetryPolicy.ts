@@ -1,6 +1,7 @@
 /**
- * Policies for the retries of failed requests. A policy is a `Schedule` over `ModelRouteError`. A fault is a retryable
- * error other than a rate limit. The standard policy has separate budgets for faults and for rate limits.
+ * Policies for the retries of failed requests. A policy is a `Schedule` over `ModelRouteError`. The retryable errors
+ * are rate limits and faults. A rate limit is `RateLimited` or another error with status 429 and an error code. A fault
+ * is every other retryable error. The standard policy has separate numbers of retries for faults and for rate limits.
  *
  * @since 0.1.0
  */
@@ -29,8 +30,9 @@ import {
 import type { ModelRouteError } from "./ModelRouteError.js"
 
 /**
- * A schedule that determines the delay before the next attempt from the latest error. The retries end when the schedule
- * ends. Every schedule over `ModelRouteError` is a policy, so all combinators of `Schedule` work with policies.
+ * A schedule whose input is the latest error and whose delay precedes the next attempt. When the schedule ends, the
+ * call fails with the latest error. Every schedule over `ModelRouteError` is a policy, so all combinators of `Schedule`
+ * work with policies.
  *
  * @example
  * ```ts
@@ -55,14 +57,14 @@ export interface RetryPolicy extends Schedule.Schedule<unknown, ModelRouteError>
 export interface BackoffOptions {
   /** The delay before the first retry. Each later delay is twice the previous delay. Default: 1 second. */
   readonly base?: Duration.DurationInput | undefined
-  /** The maximum delay. Default: 30 seconds. */
+  /** The maximum delay before a retry. Default: 30 seconds. */
   readonly cap?: Duration.DurationInput | undefined
-  /** The maximum number of retries, excluding the first attempt. Default: 3. */
+  /** The maximum number of retries of faults, excluding the first attempt. Default: 3. */
   readonly times?: number | undefined
   /**
-   * Shortens each delay by a random amount, so that clients do not retry simultaneously. `"equal"` uses 50 to 100 % of
-   * the delay. `"full"` uses 0 to 100 % of the delay. The random numbers come from Effect's `Random`. Default:
-   * `"none"`.
+   * Shortens each delay by a random amount, so that clients do not retry simultaneously. With `"equal"`, a delay is 50
+   * to 100 % of the full delay. With `"full"`, a delay is 0 to 100 % of the full delay. The random numbers come from
+   * Effect's `Random`. Default: `"none"`, no change.
    */
   readonly jitter?: "none" | "equal" | "full" | undefined
 }
@@ -74,17 +76,20 @@ export interface BackoffOptions {
  * @category models
  */
 export interface RateLimitOptions {
-  /** The minimum delay, and the first delay if the response contains no usable reset. Default: 1 second. */
+  /**
+   * The minimum delay before a retry. If the response contains no usable reset, also the first delay. Default: 1
+   * second.
+   */
   readonly minDelay?: Duration.DurationInput | undefined
   /**
-   * The maximum wait. If the wait would be longer, the call fails immediately with `RateLimited`. The `retryAfter` of
-   * the error is the expected wait.
+   * The maximum wait for the rate limit. If a wait would be longer, the call fails immediately with `RateLimited`. The
+   * `retryAfter` of the error is the expected wait.
    *
-   * Default: 2 minutes for each reset, without a limit on the total wait in the queue of the gate. An explicit value
-   * also limits the total wait in the queue.
+   * An explicit value limits the wait for each reset and the total wait in the queue of the rate limit gate. Without a
+   * value, the wait for each reset is limited to 2 minutes, and the total wait in the queue has no limit.
    */
   readonly maxWait?: Duration.DurationInput | undefined
-  /** The maximum number of retries, excluding the first attempt. Default: 5. */
+  /** The maximum number of retries of rate limits, excluding the first attempt. Default: 5. */
   readonly times?: number | undefined
 }
 
@@ -95,9 +100,11 @@ export interface RateLimitOptions {
  * @category models
  */
 export interface Options {
-  /** The options for faults. `false` disables retries of faults. Default: the defaults of `backoff`. */
+  /** The options for the retries of faults. `false` disables these retries. Default: the defaults of `backoff`. */
   readonly backoff?: BackoffOptions | false | undefined
-  /** The options for rate limits. `false` disables retries of rate limits. Default: the defaults of `rateLimit`. */
+  /**
+   * The options for the retries of rate limits. `false` disables these retries. Default: the defaults of `rateLimit`.
+   */
   readonly rateLimit?: RateLimitOptions | false | undefined
 }
 
@@ -137,7 +144,7 @@ const toSchedule = (rules: RetryRules): RetryPolicy =>
   Schedule.makeWithState(noRetries, (now, error: ModelRouteError, counts) =>
     Effect.gen(function* () {
       const isRetried = yield* CurrentRetryFilter
-      // Reads the wall clock, because dates in headers refer to the wall clock and `now` can differ from this clock.
+      // The delays until dates in headers need the wall clock, and `now` of a schedule can differ from the wall clock.
       const wallClock = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
       const retry = isRetried(error) ? nextRetry(rules, counts, error, wallClock) : undefined
       if (retry === undefined) return [counts, counts, ScheduleDecision.done] as const
@@ -147,8 +154,9 @@ const toSchedule = (rules: RetryRules): RetryPolicy =>
   )
 
 /**
- * Returns the delay before retry `n`, counted from 0. The delay is `min(base · 2^n, cap)`. The default delays are 1, 2,
- * 4, 8, 16, 30, 30 … seconds. Throws `InvalidRequest` if an option is invalid. See the API page "Errors overview".
+ * Returns the backoff delay before retry `n`. The first retry has `n = 0`. The delay is `min(base · 2^n, cap)`. The
+ * default delays are 1, 2, 4, 8, 16, 30, 30 … seconds. Throws `InvalidRequest` if an option is invalid. See the API
+ * page "Errors overview".
  *
  * @example
  * ```ts
@@ -167,11 +175,12 @@ export const backoffDelay = (n: number, options: Pick<BackoffOptions, "base" | "
 }
 
 /**
- * Returns the delay that response headers request. Returns `None` if the delay is missing, malformed, zero or negative.
- * A `Retry-After` above zero has precedence over `X-RateLimit-Reset`. The delay until the reset is measured from the
- * `Date` header. Without a `Date` header, the delay is measured from `now`.
+ * Returns the delay until a rate-limited request can be sent again, from the headers of its response. Returns `None` if
+ * no header contains a valid delay above zero. A `Retry-After` above zero has precedence over `X-RateLimit-Reset`. The
+ * delay until the reset is measured from the `Date` header. Without a `Date` header, the delay is measured from `now`.
  *
- * `now` is in epoch milliseconds. Header names must be in lower case. See the API pages "Authentication" and "Polling".
+ * `now` is the arrival time of the response in epoch milliseconds. The names of the headers must be in lower case. See
+ * the API pages "Authentication" and "Polling".
  *
  * @example
  * ```ts
@@ -193,12 +202,12 @@ export const rateLimitDelay = (
   Option.map(Option.fromNullable(requestedWaitMillis(headers, now)), Duration.millis)
 
 /**
- * Creates a policy with exponential backoff. Retries every retryable error except rate limits. The default delays are
- * 1, 2 and 4 seconds. The delays are exact unless `jitter` shortens the delays. A `Retry-After` header sets the minimum
- * delay, up to `cap`.
+ * Creates a policy that retries only faults, with exponential backoff. The default delays are 1, 2 and 4 seconds. The
+ * delays are exact unless the option `jitter` shortens the delays. A `Retry-After` header sets the minimum delay, up to
+ * `cap`. Throws `InvalidRequest` if an option is invalid.
  *
- * On its own, the policy does not retry `RateLimited`. Requests therefore do not wait in the queue of the gate. Throws
- * `InvalidRequest` if an option is invalid.
+ * The policy does not retry rate limits. Requests therefore do not wait in the queue of the rate limit gate, but fail
+ * with `RateLimited`.
  *
  * @example
  * ```ts
@@ -215,8 +224,8 @@ export const backoff = (options: BackoffOptions = {}): RetryPolicy => toSchedule
 
 /**
  * Creates a policy that retries only rate limits. Waits until the reset in the response headers, but at least 1 second.
- * Without a usable reset, the delays are 1, 2, 4 … 30 seconds. If a wait would exceed 2 minutes, the call fails
- * immediately. Throws `InvalidRequest` if an option is invalid.
+ * If the headers contain no usable reset, the delays are 1, 2, 4 … 30 seconds. If the wait for a reset would exceed 2
+ * minutes, the call fails immediately with `RateLimited`. Throws `InvalidRequest` if an option is invalid.
  *
  * @example
  * ```ts
@@ -233,7 +242,8 @@ export const rateLimit = (options: RateLimitOptions = {}): RetryPolicy =>
   toSchedule({ rateLimit: makeRateLimitRule(options) })
 
 /**
- * A policy without retries. A request that would wait in the queue fails with `RateLimited` and 0 `attempts`.
+ * A policy without retries. A request that would have to wait for the rate limit fails with `RateLimited` and 0
+ * `attempts`.
  *
  * @example
  * ```ts
@@ -249,8 +259,8 @@ export const rateLimit = (options: RateLimitOptions = {}): RetryPolicy =>
 export const none: RetryPolicy = Schedule.stop
 
 /**
- * Creates a policy for faults and rate limits. Faults and rate limits have separate budgets. Throws `InvalidRequest` if
- * an option is invalid.
+ * Creates a policy that retries faults and rate limits. A retry of a fault does not reduce the number of possible
+ * retries of rate limits, and vice versa. Throws `InvalidRequest` if an option is invalid.
  *
  * @example
  * ```ts
@@ -270,8 +280,8 @@ export const make = (options: Options = {}): RetryPolicy =>
   })
 
 /**
- * The default policy. Retries faults up to 3 times, after 1, 2 and 4 seconds. Retries rate limits up to 5 times, with
- * waits of up to 2 minutes.
+ * The default policy. Retries faults up to 3 times, after 1, 2 and 4 seconds. Retries rate limits up to 5 times. The
+ * wait for each reset is at most 2 minutes.
  *
  * @example
  * ```ts
@@ -288,7 +298,8 @@ export const make = (options: Options = {}): RetryPolicy =>
 export const standard: RetryPolicy = make()
 
 /**
- * Sets the retry policy of every call inside an effect. Replaces the policy of the client.
+ * Sets the retry policy of every call inside an effect. This policy replaces the policy of the client. The client's
+ * option `retryWhile` still applies.
  *
  * @example
  * ```ts

@@ -1,6 +1,7 @@
 /**
- * Keeps the journal of batches in SQLite or PostgreSQL. Each item has one row, and the table can be queried while a
- * batch runs. Requires `@effect/sql` and a driver package, such as `@effect/sql-libsql` or `@effect/sql-pg`.
+ * Stores the journal of batches in SQLite or PostgreSQL. Each item of a batch has one row, and other programs can query
+ * the table while a batch runs. Requires `@effect/sql` and a driver package, such as `@effect/sql-libsql` or
+ * `@effect/sql-pg`.
  *
  * @since 0.1.0
  */
@@ -26,20 +27,21 @@ export interface Options {
 
 /**
  * Provides a journal in a table of the database in the context. Supports SQLite and PostgreSQL with any driver of
- * `@effect/sql`. Creates the table if it does not exist.
+ * `@effect/sql`. Creates the table if the table does not exist.
  *
  * Several batches can share one table. The columns `batch`, `item`, `step`, `execution_id` and `idempotency_key` are
- * intended for queries. The journal replaces a text of more than 200 characters by `sha256:` and its hash. The journal
- * also replaces a text that PostgreSQL cannot store. The column `entry` is internal.
+ * intended for queries. The column `entry` is internal. If a text has more than 200 characters, its column contains
+ * `sha256:` and the hash of the text. A text that PostgreSQL cannot store is replaced in the same way.
  *
  * Run a batch in only one process at a time. Do not run a batch within `sql.withTransaction`, because a rollback would
- * remove the writes of the journal. The journal waits up to 5 seconds for another writer of a SQLite database.
+ * remove the entries of the journal. If another program is writing to a SQLite database, the journal waits up to 5
+ * seconds.
  *
  * No entry is lost if the process is killed. The effects of a power failure depend on the database:
  *
  * - SQLite with `synchronous = FULL`, the default of most drivers, loses no entry. Each write waits for the disk.
- * - SQLite with `synchronous = NORMAL` in WAL mode may lose the latest writes. An affected item continues from an older
- *   entry and its key.
+ * - SQLite with `synchronous = NORMAL` in WAL mode may lose the latest entries. The next run continues an affected item
+ *   from an older entry with the same idempotency key.
  * - SQLite with `synchronous = OFF` may lose the whole file.
  * - PostgreSQL loses no entry, unless `synchronous_commit` is off.
  *

@@ -1,5 +1,5 @@
 /**
- * Keeps the list of suspended durable executions in SQLite or PostgreSQL, so that all workers share the list. Requires
+ * Stores the list of suspended durable executions in SQLite or PostgreSQL, so that all workers share one list. Requires
  * `@effect/sql` and a driver package, such as `@effect/sql-libsql` or `@effect/sql-pg`.
  *
  * @since 0.1.0
@@ -24,12 +24,13 @@ export interface Options {
 }
 
 /**
- * Provides a store in a table of the database in the context. Use the database of the engine. Creates the table if it
- * does not exist. The columns `workflow_id`, `tag` and `suspended_at` are intended for queries. The column `suspended_at`
- * contains epoch milliseconds. The column `suspension` is internal.
+ * Provides a `SuspensionStore` in a table of the database in the context. Use the same database as the workflow engine.
+ * Creates the table if the table does not exist.
  *
- * The table contains one row per durable execution that is suspended after an error. A row contains the id of the
- * execution and the message of the error, but no input and no output.
+ * The table contains one row for each durable execution that an error has suspended. A row contains the id of the
+ * execution and the message of the error, but no input and no output. The columns `workflow_id`, `tag` and
+ * `suspended_at` are intended for queries. The column `suspended_at` contains epoch milliseconds. The column
+ * `suspension` is internal.
  *
  * Fails with `SuspensionStoreError` if `table` is invalid or if the table can be neither created nor read. Also fails
  * with `SuspensionStoreError` if the database is neither SQLite nor PostgreSQL.
