@@ -26,10 +26,10 @@ import type { Failure } from "./workflow.js"
  */
 const maxReplicaLagMillis = Duration.toMillis("10 minutes")
 
-/** Maximum time from the expected end of an execution until its result is available. */
+/** Time after the end or the expiry of an execution until a missing result fails the workflow with `AwaitTimeout`. */
 const maxOverdueMillis = Duration.toMillis("24 hours")
 
-/** Returns whether the result of an execution is overdue by more than the maximum time. */
+/** Returns whether a result is still missing 24 hours after the end or the expiry of its execution. */
 const isOverdue = ({ execution }: ExecutionNotReady, { submittedAt }: Accepted, now: number): boolean => {
   const end = execution.completedAt ?? execution.expiresAt
   return end !== undefined && now > Math.max(DateTime.toEpochMillis(end), submittedAt) + maxOverdueMillis
@@ -50,7 +50,10 @@ const toEndFailure = (error: ResultFailure, accepted: Accepted, now: number): Fa
   return canPass ? undefined : error
 }
 
-/** Fetches the result. Returns the error of the poll if a later poll can succeed. */
+/**
+ * Fetches the result of the execution. Returns an error as a `Left` if a later poll can succeed. Fails with any other
+ * error.
+ */
 const poll = (
   { client }: DurableContext,
   accepted: Accepted
@@ -67,8 +70,8 @@ const anyOf = <E, R>(left: Effect.Effect<boolean, E, R>, right: Effect.Effect<bo
   Effect.flatMap(left, (isTrue) => (isTrue ? Effect.succeed(true) : right))
 
 /**
- * Waits until the execution has ended. Polls once after each wait, and after the event that reports the end. Suspends
- * the workflow between two polls.
+ * Waits until the execution has ended, and returns its result. Polls once after each wait, and once after an event that
+ * reports the end. Suspends the workflow between two polls.
  *
  * @internal
  */
@@ -98,7 +101,8 @@ export const awaitEnd = (
             `Execution ${accepted.id} could not be polled`,
             millis
           )
-      // An event that arrived before the poll must not end this wait.
+      // If the event arrived before the poll, the event must not end this wait. Otherwise, the workflow would poll
+      // again without a delay.
       yield* suspendUntil(wait, millis, isEventKnown ? isWaitOver(wait) : anyOf(hasEndEvent, isWaitOver(wait)))
     }
     return yield* awaitEnd(context, submission, accepted)

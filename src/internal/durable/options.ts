@@ -25,11 +25,11 @@ export interface Options {
    */
   readonly keyTtl?: Duration.DurationInput | undefined
   /**
-   * Delay of the first poll after a submission, and of the first attempt after an outage or insufficient balance. Each
-   * later delay is 1.5 times as long. Default: 30 seconds.
+   * Delay before the first poll of an accepted execution. Also the delay before the first new attempt after an outage
+   * or an insufficient balance. Each later delay is 1.5 times as long, up to `maxDelay`. Default: 30 seconds.
    */
   readonly baseDelay?: Duration.DurationInput | undefined
-  /** Maximum delay between polls or attempts. Default: 15 minutes. */
+  /** Maximum delay between two polls or two attempts. Default: 15 minutes. */
   readonly maxDelay?: Duration.DurationInput | undefined
 }
 

@@ -1,5 +1,6 @@
 /**
- * Encodes the request of a workflow. Adds the id of the workflow to the request, so that an event contains this id.
+ * Encodes the request of a workflow. Adds the id of the workflow to the request, so that a webhook event for the
+ * execution contains this id.
  *
  * @internal
  */
@@ -23,11 +24,12 @@ export type StoredRequest = typeof Payload.Type.request
 
 const operation = "DurableExecution.start"
 
-/** @internal Checks the id of a durable execution. */
+/** @internal Checks the id of a durable execution. Returns `InvalidRequest` as a `Left` if the id is not valid. */
 export const checkId = (id: unknown): Either.Either<void, InvalidRequest> => {
   const advice = "Pass a name for the execution, such as the id of an order."
   if (typeof id !== "string" || id === "") return Either.left(invalidRequest(operation, "id", "is empty", advice))
-  // UTF-8 encodes all lone surrogates as the same character, so different ids would have the same hash.
+  // Ids with lone surrogates are rejected. UTF-8 encodes all lone surrogates as the same character, so different ids
+  // would have the same hash.
   return /\p{Surrogate}/u.test(id)
     ? Either.left(invalidRequest(operation, "id", "contains half of a surrogate pair", advice))
     : Either.void
@@ -35,7 +37,7 @@ export const checkId = (id: unknown): Either.Either<void, InvalidRequest> => {
 
 /**
  * Checks a request and returns a copy with the exact JSON that the client sends. A later change of the caller's object
- * therefore has no effect.
+ * therefore has no effect. Fails with `InvalidRequest` if a field is invalid.
  *
  * @internal
  */
@@ -86,8 +88,8 @@ export const addWorkflowId = (request: StoredRequest, workflowId: string): Execu
 })
 
 /**
- * Returns a value that is the id of a workflow. Ignores other texts, because the database of an engine can reject a
- * long text or a control character.
+ * Returns `u` if `u` has the form of a workflow id, and otherwise `undefined`. The engine must not receive other texts,
+ * because its database can reject a long text or a control character.
  */
 const readWorkflowId = (u: unknown): string | undefined => (isWorkflowId(u) ? u : undefined)
 
@@ -101,8 +103,9 @@ const workflowIdOfUrl: Effect.Effect<string | undefined> = Effect.map(
 )
 
 /**
- * Returns the id of the workflow that an event belongs to. Reads the URL of the delivery if the event contains no
- * metadata. The API does not document that events contain the metadata.
+ * Returns the id of the workflow that a webhook event belongs to. Reads the id from the metadata in the event. If the
+ * metadata is missing, reads the id from the URL of the webhook request. The API does not document that events contain
+ * metadata.
  *
  * @internal
  */

@@ -12,8 +12,9 @@ import { type Suspension, SuspensionStore, type SuspensionStoreError } from "./s
 const concurrency = 10
 
 /**
- * Resumes the workflows of the selected suspensions. Returns the number of resumed workflows. Removes the suspension of
- * a workflow that has ended. The suspension of an ended workflow remains if the store fails at the end of the workflow.
+ * Resumes the workflows of all suspensions that `isSelected` selects. Returns the number of resumed workflows. If a
+ * workflow has already ended, removes its suspension from the store instead. Such a suspension exists if the store
+ * failed when the workflow ended. Fails with `SuspensionStoreError` if the store cannot be read or written.
  *
  * @internal
  */
@@ -26,7 +27,8 @@ export const resumeAll = (
     const resumed = yield* Effect.forEach(
       selected,
       ({ id, workflowId }) =>
-        // The workflow is also resumed if its state cannot be read. A resumption of an ended workflow has no effect.
+        // A workflow is also resumed if its state cannot be read, because a resumption of an ended workflow has no
+        // effect.
         Effect.flatMap(
           Effect.catchAllDefect(hasEnded(id), () => Effect.succeed(false)),
           (isEnded) => (isEnded ? Effect.as(store.remove(workflowId), 0) : Effect.as(resume(id), 1))

@@ -27,8 +27,8 @@ const warn = ({ idempotencyKey, workflowId }: Submission, text: string): Effect.
   )
 
 /**
- * Returns the id of the execution. Repeats a create request with an unknown outcome, because the response contains the
- * id.
+ * Returns the id of the execution to cancel, or `undefined` if no id is known. If the outcome of the create request is
+ * unknown, sends the create request again, because the response contains the id.
  */
 const findExecution = (
   context: DurableContext,
@@ -53,7 +53,10 @@ const cancelExecution = (context: DurableContext, submission: Submission): Effec
         )
   )
 
-/** Returns whether the workflow has ended with a result or an error. */
+/**
+ * Returns whether the workflow has ended with a result or an error. An interruption or a defect does not end the
+ * workflow.
+ */
 const hasEnded = Exit.match({ onSuccess: () => true, onFailure: Cause.isFailure })
 
 /** @internal Returns the body of the workflow. */
@@ -69,8 +72,8 @@ export const makeBody =
       yield* Workflow.addFinalizer((exit) => {
         const clear = clearSuspension(context.suspensions, submission)
         if (instance.interrupted) return Effect.zipRight(cancelExecution(context, submission), clear)
-        // The finalizer also runs if the workflow moves to another worker, and after a defect of the engine. The
-        // workflow continues in both cases.
+        // The finalizer also runs if the workflow moves to another worker or the engine has a defect. The workflow then
+        // continues later, so its suspension must stay in the store.
         return hasEnded(exit) ? clear : Effect.void
       })
       const accepted = yield* submit(context, submission)

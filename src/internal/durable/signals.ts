@@ -19,14 +19,14 @@ import { Cancelled, ended, type Failure, type Payload, resumed, workflow, workfl
 
 const signalRetries = Schedule.intersect(Schedule.exponential("200 millis"), Schedule.recurs(5))
 
-/** Schedule of the retries after a failed poll. A wait must survive a restart of the database. */
+/** Schedule of the retries after a failed poll of the engine. A wait survives a database restart of up to 2 minutes. */
 const pollRetries = Schedule.union(Schedule.exponential("200 millis"), Schedule.spaced("10 seconds")).pipe(
   Schedule.upTo("2 minutes")
 )
 
 /**
  * Retries an effect after a defect. A cluster engine fails with a defect if a connection to a worker or to the database
- * is lost. All operations of an engine are idempotent.
+ * is lost. The retry is safe, because all operations of an engine are idempotent.
  *
  * @internal
  */
@@ -54,7 +54,7 @@ const execute = (
   executionId: string
 ): Effect.Effect<unknown> => Effect.orDie(engine.execute(workflow, { executionId, payload, discard: true }))
 
-/** @internal Interrupts a workflow. */
+/** @internal Interrupts a workflow. The finalizer of the workflow then cancels the execution. */
 export const interrupt = (id: string): Effect.Effect<void, never, WorkflowEngine> =>
   Effect.flatMap(WorkflowEngine, (engine) => retryDefects(engine.interrupt(workflow, workflowIdOf(id))))
 
@@ -76,7 +76,8 @@ const done = <A extends Schema.Schema.AnyNoContext>(
 export const resume = (id: string): Effect.Effect<void, never, WorkflowEngine> => {
   const workflowId = workflowIdOf(id)
   return firstOpenWait(0).pipe(
-    // The engine stores the signals under the id of the workflow. Any instance with this id can read these signals.
+    // `firstOpenWait` requires an instance of the workflow. A new instance can read the signals, because the engine
+    // stores the signals under the id of the workflow.
     Effect.provideServiceEffect(
       WorkflowInstance,
       Effect.sync(() => WorkflowInstance.initial(workflow, workflowId))
@@ -108,8 +109,8 @@ const firstPollMillis = 200
 const maxPollMillis = Duration.toMillis("10 seconds")
 
 /**
- * Waits until a workflow has ended. Returns the result of the workflow. Fails with `Cancelled` if the workflow was
- * cancelled. `millis` is the delay before the second poll.
+ * Polls the engine until a workflow has ended, and returns the result of the workflow. Fails with the error of the
+ * workflow, or with `Cancelled` if the workflow was cancelled. `millis` is the delay before the second poll.
  *
  * @internal
  */
@@ -126,7 +127,8 @@ export const awaitWorkflow = (
     }
     const { exit } = result
     if (Exit.isSuccess(exit)) return exit.value
-    // The engine interrupts a cancelled workflow. The interruption must not reach the caller.
+    // The exit of a cancelled workflow is an interruption. The caller must receive the error `Cancelled` instead,
+    // because an interruption would end the fiber of the caller.
     return yield* Cause.isInterruptedOnly(exit.cause)
       ? new Cancelled({ id, message: `The durable execution ${id} was cancelled.` })
       : Effect.failCause(exit.cause)

@@ -29,13 +29,16 @@ export interface Accepted {
   readonly id: Execution.ExecutionId
   /** Time of the accepted submission, in epoch milliseconds. */
   readonly submittedAt: number
-  /** Number of the first wait that no submission has used. */
+  /** Number of the first wait that a poll can use. The rejected submissions have used all earlier waits. */
   readonly nextWait: number
 }
 
 const SubmitError = Schema.Union(...RequestFailure.members, SubmissionOutcomeUnknown)
 
-/** The result of a submission. A failure is a value, because the engine stores the result of each submission. */
+/**
+ * The result of a submission, as the engine stores it. A rejection is a value instead of an error, so that the engine
+ * stores `ambiguousSince` with the error.
+ */
 const SubmitResult = Schema.Union(
   Schema.TaggedStruct("Accepted", { id: Execution.ExecutionId }),
   Schema.TaggedStruct("Rejected", {
@@ -48,7 +51,8 @@ const SubmitResult = Schema.Union(
 type SubmitResult = typeof SubmitResult.Type
 
 /**
- * The create request of a workflow, with the state of the submission. The finalizer of the workflow reads the state.
+ * The create request of a workflow, with the state of its submission. The finalizer of the workflow reads this state to
+ * cancel the execution.
  *
  * @internal
  */
@@ -120,7 +124,10 @@ const notSent = (ambiguousSince: number | undefined): SubmitResult => ({
 
 type Services = WorkflowEngine | WorkflowInstance
 
-/** Runs one submission as an activity. Records the time of the submission before the request is sent. */
+/**
+ * Runs the submission with the number `index` as an activity. Returns the result and the time of the submission. The
+ * engine stores the time before the request is sent, because the idempotency key expires `keyTtl` after this time.
+ */
 const submitOnce = (
   context: DurableContext,
   submission: Submission,
@@ -143,14 +150,16 @@ const submitOnce = (
     })
     const earlier = submission.ambiguousSince
     const since = earlier ?? submittedAt
-    // The finalizer must treat the submission as sent if the workflow is interrupted during the activity.
+    // `ambiguousSince` is set before the activity. If the workflow is interrupted during the activity, the finalizer
+    // then treats the request as possibly sent.
     submission.ambiguousSince = since
     const result = yield* Activity.make({
       name: `submit/${index}`,
       success: SubmitResult,
       execute: Effect.suspend(() => {
         const mayBeProcessed = earlier !== undefined || !isFirstRun
-        // The engine may run this activity again after an interruption. The next run is then not the first run.
+        // The engine may run this activity again after an interruption. The next run must then treat the request as
+        // possibly sent.
         isFirstRun = false
         return instance.interrupted
           ? Effect.succeed(notSent(mayBeProcessed ? since : undefined))
@@ -166,7 +175,10 @@ const submitOnce = (
 const canSucceedLater = (error: typeof SubmitError.Type): boolean =>
   error._tag !== "SubmissionOutcomeUnknown" && (error.retryable || stopsAccount(error) || isForeignResponse(error))
 
-/** Returns the number of rejected submissions. Reads only the record of the latest rejected submission. */
+/**
+ * Returns the number of rejected submissions. Restores `ambiguousSince` from the record of the latest rejected
+ * submission.
+ */
 const readRejections = (submission: Submission): Effect.Effect<number, never, Services> =>
   Effect.gen(function* () {
     const count = yield* firstOpen(0, (index) => isDone(rejected(index)))
@@ -184,13 +196,16 @@ const recordRejection = ({ ambiguousSince, workflowId }: Submission, index: numb
     })
   )
 
-/** Suspends the workflow after a rejected submission, until the wait is over. */
+/** Suspends the workflow until the wait after a rejected submission is over. `wait` is the number of the submission. */
 const waitAfter = ({ delays }: DurableContext, wait: number): Effect.Effect<void, never, Services> =>
   Effect.flatMap(isWaitOver(wait), (isOver) =>
     isOver ? Effect.void : suspendUntil(wait, delayOf(delays, wait), isWaitOver(wait))
   )
 
-/** Sends the submission with the number `index`. After a temporary error, waits and sends the next submission. */
+/**
+ * Sends the submission with the number `index`. After an error that can pass, waits and sends the next submission.
+ * Fails with any other error.
+ */
 const submitFrom = (
   context: DurableContext,
   submission: Submission,
@@ -205,13 +220,14 @@ const submitFrom = (
     }
     const { ambiguousSince, error } = result
     submission.ambiguousSince = ambiguousSince
-    // The engine ends a cancelled workflow when the workflow is suspended.
+    // The workflow was cancelled. The engine ends a cancelled workflow when the workflow is suspended.
     if (instance.interrupted) yield* suspend
     if (!canSucceedLater(error)) return yield* error
     yield* recordRejection(submission, index)
     const millis = delayOf(context.delays, index)
     yield* reportSuspension(context.suspensions, submission, error, "The execution could not be submitted", millis)
-    // A cluster stores the record only after the workflow is suspended, so this run must not read the record.
+    // A cluster engine stores the record of the rejection only after the workflow is suspended. This run therefore
+    // continues with `index` and does not read the record.
     yield* waitAfter(context, index)
     return yield* submitFrom(context, submission, index + 1)
   })

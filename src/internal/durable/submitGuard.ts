@@ -1,5 +1,6 @@
 /**
- * Blocks a create request under an expired idempotency key. Tracks whether the API may have processed the request.
+ * Blocks a create request if its idempotency key has expired and the API may have processed an earlier attempt. Tracks
+ * whether the API may have processed the request.
  *
  * @internal
  */
@@ -13,7 +14,7 @@ import { isExpired, type KeyExpiry } from "../http/keyExpiry.js"
 
 /** @internal Blocks each attempt that could create a second execution. */
 export class SubmitGuard implements AttemptInterceptor {
-  /** Indicates whether the latest attempt was not sent, because the key has expired. */
+  /** Indicates whether the latest attempt was not sent because the idempotency key has expired. */
   isBlocked = false
   private readonly tracker = new SubmissionTracker()
 
@@ -46,7 +47,8 @@ export class SubmitGuard implements AttemptInterceptor {
 
   readonly onFailure = ({ isKeyed }: AttemptInfo, error: RequestFailure): Effect.Effect<void> =>
     Effect.sync(() => {
-      // A failure to connect counts as not processed, because an outage of any length must not end the workflow.
+      // A failed connection counts as not processed. The workflow can therefore continue after an outage that is longer
+      // than `keyTtl`.
       if (isKeyed && wasNotProcessed(error)) this.tracker.onNotProcessed()
     })
 

@@ -17,8 +17,8 @@ export interface WorkflowIds {
 }
 
 /**
- * Runs an operation of the store. Logs a failure and succeeds, because the clock of the workflow does not need the
- * store.
+ * Runs an operation of the suspension store. If the store fails, logs the failure and succeeds, because the clock
+ * resumes the workflow without the store.
  */
 const logFailure = <A>(effect: Effect.Effect<A, SuspensionStoreError>, workflowId: string): Effect.Effect<void> =>
   Effect.catchAll(Effect.asVoid(effect), ({ detail = "", message }) =>
@@ -26,7 +26,8 @@ const logFailure = <A>(effect: Effect.Effect<A, SuspensionStoreError>, workflowI
   )
 
 /**
- * Logs why a workflow waits, and adds the workflow to the store. The next attempt starts after `millis` milliseconds.
+ * Logs why a workflow waits, and adds the workflow to the suspension store. The next attempt starts after `millis`
+ * milliseconds.
  *
  * @internal
  */
@@ -59,6 +60,6 @@ export const reportSuspension = (
     )
   })
 
-/** @internal Removes a workflow from the store. */
+/** @internal Removes a workflow from the suspension store. */
 export const clearSuspension = (store: SuspensionStoreService, { workflowId }: WorkflowIds): Effect.Effect<void> =>
   logFailure(store.remove(workflowId), workflowId)

@@ -17,7 +17,10 @@ const Row = Schema.Struct({ workflow_id: Schema.String, suspension: Schema.parse
 const decodeRows = Schema.decodeUnknown(Schema.Array(Row))
 const encodeRow = Schema.encodeSync(Row)
 
-/** Creates the table if it is missing. Fails with `SuspensionStoreError` if the table cannot be used. */
+/**
+ * Creates the table if necessary, and checks the columns. Fails with `SuspensionStoreError` if the name is invalid, the
+ * database is not supported, or the table lacks a column.
+ */
 const openTable = (table: string): Effect.Effect<SqlClient.SqlClient, SuspensionStoreError, SqlClient.SqlClient> =>
   Effect.gen(function* () {
     if (!isTableName(table)) {
@@ -33,8 +36,8 @@ const openTable = (table: string): Effect.Effect<SqlClient.SqlClient, Suspension
       workflow_id ${text} primary key, tag ${text}, suspended_at bigint not null, suspension ${text}
     )`.withoutTransform
     const check = sql`select workflow_id, tag, suspended_at, suspension from ${sql(table)} where 1 = 0`.withoutTransform
-    // The table may exist even if `create table` fails. Another process or a user with more permissions may have
-    // created the table.
+    // A failure of `create table` is ignored if the columns are correct. Another process or a user with more
+    // permissions may have created the table.
     yield* Effect.zipRight(Effect.ignore(create), check).pipe(
       Effect.mapError((error) =>
         fail(

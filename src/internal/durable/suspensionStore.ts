@@ -112,7 +112,8 @@ export const layerMemory: Layer.Layer<SuspensionStore> = Layer.sync(SuspensionSt
   return {
     put: (suspension) =>
       Effect.sync(() => {
-        // A map keeps the position of an existing key. The latest suspension must be last.
+        // `list` returns the oldest suspension first. The previous entry is deleted, because a map keeps the position
+        // of an existing key.
         suspensions.delete(suspension.workflowId)
         suspensions.set(suspension.workflowId, suspension)
       }),

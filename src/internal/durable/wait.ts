@@ -26,7 +26,7 @@ export const isDone = <A extends Schema.Schema.Any>(
 /** @internal Returns whether an event has reported the end of the execution. */
 export const hasEndEvent: Effect.Effect<boolean, never, Services> = isDone(ended)
 
-/** @internal Returns whether a wait is over. */
+/** @internal Returns whether the signal of `resume` or the clock has ended a wait. */
 export const isWaitOver = (wait: number): Effect.Effect<boolean, never, Services> =>
   Effect.flatMap(isDone(resumed(wait)), (isResumed) =>
     isResumed ? Effect.succeed(true) : isDone(clockOf(wait, 0).deferred)
@@ -59,7 +59,7 @@ export const firstOpen = (from: number, isOver: Predicate, step = 1): Effect.Eff
 /** @internal Returns the number of the first wait that is not over. */
 export const firstOpenWait = (from: number): Effect.Effect<number, never, Services> => firstOpen(from, isWaitOver)
 
-/** @internal Delays of the clocks. */
+/** @internal First delay and maximum delay of the clocks. */
 export interface ClockDelays {
   readonly baseMillis: number
   readonly capMillis: number
@@ -68,12 +68,16 @@ export interface ClockDelays {
 /** Factor between two successive delays. */
 const delayFactor = 1.5
 
-/** @internal Returns the delay of a clock. `index` is the number of earlier waits for the same reason. */
+/**
+ * Returns the delay of a clock in milliseconds. `index` is the number of earlier waits for the same reason.
+ *
+ * @internal
+ */
 export const delayOf = ({ baseMillis, capMillis }: ClockDelays, index: number): number =>
   Math.min(Math.round(baseMillis * delayFactor ** index), capMillis)
 
 /**
- * Suspends the workflow. The caller must arm a clock first, unless the workflow is interrupted. Without a clock, the
+ * Suspends the workflow. Unless the workflow is interrupted, the caller must arm a clock first. Without a clock, the
  * workflow may never continue.
  *
  * @internal
@@ -95,8 +99,8 @@ export const suspendUntil = (
     const engine = yield* WorkflowEngine
     const { executionId, workflow } = yield* WorkflowInstance
     yield* engine.scheduleClock(workflow, { executionId, clock: clockOf(wait, millis) })
-    // The signals are checked after the clock is armed. A signal that arrives between this check and the suspension may
-    // not resume the workflow. The clock then resumes the workflow.
+    // The clock is armed before the signals are checked. A signal that arrives between this check and the suspension
+    // may not resume the workflow. The clock then resumes the workflow.
     if (yield* isReady) return
     yield* suspend
   })

@@ -64,8 +64,8 @@ export const Failure = Schema.Union(
 export type Failure = typeof Failure.Type
 
 /**
- * A durable execution was cancelled by `cancel`. The error `ExecutionCancelled` means that the API or another client
- * cancelled the execution.
+ * The durable execution was cancelled by `DurableExecution.cancel`. If the API or another client cancels the execution,
+ * the error is `ExecutionCancelled` instead.
  *
  * @since 0.1.0
  * @category errors
@@ -118,8 +118,8 @@ export const idempotencyKeyOf = (workflowId: string): string => sha256Hex(`${wor
 const Rejection = Schema.Struct({ ambiguousSince: Schema.optional(Schema.Number) })
 
 /**
- * Signal that an event has reported a terminal status. The signal contains no output, because the engine stores signals
- * as plain text.
+ * Signal to a workflow that an event has reported a terminal status of the execution. The signal contains no output,
+ * because the engine stores signals as plain text.
  *
  * @internal
  */
@@ -136,10 +136,10 @@ export const ended = DurableDeferred.make("ended", {
 export const rejected = (submission: number): DurableDeferred.DurableDeferred<typeof Rejection> =>
   DurableDeferred.make(`rejected/${submission}`, { success: Rejection })
 
-/** @internal Returns the signal that ends a wait early. */
+/** @internal Returns the signal with which `resume` ends a wait before the clock of the wait. */
 export const resumed = (wait: number): DurableDeferred.DurableDeferred<typeof Schema.Void> =>
   DurableDeferred.make(`resumed/${wait}`)
 
-/** @internal Returns the clock of a wait. */
+/** @internal Returns the clock that ends a wait after `millis` milliseconds. */
 export const clockOf = (wait: number, millis: number): DurableClock.DurableClock =>
   DurableClock.make({ name: `wait/${wait}`, duration: millis })
