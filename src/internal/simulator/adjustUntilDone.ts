@@ -14,17 +14,17 @@ import * as TestServices from "effect/TestServices"
  * @category models
  */
 export interface AdjustOptions {
-  /** Maximum time on the `TestClock`. Default: 1 day. */
+  /** Maximum time by which the `TestClock` advances. Default: 1 day. */
   readonly limit?: Duration.DurationInput | undefined
   /**
-   * Wait before each advance of the clock, so that asynchronous work can finish. A duration is measured in real time.
-   * The clock may advance during work that takes longer. Pass an effect to wait for exactly the work of the test.
-   * Default: 10 milliseconds.
+   * Wait before each advance of the `TestClock`, so that asynchronous work can finish. A duration is measured in real
+   * time. If the work takes longer than this duration, the clock may advance before the work has finished. To prevent
+   * this, pass an effect that waits for the end of the work. Default: 10 milliseconds.
    */
   readonly settle?: Duration.DurationInput | Effect.Effect<void> | undefined
 }
 
-/** Waits for asynchronous work. If `settle` is a duration, the wait also ends with the fiber. */
+/** Waits for asynchronous work. If `settle` is a duration, the wait ends early when `fiber` has ended. */
 const waitForRealWork = (
   fiber: Fiber.Fiber<unknown, unknown>,
   settle: Duration.DurationInput | Effect.Effect<void>
@@ -35,7 +35,7 @@ const waitForRealWork = (
     : Effect.asVoid(Effect.raceFirst(Fiber.await(fiber), TestServices.provideLive(Effect.sleep(settle))))
 }
 
-/** Advances the clock to each sleep of a fiber until `fiber` ends. */
+/** Advances the `TestClock` to the end of each sleep of any fiber, until `fiber` has ended. */
 const advanceUntilDone = (
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
   { limit = "1 day", settle = "10 millis" }: AdjustOptions
@@ -44,12 +44,12 @@ const advanceUntilDone = (
     const clock = yield* Effect.clock
     const endAt = clock.unsafeCurrentTimeMillis() + Duration.toMillis(limit)
     for (;;) {
-      // An adjustment by 0 runs every fiber to its next sleep.
+      // `TestClock.adjust(0)` runs every fiber until its next sleep.
       yield* TestClock.adjust(0)
       yield* waitForRealWork(fiber, settle)
       if (fiber.unsafePoll() !== null) return
       const next = Math.min(...(yield* TestClock.sleeps()))
-      // Without a sleep, the effect waits only for work in real time.
+      // If no fiber sleeps, the effect waits only for work in real time. The clock need not advance.
       if (next === Infinity) continue
       if (next > endAt) {
         return yield* Effect.dieMessage(`The effect did not end within ${Duration.format(limit)} on the TestClock`)
@@ -59,12 +59,12 @@ const advanceUntilDone = (
   })
 
 /**
- * Runs an effect to its end and advances `TestClock` to each sleep. Asynchronous work that does not use the clock
- * continues between the advances, for example reads of files, databases and sockets. `TestClock.adjust` does not wait
- * for such work, so a later sleep of the effect would never end.
+ * Runs an effect to its end and advances `TestClock` to the end of each sleep. Before each advance, waits for
+ * asynchronous work that does not use the clock. Examples are reads of files, databases and sockets. `TestClock.adjust`
+ * does not wait for such work, so a sleep that starts after the work would never end.
  *
- * The clock advances only to times when a fiber sleeps, so that no timer ends late. Interrupts the effect and dies if
- * the effect does not end within `limit`. Requires `TestClock`, which `it.effect` of `@effect/vitest` provides.
+ * The clock never advances beyond the end of the next sleep, so that no sleep ends late. If the effect does not end
+ * within `limit`, interrupts the effect and dies. Requires `TestClock`, which `it.effect` of `@effect/vitest` provides.
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
 /**
  * Generates ids and secrets from a seed. Two runs with the same seed generate the same values. Each kind of value has a
- * separate random sequence, so an additional error response does not change later execution ids.
+ * separate random sequence. For example, an additional request id does not change the later execution ids.
  *
  * @internal
  */
@@ -42,7 +42,10 @@ const randomWebhookSecret = (random: PCGRandom): string =>
 
 const encoder = new TextEncoder()
 
-/** Returns an API key with a CRC-32 checksum. The API's documentation does not specify the input of the checksum. */
+/**
+ * Returns an API key that ends with a CRC-32 checksum. The checksum covers the digits of the key, because the API's
+ * documentation does not specify the covered text.
+ */
 const randomApiKey = (random: PCGRandom): string => {
   const digits = randomHex(random, 64)
   return `sk_${digits}_${crc32(encoder.encode(digits)).toString(16).padStart(8, "0")}`

@@ -50,7 +50,7 @@ const defaultMaxUploadBytes = 157_286_400
 /** The state of the simulator and the settings that several modules share. */
 interface State {
   readonly seed: number
-  /** Offset of the server's clock from the `Clock`, in milliseconds. */
+  /** Time by which the server's clock is ahead of Effect's `Clock`, in milliseconds. */
   readonly skew: number
   readonly ids: Ids.Ids
   readonly account: Account.Account
@@ -104,7 +104,10 @@ const makeState = (options: Options): State => {
   }
 }
 
-/** Returns a function that finds the model of a slug. Throws if a cost is not a decimal string. */
+/**
+ * Returns a function that finds the model of a slug. Throws a `RangeError` if the cost of a model is not a decimal
+ * string.
+ */
 const makeModels = (options: Options): ((slug: string) => Model) => {
   const bySlug = new Map(Object.entries({ ...models, ...options.models }))
   const fallback = options.defaultModel ?? defaultModel
@@ -164,7 +167,7 @@ const makeApi = (
   }
 }
 
-/** Returns the limiter. Throws a `RangeError` if the limit or the window is invalid. */
+/** Returns the limiter of a rate limit. Throws a `RangeError` if `limit` or `window` is invalid. */
 const makeLimiter = ({ kind = "fixed", limit, offset = 0, window }: RateLimit): RateLimiter.RateLimiter => {
   const windowMillis = Duration.toMillis(window)
   if (!Number.isInteger(limit) || limit < 1) {
@@ -210,8 +213,8 @@ const makeServer = (options: Options, state: State, webhooks: Webhooks.Webhooks)
 }
 
 /**
- * Returns a client that does not follow redirects and creates no spans. Replaces `RequestInit`, because a delivery
- * inherits the context of the API request that caused it.
+ * Returns a client for deliveries, which does not follow redirects and creates no spans. Sets `RequestInit`, because a
+ * delivery would otherwise inherit the `RequestInit` of the API request that caused it.
  */
 const toDeliveryClient = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
   client.pipe(
@@ -221,7 +224,8 @@ const toDeliveryClient = (client: HttpClient.HttpClient): HttpClient.HttpClient 
 
 /**
  * Builds a simulator. Sends deliveries with `fetch` unless the option `webhooks.client` is set. Interrupts the
- * deliveries when `scope` closes. Throws if an amount is not a decimal string.
+ * deliveries when `scope` closes. Throws a `RangeError` if an amount is not a decimal string or the rate limit is
+ * invalid.
  *
  * @internal
  */

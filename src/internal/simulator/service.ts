@@ -126,8 +126,9 @@ export interface Service {
   /** Secret that signs deliveries to the `webhook_url` of an execution. */
   readonly webhookSecret: Redacted.Redacted
   /**
-   * Sends all later deliveries to an HTTP app in memory, regardless of their URL. The app runs in the fiber of the
-   * delivery and uses the `Clock` of that fiber. Requires the services of the app, except the request.
+   * Sends all later webhook deliveries to an HTTP app in memory instead of to their URLs. The app runs in the fiber of
+   * the delivery, so that both use the same `Clock`. Requires the services of the app except `HttpServerRequest`, which
+   * the simulator provides.
    *
    * @example
    * ```ts
@@ -171,7 +172,7 @@ export interface Service {
     app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
   ) => Effect.Effect<void, never, Exclude<R, HttpServerRequest.HttpServerRequest>>
   /**
-   * Appends scripted faults. Each fault applies to the next request that matches it.
+   * Appends scripted faults after the pending faults. Each fault applies to the next request that matches the fault.
    *
    * @example
    * ```ts
@@ -186,7 +187,8 @@ export interface Service {
    */
   readonly inject: (...faults: ReadonlyArray<Fault>) => Effect.Effect<void>
   /**
-   * Returns the number of requests that the scripted faults still affect.
+   * Returns the number of later requests that the pending faults will affect. The number is 0 after all scripted faults
+   * have been applied.
    *
    * @example
    * ```ts
@@ -198,7 +200,7 @@ export interface Service {
    */
   readonly pendingFaults: Effect.Effect<number>
   /**
-   * Adds an amount in dollars to the balance. An amount that is not a decimal string causes a defect.
+   * Adds an amount in dollars to the balance. Dies with a `RangeError` if the amount is not a decimal string.
    *
    * @example
    * ```ts

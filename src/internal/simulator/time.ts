@@ -1,6 +1,6 @@
 /**
- * Formats and parses the times of the API, in epoch milliseconds. The server's clock is monotonic, even if the system
- * time changes.
+ * Formats and parses the times of the API. All times are in epoch milliseconds on the server's clock. This clock is
+ * monotonic, even if the system time changes.
  *
  * @internal
  */
@@ -22,6 +22,11 @@ export const parseAmzDate = (text: string): number => {
   return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
 }
 
-/** @internal Converts a duration to milliseconds. A number may be negative, unlike a `Duration`. */
+/**
+ * Converts a duration to milliseconds. A number is a number of milliseconds, and may be negative. A `Duration` cannot
+ * be negative.
+ *
+ * @internal
+ */
 export const signedMillis = (input: Duration.DurationInput): number =>
   typeof input === "number" ? input : Duration.toMillis(input)

@@ -9,7 +9,11 @@ import { jsonResponse } from "../http/response.js"
 import { iso } from "../time.js"
 import type { ApiKeys } from "./apiKeys.js"
 
-/** @internal Returns the handlers. `skew` is the offset of the server's clock from the `Clock`, in milliseconds. */
+/**
+ * Returns the handlers. `skew` is the time by which the server's clock is ahead of Effect's `Clock`, in milliseconds.
+ *
+ * @internal
+ */
 export const make = (apiKeys: ApiKeys, errorResponses: ErrorResponses, skew: number): ResourceHandlers<"apiKeys"> => ({
   "apiKeys.rotate": ({ id, now }) => {
     const rotation = apiKeys.rotate(id, now)

@@ -16,7 +16,7 @@ export interface ApiKeyRecord {
   readonly id: string
   /** API key that requests send as their bearer token. */
   readonly key: Redacted.Redacted
-  /** Expiry time of a rotated key, on the `Clock`. `undefined` before a rotation. */
+  /** Time on Effect's `Clock` when the key expires after a rotation. `undefined` if the key has not been rotated. */
   readonly validUntil?: DateTime.Utc | undefined
 }
 

@@ -10,7 +10,10 @@ export interface ApiKey {
   /** Id of the key. A rotation does not change the id. */
   readonly id: string
   readonly key: string
-  /** Expiry time of a rotated key in milliseconds, on the `Clock`. `undefined` before a rotation. */
+  /**
+   * Time on Effect's `Clock` when the key expires after a rotation, in milliseconds. `undefined` if the key has not
+   * been rotated.
+   */
   readonly validUntil?: number
 }
 
@@ -31,7 +34,7 @@ export interface ApiKeys {
 
 const rotationGraceMillis = 3_600_000
 
-/** @internal Returns the store of API keys. Without `keys`, every non-empty key is authorized. */
+/** @internal Returns the store of API keys. If `keys` is `undefined`, every non-empty key is authorized. */
 export const make = (ids: Ids, keys: ReadonlyArray<string> | undefined): ApiKeys => {
   const records: Array<ApiKey> = (keys ?? [ids.apiKey()]).map((key) => ({ id: ids.apiKeyId(), key }))
   return {

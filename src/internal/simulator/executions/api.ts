@@ -21,7 +21,7 @@ interface ApiContext {
   readonly files: Files
   readonly errorResponses: ErrorResponses
   readonly model: (slug: string) => Model
-  /** Offset of the server's clock from the `Clock`, in milliseconds. */
+  /** Time by which the server's clock is ahead of Effect's `Clock`, in milliseconds. */
   readonly skew: number
 }
 
@@ -37,7 +37,10 @@ const createResponse = (snapshot: View.Snapshot): ResponseData => ({
   executionId: snapshot.execution.id
 })
 
-/** Returns the execution of an earlier request with the same idempotency key. Returns a 409 if the body differs. */
+/**
+ * Returns the response to a create request whose idempotency key was used before. If the body is the same, the response
+ * contains the earlier execution. If the body differs, the response is a 409.
+ */
 const replay = (context: ApiContext, earlier: Execution, body: string, now: number): ResponseData =>
   earlier.submission.body === body
     ? createResponse(toSnapshot(context, earlier, now))

@@ -1,6 +1,7 @@
 /**
- * Stores the executions of the server, with their holds and charges. No fiber runs in the background. Each request
- * first settles the executions that have ended since the previous request.
+ * Stores the executions of the server, with their holds and charges. No background fiber ends the executions. Instead,
+ * each request first settles the executions that have ended since the previous request. Settling releases the hold of
+ * an execution and charges its cost.
  *
  * @internal
  */
@@ -25,7 +26,7 @@ export interface Execution {
   readonly createdAt: number
   readonly expiresAt: number
   readonly plan: Plan.Plan
-  /** Output that replaces the output of the model. */
+  /** Output from an outcome fault, which replaces the output of the model. `undefined` without such a fault. */
   readonly output: unknown
   readonly fileIds: ReadonlyArray<string>
 }
@@ -42,7 +43,10 @@ export interface CreateOptions {
   readonly submission: Submission
   readonly model: Model
   readonly idempotencyKey: string | undefined
-  /** Returns the outcome fault. Called only if the execution is created, because each call uses one fault. */
+  /**
+   * Returns the outcome fault of the create request. Called only if the execution is created, because each call uses up
+   * one fault.
+   */
   readonly nextOutcome: () => Outcome | undefined
   readonly fileCount: number
 }
@@ -51,7 +55,7 @@ export interface CreateOptions {
 export interface Executions {
   /**
    * Releases the holds of all executions that have ended by `now`, and charges the completed executions. Call `settle`
-   * before the other methods.
+   * before the other methods, because these methods do not settle executions.
    */
   readonly settle: (now: number) => void
   /** Creates an execution. Returns `undefined` if the available balance is lower than the hold. */
@@ -84,7 +88,8 @@ interface Store {
 }
 
 /**
- * Places the hold and returns the new execution. Returns `undefined` if the available balance is lower than the hold.
+ * Places the hold of an execution and returns the new execution. Returns `undefined` if the available balance is lower
+ * than the hold.
  */
 const makeExecution = (
   { account, expiresAfterMillis, ids }: ExecutionsContext,

@@ -25,7 +25,7 @@ export interface LedgerEntry {
   readonly held: string
   /** Charge in dollars, as a decimal string. Zero unless the execution completed. */
   readonly charged: string
-  /** Creation time on the `Clock`, not on the server's clock. */
+  /** Creation time on Effect's `Clock`, not on the server's clock. */
   readonly createdAt: DateTime.Utc
   /** Body of the create request. */
   readonly body: string

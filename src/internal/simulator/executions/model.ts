@@ -12,22 +12,29 @@ import type * as Duration from "effect/Duration"
 export interface Model {
   /** Time from the create request to the result. */
   readonly duration: Duration.DurationInput
-  /** Part of `duration` in `PENDING`. Default: a tenth of `duration`. */
+  /**
+   * Time that the execution has the status `PENDING`. This time is a part of `duration`. Default: a tenth of
+   * `duration`.
+   */
   readonly queued?: Duration.DurationInput | undefined
-  /** Keeps the execution in `AWAITING_WEBHOOK` for the second half of `duration`. Default: `false`. */
+  /**
+   * Indicates whether the execution has the status `AWAITING_WEBHOOK` during the second half of `duration`. Default:
+   * `false`.
+   */
   readonly awaitingWebhook?: boolean | undefined
   /** Estimated cost and charge, in dollars, as a decimal string. */
   readonly cost: string
   /**
-   * Kind of output. `images` creates `input.n` or `input.num_images` images, from 1 to 10. Default: 1 image. The size of
-   * an image is `input.width` by `input.height`, by default 1024 by 768 pixels. A download draws the image, so small
-   * images make tests with many downloads faster.
+   * Kind of output. `image` creates one PNG image. `images` creates `input.n` or `input.num_images` PNG images, from 1
+   * to 10, by default 1. The size of each image is `input.width` by `input.height` pixels, by default 1024 by 768. Each
+   * download draws its image, so small images make tests with many downloads faster.
    */
   readonly output: "image" | "images" | "text" | "none"
   /**
-   * Output fields of a completed execution in `GET /v1/executions/{id}`. `embedded` returns `result`, `separate`
-   * returns no output, and `both` returns `result` and `output`. `GET /v1/executions/{id}/result` always returns the
-   * output. Default: `embedded`.
+   * Fields with the output of a completed execution in the response of `GET /v1/executions/{id}`. With `embedded`, the
+   * response contains `result`. With `separate`, the response contains no output. With `both`, the response contains
+   * `result` and `output`. The response of `GET /v1/executions/{id}/result` always contains the output. Default:
+   * `embedded`.
    */
   readonly result?: "embedded" | "separate" | "both" | undefined
   /** Fields of `input` that must be non-empty strings. Default: none. */

@@ -1,5 +1,6 @@
 /**
- * Builds the output of a completed execution in both formats of the API.
+ * Builds the output of a completed execution. The API has one format for the field `output`, and another format for the
+ * field `result`.
  *
  * @internal
  */

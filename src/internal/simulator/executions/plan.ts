@@ -20,7 +20,7 @@ export interface ExecutionError {
   readonly retryable?: boolean
 }
 
-/** @internal The planned status changes of an execution. All times are in milliseconds on the `Clock`. */
+/** @internal The planned status changes of an execution. All times are in milliseconds on Effect's `Clock`. */
 export interface Plan {
   readonly processingAt: number
   /** `Infinity` if the execution never has the status `AWAITING_WEBHOOK`. */

@@ -1,6 +1,6 @@
 /**
- * Schedules the future events of executions. Scheduling needs no fiber, because `webhooks.ts` sets one timer for the
- * next event with a recipient.
+ * Stores the webhook events of executions until the events are due. No event needs its own fiber, because `webhooks.ts`
+ * sets one timer for the next event with a recipient.
  *
  * @internal
  */
@@ -31,13 +31,14 @@ export interface ScheduledEvents<E> {
   /** Removes and returns the events that are due at `now` or earlier, in the order of their time. */
   readonly takeDue: (now: number) => ReadonlyArray<ScheduledEvent<E>>
   /**
-   * Returns the time of the next event with a recipient, or `undefined`. An event has a recipient if its execution has
-   * a `webhook_url` or if `hasSubscriber` returns `true` for its type.
+   * Returns the time of the next event with a recipient, or `undefined` if there is no such event. An event has a
+   * recipient if its execution has a `webhook_url`. An event also has a recipient if `hasSubscriber` returns `true` for
+   * its type.
    */
   readonly nextAt: (hasSubscriber: (type: EventType) => boolean) => number | undefined
 }
 
-/** The API sends no event for an execution that expires. */
+/** The event type of each terminal status. The API sends no event for an execution that expires. */
 const terminalEventTypes: { readonly [S in TerminalStatus]: EventType | undefined } = {
   COMPLETED: "execution.completed",
   FAILED: "execution.failed",
@@ -59,7 +60,8 @@ const eventTypes = ["execution.started", "execution.completed", "execution.faile
 
 /** @internal */
 export const make = <E extends Schedulable>(): ScheduledEvents<E> => {
-  // Uses one queue per event type and kind of recipient, so that `nextAt` is fast with any number of events.
+  // Each event type and each kind of recipient has its own queue. `nextAt` reads only the first event of each queue, so
+  // it is fast with any number of events.
   const queues = eventTypes.flatMap((type) =>
     [true, false].map((hasOwnUrl) => ({ type, hasOwnUrl, queue: TimeQueue.make<ScheduledEvent<E>>() }))
   )

@@ -15,7 +15,7 @@ export interface Submission {
   readonly metadata?: unknown
   /** URL that receives the events of this execution, in addition to the webhook endpoints. */
   readonly webhookUrl?: string | undefined
-  /** Unparsed body. A request with the same idempotency key must have the same body. */
+  /** Unparsed body of the create request. A later request with the same idempotency key must have the same body. */
   readonly body: string
 }
 

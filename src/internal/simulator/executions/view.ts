@@ -10,7 +10,8 @@ import * as Output from "./output.js"
 import type { RunningStatus, TerminalStatus } from "./plan.js"
 
 /**
- * The state of an execution. `skew` is the offset of the server's clock from the `Clock`, in milliseconds.
+ * The state of an execution. `skew` is the time by which the server's clock is ahead of Effect's `Clock`, in
+ * milliseconds.
  *
  * @internal
  */

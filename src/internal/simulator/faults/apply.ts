@@ -1,8 +1,4 @@
-/**
- * Applies a fault to one request and its response.
- *
- * @internal
- */
+/** @internal Applies a fault to one request or to its response. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { bytesResponse, dropResponse, errorResponse, type ResponseData, Transmission } from "../http/response.js"
@@ -10,7 +6,12 @@ import { httpDate } from "../time.js"
 import type { Phase, ResetUnit } from "./settings.js"
 import type { RequestFault } from "./types.js"
 
-/** @internal The exchange without a fault, and the functions that build a replacement response. */
+/**
+ * One request and its response. `serve` returns the response without a fault. The other fields are used to build a
+ * response that replaces this response.
+ *
+ * @internal
+ */
 export interface Exchange {
   readonly serve: Effect.Effect<ResponseData>
   /** Adds the headers of every API response. */
@@ -66,7 +67,10 @@ const convertReset = (unit: ResetUnit, seconds: string, now: number): string => 
   }
 }
 
-/** Replaces the API's response. With the phase `after`, the server processes the request first. */
+/**
+ * Returns `replacement` instead of the API's response. With the phase `after`, the server first processes the request,
+ * and its response is discarded.
+ */
 const replaceResponse = (
   exchange: Exchange,
   phase: Phase,

@@ -6,7 +6,7 @@ import type { Phase } from "./settings.js"
 import { Fault } from "./types.js"
 
 /**
- * Resets the connection. The server does not process the request.
+ * Resets the connection before the server processes the request.
  *
  * @since 0.1.0
  * @category constructors
@@ -37,8 +37,9 @@ export const dropBefore: Fault = Fault.DropBefore({})
 export const dropAfter: Fault = Fault.DropAfter({})
 
 /**
- * Resets the connection after a part of the response body. `keep` is the length of this part. A number below 1 is a
- * fraction of the body. Any other number is a number of bytes. Default: 0.5.
+ * Processes the request and resets the connection after a part of the response body. `keep` is the part of the body
+ * that is sent. A number below 1 is a fraction of the body. A number from 1 is a number of bytes. Default: 0.5, which
+ * is half of the body.
  *
  * @since 0.1.0
  * @category constructors
@@ -53,8 +54,9 @@ export const cutBody = (options?: { readonly keep?: number | undefined }): Fault
   Fault.CutBody({ keep: options?.keep ?? 0.5 })
 
 /**
- * Shortens the response body, omits the Content-Length and ends the response normally. `keep` has the same meaning as
- * in `cutBody`. Default: 0.5.
+ * Processes the request and sends only a part of the response body. Omits the Content-Length and ends the response
+ * normally, so that the client cannot detect the missing part. `keep` is the part of the body that is sent. A number
+ * below 1 is a fraction of the body. A number from 1 is a number of bytes. Default: 0.5, which is half of the body.
  *
  * @since 0.1.0
  * @category constructors
@@ -69,9 +71,10 @@ export const truncateCleanly = (options?: { readonly keep?: number | undefined }
   Fault.TruncateCleanly({ keep: options?.keep ?? 0.5 })
 
 /**
- * Delays the request or the response. The phase `before` delays the request. The server does not process a request that
- * the client aborts during this delay. The phase `after` delays the response and does not change its Date header.
- * Default: `after`.
+ * Delays a request or its response by `duration`. With the phase `before`, the server waits before it processes the
+ * request. If the client aborts the request during this delay, the server does not process the request. With the phase
+ * `after`, the server processes the request and then delays the response. The Date header is not changed by the delay.
+ * Default of `phase`: `after`.
  *
  * @since 0.1.0
  * @category constructors
@@ -86,8 +89,8 @@ export const delay = (duration: Duration.DurationInput, phase: Phase = "after"):
   Fault.Delay({ millis: Duration.toMillis(duration), phase })
 
 /**
- * Never responds. With the phase `after`, the server processes the request. With the phase `before`, the server does
- * not process the request. Default: `after`.
+ * Never responds to a request. With the phase `after`, the server processes the request. With the phase `before`, the
+ * server does not process the request. Default of `phase`: `after`.
  *
  * @since 0.1.0
  * @category constructors

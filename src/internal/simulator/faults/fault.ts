@@ -1,5 +1,5 @@
 /**
- * Creates faults. Pass faults in the option `faults`, or inject them while the simulator runs.
+ * Creates faults. Pass the faults in the option `faults`, or add faults to a running simulator with `Service.inject`.
  */
 import { cutBody, delay, dropAfter, dropBefore, hang } from "./connectionFaults.js"
 import { apiError, badGateway, raw, resetUnit, skewDate, withoutHeaders } from "./responseFaults.js"
@@ -39,9 +39,9 @@ export type {
 } from "./types.js"
 
 /**
- * Sets the terminal outcome of the next created execution. `EXPIRED` ends the execution at its `expires_at`. Any other
- * outcome ends the execution after the model's duration. If this duration is longer than `expiresAfter`, the execution
- * ends as `EXPIRED`. A request fault can apply to the same create request.
+ * Sets the terminal outcome of the next execution that a client creates. With `EXPIRED`, the execution ends at its
+ * `expires_at`. With any other status, the execution ends after the duration of its model. If this duration is longer
+ * than the option `expiresAfter`, the execution ends as `EXPIRED`. Another fault can apply to the same create request.
  *
  * @since 0.1.0
  * @category constructors
@@ -61,8 +61,8 @@ export const executionOutcome = (outcome: Outcome): Fault =>
   Fault.ExecutionOutcome({ on: "executions.create", outcome })
 
 /**
- * Applies a fault only to requests that match an operation or a predicate. A fault without `on` does not apply to
- * storage requests.
+ * Applies a fault only to the requests of an operation, or to the requests for which a predicate returns `true`.
+ * Without `on`, a fault applies to any API request, but not to storage requests.
  *
  * @since 0.1.0
  * @category combinators
@@ -80,8 +80,8 @@ export const executionOutcome = (outcome: Outcome): Fault =>
 export const on = (matcher: Matcher, fault: Fault): Fault => ({ ...fault, on: matcher })
 
 /**
- * Applies a fault to the next `n` requests that match the fault. `Infinity` applies the fault to all of these requests.
- * The numbers of nested calls are multiplied.
+ * Applies a fault to the next `n` requests that match the fault. With `Infinity`, the fault applies to all later
+ * requests that match. If calls of `times` are nested, their numbers are multiplied.
  *
  * @since 0.1.0
  * @category combinators

@@ -1,6 +1,7 @@
 /**
- * Combines the request faults and outcome faults of a simulator. Each kind has a separate script. One request can have
- * a request fault and an outcome fault.
+ * Combines the request faults and the outcome faults of a simulator. A request fault changes a request or its response.
+ * An outcome fault sets the outcome of the execution that a request creates. Each kind has a separate script, so that
+ * one create request can have a fault of each kind.
  *
  * @internal
  */
@@ -12,11 +13,11 @@ import { type Fault, isOutcomeFault, type OutcomeFault, type RequestFault } from
 /** @internal */
 export interface Faults {
   readonly append: (faults: ReadonlyArray<Fault>) => void
-  /** Returns the number of requests that the scripted faults still affect. */
+  /** Returns the number of later requests that the scripted faults will affect. */
   readonly pending: () => number
-  /** Returns the fault of the request and removes the fault from the script. */
+  /** Returns the request fault of a request, and uses up this fault in the script. */
   readonly nextFault: (target: Target) => RequestFault | undefined
-  /** Returns the outcome of the execution that the request creates, and removes the outcome from the script. */
+  /** Returns the outcome fault of the execution that a request creates, and uses up this fault in the script. */
   readonly nextOutcome: (target: Target) => OutcomeFault | undefined
 }
 

@@ -1,15 +1,13 @@
-/**
- * Creates faults of the response: errors, responses of a gateway, and wrong headers.
- */
+/** Creates faults of the response: API errors, responses of a gateway, and wrong headers. */
 import type * as Duration from "effect/Duration"
 import { signedMillis } from "../time.js"
 import type { ApiErrorOptions, ErrorCode, RawResponse, ResetUnit } from "./settings.js"
 import { Fault } from "./types.js"
 
 /**
- * Responds with an error of the API. By default, the status and `retryable` are the documented values of the code, as
- * in `ModelRouteError.codes`. With the phase `after`, the server processes the request first. See the API page "Error
- * codes".
+ * Responds with an error of the API. By default, the status and `retryable` are the documented values of the error
+ * code, as in `ModelRouteError.codes`. The server does not process the request, except with the phase `after`. Default
+ * of `phase`: `before`. See the API page "Error codes".
  *
  * @since 0.1.0
  * @category constructors
@@ -34,7 +32,8 @@ export const apiError = (code: ErrorCode, options?: ApiErrorOptions): Fault =>
   Fault.ApiError({ ...options, code, phase: options?.phase ?? "before" })
 
 /**
- * Responds with any status, headers and body. Simulates, for example, the response of a proxy or a gateway.
+ * Responds with any status, headers and body. Use this fault to simulate the response of a proxy or a gateway. The
+ * server does not process the request, except with the phase `after`. Default of `phase`: `before`.
  *
  * @since 0.1.0
  * @category constructors
@@ -82,7 +81,8 @@ export const badGateway: Fault = raw({
 export const emptyOk: Fault = raw({ status: 200, body: "", phase: "after" })
 
 /**
- * Shifts the Date header of a normal response. A negative number of milliseconds shifts the date into the past.
+ * Processes the request and shifts the Date header of the response by the duration `by`. A number is in milliseconds. A
+ * negative number shifts the date into the past.
  *
  * @since 0.1.0
  * @category constructors
@@ -96,7 +96,7 @@ export const emptyOk: Fault = raw({ status: 200, body: "", phase: "after" })
 export const skewDate = (by: Duration.DurationInput): Fault => Fault.SkewDate({ millis: signedMillis(by) })
 
 /**
- * Omits headers from a normal response. Default: Date and the three rate limit headers.
+ * Processes the request and omits headers from the response. Default of `names`: Date and the three rate limit headers.
  *
  * @since 0.1.0
  * @category constructors
@@ -116,7 +116,8 @@ export const withoutHeaders = (...names: ReadonlyArray<string>): Fault =>
   })
 
 /**
- * Replaces the `X-RateLimit-Reset` header of a normal response with a value in another unit.
+ * Processes the request and replaces the value of `X-RateLimit-Reset` in the response. By default, this value is in
+ * Unix seconds.
  *
  * @since 0.1.0
  * @category constructors

@@ -1,5 +1,6 @@
 /**
- * Selects the fault of each request. Scripted faults apply in order and before random faults.
+ * Selects the fault of each request. The faults of the script apply in order. If no fault of the script matches a
+ * request, a random fault can apply.
  *
  * @internal
  */
@@ -17,11 +18,11 @@ export interface RandomFaults<F extends Fault> {
 /** @internal */
 export interface FaultScript<F extends Fault> {
   readonly append: (faults: ReadonlyArray<F>) => void
-  /** Returns the number of requests that the scripted faults still affect. */
+  /** Returns the number of later requests that the scripted faults will affect. */
   readonly pending: () => number
   /**
-   * Uses and returns the first scripted fault that matches the request. Without a match, returns a random fault or
-   * `undefined`.
+   * Returns the first scripted fault that matches a request, and uses up this fault. If no scripted fault matches,
+   * returns a random fault or `undefined`.
    */
   readonly next: (target: Target) => F | undefined
 }

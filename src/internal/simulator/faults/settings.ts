@@ -6,7 +6,7 @@ import type { Code, Detail } from "../../../ModelRouteError.js"
 import type { Operation } from "../http/routes.js"
 
 /**
- * Phase of a fault, before or after the server processes the request.
+ * Time at which a fault applies to a request: before or after the server processes the request.
  *
  * @since 0.1.0
  * @category models
@@ -14,7 +14,7 @@ import type { Operation } from "../http/routes.js"
 export type Phase = "before" | "after"
 
 /**
- * The request that the matcher of a fault receives.
+ * A request that a fault can apply to. A predicate of `Matcher` receives this request.
  *
  * @since 0.1.0
  * @category models
@@ -35,7 +35,8 @@ export interface Target {
 }
 
 /**
- * Selects the requests of a fault, by operation or with a predicate.
+ * Selects the requests that a fault applies to. An operation selects all requests of this operation. A predicate
+ * selects the requests for which the predicate returns `true`.
  *
  * @since 0.1.0
  * @category models
@@ -55,7 +56,7 @@ export interface RawResponse {
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Body of the response. A string is encoded as UTF-8. */
   readonly body: string | Uint8Array
-  /** Phase of the response. With `after`, the server processes the request first. Default: `before`. */
+  /** Time of the response. With `after`, the server processes the request before it responds. Default: `before`. */
   readonly phase?: Phase | undefined
 }
 
@@ -85,18 +86,22 @@ export interface ApiErrorOptions {
   readonly retryable?: boolean | null | undefined
   /** Value of `request_id`. `null` omits the field. Default: a new id. */
   readonly requestId?: string | null | undefined
-  /** Rejected fields of an `INPUT_VALIDATION_ERROR`. Default: no field `details`. */
+  /**
+   * Value of `details`, which describes the rejected fields of an `INPUT_VALIDATION_ERROR`. Default: no field
+   * `details`.
+   */
   readonly details?: ReadonlyArray<Detail> | undefined
   /** Value of the Retry-After header, rounded up to whole seconds. Default: no header. */
   readonly retryAfter?: Duration.DurationInput | undefined
   /**
    * Time until the rate limit resets. Sets `X-RateLimit-Remaining` to 0, and `X-RateLimit-Reset` to the server's time
-   * plus `resetIn`, rounded up to whole seconds. Default: the actual rate limit of the simulator.
+   * plus `resetIn`, rounded up to whole seconds. Without this option, both headers describe the actual rate limit of
+   * the simulator.
    */
   readonly resetIn?: Duration.DurationInput | undefined
   /** Additional response headers. A header replaces the header of the API with the same name. Default: none. */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** Phase of the response. With `after`, the server processes the request first. Default: `before`. */
+  /** Time of the response. With `after`, the server processes the request before it responds. Default: `before`. */
   readonly phase?: Phase | undefined
 }
 
@@ -110,8 +115,8 @@ export interface CompletedOutcome {
   /** Terminal status of the execution. */
   readonly status: "COMPLETED"
   /**
-   * JSON value of `output` and `result`. If this value is set, the execution creates no files. Default: the output of
-   * the model.
+   * JSON value of `output` and of `result` in the responses. If this value is set, the execution creates no files.
+   * Default: the output of the model.
    */
   readonly output?: unknown
 }
@@ -169,14 +174,14 @@ export type Outcome = CompletedOutcome | FailedOutcome | EndedOutcome
 export type ResetUnit = "millis" | "delta" | "garbage" | "past" | "absurd"
 
 /**
- * The requests that a fault affects. `on` and `times` set these fields.
+ * The requests that a fault affects. `Fault.on` and `Fault.times` set these fields.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Selection {
   /**
-   * Requests that match the fault. Default: any request under `/v1`. The default for `ExecutionOutcome` is any create
+   * Requests that the fault applies to. Default: any request under `/v1`. Default of an `ExecutionOutcome`: any create
    * request.
    */
   readonly on?: Matcher | undefined

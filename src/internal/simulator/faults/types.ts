@@ -27,7 +27,7 @@ export interface DropAfter extends Selection {
 }
 
 /**
- * Resets the connection during the response body.
+ * Processes the request and resets the connection during the response body.
  *
  * @since 0.1.0
  * @category models
@@ -35,12 +35,12 @@ export interface DropAfter extends Selection {
 export interface CutBody extends Selection {
   /** Tag of the fault, as in `RequestRecord.fault`. */
   readonly _tag: "CutBody"
-  /** Length of the sent part. A number below 1 is a fraction of the body. Any other number is a number of bytes. */
+  /** Part of the body that is sent. A number below 1 is a fraction of the body. A number from 1 is a number of bytes. */
   readonly keep: number
 }
 
 /**
- * Ends the response before the end of the body.
+ * Processes the request and ends the response normally after a part of the body.
  *
  * @since 0.1.0
  * @category models
@@ -48,12 +48,12 @@ export interface CutBody extends Selection {
 export interface TruncateCleanly extends Selection {
   /** Tag of the fault, as in `RequestRecord.fault`. */
   readonly _tag: "TruncateCleanly"
-  /** Length of the sent part. A number below 1 is a fraction of the body. Any other number is a number of bytes. */
+  /** Part of the body that is sent. A number below 1 is a fraction of the body. A number from 1 is a number of bytes. */
   readonly keep: number
 }
 
 /**
- * Delays the request or the response.
+ * Delays a request or its response.
  *
  * @since 0.1.0
  * @category models
@@ -68,7 +68,7 @@ export interface Delay extends Selection {
 }
 
 /**
- * Never responds.
+ * Never responds to a request.
  *
  * @since 0.1.0
  * @category models
@@ -109,7 +109,7 @@ export interface Raw extends Selection, RawResponse {
 }
 
 /**
- * Shifts the Date header.
+ * Processes the request and shifts the Date header of the response.
  *
  * @since 0.1.0
  * @category models
@@ -122,7 +122,7 @@ export interface SkewDate extends Selection {
 }
 
 /**
- * Omits headers.
+ * Processes the request and omits headers from the response.
  *
  * @since 0.1.0
  * @category models
@@ -135,7 +135,7 @@ export interface WithoutHeaders extends Selection {
 }
 
 /**
- * Changes the unit of `X-RateLimit-Reset`.
+ * Processes the request and changes the unit of `X-RateLimit-Reset` in the response.
  *
  * @since 0.1.0
  * @category models
@@ -143,7 +143,7 @@ export interface WithoutHeaders extends Selection {
 export interface WrongResetUnit extends Selection {
   /** Tag of the fault, as in `RequestRecord.fault`. */
   readonly _tag: "ResetUnit"
-  /** Kind of value that replaces the header. */
+  /** Kind of value that replaces the Unix seconds in the header. */
   readonly unit: ResetUnit
 }
 

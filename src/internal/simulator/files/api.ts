@@ -22,7 +22,7 @@ interface ApiContext {
   readonly uploads: Uploads
   readonly errorResponses: ErrorResponses
   readonly seed: number
-  /** Offset of the server's clock from the `Clock`, in milliseconds. */
+  /** Time by which the server's clock is ahead of Effect's `Clock`, in milliseconds. */
   readonly skew: number
   readonly download: "json" | "bytes" | "redirect"
   readonly confirm: "needed" | "absent"

@@ -4,7 +4,7 @@
  * @internal
  */
 
-/** The rows of each character, as base-32 digits. Each bit of a digit is one pixel. */
+/** The seven pixel rows of each character. Each row is one base-32 digit, and each bit of the digit is one pixel. */
 const glyphs: Readonly<Record<string, string>> = {
   " ": "0000000",
   A: "ehhvhhh",
@@ -68,7 +68,10 @@ const glyphHeight = 7
 const cellWidth = glyphWidth + 1
 const lineHeight = glyphHeight + 2
 const margin = 4
-/** Picture width per unit of the character scale, in pixels. */
+/**
+ * Picture width for each step of the character size, in pixels. For example, a picture that is twice as wide has
+ * characters of double size.
+ */
 const unscaledWidth = 256
 
 /** @internal A pixel of the caption. `undefined` is a pixel outside the caption. */
@@ -93,7 +96,7 @@ const toLines = (text: string, columns: number): ReadonlyArray<string> => {
   return [...lines, line]
 }
 
-/** Converts to the characters of the font, for example `é` to `E`. */
+/** Converts a text to the characters of the font, for example `é` to `E`. */
 const toFont = (text: string): string => text.normalize("NFKD").replaceAll(/\p{M}/gu, "").toUpperCase()
 
 /** Returns the pixel rows of each character in a line. */
@@ -101,8 +104,8 @@ const toGlyphs = (line: string): ReadonlyArray<ReadonlyArray<number>> =>
   Array.from(line, (character) => Array.from(glyphs[character] ?? unknownGlyph, (digit) => Number.parseInt(digit, 32)))
 
 /**
- * Lays out a title and a text at the bottom of a picture. The caption uses at most half of the height. Omits the
- * caption of a picture that is too small.
+ * Lays out a title and a text at the bottom of a picture. The caption uses at most half of the height. If the picture
+ * is too small for the title and a second line, the caption is omitted.
  *
  * @internal
  */

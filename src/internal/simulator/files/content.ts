@@ -1,5 +1,6 @@
 /**
- * Represents the content of a file. Keeps uploads in memory, and draws a picture on each read.
+ * Represents the content of a file. The bytes of an uploaded file are kept in memory. The picture of an output file is
+ * drawn on each read, so that many output files need no memory.
  *
  * @internal
  */

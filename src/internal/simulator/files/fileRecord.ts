@@ -27,7 +27,7 @@ export interface FileRecord {
   readonly size?: number | undefined
   /** Indicates whether a confirm request has succeeded. */
   readonly confirmed: boolean
-  /** Expiry time on the `Clock`. `undefined` if the request had no `ttl_days`. */
+  /** Expiry time on Effect's `Clock`. `undefined` if the request had no `ttl_days`. */
   readonly expiresAt?: DateTime.Utc | undefined
 }
 

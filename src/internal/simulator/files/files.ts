@@ -1,8 +1,4 @@
-/**
- * Finds available files: the output of executions, and uploads.
- *
- * @internal
- */
+/** @internal Finds the files that are available: output files of executions, and uploaded files. */
 import type { Executions } from "../executions/executions.js"
 import * as Output from "../executions/output.js"
 import * as Content from "./content.js"

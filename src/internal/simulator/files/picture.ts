@@ -18,7 +18,7 @@ export interface Picture {
 }
 
 const paletteSize = 16
-/** The first and the last colour of the palette are the colours of the caption. */
+/** Number of colours in the wave pattern. The first and the last colour of the palette are reserved for the caption. */
 const waveColours = paletteSize - 2
 const title = "PLACEHOLDER FROM THE SIMULATOR"
 

@@ -1,6 +1,6 @@
 /**
- * Encodes PNG images with at most sixteen colours. Uses stored deflate blocks, because they need no compressor and have
- * a predictable length.
+ * Encodes PNG images with at most sixteen colours. Uses stored deflate blocks, which are not compressed. Such blocks
+ * need no compressor and have a predictable length.
  *
  * @internal
  */

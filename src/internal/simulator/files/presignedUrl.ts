@@ -39,8 +39,8 @@ export const make = (base: string, seed: number, method: StorageMethod, fileId: 
 }
 
 /**
- * Checks the signature and expiry of a presigned URL. Rejects a request with an Authorization header. Returns the
- * storage's error response, or `undefined` if the request is valid.
+ * Checks the signature and the expiry of a presigned URL. Rejects a request with an Authorization header, because the
+ * URL already contains a signature. Returns the storage's error response, or `undefined` if the request is valid.
  *
  * @internal
  */

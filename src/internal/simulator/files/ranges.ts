@@ -16,7 +16,7 @@ interface Range {
 
 /**
  * Parses a Range header with one range (RFC 9110, section 14.2). Returns `undefined` if the header is invalid or has
- * several ranges. The storage then sends the full content.
+ * several ranges. In these cases, the storage sends the full content.
  */
 const parseRange = (header: string, size: number): Range | undefined => {
   const [, first = "", last = ""] = /^bytes=(\d*)-(\d*)$/.exec(header) ?? []

@@ -1,8 +1,4 @@
-/**
- * Serves the object storage of the presigned URLs.
- *
- * @internal
- */
+/** @internal Simulates the object storage that presigned URLs lead to. */
 import * as FixedLength from "../http/fixedLength.js"
 import type { RequestData } from "../http/request.js"
 import { bytesResponse, type ResponseData, signatureMismatch, storageError } from "../http/response.js"
@@ -13,7 +9,7 @@ import type { Upload, Uploads } from "./uploads.js"
 
 /** @internal */
 export interface Storage {
-  /** Serves a storage request. `now` is in milliseconds on the `Clock`. */
+  /** Serves a storage request. `now` is in milliseconds on Effect's `Clock`. */
   readonly serve: (request: RequestData, path: PresignedUrl.StoragePath, now: number) => ResponseData
 }
 
@@ -21,7 +17,7 @@ interface StorageContext {
   readonly files: Files
   readonly uploads: Uploads
   readonly seed: number
-  /** Offset of the server's clock from the `Clock`, in milliseconds. */
+  /** Time by which the server's clock is ahead of Effect's `Clock`, in milliseconds. */
   readonly skew: number
   readonly ranges: boolean
   /** Maximum size of an upload, in bytes. */
@@ -49,7 +45,8 @@ const checkLength = (request: RequestData, maxUpload: number): ResponseData | un
 }
 
 /**
- * Returns the storage's error response if a legacy upload differs from its declared type or size. The type is part of
+ * Checks that a legacy upload has the type and the size that its upload request declared. Returns the storage's error
+ * response if not, and `undefined` otherwise. A different type causes a signature error, because the type is part of
  * the signature.
  */
 const checkDeclaration = ({ request: declared }: Upload, { body, headers }: RequestData): ResponseData | undefined => {

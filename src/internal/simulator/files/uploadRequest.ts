@@ -69,7 +69,12 @@ const decodeLegacy = ({ filename, content_type: contentType, size_bytes: size }:
       })
 }
 
-/** @internal Decodes an upload request of either edition. A request with `purpose` uses the current edition. */
+/**
+ * Decodes an upload request of either edition. A request without `purpose` but with a field of the legacy edition uses
+ * the legacy edition.
+ *
+ * @internal
+ */
 export const decode = (text: string): Decoded =>
   Either.flatMap(Validation.parseObject(text), (fields) => {
     const { purpose, filename, content_type: contentType, size_bytes: size } = fields

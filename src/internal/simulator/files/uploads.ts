@@ -12,7 +12,7 @@ import type { UploadRequest } from "./uploadRequest.js"
 export interface Upload {
   readonly id: string
   readonly request: UploadRequest
-  /** Expiry time in milliseconds on the `Clock`. `undefined` if the file does not expire. */
+  /** Expiry time in milliseconds on Effect's `Clock`. `undefined` if the file does not expire. */
   readonly expiresAt: number | undefined
   /** The content of the file. `undefined` until the upload is complete. */
   readonly content: Content.Content | undefined
@@ -23,11 +23,14 @@ export interface Upload {
 export interface Uploads {
   readonly start: (request: UploadRequest, now: number) => Upload
   readonly get: (id: string) => Upload | undefined
-  /** Stores the bytes without copying them. Replaces the bytes of an earlier upload. */
+  /** Stores the bytes of a file without copying the bytes. Replaces the bytes of an earlier upload to the same file. */
   readonly store: (upload: Upload, bytes: Uint8Array) => Content.Content
   /** Confirms a file and returns its content. Returns `undefined` if the file is not uploaded or has expired. */
   readonly confirm: (id: string, now: number) => Content.Content | undefined
-  /** Returns the content of a file that an execution can use as input, or `undefined`. */
+  /**
+   * Returns the content of a file if the file is ready for use. Returns `undefined` if the file is missing, incomplete,
+   * not confirmed or expired.
+   */
   readonly findUsable: (id: string, now: number) => Content.Content | undefined
   /** Returns all uploads in the order of creation. */
   readonly all: () => Iterable<Upload>
@@ -36,7 +39,8 @@ export interface Uploads {
 const dayMillis = 86_400_000
 
 /**
- * Returns an empty store. With `needsConfirm`, a file of the current edition requires a confirm request before use.
+ * Returns an empty store. If `needsConfirm` is `true`, a file of the current edition is usable only after a confirm
+ * request.
  *
  * @internal
  */

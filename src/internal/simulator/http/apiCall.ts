@@ -8,13 +8,15 @@ import type { RequestData } from "./request.js"
 import type { ResponseData } from "./response.js"
 import type { ApiOperation } from "./routes.js"
 
-/** @internal One API call. `now` is in milliseconds on the `Clock`. */
+/** @internal One API call. `now` is in milliseconds on Effect's `Clock`. */
 export interface ApiCall {
   readonly request: RequestData
   /** The resource id in the path. Empty if the path has no id. */
   readonly id: string
   readonly now: number
-  /** Returns the outcome fault for the execution that this call creates. Each call uses one fault. */
+  /**
+   * Returns the outcome fault for the execution that the request creates. Each use of this function uses up one fault.
+   */
   readonly nextOutcome: () => Outcome | undefined
 }
 

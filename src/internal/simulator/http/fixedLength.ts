@@ -15,8 +15,8 @@ export const contentLength = (headers: RequestHead["headers"]): number | undefin
 }
 
 /**
- * Returns the bytes in an `ArrayBuffer`, because `Request` and `Response` require this type. Copies only the bytes of a
- * `SharedArrayBuffer`.
+ * Returns bytes that are in an `ArrayBuffer`, because `Request` and `Response` require this type. Copies the bytes only
+ * if they are in a `SharedArrayBuffer`.
  *
  * @internal
  */

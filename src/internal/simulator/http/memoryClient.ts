@@ -1,6 +1,6 @@
 /**
- * Runs the simulator in memory. The `HttpClient` runs the server in the calling fiber and returns the same responses as
- * `fetch`.
+ * Runs the simulator in memory as an `HttpClient`. The client runs the server in the fiber of the caller, and returns
+ * the same responses as the `fetch` client.
  *
  * @internal
  */
@@ -67,8 +67,9 @@ const sendResponse = (request: HttpClientRequest.HttpClientRequest, response: Re
 }
 
 /**
- * Reads the body of an upload. Discards a body of more than `limit` bytes. Does not read a stream if its Content-Length
- * exceeds `limit`. Copies a body in memory, because the caller can change the bytes later.
+ * Reads the body of an upload. Discards a body of more than `limit` bytes, because the storage rejects such a body.
+ * Does not read a stream if its Content-Length is missing or exceeds `limit`. Copies a body that is in memory, because
+ * the caller can change its bytes later.
  */
 const readUpload = (request: HttpClientRequest.HttpClientRequest, limit: number) => {
   const isStream = request.body._tag === "Stream"
@@ -81,7 +82,12 @@ const readUpload = (request: HttpClientRequest.HttpClientRequest, limit: number)
   })
 }
 
-/** @internal Returns an `HttpClient`. Uses the host of a URL only to detect storage requests. */
+/**
+ * Returns an `HttpClient` that sends all requests to the simulator. Uses the host of a URL only to detect storage
+ * requests.
+ *
+ * @internal
+ */
 export const make = ({ handle, uploadLimit }: Server): HttpClient.HttpClient =>
   HttpClient.make((request, url) =>
     Effect.gen(function* () {

@@ -105,7 +105,11 @@ export const tokenBucket = (limit: number, windowMillis: number): RateLimiter =>
 /** @internal A limiter that accepts every request and adds no headers. */
 export const unlimited: RateLimiter = { tryAcquire: () => true, state: () => undefined }
 
-/** @internal Returns the three rate limit headers. `round` converts the reset to whole seconds, by default up. */
+/**
+ * Returns the three rate limit headers. `round` rounds the time of the reset to whole seconds. Default: up.
+ *
+ * @internal
+ */
 export const toHeaders = (
   state: RateLimitState | undefined,
   round: (seconds: number) => number = Math.ceil

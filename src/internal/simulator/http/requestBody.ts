@@ -24,8 +24,8 @@ type ReadBodyEffect = Effect.Effect<SentBody, HttpClientError.RequestError>
 const emptyBytes = new Uint8Array(0)
 
 /**
- * Adds Content-Length. Omits the header if the body is empty, unless the method is POST, PUT or PATCH. RFC 9110,
- * section 8.6.
+ * Adds the Content-Length of a body to the headers. For an empty body, adds the header only if the method is POST, PUT
+ * or PATCH. RFC 9110, section 8.6.
  */
 const withContentLength = (
   request: HttpClientRequest.HttpClientRequest,
@@ -76,8 +76,8 @@ const readStream = (
 }
 
 /**
- * Reads the body of a request. Fails if the type of the body is unsupported, or if a stream does not match its
- * Content-Length.
+ * Reads the body of a request. Fails with `RequestError` if the type of the body is unsupported, or if a stream does
+ * not match its Content-Length.
  *
  * @internal
  */

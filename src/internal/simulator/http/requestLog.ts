@@ -14,7 +14,7 @@ import type { ResponseData } from "./response.js"
  * @category models
  */
 export interface RequestRecord extends Target {
-  /** Arrival time, in milliseconds on the `Clock`. */
+  /** Arrival time, in milliseconds on Effect's `Clock`. */
   readonly at: number
   /**
    * The status of the response, or one of these values:
@@ -24,11 +24,17 @@ export interface RequestRecord extends Target {
    * - `pending`: the response is not ready.
    */
   readonly outcome: number | "cut" | "dropped" | "pending"
-  /** Number of body bytes that the server read for `storage.put`. 0 if the server rejected the Content-Length. */
+  /**
+   * Number of body bytes that the server read for `storage.put`. 0 if the server rejected the Content-Length.
+   * `undefined` for other operations.
+   */
   readonly bodySize?: number | undefined
   /** The `_tag` of the applied fault. `ExecutionOutcome` if only an outcome fault was applied. */
   readonly fault?: Fault["_tag"] | undefined
-  /** Id of the execution that the request created or addressed, or that created the requested file. */
+  /**
+   * Id of the execution that the request created or addressed. For a request of an output file, this is the id of the
+   * execution that created the file.
+   */
   readonly executionId?: string | undefined
 }
 

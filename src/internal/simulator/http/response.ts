@@ -8,8 +8,9 @@ import { codes, isCode } from "../../errors/codes.js"
 import type { Detail } from "./validation.js"
 
 /**
- * The transmission of a response. `Chunked` sends the full body without a Content-Length. `Cut` resets the connection
- * after `after` bytes of the body. `Dropped` sends no response.
+ * The transmission of a response. `Complete` sends the full body with a Content-Length. `Chunked` sends the full body
+ * without a Content-Length. `Cut` resets the connection after `after` bytes of the body. `Dropped` resets the
+ * connection without a response.
  *
  * @internal
  */
@@ -76,7 +77,8 @@ export interface ErrorFields {
 }
 
 /**
- * Returns an error envelope of the API. By default, the status and `retryable` are the documented values of the code.
+ * Returns a response with an error envelope of the API. By default, the status and `retryable` are the documented
+ * values of the error code. For an undocumented code, the defaults are 400 and `false`.
  *
  * @internal
  */

@@ -6,9 +6,9 @@ import * as PresignedUrl from "../files/presignedUrl.js"
 import type { RequestHead } from "./request.js"
 
 /**
- * The operation of a request, named after the method of the client or a step of that method. `storage.get` is a
- * download from a presigned URL. `storage.put` is an upload to a presigned URL. `unknown` is a request that the API
- * does not define.
+ * The operation of a request. An operation has the name of the client method that sends the request, or of one step of
+ * this method. `storage.get` is a download from a presigned URL. `storage.put` is an upload to a presigned URL.
+ * `unknown` is a request that the API does not define.
  *
  * @since 0.1.0
  * @category models

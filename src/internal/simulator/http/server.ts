@@ -33,11 +33,11 @@ export interface ServerContext {
   readonly limiter: RateLimiter.RateLimiter
   readonly roundReset: (seconds: number) => number
   readonly isAuthorized: (key: string, now: number) => boolean
-  /** Adds a Date header to every response. */
+  /** Indicates whether every response has a Date header. */
   readonly date: boolean
-  /** Adds a Retry-After header to each 429. */
+  /** Indicates whether each 429 has a Retry-After header. */
   readonly retryAfter: boolean
-  /** Offset of the server's clock from the `Clock`, in milliseconds. */
+  /** Time by which the server's clock is ahead of Effect's `Clock`, in milliseconds. */
   readonly skew: number
   readonly storageBase: (request: RequestHead) => string
   /** Maximum size of an upload, in bytes. */
@@ -45,12 +45,12 @@ export interface ServerContext {
   readonly onRequest: (record: RequestRecord) => Effect.Effect<void>
 }
 
-/** @internal The server of the memory client and of the HTTP app. */
+/** @internal Handles the requests of the client in memory and of the HTTP app on a port. */
 export interface Server {
   readonly handle: (request: RequestData) => Effect.Effect<ResponseData>
   /**
-   * Returns the maximum body length of a storage upload in bytes, or `undefined` for other requests. A caller can skip
-   * a longer body or a body without Content-Length, because the storage rejects such bodies.
+   * Returns the maximum body length of a storage upload in bytes, or `undefined` for other requests. The storage
+   * rejects a longer body and a body without Content-Length. The caller need not read such a body.
    */
   readonly uploadLimit: (request: RequestHead) => number | undefined
 }
@@ -139,8 +139,8 @@ const respond = (context: ServerContext, { nextOutcome, request, route }: Routed
     : withApiHeaders(context, admitAndCall(context, { nextOutcome, request, route }, now), now)
 
 /**
- * Serves a request without faults. Assigns due events to their recipients first, so that the request cannot change
- * those recipients.
+ * Serves a request without faults. First assigns the webhook events that are due to their recipients. Otherwise, a
+ * request that changes an endpoint could change the recipients of earlier events.
  */
 const serve = (context: ServerContext, routed: RoutedRequest): Effect.Effect<ResponseData> =>
   Effect.flatMap(monotonic.now, (now) => {

@@ -16,9 +16,9 @@ import { errorResponse, type ResponseData } from "./response.js"
 import type { Server } from "./server.js"
 
 /**
- * Resets the connection of a request. With `flush`, sends the bytes of the response body before the reset. Each server
- * module provides this service, because `@effect/platform` has no such operation. By default, the response body fails
- * with a defect.
+ * Resets the connection of a request. With `flush`, sends the bytes of the response body before the reset.
+ * `@effect/platform` has no such operation, so each module that starts an HTTP server provides this service. Without
+ * this service, the response body fails with a defect.
  *
  * @internal
  */
@@ -61,7 +61,7 @@ const toServerResponse = (
 const emptyBytes = new Uint8Array(0)
 
 /**
- * Reads the body of an upload. Skips a body if the storage rejects its length. Does not use the platform's
+ * Reads the body of an upload. Does not read a body if the storage rejects its length. Does not use the platform's
  * `arrayBuffer`, because `arrayBuffer` copies all previous bytes with every chunk.
  */
 const readUpload = (request: HttpServerRequest.HttpServerRequest, limit: number) => {

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as monotonic from "../../data/monotonic.js"
 
 /**
- * Sleeps until `at` on the `Clock` and returns `true`. Returns `false` immediately when `cancelled` completes.
+ * Sleeps until `at` on Effect's `Clock` and returns `true`. Returns `false` immediately when `cancelled` completes.
  *
  * @internal
  */

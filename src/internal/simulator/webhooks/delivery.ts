@@ -43,7 +43,7 @@ export interface DeliveryContext {
   readonly client: () => HttpClient.HttpClient
   readonly log: RingBuffer<DeliveryRecord>
   readonly deliveryFault: (attempt: DeliveryAttempt) => DeliveryFault
-  /** Offset of the server's clock from the `Clock`, in milliseconds. */
+  /** Time by which the server's clock is ahead of Effect's `Clock`, in milliseconds. */
   readonly skew: number
 }
 
@@ -68,8 +68,8 @@ const isSuccess = (outcome: DeliveryRecord["outcome"]): boolean =>
   typeof outcome === "number" && outcome >= 200 && outcome < 300
 
 /**
- * Sends a request, reads the response body and returns the status. Returns `no response` after a failure or after 30
- * seconds.
+ * Sends a request, reads the response body and returns the status. Returns `no response` if the request fails or takes
+ * more than 30 seconds.
  */
 const execute = (
   client: HttpClient.HttpClient,
@@ -142,13 +142,15 @@ const toAttempt = (
 })
 
 /**
- * Delivers an event. Retries up to 5 times within 24 hours of the event. Stops when `recipient.stopped` completes.
+ * Delivers an event to a recipient. Retries a failed attempt up to 5 times, within 24 hours after the event. Stops when
+ * `recipient.stopped` completes.
  *
  * @internal
  */
 export const deliver = (context: DeliveryContext, event: Event, recipient: Recipient): Effect.Effect<void> => {
   /**
-   * Waits until `at` and returns `true`. Returns `false` if the event is too old at `at`, or if the recipient stops.
+   * Waits until the time `at` and returns `true`. Returns `false` if the event is older than 24 hours at this time, or
+   * if `recipient.stopped` completes.
    */
   const waitUntil = (at: number): Effect.Effect<boolean> =>
     at < event.at + maxEventAgeMillis ? sleepUntil(at, recipient.stopped) : Effect.succeed(false)

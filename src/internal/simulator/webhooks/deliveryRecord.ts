@@ -11,7 +11,7 @@ import type * as Duration from "effect/Duration"
  * @category models
  */
 export interface DeliveryAttempt {
-  /** Id of the event. All attempts to all recipients have the same id. */
+  /** Id of the event. All attempts to deliver an event have the same id, for all recipients. */
   readonly eventId: string
   /** Type of the event, such as `execution.completed` or `webhook.test`. */
   readonly type: string
@@ -32,7 +32,7 @@ export interface DeliveryAttempt {
  * @category models
  */
 export interface DeliveryRecord extends DeliveryAttempt {
-  /** Send time, in milliseconds on the `Clock`. */
+  /** Send time, in milliseconds on Effect's `Clock`. */
   readonly at: number
   /**
    * The status of the response, or one of these values:

@@ -19,7 +19,7 @@ import type { Endpoint } from "./endpoints.js"
  */
 export type EndpointShape = "long" | "short"
 
-/** @internal The JSON shape and the offset of the server's clock from the `Clock`, in milliseconds. */
+/** @internal The JSON shape and the time by which the server's clock is ahead of Effect's `Clock`, in milliseconds. */
 export interface Style {
   readonly shape: EndpointShape
   readonly skew: number

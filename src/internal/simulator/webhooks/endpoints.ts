@@ -27,7 +27,10 @@ export interface Endpoint extends Settings {
   /** Number of consecutive failed attempts, across all deliveries. */
   readonly failures: number
   readonly lastSuccess: number | undefined
-  /** Completes when the endpoint becomes inactive or is removed. Its deliveries are then not retried. */
+  /**
+   * Completes when the endpoint becomes inactive or is removed. After that, failed deliveries to the endpoint are not
+   * retried.
+   */
   readonly stopped: Deferred.Deferred<void>
 }
 
@@ -41,7 +44,7 @@ export interface Endpoints {
   readonly update: (endpoint: Endpoint, changes: Partial<Settings>) => Endpoint
   readonly remove: (endpoint: Endpoint) => void
   readonly recordSuccess: (id: string, now: number) => void
-  /** Records a failure and deactivates the endpoint after 10 consecutive failures. */
+  /** Records a failed attempt, and deactivates the endpoint after 10 consecutive failed attempts. */
   readonly recordFailure: (id: string) => void
   /** Returns `true` if an active endpoint subscribes to the event type. */
   readonly hasSubscriber: (type: string) => boolean

@@ -32,7 +32,8 @@ export interface Event {
 }
 
 /**
- * Settings of the event body. `skew` is the offset of the server's clock from the `Clock`, in milliseconds.
+ * Settings of the event body. `skew` is the time by which the server's clock is ahead of Effect's `Clock`, in
+ * milliseconds.
  *
  * @internal
  */
@@ -69,7 +70,8 @@ export const fromExecution = (
   terminalState: TerminalState | undefined,
   style: Style
 ): Event => {
-  // A start event must contain PROCESSING, even if the execution has already ended.
+  // An `execution.started` event contains the status PROCESSING, even if the execution has ended before the event is
+  // built.
   const shownState = type === "execution.started" ? undefined : terminalState
   const data = View.toEventData({
     execution,

@@ -4,7 +4,7 @@
  * - the timer for the next event with a recipient
  * - the current deliveries
  *
- * Each fiber uses the `Clock` of the fiber that started it.
+ * Each of these fibers inherits the `Clock` of its parent fiber.
  *
  * @internal
  */
@@ -108,7 +108,8 @@ const makeTimer = (context: WebhooksContext, onTimer: (now: number) => Effect.Ef
 
   const fire = (timer: Timer) =>
     Effect.flatMap(monotonic.now, (now) => {
-      // Another timer can replace this timer before this fiber resumes.
+      // Another timer may have replaced this timer before this fiber resumed. In this case, only the other timer calls
+      // `onTimer`.
       if (current !== timer) return Effect.void
       current = undefined
       return onTimer(now)
