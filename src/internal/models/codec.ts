@@ -24,8 +24,9 @@ interface PendingFile {
 }
 
 /**
- * Options of the encoder. An unknown field fails, because the encoder would remove the field and the API would charge
- * for a different request. The order of the fields does not depend on the uploads.
+ * Options of the encoder. An unknown field fails the encoding. Otherwise, the encoder would remove the field, and the
+ * API would charge for a different request. The fields keep the order of the input, so that uploads do not change the
+ * order.
  */
 const encodeOptions = { onExcessProperty: "error", propertyOrder: "original" } as const
 
@@ -43,7 +44,8 @@ const inputError = (
   Effect.map(describeIssues("input", issue, input), (issues) => {
     const field = issues[0]?.path ?? "input"
     const messages = new Set(issues.filter(({ path }) => path === field).map(({ message }) => message))
-    // The error of an optional field would otherwise also recommend `undefined`.
+    // An optional field also has the message `expected undefined`. The error shows only the messages about the expected
+    // type.
     if (messages.size > 1) messages.delete("expected undefined")
     const problem = Array.from(messages).slice(0, maxShownMessages).join("; ")
     return invalidRequest(
@@ -65,7 +67,10 @@ const encoderDefect = (operation: string): InvalidRequest =>
 /** The placeholder for the id of a file that is not uploaded yet. */
 const placeholderId = File.FileId.make("file_not_uploaded")
 
-/** Checks all files of an input, so that no file is uploaded if another file is too large. */
+/**
+ * Checks all files of an input before the first upload. If one file is too large, no other file is uploaded. Returns
+ * `FileTooLarge` or `InvalidRequest` as a `Left`.
+ */
 const checkFiles = (files: ReadonlyArray<PendingFile>): Either.Either<void, FileTooLarge | InvalidRequest> =>
   Either.map(Either.all(files.map(({ options, source }) => checkUpload(source, options))), () => undefined)
 
@@ -74,8 +79,8 @@ const indexOfFile = (files: ReadonlyArray<PendingFile>, { options, source }: Pen
   files.findIndex((file) => file.source === source && file.options === options)
 
 /**
- * Uploads the files of an input. Uploads a source only once if the input contains the source several times with the
- * same options.
+ * Uploads the files of an input and returns their ids. Uploads a source only once if the input contains the source
+ * several times with the same options.
  */
 const uploadFiles = (
   files: ReadonlyArray<PendingFile>,
@@ -91,8 +96,9 @@ const uploadFiles = (
   })
 
 /**
- * Creates a service that returns the ids of uploaded files. A transformation in a schema can create new source objects
- * in each encoding. The position of a new source object is then the index of its id.
+ * Creates the service that replaces each source with the id of its uploaded file. The file is found by its source and
+ * its options. A schema transformation can create new source objects in each encoding. The file of a new source object
+ * is found by its position in the input instead.
  */
 const makeFileIds = (files: ReadonlyArray<PendingFile>, ids: ReadonlyArray<File.FileId>): Uploads["Type"] => {
   let position = 0
@@ -147,7 +153,8 @@ const makeDecodeOutput = <Out, OutEncoded>(
   return (output) =>
     Effect.suspend(() => decode(output)).pipe(
       Effect.catchAll((issue) => Effect.flatMap(describeIssues("output", issue, output), Effect.fail)),
-      // The execution is already paid for, and a defect would lose the result.
+      // An exception of the schema becomes an error. The execution is already paid for, and a defect would lose the
+      // result.
       Effect.catchAllDefect(() =>
         Effect.fail([{ path: "output", message: "cannot be decoded, because the schema threw an exception" }])
       )

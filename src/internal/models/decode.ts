@@ -27,7 +27,7 @@ class DecodedCompleted<Out> extends Execution.Completed implements Completed<Out
     return this.#raw ?? this
   }
 
-  /** Returns the ids in the raw output, because the schema can ignore some fields. */
+  /** Returns the ids in the raw output, because the decoded output lacks the fields that the schema ignores. */
   override get fileIds(): Execution.Completed["fileIds"] {
     return Execution.fileIds(this.raw.output)
   }
@@ -43,8 +43,8 @@ class DecodedExecution<Out> extends Execution.Execution implements WatchedExecut
 }
 
 /**
- * Execution that has not completed. The class removes the output, because the schema of a model applies only to a
- * complete output.
+ * Execution that is not COMPLETED. The output is removed, because the schema of a model applies only to the output of a
+ * COMPLETED execution.
  *
  * @internal
  */
@@ -57,7 +57,7 @@ export class UndecodedExecution extends Execution.Execution implements WatchedEx
   }
 }
 
-/** Maximum number of issues in a message. */
+/** Maximum number of issues in the message of an `OutputDecodeError`. */
 const maxShownIssues = 3
 
 const makeError = (
@@ -91,7 +91,7 @@ const decodeOutput = <Out>(
     makeError(operation, attempts, model.id, completed, issues)
   )
 
-/** @internal Decodes the output of a result. */
+/** @internal Decodes the output of a result. Fails with `OutputDecodeError` if the output does not match the schema. */
 export const decodeCompleted = <Out>(
   model: AnyInput<Out>,
   completed: Execution.Completed,
@@ -99,7 +99,12 @@ export const decodeCompleted = <Out>(
 ): Effect.Effect<Completed<Out>, OutputDecodeError> =>
   Effect.map(decodeOutput(model, completed, context), (output) => DecodedCompleted.of(completed, output))
 
-/** @internal Decodes the output of an execution that is COMPLETED. `completed` is the result of the execution. */
+/**
+ * Decodes the output of a COMPLETED execution. `completed` is the result of the execution. Fails with
+ * `OutputDecodeError` if the output does not match the schema.
+ *
+ * @internal
+ */
 export const decodeExecution = <Out>(
   model: AnyInput<Out>,
   execution: Execution.Execution,

@@ -97,15 +97,18 @@ export const image: Schema.Schema<Image, ImageJson> = Schema.transform(
   }
 )
 
-/** Returns an output with `images`. `GET /v1/executions/{id}` returns a single image in place of the list. */
+/**
+ * Converts a single image to a list with one image. `GET /v1/executions/{id}` returns a single image in place of the
+ * list.
+ */
 const normalize = (output: unknown): unknown =>
   isRecord(output) && "file_id" in output && !("images" in output) ? { images: [output] } : output
 
 /**
  * Schema of the documented output of image models. The output is the list `images` or a single image. A single image
- * decodes to a list with one image. The schema ignores unknown fields. Decoding fails only if the output contains no
- * list and no `file_id`, or if an image has no `file_id`. The API does not document the output of other models. See the
- * API pages "Quickstart" and "Downloading files".
+ * decodes to a list with one image. The schema ignores unknown fields. Decoding fails if the output is neither a list
+ * `images` nor a single image. Decoding also fails if an image has no `file_id`. The API does not document the output
+ * of other models. See the API pages "Quickstart" and "Downloading files".
  *
  * @example
  * ```ts

@@ -14,16 +14,16 @@ import { makeRedactor } from "../errors/redact.js"
 
 const placeholder = "[redacted]"
 
-/** Start and end of a default message. The value at the end is the placeholder. */
+/** Start and end of a default message of `effect/Schema`. The end contains the placeholder instead of the value. */
 const defaultPrefix = "Expected "
 const actualSuffix = `, actual "${placeholder}"`
 
-/** Maximum length of a message. A message can contain the text of a large schema. */
+/** Maximum length of a message in characters. Without a maximum, a message could contain the text of a large schema. */
 const maxMessageChars = 300
 
 const maxIssues = 20
 
-/** Maximum number of values that are redacted in a message of the schema. */
+/** Maximum number of parts of a value that are searched for in a message. */
 const maxSearchedValues = 1000
 
 /** Returns the strings and the numbers in a value as strings. */
@@ -42,7 +42,10 @@ const textsIn = (value: unknown): ReadonlySet<string> => {
 
 const escapePattern = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, "\\$&")
 
-/** Replaces the parts of a message that are equal to a value in `actual`. The schema can quote the value. */
+/**
+ * Redacts each part of a message that is equal to a string or a number in `actual`. A custom message of a schema can
+ * quote the checked value.
+ */
 const withoutValues = (message: string, actual: unknown): string => {
   let result = message
   for (const text of textsIn(actual)) {
@@ -79,7 +82,10 @@ const redactIssue = (issue: ParseResult.ParseIssue): ParseResult.ParseIssue => {
   }
 }
 
-/** Keys that a path can contain. Other keys are redacted, because a key of a record can contain text of the caller. */
+/**
+ * Pattern of the keys that a path shows. Other keys are redacted, because a key of a record can contain text of the
+ * caller.
+ */
 const keyPattern = /^[\w$-]{1,64}$/
 
 const formatPath = (root: string, path: ReadonlyArray<PropertyKey>): string =>
@@ -92,8 +98,8 @@ const cut = (message: string): string =>
   message.length > maxMessageChars ? `${message.slice(0, maxMessageChars)}…` : message
 
 /**
- * Returns the path and the message of each issue, at most 20. `root` is the name of the value, such as `input`. Removes
- * the texts of `value` from the messages.
+ * Returns the path and the message of at most 20 issues. Each path starts with `root`, such as `input`. Redacts the
+ * texts of `value` in the messages.
  *
  * @internal
  */
@@ -112,6 +118,6 @@ export const describeIssues = (
           : cut(redactor.redactText([message]).join("").replace(/\.$/, ""))
       }))
     }),
-    // A message function of the schema can throw an exception.
+    // If a message function of the schema throws an exception, the result contains a general message.
     Effect.catchAllDefect(() => Effect.succeed([{ path: root, message: "does not match the schema" }]))
   )

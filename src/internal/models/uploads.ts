@@ -48,7 +48,8 @@ const isSource = (u: unknown): u is File.Source<PlatformError> =>
 const isFileId = Schema.is(File.FileId)
 
 /**
- * Returns the schema `Model.upload` with upload options, for example a region or the format of the older API edition.
+ * Returns a schema like `Model.upload`, with options for each upload. For example, an option selects a region or the
+ * format of the older API edition.
  *
  * @example
  * ```ts
@@ -94,10 +95,10 @@ export const uploadWith = (
  * and with the `PlatformError` of the source.
  *
  * Each call uploads its sources again, so the body of the request contains new file ids. Pass a file id instead of a
- * source if you repeat a call with your own idempotency key. Otherwise, one key belongs to two different bodies. Also
- * pass a file id in a job with `IdempotencyKey.layerDeterministic`. Otherwise, a second run of the job creates a second
- * execution. `files.upload` returns the id. Uploads have the default options of `files.upload`. `Model.uploadWith` sets
- * other options.
+ * source if you repeat a call with your own idempotency key. Otherwise, the same key is sent with two different bodies.
+ * Also pass a file id in a job with `IdempotencyKey.layerDeterministic`. Otherwise, a second run of the job creates a
+ * second execution. `files.upload` returns the id. Uploads have the default options of `files.upload`.
+ * `Model.uploadWith` sets other options.
  *
  * @example
  * ```ts

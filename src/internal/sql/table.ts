@@ -12,11 +12,11 @@ import { sha256Hex } from "../data/sha256.js"
 const maxColumnLength = 200
 
 /**
- * Returns the column value of a text. Returns a hash in these cases:
+ * Returns the text itself as a column value. Returns a hash of the text in these cases:
  *
- * - The text is too long for an index in PostgreSQL.
+ * - The text has more than 200 characters, because PostgreSQL limits the size of an index entry.
  * - The text contains a NUL or an unpaired surrogate. PostgreSQL cannot store these characters.
- * - The text has the prefix of a hash.
+ * - The text starts with `sha256:`, because the text could be equal to the hash of another text.
  *
  * @internal
  */
@@ -42,18 +42,23 @@ export const tableNameRule =
 export const textType = (sql: SqlClient.SqlClient): string | undefined =>
   sql.onDialectOrElse({
     sqlite: () => "text",
-    // The journal reads pages in the order of a text column. The order must not depend on the locale of the database.
+    // The journal reads pages in the order of a text column. With this collation, the order does not depend on the
+    // locale of the database.
     pg: () => 'text collate "C"',
     orElse: () => undefined
   })
 
 const messageOf = (u: unknown): string | undefined => {
   if (!(u instanceof Error)) return undefined
-  // The error of a refused connection has no message. The first nested error has a message.
+  // The error of a refused connection has no message, so the message of its first nested error is returned.
   return u.message || (u instanceof AggregateError ? messageOf(u.errors[0]) : undefined)
 }
 
-/** @internal Returns the message of the database. */
+/**
+ * Returns the error message of the database, or the message of the `SqlError` if the database sent no message.
+ *
+ * @internal
+ */
 export const databaseMessage = (error: SqlError): string => messageOf(error.cause) ?? error.message
 
 /** Returns whether another writer blocks the statement. SQLite allows one writer at a time, and some drivers do not wait. */
@@ -61,6 +66,6 @@ const isBusy = (error: SqlError): boolean => /SQLITE_BUSY|database (table )?is l
 
 const busySchedule = Schedule.spaced("50 millis").pipe(Schedule.intersect(Schedule.recurs(100)))
 
-/** @internal Runs a statement. Waits up to 5 seconds while another writer locks a SQLite database. */
+/** @internal Runs a statement. If another writer locks a SQLite database, retries the statement for up to 5 seconds. */
 export const retryWhileBusy = <A, R>(statement: Effect.Effect<A, SqlError, R>): Effect.Effect<A, SqlError, R> =>
   Effect.retry(statement, { schedule: busySchedule, while: isBusy })
