@@ -12,8 +12,8 @@ import type { Execution } from "../Execution.js"
 import * as Metrics from "../Metrics.js"
 
 /**
- * Limits the number of models that have their own tag. Every tagged metric stays in memory, and the name of a model can
- * come from user input.
+ * Limits the number of models that have their own tag, because every tagged metric stays in memory. Without a limit,
+ * model names from user input could fill the memory.
  *
  * @internal
  */
@@ -22,7 +22,9 @@ export class ModelTags {
 
   constructor(private readonly maxModels: number) {}
 
-  /** Returns the tag of a model. Returns `other` for each further model after the maximum number of models. */
+  /**
+   * Returns the name of the model as its tag. Returns `other` if `maxModels` other models already have their own tag.
+   */
   toTag(model: string): string {
     if (this.models.has(model)) return model
     if (this.models.size >= this.maxModels) return "other"
@@ -73,7 +75,7 @@ export const countRequest = (operation: string, outcome: string, model: string |
 export const countRetry = (operation: string, reason: string, model: string | undefined): Effect.Effect<void> =>
   updateRetries(operation, reason, model, 1)
 
-/** @internal Records a wait. The reason is the tag of an error, `poll` or `gate`. */
+/** @internal Records the duration of a wait. The reason is the tag of an error, `poll` or `gate`. */
 export const recordWait = (
   operation: string,
   reason: string,
@@ -88,7 +90,11 @@ const latencySeconds = ({ completedAt, createdAt, latency }: Execution): number 
   return Math.max(0, Duration.toSeconds(DateTime.distanceDuration(createdAt, completedAt)))
 }
 
-/** @internal Returns the cost of an execution in dollars. A number is not exact, so the result is only for display. */
+/**
+ * Returns the cost of an execution in dollars, for metrics and spans. The number can have a rounding error.
+ *
+ * @internal
+ */
 export const costDollars = ({ cost }: { readonly cost?: string | undefined }): number | undefined =>
   cost === undefined ? undefined : Number(cost)
 

@@ -1,6 +1,7 @@
 /**
- * Records spans and log lines. Each operation has one span, and each wait has one report. Attributes have the names of
- * the OpenTelemetry semantic conventions. The name of any other attribute starts with `modelroute.`.
+ * Records spans and log lines. Each operation has one span. Each wait adds a span event and updates a metric. If the
+ * OpenTelemetry semantic conventions define an attribute, the attribute has the name from the conventions. The name of
+ * any other attribute starts with `modelroute.`.
  *
  * @internal
  */
@@ -39,7 +40,8 @@ const errorAttributes = (exit: Exit.Exit<unknown, unknown>): Attributes => {
   if (Exit.isSuccess(exit)) return {}
   const failure = Cause.failureOption(exit.cause)
   if (Option.isNone(failure)) return { "error.type": Cause.isInterrupted(exit.cause) ? "interrupted" : "defect" }
-  // An upload source or an effect of the caller can fail with an error of another library.
+  // An upload source or an effect of the caller can fail with an error of another library. Such an error may have no
+  // tag.
   if (!isModelRouteError(failure.value)) return { "error.type": "CallerFailure" }
   const { _tag } = failure.value
   const status = "status" in failure.value ? failure.value.status : undefined
@@ -47,8 +49,8 @@ const errorAttributes = (exit: Exit.Exit<unknown, unknown>): Attributes => {
 }
 
 /**
- * Runs an effect and ignores its failures and defects. Loggers and tracers are user code. Their failures must not
- * change the result of a call or the number of permits.
+ * Runs a log or tracer effect, and ignores its failures and defects. A logger or a tracer is user code. Its failure
+ * must not change the result of a call or the number of permits.
  *
  * @internal
  */
@@ -82,8 +84,8 @@ const closeSpan = (span: Tracer.Span, exit: Exit.Exit<unknown, unknown>, attribu
   })
 
 /**
- * Runs an effect in a span. Evaluates `attributesOf` when the effect ends. Sets the context of the fiber itself, because
- * `Effect.provideService` would add a second uninterruptible region to every call.
+ * Runs an effect in a span. When the effect ends, adds the attributes from `attributesOf` to the span. Sets the context
+ * of the fiber directly, because `Effect.provideService` would add a second uninterruptible region to every call.
  *
  * @internal
  */
@@ -166,17 +168,17 @@ const infoThresholdMillis = Duration.toMillis("5 seconds")
 const waitLogLevel = (millis: number): LogLevel.LogLevel =>
   millis < infoThresholdMillis ? LogLevel.Debug : LogLevel.Info
 
-/** @internal Logs the start of a wait. */
+/** @internal Logs a text about a wait. The level is Info if the wait lasts 5 seconds or more, and otherwise Debug. */
 export const logWait = (millis: number, text: string): Effect.Effect<void> =>
   Effect.logWithLevel(waitLogLevel(millis), text)
 
-/** @internal The report of a wait, before the wait begins. */
+/** @internal A wait for a retry, a poll or the gate. */
 export interface WaitReport {
   readonly operation: string
-  /** The tag of the error that causes the wait, or `poll`. */
+  /** The tag of the error that causes a retry, or `poll` or `gate`. */
   readonly reason: string
   readonly millis: number
-  /** The reason of the `TransportError`, or the HTTP status. */
+  /** The reason of a `TransportError`, or the HTTP status of any other error. */
   readonly detail?: string | undefined
   /** The number of the failed attempt, counted from 1. */
   readonly attempt?: number | undefined
@@ -224,7 +226,7 @@ const logAnnotated = (
 
 /**
  * Reports a wait before the wait begins. Writes a log line, adds a span event and updates a metric. The log level is
- * Debug, or Info for a retry after 5 seconds or more.
+ * Info for a retry after 5 seconds or more, and otherwise Debug.
  *
  * @internal
  */
@@ -241,8 +243,8 @@ export const reportWait = (wait: WaitReport): Effect.Effect<void> => {
 }
 
 /**
- * Measures a wait in the queue of the gate. Adds a span event and updates a metric after the wait. Writes no log line,
- * because the gate writes one line for all waiting requests.
+ * Runs a wait in the queue of the gate and measures its duration. Adds a span event and updates a metric after the
+ * wait. Writes no log line, because the gate writes one line for all waiting requests.
  *
  * @internal
  */

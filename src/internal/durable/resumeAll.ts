@@ -27,7 +27,7 @@ export const resumeAll = (
     const resumed = yield* Effect.forEach(
       selected,
       ({ id, workflowId }) =>
-        // A workflow is also resumed if its state cannot be read, because a resumption of an ended workflow has no
+        // If the state of a workflow cannot be read, the workflow is resumed. A resumption of an ended workflow has no
         // effect.
         Effect.flatMap(
           Effect.catchAllDefect(hasEnded(id), () => Effect.succeed(false)),

@@ -1,5 +1,5 @@
 /**
- * Implements admission with a gate, without a limit, and for hosts other than the API.
+ * Implements three ways to admit requests: with a gate, without a limit, and for hosts other than the API.
  *
  * @internal
  */
@@ -13,7 +13,8 @@ import { makeSnapshot, type Snapshot } from "./snapshot.js"
 /** @internal Admits requests under a rate limit. */
 export interface Admission {
   /**
-   * Waits for a permit, then runs the attempt. Fails with the failure of `confirmWait` if the caller rejects the wait.
+   * Waits for a permit, and then runs the attempt. If `confirmWait` of the request returns a failure, fails with this
+   * failure and does not run the attempt.
    */
   readonly withPermit: <A, E>(
     request: PermitRequest<E>,
@@ -56,7 +57,12 @@ export const fromGate = (gate: Gate): Service => ({
   }
 })
 
-/** @internal Creates a service that admits every request immediately. The service counts requests and rejections. */
+/**
+ * Creates a service that admits every request immediately. The service counts requests and rejections for the snapshot
+ * and the metrics.
+ *
+ * @internal
+ */
 export const makeUnlimited = (): Service => {
   let inFlight = 0
   let rateLimited = 0

@@ -13,14 +13,17 @@ export interface Capacity {
    * only a response can change the capacity.
    */
   readonly recheckAt: number | undefined
-  /** Indicates whether the rate limit prevents further permits. `false` while a pending response can add permits. */
+  /**
+   * Indicates whether the rate limit prevents permits until `recheckAt`. `false` if a permit is available or a pending
+   * response can add a permit.
+   */
   readonly limited: boolean
 }
 
 /** @internal Returns a capacity that admits requests now. */
 export const admit = (permits: number): Capacity => ({ permits, recheckAt: undefined, limited: false })
 
-/** @internal Returns a capacity without permits until the rate limit can change. */
+/** @internal Returns a capacity without permits until `recheckAt`, because of the rate limit. */
 export const limitUntil = (recheckAt: number): Capacity => ({ permits: 0, recheckAt, limited: true })
 
 /** @internal Returns a capacity without permits until a response arrives or `recheckAt` has passed. */

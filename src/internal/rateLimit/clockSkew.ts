@@ -1,6 +1,7 @@
 /**
- * Computes bounds for the difference between the server's clock and the local clock. Each response yields bounds of
- * about a second because `Date` is rounded down to the second. The intersection over many responses is narrower.
+ * Computes bounds for the difference between the server's clock and the local clock. The bounds from one response are
+ * about a second apart, because `Date` is rounded down to a whole second. The intersection of the bounds from many
+ * responses is narrower.
  *
  * @internal
  */
@@ -10,11 +11,16 @@ import type { Moment } from "../retry/rateLimitHeaders.js"
 export interface Skew {
   readonly min: number
   readonly max: number
-  /** Time of the last response that confirmed the bounds, in monotonic milliseconds. */
+  /**
+   * Time of the latest response with a `Date` header, in monotonic milliseconds. The clocks can drift after this time.
+   */
   readonly updatedAt: number
 }
 
-/** Maximum drift between two clocks per millisecond. A low-quality quartz has a drift of 100 ppm. */
+/**
+ * Maximum drift between two clocks, in milliseconds per millisecond. The value is 100 ppm, the drift of a low-quality
+ * quartz.
+ */
 const driftPerMilli = 1e-4
 
 /** Rounding error of a local clock with whole milliseconds. */
@@ -24,9 +30,9 @@ const localRoundingMillis = 1
 const dateRoundingMillis = 1000
 
 /**
- * Narrows the bounds with a response. The server reads its clock between `sentAt` and `receivedAt`. If the response
- * contradicts the previous bounds, the time of a clock was changed. The bounds of the response then replace the
- * previous bounds.
+ * Narrows the `known` bounds with the `Date` header of a response. The server sets this header between `sentAt` and
+ * `receivedAt`. If the header contradicts the known bounds, one of the clocks was set to another time. The bounds from
+ * this response then replace the known bounds.
  *
  * @internal
  */
@@ -56,15 +62,18 @@ export class ServerClock {
   /** Local wall clock minus local monotonic clock, in milliseconds. */
   wallOffset = 0
 
-  /** Returns the local time of a moment. Treats the clocks as equal until a response contains a `Date` header. */
+  /**
+   * Returns the local monotonic time of a moment. Treats the server's clock and the local clock as equal until a
+   * response contains a `Date` header.
+   */
   toLocal({ at, clock }: Moment): number {
     if (clock === "local") return at
     return this.skew === undefined ? at - this.wallOffset : toLatestLocal(this.skew, at)
   }
 
   /**
-   * Updates the skew with a response. Returns the time of the server's clock at the arrival of the response, in epoch
-   * milliseconds.
+   * Updates the skew with the `Date` header of a response. Returns the time of the server's clock in epoch
+   * milliseconds. Without a `Date` header, returns the local time instead.
    */
   update(date: number | undefined, sentAt: number, receivedAt: number): number {
     if (date === undefined) return receivedAt + this.wallOffset

@@ -1,6 +1,6 @@
 /**
- * Implements the queue of the gate. One request class has priority. The other three classes take turns, so no class
- * blocks another class. `add`, `remove` and `take` run in constant time.
+ * Implements the queue of the gate. The request class `cancels` has priority. The other three classes take turns, so
+ * that a long queue of one class does not block another class. `add`, `remove` and `take` run in constant time.
  *
  * @internal
  */
@@ -89,7 +89,8 @@ export class FairQueue<T extends Queued> {
   }
 
   /**
-   * Removes and returns the next value. The priority class precedes the other classes. The other classes take turns.
+   * Removes and returns the next value, or returns `undefined` if the queue is empty. The class `cancels` precedes the
+   * other classes. The other classes take turns.
    */
   take(): T | undefined {
     let next = this.first(priorityClass)

@@ -7,22 +7,29 @@
 import { admit, awaitResponse, type Capacity, limitUntil } from "./capacity.js"
 import * as rejection from "./rejection.js"
 
-/** Interval between paced requests. One request per second is an acceptable rate for any server. */
+/**
+ * Interval between two requests while requests are paced. One request per second is an acceptable rate for any server.
+ */
 const pacedIntervalMillis = 1000
 
-/** Time after the last rejection until pacing can end. Pacing ends only if the queue is empty. */
+/** Minimum time from the last rejection to the end of the pacing. Pacing ends only if the queue is empty. */
 const minPacingMillis = 600_000
 
 /** @internal */
 export class FallbackRules {
   /** Indicates whether requests are paced because the server has rejected a request without a reset. */
   hasNoReset = false
-  /** Number of requests that the server has accepted since the last rejection or since the start of the window. */
+  /**
+   * Number of requests that the server has accepted since the later of the last rejection and the start of the window.
+   */
   accepted = 0
-  /** Estimated number of requests per window. The server accepted this number of requests before the last rejection. */
+  /**
+   * Estimated number of requests per window. After a rejection, the estimate is the number of requests that the server
+   * accepted before the rejection.
+   */
   private allowance: number | undefined
   /**
-   * Requests are sent concurrently until the server has accepted this number of requests. Further requests are sent one
+   * Number of accepted requests in a window up to which requests are sent concurrently. Further requests are sent one
    * at a time.
    */
   private concurrentUpTo = 0
@@ -39,8 +46,8 @@ export class FallbackRules {
     if (this.allowance === undefined || this.accepted === 0) return undefined
     const permits = this.concurrentUpTo - this.accepted - pending
     if (permits > 0) return admit(permits)
-    // Further requests are sent one at a time. The estimate can be too low because the estimated window may have been
-    // partly used.
+    // After the estimated number, requests are sent one at a time. The estimate can be too low, because other requests
+    // may have used a part of the window before the estimate.
     return pending === 0 ? admit(1) : awaitResponse(orphansExpireAt)
   }
 
@@ -50,7 +57,9 @@ export class FallbackRules {
     return now < next ? limitUntil(next) : admit(1)
   }
 
-  /** Returns the estimated duration of paced requests in milliseconds. Returns 0 if requests are not paced. */
+  /**
+   * Returns the time to send the given number of paced requests, in milliseconds. Returns 0 if requests are not paced.
+   */
   estimatePacedWait(requests: number): number {
     return this.hasNoReset ? requests * pacedIntervalMillis : 0
   }
@@ -62,20 +71,22 @@ export class FallbackRules {
   onAccepted(sentAt: number): void {
     this.rejectionsWithoutReset = 0
     if (sentAt <= this.rejectedAt) {
-      // The request was accepted before the rejection. The window therefore accepts one request more than estimated.
+      // This request was sent before the last rejection, and the estimate does not count this request. The window
+      // therefore accepts one request more than estimated.
       if (this.allowance !== undefined) this.allowance += 1
       return
     }
     if (this.accepted === 0) return this.startWindow()
     this.accepted += 1
     if (this.allowance !== undefined && this.accepted >= this.concurrentUpTo + this.allowance) {
-      // The estimated allowance was accepted twice. The window is larger than estimated, or a new window has opened.
+      // The server has accepted twice the estimated number of requests. Either the window is larger than estimated, or
+      // a new window has opened.
       this.concurrentUpTo = this.accepted + this.allowance
       this.allowance *= 2
     }
   }
 
-  /** Counts an interrupted request without a response as accepted. */
+  /** Counts an interrupted request as accepted, because the server may have received the request. */
   onOrphanExpired(): void {
     this.accepted += 1
   }
@@ -91,16 +102,16 @@ export class FallbackRules {
   }
 
   /**
-   * Estimates the allowance from a rejection. Ignores requests that were sent before the last rejection because these
-   * requests are part of the same burst.
+   * After a rejection, estimates the allowance as the number of accepted requests. Ignores a request that was sent
+   * before the last rejection, because both requests belong to the same burst.
    */
   estimateAllowance(sentAt: number): void {
     if (sentAt > this.rejectedAt) this.allowance = Math.max(1, this.accepted)
   }
 
   /**
-   * Records a rejection and returns the end of the block. The block ends at the reset or, without a reset, after a
-   * backoff. Without a reset, returns `undefined` for further rejections of the same burst.
+   * Records a rejection and returns the end of the block. The block ends at the reset. Without a reset, the first
+   * rejection of a burst causes a block with a backoff. For the other rejections of the burst, returns `undefined`.
    */
   onRejected(resetAt: number | undefined, sentAt: number, now: number): number | undefined {
     const isFirst = sentAt > this.rejectedAt
@@ -111,7 +122,10 @@ export class FallbackRules {
     return rejection.blockWithoutReset(now, this.rejectionsWithoutReset++)
   }
 
-  /** Ends pacing 10 minutes after the last rejection. The gate calls this method when the queue is empty. */
+  /**
+   * Ends the pacing if the last rejection was more than 10 minutes ago. The gate calls this method when the queue is
+   * empty.
+   */
   onIdle(now: number): void {
     const isPaused = now < this.lastSentAt + pacedIntervalMillis
     if (!isPaused && now - this.rejectedAt > minPacingMillis) this.hasNoReset = false

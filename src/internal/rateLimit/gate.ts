@@ -21,7 +21,7 @@ import type { Permit, PermitRequest } from "./permit.js"
 import { QueueTimer } from "./queueTimer.js"
 import { acceptDelay, hasAccepted, makeQueueEntry, toQueueDelay, type QueueEntry } from "./queueEntry.js"
 
-/** Callers confirm their waits again only if the opening time moves by more than this tolerance. */
+/** Callers confirm their waits again only if the gate opens later than confirmed by more than this tolerance. */
 const reconfirmToleranceMillis = 1000
 
 /** @internal */
@@ -30,14 +30,14 @@ export class Gate {
   private readonly queue = new FairQueue<QueueEntry>()
   private readonly timer = new QueueTimer()
   private readonly log = new LimitLog()
-  /** Opening time at the last confirmation of the waits of all queued callers. */
+  /** Opening time of the gate at the last confirmation by the queued callers, in monotonic milliseconds. */
   private confirmedUntil = Number.NEGATIVE_INFINITY
 
   constructor(private readonly metrics: GateMetrics = processMetrics) {}
 
   /**
-   * Returns the time in monotonic milliseconds and updates the offset of the wall clock. A change of the wall clock
-   * must not change a wait.
+   * Returns the time in monotonic milliseconds. Also updates the offset of the wall clock, so that a changed wall clock
+   * does not change a wait.
    */
   private now(clock: Clock.Clock): number {
     this.limiter.serverClock.wallOffset = monotonic.wallOffset(clock)
@@ -53,8 +53,8 @@ export class Gate {
   }
 
   /**
-   * Waits for a permit, then runs the attempt. Releases the permit at the first report or at the end of the attempt.
-   * Fails with the failure of `confirmWait` if the caller rejects the wait.
+   * Waits for a permit, and then runs the attempt. Releases the permit at the first report of a response, or at the end
+   * of the attempt. If `confirmWait` returns a failure, fails with this failure and does not run the attempt.
    */
   withPermit<A, E>(request: PermitRequest<E>, attempt: (permit: Permit) => Effect.Effect<A, E>): Effect.Effect<A, E> {
     return Effect.uninterruptibleMask((restore) =>
@@ -78,7 +78,10 @@ export class Gate {
     )
   }
 
-  /** Applies a report about a request. The report is uninterruptible because queued requests depend on the report. */
+  /**
+   * Applies a report about a request, and then processes the queue. The report is uninterruptible, because the report
+   * can free a permit for a queued request.
+   */
   report<A>(apply: (now: number) => A): Effect.Effect<A> {
     return Effect.uninterruptible(
       Effect.withFiberRuntime((fiber) => {
@@ -103,8 +106,8 @@ export class Gate {
   }
 
   /**
-   * Blocks all requests after a rejection with a status other than 429. `opensIn` is the requested wait in
-   * milliseconds.
+   * Blocks all requests after a rate limit error in a response with a status other than 429. `opensIn` is the wait that
+   * the response requests, in milliseconds.
    */
   onRateLimited(opensIn: number | undefined, sentAt: number, now: number): void {
     this.metrics.countRateLimited()
@@ -137,8 +140,8 @@ export class Gate {
   }
 
   /**
-   * Removes a request after an interruption or a rejected wait. Releases the permit if the request was already
-   * admitted.
+   * Removes a request from the queue after an interruption or a rejected wait. If the request was already admitted,
+   * releases its permit.
    */
   private leave(waiter: QueueEntry): Effect.Effect<void> {
     return Effect.clockWith((clock) => {
@@ -203,7 +206,7 @@ export class Gate {
     return capacity
   }
 
-  /** Resumes the callers that must confirm a longer wait because the opening time has moved. */
+  /** If the gate opens later than confirmed, resumes the callers that must confirm the longer wait. */
   private reconfirmWaits({ limited, recheckAt }: Capacity, now: number): void {
     if (!limited || recheckAt === undefined || recheckAt <= this.confirmedUntil + reconfirmToleranceMillis) return
     this.confirmedUntil = recheckAt
@@ -215,8 +218,8 @@ export class Gate {
 }
 
 /**
- * Permit of one request. The first report of a response or of the end of the attempt releases the permit. Later
- * releases have no effect.
+ * Permit of one request. The first report of a response, of an unsent request or of the end of the attempt releases the
+ * permit. Later reports of these kinds have no effect.
  */
 class GatePermit implements Permit {
   isReleased = false
@@ -238,7 +241,7 @@ class GatePermit implements Permit {
     return this.gate.report((now) => this.gate.onRateLimited(opensIn, this.sent.sentAt, now))
   }
 
-  /** Releases the permit at the end of the attempt. */
+  /** Releases the permit at the end of the attempt, unless an earlier report has released the permit. */
   onEnd(isInterrupted: boolean): Effect.Effect<void> {
     return this.release((now) =>
       isInterrupted ? this.gate.limiter.onAbandoned(this.sent, now) : this.gate.limiter.onLost(this.sent, now)

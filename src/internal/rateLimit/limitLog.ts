@@ -1,5 +1,5 @@
 /**
- * Writes the log lines of the gate. The first line reports an exhausted limit with queued requests. The second line
+ * Writes the log lines of the gate. One line reports that the limit is exhausted while requests wait. Another line
  * reports the reset.
  *
  * @internal
@@ -11,16 +11,16 @@ import { formatMillis } from "../data/durationText.js"
 import { logWait, runSafely } from "../telemetry.js"
 import type { Capacity } from "./capacity.js"
 
-/**
- * Writes a log line without annotations. The line is about all queued requests, not only about the request of the
- * current fiber.
- */
+/** Writes a log line without the annotations of the current fiber, because the line is about all queued requests. */
 const log = (millis: number, text: string): Effect.Effect<void> =>
   runSafely(Effect.locally(logWait(millis, text), FiberRef.currentLogAnnotations, HashMap.empty()))
 
 /** @internal */
 export class LimitLog {
-  /** Time of the log line about the exhausted limit, and milliseconds until the reset. */
+  /**
+   * Time of the log line about the exhausted limit, and milliseconds from this time to the reset. `undefined` after the
+   * log line about the reset.
+   */
   private reached: { readonly at: number; readonly millis: number } | undefined
 
   /** Returns whether the exhausted limit was logged and the reset was not logged yet. */

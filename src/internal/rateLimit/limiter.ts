@@ -8,8 +8,9 @@
  * 4. The reset is a time on the server's clock. The limiter converts the reset to the latest possible local time
  *    (`clockSkew.ts`).
  * 5. The limiter uses a share of the remaining requests while other clients use the same API key (`otherClients.ts`).
- * 6. Without headers, the limiter estimates an allowance or admits one request per second (`fallbackRules.ts`). If the
- *    server rounds its reset down, the limiter determines the lag (`resetLag.ts`).
+ * 6. Without rate limit headers, the limiter estimates an allowance or admits one request per second
+ *    (`fallbackRules.ts`). If the server rounds its reset down, the next window opens later than reported. The limiter
+ *    then determines this lag (`resetLag.ts`).
  *
  * A client is never rejected if no other client uses its API key. Let `remaining` be the smallest number that a
  * response has reported. If the server has counted further requests since then, the responses to these requests are
@@ -39,7 +40,7 @@ export interface SentRequest {
 /** Maximum time until an interrupted request reaches the server. */
 const orphanLifetimeMillis = 1000
 
-/** Time after the last reported number of remaining requests until a window without a reset is discarded. */
+/** A window without a reset is discarded if no response reports the number of remaining requests for this time. */
 const maxSilenceMillis = 60_000
 
 const maxResetAgeMillis = 2000
@@ -52,16 +53,19 @@ export class Limiter {
   readonly others = new OtherClients()
   inFlight = 0
   blockedUntil = Number.NEGATIVE_INFINITY
-  /** Length of a window in milliseconds. The length is the longest time to a reset in the last two windows. */
+  /**
+   * Estimated length of a window in milliseconds. The estimate is the longest time from a first response to a reset in
+   * the last two windows.
+   */
   windowLength = 0
-  /** Number of rejections since the client was created. */
+  /** Number of rejections since the gate was created. */
   rejections = 0
 
   private readonly probes = new Probes()
   private readonly lag = new LagSearch()
   /**
-   * Expiry times of interrupted requests. Until then, these requests count as in flight because the requests can still
-   * reach the server.
+   * Expiry times of interrupted requests, in monotonic milliseconds. Until its expiry time, a request counts as in
+   * flight, because the request can still reach the server.
    */
   private readonly orphans: Array<number> = []
   private windowCount = 0
@@ -84,7 +88,7 @@ export class Limiter {
     return this.others.isDetected
   }
 
-  /** Returns the number of clients that share the API key, including this client. */
+  /** Returns the estimated number of clients that share the API key, including this client. */
   countClients(now: number): number {
     return this.others.count(this.window, now)
   }
@@ -118,8 +122,8 @@ export class Limiter {
   }
 
   /**
-   * Discards a window without a reset if responses no longer report the window. Otherwise, the window would limit
-   * requests permanently.
+   * Discards a window without a reset if responses no longer report the remaining requests. Otherwise, the window would
+   * limit requests permanently.
    */
   private discardSilentWindow(now: number): void {
     if (this.window === undefined || this.window.reset !== undefined || Window.isRemainingUnknown(this.window)) return
@@ -169,7 +173,10 @@ export class Limiter {
     if (sent.isProbe) this.probes.raiseLimit()
   }
 
-  /** Records that a request was interrupted. */
+  /**
+   * Records that a request was interrupted. The request counts as in flight for another second, because the request can
+   * still reach the server.
+   */
   onAbandoned(sent: SentRequest, now: number): void {
     this.endRequest(sent, now)
     this.orphans.push(now + orphanLifetimeMillis)
@@ -211,13 +218,16 @@ export class Limiter {
     const { window } = this
     if (Window.isRemainingUnknown(window)) this.fallback.estimateAllowance(sent.sentAt)
     const resetAt = this.applyRejection(sent, this.observe(sent, headers, now), now)
-    // A rejection despite remaining requests means that another client has used these requests.
+    // If the window still had remaining requests before this rejection, another client has used these requests.
     if (!sent.isProbe && window !== undefined && window.remaining > 0) this.others.detect()
     this.block(resetAt, sent.sentAt, now)
     return resetAt === undefined ? undefined : this.blockedUntil
   }
 
-  /** Blocks all requests until the given time. Without a time, blocks requests with an exponential backoff. */
+  /**
+   * Blocks all requests until the time `until`, in monotonic milliseconds. If `until` is `undefined`, blocks all
+   * requests with an exponential backoff.
+   */
   block(until: number | undefined, sentAt: number, now: number): void {
     this.rejections += 1
     this.others.onRejected()
@@ -228,8 +238,8 @@ export class Limiter {
   }
 
   /**
-   * Applies a rejection to the window. Returns the end of the block, or `undefined` if the headers contain no usable
-   * time.
+   * Applies a rejection to the current window. Returns the end of the block in monotonic milliseconds. Returns
+   * `undefined` if the headers contain neither a usable `Retry-After` nor a usable reset.
    */
   private applyRejection(sent: SentRequest, observation: Window.WindowObservation, now: number): number | undefined {
     const toUsable = (moment: Moment | undefined): number | undefined => {
@@ -244,14 +254,14 @@ export class Limiter {
     const isUnknown = Window.isRemainingUnknown(this.window)
     const reset: Moment = observation.reset ?? { clock: "local", at: resetAt }
     this.applyToWindow(sent, isUnknown ? { ...observation, reset } : observation)
-    // `Retry-After` can refer to a limit other than the limit of the current window.
+    // The rejection exhausts the current window, unless a `Retry-After` can refer to another limit.
     if (this.window !== undefined && (isUnknown || retryAt === undefined)) this.window = Window.exhaust(this.window)
     return rejection.blockUntil(now, resetAt)
   }
 
   /**
-   * Applies a rejection with a reset that has just passed. Returns the end of the block, or `undefined` if the reset is
-   * unusable.
+   * Applies a rejection whose reset has just passed. If a rounded reset can be the cause, updates the search for the
+   * lag. Returns the end of the block, or `undefined` if the reset is unusable.
    */
   private applyPastReset(sent: SentRequest, observation: Window.WindowObservation, now: number): number | undefined {
     if (this.window?.reset === undefined) return undefined

@@ -5,23 +5,23 @@
  */
 import type { Window } from "./window.js"
 
-/** @internal Number of clients if the actual number is unknown. */
+/** @internal Assumed number of clients while other clients are possible and their number is unknown. */
 export const defaultClients = 8
 const minClients = 4
 const maxClients = 64
 
-/** Number of windows with a reduced share after other clients were detected. */
+/** Number of windows in which the share of this client stays reduced after other clients were detected. */
 const rememberedWindows = 3
 
 /**
- * Duration of the discovery phase after the first response. The share of this client is reduced during this phase
- * because the first responses do not indicate other clients.
+ * Duration of the discovery phase after the first response. During this phase, the share of this client is reduced,
+ * because the first responses cannot reveal other clients.
  */
 const discoveryMillis = 1000
 
 /**
- * Estimates the number of clients from this client's share of a finished window. The estimate is between 4 and 8. The
- * maximum is low because a small share can also mean that the other clients were faster.
+ * Estimates the number of clients from this client's share of the requests in a finished window. The estimate is from 4
+ * to 8. A higher estimate would be unreliable, because a small share can also mean that the other clients were faster.
  *
  * @internal
  */
@@ -38,8 +38,8 @@ export const isUsedByOthers = (window: Window): boolean =>
   window.limit !== undefined && window.limit - window.remaining > window.ownRequests
 
 /**
- * Doubles the number of clients after more than one rejection in a window. One rejection per window is normal with
- * other clients.
+ * Doubles the estimated number of clients after more than one rejection in a window. If other clients share the limit,
+ * one rejection per window is normal.
  *
  * @internal
  */
@@ -47,16 +47,16 @@ export const increaseClients = (clients: number, rejections: number): number =>
   rejections > 1 ? Math.min(maxClients, 2 * clients) : clients
 
 /**
- * Returns the maximum number of requests of this client in flight. The other clients receive the same `remaining` and
- * compute the same share. The share decreases with `remaining`. Each client therefore sends at most one excess request
- * per window.
+ * Returns the maximum number of requests that this client may have in flight. The other clients receive the same
+ * `remaining` and compute the same share. The share decreases with `remaining`, so that each client sends at most one
+ * excess request per window.
  *
  * @internal
  */
 export const fairShare = (remaining: number, clients: number): number =>
   clients <= 1 ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor(remaining / Math.max(8, 2 * clients)))
 
-/** @internal Tracks the other clients that were detected in responses. */
+/** @internal Tracks whether responses indicate other clients, and estimates the number of clients. */
 export class OtherClients {
   private clients = defaultClients
   private windowsLeft = 0
@@ -76,7 +76,7 @@ export class OtherClients {
     return now < this.discoveryEndsAt && window?.limit !== undefined
   }
 
-  /** Returns the number of clients that share the API key, including this client. */
+  /** Returns the estimated number of clients that share the API key, including this client. */
   count(window: Window | undefined, now: number): number {
     if (this.isDetected) return this.clients
     return this.isDiscovering(window, now) ? defaultClients : 1

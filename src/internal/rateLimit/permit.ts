@@ -12,7 +12,10 @@ import type { RequestClass } from "./fairQueue.js"
 export interface QueueDelay {
   /** Milliseconds until the gate opens. */
   readonly opensIn: number
-  /** Total wait of the request in milliseconds, including the time behind other requests. */
+  /**
+   * Estimated total time of the request in the queue, in milliseconds. The time includes the wait behind other
+   * requests.
+   */
   readonly wait: number
   readonly limit: number | undefined
   readonly remaining: number | undefined
@@ -25,8 +28,8 @@ export interface PermitRequest<E> {
   /** Indicates whether the request is a retry. */
   readonly isRetry: boolean
   /**
-   * Returns a failure if the caller rejects the wait. The gate calls this function before a wait for the limit. The
-   * gate calls this function again if the wait becomes longer than accepted.
+   * Returns `None` if the caller accepts a wait for the rate limit. Returns a failure if the caller rejects the wait.
+   * The gate calls this function before the wait, and again if the wait becomes longer than accepted.
    */
   readonly confirmWait: (delay: QueueDelay) => Effect.Effect<Option.Option<E>>
 }
@@ -38,7 +41,8 @@ export interface Permit {
   /** Reports that the request was not sent. */
   readonly reportUnsent: Effect.Effect<void>
   /**
-   * Reports a rate limit in a response with a status other than 429. `opensIn` is the requested wait in milliseconds.
+   * Reports a rate limit error in a response with a status other than 429. `opensIn` is the wait that the response
+   * requests, in milliseconds.
    */
   readonly reportRateLimited: (opensIn: number | undefined) => Effect.Effect<void>
 }

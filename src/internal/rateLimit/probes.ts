@@ -6,8 +6,8 @@
 import { admit, awaitResponse, type Capacity } from "./capacity.js"
 
 /**
- * Time without a response until the maximum number of probes doubles. A probe without a response must not block all
- * other requests.
+ * Time without a response until the maximum number of probes doubles. Otherwise, a probe without a response would block
+ * all other requests.
  */
 const silenceMillis = 2000
 
@@ -16,16 +16,16 @@ export class Probes {
   /** Number of probes without a response. */
   private pending = 0
   /**
-   * Maximum number of probes in flight. The number increases after each probe without a reported limit because the
-   * server may omit the headers.
+   * Maximum number of probes in flight. The maximum increases if the outcome of a probe reports no remaining requests,
+   * because the server may omit the headers.
    */
   private limit = 1
   /** Later of two times: the time of the last response and the time of the first pending probe. */
   private silentSince = 0
 
   /**
-   * Returns the capacity for probes. `maximum` is the number of requests that fit in the window. `maximum` can increase
-   * at `orphansExpireAt`.
+   * Returns the capacity for probes. `maximum` is the number of further requests that fit in the window. At
+   * `orphansExpireAt`, an interrupted request no longer counts, so `maximum` can increase.
    */
   capacity(now: number, maximum: number, orphansExpireAt: number | undefined): Capacity {
     const doublings = this.pending === 0 ? 0 : Math.floor((now - this.silentSince) / silenceMillis)

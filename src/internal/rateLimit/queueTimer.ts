@@ -13,7 +13,7 @@ export class QueueTimer {
 
   /**
    * Runs `onFire` at `at` unless the timer is already set to an earlier time. `at` is in monotonic milliseconds.
-   * Cancels the timer if `at` is `undefined`. Runs `onFire` early if the wait is longer than the maximum sleep.
+   * Cancels the timer if `at` is `undefined`. If the wait is longer than `maxSleepMillis`, runs `onFire` before `at`.
    * `onFire` must then schedule the timer again.
    */
   schedule(at: number | undefined, now: number, onFire: Effect.Effect<void>): Effect.Effect<void> {

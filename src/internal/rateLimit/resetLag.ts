@@ -1,15 +1,16 @@
 /**
- * Determines the lag of a server that rounds its reset down. Such a server opens the next window later than reported.
- * The search covers several windows, first with steps that double and then by bisection.
+ * Determines the lag of a server that rounds its reset down. The lag is the time from the reported reset to the actual
+ * start of the next window. The first request of each window tests one send time after the reset. The send time
+ * increases in doubling steps until a request is accepted. Then, a bisection over further windows narrows the bounds.
  *
  * @internal
  */
 
 /** @internal Bounds of the lag. All values are in milliseconds after the reset. */
 export interface Lag {
-  /** Send time of a rejected request. -1 if no request was rejected. */
+  /** Latest send time of a rejected request. -1 if no request was rejected. */
   readonly low: number
-  /** Send time of an accepted request. `Infinity` if no request was accepted yet. */
+  /** Earliest send time of an accepted request. `Infinity` if no request was accepted after the first rejection. */
   readonly high: number
   /** Send time for the first request of the next window. */
   readonly next: number
@@ -18,9 +19,9 @@ export interface Lag {
 /** @internal */
 export const none: Lag = { low: -1, high: 0, next: 0 }
 
-/** Maximum difference between the bounds at the end of the search. */
+/** Difference between the bounds of the lag at which the bisection ends. */
 const precisionMillis = 60
-/** Maximum lag. A reset is rounded to whole seconds. */
+/** Maximum lag, because a server rounds its reset to whole seconds. */
 const maxLagMillis = 1000
 const firstStepMillis = 50
 
@@ -28,9 +29,9 @@ const firstStepMillis = 50
 export const canBeLag = (after: number): boolean => after <= 2 * maxLagMillis
 
 /**
- * Updates the lag after a rejected request. `after` is the send time and `receivedAfter` is the response time, both
- * relative to the reset. Continues with the earliest accepted time. Without an accepted time, continues with a step
- * that doubles each time.
+ * Updates the bounds after a rejected request. `after` is the send time and `receivedAfter` is the arrival time of the
+ * response, in milliseconds after the reset. The next request is sent at the earliest accepted time. If no time was
+ * accepted, the next request is sent after a delay that doubles with each `step`.
  *
  * @internal
  */
@@ -42,7 +43,8 @@ export const onRejected = (lag: Lag, after: number, receivedAfter: number, step:
 }
 
 /**
- * Updates the lag after an accepted request that was sent at `after`. Continues halfway between the bounds.
+ * Updates the bounds after an accepted request that was sent `after` milliseconds after the reset. The next request is
+ * sent halfway between the bounds.
  *
  * @internal
  */
@@ -53,10 +55,10 @@ export const onAccepted = (lag: Lag, after: number): Lag => {
   return { low, high, next: high - low > precisionMillis ? Math.round((low + high) / 2) : high }
 }
 
-/** @internal Searches for the lag over all windows of a limit. */
+/** @internal Searches for the lag of a server over successive windows. */
 export class LagSearch {
   private lag = none
-  /** Number of rejections since the last success. */
+  /** Number of rejections since the last accepted request. */
   private steps = 0
 
   /** Send time for the first request of the next window, in milliseconds after the reset. */
@@ -69,12 +71,14 @@ export class LagSearch {
     this.steps += 1
   }
 
-  /** Records that the first request of a window was accepted. */
+  /**
+   * Records that the first request of a window was accepted. `after` is its send time in milliseconds after the reset.
+   */
   onAccepted(after: number): void {
     if (canBeLag(after)) this.lag = onAccepted(this.lag, after)
   }
 
-  /** Restarts the search with the first step. */
+  /** Resets the delay before the next request to the first step, because a request was accepted. */
   resetSteps(): void {
     this.steps = 0
   }

@@ -9,7 +9,7 @@ import { omitUndefined } from "../data/lenient.js"
 import * as monotonic from "../data/monotonic.js"
 import type { Gate } from "./gate.js"
 
-/** @internal Returns `undefined` for an infinite number. */
+/** @internal Returns a finite number unchanged, and `undefined` for any other value. */
 export const finiteOrUndefined = (n: number | undefined): number | undefined =>
   n !== undefined && Number.isFinite(n) ? n : undefined
 
@@ -48,7 +48,7 @@ export interface Snapshot {
   readonly limit?: number
   /** Smallest number of remaining requests that a response of the current window has reported. */
   readonly remaining?: number
-  /** End of the current window. The value is the latest local time that the responses allow. */
+  /** Latest possible end of the current window on the local clock. Absent if the end is unknown or has passed. */
   readonly resetAt?: DateTime.Utc
   /** End of the block after a rejection. Absent if the gate is not blocked. */
   readonly blockedUntil?: DateTime.Utc

@@ -11,23 +11,27 @@ export interface Window {
   readonly reset: Moment | undefined
   readonly limit: number | undefined
   /**
-   * Smallest reported number of remaining requests. The number decreases by one with each response that does not report
-   * the number.
+   * Smallest number of remaining requests that a response has reported. The number decreases by one with each response
+   * that reports no number.
    */
   readonly remaining: number
   /** Number of requests of this client that the server can have counted. */
   readonly ownRequests: number
-  /** Time of the first response, in monotonic milliseconds. */
+  /** Time when the first response of the window arrived, in monotonic milliseconds. */
   readonly firstSeenAt: number
-  /** Milliseconds from the first response to the reset. */
+  /** Milliseconds from the first response of the window to the reset. */
   readonly millisToReset: number
 }
 
-/** @internal Rate limit headers of a response, and the times of the request and the response. */
+/**
+ * Rate limit headers of a response, and the times of the request and the response in monotonic milliseconds.
+ *
+ * @internal
+ */
 export interface WindowObservation extends RateLimitInfo {
   readonly sentAt: number
   readonly receivedAt: number
-  /** Time of the server's clock at the arrival of the response. */
+  /** Time of the server's clock when the response arrives, in epoch milliseconds. */
   readonly serverNow: number
 }
 
@@ -96,7 +100,12 @@ export const update = (window: Window, { limit, remaining, reset }: WindowObserv
   reset: reset?.clock === window.reset?.clock && (reset?.at ?? 0) > (window.reset?.at ?? 0) ? reset : window.reset
 })
 
-/** @internal Adds requests of this client. `requests` is -1 for a request that the server has not counted. */
+/**
+ * Adds `requests` to the requests of this client. `requests` is -1 for a request that the server has not counted in the
+ * window.
+ *
+ * @internal
+ */
 export const addOwnRequests = (window: Window, requests: number): Window => ({
   ...window,
   ownRequests: window.ownRequests + requests
