@@ -50,8 +50,8 @@ export class RateLimitGate extends Context.Tag("effect-modelroute/RateLimitGate"
  * `X-RateLimit-*`, `Retry-After` and `Date`.
  *
  * A client receives no 429 if no other client uses the API key and the headers are complete. Complete headers contain
- * the remaining requests, a reset and `Date`. A new gate first sends a single request. For 1 second after the first
- * response, the gate uses only a part of the limit, because other clients may share the key.
+ * the remaining requests, a reset and `Date`. A new gate first sends a single request. Because other clients may share
+ * the key, the gate then uses only a part of the limit for 1 second.
  *
  * The gate detects other clients by the number of remaining requests. If several gates share a key, each gate can cause
  * about one 429 per window. Without the number of remaining requests, the gate estimates the limit. The estimate causes

@@ -85,8 +85,8 @@ export interface RateLimitOptions {
    * The maximum wait for the rate limit. If a wait would be longer, the call fails immediately with `RateLimited`. The
    * `retryAfter` of the error is the expected wait.
    *
-   * An explicit value limits the wait for each reset and the total wait in the queue of the rate limit gate. Without a
-   * value, the wait for each reset is limited to 2 minutes, and the total wait in the queue has no limit.
+   * An explicit value limits both the wait until each reset and the total wait in the queue of the gate. Default: 2
+   * minutes until each reset. By default, the total wait in the queue has no limit.
    */
   readonly maxWait?: Duration.DurationInput | undefined
   /** The maximum number of retries of rate limits, excluding the first attempt. Default: 5. */
@@ -144,7 +144,7 @@ const toSchedule = (rules: RetryRules): RetryPolicy =>
   Schedule.makeWithState(noRetries, (now, error: ModelRouteError, counts) =>
     Effect.gen(function* () {
       const isRetried = yield* CurrentRetryFilter
-      // The delays until dates in headers need the wall clock, and `now` of a schedule can differ from the wall clock.
+      // Dates in headers are compared with the wall clock. The `now` of a schedule can differ from the wall clock.
       const wallClock = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
       const retry = isRetried(error) ? nextRetry(rules, counts, error, wallClock) : undefined
       if (retry === undefined) return [counts, counts, ScheduleDecision.done] as const

@@ -11,9 +11,9 @@
  * | Fault                        | Effect                                                               |
  * | ---------------------------- | -------------------------------------------------------------------- |
  * | `apiError(code, options?)`   | responds with an error of the API                                    |
- * | `executionOutcome(outcome)`  | sets the terminal status of the next execution                       |
+ * | `executionOutcome(outcome)`  | sets the terminal status of the next execution that is created       |
  * | `dropBefore`                 | resets the connection before the server processes the request        |
- * | `dropAfter`                  | processes the request, but the response is lost                      |
+ * | `dropAfter`                  | resets the connection after the server processes the request         |
  * | `cutBody(options?)`          | resets the connection during the response body                       |
  * | `truncateCleanly(options?)`  | ends the response before the end of the body                         |
  * | `delay(duration, phase?)`    | delays the request or the response                                   |
@@ -21,29 +21,29 @@
  * | `raw(response)`              | responds with any status, headers and body                           |
  * | `badGateway`                 | responds with the HTML page of a gateway and the status 502          |
  * | `emptyOk`                    | processes the request and responds with 200 and an empty body        |
- * | `skewDate(by)`               | shifts the Date header                                               |
- * | `withoutHeaders(...names)`   | omits headers. Default: Date and the rate limit headers              |
+ * | `skewDate(by)`               | shifts the Date header by a duration                                 |
+ * | `withoutHeaders(...names)`   | omits response headers. Default: Date and the rate limit headers     |
  * | `resetUnit(unit)`            | changes the unit of `X-RateLimit-Reset`                              |
- * | `on(matcher, fault)`         | applies a fault to an operation, or to requests with a property      |
- * | `times(n, fault)`            | applies a fault to `n` requests                                      |
+ * | `on(matcher, fault)`         | applies a fault only to requests that match the matcher              |
+ * | `times(n, fault)`            | applies a fault to the next `n` requests                             |
  * | `transient`                  | all faults that a client can ignore or handle with a retry           |
  *
  * ### Options
  *
  * | Option          | Default        | Meaning                                                            |
  * | --------------- | -------------- | ------------------------------------------------------------------ |
- * | `models`        | `models`       | duration, cost and output of each model                            |
- * | `defaultModel`  | 10 s, $0.040   | behaviour of all other models                                      |
+ * | `models`        | none           | additional models, each with a duration, a cost and an output      |
+ * | `defaultModel`  | 10 s, $0.040   | duration and cost of all other models                              |
  * | `balance`       | `100.00`       | initial balance in dollars                                         |
  * | `rateLimit`     | 60 per minute  | limit, window and kind of the rate limit, or `false`               |
  * | `retryAfter`    | `false`        | adds a Retry-After header to each 429                              |
- * | `faults`        | none           | scripted faults                                                    |
- * | `randomFaults`  | none           | random faults with a probability                                   |
+ * | `faults`        | none           | faults that apply to the next requests                             |
+ * | `randomFaults`  | none           | faults that apply to each request with a probability               |
  * | `apiKeys`       | any key        | authorized API keys                                                |
- * | `expiresAfter`  | 5 minutes      | maximum duration of an execution                                   |
+ * | `expiresAfter`  | 5 minutes      | time after which a running execution becomes EXPIRED               |
  * | `keyTtl`        | 24 hours       | lifetime of an idempotency key                                     |
  * | `date`          | `true`         | adds a Date header to each response                                |
- * | `clockSkew`     | 0              | offset of the server's clock                                       |
+ * | `clockSkew`     | 0              | offset of the server's clock from Effect's `Clock`                 |
  * | `webhooks`      | `fetch`        | secret, HTTP client, JSON shapes and faults of webhook deliveries  |
  * | `download`      | `json`         | response of a download request: `json`, `bytes` or `redirect`      |
  * | `confirm`       | `needed`       | support of confirm requests for uploads                            |
@@ -149,7 +149,8 @@ import type { PayloadShape } from "./internal/simulator/webhooks/event.js"
 export {
   adjustUntilDone,
   /**
-   * The faults that the simulator can inject into requests and executions. `Fault.Fault` is the type of a fault.
+   * The faults that can be injected into requests to the simulator and into its executions. `Fault.Fault` is the type
+   * of a fault.
    *
    * @since 0.1.0
    * @category models
@@ -199,8 +200,8 @@ export type {
 export class Simulator extends Context.Tag("effect-modelroute/Simulator")<Simulator, Service>() {}
 
 /**
- * Creates a simulator with its own state. Webhook deliveries stop when the scope closes. Dies if an amount in the
- * options is not a decimal string.
+ * Creates a simulator with its own state. When the scope closes, the simulator stops its webhook deliveries. Dies if an
+ * amount in the options is not a decimal string or if the rate limit is invalid.
  *
  * @example
  * ```ts
@@ -223,7 +224,8 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, Scope
   )
 
 /**
- * Provides a new simulator without an `HttpClient`. Use this layer with `httpApp`.
+ * Provides a new simulator without an `HttpClient`. Use this layer with `httpApp`, which serves the simulator over
+ * HTTP.
  *
  * @example
  * ```ts
@@ -241,8 +243,9 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, Scope
 export const layerService = (options?: Options): Layer.Layer<Simulator> => Layer.scoped(Simulator, make(options))
 
 /**
- * Provides a new simulator and an `HttpClient` that sends all requests to the simulator in memory. The simulated
- * storage handles URLs under the storage origin. The simulated API handles all other URLs.
+ * Provides a new simulator and an `HttpClient` that sends all requests to the simulator in memory. A request whose URL
+ * begins with the option `storageOrigin` reaches the simulated object storage. All other requests reach the simulated
+ * API.
  *
  * @example
  * ```ts
@@ -272,8 +275,8 @@ export const layer = (options?: Options): Layer.Layer<Simulator | HttpClient.Htt
 
 /**
  * The HTTP app of the simulator, for example for `HttpServer.serve`. Rejects request bodies of more than 10 MiB, except
- * uploads to the storage. Faults that break the connection require `effect-modelroute/SimulatorServer`. On another
- * server, the response body fails instead.
+ * uploads to the simulated object storage. The faults that break a connection need the server of
+ * `effect-modelroute/SimulatorServer`. On another server, such a fault makes the response body fail instead.
  *
  * @example
  * ```ts

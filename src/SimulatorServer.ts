@@ -1,5 +1,5 @@
 /**
- * Serves the simulator on a port, with Node.
+ * Serves the simulator on a TCP port, with Node.
  *
  * @since 0.1.0
  */
@@ -15,7 +15,7 @@ import { Disconnect } from "./internal/simulator/http/serverApp.js"
 import * as Simulator from "./Simulator.js"
 
 /**
- * The tag of the address of a running simulator server.
+ * The tag of the service that contains the address of a running simulator server.
  *
  * @example
  * ```ts
@@ -36,7 +36,7 @@ export class SimulatorServer extends Context.Tag("effect-modelroute/SimulatorSer
   {
     /** The base URL, such as `http://127.0.0.1:8787`. */
     readonly url: string
-    /** The port that the server listens on. */
+    /** The TCP port of the server. */
     readonly port: number
   }
 >() {}
@@ -48,7 +48,7 @@ export class SimulatorServer extends Context.Tag("effect-modelroute/SimulatorSer
  * @category models
  */
 export interface Options extends Simulator.Options {
-  /** The port. Default: 0, which selects a free port. */
+  /** The TCP port of the server. Default: 0, which selects a free port. */
   readonly port?: number | undefined
   /**
    * The host name or address that the server listens on. Default: `127.0.0.1`, which accepts only local connections.
@@ -68,7 +68,10 @@ const disconnect = Layer.succeed(Disconnect, {
     })
 })
 
-/** Closes all connections when the scope closes. Otherwise, the server would wait for idle keep-alive connections. */
+/**
+ * Closes all connections when the scope closes. Without this finalizer, the server would wait until its idle keep-alive
+ * connections end.
+ */
 const closeConnections = (server: Http.Server) =>
   Layer.scopedDiscard(
     Effect.addFinalizer(() =>
@@ -89,8 +92,8 @@ const layerAddress = (host: string) =>
   )
 
 /**
- * Provides a new simulator and serves the simulator until the scope closes. Closes all open connections when the scope
- * closes. Fails with `ServeError` if the port is in use.
+ * Provides a new simulator and serves the simulator over HTTP until the scope closes. Then closes all open connections.
+ * Fails with `ServeError` if the server cannot listen, for example because the port is in use.
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
 /**
- * Receives webhooks, verifies the signature of each delivery and handles each event once. See the API pages "Webhooks
- * overview" and "Verifying webhooks".
+ * Receives webhook deliveries, verifies the signature of each delivery and handles each event once. See the API pages
+ * "Webhooks overview" and "Verifying webhooks".
  *
  * @since 0.1.0
  */
@@ -43,16 +43,16 @@ export {
  */
 export interface HandlerOptions<E, R, RD = never> extends VerifyOptions {
   /**
-   * Handles an event. Each call has its own scope. After a success, the handler does not run again for the same event.
-   * After a failure or a defect, the API delivers the event again, up to five times.
+   * Handles an event. Each call of `onEvent` has its own scope. If the call succeeds, `onEvent` is not called again for
+   * the same event. If the call fails, the response is a 500. The API then delivers the event again, up to five times.
    *
-   * The API also repeats a delivery without a response within 30 seconds. A repeated delivery waits for the running
-   * handler.
+   * The API also delivers an event again if no response arrives within 30 seconds. The repeated delivery does not call
+   * `onEvent`, but waits for the running call.
    */
   readonly onEvent: (event: Event) => Effect.Effect<void, E, R>
   /**
-   * The store of handled events, such as `Webhook.Dedup`. The app requires the services of this effect. Default: a
-   * store in memory for this handler only.
+   * The effect that returns the store of handled events, such as `Webhook.Dedup`. The HTTP app requires the services of
+   * this effect. Default: a store in memory that only this handler uses.
    */
   readonly dedup?: Effect.Effect<DedupService, never, RD> | undefined
   /** The maximum size of a request body in bytes. Default: 1 MiB (1,048,576). */
@@ -60,8 +60,9 @@ export interface HandlerOptions<E, R, RD = never> extends VerifyOptions {
 }
 
 /**
- * Creates an HTTP app that receives deliveries, for any server of `@effect/platform`. An `HttpApi` can serve the app
- * beside its endpoints or in the raw handler of an endpoint. Each response has an empty body and one of these statuses:
+ * Creates an HTTP app that receives webhook deliveries, for any server of `@effect/platform`. An `HttpApi` can serve
+ * the app beside its endpoints or in the raw handler of an endpoint. Each response has an empty body and one of these
+ * statuses:
  *
  * - 200: the event has been handled, either now or earlier
  * - 400: the body is incomplete, or the signature is valid and the body is not a JSON object
@@ -70,11 +71,11 @@ export interface HandlerOptions<E, R, RD = never> extends VerifyOptions {
  * - 413: the body is larger than `maxBodySize`
  * - 500: `onEvent` or the store of handled events failed, or `secrets` or `tolerance` is invalid
  *
- * Each event is handled in a separate fiber, so that a disconnect of the sender does not interrupt the handler. Create
- * the handler only once. Without `dedup`, each handler has its own store of handled events.
+ * Each event is handled in a separate fiber, so that a closed connection does not interrupt `onEvent`. Create the
+ * handler only once, because each handler without `dedup` has its own store of handled events.
  *
- * Logs a rejected delivery as a warning, with only the reason. Logs a failure of `onEvent` as a warning and a defect as
- * an error, without the content of the event. Logs the reason of each 500. Each verified delivery has a span
+ * Logs the reason of each rejected delivery as a warning. Logs a failure of `onEvent` as a warning and a defect as an
+ * error. Logs the reason of each 500. No log line contains the content of an event. Each verified delivery has a span
  * `modelroute.webhook.receive`.
  *
  * Throws `InvalidRequest` if `onEvent` or `maxBodySize` is invalid.
@@ -116,18 +117,17 @@ export const handler = <E, R, RD = never>(
 }
 
 /**
- * Passes the execution of an event to the client in the context. A terminal status immediately ends each `await`, `run`
- * and `watch` of the execution.
+ * Passes the execution of an event to the client in the context. If the status is terminal, each `await`, `run` and
+ * `watch` of the execution ends immediately. Events can be lost, and the API sends no event for EXPIRED. The client
+ * therefore continues to poll with its `pollSchedule`.
  *
- * Ends only the waits of this client. To notify another process, encode `event.execution` with the schema
+ * Only the calls of this client end. To notify another process, encode `event.execution` with the schema
  * `Execution.Execution`. In the other process, decode the execution and pass the execution to `executions.notify`.
- * Without a notification, the next poll returns the state.
+ * Otherwise, the calls in the other process end after their next poll.
  *
- * If no wait for the execution is running, the client keeps the event for the next wait. An event may arrive before the
- * response to the create request. The client keeps the latest event of each of the last 1000 executions, without large
- * outputs. A repeated or late event has no effect.
- *
- * The client continues to poll with its `pollSchedule`. The API sends no event for EXPIRED, and events can be lost.
+ * An event can arrive before the response to the create request. If no call waits for the execution, the client
+ * therefore keeps the event for the next call. The client keeps the latest event for each of the last 1,000 executions,
+ * without large outputs. A repeated or late event has no effect.
  *
  * @example
  * ```ts
@@ -149,9 +149,9 @@ export const notifyClient = (event: Event): Effect.Effect<void, never, ModelRout
   )
 
 /**
- * The poll schedule for clients that receive webhooks. The first delay is 30 seconds. Each later delay is 1.5 times the
- * previous delay. The maximum delay is 2 minutes. The schedule never ends. Use the schedule as the `pollSchedule` of a
- * client or of a single wait.
+ * The schedule of the polls for clients that receive webhooks. The first delay is 30 seconds. Each later delay is 1.5
+ * times the previous delay, up to 2 minutes. The schedule never ends, so only the `timeout` of a wait limits the number
+ * of polls. Set the schedule as the `pollSchedule` of a client or of a single wait.
  *
  * @example
  * ```ts

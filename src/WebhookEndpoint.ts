@@ -9,8 +9,8 @@ import { Attributes, lenient } from "./internal/data/lenient.js"
 import type { EventType } from "./internal/webhooks/eventType.js"
 
 /**
- * Schema of the id of an endpoint, such as `wh_abc123`. The id is opaque. `EndpointId.make(text)` brands a stored id
- * and throws if the text is empty.
+ * Schema of the id of a webhook endpoint, such as `wh_abc123`. The id has no documented format. `EndpointId.make(text)`
+ * returns a stored id as an `EndpointId`, and throws if the text is empty.
  *
  * @example
  * ```ts
@@ -33,32 +33,37 @@ export const EndpointId = Schema.NonEmptyString.pipe(Schema.brand("effect-modelr
 export type EndpointId = typeof EndpointId.Type
 
 /**
- * The request that creates an endpoint. See the API page "Webhook setup".
+ * The request that creates a webhook endpoint. See the API page "Webhook setup".
  *
  * @since 0.1.0
  * @category models
  */
 export interface CreateRequest {
-  /** The absolute http(s) URL. The API requires https. */
+  /**
+   * The absolute URL to which the API delivers events. The client accepts http and https, but the API requires https.
+   */
   readonly url: string
   /** A description of the endpoint. Default: none. */
   readonly description?: string | undefined
-  /** The event types that the API delivers. An empty list selects all types. Default: all types. */
+  /** The event types that the API delivers to the endpoint. An empty list selects all types. Default: all types. */
   readonly events?: ReadonlyArray<EventType> | undefined
-  /** Additional headers of each delivery. The header values never appear in errors or logs. Default: none. */
+  /**
+   * Additional HTTP headers that the API sends with each delivery. Errors and logs never contain the values of these
+   * headers. Default: none.
+   */
   readonly headers?: { readonly [name: string]: string | Redacted.Redacted } | undefined
 }
 
 /**
- * The changes to an endpoint. Absent fields keep their values.
+ * The changes to a webhook endpoint. If a field is absent, the endpoint keeps its value.
  *
  * @since 0.1.0
  * @category models
  */
 export interface UpdateRequest extends Partial<CreateRequest> {
   /**
-   * Activates or deactivates the endpoint. The API deactivates an endpoint after 10 failed deliveries. Default:
-   * unchanged.
+   * `true` activates the endpoint, and `false` deactivates the endpoint. The API itself deactivates an endpoint after
+   * 10 consecutive failed deliveries. Default: unchanged.
    */
   readonly isActive?: boolean | undefined
 }
@@ -74,9 +79,9 @@ const fields = {
   events: lenient(Schema.Array(Schema.String)),
   /** Additional headers of each delivery. */
   headers: lenient(Schema.Record({ key: Schema.String, value: Schema.Redacted(Schema.String) })),
-  /** Indicates whether the endpoint receives events. Absent if the response does not contain this field. */
+  /** `true` if the API delivers events to the endpoint. Absent if the response does not contain this field. */
   isActive: lenient(Schema.Boolean),
-  /** The number of consecutive failed deliveries. The API deactivates the endpoint after 10 failed deliveries. */
+  /** The number of consecutive failed deliveries. When this number reaches 10, the API deactivates the endpoint. */
   failureCount: lenient(Schema.NonNegativeInt),
   /** The time of the latest successful delivery. */
   lastSuccess: lenient(Schema.DateTimeUtc),
@@ -87,7 +92,8 @@ const fields = {
 }
 
 /**
- * A webhook endpoint. The schema decodes both documented response formats. Only `id` and `extra` are always present.
+ * A webhook endpoint. Only `id` and `extra` are always present. The API documentation shows two response formats, and
+ * the schema decodes both.
  *
  * @since 0.1.0
  * @category models
@@ -95,9 +101,9 @@ const fields = {
 export class Endpoint extends Schema.Class<Endpoint>("effect-modelroute/Endpoint")(fields) {}
 
 /**
- * A new endpoint with the secret that signs its deliveries. Store the secret, because the API returns the secret only
- * once. `Redacted.value(created.secret)` returns the text of the secret. `Webhook.verify` needs the complete text,
- * including the prefix `whsec_`.
+ * A new webhook endpoint with the secret that signs its deliveries. Store the secret, because the API returns the
+ * secret only once. `Redacted.value(created.secret)` returns the text of the secret. `Webhook.verify` needs the whole
+ * text, including the prefix `whsec_`.
  *
  * @since 0.1.0
  * @category models

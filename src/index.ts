@@ -14,7 +14,7 @@
 export * as ApiKey from "./ApiKey.js"
 
 /**
- * Runs batches of thousands of executions. A batch continues after a crash.
+ * Runs batches of thousands of executions. After a crash, a new run continues the batch.
  *
  * @since 0.1.0
  */
@@ -49,7 +49,7 @@ export * as IdempotencyKey from "./IdempotencyKey.js"
 export * as Metrics from "./Metrics.js"
 
 /**
- * Typed models. A model consists of its slug and of the schemas of its input and output.
+ * Typed models. A typed model consists of the slug of a model and of the schemas of its input and output.
  *
  * @since 0.1.0
  */
