@@ -26,8 +26,8 @@ import type { AwaitOptions, RunOptions } from "./optionTypes.js"
 import { type Poller, type PollerOptions, type WaitInfo, withPoller } from "./poller.js"
 
 /**
- * Waits until an execution has ended. Does not use `Effect.repeat`, because it would keep a schedule in memory for each
- * wait.
+ * Waits until an execution has ended. Does not use `Effect.repeat`, because `Effect.repeat` would keep a schedule in
+ * memory for each wait.
  */
 const untilEnded = (poller: Poller): Poller["next"] =>
   Effect.flatMap(poller.next, (execution) => (poller.isEnded() ? Effect.succeed(execution) : untilEnded(poller)))

@@ -110,8 +110,8 @@ const knownStatuses: ReadonlySet<string> = new Set<Execution.Status>([
 ])
 
 /**
- * Returns the text for a status in a message. Does not include an unrecognized status, because the API could have
- * copied text from the request into it.
+ * Returns the text for a status in a message. Does not include an unrecognized status, because its text could come from
+ * the request.
  *
  * @internal
  */

@@ -27,8 +27,9 @@ export interface ExecutionsContext {
   readonly keys: Context.Tag.Service<IdempotencyKey.IdempotencyKey>
   readonly poller: PollerContext
   /**
-   * The time of the create response for each execution, in monotonic milliseconds. During the 60 seconds after this
-   * time, a 404 does not end a wait. A stale replica of the API may not contain the new execution.
+   * The times of the create responses for the last 1000 executions of this client, in monotonic milliseconds. During
+   * the 60 seconds after this time, a 404 does not end a wait. A stale replica of the API may not contain the new
+   * execution.
    */
   readonly recentCreates: RecentMap<Execution.ExecutionId, number>
   /**
@@ -144,7 +145,8 @@ export const cancel = (
     Effect.flatMap((call) => retryLoop(context.sender, { ...call, ...omitUndefined({ deadline }) }, stats)),
     Effect.flatMap(Option.filter(({ status }) => status !== "UNKNOWN")),
     Effect.catchTag("NoSuchElementException", () => latest),
-    // A 4xx response usually means that the execution has already ended. In this case, the latest state is the result.
+    // A 4xx response usually means that the execution has already ended. If the latest state is terminal, returns this
+    // state. Otherwise, fails with the 4xx response.
     Effect.catchIf(isClientError, (rejection) =>
       Effect.mapError(
         Effect.filterOrFail(latest, Execution.isTerminal, () => rejection),

@@ -33,16 +33,16 @@ export interface CreateOptions {
 export interface WatchOptions {
   /**
    * Maximum duration of the wait. After this time, the wait fails with `AwaitTimeout`, but the execution continues. The
-   * wait always polls at least once. If a poll is running when the `timeout` elapses, the wait may take 30 more
-   * seconds. Without this option, the wait ends 30 seconds after the execution's `expiresAt`, but after at most 24
-   * hours. If the execution has no `expiresAt`, the default is 10 minutes.
+   * wait never fails with `AwaitTimeout` before its first poll. If a poll is running when the `timeout` elapses, the
+   * wait may take 30 more seconds. Without this option, the wait ends 30 seconds after the execution's `expiresAt`, but
+   * after at most 24 hours. If the execution has no `expiresAt`, the default is 10 minutes.
    */
   readonly timeout?: Duration.DurationInput | undefined
   /**
    * Schedule of the polls. The input of the schedule is the latest state of the execution. If few requests are left
-   * under the rate limit, each delay is at least doubled. `executions.run` then also delays its first poll until the
-   * estimated end of the execution. If another fiber of the client polls the same execution during a delay, its
-   * response replaces the next poll. Default: the `pollSchedule` of the client.
+   * under the rate limit, each delay is at least doubled. In this case, `executions.run` also delays its first poll
+   * until the estimated end of the execution. If another fiber of the client polls the same execution during a delay,
+   * this wait uses that response and skips its next poll. Default: the `pollSchedule` of the client.
    */
   readonly pollSchedule?: Schedule.Schedule<unknown, Execution.Execution> | undefined
   /**

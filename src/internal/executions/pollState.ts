@@ -29,13 +29,16 @@ export interface PollState {
   readonly followsCreate: boolean
   /** The time at which the caller's `timeout` elapses. `undefined` without a `timeout`. */
   readonly callerDeadline: number | undefined
-  /** Time of the create response. `undefined` if this client did not create the execution recently. */
+  /** Time of the create response. `undefined` if the client has no record of the create request. */
   readonly createdAt: number | undefined
   /** Indicates that a COMPLETED execution does not end the wait before its output is available. */
   readonly isOutputRequired: boolean
   /** Latest state of the execution. `undefined` before the first response or notification. */
   readonly latest: Observation | undefined
-  /** The time at which a wait without `timeout` ends. If `expiresAt` is missing, 10 minutes after the start. */
+  /**
+   * The time at which a wait without `timeout` ends. If `expiresAt` is missing, this time is 10 minutes after the start
+   * of the wait.
+   */
   readonly deadline: number
   /**
    * Upper limit of `deadline`. Without this limit, a wait could continue forever, because each response can contain a
@@ -104,7 +107,7 @@ export const phaseOf = ({ isErrorUnavailable, isOutputRequired, latest }: PollSt
   return isOutputRequired && lacksOutput(latest) ? "needsOutput" : "ended"
 }
 
-/** @internal Returns `true` if a notification adds information to the state. */
+/** @internal Returns `true` if a notification contains a later status, the missing error, or the missing output. */
 export const isUpdate = (state: PollState, update: Observation): boolean => {
   switch (phaseOf(state)) {
     case "running":

@@ -182,8 +182,9 @@ const isResultMissing = (state: PollState, error: RequestFailure, now: number): 
   isGone(error) || (isNotFound(error) && now - (state.outputMissingSince ?? now) >= replicaLagMillis)
 
 /**
- * Returns the state after a failed poll. A failure that is not transient ends the wait, except if only the error of a
- * FAILED execution is missing. A 429 ends the wait if its reset is later than the deadline.
+ * Returns the state after a failed poll. A failure that is not transient usually ends the wait. While the error of a
+ * FAILED execution is missing, no failure ends the wait. While the output of a COMPLETED execution is missing, a 404,
+ * 409, 410 or 425 is no error. A 429 ends the wait if its reset is later than the deadline.
  *
  * @internal
  */

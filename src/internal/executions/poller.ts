@@ -51,8 +51,8 @@ export interface WaitInfo {
   readonly stats: CallStats
   readonly idempotencyKey?: string
   /**
-   * Time of the create response in monotonic milliseconds. `undefined` if this client did not create the execution
-   * recently.
+   * Time of the create response in monotonic milliseconds. `undefined` if the client has no record of the create
+   * request.
    */
   readonly createdAt: number | undefined
   /** Indicates that a COMPLETED execution does not end the wait before its output is available. */
@@ -139,8 +139,8 @@ const retryAfterMillis = (error: RequestFailure, wallMillis: number): number => 
 }
 
 /**
- * A function that updates the state of a wait. While a poll runs, a notification can arrive, and only the first of both
- * updates is applied.
+ * A function that updates the state of a wait. A poll and a notification can arrive at the same time, and only the
+ * first update is applied.
  */
 type Transition = (state: PollState.PollState) => PollState.PollState
 

@@ -85,16 +85,16 @@ export class Subscription {
   ) {}
 
   /**
-   * Returns the response of the last poll of the execution if it arrived after `since`, in monotonic milliseconds.
-   * Otherwise, waits for the running poll of another wait. If no poll is running, runs `request`.
+   * Returns the response of the last poll if this response arrived after `since`, in monotonic milliseconds. Otherwise,
+   * waits for the running poll of another wait. If no poll is running, runs `request`.
    */
   poll(request: Effect.Effect<Observation, RequestFailure>, since: number): Effect.Effect<Observation, RequestFailure> {
     return Effect.suspend(() => {
       const { lastPoll, runningPoll } = this.group
       if (lastPoll !== undefined && lastPoll.observedAt > since) return Effect.succeed(lastPoll)
       if (runningPoll === undefined) return startPoll(this.group, request)
-      // Waits share a response or a transient failure. A permanent failure, a 429 or an interruption ends only the wait
-      // that started the poll. This wait polls again.
+      // All waits share a response or a transient failure. A permanent failure, a 429 or an interruption applies only
+      // to the wait that started the poll. The other waits poll again.
       return Effect.flatMap(Effect.exit(Deferred.await(runningPoll)), (exit) =>
         Exit.isSuccess(exit) || isTransientFailure(exit) ? exit : this.poll(request, since)
       )

@@ -36,8 +36,8 @@ export const resolveRedirect = (
 
 /**
  * Validates the URL of a download link, an upload link or a redirect. Allows `https` and the scheme of the base URL.
- * With another scheme, the URL could reach the internal network of the backend. Rejects a URL with a user name or a
- * password, and removes the fragment. Transports treat these parts of a URL differently.
+ * With another scheme, the URL could lead to a service in the internal network of the client. Rejects a URL with a user
+ * name or a password, and removes the fragment. Transports treat these parts of a URL differently.
  *
  * @internal
  */

@@ -44,7 +44,7 @@ export interface UploadOptions {
   /**
    * Returns an effect that runs for each chunk that the transport reads from the source. The argument contains the
    * number of sent bytes and the size of the source, in bytes. The last call reports all bytes. The upload waits for
-   * the end of each effect. Default: no effect.
+   * the end of each effect. If the result is not an Effect, the upload fails with `InvalidRequest`. Default: no effect.
    */
   readonly onProgress?: ((progress: File.Progress) => Effect.Effect<void>) | undefined
 }

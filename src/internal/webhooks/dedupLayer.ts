@@ -23,8 +23,8 @@ const ttlMillisOf = (options: StoredDedupOptions): number =>
 export const makeInMemory = (): DedupService => dedup.make(new InMemoryEvents(minTtlMillis))
 
 /**
- * Records handled events in the memory of the process. Each event is recorded for 24 hours and uses about 250 bytes. A
- * restart removes all records, so that a repeated delivery is handled again after a restart.
+ * Records handled events in the memory of the process. Each event is recorded for 24 hours and uses about 250 bytes of
+ * memory. After a restart, a repeated delivery is handled again, because the restart removes all records.
  *
  * @example
  * ```ts

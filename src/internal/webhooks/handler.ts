@@ -144,7 +144,7 @@ export const make = <E, R, RD>(
       InvalidRequest: ({ message }) =>
         Effect.as(runSafely(Effect.logError(`No webhook delivery can be verified: ${message}`)), emptyResponse(500))
     }),
-    // The platform runs an HTTP app uninterruptibly. Without `Effect.interruptible`, the app would continue to read the
-    // body of a disconnected client.
+    // The platform runs an HTTP app uninterruptibly. Without `Effect.interruptible`, the app would wait for the body of
+    // a disconnected client.
     Effect.interruptible
   )

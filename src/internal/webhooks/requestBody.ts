@@ -43,7 +43,8 @@ export const read = (request: HttpServerRequest.HttpServerRequest, limitBytes: n
       Stream.runForEachWhile(onChunk),
       Effect.matchCause({
         onSuccess: (): RequestBody => ({ _tag: "Complete", bytes: concatBytes(chunks) }),
-        // The platform fails if a request has no body. An empty body is not an error here.
+        // The platform fails if a request has no body. Therefore a failure before the first byte counts as an empty
+        // body.
         onFailure: (): RequestBody =>
           size === 0 ? { _tag: "Complete", bytes: concatBytes([]) } : { _tag: "Truncated" }
       }),

@@ -73,9 +73,10 @@ const verifyOperation = "Webhook.verify"
  * the body. Compares signatures in constant time. Computes the age from the current time of Effect's `Clock`. `verify`
  * does not detect that an event has already been handled. To handle each event once, use `Dedup`.
  *
- * Fails with `WebhookRejected` if the signature or its age is invalid, or if the body is not a JSON object. Fails with
- * `InvalidRequest` if an option is invalid, for example an empty secret. Also fails with `InvalidRequest` if the body
- * is neither bytes nor text. See the API page "Verifying webhooks".
+ * Fails with `WebhookRejected` if the signature is not genuine, or if the timestamp is outside `tolerance`. Also fails
+ * with `WebhookRejected` if the body is not a JSON object. Fails with `InvalidRequest` if an option is invalid, for
+ * example an empty secret. Also fails with `InvalidRequest` if the body is neither bytes nor text. See the API page
+ * "Verifying webhooks".
  *
  * @example
  * ```ts
