@@ -1,0 +1,56 @@
+/**
+ * Lists the folders of the command, with the modules that Stryker mutates and the tests that run against each mutant. The tests of a folder
+ * exclude tests of processes, clusters and databases, because these tests are slow and add no coverage.
+ */
+
+/** A folder of the command. */
+export interface Folder {
+  /** Globs of the mutated modules. */
+  readonly mutate: ReadonlyArray<string>
+  /** Globs of the tests that run against the mutants. */
+  readonly tests: ReadonlyArray<string>
+  /** Minimum percentage of detected mutants. */
+  readonly minScore: number
+}
+
+export const folders: Readonly<Record<string, Folder>> = {
+  retry: {
+    mutate: ["src/internal/retry/*.ts", "src/RetryPolicy.ts"],
+    tests: ["test/RetryPolicy.test.ts", "test/retry/*.test.ts"],
+    minScore: 100
+  },
+  rateLimit: {
+    mutate: ["src/internal/rateLimit/*.ts", "src/RateLimitGate.ts"],
+    tests: ["test/RateLimitGate.test.ts", "test/rateLimit/*.test.ts", "test/RetryPolicy.test.ts"],
+    minScore: 100
+  },
+  errors: {
+    mutate: ["src/internal/errors/*.ts", "src/ModelRouteError.ts"],
+    tests: ["test/errors/*.test.ts", "test/RetryPolicy.test.ts", "test/apiSamples.test.ts"],
+    minScore: 90
+  },
+  webhooks: {
+    mutate: ["src/internal/webhooks/*.ts", "src/Webhook.ts", "src/WebhookEndpoint.ts"],
+    tests: ["test/Webhook.test.ts", "test/webhooks/{dedup,endpoints,handler,notifyClient}.test.ts"],
+    minScore: 90
+  },
+  executions: {
+    mutate: ["src/internal/executions/*.ts", "src/Execution.ts"],
+    tests: ["test/Execution.test.ts", "test/executions/*.test.ts", "test/apiSamples.test.ts"],
+    minScore: 90
+  },
+  http: {
+    mutate: ["src/internal/http/*.ts", "src/IdempotencyKey.ts"],
+    tests: ["test/http/*.test.ts", "test/IdempotencyKey.test.ts", "test/ModelRouteClient.test.ts"],
+    minScore: 90
+  },
+  batch: {
+    mutate: ["src/internal/batch/*.ts", "src/Batch.ts"],
+    tests: [
+      "test/Batch.test.ts",
+      "test/batch/{ambiguousSubmission,costBudget,journalKeyValueStore,journalWriter}.test.ts",
+      "test/batch/{limits,mapConcurrently,models,resume,retryBudget}.test.ts"
+    ],
+    minScore: 90
+  }
+}

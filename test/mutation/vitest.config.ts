@@ -1,0 +1,22 @@
+/** Runs the tests of one folder in one worker. The command passes the globs of the tests in an environment variable. */
+import { fileURLToPath } from "node:url"
+import { defineConfig } from "vitest/config"
+import quick from "../vitest.config.js"
+
+// @effect-diagnostics-next-line processEnv:off
+const tests = process.env["MUTATION_TESTS"]
+
+export default defineConfig({
+  ...quick,
+  test: {
+    ...quick.test,
+    include: tests === undefined ? [] : JSON.parse(tests),
+    globalSetup: [],
+    provide: { isFull: false, postgres: { url: "", reason: "mutation testing uses no database" } },
+    setupFiles: [fileURLToPath(new URL("resetMutant.ts", import.meta.url))],
+    // A mutant can suspend a test forever.
+    testTimeout: 15_000,
+    minWorkers: 1,
+    maxWorkers: 1
+  }
+})
