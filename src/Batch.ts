@@ -155,8 +155,8 @@ export interface StoredJournalOptions {
  * Provides a journal in a `KeyValueStore`, such as a directory (`KeyValueStore.layerFileSystem`).
  *
  * The journal stores two values for each item and overwrites the older of the two values. If the process is killed
- * during a write, the newer value stays intact. After a power failure, writes may be missing that the store had not
- * flushed to the disk. `SqlJournal` can wait until each write is on the disk.
+ * during a write, the newer value stays intact. A power failure can undo writes that the store has not flushed to the
+ * disk. `SqlJournal` can wait until each write is on the disk.
  *
  * @example
  * ```ts

@@ -47,7 +47,7 @@ export type FileId = typeof FileId.Type
  * @category models
  */
 export class DownloadLink extends Schema.Class<DownloadLink>("effect-modelroute/DownloadLink")({
-  /** The presigned URL. `Redacted.value` returns its text. */
+  /** The presigned URL. `Redacted.value(url)` returns the text of the URL. */
   url: Schema.Redacted(Schema.String),
   /** The time when the URL expires. */
   expiresAt: lenient(Schema.DateTimeUtc),
@@ -86,7 +86,7 @@ const chunkBytes = 64 * KiB
  */
 const maxChunkBytes = 256 * KiB
 
-/** Maximum number of chunks that are read from the file before the upload needs them. */
+/** Maximum number of chunks that are read from the file ahead of the upload. */
 const readAheadChunks = 4
 
 /**
@@ -240,11 +240,11 @@ export interface Download {
  * Writes a stream of bytes to a file. The bytes are first written to a temporary file in the same folder. When all
  * bytes are on the disk, the temporary file replaces the file at `path`. Other processes therefore never read an
  * incomplete file. A failure or an interruption removes the temporary file. If the process is killed, the temporary
- * file remains, and its name ends with `.part`.
+ * file remains. The name of a temporary file ends with `.part`.
  *
- * If a file exists at `path`, the new file keeps its mode. If `path` is a symbolic link, the target of the link is
- * replaced. A device or a pipe is written directly. Fails with the error of the stream. Fails with `PlatformError` if
- * the file cannot be written.
+ * If a file exists at `path`, the new file keeps the mode of the existing file. If `path` is a symbolic link, the
+ * target of the link is replaced. A device or a pipe is written directly. Fails with the error of the stream. Fails
+ * with `PlatformError` if the file cannot be written.
  *
  * @example
  * ```ts

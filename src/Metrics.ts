@@ -94,8 +94,8 @@ export const waits: Metric.Metric.Histogram<number> = Metric.histogram(
  * Adds up the cost of executions, in dollars. The name of the metric is `modelroute_cost_dollars_total`. The metric has
  * the tag `model`, the name of the model.
  *
- * Counts an execution when `executions.run`, `executions.await` or a batch receives its terminal state with a cost.
- * Counts each execution once, even if several fibers wait for the execution.
+ * The cost of an execution is added when `executions.run`, `executions.await` or a batch receives the terminal state
+ * with the cost. Each execution is counted once, even if several fibers wait for the execution.
  *
  * The sum is a floating-point number. To add up amounts exactly, use the decimal string `cost` of each execution.
  *
@@ -122,8 +122,8 @@ export const cost: Metric.Metric.Counter<number> = Metric.counter("modelroute_co
  * latency is the field `latency` of the execution. If this field is absent, the latency is the time from `createdAt` to
  * `completedAt`.
  *
- * Counts each execution once, when `executions.run`, `executions.await` or a batch receives its terminal state. The
- * metric has these tags:
+ * The latency of an execution is recorded when `executions.run`, `executions.await` or a batch receives the terminal
+ * state. Each execution is recorded once. The metric has these tags:
  *
  * - `model`: the name of the model
  * - `outcome`: `ok` for a COMPLETED execution, otherwise the tag of the error

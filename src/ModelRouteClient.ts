@@ -1,8 +1,8 @@
 /**
  * The client of the ModelRoute API, as an Effect service.
  *
- * Each client method that sends requests creates one span per call, such as `modelroute.executions.run`. These attributes follow the
- * semantic conventions of OpenTelemetry:
+ * Each call of a method that sends requests creates one span, such as `modelroute.executions.run`. These attributes
+ * follow the semantic conventions of OpenTelemetry:
  *
  * - `gen_ai.provider.name` and `gen_ai.request.model`, if the model is known
  * - `error.type`, if the call fails. The value is the tag of the error, `interrupted` or `defect`. The value is
@@ -15,8 +15,7 @@
  * A call can wait before a retry, before a poll or in the queue of the rate limit gate. Each of these waits adds the
  * event `modelroute.wait` to the span and updates the metric `modelroute_wait_seconds`. A wait before a retry or a poll
  * also writes a log line with the attributes of the event. The log level is Info for a retry after 5 seconds or more,
- * otherwise Debug. The gate writes a log line when the rate limit is exhausted, and another log line when the rate
- * limit resets.
+ * otherwise Debug. The gate writes a log line when the rate limit is exhausted and when the rate limit resets.
  *
  * Errors, logs, spans and metrics never contain API keys, webhook secrets, queries of presigned URLs or texts from
  * requests. The client sends the API key only to the API.

@@ -497,7 +497,7 @@ export class TransportError extends Schema.TaggedError<TransportError>("effect-m
 }
 
 /**
- * The execution was cancelled. The API has released the amount that it held for the execution.
+ * The execution was cancelled. The API has released the amount that was held for the execution.
  *
  * @since 0.1.0
  * @category errors
@@ -516,8 +516,8 @@ export class ExecutionCancelled extends Schema.TaggedError<ExecutionCancelled>("
 }
 
 /**
- * The execution expired before its result was available. The API has released the amount that it held for the
- * execution. To retry, create a new execution with a new idempotency key.
+ * The execution expired before a result was available. The API has released the amount that was held for the execution.
+ * To retry, create a new execution with a new idempotency key.
  *
  * @since 0.1.0
  * @category errors
@@ -536,7 +536,7 @@ export class ExecutionExpired extends Schema.TaggedError<ExecutionExpired>("effe
 }
 
 /**
- * The time limit of a wait elapsed before the execution had ended or before its output was available. The execution
+ * The time limit of a wait elapsed before the execution had ended or before the output was available. The execution
  * continues. Call `executions.await(executionId)` to wait again.
  *
  * @example
@@ -586,7 +586,7 @@ export class AwaitTimeout extends Schema.TaggedError<AwaitTimeout>("effect-model
 }
 
 /**
- * `executions.result` was called before the execution had ended or before its output was available. The execution
+ * `executions.result` was called before the execution had ended or before the output was available. The execution
  * continues. Call `executions.await(executionId)` to wait for the result.
  *
  * @since 0.1.0

@@ -53,10 +53,10 @@ export class RateLimitGate extends Context.Tag("effect-modelroute/RateLimitGate"
  * the remaining requests, a reset and `Date`. A new gate first sends a single request. Because other clients may share
  * the key, the gate then uses only a part of the limit for 1 second.
  *
- * The gate detects other clients by the number of remaining requests. If several gates share a key, each gate can cause
- * about one 429 per window. Without the number of remaining requests, the gate estimates the limit. The estimate causes
- * one or two 429 responses per window. After a 429 without a usable reset, the gate sends at most one request per
- * second.
+ * The gate detects other clients if the number of remaining requests falls faster than the gate sends requests. If
+ * several gates share a key, each gate can cause about one 429 per window. Without the number of remaining requests,
+ * the gate estimates the limit. The estimate causes one or two 429 responses per window. After a 429 without a usable
+ * reset, the gate sends at most one request per second.
  *
  * @example
  * ```ts
@@ -100,8 +100,8 @@ export const make: Effect.Effect<Service> = Effect.sync(() => fromGate(new Gate(
 export const layer: Layer.Layer<RateLimitGate> = Layer.effect(RateLimitGate, make)
 
 /**
- * Provides a gate that admits every request immediately. Only the retry policy then handles the rate limit, after a
- * 429.
+ * Provides a gate that admits every request immediately. The rate limit is then handled only by the retry policy, which
+ * waits after a 429.
  *
  * @example
  * ```ts

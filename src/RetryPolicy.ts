@@ -1,7 +1,8 @@
 /**
- * Policies for the retries of failed requests. A policy is a `Schedule` over `ModelRouteError`. The retryable errors
- * are rate limits and faults. A rate limit is `RateLimited` or another error with status 429 and an error code. A fault
- * is every other retryable error. The standard policy has separate numbers of retries for faults and for rate limits.
+ * Policies for the retries of failed requests. A policy is a `Schedule` over `ModelRouteError`. Policies distinguish
+ * two kinds of retryable errors, rate limits and faults. A rate limit is a `RateLimited`, or an `UnrecognizedError`
+ * with status 429. A fault is every other retryable error. The standard policy has separate numbers of retries for
+ * faults and for rate limits.
  *
  * @since 0.1.0
  */

@@ -110,6 +110,6 @@ export class Endpoint extends Schema.Class<Endpoint>("effect-modelroute/Endpoint
  */
 export class CreatedEndpoint extends Schema.Class<CreatedEndpoint>("effect-modelroute/CreatedEndpoint")({
   ...fields,
-  /** The secret that signs the deliveries. `Redacted.value` returns its text. */
+  /** The secret that signs the deliveries. `Redacted.value(secret)` returns the text of the secret. */
   secret: Schema.Redacted(Schema.NonEmptyString)
 }) {}
