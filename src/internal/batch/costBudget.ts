@@ -1,5 +1,5 @@
 /**
- * Enforces the option `maxCost` of a batch. The settled costs plus the current holds stay within the limit, except
+ * Enforces the option `maxCost` of a batch. The settled costs plus the current holds stay within `maxCost`, except
  * after a submission with an unknown hold.
  *
  * @internal
@@ -63,8 +63,8 @@ export class CostBudget {
   /** Highest known hold of an execution, by model. */
   private readonly maxHolds = new Map<string, money.Amount>()
   /**
-   * Number of submissions whose hold is neither known nor assumed, by model. The number includes submissions that the
-   * API may not have accepted, because these submissions may have a hold.
+   * Number of submissions with an unknown hold and without an estimate in `assumedHolds`, by model. The number includes
+   * submissions that the API may not have accepted, because these submissions may have a hold.
    */
   private readonly unknownCounts = new Map<string, number>()
   /**

@@ -40,8 +40,8 @@ export interface Item<A, E, R, Out = unknown> {
   /** Journal entry from an earlier run or from an earlier item with the same key. `None` if the key has no entry. */
   readonly previous: Option.Option<JournalEntry>
   /**
-   * Digest of `version`, or of the request if `version` is absent. Empty if the request is not known before the
-   * submission, for example because an effect creates the request.
+   * Digest of `version`, or of the request if `version` is absent. Empty if the request is unknown before the
+   * submission, for example a request from an effect.
    */
   readonly digest: string
   readonly body: Effect.Effect<RequestBody, AwaitFailure | E, R>

@@ -51,8 +51,8 @@ export class JournalEntry extends Schema.Class<JournalEntry>("effect-modelroute/
   attempt: Schema.Number,
   /**
    * First 128 bits of a SHA-256 hash, as hexadecimal digits. The hash is of `version`, or of the request if `version`
-   * is absent. A later run compares the digests to detect a changed request. The digest is empty if the request is not
-   * known before the submission, for example if an effect creates it.
+   * is absent. A later run compares the digests to detect a changed request. The digest is empty if the request is
+   * unknown before the submission, for example a request from an effect.
    */
   digest: Schema.String,
   /** Body of the create request. Present until the API accepts or permanently rejects the request. */

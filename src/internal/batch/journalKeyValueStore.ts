@@ -3,10 +3,10 @@
  * or truncated. Each item therefore has two values, called slots. Each write replaces the slot with the older entry, so
  * the newest complete entry is never lost.
  *
- * A `KeyValueStore` cannot list its keys. A write of new items therefore first stores the hashes of these items in a
- * list. The lists of a batch are numbered from 0 without a gap, so that all lists can be found. If the process is
- * killed after this write, the next write stores the same items in another list. Each entry therefore contains the
- * number of its list, and a list with another number is ignored for this entry.
+ * A `KeyValueStore` cannot list its keys. Before new items are written, the hashes of these items are therefore stored
+ * in a list. The lists of a batch are numbered from 0 without a gap, so that `entries` finds all lists. If the process
+ * is killed between the two writes, the next write stores the same hashes in another list. Each entry contains the
+ * number of its own list, so that `entries` emits the entry only once.
  *
  * @internal
  */
@@ -181,7 +181,10 @@ const putEntry = (
     )
   })
 
-/** Returns the smallest number that no list of the batch has. All numbers below `from` must have a list. */
+/**
+ * Returns the smallest number for which the batch has no list. The search starts at `from`, so every smaller number
+ * must have a list.
+ */
 const firstFreeList = ({ values }: State, batch: string, from?: number): Effect.Effect<number, JournalError> =>
   findFreeSlot((n) => values.has(values.listKey(batch, n)), from)
 

@@ -36,7 +36,7 @@ export interface Progress {
   readonly failed: number
   /** Number of items that this run did not attempt. */
   readonly notAttempted: number
-  /** Number of items that were read but whose create request the API has not accepted yet. */
+  /** Number of read items that have neither an accepted create request nor an outcome yet. */
   readonly waiting: number
   /**
    * Number of running executions that the batch awaits. The number is zero after an interruption, even if executions

@@ -13,7 +13,11 @@ import { invalidRequest } from "../errors/invalidRequest.js"
 import { isDefiniteRejection } from "../errors/semantics.js"
 import type { StopCause, StopSignal } from "./stopSignal.js"
 
-/** @internal Blocks a create request if the batch has stopped or the idempotency key has expired. */
+/**
+ * Blocks a new create request after the batch has stopped. Blocks a resend after the idempotency key has expired.
+ *
+ * @internal
+ */
 export class ItemSubmitGuard implements AttemptInterceptor {
   /** Reason why the latest attempt was not sent. `undefined` if the latest attempt was sent. */
   blockedBy: StopCause | "key expired" | undefined

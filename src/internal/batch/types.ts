@@ -95,9 +95,9 @@ export interface Options<A, E = never, E2 = never, R = never, Out = unknown> {
   /**
    * Limit of the costs and holds of the batch, including earlier runs. Decimal string in dollars. Default: no limit.
    *
-   * The batch submits no item that would exceed the limit. A hold is higher than the cost of the execution, so part of
-   * the limit may stay unused. For example, if each hold is 0.048 and each cost is 0.040, a limit of 0.20 allows 4
-   * executions. A fifth hold would exceed the limit, because the sum would be 0.208.
+   * The batch submits no item whose known hold would exceed the limit. A hold is higher than the cost of the execution,
+   * so part of the limit may stay unused. For example, if each hold is 0.048 and each cost is 0.040, a limit of 0.20
+   * allows 4 executions. A fifth hold would exceed the limit, because the sum would be 0.208.
    *
    * If `hold` is not set, the hold of a model can be unknown. Until the hold is known, the batch submits the items of
    * the model one at a time. The first of these items may exceed the limit. A submission of an earlier run with an
@@ -116,9 +116,9 @@ export interface Options<A, E = never, E2 = never, R = never, Out = unknown> {
    */
   readonly beforeSubmit?: ((count: number) => Effect.Effect<boolean, E2, R>) | undefined
   /**
-   * Processes an outcome before the stream emits it, for example to save the result. Runs concurrently for up to
-   * `concurrency` outcomes. A later run does not repeat `deliver` for a delivered outcome. If the process ends before
-   * an outcome counts as delivered, a later run delivers the outcome again. Delivery is therefore at least once.
+   * Processes an outcome before the stream emits the outcome, for example to save the result. Runs concurrently for up
+   * to `concurrency` outcomes. A later run does not repeat `deliver` for a delivered outcome. If the process ends
+   * before an outcome counts as delivered, a later run delivers the outcome again. Delivery is therefore at least once.
    *
    * If the effect returns `false`, the outcome does not count as delivered. The batch continues, and a later run calls
    * `deliver` again. A failure of the effect fails the batch. Default: no processing.

@@ -101,8 +101,8 @@ export const awaitEnd = (
             `Execution ${accepted.id} could not be polled`,
             millis
           )
-      // If the event arrived before the poll, the event must not end this wait. Otherwise, the workflow would poll
-      // again without a delay.
+      // If the event that reports the end arrived before the poll, this event must not end the wait. Otherwise, the
+      // workflow would poll again without a delay.
       yield* suspendUntil(wait, millis, isEventKnown ? isWaitOver(wait) : anyOf(hasEndEvent, isWaitOver(wait)))
     }
     return yield* awaitEnd(context, submission, accepted)

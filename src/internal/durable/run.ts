@@ -53,10 +53,7 @@ const cancelExecution = (context: DurableContext, submission: Submission): Effec
         )
   )
 
-/**
- * Returns whether the workflow has ended with a result or an error. An interruption or a defect does not end the
- * workflow.
- */
+/** Returns whether the workflow has ended with a result or an error, and not with an interruption or a defect. */
 const hasEnded = Exit.match({ onSuccess: () => true, onFailure: Cause.isFailure })
 
 /** @internal Returns the body of the workflow. */

@@ -36,7 +36,7 @@ export interface Accepted {
 const SubmitError = Schema.Union(...RequestFailure.members, SubmissionOutcomeUnknown)
 
 /**
- * The result of a submission, as the engine stores it. A rejection is a value instead of an error, so that the engine
+ * The result of a submission, which the engine stores. A rejection is a value instead of an error, so that the engine
  * stores `ambiguousSince` with the error.
  */
 const SubmitResult = Schema.Union(
@@ -171,7 +171,7 @@ const submitOnce = (
     return [result, submittedAt] as const
   })
 
-/** Returns whether a later submission under the same key can succeed. */
+/** Returns whether a later submission with the same idempotency key can succeed. */
 const canSucceedLater = (error: typeof SubmitError.Type): boolean =>
   error._tag !== "SubmissionOutcomeUnknown" && (error.retryable || stopsAccount(error) || isForeignResponse(error))
 

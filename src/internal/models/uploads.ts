@@ -91,14 +91,14 @@ export const uploadWith = (
 
 /**
  * Schema of a file in an input. The value is the id of a file, or a source that the client uploads first. The client
- * checks the whole input before the first upload. `create` and `run` then also fail with the errors of `files.upload`
- * and with the `PlatformError` of the source.
+ * checks the whole input before the first upload. `create` and `run` can also fail with the errors of `files.upload`
+ * and with the `PlatformError` of a source.
  *
  * Each call uploads its sources again, so the body of the request contains new file ids. Pass a file id instead of a
  * source if you repeat a call with your own idempotency key. Otherwise, the same key is sent with two different bodies.
- * Also pass a file id in a job with `IdempotencyKey.layerDeterministic`. Otherwise, a second run of the job creates a
- * second execution. `files.upload` returns the id. Uploads have the default options of `files.upload`.
- * `Model.uploadWith` sets other options.
+ * Also pass a file id in a job with `IdempotencyKey.layerDeterministic`, because a body with new file ids has a new
+ * key. Otherwise, a second run of the job creates a second execution. `files.upload` returns the id. Uploads have the
+ * default options of `files.upload`. `Model.uploadWith` sets other options.
  *
  * @example
  * ```ts

@@ -20,7 +20,7 @@ export interface Admission {
     request: PermitRequest<E>,
     attempt: (permit: Permit) => Effect.Effect<A, E>
   ) => Effect.Effect<A, E>
-  /** Returns whether the limit is nearly exhausted. Requests that are not urgent should then wait. */
+  /** Returns whether the rate limit is nearly exhausted. Requests that are not urgent should then wait. */
   readonly isScarce: Effect.Effect<boolean>
 }
 

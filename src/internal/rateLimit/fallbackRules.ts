@@ -20,7 +20,8 @@ export class FallbackRules {
   /** Indicates whether requests are paced because the server has rejected a request without a reset. */
   hasNoReset = false
   /**
-   * Number of requests that the server has accepted since the later of the last rejection and the start of the window.
+   * Number of requests that the server has accepted since the last rejection. The count restarts at the start of each
+   * window.
    */
   accepted = 0
   /**
@@ -110,8 +111,9 @@ export class FallbackRules {
   }
 
   /**
-   * Records a rejection and returns the end of the block. The block ends at the reset. Without a reset, the first
-   * rejection of a burst causes a block with a backoff. For the other rejections of the burst, returns `undefined`.
+   * Records a rejection and returns the end of the block. With a reset, the block ends at the reset. Without a reset,
+   * the first rejection of a burst causes a block with an exponential backoff. For the other rejections of the burst,
+   * returns `undefined`.
    */
   onRejected(resetAt: number | undefined, sentAt: number, now: number): number | undefined {
     const isFirst = sentAt > this.rejectedAt

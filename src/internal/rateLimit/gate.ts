@@ -21,7 +21,7 @@ import type { Permit, PermitRequest } from "./permit.js"
 import { QueueTimer } from "./queueTimer.js"
 import { acceptDelay, hasAccepted, makeQueueEntry, toQueueDelay, type QueueEntry } from "./queueEntry.js"
 
-/** Callers confirm their waits again only if the gate opens later than confirmed by more than this tolerance. */
+/** Callers confirm their waits again only if the opening time of the gate becomes later by more than this tolerance. */
 const reconfirmToleranceMillis = 1000
 
 /** @internal */
@@ -53,8 +53,9 @@ export class Gate {
   }
 
   /**
-   * Waits for a permit, and then runs the attempt. Releases the permit at the first report of a response, or at the end
-   * of the attempt. If `confirmWait` returns a failure, fails with this failure and does not run the attempt.
+   * Waits for a permit, and then runs the attempt. Releases the permit when the attempt reports its outcome, and at the
+   * latest when the attempt ends. If `confirmWait` returns a failure, fails with this failure and does not run the
+   * attempt.
    */
   withPermit<A, E>(request: PermitRequest<E>, attempt: (permit: Permit) => Effect.Effect<A, E>): Effect.Effect<A, E> {
     return Effect.uninterruptibleMask((restore) =>

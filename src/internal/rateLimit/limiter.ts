@@ -1,13 +1,14 @@
 /**
  * Determines how many requests can be sent at a given time. All times are in milliseconds on the local monotonic clock.
  *
- * 1. The limiter admits requests while fewer requests are in flight than remain in the window. In an unknown window,
- *    the limiter admits only probes (`probes.ts`).
+ * 1. The limiter admits requests while fewer requests are in flight than remain in the window. If the window is
+ *    unknown, the limiter admits only probes (`probes.ts`).
  * 2. Each response reduces the remaining requests, opens a later window or belongs to an earlier window (`window.ts`).
  * 3. A rejection (429) blocks all requests until its reset (`rejection.ts`).
  * 4. The reset is a time on the server's clock. The limiter converts the reset to the latest possible local time
  *    (`clockSkew.ts`).
- * 5. The limiter uses a share of the remaining requests while other clients use the same API key (`otherClients.ts`).
+ * 5. While other clients use the same API key, the limiter uses only a share of the remaining requests
+ *    (`otherClients.ts`).
  * 6. Without rate limit headers, the limiter estimates an allowance or admits one request per second
  *    (`fallbackRules.ts`). If the server rounds its reset down, the next window opens later than reported. The limiter
  *    then determines this lag (`resetLag.ts`).
@@ -93,7 +94,7 @@ export class Limiter {
     return this.others.count(this.window, now)
   }
 
-  /** Returns whether the limit is nearly exhausted. Requests that are not urgent should then wait. */
+  /** Returns whether the rate limit is nearly exhausted. Requests that are not urgent should then wait. */
   isScarce(now: number): boolean {
     return now < this.scarceUntil
   }
@@ -286,8 +287,8 @@ export class Limiter {
   }
 
   /**
-   * Returns whether the reset is in the future or has just passed. A server that rounds its reset down can report a
-   * reset that has just passed.
+   * Returns whether a reported reset is in the future or has just passed. A server that rounds its reset down can
+   * report a reset that has just passed.
    */
   private isCredible(reset: Moment, now: number): boolean {
     return rejection.isUsable(this.serverClock.toLocal(reset), now - maxResetAgeMillis)

@@ -16,7 +16,7 @@ export class Probes {
   /** Number of probes without a response. */
   private pending = 0
   /**
-   * Maximum number of probes in flight. The maximum increases if the outcome of a probe reports no remaining requests,
+   * Maximum number of probes in flight. The maximum increases if a probe does not determine the remaining requests,
    * because the server may omit the headers.
    */
   private limit = 1

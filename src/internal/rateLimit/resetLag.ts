@@ -44,7 +44,7 @@ export const onRejected = (lag: Lag, after: number, receivedAfter: number, step:
 
 /**
  * Updates the bounds after an accepted request that was sent `after` milliseconds after the reset. The next request is
- * sent halfway between the bounds.
+ * sent halfway between the bounds. After the end of the bisection, the next request is sent at the upper bound.
  *
  * @internal
  */

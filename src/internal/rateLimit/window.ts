@@ -11,8 +11,8 @@ export interface Window {
   readonly reset: Moment | undefined
   readonly limit: number | undefined
   /**
-   * Smallest number of remaining requests that a response has reported. The number decreases by one with each response
-   * that reports no number.
+   * Smallest number of remaining requests that a response has reported. If a response does not report the number, the
+   * field decreases by one.
    */
   readonly remaining: number
   /** Number of requests of this client that the server can have counted. */

@@ -19,12 +19,11 @@ export interface Background {
   readonly interruptCalls: () => void
 }
 
-/** @internal Creates a `Background`. When the scope closes, all its effects are interrupted. */
+/** @internal Creates a `Background`. When the scope closes, all background effects are interrupted. */
 export const makeBackground: Effect.Effect<Background, never, Scope.Scope> = Effect.gen(function* () {
   const id = yield* Effect.fiberId
   const calls = yield* FiberSet.make<unknown, never>()
-  // A layer is built in an uninterruptible region, and forked effects inherit this region. The background effects must
-  // be interruptible.
+  // Otherwise, the background effects would inherit the uninterruptible region in which a layer is built.
   const run = yield* Effect.interruptible(FiberSet.makeRuntime<never, void, never>())
   const runCall = yield* Effect.interruptible(FiberSet.runtime(calls)())
   return {

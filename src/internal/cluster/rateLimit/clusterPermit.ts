@@ -74,7 +74,7 @@ export class ClusterPermit implements Permit {
     })
   }
 
-  /** Reports that the attempt has ended. Has no effect after a response. */
+  /** Reports that the attempt has ended. Has no effect after an earlier final outcome. */
   onEnd(isInterrupted: boolean): void {
     this.end({ _tag: isInterrupted ? "Interrupted" : "Lost" })
   }

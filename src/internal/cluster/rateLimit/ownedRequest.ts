@@ -90,7 +90,7 @@ export class OwnedRequest {
 
   /**
    * Interrupts the request. A queued request leaves the queue. If the request has already been admitted, the gate still
-   * counts the request, because it may have been sent.
+   * counts the request, because the request may have been sent.
    */
   get interrupt(): Effect.Effect<void> {
     return Effect.fiberIdWith((id) => Effect.sync(() => this.fiber?.unsafeInterruptAsFork(id)))

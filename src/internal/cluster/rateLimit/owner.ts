@@ -24,8 +24,8 @@ import {
 import { toWire } from "./wireSnapshot.js"
 
 /**
- * Time after the last message of a process until its requests are released. The cluster does not report the end of a
- * process.
+ * Time after the last message of a process until its requests are released. Without this limit, an ended process would
+ * keep its permits. The cluster does not report the end of a process.
  */
 const sessionLifetimeMillis = 5000
 

@@ -251,7 +251,7 @@ export class OwnerLink {
       if (request.epoch === undefined || request.epoch === epoch) continue
       this.move(request)
       // The new epoch can also come from a late reply of an earlier owner. The current owner then still has the request
-      // in its queue.
+      // in its queue, so the request is withdrawn.
       this.report(request, { _tag: "Withdrawn" })
     }
   }

@@ -26,7 +26,7 @@ const Delayed = Schema.TaggedStruct("Delayed", {
 
 /**
  * Event of a queued request. `index` numbers the events of the request from 0. A repeated call can return an event
- * again, so the process ignores an `index` that it has already received.
+ * again, so the process ignores an `index` that was received before.
  *
  * @internal
  */
