@@ -27,9 +27,9 @@ export interface ExecutionsContext {
   readonly keys: Context.Tag.Service<IdempotencyKey.IdempotencyKey>
   readonly poller: PollerContext
   /**
-   * The times of the create responses for the last 1000 executions of this client, in monotonic milliseconds. During
-   * the 60 seconds after this time, a 404 does not end a wait. A stale replica of the API may not contain the new
-   * execution.
+   * The time of the create response for each of the last 1000 executions of this client, in monotonic milliseconds.
+   * During the 60 seconds after this time, a 404 does not end a wait. A stale replica of the API may not contain the
+   * new execution.
    */
   readonly recentCreates: RecentMap<Execution.ExecutionId, number>
   /**

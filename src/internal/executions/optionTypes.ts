@@ -42,7 +42,7 @@ export interface WatchOptions {
    * Schedule of the polls. The input of the schedule is the latest state of the execution. If few requests are left
    * under the rate limit, each delay is at least doubled. In this case, `executions.run` also delays its first poll
    * until the estimated end of the execution. If another fiber of the client polls the same execution during a delay,
-   * this wait uses that response and skips its next poll. Default: the `pollSchedule` of the client.
+   * the wait uses that response. The next poll of the wait is then skipped. Default: the `pollSchedule` of the client.
    */
   readonly pollSchedule?: Schedule.Schedule<unknown, Execution.Execution> | undefined
   /**

@@ -1,4 +1,8 @@
-/** @internal Checks the options of `await`, `run` and `watch` before the first request. */
+/**
+ * Checks the options of `await`, `run` and `watch` before the first request.
+ *
+ * @internal
+ */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import type { InvalidRequest } from "../../ModelRouteError.js"

@@ -17,9 +17,9 @@ export interface AdjustOptions {
   /** Maximum time by which the `TestClock` advances. Default: 1 day. */
   readonly limit?: Duration.DurationInput | undefined
   /**
-   * Wait before each advance of the `TestClock`, so that asynchronous work can finish. A duration is measured in real
-   * time. If the work takes longer than this duration, the clock may advance before the work has finished. To prevent
-   * this, pass an effect that waits for the end of the work. Default: 10 milliseconds.
+   * Duration of the wait before each advance of the `TestClock`, in real time. Asynchronous work can finish during this
+   * wait. If the work takes longer than the wait, the clock may advance before the work has finished. To prevent this,
+   * pass an effect that waits for the end of the work. Default: 10 milliseconds.
    */
   readonly settle?: Duration.DurationInput | Effect.Effect<void> | undefined
 }

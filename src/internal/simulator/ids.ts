@@ -43,8 +43,8 @@ const randomWebhookSecret = (random: PCGRandom): string =>
 const encoder = new TextEncoder()
 
 /**
- * Returns an API key that ends with a CRC-32 checksum. The checksum covers the digits of the key, because the API's
- * documentation does not specify the covered text.
+ * Returns an API key that ends with a CRC-32 checksum of its digits. The digits are an assumption, because the API's
+ * documentation does not specify the input of the checksum.
  */
 const randomApiKey = (random: PCGRandom): string => {
   const digits = randomHex(random, 64)

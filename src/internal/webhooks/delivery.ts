@@ -36,8 +36,8 @@ export const RejectionReason = Schema.Literal(
 export type RejectionReason = typeof RejectionReason.Type
 
 /**
- * Error for a delivery that was not signed with one of the secrets, was not signed recently, or cannot be read. The
- * error contains neither the body nor the signature of the delivery.
+ * Error for a delivery that was not signed with one of the secrets, is not recent, or cannot be read. The error
+ * contains neither the body nor the signature of the delivery.
  *
  * @since 0.1.0
  * @category errors

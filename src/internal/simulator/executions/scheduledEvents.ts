@@ -60,8 +60,8 @@ const eventTypes = ["execution.started", "execution.completed", "execution.faile
 
 /** @internal */
 export const make = <E extends Schedulable>(): ScheduledEvents<E> => {
-  // Each event type and each kind of recipient has its own queue. `nextAt` reads only the first event of each queue, so
-  // it is fast with any number of events.
+  // Each combination of an event type and a kind of recipient has its own queue. `nextAt` reads only the first event of
+  // each queue, so `nextAt` is fast with any number of events.
   const queues = eventTypes.flatMap((type) =>
     [true, false].map((hasOwnUrl) => ({ type, hasOwnUrl, queue: TimeQueue.make<ScheduledEvent<E>>() }))
   )

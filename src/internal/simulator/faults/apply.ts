@@ -1,4 +1,8 @@
-/** @internal Applies a fault to one request or to its response. */
+/**
+ * Applies a fault to one request or to its response.
+ *
+ * @internal
+ */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { bytesResponse, dropResponse, errorResponse, type ResponseData, Transmission } from "../http/response.js"

@@ -1,4 +1,6 @@
-/** Creates faults of the response: API errors, responses of a gateway, and wrong headers. */
+/**
+ * Creates faults of the response: API errors, responses of a gateway, and wrong headers.
+ */
 import type * as Duration from "effect/Duration"
 import { signedMillis } from "../time.js"
 import type { ApiErrorOptions, ErrorCode, RawResponse, ResetUnit } from "./settings.js"
@@ -116,8 +118,8 @@ export const withoutHeaders = (...names: ReadonlyArray<string>): Fault =>
   })
 
 /**
- * Processes the request and replaces the value of `X-RateLimit-Reset` in the response. By default, this value is in
- * Unix seconds.
+ * Processes the request and replaces the Unix seconds in the `X-RateLimit-Reset` header of the response. `ResetUnit`
+ * describes the values that can replace the seconds.
  *
  * @since 0.1.0
  * @category constructors

@@ -1,4 +1,8 @@
-/** @internal Finds the files that are available: output files of executions, and uploaded files. */
+/**
+ * Finds the files that are available: output files of executions, and uploaded files.
+ *
+ * @internal
+ */
 import type { Executions } from "../executions/executions.js"
 import * as Output from "../executions/output.js"
 import * as Content from "./content.js"

@@ -1,4 +1,8 @@
-/** @internal Simulates the object storage that presigned URLs lead to. */
+/**
+ * Simulates the object storage that presigned URLs lead to.
+ *
+ * @internal
+ */
 import * as FixedLength from "../http/fixedLength.js"
 import type { RequestData } from "../http/request.js"
 import { bytesResponse, type ResponseData, signatureMismatch, storageError } from "../http/response.js"

@@ -50,8 +50,8 @@ export const fixedWindow = (limit: number, windowMillis: number, offsetMillis = 
 }
 
 /**
- * Returns a limiter that accepts at most `limit` requests in any period of `windowMillis`. The reset is the time when
- * the oldest request leaves the window.
+ * Returns a limiter that accepts at most `limit` requests in any period of `windowMillis`. The reset is `windowMillis`
+ * after the oldest request that still counts.
  *
  * @internal
  */

@@ -13,7 +13,7 @@ import { concatBytes } from "../../data/bytes.js"
 import * as FixedLength from "./fixedLength.js"
 import type { RequestHead } from "./request.js"
 
-/** @internal The bytes and headers of a request. The headers include those that `fetch` adds. */
+/** @internal The bytes and the headers of a request. The headers include the headers that `fetch` adds. */
 export interface SentBody {
   readonly bytes: Uint8Array
   readonly headers: RequestHead["headers"]

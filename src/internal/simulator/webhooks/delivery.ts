@@ -100,7 +100,9 @@ const send = (
     return isSuccess(outcome)
   })
 
-/** Records a dropped request without sending the request. Returns `false`, because the attempt fails. */
+/**
+ * Records an attempt whose request is dropped, without sending the request. Returns `false`, because the attempt fails.
+ */
 const recordDropped = ({ log }: DeliveryContext, attempt: DeliveryAttempt): Effect.Effect<boolean> =>
   Effect.map(monotonic.now, (at) => {
     log.append({ ...attempt, at, outcome: "dropped" })

@@ -18,7 +18,7 @@ import * as RequestBody from "../http/requestBody.js"
 /** The services that an app requires, except its request. */
 type AppContext<R> = Exclude<R, HttpServerRequest.HttpServerRequest>
 
-/** @internal Returns a client that runs the app with the current context. */
+/** @internal Returns a client that runs the app for each request, with the services of the caller. */
 export const make = <E, R>(
   app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
 ): Effect.Effect<HttpClient.HttpClient, never, AppContext<R>> =>
