@@ -25,8 +25,8 @@ export const make = (sender: RequestSender): ApiKeys => ({
         operation,
         request: requests.make("POST", `/v1/api-keys/${segment}/rotate`),
         decode: attempt.decodeJson("the new key", (json) => decodeRotatedKey(json, id)),
-        // If a request is sent again after a lost response, the API creates a second key. The new key of the lost
-        // response can then not be read again.
+        // A repeated rotation would create a second new key. The first new key was in the lost response and cannot be
+        // read again.
         isRepeatable: false
       })
     )

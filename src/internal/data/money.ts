@@ -15,8 +15,8 @@ export type Amount = BigDecimal.BigDecimal
 export const zero: Amount = BigDecimal.unsafeFromString("0")
 
 /**
- * Matches amounts with at most 30 digits before and after the decimal point and a two-digit exponent. Without these
- * limits, `format` would write a billion zeros for `1e-999999999`.
+ * Matches amounts with at most 30 digits on each side of the decimal point. An exponent has at most two digits. Without
+ * these limits, `format` would write a billion zeros for `1e-999999999`.
  */
 const amountPattern = /^\d{1,30}(\.\d{1,30})?(e[+-]?\d{1,2})?$/i
 

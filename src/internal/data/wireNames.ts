@@ -30,7 +30,8 @@ export const make = (options: {
 }): WireNames => {
   const toWire = Object.entries(options.names)
   const toModel = toWire.map(([modelField, wireField]) => [wireField, modelField] as const)
-  // Schemas copy the unknown fields by assignment. An assigned `__proto__` would replace the prototype of the copy.
+  // Unknown fields exclude `__proto__`. Schemas copy these fields by assignment, and an assigned `__proto__` would
+  // replace the prototype of the copy.
   const omitted = new Set(["__proto__", ...Object.values(options.names), ...(options.alsoRead ?? [])])
   return {
     toModel: (json) => rename(json, toModel),

@@ -75,7 +75,7 @@ const redactReportedError = (
   const [apiMessage, ...detailMessages] = redactText([message ?? "", ...textsOf("message")])
   const fields = redactIdentifiers(textsOf("field"))
   const detailCodes = textsOf("code")
-  // Each distinct code is redacted once, because ten thousand details can have the same code.
+  // Each distinct code is redacted once, because an error can have ten thousand details with the same code.
   const distinctCodes = Array.from(new Set([code, ...detailCodes]))
   const redactedCodes = redactIdentifiers(distinctCodes)
   const codeByText = new Map(distinctCodes.map((text, i) => [text, redactedCodes[i] ?? ""]))

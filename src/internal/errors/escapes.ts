@@ -89,7 +89,7 @@ const decodeEscapes = ({ starts: before, text }: TextVariant): TextVariant | und
 
 /** @internal Masks the range of the original text that corresponds to a range of a variant. */
 export const maskRange = ({ starts }: TextVariant, from: number, to: number, mask: Uint8Array): void => {
-  // `to` maps to the start of the character after the range. The mask therefore covers the whole escape of the last
-  // character.
+  // `to` maps to the start of the character after the range. The masked range therefore includes the whole escape of
+  // the last character.
   mask.fill(1, starts?.[from] ?? from, starts?.[to] ?? to)
 }

@@ -124,7 +124,10 @@ const resumeAdvice = (call: CallInfo, retryable: boolean): string =>
     ? ` To continue later without paying twice, use the idempotency key ${call.idempotencyKey}.`
     : ""
 
-/** Returns the advice to use a new idempotency key. The API may return the same failure again for the old key. */
+/**
+ * Returns the advice to use a new idempotency key, or an empty text if the failure is not retryable. The API may return
+ * the same failure again for the old key.
+ */
 const newKeyAdvice = (retryable: boolean): string => (retryable ? " Use a new idempotency key." : "")
 
 /** @internal Returns the message of an error with an error code. */

@@ -3,7 +3,7 @@
  * quote from the request body, such as a part of the prompt.
  *
  * The cost of a redaction has an upper limit for requests of any size. Each redacted text is truncated to 2,048
- * characters. At most `maxSearchedChars` characters of the request body are compared with the redacted texts.
+ * characters. These texts are compared with at most `maxSearchedChars` characters of the request body.
  *
  * @internal
  */
@@ -15,15 +15,15 @@ import { substringChars, separator, forEachSubstring, SubstringIndex } from "./s
 export const maxShownChars = 2048
 
 /**
- * Redacts the texts of one error. Each call redacts all of its texts together, so that the request body is searched
- * once per call.
+ * Redacts the texts of one error. A call redacts all of its texts together, because each call searches the request
+ * body.
  *
  * @internal
  */
 export interface Redactor {
   /**
-   * `false` if the request body is too large to be searched for quotes. `redactText` then returns a placeholder for
-   * every text.
+   * `false` if the request body is too large to be compared with the texts of an error. `redactText` then returns a
+   * placeholder for every text.
    */
   readonly canSearch: boolean
   /** Redacts texts that can contain quotes from the request body. */
@@ -39,8 +39,8 @@ const placeholder = "[redacted]"
 const tooLargeToCheck = "[redacted, because the request is too large to check for quoted text]"
 
 /**
- * The maximum number of characters of the request body that are searched for quotes. If the body is larger, its longest
- * texts are not searched.
+ * The maximum number of characters of the request body that are compared with the texts of an error. If the body is
+ * larger, its longest texts are not compared.
  */
 const maxSearchedChars = 1024 * 1024
 
@@ -69,11 +69,11 @@ export const makeRedactor = ({ privateTexts = noTexts, secrets = [] }: Confident
 
 const noTexts: PrivateTexts = { texts: [], isComplete: true }
 
-/** The secrets and the texts of the request body that are searched for quotes. */
+/** The secrets and the texts of the request body that are compared with the texts of an error. */
 interface Sources {
   readonly long: ReadonlyArray<string>
   readonly words: ReadonlySet<string>
-  /** `true` if a text without spaces is too large to be searched, such as a file in base64. */
+  /** `true` if a text without spaces is too large to be compared, such as a file in base64. */
   readonly hasBlob: boolean
   readonly isComplete: boolean
 }
@@ -131,8 +131,9 @@ const applyMask = (text: string, mask: Uint8Array, from: number): string => {
 }
 
 /**
- * Masks every quote of at least 12 characters from a source. `variants` are the shown text and its decoded forms. The
- * sources can be large, so the smaller of the two sides is indexed and the larger side is scanned.
+ * Masks every part of a text that has at least 12 characters and also occurs in a source. `variants` are the text and
+ * its decoded forms. The sources can be large, so the smaller of the two sides is indexed and the larger side is
+ * scanned.
  */
 const maskSubstrings = (
   variants: ReadonlyArray<TextVariant>,
@@ -190,14 +191,14 @@ const maskWords = (variants: ReadonlyArray<TextVariant>, words: ReadonlySet<stri
 }
 
 /**
- * Matches words and dotted field names, which are not quotes from a file. Twelve random base64 characters match with a
- * probability of 1 in 40,000.
+ * Matches words and dotted field names. These tokens are not parts of a file, because twelve random base64 characters
+ * match with a probability of 1 in 40,000.
  */
 const ordinaryWord = /^[^\w]*[A-Z]?[a-z]+(?:[_.-][a-z]+)*[^\w]*$/
 
 /**
- * Masks every token that may be a quote from a file in base64. A token is a text of at least 12 characters without
- * spaces. The file itself is too large to be searched.
+ * Masks every token that may be a part of a file in base64. A token is a text of at least 12 characters without spaces.
+ * The file itself is too large to be compared with the text.
  */
 const maskTokens = (text: string, mask: Uint8Array): void => {
   let from = 0

@@ -20,8 +20,8 @@ import * as runtime from "./runtime.js"
 const maxCopiedBytes = 1024 * 1024
 
 /**
- * Returns the `fetch` function that a client uses. A probe request fails before it is sent, because only an effect
- * inside the client can read this function.
+ * Returns the `fetch` function that a client uses. Only an effect inside the client can read this function. A probe
+ * request runs such an effect, and the effect fails before the request is sent.
  */
 const findFetch = (client: HttpClient.HttpClient): Effect.Effect<typeof globalThis.fetch> =>
   Effect.suspend(() => {

@@ -7,7 +7,12 @@ import * as Context from "effect/Context"
 import * as Option from "effect/Option"
 import type * as Ref from "effect/Ref"
 
-/** @internal The key of an effect. `usedBody` contains the body of the first request with the key. */
+/**
+ * The idempotency key that `withKey` sets for an effect. `usedBody` contains the body of the first request with this
+ * key.
+ *
+ * @internal
+ */
 export interface KeyForEffect {
   readonly key: string
   readonly usedBody: Ref.Ref<Option.Option<string>>

@@ -101,8 +101,7 @@ const isEffectData = (json: unknown): json is { readonly _id: string } =>
 const tooDeep: Problem = { problem: `is nested more than ${maxDepth} levels deep`, advice: "Pass a flatter value." }
 
 /**
- * Returns the outermost of the container and its ancestors that contains itself. Returns `undefined` if there is no
- * cycle.
+ * Returns the outermost object on the path to `deepest` that contains itself. Returns `undefined` if there is no cycle.
  */
 const cycleIn = (deepest: Container): Container | undefined => {
   const ancestors: Array<Container> = []

@@ -18,7 +18,8 @@ import { runOperation } from "./retryLoop.js"
 
 const methods: ReadonlySet<string> = new Set<HttpMethod>(["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"])
 
-// RFC 9110, section 9.2.2, defines these methods as idempotent.
+// RFC 9110, section 9.2.2, defines these methods as idempotent, so their requests can be repeated without an
+// idempotency key.
 const idempotentMethods: ReadonlySet<HttpMethod> = new Set<HttpMethod>(["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
 
 const operation = "request"

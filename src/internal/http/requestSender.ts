@@ -12,7 +12,12 @@ import type { RetryFilter } from "../retry/retryFilter.js"
 import type { AttemptLimits } from "./attempt.js"
 import type { SharedTimer } from "./sharedTimer.js"
 
-/** @internal Settings and services of one client. Calls to other hosts use a copy with another client or admission. */
+/**
+ * The settings and services of one client. Requests to other hosts use a copy with another HTTP client or another
+ * admission.
+ *
+ * @internal
+ */
 export interface RequestSender {
   readonly client: HttpClient.HttpClient
   /** Base URL without a trailing slash and without `/v1`. */

@@ -28,9 +28,9 @@ export interface JsonBody {
 }
 
 /**
- * Encodes `body` as JSON. `fields` contains the arguments of the caller, by name, that `body` contains. Fails with
- * `InvalidRequest` if JSON cannot represent an argument. The `field` of the error begins with the name of this
- * argument.
+ * Encodes `body` as JSON. `fields` contains the parts of `body` that come from the caller, by the name of the argument.
+ * Fails with `InvalidRequest` if JSON cannot represent an argument. The `field` of the error begins with the name of
+ * this argument.
  *
  * @internal
  */

@@ -82,7 +82,10 @@ export const parseContentLength = (headers: { readonly [name: string]: string | 
 const isShorterThanDeclared = (response: HttpClientResponse.HttpClientResponse, { bytes, end }: ReadResult): boolean =>
   end === "complete" && response.request.method !== "HEAD" && bytes.length < (parseContentLength(response.headers) ?? 0)
 
-/** Decompresses a body that the transport has not decompressed. The result of a damaged body ends with `truncated`. */
+/**
+ * Decompresses a body that the transport has not decompressed. If the body is damaged, `end` of the result is
+ * `truncated`.
+ */
 const decompress = (
   response: HttpClientResponse.HttpClientResponse,
   encoded: ReadResult,

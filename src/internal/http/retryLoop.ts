@@ -19,7 +19,7 @@ import { CurrentAttemptInterceptor, noInterceptor } from "./attemptInterceptor.j
 import { makePermitRequest } from "./makePermitRequest.js"
 import type { RequestSender } from "./requestSender.js"
 
-/** @internal Runs an operation inside a span. The operation makes one API call, apart from retries. */
+/** @internal Sends the request of a call with retries, inside one span. Fails with the error of the last attempt. */
 export const runOperation = <A>(sender: RequestSender, call: Call<A>): Effect.Effect<A, RequestFailure> =>
   Effect.suspend(() => {
     const stats: telemetry.CallStats = { attempts: 0, executionId: call.executionId, fileId: call.fileId }
@@ -89,8 +89,8 @@ const countAndReport = <A>(
   })
 
 /**
- * Reports a failure to the gate if the gate cannot see the failure in a response. Such a failure is a request that was
- * not sent, or a rate limit with a status other than 429.
+ * Reports a failure that the gate cannot detect from the status of a response. Such a failure is a request that was not
+ * sent, or a rate limit with a status other than 429.
  */
 const reportToGate = (permit: Permit, error: RequestFailure): Effect.Effect<void> => {
   if (wasNotSent(error)) return permit.reportUnsent

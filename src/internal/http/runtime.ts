@@ -1,6 +1,6 @@
 /**
- * Detects differences between JavaScript runtimes that no web standard covers. Each function reads the globals when it
- * is called, so that the import of this module has no side effect.
+ * Detects differences between JavaScript runtimes that no web standard covers. Each function reads the globals on each
+ * call, so that the import of this module has no effect.
  *
  * @internal
  */

@@ -63,10 +63,7 @@ export const serverTime = (headers: Headers, receivedAt: number): number | undef
   headers["date"] === undefined ? undefined : parseHttpDate(headers["date"], receivedAt)
 
 const dayMillis = 86_400_000
-/**
- * Maximum age of a reset that is read as an absolute time. A reset in the more distant past is read as seconds from
- * now.
- */
+/** Maximum age of an absolute reset. A value that would be an older time is read as a number of seconds from now. */
 const maxResetAgeMillis = 365 * dayMillis
 const maxRelativeResetMillis = dayMillis
 /** Maximum wait. Without this limit, the end of a wait could exceed the latest valid `Date`. */
@@ -120,7 +117,7 @@ const usableWait = (wait: number): number | undefined => (wait > 0 ? Math.min(wa
 
 /**
  * Returns the delay in the `Retry-After` header, in milliseconds after `receivedAt`. Returns `undefined` if the header
- * is missing or invalid, or if its time has passed.
+ * is missing or invalid, or if the header contains a time in the past.
  *
  * @internal
  */

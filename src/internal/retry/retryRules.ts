@@ -75,8 +75,8 @@ const rateLimitRetry = (
   const resetAt = "resetAt" in error ? error.resetAt : undefined
   const requested = resetAt === undefined ? retryAfter : DateTime.toEpochMillis(resetAt) - now
   const delayMillis = rateLimitDelayMillis(counts.rateLimit, requested, rule.minDelayMillis)
-  // If the gate did not admit the request, `retryAfter` is the wait in its queue. This wait can end after the next
-  // reset.
+  // If the gate did not admit the request, `retryAfter` is the wait in the queue of the gate. This wait can include
+  // several resets, so its length is compared with the limit as well.
   const queueWaitMillis = rule.limitsQueueWait ? (retryAfter ?? 0) : 0
   if (Math.max(delayMillis, queueWaitMillis) > rule.maxWaitMillis) return undefined
   return {
