@@ -51,7 +51,7 @@ export interface EarlierSubmission extends Reservation {
 /**
  * Reason why the budget cannot reserve an amount:
  *
- * - `MaxCost`: the amount would exceed the limit.
+ * - `MaxCost`: the amount would exceed `maxCost`.
  * - `UnknownHold`: another submission of the same model has an unknown hold.
  *
  * @internal

@@ -17,7 +17,7 @@ import type { EarlierSubmission } from "./costBudget.js"
  * - `Submitted`: the idempotency key is set, and a create request with this key may be sent.
  * - `Refused`: the API did not process the create request. A later run submits the item again. After a 401, a 402 or a
  *   change of the request, this submission has a new idempotency key.
- * - `Accepted`: the execution id is recorded.
+ * - `Accepted`: the API accepted the create request, and the execution id is recorded.
  * - `Ended`: the outcome is final.
  * - `Delivered`: the consumer has received the outcome and requested the next outcome.
  *

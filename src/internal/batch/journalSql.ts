@@ -56,7 +56,6 @@ const transactionTags: ReadonlyArray<Context.Tag<never, unknown>> = [
   Context.GenericTag<never, unknown>("@effect/sql-libsql/LibsqlClient/LibsqlTransaction")
 ]
 
-/** Table of a journal. */
 interface Table {
   readonly sql: SqlClient.SqlClient
   readonly name: string

@@ -56,7 +56,7 @@ const cancelExecution = (context: DurableContext, submission: Submission): Effec
 /** Returns whether the workflow has ended with a result or an error, and not with an interruption or a defect. */
 const hasEnded = Exit.match({ onSuccess: () => true, onFailure: Cause.isFailure })
 
-/** @internal Returns the body of the workflow. */
+/** @internal Returns the body of the workflow. The body submits the execution and returns the result. */
 export const makeBody =
   (context: DurableContext) =>
   (

@@ -72,7 +72,7 @@ const done = <A extends Schema.Schema.AnyNoContext>(
     })
   )
 
-/** @internal Ends the current wait of a workflow. */
+/** @internal Ends the current wait of a workflow, so that the workflow continues immediately. */
 export const resume = (id: string): Effect.Effect<void, never, WorkflowEngine> => {
   const workflowId = workflowIdOf(id)
   return firstOpenWait(0).pipe(

@@ -49,7 +49,7 @@ const openTable = (table: string): Effect.Effect<SqlClient.SqlClient, Suspension
     return sql
   })
 
-/** @internal Opens the table and returns the store. */
+/** @internal Opens the table and returns the suspension store in this table. */
 export const make = (table: string): Effect.Effect<SuspensionStoreService, SuspensionStoreError, SqlClient.SqlClient> =>
   Effect.map(openTable(table), (sql) => {
     const run = <A>(verb: string, statement: Effect.Effect<A, SqlError>): Effect.Effect<A, SuspensionStoreError> =>

@@ -41,7 +41,7 @@ export class SuspensionStoreError extends Schema.TaggedError<SuspensionStoreErro
 )("SuspensionStoreError", {
   /** The message for logs. */
   message: Schema.String,
-  /** The message of the database. */
+  /** The error message of the database. Absent if the database reported no error. */
   detail: Schema.optionalWith(Schema.String, { exact: true })
 }) {}
 

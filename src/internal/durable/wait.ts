@@ -15,7 +15,7 @@ import { clockOf, ended, resumed } from "./workflow.js"
 
 type Services = WorkflowEngine | WorkflowInstance
 
-/** @internal Returns whether a deferred has a value. */
+/** @internal Returns whether a durable deferred has a value. */
 export const isDone = <A extends Schema.Schema.Any>(
   deferred: DurableDeferred.DurableDeferred<A>
 ): Effect.Effect<boolean, never, Services> =>

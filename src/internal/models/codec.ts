@@ -112,7 +112,7 @@ const makeFileIds = (files: ReadonlyArray<PendingFile>, ids: ReadonlyArray<File.
   }
 }
 
-/** @internal Returns the encoder of the inputs of a model. */
+/** Returns the function that encodes the inputs of a model and uploads their files. */
 const makePrepareInput = <In, InEncoded extends object>(
   model: string,
   schema: Schema.Schema<In, InEncoded, Uploads>
@@ -161,7 +161,7 @@ const makeDecodeOutput = <Out, OutEncoded>(
     )
 }
 
-/** @internal Returns the codec of a model. */
+/** @internal Returns the encoder and the decoder of a model with the given schemas. */
 export const makeCodec = <In, InEncoded extends object, Out, OutEncoded>(
   model: string,
   input: Schema.Schema<In, InEncoded, Uploads>,

@@ -12,7 +12,7 @@ import { type Model, type Request, type RequestOptions, RequestTypeId, TypeId } 
 const optionsOf = ({ extra, metadata, webhookUrl }: RequestOptions): RequestOptions =>
   omitUndefined({ extra, metadata, webhookUrl })
 
-/** @internal Creates a request with a known input. */
+/** @internal Creates a typed request whose input is a value. */
 export const make = <Out, E>(
   model: Model<never, Out, E>,
   input: unknown,
@@ -26,7 +26,7 @@ export const make = <Out, E>(
   }
 })
 
-/** @internal Creates a request whose input is the result of an effect. */
+/** @internal Creates a typed request whose input is the result of an effect. */
 export const makeEffect = <Out, E, E2, R>(
   model: Model<never, Out, E>,
   input: Effect.Effect<unknown, E2, R>,
@@ -70,7 +70,7 @@ export const isTyped = <Out, E, R>(
 export const fromTyped = <Out, E, R>(request: AnyTyped<Out, E, R>): Request<Out, E, R> =>
   isRequest(request) ? request : make(request.model, request.input, request)
 
-/** @internal Returns the create request with an encoded input. */
+/** @internal Converts a typed request to a create request. `input` is the encoded input. */
 export const toCreateRequest = <Out, E, R>(
   { [RequestTypeId]: { model, options } }: Request<Out, E, R>,
   input: object

@@ -52,7 +52,7 @@ export type RequestTypeId = typeof RequestTypeId
  */
 export type SourceFailure = UploadFailure | PlatformError
 
-/** @internal Uploads a source. */
+/** @internal Uploads a source and returns the id of its file. */
 export type UploadSource = (
   source: File.Source<PlatformError>,
   options: UploadOptions

@@ -96,9 +96,9 @@ export const uploadWith = (
  *
  * Each call uploads its sources again, so the body of the request contains new file ids. Pass a file id instead of a
  * source if you repeat a call with your own idempotency key. Otherwise, the same key is sent with two different bodies.
- * Also pass a file id in a job with `IdempotencyKey.layerDeterministic`, because a body with new file ids has a new
- * key. Otherwise, a second run of the job creates a second execution. `files.upload` returns the id. Uploads have the
- * default options of `files.upload`. `Model.uploadWith` sets other options.
+ * Also pass a file id in a job with `IdempotencyKey.layerDeterministic`. Otherwise, new file ids cause a new key, and a
+ * second run of the job creates a second execution. `files.upload` returns the id. Uploads have the default options of
+ * `files.upload`. `Model.uploadWith` sets other options.
  *
  * @example
  * ```ts

@@ -48,7 +48,7 @@ export interface Service {
   readonly admission: Admission
 }
 
-/** @internal Creates the service of a gate. */
+/** @internal Creates a service that admits requests through a gate. */
 export const fromGate = (gate: Gate): Service => ({
   snapshot: Effect.clockWith((clock) => Effect.sync(() => makeSnapshot(gate, clock))),
   admission: {

@@ -26,7 +26,7 @@ const driftPerMilli = 1e-4
 /** Rounding error of a local clock with whole milliseconds. */
 const localRoundingMillis = 1
 
-/** Rounding error of `Date` with whole seconds. */
+/** Rounding error of a `Date` header, which contains whole seconds. */
 const dateRoundingMillis = 1000
 
 /**

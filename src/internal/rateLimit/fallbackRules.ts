@@ -92,7 +92,7 @@ export class FallbackRules {
     this.accepted += 1
   }
 
-  /** Counts the first accepted request of a window. */
+  /** Starts the count of a window with its first accepted request. */
   startWindow(): void {
     this.accepted = 1
     this.concurrentUpTo = this.allowance ?? 0

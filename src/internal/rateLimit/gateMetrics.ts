@@ -16,7 +16,7 @@ export interface GateMetrics {
   readonly measureWait: <A, E, R>(operation: string, wait: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
-/** @internal Metrics of requests that this process sends. */
+/** @internal Updates the metrics of this process. Used by a gate whose requests this process sends. */
 export const processMetrics: GateMetrics = {
   addWaiting: (n) => Metrics.waiting.unsafeModify(n, []),
   addInFlight: (n) => Metrics.inFlight.unsafeModify(n, []),

@@ -29,7 +29,7 @@ import * as rejection from "./rejection.js"
 import { canBeLag, LagSearch } from "./resetLag.js"
 import * as Window from "./window.js"
 
-/** @internal Request that was sent. */
+/** @internal Request that was sent, with facts about the limit at the send time. */
 export interface SentRequest {
   readonly sentAt: number
   /** Indicates whether the request was sent before a response had reported its window. */
@@ -189,7 +189,7 @@ export class Limiter {
     if (sent.isProbe) this.probes.raiseLimit()
   }
 
-  /** Records a response other than a rejection. */
+  /** Records a response that is not a rejection (429). */
   onResponse(sent: SentRequest, headers: RateLimitInfo, now: number): void {
     this.endRequest(sent, now)
     const observation = this.observe(sent, headers, now)

@@ -30,8 +30,8 @@ export const canBeLag = (after: number): boolean => after <= 2 * maxLagMillis
 
 /**
  * Updates the bounds after a rejected request. `after` is the send time and `receivedAfter` is the arrival time of the
- * response, in milliseconds after the reset. The next request is sent at the earliest accepted time. If no time was
- * accepted, the next request is sent after a delay that doubles with each `step`.
+ * response, in milliseconds after the reset. If a later send time was accepted, the next request is sent at that time.
+ * Otherwise, the next request is sent after a delay that doubles with each `step`.
  *
  * @internal
  */

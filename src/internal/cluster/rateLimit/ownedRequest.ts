@@ -17,7 +17,7 @@ export type FinalOutcome = Exclude<Outcome, { readonly _tag: "RateLimited" }>
 
 interface Admitted {
   readonly permit: Permit
-  /** Ends the attempt at the gate. */
+  /** Ends the attempt for which the gate has granted the permit. */
   readonly end: () => void
 }
 

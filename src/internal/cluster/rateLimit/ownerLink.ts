@@ -101,8 +101,8 @@ export class OwnerLink {
 
   private onAcquireReply(request: WaitingRequest, { epoch, events }: AcquireReply): void {
     request.epoch = epoch
-    // The caller has withdrawn the request before this reply. The owner may still have the request in its queue, so the
-    // withdrawal is reported now.
+    // The request has ended before this reply, for example because the caller withdrew the request. The call may have
+    // queued the request again, so a withdrawal is reported.
     if (request.isEnded) return this.report(request, { _tag: "Withdrawn" })
     this.adoptEpoch(epoch)
     if (events.every(({ event }) => event._tag !== "Granted")) {

@@ -56,7 +56,7 @@ export const Headers = Schema.Struct({
  * - `Unsent`: the request was not sent.
  * - `Lost`: the request failed without a response.
  * - `Interrupted`: the caller was interrupted, and the request may have been sent.
- * - `Withdrawn`: the caller stopped its wait for a permit, so the request was not sent.
+ * - `Withdrawn`: the process no longer waits for the permit and does not use the permit.
  *
  * @internal
  */
