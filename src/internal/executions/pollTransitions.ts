@@ -61,8 +61,8 @@ const onExecutionPolled = (state: PollState, polled: Observation): PollState => 
 
 /**
  * Returns the state after a poll of the result. Merges the response into the known execution, because the response
- * contains few fields besides the output. Ignores a response with a status other than COMPLETED, because it comes from
- * a stale replica. Accepts a response without a status.
+ * contains few fields besides the output. Ignores a response with a status other than COMPLETED, because such a
+ * response comes from a stale replica. Accepts a response without a status.
  */
 const onResultPolled = (state: PollState, known: Observation, { execution, hasNoOutput }: Observation): PollState => {
   const isCurrent = execution.status === "COMPLETED" || execution.status === "UNKNOWN"

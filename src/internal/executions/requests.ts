@@ -152,7 +152,7 @@ export const get = makeCallFor("GET", "", decodeObservation)
 
 /**
  * Decodes a response that contains the result of an execution. If the output is `null`, the API confirms that a
- * COMPLETED execution has no output. If the output is missing, it can become available later.
+ * COMPLETED execution has no output. If the output is missing, the output can become available later.
  */
 const decodeResultObservation = attempt.decodeJson("the id of an execution", (json, received) => {
   const execution = decode.execution(json)

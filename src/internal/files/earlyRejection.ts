@@ -35,9 +35,9 @@ const withoutBytes = (request: HttpClientRequest.HttpClientRequest): HttpClientR
 }
 
 /**
- * Returns a client that sends a probe before it repeats an interrupted upload. A probe is the request without its body.
- * If storage rejects the probe, the attempt returns this rejection and does not send the body. Otherwise, the attempt
- * sends the whole body. Storage does not create a file from a probe, because its body is incomplete.
+ * Returns a client that sends a probe before the repetition of an interrupted upload. A probe is the request without
+ * its body. If storage rejects the probe, the attempt returns this rejection and does not send the body. Otherwise, the
+ * attempt sends the whole body. Storage does not create a file from a probe, because its body is incomplete.
  *
  * @internal
  */

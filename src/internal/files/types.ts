@@ -63,9 +63,10 @@ export interface Files {
    * once.
    *
    * On Deno and in browsers, `fetch` cannot stream a body with a known length. On these platforms, each attempt reads
-   * the whole file into memory before it sends the file. The progress then counts the bytes in memory. The attempt
-   * timeout is extended by 1 second per 64,000 bytes. On Node, Bun and Cloudflare Workers, an upload holds only a few
-   * chunks in memory. To stream an upload on Deno, use `NodeHttpClient.layer` from `@effect/platform-node`.
+   * the whole file into memory before it sends the file. During this read, the progress counts the bytes that have been
+   * read. The attempt timeout is extended by 1 second per 64,000 bytes. On Node, Bun and Cloudflare Workers, an upload
+   * holds only a few chunks in memory. To stream an upload on Deno, use `NodeHttpClient.layer` from
+   * `@effect/platform-node`.
    *
    * The upload has no overall timeout. An attempt fails with `TransportError` if storage reads no bytes during the
    * `attemptTimeout` of the client. The client for node:http cannot return a rejection that storage sends before the

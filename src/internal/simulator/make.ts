@@ -214,7 +214,7 @@ const makeServer = (options: Options, state: State, webhooks: Webhooks.Webhooks)
 
 /**
  * Returns a client for deliveries, which does not follow redirects and creates no spans. Sets `RequestInit`, because a
- * delivery would otherwise inherit the `RequestInit` of the API request that caused it.
+ * delivery would otherwise inherit the `RequestInit` of the API request that caused the delivery.
  */
 const toDeliveryClient = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
   client.pipe(

@@ -19,9 +19,9 @@ export interface WebhookEndpoints {
   /**
    * Creates an endpoint and returns its secret, which signs the deliveries to this endpoint. No other response contains
    * the secret. The request is not retried after an ambiguous failure, such as a lost response. In this case, call
-   * `list` to find out whether the endpoint exists. If the endpoint exists, remove it and create another endpoint,
-   * because the secret is lost. Fails with `InvalidRequest` if a field is invalid. If the request fails, fails with an
-   * error of `RequestFailure`. See the API page "Webhook setup".
+   * `list` to find out whether the endpoint exists. If the endpoint exists, remove the endpoint and create another
+   * endpoint, because the secret is lost. Fails with `InvalidRequest` if a field is invalid. If the request fails,
+   * fails with an error of `RequestFailure`. See the API page "Webhook setup".
    *
    * @example
    * ```ts
@@ -96,8 +96,8 @@ export interface WebhookEndpoints {
    */
   readonly remove: (id: WebhookEndpoint.EndpointId) => Effect.Effect<void, RequestFailure>
   /**
-   * Requests the delivery of a test event to an endpoint. Returns the JSON of the response without decoding it, because
-   * the API does not document its format. If the request fails, fails with an error of `RequestFailure`.
+   * Requests the delivery of a test event to an endpoint. Returns the undecoded JSON of the response, because the API
+   * does not document the format of this response. If the request fails, fails with an error of `RequestFailure`.
    *
    * @example
    * ```ts

@@ -12,8 +12,8 @@ import { privateTextsOf } from "../errors/confidential.js"
 import type { Event } from "./event.js"
 
 /**
- * Returns the fields of `data` whose texts must be redacted. The other fields are excluded, because they contain common
- * words that may appear in any error.
+ * Returns the fields of `data` whose texts must be redacted. The other fields are excluded, because these fields
+ * contain common words that may appear in any error.
  */
 const privateData = (data: unknown): unknown => {
   if (!isRecord(data)) return data

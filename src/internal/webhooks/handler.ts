@@ -51,7 +51,7 @@ const reject = (rejected: WebhookRejected): Effect.Effect<HttpServerResponse.Htt
     Effect.as(emptyResponse(statuses[rejected.reason]))
   )
 
-/** Failure of the caller's `onEvent`. The message is redacted, because it is written to logs and traces. */
+/** Failure of the caller's `onEvent`. The message is redacted, because logs and traces contain the message. */
 class HandlerFailed extends Data.TaggedError("HandlerFailed")<{
   readonly message: string
   readonly isDefect: boolean

@@ -16,7 +16,7 @@ export const contentLength = (headers: RequestHead["headers"]): number | undefin
 
 /**
  * Returns bytes that are in an `ArrayBuffer`, because `Request` and `Response` require this type. Copies the bytes only
- * if they are in a `SharedArrayBuffer`.
+ * if the bytes are in a `SharedArrayBuffer`.
  *
  * @internal
  */
