@@ -2,15 +2,14 @@
  * Runs executions as workflows of `@effect/workflow`. A durable execution continues after a restart of the process, and
  * on another machine of a cluster. Requires the package `@effect/workflow`.
  *
- * A worker submits the execution and then suspends the workflow. A suspended workflow uses no fiber. A webhook event or
- * the time of the next poll resumes the workflow. The engine of the workflows is a layer of the application. For
- * example, `WorkflowEngine.layerMemory` keeps the workflows in the memory of one process.
+ * A worker submits the execution and then suspends the workflow. A suspended workflow uses no fiber. The workflow
+ * resumes after a webhook event, or when the next poll is due. The engine of the workflows is a layer of the
+ * application. For example, `WorkflowEngine.layerMemory` keeps the workflows in the memory of one process.
  *
  * - All submissions of a workflow have the same idempotency key, so a restart never creates a second execution.
  * - An outage, a wrong API key and an insufficient balance suspend the workflow until the next attempt. `resume` and
  *   `resumeAll` start the next attempt immediately.
- * - If a workflow moves to another worker, its execution is not cancelled. Only a call of `cancel` cancels the
- *   execution.
+ * - Only a call of `cancel` cancels the execution. If a workflow moves to another worker, the execution continues.
  *
  * The engine stores the request and the output as plain text. From a webhook event, the engine stores only the id and
  * the status.
@@ -282,10 +281,11 @@ export const cancel: (id: string) => Effect.Effect<void, never, WorkflowEngine> 
 
 /**
  * Ends the current wait of a durable execution. If an error suspended the workflow, the next attempt starts
- * immediately. Use `resume` after the cause is corrected, for example after a top-up of the balance. If the API has
- * accepted the execution, the workflow polls the execution immediately.
+ * immediately. If the workflow waits for a result, the next poll starts immediately. Use `resume` after the cause of an
+ * error is corrected, for example after a top-up of the balance.
  *
- * If the workflow is not suspended, its next wait ends immediately. Has no effect on a workflow that has ended.
+ * If the workflow is not suspended, the next wait of the workflow ends immediately. Has no effect on a workflow that
+ * has ended.
  *
  * @example
  * ```ts

@@ -203,7 +203,7 @@ export class Completed extends Schema.Class<Completed>("effect-modelroute/Comple
 const terminalStatuses: ReadonlySet<string> = new Set(["COMPLETED", "FAILED", "CANCELLED", "EXPIRED"])
 
 /**
- * Returns `true` if an execution has ended. A terminal status never changes.
+ * Returns `true` if the status of an execution is COMPLETED, FAILED, CANCELLED or EXPIRED. These statuses never change.
  *
  * @example
  * ```ts

@@ -145,8 +145,8 @@ export const layerDeterministic = (options: { readonly scope: string }): Layer.L
  * Sets the idempotency key of the create request inside an effect. Use this function to repeat a create request whose
  * outcome is unknown, for example after a `TransportError`. A key has 1 to 255 printable ASCII characters.
  *
- * If the effect sends a second create request with a different body, this request fails with `InvalidRequest`. The API
- * would otherwise return the first execution.
+ * All create requests inside the effect have this key. If a second create request has the same body, the API returns
+ * the first execution. If the body is different, the second request fails with `InvalidRequest`.
  *
  * @example
  * ```ts

@@ -124,11 +124,14 @@ const codedFields = (code: string, known: { readonly status: number; readonly re
   code: withDefault(Schema.String, code),
   /** The message of the API. Secrets and quotes from the request are replaced by a placeholder. */
   apiMessage: optional(Schema.String),
-  /** Indicates whether the same request can succeed later. */
+  /** `true` if the same request can succeed later. */
   retryable: withDefault(Schema.Boolean, known.retryable),
-  /** The HTTP status of the response. For the error of a FAILED execution, the status of the error code in `codes`. */
+  /**
+   * The HTTP status of the response. If the error describes a FAILED execution, `status` is the usual status of the
+   * error code, as in `codes`.
+   */
   status: withDefault(Schema.Number, known.status),
-  /** The request id from the response. Include the id in requests to ModelRoute's support. */
+  /** The request id from the response. Include this id in messages to ModelRoute's support. */
   requestId: optional(Schema.String),
   /**
    * `FAILED` if the error describes a FAILED execution. Absent if the error describes a rejected request. See
@@ -144,7 +147,7 @@ const apiFields = (code: Code) => codedFields(code, table.codes[code])
 const rateLimitFields = {
   /**
    * The delay that the headers of the response request, measured from the arrival of the response. If the rate limit
-   * gate did not admit the request, the expected wait in the queue of the gate.
+   * gate did not admit the request, `retryAfter` is the expected wait in the queue of the gate.
    */
   retryAfter: optional(Schema.Duration),
   /** The time when the rate limit resets, on the local clock. */
@@ -159,7 +162,7 @@ const rateLimitFields = {
 const clientFields = (retryable: boolean) => ({
   /** The message for logs. Contains the failed operation, the reason for the failure and advice. */
   message: Schema.String,
-  /** Indicates whether the same request can succeed later. */
+  /** `true` if the same request can succeed later. */
   retryable: withDefault(Schema.Boolean, retryable),
   ...callFields
 })
@@ -435,7 +438,7 @@ export class UnexpectedResponse extends Schema.TaggedError<UnexpectedResponse>("
     ...clientFields(false),
     /** The HTTP status of the response. */
     status: Schema.Number,
-    /** The request id from the response. Include the id in requests to ModelRoute's support. */
+    /** The request id from the response. Include this id in messages to ModelRoute's support. */
     requestId: optional(Schema.String),
     /** The header `Content-Type` of the response. */
     contentType: optional(Schema.String),
@@ -475,8 +478,8 @@ export const TransportReason = Schema.Literal("connect", "reset", "timeout", "tr
 export type TransportReason = typeof TransportReason.Type
 
 /**
- * No complete response arrived. The error is retryable if the request is safe to repeat, as reads and requests with an
- * idempotency key are. A failure to connect is always retryable, because the request was not sent.
+ * No complete response arrived. The error is retryable if the request is safe to repeat. Reads and requests with an
+ * idempotency key are safe to repeat. A failure to connect is always retryable, because the request was not sent.
  *
  * @since 0.1.0
  * @category errors
@@ -560,7 +563,10 @@ export class AwaitTimeout extends Schema.TaggedError<AwaitTimeout>("effect-model
   ...clientFields(false),
   /** The id of the execution. To wait again, pass the id to `executions.await`. */
   executionId: Execution.ExecutionId,
-  /** The state of the execution after the latest poll or notification. */
+  /**
+   * The state of the execution after the latest poll or notification. Absent if the client received no state during the
+   * wait.
+   */
   execution: optional(Execution.Execution)
 }) {
   get [TypeId](): TypeId {
@@ -734,8 +740,8 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("effect-m
   {
     ...clientFields(false),
     /**
-     * The name of the invalid option or argument, such as `maxSize`. For an invalid part of an argument, its path, such
-     * as `input.width`.
+     * The name of the invalid option or argument, such as `maxSize`. If a part of an argument is invalid, `field` is
+     * the path of this part, such as `input.width`.
      */
     field: Schema.String
   }

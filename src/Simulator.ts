@@ -44,7 +44,7 @@
  * | `keyTtl`        | 24 hours       | lifetime of an idempotency key                                     |
  * | `date`          | `true`         | adds a Date header to each response                                |
  * | `clockSkew`     | 0              | offset of the server's clock from Effect's `Clock`                 |
- * | `webhooks`      | `fetch`        | secret, HTTP client, JSON shapes and faults of webhook deliveries  |
+ * | `webhooks`      | see `Options`  | secret, HTTP client, JSON shapes and faults of webhook deliveries  |
  * | `download`      | `json`         | response of a download request: `json`, `bytes` or `redirect`      |
  * | `confirm`       | `needed`       | support of confirm requests for uploads                            |
  * | `maxUpload`     | 150 MiB        | maximum size of an upload                                          |

@@ -191,8 +191,8 @@ const maskWords = (variants: ReadonlyArray<TextVariant>, words: ReadonlySet<stri
 }
 
 /**
- * Matches words and dotted field names. These tokens are not parts of a file, because twelve random base64 characters
- * match with a probability of 1 in 40,000.
+ * Matches words and dotted field names, which are not parts of a file. Twelve random base64 characters match this
+ * pattern with a probability of 1 in 40,000.
  */
 const ordinaryWord = /^[^\w]*[A-Z]?[a-z]+(?:[_.-][a-z]+)*[^\w]*$/
 

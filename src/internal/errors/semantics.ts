@@ -39,7 +39,7 @@ export const isRateLimit = (error: ModelRouteError): error is RateLimited | Unre
 
 /**
  * Tests whether the error is a rate limit with a status other than 429. Such an error must be reported to the gate,
- * because the gate detects a rate limit only from the status 429.
+ * because its status does not show the rate limit.
  *
  * @internal
  */
