@@ -212,7 +212,10 @@ const addSpanEvent = (attributes: Record<string, unknown>): Effect.Effect<void> 
     return Effect.void
   })
 
-/** Logs with annotations. Sets no annotations if the level is disabled, because each annotation copies fiber references. */
+/**
+ * Logs a text with annotations. Does nothing if the level is disabled, because each annotation would copy fiber
+ * references.
+ */
 const logAnnotated = (
   level: LogLevel.LogLevel,
   text: string,

@@ -125,8 +125,8 @@ export class CostBudget {
     replaced: EarlierSubmission | undefined
   ): Effect.Effect<Either.Either<Reservation, BudgetShortage>> {
     return Effect.async((resume) => {
-      // `attempt` is registered in the same synchronous step as its first run. Otherwise, a reservation could end
-      // between the two, and this wait would not resume.
+      // `attempt` is registered before its first run. If another reservation ends later, `replaceAmount` runs `attempt`
+      // again.
       const attempt = () => {
         const result = this.tryReserve(model, expectedHold, replaced)
         if (result === undefined) return

@@ -74,8 +74,8 @@ const operation = "Batch.run"
 interface ItemDraft<A, E, R, Out> extends Omit<Item<A, E, R, Out>, "previous"> {}
 
 /**
- * Request of an item. The digest of the item is the hash of `content`. The field is `undefined` if the body is not
- * known before the submission.
+ * Request of an item. The digest of the item is the hash of `content`. `content` is `undefined` if the body is unknown
+ * before the submission.
  */
 interface DraftRequest<E, R, Out> extends Pick<Item<unknown, E, R, Out>, "body" | "decode"> {
   readonly content: string | undefined

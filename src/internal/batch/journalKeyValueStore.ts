@@ -49,8 +49,9 @@ interface Position {
 }
 
 /**
- * Cached position of an item. A read first caches a new object with the position `pending`. At the end, the read
- * replaces only this object. The read therefore does not overwrite the position from a later write.
+ * Cached position of an item. A read first caches a new object with the position `pending`. When the read ends, the
+ * found position replaces only this object. A later write caches another object, so the read does not overwrite the
+ * position from the write.
  */
 interface CachedPosition {
   readonly position: Position | "none" | "pending"

@@ -17,7 +17,7 @@ import { journalError, notEncodable, quote } from "./journalFailure.js"
 const StoredEntry = Schema.Struct({
   /** Number of the write that stored this entry. The first write of an item has the number 1. */
   sequence: Schema.NonNegativeInt,
-  /** Number of the list that contains the item. */
+  /** Number of the list that contains the hash of the item. */
   list: Schema.NonNegativeInt,
   entry: JournalEntry
 })
@@ -37,7 +37,7 @@ export const decodeStoredEntry: (value: string) => Option.Option<StoredEntry> = 
   Schema.parseJson(StoredEntry)
 )
 
-/** @internal Index of one of the two values of an item. */
+/** @internal Index of one of the two slots of an item. */
 export type Slot = 0 | 1
 
 /**

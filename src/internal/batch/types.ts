@@ -133,7 +133,8 @@ export interface Options<A, E = never, E2 = never, R = never, Out = unknown> {
    * - The outcome of the submission is unknown.
    *
    * An item is submitted again at most once per run. `maxCost` no longer counts the replaced execution. If the request
-   * changes after a final failure, a later run submits the item again without this function. Default: returns `false`.
+   * changes after a final failure, a later run submits the item again and does not call `resubmit`. Default: returns
+   * `false`.
    */
   readonly resubmit?: ((error: AwaitFailure | SubmissionOutcomeUnknown, item: A) => boolean) | undefined
   /** Timeout and poll schedule of the wait for each execution. Default: the settings of the client. */

@@ -47,8 +47,8 @@ export class FallbackRules {
     if (this.allowance === undefined || this.accepted === 0) return undefined
     const permits = this.concurrentUpTo - this.accepted - pending
     if (permits > 0) return admit(permits)
-    // After the estimated number, requests are sent one at a time. The estimate can be too low, because other requests
-    // may have used a part of the window before the estimate.
+    // After the estimated number of requests, further requests are sent one at a time. The estimate can be too low,
+    // because earlier requests may have used a part of the window.
     return pending === 0 ? admit(1) : awaitResponse(orphansExpireAt)
   }
 

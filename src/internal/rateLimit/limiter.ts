@@ -32,7 +32,7 @@ import * as Window from "./window.js"
 /** @internal Request that was sent, with facts about the limit at the send time. */
 export interface SentRequest {
   readonly sentAt: number
-  /** Indicates whether the request was sent before a response had reported its window. */
+  /** Indicates whether the request was sent while the number of remaining requests was unknown. */
   readonly isProbe: boolean
   /** Number of windows that responses had reported before the request was sent. */
   readonly windowCount: number
@@ -78,13 +78,16 @@ export class Limiter {
     return this.inFlight + this.orphans.length
   }
 
-  /** Latest possible end of the current window, in monotonic milliseconds. */
+  /**
+   * Latest possible end of the current window, in monotonic milliseconds. `undefined` if no response has reported the
+   * end.
+   */
   get opensAt(): number | undefined {
     const reset = this.window?.reset
     return reset === undefined ? undefined : this.serverClock.toLocal(reset) + this.lag.next
   }
 
-  /** Returns whether other clients with the same API key were detected in one of the last windows. */
+  /** Returns whether other clients with the same API key were detected in this window or the two previous windows. */
   get hasOtherClients(): boolean {
     return this.others.isDetected
   }

@@ -63,7 +63,7 @@ export class OtherClients {
   private rejectionsInWindow = 0
   private firstResponseAt: number | undefined
 
-  /** Returns whether other clients were detected in one of the last windows. */
+  /** Returns whether other clients were detected in this window or the two previous windows. */
   get isDetected(): boolean {
     return this.windowsLeft > 0
   }

@@ -12,11 +12,11 @@ import { sha256Hex } from "../data/sha256.js"
 const maxColumnLength = 200
 
 /**
- * Returns the text itself as a column value. Returns a hash of the text in these cases:
+ * Returns the column value of a text. The value is the text itself, or a hash of the text in these cases:
  *
- * - The text has more than 200 characters, because PostgreSQL limits the size of an index entry.
+ * - The text has more than 200 characters. PostgreSQL limits the size of an index entry.
  * - The text contains a NUL or an unpaired surrogate. PostgreSQL cannot store these characters.
- * - The text starts with `sha256:`, because the text could be equal to the hash of another text.
+ * - The text starts with `sha256:`. Without a hash, the value could be equal to the hash of another text.
  *
  * @internal
  */

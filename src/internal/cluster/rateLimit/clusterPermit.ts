@@ -43,8 +43,8 @@ export class ClusterPermit implements Permit {
   }
 
   /**
-   * Reports a response to the owner. After a 429, waits for the reply and returns the milliseconds until the gate
-   * opens.
+   * Reports a response to the owner. After a 429, waits up to a second for the reply and returns the milliseconds until
+   * the gate opens. Without a reply, returns `undefined`.
    */
   reportResponse(status: number, headers: Headers): Effect.Effect<number | undefined> {
     return Effect.suspend(() => {
