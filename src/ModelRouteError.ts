@@ -146,8 +146,8 @@ const apiFields = (code: Code) => codedFields(code, table.codes[code])
 
 const rateLimitFields = {
   /**
-   * The delay that the headers of the response request, measured from the arrival of the response. If the rate limit
-   * gate did not admit the request, `retryAfter` is the expected wait in the queue of the gate.
+   * The delay that the headers of the response request, measured from the arrival of the response. If the gate did not
+   * admit the request, `retryAfter` is the expected wait in the queue of the gate.
    */
   retryAfter: optional(Schema.Duration),
   /** The time when the rate limit resets, on the local clock. */
