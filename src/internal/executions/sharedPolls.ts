@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import { type ExecutionId, isTerminal } from "../../Execution.js"
 import type { RequestFailure } from "../../ModelRouteError.js"
 import { isTransientFault } from "../errors/semantics.js"
+import { isolatesRequests } from "../http/runtime.js"
 import { EarlyNotifications } from "./earlyNotifications.js"
 import type { Observation } from "./observation.js"
 
@@ -92,7 +93,8 @@ export class Subscription {
     return Effect.suspend(() => {
       const { lastPoll, runningPoll } = this.group
       if (lastPoll !== undefined && lastPoll.observedAt > since) return Effect.succeed(lastPoll)
-      if (runningPoll === undefined) return startPoll(this.group, request)
+      // On Cloudflare Workers, a fiber must not wait for a poll of another request.
+      if (runningPoll === undefined || isolatesRequests()) return startPoll(this.group, request)
       // All waits share a response or a transient failure. A permanent failure, a 429 or an interruption applies only
       // to the wait that started the poll. The other waits poll again.
       return Effect.flatMap(Effect.exit(Deferred.await(runningPoll)), (exit) =>

@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import { bindToRequest } from "./runtime.js"
 
 /** @internal Any running fiber. */
 export type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
@@ -29,7 +30,7 @@ export const awaitCallback = <A, E>(
         wake()
       }, fiber)
       const wait = Effect.async<A, E>((resume) => {
-        wake = () => resume(result ?? Effect.never)
+        wake = bindToRequest(() => resume(result ?? Effect.never))
         if (result !== undefined) wake()
       })
       return Effect.catchAllCause(restore(wait), (cause) =>

@@ -9,6 +9,30 @@ import * as Predicate from "effect/Predicate"
 const hasGlobal = (name: string): boolean => Predicate.hasProperty(globalThis, name)
 
 /**
+ * Returns `true` on Cloudflare Workers. There, the code of a request can use only the timers and the connections of this
+ * request. A request without a timer or a connection is canceled, even if another request would resume it.
+ *
+ * @internal
+ */
+export const isolatesRequests = (): boolean => hasGlobal("WebSocketPair")
+
+/**
+ * Returns a function that another request can call to run `resume` in the current request. Cloudflare Workers run the
+ * reactions of a promise in the request that created the promise. Other runtimes run `resume` immediately.
+ *
+ * @internal
+ */
+export const bindToRequest = (resume: () => void): (() => void) => {
+  if (!isolatesRequests()) return resume
+  let settle = (): void => {}
+  const settled = new Promise<void>((resolve) => {
+    settle = resolve
+  })
+  void settled.then(resume)
+  return settle
+}
+
+/**
  * Returns `true` in Node. Deno and Cloudflare Workers also have `process.versions.node`, so their own globals exclude
  * these runtimes. A global `document` excludes browser environments, because `fetch` is then the `fetch` of a browser.
  */

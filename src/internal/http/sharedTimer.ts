@@ -11,6 +11,7 @@ import * as monotonic from "../data/monotonic.js"
 import { TimerQueue } from "../data/timerQueue.js"
 import { type AnyFiber, awaitCallback } from "./awaitCallback.js"
 import { startFiber } from "./childFiber.js"
+import { isolatesRequests } from "./runtime.js"
 
 /**
  * The maximum duration of one sleep, 1 hour. JavaScript timers are limited to 31 bits of milliseconds, and a longer
@@ -95,7 +96,19 @@ class ClockTimer {
   }
 }
 
-/** @internal The timer for all waits of one client. */
+/** Starts a timer in the request of `parent`. Returns a function that cancels the timer. */
+const startTimer = (parent: AnyFiber, clock: Clock.Clock, at: number, fire: () => void): (() => void) => {
+  const sleep: Effect.Effect<void> = Effect.suspend(() => {
+    const millis = at - monotonic.read(clock)
+    return millis > maxSleepMillis
+      ? Effect.zipRight(Effect.sleep(maxSleepMillis), sleep)
+      : Effect.sleep(Math.max(0, millis))
+  })
+  const fiber = startFiber(parent, Effect.zipRight(sleep, Effect.sync(fire)), { immediate: false })
+  return () => fiber.unsafeInterruptAsFork(fiber.id())
+}
+
+/** @internal The timer for all waits of one client. On Cloudflare Workers, each wait has its own timer. */
 export class SharedTimer {
   // Each clock has its own timers, because fibers of the same client can have different clocks, for example in tests.
   private readonly timers = new WeakMap<Clock.Clock, ClockTimer>()
@@ -110,6 +123,7 @@ export class SharedTimer {
     if (Number.isNaN(at)) throw new Error("A timer was set to NaN")
     if (at === Infinity) return () => {}
     const clock = monotonic.clockOf(fiber)
+    if (isolatesRequests()) return startTimer(fiber, clock, at, fire)
     let timer = this.timers.get(clock)
     if (timer === undefined) {
       timer = new ClockTimer(clock)

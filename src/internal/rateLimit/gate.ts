@@ -12,6 +12,7 @@ import * as Option from "effect/Option"
 import * as Metrics from "../../Metrics.js"
 import * as monotonic from "../data/monotonic.js"
 import * as rateLimitHeaders from "../retry/rateLimitHeaders.js"
+import { bindToRequest, isolatesRequests } from "../http/runtime.js"
 import type { Capacity } from "./capacity.js"
 import { FairQueue } from "./fairQueue.js"
 import { processMetrics, type GateMetrics } from "./gateMetrics.js"
@@ -23,6 +24,9 @@ import { acceptDelay, hasAccepted, makeQueueEntry, toQueueDelay, type QueueEntry
 
 /** Callers confirm their waits again only if the opening time of the gate becomes later by more than this tolerance. */
 const reconfirmToleranceMillis = 1000
+
+/** Maximum time between two updates of the queue on Cloudflare Workers. The timer also keeps a queued request alive. */
+const maxRecheckMillis = 1000
 
 /** @internal */
 export class Gate {
@@ -173,14 +177,25 @@ export class Gate {
 
   /** Suspends the caller until its request is admitted or a longer wait needs confirmation. */
   private suspendCaller<E>(waiter: QueueEntry, request: PermitRequest<E>): Effect.Effect<SentRequest, E> {
-    return Effect.async<SentRequest, E>((resume) => {
+    const wait = Effect.async<SentRequest, E>((resume) => {
+      const wake = bindToRequest(() =>
+        resume(waiter.sent === undefined ? this.waitForPermit(waiter, request) : Effect.succeed(waiter.sent))
+      )
       waiter.wake = () => {
         delete waiter.wake
-        resume(waiter.sent === undefined ? this.waitForPermit(waiter, request) : Effect.succeed(waiter.sent))
+        wake()
       }
       if (waiter.sent !== undefined) waiter.wake()
     })
+    return isolatesRequests() ? Effect.scoped(Effect.zipRight(Effect.forkScoped(this.recheckQueue), wait)) : wait
   }
+
+  /** Updates the queue when the limit can change, at least once a second. Never ends. */
+  private readonly recheckQueue: Effect.Effect<never> = Effect.clockWith((clock) => {
+    const now = this.now(clock)
+    const { recheckAt = Number.POSITIVE_INFINITY } = this.limiter.capacity(now)
+    return Effect.sleep(Math.min(Math.max(1, recheckAt - now), maxRecheckMillis))
+  }).pipe(Effect.zipRight(Effect.suspend(() => this.processQueue)), Effect.forever, Effect.interruptible)
 
   /** Admits queued requests, reconfirms longer waits, logs the state of the limit and schedules the next update. */
   private readonly processQueue: Effect.Effect<void> = Effect.clockWith((clock) => {

@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import { isolatesRequests } from "../http/runtime.js"
 import { maxSleepMillis } from "../http/sharedTimer.js"
 
 /** @internal */
@@ -17,6 +18,8 @@ export class QueueTimer {
    * `onFire` must then schedule the timer again.
    */
   schedule(at: number | undefined, now: number, onFire: Effect.Effect<void>): Effect.Effect<void> {
+    // Each queued request has its own timer.
+    if (isolatesRequests()) return Effect.void
     const { current } = this
     if (at !== undefined && current !== undefined && current.at <= at) return Effect.void
     if (current !== undefined) {

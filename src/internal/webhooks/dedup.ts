@@ -9,6 +9,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
+import { isolatesRequests } from "../http/runtime.js"
 import type { DedupService } from "./dedupService.js"
 
 /** @internal Record of the events that have been handled successfully. */
@@ -19,6 +20,18 @@ export interface HandledEvents {
    */
   readonly start: (id: string) => Effect.Effect<Effect.Effect<void, PlatformError> | undefined, PlatformError>
 }
+
+const recheckMillis = 100
+
+/** Waits for the end of another delivery. On Cloudflare Workers, only a timer of the same request can resume a request. */
+const awaitOther = (other: Deferred.Deferred<boolean>): Effect.Effect<boolean> =>
+  Effect.suspend(() =>
+    isolatesRequests()
+      ? Effect.repeat(Effect.sleep(recheckMillis), { until: () => Deferred.isDone(other) }).pipe(
+          Effect.zipRight(Deferred.await(other))
+        )
+      : Deferred.await(other)
+  )
 
 /** @internal */
 export const make = (handledEvents: HandledEvents): DedupService => {
@@ -35,7 +48,7 @@ export const make = (handledEvents: HandledEvents): DedupService => {
     Effect.uninterruptibleMask((restore) => {
       const other = running.get(id)
       if (other !== undefined) {
-        return Effect.flatMap(restore(Deferred.await(other)), (isHandled) =>
+        return Effect.flatMap(restore(awaitOther(other)), (isHandled) =>
           isHandled ? Effect.succeed(false) : restore(handleOnce(id, handle))
         )
       }
