@@ -43,3 +43,48 @@ describe("ClockSkew", () => {
     )
   })
 })
+
+describe("ClockSkew.narrow", () => {
+  const known = { min: 4000, max: 4500, updatedAt: 10_000 }
+
+  it("widens both bounds by the possible clock drift", () => {
+    const response = { date: 1_004_000, sentAt: 999_000, receivedAt: 1_010_000 }
+    const skew = ClockSkew.narrow(known, response)
+    assert.closeTo(skew.min, 3900, 0.001)
+    assert.closeTo(skew.max, 4600, 0.001)
+  })
+
+  it("does not narrow the bounds by a drift if the response is older than the last response", () => {
+    const skew = ClockSkew.narrow(known, { date: 4000, sentAt: -1_000_000, receivedAt: 9000 })
+    assert.deepStrictEqual([skew.min, skew.max], [4000, 4500])
+  })
+
+  it("keeps the bounds if they meet in one point", () => {
+    const skew = ClockSkew.narrow(known, { date: 14_501, sentAt: 9000, receivedAt: 10_000 })
+    assert.deepStrictEqual(skew, { min: 4500, max: 4500, updatedAt: 10_000 })
+  })
+})
+
+describe("ServerClock", () => {
+  it("uses the offset of the wall clock until a response contains a Date header", () => {
+    const clock = new ClockSkew.ServerClock()
+    clock.wallOffset = 7000
+    assert.strictEqual(clock.update(undefined, 100, 300), 7300)
+    assert.strictEqual(clock.toLocal({ clock: "server", at: 8000 }), 1000)
+    assert.strictEqual(clock.toLocal({ clock: "local", at: 8000 }), 8000)
+  })
+
+  it("uses the Date headers of responses instead of the wall clock", () => {
+    const clock = new ClockSkew.ServerClock()
+    clock.wallOffset = 7000
+    assert.strictEqual(clock.update(5000, 100, 300), 5000)
+    assert.strictEqual(clock.update(undefined, 300, 400), 7400)
+    assert.strictEqual(clock.toLocal({ clock: "server", at: 8000 }), 8000 - 4699)
+    assert.strictEqual(clock.toLocal({ clock: "local", at: 8000 }), 8000)
+  })
+
+  it("rounds a local time up to the next millisecond", () => {
+    assert.strictEqual(ClockSkew.toLatestLocal({ min: 0.4, max: 9, updatedAt: 0 }, 100), 100)
+    assert.strictEqual(ClockSkew.toLatestLocal({ min: 0, max: 9, updatedAt: 0 }, 100), 100)
+  })
+})

@@ -53,3 +53,47 @@ describe("FairQueue", () => {
     )
   })
 })
+
+describe("FairQueue with cancel requests", () => {
+  const makeQueue = (...requests: ReadonlyArray<Queued>) => {
+    const queue = new FairQueue<Queued>()
+    for (const request of requests) queue.add(request)
+    return queue
+  }
+  const cancel: Queued = { requestClass: "cancels", isRetry: false }
+  const poll: Queued = { requestClass: "polls", isRetry: false }
+  const call: Queued = { requestClass: "calls", isRetry: false }
+
+  it("takes cancel requests before all other requests", () => {
+    const other = { ...cancel }
+    const queue = makeQueue(poll, call, cancel, other)
+    assert.deepStrictEqual([queue.take(), queue.take()], [cancel, other])
+    assert.deepStrictEqual([queue.take(), queue.take(), queue.take()], [poll, call, undefined])
+  })
+
+  it("counts cancel requests ahead of all other requests", () => {
+    const queue = makeQueue(cancel, poll, { ...poll }, { ...poll, isRetry: true }, { ...cancel })
+    assert.deepStrictEqual(
+      [queue.countAhead("cancels"), queue.countAhead("polls"), queue.countAhead("calls")],
+      [2, 5, 2]
+    )
+  })
+
+  it("iterates over retries before first attempts of the same class", () => {
+    const retry: Queued = { ...poll, isRetry: true }
+    assert.deepStrictEqual(Array.from(makeQueue(poll, retry, cancel)), [
+      [cancel, 0],
+      [retry, 1],
+      [poll, 2]
+    ])
+  })
+
+  it("continues with the class after the class of the last request", () => {
+    const queue = makeQueue({ ...poll }, { ...call }, { ...poll }, { ...call })
+    const taken = [queue.take(), queue.take(), queue.take(), queue.take()]
+    assert.deepStrictEqual(
+      taken.map((request) => request?.requestClass),
+      ["polls", "calls", "polls", "calls"]
+    )
+  })
+})

@@ -42,3 +42,90 @@ describe("otherClients", () => {
     assert.strictEqual(otherClients.increaseClients(64, 9), 64)
   })
 })
+
+describe("OtherClients", () => {
+  const makeWindow = (own: number): Window.Window => ({
+    reset: undefined,
+    limit: 60,
+    remaining: 0,
+    ownRequests: own,
+    firstSeenAt: 0,
+    millisToReset: 0
+  })
+
+  it("estimates eight clients if the limit is unknown or this client sent no request", () => {
+    assert.strictEqual(otherClients.estimateClients({ ...makeWindow(30), limit: undefined }), 8)
+    assert.strictEqual(otherClients.estimateClients(makeWindow(0)), 8)
+  })
+
+  it("does not count requests that remain in the window", () => {
+    assert.strictEqual(otherClients.estimateClients({ ...makeWindow(6), remaining: 30 }), 5)
+  })
+
+  it("leaves room for eight requests with two clients", () => {
+    assert.strictEqual(otherClients.fairShare(80, 2), 10)
+  })
+
+  it("counts eight clients in the first second after the first response with a limit", () => {
+    const others = new otherClients.OtherClients()
+    const window = makeWindow(1)
+    assert.strictEqual(others.count(window, 0), 1)
+    others.onResponse(5000)
+    others.onResponse(5500)
+    assert.strictEqual(others.discoveryEndsAt, 6000)
+    assert.deepStrictEqual([others.count(window, 5999), others.count(window, 6000)], [8, 1])
+    assert.strictEqual(others.count({ ...window, limit: undefined }, 5999), 1)
+    assert.strictEqual(others.count(undefined, 5999), 1)
+  })
+
+  it("remembers other clients for three windows after they were detected", () => {
+    const others = new otherClients.OtherClients()
+    const isDetected: Array<boolean> = [others.isDetected]
+    others.detect()
+    for (let i = 0; i < 4; i++) {
+      isDetected.push(others.isDetected)
+      others.onWindowOpened(undefined)
+    }
+    assert.deepStrictEqual(isDetected, [false, true, true, true, false])
+  })
+
+  it("estimates the clients at the end of a window with at most one rejection", () => {
+    const countAfter = (rejections: number) => {
+      const others = new otherClients.OtherClients()
+      others.detect()
+      for (let i = 0; i < rejections; i++) others.onRejected()
+      others.onWindowOpened(makeWindow(12))
+      return others.count(undefined, 0)
+    }
+    assert.deepStrictEqual([countAfter(0), countAfter(1), countAfter(2)], [5, 5, 8])
+  })
+
+  it("doubles the clients at each detection after a second rejection in the window", () => {
+    const others = new otherClients.OtherClients()
+    const detect = () => {
+      others.onRejected()
+      others.detect()
+      return others.count(undefined, 0)
+    }
+    assert.deepStrictEqual([detect(), detect(), detect(), detect(), detect()], [8, 16, 32, 64, 64])
+    others.onWindowOpened(undefined)
+    assert.strictEqual(detect(), 64)
+  })
+
+  it("starts with eight clients if other clients are detected again after three windows without them", () => {
+    const others = new otherClients.OtherClients()
+    others.detect()
+    others.onWindowOpened(makeWindow(12))
+    for (let i = 0; i < 3; i++) others.onWindowOpened(undefined)
+    assert.isFalse(others.isDetected)
+    others.detect()
+    assert.strictEqual(others.count(undefined, 0), 8)
+  })
+
+  it("does not estimate the clients while no other clients are detected", () => {
+    const others = new otherClients.OtherClients()
+    others.onWindowOpened(makeWindow(12))
+    others.detect()
+    assert.strictEqual(others.count(undefined, 0), 8)
+  })
+})

@@ -32,3 +32,63 @@ describe("ResetLag", () => {
     assert.deepStrictEqual(late, { low: 0, high: 1000, next: 500 })
   })
 })
+
+describe("ResetLag.onRejected", () => {
+  it("continues with the earliest accepted time if the request was sent before this time", () => {
+    const lag = { low: 100, high: 500, next: 300 }
+    assert.deepStrictEqual(ResetLag.onRejected(lag, 300, 320, 0), { low: 300, high: 500, next: 500 })
+    assert.deepStrictEqual(ResetLag.onRejected(lag, 50, 70, 0), { low: 100, high: 500, next: 500 })
+  })
+
+  it("discards the accepted time if a request was rejected at or after this time", () => {
+    const lag = { low: 100, high: 500, next: 500 }
+    const expected = { low: 500, high: Number.POSITIVE_INFINITY, next: 520 + 200 }
+    assert.deepStrictEqual(ResetLag.onRejected(lag, 500, 520, 2), expected)
+  })
+})
+
+describe("ResetLag.onAccepted", () => {
+  it("halves the interval between the bounds until the interval has at most 60 ms", () => {
+    const next = (low: number, after: number) => ResetLag.onAccepted({ low, high: Infinity, next: 0 }, after).next
+    assert.deepStrictEqual([next(100, 300), next(100, 161), next(100, 160)], [200, 131, 160])
+  })
+
+  it("starts the search for the lag at 0 ms", () => {
+    assert.deepStrictEqual(ResetLag.onAccepted({ low: 0, high: Infinity, next: 0 }, 400), {
+      low: 0,
+      high: 400,
+      next: 200
+    })
+  })
+
+  it("lowers the rejected time if a request was accepted earlier", () => {
+    assert.deepStrictEqual(ResetLag.onAccepted({ low: 300, high: 500, next: 500 }, 200), {
+      low: 200,
+      high: 200,
+      next: 200
+    })
+  })
+})
+
+describe("LagSearch", () => {
+  it("doubles the step after each rejection until a request is accepted", () => {
+    const lag = new ResetLag.LagSearch()
+    assert.strictEqual(lag.next, 0)
+    const next = (after: number) => {
+      lag.onRejected(after, after)
+      return lag.next
+    }
+    assert.deepStrictEqual([next(0), next(50), next(150)], [50, 150, 350])
+    lag.resetSteps()
+    assert.strictEqual(next(350), 400)
+  })
+
+  it("ignores an accepted request that was sent more than 2 s after the reset", () => {
+    const lag = new ResetLag.LagSearch()
+    lag.onRejected(900, 950)
+    lag.onAccepted(2001)
+    assert.strictEqual(lag.next, 1000)
+    lag.onAccepted(2000)
+    assert.strictEqual(lag.next, 950)
+  })
+})

@@ -123,4 +123,87 @@ describe("Window", () => {
   it("measures the time to the reset on the server's clock", () => {
     assert.strictEqual(openWindow({ reset: 660_000, date: 600_000 }).millisToReset, 60_000)
   })
+
+  it("treats an equal number of remaining requests as the same window if no reset is reported", () => {
+    assert.strictEqual(Window.compare(known, observeAt(300, { remaining: 50 }), false), "same")
+    assert.strictEqual(Window.compare(known, observeAt(300, {}), false), "same")
+  })
+
+  it("treats more remaining requests as a later window if the current window has no reset", () => {
+    const next = observeAt(1, { limit: 9, remaining: 9, reset: 60_000 })
+    assert.strictEqual(Window.compare(openWindow({}), next, false), "newer")
+  })
+
+  it("compares a request that was sent at the time of the first response like a later request", () => {
+    assert.strictEqual(Window.compare(known, observeAt(200, { remaining: 51 }), false), "newer")
+    assert.strictEqual(Window.compare(known, observeAt(199, { remaining: 51 }), false), "same")
+    assert.strictEqual(Window.compare(known, observeAt(200, { remaining: 3, reset: 1000 }), false), "newer")
+    assert.strictEqual(Window.compare(known, observeAt(199, { remaining: 3, reset: 1000 }), false), "older")
+  })
+
+  it("treats a reset 1 s earlier as rounding", () => {
+    assert.strictEqual(Window.compare(known, observeAt(150, { remaining: 49, reset: 59_000 }), false), "same")
+    assert.strictEqual(Window.compare(known, observeAt(150, { remaining: 49, reset: 58_999 }), false), "older")
+  })
+
+  it("treats an earlier reset as the same window if the request was sent after the reset and fewer requests remain", () => {
+    assert.strictEqual(Window.compare(known, observeAt(150, { remaining: 49, reset: 59_000 }), true), "same")
+  })
+
+  it("treats a reset 1 s later as rounding only if windows are longer than 3 s", () => {
+    const relation = (reset: number) =>
+      Window.compare(openWindow({ reset, date: 0 }), observeAt(1, { remaining: 7, reset: reset + 1000 }), false)
+    assert.deepStrictEqual([relation(3000), relation(4000)], ["newer", "same"])
+  })
+
+  it("subtracts accepted requests from the limit down to 0", () => {
+    const opened = Window.open(observeAt(0, { limit: 2, reset: 60_000 }), 3, 0, undefined)
+    assert.strictEqual(opened.remaining, 0)
+  })
+
+  it("uses the limit of an earlier window if its first response reports no limit", () => {
+    const opened = Window.open(observeAt(0, { reset: 60_000 }), 1, 0, 9)
+    assert.deepStrictEqual([opened.limit, opened.remaining], [9, 8])
+    assert.strictEqual(Window.open(observeAt(0, { limit: 5, reset: 60_000 }), 1, 0, 9).limit, 5)
+  })
+
+  it("has an unknown number of remaining requests if only the limit or only the reset is reported", () => {
+    for (const reported of [{ limit: 9 }, { reset: 60_000 }]) {
+      const opened = Window.open(observeAt(0, reported), 1, 0, undefined)
+      assert.isTrue(Window.isRemainingUnknown(opened))
+      assert.isFalse(Window.hasRemaining(observeAt(0, reported)))
+    }
+    assert.isTrue(Window.isRemainingUnknown(undefined))
+    assert.isFalse(Window.isRemainingUnknown(known))
+    for (const reported of [{ remaining: 0 }, { limit: 9, reset: 60_000 }]) {
+      assert.isTrue(Window.hasRemaining(observeAt(0, reported)))
+    }
+  })
+
+  it("measures a relative reset on the local clock, and a past reset as 0 ms", () => {
+    const relative = { ...observeAt(0, { reset: 5000, clock: "local" }), serverNow: start + 3000 }
+    assert.strictEqual(Window.open(relative, 1, 0, undefined).millisToReset, 5000)
+    assert.strictEqual(openWindow({ reset: -500 }).millisToReset, 0)
+    assert.strictEqual(openWindow({}).millisToReset, 0)
+  })
+
+  it("keeps its limit if a later response reports no limit", () => {
+    assert.strictEqual(Window.update(known, observeAt(300, { remaining: 7 })).limit, 60)
+    assert.strictEqual(Window.update(known, observeAt(300, { limit: 90 })).limit, 90)
+  })
+
+  it("has at least 0 remaining requests", () => {
+    const empty = Window.exhaust(known)
+    assert.strictEqual(empty.remaining, 0)
+    assert.strictEqual(Window.update(empty, observeAt(300, {})).remaining, 0)
+    assert.strictEqual(Window.decrementRemaining(empty).remaining, 0)
+    assert.strictEqual(Window.decrementRemaining(known).remaining, 49)
+  })
+
+  it("keeps its reset if a later response reports no reset or a reset on the other clock", () => {
+    const reset = { clock: "server", at: start + 60_000 }
+    assert.deepStrictEqual(Window.update(known, observeAt(300, {})).reset, reset)
+    assert.deepStrictEqual(Window.update(known, observeAt(300, { reset: 90_000, clock: "local" })).reset, reset)
+    assert.isUndefined(Window.update(openWindow({}), observeAt(300, {})).reset)
+  })
 })

@@ -61,22 +61,35 @@ class LinkedList<T> {
   }
 }
 
+/** Queued requests of one class. */
+class ClassQueue<T> {
+  readonly retries = new LinkedList<T>()
+  readonly firstAttempts = new LinkedList<T>()
+
+  get size(): number {
+    return this.retries.size + this.firstAttempts.size
+  }
+}
+
 /** @internal Queue in which the request classes take turns. */
 export class FairQueue<T extends Queued> {
-  private readonly classes = new Map(
-    allClasses.map((name) => [name, { retries: new LinkedList<T>(), firstAttempts: new LinkedList<T>() }] as const)
-  )
+  private readonly classes: { readonly [C in RequestClass]: ClassQueue<T> } = {
+    cancels: new ClassQueue(),
+    submissions: new ClassQueue(),
+    polls: new ClassQueue(),
+    calls: new ClassQueue()
+  }
   private readonly positions = new Map<T, { readonly list: LinkedList<T>; readonly link: Link<T> }>()
-  private turn = 0
+  /** The rotating classes in the order of their next turns. */
+  private turns = rotatingClasses
 
   get size(): number {
     return this.positions.size
   }
 
   add(value: T): void {
-    const lists = this.classes.get(value.requestClass)
-    if (lists === undefined) return
-    const list = value.isRetry ? lists.retries : lists.firstAttempts
+    const { firstAttempts, retries } = this.classes[value.requestClass]
+    const list = value.isRetry ? retries : firstAttempts
     this.positions.set(value, { list, link: list.add(value) })
   }
 
@@ -93,29 +106,37 @@ export class FairQueue<T extends Queued> {
    * other classes. The other classes take turns.
    */
   take(): T | undefined {
-    let next = this.first(priorityClass)
-    for (let i = 0; next === undefined && i < rotatingClasses.length; i++) {
-      const index = (this.turn + i) % rotatingClasses.length
-      next = this.first(rotatingClasses[index] ?? priorityClass)
-      if (next !== undefined) this.turn = index + 1
-    }
+    const next = this.first(priorityClass) ?? this.firstInTurn()
     if (next !== undefined) this.remove(next)
     return next
   }
 
+  /** Returns the first value of the next rotating class with a value. The turn of this class is then over. */
+  private firstInTurn(): T | undefined {
+    for (const [index, requestClass] of this.turns.entries()) {
+      const next = this.first(requestClass)
+      if (next !== undefined) {
+        this.turns = [...this.turns.slice(index + 1), ...this.turns.slice(0, index + 1)]
+        return next
+      }
+    }
+    return undefined
+  }
+
   private first(requestClass: RequestClass): T | undefined {
-    const lists = this.classes.get(requestClass)
-    return lists?.retries.first ?? lists?.firstAttempts.first
+    const { firstAttempts, retries } = this.classes[requestClass]
+    return retries.first ?? firstAttempts.first
   }
 
   /** Returns the number of values that precede a new value of this class. */
   countAhead(requestClass: RequestClass): number {
-    return this.countBefore(requestClass, this.sizeOf(requestClass))
+    return this.countBefore(requestClass, this.classes[requestClass].size)
   }
 
   /** Iterates over all values. Returns each value with the number of preceding values. */
   *[Symbol.iterator](): Iterator<readonly [value: T, ahead: number]> {
-    for (const [requestClass, { firstAttempts, retries }] of this.classes) {
+    for (const requestClass of allClasses) {
+      const { firstAttempts, retries } = this.classes[requestClass]
       let index = 0
       for (const list of [retries, firstAttempts]) {
         for (const value of list) yield [value, this.countBefore(requestClass, index++)]
@@ -126,11 +147,9 @@ export class FairQueue<T extends Queued> {
   /** Returns the number of values of all classes that precede the value at `index` of its class. */
   private countBefore(requestClass: RequestClass, index: number): number {
     if (requestClass === priorityClass) return index
-    return rotatingClasses.reduce((sum, other) => sum + Math.min(this.sizeOf(other), index), this.sizeOf(priorityClass))
-  }
-
-  private sizeOf(requestClass: RequestClass): number {
-    const lists = this.classes.get(requestClass)
-    return lists === undefined ? 0 : lists.retries.size + lists.firstAttempts.size
+    return rotatingClasses.reduce(
+      (sum, other) => sum + Math.min(this.classes[other].size, index),
+      this.classes[priorityClass].size
+    )
   }
 }
