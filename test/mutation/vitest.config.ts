@@ -13,6 +13,8 @@ export default defineConfig({
     include: tests === undefined ? [] : JSON.parse(tests),
     globalSetup: [],
     provide: { isFull: false, postgres: { url: "", reason: "mutation testing uses no database" } },
+    // Stryker reports the results. The default reporter would print the source of each failed test.
+    reporters: [{}],
     setupFiles: [fileURLToPath(new URL("resetMutant.ts", import.meta.url))],
     // A mutant can suspend a test forever.
     testTimeout: 15_000,
