@@ -5,6 +5,13 @@ import { defineConfig } from "vitest/config"
 // @effect-diagnostics-next-line processEnv:off
 process.env["TZ"] = "America/St_Johns"
 
+/** Returns the number in an environment variable. */
+const numberOf = (name: string): number | undefined => {
+  // @effect-diagnostics-next-line processEnv:off
+  const text = process.env[name]
+  return text === undefined ? undefined : Number(text)
+}
+
 const root = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
 export default defineConfig({
@@ -18,7 +25,15 @@ export default defineConfig({
     root: root(""),
     include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
     globalSetup: "test/utils/postgresSetup.ts",
-    provide: { isFull: false },
+    provide: {
+      isFull: false,
+      histories: {
+        runs: numberOf("HISTORIES"),
+        seed: numberOf("HISTORY_SEED"),
+        // @effect-diagnostics-next-line processEnv:off
+        path: process.env["HISTORY_PATH"]
+      }
+    },
     testTimeout: 120_000,
     // Vitest uses one worker on two cores by default. A second worker saves time while tests wait for processes.
     isolate: false,

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Schedule, TestClock } from "effect"
+import { Clock, Duration, Effect, Schedule, TestClock } from "effect"
 import { type Execution, RetryPolicy } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "../utils/exit.js"
@@ -244,6 +244,32 @@ describe("executions.await", { concurrent: true }, () => {
       )
     })
   })
+
+  it.effect("ends at most 30 s after its timeout if the poll for the output follows a late poll", () =>
+    withClient(({ executions }) =>
+      Effect.gen(function* () {
+        const exit = yield* runToEnd(executions.run({ model: "separate", input: {} }, { timeout: "10 seconds" }))
+        assert.strictEqual(failureOf(exit)._tag, "AwaitTimeout")
+        const millis = (yield* Clock.currentTimeMillis) - start
+        assert.deepStrictEqual(yield* arrivalTimes("executions.get"), [2000, 5000, 9500])
+        assert.deepStrictEqual(yield* arrivalTimes("executions.result"), [34_500])
+        assert.strictEqual(millis, 40_000)
+      })
+    ).pipe(
+      Effect.provide(
+        layer({
+          simulator: {
+            models: { separate: { duration: "9 seconds", cost: "0.010", output: "text", result: "separate" } },
+            faults: [
+              Fault.on("executions.get", Fault.times(2, Fault.delay(0))),
+              Fault.on("executions.get", Fault.delay("25 seconds")),
+              Fault.on("executions.result", Fault.delay("25 seconds"))
+            ]
+          }
+        })
+      )
+    )
+  )
 
   const processing = { id, status: "PROCESSING" }
 

@@ -25,7 +25,7 @@ describe("PollState.next", () => {
     assert.deepStrictEqual(PollState.next(state, 1999), { _tag: "Wait", until: 2000 })
     const poll = { _tag: "Poll", target: "execution", since: 0, deadline: 600_000 } as const
     assert.deepStrictEqual(PollState.next(state, 2000), poll)
-    assert.isTrue(PollState.needsSchedule(transitions.onPollStarted(state)))
+    assert.isTrue(PollState.needsSchedule(transitions.onPollStarted(state, 0)))
   })
 
   it("returns Poll immediately if pollImmediately is true", () => {
@@ -35,7 +35,7 @@ describe("PollState.next", () => {
   it("returns Poll only once after pollSchedule has ended", () => {
     const first = schedule(begin(), 0, undefined)
     assert.strictEqual(PollState.next(first, 0)._tag, "Poll")
-    const polled = transitions.onPolled(transitions.onPollStarted(first), observationOf("PROCESSING", 0))
+    const polled = transitions.onPolled(transitions.onPollStarted(first, 0), observationOf("PROCESSING", 0))
     assert.deepStrictEqual(PollState.next(schedule(polled, 0, undefined), 0), { _tag: "Fail", error: "timeout" })
   })
 

@@ -81,13 +81,15 @@ export interface OperationCounter {
 }
 
 /**
- * Runs an effect in virtual time that begins at `start` (epoch milliseconds). The effect must not need real time. Dies
- * if a sleeper remains at the end, or if all fibers wait without a timer.
+ * Runs an effect in virtual time that begins at `start` (epoch milliseconds). Virtual time does not advance while
+ * `needsRealTime` returns `true`. The effect must not need real time otherwise. Dies if a sleeper remains at the end, or
+ * if all fibers wait without a timer.
  */
 export const runInVirtualTime = <A, E>(
   effect: Effect.Effect<A, E>,
   start: number,
-  operations: OperationCounter = { isCounting: false, count: 0 }
+  operations: OperationCounter = { isCounting: false, count: 0 },
+  needsRealTime: () => boolean = () => false
 ): Effect.Effect<Exit.Exit<A, E>> =>
   Effect.gen(function* () {
     const clock = new VirtualClock(start)
@@ -115,7 +117,7 @@ export const runInVirtualTime = <A, E>(
     fiber.addObserver((exit) => ended.push(exit))
     for (;;) {
       yield* nextTurn
-      if (tasks > 0) continue
+      if (tasks > 0 || needsRealTime()) continue
       const [exit] = ended
       if (exit !== undefined) {
         return clock.size === 0

@@ -61,6 +61,8 @@ export interface PollState {
   readonly notBefore: number
   /** The next poll. `undefined` after the poll has started, until the schedule sets the following poll. */
   readonly scheduledPoll: ScheduledPoll | undefined
+  /** Deadline of the latest poll. `undefined` before the first poll and without a `timeout`. */
+  readonly pollDeadline: number | undefined
   /** Reason for the failure of the wait. `undefined` if the wait has not failed. */
   readonly stoppedBy: RequestFailure | "timeout" | undefined
 }
@@ -140,6 +142,22 @@ const isPollDue = (state: PollState): boolean => {
   return (
     (phase === "needsError" && state.errorPollCount === 0) || (phase === "needsOutput" && state.resultPollCount === 0)
   )
+}
+
+/** Maximum time that a running poll continues after the caller's `timeout` has elapsed. */
+const pollGraceMillis = Duration.toMillis("30 seconds")
+
+/**
+ * Returns the deadline of a poll that starts at `now`. A poll that directly follows another poll has the same deadline
+ * as that poll. Without `timeout`, the poll has no deadline. A poll after the execution's `expiresAt` still returns the final
+ * status.
+ *
+ * @internal
+ */
+export const pollDeadlineOf = (state: PollState, now: number): number | undefined => {
+  const { callerDeadline, pollDeadline } = state
+  if (callerDeadline === undefined) return undefined
+  return isPollDue(state) && pollDeadline !== undefined ? pollDeadline : Math.max(now, callerDeadline) + pollGraceMillis
 }
 
 /** @internal Returns `true` if the schedule must compute the delay before the next poll. */

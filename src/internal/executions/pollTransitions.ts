@@ -17,7 +17,7 @@ import {
   mergeExecution,
   type Observation
 } from "./observation.js"
-import { deadlineOf, phaseOf, type PollState, replicaLagMillis } from "./pollState.js"
+import { deadlineOf, phaseOf, pollDeadlineOf, type PollState, replicaLagMillis } from "./pollState.js"
 
 const maxWaitMillis = Duration.toMillis("24 hours")
 
@@ -110,6 +110,7 @@ export const start = (options: {
     pollFailure: undefined,
     notBefore: Number.NEGATIVE_INFINITY,
     scheduledPoll: pollImmediately ? { at: now, since: now } : undefined,
+    pollDeadline: undefined,
     stoppedBy: undefined
   }
   return created === undefined ? state : withObservation(state, created)
@@ -148,8 +149,12 @@ export const onScheduled = (
   return { ...state, scheduledPoll: { at: now + delay, since: now } }
 }
 
-/** @internal Returns the state after the next poll has started. */
-export const onPollStarted = (state: PollState): PollState => ({ ...state, scheduledPoll: undefined })
+/** @internal Returns the state after the next poll has started at `now`. */
+export const onPollStarted = (state: PollState, now: number): PollState => ({
+  ...state,
+  scheduledPoll: undefined,
+  pollDeadline: pollDeadlineOf(state, now)
+})
 
 /** @internal Returns the state after a successful poll of the execution or its result. */
 export const onPolled = (state: PollState, polled: Observation): PollState =>

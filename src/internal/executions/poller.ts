@@ -98,30 +98,20 @@ const timeoutError = (state: PollState.PollState, info: WaitInfo, now: number): 
   })
 }
 
-/** Maximum time that a running poll continues after the caller's `timeout` has elapsed. */
-const pollGraceMillis = Duration.toMillis("30 seconds")
-
-/**
- * Interrupts a poll `pollGraceMillis` after the caller's `timeout`, because retries and the rate limit can delay the
- * poll. Without `timeout`, the poll has no time limit. A poll after the execution's `expiresAt` still returns the final
- * status.
- */
-const withinTimeout = (
+/** Interrupts a poll at its deadline, because retries and the rate limit can delay the poll. */
+const withinDeadline = (
   timer: SharedTimer,
-  { callerDeadline }: PollState.PollState,
+  { pollDeadline }: PollState.PollState,
   poll: Effect.Effect<Observation, RequestFailure>
 ): Effect.Effect<Observation, RequestFailure | "timeout"> =>
-  callerDeadline === undefined
+  pollDeadline === undefined
     ? poll
-    : Effect.flatMap(monotonic.now, (now) => {
-        const deadline = Math.max(now, callerDeadline) + pollGraceMillis
-        return withDeadline(
-          timer,
-          poll,
-          () => deadline,
-          () => "timeout" as const
-        )
-      })
+    : withDeadline(
+        timer,
+        poll,
+        () => pollDeadline,
+        () => "timeout" as const
+      )
 
 /**
  * Maximum delay before the next poll that a `Retry-After` header can cause. The reset time of a 429 has no such limit.
@@ -209,7 +199,7 @@ class ExecutionPoller implements Poller {
             this.context.timer.wait<Transition, never>(next.until, () => Effect.succeed(identity), this.listen)
           )
         case "Poll":
-          return this.apply(this.poll(next))
+          return this.apply(this.poll(next, now))
       }
     })
   }
@@ -232,10 +222,10 @@ class ExecutionPoller implements Poller {
     return Effect.succeed(state.latest.execution)
   }
 
-  private poll({ deadline, since, target }: PollState.PollStep): Effect.Effect<Transition> {
-    this.state = transitions.onPollStarted(this.state)
+  private poll({ deadline, since, target }: PollState.PollStep, now: number): Effect.Effect<Transition> {
+    this.state = transitions.onPollStarted(this.state, now)
     const request = this.subscription.poll(this.requests[target](deadline), since)
-    return runInChild(toTransition(withinTimeout(this.context.timer, this.state, request)), this.listen)
+    return runInChild(toTransition(withinDeadline(this.context.timer, this.state, request)), this.listen)
   }
 
   /** Schedules the next poll. Reports the delay as a log line, a span event and a metric. */
