@@ -11,6 +11,7 @@ const predicates = {
   isExecutionEnded: E.isExecutionEnded,
   isNotFound: E.isNotFound,
   isRetryable: E.isRetryable,
+  isTransportFailure: semantics.isTransportFailure,
   isRateLimit: semantics.isRateLimit,
   isHiddenRateLimit: semantics.isHiddenRateLimit,
   isTransientFault: semantics.isTransientFault,
@@ -84,7 +85,7 @@ const byTag: { readonly [Tag in E.ModelRouteError["_tag"]]: Row } = {
     "hasNoEnvelope",
     "isForeignResponse"
   ],
-  TransportError: [new E.TransportError({ message, reason: "reset" }), ...serverFault],
+  TransportError: [new E.TransportError({ message, reason: "reset" }), ...serverFault, "isTransportFailure"],
   InvalidRequest: [
     new E.InvalidRequest({ message, field: "input" }),
     "isDefiniteRejection",
@@ -123,6 +124,8 @@ describe("error predicates by tag", () => {
 describe("error predicates of a transport failure", () => {
   testPredicates("a failure to connect", [
     new E.TransportError({ message, reason: "connect" }),
+    "isTransportFailure",
+    "isTransportFailure",
     ...serverFault,
     "wasNotSent",
     "wasNotProcessed",
@@ -131,11 +134,15 @@ describe("error predicates of a transport failure", () => {
   for (const reason of ["timeout", "truncated", "unknown"] as const) {
     testPredicates(`a TransportError with the reason ${reason}`, [
       new E.TransportError({ message, reason }),
+      "isTransportFailure",
+      "isTransportFailure",
       ...serverFault
     ])
   }
   testPredicates("a broken connection during a write without an idempotency key", [
     new E.TransportError({ message, reason: "reset", retryable: false }),
+    "isTransportFailure",
+    "isTransportFailure",
     "canRepeatRead"
   ])
 })

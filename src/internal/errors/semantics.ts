@@ -13,6 +13,7 @@ import {
   isExecutionEnded,
   type ModelRouteError,
   type RateLimited,
+  type TransportError,
   type Unauthorized,
   type UnexpectedResponse,
   type UnrecognizedError
@@ -30,8 +31,10 @@ const hasStatus = (error: ModelRouteError, ...statuses: ReadonlyArray<number>): 
   return status !== undefined && statuses.includes(status)
 }
 
-const isConnectFailure = (error: ModelRouteError): boolean =>
-  error._tag === "TransportError" && error.reason === "connect"
+/** @internal Tests whether the connection failed, broke or timed out. */
+export const isTransportFailure = (error: ModelRouteError): error is TransportError => error._tag === "TransportError"
+
+const isConnectFailure = (error: ModelRouteError): boolean => isTransportFailure(error) && error.reason === "connect"
 
 /** @internal Tests whether the rate limit caused the error. Includes a 429 with an unknown code. */
 export const isRateLimit = (error: ModelRouteError): error is RateLimited | UnrecognizedError =>

@@ -15,6 +15,7 @@ import type { FileId } from "../../File.js"
 import type { RequestFailure } from "../../ModelRouteError.js"
 import * as classify from "../errors/classify.js"
 import { withSecrets } from "../errors/confidential.js"
+import { isTransportFailure } from "../errors/semantics.js"
 import * as attempt from "../http/attempt.js"
 import * as requests from "../http/requests.js"
 import type { RequestSender } from "../http/requestSender.js"
@@ -167,8 +168,9 @@ export const make =
         })
         const driver = makeRetryDriver(sender)
         const resume = (error: RequestFailure): Bytes =>
-          // If the connection broke after the last byte, the download is complete and needs no further request.
-          state.receivedBytes === state.size
+          // If the connection broke after the last byte, the download is complete and needs no further request. A response
+          // with more bytes contains another file.
+          state.receivedBytes === state.size && isTransportFailure(error)
             ? Stream.empty
             : Stream.concat(Stream.execute(waitForRetry(sender, nextCall(), error, driver, stats)), missingBytes)
         const missingBytes: Bytes = Stream.unwrap(
