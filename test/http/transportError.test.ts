@@ -38,8 +38,33 @@ describe("describeTransportError", () => {
       const error = Object.assign(new Error("x"), { code: "EHOSTUNREACH", syscall })
       assert.strictEqual(reasonOf(new Error("fetch failed", { cause: error })), reason, syscall)
     }
+    for (const [error, reason] of [
+      [{ code: "ECONNRESET", syscall: "connect" }, "connect"],
+      [{ code: "ETIMEDOUT", syscall: "connect" }, "connect"],
+      [{ code: "EAI_FAIL", syscall: "getaddrinfo" }, "connect"],
+      [{ code: "ECONNRESET", syscall: "read" }, "reset"],
+      [{ code: "ETIMEDOUT", syscall: "read" }, "timeout"]
+    ] as const) {
+      const { code, syscall } = error
+      assert.strictEqual(reasonOf(Object.assign(new Error(`${syscall} ${code}`), error)), reason, `${syscall} ${code}`)
+    }
     const cyclic = new Error("x")
     cyclic.cause = cyclic
     assert.strictEqual(reasonOf(cyclic), "unknown")
+  })
+
+  it("determines the reason of a failed TLS handshake from the message if the error code is ambiguous", () => {
+    const reasonOf = (code: string, message: string, syscall?: string) =>
+      describeTransportError({ reason: "Transport", cause: Object.assign(new Error(message), { code, syscall }) })
+        .reason
+    const unfinished = "Client network socket disconnected before secure TLS connection was established"
+    assert.strictEqual(reasonOf("ECONNRESET", unfinished), "connect")
+    assert.strictEqual(reasonOf("ECONNRESET", "socket hang up"), "reset")
+    const openSsl = (problem: string) =>
+      `write EPROTO 80:error:0A:SSL routines:ssl3_get_record:${problem}:../ssl.c:350:`
+    assert.strictEqual(reasonOf("EPROTO", openSsl("wrong version number"), "write"), "connect")
+    assert.strictEqual(reasonOf("EPROTO", openSsl("sslv3 alert handshake failure"), "write"), "connect")
+    assert.strictEqual(reasonOf("EPROTO", openSsl("tlsv13 alert certificate required"), "write"), "reset")
+    assert.strictEqual(reasonOf("EPROTO", "write EPROTO", "write"), "reset")
   })
 })

@@ -10,13 +10,36 @@ import type { TransportReason } from "../../ModelRouteError.js"
 interface CauseLink {
   readonly code: string
   readonly message: string
-  /** `true` if the error occurred on an established connection, so that the request may have been sent. */
-  readonly isEstablished: boolean
+  /**
+   * `true` if the error occurred on an established connection, so that the request may have been sent. `false` if the
+   * connection was not established. `undefined` if this is unknown.
+   */
+  readonly isEstablished: boolean | undefined
 }
 
 const maxCauses = 8
 
 const isObject = (u: unknown): u is { readonly [key: string]: unknown } => typeof u === "object" && u !== null
+
+/** Message of Node.js if the server closes the connection during the TLS handshake. The error code is `ECONNRESET`. */
+const unfinishedHandshake = "Client network socket disconnected before secure TLS connection was established"
+
+/**
+ * Returns the code of an OpenSSL error. Node.js reports the error as a failed `write` with the code `EPROTO` if the
+ * request is written during the handshake. Only the message then contains the reason.
+ */
+const sslCode = (message: string): string => {
+  const [, reason = "protocol error"] = /SSL routines:[^:]*:([^:]+)/.exec(message) ?? []
+  return `ERR_SSL_${reason.trim().toUpperCase().replaceAll(" ", "_")}`
+}
+
+const toCauseLink = (code: string, message: string, syscall: unknown): CauseLink => {
+  if (code === "EPROTO") return { code: sslCode(message), message, isEstablished: undefined }
+  if (syscall === "connect" || syscall === "getaddrinfo" || message === unfinishedHandshake) {
+    return { code, message, isEstablished: false }
+  }
+  return { code, message, isEstablished: syscall === "read" || syscall === "write" ? true : undefined }
+}
 
 /**
  * Returns an error and its causes, outermost first. An `AggregateError` contains one error for each address of the
@@ -25,8 +48,7 @@ const isObject = (u: unknown): u is { readonly [key: string]: unknown } => typeo
 const causeChain = (cause: unknown): ReadonlyArray<CauseLink> => {
   const links: Array<CauseLink> = []
   for (let next = cause; isObject(next) && links.length < maxCauses;) {
-    const isEstablished = next["syscall"] === "read" || next["syscall"] === "write"
-    links.push({ code: String(next["code"] ?? ""), message: String(next["message"] ?? ""), isEstablished })
+    links.push(toCauseLink(String(next["code"] ?? ""), String(next["message"] ?? ""), next["syscall"]))
     const inner: unknown = Array.isArray(next["errors"]) ? next["errors"][0] : undefined
     next = inner ?? next["cause"]
   }
@@ -63,10 +85,11 @@ export const describeTransportError = (
   error: Pick<HttpClientError.HttpClientError, "cause" | "reason">
 ): { readonly reason: TransportReason; readonly text: string } => {
   const links = causeChain(error.cause)
-  const reason =
-    reasons.find(([pattern, reason]) =>
-      links.some(({ code, isEstablished }) => pattern.test(code) && !(isEstablished && reason === "connect"))
-    )?.[1] ?? "unknown"
+  const matches = ([pattern, reason]: (typeof reasons)[number]): boolean =>
+    links.some(({ code, isEstablished }) => pattern.test(code) && !(isEstablished === true && reason === "connect"))
+  const reason = links.some(({ isEstablished }) => isEstablished === false)
+    ? "connect"
+    : (reasons.find(matches)?.[1] ?? "unknown")
   const last = links.at(-1)
   return { reason, text: last?.message || last?.code || error.reason }
 }
