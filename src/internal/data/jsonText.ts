@@ -68,3 +68,35 @@ export const isLargerThan = (value: unknown, limit: number): boolean => {
   }
   return size > limit
 }
+
+/** Returns the index of the quotation mark that ends a string, or -1. `start` is the index of its first character. */
+const endOfString = (text: string, start: number): number => {
+  for (let end = text.indexOf('"', start); end >= 0; end = text.indexOf('"', end + 1)) {
+    let backslashes = 0
+    while (text[end - 1 - backslashes] === "\\") backslashes += 1
+    if (backslashes % 2 === 0) return end
+  }
+  return -1
+}
+
+/**
+ * Returns `true` if the JSON text of an object or an array ends before its last bracket, or if the text is empty. Some
+ * servers and transports end an incomplete body without an error. The text can end with a bracket of an inner value.
+ *
+ * @internal
+ */
+export const isTruncatedJson = (text: string): boolean => {
+  if (text === "") return true
+  if (!/^\s*[[{]/.test(text)) return false
+  let depth = 0
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at]
+    if (character === "[" || character === "{") depth += 1
+    else if (character === "]" || character === "}") depth -= 1
+    else if (character === '"') {
+      at = endOfString(text, at + 1)
+      if (at < 0) return true
+    }
+  }
+  return depth > 0
+}

@@ -15,6 +15,7 @@ import { formatMillis } from "../data/durationText.js"
 import * as monotonic from "../data/monotonic.js"
 import * as classify from "../errors/classify.js"
 import { withSecrets } from "../errors/confidential.js"
+import { isTruncatedJson } from "../data/jsonText.js"
 import * as envelope from "../errors/envelope.js"
 import { hasNoEnvelope } from "../errors/semantics.js"
 import type { Permit } from "../rateLimit/permit.js"
@@ -104,21 +105,7 @@ export const failWithProblem = (received: ReceivedResponse, problem: string): Ef
     Effect.fail(classify.unexpectedResponse(toResponseData(received, new Uint8Array(0)), received.context, problem))
   )
 
-/**
- * Returns `true` if the text is empty or is JSON without its end. Some servers end a response early without a transport
- * error, so that only the text shows the truncation.
- *
- * @internal
- */
-export const isTruncatedText = (text: string): boolean =>
-  text === "" || (/^\s*[[{]/.test(text) && !/[\]}]\s*$/.test(text))
-
-/**
- * Reads the whole body of a successful response. Fails with `TransportError` if the body is truncated. Fails with
- * `UnexpectedResponse` if the body is larger than 64 MiB.
- *
- * @internal
- */
+/** @internal Reads the complete body of a successful response. Fails if the body is truncated or larger than 64 MiB. */
 export const readWholeBody = (received: ReceivedResponse): Effect.Effect<Uint8Array, RequestFailure> =>
   Effect.flatMap(
     readBody(received.response, maxSuccessBodyBytes),
@@ -162,7 +149,7 @@ export const decodeJson =
       const value = read(json, received, text)
       if (value !== undefined) return Effect.succeed(value)
       return Effect.fail(
-        json === undefined && isTruncatedText(text)
+        json === undefined && isTruncatedJson(text)
           ? classify.transportError("truncated", context)
           : classify.unexpectedResponse(toResponseData(received, bytes), context, `the response lacks ${required}`)
       )
@@ -177,7 +164,7 @@ export const decodeJson =
  */
 export const decodeAny: Call<{ readonly json: unknown }>["decode"] = decodeJson("JSON", (json, _, text) => {
   if (json !== undefined || text === "") return { json }
-  return isTruncatedText(text) ? undefined : { json: text }
+  return isTruncatedJson(text) ? undefined : { json: text }
 })
 
 /**
