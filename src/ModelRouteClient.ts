@@ -53,7 +53,13 @@ import * as clientOptions from "./internal/http/clientOptions.js"
 import { makeRequestMethod } from "./internal/http/rawRequest.js"
 import type { RequestSender } from "./internal/http/requestSender.js"
 import { SharedTimer } from "./internal/http/sharedTimer.js"
-import { attemptFiberOptions, storageClient, withoutRedirects } from "./internal/http/transports.js"
+import {
+  attemptFiberOptions,
+  type FetchOptions,
+  findFetchOptions,
+  storageClient,
+  withoutRedirects
+} from "./internal/http/transports.js"
 import { addTraceHeaders, runSafely } from "./internal/telemetry.js"
 import type { WebhookEndpoints } from "./internal/webhooks/endpointTypes.js"
 import * as webhookEndpoints from "./internal/webhooks/endpoints.js"
@@ -211,12 +217,13 @@ export class ModelRouteClient extends Context.Tag("effect-modelroute/ModelRouteC
  * Each of these requests is therefore reported to the interceptor of the attempt.
  */
 const transformClient = (
-  transform: (client: HttpClient.HttpClient) => HttpClient.HttpClient
+  transform: (client: HttpClient.HttpClient) => HttpClient.HttpClient,
+  fetchOptions: FetchOptions
 ): ((client: HttpClient.HttpClient) => HttpClient.HttpClient) =>
   Function.flow(
     // Redirects are disabled inside the transformed client, because a transformation can replace the options of
     // `fetch`.
-    withoutRedirects,
+    (client: HttpClient.HttpClient) => withoutRedirects(client, fetchOptions),
     HttpClient.transform((effect) => Effect.zipRight(reportTransportSend, effect)),
     transform
   )
@@ -260,12 +267,13 @@ export const make = (
       yield* runSafely(Effect.logWarning(`The API key is sent to ${baseUrl} without encryption. Use an https URL`))
     }
     const timer = new SharedTimer()
+    const fetchOptions = yield* findFetchOptions(http)
     const client = http.pipe(
       HttpClient.mapRequest(
         Function.flow(HttpClientRequest.prependUrl(baseUrl), HttpClientRequest.bearerToken(apiKey))
       ),
       options.propagateTraceContext === true ? HttpClient.mapRequestEffect(addTraceHeaders) : Function.identity,
-      options.transformClient === undefined ? Function.identity : transformClient(options.transformClient)
+      options.transformClient === undefined ? Function.identity : transformClient(options.transformClient, fetchOptions)
     )
     const sender: RequestSender = {
       client,
@@ -276,11 +284,11 @@ export const make = (
       secrets: [Redacted.value(apiKey)],
       attemptLimits: {
         duration,
-        withTimeout: makeAttemptTimeout(timer, Duration.toMillis(duration), attemptFiberOptions)
+        withTimeout: makeAttemptTimeout(timer, Duration.toMillis(duration), attemptFiberOptions(fetchOptions))
       },
       timer
     }
-    const fileMethods = files.make(sender, storageClient(http))
+    const fileMethods = files.make(sender, storageClient(http, fetchOptions))
     return ModelRouteClient.of({
       executions: executions.make(sender, keys, options.pollSchedule ?? Execution.pollSchedule, fileMethods.upload),
       files: fileMethods,

@@ -4,7 +4,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer, Redacted, Stream, TestClock } from "effect"
-import { IdempotencyKey, ModelRouteClient, RetryPolicy } from "effect-modelroute"
+import { File, IdempotencyKey, ModelRouteClient, RetryPolicy } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import { collectText, createImage, fileId, imageLinkJson, linkJson, storageUrl } from "../utils/downloads.js"
 import { failureOf, valueOf } from "../utils/exit.js"
@@ -144,7 +144,10 @@ describe("files.download", () => {
     )
   }
 
-  it.effect("fails at the first byte beyond size_bytes", () =>
+  it.effect.each([
+    ["inside a chunk", 2500],
+    ["after a complete chunk", 3000]
+  ] as const)("fails at the first byte beyond size_bytes %s", ([, size]) =>
     Effect.gen(function* () {
       let pulled = 0
       const endless = Stream.repeatEffect(
@@ -156,7 +159,7 @@ describe("files.download", () => {
       const { client } = makeFakeClient((url) =>
         url.startsWith("https://storage")
           ? { status: 200, body: endless }
-          : { status: 200, json: { url: storageUrl, size_bytes: 2500 } }
+          : { status: 200, json: { url: storageUrl, size_bytes: size } }
       )
       let received = 0
       const counted = Stream.runForEach((yield* client).files.download(fileId), (bytes) =>
@@ -166,7 +169,7 @@ describe("files.download", () => {
       )
       const error = failureOf(yield* Effect.exit(counted))
       assert.strictEqual(error._tag, "UnexpectedResponse")
-      assert.isAtMost(received, 2500)
+      assert.isAtMost(received, size)
       assert.isBelow(pulled, 20)
     })
   )
@@ -596,6 +599,45 @@ describe("files.download with fetch", () => {
       )
       const init = { credentials: "include", redirect: "manual" }
       assert.deepStrictEqual(seen, [init, init])
+    })
+  )
+})
+
+describe("ModelRouteClient with fetch", () => {
+  it.effect("keeps the RequestInit of the transport's layer except for the redirect mode", () =>
+    Effect.gen(function* () {
+      const seen: Array<unknown> = []
+      const fetch: typeof globalThis.fetch = (input, init) => {
+        seen.push([new URL(String(input)).pathname, init?.credentials, init?.redirect])
+        const isLink = String(input).includes("/v1/")
+        return Promise.resolve(
+          isLink ? Response.json({ ...linkJson, file_id: "file_1", upload_url: storageUrl }) : new Response(content)
+        )
+      }
+      const http = FetchHttpClient.layer.pipe(
+        Layer.provide(Layer.succeed(FetchHttpClient.Fetch, fetch)),
+        Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { credentials: "include", redirect: "follow" }))
+      )
+      for (const transformClient of [undefined, (client: HttpClient.HttpClient) => client]) {
+        const { files } = yield* ModelRouteClient.make({ apiKey: Redacted.make(apiKey), transformClient }).pipe(
+          Effect.provide(Layer.merge(http, IdempotencyKey.layerSequence("key")))
+        )
+        yield* Stream.runDrain(files.download(fileId))
+        yield* Stream.runDrain(files.download(fileId)).pipe(
+          Effect.provideService(FetchHttpClient.RequestInit, { credentials: "omit" })
+        )
+        yield* Effect.exit(files.upload(File.fromBytes(new Uint8Array(1)), { confirm: false }))
+      }
+      const download = (credentials: string) => [
+        ["/v1/files/file_1/download", credentials, "manual"],
+        ["/files/file_1", credentials, "manual"]
+      ]
+      const upload = [
+        ["/v1/files/upload", "include", "manual"],
+        ["/files/file_1", "include", "manual"]
+      ]
+      const each = [...download("include"), ...download("omit"), ...upload]
+      assert.deepStrictEqual(seen, [...each, ...each])
     })
   )
 })

@@ -105,7 +105,12 @@ export const failWithProblem = (received: ReceivedResponse, problem: string): Ef
     Effect.fail(classify.unexpectedResponse(toResponseData(received, new Uint8Array(0)), received.context, problem))
   )
 
-/** @internal Reads the complete body of a successful response. Fails if the body is truncated or larger than 64 MiB. */
+/**
+ * Reads the whole body of a successful response. Fails with `TransportError` if the body is truncated. Fails with
+ * `UnexpectedResponse` if the body is larger than 64 MiB.
+ *
+ * @internal
+ */
 export const readWholeBody = (received: ReceivedResponse): Effect.Effect<Uint8Array, RequestFailure> =>
   Effect.flatMap(
     readBody(received.response, maxSuccessBodyBytes),

@@ -6,12 +6,11 @@
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
-import * as HttpClientError from "@effect/platform/HttpClientError"
-import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as runtime from "./runtime.js"
+import { findLayerService } from "./transports.js"
 
 /**
  * The maximum size of a body that is sent with the redirect mode `manual`. In this mode, Node keeps a second copy of
@@ -19,21 +18,14 @@ import * as runtime from "./runtime.js"
  */
 const maxCopiedBytes = 1024 * 1024
 
-/**
- * Returns the `fetch` function that a client uses. Only an effect inside the client can read this function. A probe
- * request runs such an effect, and the effect fails before the request is sent.
- */
+/** Returns the `fetch` function of the caller, or else of the transport's layer. */
 const findFetch = (client: HttpClient.HttpClient): Effect.Effect<typeof globalThis.fetch> =>
-  Effect.suspend(() => {
-    let found = Option.none<typeof globalThis.fetch>()
-    const probe = HttpClient.mapRequestInputEffect(client, (request) =>
-      Effect.flatMap(Effect.serviceOption(FetchHttpClient.Fetch), (fetch) => {
-        found = fetch
-        return Effect.fail(new HttpClientError.RequestError({ request, reason: "Encode" }))
-      })
-    )
-    return Effect.map(Effect.exit(probe.execute(HttpClientRequest.get("http://fetch.invalid"))), () =>
-      Option.getOrElse(found, () => globalThis.fetch)
+  Effect.contextWithEffect((context: Context.Context<never>) => {
+    const current = Context.getOption(context, FetchHttpClient.Fetch)
+    const found = Option.isSome(current) ? Effect.succeed(current) : findLayerService(client, FetchHttpClient.Fetch)
+    return Effect.map(
+      found,
+      Option.getOrElse(() => globalThis.fetch)
     )
   })
 

@@ -5,6 +5,8 @@
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientError from "@effect/platform/HttpClientError"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -15,11 +17,50 @@ import * as Predicate from "effect/Predicate"
 import type { FiberOptions } from "./childFiber.js"
 import { isNodeReadable, type TransportBody } from "./transportBody.js"
 
-const rejectRedirects = (context: Context.Context<never>): Context.Context<never> =>
-  Context.add(context, FetchHttpClient.RequestInit, {
-    ...Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit)),
-    redirect: "manual"
+/**
+ * Returns a service of the transport's layer without sending a request. Only an effect inside the client can read this
+ * service. Ignores the same service in the context of the caller.
+ *
+ * @internal
+ */
+export const findLayerService = <I, S>(
+  client: HttpClient.HttpClient,
+  tag: Context.Tag<I, S>
+): Effect.Effect<Option.Option<S>> =>
+  Effect.suspend(() => {
+    let found = Option.none<S>()
+    const probe = HttpClient.mapRequestInputEffect(client, (request) =>
+      Effect.contextWithEffect((context: Context.Context<never>) => {
+        found = Context.getOption(context, tag)
+        return Effect.fail(new HttpClientError.RequestError({ request, reason: "Encode" }))
+      })
+    )
+    return Effect.exit(probe.execute(HttpClientRequest.get("http://fetch.invalid"))).pipe(
+      Effect.mapInputContext((context: Context.Context<never>) => Context.omit(tag)(context)),
+      Effect.map(() => found)
+    )
   })
+
+/** @internal Options of `fetch` in the layer of the transport. */
+export type FetchOptions = Option.Option<RequestInit>
+
+/** @internal Returns the options of `fetch` in the layer of the transport. Other transports have no such options. */
+export const findFetchOptions = (client: HttpClient.HttpClient): Effect.Effect<FetchOptions> =>
+  findLayerService(client, FetchHttpClient.RequestInit)
+
+/**
+ * Replaces the redirect mode of `fetch`. Keeps the other options of the caller. Without options of the caller, keeps the
+ * options of the layer, because the platform ignores them if the context of a call contains other options.
+ */
+const rejectRedirects =
+  (layerOptions: FetchOptions) =>
+  (context: Context.Context<never>): Context.Context<never> =>
+    Context.add(context, FetchHttpClient.RequestInit, {
+      ...Option.getOrUndefined(
+        Option.orElse(Context.getOption(context, FetchHttpClient.RequestInit), () => layerOptions)
+      ),
+      redirect: "manual"
+    })
 
 /**
  * Returns a client that does not follow redirects. A redirect that `fetch` follows would send the body again or change
@@ -27,25 +68,25 @@ const rejectRedirects = (context: Context.Context<never>): Context.Context<never
  *
  * @internal
  */
-export const withoutRedirects = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
-  HttpClient.transformResponse(client, Effect.mapInputContext(rejectRedirects))
+export const withoutRedirects = (client: HttpClient.HttpClient, options: FetchOptions): HttpClient.HttpClient =>
+  HttpClient.transformResponse(client, Effect.mapInputContext(rejectRedirects(options)))
 
 /**
- * The options of the fiber that runs an attempt. `fetch` does not follow redirects in this fiber. The HTTP client
+ * Returns the options of the fiber that runs an attempt. `fetch` does not follow redirects in this fiber. The HTTP client
  * creates no span, because the operation already has a span. The same settings on the HTTP client would allocate
  * several kilobytes per attempt.
  *
  * @internal
  */
-export const attemptFiberOptions: FiberOptions = {
-  mapContext: rejectRedirects,
+export const attemptFiberOptions = (options: FetchOptions): FiberOptions => ({
+  mapContext: rejectRedirects(options),
   updateRefs: (refs, fiberId) =>
     FiberRefs.updateAs(refs, {
       fiberId,
       fiberRef: HttpClient.currentTracerDisabledWhen,
       value: Function.constTrue
     })
-}
+})
 
 /**
  * Returns a client for requests to presigned URLs of object storage. A presigned URL is a secret. The client therefore
@@ -53,8 +94,8 @@ export const attemptFiberOptions: FiberOptions = {
  *
  * @internal
  */
-export const storageClient = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
-  withoutRedirects(client).pipe(
+export const storageClient = (client: HttpClient.HttpClient, options: FetchOptions): HttpClient.HttpClient =>
+  withoutRedirects(client, options).pipe(
     HttpClient.transformResponse(Effect.withUnhandledErrorLogLevel(Option.none())),
     HttpClient.withTracerDisabledWhen(() => true)
   )
