@@ -57,7 +57,7 @@ describe("parser of command line options", () => {
     )
   }
 
-  it.effect("Command.request joins several words to one prompt", () =>
+  it.effect("Command.request joins several words into one prompt", () =>
     Effect.gen(function* () {
       const defaults = { prompt: "a red fox in snow", model: "flux-1.1-pro" }
       assert.deepStrictEqual(yield* Command.request([]), defaults)

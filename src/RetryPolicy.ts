@@ -1,8 +1,8 @@
 /**
  * Policies for the retries of failed requests. A policy is a `Schedule` over `ModelRouteError`. Policies distinguish
- * two kinds of retryable errors, rate limits and faults. A rate limit is a `RateLimited`, or an `UnrecognizedError`
- * with status 429. A fault is every other retryable error. The standard policy has separate numbers of retries for
- * faults and for rate limits.
+ * two kinds of retryable errors, rate limits and transient failures. A rate limit is a `RateLimited`, or an `UnrecognizedError`
+ * with status 429. Every other retryable error is a transient failure. The standard policy has separate numbers of
+ * retries for transient failures and for rate limits.
  *
  * @since 0.1.0
  */
@@ -60,7 +60,7 @@ export interface BackoffOptions {
   readonly base?: Duration.DurationInput | undefined
   /** The maximum delay before a retry. Default: 30 seconds. */
   readonly cap?: Duration.DurationInput | undefined
-  /** The maximum number of retries of faults, excluding the first attempt. Default: 3. */
+  /** The maximum number of retries after transient failures. Default: 3. */
   readonly times?: number | undefined
   /**
    * Shortens each delay by a random amount, so that clients do not retry simultaneously. With `"equal"`, a delay is 50
@@ -90,7 +90,7 @@ export interface RateLimitOptions {
    * minutes until each reset. By default, the total wait in the queue has no limit.
    */
   readonly maxWait?: Duration.DurationInput | undefined
-  /** The maximum number of retries of rate limits, excluding the first attempt. Default: 5. */
+  /** The maximum number of retries after rate limits. Default: 5. */
   readonly times?: number | undefined
 }
 
@@ -101,10 +101,10 @@ export interface RateLimitOptions {
  * @category models
  */
 export interface Options {
-  /** The options for the retries of faults. `false` disables these retries. Default: the defaults of `backoff`. */
+  /** The options for the retries after transient failures. `false` disables these retries. Default: the defaults of `backoff`. */
   readonly backoff?: BackoffOptions | false | undefined
   /**
-   * The options for the retries of rate limits. `false` disables these retries. Default: the defaults of `rateLimit`.
+   * The options for the retries after rate limits. `false` disables these retries. Default: the defaults of `rateLimit`.
    */
   readonly rateLimit?: RateLimitOptions | false | undefined
 }
@@ -203,7 +203,7 @@ export const rateLimitDelay = (
   Option.map(Option.fromNullable(requestedWaitMillis(headers, now)), Duration.millis)
 
 /**
- * Creates a policy that retries only faults, with exponential backoff. The default delays are 1, 2 and 4 seconds. The
+ * Creates a policy that retries only transient failures, with exponential backoff. The default delays are 1, 2 and 4 seconds. The
  * delays are exact unless the option `jitter` shortens the delays. A `Retry-After` header sets the minimum delay, up to
  * `cap`. Throws `InvalidRequest` if an option is invalid.
  *
@@ -260,14 +260,14 @@ export const rateLimit = (options: RateLimitOptions = {}): RetryPolicy =>
 export const none: RetryPolicy = Schedule.stop
 
 /**
- * Creates a policy that retries faults and rate limits. A retry of a fault does not reduce the number of possible
- * retries of rate limits, and vice versa. Throws `InvalidRequest` if an option is invalid.
+ * Creates a policy that retries transient failures and rate limits. A retry after a transient failure does not reduce
+ * the number of possible retries after rate limits, and vice versa. Throws `InvalidRequest` if an option is invalid.
  *
  * @example
  * ```ts
  * import { RetryPolicy } from "effect-modelroute"
  *
- * // Retries faults up to 5 times, but no rate limits.
+ * // Retries transient failures up to 5 times, but no rate limits.
  * export const policy = RetryPolicy.make({ backoff: { times: 5 }, rateLimit: false })
  * ```
  *
@@ -281,7 +281,7 @@ export const make = (options: Options = {}): RetryPolicy =>
   })
 
 /**
- * The default policy. Retries faults up to 3 times, after 1, 2 and 4 seconds. Retries rate limits up to 5 times. The
+ * The default policy. Retries transient failures up to 3 times, after 1, 2 and 4 seconds. Retries rate limits up to 5 times. The
  * wait for each reset is at most 2 minutes.
  *
  * @example

@@ -261,7 +261,7 @@ describe("Batch.run", () => {
   )
 
   for (const concurrency of [1, 4]) {
-    it.effect(`resubmits items with the same key only once per run after a failure (concurrency ${concurrency})`, () =>
+    it.effect(`resubmits duplicate items at most once per run after their execution has FAILED (concurrency ${concurrency})`, () =>
       Effect.gen(function* () {
         const { executions, first, second } = yield* runBatchTest(
           Effect.gen(function* () {

@@ -151,7 +151,7 @@ const timers: ReadonlyArray<Timer> = [
     expected: [0, 55_000, 56_000, 57_000, 58_000, 59_000, 60_000, 60_000, 60_000]
   },
   {
-    name: "wait in the gate for a missing response",
+    name: "wait of queued requests while responses to other requests are missing",
     after: 11_000,
     effect: Effect.gen(function* () {
       const { executions } = yield* ModelRouteClient.ModelRouteClient

@@ -123,15 +123,15 @@ describe.runIf(isFull)("durable executions on workers that are killed", () => {
       )
     })
 
-  it.scopedLive.skipIf(Postgres.isSkipped)("create one API execution each despite SIGKILL of three workers", () =>
+  it.scopedLive.skipIf(Postgres.isSkipped)("create one API execution each on three workers with PostgreSQL after SIGKILL", () =>
     run("postgres", "SIGKILL", 3, 4)
   )
 
-  it.scopedLive.skipIf(Postgres.isSkipped)("are not cancelled if two workers receive SIGTERM", () =>
+  it.scopedLive.skipIf(Postgres.isSkipped)("are not cancelled by SIGTERM on two workers with PostgreSQL", () =>
     run("postgres", "SIGTERM", 2, 4)
   )
 
-  it.scopedLive("create one API execution each despite SIGKILL of the worker on SQLite", () =>
+  it.scopedLive("create one API execution each on one worker with SQLite after SIGKILL", () =>
     run("sqlite", "SIGKILL", 1, 3)
   )
 })

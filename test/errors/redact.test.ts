@@ -95,11 +95,11 @@ describe("files.upload and files.download", () => {
 
 describe("presigned URL in a storage error", () => {
   for (const [what, query, quoted] of [
-    ["a value with raw plus signs", "sig=abcdef+ghijkl+mnopqr", "abcdef+ghijkl+mnopqr"],
-    ["a value with raw plus signs and escapes, decoded", "sig=abc%2Fdef+ghi%3Djkl", "abc/def+ghi=jkl"],
-    ["a value with raw plus signs, which storage reads as spaces", "sig=abcdef+ghijkl+mnopqr", "abcdef ghijkl mnopqr"],
+    ["a value with plus signs", "sig=abcdef+ghijkl+mnopqr", "abcdef+ghijkl+mnopqr"],
+    ["a decoded value with plus signs and escapes", "sig=abc%2Fdef+ghi%3Djkl", "abc/def+ghi=jkl"],
+    ["a value with plus signs as spaces", "sig=abcdef+ghijkl+mnopqr", "abcdef ghijkl mnopqr"],
     ["a value with escapes", "sig=abcdefg%2Fhijklmn%2Bopq", "abcdefg%2Fhijklmn%2Bopq"],
-    ["a value with escapes, decoded", "sig=abcdefg%2Fhijklmn%2Bopq", "abcdefg/hijklmn+opq"],
+    ["a decoded value with escapes", "sig=abcdefg%2Fhijklmn%2Bopq", "abcdefg/hijklmn+opq"],
     ["a value with escapes that are not UTF-8", "sig=%E9%E8%E7abcdefgh%E9", "%E9%E8%E7abcdefgh%E9"],
     ["a short value with escapes that are not UTF-8", "sig=%E9abcd", "%E9abcd"],
     ["a parameter without a value", "abcdefghijklmnopqrstu", "abcdefghijklmnopqrstu"],

@@ -213,7 +213,7 @@ describe("Simulator.Fault", () => {
   )
 
   test(
-    "returns a 429 with a reset on the server's clock",
+    "sends a 429 with a reset time according to the server's clock",
     {
       clockSkew: 60_000,
       faults: [Fault.apiError("RATE_LIMITED", { resetIn: "2500 millis", retryAfter: "2500 millis" })]

@@ -125,8 +125,8 @@ export class CostBudget {
     replaced: EarlierSubmission | undefined
   ): Effect.Effect<Either.Either<Reservation, BudgetShortage>> {
     return Effect.async((resume) => {
-      // `attempt` is registered before its first run. If another reservation ends later, `replaceAmount` runs `attempt`
-      // again.
+      // `waiters` must contain `attempt` before its first run. Otherwise, a reservation that ends during the run would not
+      // cause another run.
       const attempt = () => {
         const result = this.tryReserve(model, expectedHold, replaced)
         if (result === undefined) return

@@ -1,5 +1,5 @@
 /**
- * Checks the options of the layer.
+ * Checks the options of `DurableExecution.layer`.
  *
  * @internal
  */

@@ -110,8 +110,7 @@ const knownStatuses: ReadonlySet<string> = new Set<Execution.Status>([
 ])
 
 /**
- * Returns the text for a status in a message. Does not include an unrecognized status, because its text could come from
- * the request.
+ * Describes a status in an error message. Omits an unrecognized status, because the status could quote the request.
  *
  * @internal
  */

@@ -29,8 +29,8 @@ const noBytes = new Uint8Array(0)
 const minBytesPerMilli = 64
 
 /**
- * Splits an array into two arrays of one chunk. The client for node:http applies no backpressure after the last array
- * of a chunk. If each chunk had only one array, the client would buffer the whole file.
+ * Splits a byte array into two halves, which the stream emits in one `Chunk`. The client for node:http waits for
+ * backpressure only between the arrays of a `Chunk`. With one array per `Chunk`, the client would buffer the whole file.
  */
 const halve = (bytes: Uint8Array): ReadonlyArray<Uint8Array> => {
   const half = bytes.length >> 1

@@ -10,11 +10,12 @@
  * 5. While other clients use the same API key, the limiter uses only a share of the remaining requests
  *    (`otherClients.ts`).
  * 6. Without rate limit headers, the limiter estimates an allowance or admits one request per second
- *    (`fallbackRules.ts`). If the server rounds its reset down, the next window opens later than reported. The limiter
- *    then determines this lag (`resetLag.ts`).
+ *    (`fallbackRules.ts`).
+ * 7. If the server rounds its reset down, the next window opens later than reported. The limiter determines this lag
+ *    (`resetLag.ts`).
  *
- * A client is never rejected if no other client uses its API key. Let `remaining` be the smallest number that a
- * response has reported. If the server has counted further requests since then, the responses to these requests are
+ * A client is never rejected if no other client uses its API key. Let `remaining` be the smallest number of
+ * remaining requests that a response of the window has reported. If the server has counted further requests since then, the responses to these requests are
  * still pending. Therefore, at least `remaining - inFlight` requests remain.
  *
  * @internal

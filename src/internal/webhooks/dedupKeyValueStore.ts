@@ -174,8 +174,8 @@ const makeRecorder = (
     Effect.flatMap(Clock.currentTimeMillis, (now) =>
       Effect.gen(function* () {
         const hour = hourOf(now)
-        // If the hour has changed since the slot was written, the entry needs another slot. Cleanup of the earlier hour
-        // does not remove a newer entry.
+        // Cleanup finds an entry through the slot of the hour of the entry. If the hour has changed since the slot was
+        // written, the entry needs a slot of the new hour. Otherwise, cleanup would never remove the entry.
         if (slotHour !== hour) yield* writeSlot(hour, hash)
         yield* events.store.set(events.entryKey(hash), encodeNumber(now))
         unsaved.delete(hash)

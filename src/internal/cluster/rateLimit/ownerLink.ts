@@ -1,7 +1,7 @@
 /**
- * Connects this process to the owner of the shared gate. While requests wait for a permit, polls the owner without a
- * pause, because the replies contain the permits. While requests are only in flight, polls once per second. Without
- * these polls, the owner would release the permits of the requests.
+ * Connects this process to the owner of the shared gate. While a request waits for a permit, polls the owner without
+ * a pause, because the responses contain the permits. If requests are in flight but none waits, polls once per second.
+ * Without these polls, the owner would release the permits of the requests in flight.
  *
  * @internal
  */

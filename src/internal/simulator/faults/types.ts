@@ -63,7 +63,7 @@ export interface Delay extends Selection {
   readonly _tag: "Delay"
   /** Duration of the delay in milliseconds. */
   readonly millis: number
-  /** `before` delays the request, and `after` delays the response. */
+  /** Time of the delay. `before` delays the request, and `after` delays the response. */
   readonly phase: Phase
 }
 
@@ -76,7 +76,10 @@ export interface Delay extends Selection {
 export interface Hang extends Selection {
   /** Tag of the fault, as in `RequestRecord.fault`. */
   readonly _tag: "Hang"
-  /** With `after`, the server processes the request. With `before`, the server does not process the request. */
+  /**
+   * Time of the fault. With `before`, the server does not process the request. With `after`, the server processes the
+   * request first.
+   */
   readonly phase: Phase
 }
 
@@ -91,7 +94,10 @@ export interface ApiError extends Selection, ApiErrorOptions {
   readonly _tag: "ApiError"
   /** Error code of the response. */
   readonly code: ErrorCode
-  /** With `after`, the server processes the request. With `before`, the server does not process the request. */
+  /**
+   * Time of the fault. With `before`, the server does not process the request. With `after`, the server processes the
+   * request first.
+   */
   readonly phase: Phase
 }
 
@@ -104,7 +110,10 @@ export interface ApiError extends Selection, ApiErrorOptions {
 export interface Raw extends Selection, RawResponse {
   /** Tag of the fault, as in `RequestRecord.fault`. */
   readonly _tag: "Raw"
-  /** With `after`, the server processes the request. With `before`, the server does not process the request. */
+  /**
+   * Time of the fault. With `before`, the server does not process the request. With `after`, the server processes the
+   * request first.
+   */
   readonly phase: Phase
 }
 
