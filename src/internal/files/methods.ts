@@ -5,8 +5,10 @@
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
+import * as Mailbox from "effect/Mailbox"
 import * as Stream from "effect/Stream"
 import * as File from "../../File.js"
+import type { UploadFailure } from "../../ModelRouteError.js"
 import * as attempt from "../http/attempt.js"
 import * as requests from "../http/requests.js"
 import type { RequestSender } from "../http/requestSender.js"
@@ -14,7 +16,7 @@ import { runOperation } from "../http/retryLoop.js"
 import { type CallStats, withOperationSpan, withOperationSpanStream } from "../telemetry.js"
 import * as decode from "./decode.js"
 import * as download from "./download.js"
-import type { Files } from "./types.js"
+import type { Files, UploadOptions } from "./types.js"
 import * as upload from "./upload.js"
 import { uploadOperation } from "./uploadChecks.js"
 
@@ -35,20 +37,26 @@ const makeUpload = (sender: RequestSender, storage: HttpClient.HttpClient): File
 
 const makeUploadProgress =
   (uploadFile: Files["upload"]): Files["uploadProgress"] =>
-  (source, options = {}) =>
-    Stream.asyncPush(
-      (emit) => {
-        const onProgress = (progress: File.Progress) => {
-          emit.single(File.Upload.Sending(progress))
-          return options.onProgress?.(progress) ?? Effect.void
-        }
-        return uploadFile(source, { ...options, onProgress }).pipe(
-          Effect.map((fileId) => emit.single(File.Upload.Uploaded({ fileId, size: source.size }))),
-          Effect.matchCause({ onSuccess: () => emit.end(), onFailure: (cause) => emit.halt(cause) }),
+  <E = never>(source: File.Source<E>, options: UploadOptions = {}) =>
+    Stream.unwrapScoped(
+      Effect.gen(function* () {
+        // Before effect 3.22.1, the buffer of `Stream.asyncPush` grows without a limit.
+        const steps = yield* Effect.acquireRelease(
+          Mailbox.make<File.Upload, UploadFailure | E>({
+            capacity: progressBufferSize,
+            strategy: "sliding"
+          }),
+          ({ shutdown }) => shutdown
+        )
+        const onProgress = (progress: File.Progress) =>
+          Effect.zipRight(steps.offer(File.Upload.Sending(progress)), options.onProgress?.(progress) ?? Effect.void)
+        yield* uploadFile(source, { ...options, onProgress }).pipe(
+          Effect.flatMap((fileId) => steps.offer(File.Upload.Uploaded({ fileId, size: source.size }))),
+          Mailbox.into(steps),
           Effect.forkScoped
         )
-      },
-      { bufferSize: progressBufferSize, strategy: "sliding" }
+        return Mailbox.toStream(steps)
+      })
     )
 
 const makeDownload = (sender: RequestSender, storage: HttpClient.HttpClient): Files["download"] => {
