@@ -240,9 +240,11 @@ describe("RetryPolicy with an invalid option", () => {
     ["RetryPolicy.backoff: base", () => RetryPolicy.backoffDelay(1, { base: -5 })],
     ["RetryPolicy.backoff: base", () => RetryPolicy.backoff(JSON.parse('{"base":"10s"}'))],
     ["RetryPolicy.backoff: cap", () => RetryPolicy.backoff({ cap: Number.NaN })],
+    ["RetryPolicy.backoff: cap", () => RetryPolicy.backoff({ cap: 0 })],
     ["RetryPolicy.backoff: jitter", () => RetryPolicy.backoff(JSON.parse('{"jitter":true}'))],
     ["RetryPolicy.rateLimit: times", () => RetryPolicy.rateLimit({ times: -1 })],
     ["RetryPolicy.rateLimit: minDelay", () => RetryPolicy.make({ rateLimit: { minDelay: -1 } })],
+    ["RetryPolicy.rateLimit: minDelay", () => RetryPolicy.rateLimit({ minDelay: 0 })],
     ["RetryPolicy.rateLimit: maxWait", () => RetryPolicy.rateLimit(JSON.parse('{"maxWait":"soon"}'))]
   ]
   for (const [field, make] of wrong) {
@@ -498,6 +500,30 @@ describe("delay of a RetryPolicy", () => {
       assert.isUndefined(yield* waitOf(rateLimit(), limited(120_001)))
       assert.strictEqual(yield* waitOf(rateLimit({ maxWait: "10 minutes" }), limited("10 minutes")), 600_000)
       assert.isUndefined(yield* waitOf(rateLimit({ maxWait: "2 seconds" }), limited(2001)))
+    })
+  )
+
+  it.effect("is absent if an explicit maxWait is shorter than the whole wait in the queue", () =>
+    Effect.gen(function* () {
+      const queued = new ModelRouteError.RateLimited({
+        retryAfter: Duration.minutes(3),
+        resetAt: DateTime.unsafeMake(5000)
+      })
+      assert.strictEqual(yield* waitOf(RetryPolicy.rateLimit(), queued), 5000)
+      assert.strictEqual(yield* waitOf(RetryPolicy.rateLimit({ maxWait: "3 minutes" }), queued), 5000)
+      assert.isUndefined(yield* waitOf(RetryPolicy.rateLimit({ maxWait: "2 minutes" }), queued))
+    })
+  )
+
+  it.effect("uses no random number without jitter", () =>
+    Effect.gen(function* () {
+      const overloaded = new ModelRouteError.ModelOverloaded({})
+      const nextAfter = (jitter: "none" | "full") =>
+        Effect.withRandom(
+          Effect.zipRight(waitOf(RetryPolicy.backoff({ jitter }), overloaded), Random.next),
+          Random.fixed([0.25, 0.75])
+        )
+      assert.deepStrictEqual([yield* nextAfter("none"), yield* nextAfter("full")], [0.25, 0.75])
     })
   )
 

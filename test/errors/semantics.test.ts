@@ -250,6 +250,17 @@ describe("error predicates of a response", () => {
     "isClientError",
     "isNotReady"
   ])
+  for (const status of [400, 499]) {
+    testPredicates(`${status} without an envelope`, [
+      created(status),
+      "canRepeatRead",
+      "isClientError",
+      "hasNoEnvelope",
+      "isStorageRejection"
+    ])
+  }
+  testPredicates("500 without an envelope", [created(500), ...serverFault, "hasNoEnvelope", "isForeignResponse"])
+  testPredicates("399 without an envelope", [created(399), "canRepeatRead", "hasNoEnvelope", "isForeignResponse"])
   testPredicates("a redirect", [created(302), "canRepeatRead", "hasNoEnvelope", "isForeignResponse"])
   testPredicates("an undocumented 2xx response", [created(200), "canRepeatRead", "hasNoEnvelope", "isForeignResponse"])
   testPredicates("a validation error with retryable", [

@@ -22,7 +22,8 @@ interface Survivor {
   readonly file: string
   readonly line: number
   readonly source: string
-  readonly mutator: string
+  /** The mutated code on this line. */
+  readonly original: string
   readonly replacement: string
 }
 
@@ -66,21 +67,24 @@ const linesOf = (() => {
   }
 })()
 
-const toSurvivor = ({ fileName, location, mutatorName, replacement }: MutantResult): Survivor => ({
-  file: relative(process.cwd(), fileName),
-  line: location.start.line,
-  source: linesOf(fileName)[location.start.line - 1]?.trim() ?? "",
-  mutator: mutatorName,
-  replacement: replacement ?? ""
-})
+const toSurvivor = ({ fileName, location: { end, start }, replacement }: MutantResult): Survivor => {
+  const source = linesOf(fileName)[start.line - 1] ?? ""
+  return {
+    file: relative(process.cwd(), fileName),
+    line: start.line,
+    source: source.trim(),
+    original: source.slice(start.column - 1, end.line === start.line ? end.column - 1 : undefined),
+    replacement: (replacement ?? "").replaceAll(/\s+/g, " ")
+  }
+}
 
 const isEquivalent = (survivor: Survivor): boolean =>
   equivalents.some(
-    ({ file, mutator, replacement, source }) =>
+    ({ file, original, replacement, source }) =>
       file === survivor.file &&
       source === survivor.source &&
-      mutator === survivor.mutator &&
-      (replacement === undefined || replacement === survivor.replacement)
+      original === survivor.original &&
+      replacement === survivor.replacement
   )
 
 /** Prints the result of a folder. Returns whether the score is high enough. */
@@ -91,8 +95,8 @@ const report = (name: string, { minScore }: Folder, results: ReadonlyArray<Mutan
   const survivors = undetected.filter((survivor) => !isEquivalent(survivor))
   const detected = count("Killed", "Timeout")
   const score = (100 * detected) / Math.max(1, detected + survivors.length)
-  for (const { file, line, mutator, replacement, source } of survivors) {
-    print(`${file}:${line} ${mutator}\n  - ${source}\n  + ${replacement.split("\n").join(" ")}`)
+  for (const { file, line, original, replacement, source } of survivors) {
+    print(`${file}:${line}\n  ${source}\n  - ${original}\n  + ${replacement}`)
   }
   print(
     `${name}: score ${score.toFixed(1)} %, ${detected} mutants detected (${count("Timeout")} by a timeout), ` +

@@ -82,6 +82,12 @@ describe("requestedWaitMillis", () => {
     assert.strictEqual(requestedWaitMillis({ date, "retry-after": date, "x-ratelimit-reset": reset }, start), 9000)
   })
 
+  it("does not depend on the Date header if Retry-After or the reset is a number of seconds from now", () => {
+    const receivedAt = start + 3_600_000
+    assert.strictEqual(requestedWaitMillis({ date, "retry-after": "5" }, receivedAt), 5000)
+    assert.strictEqual(requestedWaitMillis({ date, "x-ratelimit-reset": "30" }, receivedAt), 30_000)
+  })
+
   it("returns undefined if the reset is the time of the response", () => {
     assert.isUndefined(requestedWaitMillis({ date, "x-ratelimit-reset": String(start / 1000) }, start))
   })

@@ -35,11 +35,11 @@ const fullYear = (year: string, now: number): number => {
  * The latest parsed date with a four-digit year. Most responses have the same date as the previous response, so that
  * most dates are not parsed again.
  */
-let lastDate: { readonly text: string; readonly millis: number | undefined } | undefined
+let lastDate: { readonly text: string; readonly millis: number | undefined } = { text: "", millis: undefined }
 
 /** @internal Parses an HTTP date. Returns epoch milliseconds, or `undefined` if the text is not an HTTP date. */
 export const parseHttpDate = (text: string, now: number): number | undefined => {
-  if (text === lastDate?.text) return lastDate.millis
+  if (text === lastDate.text) return lastDate.millis
   const millis = parseDate(text, now)
   // A date with a two-digit year is not stored, because its meaning depends on `now`.
   if (/\d{4}/.test(text)) lastDate = { text, millis }

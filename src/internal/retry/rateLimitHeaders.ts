@@ -122,7 +122,6 @@ const usableWait = (wait: number): number | undefined => (wait > 0 ? Math.min(wa
  * @internal
  */
 export const retryAfterMillis = (headers: Headers, receivedAt: number): number | undefined => {
-  if (headers["retry-after"] === undefined) return undefined
   const { date, retryAfter } = parseRateLimitHeaders(headers, receivedAt)
   return usableWait(millisUntil(retryAfter, date, receivedAt))
 }
