@@ -2,7 +2,49 @@
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe, it } from "@effect/vitest"
-import { describeTransportError } from "../../src/internal/http/transportError.js"
+import { describeTransportError, isRejectedRedirect } from "../../src/internal/http/transportError.js"
+
+const denoConnect = (detail: string) => [
+  "fetch failed",
+  `error sending request for url (https://example.com/): client error (Connect): ${detail}`
+]
+const denoSend = (detail: string) => [
+  "fetch failed",
+  `error sending request from 127.0.0.1:1 for https://example.com/ (127.0.0.1:2): client error (SendRequest): ${detail}`
+]
+
+type RecordedError = readonly [failure: string, reason: string, messages: ReadonlyArray<string>]
+
+const recordedErrors: { readonly [runtime: string]: ReadonlyArray<RecordedError> } = {
+  Deno: [
+    ["refused connection", "connect", denoConnect("tcp connect error: Connection refused (os error 111)")],
+    [
+      "unknown host",
+      "connect",
+      denoConnect("dns error: failed to lookup address information: Name or service not known")
+    ],
+    ["certificate", "connect", denoConnect("invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))")],
+    ["TLS with a server without TLS", "connect", denoConnect("received corrupt message of type InvalidContentType")],
+    ["reset during the TLS handshake", "connect", denoConnect("Connection reset by peer (os error 104)")],
+    ["reset", "reset", ["fetch failed", "Connection reset by peer (os error 104)"]],
+    ["reset during an upload", "reset", ["fetch failed", "Broken pipe (os error 32)"]],
+    ["closed connection", "reset", denoSend("connection closed before message completed")],
+    ["truncated body", "reset", ["error reading a body from connection"]],
+    ["invalid response", "unknown", denoSend("invalid HTTP version parsed")]
+  ],
+  "Cloudflare Workers": [
+    ["reset", "reset", ["Network connection lost."]],
+    ["DNS or TLS failure", "unknown", ["internal error; reference = 2cb3ll30ngajb4ms95ahf047"]]
+  ],
+  Bun: [
+    [
+      "TLS with a server without TLS",
+      "connect",
+      ["EPROTO: The TLS handshake failed. Does the server speak TLS on this port?"]
+    ]
+  ],
+  Chromium: [["any failure", "unknown", ["Failed to fetch"]]]
+}
 
 describe("describeTransportError", () => {
   it("determines the reason of a failure from the error codes of every runtime", () => {
@@ -23,6 +65,8 @@ describe("describeTransportError", () => {
       ["UND_ERR_SOCKET", "reset"],
       ["ETIMEDOUT", "timeout"],
       ["UND_ERR_BODY_TIMEOUT", "timeout"],
+      ["ConnectionRefused", "connect"],
+      ["ConnectionClosed", "reset"],
       ["E_NEW", "unknown"]
     ] as const) {
       const error = Object.assign(new Error("x"), { code })
@@ -66,5 +110,35 @@ describe("describeTransportError", () => {
     assert.strictEqual(reasonOf("EPROTO", openSsl("sslv3 alert handshake failure"), "write"), "connect")
     assert.strictEqual(reasonOf("EPROTO", openSsl("tlsv13 alert certificate required"), "write"), "reset")
     assert.strictEqual(reasonOf("EPROTO", "write EPROTO", "write"), "reset")
+  })
+
+  // Each list contains the messages of an error and its causes, as recorded with Deno 2.9, workerd 1.20260730, Bun 1.4
+  // and Chromium 153. The hosts and the ports are replaced.
+  for (const [runtime, cases] of Object.entries(recordedErrors)) {
+    it(`determines the reason of a failure from the messages of ${runtime}`, () => {
+      for (const [failure, reason, messages] of cases) {
+        const cause = messages.reduceRight<Error | undefined>(
+          (inner, message) => (inner === undefined ? new Error(message) : new TypeError(message, { cause: inner })),
+          undefined
+        )
+        assert.strictEqual(describeTransportError({ reason: "Transport", cause }).reason, reason, failure)
+      }
+    })
+  }
+
+  it("determines the reason timeout from the error of AbortSignal.timeout", () => {
+    const cause = new DOMException("The operation was aborted due to timeout", "TimeoutError")
+    assert.strictEqual(describeTransportError({ reason: "Transport", cause }).reason, "timeout")
+  })
+})
+
+describe("isRejectedRedirect", () => {
+  it("returns true for the errors of Node and Bun", () => {
+    const request = HttpClientRequest.get("https://x")
+    const isRejected = (cause: unknown) =>
+      isRejectedRedirect(new HttpClientError.RequestError({ request, reason: "Transport", cause }))
+    assert.isTrue(isRejected(new TypeError("fetch failed", { cause: new Error("unexpected redirect") })))
+    assert.isTrue(isRejected(Object.assign(new TypeError("UnexpectedRedirect"), { code: "UnexpectedRedirect" })))
+    assert.isFalse(isRejected(new TypeError("fetch failed")))
   })
 })

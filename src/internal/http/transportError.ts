@@ -1,6 +1,7 @@
 /**
  * Determines the reason of a transport failure from its error codes. Runtimes have different error classes but similar
- * error codes.
+ * error codes. Deno and Cloudflare Workers have no error codes, so their messages determine the reason. The errors of
+ * browsers contain no reason.
  *
  * @internal
  */
@@ -9,6 +10,7 @@ import type { TransportReason } from "../../ModelRouteError.js"
 
 interface CauseLink {
   readonly code: string
+  readonly name: string
   readonly message: string
   /**
    * `true` if the error occurred on an established connection, so that the request may have been sent. `false` if the
@@ -24,6 +26,9 @@ const isObject = (u: unknown): u is { readonly [key: string]: unknown } => typeo
 /** Message of Node.js if the server closes the connection during the TLS handshake. The error code is `ECONNRESET`. */
 const unfinishedHandshake = "Client network socket disconnected before secure TLS connection was established"
 
+/** Part of the message of Bun if a server without TLS receives an https request. The error code is `EPROTO`. */
+const failedHandshake = "The TLS handshake failed"
+
 /**
  * Returns the code of an OpenSSL error. Node.js reports the error as a failed `write` with the code `EPROTO` if the
  * request is written during the handshake. Only the message then contains the reason.
@@ -33,9 +38,15 @@ const sslCode = (message: string): string => {
   return `ERR_SSL_${reason.trim().toUpperCase().replaceAll(" ", "_")}`
 }
 
-const toCauseLink = (code: string, message: string, syscall: unknown): CauseLink => {
-  if (code === "EPROTO") return { code: sslCode(message), message, isEstablished: undefined }
-  if (syscall === "connect" || syscall === "getaddrinfo" || message === unfinishedHandshake) {
+const toCauseLink = (code: string, message: string, syscall: unknown): Omit<CauseLink, "name"> => {
+  if (code === "EPROTO" && !message.includes(failedHandshake))
+    return { code: sslCode(message), message, isEstablished: undefined }
+  if (
+    syscall === "connect" ||
+    syscall === "getaddrinfo" ||
+    message === unfinishedHandshake ||
+    message.includes(failedHandshake)
+  ) {
     return { code, message, isEstablished: false }
   }
   return { code, message, isEstablished: syscall === "read" || syscall === "write" ? true : undefined }
@@ -48,7 +59,8 @@ const toCauseLink = (code: string, message: string, syscall: unknown): CauseLink
 const causeChain = (cause: unknown): ReadonlyArray<CauseLink> => {
   const links: Array<CauseLink> = []
   for (let next = cause; isObject(next) && links.length < maxCauses;) {
-    links.push(toCauseLink(String(next["code"] ?? ""), String(next["message"] ?? ""), next["syscall"]))
+    const name = String(next["name"] ?? "")
+    links.push({ name, ...toCauseLink(String(next["code"] ?? ""), String(next["message"] ?? ""), next["syscall"]) })
     const inner: unknown = Array.isArray(next["errors"]) ? next["errors"][0] : undefined
     next = inner ?? next["cause"]
   }
@@ -56,8 +68,8 @@ const causeChain = (cause: unknown): ReadonlyArray<CauseLink> => {
 }
 
 /**
- * The error codes of each reason. The reason `connect` means that the request was certainly not sent. A TLS error is
- * therefore `connect` only if the handshake failed.
+ * The error codes or names of each reason. The reason `connect` means that the request was certainly not sent. A TLS
+ * error is therefore `connect` only if the handshake failed.
  */
 const reasons: ReadonlyArray<readonly [RegExp, TransportReason]> = [
   [/^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT)$/, "connect"],
@@ -68,12 +80,27 @@ const reasons: ReadonlyArray<readonly [RegExp, TransportReason]> = [
   ],
   [/^(ECONNRESET|EPIPE|ECONNABORTED|EHOSTUNREACH|ENETUNREACH|UND_ERR_SOCKET|UND_ERR_ABORTED)$/, "reset"],
   [/^ERR_(SSL|TLS)_/, "reset"],
-  [/^(ETIMEDOUT|ESOCKETTIMEDOUT|UND_ERR_HEADERS_TIMEOUT|UND_ERR_BODY_TIMEOUT)$/, "timeout"]
+  // Codes of older versions of Bun.
+  [/^(ConnectionRefused|FailedToOpenSocket)$/, "connect"],
+  [/^ConnectionClosed$/, "reset"],
+  [/^(ETIMEDOUT|ESOCKETTIMEDOUT|TimeoutError|UND_ERR_HEADERS_TIMEOUT|UND_ERR_BODY_TIMEOUT)$/, "timeout"]
 ]
 
-/** @internal Returns `true` if `fetch` rejected a redirect. */
+/** The messages of each reason, for errors without a known code. */
+const messageReasons: ReadonlyArray<readonly [RegExp, TransportReason]> = [
+  // Deno. The errors of its HTTP client contain the name of the failed step.
+  [/\bclient error \(Connect\)/, "connect"],
+  [/\bconnection closed before message completed\b|^error reading a body from connection/, "reset"],
+  [/\(os error (32|54|104|10053|10054)\)$/, "reset"],
+  // Cloudflare Workers. The message is the same if the server refuses the connection.
+  [/^Network connection lost\.$/, "reset"]
+]
+
+/** @internal Returns `true` if `fetch` rejected a redirect. Only Node and Bun are asked to reject redirects. */
 export const isRejectedRedirect = (error: HttpClientError.HttpClientError): boolean =>
-  causeChain(error.cause).some(({ message }) => message === "unexpected redirect")
+  causeChain(error.cause).some(
+    ({ code, message }) => message === "unexpected redirect" || code === "UnexpectedRedirect"
+  )
 
 /**
  * Returns the reason of a transport error, and the message of its innermost cause. The causes themselves are not
@@ -86,10 +113,15 @@ export const describeTransportError = (
 ): { readonly reason: TransportReason; readonly text: string } => {
   const links = causeChain(error.cause)
   const matches = ([pattern, reason]: (typeof reasons)[number]): boolean =>
-    links.some(({ code, isEstablished }) => pattern.test(code) && !(isEstablished === true && reason === "connect"))
+    links.some(
+      ({ code, isEstablished, name }) =>
+        (pattern.test(code) || pattern.test(name)) && !(isEstablished === true && reason === "connect")
+    )
+  const matchesMessage = ([pattern]: (typeof messageReasons)[number]): boolean =>
+    links.some(({ message }) => pattern.test(message))
   const reason = links.some(({ isEstablished }) => isEstablished === false)
     ? "connect"
-    : (reasons.find(matches)?.[1] ?? "unknown")
+    : (reasons.find(matches)?.[1] ?? messageReasons.find(matchesMessage)?.[1] ?? "unknown")
   const last = links.at(-1)
   return { reason, text: last?.message || last?.code || error.reason }
 }
