@@ -104,11 +104,11 @@ export const layerSequence = (prefix: string): Layer.Layer<IdempotencyKey> =>
 const digest = (text: string): string => sha256Hex(text).slice(0, 32)
 
 /**
- * Provides idempotency keys that stay the same after a restart. A job that is repeated after a crash then creates no
+ * Provides idempotency keys that stay the same after a restart. A job that is repeated after a crash creates no
  * second execution. `scope` is the name of a unit of work, such as the id of a job.
  *
  * A key consists of 128 bits of a SHA-256 hash and an ordinal. The hash covers `scope`, the operation and the canonical
- * JSON of the request body (RFC 8785). The ordinal counts the calls with the same hash. Two intended executions of the
+ * JSON of the request body (RFC 8785). The ordinal counts the calls with the same hash. Two calls with the
  * same body therefore have different keys. Uses about 100 bytes of memory for each distinct body.
  *
  * @example

@@ -9,9 +9,9 @@
  * requests. The gate admits requests of these groups in turn, so that no group waits forever. Within a group, retries
  * precede first attempts. Otherwise, the order is first in, first out.
  *
- * The retry policy determines whether a request waits in the queue. If the policy does not retry `RateLimited`, the
- * request fails immediately. The error has 0 `attempts`, and its `retryAfter` is the expected wait. Polls are an
- * exception. Under every policy, a poll can wait in the queue until the `timeout` of the wait for its execution.
+ * The retry policy determines whether a request waits in the queue. If the policy does not retry `RateLimited`, a
+ * request that would have to wait fails immediately. The error has 0 `attempts`, and its `retryAfter` is the expected
+ * wait. Polls are an exception. Under every policy, a poll can wait in the queue until the `timeout` of the wait for its execution.
  *
  * @since 0.1.0
  */

@@ -55,7 +55,7 @@ export interface CreateRequest {
 }
 
 /**
- * The changes to a webhook endpoint. If a field is absent, the endpoint keeps its value.
+ * The changes to a webhook endpoint. If a field is absent, the endpoint keeps the current value of the field.
  *
  * @since 0.1.0
  * @category models

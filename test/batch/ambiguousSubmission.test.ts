@@ -152,7 +152,7 @@ describe("Batch.run with a transport that retries requests", () => {
   )
 })
 
-describe("Batch.run with a request that cannot be sent", () => {
+describe("Batch.run after a request that could not be sent", () => {
   it.effect("submits the item again after the idempotency key has expired", () =>
     Effect.gen(function* () {
       let isBroken = true

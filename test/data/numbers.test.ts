@@ -129,7 +129,7 @@ for (const [fields, values] of [
     describe(`response field ${name}`, () => {
       for (const value of values) {
         const expected = decodable[value]
-        it.effect(`is ${expected === undefined ? "absent" : "decoded"} for the value ${value}`, () =>
+        it.effect(`is decoded as ${expected === undefined ? "absent" : expected} if the value is ${value}`, () =>
           Effect.map(read(value), (found) => assert.strictEqual(found, expected))
         )
       }

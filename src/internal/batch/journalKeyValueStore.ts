@@ -183,8 +183,8 @@ const putEntry = (
   })
 
 /**
- * Returns the smallest number for which the batch has no list. The search starts at `from`, so every smaller number
- * must have a list.
+ * Returns the smallest list number that the batch does not use. The search starts at `from`, so the batch must use every
+ * smaller number.
  */
 const firstFreeList = ({ values }: State, batch: string, from?: number): Effect.Effect<number, JournalError> =>
   findFreeSlot((n) => values.has(values.listKey(batch, n)), from)

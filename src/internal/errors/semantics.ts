@@ -91,9 +91,9 @@ export const wasNotProcessed = (error: ModelRouteError): boolean =>
   isDefiniteRejection(error) || isConnectFailure(error)
 
 /**
- * Tests whether the failed request may be sent again. A repeatable request may always be sent again, because a
- * repetition has no further effect at the API. Any other request may be sent again only if the API certainly did not
- * process the request. An `InvalidRequest` is never sent again.
+ * Tests whether the failed request can be retried. Returns `false` for `InvalidRequest`, because the same arguments would
+ * fail again. After any other error, a repeatable request can be retried, because a retry has no further effect at the
+ * API. A request that is not repeatable can be retried only if the API certainly did not process the request.
  *
  * @internal
  */

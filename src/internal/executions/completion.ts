@@ -1,5 +1,5 @@
 /**
- * Converts an execution that has ended to its result or to the error of its status.
+ * Converts an ended execution to its result, or to the error for its status.
  *
  * @internal
  */

@@ -49,8 +49,8 @@ export const findFetchOptions = (client: HttpClient.HttpClient): Effect.Effect<F
   findLayerService(client, FetchHttpClient.RequestInit)
 
 /**
- * Replaces the redirect mode of `fetch`. Keeps the other options of the caller. Without options of the caller, keeps the
- * options of the layer, because the platform ignores them if the context of a call contains other options.
+ * Sets the redirect mode of `fetch` to `manual`. Keeps the other options of the caller. If the caller has no options,
+ * copies the options of the layer. Without the copy, the platform would ignore the options of the layer.
  */
 const rejectRedirects =
   (layerOptions: FetchOptions) =>

@@ -143,8 +143,8 @@ class ClusterGate {
     let isAdmitted = false
     let isMoved = false
     const sent = this.local.withPermit(request, (permit) => {
-      // The local gate can admit the request after the move and before the interruption. The attempt must then not run,
-      // because the moved request runs the attempt.
+      // The local gate can still admit a request that has moved to the shared gate. The attempt must not run here, because
+      // the attempt also runs after the shared gate admits the request.
       if (isMoved) return Effect.zipRight(permit.reportUnsent, Effect.never)
       isAdmitted = true
       return attempt(permit)
