@@ -11,7 +11,8 @@
  *
  * The retry policy determines whether a request waits in the queue. If the policy does not retry `RateLimited`, a
  * request that would have to wait fails immediately. The error has 0 `attempts`, and its `retryAfter` is the expected
- * wait. Polls are an exception. Under every policy, a poll can wait in the queue until the `timeout` of the wait for its execution.
+ * wait. Polls are an exception. Under every policy, a poll can wait in the queue until the `timeout` of the wait for
+ * its execution.
  *
  * @since 0.1.0
  */

@@ -17,8 +17,9 @@ const hasGlobal = (name: string): boolean => Predicate.hasProperty(globalThis, n
 export const isolatesRequests = (): boolean => hasGlobal("WebSocketPair")
 
 /**
- * Returns a function that runs `resume` in the current request. Code of another request can call this function. Cloudflare Workers run
- * the reactions of a promise in the request that created the promise. Other runtimes run `resume` immediately.
+ * Returns a function that runs `resume` in the current request. Code of another request can call this function.
+ * Cloudflare Workers run the reactions of a promise in the request that created the promise. Other runtimes run `resume`
+ * immediately.
  *
  * @internal
  */

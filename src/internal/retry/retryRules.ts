@@ -1,5 +1,6 @@
 /**
- * Determines whether a failed call is retried, and the delay of the retry. All functions are pure.
+ * Determines the delay of each retry, and whether the retries have reached their limit. `http/retryLoop.ts` decides
+ * which errors are retried. All functions are pure.
  *
  * @internal
  */
