@@ -75,5 +75,105 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     original: '"zero"',
     replacement: '""',
     reason: 'Only "above zero" changes the check.'
+  },
+  {
+    file: "src/internal/rateLimit/fairQueue.ts",
+    source: "if (next !== undefined) this.remove(next)",
+    original: "next !== undefined",
+    replacement: "true",
+    reason: "`remove` ignores a value that is not in the queue."
+  },
+  {
+    file: "src/internal/rateLimit/fallbackRules.ts",
+    source: "if (this.allowance !== undefined && this.accepted >= this.concurrentUpTo + this.allowance) {",
+    original: "this.allowance !== undefined",
+    replacement: "true",
+    reason: "The comparison with an undefined allowance is false. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/rateLimit/limiter.ts",
+    source: "if (window === undefined || Window.isRemainingUnknown(window)) {",
+    original: "window === undefined",
+    replacement: "false",
+    reason: "`isRemainingUnknown` returns true for an undefined window. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/rateLimit/limiter.ts",
+    source: "if (opensAt !== undefined && now >= opensAt) return this.probeCapacity(now)",
+    original: "opensAt !== undefined",
+    replacement: "true",
+    reason: "The comparison with an undefined time is false. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/rateLimit/limiter.ts",
+    source: "while (this.orphans[0] !== undefined && this.orphans[0] <= now) {",
+    original: "this.orphans[0] !== undefined",
+    replacement: "true",
+    reason: "The comparison with an undefined time is false. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/rateLimit/limiter.ts",
+    source: "const isProbe = Window.isRemainingUnknown(window) || (opensAt !== undefined && now >= opensAt)",
+    original: "opensAt !== undefined",
+    replacement: "true",
+    reason: "The comparison with an undefined time is false. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/rateLimit/limiter.ts",
+    source: "return at !== undefined && rejection.isUsable(at, now) ? at : undefined",
+    original: "at !== undefined",
+    replacement: "true",
+    reason: "`isUsable` returns false for an undefined time. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/rateLimit/limiter.ts",
+    source:
+      "if (this.window !== undefined && (isUnknown || retryAt === undefined)) this.window = Window.exhaust(this.window)",
+    original: "this.window !== undefined",
+    replacement: "true",
+    reason: "`applyToWindow` always sets the window. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/rateLimit/limiter.ts",
+    source: "this.windowCount += 1",
+    original: "this.windowCount += 1",
+    replacement: "this.windowCount -= 1",
+    reason: "The count is only compared for equality."
+  },
+  {
+    file: "src/internal/rateLimit/limiter.ts",
+    source: "if (Window.isRemainingUnknown(window)) this.fallback.startWindow()",
+    original: "Window.isRemainingUnknown(window)",
+    replacement: "true",
+    reason: "The number of accepted requests is only used while the number of remaining requests is unknown."
+  },
+  {
+    file: "src/internal/rateLimit/otherClients.ts",
+    source: "window.limit !== undefined && window.limit - window.remaining > window.ownRequests",
+    original: "window.limit !== undefined",
+    replacement: "true",
+    reason: "The comparison with an undefined limit is false. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/rateLimit/window.ts",
+    source: "const hasMore = remaining !== undefined && remaining > window.remaining",
+    original: "remaining !== undefined",
+    replacement: "true",
+    reason: "The comparison with an undefined number is false. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/rateLimit/window.ts",
+    source: 'if (later > 0) return "newer"',
+    original: "later > 0",
+    replacement: "later >= 0",
+    reason: "The line before handles equal resets."
+  },
+  {
+    file: "src/internal/rateLimit/window.ts",
+    source:
+      "reset: reset?.clock === window.reset?.clock && (reset?.at ?? 0) > (window.reset?.at ?? 0) ? reset : window.reset",
+    original: "(reset?.at ?? 0) > (window.reset?.at ?? 0)",
+    replacement: "(reset?.at ?? 0) >= (window.reset?.at ?? 0)",
+    reason: "Two resets on the same clock at the same time are equal."
   }
 ]

@@ -39,7 +39,7 @@ const runStryker = (name: string, folder: Folder, options: Options): Promise<Rea
     testRunner: "warm-vitest",
     plugins: [pathOf("runner.js"), pathOf("ignoreTexts.js")],
     ignorers: ["texts"],
-    vitest: { configFile: "test/mutation/vitest.config.ts", related: false },
+    vitest: { configFile: "test/vitest.mutation.config.ts", related: false },
     ignorePatterns: [".docs", ".github", ".ci", "dist", "examples", "out", "test/bench"],
     tempDirName: "out/mutation/sandbox",
     // Stryker adapts this file with the API of TypeScript, which TypeScript 7 does not have. Vitest does not read this file.

@@ -88,7 +88,16 @@ describe("FairQueue with cancel requests", () => {
     ])
   })
 
-  it("continues with the class after the class of the last request", () => {
+  it("does not count removed requests", () => {
+    const [first, second] = [{ ...poll }, { ...poll }]
+    const queue = makeQueue(first, second)
+    queue.take()
+    assert.strictEqual(queue.countAhead("polls"), 1)
+    queue.remove(second)
+    assert.strictEqual(queue.countAhead("polls"), 0)
+  })
+
+  it("continues with the class whose last turn is longest ago", () => {
     const queue = makeQueue({ ...poll }, { ...call }, { ...poll }, { ...call })
     const taken = [queue.take(), queue.take(), queue.take(), queue.take()]
     assert.deepStrictEqual(

@@ -56,6 +56,14 @@ describe("FallbackRules.capacity", () => {
     assert.strictEqual(rules.capacity(0, undefined)?.permits, 3)
   })
 
+  it("makes no estimate from a late response without an earlier estimate", () => {
+    const rules = new FallbackRules()
+    rules.onRejected(60_000, 10, 20)
+    rules.onAccepted(15)
+    rules.onAccepted(60_000)
+    assert.isUndefined(rules.capacity(0, undefined))
+  })
+
   it("adds the late response to a request of the rejected burst to the allowance", () => {
     const rules = afterWindowOfFive()
     rules.onAccepted(20)

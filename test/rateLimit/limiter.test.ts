@@ -375,3 +375,181 @@ describe("Limiter with other clients", () => {
     assert.strictEqual(limiter.countClients(start + 12_000), 16)
   })
 })
+
+describe("Limiter without a reset", () => {
+  it("admits one request per second if no request remains", () => {
+    const { capacityAt, send } = makeLimiter({ limit: 60, remaining: 0 })
+    send(100)
+    assert.deepStrictEqual(capacityAt(1099), { permits: 0, recheckAt: 1100, limited: true })
+    assert.deepStrictEqual(capacityAt(1100), { permits: 1, recheckAt: undefined, limited: false })
+  })
+
+  it("discards the window 60 s after the last reported number of remaining requests", () => {
+    const { permitsAt, respond, send } = makeLimiter({ limit: 60, remaining: 59 })
+    respond(send(50_000), 50_010)
+    assert.strictEqual(permitsAt(59_999), 58)
+    assert.strictEqual(permitsAt(60_000), 1)
+  })
+
+  it("keeps a window with a reset", () => {
+    assert.strictEqual(makeLimiter({ limit: 60, remaining: 59, reset: 120_000 }).permitsAt(90_000), 59)
+  })
+
+  it("admits one probe in a window with an unknown number of remaining requests", () => {
+    assert.strictEqual(makeLimiter({ reset: 60_000 }).permitsAt(10), 1)
+  })
+
+  it("accepts the late rejection of a request after the window was discarded", () => {
+    const { blockedUntil, capacityAt, limiter, reject, send } = makeLimiter({ limit: 60, remaining: 59 })
+    const late = send(1000)
+    capacityAt(60_000)
+    assert.isUndefined(limiter.window)
+    reject(late, 60_050, { retryAfter: 65_000 })
+    assert.strictEqual(blockedUntil(), 65_000)
+  })
+
+  it("remains paced until a response reports a reset and the remaining requests", () => {
+    const isPacedAfter = (reported: ReportedLimit) => {
+      const { limiter, reject, respond, send } = makeLimiter()
+      reject(send(0), 50)
+      respond(send(2000), 2050, reported)
+      return limiter.fallback.hasNoReset
+    }
+    assert.isTrue(isPacedAfter({ remaining: 59 }))
+    assert.isTrue(isPacedAfter({ reset: 60_000 }))
+    assert.isFalse(isPacedAfter({ remaining: 59, reset: 60_000 }))
+  })
+})
+
+describe("Limiter.isScarce", () => {
+  it("returns true until two windows after the reset", () => {
+    const { limiter } = makeLimiter({ limit: 60, remaining: 29, reset: 60_000 })
+    assert.deepStrictEqual(
+      [179_999, 180_000].map((at) => limiter.isScarce(start + at)),
+      [true, false]
+    )
+  })
+})
+
+describe("Limiter with lost and withdrawn requests", () => {
+  it("starts the next window with one probe after requests of this window were lost or could not be sent", () => {
+    const { limiter, lose, permitsAt, send } = makeLimiter({ limit: 60, remaining: 59, reset: 10_000 })
+    lose(send(2000), 2010)
+    limiter.onUnsent(send(2000), start + 2010)
+    assert.strictEqual(permitsAt(10_000), 1)
+  })
+
+  it("keeps a window with an unknown limit after a response without headers to a request of the window", () => {
+    const { limiter, respond, send } = makeLimiter({ remaining: 5, reset: 10_000 })
+    respond(send(2000), 2010)
+    assert.strictEqual(limiter.window?.remaining, 4)
+  })
+
+  it("keeps a window with a known limit after a response without headers to a probe", () => {
+    const { limiter, respond, send } = makeLimiter({ limit: 60, remaining: 0, reset: 10_000 })
+    respond(send(10_000), 10_050)
+    assert.strictEqual(limiter.window?.limit, 60)
+  })
+
+  it("counts the accepted requests of each window with an unknown number of remaining requests", () => {
+    const { limiter, respond, send } = makeLimiter({ reset: 10_000 })
+    for (const at of [100, 200, 300]) respond(send(at), at + 10, { reset: 10_000 })
+    assert.strictEqual(limiter.fallback.accepted, 4)
+    respond(send(10_000), 10_050, { reset: 20_000 })
+    assert.strictEqual(limiter.fallback.accepted, 1)
+  })
+})
+
+describe("Limiter.onRejected in a window", () => {
+  it("returns the end of the block, or undefined without a usable reset", () => {
+    const { limiter, send } = makeLimiter()
+    const rejectedUntil = (reported: ReportedLimit) => {
+      const until = limiter.onRejected(send(0), toRateLimitInfo(reported), start + 50)
+      return until === undefined ? undefined : until - start
+    }
+    assert.deepStrictEqual(
+      [rejectedUntil({ retryAfter: 30_050 }), rejectedUntil({ retryAfter: 5000 }), rejectedUntil({})],
+      [30_050, 30_050, undefined]
+    )
+    assert.strictEqual(limiter.rejections, 3)
+  })
+
+  it("makes no estimate of the allowance while the window reports the remaining requests", () => {
+    const { limiter, reject, send } = makeLimiter({ limit: 60, remaining: 59, reset: 60_000 })
+    reject(send(2000), 2050, { retryAfter: 60_000 })
+    limiter.fallback.onAccepted(start + 60_100)
+    assert.isUndefined(limiter.fallback.capacity(0, undefined))
+  })
+
+  it("does not detect other clients if a probe is rejected", () => {
+    const { limiter, reject, send } = makeLimiter({ limit: 60, remaining: 59, reset: 10_000 })
+    reject(send(10_000), 10_050, { retryAfter: 12_000 })
+    assert.isFalse(limiter.hasOtherClients)
+  })
+
+  it("opens an exhausted window until the time in Retry-After if the window is unknown", () => {
+    const { limiter, reject, send } = makeLimiter()
+    reject(send(0), 50, { limit: 60, retryAfter: 30_050 })
+    assert.deepStrictEqual(limiter.window?.reset, { clock: "local", at: start + 30_050 })
+    assert.deepStrictEqual([limiter.window?.limit, limiter.window?.remaining], [60, 0])
+  })
+
+  it("opens an exhausted window until the reported reset if the window is unknown", () => {
+    const { limiter, reject, send } = makeLimiter()
+    reject(send(0), 50, { reset: 60_000, retryAfter: 30_050 })
+    assert.deepStrictEqual(limiter.window?.reset, { clock: "server", at: start + 60_000 })
+  })
+})
+
+describe("Limiter.onRejected with a reset that has just passed", () => {
+  const known: ReportedLimit = { limit: 60, remaining: 0, reset: 10_000 }
+
+  it("searches for the lag of the server's reset in short steps and remembers the lag", () => {
+    const { blockedUntil, limiter, reject, respond, send } = makeLimiter(known)
+    reject(send(10_000), 10_050, known)
+    assert.strictEqual(blockedUntil(), 10_100)
+    reject(send(10_100), 10_150, known)
+    assert.strictEqual(blockedUntil(), 10_250)
+    respond(send(10_250), 10_300, { limit: 60, remaining: 59, reset: 20_000 })
+    // The lag is between 100 and 250 ms.
+    assert.strictEqual((limiter.opensAt ?? 0) - start, 20_175)
+  })
+
+  it("does not block after the rejection of a request that was sent in the ended window", () => {
+    const blockedAfter = (at: number, reset: number) => {
+      const { blockedUntil, reject, send } = makeLimiter({ limit: 60, remaining: 59, reset: 10_000 })
+      reject(send(9900), at, { limit: 60, remaining: 0, reset })
+      return blockedUntil()
+    }
+    assert.deepStrictEqual([blockedAfter(10_100, 10_000), blockedAfter(10_000, 10_000)], [10_100, 10_000])
+    // The window has not ended yet.
+    assert.strictEqual(blockedAfter(9950, 9500), 10_950)
+    // The reset belongs to a later window.
+    assert.strictEqual(blockedAfter(12_000, 11_500), 13_000)
+  })
+
+  it("blocks for 1 s if no window is known", () => {
+    const { blockedUntil, reject, send } = makeLimiter()
+    reject(send(2010), 2060, { limit: 60, remaining: 59, reset: 2000 })
+    assert.strictEqual(blockedUntil(), 3060)
+  })
+
+  it("blocks for 1 s if the request was sent more than 2 s after the reset of the window", () => {
+    const { blockedUntil, reject, send } = makeLimiter(known)
+    reject(send(12_750), 12_800, { ...known, reset: 10_900, remaining: 0 })
+    assert.strictEqual(blockedUntil(), 13_800)
+  })
+
+  it("blocks for 1 s if the probe of a later window is rejected", () => {
+    const { blockedUntil, reject, send } = makeLimiter(known)
+    reject(send(10_000), 10_050, { ...known, remaining: 5 })
+    assert.strictEqual(blockedUntil(), 11_050)
+  })
+
+  it("blocks for 1 s if a request of the ended window is rejected without a reset", () => {
+    const { blockedUntil, limiter, reject, send } = makeLimiter({ limit: 60, remaining: 59, reset: 10_000 })
+    reject(send(9900), 10_100)
+    assert.strictEqual(blockedUntil(), 11_100)
+    assert.isTrue(limiter.fallback.hasNoReset)
+  })
+})

@@ -64,6 +64,12 @@ describe("toQueueDelay", () => {
     assert.strictEqual(waitBehind(2, limiter), 29_000)
   })
 
+  it("adds no window if other clients were detected in a window that is no longer reported", () => {
+    const limiter = new Limiter()
+    limiter.others.detect()
+    assert.strictEqual(waitBehind(5, limiter), 9000)
+  })
+
   it("adds 1 s for each request ahead while requests are paced", () => {
     const limiter = new Limiter()
     limiter.onRejected(limiter.register(start), toRateLimitInfo({}), start)
@@ -76,6 +82,10 @@ describe("hasAccepted", () => {
 
   it("returns false before the caller has accepted a delay", () => {
     assert.isFalse(hasAccepted(makeEntry(0), limiter, start + 1001, start + 1000))
+  })
+
+  it("returns true if there is no delay", () => {
+    assert.isTrue(hasAccepted(makeEntry(0), limiter, start + 1000, start + 1000))
   })
 
   it("tolerates an opening time that is 5 % and 1 s later", () => {

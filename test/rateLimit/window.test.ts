@@ -141,6 +141,14 @@ describe("Window", () => {
     assert.strictEqual(Window.compare(known, observeAt(199, { remaining: 3, reset: 1000 }), false), "older")
   })
 
+  it("treats a reset 1 s later as a later window if the request was sent after the reset and fewer requests remain", () => {
+    assert.strictEqual(Window.compare(known, observeAt(60_000, { remaining: 49, reset: 61_000 }), true), "newer")
+  })
+
+  it("treats a later reset as a later window even if the request was sent before the first response", () => {
+    assert.strictEqual(Window.compare(known, observeAt(150, { remaining: 59, reset: 120_000 }), false), "newer")
+  })
+
   it("treats a reset 1 s earlier as rounding", () => {
     assert.strictEqual(Window.compare(known, observeAt(150, { remaining: 49, reset: 59_000 }), false), "same")
     assert.strictEqual(Window.compare(known, observeAt(150, { remaining: 49, reset: 58_999 }), false), "older")

@@ -80,7 +80,7 @@ export class FairQueue<T extends Queued> {
     calls: new ClassQueue()
   }
   private readonly positions = new Map<T, { readonly list: LinkedList<T>; readonly link: Link<T> }>()
-  /** The rotating classes in the order of their next turns. */
+  /** The rotating classes. The class whose last turn is longest ago is first. */
   private turns = rotatingClasses
 
   get size(): number {
@@ -111,12 +111,12 @@ export class FairQueue<T extends Queued> {
     return next
   }
 
-  /** Returns the first value of the next rotating class with a value. The turn of this class is then over. */
+  /** Returns the first value of the next rotating class with a value. This class is then the last class. */
   private firstInTurn(): T | undefined {
-    for (const [index, requestClass] of this.turns.entries()) {
+    for (const requestClass of this.turns) {
       const next = this.first(requestClass)
       if (next !== undefined) {
-        this.turns = [...this.turns.slice(index + 1), ...this.turns.slice(0, index + 1)]
+        this.turns = [...this.turns.filter((other) => other !== requestClass), requestClass]
         return next
       }
     }

@@ -131,7 +131,7 @@ export class Limiter {
    * limit requests permanently.
    */
   private discardSilentWindow(now: number): void {
-    if (this.window === undefined || this.window.reset !== undefined || Window.isRemainingUnknown(this.window)) return
+    if (this.window === undefined || this.window.reset !== undefined) return
     if (now - this.remainingReportedAt < maxSilenceMillis) return
     this.window = undefined
     this.probes.restart()

@@ -1,7 +1,7 @@
-/** Runs the tests of one folder in one worker. The command passes the globs of the tests in an environment variable. */
+/** Runs the tests of one folder of the mutation tests. `test/mutation/run.ts` passes the globs of the tests in an environment variable. */
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
-import quick from "../vitest.config.js"
+import quick from "./vitest.config.js"
 
 // @effect-diagnostics-next-line processEnv:off
 const tests = process.env["MUTATION_TESTS"]
@@ -12,10 +12,10 @@ export default defineConfig({
     ...quick.test,
     include: tests === undefined ? [] : JSON.parse(tests),
     globalSetup: [],
-    provide: { isFull: false, postgres: { url: "", reason: "mutation testing uses no database" } },
+    provide: { ...quick.test?.provide, postgres: { url: "", reason: "Mutation tests use no database" } },
     // Stryker reports the results. The default reporter would print the source of each failed test.
     reporters: [{}],
-    setupFiles: [fileURLToPath(new URL("resetMutant.ts", import.meta.url))],
+    setupFiles: [fileURLToPath(new URL("mutation/resetMutant.ts", import.meta.url))],
     // A mutant can suspend a test forever.
     testTimeout: 15_000,
     minWorkers: 1,
