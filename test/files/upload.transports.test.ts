@@ -281,7 +281,8 @@ describe("files.upload with fetch", () => {
       const { url } = yield* Effect.provide(SimulatorServer.SimulatorServer, context)
       const requests: Array<string> = []
       const fetch: typeof globalThis.fetch = (input, init) => {
-        const length = new Headers(init?.headers).get("content-length")
+        // The length of a JSON body is in the headers only with old versions of @effect/platform.
+        const length = init?.method === "PUT" ? new Headers(init.headers).get("content-length") : "JSON"
         requests.push(`${init?.method} ${new URL(String(input)).pathname.replace(/file_.*/, "file")} ${length}`)
         return globalThis.fetch(input, init)
       }
@@ -291,9 +292,9 @@ describe("files.upload with fetch", () => {
       )
       yield* files.upload(File.fromBytes(new Uint8Array(7)))
       assert.deepStrictEqual(requests, [
-        "POST /v1/files/upload null",
+        "POST /v1/files/upload JSON",
         "PUT /storage/uploads/file 7",
-        "POST /v1/files/confirm null"
+        "POST /v1/files/confirm JSON"
       ])
     })
   )
