@@ -145,6 +145,8 @@ const endlessFile = forOperations(["files.download, storage"], (cell) =>
   expect(cell, "UnexpectedResponse 200", [1, 1], 0)
 )
 
+const tooSmall = firstOf(isOtherFile, ignoresContent, ignoresBody, ambiguous("truncated", true))
+
 const brokenConnections = (name: "FIN" | "RST"): { readonly [fault: string]: Rule } => ({
   [`${name} on accept`]: name === "FIN" ? ambiguous("reset", false) : eitherResetOrUnsent,
   [`${name} before the request is read`]: ambiguous("reset", false),
@@ -172,7 +174,8 @@ export const rules: { readonly [fault: string]: Rule } = {
   "endless body": firstOf(endlessFile, timeout),
   "server stops reading": ambiguous("timeout", false),
   "Content-Length too large": firstOf(isOtherFile, ambiguous("truncated", true)),
-  "Content-Length too small": firstOf(isOtherFile, ignoresContent, ignoresBody, ambiguous("truncated", true)),
+  "Content-Length too small": tooSmall,
+  "Content-Length one byte too small": tooSmall,
   "no Content-Length": harmless,
   "the same Content-Length twice": ambiguous("unknown", true),
   "two different Content-Lengths": ambiguous("unknown", true),

@@ -16,6 +16,7 @@ export const wrongLengths: ReadonlyArray<Fault> = [
     isOnce: true,
     onRequest: send((response) => withLengths(response, response.body.length * 2), "finish")
   },
+  malformed("Content-Length one byte too small", (response) => withLengths(response, response.body.length - 1)),
   malformed("Content-Length too small", (response) => withLengths(response, response.body.length >> 1)),
   { name: "no Content-Length", isOnce: true, onRequest: send((response) => withLengths(response), "finish") },
   malformed("the same Content-Length twice", (response) =>
