@@ -46,8 +46,13 @@ interface RuntimeSettings {
 const runtimeSettings: { readonly [name: string]: RuntimeSettings } = {
   Deno: {
     globals: { Deno: {} },
-    fetch: (input, init = {}) =>
-      init.body instanceof ReadableStream ? sendStream(input, init, init.body) : fetch(input, init)
+    fetch: (input, init = {}) => {
+      if (init.body instanceof Blob && init.body.size === 0) {
+        const body = init.body.stream()
+        return sendStream(input, { ...init, body, ...{ duplex: "half" } }, body)
+      }
+      return init.body instanceof ReadableStream ? sendStream(input, init, init.body) : fetch(input, init)
+    }
   },
   "Cloudflare Workers": {
     globals: { WebSocketPair: Object, FixedLengthStream },

@@ -57,7 +57,8 @@ const sendWithLength = async (
   }
   const collected = await new Response(body).blob()
   onCollected()
-  return send({ body: collected, headers, redirect: "manual" })
+  // Deno sends an empty `Blob` in chunks.
+  return send({ body: collected.size === 0 ? null : collected, headers, redirect: "manual" })
 }
 
 /**
