@@ -49,6 +49,8 @@ interface Attempt {
   isClosed: boolean
   /** Fiber that reads the source. */
   reader: Fiber.RuntimeFiber<unknown, unknown> | undefined
+  /** Fiber of the transport that has read the latest bytes. */
+  transportFiber: Fiber.RuntimeFiber<unknown, unknown> | undefined
 }
 
 /** @internal */
@@ -172,6 +174,7 @@ export class UploadBody<E> {
 
     const readNext = Effect.withFiberRuntime<Chunk.Chunk<Uint8Array>, E | InvalidRequest>((fiber) => {
       attempt.reader = fiber
+      attempt.transportFiber = fiber
       this.idleSince = undefined
       return Effect.matchEffect(pull, {
         onSuccess: onChunk,
@@ -213,7 +216,14 @@ export class UploadBody<E> {
 
   private readonly startAttempt: Effect.Effect<Attempt> = Effect.map(Scope.make(), (scope) => {
     this.sendMillis = 0
-    this.attempt = { scope, sentBytes: 0, isComplete: false, isClosed: false, reader: undefined }
+    this.attempt = {
+      scope,
+      sentBytes: 0,
+      isComplete: false,
+      isClosed: false,
+      reader: undefined,
+      transportFiber: undefined
+    }
     return this.attempt
   })
 
@@ -241,8 +251,11 @@ export class UploadBody<E> {
 const closeAttempt = (attempt: Attempt): Effect.Effect<void> =>
   Effect.suspend(() => {
     attempt.isClosed = true
-    const stopReader = attempt.reader === undefined ? Effect.void : Fiber.interrupt(attempt.reader)
-    return Effect.zipRight(stopReader, Scope.close(attempt.scope, Exit.void))
+    const { reader, scope, transportFiber } = attempt
+    const stopReader = reader === undefined ? Effect.void : Fiber.interrupt(reader)
+    // If `fetch` is interrupted before it reads the body, it never closes the body, and the fiber would wait forever.
+    const stopTransport = transportFiber === undefined ? Effect.void : Fiber.interruptFork(transportFiber)
+    return stopReader.pipe(Effect.zipRight(stopTransport), Effect.zipRight(Scope.close(scope, Exit.void)))
   })
 
 /** @internal */
