@@ -40,7 +40,7 @@ export const folders: Readonly<Record<string, Folder>> = {
   },
   errors: {
     mutate: ["src/internal/errors/*.ts", "src/ModelRouteError.ts"],
-    tests: ["test/errors/*.test.ts", "test/RetryPolicy.test.ts", "test/apiSamples.test.ts"],
+    tests: ["test/errors/*.test.ts"],
     minScore: 90
   },
   webhooks: {
