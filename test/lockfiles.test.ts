@@ -16,7 +16,12 @@ const Lockfile = Schema.parseJson(
   })
 )
 
-describe.each(["package-lock.json", ".docs/package-lock.json", "test/mutation/package-lock.json"])("%s", (path) => {
+describe.each([
+  "package-lock.json",
+  ".docs/package-lock.json",
+  "test/mutation/package-lock.json",
+  "test/runtimes/package-lock.json"
+])("%s", (path) => {
   const { packages } = Schema.decodeUnknownSync(Lockfile)(readFileSync(path, "utf8"))
   const entries = Object.entries(packages).filter(([name]) => name !== "")
 

@@ -49,7 +49,8 @@ const runtimeSettings: { readonly [name: string]: RuntimeSettings } = {
     fetch: (input, init = {}) => {
       if (init.body instanceof Blob && init.body.size === 0) {
         const body = init.body.stream()
-        return sendStream(input, { ...init, body, ...{ duplex: "half" } }, body)
+        const chunked: RequestInit & { readonly duplex: "half" } = { ...init, body, duplex: "half" }
+        return sendStream(input, chunked, body)
       }
       return init.body instanceof ReadableStream ? sendStream(input, init, init.body) : fetch(input, init)
     }
