@@ -12,11 +12,11 @@ import * as Predicate from "effect/Predicate"
 import type * as Schema from "effect/Schema"
 import type * as Execution from "./Execution.js"
 import * as File from "./File.js"
-import { makeCodec } from "./internal/models/codec.js"
-import { decodeCompleted } from "./internal/models/decode.js"
-import { type Image, image, type ImageJson, type ImageOutput, imageOutput } from "./internal/models/imageOutput.js"
-import * as requests from "./internal/models/request.js"
-import { RequestTypeId, TypeId } from "./internal/models/types.js"
+import { makeCodec } from "./internal/typedModels/codec.js"
+import { decodeCompleted } from "./internal/typedModels/decode.js"
+import { type Image, image, type ImageJson, type ImageOutput, imageOutput } from "./internal/typedModels/imageOutput.js"
+import * as requests from "./internal/typedModels/request.js"
+import { RequestTypeId, TypeId } from "./internal/typedModels/types.js"
 import type {
   Completed,
   CreateRequest,
@@ -26,8 +26,8 @@ import type {
   SourceFailure,
   WatchedExecution,
   WithSchemas
-} from "./internal/models/types.js"
-import { upload, Uploads, uploadWith } from "./internal/models/uploads.js"
+} from "./internal/typedModels/types.js"
+import { upload, Uploads, uploadWith } from "./internal/typedModels/uploads.js"
 import type { OutputDecodeError } from "./ModelRouteError.js"
 
 export {

@@ -18,7 +18,7 @@ import { checkAll, checksOf, orThrow } from "./internal/errors/optionChecks.js"
 import { backoffDelayMillis } from "./internal/retry/backoff.js"
 import { CurrentPolicy } from "./internal/retry/currentPolicy.js"
 import { requestedWaitMillis } from "./internal/retry/rateLimitHeaders.js"
-import { CurrentRetryFilter } from "./internal/retry/retryFilter.js"
+import { CurrentRetryFilter } from "./internal/retry/currentRetryFilter.js"
 import {
   type BackoffRule,
   nextRetry,

@@ -7,7 +7,7 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 import type * as Execution from "../../Execution.js"
-import type { Model } from "../models/types.js"
+import type { Model } from "../typedModels/types.js"
 
 /**
  * Options of `create`.

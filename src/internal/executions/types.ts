@@ -13,7 +13,7 @@ import type {
   RequestFailure,
   ResultFailure
 } from "../../ModelRouteError.js"
-import type { Completed, CreateRequest, Request, WatchedExecution } from "../models/types.js"
+import type { Completed, CreateRequest, Request, WatchedExecution } from "../typedModels/types.js"
 import type { AwaitOptions, CreateOptions, ModelOption, RunOptions, WatchOptions } from "./optionTypes.js"
 
 /**

@@ -8,7 +8,7 @@ import * as Predicate from "effect/Predicate"
 import type { InvalidRequest } from "../../ModelRouteError.js"
 import { invalidRequest } from "../errors/invalidRequest.js"
 import { checkAll, checksOf } from "../errors/optionChecks.js"
-import { TypeId } from "../models/types.js"
+import { TypeId } from "../typedModels/types.js"
 import type { AwaitOptions, ModelOption, RunOptions, WatchOptions } from "./optionTypes.js"
 import type { PollerOptions } from "./poller.js"
 

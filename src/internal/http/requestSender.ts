@@ -8,7 +8,7 @@ import type * as Context from "effect/Context"
 import type * as Schedule from "effect/Schedule"
 import type { ModelRouteError } from "../../ModelRouteError.js"
 import type { Admission } from "../rateLimit/admission.js"
-import type { RetryFilter } from "../retry/retryFilter.js"
+import type { RetryFilter } from "../retry/currentRetryFilter.js"
 import type { AttemptLimits } from "./attempt.js"
 import type { SharedTimer } from "./sharedTimer.js"
 

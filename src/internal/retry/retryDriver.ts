@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import type { ModelRouteError, RequestFailure } from "../../ModelRouteError.js"
 import { CurrentPolicy } from "./currentPolicy.js"
-import { CurrentRetryFilter, type RetryFilter } from "./retryFilter.js"
+import { CurrentRetryFilter, type RetryFilter } from "./currentRetryFilter.js"
 import { makeScheduleDriver, type ScheduleDriver } from "./scheduleDriver.js"
 
 /** @internal Steps the retry policy of one call. */

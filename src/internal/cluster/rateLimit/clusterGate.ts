@@ -15,9 +15,9 @@ import { Gate } from "../../rateLimit/gate.js"
 import { processMetrics } from "../../rateLimit/gateMetrics.js"
 import type { Permit, PermitRequest } from "../../rateLimit/permit.js"
 import { type Background, makeBackground } from "./background.js"
-import { ClusterPermit } from "./clusterPermit.js"
+import { GrantedPermit } from "./grantedPermit.js"
 import type { OwnerCalls } from "./ownerCalls.js"
-import { OwnerLink } from "./ownerLink.js"
+import { OwnerClient } from "./ownerClient.js"
 import type { WaitingEvent, WaitingRequest } from "./waitingRequest.js"
 
 type Attempt<A, E> = (permit: Permit) => Effect.Effect<A, E>
@@ -41,32 +41,32 @@ const makeLocalGate = (): Gate => {
 
 class ClusterGate {
   private local = makeLocalGate()
-  private readonly link: OwnerLink
+  private readonly owner: OwnerClient
 
   constructor(calls: OwnerCalls, background: Background) {
-    this.link = new OwnerLink(calls, background, () => {
+    this.owner = new OwnerClient(calls, background, () => {
       this.local = makeLocalGate()
     })
   }
 
   get snapshot(): Service["snapshot"] {
-    return Effect.flatMap(this.link.currentState, (state) =>
+    return Effect.flatMap(this.owner.currentState, (state) =>
       state === undefined ? fromGate(this.local).snapshot : Effect.succeed(state.snapshot)
     )
   }
 
   get isScarce(): Effect.Effect<boolean> {
-    return Effect.flatMap(this.link.currentState, (state) =>
+    return Effect.flatMap(this.owner.currentState, (state) =>
       state === undefined ? fromGate(this.local).admission.isScarce : Effect.succeed(state.isScarce)
     )
   }
 
   withPermit<A, E>(request: PermitRequest<E>, attempt: Attempt<A, E>): Effect.Effect<A, E> {
-    return this.link.use(
+    return this.owner.use(
       Effect.uninterruptibleMask((restore) => {
         const run: Effect.Effect<A, E> = Effect.suspend(() =>
-          this.link.isReachable
-            ? this.withClusterPermit(request, attempt, restore, run)
+          this.owner.isReachable
+            ? this.withSharedPermit(request, attempt, restore, run)
             : this.withLocalPermit(request, attempt, restore, run)
         )
         return run
@@ -74,22 +74,22 @@ class ClusterGate {
     )
   }
 
-  private withClusterPermit<A, E>(
+  private withSharedPermit<A, E>(
     request: PermitRequest<E>,
     attempt: Attempt<A, E>,
     restore: Restore,
     again: Effect.Effect<A, E>
   ): Effect.Effect<A, E> {
-    const waiting = this.link.acquire(request)
+    const waiting = this.owner.acquire(request)
     return restore(this.waitForPermit(waiting, request)).pipe(
-      Effect.onExit((exit) => Effect.sync(() => Exit.isFailure(exit) && this.link.withdraw(waiting))),
+      Effect.onExit((exit) => Effect.sync(() => Exit.isFailure(exit) && this.owner.withdraw(waiting))),
       Effect.flatMap((result) => (result === "moved" ? again : this.runAttempt(waiting, attempt, restore)))
     )
   }
 
   private runAttempt<A, E>(waiting: WaitingRequest, attempt: Attempt<A, E>, restore: Restore): Effect.Effect<A, E> {
     return Effect.clockWith((clock) => {
-      const permit = new ClusterPermit(this.link, waiting, clock)
+      const permit = new GrantedPermit(this.owner, waiting, clock)
       return Effect.onExit(restore(attempt(permit)), (exit) =>
         Effect.sync(() => permit.onEnd(Exit.isFailure(exit) && Cause.isInterrupted(exit.cause)))
       )
@@ -149,7 +149,7 @@ class ClusterGate {
       isAdmitted = true
       return attempt(permit)
     })
-    const moved = Effect.flatMap(this.link.awaitRecovery, () => {
+    const moved = Effect.flatMap(this.owner.awaitRecovery, () => {
       if (isAdmitted) return Effect.never
       isMoved = true
       return Effect.succeed(again)

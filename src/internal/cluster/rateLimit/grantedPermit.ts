@@ -13,7 +13,7 @@ import * as monotonic from "../../data/monotonic.js"
 import { processMetrics } from "../../rateLimit/gateMetrics.js"
 import type { Permit } from "../../rateLimit/permit.js"
 import type { Headers } from "../../retry/rateLimitHeaders.js"
-import type { OwnerLink } from "./ownerLink.js"
+import type { OwnerClient } from "./ownerClient.js"
 import type { Outcome } from "./protocol.js"
 import type { WaitingRequest } from "./waitingRequest.js"
 
@@ -29,12 +29,12 @@ const replyTimeoutMillis = 1000
  *
  * @internal
  */
-export class ClusterPermit implements Permit {
+export class GrantedPermit implements Permit {
   private isReleased = false
   private readonly grantedAt: number
 
   constructor(
-    private readonly link: OwnerLink,
+    private readonly owner: OwnerClient,
     private readonly request: WaitingRequest,
     private readonly clock: Clock.Clock
   ) {
@@ -51,11 +51,11 @@ export class ClusterPermit implements Permit {
       if (!this.release()) return Effect.succeed(undefined)
       const outcome: Outcome = { _tag: "Response", status, headers: rateLimitHeaders(headers) }
       if (status !== 429) {
-        this.link.report(this.request, outcome)
+        this.owner.report(this.request, outcome)
         return Effect.succeed(undefined)
       }
       processMetrics.countRateLimited()
-      return Fiber.await(this.link.reportAndReturn(this.request, outcome)).pipe(
+      return Fiber.await(this.owner.reportAndReturn(this.request, outcome)).pipe(
         Effect.timeoutOption(replyTimeoutMillis),
         Effect.map((exit) => (Option.isSome(exit) && Exit.isSuccess(exit.value) ? exit.value.value : undefined))
       )
@@ -70,7 +70,7 @@ export class ClusterPermit implements Permit {
     return Effect.sync(() => {
       processMetrics.countRateLimited()
       const sentAgo = monotonic.read(this.clock) - this.grantedAt
-      this.link.report(this.request, { _tag: "RateLimited", sentAgo, ...omitUndefined({ opensIn }) })
+      this.owner.report(this.request, { _tag: "RateLimited", sentAgo, ...omitUndefined({ opensIn }) })
     })
   }
 
@@ -80,7 +80,7 @@ export class ClusterPermit implements Permit {
   }
 
   private end(outcome: Outcome): void {
-    if (this.release()) this.link.report(this.request, outcome)
+    if (this.release()) this.owner.report(this.request, outcome)
   }
 
   /** Marks the permit as released. Returns `false` if the permit was already released. */

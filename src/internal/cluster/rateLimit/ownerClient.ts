@@ -34,7 +34,7 @@ export interface GateState {
 }
 
 /** @internal */
-export class OwnerLink {
+export class OwnerClient {
   isReachable = true
   /**
    * Id under which the owner keeps the requests of this process. The id changes after an outage, so that the owner

@@ -1,7 +1,7 @@
 /** Tests the descriptions of values that do not match a schema. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, FastCheck as fc, ParseResult, Schema } from "effect"
-import { describeIssues } from "../../src/internal/models/issues.js"
+import { describeIssues } from "../../src/internal/typedModels/issues.js"
 
 const describeDecoding = <A, I>(schema: Schema.Schema<A, I>, value: unknown): ReadonlyArray<string> => {
   const decoded = ParseResult.decodeUnknownEither(schema, { errors: "all" })(value)
