@@ -261,23 +261,25 @@ describe("Batch.run", () => {
   )
 
   for (const concurrency of [1, 4]) {
-    it.effect(`resubmits duplicate items at most once per run after their execution has FAILED (concurrency ${concurrency})`, () =>
-      Effect.gen(function* () {
-        const { executions, first, second } = yield* runBatchTest(
-          Effect.gen(function* () {
-            const runOnce = collect(Batch.run([1, 2, 1, 1], { ...batchOptions, concurrency, resubmit: () => true }))
-            return { first: yield* runOnce, second: yield* runOnce, executions: (yield* readLedger).executions }
-          }),
-          {
-            simulator: {
-              faults: [Fault.executionOutcome({ status: "FAILED" }), Fault.executionOutcome({ status: "FAILED" })]
+    it.effect(
+      `resubmits duplicate items at most once per run after their execution has FAILED (concurrency ${concurrency})`,
+      () =>
+        Effect.gen(function* () {
+          const { executions, first, second } = yield* runBatchTest(
+            Effect.gen(function* () {
+              const runOnce = collect(Batch.run([1, 2, 1, 1], { ...batchOptions, concurrency, resubmit: () => true }))
+              return { first: yield* runOnce, second: yield* runOnce, executions: (yield* readLedger).executions }
+            }),
+            {
+              simulator: {
+                faults: [Fault.executionOutcome({ status: "FAILED" }), Fault.executionOutcome({ status: "FAILED" })]
+              }
             }
-          }
-        )
-        assert.deepStrictEqual(countTags(first), { "Failed permanently": 4 })
-        assert.deepStrictEqual(countTags(second), { Succeeded: 4 })
-        assert.strictEqual(executions.length, 4)
-      })
+          )
+          assert.deepStrictEqual(countTags(first), { "Failed permanently": 4 })
+          assert.deepStrictEqual(countTags(second), { Succeeded: 4 })
+          assert.strictEqual(executions.length, 4)
+        })
     )
 
     it.effect(

@@ -123,8 +123,9 @@ describe.runIf(isFull)("durable executions on workers that are killed", () => {
       )
     })
 
-  it.scopedLive.skipIf(Postgres.isSkipped)("create one API execution each on three workers with PostgreSQL after SIGKILL", () =>
-    run("postgres", "SIGKILL", 3, 4)
+  it.scopedLive.skipIf(Postgres.isSkipped)(
+    "create one API execution each on three workers with PostgreSQL after SIGKILL",
+    () => run("postgres", "SIGKILL", 3, 4)
   )
 
   it.scopedLive.skipIf(Postgres.isSkipped)("are not cancelled by SIGTERM on two workers with PostgreSQL", () =>
