@@ -7,7 +7,9 @@ export default mergeConfig(
     test: {
       provide: { isFull: true },
       // A test that takes seconds on an idle machine can take minutes under load.
-      testTimeout: 600_000
+      testTimeout: 600_000,
+      // Slow tests often wait for processes and timers.
+      maxWorkers: 3
     }
   })
 )
