@@ -74,6 +74,7 @@ const respond = async (request: Http.IncomingMessage, response: Http.ServerRespo
       return
     case "truncated":
       response.writeHead(200, { "content-type": "application/json", "content-length": "100" }).write("0123456789")
+      // @effect-diagnostics-next-line globalTimers:off
       setTimeout(() => request.socket.destroySoon(), 50)
       return
     case "hang":
