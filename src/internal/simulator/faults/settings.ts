@@ -95,8 +95,8 @@ export interface ApiErrorOptions {
   readonly retryAfter?: Duration.DurationInput | undefined
   /**
    * Time until the rate limit resets. Sets `X-RateLimit-Remaining` to 0, and `X-RateLimit-Reset` to the server's time
-   * plus `resetIn`, rounded up to whole seconds. Without this option, both headers describe the actual rate limit of
-   * the simulator.
+   * plus `resetIn`, rounded up to whole seconds. Default: both headers describe the actual rate limit of the
+   * simulator.
    */
   readonly resetIn?: Duration.DurationInput | undefined
   /** Additional response headers. A header replaces the header of the API with the same name. Default: none. */
