@@ -53,7 +53,8 @@ describe("an application", () => {
     const property = fc.asyncProperty(history, async (history) => {
       const played = await Effect.runPromise(playHistory(history))
       for (const name of coverageOf(played)) coverage.set(name, (coverage.get(name) ?? 0) + 1)
-      assert.deepStrictEqual(checkHistory(played), [])
+      const problems = checkHistory(played)
+      if (problems.length > 0) assert.fail(problems.join("\n"))
     })
     const details = await fc.check(property, { seed, numRuns: runs, ...(path === undefined ? {} : { path }) })
     if (details.failed) assert.fail(formatFailure(details))

@@ -10,7 +10,7 @@ const Lockfile = Schema.parseJson(
       value: Schema.Struct({
         integrity: Schema.optional(Schema.String),
         resolved: Schema.optional(Schema.String),
-        os: Schema.optional(Schema.Array(Schema.String))
+        os: Schema.optional(Schema.Union(Schema.String, Schema.Array(Schema.String)))
       })
     })
   })

@@ -164,13 +164,13 @@ const startRun = (
         call.storedId = id
         if (run !== undefined) run.acceptedAt = now()
       }
-      // The application has stored the request. Each run starts with the stored request.
-      call.request = makeRequest(call.number, call.settings)
-      const effect = makeEffect(accept)
-      const begin = Effect.sync(() => {
+      const effect = Effect.suspend(() => {
         if (run !== undefined) run.hasBegun = true
+        // The application has stored the request. Each run starts with the stored request.
+        call.request = makeRequest(call.number, call.settings)
+        return makeEffect(accept)
       })
-      const fiber = process.fork(Effect.zipRight(begin, effect))
+      const fiber = process.fork(effect)
       run = {
         process,
         fiber,
