@@ -12,7 +12,7 @@ import { numRuns } from "../utils/suite.js"
 import { runInVirtualTime } from "../utils/virtualTime.js"
 
 const seed = 20_260_320
-const scripts = numRuns(60, 2400)
+const scripts = numRuns(60, 1200)
 const maxFaults = 6
 
 const phase = fc.constantFrom<Fault.Phase>("before", "after")
