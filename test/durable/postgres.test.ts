@@ -26,45 +26,39 @@ const startWorker = (url: string, delay: "1 hour" | "2 seconds") =>
 const hasState = (id: string, expected: "Complete" | "Suspended") =>
   Effect.map(stateOf(id), (state) => state === expected)
 
-// The engine can skip the message of a resumed run for 10 minutes if the message arrives while the earlier run ends.
-const skippedMessages = { timeout: 90_000, retry: 2 }
-
 describe.skipIf(Postgres.isSkipped)(`durable executions on ${Postgres.suiteName}`, () => {
-  it.scopedLive(
-    "are started, resumed and cancelled by a process that runs no workflows",
-    () =>
-      Effect.gen(function* () {
-        const url = yield* Postgres.database
-        yield* startWorker(url, "1 hour")
-        yield* Effect.gen(function* () {
-          yield* receiveEvents
-          yield* DurableExecution.start("order-7", withWebhook)
-          yield* until(hasState("order-7", "Suspended"))
-          assert.deepStrictEqual((yield* ledger).statuses, [])
-          const { topUp } = yield* Simulator
-          yield* topUp("1.00")
-          yield* DurableExecution.resume("order-7")
-          assert.strictEqual((yield* DurableExecution.await("order-7")).status, "COMPLETED")
+  it.scopedLive("are started, resumed and cancelled by a process that runs no workflows", () =>
+    Effect.gen(function* () {
+      const url = yield* Postgres.database
+      yield* startWorker(url, "1 hour")
+      yield* Effect.gen(function* () {
+        yield* receiveEvents
+        yield* DurableExecution.start("order-7", withWebhook)
+        yield* until(hasState("order-7", "Suspended"))
+        assert.deepStrictEqual((yield* ledger).statuses, [])
+        const { topUp } = yield* Simulator
+        yield* topUp("1.00")
+        yield* DurableExecution.resume("order-7")
+        assert.strictEqual((yield* DurableExecution.await("order-7")).status, "COMPLETED")
 
-          yield* DurableExecution.start("order-8", { ...image, model: "seedance-video" })
-          yield* until(hasState("order-8", "Suspended"))
-          yield* DurableExecution.cancel("order-8")
-          const failure = yield* Effect.flip(DurableExecution.await("order-8"))
-          assert.strictEqual(failure._tag, "DurableExecutionCancelled")
-          assert.deepStrictEqual((yield* ledger).statuses, ["COMPLETED", "CANCELLED"])
-        }).pipe(Effect.provide(postgresClient(url)))
-      }).pipe(
-        Effect.provide(
-          harness.layer({
-            simulator: {
-              balance: "0.00",
-              models: { "flux-1.1-pro": { duration: "3 seconds", cost: "0.010", output: "image" } }
-            }
-          })
-        ),
-        silent
+        yield* DurableExecution.start("order-8", { ...image, model: "seedance-video" })
+        yield* until(hasState("order-8", "Suspended"))
+        yield* DurableExecution.cancel("order-8")
+        const failure = yield* Effect.flip(DurableExecution.await("order-8"))
+        assert.strictEqual(failure._tag, "DurableExecutionCancelled")
+        assert.deepStrictEqual((yield* ledger).statuses, ["COMPLETED", "CANCELLED"])
+      }).pipe(Effect.provide(postgresClient(url)))
+    }).pipe(
+      Effect.provide(
+        harness.layer({
+          simulator: {
+            balance: "0.00",
+            models: { "flux-1.1-pro": { duration: "3 seconds", cost: "0.010", output: "image" } }
+          }
+        })
       ),
-    skippedMessages
+      silent
+    )
   )
 
   it.scopedLive.runIf(isFull)("continue after a database outage of 20 seconds", () =>
