@@ -45,12 +45,25 @@ export const folders: Readonly<Record<string, Folder>> = {
   },
   webhooks: {
     mutate: ["src/internal/webhooks/*.ts", "src/Webhook.ts", "src/WebhookEndpoint.ts"],
-    tests: ["test/Webhook.test.ts", "test/webhooks/{dedup,endpoints,handler,notifyClient}.test.ts"],
+    tests: [
+      "test/{Webhook,apiSamples}.test.ts",
+      "test/webhooks/{dedup,endpoints,failureText,handler,notifyClient,requestBody}.test.ts",
+      "test/errors/optionChecks.test.ts",
+      "test/http/isolatedRequests.test.ts"
+    ],
     minScore: 90
   },
   executions: {
     mutate: ["src/internal/executions/*.ts", "src/Execution.ts"],
-    tests: ["test/Execution.test.ts", "test/executions/*.test.ts", "test/apiSamples.test.ts"],
+    tests: [
+      "test/{Execution,Model,apiSamples,telemetry}.test.ts",
+      "test/executions/*.test.ts",
+      "test/typedModels/upload.test.ts",
+      "test/batch/ambiguousSubmission.test.ts",
+      "test/data/monotonic.test.ts",
+      "test/errors/optionChecks.test.ts",
+      "test/http/isolatedRequests.test.ts"
+    ],
     minScore: 90
   },
   http: {
