@@ -486,9 +486,21 @@ describe("Webhook", () => {
     )
   }
 
+  it.effect("fails with an error that contains the name of the field if the body was parsed", () =>
+    Effect.gen(function* () {
+      const { headers } = yield* signDelivery('{"id":"evt_1"}')
+      for (const body of ['{"id":"evt_1"}', "[1]", "null"]) {
+        const error = yield* Effect.flip(verify({ body: JSON.parse(body), headers }))
+        assert.strictEqual(error._tag === "InvalidRequest" && error.field, "body")
+        assert.match(error.message, /^Webhook\.verify: body is neither bytes nor text\. /)
+      }
+    })
+  )
+
   for (const [name, make] of [
     ["Webhook.Dedup: ttl", () => Webhook.layerDedup({ ttl: -1 })],
     ["Webhook.Dedup: ttl", () => Webhook.layerDedup(JSON.parse('{"ttl":"1day"}'))],
+    ["Webhook.handler: onEvent", () => Webhook.handler({ secrets: secret, onEvent: JSON.parse('"log"') })],
     [
       "Webhook.handler: maxBodySize",
       () => Webhook.handler({ secrets: secret, onEvent: () => Effect.void, maxBodySize: 0 })

@@ -175,5 +175,75 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     original: "(reset?.at ?? 0) > (window.reset?.at ?? 0)",
     replacement: "(reset?.at ?? 0) >= (window.reset?.at ?? 0)",
     reason: "Two resets on the same clock at the same time are equal."
+  },
+  {
+    file: "src/Webhook.ts",
+    source: 'secrets: Either.getOrElse(readSecrets("Webhook.handler", "secrets", options.secrets), () => [])',
+    original: '"Webhook.handler"',
+    replacement: '""',
+    reason: "The error of these secrets is not used. `verify` reports the error for each delivery."
+  },
+  {
+    file: "src/Webhook.ts",
+    source: 'secrets: Either.getOrElse(readSecrets("Webhook.handler", "secrets", options.secrets), () => [])',
+    original: '"secrets"',
+    replacement: '""',
+    reason: "The error of these secrets is not used. `verify` reports the error for each delivery."
+  },
+  {
+    file: "src/Webhook.ts",
+    source: 'secrets: Either.getOrElse(readSecrets("Webhook.handler", "secrets", options.secrets), () => [])',
+    original: "() => []",
+    replacement: "() => undefined",
+    reason: "If the secrets are invalid, no delivery reaches the code that uses these secrets."
+  },
+  {
+    file: "src/Webhook.ts",
+    source: 'secrets: Either.getOrElse(readSecrets("Webhook.handler", "secrets", options.secrets), () => [])',
+    original: "[]",
+    replacement: '["Stryker was here"]',
+    reason: "If the secrets are invalid, no delivery reaches the code that uses these secrets."
+  },
+  {
+    file: "src/internal/webhooks/eventDecode.ts",
+    source: "} catch {",
+    original: "{",
+    replacement: "{}",
+    reason: "A function without `return` also returns `undefined`."
+  },
+  {
+    file: "src/internal/webhooks/failureText.ts",
+    source: '? freeText([Cause.pretty(cause)]).join("")',
+    original: '""',
+    replacement: '"Stryker was here!"',
+    reason: "The array contains one text, so no separator is used."
+  },
+  {
+    file: "src/internal/webhooks/signature.ts",
+    source: 'globalThis.crypto.subtle.importKey("raw", encoder.encode(secret), algorithm, false, [usage])',
+    original: "false",
+    replacement: "true",
+    reason: "No code exports the key, and the module does not return the key."
+  },
+  {
+    file: "src/internal/webhooks/signatureCheck.ts",
+    source: "if (timestamp === undefined || !/^\\d{1,15}$/.test(timestamp)) return timestampMissing",
+    original: "timestamp === undefined",
+    replacement: "false",
+    reason: "A missing header contains no digits either. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/webhooks/verify.ts",
+    source: '"zero"',
+    original: '"zero"',
+    replacement: '""',
+    reason: 'Only "above zero" changes the check.'
+  },
+  {
+    file: "src/internal/webhooks/verify.ts",
+    source: 'const [secret = ""] = yield* readSecrets(signOperation, "secret", [options.secret])',
+    original: '""',
+    replacement: '"Stryker was here!"',
+    reason: "`readSecrets` returns one text for each secret. The types do not contain this fact."
   }
 ]

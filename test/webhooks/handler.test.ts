@@ -72,11 +72,17 @@ const awaitClosedSocket = (server: Http.Server) =>
 /** Runs an effect and returns its log lines of all levels with their annotations. */
 const withLogLines = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
-    const lines: Array<{ readonly level: string; readonly text: string }> = []
+    const lines: Array<{
+      readonly level: string
+      readonly text: string
+      readonly annotations: Record<string, unknown>
+    }> = []
     const logger = Logger.make(({ annotations, cause, logLevel, message }) => {
+      const entries = HashMap.toEntries(annotations)
       lines.push({
         level: logLevel.label,
-        text: inspect([message, HashMap.toEntries(annotations), cause], { depth: 10 })
+        text: inspect([message, entries, cause], { depth: 10 }),
+        annotations: Object.fromEntries(entries)
       })
     })
     const value = yield* effect.pipe(
@@ -296,11 +302,11 @@ describe("Webhook.handler request body", () => {
   }
 
   test(
-    "is read completely if it is slightly too large",
+    "is read completely if it has at most twice the maximum size",
     Effect.gen(function* () {
       const { ids, onEvent } = idRecorder()
       const { port } = yield* serve({ onEvent, maxBodySize: 1000 })
-      const large = encodeRequest(yield* signDelivery(`{"id":"evt_1"}`.padEnd(1800)))
+      const large = encodeRequest(yield* signDelivery(`{"id":"evt_1"}`.padEnd(2000)))
       const { response, socket } = yield* connect(port)
       const rejected = new Promise<string>((resolve) => {
         socket.once("data", (chunk) => resolve(String(chunk)))
@@ -714,9 +720,13 @@ describe("Webhook.handler", () => {
           lines.map((line) => line.level),
           [level]
         )
-        for (const part of ["evt_1", "exec_evt_1", "execution.completed", "insert failed for [redacted]"]) {
+        for (const part of ["Webhook event evt_1 ", "insert failed for [redacted]"])
           assert.include(lines[0]?.text, part)
-        }
+        assert.deepStrictEqual(lines[0]?.annotations, {
+          eventId: "evt_1",
+          eventType: "execution.completed",
+          executionId: "exec_evt_1"
+        })
         assert.notInclude(lines[0]?.text, other)
         assert.deepStrictEqual(spans, [
           { name: "modelroute.webhook.receive", kind: "consumer", attributes: attributes("failed") }
@@ -734,7 +744,7 @@ describe("Webhook.handler", () => {
       assert.deepStrictEqual(statuses, [500])
       assert.include(
         lines[0]?.text,
-        "onEvent does not return an Effect. Return an Effect, for example with Effect.promise."
+        "Webhook.handler: onEvent does not return an Effect. Return an Effect, for example with Effect.promise."
       )
     })
   )

@@ -1,7 +1,7 @@
 /** Tests for `Webhook.notifyClient` with a client, a simulated API, and a webhook receiver. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted, Schedule, Stream } from "effect"
-import { Execution, type ModelRouteClient, Webhook } from "effect-modelroute"
+import { Execution, ModelRouteClient, Webhook } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "../utils/exit.js"
 import { arrivalTimes, image, layer, runToEnd, start, withClient } from "../utils/harness.js"
@@ -81,6 +81,16 @@ describe("Webhook.notifyClient", () => {
       )
     })
   }
+
+  it.effect("ignores an event without an execution", () =>
+    backend().test((client) =>
+      Effect.gen(function* () {
+        const event = new Webhook.Event({ id: Webhook.EventId.make("evt_1"), type: "webhook.test" })
+        yield* Webhook.notifyClient(event).pipe(Effect.provideService(ModelRouteClient.ModelRouteClient, client))
+        assert.strictEqual(yield* now, 0)
+      })
+    )
+  )
 
   it.effect("ends a wait when the event arrives between two polls", () =>
     backend({}, Execution.pollSchedule).test(({ executions }) =>

@@ -46,7 +46,7 @@ export const read = (request: HttpServerRequest.HttpServerRequest, limitBytes: n
         // The platform fails if a request has no body. Therefore a failure before the first byte counts as an empty
         // body.
         onFailure: (): RequestBody =>
-          size === 0 ? { _tag: "Complete", bytes: concatBytes([]) } : { _tag: "Truncated" }
+          size === 0 ? { _tag: "Complete", bytes: new Uint8Array(0) } : { _tag: "Truncated" }
       }),
       Effect.flatMap((end) => Deferred.succeed(body, end)),
       Effect.forkDaemon
