@@ -3,21 +3,9 @@ import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { readBody } from "../../src/internal/http/responseBody.js"
+import { fetchResponse } from "../utils/responses.js"
 
 const request = HttpClientRequest.get("https://api.modelroute.ai/v1/executions/exec_1")
-
-/** A response of `fetch` with some of its properties replaced. */
-const makeResponse = (
-  body: BodyInit,
-  headers: Record<string, string>,
-  replaced: { readonly [name: string]: unknown } = {}
-): HttpClientResponse.HttpClientResponse => {
-  const response = HttpClientResponse.fromWeb(request, new Response(body, { headers }))
-  return new Proxy(response, {
-    get: (target, name) =>
-      typeof name === "string" && name in replaced ? replaced[name] : Reflect.get(target, name, target)
-  })
-}
 
 describe("readBody", () => {
   for (const [size, headers] of [
@@ -33,7 +21,7 @@ describe("readBody", () => {
       () =>
         Effect.gen(function* () {
           const unused = Effect.dieMessage("the body was not read from the transport")
-          const response = makeResponse(new Uint8Array(size), headers, {
+          const response = fetchResponse(new Uint8Array(size), headers, {
             arrayBuffer: unused,
             json: unused,
             stream: Stream.dieMessage("the body was read as a stream"),
@@ -47,7 +35,7 @@ describe("readBody", () => {
 
   it.effect('returns the end "truncated" if the body is shorter than its Content-Length', () =>
     Effect.gen(function* () {
-      const { bytes, end } = yield* readBody(makeResponse("abc", { "content-length": "4" }), 100)
+      const { bytes, end } = yield* readBody(fetchResponse("abc", { "content-length": "4" }), 100)
       assert.deepStrictEqual([bytes.length, end], [3, "truncated"])
     })
   )

@@ -5,7 +5,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 
 /** Sets a global until the scope closes. */
-const setGlobal = (name: string, value: unknown): Effect.Effect<void, never, Scope.Scope> =>
+export const setGlobal = (name: string, value: unknown): Effect.Effect<void, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
       const before = Object.getOwnPropertyDescriptor(globalThis, name)
