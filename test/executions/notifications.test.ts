@@ -257,6 +257,24 @@ describe("executions.notify", () => {
     )
   )
 
+  it.effect("ends a wait at most 30 s after its timeout despite notifications during the last poll", () =>
+    atStart(
+      Effect.gen(function* () {
+        const { at, client } = makeFakeClient(() => ({ status: 200, body: Stream.never }))
+        const { executions } = yield* client
+        const fiber = yield* Effect.fork(Effect.exit(executions.await(id, { timeout: "5 seconds" })))
+        for (const status of ["PENDING", "PROCESSING"]) {
+          yield* TestClock.adjust("10 seconds")
+          yield* executions.notify(notification({ status, result: undefined }))
+        }
+        const error = failureOf(valueOf(yield* runToEnd(Fiber.join(fiber))))
+        assert.strictEqual(error._tag, "AwaitTimeout")
+        assert.deepStrictEqual(toSeconds(at), [2, 10, 20])
+        assert.deepStrictEqual(toSeconds([(yield* Effect.clock).unsafeCurrentTimeMillis()]), [35])
+      })
+    )
+  )
+
   it.effect("delivers COMPLETED to a slow consumer of executions.watch despite later notifications", () =>
     atStart(
       Effect.gen(function* () {

@@ -148,16 +148,18 @@ const isPollDue = (state: PollState): boolean => {
 const pollGraceMillis = Duration.toMillis("30 seconds")
 
 /**
- * Returns the deadline of a poll that starts at `now`. A poll that directly follows another poll has the same deadline
- * as that poll. Without `timeout`, the poll has no deadline. A poll after the execution's `expiresAt` still returns the final
- * status.
+ * Returns the deadline of a poll that starts at `now`. Each poll has the deadline of the first poll, so that no series
+ * of notifications or polls extends the wait. If the process was suspended until after this deadline, the poll has a
+ * later deadline. Without `timeout`, the poll has no deadline. A poll after the execution's `expiresAt` still returns
+ * the final status.
  *
  * @internal
  */
-export const pollDeadlineOf = (state: PollState, now: number): number | undefined => {
-  const { callerDeadline, pollDeadline } = state
+export const pollDeadlineOf = ({ callerDeadline, pollDeadline }: PollState, now: number): number | undefined => {
   if (callerDeadline === undefined) return undefined
-  return isPollDue(state) && pollDeadline !== undefined ? pollDeadline : Math.max(now, callerDeadline) + pollGraceMillis
+  return pollDeadline !== undefined && pollDeadline >= now
+    ? pollDeadline
+    : Math.max(now, callerDeadline) + pollGraceMillis
 }
 
 /** @internal Returns `true` if the schedule must compute the delay before the next poll. */
