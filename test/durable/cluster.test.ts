@@ -1,9 +1,10 @@
 /** Tests durable executions on the cluster engine with one runner and a storage in memory. */
 import { ClusterError, MessageStorage } from "@effect/cluster"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import * as DurableExecution from "effect-modelroute/DurableExecution"
-import { ledger, stateOf, until } from "../utils/durable.js"
+import { Simulator } from "effect-modelroute/Simulator"
+import { ledger, receiveEvents, stateOf, until, withWebhook } from "../utils/durable.js"
 import { layer } from "../utils/durableMemoryCluster.js"
 import { image, silent } from "../utils/harness.js"
 
@@ -22,6 +23,15 @@ const makeUnreadable = () => {
     failing
   }
 }
+
+const isSuspension = Schema.is(
+  Schema.Struct({
+    exit: Schema.Struct({
+      _tag: Schema.Literal("Success"),
+      value: Schema.Struct({ _tag: Schema.Literal("Suspended") })
+    })
+  })
+)
 
 const slow = { duration: "4 minutes", cost: "0.010", output: "image" } as const
 
@@ -46,6 +56,36 @@ describe("DurableExecution on the cluster engine", { concurrent: true }, () => {
           wrapStorage: ({ repliesForUnfiltered, requestIdForPrimaryKey }) => ({
             repliesForUnfiltered: (ids) => failing(repliesForUnfiltered(ids)),
             requestIdForPrimaryKey: (key) => failing(requestIdForPrimaryKey(key))
+          })
+        })
+      ),
+      silent
+    )
+  })
+
+  it.live("suspends the workflow once after a rejected submission, and once until the end of the execution", () => {
+    let suspensions = 0
+    return Effect.gen(function* () {
+      yield* receiveEvents
+      yield* DurableExecution.start("order-7", withWebhook)
+      yield* until(Effect.map(stateOf("order-7"), (state) => state === "Suspended"))
+      yield* Effect.flatMap(Simulator, ({ topUp }) => topUp("1.00"))
+      yield* DurableExecution.resume("order-7")
+      yield* DurableExecution.await("order-7")
+      assert.deepStrictEqual(yield* ledger, { statuses: ["COMPLETED"], keys: 1 })
+      assert.strictEqual(suspensions, 2)
+    }).pipe(
+      Effect.provide(
+        layer({
+          simulator: { ...fast, balance: "0.00" },
+          durable: { baseDelay: "1 hour", maxDelay: "1 hour" },
+          // The engine stores a reply after each run.
+          wrapStorage: ({ saveReply }) => ({
+            saveReply: (reply) =>
+              Effect.suspend(() => {
+                if (isSuspension(reply)) suspensions += 1
+                return saveReply(reply)
+              })
           })
         })
       ),

@@ -69,12 +69,11 @@ describe("stored data of a durable execution", () => {
           `${entity} run`,
           `${entity} activity submittedAt/0`,
           `${entity} activity submit/0`,
-          `${entity} deferred rejected/0`,
-          "Workflow/-/DurableClock run wait/0",
+          "Workflow/-/DurableClock run submit/0",
           `${entity} deferred resumed/0`,
           `${entity} activity submittedAt/1`,
           `${entity} activity submit/1`,
-          "Workflow/-/DurableClock run wait/1",
+          "Workflow/-/DurableClock run poll/1",
           `${entity} deferred ended`
         ]
       )
@@ -85,7 +84,6 @@ describe("stored data of a durable execution", () => {
       const [id] = executions.map(({ executionId }) => executionId)
       assert.deepStrictEqual(resultOf("activity submit/1"), completed({ _tag: "Accepted", id }))
       assert.deepStrictEqual(resultOf("deferred ended"), succeeded({ id, status: "COMPLETED" }))
-      assert.deepStrictEqual(resultOf("deferred rejected/0"), succeeded({}))
       const rejection = JSON.stringify(resultOf("activity submit/0"))
       assert.include(rejection, '{"_tag":"Complete","exit":{"_tag":"Success","value":{"_tag":"Rejected","error":{')
       assert.include(rejection, '"_tag":"InsufficientBalance"')

@@ -4,7 +4,16 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, TestClock } from "effect"
 import * as DurableExecution from "effect-modelroute/DurableExecution"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
-import { injectInto, ledger, runToEnd, secondsOf, simulate, stateOf, withLostSubmission } from "../utils/durable.js"
+import {
+  injectInto,
+  ledger,
+  runToEnd,
+  secondsOf,
+  simulate,
+  stateOf,
+  withLostSubmission,
+  wrapEngine
+} from "../utils/durable.js"
 import { failureOf, valueOf } from "../utils/exit.js"
 import { image } from "../utils/harness.js"
 
@@ -184,6 +193,28 @@ describe("submission of a durable execution", { concurrent: true }, () => {
       assert.deepStrictEqual(yield* ledger, { statuses: ["COMPLETED"], keys: 1 })
     }).pipe((test) => simulate(test, { durable: { maxDelay: "2 hours" } }))
   )
+
+  it.effect("fails with SubmissionOutcomeUnknown if the engine has lost the result of the latest submission", () => {
+    let hasStored = false
+    const engine = wrapEngine(({ activityExecute }) => ({
+      activityExecute: (activity, attempt) => {
+        if (activity.name !== "submit/1") return activityExecute(activity, attempt)
+        // The engine runs an activity again if the number of the attempt has changed.
+        const isLost = hasStored
+        hasStored = true
+        return activityExecute(activity, isLost ? attempt + 1 : attempt)
+      }
+    }))
+    return Effect.gen(function* () {
+      yield* injectInto(create, Fault.dropAfter, Fault.dropBefore)
+      yield* DurableExecution.start("order-7", image)
+      const failure = failureOf(yield* runToEnd("order-7"))
+      assert.strictEqual(failure._tag, "SubmissionOutcomeUnknown")
+      // The key expires one minute after the first submission, and before the submission that follows after 75 seconds.
+      assert.deepStrictEqual(yield* secondsOf("create"), [0, 30])
+      assert.strictEqual((yield* ledger).keys, 1)
+    }).pipe((test) => simulate(test, { engine, durable: { keyTtl: "1 minute" } }))
+  })
 
   it.effect(
     "fails with SubmissionOutcomeUnknown if the worker ended during the create request and keyTtl has elapsed",

@@ -35,6 +35,22 @@ describe("DurableExecution.suspensions", () => {
     }).pipe((test) => simulate(test, { simulator: { balance: "0.00" } }))
   )
 
+  it.effect("keeps the times of the latest attempt if the workflow runs before the next attempt", () =>
+    Effect.gen(function* () {
+      yield* startAll("order-7")
+      yield* TestClock.adjust("20 seconds")
+      yield* DurableExecution.resume("order-7")
+      // The clock after the first attempt still runs the workflow after 30 seconds.
+      yield* TestClock.adjust("40 seconds")
+      const [suspension] = yield* DurableExecution.suspensions
+      assert.deepStrictEqual(
+        suspension && [seconds(suspension.suspendedAt), seconds(suspension.nextAttemptAt)],
+        [20.001, 65.001]
+      )
+      assert.deepStrictEqual(yield* secondsOf("create"), [0, 20.001])
+    }).pipe((test) => simulate(test, { simulator: { balance: "0.00" } }))
+  )
+
   it.effect("contains an execution from a failed poll until a successful poll", () =>
     Effect.gen(function* () {
       yield* injectInto("executions.result", Fault.apiError("UNAUTHORIZED", { status: 401 }))

@@ -17,7 +17,7 @@ import { isForeignResponse, isMissing, stopsAccount } from "../errors/semantics.
 import type { DurableContext } from "./options.js"
 import type { Accepted, Submission } from "./submit.js"
 import { clearSuspension, reportSuspension } from "./suspension.js"
-import { delayOf, firstOpenWait, hasEndEvent, isWaitOver, suspend, suspendUntil } from "./wait.js"
+import { anyOf, delayOf, firstOpen, hasEndEvent, isWaitOver, suspend, suspendUntil } from "./wait.js"
 import type { Failure } from "./workflow.js"
 
 /**
@@ -66,9 +66,6 @@ const poll = (
     return result
   })
 
-const anyOf = <E, R>(left: Effect.Effect<boolean, E, R>, right: Effect.Effect<boolean, E, R>) =>
-  Effect.flatMap(left, (isTrue) => (isTrue ? Effect.succeed(true) : right))
-
 /**
  * Waits until the execution has ended, and returns its result. Polls once after each wait, and once after an event that
  * reports the end. Suspends the workflow between two polls.
@@ -84,11 +81,12 @@ export const awaitEnd = (
     const instance = yield* WorkflowInstance
     // A cancelled workflow must not poll again. The engine ends a cancelled workflow when the workflow is suspended.
     if (instance.interrupted) yield* suspend
-    const wait = yield* firstOpenWait(accepted.nextWait)
+    const wait = yield* firstOpen(accepted.nextWait, (wait) => isWaitOver("poll", wait))
+    const isOver = isWaitOver("poll", wait)
     const millis = delayOf(context.delays, wait - accepted.nextWait)
     const isEventKnown = yield* hasEndEvent
     if (wait === accepted.nextWait && !isEventKnown) {
-      yield* suspendUntil(wait, millis, anyOf(hasEndEvent, isWaitOver(wait)))
+      yield* suspendUntil("poll", wait, millis, anyOf(hasEndEvent, isOver))
     } else {
       const result = yield* poll(context, accepted)
       if (Either.isRight(result)) return result.right
@@ -103,7 +101,7 @@ export const awaitEnd = (
           )
       // If the event that reports the end arrived before the poll, this event must not end the wait. Otherwise, the
       // workflow would poll again without a delay.
-      yield* suspendUntil(wait, millis, isEventKnown ? isWaitOver(wait) : anyOf(hasEndEvent, isWaitOver(wait)))
+      yield* suspendUntil("poll", wait, millis, isEventKnown ? isOver : anyOf(hasEndEvent, isOver))
     }
     return yield* awaitEnd(context, submission, accepted)
   })

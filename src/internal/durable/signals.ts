@@ -75,7 +75,7 @@ const done = <A extends Schema.Schema.AnyNoContext>(
 /** @internal Ends the current wait of a workflow, so that the workflow continues immediately. */
 export const resume = (id: string): Effect.Effect<void, never, WorkflowEngine> => {
   const workflowId = workflowIdOf(id)
-  return firstOpenWait(0).pipe(
+  return firstOpenWait.pipe(
     // `firstOpenWait` requires an instance of the workflow. A new instance can read the signals, because the engine
     // stores the signals under the id of the workflow.
     Effect.provideServiceEffect(

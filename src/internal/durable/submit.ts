@@ -5,11 +5,9 @@
  * @internal
  */
 import * as Activity from "@effect/workflow/Activity"
-import * as DurableDeferred from "@effect/workflow/DurableDeferred"
-import { WorkflowEngine, WorkflowInstance } from "@effect/workflow/WorkflowEngine"
+import { type WorkflowEngine, WorkflowInstance } from "@effect/workflow/WorkflowEngine"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Execution from "../../Execution.js"
 import { RequestFailure, SubmissionOutcomeUnknown } from "../../ModelRouteError.js"
@@ -21,8 +19,8 @@ import { makeKeyExpiry } from "../http/keyExpiry.js"
 import type { DurableContext } from "./options.js"
 import { SubmitGuard } from "./submitGuard.js"
 import { clearSuspension, reportSuspension } from "./suspension.js"
-import { delayOf, firstOpen, isDone, isWaitOver, suspend, suspendUntil } from "./wait.js"
-import { type Failure, idempotencyKeyOf, rejected, workflow } from "./workflow.js"
+import { delayOf, firstOpen, hasClockEnded, isWaitOver, suspend, suspendUntil } from "./wait.js"
+import { type Failure, idempotencyKeyOf } from "./workflow.js"
 
 /** @internal An execution that the API has accepted. */
 export interface Accepted {
@@ -124,29 +122,44 @@ const notSent = (ambiguousSince: number | undefined): SubmitResult => ({
 
 type Services = WorkflowEngine | WorkflowInstance
 
+interface Submitted {
+  readonly result: SubmitResult
+  /** Time of the submission, in epoch milliseconds. */
+  readonly submittedAt: number
+  /** Whether this run of the workflow sent the request. Otherwise, an earlier run has stored the result. */
+  readonly isNew: boolean
+}
+
+/** Returns the time of a submission. The engine stores the time before the request is sent. */
+const readSubmittedAt = (index: number, onNew: () => void): Effect.Effect<number, never, Services> =>
+  Activity.make({
+    name: `submittedAt/${index}`,
+    success: Schema.Number,
+    execute: Effect.clockWith((clock) =>
+      Effect.sync(() => {
+        onNew()
+        return clock.unsafeCurrentTimeMillis()
+      })
+    )
+  })
+
 /**
- * Runs the submission with the number `index` as an activity. Returns the result and the time of the submission. The
- * engine stores the time before the request is sent, because the idempotency key expires `keyTtl` after this time.
+ * Runs the submission with the number `index` as an activity. The engine stores the time before the request is sent,
+ * because the idempotency key expires `keyTtl` after this time.
  */
 const submitOnce = (
   context: DurableContext,
   submission: Submission,
   index: number
-): Effect.Effect<readonly [SubmitResult, number], never, Services> =>
+): Effect.Effect<Submitted, never, Services> =>
   Effect.gen(function* () {
     const instance = yield* WorkflowInstance
     // `isFirstRun` stays `false` if the engine already contains the time of the submission. An earlier run of the
     // workflow may then have sent the request without recording the result.
     let isFirstRun = false
-    const submittedAt = yield* Activity.make({
-      name: `submittedAt/${index}`,
-      success: Schema.Number,
-      execute: Effect.clockWith((clock) =>
-        Effect.sync(() => {
-          isFirstRun = true
-          return clock.unsafeCurrentTimeMillis()
-        })
-      )
+    let isNew = false
+    const submittedAt = yield* readSubmittedAt(index, () => {
+      isFirstRun = true
     })
     const earlier = submission.ambiguousSince
     const since = earlier ?? submittedAt
@@ -161,6 +174,7 @@ const submitOnce = (
         // The engine may run this activity again after an interruption. The next run must then treat the request as
         // possibly sent.
         isFirstRun = false
+        isNew = true
         return instance.interrupted
           ? Effect.succeed(notSent(mayBeProcessed ? since : undefined))
           : Effect.tap(send(context, submission, since, mayBeProcessed), ({ _tag }) =>
@@ -168,43 +182,22 @@ const submitOnce = (
             )
       })
     })
-    return [result, submittedAt] as const
+    return { result, submittedAt, isNew }
   })
 
 /** Returns whether a later submission with the same idempotency key can succeed. */
 const canSucceedLater = (error: typeof SubmitError.Type): boolean =>
   error._tag !== "SubmissionOutcomeUnknown" && (error.retryable || stopsAccount(error) || isForeignResponse(error))
 
-/**
- * Returns the number of rejected submissions. Restores `ambiguousSince` from the record of the latest rejected
- * submission.
- */
-const readRejections = (submission: Submission): Effect.Effect<number, never, Services> =>
-  Effect.gen(function* () {
-    const count = yield* firstOpen(0, (index) => isDone(rejected(index)))
-    if (count > 0) submission.ambiguousSince = (yield* DurableDeferred.await(rejected(count - 1))).ambiguousSince
-    return count
-  })
-
-const recordRejection = ({ ambiguousSince, workflowId }: Submission, index: number) =>
-  Effect.flatMap(WorkflowEngine, (engine) =>
-    engine.deferredDone(rejected(index), {
-      workflowName: workflow.name,
-      executionId: workflowId,
-      deferredName: rejected(index).name,
-      exit: Exit.succeed(omitUndefined({ ambiguousSince }))
-    })
-  )
-
 /** Suspends the workflow until the wait after a rejected submission is over. `wait` is the number of the submission. */
 const waitAfter = ({ delays }: DurableContext, wait: number): Effect.Effect<void, never, Services> =>
-  Effect.flatMap(isWaitOver(wait), (isOver) =>
-    isOver ? Effect.void : suspendUntil(wait, delayOf(delays, wait), isWaitOver(wait))
+  Effect.flatMap(isWaitOver("submit", wait), (isOver) =>
+    isOver ? Effect.void : suspendUntil("submit", wait, delayOf(delays, wait), isWaitOver("submit", wait))
   )
 
 /**
- * Sends the submission with the number `index`. After an error that can pass, waits and sends the next submission.
- * Fails with any other error.
+ * Sends the submission with the number `index`, or reads its stored result. After an error that can pass, waits and
+ * continues with the next submission. Fails with any other error.
  */
 const submitFrom = (
   context: DurableContext,
@@ -213,7 +206,7 @@ const submitFrom = (
 ): Effect.Effect<Accepted, Failure, Services> =>
   Effect.gen(function* () {
     const instance = yield* WorkflowInstance
-    const [result, submittedAt] = yield* submitOnce(context, submission, index)
+    const { isNew, result, submittedAt } = yield* submitOnce(context, submission, index)
     if (result._tag === "Accepted") {
       submission.executionId = result.id
       return { id: result.id, submittedAt, nextWait: index }
@@ -223,11 +216,10 @@ const submitFrom = (
     // The workflow was cancelled. The engine ends a cancelled workflow when the workflow is suspended.
     if (instance.interrupted) yield* suspend
     if (!canSucceedLater(error)) return yield* error
-    yield* recordRejection(submission, index)
-    const millis = delayOf(context.delays, index)
-    yield* reportSuspension(context.suspensions, submission, error, "The execution could not be submitted", millis)
-    // A cluster engine stores the record of the rejection only after the workflow is suspended. This run therefore
-    // continues with `index` and does not read the record.
+    if (isNew) {
+      const millis = delayOf(context.delays, index)
+      yield* reportSuspension(context.suspensions, submission, error, "The execution could not be submitted", millis)
+    }
     yield* waitAfter(context, index)
     return yield* submitFrom(context, submission, index + 1)
   })
@@ -236,11 +228,18 @@ const submitFrom = (
  * Submits the execution until the API accepts the request. Suspends the workflow after a temporary error, such as an
  * outage or an insufficient balance.
  *
+ * Continues with the latest submission whose result is known to be a rejection, because only the wait after a rejection
+ * has a clock of the kind `submit`. A deferred that counts the rejections would be simpler, but a workflow must not send
+ * signals to itself: a cluster engine delivers such a signal when the workflow is suspended, and runs the workflow again.
+ *
  * @internal
  */
 export const submit = (context: DurableContext, submission: Submission): Effect.Effect<Accepted, Failure, Services> =>
   Effect.gen(function* () {
-    const index = yield* readRejections(submission)
-    if (index > 0) yield* waitAfter(context, index - 1)
-    return yield* submitFrom(context, submission, index)
+    const firstOpenClock = yield* firstOpen(0, (index) => hasClockEnded("submit", index))
+    const latest = Math.max(0, firstOpenClock - 1)
+    // The stored result of the latest submission contains the time of the first ambiguous submission. If the engine has
+    // lost the result, the request is sent again. The time of the first submission is then the earliest possible time.
+    if (latest > 0) submission.ambiguousSince = yield* readSubmittedAt(0, () => {})
+    return yield* submitFrom(context, submission, latest)
   })

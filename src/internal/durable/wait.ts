@@ -1,7 +1,8 @@
 /**
  * Suspends a workflow until a signal arrives or the clock of the wait ends. A suspended workflow has no fiber.
  *
- * The waits of a workflow are numbered from 0. A wait is over if its clock has ended or the signal of `resume` has
+ * The waits of a workflow are numbered from 0. The wait after a rejected submission has the number of the submission.
+ * The waits before the polls continue the sequence. A wait is over if its clock has ended or the signal of `resume` has
  * arrived. Each run of the workflow reads the state of the waits from the engine.
  *
  * @internal
@@ -11,7 +12,7 @@ import * as Workflow from "@effect/workflow/Workflow"
 import { WorkflowEngine, WorkflowInstance } from "@effect/workflow/WorkflowEngine"
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
-import { clockOf, ended, resumed } from "./workflow.js"
+import { clockOf, ended, resumed, type WaitKind } from "./workflow.js"
 
 type Services = WorkflowEngine | WorkflowInstance
 
@@ -26,11 +27,19 @@ export const isDone = <A extends Schema.Schema.Any>(
 /** @internal Returns whether an event has reported the end of the execution. */
 export const hasEndEvent: Effect.Effect<boolean, never, Services> = isDone(ended)
 
+/** @internal Returns whether the clock of a wait has ended. */
+export const hasClockEnded = (kind: WaitKind, wait: number): Effect.Effect<boolean, never, Services> =>
+  isDone(clockOf(kind, wait, 0).deferred)
+
+/** @internal Returns whether at least one of two conditions holds. Checks the second condition only if necessary. */
+export const anyOf = <E, R>(
+  left: Effect.Effect<boolean, E, R>,
+  right: Effect.Effect<boolean, E, R>
+): Effect.Effect<boolean, E, R> => Effect.flatMap(left, (isTrue) => (isTrue ? Effect.succeed(true) : right))
+
 /** @internal Returns whether the signal of `resume` or the clock has ended a wait. */
-export const isWaitOver = (wait: number): Effect.Effect<boolean, never, Services> =>
-  Effect.flatMap(isDone(resumed(wait)), (isResumed) =>
-    isResumed ? Effect.succeed(true) : isDone(clockOf(wait, 0).deferred)
-  )
+export const isWaitOver = (kind: WaitKind, wait: number): Effect.Effect<boolean, never, Services> =>
+  anyOf(isDone(resumed(wait)), hasClockEnded(kind, wait))
 
 type Predicate = (index: number) => Effect.Effect<boolean, never, Services>
 
@@ -57,7 +66,9 @@ export const firstOpen = (from: number, isOver: Predicate, step = 1): Effect.Eff
 }
 
 /** @internal Returns the number of the first wait that is not over. */
-export const firstOpenWait = (from: number): Effect.Effect<number, never, Services> => firstOpen(from, isWaitOver)
+export const firstOpenWait: Effect.Effect<number, never, Services> = firstOpen(0, (wait) =>
+  anyOf(isWaitOver("poll", wait), hasClockEnded("submit", wait))
+)
 
 /** @internal First delay and maximum delay of the clocks. */
 export interface ClockDelays {
@@ -91,6 +102,7 @@ export const suspend: Effect.Effect<never, never, WorkflowInstance> = Effect.fla
  * @internal
  */
 export const suspendUntil = (
+  kind: WaitKind,
   wait: number,
   millis: number,
   isReady: Effect.Effect<boolean, never, Services>
@@ -98,7 +110,7 @@ export const suspendUntil = (
   Effect.gen(function* () {
     const engine = yield* WorkflowEngine
     const { executionId, workflow } = yield* WorkflowInstance
-    yield* engine.scheduleClock(workflow, { executionId, clock: clockOf(wait, millis) })
+    yield* engine.scheduleClock(workflow, { executionId, clock: clockOf(kind, wait, millis) })
     // The clock is armed before the signals are checked. A signal that arrives between this check and the suspension
     // may not resume the workflow. The clock then resumes the workflow.
     if (yield* isReady) return

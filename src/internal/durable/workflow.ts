@@ -115,8 +115,6 @@ export const isWorkflowId = (u: unknown): u is string => typeof u === "string" &
  */
 export const idempotencyKeyOf = (workflowId: string): string => sha256Hex(`${workflowId}-submit`).slice(0, 32)
 
-const Rejection = Schema.Struct({ ambiguousSince: Schema.optional(Schema.Number) })
-
 /**
  * Signal to a workflow that an event has reported a terminal status of the execution. The signal contains no output,
  * because the engine stores signals as plain text.
@@ -127,19 +125,13 @@ export const ended = DurableDeferred.make("ended", {
   success: Schema.Struct({ id: Schema.optional(Execution.ExecutionId), status: Execution.Status })
 })
 
-/**
- * Returns the durable deferred that records a rejected submission. The record contains the time of the first submission
- * that the API may have processed, in epoch milliseconds. A later run of the workflow reads only the latest record.
- *
- * @internal
- */
-export const rejected = (submission: number): DurableDeferred.DurableDeferred<typeof Rejection> =>
-  DurableDeferred.make(`rejected/${submission}`, { success: Rejection })
-
 /** @internal Returns the signal with which `resume` ends a wait before the clock of the wait. */
 export const resumed = (wait: number): DurableDeferred.DurableDeferred<typeof Schema.Void> =>
   DurableDeferred.make(`resumed/${wait}`)
 
+/** @internal What follows a wait: the next submission or the next poll. */
+export type WaitKind = "submit" | "poll"
+
 /** @internal Returns the clock that ends a wait after `millis` milliseconds. */
-export const clockOf = (wait: number, millis: number): DurableClock.DurableClock =>
-  DurableClock.make({ name: `wait/${wait}`, duration: millis })
+export const clockOf = (kind: WaitKind, wait: number, millis: number): DurableClock.DurableClock =>
+  DurableClock.make({ name: `${kind}/${wait}`, duration: millis })
