@@ -42,6 +42,14 @@ const value = FastCheck.oneof(
   FastCheck.jsonValue()
 )
 
+describe("decode.describeStatus", () => {
+  it("returns only a documented status", () => {
+    const statuses = ["PENDING", "PROCESSING", "AWAITING_WEBHOOK", "COMPLETED", "FAILED", "CANCELLED", "EXPIRED"]
+    for (const status of statuses) assert.strictEqual(decode.describeStatus(status), status)
+    assert.notInclude(decode.describeStatus("A LIGHTHOUSE IN A STORM"), "LIGHTHOUSE")
+  })
+})
+
 describe("decode.StoredCompleted", () => {
   it("keeps a metadata field with the name __proto__", () => {
     const metadata = JSON.parse('{"__proto__":{"tenant":"a"},"tenant":"b"}')
@@ -55,6 +63,71 @@ describe("decode.StoredCompleted", () => {
 })
 
 describe("decode.execution", () => {
+  const decodeWith = (fields: object) => decode.execution({ id: "exec_1", status: "PENDING", ...fields })
+
+  it("keeps an amount in extra only if the amount cannot be decoded", () => {
+    for (const name of ["cost", "hold_amount", "estimated_cost"]) {
+      for (const amount of ["free", {}, false]) {
+        assert.deepStrictEqual(decodeWith({ [name]: amount })?.extra, { [name]: amount })
+      }
+      for (const amount of ["0.04", 0, null, undefined]) {
+        assert.deepStrictEqual(decodeWith({ [name]: amount })?.extra, {})
+      }
+    }
+  })
+
+  it("returns undefined if the JSON contains no execution id", () => {
+    for (const json of [undefined, null, "exec_1", ["exec_1"], {}, { id: "" }, { id: 5, execution_id: ".." }]) {
+      assert.isUndefined(decode.execution(json))
+    }
+    assert.strictEqual(decode.execution({ id: null, execution_id: "exec_2" })?.id, "exec_2")
+    assert.strictEqual(decode.execution({ id: "exec_1", execution_id: "exec_2" })?.id, "exec_1")
+    assert.deepStrictEqual(decode.execution({ id: "exec_1", execution_id: "exec_2" })?.extra, {})
+  })
+
+  const long = "A".repeat(64)
+  for (const [wire, status] of [
+    ["completed", "COMPLETED"],
+    ["warming up-2_b", "WARMING UP-2_B"],
+    [long, long],
+    [`${long}A`, "UNKNOWN"],
+    ["2ND", "UNKNOWN"],
+    ["a.b", "UNKNOWN"],
+    ["", "UNKNOWN"],
+    [5, "UNKNOWN"],
+    [undefined, "UNKNOWN"]
+  ] as const) {
+    it(`decodes the status ${JSON.stringify(wire)} to ${status}`, () => {
+      assert.strictEqual(decodeWith({ status: wire })?.status, status)
+    })
+  }
+
+  const errors: ReadonlyArray<readonly [error: unknown, failure: object | undefined]> = [
+    [undefined, undefined],
+    [null, undefined],
+    ["out of memory", { message: "out of memory" }],
+    ["", {}],
+    [7, {}],
+    [{}, {}],
+    [
+      { code: "C", message: "m", retryable: false, request_id: "r", details: [1] },
+      { code: "C", message: "m", retryable: false, requestId: "r", details: [1] }
+    ],
+    [{ code: 1, message: 2, retryable: "no", request_id: 3, details: "d" }, {}],
+    [{ message: "m", detail: "d", error: "e" }, { message: "m" }],
+    [{ message: "", detail: "d", error: "e" }, { message: "d" }],
+    [{ detail: null, error: "e" }, { message: "e" }],
+    [[], { message: "", details: [] }],
+    [["one", 2, { message: "three" }], { message: "one; three", details: [{ message: "three" }] }],
+    [["one", { code: "C", details: ["d"] }, { code: "D" }], { code: "C", message: "one", details: ["d"] }]
+  ]
+  for (const [error, failure] of errors) {
+    it(`decodes the error ${JSON.stringify(error)}`, () => {
+      const decoded = decodeWith({ status: "FAILED", error })?.error
+      assert.deepStrictEqual(decoded, failure === undefined ? undefined : new Execution.Failure(failure))
+    })
+  }
+
   it("decodes every field like the schema Execution.Execution", () => {
     const decodeWithSchema = Schema.decodeUnknownOption(Execution.Execution)
     const fields = FastCheck.record(Object.fromEntries(Object.keys(wireNames).map((name) => [name, value])), {

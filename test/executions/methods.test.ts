@@ -1,12 +1,14 @@
 /** Tests the methods that send single requests, and the streams and waits that combine these methods. */
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Option, Schedule, Stream, TestClock } from "effect"
-import { Execution } from "effect-modelroute"
+import { Execution, RetryPolicy } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "../utils/exit.js"
-import { makeFakeClient } from "../utils/fake.js"
+import { type FakeResponse, makeFakeClient } from "../utils/fake.js"
 import { errorResponse, id } from "../utils/executions.js"
 import { arrivalTimes, image, layer, prompt, runToEnd, start, withClient } from "../utils/harness.js"
+
+const ok = (json: unknown): FakeResponse => ({ status: 200, json })
 
 describe("executions.get", () => {
   it.effect("encodes the id as one path segment", () => {
@@ -94,6 +96,53 @@ describe("executions.result", () => {
       assert.include(error.message, "still PROCESSING")
     })
   })
+
+  const completed = { id, status: "COMPLETED" }
+  const processing = { id, status: "PROCESSING" }
+  const failed = { id, status: "FAILED", error: { code: "GENERATION_FAILED", message: "no" } }
+  const found = { text: "hello" }
+  const combinations: ReadonlyArray<
+    readonly [name: string, result: FakeResponse, get: FakeResponse, expected: unknown, requests: number]
+  > = [
+    ["a null output", ok({ ...completed, output: null }), ok({}), undefined, 1],
+    ["a null result", ok({ ...completed, result: null }), ok({}), undefined, 1],
+    ["a null output and a result", ok({ ...completed, output: null, result: found }), ok({}), found, 1],
+    ["an execution that has the missing output", ok(completed), ok({ ...completed, result: found }), found, 2],
+    ["an execution without output", ok(completed), ok(completed), "COMPLETED, but its output is not available yet", 2],
+    ["no status and a running execution", ok({ id }), ok(processing), "still PROCESSING", 2],
+    ["no status and an execution with output", ok({ id }), ok({ ...completed, output: found }), found, 2],
+    ["PROCESSING and a null output", ok({ ...processing, output: null }), ok({}), "still PROCESSING", 1],
+    ["FAILED", ok(failed), ok({}), "GenerationFailed", 1],
+    ["EXPIRED", ok({ id, status: "EXPIRED" }), ok({}), "ExecutionExpired", 1],
+    ["CANCELLED", ok({ id, status: "CANCELLED" }), ok({}), "ExecutionCancelled", 1],
+    ["a 409 and a running execution", errorResponse(409), ok(processing), "still PROCESSING", 2],
+    ["a 409 and a FAILED execution", errorResponse(409), ok(failed), "GenerationFailed", 2],
+    ["a 409 and a COMPLETED execution without output", errorResponse(409), ok(completed), "UnrecognizedError", 2],
+    ["a 409 and a failed request", errorResponse(409), errorResponse(500, "INTERNAL_ERROR"), "InternalError", 2]
+  ]
+  for (const [name, result, get, expected, requests] of combinations) {
+    it.effect(`returns the output or fails after /result responds with ${name}`, () => {
+      const { client, urls } = makeFakeClient((url) => (url.endsWith("/result") ? result : get), {
+        retry: RetryPolicy.none
+      })
+      return Effect.gen(function* () {
+        const exit = yield* Effect.exit((yield* client).executions.result(id))
+        if (typeof expected === "string") {
+          const error = failureOf(exit)
+          const { executionId, operation } = error
+          assert.deepStrictEqual({ executionId, operation }, { executionId: id, operation: "executions.result" })
+          if (error._tag === "ExecutionNotReady") {
+            assert.include(error.message, `Execution exec_1 is ${expected}`)
+            assert.strictEqual(error.attempts, requests)
+          } else assert.strictEqual(error._tag, expected)
+        } else {
+          const { fileIds, output } = valueOf(exit)
+          assert.deepStrictEqual({ fileIds, output }, { fileIds: [], output: expected })
+        }
+        assert.lengthOf(urls, requests)
+      })
+    })
+  }
 
   it.effect("reads the output from the execution if /result responds with a 404", () => {
     const { client } = makeFakeClient((url) =>
