@@ -70,6 +70,12 @@ const misuses: ReadonlyArray<readonly [name: string, field: string, misuse: Misu
     (client) => client.webhookEndpoints.create({ url, headers: new Map([["authorization", "x"]]) })
   ],
   [
+    "webhookEndpoints.create with a bigint in events",
+    "events[0]",
+    // @ts-expect-error A bigint is not an event type.
+    (client) => client.webhookEndpoints.create({ url, events: [1n] })
+  ],
+  [
     "webhookEndpoints.create with a number as a header",
     "headers.retries",
     // @ts-expect-error A number is not a string.

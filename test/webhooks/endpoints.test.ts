@@ -192,10 +192,13 @@ describe("webhookEndpoints.update", () => {
       const { run } = scriptedApi({ status: 204 }, { status: 200, json: { endpoints: [{ id: "wh_0" }, longShape] } })
       const endpoint = valueOf(yield* run(({ webhookEndpoints }) => webhookEndpoints.update(id, { events })))
       assert.strictEqual(endpoint.description, "Production webhook endpoint")
-      const missing = scriptedApi({ status: 204 }, { status: 200, json: { endpoints: [] } })
-      const error = failureOf(yield* missing.run(({ webhookEndpoints }) => webhookEndpoints.update(id, { events })))
-      assert.strictEqual(error._tag, "UnexpectedResponse")
-      assert.strictEqual(error.operation, "webhookEndpoints.update")
+      for (const json of [{ endpoints: [] }, {}]) {
+        const missing = scriptedApi({ status: 204 }, { status: 200, json })
+        const error = failureOf(yield* missing.run(({ webhookEndpoints }) => webhookEndpoints.update(id, { events })))
+        assert.strictEqual(error._tag, "UnexpectedResponse")
+        assert.strictEqual(error.operation, "webhookEndpoints.update")
+        assert.include(error.message, "the endpoint")
+      }
     })
   )
 

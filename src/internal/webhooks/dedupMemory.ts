@@ -42,12 +42,11 @@ export class InMemoryEvents implements HandledEvents {
       const oldest = MutableList.head(this.byAge)
       if (oldest === undefined || oldest.at + this.ttlMillis > now) return
       MutableList.shift(this.byAge)
-      // If the event was handled again after its expiry, the map contains a newer time, which must be kept.
-      if (this.handledAt.get(oldest.id) === oldest.at) this.handledAt.delete(oldest.id)
+      this.handledAt.delete(oldest.id)
     }
   }
 
   get size(): number {
-    return Math.max(this.handledAt.size, MutableList.length(this.byAge))
+    return this.handledAt.size
   }
 }
