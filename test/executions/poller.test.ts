@@ -8,6 +8,7 @@ import { SharedTimer } from "../../src/internal/http/sharedTimer.js"
 import {
   atStart,
   clientWithResponses,
+  errorResponse,
   id,
   observationOf,
   output,
@@ -64,6 +65,61 @@ describe("executions.await after a 429", () => {
           const error = failureOf(yield* runToEnd(executions.await(id, { timeout: "10 seconds" })))
           assert.strictEqual(error._tag, ends)
           assert.deepStrictEqual(toSeconds(at), ends === "RateLimited" ? [2] : [2, 10])
+        })
+      )
+    )
+  }
+})
+
+describe("executions.await after a 503", () => {
+  for (const [name, headers, next] of [
+    ["no Retry-After", {}, 4],
+    ["Retry-After: 1", { "retry-after": "1" }, 4],
+    ["Retry-After: 20", { "retry-after": "20" }, 22],
+    ["Retry-After: 100", { "retry-after": "100" }, 32]
+  ] as const) {
+    it.effect(`delays the next poll by at most 30 s if the response has ${name}`, () =>
+      atStart(
+        Effect.gen(function* () {
+          const { at, client } = clientWithResponses(
+            { ...errorResponse(503, "SERVICE_UNAVAILABLE"), headers },
+            statusResponse("COMPLETED", { output })
+          )
+          const { executions } = yield* client
+          valueOf(yield* runToEnd(executions.await(id, { pollSchedule: Schedule.spaced("2 seconds") })))
+          assert.deepStrictEqual(toSeconds(at), [2, next])
+        })
+      )
+    )
+  }
+})
+
+describe("AwaitTimeout of executions.await", () => {
+  const running = statusResponse("PROCESSING")
+  const ended = statusResponse("COMPLETED")
+  for (const [name, replies, facts] of [
+    [
+      "an execution without a known state",
+      [errorResponse(503, "SERVICE_UNAVAILABLE")],
+      "has no known state yet. The last poll failed: executions.await failed"
+    ],
+    ["a running execution", [running], "is PROCESSING. The execution continues."],
+    [
+      "a running execution after a failed poll",
+      [running, errorResponse(503, "SERVICE_UNAVAILABLE")],
+      "is PROCESSING. The last poll failed: executions.await failed"
+    ],
+    ["a COMPLETED execution without output", [ended], "is COMPLETED, but the API has not returned its output. Wait "]
+  ] as const) {
+    it.effect(`describes ${name}`, () =>
+      atStart(
+        Effect.gen(function* () {
+          const { client } = clientWithResponses(...replies)
+          const { executions } = yield* client
+          const error = failureOf(yield* runToEnd(executions.await(id, { timeout: "10 seconds" })))
+          assert.strictEqual(error._tag, "AwaitTimeout")
+          assert.match(error.message, /^executions\.await ended after \d+ s: execution exec_1 /)
+          assert.include(error.message, `execution exec_1 ${facts}`)
         })
       )
     )
