@@ -172,15 +172,15 @@ describe("PollState.pollDeadlineOf", () => {
     assert.isUndefined(PollState.pollDeadlineOf(begin(), 0))
   })
 
-  it("is the deadline of the previous poll for a poll that directly follows this poll", () => {
+  it("is the deadline of the first poll for each later poll", () => {
     const first = transitions.onPollStarted(begin({ timeoutMillis: 7000 }), 8000)
     const completed = transitions.onPolled(first, observe("COMPLETED", 20_000))
     assert.strictEqual(PollState.pollDeadlineOf(completed, 20_000), 38_000)
-    const failed = transitions.onPolled(first, observe("FAILED", 20_000, { error }))
-    assert.strictEqual(PollState.pollDeadlineOf(failed, 20_000), 50_000)
-    // The first poll for the output follows a notification, not a poll.
-    const unpolled = transitions.onNotified(begin({ timeoutMillis: 7000 }), observe("COMPLETED", 8000))
-    assert.strictEqual(PollState.pollDeadlineOf(unpolled, 8000), 38_000)
+    assert.strictEqual(PollState.pollDeadlineOf(completed, 38_000), 38_000)
+    const notifiedDuringPoll = transitions.onNotified(first, observe("PROCESSING", 20_000))
+    assert.strictEqual(PollState.pollDeadlineOf(notifiedDuringPoll, 20_000), 38_000)
+    // The process was suspended until after the deadline.
+    assert.strictEqual(PollState.pollDeadlineOf(completed, 38_001), 68_001)
   })
 })
 
