@@ -780,6 +780,7 @@ describe("Batch", () => {
     ["keyTtl", { keyTtl: 0 }],
     ["maxCost", { maxCost: "$5" }],
     ["maxCost", { maxCost: "-5" }],
+    ["maxCost", { maxCost: "1e5" }],
     ["retryBudget.maxTokens", { retryBudget: { maxTokens: 0 } }],
     ["retryBudget.minPerMinute", { retryBudget: { minPerMinute: 0 } }],
     ["retryBudget.tokenRatio", { retryBudget: { tokenRatio: -1 } }],

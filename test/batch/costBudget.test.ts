@@ -5,8 +5,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, Effect, Either, Fiber, Logger, LogLevel, Option } from "effect"
 import { Batch, Execution } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
-import { CostBudget } from "../../src/internal/batch/costBudget.js"
+import { CostBudget, type EarlierSubmission } from "../../src/internal/batch/costBudget.js"
 import * as money from "../../src/internal/data/money.js"
+import { valueOf } from "../utils/exit.js"
 import { makeFakeClient } from "../utils/fake.js"
 import { collect, readLedger, range, batchOptions, runBatchTest, countTags } from "../utils/batches.js"
 
@@ -24,6 +25,14 @@ const replaceInResponses = (pattern: RegExp, replacement: string) => (client: Ht
     )
   )
 
+const makeWarningLogger = () => {
+  const warnings: Array<string> = []
+  const logger = Logger.make(({ logLevel, message }) => {
+    if (logLevel._tag === "Warning") warnings.push(String(message))
+  })
+  return { logger, warnings }
+}
+
 const withoutHold = replaceInResponses(/"hold_amount":"[^"]*",?/g, "")
 
 describe("Batch.run with maxCost and unreadable amounts", () => {
@@ -31,10 +40,7 @@ describe("Batch.run with maxCost and unreadable amounts", () => {
   const amounts = /"(hold_amount|cost)":"[^"]*"/g
   const runTwice = (transformClient: (client: HttpClient.HttpClient) => HttpClient.HttpClient, maxCost = "0.20") =>
     Effect.gen(function* () {
-      const warnings: Array<string> = []
-      const logger = Logger.make(({ logLevel, message }) => {
-        if (logLevel._tag === "Warning") warnings.push(String(message))
-      })
+      const { logger, warnings } = makeWarningLogger()
       const result = yield* runBatchTest(
         Effect.gen(function* () {
           const outcomes = yield* collect(Batch.run(range(20), { ...batchOptions, concurrency: 20, maxCost }))
@@ -153,13 +159,18 @@ describe("executions.get", () => {
 describe("Batch.run with maxCost and no reported holds", () => {
   it.effect("uses the cost of the first item as the hold of the other items", () =>
     Effect.gen(function* () {
+      const { logger, warnings } = makeWarningLogger()
       const { charged, most, outcomes } = yield* runBatchTest(
         Effect.gen(function* () {
           const outcomes = yield* collect(Batch.run(range(20), { ...batchOptions, concurrency: 20, maxCost: "0.21" }))
           const { charged, executions } = yield* readLedger
           return { outcomes, charged, most: executions.length }
-        }),
+        }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)), Logger.withMinimumLogLevel(LogLevel.All)),
         { client: { transformClient: withoutHold } }
+      )
+      assert.lengthOf(
+        warnings.filter((line) => line.includes("reported no hold for an execution of flux-1.1-pro.")),
+        1
       )
       assert.deepStrictEqual(countTags(outcomes), { Succeeded: 5, NotAttempted: 15 })
       assert.deepStrictEqual([most, charged], [5, "0.200"])
@@ -204,6 +215,144 @@ describe("Batch.run with maxCost and the option `hold`", () => {
       })
     )
   }
+})
+
+describe("CostBudget", () => {
+  const dollars = BigDecimal.unsafeFromString
+
+  const makeBudget = (limit: string) => {
+    const budget = new CostBudget(dollars(limit))
+    const poll = (model: string, hold: string | undefined, replaced?: EarlierSubmission) =>
+      Effect.gen(function* () {
+        const fiber = yield* Effect.fork(
+          budget.reserve(model, hold === undefined ? undefined : dollars(hold), replaced)
+        )
+        yield* Effect.yieldNow()
+        return { fiber, result: Option.map(yield* Fiber.poll(fiber), (exit) => valueOf(exit)) }
+      })
+    const describeResult = ({ result }: Effect.Effect.Success<ReturnType<typeof poll>>) =>
+      Option.match(result, {
+        onNone: () => "waits",
+        onSome: Either.match({
+          onLeft: (shortage) => shortage,
+          onRight: ({ amount, isHoldUnknown }) => (isHoldUnknown ? "unknown hold" : money.format(amount))
+        })
+      })
+    return {
+      budget,
+      poll,
+      /** Returns the reserved amount, the shortage, or `waits`. */
+      tryReserve: (model: string, hold?: string, replaced?: EarlierSubmission) =>
+        Effect.map(poll(model, hold, replaced), describeResult),
+      /** Returns a reservation that the limit allows. */
+      reserve: (model: string, hold?: string) =>
+        Effect.map(
+          budget.reserve(model, hold === undefined ? undefined : dollars(hold), undefined),
+          Either.getOrThrowWith((shortage) => new Error(shortage))
+        )
+    }
+  }
+
+  const unknownEarlier = (model: string): EarlierSubmission => ({
+    model,
+    amount: money.zero,
+    hold: undefined,
+    isHoldUnknown: true
+  })
+  const knownEarlier = (hold: string): EarlierSubmission => ({
+    model: "a",
+    amount: dollars(hold),
+    hold: dollars(hold),
+    isHoldUnknown: false
+  })
+
+  it.effect("replaces the hold of an earlier submission with its cost", () =>
+    Effect.gen(function* () {
+      const { budget, tryReserve } = makeBudget("1")
+      const earlier = knownEarlier("0.5")
+      budget.addEarlier(earlier)
+      budget.assumeUnknownHolds()
+      budget.endReservation(budget.reserveAgain(earlier), dollars("0.4"))
+      assert.strictEqual(yield* tryReserve("a", "0.6"), "0.6")
+    })
+  )
+
+  it.effect("removes an interrupted reservation from the queue", () =>
+    Effect.gen(function* () {
+      const { budget, poll, reserve, tryReserve } = makeBudget("1")
+      const first = yield* reserve("a", "1")
+      const { fiber } = yield* poll("a", "1")
+      yield* Fiber.interrupt(fiber)
+      budget.endReservation(first, money.zero)
+      assert.strictEqual(yield* tryReserve("a", "1"), "1")
+    })
+  )
+
+  it.effect("is not exhausted while a running execution can cost less than its hold", () =>
+    Effect.gen(function* () {
+      const { budget, reserve } = makeBudget("1")
+      const first = yield* reserve("a", "1")
+      assert.isFalse(budget.isExhausted)
+      budget.endReservation(first, dollars("0.4"))
+      assert.isFalse(budget.isExhausted)
+      budget.endReservation(yield* reserve("a", "0.6"), dollars("0.6"))
+      assert.isTrue(budget.isExhausted)
+    })
+  )
+
+  it.effect("does not use the cost of an execution as a hold if the API reported its hold", () =>
+    Effect.gen(function* () {
+      const { budget, reserve, tryReserve } = makeBudget("10")
+      budget.endReservation(budget.accept(yield* reserve("a"), dollars("0.5")), dollars("0.6"))
+      assert.strictEqual(yield* tryReserve("a"), "0.5")
+    })
+  )
+
+  it.effect("does not use a cost of zero as the hold of a model", () =>
+    Effect.gen(function* () {
+      const { budget, reserve, tryReserve } = makeBudget("10")
+      budget.endReservation(yield* reserve("a"), money.zero)
+      assert.strictEqual(yield* tryReserve("a"), "unknown hold")
+      assert.strictEqual(yield* tryReserve("a"), "waits")
+    })
+  )
+
+  it.effect("reserves the highest hold that the API has reported for the model", () =>
+    Effect.gen(function* () {
+      const { budget, reserve, tryReserve } = makeBudget("10")
+      for (const hold of ["0.5", "0.7", "0.2"]) {
+        budget.endReservation(budget.accept(yield* reserve("a"), dollars(hold)), dollars(hold))
+      }
+      assert.strictEqual(yield* tryReserve("a"), "0.7")
+    })
+  )
+
+  it.effect("counts an earlier submission with an unknown hold after the API reports the hold of its model", () =>
+    Effect.gen(function* () {
+      const { budget, reserve, tryReserve } = makeBudget("1.2")
+      budget.addEarlier(unknownEarlier("a"))
+      budget.assumeUnknownHolds()
+      const accepted = budget.accept(yield* reserve("a", "0.5"), dollars("0.5"))
+      budget.endReservation(accepted, dollars("0.5"))
+      assert.strictEqual(yield* tryReserve("a", "0.5"), "MaxCost")
+      assert.strictEqual(yield* tryReserve("a", "0.2"), "0.2")
+    })
+  )
+
+  it.effect("submits one execution of a model with an unknown hold, unless it replaces a submission of the model", () =>
+    Effect.gen(function* () {
+      for (const [replaced, expected] of [
+        ["a", "unknown hold"],
+        ["b", "UnknownHold"]
+      ] as const) {
+        const { budget, tryReserve } = makeBudget("1")
+        budget.addEarlier(unknownEarlier("a"))
+        budget.addEarlier(unknownEarlier("b"))
+        budget.assumeUnknownHolds()
+        assert.strictEqual(yield* tryReserve("a", undefined, unknownEarlier(replaced)), expected)
+      }
+    })
+  )
 })
 
 describe("CostBudget.reserve", () => {

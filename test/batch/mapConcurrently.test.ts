@@ -70,10 +70,12 @@ describe("mapConcurrently", () => {
   it.effect("fails with the error of the input stream", () =>
     Effect.gen(function* () {
       const { counts, run } = yield* makeWork(elements)
-      const input = Stream.concat(Stream.make(0), Stream.fail("no more input"))
-      const exit = yield* Effect.exit(Stream.runDrain(mapConcurrently(input, 2, run)))
-      assert.deepStrictEqual(exit, Exit.fail("no more input"))
-      assert.strictEqual(counts.interrupted, counts.started)
+      const input = Stream.concat(Stream.make(0), Effect.zipRight(Effect.yieldNow(), Effect.fail("no more input")))
+      for (const concurrency of [2, 5]) {
+        const exit = yield* Effect.exit(Stream.runDrain(mapConcurrently(input, concurrency, run)))
+        assert.deepStrictEqual(exit, Exit.fail("no more input"))
+        assert.strictEqual(counts.interrupted, counts.started)
+      }
     })
   )
 

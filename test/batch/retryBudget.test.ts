@@ -4,7 +4,7 @@ import { Clock, Effect, Logger } from "effect"
 import { RetryBudget, type RetryBudgetOptions } from "../../src/internal/batch/retryBudget.js"
 import { valueOf } from "../utils/exit.js"
 import { start } from "../utils/harness.js"
-import { runInVirtualTime } from "../utils/virtualTime.js"
+import { inVirtualTime, runInVirtualTime } from "../utils/virtualTime.js"
 
 const elapsed = Effect.map(Clock.currentTimeMillis, (now) => now - start)
 
@@ -122,6 +122,41 @@ describe("RetryBudget.waitForToken", () => {
   )
 })
 
+describe("RetryBudget.nextRetryAt", () => {
+  /** Returns the time after `after` milliseconds while one retry waits, after `succeeded` successful requests. */
+  const nextRetryAfter = (after: number, succeeded: number) =>
+    Effect.gen(function* () {
+      let at: number | undefined
+      const { budget } = yield* runRetries({ maxTokens: 4, minPerMinute: 15 }, at0(5), (budget) =>
+        Effect.delay(
+          Effect.sync(() => {
+            budget.succeeded += succeeded
+            at = budget.nextRetryAt(start + after)
+          }),
+          after
+        )
+      )
+      assert.isUndefined(budget.nextRetryAt(start + 60_000))
+      return at === undefined ? undefined : at - start
+    })
+  const at0 = (count: number) => at(0, ...Array.from({ length: count }, (_, n) => `retry ${n}`))
+
+  it.effect("returns the time at which the minimum rate completes the next token", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* nextRetryAfter(1000, 0), 4000)
+      assert.strictEqual(yield* nextRetryAfter(2000, 0), 4000)
+      // One successful request adds half a token.
+      assert.strictEqual(yield* nextRetryAfter(1000, 1), 2000)
+    })
+  )
+
+  it.effect("returns the current time while the bucket has a token", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* nextRetryAfter(1000, 6), 1000)
+    })
+  )
+})
+
 describe("RetryBudget", () => {
   it("never contains more than `maxTokens` tokens", () => {
     const budget = new RetryBudget({ maxTokens: 4 })
@@ -129,6 +164,16 @@ describe("RetryBudget", () => {
     budget.succeeded += 1000
     assert.strictEqual(budget.tokensLeft(start + 3_600_000), 4)
   })
+
+  it.effect("rounds the number of tokens down", () =>
+    Effect.gen(function* () {
+      const budget = new RetryBudget({ maxTokens: 4 })
+      assert.strictEqual(budget.tokensLeft(start), 4)
+      yield* Effect.repeatN(budget.waitForToken, 3)
+      budget.succeeded += 3
+      assert.strictEqual(budget.tokensLeft(start), 1)
+    }).pipe(inVirtualTime)
+  )
 
   it.effect("does not delay retries if the budget is disabled", () =>
     Effect.gen(function* () {

@@ -35,7 +35,12 @@ export const folders: Readonly<Record<string, Folder>> = {
   },
   gate: {
     mutate: gateModules,
-    tests: ["test/RateLimitGate.test.ts", "test/rateLimit/*.test.ts"],
+    tests: [
+      "test/RateLimitGate.test.ts",
+      "test/ClusterRateLimitGate.test.ts",
+      "test/http/isolatedRequests.test.ts",
+      "test/rateLimit/{admission,gate.properties,queueEntry}.test.ts"
+    ],
     minScore: 90
   },
   errors: {
@@ -75,8 +80,9 @@ export const folders: Readonly<Record<string, Folder>> = {
     mutate: ["src/internal/batch/*.ts", "src/Batch.ts"],
     tests: [
       "test/Batch.test.ts",
-      "test/batch/{ambiguousSubmission,costBudget,journalKeyValueStore,journalWriter}.test.ts",
-      "test/batch/{limits,mapConcurrently,models,resume,retryBudget}.test.ts"
+      "test/SqlJournal.test.ts",
+      "test/batch/{ambiguousSubmission,batch.properties,costBudget,journal,journalKeyValueStore}.test.ts",
+      "test/batch/{journalWriter,limits,mapConcurrently,models,resume,retryBudget}.test.ts"
     ],
     minScore: 90
   }

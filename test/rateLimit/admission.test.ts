@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, DateTime, Deferred, Effect, Exit, Fiber, FiberId, Layer, Metric, Option, TestClock } from "effect"
 import { Execution, Metrics, type ModelRouteClient, RateLimitGate, RetryPolicy } from "effect-modelroute"
 import { Fault, type Options as SimulatorOptions, Simulator } from "effect-modelroute/Simulator"
+import { bypass, makeUnlimited } from "../../src/internal/rateLimit/admission.js"
 import { Gate } from "../../src/internal/rateLimit/gate.js"
 import { makePermitRequest } from "../utils/gateRequests.js"
 import { SettableClock } from "../utils/settableClock.js"
@@ -369,6 +370,57 @@ describe("Gate", () => {
         { waiting: 0, inFlight: 0, own: 1 }
       )
     }).pipe(inVirtualTime)
+  )
+})
+
+describe("RateLimitGate.layerUnlimited", () => {
+  const readMetrics = Effect.all({
+    inFlight: Effect.map(Metric.value(Metrics.inFlight), ({ value }) => value),
+    rateLimited: Effect.map(Metric.value(Metrics.rateLimited), ({ count }) => count)
+  })
+
+  it.effect("counts the requests in flight in the snapshot and the metrics", () =>
+    Effect.gen(function* () {
+      const { admission, snapshot } = makeUnlimited()
+      const before = yield* readMetrics
+      const counts = yield* admission.withPermit(makePermitRequest(), () =>
+        admission.withPermit(makePermitRequest(), () => Effect.all([snapshot, readMetrics]))
+      )
+      assert.deepStrictEqual(
+        [counts[0].inFlight, counts[1].inFlight - before.inFlight, yield* readMetrics],
+        [2, 2, before]
+      )
+      assert.strictEqual((yield* snapshot).inFlight, 0)
+    })
+  )
+
+  it.effect("counts each reported rejection in the snapshot and the metrics", () =>
+    Effect.gen(function* () {
+      const { admission, snapshot } = makeUnlimited()
+      const before = yield* readMetrics
+      const opensIn = yield* admission.withPermit(makePermitRequest(), (permit) =>
+        Effect.zipLeft(
+          Effect.all([permit.reportResponse(429, { "retry-after": "5" }), permit.reportResponse(200, {})]),
+          permit.reportRateLimited(5000)
+        )
+      )
+      assert.deepStrictEqual(opensIn, [undefined, undefined])
+      assert.strictEqual((yield* snapshot).rateLimited, 2)
+      assert.strictEqual((yield* readMetrics).rateLimited - before.rateLimited, 2)
+      assert.isFalse(yield* admission.isScarce)
+    })
+  )
+})
+
+describe("admission to hosts other than the API", () => {
+  it.effect("ignores a rejection", () =>
+    Effect.gen(function* () {
+      const opensIn = yield* bypass.withPermit(makePermitRequest(), (permit) =>
+        Effect.zipLeft(permit.reportResponse(429, { "retry-after": "5" }), permit.reportRateLimited(5000))
+      )
+      assert.isUndefined(opensIn)
+      assert.isFalse(yield* bypass.isScarce)
+    })
   )
 })
 

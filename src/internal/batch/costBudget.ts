@@ -140,7 +140,7 @@ export class CostBudget {
   }
 
   /** Logs once per model that the API did not report a valid hold for an execution. */
-  warnOfUnknownHold({ extra, model = "" }: Execution): Effect.Effect<void> {
+  warnOfUnknownHold({ model }: Reservation, { extra }: Execution): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (this.warnedModels.has(model)) return Effect.void
       this.warnedModels.add(model)
@@ -203,9 +203,7 @@ export class CostBudget {
   }
 
   private adjustUnknownCount(model: string, by: 1 | -1): void {
-    const count = (this.unknownCounts.get(model) ?? 0) + by
-    if (count > 0) this.unknownCounts.set(model, count)
-    else this.unknownCounts.delete(model)
+    this.unknownCounts.set(model, (this.unknownCounts.get(model) ?? 0) + by)
   }
 
   /** Adds the highest known hold of the model to `committed` for each submission of the model with an unknown hold. */

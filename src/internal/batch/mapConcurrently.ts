@@ -23,17 +23,9 @@ const maxWaitingResults = 16
 const makeTake = <A, E, R>(
   input: Stream.Stream<A, E, R>
 ): Effect.Effect<Effect.Effect<A, Option.Option<E>, R>, never, R | Scope.Scope> =>
-  Effect.map(Stream.toPull(Stream.rechunk(input, 1)), (pull) => {
-    let hasEnded = false
-    const next = Effect.tapError(Effect.map(pull, Chunk.unsafeHead), () =>
-      Effect.sync(() => {
-        hasEnded = true
-      })
-    )
-    return Effect.unsafeMakeSemaphore(1).withPermits(1)(
-      Effect.suspend(() => (hasEnded ? Effect.fail(Option.none()) : next))
-    )
-  })
+  Effect.map(Stream.toPull(Stream.rechunk(input, 1)), (pull) =>
+    Effect.unsafeMakeSemaphore(1).withPermits(1)(Effect.map(pull, Chunk.unsafeHead))
+  )
 
 /**
  * Runs `f` for at most `concurrency` elements at the same time. A failure of `input` or `f` interrupts all running

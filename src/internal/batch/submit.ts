@@ -117,7 +117,7 @@ const createAndAwait = <A, E, R>(
         const hold = money.parse(execution.holdAmount)
         reservation = costBudget.accept(reservation, hold)
         return Effect.zipRight(
-          hold === undefined ? costBudget.warnOfUnknownHold(execution) : Effect.void,
+          hold === undefined ? costBudget.warnOfUnknownHold(reservation, execution) : Effect.void,
           write(latest)
         )
       })
