@@ -72,7 +72,7 @@ export class StopSignal {
    * `undefined`.
    */
   runUnlessStopped<A, E, R>(effect: Effect.Effect<A, E, R>, isCounted = false): Effect.Effect<A | undefined, E, R> {
-    const untilStopped = Effect.flatMap(Effect.context<R>(), (context) =>
+    return Effect.flatMap(Effect.context<R>(), (context) =>
       runInChild(Effect.provide(effect, context), (resume: (end: Effect.Effect<undefined>) => void) => {
         const listener = () => {
           if (this.blocks(isCounted) !== undefined) resume(Effect.succeed(undefined))
@@ -82,6 +82,5 @@ export class StopSignal {
         return () => void this.listeners.delete(listener)
       })
     )
-    return Effect.suspend(() => (this.blocks(isCounted) === undefined ? untilStopped : Effect.succeed(undefined)))
   }
 }
