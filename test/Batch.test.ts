@@ -773,7 +773,7 @@ describe("Batch.Progress", () => {
 })
 
 describe("Batch", () => {
-  const cases: ReadonlyArray<readonly [field: string, Partial<Batch.Options<number>>]> = [
+  const cases: ReadonlyArray<readonly [field: string, Partial<Batch.Options<number>>, text?: string]> = [
     ["id", { id: " " }],
     ["concurrency", { concurrency: 0 }],
     ["concurrency", { concurrency: 1.5 }],
@@ -781,9 +781,11 @@ describe("Batch", () => {
     ["maxCost", { maxCost: "$5" }],
     ["maxCost", { maxCost: "-5" }],
     ["maxCost", { maxCost: "1e5" }],
-    ["retryBudget.maxTokens", { retryBudget: { maxTokens: 0 } }],
-    ["retryBudget.minPerMinute", { retryBudget: { minPerMinute: 0 } }],
-    ["retryBudget.tokenRatio", { retryBudget: { tokenRatio: -1 } }],
+    ["retryBudget.maxTokens", { retryBudget: { maxTokens: 0.5 } }, "at least 1"],
+    ["retryBudget.minPerMinute", { retryBudget: { minPerMinute: 0 } }, "above 0"],
+    ["retryBudget.minPerMinute", { retryBudget: { minPerMinute: Infinity } }, "above 0"],
+    ["retryBudget.tokenRatio", { retryBudget: { tokenRatio: -0.5 } }, "at least 0"],
+    ["retryBudget.tokenRatio", { retryBudget: { tokenRatio: Infinity } }, "at least 0"],
     ["keyTtl", { keyTtl: -5 }],
     ["total", { total: -1 }],
     ["wait.timeout", { wait: { timeout: -5 } }],
@@ -793,11 +795,20 @@ describe("Batch", () => {
     ["retryBudget", JSON.parse('{"retryBudget":5}')],
     ["retryBudget.maxTokens", JSON.parse('{"retryBudget":{"maxTokens":"5"}}')],
     ["order", JSON.parse('{"order":"random"}')],
+    ["id", JSON.parse('{"id":5}')],
+    ["key", JSON.parse('{"key":null}')],
+    ["key", JSON.parse('{"key":"id"}')],
+    ["request", JSON.parse('{"request":null}')],
+    ["request", JSON.parse('{"request":{}}')],
+    ["version", JSON.parse('{"version":"1"}')],
+    ["hold", JSON.parse('{"hold":"0.05"}')],
+    ["beforeSubmit", JSON.parse('{"beforeSubmit":true}')],
     ["deliver", JSON.parse('{"deliver":true}')],
+    ["resubmit", JSON.parse('{"resubmit":true}')],
     ["wait.timeout", JSON.parse('{"wait":{"timeout":"10s"}}')],
     ["wait.pollSchedule", JSON.parse('{"wait":{"pollSchedule":"2 seconds"}}')]
   ]
-  for (const [field, wrong] of cases) {
+  for (const [field, wrong, text = field] of cases) {
     it.effect(`rejects the invalid option ${JSON.stringify(wrong)} before the first request`, () =>
       Effect.gen(function* () {
         const { error, sent } = yield* runBatchTest(
@@ -808,6 +819,7 @@ describe("Batch", () => {
         )
         assert.strictEqual(error._tag, "InvalidRequest")
         if (error._tag === "InvalidRequest") assert.strictEqual(error.field, field)
+        assert.include(error.message, text)
         assert.match(error.message, new RegExp(`^Batch.run: ${field} .+\\. .+\\.$`))
         assert.deepStrictEqual(sent, [])
       })
@@ -823,7 +835,17 @@ describe("Batch", () => {
           return yield* Effect.flip(Stream.runDrain(outcomes))
         })
       )
-      assert.strictEqual(error._tag, "InvalidRequest")
+      assert.deepStrictEqual(
+        [error._tag, Object(error).field, Object(error).operation],
+        ["InvalidRequest", "outcomes", "Batch.run"]
+      )
+    })
+  )
+
+  it.effect("rejects an input that is neither an iterable nor a stream", () =>
+    Effect.gen(function* () {
+      const error = yield* runBatchTest(Effect.flip(Stream.runDrain(Batch.run(JSON.parse("{}"), batchOptions))))
+      assert.deepStrictEqual([error._tag, Object(error).field], ["InvalidRequest", "items"])
     })
   )
 })

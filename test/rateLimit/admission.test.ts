@@ -2,16 +2,31 @@
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, DateTime, Deferred, Effect, Exit, Fiber, FiberId, Layer, Metric, Option, TestClock } from "effect"
+import {
+  Clock,
+  DateTime,
+  Deferred,
+  Effect,
+  Exit,
+  Fiber,
+  FiberId,
+  Layer,
+  Logger,
+  LogLevel,
+  Metric,
+  Option,
+  TestClock
+} from "effect"
 import { Execution, Metrics, type ModelRouteClient, RateLimitGate, RetryPolicy } from "effect-modelroute"
 import { Fault, type Options as SimulatorOptions, Simulator } from "effect-modelroute/Simulator"
 import { bypass, makeUnlimited } from "../../src/internal/rateLimit/admission.js"
 import { Gate } from "../../src/internal/rateLimit/gate.js"
-import { makePermitRequest } from "../utils/gateRequests.js"
-import { SettableClock } from "../utils/settableClock.js"
+import { type GateRequestOptions, makePermitRequest } from "../utils/gateRequests.js"
+import { monotonicMillis, SettableClock } from "../utils/settableClock.js"
 import { failureOf, valueOf } from "../utils/exit.js"
-import { arrivalTimes, httpDate, image, layer, runToEnd, start, withClient } from "../utils/harness.js"
-import { inVirtualTime } from "../utils/virtualTime.js"
+import { arrivalTimes, httpDate, image, layer, runToEnd, silent, start, withClient } from "../utils/harness.js"
+import { layerRuntime } from "../utils/runtimes.js"
+import { inVirtualTime, runInVirtualTime } from "../utils/virtualTime.js"
 
 const times = <A>(n: number, value: A): ReadonlyArray<A> => Array.from({ length: n }, () => value)
 
@@ -35,6 +50,8 @@ const sent = Effect.flatMap(Simulator, ({ requests }) =>
 )
 
 const pollTimes = Effect.map(arrivalTimes("executions.get"), (at) => at.map((millis) => millis / 1000))
+
+const elapsed = Effect.map(Clock.currentTimeMillis, (now) => now - start)
 
 /** Joins the fibers in the order of their start. */
 const joinAll = <A, E>(fibers: ReadonlyArray<Fiber.Fiber<A, E>>) =>
@@ -322,12 +339,17 @@ describe("Gate", () => {
       return soon
     }).pipe(inVirtualTime)
 
-  it.effect("allows two probes if the only probe fails", () =>
-    Effect.gen(function* () {
-      const lost = (gate: Gate) => gate.withPermit(makePermitRequest(), () => Effect.delay(Effect.fail("lost"), 1000))
-      assert.deepStrictEqual(yield* sentAfter(lost), [1000, 1000])
-    })
-  )
+  for (const [name, end] of [
+    ["fails", Effect.fail("lost")],
+    ["ends without a response", Effect.void]
+  ] as const) {
+    it.effect(`allows two probes if the only probe ${name}`, () =>
+      Effect.gen(function* () {
+        const lost = (gate: Gate) => gate.withPermit(makePermitRequest(), () => Effect.delay(end, 1000))
+        assert.deepStrictEqual(yield* sentAfter(lost), [1000, 1000])
+      })
+    )
+  }
 
   it.effect("allows one probe if the only probe is interrupted", () =>
     Effect.gen(function* () {
@@ -340,6 +362,139 @@ describe("Gate", () => {
         )
       assert.deepStrictEqual(yield* sentAfter(interrupted), [1000])
     })
+  )
+
+  it.effect("logs the reset before the next request even if no request waits", () =>
+    Effect.gen(function* () {
+      const lines: Array<readonly [at: number, text: string]> = []
+      const logger = Logger.make<unknown, void>(({ date, message }) => {
+        lines.push([date.getTime() - start, String(message)])
+      })
+      const gate = new Gate()
+      const headers = { "x-ratelimit-limit": "1", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "10" }
+      const one = gate.withPermit(makePermitRequest(), (permit) => permit.reportResponse(200, headers))
+      yield* Effect.gen(function* () {
+        yield* one
+        const waiting = yield* Effect.fork(one)
+        yield* Effect.sleep(1000)
+        yield* Fiber.interrupt(waiting)
+        yield* Effect.sleep(11_000)
+        yield* one
+      }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)), Logger.withMinimumLogLevel(LogLevel.All))
+      assert.deepStrictEqual(lines, [
+        [0, "The rate limit of 1 requests per window is exhausted and resets in 10 s. Waiting requests: 1"],
+        [12_000, "The rate limit has reset after 12 s. Waiting requests: 0"]
+      ])
+    }).pipe(inVirtualTime)
+  )
+
+  it.effect("blocks requests for 1 s after a rate limit error without a requested wait", () =>
+    Effect.gen(function* () {
+      const gate = new Gate()
+      const sentAt = gate.withPermit(makePermitRequest(), (permit) =>
+        Effect.zipRight(
+          permit.reportResponse(503, {}),
+          Effect.map(Clock.currentTimeMillis, (now) => now - start)
+        )
+      )
+      yield* gate.withPermit(makePermitRequest(), (permit) =>
+        Effect.zipRight(permit.reportResponse(503, {}), permit.reportRateLimited(undefined))
+      )
+      assert.strictEqual(yield* sentAt, 1000)
+    }).pipe(inVirtualTime)
+  )
+
+  it.effect("admits a queued request before a new request that arrives at the reset", () =>
+    Effect.gen(function* () {
+      const gate = new Gate()
+      const order: Array<readonly [name: string, at: number]> = []
+      const send = (name: string) =>
+        gate.withPermit(makePermitRequest(), (permit) =>
+          Effect.flatMap(Clock.currentTimeMillis, (now) => {
+            order.push([name, now - start])
+            return permit.reportResponse(200, {
+              "x-ratelimit-limit": "1",
+              "x-ratelimit-remaining": "0",
+              "x-ratelimit-reset": "10"
+            })
+          })
+        )
+      yield* send("first")
+      // The new request has an earlier sleep than the timer of the gate, so that it arrives before the timer fires.
+      const added = yield* Effect.fork(Effect.delay(send("new"), 10_000))
+      yield* Effect.yieldNow()
+      const queued = yield* Effect.fork(send("queued"))
+      yield* Fiber.joinAll([added, queued])
+      assert.deepStrictEqual(order, [
+        ["first", 0],
+        ["queued", 10_000],
+        ["new", 20_000]
+      ])
+    }).pipe(inVirtualTime)
+  )
+
+  it.effect("does not ask a caller to confirm a wait after its request was admitted", () =>
+    Effect.gen(function* () {
+      const gate = new Gate()
+      const send = (options: GateRequestOptions = {}) =>
+        gate.withPermit(makePermitRequest(options), () => Effect.zipLeft(elapsed, Effect.sleep(5000)))
+      yield* gate.withPermit(makePermitRequest(), (permit) =>
+        permit.reportResponse(200, {
+          "x-ratelimit-limit": "4",
+          "x-ratelimit-remaining": "3",
+          "x-ratelimit-reset": "60"
+        })
+      )
+      // A new gate uses only a part of the limit for 1 s. The last request arrives after 1 s, before the timer fires.
+      const last = yield* Effect.fork(Effect.delay(send({ failureFor: () => "declined" }), 1000))
+      yield* Effect.yieldNow()
+      const others = yield* Effect.forEach([send(), send()], (request) => Effect.fork(request))
+      assert.deepStrictEqual(yield* Effect.forEach([...others, last], Fiber.join), [0, 1000, 1000])
+    }).pipe(inVirtualTime)
+  )
+
+  it.effect("admits a request while its caller confirms the wait", () =>
+    Effect.gen(function* () {
+      const gate = new Gate()
+      const headers = { "x-ratelimit-limit": "1", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "10" }
+      yield* gate.withPermit(makePermitRequest(), (permit) => permit.reportResponse(200, headers))
+      const confirmWait = () => Effect.as(Effect.sleep(11_000), Option.none<string>())
+      assert.strictEqual(yield* gate.withPermit({ ...makePermitRequest(), confirmWait }, () => elapsed), 11_000)
+    }).pipe(inVirtualTime)
+  )
+
+  it.effect("reads a reset in seconds from now if the monotonic clock starts at 0", () =>
+    Effect.gen(function* () {
+      const clock = new SettableClock(yield* Effect.clock)
+      clock.offset = start
+      const gate = new Gate()
+      const at: Array<number> = []
+      const headers = { "x-ratelimit-limit": "1", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "10" }
+      const one = gate.withPermit(makePermitRequest(), (permit) =>
+        Effect.flatMap(monotonicMillis, (now) => {
+          at.push(now)
+          return permit.reportResponse(200, headers)
+        })
+      )
+      yield* Effect.withClock(Effect.repeatN(one, 1), clock)
+      assert.deepStrictEqual(at, [0, 10_000])
+    }).pipe((effect) => Effect.map(runInVirtualTime(silent(effect), 0), valueOf))
+  )
+
+  it.effect("updates the metric of the remaining requests only if a response contains their number", () =>
+    Effect.gen(function* () {
+      const gate = new Gate()
+      const readRemaining = Effect.map(Metric.value(Metrics.remaining), ({ value }) => value)
+      const report = (headers: { readonly [name: string]: string }) =>
+        Effect.zipRight(
+          gate.withPermit(makePermitRequest(), (permit) => permit.reportResponse(200, headers)),
+          readRemaining
+        )
+      yield* Metric.set(Metrics.remaining, 7)
+      assert.strictEqual(yield* report({}), 7)
+      assert.strictEqual(yield* report({ "x-ratelimit-limit": "9", "x-ratelimit-reset": "10" }), 7)
+      assert.strictEqual(yield* report({ "x-ratelimit-remaining": "5", "x-ratelimit-reset": "20" }), 5)
+    }).pipe(inVirtualTime)
   )
 
   it.effect("releases the permit of a request that is interrupted while it is admitted", () =>
@@ -362,6 +517,8 @@ describe("Gate", () => {
       )
       yield* Effect.sleep(1)
       const second = yield* Effect.fork(gate.withPermit(makePermitRequest(), () => Effect.sleep(60_000)))
+      const readInFlight = Effect.map(Metric.value(Metrics.inFlight), ({ value }) => value)
+      const before = yield* readInFlight
       yield* Deferred.succeed(other, second)
       yield* Fiber.join(first)
       assert.isTrue(Exit.isInterrupted(yield* Fiber.await(second)))
@@ -369,7 +526,57 @@ describe("Gate", () => {
         { waiting: gate.waiting, inFlight: gate.limiter.inFlight, own: gate.limiter.window?.ownRequests },
         { waiting: 0, inFlight: 0, own: 1 }
       )
+      // The first request was in flight before.
+      assert.strictEqual((yield* readInFlight) - before, -1)
     }).pipe(inVirtualTime)
+  )
+})
+
+describe("Gate on Cloudflare Workers", () => {
+  const settle = Effect.promise(() => new Promise<void>((resolve) => void setImmediate(resolve)))
+
+  it.scoped("updates the queue at the reset, and at least once a second", () =>
+    Effect.gen(function* () {
+      yield* Layer.build(layerRuntime("Cloudflare Workers"))
+      yield* TestClock.setTime(start)
+      const gate = new Gate()
+      const headers = { "x-ratelimit-limit": "1", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "2.5" }
+      yield* gate.withPermit(makePermitRequest(), (permit) => permit.reportResponse(200, headers))
+      const queued = yield* Effect.fork(gate.withPermit(makePermitRequest(), () => elapsed))
+      const wakeTimes: Array<ReadonlyArray<number>> = []
+      for (const millis of [0, 1000, 1000, 500]) {
+        yield* TestClock.adjust(millis)
+        yield* settle
+        wakeTimes.push(Array.from(yield* TestClock.sleeps(), (at) => at - start))
+      }
+      assert.deepStrictEqual(wakeTimes.slice(0, 3), [[1000], [2000], [2500]])
+      assert.strictEqual(yield* Fiber.join(queued), 2500)
+    }).pipe(silent)
+  )
+
+  it.scoped("updates the queue once a second while a request waits for a response", () =>
+    Effect.gen(function* () {
+      yield* Layer.build(layerRuntime("Cloudflare Workers"))
+      yield* TestClock.setTime(start)
+      const gate = new Gate()
+      const probe = yield* Effect.fork(gate.withPermit(makePermitRequest(), () => Effect.sleep(1500)))
+      const queued = yield* Effect.fork(gate.withPermit(makePermitRequest(), () => elapsed))
+      const wakeTimes: Array<ReadonlyArray<number>> = []
+      for (const millis of [0, 1000]) {
+        yield* TestClock.adjust(millis)
+        yield* settle
+        wakeTimes.push(Array.from(yield* TestClock.sleeps(), (at) => at - start).toSorted((a, b) => a - b))
+      }
+      yield* TestClock.adjust("5 seconds")
+      assert.deepStrictEqual(
+        [wakeTimes[0], wakeTimes[1]],
+        [
+          [1000, 1500],
+          [1500, 2000]
+        ]
+      )
+      yield* Fiber.joinAll([probe, queued])
+    }).pipe(silent)
   )
 })
 

@@ -53,8 +53,8 @@ export const checkOptions = <A, E, E2, R, Out>(
       )
     }
     yield* checkAll([
-      check.function("key", key ?? "missing"),
-      check.function("request", request ?? "missing"),
+      check.function("key", key ?? null),
+      check.function("request", request ?? null),
       check.function("version", version),
       check.function("hold", hold),
       check.function("beforeSubmit", beforeSubmit),
