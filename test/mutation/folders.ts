@@ -82,7 +82,7 @@ export const folders: Readonly<Record<string, Folder>> = {
       "test/Batch.test.ts",
       "test/SqlJournal.test.ts",
       "test/batch/{ambiguousSubmission,batch.properties,costBudget,journal,journalKeyValueStore}.test.ts",
-      "test/batch/{journalWriter,limits,mapConcurrently,models,progress,resume,retryBudget,stopSignal,submitGuard}.test.ts"
+      "test/batch/{journalWriter,limits,mapConcurrently,models,plan,progress,resume,retryBudget,stopSignal,submitGuard}.test.ts"
     ],
     minScore: 90
   }
