@@ -324,5 +324,84 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     original: '"Pass { name: value }."',
     replacement: '""',
     reason: "The wording of a text is not a contract."
+  },
+  {
+    file: "src/internal/rateLimit/gate.ts",
+    source: "private get isIdle(): boolean {",
+    original: "{",
+    replacement: "{}",
+    reason: "An update of the queue without a queued request changes nothing. The check only saves time."
+  },
+  {
+    file: "src/internal/rateLimit/gate.ts",
+    source: "return this.queue.size === 0 && !this.log.isResetPending",
+    original: "this.queue.size === 0 && !this.log.isResetPending",
+    replacement: "false",
+    reason: "An update of the queue without a queued request changes nothing. The check only saves time."
+  },
+  {
+    file: "src/internal/rateLimit/gate.ts",
+    source: "if (remaining !== undefined && Number.isFinite(remaining)) Metrics.remaining.unsafeUpdate(remaining, [])",
+    original: "remaining !== undefined",
+    replacement: "true",
+    reason: "An undefined number is not finite. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/rateLimit/gate.ts",
+    source: "const isWaitForLimit = waiter.sent === undefined && limited && recheckAt !== undefined",
+    original: "recheckAt !== undefined",
+    replacement: "true",
+    reason: "A limited capacity always has a recheck time. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/rateLimit/gate.ts",
+    source:
+      "if (!limited || recheckAt === undefined || recheckAt <= this.confirmedUntil + reconfirmToleranceMillis) return",
+    original: "recheckAt === undefined",
+    replacement: "false",
+    reason: "A limited capacity always has a recheck time. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/rateLimit/gate.ts",
+    source:
+      "if (!limited || recheckAt === undefined || recheckAt <= this.confirmedUntil + reconfirmToleranceMillis) return",
+    original: "recheckAt <= this.confirmedUntil + reconfirmToleranceMillis",
+    replacement: "recheckAt < this.confirmedUntil + reconfirmToleranceMillis",
+    reason: "A delay that is longer by the tolerance is also within the tolerance that each caller has accepted."
+  },
+  {
+    file: "src/internal/rateLimit/gate.ts",
+    source: "if (!hasAccepted(waiter, this.limiter, recheckAt, now)) waiter.wake?.()",
+    original: "!hasAccepted(waiter, this.limiter, recheckAt, now)",
+    replacement: "true",
+    reason: "A resumed caller checks again whether it has accepted the wait. The check only saves time."
+  },
+  {
+    file: "src/internal/rateLimit/limitLog.ts",
+    source: "return this.reached !== undefined",
+    original: "this.reached !== undefined",
+    replacement: "true",
+    reason: "An update of the queue without a queued request changes nothing. The check only saves time."
+  },
+  {
+    file: "src/internal/rateLimit/limitLog.ts",
+    source: "if (!capacity.limited || capacity.recheckAt === undefined || waiting === 0) return Effect.void",
+    original: "capacity.recheckAt === undefined",
+    replacement: "false",
+    reason: "A limited capacity always has a recheck time. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/batch/mapConcurrently.ts",
+    source: 'const workers = Effect.replicateEffect(worker, concurrency, { concurrency: "unbounded", discard: true })',
+    original: "true",
+    replacement: "false",
+    reason: "The workers have no results. The option only saves memory."
+  },
+  {
+    file: "src/internal/batch/stopSignal.ts",
+    source: "return () => void this.listeners.delete(listener)",
+    original: "() => void this.listeners.delete(listener)",
+    replacement: "() => undefined",
+    reason: "A listener of an ended effect has no effect. The removal only frees memory."
   }
 ]
