@@ -39,7 +39,7 @@ export const folders: Readonly<Record<string, Folder>> = {
       "test/RateLimitGate.test.ts",
       "test/ClusterRateLimitGate.test.ts",
       "test/http/isolatedRequests.test.ts",
-      "test/rateLimit/{admission,gate.properties,queueEntry}.test.ts"
+      "test/rateLimit/{admission,gate.properties,limitLog,queueEntry,queueTimer}.test.ts"
     ],
     minScore: 90
   },
