@@ -105,6 +105,22 @@ describe("journalWriter", () => {
 })
 
 describe("journalWriter", () => {
+  it.effect("writes the later of two entries with the same revision, like two writes", () =>
+    Effect.gen(function* () {
+      const { next, service } = yield* makeBlockedJournal
+      const write = yield* writer.make(service, "b")
+      const first = yield* Effect.fork(write(makeEntry("other", "Submitted")))
+      yield* yieldRepeatedly
+      const both = ["earlier", "later"].map((run) => new Batch.JournalEntry({ ...makeEntry("a", "Accepted"), run }))
+      const written = yield* Effect.fork(Effect.forEach(both, write, { concurrency: "unbounded" }))
+      yield* yieldRepeatedly
+      yield* Effect.zipRight(next, next)
+      yield* Effect.zipRight(Fiber.join(first), Fiber.join(written))
+      const [entry] = yield* service.read("b", ["a"])
+      assert.strictEqual(Option.getOrUndefined(entry ?? Option.none())?.run, "later")
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("fails only the callers of a failed write", () =>
     Effect.gen(function* () {
       const memory = yield* makeMemoryJournal

@@ -19,7 +19,7 @@ import {
 } from "effect"
 import { Execution, Metrics, type ModelRouteClient, RateLimitGate, RetryPolicy } from "effect-modelroute"
 import { Fault, type Options as SimulatorOptions, Simulator } from "effect-modelroute/Simulator"
-import { bypass, makeUnlimited } from "../../src/internal/rateLimit/admission.js"
+import { bypass, fromGate, makeUnlimited } from "../../src/internal/rateLimit/admission.js"
 import { Gate } from "../../src/internal/rateLimit/gate.js"
 import { type GateRequestOptions, makePermitRequest } from "../utils/gateRequests.js"
 import { monotonicMillis, SettableClock } from "../utils/settableClock.js"
@@ -654,6 +654,60 @@ describe("RateLimitGate.snapshot", () => {
         assert.deepStrictEqual([after.limit, after.remaining, after.resetAt], [3, undefined, undefined])
       })
     ).pipe(Effect.provide(limited()))
+  )
+
+  /** Returns the snapshot after a response, on a wall clock that is an hour ahead of the monotonic clock. */
+  const snapshotAfter = (status: number, headers: { readonly [name: string]: string }, after = 0) =>
+    Effect.gen(function* () {
+      const clock = new SettableClock(yield* Effect.clock)
+      clock.offset = 3_600_000
+      const { admission, snapshot } = fromGate(new Gate())
+      return yield* Effect.gen(function* () {
+        yield* admission.withPermit(makePermitRequest(), (permit) => permit.reportResponse(status, headers))
+        yield* Effect.sleep(after)
+        return yield* snapshot
+      }).pipe(Effect.withClock(clock))
+    }).pipe((effect) => Effect.map(runInVirtualTime(silent(effect), start - 3_600_000), valueOf))
+
+  const counts = { waiting: 0, inFlight: 0, rateLimited: 0, hasOtherClients: false }
+
+  it.effect("contains the times and the skew of the wall clock", () =>
+    Effect.gen(function* () {
+      const limits = { "x-ratelimit-limit": "3", "x-ratelimit-remaining": "2", "x-ratelimit-reset": "10" }
+      assert.deepStrictEqual(yield* snapshotAfter(200, { ...limits, date: httpDate(start) }), {
+        ...counts,
+        limit: 3,
+        remaining: 2,
+        resetAt: DateTime.unsafeMake(start + 10_000),
+        skew: { min: -1, max: 1000 }
+      })
+      assert.deepStrictEqual(yield* snapshotAfter(429, { ...limits, "retry-after": "5" }), {
+        ...counts,
+        limit: 3,
+        remaining: 0,
+        resetAt: DateTime.unsafeMake(start + 10_000),
+        blockedUntil: DateTime.unsafeMake(start + 5000),
+        rateLimited: 1
+      })
+    })
+  )
+
+  it.effect("omits an unknown number of remaining requests and an unknown reset", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* snapshotAfter(200, {}), counts)
+      assert.deepStrictEqual(yield* snapshotAfter(200, { "x-ratelimit-reset": "10" }), {
+        ...counts,
+        resetAt: DateTime.unsafeMake(start + 10_000)
+      })
+      assert.deepStrictEqual(yield* snapshotAfter(200, { "x-ratelimit-remaining": "2" }), { ...counts, remaining: 2 })
+    })
+  )
+
+  it.effect("omits blockedUntil at the end of the block", () =>
+    Effect.gen(function* () {
+      const { blockedUntil, rateLimited } = yield* snapshotAfter(429, { "retry-after": "5" }, 5000)
+      assert.deepStrictEqual([blockedUntil, rateLimited], [undefined, 1])
+    })
   )
 })
 

@@ -34,7 +34,7 @@ const latestPerItem = (pending: Chunk.Chunk<PendingWrite>): ReadonlyArray<Journa
   const entries = new Map<string, JournalEntry>()
   for (const { entry } of pending) {
     const other = entries.get(entry.key)
-    if (other === undefined || revision(other) < revision(entry)) entries.set(entry.key, entry)
+    if (other === undefined || revision(other) <= revision(entry)) entries.set(entry.key, entry)
   }
   return Array.from(entries.values())
 }
